@@ -1,0 +1,116 @@
+/**
+ * Every error class of the project, grouped by what to do next. Messages name the stream, topic, partition,
+ * offset or setting and the cure; never a secret and never a record's content.
+ */
+
+/** Root of all errors raised on purpose. `code` is taken from the class, so a subclass cannot report its neighbour's. */
+export abstract class EtlError extends Error {
+  static readonly code: string = 'ETL_ERROR';
+  readonly code: string;
+
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = new.target.name;
+    this.code = new.target.code;
+  }
+}
+
+/** Back off and try the same thing again. */
+export abstract class RetriableError extends EtlError {
+  static override readonly code: string = 'ETL_RETRIABLE';
+}
+
+/** This one record cannot be handled; the rest can. */
+export abstract class RecordError extends EtlError {
+  static override readonly code: string = 'ETL_RECORD';
+}
+
+/** Nothing will get better by itself: stop this stream or process. */
+export abstract class FatalError extends EtlError {
+  static override readonly code: string = 'ETL_FATAL';
+}
+
+// ── Retriable ──────────────────────────────────────────────────────────────────────────────────
+
+/** HTTP 429, or 503 for too many connections. `retryAfterMs` is the server's own wish, if it gave one. */
+export class RateLimitedError extends RetriableError {
+  static override readonly code = 'ETL_RATE_LIMITED';
+  readonly retryAfterMs: number | undefined;
+
+  constructor(message: string, options: { retryAfterMs?: number | undefined; cause?: unknown } = {}) {
+    super(message, options);
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}
+
+/** The source answered 5xx, tore the connection, sent half an answer, or did not answer in time. */
+export class SourceUnavailableError extends RetriableError {
+  static override readonly code = 'ETL_SOURCE_UNAVAILABLE';
+}
+
+/** Kafka, the registry or ClickHouse cannot be reached or is not ready. */
+export class ServiceUnavailableError extends RetriableError {
+  static override readonly code = 'ETL_SERVICE_UNAVAILABLE';
+}
+
+// ── Record ─────────────────────────────────────────────────────────────────────────────────────
+
+/** A source record that cannot become a message: its primary key is absent or of the wrong type. */
+export class UnkeyedRecordError extends RecordError {
+  static override readonly code = 'ETL_UNKEYED_RECORD';
+}
+
+/** A message whose bytes are not what its schema says. */
+export class DecodeError extends RecordError {
+  static override readonly code = 'ETL_DECODE';
+}
+
+// ── Fatal ──────────────────────────────────────────────────────────────────────────────────────
+
+/** A setting or an argument is wrong. The process ends with exit code 2. */
+export class ConfigError extends FatalError {
+  static override readonly code = 'ETL_CONFIG';
+}
+
+/** The source refuses the key (401) or the account (403). */
+export class AuthenticationError extends FatalError {
+  static override readonly code = 'ETL_AUTHENTICATION';
+}
+
+/** The source has no such list (404): this account lacks the stream. */
+export class StreamNotFoundError extends FatalError {
+  static override readonly code = 'ETL_STREAM_NOT_FOUND';
+}
+
+/** The source's answer is not what a list of this stream looks like. */
+export class UnexpectedAnswerError extends FatalError {
+  static override readonly code = 'ETL_UNEXPECTED_ANSWER';
+}
+
+/** A page pointed at a cursor that was read before: following it would never end. */
+export class PaginationLoopError extends FatalError {
+  static override readonly code = 'ETL_PAGINATION_LOOP';
+}
+
+/** The registry refuses a schema, or a table cannot take it. */
+export class IncompatibleSchemaError extends FatalError {
+  static override readonly code = 'ETL_INCOMPATIBLE_SCHEMA';
+}
+
+/** Kafka, the registry or ClickHouse refused what we asked: a wrong password, a missing right, a bad query. */
+export class ServiceRefusedError extends FatalError {
+  static override readonly code = 'ETL_SERVICE_REFUSED';
+}
+
+/** A local service did not start, or is not installed. */
+export class LocalServiceError extends FatalError {
+  static override readonly code = 'ETL_LOCAL_SERVICE';
+}
+
+/** The message of anything thrown, for a line of a log. */
+export function messageOf(error: unknown): string {
+  if (error instanceof AggregateError && error.message === '') {
+    return error.errors.map(messageOf).join('; ');
+  }
+  return error instanceof Error ? error.message : String(error);
+}

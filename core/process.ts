@@ -1,0 +1,45 @@
+import { Command, CommanderError } from 'commander';
+import { ConfigError, EtlError, messageOf } from './errors.ts';
+
+/** Exit codes of every command. */
+export const exitCodes = { done: 0, someWorkFailed: 1, wrongSettings: 2 } as const;
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+
+/** A command's work: gets a signal that aborts on SIGINT or SIGTERM, gives the exit code. */
+export type Work = (signal: AbortSignal) => Promise<ExitCode>;
+
+/** A commander Command named as users type it, whose wrong arguments end with exit code 2. */
+export function createCommand(script: string, description: string): Command {
+  return new Command()
+    .name(`npm run ${script} --`)
+    .description(description)
+    .allowExcessArguments(false)
+    .showHelpAfterError(false)
+    .exitOverride();
+}
+
+/**
+ * Runs a command to its exit code. The first SIGINT or SIGTERM aborts the signal, the second ends the process at
+ * once with 130. A failure prints one line on stderr, and its stack only where the failure is a defect of ours.
+ */
+export async function runMain(work: Work): Promise<void> {
+  const controller = new AbortController();
+  const onSignal = (name: NodeJS.Signals) => {
+    if (controller.signal.aborted) process.exit(130);
+    controller.abort(new Error(`stopped by ${name}`));
+  };
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  // Set, not `process.exit`: what was written to a pipe must reach it.
+  process.exitCode = await work(controller.signal).catch(reportFailure);
+  process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+}
+
+function reportFailure(error: unknown): ExitCode {
+  if (error instanceof CommanderError) {
+    return error.exitCode === 0 ? exitCodes.done : exitCodes.wrongSettings;
+  }
+  const isDefect = !(error instanceof EtlError);
+  const line = isDefect && error instanceof Error ? (error.stack ?? error.message) : messageOf(error);
+  process.stderr.write(`${line}\n`);
+  return error instanceof ConfigError ? exitCodes.wrongSettings : exitCodes.someWorkFailed;
+}

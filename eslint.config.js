@@ -1,0 +1,51 @@
+import importX from 'eslint-plugin-import-x';
+import tseslint from 'typescript-eslint';
+
+/** The folders that hold shipped code, and which of the others each may not import. */
+const boundaries = {
+  core: ['producers', 'consumers', 'simulator', 'services', 'commands', 'test'],
+  producers: ['consumers', 'simulator', 'services', 'commands', 'test'],
+  consumers: ['producers', 'simulator', 'services', 'commands', 'test'],
+  simulator: ['producers', 'consumers', 'services', 'commands', 'test'],
+  services: ['producers', 'consumers', 'simulator', 'commands', 'test'],
+  commands: ['test'],
+};
+
+const keepApart = Object.entries(boundaries).map(([from, banned]) => ({
+  files: [`${from}/**/*.ts`],
+  rules: {
+    'no-restricted-imports': [
+      'error',
+      {
+        patterns: [
+          { regex: `^(\\.\\./)+(${banned.join('|')})/`, message: `${from} must not import ${banned.join(', ')}` },
+        ],
+      },
+    ],
+  },
+}));
+
+export default tseslint.config(
+  { ignores: ['node_modules/', '.data/'] },
+  {
+    files: ['**/*.ts'],
+    extends: [...tseslint.configs.strictTypeChecked],
+    plugins: { 'import-x': importX },
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/no-floating-promises': [
+        'error',
+        { allowForKnownSafeCalls: [{ from: 'package', name: ['test', 'describe'], package: 'node:test' }] },
+      ],
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      'import-x/no-cycle': 'error',
+      'import-x/no-default-export': 'error',
+      eqeqeq: 'error',
+      'no-console': 'error',
+      'max-lines': ['error', { max: 400, skipBlankLines: true, skipComments: true }],
+    },
+  },
+  ...keepApart,
+);

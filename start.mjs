@@ -1,0 +1,28 @@
+// The door every `npm run` command goes through: installs what a clean checkout lacks, then runs the
+// TypeScript entry given as first argument in this same process (no child between you and its signals).
+import { spawnSync } from 'node:child_process';
+import { statSync } from 'node:fs';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const root = fileURLToPath(new URL('.', import.meta.url));
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+if (major < 20 || (major === 20 && minor < 19)) {
+  console.error(`Node ${process.versions.node} is too old: install Node 20.19 or newer.`);
+  process.exit(2);
+}
+
+const modifiedAt = (path) => statSync(new URL(path, import.meta.url), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+if (modifiedAt('node_modules/.package-lock.json') < modifiedAt('package-lock.json')) {
+  console.error('Installing the packages of package-lock.json (once) …');
+  const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: root, stdio: ['ignore', 2, 2] });
+  if (npm.status !== 0) {
+    console.error('`npm ci` failed: its own lines above say why.');
+    process.exit(1);
+  }
+}
+
+const [, , entry = ''] = process.argv;
+process.argv.splice(1, 2, entry);
+const { register } = await import('tsx/esm/api');
+register();
+await import(pathToFileURL(`${root}${entry}`).href);
