@@ -1,0 +1,51 @@
+/** A partition's end offset when the sink started. */
+export interface PartitionEnd {
+  readonly topic: string;
+  readonly partition: number;
+  readonly end: bigint;
+}
+
+/** Keeps track of the partitions that have not been sunk up to the end offset they had at the start. */
+export class CaughtUp {
+  /** Resolves when no partition is behind. */
+  readonly reached: Promise<void>;
+  readonly #behind = new Map<string, PartitionEnd>();
+  readonly #resolve: () => void;
+
+  constructor(ends: readonly PartitionEnd[]) {
+    for (const end of ends) this.#behind.set(keyOf(end.topic, end.partition), end);
+    let resolve = () => {};
+    this.reached = new Promise((onReached) => (resolve = onReached));
+    this.#resolve = resolve;
+    this.#check();
+  }
+
+  get behind(): readonly PartitionEnd[] {
+    return [...this.#behind.values()];
+  }
+
+  /** Everything before offset `next` of the partition has been sunk. */
+  advance(topic: string, partition: number, next: bigint): void {
+    const key = keyOf(topic, partition);
+    const target = this.#behind.get(key);
+    if (target === undefined || next < target.end) return;
+    this.#behind.delete(key);
+    this.#check();
+  }
+
+  /** The topic will not be sunk any further: do not wait for it. */
+  giveUp(topic: string): void {
+    for (const target of this.behind) {
+      if (target.topic === topic) this.#behind.delete(keyOf(topic, target.partition));
+    }
+    this.#check();
+  }
+
+  #check(): void {
+    if (this.#behind.size === 0) this.#resolve();
+  }
+}
+
+function keyOf(topic: string, partition: number): string {
+  return `${topic}/${partition}`;
+}

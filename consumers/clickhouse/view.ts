@@ -1,0 +1,47 @@
+import { qualified, quoted } from '../../core/clickhouse.ts';
+import { storageTableOf, viewOf } from '../../core/stream-name.ts';
+import type { Column } from './column-type.ts';
+
+/** A view with a name of its own, made from a stream's. */
+interface DerivedView {
+  readonly name: string;
+  readonly stream: string;
+  /** The array whose items are its rows; without one the view is another name for the stream. */
+  readonly items?: string;
+  /** Columns of the stream that each item row carries, by their name there. */
+  readonly parents?: Readonly<Record<string, string>>;
+}
+
+const invoiceParents = { uuid: 'invoice_uuid', customer_uuid: 'customer_uuid', currency: 'currency', date: 'invoice_date' };
+
+const derivedViews: readonly DerivedView[] = [
+  { name: 'line_items', stream: 'invoices', items: 'line_items', parents: invoiceParents },
+  { name: 'transactions', stream: 'invoices', items: 'transactions', parents: invoiceParents },
+  { name: 'sources', stream: 'data_sources' },
+];
+
+/** The statements that make the views of a stream; `columns` are the storage table's, of which `_…` are left out. */
+export function viewStatements(database: string, stream: string, columns: readonly Column[]): string[] {
+  const storage = qualified(database, storageTableOf(stream));
+  const shown = columns.filter(({ name }) => !name.startsWith('_'));
+  const names = shown.map(({ name }) => quoted(name)).join(', ');
+  const latest = `CREATE OR REPLACE VIEW ${qualified(database, viewOf(stream))} AS SELECT ${names} FROM ${storage} FINAL`;
+  const derived = derivedViews
+    .filter((view) => view.stream === stream)
+    .map((view) => `CREATE OR REPLACE VIEW ${qualified(database, view.name)} AS ${derivedSelect(database, view, shown)}`);
+  return [latest, ...derived];
+}
+
+function derivedSelect(database: string, view: DerivedView, columns: readonly Column[]): string {
+  const parent = qualified(database, viewOf(view.stream));
+  const items = columns.find(({ name }) => name === view.items)?.type;
+  if (items?.kind !== 'array' || items.item.kind !== 'tuple') return `SELECT * FROM ${parent}`;
+  const members = items.item.members.map(({ name }) => name);
+  const parents = Object.entries(view.parents ?? {}).filter(([, as]) => !members.includes(as));
+  // Qualified on both sides: an alias would otherwise stand in for a column of the same name.
+  const selected = [
+    ...parents.map(([name, as]) => `parent.${quoted(name)} AS ${quoted(as)}`),
+    ...members.map((name) => `item.${quoted(name)} AS ${quoted(name)}`),
+  ];
+  return `SELECT ${selected.join(', ')} FROM ${parent} AS parent ARRAY JOIN ${quoted(view.items ?? '')} AS item`;
+}

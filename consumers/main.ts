@@ -1,0 +1,21 @@
+import { loadSettings } from '../core/config.ts';
+import { createCommand, exitCodes, runMain } from '../core/process.ts';
+import { sinkSummary } from './sink-summary.ts';
+import { sink } from './sink.ts';
+
+interface Options {
+  readonly streams?: string;
+  readonly untilCaughtUp?: true;
+}
+
+await runMain(async (signal) => {
+  const options = createCommand('sink', 'Sinks the topics into ClickHouse tables, until stopped.')
+    .option('--streams <a,b>', 'only these streams')
+    .option('--until-caught-up', 'exit when every partition is sunk up to the end offset it had at the start')
+    .parse()
+    .opts<Options>();
+  const streams = options.streams?.split(',').map((name) => name.trim());
+  const counts = await sink(loadSettings(), { streams, untilCaughtUp: options.untilCaughtUp ?? false }, signal);
+  process.stdout.write(`${sinkSummary(counts)}\n`);
+  return counts.some(({ failure }) => failure !== undefined) ? exitCodes.someWorkFailed : exitCodes.done;
+});

@@ -1,0 +1,150 @@
+import { SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry';
+import { request } from 'undici';
+import type { SchemaRegistrySettings } from '../config.ts';
+import {
+  EtlError,
+  IncompatibleSchemaError,
+  messageOf,
+  ServiceRefusedError,
+  ServiceUnavailableError,
+} from '../errors.ts';
+import { isJsonObject, parseJson, type JsonObject } from '../json.ts';
+import { retry, serviceRetry, type RetryPolicy } from '../retry.ts';
+import { parseStreamSchema } from './parse-schema.ts';
+import type { StreamSchema } from './schema.ts';
+
+const ANSWER_TIMEOUT_MS = 15_000;
+
+/**
+ * A Confluent-compatible schema registry. Registering goes through the kafkajs client, which looks after compatibility;
+ * reading asks for the schema's own text, since the client's parsed form drops attributes such as `primaryKey`.
+ */
+export class Registry {
+  readonly #settings: SchemaRegistrySettings;
+  readonly #signal: AbortSignal;
+  readonly #client: SchemaRegistry;
+  readonly #schemas = new Map<number, Promise<StreamSchema>>();
+
+  constructor(settings: SchemaRegistrySettings, signal: AbortSignal) {
+    this.#settings = settings;
+    this.#signal = signal;
+    const { credentials } = settings;
+    this.#client = new SchemaRegistry({
+      host: settings.url,
+      // The one retry is in core/retry.ts.
+      retry: { retries: 0 },
+      ...(credentials && { auth: { username: credentials.username, password: credentials.password.reveal() } }),
+    });
+  }
+
+  /** Does nothing but answer whether the registry can be used. */
+  async probe(policy: RetryPolicy): Promise<void> {
+    await this.#get('/subjects', policy);
+  }
+
+  /**
+   * Registers the schema under the subject, with compatibility BACKWARD, and gives its id; the same schema gives the same id.
+   *
+   * @throws IncompatibleSchemaError when readers of the subject's earlier schemas could not read it.
+   */
+  async register(subject: string, schema: StreamSchema): Promise<number> {
+    return retry({ subject }, serviceRetry, this.#signal, async () => {
+      try {
+        const { id } = await this.#client.register({ type: SchemaType.AVRO, schema: JSON.stringify(schema) }, { subject });
+        return id;
+      } catch (error) {
+        throw this.#registerError(subject, error);
+      }
+    });
+  }
+
+  /** The latest schema of a subject, or undefined where the subject is not known. */
+  async latest(subject: string): Promise<{ id: number; schema: StreamSchema } | undefined> {
+    const answer = await this.#get(`/subjects/${encodeURIComponent(subject)}/versions/latest`, serviceRetry);
+    if (answer === undefined) return undefined;
+    const { id, schema } = answer;
+    if (typeof id !== 'number' || typeof schema !== 'string') throw this.#strange(`subject ${subject}`);
+    return { id, schema: parseStreamSchema(schema, `the latest schema of subject ${subject}`) };
+  }
+
+  /** The schema of an id. Asked for once; a failure is not remembered. */
+  async schemaById(id: number): Promise<StreamSchema> {
+    const known = this.#schemas.get(id);
+    if (known !== undefined) return known;
+    const asked = this.#fetchSchema(id);
+    this.#schemas.set(id, asked);
+    asked.catch(() => this.#schemas.delete(id));
+    return asked;
+  }
+
+  async #fetchSchema(id: number): Promise<StreamSchema> {
+    const answer = await this.#get(`/schemas/ids/${id}`, serviceRetry);
+    if (answer === undefined) throw new IncompatibleSchemaError(`the registry at ${this.#settings.url} has no schema ${id}`);
+    if (typeof answer['schema'] !== 'string') throw this.#strange(`schema ${id}`);
+    return parseStreamSchema(answer['schema'], `schema ${id}`);
+  }
+
+  /** The answer's object (a list becomes an empty one), or undefined for 404. */
+  async #get(path: string, policy: RetryPolicy): Promise<JsonObject | undefined> {
+    return retry({ path }, policy, this.#signal, async () => {
+      const { credentials, url } = this.#settings;
+      const authorization =
+        credentials && Buffer.from(`${credentials.username}:${credentials.password.reveal()}`).toString('base64');
+      try {
+        const { statusCode, body } = await request(`${url}${path}`, {
+          signal: AbortSignal.any([this.#signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]),
+          headers: { accept: 'application/json', ...(authorization && { authorization: `Basic ${authorization}` }) },
+        });
+        const text = await body.text();
+        if (statusCode === 404 && path !== '/subjects') return undefined;
+        if (statusCode !== 200) throw this.#statusError(statusCode);
+        const answer = parseJson(text);
+        return isJsonObject(answer) ? answer : {};
+      } catch (error) {
+        this.#signal.throwIfAborted();
+        if (error instanceof EtlError) throw error;
+        throw error instanceof SyntaxError ? this.#strange(path) : this.#unreachable(error);
+      }
+    });
+  }
+
+  #registerError(subject: string, error: unknown): unknown {
+    const status = error instanceof Error && 'status' in error ? error.status : undefined;
+    if (status === 409) {
+      return new IncompatibleSchemaError(
+        `the registry refuses the new schema of subject ${subject}: it is not BACKWARD-compatible with the earlier ones`,
+        { cause: error },
+      );
+    }
+    if (error instanceof Error && error.name === 'ConfluentSchemaRegistryCompatibilityError') {
+      return new IncompatibleSchemaError(`subject ${subject}: ${error.message}; set it to BACKWARD in the registry`, {
+        cause: error,
+      });
+    }
+    return typeof status === 'number' ? this.#statusError(status) : this.#unreachable(error);
+  }
+
+  #statusError(status: number): EtlError {
+    const answered = `the schema registry at ${this.#settings.url} (SCHEMA_REGISTRY_URL) answered ${status}`;
+    if (status >= 500 || status === 429) return new ServiceUnavailableError(answered);
+    const cure =
+      status === 401 || status === 403
+        ? 'check SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD'
+        : 'is it a Confluent-compatible registry, and is the path right?';
+    return new ServiceRefusedError(`${answered}: ${cure}`);
+  }
+
+  #unreachable(error: unknown): ServiceUnavailableError {
+    const reason = messageOf(error);
+    return new ServiceUnavailableError(
+      `the schema registry does not answer at ${this.#settings.url} (SCHEMA_REGISTRY_URL): ${reason}`,
+      { cause: error },
+    );
+  }
+
+  #strange(what: string): ServiceRefusedError {
+    return new ServiceRefusedError(
+      `the schema registry at ${this.#settings.url} (SCHEMA_REGISTRY_URL) gave a strange answer for ${what}`,
+    );
+  }
+}

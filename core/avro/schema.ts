@@ -1,0 +1,67 @@
+/**
+ * Avro schemas as JSON, in the shapes that this project writes: a record whose optional fields are unions with null,
+ * arrays whose items are too, and scalars. `logicalType: "json"` marks a string that holds JSON text.
+ */
+export type AvroScalar = 'string' | 'long' | 'int' | 'double' | 'boolean';
+
+export interface AvroLogical {
+  readonly type: 'string' | 'long' | 'int';
+  readonly logicalType: 'json' | 'timestamp-millis' | 'date';
+}
+
+export interface AvroArray {
+  readonly type: 'array';
+  readonly items: AvroType;
+}
+
+export interface AvroRecord {
+  readonly type: 'record';
+  readonly name: string;
+  readonly namespace?: string;
+  readonly doc?: string;
+  /** Only at the top: the fields whose values make the message key, in order. */
+  readonly primaryKey?: readonly string[];
+  readonly fields: readonly AvroField[];
+}
+
+export type AvroValueType = AvroScalar | AvroLogical | AvroArray | AvroRecord;
+export type AvroType = AvroValueType | readonly ['null', AvroValueType];
+
+export interface AvroField {
+  readonly name: string;
+  readonly type: AvroType;
+  readonly default?: null;
+  readonly doc?: string;
+  /** Other names that the source uses for the field. */
+  readonly aliases?: readonly string[];
+}
+
+/** The record schema of a stream: it always says what its primary key is. */
+export type StreamSchema = AvroRecord & { readonly primaryKey: readonly string[] };
+
+/** The type without its null branch, and whether it had one. */
+export function splitNullable(type: AvroType): { isNullable: boolean; valueType: AvroValueType } {
+  return isNullableType(type) ? { isNullable: true, valueType: type[1] } : { isNullable: false, valueType: type };
+}
+
+function isNullableType(type: AvroType): type is readonly ['null', AvroValueType] {
+  return Array.isArray(type);
+}
+
+/** The record inside a field's type, through null and arrays; undefined if there is none. */
+export function recordWithin(type: AvroType): AvroRecord | undefined {
+  const { valueType } = splitNullable(type);
+  if (typeof valueType === 'string') return undefined;
+  if (valueType.type === 'array') return recordWithin(valueType.items);
+  return valueType.type === 'record' ? valueType : undefined;
+}
+
+/** The same type with its inner record replaced; the inverse of {@link recordWithin}. */
+export function withRecordWithin(type: AvroType, record: AvroRecord): AvroType {
+  const { isNullable, valueType } = splitNullable(type);
+  if (typeof valueType === 'string') return type;
+  let inner: AvroValueType = valueType;
+  if (valueType.type === 'array') inner = { ...valueType, items: withRecordWithin(valueType.items, record) };
+  if (valueType.type === 'record') inner = record;
+  return isNullable ? ['null', inner] : inner;
+}

@@ -1,0 +1,108 @@
+const INITIAL_BYTES = 4096;
+const BELOW_32_BITS = 2 ** 31;
+
+/**
+ * Bytes written one value after another into one growing Buffer: the primitives of Avro and of RowBinary.
+ * Reused from record to record, so nothing is allocated while the Buffer is large enough.
+ */
+export class ByteWriter {
+  #buffer = Buffer.allocUnsafe(INITIAL_BYTES);
+  #length = 0;
+
+  /** How many bytes are written. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Forgets what was written after `length`. */
+  truncate(length: number): void {
+    this.#length = length;
+  }
+
+  /** What is written, valid until the next write. */
+  view(): Buffer {
+    return this.#buffer.subarray(0, this.#length);
+  }
+
+  copyTo(target: Buffer, offset: number): void {
+    this.#buffer.copy(target, offset, 0, this.#length);
+  }
+
+  byte(value: number): void {
+    this.#reserve(1);
+    this.#buffer[this.#length++] = value;
+  }
+
+  /** An unsigned integer below 2^53 as LEB128. */
+  varint(value: number): void {
+    this.#reserve(10);
+    let rest = value;
+    while (rest >= BELOW_32_BITS) {
+      this.#buffer[this.#length++] = (rest % 128) | 128;
+      rest = Math.floor(rest / 128);
+    }
+    while (rest >= 128) {
+      this.#buffer[this.#length++] = (rest & 127) | 128;
+      rest >>>= 7;
+    }
+    this.#buffer[this.#length++] = rest;
+  }
+
+  /** A signed 64-bit integer, zig-zag coded, as LEB128: Avro's `int` and `long`. */
+  zigZag(value: number | bigint): void {
+    if (typeof value === 'number' && value < 2 ** 52 && value >= -(2 ** 52)) {
+      this.varint(value >= 0 ? value * 2 : value * -2 - 1);
+      return;
+    }
+    const wide = BigInt(value);
+    let rest = BigInt.asUintN(64, (wide << 1n) ^ (wide >> 63n));
+    this.#reserve(10);
+    while (rest >= 128n) {
+      this.#buffer[this.#length++] = Number(rest & 127n) | 128;
+      rest >>= 7n;
+    }
+    this.#buffer[this.#length++] = Number(rest);
+  }
+
+  /** UTF-8 text after its length in bytes as a zig-zag integer: Avro's `string`. */
+  avroString(value: string): void {
+    const bytes = Buffer.byteLength(value);
+    this.zigZag(bytes);
+    this.#reserve(bytes);
+    this.#length += this.#buffer.write(value, this.#length, bytes, 'utf8');
+  }
+
+  /** Raw bytes after their number as LEB128: RowBinary's `String`. */
+  sizedBytes(source: Buffer, start: number, end: number): void {
+    this.varint(end - start);
+    this.bytes(source, start, end);
+  }
+
+  bytes(source: Buffer, start: number, end: number): void {
+    this.#reserve(end - start);
+    this.#length += source.copy(this.#buffer, this.#length, start, end);
+  }
+
+  double(value: number): void {
+    this.#reserve(8);
+    this.#length = this.#buffer.writeDoubleLE(value, this.#length);
+  }
+
+  int32(value: number): void {
+    this.#reserve(4);
+    this.#length = this.#buffer.writeInt32LE(value, this.#length);
+  }
+
+  int64(value: bigint): void {
+    this.#reserve(8);
+    this.#length = this.#buffer.writeBigInt64LE(value, this.#length);
+  }
+
+  #reserve(bytes: number): void {
+    const needed = this.#length + bytes;
+    if (needed <= this.#buffer.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(needed, this.#buffer.length * 2));
+    this.#buffer.copy(larger, 0, 0, this.#length);
+    this.#buffer = larger;
+  }
+}

@@ -1,0 +1,52 @@
+import pRetry from 'p-retry';
+import { setTimeout as delay } from 'node:timers/promises';
+import { messageOf, RateLimitedError, RetriableError } from './errors.ts';
+import { logger } from './logger.ts';
+
+export interface RetryPolicy {
+  /** How often the work is tried in all. */
+  readonly attempts: number;
+  /** The first wait; each further one is twice as long, times a random factor between 1 and 2. */
+  readonly firstDelayMs: number;
+  readonly maxDelayMs: number;
+}
+
+/** For reading the source: about three minutes before a page is given up. */
+export const sourceRetry: RetryPolicy = { attempts: 10, firstDelayMs: 250, maxDelayMs: 30_000 };
+
+/** For Kafka, the registry and ClickHouse once work is under way. */
+export const serviceRetry: RetryPolicy = { attempts: 8, firstDelayMs: 200, maxDelayMs: 10_000 };
+
+/** For the first contact with a service: a person is waiting for the answer. */
+export const probeRetry: RetryPolicy = { attempts: 2, firstDelayMs: 250, maxDelayMs: 500 };
+
+/**
+ * The one place where anything is tried again: only a {@link RetriableError} is, with jittered exponential back-off and
+ * at least the wait that the server asked for. Each attempt is `work`'s to bound in time.
+ *
+ * @throws the last error, or the signal's reason.
+ */
+export async function retry<T>(
+  what: Readonly<Record<string, unknown>>,
+  policy: RetryPolicy,
+  signal: AbortSignal,
+  work: (attempt: number) => Promise<T>,
+): Promise<T> {
+  return pRetry(work, {
+    retries: policy.attempts - 1,
+    minTimeout: policy.firstDelayMs,
+    maxTimeout: policy.maxDelayMs,
+    randomize: true,
+    signal,
+    shouldRetry: ({ error }) => error instanceof RetriableError,
+    onFailedAttempt: async ({ error, attemptNumber, retriesLeft }) => {
+      if (!(error instanceof RetriableError) || retriesLeft === 0) return;
+      logger.debug({ ...what, attempt: attemptNumber, reason: messageOf(error) }, 'try again');
+      const wish = error instanceof RateLimitedError ? error.retryAfterMs : undefined;
+      if (wish !== undefined) await delay(Math.min(wish, MAX_RETRY_AFTER_MS), undefined, { signal });
+    },
+  });
+}
+
+/** A longer wish of the server than this is not believed. */
+const MAX_RETRY_AFTER_MS = 120_000;

@@ -1,0 +1,92 @@
+import {
+  recordWithin,
+  withRecordWithin,
+  type AvroField,
+  type AvroRecord,
+  type AvroValueType,
+} from '../../core/avro/schema.ts';
+import type { JsonValue } from '../../core/json.ts';
+import { isInt64 } from './scalar-encoder.ts';
+
+/** A field that the source's answers have and the schema lacks. */
+export interface Drift {
+  /** Names of the fields that lead from the top to the record that lacks the field. */
+  readonly path: readonly string[];
+  readonly name: string;
+  readonly kind: ValueKind;
+}
+
+/** What a JSON value is when nothing else is known of it; also the ending of a variant field's name. */
+export type ValueKind = 'string' | 'double' | 'long' | 'bool' | 'json';
+
+const typeOfKind: Readonly<Record<ValueKind, AvroValueType>> = {
+  string: 'string',
+  double: 'double',
+  long: 'long',
+  bool: 'boolean',
+  json: { type: 'string', logicalType: 'json' },
+};
+
+export function kindOf(value: NonNullable<JsonValue>): ValueKind {
+  switch (typeof value) {
+    case 'string':
+      return 'string';
+    case 'boolean':
+      return 'bool';
+    case 'number':
+      return Number.isSafeInteger(value) ? 'long' : 'double';
+    case 'bigint':
+      return isInt64(value) ? 'long' : 'json';
+    default:
+      return 'json';
+  }
+}
+
+/** The field that takes the values of `field` which do not fit it. */
+export function variantFieldOf(field: string, kind: ValueKind): string {
+  return `${field}__v_${kind}`;
+}
+
+/** The schema with a nullable field for each drift, appended where it belongs. Pure; fields already there stay. */
+export function evolve<R extends AvroRecord>(schema: R, drifts: readonly Drift[]): R {
+  return drifts.reduce<R>((record, drift) => appendAt(record, drift.path, fieldFor(drift)), schema);
+}
+
+/**
+ * `schema` with every field that only `learnt` has: what earlier runs learnt stays known, at every depth.
+ */
+export function mergeLearnt<R extends AvroRecord>(schema: R, learnt: AvroRecord): R {
+  const ours = new Map(schema.fields.map((field) => [field.name, field]));
+  const merged = schema.fields.map((field) => {
+    const theirs = learnt.fields.find(({ name }) => name === field.name);
+    const inner = recordWithin(field.type);
+    const learntInner = theirs && recordWithin(theirs.type);
+    if (inner === undefined || learntInner === undefined) return field;
+    return { ...field, type: withRecordWithin(field.type, mergeLearnt(inner, learntInner)) };
+  });
+  return { ...schema, fields: [...merged, ...learnt.fields.filter(({ name }) => !ours.has(name))] };
+}
+
+function fieldFor({ name, kind }: Drift): AvroField {
+  return {
+    name,
+    type: ['null', typeOfKind[kind]],
+    default: null,
+    doc: "Learnt from the source's answers.",
+  };
+}
+
+function appendAt<R extends AvroRecord>(record: R, path: readonly string[], addition: AvroField): R {
+  const [next, ...rest] = path;
+  if (next === undefined) {
+    const isKnown = record.fields.some(({ name }) => name === addition.name);
+    return isKnown ? record : { ...record, fields: [...record.fields, addition] };
+  }
+  const fields = record.fields.map((field) => {
+    const inner = field.name === next ? recordWithin(field.type) : undefined;
+    return inner === undefined
+      ? field
+      : { ...field, type: withRecordWithin(field.type, appendAt(inner, rest, addition)) };
+  });
+  return { ...record, fields };
+}

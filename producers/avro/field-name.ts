@@ -1,0 +1,8 @@
+/**
+ * The Avro field and ClickHouse column of a source key: every character outside `[A-Za-z0-9_]` becomes `_`
+ * (`customer-since` → `customer_since`). Avro also forbids a leading digit and an empty name: `_` is put in front.
+ */
+export function fieldNameOf(key: string): string {
+  const name = key.replace(/[^A-Za-z0-9_]/g, '_');
+  return /^[A-Za-z_]/.test(name) ? name : `_${name}`;
+}

@@ -1,0 +1,171 @@
+import {
+  splitNullable,
+  type AvroArray,
+  type AvroRecord,
+  type AvroType,
+  type AvroValueType,
+  type StreamSchema,
+} from '../../core/avro/schema.ts';
+import { ByteWriter } from '../../core/byte-writer.ts';
+import { UnkeyedRecordError } from '../../core/errors.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts';
+import { kindOf, variantFieldOf, type Drift } from './drift.ts';
+import { fieldNameOf } from './field-name.ts';
+import { isBlank, scalarEncoder, type ValueEncoder } from './scalar-encoder.ts';
+
+/** A record in Avro's binary form and its key, or what the schema lacks to take the record whole. */
+export type Encoded =
+  | { readonly key: string; readonly avro: ByteWriter; readonly drifts?: undefined }
+  | { readonly drifts: readonly Drift[] };
+
+/**
+ * Encodes the records of a stream by one schema, straight from parsed JSON to Avro bytes. Nothing is dropped: a key or a
+ * value that the schema cannot take is reported as drift, and the caller encodes again with the evolved schema.
+ */
+export class RecordEncoder {
+  readonly schema: StreamSchema;
+  readonly #out = new ByteWriter();
+  readonly #encode: ValueEncoder;
+  #drifts: Drift[] = [];
+
+  constructor(schema: StreamSchema) {
+    this.schema = schema;
+    this.#encode = this.#recordEncoder(schema, []);
+  }
+
+  /**
+   * The bytes are valid until the next call.
+   *
+   * @throws UnkeyedRecordError when a field of the primary key is absent, null or of another type.
+   */
+  encode(record: JsonObject): Encoded {
+    this.#out.truncate(0);
+    this.#drifts = [];
+    this.#encode(record, this.#out);
+    if (this.#drifts.length > 0) return { drifts: this.#drifts };
+    return { key: this.#keyOf(record), avro: this.#out };
+  }
+
+  #keyOf(record: JsonObject): string {
+    const parts = this.schema.primaryKey.map((name) => record[name] ?? valueByName(record, name));
+    return parts.map(String).join('|');
+  }
+
+  #recordEncoder(schema: AvroRecord, path: readonly string[]): ValueEncoder {
+    const fields = schema.fields.map(({ name, type }) => {
+      const { isNullable, valueType } = splitNullable(type);
+      return { name, valueType, isNullable, encode: this.#valueEncoder(valueType, [...path, name]) };
+    });
+    const names = new Map(schema.fields.map(({ name }, index) => [name, index]));
+    const indexByKey = new Map(
+      schema.fields.flatMap(({ name, aliases = [] }, index) => [name, ...aliases].map((key) => [key, index] as const)),
+    );
+
+    return (record, out) => {
+      if (!isJsonObject(record)) return false;
+      const values = new Array<JsonValue | undefined>(fields.length);
+      for (const key of Object.keys(record)) {
+        const value = record[key] ?? null;
+        let index = indexByKey.get(key);
+        if (index === undefined) {
+          index = names.get(fieldNameOf(key));
+          if (index !== undefined) indexByKey.set(key, index);
+        }
+        if (index !== undefined && (values[index] ?? null) === null) values[index] = value;
+        else if (value !== null) this.#placeUnknown(names, values, path, key, value);
+      }
+      for (const [index, field] of fields.entries()) {
+        const value = values[index];
+        const isAbsent = value === undefined || value === null || isBlankFor(field.valueType, value);
+        if (!field.isNullable) {
+          if (isAbsent || !field.encode(value, out)) throw unkeyed(path, field.name);
+          continue;
+        }
+        const start = out.length;
+        out.byte(isAbsent ? 0 : 2);
+        if (isAbsent || field.encode(value, out)) continue;
+        out.truncate(start);
+        out.byte(0);
+        this.#placeMisfit(names, values, path, field.name, value);
+      }
+      return true;
+    };
+  }
+
+  /** A key without a field, or one whose field is taken by another spelling (`a-b` beside `a_b`). */
+  #placeUnknown(
+    names: ReadonlyMap<string, number>,
+    values: (JsonValue | undefined)[],
+    path: readonly string[],
+    key: string,
+    value: NonNullable<JsonValue>,
+  ): void {
+    let name = fieldNameOf(key);
+    for (let index = names.get(name); index !== undefined; index = names.get(name)) {
+      if ((values[index] ?? null) === null) {
+        values[index] = value;
+        return;
+      }
+      name += '_';
+    }
+    this.#drifts.push({ path, name, kind: kindOf(value) });
+  }
+
+  /** Variant fields are appended to the schema, so they are always encoded after the field whose misfits they take. */
+  #placeMisfit(
+    names: ReadonlyMap<string, number>,
+    values: (JsonValue | undefined)[],
+    path: readonly string[],
+    field: string,
+    value: NonNullable<JsonValue>,
+  ): void {
+    const kind = kindOf(value);
+    const name = variantFieldOf(field, kind);
+    const index = names.get(name);
+    if (index === undefined) this.#drifts.push({ path, name, kind });
+    else values[index] = value;
+  }
+
+  #valueEncoder(type: AvroValueType, path: readonly string[]): ValueEncoder {
+    if (typeof type === 'string') return scalarEncoder(type);
+    if (type.type === 'record') return this.#recordEncoder(type, path);
+    return type.type === 'array' ? this.#arrayEncoder(type, path) : scalarEncoder(type);
+  }
+
+  /** An array fits as a whole or not at all: one item of another type makes the array a misfit. */
+  #arrayEncoder(type: AvroArray, path: readonly string[]): ValueEncoder {
+    const encodeItem = this.#itemEncoder(type.items, path);
+    return (array, out) => {
+      if (!Array.isArray(array)) return false;
+      if (array.length > 0) out.zigZag(array.length);
+      if (!array.every((item) => encodeItem(item, out))) return false;
+      out.byte(0);
+      return true;
+    };
+  }
+
+  #itemEncoder(type: AvroType, path: readonly string[]): (item: JsonValue, out: ByteWriter) => boolean {
+    const { isNullable, valueType } = splitNullable(type);
+    const encode = this.#valueEncoder(valueType, path);
+    return (item, out) => {
+      const isAbsent = item === null || isBlankFor(valueType, item);
+      if (!isNullable) return !isAbsent && encode(item, out);
+      out.byte(isAbsent ? 0 : 2);
+      return isAbsent || encode(item, out);
+    };
+  }
+}
+
+function isBlankFor(type: AvroValueType, value: JsonValue): boolean {
+  if (value !== '') return false;
+  return typeof type === 'string' || (type.type !== 'array' && type.type !== 'record') ? isBlank(type, value) : false;
+}
+
+function valueByName(record: JsonObject, name: string): JsonValue | undefined {
+  const key = Object.keys(record).find((candidate) => fieldNameOf(candidate) === name);
+  return key === undefined ? undefined : record[key];
+}
+
+function unkeyed(path: readonly string[], name: string): UnkeyedRecordError {
+  return new UnkeyedRecordError(`a record without a usable ${[...path, name].join('.')}, which its key needs`);
+}

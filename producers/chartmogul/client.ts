@@ -1,0 +1,124 @@
+import pLimit, { type LimitFunction } from 'p-limit';
+import { Agent, errors, request, type Dispatcher } from 'undici';
+import {
+  ConfigError,
+  messageOf,
+  RetriableError,
+  SourceUnavailableError,
+  UnexpectedAnswerError,
+} from '../../core/errors.ts';
+import { isJsonObject, parseJson, type JsonObject, type JsonValue } from '../../core/json.ts';
+import { retry, sourceRetry, type RetryPolicy } from '../../core/retry.ts';
+import type { Settings } from '../../core/config.ts';
+import { answerError } from './answer-error.ts';
+import { RateLimiter } from './rate-limiter.ts';
+
+/** ChartMogul allows 20 parallel connections and 40 requests a second to an account (dev.chartmogul.com/docs/rate-limits). */
+const MAX_CONNECTIONS = 16;
+const MAX_REQUESTS_PER_SECOND = 38;
+
+const CONNECT_TIMEOUT_MS = 10_000;
+const ANSWER_TIMEOUT_MS = 60_000;
+const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
+
+export type Query = Readonly<Record<string, string | number | boolean>>;
+
+/** Told of every request and of every try that failed, to count them. */
+export interface RequestObserver {
+  onRequest?(): void;
+  onRetry?(error: RetriableError): void;
+}
+
+/**
+ * ChartMogul's API, or any server that speaks it: signs requests, keeps to the limits over all streams, tries again what
+ * can be tried again. Close it when done.
+ */
+export class ChartMogulClient {
+  readonly #baseUrl: string;
+  readonly #authorization: string;
+  readonly #signal: AbortSignal;
+  readonly #retryPolicy: RetryPolicy;
+  readonly #limit: LimitFunction = pLimit(MAX_CONNECTIONS);
+  readonly #rate = new RateLimiter(MAX_REQUESTS_PER_SECOND);
+  readonly #agent = new Agent({
+    connections: MAX_CONNECTIONS,
+    pipelining: 1,
+    allowH2: false,
+    connect: { timeout: CONNECT_TIMEOUT_MS },
+    headersTimeout: ANSWER_TIMEOUT_MS,
+    bodyTimeout: ANSWER_TIMEOUT_MS,
+    maxResponseSize: MAX_ANSWER_BYTES,
+  });
+
+  /** @throws ConfigError when no key is set. */
+  constructor(settings: Settings['chartmogul'], signal: AbortSignal, retryPolicy = sourceRetry) {
+    if (settings.apiKey === undefined) {
+      throw new ConfigError('CHARTMOGUL_API_KEY is not set, wants the API key of the ChartMogul account');
+    }
+    const key = settings.apiKey.reveal();
+    this.#baseUrl = settings.baseUrl;
+    this.#authorization = `Basic ${Buffer.from(`${key}:`).toString('base64')}`;
+    this.#signal = signal;
+    this.#retryPolicy = retryPolicy;
+  }
+
+  /**
+   * The JSON object that a GET answers.
+   *
+   * @throws AuthenticationError, StreamNotFoundError, UnexpectedAnswerError; RateLimitedError or SourceUnavailableError
+   *   when all tries are used up.
+   */
+  async get(path: string, query: Query = {}, observer: RequestObserver = {}): Promise<JsonObject> {
+    const answer = await retry({ path }, this.#retryPolicy, this.#signal, async () => {
+      try {
+        return await this.#limit(async () => {
+          await this.#rate.turn(this.#signal);
+          observer.onRequest?.();
+          return this.#send(path, query);
+        });
+      } catch (error) {
+        if (error instanceof RetriableError) observer.onRetry?.(error);
+        throw error;
+      }
+    });
+    if (!isJsonObject(answer)) throw new UnexpectedAnswerError(`${path} answered JSON that is not an object`);
+    return answer;
+  }
+
+  async close(): Promise<void> {
+    await this.#agent.close();
+  }
+
+  async #send(path: string, query: Query): Promise<JsonValue> {
+    let response: Dispatcher.ResponseData;
+    let body: string;
+    try {
+      response = await request(`${this.#baseUrl}${path}`, {
+        dispatcher: this.#agent,
+        query,
+        headers: { authorization: this.#authorization, accept: 'application/json', 'user-agent': USER_AGENT },
+        signal: AbortSignal.any([this.#signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]),
+      });
+      body = await response.body.text();
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      if (error instanceof errors.ResponseExceededMaxSizeError) {
+        throw new UnexpectedAnswerError(`${path} answered more than ${MAX_ANSWER_BYTES} bytes`, { cause: error });
+      }
+      throw new SourceUnavailableError(`${this.#baseUrl}${path} did not answer: ${messageOf(error)}`, { cause: error });
+    }
+    const { statusCode } = response;
+    if (statusCode < 200 || statusCode > 299) {
+      const retryAfter = response.headers['retry-after'];
+      throw answerError(statusCode, path, body, Array.isArray(retryAfter) ? retryAfter[0] : retryAfter);
+    }
+    try {
+      return parseJson(body);
+    } catch {
+      // The parser's message quotes the body, which holds records.
+      throw new SourceUnavailableError(`${path} answered ${statusCode} with a body that is not JSON or not all of it`);
+    }
+  }
+}
+
+const USER_AGENT = 'chartmogul-clickhouse';

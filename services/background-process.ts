@@ -1,0 +1,133 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { LocalServiceError, messageOf } from '../core/errors.ts';
+import { isTrueWithin } from './deadline.ts';
+import { processIdentity } from './process-identity.ts';
+
+/** What to run, and where. */
+export interface Launch {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+  readonly cwd: string;
+}
+
+interface Recorded {
+  readonly pid: number;
+  readonly identity: string;
+}
+
+/** How long a process has to end by itself before it is killed. */
+const gracePeriodMs = 12_000;
+
+/**
+ * A process that outlives the command that starts it. Its id and identity are kept in `<folder>/<name>.pid`, so that
+ * a later command finds it again and never signals a stranger who was given the same id.
+ */
+export class BackgroundProcess {
+  readonly name: string;
+  readonly logPath: string;
+  readonly #recordPath: string;
+  readonly #folder: string;
+
+  constructor(folder: string, name: string) {
+    this.name = name;
+    this.#folder = folder;
+    this.logPath = join(folder, `${name}.log`);
+    this.#recordPath = join(folder, `${name}.pid`);
+  }
+
+  /** Its id while it runs. */
+  pid(): number | undefined {
+    const recorded = this.#recorded();
+    return recorded !== undefined && processIdentity(recorded.pid) === recorded.identity
+      ? recorded.pid
+      : undefined;
+  }
+
+  async start(launch: Launch): Promise<void> {
+    mkdirSync(this.#folder, { recursive: true });
+    this.#keepPreviousLog();
+    const log = openSync(this.logPath, 'a');
+    try {
+      const child = spawn(launch.command, launch.args, {
+        cwd: launch.cwd,
+        env: launch.env,
+        detached: true,
+        stdio: ['ignore', log, log],
+      });
+      await once(child, 'spawn');
+      child.unref();
+      if (child.pid !== undefined) this.#record(child.pid);
+    } catch (error) {
+      throw new LocalServiceError(`${this.name}: ${launch.command} cannot be run: ${messageOf(error)}`, {
+        cause: error,
+      });
+    } finally {
+      closeSync(log);
+    }
+  }
+
+  /** Asks it to end, insists after a while. Nothing happens if it does not run. */
+  async stop(): Promise<void> {
+    const isGone = () => this.pid() === undefined;
+    this.#signal('SIGTERM');
+    if (!(await isTrueWithin(gracePeriodMs, isGone))) {
+      this.#signal('SIGKILL');
+      if (!(await isTrueWithin(5_000, isGone))) {
+        throw new LocalServiceError(
+          `${this.name} (pid ${this.pid() ?? 'unknown'}) does not end, not even by SIGKILL`,
+        );
+      }
+    }
+    rmSync(this.#recordPath, { force: true });
+  }
+
+  /** The last lines it wrote, on one line. */
+  lastWords(): string {
+    try {
+      const lines = readFileSync(this.logPath, 'utf8')
+        .split('\n')
+        .filter((line) => line.trim() !== '');
+      return lines.slice(-3).join(' | ').slice(-600);
+    } catch {
+      return '';
+    }
+  }
+
+  #signal(signal: NodeJS.Signals): void {
+    const pid = this.pid();
+    if (pid === undefined) return;
+    try {
+      process.kill(pid, signal);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  }
+
+  #record(pid: number): void {
+    const recorded: Recorded = { pid, identity: processIdentity(pid) ?? '' };
+    const draft = `${this.#recordPath}.draft`;
+    writeFileSync(draft, JSON.stringify(recorded));
+    renameSync(draft, this.#recordPath);
+  }
+
+  #recorded(): Recorded | undefined {
+    try {
+      return JSON.parse(readFileSync(this.#recordPath, 'utf8')) as Recorded;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** A crash's log would otherwise be gone with the `up` that follows it. */
+  #keepPreviousLog(): void {
+    try {
+      renameSync(this.logPath, join(this.#folder, `${this.name}.previous.log`));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+}

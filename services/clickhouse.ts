@@ -1,0 +1,47 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Settings } from '../core/config.ts';
+import { BackgroundProcess } from './background-process.ts';
+import { isHttpOk } from './http-probe.ts';
+import { clickhouseAddress } from './local-address.ts';
+import type { LocalService } from './service.ts';
+
+const startScript = fileURLToPath(new URL('../start.mjs', import.meta.url));
+
+/** ClickHouse as a Node process that has the engine as a library. */
+export function clickhouseService(settings: Settings, folder: string): LocalService {
+  const address = clickhouseAddress(settings);
+  const server = new BackgroundProcess(folder, 'clickhouse');
+  const { credentials } = settings.clickhouse;
+  return {
+    name: 'clickhouse',
+    address,
+    processes: [server],
+
+    async start() {
+      await server.start({
+        command: process.execPath,
+        args: [startScript, 'services/clickhouse/main.ts'],
+        // Only what it needs: no other secret of ours belongs into a process that runs for days.
+        env: {
+          PATH: process.env['PATH'],
+          HOME: process.env['HOME'],
+          TZ: 'UTC',
+          // Each running query occupies a thread, and reading and writing files wants some beside them.
+          UV_THREADPOOL_SIZE: '32',
+          CLICKHOUSE_URL: address.text,
+          CLICKHOUSE_USERNAME: credentials?.username,
+          CLICKHOUSE_PASSWORD: credentials?.password.reveal(),
+          DATA_DIR: join(folder, '..', '..'),
+        },
+        cwd: folder,
+      });
+    },
+
+    isReady: () =>
+      isHttpOk(new URL('/?query=SELECT%201', address.text), {
+        'X-ClickHouse-User': credentials?.username ?? 'default',
+        'X-ClickHouse-Key': credentials?.password.reveal() ?? '',
+      }),
+  };
+}

@@ -1,0 +1,42 @@
+/** A word, or a single other character, outside every bracket, string and comment. */
+export interface Token {
+  readonly text: string;
+  /** In capitals, to compare with keywords. */
+  readonly word: string;
+  readonly isWord: boolean;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What the text may hold at a place, tried in this order. */
+const lexeme = new RegExp(
+  [
+    String.raw`(?<blank>\s+|--[^\n]*|#[ !][^\n]*|/\*[\s\S]*?(?:\*/|$))`,
+    String.raw`(?<quoted>'(?:[^'\\]|\\[\s\S])*'?|"(?:[^"\\]|\\[\s\S])*"?|\x60(?:[^\x60\\]|\\[\s\S])*\x60?)`,
+    String.raw`(?<heredoc>\$(?<tag>\w*)\$[\s\S]*?(?:\$\k<tag>\$|$))`,
+    String.raw`(?<word>[A-Za-z0-9_\x80-\uffff]+)`,
+    String.raw`(?<sign>[\s\S])`,
+  ].join('|'),
+  'y',
+);
+
+/** The tokens at the top level of a query, read lazily: nothing is looked at behind the one asked for. */
+export function* topLevelTokens(sql: string): Generator<Token, undefined> {
+  let depth = 0;
+  for (let at = 0; at < sql.length;) {
+    lexeme.lastIndex = at;
+    const match = lexeme.exec(sql);
+    if (match === null) return undefined;
+    const [text] = match;
+    const { word, sign, quoted } = match.groups ?? {};
+    const isClosing = sign !== undefined && ')]}'.includes(sign);
+    if (isClosing) depth = Math.max(0, depth - 1);
+    const isToken = word !== undefined || sign !== undefined || quoted !== undefined;
+    if (isToken && depth === 0) {
+      yield { text, word: text.toUpperCase(), isWord: word !== undefined, start: at, end: at + text.length };
+    }
+    if (sign !== undefined && '([{'.includes(sign)) depth += 1;
+    at += text.length;
+  }
+  return undefined;
+}

@@ -1,0 +1,31 @@
+import { mkdirSync } from 'node:fs';
+import { devNull } from 'node:os';
+import { join, resolve } from 'node:path';
+import { loadSettings } from '../../core/config.ts';
+import { logger } from '../../core/logger.ts';
+import { exitCodes, runMain } from '../../core/process.ts';
+import { listenUntil } from '../http-listener.ts';
+import { openEngine } from './engine.ts';
+import { createClickHouseServer } from './server.ts';
+import { Spool } from './spool.ts';
+
+// ClickHouse in the foreground: `services up` runs it in the background, with all its settings in the environment.
+await runMain(async (signal) => {
+  const settings = loadSettings(process.env, devNull);
+  const folder = resolve(join(settings.dataDir, 'services', 'clickhouse'));
+  mkdirSync(folder, { recursive: true });
+  process.chdir(folder);
+  const engine = await openEngine('data');
+  try {
+    const server = createClickHouseServer({
+      engine,
+      spool: new Spool('spool'),
+      credentials: settings.clickhouse.credentials,
+    });
+    logger.info({ version: engine.version, url: settings.clickhouse.url }, 'ClickHouse is up');
+    await listenUntil(server, new URL(settings.clickhouse.url), signal);
+  } finally {
+    await engine.close();
+  }
+  return exitCodes.done;
+});

@@ -1,0 +1,105 @@
+import type { IncomingMessage } from 'node:http';
+import { randomUUID } from 'node:crypto';
+
+/** What a request says about its query, apart from the query's text. */
+export interface QueryRequest {
+  readonly id: string;
+  /** From the address; the rest of the text is the body. */
+  readonly query: string;
+  readonly username: string;
+  readonly password: string;
+  readonly defaultFormat: string;
+  readonly wantsCompression: boolean;
+  /** What to run before the query, in its session. */
+  readonly preparation: readonly string[];
+}
+
+/** Parameters of the interface itself: every other one is a setting of the query. */
+const reserved = new Set([
+  ...[
+    'query',
+    'query_id',
+    'database',
+    'default_format',
+    'user',
+    'password',
+    'role',
+    'quota_key',
+    'stacktrace',
+  ],
+  ...['session_id', 'session_timeout', 'session_check', 'close_session', 'wait_end_of_query', 'buffer_size'],
+  ...['compress', 'decompress', 'client_protocol_version'],
+]);
+
+export function readQueryRequest(request: IncomingMessage, url: URL): QueryRequest {
+  const header = (name: string) => {
+    const value = request.headers[name];
+    return typeof value === 'string' ? value : undefined;
+  };
+  const given = url.searchParams;
+  const basic = basicCredentials(header('authorization'));
+  const settings = new Map([...given].filter(([name]) => !reserved.has(name) && !name.startsWith('param_')));
+  return {
+    id: given.get('query_id') ?? randomUUID(),
+    query: given.get('query') ?? '',
+    username: header('x-clickhouse-user') ?? basic?.username ?? given.get('user') ?? 'default',
+    password: header('x-clickhouse-key') ?? basic?.password ?? given.get('password') ?? '',
+    defaultFormat: given.get('default_format') ?? header('x-clickhouse-format') ?? 'TabSeparated',
+    wantsCompression:
+      isOn(given.get('enable_http_compression')) && /\bgzip\b/.test(header('accept-encoding') ?? ''),
+    preparation: preparation({
+      settings,
+      parameters: [...given].filter(([name]) => name.startsWith('param_')),
+      database: given.get('database') ?? header('x-clickhouse-database'),
+      isSafeMethod: request.method !== 'POST',
+    }),
+  };
+}
+
+function preparation(of: {
+  settings: Map<string, string>;
+  parameters: readonly (readonly [string, string])[];
+  database: string | undefined;
+  isSafeMethod: boolean;
+}): string[] {
+  const {
+    readonly: asked = '0',
+    max_query_size: maxQuerySize,
+    ...settings
+  } = Object.fromEntries(of.settings);
+  // A GET must change nothing, however it is written. `readonly` comes last: it forbids further settings.
+  const readonly = of.isSafeMethod && !isOn(asked) ? '2' : asked;
+  const assignments = [...Object.entries(settings), ...of.parameters].map(assignment);
+  const last = [
+    ...(maxQuerySize === undefined
+      ? ['max_query_size = DEFAULT']
+      : [assignment(['max_query_size', maxQuerySize])]),
+    ...(isOn(readonly) ? [assignment(['readonly', readonly])] : []),
+  ];
+  return [
+    // Parameters may be longer than a query may be.
+    'SET max_query_size = 1000000000',
+    ...(assignments.length > 0 ? [`SET ${assignments.join(', ')}`] : []),
+    ...(of.database === undefined || of.database === '' ? [] : [`USE \`${escaped(of.database, '`')}\``]),
+    ...last.map((setting) => `SET ${setting}`),
+  ];
+}
+
+function assignment([name, value]: readonly [string, string]): string {
+  return `\`${escaped(name, '`')}\` = '${escaped(value, "'")}'`;
+}
+
+function escaped(text: string, quote: string): string {
+  return text.replaceAll('\\', '\\\\').replaceAll(quote, `\\${quote}`);
+}
+
+function isOn(value: string | null): boolean {
+  return value !== null && value !== '' && value !== '0' && value !== 'false';
+}
+
+function basicCredentials(header: string | undefined): { username: string; password: string } | undefined {
+  const encoded = /^Basic (\S+)$/i.exec(header ?? '')?.[1];
+  if (encoded === undefined) return undefined;
+  const [username = '', ...password] = Buffer.from(encoded, 'base64').toString('utf8').split(':');
+  return { username, password: password.join(':') };
+}

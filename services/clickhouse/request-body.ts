@@ -1,0 +1,85 @@
+import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import { ClickHouseException } from './exception.ts';
+
+/** A query ends within so many bytes; what follows is data. The same bound as the server's `max_query_size`. */
+const headBytes = 256 * 1024;
+const maxQueryBytes = 64 * 1024 * 1024;
+
+/** The text of a request, query and data: its beginning in memory, the rest still to come. */
+export interface RequestBody {
+  /** Shorter than `headBytes` only where it is all there is. */
+  readonly head: Buffer;
+  /** What follows the first `offset` bytes. To be called once. */
+  after(offset: number): Readable;
+}
+
+/** @param query what the address holds of the query; a line break separates it from the body. */
+export async function openBody(
+  request: IncomingMessage,
+  query: string,
+  signal: AbortSignal,
+): Promise<RequestBody> {
+  const source = decoded(request, signal)[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  const parts: Buffer[] = query === '' ? [] : [Buffer.from(`${query}\n`)];
+  for (let bytes = 0; bytes < headBytes;) {
+    const next = await source.next();
+    if (next.done === true) break;
+    parts.push(next.value);
+    bytes += next.value.length;
+  }
+  const head = Buffer.concat(parts);
+  const rest = { [Symbol.asyncIterator]: () => source };
+  async function* from(offset: number) {
+    if (offset < head.length) yield head.subarray(offset);
+    yield* rest;
+  }
+  return {
+    head,
+    after: (offset) => Readable.from(from(offset), { objectMode: false, highWaterMark: headBytes }),
+  };
+}
+
+/** All of a query that has no data behind it, one character per byte. */
+export async function wholeText(body: RequestBody): Promise<string> {
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  for await (const part of body.after(0) as AsyncIterable<Buffer>) {
+    bytes += part.length;
+    if (bytes > maxQueryBytes) {
+      throw new ClickHouseException(
+        229,
+        'QUERY_IS_TOO_LARGE',
+        `Query is longer than ${maxQueryBytes} bytes.`,
+      );
+    }
+    parts.push(part);
+  }
+  return Buffer.concat(parts).toString('latin1');
+}
+
+const decoders = new Map([
+  ['gzip', createGunzip],
+  ['x-gzip', createGunzip],
+  ['deflate', createInflate],
+  ['br', createBrotliDecompress],
+]);
+
+function decoded(request: IncomingMessage, signal: AbortSignal): Readable {
+  const encoding = request.headers['content-encoding'] ?? 'identity';
+  if (encoding === 'identity') return request;
+  const create = decoders.get(encoding);
+  if (create === undefined) {
+    throw new ClickHouseException(
+      48,
+      'NOT_IMPLEMENTED',
+      `Content-Encoding ${encoding} is not supported here.`,
+    );
+  }
+  const decoder = create({ chunkSize: 64 * 1024 });
+  // A failure destroys the decoder, and thereby reaches its reader.
+  pipeline(request, decoder, { signal }).catch(() => undefined);
+  return decoder;
+}

@@ -1,0 +1,145 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import type { Credentials } from '../../core/config.ts';
+import { messageOf } from '../../core/errors.ts';
+import { logger } from '../../core/logger.ts';
+import { contentType } from './content-type.ts';
+import type { Engine, QueryCounts } from './engine.ts';
+import { ClickHouseException } from './exception.ts';
+import { readQueryRequest, type QueryRequest } from './query-request.ts';
+import { openBody, wholeText } from './request-body.ts';
+import { readSpooled, writeSpooled, type Spool } from './spool.ts';
+import { parseStatement, type Statement } from './statement.ts';
+
+/** What the server works with. */
+export interface Backend {
+  readonly engine: Engine;
+  readonly spool: Spool;
+  /** Whom to let in; anyone if undefined. */
+  readonly credentials: Credentials | undefined;
+}
+
+/** ClickHouse's HTTP interface over the engine. Data of inserts and results pass through files, never through memory. */
+export function createClickHouseServer(backend: Backend): Server {
+  const server = createServer(
+    { maxHeaderSize: 1024 * 1024, requestTimeout: 3_600_000 },
+    (request, response) => {
+      answer(backend, request, response).catch((error: unknown) => {
+        // The client hung up: there is nobody left to tell.
+        logger.debug({ reason: messageOf(error) }, 'answer not delivered');
+        response.destroy();
+      });
+    },
+  );
+  // Longer than @clickhouse/client keeps an idle socket, so that it is never the server that closes first.
+  server.keepAliveTimeout = 30_000;
+  return server;
+}
+
+async function answer(backend: Backend, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const url = new URL(request.url ?? '/', 'http://localhost');
+  response.setHeader('X-ClickHouse-Server-Display-Name', 'local');
+  response.setHeader('X-ClickHouse-Timezone', 'UTC');
+  if (['/ping', '/replicas_status'].includes(url.pathname)) return void response.end('Ok.\n');
+  if (url.pathname !== '/') return void response.writeHead(404).end(`There is no handle ${url.pathname}\n`);
+  if (request.method !== 'POST' && !url.searchParams.has('query')) return void response.end('Ok.\n');
+
+  const query = readQueryRequest(request, url);
+  response.setHeader('X-ClickHouse-Query-Id', query.id);
+  const hangUp = new AbortController();
+  response.once('close', () => hangUp.abort());
+  try {
+    authenticate(backend.credentials, query);
+    await runQuery(backend, query, request, response, hangUp.signal);
+  } catch (error) {
+    if (response.headersSent || hangUp.signal.aborted) throw error;
+    sendException(response, ClickHouseException.from(error), backend.engine.version);
+    // What is still on its way of the body is of no use, but a client may not listen before it has sent it.
+    request.resume();
+  }
+}
+
+function authenticate(credentials: Credentials | undefined, { username, password }: QueryRequest): void {
+  if (credentials === undefined) return;
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  const isUser = timingSafeEqual(digest(username), digest(credentials.username));
+  const isPassword = timingSafeEqual(digest(password), digest(credentials.password.reveal()));
+  if (isUser && isPassword) return;
+  const reason = 'Authentication failed: password is incorrect, or there is no user with such name.';
+  throw new ClickHouseException(516, 'AUTHENTICATION_FAILED', `${username}: ${reason}`);
+}
+
+async function runQuery(
+  { engine, spool }: Backend,
+  query: QueryRequest,
+  request: IncomingMessage,
+  response: ServerResponse,
+  signal: AbortSignal,
+): Promise<void> {
+  const body = await openBody(request, query.query, signal);
+  const statement = await readStatement();
+  switch (statement.kind) {
+    case 'insert':
+      return spool.withFile(async (path) => {
+        await writeSpooled(path, body.after(statement.dataAt), signal);
+        const { rows, bytes } = await engine.run([...query.preparation, statement.from(path)], 'Null');
+        response.setHeader(
+          'X-ClickHouse-Summary',
+          summary({ read: { rows, bytes }, written: { rows, bytes } }),
+        );
+        response.end();
+      });
+    case 'rows':
+      return spool.withFile(async (path) => {
+        const read = await engine.run([...query.preparation, statement.into(path)], 'Null');
+        response.setHeader('X-ClickHouse-Summary', summary({ read }));
+        setFormat(response, statement.format);
+        await sendFile(response, path, query.wantsCompression, signal);
+      });
+    case 'command': {
+      const read = await engine.run([...query.preparation, statement.sql], query.defaultFormat);
+      response.setHeader('X-ClickHouse-Summary', summary({ read }));
+      setFormat(response, query.defaultFormat);
+      response.end(read.output);
+    }
+  }
+
+  /** The head is enough to know an INSERT by; any other query is all there is in the request. */
+  async function readStatement(): Promise<Statement> {
+    const head = parseStatement(body.head.toString('latin1'), query.defaultFormat);
+    return head.kind === 'insert' ? head : parseStatement(await wholeText(body), query.defaultFormat);
+  }
+}
+
+async function sendFile(
+  response: ServerResponse,
+  path: string,
+  compressed: boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!compressed) return pipeline(readSpooled(path), response, { signal });
+  response.setHeader('Content-Encoding', 'gzip');
+  return pipeline(readSpooled(path), createGzip({ level: 1 }), response, { signal });
+}
+
+function sendException(response: ServerResponse, exception: ClickHouseException, version: string): void {
+  response.setHeader('X-ClickHouse-Exception-Code', String(exception.exceptionCode));
+  response.setHeader('Content-Type', 'text/plain; charset=UTF-8');
+  response.writeHead(exception.status).end(exception.body(version));
+}
+
+function setFormat(response: ServerResponse, format: string): void {
+  response.setHeader('X-ClickHouse-Format', format);
+  response.setHeader('Content-Type', contentType(format));
+}
+
+function summary({ read, written }: { read: QueryCounts; written?: QueryCounts }): string {
+  return JSON.stringify({
+    read_rows: String(read.rows),
+    read_bytes: String(read.bytes),
+    written_rows: String(written?.rows ?? 0),
+    written_bytes: String(written?.bytes ?? 0),
+  });
+}

@@ -1,0 +1,40 @@
+import { randomUUID } from 'node:crypto';
+import { createReadStream, createWriteStream, mkdirSync, rmSync, type ReadStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+
+const highWaterMark = 256 * 1024;
+
+/**
+ * The files through which data goes in and out of the engine. Paths are relative to the working folder, so that none
+ * needs escaping in SQL, wherever the data folder is.
+ */
+export class Spool {
+  readonly #folder: string;
+
+  /** Empties the folder: what is in it was left by a process that was killed. */
+  constructor(folder: string) {
+    this.#folder = folder;
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder, { recursive: true });
+  }
+
+  /** Lends the path of a file that does not exist yet, and removes the file afterwards. */
+  async withFile<T>(use: (path: string) => Promise<T>): Promise<T> {
+    const path = `${this.#folder}/${randomUUID()}`;
+    try {
+      return await use(path);
+    } finally {
+      await rm(path, { force: true });
+    }
+  }
+}
+
+export function writeSpooled(path: string, source: Readable, signal: AbortSignal): Promise<void> {
+  return pipeline(source, createWriteStream(path, { highWaterMark }), { signal });
+}
+
+export function readSpooled(path: string): ReadStream {
+  return createReadStream(path, { highWaterMark });
+}

@@ -1,0 +1,107 @@
+import { ClickHouseException } from './exception.ts';
+import { topLevelTokens, type Token } from './lexer.ts';
+
+/** A query as this server has to run it. */
+export type Statement =
+  /** An INSERT whose data follows it in the request. */
+  | { readonly kind: 'insert'; readonly dataAt: number; from(path: string): string }
+  /** Gives rows. */
+  | { readonly kind: 'rows'; readonly format: string; into(path: string): string }
+  /** Does something, and gives a line or two at most. */
+  | { readonly kind: 'command'; readonly sql: string };
+
+const givesRows = new Set([
+  'SELECT',
+  'WITH',
+  'FROM',
+  'SHOW',
+  'DESCRIBE',
+  'DESC',
+  'EXISTS',
+  'EXPLAIN',
+  'CHECK',
+  '(',
+]);
+
+/**
+ * Understands just enough of a query to tell it from the data behind it and to redirect its input or output to a
+ * file; everything else is left to the engine.
+ *
+ * @param text one character per byte (latin1), since binary data may follow the query.
+ * @throws ClickHouseException for an empty query, and for several in one.
+ */
+export function parseStatement(text: string, defaultFormat: string): Statement {
+  const first = topLevelTokens(text).next().value;
+  if (first === undefined) throw new ClickHouseException(62, 'SYNTAX_ERROR', 'Syntax error: Empty query.');
+  const insert = first.word === 'INSERT' ? insertWithData(text) : undefined;
+  if (insert !== undefined) return insert;
+
+  const tokens = [...topLevelTokens(text)];
+  const end = endOfStatement(text, tokens);
+  const sql = utf8(text.slice(0, end));
+  if (!givesRows.has(first.word) || tokens.some(({ word }) => word === 'INSERT'))
+    return { kind: 'command', sql };
+  return rows(text.slice(0, end), tokens, defaultFormat);
+}
+
+function insertWithData(text: string): Statement | undefined {
+  let settingsAt: number | undefined;
+  let previous: Token | undefined;
+  for (const token of topLevelTokens(text)) {
+    if (['SELECT', 'WITH', 'FROM', 'WATCH', ';'].includes(token.word)) return undefined;
+    if (token.word === 'SETTINGS') settingsAt = token.start;
+    const isValues = token.word === 'VALUES' && previous?.word !== 'FORMAT';
+    if (isValues || (previous?.word === 'FORMAT' && token.isWord)) {
+      const clauseAt = isValues ? token.start : (previous?.start ?? 0);
+      const head = utf8(text.slice(0, settingsAt ?? clauseAt));
+      const settings = settingsAt === undefined ? '' : utf8(text.slice(settingsAt, clauseAt));
+      const format = isValues ? 'Values' : token.text;
+      return {
+        kind: 'insert',
+        dataAt: isValues ? token.end : startOfData(text, token.end),
+        from: (path) => `${head}\nFROM INFILE '${path}' COMPRESSION 'none'\n${settings}\nFORMAT ${format}`,
+      };
+    }
+    previous = token;
+  }
+  return undefined;
+}
+
+/** Data begins after the line break that ends the query, or after its blanks. */
+function startOfData(text: string, queryEnd: number): number {
+  const gap = /^[ \t\f]*;?[ \t\f]*\r?\n?/.exec(text.slice(queryEnd, queryEnd + 1_000))?.[0] ?? '';
+  return queryEnd + gap.length;
+}
+
+function rows(sql: string, tokens: readonly Token[], defaultFormat: string): Statement {
+  const clause = formatClause(tokens);
+  const body = utf8(sql.slice(0, clause?.start ?? sql.length));
+  const tail = utf8(clause === undefined ? '' : sql.slice(clause.end));
+  const format = clause?.format ?? defaultFormat;
+  return {
+    kind: 'rows',
+    format,
+    into: (path) => `${body}\nINTO OUTFILE '${path}' COMPRESSION 'none'\nFORMAT ${format}${tail}`,
+  };
+}
+
+function formatClause(tokens: readonly Token[]): { start: number; end: number; format: string } | undefined {
+  const at = tokens.findLastIndex(({ word }) => word === 'FORMAT');
+  const [keyword, name, next] = tokens.slice(Math.max(at, 0), at + 3);
+  if (at < 0 || keyword === undefined || name?.isWord !== true) return undefined;
+  const isLast = next === undefined || next.word === 'SETTINGS' || next.word === ';';
+  return isLast ? { start: keyword.start, end: name.end, format: name.text } : undefined;
+}
+
+function endOfStatement(text: string, tokens: readonly Token[]): number {
+  const at = tokens.findIndex(({ word }) => word === ';');
+  if (at < 0) return text.length;
+  if (tokens.slice(at).some(({ word }) => word !== ';')) {
+    throw new ClickHouseException(62, 'SYNTAX_ERROR', 'Syntax error (Multi-statements are not allowed).');
+  }
+  return tokens[at]?.start ?? text.length;
+}
+
+function utf8(latin1: string): string {
+  return Buffer.from(latin1, 'latin1').toString('utf8');
+}

@@ -1,0 +1,16 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Asks until the answer is yes. @returns false when `ms` passed first. */
+export async function isTrueWithin(
+  ms: number,
+  condition: () => boolean | Promise<boolean>,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const deadline = performance.now() + ms;
+  while (performance.now() < deadline) {
+    signal?.throwIfAborted();
+    if (await condition()) return true;
+    await sleep(100, undefined, signal === undefined ? {} : { signal });
+  }
+  return false;
+}

@@ -1,0 +1,24 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import { LocalServiceError, messageOf } from '../core/errors.ts';
+
+/** How long requests that are being answered may go on after the signal. */
+const drainMs = 8_000;
+
+/**
+ * Listens at the URL's host and port until the signal aborts; then takes no new request, lets the running ones
+ * finish for a while, and returns.
+ */
+export async function listenUntil(server: Server, url: URL, signal: AbortSignal): Promise<void> {
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  server.listen({ host, port: url.port === '' ? 80 : Number(url.port) });
+  try {
+    await once(server, 'listening', { signal });
+  } catch (error) {
+    throw new LocalServiceError(`cannot listen at ${url.href}: ${messageOf(error)}`, { cause: error });
+  }
+  if (!signal.aborted) await once(signal, 'abort');
+  const cutOff = setTimeout(() => server.closeAllConnections(), drainMs);
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  clearTimeout(cutOff);
+}

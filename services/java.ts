@@ -1,0 +1,86 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { LocalServiceError } from '../core/errors.ts';
+import { logger } from '../core/logger.ts';
+
+const run = promisify(execFile);
+const pom = fileURLToPath(new URL('pom.xml', import.meta.url));
+
+/**
+ * In the checkout, not under DATA_DIR: runs with folders of their own then share one download. The name follows the
+ * POM, so new versions are fetched by themselves.
+ */
+const store = fileURLToPath(new URL('../.data/java/', import.meta.url));
+
+/** Flags for short-lived small JVMs: they start twice as fast, and nobody asks for peak speed here. */
+export const quickStart = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xshare:auto'];
+
+/**
+ * The folder with `kafka/*.jar` and `registry/`, fetched through Maven the first time. Two runs may do so at once.
+ *
+ * @throws LocalServiceError saying what to install.
+ */
+export async function javaPackages(signal: AbortSignal): Promise<string> {
+  await requireJava(signal);
+  const target = join(store, createHash('sha256').update(readFileSync(pom)).digest('hex').slice(0, 12));
+  if (existsSync(target)) return target;
+  logger.info('fetching Kafka and the schema registry through Maven, about 150 MB, once');
+  mkdirSync(store, { recursive: true });
+  const draft = mkdtempSync(join(store, 'draft-'));
+  try {
+    await fetchInto(draft, signal);
+    renameSync(draft, target);
+  } catch (error) {
+    // Another run may have been first: what it fetched is the same.
+    if (!existsSync(target)) throw error;
+  } finally {
+    rmSync(draft, { recursive: true, force: true });
+  }
+  return target;
+}
+
+async function fetchInto(folder: string, signal: AbortSignal): Promise<void> {
+  try {
+    await run('mvn', ['-q', '-B', '-f', pom, `-Dtarget=${folder}`, 'package'], { signal, timeout: 900_000 });
+  } catch (error) {
+    signal.throwIfAborted();
+    if (isMissing(error))
+      throw new LocalServiceError('mvn is not installed: install Apache Maven 3, or start Docker');
+    const line = /\[ERROR\] (.*)/.exec(output(error))?.[1] ?? 'no reason given';
+    throw new LocalServiceError(`Maven could not fetch the jars of services/pom.xml: ${line.slice(0, 500)}`, {
+      cause: error,
+    });
+  }
+}
+
+async function requireJava(signal: AbortSignal): Promise<void> {
+  const cure = 'install a Java runtime, 17 or newer, or start Docker';
+  try {
+    const { stderr } = await run('java', ['-version'], { signal, timeout: 30_000 });
+    const version = /version "(\d+)/.exec(stderr)?.[1];
+    if (Number(version) < 17) throw new LocalServiceError(`Java is version ${version ?? 'unknown'}: ${cure}`);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof LocalServiceError) throw error;
+    throw new LocalServiceError(
+      `${isMissing(error) ? 'java is not installed' : 'java does not run'}: ${cure}`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+/** Everything a failed command printed, its stderr and stdout in one. */
+export function output(error: unknown): string {
+  const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
+  return `${stderr}${stdout}`;
+}
+
+function isMissing(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ENOENT';
+}

@@ -1,0 +1,120 @@
+import { execFile } from 'node:child_process';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { Kafka, logLevel } from 'kafkajs';
+import type { Settings } from '../core/config.ts';
+import { LocalServiceError } from '../core/errors.ts';
+import { BackgroundProcess } from './background-process.ts';
+import { javaPackages, output, quickStart } from './java.ts';
+import { freePort, kafkaAddress, type LocalAddress } from './local-address.ts';
+import type { LocalService } from './service.ts';
+
+const run = promisify(execFile);
+
+/** Kafka as one process that is broker and controller in one (KRaft). */
+export function kafkaService(settings: Settings, folder: string): LocalService {
+  const address = kafkaAddress(settings);
+  const broker = new BackgroundProcess(folder, 'kafka');
+  return {
+    name: 'kafka',
+    address,
+    processes: [broker],
+
+    async start(signal) {
+      const jars = join(await javaPackages(signal), 'kafka', '*');
+      const temporary = join(folder, 'tmp');
+      mkdirSync(temporary, { recursive: true });
+      writeFileSync(join(folder, 'server.properties'), serverProperties(address, await freePort()));
+      writeFileSync(join(folder, 'log4j2.properties'), loggingProperties);
+      const java = [
+        ...quickStart,
+        `-Djava.io.tmpdir=${temporary}`,
+        '-Dlog4j2.configurationFile=log4j2.properties',
+      ];
+      if (!existsSync(join(folder, 'data', 'meta.properties')))
+        await format([...java, '-cp', jars], folder, signal);
+      await broker.start({
+        command: 'java',
+        args: ['-Xmx512m', ...java, '-cp', jars, 'kafka.Kafka', 'server.properties'],
+        env: process.env,
+        cwd: folder,
+      });
+    },
+
+    async isReady() {
+      const kafka = new Kafka({
+        clientId: 'services',
+        brokers: [address.text],
+        logLevel: logLevel.NOTHING,
+        connectionTimeout: 2_000,
+        requestTimeout: 5_000,
+        retry: { retries: 0 },
+      });
+      const admin = kafka.admin();
+      try {
+        await admin.connect();
+        return (await admin.describeCluster()).brokers.length > 0;
+      } catch {
+        return false;
+      } finally {
+        await admin.disconnect().catch(() => undefined);
+      }
+    },
+  };
+}
+
+/** Gives the data folder its identity; Kafka refuses to start in one that has none. */
+async function format(java: readonly string[], folder: string, signal: AbortSignal): Promise<void> {
+  const args = [...java, 'kafka.tools.StorageTool', 'format', '--ignore-formatted'];
+  try {
+    await run('java', [...args, '-t', clusterId, '-c', 'server.properties'], {
+      cwd: folder,
+      signal,
+      timeout: 60_000,
+    });
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new LocalServiceError(`kafka: ${folder} cannot be formatted: ${output(error).trim().slice(-500)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Any 16 bytes will do: two clusters on one machine never meet. */
+const clusterId = Buffer.from('local-services-1').toString('base64url');
+
+/** Paths are relative to the service's folder, so that no folder name needs escaping. */
+function serverProperties({ host, port }: LocalAddress, controllerPort: number): string {
+  const name = host.includes(':') ? `[${host}]` : host;
+  return `process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:${controllerPort}
+listeners=PLAINTEXT://${name}:${port},CONTROLLER://127.0.0.1:${controllerPort}
+advertised.listeners=PLAINTEXT://${name}:${port}
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+log.dirs=data
+num.partitions=4
+auto.create.topics.enable=false
+offsets.topic.num.partitions=4
+offsets.topic.replication.factor=1
+transaction.state.log.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+# Nobody else is about to join, so a group's first rebalance need not wait for them.
+group.initial.rebalance.delay.ms=0
+# The topics are the record of what was read: never delete by age.
+log.retention.ms=-1
+`;
+}
+
+const loggingProperties = `rootLogger.level=warn
+rootLogger.appenderRef.stdout.ref=stdout
+appender.stdout.type=Console
+appender.stdout.name=stdout
+appender.stdout.layout.type=PatternLayout
+appender.stdout.layout.pattern=%d{ISO8601} %p %c{1} %m%n
+`;

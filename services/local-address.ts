@@ -1,0 +1,76 @@
+import { createServer } from 'node:net';
+import { isLoopback, splitBroker, type Settings, type SettingName } from '../core/config.ts';
+import { ConfigError, LocalServiceError } from '../core/errors.ts';
+
+/** Where a local service listens, and the setting that says so. */
+export interface LocalAddress {
+  readonly setting: SettingName;
+  /** As in the setting. */
+  readonly text: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** @throws ConfigError where the setting does not point to this machine, or to something a local service cannot be. */
+export function kafkaAddress({ kafka }: Settings): LocalAddress {
+  const [text = ''] = kafka.brokers;
+  if (kafka.ssl) throw new ConfigError('KAFKA_SSL is true, local services want it false');
+  if (kafka.sasl !== undefined) throw new ConfigError('KAFKA_USERNAME is set, local services want it unset');
+  return loopback({ setting: 'KAFKA_BROKERS', text, ...splitBroker(text) });
+}
+
+/** The registry answers on its root, as Confluent's does, and under the path that Apicurio has for the same API. */
+export const compatibilityPath = '/apis/ccompat/v7';
+
+export function registryAddress({ schemaRegistry }: Settings): LocalAddress {
+  return fromUrl('SCHEMA_REGISTRY_URL', schemaRegistry.url, ['', compatibilityPath]);
+}
+
+export function clickhouseAddress({ clickhouse }: Settings): LocalAddress {
+  return fromUrl('CLICKHOUSE_URL', clickhouse.url, ['']);
+}
+
+function fromUrl(setting: SettingName, text: string, paths: readonly string[]): LocalAddress {
+  const url = new URL(text);
+  if (url.protocol !== 'http:')
+    throw new ConfigError(`${setting} is "${text}", local services want plain http`);
+  if (!paths.includes(url.pathname.replace(/\/$/, ''))) {
+    const allowed = paths.map((path) => (path === '' ? 'no path' : path)).join(' or ');
+    throw new ConfigError(`${setting} is "${text}", local services want ${allowed}`);
+  }
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  return loopback({ setting, text, host, port: url.port === '' ? 80 : Number(url.port) });
+}
+
+function loopback(address: LocalAddress): LocalAddress {
+  if (isLoopback(address.host)) return address;
+  throw new ConfigError(`${address.setting} is "${address.text}", local services want a loopback address`);
+}
+
+/** @throws LocalServiceError naming the setting where something else listens there. */
+export async function requireFree({ setting, text, host, port }: LocalAddress): Promise<void> {
+  try {
+    await listenOnce(host, port);
+  } catch (error) {
+    const cause = (error as NodeJS.ErrnoException).code;
+    const message =
+      cause === 'EADDRINUSE'
+        ? `${setting} is "${text}", but something else listens there: stop it, or set ${setting} to a free port`
+        : `${setting} is "${text}", where this process cannot listen (${cause ?? 'unknown'}): set it to another port`;
+    throw new LocalServiceError(message, { cause: error });
+  }
+}
+
+export async function freePort(): Promise<number> {
+  return listenOnce('127.0.0.1', 0);
+}
+
+async function listenOnce(host: string, port: number): Promise<number> {
+  const server = createServer();
+  return new Promise((resolve, reject) => {
+    server.once('error', reject).listen({ host, port }, () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : port));
+    });
+  });
+}

@@ -1,0 +1,50 @@
+import { loadSettings, type Settings } from '../core/config.ts';
+import { createCommand, exitCodes, runMain, type ExitCode } from '../core/process.ts';
+import { servicesStatus, startServices, stopServices } from './local-services.ts';
+
+async function up(settings: Settings, signal: AbortSignal): Promise<ExitCode> {
+  await startServices(settings, signal);
+  const exports = [
+    `export KAFKA_BROKERS=${settings.kafka.brokers.join(',')}`,
+    `export SCHEMA_REGISTRY_URL=${settings.schemaRegistry.url}`,
+    `export CLICKHOUSE_URL=${settings.clickhouse.url}`,
+  ];
+  process.stdout.write(`${exports.join('\n')}\n`);
+  return exitCodes.done;
+}
+
+async function down(settings: Settings): Promise<ExitCode> {
+  await stopServices(settings);
+  return exitCodes.done;
+}
+
+async function status(settings: Settings): Promise<ExitCode> {
+  const services = await servicesStatus(settings);
+  for (const { name, running, address, pids, memoryBytes } of services) {
+    const details =
+      pids.length === 0 ? '' : `  pid ${pids.join('+')}  ${Math.round(memoryBytes / 2 ** 20)} MiB`;
+    process.stdout.write(`${name.padEnd(10)}  ${running ? 'running' : 'stopped'}  ${address}${details}\n`);
+  }
+  return services.every(({ running }) => running) ? exitCodes.done : exitCodes.someWorkFailed;
+}
+
+await runMain(async (signal) => {
+  let exitCode: ExitCode = exitCodes.done;
+  const command = createCommand('services', 'Local Kafka, schema registry and ClickHouse, in the background');
+  const add = (name: string, description: string, work: (settings: Settings) => Promise<ExitCode>) =>
+    command
+      .command(name)
+      .description(description)
+      .allowExcessArguments(false)
+      .exitOverride()
+      .action(async () => {
+        exitCode = await work(loadSettings());
+      });
+  add('up', 'start what is not running, wait until all are ready, print the settings to export', (settings) =>
+    up(settings, signal),
+  );
+  add('down', 'stop them; their data stays', down);
+  add('status', 'one line each; exit code 1 if any is stopped', status);
+  await command.parseAsync();
+  return exitCode;
+});

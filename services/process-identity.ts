@@ -1,0 +1,54 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+
+const hasProc = existsSync('/proc/self/stat');
+
+/**
+ * What tells a running process from a later one that was given the same id: undefined once it has ended, also while
+ * its parent has not yet collected it.
+ */
+export function processIdentity(pid: number): string | undefined {
+  return hasProc ? identityFromProc(pid) : identityFromPs(pid);
+}
+
+/** Resident memory in bytes, undefined where the process is gone. */
+export function residentBytes(pid: number): number | undefined {
+  const kibibytes = hasProc
+    ? /^VmRSS:\s+(\d+) kB$/m.exec(readProc(`/proc/${pid}/status`))?.[1]
+    : ps(pid, 'rss=')?.trim();
+  return kibibytes === undefined || kibibytes === '' ? undefined : Number(kibibytes) * 1024;
+}
+
+function identityFromProc(pid: number): string | undefined {
+  // The name in parentheses may hold anything; what follows it is numbers. State is field 3, start time field 22.
+  const fields = readProc(`/proc/${pid}/stat`).split(') ').at(-1)?.split(' ') ?? [];
+  const [state] = fields;
+  const startedAt = fields[19];
+  if (state === undefined || startedAt === undefined || /[ZX]/.test(state)) return undefined;
+  return `${readProc('/proc/sys/kernel/random/boot_id').trim()} ${startedAt}`;
+}
+
+function identityFromPs(pid: number): string | undefined {
+  const [state, ...startedAt] = (ps(pid, 'stat=,lstart=') ?? '').trim().split(/\s+/);
+  return state === undefined || state === '' || state.startsWith('Z') ? undefined : startedAt.join(' ');
+}
+
+function readProc(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function ps(pid: number, columns: string): string | undefined {
+  try {
+    return execFileSync('ps', ['-o', columns, '-p', String(pid)], {
+      encoding: 'utf8',
+      timeout: 5_000,
+      stdio: 'pipe',
+    });
+  } catch {
+    return undefined;
+  }
+}

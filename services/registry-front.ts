@@ -1,0 +1,67 @@
+import { Agent, createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream/promises';
+import { messageOf } from '../core/errors.ts';
+import { logger } from '../core/logger.ts';
+import { createCommand, exitCodes, runMain } from '../core/process.ts';
+import { compatibilityPath } from './local-address.ts';
+import { listenUntil } from './http-listener.ts';
+
+// Apicurio has Confluent's API under a path of its own and cannot be told otherwise: this process puts that path in
+// front of every request that lacks it.
+
+const deadlineMs = 60_000;
+
+function forward(
+  target: URL,
+  agent: Agent,
+  incoming: IncomingMessage,
+  answer: ServerResponse,
+): Promise<void> {
+  const path = incoming.url ?? '/';
+  const outgoing = request(target, {
+    agent,
+    method: incoming.method,
+    path: path.startsWith('/apis/') ? path : `${compatibilityPath}${path}`,
+    headers: { ...incoming.headers, host: target.host },
+    timeout: deadlineMs,
+  });
+  outgoing.once('timeout', () => outgoing.destroy(new Error(`no answer within ${deadlineMs} ms`)));
+  const answered = new Promise<IncomingMessage>((resolve, reject) => {
+    outgoing.once('response', resolve).once('error', reject);
+  });
+  return Promise.all([
+    pipeline(incoming, outgoing),
+    answered.then((response) => {
+      answer.writeHead(response.statusCode ?? 502, response.headers);
+      return pipeline(response, answer);
+    }),
+  ]).then(() => undefined);
+}
+
+function refuse(answer: ServerResponse, error: unknown): void {
+  if (answer.headersSent) return void answer.destroy();
+  const body = JSON.stringify({
+    error_code: 50_301,
+    message: `The registry is not ready: ${messageOf(error)}`,
+  });
+  answer.writeHead(503, { 'content-type': 'application/vnd.schemaregistry.v1+json' }).end(body);
+}
+
+await runMain(async (signal) => {
+  const command = createCommand(
+    'services',
+    'Serves Confluent paths before Apicurio (started by `services up`)',
+  )
+    .requiredOption('--listen <url>', 'where to listen')
+    .requiredOption('--to <url>', "Apicurio's address")
+    .parse();
+  const { listen, to } = command.opts<{ listen: string; to: string }>();
+  const agent = new Agent({ keepAlive: true, maxSockets: 64 });
+  const server = createServer((incoming, answer) => {
+    forward(new URL(to), agent, incoming, answer).catch((error: unknown) => refuse(answer, error));
+  });
+  logger.info({ listen, to }, 'registry front is up');
+  await listenUntil(server, new URL(listen), signal);
+  agent.destroy();
+  return exitCodes.done;
+});

@@ -1,0 +1,67 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Settings } from '../core/config.ts';
+import { BackgroundProcess } from './background-process.ts';
+import { isHttpOk } from './http-probe.ts';
+import { javaPackages, quickStart } from './java.ts';
+import { freePort, kafkaAddress, registryAddress } from './local-address.ts';
+import type { LocalService } from './service.ts';
+
+const startScript = fileURLToPath(new URL('../start.mjs', import.meta.url));
+const jar = 'apicurio-registry-app-3.0.9-runner.jar';
+
+/**
+ * Apicurio's registry, which keeps its schemas in Kafka, on a port of its own; and before it, where SCHEMA_REGISTRY_URL
+ * points, a small front that answers on the paths Confluent's registry has.
+ */
+export function registryService(settings: Settings, folder: string): LocalService {
+  const address = registryAddress(settings);
+  const apicurio = new BackgroundProcess(folder, 'apicurio');
+  const front = new BackgroundProcess(folder, 'registry');
+  return {
+    name: 'registry',
+    address,
+    processes: [apicurio, front],
+
+    async start(signal) {
+      const home = join(await javaPackages(signal), 'registry');
+      const temporary = join(folder, 'tmp');
+      mkdirSync(temporary, { recursive: true });
+      const port = await freePort();
+      await apicurio.start({
+        command: 'java',
+        args: ['-Xmx384m', ...quickStart, `-Djava.io.tmpdir=${temporary}`, '-jar', join(home, jar)],
+        env: { ...process.env, ...apicurioSettings(port, kafkaAddress(settings).text) },
+        cwd: folder,
+      });
+      await front.start({
+        command: process.execPath,
+        args: [
+          startScript,
+          'services/registry-front.ts',
+          '--listen',
+          address.text,
+          '--to',
+          `http://127.0.0.1:${port}`,
+        ],
+        env: process.env,
+        cwd: folder,
+      });
+    },
+
+    isReady: () => isHttpOk(new URL('/subjects', address.text)),
+  };
+}
+
+function apicurioSettings(port: number, brokers: string): Record<string, string> {
+  return {
+    QUARKUS_HTTP_HOST: '127.0.0.1',
+    QUARKUS_HTTP_PORT: String(port),
+    QUARKUS_HTTP_ACCESS_LOG_ENABLED: 'false',
+    APICURIO_STORAGE_KIND: 'kafkasql',
+    APICURIO_KAFKASQL_BOOTSTRAP_SERVERS: brokers,
+    // How long it waits for more of its journal before it declares itself ready; 5 s unless told.
+    APICURIO_KAFKASQL_CONSUMER_POLL_TIMEOUT: '100',
+  };
+}

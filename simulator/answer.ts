@@ -1,0 +1,40 @@
+import { toJson, type Rendered } from './data/rendered.ts';
+
+/** What goes back over HTTP. A body in parts is sent as it is made. */
+export interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string | Iterable<string>;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const json = 'application/json';
+
+export function ok(record: Rendered): Answer {
+  return { status: 200, type: json, body: toJson(record) };
+}
+
+/** An error in the gateway's shape. */
+export function refusal(status: number, message: string, param: string | null = null): Answer {
+  return { status, type: json, body: JSON.stringify({ code: status, message, param }) };
+}
+
+/** A 404 in the shape of the older back end. */
+export function notFound(what: string): Answer {
+  return { status: 404, type: json, body: JSON.stringify({ error: `${what} not found` }) };
+}
+
+export function plainText(status: number, text: string): Answer {
+  return { status, type: 'text/plain', body: text };
+}
+
+/** Thrown where a request turns out wrong while it is being answered. */
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError';
+  readonly answer: Answer;
+
+  constructor(answer: Answer) {
+    super(`answered with ${answer.status}`);
+    this.answer = answer;
+  }
+}

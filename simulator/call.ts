@@ -1,0 +1,46 @@
+import type { World } from './data/world.ts';
+import type { Answer } from './answer.ts';
+
+/** One request, with what its answer is made from. */
+export interface Call {
+  readonly method: string;
+  /** Without the `/v1` before it. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly body: unknown;
+  /** Where the simulator itself can be reached: `http://127.0.0.1:4010`. */
+  readonly origin: string;
+  readonly world: World;
+}
+
+/** Answers a call; `first` and `second` are the parts of the path that the route leaves open. */
+export type Handler = (call: Call, first: string, second: string) => Answer;
+
+/** `GET` or `POST`, a path with `:name` for what is left open, and who answers. */
+export type Route = readonly [method: string, path: string, handler: Handler];
+
+export type Router = (call: Call) => Answer | undefined;
+
+/** The first route that fits answers. */
+export function createRouter(routes: readonly Route[]): Router {
+  const compiled = routes.map(([method, path, handler]) => ({
+    method,
+    pattern: new RegExp(`^${path.replace(/:\w+/g, '([^/]+)')}$`),
+    handler,
+  }));
+  return (call) => {
+    for (const { method, pattern, handler } of compiled) {
+      const match = method === call.method ? pattern.exec(call.path) : null;
+      if (match !== null) return handler(call, decode(match[1]), decode(match[2]));
+    }
+    return undefined;
+  };
+}
+
+function decode(part = ''): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}

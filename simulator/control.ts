@@ -1,0 +1,29 @@
+import { ok, refusal, type Answer } from './answer.ts';
+import type { Simulator } from './simulator.ts';
+import type { Statistics } from './statistics.ts';
+
+/** The addresses under `/_simulator`, for whoever runs it: no key, no limits, no faults. */
+export function control(
+  simulator: Simulator,
+  statistics: Statistics,
+  request: { readonly method: string; readonly path: string; readonly body: unknown },
+): Answer {
+  const { method, path, body } = request;
+  if (method === 'GET' && path === '/_simulator/stats') {
+    return ok({ revision: simulator.revision, ...statistics.toJSON() });
+  }
+  if (method === 'POST' && path === '/_simulator/revision') return moveTo(simulator, body);
+  return refusal(404, 'Not found: wants GET /_simulator/stats or POST /_simulator/revision');
+}
+
+function moveTo(simulator: Simulator, body: unknown): Answer {
+  const revision =
+    typeof body === 'object' && body !== null && 'revision' in body ? body.revision : undefined;
+  try {
+    simulator.moveTo(Number(revision));
+  } catch (error) {
+    if (error instanceof RangeError) return refusal(400, error.message, 'revision');
+    throw error;
+  }
+  return ok({ revision: simulator.revision });
+}

@@ -1,0 +1,23 @@
+import { uuidOf } from './uuid.ts';
+import type { Rendered } from './rendered.ts';
+import type { World } from './world.ts';
+
+/** What `include=` may add to the account. */
+const extras: Readonly<Record<string, unknown>> = {
+  churn_recognition: 'immediate',
+  churn_when_zero_mrr: false,
+  auto_churn_subscription: { enabled: true, interval: 30 },
+  refund_handling: 'ignore',
+  proximate_movement_reclassification: 'enabled',
+};
+
+export function renderAccount(world: World, include: readonly string[]): Rendered {
+  return {
+    id: uuidOf(world.random, 'account', { member: 0, ordinal: 0 }),
+    name: 'Acme "Simulated" Ltd. 🧪',
+    currency: world.currency,
+    time_zone: world.timeZone,
+    week_start_on: 'monday',
+    ...Object.fromEntries(Object.entries(extras).filter(([name]) => include.includes(name))),
+  };
+}

@@ -1,0 +1,43 @@
+import { date, day } from './instant.ts';
+import type { World } from './world.ts';
+
+/** Free-form attributes: text, integers of any size, decimals, booleans, times in two forms, null, nested. */
+export type Custom = Readonly<Record<string, unknown>>;
+
+type Draw = (world: World, member: number, version: number) => unknown;
+
+const attributes: Readonly<Record<string, Draw>> = {
+  CAC: (world, member) => world.random.integer('custom.cac', 10, 900, member),
+  'NPS score': (world, member, version) => world.random.integer('custom.nps', -100, 100, member, version),
+  health: (world, member, version) => world.random.integer('custom.health', 0, 1000, member, version) / 1000,
+  pro: (world, member) => world.random.chance('custom.pro', 0.5, member),
+  utmCampaign: (world, member) =>
+    world.random.pick('custom.utm', ['spring "sale"', 'søk', 'social media 1', ''], member),
+  'plan.tier': (world, member) => world.random.pick('custom.tier', ['a', 'b', 'c'], member),
+  'onboarded at': (world, member) => `${date(world.signedUpAt(member) + 3 * day)} 00:00:00`,
+  last_login: (world, member, version) =>
+    `${date(world.signedUpAt(member) + (9 + version) * day)}T00:00:00.000Z`,
+  '🚀 launched': () => true,
+  churnReason: () => null,
+  billing: (_, member) => ({ vat: `X${member}`, limits: [1, 2.5, null, { soft: true }], 'a-b': 'kebab' }),
+  // Mixed on purpose: a number for one customer, text for the next.
+  seats: (_, member) => (member % 2 === 0 ? member : String(member)),
+};
+
+/** Beyond 2^53: a reader that takes JSON numbers for doubles changes the last digits. */
+const hugeAttributes: Readonly<Record<string, Draw>> = {
+  ledgerId: (_, member) => 9_007_199_254_740_993n + BigInt(member) * 2n,
+  accountNumber: (_, member) => 123_456_789_012_345_678_901_234n + BigInt(member),
+};
+
+/** The first members have every attribute, so that each trap is there at any size. */
+export function customOf(world: World, member: number, version: number): Custom {
+  const custom: Record<string, unknown> = {};
+  for (const [name, draw] of Object.entries(attributes)) {
+    if (member < 3 || world.random.chance(`custom.has.${name}`, 0.3, member))
+      custom[name] = draw(world, member, version);
+  }
+  if (member >= 2 && !world.random.chance('custom.huge', 0.01, member)) return custom;
+  for (const [name, draw] of Object.entries(hugeAttributes)) custom[name] = draw(world, member, version);
+  return custom;
+}

@@ -1,0 +1,234 @@
+import { customOf } from './custom.ts';
+import { dataSourceOf, dataSourceUuid } from './data-source.ts';
+import { hour, inZone, milliseconds } from './instant.ts';
+import { isActive, stateOf, subscriptionsOf } from './ledger.ts';
+import { holderOf, isHolder, membersOf, sharesExternalId } from './merge.ts';
+import { revisionOf } from './key.ts';
+import { keyOf, uuidOf } from './uuid.ts';
+import {
+  awkwardNames,
+  companyFirst,
+  companyForms,
+  companySecond,
+  firstNames,
+  lastNames,
+  people,
+  places,
+  tags,
+} from './words.ts';
+import type { Rendered } from './rendered.ts';
+import type { World } from './world.ts';
+
+const firstId = 100_000_019;
+
+/** A living customer: its members, and when it first paid. */
+export interface Customer {
+  readonly holder: number;
+  readonly members: readonly number[];
+  readonly since: number | undefined;
+}
+
+export function customerUuid(world: World, holder: number): string {
+  return uuidOf(world.random, 'customer', { member: holder, ordinal: 0 });
+}
+
+/** The number of the living customer with this uuid. */
+export function holderByUuid(world: World, uuid: string): number | undefined {
+  const member = keyOf(world.random, 'customer', uuid)?.member;
+  return member !== undefined && isHolder(world, member) ? member : undefined;
+}
+
+/** What the member's data source calls it. */
+export function externalIdOf(world: World, member: number): string {
+  return `cus_${String(sharesExternalId(world, member) ? member - 1 : member).padStart(7, '0')}`;
+}
+
+/** The members that may have an external_id. */
+export function membersByExternalId(externalId: string): number[] {
+  const match = /^cus_(\d{7,9})$/.exec(externalId);
+  return match === null ? [] : [Number(match[1]), Number(match[1]) + 1];
+}
+
+export function customerId(holder: number): number {
+  return firstId + 3 * holder;
+}
+
+export function holderById(id: number): number {
+  return (id - firstId) / 3;
+}
+
+export function customerName(world: World, holder: number): string {
+  const { random } = world;
+  const version = world.changesOf(holder, 'profile').length;
+  const awkward = awkwardNames[holder - 1];
+  const name =
+    awkward ??
+    (random.chance('name.awkward', 0.03, holder)
+      ? random.pick('name.which', awkwardNames, holder)
+      : `${random.pick('name.1', companyFirst, holder)}${random.pick('name.2', companySecond, holder).toLowerCase()} ${random.pick('name.form', companyForms, holder)}`);
+  return version === 0 ? name : `${name} (${version + 1})`;
+}
+
+export function customerOf(world: World, holder: number): Customer {
+  const members = membersOf(world, holder);
+  const starts = members.flatMap((member) =>
+    subscriptionsOf(world, member).map(({ moves }) => moves[0]?.at ?? Infinity),
+  );
+  return { holder, members, since: starts.length === 0 ? undefined : Math.min(...starts) };
+}
+
+/**
+ * Living customers as the API orders them: by the day they first paid, then those who never did; from the one
+ * after `after` on. A lead that starts to pay therefore moves while others read on.
+ */
+export function* customersInOrder(world: World, after?: number): Iterable<Customer> {
+  const last = after === undefined ? undefined : customerOf(world, after);
+  const resumesAmongLeads = last !== undefined && last.since === undefined;
+  if (!resumesAmongLeads) {
+    const first = last === undefined ? 0 : paidFrom(world, last);
+    for (let revision = first; revision <= world.revision; revision++) {
+      const start = last !== undefined && revision === first ? last.holder + 1 : 0;
+      for (let holder = start; holder < world.members(revision); holder++) {
+        if (revision > world.bornIn(holder) && world.changeIn(revision, holder) !== 'billing') continue;
+        if (!isHolder(world, holder)) continue;
+        const customer = customerOf(world, holder);
+        if (customer.since !== undefined && paidFrom(world, customer) === revision) yield customer;
+      }
+    }
+  }
+  for (let holder = resumesAmongLeads ? last.holder + 1 : 0; holder < world.members(); holder++) {
+    if (!isHolder(world, holder)) continue;
+    const customer = customerOf(world, holder);
+    if (customer.since === undefined) yield customer;
+  }
+}
+
+/** The revision in which a customer first paid. */
+function paidFrom(world: World, { members, since }: Customer): number {
+  for (const member of members) {
+    const first = subscriptionsOf(world, member)[0]?.moves[0];
+    if (first?.at === since) return (first && revisionOf(first)) ?? world.bornIn(member);
+  }
+  return 0;
+}
+
+function statusOf(world: World, { holder, since }: Customer, mrr: number): string {
+  if (since === undefined) {
+    const version = world.changesOf(holder, 'billing').length;
+    const statuses = ['New Lead', 'Working Lead', 'Qualified Lead', 'Unqualified Lead'];
+    return world.random.pick('status', statuses, holder, version);
+  }
+  if (mrr === 0) return 'Cancelled';
+  return world.random.chance('past_due', 0.04, holder) ? 'Past Due' : 'Active';
+}
+
+/** The sum of a customer's active subscriptions, in cents. */
+export function mrrOf(world: World, members: readonly number[]): number {
+  return members
+    .flatMap((member) => subscriptionsOf(world, member))
+    .filter(isActive)
+    .reduce((sum, subscription) => sum + stateOf(subscription).mrr, 0);
+}
+
+export function attributesOf(world: World, holder: number): Rendered {
+  const version = world.changesOf(holder, 'profile').length;
+  const chosen = tags.filter((_, index) =>
+    world.random.chance('tag', holder < 2 ? 0.7 : 0.12, holder, index, version),
+  );
+  return {
+    tags: holder === 1 ? [...chosen, null] : chosen,
+    stripe: dataSourceOf(world, holder).index === 0 ? { uid: holder, 'coupon-code': null } : {},
+    custom: customOf(world, holder, version),
+  };
+}
+
+export function renderCustomer(world: World, customer: Customer, isSingle = false): Rendered {
+  const { holder, members, since } = customer;
+  const { random, timeZone } = world;
+  const mrr = mrrOf(world, members);
+  const name = customerName(world, holder);
+  const place = random.pick('place', places, holder);
+  const isLocated = random.chance('located', 0.85, holder);
+  const sources = members.map((member) => dataSourceUuid(world, dataSourceOf(world, member)));
+  const signedUp = world.signedUpAt(holder);
+  const startsAsLead = since === undefined || random.chance('lead_created', 0.3, holder);
+  const version = world.changesOf(holder, 'profile').length;
+  return {
+    id: customerId(holder),
+    uuid: customerUuid(world, holder),
+    external_id: externalIdOf(world, holder),
+    name,
+    email: emailOf(world, holder),
+    status: statusOf(world, customer, mrr),
+    'customer-since': since === undefined ? null : inZone(since, timeZone),
+    attributes: attributesOf(world, holder),
+    data_source_uuid: sources[0],
+    data_source_uuids: [...new Set(sources)],
+    external_ids: members.map((member) => externalIdOf(world, member)),
+    company: random.chance('company', 0.5, holder) ? name : '',
+    country: isLocated ? place.code : null,
+    state: isLocated ? place.state : null,
+    city: isLocated ? place.city : random.pick('city.none', ['', null], holder),
+    zip: isLocated ? place.zip : null,
+    lead_created_at: startsAsLead ? milliseconds(signedUp - 30 * hour) : null,
+    free_trial_started_at: random.chance('trial', 0.2, holder) ? milliseconds(signedUp - 14 * hour) : null,
+    address: addressOf(isLocated ? place : undefined),
+    mrr,
+    arr: mrr * 12,
+    'billing-system-url': dataSourceOf(world, holder).automatic
+      ? `https://billing.example/customers/${holder}`
+      : null,
+    'chartmogul-url': `https://app.chartmogul.com/#/customers/${customerId(holder)}-${encodeURIComponent(name.replaceAll(' ', '_'))}`,
+    'billing-system-type': dataSourceOf(world, holder).system ?? 'Import API',
+    currency: world.currency,
+    'currency-sign': world.currencySign,
+    owner: random.chance('owner', 0.4, holder) ? random.pick('owner.who', people, holder, version) : null,
+    ...((isSingle || random.chance('website', 0.5, holder)) && { website_url: websiteOf(world, holder) }),
+    ...(world.options.drift && world.revision > 0 && driftOf(world, holder)),
+  };
+}
+
+/** Some customers share one address, and some have none. */
+export function emailOf(world: World, holder: number): string {
+  if (world.random.chance('email.none', 0.1, holder)) return '';
+  const first = asciiOf(world.random.pick('email.first', firstNames, holder));
+  const last = asciiOf(world.random.pick('email.last', lastNames, holder));
+  return `${first}.${last}@c${holder - (holder % 5)}.example`;
+}
+
+function addressOf(place: (typeof places)[number] | undefined): object {
+  return {
+    country: place?.country ?? null,
+    state: place?.stateName ?? null,
+    city: place?.city ?? null,
+    address_zip: place?.zip ?? null,
+  };
+}
+
+function websiteOf(world: World, holder: number): string | null {
+  return world.random.chance('website.has', 0.6, holder) ? `https://c${holder}.example/` : null;
+}
+
+function driftOf(world: World, holder: number): object {
+  return {
+    'health-score': world.random.integer('drift.health', 0, 100, holder),
+    segment: world.random.pick('drift.segment', ['smb', 'mid', null], holder),
+    risk: { level: world.random.pick('drift.risk', ['low', 'high'], holder), 'reviewed-by': null },
+  };
+}
+
+function asciiOf(word: string): string {
+  const plain = word
+    .normalize('NFKD')
+    .toLowerCase()
+    .replace(/[^a-z]/g, '');
+  return plain === '' ? 'x' : plain;
+}
+
+/** The living customer of a member, if any, under the names that other records use for it. */
+export function referenceTo(world: World, member: number): { uuid: string; externalId: string } | undefined {
+  const holder = holderOf(world, member);
+  return holder === undefined
+    ? undefined
+    : { uuid: customerUuid(world, holder), externalId: externalIdOf(world, member) };
+}

@@ -1,0 +1,88 @@
+import { day, milliseconds } from './instant.ts';
+import { isMergedAtFirst } from './merge.ts';
+import { uuidOf } from './uuid.ts';
+import type { Rendered } from './rendered.ts';
+import type { World } from './world.ts';
+
+export interface DataSource {
+  readonly index: number;
+  readonly name: string;
+  readonly system: string | null;
+  /** Share of members that came from here. */
+  readonly weight: number;
+  /** Whether its rows can be disabled: only the automatic sources know that. */
+  readonly automatic: boolean;
+}
+
+export const dataSources: readonly DataSource[] = [
+  { index: 0, name: 'Stripe', system: 'Stripe', weight: 0.6, automatic: true },
+  { index: 1, name: 'Billing API', system: 'Import API', weight: 0.3, automatic: false },
+  {
+    index: 2,
+    name: 'Spreadsheet of the "early days"',
+    system: 'Google Sheets',
+    weight: 0.1,
+    automatic: false,
+  },
+  { index: 3, name: 'Empty drawer', system: null, weight: 0, automatic: false },
+];
+
+const fallback = dataSources[0] as DataSource;
+
+/** The source a member came from; the halves of a merged customer always came from two. */
+export function dataSourceOf(world: World, member: number): DataSource {
+  const own = drawnSource(world, member);
+  if (!isMergedAtFirst(world, member)) return own;
+  const other = drawnSource(world, member - 1);
+  return dataSources.find((source) => source.weight > 0 && source.index !== other.index) ?? own;
+}
+
+function drawnSource(world: World, member: number): DataSource {
+  let rest = world.random.share('data_source', member);
+  for (const source of dataSources) {
+    rest -= source.weight;
+    if (rest < 0) return source;
+  }
+  return fallback;
+}
+
+export function dataSourceUuid(world: World, source: DataSource): string {
+  return uuidOf(world.random, 'data_source', { member: source.index, ordinal: 0 });
+}
+
+/** What a query may ask a data source for beyond its own fields. */
+export interface DataSourceExpansions {
+  readonly processingStatus: boolean;
+  readonly autoChurn: boolean;
+  readonly invoiceHandling: boolean;
+}
+
+const handling = {
+  create_subscription_when_invoice_is: 'open',
+  update_subscription_when_invoice_is: 'open',
+  prevent_subscription_for_invoice_voided: true,
+  prevent_subscription_for_invoice_refunded: false,
+  prevent_subscription_for_invoice_written_off: true,
+};
+
+export function renderDataSource(world: World, source: DataSource, wants: DataSourceExpansions): Rendered {
+  const isUsed = source.weight > 0;
+  return {
+    uuid: dataSourceUuid(world, source),
+    name: source.name,
+    system: source.system,
+    created_at: milliseconds(world.opened + source.index * day + 26_858),
+    status: isUsed ? 'idle' : 'never_imported',
+    ...(wants.processingStatus && {
+      processing_status: isUsed
+        ? { processed: Math.floor(world.members() * source.weight), pending: 0, failed: 0 }
+        : { processed: null, pending: null, failed: null },
+    }),
+    ...(wants.autoChurn && {
+      auto_churn_subscription_setting: source.automatic
+        ? { enabled: true, interval: 30 }
+        : { enabled: false, interval: null },
+    }),
+    ...(wants.invoiceHandling && { invoice_handling_setting: { manual: handling, automatic: handling } }),
+  };
+}

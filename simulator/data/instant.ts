@@ -1,0 +1,79 @@
+/** Points in time are milliseconds since 1970 here; these are the forms in which ChartMogul writes them. */
+
+export const second = 1000;
+export const hour = 3_600_000;
+export const day = 24 * hour;
+
+/** `2024-03-13T04:14:41.711Z` */
+export function milliseconds(at: number): string {
+  return new Date(at).toISOString();
+}
+
+/** `2023-10-27T08:15:37Z` */
+export function seconds(at: number): string {
+  return `${new Date(at).toISOString().slice(0, 19)}Z`;
+}
+
+/** `2024-03-13T04:14:41.711248391Z`, the form inside cursors: more precise than any payload. */
+export function nanoseconds(at: number): string {
+  const finer = String(((at % 99_991) * 7919) % 1_000_000).padStart(6, '0');
+  return `${new Date(at).toISOString().slice(0, 23)}${finer}Z`;
+}
+
+/** `2024-03-30` */
+export function date(at: number): string {
+  return new Date(at).toISOString().slice(0, 10);
+}
+
+/** `2016-01-25T00:00:00-05:00`: in the account's zone, and without milliseconds. */
+export function inZone(at: number, timeZone: string): string {
+  const offset = zoneOffset(at, timeZone);
+  const local = new Date(at + offset * 60_000).toISOString().slice(0, 19);
+  const sign = offset < 0 ? '-' : '+';
+  const minutes = Math.abs(offset);
+  return `${local}${sign}${pad(Math.floor(minutes / 60))}:${pad(minutes % 60)}`;
+}
+
+/** `2024-03-30` of the account's own calendar. */
+export function dateInZone(at: number, timeZone: string): string {
+  return date(at + zoneOffset(at, timeZone) * 60_000);
+}
+
+const formats = new Map<string, Intl.DateTimeFormat>();
+const offsets = new Map<string, Map<number, number>>();
+
+/** Minutes east of Greenwich. Kept by hour, since Intl is slow and a zone never changes within one. */
+function zoneOffset(at: number, timeZone: string): number {
+  let known = offsets.get(timeZone);
+  if (known === undefined) offsets.set(timeZone, (known = new Map()));
+  const hourOf = Math.floor(at / hour);
+  let offset = known.get(hourOf);
+  if (offset === undefined) known.set(hourOf, (offset = askIntl(hourOf * hour, timeZone)));
+  return offset;
+}
+
+function askIntl(at: number, timeZone: string): number {
+  let format = formats.get(timeZone);
+  if (format === undefined) {
+    formats.set(timeZone, (format = new Intl.DateTimeFormat('en', { timeZone, timeZoneName: 'longOffset' })));
+  }
+  const name = format.formatToParts(at).find((part) => part.type === 'timeZoneName')?.value ?? '';
+  const match = /([+-])(\d\d):(\d\d)/.exec(name);
+  const size = Number(match?.[2] ?? 0) * 60 + Number(match?.[3] ?? 0);
+  return match?.[1] === '-' ? -size : size;
+}
+
+/** The same day and time some months later; the 31st becomes a shorter month's last day. */
+export function addMonths(at: number, months: number): number {
+  const moved = new Date(at);
+  const dayOfMonth = moved.getUTCDate();
+  moved.setUTCDate(1);
+  moved.setUTCMonth(moved.getUTCMonth() + months);
+  const lastDay = new Date(Date.UTC(moved.getUTCFullYear(), moved.getUTCMonth() + 1, 0)).getUTCDate();
+  moved.setUTCDate(Math.min(dayOfMonth, lastDay));
+  return moved.getTime();
+}
+
+function pad(value: number): string {
+  return String(value).padStart(2, '0');
+}

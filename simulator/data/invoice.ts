@@ -1,0 +1,157 @@
+import { referenceTo } from './customer.ts';
+import { dataSourceOf, dataSourceUuid } from './data-source.ts';
+import { addMonths, day, milliseconds } from './instant.ts';
+import { perRevision, type Key } from './key.ts';
+import { subscriptionsOf, type Move, type Subscription } from './ledger.ts';
+import { renderLineItems } from './line-item.ts';
+import { periodEnd } from './plan.ts';
+import { renderTransactions } from './transaction.ts';
+import { uuidOf } from './uuid.ts';
+import type { Rendered } from './rendered.ts';
+import type { World } from './world.ts';
+
+/** The bill for one period of a subscription. */
+export interface Invoice extends Key {
+  readonly subscription: Subscription;
+  /** The state of the subscription that is paid for. */
+  readonly move: Move;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A subscription's invoices at the beginning take half of a member's 64 ordinals. */
+const perSubscription = 32;
+
+/** Which rows a default list hides, and whether edits are told. */
+export interface InvoiceSwitches {
+  readonly validationType: 'valid' | 'invalid' | 'all';
+  readonly withDisabled: boolean;
+  readonly withEdits: boolean;
+}
+
+export const everyInvoice: InvoiceSwitches = { validationType: 'all', withDisabled: true, withEdits: false };
+
+export function invoicesOf(world: World, member: number): Invoice[] {
+  if (referenceTo(world, member) === undefined) return [];
+  return subscriptionsOf(world, member)
+    .flatMap((subscription) => [...baseInvoices(world, subscription), ...laterInvoices(subscription)])
+    .sort((left, right) => left.ordinal - right.ordinal)
+    .filter((invoice) => world.vanishedIn('invoice.vanishes', invoice) === undefined);
+}
+
+function baseInvoices(world: World, subscription: Subscription): Invoice[] {
+  const moves = subscription.moves.filter(({ ordinal }) => ordinal < perRevision);
+  // Older bills were left behind when billing moved to ChartMogul.
+  const oldest = addMonths(world.firstNow, -24);
+  const invoices: Invoice[] = [];
+  for (const [index, begin] of moves.entries()) {
+    if (begin.kind !== 'start' && begin.kind !== 'restart') continue;
+    const cancel = moves.slice(index).find(({ kind }) => kind === 'cancel');
+    const end = Math.min(
+      cancel?.at ?? Infinity,
+      world.bornIn(begin.member) === 0 ? world.firstNow - day : begin.at + 1,
+    );
+    for (let period = 0, from = begin.at; from < end; period++) {
+      const to = periodEnd(begin.plan, begin.at, period + 1);
+      const move = moves.findLast(({ at }) => at <= from) ?? begin;
+      const ordinal = subscription.index * perSubscription + invoices.length;
+      if (from >= oldest && invoices.length < perSubscription) {
+        invoices.push({ member: begin.member, ordinal, subscription, move, from, to });
+      }
+      from = to;
+    }
+  }
+  return invoices;
+}
+
+/** Every later move but the end of a subscription brings a bill. */
+function laterInvoices(subscription: Subscription): Invoice[] {
+  return subscription.moves
+    .filter(({ ordinal, kind }) => ordinal >= perRevision && kind !== 'cancel')
+    .map((move) => ({
+      member: move.member,
+      ordinal: move.ordinal,
+      subscription,
+      move,
+      from: move.at,
+      to: periodEnd(move.plan, move.at, 1),
+    }));
+}
+
+export function invoiceUuid(world: World, key: Key): string {
+  return uuidOf(world.random, 'invoice', key);
+}
+
+export function isInvalid(world: World, { member, ordinal }: Key): boolean {
+  return world.random.chance('invoice.invalid', 0.03, member, ordinal);
+}
+
+/** The first revision of a billing change may disable an old invoice of an automatic source. */
+export function isDisabled(world: World, { member, ordinal }: Key): boolean {
+  if (!dataSourceOf(world, member).automatic) return false;
+  const changes = world.changesOf(member, 'billing').length;
+  return world.random.chance('invoice.disabled', 0.02 * (1 + changes), member, ordinal);
+}
+
+/** Whether a list or look-up with these switches shows the invoice. */
+export function isShown(world: World, invoice: Key, switches: InvoiceSwitches): boolean {
+  if (!switches.withDisabled && isDisabled(world, invoice)) return false;
+  return (
+    switches.validationType === 'all' || (switches.validationType === 'invalid') === isInvalid(world, invoice)
+  );
+}
+
+function errorsOf(world: World, { member, ordinal }: Key): object | null {
+  if (isInvalid(world, { member, ordinal }))
+    return { currency: ["doesn't match the plan's"], line_items: ['overlap', 'gap'] };
+  return world.random.chance('invoice.errors.null', 0.1, member, ordinal) ? null : {};
+}
+
+/** `isNested`: inside a customer's import list, where the customer stands at the top instead. */
+export function renderInvoice(
+  world: World,
+  invoice: Invoice,
+  switches: InvoiceSwitches,
+  isNested = false,
+): Rendered {
+  const { random } = world;
+  const { member, ordinal } = invoice;
+  const customer = referenceTo(world, member);
+  const disabled = isDisabled(world, invoice);
+  const isVoid = random.chance('invoice.void', 0.01, member, ordinal);
+  return {
+    uuid: invoiceUuid(world, invoice),
+    external_id: invoiceExternalId(invoice),
+    date: milliseconds(invoice.from),
+    due_date: random.chance('invoice.due', 0.6, member, ordinal)
+      ? milliseconds(invoice.from + 14 * day)
+      : null,
+    currency: world.currency,
+    ...(!isNested && { customer_uuid: customer?.uuid }),
+    customer_external_id: customer?.externalId ?? null,
+    data_source_uuid: dataSourceUuid(world, dataSourceOf(world, member)),
+    collection_method: random.pick('invoice.collection', [null, null, 'manual'], member, ordinal),
+    status: isVoid ? 'voided' : 'paid',
+    errors: errorsOf(world, invoice),
+    disabled,
+    disabled_at: disabled ? milliseconds(world.importedAt(invoice)) : null,
+    disabled_by: disabled ? 'sara@example.com' : null,
+    user_created: random.chance('invoice.by_user', 0.05, member, ordinal),
+    ...(switches.withEdits && { edit_history_summary: editsOf(world, invoice) }),
+    line_items: renderLineItems(world, invoice, switches.withEdits),
+    transactions: renderTransactions(world, invoice, switches.withEdits),
+  };
+}
+
+export function invoiceExternalId({ member, ordinal }: Key): string {
+  return `inv_${String(member).padStart(7, '0')}_${ordinal}`;
+}
+
+function editsOf(world: World, invoice: Invoice): object {
+  if (!world.random.chance('invoice.edited', 0.1, invoice.member, invoice.ordinal)) return {};
+  return {
+    values_changed: { currency: { original_value: 'EUR', edited_value: world.currency } },
+    latest_edit_author: 'Sara (sara@example.com)',
+    latest_edit_performed_at: milliseconds(world.importedAt(invoice)),
+  };
+}

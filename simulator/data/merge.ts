@@ -1,0 +1,54 @@
+import type { World } from './world.ts';
+
+/** Merged from the beginning at any seed, both halves with one external_id. */
+export const mergedFromTheStart = 7;
+
+/**
+ * The customer (by the number of its first member) that a member belongs to now; undefined once it was deleted.
+ * Only an odd member is ever merged away, into the even one before it.
+ */
+export function holderOf(world: World, member: number): number | undefined {
+  if (member < 0 || member >= world.members()) return undefined;
+  if (isMergedAway(world, member)) return isDeleted(world, member - 1) ? undefined : member - 1;
+  return isDeleted(world, member) ? undefined : member;
+}
+
+/** True where a member is a living customer's first: each customer has exactly one such. */
+export function isHolder(world: World, member: number): boolean {
+  return holderOf(world, member) === member;
+}
+
+/** The members of a living customer, oldest first. */
+export function membersOf(world: World, holder: number): number[] {
+  return holderOf(world, holder + 1) === holder ? [holder, holder + 1] : [holder];
+}
+
+/** True where a merged member came with the very external_id of the other half, from another data source. */
+export function sharesExternalId(world: World, member: number): boolean {
+  return (
+    isMergedAtFirst(world, member) &&
+    (member === mergedFromTheStart || world.random.chance('merge.same', 0.5, member))
+  );
+}
+
+/** True where two data sources knew the customer from the beginning. */
+export function isMergedAtFirst(world: World, member: number): boolean {
+  if (member % 2 === 0 || world.bornIn(member) > 0) return false;
+  return member === mergedFromTheStart || world.random.chance('merge.first', 0.03, member);
+}
+
+function isMergedAway(world: World, member: number): boolean {
+  return isMergedAtFirst(world, member) || (isGone(world, member) && leavesByMerge(world, member));
+}
+
+function isDeleted(world: World, member: number): boolean {
+  return !isMergedAtFirst(world, member) && isGone(world, member) && !leavesByMerge(world, member);
+}
+
+function isGone(world: World, member: number): boolean {
+  return world.vanishedIn('customer.vanishes', { member, ordinal: 0 }) !== undefined;
+}
+
+function leavesByMerge(world: World, member: number): boolean {
+  return member % 2 === 1 && world.random.chance('customer.merges', 0.6, member);
+}

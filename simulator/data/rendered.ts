@@ -1,0 +1,18 @@
+import { stringify } from 'lossless-json';
+
+/** A record as the API shows it. A bigint is an integer of JSON, in all its digits. */
+export type Rendered = Readonly<Record<string, unknown>>;
+
+/** JSON text. The slower stringifier is for the few records that hold a bigint, which the built-in one refuses. */
+export function toJson(record: Rendered): string {
+  return (holdsBigint(record) ? stringify(record) : JSON.stringify(record)) ?? 'null';
+}
+
+function holdsBigint(value: unknown): boolean {
+  if (typeof value === 'bigint') return true;
+  if (typeof value !== 'object' || value === null) return false;
+  for (const name in value) {
+    if (holdsBigint((value as Rendered)[name])) return true;
+  }
+  return false;
+}

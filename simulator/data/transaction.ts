@@ -1,0 +1,46 @@
+import { hour, milliseconds } from './instant.ts';
+import type { Invoice } from './invoice.ts';
+import { perInvoice, totalOf } from './line-item.ts';
+import { uuidOf } from './uuid.ts';
+import type { World } from './world.ts';
+
+interface Transaction {
+  readonly type: 'payment' | 'refund';
+  readonly result: 'successful' | 'failed';
+  /** Hours after the invoice. */
+  readonly after: number;
+}
+
+const paid: Transaction = { type: 'payment', result: 'successful', after: 1 };
+const failed: Transaction = { type: 'payment', result: 'failed', after: 0.1 };
+const refunded: Transaction = { type: 'refund', result: 'successful', after: 200 };
+
+const histories: readonly (readonly Transaction[])[] = [
+  ...Array.from({ length: 16 }, () => [paid]),
+  [failed, paid],
+  [failed],
+  [paid, refunded],
+  [],
+];
+
+export function renderTransactions(world: World, invoice: Invoice, withEdits: boolean): object[] {
+  const { member, ordinal } = invoice;
+  const history = world.random.pick('transactions', histories, member, ordinal);
+  const amount = world.random.chance('transaction.amount', 0.7, member) ? totalOf(world, invoice) : null;
+  return history.map(({ type, result, after }, index) => ({
+    uuid: uuidOf(world.random, 'transaction', { member, ordinal: ordinal * perInvoice + index }),
+    external_id: index === 0 ? `tr_${member}_${ordinal}` : null,
+    type,
+    date: milliseconds(invoice.from + after * hour),
+    result,
+    amount_in_cents: amount,
+    transaction_fees_in_cents: amount === null ? null : Math.round(amount * 0.029) + 30,
+    transaction_fees_currency: amount === null ? null : world.currency,
+    errors: world.random.pick('transaction.errors', [{}, null], member, ordinal, index),
+    disabled: false,
+    disabled_at: null,
+    disabled_by: null,
+    user_created: false,
+    ...(withEdits && { edit_history_summary: {} }),
+  }));
+}

@@ -1,0 +1,44 @@
+import { compareKeys, revisionOf, type Key } from './key.ts';
+import type { World } from './world.ts';
+
+/** A member's records of one kind as they exist now, ordinals ascending. */
+export type ItemsOf<Item extends Key> = (member: number) => readonly Item[];
+
+/**
+ * Every record of one kind, newest created first, from the one after `after` on. Only the place is computed, so a
+ * page costs what it shows: the walk starts anywhere, even after a record that is gone by now.
+ */
+export function* newestFirst<Item extends Key>(
+  world: World,
+  itemsOf: ItemsOf<Item>,
+  after?: Key,
+): Iterable<Item> {
+  const start = after === undefined ? world.revision : (revisionOf(after) ?? world.bornIn(after.member));
+  for (let revision = start; revision >= 0; revision--) {
+    const resume = revision === start ? after : undefined;
+    const newest = resume?.member ?? world.members(revision) - 1;
+    for (let member = newest; member >= 0; member--) {
+      const born = world.bornIn(member);
+      if (revision > born && world.changeIn(revision, member) === undefined) continue;
+      const items = itemsOf(member);
+      for (let index = items.length - 1; index >= 0; index--) {
+        const item = items[index];
+        if (item === undefined || (revisionOf(item) ?? born) !== revision) continue;
+        if (resume === undefined || compareKeys(item, resume) < 0) yield item;
+      }
+    }
+  }
+}
+
+/** The same for a few members only, whose records are filtered out without walking past all the others. */
+export function newestOf<Item extends Key>(
+  world: World,
+  itemsOf: ItemsOf<Item>,
+  members: readonly number[],
+  after?: Key,
+): Item[] {
+  const age = (key: Key) => revisionOf(key) ?? world.bornIn(key.member);
+  const newer = (left: Key, right: Key) => age(right) - age(left) || compareKeys(right, left);
+  const items = members.flatMap((member) => [...itemsOf(member)]).sort(newer);
+  return after === undefined ? items : items.filter((item) => newer(after, item) < 0);
+}

@@ -1,0 +1,135 @@
+import { day } from './instant.ts';
+import type { Key } from './key.ts';
+import { revisionOf } from './key.ts';
+import { Random } from './random.ts';
+
+/** What decides every record of the account. */
+export interface WorldOptions {
+  readonly seed: number;
+  /** How many members the account has at revision 0. */
+  readonly customers: number;
+  /** How often the data has moved on since revision 0. */
+  readonly revision: number;
+  /** Share of members that differ from one revision to the next; a quarter as many are new. */
+  readonly changes: number;
+  /** Share of members, and of their records, that vanish from one revision to the next. */
+  readonly deletes: number;
+  /** From revision 1 on, answers have fields that nobody declared. */
+  readonly drift: boolean;
+  /** Ended subscriptions have an `mrr` with a fraction, here and there. */
+  readonly floatMrr: boolean;
+}
+
+/** What a revision may change about a member. */
+export type Change = 'profile' | 'billing' | 'crm';
+
+/** Three years of business, up to a fixed day: the data must not depend on when it is read. */
+const now = Date.UTC(2026, 9, 1);
+const opened = Date.UTC(2023, 9, 1);
+
+/**
+ * The account as it is at one revision; every record is a pure function of it. A *member* is a customer as one data
+ * source knows it, numbered from 0 in order of signing up. A customer has one member, or two after a merge.
+ */
+export class World {
+  readonly options: WorldOptions;
+  readonly random: Random;
+  readonly timeZone = 'America/New_York';
+  readonly currency = 'USD';
+  readonly currencySign = '$';
+  readonly opened = opened;
+  /** The end of the history that was there at revision 0. */
+  readonly firstNow = now;
+  readonly #newPerRevision: number;
+
+  constructor(options: WorldOptions) {
+    this.options = options;
+    this.random = new Random(options.seed);
+    this.#newPerRevision = Math.ceil((options.customers * options.changes) / 4);
+  }
+
+  get revision(): number {
+    return this.options.revision;
+  }
+
+  /** The present moment of a revision: each is a day later than the one before. */
+  nowAt(revision = this.revision): number {
+    return now + revision * day;
+  }
+
+  /** How many members have ever signed up. */
+  members(revision = this.revision): number {
+    return this.options.customers + revision * this.#newPerRevision;
+  }
+
+  /** The revision in which a member signed up. */
+  bornIn(member: number): number {
+    const late = member - this.options.customers;
+    return late < 0 ? 0 : Math.floor(late / this.#newPerRevision) + 1;
+  }
+
+  /** When a member signed up. A later member, a later moment; and more of them every year. */
+  signedUpAt(member: number): number {
+    const born = this.bornIn(member);
+    if (born > 0) return this.momentIn(born, member);
+    return Math.floor(opened + (now - day - opened) * Math.sqrt((member + 0.5) / this.options.customers));
+  }
+
+  /** When a member's news of a revision happened. In the order of members, as everything created is. */
+  momentIn(revision: number, member: number): number {
+    return Math.floor(this.nowAt(revision - 1) + ((member + 0.5) / this.members(revision)) * day);
+  }
+
+  /** When a record was typed in: soon after its member signed up, or with a later revision. */
+  writtenAt(key: Key): number {
+    const revision = revisionOf(key);
+    if (revision !== undefined) return this.momentIn(revision, key.member) + (key.ordinal % 64);
+    const start = this.signedUpAt(key.member);
+    const gap = this.bornIn(key.member) === 0 ? this.#gapAfter(key.member, start) : 64;
+    return start + Math.floor((gap * (key.ordinal + 1)) / 65);
+  }
+
+  /** When a billing record was imported: all history in the last hours before revision 0, news as they come. */
+  importedAt(key: Key): number {
+    const revision = revisionOf(key) ?? this.bornIn(key.member);
+    if (revision > 0) return this.momentIn(revision, key.member) + (key.ordinal % 64);
+    const place = (key.member + (key.ordinal + 1) / 65) / this.options.customers;
+    return Math.floor(now - (1 - place) * (day / 4));
+  }
+
+  #gapAfter(member: number, start: number): number {
+    const next = member + 1 < this.options.customers ? this.signedUpAt(member + 1) : now;
+    return next - start;
+  }
+
+  /** What a revision after the member's first changed about it. */
+  changeIn(revision: number, member: number): Change | undefined {
+    if (revision <= this.bornIn(member) || revision > this.revision) return undefined;
+    if (!this.random.chance('change', this.options.changes, member, revision)) return undefined;
+    return this.random.pick(
+      'change.kind',
+      ['profile', 'profile', 'billing', 'billing', 'crm'],
+      member,
+      revision,
+    );
+  }
+
+  /** The revisions that changed a member in this way, oldest first. */
+  changesOf(member: number, kind: Change): number[] {
+    const revisions: number[] = [];
+    for (let revision = this.bornIn(member) + 1; revision <= this.revision; revision++) {
+      if (this.changeIn(revision, member) === kind) revisions.push(revision);
+    }
+    return revisions;
+  }
+
+  /** The first revision in which a record is gone, if it is by now. */
+  vanishedIn(label: string, key: Key): number | undefined {
+    if (this.options.deletes === 0) return undefined;
+    const first = (revisionOf(key) ?? this.bornIn(key.member)) + 1;
+    for (let revision = first; revision <= this.revision; revision++) {
+      if (this.random.chance(label, this.options.deletes, key.member, key.ordinal, revision)) return revision;
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,25 @@
+import { Random } from './data/random.ts';
+import type { SimulatorOptions } from './options.ts';
+
+const kinds = ['500', '502', '504', '429', 'torn body', 'half JSON', 'reset', 'hang'] as const;
+
+/** A way to fail: a status, half an answer in one of two ways, or no answer in one of two ways. */
+export type Fault = (typeof kinds)[number];
+
+/** Decides which requests fail, and how, by the seed and the number of requests so far. */
+export class Faults {
+  readonly #random: Random;
+  readonly #share: number;
+  #requests = 0;
+
+  constructor({ seed, faults }: Pick<SimulatorOptions, 'seed' | 'faults'>) {
+    this.#random = new Random(seed);
+    this.#share = faults;
+  }
+
+  next(): Fault | undefined {
+    const request = this.#requests++;
+    if (!this.#random.chance('fault', this.#share, request)) return undefined;
+    return this.#random.pick('fault.kind', kinds, request);
+  }
+}

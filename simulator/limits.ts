@@ -1,0 +1,52 @@
+import { refusal, type Answer } from './answer.ts';
+import type { SimulatorOptions } from './options.ts';
+
+/** Counts what is going on and refuses what is too much: 429 for too often, 503 for too many at a time. */
+export class Limits {
+  readonly #options: SimulatorOptions;
+  readonly #now: () => number;
+  /** When the last `rateLimit` accepted requests came, as a ring. */
+  readonly #accepted: number[] = [];
+  #oldest = 0;
+  #inFlight = 0;
+
+  constructor(options: SimulatorOptions, now: () => number = () => performance.now()) {
+    this.#options = options;
+    this.#now = now;
+  }
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** Takes a request in. Every one that entered has to leave, also one that is refused. */
+  enter(): Answer | undefined {
+    this.#inFlight++;
+    const { connectionLimit, rateLimit } = this.#options;
+    if (connectionLimit > 0 && this.#inFlight > connectionLimit)
+      return refusal(503, 'Too many parallel connections.');
+    return rateLimit > 0 && !this.#takeTurn(rateLimit) ? this.tooMany() : undefined;
+  }
+
+  leave(): void {
+    this.#inFlight--;
+  }
+
+  tooMany(): Answer {
+    const { retryAfter } = this.#options;
+    const answer = refusal(429, 'Your request rate has exceeded our rate limit.');
+    return retryAfter === undefined ? answer : { ...answer, headers: { 'Retry-After': String(retryAfter) } };
+  }
+
+  #takeTurn(rateLimit: number): boolean {
+    const now = this.#now();
+    if (this.#accepted.length < rateLimit) {
+      this.#accepted.push(now);
+      return true;
+    }
+    if (now - (this.#accepted[this.#oldest] ?? 0) < 1000) return false;
+    this.#accepted[this.#oldest] = now;
+    this.#oldest = (this.#oldest + 1) % rateLimit;
+    return true;
+  }
+}

@@ -1,0 +1,81 @@
+import type { Key } from '../data/key.ts';
+import { nanoseconds } from '../data/instant.ts';
+import { invoicesOf, isShown, renderInvoice, type Invoice, type InvoiceSwitches } from '../data/invoice.ts';
+import {
+  isDisabledEvent,
+  renderSubscriptionEvent,
+  subscriptionEventId,
+  subscriptionEventKey,
+  subscriptionEventsOf,
+  type SubscriptionEvent,
+} from '../data/subscription-event.ts';
+import { newestFirst, newestOf } from '../data/walk.ts';
+import type { World } from '../data/world.ts';
+import { refusal, RefusedError } from '../answer.ts';
+import { accepting, isTrue, type Filters } from '../filters.ts';
+import { badCursor, idInCursor, toCursor, type List } from '../paging.ts';
+import { membersAsked, type CreatedKind } from './created-list.ts';
+
+/** What the query says about rows that are hidden by default. */
+export function invoiceSwitches(query: URLSearchParams): InvoiceSwitches {
+  const validationType = query.get('validation_type') ?? 'valid';
+  if (validationType !== 'valid' && validationType !== 'invalid' && validationType !== 'all') {
+    throw new RefusedError(refusal(400, 'Parameter "validation_type" is invalid', 'validation_type'));
+  }
+  return {
+    validationType,
+    withDisabled: isTrue(query, 'with_disabled'),
+    withEdits: isTrue(query, 'include_edit_histories'),
+  };
+}
+
+export function invoices(switches: InvoiceSwitches): CreatedKind<Invoice> {
+  return {
+    key: 'invoices',
+    uuid: 'invoice',
+    legacy: 'pages',
+    filters: { customer_uuid: true, data_source_uuid: true, external_id: true },
+    itemsOf: (world, member) =>
+      invoicesOf(world, member).filter((invoice) => isShown(world, invoice, switches)),
+    render: (world, invoice) => renderInvoice(world, invoice, switches),
+    createdAt: (world, key: Key) => world.importedAt(key),
+  };
+}
+
+const eventFilters: Filters = {
+  data_source_uuid: true,
+  external_id: true,
+  customer_external_id: true,
+  subscription_external_id: true,
+  plan_external_id: true,
+  event_type: true,
+  // Whether these know ranges is not documented: they match a day, or a moment.
+  event_date: (record, value) => String(record['event_date']).startsWith(value),
+  effective_date: (record, value) => String(record['effective_date']).startsWith(value),
+};
+
+export function subscriptionEvents(world: World, query: URLSearchParams): List<SubscriptionEvent> {
+  const withDisabled = isTrue(query, 'with_disabled');
+  const itemsOf = (member: number) =>
+    subscriptionEventsOf(world, member).filter((event) => withDisabled || !isDisabledEvent(world, event));
+  const members = membersAsked(world, query);
+  return {
+    key: 'subscription_events',
+    legacy: 'meta',
+    rows(cursor) {
+      const after = cursor === undefined ? undefined : eventIn(cursor);
+      return members === undefined
+        ? newestFirst(world, itemsOf, after)
+        : newestOf(world, itemsOf, members, after);
+    },
+    render: (event) => renderSubscriptionEvent(world, event),
+    accepts: accepting(query, eventFilters),
+    cursorOf: (event) => toCursor(nanoseconds(world.importedAt(event)), subscriptionEventId(event)),
+  };
+}
+
+function eventIn(cursor: string): Key {
+  const key = subscriptionEventKey(Number(idInCursor(cursor)));
+  if (!Number.isInteger(key.member) || key.member < 0) throw badCursor();
+  return key;
+}

@@ -1,0 +1,62 @@
+import { externalIdOf, holderByUuid, membersByExternalId } from '../data/customer.ts';
+import { nanoseconds } from '../data/instant.ts';
+import type { Key } from '../data/key.ts';
+import { membersOf } from '../data/merge.ts';
+import { keyOf, uuidOf, type UuidKind } from '../data/uuid.ts';
+import { newestFirst, newestOf } from '../data/walk.ts';
+import type { World } from '../data/world.ts';
+import type { Rendered } from '../data/rendered.ts';
+import { accepting, type Filters } from '../filters.ts';
+import { badCursor, idInCursor, toCursor, type LegacyShape, type List } from '../paging.ts';
+
+/** What sets one list of records in order of creation apart from another. */
+export interface CreatedKind<Item extends Key> {
+  readonly key: string;
+  readonly uuid: UuidKind;
+  readonly legacy: LegacyShape;
+  readonly emptyCursor?: 'null' | 'absent';
+  readonly filters: Filters;
+  itemsOf(world: World, member: number): readonly Item[];
+  render(world: World, item: Item): Rendered;
+  createdAt(world: World, item: Item): number;
+}
+
+/** Newest created first, with cursors of creation time and uuid. */
+export function createdList<Item extends Key>(
+  world: World,
+  query: URLSearchParams,
+  kind: CreatedKind<Item>,
+  members = membersAsked(world, query),
+): List<Item> {
+  const itemsOf = (member: number) => kind.itemsOf(world, member);
+  return {
+    key: kind.key,
+    legacy: kind.legacy,
+    emptyCursor: kind.emptyCursor ?? 'null',
+    rows(cursor) {
+      const after = cursor === undefined ? undefined : keyOf(world.random, kind.uuid, idInCursor(cursor));
+      if (cursor !== undefined && after === undefined) throw badCursor();
+      return members === undefined
+        ? newestFirst(world, itemsOf, after)
+        : newestOf(world, itemsOf, members, after);
+    },
+    render: (item) => kind.render(world, item),
+    accepts: accepting(query, kind.filters),
+    cursorOf: (item) =>
+      toCursor(nanoseconds(kind.createdAt(world, item)), uuidOf(world.random, kind.uuid, item)),
+  };
+}
+
+/** The members a query confines a list to, where it names a customer; so that one customer's rows are found at once. */
+export function membersAsked(world: World, query: URLSearchParams): readonly number[] | undefined {
+  const uuid = query.get('customer_uuid');
+  if (uuid !== null) {
+    const holder = holderByUuid(world, uuid);
+    return holder === undefined ? [] : membersOf(world, holder);
+  }
+  const externalId = query.get('customer_external_id');
+  if (externalId === null) return undefined;
+  return membersByExternalId(externalId).filter(
+    (member) => member < world.members() && externalIdOf(world, member) === externalId,
+  );
+}

@@ -1,0 +1,82 @@
+import { contactsOf, renderContact } from '../data/contact.ts';
+import type { Key } from '../data/key.ts';
+import { customerNotesOf, notesOf, renderCustomerNote, renderNote, type Note } from '../data/note.ts';
+import { opportunitiesOf, renderOpportunity } from '../data/opportunity.ts';
+import { renderTask, tasksOf, type Task } from '../data/task.ts';
+import type { World } from '../data/world.ts';
+import { onOrAfter, onOrBefore, type Test } from '../filters.ts';
+import type { CreatedKind } from './created-list.ts';
+
+const writtenAt = (world: World, key: Key) => world.writtenAt(key);
+
+const byAuthor: Test = (record, value) => String(record['author']).endsWith(`(${value})`);
+const byContact: Test = (record, value) =>
+  record['associated_object'] === 'contact' && record['associated_object_uuid'] === value;
+
+export const contacts: CreatedKind<Key> = {
+  key: 'entries',
+  uuid: 'contact',
+  legacy: 'none',
+  emptyCursor: 'absent',
+  filters: {
+    customer_uuid: true,
+    data_source_uuid: true,
+    email: true,
+    customer_external_id: true,
+    external_id: true,
+  },
+  itemsOf: contactsOf,
+  render: renderContact,
+  createdAt: (world, key) => world.importedAt(key),
+};
+
+export const customerNotes: CreatedKind<Note> = {
+  key: 'entries',
+  uuid: 'note',
+  legacy: 'none',
+  filters: { customer_uuid: true, type: true, author_email: byAuthor },
+  itemsOf: customerNotesOf,
+  render: renderCustomerNote,
+  createdAt: writtenAt,
+};
+
+export const notes: CreatedKind<Note> = {
+  ...customerNotes,
+  filters: { ...customerNotes.filters, contact_uuid: byContact },
+  itemsOf: notesOf,
+  render: renderNote,
+};
+
+export const opportunities: CreatedKind<Key> = {
+  key: 'entries',
+  uuid: 'opportunity',
+  legacy: 'none',
+  filters: {
+    customer_uuid: true,
+    owner: true,
+    pipeline: true,
+    pipeline_stage: true,
+    estimated_close_date_on_or_after: onOrAfter('estimated_close_date'),
+    estimated_close_date_on_or_before: onOrBefore('estimated_close_date'),
+  },
+  itemsOf: opportunitiesOf,
+  render: renderOpportunity,
+  createdAt: writtenAt,
+};
+
+export const tasks: CreatedKind<Task> = {
+  key: 'entries',
+  uuid: 'task',
+  legacy: 'none',
+  filters: {
+    customer_uuid: true,
+    contact_uuid: byContact,
+    assignee: true,
+    due_date_on_or_after: onOrAfter('due_date'),
+    due_date_on_or_before: onOrBefore('due_date'),
+    completed: (record, value) => (record['completed_at'] !== null) === (value === 'true'),
+  },
+  itemsOf: tasksOf,
+  render: renderTask,
+  createdAt: writtenAt,
+};

@@ -1,0 +1,74 @@
+import {
+  customerId,
+  customerOf,
+  customersInOrder,
+  emailOf,
+  externalIdOf,
+  holderById,
+  membersByExternalId,
+  renderCustomer,
+  type Customer,
+} from '../data/customer.ts';
+import { nanoseconds } from '../data/instant.ts';
+import { holderOf } from '../data/merge.ts';
+import type { World } from '../data/world.ts';
+import { accepting, holds } from '../filters.ts';
+import { badCursor, idInCursor, toCursor, type List } from '../paging.ts';
+
+const filters = {
+  data_source_uuid: holds('data_source_uuids'),
+  external_id: holds('external_ids'),
+  // Underscores in the question, blanks in the answer.
+  status: (record: Readonly<Record<string, unknown>>, value: string) =>
+    record['status'] === value.replaceAll('_', ' '),
+  system: (record: Readonly<Record<string, unknown>>, value: string) =>
+    record['billing-system-type'] === value,
+};
+
+export function customers(world: World, query: URLSearchParams): List<Customer> {
+  const externalId = query.get('external_id');
+  const inOrder = (after: number | undefined) =>
+    externalId === null ? customersInOrder(world, after) : customersWith(world, externalId, after);
+  return {
+    key: 'entries',
+    legacy: 'customers',
+    rows: (cursor) => inOrder(cursor === undefined ? undefined : holderIn(cursor)),
+    render: (customer) => renderCustomer(world, customer),
+    accepts: accepting(query, filters),
+    cursorOf: ({ holder, since }) =>
+      toCursor(since === undefined ? '' : nanoseconds(since), customerId(holder)),
+  };
+}
+
+/** The customers with an e-mail address. */
+export function customerSearch(world: World, email: string): List<Customer> {
+  const match = /@c(\d{1,9})\.example$/.exec(email);
+  const first = match === null ? world.members() : Number(match[1]);
+  // The address names the first of the five members that may share it.
+  const holders = [0, 1, 2, 3, 4].map((offset) => first + offset);
+  return {
+    ...customers(world, new URLSearchParams()),
+    legacy: 'search',
+    rows: (cursor) =>
+      holders
+        .filter((holder) => holderOf(world, holder) === holder && emailOf(world, holder) === email)
+        .filter((holder) => cursor === undefined || holder > holderIn(cursor))
+        .map((holder) => customerOf(world, holder)),
+  };
+}
+
+function customersWith(world: World, externalId: string, after: number | undefined): Customer[] {
+  const holders = membersByExternalId(externalId)
+    .filter((member) => member < world.members() && externalIdOf(world, member) === externalId)
+    .map((member) => holderOf(world, member))
+    .filter((holder) => holder !== undefined);
+  return [...new Set(holders)]
+    .filter((holder) => after === undefined || holder > after)
+    .map((holder) => customerOf(world, holder));
+}
+
+function holderIn(cursor: string): number {
+  const holder = holderById(Number(idInCursor(cursor)));
+  if (!Number.isInteger(holder) || holder < 0) throw badCursor();
+  return holder;
+}

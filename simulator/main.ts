@@ -1,0 +1,96 @@
+import { once } from 'node:events';
+import { InvalidArgumentError, Option } from 'commander';
+import { createCommand, exitCodes, runMain, type ExitCode } from '../core/process.ts';
+import { lastRevision } from './data/key.ts';
+import { standardOptions, type SimulatorOptions } from './options.ts';
+import { listen } from './server.ts';
+import { createSimulator } from './simulator.ts';
+
+const standard = standardOptions;
+
+const command = createCommand(
+  'simulate',
+  'Runs a ChartMogul account and its API on this machine, in the foreground.',
+)
+  .option('--port <port>', 'port on 127.0.0.1; 0 takes a free one', integer(0, 65_535), 4010)
+  .option('--customers <n>', 'size of the account', integer(0, 100_000_000), standard.customers)
+  .option('--seed <n>', 'another seed, another account', integer(0, 2 ** 32 - 1), standard.seed)
+  .option('--api-key <key>', 'let only this key in (any, if not given)')
+  .option(
+    '--rate-limit <n>',
+    'requests a second before 429; 0 for no limit',
+    integer(0, 1_000_000),
+    standard.rateLimit,
+  )
+  .option('--retry-after <seconds>', 'send this Retry-After with every 429', integer(0, 3600))
+  .option(
+    '--connection-limit <n>',
+    'requests at a time before 503; 0 for no limit',
+    integer(0, 1_000_000),
+    standard.connectionLimit,
+  )
+  .option('--latency <ms>', 'wait this long before every answer', integer(0, 600_000), standard.latency)
+  .option('--faults <share>', 'share of requests that fail, in eight ways', share, standard.faults)
+  .addOption(
+    new Option(
+      '--activities-cursor <kind>',
+      'faulty: a page of /activities skips the row after it, as once recorded',
+    )
+      .choices(['faulty', 'sound'])
+      .default(standard.activitiesCursor),
+  )
+  .addOption(
+    new Option(
+      '--dlt-addresses [paging]',
+      "serve the addresses of dltHub's page, paged by cursor or by page number",
+    )
+      .choices(['cursor', 'pages'])
+      .preset('cursor'),
+  )
+  .option('--allow-page', 'take page= instead of answering 400', standard.allowPage)
+  .option('--revision <n>', 'how often the data has moved on', integer(0, lastRevision), standard.revision)
+  .option(
+    '--changes <share>',
+    'share of customers that change with each revision; a quarter as many are new',
+    share,
+    standard.changes,
+  )
+  .option(
+    '--deletes <share>',
+    'share of customers and other records that vanish with each revision',
+    share,
+    standard.deletes,
+  )
+  .option('--drift', 'from revision 1 on, fields nobody declared, and values of another type', standard.drift)
+  .option('--no-float-mrr', 'no fractions of a cent in the mrr of ended subscriptions')
+  .addHelpText(
+    'after',
+    '\nWhile it runs: POST /_simulator/revision {"revision": 1} moves the data on, GET /_simulator/stats counts.',
+  );
+
+await runMain(async (signal): Promise<ExitCode> => {
+  command.parse();
+  const { port, ...options } = command.opts<Partial<SimulatorOptions> & { port: number }>();
+  const simulator = createSimulator(options);
+  const listening = await listen(simulator, port);
+  process.stdout.write(
+    `${listening.baseUrl}  try: curl -u any-key: '${listening.baseUrl}/customers?per_page=2', or export CHARTMOGUL_BASE_URL=${listening.baseUrl}\n`,
+  );
+  if (!signal.aborted) await once(signal, 'abort');
+  await listening.close();
+  return exitCodes.done;
+});
+
+function integer(low: number, high: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= low && value <= high) return value;
+    throw new InvalidArgumentError(`It wants an integer from ${low} to ${high}.`);
+  };
+}
+
+function share(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && value >= 0 && value <= 1) return value;
+  throw new InvalidArgumentError('It wants a share from 0 to 1.');
+}

@@ -1,0 +1,42 @@
+import type { WorldOptions } from './data/world.ts';
+
+/** How the simulated account and its API behave. */
+export interface SimulatorOptions extends WorldOptions {
+  /** The only key that is let in; any, where there is none. */
+  readonly apiKey: string | undefined;
+  /** Requests a second before 429; 0 for no limit. */
+  readonly rateLimit: number;
+  /** Seconds that a 429 asks for in `Retry-After`; no such header where undefined. */
+  readonly retryAfter: number | undefined;
+  /** Requests at a time before 503; 0 for no limit. */
+  readonly connectionLimit: number;
+  /** Milliseconds before every answer. */
+  readonly latency: number;
+  /** Share of requests that fail, in one of many ways. */
+  readonly faults: number;
+  /** Whether the cursor of `/activities` skips a row after each page, as recorded, or not. */
+  readonly activitiesCursor: 'faulty' | 'sound';
+  /** Serve the addresses of dltHub's page, paged by cursor or by page number, in place of those it lacks. */
+  readonly dltAddresses: 'cursor' | 'pages' | undefined;
+  /** Take `page=` instead of refusing it. */
+  readonly allowPage: boolean;
+}
+
+export const standardOptions: SimulatorOptions = {
+  seed: 1,
+  customers: 1000,
+  revision: 0,
+  changes: 0.05,
+  deletes: 0.01,
+  drift: false,
+  floatMrr: true,
+  apiKey: undefined,
+  rateLimit: 40,
+  retryAfter: undefined,
+  connectionLimit: 20,
+  latency: 0,
+  faults: 0,
+  activitiesCursor: 'faulty',
+  dltAddresses: undefined,
+  allowPage: false,
+};

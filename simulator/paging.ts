@@ -1,0 +1,106 @@
+import { ok, refusal, RefusedError, type Answer } from './answer.ts';
+import { toJson, type Rendered } from './data/rendered.ts';
+
+/** A list in the API's order, of which any page can be read without the pages before it. */
+export interface List<Item> {
+  /** Where the rows stand in the answer. */
+  readonly key: string;
+  /** Which keys of the old paging a first page still has. */
+  readonly legacy: LegacyShape;
+  /** What an empty first page has in place of a cursor. */
+  readonly emptyCursor?: 'null' | 'absent';
+  /** Further keys of the answer. */
+  readonly extra?: Rendered;
+  rows(cursor: string | undefined): Iterable<Item>;
+  render(item: Item): Rendered;
+  /** False for a row that the query's filters leave out. */
+  accepts(record: Rendered): boolean;
+  /** What continues after this row. `next` is the row that follows it, if any. */
+  cursorOf(item: Item, next: Item | undefined): string;
+}
+
+export type LegacyShape = 'customers' | 'search' | 'pages' | 'page' | 'per_page' | 'meta' | 'none';
+
+const largestPage = 200;
+
+/** One page of a list, as the query asks for it. */
+export function pageOf<Item>(list: List<Item>, query: URLSearchParams): Answer {
+  const cursor = query.get('cursor') ?? undefined;
+  const perPage = perPageOf(query);
+  const records: string[] = [];
+  let last: Item | undefined;
+  let next: Item | undefined;
+  for (const item of list.rows(cursor)) {
+    const record = list.render(item);
+    if (!list.accepts(record)) continue;
+    if (records.length === perPage) {
+      next = item;
+      break;
+    }
+    records.push(toJson(record));
+    last = item;
+  }
+  const paging = {
+    ...(last !== undefined && { cursor: list.cursorOf(last, next) }),
+    ...(last === undefined && (cursor !== undefined || list.emptyCursor !== 'absent') && { cursor: null }),
+    has_more: next !== undefined,
+    ...list.extra,
+    ...(cursor === undefined && legacyKeys(list.legacy, perPage, next !== undefined)),
+  };
+  return {
+    ...ok({}),
+    body: `{${JSON.stringify(list.key)}:[${records.join(',')}],${JSON.stringify(paging).slice(1)}`,
+  };
+}
+
+/** Every row of a list that its filters leave in. */
+export function* allOf<Item>(list: List<Item>): Iterable<Rendered> {
+  for (const item of list.rows(undefined)) {
+    const record = list.render(item);
+    if (list.accepts(record)) yield record;
+  }
+}
+
+/** The default is also the maximum. */
+export function perPageOf(query: URLSearchParams): number {
+  const asked = Number(query.get('per_page') ?? query.get('per-page') ?? largestPage);
+  return Number.isInteger(asked) && asked >= 1 ? Math.min(asked, largestPage) : largestPage;
+}
+
+/** Counting all rows would cost more than the page, so the totals are as senseless as some recorded ones. */
+function legacyKeys(shape: LegacyShape, perPage: number, hasMore: boolean): Rendered {
+  const totalPages = hasMore ? 0 : 1;
+  switch (shape) {
+    case 'customers':
+      return { current_page: 1, total_pages: totalPages, per_page: perPage, page: 1 };
+    case 'search':
+      return { current_page: 1, total_pages: null, per_page: perPage, page: 1 };
+    case 'pages':
+      return { current_page: 1, total_pages: totalPages };
+    case 'page':
+      return { per_page: perPage, page: 1 };
+    case 'per_page':
+      return { per_page: perPage };
+    case 'meta':
+      return { meta: { next_key: null, prev_key: null, before_key: null, page: 1, total_pages: totalPages } };
+    case 'none':
+      return {};
+  }
+}
+
+export function badCursor(): RefusedError {
+  return new RefusedError(refusal(400, 'Parameter "cursor" is invalid', 'cursor'));
+}
+
+/** `time&id` in base64, as the API's own cursors are made. */
+export function toCursor(time: string, id: string | number): string {
+  return Buffer.from(`${time}&${id}`).toString('base64');
+}
+
+/** The id inside a cursor. */
+export function idInCursor(cursor: string): string {
+  const text = Buffer.from(cursor, 'base64').toString('utf8');
+  const match = /^(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z)?&([\w-]+)$/.exec(text);
+  if (match?.[1] === undefined) throw badCursor();
+  return match[1];
+}

@@ -1,0 +1,58 @@
+import type { ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { plainText, type Answer } from './answer.ts';
+import type { Fault } from './faults.ts';
+
+/** Sends an answer whole. */
+export async function send(response: ServerResponse, answer: Answer, signal: AbortSignal): Promise<void> {
+  const headers = {
+    'Content-Type': answer.type,
+    'Access-Control-Allow-Credentials': 'true',
+    ...answer.headers,
+  };
+  if (typeof answer.body !== 'string') {
+    response.writeHead(answer.status, headers);
+    await pipeline(Readable.from(answer.body, { highWaterMark: 16 }), response, { signal });
+    return;
+  }
+  response.writeHead(answer.status, { ...headers, 'Content-Length': Buffer.byteLength(answer.body) });
+  response.end(answer.body);
+}
+
+/** Sends what a fault leaves of an answer. `tooMany` is what the 429 among the faults sends. */
+export async function sendFault(
+  response: ServerResponse,
+  fault: Fault,
+  answer: Answer,
+  tooMany: Answer,
+  signal: AbortSignal,
+): Promise<void> {
+  const text = typeof answer.body === 'string' ? answer.body : '';
+  const half = text.slice(0, Math.floor(text.length / 2));
+  switch (fault) {
+    case '500':
+      return send(response, plainText(500, '500 Internal Server Error'), signal);
+    case '502':
+      return send(response, plainText(502, '502 Bad Gateway'), signal);
+    case '504':
+      return send(response, plainText(504, '504 Gateway Timeout Error'), signal);
+    case '429':
+      return send(response, tooMany, signal);
+    case 'half JSON':
+      return send(response, { ...answer, body: half }, signal);
+    case 'torn body':
+      response.writeHead(answer.status, {
+        'Content-Type': answer.type,
+        'Content-Length': Buffer.byteLength(text),
+      });
+      response.write(half, () => response.destroy());
+      return;
+    case 'reset':
+      response.destroy();
+      return;
+    case 'hang':
+      // No answer: the connection stays open until the client loses patience, or the simulator stops.
+      return;
+  }
+}

@@ -1,0 +1,99 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { json } from 'node:stream/consumers';
+import { setTimeout as wait } from 'node:timers/promises';
+import { LocalServiceError, messageOf } from '../core/errors.ts';
+import { refusal } from './answer.ts';
+import { control } from './control.ts';
+import { Faults } from './faults.ts';
+import { Limits } from './limits.ts';
+import { send, sendFault } from './send.ts';
+import type { Simulator } from './simulator.ts';
+import { Statistics } from './statistics.ts';
+
+/** A simulator that listens. */
+export interface ListeningSimulator {
+  /** Ends in `/v1`: what CHARTMOGUL_BASE_URL wants. */
+  readonly baseUrl: string;
+  readonly statistics: Statistics;
+  close(): Promise<void>;
+}
+
+/** Opens the simulator on a loopback port; 0 takes a free one. */
+export async function listen(simulator: Simulator, port: number): Promise<ListeningSimulator> {
+  const { options } = simulator;
+  const limits = new Limits(options);
+  const faults = new Faults(options);
+  const statistics = new Statistics();
+  const stopped = new AbortController();
+
+  async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { method = 'GET', url = '/' } = request;
+    const path = url.replace(/\?.*$/s, '');
+    if (path.startsWith('/_simulator/')) {
+      const answer = control(simulator, statistics, { method, path, body: await bodyOf(request) });
+      return send(response, answer, stopped.signal);
+    }
+    const refused = limits.enter();
+    response.once('close', () => limits.leave());
+    statistics.request(path, limits.inFlight);
+    const body = await bodyOf(request);
+    if (refused !== undefined) {
+      statistics.status(refused.status);
+      return send(response, refused, stopped.signal);
+    }
+    if (options.latency > 0) await wait(options.latency, undefined, { signal: stopped.signal });
+    const origin = `http://${request.headers.host ?? '127.0.0.1'}`;
+    const { authorization } = request.headers;
+    const answer =
+      body === unreadable
+        ? refusal(400, 'The body is not JSON')
+        : simulator.answer({ method, url, authorization, body, origin });
+    const fault = faults.next();
+    if (fault !== undefined) {
+      statistics.fault();
+      return sendFault(response, fault, answer, limits.tooMany(), stopped.signal);
+    }
+    statistics.status(answer.status);
+    return send(response, answer, stopped.signal);
+  }
+
+  const server = createServer((request, response) => {
+    // What fails here is the connection; its client sees it torn, which is all there is to say.
+    respond(request, response).catch(() => response.destroy());
+  });
+  const listening = once(server, 'listening');
+  server.listen(port, '127.0.0.1');
+  await listening.catch((error: unknown) => {
+    throw new LocalServiceError(
+      `port ${port} cannot be opened (${messageOf(error)}): give another with --port`,
+    );
+  });
+  const address = server.address();
+  const bound = typeof address === 'object' && address !== null ? address.port : port;
+  return {
+    baseUrl: `http://127.0.0.1:${bound}/v1`,
+    statistics,
+    async close() {
+      stopped.abort();
+      const closed = once(server, 'close');
+      server.close();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+const unreadable = Symbol('unreadable');
+
+async function bodyOf(request: IncomingMessage): Promise<unknown> {
+  if (request.method === 'GET' || request.method === 'HEAD') {
+    request.resume();
+    return undefined;
+  }
+  try {
+    return await json(request);
+  } catch {
+    return unreadable;
+  }
+}

@@ -1,0 +1,77 @@
+import { plainText, refusal, RefusedError, type Answer } from './answer.ts';
+import type { Router } from './call.ts';
+import { World } from './data/world.ts';
+import { lastRevision } from './data/key.ts';
+import { standardOptions, type SimulatorOptions } from './options.ts';
+import { createRoutes } from './routes.ts';
+
+/** A request as it comes from the network, or from a test without one. */
+export interface SimulatorRequest {
+  readonly method: string;
+  /** With `/v1` before it, and the query behind it. */
+  readonly url: string;
+  readonly authorization?: string | undefined;
+  readonly body?: unknown;
+  /** Where the simulator can be reached, for the addresses it hands out. */
+  readonly origin?: string;
+}
+
+/** A ChartMogul account and its API, without a socket. */
+export class Simulator {
+  readonly options: SimulatorOptions;
+  readonly #route: Router;
+  #world: World;
+
+  constructor(options: SimulatorOptions) {
+    this.options = options;
+    this.#world = new World(options);
+    this.#route = createRoutes();
+  }
+
+  get revision(): number {
+    return this.#world.revision;
+  }
+
+  /** Moves the data on, or back. */
+  moveTo(revision: number): void {
+    if (!Number.isInteger(revision) || revision < 0 || revision > lastRevision) {
+      throw new RangeError(`a revision is an integer from 0 to ${lastRevision}`);
+    }
+    this.#world = new World({ ...this.options, revision });
+  }
+
+  answer(request: SimulatorRequest): Answer {
+    const url = new URL(request.url, 'http://simulator.invalid');
+    if (!url.pathname.startsWith('/v1/')) return refusal(404, 'Not found');
+    if (!this.#letsIn(request.authorization)) return refusal(401, 'No valid API key provided');
+    if (url.searchParams.has('page') && !this.options.allowPage) {
+      return refusal(400, 'Parameter "page" is deprecated', 'page');
+    }
+    const call = {
+      method: request.method,
+      path: url.pathname.slice('/v1'.length).replace(/\/$/, ''),
+      query: url.searchParams,
+      body: request.body,
+      origin: request.origin ?? '',
+      world: this.#world,
+    };
+    try {
+      return this.#route(call) ?? refusal(404, 'Not found');
+    } catch (error) {
+      if (error instanceof RefusedError) return error.answer;
+      return plainText(500, '500 Internal Server Error');
+    }
+  }
+
+  #letsIn(authorization: string | undefined): boolean {
+    const encoded = /^Basic ([A-Za-z0-9+/=]+)$/i.exec(authorization ?? '')?.[1];
+    if (encoded === undefined) return false;
+    const user = Buffer.from(encoded, 'base64').toString('utf8').replace(/:.*$/s, '');
+    return user !== '' && (this.options.apiKey === undefined || user === this.options.apiKey);
+  }
+}
+
+/** A simulator with standard options where none are given. */
+export function createSimulator(options: Partial<SimulatorOptions> = {}): Simulator {
+  return new Simulator({ ...standardOptions, ...options });
+}
