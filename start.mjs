@@ -1,5 +1,5 @@
 // The door every `npm run` command goes through: installs what a clean checkout lacks, then runs the
-// TypeScript entry given as first argument in this same process (no child between you and its signals).
+// TypeScript entry given as first argument in this same process (no child between you and its signals). Without an entry it only installs.
 import { spawnSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -21,8 +21,10 @@ if (modifiedAt('node_modules/.package-lock.json') < modifiedAt('package-lock.jso
   }
 }
 
-const [, , entry = ''] = process.argv;
-process.argv.splice(1, 2, entry);
-const { register } = await import('tsx/esm/api');
-register();
-await import(pathToFileURL(`${root}${entry}`).href);
+const [, , entry] = process.argv;
+if (entry !== undefined) {
+  process.argv.splice(1, 2, entry);
+  const { register } = await import('tsx/esm/api');
+  register();
+  await import(pathToFileURL(`${root}${entry}`).href);
+}

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { Command, CommanderError } from 'commander';
 import { ConfigError, EtlError, messageOf } from './errors.ts';
 
@@ -24,6 +25,8 @@ export function createCommand(script: string, description: string): Command {
  */
 export async function runMain(work: Work): Promise<void> {
   const controller = new AbortController();
+  // Every request under way listens to it: many at a time are no leak.
+  setMaxListeners(0, controller.signal);
   const onSignal = (name: NodeJS.Signals) => {
     if (controller.signal.aborted) process.exit(130);
     controller.abort(new Error(`stopped by ${name}`));

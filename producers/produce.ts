@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { Partitioners } from 'kafkajs';
 import { Registry } from '../core/avro/registry.ts';
 import type { Settings } from '../core/config.ts';
@@ -26,6 +27,7 @@ export async function produce(
   // A refused key aborts the streams that are still running.
   const stop = new AbortController();
   const running = AbortSignal.any([signal, stop.signal]);
+  setMaxListeners(0, running);
   const client = new ChartMogulClient(settings.chartmogul, running);
   const registry = new Registry(settings.schemaRegistry, running);
   const kafka = createKafka(settings.kafka, 'produce');

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { LocalServiceError, messageOf } from '../core/errors.ts';
+import { logger } from '../core/logger.ts';
 
 /** How long requests that are being answered may go on after the signal. */
 const drainMs = 8_000;
@@ -17,6 +18,7 @@ export async function listenUntil(server: Server, url: URL, signal: AbortSignal)
   } catch (error) {
     throw new LocalServiceError(`cannot listen at ${url.href}: ${messageOf(error)}`, { cause: error });
   }
+  logger.info({ url: url.href }, 'listening');
   if (!signal.aborted) await once(signal, 'abort');
   const cutOff = setTimeout(() => server.closeAllConnections(), drainMs);
   await new Promise<void>((resolve) => server.close(() => resolve()));

@@ -24,7 +24,17 @@ export const quickStart = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xsha
  *
  * @throws LocalServiceError saying what to install.
  */
-export async function javaPackages(signal: AbortSignal): Promise<string> {
+export function javaPackages(signal: AbortSignal): Promise<string> {
+  fetching ??= fetchOnce(signal).finally(() => {
+    fetching = undefined;
+  });
+  return fetching;
+}
+
+/** Kafka and the registry ask at the same time. */
+let fetching: Promise<string> | undefined;
+
+async function fetchOnce(signal: AbortSignal): Promise<string> {
   await requireJava(signal);
   const target = join(store, createHash('sha256').update(readFileSync(pom)).digest('hex').slice(0, 12));
   if (existsSync(target)) return target;

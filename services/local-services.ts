@@ -1,33 +1,22 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Settings } from '../core/config.ts';
-import { LocalServiceError } from '../core/errors.ts';
-import { clickhouseService } from './clickhouse.ts';
-import { isTrueWithin } from './deadline.ts';
-import { kafkaService } from './kafka.ts';
-import { requireFree } from './local-address.ts';
-import { residentBytes } from './process-identity.ts';
-import { registryService } from './registry.ts';
-import type { LocalService, ServiceName } from './service.ts';
+import { withLock } from './command-lock.ts';
+import { dockerHost, hasDocker } from './docker-host.ts';
+import { processHost } from './process-host.ts';
+import {
+  serviceNames,
+  type Host,
+  type ServiceName,
+  type ServiceStatus,
+  type StartedService,
+} from './service.ts';
 
-export interface StartedService {
-  readonly name: ServiceName;
-  readonly address: string;
-  /** It was running and well before; whoever did not start it should not stop it. */
-  readonly alreadyRunning: boolean;
-}
-
-export interface ServiceStatus {
-  readonly name: ServiceName;
-  readonly address: string;
-  readonly running: boolean;
-  readonly pids: readonly number[];
-  readonly memoryBytes: number;
-}
-
-const readyWithinMs = 120_000;
+export type { ServiceName, ServiceStatus, StartedService } from './service.ts';
 
 /**
- * Brings up what is not up, all at once, and returns when every service answers.
+ * Brings up what is not up, all at once, and returns when every service answers: as containers where a Docker engine
+ * answers, else as processes of this machine.
  *
  * @throws ConfigError where a setting does not point to this machine.
  * @throws LocalServiceError naming the service, its address and its log.
@@ -36,78 +25,50 @@ export async function startServices(
   settings: Settings,
   signal: AbortSignal,
 ): Promise<readonly StartedService[]> {
-  const outcomes = await Promise.allSettled(
-    localServices(settings).map((service) => startService(service, signal)),
-  );
-  const failures = outcomes.flatMap((outcome) =>
-    outcome.status === 'rejected' ? [outcome.reason as unknown] : [],
-  );
-  if (failures.length === 1) throw failures[0];
-  if (failures.length > 1) throw new LocalServiceError(failures.map(String).join('\n'));
-  return outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+  const folder = servicesFolder(settings);
+  return withLock(join(folder, 'lock'), signal, async () => {
+    const host = await (rememberedHost(settings, folder) ?? chooseHost(settings, folder, signal));
+    return host.start(signal);
+  });
 }
 
-/** Ends the services in the opposite order of their dependence; their data stays. */
-export async function stopServices(settings: Settings, only?: readonly ServiceName[]): Promise<void> {
-  for (const service of localServices(settings).reverse()) {
-    if (only === undefined || only.includes(service.name)) await stopService(service);
-  }
+/** Ends the services, or only those named, in the opposite order of their dependence. Their data stays. */
+export async function stopServices(
+  settings: Settings,
+  only: readonly ServiceName[] = serviceNames,
+): Promise<void> {
+  const folder = servicesFolder(settings);
+  await withLock(join(folder, 'lock'), undefined, async () => hostInUse(settings, folder).stop(only));
 }
 
 export async function servicesStatus(settings: Settings): Promise<readonly ServiceStatus[]> {
-  return Promise.all(
-    localServices(settings).map(async (service) => {
-      const pids = runningPids(service);
-      return {
-        name: service.name,
-        address: service.address.text,
-        running: pids.length === service.processes.length && (await service.isReady()),
-        pids,
-        memoryBytes: pids.reduce((sum, pid) => sum + (residentBytes(pid) ?? 0), 0),
-      };
-    }),
-  );
+  return hostInUse(settings, servicesFolder(settings)).status();
 }
 
-/** In the order in which they depend on each other. */
-function localServices(settings: Settings): LocalService[] {
-  const folder = (name: ServiceName) => resolve(join(settings.dataDir, 'services', name));
-  return [
-    kafkaService(settings, folder('kafka')),
-    registryService(settings, folder('registry')),
-    clickhouseService(settings, folder('clickhouse')),
-  ];
+const hosts = { docker: dockerHost, processes: processHost };
+
+function servicesFolder({ dataDir }: Settings): string {
+  return resolve(dataDir, 'services');
 }
 
-async function startService(service: LocalService, signal: AbortSignal): Promise<StartedService> {
-  const { name, address } = service;
-  const alreadyRunning = isRunning(service);
-  if (!alreadyRunning) {
-    // Half a service may be left of one that was killed.
-    await stopService(service);
-    await requireFree(address);
-    await service.start(signal);
+/** Data made by one kind of host is of no use to the other: a folder stays with the one it began with. */
+function rememberedHost(settings: Settings, folder: string): Host | undefined {
+  try {
+    const kind = readFileSync(join(folder, 'host'), 'utf8').trim();
+    return kind === 'docker' || kind === 'processes' ? hosts[kind](settings, folder) : undefined;
+  } catch {
+    return undefined;
   }
-  const isDecided = async () => !isRunning(service) || (await service.isReady());
-  const isInTime = await isTrueWithin(readyWithinMs, isDecided, signal);
-  if (isInTime && isRunning(service)) return { name, address: address.text, alreadyRunning };
-  throw notReady(service, isInTime ? 'ended' : `did not answer within ${readyWithinMs / 1000} s`);
 }
 
-function notReady({ name, address, processes }: LocalService, what: string): LocalServiceError {
-  const suspect = processes.find((process) => process.pid() === undefined) ?? processes[0];
-  const log = suspect === undefined ? '' : `; ${suspect.logPath} ends with: ${suspect.lastWords()}`;
-  return new LocalServiceError(`${name} at ${address.text} ${what}${log}`);
+async function chooseHost(settings: Settings, folder: string, signal: AbortSignal): Promise<Host> {
+  const kind = (await hasDocker(signal)) ? 'docker' : 'processes';
+  const host = hosts[kind](settings, folder);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'host'), `${kind}\n`);
+  return host;
 }
 
-async function stopService({ processes }: LocalService): Promise<void> {
-  for (const process of [...processes].reverse()) await process.stop();
-}
-
-function isRunning(service: LocalService): boolean {
-  return runningPids(service).length === service.processes.length;
-}
-
-function runningPids({ processes }: LocalService): number[] {
-  return processes.flatMap((process) => process.pid() ?? []);
+function hostInUse(settings: Settings, folder: string): Host {
+  return rememberedHost(settings, folder) ?? processHost(settings, folder);
 }

@@ -20,10 +20,9 @@ async function down(settings: Settings): Promise<ExitCode> {
 
 async function status(settings: Settings): Promise<ExitCode> {
   const services = await servicesStatus(settings);
-  for (const { name, running, address, pids, memoryBytes } of services) {
-    const details =
-      pids.length === 0 ? '' : `  pid ${pids.join('+')}  ${Math.round(memoryBytes / 2 ** 20)} MiB`;
-    process.stdout.write(`${name.padEnd(10)}  ${running ? 'running' : 'stopped'}  ${address}${details}\n`);
+  for (const { name, running, address, details } of services) {
+    const line = [name.padEnd(10), running ? 'running' : 'stopped', address, details].join('  ');
+    process.stdout.write(`${line.trimEnd()}\n`);
   }
   return services.every(({ running }) => running) ? exitCodes.done : exitCodes.someWorkFailed;
 }

@@ -1,7 +1,6 @@
 import { Agent, createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { messageOf } from '../core/errors.ts';
-import { logger } from '../core/logger.ts';
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { compatibilityPath } from './local-address.ts';
 import { listenUntil } from './http-listener.ts';
@@ -11,31 +10,26 @@ import { listenUntil } from './http-listener.ts';
 
 const deadlineMs = 60_000;
 
-function forward(
+async function forward(
   target: URL,
   agent: Agent,
   incoming: IncomingMessage,
   answer: ServerResponse,
 ): Promise<void> {
   const path = incoming.url ?? '/';
+  const signal = AbortSignal.timeout(deadlineMs);
   const outgoing = request(target, {
     agent,
     method: incoming.method,
     path: path.startsWith('/apis/') ? path : `${compatibilityPath}${path}`,
     headers: { ...incoming.headers, host: target.host },
-    timeout: deadlineMs,
   });
-  outgoing.once('timeout', () => outgoing.destroy(new Error(`no answer within ${deadlineMs} ms`)));
   const answered = new Promise<IncomingMessage>((resolve, reject) => {
     outgoing.once('response', resolve).once('error', reject);
   });
-  return Promise.all([
-    pipeline(incoming, outgoing),
-    answered.then((response) => {
-      answer.writeHead(response.statusCode ?? 502, response.headers);
-      return pipeline(response, answer);
-    }),
-  ]).then(() => undefined);
+  const [response] = await Promise.all([answered, pipeline(incoming, outgoing, { signal })]);
+  answer.writeHead(response.statusCode ?? 502, response.headers);
+  await pipeline(response, answer, { signal });
 }
 
 function refuse(answer: ServerResponse, error: unknown): void {
@@ -60,7 +54,6 @@ await runMain(async (signal) => {
   const server = createServer((incoming, answer) => {
     forward(new URL(to), agent, incoming, answer).catch((error: unknown) => refuse(answer, error));
   });
-  logger.info({ listen, to }, 'registry front is up');
   await listenUntil(server, new URL(listen), signal);
   agent.destroy();
   return exitCodes.done;

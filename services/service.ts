@@ -1,10 +1,11 @@
 import type { BackgroundProcess } from './background-process.ts';
 import type { LocalAddress } from './local-address.ts';
 
+/** In the order in which they depend on each other. */
 export const serviceNames = ['kafka', 'registry', 'clickhouse'] as const;
 export type ServiceName = (typeof serviceNames)[number];
 
-/** One local service: the processes it consists of, and how to tell that it works. */
+/** One service as processes of this machine, and how to tell that it works. */
 export interface LocalService {
   readonly name: ServiceName;
   readonly address: LocalAddress;
@@ -14,4 +15,26 @@ export interface LocalService {
   start(signal: AbortSignal): Promise<void>;
   /** True once a client's first request would be answered. Answers within seconds and never throws. */
   isReady(): Promise<boolean>;
+}
+
+export interface StartedService {
+  readonly name: ServiceName;
+  readonly address: string;
+  /** It was running and well before; whoever did not start it should not stop it. */
+  readonly alreadyRunning: boolean;
+}
+
+export interface ServiceStatus {
+  readonly name: ServiceName;
+  readonly address: string;
+  readonly running: boolean;
+  /** Process ids and memory, or the container. */
+  readonly details: string;
+}
+
+/** What services run on: processes of this machine, or containers. */
+export interface Host {
+  start(signal: AbortSignal): Promise<readonly StartedService[]>;
+  stop(names: readonly ServiceName[]): Promise<void>;
+  status(): Promise<readonly ServiceStatus[]>;
 }

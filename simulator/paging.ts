@@ -7,8 +7,8 @@ export interface List<Item> {
   readonly key: string;
   /** Which keys of the old paging a first page still has. */
   readonly legacy: LegacyShape;
-  /** What an empty first page has in place of a cursor. */
-  readonly emptyCursor?: 'null' | 'absent';
+  /** What an empty first page has in place of a cursor; null, if not said. */
+  readonly whenEmpty?: Rendered;
   /** Further keys of the answer. */
   readonly extra?: Rendered;
   rows(cursor: string | undefined): Iterable<Item>;
@@ -22,9 +22,11 @@ export interface List<Item> {
 export type LegacyShape = 'customers' | 'search' | 'pages' | 'page' | 'per_page' | 'meta' | 'none';
 
 const largestPage = 200;
+const noCursor = { cursor: null };
 
 /** One page of a list, as the query asks for it. */
 export function pageOf<Item>(list: List<Item>, query: URLSearchParams): Answer {
+  if (query.has('page')) return numberedPageOf(list, query);
   const cursor = query.get('cursor') ?? undefined;
   const perPage = perPageOf(query);
   const records: string[] = [];
@@ -42,7 +44,7 @@ export function pageOf<Item>(list: List<Item>, query: URLSearchParams): Answer {
   }
   const paging = {
     ...(last !== undefined && { cursor: list.cursorOf(last, next) }),
-    ...(last === undefined && (cursor !== undefined || list.emptyCursor !== 'absent') && { cursor: null }),
+    ...(last === undefined && (cursor === undefined ? (list.whenEmpty ?? noCursor) : noCursor)),
     has_more: next !== undefined,
     ...list.extra,
     ...(cursor === undefined && legacyKeys(list.legacy, perPage, next !== undefined)),
@@ -50,6 +52,28 @@ export function pageOf<Item>(list: List<Item>, query: URLSearchParams): Answer {
   return {
     ...ok({}),
     body: `{${JSON.stringify(list.key)}:[${records.join(',')}],${JSON.stringify(paging).slice(1)}`,
+  };
+}
+
+/** The old paging, by number. It has to count all rows, as the API's own cost was: for small accounts only. */
+export function numberedPageOf<Item>(list: List<Item>, query: URLSearchParams): Answer {
+  const perPage = perPageOf(query);
+  const page = Math.max(Number(query.get('page') ?? 1) || 1, 1);
+  const records: string[] = [];
+  let rows = 0;
+  for (const record of allOf(list)) {
+    if (Math.floor(rows / perPage) === page - 1) records.push(toJson(record));
+    rows++;
+  }
+  const totalPages = Math.ceil(rows / perPage);
+  const paging = { page, current_page: page, per_page: perPage, total_pages: totalPages };
+  return answerWith(list.key, records, paging);
+}
+
+function answerWith(key: string, records: readonly string[], rest: Rendered): Answer {
+  return {
+    ...ok({}),
+    body: `{${JSON.stringify(key)}:[${records.join(',')}],${JSON.stringify(rest).slice(1)}`,
   };
 }
 

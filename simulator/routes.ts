@@ -1,19 +1,23 @@
 import { notFound, ok, refusal, type Answer } from './answer.ts';
-import { createRouter, type Call, type Handler, type Route, type Router } from './call.ts';
+import type { Call, Handler, Route } from './call.ts';
 import { renderAccount } from './data/account.ts';
-import { attributesOf, customerOf, holderByUuid, renderCustomer } from './data/customer.ts';
+import { attributesOf, customerOf, customerUuid, holderByUuid, renderCustomer } from './data/customer.ts';
 import { dataSources, dataSourceUuid, renderDataSource } from './data/data-source.ts';
 import type { Key } from './data/key.ts';
-import { membersOf } from './data/merge.ts';
 import { planGroups, planGroupUuid, renderPlanGroup } from './data/plan-group.ts';
 import { plans, planUuid, renderPlan } from './data/plan.ts';
 import { keyOf } from './data/uuid.ts';
 import { isTrue } from './filters.ts';
+import type { Jobs } from './jobs.ts';
+import { activities, customerActivities, type ActivitiesCursor } from './lists/activities.ts';
 import { invoices, invoiceSwitches, subscriptionEvents } from './lists/billing.ts';
 import { planGroupList, planList } from './lists/catalogue.ts';
 import { createdList, type CreatedKind } from './lists/created-list.ts';
 import { contacts, customerNotes, notes, opportunities, tasks } from './lists/crm.ts';
+import { customerSubscriptions, importedInvoices, importedSubscriptions } from './lists/customer-billing.ts';
 import { customers, customerSearch } from './lists/customers.ts';
+import { byExternalId, byUuid } from './look-ups.ts';
+import { answerMetrics } from './metrics.ts';
 import { pageOf } from './paging.ts';
 
 function created<Item extends Key>(kind: CreatedKind<Item>): Handler {
@@ -67,6 +71,14 @@ function searchCustomers({ world, query }: Call): Answer {
   return nobody;
 }
 
+function listContactsOfCustomer({ world, query }: Call, holder: number): Answer {
+  // A contact that stands alone is in its member's hands, but not among its customer's.
+  const asked = new URLSearchParams([...query, ['customer_uuid', customerUuid(world, holder)]]);
+  return pageOf(createdList(world, asked, contacts), query);
+}
+
+const invoicesAsked = ({ query }: Call) => invoices(invoiceSwitches(query));
+
 function retrievePlan({ world }: Call, uuid: string): Answer {
   const plan = plans.find((candidate) => planUuid(world, candidate) === uuid);
   return plan === undefined ? notFound('Plan') : ok(renderPlan(world, plan));
@@ -82,15 +94,7 @@ function listPlansOfGroup({ world, query }: Call, uuid: string): Answer {
   return group === undefined ? notFound('Plan group') : pageOf(planList(world, query, group.plans), query);
 }
 
-const routes: readonly Route[] = [
-  ['GET', '/ping', () => ok({ data: 'pong!' })],
-  [
-    'GET',
-    '/account',
-    ({ world, query }) => ok(renderAccount(world, (query.get('include') ?? '').split(','))),
-  ],
-  ['GET', '/data_sources', listDataSources],
-  ['GET', '/data_sources/:uuid', retrieveDataSource],
+const customerRoutes: readonly Route[] = [
   ['GET', '/customers', ({ world, query }) => pageOf(customers(world, query), query)],
   ['GET', '/customers/search', searchCustomers],
   [
@@ -99,38 +103,68 @@ const routes: readonly Route[] = [
     ofCustomer(({ world }, holder) => ok(renderCustomer(world, customerOf(world, holder), true))),
   ],
   ['GET', '/customers/:uuid/attributes', ofCustomer(({ world }, holder) => ok(attributesOf(world, holder)))],
+  ['GET', '/customers/:uuid/contacts', ofCustomer(listContactsOfCustomer)],
   [
     'GET',
-    '/customers/:uuid/contacts',
-    ofCustomer(({ world, query }, holder) =>
-      pageOf(createdList(world, query, contacts, membersOf(world, holder)), query),
-    ),
+    '/customers/:uuid/subscriptions',
+    ofCustomer(({ world, query }, holder) => pageOf(customerSubscriptions(world, query, holder), query)),
   ],
-  ['GET', '/contacts', created(contacts)],
-  ['GET', '/contacts/:uuid', single(contacts, 'Contact')],
-  ['GET', '/customer_notes', created(customerNotes)],
-  ['GET', '/customer_notes/:uuid', single(customerNotes, 'Note')],
-  ['GET', '/notes', created(notes)],
-  ['GET', '/notes/:uuid', single(notes, 'Note')],
-  ['GET', '/opportunities', created(opportunities)],
-  ['GET', '/opportunities/:uuid', single(opportunities, 'Opportunity')],
-  ['GET', '/tasks', created(tasks)],
-  ['GET', '/tasks/:uuid', single(tasks, 'Task')],
-  ['GET', '/plans', ({ world, query }) => pageOf(planList(world, query), query)],
-  ['GET', '/plans/:uuid', retrievePlan],
-  ['GET', '/plan_groups', ({ world, query }) => pageOf(planGroupList(world, query), query)],
-  ['GET', '/plan_groups/:uuid', retrievePlanGroup],
-  ['GET', '/plan_groups/:uuid/plans', listPlansOfGroup],
-  ['GET', '/invoices', (call, ...rest) => created(invoices(invoiceSwitches(call.query)))(call, ...rest)],
   [
     'GET',
-    '/invoices/:uuid',
-    (call, ...rest) => single(invoices(invoiceSwitches(call.query)), 'Invoice')(call, ...rest),
+    '/customers/:uuid/activities',
+    ofCustomer(({ world, query }, holder) => pageOf(customerActivities(world, holder), query)),
   ],
-  ['GET', '/subscription_events', ({ world, query }) => pageOf(subscriptionEvents(world, query), query)],
+  [
+    'GET',
+    '/import/customers/:uuid/invoices',
+    ofCustomer(({ world, query }, holder) => pageOf(importedInvoices(world, holder), query)),
+  ],
+  [
+    'GET',
+    '/import/customers/:uuid/subscriptions',
+    ofCustomer(({ world, query }, holder) => pageOf(importedSubscriptions(world, holder), query)),
+  ],
 ];
 
 /** Every address of the real API. */
-export function createRoutes(): Router {
-  return createRouter(routes);
+export function createRoutes(jobs: Jobs, activitiesCursor: ActivitiesCursor): readonly Route[] {
+  return [
+    ['GET', '/ping', () => ok({ data: 'pong!' })],
+    [
+      'GET',
+      '/account',
+      ({ world, query }) => ok(renderAccount(world, (query.get('include') ?? '').split(','))),
+    ],
+    ['GET', '/data_sources', listDataSources],
+    ['GET', '/data_sources/:uuid', retrieveDataSource],
+    ['POST', '/data_sources/:uuid/json_imports', (call, source) => jobs.startImport(call, source)],
+    ['GET', '/data_sources/:uuid/json_imports/:id', (call, source, id) => jobs.import(call, source, id)],
+    ...customerRoutes,
+    ['GET', '/contacts', created(contacts)],
+    ['GET', '/contacts/:uuid', single(contacts, 'Contact')],
+    ['GET', '/customer_notes', created(customerNotes)],
+    ['GET', '/customer_notes/:uuid', single(customerNotes, 'Note')],
+    ['GET', '/notes', created(notes)],
+    ['GET', '/notes/:uuid', single(notes, 'Note')],
+    ['GET', '/opportunities', created(opportunities)],
+    ['GET', '/opportunities/:uuid', single(opportunities, 'Opportunity')],
+    ['GET', '/tasks', created(tasks)],
+    ['GET', '/tasks/:uuid', single(tasks, 'Task')],
+    ['GET', '/plans', ({ world, query }) => pageOf(planList(world, query), query)],
+    ['GET', '/plans/:uuid', retrievePlan],
+    ['GET', '/plan_groups', ({ world, query }) => pageOf(planGroupList(world, query), query)],
+    ['GET', '/plan_groups/:uuid', retrievePlanGroup],
+    ['GET', '/plan_groups/:uuid/plans', listPlansOfGroup],
+    ['GET', '/invoices', (call, ...rest) => created(invoicesAsked(call))(call, ...rest)],
+    ['GET', '/invoices/:uuid', (call, ...rest) => single(invoicesAsked(call), 'Invoice')(call, ...rest)],
+    ['GET', '/line_items', (call) => byExternalId(call, 'line_items')],
+    ['GET', '/line_items/:uuid', (call, uuid) => byUuid(call, 'line_items', uuid)],
+    ['GET', '/transactions', (call) => byExternalId(call, 'transactions')],
+    ['GET', '/transactions/:uuid', (call, uuid) => byUuid(call, 'transactions', uuid)],
+    ['GET', '/subscription_events', ({ world, query }) => pageOf(subscriptionEvents(world, query), query)],
+    ['GET', '/activities', ({ world, query }) => pageOf(activities(world, query, activitiesCursor), query)],
+    ['POST', '/activities_export', (call) => jobs.startExport(call)],
+    ['GET', '/activities_export/:id', (call, id) => jobs.export(call, id)],
+    ['GET', '/metrics/:name', answerMetrics],
+  ];
 }

@@ -1,9 +1,14 @@
 import { plainText, refusal, RefusedError, type Answer } from './answer.ts';
-import type { Router } from './call.ts';
+import { createRouter, type Router } from './call.ts';
 import { World } from './data/world.ts';
 import { lastRevision } from './data/key.ts';
+import type { Interval } from './data/metric-series.ts';
+import type { Rendered } from './data/rendered.ts';
+import { dltRoutes } from './dlt-routes.ts';
+import { Jobs } from './jobs.ts';
 import { standardOptions, type SimulatorOptions } from './options.ts';
 import { createRoutes } from './routes.ts';
+import { streams } from './streams.ts';
 
 /** A request as it comes from the network, or from a test without one. */
 export interface SimulatorRequest {
@@ -20,12 +25,15 @@ export interface SimulatorRequest {
 export class Simulator {
   readonly options: SimulatorOptions;
   readonly #route: Router;
+  readonly #jobs = new Jobs();
   #world: World;
 
   constructor(options: SimulatorOptions) {
     this.options = options;
     this.#world = new World(options);
-    this.#route = createRoutes();
+    const routes = createRoutes(this.#jobs, options.activitiesCursor);
+    const { dltAddresses } = options;
+    this.#route = createRouter(dltAddresses === undefined ? routes : [...dltRoutes(dltAddresses), ...routes]);
   }
 
   get revision(): number {
@@ -40,11 +48,29 @@ export class Simulator {
     this.#world = new World({ ...this.options, revision });
   }
 
+  /** Names of the streams of which the truth is known. */
+  get streams(): string[] {
+    return Object.keys(streams);
+  }
+
+  /**
+   * Every record that a complete and correct extractor finds now in a stream, as the API shows it without optional
+   * parts: invalid and disabled rows too, child rows with their parent's key, metrics with `interval`.
+   */
+  truth(stream: string, interval: Interval = 'month'): Iterable<Rendered> {
+    const records = streams[stream];
+    if (records === undefined)
+      throw new RangeError(`no stream ${stream}: there are ${this.streams.join(', ')}`);
+    return records(this.#world, interval);
+  }
+
   answer(request: SimulatorRequest): Answer {
     const url = new URL(request.url, 'http://simulator.invalid');
-    if (!url.pathname.startsWith('/v1/')) return refusal(404, 'Not found');
+    if (!url.pathname.startsWith('/v1/')) {
+      return this.#jobs.file(this.#world, url.pathname) ?? refusal(404, 'Not found');
+    }
     if (!this.#letsIn(request.authorization)) return refusal(401, 'No valid API key provided');
-    if (url.searchParams.has('page') && !this.options.allowPage) {
+    if (url.searchParams.has('page') && !this.#takesPages()) {
       return refusal(400, 'Parameter "page" is deprecated', 'page');
     }
     const call = {
@@ -61,6 +87,10 @@ export class Simulator {
       if (error instanceof RefusedError) return error.answer;
       return plainText(500, '500 Internal Server Error');
     }
+  }
+
+  #takesPages(): boolean {
+    return this.options.allowPage || this.options.dltAddresses === 'pages';
   }
 
   #letsIn(authorization: string | undefined): boolean {

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
 import type * as Chdb from 'chdb';
 import pLimit from 'p-limit';
 import { LocalServiceError, messageOf } from '../../core/errors.ts';
@@ -35,8 +36,8 @@ export interface Engine {
 export async function openEngine(folder: string): Promise<Engine> {
   const { Session, drainPending } = await loadChdb();
   // The engine lives as long as one session does; with this one open, further ones cost a fraction of a millisecond.
-  const anchor = await openFirst(() => new Session(folder, { connectionArgs: ['--timezone=UTC'] }), folder);
-  const limit = pLimit(Math.max(4, availableParallelism() * 2));
+  const anchor = openFirst(() => new Session(folder, { connectionArgs: ['--timezone=UTC'] }), folder);
+  const limit = pLimit(Math.min(16, Math.max(4, availableParallelism() * 2)));
 
   const run = (statements: readonly string[], format: string) =>
     limit(async () => {
@@ -78,12 +79,14 @@ async function loadChdb(): Promise<typeof Chdb> {
   }
 }
 
-async function openFirst<T>(open: () => T, folder: string): Promise<T> {
+function openFirst<T>(open: () => T, folder: string): T {
   try {
-    return await Promise.resolve(open());
+    return open();
   } catch (error) {
-    const isTaken = /lock file|Code: 76\b|CANNOT_OPEN_FILE/i.test(messageOf(error));
-    const reason = isTaken ? 'another process has it open: stop that one first' : messageOf(error);
-    throw new LocalServiceError(`ClickHouse cannot open ${folder}: ${reason}`, { cause: error });
+    // The engine says why on stderr only; nearly always it is the lock.
+    const cure = 'if another process has it open, stop that one first';
+    throw new LocalServiceError(`ClickHouse cannot open ${resolve(folder)}: ${cure} (${messageOf(error)})`, {
+      cause: error,
+    });
   }
 }

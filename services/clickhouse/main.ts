@@ -2,7 +2,6 @@ import { mkdirSync } from 'node:fs';
 import { devNull } from 'node:os';
 import { join, resolve } from 'node:path';
 import { loadSettings } from '../../core/config.ts';
-import { logger } from '../../core/logger.ts';
 import { exitCodes, runMain } from '../../core/process.ts';
 import { listenUntil } from '../http-listener.ts';
 import { openEngine } from './engine.ts';
@@ -22,7 +21,6 @@ await runMain(async (signal) => {
       spool: new Spool('spool'),
       credentials: settings.clickhouse.credentials,
     });
-    logger.info({ version: engine.version, url: settings.clickhouse.url }, 'ClickHouse is up');
     await listenUntil(server, new URL(settings.clickhouse.url), signal);
   } finally {
     await engine.close();

@@ -56,7 +56,7 @@ async function answer(backend: Backend, request: IncomingMessage, response: Serv
   } catch (error) {
     if (response.headersSent || hangUp.signal.aborted) throw error;
     sendException(response, ClickHouseException.from(error), backend.engine.version);
-    // What is still on its way of the body is of no use, but a client may not listen before it has sent it.
+    // What is still on its way of the body is of no use, but many a client does not listen before it has sent it.
     request.resume();
   }
 }
@@ -84,23 +84,20 @@ async function runQuery(
     case 'insert':
       return spool.withFile(async (path) => {
         await writeSpooled(path, body.after(statement.dataAt), signal);
-        const { rows, bytes } = await engine.run([...query.preparation, statement.from(path)], 'Null');
-        response.setHeader(
-          'X-ClickHouse-Summary',
-          summary({ read: { rows, bytes }, written: { rows, bytes } }),
-        );
+        const counts = await engine.run([...query.preparation, statement.from(path)], 'Null');
+        response.setHeader('X-ClickHouse-Summary', summary(counts, counts));
         response.end();
       });
     case 'rows':
       return spool.withFile(async (path) => {
         const read = await engine.run([...query.preparation, statement.into(path)], 'Null');
-        response.setHeader('X-ClickHouse-Summary', summary({ read }));
+        response.setHeader('X-ClickHouse-Summary', summary(read));
         setFormat(response, statement.format);
         await sendFile(response, path, query.wantsCompression, signal);
       });
     case 'command': {
       const read = await engine.run([...query.preparation, statement.sql], query.defaultFormat);
-      response.setHeader('X-ClickHouse-Summary', summary({ read }));
+      response.setHeader('X-ClickHouse-Summary', summary(read));
       setFormat(response, query.defaultFormat);
       response.end(read.output);
     }
@@ -135,11 +132,12 @@ function setFormat(response: ServerResponse, format: string): void {
   response.setHeader('Content-Type', contentType(format));
 }
 
-function summary({ read, written }: { read: QueryCounts; written?: QueryCounts }): string {
+/** Every number is text, as from the real server: they may be beyond what a JSON reader keeps exact. */
+function summary(read: QueryCounts, written: QueryCounts = { rows: 0, bytes: 0 }): string {
   return JSON.stringify({
     read_rows: String(read.rows),
     read_bytes: String(read.bytes),
-    written_rows: String(written?.rows ?? 0),
-    written_bytes: String(written?.bytes ?? 0),
+    written_rows: String(written.rows),
+    written_bytes: String(written.bytes),
   });
 }

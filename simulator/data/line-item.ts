@@ -67,6 +67,7 @@ function subscriptionItem(world: World, invoice: Invoice, withEdits: boolean): o
   const { subscription, move } = invoice;
   const set = setExternalIdOf(world, subscription);
   const isProrated = move.kind === 'update';
+  // A second spread into one literal costs ten times as much, and most of a simulator's time goes into these.
   return Object.assign(commonFields(world, invoice, 0, withEdits), {
     type: 'subscription',
     subscription_uuid: importSubscriptionUuid(world, subscription),

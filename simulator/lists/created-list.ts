@@ -14,7 +14,7 @@ export interface CreatedKind<Item extends Key> {
   readonly key: string;
   readonly uuid: UuidKind;
   readonly legacy: LegacyShape;
-  readonly emptyCursor?: 'null' | 'absent';
+  readonly whenEmpty?: Rendered;
   readonly filters: Filters;
   itemsOf(world: World, member: number): readonly Item[];
   render(world: World, item: Item): Rendered;
@@ -32,7 +32,7 @@ export function createdList<Item extends Key>(
   return {
     key: kind.key,
     legacy: kind.legacy,
-    emptyCursor: kind.emptyCursor ?? 'null',
+    ...(kind.whenEmpty && { whenEmpty: kind.whenEmpty }),
     rows(cursor) {
       const after = cursor === undefined ? undefined : keyOf(world.random, kind.uuid, idInCursor(cursor));
       if (cursor !== undefined && after === undefined) throw badCursor();

@@ -17,7 +17,7 @@ export const contacts: CreatedKind<Key> = {
   key: 'entries',
   uuid: 'contact',
   legacy: 'none',
-  emptyCursor: 'absent',
+  whenEmpty: {},
   filters: {
     customer_uuid: true,
     data_source_uuid: true,

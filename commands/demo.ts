@@ -1,0 +1,89 @@
+import { text } from 'node:stream/consumers';
+import { sinkSummary } from '../consumers/sink-summary.ts';
+import { sink } from '../consumers/sink.ts';
+import type { SinkCounts } from '../consumers/stream-sink.ts';
+import { createClickHouse } from '../core/clickhouse.ts';
+import { loadSettings, type Settings } from '../core/config.ts';
+import { createCommand, exitCodes, runMain } from '../core/process.ts';
+import { readOnlyQuery } from '../core/query.ts';
+import { Secret } from '../core/secret.ts';
+import { streams } from '../producers/chartmogul/streams.ts';
+import { produce } from '../producers/produce.ts';
+import { runSummary } from '../producers/run-summary.ts';
+import { hasFailed, type StreamCounts } from '../producers/stream-counts.ts';
+import { freePort } from '../services/local-address.ts';
+import { startServices, stopServices } from '../services/local-services.ts';
+import { listen } from '../simulator/server.ts';
+import { createSimulator } from '../simulator/simulator.ts';
+import { demoQuestions } from './demo-questions.ts';
+
+const CUSTOMERS = 2_000;
+const SEED = 1;
+
+await runMain(async (signal) => {
+  createCommand(
+    'demo',
+    `Shows the whole way on this machine with ${CUSTOMERS} simulated customers, on free ports and with files of its own.`,
+  ).parse();
+  const startMs = performance.now();
+  const simulator = await listen(createSimulator({ customers: CUSTOMERS, seed: SEED }), 0);
+  const settings = await demoSettings(simulator.baseUrl);
+  try {
+    say(`Starting Kafka, the schema registry and ClickHouse in ${settings.dataDir} …`);
+    await startServices(settings, signal);
+    say(`Reading ${CUSTOMERS} customers from the ChartMogul simulator into Kafka …`);
+    const produced = await produce(settings, streams, signal);
+    say('Sinking the topics into ClickHouse …');
+    const sunk = await sink(settings, { streams: undefined, untilCaughtUp: true }, signal);
+    process.stdout.write(`${runSummary(produced)}\n\n${sinkSummary(sunk)}\n`);
+    await answerQuestions(settings, signal);
+    const failures = produced.filter(hasFailed).length + sunk.filter(({ failure }) => failure !== undefined).length;
+    const seconds = Math.round((performance.now() - startMs) / 1000);
+    process.stdout.write(`\n${totals(produced, sunk)}, ${seconds} seconds, ${failures} failures\n${howToGoOn(settings)}\n`);
+    return failures === 0 ? exitCodes.done : exitCodes.someWorkFailed;
+  } finally {
+    say('Stopping what was started …');
+    await Promise.all([simulator.close(), stopServices(settings)]);
+  }
+});
+
+/** The demo stands beside whatever else runs here: ports that are free, and a data folder of its own that stays. */
+async function demoSettings(baseUrl: string): Promise<Settings> {
+  const settings = loadSettings();
+  const [kafka, registry, clickhouse] = [await freePort(), await freePort(), await freePort()];
+  return {
+    ...settings,
+    chartmogul: { apiKey: new Secret('demo'), baseUrl },
+    kafka: { brokers: [`127.0.0.1:${kafka}`], ssl: false, sasl: undefined },
+    schemaRegistry: { url: `http://127.0.0.1:${registry}`, credentials: undefined },
+    clickhouse: { ...settings.clickhouse, url: `http://127.0.0.1:${clickhouse}`, credentials: undefined, cluster: undefined },
+    dataDir: `${settings.dataDir}/demo`,
+  };
+}
+
+async function answerQuestions({ clickhouse }: Settings, signal: AbortSignal): Promise<void> {
+  const client = createClickHouse(clickhouse);
+  try {
+    for (const { question, sql } of demoQuestions) {
+      const answer = await readOnlyQuery(client, clickhouse, sql, 'PrettyCompactMonoBlock', signal);
+      process.stdout.write(`\n${question}\n${await text(answer)}`);
+    }
+  } finally {
+    await client.close();
+  }
+}
+
+function totals(produced: readonly StreamCounts[], sunk: readonly SinkCounts[]): string {
+  const pages = produced.reduce((sum, counts) => sum + counts.pages, 0);
+  const records = produced.reduce((sum, counts) => sum + counts.records, 0);
+  const rows = sunk.reduce((sum, counts) => sum + counts.rows, 0);
+  return `${produced.length} streams, ${pages} pages, ${records} records, ${sunk.length} topics, ${rows} rows`;
+}
+
+function howToGoOn({ dataDir }: Settings): string {
+  return `To ask more:\n  DATA_DIR=${dataDir} npm run services -- up\n  npm run query -- "SELECT * FROM customers LIMIT 3 FORMAT Vertical"`;
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}

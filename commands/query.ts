@@ -1,0 +1,31 @@
+import { finished, pipeline } from 'node:stream/promises';
+import { createClickHouse } from '../core/clickhouse.ts';
+import { loadSettings } from '../core/config.ts';
+import { ConfigError } from '../core/errors.ts';
+import { createCommand, exitCodes, runMain } from '../core/process.ts';
+import { readOnlyQuery } from '../core/query.ts';
+
+const DEFAULT_FORMAT = 'PrettyCompactMonoBlock';
+
+await runMain(async (signal) => {
+  const command = createCommand('query', 'Answers a read-only SQL query.')
+    .argument('<sql>', 'the query, in quotes')
+    .option('--format <name>', "any of ClickHouse's output formats", DEFAULT_FORMAT)
+    .parse();
+  const [sql = ''] = command.args;
+  const { format } = command.opts<{ format: string }>();
+  if (!/^[A-Za-z0-9]+$/.test(format)) {
+    throw new ConfigError(`--format got "${format}", wants the name of a ClickHouse output format`);
+  }
+  const { clickhouse } = loadSettings();
+  const client = createClickHouse(clickhouse);
+  try {
+    const answer = await readOnlyQuery(client, clickhouse, sql, format, signal);
+    // stdout stays open: the process ends it.
+    await pipeline(answer, process.stdout, { signal, end: false });
+    await finished(answer);
+  } finally {
+    await client.close();
+  }
+  return exitCodes.done;
+});

@@ -1,0 +1,129 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { Settings } from '../core/config.ts';
+import { ConfigError, LocalServiceError } from '../core/errors.ts';
+import { logger } from '../core/logger.ts';
+import { clickhouseAddress, kafkaAddress, registryAddress, type LocalAddress } from './local-address.ts';
+import { serviceNames, type Host, type ServiceName } from './service.ts';
+
+const run = promisify(execFile);
+const composeFile = fileURLToPath(new URL('../docker-compose.yml', import.meta.url));
+
+/** True where a Docker engine answers and knows `compose`. */
+export async function hasDocker(signal: AbortSignal): Promise<boolean> {
+  try {
+    await run('docker', ['version', '--format', '{{.Server.Version}}'], { signal, timeout: 5_000 });
+    await run('docker', ['compose', 'version'], { signal, timeout: 5_000 });
+    return true;
+  } catch {
+    signal.throwIfAborted();
+    return false;
+  }
+}
+
+/** The services as containers of docker-compose.yml; a folder of its own makes a project of its own. */
+export function dockerHost(settings: Settings, folder: string): Host {
+  const addresses: Readonly<Record<ServiceName, LocalAddress>> = {
+    kafka: published(kafkaAddress(settings)),
+    registry: published(registryAddress(settings)),
+    clickhouse: published(clickhouseAddress(settings)),
+  };
+  const project = `chartmogul-${createHash('sha256').update(folder).digest('hex').slice(0, 8)}`;
+  const compose = (args: readonly string[], timeout: number, signal?: AbortSignal) =>
+    docker(
+      ['compose', '-f', composeFile, '-p', project, ...args],
+      composeSettings(settings, addresses),
+      timeout,
+      signal,
+    );
+
+  async function containers(signal?: AbortSignal): Promise<readonly Container[]> {
+    return parseContainers(await compose(['ps', '--format', 'json'], 30_000, signal));
+  }
+
+  return {
+    async start(signal) {
+      const before = await containers(signal);
+      logger.info('starting containers; the first time their images are fetched');
+      await compose(['up', '--detach', '--wait', '--wait-timeout', '300'], 1_800_000, signal);
+      return serviceNames.map((name) => ({
+        name,
+        address: addresses[name].text,
+        alreadyRunning: before.some((container) => container.Service === name && isHealthy(container)),
+      }));
+    },
+
+    async stop(names) {
+      await compose(['stop', ...names], 120_000);
+    },
+
+    async status() {
+      const now = await containers();
+      return serviceNames.map((name) => {
+        const container = now.find(({ Service }) => Service === name);
+        const running = container !== undefined && isHealthy(container);
+        return { name, address: addresses[name].text, running, details: container?.Name ?? '' };
+      });
+    },
+  };
+}
+
+/** What `docker compose ps` tells of a container. */
+export interface Container {
+  readonly Name: string;
+  readonly Service: string;
+  readonly State: string;
+  readonly Health: string;
+}
+
+/** One JSON object per line, or one array in older versions. */
+export function parseContainers(text: string): readonly Container[] {
+  return text
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .flatMap((line) => JSON.parse(line) as Container | Container[]);
+}
+
+function isHealthy({ State, Health }: Container): boolean {
+  return State === 'running' && Health === 'healthy';
+}
+
+function published(address: LocalAddress): LocalAddress {
+  if (['127.0.0.1', 'localhost'].includes(address.host)) return address;
+  throw new ConfigError(
+    `${address.setting} is "${address.text}", containers are published on 127.0.0.1 only`,
+  );
+}
+
+function composeSettings(settings: Settings, addresses: Readonly<Record<ServiceName, LocalAddress>>) {
+  const { credentials } = settings.clickhouse;
+  return {
+    KAFKA_PORT: String(addresses.kafka.port),
+    SCHEMA_REGISTRY_PORT: String(addresses.registry.port),
+    CLICKHOUSE_PORT: String(addresses.clickhouse.port),
+    CLICKHOUSE_USERNAME: credentials?.username ?? '',
+    CLICKHOUSE_PASSWORD: credentials?.password.reveal() ?? '',
+    CLICKHOUSE_SKIP_USER_SETUP: credentials === undefined ? '1' : '0',
+  };
+}
+
+async function docker(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  timeout: number,
+  signal?: AbortSignal,
+): Promise<string> {
+  try {
+    const options = { env: { ...process.env, ...env }, timeout, ...(signal === undefined ? {} : { signal }) };
+    return (await run('docker', args, options)).stdout;
+  } catch (error) {
+    signal?.throwIfAborted();
+    const { stderr = '' } = error as { stderr?: string };
+    const reason = stderr.trim().split('\n').slice(-3).join(' | ');
+    throw new LocalServiceError(`docker compose failed: ${reason === '' ? 'no reason given' : reason}`, {
+      cause: error,
+    });
+  }
+}

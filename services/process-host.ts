@@ -1,0 +1,101 @@
+import { join } from 'node:path';
+import type { Settings } from '../core/config.ts';
+import { LocalServiceError, messageOf } from '../core/errors.ts';
+import { clickhouseService } from './clickhouse.ts';
+import { isTrueWithin } from './deadline.ts';
+import { kafkaService } from './kafka.ts';
+import { requireFree } from './local-address.ts';
+import { residentBytes } from './process-identity.ts';
+import { registryService } from './registry.ts';
+import type { Host, LocalService, ServiceName, ServiceStatus, StartedService } from './service.ts';
+
+const readyWithinMs = 120_000;
+
+/** The services as processes of this machine, with their files under `folder`. */
+export function processHost(settings: Settings, folder: string): Host {
+  const services: readonly LocalService[] = [
+    kafkaService(settings, join(folder, 'kafka')),
+    registryService(settings, join(folder, 'registry')),
+    clickhouseService(settings, join(folder, 'clickhouse')),
+  ];
+  return {
+    start: (signal) => startAll(services, signal),
+
+    async stop(names: readonly ServiceName[]) {
+      for (const service of [...services].reverse()) {
+        if (names.includes(service.name)) await stop(service);
+      }
+    },
+
+    status: () => Promise.all(services.map(statusOf)),
+  };
+}
+
+/** All at once, since most of the time goes into waiting; when one fails, the others are not waited for. */
+async function startAll(
+  services: readonly LocalService[],
+  signal: AbortSignal,
+): Promise<readonly StartedService[]> {
+  const failure = new AbortController();
+  const either = AbortSignal.any([signal, failure.signal]);
+  const starting = services.map(async (service) => {
+    try {
+      return await start(service, either);
+    } catch (error) {
+      failure.abort(error);
+      throw error;
+    }
+  });
+  await Promise.allSettled(starting);
+  signal.throwIfAborted();
+  failure.signal.throwIfAborted();
+  return Promise.all(starting);
+}
+
+async function start(service: LocalService, signal: AbortSignal): Promise<StartedService> {
+  const { name, address } = service;
+  const alreadyRunning = isRunning(service);
+  if (!alreadyRunning) {
+    // Half a service may be left of one that was killed.
+    await stop(service);
+    await requireFree(address);
+    await service.start(signal);
+  }
+  const isDecided = async () => !isRunning(service) || (await service.isReady());
+  const isInTime = await isTrueWithin(readyWithinMs, isDecided, signal);
+  if (isInTime && isRunning(service)) return { name, address: address.text, alreadyRunning };
+  throw notReady(service, isInTime ? 'ended' : `did not answer within ${readyWithinMs / 1000} s`);
+}
+
+function notReady({ name, address, processes }: LocalService, what: string): LocalServiceError {
+  const suspect = processes.find((process) => process.pid() === undefined) ?? processes[0];
+  const log = suspect === undefined ? '' : `; ${suspect.logPath} ends with: ${suspect.lastWords()}`;
+  return new LocalServiceError(`${name} at ${address.text} ${what}${log}`);
+}
+
+async function stop({ name, processes }: LocalService): Promise<void> {
+  for (const process of [...processes].reverse()) {
+    await process.stop().catch((error: unknown) => {
+      throw new LocalServiceError(`${name} cannot be stopped: ${messageOf(error)}`, { cause: error });
+    });
+  }
+}
+
+async function statusOf(service: LocalService): Promise<ServiceStatus> {
+  const pids = runningPids(service);
+  const memory = pids.reduce((sum, pid) => sum + (residentBytes(pid) ?? 0), 0);
+  return {
+    name: service.name,
+    address: service.address.text,
+    running: isRunning(service) && (await service.isReady()),
+    details: pids.length === 0 ? '' : `pid ${pids.join('+')}  ${Math.round(memory / 2 ** 20)} MiB`,
+  };
+}
+
+function isRunning(service: LocalService): boolean {
+  return runningPids(service).length === service.processes.length;
+}
+
+function runningPids({ processes }: LocalService): number[] {
+  return processes.flatMap((process) => process.pid() ?? []);
+}

@@ -1,0 +1,118 @@
+import { activitiesOf, activityTypes, type Activity, type ActivityType } from './activity.ts';
+import { second } from './instant.ts';
+import type { Key } from './key.ts';
+import { subscriptionsOf } from './ledger.ts';
+import { holderOf } from './merge.ts';
+import type { World } from './world.ts';
+
+/** Seconds since the account opened, and then the place in order of customers, share the 53 bits of a number. */
+const placeRoom = 2 ** 26;
+
+const indexes = new WeakMap<World, ActivityIndex>();
+
+/**
+ * Every activity of the account in order of time. It is the one list whose order does not follow from the order of
+ * members, so this is the one thing that is kept: 23 bytes an activity, made at first need.
+ */
+export class ActivityIndex {
+  readonly #world: World;
+  /** Sorted: second and place of each activity. */
+  readonly #order: Float64Array;
+  // By place:
+  readonly #members: Uint32Array;
+  readonly #ordinals: Uint16Array;
+  readonly #types: Uint8Array;
+  readonly #movements: Float64Array;
+
+  static of(world: World): ActivityIndex {
+    let index = indexes.get(world);
+    if (index === undefined) indexes.set(world, (index = new ActivityIndex(world)));
+    return index;
+  }
+
+  private constructor(world: World) {
+    this.#world = world;
+    let size = 0;
+    for (let holder = 0; holder < world.members(); holder++) size += activitiesOf(world, holder).length;
+    if (size > placeRoom) throw new RangeError(`${size} activities are more than an index can order`);
+    this.#order = new Float64Array(size);
+    this.#members = new Uint32Array(size);
+    this.#ordinals = new Uint16Array(size);
+    this.#types = new Uint8Array(size);
+    this.#movements = new Float64Array(size);
+    let place = 0;
+    for (let holder = 0; holder < world.members(); holder++) {
+      for (const activity of activitiesOf(world, holder)) {
+        this.#order[place] = this.#secondOf(activity.at) * placeRoom + place;
+        this.#members[place] = activity.member;
+        this.#ordinals[place] = activity.ordinal;
+        this.#types[place] = activityTypes.indexOf(activity.type);
+        this.#movements[place] = activity.movement;
+        place++;
+      }
+    }
+    this.#order.sort();
+  }
+
+  get size(): number {
+    return this.#order.length;
+  }
+
+  /** The first position that is not before a moment. */
+  positionAt(at: number): number {
+    const wanted = Math.max(this.#secondOf(at), 0) * placeRoom;
+    let low = 0;
+    let high = this.size;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#order[middle] ?? Infinity) < wanted) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** Where an activity stands, or would stand if it had not gone since; undefined if it never was. */
+  positionOf(key: Key): number | undefined {
+    const moves = subscriptionsOf(this.#world, key.member).flatMap((subscription) => subscription.moves);
+    const move = moves.find(({ ordinal }) => ordinal === key.ordinal);
+    if (move === undefined) return undefined;
+    const start = this.positionAt(move.at);
+    const end = this.positionAt(move.at + second);
+    for (let position = start; position < end; position++) {
+      const place = this.#placeAt(position);
+      if (this.#members[place] === key.member && this.#ordinals[place] === key.ordinal) return position;
+    }
+    return start - 1;
+  }
+
+  activityAt(position: number): Activity {
+    const place = this.#placeAt(position);
+    const member = this.#members[place] ?? 0;
+    const holder = holderOf(this.#world, member) ?? member;
+    const activity = activitiesOf(this.#world, holder).find(
+      (candidate) => candidate.member === member && candidate.ordinal === this.#ordinals[place],
+    );
+    if (activity === undefined) throw new RangeError(`no activity at position ${position}`);
+    return activity;
+  }
+
+  momentAt(position: number): number {
+    return this.#world.opened + Math.floor((this.#order[position] ?? 0) / placeRoom) * second;
+  }
+
+  typeAt(position: number): ActivityType {
+    return activityTypes[this.#types[this.#placeAt(position)] ?? 0] ?? 'new_biz';
+  }
+
+  movementAt(position: number): number {
+    return this.#movements[this.#placeAt(position)] ?? 0;
+  }
+
+  #placeAt(position: number): number {
+    return (this.#order[position] ?? 0) % placeRoom;
+  }
+
+  #secondOf(at: number): number {
+    return Math.floor((at - this.#world.opened) / second);
+  }
+}

@@ -1,0 +1,126 @@
+import { customerName, customerUuid, externalIdOf } from './customer.ts';
+import { dataSourceOf, dataSourceUuid } from './data-source.ts';
+import { inZone } from './instant.ts';
+import type { Key } from './key.ts';
+import { subscriptionsOf, type Move, type Subscription } from './ledger.ts';
+import { isHolder, membersOf } from './merge.ts';
+import type { Rendered } from './rendered.ts';
+import { setExternalIdOf, subscriptionExternalId } from './subscription.ts';
+import { uuidOf } from './uuid.ts';
+import type { World } from './world.ts';
+
+export const activityTypes = ['new_biz', 'reactivation', 'expansion', 'contraction', 'churn'] as const;
+
+export type ActivityType = (typeof activityTypes)[number];
+
+/** A move as it changed its customer's MRR. The key is the move's. */
+export interface Activity extends Key {
+  readonly holder: number;
+  readonly at: number;
+  readonly type: ActivityType;
+  /** The customer's MRR after it, in cents, over all subscriptions. */
+  readonly mrr: number;
+  readonly movement: number;
+  readonly subscription: Subscription;
+  readonly move: Move;
+}
+
+const firstId = 4_300_000_000;
+
+/** A customer's activities in order of time. Their movements add up to its MRR. */
+export function activitiesOf(world: World, holder: number): Activity[] {
+  if (!isHolder(world, holder)) return [];
+  const steps = membersOf(world, holder)
+    .flatMap((member) => subscriptionsOf(world, member))
+    .flatMap((subscription) =>
+      subscription.moves.map((move, index) => ({
+        subscription,
+        move,
+        movement: move.mrr - (subscription.moves[index - 1]?.mrr ?? 0),
+      })),
+    )
+    .sort((left, right) => left.move.at - right.move.at);
+  const activities: Activity[] = [];
+  let mrr = 0;
+  for (const { subscription, move, movement } of steps) {
+    if (movement === 0) continue;
+    const before = mrr;
+    mrr += movement;
+    const type = typeOf(before, movement, activities.length === 0);
+    activities.push({
+      member: move.member,
+      ordinal: move.ordinal,
+      holder,
+      at: move.at,
+      type,
+      mrr,
+      movement,
+      subscription,
+      move,
+    });
+  }
+  return activities;
+}
+
+function typeOf(before: number, movement: number, isFirst: boolean): ActivityType {
+  if (before === 0) return isFirst ? 'new_biz' : 'reactivation';
+  if (before + movement === 0) return 'churn';
+  return movement > 0 ? 'expansion' : 'contraction';
+}
+
+export function activityUuid(world: World, key: Key): string {
+  return uuidOf(world.random, 'activity', key);
+}
+
+export function activityId({ member, ordinal }: Key): number {
+  return firstId + member * 2 ** 16 + ordinal;
+}
+
+function describe({ type, move }: Activity): string {
+  switch (type) {
+    case 'new_biz':
+    case 'reactivation':
+      return `purchased the ${move.plan.name} plan (${move.quantity})`;
+    case 'expansion':
+    case 'contraction':
+      return move.kind === 'update'
+        ? `changed to ${move.quantity} × ${move.plan.name}`
+        : `changed its subscriptions`;
+    case 'churn':
+      return `cancelled the ${move.plan.name} plan`;
+  }
+}
+
+/** What both views of an activity show. */
+function commonFields(world: World, activity: Activity) {
+  return {
+    description: describe(activity),
+    'activity-mrr-movement': activity.movement,
+    'activity-mrr': activity.mrr,
+    'activity-arr': activity.mrr * 12,
+    date: inZone(activity.at, world.timeZone),
+    type: activity.type,
+    currency: world.currency,
+    'subscription-external-id': subscriptionExternalId(activity.subscription),
+  };
+}
+
+/** As `/activities` shows it. */
+export function renderActivity(world: World, activity: Activity): Rendered {
+  const { holder, subscription } = activity;
+  return {
+    ...commonFields(world, activity),
+    'subscription-set-external-id': setExternalIdOf(world, subscription) ?? null,
+    'plan-external-id': activity.move.plan.externalId,
+    'customer-name': customerName(world, holder),
+    'customer-uuid': customerUuid(world, holder),
+    'customer-external-id': externalIdOf(world, holder),
+    'billing-connector-uuid': dataSourceUuid(world, dataSourceOf(world, activity.member)),
+    uuid: activityUuid(world, activity),
+  };
+}
+
+/** As `/customers/{uuid}/activities` shows it: nothing in it leads to the other view. */
+export function renderCustomerActivity(world: World, activity: Activity): Rendered {
+  return { id: activityId(activity), ...commonFields(world, activity), 'currency-sign': world.currencySign };
+}

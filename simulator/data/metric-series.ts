@@ -1,0 +1,111 @@
+import { ActivityIndex } from './activity-index.ts';
+import type { ActivityType } from './activity.ts';
+import { addMonths, date, day, dateInZone } from './instant.ts';
+import type { World } from './world.ts';
+
+export const intervals = ['day', 'week', 'month', 'quarter', 'year'] as const;
+
+export type Interval = (typeof intervals)[number];
+
+/** What one interval brought, in cents and customers, and what stood at its end. */
+export interface Period {
+  /** Its last day. */
+  readonly date: string;
+  readonly mrr: number;
+  readonly customers: number;
+  readonly movements: Readonly<Record<ActivityType, number>>;
+  readonly counts: Readonly<Record<ActivityType, number>>;
+}
+
+type Sums = Record<ActivityType, number>;
+
+const none = (): Sums => ({ new_biz: 0, reactivation: 0, expansion: 0, contraction: 0, churn: 0 });
+
+interface Day {
+  readonly movements: Sums;
+  readonly counts: Sums;
+}
+
+const remembered = new WeakMap<World, ReadonlyMap<string, Day>>();
+
+/** The intervals that touch the days from `start` to `end`, both included, in the account's calendar. */
+export function periodsOf(world: World, start: string, end: string, interval: Interval): Period[] {
+  const days = daysOf(world);
+  const sorted = [...days.keys()].sort();
+  const periods: Period[] = [];
+  let mrr = 0;
+  let customers = 0;
+  let next = 0;
+  const take = (until: string) => {
+    const movements = none();
+    const counts = none();
+    for (; (sorted[next] ?? '~') <= until; next++) {
+      const { movements: moved, counts: counted } = days.get(sorted[next] ?? '') ?? {
+        movements: none(),
+        counts: none(),
+      };
+      for (const type of Object.keys(moved) as ActivityType[]) {
+        movements[type] += moved[type];
+        counts[type] += counted[type];
+        mrr += moved[type];
+      }
+      customers += counted.new_biz + counted.reactivation - counted.churn;
+    }
+    return { movements, counts };
+  };
+  let first = firstDay(Date.parse(start), interval);
+  take(date(first - day));
+  while (date(first) <= end) {
+    const following = nextStart(first, interval);
+    const last = date(following - day);
+    periods.push({ date: last, ...take(last), mrr, customers });
+    first = following;
+  }
+  return periods;
+}
+
+/** The last day of the interval before the one that holds `start`. */
+export function dayBefore(start: string, interval: Interval): string {
+  return date(firstDay(Date.parse(start), interval) - day);
+}
+
+function daysOf(world: World): ReadonlyMap<string, Day> {
+  const known = remembered.get(world);
+  if (known !== undefined) return known;
+  const index = ActivityIndex.of(world);
+  const days = new Map<string, Day>();
+  for (let position = 0; position < index.size; position++) {
+    const name = dateInZone(index.momentAt(position), world.timeZone);
+    let entry = days.get(name);
+    if (entry === undefined) days.set(name, (entry = { movements: none(), counts: none() }));
+    const type = index.typeAt(position);
+    entry.movements[type] += index.movementAt(position);
+    entry.counts[type]++;
+  }
+  remembered.set(world, days);
+  return days;
+}
+
+function firstDay(at: number, interval: Interval): number {
+  const moment = new Date(at);
+  const [year, month] = [moment.getUTCFullYear(), moment.getUTCMonth()];
+  switch (interval) {
+    case 'day':
+      return at;
+    case 'week':
+      // The account's week starts on Monday.
+      return at - ((moment.getUTCDay() + 6) % 7) * day;
+    case 'month':
+      return Date.UTC(year, month);
+    case 'quarter':
+      return Date.UTC(year, month - (month % 3));
+    case 'year':
+      return Date.UTC(year);
+  }
+}
+
+function nextStart(at: number, interval: Interval): number {
+  if (interval === 'day') return at + day;
+  if (interval === 'week') return at + 7 * day;
+  return addMonths(at, { month: 1, quarter: 3, year: 12 }[interval]);
+}

@@ -1,0 +1,113 @@
+import { dayBefore, periodsOf, type Interval, type Period } from './metric-series.ts';
+import type { Rendered } from './rendered.ts';
+import type { World } from './world.ts';
+
+/** The metrics in the order of `/metrics/all`, by the name of their value. */
+export const metricNames = [
+  'mrr',
+  'arr',
+  'customer-churn-rate',
+  'mrr-churn-rate',
+  'ltv',
+  'customers',
+  'asp',
+  'arpa',
+] as const;
+
+export type MetricName = (typeof metricNames)[number];
+
+type Values = Readonly<Record<MetricName, number>>;
+
+/** Entries and summary of a metric, or of all of them, as the API answers. */
+export function renderMetrics(
+  world: World,
+  names: readonly MetricName[],
+  window: { readonly start: string; readonly end: string; readonly interval: Interval },
+): { readonly entries: readonly Rendered[]; readonly summary: Rendered } {
+  // The one before the window is only compared with.
+  const periods = periodsOf(world, dayBefore(window.start, window.interval), window.end, window.interval);
+  const values = periods.map((period, index) => valuesOf(period, periods[index - 1]));
+  const only = names.length === 1 ? names[0] : undefined;
+  const entries = periods.slice(1).map((period, index) => ({
+    date: period.date,
+    ...fieldsOf(names, only, values[index + 1], values[index]),
+    ...(only === 'mrr' && movementsOf(period)),
+  }));
+  return { entries, summary: summaryOf(names, only, values.at(-1), values.at(-2)) };
+}
+
+function valuesOf(period: Period, before: Period | undefined): Values {
+  const { mrr, customers, movements, counts } = period;
+  const lost = percent(counts.churn, before?.customers ?? 0);
+  const movedOut = -movements.churn - movements.contraction - movements.expansion - movements.reactivation;
+  const arpa = ratio(mrr, customers);
+  return {
+    mrr,
+    arr: mrr * 12,
+    'customer-churn-rate': lost,
+    'mrr-churn-rate': percent(movedOut, before?.mrr ?? 0),
+    ltv: lost === 0 ? 0 : Math.round((arpa / lost) * 100),
+    customers,
+    asp: ratio(movements.new_biz, counts.new_biz),
+    arpa,
+  };
+}
+
+function fieldsOf(
+  names: readonly MetricName[],
+  only: MetricName | undefined,
+  values: Values | undefined,
+  before: Values | undefined,
+): Rendered {
+  return Object.fromEntries(
+    names.flatMap((name) => [
+      [name, values?.[name] ?? 0],
+      [
+        only === undefined ? `${name}-percentage-change` : 'percentage-change',
+        changeOf(name, values, before),
+      ],
+    ]),
+  );
+}
+
+function movementsOf({ movements }: Period): Rendered {
+  return {
+    'mrr-new-business': movements.new_biz,
+    'mrr-expansion': movements.expansion,
+    'mrr-contraction': movements.contraction,
+    'mrr-churn': movements.churn,
+    'mrr-reactivation': movements.reactivation,
+  };
+}
+
+function summaryOf(
+  names: readonly MetricName[],
+  only: MetricName | undefined,
+  values: Values | undefined,
+  before: Values | undefined,
+): Rendered {
+  if (only !== undefined) {
+    const change = changeOf(only, values, before);
+    return { current: values?.[only] ?? 0, previous: before?.[only] ?? 0, 'percentage-change': change };
+  }
+  return Object.fromEntries(
+    names.flatMap((name) => [
+      [`current-${name}`, values?.[name] ?? 0],
+      [`previous-${name}`, before?.[name] ?? 0],
+      [`${name}-percentage-change`, changeOf(name, values, before)],
+    ]),
+  );
+}
+
+function changeOf(name: MetricName, values: Values | undefined, before: Values | undefined): number {
+  const previous = before?.[name] ?? 0;
+  return percent((values?.[name] ?? 0) - previous, previous);
+}
+
+function percent(part: number, whole: number): number {
+  return whole === 0 ? 0 : Math.round((part / whole) * 10_000) / 100;
+}
+
+function ratio(sum: number, count: number): number {
+  return count === 0 ? 0 : Math.round(sum / count);
+}

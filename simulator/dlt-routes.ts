@@ -1,0 +1,112 @@
+import { refusal, type Answer } from './answer.ts';
+import type { Handler, Route } from './call.ts';
+import { customersInOrder, customerUuid } from './data/customer.ts';
+import { dataSources, renderDataSource } from './data/data-source.ts';
+import { everyInvoice, invoicesOf, renderInvoice } from './data/invoice.ts';
+import type { Rendered } from './data/rendered.ts';
+import type { World } from './data/world.ts';
+import { subscriptionsOf } from './data/ledger.ts';
+import { renderSubscription } from './data/subscription.ts';
+import { newestFirst } from './data/walk.ts';
+import { invoices, invoiceSwitches } from './lists/billing.ts';
+import { planList } from './lists/catalogue.ts';
+import { createdList } from './lists/created-list.ts';
+import { customers } from './lists/customers.ts';
+import { badCursor, numberedPageOf, pageOf, type List } from './paging.ts';
+
+/** How the lists of dltHub's page are paged. */
+export type DltPaging = 'cursor' | 'pages';
+
+const notThere: Handler = () => refusal(404, 'Not found');
+
+/** A list that the real API lacks: every row is known by its place. */
+function listOf(
+  records: () => Iterable<Rendered>,
+): List<{ readonly record: Rendered; readonly place: number }> {
+  return {
+    key: 'entries',
+    legacy: 'none',
+    *rows(cursor) {
+      const first = cursor === undefined ? 0 : Number(cursor);
+      if (!Number.isInteger(first)) throw badCursor();
+      let place = 0;
+      for (const record of records()) {
+        if (place >= first) yield { record, place };
+        place++;
+      }
+    },
+    render: ({ record }) => record,
+    accepts: () => true,
+    cursorOf: ({ place }) => String(place + 1),
+  };
+}
+
+function* accountSubscriptions(world: World): Iterable<Rendered> {
+  for (const { holder, members } of customersInOrder(world)) {
+    const customer = { customer_uuid: customerUuid(world, holder) };
+    for (const subscription of members.flatMap((member) => subscriptionsOf(world, member))) {
+      yield { ...renderSubscription(world, subscription), ...customer };
+    }
+  }
+}
+
+function* accountTransactions(world: World): Iterable<Rendered> {
+  for (const invoice of newestFirst(world, (member) => invoicesOf(world, member))) {
+    const { uuid, transactions } = renderInvoice(world, invoice, everyInvoice);
+    for (const transaction of transactions as Rendered[]) yield { ...transaction, invoice_uuid: uuid };
+  }
+}
+
+function accountSources(world: World): Rendered[] {
+  const wants = { processingStatus: false, autoChurn: false, invoiceHandling: false };
+  return dataSources.map((source) => renderDataSource(world, source, wants));
+}
+
+/**
+ * The addresses and list keys of dltHub's ChartMogul page, and a 404 for the real ones that the page replaces. They
+ * walk whole lists where the real ones do not, so they are for small accounts.
+ */
+export function dltRoutes(paging: DltPaging): readonly Route[] {
+  const page = <Item>(list: List<Item>, query: URLSearchParams): Answer =>
+    paging === 'pages' ? numberedPageOf(list, query) : pageOf(list, query);
+  return [
+    [
+      'GET',
+      '/sources',
+      ({ world, query }) =>
+        page(
+          listOf(() => accountSources(world)),
+          query,
+        ),
+    ],
+    ['GET', '/customers', ({ world, query }) => page(customers(world, query), query)],
+    [
+      'GET',
+      '/invoices',
+      ({ world, query }) =>
+        page({ ...createdList(world, query, invoices(invoiceSwitches(query))), key: 'entries' }, query),
+    ],
+    [
+      'GET',
+      '/subscriptions',
+      ({ world, query }) =>
+        page(
+          listOf(() => accountSubscriptions(world)),
+          query,
+        ),
+    ],
+    ['GET', '/plans', ({ world, query }) => page({ ...planList(world, query), key: 'entries' }, query)],
+    [
+      'GET',
+      '/transactions',
+      ({ world, query }) =>
+        page(
+          listOf(() => accountTransactions(world)),
+          query,
+        ),
+    ],
+    ['GET', '/data_sources', notThere],
+    ['GET', '/data_sources/:uuid', notThere],
+    ['GET', '/customers/:uuid/subscriptions', notThere],
+  ];
+}

@@ -1,0 +1,139 @@
+import { notFound, refusal, RefusedError, ok, type Answer } from './answer.ts';
+import type { Call } from './call.ts';
+import { ActivityIndex } from './data/activity-index.ts';
+import { renderActivity } from './data/activity.ts';
+import { dataSources, dataSourceUuid } from './data/data-source.ts';
+import { day, inZone, seconds } from './data/instant.ts';
+import type { Rendered } from './data/rendered.ts';
+import { uuidOf } from './data/uuid.ts';
+import type { World } from './data/world.ts';
+import { activities } from './lists/activities.ts';
+import { allOf } from './paging.ts';
+
+interface Export {
+  readonly window: URLSearchParams;
+  readonly createdAt: number;
+  polls: number;
+}
+
+interface Import {
+  readonly source: string;
+  readonly content: Rendered;
+  readonly createdAt: number;
+  polls: number;
+}
+
+const importStatuses = ['queued', 'processing', 'completed'] as const;
+
+/** What the API works on after it answered: exports of activities and imports. Each look moves them on a step. */
+export class Jobs {
+  readonly #exports = new Map<string, Export>();
+  readonly #imports = new Map<string, Import>();
+
+  startExport({ world, body }: Call): Answer {
+    const window = new URLSearchParams();
+    for (const name of ['start-date', 'end-date', 'type']) {
+      const value = objectIn(body)[name];
+      if (typeof value === 'string') window.set(name, value.slice(0, 10));
+    }
+    const id = uuidOf(world.random, 'activities_export', { member: this.#exports.size, ordinal: 0 });
+    const job = { window, createdAt: world.nowAt(), polls: 0 };
+    this.#exports.set(id, job);
+    return ok(exportOf(world, id, job, null));
+  }
+
+  export({ world, origin }: Call, id: string): Answer {
+    const job = this.#exports.get(id);
+    if (job === undefined) return notFound('Activities export');
+    job.polls++;
+    return ok(exportOf(world, id, job, job.polls > 1 ? `${origin}/exports/${id}.csv` : null));
+  }
+
+  /** The file of a finished export: the one address outside `/v1`, which wants no key, as a signed one would. */
+  file(world: World, path: string): Answer | undefined {
+    const job = this.#exports.get(/^\/exports\/([0-9a-f-]+)\.csv$/.exec(path)?.[1] ?? '');
+    return job === undefined ? undefined : { status: 200, type: 'text/csv', body: csvOf(world, job.window) };
+  }
+
+  startImport({ world, body }: Call, source: string): Answer {
+    if (!dataSources.some((candidate) => dataSourceUuid(world, candidate) === source))
+      return notFound('Data source');
+    const content = objectIn(body);
+    if (typeof content['external_id'] !== 'string') {
+      return refusal(400, 'Parameter "external_id" is missing', 'external_id');
+    }
+    const id = uuidOf(world.random, 'json_import', { member: this.#imports.size, ordinal: 0 });
+    const job = { source, content, createdAt: world.nowAt(), polls: 0 };
+    this.#imports.set(id, job);
+    return ok(importOf(id, job));
+  }
+
+  import(_: Call, source: string, id: string): Answer {
+    for (const [uuid, job] of this.#imports) {
+      if (job.source !== source || (uuid !== id && job.content['external_id'] !== id)) continue;
+      job.polls++;
+      return ok(importOf(uuid, job));
+    }
+    return notFound('Import');
+  }
+}
+
+function exportOf(world: World, id: string, job: Export, fileUrl: string | null): Rendered {
+  const { window, createdAt } = job;
+  const bound = (name: string, time: string) =>
+    window.has(name) ? `${window.get(name) ?? ''} ${time} +0000` : null;
+  return {
+    id,
+    status: fileUrl === null ? 'pending' : 'succeeded',
+    file_url: fileUrl,
+    params: {
+      kind: 'activities',
+      params: {
+        start_date: bound('start-date', '00:00:00'),
+        end_date: bound('end-date', '00:00:00'),
+        activity_type: window.get('type'),
+      },
+    },
+    expires_at: inZone(createdAt + 7 * day, world.timeZone),
+    created_at: inZone(createdAt, world.timeZone),
+  };
+}
+
+function importOf(id: string, { source, content, createdAt, polls }: Import): Rendered {
+  const status = importStatuses[Math.min(polls, importStatuses.length - 1)];
+  const done = status === 'completed' ? { status: 'imported' } : { status: 'not_imported' };
+  const customers = Array.isArray(content['customers']) ? content['customers'] : [];
+  const details = customers.map((customer: unknown): [string, object] => [
+    String(objectIn(customer)['external_id']),
+    { ...done, invoices: done },
+  ]);
+  return {
+    id,
+    data_source_uuid: source,
+    status,
+    external_id: content['external_id'],
+    status_details: { plans: done, ...Object.fromEntries(details) },
+    created_at: seconds(createdAt),
+    updated_at: seconds(createdAt + polls * 1000),
+  };
+}
+
+function* csvOf(world: World, window: URLSearchParams): Iterable<string> {
+  const index = ActivityIndex.of(world);
+  if (index.size === 0) return;
+  const columns = Object.keys(renderActivity(world, index.activityAt(0)));
+  yield `${columns.join(',')}\n`;
+  for (const record of allOf(activities(world, window, 'sound'))) {
+    yield `${columns.map((column) => field(record[column])).join(',')}\n`;
+  }
+}
+
+function field(value: unknown): string {
+  const text = typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+function objectIn(body: unknown): Rendered {
+  if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body as Rendered;
+  throw new RefusedError(refusal(400, 'The body is not a JSON object'));
+}

@@ -1,0 +1,83 @@
+import { refusal, RefusedError } from '../answer.ts';
+import { ActivityIndex } from '../data/activity-index.ts';
+import {
+  activitiesOf,
+  activityId,
+  activityUuid,
+  renderActivity,
+  renderCustomerActivity,
+  type Activity,
+} from '../data/activity.ts';
+import { day, nanoseconds } from '../data/instant.ts';
+import { keyOf } from '../data/uuid.ts';
+import type { World } from '../data/world.ts';
+import { accepting } from '../filters.ts';
+import { badCursor, idInCursor, toCursor, type List } from '../paging.ts';
+
+/** A page of `/activities` continues by the uuid of its last row, or, in the faulty kind, of the row after it. */
+export type ActivitiesCursor = 'faulty' | 'sound';
+
+/** All activities in order of date, from the one after `cursor` or after `start-after` on. */
+export function activities(world: World, query: URLSearchParams, kind: ActivitiesCursor): List<Activity> {
+  return {
+    key: 'entries',
+    legacy: 'per_page',
+    rows: (cursor) => inOrder(world, query, cursor ?? query.get('start-after') ?? undefined),
+    render: (activity) => renderActivity(world, activity),
+    accepts: accepting(query, { type: true }),
+    cursorOf: (last, next) => activityUuid(world, kind === 'faulty' ? (next ?? last) : last),
+  };
+}
+
+function* inOrder(world: World, query: URLSearchParams, after: string | undefined): Iterable<Activity> {
+  const index = ActivityIndex.of(world);
+  const first = boundOf(query, 'start-date', 0);
+  // Not documented: whether the last day is part of the window. Here it is.
+  const last = boundOf(query, 'end-date', day);
+  const low = first === undefined ? 0 : index.positionAt(first);
+  const high = last === undefined ? index.size : index.positionAt(last);
+  const at = after === undefined ? undefined : positionOf(world, index, after);
+  if (query.get('order') === '-date') {
+    for (let position = Math.min(high, at ?? high) - 1; position >= low; position--)
+      yield index.activityAt(position);
+    return;
+  }
+  for (let position = Math.max(low, at === undefined ? low : at + 1); position < high; position++) {
+    yield index.activityAt(position);
+  }
+}
+
+function positionOf(world: World, index: ActivityIndex, uuid: string): number {
+  const key = keyOf(world.random, 'activity', uuid);
+  const position = key === undefined ? undefined : index.positionOf(key);
+  if (position === undefined) throw badCursor();
+  return position;
+}
+
+/** A day or a moment; days begin in UTC here, since their zone is not documented either. */
+export function boundOf(query: URLSearchParams, name: string, wholeDay: number): number | undefined {
+  const text = query.get(name);
+  if (text === null) return undefined;
+  const at = Date.parse(text);
+  if (Number.isNaN(at)) throw new RefusedError(refusal(400, `Parameter "${name}" is invalid`, name));
+  return /^\d{4}-\d\d-\d\d$/.test(text) ? at + wholeDay : at;
+}
+
+/** One customer's, newest first. */
+export function customerActivities(world: World, holder: number): List<Activity> {
+  return {
+    key: 'entries',
+    legacy: 'page',
+    whenEmpty: {},
+    rows(cursor) {
+      const newest = activitiesOf(world, holder).reverse();
+      if (cursor === undefined) return newest;
+      const last = newest.findIndex((activity) => String(activityId(activity)) === idInCursor(cursor));
+      if (last < 0) throw badCursor();
+      return newest.slice(last + 1);
+    },
+    render: (activity) => renderCustomerActivity(world, activity),
+    accepts: () => true,
+    cursorOf: (activity) => toCursor(nanoseconds(activity.at), activityId(activity)),
+  };
+}

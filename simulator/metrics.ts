@@ -1,0 +1,46 @@
+import { ok, refusal, RefusedError, type Answer } from './answer.ts';
+import type { Call } from './call.ts';
+import { intervals, type Interval } from './data/metric-series.ts';
+import { metricNames, renderMetrics, type MetricName } from './data/metric.ts';
+
+/** The last part of each address under `/metrics`, and what it answers. */
+export const metricAddresses: Readonly<Record<string, readonly MetricName[]>> = {
+  all: metricNames,
+  mrr: ['mrr'],
+  arr: ['arr'],
+  arpa: ['arpa'],
+  asp: ['asp'],
+  'customer-count': ['customers'],
+  'customer-churn-rate': ['customer-churn-rate'],
+  'mrr-churn-rate': ['mrr-churn-rate'],
+  ltv: ['ltv'],
+};
+
+/** Answers `/metrics/{address}`. `geo`, `plans` and `filters` are taken and change nothing. */
+export function answerMetrics({ world, query }: Call, address: string): Answer {
+  const names = metricAddresses[address];
+  if (names === undefined) return refusal(404, 'Not found');
+  const start = dateIn(query, 'start-date');
+  const end = dateIn(query, 'end-date');
+  const interval = intervalIn(query);
+  if (address === 'asp' && (interval === 'day' || interval === 'week')) throw wrong('interval', 'invalid');
+  return ok(renderMetrics(world, names, { start, end, interval }));
+}
+
+function dateIn(query: URLSearchParams, name: string): string {
+  const text = query.get(name);
+  if (text === null) throw wrong(name, 'missing');
+  if (!/^\d{4}-\d\d-\d\d$/.test(text) || Number.isNaN(Date.parse(text))) throw wrong(name, 'invalid');
+  return text;
+}
+
+function intervalIn(query: URLSearchParams): Interval {
+  const text = query.get('interval') ?? 'month';
+  const interval = intervals.find((candidate) => candidate === text);
+  if (interval === undefined) throw wrong('interval', 'invalid');
+  return interval;
+}
+
+function wrong(name: string, fault: string): RefusedError {
+  return new RefusedError(refusal(400, `Parameter "${name}" is ${fault}`, name));
+}

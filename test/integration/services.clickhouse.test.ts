@@ -1,0 +1,492 @@
+import { createClient, type ClickHouseClient, type ClickHouseError } from '@clickhouse/client';
+import assert from 'node:assert/strict';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { after, before, describe, test, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
+import { isHttpOk } from '../../services/http-probe.ts';
+import { freePort } from '../../services/local-address.ts';
+
+interface Server {
+  readonly url: string;
+  readonly child: ChildProcess;
+  readonly dataDir: string;
+}
+
+async function startServer(dataDir: string, env: NodeJS.ProcessEnv = {}): Promise<Server> {
+  const url = `http://127.0.0.1:${await freePort()}`;
+  const { PATH, HOME } = process.env;
+  const child = spawn(process.execPath, ['start.mjs', 'services/clickhouse/main.ts'], {
+    env: { PATH, HOME, TZ: 'UTC', UV_THREADPOOL_SIZE: '16', DATA_DIR: dataDir, CLICKHOUSE_URL: url, ...env },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let log = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (log += text));
+  const deadline = Date.now() + 30_000;
+  while (!(await isHttpOk(new URL('/ping', url)))) {
+    assert.ok(child.exitCode === null && Date.now() < deadline, `the server does not answer: ${log}`);
+    await sleep(50);
+  }
+  return { url, child, dataDir };
+}
+
+async function endServer({ child }: Server, signal: NodeJS.Signals): Promise<number | null> {
+  if (child.exitCode === null && child.signalCode === null) {
+    const ended = once(child, 'exit');
+    child.kill(signal);
+    await ended;
+  }
+  return child.exitCode;
+}
+
+async function temporaryFolder(): Promise<string> {
+  return mkdtemp(join(tmpdir(), 'services-clickhouse-'));
+}
+
+/** A server of the test's own, for what cannot be done to the shared one. */
+async function ownServer(t: TestContext, env: NodeJS.ProcessEnv = {}): Promise<Server> {
+  const dataDir = await temporaryFolder();
+  const server = await startServer(dataDir, env);
+  t.after(async () => {
+    await endServer(server, 'SIGKILL');
+    await rm(dataDir, { recursive: true, force: true });
+  });
+  return server;
+}
+
+function clientOf(
+  t: TestContext,
+  { url }: Server,
+  options: Parameters<typeof createClient>[0] = {},
+): ClickHouseClient {
+  const client = createClient({ url, log: { level: 127 }, request_timeout: 60_000, ...options });
+  t.after(() => client.close());
+  return client;
+}
+
+/** One row of RowBinary: Int64, String (shorter than 128 bytes). */
+function binaryRow(id: number, text: string): Buffer {
+  const row = Buffer.alloc(9);
+  row.writeBigInt64LE(BigInt(id));
+  const bytes = Buffer.from(text);
+  row.writeUInt8(bytes.length, 8);
+  return Buffer.concat([row, bytes]);
+}
+
+async function valuesOf<T>(client: ClickHouseClient, query: string): Promise<T[]> {
+  return (await client.query({ query, format: 'JSONEachRow' })).json<T>();
+}
+
+async function countOf(client: ClickHouseClient, table: string): Promise<number> {
+  const [row] = await valuesOf<{ n: string | number }>(client, `SELECT count() AS n FROM ${table}`);
+  return Number(row?.n);
+}
+
+const withCode = (code: string, type: string) => (error: ClickHouseError) => {
+  assert.deepEqual({ code: error.code, type: error.type }, { code, type });
+  return true;
+};
+
+describe('the local ClickHouse server', () => {
+  let server: Server;
+  let tables = 0;
+
+  before(async () => {
+    server = await startServer(await temporaryFolder());
+  });
+
+  after(async () => {
+    await endServer(server, 'SIGKILL');
+    await rm(server.dataDir, { recursive: true, force: true });
+  });
+
+  /** A client and an empty table (id Int64, text String) in a database of the server. */
+  async function table(t: TestContext, options: Parameters<typeof createClient>[0] = {}) {
+    const client = clientOf(t, server, options);
+    tables += 1;
+    const name = `t${tables}`;
+    await client.command({
+      query: 'CREATE TABLE {name:Identifier} (id Int64, text String) ENGINE = MergeTree ORDER BY id',
+      query_params: { name },
+    });
+    return { client, name };
+  }
+
+  async function curl(query: string, init: RequestInit & { search?: Record<string, string> } = {}) {
+    const url = new URL(server.url);
+    url.search = new URLSearchParams(init.search).toString();
+    const response = await fetch(url, {
+      method: 'POST',
+      body: query,
+      ...init,
+      signal: AbortSignal.timeout(30_000),
+    });
+    return { response, text: await response.text() };
+  }
+
+  test('answers a ping', async (t) => {
+    assert.deepEqual(await clientOf(t, server).ping(), { success: true });
+    assert.equal(
+      await (await fetch(`${server.url}/ping`, { signal: AbortSignal.timeout(5_000) })).text(),
+      'Ok.\n',
+    );
+  });
+
+  test('stores an array of objects, and says how many rows were written', async (t) => {
+    const { client, name } = await table(t);
+    const { summary } = await client.insert({
+      table: name,
+      values: [
+        { id: 1, text: 'one' },
+        { id: 2, text: 'zwei ✓' },
+      ],
+      format: 'JSONEachRow',
+    });
+    assert.equal(summary?.written_rows, '2');
+    assert.deepEqual(await valuesOf(client, `SELECT text FROM ${name} ORDER BY id`), [
+      { text: 'one' },
+      { text: 'zwei ✓' },
+    ]);
+  });
+
+  test('stores a stream of objects, compressed both ways', async (t) => {
+    const { client, name } = await table(t, { compression: { request: true, response: true } });
+    const rows = Array.from({ length: 20_000 }, (_, id) => ({ id, text: `row ${id}` }));
+    await client.insert({ table: name, values: Readable.from(rows), format: 'JSONEachRow' });
+    const read = await valuesOf<{ text: string }>(client, `SELECT text FROM ${name} ORDER BY id`);
+    assert.equal(read.length, rows.length);
+    assert.equal(read.at(-1)?.text, 'row 19999');
+  });
+
+  test('stores a binary stream that looks like SQL, to the byte', async (t) => {
+    const { client, name } = await table(t);
+    const texts = ['FORMAT RowBinary', '\n', ';', "'", '--', 'VALUES', ''];
+    const { stream, summary } = await client.exec({
+      query: `INSERT INTO ${name} (id, text) FORMAT RowBinary`,
+      values: Readable.from(
+        texts.map((text, id) => binaryRow(id, text)),
+        { objectMode: false },
+      ),
+    });
+    stream.resume();
+    assert.equal(summary?.written_rows, String(texts.length));
+    const rows = await valuesOf<{ text: string }>(client, `SELECT text FROM ${name} ORDER BY id`);
+    assert.deepEqual(
+      rows.map(({ text }) => text),
+      texts,
+    );
+  });
+
+  test('takes an INSERT with its data in the body, whatever the form', async (t) => {
+    const { client, name } = await table(t);
+    await curl(`INSERT INTO ${name} VALUES (1, 'a'), (1 + 1, concat('b', 'c'))`);
+    await curl(`INSERT INTO ${name} (text, id) SETTINGS async_insert = 0 FORMAT CSV\n"d,e",3\n`);
+    await curl('{"id":4,"text":"f"}', { search: { query: `INSERT INTO ${name} FORMAT JSONEachRow` } });
+    await curl(`INSERT INTO ${name} FORMAT TabSeparated\n5\tg`);
+    await curl(`INSERT INTO ${name} SELECT 6, 'h'`);
+    const rows = await valuesOf<{ text: string }>(client, `SELECT text FROM ${name} ORDER BY id`);
+    assert.deepEqual(
+      rows.map(({ text }) => text),
+      ['a', 'bc', 'd,e', 'f', 'g', 'h'],
+    );
+  });
+
+  test('takes a body that is compressed with gzip', async (t) => {
+    const { client, name } = await table(t);
+    const body = gzipSync(`INSERT INTO ${name} VALUES (1, 'small')`);
+    const { response } = await curl('', { body, headers: { 'Content-Encoding': 'gzip' } });
+    assert.equal(response.status, 200);
+    assert.equal(await countOf(client, name), 1);
+  });
+
+  test('refuses a body that is not the gzip it claims to be', async () => {
+    const { response } = await curl('SELECT 1', { headers: { 'Content-Encoding': 'gzip' } });
+    assert.equal(response.status, 500);
+  });
+
+  test('binds parameters as values, never as SQL', async (t) => {
+    const client = clientOf(t, server);
+    const text = `it's; \\ "quoted"\ttab\n-- {x:Int8}`;
+    const result = await client.query({
+      query: 'SELECT {text:String} AS text, {ids:Array(Int64)} AS ids, {none:Nullable(String)} AS none',
+      query_params: { text, ids: [1, 2], none: null },
+      format: 'JSONEachRow',
+    });
+    assert.deepEqual(await result.json(), [{ text, ids: [1, 2], none: null }]);
+  });
+
+  test('binds parameters of queries that run at the same time without mixing them up', async (t) => {
+    const client = clientOf(t, server);
+    const ask = async (value: number) => {
+      const query = 'SELECT {value:Int32} + sleep(0.01) AS value';
+      const result = await client.query({ query, query_params: { value }, format: 'JSONEachRow' });
+      return (await result.json<{ value: number }>())[0]?.value;
+    };
+    const values = Array.from({ length: 40 }, (_, value) => value);
+    assert.deepEqual(await Promise.all(values.map(ask)), values);
+  });
+
+  test('keeps 64-bit integers exact', async (t) => {
+    const { client, name } = await table(t);
+    await client.insert({
+      table: name,
+      values: [{ id: '9007199254740993', text: '' }],
+      format: 'JSONEachRow',
+    });
+    const result = await client.query({
+      query: `SELECT id FROM ${name}`,
+      format: 'JSONEachRow',
+      clickhouse_settings: { output_format_json_quote_64bit_integers: 1 },
+    });
+    assert.deepEqual(await result.json(), [{ id: '9007199254740993' }]);
+  });
+
+  test('gives each format its bytes and its type', async () => {
+    const expected = {
+      JSON: ['application/json; charset=UTF-8', /"data"[\s\S]*"rows": 2/],
+      JSONEachRow: ['application/x-ndjson; charset=UTF-8', /^\{"number":0\}\n\{"number":1\}\n$/],
+      CSVWithNames: ['text/csv; charset=UTF-8; header=present', /^"number"\n0\n1\n$/],
+      Parquet: ['application/octet-stream', /^PAR1/],
+    } as const;
+    for (const [format, [type, text]] of Object.entries(expected)) {
+      const answer = await curl(`SELECT number FROM numbers(2) FORMAT ${format}`);
+      assert.equal(answer.response.headers.get('content-type'), type);
+      assert.equal(answer.response.headers.get('x-clickhouse-format'), format);
+      assert.match(answer.text, text);
+    }
+    const { text } = await curl('SELECT 1 AS a', { search: { default_format: 'JSONEachRow' } });
+    assert.equal(text, '{"a":1}\n');
+  });
+
+  test('streams a result of many blocks as one valid document', async (t) => {
+    const client = clientOf(t, server, { compression: { response: true } });
+    const result = await client.query({
+      query: 'SELECT number FROM numbers(300000)',
+      format: 'CSVWithNames',
+    });
+    const lines = (await result.text()).trimEnd().split('\n');
+    assert.equal(lines.length, 300_001);
+    assert.equal(lines.filter((line) => line.includes('number')).length, 1);
+  });
+
+  test('says what is wrong with a query in code, name and status', async (t) => {
+    const client = clientOf(t, server);
+    await assert.rejects(client.command({ query: 'SELEC 1' }), withCode('62', 'SYNTAX_ERROR'));
+    await assert.rejects(
+      client.command({ query: 'SELECT * FROM nowhere.t' }),
+      withCode('81', 'UNKNOWN_DATABASE'),
+    );
+    await assert.rejects(client.command({ query: 'SELECT * FROM nothing' }), withCode('60', 'UNKNOWN_TABLE'));
+    await assert.rejects(client.command({ query: "SELECT toInt8('x')" }), withCode('6', 'CANNOT_PARSE_TEXT'));
+    const statuses = ['SELEC 1', 'SELECT * FROM nothing', 'SELECT throwIf(1)', ''].map(async (query) => {
+      const { response } = await curl(query);
+      return [response.status, response.headers.get('x-clickhouse-exception-code')];
+    });
+    const expected = [
+      [400, '62'],
+      [404, '60'],
+      [500, '395'],
+      [400, '62'],
+    ];
+    assert.deepEqual(await Promise.all(statuses), expected);
+  });
+
+  test('reports an error after many rows as an error, not as a torn result', async (t) => {
+    const query = 'SELECT throwIf(number = 250000) FROM numbers(300000)';
+    await assert.rejects(
+      clientOf(t, server).query({ query }),
+      withCode('395', 'FUNCTION_THROW_IF_VALUE_IS_NON_ZERO'),
+    );
+  });
+
+  test('names the row of an INSERT that does not parse, and stores none', async (t) => {
+    const { client, name } = await table(t);
+    const { response, text } = await curl(`INSERT INTO ${name} FORMAT JSONEachRow {"id":1}\n{"id":"x"}`);
+    assert.ok(response.status >= 400);
+    assert.match(text, /at row 2/);
+    assert.equal(await countOf(client, name), 0);
+  });
+
+  test('refuses two statements in one query', async () => {
+    const { response, text } = await curl('SELECT 1; SELECT 2');
+    assert.equal(response.status, 400);
+    assert.match(text, /Multi-statements are not allowed/);
+    assert.equal((await curl('SELECT 1;  -- and no more\n')).text, '1\n');
+  });
+
+  test('lets a GET and readonly=1 change nothing', async (t) => {
+    const { client, name } = await table(t);
+    const viaGet = await fetch(`${server.url}/?query=DROP%20TABLE%20${name}`, {
+      signal: AbortSignal.timeout(5_000),
+    });
+    assert.equal(viaGet.headers.get('x-clickhouse-exception-code'), '164');
+    const search = { readonly: '1' };
+    for (const query of [`DROP TABLE ${name}`, `INSERT INTO ${name} VALUES (1, '')`, 'SET max_threads = 1']) {
+      const { response } = await curl(query, { search });
+      assert.equal(response.headers.get('x-clickhouse-exception-code'), '164', query);
+    }
+    assert.equal((await curl(`SELECT count() FROM ${name}`, { search })).text, '0\n');
+    assert.equal(await countOf(client, name), 0);
+  });
+
+  test('applies settings and database to one query only', async (t) => {
+    const client = clientOf(t, server);
+    await client.command({ query: 'CREATE DATABASE IF NOT EXISTS other' });
+    const search = { max_threads: '7', database: 'other' };
+    const query = "SELECT getSetting('max_threads'), currentDatabase()";
+    assert.equal((await curl(query, { search })).text, '7\tother\n');
+    assert.match((await curl(query)).text, /^\d+\tdefault\n$/);
+    assert.doesNotMatch((await curl(query)).text, /^7\t/);
+    assert.equal((await curl('SELECT 1', { search: { no_such_setting: '1' } })).response.status, 404);
+    assert.equal((await curl('SELECT 1', { search: { database: 'nowhere' } })).response.status, 404);
+  });
+
+  test('drops a retried insert that carries the same deduplication token', async (t) => {
+    const client = clientOf(t, server);
+    await client.command({
+      query: `CREATE TABLE once (id Int64) ENGINE = MergeTree ORDER BY id
+              SETTINGS non_replicated_deduplication_window = 100`,
+    });
+    for (const values of [[{ id: 1 }], [{ id: 1 }]]) {
+      const clickhouse_settings = { insert_deduplication_token: 'batch-1', async_insert: 0 } as const;
+      await client.insert({ table: 'once', values, format: 'JSONEachRow', clickhouse_settings });
+    }
+    assert.equal(await countOf(client, 'once'), 1);
+  });
+
+  test('knows ReplacingMergeTree, views with FINAL, EXCHANGE TABLES and system.columns', async (t) => {
+    const client = clientOf(t, server);
+    const create = (name: string) =>
+      `CREATE TABLE ${name} (id Int64, v Int64) ENGINE = ReplacingMergeTree(v) ORDER BY id`;
+    const queries = [
+      create('left_raw'),
+      create('right_raw'),
+      'CREATE VIEW latest AS SELECT * FROM left_raw FINAL',
+      'INSERT INTO left_raw SELECT 1, 1',
+      'INSERT INTO left_raw SELECT 1, 2',
+      'INSERT INTO right_raw SELECT 1, 30',
+    ];
+    for (const query of queries) await client.command({ query });
+    const latest = () => valuesOf(client, 'SELECT toInt32(v) AS v FROM latest');
+    assert.deepEqual(await latest(), [{ v: 2 }]);
+    await client.command({ query: 'EXCHANGE TABLES left_raw AND right_raw' });
+    assert.deepEqual(await latest(), [{ v: 30 }]);
+    const columns = "SELECT name FROM system.columns WHERE table = 'latest' ORDER BY position";
+    assert.deepEqual(await valuesOf(client, columns), [{ name: 'id' }, { name: 'v' }]);
+  });
+
+  test('answers queries while a big insert runs', async (t) => {
+    const { client, name } = await table(t);
+    const rows = Buffer.concat(Array.from({ length: 50_000 }, (_, id) => binaryRow(id, 'some text')));
+    let isInserting = true;
+    const insert = client
+      .exec({
+        query: `INSERT INTO ${name} FORMAT RowBinary`,
+        values: Readable.from(Array<Buffer>(20).fill(rows), { objectMode: false }),
+      })
+      .then(({ stream }) => stream.resume())
+      .finally(() => (isInserting = false));
+    let answers = 0;
+    while (isInserting) {
+      await valuesOf(client, 'SELECT 1 AS one');
+      if (isInserting) answers += 1;
+    }
+    await insert;
+    assert.ok(answers > 0, 'no query was answered during the insert');
+    assert.equal(await countOf(client, name), 1_000_000);
+  });
+
+  test('survives a client that hangs up in the middle of an insert, and stores nothing of it', async (t) => {
+    const { client, name } = await table(t);
+    const abort = new AbortController();
+    async function* endless() {
+      for (let id = 0; ; id += 1) {
+        if (id === 50_000) abort.abort();
+        yield binaryRow(id, 'x'.repeat(100));
+        if (id % 1_000 === 0) await sleep(1);
+      }
+    }
+    const insert = client.exec({
+      query: `INSERT INTO ${name} FORMAT RowBinary`,
+      values: Readable.from(endless(), { objectMode: false }),
+      abort_signal: abort.signal,
+    });
+    await assert.rejects(insert);
+    assert.equal(await countOf(client, name), 0);
+  });
+
+  test('leaves no file behind', async (t) => {
+    const spool = join(server.dataDir, 'services', 'clickhouse', 'spool');
+    const deadline = Date.now() + 5_000;
+    while ((await readdir(spool)).length > 0 && Date.now() < deadline) await sleep(20);
+    assert.deepEqual(await readdir(spool), []);
+    assert.deepEqual(await clientOf(t, server).ping(), { success: true });
+  });
+});
+
+test('lets in only who has the password, by whatever way it is given', async (t) => {
+  const env = { CLICKHOUSE_USERNAME: 'etl', CLICKHOUSE_PASSWORD: 'p:ä' };
+  const server = await ownServer(t, env);
+  const right = clientOf(t, server, { username: 'etl', password: 'p:ä' });
+  assert.deepEqual(await valuesOf(right, 'SELECT 1 AS one'), [{ one: 1 }]);
+
+  const wrong = clientOf(t, server, { username: 'etl', password: 'nope' });
+  await assert.rejects(wrong.query({ query: 'SELECT 1' }), withCode('516', 'AUTHENTICATION_FAILED'));
+
+  const status = async (search: string, headers: Record<string, string> = {}) =>
+    (await fetch(`${server.url}/?query=SELECT%201${search}`, { headers, signal: AbortSignal.timeout(5_000) }))
+      .status;
+  assert.equal(await status(''), 403);
+  assert.equal(await status(`&user=etl&password=${encodeURIComponent('p:ä')}`), 200);
+  assert.equal(
+    await status('', { Authorization: `Basic ${Buffer.from('etl:p:ä').toString('base64')}` }),
+    200,
+  );
+});
+
+test('keeps every acknowledged row through kill -9 in the middle of inserts', async (t) => {
+  const server = await ownServer(t);
+  const client = clientOf(t, server);
+  await client.command({ query: 'CREATE TABLE t (id Int64, text String) ENGINE = MergeTree ORDER BY id' });
+  let acknowledged = 0;
+  const insertUntilKilled = async () => {
+    for (;;) {
+      const values = Array.from({ length: 1_000 }, (_, row) => ({
+        id: acknowledged * 1_000 + row,
+        text: 'x',
+      }));
+      await client.insert({ table: 't', values, format: 'JSONEachRow' });
+      acknowledged += 1;
+      if (acknowledged === 20) server.child.kill('SIGKILL');
+    }
+  };
+  await assert.rejects(insertUntilKilled());
+
+  const again = await startServer(server.dataDir);
+  t.after(() => endServer(again, 'SIGKILL'));
+  const rows = await countOf(clientOf(t, again), 't');
+  assert.ok(
+    rows === acknowledged * 1_000 || rows === (acknowledged + 1) * 1_000,
+    `${rows} rows, ${acknowledged} inserts`,
+  );
+});
+
+test('finishes the running query on SIGTERM and exits with 0', async (t) => {
+  const server = await ownServer(t);
+  const client = clientOf(t, server);
+  const slow = valuesOf(client, 'SELECT sum(sleepEachRow(0.2)) AS zero FROM numbers(5)');
+  await valuesOf(client, 'SELECT 1');
+  const exitCode = endServer(server, 'SIGTERM');
+  assert.deepEqual(await slow, [{ zero: 0 }]);
+  assert.equal(await exitCode, 0);
+});
+
+test('refuses a data folder that another process has open', async (t) => {
+  const server = await ownServer(t);
+  await assert.rejects(startServer(server.dataDir), /another process has it open/);
+});
