@@ -75,7 +75,7 @@ async function runStream(
     counts.failure = error instanceof Error ? error : new Error(messageOf(error));
     if (!context.signal.aborted) logger.error({ stream: spec.name, reason: messageOf(error) }, 'stream failed');
   }
-  counts.seconds = (performance.now() - startMs) / 1000;
+  counts.seconds = Math.round((performance.now() - startMs) / 100) / 10;
   const { stream, pages, records, rejected } = counts;
   if (counts.failure === undefined) logger.info({ stream, pages, records, rejected, seconds: counts.seconds }, 'stream read');
 }

@@ -11,7 +11,7 @@ export function runSummary(counts: readonly StreamCounts[]): string {
     count.messages,
     count.rejected,
     count.retries,
-    Number(count.seconds.toFixed(1)),
+    count.seconds,
     hasFailed(count) ? 'failed' : 'ok',
   ]);
   const head = ['stream', 'pages', 'records', 'messages', 'rejected', 'retries', 'seconds', ''];

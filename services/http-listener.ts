@@ -20,7 +20,10 @@ export async function listenUntil(server: Server, url: URL, signal: AbortSignal)
   }
   logger.info({ url: url.href }, 'listening');
   if (!signal.aborted) await once(signal, 'abort');
+  // A connection that has had its answer stays open for a next request, which would never be taken.
+  const closeIdle = setInterval(() => server.closeIdleConnections(), 50);
   const cutOff = setTimeout(() => server.closeAllConnections(), drainMs);
   await new Promise<void>((resolve) => server.close(() => resolve()));
+  clearInterval(closeIdle);
   clearTimeout(cutOff);
 }

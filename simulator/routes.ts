@@ -66,9 +66,10 @@ function searchCustomers({ world, query }: Call): Answer {
   const email = query.get('email');
   if (email === null) return refusal(400, 'Parameter "email" is missing', 'email');
   const list = customerSearch(world, email);
-  const nobody = refusal(404, `Can't find any customers with email: ${JSON.stringify(email)}`, 'email');
-  for (const customer of list.rows(undefined)) return customer === undefined ? nobody : pageOf(list, query);
-  return nobody;
+  const isFound = !list.rows(undefined)[Symbol.iterator]().next().done;
+  return isFound
+    ? pageOf(list, query)
+    : refusal(404, `Can't find any customers with email: ${JSON.stringify(email)}`, 'email');
 }
 
 function listContactsOfCustomer({ world, query }: Call, holder: number): Answer {

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { json } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
 import { LocalServiceError, messageOf } from '../core/errors.ts';
+import { logger } from '../core/logger.ts';
 import { refusal } from './answer.ts';
 import { control } from './control.ts';
 import { Faults } from './faults.ts';
@@ -59,8 +60,11 @@ export async function listen(simulator: Simulator, port: number): Promise<Listen
   }
 
   const server = createServer((request, response) => {
-    // What fails here is the connection; its client sees it torn, which is all there is to say.
-    respond(request, response).catch(() => response.destroy());
+    respond(request, response).catch((error: unknown) => {
+      if (!stopped.signal.aborted && !request.destroyed)
+        logger.error({ err: error, url: request.url }, 'no answer');
+      response.destroy();
+    });
   });
   const listening = once(server, 'listening');
   server.listen(port, '127.0.0.1');

@@ -1,4 +1,4 @@
-import { plainText, refusal, RefusedError, type Answer } from './answer.ts';
+import { refusal, RefusedError, type Answer } from './answer.ts';
 import { createRouter, type Router } from './call.ts';
 import { World } from './data/world.ts';
 import { lastRevision } from './data/key.ts';
@@ -85,7 +85,7 @@ export class Simulator {
       return this.#route(call) ?? refusal(404, 'Not found');
     } catch (error) {
       if (error instanceof RefusedError) return error.answer;
-      return plainText(500, '500 Internal Server Error');
+      throw error;
     }
   }
 

@@ -21,9 +21,11 @@ export interface Engine {
    * Runs the statements one after the other in a session of their own, so that settings, parameters and temporary
    * tables end with it. The result is the last statement's.
    *
+   * @param format of the output, where the statement names none.
+   *
    * @throws ClickHouseException
    */
-  run(statements: readonly string[], format: string): Promise<Result>;
+  run(statements: readonly string[], format?: string): Promise<Result>;
   /** Waits for running queries. */
   close(): Promise<void>;
 }
@@ -39,7 +41,7 @@ export async function openEngine(folder: string): Promise<Engine> {
   const anchor = openFirst(() => new Session(folder, { connectionArgs: ['--timezone=UTC'] }), folder);
   const limit = pLimit(Math.min(16, Math.max(4, availableParallelism() * 2)));
 
-  const run = (statements: readonly string[], format: string) =>
+  const run = (statements: readonly string[], format = 'TabSeparated') =>
     limit(async () => {
       const session = new Session(folder);
       try {
@@ -56,7 +58,7 @@ export async function openEngine(folder: string): Promise<Engine> {
       }
     });
 
-  const { output } = await run(['SELECT version()'], 'TabSeparatedRaw');
+  const { output } = await run(['SELECT version()']);
   return {
     version: new TextDecoder().decode(output).trim(),
     run,

@@ -84,13 +84,13 @@ async function runQuery(
     case 'insert':
       return spool.withFile(async (path) => {
         await writeSpooled(path, body.after(statement.dataAt), signal);
-        const counts = await engine.run([...query.preparation, statement.from(path)], 'Null');
+        const counts = await engine.run([...query.preparation, statement.from(path)]);
         response.setHeader('X-ClickHouse-Summary', summary(counts, counts));
         response.end();
       });
     case 'rows':
       return spool.withFile(async (path) => {
-        const read = await engine.run([...query.preparation, statement.into(path)], 'Null');
+        const read = await engine.run([...query.preparation, statement.into(path)]);
         response.setHeader('X-ClickHouse-Summary', summary(read));
         setFormat(response, statement.format);
         await sendFile(response, path, query.wantsCompression, signal);

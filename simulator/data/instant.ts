@@ -45,7 +45,7 @@ const offsets = new Map<string, Map<number, number>>();
 /** Minutes east of Greenwich. Kept by hour, since Intl is slow and a zone never changes within one. */
 function zoneOffset(at: number, timeZone: string): number {
   let known = offsets.get(timeZone);
-  if (known === undefined) offsets.set(timeZone, (known = new Map()));
+  if (known === undefined) offsets.set(timeZone, (known = new Map<number, number>()));
   const hourOf = Math.floor(at / hour);
   let offset = known.get(hourOf);
   if (offset === undefined) known.set(hourOf, (offset = askIntl(hourOf * hour, timeZone)));

@@ -1,67 +1,20 @@
 import { createClient, type ClickHouseClient, type ClickHouseError } from '@clickhouse/client';
 import assert from 'node:assert/strict';
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { devNull, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { after, before, describe, test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
-import { isHttpOk } from '../../services/http-probe.ts';
+import { loadSettings } from '../../core/config.ts';
+import { clickhouseService } from '../../services/clickhouse.ts';
+import { isTrueWithin } from '../../services/deadline.ts';
 import { freePort } from '../../services/local-address.ts';
-
-interface Server {
-  readonly url: string;
-  readonly child: ChildProcess;
-  readonly dataDir: string;
-}
-
-async function startServer(dataDir: string, env: NodeJS.ProcessEnv = {}): Promise<Server> {
-  const url = `http://127.0.0.1:${await freePort()}`;
-  const { PATH, HOME } = process.env;
-  const child = spawn(process.execPath, ['start.mjs', 'services/clickhouse/main.ts'], {
-    env: { PATH, HOME, TZ: 'UTC', UV_THREADPOOL_SIZE: '16', DATA_DIR: dataDir, CLICKHOUSE_URL: url, ...env },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  let log = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (log += text));
-  const deadline = Date.now() + 30_000;
-  while (!(await isHttpOk(new URL('/ping', url)))) {
-    assert.ok(child.exitCode === null && Date.now() < deadline, `the server does not answer: ${log}`);
-    await sleep(50);
-  }
-  return { url, child, dataDir };
-}
-
-async function endServer({ child }: Server, signal: NodeJS.Signals): Promise<number | null> {
-  if (child.exitCode === null && child.signalCode === null) {
-    const ended = once(child, 'exit');
-    child.kill(signal);
-    await ended;
-  }
-  return child.exitCode;
-}
-
-async function temporaryFolder(): Promise<string> {
-  return mkdtemp(join(tmpdir(), 'services-clickhouse-'));
-}
-
-/** A server of the test's own, for what cannot be done to the shared one. */
-async function ownServer(t: TestContext, env: NodeJS.ProcessEnv = {}): Promise<Server> {
-  const dataDir = await temporaryFolder();
-  const server = await startServer(dataDir, env);
-  t.after(async () => {
-    await endServer(server, 'SIGKILL');
-    await rm(dataDir, { recursive: true, force: true });
-  });
-  return server;
-}
 
 function clientOf(
   t: TestContext,
-  { url }: Server,
+  url: string,
   options: Parameters<typeof createClient>[0] = {},
 ): ClickHouseClient {
   const client = createClient({ url, log: { level: 127 }, request_timeout: 60_000, ...options });
@@ -93,21 +46,30 @@ const withCode = (code: string, type: string) => (error: ClickHouseError) => {
 };
 
 describe('the local ClickHouse server', () => {
-  let server: Server;
+  let url: string;
+  let folder: string;
+  let stop: () => Promise<void>;
   let tables = 0;
 
   before(async () => {
-    server = await startServer(await temporaryFolder());
+    const dataDir = await mkdtemp(join(tmpdir(), 'services-clickhouse-'));
+    url = `http://127.0.0.1:${await freePort()}`;
+    folder = join(dataDir, 'services', 'clickhouse');
+    const settings = loadSettings({ DATA_DIR: dataDir, CLICKHOUSE_URL: url }, devNull);
+    const service = clickhouseService(settings, folder);
+    await service.start(AbortSignal.timeout(30_000));
+    stop = async () => {
+      for (const process of service.processes) await process.stop();
+      await rm(dataDir, { recursive: true, force: true });
+    };
+    assert.ok(await isTrueWithin(30_000, () => service.isReady()), 'ClickHouse is not ready');
   });
 
-  after(async () => {
-    await endServer(server, 'SIGKILL');
-    await rm(server.dataDir, { recursive: true, force: true });
-  });
+  after(() => stop());
 
   /** A client and an empty table (id Int64, text String) in a database of the server. */
   async function table(t: TestContext, options: Parameters<typeof createClient>[0] = {}) {
-    const client = clientOf(t, server, options);
+    const client = clientOf(t, url, options);
     tables += 1;
     const name = `t${tables}`;
     await client.command({
@@ -118,9 +80,9 @@ describe('the local ClickHouse server', () => {
   }
 
   async function curl(query: string, init: RequestInit & { search?: Record<string, string> } = {}) {
-    const url = new URL(server.url);
-    url.search = new URLSearchParams(init.search).toString();
-    const response = await fetch(url, {
+    const target = new URL(url);
+    target.search = new URLSearchParams(init.search).toString();
+    const response = await fetch(target, {
       method: 'POST',
       body: query,
       ...init,
@@ -130,11 +92,8 @@ describe('the local ClickHouse server', () => {
   }
 
   test('answers a ping', async (t) => {
-    assert.deepEqual(await clientOf(t, server).ping(), { success: true });
-    assert.equal(
-      await (await fetch(`${server.url}/ping`, { signal: AbortSignal.timeout(5_000) })).text(),
-      'Ok.\n',
-    );
+    assert.deepEqual(await clientOf(t, url).ping(), { success: true });
+    assert.equal(await (await fetch(`${url}/ping`, { signal: AbortSignal.timeout(5_000) })).text(), 'Ok.\n');
   });
 
   test('stores an array of objects, and says how many rows were written', async (t) => {
@@ -210,7 +169,7 @@ describe('the local ClickHouse server', () => {
   });
 
   test('binds parameters as values, never as SQL', async (t) => {
-    const client = clientOf(t, server);
+    const client = clientOf(t, url);
     const text = `it's; \\ "quoted"\ttab\n-- {x:Int8}`;
     const result = await client.query({
       query: 'SELECT {text:String} AS text, {ids:Array(Int64)} AS ids, {none:Nullable(String)} AS none',
@@ -221,7 +180,7 @@ describe('the local ClickHouse server', () => {
   });
 
   test('binds parameters of queries that run at the same time without mixing them up', async (t) => {
-    const client = clientOf(t, server);
+    const client = clientOf(t, url);
     const ask = async (value: number) => {
       const query = 'SELECT {value:Int32} + sleep(0.01) AS value';
       const result = await client.query({ query, query_params: { value }, format: 'JSONEachRow' });
@@ -263,8 +222,20 @@ describe('the local ClickHouse server', () => {
     assert.equal(text, '{"a":1}\n');
   });
 
+  test('gives rows for statements that are no SELECT', async (t) => {
+    const { name } = await table(t);
+    assert.match((await curl('SHOW TABLES')).text, new RegExp(`^${name}$`, 'm'));
+    assert.match((await curl(`SHOW COLUMNS FROM ${name}`)).text, /^id\tInt64/);
+    assert.match((await curl(`DESCRIBE TABLE ${name}`)).text, /^id\tInt64/);
+    assert.match((await curl(`SHOW CREATE TABLE ${name} FORMAT TSVRaw`)).text, /^CREATE TABLE/);
+    assert.equal((await curl(`EXISTS TABLE ${name}`)).text, '1\n');
+    assert.equal((await curl('(SELECT 1) UNION ALL (SELECT 1)')).text, '1\n1\n');
+    assert.equal((await curl('WITH 5 AS five SELECT five')).text, '5\n');
+    assert.equal((await curl(`OPTIMIZE TABLE ${name} FINAL`)).text, '');
+  });
+
   test('streams a result of many blocks as one valid document', async (t) => {
-    const client = clientOf(t, server, { compression: { response: true } });
+    const client = clientOf(t, url, { compression: { response: true } });
     const result = await client.query({
       query: 'SELECT number FROM numbers(300000)',
       format: 'CSVWithNames',
@@ -275,7 +246,7 @@ describe('the local ClickHouse server', () => {
   });
 
   test('says what is wrong with a query in code, name and status', async (t) => {
-    const client = clientOf(t, server);
+    const client = clientOf(t, url);
     await assert.rejects(client.command({ query: 'SELEC 1' }), withCode('62', 'SYNTAX_ERROR'));
     await assert.rejects(
       client.command({ query: 'SELECT * FROM nowhere.t' }),
@@ -299,7 +270,7 @@ describe('the local ClickHouse server', () => {
   test('reports an error after many rows as an error, not as a torn result', async (t) => {
     const query = 'SELECT throwIf(number = 250000) FROM numbers(300000)';
     await assert.rejects(
-      clientOf(t, server).query({ query }),
+      clientOf(t, url).query({ query }),
       withCode('395', 'FUNCTION_THROW_IF_VALUE_IS_NON_ZERO'),
     );
   });
@@ -321,7 +292,7 @@ describe('the local ClickHouse server', () => {
 
   test('lets a GET and readonly=1 change nothing', async (t) => {
     const { client, name } = await table(t);
-    const viaGet = await fetch(`${server.url}/?query=DROP%20TABLE%20${name}`, {
+    const viaGet = await fetch(`${url}/?query=DROP%20TABLE%20${name}`, {
       signal: AbortSignal.timeout(5_000),
     });
     assert.equal(viaGet.headers.get('x-clickhouse-exception-code'), '164');
@@ -335,7 +306,7 @@ describe('the local ClickHouse server', () => {
   });
 
   test('applies settings and database to one query only', async (t) => {
-    const client = clientOf(t, server);
+    const client = clientOf(t, url);
     await client.command({ query: 'CREATE DATABASE IF NOT EXISTS other' });
     const search = { max_threads: '7', database: 'other' };
     const query = "SELECT getSetting('max_threads'), currentDatabase()";
@@ -347,7 +318,7 @@ describe('the local ClickHouse server', () => {
   });
 
   test('drops a retried insert that carries the same deduplication token', async (t) => {
-    const client = clientOf(t, server);
+    const client = clientOf(t, url);
     await client.command({
       query: `CREATE TABLE once (id Int64) ENGINE = MergeTree ORDER BY id
               SETTINGS non_replicated_deduplication_window = 100`,
@@ -360,7 +331,7 @@ describe('the local ClickHouse server', () => {
   });
 
   test('knows ReplacingMergeTree, views with FINAL, EXCHANGE TABLES and system.columns', async (t) => {
-    const client = clientOf(t, server);
+    const client = clientOf(t, url);
     const create = (name: string) =>
       `CREATE TABLE ${name} (id Int64, v Int64) ENGINE = ReplacingMergeTree(v) ORDER BY id`;
     const queries = [
@@ -383,20 +354,14 @@ describe('the local ClickHouse server', () => {
   test('answers queries while a big insert runs', async (t) => {
     const { client, name } = await table(t);
     const rows = Buffer.concat(Array.from({ length: 50_000 }, (_, id) => binaryRow(id, 'some text')));
-    let isInserting = true;
+    const values = Readable.from(Array<Buffer>(20).fill(rows), { objectMode: false });
     const insert = client
-      .exec({
-        query: `INSERT INTO ${name} FORMAT RowBinary`,
-        values: Readable.from(Array<Buffer>(20).fill(rows), { objectMode: false }),
-      })
+      .exec({ query: `INSERT INTO ${name} FORMAT RowBinary`, values })
       .then(({ stream }) => stream.resume())
-      .finally(() => (isInserting = false));
+      .then(() => 'insert' as const);
+    const query = () => valuesOf(client, 'SELECT 1 AS one').then(() => 'query' as const);
     let answers = 0;
-    while (isInserting) {
-      await valuesOf(client, 'SELECT 1 AS one');
-      if (isInserting) answers += 1;
-    }
-    await insert;
+    while ((await Promise.race([insert, query()])) === 'query') answers += 1;
     assert.ok(answers > 0, 'no query was answered during the insert');
     assert.equal(await countOf(client, name), 1_000_000);
   });
@@ -421,72 +386,9 @@ describe('the local ClickHouse server', () => {
   });
 
   test('leaves no file behind', async (t) => {
-    const spool = join(server.dataDir, 'services', 'clickhouse', 'spool');
-    const deadline = Date.now() + 5_000;
-    while ((await readdir(spool)).length > 0 && Date.now() < deadline) await sleep(20);
+    const spool = join(folder, 'spool');
+    await isTrueWithin(5_000, async () => (await readdir(spool)).length === 0);
     assert.deepEqual(await readdir(spool), []);
-    assert.deepEqual(await clientOf(t, server).ping(), { success: true });
+    assert.deepEqual(await clientOf(t, url).ping(), { success: true });
   });
-});
-
-test('lets in only who has the password, by whatever way it is given', async (t) => {
-  const env = { CLICKHOUSE_USERNAME: 'etl', CLICKHOUSE_PASSWORD: 'p:ä' };
-  const server = await ownServer(t, env);
-  const right = clientOf(t, server, { username: 'etl', password: 'p:ä' });
-  assert.deepEqual(await valuesOf(right, 'SELECT 1 AS one'), [{ one: 1 }]);
-
-  const wrong = clientOf(t, server, { username: 'etl', password: 'nope' });
-  await assert.rejects(wrong.query({ query: 'SELECT 1' }), withCode('516', 'AUTHENTICATION_FAILED'));
-
-  const status = async (search: string, headers: Record<string, string> = {}) =>
-    (await fetch(`${server.url}/?query=SELECT%201${search}`, { headers, signal: AbortSignal.timeout(5_000) }))
-      .status;
-  assert.equal(await status(''), 403);
-  assert.equal(await status(`&user=etl&password=${encodeURIComponent('p:ä')}`), 200);
-  assert.equal(
-    await status('', { Authorization: `Basic ${Buffer.from('etl:p:ä').toString('base64')}` }),
-    200,
-  );
-});
-
-test('keeps every acknowledged row through kill -9 in the middle of inserts', async (t) => {
-  const server = await ownServer(t);
-  const client = clientOf(t, server);
-  await client.command({ query: 'CREATE TABLE t (id Int64, text String) ENGINE = MergeTree ORDER BY id' });
-  let acknowledged = 0;
-  const insertUntilKilled = async () => {
-    for (;;) {
-      const values = Array.from({ length: 1_000 }, (_, row) => ({
-        id: acknowledged * 1_000 + row,
-        text: 'x',
-      }));
-      await client.insert({ table: 't', values, format: 'JSONEachRow' });
-      acknowledged += 1;
-      if (acknowledged === 20) server.child.kill('SIGKILL');
-    }
-  };
-  await assert.rejects(insertUntilKilled());
-
-  const again = await startServer(server.dataDir);
-  t.after(() => endServer(again, 'SIGKILL'));
-  const rows = await countOf(clientOf(t, again), 't');
-  assert.ok(
-    rows === acknowledged * 1_000 || rows === (acknowledged + 1) * 1_000,
-    `${rows} rows, ${acknowledged} inserts`,
-  );
-});
-
-test('finishes the running query on SIGTERM and exits with 0', async (t) => {
-  const server = await ownServer(t);
-  const client = clientOf(t, server);
-  const slow = valuesOf(client, 'SELECT sum(sleepEachRow(0.2)) AS zero FROM numbers(5)');
-  await valuesOf(client, 'SELECT 1');
-  const exitCode = endServer(server, 'SIGTERM');
-  assert.deepEqual(await slow, [{ zero: 0 }]);
-  assert.equal(await exitCode, 0);
-});
-
-test('refuses a data folder that another process has open', async (t) => {
-  const server = await ownServer(t);
-  await assert.rejects(startServer(server.dataDir), /another process has it open/);
 });

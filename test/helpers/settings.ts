@@ -1,0 +1,56 @@
+import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
+import type { TestContext } from 'node:test';
+import { createClickHouse, quoted } from '../../core/clickhouse.ts';
+import { loadSettings, type Settings } from '../../core/config.ts';
+import { connectAdmin, createKafka } from '../../core/kafka.ts';
+import { logger } from '../../core/logger.ts';
+import { Secret } from '../../core/secret.ts';
+
+/** Never aborts: for calls that a test awaits. */
+export const noSignal = new AbortController().signal;
+setMaxListeners(0, noSignal);
+
+// Tests show what fails, not what goes well.
+logger.level = 'error';
+
+/**
+ * Settings of this test alone, on the services of the test run: its own topic prefix and database, both removed afterwards.
+ */
+export function createSettings(t: TestContext, baseUrl = 'http://127.0.0.1:1/v1'): Settings {
+  const shared = loadSettings(process.env, '');
+  const name = `test_${randomUUID().replaceAll('-', '').slice(0, 12)}`;
+  const settings: Settings = {
+    ...shared,
+    chartmogul: { apiKey: new Secret('test-key'), baseUrl },
+    topicPrefix: `${name}.`,
+    clickhouse: { ...shared.clickhouse, database: name },
+  };
+  t.after(() => removeAll(settings));
+  return settings;
+}
+
+/** The same settings for a child process. */
+export function environmentOf(settings: Settings): NodeJS.ProcessEnv {
+  return {
+    PATH: process.env['PATH'],
+    CHARTMOGUL_API_KEY: settings.chartmogul.apiKey?.reveal(),
+    CHARTMOGUL_BASE_URL: settings.chartmogul.baseUrl,
+    KAFKA_BROKERS: settings.kafka.brokers.join(','),
+    SCHEMA_REGISTRY_URL: settings.schemaRegistry.url,
+    CLICKHOUSE_URL: settings.clickhouse.url,
+    CLICKHOUSE_DATABASE: settings.clickhouse.database,
+    TOPIC_PREFIX: settings.topicPrefix,
+    DATA_DIR: settings.dataDir,
+  };
+}
+
+async function removeAll({ kafka, clickhouse, topicPrefix }: Settings): Promise<void> {
+  const client = createClickHouse(clickhouse);
+  await client.command({ query: `DROP DATABASE IF EXISTS ${quoted(clickhouse.database)}` });
+  await client.close();
+  const admin = await connectAdmin(createKafka(kafka, 'test'), kafka, noSignal);
+  const topics = (await admin.listTopics()).filter((topic) => topic.startsWith(topicPrefix));
+  if (topics.length > 0) await admin.deleteTopics({ topics });
+  await admin.disconnect();
+}

@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import type { Settings } from '../../core/config.ts';
+import { createApiServer, type ApiAnswers } from '../helpers/api-server.ts';
+import { produceStreams, sinkStreams } from '../helpers/pipeline.ts';
+import { createSettings } from '../helpers/settings.ts';
+import { rowsOf } from '../helpers/table-rows.ts';
+
+/** The traps of ChartMogul's answers, each written out as the API sends it. */
+async function runThrough(t: TestContext, answers: ApiAnswers, ...streams: string[]): Promise<Settings> {
+  const { baseUrl } = await createApiServer(t, answers);
+  const settings = createSettings(t, baseUrl);
+  const counts = [...(await produceStreams(settings, ...streams)), ...(await sinkStreams(settings, ...streams))];
+  assert.deepEqual(counts.map(({ failure }) => failure).filter(Boolean), []);
+  return settings;
+}
+
+const page = (key: string, ...records: string[]) => `{"${key}":[${records.join(',')}],"has_more":false,"cursor":"x"}`;
+
+test('kebab keys become snake case, and instants keep their offset', async (t) => {
+  const record = `{"uuid":"cus_1","customer-since":"2016-01-25T00:00:00-05:00","lead_created_at":"2015-12-31T23:59:59.999Z","billing-system-type":"Import API","currency-sign":"€"}`;
+  const settings = await runThrough(t, { '/customers': page('entries', record) }, 'customers');
+  const [row] = await rowsOf(settings, 'SELECT * FROM customers');
+  assert.equal(row?.['customer_since'], '2016-01-25 05:00:00.000');
+  assert.equal(row['lead_created_at'], '2015-12-31 23:59:59.999');
+  assert.equal(row['billing_system_type'], 'Import API');
+  assert.equal(row['currency_sign'], '€');
+});
+
+test('integers stay exact above 2^31, 2^32 and 2^53', async (t) => {
+  const record = `{"uuid":"cus_1","id":5322874574,"mrr":9007199254740993,"arr":-9223372036854775808,"attributes":{"custom":{"big":123456789012345678901234567890,"n":9007199254740993}}}`;
+  const settings = await runThrough(t, { '/customers': page('entries', record) }, 'customers');
+  const [row] = await rowsOf(settings, 'SELECT id, mrr, arr, attributes.custom AS custom FROM customers');
+  assert.equal(row?.['id'], 5322874574);
+  assert.equal(row['mrr'], 9007199254740993n);
+  assert.equal(row['arr'], -9223372036854775808n);
+  assert.equal(row['custom'], '{"big":123456789012345678901234567890,"n":9007199254740993}');
+});
+
+test('blank text stands for null where a number is meant, and a number in text is a number', async (t) => {
+  const record = `{"id":378040198,"quantity":"","amount_in_cents":"4200","currency":"","event_date":"2022-02-16T00:00:00Z","errors":null}`;
+  const answers = { '/subscription_events': page('subscription_events', record) };
+  const settings = await runThrough(t, answers, 'subscription_events');
+  const [row] = await rowsOf(settings, 'SELECT quantity, amount_in_cents, currency, errors FROM subscription_events');
+  assert.deepEqual({ ...row }, { quantity: null, amount_in_cents: 4200, currency: '', errors: null });
+});
+
+test('a value that does not fit its field goes to a column of its own, at every depth', async (t) => {
+  const answers = {
+    '/invoices': page(
+      'invoices',
+      `{"uuid":"inv_1","currency":"EUR","line_items":[{"uuid":"li_1","quantity":"a few","amount_in_cents":10.5},null,{"uuid":"li_2","quantity":2}]}`,
+      `{"uuid":"inv_2","currency":7,"date":"yesterday","line_items":{"not":"a list"}}`,
+    ),
+  };
+  const settings = await runThrough(t, answers, 'invoices');
+  const [first, second] = await rowsOf(settings, 'SELECT * FROM invoices ORDER BY uuid');
+  const items = first?.['line_items'] as Record<string, unknown>[];
+  assert.deepEqual(
+    items.map(({ uuid, quantity, quantity__v_string: text, amount_in_cents: cents, amount_in_cents__v_double: double }) => [
+      uuid,
+      quantity,
+      text,
+      cents,
+      double,
+    ]),
+    [
+      ['li_1', null, 'a few', null, 10.5],
+      [null, null, null, null, null],
+      ['li_2', 2, null, null, null],
+    ],
+  );
+  assert.equal(first?.['currency'], 'EUR');
+  assert.equal(second?.['currency'], null);
+  assert.equal(second['currency__v_long'], 7);
+  assert.equal(second['date'], null);
+  assert.equal(second['date__v_string'], 'yesterday');
+  assert.deepEqual(second['line_items'], []);
+  assert.equal(second['line_items__v_json'], '{"not":"a list"}');
+});
+
+test('unknown fields become columns, at every depth, and those of older rows stay null', async (t) => {
+  const answers = {
+    '/plans': page('plans', `{"uuid":"pl_1"}`, `{"uuid":"pl_2","is-legacy":true,"price":{"cents":1},"seats":3,"rate":0.5,"nothing":null}`),
+    '/invoices': page('invoices', `{"uuid":"inv_1","line_items":[{"uuid":"li_1","cost-centre":"R&D"}]}`),
+  };
+  const settings = await runThrough(t, answers, 'plans', 'invoices');
+  const rows = await rowsOf(settings, 'SELECT uuid, is_legacy, price, seats, rate FROM plans ORDER BY uuid');
+  assert.deepEqual(
+    rows.map((row) => ({ ...row })),
+    [
+      { uuid: 'pl_1', is_legacy: null, price: null, seats: null, rate: null },
+      { uuid: 'pl_2', is_legacy: true, price: '{"cents":1}', seats: 3, rate: 0.5 },
+    ],
+  );
+  assert.deepEqual(await rowsOf(settings, 'SELECT cost_centre FROM line_items'), [{ cost_centre: 'R&D' }]);
+});
+
+test('what one run learnt, the next one knows', async (t) => {
+  let plans = page('plans', `{"uuid":"pl_1","colour":"red"}`);
+  const { baseUrl } = await createApiServer(t, { '/plans': (_, response) => response.end(plans) });
+  const settings = createSettings(t, baseUrl);
+  const [first] = await produceStreams(settings, 'plans');
+  plans = page('plans', `{"uuid":"pl_2","colour":"blue"}`);
+  const [second] = await produceStreams(settings, 'plans');
+  assert.deepEqual([first?.newFields, second?.newFields], [['colour'], []]);
+  await sinkStreams(settings, 'plans');
+  assert.deepEqual(await rowsOf(settings, 'SELECT uuid, colour FROM plans ORDER BY uuid'), [
+    { uuid: 'pl_1', colour: 'red' },
+    { uuid: 'pl_2', colour: 'blue' },
+  ]);
+});
+
+test('free-form objects and text keep every character', async (t) => {
+  const custom = `{"a.b":1,"with blank":null,"🦊":"\\"quoted\\" \\\\ \\n\\t","list":[1,"x",null,{}],"empty":{},"on":false,"at":"2015-09-08 00:00:00"}`;
+  const name = `O'Brien "Łódź" 日本 🦊\\n\\\\ \\u0000 end`;
+  const record = `{"uuid":"cus_1","name":"${name.replaceAll('"', '\\"')}","attributes":{"tags":["a",null,""],"custom":${custom},"stripe":{}}}`;
+  const settings = await runThrough(t, { '/customers': page('entries', record) }, 'customers');
+  const [row] = await rowsOf(settings, 'SELECT name, attributes FROM customers');
+  const attributes = row?.['attributes'] as Record<string, unknown>;
+  assert.equal(row?.['name'], `O'Brien "Łódź" 日本 🦊\n\\ \0 end`);
+  assert.equal(attributes['custom'], JSON.stringify(JSON.parse(custom)));
+  assert.equal(attributes['stripe'], '{}');
+  assert.deepEqual(attributes['tags'], ['a', null, '']);
+  const [found] = await rowsOf(settings, `SELECT JSONExtractInt(attributes.custom, 'a.b') AS n FROM customers`);
+  assert.equal(found?.['n'], 1);
+});
+
+test('of a key that stands twice in an object the last value counts', async (t) => {
+  const record = `{"uuid":"pl_1","name":"first","name":"last","interval_count":12345678901234567,"interval_count":1}`;
+  const settings = await runThrough(t, { '/plans': page('plans', record) }, 'plans');
+  assert.deepEqual(await rowsOf(settings, 'SELECT name, interval_count FROM plans'), [{ name: 'last', interval_count: 1 }]);
+});
+
+test('a record without its key is rejected and counted, the others land', async (t) => {
+  const { baseUrl } = await createApiServer(t, {
+    '/plans': page('plans', `{"name":"no uuid"}`, `{"uuid":null}`, `"not an object"`, `null`, `{"uuid":"pl_1"}`, `{"uuid":7}`),
+  });
+  const settings = createSettings(t, baseUrl);
+  const [counts] = await produceStreams(settings, 'plans');
+  assert.deepEqual([counts?.records, counts?.messages, counts?.rejected], [6, 1, 5]);
+});

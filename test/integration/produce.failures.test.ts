@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ConfigError, ServiceUnavailableError } from '../../core/errors.ts';
+import { createApiServer } from '../helpers/api-server.ts';
+import { produceStreams, sinkStreams } from '../helpers/pipeline.ts';
+import { createSettings } from '../helpers/settings.ts';
+import { createSimulatorServer } from '../helpers/simulator.ts';
+import { rowsOf } from '../helpers/table-rows.ts';
+
+test('torn, half, late and refused answers are asked for again until every record is there', async (t) => {
+  const { simulator, baseUrl } = await createSimulatorServer(t, { customers: 300, seed: 5, faults: 0.25 });
+  const settings = createSettings(t, baseUrl);
+  const counts = await produceStreams(settings, 'customers', 'invoices', 'contacts');
+  for (const { stream, failure, records, messages } of counts) {
+    assert.equal(failure, undefined);
+    assert.equal(messages, records);
+    assert.equal(records, [...simulator.truth(stream)].length);
+  }
+  assert.ok(counts.reduce((sum, { retries }) => sum + retries, 0) > 0, 'the faults were met');
+});
+
+test('the limits of the API are kept to: no 429 and no 503', async (t) => {
+  const { baseUrl } = await createSimulatorServer(t, { customers: 600, seed: 5, rateLimit: 40, connectionLimit: 20, latency: 100 });
+  const counts = await produceStreams(createSettings(t, baseUrl));
+  assert.deepEqual(counts.map(({ failure }) => failure).filter(Boolean), []);
+  assert.equal(
+    counts.reduce((sum, { retries }) => sum + retries, 0),
+    0,
+  );
+});
+
+test('a refused key stops every stream at once, with a message that names the key and /ping', async (t) => {
+  const refusal = `{"code":401,"message":"No valid API key provided","param":null}`;
+  const refuse = (_: URLSearchParams, response: import('node:http').ServerResponse) => response.writeHead(401).end(refusal);
+  const { baseUrl, requests } = await createApiServer(t, { '/plans': refuse, '/customers': refuse });
+  const counts = await produceStreams(createSettings(t, baseUrl), 'plans', 'customers');
+  for (const { failure } of counts) assert.match(failure?.message ?? '', /CHARTMOGUL_API_KEY.*\/ping/);
+  assert.ok(requests.length <= 2, 'nothing is asked twice');
+});
+
+test('a stream that the account lacks fails alone', async (t) => {
+  const { baseUrl } = await createApiServer(t, { '/plans': `{"plans":[{"uuid":"pl_1"}],"has_more":false}` });
+  const settings = createSettings(t, baseUrl);
+  const counts = await produceStreams(settings, 'plans', 'tasks');
+  const failures = Object.fromEntries(counts.map(({ stream, failure }) => [stream, failure?.message]));
+  assert.equal(failures['plans'], undefined);
+  assert.match(failures['tasks'] ?? '', /\/tasks answered 404.*does not have it/);
+  await sinkStreams(settings, 'plans');
+  assert.deepEqual(await rowsOf(settings, 'SELECT uuid FROM plans'), [{ uuid: 'pl_1' }]);
+});
+
+const strangeAnswers: readonly { answer: string; says: RegExp }[] = [
+  { answer: `{"a":[],"b":[]}`, says: /several lists.*saw the keys a, b/ },
+  { answer: `{"error":"x"}`, says: /no list.*saw the keys error/ },
+  { answer: `[]`, says: /not an object/ },
+  { answer: `{"plans":[{"uuid":"pl_1"}],"has_more":true,"cursor":"same"}`, says: /page 2 points at a page that was read before/ },
+  { answer: `{"plans":[{"uuid":"pl_1"}],"has_more":true}`, says: /neither "has_more": false nor a "cursor"/ },
+];
+for (const { answer, says } of strangeAnswers) {
+  test(`the stream fails and says why on ${answer}`, async (t) => {
+    const { baseUrl } = await createApiServer(t, { '/plans': answer });
+    const [counts] = await produceStreams(createSettings(t, baseUrl), 'plans');
+    assert.match(counts?.failure?.message ?? '', says);
+  });
+}
+
+test('a service that is down is named with its setting before anything is read or written', async (t) => {
+  const { baseUrl, requests } = await createApiServer(t, {});
+  const settings = createSettings(t, baseUrl);
+  const downs = [
+    { settings: { ...settings, kafka: { ...settings.kafka, brokers: ['127.0.0.1:1'] } }, says: /127\.0\.0\.1:1 \(KAFKA_BROKERS\)/ },
+    { settings: { ...settings, schemaRegistry: { url: 'http://127.0.0.1:1', credentials: undefined } }, says: /SCHEMA_REGISTRY_URL/ },
+  ];
+  for (const { settings: down, says } of downs) {
+    await assert.rejects(produceStreams(down), (error) => error instanceof ServiceUnavailableError && says.test(error.message));
+  }
+  const keyless = { ...settings, chartmogul: { ...settings.chartmogul, apiKey: undefined } };
+  await assert.rejects(produceStreams(keyless), ConfigError);
+  const clickhouse = { ...settings.clickhouse, url: 'http://127.0.0.1:1' };
+  await assert.rejects(sinkStreams({ ...settings, clickhouse }), /CLICKHOUSE_URL/);
+  assert.deepEqual(requests, []);
+});

@@ -1,0 +1,144 @@
+import { createClient, type ClickHouseClient, type ClickHouseError } from '@clickhouse/client';
+import assert from 'node:assert/strict';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isHttpOk } from '../../services/http-probe.ts';
+import { freePort } from '../../services/local-address.ts';
+
+interface Server {
+  readonly url: string;
+  readonly child: ChildProcess;
+  readonly dataDir: string;
+}
+
+async function startServer(dataDir: string, env: NodeJS.ProcessEnv = {}): Promise<Server> {
+  const url = `http://127.0.0.1:${await freePort()}`;
+  const { PATH, HOME } = process.env;
+  const child = spawn(process.execPath, ['start.mjs', 'services/clickhouse/main.ts'], {
+    env: { PATH, HOME, TZ: 'UTC', UV_THREADPOOL_SIZE: '16', DATA_DIR: dataDir, CLICKHOUSE_URL: url, ...env },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let log = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (log += text));
+  const deadline = Date.now() + 30_000;
+  while (!(await isHttpOk(new URL('/ping', url)))) {
+    assert.ok(child.exitCode === null && Date.now() < deadline, `the server does not answer: ${log}`);
+    await sleep(50);
+  }
+  return { url, child, dataDir };
+}
+
+async function endServer({ child }: Server, signal: NodeJS.Signals): Promise<number | null> {
+  if (child.exitCode === null && child.signalCode === null) {
+    const ended = once(child, 'exit');
+    child.kill(signal);
+    await ended;
+  }
+  return child.exitCode;
+}
+
+async function temporaryFolder(): Promise<string> {
+  return mkdtemp(join(tmpdir(), 'services-clickhouse-'));
+}
+
+/** A server of the test's own, for what cannot be done to the shared one. */
+async function ownServer(t: TestContext, env: NodeJS.ProcessEnv = {}): Promise<Server> {
+  const dataDir = await temporaryFolder();
+  const server = await startServer(dataDir, env);
+  t.after(async () => {
+    await endServer(server, 'SIGKILL');
+    await rm(dataDir, { recursive: true, force: true });
+  });
+  return server;
+}
+
+function clientOf(
+  t: TestContext,
+  { url }: Server,
+  options: Parameters<typeof createClient>[0] = {},
+): ClickHouseClient {
+  const client = createClient({ url, log: { level: 127 }, request_timeout: 60_000, ...options });
+  t.after(() => client.close());
+  return client;
+}
+
+async function valuesOf<T>(client: ClickHouseClient, query: string): Promise<T[]> {
+  return (await client.query({ query, format: 'JSONEachRow' })).json<T>();
+}
+
+async function countOf(client: ClickHouseClient, table: string): Promise<number> {
+  const [row] = await valuesOf<{ n: string | number }>(client, `SELECT count() AS n FROM ${table}`);
+  return Number(row?.n);
+}
+
+const withCode = (code: string, type: string) => (error: ClickHouseError) => {
+  assert.deepEqual({ code: error.code, type: error.type }, { code, type });
+  return true;
+};
+
+test('lets in only who has the password, by whatever way it is given', async (t) => {
+  const env = { CLICKHOUSE_USERNAME: 'etl', CLICKHOUSE_PASSWORD: 'p:ä' };
+  const server = await ownServer(t, env);
+  const right = clientOf(t, server, { username: 'etl', password: 'p:ä' });
+  assert.deepEqual(await valuesOf(right, 'SELECT 1 AS one'), [{ one: 1 }]);
+
+  const wrong = clientOf(t, server, { username: 'etl', password: 'nope' });
+  await assert.rejects(wrong.query({ query: 'SELECT 1' }), withCode('516', 'AUTHENTICATION_FAILED'));
+
+  const status = async (search: string, headers: Record<string, string> = {}) =>
+    (await fetch(`${server.url}/?query=SELECT%201${search}`, { headers, signal: AbortSignal.timeout(5_000) }))
+      .status;
+  assert.equal(await status(''), 403);
+  assert.equal(await status(`&user=etl&password=${encodeURIComponent('p:ä')}`), 200);
+  assert.equal(
+    await status('', { Authorization: `Basic ${Buffer.from('etl:p:ä').toString('base64')}` }),
+    200,
+  );
+});
+
+test('keeps every acknowledged row through kill -9 in the middle of inserts', async (t) => {
+  const server = await ownServer(t);
+  const client = clientOf(t, server);
+  await client.command({ query: 'CREATE TABLE t (id Int64, text String) ENGINE = MergeTree ORDER BY id' });
+  let acknowledged = 0;
+  const insertUntilKilled = async () => {
+    while (!server.child.killed || server.child.signalCode === null) {
+      const values = Array.from({ length: 1_000 }, (_, row) => ({
+        id: acknowledged * 1_000 + row,
+        text: 'x',
+      }));
+      await client.insert({ table: 't', values, format: 'JSONEachRow' });
+      acknowledged += 1;
+      if (acknowledged === 20) server.child.kill('SIGKILL');
+    }
+  };
+  await assert.rejects(insertUntilKilled());
+
+  const again = await startServer(server.dataDir);
+  t.after(() => endServer(again, 'SIGKILL'));
+  const rows = await countOf(clientOf(t, again), 't');
+  assert.ok(
+    rows === acknowledged * 1_000 || rows === (acknowledged + 1) * 1_000,
+    `${rows} rows, ${acknowledged} inserts`,
+  );
+});
+
+test('finishes the running query on SIGTERM and exits with 0', async (t) => {
+  const server = await ownServer(t);
+  const client = clientOf(t, server);
+  const slow = valuesOf(client, 'SELECT sum(sleepEachRow(0.2)) AS zero FROM numbers(5)');
+  await valuesOf(client, 'SELECT 1');
+  const exitCode = endServer(server, 'SIGTERM');
+  assert.deepEqual(await slow, [{ zero: 0 }]);
+  assert.equal(await exitCode, 0);
+});
+
+test('refuses a data folder that another process has open', async (t) => {
+  const server = await ownServer(t);
+  await assert.rejects(startServer(server.dataDir), /another process has it open/);
+});

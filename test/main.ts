@@ -1,0 +1,69 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { loadSettings } from '../core/config.ts';
+import { ConfigError } from '../core/errors.ts';
+import { createCommand, exitCodes, runMain, type ExitCode } from '../core/process.ts';
+import { freePort } from '../services/local-address.ts';
+import { startServices, stopServices } from '../services/local-services.ts';
+
+const folder = fileURLToPath(new URL('.', import.meta.url));
+
+/**
+ * Runs the tests under node's test runner, between the start and the stop of a Kafka, a registry and a ClickHouse of their
+ * own: on free ports, with their files in a temporary folder. A service that does not start fails the run and is named.
+ */
+await runMain(async (signal) => {
+  const command = createCommand('test', 'Runs the tests: all, or those whose file name contains a word given.')
+    .argument('[words...]', 'parts of file names, such as `paginator` or `integration/sink`')
+    .parse();
+  const files = chooseFiles(command.args);
+  const dataDir = await mkdtemp(join(tmpdir(), 'chartmogul-test-'));
+  const env = await testEnv(dataDir);
+  const needsServices = files.some((file) => file.startsWith('integration/'));
+  try {
+    if (needsServices) await startServices(loadSettings(env, ''), signal);
+    return await runTests(files, env, signal);
+  } finally {
+    if (needsServices) await stopServices(loadSettings(env, ''));
+    await rm(dataDir, { recursive: true, force: true });
+  }
+});
+
+function chooseFiles(words: readonly string[]): string[] {
+  const all = ['unit', 'integration'].flatMap((kind) =>
+    readdirSync(join(folder, kind))
+      .filter((file) => file.endsWith('.test.ts'))
+      .map((file) => `${kind}/${file}`),
+  );
+  const files = all.filter((file) => words.length === 0 || words.some((word) => file.includes(word)));
+  if (files.length === 0) throw new ConfigError(`no test file has ${words.join(' or ')} in its name`);
+  return files;
+}
+
+/** Settings of the user must not reach the tests: only what the machine needs, and where the services are. */
+async function testEnv(dataDir: string): Promise<NodeJS.ProcessEnv> {
+  const kept = ['PATH', 'HOME', 'USER', 'LANG', 'TERM', 'CI', 'JAVA_HOME', 'MAVEN_OPTS', 'MAVEN_ARGS', 'TMPDIR'];
+  const proxies = Object.keys(process.env).filter((name) => /^(npm_config_.*|.*_proxy)$/i.test(name));
+  return {
+    ...Object.fromEntries([...kept, ...proxies].flatMap((name) => [[name, process.env[name]]])),
+    KAFKA_BROKERS: `127.0.0.1:${await freePort()}`,
+    SCHEMA_REGISTRY_URL: `http://127.0.0.1:${await freePort()}`,
+    CLICKHOUSE_URL: `http://127.0.0.1:${await freePort()}`,
+    DATA_DIR: dataDir,
+  };
+}
+
+async function runTests(files: readonly string[], env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<ExitCode> {
+  const options = ['--import', 'tsx', '--test', '--test-timeout=240000', '--test-concurrency=2', '--test-reporter=spec'];
+  const child = spawn(process.execPath, [...options, ...files], { cwd: folder, env, stdio: ['ignore', 'inherit', 'inherit'] });
+  const onAbort = () => child.kill();
+  signal.addEventListener('abort', onAbort, { once: true });
+  const [code] = (await once(child, 'exit')) as [number | null];
+  signal.removeEventListener('abort', onAbort);
+  return code === 0 ? exitCodes.done : exitCodes.someWorkFailed;
+}
