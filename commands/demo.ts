@@ -37,9 +37,12 @@ await runMain(async (signal) => {
     const sunk = await sink(settings, { streams: undefined, untilCaughtUp: true }, signal);
     process.stdout.write(`${runSummary(produced)}\n\n${sinkSummary(sunk)}\n`);
     await answerQuestions(settings, signal);
-    const failures = produced.filter(hasFailed).length + sunk.filter(({ failure }) => failure !== undefined).length;
+    const failures =
+      produced.filter(hasFailed).length + sunk.filter(({ failure }) => failure !== undefined).length;
     const seconds = Math.round((performance.now() - startMs) / 1000);
-    process.stdout.write(`\n${totals(produced, sunk)}, ${seconds} seconds, ${failures} failures\n${howToGoOn(settings)}\n`);
+    process.stdout.write(
+      `\n${totals(produced, sunk)}, ${seconds} seconds, ${failures} failures\n${howToGoOn(settings)}\n`,
+    );
     return failures === 0 ? exitCodes.done : exitCodes.someWorkFailed;
   } finally {
     say('Stopping what was started …');
@@ -56,7 +59,12 @@ async function demoSettings(baseUrl: string): Promise<Settings> {
     chartmogul: { apiKey: new Secret('demo'), baseUrl },
     kafka: { brokers: [`127.0.0.1:${kafka}`], ssl: false, sasl: undefined },
     schemaRegistry: { url: `http://127.0.0.1:${registry}`, credentials: undefined },
-    clickhouse: { ...settings.clickhouse, url: `http://127.0.0.1:${clickhouse}`, credentials: undefined, cluster: undefined },
+    clickhouse: {
+      ...settings.clickhouse,
+      url: `http://127.0.0.1:${clickhouse}`,
+      credentials: undefined,
+      cluster: undefined,
+    },
     dataDir: `${settings.dataDir}/demo`,
   };
 }

@@ -3,7 +3,7 @@ import { Registry } from '../core/avro/registry.ts';
 import { createClickHouse, probeClickHouse } from '../core/clickhouse.ts';
 import { loadSettings, type Settings } from '../core/config.ts';
 import { messageOf } from '../core/errors.ts';
-import { connectAdmin, createKafka } from '../core/kafka.ts';
+import { connectAdmin } from '../core/kafka.ts';
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { probeRetry } from '../core/retry.ts';
 
@@ -43,14 +43,14 @@ async function checkChartMogul({ chartmogul }: Settings, signal: AbortSignal): P
   try {
     await client.get('/ping');
     const { name, currency } = await client.get('/account');
-    return `${chartmogul.baseUrl}, account ${String(name)} in ${String(currency)}`;
+    return [chartmogul.baseUrl, name, currency].filter((part) => typeof part === 'string').join(', ');
   } finally {
     await client.close();
   }
 }
 
 async function checkKafka({ kafka }: Settings, signal: AbortSignal): Promise<string> {
-  const admin = await connectAdmin(createKafka(kafka, 'ping'), kafka, signal);
+  const admin = await connectAdmin(kafka, 'ping', signal);
   try {
     const { brokers } = await admin.describeCluster();
     return `${kafka.brokers.join(',')}, ${brokers.length} broker${brokers.length === 1 ? '' : 's'}`;

@@ -15,7 +15,11 @@ await runMain(async (signal) => {
     .parse()
     .opts<Options>();
   const streams = options.streams?.split(',').map((name) => name.trim());
-  const counts = await sink(loadSettings(), { streams, untilCaughtUp: options.untilCaughtUp ?? false }, signal);
+  const counts = await sink(
+    loadSettings(),
+    { streams, untilCaughtUp: options.untilCaughtUp ?? false },
+    signal,
+  );
   process.stdout.write(`${sinkSummary(counts)}\n`);
   return counts.some(({ failure }) => failure !== undefined) ? exitCodes.someWorkFailed : exitCodes.done;
 });

@@ -2,7 +2,13 @@ import { setInterval as every } from 'node:timers/promises';
 import type { Admin, Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import { Registry } from '../core/avro/registry.ts';
 import { streamNames } from '../core/avro/schema-files.ts';
-import { clickHouseError, createClickHouse, probeClickHouse, quoted, type ClickHouseClient } from '../core/clickhouse.ts';
+import {
+  clickHouseError,
+  createClickHouse,
+  probeClickHouse,
+  quoted,
+  type ClickHouseClient,
+} from '../core/clickhouse.ts';
 import type { Settings } from '../core/config.ts';
 import { ConfigError, messageOf } from '../core/errors.ts';
 import { connectAdmin, createKafka, ensureTopics, kafkaError } from '../core/kafka.ts';
@@ -42,7 +48,7 @@ export async function sink(
   const clickhouse = createClickHouse(settings.clickhouse);
   await registry.probe(probeRetry);
   await probeClickHouse(clickhouse, settings.clickhouse, signal);
-  const admin = await connectAdmin(kafka, settings.kafka, signal);
+  const admin = await connectAdmin(settings.kafka, 'sink', signal);
   try {
     await createDatabase(clickhouse, settings);
     const sinks = await prepareSinks(settings, options, { admin, registry, clickhouse, signal });
@@ -60,7 +66,10 @@ interface Services {
   readonly signal: AbortSignal;
 }
 
-async function createDatabase(clickhouse: ClickHouseClient, { clickhouse: settings }: Settings): Promise<void> {
+async function createDatabase(
+  clickhouse: ClickHouseClient,
+  { clickhouse: settings }: Settings,
+): Promise<void> {
   try {
     await clickhouse.command({ query: `CREATE DATABASE IF NOT EXISTS ${quoted(settings.database)}` });
   } catch (error) {
@@ -82,19 +91,26 @@ async function prepareSinks(
   const prepared = streams.map(async (stream) => {
     const table = new StorageTable(clickhouse, target, stream, signal);
     const streamSink = new StreamSink(registry, table, storageTableOf(stream));
-    await streamSink.prepare(subjectOf(topicPrefix, stream)).catch((error: unknown) => fail(streamSink, error, signal));
+    await streamSink
+      .prepare(subjectOf(topicPrefix, stream))
+      .catch((error: unknown) => fail(streamSink, error, signal));
     return [topicOf(topicPrefix, stream), streamSink] as const;
   });
   return new Map(await Promise.all(prepared));
 }
 
 /** The streams that have a schema file, and those that have a topic under the prefix. */
-async function chooseStreams(admin: Admin, prefix: string, wanted: readonly string[] | undefined): Promise<string[]> {
+async function chooseStreams(
+  admin: Admin,
+  prefix: string,
+  wanted: readonly string[] | undefined,
+): Promise<string[]> {
   const topics = await admin.listTopics();
   const found = topics.flatMap((topic) => streamOfTopic(prefix, topic) ?? []);
   const known = [...new Set([...streamNames, ...found])].sort();
   const unknown = wanted?.find((stream) => !known.includes(stream));
-  if (unknown !== undefined) throw new ConfigError(`--streams got "${unknown}", wants some of ${known.join(', ')}`);
+  if (unknown !== undefined)
+    throw new ConfigError(`--streams got "${unknown}", wants some of ${known.join(', ')}`);
   return known.filter((stream) => wanted?.includes(stream) ?? true);
 }
 
@@ -138,7 +154,12 @@ async function consume(
       partitionsConsumedConcurrently: TABLES_SIDE_BY_SIDE,
       eachBatch: (payload) => sinkBatch(payload, consumer, sinks, caughtUp, signal),
     });
-    await Promise.race([crashed, watch, aborted(signal), ...(options.untilCaughtUp ? [caughtUp.reached] : [])]);
+    await Promise.race([
+      crashed,
+      watch,
+      aborted(signal),
+      ...(options.untilCaughtUp ? [caughtUp.reached] : []),
+    ]);
   } finally {
     done.abort();
     await consumer.disconnect();
@@ -155,7 +176,13 @@ async function sinkBatch(
 ): Promise<void> {
   const { topic, partition, messages } = payload.batch;
   const streamSink = sinks.get(topic);
-  if (streamSink === undefined || streamSink.counts.failure !== undefined || !payload.isRunning() || payload.isStale()) return;
+  if (
+    streamSink === undefined ||
+    streamSink.counts.failure !== undefined ||
+    !payload.isRunning() ||
+    payload.isStale()
+  )
+    return;
   try {
     await withHeartbeats(payload, () => streamSink.insertBatch({ topic, partition, messages }));
   } catch (error) {
@@ -200,7 +227,12 @@ async function partitionEnds(admin: Admin, topics: readonly string[]): Promise<P
 }
 
 /** What was sunk before, or is sunk by another process of the group, shows only in the group's committed offsets. */
-async function watchCommitted(admin: Admin, groupId: string, caughtUp: CaughtUp, signal: AbortSignal): Promise<never> {
+async function watchCommitted(
+  admin: Admin,
+  groupId: string,
+  caughtUp: CaughtUp,
+  signal: AbortSignal,
+): Promise<never> {
   const check = async () => {
     const topics = [...new Set(caughtUp.behind.map(({ topic }) => topic))];
     if (topics.length === 0) return;
@@ -210,7 +242,7 @@ async function watchCommitted(admin: Admin, groupId: string, caughtUp: CaughtUp,
   };
   try {
     await check();
-    for await (const _ of every(COMMITTED_CHECK_MS, undefined, { signal })) await check();
+    for await (const tick of every(COMMITTED_CHECK_MS, check, { signal })) await tick();
   } catch (error) {
     if (!signal.aborted) throw error;
   }

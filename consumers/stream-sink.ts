@@ -40,7 +40,15 @@ export class StreamSink {
   constructor(registry: Registry, table: StorageTable, tableName: string) {
     this.#registry = registry;
     this.#table = table;
-    this.counts = { stream: table.stream, table: tableName, batches: 0, rows: 0, bytes: 0, insertSeconds: 0, failure: undefined };
+    this.counts = {
+      stream: table.stream,
+      table: tableName,
+      batches: 0,
+      rows: 0,
+      bytes: 0,
+      insertSeconds: 0,
+      failure: undefined,
+    };
   }
 
   /** Makes table and views for the subject's latest schema, so that a stream without messages can be queried too. */
@@ -66,7 +74,14 @@ export class StreamSink {
     const rows = this.#transcode(batch, schemas, columns);
     const startMs = performance.now();
     // The times tell apart a topic that was deleted and made again: its offsets return, its rows are others.
-    const token = [batch.topic, batch.partition, first.offset, last.offset, first.timestamp, last.timestamp].join(':');
+    const token = [
+      batch.topic,
+      batch.partition,
+      first.offset,
+      last.offset,
+      first.timestamp,
+      last.timestamp,
+    ].join(':');
     await this.#table.insert(columns, rows, token);
     this.counts.insertSeconds += (performance.now() - startMs) / 1000;
     this.counts.batches++;
@@ -91,7 +106,11 @@ export class StreamSink {
     return schemas;
   }
 
-  #transcode(batch: PartitionBatch, schemas: ReadonlyMap<number, StreamSchema>, columns: readonly Column[]): Buffer {
+  #transcode(
+    batch: PartitionBatch,
+    schemas: ReadonlyMap<number, StreamSchema>,
+    columns: readonly Column[],
+  ): Buffer {
     const out = new ByteWriter();
     for (const message of batch.messages) {
       const origin: RowOrigin = {
@@ -101,14 +120,19 @@ export class StreamSink {
       };
       located(batch, message, () => {
         if (message.value === null) this.#writeTombstone(message, columns, origin, out);
-        else this.#transcoderOf(schemaIdOf(message.value), schemas, columns).write(message.value, origin, out);
+        else
+          this.#transcoderOf(schemaIdOf(message.value), schemas, columns).write(message.value, origin, out);
       });
     }
     return out.view();
   }
 
   /** Transcoders are kept for as long as the table keeps its columns. */
-  #transcoderOf(id: number, schemas: ReadonlyMap<number, StreamSchema>, columns: readonly Column[]): RowTranscoder {
+  #transcoderOf(
+    id: number,
+    schemas: ReadonlyMap<number, StreamSchema>,
+    columns: readonly Column[],
+  ): RowTranscoder {
     if (this.#transcoderColumns !== columns) {
       this.#transcoderColumns = columns;
       this.#transcoders.clear();
@@ -123,8 +147,14 @@ export class StreamSink {
     return transcoder;
   }
 
-  #writeTombstone({ key }: KafkaMessage, columns: readonly Column[], origin: RowOrigin, out: ByteWriter): void {
-    if (this.#primaryKey === undefined || key === null) throw new DecodeError('a delete of which the key cannot be told');
+  #writeTombstone(
+    { key }: KafkaMessage,
+    columns: readonly Column[],
+    origin: RowOrigin,
+    out: ByteWriter,
+  ): void {
+    if (this.#primaryKey === undefined || key === null)
+      throw new DecodeError('a delete of which the key cannot be told');
     writeTombstone(key.toString('utf8'), this.#primaryKey, columns, origin, out);
   }
 }
@@ -135,6 +165,8 @@ function located<T>({ topic, partition }: PartitionBatch, { offset }: KafkaMessa
     return work();
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
-    throw new DecodeError(`message ${topic}, partition ${partition}, offset ${offset}: ${error.message}`, { cause: error });
+    throw new DecodeError(`message ${topic}, partition ${partition}, offset ${offset}: ${error.message}`, {
+      cause: error,
+    });
   }
 }

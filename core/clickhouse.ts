@@ -55,7 +55,11 @@ export async function probeClickHouse(
 ): Promise<string> {
   return retry({ service: 'clickhouse' }, probeRetry, signal, async () => {
     try {
-      const result = await client.query({ query: 'SELECT version()', format: 'TabSeparated', abort_signal: signal });
+      const result = await client.query({
+        query: 'SELECT version()',
+        format: 'TabSeparated',
+        abort_signal: signal,
+      });
       return (await result.text()).trim();
     } catch (error) {
       throw clickHouseError(error, settings);
@@ -73,7 +77,8 @@ export function clickHouseError(error: unknown, settings: ClickHouseSettings, do
     return new ServiceUnavailableError(message, { cause: error });
   }
   const said = `ClickHouse at ${at} answers code ${error.code} (${error.type ?? 'no name'}): ${error.message.slice(0, 300)}`;
-  if (retriableCodes.has(error.code)) return new ServiceUnavailableError(`${prefix}${said}`, { cause: error });
+  if (retriableCodes.has(error.code))
+    return new ServiceUnavailableError(`${prefix}${said}`, { cause: error });
   const cure = error.code === '516' ? '. Check CLICKHOUSE_USERNAME and CLICKHOUSE_PASSWORD' : '';
   return new ServiceRefusedError(`${prefix}${said}${cure}`, { cause: error });
 }

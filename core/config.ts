@@ -64,7 +64,11 @@ const definitions = {
   KAFKA_PASSWORD: setting('KAFKA_PASSWORD', 'SASL password'),
   KAFKA_PASSWORD_FILE: setting('KAFKA_PASSWORD_FILE', 'file that holds the SASL password'),
   TOPIC_PREFIX: setting('TOPIC_PREFIX', 'what every topic, subject and group begins with', 'chartmogul.'),
-  SCHEMA_REGISTRY_URL: setting('SCHEMA_REGISTRY_URL', 'Confluent-compatible registry', 'http://127.0.0.1:8081'),
+  SCHEMA_REGISTRY_URL: setting(
+    'SCHEMA_REGISTRY_URL',
+    'Confluent-compatible registry',
+    'http://127.0.0.1:8081',
+  ),
   SCHEMA_REGISTRY_USERNAME: setting('SCHEMA_REGISTRY_USERNAME', 'registry user'),
   SCHEMA_REGISTRY_PASSWORD: setting('SCHEMA_REGISTRY_PASSWORD', 'registry password'),
   SCHEMA_REGISTRY_PASSWORD_FILE: setting('SCHEMA_REGISTRY_PASSWORD_FILE', 'file with the registry password'),
@@ -81,9 +85,9 @@ export type SettingName = keyof typeof definitions;
 type Values = Readonly<Record<SettingName, string>>;
 
 /** Name, meaning and default of every setting, for `--help` and the README. */
-export const settingDocs: readonly { name: string; doc: string; standard: string }[] = Object.values(definitions).map(
-  ({ env, doc, default: standard }) => ({ name: env, doc, standard }),
-);
+export const settingDocs: readonly { name: string; doc: string; standard: string }[] = Object.values(
+  definitions,
+).map(({ env, doc, default: standard }) => ({ name: env, doc, standard }));
 
 /**
  * The settings of this process: the environment first, then `.env`, then the JSON file named by CONFIG_FILE
@@ -105,6 +109,10 @@ function parse(values: Values): Settings {
   if ((username === '') !== (mechanism === '')) {
     throw new ConfigError('KAFKA_USERNAME and KAFKA_SASL_MECHANISM want to be set together or not at all');
   }
+  const kafkaPassword = secret(values, 'KAFKA_PASSWORD');
+  if (username === '' && kafkaPassword !== undefined) {
+    throw new ConfigError('KAFKA_PASSWORD is set, wants KAFKA_USERNAME beside it');
+  }
   return Object.freeze({
     chartmogul: Object.freeze({
       apiKey: secret(values, 'CHARTMOGUL_API_KEY'),
@@ -119,10 +127,15 @@ function parse(values: Values): Settings {
           : {
               mechanism: oneOf('KAFKA_SASL_MECHANISM', mechanism.toLowerCase(), saslMechanisms),
               username,
-              password: secret(values, 'KAFKA_PASSWORD') ?? new Secret(''),
+              password: kafkaPassword ?? new Secret(''),
             },
     }),
-    topicPrefix: pattern('TOPIC_PREFIX', values.TOPIC_PREFIX, /^[A-Za-z0-9._-]{1,100}$/, 'up to 100 of A-Z a-z 0-9 . _ -'),
+    topicPrefix: pattern(
+      'TOPIC_PREFIX',
+      values.TOPIC_PREFIX,
+      /^[A-Za-z0-9._-]{1,100}$/,
+      'up to 100 of A-Z a-z 0-9 . _ -',
+    ),
     schemaRegistry: Object.freeze({
       url: httpUrl('SCHEMA_REGISTRY_URL', values.SCHEMA_REGISTRY_URL),
       credentials: credentials(values, 'SCHEMA_REGISTRY_USERNAME', 'SCHEMA_REGISTRY_PASSWORD'),
@@ -131,7 +144,10 @@ function parse(values: Values): Settings {
       url: httpUrl('CLICKHOUSE_URL', values.CLICKHOUSE_URL),
       credentials: credentials(values, 'CLICKHOUSE_USERNAME', 'CLICKHOUSE_PASSWORD'),
       database: identifier('CLICKHOUSE_DATABASE', values.CLICKHOUSE_DATABASE),
-      cluster: values.CLICKHOUSE_CLUSTER === '' ? undefined : identifier('CLICKHOUSE_CLUSTER', values.CLICKHOUSE_CLUSTER),
+      cluster:
+        values.CLICKHOUSE_CLUSTER === ''
+          ? undefined
+          : identifier('CLICKHOUSE_CLUSTER', values.CLICKHOUSE_CLUSTER),
     }),
     dataDir: values.DATA_DIR,
   });
@@ -141,13 +157,25 @@ function wrong(name: string, got: string, wants: string): ConfigError {
   return new ConfigError(`${name} is ${JSON.stringify(got)}, wants ${wants}`);
 }
 
+/** For addresses: a mistyped one may hold a password, and is then not repeated. */
+function wrongAddress(name: string, got: string, wants: string): ConfigError {
+  return /[@?#]/.test(got)
+    ? new ConfigError(`${name} is not understood, wants ${wants}`)
+    : wrong(name, got, wants);
+}
+
 function withoutBlanks(env: NodeJS.ProcessEnv): Record<string, string> {
   const set = Object.entries(env).filter((entry): entry is [string, string] => (entry[1] ?? '') !== '');
   return Object.fromEntries(set);
 }
 
 function readDotEnv(path: string): NodeJS.ProcessEnv {
-  return existsSync(path) ? (parseEnv(readFileSync(path, 'utf8')) as NodeJS.ProcessEnv) : {};
+  if (!existsSync(path)) return {};
+  try {
+    return parseEnv(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw new ConfigError(`${path} cannot be read: ${messageOf(error)}`);
+  }
 }
 
 function readConfigFile(path: string): Record<string, string> {
@@ -163,16 +191,21 @@ function readConfigFile(path: string): Record<string, string> {
     throw wrong('CONFIG_FILE', path, 'a JSON object of setting names and values');
   }
   for (const [name, value] of Object.entries(content)) {
-    if (!(name in definitions)) throw wrong('CONFIG_FILE', path, `only known settings (it has ${JSON.stringify(name)})`);
+    if (!Object.hasOwn(definitions, name))
+      throw wrong('CONFIG_FILE', path, `only known settings (it has ${JSON.stringify(name)})`);
     if (typeof value !== 'string') throw wrong('CONFIG_FILE', path, `a string for ${name}`);
   }
   return content as Record<string, string>;
 }
 
-function secret(values: Values, name: 'CHARTMOGUL_API_KEY' | 'KAFKA_PASSWORD' | 'SCHEMA_REGISTRY_PASSWORD' | 'CLICKHOUSE_PASSWORD') {
+function secret(
+  values: Values,
+  name: 'CHARTMOGUL_API_KEY' | 'KAFKA_PASSWORD' | 'SCHEMA_REGISTRY_PASSWORD' | 'CLICKHOUSE_PASSWORD',
+) {
   const direct = values[name];
   const file = values[`${name}_FILE`];
-  if (direct !== '' && file !== '') throw new ConfigError(`${name} and ${name}_FILE are both set, set only one of them`);
+  if (direct !== '' && file !== '')
+    throw new ConfigError(`${name} and ${name}_FILE are both set, set only one of them`);
   if (file === '') return direct === '' ? undefined : new Secret(direct);
   try {
     const content = readFileSync(file, 'utf8').trim();
@@ -191,7 +224,8 @@ function credentials(
   const password = secret(values, passwordName);
   const username = values[usernameName];
   if (username !== '') return { username, password: password ?? new Secret('') };
-  if (password !== undefined) throw new ConfigError(`${passwordName} is set, wants ${usernameName} beside it`);
+  if (password !== undefined)
+    throw new ConfigError(`${passwordName} is set, wants ${usernameName} beside it`);
   return undefined;
 }
 
@@ -215,7 +249,7 @@ function httpUrl(name: string, value: string): string {
     throw new ConfigError(`${name} holds a user or password, wants them in settings of their own`);
   }
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '') {
-    throw wrong(name, value, 'an http or https address');
+    throw wrongAddress(name, value, 'an http or https address without user, password and query');
   }
   return url.href.replace(/\/+$/, '');
 }
@@ -224,7 +258,8 @@ function brokers(value: string): string[] {
   const list = value.split(',').map((broker) => broker.trim());
   for (const broker of list) {
     const { host, port } = splitBroker(broker);
-    if (host === '' || !(port >= 1 && port <= 65_535)) throw wrong('KAFKA_BROKERS', value, 'host:port, several by comma');
+    if (host === '' || !(port >= 1 && port <= 65_535))
+      throw wrongAddress('KAFKA_BROKERS', value, 'host:port, several by comma');
   }
   return list;
 }
@@ -248,7 +283,12 @@ function oneOf<T extends string>(name: SettingName, value: string, choices: read
 }
 
 function identifier(name: SettingName, value: string): string {
-  return pattern(name, value, /^[A-Za-z_][A-Za-z0-9_-]{0,63}$/, 'a letter or _, then letters, digits, _ or -');
+  return pattern(
+    name,
+    value,
+    /^[A-Za-z_][A-Za-z0-9_-]{0,63}$/,
+    'a letter or _, then letters, digits, _ or -',
+  );
 }
 
 function pattern(name: SettingName, value: string, allowed: RegExp, wants: string): string {

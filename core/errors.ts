@@ -60,6 +60,11 @@ export class UnkeyedRecordError extends RecordError {
   static override readonly code = 'ETL_UNKEYED_RECORD';
 }
 
+/** A source record nested so deeply that its text cannot be made. */
+export class NestedTooDeeplyError extends RecordError {
+  static override readonly code = 'ETL_NESTED_TOO_DEEPLY';
+}
+
 /** A message whose bytes are not what its schema says. */
 export class DecodeError extends RecordError {
   static override readonly code = 'ETL_DECODE';

@@ -1,4 +1,5 @@
 import { parse, stringify } from 'lossless-json';
+import { NestedTooDeeplyError } from './errors.ts';
 
 /** A JSON value as read from the source: an integer that JavaScript cannot hold exactly is a `bigint`. */
 export type JsonValue = null | boolean | number | bigint | string | JsonValue[] | JsonObject;
@@ -6,8 +7,8 @@ export interface JsonObject {
   [key: string]: JsonValue;
 }
 
-/** Without sixteen digits in a row no integer in the text can lie beyond 2^53, so the engine's own parser is exact. */
-const mayHoldBigInteger = /\d{16}/;
+/** Without sixteen digits in a row, or three in an exponent, the engine's own parser rounds no integer and loses no number. */
+const mayHoldBigNumber = /\d{16}|\d[eE]\+?\d{3}/;
 
 /**
  * Parses JSON without rounding integers. Of a key that stands twice in an object the last value counts, as in `JSON.parse`.
@@ -15,18 +16,34 @@ const mayHoldBigInteger = /\d{16}/;
  * @throws SyntaxError
  */
 export function parseJson(text: string): JsonValue {
-  if (!mayHoldBigInteger.test(text)) return JSON.parse(text) as JsonValue;
-  return parse(text, null, { parseNumber: parseExactly, onDuplicateKey: ({ newValue }) => newValue }) as JsonValue;
+  if (!mayHoldBigNumber.test(text)) return JSON.parse(text) as JsonValue;
+  return parse(text, null, {
+    parseNumber: parseExactly,
+    onDuplicateKey: ({ newValue }) => newValue,
+  }) as JsonValue;
 }
 
-function parseExactly(text: string): number | bigint {
+/** A number beyond what JavaScript can hold at all stays text. */
+function parseExactly(text: string): number | bigint | string {
   const value = Number(text);
+  if (!Number.isFinite(value) && !/^-?\d+$/.test(text)) return text;
   return /^-?\d+$/.test(text) && !Number.isSafeInteger(value) ? BigInt(text) : value;
 }
 
-/** The JSON text of a value; the inverse of {@link parseJson}. */
+/**
+ * The JSON text of a value; the inverse of {@link parseJson}.
+ *
+ * @throws NestedTooDeeplyError
+ */
 export function jsonText(value: JsonValue): string {
-  return holdsBigInt(value) ? (stringify(value) ?? 'null') : JSON.stringify(value);
+  try {
+    return holdsBigInt(value) ? (stringify(value) ?? 'null') : JSON.stringify(value);
+  } catch (error) {
+    // The stack ends some thousand levels down.
+    if (error instanceof RangeError)
+      throw new NestedTooDeeplyError('a record with thousands of nested objects');
+    throw error;
+  }
 }
 
 function holdsBigInt(value: JsonValue): boolean {

@@ -1,4 +1,12 @@
-import { Kafka, logLevel, type Admin, type ITopicConfig, type LogEntry } from 'kafkajs';
+import {
+  Kafka,
+  logLevel,
+  type Admin,
+  type ITopicConfig,
+  type LogEntry,
+  type RetryOptions,
+  type SASLOptions,
+} from 'kafkajs';
 import type { Settings } from './config.ts';
 import { EtlError, messageOf, ServiceRefusedError, ServiceUnavailableError } from './errors.ts';
 import { logger } from './logger.ts';
@@ -10,20 +18,25 @@ const PARTITIONS = 4;
 /** How long a sink may be away and still learn of a delete. */
 const TOMBSTONE_RETENTION_MS = 7 * 24 * 3_600_000;
 
+/** Short first waits: kafkajs backs off on answers that are normal within a transaction or a rebalance. */
+const patientRetry: RetryOptions = {
+  initialRetryTime: 50,
+  multiplier: 1.6,
+  retries: 12,
+  maxRetryTime: 10_000,
+};
+
 /** The Kafka client of this process; its log lines become ours. */
-export function createKafka(settings: Settings['kafka'], role: string): Kafka {
+export function createKafka(settings: Settings['kafka'], role: string, retryOptions = patientRetry): Kafka {
   const { sasl } = settings;
   return new Kafka({
     clientId: `chartmogul-${role}`,
     brokers: [...settings.brokers],
     ssl: settings.ssl,
-    ...(sasl && {
-      sasl: { mechanism: sasl.mechanism as 'plain', username: sasl.username, password: sasl.password.reveal() },
-    }),
+    ...(sasl && { sasl: saslOptions(sasl) }),
     connectionTimeout: 5_000,
     requestTimeout: 30_000,
-    // Short first waits: kafkajs backs off on answers that are normal within a transaction or a rebalance.
-    retry: { initialRetryTime: 50, multiplier: 1.6, retries: 12, maxRetryTime: 10_000 },
+    retry: retryOptions,
     logLevel: logLevel.ERROR,
     logCreator: () => logKafka,
   });
@@ -34,34 +47,47 @@ function logKafka({ namespace, log }: LogEntry): void {
   logger.debug({ kafka: namespace, broker: log['broker'] as unknown }, log.message);
 }
 
+/** kafkajs wants the mechanism as a literal type. */
+function saslOptions({ mechanism, username, password }: NonNullable<Settings['kafka']['sasl']>): SASLOptions {
+  const credentials = { username, password: password.reveal() };
+  if (mechanism === 'plain') return { mechanism, ...credentials };
+  return mechanism === 'scram-sha-256' ? { mechanism, ...credentials } : { mechanism, ...credentials };
+}
+
 /**
- * A connected admin client; the caller disconnects it.
+ * A connected admin client, once Kafka has been seen to answer; the caller disconnects it.
  *
  * @throws ServiceUnavailableError or ServiceRefusedError naming KAFKA_BROKERS and the cure.
  */
-export async function connectAdmin(kafka: Kafka, settings: Settings['kafka'], signal: AbortSignal): Promise<Admin> {
-  return retry({ service: 'kafka' }, probeRetry, signal, async () => {
-    const admin = kafka.admin({ retry: { retries: 0 } });
+export async function connectAdmin(
+  settings: Settings['kafka'],
+  role: string,
+  signal: AbortSignal,
+): Promise<Admin> {
+  // Whoever waits for the first contact wants to know soon; the client for the work itself is patient.
+  const hasty = createKafka(settings, role, { retries: 0 }).admin();
+  await retry({ service: 'kafka' }, probeRetry, signal, async () => {
     try {
-      await admin.connect();
-      // Connecting answers before the broker has let us in: ask something.
-      await admin.describeCluster();
+      await hasty.connect();
+      // A broker lets one connect before it has let one in: ask something.
+      await hasty.describeCluster();
     } catch (error) {
-      await admin.disconnect();
       throw kafkaError(error, settings);
+    } finally {
+      await hasty.disconnect();
     }
-    await admin.disconnect();
-    const patient = kafka.admin();
-    await patient.connect();
-    return patient;
   });
+  const admin = createKafka(settings, role).admin();
+  await admin.connect();
+  return admin;
 }
 
 /** Creates those of the topics that are missing: compacted, so that the latest record of every key stays for ever. */
 export async function ensureTopics(admin: Admin, topics: readonly string[]): Promise<void> {
   const existing = new Set(await admin.listTopics());
   const missing = topics.filter((topic) => !existing.has(topic));
-  if (missing.length > 0) await admin.createTopics({ topics: missing.map(topicConfig), waitForLeaders: true });
+  if (missing.length > 0)
+    await admin.createTopics({ topics: missing.map(topicConfig), waitForLeaders: true });
 }
 
 function topicConfig(topic: string): ITopicConfig {
@@ -89,7 +115,9 @@ export function kafkaError(error: unknown, settings: Settings['kafka']): EtlErro
       { cause: error },
     );
   }
-  const isRefusal = error instanceof Error && 'type' in error && /AUTHORIZATION_FAILED$/.test(String(error.type));
-  if (isRefusal) return new ServiceRefusedError(`Kafka at ${at} refuses: ${messageOf(error)}`, { cause: error });
+  const isRefusal =
+    error instanceof Error && 'type' in error && /AUTHORIZATION_FAILED$/.test(String(error.type));
+  if (isRefusal)
+    return new ServiceRefusedError(`Kafka at ${at} refuses: ${messageOf(error)}`, { cause: error });
   return new ServiceUnavailableError(`Kafka does not answer at ${at}: ${messageOf(error)}`, { cause: error });
 }

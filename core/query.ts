@@ -19,7 +19,10 @@ export async function readOnlyQuery(
       query: sql,
       abort_signal: signal,
       // 2: nothing can be written or altered, and the query may still bring settings of its own.
-      clickhouse_settings: { readonly: '2', default_format: format, database: settings.database } as Record<string, string>,
+      clickhouse_settings: { readonly: '2', default_format: format, database: settings.database } as Record<
+        string,
+        string
+      >,
     });
     return stream;
   } catch (error) {

@@ -43,9 +43,13 @@ export async function retry<T>(
       if (!(error instanceof RetriableError) || retriesLeft === 0) return;
       logger.debug({ ...what, attempt: attemptNumber, reason: messageOf(error) }, 'try again');
       const wish = error instanceof RateLimitedError ? error.retryAfterMs : undefined;
-      if (wish !== undefined) await delay(Math.min(wish, MAX_RETRY_AFTER_MS), undefined, { signal });
+      if (wish !== undefined) await pause(Math.min(wish, MAX_RETRY_AFTER_MS), signal);
     },
   });
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal }).catch(() => signal.throwIfAborted());
 }
 
 /** A longer wish of the server than this is not believed. */

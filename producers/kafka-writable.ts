@@ -40,7 +40,10 @@ export class KafkaWritable extends Writable {
   override _write(message: Message, _encoding: BufferEncoding, callback: Callback): void {
     this.#add(message);
     if (!this.#isFull()) {
-      this.#linger ??= setTimeout(() => this.#flush((error) => error && this.destroy(error)), this.#options.lingerMs);
+      this.#linger ??= setTimeout(
+        () => this.#flush((error) => error && this.destroy(error)),
+        this.#options.lingerMs,
+      );
       callback();
       return;
     }
@@ -67,7 +70,9 @@ export class KafkaWritable extends Writable {
   }
 
   #isFull(): boolean {
-    return this.#batch.length >= this.#options.maxBatchMessages || this.#batchBytes >= this.#options.maxBatchBytes;
+    return (
+      this.#batch.length >= this.#options.maxBatchMessages || this.#batchBytes >= this.#options.maxBatchBytes
+    );
   }
 
   #flush(callback: Callback): void {

@@ -26,6 +26,8 @@ function chooseStreams(list: string | undefined): readonly StreamSpec[] {
   return [...new Set(names)].map((name) => {
     const spec = streams.find((candidate) => candidate.name === name);
     if (spec !== undefined) return spec;
-    throw new ConfigError(`--streams got "${name}", wants some of ${streams.map((stream) => stream.name).join(', ')}`);
+    throw new ConfigError(
+      `--streams got "${name}", wants some of ${streams.map((stream) => stream.name).join(', ')}`,
+    );
   });
 }

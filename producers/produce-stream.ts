@@ -23,7 +23,11 @@ export interface ProduceContext {
  * Reads one stream to its end: pages → records → Avro → topic, counting into `counts`. Back pressure runs from Kafka to the
  * HTTP socket: while a batch is unacknowledged, at most one page waits and the next is not asked for.
  */
-export async function produceStream(context: ProduceContext, spec: StreamSpec, counts: StreamCounts): Promise<void> {
+export async function produceStream(
+  context: ProduceContext,
+  spec: StreamSpec,
+  counts: StreamCounts,
+): Promise<void> {
   const { settings, client, registry, producer, signal } = context;
   const encoder = await StreamEncoder.create({
     registry,
@@ -52,6 +56,8 @@ export async function produceStream(context: ProduceContext, spec: StreamSpec, c
     await pipeline(source, (records) => encoder.messages(records), target, { signal });
   } catch (error) {
     signal.throwIfAborted();
-    throw error instanceof Error && error.name.startsWith('KafkaJS') ? kafkaError(error, settings.kafka) : error;
+    throw error instanceof Error && error.name.startsWith('KafkaJS')
+      ? kafkaError(error, settings.kafka)
+      : error;
   }
 }

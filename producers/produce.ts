@@ -32,7 +32,7 @@ export async function produce(
   const registry = new Registry(settings.schemaRegistry, running);
   const kafka = createKafka(settings.kafka, 'produce');
   await registry.probe(probeRetry);
-  const admin = await connectAdmin(kafka, settings.kafka, signal);
+  const admin = await connectAdmin(settings.kafka, 'produce', signal);
   const producer = kafka.producer({
     idempotent: true,
     maxInFlightRequests: 1,
@@ -73,9 +73,11 @@ async function runStream(
   } catch (error) {
     if (error instanceof AuthenticationError) stop.abort(error);
     counts.failure = error instanceof Error ? error : new Error(messageOf(error));
-    if (!context.signal.aborted) logger.error({ stream: spec.name, reason: messageOf(error) }, 'stream failed');
+    if (!context.signal.aborted)
+      logger.error({ stream: spec.name, reason: messageOf(error) }, 'stream failed');
   }
   counts.seconds = Math.round((performance.now() - startMs) / 100) / 10;
   const { stream, pages, records, rejected } = counts;
-  if (counts.failure === undefined) logger.info({ stream, pages, records, rejected, seconds: counts.seconds }, 'stream read');
+  if (counts.failure === undefined)
+    logger.info({ stream, pages, records, rejected, seconds: counts.seconds }, 'stream read');
 }

@@ -1,6 +1,6 @@
 import { messageOf } from '../core/errors.ts';
 import { textTable } from '../core/text-table.ts';
-import { hasFailed, type StreamCounts } from './stream-counts.ts';
+import type { StreamCounts } from './stream-counts.ts';
 
 /** The run as a table, then a line for every failure and for every stream that learnt fields. At most 80 columns wide. */
 export function runSummary(counts: readonly StreamCounts[]): string {
@@ -12,9 +12,8 @@ export function runSummary(counts: readonly StreamCounts[]): string {
     count.rejected,
     count.retries,
     count.seconds,
-    hasFailed(count) ? 'failed' : 'ok',
   ]);
-  const head = ['stream', 'pages', 'records', 'messages', 'rejected', 'retries', 'seconds', ''];
+  const head = ['stream', 'pages', 'records', 'sent', 'rejected', 'retries', 'seconds'];
   return [textTable(head, rows), ...newFieldLines(counts), ...failureLines(counts)].join('\n');
 }
 

@@ -70,7 +70,7 @@ export class StreamEncoder {
 
   /** A misfit can show only after the field that hides it has been added, so evolution goes in rounds. */
   async #encodeEvolving(record: JsonObject): Promise<Message> {
-    for (let learnt = 0; learnt < MAX_DRIFTS_PER_RECORD; ) {
+    for (let learnt = 0; learnt < MAX_DRIFTS_PER_RECORD;) {
       const { drifts } = this.#encoder.encode(record);
       if (drifts === undefined) break;
       await this.#learn(drifts);

@@ -104,6 +104,8 @@ transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
+# After kill -9 the broker is let in again only when its former self has timed out; 9 s unless told.
+broker.session.timeout.ms=6000
 # Nobody else is about to join, so a group's first rebalance need not wait for them.
 group.initial.rebalance.delay.ms=0
 # The topics are the record of what was read: never delete by age.

@@ -17,7 +17,7 @@ export interface ListeningSimulator {
   /** Ends in `/v1`: what CHARTMOGUL_BASE_URL wants. */
   readonly baseUrl: string;
   readonly statistics: Statistics;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** Opens the simulator on a loopback port; 0 takes a free one. */

@@ -13,7 +13,7 @@ import { streams } from './streams.ts';
 /** A request as it comes from the network, or from a test without one. */
 export interface SimulatorRequest {
   readonly method: string;
-  /** With `/v1` before it, and the query behind it. */
+  /** From the first slash on: `/v1/customers?per_page=2`. */
   readonly url: string;
   readonly authorization?: string | undefined;
   readonly body?: unknown;
@@ -65,7 +65,7 @@ export class Simulator {
   }
 
   answer(request: SimulatorRequest): Answer {
-    const url = new URL(request.url, 'http://simulator.invalid');
+    const url = new URL(`http://simulator.invalid${request.url}`);
     if (!url.pathname.startsWith('/v1/')) {
       return this.#jobs.file(this.#world, url.pathname) ?? refusal(404, 'Not found');
     }

@@ -18,7 +18,10 @@ const folder = fileURLToPath(new URL('.', import.meta.url));
  * own: on free ports, with their files in a temporary folder. A service that does not start fails the run and is named.
  */
 await runMain(async (signal) => {
-  const command = createCommand('test', 'Runs the tests: all, or those whose file name contains a word given.')
+  const command = createCommand(
+    'test',
+    'Runs the tests: all, or those whose file name contains a word given.',
+  )
     .argument('[words...]', 'parts of file names, such as `paginator` or `integration/sink`')
     .parse();
   const files = chooseFiles(command.args);
@@ -47,7 +50,18 @@ function chooseFiles(words: readonly string[]): string[] {
 
 /** Settings of the user must not reach the tests: only what the machine needs, and where the services are. */
 async function testEnv(dataDir: string): Promise<NodeJS.ProcessEnv> {
-  const kept = ['PATH', 'HOME', 'USER', 'LANG', 'TERM', 'CI', 'JAVA_HOME', 'MAVEN_OPTS', 'MAVEN_ARGS', 'TMPDIR'];
+  const kept = [
+    'PATH',
+    'HOME',
+    'USER',
+    'LANG',
+    'TERM',
+    'CI',
+    'JAVA_HOME',
+    'MAVEN_OPTS',
+    'MAVEN_ARGS',
+    'TMPDIR',
+  ];
   const proxies = Object.keys(process.env).filter((name) => /^(npm_config_.*|.*_proxy)$/i.test(name));
   return {
     ...Object.fromEntries([...kept, ...proxies].flatMap((name) => [[name, process.env[name]]])),
@@ -58,9 +72,24 @@ async function testEnv(dataDir: string): Promise<NodeJS.ProcessEnv> {
   };
 }
 
-async function runTests(files: readonly string[], env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<ExitCode> {
-  const options = ['--import', 'tsx', '--test', '--test-timeout=240000', '--test-concurrency=2', '--test-reporter=spec'];
-  const child = spawn(process.execPath, [...options, ...files], { cwd: folder, env, stdio: ['ignore', 'inherit', 'inherit'] });
+async function runTests(
+  files: readonly string[],
+  env: NodeJS.ProcessEnv,
+  signal: AbortSignal,
+): Promise<ExitCode> {
+  const options = [
+    '--import',
+    'tsx',
+    '--test',
+    '--test-timeout=240000',
+    '--test-concurrency=2',
+    '--test-reporter=spec',
+  ];
+  const child = spawn(process.execPath, [...options, ...files], {
+    cwd: folder,
+    env,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
   const onAbort = () => child.kill();
   signal.addEventListener('abort', onAbort, { once: true });
   const [code] = (await once(child, 'exit')) as [number | null];

@@ -46,7 +46,10 @@ export function columnTypeOf(type: AvroType): ColumnType {
   if (typeof valueType === 'string') return { kind: 'scalar', name: scalarOfAvro[valueType], isNullable };
   if (valueType.type === 'array') return { kind: 'array', item: columnTypeOf(valueType.items) };
   if (valueType.type === 'record') {
-    return { kind: 'tuple', members: valueType.fields.map(({ name, type: of }) => ({ name, type: columnTypeOf(of) })) };
+    return {
+      kind: 'tuple',
+      members: valueType.fields.map(({ name, type: of }) => ({ name, type: columnTypeOf(of) })),
+    };
   }
   return { kind: 'scalar', name: scalarOfAvro[valueType.logicalType], isNullable };
 }
@@ -74,7 +77,9 @@ export function widened(have: ColumnType, want: ColumnType, where: string): Colu
   if (have.kind === 'tuple' && want.kind === 'tuple') {
     const kept = have.members.map((member) => {
       const wanted = want.members.find(({ name }) => name === member.name);
-      return wanted ? { ...member, type: widened(member.type, wanted.type, `${where}.${member.name}`) } : member;
+      return wanted
+        ? { ...member, type: widened(member.type, wanted.type, `${where}.${member.name}`) }
+        : member;
     });
     const added = want.members.filter(({ name }) => !have.members.some((member) => member.name === name));
     return { kind: 'tuple', members: [...kept, ...added] };

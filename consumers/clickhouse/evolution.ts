@@ -5,7 +5,11 @@ import { columnTypeOf, columnTypeSql, widened, type Column, type ColumnType } fr
 
 /** What every storage table carries beside the stream's own columns, in this order at the end of each row. */
 export const systemColumns: readonly (Column & { comment: string })[] = [
-  systemColumn('_version', 'UInt128', 'Message time in ms × 2^64 + offset: of the rows of a key the highest is the latest'),
+  systemColumn(
+    '_version',
+    'UInt128',
+    'Message time in ms × 2^64 + offset: of the rows of a key the highest is the latest',
+  ),
   systemColumn('_deleted', 'UInt8', '1 for a row that stands for a delete'),
   systemColumn('_partition', 'Int32', 'Partition of the message'),
   systemColumn('_offset', 'Int64', 'Offset of the message'),
@@ -49,7 +53,8 @@ export function evolutionActions(table: string, have: readonly Column[], schema:
   const docs = new Map(schema.fields.map(({ name, doc }) => [name, doc ?? '']));
   return fieldColumns(schema).flatMap((wanted) => {
     const column = have.find(({ name }) => name === wanted.name);
-    if (column === undefined) return [`ADD COLUMN IF NOT EXISTS ${columnSql(wanted, docs.get(wanted.name) ?? '')}`];
+    if (column === undefined)
+      return [`ADD COLUMN IF NOT EXISTS ${columnSql(wanted, docs.get(wanted.name) ?? '')}`];
     const where = `column ${table}.${wanted.name}`;
     const type = columnTypeSql(widened(column.type, wanted.type, where));
     if (type === columnTypeSql(column.type)) return [];

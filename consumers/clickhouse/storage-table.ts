@@ -88,7 +88,9 @@ export class StorageTable {
     }
     this.#columns = await this.#readColumns();
     if (evolutionActions(this.#name, this.#columns, schema).length > 0) {
-      throw new IncompatibleSchemaError(`table ${this.#name} does not show the columns that it was just given`);
+      throw new IncompatibleSchemaError(
+        `table ${this.#name} does not show the columns that it was just given`,
+      );
     }
     for (const statement of viewStatements(this.#settings.database, this.stream, this.#columns)) {
       await this.#command(statement);

@@ -12,7 +12,12 @@ interface DerivedView {
   readonly parents?: Readonly<Record<string, string>>;
 }
 
-const invoiceParents = { uuid: 'invoice_uuid', customer_uuid: 'customer_uuid', currency: 'currency', date: 'invoice_date' };
+const invoiceParents = {
+  uuid: 'invoice_uuid',
+  customer_uuid: 'customer_uuid',
+  currency: 'currency',
+  date: 'invoice_date',
+};
 
 const derivedViews: readonly DerivedView[] = [
   { name: 'line_items', stream: 'invoices', items: 'line_items', parents: invoiceParents },
@@ -20,15 +25,17 @@ const derivedViews: readonly DerivedView[] = [
   { name: 'sources', stream: 'data_sources' },
 ];
 
-/** The statements that make the views of a stream; `columns` are the storage table's, of which `_…` are left out. */
+/** The statements that make the views of a stream; `columns` are the storage table's without the system columns. */
 export function viewStatements(database: string, stream: string, columns: readonly Column[]): string[] {
   const storage = qualified(database, storageTableOf(stream));
-  const shown = columns.filter(({ name }) => !name.startsWith('_'));
-  const names = shown.map(({ name }) => quoted(name)).join(', ');
+  const names = columns.map(({ name }) => quoted(name)).join(', ');
   const latest = `CREATE OR REPLACE VIEW ${qualified(database, viewOf(stream))} AS SELECT ${names} FROM ${storage} FINAL`;
   const derived = derivedViews
     .filter((view) => view.stream === stream)
-    .map((view) => `CREATE OR REPLACE VIEW ${qualified(database, view.name)} AS ${derivedSelect(database, view, shown)}`);
+    .map(
+      (view) =>
+        `CREATE OR REPLACE VIEW ${qualified(database, view.name)} AS ${derivedSelect(database, view, columns)}`,
+    );
   return [latest, ...derived];
 }
 

@@ -46,7 +46,8 @@ export class AvroCursor {
   /** An integer of 32 bits. */
   readInt(): number {
     this.readLong();
-    if (this.high !== this.low >> 31) throw new DecodeError('an integer of more than 32 bits where 32 are wanted');
+    if (this.high !== this.low >> 31)
+      throw new DecodeError('an integer of more than 32 bits where 32 are wanted');
     return this.low;
   }
 

@@ -2,9 +2,11 @@ import type { StreamSchema } from '../../core/avro/schema.ts';
 import { FRAME_BYTES } from '../../core/avro/wire-format.ts';
 import type { ByteWriter } from '../../core/byte-writer.ts';
 import { DecodeError } from '../../core/errors.ts';
-import type { Column } from '../clickhouse/column-type.ts';
+import type { Column, ColumnType } from '../clickhouse/column-type.ts';
 import { AvroCursor } from './avro-cursor.ts';
 import { defaultWriter, recordTranscoder, type ValueTranscoder } from './value-transcoder.ts';
+
+const DAY_MS = 86_400_000;
 
 /** Where a row comes from: the values of its system columns. */
 export interface RowOrigin {
@@ -30,7 +32,8 @@ export class RowTranscoder {
     this.#cursor.reset(frame, FRAME_BYTES);
     try {
       this.#transcode(this.#cursor, out);
-      if (this.#cursor.at !== frame.length) throw new DecodeError('bytes are left over behind the last field');
+      if (this.#cursor.at !== frame.length)
+        throw new DecodeError('bytes are left over behind the last field');
     } catch (error) {
       out.truncate(start);
       throw error;
@@ -53,22 +56,47 @@ export function writeTombstone(
 ): void {
   const parts = primaryKey.length === 1 ? [key] : key.split('|');
   if (parts.length !== primaryKey.length) throw new DecodeError(`a key that is not ${primaryKey.join('|')}`);
-  for (const { name, type } of columns) {
-    const part = parts[primaryKey.indexOf(name)];
-    if (part === undefined || type.kind !== 'scalar') defaultWriter(type)(out);
-    else writeKeyPart(part, type.name, out);
+  const start = out.length;
+  try {
+    for (const { name, type } of columns) {
+      const part = parts[primaryKey.indexOf(name)];
+      if (part === undefined) defaultWriter(type)(out);
+      else writeKeyPart(part, type, out);
+    }
+  } catch (error) {
+    out.truncate(start);
+    throw error;
   }
   writeSystemColumns(origin, 1, 0, out);
 }
 
-function writeKeyPart(part: string, type: string, out: ByteWriter): void {
-  if (type === 'Int64') {
-    if (!/^-?\d{1,19}$/.test(part)) throw new DecodeError('a key that is not the integer it should be');
-    out.int64(BigInt(part));
-    return;
+/** The column types that a primary key may have: see `parseStreamSchema`. */
+function writeKeyPart(part: string, type: ColumnType, out: ByteWriter): void {
+  switch (type.kind === 'scalar' ? type.name : undefined) {
+    case 'String': {
+      const bytes = Buffer.from(part);
+      out.sizedBytes(bytes, 0, bytes.length);
+      return;
+    }
+    case 'Int64': {
+      const integer = /^-?\d{1,19}$/.test(part) ? BigInt(part) : undefined;
+      if (integer === undefined || BigInt.asIntN(64, integer) !== integer) throw unfitKey();
+      out.int64(integer);
+      return;
+    }
+    case 'Date32': {
+      const days = /^\d{4}-\d\d-\d\d$/.test(part) ? Date.parse(part) / DAY_MS : NaN;
+      if (!Number.isInteger(days)) throw unfitKey();
+      out.int32(days);
+      return;
+    }
+    default:
+      throw unfitKey();
   }
-  const bytes = Buffer.from(part);
-  out.sizedBytes(bytes, 0, bytes.length);
+}
+
+function unfitKey(): DecodeError {
+  return new DecodeError("a key that is not of its column's type");
 }
 
 function writeSystemColumns(origin: RowOrigin, deleted: 0 | 1, schemaId: number, out: ByteWriter): void {

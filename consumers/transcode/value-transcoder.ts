@@ -64,7 +64,8 @@ export function defaultWriter(column: ColumnType): DefaultWriter {
     return (out) => members.forEach((write) => write(out));
   }
   if (column.isNullable) return (out) => out.byte(1);
-  const width = { String: 1, Bool: 1, UInt8: 1, Int32: 4, Date32: 4, UInt128: 16 }[column.name as string] ?? 8;
+  const width =
+    { String: 1, Bool: 1, UInt8: 1, Int32: 4, Date32: 4, UInt128: 16 }[column.name as string] ?? 8;
   return (out) => {
     for (let byte = 0; byte < width; byte++) out.byte(0);
   };

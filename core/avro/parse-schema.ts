@@ -1,9 +1,21 @@
 import avro from 'avsc';
 import { IncompatibleSchemaError, messageOf } from '../errors.ts';
-import type { AvroField, AvroLogical, AvroRecord, AvroScalar, AvroType, AvroValueType, StreamSchema } from './schema.ts';
+import type {
+  AvroField,
+  AvroLogical,
+  AvroRecord,
+  AvroScalar,
+  AvroType,
+  AvroValueType,
+  StreamSchema,
+} from './schema.ts';
 
 const scalars: readonly string[] = ['string', 'long', 'int', 'double', 'boolean'] satisfies AvroScalar[];
-const logicalTypes: Readonly<Record<string, string>> = { json: 'string', 'timestamp-millis': 'long', date: 'int' };
+const logicalTypes: Readonly<Record<string, string>> = {
+  json: 'string',
+  'timestamp-millis': 'long',
+  date: 'int',
+};
 
 /**
  * Checks the text of a schema, from a file or the registry, and gives it its type.
@@ -24,8 +36,20 @@ export function parseStreamSchema(text: string, origin: string): StreamSchema {
     throw new IncompatibleSchemaError(`${origin} names no "primaryKey"`);
   }
   const missing = primaryKey.find((name) => !schema.fields.some((field) => field.name === name));
-  if (missing !== undefined) throw new IncompatibleSchemaError(`${origin} has no field ${missing} for its primary key`);
+  if (missing !== undefined)
+    throw new IncompatibleSchemaError(`${origin} has no field ${missing} for its primary key`);
+  const unfit = schema.fields.find(({ name, type }) => primaryKey.includes(name) && !isKeyType(type));
+  if (unfit !== undefined) {
+    throw new IncompatibleSchemaError(
+      `${origin}: the primary key wants string, long or date, ${unfit.name} is another type`,
+    );
+  }
   return { ...schema, primaryKey };
+}
+
+function isKeyType(type: AvroType): boolean {
+  if (typeof type === 'string') return type === 'string' || type === 'long';
+  return 'logicalType' in type && type.logicalType === 'date';
 }
 
 type Json = Readonly<Record<string, unknown>>;
@@ -39,7 +63,10 @@ function parseRecord(value: unknown, origin: string): AvroRecord {
     throw new IncompatibleSchemaError(`${origin} is not a record`);
   }
   const { primaryKey } = value;
-  if (primaryKey !== undefined && !(Array.isArray(primaryKey) && primaryKey.every((part) => typeof part === 'string'))) {
+  if (
+    primaryKey !== undefined &&
+    !(Array.isArray(primaryKey) && primaryKey.every((part) => typeof part === 'string'))
+  ) {
     throw new IncompatibleSchemaError(`${origin}: "primaryKey" wants a list of field names`);
   }
   return {

@@ -1,6 +1,7 @@
 import { SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry';
 import { request } from 'undici';
 import type { SchemaRegistrySettings } from '../config.ts';
+import { withDeadline } from '../deadline.ts';
 import {
   EtlError,
   IncompatibleSchemaError,
@@ -33,7 +34,9 @@ export class Registry {
       host: settings.url,
       // The one retry is in core/retry.ts.
       retry: { retries: 0 },
-      ...(credentials && { auth: { username: credentials.username, password: credentials.password.reveal() } }),
+      ...(credentials && {
+        auth: { username: credentials.username, password: credentials.password.reveal() },
+      }),
     });
   }
 
@@ -50,7 +53,10 @@ export class Registry {
   async register(subject: string, schema: StreamSchema): Promise<number> {
     return retry({ subject }, serviceRetry, this.#signal, async () => {
       try {
-        const { id } = await this.#client.register({ type: SchemaType.AVRO, schema: JSON.stringify(schema) }, { subject });
+        const { id } = await this.#client.register(
+          { type: SchemaType.AVRO, schema: JSON.stringify(schema) },
+          { subject },
+        );
         return id;
       } catch (error) {
         throw this.#registerError(subject, error);
@@ -79,7 +85,8 @@ export class Registry {
 
   async #fetchSchema(id: number): Promise<StreamSchema> {
     const answer = await this.#get(`/schemas/ids/${id}`, serviceRetry);
-    if (answer === undefined) throw new IncompatibleSchemaError(`the registry at ${this.#settings.url} has no schema ${id}`);
+    if (answer === undefined)
+      throw new IncompatibleSchemaError(`the registry at ${this.#settings.url} has no schema ${id}`);
     if (typeof answer['schema'] !== 'string') throw this.#strange(`schema ${id}`);
     return parseStreamSchema(answer['schema'], `schema ${id}`);
   }
@@ -89,13 +96,17 @@ export class Registry {
     return retry({ path }, policy, this.#signal, async () => {
       const { credentials, url } = this.#settings;
       const authorization =
-        credentials && Buffer.from(`${credentials.username}:${credentials.password.reveal()}`).toString('base64');
+        credentials &&
+        Buffer.from(`${credentials.username}:${credentials.password.reveal()}`).toString('base64');
       try {
-        const { statusCode, body } = await request(`${url}${path}`, {
-          signal: AbortSignal.any([this.#signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]),
-          headers: { accept: 'application/json', ...(authorization && { authorization: `Basic ${authorization}` }) },
+        const headers = {
+          accept: 'application/json',
+          ...(authorization && { authorization: `Basic ${authorization}` }),
+        };
+        const { statusCode, text } = await withDeadline(this.#signal, ANSWER_TIMEOUT_MS, async (signal) => {
+          const response = await request(`${url}${path}`, { signal, headers });
+          return { statusCode: response.statusCode, text: await response.body.text() };
         });
-        const text = await body.text();
         if (statusCode === 404 && path !== '/subjects') return undefined;
         if (statusCode !== 200) throw this.#statusError(statusCode);
         const answer = parseJson(text);
@@ -117,9 +128,12 @@ export class Registry {
       );
     }
     if (error instanceof Error && error.name === 'ConfluentSchemaRegistryCompatibilityError') {
-      return new IncompatibleSchemaError(`subject ${subject}: ${error.message}; set it to BACKWARD in the registry`, {
-        cause: error,
-      });
+      return new IncompatibleSchemaError(
+        `subject ${subject}: ${error.message}; set it to BACKWARD in the registry`,
+        {
+          cause: error,
+        },
+      );
     }
     return typeof status === 'number' ? this.#statusError(status) : this.#unreachable(error);
   }

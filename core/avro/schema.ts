@@ -39,9 +39,21 @@ export interface AvroField {
 /** The record schema of a stream: it always says what its primary key is. */
 export type StreamSchema = AvroRecord & { readonly primaryKey: readonly string[] };
 
+/** Columns that every storage table has for its own use: no field may be called so. */
+export const systemColumnNames: readonly string[] = [
+  '_version',
+  '_deleted',
+  '_partition',
+  '_offset',
+  '_timestamp',
+  '_schema_id',
+];
+
 /** The type without its null branch, and whether it had one. */
 export function splitNullable(type: AvroType): { isNullable: boolean; valueType: AvroValueType } {
-  return isNullableType(type) ? { isNullable: true, valueType: type[1] } : { isNullable: false, valueType: type };
+  return isNullableType(type)
+    ? { isNullable: true, valueType: type[1] }
+    : { isNullable: false, valueType: type };
 }
 
 function isNullableType(type: AvroType): type is readonly ['null', AvroValueType] {

@@ -4,7 +4,7 @@ const LATEST_MS = Date.UTC(2300, 0, 1) - 1;
 const DAY_MS = 86_400_000;
 
 const INSTANT =
-  /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?\s?(Z|UTC|[+-]\d\d:?\d\d)?)?$/;
+  /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?\s?(Z|UTC|[+-](?:0\d|1[0-4]):?[0-5]\d)?)?$/;
 
 /**
  * Milliseconds since 1970 of an ISO 8601 instant, or undefined if the text is none or lies outside 1900 to 2299.
@@ -16,7 +16,8 @@ export function parseInstant(text: string): number | undefined {
   if (match === null) return undefined;
   const [, year, month, day, hour = '0', minute = '0', second = '0', fraction = '', zone = 'Z'] = match;
   const dateMs = utcDate(Number(year), Number(month), Number(day));
-  if (dateMs === undefined || Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59) return undefined;
+  if (dateMs === undefined || Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59)
+    return undefined;
   const timeMs = Number(hour) * 3_600_000 + Number(minute) * 60_000 + Number(second) * 1000;
   const ms = dateMs + timeMs + Number(fraction.padEnd(3, '0').slice(0, 3)) - offsetMs(zone);
   return ms >= EARLIEST_MS && ms <= LATEST_MS ? ms : undefined;
@@ -30,10 +31,13 @@ export function parseDate(text: string): number | undefined {
   return ms !== undefined && ms >= EARLIEST_MS && ms <= LATEST_MS ? ms / DAY_MS : undefined;
 }
 
-/** Undefined for a day that no month has. */
+/** Undefined for a day that does not exist. */
 function utcDate(year: number, month: number, day: number): number | undefined {
   const date = new Date(Date.UTC(year, month - 1, day));
-  return date.getUTCMonth() === month - 1 && date.getUTCDate() === day ? date.getTime() : undefined;
+  // `Date.UTC` takes the years 0 to 99 for 1900 to 1999.
+  const isReal =
+    date.getUTCFullYear() === year && date.getUTCMonth() === month - 1 && date.getUTCDate() === day;
+  return isReal ? date.getTime() : undefined;
 }
 
 function offsetMs(zone: string): number {

@@ -1,6 +1,7 @@
 import {
   splitNullable,
   type AvroArray,
+  type AvroField,
   type AvroRecord,
   type AvroType,
   type AvroValueType,
@@ -11,7 +12,7 @@ import { UnkeyedRecordError } from '../../core/errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts';
 import { kindOf, variantFieldOf, type Drift } from './drift.ts';
 import { fieldNameOf } from './field-name.ts';
-import { isBlank, scalarEncoder, type ValueEncoder } from './scalar-encoder.ts';
+import { integerOfText, isBlank, scalarEncoder, type ValueEncoder } from './scalar-encoder.ts';
 
 /** A record in Avro's binary form and its key, or what the schema lacks to take the record whole. */
 export type Encoded =
@@ -26,11 +27,15 @@ export class RecordEncoder {
   readonly schema: StreamSchema;
   readonly #out = new ByteWriter();
   readonly #encode: ValueEncoder;
+  readonly #keyFields: readonly AvroField[];
   #drifts: Drift[] = [];
 
   constructor(schema: StreamSchema) {
     this.schema = schema;
     this.#encode = this.#recordEncoder(schema, []);
+    this.#keyFields = schema.primaryKey.flatMap(
+      (name) => schema.fields.find((field) => field.name === name) ?? [],
+    );
   }
 
   /**
@@ -47,8 +52,9 @@ export class RecordEncoder {
   }
 
   #keyOf(record: JsonObject): string {
-    const parts = this.schema.primaryKey.map((name) => record[name] ?? valueByName(record, name));
-    return parts.map(String).join('|');
+    return this.#keyFields
+      .map(({ name, type }) => keyText(type, record[name] ?? valueByName(record, name)))
+      .join('|');
   }
 
   #recordEncoder(schema: AvroRecord, path: readonly string[]): ValueEncoder {
@@ -58,7 +64,9 @@ export class RecordEncoder {
     });
     const names = new Map(schema.fields.map(({ name }, index) => [name, index]));
     const indexByKey = new Map(
-      schema.fields.flatMap(({ name, aliases = [] }, index) => [name, ...aliases].map((key) => [key, index] as const)),
+      schema.fields.flatMap(({ name, aliases = [] }, index) =>
+        [name, ...aliases].map((key) => [key, index] as const),
+      ),
     );
 
     return (record, out) => {
@@ -86,7 +94,7 @@ export class RecordEncoder {
         if (isAbsent || field.encode(value, out)) continue;
         out.truncate(start);
         out.byte(0);
-        this.#placeMisfit(names, values, path, field.name, value);
+        this.#placeMisfit(names, values, path, index, field.name, value);
       }
       return true;
     };
@@ -111,19 +119,28 @@ export class RecordEncoder {
     this.#drifts.push({ path, name, kind: kindOf(value) });
   }
 
-  /** Variant fields are appended to the schema, so they are always encoded after the field whose misfits they take. */
+  /**
+   * Variant fields are appended to the schema, so they are encoded after the field whose misfits they take. A name that the
+   * source itself uses is passed over.
+   */
   #placeMisfit(
     names: ReadonlyMap<string, number>,
     values: (JsonValue | undefined)[],
     path: readonly string[],
+    fieldIndex: number,
     field: string,
     value: NonNullable<JsonValue>,
   ): void {
     const kind = kindOf(value);
-    const name = variantFieldOf(field, kind);
-    const index = names.get(name);
-    if (index === undefined) this.#drifts.push({ path, name, kind });
-    else values[index] = value;
+    let name = variantFieldOf(field, kind);
+    for (let index = names.get(name); index !== undefined; index = names.get(name)) {
+      if (index > fieldIndex && (values[index] ?? null) === null) {
+        values[index] = value;
+        return;
+      }
+      name += '_';
+    }
+    this.#drifts.push({ path, name, kind });
   }
 
   #valueEncoder(type: AvroValueType, path: readonly string[]): ValueEncoder {
@@ -158,7 +175,17 @@ export class RecordEncoder {
 
 function isBlankFor(type: AvroValueType, value: JsonValue): boolean {
   if (value !== '') return false;
-  return typeof type === 'string' || (type.type !== 'array' && type.type !== 'record') ? isBlank(type, value) : false;
+  return typeof type === 'string' || (type.type !== 'array' && type.type !== 'record')
+    ? isBlank(type, value)
+    : false;
+}
+
+/** One text for each value of a key, however the source spells it: `5`, `"5"` and `"5.0"` are the same integer. */
+function keyText(type: AvroType, value: JsonValue | undefined): string {
+  if (typeof value !== 'string')
+    return typeof value === 'number' || typeof value === 'bigint' ? String(value) : '';
+  if (type === 'string') return value;
+  return type === 'long' ? String(integerOfText(value)) : value.slice(0, 'YYYY-MM-DD'.length);
 }
 
 function valueByName(record: JsonObject, name: string): JsonValue | undefined {
@@ -167,5 +194,7 @@ function valueByName(record: JsonObject, name: string): JsonValue | undefined {
 }
 
 function unkeyed(path: readonly string[], name: string): UnkeyedRecordError {
-  return new UnkeyedRecordError(`a record without a usable ${[...path, name].join('.')}, which its key needs`);
+  return new UnkeyedRecordError(
+    `a record without a usable ${[...path, name].join('.')}, which its key needs`,
+  );
 }

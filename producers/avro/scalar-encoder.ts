@@ -65,14 +65,19 @@ const encoders: Readonly<Record<AvroScalar | AvroLogical['logicalType'], ValueEn
   date: (value, out) => encodeParsed(value, out, parseDate),
 };
 
-function encodeParsed(value: JsonValue, out: ByteWriter, parse: (text: string) => number | undefined): boolean {
+function encodeParsed(
+  value: JsonValue,
+  out: ByteWriter,
+  parse: (text: string) => number | undefined,
+): boolean {
   const parsed = typeof value === 'string' ? parse(value) : undefined;
   if (parsed === undefined) return false;
   out.zigZag(parsed);
   return true;
 }
 
-function integerOfText(text: string): bigint | undefined {
+/** The integer that a text stands for, such as `42` or `42.0`. */
+export function integerOfText(text: string): bigint | undefined {
   const match = /^(-?\d{1,20})(?:\.0+)?$/.exec(text);
   return match?.[1] === undefined ? undefined : BigInt(match[1]);
 }
@@ -81,5 +86,7 @@ function integerOfText(text: string): bigint | undefined {
 function numberOf(value: JsonValue): number | undefined {
   if (typeof value === 'number') return value;
   if (typeof value === 'bigint') return BigInt(Number(value)) === value ? Number(value) : undefined;
-  return typeof value === 'string' && /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/.test(value) ? Number(value) : undefined;
+  if (typeof value !== 'string' || !/^-?\d+(\.\d+)?([eE][+-]?\d+)?$/.test(value)) return undefined;
+  if (/^-?\d+$/.test(value)) return numberOf(BigInt(value));
+  return Number.isFinite(Number(value)) ? Number(value) : undefined;
 }

@@ -9,7 +9,12 @@ import {
 import { isJsonObject, parseJson, type JsonValue } from '../../core/json.ts';
 
 /** The error that an answer of status other than 2xx means. `path` is the request's, without its query. */
-export function answerError(status: number, path: string, body: string, retryAfter: string | undefined): EtlError {
+export function answerError(
+  status: number,
+  path: string,
+  body: string,
+  retryAfter: string | undefined,
+): EtlError {
   const said = messageOfBody(body);
   const answered = `${path} answered ${status}${said === undefined ? '' : ` (${said})`}`;
   if (status === 401 || status === 403) {

@@ -7,6 +7,7 @@ import {
   SourceUnavailableError,
   UnexpectedAnswerError,
 } from '../../core/errors.ts';
+import { withDeadline } from '../../core/deadline.ts';
 import { isJsonObject, parseJson, type JsonObject, type JsonValue } from '../../core/json.ts';
 import { retry, sourceRetry, type RetryPolicy } from '../../core/retry.ts';
 import type { Settings } from '../../core/config.ts';
@@ -93,19 +94,29 @@ export class ChartMogulClient {
     let response: Dispatcher.ResponseData;
     let body: string;
     try {
-      response = await request(`${this.#baseUrl}${path}`, {
-        dispatcher: this.#agent,
-        query,
-        headers: { authorization: this.#authorization, accept: 'application/json', 'user-agent': USER_AGENT },
-        signal: AbortSignal.any([this.#signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]),
+      [response, body] = await withDeadline(this.#signal, ANSWER_TIMEOUT_MS, async (signal) => {
+        const answer = await request(`${this.#baseUrl}${path}`, {
+          dispatcher: this.#agent,
+          query,
+          headers: {
+            authorization: this.#authorization,
+            accept: 'application/json',
+            'user-agent': USER_AGENT,
+          },
+          signal,
+        });
+        return [answer, await answer.body.text()];
       });
-      body = await response.body.text();
     } catch (error) {
       this.#signal.throwIfAborted();
       if (error instanceof errors.ResponseExceededMaxSizeError) {
-        throw new UnexpectedAnswerError(`${path} answered more than ${MAX_ANSWER_BYTES} bytes`, { cause: error });
+        throw new UnexpectedAnswerError(`${path} answered more than ${MAX_ANSWER_BYTES} bytes`, {
+          cause: error,
+        });
       }
-      throw new SourceUnavailableError(`${this.#baseUrl}${path} did not answer: ${messageOf(error)}`, { cause: error });
+      throw new SourceUnavailableError(`${this.#baseUrl}${path} did not answer: ${messageOf(error)}`, {
+        cause: error,
+      });
     }
     const { statusCode } = response;
     if (statusCode < 200 || statusCode > 299) {
@@ -116,7 +127,9 @@ export class ChartMogulClient {
       return parseJson(body);
     } catch {
       // The parser's message quotes the body, which holds records.
-      throw new SourceUnavailableError(`${path} answered ${statusCode} with a body that is not JSON or not all of it`);
+      throw new SourceUnavailableError(
+        `${path} answered ${statusCode} with a body that is not JSON or not all of it`,
+      );
     }
   }
 }

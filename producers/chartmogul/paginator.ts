@@ -24,7 +24,8 @@ export const cursorPaginator: Paginator = (answer, _list, where) => {
 export const nextKeyPaginator: Paginator = (answer, _list, where) => {
   const next = metaOf(answer)?.['next_key'] ?? null;
   if (next === null || next === '') return undefined;
-  if (typeof next === 'object') throw new UnexpectedAnswerError(`${where}: "meta.next_key" is neither text nor a number`);
+  if (typeof next === 'object')
+    throw new UnexpectedAnswerError(`${where}: "meta.next_key" is neither text nor a number`);
   return { cursor: String(next), next_key: String(next) };
 };
 
@@ -42,7 +43,8 @@ export const startAfterPaginator: Paginator = (answer, list, where) => {
   if (answer['has_more'] === false || list.length === 0) return undefined;
   const last = list.at(-1);
   const uuid = isJsonObject(last) ? last['uuid'] : undefined;
-  if (typeof uuid !== 'string') throw new UnexpectedAnswerError(`the last row of ${where} has no "uuid" to go on after`);
+  if (typeof uuid !== 'string')
+    throw new UnexpectedAnswerError(`the last row of ${where} has no "uuid" to go on after`);
   return { 'start-after': uuid };
 };
 
@@ -64,7 +66,8 @@ export class LoopGuard {
   /** @throws PaginationLoopError */
   check(next: Query, where: string): void {
     const page = JSON.stringify(next);
-    if (this.#asked.has(page)) throw new PaginationLoopError(`${where} points at a page that was read before`);
+    if (this.#asked.has(page))
+      throw new PaginationLoopError(`${where} points at a page that was read before`);
     this.#asked.add(page);
   }
 }

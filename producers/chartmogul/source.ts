@@ -3,7 +3,13 @@ import { StreamNotFoundError } from '../../core/errors.ts';
 import type { JsonObject, JsonValue } from '../../core/json.ts';
 import type { ChartMogulClient, Query, RequestObserver } from './client.ts';
 import { listWithin } from './list.ts';
-import { LoopGuard, paginatorFor, singlePagePaginator, startAfterPaginator, type Paginator } from './paginator.ts';
+import {
+  LoopGuard,
+  paginatorFor,
+  singlePagePaginator,
+  startAfterPaginator,
+  type Paginator,
+} from './paginator.ts';
 import type { StreamSpec } from './streams.ts';
 
 /** One record as read: still hostile, and not yet known to be an object. */
@@ -24,8 +30,15 @@ const PAGE_ROWS = 200;
 const READ_AHEAD_RECORDS = PAGE_ROWS;
 
 /** A Readable of every record of a stream, page by page; it asks for no page before there is room for one. */
-export function createSourceReadable(client: ChartMogulClient, spec: StreamSpec, observer: SourceObserver): Readable {
-  return Readable.from(readStream(client, spec, observer), { objectMode: true, highWaterMark: READ_AHEAD_RECORDS });
+export function createSourceReadable(
+  client: ChartMogulClient,
+  spec: StreamSpec,
+  observer: SourceObserver,
+): Readable {
+  return Readable.from(readStream(client, spec, observer), {
+    objectMode: true,
+    highWaterMark: READ_AHEAD_RECORDS,
+  });
 }
 
 async function* readStream(

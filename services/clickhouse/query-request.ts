@@ -62,27 +62,20 @@ function preparation(of: {
   database: string | undefined;
   isSafeMethod: boolean;
 }): string[] {
-  const {
-    readonly: asked = '0',
-    max_query_size: maxQuerySize,
-    ...settings
-  } = Object.fromEntries(of.settings);
-  // A GET must change nothing, however it is written. `readonly` comes last: it forbids further settings.
-  const readonly = of.isSafeMethod && !isOn(asked) ? '2' : asked;
-  const assignments = [...Object.entries(settings), ...of.parameters].map(assignment);
-  const last = [
-    ...(maxQuerySize === undefined
-      ? ['max_query_size = DEFAULT']
-      : [assignment(['max_query_size', maxQuerySize])]),
-    ...(isOn(readonly) ? [assignment(['readonly', readonly])] : []),
-  ];
+  // A GET must change nothing, however its query is written.
+  const mustProtect = of.isSafeMethod && !isOn(of.settings.get('readonly') ?? null);
+  const settings = mustProtect ? new Map(of.settings).set('readonly', '2') : of.settings;
+  const assignments = [...settings, ...of.parameters].map(assignment).join(', ');
   return [
-    // Parameters may be longer than a query may be.
-    'SET max_query_size = 1000000000',
-    ...(assignments.length > 0 ? [`SET ${assignments.join(', ')}`] : []),
     ...(of.database === undefined || of.database === '' ? [] : [`USE \`${escaped(of.database, '`')}\``]),
-    ...last.map((setting) => `SET ${setting}`),
+    ...(assignments === '' ? [] : roomFor(assignments)),
+    ...(assignments === '' ? [] : [`SET ${assignments}`]),
   ];
+}
+
+/** Parameters may be longer than a query may be. */
+function roomFor(assignments: string): string[] {
+  return assignments.length < 100_000 ? [] : ['SET max_query_size = 1000000000'];
 }
 
 function assignment([name, value]: readonly [string, string]): string {

@@ -32,25 +32,26 @@ export class ActivityIndex {
 
   private constructor(world: World) {
     this.#world = world;
-    let size = 0;
-    for (let holder = 0; holder < world.members(); holder++) size += activitiesOf(world, holder).length;
-    if (size > placeRoom) throw new RangeError(`${size} activities are more than an index can order`);
-    this.#order = new Float64Array(size);
-    this.#members = new Uint32Array(size);
-    this.#ordinals = new Uint16Array(size);
-    this.#types = new Uint8Array(size);
-    this.#movements = new Float64Array(size);
-    let place = 0;
+    const order: number[] = [];
+    const members: number[] = [];
+    const ordinals: number[] = [];
+    const types: number[] = [];
+    const movements: number[] = [];
     for (let holder = 0; holder < world.members(); holder++) {
       for (const activity of activitiesOf(world, holder)) {
-        this.#order[place] = this.#secondOf(activity.at) * placeRoom + place;
-        this.#members[place] = activity.member;
-        this.#ordinals[place] = activity.ordinal;
-        this.#types[place] = activityTypes.indexOf(activity.type);
-        this.#movements[place] = activity.movement;
-        place++;
+        order.push(this.#secondOf(activity.at) * placeRoom + order.length);
+        members.push(activity.member);
+        ordinals.push(activity.ordinal);
+        types.push(activityTypes.indexOf(activity.type));
+        movements.push(activity.movement);
       }
     }
+    if (order.length > placeRoom) throw new RangeError(`${order.length} activities are more than an index can order`);
+    this.#order = Float64Array.from(order);
+    this.#members = Uint32Array.from(members);
+    this.#ordinals = Uint16Array.from(ordinals);
+    this.#types = Uint8Array.from(types);
+    this.#movements = Float64Array.from(movements);
     this.#order.sort();
   }
 

@@ -31,10 +31,10 @@ export function sharesExternalId(world: World, member: number): boolean {
   );
 }
 
-/** True where two data sources knew the customer from the beginning. */
+/** True where two data sources knew the customer from the beginning; the first few stay single, for their traps. */
 export function isMergedAtFirst(world: World, member: number): boolean {
   if (member % 2 === 0 || world.bornIn(member) > 0) return false;
-  return member === mergedFromTheStart || world.random.chance('merge.first', 0.03, member);
+  return member === mergedFromTheStart || (member > 10 && world.random.chance('merge.first', 0.03, member));
 }
 
 function isMergedAway(world: World, member: number): boolean {

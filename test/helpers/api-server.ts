@@ -4,7 +4,9 @@ import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
 
 /** Answers of a source by path, such as `/customers`: a body to send as it is, or a function for anything else. */
-export type ApiAnswers = Readonly<Record<string, string | ((query: URLSearchParams, response: ServerResponse) => void)>>;
+export type ApiAnswers = Readonly<
+  Record<string, string | ((query: URLSearchParams, response: ServerResponse) => void)>
+>;
 
 /** A server that answers like ChartMogul's API, byte for byte what the test says; 404 for any other path. */
 export async function createApiServer(
@@ -17,7 +19,10 @@ export async function createApiServer(
     requests.push(`${url.pathname.replace('/v1', '')}${url.search}`);
     const answer = answers[url.pathname.replace('/v1', '')];
     if (typeof answer === 'function') answer(url.searchParams, response);
-    else response.writeHead(answer === undefined ? 404 : 200, { 'content-type': 'application/json' }).end(answer ?? '{}');
+    else
+      response
+        .writeHead(answer === undefined ? 404 : 200, { 'content-type': 'application/json' })
+        .end(answer ?? '{}');
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.after(() => {

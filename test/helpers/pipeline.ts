@@ -7,7 +7,10 @@ import type { StreamCounts } from '../../producers/stream-counts.ts';
 import { noSignal } from './settings.ts';
 
 /** One pass over some streams, or all. */
-export async function produceStreams(settings: Settings, ...names: string[]): Promise<readonly StreamCounts[]> {
+export async function produceStreams(
+  settings: Settings,
+  ...names: string[]
+): Promise<readonly StreamCounts[]> {
   const specs = streams.filter(({ name }) => names.length === 0 || names.includes(name));
   return produce(settings, specs, noSignal);
 }

@@ -3,7 +3,7 @@ import { setMaxListeners } from 'node:events';
 import type { TestContext } from 'node:test';
 import { createClickHouse, quoted } from '../../core/clickhouse.ts';
 import { loadSettings, type Settings } from '../../core/config.ts';
-import { connectAdmin, createKafka } from '../../core/kafka.ts';
+import { connectAdmin } from '../../core/kafka.ts';
 import { logger } from '../../core/logger.ts';
 import { Secret } from '../../core/secret.ts';
 
@@ -49,7 +49,7 @@ async function removeAll({ kafka, clickhouse, topicPrefix }: Settings): Promise<
   const client = createClickHouse(clickhouse);
   await client.command({ query: `DROP DATABASE IF EXISTS ${quoted(clickhouse.database)}` });
   await client.close();
-  const admin = await connectAdmin(createKafka(kafka, 'test'), kafka, noSignal);
+  const admin = await connectAdmin(kafka, 'test', noSignal);
   const topics = (await admin.listTopics()).filter((topic) => topic.startsWith(topicPrefix));
   if (topics.length > 0) await admin.deleteTopics({ topics });
   await admin.disconnect();

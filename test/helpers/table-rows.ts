@@ -10,7 +10,13 @@ export async function rowsOf({ clickhouse }: Settings, sql: string): Promise<Jso
   const client = createClickHouse(clickhouse);
   try {
     const settings = 'output_format_json_quote_64bit_integers = 0';
-    const answer = await readOnlyQuery(client, clickhouse, `${sql} SETTINGS ${settings}`, 'JSONEachRow', noSignal);
+    const answer = await readOnlyQuery(
+      client,
+      clickhouse,
+      `${sql} SETTINGS ${settings}`,
+      'JSONEachRow',
+      noSignal,
+    );
     const lines = (await text(answer)).split('\n').filter((line) => line !== '');
     return lines.map((line) => parseJson(line) as JsonObject);
   } finally {

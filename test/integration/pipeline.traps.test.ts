@@ -10,12 +10,16 @@ import { rowsOf } from '../helpers/table-rows.ts';
 async function runThrough(t: TestContext, answers: ApiAnswers, ...streams: string[]): Promise<Settings> {
   const { baseUrl } = await createApiServer(t, answers);
   const settings = createSettings(t, baseUrl);
-  const counts = [...(await produceStreams(settings, ...streams)), ...(await sinkStreams(settings, ...streams))];
+  const counts = [
+    ...(await produceStreams(settings, ...streams)),
+    ...(await sinkStreams(settings, ...streams)),
+  ];
   assert.deepEqual(counts.map(({ failure }) => failure).filter(Boolean), []);
   return settings;
 }
 
-const page = (key: string, ...records: string[]) => `{"${key}":[${records.join(',')}],"has_more":false,"cursor":"x"}`;
+const page = (key: string, ...records: string[]) =>
+  `{"${key}":[${records.join(',')}],"has_more":false,"cursor":"x"}`;
 
 test('kebab keys become snake case, and instants keep their offset', async (t) => {
   const record = `{"uuid":"cus_1","customer-since":"2016-01-25T00:00:00-05:00","lead_created_at":"2015-12-31T23:59:59.999Z","billing-system-type":"Import API","currency-sign":"€"}`;
@@ -41,7 +45,10 @@ test('blank text stands for null where a number is meant, and a number in text i
   const record = `{"id":378040198,"quantity":"","amount_in_cents":"4200","currency":"","event_date":"2022-02-16T00:00:00Z","errors":null}`;
   const answers = { '/subscription_events': page('subscription_events', record) };
   const settings = await runThrough(t, answers, 'subscription_events');
-  const [row] = await rowsOf(settings, 'SELECT quantity, amount_in_cents, currency, errors FROM subscription_events');
+  const [row] = await rowsOf(
+    settings,
+    'SELECT quantity, amount_in_cents, currency, errors FROM subscription_events',
+  );
   assert.deepEqual({ ...row }, { quantity: null, amount_in_cents: 4200, currency: '', errors: null });
 });
 
@@ -57,13 +64,15 @@ test('a value that does not fit its field goes to a column of its own, at every 
   const [first, second] = await rowsOf(settings, 'SELECT * FROM invoices ORDER BY uuid');
   const items = first?.['line_items'] as Record<string, unknown>[];
   assert.deepEqual(
-    items.map(({ uuid, quantity, quantity__v_string: text, amount_in_cents: cents, amount_in_cents__v_double: double }) => [
-      uuid,
-      quantity,
-      text,
-      cents,
-      double,
-    ]),
+    items.map(
+      ({
+        uuid,
+        quantity,
+        quantity__v_string: text,
+        amount_in_cents: cents,
+        amount_in_cents__v_double: double,
+      }) => [uuid, quantity, text, cents, double],
+    ),
     [
       ['li_1', null, 'a few', null, 10.5],
       [null, null, null, null, null],
@@ -81,7 +90,11 @@ test('a value that does not fit its field goes to a column of its own, at every 
 
 test('unknown fields become columns, at every depth, and those of older rows stay null', async (t) => {
   const answers = {
-    '/plans': page('plans', `{"uuid":"pl_1"}`, `{"uuid":"pl_2","is-legacy":true,"price":{"cents":1},"seats":3,"rate":0.5,"nothing":null}`),
+    '/plans': page(
+      'plans',
+      `{"uuid":"pl_1"}`,
+      `{"uuid":"pl_2","is-legacy":true,"price":{"cents":1},"seats":3,"rate":0.5,"nothing":null}`,
+    ),
     '/invoices': page('invoices', `{"uuid":"inv_1","line_items":[{"uuid":"li_1","cost-centre":"R&D"}]}`),
   };
   const settings = await runThrough(t, answers, 'plans', 'invoices');
@@ -122,19 +135,32 @@ test('free-form objects and text keep every character', async (t) => {
   assert.equal(attributes['custom'], JSON.stringify(JSON.parse(custom)));
   assert.equal(attributes['stripe'], '{}');
   assert.deepEqual(attributes['tags'], ['a', null, '']);
-  const [found] = await rowsOf(settings, `SELECT JSONExtractInt(attributes.custom, 'a.b') AS n FROM customers`);
+  const [found] = await rowsOf(
+    settings,
+    `SELECT JSONExtractInt(attributes.custom, 'a.b') AS n FROM customers`,
+  );
   assert.equal(found?.['n'], 1);
 });
 
 test('of a key that stands twice in an object the last value counts', async (t) => {
   const record = `{"uuid":"pl_1","name":"first","name":"last","interval_count":12345678901234567,"interval_count":1}`;
   const settings = await runThrough(t, { '/plans': page('plans', record) }, 'plans');
-  assert.deepEqual(await rowsOf(settings, 'SELECT name, interval_count FROM plans'), [{ name: 'last', interval_count: 1 }]);
+  assert.deepEqual(await rowsOf(settings, 'SELECT name, interval_count FROM plans'), [
+    { name: 'last', interval_count: 1 },
+  ]);
 });
 
 test('a record without its key is rejected and counted, the others land', async (t) => {
   const { baseUrl } = await createApiServer(t, {
-    '/plans': page('plans', `{"name":"no uuid"}`, `{"uuid":null}`, `"not an object"`, `null`, `{"uuid":"pl_1"}`, `{"uuid":7}`),
+    '/plans': page(
+      'plans',
+      `{"name":"no uuid"}`,
+      `{"uuid":null}`,
+      `"not an object"`,
+      `null`,
+      `{"uuid":"pl_1"}`,
+      `{"uuid":7}`,
+    ),
   });
   const settings = createSettings(t, baseUrl);
   const [counts] = await produceStreams(settings, 'plans');

@@ -45,7 +45,11 @@ const servers: readonly { name: string; answers: ApiAnswers; records: number }[]
   },
   { name: 'no paging', answers: { '/plans': list('plans', [1, 2], '') }, records: 2 },
   { name: 'the only array of the answer', answers: { '/plans': list('rows', [1], '') }, records: 1 },
-  { name: 'an empty list with a null cursor', answers: { '/plans': list('plans', [], ',"cursor":null,"has_more":false') }, records: 0 },
+  {
+    name: 'an empty list with a null cursor',
+    answers: { '/plans': list('plans', [], ',"cursor":null,"has_more":false') },
+    records: 0,
+  },
 ];
 
 for (const { name, answers, records } of servers) {
@@ -58,7 +62,9 @@ for (const { name, answers, records } of servers) {
 }
 
 test('data sources are read from /sources where /data_sources answers 404', async (t) => {
-  const { baseUrl, requests } = await createApiServer(t, { '/sources': list('entries', [1, 2], ',"has_more":false') });
+  const { baseUrl, requests } = await createApiServer(t, {
+    '/sources': list('entries', [1, 2], ',"has_more":false'),
+  });
   const [counts] = await produceStreams(createSettings(t, baseUrl), 'data_sources');
   assert.equal(counts?.messages, 2);
   assert.deepEqual(
@@ -68,7 +74,9 @@ test('data sources are read from /sources where /data_sources answers 404', asyn
 });
 
 test('invoices are asked for with the invalid and the disabled ones', async (t) => {
-  const { baseUrl, requests } = await createApiServer(t, { '/invoices': list('invoices', [], ',"has_more":false') });
+  const { baseUrl, requests } = await createApiServer(t, {
+    '/invoices': list('invoices', [], ',"has_more":false'),
+  });
   await produceStreams(createSettings(t, baseUrl), 'invoices');
   assert.deepEqual(requests, ['/invoices?validation_type=all&with_disabled=true&per_page=200']);
 });

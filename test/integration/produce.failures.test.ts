@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { ServerResponse } from 'node:http';
 import { test } from 'node:test';
 import { ConfigError, ServiceUnavailableError } from '../../core/errors.ts';
 import { createApiServer } from '../helpers/api-server.ts';
@@ -20,7 +21,13 @@ test('torn, half, late and refused answers are asked for again until every recor
 });
 
 test('the limits of the API are kept to: no 429 and no 503', async (t) => {
-  const { baseUrl } = await createSimulatorServer(t, { customers: 600, seed: 5, rateLimit: 40, connectionLimit: 20, latency: 100 });
+  const { baseUrl } = await createSimulatorServer(t, {
+    customers: 600,
+    seed: 5,
+    rateLimit: 40,
+    connectionLimit: 20,
+    latency: 100,
+  });
   const counts = await produceStreams(createSettings(t, baseUrl));
   assert.deepEqual(counts.map(({ failure }) => failure).filter(Boolean), []);
   assert.equal(
@@ -31,7 +38,7 @@ test('the limits of the API are kept to: no 429 and no 503', async (t) => {
 
 test('a refused key stops every stream at once, with a message that names the key and /ping', async (t) => {
   const refusal = `{"code":401,"message":"No valid API key provided","param":null}`;
-  const refuse = (_: URLSearchParams, response: import('node:http').ServerResponse) => response.writeHead(401).end(refusal);
+  const refuse = (_: URLSearchParams, response: ServerResponse) => response.writeHead(401).end(refusal);
   const { baseUrl, requests } = await createApiServer(t, { '/plans': refuse, '/customers': refuse });
   const counts = await produceStreams(createSettings(t, baseUrl), 'plans', 'customers');
   for (const { failure } of counts) assert.match(failure?.message ?? '', /CHARTMOGUL_API_KEY.*\/ping/);
@@ -53,7 +60,10 @@ const strangeAnswers: readonly { answer: string; says: RegExp }[] = [
   { answer: `{"a":[],"b":[]}`, says: /several lists.*saw the keys a, b/ },
   { answer: `{"error":"x"}`, says: /no list.*saw the keys error/ },
   { answer: `[]`, says: /not an object/ },
-  { answer: `{"plans":[{"uuid":"pl_1"}],"has_more":true,"cursor":"same"}`, says: /page 2 points at a page that was read before/ },
+  {
+    answer: `{"plans":[{"uuid":"pl_1"}],"has_more":true,"cursor":"same"}`,
+    says: /page 2 points at a page that was read before/,
+  },
   { answer: `{"plans":[{"uuid":"pl_1"}],"has_more":true}`, says: /neither "has_more": false nor a "cursor"/ },
 ];
 for (const { answer, says } of strangeAnswers) {
@@ -68,11 +78,20 @@ test('a service that is down is named with its setting before anything is read o
   const { baseUrl, requests } = await createApiServer(t, {});
   const settings = createSettings(t, baseUrl);
   const downs = [
-    { settings: { ...settings, kafka: { ...settings.kafka, brokers: ['127.0.0.1:1'] } }, says: /127\.0\.0\.1:1 \(KAFKA_BROKERS\)/ },
-    { settings: { ...settings, schemaRegistry: { url: 'http://127.0.0.1:1', credentials: undefined } }, says: /SCHEMA_REGISTRY_URL/ },
+    {
+      settings: { ...settings, kafka: { ...settings.kafka, brokers: ['127.0.0.1:1'] } },
+      says: /127\.0\.0\.1:1 \(KAFKA_BROKERS\)/,
+    },
+    {
+      settings: { ...settings, schemaRegistry: { url: 'http://127.0.0.1:1', credentials: undefined } },
+      says: /SCHEMA_REGISTRY_URL/,
+    },
   ];
   for (const { settings: down, says } of downs) {
-    await assert.rejects(produceStreams(down), (error) => error instanceof ServiceUnavailableError && says.test(error.message));
+    await assert.rejects(
+      produceStreams(down),
+      (error) => error instanceof ServiceUnavailableError && says.test(error.message),
+    );
   }
   const keyless = { ...settings, chartmogul: { ...settings.chartmogul, apiKey: undefined } };
   await assert.rejects(produceStreams(keyless), ConfigError);

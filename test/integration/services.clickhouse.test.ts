@@ -179,6 +179,11 @@ describe('the local ClickHouse server', () => {
     assert.deepEqual(await result.json(), [{ text, ids: [1, 2], none: null }]);
   });
 
+  test('binds a parameter that is longer than a query may be', async () => {
+    const search = { param_text: 'x'.repeat(300_000) };
+    assert.equal((await curl('SELECT length({text:String})', { search })).text, '300000\n');
+  });
+
   test('binds parameters of queries that run at the same time without mixing them up', async (t) => {
     const client = clientOf(t, url);
     const ask = async (value: number) => {

@@ -16,7 +16,8 @@ function get(simulator: Simulator, query: Readonly<Record<string, string>>) {
     url: `/v1/activities?${String(new URLSearchParams(query))}`,
     authorization,
   });
-  return JSON.parse(String(answer.body)) as { entries: Activity[]; cursor: string; has_more: boolean };
+  assert.ok(typeof answer.body === 'string');
+  return JSON.parse(answer.body) as { entries: Activity[]; cursor: string; has_more: boolean };
 }
 
 /** The uuids found by following pages of a size; the next page's query is made from the one before. */

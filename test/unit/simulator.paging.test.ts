@@ -16,8 +16,9 @@ function get(simulator: Simulator, address: string, query: Readonly<Record<strin
     url: `/v1${address}?${String(new URLSearchParams(query))}`,
     authorization,
   });
-  assert.equal(answer.status, 200, String(answer.body));
-  return parse(String(answer.body), undefined, {
+  assert.equal(answer.status, 200);
+  assert.ok(typeof answer.body === 'string');
+  return parse(answer.body, undefined, {
     parseNumber: (text) => (/^-?\d+$/.test(text) ? BigInt(text) : Number(text)),
   }) as Page;
 }

@@ -12,7 +12,9 @@ function everyAccount(customers: number): Simulator[] {
 }
 
 function get(simulator: Simulator, address: string): string {
-  return String(simulator.answer({ method: 'GET', url: `/v1${address}`, authorization }).body);
+  const { body } = simulator.answer({ method: 'GET', url: `/v1${address}`, authorization });
+  assert.ok(typeof body === 'string');
+  return body;
 }
 
 /** Every value anywhere inside. */

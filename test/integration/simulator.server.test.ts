@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { test, type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import type { SimulatorOptions } from '../../simulator/options.ts';
+import { listen } from '../../simulator/server.ts';
+import { createSimulator } from '../../simulator/simulator.ts';
+
+const headers = { Authorization: `Basic ${Buffer.from('key:').toString('base64')}` };
+
+async function start(t: TestContext, options: Partial<SimulatorOptions>) {
+  const listening = await listen(createSimulator({ customers: 20, rateLimit: 0, ...options }), 0);
+  t.after(() => listening.close());
+  const get = (address: string, init: RequestInit = {}) =>
+    fetch(`${listening.baseUrl}${address}`, { headers, signal: AbortSignal.timeout(10_000), ...init });
+  const control = (address: string, init: RequestInit = {}) =>
+    fetch(`${new URL(listening.baseUrl).origin}/_simulator${address}`, {
+      signal: AbortSignal.timeout(10_000),
+      ...init,
+    });
+  return { ...listening, get, control };
+}
+
+/** How a request ended, for a client that reads the whole answer. */
+async function outcome(answer: Promise<Response>): Promise<string> {
+  try {
+    const response = await answer;
+    const body = await response.text();
+    if (response.status !== 200) return String(response.status);
+    JSON.parse(body);
+    return 'ok';
+  } catch (error) {
+    if (error instanceof SyntaxError) return 'half';
+    return error instanceof DOMException ? 'hang' : 'torn';
+  }
+}
+
+test('requests beyond the rate get 429, and the counts say so', async (t) => {
+  const { get, control } = await start(t, { rateLimit: 5, retryAfter: 1 });
+  const answers = await Promise.all(Array.from({ length: 12 }, () => get('/ping')));
+  const refused = answers.filter(({ status }) => status === 429);
+  assert.equal(refused.length, 7);
+  assert.equal(refused[0]?.headers.get('retry-after'), '1');
+  const stats = (await (await control('/stats')).json()) as Record<string, unknown>;
+  assert.deepEqual([stats['requests'], stats['rate_limited'], stats['paths']], [12, 7, { '/v1/ping': 12 }]);
+});
+
+test('requests beyond the parallel limit get 503, and the counts know how many there were', async (t) => {
+  const { get, control } = await start(t, { connectionLimit: 3, latency: 200 });
+  const answers = await Promise.all(Array.from({ length: 8 }, () => get('/ping')));
+  assert.equal(answers.filter(({ status }) => status === 503).length, 5);
+  const stats = (await (await control('/stats')).json()) as Record<string, unknown>;
+  assert.ok(Number(stats['max_parallel']) > 3);
+  assert.equal((await get('/ping')).status, 200);
+});
+
+test('every kind of fault reaches the client', async (t) => {
+  const { get } = await start(t, { faults: 0.9, seed: 2, connectionLimit: 0 });
+  const seen = new Set<string>();
+  for (let request = 0; request < 80; request++) {
+    seen.add(await outcome(get('/customers', { signal: AbortSignal.timeout(150) })));
+  }
+  assert.deepEqual([...seen].sort(), ['429', '500', '502', '504', 'half', 'hang', 'ok', 'torn']);
+});
+
+test('a running simulator moves to another revision when told, and refuses nonsense', async (t) => {
+  const { get, control } = await start(t, { changes: 0.8 });
+  const read = async () => (await get('/customers')).text();
+  const before = await read();
+  const moved = await control('/revision', { method: 'POST', body: '{"revision": 2}' });
+  assert.deepEqual(await moved.json(), { revision: 2 });
+  assert.notEqual(await read(), before);
+  assert.equal((await control('/revision', { method: 'POST', body: '{"revision": -1}' })).status, 400);
+  await control('/revision', { method: 'POST', body: '{"revision": 0}' });
+  assert.equal(await read(), before);
+});
+
+test('closing ends requests that hang', async (t) => {
+  const { get, close } = await start(t, { latency: 60_000 });
+  const answer = outcome(get('/ping'));
+  await close();
+  assert.equal(await answer, 'torn');
+});
+
+function run(t: TestContext, ...args: string[]) {
+  const entry = fileURLToPath(new URL('../../simulator/main.ts', import.meta.url));
+  const child = spawn(process.execPath, ['--import', 'tsx', entry, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  t.after(() => child.kill('SIGKILL'));
+  return child;
+}
+
+test('the command says on one line where it listens, and ends with 0 when told to stop', async (t) => {
+  const child = run(t, '--port', '0', '--customers', '5');
+  const exited = once(child, 'exit');
+  const [line] = (await once(child.stdout, 'data', { signal: AbortSignal.timeout(30_000) })) as [Buffer];
+  const baseUrl = /^(http:\/\/127\.0\.0\.1:\d+\/v1) .*\n$/.exec(line.toString())?.[1];
+  assert.ok(baseUrl, line.toString());
+  assert.equal(
+    (await fetch(`${baseUrl}/ping`, { headers, signal: AbortSignal.timeout(10_000) })).status,
+    200,
+  );
+  child.kill('SIGTERM');
+  assert.deepEqual(await exited, [0, null]);
+});
+
+test('the command ends with 2 and names the argument that is wrong', async (t) => {
+  const child = run(t, '--faults', '2');
+  const [exit, message] = await Promise.all([once(child, 'exit'), text(child.stderr)]);
+  assert.deepEqual(exit, [2, null]);
+  assert.match(message, /--faults/);
+});

@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, test, type TestContext } from 'node:test';
+import { LocalServiceError } from '../../core/errors.ts';
+import { BackgroundProcess } from '../../services/background-process.ts';
+import { withLock } from '../../services/command-lock.ts';
+import { isTrueWithin } from '../../services/deadline.ts';
+import { processIdentity } from '../../services/process-identity.ts';
+
+function folderOf(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'services-process-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+function launch(folder: string, script: string) {
+  return { command: process.execPath, args: ['-e', script], env: {}, cwd: folder };
+}
+
+const forever = 'setInterval(() => {}, 1000)';
+
+async function started(t: TestContext, folder: string, script: string): Promise<BackgroundProcess> {
+  const background = new BackgroundProcess(folder, 'it');
+  await background.start(launch(folder, script));
+  t.after(() => background.stop());
+  return background;
+}
+
+describe('a background process', () => {
+  test('is found again by another object of the same name and folder', async (t) => {
+    const folder = folderOf(t);
+    const { pid } = await started(t, folder, forever).then((background) => ({ pid: background.pid() }));
+    assert.ok(pid !== undefined);
+    assert.equal(new BackgroundProcess(folder, 'it').pid(), pid);
+    assert.equal(new BackgroundProcess(folder, 'another').pid(), undefined);
+  });
+
+  test('is gone after stop', async (t) => {
+    const background = await started(t, folderOf(t), forever);
+    const pid = background.pid() ?? 0;
+    await background.stop();
+    assert.equal(background.pid(), undefined);
+    assert.equal(processIdentity(pid), undefined);
+  });
+
+  test('is not running once it has ended by itself', async (t) => {
+    const background = await started(t, folderOf(t), '');
+    assert.ok(await isTrueWithin(10_000, () => background.pid() === undefined));
+  });
+
+  test('is not mistaken for a stranger who was given the same id, and the stranger lives on', async (t) => {
+    const folder = folderOf(t);
+    const stranger = spawn(process.execPath, ['-e', forever]);
+    t.after(() => stranger.kill('SIGKILL'));
+    await once(stranger, 'spawn');
+    writeFileSync(
+      join(folder, 'it.pid'),
+      JSON.stringify({ pid: stranger.pid, identity: 'a process of last week' }),
+    );
+    const background = new BackgroundProcess(folder, 'it');
+    assert.equal(background.pid(), undefined);
+    await background.stop();
+    assert.ok(processIdentity(stranger.pid ?? 0) !== undefined, 'the stranger was ended');
+  });
+
+  test('leaves its last words in a log, and its former log beside it', async (t) => {
+    const folder = folderOf(t);
+    const first = await started(t, folder, 'console.error("the first reason")');
+    assert.ok(await isTrueWithin(10_000, () => first.pid() === undefined));
+    assert.match(first.lastWords(), /the first reason/);
+    await first.start(launch(folder, ''));
+    assert.match(readFileSync(join(folder, 'it.previous.log'), 'utf8'), /the first reason/);
+  });
+
+  test('that cannot be run says so, with its name', async (t) => {
+    const folder = folderOf(t);
+    const start = new BackgroundProcess(folder, 'it').start({
+      ...launch(folder, ''),
+      command: 'no-such-command',
+    });
+    await assert.rejects(
+      start,
+      (error) => error instanceof LocalServiceError && /^it: no-such-command/.test(error.message),
+    );
+  });
+});
+
+describe('the lock of a command', () => {
+  test('lets one work at a time', async (t) => {
+    const path = join(folderOf(t), 'lock');
+    const running = { now: 0, most: 0 };
+    const work = async () => {
+      running.now += 1;
+      running.most = Math.max(running.most, running.now);
+      await new Promise((resolve) => setImmediate(resolve));
+      running.now -= 1;
+    };
+    await Promise.all([1, 2, 3].map(() => withLock(path, undefined, work)));
+    assert.equal(running.most, 1);
+  });
+
+  test('is released where the work fails', async (t) => {
+    const path = join(folderOf(t), 'lock');
+    await assert.rejects(
+      withLock(path, undefined, () => Promise.reject(new Error('no'))),
+      /no/,
+    );
+    assert.equal(await withLock(path, undefined, () => Promise.resolve('mine')), 'mine');
+  });
+
+  test('is taken over from a holder that was killed', async (t) => {
+    const path = join(folderOf(t), 'lock');
+    writeFileSync(path, JSON.stringify({ pid: process.pid, identity: 'a process of last week' }));
+    assert.equal(await withLock(path, AbortSignal.timeout(10_000), () => Promise.resolve('mine')), 'mine');
+  });
+});

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { describe, test } from 'node:test';
+import { parseContainers } from '../../services/docker-host.ts';
+import { serviceNames } from '../../services/service.ts';
+
+const composeFile = readFileSync(new URL('../../docker-compose.yml', import.meta.url), 'utf8');
+
+/** The indented lines under a key, up to the next key of the same depth. */
+function block(text: string, key: string, indent: number): string {
+  const margin = ' '.repeat(indent);
+  const lines = text.split('\n');
+  const start = lines.indexOf(`${margin}${key}:`);
+  assert.ok(start >= 0, `docker-compose.yml has no ${key}`);
+  const rest = lines.slice(start + 1);
+  const end = rest.findIndex((line) => line.trim() !== '' && !line.startsWith(`${margin} `));
+  return rest.slice(0, end < 0 ? rest.length : end).join('\n');
+}
+
+const service = (name: string) => block(block(composeFile, 'services', 0), name, 2);
+
+describe('docker-compose.yml', () => {
+  for (const name of serviceNames) {
+    test(`pins the version of ${name} to the last digit`, () => {
+      assert.match(service(name), /^ {4}image: \S+:\d+\.\d+\.\d+(\.\d+)?$/m);
+    });
+
+    test(`publishes ${name} on the loopback interface only`, () => {
+      const ports = block(service(name), 'ports', 4).trimEnd().split('\n');
+      assert.ok(ports.length > 0);
+      for (const port of ports) assert.match(port, /^ +- '127\.0\.0\.1:\$\{[A-Z_]+_PORT:-\d+\}:\d+'$/);
+    });
+
+    test(`knows whether ${name} is healthy, and bounds its memory`, () => {
+      assert.match(block(service(name), 'healthcheck', 4), /test: \['CMD',/);
+      assert.match(service(name), /^ {4}mem_limit: \d+[mg]$/m);
+    });
+  }
+
+  test('keeps the data of Kafka and ClickHouse in volumes it declares', () => {
+    for (const name of ['kafka', 'clickhouse']) {
+      assert.match(block(service(name), 'volumes', 4), new RegExp(`- ${name}:/var/lib/`));
+      assert.match(block(composeFile, 'volumes', 0), new RegExp(`^ {2}${name}:$`, 'm'));
+    }
+  });
+
+  test('tells the machine and the other containers different addresses of Kafka', () => {
+    assert.match(
+      service('kafka'),
+      /ADVERTISED_LISTENERS: HOST:\/\/127\.0\.0\.1:\$\{KAFKA_PORT:-9092\},INSIDE:\/\/kafka:19092$/m,
+    );
+    assert.match(service('registry'), /BOOTSTRAP_SERVERS: PLAINTEXT:\/\/kafka:19092$/m);
+  });
+});
+
+test('containers are read from one JSON object per line as well as from one array', () => {
+  const container = { Name: 'a-kafka-1', Service: 'kafka', State: 'running', Health: 'healthy' };
+  assert.deepEqual(parseContainers(`${JSON.stringify(container)}\n${JSON.stringify(container)}\n`), [
+    container,
+    container,
+  ]);
+  assert.deepEqual(parseContainers(JSON.stringify([container])), [container]);
+  assert.deepEqual(parseContainers(''), []);
+});
