@@ -21,5 +21,6 @@ await runMain(async (signal) => {
     signal,
   );
   process.stdout.write(`${sinkSummary(counts)}\n`);
-  return counts.some(({ failure }) => failure !== undefined) ? exitCodes.someWorkFailed : exitCodes.done;
+  const isCutShort = signal.aborted && options.untilCaughtUp === true;
+  return isCutShort || counts.some(({ failure }) => failure !== undefined) ? exitCodes.someWorkFailed : exitCodes.done;
 });

@@ -107,6 +107,11 @@ export class ServiceRefusedError extends FatalError {
   static override readonly code = 'ETL_SERVICE_REFUSED';
 }
 
+/** A signal ended the work before it was done. */
+export class StoppedError extends FatalError {
+  static override readonly code = 'ETL_STOPPED';
+}
+
 /** A local service did not start, or is not installed. */
 export class LocalServiceError extends FatalError {
   static override readonly code = 'ETL_LOCAL_SERVICE';

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { Command, CommanderError } from 'commander';
-import { ConfigError, EtlError, messageOf } from './errors.ts';
+import { ConfigError, EtlError, messageOf, StoppedError } from './errors.ts';
 
 /** Exit codes of every command. */
 export const exitCodes = { done: 0, someWorkFailed: 1, wrongSettings: 2 } as const;
@@ -29,7 +29,7 @@ export async function runMain(work: Work): Promise<void> {
   setMaxListeners(0, controller.signal);
   const onSignal = (name: NodeJS.Signals) => {
     if (controller.signal.aborted) process.exit(130);
-    controller.abort(new Error(`stopped by ${name}`));
+    controller.abort(new StoppedError(`stopped by ${name}`));
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   // Set, not `process.exit`: what was written to a pipe must reach it.

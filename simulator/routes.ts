@@ -1,6 +1,7 @@
 import { notFound, ok, refusal, type Answer } from './answer.ts';
 import type { Call, Handler, Route } from './call.ts';
 import { renderAccount } from './data/account.ts';
+import { historyOf } from './data/attribute-history.ts';
 import { attributesOf, customerOf, customerUuid, holderByUuid, renderCustomer } from './data/customer.ts';
 import { dataSources, dataSourceUuid, renderDataSource } from './data/data-source.ts';
 import type { Key } from './data/key.ts';
@@ -72,6 +73,16 @@ function searchCustomers({ world, query }: Call): Answer {
     : refusal(404, `Can't find any customers with email: ${JSON.stringify(email)}`, 'email');
 }
 
+function retrieveCustomer({ world, query }: Call, holder: number): Answer {
+  const customer = renderCustomer(world, customerOf(world, holder), true);
+  return ok({ ...customer, ...historyOf(world, holder, attributesOf(world, holder), query) });
+}
+
+function retrieveAttributes({ world, query }: Call, holder: number): Answer {
+  const attributes = attributesOf(world, holder);
+  return ok({ ...attributes, ...historyOf(world, holder, attributes, query) });
+}
+
 function listContactsOfCustomer({ world, query }: Call, holder: number): Answer {
   // A contact that stands alone is in its member's hands, but not among its customer's.
   const asked = new URLSearchParams([...query, ['customer_uuid', customerUuid(world, holder)]]);
@@ -98,12 +109,8 @@ function listPlansOfGroup({ world, query }: Call, uuid: string): Answer {
 const customerRoutes: readonly Route[] = [
   ['GET', '/customers', ({ world, query }) => pageOf(customers(world, query), query)],
   ['GET', '/customers/search', searchCustomers],
-  [
-    'GET',
-    '/customers/:uuid',
-    ofCustomer(({ world }, holder) => ok(renderCustomer(world, customerOf(world, holder), true))),
-  ],
-  ['GET', '/customers/:uuid/attributes', ofCustomer(({ world }, holder) => ok(attributesOf(world, holder)))],
+  ['GET', '/customers/:uuid', ofCustomer(retrieveCustomer)],
+  ['GET', '/customers/:uuid/attributes', ofCustomer(retrieveAttributes)],
   ['GET', '/customers/:uuid/contacts', ofCustomer(listContactsOfCustomer)],
   [
     'GET',

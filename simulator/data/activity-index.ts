@@ -46,7 +46,8 @@ export class ActivityIndex {
         movements.push(activity.movement);
       }
     }
-    if (order.length > placeRoom) throw new RangeError(`${order.length} activities are more than an index can order`);
+    if (order.length > placeRoom)
+      throw new RangeError(`${order.length} activities are more than an index can order`);
     this.#order = Float64Array.from(order);
     this.#members = Uint32Array.from(members);
     this.#ordinals = Uint16Array.from(ordinals);

@@ -96,7 +96,7 @@ export function* customersInOrder(world: World, after?: number): Iterable<Custom
       }
     }
   }
-  for (let holder = 0; holder < world.members(); holder++) {
+  for (let holder = resumesAmongLeads ? last.holder + 1 : 0; holder < world.members(); holder++) {
     if (!isHolder(world, holder)) continue;
     const customer = customerOf(world, holder);
     if (customer.since === undefined) yield customer;

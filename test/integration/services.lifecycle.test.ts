@@ -38,7 +38,7 @@ function services(env: NodeJS.ProcessEnv, ...args: string[]): Promise<Outcome> {
   });
 }
 
-describe('local services', () => {
+describe('local services', { timeout: 300_000 }, () => {
   let env: { DATA_DIR: string; KAFKA_BROKERS: string; SCHEMA_REGISTRY_URL: string; CLICKHOUSE_URL: string };
 
   before(async () => {

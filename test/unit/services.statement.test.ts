@@ -54,6 +54,10 @@ describe('an INSERT with data', () => {
     assert.equal(insertOf(text).data, '1\t2');
   });
 
+  test('is not misled by columns that are called like keywords', () => {
+    assert.equal(insertOf('INSERT INTO t (values, select, format) FORMAT TSV\n1\t2\t3').data, '1\t2\t3');
+  });
+
   test('keeps letters outside ASCII in its names', () => {
     assert.match(insertOf('INSERT INTO `größe` FORMAT TSV\n1').sql, /`größe`/);
   });

@@ -81,6 +81,18 @@ test('account and sources grow by what is asked for, and only by that', () => {
   assert.ok(!('processing_status' in (plain ?? {})) && 'processing_status' in (asked ?? {}));
 });
 
+test('a customer shows overrides and history only where they are asked for', () => {
+  const [customer] = simulator.truth('customers');
+  for (const address of ['', '/attributes']) {
+    const url = `/customers/${String(customer?.['uuid'])}${address}`;
+    const { body } = ask(simulator, `${url}?with_overrides=true&attributes_with_history=custom.CAC`);
+    assert.deepEqual(Object.keys(body['historical_values'] as Row), ['custom.CAC']);
+    assert.deepEqual(body['overrides'], {});
+    const plain = ask(simulator, url).body;
+    assert.ok(!('overrides' in plain) && !('historical_values' in plain));
+  }
+});
+
 test('filters keep the rows they name', () => {
   const count = (url: string) => (Object.values(ask(simulator, url).body)[0] as Row[]).length;
   const statuses = [

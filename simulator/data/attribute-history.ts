@@ -1,0 +1,35 @@
+import { day, seconds } from './instant.ts';
+import type { Rendered } from './rendered.ts';
+import type { World } from './world.ts';
+import { people } from './words.ts';
+
+/** What a single customer or its attributes show of their past where the query asks for it, and else nothing of. */
+export function historyOf(
+  world: World,
+  holder: number,
+  attributes: Rendered,
+  query: URLSearchParams,
+): Rendered {
+  const asked = query.get('attributes_with_history')?.split(',') ?? [];
+  const custom = attributes['custom'] as Rendered;
+  const histories = asked
+    .map((name) => [name, custom[name.replace(/^custom\./, '')]] as const)
+    .filter(([name, value]) => name.startsWith('custom.') && value !== undefined)
+    .map(
+      ([name, value]) =>
+        [name, [entryOf(world, holder, null, true), entryOf(world, holder, value, false)]] as const,
+    );
+  return {
+    ...(query.get('with_overrides') === 'true' && { overrides: {} }),
+    ...(asked.length > 0 && { historical_values: Object.fromEntries(histories) }),
+  };
+}
+
+function entryOf(world: World, holder: number, value: unknown, initial: boolean): Rendered {
+  return {
+    value,
+    update_performed_at: seconds(world.signedUpAt(holder) + (initial ? 1 : 2) * day),
+    update_performed_by: world.random.pick('history.by', people, holder),
+    initial,
+  };
+}

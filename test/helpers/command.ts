@@ -1,0 +1,69 @@
+import { spawn } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
+import type { Readable } from 'node:stream';
+import type { TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+export interface CommandResult {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunningCommand {
+  kill(signal: NodeJS.Signals): void;
+  /** Resolves once the text has been seen on stderr. */
+  logged(text: string): Promise<void>;
+  readonly result: Promise<CommandResult>;
+}
+
+/** A command as `npm run` starts it, in a process of its own. */
+export function startCommand(
+  t: TestContext,
+  entry: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): RunningCommand {
+  const child = spawn(process.execPath, ['start.mjs', entry, ...args], {
+    cwd: root,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  t.after(() => child.kill('SIGKILL'));
+  const stdout = collect(child.stdout);
+  const stderr = collect(child.stderr);
+  return {
+    kill: (signal) => child.kill(signal),
+    logged: async (text) => {
+      while (!stderr.text.includes(text)) await once(stderr.grew, 'grew');
+    },
+    result: Promise.all([once(child, 'exit'), stdout.done, stderr.done]).then(([[exitCode]]) => ({
+      exitCode: exitCode as number | null,
+      stdout: stdout.text,
+      stderr: stderr.text,
+    })),
+  };
+}
+
+export function runCommand(
+  t: TestContext,
+  entry: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<CommandResult> {
+  return startCommand(t, entry, args, env).result;
+}
+
+function collect(stream: Readable) {
+  const collected = { text: '', grew: new EventEmitter(), done: Promise.resolve() };
+  const read = async () => {
+    for await (const chunk of stream.setEncoding('utf8')) {
+      collected.text += String(chunk);
+      collected.grew.emit('grew');
+    }
+  };
+  collected.done = read();
+  return collected;
+}

@@ -1,0 +1,59 @@
+import { Partitioners, type Producer } from 'kafkajs';
+import type { TestContext } from 'node:test';
+import { Registry } from '../../core/avro/registry.ts';
+import { readStreamSchema } from '../../core/avro/schema-files.ts';
+import type { StreamSchema } from '../../core/avro/schema.ts';
+import { allocateFrame, FRAME_BYTES } from '../../core/avro/wire-format.ts';
+import type { Settings } from '../../core/config.ts';
+import type { JsonObject } from '../../core/json.ts';
+import { connectAdmin, createKafka, ensureTopics } from '../../core/kafka.ts';
+import { subjectOf, topicOf } from '../../core/stream-name.ts';
+import { RecordEncoder } from '../../producers/avro/record-encoder.ts';
+import type { Message } from '../../producers/kafka-writable.ts';
+import { noSignal } from './settings.ts';
+
+/** Creates the topics of some streams. */
+export async function createTopics(settings: Settings, ...streams: string[]): Promise<void> {
+  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  await ensureTopics(
+    admin,
+    streams.map((stream) => topicOf(settings.topicPrefix, stream)),
+  );
+  await admin.disconnect();
+}
+
+/** A connected producer, for messages that no run of `produce` would send. */
+export async function createProducer(
+  t: TestContext,
+  settings: Settings,
+  transactionalId?: string,
+): Promise<Producer> {
+  const producer = createKafka(settings.kafka, 'test').producer({
+    idempotent: true,
+    maxInFlightRequests: 1,
+    createPartitioner: Partitioners.DefaultPartitioner,
+    ...(transactionalId !== undefined && { transactionalId }),
+  });
+  await producer.connect();
+  t.after(() => producer.disconnect());
+  return producer;
+}
+
+/** Records as messages of a stream, by its schema file or the schema given, which is registered. */
+export async function messagesOf(
+  settings: Settings,
+  stream: string,
+  records: readonly JsonObject[],
+  schema: StreamSchema = readStreamSchema(stream),
+): Promise<Message[]> {
+  const registry = new Registry(settings.schemaRegistry, noSignal);
+  const id = await registry.register(subjectOf(settings.topicPrefix, stream), schema);
+  const encoder = new RecordEncoder(schema);
+  return records.map((record) => {
+    const encoded = encoder.encode(record);
+    if (encoded.drifts !== undefined) throw new Error(`the record does not fit the schema of ${stream}`);
+    const value = allocateFrame(id, encoded.avro.length);
+    encoded.avro.copyTo(value, FRAME_BYTES);
+    return { key: encoded.key, value };
+  });
+}

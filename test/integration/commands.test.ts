@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createApiServer } from '../helpers/api-server.ts';
+import { runCommand, startCommand } from '../helpers/command.ts';
+import { createSettings, environmentOf } from '../helpers/settings.ts';
+import { createSimulatorServer } from '../helpers/simulator.ts';
+
+const entries = {
+  demo: 'commands/demo.ts',
+  services: 'services/main.ts',
+  simulate: 'simulator/main.ts',
+  ping: 'commands/ping.ts',
+  produce: 'producers/main.ts',
+  sink: 'consumers/main.ts',
+  query: 'commands/query.ts',
+};
+
+for (const [name, entry] of Object.entries(entries)) {
+  test(`${name} explains itself with --help and refuses an option that it does not know`, async (t) => {
+    const help = await runCommand(t, entry, ['--help'], { PATH: process.env['PATH'] });
+    assert.equal(help.exitCode, 0);
+    assert.match(help.stdout, new RegExp(`Usage: npm run ${name} --`));
+    const wrong = await runCommand(t, entry, ['--no-such-option'], { PATH: process.env['PATH'] });
+    assert.equal(wrong.exitCode, 2);
+    assert.match(wrong.stderr, /^error: unknown option '--no-such-option'\n$/);
+  });
+}
+
+const wrongSettings: readonly { env: NodeJS.ProcessEnv; says: RegExp }[] = [
+  {
+    env: { CHARTMOGUL_BASE_URL: 'http://example.com' },
+    says: /^CHARTMOGUL_BASE_URL is "http:\/\/example.com", wants https/,
+  },
+  { env: { KAFKA_BROKERS: 'localhost' }, says: /^KAFKA_BROKERS is "localhost", wants host:port/ },
+  { env: { CLICKHOUSE_DATABASE: 'a b' }, says: /^CLICKHOUSE_DATABASE is "a b", wants/ },
+  { env: { CHARTMOGUL_API_KEY: '' }, says: /^CHARTMOGUL_API_KEY is not set/ },
+  {
+    env: { CHARTMOGUL_API_KEY: '', CHARTMOGUL_API_KEY_FILE: '/no/such/file' },
+    says: /^CHARTMOGUL_API_KEY_FILE is "\/no\/such\/file"/,
+  },
+];
+for (const { env, says } of wrongSettings) {
+  test(`produce ends with 2 and one line for ${JSON.stringify(env)}`, async (t) => {
+    const settings = createSettings(t);
+    const result = await runCommand(t, entries.produce, [], { ...environmentOf(settings), ...env });
+    assert.equal(result.exitCode, 2);
+    assert.match(result.stderr, says);
+    assert.equal(result.stderr.trim().split('\n').length, 1);
+    assert.equal(result.stdout, '');
+  });
+}
+
+test('produce and sink refuse a stream that does not exist', async (t) => {
+  const env = environmentOf(createSettings(t));
+  for (const entry of [entries.produce, entries.sink]) {
+    const result = await runCommand(t, entry, ['--streams', 'plans,unicorns'], env);
+    assert.equal(result.exitCode, 2);
+    assert.match(result.stderr, /--streams got "unicorns", wants some of .*customers/);
+  }
+});
+
+test('produce, sink and query work each in a process of its own', async (t) => {
+  const { baseUrl } = await createSimulatorServer(t, { customers: 50 });
+  const env = environmentOf(createSettings(t, baseUrl));
+  const produced = await runCommand(t, entries.produce, ['--streams', 'customers,plans'], env);
+  assert.equal(produced.exitCode, 0, produced.stderr);
+  assert.match(produced.stdout, /customers +1 /);
+  for (const line of produced.stderr.trim().split('\n')) assert.equal(typeof JSON.parse(line), 'object');
+  const sunk = await runCommand(t, entries.sink, ['--until-caught-up'], env);
+  assert.equal(sunk.exitCode, 0, sunk.stderr);
+  const sql = 'SELECT count() > 0 AS some FROM customers';
+  const json = await runCommand(t, entries.query, [sql, '--format', 'JSONEachRow'], env);
+  assert.equal(json.stdout, '{"some":1}\n');
+  const pretty = await runCommand(t, entries.query, [sql], env);
+  assert.match(pretty.stdout, /─some─/);
+  const write = await runCommand(t, entries.query, ['DROP TABLE customers_raw'], env);
+  assert.equal(write.exitCode, 1);
+  assert.match(write.stderr, /READONLY/);
+});
+
+test('a refused key is never printed', async (t) => {
+  const { baseUrl } = await createSimulatorServer(t, { customers: 1, apiKey: 'the right one' });
+  const env = { ...environmentOf(createSettings(t, baseUrl)), CHARTMOGUL_API_KEY: 'the-wrong-secret' };
+  for (const entry of [entries.produce, entries.ping]) {
+    const { exitCode, stdout, stderr } = await runCommand(t, entry, [], env);
+    assert.equal(exitCode, 1);
+    assert.match(stdout, /CHARTMOGUL_API_KEY/);
+    assert.doesNotMatch(stdout + stderr, /the-wrong-secret/);
+  }
+});
+
+test('ping says one line for each service, and what to do about those that are down', async (t) => {
+  const { baseUrl } = await createSimulatorServer(t, { customers: 1 });
+  const env = environmentOf(createSettings(t, baseUrl));
+  const well = await runCommand(t, entries.ping, [], env);
+  assert.equal(well.exitCode, 0, well.stdout);
+  assert.equal(well.stdout.match(/ ok /g)?.length, 4);
+  const down = await runCommand(t, entries.ping, [], {
+    ...env,
+    KAFKA_BROKERS: '127.0.0.1:1',
+    CLICKHOUSE_URL: 'http://127.0.0.1:1',
+  });
+  assert.equal(down.exitCode, 1);
+  assert.equal(down.stdout.trim().split('\n').length, 4);
+  assert.match(down.stdout, /kafka +FAILED .*127\.0\.0\.1:1 \(KAFKA_BROKERS\).*npm run services -- up/);
+  assert.match(down.stdout, /clickhouse +FAILED .*\(CLICKHOUSE_URL\)/);
+});
+
+test('SIGTERM ends a sink with its summary and exit code 0', async (t) => {
+  const env = environmentOf(createSettings(t));
+  const command = startCommand(t, entries.sink, ['--streams', 'plans'], env);
+  await command.logged('sinking');
+  command.kill('SIGTERM');
+  const { exitCode, stdout } = await command.result;
+  assert.equal(exitCode, 0);
+  assert.match(stdout, /plans_raw/);
+});
+
+test('SIGINT ends a run of produce with one line and exit code 1', async (t) => {
+  let onAsked = () => {};
+  const isAsked = new Promise<void>((resolve) => (onAsked = resolve));
+  const { baseUrl } = await createApiServer(t, { '/plans': () => onAsked() });
+  const command = startCommand(
+    t,
+    entries.produce,
+    ['--streams', 'plans'],
+    environmentOf(createSettings(t, baseUrl)),
+  );
+  await isAsked;
+  command.kill('SIGINT');
+  const { exitCode, stderr } = await command.result;
+  assert.equal(exitCode, 1);
+  assert.equal(stderr, 'stopped by SIGINT\n');
+});

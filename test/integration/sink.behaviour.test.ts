@@ -1,0 +1,206 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { readStreamSchema } from '../../core/avro/schema-files.ts';
+import { createClickHouse, qualified } from '../../core/clickhouse.ts';
+import type { Settings } from '../../core/config.ts';
+import { connectAdmin } from '../../core/kafka.ts';
+import { topicOf } from '../../core/stream-name.ts';
+import { sinkStreams } from '../helpers/pipeline.ts';
+import { createSettings, noSignal } from '../helpers/settings.ts';
+import { rowsOf } from '../helpers/table-rows.ts';
+import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
+
+const plans = (...numbers: number[]) =>
+  numbers.map((number) => ({ uuid: `pl_${number}`, interval_count: number }));
+const planRows = (settings: Settings) =>
+  rowsOf(settings, 'SELECT uuid, interval_count FROM plans ORDER BY uuid');
+
+async function command({ clickhouse }: Settings, ...queries: string[]): Promise<void> {
+  const client = createClickHouse(clickhouse);
+  for (const query of queries) await client.command({ query });
+  await client.close();
+}
+
+test('a tombstone hides the row, and a later record brings it back', async (t) => {
+  const settings = createSettings(t);
+  await createTopics(settings, 'plans');
+  const producer = await createProducer(t, settings);
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  await producer.send({ topic, messages: await messagesOf(settings, 'plans', plans(1, 2)) });
+  await sinkStreams(settings, 'plans');
+  await producer.send({ topic, messages: [{ key: 'pl_1', value: null }] });
+  await sinkStreams(settings, 'plans');
+  assert.deepEqual(await planRows(settings), [{ uuid: 'pl_2', interval_count: 2 }]);
+  await producer.send({
+    topic,
+    messages: await messagesOf(settings, 'plans', [{ uuid: 'pl_1', interval_count: 9 }]),
+  });
+  await sinkStreams(settings, 'plans');
+  assert.deepEqual(await planRows(settings), [
+    { uuid: 'pl_1', interval_count: 9 },
+    { uuid: 'pl_2', interval_count: 2 },
+  ]);
+});
+
+test('a tombstone of an integer key finds its row', async (t) => {
+  const settings = createSettings(t);
+  await createTopics(settings, 'subscription_events');
+  const producer = await createProducer(t, settings);
+  const topic = topicOf(settings.topicPrefix, 'subscription_events');
+  const messages = await messagesOf(settings, 'subscription_events', [
+    { id: 5322874574 },
+    { id: 2n ** 62n + 1n },
+  ]);
+  await producer.send({ topic, messages });
+  await producer.send({ topic, messages: [{ key: '5322874574', value: null }] });
+  await sinkStreams(settings, 'subscription_events');
+  assert.deepEqual(await rowsOf(settings, 'SELECT id FROM subscription_events'), [{ id: 2n ** 62n + 1n }]);
+});
+
+test('the latest of the versions of a key is the row, and the others stay in storage until merged', async (t) => {
+  const settings = createSettings(t);
+  await createTopics(settings, 'plans');
+  const producer = await createProducer(t, settings);
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  for (const count of [1, 2, 3]) {
+    await producer.send({
+      topic,
+      messages: await messagesOf(settings, 'plans', [{ uuid: 'pl_1', interval_count: count }]),
+    });
+  }
+  await sinkStreams(settings, 'plans');
+  assert.deepEqual(await planRows(settings), [{ uuid: 'pl_1', interval_count: 3 }]);
+});
+
+test('what is sunk is committed, and sinking it again changes nothing', async (t) => {
+  const settings = createSettings(t);
+  await createTopics(settings, 'plans');
+  const producer = await createProducer(t, settings);
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  await producer.send({ topic, messages: await messagesOf(settings, 'plans', plans(1, 2, 3, 4, 5)) });
+  const [first] = await sinkStreams(settings, 'plans');
+  const [second] = await sinkStreams(settings, 'plans');
+  assert.deepEqual([first?.rows, second?.rows], [5, 0]);
+
+  // As after a crash between the insert and the commit.
+  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  await admin.setOffsets({
+    groupId: `${settings.topicPrefix}sink`,
+    topic,
+    partitions: [0, 1, 2, 3].map((partition) => ({ partition, offset: '0' })),
+  });
+  await admin.disconnect();
+  const [again] = await sinkStreams(settings, 'plans');
+  assert.equal(again?.rows, 5);
+  assert.deepEqual(await planRows(settings), plans(1, 2, 3, 4, 5));
+});
+
+test('only committed transactions are sunk, and their marks do not keep the sink waiting', async (t) => {
+  const settings = createSettings(t);
+  await createTopics(settings, 'plans');
+  const producer = await createProducer(t, settings, `${settings.topicPrefix}transactions`);
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  const committed = await producer.transaction();
+  await committed.send({ topic, messages: await messagesOf(settings, 'plans', plans(1)) });
+  await committed.commit();
+  const aborted = await producer.transaction();
+  await aborted.send({ topic, messages: await messagesOf(settings, 'plans', plans(2, 3, 4, 5, 6)) });
+  await aborted.abort();
+  await sinkStreams(settings, 'plans');
+  assert.deepEqual(await planRows(settings), plans(1));
+  const [again] = await sinkStreams(settings, 'plans');
+  assert.equal(again?.rows, 0);
+});
+
+test('a message that is no Avro stops its stream alone and is named by topic, partition and offset', async (t) => {
+  const settings = createSettings(t);
+  await createTopics(settings, 'plans', 'tasks');
+  const producer = await createProducer(t, settings);
+  const messages = await messagesOf(settings, 'plans', plans(1));
+  await producer.send({ topic: topicOf(settings.topicPrefix, 'plans'), messages });
+  const tasks = topicOf(settings.topicPrefix, 'tasks');
+  await producer.send({ topic: tasks, messages: [{ key: 'x', value: Buffer.from('{}'), partition: 2 }] });
+  const counts = await sinkStreams(settings, 'plans', 'tasks');
+  const failures = Object.fromEntries(counts.map(({ stream, failure }) => [stream, failure?.message]));
+  assert.equal(failures['plans'], undefined);
+  assert.match(
+    failures['tasks'] ?? '',
+    new RegExp(`message ${tasks}, partition 2, offset 0: not in Confluent framing`),
+  );
+  assert.deepEqual(await planRows(settings), plans(1));
+});
+
+test('a column that cannot take its field stops the stream and names table, column and both types', async (t) => {
+  const settings = createSettings(t);
+  const { database } = settings.clickhouse;
+  await createTopics(settings, 'plans');
+  const producer = await createProducer(t, settings);
+  await producer.send({
+    topic: topicOf(settings.topicPrefix, 'plans'),
+    messages: await messagesOf(settings, 'plans', plans(1)),
+  });
+  await command(
+    settings,
+    `CREATE DATABASE ${database}`,
+    `CREATE TABLE ${qualified(database, 'plans_raw')} (uuid String, interval_count Nullable(String)) ENGINE = MergeTree ORDER BY uuid`,
+  );
+  const [counts] = await sinkStreams(settings, 'plans');
+  assert.match(
+    counts?.failure?.message ?? '',
+    /plans_raw\.interval_count is Nullable\(String\).*wants Nullable\(Int64\)/,
+  );
+});
+
+test('columns that somebody else added are left alone', async (t) => {
+  const settings = createSettings(t);
+  await createTopics(settings, 'plans');
+  const producer = await createProducer(t, settings);
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  await producer.send({ topic, messages: await messagesOf(settings, 'plans', plans(1)) });
+  await sinkStreams(settings, 'plans');
+  const table = qualified(settings.clickhouse.database, 'plans_raw');
+  await command(
+    settings,
+    `ALTER TABLE ${table} ADD COLUMN mine Map(String, String), ADD COLUMN twice Int64 MATERIALIZED 2`,
+  );
+  await producer.send({ topic, messages: await messagesOf(settings, 'plans', plans(2)) });
+  const [counts] = await sinkStreams(settings, 'plans');
+  assert.equal(counts?.failure, undefined);
+  assert.deepEqual(await planRows(settings), plans(1, 2));
+});
+
+test('messages of an older schema fit a wider table', async (t) => {
+  const settings = createSettings(t);
+  await createTopics(settings, 'plans');
+  const producer = await createProducer(t, settings);
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  const old = readStreamSchema('plans');
+  const older = await messagesOf(settings, 'plans', plans(1), old);
+  const wider = {
+    ...old,
+    fields: [...old.fields, { name: 'seats', type: ['null', 'long'], default: null } as const],
+  };
+  await producer.send({
+    topic,
+    messages: await messagesOf(settings, 'plans', [{ uuid: 'pl_2', seats: 4 }], wider),
+  });
+  await sinkStreams(settings, 'plans');
+  await producer.send({ topic, messages: older });
+  await sinkStreams(settings, 'plans');
+  assert.deepEqual(await rowsOf(settings, 'SELECT uuid, seats FROM plans ORDER BY uuid'), [
+    { uuid: 'pl_1', seats: null },
+    { uuid: 'pl_2', seats: 4 },
+  ]);
+});
+
+test('every column says in its comment what it holds', async (t) => {
+  const settings = createSettings(t);
+  await createTopics(settings, 'invoices');
+  await messagesOf(settings, 'invoices', []);
+  await sinkStreams(settings, 'invoices');
+  const bare = await rowsOf(
+    settings,
+    `SELECT name FROM system.columns WHERE database = currentDatabase() AND table = 'invoices_raw' AND comment = ''`,
+  );
+  assert.deepEqual(bare, []);
+});
