@@ -22,5 +22,7 @@ await runMain(async (signal) => {
   );
   process.stdout.write(`${sinkSummary(counts)}\n`);
   const isCutShort = signal.aborted && options.untilCaughtUp === true;
-  return isCutShort || counts.some(({ failure }) => failure !== undefined) ? exitCodes.someWorkFailed : exitCodes.done;
+  return isCutShort || counts.some(({ failure }) => failure !== undefined)
+    ? exitCodes.someWorkFailed
+    : exitCodes.done;
 });

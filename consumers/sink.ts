@@ -154,6 +154,7 @@ async function consume(
       partitionsConsumedConcurrently: TABLES_SIDE_BY_SIDE,
       eachBatch: (payload) => sinkBatch(payload, consumer, sinks, caughtUp, signal),
     });
+    logger.info({ topics: topics.length, group: groupId }, 'sinking');
     await Promise.race([
       crashed,
       watch,

@@ -104,20 +104,27 @@ function topicConfig(topic: string): ITopicConfig {
   };
 }
 
-/** What a failure of kafkajs means for us. Errors of our own pass unchanged. */
+/**
+ * What a failure of kafkajs means for us. Errors of our own pass unchanged. Told by names and fields: kafkajs does not export
+ * its error classes in a way that an ES module could import.
+ */
 export function kafkaError(error: unknown, settings: Settings['kafka']): EtlError {
   if (error instanceof EtlError) return error;
   const at = `${settings.brokers.join(',')} (KAFKA_BROKERS)`;
-  const name = error instanceof Error ? error.name : '';
-  if (name === 'KafkaJSSASLAuthenticationError' || name === 'KafkaJSUnsupportedSaslMechanismError') {
-    return new ServiceRefusedError(
-      `Kafka at ${at} refuses us: ${messageOf(error)}; check KAFKA_USERNAME, KAFKA_PASSWORD and KAFKA_SASL_MECHANISM`,
-      { cause: error },
-    );
+  const root = rootOf(error);
+  const said = messageOf(root);
+  if (root instanceof Error && /^KafkaJS.*SASL/i.test(root.name)) {
+    const cure = 'check KAFKA_USERNAME, KAFKA_PASSWORD and KAFKA_SASL_MECHANISM';
+    return new ServiceRefusedError(`Kafka at ${at} refuses us: ${said}; ${cure}`, { cause: error });
   }
-  const isRefusal =
-    error instanceof Error && 'type' in error && /AUTHORIZATION_FAILED$/.test(String(error.type));
-  if (isRefusal)
-    return new ServiceRefusedError(`Kafka at ${at} refuses: ${messageOf(error)}`, { cause: error });
-  return new ServiceUnavailableError(`Kafka does not answer at ${at}: ${messageOf(error)}`, { cause: error });
+  // The broker's own answer, such as TOPIC_AUTHORIZATION_FAILED or MESSAGE_TOO_LARGE.
+  if (root instanceof Error && 'type' in root && 'retriable' in root && root.retriable === false) {
+    return new ServiceRefusedError(`Kafka at ${at} refuses: ${String(root.type)}, ${said}`, { cause: error });
+  }
+  return new ServiceUnavailableError(`Kafka does not answer at ${at}: ${said}`, { cause: error });
+}
+
+/** kafkajs wraps what the broker said, sometimes twice. */
+function rootOf(error: unknown): unknown {
+  return error instanceof Error && error.cause instanceof Error ? rootOf(error.cause) : error;
 }

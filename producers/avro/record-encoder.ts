@@ -63,7 +63,7 @@ export class RecordEncoder {
       return { name, valueType, isNullable, encode: this.#valueEncoder(valueType, [...path, name]) };
     });
     const names = new Map(schema.fields.map(({ name }, index) => [name, index]));
-    const indexByKey = new Map(
+    const exactNames = new Map(
       schema.fields.flatMap(({ name, aliases = [] }, index) =>
         [name, ...aliases].map((key) => [key, index] as const),
       ),
@@ -72,16 +72,16 @@ export class RecordEncoder {
     return (record, out) => {
       if (!isJsonObject(record)) return false;
       const values = new Array<JsonValue | undefined>(fields.length);
+      const otherKeys: string[] = [];
       for (const key of Object.keys(record)) {
         const value = record[key] ?? null;
-        let index = indexByKey.get(key);
-        if (index === undefined) {
-          index = names.get(fieldNameOf(key));
-          if (index !== undefined) indexByKey.set(key, index);
-        }
-        if (index !== undefined && (values[index] ?? null) === null) values[index] = value;
-        else if (value !== null) this.#placeUnknown(names, values, path, key, value);
+        if (value === null) continue;
+        const index = exactNames.get(key);
+        if (index !== undefined && values[index] === undefined) values[index] = value;
+        else otherKeys.push(key);
       }
+      // Sorted, so that the order of the keys never decides which of two spellings gets the field.
+      for (const key of otherKeys.sort()) this.#placeByName(names, values, path, key, record[key] ?? null);
       for (const [index, field] of fields.entries()) {
         const value = values[index];
         const isAbsent = value === undefined || value === null || isBlankFor(field.valueType, value);
@@ -100,17 +100,18 @@ export class RecordEncoder {
     };
   }
 
-  /** A key without a field, or one whose field is taken by another spelling (`a-b` beside `a_b`). */
-  #placeUnknown(
+  /** A key that is spelled otherwise than its field (`a-b` for `a_b`), whose field may be taken, or that has none. */
+  #placeByName(
     names: ReadonlyMap<string, number>,
     values: (JsonValue | undefined)[],
     path: readonly string[],
     key: string,
-    value: NonNullable<JsonValue>,
+    value: JsonValue,
   ): void {
+    if (value === null) return;
     let name = fieldNameOf(key);
     for (let index = names.get(name); index !== undefined; index = names.get(name)) {
-      if ((values[index] ?? null) === null) {
+      if (values[index] === undefined) {
         values[index] = value;
         return;
       }
@@ -134,7 +135,7 @@ export class RecordEncoder {
     const kind = kindOf(value);
     let name = variantFieldOf(field, kind);
     for (let index = names.get(name); index !== undefined; index = names.get(name)) {
-      if (index > fieldIndex && (values[index] ?? null) === null) {
+      if (index > fieldIndex && values[index] === undefined) {
         values[index] = value;
         return;
       }

@@ -43,7 +43,7 @@ export const startAfterPaginator: Paginator = (answer, list, where) => {
   if (answer['has_more'] === false || list.length === 0) return undefined;
   const last = list.at(-1);
   const uuid = isJsonObject(last) ? last['uuid'] : undefined;
-  if (typeof uuid !== 'string')
+  if (typeof uuid !== 'string' || uuid === '')
     throw new UnexpectedAnswerError(`the last row of ${where} has no "uuid" to go on after`);
   return { 'start-after': uuid };
 };
