@@ -103,6 +103,12 @@ export function loadSettings(processEnv: NodeJS.ProcessEnv = process.env, dotEnv
   return parse(config.getProperties());
 }
 
+/** The environment for a program that we start: without our settings, so that no secret of ours reaches it. */
+export function childEnvironment(processEnv: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
+  const isOurs = (name: string) => Object.hasOwn(definitions, name) || name === 'CONFIG_FILE';
+  return Object.fromEntries(Object.entries(processEnv).filter(([name]) => !isOurs(name)));
+}
+
 function parse(values: Values): Settings {
   const username = values.KAFKA_USERNAME;
   const mechanism = values.KAFKA_SASL_MECHANISM;

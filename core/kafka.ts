@@ -15,6 +15,9 @@ import { probeRetry, retry } from './retry.ts';
 /** Partitions of a stream's topic: the most sinks that can share one stream. */
 const PARTITIONS = 4;
 
+/** Kafka's own default of 1 MiB is less than a large record. */
+const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
+
 /** How long a sink may be away and still learn of a delete. */
 const TOMBSTONE_RETENTION_MS = 7 * 24 * 3_600_000;
 
@@ -96,6 +99,8 @@ function topicConfig(topic: string): ITopicConfig {
     'delete.retention.ms': TOMBSTONE_RETENTION_MS,
     // The broker's clock, not a producer's, orders the versions of a row.
     'message.timestamp.type': 'LogAppendTime',
+    // An invoice with thousands of line items is one message.
+    'max.message.bytes': MAX_MESSAGE_BYTES,
   };
   return {
     topic,

@@ -38,16 +38,10 @@ export class KafkaWritable extends Writable {
   }
 
   override _write(message: Message, _encoding: BufferEncoding, callback: Callback): void {
-    this.#add(message);
-    if (!this.#isFull()) {
-      this.#linger ??= setTimeout(
-        () => this.#flush((error) => error && this.destroy(error)),
-        this.#options.lingerMs,
-      );
-      callback();
-      return;
-    }
-    this.#flush(callback);
+    const bytes = Buffer.byteLength(message.key) + (message.value?.length ?? 0);
+    const isOver = this.#batch.length > 0 && this.#batchBytes + bytes > this.#options.maxBatchBytes;
+    if (isOver) this.#flush((error) => (error ? callback(error) : this.#accept(message, bytes, callback)));
+    else this.#accept(message, bytes, callback);
   }
 
   override _final(callback: Callback): void {
@@ -64,15 +58,16 @@ export class KafkaWritable extends Writable {
     );
   }
 
-  #add(message: Message): void {
+  #accept(message: Message, bytes: number, callback: Callback): void {
     this.#batch.push(message);
-    this.#batchBytes += message.key.length + (message.value?.length ?? 0);
-  }
-
-  #isFull(): boolean {
-    return (
-      this.#batch.length >= this.#options.maxBatchMessages || this.#batchBytes >= this.#options.maxBatchBytes
-    );
+    this.#batchBytes += bytes;
+    const { maxBatchMessages, maxBatchBytes, lingerMs } = this.#options;
+    if (this.#batch.length >= maxBatchMessages || this.#batchBytes >= maxBatchBytes) {
+      this.#flush(callback);
+      return;
+    }
+    this.#linger ??= setTimeout(() => this.#flush((error) => error && this.destroy(error)), lingerMs);
+    callback();
   }
 
   #flush(callback: Callback): void {

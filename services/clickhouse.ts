@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Settings } from '../core/config.ts';
+import { childEnvironment, type Settings } from '../core/config.ts';
 import { BackgroundProcess } from './background-process.ts';
 import { isHttpOk } from './http-probe.ts';
 import { clickhouseAddress } from './local-address.ts';
@@ -22,10 +22,8 @@ export function clickhouseService(settings: Settings, folder: string): LocalServ
       await server.start({
         command: process.execPath,
         args: [startScript, 'services/clickhouse/main.ts'],
-        // Only what it needs: no other secret of ours belongs into a process that runs for days.
         env: {
-          PATH: process.env['PATH'],
-          HOME: process.env['HOME'],
+          ...childEnvironment(),
           TZ: 'UTC',
           // Each running query occupies a thread, and reading and writing files wants some beside them.
           UV_THREADPOOL_SIZE: '32',

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import type { Settings } from '../core/config.ts';
+import { childEnvironment, type Settings } from '../core/config.ts';
 import { ConfigError, LocalServiceError } from '../core/errors.ts';
 import { logger } from '../core/logger.ts';
 import { clickhouseAddress, kafkaAddress, registryAddress, type LocalAddress } from './local-address.ts';
@@ -116,7 +116,11 @@ async function docker(
   signal?: AbortSignal,
 ): Promise<string> {
   try {
-    const options = { env: { ...process.env, ...env }, timeout, ...(signal === undefined ? {} : { signal }) };
+    const options = {
+      env: { ...childEnvironment(), ...env },
+      timeout,
+      ...(signal === undefined ? {} : { signal }),
+    };
     return (await run('docker', args, options)).stdout;
   } catch (error) {
     signal?.throwIfAborted();

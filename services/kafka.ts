@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Kafka, logLevel } from 'kafkajs';
-import type { Settings } from '../core/config.ts';
+import { childEnvironment, type Settings } from '../core/config.ts';
 import { LocalServiceError } from '../core/errors.ts';
 import { BackgroundProcess } from './background-process.ts';
 import { javaPackages, output, quickStart } from './java.ts';
@@ -37,7 +37,7 @@ export function kafkaService(settings: Settings, folder: string): LocalService {
       await broker.start({
         command: 'java',
         args: ['-Xmx512m', ...java, '-cp', jars, 'kafka.Kafka', 'server.properties'],
-        env: process.env,
+        env: childEnvironment(),
         cwd: folder,
       });
     },

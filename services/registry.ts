@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Settings } from '../core/config.ts';
+import { childEnvironment, type Settings } from '../core/config.ts';
 import { BackgroundProcess } from './background-process.ts';
 import { isHttpOk } from './http-probe.ts';
 import { javaPackages, quickStart } from './java.ts';
@@ -32,7 +32,7 @@ export function registryService(settings: Settings, folder: string): LocalServic
       await apicurio.start({
         command: 'java',
         args: ['-Xmx384m', ...quickStart, `-Djava.io.tmpdir=${temporary}`, '-jar', join(home, jar)],
-        env: { ...process.env, ...apicurioSettings(port, kafkaAddress(settings).text) },
+        env: { ...childEnvironment(), ...apicurioSettings(port, kafkaAddress(settings).text) },
         cwd: folder,
       });
       await front.start({
@@ -45,7 +45,7 @@ export function registryService(settings: Settings, folder: string): LocalServic
           '--to',
           `http://127.0.0.1:${port}`,
         ],
-        env: process.env,
+        env: childEnvironment(),
         cwd: folder,
       });
     },

@@ -5,7 +5,7 @@ import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { loadSettings } from '../core/config.ts';
+import { childEnvironment, loadSettings } from '../core/config.ts';
 import { ConfigError } from '../core/errors.ts';
 import { createCommand, exitCodes, runMain, type ExitCode } from '../core/process.ts';
 import { freePort } from '../services/local-address.ts';
@@ -48,23 +48,10 @@ function chooseFiles(words: readonly string[]): string[] {
   return files;
 }
 
-/** Settings of the user must not reach the tests: only what the machine needs, and where the services are. */
+/** Settings of the user must not reach the tests: they get services of their own. */
 async function testEnv(dataDir: string): Promise<NodeJS.ProcessEnv> {
-  const kept = [
-    'PATH',
-    'HOME',
-    'USER',
-    'LANG',
-    'TERM',
-    'CI',
-    'JAVA_HOME',
-    'MAVEN_OPTS',
-    'MAVEN_ARGS',
-    'TMPDIR',
-  ];
-  const proxies = Object.keys(process.env).filter((name) => /^(npm_config_.*|.*_proxy)$/i.test(name));
   return {
-    ...Object.fromEntries([...kept, ...proxies].flatMap((name) => [[name, process.env[name]]])),
+    ...childEnvironment(),
     KAFKA_BROKERS: `127.0.0.1:${await freePort()}`,
     SCHEMA_REGISTRY_URL: `http://127.0.0.1:${await freePort()}`,
     CLICKHOUSE_URL: `http://127.0.0.1:${await freePort()}`,

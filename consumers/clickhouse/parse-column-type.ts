@@ -12,7 +12,8 @@ export function parseColumnType(text: string): ColumnType | undefined {
 
   function type(isNullable = false): ColumnType | undefined {
     const name = take();
-    if (name === 'Nullable') return wrapped(() => type(true));
+    if (name === 'Nullable' && !isNullable) return wrapped(() => type(true));
+    if (isNullable) return scalar(name, true);
     if (name === 'Array') {
       const item = wrapped(() => type());
       return item && { kind: 'array', item };
@@ -21,8 +22,12 @@ export function parseColumnType(text: string): ColumnType | undefined {
       const members = wrapped(tupleMembers);
       return members && { kind: 'tuple', members };
     }
-    const scalar = scalarTypes.find((candidate) => candidate === name);
-    return scalar && { kind: 'scalar', name: scalar, isNullable };
+    return scalar(name, false);
+  }
+
+  function scalar(text: string, isNullable: boolean): ColumnType | undefined {
+    const name = scalarTypes.find((candidate) => candidate === text);
+    return name && { kind: 'scalar', name, isNullable };
   }
 
   function wrapped<T>(inner: () => T | undefined): T | undefined {

@@ -10,7 +10,7 @@ import { Spool } from './spool.ts';
 
 // ClickHouse in the foreground: `services up` runs it in the background, with all its settings in the environment.
 await runMain(async (signal) => {
-  const settings = loadSettings(process.env, devNull);
+  const settings = loadSettings(undefined, devNull);
   const folder = resolve(join(settings.dataDir, 'services', 'clickhouse'));
   mkdirSync(folder, { recursive: true });
   process.chdir(folder);

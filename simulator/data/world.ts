@@ -1,12 +1,13 @@
 import { day } from './instant.ts';
 import type { Key } from './key.ts';
 import { revisionOf } from './key.ts';
+import { membersFor } from './merge.ts';
 import { Random } from './random.ts';
 
 /** What decides every record of the account. */
 export interface WorldOptions {
   readonly seed: number;
-  /** How many members the account has at revision 0. */
+  /** How many customers the account has at revision 0. */
   readonly customers: number;
   /** How often the data has moved on since revision 0. */
   readonly revision: number;
@@ -40,11 +41,13 @@ export class World {
   readonly opened = opened;
   /** The end of the history that was there at revision 0. */
   readonly firstNow = now;
+  readonly #firstMembers: number;
   readonly #newPerRevision: number;
 
   constructor(options: WorldOptions) {
     this.options = options;
     this.random = new Random(options.seed);
+    this.#firstMembers = membersFor(this.random, options.customers);
     this.#newPerRevision = Math.ceil((options.customers * options.changes) / 4);
   }
 
@@ -59,12 +62,12 @@ export class World {
 
   /** How many members have ever signed up. */
   members(revision = this.revision): number {
-    return this.options.customers + revision * this.#newPerRevision;
+    return this.#firstMembers + revision * this.#newPerRevision;
   }
 
   /** The revision in which a member signed up. */
   bornIn(member: number): number {
-    const late = member - this.options.customers;
+    const late = member - this.#firstMembers;
     return late < 0 ? 0 : Math.floor(late / this.#newPerRevision) + 1;
   }
 
@@ -72,7 +75,7 @@ export class World {
   signedUpAt(member: number): number {
     const born = this.bornIn(member);
     if (born > 0) return this.momentIn(born, member);
-    return Math.floor(opened + (now - day - opened) * Math.sqrt((member + 0.5) / this.options.customers));
+    return Math.floor(opened + (now - day - opened) * Math.sqrt((member + 0.5) / this.#firstMembers));
   }
 
   /** When a member's news of a revision happened. In the order of members, as everything created is. */
@@ -93,12 +96,12 @@ export class World {
   importedAt(key: Key): number {
     const revision = revisionOf(key) ?? this.bornIn(key.member);
     if (revision > 0) return this.momentIn(revision, key.member) + (key.ordinal % 64);
-    const place = (key.member + (key.ordinal + 1) / 65) / this.options.customers;
+    const place = (key.member + (key.ordinal + 1) / 65) / this.#firstMembers;
     return Math.floor(now - (1 - place) * (day / 4));
   }
 
   #gapAfter(member: number, start: number): number {
-    const next = member + 1 < this.options.customers ? this.signedUpAt(member + 1) : now;
+    const next = member + 1 < this.#firstMembers ? this.signedUpAt(member + 1) : now;
     return next - start;
   }
 

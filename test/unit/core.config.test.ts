@@ -1,0 +1,198 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { inspect } from 'node:util';
+import { isLoopback, loadSettings, settingDocs, splitBroker } from '../../core/config.ts';
+import { ConfigError } from '../../core/errors.ts';
+
+function createFile(t: TestContext, content: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'config-test-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'file');
+  writeFileSync(file, content);
+  return file;
+}
+
+const load = (env: NodeJS.ProcessEnv, dotEnv = '') => loadSettings(env, dotEnv);
+
+const wrongSettings: readonly (readonly [NodeJS.ProcessEnv, RegExp])[] = [
+  [{ CHARTMOGUL_BASE_URL: 'http://api.example.com' }, /^CHARTMOGUL_BASE_URL is "http:.*wants https/],
+  [{ CHARTMOGUL_BASE_URL: 'http://127.0.0.1.example.com' }, /^CHARTMOGUL_BASE_URL is .* wants https/],
+  [{ CHARTMOGUL_BASE_URL: 'ftp://127.0.0.1' }, /^CHARTMOGUL_BASE_URL is "ftp:.*wants an http/],
+  [{ SCHEMA_REGISTRY_URL: '127.0.0.1:8081' }, /^SCHEMA_REGISTRY_URL is .* wants an http/],
+  [{ CLICKHOUSE_URL: 'here' }, /^CLICKHOUSE_URL is "here", wants an http/],
+  [{ KAFKA_BROKERS: '127.0.0.1' }, /^KAFKA_BROKERS is "127.0.0.1", wants host:port/],
+  [{ KAFKA_BROKERS: 'a:1,,b:2' }, /^KAFKA_BROKERS is .* wants host:port/],
+  [{ KAFKA_BROKERS: 'a:65536' }, /^KAFKA_BROKERS is .* wants host:port/],
+  [{ KAFKA_BROKERS: 'a:0' }, /^KAFKA_BROKERS is .* wants host:port/],
+  [{ KAFKA_SSL: 'perhaps' }, /^KAFKA_SSL is "perhaps", wants one of true, false/],
+  [
+    { KAFKA_USERNAME: 'u', KAFKA_SASL_MECHANISM: 'md5' },
+    /^KAFKA_SASL_MECHANISM is "md5", wants one of plain/,
+  ],
+  [{ KAFKA_USERNAME: 'u' }, /^KAFKA_USERNAME and KAFKA_SASL_MECHANISM want/],
+  [{ KAFKA_PASSWORD: 's3cret' }, /^KAFKA_PASSWORD .* wants KAFKA_USERNAME/],
+  [{ SCHEMA_REGISTRY_PASSWORD: 's3cret' }, /^SCHEMA_REGISTRY_PASSWORD .* wants SCHEMA_REGISTRY_USERNAME/],
+  [{ CLICKHOUSE_PASSWORD: 's3cret' }, /^CLICKHOUSE_PASSWORD .* wants CLICKHOUSE_USERNAME/],
+  [{ TOPIC_PREFIX: 'a b' }, /^TOPIC_PREFIX is "a b", wants/],
+  [{ TOPIC_PREFIX: 'x'.repeat(101) }, /^TOPIC_PREFIX is "x+", wants/],
+  [{ CLICKHOUSE_DATABASE: 'a`b' }, /^CLICKHOUSE_DATABASE is "a`b", wants/],
+  [{ CLICKHOUSE_DATABASE: 'a\n' }, /^CLICKHOUSE_DATABASE is "a\\n", wants/],
+  [{ CLICKHOUSE_CLUSTER: '1' }, /^CLICKHOUSE_CLUSTER is "1", wants/],
+  [
+    { CONFIG_FILE: '/nowhere/at-all' },
+    /^CONFIG_FILE is "\/nowhere\/at-all", wants a JSON file that can be read/,
+  ],
+  [
+    { CHARTMOGUL_API_KEY_FILE: '/nowhere/at-all' },
+    /^CHARTMOGUL_API_KEY_FILE is "\/nowhere.*wants a file that can be/,
+  ],
+  [{ CHARTMOGUL_API_KEY_FILE: '/dev/null' }, /^CHARTMOGUL_API_KEY_FILE is .* not empty/],
+  [
+    { CHARTMOGUL_API_KEY: 's3cret', CHARTMOGUL_API_KEY_FILE: '/x' },
+    /^CHARTMOGUL_API_KEY and CHARTMOGUL_API_KEY_FILE/,
+  ],
+  // Addresses with a password in them, right or mistyped.
+  [{ CLICKHOUSE_URL: 'http://u:s3cret@h:8123' }, /^CLICKHOUSE_URL .* wants/],
+  [{ CLICKHOUSE_URL: 'http://u:s3cret@h:99999' }, /^CLICKHOUSE_URL .* wants/],
+  [{ CLICKHOUSE_URL: 'http://h:8123/?password=s3cret' }, /^CLICKHOUSE_URL .* wants/],
+  [{ SCHEMA_REGISTRY_URL: 'u:s3cret@h:8081' }, /^SCHEMA_REGISTRY_URL .* wants/],
+  [{ CHARTMOGUL_BASE_URL: 'http://s3cret:@api.example.com' }, /^CHARTMOGUL_BASE_URL .* wants/],
+  [{ KAFKA_BROKERS: 'u:s3cret@h:9092' }, /^KAFKA_BROKERS .* wants/],
+];
+for (const [env, message] of wrongSettings) {
+  test(`${inspect(env, { breakLength: Infinity }).slice(0, 90)} is refused in one line that helps`, () => {
+    assert.throws(
+      () => load(env),
+      (error) => {
+        assert.ok(error instanceof ConfigError);
+        assert.match(error.message, message);
+        assert.doesNotMatch(inspect(error), /s3cret/);
+        assert.doesNotMatch(error.message, /\n/);
+        return true;
+      },
+    );
+  });
+}
+
+const wrongFiles: readonly (readonly [string, RegExp])[] = [
+  ['{"CHARTMOGUL_API_KEY": "s3cret"', /not JSON/],
+  ['["s3cret"]', /a JSON object/],
+  ['{"CHARTMOGUL_API_KEY": {"a":"s3cret"}}', /a string for CHARTMOGUL_API_KEY/],
+  ['{"CHARTMOGUL_KEY": "s3cret"}', /it has "CHARTMOGUL_KEY"/],
+  ['{"constructor": "s3cret"}', /it has "constructor"/],
+];
+for (const [content, message] of wrongFiles) {
+  test(`a CONFIG_FILE of ${content} is refused without showing what it holds`, (t) => {
+    assert.throws(
+      () => load({ CONFIG_FILE: createFile(t, content) }),
+      (error) =>
+        error instanceof ConfigError && message.test(error.message) && !inspect(error).includes('s3cret'),
+    );
+  });
+}
+
+test('the environment comes before .env, that before CONFIG_FILE, that before the defaults', (t) => {
+  const file = { TOPIC_PREFIX: 'file.', CLICKHOUSE_DATABASE: 'file', DATA_DIR: 'file' };
+  const configFile = createFile(t, JSON.stringify(file));
+  const dotEnv = createFile(t, `TOPIC_PREFIX=dot.\nCLICKHOUSE_DATABASE=dot\nCONFIG_FILE=${configFile}\n`);
+  const { topicPrefix, clickhouse, dataDir, kafka } = load({ TOPIC_PREFIX: 'env.' }, dotEnv);
+  assert.deepEqual(
+    [topicPrefix, clickhouse.database, dataDir, kafka.brokers],
+    ['env.', 'dot', 'file', ['127.0.0.1:9092']],
+  );
+});
+
+test('a blank variable is one that is not set', (t) => {
+  const dotEnv = createFile(t, 'TOPIC_PREFIX=dot.\n');
+  assert.equal(load({ TOPIC_PREFIX: '', CHARTMOGUL_API_KEY: '' }, dotEnv).topicPrefix, 'dot.');
+});
+
+test('a .env that cannot be read is named', () => {
+  assert.throws(() => load({}, tmpdir()), ConfigError);
+});
+
+test('the defaults are those that the documentation promises', () => {
+  const { chartmogul, kafka, topicPrefix, schemaRegistry, clickhouse, dataDir } = load({});
+  assert.deepEqual(chartmogul, { apiKey: undefined, baseUrl: 'https://api.chartmogul.com/v1' });
+  assert.deepEqual(kafka, { brokers: ['127.0.0.1:9092'], ssl: false, sasl: undefined });
+  assert.deepEqual([topicPrefix, dataDir], ['chartmogul.', '.data']);
+  assert.deepEqual(schemaRegistry, { url: 'http://127.0.0.1:8081', credentials: undefined });
+  assert.equal(clickhouse.url, 'http://127.0.0.1:8123');
+  assert.equal(clickhouse.database, 'chartmogul');
+});
+
+for (const name of [
+  'CHARTMOGUL_API_KEY',
+  'KAFKA_PASSWORD',
+  'SCHEMA_REGISTRY_PASSWORD',
+  'CLICKHOUSE_PASSWORD',
+]) {
+  test(`${name} can come from a file, and no text of the settings shows it`, (t) => {
+    const settings = load({
+      ...(name.endsWith('PASSWORD') && { [name.replace('PASSWORD', 'USERNAME')]: 'someone' }),
+      ...(name === 'KAFKA_PASSWORD' && { KAFKA_SASL_MECHANISM: 'SCRAM-SHA-256' }),
+      [`${name}_FILE`]: createFile(t, 's3cret\n'),
+    });
+    const { chartmogul, kafka, schemaRegistry, clickhouse } = settings;
+    const secrets = [
+      chartmogul.apiKey,
+      ...[kafka.sasl, schemaRegistry.credentials, clickhouse.credentials].map((known) => known?.password),
+    ];
+    assert.deepEqual(
+      secrets.flatMap((secret) => secret?.reveal() ?? []),
+      ['s3cret'],
+    );
+    assert.doesNotMatch(
+      inspect(settings, { depth: 9, showHidden: true }) + JSON.stringify(settings),
+      /s3cret/,
+    );
+  });
+}
+
+const addresses: readonly (readonly [string, string])[] = [
+  ['http://h:8081/', 'http://h:8081'],
+  ['https://h/apis/ccompat/v7/', 'https://h/apis/ccompat/v7'],
+  ['http://[::1]:8081//', 'http://[::1]:8081'],
+];
+for (const [given, url] of addresses) {
+  test(`the registry's address ${given} is kept as ${url}`, () => {
+    assert.equal(load({ SCHEMA_REGISTRY_URL: given }).schemaRegistry.url, url);
+  });
+}
+
+test('a loopback host may be spoken to without encryption', () => {
+  for (const host of ['localhost', '127.0.0.1', '127.1', '[::1]', 'LOCALHOST']) {
+    assert.equal(load({ CHARTMOGUL_BASE_URL: `http://${host}:9` }).chartmogul.baseUrl.slice(0, 5), 'http:');
+  }
+  for (const host of ['10.0.0.1', '127.0.0.1.example.com', '1270.0.0.1', '::2', ''])
+    assert.ok(!isLoopback(host));
+});
+
+test('a broker is a host and a port', () => {
+  assert.deepEqual(splitBroker('a.b:9092'), { host: 'a.b', port: 9092 });
+  assert.deepEqual(splitBroker('[::1]:9092'), { host: '::1', port: 9092 });
+  for (const wrong of ['::1:9092', '[x]:9092', 'a', 'http://a:1'])
+    assert.equal(splitBroker(wrong).host, '', wrong);
+});
+
+test('every setting has a meaning', () => {
+  for (const { name, doc } of settingDocs) assert.ok(doc.length > 3, name);
+});
+
+test('nothing but the settings reads the environment', () => {
+  const root = fileURLToPath(new URL('../../', import.meta.url));
+  const folders = ['core', 'producers', 'consumers', 'simulator', 'services', 'commands'];
+  const files = folders.flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) => join(folder, file)),
+  );
+  const readers = files.filter(
+    (file) =>
+      file.endsWith('.ts') &&
+      /process\.env|['"]dotenv|\benv\b.*from 'node:process'/.test(readFileSync(join(root, file), 'utf8')),
+  );
+  assert.deepEqual(readers, ['core/config.ts']);
+});

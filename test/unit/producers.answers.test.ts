@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import * as errors from '../../core/errors.ts';
+import type { JsonObject } from '../../core/json.ts';
+import { answerError, parseRetryAfter } from '../../producers/chartmogul/answer-error.ts';
+import { listWithin } from '../../producers/chartmogul/list.ts';
+
+const lists: readonly (readonly [JsonObject, unknown])[] = [
+  [{ invoices: [1], entries: [2], other: [3] }, [1]],
+  [{ entries: [2], other: [3] }, [2]],
+  [{ invoices: null, entries: [2] }, [2]],
+  [{ other: [3], has_more: false }, [3]],
+  [{ invoices: [] }, []],
+  [{ a: [], b: [] }, /several lists.*"invoices".*a, b/],
+  [{ a: 1, b: {} }, /no list.*"invoices".*a, b/],
+  [{ invoices: {} }, /no list.*invoices/],
+  [{}, /no list.*none/],
+];
+for (const [answer, expected] of lists) {
+  test(`the list in ${JSON.stringify(answer)} is ${String(expected) || 'empty'}`, () => {
+    const read = () => listWithin(answer, 'invoices', '/invoices, page 1');
+    if (!(expected instanceof RegExp)) assert.deepEqual(read(), expected);
+    else
+      assert.throws(
+        read,
+        (error) => error instanceof errors.UnexpectedAnswerError && expected.test(error.message),
+      );
+  });
+}
+
+const statuses: readonly (readonly [number, string, string, RegExp])[] = [
+  [
+    401,
+    '{"code":401,"message":"No valid API key provided","param":null}',
+    'AuthenticationError',
+    /No valid.*CHARTMOGUL_API_KEY/,
+  ],
+  [403, '', 'AuthenticationError', /403.*CHARTMOGUL_API_KEY/],
+  [404, '{"error":"Data source not found"}', 'StreamNotFoundError', /Data source not found/],
+  [
+    429,
+    '{"code":429,"message":"Your request rate has exceeded our rate limit.","param":null}',
+    'RateLimitedError',
+    /exceeded/,
+  ],
+  [503, 'busy', 'RateLimitedError', /503/],
+  [500, 'x', 'SourceUnavailableError', /500/],
+  [504, '504 Gateway Timeout Error', 'SourceUnavailableError', /504/],
+  [520, '', 'SourceUnavailableError', /520/],
+  [524, '<html>', 'SourceUnavailableError', /524/],
+  [408, '', 'SourceUnavailableError', /408/],
+  [
+    400,
+    '{"code":400,"message":"Parameter \\"page\\" is deprecated","param":"page"}',
+    'UnexpectedAnswerError',
+    /"page" is deprecated/,
+  ],
+  [402, '[]', 'UnexpectedAnswerError', /402/],
+  [422, '{"errors":{"name":"A name is required"}}', 'UnexpectedAnswerError', /422/],
+  [301, 'null', 'UnexpectedAnswerError', /301/],
+];
+for (const [status, body, name, message] of statuses) {
+  test(`status ${status} with ${body || 'no body'} is a ${name}`, () => {
+    const error = answerError(status, '/customers', body, undefined);
+    assert.equal(error.name, name);
+    assert.match(error.message, message);
+    assert.match(error.message, /\/customers/);
+    assert.ok(error.message.length < 500 && !error.message.includes('\n'));
+  });
+}
+
+test('a message of many lines and pages is cut to one short line', () => {
+  const body = JSON.stringify({ message: 'line\n'.repeat(10_000) });
+  const { message } = answerError(500, '/x', body, undefined);
+  assert.ok(message.length < 300 && !message.includes('\n'));
+});
+
+test("a limit carries the server's wish", () => {
+  const error = answerError(429, '/x', '', '7');
+  assert.ok(error instanceof errors.RateLimitedError);
+  assert.equal(error.retryAfterMs, 7000);
+});
+
+const now = Date.parse('2026-01-01T00:00:00Z');
+const wishes: readonly (readonly [string | undefined, number | undefined])[] = [
+  ['2', 2000],
+  ['0', 0],
+  ['1.5', 1500],
+  ['Thu, 01 Jan 2026 00:00:09 GMT', 9000],
+  ['Wed, 31 Dec 2025 00:00:00 GMT', undefined],
+  [undefined, undefined],
+  ['', undefined],
+  ['soon', undefined],
+  ['-5', undefined],
+  ['NaN', undefined],
+  ['Infinity', undefined],
+  ['9'.repeat(400), undefined],
+];
+for (const [value, ms] of wishes) {
+  test(`Retry-After ${value?.slice(0, 40) ?? 'missing'} is ${ms ?? 'no wish'}`, () => {
+    assert.equal(parseRetryAfter(value, now), ms);
+  });
+}
