@@ -276,7 +276,7 @@ test('every message becomes the row of its values in any table wide enough', () 
         _schema_id: 42,
       });
     }),
-    { numRuns: 150 },
+    { numRuns: 100 },
   );
 });
 
@@ -289,7 +289,7 @@ test('a message cut off anywhere is a decode error and writes nothing', () => {
       }
       assert.throws(() => rowOf(schema, columns, Buffer.concat([frame, Buffer.alloc(1)])), DecodeError);
     }),
-    { numRuns: 30 },
+    { numRuns: 20 },
   );
 });
 
@@ -315,7 +315,7 @@ test('a message with any bytes in it is a row or a decode error', () => {
         readOrRefused(schema, columns, Buffer.concat([Buffer.alloc(5), rubbish]));
       },
     ),
-    { numRuns: 250 },
+    { numRuns: 150 },
   );
 });
 
