@@ -53,18 +53,21 @@ export function evolve<R extends AvroRecord>(schema: R, drifts: readonly Drift[]
 }
 
 /**
- * `schema` with every field that only `learnt` has: what earlier runs learnt stays known, at every depth.
+ * `schema` with what earlier runs learnt, at every depth: the fields that only `learnt` has, and its types, since a topic's
+ * field never changes type; values that a newer schema file would have typed otherwise go to variant fields.
  */
 export function mergeLearnt<R extends AvroRecord>(schema: R, learnt: AvroRecord): R {
-  const ours = new Map(schema.fields.map((field) => [field.name, field]));
+  const known = new Set(schema.fields.map(({ name }) => name));
   const merged = schema.fields.map((field) => {
     const theirs = learnt.fields.find(({ name }) => name === field.name);
+    if (theirs === undefined) return field;
     const inner = recordWithin(field.type);
-    const learntInner = theirs && recordWithin(theirs.type);
-    if (inner === undefined || learntInner === undefined) return field;
-    return { ...field, type: withRecordWithin(field.type, mergeLearnt(inner, learntInner)) };
+    const learntInner = recordWithin(theirs.type);
+    const areRecords = inner !== undefined && learntInner !== undefined;
+    const type = areRecords ? withRecordWithin(theirs.type, mergeLearnt(inner, learntInner)) : theirs.type;
+    return { ...field, type };
   });
-  return { ...schema, fields: [...merged, ...learnt.fields.filter(({ name }) => !ours.has(name))] };
+  return { ...schema, fields: [...merged, ...learnt.fields.filter(({ name }) => !known.has(name))] };
 }
 
 function fieldFor({ name, kind }: Drift): AvroField {

@@ -53,7 +53,7 @@ export const singlePagePaginator: Paginator = () => undefined;
 
 /** The paging style of a list, told from its first page: legacy keys stand beside cursors, so cursors come first. */
 export function paginatorFor(firstAnswer: JsonObject): Paginator {
-  if (typeof firstAnswer['has_more'] === 'boolean') return cursorPaginator;
+  if ((firstAnswer['has_more'] ?? null) !== null) return cursorPaginator;
   if (metaOf(firstAnswer)?.['next_key'] !== undefined) return nextKeyPaginator;
   if (pageNumbersOf(firstAnswer).totalPages !== undefined) return pageNumberPaginator;
   return singlePagePaginator;

@@ -26,7 +26,7 @@ test('the README names every command', () => {
 
 test('the README names every stream with its address, and every stream has a schema', () => {
   for (const { name, paths } of streams) {
-    const row = readme.split('\n').find((line) => line.startsWith(`| \`${name}\` |`));
+    const row = readme.split('\n').find((line) => new RegExp(`^\\| \`${name}\` +\\|`).test(line));
     for (const path of paths) assert.ok(row?.includes(`\`${path}\``), `${name} ${path}`);
   }
   assert.deepEqual(streams.map(({ name }) => name).sort(), streamNames);
