@@ -11,7 +11,7 @@ import { createCommand, exitCodes, runMain, type ExitCode } from '../core/proces
 import { freePort } from '../services/local-address.ts';
 import { startServices, stopServices } from '../services/local-services.ts';
 
-const folder = fileURLToPath(new URL('.', import.meta.url));
+const root = fileURLToPath(new URL('../', import.meta.url));
 
 /**
  * Runs the tests under node's test runner, between the start and the stop of a Kafka, a registry and a ClickHouse of their
@@ -27,7 +27,7 @@ await runMain(async (signal) => {
   const files = chooseFiles(command.args);
   const dataDir = await mkdtemp(join(tmpdir(), 'chartmogul-test-'));
   const env = await testEnv(dataDir);
-  const needsServices = files.some((file) => file.startsWith('integration/'));
+  const needsServices = files.some((file) => file.startsWith('test/integration/'));
   try {
     if (needsServices) await startServices(loadSettings(env, ''), signal);
     return await runTests(files, env, signal);
@@ -39,9 +39,9 @@ await runMain(async (signal) => {
 
 function chooseFiles(words: readonly string[]): string[] {
   const all = ['unit', 'integration'].flatMap((kind) =>
-    readdirSync(join(folder, kind))
+    readdirSync(join(root, 'test', kind))
       .filter((file) => file.endsWith('.test.ts'))
-      .map((file) => `${kind}/${file}`),
+      .map((file) => `test/${kind}/${file}`),
   );
   const files = all.filter((file) => words.length === 0 || words.some((word) => file.includes(word)));
   if (files.length === 0) throw new ConfigError(`no test file has ${words.join(' or ')} in its name`);
@@ -73,7 +73,7 @@ async function runTests(
     '--test-reporter=spec',
   ];
   const child = spawn(process.execPath, [...options, ...files], {
-    cwd: folder,
+    cwd: root,
     env,
     stdio: ['ignore', 'inherit', 'inherit'],
   });
