@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
+const DEADLINE_MS = 60_000;
+
 export interface CommandResult {
   readonly exitCode: number | null;
   readonly stdout: string;
@@ -31,7 +33,12 @@ export function startCommand(
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  t.after(() => child.kill('SIGKILL'));
+  // A command that hangs is ended, so that the test shows what it said until then.
+  const deadline = setTimeout(() => child.kill('SIGKILL'), DEADLINE_MS);
+  t.after(() => {
+    clearTimeout(deadline);
+    child.kill('SIGKILL');
+  });
   const stdout = collect(child.stdout);
   const stderr = collect(child.stderr);
   return {
