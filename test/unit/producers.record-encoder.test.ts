@@ -190,6 +190,9 @@ function standsFor(type: AvroType, stored: unknown, value: JsonValue): boolean {
     );
   }
   const found = asJson(type, stored);
+  // A date field takes the midnight of its day.
+  const isDate = typeof valueType === 'object' && valueType.type === 'int';
+  if (isDate && typeof value === 'string') return value.replace(/T00:00:00\.000Z$/, '') === found;
   if (typeof value === 'bigint' && Number.isInteger(found)) return BigInt(found as number) === value;
   if (typeof valueType === 'object' && valueType.type === 'string') return equal(found, value);
   return (
