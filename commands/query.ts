@@ -1,4 +1,4 @@
-import { finished, pipeline } from 'node:stream/promises';
+import { pipeline } from 'node:stream/promises';
 import { createClickHouse } from '../core/clickhouse.ts';
 import { loadSettings } from '../core/config.ts';
 import { ConfigError } from '../core/errors.ts';
@@ -23,7 +23,6 @@ await runMain(async (signal) => {
     const answer = await readOnlyQuery(client, clickhouse, sql, format, signal);
     // stdout stays open: the process ends it.
     await pipeline(answer, process.stdout, { signal, end: false });
-    await finished(answer);
   } finally {
     await client.close();
   }

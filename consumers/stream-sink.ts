@@ -3,7 +3,8 @@ import type { Registry } from '../core/avro/registry.ts';
 import type { StreamSchema } from '../core/avro/schema.ts';
 import { schemaIdOf } from '../core/avro/wire-format.ts';
 import { ByteWriter } from '../core/byte-writer.ts';
-import { DecodeError } from '../core/errors.ts';
+import { DecodeError, messageOf } from '../core/errors.ts';
+import { logger } from '../core/logger.ts';
 import type { Column } from './clickhouse/column-type.ts';
 import type { StorageTable } from './clickhouse/storage-table.ts';
 import { RowTranscoder, writeTombstone, type RowOrigin } from './transcode/row-transcoder.ts';
@@ -49,6 +50,12 @@ export class StreamSink {
       insertSeconds: 0,
       failure: undefined,
     };
+  }
+
+  /** Keeps why the stream failed and says it once. */
+  fail(error: unknown): void {
+    this.counts.failure = error instanceof Error ? error : new Error(messageOf(error));
+    logger.error({ stream: this.counts.stream, reason: messageOf(error) }, 'stream stopped');
   }
 
   /** Makes table and views for the subject's latest schema, so that a stream without messages can be queried too. */

@@ -10,7 +10,7 @@ import {
 import type { Settings } from './config.ts';
 import { EtlError, messageOf, ServiceRefusedError, ServiceUnavailableError } from './errors.ts';
 import { logger } from './logger.ts';
-import { probeRetry, retry } from './retry.ts';
+import { probeRetry, retry, serviceRetry } from './retry.ts';
 
 /** Partitions of a stream's topic: the most sinks that can share one stream. */
 const PARTITIONS = 4;
@@ -85,12 +85,27 @@ export async function connectAdmin(
   return admin;
 }
 
-/** Creates those of the topics that are missing: compacted, so that the latest record of every key stays for ever. */
-export async function ensureTopics(admin: Admin, topics: readonly string[]): Promise<void> {
+/**
+ * Creates those of the topics that are missing: compacted, so that the latest record of every key stays for ever. Returns
+ * when every partition answers: a client that comes sooner is told that there is no leader, or waits minutes for one.
+ */
+export async function ensureTopics(
+  admin: Admin,
+  settings: Settings['kafka'],
+  topics: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
   const existing = new Set(await admin.listTopics());
   const missing = topics.filter((topic) => !existing.has(topic));
-  if (missing.length > 0)
-    await admin.createTopics({ topics: missing.map(topicConfig), waitForLeaders: true });
+  if (missing.length === 0) return;
+  await admin.createTopics({ topics: missing.map(topicConfig), waitForLeaders: true });
+  for (const topic of missing) {
+    await retry({ topic }, serviceRetry, signal, async () => {
+      await admin.fetchTopicOffsets(topic).catch((error: unknown) => {
+        throw kafkaError(error, settings);
+      });
+    });
+  }
 }
 
 function topicConfig(topic: string): ITopicConfig {
@@ -127,6 +142,11 @@ export function kafkaError(error: unknown, settings: Settings['kafka']): EtlErro
     return new ServiceRefusedError(`Kafka at ${at} refuses: ${String(root.type)}, ${said}`, { cause: error });
   }
   return new ServiceUnavailableError(`Kafka does not answer at ${at}: ${said}`, { cause: error });
+}
+
+/** For errors of any origin: those of kafkajs become ours, others stay. */
+export function mendKafkaError(error: unknown, settings: Settings['kafka']): unknown {
+  return error instanceof Error && error.name.startsWith('KafkaJS') ? kafkaError(error, settings) : error;
 }
 
 /** kafkajs wraps what the broker said, sometimes twice. */

@@ -2,7 +2,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Producer } from 'kafkajs';
 import type { Registry } from '../core/avro/registry.ts';
 import type { Settings } from '../core/config.ts';
-import { kafkaError } from '../core/kafka.ts';
+import { mendKafkaError } from '../core/kafka.ts';
 import { KafkaWritable } from './kafka-writable.ts';
 import type { ChartMogulClient } from './chartmogul/client.ts';
 import { createSourceReadable } from './chartmogul/source.ts';
@@ -56,8 +56,6 @@ export async function produceStream(
     await pipeline(source, (records) => encoder.messages(records), target, { signal });
   } catch (error) {
     signal.throwIfAborted();
-    throw error instanceof Error && error.name.startsWith('KafkaJS')
-      ? kafkaError(error, settings.kafka)
-      : error;
+    throw mendKafkaError(error, settings.kafka);
   }
 }

@@ -3,7 +3,7 @@ import { Partitioners } from 'kafkajs';
 import { Registry } from '../core/avro/registry.ts';
 import type { Settings } from '../core/config.ts';
 import { AuthenticationError, messageOf } from '../core/errors.ts';
-import { connectAdmin, createKafka, ensureTopics } from '../core/kafka.ts';
+import { connectAdmin, createKafka, ensureTopics, mendKafkaError } from '../core/kafka.ts';
 import { logger } from '../core/logger.ts';
 import { probeRetry } from '../core/retry.ts';
 import { topicOf } from '../core/stream-name.ts';
@@ -40,10 +40,8 @@ export async function produce(
     createPartitioner: Partitioners.DefaultPartitioner,
   });
   try {
-    await ensureTopics(
-      admin,
-      specs.map(({ name }) => topicOf(settings.topicPrefix, name)),
-    );
+    const topics = specs.map(({ name }) => topicOf(settings.topicPrefix, name));
+    await ensureTopics(admin, settings.kafka, topics, signal);
     await producer.connect();
     const context: ProduceContext = { settings, client, registry, producer, signal: running };
     const counts = specs.map(({ name }) => createStreamCounts(name, topicOf(settings.topicPrefix, name)));
@@ -55,6 +53,8 @@ export async function produce(
     );
     signal.throwIfAborted();
     return counts;
+  } catch (error) {
+    throw mendKafkaError(error, settings.kafka);
   } finally {
     await Promise.all([producer.disconnect(), admin.disconnect(), client.close()]);
   }

@@ -15,10 +15,8 @@ import { noSignal } from './settings.ts';
 /** Creates the topics of some streams. */
 export async function createTopics(settings: Settings, ...streams: string[]): Promise<void> {
   const admin = await connectAdmin(settings.kafka, 'test', noSignal);
-  await ensureTopics(
-    admin,
-    streams.map((stream) => topicOf(settings.topicPrefix, stream)),
-  );
+  const topics = streams.map((stream) => topicOf(settings.topicPrefix, stream));
+  await ensureTopics(admin, settings.kafka, topics, noSignal);
   await admin.disconnect();
 }
 
