@@ -7,7 +7,7 @@ import { logger } from '../core/logger.ts';
 import { subjectOf } from '../core/stream-name.ts';
 import { evolve, mergeLearnt, type Drift } from './avro/drift.ts';
 import { RecordEncoder } from './avro/record-encoder.ts';
-import type { SourceRecord } from './chartmogul/source.ts';
+import type { SourceRecord } from './chartmogul/list-reader.ts';
 import type { Message } from './kafka-writable.ts';
 
 export interface StreamEncoderOptions {

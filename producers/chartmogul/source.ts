@@ -1,30 +1,10 @@
 import { Readable } from 'node:stream';
 import { StreamNotFoundError } from '../../core/errors.ts';
-import type { JsonObject, JsonValue } from '../../core/json.ts';
-import type { ChartMogulClient, Query, RequestObserver } from './client.ts';
-import { listWithin } from './list.ts';
-import {
-  LoopGuard,
-  paginatorFor,
-  singlePagePaginator,
-  startAfterPaginator,
-  type Paginator,
-} from './paginator.ts';
-import type { StreamSpec } from './streams.ts';
-
-/** One record as read: still hostile, and not yet known to be an object. */
-export interface SourceRecord {
-  readonly value: JsonValue;
-  /** Number of its page, from 1. */
-  readonly page: number;
-}
-
-/** Told of what is read, to count it. */
-export interface SourceObserver extends RequestObserver {
-  onPage?(records: number): void;
-}
-
-const PAGE_ROWS = 200;
+import { isJsonObject } from '../../core/json.ts';
+import type { ChartMogulClient } from './client.ts';
+import { PAGE_ROWS, readList, type SourceObserver, type SourceRecord } from './list-reader.ts';
+import { metricLists } from './metrics.ts';
+import { streams, type StreamSpec } from './streams.ts';
 
 /** The next page is asked for when fewer records than this wait to be encoded: memory holds about two pages a stream. */
 const READ_AHEAD_RECORDS = PAGE_ROWS;
@@ -41,48 +21,63 @@ export function createSourceReadable(
   });
 }
 
-async function* readStream(
-  client: ChartMogulClient,
-  spec: StreamSpec,
-  observer: SourceObserver,
-): AsyncGenerator<SourceRecord, void, undefined> {
-  const first = await readFirstPage(client, spec, observer);
-  const paginator = choosePaginator(spec, first.answer);
-  const guard = new LoopGuard();
-  let { answer } = first;
-  for (let page = 1; ; page++) {
-    const where = `${first.path}, page ${page}`;
-    const list = spec.listKey === null ? [answer] : listWithin(answer, spec.listKey, where);
-    const next = paginator(answer, list, where);
-    if (next !== undefined) guard.check(next, where);
-    observer.onPage?.(list.length);
-    for (const value of list) yield { value, page };
-    if (next === undefined) return;
-    answer = await client.get(first.path, { ...firstQuery(spec), ...next }, observer);
-  }
-}
+type Records = AsyncGenerator<SourceRecord, void, undefined>;
 
 /** Tries the stream's addresses in turn: an account, or a server that speaks the API, may know only a later one. */
-async function readFirstPage(
-  client: ChartMogulClient,
-  spec: StreamSpec,
-  observer: SourceObserver,
-): Promise<{ path: string; answer: JsonObject }> {
-  const [path, ...others] = spec.paths;
-  try {
-    return { path, answer: await client.get(path, firstQuery(spec), observer) };
-  } catch (error) {
-    const [next, ...rest] = others;
-    if (!(error instanceof StreamNotFoundError) || next === undefined) throw error;
-    return readFirstPage(client, { ...spec, paths: [next, ...rest] }, observer);
+async function* readStream(client: ChartMogulClient, spec: StreamSpec, observer: SourceObserver): Records {
+  for (const [index, path] of spec.paths.entries()) {
+    let isAnswered = false;
+    try {
+      for await (const record of readPath(client, spec, path, observer)) {
+        isAnswered = true;
+        yield record;
+      }
+      return;
+    } catch (error) {
+      const isLast = index === spec.paths.length - 1;
+      if (!(error instanceof StreamNotFoundError) || isAnswered || isLast) throw error;
+    }
   }
 }
 
-function firstQuery(spec: StreamSpec): Query {
-  return { ...spec.query, ...(spec.paging === 'none' ? {} : { per_page: PAGE_ROWS }) };
+async function* readPath(
+  client: ChartMogulClient,
+  spec: StreamSpec,
+  path: string,
+  observer: SourceObserver,
+): Records {
+  if (spec.parent !== undefined && path.includes(`{${spec.parent.field}}`)) {
+    yield* readOfParents(client, spec, path, spec.parent, observer);
+  } else if (spec.isMetric === true) {
+    for (const list of metricLists(spec, path, new Date())) yield* readList(client, list, observer);
+  } else {
+    yield* readList(client, { ...spec, path }, observer);
+  }
 }
 
-function choosePaginator(spec: StreamSpec, firstAnswer: JsonObject): Paginator {
-  if (spec.paging === 'start-after') return startAfterPaginator;
-  return spec.paging === 'none' ? singlePagePaginator : paginatorFor(firstAnswer);
+/** One list for each record of the parent stream, whose key becomes part of the address and of every child. */
+async function* readOfParents(
+  client: ChartMogulClient,
+  spec: StreamSpec,
+  path: string,
+  { stream, field }: NonNullable<StreamSpec['parent']>,
+  observer: SourceObserver,
+): Records {
+  const parent = streams.find(({ name }) => name === stream);
+  if (parent === undefined) throw new RangeError(`${spec.name} has the unknown parent ${stream}`);
+  for await (const { value } of readStream(client, parent, { ...observer, onPage: () => undefined })) {
+    const key = isJsonObject(value) ? value['uuid'] : undefined;
+    if (typeof key !== 'string') continue;
+    const list = {
+      ...spec,
+      path: path.replace(`{${field}}`, encodeURIComponent(key)),
+      adds: { [field]: key },
+    };
+    try {
+      yield* readList(client, list, observer);
+    } catch (error) {
+      // The parent went while its siblings were read: it has no children any more.
+      if (!(error instanceof StreamNotFoundError)) throw error;
+    }
+  }
 }

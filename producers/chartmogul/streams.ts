@@ -9,6 +9,10 @@ export interface StreamSpec {
   readonly listKey: string | null;
   /** `detect`: told from the first page. `start-after`: by the uuid of the last row. */
   readonly paging: 'detect' | 'start-after' | 'none';
+  /** The stream whose `uuid` stands as `{field}` in an address and is added to every record under that name. */
+  readonly parent?: { readonly stream: string; readonly field: string };
+  /** Metrics are asked for by time and interval. */
+  readonly isMetric?: true;
   /** Filters, without which ChartMogul would hide rows or fields. */
   readonly query?: Query;
 }
@@ -16,6 +20,18 @@ export interface StreamSpec {
 /** Every optional part of the account. */
 const accountInclude =
   'churn_recognition,churn_when_zero_mrr,auto_churn_subscription,refund_handling,proximate_movement_reclassification';
+
+const metrics = [
+  'all',
+  'mrr',
+  'arr',
+  'arpa',
+  'asp',
+  'customer-count',
+  'customer-churn-rate',
+  'mrr-churn-rate',
+  'ltv',
+] as const;
 
 /** Every stream that is produced, in the order in which a run begins them: the longest first. */
 export const streams: readonly StreamSpec[] = [
@@ -35,6 +51,8 @@ export const streams: readonly StreamSpec[] = [
     paging: 'detect',
     query: { with_disabled: true },
   },
+  // The cursor of this list was recorded to skip a row a page.
+  { name: 'activities', paths: ['/activities'], listKey: 'entries', paging: 'start-after' },
   { name: 'contacts', paths: ['/contacts'], listKey: 'entries', paging: 'detect' },
   { name: 'customer_notes', paths: ['/customer_notes'], listKey: 'entries', paging: 'detect' },
   { name: 'notes', paths: ['/notes'], listKey: 'entries', paging: 'detect' },
@@ -42,6 +60,13 @@ export const streams: readonly StreamSpec[] = [
   { name: 'tasks', paths: ['/tasks'], listKey: 'entries', paging: 'detect' },
   { name: 'plans', paths: ['/plans'], listKey: 'plans', paging: 'detect' },
   { name: 'plan_groups', paths: ['/plan_groups'], listKey: 'plan_groups', paging: 'detect' },
+  {
+    name: 'plan_group_plans',
+    paths: ['/plan_groups/{plan_group_uuid}/plans'],
+    listKey: 'plans',
+    paging: 'detect',
+    parent: { stream: 'plan_groups', field: 'plan_group_uuid' },
+  },
   {
     name: 'data_sources',
     paths: ['/data_sources', '/sources'],
@@ -53,5 +78,12 @@ export const streams: readonly StreamSpec[] = [
       with_invoice_handling_setting: true,
     },
   },
+  ...metrics.map((metric): StreamSpec => ({
+    name: `metrics_${metric.replaceAll('-', '_')}`,
+    paths: [`/metrics/${metric}`],
+    listKey: 'entries',
+    paging: 'none',
+    isMetric: true,
+  })),
   { name: 'account', paths: ['/account'], listKey: null, paging: 'none', query: { include: accountInclude } },
 ];

@@ -73,7 +73,9 @@ test('every record of every stream is in ClickHouse, down to the value', async (
         assert.deepEqual(Object.fromEntries(got), wanted);
       }
       assert.ok(records > 0);
-      assert.equal(rows.size, records);
+      // Metrics are asked for from long before the account's first day up to the day of the test.
+      if (name.startsWith('metrics_')) assert.ok(rows.size >= records);
+      else assert.equal(rows.size, records);
     });
   }
 });

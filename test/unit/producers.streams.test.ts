@@ -11,7 +11,7 @@ test('every stream has a schema, and every schema a stream', () => {
 for (const { name, paths, query } of streams) {
   test(`${name} has a safe name, and addresses that begin with a slash and hold no query`, () => {
     assert.ok(isStreamName(name));
-    for (const path of paths) assert.match(path, /^(\/[a-z_]+)+$/);
+    for (const path of paths) assert.match(path, /^(\/([a-z_-]+|\{[a-z_]+\}))+$/);
     assert.ok(!('per_page' in (query ?? {})));
   });
 }
