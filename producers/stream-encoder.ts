@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Registry } from '../core/avro/registry.ts';
 import { readStreamSchema } from '../core/avro/schema-files.ts';
 import { allocateFrame, FRAME_BYTES } from '../core/avro/wire-format.ts';
@@ -44,7 +45,8 @@ export class StreamEncoder {
     const latest = await options.registry.latest(subject);
     const own = readStreamSchema(options.stream);
     const schema = latest === undefined ? own : mergeLearnt(own, latest.schema);
-    const schemaId = await options.registry.register(subject, schema);
+    const isKnown = latest !== undefined && isDeepStrictEqual(latest.schema, schema);
+    const schemaId = isKnown ? latest.id : await options.registry.register(subject, schema);
     return new StreamEncoder(options, new RecordEncoder(schema), schemaId);
   }
 
