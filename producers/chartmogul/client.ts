@@ -3,6 +3,7 @@ import { Agent, errors, request, type Dispatcher } from 'undici';
 import {
   ConfigError,
   messageOf,
+  RateLimitedError,
   RetriableError,
   SourceUnavailableError,
   UnexpectedAnswerError,
@@ -75,9 +76,12 @@ export class ChartMogulClient {
         return await this.#limit(async () => {
           await this.#rate.turn(this.#signal);
           observer.onRequest?.();
-          return this.#send(path, query);
+          const body = await this.#send(path, query);
+          this.#rate.accepted();
+          return body;
         });
       } catch (error) {
+        if (error instanceof RateLimitedError) this.#rate.refused(performance.now(), error.retryAfterMs);
         if (error instanceof RetriableError) observer.onRetry?.(error);
         throw error;
       }
