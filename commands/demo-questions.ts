@@ -5,13 +5,12 @@ export const demoQuestions: readonly { readonly question: string; readonly sql: 
     sql: `
       SELECT status,
              count() AS customers,
-             round(sum(customers.mrr) / 100) AS mrr,
-             round(sum(customers.arr) / 100) AS arr,
-             round(avg(customers.mrr) / 100, 2) AS arpa,
-             any(customers.currency) AS currency
+             round(sum(customers.mrr) / 100) AS mrr_usd,
+             round(sum(customers.arr) / 100) AS arr_usd,
+             round(avg(customers.mrr) / 100, 2) AS arpa_usd
       FROM customers
       GROUP BY status
-      ORDER BY mrr DESC, count() DESC`,
+      ORDER BY mrr_usd DESC, count() DESC`,
   },
   {
     question: 'Which plans bring the money of the last twelve months?',
@@ -19,13 +18,13 @@ export const demoQuestions: readonly { readonly question: string; readonly sql: 
       SELECT plan.name AS plan,
              any(plan.interval_unit) AS billed_per,
              uniqExact(item.customer_uuid) AS customers,
-             round(sum(item.amount_in_cents) / 100) AS invoiced,
-             bar(sum(item.amount_in_cents), 0, max(sum(item.amount_in_cents)) OVER (), 16) AS share
+             round(sum(item.amount_in_cents) / 100) AS invoiced_usd,
+             bar(sum(item.amount_in_cents), 0, max(sum(item.amount_in_cents)) OVER (), 10) AS share
       FROM line_items AS item
       INNER JOIN plans AS plan ON plan.uuid = item.plan_uuid
       WHERE item.invoice_date > (SELECT max(date) FROM invoices) - INTERVAL 12 MONTH
       GROUP BY plan.name
-      ORDER BY invoiced DESC
+      ORDER BY invoiced_usd DESC
       LIMIT 6`,
   },
   {

@@ -1,16 +1,18 @@
+import { existsSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { sinkSummary } from '../consumers/sink-summary.ts';
 import { sink } from '../consumers/sink.ts';
 import type { SinkCounts } from '../consumers/stream-sink.ts';
 import { createClickHouse } from '../core/clickhouse.ts';
 import { loadSettings, type Settings } from '../core/config.ts';
-import { createCommand, exitCodes, runMain } from '../core/process.ts';
+import { createCommand, exitCodes, runMain, type ExitCode } from '../core/process.ts';
 import { readOnlyQuery } from '../core/query.ts';
 import { Secret } from '../core/secret.ts';
 import { streams } from '../producers/chartmogul/streams.ts';
 import { produce } from '../producers/produce.ts';
 import { runSummary } from '../producers/run-summary.ts';
 import { hasFailed, type StreamCounts } from '../producers/stream-counts.ts';
+import { withLock } from '../services/command-lock.ts';
 import { freePort } from '../services/local-address.ts';
 import { startServices, stopServices } from '../services/local-services.ts';
 import { listen } from '../simulator/server.ts';
@@ -25,11 +27,20 @@ await runMain(async (signal) => {
     'demo',
     `Shows the whole way on this machine with ${CUSTOMERS} simulated customers, on free ports and with files of its own.`,
   ).parse();
+  const dataDir = `${loadSettings().dataDir}/demo`;
+  const lock = `${dataDir}/demo.lock`;
+  if (existsSync(lock)) say('Another demo runs here: waiting for it to end …');
+  return withLock(lock, signal, () => demonstrate(dataDir, signal));
+});
+
+async function demonstrate(dataDir: string, signal: AbortSignal): Promise<ExitCode> {
   const startMs = performance.now();
   const simulator = await listen(createSimulator({ customers: CUSTOMERS, seed: SEED }), 0);
-  const settings = await demoSettings(simulator.baseUrl);
+  const settings = await demoSettings(simulator.baseUrl, dataDir);
   try {
     say(`Starting Kafka, the schema registry and ClickHouse in ${settings.dataDir} …`);
+    // Those of somebody who looked around after an earlier demo listen on other ports.
+    await stopServices(settings);
     await startServices(settings, signal);
     say(`Reading ${CUSTOMERS} customers from the ChartMogul simulator into Kafka …`);
     const produced = await produce(settings, streams, signal);
@@ -48,10 +59,10 @@ await runMain(async (signal) => {
     say('Stopping what was started …');
     await Promise.all([simulator.close(), stopServices(settings)]);
   }
-});
+}
 
 /** The demo stands beside whatever else runs here: ports that are free, and a data folder of its own that stays. */
-async function demoSettings(baseUrl: string): Promise<Settings> {
+async function demoSettings(baseUrl: string, dataDir: string): Promise<Settings> {
   const settings = loadSettings();
   const [kafka, registry, clickhouse] = [await freePort(), await freePort(), await freePort()];
   return {
@@ -65,7 +76,7 @@ async function demoSettings(baseUrl: string): Promise<Settings> {
       credentials: undefined,
       cluster: undefined,
     },
-    dataDir: `${settings.dataDir}/demo`,
+    dataDir,
   };
 }
 

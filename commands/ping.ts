@@ -2,7 +2,7 @@ import { ChartMogulClient } from '../producers/chartmogul/client.ts';
 import { Registry } from '../core/avro/registry.ts';
 import { createClickHouse, probeClickHouse } from '../core/clickhouse.ts';
 import { loadSettings, type Settings } from '../core/config.ts';
-import { messageOf } from '../core/errors.ts';
+import { ConfigError, messageOf, StreamNotFoundError } from '../core/errors.ts';
 import { connectAdmin } from '../core/kafka.ts';
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { probeRetry } from '../core/retry.ts';
@@ -10,25 +10,22 @@ import { probeRetry } from '../core/retry.ts';
 /** Tries one service; gives what to say of it when it works, throws what to say when it does not. */
 type Check = (settings: Settings, signal: AbortSignal) => Promise<string>;
 
-const localCure = 'for local services run `npm run services -- up`';
-
-const checks: Readonly<Record<string, { check: Check; cure: string }>> = {
-  chartmogul: { check: checkChartMogul, cure: '' },
-  kafka: { check: checkKafka, cure: localCure },
-  registry: { check: checkRegistry, cure: localCure },
-  clickhouse: { check: checkClickHouse, cure: localCure },
+const checks: Readonly<Record<string, Check>> = {
+  chartmogul: checkChartMogul,
+  kafka: checkKafka,
+  registry: checkRegistry,
+  clickhouse: checkClickHouse,
 };
 
 await runMain(async (signal) => {
   createCommand('ping', 'Tries the ChartMogul key, Kafka, the schema registry and ClickHouse.').parse();
   const settings = loadSettings();
   const outcomes = await Promise.all(
-    Object.entries(checks).map(async ([name, { check, cure }]) => {
+    Object.entries(checks).map(async ([name, check]) => {
       try {
         return { name, isWell: true, said: await check(settings, signal) };
       } catch (error) {
-        const said = messageOf(error);
-        return { name, isWell: false, said: cure === '' ? said : `${said}; ${cure}` };
+        return { name, isWell: false, said: messageOf(error) };
       }
     }),
   );
@@ -41,7 +38,11 @@ await runMain(async (signal) => {
 async function checkChartMogul({ chartmogul }: Settings, signal: AbortSignal): Promise<string> {
   const client = new ChartMogulClient(chartmogul, signal, probeRetry);
   try {
-    await client.get('/ping');
+    await client.get('/ping').catch((error: unknown) => {
+      if (!(error instanceof StreamNotFoundError)) throw error;
+      const address = `${chartmogul.baseUrl} (CHARTMOGUL_BASE_URL)`;
+      throw new ConfigError(`${address} has no /ping: is it the address of the API, and does it end in /v1?`);
+    });
     const { name, currency } = await client.get('/account');
     return [chartmogul.baseUrl, name, currency].filter((part) => typeof part === 'string').join(', ');
   } finally {

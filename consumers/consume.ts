@@ -18,6 +18,11 @@ const TABLES_SIDE_BY_SIDE = 4;
 const HEARTBEAT_MS = 3_000;
 const COMMITTED_CHECK_MS = 1_000;
 
+/** One group for each database: a new one is filled from the beginning of the topics. */
+export function sinkGroupOf({ topicPrefix, clickhouse }: Settings): string {
+  return `${topicPrefix}sink.${clickhouse.database}`;
+}
+
 /**
  * Consumes the topics of `sinks` as one member of the consumer group until the signal aborts or, on demand, until caught up.
  *
@@ -30,7 +35,7 @@ export async function consume(
   sinks: ReadonlyMap<string, StreamSink>,
   signal: AbortSignal,
 ): Promise<void> {
-  const groupId = `${settings.topicPrefix}sink`;
+  const groupId = sinkGroupOf(settings);
   const topics = [...sinks].filter(([, { counts }]) => counts.failure === undefined).map(([topic]) => topic);
   if (topics.length === 0) return;
   const consumer = createKafka(settings.kafka, 'sink').consumer({

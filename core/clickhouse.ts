@@ -1,6 +1,6 @@
 import { ClickHouseError, ClickHouseLogLevel, createClient, type ClickHouseClient } from '@clickhouse/client';
 import type { ClickHouseSettings } from './config.ts';
-import { EtlError, messageOf, ServiceRefusedError, ServiceUnavailableError } from './errors.ts';
+import { EtlError, notAnswering, ServiceRefusedError, ServiceUnavailableError } from './errors.ts';
 import { probeRetry, retry } from './retry.ts';
 
 export type { ClickHouseClient } from '@clickhouse/client';
@@ -73,8 +73,7 @@ export function clickHouseError(error: unknown, settings: ClickHouseSettings, do
   const prefix = doing === '' ? '' : `${doing}: `;
   const at = `${settings.url} (CLICKHOUSE_URL)`;
   if (!(error instanceof ClickHouseError)) {
-    const message = `${prefix}ClickHouse does not answer at ${at}: ${messageOf(error)}`;
-    return new ServiceUnavailableError(message, { cause: error });
+    return notAnswering(`${prefix}ClickHouse`, at, error);
   }
   const said = `ClickHouse at ${at} answers code ${error.code} (${error.type ?? 'no name'}): ${error.message.slice(0, 300)}`;
   if (retriableCodes.has(error.code))

@@ -117,6 +117,17 @@ export class LocalServiceError extends FatalError {
   static override readonly code = 'ETL_LOCAL_SERVICE';
 }
 
+/** `at` is the service's address and, in brackets, the setting that holds it. */
+export function notAnswering(
+  service: string,
+  at: string,
+  cause: unknown,
+  reason = messageOf(cause),
+): ServiceUnavailableError {
+  const cure = 'for local services run `npm run services -- up`';
+  return new ServiceUnavailableError(`${service} does not answer at ${at}: ${reason}; ${cure}`, { cause });
+}
+
 /** The message of anything thrown, for a line of a log. */
 export function messageOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === '') {

@@ -3,12 +3,13 @@ import {
   logLevel,
   type Admin,
   type ITopicConfig,
+  type KafkaConfig,
   type LogEntry,
   type RetryOptions,
   type SASLOptions,
 } from 'kafkajs';
 import type { Settings } from './config.ts';
-import { EtlError, messageOf, ServiceRefusedError, ServiceUnavailableError } from './errors.ts';
+import { EtlError, messageOf, notAnswering, ServiceRefusedError } from './errors.ts';
 import { logger } from './logger.ts';
 import { probeRetry, retry, serviceRetry } from './retry.ts';
 
@@ -29,8 +30,15 @@ const patientRetry: RetryOptions = {
   maxRetryTime: 10_000,
 };
 
+/** For the first contact, whose failure the caller tells: one try, and not a word. */
+const probeOptions: Partial<KafkaConfig> = { retry: { retries: 0 }, logCreator: () => () => undefined };
+
 /** The Kafka client of this process; its log lines become ours. */
-export function createKafka(settings: Settings['kafka'], role: string, retryOptions = patientRetry): Kafka {
+export function createKafka(
+  settings: Settings['kafka'],
+  role: string,
+  options: Partial<KafkaConfig> = {},
+): Kafka {
   const { sasl } = settings;
   return new Kafka({
     clientId: `chartmogul-${role}`,
@@ -39,16 +47,25 @@ export function createKafka(settings: Settings['kafka'], role: string, retryOpti
     ...(sasl && { sasl: saslOptions(sasl) }),
     connectionTimeout: 5_000,
     requestTimeout: 30_000,
-    retry: retryOptions,
+    retry: patientRetry,
     logLevel: logLevel.ERROR,
     logCreator: () => logKafka,
+    ...options,
   });
 }
 
-/** What kafkajs says of a broker is for a debug log: what it could not mend reaches us as an error. */
+/**
+ * Of what kafkajs says of a broker, only that it is away, and that seldom: it tries again by itself, and what it cannot mend
+ * reaches us as an error.
+ */
 function logKafka({ namespace, log }: LogEntry): void {
-  logger.debug({ kafka: namespace, broker: log['broker'] as unknown }, log.message);
+  const isAway = namespace === 'Connection' && performance.now() - awaySaidMs > SAY_AWAY_EVERY_MS;
+  if (isAway) awaySaidMs = performance.now();
+  logger[isAway ? 'warn' : 'debug']({ kafka: namespace, broker: log['broker'] as unknown }, log.message);
 }
+
+const SAY_AWAY_EVERY_MS = 10_000;
+let awaySaidMs = -Infinity;
 
 /** kafkajs wants the mechanism as a literal type. */
 function saslOptions({ mechanism, username, password }: NonNullable<Settings['kafka']['sasl']>): SASLOptions {
@@ -68,7 +85,7 @@ export async function connectAdmin(
   signal: AbortSignal,
 ): Promise<Admin> {
   // Whoever waits for the first contact wants to know soon; the client for the work itself is patient.
-  const hasty = createKafka(settings, role, { retries: 0 }).admin();
+  const hasty = createKafka(settings, role, probeOptions).admin();
   await retry({ service: 'kafka' }, probeRetry, signal, async () => {
     try {
       await hasty.connect();
@@ -141,7 +158,7 @@ export function kafkaError(error: unknown, settings: Settings['kafka']): EtlErro
   if (root instanceof Error && 'type' in root && 'retriable' in root && root.retriable === false) {
     return new ServiceRefusedError(`Kafka at ${at} refuses: ${String(root.type)}, ${said}`, { cause: error });
   }
-  return new ServiceUnavailableError(`Kafka does not answer at ${at}: ${said}`, { cause: error });
+  return notAnswering('Kafka', at, error, said);
 }
 
 /** For errors of any origin: those of kafkajs become ours, others stay. */

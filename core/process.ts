@@ -32,10 +32,19 @@ export async function runMain(work: Work): Promise<void> {
     controller.abort(new StoppedError(`stopped by ${name}`));
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  // The reader of a pipe has seen enough (`| head`).
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(exitCodes.done);
+  });
   // Set, not `process.exit`: what was written to a pipe must reach it.
   process.exitCode = await work(controller.signal).catch(reportFailure);
   process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  // A client that goes on connecting to a service that is away must not keep a process that was told to stop.
+  if (controller.signal.aborted) setTimeout(() => process.exit(), LINGER_MS).unref();
 }
+
+const LINGER_MS = 2_000;
 
 function reportFailure(error: unknown): ExitCode {
   if (error instanceof CommanderError) {

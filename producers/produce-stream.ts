@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { pipeline } from 'node:stream/promises';
 import type { Producer } from 'kafkajs';
 import type { Registry } from '../core/avro/registry.ts';
@@ -55,6 +56,8 @@ export async function produceStream(
   try {
     await pipeline(source, (records) => encoder.messages(records), target, { signal });
   } catch (error) {
+    // A batch may still be on its way: a producer that is disconnected under it connects again, and never ends.
+    if (!target.closed) await once(target, 'close');
     signal.throwIfAborted();
     throw mendKafkaError(error, settings.kafka);
   }

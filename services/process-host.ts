@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Settings } from '../core/config.ts';
 import { LocalServiceError, messageOf } from '../core/errors.ts';
+import { logger } from '../core/logger.ts';
 import { clickhouseService } from './clickhouse.ts';
 import { isTrueWithin } from './deadline.ts';
 import { kafkaService } from './kafka.ts';
@@ -63,7 +64,10 @@ async function start(service: LocalService, signal: AbortSignal): Promise<Starte
   }
   const isDecided = async () => !isRunning(service) || (await service.isReady());
   const isInTime = await isTrueWithin(readyWithinMs, isDecided, signal);
-  if (isInTime && isRunning(service)) return { name, address: address.text, alreadyRunning };
+  if (isInTime && isRunning(service)) {
+    logger.info({ address: address.text }, `${name} is ready`);
+    return { name, address: address.text, alreadyRunning };
+  }
   throw notReady(service, isInTime ? 'ended' : `did not answer within ${readyWithinMs / 1000} s`);
 }
 
@@ -74,11 +78,13 @@ function notReady({ name, address, processes }: LocalService, what: string): Loc
 }
 
 async function stop({ name, processes }: LocalService): Promise<void> {
+  const isUp = processes.some((process) => process.pid() !== undefined);
   for (const process of [...processes].reverse()) {
     await process.stop().catch((error: unknown) => {
       throw new LocalServiceError(`${name} cannot be stopped: ${messageOf(error)}`, { cause: error });
     });
   }
+  if (isUp) logger.info(`${name} is stopped`);
 }
 
 async function statusOf(service: LocalService): Promise<ServiceStatus> {

@@ -74,7 +74,7 @@ await runMain(async (signal): Promise<ExitCode> => {
   const simulator = createSimulator(options);
   const listening = await listen(simulator, port);
   process.stdout.write(
-    `${listening.baseUrl}  try: curl -u any-key: '${listening.baseUrl}/customers?per_page=2', or export CHARTMOGUL_BASE_URL=${listening.baseUrl}\n`,
+    `${listening.baseUrl}  try: curl -u ${options.apiKey ?? 'any-key'}: '${listening.baseUrl}/customers?per_page=2', or export CHARTMOGUL_BASE_URL=${listening.baseUrl}\n`,
   );
   if (!signal.aborted) await once(signal, 'abort');
   await listening.close();

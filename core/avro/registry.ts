@@ -5,7 +5,7 @@ import { withDeadline } from '../deadline.ts';
 import {
   EtlError,
   IncompatibleSchemaError,
-  messageOf,
+  notAnswering,
   ServiceRefusedError,
   ServiceUnavailableError,
 } from '../errors.ts';
@@ -149,11 +149,7 @@ export class Registry {
   }
 
   #unreachable(error: unknown): ServiceUnavailableError {
-    const reason = messageOf(error);
-    return new ServiceUnavailableError(
-      `the schema registry does not answer at ${this.#settings.url} (SCHEMA_REGISTRY_URL): ${reason}`,
-      { cause: error },
-    );
+    return notAnswering('the schema registry', `${this.#settings.url} (SCHEMA_REGISTRY_URL)`, error);
   }
 
   #strange(what: string): ServiceRefusedError {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { sinkGroupOf } from '../../consumers/consume.ts';
 import { readStreamSchema } from '../../core/avro/schema-files.ts';
 import { createClickHouse, qualified } from '../../core/clickhouse.ts';
 import type { Settings } from '../../core/config.ts';
@@ -85,7 +86,7 @@ test('what is sunk is committed, and sinking it again changes nothing', async (t
   // As after a crash between the insert and the commit.
   const admin = await connectAdmin(settings.kafka, 'test', noSignal);
   await admin.setOffsets({
-    groupId: `${settings.topicPrefix}sink`,
+    groupId: sinkGroupOf(settings),
     topic,
     partitions: [0, 1, 2, 3].map((partition) => ({ partition, offset: '0' })),
   });
