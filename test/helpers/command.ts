@@ -28,11 +28,21 @@ export function startCommand(
   args: readonly string[],
   env: NodeJS.ProcessEnv,
 ): RunningCommand {
-  const child = spawn(process.execPath, ['start.mjs', entry, ...args], {
-    cwd: root,
-    env,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  return start(t, process.execPath, ['start.mjs', entry, ...args], env);
+}
+
+/** A line of bash, from the project's root. */
+export function runShell(t: TestContext, line: string, env: NodeJS.ProcessEnv): Promise<CommandResult> {
+  return start(t, 'bash', ['-c', line], env).result;
+}
+
+function start(
+  t: TestContext,
+  program: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): RunningCommand {
+  const child = spawn(program, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
   // A command that hangs is ended, so that the test shows what it said until then.
   const deadline = setTimeout(() => child.kill('SIGKILL'), DEADLINE_MS);
   t.after(() => {

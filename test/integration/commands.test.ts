@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createApiServer } from '../helpers/api-server.ts';
-import { runCommand, startCommand } from '../helpers/command.ts';
+import { runCommand, runShell, startCommand } from '../helpers/command.ts';
 import { createSettings, environmentOf } from '../helpers/settings.ts';
 import { createSimulatorServer } from '../helpers/simulator.ts';
 
@@ -131,4 +131,18 @@ test('SIGINT ends a run of produce with one line and exit code 1', async (t) => 
   const { exitCode, stderr } = await command.result;
   assert.equal(exitCode, 1);
   assert.equal(stderr, 'stopped by SIGINT\n');
+});
+
+test('an address without /v1 is told from an account that lacks something', async (t) => {
+  const { baseUrl } = await createSimulatorServer(t, { customers: 1 });
+  const env = environmentOf(createSettings(t, baseUrl.replace('/v1', '')));
+  const { stdout } = await runCommand(t, entries.ping, [], env);
+  assert.match(stdout, /chartmogul +FAILED .*\(CHARTMOGUL_BASE_URL\) has no \/ping: .*does it end in \/v1/);
+});
+
+test('a pipe that closes early ends a query without a word', async (t) => {
+  const env = environmentOf(createSettings(t));
+  const command = `"${process.execPath}" start.mjs ${entries.query} "SELECT number FROM system.numbers LIMIT 3000000" --format TSV | head -1; exit \${PIPESTATUS[0]}`;
+  const { stdout, stderr } = await runShell(t, command, { ...env, CLICKHOUSE_DATABASE: 'default' });
+  assert.deepEqual({ stdout, stderr }, { stdout: '0\n', stderr: '' });
 });

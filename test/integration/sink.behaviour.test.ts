@@ -205,3 +205,27 @@ test('every column says in its comment what it holds', async (t) => {
   );
   assert.deepEqual(bare, []);
 });
+
+test('a sink that comes before anything was produced ends at once and has nothing to say', async (t) => {
+  const counts = await sinkStreams(createSettings(t));
+  assert.deepEqual(
+    counts.filter(({ rows, failure }) => rows > 0 || failure !== undefined),
+    [],
+  );
+});
+
+test('another database is filled from the beginning of the topics', async (t) => {
+  const settings = createSettings(t);
+  await createTopics(settings, 'plans');
+  const producer = await createProducer(t, settings);
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  await producer.send({ topic, messages: await messagesOf(settings, 'plans', plans(1, 2)) });
+  await sinkStreams(settings, 'plans');
+  const other = {
+    ...settings,
+    clickhouse: { ...settings.clickhouse, database: `${settings.clickhouse.database}_2` },
+  };
+  t.after(() => command(other, `DROP DATABASE ${other.clickhouse.database}`));
+  await sinkStreams(other, 'plans');
+  assert.deepEqual(await planRows(other), plans(1, 2));
+});
