@@ -1,7 +1,7 @@
 import { setInterval as every } from 'node:timers/promises';
 import type { Admin, EachBatchPayload } from 'kafkajs';
 import type { Settings } from '../core/config.ts';
-import { createKafka, kafkaError } from '../core/kafka.ts';
+import { askKafka, createKafka, kafkaError } from '../core/kafka.ts';
 import { logger } from '../core/logger.ts';
 import { CaughtUp, type PartitionEnd } from './caught-up.ts';
 import type { StreamSink } from './stream-sink.ts';
@@ -12,6 +12,9 @@ export interface SinkOptions {
   /** Return when every partition has been sunk up to the end offset that it had at the start. */
   readonly untilCaughtUp: boolean;
 }
+
+/** Asks Kafka something until it answers. */
+type AskAdmin = <T>(question: (admin: Admin) => Promise<T>) => Promise<T>;
 
 const MAX_FETCH_BYTES_PER_PARTITION = 4 * 1024 * 1024;
 const TABLES_SIDE_BY_SIDE = 4;
@@ -46,7 +49,8 @@ export async function consume(
     rebalanceTimeout: 60_000,
     allowAutoTopicCreation: false,
   });
-  const caughtUp = new CaughtUp(options.untilCaughtUp ? await partitionEnds(admin, topics) : []);
+  const ask: AskAdmin = (question) => askKafka(settings.kafka, signal, () => question(admin));
+  const caughtUp = new CaughtUp(options.untilCaughtUp ? await partitionEnds(ask, topics) : []);
   const crashed = new Promise<never>((_, reject) => {
     consumer.on(consumer.events.CRASH, ({ payload }) => {
       if (!payload.restart) reject(kafkaError(payload.error, settings.kafka));
@@ -66,7 +70,7 @@ export async function consume(
   };
 
   const done = new AbortController();
-  const watch = watchCommitted(admin, groupId, caughtUp, done.signal);
+  const watch = watchCommitted(ask, groupId, caughtUp, done.signal);
   // They may reject before anybody waits for them.
   for (const promise of [watch, crashed]) promise.catch(() => {});
   try {
@@ -133,19 +137,20 @@ async function withHeartbeats(payload: EachBatchPayload, work: () => Promise<voi
   }
 }
 
-async function partitionEnds(admin: Admin, topics: readonly string[]): Promise<PartitionEnd[]> {
-  const ends = topics.map(async (topic) => {
-    const partitions = await admin.fetchTopicOffsets(topic);
-    return partitions
-      .filter(({ low, high }) => low !== high)
-      .map(({ partition, high }) => ({ topic, partition, end: BigInt(high) }));
-  });
-  return (await Promise.all(ends)).flat();
+/** One after the other: a look-up that is still under way when another has failed would keep its connection open. */
+async function partitionEnds(ask: AskAdmin, topics: readonly string[]): Promise<PartitionEnd[]> {
+  const ends: PartitionEnd[] = [];
+  for (const topic of topics) {
+    for (const { partition, low, high } of await ask((admin) => admin.fetchTopicOffsets(topic))) {
+      if (low !== high) ends.push({ topic, partition, end: BigInt(high) });
+    }
+  }
+  return ends;
 }
 
 /** What was sunk before, or is sunk by another process of the group, shows only in the group's committed offsets. */
 async function watchCommitted(
-  admin: Admin,
+  ask: AskAdmin,
   groupId: string,
   caughtUp: CaughtUp,
   signal: AbortSignal,
@@ -153,7 +158,7 @@ async function watchCommitted(
   const check = async () => {
     const topics = [...new Set(caughtUp.behind.map(({ topic }) => topic))];
     if (topics.length === 0) return;
-    for (const { topic, partitions } of await admin.fetchOffsets({ groupId, topics })) {
+    for (const { topic, partitions } of await ask((admin) => admin.fetchOffsets({ groupId, topics }))) {
       for (const { partition, offset } of partitions) caughtUp.advance(topic, partition, BigInt(offset));
     }
   };

@@ -10,7 +10,7 @@ import {
 } from '../core/clickhouse.ts';
 import type { Settings } from '../core/config.ts';
 import { ConfigError } from '../core/errors.ts';
-import { connectAdmin, ensureTopics, mendKafkaError } from '../core/kafka.ts';
+import { askKafka, connectAdmin, ensureTopics, mendKafkaError } from '../core/kafka.ts';
 import { probeRetry } from '../core/retry.ts';
 import { storageTableOf, streamOfTopic, subjectOf, topicOf } from '../core/stream-name.ts';
 import { StorageTable } from './clickhouse/storage-table.ts';
@@ -70,7 +70,8 @@ async function prepareSinks(
   options: SinkOptions,
   { admin, registry, clickhouse, signal }: Services,
 ): Promise<Map<string, StreamSink>> {
-  const streams = await chooseStreams(admin, topicPrefix, options.streams);
+  const existing = await askKafka(kafka, signal, () => admin.listTopics());
+  const streams = chooseStreams(existing, topicPrefix, options.streams);
   const topics = streams.map((stream) => topicOf(topicPrefix, stream));
   await ensureTopics(admin, kafka, topics, signal);
   const prepared = streams.map(async (stream) => {
@@ -85,12 +86,11 @@ async function prepareSinks(
 }
 
 /** The streams that have a schema file, and those that have a topic under the prefix. */
-async function chooseStreams(
-  admin: Admin,
+function chooseStreams(
+  topics: readonly string[],
   prefix: string,
   wanted: readonly string[] | undefined,
-): Promise<string[]> {
-  const topics = await admin.listTopics();
+): string[] {
   const found = topics.flatMap((topic) => streamOfTopic(prefix, topic) ?? []);
   const known = [...new Set([...streamNames, ...found])].sort();
   const unknown = wanted?.find((stream) => !known.includes(stream));

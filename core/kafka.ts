@@ -112,17 +112,28 @@ export async function ensureTopics(
   topics: readonly string[],
   signal: AbortSignal,
 ): Promise<void> {
-  const existing = new Set(await admin.listTopics());
+  const existing = new Set(await askKafka(settings, signal, () => admin.listTopics()));
   const missing = topics.filter((topic) => !existing.has(topic));
   if (missing.length === 0) return;
-  await admin.createTopics({ topics: missing.map(topicConfig), waitForLeaders: true });
-  for (const topic of missing) {
-    await retry({ topic }, serviceRetry, signal, async () => {
-      await admin.fetchTopicOffsets(topic).catch((error: unknown) => {
-        throw kafkaError(error, settings);
-      });
-    });
-  }
+  await askKafka(settings, signal, () =>
+    admin.createTopics({ topics: missing.map(topicConfig), waitForLeaders: true }),
+  );
+  for (const topic of missing) await askKafka(settings, signal, () => admin.fetchTopicOffsets(topic));
+}
+
+/** Asks until Kafka answers: right after a change of leaders it refuses what it will grant in a moment. */
+export function askKafka<T>(
+  settings: Settings['kafka'],
+  signal: AbortSignal,
+  ask: () => Promise<T>,
+): Promise<T> {
+  return retry({ service: 'kafka' }, serviceRetry, signal, async () => {
+    try {
+      return await ask();
+    } catch (error) {
+      throw kafkaError(error, settings);
+    }
+  });
 }
 
 function topicConfig(topic: string): ITopicConfig {

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { topicOf } from '../../core/stream-name.ts';
 import { createApiServer } from '../helpers/api-server.ts';
 import { runCommand, runShell, startCommand } from '../helpers/command.ts';
 import { createSettings, environmentOf } from '../helpers/settings.ts';
 import { createSimulatorServer } from '../helpers/simulator.ts';
+import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 
 const entries = {
   demo: 'commands/demo.ts',
@@ -76,6 +78,41 @@ test('produce, sink and query work each in a process of its own', async (t) => {
   const write = await runCommand(t, entries.query, ['DROP TABLE customers_raw'], env);
   assert.equal(write.exitCode, 1);
   assert.match(write.stderr, /READONLY/);
+});
+
+test('produce ends with 1 where a record was rejected, sink where a stream failed', async (t) => {
+  const { baseUrl } = await createApiServer(t, {
+    '/plans': `{"plans":[{"name":"no uuid"}],"has_more":false}`,
+  });
+  const settings = createSettings(t, baseUrl);
+  const env = environmentOf(settings);
+  const produced = await runCommand(t, entries.produce, ['--streams', 'plans'], env);
+  assert.equal(produced.exitCode, 1, produced.stderr);
+  const producer = await createProducer(t, settings);
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  await producer.send({ topic, messages: [{ key: 'x', value: Buffer.from('{}') }] });
+  const sunk = await runCommand(t, entries.sink, ['--streams', 'plans', '--until-caught-up'], env);
+  assert.equal(sunk.exitCode, 1, sunk.stderr);
+  assert.match(sunk.stdout, /plans failed: message .*offset 0/);
+});
+
+test('a sink that is stopped before it is caught up ends with 1', async (t) => {
+  const settings = createSettings(t);
+  await createTopics(settings, 'plans');
+  const producer = await createProducer(t, settings, `${settings.topicPrefix}transactions`);
+  const open = await producer.transaction();
+  await open.send({
+    topic: topicOf(settings.topicPrefix, 'plans'),
+    messages: await messagesOf(settings, 'plans', [{ uuid: 'pl_1' }]),
+  });
+  const args = ['--streams', 'plans', '--until-caught-up'];
+  const command = startCommand(t, entries.sink, args, environmentOf(settings));
+  await command.logged('sinking');
+  command.kill('SIGTERM');
+  const { exitCode, stdout } = await command.result;
+  await open.abort();
+  assert.equal(exitCode, 1);
+  assert.match(stdout, /plans_raw/);
 });
 
 test('a refused key is never printed', async (t) => {

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
+import kafkajs from 'kafkajs';
 import type { Settings } from '../../core/config.ts';
+import { connectAdmin } from '../../core/kafka.ts';
+import { topicOf } from '../../core/stream-name.ts';
 import { createApiServer, type ApiAnswers } from '../helpers/api-server.ts';
 import { produceStreams, sinkStreams } from '../helpers/pipeline.ts';
-import { createSettings } from '../helpers/settings.ts';
+import { createSettings, noSignal } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 
 /** The traps of ChartMogul's answers, each written out as the API sends it. */
@@ -165,4 +168,46 @@ test('a record without its key is rejected and counted, the others land', async 
   const settings = createSettings(t, baseUrl);
   const [counts] = await produceStreams(settings, 'plans');
   assert.deepEqual([counts?.records, counts?.messages, counts?.rejected], [6, 1, 5]);
+});
+
+test('a record of several megabytes is a message and a row', async (t) => {
+  const name = 'x'.repeat(3_000_000);
+  const answers = { '/plans': page('plans', `{"uuid":"pl_1","name":"${name}"}`) };
+  const settings = await runThrough(t, answers, 'plans');
+  assert.deepEqual(await rowsOf(settings, 'SELECT length(name) AS length FROM plans'), [
+    { length: 3_000_000 },
+  ]);
+});
+
+test("a key goes to the partition that Kafka's own clients choose for it", async (t) => {
+  // Of the vectors that Kafka tests its hash with, those of which a sign taken wrongly would show.
+  const keys = ['a-little-bit-longer-string', 'lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8', 'foobar'];
+  const answers = { '/plans': page('plans', ...keys.map((uuid) => `{"uuid":"${uuid}"}`)) };
+  const settings = await runThrough(t, answers, 'plans');
+  const rows = await rowsOf(settings, 'SELECT uuid, _partition FROM plans_raw');
+  const partitions = new Map(rows.map(({ uuid, _partition: partition }) => [uuid, partition]));
+  assert.deepEqual(
+    keys.map((key) => partitions.get(key)),
+    [3, 1, 2],
+  );
+});
+
+test('a topic keeps the latest message of every key for ever', async (t) => {
+  const settings = await runThrough(t, { '/plans': page('plans') }, 'plans');
+  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  const { resources } = await admin.describeConfigs({
+    includeSynonyms: false,
+    resources: [
+      {
+        type: kafkajs.ConfigResourceTypes.TOPIC,
+        name: topicOf(settings.topicPrefix, 'plans'),
+        configNames: ['cleanup.policy'],
+      },
+    ],
+  });
+  await admin.disconnect();
+  assert.deepEqual(
+    resources.flatMap(({ configEntries }) => configEntries.map(({ configValue }) => configValue)),
+    ['compact'],
+  );
 });

@@ -45,6 +45,19 @@ test('a refused key stops every stream at once, with a message that names the ke
   assert.ok(requests.length <= 2, 'nothing is asked twice');
 });
 
+test('a key refused in one stream stops the others in the middle of their pages', async (t) => {
+  const pages = 100;
+  let asked = 0;
+  const { baseUrl } = await createApiServer(t, {
+    '/customers': (_, response) => response.writeHead(401).end(),
+    '/plans': (_, response) =>
+      response.end(`{"plans":[],"has_more":${String(++asked < pages)},"cursor":"c${asked}"}`),
+  });
+  const counts = await produceStreams(createSettings(t, baseUrl), 'plans', 'customers');
+  for (const { failure } of counts) assert.match(failure?.message ?? '', /CHARTMOGUL_API_KEY/);
+  assert.ok(asked < pages, `${asked} pages were asked for`);
+});
+
 test('a stream that the account lacks fails alone', async (t) => {
   const { baseUrl } = await createApiServer(t, { '/plans': `{"plans":[{"uuid":"pl_1"}],"has_more":false}` });
   const settings = createSettings(t, baseUrl);

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { sinkGroupOf } from '../../consumers/consume.ts';
+import { StorageTable } from '../../consumers/clickhouse/storage-table.ts';
+import { StreamSink } from '../../consumers/stream-sink.ts';
+import { Registry } from '../../core/avro/registry.ts';
 import { readStreamSchema } from '../../core/avro/schema-files.ts';
 import { createClickHouse, qualified } from '../../core/clickhouse.ts';
 import type { Settings } from '../../core/config.ts';
@@ -212,6 +215,71 @@ test('a sink that comes before anything was produced ends at once and has nothin
     counts.filter(({ rows, failure }) => rows > 0 || failure !== undefined),
     [],
   );
+});
+
+test('a batch that could not be inserted is not committed: its message stops the next sink too', async (t) => {
+  const settings = createSettings(t);
+  await createTopics(settings, 'tasks');
+  const producer = await createProducer(t, settings);
+  const topic = topicOf(settings.topicPrefix, 'tasks');
+  await producer.send({ topic, messages: [{ key: 'x', value: Buffer.from('{}') }] });
+  const [first] = await sinkStreams(settings, 'tasks');
+  const [second] = await sinkStreams(settings, 'tasks');
+  assert.match(first?.failure?.message ?? '', /offset 0: not in Confluent framing/);
+  assert.equal(second?.failure?.message, first?.failure?.message);
+});
+
+test('a batch inserted twice is stored once, and other rows at its offsets are another batch', async (t) => {
+  const settings = createSettings(t);
+  await command(settings, `CREATE DATABASE ${settings.clickhouse.database}`);
+  const clickhouse = createClickHouse(settings.clickhouse);
+  t.after(() => clickhouse.close());
+  const table = new StorageTable(clickhouse, settings.clickhouse, 'plans', noSignal);
+  const streamSink = new StreamSink(new Registry(settings.schemaRegistry, noSignal), table, 'plans_raw');
+  const insert = async (number: number, timestamp: string) => {
+    const [message] = await messagesOf(settings, 'plans', plans(number));
+    assert.ok(message);
+    const { value } = message;
+    const key = Buffer.from(message.key);
+    const messages = [{ key, value, timestamp, attributes: 0, offset: '0', headers: {} }];
+    await streamSink.insertBatch({ topic: 'plans', partition: 0, messages });
+  };
+  await insert(1, '1000');
+  await insert(1, '1000');
+  const stored = () => rowsOf(settings, 'SELECT uuid FROM plans_raw ORDER BY uuid');
+  assert.deepEqual(await stored(), [{ uuid: 'pl_1' }]);
+  // As after the topic was deleted and made again.
+  await insert(2, '2000');
+  assert.deepEqual(await stored(), [{ uuid: 'pl_1' }, { uuid: 'pl_2' }]);
+});
+
+test("the later message is the row, whatever its producer's clock says", async (t) => {
+  const settings = createSettings(t);
+  await createTopics(settings, 'plans');
+  const producer = await createProducer(t, settings);
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  for (const [count, timestamp] of [
+    [1, '4000000000000'],
+    [2, '1000000000000'],
+  ] as const) {
+    const [message] = await messagesOf(settings, 'plans', [{ uuid: 'pl_1', interval_count: count }]);
+    assert.ok(message);
+    await producer.send({ topic, messages: [{ ...message, timestamp }] });
+  }
+  await sinkStreams(settings, 'plans');
+  assert.deepEqual(await planRows(settings), [{ uuid: 'pl_1', interval_count: 2 }]);
+});
+
+test('a stream that fails is not waited for, however much lies behind its message', async (t) => {
+  const settings = createSettings(t);
+  await createTopics(settings, 'plans');
+  const producer = await createProducer(t, settings);
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  // Together more than one fetch brings.
+  for (const bytes of [2, 3_000_000, 3_000_000])
+    await producer.send({ topic, messages: [{ key: 'x', value: Buffer.alloc(bytes, '{') }] });
+  const [counts] = await sinkStreams(settings, 'plans');
+  assert.match(counts?.failure?.message ?? '', /offset 0: not in Confluent framing/);
 });
 
 test('another database is filled from the beginning of the topics', async (t) => {

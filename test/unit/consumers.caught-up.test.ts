@@ -35,6 +35,16 @@ test('it is caught up when every partition has reached its end, not before', asy
   assert.deepEqual(caughtUp.behind, []);
 });
 
+test('each partition of a topic is waited for, whichever comes first', async () => {
+  for (const last of ends) {
+    const caughtUp = new CaughtUp(ends);
+    for (const { topic, partition, end } of ends.filter((one) => one !== last))
+      caughtUp.advance(topic, partition, end);
+    assert.deepEqual(caughtUp.behind, [last]);
+    assert.ok(!(await isReached(caughtUp)));
+  }
+});
+
 test('nothing to sink is caught up', async () => assert.ok(await isReached(new CaughtUp([]))));
 
 test('a topic given up is not waited for', async () => {

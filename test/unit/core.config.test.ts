@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
-import { isLoopback, loadSettings, settingDocs, splitBroker } from '../../core/config.ts';
+import { childEnvironment, isLoopback, loadSettings, settingDocs, splitBroker } from '../../core/config.ts';
 import { ConfigError } from '../../core/errors.ts';
 
 function createFile(t: TestContext, content: string): string {
@@ -195,4 +195,10 @@ test('nothing but the settings reads the environment', () => {
       /process\.env|['"]dotenv|\benv\b.*from 'node:process'/.test(readFileSync(join(root, file), 'utf8')),
   );
   assert.deepEqual(readers, ['core/config.ts']);
+});
+
+test('a program that we start gets the environment without any setting of ours', () => {
+  const ours = Object.fromEntries(settingDocs.map(({ name }) => [name, 's3cret']));
+  const env = childEnvironment({ ...ours, CONFIG_FILE: 'x', PATH: '/bin' });
+  assert.deepEqual(env, { PATH: '/bin' });
 });

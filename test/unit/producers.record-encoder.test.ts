@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { inspect } from 'node:util';
 import avro from 'avsc';
 import fc from 'fast-check';
 import { splitNullable, type AvroType, type StreamSchema } from '../../core/avro/schema.ts';
@@ -370,6 +371,13 @@ for (const record of unkeyedRecords) {
     assert.throws(() => new RecordEncoder(schema).encode(record), UnkeyedRecordError);
   });
 }
+
+test('a record without a usable key is refused without saying what it holds', () => {
+  assert.throws(
+    () => new RecordEncoder(schema).encode({ uuid: 1234567 }),
+    (error) => error instanceof UnkeyedRecordError && !inspect(error).includes('1234567'),
+  );
+});
 
 test('the parts of a key are joined by |', () => {
   const metrics: StreamSchema = {
