@@ -1,9 +1,18 @@
 import convict from 'convict';
 import { existsSync, readFileSync } from 'node:fs';
-import { isIPv6 } from 'node:net';
 import { parseEnv } from 'node:util';
 import { ConfigError, messageOf } from './errors.ts';
 import { Secret } from './secret.ts';
+import {
+  boolean,
+  brokers,
+  chartmogulUrl,
+  httpUrl,
+  identifier,
+  oneOf,
+  pattern,
+  wrong,
+} from './setting-values.ts';
 
 /** Who one is to a service. */
 export interface Credentials {
@@ -159,17 +168,6 @@ function parse(values: Values): Settings {
   });
 }
 
-function wrong(name: string, got: string, wants: string): ConfigError {
-  return new ConfigError(`${name} is ${JSON.stringify(got)}, wants ${wants}`);
-}
-
-/** For addresses: a mistyped one may hold a password, and is then not repeated. */
-function wrongAddress(name: string, got: string, wants: string): ConfigError {
-  return /[@?#]/.test(got)
-    ? new ConfigError(`${name} is not understood, wants ${wants}`)
-    : wrong(name, got, wants);
-}
-
 function withoutBlanks(env: NodeJS.ProcessEnv): Record<string, string> {
   const set = Object.entries(env).filter((entry): entry is [string, string] => (entry[1] ?? '') !== '');
   return Object.fromEntries(set);
@@ -233,71 +231,4 @@ function credentials(
   if (password !== undefined)
     throw new ConfigError(`${passwordName} is set, wants ${usernameName} beside it`);
   return undefined;
-}
-
-function chartmogulUrl(value: string): string {
-  const url = httpUrl('CHARTMOGUL_BASE_URL', value);
-  if (url.startsWith('http:') && !isLoopback(new URL(url).hostname)) {
-    throw wrong('CHARTMOGUL_BASE_URL', value, 'https (plain http only to a loopback host)');
-  }
-  return url;
-}
-
-/** True for the names and addresses that never leave this machine. */
-export function isLoopback(hostname: string): boolean {
-  const host = hostname.replace(/^\[|\]$/g, '').toLowerCase();
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
-}
-
-function httpUrl(name: string, value: string): string {
-  const url = URL.canParse(value) ? new URL(value) : undefined;
-  if (url !== undefined && (url.username !== '' || url.password !== '')) {
-    throw new ConfigError(`${name} holds a user or password, wants them in settings of their own`);
-  }
-  if (url === undefined || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '') {
-    throw wrongAddress(name, value, 'an http or https address without user, password and query');
-  }
-  return url.href.replace(/\/+$/, '');
-}
-
-function brokers(value: string): string[] {
-  const list = value.split(',').map((broker) => broker.trim());
-  for (const broker of list) {
-    const { host, port } = splitBroker(broker);
-    if (host === '' || !(port >= 1 && port <= 65_535))
-      throw wrongAddress('KAFKA_BROKERS', value, 'host:port, several by comma');
-  }
-  return list;
-}
-
-/** `host:port` or `[v6]:port` in its two parts; `port` is NaN where there is none. */
-export function splitBroker(broker: string): { host: string; port: number } {
-  const match = /^(\[[^\]]+\]|[^:\s/@]+):(\d{1,5})$/.exec(broker);
-  const host = match?.[1]?.replace(/^\[|\]$/g, '') ?? '';
-  if (match?.[1]?.startsWith('[') === true && !isIPv6(host)) return { host: '', port: NaN };
-  return { host, port: Number(match?.[2] ?? NaN) };
-}
-
-function boolean(name: SettingName, value: string): boolean {
-  return oneOf(name, value.toLowerCase(), ['true', 'false', '1', '0']).match(/true|1/) !== null;
-}
-
-function oneOf<T extends string>(name: SettingName, value: string, choices: readonly T[]): T {
-  const choice = choices.find((candidate) => candidate === value);
-  if (choice === undefined) throw wrong(name, value, `one of ${choices.join(', ')}`);
-  return choice;
-}
-
-function identifier(name: SettingName, value: string): string {
-  return pattern(
-    name,
-    value,
-    /^[A-Za-z_][A-Za-z0-9_-]{0,63}$/,
-    'a letter or _, then letters, digits, _ or -',
-  );
-}
-
-function pattern(name: SettingName, value: string, allowed: RegExp, wants: string): string {
-  if (!allowed.test(value)) throw wrong(name, value, wants);
-  return value;
 }

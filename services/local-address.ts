@@ -1,5 +1,6 @@
 import { createServer } from 'node:net';
-import { isLoopback, splitBroker, type Settings, type SettingName } from '../core/config.ts';
+import type { Settings, SettingName } from '../core/config.ts';
+import { isLoopback, splitBroker } from '../core/setting-values.ts';
 import { ConfigError, LocalServiceError } from '../core/errors.ts';
 
 /** Where a local service listens, and the setting that says so. */

@@ -1,4 +1,3 @@
-import { createClient, type ClickHouseClient, type ClickHouseError } from '@clickhouse/client';
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,6 +8,7 @@ import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isHttpOk } from '../../services/http-probe.ts';
 import { freePort } from '../../services/local-address.ts';
+import { countOf, createTestClient, valuesOf } from '../helpers/clickhouse-client.ts';
 
 interface Server {
   readonly url: string;
@@ -57,25 +57,6 @@ async function ownServer(t: TestContext, env: NodeJS.ProcessEnv = {}): Promise<S
   return server;
 }
 
-function clientOf(
-  t: TestContext,
-  { url }: Server,
-  options: Parameters<typeof createClient>[0] = {},
-): ClickHouseClient {
-  const client = createClient({ url, log: { level: 127 }, request_timeout: 60_000, ...options });
-  t.after(() => client.close());
-  return client;
-}
-
-async function valuesOf<T>(client: ClickHouseClient, query: string): Promise<T[]> {
-  return (await client.query({ query, format: 'JSONEachRow' })).json<T>();
-}
-
-async function countOf(client: ClickHouseClient, table: string): Promise<number> {
-  const [row] = await valuesOf<{ n: string | number }>(client, `SELECT count() AS n FROM ${table}`);
-  return Number(row?.n);
-}
-
 const withCode = (code: string, type: string) => (error: ClickHouseError) => {
   assert.deepEqual({ code: error.code, type: error.type }, { code, type });
   return true;
@@ -84,10 +65,10 @@ const withCode = (code: string, type: string) => (error: ClickHouseError) => {
 test('lets in only who has the password, by whatever way it is given', async (t) => {
   const env = { CLICKHOUSE_USERNAME: 'etl', CLICKHOUSE_PASSWORD: 'p:ä' };
   const server = await ownServer(t, env);
-  const right = clientOf(t, server, { username: 'etl', password: 'p:ä' });
+  const right = createTestClient(t, server.url, { username: 'etl', password: 'p:ä' });
   assert.deepEqual(await valuesOf(right, 'SELECT 1 AS one'), [{ one: 1 }]);
 
-  const wrong = clientOf(t, server, { username: 'etl', password: 'nope' });
+  const wrong = createTestClient(t, server.url, { username: 'etl', password: 'nope' });
   await assert.rejects(wrong.query({ query: 'SELECT 1' }), withCode('516', 'AUTHENTICATION_FAILED'));
 
   const status = async (search: string, headers: Record<string, string> = {}) =>
@@ -103,7 +84,7 @@ test('lets in only who has the password, by whatever way it is given', async (t)
 
 test('keeps every acknowledged row through kill -9 in the middle of inserts', async (t) => {
   const server = await ownServer(t);
-  const client = clientOf(t, server);
+  const client = createTestClient(t, server.url);
   await client.command({ query: 'CREATE TABLE t (id Int64, text String) ENGINE = MergeTree ORDER BY id' });
   let acknowledged = 0;
   const insertUntilKilled = async () => {
@@ -121,7 +102,7 @@ test('keeps every acknowledged row through kill -9 in the middle of inserts', as
 
   const again = await startServer(server.dataDir);
   t.after(() => endServer(again, 'SIGKILL'));
-  const rows = await countOf(clientOf(t, again), 't');
+  const rows = await countOf(createTestClient(t, again.url), 't');
   assert.ok(
     rows === acknowledged * 1_000 || rows === (acknowledged + 1) * 1_000,
     `${rows} rows, ${acknowledged} inserts`,
@@ -130,7 +111,7 @@ test('keeps every acknowledged row through kill -9 in the middle of inserts', as
 
 test('finishes the running query on SIGTERM and exits with 0', async (t) => {
   const server = await ownServer(t);
-  const client = clientOf(t, server);
+  const client = createTestClient(t, server.url);
   const slow = valuesOf(client, 'SELECT sum(sleepEachRow(0.2)) AS zero FROM numbers(5)');
   await valuesOf(client, 'SELECT 1');
   const exitCode = endServer(server, 'SIGTERM');

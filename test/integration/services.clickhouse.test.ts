@@ -1,4 +1,4 @@
-import { createClient, type ClickHouseClient, type ClickHouseError } from '@clickhouse/client';
+import type { ClickHouseError, createClient } from '@clickhouse/client';
 import assert from 'node:assert/strict';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { devNull, tmpdir } from 'node:os';
@@ -11,16 +11,7 @@ import { loadSettings } from '../../core/config.ts';
 import { clickhouseService } from '../../services/clickhouse.ts';
 import { isTrueWithin } from '../../services/deadline.ts';
 import { freePort } from '../../services/local-address.ts';
-
-function clientOf(
-  t: TestContext,
-  url: string,
-  options: Parameters<typeof createClient>[0] = {},
-): ClickHouseClient {
-  const client = createClient({ url, log: { level: 127 }, request_timeout: 60_000, ...options });
-  t.after(() => client.close());
-  return client;
-}
+import { countOf, createTestClient, valuesOf } from '../helpers/clickhouse-client.ts';
 
 /** One row of RowBinary: Int64, String (shorter than 128 bytes). */
 function binaryRow(id: number, text: string): Buffer {
@@ -29,15 +20,6 @@ function binaryRow(id: number, text: string): Buffer {
   const bytes = Buffer.from(text);
   row.writeUInt8(bytes.length, 8);
   return Buffer.concat([row, bytes]);
-}
-
-async function valuesOf<T>(client: ClickHouseClient, query: string): Promise<T[]> {
-  return (await client.query({ query, format: 'JSONEachRow' })).json<T>();
-}
-
-async function countOf(client: ClickHouseClient, table: string): Promise<number> {
-  const [row] = await valuesOf<{ n: string | number }>(client, `SELECT count() AS n FROM ${table}`);
-  return Number(row?.n);
 }
 
 const withCode = (code: string, type: string) => (error: ClickHouseError) => {
@@ -69,7 +51,7 @@ describe('the local ClickHouse server', () => {
 
   /** A client and an empty table (id Int64, text String) in a database of the server. */
   async function table(t: TestContext, options: Parameters<typeof createClient>[0] = {}) {
-    const client = clientOf(t, url, options);
+    const client = createTestClient(t, url, options);
     tables += 1;
     const name = `t${tables}`;
     await client.command({
@@ -92,7 +74,7 @@ describe('the local ClickHouse server', () => {
   }
 
   test('answers a ping', async (t) => {
-    assert.deepEqual(await clientOf(t, url).ping(), { success: true });
+    assert.deepEqual(await createTestClient(t, url).ping(), { success: true });
     assert.equal(await (await fetch(`${url}/ping`, { signal: AbortSignal.timeout(5_000) })).text(), 'Ok.\n');
   });
 
@@ -169,7 +151,7 @@ describe('the local ClickHouse server', () => {
   });
 
   test('binds parameters as values, never as SQL', async (t) => {
-    const client = clientOf(t, url);
+    const client = createTestClient(t, url);
     const text = `it's; \\ "quoted"\ttab\n-- {x:Int8}`;
     const result = await client.query({
       query: 'SELECT {text:String} AS text, {ids:Array(Int64)} AS ids, {none:Nullable(String)} AS none',
@@ -185,7 +167,7 @@ describe('the local ClickHouse server', () => {
   });
 
   test('binds parameters of queries that run at the same time without mixing them up', async (t) => {
-    const client = clientOf(t, url);
+    const client = createTestClient(t, url);
     const ask = async (value: number) => {
       const query = 'SELECT {value:Int32} + sleep(0.01) AS value';
       const result = await client.query({ query, query_params: { value }, format: 'JSONEachRow' });
@@ -240,7 +222,7 @@ describe('the local ClickHouse server', () => {
   });
 
   test('streams a result of many blocks as one valid document', async (t) => {
-    const client = clientOf(t, url, { compression: { response: true } });
+    const client = createTestClient(t, url, { compression: { response: true } });
     const result = await client.query({
       query: 'SELECT number FROM numbers(300000)',
       format: 'CSVWithNames',
@@ -251,7 +233,7 @@ describe('the local ClickHouse server', () => {
   });
 
   test('says what is wrong with a query in code, name and status', async (t) => {
-    const client = clientOf(t, url);
+    const client = createTestClient(t, url);
     await assert.rejects(client.command({ query: 'SELEC 1' }), withCode('62', 'SYNTAX_ERROR'));
     await assert.rejects(
       client.command({ query: 'SELECT * FROM nowhere.t' }),
@@ -275,7 +257,7 @@ describe('the local ClickHouse server', () => {
   test('reports an error after many rows as an error, not as a torn result', async (t) => {
     const query = 'SELECT throwIf(number = 250000) FROM numbers(300000)';
     await assert.rejects(
-      clientOf(t, url).query({ query }),
+      createTestClient(t, url).query({ query }),
       withCode('395', 'FUNCTION_THROW_IF_VALUE_IS_NON_ZERO'),
     );
   });
@@ -311,7 +293,7 @@ describe('the local ClickHouse server', () => {
   });
 
   test('applies settings and database to one query only', async (t) => {
-    const client = clientOf(t, url);
+    const client = createTestClient(t, url);
     await client.command({ query: 'CREATE DATABASE IF NOT EXISTS other' });
     const search = { max_threads: '7', database: 'other' };
     const query = "SELECT getSetting('max_threads'), currentDatabase()";
@@ -323,7 +305,7 @@ describe('the local ClickHouse server', () => {
   });
 
   test('drops a retried insert that carries the same deduplication token', async (t) => {
-    const client = clientOf(t, url);
+    const client = createTestClient(t, url);
     await client.command({
       query: `CREATE TABLE once (id Int64) ENGINE = MergeTree ORDER BY id
               SETTINGS non_replicated_deduplication_window = 100`,
@@ -336,7 +318,7 @@ describe('the local ClickHouse server', () => {
   });
 
   test('knows ReplacingMergeTree, views with FINAL, EXCHANGE TABLES and system.columns', async (t) => {
-    const client = clientOf(t, url);
+    const client = createTestClient(t, url);
     const create = (name: string) =>
       `CREATE TABLE ${name} (id Int64, v Int64) ENGINE = ReplacingMergeTree(v) ORDER BY id`;
     const queries = [
@@ -394,6 +376,6 @@ describe('the local ClickHouse server', () => {
     const spool = join(folder, 'spool');
     await isTrueWithin(5_000, async () => (await readdir(spool)).length === 0);
     assert.deepEqual(await readdir(spool), []);
-    assert.deepEqual(await clientOf(t, url).ping(), { success: true });
+    assert.deepEqual(await createTestClient(t, url).ping(), { success: true });
   });
 });

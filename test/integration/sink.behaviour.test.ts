@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { sinkGroupOf } from '../../consumers/consume.ts';
 import { StorageTable } from '../../consumers/clickhouse/storage-table.ts';
 import { StreamSink } from '../../consumers/stream-sink.ts';
@@ -25,11 +25,15 @@ async function command({ clickhouse }: Settings, ...queries: string[]): Promise<
   await client.close();
 }
 
+/** The topic of one stream, and a producer for it. */
+async function openTopic(t: TestContext, settings: Settings, stream: string) {
+  await createTopics(settings, stream);
+  return { topic: topicOf(settings.topicPrefix, stream), producer: await createProducer(t, settings) };
+}
+
 test('a tombstone hides the row, and a later record brings it back', async (t) => {
   const settings = createSettings(t);
-  await createTopics(settings, 'plans');
-  const producer = await createProducer(t, settings);
-  const topic = topicOf(settings.topicPrefix, 'plans');
+  const { producer, topic } = await openTopic(t, settings, 'plans');
   await producer.send({ topic, messages: await messagesOf(settings, 'plans', plans(1, 2)) });
   await sinkStreams(settings, 'plans');
   await producer.send({ topic, messages: [{ key: 'pl_1', value: null }] });
@@ -48,9 +52,7 @@ test('a tombstone hides the row, and a later record brings it back', async (t) =
 
 test('a tombstone of an integer key finds its row', async (t) => {
   const settings = createSettings(t);
-  await createTopics(settings, 'subscription_events');
-  const producer = await createProducer(t, settings);
-  const topic = topicOf(settings.topicPrefix, 'subscription_events');
+  const { producer, topic } = await openTopic(t, settings, 'subscription_events');
   const messages = await messagesOf(settings, 'subscription_events', [
     { id: 5322874574 },
     { id: 2n ** 62n + 1n },
@@ -63,9 +65,7 @@ test('a tombstone of an integer key finds its row', async (t) => {
 
 test('the latest of the versions of a key is the row, and the others stay in storage until merged', async (t) => {
   const settings = createSettings(t);
-  await createTopics(settings, 'plans');
-  const producer = await createProducer(t, settings);
-  const topic = topicOf(settings.topicPrefix, 'plans');
+  const { producer, topic } = await openTopic(t, settings, 'plans');
   for (const count of [1, 2, 3]) {
     await producer.send({
       topic,
@@ -78,9 +78,7 @@ test('the latest of the versions of a key is the row, and the others stay in sto
 
 test('what is sunk is committed, and sinking it again changes nothing', async (t) => {
   const settings = createSettings(t);
-  await createTopics(settings, 'plans');
-  const producer = await createProducer(t, settings);
-  const topic = topicOf(settings.topicPrefix, 'plans');
+  const { producer, topic } = await openTopic(t, settings, 'plans');
   await producer.send({ topic, messages: await messagesOf(settings, 'plans', plans(1, 2, 3, 4, 5)) });
   const [first] = await sinkStreams(settings, 'plans');
   const [second] = await sinkStreams(settings, 'plans');
@@ -157,9 +155,7 @@ test('a column that cannot take its field stops the stream and names table, colu
 
 test('columns that somebody else added are left alone', async (t) => {
   const settings = createSettings(t);
-  await createTopics(settings, 'plans');
-  const producer = await createProducer(t, settings);
-  const topic = topicOf(settings.topicPrefix, 'plans');
+  const { producer, topic } = await openTopic(t, settings, 'plans');
   await producer.send({ topic, messages: await messagesOf(settings, 'plans', plans(1)) });
   await sinkStreams(settings, 'plans');
   const table = qualified(settings.clickhouse.database, 'plans_raw');
@@ -175,9 +171,7 @@ test('columns that somebody else added are left alone', async (t) => {
 
 test('messages of an older schema fit a wider table', async (t) => {
   const settings = createSettings(t);
-  await createTopics(settings, 'plans');
-  const producer = await createProducer(t, settings);
-  const topic = topicOf(settings.topicPrefix, 'plans');
+  const { producer, topic } = await openTopic(t, settings, 'plans');
   const old = readStreamSchema('plans');
   const older = await messagesOf(settings, 'plans', plans(1), old);
   const wider = {
@@ -219,9 +213,7 @@ test('a sink that comes before anything was produced ends at once and has nothin
 
 test('a batch that could not be inserted is not committed: its message stops the next sink too', async (t) => {
   const settings = createSettings(t);
-  await createTopics(settings, 'tasks');
-  const producer = await createProducer(t, settings);
-  const topic = topicOf(settings.topicPrefix, 'tasks');
+  const { producer, topic } = await openTopic(t, settings, 'tasks');
   await producer.send({ topic, messages: [{ key: 'x', value: Buffer.from('{}') }] });
   const [first] = await sinkStreams(settings, 'tasks');
   const [second] = await sinkStreams(settings, 'tasks');
@@ -255,9 +247,7 @@ test('a batch inserted twice is stored once, and other rows at its offsets are a
 
 test("the later message is the row, whatever its producer's clock says", async (t) => {
   const settings = createSettings(t);
-  await createTopics(settings, 'plans');
-  const producer = await createProducer(t, settings);
-  const topic = topicOf(settings.topicPrefix, 'plans');
+  const { producer, topic } = await openTopic(t, settings, 'plans');
   for (const [count, timestamp] of [
     [1, '4000000000000'],
     [2, '1000000000000'],
@@ -272,9 +262,7 @@ test("the later message is the row, whatever its producer's clock says", async (
 
 test('a stream that fails is not waited for, however much lies behind its message', async (t) => {
   const settings = createSettings(t);
-  await createTopics(settings, 'plans');
-  const producer = await createProducer(t, settings);
-  const topic = topicOf(settings.topicPrefix, 'plans');
+  const { producer, topic } = await openTopic(t, settings, 'plans');
   // Together more than one fetch brings.
   for (const bytes of [2, 3_000_000, 3_000_000])
     await producer.send({ topic, messages: [{ key: 'x', value: Buffer.alloc(bytes, '{') }] });
@@ -284,9 +272,7 @@ test('a stream that fails is not waited for, however much lies behind its messag
 
 test('another database is filled from the beginning of the topics', async (t) => {
   const settings = createSettings(t);
-  await createTopics(settings, 'plans');
-  const producer = await createProducer(t, settings);
-  const topic = topicOf(settings.topicPrefix, 'plans');
+  const { producer, topic } = await openTopic(t, settings, 'plans');
   await producer.send({ topic, messages: await messagesOf(settings, 'plans', plans(1, 2)) });
   await sinkStreams(settings, 'plans');
   const other = {

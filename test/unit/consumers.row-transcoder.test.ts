@@ -14,6 +14,7 @@ import {
 } from '../../core/avro/schema.ts';
 import { ByteWriter } from '../../core/byte-writer.ts';
 import { DecodeError } from '../../core/errors.ts';
+import { exactLong } from '../helpers/exact-long.ts';
 
 // ── An independent reader of RowBinary ─────────────────────────────────────────────────────────
 
@@ -208,22 +209,6 @@ const cases = schemas.chain((schema) =>
     columns: widerTables(fieldColumns(schema)),
     value: recordsOf(schema.fields),
   }),
-);
-
-const exactLong = avro.types.LongType.__with(
-  {
-    fromBuffer: (bytes: Buffer) => bytes.readBigInt64LE(),
-    toBuffer: (value: bigint) => {
-      const bytes = Buffer.alloc(8);
-      bytes.writeBigInt64LE(value);
-      return bytes;
-    },
-    fromJSON: BigInt,
-    toJSON: Number,
-    isValid: (value: unknown) => typeof value === 'bigint',
-    compare: (a: bigint, b: bigint) => Number(a - b),
-  },
-  false,
 );
 
 function frameOf(schema: StreamSchema, value: unknown): Buffer {

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
-import { childEnvironment, isLoopback, loadSettings, settingDocs, splitBroker } from '../../core/config.ts';
+import { childEnvironment, loadSettings, settingDocs } from '../../core/config.ts';
+import { isLoopback, splitBroker } from '../../core/setting-values.ts';
 import { ConfigError } from '../../core/errors.ts';
 
 function createFile(t: TestContext, content: string): string {

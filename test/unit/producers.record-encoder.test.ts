@@ -9,6 +9,7 @@ import { parseJson, type JsonObject, type JsonValue } from '../../core/json.ts';
 import { evolve } from '../../producers/avro/drift.ts';
 import { fieldNameOf } from '../../producers/avro/field-name.ts';
 import { RecordEncoder } from '../../producers/avro/record-encoder.ts';
+import { exactLong } from '../helpers/exact-long.ts';
 
 const json = { type: 'string', logicalType: 'json' } as const;
 const instant = { type: 'long', logicalType: 'timestamp-millis' } as const;
@@ -52,23 +53,6 @@ const schema = streamSchema(
       },
     ],
   }),
-);
-
-/** Avro's `long` as a bigint: avsc would round it. */
-const exactLong = avro.types.LongType.__with(
-  {
-    fromBuffer: (bytes: Buffer) => bytes.readBigInt64LE(),
-    toBuffer: (value: bigint) => {
-      const bytes = Buffer.alloc(8);
-      bytes.writeBigInt64LE(value);
-      return bytes;
-    },
-    fromJSON: BigInt,
-    toJSON: Number,
-    isValid: (value: unknown) => typeof value === 'bigint',
-    compare: (a: bigint, b: bigint) => Number(a - b),
-  },
-  false,
 );
 
 /** The record as another Avro implementation reads it, after as many rounds of evolution as it takes. */

@@ -1,0 +1,22 @@
+import { createClient, type ClickHouseClient } from '@clickhouse/client';
+import type { TestContext } from 'node:test';
+
+/** ClickHouse's own client, closed when the test ends; it keeps its errors to itself. */
+export function createTestClient(
+  t: TestContext,
+  url: string,
+  options: Parameters<typeof createClient>[0] = {},
+): ClickHouseClient {
+  const client = createClient({ url, log: { level: 127 }, request_timeout: 60_000, ...options });
+  t.after(() => client.close());
+  return client;
+}
+
+export async function valuesOf<T>(client: ClickHouseClient, query: string): Promise<T[]> {
+  return (await client.query({ query, format: 'JSONEachRow' })).json<T>();
+}
+
+export async function countOf(client: ClickHouseClient, table: string): Promise<number> {
+  const [row] = await valuesOf<{ n: string | number }>(client, `SELECT count() AS n FROM ${table}`);
+  return Number(row?.n);
+}

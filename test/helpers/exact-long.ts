@@ -1,0 +1,18 @@
+import avro from 'avsc';
+
+/** Avro's `long` as a bigint: avsc by itself would round it, or refuse. */
+export const exactLong = avro.types.LongType.__with(
+  {
+    fromBuffer: (bytes: Buffer) => bytes.readBigInt64LE(),
+    toBuffer: (value: bigint) => {
+      const bytes = Buffer.alloc(8);
+      bytes.writeBigInt64LE(value);
+      return bytes;
+    },
+    fromJSON: BigInt,
+    toJSON: Number,
+    isValid: (value: unknown) => typeof value === 'bigint',
+    compare: (a: bigint, b: bigint) => Number(a - b),
+  },
+  false,
+);
