@@ -59,7 +59,10 @@ export function createKafka(
  * reaches us as an error.
  */
 function logKafka({ namespace, log }: LogEntry): void {
-  const isAway = namespace === 'Connection' && performance.now() - awaySaidMs > SAY_AWAY_EVERY_MS;
+  const isAway =
+    namespace === 'Connection' &&
+    /^Connection (error|timeout)/.test(log.message) &&
+    performance.now() - awaySaidMs > SAY_AWAY_EVERY_MS;
   if (isAway) awaySaidMs = performance.now();
   logger[isAway ? 'warn' : 'debug']({ kafka: namespace, broker: log['broker'] as unknown }, log.message);
 }
