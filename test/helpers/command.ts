@@ -16,8 +16,8 @@ export interface CommandResult {
 
 export interface RunningCommand {
   kill(signal: NodeJS.Signals): void;
-  /** Resolves once the text has been seen on stderr. */
-  logged(text: string): Promise<void>;
+  /** Resolves once the text has been seen on stderr, so many times. */
+  logged(text: string, times?: number): Promise<void>;
   readonly result: Promise<CommandResult>;
 }
 
@@ -53,8 +53,8 @@ function start(
   const stderr = collect(child.stderr);
   return {
     kill: (signal) => child.kill(signal),
-    logged: async (text) => {
-      while (!stderr.text.includes(text)) await once(stderr.grew, 'grew');
+    logged: async (text, times = 1) => {
+      while (stderr.text.split(text).length <= times) await once(stderr.grew, 'grew');
     },
     result: Promise.all([once(child, 'exit'), stdout.done, stderr.done]).then(([[exitCode]]) => ({
       exitCode: exitCode as number | null,

@@ -183,3 +183,14 @@ test('a pipe that closes early ends a query without a word', async (t) => {
   const { stdout, stderr } = await runShell(t, command, { ...env, CLICKHOUSE_DATABASE: 'default' });
   assert.deepEqual({ stdout, stderr }, { stdout: '0\n', stderr: '' });
 });
+
+test('produce on a schedule runs again and again, and SIGTERM ends it with exit code 0', async (t) => {
+  const { baseUrl } = await createSimulatorServer(t, { customers: 10 });
+  const env = environmentOf(createSettings(t, baseUrl));
+  const command = startCommand(t, entries.produce, ['--streams', 'plans', '--every', '1s'], env);
+  await command.logged('next run', 2);
+  command.kill('SIGTERM');
+  const { exitCode, stdout } = await command.result;
+  assert.equal(exitCode, 0);
+  assert.ok((stdout.match(/^plans /gm)?.length ?? 0) >= 2);
+});
