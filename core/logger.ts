@@ -10,6 +10,24 @@ export type { Logger };
 export const logger: Logger = pino(
   { base: null, timestamp: pino.stdTimeFunctions.isoTime },
   process.stderr.isTTY
-    ? pretty({ destination: 2, sync: true, singleLine: true, translateTime: 'SYS:HH:MM:ss' })
+    ? pretty({
+        destination: 2,
+        sync: true,
+        translateTime: 'SYS:HH:MM:ss',
+        hideObject: true,
+        messageFormat: line,
+      })
     : pino.destination({ fd: 2, sync: true }),
 );
+
+/** What the time and the level are said by already. */
+const saidBefore = new Set(['level', 'time', 'msg']);
+
+/** `table created  table=plans_raw` */
+function line(entry: Record<string, unknown>): string {
+  const fields = Object.entries(entry).filter(([name]) => !saidBefore.has(name));
+  const pairs = fields.map(
+    ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  );
+  return [String(entry['msg']), ...pairs].join('  ');
+}
