@@ -12,6 +12,9 @@ import type { Host, LocalService, ServiceName, ServiceStatus, StartedService } f
 
 const readyWithinMs = 120_000;
 
+/** For one that runs already: it is ready, or busy, or listens where an earlier setting said. */
+const answersWithinMs = 20_000;
+
 /** The services as processes of this machine, with their files under `folder`. */
 export function processHost(settings: Settings, folder: string): Host {
   const services: readonly LocalService[] = [
@@ -63,12 +66,21 @@ async function start(service: LocalService, signal: AbortSignal): Promise<Starte
     await service.start(signal);
   }
   const isDecided = async () => !isRunning(service) || (await service.isReady());
-  const isInTime = await isTrueWithin(readyWithinMs, isDecided, signal);
+  const isInTime = await isTrueWithin(alreadyRunning ? answersWithinMs : readyWithinMs, isDecided, signal);
   if (isInTime && isRunning(service)) {
     logger.info({ address: address.text }, `${name} is ready`);
     return { name, address: address.text, alreadyRunning };
   }
+  if (alreadyRunning && !isInTime) throw elsewhere(service);
   throw notReady(service, isInTime ? 'ended' : `did not answer within ${readyWithinMs / 1000} s`);
+}
+
+function elsewhere(service: LocalService): LocalServiceError {
+  const { name, address } = service;
+  const pids = runningPids(service).join('+');
+  return new LocalServiceError(
+    `${name} runs (pid ${pids}) and does not answer at ${address.text}: was ${address.setting} another when it was started? Run \`npm run services -- down\` first`,
+  );
 }
 
 function notReady({ name, address, processes }: LocalService, what: string): LocalServiceError {
@@ -89,13 +101,24 @@ async function stop({ name, processes }: LocalService): Promise<void> {
 
 async function statusOf(service: LocalService): Promise<ServiceStatus> {
   const pids = runningPids(service);
-  const memory = pids.reduce((sum, pid) => sum + (residentBytes(pid) ?? 0), 0);
   return {
     name: service.name,
     address: service.address.text,
     running: isRunning(service) && (await service.isReady()),
-    details: pids.length === 0 ? '' : `pid ${pids.join('+')}  ${Math.round(memory / 2 ** 20)} MiB`,
+    details: pids.length === 0 ? await strangerAt(service) : processDetails(pids),
   };
+}
+
+function processDetails(pids: readonly number[]): string {
+  const memory = pids.reduce((sum, pid) => sum + (residentBytes(pid) ?? 0), 0);
+  return `pid ${pids.join('+')}  ${Math.round(memory / 2 ** 20)} MiB`;
+}
+
+function strangerAt({ address }: LocalService): Promise<string> {
+  return requireFree(address).then(
+    () => '',
+    () => 'something else listens there',
+  );
 }
 
 function isRunning(service: LocalService): boolean {
