@@ -12,7 +12,7 @@ import type { Settings } from '../core/config.ts';
 import { ConfigError } from '../core/errors.ts';
 import { askKafka, connectAdmin, ensureTopics, mendKafkaError } from '../core/kafka.ts';
 import { probeRetry } from '../core/retry.ts';
-import { storageTableOf, streamOfTopic, subjectOf, topicOf } from '../core/stream-name.ts';
+import { streamOfTopic, subjectOf, topicOf } from '../core/stream-name.ts';
 import { StorageTable } from './clickhouse/storage-table.ts';
 import { consume, type SinkOptions } from './consume.ts';
 import { StreamSink, type SinkCounts } from './stream-sink.ts';
@@ -76,7 +76,7 @@ async function prepareSinks(
   await ensureTopics(admin, kafka, topics, signal);
   const prepared = streams.map(async (stream) => {
     const table = new StorageTable(clickhouse, target, stream, signal);
-    const streamSink = new StreamSink(registry, table, storageTableOf(stream));
+    const streamSink = new StreamSink(registry, table);
     await streamSink
       .prepare(subjectOf(topicPrefix, stream))
       .catch((error: unknown) => streamSink.fail(error));

@@ -38,12 +38,12 @@ export class StreamSink {
   #transcoderColumns: readonly Column[] = [];
   readonly #transcoders = new Map<number, RowTranscoder>();
 
-  constructor(registry: Registry, table: StorageTable, tableName: string) {
+  constructor(registry: Registry, table: StorageTable) {
     this.#registry = registry;
     this.#table = table;
     this.counts = {
       stream: table.stream,
-      table: tableName,
+      table: table.name,
       batches: 0,
       rows: 0,
       bytes: 0,

@@ -26,8 +26,8 @@ export function parseJson(text: string): JsonValue {
 /** A number beyond what JavaScript can hold at all stays text. */
 function parseExactly(text: string): number | bigint | string {
   const value = Number(text);
-  if (!Number.isFinite(value) && !/^-?\d+$/.test(text)) return text;
-  return /^-?\d+$/.test(text) && !Number.isSafeInteger(value) ? BigInt(text) : value;
+  if (/^-?\d+$/.test(text)) return Number.isSafeInteger(value) ? value : BigInt(text);
+  return Number.isFinite(value) ? value : text;
 }
 
 /**

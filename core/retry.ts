@@ -53,4 +53,4 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
 }
 
 /** A longer wish of the server than this is not believed. */
-const MAX_RETRY_AFTER_MS = 120_000;
+export const MAX_RETRY_AFTER_MS = 120_000;

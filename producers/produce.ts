@@ -44,13 +44,7 @@ export async function produce(
     await ensureTopics(admin, settings.kafka, topics, signal);
     await producer.connect();
     const context: ProduceContext = { settings, client, registry, producer, signal: running };
-    const counts = specs.map(({ name }) => createStreamCounts(name, topicOf(settings.topicPrefix, name)));
-    await Promise.all(
-      specs.map(async (spec, index) => {
-        const count = counts[index];
-        if (count !== undefined) await runStream(context, spec, count, stop);
-      }),
-    );
+    const counts = await Promise.all(specs.map((spec) => runStream(context, spec, stop)));
     signal.throwIfAborted();
     return counts;
   } catch (error) {
@@ -64,9 +58,9 @@ export async function produce(
 async function runStream(
   context: ProduceContext,
   spec: StreamSpec,
-  counts: StreamCounts,
   stop: AbortController,
-): Promise<void> {
+): Promise<StreamCounts> {
+  const counts = createStreamCounts(spec.name, topicOf(context.settings.topicPrefix, spec.name));
   const startMs = performance.now();
   try {
     await produceStream(context, spec, counts);
@@ -80,4 +74,5 @@ async function runStream(
   const { stream, pages, records, rejected } = counts;
   if (counts.failure === undefined)
     logger.info({ stream, pages, records, rejected, seconds: counts.seconds }, 'stream read');
+  return counts;
 }

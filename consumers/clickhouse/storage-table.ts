@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import pLimit from 'p-limit';
-import type { StreamSchema } from '../../core/avro/schema.ts';
+import { isSystemColumnName, type StreamSchema } from '../../core/avro/schema.ts';
 import { clickHouseError, literal, qualified, quoted, type ClickHouseClient } from '../../core/clickhouse.ts';
 import type { ClickHouseSettings } from '../../core/config.ts';
 import { IncompatibleSchemaError } from '../../core/errors.ts';
@@ -23,10 +23,10 @@ const insertSettings = {
 /** The storage table of one stream and the views over it. */
 export class StorageTable {
   readonly stream: string;
+  readonly name: string;
   readonly #client: ClickHouseClient;
   readonly #settings: ClickHouseSettings;
   readonly #signal: AbortSignal;
-  readonly #name: string;
   /** One change of shape at a time. */
   readonly #evolving = pLimit(1);
   #columns: readonly Column[] = [];
@@ -37,7 +37,7 @@ export class StorageTable {
     this.#client = client;
     this.#settings = settings;
     this.#signal = signal;
-    this.#name = storageTableOf(stream);
+    this.name = storageTableOf(stream);
   }
 
   /** The columns of the stream's fields, as last read back from the server. */
@@ -64,7 +64,7 @@ export class StorageTable {
   async insert(columns: readonly Column[], rows: Buffer, token: string): Promise<void> {
     const names = [...columns, ...systemColumns].map(({ name }) => quoted(name)).join(', ');
     const query = `INSERT INTO ${this.#qualifiedName()} (${names}) FORMAT RowBinary`;
-    await this.#attempt(`insert into ${this.#name}`, async () => {
+    await this.#attempt(`insert into ${this.name}`, async () => {
       const { stream } = await this.#client.exec({
         query,
         values: Readable.from([rows], { objectMode: false, highWaterMark: 1 }),
@@ -79,17 +79,17 @@ export class StorageTable {
     const before = await this.#readColumns();
     if (before.length === 0) {
       await this.#command(`CREATE TABLE IF NOT EXISTS ${this.#qualifiedName()} ${storageTableSql(schema)}`);
-      logger.info({ table: this.#name }, 'table created');
+      logger.info({ table: this.name }, 'table created');
     }
-    const actions = before.length === 0 ? [] : evolutionActions(this.#name, before, schema);
+    const actions = before.length === 0 ? [] : evolutionActions(this.name, before, schema);
     if (actions.length > 0) {
       await this.#command(`ALTER TABLE ${this.#qualifiedName()} ${actions.join(', ')}`);
-      logger.info({ table: this.#name, actions: actions.length }, 'table widened');
+      logger.info({ table: this.name, actions: actions.length }, 'table widened');
     }
     this.#columns = await this.#readColumns();
-    if (evolutionActions(this.#name, this.#columns, schema).length > 0) {
+    if (evolutionActions(this.name, this.#columns, schema).length > 0) {
       throw new IncompatibleSchemaError(
-        `table ${this.#name} does not show the columns that it was just given`,
+        `table ${this.name} does not show the columns that it was just given`,
       );
     }
     for (const statement of viewStatements(this.#settings.database, this.stream, this.#columns)) {
@@ -101,24 +101,23 @@ export class StorageTable {
   async #readColumns(): Promise<Column[]> {
     const query =
       `SELECT name, type FROM system.columns WHERE database = ${literal(this.#settings.database)} ` +
-      `AND table = ${literal(this.#name)} AND default_kind = '' ORDER BY position`;
-    const rows = await this.#attempt(`columns of ${this.#name}`, async () => {
+      `AND table = ${literal(this.name)} AND default_kind = '' ORDER BY position`;
+    const rows = await this.#attempt(`columns of ${this.name}`, async () => {
       const result = await this.#client.query({ query, format: 'JSONEachRow', abort_signal: this.#signal });
       return result.json<{ name: string; type: string }>();
     });
-    const isSystem = new Set(systemColumns.map(({ name }) => name));
     return rows.flatMap(({ name, type: text }) => {
-      const type = isSystem.has(name) ? undefined : parseColumnType(text);
+      const type = isSystemColumnName(name) ? undefined : parseColumnType(text);
       return type === undefined ? [] : [{ name, type }];
     });
   }
 
   async #command(query: string): Promise<void> {
-    await this.#attempt(`table ${this.#name}`, () => this.#client.command({ query }));
+    await this.#attempt(`table ${this.name}`, () => this.#client.command({ query }));
   }
 
   #attempt<T>(doing: string, work: () => Promise<T>): Promise<T> {
-    return retry({ table: this.#name }, serviceRetry, this.#signal, async () => {
+    return retry({ table: this.name }, serviceRetry, this.#signal, async () => {
       try {
         return await work();
       } catch (error) {
@@ -129,6 +128,6 @@ export class StorageTable {
   }
 
   #qualifiedName(): string {
-    return qualified(this.#settings.database, this.#name);
+    return qualified(this.#settings.database, this.name);
   }
 }

@@ -40,14 +40,19 @@ export interface AvroField {
 export type StreamSchema = AvroRecord & { readonly primaryKey: readonly string[] };
 
 /** Columns that every storage table has for its own use: no field may be called so. */
-export const systemColumnNames: readonly string[] = [
+export const systemColumnNames = [
   '_version',
   '_deleted',
   '_partition',
   '_offset',
   '_timestamp',
   '_schema_id',
-];
+] as const;
+export type SystemColumnName = (typeof systemColumnNames)[number];
+
+export function isSystemColumnName(name: string): name is SystemColumnName {
+  return systemColumnNames.some((systemName) => systemName === name);
+}
 
 /** The type without its null branch, and whether it had one. */
 export function splitNullable(type: AvroType): { isNullable: boolean; valueType: AvroValueType } {

@@ -1,4 +1,4 @@
-import { systemColumnNames } from '../../core/avro/schema.ts';
+import { isSystemColumnName } from '../../core/avro/schema.ts';
 
 /**
  * The Avro field and ClickHouse column of a source key: every character outside `[A-Za-z0-9_]` becomes `_`
@@ -7,5 +7,5 @@ import { systemColumnNames } from '../../core/avro/schema.ts';
  */
 export function fieldNameOf(key: string): string {
   const name = key.replace(/[^A-Za-z0-9_]/g, '_');
-  return /^[A-Za-z_]/.test(name) && !systemColumnNames.includes(name) ? name : `_${name}`;
+  return /^[A-Za-z_]/.test(name) && !isSystemColumnName(name) ? name : `_${name}`;
 }

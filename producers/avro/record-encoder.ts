@@ -19,6 +19,13 @@ export type Encoded =
   | { readonly key: string; readonly avro: ByteWriter; readonly drifts?: undefined }
   | { readonly drifts: readonly Drift[] };
 
+/** The values of one record, by the index of their field. */
+interface Slots {
+  readonly names: ReadonlyMap<string, number>;
+  readonly values: (JsonValue | undefined)[];
+  readonly path: readonly string[];
+}
+
 /**
  * Encodes the records of a stream by one schema, straight from parsed JSON to Avro bytes. Nothing is dropped: a key or a
  * value that the schema cannot take is reported as drift, and the caller encodes again with the evolved schema.
@@ -72,16 +79,19 @@ export class RecordEncoder {
     return (record, out) => {
       if (!isJsonObject(record)) return false;
       const values = new Array<JsonValue | undefined>(fields.length);
-      const otherKeys: string[] = [];
+      const slots: Slots = { names, values, path };
+      const others: [key: string, value: NonNullable<JsonValue>][] = [];
       for (const key of Object.keys(record)) {
         const value = record[key] ?? null;
         if (value === null) continue;
         const index = exactNames.get(key);
         if (index !== undefined && values[index] === undefined) values[index] = value;
-        else otherKeys.push(key);
+        else others.push([key, value]);
       }
-      // Sorted, so that the order of the keys never decides which of two spellings gets the field.
-      for (const key of otherKeys.sort()) this.#placeByName(names, values, path, key, record[key] ?? null);
+      // Spelled otherwise than their fields. Sorted, so that the order of the keys never decides which of two gets the field.
+      for (const [key, value] of others.sort(([a], [b]) => (a < b ? -1 : 1))) {
+        this.#place(slots, fieldNameOf(key), value);
+      }
       for (const [index, field] of fields.entries()) {
         const value = values[index];
         const isAbsent = value === undefined || value === null || isBlankFor(field.valueType, value);
@@ -94,54 +104,28 @@ export class RecordEncoder {
         if (isAbsent || field.encode(value, out)) continue;
         out.truncate(start);
         out.byte(0);
-        this.#placeMisfit(names, values, path, index, field.name, value);
+        this.#place(slots, variantFieldOf(field.name, kindOf(value)), value, index);
       }
       return true;
     };
   }
 
-  /** A key that is spelled otherwise than its field (`a-b` for `a_b`), whose field may be taken, or that has none. */
-  #placeByName(
-    names: ReadonlyMap<string, number>,
-    values: (JsonValue | undefined)[],
-    path: readonly string[],
-    key: string,
-    value: JsonValue,
-  ): void {
-    if (value === null) return;
-    let name = fieldNameOf(key);
-    for (let index = names.get(name); index !== undefined; index = names.get(name)) {
-      if (values[index] === undefined) {
-        values[index] = value;
-        return;
-      }
-      name += '_';
-    }
-    this.#drifts.push({ path, name, kind: kindOf(value) });
-  }
-
   /**
-   * Variant fields are appended to the schema, so they are encoded after the field whose misfits they take. A name that the
-   * source itself uses is passed over.
+   * Puts a value into the field of that name; where it is taken, under the name with `_` behind it, and so on; where there is
+   * none, it is drift. Only fields behind `after` are still to be encoded: variant fields are appended to the schema, so they
+   * come after the field whose misfits they take.
    */
-  #placeMisfit(
-    names: ReadonlyMap<string, number>,
-    values: (JsonValue | undefined)[],
-    path: readonly string[],
-    fieldIndex: number,
-    field: string,
-    value: NonNullable<JsonValue>,
-  ): void {
-    const kind = kindOf(value);
-    let name = variantFieldOf(field, kind);
-    for (let index = names.get(name); index !== undefined; index = names.get(name)) {
-      if (index > fieldIndex && values[index] === undefined) {
+  #place(slots: Slots, name: string, value: NonNullable<JsonValue>, after = -1): void {
+    const { names, values, path } = slots;
+    let free = name;
+    for (let index = names.get(free); index !== undefined; index = names.get(free)) {
+      if (index > after && values[index] === undefined) {
         values[index] = value;
         return;
       }
-      name += '_';
+      free += '_';
     }
-    this.#drifts.push({ path, name, kind });
+    this.#drifts.push({ path, name: free, kind: kindOf(value) });
   }
 
   #valueEncoder(type: AvroValueType, path: readonly string[]): ValueEncoder {

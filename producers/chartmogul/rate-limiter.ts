@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { MAX_RETRY_AFTER_MS } from '../../core/retry.ts';
 
 /** Answers to requests that were under way when the rate was halved say nothing about the new rate. */
 const HALVE_AT_MOST_EVERY_MS = 1_000;
@@ -50,9 +51,6 @@ export class RateLimiter {
       this.#halvedMs = nowMs;
       this.#perSecond = Math.max(SLOWEST_PER_SECOND, this.#perSecond / 2);
     }
-    this.#nextMs = Math.max(this.#nextMs, nowMs + Math.min(retryAfterMs, LONGEST_WAIT_MS));
+    this.#nextMs = Math.max(this.#nextMs, nowMs + Math.min(retryAfterMs, MAX_RETRY_AFTER_MS));
   }
 }
-
-/** A longer wish of the server than this is not believed. */
-const LONGEST_WAIT_MS = 120_000;

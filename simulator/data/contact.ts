@@ -1,7 +1,8 @@
 import { referenceTo } from './customer.ts';
 import { dataSourceOf, dataSourceUuid } from './data-source.ts';
+import { crmOrdinals } from './crm-ordinals.ts';
 import { milliseconds, day } from './instant.ts';
-import { perRevision, type Key } from './key.ts';
+import type { Key } from './key.ts';
 import { uuidOf } from './uuid.ts';
 import { firstNames, lastNames, titles } from './words.ts';
 import type { Rendered } from './rendered.ts';
@@ -11,10 +12,9 @@ import type { World } from './world.ts';
 export function contactsOf(world: World, member: number): Key[] {
   const { random } = world;
   const count = random.pick('contacts', [0, 0, 1, 1, 1, 1, 1, 2, 2, 3], member);
-  const ordinals = Array.from({ length: count }, (_, index) => index);
-  for (const revision of world.changesOf(member, 'crm')) {
-    if (random.chance('contact.new', 0.3, member, revision)) ordinals.push(revision * perRevision);
-  }
+  const ordinals = crmOrdinals(world, member, count, (revision) =>
+    random.chance('contact.new', 0.3, member, revision),
+  );
   return ordinals
     .map((ordinal) => ({ member, ordinal }))
     .filter((key) => world.vanishedIn('contact.vanishes', key) === undefined)

@@ -1,5 +1,6 @@
 import { contactsOf, contactUuid } from './contact.ts';
 import { referenceTo } from './customer.ts';
+import { crmOrdinals } from './crm-ordinals.ts';
 import { milliseconds } from './instant.ts';
 import { perRevision, type Key } from './key.ts';
 import { uuidOf } from './uuid.ts';
@@ -17,8 +18,7 @@ export interface Note extends Key {
 export function notesOf(world: World, member: number): Note[] {
   const { random } = world;
   const count = random.pick('notes', [0, 0, 0, 0, 0, 0, 0, 1, 1, 2], member);
-  const ordinals = Array.from({ length: count }, (_, index) => index);
-  for (const revision of world.changesOf(member, 'crm')) ordinals.push(revision * perRevision);
+  const ordinals = crmOrdinals(world, member, count, () => true);
   if (ordinals.length === 0 || referenceTo(world, member) === undefined) return [];
   const contact = contactsOf(world, member)[0];
   return ordinals

@@ -1,3 +1,4 @@
+import { crmOrdinals } from './crm-ordinals.ts';
 import { referenceTo } from './customer.ts';
 import { date, day, milliseconds } from './instant.ts';
 import { perRevision, type Key } from './key.ts';
@@ -23,10 +24,9 @@ export function opportunitiesOf(world: World, member: number): Key[] {
       ? 1
       : world.random.pick('opportunities', [0, 0, 0, 0, 0, 0, 0, 0, 1, 1], member);
   if (count === 0 && world.revision === 0) return [];
-  const ordinals = Array.from({ length: count }, (_, index) => index);
-  for (const revision of world.changesOf(member, 'crm')) {
-    if (world.random.chance('opportunity.new', 0.3, member, revision)) ordinals.push(revision * perRevision);
-  }
+  const ordinals = crmOrdinals(world, member, count, (revision) =>
+    world.random.chance('opportunity.new', 0.3, member, revision),
+  );
   if (ordinals.length === 0 || referenceTo(world, member) === undefined) return [];
   return ordinals
     .map((ordinal) => ({ member, ordinal }))

@@ -1,3 +1,4 @@
+import { crmOrdinals } from './crm-ordinals.ts';
 import { contactsOf, contactUuid } from './contact.ts';
 import { referenceTo } from './customer.ts';
 import { date, day, hour, milliseconds } from './instant.ts';
@@ -16,10 +17,9 @@ export function tasksOf(world: World, member: number): Task[] {
   const { random } = world;
   const count = random.pick('tasks', [0, 0, 0, 0, 0, 0, 0, 0, 1, 1], member);
   if (count === 0 && world.revision === 0) return [];
-  const ordinals = Array.from({ length: count }, (_, index) => index);
-  for (const revision of world.changesOf(member, 'crm')) {
-    if (random.chance('task.new', 0.3, member, revision)) ordinals.push(revision * perRevision);
-  }
+  const ordinals = crmOrdinals(world, member, count, (revision) =>
+    random.chance('task.new', 0.3, member, revision),
+  );
   if (ordinals.length === 0 || referenceTo(world, member) === undefined) return [];
   const contact = contactsOf(world, member)[0];
   return ordinals

@@ -6,7 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { isTrueWithin } from '../../services/deadline.ts';
 import { isHttpOk } from '../../services/http-probe.ts';
 import { freePort } from '../../services/local-address.ts';
 import { countOf, createTestClient, valuesOf } from '../helpers/clickhouse-client.ts';
@@ -26,11 +26,9 @@ async function startServer(dataDir: string, env: NodeJS.ProcessEnv = {}): Promis
   });
   let log = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (log += text));
-  const deadline = Date.now() + 30_000;
-  while (!(await isHttpOk(new URL('/ping', url)))) {
-    assert.ok(child.exitCode === null && Date.now() < deadline, `the server does not answer: ${log}`);
-    await sleep(50);
-  }
+  const isDecided = async () => child.exitCode !== null || isHttpOk(new URL('/ping', url));
+  const isInTime = await isTrueWithin(30_000, isDecided);
+  assert.ok(isInTime && child.exitCode === null, `the server does not answer: ${log}`);
   return { url, child, dataDir };
 }
 

@@ -227,7 +227,7 @@ test('a batch inserted twice is stored once, and other rows at its offsets are a
   const clickhouse = createClickHouse(settings.clickhouse);
   t.after(() => clickhouse.close());
   const table = new StorageTable(clickhouse, settings.clickhouse, 'plans', noSignal);
-  const streamSink = new StreamSink(new Registry(settings.schemaRegistry, noSignal), table, 'plans_raw');
+  const streamSink = new StreamSink(new Registry(settings.schemaRegistry, noSignal), table);
   const insert = async (number: number, timestamp: string) => {
     const [message] = await messagesOf(settings, 'plans', plans(number));
     assert.ok(message);
