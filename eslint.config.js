@@ -2,12 +2,13 @@ import tseslint from 'typescript-eslint';
 
 /** The folders that hold shipped code, and which of the others each may not import. */
 const boundaries = {
-  core: ['producers', 'consumers', 'simulator', 'services', 'commands', 'test'],
-  producers: ['consumers', 'simulator', 'services', 'commands', 'test'],
-  consumers: ['producers', 'simulator', 'services', 'commands', 'test'],
-  simulator: ['producers', 'consumers', 'services', 'commands', 'test'],
-  services: ['producers', 'consumers', 'simulator', 'commands', 'test'],
-  commands: ['test'],
+  core: ['producers', 'consumers', 'simulator', 'services', 'commands', 'benchmarks', 'test'],
+  producers: ['consumers', 'simulator', 'services', 'commands', 'benchmarks', 'test'],
+  consumers: ['producers', 'simulator', 'services', 'commands', 'benchmarks', 'test'],
+  simulator: ['producers', 'consumers', 'services', 'commands', 'benchmarks', 'test'],
+  services: ['producers', 'consumers', 'simulator', 'commands', 'benchmarks', 'test'],
+  commands: ['benchmarks', 'test'],
+  benchmarks: ['test'],
 };
 
 const keepApart = Object.entries(boundaries).map(([from, banned]) => ({

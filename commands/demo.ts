@@ -8,7 +8,7 @@ import { loadSettings, type Settings } from '../core/config.ts';
 import { createCommand, exitCodes, runMain, type ExitCode } from '../core/process.ts';
 import { readOnlyQuery } from '../core/query.ts';
 import { Secret } from '../core/secret.ts';
-import { streams } from '../producers/chartmogul/streams.ts';
+import { knownStreams } from '../producers/known-streams.ts';
 import { produce } from '../producers/produce.ts';
 import { runSummary } from '../producers/run-summary.ts';
 import { hasFailed, type StreamCounts } from '../producers/stream-counts.ts';
@@ -21,6 +21,9 @@ import { demoQuestions } from './demo-questions.ts';
 
 const CUSTOMERS = 2_000;
 const SEED = 1;
+
+/** The simulator of the demo has no limit: nobody wants to wait minutes for two requests a customer. */
+const REQUESTS_PER_SECOND = 5_000;
 
 await runMain(async (signal) => {
   createCommand(
@@ -35,7 +38,7 @@ await runMain(async (signal) => {
 
 async function demonstrate(dataDir: string, signal: AbortSignal): Promise<ExitCode> {
   const startMs = performance.now();
-  const simulator = await listen(createSimulator({ customers: CUSTOMERS, seed: SEED }), 0);
+  const simulator = await listen(createSimulator({ customers: CUSTOMERS, seed: SEED, rateLimit: 0 }), 0);
   const settings = await demoSettings(simulator.baseUrl, dataDir);
   try {
     say(`Starting Kafka, the schema registry and ClickHouse in ${settings.dataDir} …`);
@@ -43,10 +46,10 @@ async function demonstrate(dataDir: string, signal: AbortSignal): Promise<ExitCo
     await stopServices(settings);
     await startServices(settings, signal);
     say(`Reading ${CUSTOMERS} customers from the ChartMogul simulator into Kafka …`);
-    const produced = await produce(settings, streams, signal);
+    const produced = await produce(settings, knownStreams(settings), signal);
     say('Sinking the topics into ClickHouse …');
     const sunk = await sink(settings, { streams: undefined, untilCaughtUp: true }, signal);
-    process.stdout.write(`${runSummary(produced)}\n\n${sinkSummary(sunk)}\n`);
+    process.stdout.write(`${runSummary(produced, process.stdout.columns)}\n\n${sinkSummary(sunk)}\n`);
     await answerQuestions(settings, signal);
     const failures =
       produced.filter(hasFailed).length + sunk.filter(({ failure }) => failure !== undefined).length;
@@ -67,7 +70,7 @@ async function demoSettings(baseUrl: string, dataDir: string): Promise<Settings>
   const [kafka, registry, clickhouse] = [await freePort(), await freePort(), await freePort()];
   return {
     ...settings,
-    chartmogul: { apiKey: new Secret('demo'), baseUrl },
+    chartmogul: { apiKey: new Secret('demo'), baseUrl, maxRequestsPerSecond: REQUESTS_PER_SECOND },
     kafka: { brokers: [`127.0.0.1:${kafka}`], ssl: false, sasl: undefined },
     schemaRegistry: { url: `http://127.0.0.1:${registry}`, credentials: undefined },
     clickhouse: {

@@ -1,9 +1,9 @@
 import { setInterval as every } from 'node:timers/promises';
 import type { Admin, EachBatchPayload } from 'kafkajs';
+import { CaughtUp } from '../core/caught-up.ts';
 import type { Settings } from '../core/config.ts';
-import { askKafka, createKafka, kafkaError } from '../core/kafka.ts';
+import { askKafka, createKafka, kafkaError, partitionEnds, type AskAdmin } from '../core/kafka.ts';
 import { logger } from '../core/logger.ts';
-import { CaughtUp, type PartitionEnd } from './caught-up.ts';
 import type { StreamSink } from './stream-sink.ts';
 
 export interface SinkOptions {
@@ -12,9 +12,6 @@ export interface SinkOptions {
   /** Return when every partition has been sunk up to the end offset that it had at the start. */
   readonly untilCaughtUp: boolean;
 }
-
-/** Asks Kafka something until it answers. */
-type AskAdmin = <T>(question: (admin: Admin) => Promise<T>) => Promise<T>;
 
 const MAX_FETCH_BYTES_PER_PARTITION = 4 * 1024 * 1024;
 const TABLES_SIDE_BY_SIDE = 4;
@@ -135,17 +132,6 @@ async function withHeartbeats(payload: EachBatchPayload, work: () => Promise<voi
   } finally {
     clearInterval(timer);
   }
-}
-
-/** One after the other: a look-up that is still under way when another has failed would keep its connection open. */
-async function partitionEnds(ask: AskAdmin, topics: readonly string[]): Promise<PartitionEnd[]> {
-  const ends: PartitionEnd[] = [];
-  for (const topic of topics) {
-    for (const { partition, low, high } of await ask((admin) => admin.fetchTopicOffsets(topic))) {
-      if (low !== high) ends.push({ topic, partition, end: BigInt(high) });
-    }
-  }
-  return ends;
 }
 
 /** What was sunk before, or is sunk by another process of the group, shows only in the group's committed offsets. */

@@ -9,11 +9,13 @@ import {
   type ClickHouseClient,
 } from '../core/clickhouse.ts';
 import type { Settings } from '../core/config.ts';
-import { ConfigError } from '../core/errors.ts';
+import { ConfigError, IncompatibleSchemaError } from '../core/errors.ts';
 import { askKafka, connectAdmin, ensureTopics, mendKafkaError } from '../core/kafka.ts';
+import { logger } from '../core/logger.ts';
 import { probeRetry } from '../core/retry.ts';
 import { streamOfTopic, subjectOf, topicOf } from '../core/stream-name.ts';
 import { StorageTable } from './clickhouse/storage-table.ts';
+import { isDerivedView } from './clickhouse/view.ts';
 import { consume, type SinkOptions } from './consume.ts';
 import { StreamSink, type SinkCounts } from './stream-sink.ts';
 
@@ -71,7 +73,13 @@ async function prepareSinks(
   { admin, registry, clickhouse, signal }: Services,
 ): Promise<Map<string, StreamSink>> {
   const existing = await askKafka(kafka, signal, () => admin.listTopics());
-  const streams = chooseStreams(existing, topicPrefix, options.streams);
+  const streams: string[] = [];
+  for (const stream of chooseStreams(existing, topicPrefix, options.streams)) {
+    if (!isDerivedView(stream) || (await isProduced(stream, existing, topicPrefix, registry)))
+      streams.push(stream);
+    else if (options.streams !== undefined)
+      logger.info({ stream }, 'never produced: its view is made from another stream');
+  }
   const topics = streams.map((stream) => topicOf(topicPrefix, stream));
   await ensureTopics(admin, kafka, topics, signal);
   const prepared = streams.map(async (stream) => {
@@ -97,4 +105,24 @@ function chooseStreams(
   if (unknown !== undefined)
     throw new ConfigError(`--streams got "${unknown}", wants some of ${known.join(', ')}`);
   return known.filter((stream) => wanted?.includes(stream) ?? true);
+}
+
+/**
+ * Whether the stream has a topic or a subject. A stream that would take the place of a derived view is sunk only then: a source
+ * that does not list it by itself must not get an empty table for it. All others are awaited.
+ */
+async function isProduced(
+  stream: string,
+  topics: readonly string[],
+  prefix: string,
+  registry: Registry,
+): Promise<boolean> {
+  if (topics.includes(topicOf(prefix, stream))) return true;
+  try {
+    return (await registry.latest(subjectOf(prefix, stream))) !== undefined;
+  } catch (error) {
+    // The stream's own sink will say so, and fail alone.
+    if (error instanceof IncompatibleSchemaError) return true;
+    throw error;
+  }
 }

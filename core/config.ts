@@ -2,6 +2,7 @@ import convict from 'convict';
 import { existsSync, readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { ConfigError, messageOf } from './errors.ts';
+import { produceSettings, type ProduceSettings } from './produce-settings.ts';
 import { Secret } from './secret.ts';
 import {
   boolean,
@@ -9,15 +10,26 @@ import {
   chartmogulUrl,
   httpUrl,
   identifier,
+  number,
   oneOf,
   pattern,
   wrong,
 } from './setting-values.ts';
 
+export type { DriftMode, MetricsInterval, ProduceSettings } from './produce-settings.ts';
+
 /** Who one is to a service. */
 export interface Credentials {
   readonly username: string;
   readonly password: Secret;
+}
+
+export interface ChartMogulSettings {
+  readonly apiKey: Secret | undefined;
+  /** Without a trailing slash. */
+  readonly baseUrl: string;
+  /** Over all streams. */
+  readonly maxRequestsPerSecond: number;
 }
 
 export interface KafkaSettings {
@@ -41,7 +53,8 @@ export interface ClickHouseSettings {
 }
 
 export interface Settings {
-  readonly chartmogul: { readonly apiKey: Secret | undefined; readonly baseUrl: string };
+  readonly chartmogul: ChartMogulSettings;
+  readonly produce: ProduceSettings;
   readonly kafka: KafkaSettings;
   readonly topicPrefix: string;
   readonly schemaRegistry: SchemaRegistrySettings;
@@ -66,6 +79,17 @@ const definitions = {
   CHARTMOGUL_API_KEY: setting('CHARTMOGUL_API_KEY', 'API key of the ChartMogul account'),
   CHARTMOGUL_API_KEY_FILE: setting('CHARTMOGUL_API_KEY_FILE', 'file that holds the API key'),
   CHARTMOGUL_BASE_URL: setting('CHARTMOGUL_BASE_URL', "the API's address", 'https://api.chartmogul.com/v1'),
+  CHARTMOGUL_MAX_REQUESTS_PER_SECOND: setting(
+    'CHARTMOGUL_MAX_REQUESTS_PER_SECOND',
+    'over all streams; ChartMogul allows an account 40',
+    '38',
+  ),
+  METRICS_START_DATE: setting('METRICS_START_DATE', 'first day of the metrics', '2010-01-01'),
+  METRICS_INTERVALS: setting('METRICS_INTERVALS', 'comma list: day, week, month, quarter, year', 'month'),
+  METRICS_LOOK_BACK_DAYS: setting('METRICS_LOOK_BACK_DAYS', 'how far back metrics are read again; else all'),
+  FULL_ROUND_DAYS: setting('FULL_ROUND_DAYS', 'after how many days everything is read whole again', '7'),
+  MASS_DELETE_PERCENT: setting('MASS_DELETE_PERCENT', 'a stream that would lose more than this stops', '10'),
+  STREAM_MODES: setting('STREAM_MODES', 'comma list of stream=mode: evolve (default), freeze, discard'),
   KAFKA_BROKERS: setting('KAFKA_BROKERS', 'comma list of host:port', '127.0.0.1:9092'),
   KAFKA_SSL: setting('KAFKA_SSL', 'true or false', 'false'),
   KAFKA_SASL_MECHANISM: setting('KAFKA_SASL_MECHANISM', saslMechanisms.join(', ')),
@@ -100,7 +124,7 @@ export const settingDocs: readonly { name: string; doc: string; standard: string
 
 /**
  * The settings of this process: the environment first, then `.env`, then the JSON file named by CONFIG_FILE
- * (an object of the same names), then the defaults. Nothing else reads `process.env`.
+ * (an object of the same names, and the list `streams`), then the defaults. Nothing else reads `process.env`.
  *
  * @throws ConfigError naming the variable, what it got (unless secret) and what it wants.
  */
@@ -108,8 +132,9 @@ export function loadSettings(processEnv: NodeJS.ProcessEnv = process.env, dotEnv
   const env = { ...withoutBlanks(readDotEnv(dotEnvPath)), ...withoutBlanks(processEnv) };
   const config = convict(definitions, { env, args: [] });
   const configFile = env['CONFIG_FILE'];
-  if (configFile !== undefined) config.load(readConfigFile(configFile));
-  return parse(config.getProperties());
+  const file = configFile === undefined ? { values: {}, streams: [] } : readConfigFile(configFile);
+  config.load(file.values);
+  return parse(config.getProperties(), file.streams);
 }
 
 /** The environment for a program that we start: without our settings, so that no secret of ours reaches it. */
@@ -118,7 +143,7 @@ export function childEnvironment(processEnv: NodeJS.ProcessEnv = process.env): N
   return Object.fromEntries(Object.entries(processEnv).filter(([name]) => !isOurs(name)));
 }
 
-function parse(values: Values): Settings {
+function parse(values: Values, customStreams: readonly unknown[]): Settings {
   const username = values.KAFKA_USERNAME;
   const mechanism = values.KAFKA_SASL_MECHANISM;
   if ((username === '') !== (mechanism === '')) {
@@ -132,7 +157,14 @@ function parse(values: Values): Settings {
     chartmogul: Object.freeze({
       apiKey: secret(values, 'CHARTMOGUL_API_KEY'),
       baseUrl: chartmogulUrl(values.CHARTMOGUL_BASE_URL),
+      maxRequestsPerSecond: number(
+        'CHARTMOGUL_MAX_REQUESTS_PER_SECOND',
+        values.CHARTMOGUL_MAX_REQUESTS_PER_SECOND,
+        0.1,
+        10_000,
+      ),
     }),
+    produce: produceSettings(values, customStreams),
     kafka: Object.freeze({
       brokers: brokers(values.KAFKA_BROKERS),
       ssl: boolean('KAFKA_SSL', values.KAFKA_SSL),
@@ -182,7 +214,12 @@ function readDotEnv(path: string): NodeJS.ProcessEnv {
   }
 }
 
-function readConfigFile(path: string): Record<string, string> {
+interface ConfigFile {
+  readonly values: Readonly<Record<string, string>>;
+  readonly streams: readonly unknown[];
+}
+
+function readConfigFile(path: string): ConfigFile {
   let content: unknown;
   try {
     content = JSON.parse(readFileSync(path, 'utf8'));
@@ -194,12 +231,14 @@ function readConfigFile(path: string): Record<string, string> {
   if (typeof content !== 'object' || content === null || Array.isArray(content)) {
     throw wrong('CONFIG_FILE', path, 'a JSON object of setting names and values');
   }
-  for (const [name, value] of Object.entries(content)) {
+  const { streams = [], ...values } = content as Record<string, unknown>;
+  if (!Array.isArray(streams)) throw wrong('CONFIG_FILE', path, 'a list for streams');
+  for (const [name, value] of Object.entries(values)) {
     if (!Object.hasOwn(definitions, name))
       throw wrong('CONFIG_FILE', path, `only known settings (it has ${JSON.stringify(name)})`);
     if (typeof value !== 'string') throw wrong('CONFIG_FILE', path, `a string for ${name}`);
   }
-  return content as Record<string, string>;
+  return { values: values as Record<string, string>, streams };
 }
 
 function secret(

@@ -65,6 +65,11 @@ export class NestedTooDeeplyError extends RecordError {
   static override readonly code = 'ETL_NESTED_TOO_DEEPLY';
 }
 
+/** A source record with fields or values that its frozen schema does not take. */
+export class FrozenSchemaError extends RecordError {
+  static override readonly code = 'ETL_FROZEN_SCHEMA';
+}
+
 /** A message whose bytes are not what its schema says. */
 export class DecodeError extends RecordError {
   static override readonly code = 'ETL_DECODE';
@@ -82,6 +87,26 @@ export class AuthenticationError extends FatalError {
   static override readonly code = 'ETL_AUTHENTICATION';
 }
 
+/** Another producer of the same stream has begun: this one may send nothing more. */
+export class FencedError extends FatalError {
+  static override readonly code = 'ETL_FENCED';
+}
+
+/** More of a stream would be deleted than is believed. */
+export class MassDeleteError extends FatalError {
+  static override readonly code = 'ETL_MASS_DELETE';
+}
+
+/** The stream whose records are the parents of this one's was not read. */
+export class ParentFailedError extends FatalError {
+  static override readonly code = 'ETL_PARENT_FAILED';
+}
+
+/** The source refuses the request as such (400, 422, …): a parameter or cursor that it does not take. */
+export class RequestRefusedError extends FatalError {
+  static override readonly code = 'ETL_REQUEST_REFUSED';
+}
+
 /** The source has no such list (404): this account lacks the stream. */
 export class StreamNotFoundError extends FatalError {
   static override readonly code = 'ETL_STREAM_NOT_FOUND';
@@ -90,6 +115,11 @@ export class StreamNotFoundError extends FatalError {
 /** The source's answer is not what a list of this stream looks like. */
 export class UnexpectedAnswerError extends FatalError {
   static override readonly code = 'ETL_UNEXPECTED_ANSWER';
+}
+
+/** The source answered a filtered list with records that the filter leaves out. */
+export class FilterIgnoredError extends FatalError {
+  static override readonly code = 'ETL_FILTER_IGNORED';
 }
 
 /** A page pointed at a cursor that was read before: following it would never end. */

@@ -8,6 +8,7 @@ import {
   type RetryOptions,
   type SASLOptions,
 } from 'kafkajs';
+import type { PartitionEnd } from './caught-up.ts';
 import type { Settings } from './config.ts';
 import { EtlError, messageOf, notAnswering, ServiceRefusedError } from './errors.ts';
 import { logger } from './logger.ts';
@@ -137,6 +138,23 @@ export function askKafka<T>(
       throw kafkaError(error, settings);
     }
   });
+}
+
+/** Asks Kafka something until it answers. */
+export type AskAdmin = <T>(question: (admin: Admin) => Promise<T>) => Promise<T>;
+
+/**
+ * Where the partitions that hold anything end now. One after the other: a look-up that is still under way when another has
+ * failed would keep its connection open.
+ */
+export async function partitionEnds(ask: AskAdmin, topics: readonly string[]): Promise<PartitionEnd[]> {
+  const ends: PartitionEnd[] = [];
+  for (const topic of topics) {
+    for (const { partition, low, high } of await ask((admin) => admin.fetchTopicOffsets(topic))) {
+      if (low !== high) ends.push({ topic, partition, end: BigInt(high) });
+    }
+  }
+  return ends;
 }
 
 function topicConfig(topic: string): ITopicConfig {

@@ -1,24 +1,36 @@
+import { Writable } from 'node:stream';
 import { pino, type Logger } from 'pino';
 import pretty from 'pino-pretty';
+import { liveLines } from './live-lines.ts';
 
 export type { Logger };
 
 /**
- * The process's log, on stderr: readable lines on a terminal, JSON lines anywhere else.
+ * The process's log, on stderr: readable lines on a terminal, above the progress that may stand there, JSON lines anywhere else.
  * Fields use the field's words (`stream`, `topic`, `partition`, `offset`, `rows`, `ms`).
  */
 export const logger: Logger = pino(
   { base: null, timestamp: pino.stdTimeFunctions.isoTime },
   process.stderr.isTTY
     ? pretty({
-        destination: 2,
-        sync: true,
+        destination: terminal(),
         translateTime: 'SYS:HH:MM:ss',
         hideObject: true,
         messageFormat: line,
       })
     : pino.destination({ fd: 2, sync: true }),
 );
+
+/** Written before the call returns, as the lines of a process that ends at once must be. */
+function terminal(): Writable {
+  return new Writable({
+    decodeStrings: false,
+    write(text: string, _encoding, done) {
+      liveLines.writeAbove(text);
+      done();
+    },
+  });
+}
 
 /** What the time and the level are said by already. */
 const saidBefore = new Set(['level', 'time', 'msg']);

@@ -21,15 +21,18 @@ export function createCommand(script: string, description: string): Command {
 
 /**
  * Runs a command to its exit code. The first SIGINT or SIGTERM aborts the signal, the second ends the process at
- * once with 130. A failure prints one line on stderr, and its stack only where the failure is a defect of ours.
+ * once with 130, as does the end of `maxStopMs` with 1. A failure prints one line on stderr, and its stack only where the
+ * failure is a defect of ours.
  */
-export async function runMain(work: Work): Promise<void> {
+export async function runMain(work: Work, options: { readonly maxStopMs?: number } = {}): Promise<void> {
   const controller = new AbortController();
   // Every request under way listens to it: many at a time are no leak.
   setMaxListeners(0, controller.signal);
   const onSignal = (name: NodeJS.Signals) => {
     if (controller.signal.aborted) process.exit(130);
     controller.abort(new StoppedError(`stopped by ${name}`));
+    if (options.maxStopMs !== undefined)
+      setTimeout(() => process.exit(exitCodes.someWorkFailed), options.maxStopMs).unref();
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   // The reader of a pipe has seen enough (`| head`).

@@ -70,6 +70,41 @@ export function oneOf<T extends string>(name: string, value: string, choices: re
   return choice;
 }
 
+/** A comma list of choices, each at most once. */
+export function severalOf<T extends string>(name: string, value: string, known: readonly T[]): readonly T[] {
+  const list = value.split(',').map((item) => known.find((choice) => choice === item.trim()));
+  const chosen = list.filter((choice) => choice !== undefined);
+  if (new Set(chosen).size < list.length) {
+    throw wrong(name, value, `a comma list of ${known.join(', ')}, each at most once`);
+  }
+  return Object.freeze(chosen);
+}
+
+/** In plain digits, with or without a fraction. */
+export function number(name: string, value: string, min: number, max: number): number {
+  if (/^\d{1,9}(\.\d{1,9})?$/.test(value) && Number(value) >= min && Number(value) <= max)
+    return Number(value);
+  throw wrong(name, value, `a number from ${min} to ${max}`);
+}
+
+export function integer(name: string, value: string, min: number, max: number): number {
+  if (/^\d{1,9}$/.test(value) && Number(value) >= min && Number(value) <= max) return Number(value);
+  throw wrong(name, value, `a whole number from ${min} to ${max}`);
+}
+
+/** `YYYY-MM-DD`, a day that the calendar has; from 1900 on, where ClickHouse's dates begin. */
+export function calendarDay(name: string, value: string): string {
+  const isDay = /^(19|20)\d\d-\d\d-\d\d$/.test(value) && isOfCalendar(value);
+  if (!isDay) throw wrong(name, value, 'a day from 1900-01-01 to 2099-12-31, as YYYY-MM-DD');
+  return value;
+}
+
+/** `Date` takes 30 February for 1 March, so the day is compared with what came of it. */
+function isOfCalendar(day: string): boolean {
+  const date = new Date(`${day}T00:00:00Z`);
+  return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(day);
+}
+
 export function identifier(name: string, value: string): string {
   return pattern(
     name,

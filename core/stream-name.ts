@@ -3,8 +3,21 @@
  * stream are derived: its topic, its registry subject, its storage table and its view.
  */
 
+const CHECKPOINTS = 'checkpoints';
+const DEAD_LETTERS = 'dead-letters';
+
 /** Topics under the prefix that are no stream's. */
-const internalTopics = new Set(['checkpoints', 'dead-letters']);
+const internalTopics = new Set([CHECKPOINTS, DEAD_LETTERS]);
+
+/** The topic of the producers' progress. */
+export function checkpointsTopic(prefix: string): string {
+  return `${prefix}${CHECKPOINTS}`;
+}
+
+/** The topic of the records and messages that were set aside. */
+export function deadLettersTopic(prefix: string): string {
+  return `${prefix}${DEAD_LETTERS}`;
+}
 
 export function topicOf(prefix: string, stream: string): string {
   return `${prefix}${stream}`;

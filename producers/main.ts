@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { loadSettings } from '../core/config.ts';
 import { ConfigError } from '../core/errors.ts';
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
-import { streams, type StreamSpec } from './chartmogul/streams.ts';
+import { streams } from './chartmogul/streams.ts';
+import { chooseStreams, knownStreams } from './known-streams.ts';
 import { produce } from './produce.ts';
 import { runSummary } from './run-summary.ts';
 import { cronSchedule, everySchedule, runOnSchedule, type Schedule } from './schedule.ts';
@@ -11,40 +13,46 @@ interface Options {
   readonly streams?: string;
   readonly every?: string;
   readonly cron?: string;
+  readonly full?: true;
+  readonly allowMassDelete?: true;
 }
 
+/** Kafka may be away when we are told to stop: then the transaction in hand is left to the next run. */
+const stopping = { maxStopMs: 9_000 };
+
 await runMain(async (signal) => {
-  const options = createCommand('produce', 'Reads the streams of ChartMogul and sends them to Kafka.')
+  const options = createCommand(
+    'produce',
+    'Reads the streams of ChartMogul and sends to Kafka what is new, changed or deleted. A run that was interrupted is gone on with.',
+  )
     .option('--streams <a,b>', `only these streams, of: ${streams.map(({ name }) => name).join(', ')}`)
     .option('--every <time>', 'again and again, such as every 15m or 6h, until stopped')
     .option('--cron <expression>', 'at these times (UTC), such as "0 * * * *", until stopped')
+    .option('--full', 'send every record, whether it changed or not')
+    .option('--allow-mass-delete', 'delete however much of a stream is gone from ChartMogul')
     .parse()
     .opts<Options>();
-  const specs = chooseStreams(options.streams);
   const schedule = chooseSchedule(options);
   const settings = loadSettings();
+  const specs = chooseStreams(knownStreams(settings), options.streams);
 
   const run = async () => {
-    const counts = await produce(settings, specs, signal);
-    process.stdout.write(`${runSummary(counts)}\n`);
+    const counts = await produce(settings, specs, signal, {
+      run: randomUUID(),
+      isFull: options.full === true,
+      isMassDeleteAllowed: options.allowMassDelete === true,
+    });
+    process.stdout.write(`${runSummary(counts, process.stdout.columns)}\n`);
     return counts.some(hasFailed) ? exitCodes.someWorkFailed : exitCodes.done;
   };
-  if (schedule === undefined) return run();
+  if (schedule === undefined) {
+    const exitCode = await run();
+    signal.throwIfAborted();
+    return exitCode;
+  }
   await runOnSchedule(schedule, signal, run);
   return exitCodes.done;
-});
-
-function chooseStreams(list: string | undefined): readonly StreamSpec[] {
-  if (list === undefined) return streams;
-  const names = list.split(',').map((name) => name.trim());
-  return [...new Set(names)].map((name) => {
-    const spec = streams.find((candidate) => candidate.name === name);
-    if (spec !== undefined) return spec;
-    throw new ConfigError(
-      `--streams got "${name}", wants some of ${streams.map((stream) => stream.name).join(', ')}`,
-    );
-  });
-}
+}, stopping);
 
 function chooseSchedule({ every, cron }: Options): Schedule | undefined {
   if (every !== undefined && cron !== undefined)

@@ -1,64 +1,179 @@
-import { once } from 'node:events';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { Producer } from 'kafkajs';
+import type { Admin } from 'kafkajs';
 import type { Registry } from '../core/avro/registry.ts';
 import type { Settings } from '../core/config.ts';
-import { mendKafkaError } from '../core/kafka.ts';
-import { KafkaWritable } from './kafka-writable.ts';
+import { RateLimitedError } from '../core/errors.ts';
+import { ensureTopics } from '../core/kafka.ts';
+import { checkpointsTopic, deadLettersTopic } from '../core/stream-name.ts';
+import type { KeyTable } from './changes/key-table.ts';
+import { beginCheckpoint, CheckpointTracker, isWholeRound } from './checkpoint-tracker.ts';
 import type { ChartMogulClient } from './chartmogul/client.ts';
-import { createSourceReadable } from './chartmogul/source.ts';
+import type { Page } from './chartmogul/source-list.ts';
+import { readStream, type StreamObserver } from './chartmogul/stream-reader.ts';
 import type { StreamSpec } from './chartmogul/streams.ts';
+import { sendDeletes } from './send-deletes.ts';
+import type { Parents } from './parents.ts';
+import type { StreamState } from './read-back.ts';
 import type { StreamCounts } from './stream-counts.ts';
 import { StreamEncoder } from './stream-encoder.ts';
+import type { TransactionalProducer } from './transactional-producer.ts';
+import { TransactionWritable } from './transaction-writable.ts';
+import { Visits } from './visits.ts';
+
+/** What a user may ask of a run. */
+export interface RunOptions {
+  /** Names the run, in checkpoints and in the stream `runs`. */
+  readonly run: string;
+  /** Send every record, whether it changed or not. */
+  readonly isFull: boolean;
+  /** Believe the source, however much of a stream is gone. */
+  readonly isMassDeleteAllowed: boolean;
+}
 
 /** What the streams of a run share. */
-export interface ProduceContext {
+export interface RunContext {
   readonly settings: Settings;
+  readonly options: RunOptions;
   readonly client: ChartMogulClient;
   readonly registry: Registry;
-  readonly producer: Producer;
+  readonly admin: Admin;
+  readonly letters: KeyTable;
+  /** The parents of a stream, once their stream has been produced. */
+  readonly parentsOf: (stream: string) => Promise<Parents>;
   readonly signal: AbortSignal;
 }
 
 /**
  * Reads one stream to its end: pages → records → Avro → topic, counting into `counts`. Back pressure runs from Kafka to the
- * HTTP socket: while a batch is unacknowledged, at most one page waits and the next is not asked for.
+ * HTTP socket: while a transaction is not committed, a page or two wait and the next is not asked for. Whatever ends the
+ * reading, the pages that were read are committed, so that the next run goes on from there.
+ *
+ * @throws what reading, encoding or committing throws; the signal's reason.
  */
 export async function produceStream(
-  context: ProduceContext,
+  context: RunContext,
   spec: StreamSpec,
+  state: StreamState,
+  producer: TransactionalProducer,
   counts: StreamCounts,
 ): Promise<void> {
-  const { settings, client, registry, producer, signal } = context;
-  const encoder = await StreamEncoder.create({
+  const { settings, options, client, registry, signal } = context;
+  const { topicPrefix } = settings;
+  const begun = beginCheckpoint(state.checkpoint, {
+    run: options.run,
+    nowMs: Date.now(),
+    isFull: options.isFull,
+    fullRoundDays: settings.produce.fullRoundDays,
+  });
+  const tracker = new CheckpointTracker(spec.name, begun.checkpoint);
+  counts.isResumed = begun.isResumed;
+  const { expectedPages, pages: pagesBefore } = begun.checkpoint;
+  counts.expectedPages = expectedPages === undefined ? undefined : Math.max(expectedPages - pagesBefore, 0);
+
+  const encoder = new StreamEncoder({
     registry,
-    topicPrefix: settings.topicPrefix,
-    stream: spec.name,
-    onRejected: () => counts.rejected++,
-    onNewField: (field) => counts.newFields.push(field),
+    topicPrefix,
+    spec,
+    mode: settings.produce.modes.get(spec.name) ?? 'evolve',
+    isFull: begun.checkpoint.isFull,
+    keys: state.keys,
+    children: state.children,
+    letters: context.letters,
+    counts,
   });
-  const source = createSourceReadable(client, spec, {
-    onRequest: () => counts.requests++,
-    onRetry: () => counts.retries++,
-    onPage: (records) => {
-      counts.pages++;
-      counts.records += records;
+  await encoder.begin();
+
+  const observer = observerOf(counts);
+  const visits = spec.parent && new Visits(spec.name, state, begun.checkpoint.round, spec.parent.visit);
+  const pages = readStream(
+    client,
+    spec,
+    {
+      slices: begun.checkpoint.slices,
+      isWhole: isWholeRound(begun.checkpoint),
+      metrics: settings.produce.metrics,
+      isLookingBack: state.checkpoint?.isComplete === true && !begun.checkpoint.isFull,
+      visits: async () => {
+        if (spec.parent === undefined || visits === undefined)
+          throw new RangeError(`${spec.name} has no parent stream`);
+        counts.expectedPages = visits.begin(await context.parentsOf(spec.parent.stream));
+        return visits.due();
+      },
     },
-  });
-  const target = new KafkaWritable({
-    producer,
-    topic: counts.topic,
-    onSent: (messages, bytes) => {
+    observer,
+  );
+  const reading: { failure?: unknown } = {};
+  const counted = countPages(pages, counts, reading);
+  // The topic of a stream that the account may not have is made when it is needed.
+  let isTopicThere = spec.isOptional === true ? undefined : Promise.resolve();
+  const target = new TransactionWritable({
+    commit: async (batches) => {
+      await (isTopicThere ??= ensureTopics(context.admin, settings.kafka, [counts.topic], signal));
+      await producer.commit(batches);
+    },
+    topics: {
+      stream: counts.topic,
+      checkpoints: checkpointsTopic(topicPrefix),
+      deadLetters: deadLettersTopic(topicPrefix),
+    },
+    tracker,
+    onCommitted: (messages, bytes) => {
       counts.messages += messages;
       counts.bytes += bytes;
     },
   });
+  counts.state = 'reading';
+  // Not ended by the signal: the source is, and what it gave is committed.
+  await pipeline(
+    Readable.from(counted, { objectMode: true, highWaterMark: 1 }),
+    (source: AsyncIterable<Page>) => {
+      const encoded = encoder.encode(source);
+      return visits?.settle(encoded) ?? encoded;
+    },
+    target,
+  );
+  if ('failure' in reading) throw reading.failure;
+  signal.throwIfAborted();
+
+  if (counts.isAbsent) return;
+  counts.state = 'deleting';
+  await sendDeletes({
+    context,
+    spec,
+    state,
+    producer,
+    counts,
+    observer,
+    tracker,
+    isResumed: begun.isResumed,
+    visits: visits?.isBegun === true ? visits : undefined,
+  });
+}
+
+function observerOf(counts: StreamCounts): StreamObserver {
+  return {
+    onRequest: () => counts.requests++,
+    onRetry: (error) => {
+      counts.retries++;
+      if (error instanceof RateLimitedError) counts.rateLimited++;
+    },
+    onAbsent: () => (counts.isAbsent = true),
+  };
+}
+
+/** Ends where the reading fails, and keeps why: so the pages before are committed. */
+async function* countPages(
+  pages: AsyncIterable<Page>,
+  counts: StreamCounts,
+  reading: { failure?: unknown },
+): AsyncGenerator<Page, void, undefined> {
   try {
-    await pipeline(source, (records) => encoder.messages(records), target, { signal });
+    for await (const page of pages) {
+      counts.pages++;
+      yield page;
+    }
   } catch (error) {
-    // A batch may still be on its way: a producer that is disconnected under it connects again, and never ends.
-    if (!target.closed) await once(target, 'close');
-    signal.throwIfAborted();
-    throw mendKafkaError(error, settings.kafka);
+    reading.failure = error;
   }
 }

@@ -1,78 +1,152 @@
+import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
-import { Partitioners } from 'kafkajs';
 import { Registry } from '../core/avro/registry.ts';
 import type { Settings } from '../core/config.ts';
-import { AuthenticationError, messageOf } from '../core/errors.ts';
-import { connectAdmin, createKafka, ensureTopics, mendKafkaError } from '../core/kafka.ts';
+import { AuthenticationError, messageOf, ParentFailedError } from '../core/errors.ts';
+import { connectAdmin, ensureTopics, mendKafkaError } from '../core/kafka.ts';
 import { logger } from '../core/logger.ts';
 import { probeRetry } from '../core/retry.ts';
-import { topicOf } from '../core/stream-name.ts';
+import { checkpointsTopic, deadLettersTopic, topicOf } from '../core/stream-name.ts';
 import { ChartMogulClient } from './chartmogul/client.ts';
 import type { StreamSpec } from './chartmogul/streams.ts';
-import { produceStream, type ProduceContext } from './produce-stream.ts';
+import { readParents, type Parents } from './parents.ts';
+import { produceStream, type RunContext, type RunOptions } from './produce-stream.ts';
+import { startProgress } from './progress.ts';
+import { readBack, type KnownState } from './read-back.ts';
+import { RUNS, sendRun } from './send-run.ts';
 import { createStreamCounts, type StreamCounts } from './stream-counts.ts';
+import { TransactionalProducer } from './transactional-producer.ts';
 
 /**
  * One pass over the streams, side by side. A stream that fails leaves the others whole; a refused key stops them all.
- * Nothing is written before every service has answered.
+ * Nothing is written before every service has answered. When the signal aborts, each stream commits the pages that it has
+ * read; the next pass goes on from there.
  *
  * @returns the counts of each stream, in the order given.
- * @throws ConfigError, ServiceUnavailableError, ServiceRefusedError before any stream begins; the signal's reason.
+ * @throws ConfigError, ServiceUnavailableError, ServiceRefusedError before any stream begins.
  */
 export async function produce(
   settings: Settings,
   specs: readonly StreamSpec[],
   signal: AbortSignal,
+  options: RunOptions = { run: randomUUID(), isFull: false, isMassDeleteAllowed: false },
 ): Promise<readonly StreamCounts[]> {
   // A refused key aborts the streams that are still running.
   const stop = new AbortController();
   const running = AbortSignal.any([signal, stop.signal]);
   setMaxListeners(0, running);
+  const { topicPrefix, kafka } = settings;
   const client = new ChartMogulClient(settings.chartmogul, running);
   const registry = new Registry(settings.schemaRegistry, running);
-  const kafka = createKafka(settings.kafka, 'produce');
   await registry.probe(probeRetry);
-  const admin = await connectAdmin(settings.kafka, 'produce', signal);
-  const producer = kafka.producer({
-    idempotent: true,
-    maxInFlightRequests: 1,
-    allowAutoTopicCreation: false,
-    createPartitioner: Partitioners.DefaultPartitioner,
-  });
+  const admin = await connectAdmin(kafka, 'produce', signal);
+  const counts = specs.map(({ name }) => createStreamCounts(name, topicOf(topicPrefix, name)));
+  const progress = process.stderr.isTTY ? startProgress(counts, process.stderr) : undefined;
+  const producers = new Map<string, TransactionalProducer>();
   try {
-    const topics = specs.map(({ name }) => topicOf(settings.topicPrefix, name));
-    await ensureTopics(admin, settings.kafka, topics, signal);
-    await producer.connect();
-    const context: ProduceContext = { settings, client, registry, producer, signal: running };
-    const counts = await Promise.all(specs.map((spec) => runStream(context, spec, stop)));
-    signal.throwIfAborted();
+    const topics = specs.filter(({ isOptional }) => isOptional !== true).map(({ name }) => name);
+    await ensureTopics(
+      admin,
+      kafka,
+      [
+        checkpointsTopic(topicPrefix),
+        deadLettersTopic(topicPrefix),
+        ...[...topics, RUNS].map((stream) => topicOf(topicPrefix, stream)),
+      ],
+      signal,
+    );
+    // Before anything is read back: what an earlier producer left open is ended by it, and nobody writes any more.
+    await connectProducers(settings, specs, producers);
+    const known = await readBack(
+      admin,
+      settings,
+      specs.map(({ name }) => name),
+      running,
+    );
+    const shared = { settings, options, client, registry, admin, letters: known.letters, signal: running };
+    const outcomes = new Map<string, Promise<StreamCounts>>();
+    const parentsOf = rememberParents(shared, known, outcomes);
+    const context: RunContext = { ...shared, parentsOf };
+    for (const [index, spec] of specs.entries()) {
+      const streamCounts = counts[index];
+      const producer = producers.get(spec.name);
+      const state = known.streams.get(spec.name);
+      if (streamCounts === undefined || producer === undefined || state === undefined) continue;
+      outcomes.set(
+        spec.name,
+        runStream(context, streamCounts, stop, () =>
+          produceStream(context, spec, state, producer, streamCounts),
+        ),
+      );
+    }
+    await Promise.all(outcomes.values());
+    await sendRun(settings, options.run, counts);
     return counts;
   } catch (error) {
-    throw mendKafkaError(error, settings.kafka);
+    throw mendKafkaError(error, kafka);
   } finally {
-    await Promise.all([producer.disconnect(), admin.disconnect(), client.close()]);
+    progress?.stop();
+    await Promise.all([...producers.values()].map((producer) => producer.close()));
+    await Promise.all([admin.disconnect(), client.close()]);
   }
+}
+
+/** All that can be connected are, so that all can be closed. @throws ServiceUnavailableError, ServiceRefusedError */
+async function connectProducers(
+  settings: Settings,
+  specs: readonly StreamSpec[],
+  producers: Map<string, TransactionalProducer>,
+): Promise<void> {
+  const connecting = specs.map(async ({ name }) => {
+    producers.set(name, await TransactionalProducer.connect(settings, name));
+  });
+  const failed = (await Promise.allSettled(connecting)).find(({ status }) => status === 'rejected');
+  if (failed?.status === 'rejected') throw failed.reason;
 }
 
 /** Never throws: what went wrong stands in the counts. */
 async function runStream(
-  context: ProduceContext,
-  spec: StreamSpec,
+  { signal }: RunContext,
+  counts: StreamCounts,
   stop: AbortController,
+  work: () => Promise<void>,
 ): Promise<StreamCounts> {
-  const counts = createStreamCounts(spec.name, topicOf(context.settings.topicPrefix, spec.name));
   const startMs = performance.now();
+  counts.startedAtMs = Date.now();
   try {
-    await produceStream(context, spec, counts);
+    await work();
+    counts.state = 'done';
   } catch (error) {
+    counts.state = signal.aborted ? 'stopped' : 'failed';
     if (error instanceof AuthenticationError) stop.abort(error);
     counts.failure = error instanceof Error ? error : new Error(messageOf(error));
-    if (!context.signal.aborted)
-      logger.error({ stream: spec.name, reason: messageOf(error) }, 'stream failed');
+    if (!signal.aborted) logger.error({ stream: counts.stream, reason: messageOf(error) }, 'stream failed');
   }
   counts.seconds = Math.round((performance.now() - startMs) / 100) / 10;
-  const { stream, pages, records, rejected } = counts;
-  if (counts.failure === undefined)
-    logger.info({ stream, pages, records, rejected, seconds: counts.seconds }, 'stream read');
+  const { stream, pages, records, messages, deleted, seconds } = counts;
+  if (counts.failure === undefined && !counts.isAbsent)
+    logger.info({ stream, pages, records, messages, deleted, seconds }, 'stream read');
   return counts;
+}
+
+/** The parents of a stream are read once in a run, however many streams have them. */
+function rememberParents(
+  { admin, settings, signal }: Omit<RunContext, 'parentsOf'>,
+  known: KnownState,
+  outcomes: ReadonlyMap<string, Promise<StreamCounts>>,
+): RunContext['parentsOf'] {
+  const parents = new Map<string, Promise<Parents>>();
+  const read = async (stream: string) => {
+    const outcome = await outcomes.get(stream);
+    const keys = known.streams.get(stream)?.keys;
+    if (outcome === undefined || outcome.failure !== undefined || keys === undefined) {
+      throw new ParentFailedError(`${stream} was not read to its end, so nobody knows whom to visit`);
+    }
+    return readParents(admin, settings, stream, keys, signal);
+  };
+  return (stream) => {
+    const asked = parents.get(stream) ?? read(stream);
+    parents.set(stream, asked);
+    return asked;
+  };
 }

@@ -1,35 +1,154 @@
 import { messageOf } from '../core/errors.ts';
-import { textTable } from '../core/text-table.ts';
-import type { StreamCounts } from './stream-counts.ts';
+import { textTable, type Cell } from '../core/text-table.ts';
+import { requestsPerSecond, type StreamCounts } from './stream-counts.ts';
 
-/** The run as a table, then a line for every failure and for every stream that learnt fields. At most 80 columns wide. */
-export function runSummary(counts: readonly StreamCounts[]): string {
-  const rows = counts.map((count) => [
-    count.stream,
-    count.pages,
-    count.records,
-    count.messages,
-    count.rejected,
-    count.retries,
-    count.seconds,
-  ]);
-  const head = ['stream', 'pages', 'records', 'sent', 'rejected', 'retries', 'seconds'];
-  return [textTable(head, rows), ...newFieldLines(counts), ...failureLines(counts)].join('\n');
+interface Column {
+  readonly head: string;
+  readonly of: (counts: StreamCounts) => number;
+  /** The sum over the streams where it is not said. */
+  readonly total?: (counts: readonly StreamCounts[]) => number;
+  readonly isBytes?: true;
+}
+
+const columns: readonly Column[] = [
+  { head: 'pages', of: ({ pages }) => pages },
+  { head: 'requests', of: ({ requests }) => requests },
+  { head: 'retries', of: ({ retries }) => retries },
+  { head: '429s', of: ({ rateLimited }) => rateLimited },
+  { head: 'records', of: ({ records }) => records },
+  { head: 'new', of: (count) => count.new },
+  { head: 'changed', of: ({ changed }) => changed },
+  { head: 'unchanged', of: ({ unchanged }) => unchanged },
+  { head: 'deleted', of: ({ deleted }) => deleted },
+  { head: 'dead', of: ({ deadLettered }) => deadLettered },
+  { head: 'bytes', of: ({ bytes }) => bytes, isBytes: true },
+  { head: 'seconds', of: ({ seconds }) => seconds, total: elapsedSeconds },
+  {
+    head: 'req/s',
+    of: ({ requests, seconds }) => requestsPerSecond(requests, seconds),
+    total: (counts) =>
+      requestsPerSecond(
+        counts.reduce((sum, { requests }) => sum + requests, 0),
+        elapsedSeconds(counts),
+      ),
+  },
+];
+
+/** What is left out first where the terminal is narrow; the others always stay. */
+const leftOutInOrder = ['bytes', 'req/s', 'requests', 'unchanged', 'pages', 'retries', '429s', 'dead'];
+
+/**
+ * The run as a table with a line for every stream of the account and one for their total, then lines for what is worth a
+ * sentence: fields learnt, values discarded, records set aside, failures.
+ *
+ * @param width columns of the terminal: columns of the table are left out, those that are zero everywhere first, and
+ *   numbers shortened until it fits. Without it the table is whole.
+ */
+export function runSummary(counts: readonly StreamCounts[], width = Infinity): string {
+  const shown = counts.filter(({ isAbsent }) => !isAbsent);
+  return [
+    // A terminal that does not know its size gives 0.
+    fittingTable(shown, width > 0 ? width : Infinity),
+    ...newFieldLines(shown),
+    ...countLine('left out in mode discard', shown, ({ discarded }) => discarded),
+    ...countLine('set aside as dead letters', shown, ({ deadLettered }) => deadLettered),
+    ...endingLines(shown),
+  ].join('\n');
+}
+
+function fittingTable(counts: readonly StreamCounts[], width: number): string {
+  const isZero = (head: string) =>
+    columns.some((column) => column.head === head && counts.every((count) => column.of(count) === 0));
+  const leaving = [...leftOutInOrder.filter(isZero), ...leftOutInOrder.filter((head) => !isZero(head))];
+  for (let left = 0; left <= leaving.length; left++) {
+    const out = new Set(leaving.slice(0, left));
+    const whole = table(
+      counts,
+      columns.filter(({ head }) => !out.has(head)),
+    );
+    if (widthOf(whole) <= width) return whole;
+  }
+  return table(
+    counts,
+    columns.filter(({ head }) => !leaving.includes(head)),
+    short,
+  );
+}
+
+function table(
+  counts: readonly StreamCounts[],
+  shown: readonly Column[],
+  format: (value: number) => Cell = (value) => value,
+): string {
+  const values = shown.map(({ head, of, total, isBytes }) => {
+    const numbers = [...counts.map(of), total?.(counts) ?? counts.reduce((sum, count) => sum + of(count), 0)];
+    return toTheRight(head, numbers.map(isBytes ? short : format));
+  });
+  const names = [...counts.map(({ stream }) => stream), 'total'];
+  return textTable(
+    ['stream', ...values.map(({ head }) => head)],
+    names.map((name, row) => [name, ...values.map(({ cells }) => cells[row] ?? '')]),
+  );
+}
+
+/** The table puts texts to the left: those that are numbers in short are filled up. */
+function toTheRight(head: string, cells: readonly Cell[]): { head: string; cells: readonly Cell[] } {
+  if (cells.some((cell) => typeof cell === 'number')) return { head, cells };
+  const width = Math.max(head.length, ...cells.map((cell) => String(cell).length));
+  return { head: head.padStart(width), cells: cells.map((cell) => String(cell).padStart(width)) };
+}
+
+/** `1.2M`, `999`: one decimal where there is a unit. */
+function short(value: number): string {
+  let rest = value;
+  for (const unit of ['', 'k', 'M', 'G']) {
+    if (rest < 999.95) return unit === '' ? String(Math.round(rest * 10) / 10) : rest.toFixed(1) + unit;
+    rest /= 1000;
+  }
+  return `${rest.toFixed(1)}T`;
+}
+
+function widthOf(text: string): number {
+  return Math.max(...text.split('\n').map(({ length }) => length));
+}
+
+/** The streams run side by side: from the first begin to the last end. */
+function elapsedSeconds(counts: readonly StreamCounts[]): number {
+  const begun = counts.filter(({ startedAtMs }) => startedAtMs > 0);
+  const startMs = Math.min(...begun.map(({ startedAtMs }) => startedAtMs));
+  const endMs = Math.max(...begun.map(({ startedAtMs, seconds }) => startedAtMs + seconds * 1000));
+  return begun.length === 0 ? 0 : Math.round((endMs - startMs) / 100) / 10;
 }
 
 function newFieldLines(counts: readonly StreamCounts[]): string[] {
   return counts
     .filter(({ newFields }) => newFields.length > 0)
-    .map(({ stream, newFields }) => `${stream} has new fields: ${newFields.join(', ')}`);
+    .map(({ stream, newFields }) => {
+      const fields = newFields.map(({ field, type }) => `${field} (${type})`);
+      return `${stream} has new fields: ${fields.join(', ')}`;
+    });
 }
 
-/** A failure that several streams share (a refused key) is said once. */
-function failureLines(counts: readonly StreamCounts[]): string[] {
-  const streamsByReason = new Map<string, string[]>();
-  for (const { stream, failure } of counts) {
-    if (failure === undefined) continue;
-    const reason = messageOf(failure);
-    streamsByReason.set(reason, [...(streamsByReason.get(reason) ?? []), stream]);
+/** `left out in mode discard: 3 of customers, 1 of plans` */
+function countLine(title: string, counts: readonly StreamCounts[], of: Column['of']): string[] {
+  const parts = counts
+    .filter((count) => of(count) > 0)
+    .map((count) => `${of(count).toLocaleString('en-US')} of ${count.stream}`);
+  return parts.length === 0 ? [] : [`${title}: ${parts.join(', ')}`];
+}
+
+/** An ending that several streams share (a refused key) is said once. */
+function endingLines(counts: readonly StreamCounts[]): string[] {
+  const streamsByEnding = new Map<string, string[]>();
+  for (const count of counts) {
+    const ending = endingOf(count);
+    if (ending === undefined) continue;
+    streamsByEnding.set(ending, [...(streamsByEnding.get(ending) ?? []), count.stream]);
   }
-  return [...streamsByReason].map(([reason, names]) => `${names.join(', ')} failed: ${reason}`);
+  return [...streamsByEnding].map(([ending, names]) => `${names.join(', ')} ${ending}`);
+}
+
+function endingOf({ state, failure }: StreamCounts): string | undefined {
+  if (state === 'stopped') return 'stopped before the end';
+  return failure === undefined ? undefined : `failed: ${messageOf(failure)}`;
 }

@@ -1,105 +1,279 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { DriftMode } from '../core/config.ts';
 import type { Registry } from '../core/avro/registry.ts';
+import type { StreamSchema } from '../core/avro/schema.ts';
 import { readStreamSchema } from '../core/avro/schema-files.ts';
 import { allocateFrame, FRAME_BYTES } from '../core/avro/wire-format.ts';
-import { RecordError, UnexpectedAnswerError, UnkeyedRecordError } from '../core/errors.ts';
-import { isJsonObject, type JsonObject } from '../core/json.ts';
+import { deadLetterHeaders } from '../core/dead-letter.ts';
+import { FrozenSchemaError, RecordError, UnexpectedAnswerError, UnkeyedRecordError } from '../core/errors.ts';
+import { isJsonObject, jsonText, type JsonObject, type JsonValue } from '../core/json.ts';
 import { logger } from '../core/logger.ts';
 import { subjectOf } from '../core/stream-name.ts';
-import { evolve, mergeLearnt, type Drift } from './avro/drift.ts';
+import { driftName, evolve, mergeLearnt, type Drift } from './avro/drift.ts';
+import { inferSchema } from './avro/infer-schema.ts';
 import { RecordEncoder } from './avro/record-encoder.ts';
-import type { SourceRecord } from './chartmogul/list-reader.ts';
-import type { Message } from './kafka-writable.ts';
+import type { ChildTable } from './changes/child-table.ts';
+import type { KeyTable } from './changes/key-table.ts';
+import { recordHash, type RecordHash } from './changes/record-hash.ts';
+import type { Page } from './chartmogul/source-list.ts';
+import type { StreamSpec } from './chartmogul/streams.ts';
+import { messageHeaders, type Message } from './message.ts';
+import type { StreamCounts } from './stream-counts.ts';
+import type { EncodedPage } from './transaction-writable.ts';
 
 export interface StreamEncoderOptions {
   readonly registry: Registry;
   readonly topicPrefix: string;
-  readonly stream: string;
-  /** Told of a record that cannot become a message. */
-  readonly onRejected: (error: RecordError) => void;
-  /** Told the full name of a field that the schema has learnt. */
-  readonly onNewField: (field: string) => void;
+  readonly spec: StreamSpec;
+  readonly mode: DriftMode;
+  /** Send every record, whether it changed or not. */
+  readonly isFull: boolean;
+  /** What the stream's topic holds. */
+  readonly keys: KeyTable;
+  /** Which of its keys stand under which parent. */
+  readonly children: ChildTable;
+  /** What the topic of dead letters holds. */
+  readonly letters: KeyTable;
+  readonly counts: StreamCounts;
 }
 
 /** More fields than this from one record are an answer gone wrong, not drift. */
 const MAX_DRIFTS_PER_RECORD = 500;
 
+/** How much of a stream without a schema file is looked at before its schema is made. */
+const SAMPLE_RECORDS = 400;
+const SAMPLE_PAGES = 20;
+
 /**
- * Turns the records of one stream into messages. It begins with the schema file and what earlier runs learnt; when a
- * record does not fit, the evolved schema is registered before the first message that needs it.
+ * Turns the records of one stream into messages: only those that are new or changed, as against what the topic holds. It
+ * begins with the schema file and what earlier runs learnt; when a record does not fit, the evolved schema is registered
+ * before the first message that needs it. What cannot become a message becomes a dead letter.
  */
 export class StreamEncoder {
   readonly #options: StreamEncoderOptions;
-  #encoder: RecordEncoder;
-  #schemaId: number;
+  readonly #subject: string;
+  #encoder: RecordEncoder | undefined;
+  #schemaId = 0;
 
-  private constructor(options: StreamEncoderOptions, encoder: RecordEncoder, schemaId: number) {
+  constructor(options: StreamEncoderOptions) {
     this.#options = options;
-    this.#encoder = encoder;
-    this.#schemaId = schemaId;
+    this.#subject = subjectOf(options.topicPrefix, options.spec.name);
   }
 
-  /** @throws IncompatibleSchemaError, ServiceUnavailableError, ServiceRefusedError */
-  static async create(options: StreamEncoderOptions): Promise<StreamEncoder> {
-    const subject = subjectOf(options.topicPrefix, options.stream);
-    const latest = await options.registry.latest(subject);
-    const own = readStreamSchema(options.stream);
-    const schema = latest === undefined ? own : mergeLearnt(own, latest.schema);
-    const isKnown = latest !== undefined && isDeepStrictEqual(latest.schema, schema);
-    const schemaId = isKnown ? latest.id : await options.registry.register(subject, schema);
-    return new StreamEncoder(options, new RecordEncoder(schema), schemaId);
+  /**
+   * Makes the schema known: that of the registry, or of the schema file. A stream that has neither waits for its first pages,
+   * as does one that the account may not have.
+   *
+   * @throws IncompatibleSchemaError, ServiceUnavailableError, ServiceRefusedError
+   */
+  async begin(): Promise<void> {
+    const { spec } = this.#options;
+    if (spec.primaryKey === undefined && spec.isOptional !== true) await this.#useSchema([]);
   }
 
-  /** For `pipeline`: records in, messages out. */
-  async *messages(records: AsyncIterable<SourceRecord>): AsyncGenerator<Message, void, undefined> {
-    for await (const record of records) {
-      const message = await this.#encode(record);
-      if (message !== undefined) yield message;
+  /** For `pipeline`: pages in, encoded pages out. */
+  async *encode(pages: AsyncIterable<Page>): AsyncGenerator<EncodedPage, void, undefined> {
+    let sample: Page[] = [];
+    for await (const page of pages) {
+      if (this.#encoder !== undefined) {
+        yield await this.#encodePage(page, this.#encoder);
+        continue;
+      }
+      if (sample.length === 0 && page.records.length === 0) {
+        yield { page, messages: [], letters: [] };
+        continue;
+      }
+      sample.push(page);
+      if (!this.#isEnough(sample)) continue;
+      yield* this.#encodeSample(sample);
+      sample = [];
     }
+    if (sample.length > 0) yield* this.#encodeSample(sample);
   }
 
-  async #encode({ value, page }: SourceRecord): Promise<Message | undefined> {
-    try {
-      if (!isJsonObject(value)) throw new UnkeyedRecordError('an entry of the list that is not an object');
-      return this.#tryEncode(value) ?? (await this.#encodeEvolving(value));
-    } catch (error) {
-      if (!(error instanceof RecordError)) throw error;
-      logger.warn({ stream: this.#options.stream, page, reason: error.message }, 'record rejected');
-      this.#options.onRejected(error);
+  #isEnough(sample: readonly Page[]): boolean {
+    const records = sample.reduce((sum, page) => sum + page.records.length, 0);
+    const isInferred = this.#options.spec.primaryKey !== undefined;
+    return !isInferred || records >= SAMPLE_RECORDS || sample.length >= SAMPLE_PAGES;
+  }
+
+  async *#encodeSample(sample: readonly Page[]): AsyncGenerator<EncodedPage, void, undefined> {
+    const encoder = await this.#useSchema(sample.flatMap(({ records }) => records.filter(isJsonObject)));
+    for (const page of sample) yield await this.#encodePage(page, this.#encoder ?? encoder);
+  }
+
+  async #useSchema(sample: readonly JsonObject[]): Promise<RecordEncoder> {
+    const { registry, spec } = this.#options;
+    const latest = await registry.latest(this.#subject);
+    const schema = this.#schema(latest?.schema, sample);
+    const isKnown = latest !== undefined && isDeepStrictEqual(latest.schema, schema);
+    this.#schemaId = isKnown ? latest.id : await registry.register(this.#subject, schema);
+    if (spec.primaryKey !== undefined && latest === undefined)
+      logger.info(
+        { stream: spec.name, fields: schema.fields.length },
+        'schema inferred from the first pages',
+      );
+    return (this.#encoder = new RecordEncoder(schema));
+  }
+
+  #schema(latest: StreamSchema | undefined, records: readonly JsonObject[]): StreamSchema {
+    const { name, primaryKey } = this.#options.spec;
+    if (primaryKey === undefined) {
+      const own = readStreamSchema(name);
+      return latest === undefined ? own : mergeLearnt(own, latest);
+    }
+    return latest ?? inferSchema({ name, primaryKey, records });
+  }
+
+  async #encodePage(page: Page, begun: RecordEncoder): Promise<EncodedPage> {
+    const { counts, keys } = this.#options;
+    const messages: Message[] = [];
+    const letters: Message[] = [];
+    for (const value of page.records) {
+      const hash = hashOf(value);
+      let key: string | undefined;
+      try {
+        if (!isJsonObject(value)) throw new UnkeyedRecordError('an entry of the list that is not an object');
+        key = (this.#encoder ?? begun).keyOf(value);
+        // Of lists that overlap, and of rows that move while they are read, a record counts once.
+        const isRepeated = keys.isSeen(key);
+        if (!isRepeated) counts.records++;
+        if (isRepeated && keys.compare(key, hash) === 'unchanged') continue;
+        const message = await this.#messageOf(key, value, hash, page);
+        if (message !== undefined) messages.push(message);
+      } catch (error) {
+        if (!(error instanceof RecordError)) throw error;
+        const letter = this.#letterOf(error, { key, value, hash, page });
+        if (letter !== undefined) letters.push(letter);
+        if (key === undefined) counts.records++;
+      }
+    }
+    return { page, messages, letters };
+  }
+
+  /** Undefined for a record that the topic holds already. */
+  async #messageOf(
+    key: string,
+    record: JsonObject,
+    hash: RecordHash,
+    { list }: Page,
+  ): Promise<Message | undefined> {
+    const { keys, children, counts, isFull, spec } = this.#options;
+    const change = keys.compare(key, hash);
+    if (change === 'unchanged' && !isFull) {
+      keys.see(key);
+      counts.unchanged++;
       return undefined;
     }
+    const value = await this.#valueOf(record);
+    keys.set(key, hash);
+    keys.see(key);
+    counts[change]++;
+    const parent = spec.parent && (list.visit?.parent ?? record[spec.parent.field]);
+    if (typeof parent === 'string') children.set(key, parent);
+    const headers = {
+      [messageHeaders.hash]: hash,
+      ...(typeof parent === 'string' && { [messageHeaders.parent]: parent }),
+    };
+    return { key, value, headers };
   }
 
-  /** A misfit can show only after the field that hides it has been added, so evolution goes in rounds. */
-  async #encodeEvolving(record: JsonObject): Promise<Message> {
-    for (let learnt = 0; learnt < MAX_DRIFTS_PER_RECORD;) {
-      const { drifts } = this.#encoder.encode(record);
-      if (drifts === undefined) break;
-      await this.#learn(drifts);
+  async #valueOf(record: JsonObject): Promise<Buffer> {
+    const { mode, counts } = this.#options;
+    let encoder = this.#ready();
+    if (mode === 'discard') {
+      const { avro, discarded } = encoder.encodeDiscarding(record);
+      counts.discarded += discarded.length;
+      return this.#framed(avro);
+    }
+    // A misfit can show only after the field that hides it has been added, so evolution goes in rounds.
+    for (let learnt = 0; learnt <= MAX_DRIFTS_PER_RECORD;) {
+      const encoded = encoder.encode(record);
+      if (encoded.drifts === undefined) return this.#framed(encoded.avro);
+      const { drifts } = encoded;
+      if (mode === 'freeze') throw new FrozenSchemaError(`fields that the schema lacks: ${namesOf(drifts)}`);
+      encoder = await this.#learn(encoder, drifts);
       learnt += drifts.length;
     }
-    const message = this.#tryEncode(record);
-    if (message !== undefined) return message;
     throw new UnexpectedAnswerError(
-      `${this.#options.stream}: one record has more than ${MAX_DRIFTS_PER_RECORD} fields that the schema does not know`,
+      `${this.#options.spec.name}: one record has more than ${MAX_DRIFTS_PER_RECORD} fields that the schema does not know`,
     );
   }
 
-  async #learn(drifts: readonly Drift[]): Promise<void> {
-    const { registry, topicPrefix, stream, onNewField } = this.#options;
-    const schema = evolve(this.#encoder.schema, drifts);
-    this.#schemaId = await registry.register(subjectOf(topicPrefix, stream), schema);
-    this.#encoder = new RecordEncoder(schema);
-    const fields = new Set(drifts.map(({ path, name }) => [...path, name].join('.')));
-    for (const field of fields) onNewField(field);
-    logger.info({ stream, schemaId: this.#schemaId, fields: [...fields] }, 'new fields');
+  async #learn(encoder: RecordEncoder, drifts: readonly Drift[]): Promise<RecordEncoder> {
+    const { registry, spec, counts } = this.#options;
+    const schema = evolve(encoder.schema, drifts);
+    this.#schemaId = await registry.register(this.#subject, schema);
+    const fields = new Map(drifts.map((drift) => [driftName(drift), drift.kind]));
+    for (const [field, type] of fields) counts.newFields.push({ field, type });
+    logger.info({ stream: spec.name, schemaId: this.#schemaId, fields: [...fields.keys()] }, 'new fields');
+    return (this.#encoder = new RecordEncoder(schema));
   }
 
-  #tryEncode(record: JsonObject): Message | undefined {
-    const encoded = this.#encoder.encode(record);
-    if (encoded.drifts !== undefined) return undefined;
-    const value = allocateFrame(this.#schemaId, encoded.avro.length);
-    encoded.avro.copyTo(value, FRAME_BYTES);
-    return { key: encoded.key, value };
+  #ready(): RecordEncoder {
+    if (this.#encoder === undefined) throw new RangeError('the schema is not known yet');
+    return this.#encoder;
+  }
+
+  #framed(avro: ReturnType<RecordEncoder['encodeDiscarding']>['avro']): Buffer {
+    const frame = allocateFrame(this.#schemaId, avro.length);
+    avro.copyTo(frame, FRAME_BYTES);
+    return frame;
+  }
+
+  /** Undefined for a record that was set aside before, and has not changed since. */
+  #letterOf(
+    error: RecordError,
+    { key, value, hash, page }: { key: string | undefined; value: JsonValue; hash: RecordHash; page: Page },
+  ): Message | undefined {
+    const { spec, letters, keys, counts } = this.#options;
+    const letterKey = `${spec.name}|${key ?? hash.toString('hex')}`;
+    // The source has it: whatever an earlier message says of the key is not to be deleted.
+    if (key !== undefined) keys.see(key);
+    if (letters.compare(letterKey, hash) === 'unchanged') {
+      counts.unchanged++;
+      return undefined;
+    }
+    letters.set(letterKey, hash);
+    counts.deadLettered++;
+    const at = `${page.list.id}, page ${page.number}`;
+    logger.warn({ stream: spec.name, page: at, reason: error.message }, 'record set aside as a dead letter');
+    return {
+      key: letterKey,
+      value: Buffer.from(textOf(value)),
+      headers: {
+        [deadLetterHeaders.stream]: spec.name,
+        [deadLetterHeaders.step]: 'produce',
+        [deadLetterHeaders.code]: error.code,
+        [deadLetterHeaders.reason]: error.message,
+        [deadLetterHeaders.page]: at,
+        [deadLetterHeaders.hash]: hash,
+        ...(key !== undefined && { [deadLetterHeaders.key]: key }),
+      },
+    };
+  }
+}
+
+/** A record nested too deeply is told by its keys. */
+function hashOf(value: JsonValue): RecordHash {
+  try {
+    return recordHash(value);
+  } catch (error) {
+    if (!(error instanceof RecordError)) throw error;
+    return recordHash(textOf(value));
+  }
+}
+
+function namesOf(drifts: readonly Drift[]): string {
+  return [...new Set(drifts.map(driftName))].join(', ');
+}
+
+/** A record nested too deeply for its text to be made leaves its keys at least. */
+function textOf(value: JsonValue): string {
+  try {
+    return jsonText(value);
+  } catch (error) {
+    if (!(error instanceof RecordError)) throw error;
+    return JSON.stringify(isJsonObject(value) ? Object.keys(value) : []);
   }
 }

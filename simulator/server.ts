@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { once, setMaxListeners } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { json } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -27,6 +27,8 @@ export async function listen(simulator: Simulator, port: number): Promise<Listen
   const faults = new Faults(options);
   const statistics = new Statistics();
   const stopped = new AbortController();
+  // Every answer that waits listens to it.
+  setMaxListeners(0, stopped.signal);
 
   async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = 'GET', url = '/' } = request;

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
+import { isDeepStrictEqual } from 'node:util';
 import pLimit from 'p-limit';
 import { isSystemColumnName, type StreamSchema } from '../../core/avro/schema.ts';
 import { clickHouseError, literal, qualified, quoted, type ClickHouseClient } from '../../core/clickhouse.ts';
@@ -11,7 +12,7 @@ import { storageTableOf } from '../../core/stream-name.ts';
 import type { Column } from './column-type.ts';
 import { evolutionActions, storageTableSql, systemColumns } from './evolution.ts';
 import { parseColumnType } from './parse-column-type.ts';
-import { viewStatements } from './view.ts';
+import { streamsInViewsOf, viewStatements } from './view.ts';
 
 /** What every insert asks of the server, whose defaults have changed between versions. */
 const insertSettings = {
@@ -92,24 +93,57 @@ export class StorageTable {
         `table ${this.name} does not show the columns that it was just given`,
       );
     }
-    for (const statement of viewStatements(this.#settings.database, this.stream, this.#columns)) {
-      await this.#command(statement);
-    }
+    await this.#makeViews();
   }
 
-  /** The table's columns without the system columns and without those that somebody else added; none if it does not exist. */
-  async #readColumns(): Promise<Column[]> {
+  /**
+   * Makes the views by the tables as they are, and again where these have changed meanwhile. Whoever changes a table makes its
+   * views afterwards: so the last to make a view has seen every change, of this process or another.
+   */
+  async #makeViews(): Promise<void> {
+    let wanted = await this.#viewStatements();
+    let made: string[];
+    do {
+      made = wanted;
+      for (const statement of made) await this.#command(statement);
+      wanted = await this.#viewStatements();
+    } while (!isDeepStrictEqual(made, wanted));
+  }
+
+  async #viewStatements(): Promise<string[]> {
+    const tables = await this.#readTables(streamsInViewsOf(this.stream));
+    return viewStatements(
+      this.#settings.database,
+      this.stream,
+      tables.get(this.stream) ?? this.#columns,
+      tables,
+    );
+  }
+
+  async #readColumns(): Promise<readonly Column[]> {
+    return (await this.#readTables([this.stream])).get(this.stream) ?? [];
+  }
+
+  /** By stream, the columns of the storage tables that exist; without system columns and those that somebody else added. */
+  async #readTables(streams: readonly string[]): Promise<Map<string, Column[]>> {
+    const names = streams.map((stream) => literal(storageTableOf(stream)));
     const query =
-      `SELECT name, type FROM system.columns WHERE database = ${literal(this.#settings.database)} ` +
-      `AND table = ${literal(this.name)} AND default_kind = '' ORDER BY position`;
+      `SELECT table, name, type FROM system.columns WHERE database = ${literal(this.#settings.database)} ` +
+      `AND table IN (${names.join(', ')}) AND default_kind = '' ORDER BY table, position`;
     const rows = await this.#attempt(`columns of ${this.name}`, async () => {
       const result = await this.#client.query({ query, format: 'JSONEachRow', abort_signal: this.#signal });
-      return result.json<{ name: string; type: string }>();
+      return result.json<{ table: string; name: string; type: string }>();
     });
-    return rows.flatMap(({ name, type: text }) => {
-      const type = isSystemColumnName(name) ? undefined : parseColumnType(text);
-      return type === undefined ? [] : [{ name, type }];
-    });
+    const tables = new Map<string, Column[]>();
+    for (const stream of streams) {
+      const columns = rows.flatMap(({ table, name, type: text }) => {
+        const type =
+          table !== storageTableOf(stream) || isSystemColumnName(name) ? undefined : parseColumnType(text);
+        return type === undefined ? [] : [{ name, type }];
+      });
+      if (columns.length > 0) tables.set(stream, columns);
+    }
+    return tables;
   }
 
   async #command(query: string): Promise<void> {

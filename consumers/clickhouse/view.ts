@@ -23,20 +23,48 @@ const derivedViews: readonly DerivedView[] = [
   { name: 'line_items', stream: 'invoices', items: 'line_items', parents: invoiceParents },
   { name: 'transactions', stream: 'invoices', items: 'transactions', parents: invoiceParents },
   { name: 'sources', stream: 'data_sources' },
+  { name: 'subscriptions', stream: 'customer_subscriptions' },
 ];
 
-/** The statements that make the views of a stream; `columns` are the storage table's without the system columns. */
-export function viewStatements(database: string, stream: string, columns: readonly Column[]): string[] {
-  const storage = qualified(database, storageTableOf(stream));
-  const names = columns.map(({ name }) => quoted(name)).join(', ');
-  const latest = `CREATE OR REPLACE VIEW ${qualified(database, viewOf(stream))} AS SELECT ${names} FROM ${storage} FINAL`;
+/** Whether a stream of this name would take the place of a view that is made from another stream's table. */
+export function isDerivedView(name: string): boolean {
+  return derivedViews.some((view) => view.name === name);
+}
+
+/** The streams whose storage tables, where they exist, decide what the views of a stream are: its own first. */
+export function streamsInViewsOf(stream: string): string[] {
+  return [stream, ...derivedViews.filter((view) => view.stream === stream).map(({ name }) => name)];
+}
+
+/**
+ * The statements that make the views of a stream. A source may list by itself what is else derived (`transactions`): a view is
+ * made from the storage table of the stream of its own name where there is one, whichever stream's turn it is.
+ *
+ * @param columns the storage table's without the system columns.
+ * @param namesakes the columns of the existing storage tables of streams that have a derived view's name.
+ */
+export function viewStatements(
+  database: string,
+  stream: string,
+  columns: readonly Column[],
+  namesakes: ReadonlyMap<string, readonly Column[]> = new Map(),
+): string[] {
   const derived = derivedViews
     .filter((view) => view.stream === stream)
-    .map(
-      (view) =>
-        `CREATE OR REPLACE VIEW ${qualified(database, view.name)} AS ${derivedSelect(database, view, columns)}`,
-    );
-  return [latest, ...derived];
+    .map((view) => {
+      const own = namesakes.get(view.name);
+      return own === undefined
+        ? `CREATE OR REPLACE VIEW ${qualified(database, view.name)} AS ${derivedSelect(database, view, columns)}`
+        : latestView(database, view.name, own);
+    });
+  return [latestView(database, stream, columns), ...derived];
+}
+
+/** The latest live row of each key. */
+function latestView(database: string, stream: string, columns: readonly Column[]): string {
+  const names = columns.map(({ name }) => quoted(name)).join(', ');
+  const storage = qualified(database, storageTableOf(stream));
+  return `CREATE OR REPLACE VIEW ${qualified(database, viewOf(stream))} AS SELECT ${names} FROM ${storage} FINAL`;
 }
 
 function derivedSelect(database: string, view: DerivedView, columns: readonly Column[]): string {

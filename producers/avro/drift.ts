@@ -19,7 +19,8 @@ export interface Drift {
 /** What a JSON value is when nothing else is known of it; also the ending of a variant field's name. */
 export type ValueKind = 'string' | 'double' | 'long' | 'bool' | 'json';
 
-const typeOfKind: Readonly<Record<ValueKind, AvroValueType>> = {
+/** The type of the field that takes the values of a kind. */
+export const typeOfKind: Readonly<Record<ValueKind, AvroValueType>> = {
   string: 'string',
   double: 'double',
   long: 'long',
@@ -40,6 +41,11 @@ export function kindOf(value: NonNullable<JsonValue>): ValueKind {
     default:
       return 'json';
   }
+}
+
+/** The full name of the field, such as `line_items.price`. */
+export function driftName({ path, name }: Drift): string {
+  return [...path, name].join('.');
 }
 
 /** The field that takes the values of `field` which do not fit it. */

@@ -1,26 +1,34 @@
 import {
   splitNullable,
   type AvroArray,
-  type AvroField,
   type AvroRecord,
   type AvroType,
   type AvroValueType,
   type StreamSchema,
 } from '../../core/avro/schema.ts';
 import { ByteWriter } from '../../core/byte-writer.ts';
-import { UnkeyedRecordError } from '../../core/errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts';
 import { kindOf, variantFieldOf, type Drift } from './drift.ts';
 import { fieldNameOf } from './field-name.ts';
-import { integerOfText, isBlank, scalarEncoder, type ValueEncoder } from './scalar-encoder.ts';
+import { FieldFinder, KeyReader, unkeyed } from './key-of.ts';
+import { isBlank, scalarEncoder, type ValueEncoder } from './scalar-encoder.ts';
 
 /** A record in Avro's binary form and its key, or what the schema lacks to take the record whole. */
 export type Encoded =
   | { readonly key: string; readonly avro: ByteWriter; readonly drifts?: undefined }
   | { readonly drifts: readonly Drift[] };
 
+/** A record in Avro's binary form, its key, and what the schema could not take and the bytes do not hold. */
+export interface Discarded {
+  readonly key: string;
+  readonly avro: ByteWriter;
+  /** One for each value that is left out, so that a field of ten items may stand here ten times. */
+  readonly discarded: readonly Drift[];
+}
+
 /** The values of one record, by the index of their field. */
 interface Slots {
+  readonly fields: readonly { readonly isNullable: boolean }[];
   readonly names: ReadonlyMap<string, number>;
   readonly values: (JsonValue | undefined)[];
   readonly path: readonly string[];
@@ -34,34 +42,41 @@ export class RecordEncoder {
   readonly schema: StreamSchema;
   readonly #out = new ByteWriter();
   readonly #encode: ValueEncoder;
-  readonly #keyFields: readonly AvroField[];
+  readonly #keys: KeyReader;
   #drifts: Drift[] = [];
 
   constructor(schema: StreamSchema) {
     this.schema = schema;
     this.#encode = this.#recordEncoder(schema, []);
-    this.#keyFields = schema.primaryKey.flatMap(
-      (name) => schema.fields.find((field) => field.name === name) ?? [],
-    );
+    this.#keys = new KeyReader(schema);
   }
 
   /**
    * The bytes are valid until the next call.
    *
-   * @throws UnkeyedRecordError when a field of the primary key is absent, null or of another type.
+   * @throws UnkeyedRecordError when a field of the primary key is absent, null, blank or of another type.
+   * @throws NestedTooDeeplyError
    */
   encode(record: JsonObject): Encoded {
+    const { key, avro, discarded } = this.encodeDiscarding(record);
+    return discarded.length > 0 ? { drifts: discarded } : { key, avro };
+  }
+
+  /** As {@link encode}, but what the schema cannot take is left out of the bytes and named. */
+  encodeDiscarding(record: JsonObject): Discarded {
     this.#out.truncate(0);
     this.#drifts = [];
     this.#encode(record, this.#out);
-    if (this.#drifts.length > 0) return { drifts: this.#drifts };
-    return { key: this.#keyOf(record), avro: this.#out };
+    return { key: this.keyOf(record), avro: this.#out, discarded: this.#drifts };
   }
 
-  #keyOf(record: JsonObject): string {
-    return this.#keyFields
-      .map(({ name, type }) => keyText(type, record[name] ?? valueByName(record, name)))
-      .join('|');
+  /**
+   * The key that {@link encode} gives the record, without encoding it.
+   *
+   * @throws UnkeyedRecordError as {@link encode} does.
+   */
+  keyOf(record: JsonObject): string {
+    return this.#keys.keyOf(record);
   }
 
   #recordEncoder(schema: AvroRecord, path: readonly string[]): ValueEncoder {
@@ -70,40 +85,30 @@ export class RecordEncoder {
       return { name, valueType, isNullable, encode: this.#valueEncoder(valueType, [...path, name]) };
     });
     const names = new Map(schema.fields.map(({ name }, index) => [name, index]));
-    const exactNames = new Map(
-      schema.fields.flatMap(({ name, aliases = [] }, index) =>
-        [name, ...aliases].map((key) => [key, index] as const),
-      ),
-    );
+    const finder = new FieldFinder(schema.fields);
 
     return (record, out) => {
       if (!isJsonObject(record)) return false;
-      const values = new Array<JsonValue | undefined>(fields.length);
-      const slots: Slots = { names, values, path };
-      const others: [key: string, value: NonNullable<JsonValue>][] = [];
-      for (const key of Object.keys(record)) {
-        const value = record[key] ?? null;
-        if (value === null) continue;
-        const index = exactNames.get(key);
-        if (index !== undefined && values[index] === undefined) values[index] = value;
-        else others.push([key, value]);
-      }
-      // Spelled otherwise than their fields. Sorted, so that the order of the keys never decides which of two gets the field.
-      for (const [key, value] of others.sort(([a], [b]) => (a < b ? -1 : 1))) {
-        this.#place(slots, fieldNameOf(key), value);
-      }
+      const { values, others } = finder.find(record);
+      const slots: Slots = { fields, names, values, path };
+      for (const [key, value] of others) this.#place(slots, fieldNameOf(key), value);
       for (const [index, field] of fields.entries()) {
         const value = values[index];
         const isAbsent = value === undefined || value === null || isBlankFor(field.valueType, value);
         if (!field.isNullable) {
-          if (isAbsent || !field.encode(value, out)) throw unkeyed(path, field.name);
+          if (isAbsent || !field.encode(value, out)) {
+            throw unkeyed([...path, field.name].join('.'));
+          }
           continue;
         }
         const start = out.length;
+        const driftsBefore = this.#drifts.length;
         out.byte(isAbsent ? 0 : 2);
         if (isAbsent || field.encode(value, out)) continue;
         out.truncate(start);
         out.byte(0);
+        // What the items before the misfit lacked goes with the whole array.
+        this.#drifts.length = driftsBefore;
         this.#place(slots, variantFieldOf(field.name, kindOf(value)), value, index);
       }
       return true;
@@ -113,13 +118,14 @@ export class RecordEncoder {
   /**
    * Puts a value into the field of that name; where it is taken, under the name with `_` behind it, and so on; where there is
    * none, it is drift. Only fields behind `after` are still to be encoded: variant fields are appended to the schema, so they
-   * come after the field whose misfits they take.
+   * come after the field whose misfits they take. A field of the key takes nothing that is not called so.
    */
   #place(slots: Slots, name: string, value: NonNullable<JsonValue>, after = -1): void {
-    const { names, values, path } = slots;
+    const { fields, names, values, path } = slots;
     let free = name;
     for (let index = names.get(free); index !== undefined; index = names.get(free)) {
-      if (index > after && values[index] === undefined) {
+      const isOpen = fields[index]?.isNullable === true || (after < 0 && free === name);
+      if (isOpen && index > after && values[index] === undefined) {
         values[index] = value;
         return;
       }
@@ -163,23 +169,4 @@ function isBlankFor(type: AvroValueType, value: JsonValue): boolean {
   return typeof type === 'string' || (type.type !== 'array' && type.type !== 'record')
     ? isBlank(type, value)
     : false;
-}
-
-/** One text for each value of a key, however the source spells it: `5`, `"5"` and `"5.0"` are the same integer. */
-function keyText(type: AvroType, value: JsonValue | undefined): string {
-  if (typeof value !== 'string')
-    return typeof value === 'number' || typeof value === 'bigint' ? String(value) : '';
-  if (type === 'string') return value;
-  return type === 'long' ? String(integerOfText(value)) : value.slice(0, 'YYYY-MM-DD'.length);
-}
-
-function valueByName(record: JsonObject, name: string): JsonValue | undefined {
-  const key = Object.keys(record).find((candidate) => fieldNameOf(candidate) === name);
-  return key === undefined ? undefined : record[key];
-}
-
-function unkeyed(path: readonly string[], name: string): UnkeyedRecordError {
-  return new UnkeyedRecordError(
-    `a record without a usable ${[...path, name].join('.')}, which its key needs`,
-  );
 }

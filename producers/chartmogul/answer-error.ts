@@ -1,6 +1,7 @@
 import {
   AuthenticationError,
   RateLimitedError,
+  RequestRefusedError,
   SourceUnavailableError,
   StreamNotFoundError,
   UnexpectedAnswerError,
@@ -27,7 +28,7 @@ export function answerError(
     return new RateLimitedError(answered, { retryAfterMs: parseRetryAfter(retryAfter) });
   }
   if (status >= 500 || status === 408) return new SourceUnavailableError(answered);
-  return new UnexpectedAnswerError(answered);
+  return status >= 400 ? new RequestRefusedError(answered) : new UnexpectedAnswerError(answered);
 }
 
 /** `Retry-After` in milliseconds: a number of seconds or an HTTP date. */

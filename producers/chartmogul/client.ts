@@ -15,9 +15,8 @@ import type { Settings } from '../../core/config.ts';
 import { answerError } from './answer-error.ts';
 import { RateLimiter } from './rate-limiter.ts';
 
-/** ChartMogul allows 20 parallel connections and 40 requests a second to an account (dev.chartmogul.com/docs/rate-limits). */
+/** ChartMogul allows 20 parallel connections to an account (dev.chartmogul.com/docs/rate-limits). */
 const MAX_CONNECTIONS = 16;
-const MAX_REQUESTS_PER_SECOND = 38;
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 60_000;
@@ -41,7 +40,7 @@ export class ChartMogulClient {
   readonly #signal: AbortSignal;
   readonly #retryPolicy: RetryPolicy;
   readonly #limit: LimitFunction = pLimit(MAX_CONNECTIONS);
-  readonly #rate = new RateLimiter(MAX_REQUESTS_PER_SECOND);
+  readonly #rate: RateLimiter;
   readonly #agent = new Agent({
     connections: MAX_CONNECTIONS,
     pipelining: 1,
@@ -62,6 +61,7 @@ export class ChartMogulClient {
     this.#authorization = `Basic ${Buffer.from(`${key}:`).toString('base64')}`;
     this.#signal = signal;
     this.#retryPolicy = retryPolicy;
+    this.#rate = new RateLimiter(settings.maxRequestsPerSecond);
   }
 
   /**

@@ -1,61 +1,77 @@
-import { isJsonObject, type JsonValue } from '../../core/json.ts';
+import { FilterIgnoredError, RequestRefusedError, StreamNotFoundError } from '../../core/errors.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts';
+import { logger } from '../../core/logger.ts';
 import type { ChartMogulClient, Query, RequestObserver } from './client.ts';
 import { listWithin } from './list.ts';
-import { LoopGuard, paginatorFor, singlePagePaginator, startAfterPaginator } from './paginator.ts';
-import type { StreamSpec } from './streams.ts';
-
-/** One record as read: still hostile, and not yet known to be an object. */
-export interface SourceRecord {
-  readonly value: JsonValue;
-  /** Number of its page, from 1. */
-  readonly page: number;
-}
-
-/** Told of what is read, to count it. */
-export interface SourceObserver extends RequestObserver {
-  onPage?(records: number): void;
-}
-
-/** One list of a stream: the only one, or that of one parent or one interval. */
-export interface ListRequest extends Pick<StreamSpec, 'listKey' | 'paging' | 'query'> {
-  readonly path: string;
-  /** Fields that every record gets, since the answer does not say them. */
-  readonly adds?: Readonly<Record<string, string>>;
-}
+import {
+  LoopGuard,
+  paginatorAsking,
+  paginatorFor,
+  singlePagePaginator,
+  startAfterPaginator,
+  type Paginator,
+} from './paginator.ts';
+import type { Page, SourceList } from './source-list.ts';
 
 /** ChartMogul's own default and maximum. */
 export const PAGE_ROWS = 200;
 
 /**
- * Reads one list to its end, page by page.
+ * Reads one list to its end, page by page, from where an interrupted run stopped.
  *
- * @throws StreamNotFoundError when the address answers 404; UnexpectedAnswerError, PaginationLoopError, and what `get` throws.
+ * @throws StreamNotFoundError when the address answers 404; FilterIgnoredError when the server does not filter;
+ *   UnexpectedAnswerError, PaginationLoopError, and what `get` throws.
  */
 export async function* readList(
   client: ChartMogulClient,
-  list: ListRequest,
-  observer: SourceObserver,
-): AsyncGenerator<SourceRecord, void, undefined> {
+  list: SourceList,
+  observer: RequestObserver,
+): AsyncGenerator<Page, void, undefined> {
   const query: Query = { ...list.query, ...(list.paging === 'none' ? {} : { per_page: PAGE_ROWS }) };
   const guard = new LoopGuard();
-  let answer = await client.get(list.path, query, observer);
+  const first = await firstAnswer(client, list, query, observer);
+  let { answer, number } = first;
   const paginator = {
-    detect: paginatorFor(answer),
+    detect: first.paginator,
     'start-after': startAfterPaginator,
     none: singlePagePaginator,
-  };
-  for (let page = 1; ; page++) {
-    const where = `${list.path}, page ${page}`;
-    const records = list.listKey === null ? [answer] : listWithin(answer, list.listKey, where);
-    const next = paginator[list.paging](answer, records, where);
+  }[list.paging];
+  for (; ; number++) {
+    const where = `${list.path}, page ${number}`;
+    const values = list.listKey === null ? [answer] : listWithin(answer, list.listKey, where);
+    const next = paginator(answer, values, where);
     if (next !== undefined) guard.check(next, where);
-    observer.onPage?.(records.length);
-    for (const value of records) yield { value: withFields(value, list.adds), page };
+    if (list.isWithin !== undefined && !values.every(list.isWithin))
+      throw new FilterIgnoredError(`${list.id}, page ${number} has records that its filter leaves out`);
+    yield { list, number, records: values.map((value) => withFields(value, list.adds)), next };
     if (next === undefined) return;
     answer = await client.get(list.path, { ...query, ...next }, observer);
   }
 }
 
-function withFields(value: JsonValue, adds: ListRequest['adds']): JsonValue {
+/**
+ * The page to begin with. A cursor of an earlier run may have aged, or the row it names may be gone: where it is refused, the
+ * list is read from its beginning.
+ */
+async function firstAnswer(
+  client: ChartMogulClient,
+  { path, from }: SourceList,
+  query: Query,
+  observer: RequestObserver,
+): Promise<{ answer: JsonObject; number: number; paginator: Paginator }> {
+  if (from !== undefined) {
+    try {
+      const answer = await client.get(path, { ...query, ...from.next }, observer);
+      return { answer, number: from.pages + 1, paginator: paginatorAsking(from.next) };
+    } catch (error) {
+      if (!(error instanceof RequestRefusedError) && !(error instanceof StreamNotFoundError)) throw error;
+      logger.info({ path, reason: error.message }, 'cannot go on where the last run stopped: begins anew');
+    }
+  }
+  const answer = await client.get(path, query, observer);
+  return { answer, number: 1, paginator: paginatorFor(answer) };
+}
+
+function withFields(value: JsonValue, adds: SourceList['adds']): JsonValue {
   return adds !== undefined && isJsonObject(value) ? { ...value, ...adds } : value;
 }

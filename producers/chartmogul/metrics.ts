@@ -1,17 +1,48 @@
-import type { ListRequest } from './list-reader.ts';
+import type { MetricsInterval, ProduceSettings } from '../../core/config.ts';
+import { sourceList, type SourceList } from './source-list.ts';
 import type { StreamSpec } from './streams.ts';
 
-/** Early enough for the history of a company that sells by subscription. */
-const START_DATE = '2010-01-01';
+const DAY_MS = 86_400_000;
 
-const INTERVAL = 'month';
+/**
+ * The lists of a metric, one for each interval: ChartMogul wants to know first and last day, and answers an entry for each
+ * interval between. With `isLookingBack`, only from the beginning of the interval in which the look-back begins.
+ */
+export function metricLists(
+  spec: StreamSpec,
+  path: string,
+  settings: ProduceSettings['metrics'],
+  { today, isLookingBack }: { readonly today: Date; readonly isLookingBack: boolean },
+): SourceList[] {
+  const { startDate, intervals, lookBackDays } = settings;
+  const known = spec.metric?.intervals ?? intervals;
+  return intervals
+    .filter((interval) => known.includes(interval))
+    .map((interval) => {
+      const lookBack =
+        lookBackDays !== undefined && isLookingBack
+          ? beginningOf(interval, new Date(today.getTime() - lookBackDays * DAY_MS))
+          : startDate;
+      const query = {
+        'start-date': lookBack > startDate ? lookBack : startDate,
+        'end-date': today.toISOString().slice(0, 10),
+        interval,
+      };
+      const list = sourceList(spec, path, { interval });
+      return { ...list, query: { ...list.query, ...query }, adds: { interval } };
+    });
+}
 
-/** The lists of a metric: ChartMogul wants to know first and last day, and answers an entry for each interval between. */
-export function metricLists(spec: StreamSpec, path: string, today: Date): ListRequest[] {
-  const query = {
-    'start-date': START_DATE,
-    'end-date': today.toISOString().slice(0, 10),
-    interval: INTERVAL,
-  };
-  return [{ ...spec, path, query, adds: { interval: INTERVAL } }];
+/** The first day of the interval that holds a day; weeks begin on Monday. */
+function beginningOf(interval: MetricsInterval, date: Date): string {
+  const [year, month, day] = [date.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate()];
+  const first = {
+    day: [month, day],
+    week: [month, day - ((date.getUTCDay() + 6) % 7)],
+    month: [month, 1],
+    quarter: [month - (month % 3), 1],
+    year: [0, 1],
+  } as const;
+  const [inMonth, onDay] = first[interval];
+  return new Date(Date.UTC(year, inMonth, onDay)).toISOString().slice(0, 10);
 }

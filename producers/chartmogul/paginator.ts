@@ -59,6 +59,12 @@ export function paginatorFor(firstAnswer: JsonObject): Paginator {
   return singlePagePaginator;
 }
 
+/** The paging style of a list that an earlier run began, told from what it wanted to ask next: later pages may not tell. */
+export function paginatorAsking(next: Query): Paginator {
+  if ('next_key' in next) return nextKeyPaginator;
+  return 'page' in next ? pageNumberPaginator : cursorPaginator;
+}
+
 /** Refuses to ask twice for the same page of one list. */
 export class LoopGuard {
   readonly #asked = new Set<string>();

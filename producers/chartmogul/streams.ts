@@ -1,4 +1,25 @@
+import type { MetricsInterval } from '../../core/config.ts';
 import type { Query } from './client.ts';
+
+/** How a record that the topic has and the source no longer shows is proved to be gone. */
+export type DeleteProof =
+  /** Its address, with the key in place of `{key}`, answers 404. */
+  | { readonly proof: 'look-up'; readonly path: string; readonly query?: Query; readonly heir?: Heir }
+  /** Two complete runs, one after the other, did not have it. */
+  | { readonly proof: 'twice' }
+  /** The source rewrites its history: what a complete run does not have is gone. */
+  | { readonly proof: 'replaced' }
+  /** A run does not read all of the stream, so nothing is known of what it does not have. */
+  | { readonly proof: 'none' };
+
+/** How to find the record that a vanished one was merged into: by a filter on values that it had. */
+export interface Heir {
+  readonly path: string;
+  readonly listKey: string;
+  /** The field that holds the values, in both. */
+  readonly field: string;
+  readonly filter: string;
+}
 
 /** How one resource of ChartMogul is read. Its fields and primary key stand in `schemas/<name>.avsc`. */
 export interface StreamSpec {
@@ -9,12 +30,26 @@ export interface StreamSpec {
   readonly listKey: string | null;
   /** `detect`: told from the first page. `start-after`: by the uuid of the last row. */
   readonly paging: 'detect' | 'start-after' | 'none';
-  /** The stream whose `uuid` stands as `{field}` in an address and is added to every record under that name. */
-  readonly parent?: { readonly stream: string; readonly field: string };
-  /** Metrics are asked for by time and interval. */
-  readonly isMetric?: true;
+  /** The stream whose key stands as `{field}` in an address and is added to every record under that name. */
+  readonly parent?: ParentSpec;
+  /** Disjoint parts, read side by side. */
+  readonly slices?: 'status' | 'data_source' | 'date';
+  /** Metrics are asked for by time and interval; these intervals are known to the endpoint, all if undefined. */
+  readonly metric?: { readonly intervals?: readonly MetricsInterval[] };
   /** Filters, without which ChartMogul would hide rows or fields. */
   readonly query?: Query;
+  readonly deletes: DeleteProof;
+  /** Where the account lacks the list there is simply nothing to read. */
+  readonly isOptional?: true;
+  /** Of a stream without a schema file: its schema is inferred from the first pages. */
+  readonly primaryKey?: readonly string[];
+}
+
+export interface ParentSpec {
+  readonly stream: string;
+  readonly field: string;
+  /** `changed`: parents whose record changed since the last visit, and all of them in every full round. */
+  readonly visit: 'changed' | 'all';
 }
 
 /** Every optional part of the account. */
@@ -33,57 +68,95 @@ const metrics = [
   'ltv',
 ] as const;
 
+/** Invalid and disabled rows are hidden by default, and would look deleted. */
+const invalidToo: Query = { validation_type: 'all', with_disabled: true };
+
+/** A plain paged list of which every record has an address of its own. */
+function list(name: string, listKey: string, options: Partial<StreamSpec> = {}): StreamSpec {
+  const path = `/${name}`;
+  const deletes: DeleteProof = {
+    proof: 'look-up',
+    path: `${path}/{key}`,
+    ...(options.query && { query: options.query }),
+  };
+  return { name, paths: [path], listKey, paging: 'detect', deletes, ...options };
+}
+
 /** Every stream that is produced, in the order in which a run begins them: the longest first. */
 export const streams: readonly StreamSpec[] = [
-  // Invalid and disabled invoices are hidden by default, and would look deleted.
-  {
-    name: 'invoices',
-    paths: ['/invoices'],
-    listKey: 'invoices',
-    paging: 'detect',
-    query: { validation_type: 'all', with_disabled: true },
-  },
-  { name: 'customers', paths: ['/customers'], listKey: 'entries', paging: 'detect' },
-  {
-    name: 'subscription_events',
-    paths: ['/subscription_events'],
-    listKey: 'subscription_events',
-    paging: 'detect',
+  list('invoices', 'invoices', { query: invalidToo, slices: 'data_source' }),
+  list('customers', 'entries', {
+    slices: 'status',
+    deletes: {
+      proof: 'look-up',
+      path: '/customers/{key}',
+      heir: { path: '/customers', listKey: 'entries', field: 'external_ids', filter: 'external_id' },
+    },
+  }),
+  list('subscription_events', 'subscription_events', {
     query: { with_disabled: true },
-  },
+    slices: 'data_source',
+    deletes: { proof: 'twice' },
+  }),
   // The cursor of this list was recorded to skip a row a page.
-  { name: 'activities', paths: ['/activities'], listKey: 'entries', paging: 'start-after' },
-  { name: 'contacts', paths: ['/contacts'], listKey: 'entries', paging: 'detect' },
-  { name: 'customer_notes', paths: ['/customer_notes'], listKey: 'entries', paging: 'detect' },
-  { name: 'notes', paths: ['/notes'], listKey: 'entries', paging: 'detect' },
-  { name: 'opportunities', paths: ['/opportunities'], listKey: 'entries', paging: 'detect' },
-  { name: 'tasks', paths: ['/tasks'], listKey: 'entries', paging: 'detect' },
-  { name: 'plans', paths: ['/plans'], listKey: 'plans', paging: 'detect' },
-  { name: 'plan_groups', paths: ['/plan_groups'], listKey: 'plan_groups', paging: 'detect' },
+  list('activities', 'entries', { paging: 'start-after', slices: 'date', deletes: { proof: 'replaced' } }),
+  {
+    name: 'customer_subscriptions',
+    paths: ['/subscriptions', '/customers/{customer_uuid}/subscriptions'],
+    listKey: 'entries',
+    paging: 'detect',
+    parent: { stream: 'customers', field: 'customer_uuid', visit: 'changed' },
+    deletes: { proof: 'twice' },
+  },
+  {
+    name: 'customer_activities',
+    paths: ['/customers/{customer_uuid}/activities'],
+    listKey: 'entries',
+    paging: 'detect',
+    parent: { stream: 'customers', field: 'customer_uuid', visit: 'changed' },
+    deletes: { proof: 'twice' },
+  },
+  list('contacts', 'entries'),
+  list('customer_notes', 'entries'),
+  list('notes', 'entries'),
+  list('opportunities', 'entries'),
+  list('tasks', 'entries'),
+  list('plans', 'plans'),
+  list('plan_groups', 'plan_groups'),
   {
     name: 'plan_group_plans',
     paths: ['/plan_groups/{plan_group_uuid}/plans'],
     listKey: 'plans',
     paging: 'detect',
-    parent: { stream: 'plan_groups', field: 'plan_group_uuid' },
+    // A group's record does not tell that a plan was exchanged for another.
+    parent: { stream: 'plan_groups', field: 'plan_group_uuid', visit: 'all' },
+    deletes: { proof: 'twice' },
   },
-  {
-    name: 'data_sources',
+  list('data_sources', 'data_sources', {
     paths: ['/data_sources', '/sources'],
-    listKey: 'data_sources',
-    paging: 'detect',
     query: {
       with_processing_status: true,
       with_auto_churn_subscription_setting: true,
       with_invoice_handling_setting: true,
     },
-  },
+    deletes: { proof: 'twice' },
+  }),
+  // ChartMogul has transactions only inside invoices; servers with the addresses of dltHub's page list them.
+  list('transactions', 'transactions', { query: invalidToo, isOptional: true, deletes: { proof: 'twice' } }),
   ...metrics.map((metric): StreamSpec => ({
     name: `metrics_${metric.replaceAll('-', '_')}`,
     paths: [`/metrics/${metric}`],
     listKey: 'entries',
     paging: 'none',
-    isMetric: true,
+    metric: metric === 'asp' ? { intervals: ['month', 'quarter', 'year'] } : {},
+    deletes: { proof: 'none' },
   })),
-  { name: 'account', paths: ['/account'], listKey: null, paging: 'none', query: { include: accountInclude } },
+  {
+    name: 'account',
+    paths: ['/account'],
+    listKey: null,
+    paging: 'none',
+    query: { include: accountInclude },
+    deletes: { proof: 'none' },
+  },
 ];

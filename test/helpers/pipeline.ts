@@ -1,18 +1,30 @@
+import { randomUUID } from 'node:crypto';
 import { sink } from '../../consumers/sink.ts';
 import type { SinkCounts } from '../../consumers/stream-sink.ts';
 import type { Settings } from '../../core/config.ts';
-import { streams } from '../../producers/chartmogul/streams.ts';
+import { chooseStreams, knownStreams } from '../../producers/known-streams.ts';
+import type { RunOptions } from '../../producers/produce-stream.ts';
 import { produce } from '../../producers/produce.ts';
 import type { StreamCounts } from '../../producers/stream-counts.ts';
 import { noSignal } from './settings.ts';
 
-/** One pass over some streams, or all. */
+/** One pass over some streams and the streams of their parents, or over all. */
 export async function produceStreams(
   settings: Settings,
   ...names: string[]
 ): Promise<readonly StreamCounts[]> {
-  const specs = streams.filter(({ name }) => names.length === 0 || names.includes(name));
-  return produce(settings, specs, noSignal);
+  return produceWith(settings, {}, ...names);
+}
+
+/** The same, with options of the command. */
+export async function produceWith(
+  settings: Settings,
+  options: Partial<RunOptions>,
+  ...names: string[]
+): Promise<readonly StreamCounts[]> {
+  const specs = chooseStreams(knownStreams(settings), names.length === 0 ? undefined : names.join(','));
+  const standard = { run: randomUUID(), isFull: false, isMassDeleteAllowed: false };
+  return produce(settings, specs, noSignal, { ...standard, ...options });
 }
 
 /** Sinks some streams, or all, until caught up. */

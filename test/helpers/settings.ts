@@ -22,7 +22,7 @@ export function createSettings(t: TestContext, baseUrl = 'http://127.0.0.1:1/v1'
   const name = `test_${randomUUID().replaceAll('-', '').slice(0, 12)}`;
   const settings: Settings = {
     ...shared,
-    chartmogul: { apiKey: new Secret('test-key'), baseUrl },
+    chartmogul: { apiKey: new Secret('test-key'), baseUrl, maxRequestsPerSecond: 5_000 },
     topicPrefix: `${name}.`,
     clickhouse: { ...shared.clickhouse, database: name },
   };
@@ -30,12 +30,20 @@ export function createSettings(t: TestContext, baseUrl = 'http://127.0.0.1:1/v1'
   return settings;
 }
 
-/** The same settings for a child process. */
+/** The same settings for a child process; custom streams want a CONFIG_FILE of the test's own. */
 export function environmentOf(settings: Settings): NodeJS.ProcessEnv {
+  const { metrics, fullRoundDays, massDeletePercent, modes } = settings.produce;
   return {
     PATH: process.env['PATH'],
     CHARTMOGUL_API_KEY: settings.chartmogul.apiKey?.reveal(),
     CHARTMOGUL_BASE_URL: settings.chartmogul.baseUrl,
+    CHARTMOGUL_MAX_REQUESTS_PER_SECOND: String(settings.chartmogul.maxRequestsPerSecond),
+    METRICS_START_DATE: metrics.startDate,
+    METRICS_INTERVALS: metrics.intervals.join(','),
+    METRICS_LOOK_BACK_DAYS: String(metrics.lookBackDays ?? ''),
+    FULL_ROUND_DAYS: String(fullRoundDays),
+    MASS_DELETE_PERCENT: String(massDeletePercent),
+    STREAM_MODES: [...modes].map(([stream, mode]) => `${stream}=${mode}`).join(','),
     KAFKA_BROKERS: settings.kafka.brokers.join(','),
     SCHEMA_REGISTRY_URL: settings.schemaRegistry.url,
     CLICKHOUSE_URL: settings.clickhouse.url,

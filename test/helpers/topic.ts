@@ -9,7 +9,7 @@ import type { JsonObject } from '../../core/json.ts';
 import { connectAdmin, createKafka, ensureTopics } from '../../core/kafka.ts';
 import { subjectOf, topicOf } from '../../core/stream-name.ts';
 import { RecordEncoder } from '../../producers/avro/record-encoder.ts';
-import type { Message } from '../../producers/kafka-writable.ts';
+import type { Message } from '../../producers/message.ts';
 import { noSignal } from './settings.ts';
 
 /** Creates the topics of some streams. */

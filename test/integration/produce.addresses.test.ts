@@ -1,8 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Registry } from '../../core/avro/registry.ts';
+import { readStreamSchema } from '../../core/avro/schema-files.ts';
+import type { JsonObject } from '../../core/json.ts';
+import { connectAdmin } from '../../core/kafka.ts';
+import { subjectOf, topicOf } from '../../core/stream-name.ts';
+import type { Simulator } from '../../simulator/simulator.ts';
 import { createApiServer, type ApiAnswers } from '../helpers/api-server.ts';
-import { produceStreams } from '../helpers/pipeline.ts';
-import { createSettings } from '../helpers/settings.ts';
+import { produceStreams, sinkStreams } from '../helpers/pipeline.ts';
+import { assertSameRows } from '../helpers/same-rows.ts';
+import { createSettings, noSignal } from '../helpers/settings.ts';
+import { createSimulatorServer } from '../helpers/simulator.ts';
+import { rowsOf } from '../helpers/table-rows.ts';
 
 const list = (key: string, ids: readonly number[], more: string) =>
   `{"${key}":[${ids.map((id) => `{"uuid":"pl_${id}"}`).join(',')}]${more}}`;
@@ -79,4 +88,86 @@ test('invoices are asked for with the invalid and the disabled ones', async (t) 
   });
   await produceStreams(createSettings(t, baseUrl), 'invoices');
   assert.deepEqual(requests, ['/invoices?validation_type=all&with_disabled=true&per_page=200']);
+});
+
+/** The transactions, which the truth has only inside invoices. */
+function transactionsOf(simulator: Simulator): JsonObject[] {
+  return ([...simulator.truth('invoices')] as JsonObject[]).flatMap(({ uuid, transactions }) =>
+    (transactions as JsonObject[]).map((transaction) => ({ ...transaction, invoice_uuid: uuid ?? null })),
+  );
+}
+
+for (const dltAddresses of ['cursor', 'pages'] as const) {
+  test(`the addresses of dltHub, paged by ${dltAddresses}, give the tables that the real ones give`, async (t) => {
+    const { simulator, baseUrl } = await createSimulatorServer(t, { customers: 450, seed: 4, dltAddresses });
+    const settings = createSettings(t, baseUrl);
+    const names = [
+      'customers',
+      'invoices',
+      'plans',
+      'data_sources',
+      'customer_subscriptions',
+      'transactions',
+    ];
+    const produced = await produceStreams(settings, ...names);
+    const sunk = await sinkStreams(settings, ...names);
+    assert.deepEqual([...produced, ...sunk].map(({ failure }) => failure).filter(Boolean), []);
+    for (const name of names) {
+      await t.test(name, async () => {
+        const records =
+          name === 'transactions' ? transactionsOf(simulator) : ([...simulator.truth(name)] as JsonObject[]);
+        const { primaryKey } = readStreamSchema(name);
+        assertSameRows(await rowsOf(settings, `SELECT * FROM ${name}`), records, primaryKey);
+      });
+    }
+    const count = async (table: string) => (await rowsOf(settings, `SELECT count() AS n FROM ${table}`))[0];
+    assert.deepEqual(await count('sources'), await count('data_sources'));
+    assert.deepEqual(await count('subscriptions'), await count('customer_subscriptions'));
+    assert.deepEqual(await count('transactions'), await count('transactions_raw FINAL WHERE _deleted = 0'));
+    const paths = new Map(produced.map(({ stream, requests, pages }) => [stream, { requests, pages }]));
+    // One list for the account, not one a customer: as many requests as pages.
+    assert.deepEqual(
+      paths.get('customer_subscriptions')?.requests,
+      paths.get('customer_subscriptions')?.pages,
+    );
+  });
+}
+
+test('the real addresses have no transactions by themselves: no failure, no topic, no subject', async (t) => {
+  const { baseUrl } = await createSimulatorServer(t, { customers: 20, seed: 4 });
+  const settings = createSettings(t, baseUrl);
+  for (const run of [1, 2]) {
+    const counts = await produceStreams(settings, 'transactions', 'plans');
+    const transactions = counts.find(({ stream }) => stream === 'transactions');
+    assert.deepEqual([transactions?.failure, transactions?.isAbsent], [undefined, true], `run ${run}`);
+  }
+  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  const topics = await admin.listTopics();
+  await admin.disconnect();
+  assert.ok(topics.includes(topicOf(settings.topicPrefix, 'plans')));
+  assert.ok(!topics.includes(topicOf(settings.topicPrefix, 'transactions')));
+  const registry = new Registry(settings.schemaRegistry, noSignal);
+  assert.equal(await registry.latest(subjectOf(settings.topicPrefix, 'transactions')), undefined);
+});
+
+test('subscriptions are asked of every customer where the account has no list of them', async (t) => {
+  const { baseUrl, requests } = await createApiServer(t, {
+    '/customers': `{"entries":[{"uuid":"cus_1"},{"uuid":"cus_2"}],"has_more":false}`,
+    '/customers/cus_1/subscriptions': `{"entries":[{"id":11}],"has_more":false}`,
+    '/customers/cus_2/subscriptions': `{"entries":[],"has_more":false}`,
+  });
+  const settings = createSettings(t, baseUrl);
+  const counts = await produceStreams(settings, 'customer_subscriptions');
+  assert.deepEqual(counts.map(({ failure }) => failure).filter(Boolean), []);
+  assert.deepEqual(
+    requests
+      .map((path) => path.replace(/\?.*/, ''))
+      .filter((path) => path !== '/customers')
+      .sort(),
+    ['/customers/cus_1/subscriptions', '/customers/cus_2/subscriptions', '/subscriptions'],
+  );
+  await sinkStreams(settings, 'customer_subscriptions');
+  assert.deepEqual(await rowsOf(settings, 'SELECT id, customer_uuid FROM subscriptions'), [
+    { id: 11, customer_uuid: 'cus_1' },
+  ]);
 });

@@ -43,6 +43,34 @@ const wrongSettings: readonly (readonly [NodeJS.ProcessEnv, RegExp])[] = [
   [{ CLICKHOUSE_DATABASE: 'a`b' }, /^CLICKHOUSE_DATABASE is "a`b", wants/],
   [{ CLICKHOUSE_DATABASE: 'a\n' }, /^CLICKHOUSE_DATABASE is "a\\n", wants/],
   [{ CLICKHOUSE_CLUSTER: '1' }, /^CLICKHOUSE_CLUSTER is "1", wants/],
+  ...['0', '0.05', '10001', '-1', '1e3', '0x26', 'many', '38 '].map(
+    (value) =>
+      [
+        { CHARTMOGUL_MAX_REQUESTS_PER_SECOND: value },
+        /^CHARTMOGUL_MAX_REQUESTS_PER_SECOND is ".*", wants a number from 0.1 to 10000$/,
+      ] as const,
+  ),
+  ...['2024-02-30', '2023-02-29', '2024-13-01', '1899-12-31', '2100-01-01', '2024-1-1', '01.02.2024'].map(
+    (value) => [{ METRICS_START_DATE: value }, /^METRICS_START_DATE is ".*", wants a day from 1900/] as const,
+  ),
+  ...['month,month', 'hour', 'day,', 'Month', 'day month'].map(
+    (value) =>
+      [{ METRICS_INTERVALS: value }, /^METRICS_INTERVALS is ".*", wants a comma list of day, week/] as const,
+  ),
+  [{ METRICS_LOOK_BACK_DAYS: '0' }, /^METRICS_LOOK_BACK_DAYS is "0", wants a whole number from 1 to 36500$/],
+  [{ METRICS_LOOK_BACK_DAYS: '36501' }, /^METRICS_LOOK_BACK_DAYS is "36501", wants a whole number/],
+  [{ METRICS_LOOK_BACK_DAYS: '1.5' }, /^METRICS_LOOK_BACK_DAYS is "1.5", wants a whole number/],
+  [{ FULL_ROUND_DAYS: '0' }, /^FULL_ROUND_DAYS is "0", wants a whole number from 1 to 365$/],
+  [{ FULL_ROUND_DAYS: '366' }, /^FULL_ROUND_DAYS is "366", wants a whole number/],
+  [{ MASS_DELETE_PERCENT: '-1' }, /^MASS_DELETE_PERCENT is "-1", wants a number from 0 to 100$/],
+  [{ MASS_DELETE_PERCENT: '100.1' }, /^MASS_DELETE_PERCENT is "100.1", wants a number/],
+  [{ MASS_DELETE_PERCENT: '10%' }, /^MASS_DELETE_PERCENT is "10%", wants a number/],
+  [{ STREAM_MODES: 'customers' }, /^STREAM_MODES for customers is "", wants one of evolve, freeze, discard$/],
+  [{ STREAM_MODES: 'customers=thaw' }, /^STREAM_MODES for customers is "thaw", wants one of evolve/],
+  [{ STREAM_MODES: 'Customers=freeze' }, /^STREAM_MODES is "Customers=freeze", wants stream=mode/],
+  [{ STREAM_MODES: 'plans=freeze=discard' }, /^STREAM_MODES is "plans=freeze=discard", wants stream=mode/],
+  [{ STREAM_MODES: 'plans=freeze,' }, /^STREAM_MODES is "plans=freeze,", wants stream=mode/],
+  [{ STREAM_MODES: 'plans=freeze,plans=evolve' }, /^STREAM_MODES names plans twice/],
   [
     { CONFIG_FILE: '/nowhere/at-all' },
     /^CONFIG_FILE is "\/nowhere\/at-all", wants a JSON file that can be read/,
@@ -84,6 +112,9 @@ const wrongFiles: readonly (readonly [string, RegExp])[] = [
   ['["s3cret"]', /a JSON object/],
   ['{"CHARTMOGUL_API_KEY": {"a":"s3cret"}}', /a string for CHARTMOGUL_API_KEY/],
   ['{"CHARTMOGUL_KEY": "s3cret"}', /it has "CHARTMOGUL_KEY"/],
+  ['{"streams": {"path": "s3cret"}}', /a list for streams/],
+  ['{"streams": "s3cret"}', /a list for streams/],
+  ['{"streams": null}', /a list for streams/],
   ['{"constructor": "s3cret"}', /it has "constructor"/],
 ];
 for (const [content, message] of wrongFiles) {
@@ -117,13 +148,56 @@ test('a .env that cannot be read is named', () => {
 });
 
 test('the defaults are those that the documentation promises', () => {
-  const { chartmogul, kafka, topicPrefix, schemaRegistry, clickhouse, dataDir } = load({});
-  assert.deepEqual(chartmogul, { apiKey: undefined, baseUrl: 'https://api.chartmogul.com/v1' });
+  const { chartmogul, produce, kafka, topicPrefix, schemaRegistry, clickhouse, dataDir } = load({});
+  assert.deepEqual(chartmogul, {
+    apiKey: undefined,
+    baseUrl: 'https://api.chartmogul.com/v1',
+    maxRequestsPerSecond: 38,
+  });
+  assert.deepEqual(produce, {
+    metrics: { startDate: '2010-01-01', intervals: ['month'], lookBackDays: undefined },
+    fullRoundDays: 7,
+    massDeletePercent: 10,
+    modes: new Map(),
+    customStreams: [],
+  });
   assert.deepEqual(kafka, { brokers: ['127.0.0.1:9092'], ssl: false, sasl: undefined });
   assert.deepEqual([topicPrefix, dataDir], ['chartmogul.', '.data']);
   assert.deepEqual(schemaRegistry, { url: 'http://127.0.0.1:8081', credentials: undefined });
   assert.equal(clickhouse.url, 'http://127.0.0.1:8123');
   assert.equal(clickhouse.database, 'chartmogul');
+});
+
+test('what is read and how it is judged can be set, up to the ends of each range', () => {
+  const { chartmogul, produce } = load({
+    CHARTMOGUL_MAX_REQUESTS_PER_SECOND: '0.1',
+    METRICS_START_DATE: '2024-02-29',
+    METRICS_INTERVALS: 'day, quarter,year',
+    METRICS_LOOK_BACK_DAYS: '36500',
+    FULL_ROUND_DAYS: '365',
+    MASS_DELETE_PERCENT: '0',
+    STREAM_MODES: 'customers=freeze, plans = discard,my_own=evolve',
+  });
+  assert.equal(chartmogul.maxRequestsPerSecond, 0.1);
+  assert.deepEqual(produce, {
+    metrics: { startDate: '2024-02-29', intervals: ['day', 'quarter', 'year'], lookBackDays: 36_500 },
+    fullRoundDays: 365,
+    massDeletePercent: 0,
+    modes: new Map([
+      ['customers', 'freeze'],
+      ['plans', 'discard'],
+      ['my_own', 'evolve'],
+    ]),
+    customStreams: [],
+  });
+  assert.equal(load({ MASS_DELETE_PERCENT: '100' }).produce.massDeletePercent, 100);
+});
+
+test('CONFIG_FILE may list streams beside the settings, and they are kept as they stand', (t) => {
+  const streams = [{ name: 'credit_notes', path: '/credit_notes' }, 'anything', null];
+  const configFile = createFile(t, JSON.stringify({ TOPIC_PREFIX: 'file.', streams }));
+  const { topicPrefix, produce } = load({ CONFIG_FILE: configFile });
+  assert.deepEqual([topicPrefix, produce.customStreams], ['file.', streams]);
 });
 
 for (const name of [

@@ -111,6 +111,27 @@ const known: Readonly<Record<string, Readonly<Record<string, string>>>> = {
       'errors edit_history_summary line_items.errors line_items.edit_history_summary transactions.errors transactions.edit_history_summary',
     '[{}]?': 'line_items transactions',
   },
+  customer_subscriptions: {
+    long: 'id',
+    'long?': 'quantity mrr arr billing_cycle_count',
+    'string?':
+      'customer_uuid uuid external_id subscription_set_external_id plan status billing_cycle currency currency_sign',
+    'at?': 'start_date end_date',
+  },
+  customer_activities: {
+    long: 'id',
+    'long?': 'activity_mrr activity_arr activity_mrr_movement',
+    'string?': 'customer_uuid description type currency currency_sign subscription_external_id',
+    'at?': 'date',
+  },
+  transactions: {
+    string: 'uuid',
+    'string?': 'invoice_uuid external_id type result transaction_fees_currency disabled_by',
+    'at?': 'date disabled_at',
+    'long?': 'amount_in_cents transaction_fees_in_cents',
+    'boolean?': 'disabled user_created',
+    'json?': 'errors edit_history_summary',
+  },
   subscription_events: {
     long: 'id',
     'string?':
@@ -146,6 +167,16 @@ for (const stream of streamNames) {
 
 test('the schemas that are known all exist', () => {
   for (const stream of Object.keys(known)) assert.ok(streamNames.includes(stream), stream);
+});
+
+test('a transaction has the same fields wherever it is listed, and the key of its invoice where it is listed by itself', () => {
+  const nested = readStreamSchema('invoices').fields.find(({ name }) => name === 'transactions');
+  const fields = nested && recordWithin(nested.type)?.fields.map(({ name, type }) => [name, shown(type)]);
+  const alone = readStreamSchema('transactions').fields.map(({ name, type }) => [name, shown(type)]);
+  assert.deepEqual(
+    alone.filter(([name]) => name !== 'uuid' && name !== 'invoice_uuid'),
+    fields?.filter(([name]) => name !== 'uuid'),
+  );
 });
 
 test('the customer of a subscription event is known by its other name', () => {

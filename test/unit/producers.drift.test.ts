@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { StreamSchema } from '../../core/avro/schema.ts';
 import type { JsonValue } from '../../core/json.ts';
-import { evolve, kindOf, mergeLearnt } from '../../producers/avro/drift.ts';
+import { driftName, evolve, kindOf, mergeLearnt } from '../../producers/avro/drift.ts';
+import { RecordEncoder } from '../../producers/avro/record-encoder.ts';
 
 const schema: StreamSchema = {
   type: 'record',
@@ -69,4 +70,72 @@ test('a field whose type the schema file now gives another keeps the type that r
     'null',
     { type: 'string', logicalType: 'json' },
   ]);
+});
+
+test('the full name of what drifted leads from the top to the field', () => {
+  assert.deepEqual(
+    [['line_items', 'period'], []].map((path) => driftName({ path, name: 'end', kind: 'string' })),
+    ['line_items.period.end', 'end'],
+  );
+});
+
+const taking: StreamSchema = {
+  ...schema,
+  fields: [
+    { name: 'uuid', type: 'string' },
+    { name: 'cents', type: ['null', 'long'], default: null },
+    { name: 'text', type: ['null', 'string'], default: null },
+    { name: 'tags', type: ['null', { type: 'array', items: ['null', 'string'] }], default: null },
+    {
+      name: 'items',
+      type: [
+        'null',
+        {
+          type: 'array',
+          items: [
+            'null',
+            {
+              type: 'record',
+              name: 'I',
+              fields: [{ name: 'quantity', type: ['null', 'long'], default: null }],
+            },
+          ],
+        },
+      ],
+      default: null,
+    },
+  ],
+};
+
+test('discarding, a record keeps what the schema takes, and the rest is named', () => {
+  const { key, avro, discarded } = new RecordEncoder(taking).encodeDiscarding({
+    uuid: 'u',
+    new: { a: 1 },
+    empty: null,
+    cents: 'ten',
+    text: 'kept',
+    tags: ['a', 1],
+    items: [{ price: 1, quantity: 2 }, { price: 'x' }],
+  });
+  assert.deepEqual(discarded.map((drift) => `${driftName(drift)} ${drift.kind}`).sort(), [
+    'cents__v_string string',
+    'items.price long',
+    'items.price string',
+    'new json',
+    'tags__v_json json',
+  ]);
+  const kept = new RecordEncoder(taking).encodeDiscarding({
+    uuid: 'u',
+    text: 'kept',
+    items: [{ quantity: 2 }, {}],
+  });
+  assert.deepEqual([key, avro.view().toString('hex')], ['u', kept.avro.view().toString('hex')]);
+  assert.deepEqual(kept.discarded, []);
+});
+
+test('an array that goes to its variant field whole brings no fields of its items with it', () => {
+  const record = { uuid: 'u', items: [{ unknown: 1 }, 5] };
+  const { drifts = [] } = new RecordEncoder(taking).encode(record);
+  assert.deepEqual(drifts.map(driftName), ['items__v_json']);
+  assert.deepEqual(new RecordEncoder(evolve(taking, drifts)).encodeDiscarding(record).discarded, []);
 });

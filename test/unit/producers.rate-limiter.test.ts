@@ -45,13 +45,26 @@ test('the rate never falls below one a second', () => {
   assert.equal(limiter.perSecond, 1);
 });
 
-test('answers raise the rate by about one a second in each second, up to the maximum', () => {
+test('answers raise the rate fast, and carefully where it was refused, up to the maximum', () => {
   const limiter = new RateLimiter(40);
   limiter.refused(0);
   for (let answer = 0; answer < 20; answer++) limiter.accepted();
-  assert.ok(limiter.perSecond > 20.9 && limiter.perSecond < 21.1);
+  assert.ok(limiter.perSecond > 26 && limiter.perSecond < 28, `fast: ${limiter.perSecond}`);
+  while (limiter.perSecond < 36) limiter.accepted();
+  const before = limiter.perSecond;
+  for (let answer = 0; answer < 36; answer++) limiter.accepted();
+  const risen = limiter.perSecond - before;
+  assert.ok(risen > 0.4 && risen < 0.6, `carefully: ${risen} in a second`);
   for (let answer = 0; answer < 2_000; answer++) limiter.accepted();
   assert.equal(limiter.perSecond, 40);
+});
+
+test('callers that a standstill sets free at once do not all go', () => {
+  const limiter = new RateLimiter(10);
+  const passed = Array.from({ length: 30 }, () => limiter.pass(5_000)).filter(Boolean);
+  assert.equal(passed.length, 11);
+  assert.equal(limiter.pass(5_999), false);
+  assert.equal(limiter.pass(6_000), true);
 });
 
 test('everybody waits as long as the server asks, but not for ever', () => {

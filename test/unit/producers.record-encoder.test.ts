@@ -349,10 +349,29 @@ test('a key of an object cannot reach its prototype', () => {
   }
 });
 
+test('discarding, any record with a key has bytes of the schema as it is, and loses only what encoding calls drift', () => {
+  fc.assert(
+    fc.property(misfitting, (record) => {
+      const encoder = new RecordEncoder(schema);
+      const { key, avro: bytes, discarded } = encoder.encodeDiscarding(record);
+      const type = avro.Type.forSchema(JSON.parse(JSON.stringify(schema)) as avro.Schema, {
+        registry: { long: exactLong },
+      });
+      // Throws where bytes are missing or left over.
+      type.fromBuffer(Buffer.from(bytes.view()));
+      assert.equal(key, 'u');
+      assert.deepEqual(encoder.encode(record).drifts ?? [], discarded);
+    }),
+    { numRuns: 300, endOnFailure: true },
+  );
+});
+
 const unkeyedRecords: readonly JsonObject[] = [{}, { uuid: null }, { uuid: 5 }, { uuid: {} }, { UUID: 'u' }];
 for (const record of unkeyedRecords) {
   test(`the record ${JSON.stringify(record)} has no usable key`, () => {
     assert.throws(() => new RecordEncoder(schema).encode(record), UnkeyedRecordError);
+    assert.throws(() => new RecordEncoder(schema).encodeDiscarding(record), UnkeyedRecordError);
+    assert.throws(() => new RecordEncoder(schema).keyOf(record), UnkeyedRecordError);
   });
 }
 
@@ -380,6 +399,7 @@ for (const id of ['5', '005', '5.0', 5]) {
       fields: [{ name: 'id', type: 'long' }],
     };
     assert.equal(roundTrip(events, { id }).key, '5');
+    assert.equal(new RecordEncoder(events).keyOf({ id }), '5');
   });
 }
 

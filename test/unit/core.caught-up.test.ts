@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { CaughtUp } from '../../consumers/caught-up.ts';
+import { CaughtUp } from '../../core/caught-up.ts';
 import { sinkSummary } from '../../consumers/sink-summary.ts';
 
 const ends = [

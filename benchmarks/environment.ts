@@ -1,0 +1,83 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { childEnvironment, loadSettings, type Settings } from '../core/config.ts';
+import { Secret } from '../core/secret.ts';
+import { logger } from '../core/logger.ts';
+import { freePort } from '../services/local-address.ts';
+import { startServices, stopServices } from '../services/local-services.ts';
+
+const root = fileURLToPath(new URL('../', import.meta.url));
+
+/** Runs `work` with services of its own, on free ports, with their files in a temporary folder. */
+export async function withServices<T>(
+  signal: AbortSignal,
+  work: (settings: Settings) => Promise<T>,
+): Promise<T> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'chartmogul-bench-'));
+  const settings = loadSettings(
+    {
+      ...childEnvironment(),
+      KAFKA_BROKERS: `127.0.0.1:${await freePort()}`,
+      SCHEMA_REGISTRY_URL: `http://127.0.0.1:${await freePort()}`,
+      CLICKHOUSE_URL: `http://127.0.0.1:${await freePort()}`,
+      DATA_DIR: dataDir,
+    },
+    '',
+  );
+  logger.level = 'warn';
+  try {
+    await startServices(settings, signal);
+    return await work(settings);
+  } finally {
+    await stopServices(settings);
+    await rm(dataDir, { recursive: true, force: true });
+  }
+}
+
+export interface RunningSimulator {
+  readonly chartmogul: (maxRequestsPerSecond: number) => Settings['chartmogul'];
+  /** What the simulator has counted. */
+  readonly statistics: () => Promise<Readonly<Record<string, number>>>;
+  readonly stop: () => Promise<void>;
+}
+
+/** A simulator in a process of its own, so that its work is not taken for the producer's. */
+export async function startSimulator(...options: readonly string[]): Promise<RunningSimulator> {
+  const port = await freePort();
+  const args = ['start.mjs', 'simulator/main.ts', '--port', String(port), ...options];
+  const child: ChildProcess = spawn(process.execPath, args, {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const exited = once(child, 'exit');
+  if (child.stdout !== null) await once(child.stdout, 'data');
+  const origin = `http://127.0.0.1:${port}`;
+  return {
+    chartmogul: (maxRequestsPerSecond) => ({
+      apiKey: new Secret('bench'),
+      baseUrl: `${origin}/v1`,
+      maxRequestsPerSecond,
+    }),
+    statistics: async () => {
+      const answer = await fetch(`${origin}/_simulator/stats`);
+      return (await answer.json()) as Record<string, number>;
+    },
+    stop: async () => {
+      child.kill();
+      await exited;
+    },
+  };
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? NaN;
+}
+
+export function rounded(value: number, digits = 0): number {
+  return Number(value.toFixed(digits));
+}

@@ -1,0 +1,22 @@
+import { ConfigError } from '../core/errors.ts';
+import { createCommand, exitCodes, runMain } from '../core/process.ts';
+import { benchProduce } from './produce.ts';
+
+/** Each prints what it measures as it goes and gives figures, which end as one line of JSON. */
+const benchmarks = { produce: benchProduce };
+
+await runMain(async (signal) => {
+  const command = createCommand(
+    'bench',
+    'Measures on this machine, side by side in one run, with services of its own; the last line is JSON.',
+  )
+    .argument('<name>', `one of: ${Object.keys(benchmarks).join(', ')}`)
+    .parse();
+  const [name = ''] = command.args;
+  const [, bench] = Object.entries(benchmarks).find(([known]) => known === name) ?? [];
+  if (bench === undefined)
+    throw new ConfigError(`no benchmark "${name}", wants one of ${Object.keys(benchmarks).join(', ')}`);
+  const figures = await bench(signal);
+  process.stdout.write(`${JSON.stringify({ benchmark: name, ...figures })}\n`);
+  return exitCodes.done;
+});

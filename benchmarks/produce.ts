@@ -1,0 +1,147 @@
+import { randomUUID } from 'node:crypto';
+import type { Settings } from '../core/config.ts';
+import { ensureTopics, connectAdmin } from '../core/kafka.ts';
+import { topicOf } from '../core/stream-name.ts';
+import { chooseStreams, knownStreams } from '../producers/known-streams.ts';
+import { produce } from '../producers/produce.ts';
+import type { StreamCounts } from '../producers/stream-counts.ts';
+import { cpuStages } from './cpu-stages.ts';
+import { median, rounded, startSimulator, withServices } from './environment.ts';
+import { usualProducer } from './usual-producer.ts';
+
+const CUSTOMERS = 20_000;
+const ROUNDS = 3;
+
+/** The lists of which another tool's time is known: see docs/benchmarks.md. */
+const lists = [
+  { stream: 'customers', listKey: 'entries' },
+  { stream: 'invoices', listKey: 'invoices' },
+  { stream: 'subscription_events', listKey: 'subscription_events' },
+  { stream: 'contacts', listKey: 'entries' },
+  { stream: 'opportunities', listKey: 'entries' },
+  { stream: 'tasks', listKey: 'entries' },
+  { stream: 'plans', listKey: 'plans' },
+];
+
+const NO_LIMIT = 10_000;
+
+interface Pass {
+  readonly records: number;
+  readonly seconds: number;
+}
+
+/**
+ * Against a simulator without limits: records a second of a first run, of a run in which nothing changed, of `--full`, and of what
+ * one would write by hand; and where the CPU time of a first run goes. Against one with ChartMogul's limits and 250 ms latency:
+ * requests a second and how many were refused.
+ */
+export async function benchProduce(signal: AbortSignal): Promise<object> {
+  return withServices(signal, async (settings) => {
+    const unlimited = await measureUnlimited(settings, signal);
+    const limited = await measureLimited(settings, signal);
+    return { customers: CUSTOMERS, ...unlimited, limited };
+  });
+}
+
+async function measureUnlimited(services: Settings, signal: AbortSignal): Promise<object> {
+  const simulator = await startSimulator(
+    ...['--customers', String(CUSTOMERS), '--seed', '1', '--rate-limit', '0', '--connection-limit', '0'],
+  );
+  const passes = new Map<string, Pass[]>();
+  let shares: Record<string, number> = {};
+  try {
+    for (let round = 0; round < ROUNDS; round++) {
+      const settings = {
+        ...services,
+        chartmogul: simulator.chartmogul(NO_LIMIT),
+        topicPrefix: `bench${round}.`,
+      };
+      const note = (name: string, pass: Pass) => {
+        passes.set(name, [...(passes.get(name) ?? []), pass]);
+        say(`${name}: ${pass.records} records in ${rounded(pass.seconds, 1)} s`);
+      };
+      note('usual', await usual({ ...settings, topicPrefix: `usual${round}.` }, signal));
+      note('first', await pass(settings, signal));
+      note('unchanged', await pass(settings, signal));
+      note('full', await pass(settings, signal, true));
+    }
+    // Apart, since profiling takes time itself.
+    const settings = { ...services, chartmogul: simulator.chartmogul(NO_LIMIT), topicPrefix: 'profiled.' };
+    ({ shares } = await cpuStages(() => pass(settings, signal)));
+    say(`CPU of a first run: ${JSON.stringify(shares)}`);
+  } finally {
+    await simulator.stop();
+  }
+  const rates = [...passes].map(([name, of]) => [
+    name,
+    rounded(median(of.map(({ records, seconds }) => records / seconds))),
+  ]);
+  return { records_per_second: Object.fromEntries(rates) as object, cpu_percent: shares };
+}
+
+async function measureLimited(services: Settings, signal: AbortSignal): Promise<object> {
+  const simulator = await startSimulator('--customers', '900', '--seed', '1', '--latency', '250');
+  try {
+    const settings = { ...services, chartmogul: simulator.chartmogul(38), topicPrefix: 'limited.' };
+    const startMs = performance.now();
+    const counts = await run(settings, undefined, signal);
+    const seconds = (performance.now() - startMs) / 1000;
+    const {
+      requests = 0,
+      rate_limited: refused = 0,
+      max_parallel: parallel = 0,
+    } = await simulator.statistics();
+    const figures = {
+      streams: counts.length,
+      requests,
+      seconds: rounded(seconds, 1),
+      requests_per_second: rounded(requests / seconds, 1),
+      rate_limited_percent: rounded((refused / requests) * 100, 2),
+      max_connections: parallel,
+    };
+    say(`all streams at 40 requests/s and 250 ms: ${JSON.stringify(figures)}`);
+    return figures;
+  } finally {
+    await simulator.stop();
+  }
+}
+
+async function usual(settings: Settings, signal: AbortSignal): Promise<Pass> {
+  const admin = await connectAdmin(settings.kafka, 'bench', signal);
+  const topics = lists.map(({ stream }) => topicOf(settings.topicPrefix, stream));
+  await ensureTopics(admin, settings.kafka, topics, signal);
+  await admin.disconnect();
+  const startMs = performance.now();
+  const records = await usualProducer(settings, lists);
+  return { records, seconds: (performance.now() - startMs) / 1000 };
+}
+
+async function pass(settings: Settings, signal: AbortSignal, isFull = false): Promise<Pass> {
+  const startMs = performance.now();
+  const names = lists.map(({ stream }) => stream).join(',');
+  const counts = await run(settings, names, signal, isFull);
+  const seconds = (performance.now() - startMs) / 1000;
+  return { records: counts.reduce((sum, { records }) => sum + records, 0), seconds };
+}
+
+/** @throws the first failure of a stream: a figure of half a run is none. */
+async function run(
+  settings: Settings,
+  streams: string | undefined,
+  signal: AbortSignal,
+  isFull = false,
+): Promise<readonly StreamCounts[]> {
+  const specs = chooseStreams(knownStreams(settings), streams);
+  const counts = await produce(settings, specs, signal, {
+    run: randomUUID(),
+    isFull,
+    isMassDeleteAllowed: false,
+  });
+  const failed = counts.find(({ failure }) => failure !== undefined);
+  if (failed?.failure !== undefined) throw failed.failure;
+  return counts;
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}

@@ -1,0 +1,16 @@
+/** Headers of a message on the topic of dead letters. Its value is what was set aside, byte for byte. */
+export const deadLetterHeaders = {
+  stream: 'stream',
+  /** `produce`: a record of the source, as JSON. */
+  step: 'step',
+  /** Code of the error, such as `ETL_FROZEN_SCHEMA`. */
+  code: 'code',
+  /** Why, for people; it names fields, never values. */
+  reason: 'reason',
+  /** The key that its message would have had; absent where none could be told. */
+  key: 'key',
+  /** List and number of the page that the record stood on. */
+  page: 'page',
+  /** The hash of the record, 8 bytes. */
+  hash: 'hash',
+} as const;

@@ -1,0 +1,55 @@
+/** A terminal, as far as lines that are drawn again and again need it. */
+export interface Terminal {
+  write(text: string): unknown;
+  readonly columns?: number;
+}
+
+const ERASE_LINE = '\u001b[2K';
+const ERASE_BELOW = '\u001b[J';
+
+/**
+ * The lines at the bottom of a terminal that are drawn again and again, such as progress. Whoever writes other lines to the
+ * same terminal while they stand there writes them through {@link writeAbove}.
+ */
+export class LiveLines {
+  readonly #terminal: Terminal;
+  #lines: readonly string[] = [];
+
+  constructor(terminal: Terminal) {
+    this.#terminal = terminal;
+  }
+
+  /** Draws the lines in place of those that stand there. They should be no more than the terminal has rows, less one. */
+  show(lines: readonly string[]): void {
+    if (lines.length === 0 && this.#lines.length === 0) return;
+    const text = this.#toTop() + drawn(lines) + ERASE_BELOW;
+    this.#lines = lines;
+    this.#terminal.write(text);
+  }
+
+  /** Takes the lines away. */
+  clear(): void {
+    this.show([]);
+  }
+
+  /** Writes text that stays, ended by a newline, above the lines. */
+  writeAbove(text: string): void {
+    if (this.#lines.length === 0) this.#terminal.write(text);
+    else this.#terminal.write(this.#toTop() + ERASE_BELOW + text + drawn(this.#lines));
+  }
+
+  /** To the first of the lines; one that was drawn when the terminal was wider stands on several rows now. */
+  #toTop(): string {
+    const { columns = Infinity } = this.#terminal;
+    const rows = this.#lines.reduce((sum, { length }) => sum + Math.max(1, Math.ceil(length / columns)), 0);
+    return rows === 0 ? '' : `\u001b[${rows}A\r`;
+  }
+}
+
+/** Erased first: erasing behind a line that fills the row would take its last character. */
+function drawn(lines: readonly string[]): string {
+  return lines.map((line) => `${ERASE_LINE}${line}\n`).join('');
+}
+
+/** Those of this process, on stderr. */
+export const liveLines = new LiveLines(process.stderr);

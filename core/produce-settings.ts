@@ -1,0 +1,76 @@
+import { ConfigError } from './errors.ts';
+import { calendarDay, integer, number, oneOf, severalOf, wrong } from './setting-values.ts';
+import { isStreamName } from './stream-name.ts';
+
+const metricsIntervals = ['day', 'week', 'month', 'quarter', 'year'] as const;
+/** What one entry of a metric covers. */
+export type MetricsInterval = (typeof metricsIntervals)[number];
+
+const driftModes = ['evolve', 'freeze', 'discard'] as const;
+/**
+ * What becomes of a record that its stream's schema cannot take: the schema grows, or the record is a dead letter, or its
+ * unknown fields are dropped and counted.
+ */
+export type DriftMode = (typeof driftModes)[number];
+
+/** What a run reads, and how it judges what it finds. */
+export interface ProduceSettings {
+  readonly metrics: {
+    /** The first day asked for, `YYYY-MM-DD`. */
+    readonly startDate: string;
+    readonly intervals: readonly MetricsInterval[];
+    /** How far back a run asks again; undefined: to `startDate`. */
+    readonly lookBackDays: number | undefined;
+  };
+  /** After so many days everything is read whole again, however little seems to have changed. */
+  readonly fullRoundDays: number;
+  /** A stream that would lose more of its keys than this stops. */
+  readonly massDeletePercent: number;
+  /** By stream, as written: whether there is such a stream is for the producer to say. */
+  readonly modes: ReadonlyMap<string, DriftMode>;
+  /** The streams that CONFIG_FILE adds, as they stand there. */
+  readonly customStreams: readonly unknown[];
+}
+
+type ProduceValues = Readonly<
+  Record<
+    | 'METRICS_START_DATE'
+    | 'METRICS_INTERVALS'
+    | 'METRICS_LOOK_BACK_DAYS'
+    | 'FULL_ROUND_DAYS'
+    | 'MASS_DELETE_PERCENT'
+    | 'STREAM_MODES',
+    string
+  >
+>;
+
+/** @throws ConfigError naming the variable, what it got and what it wants. */
+export function produceSettings(values: ProduceValues, customStreams: readonly unknown[]): ProduceSettings {
+  const lookBack = values.METRICS_LOOK_BACK_DAYS;
+  return Object.freeze({
+    metrics: Object.freeze({
+      startDate: calendarDay('METRICS_START_DATE', values.METRICS_START_DATE),
+      intervals: severalOf('METRICS_INTERVALS', values.METRICS_INTERVALS, metricsIntervals),
+      lookBackDays: lookBack === '' ? undefined : integer('METRICS_LOOK_BACK_DAYS', lookBack, 1, 36_500),
+    }),
+    fullRoundDays: integer('FULL_ROUND_DAYS', values.FULL_ROUND_DAYS, 1, 365),
+    massDeletePercent: number('MASS_DELETE_PERCENT', values.MASS_DELETE_PERCENT, 0, 100),
+    modes: streamModes(values.STREAM_MODES),
+    customStreams,
+  });
+}
+
+function streamModes(value: string): ReadonlyMap<string, DriftMode> {
+  const modes = new Map<string, DriftMode>();
+  if (value === '') return modes;
+  for (const item of value.split(',')) {
+    const [stream = '', mode = '', ...rest] = item.split('=').map((part) => part.trim());
+    if (!isStreamName(stream) || rest.length > 0) {
+      throw wrong('STREAM_MODES', value, 'stream=mode, several by comma');
+    }
+    if (modes.has(stream))
+      throw new ConfigError(`STREAM_MODES names ${stream} twice, wants each stream once`);
+    modes.set(stream, oneOf(`STREAM_MODES for ${stream}`, mode, driftModes));
+  }
+  return modes;
+}

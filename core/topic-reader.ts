@@ -1,0 +1,88 @@
+import { randomUUID } from 'node:crypto';
+import type { Admin, KafkaMessage } from 'kafkajs';
+import { CaughtUp } from './caught-up.ts';
+import type { Settings } from './config.ts';
+import { askKafka, createKafka, kafkaError, partitionEnds } from './kafka.ts';
+import { logger } from './logger.ts';
+
+const MAX_FETCH_BYTES_PER_PARTITION = 4 * 1024 * 1024;
+
+/** Longer than a transaction of ours may stay open: what has not come by then, compaction has taken away. */
+const SILENCE_MS = 60_000;
+
+/** Takes the messages of one topic. Of one key, in the order of the topic. */
+export type MessageHandler = (message: KafkaMessage) => void;
+
+/**
+ * Reads topics from their beginning to the end that each has now: committed messages only; a topic that is not there has none.
+ * Returns when all of them have been handed over. A group of its own name, removed afterwards, so that readers never share partitions and nothing is left behind.
+ *
+ * @throws ServiceUnavailableError, ServiceRefusedError; the signal's reason; what a handler throws.
+ */
+export async function readTopics(
+  admin: Admin,
+  settings: Pick<Settings, 'kafka' | 'topicPrefix'>,
+  handlers: ReadonlyMap<string, MessageHandler>,
+  signal: AbortSignal,
+): Promise<void> {
+  const ask = <T>(question: (admin: Admin) => Promise<T>) =>
+    askKafka(settings.kafka, signal, () => question(admin));
+  const existing = new Set(await ask((asked) => asked.listTopics()));
+  const ends = await partitionEnds(
+    ask,
+    [...handlers.keys()].filter((topic) => existing.has(topic)),
+  );
+  if (ends.length === 0) return;
+  const topics = [...new Set(ends.map(({ topic }) => topic))];
+  const caughtUp = new CaughtUp(ends);
+  const groupId = `${settings.topicPrefix}read.${randomUUID()}`;
+  const consumer = createKafka(settings.kafka, 'read').consumer({
+    groupId,
+    maxBytesPerPartition: MAX_FETCH_BYTES_PER_PARTITION,
+    maxWaitTimeInMs: 100,
+    allowAutoTopicCreation: false,
+  });
+  let onFailed: (error: Error) => void = () => {};
+  const failed = new Promise<never>((_, reject) => (onFailed = reject));
+  failed.catch(() => {});
+  const onAbort = () => onFailed(signal.reason as Error);
+  signal.addEventListener('abort', onAbort, { once: true });
+  let onSilent = () => {};
+  const silent = new Promise<void>((resolve) => (onSilent = resolve));
+  const silence = setTimeout(() => {
+    const behind = caughtUp.behind.map(({ topic, partition, end }) => `${topic}/${partition} before ${end}`);
+    logger.warn({ behind, ms: SILENCE_MS }, 'Kafka gives no more messages: taken as the end');
+    onSilent();
+  }, SILENCE_MS);
+  consumer.on(consumer.events.CRASH, ({ payload }) => {
+    if (!payload.restart) onFailed(kafkaError(payload.error, settings.kafka));
+  });
+  // Also told of batches that hold nothing but the marks of transactions.
+  consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
+    silence.refresh();
+    caughtUp.advance(payload.topic, payload.partition, BigInt(payload.lastOffset) + 1n);
+  });
+  try {
+    await consumer.connect();
+    await consumer.subscribe({ topics, fromBeginning: true });
+    await consumer.run({
+      autoCommit: false,
+      partitionsConsumedConcurrently: 1,
+      eachBatch: ({ batch }) => {
+        const handle = handlers.get(batch.topic);
+        try {
+          for (const message of batch.messages) handle?.(message);
+        } catch (error) {
+          onFailed(error as Error);
+        }
+        return Promise.resolve();
+      },
+    });
+    await Promise.race([caughtUp.reached, silent, failed]);
+  } finally {
+    clearTimeout(silence);
+    signal.removeEventListener('abort', onAbort);
+    await consumer.disconnect();
+    await admin.deleteGroups([groupId]).catch(() => {});
+  }
+}

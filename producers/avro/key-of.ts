@@ -1,0 +1,88 @@
+import type { AvroField, AvroType, StreamSchema } from '../../core/avro/schema.ts';
+import { UnkeyedRecordError } from '../../core/errors.ts';
+import type { JsonObject, JsonValue } from '../../core/json.ts';
+import { fieldNameOf } from './field-name.ts';
+import { parseDate } from './instant.ts';
+import { integerOfText, isInt64 } from './scalar-encoder.ts';
+
+/** The values of one record: those that are spelled like a field, by its index, and the others. Neither holds nulls. */
+export interface Found {
+  readonly values: (JsonValue | undefined)[];
+  readonly others: readonly (readonly [key: string, value: NonNullable<JsonValue>])[];
+}
+
+/** Which field of a schema a key of the source stands for. */
+export class FieldFinder {
+  readonly #count: number;
+  readonly #exactNames: ReadonlyMap<string, number>;
+
+  constructor(fields: readonly AvroField[]) {
+    this.#count = fields.length;
+    this.#exactNames = new Map(
+      fields.flatMap(({ name, aliases = [] }, index) =>
+        [name, ...aliases].map((key) => [key, index] as const),
+      ),
+    );
+  }
+
+  find(record: JsonObject): Found {
+    const values = new Array<JsonValue | undefined>(this.#count);
+    const others: [key: string, value: NonNullable<JsonValue>][] = [];
+    for (const key of Object.keys(record)) {
+      const value = record[key] ?? null;
+      if (value === null) continue;
+      const index = this.#exactNames.get(key);
+      if (index !== undefined && values[index] === undefined) values[index] = value;
+      else others.push([key, value]);
+    }
+    // Sorted, so that the order of the keys never decides which of two gets the field.
+    return { values, others: others.sort(([a], [b]) => (a < b ? -1 : 1)) };
+  }
+}
+
+/** Reads the key of a record as its message will have it, without encoding the record. */
+export class KeyReader {
+  readonly #finder: FieldFinder;
+  readonly #fields: readonly { name: string; type: AvroType; index: number; hasAliases: boolean }[];
+
+  constructor(schema: StreamSchema) {
+    this.#finder = new FieldFinder(schema.fields);
+    this.#fields = schema.primaryKey.flatMap((key) => {
+      const index = schema.fields.findIndex(({ name }) => name === key);
+      const field = schema.fields[index];
+      return field === undefined ? [] : { ...field, index, hasAliases: field.aliases !== undefined };
+    });
+  }
+
+  /** @throws UnkeyedRecordError when a field of the primary key is absent, null, blank or of another type. */
+  keyOf(record: JsonObject): string {
+    let found: Found | undefined;
+    const parts = this.#fields.map(({ name, type, index, hasAliases }) => {
+      // Nearly every record spells its key as the schema does: then nothing else of it needs a look.
+      const own = !hasAliases && Object.hasOwn(record, name) ? (record[name] ?? null) : null;
+      if (own !== null) return keyText(name, type, own);
+      found ??= this.#finder.find(record);
+      const value = found.values[index] ?? found.others.find(([key]) => fieldNameOf(key) === name)?.[1];
+      return keyText(name, type, value);
+    });
+    return parts.join('|');
+  }
+}
+
+export function unkeyed(field: string): UnkeyedRecordError {
+  return new UnkeyedRecordError(`a record without a usable ${field}, which its key needs`);
+}
+
+/** One text for each value of a key, however the source spells it: `5`, `"5"` and `"5.0"` are the same integer. */
+function keyText(name: string, type: AvroType, value: JsonValue | undefined): string {
+  const text = type === 'long' ? longText(value) : typeof value === 'string' ? value : undefined;
+  const isUnfit = text === undefined || (typeof type === 'object' && parseDate(text) === undefined);
+  if (isUnfit) throw unkeyed(name);
+  return typeof type === 'object' ? text.slice(0, 'YYYY-MM-DD'.length) : text;
+}
+
+function longText(value: JsonValue | undefined): string | undefined {
+  const integer = typeof value === 'string' ? integerOfText(value) : value;
+  if (typeof integer === 'bigint') return isInt64(integer) ? String(integer) : undefined;
+  return typeof integer === 'number' && Number.isSafeInteger(integer) ? String(integer) : undefined;
+}

@@ -1,0 +1,297 @@
+import { hash as digestOf } from 'node:crypto';
+import { wordOf } from './key-table.ts';
+
+/** Ids of children and of parents count from 1. */
+const NONE = 0;
+/** All columns and texts grow by chunks of this size, so nothing is copied and no part of note is ever held twice. */
+const COLUMN_BITS = 12;
+const COLUMN_CHUNK = 2 ** COLUMN_BITS;
+/** A place in the texts is 32 bits: 18 of the chunk, 14 within it. */
+const TEXT_BITS = 14;
+const TEXT_CHUNK_BYTES = 2 ** TEXT_BITS;
+const MAX_TEXT_CHUNKS = 2 ** (32 - TEXT_BITS);
+/** As the length of a text: the length is in the four bytes that follow. */
+const LONG_TEXT = 0xff;
+
+/** A slot is two words: an id, or NONE, and the hash. */
+const SLOT_WORDS = 2;
+const SEGMENTS = 256;
+const MIN_SLOTS = 4;
+/** Higher, and a key that is not there takes long to look up. */
+const MAX_LOAD = 0.85;
+/** All segments are about equally full: just after growing, an id takes 8 bytes × GROWTH / MAX_LOAD = 11.8 bytes. */
+const GROWTH = 1.25;
+
+/**
+ * Key → key of the parent in whose list the record stands, and whether that parent is among the living. Beside the texts of
+ * the children's keys, a child takes 26 to 30 bytes and a parent 18 to 21, once there are fifty thousand or more.
+ *
+ * A child is known by its text. A parent is known by 64 bits of its SHA-256 alone, and its text is not kept. Among ten
+ * million parents the odds that any two share them are 3 in a million. Such a pair has one list between them, and is living
+ * if either is. A parent stays known when its last child has moved.
+ */
+export class ChildTable {
+  readonly #children = new Index();
+  readonly #texts = new Texts();
+  readonly #places = new Column();
+  readonly #parentOf = new Column();
+  readonly #next = new Column();
+  readonly #previous = new Column();
+
+  readonly #parents = new Index();
+  readonly #secondWords = new Column();
+  readonly #firstChild = new Column();
+  /** A bit a parent. */
+  readonly #living = new Column();
+
+  /** Children. */
+  get size(): number {
+    return this.#children.size;
+  }
+
+  /** Memory held by the entries. */
+  get bytes(): number {
+    const columns = [this.#places, this.#parentOf, this.#next, this.#previous];
+    columns.push(this.#secondWords, this.#firstChild, this.#living);
+    const held = [this.#children, this.#texts, this.#parents, ...columns];
+    return held.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  /**
+   * The record of `key` stands under `parent` now; a later call for the same key moves it.
+   *
+   * @throws RangeError when the texts of all keys come to more than 4 GB
+   */
+  set(key: string | Buffer, parent: string | Buffer): void {
+    const child = this.#claimChild(typeof key === 'string' ? Buffer.from(key) : key);
+    const to = this.#claimParent(parent);
+    const from = this.#parentOf.get(child);
+    if (from === to) return;
+    if (from !== NONE) this.#unlink(child, from);
+    this.#link(child, to);
+  }
+
+  /** Keys that stand under a parent, in no order. */
+  of(parent: string): string[] {
+    const keys: string[] = [];
+    const { id } = this.#findParent(parent);
+    if (id === NONE) return keys;
+    for (let child = this.#firstChild.get(id); child !== NONE; child = this.#next.get(child))
+      keys.push(this.#texts.read(this.#places.get(child)));
+    return keys;
+  }
+
+  /** Notes that a parent is living, whether it has children or not. */
+  live(parent: string): void {
+    const id = this.#claimParent(parent);
+    this.#living.set(id >>> 5, this.#living.get(id >>> 5) | (1 << (id & 31)));
+  }
+
+  /** Keys whose parent was not noted as living, in no order. */
+  *orphans(): Generator<string, void, undefined> {
+    for (let child = 1; child <= this.#children.size; child++)
+      if (!this.#isLiving(this.#parentOf.get(child))) yield this.#texts.read(this.#places.get(child));
+  }
+
+  #isLiving(parent: number): boolean {
+    return (this.#living.get(parent >>> 5) & (1 << (parent & 31))) !== 0;
+  }
+
+  #claimChild(key: Buffer): number {
+    const hash = hashOf(key);
+    const known = this.#children.find(hash, (child) => this.#texts.isAt(this.#places.get(child), key));
+    if (known !== NONE) return known;
+    // First the text: where it is refused, the table stays as it was.
+    const place = this.#texts.add(key);
+    const child = this.#children.add(hash);
+    this.#places.set(child, place);
+    return child;
+  }
+
+  #claimParent(key: string | Buffer): number {
+    const { id: known, first, second } = this.#findParent(key);
+    if (known !== NONE) return known;
+    const parent = this.#parents.add(first);
+    this.#secondWords.set(parent, second);
+    return parent;
+  }
+
+  #findParent(key: string | Buffer): { id: number; first: number; second: number } {
+    const digest = digestOf('sha256', key, 'binary');
+    const [first, second] = [wordOf(digest, 0), wordOf(digest, 4)];
+    return { id: this.#parents.find(first, (id) => this.#secondWords.get(id) === second), first, second };
+  }
+
+  #link(child: number, parent: number): void {
+    const next = this.#firstChild.get(parent);
+    this.#parentOf.set(child, parent);
+    this.#previous.set(child, NONE);
+    this.#next.set(child, next);
+    if (next !== NONE) this.#previous.set(next, child);
+    this.#firstChild.set(parent, child);
+  }
+
+  #unlink(child: number, parent: number): void {
+    const [previous, next] = [this.#previous.get(child), this.#next.get(child)];
+    if (previous === NONE) this.#firstChild.set(parent, next);
+    else this.#next.set(previous, next);
+    if (next !== NONE) this.#previous.set(next, previous);
+  }
+}
+
+/** A number of 32 bits with a sign (others would be objects to the engine) for each id; 0 until it is set. */
+class Column {
+  readonly #chunks: Int32Array[] = [];
+
+  get bytes(): number {
+    return this.#chunks.length * COLUMN_CHUNK * Int32Array.BYTES_PER_ELEMENT;
+  }
+
+  get(id: number): number {
+    return this.#chunks[id >>> COLUMN_BITS]?.[id & (COLUMN_CHUNK - 1)] ?? 0;
+  }
+
+  set(id: number, value: number): void {
+    const at = id >>> COLUMN_BITS;
+    while (this.#chunks.length <= at) this.#chunks.push(new Int32Array(COLUMN_CHUNK));
+    (this.#chunks[at] as Int32Array)[id & (COLUMN_CHUNK - 1)] = value;
+  }
+}
+
+/** Texts as UTF-8, each behind its length; a text lies in one chunk, which for a very long one is larger than others. */
+class Texts {
+  readonly #chunks: Buffer[] = [];
+  /** Bytes used of the last chunk. */
+  #used = TEXT_CHUNK_BYTES;
+
+  get bytes(): number {
+    return this.#chunks.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  }
+
+  /** @throws RangeError when there is no room left */
+  add(text: Buffer): number {
+    const { length } = text;
+    const isLong = length >= LONG_TEXT;
+    const needed = length + (isLong ? 5 : 1);
+    if (this.#used + needed > TEXT_CHUNK_BYTES) {
+      if (this.#chunks.length === MAX_TEXT_CHUNKS)
+        throw new RangeError('child table: the texts of the keys come to more than 4 GB');
+      // Slow, that is not from Node's pool: the chunk would hold on to what else is in it.
+      this.#chunks.push(Buffer.allocUnsafeSlow(Math.max(TEXT_CHUNK_BYTES, needed)));
+      this.#used = 0;
+    }
+    const at = this.#used;
+    const last = this.#chunks.length - 1;
+    const chunk = this.#chunks[last] as Buffer;
+    chunk[at] = isLong ? LONG_TEXT : length;
+    if (isLong) chunk.writeUInt32LE(length, at + 1);
+    text.copy(chunk, at + needed - length);
+    this.#used += needed;
+    return (last << TEXT_BITS) | at;
+  }
+
+  read(place: number): string {
+    const { chunk, start, end } = this.#locate(place);
+    return chunk.toString('utf8', start, end);
+  }
+
+  isAt(place: number, text: Buffer): boolean {
+    const { chunk, start, end } = this.#locate(place);
+    if (end - start !== text.length) return false;
+    for (let at = start; at < end; at++) if (chunk[at] !== text[at - start]) return false;
+    return true;
+  }
+
+  #locate(place: number): { chunk: Buffer; start: number; end: number } {
+    const chunk = this.#chunks[place >>> TEXT_BITS] as Buffer;
+    const at = place & (TEXT_CHUNK_BYTES - 1);
+    const length = chunk[at] as number;
+    if (length !== LONG_TEXT) return { chunk, start: at + 1, end: at + 1 + length };
+    return { chunk, start: at + 5, end: at + 5 + chunk.readUInt32LE(at + 1) };
+  }
+}
+
+/** Gives out ids, and finds them by 32 bits of a hash: open addressing, in segments that grow one at a time. */
+class Index {
+  readonly #segments = Array.from({ length: SEGMENTS }, () => new Segment());
+  #size = 0;
+
+  /** Also the last id. */
+  get size(): number {
+    return this.#size;
+  }
+
+  get bytes(): number {
+    return this.#segments.reduce((sum, { words }) => sum + words.byteLength, 0);
+  }
+
+  /** The id with this hash of which `isIt` is true, or none. */
+  find(hash: number, isIt: (id: number) => boolean): number {
+    return this.#segmentOf(hash).find(hash, isIt);
+  }
+
+  /** A new id, even where there is one with this hash. */
+  add(hash: number): number {
+    this.#segmentOf(hash).add(hash, ++this.#size);
+    return this.#size;
+  }
+
+  #segmentOf(hash: number): Segment {
+    // There is a segment for every byte.
+    return this.#segments[hash & (SEGMENTS - 1)] as Segment;
+  }
+}
+
+class Segment {
+  words = new Int32Array(MIN_SLOTS * SLOT_WORDS);
+  #used = 0;
+
+  find(hash: number, isIt: (id: number) => boolean): number {
+    const { words } = this;
+    let slot = this.#slotOf(hash);
+    for (let id = words[slot] as number; id !== NONE; id = words[slot] as number) {
+      if (words[slot + 1] === hash && isIt(id)) return id;
+      slot += SLOT_WORDS;
+      if (slot === words.length) slot = 0;
+    }
+    return NONE;
+  }
+
+  add(hash: number, id: number): void {
+    if ((this.#used + 1) * SLOT_WORDS > this.words.length * MAX_LOAD) this.#grow();
+    this.#used++;
+    this.#put(hash, id);
+  }
+
+  #grow(): void {
+    const old = this.words;
+    this.words = new Int32Array(Math.ceil(((this.#used + 1) * GROWTH) / MAX_LOAD) * SLOT_WORDS);
+    for (let slot = 0; slot < old.length; slot += SLOT_WORDS)
+      if (old[slot] !== NONE) this.#put(old[slot + 1] as number, old[slot] as number);
+  }
+
+  #put(hash: number, id: number): void {
+    const { words } = this;
+    let slot = this.#slotOf(hash);
+    while (words[slot] !== NONE) {
+      slot += SLOT_WORDS;
+      if (slot === words.length) slot = 0;
+    }
+    words[slot] = id;
+    words[slot + 1] = hash;
+  }
+
+  /** In proportion, not by remainder: so a segment may have any number of slots. The byte that tells the segment is left out. */
+  #slotOf(hash: number): number {
+    return Math.floor(((hash >>> 8) / 2 ** 24) * (this.words.length / SLOT_WORDS)) * SLOT_WORDS;
+  }
+}
+
+/** FNV-1a, then the last step of MurmurHash3, which spreads it over all bits. Keys that share it are told apart by their texts. */
+function hashOf(key: Buffer): number {
+  let hash = 0x811c9dc5;
+  for (const byte of key) hash = Math.imul(hash ^ byte, 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return hash ^ (hash >>> 16);
+}

@@ -1,0 +1,210 @@
+import { hash as digestOf } from 'node:crypto';
+import type { RecordHash } from './record-hash.ts';
+
+/** What a record is to the topic. */
+export type Change = 'new' | 'changed' | 'unchanged';
+
+/** The state of a slot is the lowest byte of its first word. A dead slot stays with its key, which can live again. */
+const STATE_MASK = 0xff;
+const EMPTY = 0;
+const DEAD = 1;
+const UNSEEN = 2;
+const SEEN = 3;
+
+/** In words of 32 bits: 24 bits of the fingerprint and the state, 32 bits of the fingerprint, 64 bits of record hash. */
+const SLOT_WORDS = 4;
+/** The first byte of a fingerprint tells the segment, so a slot need not hold it. */
+const SEGMENTS = 256;
+const MIN_SLOTS = 8;
+/** Higher, and a key that is not there takes long to look up. */
+const MAX_LOAD = 0.85;
+/** All segments are about equally full: just after growing, a key takes 16 bytes × GROWTH / MAX_LOAD = 23.5 bytes. */
+const GROWTH = 1.25;
+
+/**
+ * Key → hash of the record that the topic holds, and whether the key was met in this run. It takes 19 to 24 bytes a key
+ * once there are ten thousand or more. It grows one segment at a time, so no part of note is ever held twice.
+ *
+ * A key is known by 64 bits of its SHA-256 alone. Among ten million keys the odds that any two share them are 3 in a
+ * million. Such a pair shares an entry: both look changed in every run and are sent again, which gives the same rows;
+ * and if one of the two vanishes from the source, that goes unnoticed.
+ */
+export class KeyTable {
+  readonly #segments = Array.from({ length: SEGMENTS }, () => new Segment());
+  #size = 0;
+  #unseen = 0;
+
+  /** Live keys. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Live keys that were not met in this run. */
+  get unseen(): number {
+    return this.#unseen;
+  }
+
+  /** Memory held by the entries. */
+  get bytes(): number {
+    return this.#segments.reduce((bytes, segment) => bytes + segment.words.byteLength, 0);
+  }
+
+  /**
+   * The topic holds this record of the key. A key that was not there begins as unseen.
+   *
+   * @throws RangeError for a hash of fewer than 8 bytes
+   */
+  set(key: string | Buffer, hash: RecordHash): void {
+    const [first, second] = [hash.readInt32LE(0), hash.readInt32LE(4)];
+    const { segment, digest } = this.#locate(key);
+    const slot = segment.claim(digest);
+    if (segment.state(slot) < UNSEEN) {
+      segment.setState(slot, UNSEEN);
+      this.#size++;
+      this.#unseen++;
+    }
+    segment.words[slot + 2] = first;
+    segment.words[slot + 3] = second;
+  }
+
+  /** The topic holds a tombstone of the key. */
+  delete(key: string | Buffer): void {
+    const { segment, slot, state } = this.#find(key);
+    if (state < UNSEEN) return;
+    segment.setState(slot, DEAD);
+    this.#size--;
+    if (state === UNSEEN) this.#unseen--;
+  }
+
+  /**
+   * What a record with this hash would be; changes nothing.
+   *
+   * @throws RangeError for a hash of fewer than 8 bytes
+   */
+  compare(key: string | Buffer, hash: RecordHash): Change {
+    const [first, second] = [hash.readInt32LE(0), hash.readInt32LE(4)];
+    const { segment, slot, state } = this.#find(key);
+    if (state < UNSEEN) return 'new';
+    const isSame = segment.words[slot + 2] === first && segment.words[slot + 3] === second;
+    return isSame ? 'unchanged' : 'changed';
+  }
+
+  has(key: string | Buffer): boolean {
+    return this.#find(key).state >= UNSEEN;
+  }
+
+  /** Notes that the key was met in this run; nothing for a key that is not there. */
+  see(key: string | Buffer): void {
+    const { segment, slot, state } = this.#find(key);
+    if (state !== UNSEEN) return;
+    segment.setState(slot, SEEN);
+    this.#unseen--;
+  }
+
+  /** False for a key that is not there. */
+  isSeen(key: string | Buffer): boolean {
+    return this.#find(key).state === SEEN;
+  }
+
+  /** Forgets what was seen. */
+  unseeAll(): void {
+    for (const segment of this.#segments) segment.unseeAll();
+    this.#unseen = this.#size;
+  }
+
+  #find(key: string | Buffer): { segment: Segment; slot: number; state: number } {
+    const { segment, digest } = this.#locate(key);
+    const slot = segment.find(digest);
+    return { segment, slot, state: segment.state(slot) };
+  }
+
+  #locate(key: string | Buffer): { segment: Segment; digest: string } {
+    // A byte a character: a Buffer of its own would take longer to allocate than the digest to compute.
+    const digest = digestOf('sha256', key, 'binary');
+    // There is a segment for every byte.
+    return { segment: this.#segments[digest.charCodeAt(0)] as Segment, digest };
+  }
+}
+
+/** Open addressing with linear probing. A slot is told by the index of its first word. */
+class Segment {
+  words = new Int32Array(MIN_SLOTS * SLOT_WORDS);
+  /** Slots that are not empty. */
+  #used = 0;
+
+  state(slot: number): number {
+    return this.#word(slot) & STATE_MASK;
+  }
+
+  setState(slot: number, state: number): void {
+    this.words[slot] = (this.#word(slot) & ~STATE_MASK) | state;
+  }
+
+  /** The slot of the key, or the empty one where it would go. */
+  find(digest: string): number {
+    return this.#probe(wordOf(digest, 0), wordOf(digest, 4));
+  }
+
+  /** The slot of the key, which becomes its own if it had none. Slots found before may have moved. */
+  claim(digest: string): number {
+    const [high, low] = [wordOf(digest, 0), wordOf(digest, 4)];
+    let slot = this.#probe(high, low);
+    if (this.state(slot) !== EMPTY) return slot;
+    if ((this.#used + 1) * SLOT_WORDS > this.words.length * MAX_LOAD) {
+      this.#grow();
+      slot = this.#probe(high, low);
+    }
+    this.words[slot] = (high & ~STATE_MASK) | DEAD;
+    this.words[slot + 1] = low;
+    this.#used++;
+    return slot;
+  }
+
+  unseeAll(): void {
+    for (let slot = 0; slot < this.words.length; slot += SLOT_WORDS)
+      if (this.state(slot) === SEEN) this.setState(slot, UNSEEN);
+  }
+
+  #probe(high: number, low: number): number {
+    const { words } = this;
+    const slots = words.length / SLOT_WORDS;
+    // In proportion, not by remainder: so a segment may have any number of slots.
+    let slot = Math.floor(((low >>> 0) / 2 ** 32) * slots) * SLOT_WORDS;
+    while (this.state(slot) !== EMPTY) {
+      if (words[slot + 1] === low && ((this.#word(slot) ^ high) & ~STATE_MASK) === 0) return slot;
+      slot += SLOT_WORDS;
+      if (slot === words.length) slot = 0;
+    }
+    return slot;
+  }
+
+  /** Dead slots do not come along: after many deletes it may even shrink. */
+  #grow(): void {
+    const old = this.words;
+    let live = 0;
+    for (let slot = 0; slot < old.length; slot += SLOT_WORDS) if (this.state(slot) >= UNSEEN) live++;
+    const slots = Math.max(MIN_SLOTS, Math.ceil(((live + 1) * GROWTH) / MAX_LOAD));
+    this.words = new Int32Array(slots * SLOT_WORDS);
+    this.#used = live;
+    for (let from = 0; from < old.length; from += SLOT_WORDS) {
+      const high = old[from] as number;
+      if ((high & STATE_MASK) < UNSEEN) continue;
+      const to = this.#probe(high, old[from + 1] as number);
+      for (let word = 0; word < SLOT_WORDS; word++) this.words[to + word] = old[from + word] as number;
+    }
+  }
+
+  #word(index: number): number {
+    return this.words[index] as number;
+  }
+}
+
+/** Bytes 0 to 3 of a digest: the segment and 24 bits (the segment falls where the state goes); 4 to 7: 32 bits more. */
+export function wordOf(digest: string, at: number): number {
+  return (
+    digest.charCodeAt(at) |
+    (digest.charCodeAt(at + 1) << 8) |
+    (digest.charCodeAt(at + 2) << 16) |
+    (digest.charCodeAt(at + 3) << 24)
+  );
+}

@@ -1,0 +1,103 @@
+import { hash } from 'node:crypto';
+import { NestedTooDeeplyError } from '../../core/errors.ts';
+import type { JsonObject, JsonValue } from '../../core/json.ts';
+
+/** 64 bits of a digest, in 8 bytes: goes into the message header `hash`. */
+export type RecordHash = Buffer;
+
+export const RECORD_HASH_BYTES = 8;
+
+/**
+ * The same for equal records: the order of keys does not count, every digit does. Different records share a hash once in
+ * 2^64. Hashes lie in topics for years: whatever changes them here makes every record of every stream look changed.
+ *
+ * @throws NestedTooDeeplyError
+ */
+export function recordHash(record: JsonValue): RecordHash {
+  // A digest in a Buffer of its own takes longer to allocate than to compute; so it comes as a string, a byte a character.
+  const digest = hash('sha256', canonicalText(record), 'binary');
+  return Buffer.from(digest.slice(0, RECORD_HASH_BYTES), 'binary');
+}
+
+function canonicalText(record: JsonValue): string {
+  try {
+    return JSON.stringify(ordered(record));
+  } catch (error) {
+    // The stack ends some thousand levels down.
+    if (error instanceof RangeError)
+      throw new NestedTooDeeplyError('a record with thousands of nested objects');
+    throw error;
+  }
+}
+
+/** What stands first in an array says what it was. An object has the digest of its keys there. */
+const ARRAY = 0;
+const INTEGER = 1;
+
+type Ordered = null | boolean | number | string | Ordered[];
+
+/**
+ * The value without objects and big integers, so that the engine's `JSON.stringify` writes it in one go: that and the
+ * remembered order of keys make a hash cost little more than the JSON text alone.
+ */
+function ordered(value: JsonValue): Ordered {
+  switch (typeof value) {
+    case 'number':
+      // The engine writes integers from 2^53 on with fewer digits than their value has.
+      return Number.isInteger(value) && !Number.isSafeInteger(value) ? [INTEGER, digits(value)] : value;
+    case 'bigint':
+      return Number.isSafeInteger(Number(value)) ? Number(value) : [INTEGER, value.toString()];
+    case 'object':
+      if (value === null) return null;
+      return Array.isArray(value) ? orderedArray(value) : orderedObject(value);
+    default:
+      return value;
+  }
+}
+
+function digits(integer: number): string {
+  return BigInt(integer).toString();
+}
+
+function orderedArray(values: readonly JsonValue[]): Ordered[] {
+  const array: Ordered[] = [ARRAY];
+  for (const value of values) array.push(ordered(value));
+  return array;
+}
+
+function orderedObject(object: JsonObject): Ordered[] {
+  const { sorted, digest } = keyOrder(Object.keys(object));
+  const array: Ordered[] = [digest];
+  // The keys are the object's own, so each has a value.
+  for (const key of sorted) array.push(ordered(object[key] as JsonValue));
+  return array;
+}
+
+interface KeyOrder {
+  /** As they stand in the object. */
+  readonly keys: readonly string[];
+  /** By UTF-16 code unit, which no locale changes. */
+  readonly sorted: readonly string[];
+  /** Of the sorted keys. */
+  readonly digest: string;
+}
+
+/** The records of a list have few shapes, and sorting thirty keys takes as long as all the rest. */
+const remembered: (KeyOrder | undefined)[] = new Array<undefined>(256).fill(undefined);
+
+function keyOrder(keys: readonly string[]): KeyOrder {
+  const place =
+    (keys.length * 31 + (keys[0]?.length ?? 0) * 7 + (keys.at(-1)?.length ?? 0)) % remembered.length;
+  const known = remembered[place];
+  if (known !== undefined && isSameOrder(known.keys, keys)) return known;
+  const sorted = keys.toSorted();
+  const order = { keys, sorted, digest: hash('sha256', JSON.stringify(sorted), 'base64') };
+  remembered[place] = order;
+  return order;
+}
+
+function isSameOrder(keys: readonly string[], others: readonly string[]): boolean {
+  if (keys.length !== others.length) return false;
+  for (let index = 0; index < keys.length; index++) if (keys[index] !== others[index]) return false;
+  return true;
+}

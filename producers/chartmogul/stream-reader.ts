@@ -1,0 +1,199 @@
+import type { ProduceSettings } from '../../core/config.ts';
+import { FilterIgnoredError, RequestRefusedError, StreamNotFoundError } from '../../core/errors.ts';
+import { logger } from '../../core/logger.ts';
+import type { SliceState } from '../checkpoint.ts';
+import type { ChartMogulClient, RequestObserver } from './client.ts';
+import { readList } from './list-reader.ts';
+import { mergePages } from './merge-pages.ts';
+import { metricLists } from './metrics.ts';
+import { planSlices } from './slices.ts';
+import { sourceList, type Page, type SourceList, type Visit } from './source-list.ts';
+import type { ParentSpec, StreamSpec } from './streams.ts';
+
+/** Lists of one stream that are read at a time; the client's own limit is over all streams. */
+const LISTS_SIDE_BY_SIDE = 16;
+
+/** So many parents without a list, and none with one: then it is the address that is not there. */
+const PARENTS_BEFORE_DOUBT = 3;
+
+/** What decides which lists of a stream are read. */
+export interface ReadPlan {
+  /** Those of an interrupted run; empty for a run that begins. */
+  readonly slices: ReadonlyMap<string, SliceState>;
+  /** Read sliced lists whole. */
+  readonly isWhole: boolean;
+  readonly metrics: ProduceSettings['metrics'];
+  /** The metrics' history is on the topic. */
+  readonly isLookingBack: boolean;
+  /** The parents to visit, where the stream is read by its parents. */
+  readonly visits: () => Promise<Iterable<Visit>>;
+}
+
+export interface StreamObserver extends RequestObserver {
+  /** The account does not have this optional stream. */
+  onAbsent?(): void;
+}
+
+type Pages = AsyncGenerator<Page, void, undefined>;
+
+/**
+ * Every page of a stream that is left to read. Tries the stream's addresses in turn: an account, or a server that speaks the
+ * API, may know only a later one.
+ *
+ * @throws StreamNotFoundError where no address is known, UnexpectedAnswerError, PaginationLoopError, and what `get` throws.
+ */
+export async function* readStream(
+  client: ChartMogulClient,
+  spec: StreamSpec,
+  plan: ReadPlan,
+  observer: StreamObserver,
+): Pages {
+  if (plan.slices.size > 0) {
+    const lists = unfinished(spec, plan);
+    yield* mergePages(lists, LISTS_SIDE_BY_SIDE, (list) => readList(client, list, observer));
+    return;
+  }
+  for (const [index, path] of spec.paths.entries()) {
+    let isAnswered = false;
+    try {
+      for await (const page of readPath(client, spec, path, plan, observer)) {
+        isAnswered = true;
+        yield page;
+      }
+      return;
+    } catch (error) {
+      const isThere = isAnswered || !isNotThere(error, spec);
+      if (isThere || (index === spec.paths.length - 1 && spec.isOptional !== true)) throw error;
+    }
+  }
+  observer.onAbsent?.();
+}
+
+/** An optional list may also be refused, since its address serves look-ups only. */
+function isNotThere(error: unknown, { isOptional }: StreamSpec): boolean {
+  return (
+    error instanceof StreamNotFoundError || (isOptional === true && error instanceof RequestRefusedError)
+  );
+}
+
+function unfinished(spec: StreamSpec, { slices, metrics }: ReadPlan): SourceList[] {
+  const whole = new Map(
+    spec.metric === undefined
+      ? []
+      : metricLists(spec, spec.paths[0], metrics, { today: new Date(), isLookingBack: false }).map(
+          (list) => [list.id, list] as const,
+        ),
+  );
+  return (
+    [...slices]
+      // An interval that is not wanted any more has no list to complete it.
+      .filter(([id, { isDone }]) => !isDone && (spec.metric === undefined || whole.has(id)))
+      .map(([id, { path, query, next, pages }]) => ({
+        ...(whole.get(id) ?? { id, path, query, listKey: spec.listKey, paging: spec.paging }),
+        ...(next !== undefined && { from: { next, pages } }),
+      }))
+  );
+}
+
+async function* readPath(
+  client: ChartMogulClient,
+  spec: StreamSpec,
+  path: string,
+  plan: ReadPlan,
+  observer: RequestObserver,
+): Pages {
+  if (spec.parent !== undefined && path.includes(`{${spec.parent.field}}`)) {
+    yield* readOfParents(client, spec, path, spec.parent, await plan.visits(), observer);
+  } else if (spec.metric !== undefined) {
+    const { metrics, isLookingBack } = plan;
+    const lists = metricLists(spec, path, metrics, { today: new Date(), isLookingBack });
+    yield* planned(
+      lists,
+      mergePages(lists, LISTS_SIDE_BY_SIDE, (list) => readList(client, list, observer)),
+    );
+  } else if (spec.slices !== undefined && !plan.isWhole) {
+    yield* readSliced(client, spec.slices, sourceList(spec, path), observer);
+  } else {
+    yield* readList(client, sourceList(spec, path), observer);
+  }
+}
+
+/** The first page says which other lists there are, so that a run that is interrupted after it knows them. */
+async function* planned(lists: readonly SourceList[], pages: Pages): Pages {
+  let isPlanned = false;
+  for await (const page of pages) {
+    yield isPlanned ? page : { ...page, plan: lists.filter(({ id }) => id !== page.list.id) };
+    isPlanned = true;
+  }
+}
+
+/** The first page of the whole list, which may be all there is; then the slices, side by side. */
+async function* readSliced(
+  client: ChartMogulClient,
+  slices: NonNullable<StreamSpec['slices']>,
+  list: SourceList,
+  observer: RequestObserver,
+): Pages {
+  const whole = readList(client, list, observer);
+  const first = await whole.next();
+  if (first.done === true) return;
+  const plan =
+    first.value.next === undefined ? undefined : await planSlices(client, slices, first.value, observer);
+  if (plan === undefined) {
+    yield first.value;
+    yield* whole;
+    return;
+  }
+  yield { ...first.value, next: undefined, plan };
+  try {
+    yield* mergePages(plan, LISTS_SIDE_BY_SIDE, (slice) => readList(client, slice, observer));
+  } catch (error) {
+    const isRefused = error instanceof FilterIgnoredError || error instanceof RequestRefusedError;
+    if (!isRefused) throw error;
+    logger.info({ path: list.path, reason: error.message }, 'the server does not filter: read whole');
+    let isDecided = false;
+    for await (const page of whole) {
+      yield isDecided ? page : { ...page, plan: [] };
+      isDecided = true;
+    }
+  }
+}
+
+/** One list for each parent, whose key becomes part of the address and of every child. */
+async function* readOfParents(
+  client: ChartMogulClient,
+  spec: StreamSpec,
+  path: string,
+  { field }: ParentSpec,
+  visits: Iterable<Visit>,
+  observer: RequestObserver,
+): Pages {
+  let found = 0;
+  let gone = 0;
+  const read = async function* (list: SourceList): Pages {
+    try {
+      for await (const page of readList(client, list, observer)) {
+        found++;
+        yield page;
+      }
+    } catch (error) {
+      // The parent went while others were visited: it has no children any more.
+      if (!(error instanceof StreamNotFoundError)) throw error;
+      if (++gone >= PARENTS_BEFORE_DOUBT && found === 0) throw error;
+      yield { list, number: 1, records: [], next: undefined, isParentGone: true };
+    }
+  };
+  yield* mergePages(listsOf(spec, path, field, visits), LISTS_SIDE_BY_SIDE, read);
+}
+
+function* listsOf(
+  spec: StreamSpec,
+  path: string,
+  field: string,
+  visits: Iterable<Visit>,
+): Generator<SourceList> {
+  for (const visit of visits) {
+    const list = sourceList(spec, path.replace(`{${field}}`, encodeURIComponent(visit.parent)));
+    yield { ...list, adds: { [field]: visit.parent }, visit };
+  }
+}

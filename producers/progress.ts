@@ -1,0 +1,155 @@
+import { liveLines } from '../core/live-lines.ts';
+import { requestsPerSecond, type StreamCounts } from './stream-counts.ts';
+
+const REDRAW_MS = 200;
+const MAX_NAME_WIDTH = 32;
+const MAX_BAR_WIDTH = 24;
+const MIN_BAR_WIDTH = 4;
+const MOVING_PART_WIDTH = 3;
+
+/**
+ * Draws the progress of a run from its live counts five times a second, at the bottom of a terminal; `stop` takes it away.
+ * Does nothing where `out` is no terminal.
+ */
+export function startProgress(
+  counts: readonly StreamCounts[],
+  out: NodeJS.WriteStream,
+  lines = liveLines,
+): { stop(): void } {
+  if (!out.isTTY) return { stop: () => undefined };
+  const draw = () => {
+    // A terminal that does not know its size gives 0.
+    lines.show(progressLines(counts, Date.now(), out.columns || 80, out.rows || 24));
+  };
+  const timer = setInterval(draw, REDRAW_MS).unref();
+  return {
+    stop: () => {
+      clearInterval(timer);
+      lines.clear();
+    },
+  };
+}
+
+/**
+ * A line for each stream at work, those that began first where not all have room, then a line for the whole run. Leaves one
+ * row of the terminal free for the cursor; no line is wider than `width`.
+ */
+export function progressLines(
+  counts: readonly StreamCounts[],
+  nowMs: number,
+  width: number,
+  rows: number,
+): string[] {
+  const room = rows - 2;
+  if (room < 0) return [];
+  const active = counts
+    .filter(({ state }) => state === 'reading' || state === 'deleting')
+    .sort((a, b) => a.startedAtMs - b.startedAtMs);
+  const shown = active.slice(0, active.length > room ? Math.max(0, room - 1) : room);
+  const hidden = active.length - shown.length;
+  const more = hidden > 0 && room > 0 ? [`and ${hidden} more`] : [];
+  return [...streamLines(shown, nowMs, width), ...more, runLine(counts, nowMs)].map((line) =>
+    cut(line, width),
+  );
+}
+
+/** `customers  ████████░░░░  62 %  1,240 records  37/s` */
+function streamLines(counts: readonly StreamCounts[], nowMs: number, width: number): string[] {
+  const names = aligned(
+    counts.map(({ stream }) => cut(stream, MAX_NAME_WIDTH)),
+    'left',
+  );
+  const texts = [
+    counts.map(progressText),
+    counts.map(recordsText),
+    counts.map((count) => rateText(count, nowMs)),
+  ].map((column) => aligned(column, 'right'));
+  return counts.map((count, index) => {
+    const name = names[index] ?? '';
+    const cells = texts.map((column) => column[index] ?? '');
+    const free = width - [name, ...cells].join('  ').length - 2;
+    const barCells =
+      free < MIN_BAR_WIDTH ? [] : [bar(shareRead(count), Math.min(free, MAX_BAR_WIDTH), nowMs)];
+    return [name, ...barCells, ...cells].join('  ').trimEnd();
+  });
+}
+
+/** 0 to 1; undefined where the length of the way is not known. */
+function shareRead({ state, pages, expectedPages = 0 }: StreamCounts): number | undefined {
+  return state === 'deleting' || expectedPages <= 0 ? undefined : Math.min(1, pages / expectedPages);
+}
+
+function progressText(count: StreamCounts): string {
+  if (count.state === 'deleting') return 'deletes';
+  const share = shareRead(count);
+  // The list may have grown since the run that is measured by: only the end is 100 %.
+  return share === undefined ? several(count.pages, 'page') : `${Math.min(99, Math.floor(share * 100))} %`;
+}
+
+function recordsText({ state, records, deleted }: StreamCounts): string {
+  return state === 'deleting' ? `${grouped(deleted)} deleted` : several(records, 'record');
+}
+
+function rateText({ state, records, startedAtMs }: StreamCounts, nowMs: number): string {
+  if (state === 'deleting') return '';
+  return `${grouped(Math.round(records / Math.max(1, (nowMs - startedAtMs) / 1000)))}/s`;
+}
+
+/** Filled to the share, or a part that moves to and fro. */
+function bar(share: number | undefined, width: number, nowMs: number): string {
+  const [start, length] =
+    share === undefined
+      ? [swing(Math.floor(nowMs / REDRAW_MS), width - MOVING_PART_WIDTH), MOVING_PART_WIDTH]
+      : [0, Math.floor(share * width)];
+  return '░'.repeat(start) + '█'.repeat(length) + '░'.repeat(width - start - length);
+}
+
+/** 0, 1, … `end` … 1, 0, 1, …, by steps. */
+function swing(step: number, end: number): number {
+  return end - Math.abs(end - (step % (2 * end)));
+}
+
+/** `3 of 25 streams done, 1 failed  12,345 records  37.2 requests/s  1:05` */
+function runLine(counts: readonly StreamCounts[], nowMs: number): string {
+  const known = counts.filter(({ isAbsent }) => !isAbsent);
+  const done = known.filter(({ state }) => state === 'done').length;
+  const failed = known.filter(({ state }) => state === 'failed').length;
+  const begun = known.map(({ startedAtMs }) => startedAtMs).filter((startedAtMs) => startedAtMs > 0);
+  const seconds = Math.max(0, nowMs - Math.min(nowMs, ...begun)) / 1000;
+  const [records, requests] = [sum(known, 'records'), sum(known, 'requests')];
+  return [
+    `${done} of ${known.length} streams done${failed > 0 ? `, ${failed} failed` : ''}`,
+    several(records, 'record'),
+    `${requestsPerSecond(requests, seconds).toFixed(1)} requests/s`,
+    clock(Math.floor(seconds)),
+  ].join('  ');
+}
+
+function sum(counts: readonly StreamCounts[], name: 'records' | 'requests'): number {
+  return counts.reduce((total, count) => total + count[name], 0);
+}
+
+/** `1:05`, `2:01:05` */
+function clock(seconds: number): string {
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+  const parts = [...(hours > 0 ? [hours] : []), minutes, seconds % 60];
+  return parts.map((part, index) => (index === 0 ? String(part) : String(part).padStart(2, '0'))).join(':');
+}
+
+/** `1 page`, `1,200 pages` */
+function several(count: number, thing: string): string {
+  return `${grouped(count)} ${thing}${count === 1 ? '' : 's'}`;
+}
+
+function grouped(count: number): string {
+  return count.toLocaleString('en-US');
+}
+
+function aligned(texts: readonly string[], side: 'left' | 'right'): string[] {
+  const width = Math.max(0, ...texts.map(({ length }) => length));
+  return texts.map((text) => (side === 'left' ? text.padEnd(width) : text.padStart(width)));
+}
+
+function cut(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
+}

@@ -1,0 +1,134 @@
+import { checkpointsTopic } from '../core/stream-name.ts';
+import { logger } from '../core/logger.ts';
+import { prove, type Verdict } from './changes/delete-proof.ts';
+import { findUnseenVisits, findVanished, refuseMassDelete, type Vanished } from './changes/vanished.ts';
+import type { CheckpointTracker } from './checkpoint-tracker.ts';
+import { missingMessage, visitMessage } from './checkpoint.ts';
+import type { RequestObserver } from './chartmogul/client.ts';
+import type { StreamSpec } from './chartmogul/streams.ts';
+import { messageHeaders, type Message } from './message.ts';
+import type { RunContext } from './produce-stream.ts';
+import type { StreamState } from './read-back.ts';
+import type { StreamCounts } from './stream-counts.ts';
+import type { TransactionalProducer } from './transactional-producer.ts';
+import type { Visits } from './visits.ts';
+
+/** Messages of one transaction of deletes. */
+const DELETES_OF_A_TRANSACTION = 5_000;
+
+export interface DeleteOptions {
+  readonly context: RunContext;
+  readonly spec: StreamSpec;
+  readonly state: StreamState;
+  readonly producer: TransactionalProducer;
+  readonly counts: StreamCounts;
+  readonly observer: RequestObserver;
+  readonly tracker: CheckpointTracker;
+  /** This run has not seen all pages itself, so it cannot tell what is missing. */
+  readonly isResumed: boolean;
+  /** Where the stream was read by its parents. */
+  readonly visits: Visits | undefined;
+}
+
+/**
+ * Ends a run that has read everything: sends a tombstone for each key that is proved to be gone, remembers those that are
+ * missing for the first time, and completes the checkpoint.
+ *
+ * @throws MassDeleteError, and what looking up and committing throw.
+ */
+export async function sendDeletes(options: DeleteOptions): Promise<void> {
+  const { context, spec, state, producer, counts, tracker, isResumed } = options;
+  const isTold = spec.deletes.proof !== 'none' && (!isResumed || options.visits !== undefined);
+  const { tombstones, checkpoints } = isTold ? await findDeletes(options) : forgetMissing(options);
+  for (let start = 0; start < tombstones.length; start += DELETES_OF_A_TRANSACTION) {
+    const messages = tombstones.slice(start, start + DELETES_OF_A_TRANSACTION);
+    await producer.commit([{ topic: counts.topic, messages }]);
+    // Streams that have this one's records as parents ask which are living.
+    for (const { key } of messages) state.keys.delete(key);
+    counts.deleted += messages.length;
+    counts.messages += messages.length;
+  }
+  const topic = checkpointsTopic(context.settings.topicPrefix);
+  await producer.commit([{ topic, messages: [...checkpoints, ...tracker.complete()] }]);
+}
+
+interface Deletes {
+  readonly tombstones: readonly Message[];
+  readonly checkpoints: readonly Message[];
+}
+
+/** Two complete runs in a row have to miss a key: one in between that cannot tell breaks the row. */
+function forgetMissing({ spec, state }: DeleteOptions): Deletes {
+  const checkpoints = [...state.missing].map((key) => missingMessage(spec.name, key, false));
+  return { tombstones: [], checkpoints };
+}
+
+async function findDeletes(options: DeleteOptions): Promise<Deletes> {
+  const { context, spec, state, observer, visits } = options;
+  const { settings, client, registry } = context;
+  const { keys, missing } = state;
+  const vanished = visits === undefined ? await findUnseen(options) : visits.vanished();
+  refuseMassDelete(spec.name, vanished.length, keys.size, {
+    massDeletePercent: settings.produce.massDeletePercent,
+    isMassDeleteAllowed: context.options.isMassDeleteAllowed,
+  });
+  const verdicts = await prove(spec.deletes, vanished, { client, registry, observer, missing });
+  tell(spec.name, verdicts);
+  const undecided = verdicts.flatMap(({ verdict, parent }) => (verdict === 'missing' ? (parent ?? []) : []));
+  return {
+    tombstones: verdicts.filter(({ verdict }) => verdict === 'gone').map(tombstone),
+    checkpoints: [
+      ...missingMessages(spec.name, verdicts, missing, (key) => keys.isSeen(key)),
+      ...(visits?.messages(new Set(undecided)) ?? []),
+      ...(visits === undefined ? [] : await forgetGoneParents(options)),
+    ],
+  };
+}
+
+async function findUnseen({ context, spec, state: { keys } }: DeleteOptions): Promise<Vanished[]> {
+  if (keys.unseen === 0) return [];
+  const isValueWanted = spec.deletes.proof === 'look-up' && spec.deletes.heir !== undefined;
+  const { admin, settings, signal } = context;
+  return findVanished(admin, settings, { stream: spec.name, keys, isValueWanted }, signal);
+}
+
+/** Parents that were visited in some run and are not among the living any more. */
+async function forgetGoneParents({ context, spec, state, visits: ofRun }: DeleteOptions): Promise<Message[]> {
+  const { visits } = state;
+  for (const parent of ofRun?.living ?? []) visits.see(parent);
+  if (visits.unseen === 0) return [];
+  const { admin, settings, signal } = context;
+  const gone = await findUnseenVisits(admin, settings, { stream: spec.name, visits }, signal);
+  return gone.map((parent) => visitMessage(spec.name, parent, null));
+}
+
+function tombstone({ key, mergedInto }: Verdict): Message {
+  const headers = mergedInto !== undefined && { headers: { [messageHeaders.mergedInto]: mergedInto } };
+  return { key, value: null, ...headers };
+}
+
+/** A key that is missing for the first time is remembered; one that came back, or is gone for good, no longer. */
+function missingMessages(
+  stream: string,
+  verdicts: readonly Verdict[],
+  missing: ReadonlySet<string>,
+  isSeen: (key: string) => boolean,
+): Message[] {
+  const messages: Message[] = [];
+  for (const { key, verdict } of verdicts) {
+    if (verdict === 'missing') messages.push(missingMessage(stream, key, true));
+    else if (missing.has(key)) messages.push(missingMessage(stream, key, false));
+  }
+  for (const key of missing) if (isSeen(key)) messages.push(missingMessage(stream, key, false));
+  return messages;
+}
+
+function tell(stream: string, verdicts: readonly Verdict[]): void {
+  const count = (wanted: Verdict['verdict']) => verdicts.filter(({ verdict }) => verdict === wanted).length;
+  const merged = verdicts.filter(({ mergedInto }) => mergedInto !== undefined).length;
+  if (verdicts.length === 0) return;
+  logger.info(
+    { stream, gone: count('gone'), merged, missing: count('missing'), there: count('there') },
+    'records that the source did not show',
+  );
+}

@@ -1,0 +1,112 @@
+import { Partitioners, type Message as KafkaMessage, type Producer, type Transaction } from 'kafkajs';
+import type { Settings } from '../core/config.ts';
+import { FencedError } from '../core/errors.ts';
+import { createKafka, kafkaError } from '../core/kafka.ts';
+import { bytesOf, type Message, type TopicMessages } from './message.ts';
+
+/** How long the broker keeps a transaction open of which the producer has died. */
+const TRANSACTION_TIMEOUT_MS = 30_000;
+
+/** One request to Kafka; a message alone may be larger. */
+const MAX_REQUEST_BYTES = 512 * 1024;
+
+/**
+ * The producer of one stream: each commit is one Kafka transaction, all of it or nothing. Its transactional id is the
+ * stream's, so connecting ends what an earlier producer of the stream left open, and shuts that producer out.
+ */
+export class TransactionalProducer {
+  readonly #settings: Pick<Settings, 'kafka'>;
+  readonly #producer: Producer;
+
+  private constructor(settings: Pick<Settings, 'kafka' | 'topicPrefix'>, stream: string) {
+    this.#settings = settings;
+    this.#producer = createKafka(settings.kafka, 'produce', {
+      // A transaction often has to wait some milliseconds for the marks of the one before.
+      retry: { initialRetryTime: 10, multiplier: 1.5, retries: 20, maxRetryTime: 5_000 },
+    }).producer({
+      transactionalId: `${settings.topicPrefix}produce.${stream}`,
+      transactionTimeout: TRANSACTION_TIMEOUT_MS,
+      idempotent: true,
+      maxInFlightRequests: 1,
+      allowAutoTopicCreation: false,
+      createPartitioner: Partitioners.DefaultPartitioner,
+    });
+  }
+
+  /** Connects, and fences whoever produced the stream until now. @throws ServiceUnavailableError, ServiceRefusedError */
+  static async connect(
+    settings: Pick<Settings, 'kafka' | 'topicPrefix'>,
+    stream: string,
+  ): Promise<TransactionalProducer> {
+    const producer = new TransactionalProducer(settings, stream);
+    try {
+      await producer.#producer.connect();
+      // kafkajs takes the place of the earlier producer only when a transaction begins.
+      const empty = await producer.#producer.transaction();
+      await empty.abort();
+    } catch (error) {
+      await producer.close();
+      throw kafkaError(error, settings.kafka);
+    }
+    return producer;
+  }
+
+  /**
+   * Sends all messages in one transaction, those of a topic in their order. When it fails, the outcome may be unknown: the
+   * producer is of no further use, and the topic `checkpoints` tells the next one.
+   *
+   * @throws FencedError, ServiceUnavailableError, ServiceRefusedError
+   */
+  async commit(batches: readonly TopicMessages[]): Promise<void> {
+    let transaction: Transaction | undefined;
+    try {
+      transaction = await this.#producer.transaction();
+      for (const { topic, messages } of batches) {
+        for (const part of inRequests(messages)) await transaction.send({ topic, messages: part, acks: -1 });
+      }
+      await transaction.commit();
+    } catch (error) {
+      if (transaction?.isActive() === true) await transaction.abort().catch(() => {});
+      throw isFenced(error) ? fenced(error) : kafkaError(error, this.#settings.kafka);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#producer.disconnect();
+  }
+}
+
+/** The messages in pieces that a broker takes at a time. */
+function* inRequests(messages: readonly Message[]): Generator<KafkaMessage[]> {
+  let part: KafkaMessage[] = [];
+  let partBytes = 0;
+  for (const message of messages) {
+    const bytes = bytesOf(message);
+    if (part.length > 0 && partBytes + bytes > MAX_REQUEST_BYTES) {
+      yield part;
+      part = [];
+      partBytes = 0;
+    }
+    part.push({
+      key: message.key,
+      value: message.value,
+      ...(message.headers && { headers: message.headers }),
+    });
+    partBytes += bytes;
+  }
+  if (part.length > 0) yield part;
+}
+
+/** What a broker answers to a producer whose place another one has taken, at any depth of kafkajs' wrapping. */
+function isFenced(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const type = 'type' in error ? error.type : undefined;
+  return type === 'INVALID_PRODUCER_EPOCH' || type === 'INVALID_PRODUCER_ID_MAPPING' || isFenced(error.cause);
+}
+
+function fenced(cause: unknown): FencedError {
+  return new FencedError(
+    'another producer of the same stream has begun, and Kafka takes nothing more from this one: let only one run for a TOPIC_PREFIX',
+    { cause },
+  );
+}

@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import { connectAdmin } from '../../core/kafka.ts';
+import type { Settings } from '../../core/config.ts';
+import { checkpointsTopic, topicOf } from '../../core/stream-name.ts';
+import { readTopics, type MessageHandler } from '../../core/topic-reader.ts';
+import { parseCheckpoint, parseCheckpointKey, type Checkpoint } from '../../producers/checkpoint.ts';
+import { messageHeaders, type Message } from '../../producers/message.ts';
+import { noSignal } from './settings.ts';
+
+/** A message as a reader of committed messages sees it. */
+export interface Committed extends Pick<Message, 'key' | 'value'> {
+  /** In hex; undefined on a delete. */
+  readonly hash: string | undefined;
+}
+
+/** Every committed message of some streams' topics: of one key in the order of the topic. */
+export async function committedMessages(
+  settings: Settings,
+  ...streams: string[]
+): Promise<ReadonlyMap<string, readonly Committed[]>> {
+  const messages = new Map(streams.map((stream): [string, Committed[]] => [stream, []]));
+  await read(
+    settings,
+    new Map(
+      [...messages].map(([stream, committed]) => [
+        topicOf(settings.topicPrefix, stream),
+        ({ key, value, headers }) => {
+          const hash = headers?.[messageHeaders.hash];
+          committed.push({
+            key: key?.toString('utf8') ?? '',
+            value: value && Buffer.from(value),
+            hash: Buffer.isBuffer(hash) ? hash.toString('hex') : undefined,
+          });
+        },
+      ]),
+    ),
+  );
+  return messages;
+}
+
+/** The keys of a stream's committed messages, sorted: one that was sent twice stands there twice. */
+export async function committedKeys(settings: Settings, stream: string): Promise<string[]> {
+  const messages = (await committedMessages(settings, stream)).get(stream) ?? [];
+  return messages.map(({ key }) => key).sort();
+}
+
+/** The last message of each key, without what was deleted. */
+export function folded(messages: readonly Committed[]): Map<string, Committed> {
+  const live = new Map<string, Committed>();
+  for (const message of messages) {
+    if (message.value === null) live.delete(message.key);
+    else live.set(message.key, message);
+  }
+  return live;
+}
+
+/** What the topic `checkpoints` says of a stream. */
+export interface Progress {
+  readonly checkpoint: Checkpoint | undefined;
+  /** Parents that were visited. */
+  readonly visits: number;
+}
+
+export async function progressOf(settings: Settings, stream: string): Promise<Progress> {
+  let checkpoint: Checkpoint | undefined;
+  const visits = new Set<string>();
+  const handle: MessageHandler = ({ key, value }) => {
+    const about = parseCheckpointKey(key?.toString('utf8') ?? '');
+    if (about?.stream !== stream) return;
+    if (about.kind === 'stream') checkpoint = parseCheckpoint(value?.toString('utf8') ?? '');
+    if (about.kind === 'visit' && value !== null) visits.add(about.subject);
+  };
+  await read(settings, new Map([[checkpointsTopic(settings.topicPrefix), handle]]));
+  return { checkpoint, visits: visits.size };
+}
+
+const DEADLINE_MS = 30_000;
+
+/** Reads the topic `checkpoints` again and again until it says so. */
+export async function untilProgress(
+  settings: Settings,
+  stream: string,
+  isReached: (progress: Progress) => boolean,
+): Promise<Progress> {
+  const endMs = performance.now() + DEADLINE_MS;
+  for (;;) {
+    const progress = await progressOf(settings, stream);
+    if (isReached(progress)) return progress;
+    assert.ok(performance.now() < endMs, `${stream} has not come so far: ${JSON.stringify(progress)}`);
+  }
+}
+
+/** True once every page up to this cursor is committed. */
+export function isAtCursor(cursor: string): (progress: Progress) => boolean {
+  return ({ checkpoint }) =>
+    [...(checkpoint?.slices.values() ?? [])].some(({ next }) => next?.['cursor'] === cursor);
+}
+
+async function read(settings: Settings, handlers: ReadonlyMap<string, MessageHandler>): Promise<void> {
+  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  try {
+    await readTopics(admin, settings, handlers, noSignal);
+  } finally {
+    await admin.disconnect();
+  }
+}

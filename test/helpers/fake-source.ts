@@ -1,0 +1,98 @@
+import { RequestRefusedError } from '../../core/errors.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts';
+import type { ChartMogulClient, Query, RequestObserver } from '../../producers/chartmogul/client.ts';
+import type { Page } from '../../producers/chartmogul/source-list.ts';
+
+/** What a source answers; it throws what the client would. */
+export type Answerer = (path: string, query: Query) => JsonObject | Promise<JsonObject>;
+
+export interface FakeSource {
+  readonly client: ChartMogulClient;
+  readonly requests: readonly { readonly path: string; readonly query: Query }[];
+}
+
+/** A client without a network: it answers what the test says. */
+export function fakeSource(answer: Answerer): FakeSource {
+  const requests: { path: string; query: Query }[] = [];
+  const get = async (path: string, query: Query = {}, observer: RequestObserver = {}) => {
+    observer.onRequest?.();
+    requests.push({ path, query });
+    return answer(path, query);
+  };
+  return { client: { get } as unknown as ChartMogulClient, requests };
+}
+
+/** The ways in which servers page; `stray cursor` is ChartMogul's own, whose last page has a cursor too. */
+export const pagingStyles = [
+  'stray cursor',
+  'null cursor',
+  'next_key',
+  'page',
+  'meta.page',
+  'start-after',
+] as const;
+export type PagingStyle = (typeof pagingStyles)[number];
+
+export interface Paging {
+  readonly style: PagingStyle;
+  readonly rowsOfAPage: number;
+}
+
+/**
+ * The page of `rows` that a query asks for. What follows the last page is never asked for by who reads right.
+ *
+ * @throws RequestRefusedError for a cursor that the list does not have.
+ */
+export function pageOf(
+  rows: readonly JsonObject[],
+  query: Query,
+  { style, rowsOfAPage }: Paging,
+): JsonObject {
+  const start = startOf(rows, query, style, rowsOfAPage);
+  const isCursor = 'cursor' in query || 'start-after' in query || 'page' in query;
+  if (!Number.isInteger(start) || start < 0 || (isCursor && start >= rows.length))
+    throw new RequestRefusedError('no such page');
+  const end = start + rowsOfAPage;
+  const hasMore = end < rows.length;
+  const entries = rows.slice(start, end);
+  const numbers = { page: start / rowsOfAPage + 1, total_pages: Math.ceil(rows.length / rowsOfAPage) };
+  const rest: Record<PagingStyle, JsonObject> = {
+    'stray cursor': { has_more: hasMore, cursor: `after ${end}` },
+    'null cursor': { has_more: hasMore, cursor: hasMore ? `after ${end}` : null, ...(!isCursor && numbers) },
+    next_key: { meta: { next_key: hasMore ? end : null, ...numbers } },
+    page: numbers,
+    'meta.page': { meta: numbers },
+    'start-after': { has_more: hasMore, cursor: 'skips a row' },
+  };
+  return { entries, ...rest[style] };
+}
+
+function startOf(rows: readonly JsonObject[], query: Query, style: PagingStyle, rowsOfAPage: number): number {
+  const { cursor, page } = query;
+  const after = query['start-after'];
+  if (style === 'start-after')
+    return after === undefined ? 0 : rows.findIndex(({ uuid }) => uuid === after) + 1 || NaN;
+  if (style === 'page' || style === 'meta.page') return (Number(page ?? 1) - 1) * rowsOfAPage;
+  return cursor === undefined ? 0 : Number(String(cursor).replace('after ', ''));
+}
+
+/** Reads to the end, or to the number of pages that is enough. */
+export async function collect(pages: AsyncIterable<Page>, enough = Infinity): Promise<Page[]> {
+  const collected: Page[] = [];
+  if (enough === 0) return collected;
+  for await (const page of pages) {
+    collected.push(page);
+    if (collected.length >= enough) break;
+  }
+  return collected;
+}
+
+export function recordsOf(pages: readonly Page[]): JsonValue[] {
+  return pages.flatMap(({ records }) => [...records]);
+}
+
+/** The uuids of records, in alphabetical order; each once. */
+export function uuidsOf(records: readonly JsonValue[]): string[] {
+  const uuids = records.map((record) => (isJsonObject(record) ? String(record['uuid']) : ''));
+  return [...new Set(uuids)].sort();
+}

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { randomInt } from 'node:crypto';
+import type { TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Settings } from '../../core/config.ts';
+import { streams } from '../../producers/chartmogul/streams.ts';
+import { Random } from '../../simulator/data/random.ts';
+import type { SimulatorOptions } from '../../simulator/options.ts';
+import { runCommand, startCommand } from './command.ts';
+import { createSettings, environmentOf } from './settings.ts';
+import { createWatchedSimulator, type WatchedSimulator } from './watched-simulator.ts';
+
+const entry = 'producers/main.ts';
+
+/** The streams of the real addresses: without the list of transactions, which they lack. */
+export const streamNames: readonly string[] = streams
+  .filter(({ isOptional }) => isOptional !== true)
+  .map(({ name }) => name);
+
+/** Decides when runs are killed: another seed each time, KILL_SEED in the environment repeats one. */
+export const killSeed = Number(process.env['KILL_SEED'] ?? randomInt(1_000_000));
+
+/** While a run starts, while it reads, or about when its last streams end. */
+export type Moment = 'start' | 'read' | 'end';
+
+const MAX_START_MS = 4_000;
+const MAX_REQUESTS = 200;
+
+/** An account and runs of `produce` over all its streams, each in a process of its own. */
+export class KilledRuns {
+  readonly simulator: WatchedSimulator;
+  readonly settings: Settings;
+  readonly #t: TestContext;
+  readonly #env: NodeJS.ProcessEnv;
+  readonly #random = new Random(killSeed);
+  #kills = 0;
+  #runs = 0;
+
+  private constructor(t: TestContext, simulator: WatchedSimulator, settings: Settings) {
+    this.simulator = simulator;
+    this.settings = settings;
+    this.#t = t;
+    this.#env = environmentOf(settings);
+  }
+
+  /** Slow enough that a run has a middle. */
+  static async begin(t: TestContext, options: Partial<SimulatorOptions>): Promise<KilledRuns> {
+    const { simulator, baseUrl } = await createWatchedSimulator(t, { latency: 5, ...options });
+    const { chartmogul, produce, ...rest } = createSettings(t, baseUrl);
+    return new KilledRuns(t, simulator, {
+      ...rest,
+      chartmogul: { ...chartmogul, maxRequestsPerSecond: 120 },
+      produce: { ...produce, metrics: { ...produce.metrics, startDate: '2025-01-01' } },
+    });
+  }
+
+  get summary(): string {
+    return `${this.#kills} kills of ${this.#runs} runs, ${this.simulator.requests} requests`;
+  }
+
+  /** Kills one run at each of these moments. A run that was quicker is no kill, and another one is killed instead. */
+  async kill(moments: readonly Moment[]): Promise<void> {
+    const wanted = this.#kills + moments.length;
+    for (const moment of moments) await this.#killOnce(moment);
+    while (this.#kills < wanted) await this.#killOnce('read');
+  }
+
+  /** One run to its end, which has to be 0. */
+  async finish(): Promise<void> {
+    const { exitCode, stdout, stderr } = await runCommand(this.#t, entry, [], this.#env);
+    assert.equal(exitCode, 0, `${stdout}${stderr}`);
+    this.#runs++;
+  }
+
+  async #killOnce(moment: Moment): Promise<void> {
+    const number = this.#runs++;
+    const upTo = (what: string, high: number) => this.#random.integer(what, 0, high, number);
+    const command = startCommand(this.#t, entry, [], this.#env);
+    const comes: Readonly<Record<Moment, () => Promise<unknown>>> = {
+      start: () => delay(upTo('start', MAX_START_MS)),
+      read: () => this.simulator.asked(1 + upTo('requests', MAX_REQUESTS)),
+      end: () => command.logged('"stream read"', streamNames.length - upTo('streams', 3)),
+    };
+    const ended = command.result.then(() => {});
+    await Promise.race([comes[moment](), ended]);
+    await Promise.race([delay(upTo('more', moment === 'end' ? 700 : 300)), ended]);
+    command.kill('SIGKILL');
+    const { exitCode, stdout, stderr } = await command.result;
+    if (exitCode === null) this.#kills++;
+    else assert.equal(exitCode, 0, `${stdout}${stderr}`);
+  }
+}

@@ -1,0 +1,114 @@
+import type { ServerResponse } from 'node:http';
+import type { TestContext } from 'node:test';
+import { createApiServer } from './api-server.ts';
+
+const PAGES = 8;
+const PLANS_OF_A_PAGE = 2;
+
+/** What may be done with a request; without any of it, the request stays open. */
+export interface Reply {
+  /** As ChartMogul would. */
+  readonly answer: () => void;
+  readonly send: (status: number, body: string) => void;
+}
+
+/** Told of every request: `page 1` to `page 8` of the list, or the key that is looked up. */
+export type OnRequest = (what: string, reply: Reply) => void;
+
+export interface PlansServer {
+  readonly baseUrl: string;
+  /** The pages of the list that were asked for, in order, by their cursors; null for a first page. */
+  readonly cursors: (string | null)[];
+  onRequest: OnRequest;
+  /** Not in the list any more, and 404 by its address. */
+  readonly deleted: Set<string>;
+}
+
+/** Keys of all plans, two to a page, sorted. */
+export const planKeys: readonly string[] = Array.from(
+  { length: PAGES * PLANS_OF_A_PAGE },
+  (_, index) => `pl_${String(index + 1).padStart(2, '0')}`,
+);
+
+export const answersAll: OnRequest = (_, { answer }) => answer();
+
+/** Keeps this request open. */
+export function hangsAt(wanted: string): OnRequest {
+  return (what, { answer }) => {
+    if (what !== wanted) answer();
+  };
+}
+
+/** Answers this request with something else. */
+export function sendsAt(wanted: string, status: number, body: string): OnRequest {
+  return (what, { answer, send }) => (what === wanted ? send(status, body) : answer());
+}
+
+/** Holds back the answer to the first such request, until it is let go; whoever asks later is answered. */
+export function holdBack(
+  server: PlansServer,
+  wanted: string,
+): { readonly isAsked: Promise<void>; readonly letGo: () => void } {
+  let onAsked = () => {};
+  const isAsked = new Promise<void>((resolve) => (onAsked = resolve));
+  const held: { answer?: () => void } = {};
+  server.onRequest = (what, { answer }) => {
+    if (what === wanted && held.answer === undefined) {
+      held.answer = answer;
+      onAsked();
+    } else answer();
+  };
+  return { isAsked, letGo: () => held.answer?.() };
+}
+
+/** The cursor that asks for a page, from the second on. */
+export function cursorOf(page: number): string {
+  return `c${page}`;
+}
+
+/** A server with eight pages of plans by cursor, and each plan by its address. */
+export async function createPlansServer(t: TestContext, onRequest = answersAll): Promise<PlansServer> {
+  const deleted = new Set<string>();
+  const cursors: (string | null)[] = [];
+  const reply = (what: string, response: ServerResponse, status: () => number, body: () => string) => {
+    const send = (code: number, text: string) => response.writeHead(code).end(text);
+    server.onRequest(what, { answer: () => send(status(), body()), send });
+  };
+  const { baseUrl } = await createApiServer(t, {
+    ...Object.fromEntries(
+      planKeys.map((key) => [
+        `/plans/${key}`,
+        (_: URLSearchParams, response: ServerResponse) =>
+          reply(
+            key,
+            response,
+            () => (deleted.has(key) ? 404 : 200),
+            () => JSON.stringify({ uuid: key }),
+          ),
+      ]),
+    ),
+    '/plans': (query, response) => {
+      const cursor = query.get('cursor');
+      cursors.push(cursor);
+      const page = Number(cursor?.slice(1) ?? 1);
+      reply(
+        `page ${page}`,
+        response,
+        () => 200,
+        () => pageOf(page, deleted),
+      );
+    },
+  });
+  const server: PlansServer = { baseUrl, cursors, onRequest, deleted };
+  return server;
+}
+
+function pageOf(page: number, deleted: ReadonlySet<string>): string {
+  const first = (page - 1) * PLANS_OF_A_PAGE;
+  const keys = planKeys.slice(first, first + PLANS_OF_A_PAGE).filter((key) => !deleted.has(key));
+  return JSON.stringify({
+    plans: keys.map((uuid) => ({ uuid })),
+    has_more: page < PAGES,
+    cursor: cursorOf(page + 1),
+  });
+}

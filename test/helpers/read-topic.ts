@@ -1,0 +1,48 @@
+import type { IHeaders } from 'kafkajs';
+import type { Settings } from '../../core/config.ts';
+import { connectAdmin } from '../../core/kafka.ts';
+import { readTopics } from '../../core/topic-reader.ts';
+import { noSignal } from './settings.ts';
+
+/** A message with its headers. */
+export interface ReadMessage {
+  readonly key: string;
+  readonly value: Buffer | null;
+  readonly headers: Readonly<Record<string, Buffer>>;
+}
+
+/** Every committed message of a topic, whatever it holds: of one key in the order of the topic. */
+export async function readTopic(settings: Settings, topic: string): Promise<ReadMessage[]> {
+  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  const messages: ReadMessage[] = [];
+  const handle = ({
+    key,
+    value,
+    headers,
+  }: {
+    key: Buffer | null;
+    value: Buffer | null;
+    headers?: IHeaders;
+  }) =>
+    messages.push({
+      key: key?.toString('utf8') ?? '',
+      value: value && Buffer.from(value),
+      headers: Object.fromEntries(
+        Object.entries(headers ?? {}).flatMap(([name, bytes]) =>
+          Buffer.isBuffer(bytes) ? [[name, Buffer.from(bytes)]] : [],
+        ),
+      ),
+    });
+  try {
+    await readTopics(admin, settings, new Map([[topic, handle]]), noSignal);
+  } finally {
+    await admin.disconnect();
+  }
+  return messages;
+}
+
+/** The keys of the topic, deletes marked, such as `pl_1`, `pl_2 †`: one that was sent twice stands there twice. */
+export async function keysOf(settings: Settings, topic: string): Promise<string[]> {
+  const messages = await readTopic(settings, topic);
+  return messages.map(({ key, value }) => (value === null ? `${key} †` : key)).sort();
+}

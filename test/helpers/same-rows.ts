@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { isJsonObject, jsonText, parseJson, type JsonObject, type JsonValue } from '../../core/json.ts';
+
+/**
+ * Fails unless each record has its row, equal down to the value, and each row its record. `isPart`: rows without a record are
+ * no fault.
+ */
+export function assertSameRows(
+  rows: readonly JsonObject[],
+  records: readonly JsonObject[],
+  primaryKey: readonly string[],
+  { isPart = false } = {},
+): void {
+  const keyOf = (record: JsonObject) => primaryKey.map((part) => String(record[part])).join('|');
+  const rowsByKey = new Map(rows.map((row) => [keyOf(row), row]));
+  assert.equal(rowsByKey.size, rows.length, 'a key has two rows');
+  const keys = new Set(records.map(keyOf));
+  assert.equal(keys.size, records.length, 'a key has two records');
+  const tooMany = isPart ? [] : [...rowsByKey.keys()].filter((key) => !keys.has(key));
+  assert.deepEqual(tooMany, [], 'rows without a record');
+  for (const record of records) {
+    const key = keyOf(record);
+    const row = rowsByKey.get(key);
+    assert.ok(row, `${key} has no row`);
+    const wanted = Object.fromEntries(valuesOf(record, ''));
+    // The producer asks for optional parts that the truth leaves out.
+    const got = [...valuesOf(row, '')].filter(([path]) => path in wanted || !isExpansion(path));
+    assert.deepEqual(Object.fromEntries(got), wanted);
+  }
+}
+
+/**
+ * The values that a record has and a row shows, by their path, in one form: instants as milliseconds, numbers as text,
+ * free-form objects as JSON. Null, absent and empty all mean "nothing there" in ClickHouse's Tuples and Arrays.
+ */
+function valuesOf(value: JsonValue, path: string, into = new Map<string, string>()): Map<string, string> {
+  if (value === null) return into;
+  if (isFreeForm(path))
+    into.set(path, jsonText(sorted(typeof value === 'string' ? parseJson(value) : value)));
+  else if (Array.isArray(value)) value.forEach((item, index) => valuesOf(item, `${path}[${index}]`, into));
+  else if (isJsonObject(value)) {
+    for (const [key, member] of Object.entries(value)) {
+      const name = key.replace(/[^A-Za-z0-9_]/g, '_').replace(/__v_double$/, '');
+      valuesOf(member, path === '' ? name : `${path}.${name}`, into);
+    }
+  } else if (typeof value === 'string' && isInstant(path)) into.set(path, String(instant(value)));
+  else if (!(value === '' && isNumber(path))) into.set(path, String(value));
+  return into;
+}
+
+const isFreeForm = (path: string) =>
+  /(^|\.)(custom|stripe|clearbit|errors|edit_history_summary|overrides|historical_values|churn_when_zero_mrr)$|^(auto_churn_subscription|cancellation_dates)$/.test(
+    path,
+  );
+const isInstant = (path: string) =>
+  /(_at|^customer_since|(^|\.)date|_date|service_period_(start|end)|last_seen)$/.test(path);
+const isNumber = (path: string) => /(quantity|_in_cents|event_order)$/.test(path);
+const isExpansion = (path: string) =>
+  /^(processing_status|auto_churn_subscription|invoice_handling_setting|churn_|refund_handling|proximate_)/.test(
+    path,
+  );
+
+function instant(value: string): number {
+  const iso = value.replace(' ', 'T');
+  return new Date(/T.*(Z|[+-]\d\d:\d\d)$/.test(iso) || !iso.includes('T') ? iso : `${iso}Z`).getTime();
+}
+
+function sorted(value: JsonValue): JsonValue {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (!isJsonObject(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([k, v]) => [k, sorted(v)]),
+  );
+}

@@ -1,0 +1,297 @@
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { readStreamSchema } from '../../core/avro/schema-files.ts';
+import type { Settings } from '../../core/config.ts';
+import type { JsonObject } from '../../core/json.ts';
+import { topicOf } from '../../core/stream-name.ts';
+import { ageRounds } from '../helpers/age-round.ts';
+import { createApiServer, type ApiAnswers } from '../helpers/api-server.ts';
+import { produceStreams, produceWith, sinkStreams } from '../helpers/pipeline.ts';
+import { keysOf, readTopic } from '../helpers/read-topic.ts';
+import { createSettings } from '../helpers/settings.ts';
+import { createSimulatorServer } from '../helpers/simulator.ts';
+import { rowsOf } from '../helpers/table-rows.ts';
+import { assertSameRows } from '../helpers/same-rows.ts';
+
+const topic = (settings: Settings, stream: string) => topicOf(settings.topicPrefix, stream);
+
+/** The keys that have been deleted, in the order of the topic. */
+async function tombstonesOf(settings: Settings, stream: string): Promise<string[]> {
+  const messages = await readTopic(settings, topic(settings, stream));
+  return messages
+    .filter(({ value }) => value === null)
+    .map(({ key }) => key)
+    .sort();
+}
+
+function assertWhole(counts: readonly { readonly failure: Error | undefined }[]): void {
+  assert.deepEqual(counts.map(({ failure }) => failure).filter(Boolean), []);
+}
+
+/** Small streams lose much at once. */
+function trusting(settings: Settings): Settings {
+  return { ...settings, produce: { ...settings.produce, massDeletePercent: 100 } };
+}
+
+/** A source whose answers the test changes as it goes. */
+async function createSource(t: TestContext, answers: Record<string, ApiAnswers[string]>) {
+  const { baseUrl, requests } = await createApiServer(t, answers);
+  return { settings: trusting(createSettings(t, baseUrl)), answers, requests };
+}
+
+/** A list of one page. */
+const page = (key: string, ...uuids: string[]) =>
+  `{"${key}":[${uuids.map((uuid) => `{"uuid":"${uuid}"}`).join(',')}],"has_more":false}`;
+
+test('a key that the list does not show is looked up: 404 is its end, and where it answers it stays', async (t) => {
+  const { settings, answers, requests } = await createSource(t, {
+    '/plans': page('plans', 'pl_1', 'pl_2', 'pl_3'),
+  });
+  assertWhole(await produceStreams(settings, 'plans'));
+  answers['/plans'] = page('plans', 'pl_1');
+  answers['/plans/pl_3'] = '{"uuid":"pl_3"}';
+  requests.length = 0;
+  const [counts] = await produceStreams(settings, 'plans');
+  assert.deepEqual([counts?.failure, counts?.deleted, counts?.messages], [undefined, 1, 1]);
+  assert.deepEqual(requests.slice(1).sort(), ['/plans/pl_2', '/plans/pl_3']);
+  assert.deepEqual(await keysOf(settings, topic(settings, 'plans')), ['pl_1', 'pl_2', 'pl_2 †', 'pl_3']);
+
+  requests.length = 0;
+  const [again] = await produceStreams(settings, 'plans');
+  assert.deepEqual([again?.deleted, requests.slice(1)], [0, ['/plans/pl_3']]);
+  answers['/plans'] = page('plans', 'pl_1', 'pl_2', 'pl_3');
+  const [back] = await produceStreams(settings, 'plans');
+  assert.deepEqual([back?.new, back?.messages], [1, 1], 'what comes back is new');
+});
+
+test('an invoice is looked up with the invalid and the disabled ones, as the list was', async (t) => {
+  const { settings, answers, requests } = await createSource(t, { '/invoices': page('invoices', 'inv_1') });
+  assertWhole(await produceStreams(settings, 'invoices'));
+  answers['/invoices'] = page('invoices');
+  requests.length = 0;
+  assertWhole(await produceStreams(settings, 'invoices'));
+  assert.equal(requests[1], '/invoices/inv_1?validation_type=all&with_disabled=true');
+});
+
+test('of a merged customer the delete names the customer that has its external id now', async (t) => {
+  const options = { customers: 400, seed: 12, deletes: 0.05, changes: 0 };
+  const { simulator, baseUrl } = await createSimulatorServer(t, options);
+  const settings = createSettings(t, baseUrl);
+  const customers = () => [...simulator.truth('customers')] as JsonObject[];
+  assertWhole(await produceStreams(settings, 'customers'));
+  const before = customers();
+  simulator.moveTo(1);
+  assertWhole(await produceStreams(settings, 'customers'));
+  const living = new Set(customers().map(({ uuid }) => uuid));
+  const wanted = before.flatMap(({ uuid, external_ids: ids }) => {
+    const isHeir = ({ external_ids: theirs }: JsonObject) =>
+      (ids as string[]).some((id) => (theirs as string[]).includes(id));
+    return living.has(uuid) ? [] : [`${String(uuid)} → ${String(customers().find(isHeir)?.['uuid'] ?? '')}`];
+  });
+  const deletes = (await readTopic(settings, topic(settings, 'customers')))
+    .filter(({ value }) => value === null)
+    .map(({ key, headers }) => `${key} → ${headers['merged-into']?.toString('utf8') ?? ''}`);
+  assert.deepEqual(deletes.sort(), wanted.sort());
+  const merged = wanted.filter((line) => !line.endsWith(' '));
+  assert.ok(merged.length > 1 && merged.length < wanted.length, 'some are merged, some deleted');
+});
+
+test('without a look-up a key is gone when two complete runs have missed it, and what comes back between is not', async (t) => {
+  const { settings, answers } = await createSource(t, { '/data_sources': '' });
+  const runs: readonly { shows: string[]; deleted: string[] }[] = [
+    { shows: ['ds_1', 'ds_2', 'ds_3'], deleted: [] },
+    { shows: ['ds_1'], deleted: [] },
+    { shows: ['ds_1', 'ds_3'], deleted: ['ds_2'] },
+    { shows: ['ds_1'], deleted: ['ds_2'] },
+    { shows: ['ds_1'], deleted: ['ds_2', 'ds_3'] },
+    { shows: ['ds_1', 'ds_2'], deleted: ['ds_2', 'ds_3'] },
+    { shows: ['ds_1'], deleted: ['ds_2', 'ds_3'] },
+    { shows: ['ds_1'], deleted: ['ds_2', 'ds_2', 'ds_3'] },
+  ];
+  for (const [run, { shows, deleted }] of runs.entries()) {
+    answers['/data_sources'] = page('data_sources', ...shows);
+    assertWhole(await produceStreams(settings, 'data_sources'));
+    assert.deepEqual(await tombstonesOf(settings, 'data_sources'), deleted, `run ${run}`);
+  }
+});
+
+/** A list of two pages, or of one and an answer that is none. */
+function pages(
+  key: string,
+  first: readonly string[],
+  second: readonly string[] | undefined,
+): ApiAnswers[string] {
+  const more = page(key, ...first).replace('"has_more":false', '"has_more":true,"cursor":"c2"');
+  const last = second === undefined ? '[]' : page(key, ...second);
+  return (query, response) => response.end(query.get('cursor') === 'c2' ? last : more);
+}
+
+test('a run with a page that failed deletes nothing, nor does the one that goes on from there', async (t) => {
+  const { settings, answers, requests } = await createSource(t, {});
+  const run = (first: string[], second: string[] | undefined) => {
+    requests.length = 0;
+    answers['/plans'] = pages('plans', first, second);
+    answers['/data_sources'] = pages('data_sources', first, second);
+    return produceStreams(settings, 'plans', 'data_sources');
+  };
+  const deleted = async () => [
+    await tombstonesOf(settings, 'plans'),
+    await tombstonesOf(settings, 'data_sources'),
+  ];
+  const lookUps = () => requests.filter((path) => path.startsWith('/plans/'));
+
+  assertWhole(await run(['x_1', 'x_2'], ['x_3']));
+  for (const { failure } of await run(['x_1'], undefined))
+    assert.match(failure?.message ?? '', /not an object/);
+  assert.deepEqual([lookUps(), await deleted()], [[], [[], []]]);
+  const resumed = await run(['x_1'], ['x_3']);
+  assertWhole(resumed);
+  assert.ok(resumed.every(({ isResumed }) => isResumed));
+  assert.deepEqual([lookUps(), await deleted()], [[], [[], []]]);
+  assertWhole(await run(['x_1'], ['x_3']));
+  assert.deepEqual(await deleted(), [['x_2'], []]);
+  assertWhole(await run(['x_1'], ['x_3']));
+  assert.deepEqual(await deleted(), [['x_2'], ['x_2']]);
+});
+
+test('a key that was missed once and then met by a run that went on with another is not missing any more', async (t) => {
+  const { settings, answers } = await createSource(t, {});
+  const run = async (second: string[] | undefined) => {
+    answers['/data_sources'] = pages('data_sources', ['ds_1'], second);
+    const [counts] = await produceStreams(settings, 'data_sources');
+    return counts?.deleted;
+  };
+  await run(['ds_2']);
+  assert.equal(await run([]), 0, 'missed');
+  await run(undefined);
+  await run(['ds_2']);
+  assert.equal(await run([]), 0, 'missed for the first time since');
+  assert.equal(await run([]), 1);
+});
+
+test('a stream that would lose more than the limit stops with the way out, deletes nothing, and leaves the others whole', async (t) => {
+  const uuids = Array.from({ length: 20 }, (_, index) => `x_${index}`);
+  const source = await createSource(t, {
+    '/plans': page('plans', ...uuids),
+    '/contacts': page('entries', ...uuids),
+  });
+  const { answers, requests } = source;
+  const settings = { ...source.settings, produce: { ...source.settings.produce, massDeletePercent: 10 } };
+  assertWhole(await produceStreams(settings, 'plans', 'contacts'));
+  answers['/plans'] = page('plans', ...uuids.slice(3));
+  answers['/contacts'] = page('entries', ...uuids.slice(2), 'x_new');
+  requests.length = 0;
+  const counts = await produceStreams(settings, 'plans', 'contacts');
+  const [plans, contacts] = ['plans', 'contacts'].map((name) => counts.find(({ stream }) => stream === name));
+  assert.match(
+    plans?.failure?.message ?? '',
+    /^plans: 3 of 20 records .*MASS_DELETE_PERCENT \(10\).*nothing was deleted.*--allow-mass-delete/,
+  );
+  assert.deepEqual([plans?.deleted, await tombstonesOf(settings, 'plans')], [0, []]);
+  assert.deepEqual(
+    requests.filter((path) => path.startsWith('/plans/')),
+    [],
+  );
+  // Just the limit.
+  assert.deepEqual([contacts?.failure, contacts?.deleted, contacts?.new], [undefined, 2, 1]);
+
+  const allowed = await produceWith(settings, { isMassDeleteAllowed: true }, 'plans', 'contacts');
+  assertWhole(allowed);
+  assert.deepEqual(await tombstonesOf(settings, 'plans'), ['x_0', 'x_1', 'x_2']);
+});
+
+test('what belongs to a deleted customer goes in the same run, what belongs to others stays', async (t) => {
+  const { settings, answers } = await createSource(t, {
+    '/customers': page('entries', 'cus_1', 'cus_2'),
+    '/customers/cus_1/subscriptions': `{"entries":[{"id":11},{"id":12}],"has_more":false}`,
+    '/customers/cus_2/subscriptions': `{"entries":[{"id":21},{"id":22}],"has_more":false}`,
+    '/customers/cus_1/activities': `{"entries":[],"has_more":false}`,
+    '/customers/cus_2/activities': `{"entries":[{"id":29}],"has_more":false}`,
+  });
+  const names = ['customer_subscriptions', 'customer_activities'];
+  assertWhole(await produceStreams(settings, ...names));
+  answers['/customers'] = page('entries', 'cus_1');
+  assertWhole(await produceStreams(settings, ...names));
+  assert.deepEqual(await tombstonesOf(settings, 'customers'), ['cus_2']);
+  assert.deepEqual(await tombstonesOf(settings, 'customer_subscriptions'), ['21', '22']);
+  assert.deepEqual(await tombstonesOf(settings, 'customer_activities'), ['29']);
+});
+
+test('a subscription that its customer no longer has is gone when two visits have missed it', async (t) => {
+  const customer = (mrr: number) => `{"entries":[{"uuid":"cus_1","mrr":${mrr}}],"has_more":false}`;
+  const list = (...ids: number[]) =>
+    `{"entries":[${ids.map((id) => `{"id":${id}}`).join(',')}],"has_more":false}`;
+  const { settings, answers, requests } = await createSource(t, {
+    '/customers': customer(1),
+    '/customers/cus_1/subscriptions': list(11, 12),
+  });
+  assertWhole(await produceStreams(settings, 'customer_subscriptions'));
+  answers['/customers'] = customer(2);
+  answers['/customers/cus_1/subscriptions'] = list(11);
+  assertWhole(await produceStreams(settings, 'customer_subscriptions'));
+  assert.deepEqual(await tombstonesOf(settings, 'customer_subscriptions'), []);
+  // It is visited once more, though its record did not change again.
+  assertWhole(await produceStreams(settings, 'customer_subscriptions'));
+  assert.deepEqual(await tombstonesOf(settings, 'customer_subscriptions'), ['12']);
+  requests.length = 0;
+  assertWhole(await produceStreams(settings, 'customer_subscriptions'));
+  assert.equal(requests.filter((path) => path.startsWith('/customers/')).length, 0);
+});
+
+test('activities that ChartMogul has written anew take the place of the old ones', async (t) => {
+  const activity = (uuid: string, month: number, mrr: number) =>
+    `{"uuid":"${uuid}","date":"2025-${String(month).padStart(2, '0')}-10T12:00:00+00:00","activity-mrr":${mrr}}`;
+  const list = (...activities: string[]) => `{"entries":[${activities.join(',')}],"has_more":false}`;
+  const { settings, answers } = await createSource(t, {
+    '/activities': list(activity('a', 1, 100), activity('b', 2, 200), activity('c', 3, 300)),
+  });
+  assertWhole(await produceStreams(settings, 'activities'));
+  await sinkStreams(settings, 'activities');
+  // The same movement under another uuid, and two in place of one.
+  answers['/activities'] = list(
+    activity('a', 1, 100),
+    activity('b2', 2, 200),
+    activity('c2', 3, 250),
+    activity('c3', 3, 300),
+  );
+  const [counts] = await produceStreams(settings, 'activities');
+  assert.deepEqual([counts?.failure, counts?.new, counts?.deleted], [undefined, 3, 2]);
+  await sinkStreams(settings, 'activities');
+  assert.deepEqual(await rowsOf(settings, 'SELECT uuid, activity_mrr FROM activities ORDER BY uuid'), [
+    { uuid: 'a', activity_mrr: 100 },
+    { uuid: 'b2', activity_mrr: 200 },
+    { uuid: 'c2', activity_mrr: 250 },
+    { uuid: 'c3', activity_mrr: 300 },
+  ]);
+});
+
+test('an account that has moved on is in every view as it is now, two runs later', async (t) => {
+  const { simulator, baseUrl } = await createSimulatorServer(t, { customers: 230, seed: 21, deletes: 0.03 });
+  const settings = createSettings(t, baseUrl);
+  assertWhole(await produceStreams(settings));
+  assertWhole(await sinkStreams(settings));
+  simulator.moveTo(1);
+  const second = await produceStreams(settings);
+  // A subscription that renews does not change its customer's record: it shows in the next full round.
+  await ageRounds(t, settings, 30, 'customer_subscriptions');
+  const third = await produceStreams(settings);
+  assertWhole([...second, ...third, ...(await sinkStreams(settings))]);
+  for (const stream of ['customers', 'invoices', 'subscription_events', 'customer_subscriptions']) {
+    const deleted = [...second, ...third].filter((counts) => counts.stream === stream && counts.deleted > 0);
+    assert.ok(deleted.length > 0, `nothing of ${stream} was deleted`);
+  }
+  for (const stream of simulator.streams) {
+    const records = [...simulator.truth(stream)] as JsonObject[];
+    const rows = await rowsOf(settings, `SELECT * FROM ${stream}`);
+    const isPart = stream.startsWith('metrics_');
+    await t.test(stream, () =>
+      assertSameRows(rows, records, readStreamSchema(stream).primaryKey, { isPart }),
+    );
+  }
+  const invoices = [...simulator.truth('invoices')] as JsonObject[];
+  for (const items of ['line_items', 'transactions']) {
+    const wanted = invoices.flatMap((invoice) => (invoice[items] as JsonObject[]).map(({ uuid }) => uuid));
+    const rows = await rowsOf(settings, `SELECT uuid FROM ${items}`);
+    assert.deepEqual(rows.map(({ uuid }) => uuid).sort(), wanted.sort(), items);
+  }
+});

@@ -1,0 +1,17 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { committedMessages, folded } from '../helpers/committed.ts';
+import { killSeed, KilledRuns, streamNames } from '../helpers/killed-runs.ts';
+import { assertTruth, truthOf } from '../helpers/truth.ts';
+
+test(`after 20 kills and one whole run each record is one message (KILL_SEED=${killSeed})`, async (t) => {
+  const runs = await KilledRuns.begin(t, { customers: 500, seed: 11 });
+  for (let round = 0; round < 4; round++) await runs.kill(['start', 'read', 'read', 'read']);
+  await runs.kill(['end', 'end', 'end', 'end']);
+  await runs.finish();
+  t.diagnostic(runs.summary);
+  for (const [stream, messages] of await committedMessages(runs.settings, ...streamNames)) {
+    assert.equal(new Set(messages.map(({ key }) => key)).size, messages.length, `${stream}: a key twice`);
+    await assertTruth(runs.settings, stream, folded(messages), truthOf(runs.simulator, stream));
+  }
+});

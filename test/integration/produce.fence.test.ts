@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { FencedError } from '../../core/errors.ts';
+import { startCommand } from '../helpers/command.ts';
+import { committedKeys, isAtCursor, untilProgress } from '../helpers/committed.ts';
+import { produceStreams } from '../helpers/pipeline.ts';
+import { createPlansServer, cursorOf, holdBack, planKeys } from '../helpers/plans-server.ts';
+import { createSettings, environmentOf } from '../helpers/settings.ts';
+
+const entry = 'producers/main.ts';
+
+test('a second run shuts out the first before its first transaction, and no record is sent twice', async (t) => {
+  const server = await createPlansServer(t);
+  const settings = createSettings(t, server.baseUrl);
+  const held = holdBack(server, 'page 1');
+  const first = produceStreams(settings, 'plans');
+  await held.isAsked;
+  const [second] = await produceStreams(settings, 'plans');
+  assert.equal(second?.failure, undefined);
+  assert.equal(second?.messages, planKeys.length);
+  held.letGo();
+  const [shutOut] = await first;
+  assert.ok(shutOut?.failure instanceof FencedError, String(shutOut?.failure));
+  assert.match(shutOut.failure.message, /another producer of the same stream has begun.*TOPIC_PREFIX/);
+  assert.equal(shutOut.messages, 0);
+  assert.deepEqual(await committedKeys(settings, 'plans'), planKeys);
+});
+
+test('a second run shuts out the first between two transactions and goes on after it; the first exits 1', async (t) => {
+  const server = await createPlansServer(t);
+  const settings = createSettings(t, server.baseUrl);
+  const held = holdBack(server, 'page 4');
+  const first = startCommand(t, entry, ['--streams', 'plans'], environmentOf(settings));
+  await held.isAsked;
+  await untilProgress(settings, 'plans', isAtCursor(cursorOf(4)));
+  const [second] = await produceStreams(settings, 'plans');
+  assert.equal(second?.failure, undefined);
+  assert.equal(second?.isResumed, true);
+  held.letGo();
+  const { exitCode, stdout, stderr } = await first.result;
+  assert.equal(exitCode, 1, stderr);
+  assert.match(stdout, /^plans failed: another producer of the same stream has begun/m);
+  assert.doesNotMatch(stderr, /\n {4}at /);
+  assert.deepEqual(await committedKeys(settings, 'plans'), planKeys);
+});
+
+test('a run that was shut out while it looked up what is gone deletes nothing', async (t) => {
+  const server = await createPlansServer(t);
+  const settings = createSettings(t, server.baseUrl);
+  await produceStreams(settings, 'plans');
+  server.deleted.add('pl_01');
+  const held = holdBack(server, 'pl_01');
+  const first = produceStreams(settings, 'plans');
+  await held.isAsked;
+  server.deleted.clear();
+  const [second] = await produceStreams(settings, 'plans');
+  assert.equal(second?.failure, undefined);
+  server.deleted.add('pl_01');
+  held.letGo();
+  const [shutOut] = await first;
+  assert.ok(shutOut?.failure instanceof FencedError, String(shutOut?.failure));
+  assert.deepEqual(await committedKeys(settings, 'plans'), planKeys);
+});

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { streams } from '../../producers/chartmogul/streams.ts';
+import { committedMessages, folded, type Committed } from '../helpers/committed.ts';
+import { killSeed, KilledRuns, streamNames } from '../helpers/killed-runs.ts';
+import { assertTruth, truthOf } from '../helpers/truth.ts';
+
+/** A customer's renewal does not change the customer: such a stream hears of it in its next full round. */
+const isBehind = (stream: string) =>
+  streams.some(({ name, parent }) => name === stream && parent?.visit === 'changed');
+
+/** No message says what the message of its key before it said. */
+function assertNothingTwice(stream: string, messages: readonly Committed[]): void {
+  const last = new Map<string, string | undefined>();
+  for (const { key, hash } of messages) {
+    assert.ok(!last.has(key) || last.get(key) !== hash, `${stream} ${key} was sent twice`);
+    last.set(key, hash);
+  }
+}
+
+/** Records that nothing proves to be gone have to be missed twice, so the last deletes come with the second whole run. */
+const MOST_RUNS = 4;
+
+test(`the account changes, fields appear, runs are killed: the topics follow, nothing is sent twice (KILL_SEED=${killSeed})`, async (t) => {
+  const runs = await KilledRuns.begin(t, { customers: 300, seed: 12, drift: true, deletes: 0.02 });
+  const { simulator, settings } = runs;
+  await runs.finish();
+  const before = new Map(streamNames.map((stream) => [stream, truthOf(simulator, stream)]));
+  await runs.kill(['read']);
+  simulator.moveTo(1);
+  await runs.kill(['read', 'start', 'read', 'end', 'end']);
+  let sent = await committedMessages(settings, ...streamNames);
+  for (let run = 1; ; run++) {
+    await runs.finish();
+    const now = await committedMessages(settings, ...streamNames);
+    if (streamNames.every((stream) => now.get(stream)?.length === sent.get(stream)?.length)) break;
+    assert.ok(run < MOST_RUNS, 'there is no end of messages');
+    sent = now;
+  }
+  t.diagnostic(runs.summary);
+  for (const [stream, messages] of sent) {
+    assertNothingTwice(stream, messages);
+    const earlier = isBehind(stream) ? before.get(stream) : undefined;
+    await assertTruth(settings, stream, folded(messages), truthOf(simulator, stream), earlier);
+  }
+  const deleted = [...sent.values()].flat().filter(({ value }) => value === null);
+  assert.ok(deleted.length > 0, 'something was deleted');
+});

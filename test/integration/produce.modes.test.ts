@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { Registry } from '../../core/avro/registry.ts';
+import { readStreamSchema } from '../../core/avro/schema-files.ts';
+import type { DriftMode, Settings } from '../../core/config.ts';
+import { deadLettersTopic, subjectOf, topicOf } from '../../core/stream-name.ts';
+import { runSummary } from '../../producers/run-summary.ts';
+import type { StreamCounts } from '../../producers/stream-counts.ts';
+import { createApiServer } from '../helpers/api-server.ts';
+import { produceStreams, sinkStreams } from '../helpers/pipeline.ts';
+import { keysOf, readTopic } from '../helpers/read-topic.ts';
+import { createSettings, noSignal } from '../helpers/settings.ts';
+import { rowsOf } from '../helpers/table-rows.ts';
+
+/** A source with a list of plans that the test changes as it goes, and a run over it in some mode. */
+async function createSource(t: TestContext) {
+  let answer = '';
+  const { baseUrl } = await createApiServer(t, { '/plans': (_, response) => response.end(answer) });
+  const settings = createSettings(t, baseUrl);
+  const run = async (mode: DriftMode, ...plans: string[]): Promise<StreamCounts> => {
+    answer = `{"plans":[${plans.join(',')}],"has_more":false}`;
+    const produce = { ...settings.produce, modes: new Map([['plans', mode]]) };
+    const [counts] = await produceStreams({ ...settings, produce }, 'plans');
+    assert.ok(counts);
+    assert.equal(counts.failure, undefined);
+    return counts;
+  };
+  return { settings, run };
+}
+
+const topic = ({ topicPrefix }: Settings) => topicOf(topicPrefix, 'plans');
+const lettersOf = (settings: Settings) => readTopic(settings, deadLettersTopic(settings.topicPrefix));
+
+async function latestFields({ schemaRegistry, topicPrefix }: Settings): Promise<string[]> {
+  const latest = await new Registry(schemaRegistry, noSignal).latest(subjectOf(topicPrefix, 'plans'));
+  const known = readStreamSchema('plans').fields.map(({ name }) => name);
+  return (latest?.schema.fields ?? []).map(({ name }) => name).filter((name) => !known.includes(name));
+}
+
+test('evolve: a field that appears is learnt, and told by name and type, never by value', async (t) => {
+  const { settings, run } = await createSource(t);
+  const counts = await run(
+    'evolve',
+    `{"uuid":"pl_1","colour":"secret red","seats":3,"is-legacy":true}`,
+    `{"uuid":"pl_2","rate":0.5,"price":{"cents":1},"name":7}`,
+  );
+  assert.deepEqual(counts.newFields, [
+    { field: 'colour', type: 'string' },
+    { field: 'seats', type: 'long' },
+    { field: 'is_legacy', type: 'bool' },
+    { field: 'rate', type: 'double' },
+    { field: 'price', type: 'json' },
+    { field: 'name__v_long', type: 'long' },
+  ]);
+  assert.match(
+    runSummary([counts]),
+    /^plans has new fields: colour \(string\), seats \(long\), is_legacy \(bool\), rate \(double\), price \(json\), name__v_long \(long\)$/m,
+  );
+  assert.doesNotMatch(runSummary([counts]), /secret/);
+  assert.deepEqual((await run('evolve', `{"uuid":"pl_3","colour":"blue"}`)).newFields, []);
+  assert.deepEqual(await latestFields(settings), [
+    'colour',
+    'seats',
+    'is_legacy',
+    'rate',
+    'price',
+    'name__v_long',
+  ]);
+});
+
+const misfits: readonly { name: string; record: string; reason: RegExp }[] = [
+  { name: 'a field that the schema lacks', record: `{"uuid":"pl_2","colour":"red"}`, reason: /\bcolour\b/ },
+  {
+    name: 'a value that does not fit its field',
+    record: `{"uuid":"pl_2","interval_count":"a few"}`,
+    reason: /\binterval_count__v_string\b/,
+  },
+];
+for (const { name, record, reason } of misfits) {
+  test(`freeze: a record with ${name} goes to the dead letters as it came, once`, async (t) => {
+    const { settings, run } = await createSource(t);
+    const first = await run('freeze', `{"uuid":"pl_1"}`, record, `{"uuid":"pl_3"}`);
+    assert.deepEqual([first.records, first.messages, first.deadLettered], [3, 2, 1]);
+    assert.match(runSummary([first]), /^set aside as dead letters: 1 of plans$/m);
+    assert.deepEqual(await keysOf(settings, topic(settings)), ['pl_1', 'pl_3']);
+    const [letter, ...more] = await lettersOf(settings);
+    assert.ok(letter && more.length === 0);
+    assert.equal(letter.value?.toString('utf8'), record);
+    const header = (key: string) => letter.headers[key]?.toString('utf8') ?? '';
+    assert.deepEqual(['stream', 'step', 'key', 'page', 'code'].map(header), [
+      'plans',
+      'produce',
+      'pl_2',
+      '/plans, page 1',
+      'ETL_FROZEN_SCHEMA',
+    ]);
+    assert.match(header('reason'), reason);
+    assert.doesNotMatch(header('reason'), /red|a few/);
+    assert.deepEqual(await latestFields(settings), []);
+
+    const second = await run('freeze', `{"uuid":"pl_1"}`, record, `{"uuid":"pl_3"}`);
+    assert.deepEqual([second.messages, second.deadLettered, second.unchanged], [0, 0, 3]);
+    assert.equal((await lettersOf(settings)).length, 1);
+    const changed = record.replace('{', '{"name":"another",');
+    assert.equal((await run('freeze', `{"uuid":"pl_1"}`, changed, `{"uuid":"pl_3"}`)).deadLettered, 1);
+  });
+}
+
+test('freeze: a record that was sent before it drifted stays as it was, and is not taken for deleted', async (t) => {
+  const { settings, run } = await createSource(t);
+  await run('freeze', `{"uuid":"pl_1","name":"old"}`);
+  const drifted = await run('freeze', `{"uuid":"pl_1","name":"new","colour":"red"}`);
+  assert.deepEqual([drifted.deadLettered, drifted.deleted], [1, 0]);
+  assert.deepEqual(await keysOf(settings, topic(settings)), ['pl_1']);
+  const mended = await run('evolve', `{"uuid":"pl_1","name":"new","colour":"red"}`);
+  assert.deepEqual([mended.changed, mended.deadLettered], [1, 0]);
+});
+
+test('discard: what does not fit is left out and counted, the rest of the record lands', async (t) => {
+  const { settings, run } = await createSource(t);
+  const plans = [
+    `{"uuid":"pl_1","name":"one","colour":"red","seats":3}`,
+    `{"uuid":"pl_2","name":"two","interval_count":"a few"}`,
+    `{"uuid":"pl_3","name":"three"}`,
+  ];
+  const counts = await run('discard', ...plans);
+  assert.deepEqual([counts.messages, counts.discarded, counts.deadLettered], [3, 3, 0]);
+  assert.deepEqual(counts.newFields, []);
+  assert.match(runSummary([counts]), /^left out in mode discard: 3 of plans$/m);
+  assert.deepEqual(await latestFields(settings), []);
+  const again = await run('discard', ...plans);
+  assert.deepEqual([again.messages, again.discarded], [0, 0]);
+  await sinkStreams(settings, 'plans');
+  assert.deepEqual(await rowsOf(settings, 'SELECT uuid, name, interval_count FROM plans ORDER BY uuid'), [
+    { uuid: 'pl_1', name: 'one', interval_count: null },
+    { uuid: 'pl_2', name: 'two', interval_count: null },
+    { uuid: 'pl_3', name: 'three', interval_count: null },
+  ]);
+});
+
+for (const mode of ['freeze', 'discard'] as const) {
+  test(`${mode}: what the registry knows from earlier runs fits`, async (t) => {
+    const { settings, run } = await createSource(t);
+    await run('evolve', `{"uuid":"pl_1","colour":"red"}`);
+    const counts = await run(mode, `{"uuid":"pl_1","colour":"red"}`, `{"uuid":"pl_2","colour":"blue"}`);
+    assert.deepEqual([counts.messages, counts.deadLettered, counts.discarded], [1, 0, 0]);
+    await sinkStreams(settings, 'plans');
+    assert.deepEqual(await rowsOf(settings, 'SELECT uuid, colour FROM plans ORDER BY uuid'), [
+      { uuid: 'pl_1', colour: 'red' },
+      { uuid: 'pl_2', colour: 'blue' },
+    ]);
+  });
+}
+
+test('the mode is that of its stream alone', async (t) => {
+  const drifting = (key: string) => `{"${key}":[{"uuid":"x_1","colour":"red"}],"has_more":false}`;
+  const { baseUrl } = await createApiServer(t, {
+    '/plans': drifting('plans'),
+    '/plan_groups': drifting('plan_groups'),
+  });
+  const settings = createSettings(t, baseUrl);
+  const produce = { ...settings.produce, modes: new Map([['plans', 'freeze'] as const]) };
+  const counts = await produceStreams({ ...settings, produce }, 'plans', 'plan_groups');
+  const outcome = counts.map(({ stream, messages, deadLettered }) => [stream, messages, deadLettered]);
+  assert.deepEqual(outcome.sort(), [
+    ['plan_groups', 1, 0],
+    ['plans', 0, 1],
+  ]);
+});

@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { startCommand, type RunningCommand } from '../helpers/command.ts';
+import { committedKeys, isAtCursor, progressOf } from '../helpers/committed.ts';
+import { produceStreams } from '../helpers/pipeline.ts';
+import { answersAll, createPlansServer, cursorOf, holdBack, planKeys } from '../helpers/plans-server.ts';
+import { createSettings, environmentOf } from '../helpers/settings.ts';
+import { createSimulatorServer } from '../helpers/simulator.ts';
+
+const entry = 'producers/main.ts';
+const plans = ['--streams', 'plans'];
+const WITHIN_MS = 10_000;
+
+/** Sends the signal and gives how the process ended. */
+async function stop(command: RunningCommand, signal: NodeJS.Signals = 'SIGTERM') {
+  const startMs = performance.now();
+  command.kill(signal);
+  const result = await command.result;
+  const ms = performance.now() - startMs;
+  assert.ok(ms < WITHIN_MS, `took ${ms} ms to stop`);
+  assert.doesNotMatch(result.stderr, /\n {4}at /, 'no stack trace');
+  return result;
+}
+
+const runs = [
+  { name: 'a single run', args: plans, exitCode: 1, says: /^stopped by SIGTERM$/m },
+  { name: 'a run on a schedule', args: [...plans, '--every', '1s'], exitCode: 0, says: /^/ },
+];
+for (const { name, args, exitCode, says } of runs) {
+  test(`SIGTERM in the middle of ${name} commits the pages that were read, and ends it with ${exitCode}`, async (t) => {
+    const server = await createPlansServer(t);
+    const settings = createSettings(t, server.baseUrl);
+    const { isAsked } = holdBack(server, 'page 6');
+    const command = startCommand(t, entry, args, environmentOf(settings));
+    await isAsked;
+    const stopped = await stop(command);
+    assert.equal(stopped.exitCode, exitCode, stopped.stderr);
+    assert.match(stopped.stdout, /^plans stopped before the end$/m);
+    assert.match(stopped.stderr, says);
+    assert.deepEqual(await committedKeys(settings, 'plans'), planKeys.slice(0, 10));
+    assert.ok(isAtCursor(cursorOf(6))(await progressOf(settings, 'plans')));
+    server.onRequest = answersAll;
+    server.cursors.length = 0;
+    const [next] = await produceStreams(settings, 'plans');
+    assert.deepEqual([next?.failure, next?.isResumed], [undefined, true]);
+    assert.deepEqual(server.cursors, [6, 7, 8].map(cursorOf));
+    assert.deepEqual(await committedKeys(settings, 'plans'), planKeys);
+  });
+}
+
+test('SIGTERM between two runs of a schedule ends it at once with exit code 0', async (t) => {
+  const server = await createPlansServer(t);
+  const settings = createSettings(t, server.baseUrl);
+  const command = startCommand(t, entry, [...plans, '--every', '1h'], environmentOf(settings));
+  await command.logged('next run');
+  const { exitCode, stdout } = await stop(command);
+  assert.equal(exitCode, 0);
+  assert.match(stdout, /^plans +8 /m);
+});
+
+test('SIGTERM while a run looks up what is gone deletes nothing, and the next run does', async (t) => {
+  const server = await createPlansServer(t);
+  const settings = createSettings(t, server.baseUrl);
+  await produceStreams(settings, 'plans');
+  server.deleted.add('pl_01');
+  const { isAsked } = holdBack(server, 'pl_01');
+  const command = startCommand(t, entry, plans, environmentOf(settings));
+  await isAsked;
+  const { exitCode } = await stop(command);
+  assert.equal(exitCode, 1);
+  assert.deepEqual(await committedKeys(settings, 'plans'), planKeys);
+  server.onRequest = answersAll;
+  await produceStreams(settings, 'plans');
+  const [complete] = await produceStreams(settings, 'plans');
+  assert.equal(complete?.failure, undefined);
+  assert.deepEqual(await committedKeys(settings, 'plans'), ['pl_01', ...planKeys]);
+});
+
+test('SIGTERM in the middle of all streams ends a schedule with exit code 0, and the next run has the rest', async (t) => {
+  const { simulator, baseUrl } = await createSimulatorServer(t, { customers: 100, seed: 4, latency: 5 });
+  const settings = createSettings(t, baseUrl);
+  const slow = { ...settings, chartmogul: { ...settings.chartmogul, maxRequestsPerSecond: 30 } };
+  const command = startCommand(t, entry, ['--every', '1s'], environmentOf(slow));
+  await command.logged('"stream read"', 3);
+  const { exitCode, stdout } = await stop(command);
+  assert.equal(exitCode, 0);
+  assert.match(stdout, /customer_activities.* stopped before the end$/m);
+  assert.doesNotMatch(stdout, /failed/);
+  const counts = await produceStreams(settings);
+  assert.deepEqual(counts.map(({ failure }) => failure).filter(Boolean), []);
+  for (const stream of ['invoices', 'customer_subscriptions', 'customer_activities']) {
+    const keys = await committedKeys(settings, stream);
+    assert.equal(new Set(keys).size, keys.length, `${stream}: no record twice`);
+    assert.equal(keys.length, [...simulator.truth(stream)].length);
+  }
+});

@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { readStreamSchema } from '../../core/avro/schema-files.ts';
+import type { StreamSchema } from '../../core/avro/schema.ts';
+import type { Settings } from '../../core/config.ts';
+import type { JsonObject } from '../../core/json.ts';
+import { connectAdmin } from '../../core/kafka.ts';
+import { topicOf } from '../../core/stream-name.ts';
+import { sinkStreams } from '../helpers/pipeline.ts';
+import { createSettings, noSignal } from '../helpers/settings.ts';
+import { rowsOf } from '../helpers/table-rows.ts';
+import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
+
+type Send = (stream: string, records: readonly JsonObject[], schema?: StreamSchema) => Promise<void>;
+
+/** Sends records, and makes their topic. */
+async function createSender(t: TestContext, settings: Settings): Promise<Send> {
+  const producer = await createProducer(t, settings);
+  return async (stream, records, schema) => {
+    await createTopics(settings, stream);
+    const messages = await messagesOf(settings, stream, records, schema);
+    await producer.send({ topic: topicOf(settings.topicPrefix, stream), messages });
+  };
+}
+
+/** Fails where a sink did. */
+async function sinkAll(settings: Settings, ...streams: string[]): Promise<void> {
+  for (const { stream, failure } of await sinkStreams(settings, ...streams))
+    assert.equal(failure, undefined, stream);
+}
+
+async function topicsOf({ kafka, topicPrefix }: Settings): Promise<string[]> {
+  const admin = await connectAdmin(kafka, 'test', noSignal);
+  const topics = await admin.listTopics();
+  await admin.disconnect();
+  return topics.filter((topic) => topic.startsWith(topicPrefix));
+}
+
+const tables = (settings: Settings) =>
+  rowsOf(settings, `SELECT name FROM system.tables WHERE database = currentDatabase() ORDER BY name`);
+const transactions = (settings: Settings) =>
+  rowsOf(settings, 'SELECT invoice_uuid, uuid, result FROM transactions ORDER BY uuid');
+
+const invoice = { uuid: 'inv_1', transactions: [{ uuid: 'tr_nested', result: 'failed' }] };
+const nested = [{ invoice_uuid: 'inv_1', uuid: 'tr_nested', result: 'failed' }];
+const listed = [
+  { invoice_uuid: 'inv_1', uuid: 'tr_1', result: 'successful' },
+  { invoice_uuid: null, uuid: 'tr_2', result: null },
+];
+
+function withField(stream: string, name: string): StreamSchema {
+  const schema = readStreamSchema(stream);
+  return { ...schema, fields: [...schema.fields, { name, type: ['null', 'long'], default: null }] };
+}
+
+test('subscriptions are the live rows of customer_subscriptions, fields learnt later included', async (t) => {
+  const settings = createSettings(t);
+  const send = await createSender(t, settings);
+  await send('customer_subscriptions', [
+    { id: 5322874574, customer_uuid: 'cus_1', mrr: 18100, 'start-date': '2024-11-22T17:51:46+00:00' },
+    { id: 2, customer_uuid: 'cus_2' },
+  ]);
+  await sinkAll(settings, 'customer_subscriptions');
+  const subscriptions = 'SELECT id, customer_uuid, mrr, start_date FROM subscriptions ORDER BY id';
+  assert.deepEqual(await rowsOf(settings, subscriptions), [
+    { id: 2, customer_uuid: 'cus_2', mrr: null, start_date: null },
+    { id: 5322874574, customer_uuid: 'cus_1', mrr: 18100, start_date: '2024-11-22 17:51:46.000' },
+  ]);
+  const producer = await createProducer(t, settings);
+  const topic = topicOf(settings.topicPrefix, 'customer_subscriptions');
+  await producer.send({ topic, messages: [{ key: '2', value: null }] });
+  const wider = withField('customer_subscriptions', 'seats');
+  await send('customer_subscriptions', [{ id: 3, seats: 4 }], wider);
+  await sinkAll(settings, 'customer_subscriptions');
+  assert.deepEqual(await rowsOf(settings, 'SELECT id, seats FROM subscriptions ORDER BY id'), [
+    { id: 3, seats: 4 },
+    { id: 5322874574, seats: null },
+  ]);
+});
+
+test('transactions come from the invoices where no source lists them: no topic and no table is made for them', async (t) => {
+  const settings = createSettings(t);
+  const send = await createSender(t, settings);
+  await send('invoices', [invoice]);
+  await sinkAll(settings, 'invoices', 'transactions');
+  assert.deepEqual(await transactions(settings), nested);
+  assert.deepEqual(await topicsOf(settings), [topicOf(settings.topicPrefix, 'invoices')]);
+  assert.deepEqual(await tables(settings), [
+    { name: 'invoices' },
+    { name: 'invoices_raw' },
+    { name: 'line_items' },
+    { name: 'transactions' },
+  ]);
+});
+
+const starts: readonly (readonly [string, readonly (readonly string[])[]])[] = [
+  ['before the invoices', [['transactions'], ['invoices']]],
+  ['after the invoices', [['invoices'], ['transactions']]],
+  ['beside the invoices', [['invoices', 'transactions']]],
+];
+for (const [name, orders] of starts) {
+  test(`transactions that the source lists are the view, sunk ${name}, and remain so when either stream widens`, async (t) => {
+    const settings = createSettings(t);
+    const send = await createSender(t, settings);
+    await send('invoices', [invoice]);
+    await send('transactions', [...listed, { uuid: 'tr_gone' }]);
+    const producer = await createProducer(t, settings);
+    const topic = topicOf(settings.topicPrefix, 'transactions');
+    await producer.send({ topic, messages: [{ key: 'tr_gone', value: null }] });
+    for (const streams of orders) await sinkAll(settings, ...streams);
+    assert.deepEqual(await transactions(settings), listed);
+
+    await send('invoices', [{ uuid: 'inv_2' }], withField('invoices', 'score'));
+    await sinkAll(settings, 'invoices');
+    assert.deepEqual(await transactions(settings), listed);
+    await send('transactions', [{ uuid: 'tr_3', fee: 7 }], withField('transactions', 'fee'));
+    await sinkAll(settings, 'transactions', 'invoices');
+    assert.deepEqual(await rowsOf(settings, 'SELECT uuid, fee FROM transactions ORDER BY uuid'), [
+      { uuid: 'tr_1', fee: null },
+      { uuid: 'tr_2', fee: null },
+      { uuid: 'tr_3', fee: 7 },
+    ]);
+    assert.equal((await rowsOf(settings, 'SELECT score FROM invoices')).length, 2);
+  });
+}
+
+test('transactions whose schema is registered are the view before the first of them is produced', async (t) => {
+  const settings = createSettings(t);
+  const send = await createSender(t, settings);
+  await send('invoices', [invoice]);
+  await messagesOf(settings, 'transactions', []);
+  await sinkAll(settings, 'invoices', 'transactions');
+  assert.deepEqual(await transactions(settings), []);
+  assert.ok((await topicsOf(settings)).includes(topicOf(settings.topicPrefix, 'transactions')));
+});
+
+test('a topic of transactions that nothing was ever written to leaves those of the invoices in view', async (t) => {
+  const settings = createSettings(t);
+  const send = await createSender(t, settings);
+  await createTopics(settings, 'transactions');
+  await send('invoices', [invoice]);
+  await sinkAll(settings, 'invoices', 'transactions');
+  assert.deepEqual(await transactions(settings), nested);
+});

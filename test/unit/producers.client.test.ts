@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { setMaxListeners } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import test, { type TestContext } from 'node:test';
+import { inspect } from 'node:util';
+import { loadSettings } from '../../core/config.ts';
+import { ConfigError, SourceUnavailableError, UnexpectedAnswerError } from '../../core/errors.ts';
+import { logger } from '../../core/logger.ts';
+import { ChartMogulClient } from '../../producers/chartmogul/client.ts';
+import { createApiServer, type ApiAnswers } from '../helpers/api-server.ts';
+
+logger.level = 'silent';
+
+async function createClient(t: TestContext, answers: ApiAnswers, env: NodeJS.ProcessEnv = {}) {
+  const { baseUrl, requests } = await createApiServer(t, answers);
+  const { chartmogul } = loadSettings(
+    { CHARTMOGUL_API_KEY: 'key', CHARTMOGUL_BASE_URL: baseUrl, ...env },
+    '',
+  );
+  const stop = new AbortController();
+  setMaxListeners(0, stop.signal);
+  t.after(() => stop.abort());
+  const policy = { attempts: 2, firstDelayMs: 1, maxDelayMs: 1 };
+  return { client: new ChartMogulClient(chartmogul, stop.signal, policy), requests, stop };
+}
+
+test('the wish of an answer 429 is waited for before the page is asked for again', async (t) => {
+  let tries = 0;
+  const { client } = await createClient(t, {
+    '/plans': (_, response) => {
+      if (++tries === 1) response.writeHead(429, { 'retry-after': '0.5' }).end();
+      else response.end('{}');
+    },
+  });
+  const startMs = performance.now();
+  assert.deepEqual(await client.get('/plans'), {});
+  assert.ok(performance.now() - startMs >= 499);
+  assert.equal(tries, 2);
+});
+
+test('a client sends no more than 40 requests in a second', async (t) => {
+  const times: number[] = [];
+  const { client } = await createClient(t, {
+    '/plans': (_, response) => {
+      times.push(performance.now());
+      response.end('{}');
+    },
+  });
+  await Promise.all(Array.from({ length: 41 }, () => client.get('/plans')));
+  // The first may be late, since it connects.
+  assert.ok((times.at(-1) ?? 0) - (times[0] ?? 0) >= 950);
+});
+
+test('a client has 16 requests under way, and no more', { timeout: 10_000 }, async (t) => {
+  const count = 60;
+  const open: ServerResponse[] = [];
+  let came = 0;
+  let most = 0;
+  const answers: ApiAnswers = {
+    '/plans': (_, response) => {
+      most = Math.max(most, open.push(response));
+      const isLast = ++came === count;
+      // One is answered only when 16 are open, and a while later: a seventeenth would be seen.
+      if (open.length >= 16) setImmediate(() => open.shift()?.end('{}'));
+      if (isLast) setImmediate(() => open.forEach((last) => last.end('{}')));
+    },
+  };
+  const { client } = await createClient(t, answers, { CHARTMOGUL_MAX_REQUESTS_PER_SECOND: '5000' });
+  await Promise.all(Array.from({ length: count }, () => client.get('/plans')));
+  assert.equal(most, 16);
+});
+
+test('a body that is not all of its JSON is asked for again, and an error does not repeat it', async (t) => {
+  const torn = '{"customers":[{"email":"ann@example.com"';
+  let tries = 0;
+  const { client } = await createClient(t, {
+    '/healing': (_, response) => response.end(++tries === 1 ? torn : '{}'),
+    '/torn': torn,
+  });
+  assert.deepEqual(await client.get('/healing'), {});
+  await assert.rejects(
+    client.get('/torn'),
+    (error) => error instanceof SourceUnavailableError && !inspect(error).includes('ann@'),
+  );
+});
+
+test('JSON that is no object is not an answer', async (t) => {
+  const { client } = await createClient(t, { '/plans': '[1]' });
+  await assert.rejects(client.get('/plans'), UnexpectedAnswerError);
+});
+
+test('the key is sent as the user of Basic authentication, without a password', async (t) => {
+  const { client } = await createClient(t, {
+    '/ping': (_, response) => response.end(JSON.stringify({ was: response.req.headers.authorization })),
+  });
+  assert.deepEqual(await client.get('/ping'), { was: `Basic ${Buffer.from('key:').toString('base64')}` });
+});
+
+test('a client without a key is refused, and the setting named', () => {
+  const { chartmogul } = loadSettings({}, '');
+  assert.throws(
+    () => new ChartMogulClient(chartmogul, new AbortController().signal),
+    (error) => error instanceof ConfigError && error.message.startsWith('CHARTMOGUL_API_KEY is not set'),
+  );
+});
+
+test('filters are sent as a query, and every try is told of', async (t) => {
+  let tries = 0;
+  const { client, requests } = await createClient(t, {
+    '/plans': (_, response) => response.writeHead(++tries === 1 ? 500 : 200).end('{}'),
+  });
+  const told: string[] = [];
+  await client.get(
+    '/plans',
+    { 'start-after': 'a b&c', per_page: 200, with_disabled: true },
+    { onRequest: () => told.push('request'), onRetry: (error) => told.push(error.name) },
+  );
+  assert.deepEqual(told, ['request', 'SourceUnavailableError', 'request']);
+  const asked = requests.map((path) => [...new URL(path, 'http://h').searchParams]);
+  const wanted = [
+    ['start-after', 'a b&c'],
+    ['per_page', '200'],
+    ['with_disabled', 'true'],
+  ];
+  assert.deepEqual(asked, [wanted, wanted]);
+});
+
+test('a signal ends what is under way, with its own reason', async (t) => {
+  const reason = new Error('enough');
+  const { client, stop } = await createClient(t, { '/plans': () => stop.abort(reason) });
+  await assert.rejects(client.get('/plans'), (error) => error === reason);
+});

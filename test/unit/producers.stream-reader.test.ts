@@ -1,0 +1,294 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  AuthenticationError,
+  RequestRefusedError,
+  SourceUnavailableError,
+  StreamNotFoundError,
+  UnexpectedAnswerError,
+  type EtlError,
+} from '../../core/errors.ts';
+import { visitToken } from '../../producers/checkpoint-tracker.ts';
+import { readStream } from '../../producers/chartmogul/stream-reader.ts';
+import { collect, fakeSource, pageOf, recordsOf, uuidsOf, type Answerer } from '../helpers/fake-source.ts';
+import { beginning, readPages, slicesAfter, specOf } from '../helpers/stream-reading.ts';
+
+const plans = specOf('plans');
+const subscriptions = specOf('customer_subscriptions');
+const transactions = specOf('transactions');
+const notThere = new StreamNotFoundError('404');
+const refused = new RequestRefusedError('400');
+const pathsOf = (requests: readonly { path: string }[]) => requests.map(({ path }) => path);
+const ticks = async (count: number) => {
+  for (let tick = 0; tick < count; tick++) await new Promise(setImmediate);
+};
+
+/** Answers by path, 404 for any other. */
+const server =
+  (answers: Readonly<Record<string, Answerer | EtlError>>): Answerer =>
+  (path, query) => {
+    const answer = answers[path] ?? notThere;
+    if (typeof answer !== 'function') throw answer;
+    return answer(path, query);
+  };
+const rowsOf = (...uuids: string[]) => uuids.map((uuid) => ({ uuid }));
+const listOf =
+  (...uuids: string[]): Answerer =>
+  (_, query) =>
+    pageOf(rowsOf(...uuids), query, { style: 'stray cursor', rowsOfAPage: 2 });
+/** A list whose first page promises another that is not had. */
+const broken =
+  (error: EtlError): Answerer =>
+  (_, query) => {
+    if ('cursor' in query) throw error;
+    return { entries: rowsOf('a'), has_more: true, cursor: 'c' };
+  };
+const visitsTo = (...parents: string[]) => ({
+  visits: () =>
+    Promise.resolve(parents.map((parent) => ({ parent, token: visitToken(Buffer.from(parent), 1) }))),
+});
+
+test('the next address is tried where one answers 404', async () => {
+  const { pages, requests, isAbsent } = await readPages(
+    specOf('data_sources'),
+    server({ '/sources': listOf('a', 'b', 'c') }),
+  );
+  assert.deepEqual(uuidsOf(recordsOf(pages)), ['a', 'b', 'c']);
+  assert.deepEqual(pathsOf(requests), ['/data_sources', '/sources', '/sources']);
+  assert.equal(isAbsent, false);
+});
+
+test('where no address is known, the stream fails', async () => {
+  await assert.rejects(readPages(specOf('data_sources'), server({})), StreamNotFoundError);
+});
+
+for (const error of [refused, new UnexpectedAnswerError('no list'), new SourceUnavailableError('503')]) {
+  test(`another address is not tried after a ${error.name}`, async () => {
+    const answer = server({ '/data_sources': error, '/sources': listOf('a') });
+    await assert.rejects(readPages(specOf('data_sources'), answer), (thrown) => thrown === error);
+  });
+}
+
+test('another address is not tried once a page has been read', async () => {
+  const answer = server({ '/data_sources': broken(notThere), '/sources': listOf('a') });
+  await assert.rejects(readPages(specOf('data_sources'), answer), StreamNotFoundError);
+});
+
+for (const error of [notThere, refused]) {
+  test(`an optional stream that meets a ${error.name} is absent, which is no failure`, async () => {
+    const { pages, isAbsent } = await readPages(transactions, server({ '/transactions': error }));
+    assert.deepEqual([pages, isAbsent], [[], true]);
+  });
+
+  test(`an optional stream that meets a ${error.name} after its first page fails`, async () => {
+    await assert.rejects(
+      readPages(transactions, server({ '/transactions': broken(error) })),
+      (thrown) => thrown === error,
+    );
+  });
+}
+
+test('an optional stream that is there is read, and one that cannot be read now fails', async () => {
+  const { pages, isAbsent } = await readPages(transactions, server({ '/transactions': listOf('tr_1') }));
+  assert.deepEqual([uuidsOf(recordsOf(pages)), isAbsent], [['tr_1'], false]);
+  const down = server({ '/transactions': new AuthenticationError('401') });
+  await assert.rejects(readPages(transactions, down), AuthenticationError);
+});
+
+test('subscriptions are read from the list of the account, where there is one, and nobody is visited', async () => {
+  const { pages } = await readPages(subscriptions, server({ '/subscriptions': listOf('a', 'b', 'c') }));
+  assert.deepEqual(recordsOf(pages), rowsOf('a', 'b', 'c'));
+});
+
+test("else every parent's list is read, and its key added to the children", async () => {
+  const { pages } = await readPages(
+    subscriptions,
+    server({
+      '/customers/cus_1/subscriptions': listOf('a', 'b', 'c'),
+      '/customers/..%2Fx/subscriptions': listOf('d'),
+      '/customers/cus_3/subscriptions': listOf(),
+    }),
+    visitsTo('cus_1', '../x', 'cus_3'),
+  );
+  const children = recordsOf(pages) as { uuid: string; customer_uuid: string }[];
+  assert.deepEqual(children.map(({ uuid, customer_uuid }) => `${uuid} of ${customer_uuid}`).sort(), [
+    'a of cus_1',
+    'b of cus_1',
+    'c of cus_1',
+    'd of ../x',
+  ]);
+  assert.deepEqual(
+    pages.map(({ list, number, next }) => [list.visit?.parent, number, next === undefined]).sort(),
+    [
+      ['../x', 1, true],
+      ['cus_1', 1, false],
+      ['cus_1', 2, true],
+      ['cus_3', 1, true],
+    ],
+  );
+});
+
+test('a parent that went in the meantime has no children any more, and the others are read', async () => {
+  const { pages } = await readPages(
+    subscriptions,
+    server({ '/customers/cus_2/subscriptions': listOf('b') }),
+    visitsTo('cus_1', 'cus_2'),
+  );
+  assert.deepEqual(
+    pages.map(({ list, records, isParentGone }) => [list.visit?.parent, records.length, isParentGone]).sort(),
+    [
+      ['cus_1', 0, true],
+      ['cus_2', 1, undefined],
+    ],
+  );
+});
+
+test('where parent after parent has no list, it is the address that is not there', async () => {
+  const nobody = visitsTo('cus_1', 'cus_2', 'cus_3', 'cus_4');
+  await assert.rejects(readPages(subscriptions, server({}), nobody), StreamNotFoundError);
+});
+
+test('many parents without a list are no doubt once another has shown a page', async () => {
+  const parents = Array.from({ length: 40 }, (_, index) => `cus_${index}`);
+  const nine = listOf('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i');
+  const answer: Answerer = async (path, query) => {
+    // The rest of the list is still to come when the others answer.
+    if ('cursor' in query) await ticks(20);
+    if (path === '/customers/cus_0/subscriptions') return nine(path, query);
+    await ticks(2);
+    throw notThere;
+  };
+  const { pages } = await readPages(subscriptions, answer, visitsTo(...parents));
+  assert.equal(pages.filter(({ isParentGone }) => isParentGone).length, 39);
+  assert.equal(recordsOf(pages).length, 9);
+});
+
+test('a run that was interrupted among parents has no slices: it visits those that are left', async () => {
+  const answer = server({
+    '/customers/cus_1/subscriptions': listOf('a', 'b', 'c'),
+    '/customers/cus_2/subscriptions': listOf('d'),
+  });
+  const { pages } = await readPages(subscriptions, answer, visitsTo('cus_1', 'cus_2'));
+  for (const count of pages.keys())
+    assert.equal(slicesAfter('customer_subscriptions', pages.slice(0, count)).size, 0);
+});
+
+test('sixteen parents are visited at a time, and no more', async () => {
+  let underWay = 0;
+  let most = 0;
+  const parents = Array.from({ length: 40 }, (_, index) => `cus_${index}`);
+  const answer: Answerer = async (path) => {
+    if (path === '/subscriptions') throw notThere;
+    most = Math.max(most, ++underWay);
+    await ticks(2);
+    underWay--;
+    return { entries: [] };
+  };
+  const { pages } = await readPages(subscriptions, answer, visitsTo(...parents));
+  assert.deepEqual([pages.length, most], [40, 16]);
+});
+
+test('no page is asked for before the page before it was taken', async () => {
+  const { client, requests } = fakeSource(listOf('a', 'b', 'c', 'd', 'e'));
+  const pages = readStream(client, plans, beginning, {});
+  await pages.next();
+  await ticks(5);
+  assert.equal(requests.length, 1);
+  await pages.return();
+});
+
+test('of a sliced list, a page of each slice is asked for ahead, and no more', async () => {
+  const rows = rowsOf('a', 'b', 'c', 'd', 'e').map((row) => ({ ...row, status: 'Active' }));
+  const { client, requests } = fakeSource((_, query) =>
+    pageOf('status' in query && query['status'] !== 'Active' ? [] : rows, query, {
+      style: 'stray cursor',
+      rowsOfAPage: 1,
+    }),
+  );
+  const pages = readStream(client, specOf('customers'), beginning, {});
+  await collect(pages, 2);
+  await ticks(5);
+  assert.ok(requests.length <= 1 + 7 + 1, `${requests.length} pages were asked for`);
+});
+
+test('a list of one page is not sliced', async () => {
+  const { requests } = await readPages(specOf('customers'), server({ '/customers': listOf('a', 'b') }));
+  assert.deepEqual(requests, [{ path: '/customers', query: { per_page: 200 } }]);
+});
+
+test('a run that is to read everything whole does not slice', async () => {
+  const { pages, requests } = await readPages(
+    specOf('customers'),
+    server({ '/customers': listOf('a', 'b', 'c', 'd', 'e') }),
+    { isWhole: true },
+  );
+  assert.deepEqual(recordsOf(pages), rowsOf('a', 'b', 'c', 'd', 'e'));
+  assert.equal(requests.length, 3);
+});
+
+test('a server that refuses a filter is read whole', async () => {
+  const all = listOf('a', 'b', 'c');
+  const { pages } = await readPages(specOf('customers'), (path, query) => {
+    if (query['status'] === 'Past_Due') throw refused;
+    return all(path, query);
+  });
+  assert.deepEqual(recordsOf(pages.filter(({ list }) => list.id === '/customers')), rowsOf('a', 'b', 'c'));
+});
+
+for (const error of [new SourceUnavailableError('503'), new UnexpectedAnswerError('no list')]) {
+  test(`a slice that meets a ${error.name} fails the stream`, async () => {
+    const all = listOf('a', 'b', 'c');
+    const answer: Answerer = (path, query) => {
+      if ('status' in query) throw error;
+      return all(path, query);
+    };
+    await assert.rejects(readPages(specOf('customers'), answer), (thrown) => thrown === error);
+  });
+}
+
+test('invoices are sliced by data source also where the data sources are under /sources', async () => {
+  const { pages, requests } = await readPages(
+    specOf('invoices'),
+    server({ '/invoices': listOf('a', 'b', 'c'), '/sources': listOf('ds_a', 'ds_b') }),
+  );
+  assert.deepEqual(uuidsOf(recordsOf(pages)), ['a', 'b', 'c']);
+  assert.ok(requests.some(({ query }) => query['data_source_uuid'] === 'ds_b'));
+});
+
+const entry: Answerer = () => ({ entries: [{ date: '2026-01-31' }], summary: {} });
+
+test('a metric is read by each interval, which its records get, and goes on with those that are left', async () => {
+  const { pages } = await readPages(specOf('metrics_mrr'), server({ '/metrics/mrr': entry }));
+  const expected = ['day', 'month', 'year'].map((interval) => ({ date: '2026-01-31', interval }));
+  assert.deepEqual(recordsOf(pages), expected);
+  for (const count of [1, 2, 3]) {
+    const slices = slicesAfter('metrics_mrr', pages.slice(0, count));
+    const rest = await readPages(specOf('metrics_mrr'), server({ '/metrics/mrr': entry }), { slices });
+    assert.deepEqual(recordsOf(rest.pages), expected.slice(count));
+  }
+});
+
+test('an interval that is not wanted any more is not gone on with', async () => {
+  const spec = specOf('metrics_mrr');
+  const answer = server({ '/metrics/mrr': entry });
+  const { pages } = await readPages(spec, answer);
+  const rest = await readPages(spec, answer, {
+    slices: slicesAfter('metrics_mrr', pages.slice(0, 1)),
+    metrics: { ...beginning.metrics, intervals: ['day', 'year'] },
+  });
+  assert.deepEqual(recordsOf(rest.pages), [{ date: '2026-01-31', interval: 'year' }]);
+});
+
+test('a metric that knows no wanted interval has no pages, and nothing is asked', async () => {
+  const { pages, requests } = await readPages(specOf('metrics_asp'), entry, {
+    metrics: { ...beginning.metrics, intervals: ['day'] },
+  });
+  assert.deepEqual([pages, requests], [[], []]);
+});
+
+test('every request is told of', async () => {
+  let told = 0;
+  const { client, requests } = fakeSource(server({ '/sources': listOf('a', 'b', 'c') }));
+  await collect(readStream(client, specOf('data_sources'), beginning, { onRequest: () => told++ }));
+  assert.deepEqual([told, requests.length], [3, 3]);
+});
