@@ -101,7 +101,6 @@ export class CheckpointTracker {
 
   /** Everything is read, and every delete sent. */
   complete(): Message[] {
-    this.#slices.clear();
     this.#checkpoint = { ...this.#checkpoint, isComplete: true };
     return this.take();
   }

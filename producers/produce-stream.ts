@@ -91,9 +91,11 @@ export async function produceStream(
     spec,
     {
       slices: begun.checkpoint.slices,
-      isWhole: isWholeRound(begun.checkpoint),
+      // What a slice might not hold may not be taken for missing twice.
+      isWhole: isWholeRound(begun.checkpoint) || (spec.deletes.proof === 'twice' && state.missing.size > 0),
       metrics: settings.produce.metrics,
-      isLookingBack: state.checkpoint?.isComplete === true && !begun.checkpoint.isFull,
+      isHistoryKnown: (id) =>
+        !begun.checkpoint.isFull && state.checkpoint?.isComplete === true && state.checkpoint.slices.has(id),
       visits: async () => {
         if (spec.parent === undefined || visits === undefined)
           throw new RangeError(`${spec.name} has no parent stream`);

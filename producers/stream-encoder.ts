@@ -187,13 +187,15 @@ export class StreamEncoder {
       return this.#framed(avro);
     }
     // A misfit can show only after the field that hides it has been added, so evolution goes in rounds.
-    for (let learnt = 0; learnt <= MAX_DRIFTS_PER_RECORD;) {
+    const learnt = new Set<string>();
+    for (let round = 0; round <= MAX_DRIFTS_PER_RECORD; round++) {
       const encoded = encoder.encode(record);
       if (encoded.drifts === undefined) return this.#framed(encoded.avro);
       const { drifts } = encoded;
       if (mode === 'freeze') throw new FrozenSchemaError(`fields that the schema lacks: ${namesOf(drifts)}`);
+      for (const drift of drifts) learnt.add(driftName(drift));
+      if (learnt.size > MAX_DRIFTS_PER_RECORD) break;
       encoder = await this.#learn(encoder, drifts);
-      learnt += drifts.length;
     }
     throw new UnexpectedAnswerError(
       `${this.#options.spec.name}: one record has more than ${MAX_DRIFTS_PER_RECORD} fields that the schema does not know`,

@@ -42,7 +42,7 @@ export class Registry {
 
   /** Does nothing but answer whether the registry can be used. */
   async probe(policy: RetryPolicy): Promise<void> {
-    await this.#get('/subjects', policy);
+    await this.#ask('/subjects', policy);
   }
 
   /**
@@ -53,20 +53,39 @@ export class Registry {
   async register(subject: string, schema: StreamSchema): Promise<number> {
     return retry({ subject }, serviceRetry, this.#signal, async () => {
       try {
-        const { id } = await this.#client.register(
-          { type: SchemaType.AVRO, schema: JSON.stringify(schema) },
-          { subject },
-        );
-        return id;
+        return await this.#register(subject, schema);
+      } catch (error) {
+        if (!(await this.#hasMended(subject, error))) throw this.#registerError(subject, error);
+      }
+      try {
+        return await this.#register(subject, schema);
       } catch (error) {
         throw this.#registerError(subject, error);
       }
     });
   }
 
+  async #register(subject: string, schema: StreamSchema): Promise<number> {
+    const confluentSchema = { type: SchemaType.AVRO, schema: JSON.stringify(schema) } as const;
+    const { id } = await this.#client.register(confluentSchema, { subject });
+    return id;
+  }
+
+  /**
+   * The client registers a subject's first schema and then sets the compatibility. A process that ended between the two left
+   * a subject with one version, of which some registries say NONE: then it is set now.
+   */
+  async #hasMended(subject: string, error: unknown): Promise<boolean> {
+    if (!isCompatibilityError(error) || !error.message.includes('!= NONE')) return false;
+    const latest = await this.#ask(`/subjects/${encodeURIComponent(subject)}/versions/latest`, serviceRetry);
+    if (latest?.['version'] !== 1) return false;
+    await this.#ask(`/config/${encodeURIComponent(subject)}`, serviceRetry, { compatibility: 'BACKWARD' });
+    return true;
+  }
+
   /** The latest schema of a subject, or undefined where the subject is not known. */
   async latest(subject: string): Promise<{ id: number; schema: StreamSchema } | undefined> {
-    const answer = await this.#get(`/subjects/${encodeURIComponent(subject)}/versions/latest`, serviceRetry);
+    const answer = await this.#ask(`/subjects/${encodeURIComponent(subject)}/versions/latest`, serviceRetry);
     if (answer === undefined) return undefined;
     const { id, schema } = answer;
     if (typeof id !== 'number' || typeof schema !== 'string') throw this.#strange(`subject ${subject}`);
@@ -84,15 +103,15 @@ export class Registry {
   }
 
   async #fetchSchema(id: number): Promise<StreamSchema> {
-    const answer = await this.#get(`/schemas/ids/${id}`, serviceRetry);
+    const answer = await this.#ask(`/schemas/ids/${id}`, serviceRetry);
     if (answer === undefined)
       throw new IncompatibleSchemaError(`the registry at ${this.#settings.url} has no schema ${id}`);
     if (typeof answer['schema'] !== 'string') throw this.#strange(`schema ${id}`);
     return parseStreamSchema(answer['schema'], `schema ${id}`);
   }
 
-  /** The answer's object (a list becomes an empty one), or undefined for 404. */
-  async #get(path: string, policy: RetryPolicy): Promise<JsonObject | undefined> {
+  /** The answer's object (a list becomes an empty one), or undefined for 404. Puts where there is something to put. */
+  async #ask(path: string, policy: RetryPolicy, put?: JsonObject): Promise<JsonObject | undefined> {
     return retry({ path }, policy, this.#signal, async () => {
       const { credentials, url } = this.#settings;
       const authorization =
@@ -102,9 +121,11 @@ export class Registry {
         const headers = {
           accept: 'application/json',
           ...(authorization && { authorization: `Basic ${authorization}` }),
+          ...(put && { 'content-type': 'application/vnd.schemaregistry.v1+json' }),
         };
+        const method = put ? { method: 'PUT' as const, body: JSON.stringify(put) } : {};
         const { statusCode, text } = await withDeadline(this.#signal, ANSWER_TIMEOUT_MS, async (signal) => {
-          const response = await request(`${url}${path}`, { signal, headers });
+          const response = await request(`${url}${path}`, { signal, headers, ...method });
           return { statusCode: response.statusCode, text: await response.body.text() };
         });
         if (statusCode === 404 && path !== '/subjects') return undefined;
@@ -127,7 +148,7 @@ export class Registry {
         { cause: error },
       );
     }
-    if (error instanceof Error && error.name === 'ConfluentSchemaRegistryCompatibilityError') {
+    if (isCompatibilityError(error)) {
       return new IncompatibleSchemaError(
         `subject ${subject}: ${error.message}; set it to BACKWARD in the registry`,
         {
@@ -157,4 +178,8 @@ export class Registry {
       `the schema registry at ${this.#settings.url} (SCHEMA_REGISTRY_URL) gave a strange answer for ${what}`,
     );
   }
+}
+
+function isCompatibilityError(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'ConfluentSchemaRegistryCompatibilityError';
 }

@@ -6,21 +6,22 @@ const DAY_MS = 86_400_000;
 
 /**
  * The lists of a metric, one for each interval: ChartMogul wants to know first and last day, and answers an entry for each
- * interval between. With `isLookingBack`, only from the beginning of the interval in which the look-back begins.
+ * interval between. Where the history is known, only from the beginning of the interval in which the look-back begins.
  */
 export function metricLists(
   spec: StreamSpec,
   path: string,
   settings: ProduceSettings['metrics'],
-  { today, isLookingBack }: { readonly today: Date; readonly isLookingBack: boolean },
+  { today, isHistoryKnown }: { readonly today: Date; readonly isHistoryKnown: (id: string) => boolean },
 ): SourceList[] {
   const { startDate, intervals, lookBackDays } = settings;
   const known = spec.metric?.intervals ?? intervals;
   return intervals
     .filter((interval) => known.includes(interval))
     .map((interval) => {
+      const list = sourceList(spec, path, { interval });
       const lookBack =
-        lookBackDays !== undefined && isLookingBack
+        lookBackDays !== undefined && isHistoryKnown(list.id)
           ? beginningOf(interval, new Date(today.getTime() - lookBackDays * DAY_MS))
           : startDate;
       const query = {
@@ -28,7 +29,6 @@ export function metricLists(
         'end-date': today.toISOString().slice(0, 10),
         interval,
       };
-      const list = sourceList(spec, path, { interval });
       return { ...list, query: { ...list.query, ...query }, adds: { interval } };
     });
 }

@@ -23,8 +23,8 @@ export interface ReadPlan {
   /** Read sliced lists whole. */
   readonly isWhole: boolean;
   readonly metrics: ProduceSettings['metrics'];
-  /** The metrics' history is on the topic. */
-  readonly isLookingBack: boolean;
+  /** Whether the history of a metric's list, by its id, is on the topic. */
+  readonly isHistoryKnown: (id: string) => boolean;
   /** The parents to visit, where the stream is read by its parents. */
   readonly visits: () => Promise<Iterable<Visit>>;
 }
@@ -50,9 +50,34 @@ export async function* readStream(
 ): Pages {
   if (plan.slices.size > 0) {
     const lists = unfinished(spec, plan);
-    yield* mergePages(lists, LISTS_SIDE_BY_SIDE, (list) => readList(client, list, observer));
+    try {
+      yield* mergePages(lists, LISTS_SIDE_BY_SIDE, (list) => readList(client, list, observer));
+      return;
+    } catch (error) {
+      if (!(error instanceof StreamNotFoundError) && !(error instanceof RequestRefusedError)) throw error;
+      logger.info({ stream: spec.name, reason: error.message }, 'the lists of the last run are not there');
+    }
+    yield* replanned(readAnew(client, spec, plan, observer));
     return;
   }
+  yield* readAnew(client, spec, plan, observer);
+}
+
+/** Pages of which the first makes the checkpoint forget the lists of another run. */
+async function* replanned(pages: Pages): Pages {
+  let isPlanned = false;
+  for await (const page of pages) {
+    yield isPlanned ? page : { ...page, plan: page.plan ?? [] };
+    isPlanned = true;
+  }
+}
+
+async function* readAnew(
+  client: ChartMogulClient,
+  spec: StreamSpec,
+  plan: ReadPlan,
+  observer: StreamObserver,
+): Pages {
   for (const [index, path] of spec.paths.entries()) {
     let isAnswered = false;
     try {
@@ -80,7 +105,7 @@ function unfinished(spec: StreamSpec, { slices, metrics }: ReadPlan): SourceList
   const whole = new Map(
     spec.metric === undefined
       ? []
-      : metricLists(spec, spec.paths[0], metrics, { today: new Date(), isLookingBack: false }).map(
+      : metricLists(spec, spec.paths[0], metrics, { today: new Date(), isHistoryKnown: () => false }).map(
           (list) => [list.id, list] as const,
         ),
   );
@@ -105,8 +130,8 @@ async function* readPath(
   if (spec.parent !== undefined && path.includes(`{${spec.parent.field}}`)) {
     yield* readOfParents(client, spec, path, spec.parent, await plan.visits(), observer);
   } else if (spec.metric !== undefined) {
-    const { metrics, isLookingBack } = plan;
-    const lists = metricLists(spec, path, metrics, { today: new Date(), isLookingBack });
+    const { metrics, isHistoryKnown } = plan;
+    const lists = metricLists(spec, path, metrics, { today: new Date(), isHistoryKnown });
     yield* planned(
       lists,
       mergePages(lists, LISTS_SIDE_BY_SIDE, (list) => readList(client, list, observer)),

@@ -79,25 +79,28 @@ export function customerOf(world: World, holder: number): Customer {
 
 /**
  * Living customers as the API orders them: by the day they first paid, then those who never did; from the one
- * after `after` on. A lead that starts to pay therefore moves while others read on.
+ * after `after` on; only those of one status, if it is given. A lead that starts to pay therefore moves while others read on.
  */
-export function* customersInOrder(world: World, after?: number): Iterable<Customer> {
+export function* customersInOrder(world: World, after?: number, status?: string): Iterable<Customer> {
+  const isLead = status === undefined ? undefined : leadStatuses.includes(status);
+  const isWanted = (holder: number) => status === undefined || knownStatusOf(world, holder) === status;
   const last = after === undefined ? undefined : customerOf(world, after);
   const resumesAmongLeads = last !== undefined && last.since === undefined;
-  if (!resumesAmongLeads) {
+  if (!resumesAmongLeads && isLead !== true) {
     const first = last === undefined ? 0 : paidFrom(world, last);
     for (let revision = first; revision <= world.revision; revision++) {
       const start = last !== undefined && revision === first ? last.holder + 1 : 0;
       for (let holder = start; holder < world.members(revision); holder++) {
         if (revision > world.bornIn(holder) && world.changeIn(revision, holder) !== 'billing') continue;
-        if (!isHolder(world, holder)) continue;
+        if (!isHolder(world, holder) || !isWanted(holder)) continue;
         const customer = customerOf(world, holder);
         if (customer.since !== undefined && paidFrom(world, customer) === revision) yield customer;
       }
     }
   }
+  if (isLead === false) return;
   for (let holder = resumesAmongLeads ? last.holder + 1 : 0; holder < world.members(); holder++) {
-    if (!isHolder(world, holder)) continue;
+    if (!isHolder(world, holder) || !isWanted(holder)) continue;
     const customer = customerOf(world, holder);
     if (customer.since === undefined) yield customer;
   }
@@ -112,11 +115,25 @@ function paidFrom(world: World, { members, since }: Customer): number {
   return 0;
 }
 
+/** Every status that was asked for, so that the slices of a large account do not work it out one after the other. */
+const knownStatuses = new WeakMap<World, (string | undefined)[]>();
+
+function knownStatusOf(world: World, holder: number): string {
+  const known = knownStatuses.get(world) ?? [];
+  knownStatuses.set(world, known);
+  const status = known[holder];
+  if (status !== undefined) return status;
+  const customer = customerOf(world, holder);
+  return (known[holder] = statusOf(world, customer, mrrOf(world, customer.members)));
+}
+
+/** Of customers that never paid. */
+const leadStatuses = ['New Lead', 'Working Lead', 'Qualified Lead', 'Unqualified Lead'];
+
 function statusOf(world: World, { holder, since }: Customer, mrr: number): string {
   if (since === undefined) {
     const version = world.changesOf(holder, 'billing').length;
-    const statuses = ['New Lead', 'Working Lead', 'Qualified Lead', 'Unqualified Lead'];
-    return world.random.pick('status', statuses, holder, version);
+    return world.random.pick('status', leadStatuses, holder, version);
   }
   if (mrr === 0) return 'Cancelled';
   return world.random.chance('past_due', 0.04, holder) ? 'Past Due' : 'Active';

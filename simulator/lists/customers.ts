@@ -18,7 +18,6 @@ import { badCursor, idInCursor, toCursor, type List } from '../paging.ts';
 const filters = {
   data_source_uuid: holds('data_source_uuids'),
   external_id: holds('external_ids'),
-  // Underscores in the question, blanks in the answer.
   status: (record: Readonly<Record<string, unknown>>, value: string) =>
     record['status'] === value.replaceAll('_', ' '),
   system: (record: Readonly<Record<string, unknown>>, value: string) =>
@@ -27,8 +26,10 @@ const filters = {
 
 export function customers(world: World, query: URLSearchParams): List<Customer> {
   const externalId = query.get('external_id');
+  // Underscores in the question, blanks in the answer. Told before anything is rendered.
+  const status = query.get('status')?.replaceAll('_', ' ');
   const inOrder = (after: number | undefined) =>
-    externalId === null ? customersInOrder(world, after) : customersWith(world, externalId, after);
+    externalId === null ? customersInOrder(world, after, status) : customersWith(world, externalId, after);
   return {
     key: 'entries',
     legacy: 'customers',

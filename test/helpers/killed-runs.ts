@@ -49,7 +49,7 @@ export class KilledRuns {
     const { chartmogul, produce, ...rest } = createSettings(t, baseUrl);
     return new KilledRuns(t, simulator, {
       ...rest,
-      chartmogul: { ...chartmogul, maxRequestsPerSecond: 120 },
+      chartmogul: { ...chartmogul, maxRequestsPerSecond: 200 },
       produce: { ...produce, metrics: { ...produce.metrics, startDate: '2025-01-01' } },
     });
   }

@@ -16,7 +16,7 @@ export const beginning: ReadPlan = {
   slices: new Map(),
   isWhole: false,
   metrics: { ...loadSettings({}, '').produce.metrics, intervals: ['day', 'month', 'year'] },
-  isLookingBack: false,
+  isHistoryKnown: () => false,
   visits: () => Promise.reject(new Error('the parents are asked for')),
 };
 

@@ -117,7 +117,7 @@ test('what one run learnt, the next one knows', async (t) => {
   const { baseUrl } = await createApiServer(t, { '/plans': (_, response) => response.end(plans) });
   const settings = createSettings(t, baseUrl);
   const [first] = await produceStreams(settings, 'plans');
-  plans = page('plans', `{"uuid":"pl_2","colour":"blue"}`);
+  plans = page('plans', `{"uuid":"pl_1","colour":"red"}`, `{"uuid":"pl_2","colour":"blue"}`);
   const [second] = await produceStreams(settings, 'plans');
   assert.deepEqual([first?.newFields, second?.newFields], [[{ field: 'colour', type: 'string' }], []]);
   await sinkStreams(settings, 'plans');

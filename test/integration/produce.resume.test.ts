@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { test, type TestContext } from 'node:test';
+import { readStreamSchema } from '../../core/avro/schema-files.ts';
 import type { Settings } from '../../core/config.ts';
+import { subjectOf } from '../../core/stream-name.ts';
 import { createApiServer } from '../helpers/api-server.ts';
 import { runCommand, startCommand } from '../helpers/command.ts';
 import {
@@ -134,4 +136,24 @@ test('a run over the customers that was killed goes on with those that it has no
   const keys = await committedKeys(settings, 'customer_subscriptions');
   assert.equal(keys.length, CUSTOMERS);
   assert.equal(new Set(keys).size, CUSTOMERS);
+});
+
+test('a run that was killed while it registered its first schema leaves nothing that stops the next one', async (t) => {
+  const { baseUrl } = await createApiServer(t, {
+    '/plans': '{"plans":[{"uuid":"pl_1","a_new_field":1}],"has_more":false}',
+  });
+  const settings = createSettings(t, baseUrl);
+  // The first half of what the client does: the compatibility of the subject is not set.
+  const subject = subjectOf(settings.topicPrefix, 'plans');
+  const answer = await fetch(`${settings.schemaRegistry.url}/subjects/${subject}/versions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/vnd.schemaregistry.v1+json' },
+    body: JSON.stringify({ schema: JSON.stringify(readStreamSchema('plans')) }),
+  });
+  assert.equal(answer.status, 200);
+  const [counts] = await produceStreams(settings, 'plans');
+  assert.equal(counts?.failure, undefined);
+  assert.deepEqual(counts?.newFields, [{ field: 'a_new_field', type: 'long' }]);
+  const config = await fetch(`${settings.schemaRegistry.url}/config/${subject}`);
+  assert.deepEqual(await config.json(), { compatibilityLevel: 'BACKWARD' });
 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { setMaxListeners } from 'node:events';
+import { once, setMaxListeners } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import test, { type TestContext } from 'node:test';
 import { inspect } from 'node:util';
@@ -38,36 +38,30 @@ test('the wish of an answer 429 is waited for before the page is asked for again
   assert.equal(tries, 2);
 });
 
-test('a client sends no more than 40 requests in a second', async (t) => {
-  const times: number[] = [];
-  const { client } = await createClient(t, {
-    '/plans': (_, response) => {
-      times.push(performance.now());
-      response.end('{}');
-    },
-  });
+test('the 41st request of a second waits for the next', async (t) => {
+  const { client } = await createClient(t, { '/plans': '{}' });
+  const startMs = performance.now();
   await Promise.all(Array.from({ length: 41 }, () => client.get('/plans')));
-  // The first may be late, since it connects.
-  assert.ok((times.at(-1) ?? 0) - (times[0] ?? 0) >= 950);
+  assert.ok(performance.now() - startMs >= 1_000);
 });
 
 test('a client has 16 requests under way, and no more', { timeout: 10_000 }, async (t) => {
-  const count = 60;
   const open: ServerResponse[] = [];
-  let came = 0;
-  let most = 0;
-  const answers: ApiAnswers = {
-    '/plans': (_, response) => {
-      most = Math.max(most, open.push(response));
-      const isLast = ++came === count;
-      // One is answered only when 16 are open, and a while later: a seventeenth would be seen.
-      if (open.length >= 16) setImmediate(() => open.shift()?.end('{}'));
-      if (isLast) setImmediate(() => open.forEach((last) => last.end('{}')));
+  const full = new AbortController();
+  const { client } = await createClient(
+    t,
+    {
+      '/plans': (_, response) => {
+        if (open.push(response) === 16) full.abort();
+      },
     },
-  };
-  const { client } = await createClient(t, answers, { CHARTMOGUL_MAX_REQUESTS_PER_SECOND: '5000' });
-  await Promise.all(Array.from({ length: count }, () => client.get('/plans')));
-  assert.equal(most, 16);
+    { CHARTMOGUL_MAX_REQUESTS_PER_SECOND: '5000' },
+  );
+  for (let asked = 0; asked < 40; asked++) client.get('/plans').catch(() => {});
+  await once(full.signal, 'abort');
+  // Turns of the event loop enough for many more to come, if they were sent.
+  for (let turn = 0; turn < 5_000; turn++) await new Promise(setImmediate);
+  assert.equal(open.length, 16);
 });
 
 test('a body that is not all of its JSON is asked for again, and an error does not repeat it', async (t) => {

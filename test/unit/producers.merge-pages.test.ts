@@ -148,24 +148,37 @@ test('whoever has enough ends the lists that were begun, and no other is begun',
   );
 });
 
+const listsNamed = (...ids: string[]) =>
+  ids.map((id): SourceList => ({ id, path: '/x', query: {}, listKey: 'x', paging: 'detect' }));
+const pageOf = (list: SourceList, number: number) =>
+  Promise.resolve({ list, number, records: [], next: undefined });
+
 test('lists that always have a page waiting take turns', async () => {
-  const lists = ['a', 'b', 'c'].map((id): SourceList => ({
-    id,
-    path: '/x',
-    query: {},
-    listKey: 'x',
-    paging: 'detect',
-  }));
   const order: string[] = [];
   const read = async function* (list: SourceList) {
-    for (let number = 1; number <= 3; number++)
-      yield await Promise.resolve({ list, number, records: [], next: undefined });
+    for (let number = 1; number <= 3; number++) yield await pageOf(list, number);
   };
-  for await (const { list } of mergePages(lists, 3, read)) {
+  for await (const { list } of mergePages(listsNamed('a', 'b', 'c'), 3, read)) {
     order.push(list.id);
     await new Promise(setImmediate);
   }
   assert.equal(order.join(''), 'abcabcabc');
+});
+
+test('while a page is worked on the next is fetched, and if that fails it is heard of when it is asked for', async () => {
+  let fetched = 0;
+  const read = async function* (list: SourceList) {
+    for (;;) {
+      if (++fetched === 2) throw new Error('torn');
+      yield await pageOf(list, fetched);
+    }
+  };
+  const pages = mergePages(listsNamed('a'), 1, read);
+  await pages.next();
+  // Long enough for the runtime to find an error that nobody hears.
+  for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+  assert.equal(fetched, 2);
+  await assert.rejects(pages.next(), { message: 'torn' });
 });
 
 test('an error of naming the lists comes out as well', async () => {

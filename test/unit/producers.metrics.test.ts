@@ -24,7 +24,13 @@ const listsOf = (
   changed: Partial<ProduceSettings['metrics']>,
   today = '2026-05-20T23:59:59Z',
   isLookingBack = true,
-) => metricLists(spec, spec.paths[0], { ...settings, ...changed }, { today: new Date(today), isLookingBack });
+) =>
+  metricLists(
+    spec,
+    spec.paths[0],
+    { ...settings, ...changed },
+    { today: new Date(today), isHistoryKnown: () => isLookingBack },
+  );
 const startsOf = (...options: Parameters<typeof listsOf>) =>
   listsOf(...options).map(({ query }) => query['start-date']);
 

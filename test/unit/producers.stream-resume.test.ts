@@ -138,6 +138,9 @@ for (const stream of ['customers', 'invoices', 'activities', 'plans']) {
           const before = pages.slice(0, count);
           const rest = await readPages(spec, answer, { slices: slicesAfter(stream, before) });
           assert.deepEqual(uuidsOf(recordsOf([...before, ...rest.pages])), uuidsOf(account.rows));
+          // Once the slices are given up, they are not gone on with either.
+          const isGivenUp = before.some(({ list, number }) => list.id === spec.paths[0] && number > 1);
+          if (isGivenUp) assert.deepEqual(namesOf(rest.pages), namesOf(pages.slice(count)));
         }
       }),
       { numRuns: 40 },

@@ -113,6 +113,10 @@ test('a window keeps the filters of its list', () => {
   );
 });
 
+test('June belongs to the first half-year', () => {
+  assert.equal(windowsOf('2025-06-15T00:00:00Z', '2025-07-10T00:00:00Z')?.length, 2);
+});
+
 const single: readonly (readonly [string, string, string])[] = [
   ['begins and ends in one half-year', '2025-01-01T00:00:00Z', '2025-06-30T23:59:59Z'],
   ['begins in the future', '2031-01-01T00:00:00Z', '2025-06-30T00:00:00Z'],
