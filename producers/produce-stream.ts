@@ -1,48 +1,20 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { Admin } from 'kafkajs';
-import type { Registry } from '../core/avro/registry.ts';
-import type { Settings } from '../core/config.ts';
 import { RateLimitedError } from '../core/errors.ts';
 import { ensureTopics } from '../core/kafka.ts';
 import { checkpointsTopic, deadLettersTopic } from '../core/stream-name.ts';
-import type { KeyTable } from './changes/key-table.ts';
 import { beginCheckpoint, CheckpointTracker, isWholeRound } from './checkpoint-tracker.ts';
-import type { ChartMogulClient } from './chartmogul/client.ts';
 import type { Page } from './chartmogul/source-list.ts';
 import { readStream, type StreamObserver } from './chartmogul/stream-reader.ts';
 import type { StreamSpec } from './chartmogul/streams.ts';
 import { sendDeletes } from './send-deletes.ts';
-import type { Parents } from './parents.ts';
 import type { StreamState } from './read-back.ts';
+import type { RunContext } from './run-context.ts';
 import type { StreamCounts } from './stream-counts.ts';
 import { StreamEncoder } from './stream-encoder.ts';
 import type { TransactionalProducer } from './transactional-producer.ts';
 import { TransactionWritable } from './transaction-writable.ts';
 import { Visits } from './visits.ts';
-
-/** What a user may ask of a run. */
-export interface RunOptions {
-  /** Names the run, in checkpoints and in the stream `runs`. */
-  readonly run: string;
-  /** Send every record, whether it changed or not. */
-  readonly isFull: boolean;
-  /** Believe the source, however much of a stream is gone. */
-  readonly isMassDeleteAllowed: boolean;
-}
-
-/** What the streams of a run share. */
-export interface RunContext {
-  readonly settings: Settings;
-  readonly options: RunOptions;
-  readonly client: ChartMogulClient;
-  readonly registry: Registry;
-  readonly admin: Admin;
-  readonly letters: KeyTable;
-  /** The parents of a stream, once their stream has been produced. */
-  readonly parentsOf: (stream: string) => Promise<Parents>;
-  readonly signal: AbortSignal;
-}
 
 /**
  * Reads one stream to its end: pages → records → Avro → topic, counting into `counts`. Back pressure runs from Kafka to the

@@ -10,7 +10,8 @@ import { checkpointsTopic, deadLettersTopic, topicOf } from '../core/stream-name
 import { ChartMogulClient } from './chartmogul/client.ts';
 import type { StreamSpec } from './chartmogul/streams.ts';
 import { readParents, type Parents } from './parents.ts';
-import { produceStream, type RunContext, type RunOptions } from './produce-stream.ts';
+import { produceStream } from './produce-stream.ts';
+import type { RunContext, RunOptions } from './run-context.ts';
 import { startProgress } from './progress.ts';
 import { readBack, type KnownState } from './read-back.ts';
 import { RUNS, sendRun } from './send-run.ts';

@@ -7,7 +7,7 @@ import { missingMessage, visitMessage } from './checkpoint.ts';
 import type { RequestObserver } from './chartmogul/client.ts';
 import type { StreamSpec } from './chartmogul/streams.ts';
 import { messageHeaders, type Message } from './message.ts';
-import type { RunContext } from './produce-stream.ts';
+import type { RunContext } from './run-context.ts';
 import type { StreamState } from './read-back.ts';
 import type { StreamCounts } from './stream-counts.ts';
 import type { TransactionalProducer } from './transactional-producer.ts';

@@ -1,7 +1,7 @@
 import { Partitioners } from 'kafkajs';
 import { Registry } from '../core/avro/registry.ts';
 import { readStreamSchema } from '../core/avro/schema-files.ts';
-import { allocateFrame, FRAME_BYTES } from '../core/avro/wire-format.ts';
+import { framed } from '../core/avro/wire-format.ts';
 import type { Settings } from '../core/config.ts';
 import { messageOf } from '../core/errors.ts';
 import { createKafka } from '../core/kafka.ts';
@@ -40,9 +40,7 @@ export async function sendRun(
     const messages = counts.map((streamCounts) => {
       const encoded = encoder.encode(runRecord(run, streamCounts, new Date()));
       if (encoded.drifts !== undefined) throw new RangeError('schemas/runs.avsc lacks a field of the run');
-      const value = allocateFrame(schemaId, encoded.avro.length);
-      encoded.avro.copyTo(value, FRAME_BYTES);
-      return { key: encoded.key, value };
+      return { key: encoded.key, value: framed(schemaId, encoded.avro) };
     });
     await producer.connect();
     await producer.send({ topic: topicOf(topicPrefix, RUNS), messages, acks: -1 });

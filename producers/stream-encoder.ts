@@ -3,7 +3,7 @@ import type { DriftMode } from '../core/config.ts';
 import type { Registry } from '../core/avro/registry.ts';
 import type { StreamSchema } from '../core/avro/schema.ts';
 import { readStreamSchema } from '../core/avro/schema-files.ts';
-import { allocateFrame, FRAME_BYTES } from '../core/avro/wire-format.ts';
+import { framed } from '../core/avro/wire-format.ts';
 import { deadLetterHeaders } from '../core/dead-letter.ts';
 import { FrozenSchemaError, RecordError, UnexpectedAnswerError, UnkeyedRecordError } from '../core/errors.ts';
 import { isJsonObject, jsonText, type JsonObject, type JsonValue } from '../core/json.ts';
@@ -184,13 +184,13 @@ export class StreamEncoder {
     if (mode === 'discard') {
       const { avro, discarded } = encoder.encodeDiscarding(record);
       counts.discarded += discarded.length;
-      return this.#framed(avro);
+      return framed(this.#schemaId, avro);
     }
     // A misfit can show only after the field that hides it has been added, so evolution goes in rounds.
     const learnt = new Set<string>();
     for (let round = 0; round <= MAX_DRIFTS_PER_RECORD; round++) {
       const encoded = encoder.encode(record);
-      if (encoded.drifts === undefined) return this.#framed(encoded.avro);
+      if (encoded.drifts === undefined) return framed(this.#schemaId, encoded.avro);
       const { drifts } = encoded;
       if (mode === 'freeze') throw new FrozenSchemaError(`fields that the schema lacks: ${namesOf(drifts)}`);
       for (const drift of drifts) learnt.add(driftName(drift));
@@ -215,12 +215,6 @@ export class StreamEncoder {
   #ready(): RecordEncoder {
     if (this.#encoder === undefined) throw new RangeError('the schema is not known yet');
     return this.#encoder;
-  }
-
-  #framed(avro: ReturnType<RecordEncoder['encodeDiscarding']>['avro']): Buffer {
-    const frame = allocateFrame(this.#schemaId, avro.length);
-    avro.copyTo(frame, FRAME_BYTES);
-    return frame;
   }
 
   /** Undefined for a record that was set aside before, and has not changed since. */

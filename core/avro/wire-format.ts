@@ -1,3 +1,4 @@
+import type { ByteWriter } from '../byte-writer.ts';
 import { DecodeError } from '../errors.ts';
 
 /** Confluent framing: a zero byte, the schema id in four bytes (big endian), then the Avro bytes. */
@@ -5,11 +6,12 @@ export const FRAME_BYTES = 5;
 
 const MAGIC_BYTE = 0;
 
-/** A new Buffer with the frame's header and room for `avroBytes` more bytes, which the caller fills. */
-export function allocateFrame(schemaId: number, avroBytes: number): Buffer {
-  const frame = Buffer.allocUnsafe(FRAME_BYTES + avroBytes);
+/** A new Buffer with the framed message whose Avro bytes are written. */
+export function framed(schemaId: number, avro: ByteWriter): Buffer {
+  const frame = Buffer.allocUnsafe(FRAME_BYTES + avro.length);
   frame[0] = MAGIC_BYTE;
   frame.writeUInt32BE(schemaId, 1);
+  avro.copyTo(frame, FRAME_BYTES);
   return frame;
 }
 

@@ -79,7 +79,7 @@ export async function findUnseenVisits(
 
 /**
  * Nothing is believed of a source that lost so much at once: it may have been cut short without saying so. One record alone may
- * go, though it be the half of a small stream: it is proved by itself.
+ * go, though it be the half of a small stream, unless nothing may: it is proved by itself.
  *
  * @throws MassDeleteError
  */
@@ -89,7 +89,8 @@ export function refuseMassDelete(
   live: number,
   { massDeletePercent, isMassDeleteAllowed }: { massDeletePercent: number; isMassDeleteAllowed: boolean },
 ): void {
-  const isMass = vanished > 1 && vanished * 100 > live * massDeletePercent;
+  const isAlone = vanished === 1 && massDeletePercent > 0;
+  const isMass = !isAlone && vanished * 100 > live * massDeletePercent;
   if (isMassDeleteAllowed || !isMass) return;
   throw new MassDeleteError(
     `${stream}: ${vanished} of ${live} records are gone from the source, more than MASS_DELETE_PERCENT (${massDeletePercent}); nothing was deleted. If they are meant to be gone, run \`npm run produce -- --streams ${stream} --allow-mass-delete\``,

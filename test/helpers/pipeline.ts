@@ -3,7 +3,7 @@ import { sink } from '../../consumers/sink.ts';
 import type { SinkCounts } from '../../consumers/stream-sink.ts';
 import type { Settings } from '../../core/config.ts';
 import { chooseStreams, knownStreams } from '../../producers/known-streams.ts';
-import type { RunOptions } from '../../producers/produce-stream.ts';
+import type { RunOptions } from '../../producers/run-context.ts';
 import { produce } from '../../producers/produce.ts';
 import type { StreamCounts } from '../../producers/stream-counts.ts';
 import { noSignal } from './settings.ts';

@@ -3,7 +3,7 @@ import type { TestContext } from 'node:test';
 import { Registry } from '../../core/avro/registry.ts';
 import { readStreamSchema } from '../../core/avro/schema-files.ts';
 import type { StreamSchema } from '../../core/avro/schema.ts';
-import { allocateFrame, FRAME_BYTES } from '../../core/avro/wire-format.ts';
+import { framed } from '../../core/avro/wire-format.ts';
 import type { Settings } from '../../core/config.ts';
 import type { JsonObject } from '../../core/json.ts';
 import { connectAdmin, createKafka, ensureTopics } from '../../core/kafka.ts';
@@ -50,8 +50,6 @@ export async function messagesOf(
   return records.map((record) => {
     const encoded = encoder.encode(record);
     if (encoded.drifts !== undefined) throw new Error(`the record does not fit the schema of ${stream}`);
-    const value = allocateFrame(id, encoded.avro.length);
-    encoded.avro.copyTo(value, FRAME_BYTES);
-    return { key: encoded.key, value };
+    return { key: encoded.key, value: framed(id, encoded.avro) };
   });
 }

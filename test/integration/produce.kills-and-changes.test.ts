@@ -26,7 +26,7 @@ test(`the account changes, fields appear, runs are killed: the topics follow, no
   const { simulator, settings } = runs;
   await runs.finish();
   const before = new Map(streamNames.map((stream) => [stream, truthOf(simulator, stream)]));
-  await runs.kill(['read']);
+  await runs.kill(['end', 'end', 'read']);
   simulator.moveTo(1);
   await runs.kill(['read', 'start', 'read', 'end', 'end']);
   let sent = await committedMessages(settings, ...streamNames);

@@ -14,7 +14,7 @@ import {
 } from '../../core/avro/schema.ts';
 import { ByteWriter } from '../../core/byte-writer.ts';
 import { DecodeError } from '../../core/errors.ts';
-import { exactLong } from '../helpers/exact-long.ts';
+import { exactLong } from '../../core/avro/exact-long.ts';
 
 // ── An independent reader of RowBinary ─────────────────────────────────────────────────────────
 

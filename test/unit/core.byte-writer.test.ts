@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import avro from 'avsc';
 import fc from 'fast-check';
-import { allocateFrame, FRAME_BYTES, schemaIdOf } from '../../core/avro/wire-format.ts';
+import { FRAME_BYTES, framed, schemaIdOf } from '../../core/avro/wire-format.ts';
 import { ByteWriter } from '../../core/byte-writer.ts';
 import { DecodeError } from '../../core/errors.ts';
 
@@ -99,8 +99,11 @@ test('what is written stays while the buffer grows, and what is truncated is gon
 
 test('a frame tells its schema', () => {
   for (const id of [0, 1, 65_536, 2 ** 31 - 1, 2 ** 32 - 1]) {
-    const frame = allocateFrame(id, 3);
+    const avro = new ByteWriter();
+    avro.avroString('xy');
+    const frame = framed(id, avro);
     assert.equal(frame.length, FRAME_BYTES + 3);
+    assert.deepEqual(frame.subarray(FRAME_BYTES), avro.view());
     assert.equal(schemaIdOf(frame), id);
   }
 });

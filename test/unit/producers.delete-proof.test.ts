@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { allocateFrame, FRAME_BYTES } from '../../core/avro/wire-format.ts';
+import { framed } from '../../core/avro/wire-format.ts';
 import { readStreamSchema } from '../../core/avro/schema-files.ts';
 import { loadSettings } from '../../core/config.ts';
 import {
@@ -140,8 +140,7 @@ function customer(key: string, fields: JsonObject, schema = readStreamSchema('cu
   const encoded = new RecordEncoder(schema).encode({ uuid: key, ...fields });
   assert.ok(encoded.drifts === undefined);
   registry.registered.push({ subject: 'test.customers-value', schema });
-  const value = allocateFrame(registry.registered.length, encoded.avro.length);
-  encoded.avro.copyTo(value, FRAME_BYTES);
+  const value = framed(registry.registered.length, encoded.avro);
   return { registry, record: vanished(key, { value }) };
 }
 

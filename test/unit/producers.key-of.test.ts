@@ -7,7 +7,7 @@ import { UnkeyedRecordError } from '../../core/errors.ts';
 import { parseJson, type JsonObject, type JsonValue } from '../../core/json.ts';
 import { evolve } from '../../producers/avro/drift.ts';
 import { RecordEncoder } from '../../producers/avro/record-encoder.ts';
-import { exactLong } from '../helpers/exact-long.ts';
+import { exactLong } from '../../core/avro/exact-long.ts';
 
 const date = { type: 'int', logicalType: 'date' } as const;
 const nullable = (name: string, type: Exclude<AvroType, readonly unknown[]>) =>

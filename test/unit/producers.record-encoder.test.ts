@@ -9,7 +9,7 @@ import { parseJson, type JsonObject, type JsonValue } from '../../core/json.ts';
 import { evolve } from '../../producers/avro/drift.ts';
 import { fieldNameOf } from '../../producers/avro/field-name.ts';
 import { RecordEncoder } from '../../producers/avro/record-encoder.ts';
-import { exactLong } from '../helpers/exact-long.ts';
+import { exactLong } from '../../core/avro/exact-long.ts';
 
 const json = { type: 'string', logicalType: 'json' } as const;
 const instant = { type: 'long', logicalType: 'timestamp-millis' } as const;

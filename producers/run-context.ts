@@ -1,0 +1,29 @@
+import type { Admin } from 'kafkajs';
+import type { Registry } from '../core/avro/registry.ts';
+import type { Settings } from '../core/config.ts';
+import type { KeyTable } from './changes/key-table.ts';
+import type { ChartMogulClient } from './chartmogul/client.ts';
+import type { Parents } from './parents.ts';
+
+/** What a user may ask of a run. */
+export interface RunOptions {
+  /** Names the run, in checkpoints and in the stream `runs`. */
+  readonly run: string;
+  /** Send every record, whether it changed or not. */
+  readonly isFull: boolean;
+  /** Believe the source, however much of a stream is gone. */
+  readonly isMassDeleteAllowed: boolean;
+}
+
+/** What the streams of a run share. */
+export interface RunContext {
+  readonly settings: Settings;
+  readonly options: RunOptions;
+  readonly client: ChartMogulClient;
+  readonly registry: Registry;
+  readonly admin: Admin;
+  readonly letters: KeyTable;
+  /** The parents of a stream, once their stream has been produced. */
+  readonly parentsOf: (stream: string) => Promise<Parents>;
+  readonly signal: AbortSignal;
+}
