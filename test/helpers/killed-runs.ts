@@ -24,8 +24,9 @@ export const killSeed = Number(process.env['KILL_SEED'] ?? randomInt(1_000_000))
 export type Moment = 'start' | 'read' | 'end';
 
 const MAX_START_MS = 4_000;
-/** Each run asks some 75 times for what earlier runs have whole; and a transaction takes the pages of a second. */
-const MAX_REQUESTS = 400;
+/** Each run asks some 75 times for what earlier runs have whole, and a transaction takes the pages of a second. */
+const MAX_REQUESTS = 280;
+const MIN_REQUESTS = 70;
 
 /** An account and runs of `produce` over all its streams, each in a process of its own. */
 export class KilledRuns {
@@ -35,6 +36,7 @@ export class KilledRuns {
   readonly #env: NodeJS.ProcessEnv;
   readonly #random = new Random(killSeed);
   #kills = 0;
+  #maxRequests = MAX_REQUESTS;
   #runs = 0;
 
   private constructor(t: TestContext, simulator: WatchedSimulator, settings: Settings) {
@@ -50,7 +52,7 @@ export class KilledRuns {
     const { chartmogul, produce, ...rest } = createSettings(t, baseUrl);
     return new KilledRuns(t, simulator, {
       ...rest,
-      chartmogul: { ...chartmogul, maxRequestsPerSecond: 100 },
+      chartmogul: { ...chartmogul, maxRequestsPerSecond: 75 },
       produce: { ...produce, metrics: { ...produce.metrics, startDate: '2025-01-01' } },
     });
   }
@@ -79,7 +81,7 @@ export class KilledRuns {
     const command = startCommand(this.#t, entry, [], this.#env);
     const comes: Readonly<Record<Moment, () => Promise<unknown>>> = {
       start: () => delay(upTo('start', MAX_START_MS)),
-      read: () => this.simulator.asked(1 + upTo('requests', MAX_REQUESTS)),
+      read: () => this.simulator.asked(1 + upTo('requests', this.#maxRequests)),
       end: () => command.logged('"stream read"', streamNames.length - upTo('streams', 3)),
     };
     const ended = command.result.then(() => {});
@@ -88,6 +90,10 @@ export class KilledRuns {
     command.kill('SIGKILL');
     const { exitCode, stdout, stderr } = await command.result;
     if (exitCode === null) this.#kills++;
-    else assert.equal(exitCode, 0, `${stdout}${stderr}`);
+    else {
+      assert.equal(exitCode, 0, `${stdout}${stderr}`);
+      // There is not so much left to read: the next are killed sooner.
+      this.#maxRequests = Math.max(MIN_REQUESTS, this.#maxRequests / 2);
+    }
   }
 }

@@ -52,11 +52,11 @@ const statuses: readonly (readonly [number, string, string, RegExp])[] = [
   [
     400,
     '{"code":400,"message":"Parameter \\"page\\" is deprecated","param":"page"}',
-    'UnexpectedAnswerError',
+    'RequestRefusedError',
     /"page" is deprecated/,
   ],
-  [402, '[]', 'UnexpectedAnswerError', /402/],
-  [422, '{"errors":{"name":"A name is required"}}', 'UnexpectedAnswerError', /422/],
+  [402, '[]', 'RequestRefusedError', /402/],
+  [422, '{"errors":{"name":"A name is required"}}', 'RequestRefusedError', /422/],
   [301, 'null', 'UnexpectedAnswerError', /301/],
 ];
 for (const [status, body, name, message] of statuses) {
