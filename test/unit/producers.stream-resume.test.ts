@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { RequestRefusedError, StreamNotFoundError } from '../../core/errors.ts';
 import type { JsonObject } from '../../core/json.ts';
 import type { Query } from '../../producers/chartmogul/client.ts';
 import type { Page } from '../../producers/chartmogul/source-list.ts';
@@ -145,5 +146,54 @@ for (const stream of ['customers', 'invoices', 'activities', 'plans']) {
       }),
       { numRuns: 40 },
     );
+  });
+}
+
+const rows = Array.from({ length: 9 }, (_, index) => ({
+  uuid: `u${index}`,
+  status: statuses[index % 2] ?? '',
+  date: '2026-01-01',
+}));
+const paging: Paging = { style: 'stray cursor', rowsOfAPage: 2 };
+
+for (const [name, error, stream, answer] of [
+  [
+    'whose filters are refused',
+    new RequestRefusedError('400'),
+    'customers',
+    (query: Query) => query['status'] === undefined,
+  ],
+  [
+    'whose address is gone',
+    new StreamNotFoundError('404'),
+    'data_sources',
+    (_: Query, path: string) => path === '/sources',
+  ],
+] as const) {
+  test(`the lists of an interrupted run ${name} are read anew, and the checkpoint forgets them`, async () => {
+    const spec = specOf(stream);
+    const list = spec.listKey ?? '';
+    const serve = (query: Query): JsonObject => {
+      const served = pageOf(
+        rows.filter((row) => isServed(row, query)),
+        query,
+        paging,
+      );
+      return { ...served, [list]: served['entries'] ?? [] };
+    };
+    const { pages } = await readPages(spec, (_, query) => serve(query));
+    const before = pages.slice(0, 2);
+    const rest = await readPages(
+      spec,
+      (path, query) => {
+        if (!answer(query, path)) throw error;
+        return serve(query);
+      },
+      { slices: slicesAfter(stream, before), isWhole: true },
+    );
+    assert.deepEqual(uuidsOf(recordsOf(rest.pages)), uuidsOf(rows));
+    assert.deepEqual(rest.pages[0]?.plan, []);
+    const [id, ...others] = slicesAfter(stream, [...before, ...rest.pages]).keys();
+    assert.deepEqual([id, others], [spec.paths.at(stream === 'customers' ? 0 : 1), []]);
   });
 }
