@@ -72,13 +72,15 @@ async function findDeletes(options: DeleteOptions): Promise<Deletes> {
     massDeletePercent: settings.produce.massDeletePercent,
     isMassDeleteAllowed: context.options.isMassDeleteAllowed,
   });
-  const verdicts = await prove(spec.deletes, vanished, { client, registry, observer, missing });
+  // What a run that was interrupted met in between is not known.
+  const missedBefore = options.isResumed ? new Set<string>() : missing;
+  const verdicts = await prove(spec.deletes, vanished, { client, registry, observer, missing: missedBefore });
   tell(spec.name, verdicts);
   const undecided = verdicts.flatMap(({ verdict, parent }) => (verdict === 'missing' ? (parent ?? []) : []));
   return {
     tombstones: verdicts.filter(({ verdict }) => verdict === 'gone').map(tombstone),
     checkpoints: [
-      ...missingMessages(spec.name, verdicts, missing, (key) => keys.isSeen(key)),
+      ...missingMessages(spec.name, verdicts, missing, (key) => options.isResumed || keys.isSeen(key)),
       ...(visits?.messages(new Set(undecided)) ?? []),
       ...(visits === undefined ? [] : await forgetGoneParents(options)),
     ],
@@ -107,19 +109,24 @@ function tombstone({ key, mergedInto }: Verdict): Message {
   return { key, value: null, ...headers };
 }
 
-/** A key that is missing for the first time is remembered; one that came back, or is gone for good, no longer. */
+/**
+ * A key that is missing for the first time is remembered; one that came back, or is gone for good, no longer. Nor one of which a
+ * run that was interrupted may have met the record.
+ */
 function missingMessages(
   stream: string,
   verdicts: readonly Verdict[],
   missing: ReadonlySet<string>,
-  isSeen: (key: string) => boolean,
+  mayBeMet: (key: string) => boolean,
 ): Message[] {
   const messages: Message[] = [];
+  const decided = new Set(verdicts.map(({ key }) => key));
   for (const { key, verdict } of verdicts) {
     if (verdict === 'missing') messages.push(missingMessage(stream, key, true));
     else if (missing.has(key)) messages.push(missingMessage(stream, key, false));
   }
-  for (const key of missing) if (isSeen(key)) messages.push(missingMessage(stream, key, false));
+  for (const key of missing)
+    if (!decided.has(key) && mayBeMet(key)) messages.push(missingMessage(stream, key, false));
   return messages;
 }
 

@@ -13,7 +13,6 @@ import type { EncodedPage } from './transaction-writable.ts';
 interface Suspicion {
   readonly token: RecordHash;
   readonly keys: readonly string[];
-  readonly isParentGone: boolean;
 }
 
 /**
@@ -73,8 +72,7 @@ export class Visits {
     const { keys, children } = this.#state;
     const missed = children.of(visit.parent).filter((key) => keys.has(key) && !keys.isSeen(key));
     if (missed.length === 0) return encoded;
-    const isParentGone = page.isParentGone === true;
-    this.#suspicions.set(visit.parent, { token: visit.token, keys: missed, isParentGone });
+    this.#suspicions.set(visit.parent, { token: visit.token, keys: missed });
     return { ...encoded, page: { ...page, isVisitOpen: true } };
   }
 
@@ -82,8 +80,9 @@ export class Visits {
   vanished(): Vanished[] {
     const { keys, children } = this.#state;
     const isMissing = (key: string) => keys.has(key) && !keys.isSeen(key);
-    const ofLiving = [...this.#suspicions].flatMap(([parent, { keys: suspects, isParentGone }]) =>
-      suspects.filter(isMissing).map((key) => ({ key, value: undefined, parent, isParentGone })),
+    // A parent that has just gone may have left them to one that was visited before: the next run knows.
+    const ofLiving = [...this.#suspicions].flatMap(([parent, { keys: suspects }]) =>
+      suspects.filter(isMissing).map((key) => ({ key, value: undefined, parent, isParentGone: false })),
     );
     for (const parent of this.living) children.live(parent);
     const known = new Set(ofLiving.map(({ key }) => key));

@@ -68,7 +68,7 @@ async function runTests(
     '--import',
     'tsx',
     '--test',
-    '--test-timeout=240000',
+    '--test-timeout=480000',
     '--test-concurrency=2',
     '--test-reporter=spec',
   ];

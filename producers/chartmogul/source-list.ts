@@ -36,8 +36,6 @@ export interface Page {
   readonly next: Query | undefined;
   /** The lists that are left to read beside this page's own, where that is decided anew. */
   readonly plan?: readonly SourceList[];
-  /** The parent is not there any more. */
-  readonly isParentGone?: true;
   /** It ends a visit that may not be recorded yet. */
   readonly isVisitOpen?: true;
 }

@@ -205,7 +205,7 @@ async function* readOfParents(
       // The parent went while others were visited: it has no children any more.
       if (!(error instanceof StreamNotFoundError)) throw error;
       if (++gone >= PARENTS_BEFORE_DOUBT && found === 0) throw error;
-      yield { list, number: 1, records: [], next: undefined, isParentGone: true };
+      yield { list, number: 1, records: [], next: undefined };
     }
   };
   yield* mergePages(listsOf(spec, path, field, visits), LISTS_SIDE_BY_SIDE, read);

@@ -140,7 +140,6 @@ const recorded: readonly (readonly [name: string, page: EncodedPage])[] = [
   ['a page that ends the list of a parent without children', pageTo('childless')],
   ['a page that ends a list with all children', pageTo('whole')],
   ['a page that ends a list whose children are deleted on the topic', pageTo('deleted')],
-  ['a parent that is gone, and had no children,', pageTo('childless', { isParentGone: true })],
   ['a page of no parent', { ...pageTo('p'), page: { ...pageTo('p').page, list: sourceList(listed, '/s') } }],
 ];
 for (const [name, page] of recorded) {
@@ -187,16 +186,16 @@ test('what vanished is what no list had, of the parents that were visited and of
   visits.begin(parentsOf('p', 'gone while visited', 'unvisited'));
   state.keys.delete('g');
   meet(state, 'f', 'p');
-  await settle(visits, pageTo('p'), pageTo('gone while visited', { isParentGone: true }));
-  assert.deepEqual(told(visits), ['a of p', 'b of p', 'c of gone while visited, gone', 'e of nobody, gone']);
+  await settle(visits, pageTo('p'), pageTo('gone while visited'));
+  assert.deepEqual(told(visits), ['a of p', 'b of p', 'c of gone while visited', 'e of nobody, gone']);
 });
 
 test('a child that a list lacks, and whose parent is not living, is told of once', async () => {
   const state = stateOf({ p: ['a'] });
   const visits = new Visits('s', state, 1, 'changed');
   visits.begin(parentsOf('q'));
-  await settle(visits, pageTo('p', { isParentGone: true }));
-  assert.deepEqual(told(visits), ['a of p, gone']);
+  await settle(visits, pageTo('p'));
+  assert.deepEqual(told(visits), ['a of p']);
 });
 
 test('once all is decided the visits in doubt are recorded, but for those that are to be made once more', async () => {
