@@ -43,8 +43,8 @@ export async function runMain(work: Work, options: { readonly maxStopMs?: number
   // Set, not `process.exit`: what was written to a pipe must reach it.
   process.exitCode = await work(controller.signal).catch(reportFailure);
   process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
-  // A client that goes on connecting to a service that is away must not keep a process that was told to stop.
-  if (controller.signal.aborted) setTimeout(() => process.exit(), LINGER_MS).unref();
+  // A client that goes on connecting to a service that is away must not keep a process whose work is over.
+  setTimeout(() => process.exit(), LINGER_MS).unref();
 }
 
 const LINGER_MS = 2_000;

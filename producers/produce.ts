@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { Registry } from '../core/avro/registry.ts';
 import type { Settings } from '../core/config.ts';
-import { AuthenticationError, messageOf, ParentFailedError } from '../core/errors.ts';
+import { AuthenticationError, messageOf, ParentFailedError, StoppedError } from '../core/errors.ts';
 import { connectAdmin, ensureTopics, mendKafkaError } from '../core/kafka.ts';
 import { logger } from '../core/logger.ts';
 import { probeRetry } from '../core/retry.ts';
@@ -87,6 +87,8 @@ export async function produce(
     throw mendKafkaError(error, kafka);
   } finally {
     progress?.stop();
+    // Of a stream that failed, requests may still be under way, and would be tried again.
+    stop.abort(new StoppedError('the run is over'));
     await Promise.all([...producers.values()].map((producer) => producer.close()));
     await Promise.all([admin.disconnect(), client.close()]);
   }
@@ -118,9 +120,11 @@ async function runStream(
     await work();
     counts.state = 'done';
   } catch (error) {
-    counts.state = signal.aborted ? 'stopped' : 'failed';
+    counts.state = signal.aborted && signal.reason instanceof StoppedError ? 'stopped' : 'failed';
     if (error instanceof AuthenticationError) stop.abort(error);
-    counts.failure = error instanceof Error ? error : new Error(messageOf(error));
+    // What a refused key has stopped failed for that reason, not for its parent's.
+    const cause = signal.aborted ? (signal.reason as unknown) : error;
+    counts.failure = cause instanceof Error ? cause : new Error(messageOf(cause));
     if (!signal.aborted) logger.error({ stream: counts.stream, reason: messageOf(error) }, 'stream failed');
   }
   counts.seconds = Math.round((performance.now() - startMs) / 100) / 10;

@@ -3,13 +3,13 @@ import type { JsonObject } from '../core/json.ts';
 import { requestsPerSecond, type StreamCounts } from './stream-counts.ts';
 
 /** What a run did with one stream, as a record of stream `runs` (`schemas/runs.avsc`). `run` is the run's UUID. */
-export function runRecord(run: string, counts: StreamCounts, finishedAt: Date): JsonObject {
+export function runRecord(run: string, counts: StreamCounts): JsonObject {
   const { requests, seconds, startedAtMs } = counts;
   return {
     run,
     stream: counts.stream,
     started_at: startedAtMs === 0 ? null : new Date(startedAtMs).toISOString(),
-    finished_at: finishedAt.toISOString(),
+    finished_at: startedAtMs === 0 ? null : new Date(startedAtMs + seconds * 1000).toISOString(),
     outcome: outcomeOf(counts),
     failure: counts.failure === undefined ? null : messageOf(counts.failure),
     is_resumed: counts.isResumed,

@@ -21,6 +21,7 @@ const columns: readonly Column[] = [
   { head: 'unchanged', of: ({ unchanged }) => unchanged },
   { head: 'deleted', of: ({ deleted }) => deleted },
   { head: 'dead', of: ({ deadLettered }) => deadLettered },
+  { head: 'sent', of: ({ messages }) => messages },
   { head: 'bytes', of: ({ bytes }) => bytes, isBytes: true },
   { head: 'seconds', of: ({ seconds }) => seconds, total: elapsedSeconds },
   {
@@ -35,7 +36,17 @@ const columns: readonly Column[] = [
 ];
 
 /** What is left out first where the terminal is narrow; the others always stay. */
-const leftOutInOrder = ['bytes', 'req/s', 'requests', 'unchanged', 'pages', 'retries', '429s', 'dead'];
+const leftOutInOrder = [
+  'bytes',
+  'req/s',
+  'requests',
+  'unchanged',
+  'pages',
+  'retries',
+  '429s',
+  'sent',
+  'dead',
+];
 
 /**
  * The run as a table with a line for every stream of the account and one for their total, then lines for what is worth a
@@ -46,6 +57,8 @@ const leftOutInOrder = ['bytes', 'req/s', 'requests', 'unchanged', 'pages', 'ret
  */
 export function runSummary(counts: readonly StreamCounts[], width = Infinity): string {
   const shown = counts.filter(({ isAbsent }) => !isAbsent);
+  if (counts.length > 0 && shown.length === 0)
+    return `this account does not have ${counts.map(({ stream }) => stream).join(', ')}`;
   return [
     // A terminal that does not know its size gives 0.
     fittingTable(shown, width > 0 ? width : Infinity),
@@ -145,7 +158,10 @@ function endingLines(counts: readonly StreamCounts[]): string[] {
     if (ending === undefined) continue;
     streamsByEnding.set(ending, [...(streamsByEnding.get(ending) ?? []), count.stream]);
   }
-  return [...streamsByEnding].map(([ending, names]) => `${names.join(', ')} ${ending}`);
+  const isAll = (names: readonly string[]) => names.length > 1 && names.length === counts.length;
+  return [...streamsByEnding].map(
+    ([ending, names]) => `${isAll(names) ? 'every stream' : names.join(', ')} ${ending}`,
+  );
 }
 
 function endingOf({ state, failure }: StreamCounts): string | undefined {

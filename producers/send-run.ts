@@ -38,7 +38,7 @@ export async function sendRun(
     const schemaId = await registry.register(subjectOf(topicPrefix, RUNS), schema);
     const encoder = new RecordEncoder(schema);
     const messages = counts.map((streamCounts) => {
-      const encoded = encoder.encode(runRecord(run, streamCounts, new Date()));
+      const encoded = encoder.encode(runRecord(run, streamCounts));
       if (encoded.drifts !== undefined) throw new RangeError('schemas/runs.avsc lacks a field of the run');
       return { key: encoded.key, value: framed(schemaId, encoded.avro) };
     });

@@ -22,7 +22,7 @@ export interface StreamCounts {
   changed: number;
   unchanged: number;
   deleted: number;
-  /** Records set aside on the dead-letters topic in this run. */
+  /** Records that stand on the topic of dead letters in place of the stream's own, set aside in this run or before. */
   deadLettered: number;
   /** Fields or values left out in mode `discard`. */
   discarded: number;

@@ -40,6 +40,9 @@ export interface StreamEncoderOptions {
 /** More fields than this from one record are an answer gone wrong, not drift. */
 const MAX_DRIFTS_PER_RECORD = 500;
 
+/** Dead letters of a run that are told one by one; the summary has their number. */
+const MAX_LETTERS_TOLD = 10;
+
 /** How much of a stream without a schema file is looked at before its schema is made. */
 const SAMPLE_RECORDS = 400;
 const SAMPLE_PAGES = 20;
@@ -54,6 +57,9 @@ export class StreamEncoder {
   readonly #subject: string;
   #encoder: RecordEncoder | undefined;
   #schemaId = 0;
+  #lettersTold = 0;
+  /** Of this run: lists overlap, and a record counts once. */
+  readonly #setAside = new Set<string>();
 
   constructor(options: StreamEncoderOptions) {
     this.#options = options;
@@ -217,7 +223,7 @@ export class StreamEncoder {
     return this.#encoder;
   }
 
-  /** Undefined for a record that was set aside before, and has not changed since. */
+  /** Undefined for a record that stands on the topic of dead letters already: it is counted, and not sent again. */
   #letterOf(
     error: RecordError,
     { key, value, hash, page }: { key: string | undefined; value: JsonValue; hash: RecordHash; page: Page },
@@ -226,14 +232,17 @@ export class StreamEncoder {
     const letterKey = `${spec.name}|${key ?? hash.toString('hex')}`;
     // The source has it: whatever an earlier message says of the key is not to be deleted.
     if (key !== undefined) keys.see(key);
-    if (letters.compare(letterKey, hash) === 'unchanged') {
-      counts.unchanged++;
-      return undefined;
-    }
+    const isKnown = letters.compare(letterKey, hash) === 'unchanged';
+    if (!this.#setAside.has(letterKey)) counts.deadLettered++;
+    this.#setAside.add(letterKey);
+    if (isKnown) return undefined;
     letters.set(letterKey, hash);
-    counts.deadLettered++;
     const at = `${page.list.id}, page ${page.number}`;
-    logger.warn({ stream: spec.name, page: at, reason: error.message }, 'record set aside as a dead letter');
+    if (++this.#lettersTold <= MAX_LETTERS_TOLD)
+      logger.warn(
+        { stream: spec.name, page: at, reason: error.message },
+        'record set aside as a dead letter',
+      );
     return {
       key: letterKey,
       value: Buffer.from(textOf(value)),

@@ -10,6 +10,7 @@ import {
 } from '../../core/errors.ts';
 import { withDeadline } from '../../core/deadline.ts';
 import { isJsonObject, parseJson, type JsonObject, type JsonValue } from '../../core/json.ts';
+import { logger } from '../../core/logger.ts';
 import { retry, sourceRetry, type RetryPolicy } from '../../core/retry.ts';
 import type { Settings } from '../../core/config.ts';
 import { answerError } from './answer-error.ts';
@@ -17,6 +18,8 @@ import { RateLimiter } from './rate-limiter.ts';
 
 /** ChartMogul allows 20 parallel connections to an account (dev.chartmogul.com/docs/rate-limits). */
 const MAX_CONNECTIONS = 16;
+
+const SAY_AWAY_EVERY_MS = 15_000;
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 60_000;
@@ -41,6 +44,7 @@ export class ChartMogulClient {
   readonly #retryPolicy: RetryPolicy;
   readonly #limit: LimitFunction = pLimit(MAX_CONNECTIONS);
   readonly #rate: RateLimiter;
+  #awaySaidMs = -Infinity;
   readonly #agent = new Agent({
     connections: MAX_CONNECTIONS,
     pipelining: 1,
@@ -83,11 +87,20 @@ export class ChartMogulClient {
       } catch (error) {
         if (error instanceof RateLimitedError) this.#rate.refused(performance.now(), error.retryAfterMs);
         if (error instanceof RetriableError) observer.onRetry?.(error);
+        if (error instanceof SourceUnavailableError) this.#sayAway(error);
         throw error;
       }
     });
     if (!isJsonObject(answer)) throw new UnexpectedAnswerError(`${path} answered JSON that is not an object`);
     return answer;
+  }
+
+  /** Somebody may be waiting for it, minutes at the worst. */
+  #sayAway(error: SourceUnavailableError): void {
+    const nowMs = performance.now();
+    if (nowMs - this.#awaySaidMs < SAY_AWAY_EVERY_MS) return;
+    this.#awaySaidMs = nowMs;
+    logger.warn({ reason: error.message }, 'ChartMogul does not answer as it should: trying again');
   }
 
   async close(): Promise<void> {

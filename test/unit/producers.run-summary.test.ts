@@ -10,7 +10,7 @@ const counted = (stream: string, some: Partial<StreamCounts> = {}): StreamCounts
 });
 const cells = (line = '') => line.split(/ {2,}/);
 const whole =
-  'stream pages requests retries 429s records new changed unchanged deleted dead bytes seconds req/s';
+  'stream pages requests retries 429s records new changed unchanged deleted dead sent bytes seconds req/s';
 
 /** Every column has a value. */
 const busy = {
@@ -24,6 +24,7 @@ const busy = {
   unchanged: 500_000,
   deleted: 1_000,
   deadLettered: 3,
+  messages: 501_000,
   bytes: 1_234_567,
   seconds: 142.5,
   startedAtMs: 1_000,
@@ -34,10 +35,12 @@ test('every stream has a line, and the last is their total', () => {
   const lines = runSummary([counted('customers', busy), counted('plans', later)]).split('\n');
   assert.deepEqual(lines.slice(0, 4).map(cells), [
     whole.split(' '),
-    'customers 5,000 5,100 90 40 1,000,000 300,000 200,000 500,000 1,000 3 1.2M 142.5 35.8'.split(' '),
-    'plans 5,000 5,100 90 40 1,000,000 300,000 200,000 500,000 1,000 3 1.2M 100 51'.split(' '),
+    'customers 5,000 5,100 90 40 1,000,000 300,000 200,000 500,000 1,000 3 501,000 1.2M 142.5 35.8'.split(
+      ' ',
+    ),
+    'plans 5,000 5,100 90 40 1,000,000 300,000 200,000 500,000 1,000 3 501,000 1.2M 100 51'.split(' '),
     // From the first begin to the last end: 200 seconds, since streams run side by side.
-    'total 10,000 10,200 180 80 2,000,000 600,000 400,000 1,000,000 2,000 6 2.5M 200 51'.split(' '),
+    'total 10,000 10,200 180 80 2,000,000 600,000 400,000 1,000,000 2,000 6 1,002,000 2.5M 200 51'.split(' '),
   ]);
 });
 
@@ -72,11 +75,11 @@ const still = { ...busy, retries: 0, rateLimited: 0, deadLettered: 0 };
 const narrow: [width: number, some: Partial<StreamCounts>, head: string][] = [
   [200, busy, whole],
   [0, busy, whole],
-  [137, busy, whole],
-  [136, busy, whole.replace(' bytes', '')],
-  [129, busy, whole.replace(' bytes', '').replace(' req/s', '')],
-  [136, still, whole.replace(' retries', '')],
-  [115, still, whole.replace(' retries 429s', '').replace(' dead bytes', '')],
+  [146, busy, whole],
+  [145, busy, whole.replace(' bytes', '')],
+  [138, busy, whole.replace(' bytes', '').replace(' req/s', '')],
+  [145, still, whole.replace(' retries', '')],
+  [124, still, whole.replace(' retries 429s', '').replace(' dead', '').replace(' bytes', '')],
   [80, still, 'stream records new changed deleted seconds'],
   [80, { records: 5, new: 5, pages: 1 }, 'stream pages records new changed deleted seconds'],
   [80, busy, 'stream records new changed deleted dead seconds'],
