@@ -82,7 +82,7 @@ async function measureUnlimited(services: Settings, signal: AbortSignal): Promis
 async function measureLimited(services: Settings, signal: AbortSignal): Promise<object> {
   const simulator = await startSimulator('--customers', '1500', '--seed', '1', '--latency', '250');
   try {
-    const settings = { ...services, chartmogul: simulator.chartmogul(38), topicPrefix: 'limited.' };
+    const settings = { ...services, chartmogul: simulator.chartmogul(39), topicPrefix: 'limited.' };
     const startMs = performance.now();
     const counts = await run(settings, undefined, signal);
     const seconds = (performance.now() - startMs) / 1000;

@@ -82,7 +82,7 @@ const definitions = {
   CHARTMOGUL_MAX_REQUESTS_PER_SECOND: setting(
     'CHARTMOGUL_MAX_REQUESTS_PER_SECOND',
     'over all streams; ChartMogul allows an account 40',
-    '38',
+    '39',
   ),
   METRICS_START_DATE: setting('METRICS_START_DATE', 'first day of the metrics', '2010-01-01'),
   METRICS_INTERVALS: setting('METRICS_INTERVALS', 'comma list: day, week, month, quarter, year', 'month'),

@@ -152,7 +152,7 @@ test('the defaults are those that the documentation promises', () => {
   assert.deepEqual(chartmogul, {
     apiKey: undefined,
     baseUrl: 'https://api.chartmogul.com/v1',
-    maxRequestsPerSecond: 38,
+    maxRequestsPerSecond: 39,
   });
   assert.deepEqual(produce, {
     metrics: { startDate: '2010-01-01', intervals: ['month'], lookBackDays: undefined },
