@@ -54,7 +54,8 @@ export async function readBack(
   return { streams: states, letters };
 }
 
-function createState(): StreamState {
+/** Of a stream of which nothing is known. */
+export function createState(): StreamState {
   return {
     keys: new KeyTable(),
     children: new ChildTable(),

@@ -57,17 +57,18 @@ export async function* readStream(
       if (!(error instanceof StreamNotFoundError) && !(error instanceof RequestRefusedError)) throw error;
       logger.info({ stream: spec.name, reason: error.message }, 'the lists of the last run are not there');
     }
-    yield* replanned(readAnew(client, spec, plan, observer));
+    // The checkpoint forgets them.
+    yield* planned(readAnew(client, spec, plan, observer), (first) => first.plan ?? []);
     return;
   }
   yield* readAnew(client, spec, plan, observer);
 }
 
-/** Pages of which the first makes the checkpoint forget the lists of another run. */
-async function* replanned(pages: Pages): Pages {
+/** Pages of which the first says what is left to read beside its own list, so that a run interrupted after it knows. */
+async function* planned(pages: Pages, planOf: (first: Page) => readonly SourceList[]): Pages {
   let isPlanned = false;
   for await (const page of pages) {
-    yield isPlanned ? page : { ...page, plan: page.plan ?? [] };
+    yield isPlanned ? page : { ...page, plan: planOf(page) };
     isPlanned = true;
   }
 }
@@ -132,23 +133,12 @@ async function* readPath(
   } else if (spec.metric !== undefined) {
     const { metrics, isHistoryKnown } = plan;
     const lists = metricLists(spec, path, metrics, { today: new Date(), isHistoryKnown });
-    yield* planned(
-      lists,
-      mergePages(lists, LISTS_SIDE_BY_SIDE, (list) => readList(client, list, observer)),
-    );
+    const pages = mergePages(lists, LISTS_SIDE_BY_SIDE, (list) => readList(client, list, observer));
+    yield* planned(pages, (first) => lists.filter(({ id }) => id !== first.list.id));
   } else if (spec.slices !== undefined && !plan.isWhole) {
     yield* readSliced(client, spec.slices, sourceList(spec, path), observer);
   } else {
     yield* readList(client, sourceList(spec, path), observer);
-  }
-}
-
-/** The first page says which other lists there are, so that a run that is interrupted after it knows them. */
-async function* planned(lists: readonly SourceList[], pages: Pages): Pages {
-  let isPlanned = false;
-  for await (const page of pages) {
-    yield isPlanned ? page : { ...page, plan: lists.filter(({ id }) => id !== page.list.id) };
-    isPlanned = true;
   }
 }
 
@@ -176,11 +166,7 @@ async function* readSliced(
     const isRefused = error instanceof FilterIgnoredError || error instanceof RequestRefusedError;
     if (!isRefused) throw error;
     logger.info({ path: list.path, reason: error.message }, 'the server does not filter: read whole');
-    let isDecided = false;
-    for await (const page of whole) {
-      yield isDecided ? page : { ...page, plan: [] };
-      isDecided = true;
-    }
+    yield* planned(whole, () => []);
   }
 }
 

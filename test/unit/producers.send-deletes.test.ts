@@ -5,7 +5,6 @@ import { loadSettings } from '../../core/config.ts';
 import { MassDeleteError, ServiceUnavailableError, StreamNotFoundError } from '../../core/errors.ts';
 import type { JsonObject } from '../../core/json.ts';
 import { checkpointsTopic, topicOf } from '../../core/stream-name.ts';
-import { ChildTable } from '../../producers/changes/child-table.ts';
 import { KeyTable } from '../../producers/changes/key-table.ts';
 import { recordHash } from '../../producers/changes/record-hash.ts';
 import { beginCheckpoint, CheckpointTracker, visitToken } from '../../producers/checkpoint-tracker.ts';
@@ -13,7 +12,7 @@ import { missingMessage, parseCheckpoint, visitMessage } from '../../producers/c
 import { sourceList } from '../../producers/chartmogul/source-list.ts';
 import type { DeleteProof } from '../../producers/chartmogul/streams.ts';
 import type { Message, TopicMessages } from '../../producers/message.ts';
-import type { StreamState } from '../../producers/read-back.ts';
+import { createState, type StreamState } from '../../producers/read-back.ts';
 import { sendDeletes, type DeleteOptions } from '../../producers/send-deletes.ts';
 import { createStreamCounts } from '../../producers/stream-counts.ts';
 import type { TransactionalProducer } from '../../producers/transactional-producer.ts';
@@ -72,13 +71,7 @@ async function visitsOf(state: StreamState, isParentGone: true | undefined): Pro
 /** Deletes as a whole, of which nothing needs a topic to be read; what is asked of Kafka beside commits fails. */
 async function deletes(given: Given) {
   const { proof = twice, met = [], unmet = [], there = [], isByParents = true, failing = Infinity } = given;
-  const state: StreamState = {
-    keys: new KeyTable(),
-    children: new ChildTable(),
-    checkpoint: undefined,
-    visits: new KeyTable(),
-    missing: new Set(given.missing),
-  };
+  const state: StreamState = { ...createState(), missing: new Set(given.missing) };
   for (const key of [...met, ...unmet]) {
     state.keys.set(key, recordHash(key));
     state.children.set(key, 'p');

@@ -6,7 +6,6 @@ import { loadSettings } from '../../core/config.ts';
 import { SourceUnavailableError, StreamNotFoundError } from '../../core/errors.ts';
 import type { JsonValue } from '../../core/json.ts';
 import { checkpointsTopic, topicOf } from '../../core/stream-name.ts';
-import { ChildTable } from '../../producers/changes/child-table.ts';
 import { KeyTable } from '../../producers/changes/key-table.ts';
 import { recordHash } from '../../producers/changes/record-hash.ts';
 import { visitToken } from '../../producers/checkpoint-tracker.ts';
@@ -16,7 +15,7 @@ import type { ParentSpec, StreamSpec } from '../../producers/chartmogul/streams.
 import { messageHeaders, type Message, type TopicMessages } from '../../producers/message.ts';
 import type { Parents } from '../../producers/parents.ts';
 import { produceStream } from '../../producers/produce-stream.ts';
-import { hashIn, type StreamState } from '../../producers/read-back.ts';
+import { createState, hashIn, type StreamState } from '../../producers/read-back.ts';
 import { createStreamCounts } from '../../producers/stream-counts.ts';
 import type { TransactionalProducer } from '../../producers/transactional-producer.ts';
 import type { EncodedPage } from '../../producers/transaction-writable.ts';
@@ -29,16 +28,6 @@ import { specOf } from '../helpers/stream-reading.ts';
 const hashOf = (value: JsonValue) => recordHash(value);
 const parentsOf = (...keys: string[]): Parents => ({ keys, hashes: keys.map(hashOf) });
 const listed = { listKey: 'entries', paging: 'detect' } as const;
-
-function createState(): StreamState {
-  return {
-    keys: new KeyTable(),
-    children: new ChildTable(),
-    checkpoint: undefined,
-    visits: new KeyTable(),
-    missing: new Set(),
-  };
-}
 
 /** The topic holds these children, by their parents. */
 function stateOf(families: Readonly<Record<string, readonly string[]>>): StreamState {
