@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { childEnvironment, loadSettings, type Settings } from '../core/config.ts';
 import { Secret } from '../core/secret.ts';
@@ -73,11 +74,20 @@ export async function startSimulator(...options: readonly string[]): Promise<Run
   };
 }
 
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? NaN;
+/** The settings as a child process reads them. It sinks into `database`. */
+export function environmentOf(settings: Settings, database: string): NodeJS.ProcessEnv {
+  return {
+    ...childEnvironment(),
+    KAFKA_BROKERS: settings.kafka.brokers.join(','),
+    TOPIC_PREFIX: settings.topicPrefix,
+    SCHEMA_REGISTRY_URL: settings.schemaRegistry.url,
+    CLICKHOUSE_URL: settings.clickhouse.url,
+    CLICKHOUSE_DATABASE: database,
+    DATA_DIR: settings.dataDir,
+  };
 }
 
-export function rounded(value: number, digits = 0): number {
-  return Number(value.toFixed(digits));
+/** @throws the signal's reason. */
+export async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal }).catch(() => signal.throwIfAborted());
 }

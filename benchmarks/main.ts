@@ -1,22 +1,24 @@
 import { ConfigError } from '../core/errors.ts';
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
+import { benchLatency } from './latency.ts';
+import { withBenchOptions, type BenchOptions } from './options.ts';
 import { benchProduce } from './produce.ts';
+import { benchSink } from './sink.ts';
 
 /** Each prints what it measures as it goes and gives figures, which end as one line of JSON. */
-const benchmarks = { produce: benchProduce };
+const benchmarks = { produce: benchProduce, sink: benchSink, latency: benchLatency };
 
 await runMain(async (signal) => {
   const command = createCommand(
     'bench',
     'Measures on this machine, side by side in one run, with services of its own; the last line is JSON.',
-  )
-    .argument('<name>', `one of: ${Object.keys(benchmarks).join(', ')}`)
-    .parse();
+  ).argument('<name>', `one of: ${Object.keys(benchmarks).join(', ')}`);
+  withBenchOptions(command).parse();
   const [name = ''] = command.args;
   const [, bench] = Object.entries(benchmarks).find(([known]) => known === name) ?? [];
   if (bench === undefined)
     throw new ConfigError(`no benchmark "${name}", wants one of ${Object.keys(benchmarks).join(', ')}`);
-  const figures = await bench(signal);
+  const figures = await bench(signal, command.opts<BenchOptions>());
   process.stdout.write(`${JSON.stringify({ benchmark: name, ...figures })}\n`);
   return exitCodes.done;
 });

@@ -6,7 +6,8 @@ import { chooseStreams, knownStreams } from '../producers/known-streams.ts';
 import { produce } from '../producers/produce.ts';
 import type { StreamCounts } from '../producers/stream-counts.ts';
 import { cpuStages } from './cpu-stages.ts';
-import { median, rounded, startSimulator, withServices } from './environment.ts';
+import { startSimulator, withServices } from './environment.ts';
+import { median, rounded, say } from './figures.ts';
 import { usualProducer } from './usual-producer.ts';
 
 const CUSTOMERS = 20_000;
@@ -140,8 +141,4 @@ async function run(
   const failed = counts.find(({ failure }) => failure !== undefined);
   if (failed?.failure !== undefined) throw failed.failure;
   return counts;
-}
-
-function say(line: string): void {
-  process.stderr.write(`${line}\n`);
 }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { sinkSummary } from '../consumers/sink-summary.ts';
 import { sink } from '../consumers/sink.ts';
-import type { SinkCounts } from '../consumers/stream-sink.ts';
+import type { SinkCounts } from '../consumers/sink-counts.ts';
 import { createClickHouse } from '../core/clickhouse.ts';
 import { loadSettings, type Settings } from '../core/config.ts';
 import { createCommand, exitCodes, runMain, type ExitCode } from '../core/process.ts';

@@ -1,155 +1,154 @@
 import { setInterval as every } from 'node:timers/promises';
-import type { Admin, EachBatchPayload } from 'kafkajs';
-import { CaughtUp } from '../core/caught-up.ts';
+import type { Consumer, EachBatchPayload } from 'kafkajs';
+import type { CaughtUp } from '../core/caught-up.ts';
 import type { Settings } from '../core/config.ts';
-import { askKafka, createKafka, kafkaError, partitionEnds, type AskAdmin } from '../core/kafka.ts';
+import { messageOf } from '../core/errors.ts';
+import { createKafka, kafkaError, type AskAdmin } from '../core/kafka.ts';
 import { logger } from '../core/logger.ts';
 import type { StreamSink } from './stream-sink.ts';
-
-export interface SinkOptions {
-  /** Only these streams; all that there are if undefined. */
-  readonly streams: readonly string[] | undefined;
-  /** Return when every partition has been sunk up to the end offset that it had at the start. */
-  readonly untilCaughtUp: boolean;
-}
+import type { TopicControl } from './topic-partitions.ts';
 
 const MAX_FETCH_BYTES_PER_PARTITION = 4 * 1024 * 1024;
-const TABLES_SIDE_BY_SIDE = 4;
-const HEARTBEAT_MS = 3_000;
+/** How long a fetch waits for messages, and so how long a topic that was held may take to flow again. */
+const MAX_FETCH_WAIT_MS = 100;
+/** After a kill, how long the partitions of the one that died wait for another. */
+const SESSION_TIMEOUT_MS = 10_000;
+const HEARTBEAT_MS = 2_000;
+const REBALANCE_TIMEOUT_MS = 60_000;
 const COMMITTED_CHECK_MS = 1_000;
 
-/** One group for each database: a new one is filled from the beginning of the topics. */
+/** One group for each database. Its committed offsets are for lag tools; where to go on, each table says itself. */
 export function sinkGroupOf({ topicPrefix, clickhouse }: Settings): string {
   return `${topicPrefix}sink.${clickhouse.database}`;
 }
 
+/** The consumer of this process; {@link consume} runs it. */
+export function createSinkConsumer(settings: Settings): Consumer {
+  return createKafka(settings.kafka, 'sink').consumer({
+    groupId: sinkGroupOf(settings),
+    maxBytesPerPartition: MAX_FETCH_BYTES_PER_PARTITION,
+    maxWaitTimeInMs: MAX_FETCH_WAIT_MS,
+    sessionTimeout: SESSION_TIMEOUT_MS,
+    heartbeatInterval: HEARTBEAT_MS,
+    rebalanceTimeout: REBALANCE_TIMEOUT_MS,
+    allowAutoTopicCreation: false,
+  });
+}
+
+/** What a stream's sink may ask of the consumer. */
+export function topicControl(consumer: Consumer, topic: string): TopicControl {
+  return {
+    pause: () => consumer.pause([{ topic }]),
+    resume: () => consumer.resume([{ topic }]),
+    seek: (partition, offset) => consumer.seek({ topic, partition, offset: String(offset) }),
+    commit: async (offsets) => {
+      const commits = [...offsets].map(([partition, offset]) => ({ topic, partition, offset: String(offset) }));
+      // Refused while the group rebalances: the next one tells more anyway.
+      await consumer.commitOffsets(commits).catch((error: unknown) => {
+        logger.debug({ topic, reason: messageOf(error) }, 'offsets not committed');
+      });
+    },
+  };
+}
+
 /**
- * Consumes the topics of `sinks` as one member of the consumer group until the signal aborts or, on demand, until caught up.
+ * Consumes the topics of `sinks` as one member of the consumer group and hands each its partitions and messages, until the signal
+ * aborts, all have failed or, on demand, until caught up. Then each sink inserts what it has taken.
  *
  * @throws ServiceUnavailableError or ServiceRefusedError when Kafka can be used no longer.
  */
 export async function consume(
-  admin: Admin,
+  consumer: Consumer,
   settings: Settings,
-  options: SinkOptions,
   sinks: ReadonlyMap<string, StreamSink>,
+  caughtUp: CaughtUp | undefined,
+  ask: AskAdmin,
   signal: AbortSignal,
 ): Promise<void> {
-  const groupId = sinkGroupOf(settings);
-  const topics = [...sinks].filter(([, { counts }]) => counts.failure === undefined).map(([topic]) => topic);
-  if (topics.length === 0) return;
-  const consumer = createKafka(settings.kafka, 'sink').consumer({
-    groupId,
-    maxBytesPerPartition: MAX_FETCH_BYTES_PER_PARTITION,
-    maxWaitTimeInMs: 200,
-    sessionTimeout: 30_000,
-    rebalanceTimeout: 60_000,
-    allowAutoTopicCreation: false,
-  });
-  const ask: AskAdmin = (question) => askKafka(settings.kafka, signal, () => question(admin));
-  const caughtUp = new CaughtUp(options.untilCaughtUp ? await partitionEnds(ask, topics) : []);
+  const topics = [...sinks.keys()];
+  const assigned = new Map<string, ReadonlySet<number>>();
   const crashed = new Promise<never>((_, reject) => {
     consumer.on(consumer.events.CRASH, ({ payload }) => {
       if (!payload.restart) reject(kafkaError(payload.error, settings.kafka));
     });
   });
-  // Also told of batches that hold nothing but the marks of transactions.
-  consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
-    caughtUp.advance(payload.topic, payload.partition, BigInt(payload.lastOffset) + 1n);
+  // Before anything is fetched for the new assignment: listeners are called at once.
+  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+    for (const [topic, sink] of sinks) {
+      const partitions = payload.memberAssignment[topic] ?? [];
+      assigned.set(topic, new Set(partitions));
+      sink.assign(partitions);
+    }
   });
-
-  let onAllStopped = () => {};
-  const allStopped = new Promise<void>((resolve) => (onAllStopped = resolve));
-  const onStopped = (topic: string) => {
-    consumer.pause([{ topic }]);
-    caughtUp.giveUp(topic);
-    if ([...sinks.values()].every(({ counts }) => counts.failure !== undefined)) onAllStopped();
-  };
-
+  // Also told of batches that hold nothing but the marks of transactions, which no handler gets to see.
+  consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { topic, partition, batchSize, lastOffset } }) => {
+    if (batchSize > 0) return;
+    const next = BigInt(lastOffset) + 1n;
+    sinks.get(topic)?.accept({ partition, messages: [], next, end: next });
+  });
   const done = new AbortController();
-  const watch = watchCommitted(ask, groupId, caughtUp, done.signal);
+  const working = [...sinks.values()].map((sink) => sink.run());
+  const watch = caughtUp && watchOthers(settings, ask, assigned, caughtUp, done.signal);
   // They may reject before anybody waits for them.
-  for (const promise of [watch, crashed]) promise.catch(() => {});
+  for (const promise of [watch, crashed]) promise?.catch(() => {});
   try {
     await consumer.connect();
     await consumer.subscribe({ topics, fromBeginning: true });
     await consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
-      partitionsConsumedConcurrently: TABLES_SIDE_BY_SIDE,
-      eachBatch: (payload) => sinkBatch(payload, sinks, onStopped, signal),
+      partitionsConsumedConcurrently: 1,
+      eachBatch: (payload) => {
+        handOver(payload, sinks);
+        return Promise.resolve();
+      },
     });
-    logger.info({ topics: topics.length, group: groupId }, 'sinking');
+    logger.info({ topics: topics.length, group: sinkGroupOf(settings) }, 'sinking');
     await Promise.race([
       crashed,
-      watch,
-      allStopped,
+      Promise.all(working),
       aborted(signal),
-      ...(options.untilCaughtUp ? [caughtUp.reached] : []),
+      ...(caughtUp ? [caughtUp.reached, watch] : []),
     ]);
   } finally {
     done.abort();
+    for (const sink of sinks.values()) sink.stop();
+    await Promise.all(working);
     await consumer.disconnect();
   }
 }
 
-/** In this order, since the guarantee is: insert, acknowledged → resolve → commit. */
-async function sinkBatch(
-  payload: EachBatchPayload,
-  sinks: ReadonlyMap<string, StreamSink>,
-  onStopped: (topic: string) => void,
-  signal: AbortSignal,
-): Promise<void> {
-  const { topic, partition, messages } = payload.batch;
-  const streamSink = sinks.get(topic);
-  if (
-    streamSink === undefined ||
-    streamSink.counts.failure !== undefined ||
-    !payload.isRunning() ||
-    payload.isStale()
-  )
-    return;
-  try {
-    await withHeartbeats(payload, () => streamSink.insertBatch({ topic, partition, messages }));
-  } catch (error) {
-    if (!signal.aborted) streamSink.fail(error);
-    onStopped(topic);
-    return;
-  }
-  const lastOffset = payload.batch.lastOffset();
-  payload.resolveOffset(lastOffset);
-  const offset = String(BigInt(lastOffset) + 1n);
-  await payload.commitOffsetsIfNecessary({ topics: [{ topic, partitions: [{ partition, offset }] }] });
-  await payload.heartbeat();
+/** Never waits, so that fetching and heartbeats go on whatever a table does. */
+function handOver(payload: EachBatchPayload, sinks: ReadonlyMap<string, StreamSink>): void {
+  const { batch } = payload;
+  if (!payload.isRunning() || payload.isStale()) return;
+  const next = BigInt(batch.lastOffset()) + 1n;
+  const { partition, messages } = batch;
+  sinks.get(batch.topic)?.accept({ partition, messages, next, end: BigInt(batch.highWatermark) });
+  // Where the sink took less, it sends the consumer back.
+  payload.resolveOffset(batch.lastOffset());
 }
 
-/** Keeps the group membership alive while `work` takes its time. */
-async function withHeartbeats(payload: EachBatchPayload, work: () => Promise<void>): Promise<void> {
-  // A heartbeat that fails is told again by the commit.
-  const timer = setInterval(() => void payload.heartbeat().catch(() => {}), HEARTBEAT_MS);
-  try {
-    await work();
-  } finally {
-    clearInterval(timer);
-  }
-}
-
-/** What was sunk before, or is sunk by another process of the group, shows only in the group's committed offsets. */
-async function watchCommitted(
+/** What another process of the group has sunk shows only in the group's committed offsets. */
+async function watchOthers(
+  settings: Settings,
   ask: AskAdmin,
-  groupId: string,
+  assigned: ReadonlyMap<string, ReadonlySet<number>>,
   caughtUp: CaughtUp,
   signal: AbortSignal,
 ): Promise<never> {
+  const groupId = sinkGroupOf(settings);
   const check = async () => {
-    const topics = [...new Set(caughtUp.behind.map(({ topic }) => topic))];
+    const topics = [...new Set(caughtUp.behind.map(({ topic }) => topic))].filter((topic) => assigned.has(topic));
     if (topics.length === 0) return;
     for (const { topic, partitions } of await ask((admin) => admin.fetchOffsets({ groupId, topics }))) {
-      for (const { partition, offset } of partitions) caughtUp.advance(topic, partition, BigInt(offset));
+      for (const { partition, offset } of partitions) {
+        if (assigned.get(topic)?.has(partition) === false)
+          caughtUp.advance(topic, partition, BigInt(offset));
+      }
     }
   };
   try {
-    await check();
     for await (const tick of every(COMMITTED_CHECK_MS, check, { signal })) await tick();
   } catch (error) {
     if (!signal.aborted) throw error;

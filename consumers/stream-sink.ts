@@ -1,179 +1,306 @@
 import type { KafkaMessage } from 'kafkajs';
-import type { Registry } from '../core/avro/registry.ts';
-import type { StreamSchema } from '../core/avro/schema.ts';
-import { schemaIdOf } from '../core/avro/wire-format.ts';
-import { ByteWriter } from '../core/byte-writer.ts';
-import { DecodeError, messageOf } from '../core/errors.ts';
+import { schemaIdOf, FRAME_BYTES } from '../core/avro/wire-format.ts';
+import { DecodeError, messageOf, RecordError } from '../core/errors.ts';
 import { logger } from '../core/logger.ts';
-import type { Column } from './clickhouse/column-type.ts';
+import { Batch } from './batch.ts';
+import type { BatchInserter } from './batch-inserter.ts';
 import type { StorageTable } from './clickhouse/storage-table.ts';
-import { RowTranscoder, writeTombstone, type RowOrigin } from './transcode/row-transcoder.ts';
+import type { SinkCounts } from './sink-counts.ts';
+import type { StreamSchemas } from './stream-schemas.ts';
+import type { TopicPartitions } from './topic-partitions.ts';
+import { RowBuffer } from './transcode/row-buffer.ts';
+import { writeTombstone } from './transcode/tombstone.ts';
 
-/** What one stream's sink has done so far. */
-export interface SinkCounts {
-  readonly stream: string;
-  readonly table: string;
-  batches: number;
-  rows: number;
-  bytes: number;
-  insertSeconds: number;
-  failure: Error | undefined;
+/** When a batch is inserted: as soon as one of them is reached. */
+export interface BatchLimits {
+  readonly rows: number;
+  readonly bytes: number;
+  readonly ageMs: number;
 }
 
-/** Messages of one partition, contiguous but for what compaction took out. */
-export interface PartitionBatch {
-  readonly topic: string;
+/** What one fetch brought of one partition. */
+export interface FetchedMessages {
   readonly partition: number;
   readonly messages: readonly KafkaMessage[];
+  /** The offset behind the last of them, and behind what was left out, such as the marks of transactions. */
+  readonly next: bigint;
+  /** The partition's end. */
+  readonly end: bigint;
+}
+
+export interface StreamSinkOptions {
+  readonly topic: string;
+  readonly table: StorageTable;
+  readonly schemas: StreamSchemas;
+  readonly partitions: TopicPartitions;
+  readonly inserter: BatchInserter;
+  readonly limits: BatchLimits;
+  readonly counts: SinkCounts;
 }
 
 /**
- * Sinks the topic of one stream into its table: decode → evolve → insert. The caller commits, after this has returned.
+ * Sinks the topic of one stream into its table. Two things happen at a time:
+ *
+ * - {@link accept}, called with what was fetched, turns messages into rows of the batch that is being filled. It never waits. What it
+ *   cannot take is left out, and fetched again when it can.
+ * - {@link run} does one step after the other: find out where to go on (`position`), insert a batch, learn a schema, or wait. While a
+ *   batch is inserted the next one is filled.
+ *
+ * Fetching is held while positions are found or a schema is learnt, and while a batch is full before the one ahead of it is in.
  */
 export class StreamSink {
   readonly counts: SinkCounts;
-  readonly #registry: Registry;
-  readonly #table: StorageTable;
-  #primaryKey: readonly string[] | undefined;
-  #transcoderColumns: readonly Column[] = [];
-  readonly #transcoders = new Map<number, RowTranscoder>();
+  readonly topic: string;
+  readonly #options: StreamSinkOptions;
+  #filling: Batch | undefined;
+  #isInserting = false;
+  #spare: RowBuffer | undefined;
+  /** The schema that a message wants which cannot be taken yet; `latest` for a delete that comes before any record. */
+  #wanted: number | 'latest' | undefined;
+  /** Messages are kept until their rows are in, and rows that ClickHouse refuses are looked for one by one. */
+  #isCareful = false;
+  /** The table may not be what it was, or has not been looked at yet. */
+  #mustRelearn = true;
+  #isStopping = false;
+  #wake: () => void = () => {};
 
-  constructor(registry: Registry, table: StorageTable) {
-    this.#registry = registry;
-    this.#table = table;
-    this.counts = {
-      stream: table.stream,
-      table: table.name,
-      batches: 0,
-      rows: 0,
-      bytes: 0,
-      insertSeconds: 0,
-      failure: undefined,
-    };
+  constructor(options: StreamSinkOptions) {
+    this.#options = options;
+    this.topic = options.topic;
+    this.counts = options.counts;
+  }
+
+  /** The group has given this process these partitions of the topic, and no others. Everything before is forgotten. */
+  assign(partitions: readonly number[]): void {
+    this.#options.partitions.assign(partitions);
+    this.counts.lag.clear();
+    this.#discard();
+    this.#wake();
+  }
+
+  /** Takes messages that were fetched, as far as it can at the moment. */
+  accept(fetched: FetchedMessages): void {
+    const { partitions } = this.#options;
+    if (this.#isStopping || this.counts.failure !== undefined || !partitions.isFlowing) return;
+    const { partition, messages, next, end } = fetched;
+    const first = messages[0];
+    const wantedOffset = partitions.next(partition);
+    if (wantedOffset === undefined) return;
+    if (first !== undefined && BigInt(first.offset) < wantedOffset) {
+      // The topic was deleted and made again.
+      this.#reposition();
+      return;
+    }
+    const isFirst = this.#filling === undefined;
+    const batch = (this.#filling ??= this.#createBatch());
+    const cut = this.#fill(batch, partition, messages);
+    const reached = cut ?? next;
+    partitions.advance(partition, reached, cut !== undefined);
+    batch.consumed.set(partition, reached);
+    this.counts.lag.set(partition, Math.max(0, Number(end - reached)));
+    this.counts.oldestRowMs ??= batch.startedMs;
+    if (isFirst || this.#isDue()) this.#wake();
+    this.#updateFlow();
+  }
+
+  /** Inserts what has been taken, takes no more, and lets {@link run} return. */
+  stop(): void {
+    this.#isStopping = true;
+    this.#wake();
+  }
+
+  /** Works until stopped or failed. Never throws: a failure stands in the counts. */
+  async run(): Promise<void> {
+    try {
+      while (await this.#step());
+    } catch (error) {
+      this.fail(error);
+    }
   }
 
   /** Keeps why the stream failed and says it once. */
   fail(error: unknown): void {
-    this.counts.failure = error instanceof Error ? error : new Error(messageOf(error));
-    logger.error({ stream: this.counts.stream, reason: messageOf(error) }, 'stream stopped');
+    const { counts, partitions } = this.#options;
+    if (this.#isStopping) {
+      const { stream } = counts;
+      logger.warn({ stream, reason: messageOf(error) }, 'the last rows are not in: the next sink takes them again');
+      return;
+    }
+    counts.failure = error instanceof Error ? error : new Error(messageOf(error));
+    counts.state = 'failed';
+    logger.error({ stream: counts.stream, reason: messageOf(error) }, 'stream stopped');
+    this.#discard();
+    partitions.giveUp();
   }
 
-  /** Makes table and views for the subject's latest schema, so that a stream without messages can be queried too. */
-  async prepare(subject: string): Promise<void> {
-    const latest = await this.#registry.latest(subject);
-    if (latest === undefined) return;
-    await this.#table.cover(latest.id, latest.schema);
-    this.#primaryKey = latest.schema.primaryKey;
+  /** One step; false when there is none any more. */
+  async #step(): Promise<boolean> {
+    const { partitions, counts } = this.#options;
+    if (partitions.mustPosition && !this.#isStopping) {
+      counts.state = 'positioning';
+      await this.#position();
+    } else if (this.#isDue()) {
+      await this.#insertFilling();
+    } else if (this.#isStopping) {
+      return false;
+    } else if (this.#wanted !== undefined) {
+      counts.state = 'learning';
+      await this.#learn(this.#wanted);
+    } else {
+      counts.state = this.#filling === undefined ? 'idle' : 'flowing';
+      await this.#untilWoken();
+    }
+    return true;
   }
 
-  /**
-   * Inserts a batch; returns when ClickHouse has acknowledged it.
-   *
-   * @throws DecodeError naming topic, partition and offset; IncompatibleSchemaError; ServiceUnavailableError; ServiceRefusedError
-   */
-  async insertBatch(batch: PartitionBatch): Promise<void> {
-    const { messages } = batch;
-    const [first, last] = [messages[0], messages.at(-1)];
-    if (first === undefined || last === undefined) return;
-    const schemas = await this.#coverSchemas(batch);
-    // Columns and rows must agree: another partition may widen the table while this insert is on its way.
-    const { columns } = this.#table;
-    const rows = this.#transcode(batch, schemas, columns);
-    const startMs = performance.now();
-    // The times tell apart a topic that was deleted and made again: its offsets return, its rows are others.
-    const token = [
-      batch.topic,
-      batch.partition,
-      first.offset,
-      last.offset,
-      first.timestamp,
-      last.timestamp,
-    ].join(':');
-    await this.#table.insert(columns, rows, token);
-    this.counts.insertSeconds += (performance.now() - startMs) / 1000;
-    this.counts.batches++;
-    this.counts.rows += messages.length;
-    this.counts.bytes += rows.length;
+  async #position(): Promise<void> {
+    const { partitions, schemas } = this.#options;
+    this.#discard();
+    if (this.#mustRelearn) {
+      schemas.forget();
+      await schemas.learnLatest();
+      this.#mustRelearn = false;
+    }
+    await partitions.position();
+    this.#updateFlow();
   }
 
-  /** The schemas of a batch. No message is transcoded before the server has shown the columns of its schema. */
-  async #coverSchemas(batch: PartitionBatch): Promise<ReadonlyMap<number, StreamSchema>> {
-    const ids = new Set<number>();
-    for (const message of batch.messages) {
+  async #learn(wanted: number | 'latest'): Promise<void> {
+    const { schemas } = this.#options;
+    await (wanted === 'latest' ? schemas.learnLatest() : schemas.learn(wanted));
+    this.#wanted = undefined;
+    this.#updateFlow();
+  }
+
+  async #insertFilling(): Promise<void> {
+    const { partitions, inserter, counts } = this.#options;
+    const batch = this.#filling;
+    if (batch === undefined) return;
+    this.#filling = undefined;
+    counts.oldestRowMs = undefined;
+    this.#isInserting = true;
+    this.#updateFlow();
+    const generation = partitions.generation;
+    try {
+      const outcome = await inserter.insert(batch, partitions);
+      if (outcome === 'inserted') {
+        if (partitions.generation === generation) await partitions.commit(batch.consumed);
+        this.#isCareful = false;
+      } else {
+        // Once more from where the table stands: with its columns as they are now, or with an eye on every row.
+        this.#isCareful = outcome === 'refused';
+        this.#mustRelearn = true;
+        this.#reposition();
+      }
+    } finally {
+      this.#isInserting = false;
+    }
+    batch.rows.length = 0;
+    if (batch.rows.bytes.length <= this.#options.limits.bytes * 2) this.#spare = batch.rows;
+    this.#updateFlow();
+  }
+
+  /** Gives the offset of the message that it could not take yet. */
+  #fill(batch: Batch, partition: number, messages: readonly KafkaMessage[]): bigint | undefined {
+    const { schemas } = this.#options;
+    const { rows, columns } = batch;
+    let schemaId = -1;
+    let transcoder = undefined;
+    for (const message of messages) {
       const { value } = message;
-      if (value !== null) ids.add(located(batch, message, () => schemaIdOf(value)));
+      try {
+        if (value === null) {
+          if (schemas.primaryKey === undefined && !schemas.hasAskedLatest) {
+            this.#wanted = 'latest';
+            return BigInt(message.offset);
+          }
+          writeTombstone(keyOf(message), schemas.primaryKey ?? [], columns, rows);
+          batch.endRow(partition, message, 0, true);
+          continue;
+        }
+        const id = schemaIdOf(value);
+        if (id !== schemaId || transcoder === undefined) {
+          transcoder = schemas.transcoderOf(id, columns);
+          if (transcoder === undefined) {
+            this.#wanted = id;
+            return BigInt(message.offset);
+          }
+          schemaId = id;
+        }
+        transcoder.transcode(value, FRAME_BYTES, rows);
+        batch.endRow(partition, message, id, false);
+      } catch (error) {
+        if (!(error instanceof RecordError)) throw error;
+        const letter = { stream: this.counts.stream, topic: this.topic, partition, message, error };
+        batch.letters.push({ ...letter, schemaId: schemaIdIn(value) });
+      }
     }
-    const schemas = new Map<number, StreamSchema>();
-    for (const id of ids) {
-      const schema = await this.#registry.schemaById(id);
-      await this.#table.cover(id, schema);
-      schemas.set(id, schema);
-      this.#primaryKey ??= schema.primaryKey;
-    }
-    return schemas;
+    return undefined;
   }
 
-  #transcode(
-    batch: PartitionBatch,
-    schemas: ReadonlyMap<number, StreamSchema>,
-    columns: readonly Column[],
-  ): Buffer {
-    const out = new ByteWriter();
-    for (const message of batch.messages) {
-      const origin: RowOrigin = {
-        partition: batch.partition,
-        offset: BigInt(message.offset),
-        timestampMs: BigInt(message.timestamp),
-      };
-      located(batch, message, () => {
-        if (message.value === null) this.#writeTombstone(message, columns, origin, out);
-        else
-          this.#transcoderOf(schemaIdOf(message.value), schemas, columns).write(message.value, origin, out);
-      });
-    }
-    return out.view();
+  #createBatch(): Batch {
+    const rows = this.#spare ?? new RowBuffer();
+    this.#spare = undefined;
+    return new Batch(this.#options.table.columns, rows, this.#isCareful);
   }
 
-  /** Transcoders are kept for as long as the table keeps its columns. */
-  #transcoderOf(
-    id: number,
-    schemas: ReadonlyMap<number, StreamSchema>,
-    columns: readonly Column[],
-  ): RowTranscoder {
-    if (this.#transcoderColumns !== columns) {
-      this.#transcoderColumns = columns;
-      this.#transcoders.clear();
-    }
-    let transcoder = this.#transcoders.get(id);
-    if (transcoder === undefined) {
-      const schema = schemas.get(id);
-      if (schema === undefined) throw new DecodeError(`its schema ${id} was not looked up`);
-      transcoder = new RowTranscoder(id, schema, columns);
-      this.#transcoders.set(id, transcoder);
-    }
-    return transcoder;
+  #isFull({ rows, rowCount }: Batch): boolean {
+    const { limits } = this.#options;
+    return rowCount >= limits.rows || rows.length >= limits.bytes;
   }
 
-  #writeTombstone(
-    { key }: KafkaMessage,
-    columns: readonly Column[],
-    origin: RowOrigin,
-    out: ByteWriter,
-  ): void {
-    if (this.#primaryKey === undefined || key === null)
-      throw new DecodeError('a delete of which the key cannot be told');
-    writeTombstone(key.toString('utf8'), this.#primaryKey, columns, origin, out);
+  #isDue(): boolean {
+    const batch = this.#filling;
+    if (batch === undefined) return false;
+    const isForced = this.#isStopping || this.#wanted !== undefined || this.#options.partitions.isCaughtUp;
+    return isForced || this.#isFull(batch) || this.#ageMs(batch) >= this.#options.limits.ageMs;
+  }
+
+  #ageMs({ startedMs }: Batch): number {
+    return performance.now() - startedMs;
+  }
+
+  async #untilWoken(): Promise<void> {
+    const batch = this.#filling;
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      if (batch !== undefined)
+        timer = setTimeout(resolve, Math.max(0, this.#options.limits.ageMs - this.#ageMs(batch)));
+    });
+    clearTimeout(timer);
+    this.#wake = () => {};
+  }
+
+  #reposition(): void {
+    this.#options.partitions.reposition();
+    this.#discard();
+    this.#wake();
+  }
+
+  #discard(): void {
+    this.#filling = undefined;
+    this.#wanted = undefined;
+    this.counts.oldestRowMs = undefined;
+  }
+
+  #updateFlow(): void {
+    const batch = this.#filling;
+    const isWaiting = this.#wanted !== undefined || (this.#isInserting && batch !== undefined && this.#isFull(batch));
+    this.#options.partitions.hold(isWaiting);
   }
 }
 
-/** Runs `work` for one message; its DecodeError then says which message it was. */
-function located<T>({ topic, partition }: PartitionBatch, { offset }: KafkaMessage, work: () => T): T {
+function keyOf({ key }: KafkaMessage): string {
+  if (key === null) throw new DecodeError('a delete without a key');
+  return key.toString('utf8');
+}
+
+/** As far as the bytes name one. */
+function schemaIdIn(value: Buffer | null): number | undefined {
   try {
-    return work();
-  } catch (error) {
-    if (!(error instanceof DecodeError)) throw error;
-    throw new DecodeError(`message ${topic}, partition ${partition}, offset ${offset}: ${error.message}`, {
-      cause: error,
-    });
+    return value === null ? undefined : schemaIdOf(value);
+  } catch {
+    return undefined;
   }
 }

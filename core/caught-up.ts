@@ -33,6 +33,12 @@ export class CaughtUp {
     this.#check();
   }
 
+  /** Whether `next` gives for every partition of the topic that is behind an offset at or after its end. False if none is behind. */
+  isReachedBy(topic: string, next: (partition: number) => bigint | undefined): boolean {
+    const behind = this.behind.filter((target) => target.topic === topic);
+    return behind.length > 0 && behind.every(({ partition, end }) => (next(partition) ?? 0n) >= end);
+  }
+
   /** The topic will not be sunk any further: do not wait for it. */
   giveUp(topic: string): void {
     for (const target of this.behind) {

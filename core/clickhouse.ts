@@ -82,6 +82,12 @@ export function clickHouseError(error: unknown, settings: ClickHouseSettings, do
   return new ServiceRefusedError(`${prefix}${said}${cure}`, { cause: error });
 }
 
+/** Whether the server answered with this code. */
+export function isClickHouseCode(error: unknown, code: string): boolean {
+  if (error instanceof ClickHouseError) return error.code === code;
+  return error instanceof EtlError && isClickHouseCode(error.cause, code);
+}
+
 /** An identifier as SQL. */
 export function quoted(name: string): string {
   return `\`${name.replace(/[\\`]/g, '\\$&')}\``;

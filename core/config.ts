@@ -10,6 +10,7 @@ import {
   chartmogulUrl,
   httpUrl,
   identifier,
+  integer,
   number,
   oneOf,
   pattern,
@@ -59,6 +60,8 @@ export interface Settings {
   readonly topicPrefix: string;
   readonly schemaRegistry: SchemaRegistrySettings;
   readonly clickhouse: ClickHouseSettings;
+  /** Where `produce` and `sink` serve their metrics; undefined: nowhere. */
+  readonly metricsPort: number | undefined;
   /** Where local services keep their files. */
   readonly dataDir: string;
 }
@@ -111,6 +114,7 @@ const definitions = {
   CLICKHOUSE_PASSWORD_FILE: setting('CLICKHOUSE_PASSWORD_FILE', 'file with the ClickHouse password'),
   CLICKHOUSE_CLUSTER: setting('CLICKHOUSE_CLUSTER', 'cluster on which tables are made'),
   CLICKHOUSE_DATABASE: setting('CLICKHOUSE_DATABASE', 'database, created if missing', 'chartmogul'),
+  METRICS_PORT: setting('METRICS_PORT', 'port of the metrics for Prometheus; off without one'),
   DATA_DIR: setting('DATA_DIR', 'where local services keep their files', '.data'),
 };
 
@@ -196,6 +200,8 @@ function parse(values: Values, customStreams: readonly unknown[]): Settings {
           ? undefined
           : identifier('CLICKHOUSE_CLUSTER', values.CLICKHOUSE_CLUSTER),
     }),
+    metricsPort:
+      values.METRICS_PORT === '' ? undefined : integer('METRICS_PORT', values.METRICS_PORT, 1, 65_535),
     dataDir: values.DATA_DIR,
   });
 }

@@ -1,7 +1,7 @@
 /** Headers of a message on the topic of dead letters. Its value is what was set aside, byte for byte. */
 export const deadLetterHeaders = {
   stream: 'stream',
-  /** `produce`: a record of the source, as JSON. */
+  /** `produce`: a record of the source, as JSON. `sink`: a message, with the bytes of its value. */
   step: 'step',
   /** Code of the error, such as `ETL_FROZEN_SCHEMA`. */
   code: 'code',
@@ -13,4 +13,12 @@ export const deadLetterHeaders = {
   page: 'page',
   /** The hash of the record, 8 bytes. */
   hash: 'hash',
+  /** Where the message stands. */
+  topic: 'topic',
+  partition: 'partition',
+  offset: 'offset',
+  /** Its time in ms. */
+  timestamp: 'timestamp',
+  /** Id of its schema, where its bytes name one. */
+  schemaId: 'schema-id',
 } as const;

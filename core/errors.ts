@@ -75,6 +75,16 @@ export class DecodeError extends RecordError {
   static override readonly code = 'ETL_DECODE';
 }
 
+/** A message that names a schema which the registry does not have, or which is no Avro record. */
+export class UnknownSchemaError extends RecordError {
+  static override readonly code = 'ETL_UNKNOWN_SCHEMA';
+}
+
+/** A row that ClickHouse refuses for what is in it, such as a violated constraint. */
+export class RowRejectedError extends RecordError {
+  static override readonly code = 'ETL_ROW_REJECTED';
+}
+
 // ── Fatal ──────────────────────────────────────────────────────────────────────────────────────
 
 /** A setting or an argument is wrong. The process ends with exit code 2. */

@@ -12,7 +12,7 @@ import type { PartitionEnd } from './caught-up.ts';
 import type { Settings } from './config.ts';
 import { EtlError, messageOf, notAnswering, ServiceRefusedError } from './errors.ts';
 import { logger } from './logger.ts';
-import { probeRetry, retry, serviceRetry } from './retry.ts';
+import { probeRetry, retry, serviceRetry, type RetryPolicy } from './retry.ts';
 
 /** Partitions of a stream's topic: the most sinks that can share one stream. */
 const PARTITIONS = 4;
@@ -130,8 +130,9 @@ export function askKafka<T>(
   settings: Settings['kafka'],
   signal: AbortSignal,
   ask: () => Promise<T>,
+  policy: RetryPolicy = serviceRetry,
 ): Promise<T> {
-  return retry({ service: 'kafka' }, serviceRetry, signal, async () => {
+  return retry({ service: 'kafka' }, policy, signal, async () => {
     try {
       return await ask();
     } catch (error) {

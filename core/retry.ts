@@ -9,6 +9,8 @@ export interface RetryPolicy {
   /** The first wait; each further one is twice as long, times a random factor between 1 and 2. */
   readonly firstDelayMs: number;
   readonly maxDelayMs: number;
+  /** Told of every failure that is followed by another attempt. */
+  readonly onRetry?: (error: RetriableError) => void;
 }
 
 /** For reading the source: about three minutes before a page is given up. */
@@ -16,6 +18,9 @@ export const sourceRetry: RetryPolicy = { attempts: 10, firstDelayMs: 250, maxDe
 
 /** For Kafka, the registry and ClickHouse once work is under way. */
 export const serviceRetry: RetryPolicy = { attempts: 8, firstDelayMs: 200, maxDelayMs: 10_000 };
+
+/** For work that has nowhere else to go: until the signal aborts. */
+export const steadyRetry: RetryPolicy = { attempts: Infinity, firstDelayMs: 200, maxDelayMs: 5_000 };
 
 /** For the first contact with a service: a person is waiting for the answer. */
 export const probeRetry: RetryPolicy = { attempts: 2, firstDelayMs: 250, maxDelayMs: 500 };
@@ -41,6 +46,7 @@ export async function retry<T>(
     shouldRetry: ({ error }) => error instanceof RetriableError,
     onFailedAttempt: async ({ error, attemptNumber, retriesLeft }) => {
       if (!(error instanceof RetriableError) || retriesLeft === 0) return;
+      policy.onRetry?.(error);
       logger.debug({ ...what, attempt: attemptNumber, reason: messageOf(error) }, 'try again');
       const wish = error instanceof RateLimitedError ? error.retryAfterMs : undefined;
       if (wish !== undefined) await pause(Math.min(wish, MAX_RETRY_AFTER_MS), signal);

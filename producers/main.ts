@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { loadSettings } from '../core/config.ts';
 import { ConfigError } from '../core/errors.ts';
+import { serveMetrics } from '../core/metrics-server.ts';
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { streams } from './chartmogul/streams.ts';
 import { chooseStreams, knownStreams } from './known-streams.ts';
 import { produce } from './produce.ts';
+import { ProducerMetrics } from './producer-metrics.ts';
 import { runSummary } from './run-summary.ts';
 import { cronSchedule, everySchedule, runOnSchedule, type Schedule } from './schedule.ts';
 import { hasFailed } from './stream-counts.ts';
@@ -35,23 +37,35 @@ await runMain(async (signal) => {
   const schedule = chooseSchedule(options);
   const settings = loadSettings();
   const specs = chooseStreams(knownStreams(settings), options.streams);
+  const metrics = new ProducerMetrics(specs.map(({ name }) => name));
 
   const run = async () => {
-    const counts = await produce(settings, specs, signal, {
-      run: randomUUID(),
-      isFull: options.full === true,
-      isMassDeleteAllowed: options.allowMassDelete === true,
-    });
+    const counts = await produce(
+      settings,
+      specs,
+      signal,
+      {
+        run: randomUUID(),
+        isFull: options.full === true,
+        isMassDeleteAllowed: options.allowMassDelete === true,
+      },
+      (live) => metrics.follow(live),
+    );
     process.stdout.write(`${runSummary(counts, process.stdout.columns)}\n`);
     return counts.some(hasFailed) ? exitCodes.someWorkFailed : exitCodes.done;
   };
-  if (schedule === undefined) {
+  const server = await serveMetrics(settings.metricsPort, metrics.registry);
+  try {
+    if (schedule !== undefined) {
+      await runOnSchedule(schedule, signal, run);
+      return exitCodes.done;
+    }
     const exitCode = await run();
     signal.throwIfAborted();
     return exitCode;
+  } finally {
+    await server.close();
   }
-  await runOnSchedule(schedule, signal, run);
-  return exitCodes.done;
 }, stopping);
 
 function chooseSchedule({ every, cron }: Options): Schedule | undefined {

@@ -23,6 +23,7 @@ import { TransactionalProducer } from './transactional-producer.ts';
  * Nothing is written before every service has answered. When the signal aborts, each stream commits the pages that it has
  * read; the next pass goes on from there.
  *
+ * @param onBegin gets the counts while they are live.
  * @returns the counts of each stream, in the order given.
  * @throws ConfigError, ServiceUnavailableError, ServiceRefusedError before any stream begins.
  */
@@ -31,6 +32,7 @@ export async function produce(
   specs: readonly StreamSpec[],
   signal: AbortSignal,
   options: RunOptions = { run: randomUUID(), isFull: false, isMassDeleteAllowed: false },
+  onBegin: (counts: readonly StreamCounts[]) => void = () => undefined,
 ): Promise<readonly StreamCounts[]> {
   // A refused key aborts the streams that are still running.
   const stop = new AbortController();
@@ -42,6 +44,7 @@ export async function produce(
   await registry.probe(probeRetry);
   const admin = await connectAdmin(kafka, 'produce', signal);
   const counts = specs.map(({ name }) => createStreamCounts(name, topicOf(topicPrefix, name)));
+  onBegin(counts);
   const progress = process.stderr.isTTY ? startProgress(counts, process.stderr) : undefined;
   const producers = new Map<string, TransactionalProducer>();
   try {

@@ -1,7 +1,7 @@
+import { aligned, clock, cut, drawLive, fitRows, grouped, REDRAW_MS, several } from '../core/live-cells.ts';
 import { liveLines } from '../core/live-lines.ts';
 import { requestsPerSecond, type StreamCounts } from './stream-counts.ts';
 
-const REDRAW_MS = 200;
 const MAX_NAME_WIDTH = 32;
 const MAX_BAR_WIDTH = 24;
 const MIN_BAR_WIDTH = 4;
@@ -16,18 +16,7 @@ export function startProgress(
   out: NodeJS.WriteStream,
   lines = liveLines,
 ): { stop(): void } {
-  if (!out.isTTY) return { stop: () => undefined };
-  const draw = () => {
-    // A terminal that does not know its size gives 0.
-    lines.show(progressLines(counts, Date.now(), out.columns || 80, out.rows || 24));
-  };
-  const timer = setInterval(draw, REDRAW_MS).unref();
-  return {
-    stop: () => {
-      clearInterval(timer);
-      lines.clear();
-    },
-  };
+  return drawLive(out, lines, (width, rows) => progressLines(counts, Date.now(), width, rows));
 }
 
 /**
@@ -45,8 +34,7 @@ export function progressLines(
   const active = counts
     .filter(({ state }) => state === 'reading' || state === 'deleting')
     .sort((a, b) => a.startedAtMs - b.startedAtMs);
-  const shown = active.slice(0, active.length > room ? Math.max(0, room - 1) : room);
-  const hidden = active.length - shown.length;
+  const { shown, hidden } = fitRows(active, room);
   const more = hidden > 0 && room > 0 ? [`and ${hidden} more`] : [];
   return [...streamLines(shown, nowMs, width), ...more, runLine(counts, nowMs)].map((line) =>
     cut(line, width),
@@ -127,29 +115,4 @@ function runLine(counts: readonly StreamCounts[], nowMs: number): string {
 
 function sum(counts: readonly StreamCounts[], name: 'records' | 'requests'): number {
   return counts.reduce((total, count) => total + count[name], 0);
-}
-
-/** `1:05`, `2:01:05` */
-function clock(seconds: number): string {
-  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
-  const parts = [...(hours > 0 ? [hours] : []), minutes, seconds % 60];
-  return parts.map((part, index) => (index === 0 ? String(part) : String(part).padStart(2, '0'))).join(':');
-}
-
-/** `1 page`, `1,200 pages` */
-function several(count: number, thing: string): string {
-  return `${grouped(count)} ${thing}${count === 1 ? '' : 's'}`;
-}
-
-function grouped(count: number): string {
-  return count.toLocaleString('en-US');
-}
-
-function aligned(texts: readonly string[], side: 'left' | 'right'): string[] {
-  const width = Math.max(0, ...texts.map(({ length }) => length));
-  return texts.map((text) => (side === 'left' ? text.padEnd(width) : text.padStart(width)));
-}
-
-function cut(text: string, width: number): string {
-  return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
 }

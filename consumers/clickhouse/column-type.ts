@@ -1,26 +1,66 @@
-import { splitNullable, type AvroLogical, type AvroScalar, type AvroType } from '../../core/avro/schema.ts';
 import { quoted } from '../../core/clickhouse.ts';
-import { IncompatibleSchemaError } from '../../core/errors.ts';
 
-/** The scalar types that the sink creates, by their SQL names. */
-export const scalarTypes = [
+/** The types that need no parameter. */
+export const scalarNames = [
   'String',
   'Int64',
   'Int32',
   'Float64',
   'Bool',
   'Date32',
-  "DateTime64(3, 'UTC')",
+  'Float32',
+  'UUID',
+  'Int8',
+  'Int16',
   'UInt8',
+  'UInt16',
+  'UInt32',
+  'UInt64',
   'UInt128',
+  'Date',
 ] as const;
-export type ScalarName = (typeof scalarTypes)[number];
+export type ScalarName = (typeof scalarNames)[number];
 
-/** A ClickHouse column type, as far as the sink makes use of it. Arrays and tuples are never Nullable in ClickHouse. */
+/**
+ * A ClickHouse column type, as far as the sink makes use of it. `text` is the type as SQL: of a column that exists, word for
+ * word what the server prints; of one that we want, a spelling that it takes.
+ */
 export type ColumnType =
-  | { readonly kind: 'scalar'; readonly name: ScalarName; readonly isNullable: boolean }
-  | { readonly kind: 'array'; readonly item: ColumnType }
-  | { readonly kind: 'tuple'; readonly members: readonly Column[] };
+  | StringType
+  | { readonly kind: 'scalar'; readonly text: string; readonly name: Exclude<ScalarName, 'String'> }
+  | { readonly kind: 'fixedString'; readonly text: string; readonly bytes: number }
+  | { readonly kind: 'dateTime'; readonly text: string; readonly zone: string | undefined }
+  | {
+      readonly kind: 'dateTime64';
+      readonly text: string;
+      readonly digits: number;
+      readonly zone: string | undefined;
+    }
+  | { readonly kind: 'decimal'; readonly text: string; readonly precision: number; readonly scale: number }
+  | EnumType
+  | { readonly kind: 'nullable'; readonly text: string; readonly inner: ColumnType }
+  | { readonly kind: 'lowCardinality'; readonly text: string; readonly inner: ColumnType }
+  | { readonly kind: 'array'; readonly text: string; readonly item: ColumnType }
+  | { readonly kind: 'map'; readonly text: string; readonly key: ColumnType; readonly value: ColumnType }
+  | { readonly kind: 'tuple'; readonly text: string; readonly members: readonly Column[] }
+  | { readonly kind: 'variant'; readonly text: string; readonly members: readonly ColumnType[] };
+
+/** Where a schema wants it: the symbols of the enum, or the size of the fixed, whose values it is to hold. */
+export interface StringType {
+  readonly kind: 'scalar';
+  readonly text: string;
+  readonly name: 'String';
+  readonly symbols?: readonly string[];
+  readonly bytes?: number;
+}
+
+export interface EnumType {
+  readonly kind: 'enum';
+  readonly text: string;
+  readonly bits: 8 | 16;
+  /** Symbols with their numbers, in the order of the numbers. */
+  readonly values: readonly (readonly [symbol: string, value: number])[];
+}
 
 /** A column of a table, or a member of a tuple. */
 export interface Column {
@@ -28,66 +68,90 @@ export interface Column {
   readonly type: ColumnType;
 }
 
-const scalarOfAvro: Readonly<Record<AvroScalar | AvroLogical['logicalType'], ScalarName>> = {
-  string: 'String',
-  // Text, not the JSON type: that drops nulls and empty objects and splits keys at dots, and nothing may be lost.
-  json: 'String',
-  long: 'Int64',
-  int: 'Int32',
-  double: 'Float64',
-  boolean: 'Bool',
-  date: 'Date32',
-  'timestamp-millis': "DateTime64(3, 'UTC')",
-};
-
-/** The column type that holds every value of an Avro type. A null record becomes a Tuple of nulls, a null array an empty one. */
-export function columnTypeOf(type: AvroType): ColumnType {
-  const { isNullable, valueType } = splitNullable(type);
-  if (typeof valueType === 'string') return { kind: 'scalar', name: scalarOfAvro[valueType], isNullable };
-  if (valueType.type === 'array') return { kind: 'array', item: columnTypeOf(valueType.items) };
-  if (valueType.type === 'record') {
-    return {
-      kind: 'tuple',
-      members: valueType.fields.map(({ name, type: of }) => ({ name, type: columnTypeOf(of) })),
-    };
-  }
-  return { kind: 'scalar', name: scalarOfAvro[valueType.logicalType], isNullable };
-}
-
 export function columnTypeSql(type: ColumnType): string {
-  switch (type.kind) {
-    case 'scalar':
-      return type.isNullable ? `Nullable(${type.name})` : type.name;
+  return type.text;
+}
+
+export const stringType: StringType = { kind: 'scalar', text: 'String', name: 'String' };
+
+export function scalarType(name: ScalarName): ColumnType {
+  return { kind: 'scalar', text: name, name };
+}
+
+export function fixedStringType(bytes: number): ColumnType {
+  return { kind: 'fixedString', text: `FixedString(${bytes})`, bytes };
+}
+
+export function dateTimeType(zone: string | undefined): ColumnType {
+  return { kind: 'dateTime', text: zone === undefined ? 'DateTime' : `DateTime(${literal(zone)})`, zone };
+}
+
+/** @param digits decimal places of a second, 0 to 9. */
+export function dateTime64Type(digits: number, zone: string | undefined): ColumnType {
+  const text = zone === undefined ? `DateTime64(${digits})` : `DateTime64(${digits}, ${literal(zone)})`;
+  return { kind: 'dateTime64', text, digits, zone };
+}
+
+/** @param precision 1 to 76. */
+export function decimalType(precision: number, scale: number): ColumnType {
+  return { kind: 'decimal', text: `Decimal(${precision}, ${scale})`, precision, scale };
+}
+
+export function enumType(bits: 8 | 16, values: EnumType['values']): EnumType {
+  const inOrder = [...values].sort(([, a], [, b]) => a - b);
+  const list = inOrder.map(([symbol, value]) => `${literal(symbol)} = ${value}`).join(', ');
+  return { kind: 'enum', text: `Enum${bits}(${list})`, bits, values: inOrder };
+}
+
+/** The type itself where it has a null of its own, or cannot have one: arrays, maps and tuples are empty instead. */
+export function nullableType(inner: ColumnType): ColumnType {
+  switch (inner.kind) {
+    case 'nullable':
     case 'array':
-      return `Array(${columnTypeSql(type.item)})`;
+    case 'map':
     case 'tuple':
-      return `Tuple(${type.members.map((member) => `${quoted(member.name)} ${columnTypeSql(member.type)}`).join(', ')})`;
+    case 'variant':
+      return inner;
+    case 'lowCardinality':
+      return lowCardinalityType(nullableType(inner.inner));
+    default:
+      return { kind: 'nullable', text: `Nullable(${inner.text})`, inner };
   }
 }
 
-/**
- * The type that `have` must become to hold the values of `want` too: tuples gain members, nothing ever changes or goes.
- *
- * @throws IncompatibleSchemaError when no such type exists. `where` names table and column.
- */
-export function widened(have: ColumnType, want: ColumnType, where: string): ColumnType {
-  if (have.kind === 'array' && want.kind === 'array') {
-    return { kind: 'array', item: widened(have.item, want.item, where) };
-  }
-  if (have.kind === 'tuple' && want.kind === 'tuple') {
-    const kept = have.members.map((member) => {
-      const wanted = want.members.find(({ name }) => name === member.name);
-      return wanted
-        ? { ...member, type: widened(member.type, wanted.type, `${where}.${member.name}`) }
-        : member;
-    });
-    const added = want.members.filter(({ name }) => !have.members.some((member) => member.name === name));
-    return { kind: 'tuple', members: [...kept, ...added] };
-  }
-  if (have.kind === 'scalar' && want.kind === 'scalar' && have.name === want.name) {
-    return { ...have, isNullable: have.isNullable || want.isNullable };
-  }
-  throw new IncompatibleSchemaError(
-    `${where} is ${columnTypeSql(have)}, and the topic's schema wants ${columnTypeSql(want)}: rename the column or the table`,
+export function lowCardinalityType(inner: ColumnType): ColumnType {
+  return { kind: 'lowCardinality', text: `LowCardinality(${inner.text})`, inner };
+}
+
+export function arrayType(item: ColumnType): ColumnType {
+  return { kind: 'array', text: `Array(${item.text})`, item };
+}
+
+export function mapType(key: ColumnType, value: ColumnType): ColumnType {
+  return { kind: 'map', text: `Map(${key.text}, ${value.text})`, key, value };
+}
+
+export function tupleType(members: readonly Column[]): ColumnType {
+  const list = members.map((member) => `${quoted(member.name)} ${member.type.text}`).join(', ');
+  return { kind: 'tuple', text: `Tuple(${list})`, members };
+}
+
+/** In a row a member is told by its place among the names in byte order, whatever order they were declared in. */
+export function variantType(members: readonly ColumnType[]): ColumnType {
+  const byText = new Map(members.map((member) => [member.text, member]));
+  const sorted = [...byText.values()].sort((a, b) =>
+    Buffer.compare(Buffer.from(a.text), Buffer.from(b.text)),
   );
+  return { kind: 'variant', text: `Variant(${sorted.map(({ text }) => text).join(', ')})`, members: sorted };
+}
+
+/** The type under LowCardinality and Nullable, and whether it may be null. */
+export function bareType(type: ColumnType): { readonly isNullable: boolean; readonly bare: ColumnType } {
+  if (type.kind === 'lowCardinality') return bareType(type.inner);
+  if (type.kind === 'nullable') return { isNullable: true, bare: type.inner };
+  return { isNullable: type.kind === 'variant', bare: type };
+}
+
+function literal(text: string): string {
+  return `'${text.replace(/[\\']/g, '\\$&')}'`;
 }

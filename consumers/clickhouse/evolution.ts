@@ -1,67 +1,92 @@
-import { systemColumnNames, type StreamSchema, type SystemColumnName } from '../../core/avro/schema.ts';
+import { systemColumnNames, type SystemColumnName } from '../../core/avro/schema.ts';
 import { literal, quoted } from '../../core/clickhouse.ts';
 import { IncompatibleSchemaError } from '../../core/errors.ts';
-import { columnTypeOf, columnTypeSql, widened, type Column, type ScalarName } from './column-type.ts';
+import type { WriterSchema } from '../avro/writer-type.ts';
+import { columnCommentOf, columnTypeOf, keyColumnTypeOf } from './column-type-of.ts';
+import { bareType, columnTypeSql, type Column, type ColumnType } from './column-type.ts';
+import { widened } from './widened.ts';
+import { parseColumnType } from './parse-column-type.ts';
 
-const systemColumnDefinitions: Readonly<
-  Record<SystemColumnName, readonly [type: ScalarName, comment: string]>
-> = {
-  _version: ['UInt128', 'Message time in ms × 2^64 + offset: of the rows of a key the highest is the latest'],
-  _deleted: ['UInt8', '1 for a row that stands for a delete'],
-  _partition: ['Int32', 'Partition of the message'],
-  _offset: ['Int64', 'Offset of the message'],
-  _timestamp: ["DateTime64(3, 'UTC')", 'Time at which Kafka took the message'],
-  _schema_id: ['Int32', 'Id of its schema in the registry; 0 for a delete'],
-};
+const systemColumnDefinitions: Readonly<Record<SystemColumnName, readonly [type: string, comment: string]>> =
+  {
+    _version: ['UInt128', 'Message time in ms × 2^64 + offset: of the rows of a key the highest is the latest'],
+    _deleted: ['UInt8', '1 for a row that stands for a delete'],
+    _partition: ['Int32', 'Partition of the message'],
+    _offset: ['Int64', 'Offset of the message'],
+    _timestamp: ["DateTime64(3, 'UTC')", 'Time at which Kafka took the message'],
+    _schema_id: ['Int32', 'Id of its schema in the registry; 0 for a delete'],
+  };
 
-interface CommentedColumn extends Column {
+export interface CommentedColumn extends Column {
   readonly comment: string;
 }
 
 /** What every storage table carries beside the stream's own columns, in this order at the end of each row. */
 export const systemColumns: readonly CommentedColumn[] = systemColumnNames.map((name) => {
-  const [type, comment] = systemColumnDefinitions[name];
-  return { name, type: { kind: 'scalar', name: type, isNullable: false }, comment };
+  const [text, comment] = systemColumnDefinitions[name];
+  const type = parseColumnType(text);
+  if (type === undefined) throw new Error(`unknown type ${text}`);
+  return { name, type, comment };
 });
 
-/** The columns of a stream's own fields. */
-export function fieldColumns(schema: StreamSchema): CommentedColumn[] {
-  return schema.fields.map(({ name, type, doc = '' }) => ({ name, type: columnTypeOf(type), comment: doc }));
+/** The columns of a stream's own fields. @throws IncompatibleSchemaError for a key of a type that none can have. */
+export function fieldColumns(schema: WriterSchema): CommentedColumn[] {
+  return schema.fields.flatMap((field) => {
+    const { name } = field;
+    const isKey = schema.primaryKey?.includes(name) ?? false;
+    const type = isKey ? keyColumnTypeOf(field.type, `field ${name}`) : columnTypeOf(field.type);
+    return type === undefined ? [] : [{ name, type, comment: columnCommentOf(field) }];
+  });
 }
 
-/** The inside of `CREATE TABLE … ( … ) ENGINE …` for a schema. */
-export function storageTableSql(schema: StreamSchema): string {
-  const columns = [...fieldColumns(schema), ...systemColumns].map(columnSql);
-  return (
-    `(\n  ${columns.join(',\n  ')}\n)\n` +
-    `ENGINE = ReplacingMergeTree(_version, _deleted)\n` +
-    `ORDER BY (${schema.primaryKey.map(quoted).join(', ')})\n` +
-    // Without a window ClickHouse ignores deduplication tokens in silence.
-    `SETTINGS non_replicated_deduplication_window = 1000\n` +
-    `COMMENT ${literal(schema.doc ?? '')}`
-  );
+/** The columns that a table is sorted by: rows that agree in them are versions of one row. Without a primary key, each message is a row of its own. */
+export function sortingKey({ primaryKey }: WriterSchema): readonly string[] {
+  return primaryKey === undefined || primaryKey.length === 0 ? ['_partition', '_offset'] : primaryKey;
 }
 
 /**
  * The actions of one ALTER TABLE after which the table holds every value of the schema; none if it does already.
- * Pure. Nothing is narrowed, retyped or dropped.
+ * Pure. Nothing is narrowed or dropped.
  *
+ * @param isOlder the topic has a later schema: where that made a number a text, numbers of the time before are texts too.
  * @throws IncompatibleSchemaError naming table, column and both types.
  */
-export function evolutionActions(table: string, have: readonly Column[], schema: StreamSchema): string[] {
-  return fieldColumns(schema).flatMap((wanted) => {
+export function evolutionActions(
+  table: string,
+  have: readonly Column[],
+  schema: WriterSchema,
+  isOlder = false,
+): string[] {
+  return [...fieldColumns(schema), ...systemColumns].flatMap((wanted) => {
     const column = have.find(({ name }) => name === wanted.name);
     if (column === undefined) return [`ADD COLUMN IF NOT EXISTS ${columnSql(wanted)}`];
     const where = `column ${table}.${wanted.name}`;
+    if (!isOlder && isString(column.type) && !isString(wanted.type) && !isUuid(wanted.type)) {
+      throw new IncompatibleSchemaError(
+        `${where} is ${columnTypeSql(column.type)}, and the topic's schema wants ${columnTypeSql(wanted.type)}: rename the column or the table`,
+      );
+    }
     const type = columnTypeSql(widened(column.type, wanted.type, where));
     if (type === columnTypeSql(column.type)) return [];
-    if (schema.primaryKey.includes(wanted.name)) {
-      throw new IncompatibleSchemaError(`${where} is in the sorting key and cannot become ${type}`);
+    if (sortingKey(schema).includes(wanted.name)) {
+      throw new IncompatibleSchemaError(
+        `${where} is ${columnTypeSql(column.type)} and in the sorting key: it cannot become ${type}`,
+      );
     }
     return [`MODIFY COLUMN ${quoted(wanted.name)} ${type}`];
   });
 }
 
-function columnSql({ name, type, comment }: CommentedColumn): string {
+function isString(type: ColumnType): boolean {
+  const { bare } = bareType(type);
+  return bare.kind === 'scalar' && bare.name === 'String';
+}
+
+function isUuid(type: ColumnType): boolean {
+  const { bare } = bareType(type);
+  return bare.kind === 'scalar' && bare.name === 'UUID';
+}
+
+export function columnSql({ name, type, comment }: CommentedColumn): string {
   return `${quoted(name)} ${columnTypeSql(type)}${comment === '' ? '' : ` COMMENT ${literal(comment)}`}`;
 }

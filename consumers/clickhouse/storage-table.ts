@@ -1,99 +1,151 @@
-import { Readable } from 'node:stream';
-import { finished } from 'node:stream/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import pLimit from 'p-limit';
-import { isSystemColumnName, type StreamSchema } from '../../core/avro/schema.ts';
-import { clickHouseError, literal, qualified, quoted, type ClickHouseClient } from '../../core/clickhouse.ts';
+import { clickHouseError, isClickHouseCode, qualified, type ClickHouseClient } from '../../core/clickhouse.ts';
 import type { ClickHouseSettings } from '../../core/config.ts';
 import { IncompatibleSchemaError } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
-import { retry, serviceRetry } from '../../core/retry.ts';
+import { retry, steadyRetry, type RetryPolicy } from '../../core/retry.ts';
 import { storageTableOf } from '../../core/stream-name.ts';
-import type { Column } from './column-type.ts';
-import { evolutionActions, storageTableSql, systemColumns } from './evolution.ts';
-import { parseColumnType } from './parse-column-type.ts';
+import type { WriterSchema } from '../avro/writer-type.ts';
+import type { PartitionRows } from '../resume-offset.ts';
+import { evolutionActions } from './evolution.ts';
+import type { InsertedRows, InsertOutcome } from './insert-rows.ts';
+import { alterTableSql, createTableSql, localTableOf } from './table-ddl.ts';
+import { readPartitionRows, settleInserts } from './table-checkpoint.ts';
+import {
+  readStreamColumns,
+  readTableShape,
+  withoutSystemColumns,
+  type TableColumn,
+  type TableShape,
+} from './table-shape.ts';
 import { streamsInViewsOf, viewStatements } from './view.ts';
 
-/** What every insert asks of the server, whose defaults have changed between versions. */
-const insertSettings = {
-  async_insert: 0,
-  insert_deduplicate: 1,
-  deduplicate_blocks_in_dependent_materialized_views: 1,
-} as const;
+/** How often a change of shape is tried again after another sink was quicker, or before the server shows it. */
+const MAX_ROUNDS = 30;
+const ROUND_MS = 100;
 
-/** The storage table of one stream and the views over it. */
+/** Errors of a compare and set that was too late: see `alterTableSql`. */
+const ILLEGAL_COLUMN = '44';
+const BAD_ARGUMENTS = '36';
+
+export interface StorageTableOptions {
+  readonly client: ClickHouseClient;
+  readonly settings: ClickHouseSettings;
+  readonly stream: string;
+  readonly signal: AbortSignal;
+  /** ClickHouse is asked again by it; for ever, unless told otherwise. */
+  readonly policy?: RetryPolicy;
+  /** Told when the table was created or altered. */
+  readonly onChange?: () => void;
+}
+
+/** The storage table of one stream and the views over it. Every call waits for as long as ClickHouse does not answer. */
 export class StorageTable {
   readonly stream: string;
   readonly name: string;
-  readonly #client: ClickHouseClient;
-  readonly #settings: ClickHouseSettings;
-  readonly #signal: AbortSignal;
-  /** One change of shape at a time. */
-  readonly #evolving = pLimit(1);
-  #columns: readonly Column[] = [];
-  #covered = new Set<number>();
+  readonly #options: StorageTableOptions;
+  readonly #policy: RetryPolicy;
+  #columns: readonly TableColumn[] = [];
+  readonly #fields = new Set<string>();
+  #views: readonly string[] = [];
 
-  constructor(client: ClickHouseClient, settings: ClickHouseSettings, stream: string, signal: AbortSignal) {
-    this.stream = stream;
-    this.#client = client;
-    this.#settings = settings;
-    this.#signal = signal;
-    this.name = storageTableOf(stream);
+  constructor(options: StorageTableOptions) {
+    this.#options = options;
+    this.#policy = options.policy ?? steadyRetry;
+    this.stream = options.stream;
+    this.name = storageTableOf(options.stream);
   }
 
-  /** The columns of the stream's fields, as last read back from the server. */
-  get columns(): readonly Column[] {
+  /**
+   * The columns of the fields that were covered, as last read back from the server. The same array until they change. Columns
+   * that somebody else added are not among them.
+   */
+  get columns(): readonly TableColumn[] {
     return this.#columns;
+  }
+
+  /** Forgets what the table looks like: somebody else changed or dropped it. */
+  forget(): void {
+    this.#fields.clear();
+    this.#columns = [];
+    this.#views = [];
   }
 
   /**
    * Creates the table, or widens it, so that it can hold every value of the schema; returns when the server has been seen to
-   * have the columns.
+   * have the columns. Any number of sinks may do so at once.
    *
-   * @throws IncompatibleSchemaError, ServiceUnavailableError, ServiceRefusedError
+   * @param isOlder the topic has a later schema: see `evolutionActions`.
+   * @throws IncompatibleSchemaError, ServiceRefusedError
    */
-  async cover(schemaId: number, schema: StreamSchema): Promise<void> {
-    if (this.#covered.has(schemaId)) return;
-    await this.#evolving(async () => {
-      if (this.#covered.has(schemaId)) return;
-      await this.#widen(schema);
-      this.#covered.add(schemaId);
-    });
-  }
-
-  /** Inserts rows in RowBinary: the columns given, then the system columns. A token must never be used for other rows. */
-  async insert(columns: readonly Column[], rows: Buffer, token: string): Promise<void> {
-    const names = [...columns, ...systemColumns].map(({ name }) => quoted(name)).join(', ');
-    const query = `INSERT INTO ${this.#qualifiedName()} (${names}) FORMAT RowBinary`;
-    await this.#attempt(`insert into ${this.name}`, async () => {
-      const { stream } = await this.#client.exec({
-        query,
-        values: Readable.from([rows], { objectMode: false, highWaterMark: 1 }),
-        clickhouse_settings: { ...insertSettings, insert_deduplication_token: token },
-      });
-      stream.resume();
-      await finished(stream);
-    });
-  }
-
-  async #widen(schema: StreamSchema): Promise<void> {
-    const before = await this.#readColumns();
-    if (before.length === 0) {
-      await this.#command(`CREATE TABLE IF NOT EXISTS ${this.#qualifiedName()} ${storageTableSql(schema)}`);
-      logger.info({ table: this.name }, 'table created');
-    }
-    const actions = before.length === 0 ? [] : evolutionActions(this.name, before, schema);
-    if (actions.length > 0) {
-      await this.#command(`ALTER TABLE ${this.#qualifiedName()} ${actions.join(', ')}`);
-      logger.info({ table: this.name, actions: actions.length }, 'table widened');
-    }
-    this.#columns = await this.#readColumns();
-    if (evolutionActions(this.name, this.#columns, schema).length > 0) {
-      throw new IncompatibleSchemaError(
-        `table ${this.name} does not show the columns that it was just given`,
-      );
-    }
+  async cover(schema: WriterSchema, isOlder = false): Promise<void> {
+    const shape = await this.#reshape(schema, isOlder);
+    for (const { name } of schema.fields) this.#fields.add(name);
+    const columns = withoutSystemColumns(shape.columns).filter(({ name }) => this.#fields.has(name));
+    if (!isDeepStrictEqual(columns, this.#columns)) this.#columns = columns;
     await this.#makeViews();
+  }
+
+  /** Inserts rows of {@link columns} as they were when the rows were made, all of them or none. */
+  async insert(rows: InsertedRows): Promise<InsertOutcome> {
+    const { client, settings } = this.#options;
+    return this.#attempt(`insert into ${this.name}`, () => rows.insertInto(client, settings, this.name), {
+      isWaitedFor: true,
+    });
+  }
+
+  /** Whether the columns that rows were made for are those that the server has now. */
+  async hasStill(columns: readonly TableColumn[]): Promise<boolean> {
+    const shape = await this.#readShape();
+    return columns.every((column) => shape?.columns.some((now) => isDeepStrictEqual(now, column)) ?? false);
+  }
+
+  /**
+   * What the table holds of each partition, after the inserts have ended that a sink had begun before, be it dead by now. Empty
+   * if there is no table.
+   */
+  async partitionRows(): Promise<ReadonlyMap<number, PartitionRows>> {
+    const { client, settings, signal } = this.#options;
+    return this.#attempt(`offsets in ${this.name}`, async () => {
+      await settleInserts(client, settings.database, this.name, signal);
+      return readPartitionRows(client, settings.database, this.name, signal);
+    });
+  }
+
+  async #reshape(schema: WriterSchema, isOlder: boolean): Promise<TableShape> {
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      if (round > 0) await delay(ROUND_MS, undefined, { signal: this.#options.signal });
+      const shape = await this.#readShape();
+      if (shape === undefined) {
+        for (const statement of createTableSql(this.stream, schema, this.#options.settings))
+          await this.#command(statement);
+        logger.info({ table: this.name }, 'table created');
+        this.#options.onChange?.();
+        continue;
+      }
+      const actions = evolutionActions(this.name, shape.columns, schema, isOlder);
+      if (actions.length === 0) return shape;
+      if (await this.#alter(actions, shape)) {
+        logger.info({ table: this.name, actions: actions.length }, 'table widened');
+        this.#options.onChange?.();
+      }
+    }
+    throw new IncompatibleSchemaError(`table ${this.name} does not show the columns that it was given`);
+  }
+
+  /** False if another sink changed the table first. */
+  async #alter(actions: readonly string[], { version }: TableShape): Promise<boolean> {
+    try {
+      for (const statement of alterTableSql(this.stream, actions, version, this.#options.settings))
+        await this.#command(statement);
+      return true;
+    } catch (error) {
+      if (isClickHouseCode(error, BAD_ARGUMENTS) || isClickHouseCode(error, ILLEGAL_COLUMN)) {
+        if ((await this.#readShape())?.version !== version) return false;
+      }
+      throw error;
+    }
   }
 
   /**
@@ -102,66 +154,50 @@ export class StorageTable {
    */
   async #makeViews(): Promise<void> {
     let wanted = await this.#viewStatements();
-    let made: string[];
-    do {
-      made = wanted;
-      for (const statement of made) await this.#command(statement);
+    while (!isDeepStrictEqual(wanted, this.#views)) {
+      for (const statement of wanted) await this.#command(statement);
+      this.#views = wanted;
       wanted = await this.#viewStatements();
-    } while (!isDeepStrictEqual(made, wanted));
+    }
   }
 
   async #viewStatements(): Promise<string[]> {
-    const tables = await this.#readTables(streamsInViewsOf(this.stream));
-    return viewStatements(
-      this.#settings.database,
-      this.stream,
-      tables.get(this.stream) ?? this.#columns,
-      tables,
+    const { client, settings, signal } = this.#options;
+    const tables = await this.#attempt(`columns of ${this.name}`, () =>
+      readStreamColumns(client, settings.database, streamsInViewsOf(this.stream), signal),
+    );
+    return viewStatements(settings, this.stream, tables.get(this.stream) ?? this.#columns, tables);
+  }
+
+  async #readShape(): Promise<TableShape | undefined> {
+    const { client, settings, signal } = this.#options;
+    return this.#attempt(`columns of ${this.name}`, () =>
+      readTableShape(client, settings.database, localTableOf(this.stream, settings), signal),
     );
   }
 
-  async #readColumns(): Promise<readonly Column[]> {
-    return (await this.#readTables([this.stream])).get(this.stream) ?? [];
-  }
-
-  /** By stream, the columns of the storage tables that exist; without system columns and those that somebody else added. */
-  async #readTables(streams: readonly string[]): Promise<Map<string, Column[]>> {
-    const names = streams.map((stream) => literal(storageTableOf(stream)));
-    const query =
-      `SELECT table, name, type FROM system.columns WHERE database = ${literal(this.#settings.database)} ` +
-      `AND table IN (${names.join(', ')}) AND default_kind = '' ORDER BY table, position`;
-    const rows = await this.#attempt(`columns of ${this.name}`, async () => {
-      const result = await this.#client.query({ query, format: 'JSONEachRow', abort_signal: this.#signal });
-      return result.json<{ table: string; name: string; type: string }>();
-    });
-    const tables = new Map<string, Column[]>();
-    for (const stream of streams) {
-      const columns = rows.flatMap(({ table, name, type: text }) => {
-        const type =
-          table !== storageTableOf(stream) || isSystemColumnName(name) ? undefined : parseColumnType(text);
-        return type === undefined ? [] : [{ name, type }];
-      });
-      if (columns.length > 0) tables.set(stream, columns);
-    }
-    return tables;
-  }
-
   async #command(query: string): Promise<void> {
-    await this.#attempt(`table ${this.name}`, () => this.#client.command({ query }));
+    await this.#attempt(`change ${qualified(this.#options.settings.database, this.name)}`, () =>
+      this.#options.client.command({ query, clickhouse_settings: { allow_suspicious_variant_types: 1 } }),
+    );
   }
 
-  #attempt<T>(doing: string, work: () => Promise<T>): Promise<T> {
-    return retry({ table: this.name }, serviceRetry, this.#signal, async () => {
-      try {
-        return await work();
-      } catch (error) {
-        this.#signal.throwIfAborted();
-        throw clickHouseError(error, this.#settings, doing);
-      }
-    });
-  }
-
-  #qualifiedName(): string {
-    return qualified(this.#settings.database, this.name);
+  /** `isWaitedFor`: an attempt that is under way when the signal aborts is waited for, since nobody knows what becomes of it. */
+  async #attempt<T>(doing: string, work: () => Promise<T>, { isWaitedFor = false } = {}): Promise<T> {
+    const { settings, signal } = this.#options;
+    let attempt: Promise<unknown> = Promise.resolve();
+    try {
+      return await retry({ table: this.name }, this.#policy, signal, async () => {
+        try {
+          const working = work();
+          attempt = working;
+          return await working;
+        } catch (error) {
+          throw clickHouseError(error, settings, doing);
+        }
+      });
+    } finally {
+      if (isWaitedFor) await attempt.catch(() => {});
+    }
   }
 }

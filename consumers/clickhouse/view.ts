@@ -1,6 +1,8 @@
 import { qualified, quoted } from '../../core/clickhouse.ts';
+import type { ClickHouseSettings } from '../../core/config.ts';
 import { storageTableOf, viewOf } from '../../core/stream-name.ts';
 import type { Column } from './column-type.ts';
+import { onCluster } from './table-ddl.ts';
 
 /** A view with a name of its own, made from a stream's. */
 interface DerivedView {
@@ -44,7 +46,7 @@ export function streamsInViewsOf(stream: string): string[] {
  * @param namesakes the columns of the existing storage tables of streams that have a derived view's name.
  */
 export function viewStatements(
-  database: string,
+  target: Pick<ClickHouseSettings, 'database' | 'cluster'>,
   stream: string,
   columns: readonly Column[],
   namesakes: ReadonlyMap<string, readonly Column[]> = new Map(),
@@ -53,18 +55,24 @@ export function viewStatements(
     .filter((view) => view.stream === stream)
     .map((view) => {
       const own = namesakes.get(view.name);
-      return own === undefined
-        ? `CREATE OR REPLACE VIEW ${qualified(database, view.name)} AS ${derivedSelect(database, view, columns)}`
-        : latestView(database, view.name, own);
+      return [
+        view.name,
+        own === undefined
+          ? derivedSelect(target.database, view, columns)
+          : latestSelect(target.database, view.name, own),
+      ] as const;
     });
-  return [latestView(database, stream, columns), ...derived];
+  return [[viewOf(stream), latestSelect(target.database, stream, columns)] as const, ...derived].map(
+    ([name, select]) =>
+      `CREATE OR REPLACE VIEW ${qualified(target.database, name)}${onCluster(target)} AS ${select}`,
+  );
 }
 
 /** The latest live row of each key. */
-function latestView(database: string, stream: string, columns: readonly Column[]): string {
+function latestSelect(database: string, stream: string, columns: readonly Column[]): string {
   const names = columns.map(({ name }) => quoted(name)).join(', ');
   const storage = qualified(database, storageTableOf(stream));
-  return `CREATE OR REPLACE VIEW ${qualified(database, viewOf(stream))} AS SELECT ${names} FROM ${storage} FINAL`;
+  return `SELECT ${names} FROM ${storage} FINAL`;
 }
 
 function derivedSelect(database: string, view: DerivedView, columns: readonly Column[]): string {

@@ -24,7 +24,7 @@ export class Registry {
   readonly #settings: SchemaRegistrySettings;
   readonly #signal: AbortSignal;
   readonly #client: SchemaRegistry;
-  readonly #schemas = new Map<number, Promise<StreamSchema>>();
+  readonly #texts = new Map<number, Promise<string | undefined>>();
 
   constructor(settings: SchemaRegistrySettings, signal: AbortSignal) {
     this.#settings = settings;
@@ -83,31 +83,50 @@ export class Registry {
     return true;
   }
 
-  /** The latest schema of a subject, or undefined where the subject is not known. */
+  /** The latest schema of a subject, or undefined where the subject is not known. @throws IncompatibleSchemaError if it is no stream's */
   async latest(subject: string): Promise<{ id: number; schema: StreamSchema } | undefined> {
-    const answer = await this.#ask(`/subjects/${encodeURIComponent(subject)}/versions/latest`, serviceRetry);
-    if (answer === undefined) return undefined;
-    const { id, schema } = answer;
-    if (typeof id !== 'number' || typeof schema !== 'string') throw this.#strange(`subject ${subject}`);
-    return { id, schema: parseStreamSchema(schema, `the latest schema of subject ${subject}`) };
+    const latest = await this.latestText(subject);
+    return latest && { id: latest.id, schema: parseStreamSchema(latest.text, latestOf(subject)) };
   }
 
-  /** The schema of an id. Asked for once; a failure is not remembered. */
+  /** The same as the text that was registered. */
+  async latestText(
+    subject: string,
+    policy: RetryPolicy = serviceRetry,
+  ): Promise<{ id: number; text: string } | undefined> {
+    const answer = await this.#ask(`/subjects/${encodeURIComponent(subject)}/versions/latest`, policy);
+    if (answer === undefined) return undefined;
+    const { id, schema: text } = answer;
+    if (typeof id !== 'number' || typeof text !== 'string') throw this.#strange(`subject ${subject}`);
+    return { id, text };
+  }
+
+  /** The schema of an id. @throws IncompatibleSchemaError if the registry has none, or it is no stream's */
   async schemaById(id: number): Promise<StreamSchema> {
-    const known = this.#schemas.get(id);
+    const text = await this.schemaText(id);
+    if (text === undefined)
+      throw new IncompatibleSchemaError(`the registry at ${this.#settings.url} has no schema ${id}`);
+    return parseStreamSchema(text, `schema ${id}`);
+  }
+
+  /** The text of the schema of an id; undefined if there is none. Asked for once, however many wait for it; a failure is not remembered. */
+  async schemaText(id: number, policy: RetryPolicy = serviceRetry): Promise<string | undefined> {
+    const known = this.#texts.get(id);
     if (known !== undefined) return known;
-    const asked = this.#fetchSchema(id);
-    this.#schemas.set(id, asked);
-    asked.catch(() => this.#schemas.delete(id));
+    const asked = this.#fetchText(id, policy);
+    this.#texts.set(id, asked);
+    const forget = () => this.#texts.delete(id);
+    asked.then((text) => text === undefined && forget(), forget);
     return asked;
   }
 
-  async #fetchSchema(id: number): Promise<StreamSchema> {
-    const answer = await this.#ask(`/schemas/ids/${id}`, serviceRetry);
-    if (answer === undefined)
-      throw new IncompatibleSchemaError(`the registry at ${this.#settings.url} has no schema ${id}`);
-    if (typeof answer['schema'] !== 'string') throw this.#strange(`schema ${id}`);
-    return parseStreamSchema(answer['schema'], `schema ${id}`);
+  async #fetchText(id: number, policy: RetryPolicy): Promise<string | undefined> {
+    const answer = await this.#ask(`/schemas/ids/${id}`, policy);
+    if (answer === undefined) return undefined;
+    const { schema: text, schemaType = 'AVRO' } = answer;
+    if (typeof text !== 'string') throw this.#strange(`schema ${id}`);
+    // Protobuf and JSON Schema are registered too: no Avro, so no text of ours.
+    return schemaType === 'AVRO' ? text : undefined;
   }
 
   /** The answer's object (a list becomes an empty one), or undefined for 404. Puts where there is something to put. */
@@ -178,6 +197,10 @@ export class Registry {
       `the schema registry at ${this.#settings.url} (SCHEMA_REGISTRY_URL) gave a strange answer for ${what}`,
     );
   }
+}
+
+function latestOf(subject: string): string {
+  return `the latest schema of subject ${subject}`;
 }
 
 function isCompatibilityError(error: unknown): error is Error {

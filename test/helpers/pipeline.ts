@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { sink } from '../../consumers/sink.ts';
-import type { SinkCounts } from '../../consumers/stream-sink.ts';
+import type { SinkCounts } from '../../consumers/sink-counts.ts';
 import type { Settings } from '../../core/config.ts';
 import { chooseStreams, knownStreams } from '../../producers/known-streams.ts';
 import type { RunOptions } from '../../producers/run-context.ts';

@@ -12,7 +12,7 @@ export const noSignal = new AbortController().signal;
 setMaxListeners(0, noSignal);
 
 // What goes wrong on purpose is no news: tests look at the outcome.
-logger.level = 'silent';
+logger.level = process.env['LOG'] ?? 'silent';
 
 /**
  * Settings of this test alone, on the services of the test run: its own topic prefix and database, both removed afterwards.

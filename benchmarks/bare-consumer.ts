@@ -1,0 +1,20 @@
+import { devNull } from 'node:os';
+import { loadSettings } from '../core/config.ts';
+import { createCommand, exitCodes, runMain } from '../core/process.ts';
+import { consumeInvoices, DONE } from './worker-consumer.ts';
+
+// A contender of the benchmark `sink`: fetches all messages and only counts them.
+await runMain(async (signal) => {
+  const { messages } = createCommand('bench', 'Consumes the invoices of the benchmark and counts them.')
+    .requiredOption('--messages <n>', 'how many there are', Number)
+    .parse()
+    .opts<{ messages: number }>();
+  let consumed = 0;
+  const count = ({ batch }: { batch: { messages: readonly unknown[] } }) => {
+    consumed += batch.messages.length;
+    if (consumed === messages) process.stdout.write(`${DONE}\n`);
+    return Promise.resolve();
+  };
+  await consumeInvoices(loadSettings(undefined, devNull), count, signal);
+  return exitCodes.done;
+});

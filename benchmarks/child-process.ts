@@ -1,0 +1,83 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { LocalServiceError } from '../core/errors.ts';
+
+const startScript = fileURLToPath(new URL('../start.mjs', import.meta.url));
+
+const GRACE_MS = 15_000;
+const LAST_LINES = 10;
+
+interface Line {
+  readonly text: string;
+  readonly atMs: number;
+}
+
+/** A command in a process of its own, as `npm run` would start it; what it says on stdout and stderr is kept. */
+export class BenchProcess {
+  readonly #entry: string;
+  readonly #child: ChildProcess;
+  readonly #lines: Line[] = [];
+  readonly #changes = new EventEmitter();
+  readonly #closed: Promise<unknown>;
+  #hasEnded = false;
+
+  /** @param cwd where no `.env` is. */
+  constructor(entry: string, args: readonly string[], env: NodeJS.ProcessEnv, cwd: string) {
+    this.#entry = entry;
+    this.#child = spawn(process.execPath, [startScript, entry, ...args], {
+      cwd,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [this.#child.stdout, this.#child.stderr]) if (stream !== null) this.#listen(stream);
+    this.#closed = once(this.#child, 'close').then(() => {
+      this.#hasEnded = true;
+      this.#changes.emit('change');
+    });
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /**
+   * When the first line that is wanted arrived, by `performance.now()`.
+   *
+   * @throws LocalServiceError when the process ends without it, and the signal's reason.
+   */
+  async said(isWanted: (line: string) => boolean, signal: AbortSignal): Promise<number> {
+    for (let next = 0; ;) {
+      for (; next < this.#lines.length; next++) {
+        const line = this.#lines[next];
+        if (line !== undefined && isWanted(line.text)) return line.atMs;
+      }
+      this.requireRunning();
+      await once(this.#changes, 'change', { signal }).catch(() => signal.throwIfAborted());
+    }
+  }
+
+  /** @throws LocalServiceError with the last lines of a process that has ended. */
+  requireRunning(): void {
+    if (!this.#hasEnded) return;
+    const lastLines = this.#lines.slice(-LAST_LINES).map(({ text }) => text);
+    throw new LocalServiceError([`${this.#entry} ended too soon; it said at last:`, ...lastLines].join('\n'));
+  }
+
+  /** Asks it to end, and insists after a while. */
+  async stop(): Promise<void> {
+    const deadline = setTimeout(() => this.#child.kill('SIGKILL'), GRACE_MS);
+    this.#child.kill('SIGTERM');
+    await this.#closed;
+    clearTimeout(deadline);
+  }
+
+  #listen(stream: Readable): void {
+    createInterface({ input: stream }).on('line', (text) => {
+      this.#lines.push({ text, atMs: performance.now() });
+      this.#changes.emit('change');
+    });
+  }
+}

@@ -1,0 +1,67 @@
+import { Partitioners } from 'kafkajs';
+import type { Settings } from '../core/config.ts';
+import { createKafka } from '../core/kafka.ts';
+import { topicOf } from '../core/stream-name.ts';
+import { pause } from './environment.ts';
+import { invoiceStream, type InvoiceEncoder } from './invoice-topic.ts';
+
+const TICK_MS = 10;
+
+/** An even flow of invoices. The date of each is the time at which it was handed to the producer. */
+export class InvoiceFlow {
+  readonly #settings: Settings;
+  readonly #encoder: InvoiceEncoder;
+  readonly #ticks: number;
+  readonly #perTick: number;
+  #sent = 0;
+  #endMs: number | undefined;
+
+  constructor(
+    settings: Settings,
+    encoder: InvoiceEncoder,
+    { perSecond, seconds }: { readonly perSecond: number; readonly seconds: number },
+  ) {
+    this.#settings = settings;
+    this.#encoder = encoder;
+    this.#ticks = (seconds * 1000) / TICK_MS;
+    this.#perTick = (perSecond * TICK_MS) / 1000;
+  }
+
+  /** How many were handed to the producer. */
+  get sent(): number {
+    return this.#sent;
+  }
+
+  /** When Kafka had taken them all, by `performance.now()`; undefined before. */
+  get endMs(): number | undefined {
+    return this.#endMs;
+  }
+
+  /** Sends them all, whether or not Kafka has taken the earlier ones, and returns when it has. */
+  async send(signal: AbortSignal): Promise<void> {
+    const producer = createKafka(this.#settings.kafka, 'bench').producer({
+      createPartitioner: Partitioners.DefaultPartitioner,
+    });
+    const topic = topicOf(this.#settings.topicPrefix, invoiceStream);
+    const sends: Promise<unknown>[] = [];
+    await producer.connect();
+    try {
+      const startMs = performance.now();
+      for (let tick = 0; tick < this.#ticks; tick++) {
+        const earlyMs = startMs + tick * TICK_MS - performance.now();
+        // One that is late is sent at once, and so are those behind it.
+        if (earlyMs > 0) await pause(earlyMs, signal);
+        const nowMs = Date.now();
+        const messages = Array.from({ length: this.#perTick }, () =>
+          this.#encoder.message(this.#sent++, nowMs),
+        );
+        sends.push(producer.send({ topic, messages }));
+      }
+      await Promise.all(sends);
+      this.#endMs = performance.now();
+    } finally {
+      await Promise.allSettled(sends);
+      await producer.disconnect();
+    }
+  }
+}

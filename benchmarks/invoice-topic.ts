@@ -1,0 +1,139 @@
+import { randomUUID } from 'node:crypto';
+import { Partitioners, type Message } from 'kafkajs';
+import { Registry } from '../core/avro/registry.ts';
+import type { StreamSchema } from '../core/avro/schema.ts';
+import { framed } from '../core/avro/wire-format.ts';
+import { ByteWriter } from '../core/byte-writer.ts';
+import type { Settings } from '../core/config.ts';
+import { connectAdmin, createKafka, ensureTopics } from '../core/kafka.ts';
+import { subjectOf, topicOf } from '../core/stream-name.ts';
+
+export const invoiceStream = 'bench_invoices';
+
+const MESSAGES_PER_SEND = 2_000;
+const SENDS_AT_A_TIME = 3;
+
+const instant = { type: 'long', logicalType: 'timestamp-millis' } as const;
+
+/** The size and shape of an invoice: seven scalars, two of them nullable, and two line items of three fields. */
+const invoiceSchema: StreamSchema = {
+  type: 'record',
+  name: 'BenchInvoice',
+  primaryKey: ['uuid'],
+  fields: [
+    { name: 'uuid', type: 'string' },
+    { name: 'number', type: 'long' },
+    { name: 'date', type: instant },
+    { name: 'currency', type: 'string' },
+    { name: 'amount_in_cents', type: 'long' },
+    { name: 'due_date', type: ['null', instant] },
+    { name: 'coupon', type: ['null', 'string'] },
+    {
+      name: 'line_items',
+      type: {
+        type: 'array',
+        items: {
+          type: 'record',
+          name: 'BenchLineItem',
+          fields: [
+            { name: 'plan', type: 'string' },
+            { name: 'quantity', type: 'long' },
+            { name: 'amount_in_cents', type: 'long' },
+          ],
+        },
+      },
+    },
+  ],
+};
+
+/** What a table has to sum up to when it holds the invoices 0 to `messages` - 1. */
+export function expectedSums(messages: number): { readonly numbers: number; readonly lineItems: number } {
+  return { numbers: (messages * (messages - 1)) / 2, lineItems: messages * 2 };
+}
+
+/** Writes invoices as messages of the stream's registered schema. */
+export class InvoiceEncoder {
+  readonly #schemaId: number;
+  readonly #out = new ByteWriter();
+
+  constructor(schemaId: number) {
+    this.#schemaId = schemaId;
+  }
+
+  /** The invoice of that number, under a key of its own. */
+  message(number: number, dateMs: number): Message {
+    const out = this.#out;
+    const uuid = randomUUID();
+    out.truncate(0);
+    out.avroString(uuid);
+    out.zigZag(number);
+    out.zigZag(dateMs);
+    out.avroString(number % 3 === 0 ? 'EUR' : 'USD');
+    out.zigZag((number * 7) % 8_000);
+    // A quarter of the due dates and of the coupons is there.
+    const hasDueDate = number % 4 === 0;
+    out.byte(hasDueDate ? 2 : 0);
+    if (hasDueDate) out.zigZag(dateMs + 30 * 86_400_000);
+    const hasCoupon = number % 4 === 1;
+    out.byte(hasCoupon ? 2 : 0);
+    if (hasCoupon) out.avroString('SPRING');
+    out.zigZag(2);
+    this.#lineItem('gold', 1, (number * 7) % 4_000);
+    this.#lineItem('seat', number % 50, number % 100);
+    out.zigZag(0);
+    return { key: uuid, value: framed(this.#schemaId, out) };
+  }
+
+  #lineItem(plan: string, quantity: number, amountInCents: number): void {
+    this.#out.avroString(plan);
+    this.#out.zigZag(quantity);
+    this.#out.zigZag(amountInCents);
+  }
+}
+
+/** Makes the stream's topic and registers its schema. */
+export async function createInvoiceTopic(settings: Settings, signal: AbortSignal): Promise<InvoiceEncoder> {
+  const admin = await connectAdmin(settings.kafka, 'bench', signal);
+  await ensureTopics(admin, settings.kafka, [topicOf(settings.topicPrefix, invoiceStream)], signal);
+  await admin.disconnect();
+  const registry = new Registry(settings.schemaRegistry, signal);
+  return new InvoiceEncoder(
+    await registry.register(subjectOf(settings.topicPrefix, invoiceStream), invoiceSchema),
+  );
+}
+
+/** Sends the invoices `from` to `to` - 1; gives the mean size of their values in bytes. */
+export async function fillInvoiceTopic(
+  settings: Settings,
+  encoder: InvoiceEncoder,
+  { from, to }: { readonly from: number; readonly to: number },
+  signal: AbortSignal,
+): Promise<number> {
+  const producer = createKafka(settings.kafka, 'bench').producer({
+    createPartitioner: Partitioners.DefaultPartitioner,
+  });
+  await producer.connect();
+  let bytes = 0;
+  let next = from;
+  const sendAll = async () => {
+    while (next < to) {
+      signal.throwIfAborted();
+      const messages: Message[] = [];
+      const end = Math.min(next + MESSAGES_PER_SEND, to);
+      for (; next < end; next++) {
+        const message = encoder.message(next, FIRST_DATE_MS + next * 1_000);
+        bytes += message.value?.length ?? 0;
+        messages.push(message);
+      }
+      await producer.send({ topic: topicOf(settings.topicPrefix, invoiceStream), acks: 1, messages });
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: SENDS_AT_A_TIME }, sendAll));
+  } finally {
+    await producer.disconnect();
+  }
+  return bytes / (to - from);
+}
+
+const FIRST_DATE_MS = Date.UTC(2020, 0, 1);

@@ -1,0 +1,70 @@
+import { literal, qualified, type ClickHouseClient } from '../core/clickhouse.ts';
+import type { Settings } from '../core/config.ts';
+import { topicOf } from '../core/stream-name.ts';
+import { pause } from './environment.ts';
+import { fieldDefinitions, invoiceColumns, invoiceTable } from './invoice-table.ts';
+import { invoiceStream } from './invoice-topic.ts';
+import { selectNumbers } from './table-query.ts';
+
+const CONSUMERS = 2;
+const BLOCK_ROWS = 200_000;
+const FLUSH_MS = 500;
+const POLL_MS = 20;
+
+/** ClickHouse's own way from Kafka into a table: a Kafka table and a materialized view that moves its rows. */
+export class KafkaEngine {
+  readonly #client: ClickHouseClient;
+  readonly #settings: Settings;
+  readonly #database: string;
+
+  constructor(client: ClickHouseClient, settings: Settings, database: string) {
+    this.#client = client;
+    this.#settings = settings;
+    this.#database = database;
+  }
+
+  /** Creates the tables; nothing is consumed yet. */
+  async create(): Promise<void> {
+    const { kafka, schemaRegistry, topicPrefix } = this.#settings;
+    const settings = {
+      kafka_broker_list: literal(kafka.brokers.join(',')),
+      kafka_topic_list: literal(topicOf(topicPrefix, invoiceStream)),
+      kafka_group_name: literal(`bench.${this.#database}`),
+      kafka_format: literal('AvroConfluent'),
+      format_avro_schema_registry_url: literal(schemaRegistry.url),
+      kafka_num_consumers: CONSUMERS,
+      kafka_thread_per_consumer: 1,
+      kafka_max_block_size: BLOCK_ROWS,
+      kafka_flush_interval_ms: FLUSH_MS,
+    };
+    const assignments = Object.entries(settings).map(([name, value]) => `${name} = ${value}`);
+    await this.#command(invoiceTable(this.#database));
+    await this.#command(`CREATE TABLE ${this.#name('queue')} (${fieldDefinitions})
+      ENGINE = Kafka SETTINGS ${assignments.join(', ')}`);
+  }
+
+  /** Begins to consume. Returns when every consumer has its partitions. */
+  async start(signal: AbortSignal): Promise<void> {
+    await this.#command(`CREATE MATERIALIZED VIEW ${this.#name('mover')} TO ${this.#name('invoices')}
+      AS SELECT ${invoiceColumns.join(', ')} FROM ${this.#name('queue')}`);
+    const query = `SELECT min(length(assignments.topic)) FROM system.kafka_consumers
+      WHERE database = ${literal(this.#database)}`;
+    for (let fewest = 0; fewest === 0;) {
+      await pause(POLL_MS, signal);
+      [[fewest = 0] = []] = await selectNumbers(this.#client, this.#settings, query, signal);
+    }
+  }
+
+  async stop(): Promise<void> {
+    for (const table of ['mover', 'queue'])
+      await this.#command(`DROP TABLE IF EXISTS ${this.#name(table)} SYNC`);
+  }
+
+  async #command(query: string): Promise<void> {
+    await this.#client.command({ query });
+  }
+
+  #name(table: string): string {
+    return qualified(this.#database, table);
+  }
+}

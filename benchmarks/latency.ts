@@ -1,0 +1,61 @@
+import { createClickHouse, qualified } from '../core/clickhouse.ts';
+import type { Settings } from '../core/config.ts';
+import { StoppedError } from '../core/errors.ts';
+import { storageTableOf } from '../core/stream-name.ts';
+import type { BenchProcess } from './child-process.ts';
+import { withServices } from './environment.ts';
+import { percentile, rounded, say } from './figures.ts';
+import { InvoiceFlow } from './invoice-flow.ts';
+import { createInvoiceTopic, invoiceStream } from './invoice-topic.ts';
+import type { BenchOptions } from './options.ts';
+import { isSinking, startSink } from './sink-contenders.ts';
+import { VisibleRows } from './visible-rows.ts';
+
+const PER_SECOND = 1_000;
+const DATABASE = 'bench_latency';
+
+/**
+ * How long after it was handed to a producer a message is visible as a row, in milliseconds: the sink with its default settings and
+ * an even flow of messages, from the very first.
+ */
+export async function benchLatency(signal: AbortSignal, { seconds }: BenchOptions): Promise<object> {
+  return withServices(signal, async (settings) => {
+    const encoder = await createInvoiceTopic(settings, signal);
+    const sink = startSink({ settings, database: DATABASE });
+    try {
+      await sink.said(isSinking, signal);
+      say(`sending ${PER_SECOND} messages a second for ${seconds} s`);
+      const flow = new InvoiceFlow(settings, encoder, { perSecond: PER_SECOND, seconds });
+      const latencies = await watched(settings, flow, sink, signal);
+      const [p50, p90, p99, max] = [50, 90, 99, 100].map((percent) =>
+        rounded(percentile(latencies, percent)),
+      );
+      return { messages: latencies.length, seconds, latency_ms: { p50, p90, p99, max } };
+    } finally {
+      await sink.stop();
+    }
+  });
+}
+
+/** The latency of every message of the flow. */
+async function watched(
+  settings: Settings,
+  flow: InvoiceFlow,
+  sink: BenchProcess,
+  signal: AbortSignal,
+): Promise<readonly number[]> {
+  const client = createClickHouse(settings.clickhouse);
+  const rows = new VisibleRows(client, settings, qualified(DATABASE, storageTableOf(invoiceStream)));
+  // When one of the two fails, the other need not go on.
+  const failure = new AbortController();
+  const either = AbortSignal.any([signal, failure.signal]);
+  const both = [flow.send(either), rows.watch(flow, () => sink.requireRunning(), either)];
+  try {
+    await Promise.all(both);
+    return await rows.latencies(flow.sent, signal);
+  } finally {
+    failure.abort(new StoppedError('the benchmark has failed'));
+    await Promise.allSettled(both);
+    await client.close();
+  }
+}

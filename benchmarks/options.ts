@@ -1,0 +1,26 @@
+import { InvalidArgumentError, type Command } from 'commander';
+
+export interface BenchOptions {
+  /** Messages in the topic of `sink`. */
+  readonly messages: number;
+  /** How often `sink` lets every contender run. */
+  readonly rounds: number;
+  /** Whether `sink` ends with a run over five times as many messages, for its memory. */
+  readonly memory: boolean;
+  /** How long `latency` sends messages. */
+  readonly seconds: number;
+}
+
+export function withBenchOptions(command: Command): Command {
+  return command
+    .option('--messages <n>', 'sink: messages in the topic', positive, 2_000_000)
+    .option('--rounds <n>', 'sink: how often every contender runs', positive, 3)
+    .option('--no-memory', 'sink: without the last run, over five times as many messages')
+    .option('--seconds <n>', 'latency: how long messages are sent', positive, 60);
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw new InvalidArgumentError('It wants a positive integer.');
+}

@@ -1,0 +1,108 @@
+import { createClickHouse, quoted, type ClickHouseClient } from '../core/clickhouse.ts';
+import type { Settings } from '../core/config.ts';
+import { storageTableOf } from '../core/stream-name.ts';
+import { BenchProcess } from './child-process.ts';
+import { environmentOf } from './environment.ts';
+import { FillingTable } from './filling-table.ts';
+import { invoiceStream } from './invoice-topic.ts';
+import { KafkaEngine } from './kafka-engine.ts';
+import { MemoryProbe } from './memory-probe.ts';
+import { DONE, READY } from './worker-consumer.ts';
+
+export type Contender = 'ours' | 'usual' | 'kafka_engine' | 'bare';
+
+export interface Pass {
+  /** From the moment in which the contender had its partitions until every row was visible. */
+  readonly seconds: number;
+  /** The most that its process had resident; undefined for a contender without one of its own. */
+  readonly peakMb?: number;
+}
+
+/** One contender's turn: into a database of its own, which is dropped afterwards, so that its merges disturb nobody. */
+export interface Turn {
+  readonly settings: Settings;
+  readonly database: string;
+  readonly messages: number;
+  readonly signal: AbortSignal;
+}
+
+export async function runContender(contender: Contender, turn: Turn): Promise<Pass> {
+  const { settings, database } = turn;
+  const client = createClickHouse(settings.clickhouse);
+  try {
+    await client.command({ query: `CREATE DATABASE ${quoted(database)}` });
+    return await contenders[contender](turn, client);
+  } finally {
+    await client.command({ query: `DROP DATABASE IF EXISTS ${quoted(database)} SYNC` });
+    await client.close();
+  }
+}
+
+const contenders: Record<Contender, (turn: Turn, client: ClickHouseClient) => Promise<Pass>> = {
+  ours: (turn, client) => {
+    const table = new FillingTable(client, turn, storageTableOf(invoiceStream));
+    return inProcess(turn, startSink(turn), isSinking, (child) => table.filled(turn.signal, child));
+  },
+
+  usual: (turn, client) => {
+    const table = new FillingTable(client, turn, 'invoices');
+    return inProcess(turn, startWorker('usual-sink', turn), isReady, (child) =>
+      table.filled(turn.signal, child),
+    );
+  },
+
+  bare: (turn) => {
+    const child = startWorker('bare-consumer', turn, '--messages', String(turn.messages));
+    return inProcess(turn, child, isReady, () => child.said((line) => line === DONE, turn.signal));
+  },
+
+  kafka_engine: async (turn, client) => {
+    const engine = new KafkaEngine(client, turn.settings, turn.database);
+    const table = new FillingTable(client, turn, 'invoices');
+    try {
+      await engine.create();
+      await engine.start(turn.signal);
+      const startMs = performance.now();
+      return { seconds: ((await table.filled(turn.signal)) - startMs) / 1000 };
+    } finally {
+      await engine.stop();
+    }
+  },
+};
+
+/** The command itself, as users run it. */
+export function startSink({ settings, database }: Pick<Turn, 'settings' | 'database'>): BenchProcess {
+  const args = ['--streams', invoiceStream];
+  return new BenchProcess('consumers/main.ts', args, environmentOf(settings, database), settings.dataDir);
+}
+
+/** The log line with which the sink tells that it has its partitions. */
+export function isSinking(line: string): boolean {
+  return line.includes('"msg":"sinking"');
+}
+
+function startWorker(name: string, { settings, database }: Turn, ...args: readonly string[]): BenchProcess {
+  return new BenchProcess(`benchmarks/${name}.ts`, args, environmentOf(settings, database), settings.dataDir);
+}
+
+function isReady(line: string): boolean {
+  return line === READY;
+}
+
+/** @param done when all was done, by `performance.now()`. */
+async function inProcess(
+  { signal }: Turn,
+  child: BenchProcess,
+  isStart: (line: string) => boolean,
+  done: (child: BenchProcess) => Promise<number>,
+): Promise<Pass> {
+  const memory = new MemoryProbe(child.pid);
+  try {
+    const startMs = await child.said(isStart, signal);
+    const endMs = await done(child);
+    return { seconds: (endMs - startMs) / 1000, peakMb: memory.stop() };
+  } finally {
+    memory.stop();
+    await child.stop();
+  }
+}

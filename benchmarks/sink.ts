@@ -1,0 +1,85 @@
+import type { Settings } from '../core/config.ts';
+import { withServices } from './environment.ts';
+import { median, rounded, say } from './figures.ts';
+import { createInvoiceTopic, fillInvoiceTopic } from './invoice-topic.ts';
+import type { BenchOptions } from './options.ts';
+import { runContender, type Contender, type Pass } from './sink-contenders.ts';
+
+const contenders: readonly Contender[] = ['ours', 'usual', 'kafka_engine', 'bare'];
+const MEMORY_FACTOR = 5;
+
+/**
+ * Messages of one topic into one table, by our sink, by what one would write by hand and by ClickHouse's own Kafka engine, and the
+ * bare consumption of them: messages a second (median of the rounds), the ratios of ours to the others (median of each round's
+ * own), and the sink's peak memory, also over five times as many messages.
+ */
+export async function benchSink(signal: AbortSignal, options: BenchOptions): Promise<object> {
+  return withServices(signal, async (settings) => {
+    const { messages, rounds } = options;
+    const encoder = await createInvoiceTopic(settings, signal);
+    const bytes = await fillInvoiceTopic(settings, encoder, { from: 0, to: messages }, signal);
+    say(`${messages} messages of ${rounded(bytes)} bytes are in the topic`);
+
+    const passes = new Map<Contender, Pass[]>(contenders.map((name) => [name, []]));
+    for (let round = 0; round < rounds; round++) {
+      // In another order each time, so that what disturbs the machine meets all.
+      for (const name of rotated(contenders, round)) {
+        const pass = await measured(name, { settings, database: `bench_${name}_${round}`, messages, signal });
+        passes.get(name)?.push(pass);
+      }
+    }
+
+    const ours = passes.get('ours') ?? [];
+    const rss = { [labelOf(messages)]: rounded(median(ours.map(({ peakMb = NaN }) => peakMb))) };
+    if (options.memory) {
+      const more = messages * MEMORY_FACTOR;
+      await fillInvoiceTopic(settings, encoder, { from: messages, to: more }, signal);
+      say(`${more} messages are in the topic`);
+      const last = await measured('ours', { settings, database: 'bench_memory', messages: more, signal });
+      rss[labelOf(more)] = rounded(last.peakMb ?? NaN);
+    }
+    return {
+      messages,
+      rounds,
+      bytes_per_message: rounded(bytes),
+      ...comparison(passes, messages),
+      rss_mb: rss,
+    };
+  });
+}
+
+async function measured(
+  name: Contender,
+  turn: { settings: Settings; database: string; messages: number; signal: AbortSignal },
+): Promise<Pass> {
+  const pass = await runContender(name, turn);
+  const memory = pass.peakMb === undefined ? '' : `, ${rounded(pass.peakMb)} MB at the most`;
+  say(`${name}: ${rounded(turn.messages / pass.seconds)} messages/s, ${rounded(pass.seconds, 2)} s${memory}`);
+  return pass;
+}
+
+function comparison(passes: ReadonlyMap<Contender, readonly Pass[]>, messages: number): object {
+  const seconds = (name: Contender) => (passes.get(name) ?? []).map((pass) => pass.seconds);
+  const rates = contenders.map((name) => [name, rounded(messages / median(seconds(name)))]);
+  const ours = seconds('ours');
+  const ratios = contenders
+    .filter((name) => name !== 'ours')
+    .map((name) => {
+      const ofRounds = seconds(name).map((theirs, round) => theirs / (ours[round] ?? NaN));
+      return [`ours_to_${name}`, rounded(median(ofRounds), 2)];
+    });
+  return {
+    messages_per_second: Object.fromEntries(rates) as object,
+    ratios: Object.fromEntries(ratios) as object,
+  };
+}
+
+function rotated<T>(items: readonly T[], by: number): T[] {
+  const at = by % items.length;
+  return [...items.slice(at), ...items.slice(0, at)];
+}
+
+/** `at_2m` */
+function labelOf(messages: number): string {
+  return `at_${messages / 1e6}m`;
+}

@@ -1,0 +1,27 @@
+import { ClickHouseError } from '@clickhouse/client';
+import { clickHouseError, type ClickHouseClient } from '../core/clickhouse.ts';
+import type { Settings } from '../core/config.ts';
+
+const UNKNOWN_TABLE = '60';
+
+/**
+ * The rows of a query that gives numbers; none while its table is not there yet.
+ *
+ * @throws ServiceUnavailableError, ServiceRefusedError, and the signal's reason.
+ */
+export async function selectNumbers(
+  client: ClickHouseClient,
+  settings: Settings,
+  query: string,
+  signal: AbortSignal,
+): Promise<number[][]> {
+  try {
+    const result = await client.query({ query, format: 'TabSeparated', abort_signal: signal });
+    const lines = (await result.text()).split('\n').filter((line) => line !== '');
+    return lines.map((line) => line.split('\t').map(Number));
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof ClickHouseError && error.code === UNKNOWN_TABLE) return [];
+    throw clickHouseError(error, settings.clickhouse);
+  }
+}

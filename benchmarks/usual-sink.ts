@@ -1,0 +1,39 @@
+import { devNull } from 'node:os';
+import { createClient } from '@clickhouse/client';
+import { SchemaRegistry } from '@kafkajs/confluent-schema-registry';
+import type { EachBatchPayload } from 'kafkajs';
+import { loadSettings } from '../core/config.ts';
+import { exitCodes, runMain } from '../core/process.ts';
+import { invoiceColumns, invoiceTable } from './invoice-table.ts';
+import { consumeInvoices } from './worker-consumer.ts';
+
+// A contender of the benchmark `sink`: what a competent user writes in an afternoon. A batch of a partition, each message through
+// the registry client's `decode`, and one insert of it as JSONEachRow. No schema evolution, no dead letters, no exactly-once.
+await runMain(async (signal) => {
+  const { clickhouse: target, ...settings } = loadSettings(undefined, devNull);
+  const registry = new SchemaRegistry({ host: settings.schemaRegistry.url });
+  const clickhouse = createClient({ url: target.url, database: target.database });
+  await clickhouse.command({ query: invoiceTable(target.database) });
+
+  const insert = async ({ batch: { partition, messages } }: EachBatchPayload) => {
+    const values: Record<string, unknown>[] = [];
+    // One after the other: the client compiles the schema again for every message that asks before the first has it.
+    for (const { value, offset } of messages) {
+      const row = (await registry.decode(value ?? Buffer.alloc(0))) as Record<string, unknown>;
+      row['_partition'] = partition;
+      row['_offset'] = offset;
+      values.push(row);
+    }
+    await clickhouse.insert({
+      table: 'invoices',
+      values,
+      format: 'JSONEachRow',
+      columns: invoiceColumns,
+      // One batch is one block already: waiting for more of them on the server would only take longer.
+      clickhouse_settings: { async_insert: 0 },
+    });
+  };
+  await consumeInvoices({ ...settings, clickhouse: target }, insert, signal);
+  await clickhouse.close();
+  return exitCodes.done;
+});

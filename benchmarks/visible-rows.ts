@@ -1,0 +1,101 @@
+import type { ClickHouseClient } from '../core/clickhouse.ts';
+import type { Settings } from '../core/config.ts';
+import { LocalServiceError } from '../core/errors.ts';
+import { pause } from './environment.ts';
+import type { InvoiceFlow } from './invoice-flow.ts';
+import { selectNumbers } from './table-query.ts';
+
+const POLL_MS = 10;
+const LAST_WITHIN_MS = 60_000;
+
+interface Sighting {
+  readonly offset: number;
+  readonly atMs: number;
+}
+
+/** Looks at a table all the time, to know from when on the message of each offset was visible as a row. */
+export class VisibleRows {
+  readonly #client: ClickHouseClient;
+  readonly #settings: Settings;
+  readonly #table: string;
+  /** By partition, rising. */
+  readonly #sightings = new Map<number, Sighting[]>();
+
+  constructor(client: ClickHouseClient, settings: Settings, table: string) {
+    this.#client = client;
+    this.#settings = settings;
+    this.#table = table;
+  }
+
+  /**
+   * Looks until every message of the flow is visible. A look is dated by the arrival of its answer.
+   *
+   * @throws LocalServiceError when some are still missing a minute after the last was sent.
+   */
+  async watch(
+    flow: Pick<InvoiceFlow, 'sent' | 'endMs'>,
+    requireRunning: () => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    while (flow.endMs === undefined || this.#visible < flow.sent) {
+      requireRunning();
+      if (flow.endMs !== undefined && performance.now() > flow.endMs + LAST_WITHIN_MS)
+        throw new LocalServiceError(`${this.#table} has ${this.#visible} of ${flow.sent} rows`);
+      await pause(POLL_MS, signal);
+      const looked = await this.#select('_partition, max(_offset), count()', 'GROUP BY _partition', signal);
+      const nowMs = Date.now();
+      for (const [partition = 0, offset = 0, rows = 0] of looked) {
+        // With a gap below the highest one, which of them are visible would not be known: look again.
+        if (rows > offset) this.#saw(partition, offset, nowMs);
+      }
+    }
+  }
+
+  /**
+   * From the date of each row to its first sighting, in milliseconds.
+   *
+   * @throws LocalServiceError when the rows are not those that were sent, each once.
+   */
+  async latencies(sent: number, signal: AbortSignal): Promise<readonly number[]> {
+    const rows = await this.#select('number, toUnixTimestamp64Milli(date), _partition, _offset', '', signal);
+    if (rows.length !== sent || new Set(rows.map(([number]) => number)).size !== sent)
+      throw new LocalServiceError(
+        `${this.#table} does not hold the ${sent} messages that were sent, each once`,
+      );
+    return rows.map(
+      ([, dateMs = NaN, partition = 0, offset = 0]) => this.#seenAt(partition, offset) - dateMs,
+    );
+  }
+
+  get #visible(): number {
+    const highest = [...this.#sightings.values()].map((sightings) => sightings.at(-1)?.offset ?? -1);
+    return highest.reduce((sum, offset) => sum + offset + 1, 0);
+  }
+
+  #saw(partition: number, offset: number, atMs: number): void {
+    const sightings = this.#sightings.get(partition) ?? [];
+    this.#sightings.set(partition, sightings);
+    if (offset > (sightings.at(-1)?.offset ?? -1)) sightings.push({ offset, atMs });
+  }
+
+  #seenAt(partition: number, offset: number): number {
+    const sightings = this.#sightings.get(partition) ?? [];
+    let low = 0;
+    let high = sightings.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((sightings[middle]?.offset ?? 0) < offset) low = middle + 1;
+      else high = middle;
+    }
+    return sightings[low]?.atMs ?? NaN;
+  }
+
+  #select(expressions: string, rest: string, signal: AbortSignal): Promise<number[][]> {
+    return selectNumbers(
+      this.#client,
+      this.#settings,
+      `SELECT ${expressions} FROM ${this.#table} ${rest}`,
+      signal,
+    );
+  }
+}

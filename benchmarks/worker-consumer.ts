@@ -1,0 +1,44 @@
+import { Kafka, logLevel, type EachBatchPayload } from 'kafkajs';
+import type { Settings } from '../core/config.ts';
+import { topicOf } from '../core/stream-name.ts';
+import { invoiceStream } from './invoice-topic.ts';
+
+/** The lines on stdout by which a contender tells when it has its partitions and, if it knows, when it is done. */
+export const READY = 'ready';
+export const DONE = 'done';
+
+/**
+ * Consumes the invoices as a plain user of kafkajs would, with the sink's own fetch sizes, until the signal aborts. Says
+ * {@link READY} when it has its partitions.
+ */
+export async function consumeInvoices(
+  { kafka, topicPrefix, clickhouse }: Settings,
+  eachBatch: (payload: EachBatchPayload) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  const consumer = new Kafka({
+    clientId: 'bench',
+    brokers: [...kafka.brokers],
+    logLevel: logLevel.ERROR,
+  }).consumer({
+    groupId: `bench.${clickhouse.database}`,
+    maxBytesPerPartition: 4 * 1024 * 1024,
+    maxWaitTimeInMs: 200,
+  });
+  const crashed = new Promise<never>((_, reject) => {
+    consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error));
+  });
+  crashed.catch(() => {});
+  const stopped = new Promise<void>((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+  try {
+    await consumer.connect();
+    await consumer.subscribe({ topic: topicOf(topicPrefix, invoiceStream), fromBeginning: true });
+    await consumer.run({ partitionsConsumedConcurrently: 4, eachBatch });
+    process.stdout.write(`${READY}\n`);
+    await Promise.race([crashed, stopped]);
+  } finally {
+    await consumer.disconnect();
+  }
+}

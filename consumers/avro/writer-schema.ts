@@ -1,0 +1,272 @@
+import { isSystemColumnName } from '../../core/avro/schema.ts';
+import { IncompatibleSchemaError, messageOf } from '../../core/errors.ts';
+import { logicalType } from './logical-type.ts';
+import type { RecordType, WriterField, WriterSchema, WriterType } from './writer-type.ts';
+
+/** More types than any table has columns; a schema of a few lines can name billions. */
+const MAX_TYPES = 10_000;
+const MAX_DEPTH = 64;
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** A type and what it comes to when each name in it is replaced by what it stands for. */
+interface Parsed {
+  readonly type: WriterType;
+  readonly depth: number;
+  readonly types: number;
+}
+
+interface OpenRecord extends RecordType {
+  fields: WriterField[];
+  isRecursive: boolean;
+}
+
+/**
+ * Reads the schema of a message, from any writer. Defaults, aliases and unknown attributes mean nothing to a reader of bytes;
+ * a logical type that is unknown, or whose parameters are not valid, is the type it is made of.
+ *
+ * @param origin names the schema in errors: `schema 12 of topic chartmogul.plans`.
+ * @throws IncompatibleSchemaError when it is not Avro, no record, too large, or has a field with the name of a system column.
+ */
+export function parseWriterSchema(text: string, origin: string): WriterSchema {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new IncompatibleSchemaError(
+      `${origin} is not JSON (${messageOf(error).slice(0, 100)}): register it again`,
+    );
+  }
+  if (!isObject(json) || json['type'] !== 'record') {
+    throw new IncompatibleSchemaError(`${origin} is not an Avro record: only records have columns`);
+  }
+  const { type } = new SchemaParser(origin).parse(json, '', 0, '');
+  // A schema whose type is "record" is parsed to one.
+  const { fields } = type as RecordType;
+  const taken = fields.find(({ name }) => isSystemColumnName(name));
+  if (taken !== undefined) {
+    throw new IncompatibleSchemaError(
+      `${origin}, field ${taken.name}: the sink's own column has this name, rename the field`,
+    );
+  }
+  const { name, doc } = json;
+  return {
+    name: String(name),
+    ...(typeof doc === 'string' && { doc }),
+    primaryKey: primaryKeyOf(json, fields, origin),
+    fields,
+  };
+}
+
+function primaryKeyOf(
+  json: Json,
+  fields: readonly WriterField[],
+  origin: string,
+): readonly string[] | undefined {
+  const { primaryKey } = json;
+  if (primaryKey === undefined) return undefined;
+  const isList =
+    Array.isArray(primaryKey) && primaryKey.length > 0 && new Set(primaryKey).size === primaryKey.length;
+  if (!isList || !primaryKey.every((part) => fields.some((field) => field.name === part))) {
+    throw new IncompatibleSchemaError(`${origin}: "primaryKey" wants a list of different names of fields`);
+  }
+  return primaryKey as string[];
+}
+
+class SchemaParser {
+  readonly #origin: string;
+  readonly #named = new Map<string, Parsed>();
+  /** The records around what is being parsed, outermost first. */
+  readonly #open: OpenRecord[] = [];
+  /** For a record that leads back to open ones: the outermost of them, as far as is known. */
+  readonly #leadsBackTo = new Map<WriterType, OpenRecord>();
+
+  constructor(origin: string) {
+    this.#origin = origin;
+  }
+
+  parse(json: unknown, namespace: string, level: number, path: string): Parsed {
+    if (level > MAX_DEPTH) throw this.#tooDeep(path);
+    const parsed = this.#parse(json, namespace, level, path);
+    if (parsed.depth + level > MAX_DEPTH) throw this.#tooDeep(path);
+    if (parsed.types > MAX_TYPES) {
+      throw this.#refuse(
+        path,
+        `more than ${MAX_TYPES} types when every name is replaced: use fewer or smaller records`,
+      );
+    }
+    return parsed;
+  }
+
+  #parse(json: unknown, namespace: string, level: number, path: string): Parsed {
+    if (typeof json === 'string') return leafOf(json) ?? this.#reference(json, namespace, path);
+    if (Array.isArray(json)) return this.#union(json, namespace, level, path);
+    if (!isObject(json)) throw this.#refuse(path, 'not an Avro type: correct the schema');
+    const { type } = json;
+    if (typeof type !== 'string') return this.parse(type, namespace, level + 1, path);
+    switch (type) {
+      case 'record':
+        return this.#record(json, namespace, level, path);
+      case 'array': {
+        const items = this.parse(json['items'], namespace, level + 1, `${path}[]`);
+        return around({ kind: 'array', items: items.type }, [items]);
+      }
+      case 'map': {
+        const values = this.parse(json['values'], namespace, level + 1, `${path}{}`);
+        return around({ kind: 'map', values: values.type }, [values]);
+      }
+      case 'enum':
+        return this.#define(json, namespace, path, this.#enum(json, path));
+      case 'fixed':
+        return this.#define(json, namespace, path, this.#fixed(json, path));
+      default: {
+        const leaf = leafOf(type);
+        if (leaf === undefined) return this.#reference(type, namespace, path);
+        return { ...leaf, type: logicalType(leaf.type, json) };
+      }
+    }
+  }
+
+  #union(branches: readonly unknown[], namespace: string, level: number, path: string): Parsed {
+    if (branches.length === 0) throw this.#refuse(path, 'a union without branches has no value: give it one');
+    const parsed = branches.map((branch) => this.parse(branch, namespace, level + 1, path));
+    const hasUnion = parsed.some(({ type }) => type.kind === 'union');
+    if (hasUnion || parsed.filter(({ type }) => type.kind === 'null').length > 1) {
+      throw this.#refuse(path, 'a union may hold no union and null only once: correct the schema');
+    }
+    return around({ kind: 'union', branches: parsed.map(({ type }) => type) }, parsed);
+  }
+
+  #record(json: Json, namespace: string, level: number, path: string): Parsed {
+    const record: OpenRecord = { kind: 'record', fields: [], isRecursive: false };
+    const fullName = this.#fullNameOf(json, namespace, path);
+    this.#named.set(fullName, { type: record, depth: 1, types: 1 });
+    this.#open.push(record);
+    const { fields } = json;
+    if (!Array.isArray(fields))
+      throw this.#refuse(path, 'a record without a list of fields: correct the schema');
+    const names = new Set<unknown>();
+    const parsed = fields.map((field: unknown) => {
+      if (!isObject(field) || !isName(field['name']) || names.has(field['name'])) {
+        throw this.#refuse(path, 'a field with no name, or that of another: correct the schema');
+      }
+      const { name, doc } = field;
+      names.add(name);
+      const inner = this.parse(
+        field['type'],
+        namespaceOf(fullName),
+        level + 1,
+        path === '' ? name : `${path}.${name}`,
+      );
+      record.fields.push({ name, type: inner.type, ...(typeof doc === 'string' && { doc }) });
+      return inner;
+    });
+    this.#open.pop();
+    const whole = around(record, parsed);
+    this.#named.set(fullName, whole);
+    return whole;
+  }
+
+  #enum(json: Json, path: string): WriterType {
+    const { symbols } = json;
+    const isList = Array.isArray(symbols) && symbols.length > 0 && new Set(symbols).size === symbols.length;
+    if (!isList || !symbols.every(isName)) {
+      throw this.#refuse(path, 'an enum wants a list of different symbols: correct the schema');
+    }
+    return { kind: 'enum', symbols };
+  }
+
+  #fixed(json: Json, path: string): WriterType {
+    const { size } = json;
+    if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0 || size > 2 ** 30) {
+      throw this.#refuse(path, 'a fixed wants a size of 0 to 2^30 bytes: correct the schema');
+    }
+    return logicalType({ kind: 'fixed', bytes: size }, json);
+  }
+
+  #define(json: Json, namespace: string, path: string, type: WriterType): Parsed {
+    const parsed = { type, depth: 1, types: 1 };
+    this.#named.set(this.#fullNameOf(json, namespace, path), parsed);
+    return parsed;
+  }
+
+  #fullNameOf(json: Json, around: string, path: string): string {
+    const { name, namespace } = json;
+    if (typeof name !== 'string' || !name.split('.').every(isName)) {
+      throw this.#refuse(path, 'a type without a name that Avro allows: correct the schema');
+    }
+    const space = typeof namespace === 'string' ? namespace : around;
+    const fullName = name.includes('.') || space === '' ? name : `${space}.${name}`;
+    if (this.#named.has(fullName)) {
+      throw this.#refuse(path, `the name ${fullName} is given to two types: rename one`);
+    }
+    return fullName;
+  }
+
+  #reference(name: string, namespace: string, path: string): Parsed {
+    const inNamespace = name.includes('.') || namespace === '' ? name : `${namespace}.${name}`;
+    const found = this.#named.get(inNamespace) ?? this.#named.get(name);
+    if (found === undefined) {
+      throw this.#refuse(
+        path,
+        `the type ${JSON.stringify(name.slice(0, 100))} is not defined before: correct the schema`,
+      );
+    }
+    this.#markRecursive(found.type);
+    return found;
+  }
+
+  /** A reference to an open record, or to one that leads back to an open one, closes a circle. */
+  #markRecursive(referenced: WriterType): void {
+    let target: WriterType | undefined = referenced;
+    while (target !== undefined && !this.#open.some((record) => record === target)) {
+      target = this.#leadsBackTo.get(target);
+    }
+    const start = this.#open.findIndex((record) => record === target);
+    const circle = start < 0 ? [] : this.#open.slice(start);
+    const [outermost, ...inner] = circle;
+    if (outermost === undefined) return;
+    for (const record of circle) record.isRecursive = true;
+    for (const record of inner) {
+      const known = this.#leadsBackTo.get(record);
+      const isKnownFurther = this.#open.slice(0, start).some((open) => open === known);
+      if (!isKnownFurther) this.#leadsBackTo.set(record, outermost);
+    }
+  }
+
+  #tooDeep(path: string): IncompatibleSchemaError {
+    return this.#refuse(path, `nested more than ${MAX_DEPTH} deep: make it flatter`);
+  }
+
+  #refuse(path: string, what: string): IncompatibleSchemaError {
+    const field = path === '' ? '' : `, field ${path.length > 200 ? `${path.slice(0, 200)}…` : path}`;
+    return new IncompatibleSchemaError(`${this.#origin}${field}: ${what}`);
+  }
+}
+
+const primitives = ['null', 'boolean', 'int', 'long', 'float', 'double', 'string', 'bytes'] as const;
+
+function leafOf(name: string): Parsed | undefined {
+  const kind = primitives.find((primitive) => primitive === name);
+  return kind && { type: { kind }, depth: 1, types: 1 };
+}
+
+function around(type: WriterType, parts: readonly Parsed[]): Parsed {
+  return {
+    type,
+    depth: 1 + parts.reduce((deepest, { depth }) => Math.max(deepest, depth), 0),
+    types: 1 + parts.reduce((sum, { types }) => sum + types, 0),
+  };
+}
+
+function namespaceOf(fullName: string): string {
+  return fullName.slice(0, Math.max(0, fullName.lastIndexOf('.')));
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isName(value: unknown): value is string {
+  return typeof value === 'string' && /^[A-Za-z_][A-Za-z0-9_]*$/.test(value);
+}

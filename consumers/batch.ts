@@ -1,0 +1,64 @@
+import type { KafkaMessage } from 'kafkajs';
+import type { TableColumn } from './clickhouse/table-shape.ts';
+import type { DeadLetter } from './dead-letters.ts';
+import type { OffsetRange } from './offset-range.ts';
+import type { RowBuffer } from './transcode/row-buffer.ts';
+import { writeSystemColumns } from './transcode/system-columns.ts';
+
+/** A message whose row stands in a batch, and where that row ends. */
+export interface KeptMessage {
+  readonly partition: number;
+  readonly message: KafkaMessage;
+  readonly rowEnd: number;
+}
+
+/** Rows for one table, from all partitions of its topic, as they came in. */
+export class Batch {
+  /** Those that the rows are made for. */
+  readonly columns: readonly TableColumn[];
+  readonly rows: RowBuffer;
+  readonly letters: DeadLetter[] = [];
+  /** By partition, the offset behind the last message that is in the batch, or that leaves no trace, such as the mark of a transaction. */
+  readonly consumed = new Map<number, bigint>();
+  readonly startedMs = performance.now();
+  /** The messages of the rows: only kept when a row may have to be set aside, since they take much memory. */
+  readonly kept: KeptMessage[] | undefined;
+  readonly #ranges = new Map<number, OffsetRange>();
+  #rowCount = 0;
+
+  constructor(columns: readonly TableColumn[], rows: RowBuffer, keepsMessages: boolean) {
+    this.columns = columns;
+    this.rows = rows;
+    this.kept = keepsMessages ? [] : undefined;
+  }
+
+  get rowCount(): number {
+    return this.#rowCount;
+  }
+
+  get ranges(): readonly OffsetRange[] {
+    return [...this.#ranges.values()];
+  }
+
+  /** Ends the row whose field columns were just written. */
+  endRow(partition: number, message: KafkaMessage, schemaId: number, isDeleted: boolean): void {
+    const offset = Number(message.offset);
+    const timeMs = Number(message.timestamp);
+    writeSystemColumns(this.rows, { partition, offset, timeMs, schemaId, isDeleted });
+    this.#rowCount++;
+    const range = this.#ranges.get(partition);
+    if (range === undefined) {
+      this.#ranges.set(partition, {
+        partition,
+        first: offset,
+        firstTimeMs: timeMs,
+        last: offset,
+        lastTimeMs: timeMs,
+      });
+    } else {
+      range.last = offset;
+      range.lastTimeMs = timeMs;
+    }
+    this.kept?.push({ partition, message, rowEnd: this.rows.length });
+  }
+}

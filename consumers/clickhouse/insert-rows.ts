@@ -1,0 +1,106 @@
+import { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import { ClickHouseError } from '@clickhouse/client';
+import { qualified, quoted, type ClickHouseClient } from '../../core/clickhouse.ts';
+import type { ClickHouseSettings } from '../../core/config.ts';
+import { ByteWriter } from '../../core/byte-writer.ts';
+import { columnTypeSql } from './column-type.ts';
+import { systemColumns } from './evolution.ts';
+import { insertComment } from './table-checkpoint.ts';
+import type { TableColumn } from './table-shape.ts';
+
+/**
+ * `inserted`: acknowledged. `refused`: ClickHouse does not take them, which may be a row's fault or that of a table that was
+ * changed meanwhile; nothing was inserted. `reason` names code and kind, never what ClickHouse quotes of the rows.
+ */
+export type InsertOutcome = { readonly kind: 'inserted' } | { readonly kind: 'refused'; readonly reason: string };
+
+/** Rows for one insert. */
+export class InsertedRows {
+  readonly #columns: readonly TableColumn[];
+  readonly #rows: Buffer;
+  readonly #token: string;
+
+  /** @param rows in RowBinary: the columns given, then the system columns. @param token must never be used for other rows. */
+  constructor(columns: readonly TableColumn[], rows: Buffer, token: string) {
+    this.#columns = columns;
+    this.#rows = rows;
+    this.#token = token;
+  }
+
+  /** One request, one block. @throws what the client throws, unless the rows or the table are to blame. */
+  async insertInto(
+    client: ClickHouseClient,
+    { database, cluster }: ClickHouseSettings,
+    table: string,
+  ): Promise<InsertOutcome> {
+    const names = this.#named().map(([name]) => quoted(name)).join(', ');
+    try {
+      const { stream } = await client.exec({
+        // With types: rows made for other columns than the table has by now are refused, not misread.
+        query: `INSERT INTO ${qualified(database, table)} (${names}) FORMAT RowBinaryWithNamesAndTypes`,
+        values: Readable.from([this.#header(), this.#rows], { objectMode: false, highWaterMark: 1 }),
+        clickhouse_settings: {
+          ...insertSettings,
+          ...(cluster !== undefined && { distributed_foreground_insert: 1 }),
+          insert_deduplication_token: this.#token,
+          log_comment: insertComment(database, table),
+        },
+      });
+      stream.resume();
+      await finished(stream);
+      return { kind: 'inserted' };
+    } catch (error) {
+      if (error instanceof ClickHouseError && (rowCodes.has(error.code) || tableCodes.has(error.code)))
+        return { kind: 'refused', reason: `code ${error.code} (${error.type ?? 'no name'})` };
+      throw error;
+    }
+  }
+
+  #named(): (readonly [name: string, type: string])[] {
+    return [
+      ...this.#columns.map(({ name, typeText }) => [name, typeText] as const),
+      ...systemColumns.map(({ name, type }) => [name, columnTypeSql(type)] as const),
+    ];
+  }
+
+  #header(): Buffer {
+    const named = this.#named();
+    const out = new ByteWriter();
+    out.varint(named.length);
+    for (const text of [...named.map(([name]) => name), ...named.map(([, type]) => type)]) {
+      const bytes = Buffer.from(text);
+      out.sizedBytes(bytes, 0, bytes.length);
+    }
+    return out.view();
+  }
+}
+
+/** What every insert asks of the server, whose defaults have changed between versions. */
+const insertSettings = {
+  async_insert: 0,
+  insert_deduplicate: 1,
+  deduplicate_blocks_in_dependent_materialized_views: 1,
+  input_format_skip_unknown_fields: 0,
+  // One block, hence one part, hence all or nothing: larger than any batch.
+  max_insert_block_size: '10000000',
+  min_insert_block_size_rows: '10000000',
+  min_insert_block_size_bytes: '10000000000',
+} as const;
+
+/** Errors that a row can be the cause of. */
+const rowCodes = new Set([
+  ...['6', '26', '27', '33', '38', '41', '53', '69', '70', '72', '117', '128', '131', '153', '190', '321'],
+  // CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN, CANNOT_PARSE_UUID, FUNCTION_THROW_IF_VALUE_IS_NON_ZERO, DECIMAL_OVERFLOW
+  ...['349', '376', '395', '407'],
+  // CANNOT_PARSE_DOMAIN_VALUE_FROM_STRING, CANNOT_PARSE_BOOL, VIOLATED_CONSTRAINT, UNKNOWN_ELEMENT_OF_ENUM
+  ...['441', '467', '469', '691'],
+]);
+
+/** Errors that a table can be the cause of which was changed, dropped or made again by somebody else. */
+const tableCodes = new Set([
+  // NOT_FOUND_COLUMN_IN_BLOCK, NO_SUCH_COLUMN_IN_TABLE, NUMBER_OF_COLUMNS_DOESNT_MATCH, UNKNOWN_IDENTIFIER
+  ...['10', '16', '20', '47'],
+  // UNKNOWN_TABLE, UNKNOWN_DATABASE, TABLE_IS_DROPPED
+  ...['60', '81', '218'],
+]);

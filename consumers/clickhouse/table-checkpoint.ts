@@ -1,0 +1,69 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { literal, qualified, type ClickHouseClient } from '../../core/clickhouse.ts';
+import { logger } from '../../core/logger.ts';
+import type { PartitionRows } from '../resume-offset.ts';
+
+const OFFSET_BITS = 64n;
+const OFFSET_MASK = (1n << OFFSET_BITS) - 1n;
+
+const SETTLE_ASK_MS = 50;
+/** As long as a request for an insert may take. */
+const MAX_SETTLE_MS = 120_000;
+
+/** What every insert of a sink into the table is marked with, for `system.processes` and `system.query_log`. */
+export function insertComment(database: string, table: string): string {
+  return `chartmogul sink ${database}.${table}`;
+}
+
+/**
+ * Returns when the inserts into the table that are running now have ended. A sink that was killed, or has lost its partitions, may
+ * have left one behind: its rows are not there yet, and will be.
+ */
+export async function settleInserts(
+  client: ClickHouseClient,
+  database: string,
+  table: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const marked = `Settings['log_comment'] = ${literal(insertComment(database, table))}`;
+  const running = async () => {
+    const query = `SELECT query_id FROM system.processes WHERE ${marked}`;
+    const answer = await client.query({ query, format: 'JSONEachRow', abort_signal: signal });
+    return new Set((await answer.json<{ query_id: string }>()).map(({ query_id: id }) => id));
+  };
+  const startMs = performance.now();
+  let left = await running();
+  while (left.size > 0 && performance.now() - startMs < MAX_SETTLE_MS) {
+    await delay(SETTLE_ASK_MS, undefined, { signal });
+    const now = await running();
+    left = new Set([...left].filter((id) => now.has(id)));
+  }
+  if (left.size > 0) logger.warn({ table }, 'an insert of another sink does not end: going on without it');
+}
+
+/** The newest rows of each partition; empty if there is no table. */
+export async function readPartitionRows(
+  client: ClickHouseClient,
+  database: string,
+  table: string,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<number, PartitionRows>> {
+  const ask = async <T>(query: string) =>
+    (await client.query({ query, format: 'JSONEachRow', abort_signal: signal })).json<T>();
+  const exists = `SELECT 1 FROM system.columns WHERE database = ${literal(database)} AND table = ${literal(table)} AND name = '_version'`;
+  if ((await ask(exists)).length === 0) return new Map();
+  const rows = await ask<Readonly<Record<'version' | 'offset' | 'time', string>> & { partition: number }>(
+    `SELECT _partition AS partition, toString(max(_version)) AS version, toString(max(_offset)) AS offset, ` +
+      `toString(toUnixTimestamp64Milli(argMax(_timestamp, _offset))) AS time ` +
+      `FROM ${qualified(database, table)} GROUP BY _partition`,
+  );
+  return new Map(
+    rows.map(({ partition, version, offset, time }) => [
+      partition,
+      {
+        newest: { offset: BigInt(version) & OFFSET_MASK, timeMs: BigInt(version) >> OFFSET_BITS },
+        highest: { offset: BigInt(offset), timeMs: BigInt(time) },
+      },
+    ]),
+  );
+}

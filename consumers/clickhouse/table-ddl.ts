@@ -1,0 +1,87 @@
+import { literal, qualified, quoted } from '../../core/clickhouse.ts';
+import type { ClickHouseSettings } from '../../core/config.ts';
+import { storageTableOf } from '../../core/stream-name.ts';
+import type { WriterSchema } from '../avro/writer-type.ts';
+import { columnSql, fieldColumns, sortingKey, systemColumns } from './evolution.ts';
+
+/** Without a window ClickHouse ignores deduplication tokens in silence. */
+const DEDUPLICATION_WINDOW = 1000;
+const REPLICATED_WINDOW_SECONDS = 7 * 86_400;
+
+type Target = Pick<ClickHouseSettings, 'database' | 'cluster'>;
+
+/** ` ON CLUSTER …` where tables are made on a cluster. */
+export function onCluster({ cluster }: Target): string {
+  return cluster === undefined ? '' : ` ON CLUSTER ${quoted(cluster)}`;
+}
+
+/** The table that holds the rows of a storage table: itself, or on a cluster each shard's part of it. */
+export function localTableOf(stream: string, { cluster }: Target): string {
+  return cluster === undefined ? storageTableOf(stream) : `${storageTableOf(stream)}_local`;
+}
+
+/**
+ * The statements that create a stream's storage table. On a cluster the rows lie in replicated tables behind a Distributed one, and
+ * a partition's rows all in one shard: so each insert is one block in each shard, and the highest offset tells what is there.
+ */
+export function createTableSql(stream: string, schema: WriterSchema, target: Target): string[] {
+  const { cluster, database } = target;
+  const columns = [...fieldColumns(schema), ...systemColumns].map(columnSql);
+  const comment = `COMMENT ${literal(schema.doc ?? '')}`;
+  const [engine, windows] =
+    cluster === undefined
+      ? ['ReplacingMergeTree', `non_replicated_deduplication_window = ${DEDUPLICATION_WINDOW}`]
+      : [
+          'ReplicatedReplacingMergeTree',
+          `replicated_deduplication_window = ${DEDUPLICATION_WINDOW}, replicated_deduplication_window_seconds = ${REPLICATED_WINDOW_SECONDS}`,
+        ];
+  const local = qualified(database, localTableOf(stream, target));
+  const statements = [
+    `CREATE TABLE IF NOT EXISTS ${local}${onCluster(target)} (\n` +
+      `  ${[...columns, shapeConstraint(1)].join(',\n  ')}\n)\n` +
+      `ENGINE = ${engine}(_version, _deleted)\n` +
+      `ORDER BY (${sortingKey(schema).map(quoted).join(', ')})\n` +
+      `SETTINGS ${windows}\n${comment}`,
+  ];
+  if (cluster === undefined) return statements;
+  const distributed = [cluster, database, localTableOf(stream, target)].map(literal).join(', ');
+  return [
+    ...statements,
+    `CREATE TABLE IF NOT EXISTS ${qualified(database, storageTableOf(stream))}${onCluster(target)} AS ${local}\n` +
+      `ENGINE = Distributed(${distributed}, _partition)\n${comment}`,
+  ];
+}
+
+/**
+ * The statements of one change of shape, as a compare and set: the first fails when the table is not at `shape` any more, so two
+ * sinks that read the same columns cannot both change them, and none undoes what the other did.
+ *
+ * @param shape that was read before the columns were; 0 for a table that has none yet.
+ */
+export function alterTableSql(
+  stream: string,
+  actions: readonly string[],
+  shape: number,
+  target: Target,
+): string[] {
+  const next = [
+    ...(shape === 0 ? [] : [`DROP CONSTRAINT ${quoted(`shape_${shape}`)}`]),
+    `ADD ${shapeConstraint(shape + 1)}`,
+  ];
+  const alter = (table: string, all: readonly string[]) =>
+    `ALTER TABLE ${qualified(target.database, table)}${onCluster(target)} ${all.join(', ')}`;
+  return [
+    alter(localTableOf(stream, target), [...next, ...actions]),
+    ...(target.cluster === undefined ? [] : [alter(storageTableOf(stream), actions)]),
+  ];
+}
+
+/** The number of a table's shape, which every change of it raises; 0 if it has none. */
+export function shapeOf(createTableQuery: string): number {
+  return Number(/\bCONSTRAINT `?shape_(\d+)`? ASSUME\b/.exec(createTableQuery)?.[1] ?? 0);
+}
+
+/** An assumption that says nothing: its name is what counts. It is not checked when rows are inserted. */
+function shapeConstraint(shape: number): string {
+  return `CONSTRAINT ${quoted(`shape_${shape}`)} ASSUME 1`;
+}

@@ -1,0 +1,277 @@
+import { IncompatibleSchemaError } from '../../core/errors.ts';
+import {
+  arrayType,
+  bareType,
+  columnTypeSql,
+  dateTime64Type,
+  decimalType,
+  enumType,
+  lowCardinalityType,
+  mapType,
+  nullableType,
+  scalarType,
+  stringType,
+  tupleType,
+  variantType,
+  type ColumnType,
+  type EnumType,
+  type StringType,
+} from './column-type.ts';
+
+type Kind<K extends ColumnType['kind']> = Extract<ColumnType, { kind: K }>;
+
+/**
+ * The type that `have` must become to hold the values of `want` too: `have` itself if it does already. Only changes that keep
+ * every value as it is: see the test that runs each on the server. Nothing is narrowed, and no member ever goes.
+ *
+ * @param where names the column in errors: `column customers_raw.mrr`.
+ * @throws IncompatibleSchemaError when there is no such type.
+ */
+export function widened(have: ColumnType, want: ColumnType, where: string): ColumnType {
+  const type = join(have, want, where);
+  return isSame(type, have) ? have : type;
+}
+
+/** Whether two types are the same, however they are written. */
+export function isSame(a: ColumnType, b: ColumnType): boolean {
+  return a === b || withoutText(a) === withoutText(b);
+}
+
+/** The member of a Variant that takes the values of a type as they are, or as a wider number. */
+export function variantMemberFor(variant: Kind<'variant'>, type: ColumnType): ColumnType | undefined {
+  const { members } = variant;
+  const wider = ({ Int32: 'Int64', Float32: 'Float64' } as Readonly<Record<string, string>>)[type.text];
+  return members.find((member) => isSame(member, type)) ?? members.find((member) => member.text === wider);
+}
+
+function join(have: ColumnType, want: ColumnType, where: string): ColumnType {
+  const type = joinTypes(have, want, where);
+  if (type !== undefined) return type;
+  throw new IncompatibleSchemaError(
+    `${where} is ${columnTypeSql(have)}, and the topic's schema wants ${columnTypeSql(want)}: rename the column or the table`,
+  );
+}
+
+/** Undefined where there is no such type. */
+function joinTypes(have: ColumnType, want: ColumnType, where: string): ColumnType | undefined {
+  if (have.kind === 'lowCardinality') return joinLowCardinality(have, want, where);
+  if (want.kind === 'lowCardinality') return joinTypes(have, want.inner, where);
+  if (have.kind === 'variant') return joinVariant(have, want.kind === 'nullable' ? want.inner : want);
+  if (want.kind === 'variant') return joinWithVariant(have, want);
+  if (have.kind === 'nullable' || want.kind === 'nullable') {
+    const bare = (type: ColumnType) => (type.kind === 'nullable' ? type.inner : type);
+    const inner = joinTypes(bare(have), bare(want), where);
+    return inner && nullableType(inner);
+  }
+  if (have.kind === 'array' && want.kind === 'array') return arrayType(widened(have.item, want.item, where));
+  if (have.kind === 'map' && want.kind === 'map') {
+    return mapType(widened(have.key, want.key, where), widened(have.value, want.value, where));
+  }
+  if (have.kind === 'tuple' && want.kind === 'tuple') return joinTuple(have, want, where);
+  return isNested(have) || isNested(want) ? undefined : joinScalars(have, want);
+}
+
+function isNested({ kind }: ColumnType): boolean {
+  return kind === 'array' || kind === 'map' || kind === 'tuple';
+}
+
+function joinLowCardinality(
+  have: Kind<'lowCardinality'>,
+  want: ColumnType,
+  where: string,
+): ColumnType | undefined {
+  const inner = joinTypes(have.inner, want, where);
+  if (inner === undefined) return undefined;
+  const { bare } = bareType(inner);
+  if (bare.kind === 'variant') return undefined;
+  const canBe = bare.kind === 'scalar' || bare.kind === 'fixedString' || bare.kind === 'dateTime';
+  return canBe ? lowCardinalityType(inner) : inner;
+}
+
+function joinTuple(have: Kind<'tuple'>, want: Kind<'tuple'>, where: string): ColumnType {
+  const kept = have.members.map((member) => {
+    const wanted = want.members.find(({ name }) => name === member.name);
+    return wanted
+      ? { ...member, type: widened(member.type, wanted.type, `${where}.${member.name}`) }
+      : member;
+  });
+  const added = want.members.filter(({ name }) => !have.members.some((member) => member.name === name));
+  return tupleType([...kept, ...added]);
+}
+
+function joinVariant(variant: Kind<'variant'>, other: ColumnType): ColumnType | undefined {
+  const more = other.kind === 'variant' ? other.members : [other];
+  if (more.some(isNested)) return undefined;
+  const added = more.filter((member) => variantMemberFor(variant, member) === undefined);
+  return added.length === 0 ? variant : variantType([...variant.members, ...added.map(plain)]);
+}
+
+/**
+ * What stands in the column becomes a member. Texts stay texts, and the members join them there: the server would look into them and
+ * turn `0123` into a number. What may be null cannot become a Variant, says the server.
+ */
+function joinWithVariant(have: ColumnType, want: Kind<'variant'>): ColumnType | undefined {
+  const { bare } = bareType(have);
+  if (isString(bare)) return want.members.every(hasTextOfOurs) ? nullableType(have) : undefined;
+  const canBe = have.kind === 'scalar' || have.kind === 'dateTime64' || have.kind === 'decimal';
+  return canBe ? joinVariant(want, have) : undefined;
+}
+
+/** What a schema wants a String for means nothing within a Variant. */
+function plain(type: ColumnType): ColumnType {
+  return type.kind === 'scalar' && type.name === 'String' ? stringType : type;
+}
+
+function joinScalars(have: ColumnType, want: ColumnType): ColumnType | undefined {
+  if (isSame(have, want)) return have;
+  if (isString(want)) return joinWithString(have, want);
+  if (isString(have)) return hasTextOfOurs(want) ? have : undefined;
+  if (have.kind === 'enum')
+    return want.kind === 'enum'
+      ? withSymbols(
+          have,
+          want.values.map(([symbol]) => symbol),
+        )
+      : undefined;
+  if (have.kind === 'decimal' || want.kind === 'decimal') return joinDecimals(have, want);
+  return joinIntegers(have, want) ?? joinFloats(have, want) ?? joinTimes(have, want);
+}
+
+function joinWithString(have: ColumnType, want: StringType): ColumnType | undefined {
+  if (have.kind === 'enum') {
+    return want.symbols === undefined ? stringType : withSymbols(have, want.symbols);
+  }
+  // Its text would lose the zero bytes at its end.
+  if (have.kind === 'fixedString') return want.bytes === have.bytes ? have : undefined;
+  return hasText(have) ? stringType : undefined;
+}
+
+function isString(type: ColumnType): type is StringType {
+  return type.kind === 'scalar' && type.name === 'String';
+}
+
+/** Whether the server can make it a String and nothing of it is lost. */
+function hasText(type: ColumnType): boolean {
+  return (
+    type.kind === 'scalar' || type.kind === 'dateTime' || type.kind === 'dateTime64' || type.kind === 'enum'
+  );
+}
+
+/** Whether we can write its values as text. */
+function hasTextOfOurs(type: ColumnType): boolean {
+  return hasText(type) || type.kind === 'decimal';
+}
+
+function withSymbols(have: EnumType, symbols: readonly string[]): ColumnType {
+  const added = symbols.filter((symbol) => !have.values.some(([known]) => known === symbol));
+  if (added.length === 0) return have;
+  const start = Math.max(0, ...have.values.map(([, value]) => value)) + 1;
+  const values = [...have.values, ...added.map((symbol, index) => [symbol, start + index] as const)];
+  const last = start + added.length - 1;
+  if (last >= 2 ** 15) return stringType;
+  return enumType(have.bits === 16 || last >= 2 ** 7 ? 16 : 8, values);
+}
+
+/** Bits of the value and whether it has a sign; Bool is a number of one bit. */
+const integers: Readonly<Record<string, { readonly bits: number; readonly digits: number }>> = {
+  Bool: { bits: 1, digits: 1 },
+  Int8: { bits: 7, digits: 3 },
+  UInt8: { bits: 8, digits: 3 },
+  Int16: { bits: 15, digits: 5 },
+  UInt16: { bits: 16, digits: 5 },
+  Int32: { bits: 31, digits: 10 },
+  UInt32: { bits: 32, digits: 10 },
+  Int64: { bits: 63, digits: 19 },
+  UInt64: { bits: 64, digits: 20 },
+};
+
+function joinIntegers(have: ColumnType, want: ColumnType): ColumnType | undefined {
+  const [a, b] = [integers[have.text], integers[want.text]];
+  if (a === undefined || b === undefined) return undefined;
+  const bits = Math.max(a.bits, b.bits);
+  const name = (['Int8', 'Int16', 'Int32', 'Int64'] as const).find(
+    (wide) => (integers[wide]?.bits ?? 0) >= bits,
+  );
+  return name && scalarType(name);
+}
+
+function joinFloats(have: ColumnType, want: ColumnType): ColumnType | undefined {
+  const names = [have.text, want.text];
+  return names.includes('Float32') && names.includes('Float64') ? scalarType('Float64') : undefined;
+}
+
+const MAX_DECIMAL_DIGITS = 76;
+
+function joinDecimals(have: ColumnType, want: ColumnType): ColumnType | undefined {
+  const [a, b] = [digitsOf(have), digitsOf(want)];
+  if (a === undefined || b === undefined) return undefined;
+  const scale = Math.max(a.scale, b.scale);
+  const precision = Math.max(a.whole, b.whole) + scale;
+  return precision <= MAX_DECIMAL_DIGITS ? decimalType(precision, scale) : undefined;
+}
+
+function digitsOf(type: ColumnType): { readonly whole: number; readonly scale: number } | undefined {
+  if (type.kind === 'decimal') return { whole: type.precision - type.scale, scale: type.scale };
+  const integer = integers[type.text];
+  return integer && { whole: integer.digits, scale: 0 };
+}
+
+/** From here on the years that a DateTime64 has are fewer than those of a Date32. */
+const NARROW_DIGITS = 9;
+
+function joinTimes(have: ColumnType, want: ColumnType): ColumnType | undefined {
+  const ranks = [have, want].map(timeRank);
+  if (ranks.includes(0)) return undefined;
+  if (have.kind !== 'dateTime64' && want.kind !== 'dateTime64') {
+    const isDateOnly = have.kind === 'scalar' && want.kind === 'scalar';
+    return isDateOnly ? scalarType('Date32') : undefined;
+  }
+  const digits = Math.max(...[have, want].map((type) => (type.kind === 'dateTime64' ? type.digits : 0)));
+  if (digits >= NARROW_DIGITS) {
+    const isEqual = have.kind === 'dateTime64' && want.kind === 'dateTime64' && have.digits === want.digits;
+    return isEqual ? have : undefined;
+  }
+  // The zone is how the column is shown, which is for those who made it.
+  const shown = have.kind === 'dateTime64' || have.kind === 'dateTime' ? have : want;
+  return dateTime64Type(
+    digits,
+    shown.kind === 'dateTime64' || shown.kind === 'dateTime' ? shown.zone : 'UTC',
+  );
+}
+
+function timeRank(type: ColumnType): number {
+  if (type.text === 'Date') return 1;
+  if (type.text === 'Date32') return 2;
+  if (type.kind === 'dateTime') return 3;
+  return type.kind === 'dateTime64' ? 4 : 0;
+}
+
+/** A type without the spelling of its parts, as text. */
+function withoutText(type: ColumnType): string {
+  const part = (inner: ColumnType): string => withoutText(inner);
+  switch (type.kind) {
+    case 'scalar':
+      return type.name;
+    case 'nullable':
+    case 'lowCardinality':
+      return `${type.kind}(${part(type.inner)})`;
+    case 'array':
+      return `array(${part(type.item)})`;
+    case 'map':
+      return `map(${part(type.key)},${part(type.value)})`;
+    case 'tuple':
+      return `tuple(${type.members.map(({ name, type: of }) => `${JSON.stringify(name)} ${part(of)}`).join()})`;
+    case 'variant':
+      return `variant(${type.members.map(part).sort().join()})`;
+    case 'enum':
+      return `enum${type.bits}(${JSON.stringify(type.values)})`;
+    case 'dateTime64':
+      return `dateTime64(${type.digits},${String(type.zone)})`;
+    case 'dateTime':
+      return `dateTime(${String(type.zone)})`;
+    case 'decimal':
+      return `decimal(${type.precision},${type.scale})`;
+    case 'fixedString':
+      return `fixedString(${type.bytes})`;
+  }
+}

@@ -1,0 +1,116 @@
+import { Partitioners, type Admin, type KafkaMessage, type Message, type Producer } from 'kafkajs';
+import type { Settings } from '../core/config.ts';
+import { deadLetterHeaders } from '../core/dead-letter.ts';
+import type { RecordError } from '../core/errors.ts';
+import { createKafka, ensureTopics, kafkaError } from '../core/kafka.ts';
+import { logger } from '../core/logger.ts';
+import { retry, type RetryPolicy } from '../core/retry.ts';
+import { deadLettersTopic } from '../core/stream-name.ts';
+
+/** A message that cannot become a row. */
+export interface DeadLetter {
+  readonly stream: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly message: KafkaMessage;
+  readonly schemaId: number | undefined;
+  readonly error: RecordError;
+}
+
+/** Bytes of messages in one request. */
+const MAX_REQUEST_BYTES = 1024 * 1024;
+
+/**
+ * Sends messages that cannot become rows to the topic of dead letters. A letter's key is its message's position, so one that is
+ * sent again, as after a crash, takes the place of the first.
+ */
+export class DeadLetters {
+  readonly #admin: Admin;
+  readonly #settings: Pick<Settings, 'kafka' | 'topicPrefix'>;
+  readonly #signal: AbortSignal;
+  #connecting: Promise<Producer> | undefined;
+
+  constructor(admin: Admin, settings: Pick<Settings, 'kafka' | 'topicPrefix'>, signal: AbortSignal) {
+    this.#admin = admin;
+    this.#settings = settings;
+    this.#signal = signal;
+  }
+
+  /** Returns when Kafka has them all. @throws ServiceRefusedError; ServiceUnavailableError when the policy gives up. */
+  async send(letters: readonly DeadLetter[], policy: RetryPolicy): Promise<void> {
+    if (letters.length === 0) return;
+    const topic = deadLettersTopic(this.#settings.topicPrefix);
+    for (const messages of requestsOf(letters)) {
+      await retry({ topic }, policy, this.#signal, async () => {
+        try {
+          this.#connecting ??= this.#connect(topic);
+          await (await this.#connecting).send({ topic, messages, acks: -1 });
+        } catch (error) {
+          this.#connecting = undefined;
+          throw kafkaError(error, this.#settings.kafka);
+        }
+      });
+    }
+    const [first] = letters;
+    if (first === undefined) return;
+    const { stream, partition, message, error } = first;
+    logger.warn(
+      { stream, letters: letters.length, partition, offset: message.offset, reason: error.message },
+      'set aside as dead letters; the first is named',
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.#connecting?.then(
+      (producer) => producer.disconnect(),
+      () => {},
+    );
+  }
+
+  async #connect(topic: string): Promise<Producer> {
+    const { kafka } = this.#settings;
+    await ensureTopics(this.#admin, kafka, [topic], this.#signal);
+    const producer = createKafka(kafka, 'sink').producer({
+      idempotent: true,
+      maxInFlightRequests: 1,
+      allowAutoTopicCreation: false,
+      createPartitioner: Partitioners.DefaultPartitioner,
+    });
+    await producer.connect();
+    return producer;
+  }
+}
+
+function requestsOf(letters: readonly DeadLetter[]): Message[][] {
+  const requests: Message[][] = [];
+  let bytes = Infinity;
+  for (const letter of letters) {
+    if (bytes > MAX_REQUEST_BYTES) {
+      requests.push([]);
+      bytes = 0;
+    }
+    requests.at(-1)?.push(messageOf(letter));
+    bytes += letter.message.value?.length ?? 0;
+  }
+  return requests;
+}
+
+function messageOf({ stream, topic, partition, message, schemaId, error }: DeadLetter): Message {
+  return {
+    key: `${stream}|sink|${partition}|${message.offset}`,
+    // A delete has no value, which on this topic would delete the letter.
+    value: message.value ?? Buffer.alloc(0),
+    headers: {
+      [deadLetterHeaders.stream]: stream,
+      [deadLetterHeaders.step]: 'sink',
+      [deadLetterHeaders.code]: error.code,
+      [deadLetterHeaders.reason]: error.message,
+      [deadLetterHeaders.topic]: topic,
+      [deadLetterHeaders.partition]: String(partition),
+      [deadLetterHeaders.offset]: message.offset,
+      [deadLetterHeaders.timestamp]: message.timestamp,
+      ...(schemaId !== undefined && { [deadLetterHeaders.schemaId]: String(schemaId) }),
+      ...(message.key !== null && { [deadLetterHeaders.key]: message.key }),
+    },
+  };
+}

@@ -1,0 +1,27 @@
+import type { AskAdmin } from '../core/kafka.ts';
+import type { PartitionLog } from './resume-offset.ts';
+
+/** The partitions of a topic as they are now, by number. @throws ServiceUnavailableError, ServiceRefusedError */
+export async function readPartitionLogs(ask: AskAdmin, topic: string): Promise<Map<number, PartitionLog>> {
+  const byTime = new Map<bigint, Promise<Map<number, bigint>>>();
+  const offsetsSince = (timeMs: bigint) => {
+    const asked = byTime.get(timeMs) ?? askOffsetsSince(ask, topic, timeMs);
+    byTime.set(timeMs, asked);
+    return asked;
+  };
+  const logs = new Map<number, PartitionLog>();
+  for (const { partition, low, high } of await ask((admin) => admin.fetchTopicOffsets(topic))) {
+    const end = BigInt(high);
+    logs.set(partition, {
+      start: BigInt(low),
+      end,
+      firstOffsetSince: async (timeMs) => (await offsetsSince(timeMs)).get(partition) ?? end,
+    });
+  }
+  return logs;
+}
+
+async function askOffsetsSince(ask: AskAdmin, topic: string, timeMs: bigint): Promise<Map<number, bigint>> {
+  const offsets = await ask((admin) => admin.fetchTopicOffsetsByTimestamp(topic, Number(timeMs)));
+  return new Map(offsets.map(({ partition, offset }) => [partition, BigInt(offset)]));
+}

@@ -1,0 +1,53 @@
+/** What a stream's sink is doing. */
+export type SinkState =
+  /** Waiting for messages, or has no partition. */
+  | 'idle'
+  | 'flowing'
+  /** Looking up in table and topic where to go on. */
+  | 'positioning'
+  /** Learning a schema it has not met, and giving the table the columns for it. */
+  | 'learning'
+  /** A service does not answer; it is asked again. */
+  | 'waiting'
+  | 'failed';
+
+/** What one stream's sink has done so far. Live: read by summary, metrics and progress while it grows. */
+export interface SinkCounts {
+  readonly stream: string;
+  readonly table: string;
+  state: SinkState;
+  /** Rows that ClickHouse has acknowledged, of records and of deletes. */
+  rows: number;
+  /** Of these rows, in RowBinary. */
+  bytes: number;
+  batches: number;
+  insertSeconds: number;
+  /** How often a service was asked again after a failure. */
+  retries: number;
+  deadLetters: number;
+  /** Tables created and altered. */
+  schemaChanges: number;
+  /** By partition that this process has: messages behind the topic's end, as far as it is known. */
+  readonly lag: Map<number, number>;
+  /** When the oldest row that is not inserted yet came in, by `performance.now()`. */
+  oldestRowMs: number | undefined;
+  failure: Error | undefined;
+}
+
+export function createSinkCounts(stream: string, table: string): SinkCounts {
+  return {
+    stream,
+    table,
+    state: 'idle',
+    rows: 0,
+    bytes: 0,
+    batches: 0,
+    insertSeconds: 0,
+    retries: 0,
+    deadLetters: 0,
+    schemaChanges: 0,
+    lag: new Map(),
+    oldestRowMs: undefined,
+    failure: undefined,
+  };
+}

@@ -1,0 +1,119 @@
+import type { Registry } from '../core/avro/registry.ts';
+import { readStreamSchema, streamNames } from '../core/avro/schema-files.ts';
+import { IncompatibleSchemaError, UnknownSchemaError } from '../core/errors.ts';
+import type { RetryPolicy } from '../core/retry.ts';
+import { parseWriterSchema } from './avro/writer-schema.ts';
+import type { WriterSchema } from './avro/writer-type.ts';
+import type { StorageTable } from './clickhouse/storage-table.ts';
+import type { TableColumn } from './clickhouse/table-shape.ts';
+import { compileRowTranscoder, type RowTranscoder } from './transcode/compile.ts';
+
+/** For how long an id that the registry does not know is not asked for again. */
+const UNKNOWN_FOR_MS = 60_000;
+
+/** The schemas of one stream's messages, for which its table has the columns. */
+export class StreamSchemas {
+  readonly #registry: Registry;
+  readonly #subject: string;
+  readonly #table: StorageTable;
+  readonly #policy: RetryPolicy;
+  readonly #schemas = new Map<number, WriterSchema>();
+  /** Why the messages of an id cannot be read, and until when that is believed. */
+  readonly #unknown = new Map<number, { readonly reason: string; readonly untilMs: number }>();
+  readonly #transcoders = new Map<number, RowTranscoder>();
+  #transcoderColumns: readonly TableColumn[] = [];
+  #primaryKey: readonly string[] | undefined;
+  #hasAskedLatest = false;
+  /** The highest id that was met: the registry numbers schemas as they come. */
+  #latestId = 0;
+
+  constructor(registry: Registry, subject: string, table: StorageTable, policy: RetryPolicy) {
+    this.#registry = registry;
+    this.#subject = subject;
+    this.#table = table;
+    this.#policy = policy;
+  }
+
+  /** The fields that a delete is told by; undefined while no schema is known. */
+  get primaryKey(): readonly string[] | undefined {
+    return this.#primaryKey;
+  }
+
+  /** Whether it is known if the subject has a schema. */
+  get hasAskedLatest(): boolean {
+    return this.#hasAskedLatest;
+  }
+
+  /** Everything is to be learnt again, since the table is not what it was. */
+  forget(): void {
+    this.#schemas.clear();
+    this.#transcoders.clear();
+    this.#unknown.clear();
+    this.#hasAskedLatest = false;
+    this.#table.forget();
+  }
+
+  /**
+   * The transcoder of a schema; undefined for one that must be learnt first, or for which the columns lack something.
+   *
+   * @throws UnknownSchemaError for an id whose messages nobody can read.
+   */
+  transcoderOf(id: number, columns: readonly TableColumn[]): RowTranscoder | undefined {
+    if (this.#transcoderColumns !== columns) {
+      this.#transcoderColumns = columns;
+      this.#transcoders.clear();
+    }
+    const known = this.#transcoders.get(id);
+    if (known !== undefined) return known;
+    const unknown = this.#unknown.get(id);
+    if (unknown !== undefined && performance.now() < unknown.untilMs)
+      throw new UnknownSchemaError(unknown.reason);
+    const schema = this.#schemas.get(id);
+    if (schema === undefined || columns !== this.#table.columns) return undefined;
+    const transcoder = compileRowTranscoder(schema, columns, schema.primaryKey ?? []);
+    this.#transcoders.set(id, transcoder);
+    return transcoder;
+  }
+
+  /** Makes table and views for the subject's latest schema, so that a stream without messages can be queried too. */
+  async learnLatest(): Promise<void> {
+    const latest = await this.#registry.latestText(this.#subject, this.#policy);
+    this.#hasAskedLatest = true;
+    if (latest !== undefined) await this.#cover(latest.id, latest.text);
+  }
+
+  /** Learns a schema and gives the table its columns. @throws IncompatibleSchemaError, ServiceRefusedError */
+  async learn(id: number): Promise<void> {
+    if (this.#schemas.has(id)) return;
+    const text = await this.#registry.schemaText(id, this.#policy);
+    if (text === undefined) this.#remember(id, `the registry has no Avro schema ${id}`);
+    else await this.#cover(id, text);
+  }
+
+  async #cover(id: number, text: string): Promise<void> {
+    let schema: WriterSchema;
+    try {
+      schema = this.#withKey(parseWriterSchema(text, `schema ${id}`));
+    } catch (error) {
+      if (!(error instanceof IncompatibleSchemaError)) throw error;
+      this.#remember(id, error.message);
+      return;
+    }
+    await this.#table.cover(schema, id < this.#latestId);
+    this.#latestId = Math.max(id, this.#latestId);
+    this.#schemas.set(id, schema);
+    this.#primaryKey ??= schema.primaryKey;
+  }
+
+  #remember(id: number, reason: string): void {
+    this.#unknown.set(id, { reason, untilMs: performance.now() + UNKNOWN_FOR_MS });
+  }
+
+  /** The primary key of a stream of ours is known, though another writer's schema does not name it. */
+  #withKey(schema: WriterSchema): WriterSchema {
+    if (schema.primaryKey !== undefined || !streamNames.includes(this.#table.stream)) return schema;
+    const { primaryKey } = readStreamSchema(this.#table.stream);
+    const hasAll = primaryKey.every((key) => schema.fields.some(({ name }) => name === key));
+    return hasAll ? { ...schema, primaryKey } : schema;
+  }
+}

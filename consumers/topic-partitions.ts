@@ -1,0 +1,179 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { CaughtUp } from '../core/caught-up.ts';
+import type { AskAdmin } from '../core/kafka.ts';
+import { logger } from '../core/logger.ts';
+import type { StorageTable } from './clickhouse/storage-table.ts';
+import { readPartitionLogs } from './partition-logs.ts';
+import { resumeOffset, type PartitionRows } from './resume-offset.ts';
+
+/** What the partitions of one topic ask of the consumer. */
+export interface TopicControl {
+  /** No message of the topic is fetched any more; those that were fetched may still come. */
+  pause(): void;
+  resume(): void;
+  seek(partition: number, offset: bigint): void;
+  /** For the tools that show a group's lag; the table tells where to go on. May fail without harm. */
+  commit(offsets: ReadonlyMap<number, bigint>): Promise<void>;
+}
+
+interface PartitionState {
+  /** The offset of the next message to take. */
+  next: bigint;
+  /** The consumer is further than that, and must be sent back. */
+  isCut: boolean;
+}
+
+/** The partitions of one topic that this process has, and where it stands in them. The table is the checkpoint. */
+export class TopicPartitions {
+  readonly #topic: string;
+  readonly #table: StorageTable;
+  readonly #ask: AskAdmin;
+  readonly #control: TopicControl;
+  readonly #caughtUp: CaughtUp;
+  readonly #states = new Map<number, PartitionState>();
+  #rows: ReadonlyMap<number, PartitionRows> = new Map();
+  #generation = 0;
+  #mustPosition = false;
+  #isVerified = false;
+  #isHeld = false;
+  #isGivenUp = false;
+
+  constructor(options: {
+    readonly topic: string;
+    readonly table: StorageTable;
+    readonly ask: AskAdmin;
+    readonly control: TopicControl;
+    readonly caughtUp: CaughtUp;
+  }) {
+    this.#topic = options.topic;
+    this.#table = options.table;
+    this.#ask = options.ask;
+    this.#control = options.control;
+    this.#caughtUp = options.caughtUp;
+  }
+
+  /** Raised by every assignment. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Where to go on is not known. */
+  get mustPosition(): boolean {
+    return this.#mustPosition;
+  }
+
+  /** Messages are taken. */
+  get isFlowing(): boolean {
+    return !this.#mustPosition && !this.#isGivenUp;
+  }
+
+  /** All that was wanted at the start has been taken, though it may not be inserted yet. */
+  get isCaughtUp(): boolean {
+    return this.#caughtUp.isReachedBy(this.#topic, (partition) => this.#states.get(partition)?.next);
+  }
+
+  assign(partitions: readonly number[]): void {
+    this.#states.clear();
+    for (const partition of partitions) this.#states.set(partition, { next: 0n, isCut: true });
+    this.#generation++;
+    this.reposition();
+  }
+
+  /** Where to go on is to be found out again. */
+  reposition(): void {
+    this.#mustPosition = true;
+    this.#control.pause();
+    this.#isHeld = true;
+  }
+
+  /**
+   * Finds out from table and topic where to go on in each partition.
+   *
+   * @throws ServiceRefusedError, ServiceUnavailableError
+   */
+  async position(): Promise<void> {
+    const generation = this.#generation;
+    const found = new Map<number, bigint>();
+    if (this.#states.size > 0) {
+      this.#rows = await this.#table.partitionRows();
+      const logs = await readPartitionLogs(this.#ask, this.#topic);
+      for (const partition of this.#states.keys()) {
+        const log = logs.get(partition);
+        if (log === undefined) continue;
+        const rows = this.#rows.get(partition);
+        const offset = await resumeOffset(rows, log);
+        if (rows !== undefined && offset !== rows.highest.offset + 1n)
+          logger.warn(
+            { topic: this.#topic, partition, offset, tableOffset: rows.highest.offset },
+            'the topic is not the one that the table was filled from, or has lost messages: going on where it begins',
+          );
+        found.set(partition, offset);
+      }
+    }
+    // Another assignment meanwhile: once more, for that one.
+    if (generation !== this.#generation) return;
+    for (const [partition, state] of this.#states) {
+      state.next = found.get(partition) ?? 0n;
+      state.isCut = true;
+      this.#caughtUp.advance(this.#topic, partition, state.next);
+    }
+    this.#isVerified = this.#states.size === 0;
+    this.#mustPosition = false;
+  }
+
+  /**
+   * Looks once, before the first insert after {@link position}, whether the table has still the rows that it had then. If not, a sink that
+   * had the partitions before has inserted more: what was taken since is to be taken again from there.
+   */
+  async verify(): Promise<boolean> {
+    if (this.#isVerified) return true;
+    const rows = await this.#table.partitionRows();
+    this.#isVerified = [...this.#states.keys()].every((partition) =>
+      isDeepStrictEqual(rows.get(partition), this.#rows.get(partition)),
+    );
+    return this.#isVerified;
+  }
+
+  /** The offset of the next message to take; undefined for a partition of which nothing is taken now. */
+  next(partition: number): bigint | undefined {
+    const state = this.#states.get(partition);
+    return state === undefined || state.isCut ? undefined : state.next;
+  }
+
+  /** @param isCut not all that was fetched could be taken. */
+  advance(partition: number, next: bigint, isCut: boolean): void {
+    const state = this.#states.get(partition);
+    if (state === undefined) return;
+    state.next = next;
+    state.isCut = isCut;
+  }
+
+  /** Holds fetching, or lets it go on from where each partition stands. */
+  hold(isHeld: boolean): void {
+    const shouldHold = isHeld || !this.isFlowing;
+    if (shouldHold === this.#isHeld) return;
+    this.#isHeld = shouldHold;
+    if (shouldHold) {
+      this.#control.pause();
+      return;
+    }
+    for (const [partition, state] of this.#states) {
+      if (state.isCut) this.#control.seek(partition, state.next);
+      state.isCut = false;
+    }
+    this.#control.resume();
+  }
+
+  /** Everything before these offsets is inserted or set aside. */
+  async commit(offsets: ReadonlyMap<number, bigint>): Promise<void> {
+    await this.#control.commit(offsets);
+    for (const [partition, offset] of offsets) this.#caughtUp.advance(this.#topic, partition, offset);
+  }
+
+  /** Nothing is taken any more. */
+  giveUp(): void {
+    this.#isGivenUp = true;
+    this.hold(true);
+    this.#caughtUp.giveUp(this.#topic);
+  }
+}

@@ -1,0 +1,274 @@
+import { DecodeError } from '../../core/errors.ts';
+import type { Converter } from './converters.ts';
+import type { Transcoding } from './transcoding.ts';
+
+/** What every check of room asks for: enough for a run of fixed-size values between two of them. */
+const ROOM = 256;
+/** A loop beats a call for texts of fewer bytes. */
+const LOOP_BYTES = 32;
+
+export const faults = [
+  'the bytes end within a value',
+  'a union branch that the schema does not have',
+  'an enum symbol that the schema does not have',
+  'a boolean other than 0 and 1',
+  'null in the primary key',
+  'a block of items of another size than it says',
+] as const;
+export type Fault = (typeof faults)[number];
+
+/** Everything that is generated for one transcoder. Names and texts of the schema are constants, never part of the code. */
+export class Program {
+  readonly functions: string[] = [];
+  readonly converters: Converter[] = [];
+  readonly constants: (Buffer | readonly Buffer[])[] = [];
+  readonly fields: string[] = [];
+  /** How many start positions are kept. */
+  starts = 0;
+  #variables = 0;
+
+  variable(): number {
+    return this.#variables++;
+  }
+
+  field(path: string): number {
+    const last = this.fields.length - 1;
+    if (this.fields[last] === path) return last;
+    return this.fields.push(path) - 1;
+  }
+
+  converter(convert: Converter): string {
+    return `convert${this.converters.push(convert) - 1}`;
+  }
+
+  constant(value: Buffer | readonly Buffer[]): string {
+    return `texts${this.constants.push(value) - 1}`;
+  }
+
+  /** The function of this number, for which {@link CodeWriter.finish} gives the code. */
+  link(main: string): (at: Transcoding) => void {
+    const converters = this.converters.map((_, index) => `const convert${index} = converters[${index}];`);
+    const constants = this.constants.map((_, index) => `const texts${index} = constants[${index}];`);
+    const code = ['"use strict";', ...converters, ...constants, ...this.functions, `return ${main};`].join(
+      '\n',
+    );
+    // eslint-disable-next-line @typescript-eslint/no-implied-eval -- numbers and names of our own only
+    const factory = new Function('fail', 'converters', 'constants', code) as (
+      ...parts: unknown[]
+    ) => (at: Transcoding) => void;
+    return factory(fail, this.converters, this.constants);
+  }
+}
+
+function fail(at: Transcoding, field: number, fault: number): never {
+  at.field = field;
+  throw new DecodeError(faults[fault] ?? '');
+}
+
+/**
+ * Writes the code of one function. In it `p` is the position in the message `src` that ends at `end`, `q` that in the row's
+ * bytes `dst`, of which `cap` are there; `b`, `n`, `i`, `lo`, `hi` hold what was read last.
+ */
+export class CodeWriter {
+  readonly program: Program;
+  readonly #lines: string[] = [];
+  /** How many bytes can be written for certain before the next check. */
+  #room = 0;
+
+  constructor(program: Program) {
+    this.program = program;
+  }
+
+  line(code: string): void {
+    this.#lines.push(code);
+  }
+
+  /** Ends the function; returns its name. */
+  finish(): string {
+    const name = `f${this.program.functions.length}`;
+    this.program.functions.push(
+      [
+        `function ${name}(s) {`,
+        'const src = s.source, end = s.end;',
+        'let p = s.position, q = s.written, dst = s.target, view = s.view, cap = s.capacity;',
+        'let b = 0, n = 0, i = 0, lo = 0, hi = 0;',
+        ...this.#lines,
+        's.position = p; s.written = q;',
+        '}',
+      ].join('\n'),
+    );
+    return name;
+  }
+
+  fault(field: number, fault: Fault): string {
+    return `fail(s, ${field}, ${faults.indexOf(fault)});`;
+  }
+
+  /** Something rare, done by a method of `Transcoding` that reads only. */
+  readBy(field: number, call: string): string {
+    return `s.field = ${field}; s.position = p; ${call}; p = s.position;`;
+  }
+
+  /** A function that reads and writes. */
+  call(field: number, name: string): void {
+    this.line(
+      `s.field = ${field}; s.position = p; s.written = q; ${name}(s); p = s.position; q = s.written;`,
+    );
+    this.line('dst = s.target; view = s.view; cap = s.capacity;');
+    this.#room = 0;
+  }
+
+  // ── Room ─────────────────────────────────────────────────────────────────────────────────────
+
+  /** Makes sure that so many bytes can be written. */
+  needs(bytes: number): void {
+    if (this.#room < bytes) this.#check(String(bytes + ROOM), bytes + ROOM);
+    this.#room -= bytes;
+  }
+
+  #check(bytes: string, room: number): void {
+    this.line(
+      `if (q + ${bytes} > cap) { s.written = q; s.grow(${bytes}); dst = s.target; view = s.view; cap = s.capacity; }`,
+    );
+    this.#room = room;
+  }
+
+  /** Code of which exactly one alternative runs. */
+  alternatives(...alternatives: readonly (() => void)[]): void {
+    const room = this.#room;
+    let least = Infinity;
+    for (const write of alternatives) {
+      this.#room = room;
+      write();
+      least = Math.min(least, this.#room);
+    }
+    this.#room = least;
+  }
+
+  /** Code that runs any number of times. */
+  repeated(write: () => void): void {
+    this.#room = 0;
+    write();
+    this.#room = 0;
+  }
+
+  // ── Values ───────────────────────────────────────────────────────────────────────────────────
+
+  bytes(values: readonly number[]): void {
+    if (values.length === 0) return;
+    this.needs(values.length);
+    const [first] = values;
+    if (values.length <= 8) this.line(values.map((value) => `dst[q++] = ${value};`).join(' '));
+    else if (values.every((value) => value === first))
+      this.line(`dst.fill(${first}, q, q += ${values.length});`);
+    else this.line(`dst.set(${this.program.constant(Buffer.from(values))}, q); q += ${values.length};`);
+  }
+
+  /** Reads an integer into `lo`, and its upper half into `hi`. */
+  readLong(field: number, method: 'readLong' | 'readInt'): void {
+    const slow = this.readBy(field, `s.${method}()`);
+    this.line(
+      `if (p < end && (b = src[p]) < 128) { p++; lo = (b >>> 1) ^ -(b & 1); hi = lo >> 31; } ` +
+        `else { ${slow} lo = s.low; hi = s.high; }`,
+    );
+  }
+
+  /** Writes `lo`, and `hi` above it where there are 8 bytes. */
+  writeInteger(bytes: 4 | 8): void {
+    this.needs(bytes);
+    this.line('view.setInt32(q, lo, true);');
+    if (bytes === 8) this.line('view.setInt32(q + 4, hi, true);');
+    this.line(`q += ${bytes};`);
+  }
+
+  /** Reads the length of a text into `n`. */
+  readLength(field: number): void {
+    const slow = this.readBy(field, 'n = s.readLength()');
+    this.line(
+      `if (p < end && (b = src[p]) < 128 && (b & 1) === 0 && (n = b >>> 1) < end - p) p++; else { ${slow} }`,
+    );
+  }
+
+  /** Writes `n` as LEB128; there must be room. */
+  writeCount(count: string): void {
+    this.line(
+      `if (${count} < 128) dst[q++] = ${count}; else { s.written = q; s.writeVarint(${count}); q = s.written; }`,
+    );
+  }
+
+  /** Copies the text of which the length is in `n`, with it. */
+  copyText(): void {
+    this.#check('n + 261', ROOM);
+    this.writeCount('n');
+    this.line(
+      `if (n < ${LOOP_BYTES}) for (i = p + n; p < i;) dst[q++] = src[p++]; ` +
+        `else { src.copy(dst, q, p, p + n); p += n; q += n; }`,
+    );
+  }
+
+  /** Copies so many bytes. */
+  copyBytes(field: number, bytes: number): void {
+    this.line(`if (end - p < ${bytes}) ${this.fault(field, 'the bytes end within a value')}`);
+    this.needs(bytes);
+    if (bytes > 16) {
+      this.line(`src.copy(dst, q, p, p + ${bytes}); p += ${bytes}; q += ${bytes};`);
+      return;
+    }
+    for (let byte = 0; byte < bytes; byte++) this.line(`dst[q + ${byte}] = src[p + ${byte}];`);
+    this.line(`p += ${bytes}; q += ${bytes};`);
+  }
+
+  /** Writes one of the texts, each with its length in front, of which the number is in `lo`. */
+  writeOneOf(field: number, texts: readonly Buffer[]): void {
+    const longest = texts.reduce((most, { length }) => Math.max(most, length), 0);
+    this.line(
+      `if (lo < 0 || lo >= ${texts.length}) ${this.fault(field, 'an enum symbol that the schema does not have')}`,
+    );
+    this.needs(longest);
+    const name = `v${this.program.variable()}`;
+    this.line(`const ${name} = ${this.program.constant(texts)}[lo];`);
+    this.line(`for (i = 0; i < ${name}.length; i++) dst[q++] = ${name}[i];`);
+  }
+
+  /** Reads a union's branch into `b`: twice its place. */
+  readBranch(field: number, branches: number): void {
+    const slow = this.readBy(field, `b = 2 * s.readIndex(${branches})`);
+    this.line(`if (p < end && (b = src[p]) < 128) p++; else { ${slow} }`);
+  }
+
+  /**
+   * Reads the blocks of an array or map and writes the count of all items in front of them: that of the first block, which is
+   * nearly always the only one, put right at the end if it was not.
+   */
+  blocks(field: number, minBytes: number, item: () => void): void {
+    const id = this.program.variable();
+    const [count, total, first, start, blockEnd, left] = ['c', 't', 'f', 'q', 'e', 'l'].map(
+      (name) => `${name}${id}`,
+    );
+    const slow = this.readBy(field, `${count} = s.readBlockCount(${minBytes})`);
+    const read =
+      minBytes === 0
+        ? `${slow} ${blockEnd} = s.blockEnd;`
+        : `if (p < end && (b = src[p]) < 128 && (b & 1) === 0 && (b >>> 1) * ${minBytes} < end - p) ` +
+          `{ p++; ${count} = b >>> 1; ${blockEnd} = -1; } else { ${slow} ${blockEnd} = s.blockEnd; }`;
+    this.line(`let ${count} = 0, ${blockEnd} = -1; ${read}`);
+    this.needs(5);
+    this.line(`const ${start} = q, ${first} = ${count}; let ${total} = ${count};`);
+    this.writeCount(String(count));
+    this.line(`while (${count} !== 0) {`);
+    this.repeated(() => {
+      this.line(`for (let ${left} = ${count}; ${left} > 0; ${left}--) {`);
+      this.repeated(item);
+      this.line('}');
+      this.line(
+        `if (${blockEnd} >= 0 && p !== ${blockEnd}) ${this.fault(field, 'a block of items of another size than it says')}`,
+      );
+      this.line(`${read} ${total} += ${count};`);
+    });
+    this.line('}');
+    this.line(
+      `if (${total} !== ${first}) { s.written = q; s.correctCount(${start}, ${first}, ${total}); q = s.written; ` +
+        'dst = s.target; view = s.view; cap = s.capacity; }',
+    );
+  }
+}

@@ -1,0 +1,60 @@
+import type { ColumnType, ScalarName } from '../clickhouse/column-type.ts';
+import { decimalWidth } from './decimal.ts';
+
+/** The discriminator of a Variant that is null. */
+const VARIANT_NULL = 255;
+
+const scalarWidths: Readonly<Record<ScalarName, number>> = {
+  String: 1,
+  Int8: 1,
+  Int16: 2,
+  Int32: 4,
+  Int64: 8,
+  UInt8: 1,
+  UInt16: 2,
+  UInt32: 4,
+  UInt64: 8,
+  UInt128: 16,
+  Float32: 4,
+  Float64: 8,
+  Bool: 1,
+  Date: 2,
+  Date32: 4,
+  UUID: 16,
+};
+
+/** The RowBinary of what stands in a column for an absent value: null, or empty where ClickHouse has no null. */
+export function defaultBytes(column: ColumnType): readonly number[] {
+  switch (column.kind) {
+    case 'nullable':
+      return [1];
+    case 'variant':
+      return [VARIANT_NULL];
+    case 'array':
+    case 'map':
+      return [0];
+    case 'tuple':
+      return column.members.flatMap((member) => defaultBytes(member.type));
+    case 'lowCardinality':
+      return defaultBytes(column.inner);
+    case 'enum': {
+      // Zero need not be one of its values: the server's default is the first.
+      const first = column.values[0]?.[1] ?? 0;
+      return column.bits === 8 ? [first & 255] : [first & 255, (first >> 8) & 255];
+    }
+    case 'scalar':
+      return zeros(scalarWidths[column.name]);
+    case 'fixedString':
+      return zeros(column.bytes);
+    case 'dateTime':
+      return zeros(4);
+    case 'dateTime64':
+      return zeros(8);
+    case 'decimal':
+      return zeros(decimalWidth(column.precision));
+  }
+}
+
+function zeros(count: number): number[] {
+  return Array.from({ length: count }, () => 0);
+}

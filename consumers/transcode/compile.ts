@@ -1,0 +1,53 @@
+import { DecodeError } from '../../core/errors.ts';
+import type { WriterSchema } from '../avro/writer-type.ts';
+import type { Column } from '../clickhouse/column-type.ts';
+import { CodeWriter, Program } from './code-writer.ts';
+import { writeRecord } from './record-code.ts';
+import { RowBuffer } from './row-buffer.ts';
+import { Transcoding } from './transcoding.ts';
+
+/** Turns the messages of one writer schema into rows of one table, bytes to bytes. */
+export interface RowTranscoder {
+  /**
+   * Appends the columns of a message whose Avro bytes are those of the frame from `start`.
+   *
+   * @throws DecodeError naming the field, with `out.length` as it was, when the bytes are not what the schema says.
+   */
+  transcode(frame: Buffer, start: number, out: RowBuffer): void;
+}
+
+/**
+ * Compiles the transcoder of a schema for the columns given, in their order; one that the schema lacks gets its default. The
+ * code goes straight through the bytes, without objects, strings or BigInt for values that need no conversion.
+ *
+ * @param columns such as `widened` made for this schema.
+ * @param primaryKey the columns in which null is an error.
+ * @throws IncompatibleSchemaError when a column does not hold its field's values.
+ */
+export function compileRowTranscoder(
+  schema: WriterSchema,
+  columns: readonly Column[],
+  primaryKey: readonly string[],
+): RowTranscoder {
+  const program = new Program();
+  const main = new CodeWriter(program);
+  writeRecord(main, schema.fields, columns, { path: '', isKey: false }, primaryKey);
+  const run = program.link(main.finish());
+  const at = new Transcoding(program.starts, new RowBuffer(0));
+  return {
+    transcode(frame, start, out) {
+      at.begin(frame, start, out);
+      try {
+        run(at);
+      } catch (error) {
+        throw error instanceof DecodeError ? located(error, program.fields[at.field]) : error;
+      }
+      if (at.position !== frame.length) throw new DecodeError('bytes are left over behind the last field');
+      out.length = at.written;
+    },
+  };
+}
+
+function located(error: DecodeError, field: string | undefined): DecodeError {
+  return field === undefined ? error : new DecodeError(`field ${field}: ${error.message}`, { cause: error });
+}

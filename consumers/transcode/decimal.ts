@@ -1,0 +1,69 @@
+import type { DecimalType } from '../avro/writer-type.ts';
+import { DecodeError } from '../../core/errors.ts';
+import type { Transcoding } from './transcoding.ts';
+
+/** No Decimal has more than 32; what is longer is a number of needless bytes, or text. */
+const MAX_BYTES = 64;
+/** Digits cost time by the square of their number. */
+const MAX_TEXT_BYTES = 4096;
+
+/** How many bytes a Decimal of this precision has in RowBinary. */
+export function decimalWidth(precision: number): 4 | 8 | 16 | 32 {
+  if (precision <= 9) return 4;
+  if (precision <= 18) return 8;
+  return precision <= 38 ? 16 : 32;
+}
+
+/** Reads Avro's decimal as its unscaled number. */
+export function readDecimal(type: DecimalType, at: Transcoding): bigint {
+  const length = type.fixedBytes ?? at.readLength();
+  const start = at.take(length);
+  const needed = Math.ceil((type.precision * Math.log2(10) + 1) / 8);
+  if (length > Math.min(MAX_TEXT_BYTES, Math.max(MAX_BYTES, needed))) throw tooManyDigits(type.precision);
+  if (length === 0) return 0n;
+  const value = BigInt.asIntN(length * 8, BigInt(`0x${at.source.toString('hex', start, start + length)}`));
+  const limit = 10n ** BigInt(type.precision);
+  if (value >= limit || value <= -limit) throw tooManyDigits(type.precision);
+  return value;
+}
+
+/** Writes Avro's decimal into a Decimal of the same scale: bytes turned round and the sign extended, without a BigInt. */
+export function decimalCopier(type: DecimalType, precision: number): (at: Transcoding) => void {
+  const width = decimalWidth(precision);
+  // As two's complements of one sign are ordered as they are without it, bytes are compared with the bytes of the limits.
+  const most = littleEndian(10n ** BigInt(Math.min(type.precision, precision)) - 1n, width);
+  const least = littleEndian(1n - 10n ** BigInt(Math.min(type.precision, precision)), width);
+  return (at) => {
+    const length = type.fixedBytes ?? at.readLength();
+    let start = at.take(length);
+    const { source } = at;
+    if (length > MAX_BYTES && type.fixedBytes === undefined) throw tooManyDigits(precision);
+    const sign = length > 0 && (source[start] ?? 0) >= 128 ? 255 : 0;
+    let from = start + length - 1;
+    const out = at.claim(width);
+    const { target } = at;
+    const last = out + width;
+    let to = out;
+    while (to < last && from >= start) target[to++] = source[from--] ?? 0;
+    while (to < last) target[to++] = sign;
+    while (start <= from) if (source[start++] !== sign) throw tooManyDigits(precision);
+    if ((target[last - 1] ?? 0) >> 7 !== sign >> 7) throw tooManyDigits(precision);
+    const limit = sign === 0 ? most : least;
+    for (let byte = width - 1; byte >= 0; byte--) {
+      const difference = (target[out + byte] ?? 0) - (limit[byte] ?? 0);
+      if (difference === 0) continue;
+      if (difference > 0 === (sign === 0)) throw tooManyDigits(precision);
+      return;
+    }
+  };
+}
+
+export function tooManyDigits(precision: number): DecodeError {
+  return new DecodeError(`a number of more than ${precision} digits`);
+}
+
+function littleEndian(value: bigint, width: number): Buffer {
+  const bytes = Buffer.alloc(width);
+  for (let byte = 0, rest = value; byte < width; byte++, rest >>= 8n) bytes[byte] = Number(rest & 255n);
+  return bytes;
+}

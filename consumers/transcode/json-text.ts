@@ -1,0 +1,94 @@
+import { DecodeError } from '../../core/errors.ts';
+import { minBytesOf, type RecordType, type WriterType } from '../avro/writer-type.ts';
+import { readDecimal } from './decimal.ts';
+import { decimalText, doubleText, shortest } from './scalar-text.ts';
+import type { Transcoding } from './transcoding.ts';
+
+/**
+ * Reads a value as JSON text: always valid, and exact. Integers and decimals have all their digits, what JSON has no number for
+ * is the string "NaN", "Infinity" or "-Infinity", bytes are strings of the code points 0 to 255 as in Avro's own JSON; dates and
+ * times are the numbers that they are made of. A union's value stands without the name of its branch.
+ *
+ * @throws DecodeError
+ */
+export function readJsonText(type: WriterType, at: Transcoding): string {
+  switch (type.kind) {
+    case 'null':
+      return 'null';
+    case 'boolean':
+      return at.readBoolean() ? 'true' : 'false';
+    case 'int':
+    case 'date':
+    case 'time-millis':
+      return String(at.readInt());
+    case 'long':
+    case 'time-micros':
+    case 'timestamp':
+      return at.readBigInt().toString();
+    case 'float':
+      return numberText(shortest(at.source.readFloatLE(at.take(4))));
+    case 'double':
+      return numberText(at.source.readDoubleLE(at.take(8)));
+    case 'string':
+    case 'json':
+      return stringText(at, at.readLength(), 'utf8');
+    case 'uuid':
+      return type.isText ? stringText(at, at.readLength(), 'utf8') : stringText(at, 16, 'latin1');
+    case 'bytes':
+      return stringText(at, at.readLength(), 'latin1');
+    case 'fixed':
+      return stringText(at, type.bytes, 'latin1');
+    case 'decimal':
+      return decimalText(readDecimal(type, at), type.scale);
+    case 'enum':
+      return JSON.stringify(type.symbols[at.readIndex(type.symbols.length)]);
+    case 'union':
+      return readJsonText(type.branches[at.readIndex(type.branches.length)] ?? { kind: 'null' }, at);
+    case 'record':
+      return at.deeper(() => recordText(type, at));
+    case 'array':
+      return at.deeper(() => {
+        const items = readBlocks(minBytesOf(type.items), at, () => readJsonText(type.items, at));
+        return `[${items.join(',')}]`;
+      });
+    case 'map':
+      return at.deeper(() => {
+        const entries = readBlocks(1 + minBytesOf(type.values), at, () => {
+          const key = stringText(at, at.readLength(), 'utf8');
+          return `${key}:${readJsonText(type.values, at)}`;
+        });
+        return `{${entries.join(',')}}`;
+      });
+  }
+}
+
+function recordText(type: RecordType, at: Transcoding): string {
+  const fields = type.fields.map((field) => `${JSON.stringify(field.name)}:${readJsonText(field.type, at)}`);
+  return `{${fields.join(',')}}`;
+}
+
+function readBlocks(minBytes: number, at: Transcoding, readItem: () => string): string[] {
+  const items: string[] = [];
+  for (;;) {
+    const count = at.readBlockCount(minBytes);
+    if (count === 0) return items;
+    const { blockEnd } = at;
+    for (let item = 0; item < count; item++) items.push(readItem());
+    at.checkBlockEnd(blockEnd);
+  }
+}
+
+function numberText(value: number): string {
+  return Number.isFinite(value) ? doubleText(value) : `"${value}"`;
+}
+
+/** A longer one could not be a JavaScript string once it is escaped. */
+const MAX_STRING_BYTES = 2 ** 26;
+
+function stringText(at: Transcoding, length: number, encoding: 'utf8' | 'latin1'): string {
+  const start = at.take(length);
+  if (length > MAX_STRING_BYTES)
+    throw new DecodeError(`a text of more than ${MAX_STRING_BYTES} bytes within JSON`);
+  // Bytes that are no UTF-8 become U+FFFD.
+  return JSON.stringify(at.source.toString(encoding, start, start + length));
+}

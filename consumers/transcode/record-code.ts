@@ -1,0 +1,133 @@
+import { splitUnion, type WriterField, type WriterType } from '../avro/writer-type.ts';
+import type { Column } from '../clickhouse/column-type.ts';
+import { CodeWriter } from './code-writer.ts';
+import { defaultBytes } from './column-default.ts';
+import { skip } from './skip.ts';
+import { writeValue, type Place } from './value-code.ts';
+
+/** V8 does not optimise functions that are too long; one of so many values it does. */
+const VALUES_PER_FUNCTION = 25;
+
+/** Code for one column, and about how many values it handles. */
+interface Step {
+  readonly weight: number;
+  readonly write: (code: CodeWriter) => void;
+}
+
+/**
+ * Writes the code for the fields of a record, wherever they stand in the writer's order, as columns in the table's order.
+ * A field is passed over, and its start kept, only where a column wants a later one first.
+ */
+export function writeRecord(
+  code: CodeWriter,
+  fields: readonly WriterField[],
+  columns: readonly Column[],
+  place: Place,
+  primaryKey: readonly string[],
+): void {
+  const steps: Step[] = [];
+  const starts = new Map<WriterField, number>();
+  let reached = 0;
+  const passTo = (index: number) => {
+    for (; reached < index; reached++) {
+      const field = fields[reached];
+      if (field === undefined) continue;
+      const start = code.program.starts++;
+      starts.set(field, start);
+      steps.push({ weight: 1, write: (to) => passOver(to, field, start, pathOf(place, field.name)) });
+    }
+  };
+  for (const { name, type: column } of columns) {
+    const index = fields.findIndex((field) => field.name === name);
+    const field = fields[index];
+    if (field === undefined) {
+      steps.push({ weight: 1, write: (to) => to.bytes(defaultBytes(column)) });
+      continue;
+    }
+    const inner = { path: pathOf(place, name), isKey: primaryKey.includes(name) };
+    const start = starts.get(field);
+    if (start === undefined) {
+      passTo(index);
+      reached++;
+      steps.push({ weight: weightOf(field.type), write: (to) => writeValue(to, field.type, column, inner) });
+    } else {
+      steps.push({
+        weight: weightOf(field.type) + 1,
+        write: (to) => {
+          const resume = `r${to.program.variable()}`;
+          to.line(`const ${resume} = p; p = s.starts[${start}];`);
+          writeValue(to, field.type, column, inner);
+          to.line(`p = ${resume};`);
+        },
+      });
+    }
+  }
+  passTo(fields.length);
+  writeSteps(code, steps);
+}
+
+function pathOf({ path }: Place, name: string): string {
+  return path === '' ? name : `${path}.${name}`;
+}
+
+/** In one piece where they are few, else in functions of their own. */
+function writeSteps(code: CodeWriter, steps: readonly Step[]): void {
+  const total = steps.reduce((sum, { weight }) => sum + weight, 0);
+  if (total <= VALUES_PER_FUNCTION) {
+    for (const { write } of steps) write(code);
+    return;
+  }
+  let inner = new CodeWriter(code.program);
+  let weight = 0;
+  const end = () => {
+    if (weight > 0) code.call(0, inner.finish());
+    inner = new CodeWriter(code.program);
+    weight = 0;
+  };
+  for (const step of steps) {
+    if (weight + step.weight > VALUES_PER_FUNCTION) end();
+    step.write(inner);
+    weight += step.weight;
+  }
+  end();
+}
+
+/** The number of values in the code for a type; records with more are functions of their own. */
+function weightOf(type: WriterType): number {
+  switch (type.kind) {
+    case 'union':
+      return splitUnion(type).values.reduce((sum, branch) => sum + weightOf(branch.type), 1);
+    case 'array':
+      return 2 + weightOf(type.items);
+    case 'map':
+      return 3 + weightOf(type.values);
+    case 'record': {
+      if (type.isRecursive) return 1;
+      const total = type.fields.reduce((sum, field) => sum + weightOf(field.type), 1);
+      return Math.min(total, VALUES_PER_FUNCTION);
+    }
+    default:
+      return 1;
+  }
+}
+
+function passOver(code: CodeWriter, { type }: WriterField, start: number, path: string): void {
+  const field = code.program.field(path);
+  code.line(`s.starts[${start}] = p;`);
+  switch (type.kind) {
+    case 'int':
+    case 'long':
+    case 'date':
+    case 'timestamp':
+      code.readLong(field, 'readLong');
+      return;
+    case 'string':
+      code.readLength(field);
+      code.line('p += n;');
+      return;
+    default: {
+      const convert = code.program.converter((at) => at.passOver(() => skip(type, at)));
+      code.line(code.readBy(field, `${convert}(s)`));
+    }
+  }
+}

@@ -1,0 +1,46 @@
+import { DecodeError } from '../../core/errors.ts';
+
+const INITIAL_BYTES = 64 * 1024;
+/** A row of more would not be a record but an attack: a few bytes of Avro can stand for many of RowBinary. */
+const MAX_ROW_BYTES = 2 ** 29;
+
+/** Rows in RowBinary, one behind the other in a Buffer that doubles when it is full. Reused from batch to batch. */
+export class RowBuffer {
+  bytes: Buffer;
+  /** How many bytes are written. */
+  length = 0;
+  #view: DataView;
+
+  constructor(initialBytes = INITIAL_BYTES) {
+    this.bytes = Buffer.allocUnsafeSlow(initialBytes);
+    this.#view = viewOf(this.bytes);
+  }
+
+  /** The same bytes as numbers; another view after the Buffer has grown. */
+  get view(): DataView {
+    return this.#view;
+  }
+
+  /** Makes room for so many bytes behind `length`; returns the Buffer, another one if it has grown. */
+  reserve(bytes: number): Buffer {
+    return this.grow(this.length, bytes);
+  }
+
+  /** As {@link reserve}, for a row of which `used - length` bytes are written already. */
+  grow(used: number, bytes: number): Buffer {
+    const needed = used + bytes;
+    if (needed <= this.bytes.length) return this.bytes;
+    if (needed - this.length > MAX_ROW_BYTES) {
+      throw new DecodeError(`the row would have more than ${MAX_ROW_BYTES / 2 ** 20} MiB`);
+    }
+    const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.bytes.length * 2));
+    this.bytes.copy(larger, 0, 0, used);
+    this.bytes = larger;
+    this.#view = viewOf(larger);
+    return larger;
+  }
+}
+
+function viewOf({ buffer, byteOffset, byteLength }: Buffer): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
+}

@@ -1,0 +1,44 @@
+import type { RowBuffer } from './row-buffer.ts';
+
+/** Where a row comes from: the values of its system columns. */
+export interface RowOrigin {
+  readonly partition: number;
+  readonly offset: number;
+  /** Kafka's time of the message. */
+  readonly timeMs: number;
+  /** 0 for a delete. */
+  readonly schemaId: number;
+  readonly isDeleted: boolean;
+}
+
+const SYSTEM_BYTES = 41;
+const TWO_TO_32 = 2 ** 32;
+
+/** Writes the system columns, in the order of `systemColumns`, behind the columns of a row's fields. */
+export function writeSystemColumns(rows: RowBuffer, origin: RowOrigin): void {
+  const bytes = rows.reserve(SYSTEM_BYTES);
+  const at = rows.length;
+  const { partition, offset, timeMs, schemaId, isDeleted } = origin;
+  const offsetHigh = Math.floor(offset / TWO_TO_32);
+  const timeHigh = Math.floor(timeMs / TWO_TO_32);
+  // _version, little endian: the offset below, the time above.
+  writeInt32(bytes, at, offset | 0);
+  writeInt32(bytes, at + 4, offsetHigh);
+  writeInt32(bytes, at + 8, timeMs | 0);
+  writeInt32(bytes, at + 12, timeHigh);
+  bytes[at + 16] = isDeleted ? 1 : 0;
+  writeInt32(bytes, at + 17, partition);
+  writeInt32(bytes, at + 21, offset | 0);
+  writeInt32(bytes, at + 25, offsetHigh);
+  writeInt32(bytes, at + 29, timeMs | 0);
+  writeInt32(bytes, at + 33, timeHigh);
+  writeInt32(bytes, at + 37, schemaId);
+  rows.length = at + SYSTEM_BYTES;
+}
+
+function writeInt32(bytes: Buffer, at: number, value: number): void {
+  bytes[at] = value;
+  bytes[at + 1] = value >>> 8;
+  bytes[at + 2] = value >>> 16;
+  bytes[at + 3] = value >>> 24;
+}

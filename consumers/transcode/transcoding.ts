@@ -1,0 +1,250 @@
+import { DecodeError } from '../../core/errors.ts';
+import type { RowBuffer } from './row-buffer.ts';
+
+/** Items that take no bytes (null, a record without fields) in one message: nothing else bounds their number. */
+const MAX_EMPTY_ITEMS = 65_536;
+/** Levels of a value whose type contains itself. */
+const MAX_DEPTH = 256;
+
+/**
+ * Where a message's Avro bytes are read and its row is written: what the generated code and the functions that it calls for
+ * everything rare hand each other. The bytes are hostile: nothing is read past their end, and no length or count is believed
+ * that the bytes left could not hold.
+ */
+export class Transcoding {
+  source: Buffer = Buffer.alloc(0);
+  position = 0;
+  end = 0;
+  out: RowBuffer;
+  target: Buffer;
+  view: DataView;
+  /** How much of the target is written, with the row that is begun. */
+  written = 0;
+  capacity = 0;
+  /** The halves of the integer that {@link readLong} read last. */
+  low = 0;
+  high = 0;
+  /** Which field an error is about. */
+  field = 0;
+  /** Where the block of items ends whose count was read last, if it says so, else -1. */
+  blockEnd = -1;
+  /** Positions of fields that are written later than they stand in the message. */
+  readonly starts: Int32Array;
+  #emptyItems = 0;
+  #depth = 0;
+
+  constructor(starts: number, out: RowBuffer) {
+    this.starts = new Int32Array(starts);
+    this.out = out;
+    this.target = out.bytes;
+    this.view = out.view;
+  }
+
+  begin(source: Buffer, start: number, out: RowBuffer): void {
+    this.source = source;
+    this.position = start;
+    this.end = source.length;
+    this.out = out;
+    this.target = out.bytes;
+    this.view = out.view;
+    this.capacity = out.bytes.length;
+    this.written = out.length;
+    this.field = 0;
+    this.#emptyItems = 0;
+    this.#depth = 0;
+  }
+
+  // ── Reading ──────────────────────────────────────────────────────────────────────────────────
+
+  readByte(): number {
+    if (this.position >= this.end) throw tooShort();
+    return this.source[this.position++] ?? 0;
+  }
+
+  /** Reads a zig-zag coded 64-bit integer into {@link low} and {@link high}: without BigInt, and exact. */
+  readLong(): void {
+    let byte = this.readByte();
+    let low = byte & 127;
+    let high = 0;
+    for (let shift = 7; byte >= 128; shift += 7) {
+      byte = this.readByte();
+      const bits = byte & 127;
+      if (shift < 28) low |= bits << shift;
+      else if (shift === 28) {
+        low |= bits << 28;
+        high = bits >>> 4;
+      } else {
+        if (shift === 63 && byte > 1) throw new DecodeError('an integer of more than 64 bits');
+        high |= bits << (shift - 32);
+      }
+    }
+    const sign = -(low & 1);
+    this.low = ((low >>> 1) | (high << 31)) ^ sign;
+    this.high = (high >>> 1) ^ sign;
+  }
+
+  /** An integer of 32 bits. */
+  readInt(): number {
+    this.readLong();
+    if (this.high !== this.low >> 31)
+      throw new DecodeError('an integer of more than 32 bits where 32 are wanted');
+    return this.low;
+  }
+
+  readBigInt(): bigint {
+    this.readLong();
+    return (BigInt(this.high) << 32n) | BigInt(this.low >>> 0);
+  }
+
+  /** Moves past `length` bytes; returns where they start. */
+  take(length: number): number {
+    if (length < 0 || length > this.end - this.position) throw tooShort();
+    const start = this.position;
+    this.position += length;
+    return start;
+  }
+
+  /** Reads the length in front of a string, which is within the bytes left. */
+  readLength(): number {
+    this.readLong();
+    if (this.high !== 0 || this.low < 0 || this.low > this.end - this.position) {
+      throw new DecodeError('a length that the bytes left do not have');
+    }
+    return this.low;
+  }
+
+  readBoolean(): boolean {
+    const byte = this.readByte();
+    if (byte > 1) throw new DecodeError('a boolean other than 0 and 1');
+    return byte === 1;
+  }
+
+  /** The place of a union's branch or of an enum's symbol. */
+  readIndex(count: number): number {
+    const index = this.readInt();
+    if (index < 0 || index >= count)
+      throw new DecodeError('a union branch or enum symbol that the schema does not have');
+    return index;
+  }
+
+  /**
+   * Reads the count in front of a block of array items or map entries; 0 ends them. A negative count is followed by the size
+   * of the block.
+   *
+   * @param minBytes of an item.
+   */
+  readBlockCount(minBytes: number): number {
+    let count = this.readInt();
+    this.blockEnd = -1;
+    if (count < 0) {
+      count = -count;
+      const size = this.readLength();
+      this.blockEnd = this.position + size;
+    }
+    const left = (this.blockEnd < 0 ? this.end : this.blockEnd) - this.position;
+    if (count < 0 || count * minBytes > left)
+      throw new DecodeError('a count of items that the bytes left do not hold');
+    if (minBytes === 0) {
+      this.#emptyItems += count;
+      if (this.#emptyItems > MAX_EMPTY_ITEMS) {
+        throw new DecodeError(`more than ${MAX_EMPTY_ITEMS} items that take no bytes`);
+      }
+    }
+    return count;
+  }
+
+  /** To be called where a block's items have been read. */
+  checkBlockEnd(blockEnd: number): void {
+    if (blockEnd >= 0 && this.position !== blockEnd)
+      throw new DecodeError('a block of items of another size than it says');
+  }
+
+  /** Moves past what is read later: items that take no bytes are counted then. */
+  passOver(skip: () => void): void {
+    const emptyItems = this.#emptyItems;
+    skip();
+    this.#emptyItems = emptyItems;
+  }
+
+  /** Reads what is one level deeper. */
+  deeper<T>(read: () => T): T {
+    if (++this.#depth > MAX_DEPTH) throw new DecodeError(`nested more than ${MAX_DEPTH} deep`);
+    const result = read();
+    this.#depth--;
+    return result;
+  }
+
+  // ── Writing ──────────────────────────────────────────────────────────────────────────────────
+
+  /** Makes room for so many bytes behind what is written. */
+  grow(bytes: number): void {
+    this.target = this.out.grow(this.written, bytes);
+    this.view = this.out.view;
+    this.capacity = this.target.length;
+  }
+
+  /** Where so many bytes are to be written. */
+  claim(bytes: number): number {
+    this.grow(bytes);
+    const start = this.written;
+    this.written += bytes;
+    return start;
+  }
+
+  writeByte(value: number): void {
+    const at = this.claim(1);
+    this.target[at] = value;
+  }
+
+  /** A number below 2^31 as LEB128. */
+  writeVarint(value: number): void {
+    let rest = value;
+    this.grow(5);
+    for (; rest >= 128; rest >>>= 7) this.target[this.written++] = (rest & 127) | 128;
+    this.target[this.written++] = rest;
+  }
+
+  /**
+   * Corrects the count in front of an array of which more blocks came than the one whose count was written; what is written
+   * behind it moves if the count has become longer.
+   */
+  correctCount(at: number, written: number, count: number): void {
+    const end = this.written;
+    const moved = varintBytes(count) - varintBytes(written);
+    this.grow(moved);
+    this.target.copyWithin(at + moved, at, end);
+    this.written = at;
+    this.writeVarint(count);
+    this.written = end + moved;
+  }
+
+  /** RowBinary's `String`. */
+  writeText(text: string): void {
+    const length = Buffer.byteLength(text);
+    this.writeVarint(length);
+    const at = this.claim(length);
+    this.target.write(text, at, length, 'utf8');
+  }
+
+  /** RowBinary's `String`, out of the source. */
+  copyText(start: number, length: number): void {
+    this.writeVarint(length);
+    const at = this.claim(length);
+    this.source.copy(this.target, at, start, start + length);
+  }
+
+  /** An integer as two's complement, little endian. */
+  writeInteger(value: bigint, bytes: number): void {
+    const at = this.claim(bytes);
+    for (let byte = 0, rest = value; byte < bytes; byte++, rest >>= 8n)
+      this.target[at + byte] = Number(rest & 255n);
+  }
+}
+
+export function tooShort(): DecodeError {
+  return new DecodeError('the bytes end within a value');
+}
+
+function varintBytes(value: number): number {
+  return value < 2 ** 7 ? 1 : value < 2 ** 14 ? 2 : value < 2 ** 21 ? 3 : value < 2 ** 28 ? 4 : 5;
+}

@@ -1,0 +1,224 @@
+import { IncompatibleSchemaError } from '../../core/errors.ts';
+import {
+  isAlwaysNull,
+  isJsonText,
+  minBytesOf,
+  splitUnion,
+  type UnionType,
+  type WriterType,
+} from '../avro/writer-type.ts';
+import { columnTypeOf } from '../clickhouse/column-type-of.ts';
+import { stringType, type ColumnType } from '../clickhouse/column-type.ts';
+import { variantMemberFor } from '../clickhouse/widened.ts';
+import type { CodeWriter } from './code-writer.ts';
+import { defaultBytes } from './column-default.ts';
+import { converterOf, type Converter } from './converters.ts';
+import { readJsonText } from './json-text.ts';
+import { writeRecord } from './record-code.ts';
+
+/** Where code is written for: names the field in errors, from the top. */
+export interface Place {
+  readonly path: string;
+  /** Whether it is a field of the primary key, where null is an error. */
+  readonly isKey: boolean;
+}
+
+/**
+ * Writes the code that reads a value of the Avro type at `p` and writes it at `q`, for a column that was made to hold the type
+ * (see `widened`).
+ *
+ * @throws IncompatibleSchemaError when the column does not hold such values.
+ */
+export function writeValue(code: CodeWriter, type: WriterType, column: ColumnType, place: Place): void {
+  if (isJsonText(type)) writeJson(code, type, column, place);
+  else if (type.kind === 'union') writeUnion(code, type, column, place);
+  else if (type.kind === 'null') writeNull(code, column, place);
+  else writePresent(code, type, column, place);
+}
+
+/** What stands in RowBinary in front of a value that is not null, and the column type of the value itself. */
+function presentIn(
+  column: ColumnType,
+  want: ColumnType,
+): { readonly prefix: readonly number[]; readonly bare: ColumnType } | undefined {
+  if (column.kind === 'lowCardinality') return presentIn(column.inner, want);
+  if (column.kind === 'nullable') return { prefix: [0], bare: column.inner };
+  if (column.kind !== 'variant') return { prefix: [], bare: column };
+  const bare = variantMemberFor(column, want);
+  return bare && { prefix: [column.members.indexOf(bare)], bare };
+}
+
+function mayBeNull(column: ColumnType): boolean {
+  if (column.kind === 'lowCardinality') return mayBeNull(column.inner);
+  return ['nullable', 'variant', 'array', 'map', 'tuple'].includes(column.kind);
+}
+
+function writeNull(code: CodeWriter, column: ColumnType, { path, isKey }: Place): void {
+  if (isKey) {
+    code.line(code.fault(code.program.field(path), 'null in the primary key'));
+    return;
+  }
+  if (!mayBeNull(column)) throw noHolder(path, 'null', column);
+  code.bytes(defaultBytes(column));
+}
+
+function writeUnion(code: CodeWriter, type: UnionType, column: ColumnType, place: Place): void {
+  const field = code.program.field(place.path);
+  const { nullIndex, values } = splitUnion(type);
+  code.readBranch(field, type.branches.length);
+  const alternatives = values.map((branch) => ({
+    index: branch.index,
+    write: () => writePresent(code, branch.type, column, place),
+  }));
+  if (nullIndex !== undefined)
+    alternatives.push({ index: nullIndex, write: () => writeNull(code, column, place) });
+  code.alternatives(
+    ...alternatives.map(({ index, write }, number) => () => {
+      code.line(`${number === 0 ? '' : '} else '}if (b === ${index * 2}) {`);
+      write();
+    }),
+  );
+  code.line(`} else ${code.fault(field, 'a union branch that the schema does not have')}`);
+}
+
+function writePresent(code: CodeWriter, type: WriterType, column: ColumnType, place: Place): void {
+  const want = isAlwaysNull(type) ? undefined : columnTypeOf(type);
+  const present = presentIn(column, want ?? stringType);
+  if (present === undefined) throw noHolder(place.path, type.kind, column);
+  if (isJsonText(type)) {
+    writeJson(code, type, column, place);
+    return;
+  }
+  code.bytes(present.prefix);
+  writeBare(code, type, present.bare, place);
+}
+
+function writeBare(code: CodeWriter, type: WriterType, column: ColumnType, place: Place): void {
+  const { path } = place;
+  const field = code.program.field(path);
+  if (type.kind === 'record' && column.kind === 'tuple') {
+    writeRecord(code, type.fields, column.members, place, []);
+    return;
+  }
+  if (type.kind === 'array' && column.kind === 'array') {
+    const item = { path: `${path}[]`, isKey: false };
+    code.blocks(field, minBytesOf(type.items), () => writeValue(code, type.items, column.item, item));
+    return;
+  }
+  if (type.kind === 'map' && column.kind === 'map') {
+    const value = { path: `${path}{}`, isKey: false };
+    code.blocks(field, 1 + minBytesOf(type.values), () => {
+      writeValue(code, { kind: 'string' }, column.key, value);
+      writeValue(code, type.values, column.value, value);
+    });
+    return;
+  }
+  if (writeDirectly(code, type, column, field)) return;
+  const convert = converterOf(type, column);
+  if (convert === undefined) throw noHolder(path, type.kind, column);
+  code.call(field, code.program.converter(convert));
+}
+
+/** The code for a scalar whose column has the same shape; false where it has another. */
+function writeDirectly(code: CodeWriter, type: WriterType, column: ColumnType, field: number): boolean {
+  switch (`${type.kind} ${column.kind === 'scalar' ? column.name : column.kind}`) {
+    case 'boolean Bool':
+      code.line(`if (p >= end) ${code.fault(field, 'the bytes end within a value')}`);
+      code.line(`if ((b = src[p++]) > 1) ${code.fault(field, 'a boolean other than 0 and 1')}`);
+      code.needs(1);
+      code.line('dst[q++] = b;');
+      return true;
+    case 'int Int32':
+    case 'time-millis Int32':
+    case 'date Date32':
+      code.readLong(field, 'readInt');
+      code.writeInteger(4);
+      return true;
+    case 'int Int64':
+    case 'time-millis Int64':
+      code.readLong(field, 'readInt');
+      code.writeInteger(8);
+      return true;
+    case 'long Int64':
+    case 'time-micros Int64':
+      code.readLong(field, 'readLong');
+      code.writeInteger(8);
+      return true;
+    case 'timestamp dateTime64':
+      if (type.kind !== 'timestamp' || column.kind !== 'dateTime64' || type.digits !== column.digits)
+        return false;
+      code.readLong(field, 'readLong');
+      code.writeInteger(8);
+      return true;
+    case 'float Float32':
+      code.copyBytes(field, 4);
+      return true;
+    case 'double Float64':
+      code.copyBytes(field, 8);
+      return true;
+    default:
+      return writeTextDirectly(code, type, column, field);
+  }
+}
+
+function writeTextDirectly(code: CodeWriter, type: WriterType, column: ColumnType, field: number): boolean {
+  if (type.kind === 'fixed' && column.kind === 'fixedString' && type.bytes === column.bytes) {
+    code.copyBytes(field, type.bytes);
+    return true;
+  }
+  if (column.kind !== 'scalar' || column.name !== 'String') return false;
+  const isText = type.kind === 'uuid' && type.isText;
+  if (isText || type.kind === 'string' || type.kind === 'bytes' || type.kind === 'json') {
+    code.readLength(field);
+    code.copyText();
+    return true;
+  }
+  if (type.kind === 'fixed') {
+    code.line(`if (end - p < ${type.bytes}) ${code.fault(field, 'the bytes end within a value')}`);
+    code.line(`n = ${type.bytes};`);
+    code.copyText();
+    return true;
+  }
+  if (type.kind !== 'enum') return false;
+  code.readLong(field, 'readInt');
+  code.writeOneOf(field, type.symbols.map(sizedText));
+  return true;
+}
+
+function sizedText(text: string): Buffer {
+  const bytes = Buffer.from(text);
+  const size: number[] = [];
+  let rest = bytes.length;
+  for (; rest >= 128; rest >>>= 7) size.push((rest & 127) | 128);
+  return Buffer.concat([Buffer.from([...size, rest]), bytes]);
+}
+
+/** JSON text is rare: it is read value by value, not by generated code. */
+function writeJson(code: CodeWriter, type: WriterType, column: ColumnType, { path, isKey }: Place): void {
+  const { nullIndex } = splitUnion(type);
+  const present = presentIn(column, stringType);
+  const isHolder = present?.bare.kind === 'scalar' && present.bare.name === 'String';
+  if (!isHolder || (nullIndex !== undefined && !mayBeNull(column)) || isKey)
+    throw noHolder(path, 'JSON text', column);
+  const absent = defaultBytes(column);
+  const convert: Converter = (at) => {
+    let value = type;
+    if (type.kind === 'union') {
+      const index = at.readIndex(type.branches.length);
+      value = type.branches[index] ?? value;
+      if (index === nullIndex) {
+        for (const byte of absent) at.writeByte(byte);
+        return;
+      }
+    }
+    for (const byte of present.prefix) at.writeByte(byte);
+    at.writeText(readJsonText(value, at));
+  };
+  code.call(code.program.field(path), code.program.converter(convert));
+}
+
+function noHolder(path: string, kind: string, column: ColumnType): IncompatibleSchemaError {
+  return new IncompatibleSchemaError(
+    `field ${path}: a column of type ${column.text} does not hold values of the topic's ${kind}: rename the column or the table`,
+  );
+}

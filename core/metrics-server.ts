@@ -1,0 +1,122 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { collectDefaultMetrics, Counter, Gauge, type Registry } from 'prom-client';
+import { ConfigError, messageOf } from './errors.ts';
+import { logger } from './logger.ts';
+
+/** One value of a metric, with the labels that tell it from the others. */
+export interface Sample {
+  readonly labels: Readonly<Record<string, string>>;
+  /** Of a counter: never less than it was. */
+  readonly value: number;
+}
+
+export interface Metric {
+  readonly kind: 'counter' | 'gauge';
+  readonly name: string;
+  readonly help: string;
+  readonly labelNames: readonly string[];
+  /** Called when the metric is scraped: what is counted elsewhere is not counted twice. */
+  readonly samples: () => readonly Sample[];
+}
+
+/** @throws Error where the registry has a metric of that name. */
+export function addMetric(registry: Registry, { kind, name, help, labelNames, samples }: Metric): void {
+  const common = { name, help, labelNames, registers: [registry] };
+  if (kind === 'gauge') {
+    const gauge = new Gauge({
+      ...common,
+      collect: () => {
+        gauge.reset();
+        for (const { labels, value } of samples()) gauge.set(labels, value);
+      },
+    });
+  } else {
+    const counter = new Counter({
+      ...common,
+      collect: () => {
+        counter.reset();
+        for (const { labels, value } of samples()) counter.inc(labels, value);
+      },
+    });
+  }
+}
+
+export interface MetricsServer {
+  close(): Promise<void>;
+}
+
+/** Scrapers are few: whoever opens more connections may not use up what the work needs. */
+const MAX_CONNECTIONS = 50;
+
+/**
+ * Serves the registry's metrics at `GET /metrics`, and beside them those of the process (CPU, memory, event loop), in the text
+ * format of Prometheus. On every interface: whoever scrapes is as a rule another container or host. Once it listens, nothing
+ * that goes wrong here reaches the work.
+ *
+ * @param port the setting METRICS_PORT; nothing is served without one.
+ * @param registry one that was not served before.
+ * @throws ConfigError where nobody can listen on the port.
+ */
+export async function serveMetrics(port: number | undefined, registry: Registry): Promise<MetricsServer> {
+  if (port === undefined) return { close: () => Promise.resolve() };
+  const server = createServer((request, response) => void answer(request, response, registry));
+  server.maxConnections = MAX_CONNECTIONS;
+  await listen(server, port);
+  server.on('error', (error) => logger.warn({ reason: messageOf(error) }, 'metrics server failed'));
+  collectDefaultMetrics({ register: registry });
+  logger.info({ port, path: PATH }, 'metrics are served');
+  return { close: () => close(server) };
+}
+
+const PATH = '/metrics';
+
+/** Never rejects. */
+async function answer(request: IncomingMessage, response: ServerResponse, registry: Registry): Promise<void> {
+  if (request.url?.split('?')[0] !== PATH) {
+    end(response, 404, `metrics are at ${PATH}\n`);
+  } else if (request.method !== 'GET' && request.method !== 'HEAD') {
+    response.setHeader('allow', 'GET, HEAD');
+    end(response, 405, 'wants GET\n');
+  } else {
+    try {
+      end(response, 200, await registry.metrics(), registry.contentType);
+    } catch (error) {
+      logger.warn({ reason: messageOf(error) }, 'metrics cannot be collected');
+      end(response, 500, 'metrics cannot be collected: see the log\n');
+    }
+  }
+}
+
+function end(
+  response: ServerResponse,
+  status: number,
+  text: string,
+  contentType = 'text/plain; charset=utf-8',
+): void {
+  response.writeHead(status, { 'content-type': contentType }).end(text);
+}
+
+async function listen(server: Server, port: number): Promise<void> {
+  try {
+    // Without a host: IPv6 and IPv4, or only the latter where there is no IPv6.
+    await once(server.listen(port), 'listening');
+  } catch (error) {
+    throw new ConfigError(`METRICS_PORT is ${port}, ${whyNot(error)}`, { cause: error });
+  }
+}
+
+function whyNot(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'EADDRINUSE')
+    return 'which is in use; wants a free port, another one for each process, or none at all';
+  if (code === 'EACCES') return 'where this user may not listen; wants a port from 1024 on';
+  return `where nobody can listen: ${messageOf(error)}`;
+}
+
+/** Ends idle connections, which scrapers keep, and those that hang in a request: either would keep the process. */
+async function close(server: Server): Promise<void> {
+  const closed = new Promise((resolve) => server.close(resolve));
+  server.closeAllConnections();
+  await closed;
+}

@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict';
+import { createClickHouse, qualified } from '../../core/clickhouse.ts';
+import type { Settings } from '../../core/config.ts';
+import { createTopics, messagesOf } from './topic.ts';
+import { sinkStreams } from './pipeline.ts';
+import { rowsOf } from './table-rows.ts';
+
+export async function command({ clickhouse }: Settings, ...queries: string[]): Promise<void> {
+  const client = createClickHouse(clickhouse);
+  for (const query of queries) await client.command({ query });
+  await client.close();
+}
+
+/** The table of plans, without merges: a row that is inserted twice stays there twice. */
+export async function createUnmergedPlans(settings: Settings): Promise<void> {
+  await createTopics(settings, 'plans');
+  await messagesOf(settings, 'plans', []);
+  await sinkStreams(settings, 'plans');
+  await command(settings, `SYSTEM STOP MERGES ${qualified(settings.clickhouse.database, 'plans_raw')}`);
+}
+
+/** Every message of a {@link createLoad} is in the table once, with its value. */
+export async function assertEachOnce(settings: Settings, sent: number): Promise<void> {
+  const [row] = await rowsOf(
+    settings,
+    `SELECT count() AS stored, uniqExact(_partition, _offset) AS places, uniqExact(uuid) AS keys,
+            countIf(uuid != concat('pl_', toString(interval_count))) AS wrong, sum(interval_count) AS total FROM plans_raw`,
+  );
+  const total = (sent * (sent - 1)) / 2;
+  assert.deepEqual(row, { stored: sent, places: sent, keys: sent, wrong: 0, total });
+}

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { startCommand } from '../helpers/command.ts';
+import { createLoad } from '../helpers/load.ts';
+import { sinkStreams } from '../helpers/pipeline.ts';
+import { assertEachOnce, createUnmergedPlans } from '../helpers/plans-table.ts';
+import { createSettings, environmentOf } from '../helpers/settings.ts';
+import { waitFor } from '../helpers/wait-for.ts';
+import { rowsOf } from '../helpers/table-rows.ts';
+
+const MAX_STOP_MS = 10_000;
+
+test('sinks that come and go under load lose nothing and store nothing twice, and each stops by itself', async (t) => {
+  const settings = createSettings(t);
+  await createUnmergedPlans(settings);
+  const load = await createLoad(t, settings, 200);
+  const start = () => startCommand(t, 'consumers/main.ts', ['--streams', 'plans'], environmentOf(settings));
+  const stop = async (sink: ReturnType<typeof start>) => {
+    const startMs = performance.now();
+    sink.kill('SIGTERM');
+    const { exitCode, stderr } = await sink.result;
+    assert.equal(exitCode, 0, stderr);
+    assert.ok(performance.now() - startMs < MAX_STOP_MS, 'a sink that takes too long to stop');
+  };
+  /** What was sent until now gets stored, so whoever has the partitions is at work. */
+  const flows = async () => {
+    const { sent } = load;
+    await waitFor(`${sent} rows`, async () => {
+      const [row] = await rowsOf(settings, 'SELECT count() AS n FROM plans_raw');
+      return Number(row?.['n']) >= sent;
+    });
+  };
+  const first = start();
+  await flows();
+  const [second, third] = [start(), start()];
+  await Promise.all([second.logged('"sinking"'), third.logged('"sinking"')]);
+  await flows();
+  await stop(first);
+  await flows();
+  await stop(second);
+  await flows();
+  await stop(third);
+  await load.stop();
+  await sinkStreams(settings, 'plans');
+  await assertEachOnce(settings, load.sent);
+});

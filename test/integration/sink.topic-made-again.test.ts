@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { connectAdmin } from '../../core/kafka.ts';
+import type { Settings } from '../../core/config.ts';
+import { topicOf } from '../../core/stream-name.ts';
+import { sinkStreams } from '../helpers/pipeline.ts';
+import { createSettings, noSignal } from '../helpers/settings.ts';
+import { rowsOf } from '../helpers/table-rows.ts';
+import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
+import { waitFor } from '../helpers/wait-for.ts';
+
+async function deleteTopic({ kafka }: Settings, topic: string): Promise<void> {
+  const admin = await connectAdmin(kafka, 'test', noSignal);
+  await admin.deleteTopics({ topics: [topic] });
+  await waitFor('the end of the topic', async () => !(await admin.listTopics()).includes(topic));
+  await admin.disconnect();
+}
+
+async function send(
+  t: Parameters<typeof createProducer>[0],
+  settings: Settings,
+  from: number,
+  to: number,
+  count: number,
+) {
+  const producer = await createProducer(t, settings);
+  const records = Array.from({ length: to - from }, (_, index) => ({
+    uuid: `pl_${from + index}`,
+    interval_count: count,
+  }));
+  await producer.send({
+    topic: topicOf(settings.topicPrefix, 'plans'),
+    messages: await messagesOf(settings, 'plans', records),
+  });
+}
+
+const planRows = async (settings: Settings) =>
+  (await rowsOf(settings, 'SELECT interval_count, count() AS n FROM plans GROUP BY 1 ORDER BY 1')).map(
+    (row) => [row['interval_count'], row['n']],
+  );
+
+for (const [name, count] of [
+  ['shorter than', 20],
+  ['longer than', 200],
+] as const) {
+  test(`a topic that was made again and is ${name} it was is read from its start, and its rows are the latest`, async (t) => {
+    const settings = createSettings(t);
+    await createTopics(settings, 'plans');
+    await send(t, settings, 0, 100, 1);
+    await sinkStreams(settings, 'plans');
+    await deleteTopic(settings, topicOf(settings.topicPrefix, 'plans'));
+    await createTopics(settings, 'plans');
+    await send(t, settings, 0, count, 2);
+    const [counts] = await sinkStreams(settings, 'plans');
+    assert.deepEqual([counts?.failure, counts?.rows], [undefined, count]);
+    assert.deepEqual(
+      await planRows(settings),
+      count < 100
+        ? [
+            [1, 80],
+            [2, 20],
+          ]
+        : [[2, 200]],
+    );
+    const [again] = await sinkStreams(settings, 'plans');
+    assert.equal(again?.rows, 0);
+  });
+}
+
+test('keys that move to new partitions keep their latest rows, and nothing is read twice', async (t) => {
+  const settings = createSettings(t);
+  await createTopics(settings, 'plans');
+  await send(t, settings, 0, 100, 1);
+  await sinkStreams(settings, 'plans');
+  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  await admin.createPartitions({
+    topicPartitions: [{ topic: topicOf(settings.topicPrefix, 'plans'), count: 7 }],
+  });
+  await waitFor(
+    '7 partitions',
+    async () => (await admin.fetchTopicOffsets(topicOf(settings.topicPrefix, 'plans'))).length === 7,
+  );
+  await admin.disconnect();
+  await send(t, settings, 0, 100, 2);
+  const [counts] = await sinkStreams(settings, 'plans');
+  assert.deepEqual([counts?.failure, counts?.rows], [undefined, 100]);
+  assert.deepEqual(await planRows(settings), [[2, 100]]);
+  assert.equal((await rowsOf(settings, 'SELECT DISTINCT _partition FROM plans_raw')).length, 7);
+});
