@@ -1,15 +1,19 @@
+import { availableParallelism } from 'node:os';
 import { literal, qualified, type ClickHouseClient } from '../core/clickhouse.ts';
 import type { Settings } from '../core/config.ts';
+import { LocalServiceError } from '../core/errors.ts';
 import { topicOf } from '../core/stream-name.ts';
 import { pause } from './environment.ts';
 import { fieldDefinitions, invoiceColumns, invoiceTable } from './invoice-table.ts';
 import { invoiceStream } from './invoice-topic.ts';
 import { selectNumbers } from './table-query.ts';
 
-const CONSUMERS = 2;
+/** The engine has no more than one for each core at work. */
+const CONSUMERS = Math.min(2, availableParallelism());
 const BLOCK_ROWS = 200_000;
 const FLUSH_MS = 500;
 const POLL_MS = 20;
+const PARTITIONS_WITHIN_MS = 60_000;
 
 /** ClickHouse's own way from Kafka into a table: a Kafka table and a materialized view that moves its rows. */
 export class KafkaEngine {
@@ -49,7 +53,10 @@ export class KafkaEngine {
       AS SELECT ${invoiceColumns.join(', ')} FROM ${this.#name('queue')}`);
     const query = `SELECT min(length(assignments.topic)) FROM system.kafka_consumers
       WHERE database = ${literal(this.#database)}`;
+    const deadlineMs = performance.now() + PARTITIONS_WITHIN_MS;
     for (let fewest = 0; fewest === 0;) {
+      if (performance.now() > deadlineMs)
+        throw new LocalServiceError("ClickHouse's Kafka engine gets no partitions; its log says why");
       await pause(POLL_MS, signal);
       [[fewest = 0] = []] = await selectNumbers(this.#client, this.#settings, query, signal);
     }

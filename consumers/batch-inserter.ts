@@ -18,6 +18,18 @@ const MAX_REFUSED_IN_A_ROW = 100;
  */
 export type BatchOutcome = 'inserted' | 'changed' | 'refused';
 
+/** Some rows of a batch that stand together. */
+interface BatchPart {
+  /** In bytes of the batch's rows. */
+  readonly from: number;
+  readonly to: number;
+  readonly rowCount: number;
+  /** Tells its token from the others'. */
+  readonly name: string;
+}
+
+type InsertPart = (part: BatchPart) => Promise<InsertOutcome>;
+
 export interface BatchInserterOptions {
   readonly topic: string;
   readonly table: StorageTable;
@@ -44,15 +56,17 @@ export class BatchInserter {
     counts.deadLetters += batch.letters.length;
     if (batch.rowCount === 0) return 'inserted';
     if (!(await partitions.verify())) return 'changed';
-    return limit(() => this.#insert(batch));
+    const { generation } = partitions;
+    return limit(() => this.#insert(batch, generation));
   }
 
-  async #insert(batch: Batch): Promise<BatchOutcome> {
-    const outcome = await this.#insertRows(batch, 0, batch.rows.length, batch.rowCount, '');
+  async #insert(batch: Batch, generation: AbortSignal): Promise<BatchOutcome> {
+    const insert: InsertPart = (part) => this.#insertPart(batch, part, generation);
+    const outcome = await insert({ from: 0, to: batch.rows.length, rowCount: batch.rowCount, name: '' });
     if (outcome.kind === 'inserted') return 'inserted';
     if (!(await this.#options.table.hasStill(batch.columns))) return 'changed';
     if (batch.kept === undefined) return 'refused';
-    await this.#sift(batch, batch.kept, 0, batch.kept.length, outcome.reason);
+    await this.#sift(insert, batch.kept, 0, batch.kept.length, outcome.reason);
     return 'inserted';
   }
 
@@ -61,7 +75,7 @@ export class BatchInserter {
    * any moment all of a partition is in up to some offset.
    */
   async #sift(
-    batch: Batch,
+    insert: InsertPart,
     kept: readonly KeptMessage[],
     from: number,
     to: number,
@@ -73,24 +87,26 @@ export class BatchInserter {
       [from, middle],
       [middle, to],
     ] as const) {
-      const bytes = [kept[start - 1]?.rowEnd ?? 0, kept[end - 1]?.rowEnd ?? 0] as const;
-      const outcome = await this.#insertRows(batch, ...bytes, end - start, `#${start}-${end}`);
-      if (outcome.kind === 'refused') await this.#sift(batch, kept, start, end, outcome.reason);
+      const outcome = await insert({
+        from: kept[start - 1]?.rowEnd ?? 0,
+        to: kept[end - 1]?.rowEnd ?? 0,
+        rowCount: end - start,
+        name: `#${start}-${end}`,
+      });
+      if (outcome.kind === 'refused') await this.#sift(insert, kept, start, end, outcome.reason);
     }
   }
 
-  async #insertRows(
+  async #insertPart(
     batch: Batch,
-    from: number,
-    to: number,
-    rowCount: number,
-    part: string,
+    { from, to, rowCount, name }: BatchPart,
+    generation: AbortSignal,
   ): Promise<InsertOutcome> {
     const { table, counts } = this.#options;
     const startMs = performance.now();
     const bytes = batch.rows.bytes.subarray(from, to);
-    const token = deduplicationToken(batch.ranges, part);
-    const outcome = await table.insert(new InsertedRows(batch.columns, bytes, token));
+    const token = deduplicationToken(batch.ranges, name);
+    const outcome = await table.insert(new InsertedRows(batch.columns, bytes, token), generation);
     if (outcome.kind === 'inserted') {
       this.#refusedInARow = 0;
       counts.insertSeconds += (performance.now() - startMs) / 1000;

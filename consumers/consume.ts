@@ -2,9 +2,9 @@ import { setInterval as every } from 'node:timers/promises';
 import type { Consumer, EachBatchPayload } from 'kafkajs';
 import type { CaughtUp } from '../core/caught-up.ts';
 import type { Settings } from '../core/config.ts';
-import { messageOf } from '../core/errors.ts';
 import { createKafka, kafkaError, type AskAdmin } from '../core/kafka.ts';
 import { logger } from '../core/logger.ts';
+import { GroupMember } from './group-member.ts';
 import type { StreamSink } from './stream-sink.ts';
 import type { TopicControl } from './topic-partitions.ts';
 
@@ -22,9 +22,9 @@ export function sinkGroupOf({ topicPrefix, clickhouse }: Settings): string {
   return `${topicPrefix}sink.${clickhouse.database}`;
 }
 
-/** The consumer of this process; {@link consume} runs it. */
-export function createSinkConsumer(settings: Settings): Consumer {
-  return createKafka(settings.kafka, 'sink').consumer({
+/** The consumer of this process, which {@link consume} runs, and what the group knows of it. */
+export function createSinkConsumer(settings: Settings): { consumer: Consumer; member: GroupMember } {
+  const consumer = createKafka(settings.kafka, 'sink').consumer({
     groupId: sinkGroupOf(settings),
     maxBytesPerPartition: MAX_FETCH_BYTES_PER_PARTITION,
     maxWaitTimeInMs: MAX_FETCH_WAIT_MS,
@@ -33,21 +33,17 @@ export function createSinkConsumer(settings: Settings): Consumer {
     rebalanceTimeout: REBALANCE_TIMEOUT_MS,
     allowAutoTopicCreation: false,
   });
+  return { consumer, member: new GroupMember(consumer, SESSION_TIMEOUT_MS) };
 }
 
 /** What a stream's sink may ask of the consumer. */
-export function topicControl(consumer: Consumer, topic: string): TopicControl {
+export function topicControl(consumer: Consumer, member: GroupMember, topic: string): TopicControl {
   return {
     pause: () => consumer.pause([{ topic }]),
     resume: () => consumer.resume([{ topic }]),
     seek: (partition, offset) => consumer.seek({ topic, partition, offset: String(offset) }),
-    commit: async (offsets) => {
-      const commits = [...offsets].map(([partition, offset]) => ({ topic, partition, offset: String(offset) }));
-      // Refused while the group rebalances: the next one tells more anyway.
-      await consumer.commitOffsets(commits).catch((error: unknown) => {
-        logger.debug({ topic, reason: messageOf(error) }, 'offsets not committed');
-      });
-    },
+    commit: (offsets) => member.commit(topic, offsets),
+    isMember: () => member.isKnown,
   };
 }
 
@@ -58,7 +54,7 @@ export function topicControl(consumer: Consumer, topic: string): TopicControl {
  * @throws ServiceUnavailableError or ServiceRefusedError when Kafka can be used no longer.
  */
 export async function consume(
-  consumer: Consumer,
+  { consumer, member }: ReturnType<typeof createSinkConsumer>,
   settings: Settings,
   sinks: ReadonlyMap<string, StreamSink>,
   caughtUp: CaughtUp | undefined,
@@ -81,11 +77,14 @@ export async function consume(
     }
   });
   // Also told of batches that hold nothing but the marks of transactions, which no handler gets to see.
-  consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { topic, partition, batchSize, lastOffset } }) => {
-    if (batchSize > 0) return;
-    const next = BigInt(lastOffset) + 1n;
-    sinks.get(topic)?.accept({ partition, messages: [], next, end: next });
-  });
+  consumer.on(
+    consumer.events.END_BATCH_PROCESS,
+    ({ payload: { topic, partition, batchSize, lastOffset } }) => {
+      if (batchSize > 0) return;
+      const next = BigInt(lastOffset) + 1n;
+      sinks.get(topic)?.accept({ partition, messages: [], next, end: next });
+    },
+  );
   const done = new AbortController();
   const working = [...sinks.values()].map((sink) => sink.run());
   const watch = caughtUp && watchOthers(settings, ask, assigned, caughtUp, done.signal);
@@ -114,6 +113,7 @@ export async function consume(
     done.abort();
     for (const sink of sinks.values()) sink.stop();
     await Promise.all(working);
+    await member.lastCommit();
     await consumer.disconnect();
   }
 }
@@ -139,12 +139,13 @@ async function watchOthers(
 ): Promise<never> {
   const groupId = sinkGroupOf(settings);
   const check = async () => {
-    const topics = [...new Set(caughtUp.behind.map(({ topic }) => topic))].filter((topic) => assigned.has(topic));
+    const topics = [...new Set(caughtUp.behind.map(({ topic }) => topic))].filter((topic) =>
+      assigned.has(topic),
+    );
     if (topics.length === 0) return;
     for (const { topic, partitions } of await ask((admin) => admin.fetchOffsets({ groupId, topics }))) {
       for (const { partition, offset } of partitions) {
-        if (assigned.get(topic)?.has(partition) === false)
-          caughtUp.advance(topic, partition, BigInt(offset));
+        if (assigned.get(topic)?.has(partition) === false) caughtUp.advance(topic, partition, BigInt(offset));
       }
     }
   };

@@ -13,7 +13,14 @@ import {
 } from '../core/clickhouse.ts';
 import type { Settings } from '../core/config.ts';
 import { ConfigError, messageOf } from '../core/errors.ts';
-import { askKafka, connectAdmin, ensureTopics, mendKafkaError, partitionEnds, type AskAdmin } from '../core/kafka.ts';
+import {
+  askKafka,
+  connectAdmin,
+  ensureTopics,
+  mendKafkaError,
+  partitionEnds,
+  type AskAdmin,
+} from '../core/kafka.ts';
 import { logger } from '../core/logger.ts';
 import { serveMetrics } from '../core/metrics-server.ts';
 import { probeRetry, steadyRetry, type RetryPolicy } from '../core/retry.ts';
@@ -100,7 +107,7 @@ async function sinkStreams(
   const topics = streams.map((stream) => topicOf(topicPrefix, stream));
   if (topics.length === 0) return [];
   const caughtUp = new CaughtUp(options.untilCaughtUp ? await partitionEnds(ask, topics) : []);
-  const consumer = createSinkConsumer(settings);
+  const group = createSinkConsumer(settings);
   const letters = new DeadLetters(services.admin, settings, services.signal);
   const limit = pLimit(TABLES_SIDE_BY_SIDE);
   const sinks = new Map<string, StreamSink>();
@@ -117,7 +124,7 @@ async function sinkStreams(
       onChange: () => counts.schemaChanges++,
     });
     const schemas = new StreamSchemas(services.registry, subjectOf(topicPrefix, stream), table, policy);
-    const control = topicControl(consumer, topic);
+    const control = topicControl(group.consumer, group.member, topic);
     const askPatiently: AskAdmin = (question) =>
       askKafka(kafka, services.signal, () => question(services.admin), policy);
     const partitions = new TopicPartitions({ topic, table, ask: askPatiently, control, caughtUp });
@@ -128,7 +135,7 @@ async function sinkStreams(
   const server = await serveMetrics(settings.metricsPort, createSinkMetrics(counts));
   const progress = startSinkProgress(counts, process.stderr);
   try {
-    await consume(consumer, settings, sinks, options.untilCaughtUp ? caughtUp : undefined, ask, signal);
+    await consume(group, settings, sinks, options.untilCaughtUp ? caughtUp : undefined, ask, signal);
     return counts;
   } finally {
     progress.stop();

@@ -18,6 +18,9 @@ export interface BatchLimits {
   readonly ageMs: number;
 }
 
+/** How often it is looked whether the group knows this process again. */
+const MEMBER_CHECK_MS = 50;
+
 /** What one fetch brought of one partition. */
 export interface FetchedMessages {
   readonly partition: number;
@@ -123,7 +126,10 @@ export class StreamSink {
     const { counts, partitions } = this.#options;
     if (this.#isStopping) {
       const { stream } = counts;
-      logger.warn({ stream, reason: messageOf(error) }, 'the last rows are not in: the next sink takes them again');
+      logger.warn(
+        { stream, reason: messageOf(error) },
+        'the last rows are not in: the next sink takes them again',
+      );
       return;
     }
     counts.failure = error instanceof Error ? error : new Error(messageOf(error));
@@ -139,7 +145,7 @@ export class StreamSink {
     if (partitions.mustPosition && !this.#isStopping) {
       counts.state = 'positioning';
       await this.#position();
-    } else if (this.#isDue()) {
+    } else if (this.#isDue() && partitions.isMember) {
       await this.#insertFilling();
     } else if (this.#isStopping) {
       return false;
@@ -180,11 +186,12 @@ export class StreamSink {
     counts.oldestRowMs = undefined;
     this.#isInserting = true;
     this.#updateFlow();
-    const generation = partitions.generation;
+    const { generation } = partitions;
     try {
       const outcome = await inserter.insert(batch, partitions);
+      if (generation.aborted) return;
       if (outcome === 'inserted') {
-        if (partitions.generation === generation) await partitions.commit(batch.consumed);
+        partitions.commit(batch.consumed);
         this.#isCareful = false;
       } else {
         // Once more from where the table stands: with its columns as they are now, or with an eye on every row.
@@ -192,6 +199,10 @@ export class StreamSink {
         this.#mustRelearn = true;
         this.#reposition();
       }
+    } catch (error) {
+      // Whoever has the partitions now takes the batch again.
+      if (!generation.aborted) throw error;
+      return;
     } finally {
       this.#isInserting = false;
     }
@@ -265,8 +276,9 @@ export class StreamSink {
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
-      if (batch !== undefined)
-        timer = setTimeout(resolve, Math.max(0, this.#options.limits.ageMs - this.#ageMs(batch)));
+      if (batch === undefined) return;
+      const ms = this.#options.limits.ageMs - this.#ageMs(batch);
+      timer = setTimeout(resolve, Math.max(ms, this.#isDue() ? MEMBER_CHECK_MS : 0));
     });
     clearTimeout(timer);
     this.#wake = () => {};
@@ -286,7 +298,8 @@ export class StreamSink {
 
   #updateFlow(): void {
     const batch = this.#filling;
-    const isWaiting = this.#wanted !== undefined || (this.#isInserting && batch !== undefined && this.#isFull(batch));
+    const isWaiting =
+      this.#wanted !== undefined || (this.#isInserting && batch !== undefined && this.#isFull(batch));
     this.#options.partitions.hold(isWaiting);
   }
 }

@@ -1,5 +1,7 @@
+import { setMaxListeners } from 'node:events';
 import { isDeepStrictEqual } from 'node:util';
 import type { CaughtUp } from '../core/caught-up.ts';
+import { StoppedError } from '../core/errors.ts';
 import type { AskAdmin } from '../core/kafka.ts';
 import { logger } from '../core/logger.ts';
 import type { StorageTable } from './clickhouse/storage-table.ts';
@@ -12,8 +14,10 @@ export interface TopicControl {
   pause(): void;
   resume(): void;
   seek(partition: number, offset: bigint): void;
-  /** For the tools that show a group's lag; the table tells where to go on. May fail without harm. */
-  commit(offsets: ReadonlyMap<number, bigint>): Promise<void>;
+  /** For the tools that show a group's lag; the table tells where to go on. Does not wait, and may fail without harm. */
+  commit(offsets: ReadonlyMap<number, bigint>): void;
+  /** Whether the group has heard of this process lately, so that nobody else can have its partitions. */
+  isMember(): boolean;
 }
 
 interface PartitionState {
@@ -32,7 +36,7 @@ export class TopicPartitions {
   readonly #caughtUp: CaughtUp;
   readonly #states = new Map<number, PartitionState>();
   #rows: ReadonlyMap<number, PartitionRows> = new Map();
-  #generation = 0;
+  #generation = new AbortController();
   #mustPosition = false;
   #isVerified = false;
   #isHeld = false;
@@ -52,9 +56,14 @@ export class TopicPartitions {
     this.#caughtUp = options.caughtUp;
   }
 
-  /** Raised by every assignment. */
-  get generation(): number {
-    return this.#generation;
+  /** Aborts at the next assignment, and when the work ends: what was taken until then may be another's to insert. */
+  get generation(): AbortSignal {
+    return this.#generation.signal;
+  }
+
+  /** False while nobody can say whether the partitions are still this process's. */
+  get isMember(): boolean {
+    return this.#control.isMember();
   }
 
   /** Where to go on is not known. */
@@ -75,7 +84,9 @@ export class TopicPartitions {
   assign(partitions: readonly number[]): void {
     this.#states.clear();
     for (const partition of partitions) this.#states.set(partition, { next: 0n, isCut: true });
-    this.#generation++;
+    this.#generation.abort(new StoppedError('the group has given its partitions anew'));
+    this.#generation = new AbortController();
+    setMaxListeners(0, this.#generation.signal);
     this.reposition();
   }
 
@@ -92,7 +103,7 @@ export class TopicPartitions {
    * @throws ServiceRefusedError, ServiceUnavailableError
    */
   async position(): Promise<void> {
-    const generation = this.#generation;
+    const { generation } = this;
     const found = new Map<number, bigint>();
     if (this.#states.size > 0) {
       this.#rows = await this.#table.partitionRows();
@@ -111,7 +122,7 @@ export class TopicPartitions {
       }
     }
     // Another assignment meanwhile: once more, for that one.
-    if (generation !== this.#generation) return;
+    if (generation.aborted) return;
     for (const [partition, state] of this.#states) {
       state.next = found.get(partition) ?? 0n;
       state.isCut = true;
@@ -165,8 +176,8 @@ export class TopicPartitions {
   }
 
   /** Everything before these offsets is inserted or set aside. */
-  async commit(offsets: ReadonlyMap<number, bigint>): Promise<void> {
-    await this.#control.commit(offsets);
+  commit(offsets: ReadonlyMap<number, bigint>): void {
+    this.#control.commit(offsets);
     for (const [partition, offset] of offsets) this.#caughtUp.advance(this.#topic, partition, offset);
   }
 

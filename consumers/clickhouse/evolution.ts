@@ -9,7 +9,10 @@ import { parseColumnType } from './parse-column-type.ts';
 
 const systemColumnDefinitions: Readonly<Record<SystemColumnName, readonly [type: string, comment: string]>> =
   {
-    _version: ['UInt128', 'Message time in ms × 2^64 + offset: of the rows of a key the highest is the latest'],
+    _version: [
+      'UInt128',
+      'Message time in ms × 2^64 + offset: of the rows of a key the highest is the latest',
+    ],
     _deleted: ['UInt8', '1 for a row that stands for a delete'],
     _partition: ['Int32', 'Partition of the message'],
     _offset: ['Int64', 'Offset of the message'],

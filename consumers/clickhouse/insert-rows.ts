@@ -13,7 +13,8 @@ import type { TableColumn } from './table-shape.ts';
  * `inserted`: acknowledged. `refused`: ClickHouse does not take them, which may be a row's fault or that of a table that was
  * changed meanwhile; nothing was inserted. `reason` names code and kind, never what ClickHouse quotes of the rows.
  */
-export type InsertOutcome = { readonly kind: 'inserted' } | { readonly kind: 'refused'; readonly reason: string };
+export type InsertOutcome =
+  { readonly kind: 'inserted' } | { readonly kind: 'refused'; readonly reason: string };
 
 /** Rows for one insert. */
 export class InsertedRows {
@@ -34,7 +35,9 @@ export class InsertedRows {
     { database, cluster }: ClickHouseSettings,
     table: string,
   ): Promise<InsertOutcome> {
-    const names = this.#named().map(([name]) => quoted(name)).join(', ');
+    const names = this.#named()
+      .map(([name]) => quoted(name))
+      .join(', ');
     try {
       const { stream } = await client.exec({
         // With types: rows made for other columns than the table has by now are refused, not misread.

@@ -155,9 +155,11 @@ class TypeParser {
   #quotedText(quote: '`' | "'"): string {
     const token = this.#take();
     if (!token.startsWith(quote)) throw new UnknownTypeError();
-    const inner = token.slice(1, -1);
-    const single = quote === "'" ? inner.replaceAll("''", "\\'") : inner;
-    return single.replace(/\\([^])/g, (_, escaped: string) => controlCharacters.get(escaped) ?? escaped);
+    const special = quote === "'" ? /''|\\([^])/g : /\\([^])/g;
+    return token.slice(1, -1).replace(special, (_, escaped: string | undefined) => {
+      if (escaped === undefined) return "'";
+      return controlCharacters.get(escaped) ?? escaped;
+    });
   }
 
   #count(): number {

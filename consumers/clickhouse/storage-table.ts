@@ -1,6 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { clickHouseError, isClickHouseCode, qualified, type ClickHouseClient } from '../../core/clickhouse.ts';
+import {
+  clickHouseError,
+  isClickHouseCode,
+  qualified,
+  type ClickHouseClient,
+} from '../../core/clickhouse.ts';
 import type { ClickHouseSettings } from '../../core/config.ts';
 import { IncompatibleSchemaError } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
@@ -87,12 +92,24 @@ export class StorageTable {
     await this.#makeViews();
   }
 
-  /** Inserts rows of {@link columns} as they were when the rows were made, all of them or none. */
-  async insert(rows: InsertedRows): Promise<InsertOutcome> {
-    const { client, settings } = this.#options;
-    return this.#attempt(`insert into ${this.name}`, () => rows.insertInto(client, settings, this.name), {
-      isWaitedFor: true,
-    });
+  /**
+   * Inserts rows of {@link columns} as they were when the rows were made, all of them or none. When `generation` aborts, it is not
+   * tried again; an attempt under way is waited for, since nobody knows what becomes of it.
+   */
+  async insert(rows: InsertedRows, generation: AbortSignal): Promise<InsertOutcome> {
+    const { client, settings, signal } = this.#options;
+    let attempt: Promise<unknown> = Promise.resolve();
+    try {
+      return await this.#attempt(`insert into ${this.name}`, () => {
+        signal.throwIfAborted();
+        generation.throwIfAborted();
+        const inserting = rows.insertInto(client, settings, this.name);
+        attempt = inserting;
+        return inserting;
+      });
+    } finally {
+      await attempt.catch(() => {});
+    }
   }
 
   /** Whether the columns that rows were made for are those that the server has now. */
@@ -182,22 +199,14 @@ export class StorageTable {
     );
   }
 
-  /** `isWaitedFor`: an attempt that is under way when the signal aborts is waited for, since nobody knows what becomes of it. */
-  async #attempt<T>(doing: string, work: () => Promise<T>, { isWaitedFor = false } = {}): Promise<T> {
+  async #attempt<T>(doing: string, work: () => Promise<T>): Promise<T> {
     const { settings, signal } = this.#options;
-    let attempt: Promise<unknown> = Promise.resolve();
-    try {
-      return await retry({ table: this.name }, this.#policy, signal, async () => {
-        try {
-          const working = work();
-          attempt = working;
-          return await working;
-        } catch (error) {
-          throw clickHouseError(error, settings, doing);
-        }
-      });
-    } finally {
-      if (isWaitedFor) await attempt.catch(() => {});
-    }
+    return retry({ table: this.name }, this.#policy, signal, async () => {
+      try {
+        return await work();
+      } catch (error) {
+        throw clickHouseError(error, settings, doing);
+      }
+    });
   }
 }

@@ -85,7 +85,7 @@ export class CodeWriter {
 
   /** Ends the function; returns its name. */
   finish(): string {
-    const name = `f${this.program.functions.length}`;
+    const name = `part${this.program.functions.length}`;
     this.program.functions.push(
       [
         `function ${name}(s) {`,

@@ -18,13 +18,15 @@ export function converterOf(type: WriterType, column: ColumnType): Converter | u
   if (column.kind === 'scalar' && column.name === 'String') return textConverter(type);
   switch (type.kind) {
     case 'boolean':
-      return integerConverter((at) => (at.readBoolean() ? 1n : 0n), column);
+      return booleanConverter(column);
     case 'int':
     case 'time-millis':
-      return integerConverter((at) => BigInt(at.readInt()), column);
+      return column.kind === 'decimal'
+        ? (at) => writeDecimal(BigInt(at.readInt()), 0, column, at)
+        : undefined;
     case 'long':
     case 'time-micros':
-      return integerConverter((at) => at.readBigInt(), column);
+      return column.kind === 'decimal' ? (at) => writeDecimal(at.readBigInt(), 0, column, at) : undefined;
     case 'float':
       return column.text === 'Float64' ? writeFloatAsDouble : undefined;
     case 'date':
@@ -84,16 +86,11 @@ function textConverter(type: WriterType): Converter | undefined {
 
 const integerWidths: Readonly<Record<string, number>> = { Int8: 1, Int16: 2, Int32: 4, Int64: 8 };
 
-function integerConverter(read: (at: Transcoding) => bigint, column: ColumnType): Converter | undefined {
+function booleanConverter(column: ColumnType): Converter | undefined {
+  const read = (at: Transcoding) => (at.readBoolean() ? 1n : 0n);
   if (column.kind === 'decimal') return (at) => writeDecimal(read(at), 0, column, at);
   const width = column.kind === 'scalar' ? integerWidths[column.name] : undefined;
-  if (width === undefined) return undefined;
-  return (at) => {
-    const value = read(at);
-    if (BigInt.asIntN(width * 8, value) !== value)
-      throw new DecodeError(`an integer of more than ${width * 8} bits`);
-    at.writeInteger(value, width);
-  };
+  return width === undefined ? undefined : (at) => at.writeInteger(read(at), width);
 }
 
 function writeDecimal(

@@ -2,7 +2,7 @@ import { DecodeError } from '../../core/errors.ts';
 
 const INITIAL_BYTES = 64 * 1024;
 /** A row of more would not be a record but an attack: a few bytes of Avro can stand for many of RowBinary. */
-const MAX_ROW_BYTES = 2 ** 29;
+const MAX_ROW_BYTES = 2 ** 28;
 
 /** Rows in RowBinary, one behind the other in a Buffer that doubles when it is full. Reused from batch to batch. */
 export class RowBuffer {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { connectAdmin } from '../../core/kafka.ts';
+import { askKafka, connectAdmin } from '../../core/kafka.ts';
 import type { Settings } from '../../core/config.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
@@ -76,10 +76,9 @@ test('keys that move to new partitions keep their latest rows, and nothing is re
   await admin.createPartitions({
     topicPartitions: [{ topic: topicOf(settings.topicPrefix, 'plans'), count: 7 }],
   });
-  await waitFor(
-    '7 partitions',
-    async () => (await admin.fetchTopicOffsets(topicOf(settings.topicPrefix, 'plans'))).length === 7,
-  );
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  const ends = await askKafka(settings.kafka, noSignal, () => admin.fetchTopicOffsets(topic));
+  assert.equal(ends.length, 7);
   await admin.disconnect();
   await send(t, settings, 0, 100, 2);
   const [counts] = await sinkStreams(settings, 'plans');

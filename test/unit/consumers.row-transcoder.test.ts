@@ -4,10 +4,22 @@ import fc from 'fast-check';
 import type { Column } from '../../consumers/clickhouse/column-type.ts';
 import { compileRowTranscoder } from '../../consumers/transcode/compile.ts';
 import { RowBuffer } from '../../consumers/transcode/row-buffer.ts';
+import { parseWriterSchema } from '../../consumers/avro/writer-schema.ts';
 import type { WriterSchema } from '../../consumers/avro/writer-type.ts';
 import { FRAME_BYTES } from '../../core/avro/wire-format.ts';
 import { DecodeError } from '../../core/errors.ts';
+import { encode } from '../fixtures/avro-encoder.ts';
+import {
+  namesOf,
+  scalarSchemas,
+  schemaOfField,
+  valuesOf,
+  type Schema,
+  type SchemaField,
+  type SchemaObject,
+} from '../fixtures/avro-schemas.ts';
 import { framed, messageCases } from '../fixtures/messages.ts';
+import { columnsOf, existingTypes, typeOf, widenedOr } from '../fixtures/tables.ts';
 import { assertRows, rowOf } from '../fixtures/row-binary.ts';
 
 const before = Buffer.from('written before');
@@ -39,6 +51,60 @@ test('every message becomes the row of its values in any table wide enough', () 
     { numRuns: 400 },
   );
 });
+
+test('whatever a column may have been before, it takes the values that it was widened for', () => {
+  let pairs = 0;
+  for (const type of scalarSchemas.flatMap((scalar): Schema[] => [scalar, ['null', scalar]])) {
+    const json = schemaOfField(type);
+    const names = namesOf(json);
+    const schema = parseWriterSchema(JSON.stringify(json), 'schema');
+    const [column] = columnsOf(schema);
+    assert.ok(column);
+    const values = fc.sample(valuesOf(json, names), { numRuns: 4, seed: 7 });
+    for (const have of existingTypes) {
+      const wide = widenedOr(typeOf(have), column.type);
+      if (wide === undefined) continue;
+      pairs++;
+      const columns = [{ name: 'a', type: wide }];
+      for (const value of values) {
+        const avro = encode(json, value, names, () => 0);
+        const row = transcoded(schema, columns, framed(avro));
+        const wanted = rowOf(columns, json.fields ?? [], value, names);
+        assert.equal(row.toString('hex'), wanted.toString('hex'), `${JSON.stringify(type)} in ${wide.text}`);
+      }
+    }
+  }
+  assert.ok(pairs > 500, String(pairs));
+});
+
+test('a record of many fields, which takes several functions, becomes its row in any order of columns', () => {
+  const points = { type: 'array', items: { type: 'record', name: 'Wide', fields: manyFields(40, 1) } };
+  const json: SchemaObject = {
+    type: 'record',
+    name: 'Top',
+    fields: [...manyFields(30, 0), { name: 'points', type: points }, ...manyFields(70, 0).slice(30)],
+  };
+  const names = namesOf(json);
+  const schema = parseWriterSchema(JSON.stringify(json), 'schema');
+  const columns = columnsOf(schema);
+  const orders = fc.oneof(fc.constant(columns), fc.shuffledSubarray(columns, { minLength: columns.length }));
+  fc.assert(
+    fc.property(orders, valuesOf(json, names), (order, value) => {
+      const row = transcoded(schema, order, framed(encode(json, value, names, () => 1)));
+      assert.equal(row.toString('hex'), rowOf(order, json.fields ?? [], value, names).toString('hex'));
+    }),
+    { numRuns: 20 },
+  );
+});
+
+/** Fields of the types that need no name, in turn. */
+function manyFields(count: number, offset: number): SchemaField[] {
+  const types = scalarSchemas.filter((type) => typeof type === 'string' || !('name' in type));
+  return Array.from({ length: count }, (_, index) => {
+    const type = types[(index + offset) % types.length] ?? 'null';
+    return { name: `f${index}`, type: index % 3 === 0 ? ['null', type] : type };
+  });
+}
 
 test('a message cut off anywhere is a decode error and writes nothing', () => {
   fc.assert(

@@ -1,0 +1,59 @@
+import type { Consumer } from 'kafkajs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { messageOf } from '../core/errors.ts';
+import { logger } from '../core/logger.ts';
+
+const MAX_LAST_COMMIT_MS = 2_000;
+
+/** This process as a member of the consumer group: what the group knows of it. */
+export class GroupMember {
+  readonly #consumer: Consumer;
+  readonly #sessionTimeoutMs: number;
+  #heardMs = -Infinity;
+  readonly #pending = new Map<string, { topic: string; partition: number; offset: string }>();
+  #committing: Promise<void> | undefined;
+
+  constructor(consumer: Consumer, sessionTimeoutMs: number) {
+    this.#consumer = consumer;
+    this.#sessionTimeoutMs = sessionTimeoutMs;
+    const hear = () => {
+      this.#heardMs = performance.now();
+    };
+    consumer.on(consumer.events.GROUP_JOIN, hear);
+    consumer.on(consumer.events.HEARTBEAT, hear);
+  }
+
+  /** False for one that was asleep for so long that the group may have given its partitions to others. */
+  get isKnown(): boolean {
+    return performance.now() - this.#heardMs < this.#sessionTimeoutMs;
+  }
+
+  /** Commits in the background, one request at a time, of each partition what was told last. */
+  commit(topic: string, offsets: ReadonlyMap<number, bigint>): void {
+    for (const [partition, offset] of offsets)
+      this.#pending.set(`${topic}/${partition}`, { topic, partition, offset: String(offset) });
+    this.#committing ??= this.#commitPending();
+  }
+
+  /** Returns when all is committed, or after two seconds: the tables know better anyway. */
+  async lastCommit(): Promise<void> {
+    const timeout = new AbortController();
+    await Promise.race([
+      this.#committing,
+      delay(MAX_LAST_COMMIT_MS, undefined, { signal: timeout.signal }).catch(() => {}),
+    ]);
+    timeout.abort();
+  }
+
+  async #commitPending(): Promise<void> {
+    while (this.#pending.size > 0) {
+      const offsets = [...this.#pending.values()];
+      this.#pending.clear();
+      // Refused while the group rebalances: the next commit tells more anyway.
+      await this.#consumer.commitOffsets(offsets).catch((error: unknown) => {
+        logger.debug({ reason: messageOf(error) }, 'offsets not committed');
+      });
+    }
+    this.#committing = undefined;
+  }
+}
