@@ -62,8 +62,13 @@ export class BenchProcess {
   /** @throws LocalServiceError with the last lines of a process that has ended. */
   requireRunning(): void {
     if (!this.#hasEnded) return;
-    const lastLines = this.#lines.slice(-LAST_LINES).map(({ text }) => text);
-    throw new LocalServiceError([`${this.#entry} ended too soon; it said at last:`, ...lastLines].join('\n'));
+    throw new LocalServiceError(`${this.#entry} ended too soon${this.lastWords()}`);
+  }
+
+  /** What it said at last, to be put behind what is wrong with it. */
+  lastWords(): string {
+    const lines = this.#lines.slice(-LAST_LINES).map(({ text }) => text);
+    return ['; it said at last:', ...lines].join('\n');
   }
 
   /** Asks it to end, and insists after a while. */

@@ -50,7 +50,7 @@ export class FillingTable {
       child?.requireRunning();
       if (seenMs > grewMs + PATIENCE_MS)
         throw new LocalServiceError(
-          `${this.#name} has ${rows} of ${this.#messages} rows, and has had no more for ${PATIENCE_MS / 1000} s`,
+          `${this.#name} has ${rows} of ${this.#messages} rows and got no more for ${PATIENCE_MS / 1000} s${child?.lastWords() ?? ''}`,
         );
       await pause(POLL_MS, signal);
     }

@@ -1,18 +1,226 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import type { Message } from 'kafkajs';
-import { createClickHouse, literal, qualified, quoted } from '../../core/clickhouse.ts';
+import type { SinkCounts } from '../../consumers/sink-counts.ts';
+import { createClickHouse, literal, qualified, quoted, type ClickHouseClient } from '../../core/clickhouse.ts';
 import type { Settings } from '../../core/config.ts';
+import type { JsonObject } from '../../core/json.ts';
 import { connectAdmin } from '../../core/kafka.ts';
-import { isJsonObject, jsonText, parseJson, type JsonObject, type JsonValue } from '../../core/json.ts';
 import { deadLettersTopic, storageTableOf, subjectOf, topicOf, viewOf } from '../../core/stream-name.ts';
-import { avscType, namesOf, type SchemaObject } from '../fixtures/avro-schemas.ts';
-import { avroValue, bytesIn } from '../fixtures/avro-values.ts';
-import type { ExpectedLetter, Place, Script, Step } from '../fixtures/conformance-script.ts';
-import { exactRowsOf, exactValue } from './exact-rows.ts';
+import type { ExpectedLetter, Expectation, Script, Step } from '../fixtures/conformance-script.ts';
+import { ScriptWriter, type ScriptMessage } from '../fixtures/conformance-writer.ts';
+import { exactRowsOf, exactValue } from '../fixtures/exact-rows.ts';
 import { sinkStreams } from './pipeline.ts';
-import { command } from './plans-table.ts';
 import { readTopic } from './read-topic.ts';
 import { noSignal } from './settings.ts';
 import { createProducer, createTopics } from './topic.ts';
 
+/** What a script found: nothing, or where the sink did otherwise. */
+export type Verdict = Error | undefined;
+
+/**
+ * Plays all scripts side by side, each on a topic of its own: their steps up to the first sink, one sink over all, what they expect
+ * of it, and so on. A script that found something is not played further.
+ */
+export async function playScripts(
+  t: TestContext,
+  settings: Settings,
+  scripts: readonly Script[],
+): Promise<ReadonlyMap<Script, Verdict>> {
+  const client = createClickHouse(settings.clickhouse);
+  t.after(() => client.close());
+  const producer = await createProducer(t, settings);
+  await client.command({ query: `CREATE DATABASE ${quoted(settings.clickhouse.database)}` });
+  const plays = scripts.map((script) => new Play(script, settings, client));
+  await createTopicsOf(settings, plays);
+  const isGoingOn = () => plays.filter((play) => play.verdict === undefined && !play.isOver);
+  for (let playing = isGoingOn(); playing.length > 0; playing = isGoingOn()) {
+    const topicMessages: { topic: string; messages: Message[] }[] = [];
+    for (const play of playing) {
+      const messages = await play.advance();
+      topicMessages.push({ topic: topicOf(settings.topicPrefix, play.stream), messages: [...messages] });
+    }
+    await producer.sendBatch({ topicMessages: topicMessages.filter(({ messages }) => messages.length > 0) });
+    const counts = await sinkStreams(settings, ...playing.map(({ stream }) => stream));
+    const letters = await readLetters(settings);
+    for (const play of playing) {
+      const { stream } = play;
+      await play.check(
+        counts.find((count) => count.stream === stream),
+        letters.get(stream) ?? [],
+      );
+    }
+  }
+  return new Map(plays.map(({ script, verdict }) => [script, verdict]));
+}
+
+/** One script on its way. */
+class Play {
+  readonly script: Script;
+  readonly stream: string;
+  readonly #settings: Settings;
+  readonly #client: ClickHouseClient;
+  readonly #writer: ScriptWriter;
+  #next = 0;
+  verdict: Verdict;
+
+  constructor(script: Script, settings: Settings, client: ClickHouseClient) {
+    this.script = script;
+    this.stream = script.name.replaceAll('-', '_');
+    this.#settings = settings;
+    this.#client = client;
+    this.#writer = new ScriptWriter(settings.schemaRegistry, subjectOf(settings.topicPrefix, this.stream));
+  }
+
+  get isOver(): boolean {
+    return this.#next >= this.script.steps.length;
+  }
+
+  /** Takes the steps up to the next sink. @returns what is to stand on the topic before that. */
+  async advance(): Promise<readonly ScriptMessage[]> {
+    const messages: ScriptMessage[] = [];
+    await this.#attempt(async () => {
+      for (;;) {
+        const step = this.script.steps[this.#next++];
+        if (step === undefined || 'sink' in step) return;
+        const message = await this.#take(step);
+        if (message !== undefined) messages.push(message);
+      }
+    });
+    return this.verdict === undefined ? messages : [];
+  }
+
+  /** Compares with what the script expects of the sink that it has just had. No letters and no failure, where it does not say. */
+  async check(counts: SinkCounts | undefined, letters: readonly Letter[]): Promise<void> {
+    const expected: Expectation[] = [];
+    for (; !this.isOver; this.#next++) {
+      const step = this.script.steps[this.#next];
+      if (step === undefined || !isExpectation(step)) break;
+      expected.push(step);
+    }
+    if (this.verdict !== undefined) return;
+    const failure = expected.find((step) => 'failure' in step);
+    const lettersExpected = expected.find((step) => 'letters' in step);
+    await this.#attempt(async () => {
+      const said = counts?.failure?.message;
+      if (failure === undefined) assert.equal(said, undefined);
+      else assert.match(said ?? 'no failure', new RegExp(failure.failure));
+      compareLetters(letters, lettersExpected?.letters ?? []);
+      for (const step of expected) await this.#compare(step);
+    });
+  }
+
+  async #take(step: Step): Promise<ScriptMessage | undefined> {
+    if ('fields' in step || 'schema' in step) return void (await this.#writer.register(step));
+    if ('record' in step) return this.#writer.record(step.record, step.writer, step);
+    if ('bytes' in step) return this.#writer.bytes(step.bytes, step);
+    if ('tombstone' in step) return this.#writer.tombstone(step.tombstone, step);
+    if ('sql' in step) return void (await this.#client.command({ query: this.#filled(step.sql) }));
+    if (!('topic' in step)) throw new Error('what is expected stands before the first sink');
+    return undefined;
+  }
+
+  async #compare(step: Expectation): Promise<void> {
+    if ('view' in step) {
+      const order = this.#writer.primaryKey.map(quoted).join(', ') || 'ALL';
+      await this.#compareRows(`SELECT * FROM {view} ORDER BY ${order}`, step.view);
+    } else if ('storage' in step) {
+      const names = Object.keys(step.storage[0] ?? {}).map(quoted);
+      const sql = `SELECT ${names.join(', ')} FROM {table} ORDER BY _partition, _offset`;
+      await this.#compareRows(sql, step.storage);
+    } else if ('query' in step) {
+      await this.#compareRows(step.query, step.rows);
+    } else if ('columns' in step) {
+      const table = `database = ${literal(this.#settings.clickhouse.database)} AND table = ${literal(storageTableOf(this.stream))}`;
+      const own = `NOT has(['_version', '_deleted', '_partition', '_offset', '_timestamp', '_schema_id'], name)`;
+      const sql = `SELECT name, type FROM system.columns WHERE ${table} AND ${own} ORDER BY position`;
+      const columns = Object.entries(step.columns).map(([name, type]) => ({ name, type }));
+      await this.#compareRows(sql, columns);
+    }
+  }
+
+  async #compareRows(sql: string, expected: readonly JsonObject[]): Promise<void> {
+    const rows = await exactRowsOf(this.#client, this.#settings.clickhouse, this.#filled(sql), noSignal);
+    assert.deepEqual(rows, expected.map(exactValue), sql);
+  }
+
+  #filled(sql: string): string {
+    const { database } = this.#settings.clickhouse;
+    return sql
+      .replaceAll('{table}', qualified(database, storageTableOf(this.stream)))
+      .replaceAll('{view}', qualified(database, viewOf(this.stream)));
+  }
+
+  async #attempt(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      const message = `${this.script.name}, up to step ${this.#next}`;
+      this.verdict ??= new Error(message, { cause: error });
+    }
+  }
+}
+
+function isExpectation(step: Step): step is Expectation {
+  return ['view', 'storage', 'columns', 'letters', 'failure', 'query'].some((key) => key in step);
+}
+
+async function createTopicsOf(settings: Settings, plays: readonly Play[]): Promise<void> {
+  const configured = plays.map((play) => ({
+    topic: topicOf(settings.topicPrefix, play.stream),
+    stream: play.stream,
+    config: play.script.steps.find((step) => 'topic' in step)?.topic,
+  }));
+  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  const topics = configured.flatMap(({ topic, config }) => {
+    const configEntries = Object.entries(config ?? {}).map(([name, value]) => ({ name, value }));
+    return config === undefined ? [] : [{ topic, numPartitions: 4, configEntries }];
+  });
+  await admin.createTopics({ topics, waitForLeaders: true });
+  await admin.disconnect();
+  await createTopics(settings, ...configured.map(({ stream }) => stream));
+}
+
+interface Letter {
+  readonly partition: number;
+  readonly offset: number;
+  readonly code: string;
+  readonly reason: string;
+  readonly key: string | null;
+  readonly hex: string;
+}
+
+/** By stream, the letters that stand on the topic. */
+async function readLetters(settings: Settings): Promise<ReadonlyMap<string, readonly Letter[]>> {
+  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  const topic = deadLettersTopic(settings.topicPrefix);
+  const exists = (await admin.listTopics()).includes(topic);
+  await admin.disconnect();
+  const byKey = new Map(exists ? (await readTopic(settings, topic)).map((message) => [message.key, message]) : []);
+  const byStream = new Map<string, Letter[]>();
+  for (const { headers, value } of byKey.values()) {
+    const { stream = '', partition, offset, code = '', reason = '', key = null } = textsOf(headers);
+    const letter = { partition: Number(partition), offset: Number(offset), code, reason, key };
+    byStream.set(stream, [...(byStream.get(stream) ?? []), { ...letter, hex: value?.toString('hex') ?? '' }]);
+  }
+  for (const letters of byStream.values())
+    letters.sort((a, b) => a.partition - b.partition || a.offset - b.offset);
+  return byStream;
+}
+
+function textsOf(headers: Readonly<Record<string, Buffer>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, text.toString('utf8')]));
+}
+
+function compareLetters(letters: readonly Letter[], expected: readonly ExpectedLetter[]): void {
+  const named = letters.map((letter, index) => {
+    const names = Object.keys(expected[index] ?? letter).filter((name) => name !== 'reason');
+    return Object.fromEntries(Object.entries(letter).filter(([name]) => names.includes(name)));
+  });
+  assert.deepEqual(
+    named,
+    expected.map(({ reason: _reason, ...letter }) => letter),
+  );
+  for (const [index, { reason }] of expected.entries())
+    if (reason !== undefined) assert.match(letters[index]?.reason ?? '', new RegExp(reason));
+}

@@ -1,151 +1,151 @@
-import?? assert from 'node:assert/strict';
-import?? test from 'node:test';
-import?? { qualified } from '../../core/clickhouse.ts';
-import?? type { Settings } from '../../core/config.ts';
-import?? { deadLettersTopic, topicOf } from '../../core/stream-name.ts';
-import?? { sinkStreams } from '../helpers/pipeline.ts';
-import?? { command } from '../helpers/plans-table.ts';
-import?? { readTopic } from '../helpers/read-topic.ts';
-import?? { createSettings } from '../helpers/settings.ts';
-import?? { rowsOf } from '../helpers/table-rows.ts';
-import?? { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { qualified } from '../../core/clickhouse.ts';
+import type { Settings } from '../../core/config.ts';
+import { deadLettersTopic, topicOf } from '../../core/stream-name.ts';
+import { sinkStreams } from '../helpers/pipeline.ts';
+import { command } from '../helpers/plans-table.ts';
+import { readTopic } from '../helpers/read-topic.ts';
+import { createSettings } from '../helpers/settings.ts';
+import { rowsOf } from '../helpers/table-rows.ts';
+import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 
-const?? plans = (...numbers: number[]) =>
-??  numbers.map((number) => ({ uuid: `pl_${number}`, interval_count: number }));
+const plans = (...numbers: number[]) =>
+  numbers.map((number) => ({ uuid: `pl_${number}`, interval_count: number }));
 
-const?? storedPlans = async (settings: Settings) =>
-??  (await rowsOf(settings, 'SELECT interval_count FROM plans ORDER BY 1')).map((row) => row['interval_count']);
+const storedPlans = async (settings: Settings) =>
+  (await rowsOf(settings, 'SELECT interval_count FROM plans ORDER BY 1')).map((row) => row['interval_count']);
 
-/**?? The headers of the letters that stand on the topic, and their bytes. */
-async?? function readLetters(settings: Settings) {
-??  const letters = new Map<string, { headers: Record<string, string>; value: Buffer }>();
-??  for (const { key, value, headers } of await readTopic(settings, deadLettersTopic(settings.topicPrefix))) {
-??    const texts = Object.entries(headers ?? {}).map(([name, text]) => [name, String(text)] as const);
-??    letters.set(String(key), { headers: Object.fromEntries(texts), value: value ?? Buffer.alloc(0) });
-??  }
-??  return [...letters.values()];
+/** The headers of the letters that stand on the topic, and their bytes. */
+async function readLetters(settings: Settings) {
+  const letters = new Map<string, { headers: Record<string, string>; value: Buffer }>();
+  for (const { key, value, headers } of await readTopic(settings, deadLettersTopic(settings.topicPrefix))) {
+    const texts = Object.entries(headers).map(([name, bytes]) => [name, bytes.toString()] as const);
+    letters.set(key, { headers: Object.fromEntries(texts), value: value ?? Buffer.alloc(0) });
+  }
+  return [...letters.values()];
 }
 
-test('messages?? that are no rows are dead letters with their place and bytes, and the rest of the batch lands', async (t) => {
-??  const settings = createSettings(t);
-??  await createTopics(settings, 'plans');
-??  const producer = await createProducer(t, settings);
-??  const topic = topicOf(settings.topicPrefix, 'plans');
-??  const good = await messagesOf(settings, 'plans', plans(1, 2, 3));
-??  const [first] = good;
-??  assert.ok(first?.value);
-??  const id = first.value.readUInt32BE(1);
-??  const unknown = Buffer.from([0, 0x7f, 0xff, 0xff, 0xf0, 2]);
-??  const poison = [
-??    { key: 'no frame', value: Buffer.from('{}'), code: 'ETL_DECODE' },
-??    { key: 'too short', value: first.value.subarray(0, 7), code: 'ETL_DECODE' },
-??    { key: 'too long', value: Buffer.concat([first.value, Buffer.of(1)]), code: 'ETL_DECODE' },
-??    { key: 'unknown', value: unknown, code: 'ETL_UNKNOWN_SCHEMA' },
-??    { key: 'empty', value: Buffer.alloc(0), code: 'ETL_DECODE' },
-??  ];
-??  const messages = [good[0], ...poison.slice(0, 3), good[1], ...poison.slice(3), good[2]].flatMap(
-??    (of) => of ?? [],
-??  );
-??  await producer.send({ topic, messages: messages.map(({ key, value }) => ({ key, value, partition: 2 })) });
-??  const [counts] = await sinkStreams(settings, 'plans');
-??  assert.deepEqual([counts?.failure, counts?.rows, counts?.deadLetters], [undefined, 3, 5]);
-??  assert.deepEqual(await storedPlans(settings), [1, 2, 3]);
-??  const letters = await readLetters(settings);
-??  for (const [index, { key, value, code }] of poison.entries()) {
-??    const letter = letters.find(({ headers }) => headers['key'] === key);
-??    assert.ok(letter, key);
-??    assert.deepEqual(letter.value, value);
-??    const { reason, timestamp, ...headers } = letter.headers;
-??    assert.ok(Number(timestamp) > 0 && (reason ?? '') !== '');
-??    const ids: Readonly<Record<string, number>> = { 'too short': id, 'too long': id, unknown: 0x7ffffff0 };
-??    assert.deepEqual(headers, {
-??      stream: 'plans',
-??      step: 'sink',
-??      code,
-??      topic,
-??      partition: '2',
-??      offset: String(index < 3 ? index + 1 : index + 2),
-??      key,
-??      ...(ids[key] !== undefined && { 'schema-id': String(ids[key]) }),
-??    });
-??  }
+test('messages that are no rows are dead letters with their place and bytes, and the rest of the batch lands', async (t) => {
+  const settings = createSettings(t);
+  await createTopics(settings, 'plans');
+  const producer = await createProducer(t, settings);
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  const good = await messagesOf(settings, 'plans', plans(1, 2, 3));
+  const [first] = good;
+  assert.ok(first?.value);
+  const id = first.value.readUInt32BE(1);
+  const unknown = Buffer.from([0, 0x7f, 0xff, 0xff, 0xf0, 2]);
+  const poison = [
+    { key: 'no frame', value: Buffer.from('{}'), code: 'ETL_DECODE' },
+    { key: 'too short', value: first.value.subarray(0, 7), code: 'ETL_DECODE' },
+    { key: 'too long', value: Buffer.concat([first.value, Buffer.of(1)]), code: 'ETL_DECODE' },
+    { key: 'unknown', value: unknown, code: 'ETL_UNKNOWN_SCHEMA' },
+    { key: 'empty', value: Buffer.alloc(0), code: 'ETL_DECODE' },
+  ];
+  const messages = [good[0], ...poison.slice(0, 3), good[1], ...poison.slice(3), good[2]].flatMap(
+    (of) => of ?? [],
+  );
+  await producer.send({ topic, messages: messages.map(({ key, value }) => ({ key, value, partition: 2 })) });
+  const [counts] = await sinkStreams(settings, 'plans');
+  assert.deepEqual([counts?.failure, counts?.rows, counts?.deadLetters], [undefined, 3, 5]);
+  assert.deepEqual(await storedPlans(settings), [1, 2, 3]);
+  const letters = await readLetters(settings);
+  for (const [index, { key, value, code }] of poison.entries()) {
+    const letter = letters.find(({ headers }) => headers['key'] === key);
+    assert.ok(letter, key);
+    assert.deepEqual(letter.value, value);
+    const { reason, timestamp, ...headers } = letter.headers;
+    assert.ok(Number(timestamp) > 0 && (reason ?? '') !== '');
+    const ids: Readonly<Record<string, number>> = { 'too short': id, 'too long': id, unknown: 0x7ffffff0 };
+    assert.deepEqual(headers, {
+      stream: 'plans',
+      step: 'sink',
+      code,
+      topic,
+      partition: '2',
+      offset: String(index < 3 ? index + 1 : index + 2),
+      key,
+      ...(ids[key] !== undefined && { 'schema-id': String(ids[key]) }),
+    });
+  }
 });
 
-test('rows?? that ClickHouse refuses are looked for one by one, and the others land', async (t) => {
-??  const settings = createSettings(t);
-??  await createTopics(settings, 'plans');
-??  const producer = await createProducer(t, settings);
-??  const topic = topicOf(settings.topicPrefix, 'plans');
-??  await producer.send({ topic, messages: await messagesOf(settings, 'plans', plans(0)) });
-??  await sinkStreams(settings, 'plans');
-??  const table = qualified(settings.clickhouse.database, 'plans_raw');
-??  await command(
-??    settings,
-??    `ALTER TABLE ${table} ADD CONSTRAINT no_thirteens CHECK interval_count % 13 != 0 OR _deleted`,
-??  );
-??  const numbers = Array.from({ length: 200 }, (_, index) => index + 1);
-??  await producer.send({ topic, messages: await messagesOf(settings, 'plans', plans(...numbers)) });
-??  const [counts] = await sinkStreams(settings, 'plans');
-??  const refused = numbers.filter((number) => number % 13 === 0);
-??  assert.deepEqual(
-??    [counts?.failure, counts?.rows, counts?.deadLetters],
-??    [undefined, 200 - refused.length, refused.length],
-??  );
-??  assert.deepEqual(await storedPlans(settings), [0, ...numbers.filter((number) => number % 13 !== 0)]);
-??  const letters = await readLetters(settings);
-??  assert.deepEqual(
-??    letters.map(({ headers }) => headers['key']).sort(),
-??    refused.map((number) => `pl_${number}`).sort(),
-??  );
-??  for (const { headers } of letters) {
-??    assert.equal(headers['code'], 'ETL_ROW_REJECTED');
-??    assert.match(
-??      headers['reason'] ?? '',
-??      /^table plans_raw refuses the row: ClickHouse answers code 469 \(VIOLATED_CONSTRAINT\)$/,
-??    );
-??  }
+test('rows that ClickHouse refuses are looked for one by one, and the others land', async (t) => {
+  const settings = createSettings(t);
+  await createTopics(settings, 'plans');
+  const producer = await createProducer(t, settings);
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  await producer.send({ topic, messages: await messagesOf(settings, 'plans', plans(0)) });
+  await sinkStreams(settings, 'plans');
+  const table = qualified(settings.clickhouse.database, 'plans_raw');
+  await command(
+    settings,
+    `ALTER TABLE ${table} ADD CONSTRAINT no_thirteens CHECK interval_count % 13 != 0 OR _deleted`,
+  );
+  const numbers = Array.from({ length: 200 }, (_, index) => index + 1);
+  await producer.send({ topic, messages: await messagesOf(settings, 'plans', plans(...numbers)) });
+  const [counts] = await sinkStreams(settings, 'plans');
+  const refused = numbers.filter((number) => number % 13 === 0);
+  assert.deepEqual(
+    [counts?.failure, counts?.rows, counts?.deadLetters],
+    [undefined, 200 - refused.length, refused.length],
+  );
+  assert.deepEqual(await storedPlans(settings), [0, ...numbers.filter((number) => number % 13 !== 0)]);
+  const letters = await readLetters(settings);
+  assert.deepEqual(
+    letters.map(({ headers }) => headers['key']).sort(),
+    refused.map((number) => `pl_${number}`).sort(),
+  );
+  for (const { headers } of letters) {
+    assert.equal(headers['code'], 'ETL_ROW_REJECTED');
+    assert.match(
+      headers['reason'] ?? '',
+      /^table plans_raw refuses the row: ClickHouse answers code 469 \(VIOLATED_CONSTRAINT\)$/,
+    );
+  }
 });
 
-test('a?? table that refuses every row stops its stream, and not all of the topic becomes dead letters', async (t) => {
-??  const settings = createSettings(t);
-??  await createTopics(settings, 'plans');
-??  const producer = await createProducer(t, settings);
-??  const topic = topicOf(settings.topicPrefix, 'plans');
-??  await producer.send({ topic, messages: await messagesOf(settings, 'plans', plans(0)) });
-??  await sinkStreams(settings, 'plans');
-??  await command(
-??    settings,
-??    `ALTER TABLE ${qualified(settings.clickhouse.database, 'plans_raw')} ADD CONSTRAINT never CHECK uuid = ''`,
-??  );
-??  const numbers = Array.from({ length: 1_000 }, (_, index) => index + 1);
-??  await producer.send({ topic, messages: await messagesOf(settings, 'plans', plans(...numbers)) });
-??  const [counts] = await sinkStreams(settings, 'plans');
-??  assert.match(
-??    counts?.failure?.message ?? '',
-??    /^table plans_raw refuses every row, code 469 \(VIOLATED_CONSTRAINT\): look at its constraints/,
-??  );
-??  assert.ok((counts?.deadLetters ?? 0) <= 100);
+test('a table that refuses every row stops its stream, and not all of the topic becomes dead letters', async (t) => {
+  const settings = createSettings(t);
+  await createTopics(settings, 'plans');
+  const producer = await createProducer(t, settings);
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  await producer.send({ topic, messages: await messagesOf(settings, 'plans', plans(0)) });
+  await sinkStreams(settings, 'plans');
+  await command(
+    settings,
+    `ALTER TABLE ${qualified(settings.clickhouse.database, 'plans_raw')} ADD CONSTRAINT never CHECK uuid = ''`,
+  );
+  const numbers = Array.from({ length: 1_000 }, (_, index) => index + 1);
+  await producer.send({ topic, messages: await messagesOf(settings, 'plans', plans(...numbers)) });
+  const [counts] = await sinkStreams(settings, 'plans');
+  assert.match(
+    counts?.failure?.message ?? '',
+    /^table plans_raw refuses every row, code 469 \(VIOLATED_CONSTRAINT\): look at its constraints/,
+  );
+  assert.ok((counts?.deadLetters ?? 0) <= 100);
 });
 
-test('a?? tombstone whose key is not the primary key is a dead letter, and its bytes are none', async (t) => {
-??  const settings = createSettings(t);
-??  await createTopics(settings, 'subscription_events');
-??  const producer = await createProducer(t, settings);
-??  const topic = topicOf(settings.topicPrefix, 'subscription_events');
-??  await producer.send({ topic, messages: await messagesOf(settings, 'subscription_events', [{ id: 1 }]) });
-??  await producer.send({
-??    topic,
-??    messages: [
-??      { key: 'one', value: null },
-??      { key: '1', value: null },
-??    ],
-??  });
-??  const [counts] = await sinkStreams(settings, 'subscription_events');
-??  assert.deepEqual([counts?.failure, counts?.rows, counts?.deadLetters], [undefined, 2, 1]);
-??  assert.deepEqual(await rowsOf(settings, 'SELECT id FROM subscription_events'), []);
-??  const [letter] = await readLetters(settings);
-??  assert.deepEqual(
-??    [letter?.headers['key'], letter?.headers['code'], letter?.value.length],
-??    ['one', 'ETL_DECODE', 0],
-??  );
+test('a tombstone whose key is not the primary key is a dead letter, and its bytes are none', async (t) => {
+  const settings = createSettings(t);
+  await createTopics(settings, 'subscription_events');
+  const producer = await createProducer(t, settings);
+  const topic = topicOf(settings.topicPrefix, 'subscription_events');
+  await producer.send({ topic, messages: await messagesOf(settings, 'subscription_events', [{ id: 1 }]) });
+  await producer.send({
+    topic,
+    messages: [
+      { key: 'one', value: null },
+      { key: '1', value: null },
+    ],
+  });
+  const [counts] = await sinkStreams(settings, 'subscription_events');
+  assert.deepEqual([counts?.failure, counts?.rows, counts?.deadLetters], [undefined, 2, 1]);
+  assert.deepEqual(await rowsOf(settings, 'SELECT id FROM subscription_events'), []);
+  const [letter] = await readLetters(settings);
+  assert.deepEqual(
+    [letter?.headers['key'], letter?.headers['code'], letter?.value.length],
+    ['one', 'ETL_DECODE', 0],
+  );
 });
