@@ -8,7 +8,7 @@ export const READY = 'ready';
 export const DONE = 'done';
 
 /**
- * Consumes the invoices as a plain user of kafkajs would, with the sink's own fetch sizes, until the signal aborts. Says
+ * Consumes the invoices as a plain user of kafkajs would, with the fetch sizes of `consumers/consume.ts`, until the signal aborts. Says
  * {@link READY} when it has its partitions.
  */
 export async function consumeInvoices(
@@ -23,7 +23,7 @@ export async function consumeInvoices(
   }).consumer({
     groupId: `bench.${clickhouse.database}`,
     maxBytesPerPartition: 4 * 1024 * 1024,
-    maxWaitTimeInMs: 200,
+    maxWaitTimeInMs: 100,
   });
   const crashed = new Promise<never>((_, reject) => {
     consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error));

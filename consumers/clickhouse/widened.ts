@@ -114,7 +114,9 @@ function joinWithVariant(have: ColumnType, want: Kind<'variant'>): ColumnType | 
   const { bare } = bareType(have);
   if (isString(bare)) return want.members.every(hasTextOfOurs) ? nullableType(have) : undefined;
   const canBe = have.kind === 'scalar' || have.kind === 'dateTime64' || have.kind === 'decimal';
-  return canBe ? joinVariant(want, have) : undefined;
+  if (!canBe) return undefined;
+  // As itself: the server makes no Int64 out of an Int32 on the way.
+  return want.members.some((member) => isSame(member, have)) ? want : variantType([...want.members, have]);
 }
 
 /** What a schema wants a String for means nothing within a Variant. */
@@ -220,30 +222,31 @@ function digitsOf(type: ColumnType): { readonly whole: number; readonly scale: n
 const NARROW_DIGITS = 9;
 
 function joinTimes(have: ColumnType, want: ColumnType): ColumnType | undefined {
-  const ranks = [have, want].map(timeRank);
-  if (ranks.includes(0)) return undefined;
-  if (have.kind !== 'dateTime64' && want.kind !== 'dateTime64') {
-    const isDateOnly = have.kind === 'scalar' && want.kind === 'scalar';
-    return isDateOnly ? scalarType('Date32') : undefined;
+  if (isDate(have) && isDate(want)) return scalarType('Date32');
+  const times = [have, want].filter((type) => type.kind === 'dateTime' || type.kind === 'dateTime64');
+  const [shown] = times;
+  const hasTicks = times.some((type) => type.kind === 'dateTime64');
+  if (
+    shown === undefined ||
+    !hasTicks ||
+    ![have, want].every((type) => isDate(type) || times.includes(type))
+  ) {
+    return undefined;
   }
-  const digits = Math.max(...[have, want].map((type) => (type.kind === 'dateTime64' ? type.digits : 0)));
+  // A date is midnight in the column's zone, or the server's: only that of UTC is the same instant for everybody.
+  if (times.length === 1 && shown.zone !== 'UTC') return undefined;
+  const digits = Math.max(...times.map((type) => (type.kind === 'dateTime64' ? type.digits : 0)));
   if (digits >= NARROW_DIGITS) {
-    const isEqual = have.kind === 'dateTime64' && want.kind === 'dateTime64' && have.digits === want.digits;
-    return isEqual ? have : undefined;
+    return times.every((type) => type.kind === 'dateTime64' && type.digits === digits) && times.length > 1
+      ? have
+      : undefined;
   }
-  // The zone is how the column is shown, which is for those who made it.
-  const shown = have.kind === 'dateTime64' || have.kind === 'dateTime' ? have : want;
-  return dateTime64Type(
-    digits,
-    shown.kind === 'dateTime64' || shown.kind === 'dateTime' ? shown.zone : 'UTC',
-  );
+  // Otherwise the zone is how the column is shown, which is for those who made it.
+  return dateTime64Type(digits, shown.zone);
 }
 
-function timeRank(type: ColumnType): number {
-  if (type.text === 'Date') return 1;
-  if (type.text === 'Date32') return 2;
-  if (type.kind === 'dateTime') return 3;
-  return type.kind === 'dateTime64' ? 4 : 0;
+function isDate(type: ColumnType): boolean {
+  return type.text === 'Date' || type.text === 'Date32';
 }
 
 /** A type without the spelling of its parts, as text. */

@@ -78,7 +78,7 @@ function textConverter(type: WriterType): Converter | undefined {
     case 'decimal':
       return (at) => at.writeText(decimalText(readDecimal(type, at), type.scale));
     case 'uuid':
-      return (at) => at.writeText(uuidText(at.source, at.take(16)));
+      return type.isText ? copyUuidText : (at) => at.writeText(uuidText(at.source, at.take(16)));
     default:
       return undefined;
   }
@@ -134,6 +134,17 @@ const hexValues = Uint8Array.from({ length: 256 }, (_, character) => {
 const UUID_TEXT_BYTES = 36;
 /** Where the digits of a UUID's bytes stand in its text. */
 const uuidDigits = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+
+const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** A UUID as the server writes it, in small letters; any other text as it is. */
+function copyUuidText(at: Transcoding): void {
+  const length = at.readLength();
+  const start = at.take(length);
+  const text = length === UUID_TEXT_BYTES ? at.source.toString('latin1', start, start + length) : '';
+  if (uuidPattern.test(text)) at.writeText(text.toLowerCase());
+  else at.copyText(start, length);
+}
 
 function writeUuidText(at: Transcoding): void {
   const length = at.readLength();

@@ -113,14 +113,20 @@ function writeBare(code: CodeWriter, type: WriterType, column: ColumnType, place
     });
     return;
   }
-  if (writeDirectly(code, type, column, field)) return;
+  if (writeDirectly(code, type, column, field, place)) return;
   const convert = converterOf(type, column);
   if (convert === undefined) throw noHolder(path, type.kind, column);
   code.call(field, code.program.converter(convert));
 }
 
 /** The code for a scalar whose column has the same shape; false where it has another. */
-function writeDirectly(code: CodeWriter, type: WriterType, column: ColumnType, field: number): boolean {
+function writeDirectly(
+  code: CodeWriter,
+  type: WriterType,
+  column: ColumnType,
+  field: number,
+  { isKey }: Place,
+): boolean {
   switch (`${type.kind} ${column.kind === 'scalar' ? column.name : column.kind}`) {
     case 'boolean Bool':
       code.line(`if (p >= end) ${code.fault(field, 'the bytes end within a value')}`);
@@ -157,7 +163,13 @@ function writeDirectly(code: CodeWriter, type: WriterType, column: ColumnType, f
       code.copyBytes(field, 8);
       return true;
     default:
-      return writeTextDirectly(code, type, column, field);
+      // The text of a key is that of the message key, letter by letter.
+      return writeTextDirectly(
+        code,
+        isKey && type.kind === 'uuid' && type.isText ? { kind: 'string' } : type,
+        column,
+        field,
+      );
   }
 }
 
@@ -167,8 +179,7 @@ function writeTextDirectly(code: CodeWriter, type: WriterType, column: ColumnTyp
     return true;
   }
   if (column.kind !== 'scalar' || column.name !== 'String') return false;
-  const isText = type.kind === 'uuid' && type.isText;
-  if (isText || type.kind === 'string' || type.kind === 'bytes' || type.kind === 'json') {
+  if (type.kind === 'string' || type.kind === 'bytes' || type.kind === 'json') {
     code.readLength(field);
     code.copyText();
     return true;

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import type { Message } from 'kafkajs';
 import type { SinkCounts } from '../../consumers/sink-counts.ts';
-import { createClickHouse, literal, qualified, quoted, type ClickHouseClient } from '../../core/clickhouse.ts';
+import {
+  createClickHouse,
+  literal,
+  qualified,
+  quoted,
+  type ClickHouseClient,
+} from '../../core/clickhouse.ts';
 import type { Settings } from '../../core/config.ts';
 import type { JsonObject } from '../../core/json.ts';
 import { connectAdmin } from '../../core/kafka.ts';
@@ -196,7 +202,9 @@ async function readLetters(settings: Settings): Promise<ReadonlyMap<string, read
   const topic = deadLettersTopic(settings.topicPrefix);
   const exists = (await admin.listTopics()).includes(topic);
   await admin.disconnect();
-  const byKey = new Map(exists ? (await readTopic(settings, topic)).map((message) => [message.key, message]) : []);
+  const byKey = new Map(
+    exists ? (await readTopic(settings, topic)).map((message) => [message.key, message]) : [],
+  );
   const byStream = new Map<string, Letter[]>();
   for (const { headers, value } of byKey.values()) {
     const { stream = '', partition, offset, code = '', reason = '', key = null } = textsOf(headers);

@@ -268,6 +268,13 @@ test('null in the primary key is a decode error', () => {
   assert.equal(rowOf(['null', 'string'], bytesOf('02 02 61'), 'String', ['a']).toString('hex'), '0161');
 });
 
+test('a UUID in a String is in small letters, but for the key, which is the text of the message key', () => {
+  const text = '61F0c404-5cb3-11e7-907b-a6006ad3dba0';
+  assert.equal(rowOf(uuid, uuidBytes(text), 'String').toString('latin1', 1), text.toLowerCase());
+  assert.equal(rowOf(uuid, uuidBytes(text), 'String', ['a']).toString('latin1', 1), text);
+  assert.equal(rowOf(uuid, uuidBytes('Not a UUID'), 'String').toString('latin1', 1), 'Not a UUID');
+});
+
 const unfit: readonly (readonly [Schema, string])[] = [
   ['string', 'Int64'],
   ['long', 'Int32'],
