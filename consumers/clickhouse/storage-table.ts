@@ -7,7 +7,7 @@ import {
   type ClickHouseClient,
 } from '../../core/clickhouse.ts';
 import type { ClickHouseSettings } from '../../core/config.ts';
-import { IncompatibleSchemaError } from '../../core/errors.ts';
+import { IncompatibleSchemaError, StoppedError } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
 import { retry, steadyRetry, type RetryPolicy } from '../../core/retry.ts';
 import { storageTableOf } from '../../core/stream-name.ts';
@@ -28,7 +28,7 @@ import { streamsInViewsOf, viewStatements } from './view.ts';
 
 /** How often a change of shape is tried again after another sink was quicker, or before the server shows it. */
 const MAX_ROUNDS = 30;
-const ROUND_MS = 100;
+const STANDARD_ROUND_MS = 100;
 
 /** Errors of a compare and set that was too late: see `alterTableSql`. */
 const ILLEGAL_COLUMN = '44';
@@ -43,6 +43,8 @@ export interface StorageTableOptions {
   readonly policy?: RetryPolicy;
   /** Told when the table was created or altered. */
   readonly onChange?: () => void;
+  /** How long another sink's change is waited for; 100 ms unless told otherwise. */
+  readonly roundMs?: number;
 }
 
 /** The storage table of one stream and the views over it. Every call waits for as long as ClickHouse does not answer. */
@@ -97,12 +99,11 @@ export class StorageTable {
    * tried again; an attempt under way is waited for, since nobody knows what becomes of it.
    */
   async insert(rows: InsertedRows, generation: AbortSignal): Promise<InsertOutcome> {
-    const { client, settings, signal } = this.#options;
+    const { client, settings } = this.#options;
     let attempt: Promise<unknown> = Promise.resolve();
     try {
       return await this.#attempt(`insert into ${this.name}`, () => {
-        signal.throwIfAborted();
-        generation.throwIfAborted();
+        if (generation.aborted) throw new StoppedError(`${this.name}: its partitions were given away`);
         const inserting = rows.insertInto(client, settings, this.name);
         attempt = inserting;
         return inserting;
@@ -132,7 +133,8 @@ export class StorageTable {
 
   async #reshape(schema: WriterSchema, isOlder: boolean): Promise<TableShape> {
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      if (round > 0) await delay(ROUND_MS, undefined, { signal: this.#options.signal });
+      const { roundMs = STANDARD_ROUND_MS, signal } = this.#options;
+      if (round > 0 && roundMs > 0) await delay(roundMs, undefined, { signal });
       const shape = await this.#readShape();
       if (shape === undefined) {
         for (const statement of createTableSql(this.stream, schema, this.#options.settings))

@@ -229,7 +229,7 @@ function joinTimes(have: ColumnType, want: ColumnType): ColumnType | undefined {
   if (
     shown === undefined ||
     !hasTicks ||
-    ![have, want].every((type) => isDate(type) || times.includes(type))
+    ![have, want].every((type) => isDate(type) || times.some((time) => time === type))
   ) {
     return undefined;
   }

@@ -13,7 +13,7 @@ export interface RowTranscoder {
    *
    * @throws DecodeError naming the field, with `out.length` as it was, when the bytes are not what the schema says.
    */
-  transcode(frame: Buffer, start: number, out: RowBuffer): void;
+  readonly transcode: (frame: Buffer, start: number, out: RowBuffer) => void;
 }
 
 /**

@@ -15,7 +15,7 @@ export function floatText(value: number): string {
 export function shortest(float: number): number {
   for (let digits = 1; digits <= 9; digits++) {
     const candidate = Number(float.toPrecision(digits));
-    if (Math.fround(candidate) === float) return candidate;
+    if (Object.is(Math.fround(candidate), float)) return candidate;
   }
   return float;
 }

@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { Column } from '../../consumers/clickhouse/column-type.ts';
-import {
-  evolutionActions,
-  fieldColumns,
-  storageTableSql,
-  systemColumns,
-} from '../../consumers/clickhouse/evolution.ts';
+import { parseWriterSchema } from '../../consumers/avro/writer-schema.ts';
+import type { WriterSchema } from '../../consumers/avro/writer-type.ts';
+import { evolutionActions, fieldColumns, systemColumns } from '../../consumers/clickhouse/evolution.ts';
 import { parseColumnType } from '../../consumers/clickhouse/parse-column-type.ts';
+import { createTableSql } from '../../consumers/clickhouse/table-ddl.ts';
 import { viewStatements } from '../../consumers/clickhouse/view.ts';
 import { readStreamSchema, streamNames } from '../../core/avro/schema-files.ts';
 import type { AvroType, StreamSchema } from '../../core/avro/schema.ts';
@@ -21,6 +19,13 @@ function schemaOf(fields: Record<string, AvroType>, doc?: string): StreamSchema 
     ...(doc !== undefined && { doc }),
   }));
   return { type: 'record', name: 'T', primaryKey: ['uuid'], fields: all };
+}
+
+const alone = { database: 'db', cluster: undefined };
+
+/** As the sink gets it from the registry. */
+function asWritten(schema: StreamSchema): WriterSchema {
+  return parseWriterSchema(JSON.stringify(schema), 'test');
 }
 
 function table(columns: Record<string, string>): Column[] {
@@ -66,13 +71,30 @@ const actions: readonly (readonly [
     ['MODIFY COLUMN `a` Array(Tuple(`x` Int64, `old` String, `new` Nullable(String)))'],
   ],
   [
-    'another type',
+    'a text that was a number',
     { uuid: 'String', a: 'Int64' },
     { uuid: 'string', a: 'string' },
-    /column t_raw\.a is Int64.*String/,
+    ['MODIFY COLUMN `a` String'],
   ],
-  ['a narrower number', { uuid: 'String', a: 'Int64' }, { uuid: 'string', a: 'int' }, /a is Int64.*Int32/],
-  ['a wider number', { uuid: 'String', a: 'Int32' }, { uuid: 'string', a: 'long' }, /a is Int32.*Int64/],
+  [
+    'a number that was a text',
+    { uuid: 'String', a: 'Nullable(String)' },
+    { uuid: 'string', a: 'long' },
+    /column t_raw\.a is Nullable\(String\), and the topic's schema wants Int64/,
+  ],
+  ['a narrower number', { uuid: 'String', a: 'Int64' }, { uuid: 'string', a: 'int' }, []],
+  [
+    'a wider number',
+    { uuid: 'String', a: 'Int32' },
+    { uuid: 'string', a: 'long' },
+    ['MODIFY COLUMN `a` Int64'],
+  ],
+  [
+    'a fraction of what was whole',
+    { uuid: 'String', a: 'Int64' },
+    { uuid: 'string', a: 'double' },
+    /a is Int64.*Float64/,
+  ],
   [
     'a list of what was one',
     { uuid: 'String', a: 'Int64' },
@@ -82,30 +104,53 @@ const actions: readonly (readonly [
   [
     'another type within',
     { uuid: 'String', a: 'Tuple(x Int64)' },
-    { uuid: 'string', a: record({ x: 'string' }) },
-    /column t_raw\.a\.x is Int64.*String/,
+    { uuid: 'string', a: record({ x: 'double' }) },
+    /column t_raw\.a\.x is Int64.*Float64/,
   ],
-  ['a key that may be null', { uuid: 'String' }, { uuid: ['null', 'string'] }, /t_raw\.uuid.*sorting key/],
+  ['a key that may be null', { uuid: 'String' }, { uuid: ['null', 'string'] }, []],
+  [
+    'a key of another type',
+    { uuid: 'Int64' },
+    { uuid: 'string' },
+    /t_raw\.uuid is Int64 and in the sorting key/,
+  ],
 ];
 for (const [name, have, want, expected] of actions) {
   test(`a table is given ${name}: ${expected instanceof RegExp ? 'refused' : expected.join(', ') || 'nothing to do'}`, () => {
-    const ask = () => evolutionActions('t_raw', table(have), schemaOf(want));
+    const ask = () =>
+      evolutionActions('t_raw', [...table(have), ...systemColumns], asWritten(schemaOf(want)));
     if (!(expected instanceof RegExp)) assert.deepEqual(ask(), expected);
     else
       assert.throws(ask, (error) => error instanceof IncompatibleSchemaError && expected.test(error.message));
   });
 }
 
+test('numbers of the time before a column became text are no change', () => {
+  const have = [...table({ uuid: 'String', a: 'String' }), ...systemColumns];
+  const older = asWritten(schemaOf({ uuid: 'string', a: ['null', 'long'] }));
+  assert.deepEqual(evolutionActions('t_raw', have, older, true), ['MODIFY COLUMN `a` Nullable(String)']);
+  assert.throws(() => evolutionActions('t_raw', have, older), IncompatibleSchemaError);
+});
+
+test('a table that somebody else made is given the columns that say where a row comes from', () => {
+  const found = evolutionActions('t_raw', table({ uuid: 'String' }), asWritten(schemaOf({ uuid: 'string' })));
+  assert.deepEqual(
+    found.map((action) => /`(\w+)`/.exec(action)?.[1]),
+    systemColumns.map(({ name }) => name),
+  );
+});
+
 test('a comment cannot end its text', () => {
-  const [action] = evolutionActions('t', [], schemaOf({ uuid: 'string' }, "it's \\"));
+  const [action] = evolutionActions('t', [], asWritten(schemaOf({ uuid: 'string' }, "it's \\")));
   assert.equal(action, "ADD COLUMN IF NOT EXISTS `uuid` String COMMENT 'it\\'s \\\\'");
 });
 
 for (const stream of streamNames) {
-  const schema = readStreamSchema(stream);
+  const known = readStreamSchema(stream);
+  const schema = asWritten(known);
 
   test(`the table of ${stream} has each column once, keeps versions and is sorted by its key`, () => {
-    const sql = storageTableSql(schema);
+    const [sql = ''] = createTableSql(stream, schema, alone);
     const names = [...sql.matchAll(/^ {2}`(\w+)` /gm)].map(([, name]) => name);
     assert.deepEqual(
       names,
@@ -113,19 +158,19 @@ for (const stream of streamNames) {
     );
     assert.equal(new Set(names).size, names.length);
     assert.match(sql, /ENGINE = ReplacingMergeTree\(_version, _deleted\)/);
-    assert.ok(sql.includes(`ORDER BY (\`${schema.primaryKey.join('`, `')}\`)`));
-    assert.deepEqual(evolutionActions(stream, fieldColumns(schema), schema), []);
+    assert.ok(sql.includes(`ORDER BY (\`${known.primaryKey.join('`, `')}\`)`));
+    assert.deepEqual(evolutionActions(stream, [...fieldColumns(schema), ...systemColumns], schema), []);
   });
 
   test(`a field that ${stream} learns is a column that is added and nothing else`, () => {
-    const learnt = evolve(schema, [{ path: [], name: 'website__v_json', kind: 'json' }]);
-    const found = evolutionActions(stream, fieldColumns(schema), learnt);
+    const learnt = evolve(known, [{ path: [], name: 'website__v_json', kind: 'json' }]);
+    const found = evolutionActions(stream, [...fieldColumns(schema), ...systemColumns], asWritten(learnt));
     assert.equal(found.length, 1);
     assert.match(found[0] ?? '', /^ADD COLUMN IF NOT EXISTS `website__v_json` Nullable\(String\)/);
   });
 
   test(`the view of ${stream} shows its fields and no system column`, () => {
-    const [view = ''] = viewStatements('db', stream, fieldColumns(schema));
+    const [view = ''] = viewStatements(alone, stream, fieldColumns(schema));
     assert.match(
       view,
       new RegExp(
@@ -138,7 +183,7 @@ for (const stream of streamNames) {
 }
 
 test('the items of invoices have views of their own, with the key of their invoice', () => {
-  const statements = viewStatements('db', 'invoices', fieldColumns(readStreamSchema('invoices')));
+  const statements = viewStatements(alone, 'invoices', fieldColumns(asWritten(readStreamSchema('invoices'))));
   for (const name of ['line_items', 'transactions']) {
     const view = statements.find((sql) => sql.startsWith(`CREATE OR REPLACE VIEW \`db\`.\`${name}\` AS`));
     assert.match(view ?? '', /parent\.`uuid` AS `invoice_uuid`.*item\.`uuid` AS `uuid`.*ARRAY JOIN/);
@@ -146,6 +191,10 @@ test('the items of invoices have views of their own, with the key of their invoi
 });
 
 test('data sources are shown under their other name too', () => {
-  const [, sources] = viewStatements('db', 'data_sources', fieldColumns(readStreamSchema('data_sources')));
+  const [, sources] = viewStatements(
+    alone,
+    'data_sources',
+    fieldColumns(asWritten(readStreamSchema('data_sources'))),
+  );
   assert.equal(sources, 'CREATE OR REPLACE VIEW `db`.`sources` AS SELECT * FROM `db`.`data_sources`');
 });

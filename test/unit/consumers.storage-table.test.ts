@@ -2,13 +2,15 @@ import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import test, { type TestContext } from 'node:test';
 import fc from 'fast-check';
+import { parseWriterSchema } from '../../consumers/avro/writer-schema.ts';
+import type { WriterSchema } from '../../consumers/avro/writer-type.ts';
+import { InsertedRows } from '../../consumers/clickhouse/insert-rows.ts';
 import { StorageTable } from '../../consumers/clickhouse/storage-table.ts';
-import { readStreamSchema } from '../../core/avro/schema-files.ts';
-import type { AvroType, StreamSchema } from '../../core/avro/schema.ts';
 import { createClickHouse, type ClickHouseClient } from '../../core/clickhouse.ts';
 import { loadSettings } from '../../core/config.ts';
-import { IncompatibleSchemaError } from '../../core/errors.ts';
+import { IncompatibleSchemaError, ServiceRefusedError } from '../../core/errors.ts';
 import { createApiServer } from '../helpers/api-server.ts';
+import { FakeClickHouse } from '../helpers/fake-clickhouse.ts';
 import { noSignal } from '../helpers/settings.ts';
 
 /** The table of plans on a server that answers every query alike. */
@@ -20,39 +22,79 @@ async function createTable(
   const { clickhouse: settings } = loadSettings({ CLICKHOUSE_URL: baseUrl.replace('/v1', '') }, '');
   const client = createClickHouse(settings);
   t.after(() => client.close());
-  return new StorageTable(client, settings, 'plans', new AbortController().signal);
+  return new StorageTable({ client, settings, stream: 'plans', signal: new AbortController().signal });
 }
+
+const rows = () => new InsertedRows([], Buffer.from('row'), 'token');
+const exception = (code: number, name: string) => `Code: ${code}. DB::Exception: It says 4711. (${name})`;
 
 test('an insert that the server puts off is tried again as the same block', async (t) => {
   const tokens: (string | null)[] = [];
   const table = await createTable(t, (query, response) => {
     tokens.push(query.get('insert_deduplication_token'));
     if (tokens.length > 1) response.end();
-    else response.writeHead(500).end('Code: 252. DB::Exception: Too many parts. (TOO_MANY_PARTS)');
+    else response.writeHead(500).end(exception(252, 'TOO_MANY_PARTS'));
   });
-  await table.insert([], Buffer.from('row'), 'token');
+  assert.deepEqual(await table.insert(rows(), noSignal), { kind: 'inserted' });
   assert.deepEqual(tokens, ['token', 'token']);
 });
 
-test('a schema is not taken for covered before the server shows its columns', async (t) => {
-  const table = await createTable(t, (_, response) => response.end('{"name":"uuid","type":"String"}\n'));
-  for (let tries = 0; tries < 2; tries++) {
-    await assert.rejects(
-      table.cover(1, readStreamSchema('plans')),
-      (error) => error instanceof IncompatibleSchemaError && /plans_raw does not show/.test(error.message),
-    );
-  }
+test('an insert is not tried again when its partitions have been given away', async (t) => {
+  let requests = 0;
+  const generation = new AbortController();
+  const table = await createTable(t, (_, response) => {
+    requests++;
+    generation.abort(new Error('given away'));
+    response.writeHead(500).end(exception(252, 'TOO_MANY_PARTS'));
+  });
+  await assert.rejects(table.insert(rows(), generation.signal), /given away/);
+  assert.equal(requests, 1);
 });
 
-function schemaOf(fields: Record<string, AvroType>): StreamSchema {
-  const all = Object.entries(fields).map(([name, type]) => ({ name, type }));
-  return { type: 'record', name: 'T', primaryKey: ['uuid'], fields: all };
+test('rows that are refused are told by code and kind, without a word of what is in them', async (t) => {
+  const table = await createTable(t, (_, response) =>
+    response.writeHead(500).end(exception(469, 'VIOLATED_CONSTRAINT')),
+  );
+  const outcome = await table.insert(rows(), noSignal);
+  assert.deepEqual(outcome, { kind: 'refused', reason: 'code 469 (VIOLATED_CONSTRAINT)' });
+});
+
+test('what is neither the fault of rows nor passes by itself ends the insert', async (t) => {
+  const table = await createTable(t, (_, response) =>
+    response.writeHead(500).end(exception(497, 'ACCESS_DENIED')),
+  );
+  await assert.rejects(table.insert(rows(), noSignal), ServiceRefusedError);
+});
+
+test('a schema is not taken for covered before the server shows its columns', async (t) => {
+  const table = await createTable(t, (query, response) => {
+    const isTable = (query.get('query') ?? '').includes('system.tables');
+    response.end(isTable ? '{"create_table_query":"CREATE TABLE x"}\n' : '{"name":"uuid","type":"String"}\n');
+  });
+  await assert.rejects(
+    table.cover(schemaOf({ uuid: 'string', name: 'string' })),
+    (error) => error instanceof IncompatibleSchemaError && /plans_raw does not show/.test(error.message),
+  );
+});
+
+function schemaOf(fields: Record<string, unknown>, name = 'T'): WriterSchema {
+  const all = Object.entries(fields).map(([field, type]) => ({ name: field, type }));
+  return parseWriterSchema(
+    JSON.stringify({ type: 'record', name, primaryKey: ['uuid'], fields: all }),
+    'test',
+  );
 }
 
-const items = { type: 'array', items: ['null', { ...schemaOf({ uuid: 'string' }), name: 'Item' }] } as const;
+const recordOf = (name: string, members: readonly string[]) => ({
+  type: 'record',
+  name,
+  fields: members.map((member) => ({ name: member, type: ['null', 'long'] })),
+});
+
+const items = { type: 'array', items: ['null', recordOf('Item', ['uuid'])] };
 
 /** What each stream's schema is at first and what it becomes. */
-const versions: Readonly<Record<string, readonly StreamSchema[]>> = {
+const versions: Readonly<Record<string, readonly WriterSchema[]>> = {
   invoices: [
     schemaOf({ uuid: 'string', transactions: items }),
     schemaOf({ uuid: 'string', transactions: items, currency: 'string' }),
@@ -60,57 +102,20 @@ const versions: Readonly<Record<string, readonly StreamSchema[]>> = {
   transactions: [schemaOf({ uuid: 'string' }), schemaOf({ uuid: 'string', result: 'string' })],
 };
 
-/** A server that knows tables and views by their text, and takes its time to get a request and to answer it. */
-class FakeClickHouse {
-  readonly views = new Map<string, string>();
-  readonly #tables = new Map<string, Map<string, string>>();
-  readonly #scheduler: fc.Scheduler;
-
-  constructor(scheduler: fc.Scheduler) {
-    this.#scheduler = scheduler;
-  }
-
-  async query() {
-    const rows = await this.#onTheWay(() =>
-      [...this.#tables].flatMap(([table, columns]) =>
-        [...columns].map(([name, type]) => ({ table, name, type })),
-      ),
-    );
-    return { json: () => Promise.resolve(rows) };
-  }
-
-  command({ query }: { query: string }): Promise<void> {
-    return this.#onTheWay(() => {
-      const [, action, name = ''] =
-        /^(CREATE TABLE|ALTER TABLE|CREATE OR REPLACE VIEW).*? `\w+`\.`(\w+)`/.exec(query) ?? [];
-      if (action === 'CREATE OR REPLACE VIEW') this.views.set(name, query);
-      else {
-        const columns = this.#tables.get(name) ?? new Map<string, string>();
-        this.#tables.set(name, columns);
-        for (const [, column = '', type = ''] of query.matchAll(/(?:^ {2}|EXISTS )`(\w+)` (.+?),?$/gm))
-          columns.set(column, type);
-      }
-    });
-  }
-
-  async #onTheWay<T>(effect: () => T): Promise<T> {
-    await this.#scheduler.schedule(Promise.resolve());
-    const result = effect();
-    await this.#scheduler.schedule(Promise.resolve());
-    return result;
-  }
+function tableOn(server: FakeClickHouse, stream: string): StorageTable {
+  const { clickhouse: settings } = loadSettings({}, '');
+  const client = server as unknown as ClickHouseClient;
+  return new StorageTable({ client, settings, stream, signal: noSignal, roundMs: 0 });
 }
 
 test('whoever makes the views last, they show the tables as they are, and transactions of its own if there are any', async () => {
-  const { clickhouse: settings } = loadSettings({}, '');
   const sinks = fc.array(fc.constantFrom('invoices', 'transactions'), { minLength: 1, maxLength: 4 });
   await fc.assert(
     fc.asyncProperty(fc.scheduler(), sinks, async (scheduler, streams) => {
       const server = new FakeClickHouse(scheduler);
-      const client = server as unknown as ClickHouseClient;
       const done = streams.map(async (stream) => {
-        const table = new StorageTable(client, settings, stream, noSignal);
-        for (const [id, schema] of (versions[stream] ?? []).entries()) await table.cover(id, schema);
+        const table = tableOn(server, stream);
+        for (const schema of versions[stream] ?? []) await table.cover(schema);
       });
       await scheduler.waitFor(Promise.all(done));
       const shown = [...server.views].map(([name, sql]) => [name, sql.replace(/^.* AS SELECT /, '')]);
@@ -125,5 +130,49 @@ test('whoever makes the views last, they show the tables as they are, and transa
         assert.equal(views['transactions'], '`uuid`, `result` FROM `chartmogul`.`transactions_raw` FINAL');
       } else assert.match(views['transactions'] ?? '', /FROM `chartmogul`.`invoices` AS parent ARRAY JOIN/);
     }),
+    { numRuns: 60 },
+  );
+});
+
+test('however the changes of several sinks interleave, a column or member that was there once stays', async () => {
+  const members = fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd', 'e'), { minLength: 1 });
+  const schemas = fc.array(fc.record({ members, field: fc.constantFrom('f', 'g', 'h') }), {
+    minLength: 1,
+    maxLength: 3,
+  });
+  const sinks = fc.array(schemas, { minLength: 2, maxLength: 3 });
+  await fc.assert(
+    fc.asyncProperty(fc.scheduler(), sinks, async (scheduler, all) => {
+      const server = new FakeClickHouse(scheduler);
+      const seen = new Set<string>();
+      const namesNow = () =>
+        [...(server.tables.get('plans_raw')?.columns ?? [])].flatMap(([column, type]) =>
+          column === 'inner'
+            ? [...type.matchAll(/[a-e](?=` | )/g)].map(([name]) => `inner.${name}`)
+            : [column],
+        );
+      server.onAlter = () => {
+        const now = new Set(namesNow());
+        for (const name of seen) assert.ok(now.has(name), `${name} is lost`);
+        for (const name of now) seen.add(name);
+      };
+      const done = all.map(async (versionsOfSink) => {
+        const table = tableOn(server, 'plans');
+        for (const { members: names, field } of versionsOfSink) {
+          await table.cover(
+            schemaOf({ uuid: 'string', inner: recordOf('Inner', names), [field]: ['null', 'long'] }),
+          );
+          const { columns } = table;
+          assert.ok(columns.some(({ name }) => name === field));
+        }
+      });
+      await scheduler.waitFor(Promise.all(done));
+      const now = namesNow();
+      for (const { members: names, field } of all.flat()) {
+        for (const name of names) assert.ok(now.includes(`inner.${name}`), `inner.${name} is missing`);
+        assert.ok(now.includes(field));
+      }
+    }),
+    { numRuns: 100 },
   );
 });

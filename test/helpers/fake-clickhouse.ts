@@ -1,0 +1,82 @@
+import { ClickHouseError } from '@clickhouse/client';
+import type fc from 'fast-check';
+
+interface FakeTable {
+  shape: number | undefined;
+  readonly columns: Map<string, string>;
+}
+
+/**
+ * A server that knows tables and views by their text, and takes its time to get a request and to answer it: in any order that the
+ * scheduler likes. An ALTER does all of its actions or none, as on the real server.
+ */
+export class FakeClickHouse {
+  readonly views = new Map<string, string>();
+  readonly tables = new Map<string, FakeTable>();
+  /** Told after every ALTER. */
+  onAlter: () => void = () => {};
+  readonly #scheduler: fc.Scheduler;
+
+  constructor(scheduler: fc.Scheduler) {
+    this.#scheduler = scheduler;
+  }
+
+  async query({ query }: { query: string }) {
+    const rows = await this.#onTheWay(() => {
+      const name = /(?:name|table) = '(\w+)'/.exec(query)?.[1] ?? '';
+      const table = this.tables.get(name);
+      if (table === undefined) return [];
+      if (query.includes('system.tables')) {
+        const constraint = table.shape === undefined ? '' : `, CONSTRAINT shape_${table.shape} ASSUME 1`;
+        return [{ create_table_query: `CREATE TABLE ${name} (a Int8${constraint})` }];
+      }
+      return [...table.columns].map(([column, type]) => ({ name: column, type: type.replaceAll('`', '') }));
+    });
+    return { json: () => Promise.resolve(rows) };
+  }
+
+  command({ query }: { query: string }): Promise<void> {
+    return this.#onTheWay(() => {
+      const [, action, name = ''] =
+        /^(CREATE TABLE|ALTER TABLE|CREATE OR REPLACE VIEW).*? `\w+`\.`(\w+)`/.exec(query) ?? [];
+      if (action === 'CREATE OR REPLACE VIEW') this.views.set(name, query);
+      if (action === 'CREATE TABLE' && !this.tables.has(name)) {
+        const columns = [...query.matchAll(/^ {2}`(\w+)` (.+?)(?: COMMENT .*)?,?$/gm)];
+        this.tables.set(name, {
+          shape: 1,
+          columns: new Map(columns.map(([, column = '', type = '']) => [column, type])),
+        });
+      }
+      if (action === 'ALTER TABLE') this.#alter(this.tables.get(name), query);
+    });
+  }
+
+  #alter(table: FakeTable | undefined, query: string): void {
+    if (table === undefined) throw answer('60', 'UNKNOWN_TABLE');
+    const dropped = /DROP CONSTRAINT `shape_(\d+)`/.exec(query)?.[1];
+    const added = Number(/ADD CONSTRAINT `shape_(\d+)`/.exec(query)?.[1]);
+    if (dropped !== undefined && Number(dropped) !== table.shape) throw answer('36', 'BAD_ARGUMENTS');
+    if (dropped === undefined && added === table.shape) throw answer('44', 'ILLEGAL_COLUMN');
+    table.shape = added;
+    const actions = query.split(/, (?=ADD COLUMN|MODIFY COLUMN)/).slice(1);
+    for (const action of actions) {
+      const [, verb, column = '', type = ''] =
+        /^(ADD|MODIFY) COLUMN (?:IF NOT EXISTS )?`(\w+)` (.+?)(?: COMMENT .*)?$/.exec(action) ?? [];
+      if (verb === 'MODIFY' || !table.columns.has(column)) table.columns.set(column, type);
+    }
+    this.onAlter();
+  }
+
+  async #onTheWay<T>(effect: () => T): Promise<T> {
+    await this.#scheduler.schedule(Promise.resolve());
+    try {
+      return effect();
+    } finally {
+      await this.#scheduler.schedule(Promise.resolve());
+    }
+  }
+}
+
+function answer(code: string, type: string): ClickHouseError {
+  return new ClickHouseError({ message: 'refused', code, type });
+}
