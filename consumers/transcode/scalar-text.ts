@@ -14,10 +14,19 @@ export function floatText(value: number): string {
 /** The double with the shortest text of those that a 32-bit float is rounded from. */
 export function shortest(float: number): number {
   for (let digits = 1; digits <= 9; digits++) {
-    const candidate = Number(float.toPrecision(digits));
+    const candidate = Number(rounded(float, digits));
     if (Object.is(Math.fround(candidate), float)) return candidate;
   }
   return float;
+}
+
+/** To so many digits; what is in the middle between two of them to the even one, as the server does. */
+function rounded(float: number, digits: number): string {
+  const text = float.toPrecision(digits);
+  const finer = float.toPrecision(digits + 1);
+  const [, start = '', last = '', exponent = ''] = /^([^e]*)(\d)(e.*)?$/.exec(text) ?? [];
+  const isMiddle = /5(e.*)?$/.test(finer) && Number(finer) === float;
+  return isMiddle && Number(last) % 2 === 1 ? `${start}${Number(last) - 1}${exponent}` : text;
 }
 
 /** @param days since 1970. */

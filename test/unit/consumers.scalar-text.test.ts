@@ -21,6 +21,8 @@ const texts: readonly (readonly [text: string, expected: string])[] = [
   [floatText(-0), '-0'],
   [floatText(2 ** -149), '1e-45'],
   [floatText(16_777_216), '16777216'],
+  [floatText(1_061_614.25), '1061614.2'],
+  [floatText(-1_061_614.75), '-1061614.8'],
   [floatText(Infinity), 'inf'],
   [floatText(NaN), 'nan'],
   [dateText(0), '1970-01-01'],
