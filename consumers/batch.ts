@@ -25,6 +25,8 @@ export class Batch {
   readonly kept: KeptMessage[] | undefined;
   readonly #ranges = new Map<number, OffsetRange>();
   #rowCount = 0;
+  #timestamp = '';
+  #timeMs = 0;
 
   constructor(columns: readonly TableColumn[], rows: RowBuffer, keepsMessages: boolean) {
     this.columns = columns;
@@ -43,8 +45,13 @@ export class Batch {
   /** Ends the row whose field columns were just written. */
   endRow(partition: number, message: KafkaMessage, schemaId: number, isDeleted: boolean): void {
     const offset = Number(message.offset);
-    const timeMs = Number(message.timestamp);
-    writeSystemColumns(this.rows, { partition, offset, timeMs, schemaId, isDeleted });
+    // Messages that were appended together have the same time.
+    if (message.timestamp !== this.#timestamp) {
+      this.#timestamp = message.timestamp;
+      this.#timeMs = Number(message.timestamp);
+    }
+    const timeMs = this.#timeMs;
+    writeSystemColumns(this.rows, partition, offset, timeMs, schemaId, isDeleted);
     this.#rowCount++;
     const range = this.#ranges.get(partition);
     if (range === undefined) {

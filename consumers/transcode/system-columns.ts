@@ -1,24 +1,25 @@
 import type { RowBuffer } from './row-buffer.ts';
 
-/** Where a row comes from: the values of its system columns. */
-export interface RowOrigin {
-  readonly partition: number;
-  readonly offset: number;
-  /** Kafka's time of the message. */
-  readonly timeMs: number;
-  /** 0 for a delete. */
-  readonly schemaId: number;
-  readonly isDeleted: boolean;
-}
-
 const SYSTEM_BYTES = 41;
 const TWO_TO_32 = 2 ** 32;
 
-/** Writes the system columns, in the order of `systemColumns`, behind the columns of a row's fields. */
-export function writeSystemColumns(rows: RowBuffer, origin: RowOrigin): void {
+/**
+ * Writes the system columns, in the order of `systemColumns`, behind the columns of a row's fields. Where the row comes from stands
+ * in arguments, not in an object: this is done for every message.
+ *
+ * @param timeMs Kafka's time of the message.
+ * @param schemaId 0 for a delete.
+ */
+export function writeSystemColumns(
+  rows: RowBuffer,
+  partition: number,
+  offset: number,
+  timeMs: number,
+  schemaId: number,
+  isDeleted: boolean,
+): void {
   const bytes = rows.reserve(SYSTEM_BYTES);
   const at = rows.length;
-  const { partition, offset, timeMs, schemaId, isDeleted } = origin;
   const offsetHigh = Math.floor(offset / TWO_TO_32);
   const timeHigh = Math.floor(timeMs / TWO_TO_32);
   // _version, little endian: the offset below, the time above.
