@@ -1,4 +1,4 @@
-import { setInterval as every } from 'node:timers/promises';
+import { setImmediate as immediate, setInterval as every } from 'node:timers/promises';
 import type { Consumer, EachBatchPayload } from 'kafkajs';
 import type { CaughtUp } from '../core/caught-up.ts';
 import type { Settings } from '../core/config.ts';
@@ -8,7 +8,9 @@ import { GroupMember } from './group-member.ts';
 import type { StreamSink } from './stream-sink.ts';
 import type { TopicControl } from './topic-partitions.ts';
 
-const MAX_FETCH_BYTES_PER_PARTITION = 4 * 1024 * 1024;
+/** Small enough that the messages of one fetch die young: kafkajs makes several objects of each. */
+const MAX_FETCH_BYTES = 4 * 1024 * 1024;
+const MAX_FETCH_BYTES_PER_PARTITION = 1024 * 1024;
 /** How long a fetch waits for messages, and so how long a topic that was held may take to flow again. */
 const MAX_FETCH_WAIT_MS = 100;
 /** After a kill, how long the partitions of the one that died wait for another. */
@@ -26,6 +28,7 @@ export function sinkGroupOf({ topicPrefix, clickhouse }: Settings): string {
 export function createSinkConsumer(settings: Settings): { consumer: Consumer; member: GroupMember } {
   const consumer = createKafka(settings.kafka, 'sink').consumer({
     groupId: sinkGroupOf(settings),
+    maxBytes: MAX_FETCH_BYTES,
     maxBytesPerPartition: MAX_FETCH_BYTES_PER_PARTITION,
     maxWaitTimeInMs: MAX_FETCH_WAIT_MS,
     sessionTimeout: SESSION_TIMEOUT_MS,
@@ -99,7 +102,8 @@ export async function consume(
       partitionsConsumedConcurrently: 1,
       eachBatch: (payload) => {
         handOver(payload, sinks);
-        return Promise.resolve();
+        // A turn for the inserts that are being sent.
+        return immediate();
       },
     });
     logger.info({ topics: topics.length, group: sinkGroupOf(settings) }, 'sinking');

@@ -99,10 +99,10 @@ export class StreamSchemas {
       this.#remember(id, error.message);
       return;
     }
-    await this.#table.cover(schema, id < this.#latestId);
+    const covered = await this.#table.cover(schema, id < this.#latestId);
     this.#latestId = Math.max(id, this.#latestId);
-    this.#schemas.set(id, schema);
-    this.#primaryKey ??= schema.primaryKey;
+    this.#schemas.set(id, covered);
+    this.#primaryKey ??= covered.primaryKey;
   }
 
   #remember(id: number, reason: string): void {

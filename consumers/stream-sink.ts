@@ -225,7 +225,11 @@ export class StreamSink {
             this.#wanted = 'latest';
             return BigInt(message.offset);
           }
-          writeTombstone(keyOf(message), schemas.primaryKey ?? [], columns, rows);
+          if (schemas.primaryKey === undefined)
+            throw new DecodeError(
+              "a delete, though no schema of the topic's says what the key of its rows is",
+            );
+          writeTombstone(keyOf(message), schemas.primaryKey, columns, rows);
           batch.endRow(partition, message, 0, true);
           continue;
         }

@@ -72,6 +72,12 @@ export function clickHouseError(error: unknown, settings: ClickHouseSettings, do
   if (error instanceof EtlError) return error;
   const prefix = doing === '' ? '' : `${doing}: `;
   const at = `${settings.url} (CLICKHOUSE_URL)`;
+  // Not what the server said, but what was made of it.
+  if (error instanceof TypeError || error instanceof SyntaxError || error instanceof RangeError) {
+    return new ServiceRefusedError(`${prefix}ClickHouse at ${at} gives a strange answer: ${error.message}`, {
+      cause: error,
+    });
+  }
   if (!(error instanceof ClickHouseError)) {
     return notAnswering(`${prefix}ClickHouse`, at, error);
   }

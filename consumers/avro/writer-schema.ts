@@ -78,7 +78,7 @@ class SchemaParser {
   readonly #named = new Map<string, Parsed>();
   /** The records around what is being parsed, outermost first. */
   readonly #open: OpenRecord[] = [];
-  /** For a record that leads back to open ones: the outermost of them, as far as is known. */
+  /** For a record that leads back to one that was open: that one, which may be closed by now and lead further. */
   readonly #leadsBackTo = new Map<WriterType, OpenRecord>();
 
   constructor(origin: string) {
@@ -227,11 +227,8 @@ class SchemaParser {
     const [outermost, ...inner] = circle;
     if (outermost === undefined) return;
     for (const record of circle) record.isRecursive = true;
-    for (const record of inner) {
-      const known = this.#leadsBackTo.get(record);
-      const isKnownFurther = this.#open.slice(0, start).some((open) => open === known);
-      if (!isKnownFurther) this.#leadsBackTo.set(record, outermost);
-    }
+    // One that led further out before still does: those around it lead there too.
+    for (const record of inner) this.#leadsBackTo.set(record, outermost);
   }
 
   #tooDeep(path: string): IncompatibleSchemaError {

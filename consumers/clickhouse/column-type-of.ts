@@ -75,7 +75,7 @@ export function columnCommentOf({ type, doc = '' }: WriterField): string {
 
 /** As {@link columnTypeOf}; what is always null is a text that never comes. */
 function innerType(type: WriterType): ColumnType {
-  if (isAlwaysNull(type)) return nullableType(stringType);
+  if (isAlwaysNull(type)) return nullableType({ ...stringType, isAlwaysNull: true });
   if (isJsonText(type)) return type.kind === 'union' ? orNull(type, stringType) : stringType;
   switch (type.kind) {
     case 'union':

@@ -45,13 +45,14 @@ export type ColumnType =
   | { readonly kind: 'tuple'; readonly text: string; readonly members: readonly Column[] }
   | { readonly kind: 'variant'; readonly text: string; readonly members: readonly ColumnType[] };
 
-/** Where a schema wants it: the symbols of the enum, or the size of the fixed, whose values it is to hold. */
+/** Where a schema wants it: the symbols of the enum, or the size of the fixed, whose values it is to hold; whether none ever come. */
 export interface StringType {
   readonly kind: 'scalar';
   readonly text: string;
   readonly name: 'String';
   readonly symbols?: readonly string[];
   readonly bytes?: number;
+  readonly isAlwaysNull?: true;
 }
 
 export interface EnumType {

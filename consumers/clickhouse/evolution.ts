@@ -1,10 +1,11 @@
-import { systemColumnNames, type SystemColumnName } from '../../core/avro/schema.ts';
+import { isSystemColumnName, systemColumnNames, type SystemColumnName } from '../../core/avro/schema.ts';
 import { literal, quoted } from '../../core/clickhouse.ts';
 import { IncompatibleSchemaError } from '../../core/errors.ts';
 import type { WriterSchema } from '../avro/writer-type.ts';
 import { columnCommentOf, columnTypeOf, keyColumnTypeOf } from './column-type-of.ts';
 import { bareType, columnTypeSql, type Column, type ColumnType } from './column-type.ts';
-import { widened } from './widened.ts';
+import type { TableShape } from './table-shape.ts';
+import { isSame, widened } from './widened.ts';
 import { parseColumnType } from './parse-column-type.ts';
 
 const systemColumnDefinitions: Readonly<Record<SystemColumnName, readonly [type: string, comment: string]>> =
@@ -56,38 +57,58 @@ export function sortingKey({ primaryKey }: WriterSchema): readonly string[] {
  */
 export function evolutionActions(
   table: string,
-  have: readonly Column[],
+  shape: Pick<TableShape, 'columns' | 'unusable'>,
   schema: WriterSchema,
   isOlder = false,
 ): string[] {
   return [...fieldColumns(schema), ...systemColumns].flatMap((wanted) => {
-    const column = have.find(({ name }) => name === wanted.name);
-    if (column === undefined) return [`ADD COLUMN IF NOT EXISTS ${columnSql(wanted)}`];
     const where = `column ${table}.${wanted.name}`;
-    if (!isOlder && isString(column.type) && !isString(wanted.type) && !isUuid(wanted.type)) {
-      throw new IncompatibleSchemaError(
-        `${where} is ${columnTypeSql(column.type)}, and the topic's schema wants ${columnTypeSql(wanted.type)}: rename the column or the table`,
+    const wantedText = columnTypeSql(wanted.type);
+    const unfit = (have: string) =>
+      new IncompatibleSchemaError(
+        `${where} is ${have}, and the topic's schema wants ${wantedText}: rename the column or the table`,
       );
+    const unusable = shape.unusable.get(wanted.name);
+    if (unusable !== undefined) throw unfit(unusable);
+    const column = shape.columns.find(({ name }) => name === wanted.name);
+    if (column === undefined) return [`ADD COLUMN IF NOT EXISTS ${columnSql(wanted)}`];
+    const have = columnTypeSql(column.type);
+    const [before, after] = isOlder ? [wanted.type, column.type] : [column.type, wanted.type];
+    if (makesNumberOfText(before, after)) throw unfit(have);
+    if (isSystemColumnName(wanted.name)) {
+      if (!isSame(column.type, wanted.type)) throw unfit(have);
+      return [];
     }
     const type = columnTypeSql(widened(column.type, wanted.type, where));
-    if (type === columnTypeSql(column.type)) return [];
+    if (type === have) return [];
     if (sortingKey(schema).includes(wanted.name)) {
       throw new IncompatibleSchemaError(
-        `${where} is ${columnTypeSql(column.type)} and in the sorting key: it cannot become ${type}`,
+        `${where} is ${have} and in the sorting key: it cannot become ${type}`,
       );
     }
     return [`MODIFY COLUMN ${quoted(wanted.name)} ${type}`];
   });
 }
 
-function isString(type: ColumnType): boolean {
-  const { bare } = bareType(type);
-  return bare.kind === 'scalar' && bare.name === 'String';
+/**
+ * Whether a later schema has a number, or a time, where an earlier one has a text. The other way round the column becomes text and
+ * loses nothing; this way it would have to stay text, which its readers would not expect.
+ */
+function makesNumberOfText(before: ColumnType, after: ColumnType): boolean {
+  const [have, want] = [bareType(before).bare, bareType(after).bare];
+  if (have.kind === 'array' && want.kind === 'array') return makesNumberOfText(have.item, want.item);
+  if (have.kind === 'map' && want.kind === 'map') return makesNumberOfText(have.value, want.value);
+  if (have.kind === 'tuple' && want.kind === 'tuple') {
+    return want.members.some((member) => {
+      const known = have.members.find(({ name }) => name === member.name);
+      return known !== undefined && makesNumberOfText(known.type, member.type);
+    });
+  }
+  return have.text === 'String' && (isNumber(want) || want.kind === 'decimal' || want.kind === 'dateTime64');
 }
 
-function isUuid(type: ColumnType): boolean {
-  const { bare } = bareType(type);
-  return bare.kind === 'scalar' && bare.name === 'UUID';
+function isNumber(type: ColumnType): boolean {
+  return type.kind === 'scalar' && type.name !== 'String' && type.name !== 'UUID';
 }
 
 export function columnSql({ name, type, comment }: CommentedColumn): string {

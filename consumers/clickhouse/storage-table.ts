@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import {
   clickHouseError,
   isClickHouseCode,
+  literal,
   qualified,
   type ClickHouseClient,
 } from '../../core/clickhouse.ts';
@@ -13,7 +14,7 @@ import { retry, steadyRetry, type RetryPolicy } from '../../core/retry.ts';
 import { storageTableOf } from '../../core/stream-name.ts';
 import type { WriterSchema } from '../avro/writer-type.ts';
 import type { PartitionRows } from '../resume-offset.ts';
-import { evolutionActions } from './evolution.ts';
+import { evolutionActions, sortingKey } from './evolution.ts';
 import type { InsertedRows, InsertOutcome } from './insert-rows.ts';
 import { alterTableSql, createTableSql, localTableOf } from './table-ddl.ts';
 import { readPartitionRows, settleInserts } from './table-checkpoint.ts';
@@ -24,7 +25,7 @@ import {
   type TableColumn,
   type TableShape,
 } from './table-shape.ts';
-import { streamsInViewsOf, viewStatements } from './view.ts';
+import { streamsInViewsOf, viewStatements, type ViewStatement } from './view.ts';
 
 /** How often a change of shape is tried again after another sink was quicker, or before the server shows it. */
 const MAX_ROUNDS = 30;
@@ -55,7 +56,7 @@ export class StorageTable {
   readonly #policy: RetryPolicy;
   #columns: readonly TableColumn[] = [];
   readonly #fields = new Set<string>();
-  #views: readonly string[] = [];
+  #views: readonly ViewStatement[] = [];
 
   constructor(options: StorageTableOptions) {
     this.#options = options;
@@ -84,14 +85,16 @@ export class StorageTable {
    * have the columns. Any number of sinks may do so at once.
    *
    * @param isOlder the topic has a later schema: see `evolutionActions`.
+   * @returns the schema, with the primary key that the table is sorted by where it names none.
    * @throws IncompatibleSchemaError, ServiceRefusedError
    */
-  async cover(schema: WriterSchema, isOlder = false): Promise<void> {
+  async cover(schema: WriterSchema, isOlder = false): Promise<WriterSchema> {
     const shape = await this.#reshape(schema, isOlder);
     for (const { name } of schema.fields) this.#fields.add(name);
     const columns = withoutSystemColumns(shape.columns).filter(({ name }) => this.#fields.has(name));
     if (!isDeepStrictEqual(columns, this.#columns)) this.#columns = columns;
     await this.#makeViews();
+    return keyed(schema, shape);
   }
 
   /**
@@ -143,7 +146,8 @@ export class StorageTable {
         this.#options.onChange?.();
         continue;
       }
-      const actions = evolutionActions(this.name, shape.columns, schema, isOlder);
+      const actions = evolutionActions(this.name, shape, keyed(schema, shape), isOlder);
+      if (!isOlder) this.#checkTable(schema, shape);
       if (actions.length === 0) return shape;
       if (await this.#alter(actions, shape)) {
         logger.info({ table: this.name, actions: actions.length }, 'table widened');
@@ -151,6 +155,20 @@ export class StorageTable {
       }
     }
     throw new IncompatibleSchemaError(`table ${this.name} does not show the columns that it was given`);
+  }
+
+  /** A table that somebody else made, or that was made for another key. */
+  #checkTable(schema: WriterSchema, { keepsLatest, sortingKey: key }: TableShape): void {
+    const cure = 'rename the table, and the sink makes it anew';
+    if (!keepsLatest)
+      throw new IncompatibleSchemaError(
+        `table ${this.name} is not a ReplacingMergeTree(_version, _deleted), so it would show old versions of rows: ${cure}`,
+      );
+    const wanted = schema.primaryKey === undefined ? key : sortingKey(schema);
+    if (!isDeepStrictEqual(wanted, key))
+      throw new IncompatibleSchemaError(
+        `table ${this.name} is sorted by (${key.join(', ')}), and the topic's schema has the primary key (${wanted.join(', ')}): ${cure}`,
+      );
   }
 
   /** False if another sink changed the table first. */
@@ -174,13 +192,29 @@ export class StorageTable {
   async #makeViews(): Promise<void> {
     let wanted = await this.#viewStatements();
     while (!isDeepStrictEqual(wanted, this.#views)) {
-      for (const statement of wanted) await this.#command(statement);
+      for (const { name, sql } of wanted) {
+        await this.#checkIsView(name);
+        await this.#command(sql);
+      }
       this.#views = wanted;
       wanted = await this.#viewStatements();
     }
   }
 
-  async #viewStatements(): Promise<string[]> {
+  /** A table of somebody else's with the view's name would be replaced by it, with all that is in it. */
+  async #checkIsView(name: string): Promise<void> {
+    const { client, settings, signal } = this.#options;
+    const query = `SELECT engine FROM system.tables WHERE database = ${literal(settings.database)} AND name = ${literal(name)}`;
+    const [taken] = await this.#attempt(`view ${name}`, async () =>
+      (await client.query({ query, format: 'JSONEachRow', abort_signal: signal })).json<{ engine: string }>(),
+    );
+    if (taken !== undefined && taken.engine !== 'View')
+      throw new IncompatibleSchemaError(
+        `${settings.database}.${name} is a table (${taken.engine}) where the view of ${this.name} belongs: rename it`,
+      );
+  }
+
+  async #viewStatements(): Promise<ViewStatement[]> {
     const { client, settings, signal } = this.#options;
     const tables = await this.#attempt(`columns of ${this.name}`, () =>
       readStreamColumns(client, settings.database, streamsInViewsOf(this.stream), signal),
@@ -211,4 +245,11 @@ export class StorageTable {
       }
     });
   }
+}
+
+/** A schema that names no primary key means the one that the table was made for, if it has the fields. */
+function keyed(schema: WriterSchema, { sortingKey: key }: TableShape): WriterSchema {
+  if (schema.primaryKey !== undefined || key.length === 0) return schema;
+  const hasAll = key.every((name) => schema.fields.some((field) => field.name === name));
+  return hasAll ? { ...schema, primaryKey: key } : schema;
 }

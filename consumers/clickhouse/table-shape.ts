@@ -15,8 +15,13 @@ export interface TableColumn extends Column {
 export interface TableShape {
   /** Raised by every change: see `alterTableSql`. */
   readonly version: number;
-  /** The stream's own columns and the system columns, without those that are computed, or of a type unknown to the sink. */
+  /** The stream's own columns and the system columns. */
   readonly columns: readonly TableColumn[];
+  /** By name, what the columns are that nobody can insert into, or of which the sink does not know the type. */
+  readonly unusable: ReadonlyMap<string, string>;
+  readonly sortingKey: readonly string[];
+  /** Whether its engine keeps the latest version of a row, and forgets deleted ones. */
+  readonly keepsLatest: boolean;
 }
 
 /**
@@ -32,14 +37,25 @@ export async function readTableShape(
   const where = `database = ${literal(database)}`;
   const ask = async <T>(query: string) =>
     (await client.query({ query, format: 'JSONEachRow', abort_signal: signal })).json<T>();
-  const [created] = await ask<{ create_table_query: string }>(
-    `SELECT create_table_query FROM system.tables WHERE ${where} AND name = ${literal(table)}`,
+  const [created] = await ask<Readonly<Record<'create_table_query' | 'engine_full' | 'sorting_key', string>>>(
+    `SELECT create_table_query, engine_full, sorting_key FROM system.tables WHERE ${where} AND name = ${literal(table)}`,
   );
   if (created === undefined) return undefined;
-  const columns = await ask<{ name: string; type: string }>(
-    `SELECT name, type FROM system.columns WHERE ${where} AND table = ${literal(table)} AND default_kind = '' ORDER BY position`,
+  const columns = await ask<ServerColumn>(
+    `SELECT name, type, default_kind FROM system.columns WHERE ${where} AND table = ${literal(table)} ORDER BY position`,
   );
-  return { version: shapeOf(created.create_table_query), columns: columns.flatMap(tableColumn) };
+  const usable = columns.flatMap(tableColumn);
+  return {
+    version: shapeOf(created.create_table_query),
+    columns: usable,
+    unusable: new Map(
+      columns
+        .filter((column) => !usable.some(({ name }) => name === column.name))
+        .map(({ name, type, default_kind: kind }) => [name, `${type}${kind === '' ? '' : ` ${kind}`}`]),
+    ),
+    sortingKey: keyNames(created.sorting_key),
+    keepsLatest: /ReplacingMergeTree\((?:.*, )?_version, _deleted\)/.test(created.engine_full),
+  };
 }
 
 /** By stream, the columns of the storage tables that exist; without system columns. */
@@ -61,7 +77,22 @@ export function withoutSystemColumns<T extends Column>(columns: readonly T[]): T
   return columns.filter(({ name }) => !isSystemColumnName(name));
 }
 
-function tableColumn({ name, type: typeText }: { name: string; type: string }): TableColumn[] {
-  const type = parseColumnType(typeText);
+/** `(date, \`interval\`)`, `uuid` and so on: as the server prints it, which depends on its version and on who made the table. */
+function keyNames(sortingKey: string): string[] {
+  const names = sortingKey
+    .replace(/^\((.*)\)$/, '$1')
+    .replaceAll('`', '')
+    .split(', ');
+  return names.filter((name) => name !== '' && name !== 'tuple()');
+}
+
+interface ServerColumn {
+  readonly name: string;
+  readonly type: string;
+  readonly default_kind: string;
+}
+
+function tableColumn({ name, type: typeText, default_kind: kind }: ServerColumn): TableColumn[] {
+  const type = kind === '' || kind === 'DEFAULT' ? parseColumnType(typeText) : undefined;
   return type === undefined ? [] : [{ name, type, typeText }];
 }

@@ -28,6 +28,12 @@ const derivedViews: readonly DerivedView[] = [
   { name: 'subscriptions', stream: 'customer_subscriptions' },
 ];
 
+/** A view, and the statement that makes it. */
+export interface ViewStatement {
+  readonly name: string;
+  readonly sql: string;
+}
+
 /** Whether a stream of this name would take the place of a view that is made from another stream's table. */
 export function isDerivedView(name: string): boolean {
   return derivedViews.some((view) => view.name === name);
@@ -50,7 +56,7 @@ export function viewStatements(
   stream: string,
   columns: readonly Column[],
   namesakes: ReadonlyMap<string, readonly Column[]> = new Map(),
-): string[] {
+): ViewStatement[] {
   const derived = derivedViews
     .filter((view) => view.stream === stream)
     .map((view) => {
@@ -63,8 +69,10 @@ export function viewStatements(
       ] as const;
     });
   return [[viewOf(stream), latestSelect(target.database, stream, columns)] as const, ...derived].map(
-    ([name, select]) =>
-      `CREATE OR REPLACE VIEW ${qualified(target.database, name)}${onCluster(target)} AS ${select}`,
+    ([name, select]) => ({
+      name,
+      sql: `CREATE OR REPLACE VIEW ${qualified(target.database, name)}${onCluster(target)} AS ${select}`,
+    }),
   );
 }
 

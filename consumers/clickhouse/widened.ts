@@ -54,6 +54,7 @@ function join(have: ColumnType, want: ColumnType, where: string): ColumnType {
 
 /** Undefined where there is no such type. */
 function joinTypes(have: ColumnType, want: ColumnType, where: string): ColumnType | undefined {
+  if (isAlwaysNull(bareType(want))) return nullableType(have);
   if (have.kind === 'lowCardinality') return joinLowCardinality(have, want, where);
   if (want.kind === 'lowCardinality') return joinTypes(have, want.inner, where);
   if (have.kind === 'variant') return joinVariant(have, want.kind === 'nullable' ? want.inner : want);
@@ -146,6 +147,10 @@ function joinWithString(have: ColumnType, want: StringType): ColumnType | undefi
   // Its text would lose the zero bytes at its end.
   if (have.kind === 'fixedString') return want.bytes === have.bytes ? have : undefined;
   return hasText(have) ? stringType : undefined;
+}
+
+function isAlwaysNull({ bare }: { readonly bare: ColumnType }): boolean {
+  return isString(bare) && bare.isAlwaysNull === true;
 }
 
 function isString(type: ColumnType): type is StringType {

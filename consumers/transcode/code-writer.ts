@@ -202,7 +202,7 @@ export class CodeWriter {
     this.writeCount('n');
     this.line(
       `if (n < ${LOOP_BYTES}) for (i = p + n; p < i;) dst[q++] = src[p++]; ` +
-        `else { src.copy(dst, q, p, p + n); p += n; q += n; }`,
+        `else { dst.set(src.subarray(p, p + n), q); p += n; q += n; }`,
     );
   }
 
@@ -211,7 +211,7 @@ export class CodeWriter {
     this.line(`if (end - p < ${bytes}) ${this.fault(field, 'the bytes end within a value')}`);
     this.needs(bytes);
     if (bytes > 16) {
-      this.line(`src.copy(dst, q, p, p + ${bytes}); p += ${bytes}; q += ${bytes};`);
+      this.line(`dst.set(src.subarray(p, p + ${bytes}), q); p += ${bytes}; q += ${bytes};`);
       return;
     }
     for (let byte = 0; byte < bytes; byte++) this.line(`dst[q + ${byte}] = src[p + ${byte}];`);

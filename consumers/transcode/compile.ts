@@ -3,7 +3,7 @@ import type { WriterSchema } from '../avro/writer-type.ts';
 import type { Column } from '../clickhouse/column-type.ts';
 import { CodeWriter, Program } from './code-writer.ts';
 import { writeRecord } from './record-code.ts';
-import { RowBuffer } from './row-buffer.ts';
+import type { RowBuffer } from './row-buffer.ts';
 import { Transcoding } from './transcoding.ts';
 
 /** Turns the messages of one writer schema into rows of one table, bytes to bytes. */
@@ -15,6 +15,8 @@ export interface RowTranscoder {
    */
   readonly transcode: (frame: Buffer, start: number, out: RowBuffer) => void;
 }
+
+const NO_FIELD = -1;
 
 /**
  * Compiles the transcoder of a schema for the columns given, in their order; one that the schema lacks gets its default. The
@@ -33,17 +35,22 @@ export function compileRowTranscoder(
   const main = new CodeWriter(program);
   writeRecord(main, schema.fields, columns, { path: '', isKey: false }, primaryKey);
   const run = program.link(main.finish());
-  const at = new Transcoding(program.starts, new RowBuffer(0));
+  const at = new Transcoding(program.starts);
   return {
     transcode(frame, start, out) {
       at.begin(frame, start, out);
       try {
         run(at);
+        if (at.position !== frame.length) {
+          at.field = NO_FIELD;
+          throw new DecodeError('bytes are left over behind the last field');
+        }
+        out.length = at.written;
       } catch (error) {
         throw error instanceof DecodeError ? located(error, program.fields[at.field]) : error;
+      } finally {
+        at.release();
       }
-      if (at.position !== frame.length) throw new DecodeError('bytes are left over behind the last field');
-      out.length = at.written;
     },
   };
 }

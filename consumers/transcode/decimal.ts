@@ -47,7 +47,6 @@ export function decimalCopier(type: DecimalType, precision: number): (at: Transc
     while (to < last && from >= start) target[to++] = source[from--] ?? 0;
     while (to < last) target[to++] = sign;
     while (start <= from) if (source[start++] !== sign) throw tooManyDigits(precision);
-    if ((target[last - 1] ?? 0) >> 7 !== sign >> 7) throw tooManyDigits(precision);
     const limit = sign === 0 ? most : least;
     for (let byte = width - 1; byte >= 0; byte--) {
       const difference = (target[out + byte] ?? 0) - (limit[byte] ?? 0);

@@ -1,4 +1,3 @@
-import { DecodeError } from '../../core/errors.ts';
 import { minBytesOf, type RecordType, type WriterType } from '../avro/writer-type.ts';
 import { readDecimal } from './decimal.ts';
 import { decimalText, doubleText, shortest } from './scalar-text.ts';
@@ -13,22 +12,8 @@ import type { Transcoding } from './transcoding.ts';
  */
 export function readJsonText(type: WriterType, at: Transcoding): string {
   switch (type.kind) {
-    case 'null':
-      return 'null';
-    case 'boolean':
-      return at.readBoolean() ? 'true' : 'false';
-    case 'int':
-    case 'date':
-    case 'time-millis':
-      return String(at.readInt());
-    case 'long':
-    case 'time-micros':
-    case 'timestamp':
-      return at.readBigInt().toString();
-    case 'float':
-      return numberText(shortest(at.source.readFloatLE(at.take(4))));
-    case 'double':
-      return numberText(at.source.readDoubleLE(at.take(8)));
+    case 'union':
+      return readJsonText(type.branches[at.readIndex(type.branches.length)] ?? { kind: 'null' }, at);
     case 'string':
     case 'json':
       return stringText(at, at.readLength(), 'utf8');
@@ -38,12 +23,6 @@ export function readJsonText(type: WriterType, at: Transcoding): string {
       return stringText(at, at.readLength(), 'latin1');
     case 'fixed':
       return stringText(at, type.bytes, 'latin1');
-    case 'decimal':
-      return decimalText(readDecimal(type, at), type.scale);
-    case 'enum':
-      return JSON.stringify(type.symbols[at.readIndex(type.symbols.length)]);
-    case 'union':
-      return readJsonText(type.branches[at.readIndex(type.branches.length)] ?? { kind: 'null' }, at);
     case 'record':
       return at.deeper(() => recordText(type, at));
     case 'array':
@@ -59,11 +38,44 @@ export function readJsonText(type: WriterType, at: Transcoding): string {
         });
         return `{${entries.join(',')}}`;
       });
+    default: {
+      const text = scalarText(type, at);
+      at.countText(text.length);
+      return text;
+    }
+  }
+}
+
+function scalarText(type: WriterType, at: Transcoding): string {
+  switch (type.kind) {
+    case 'boolean':
+      return at.readBoolean() ? 'true' : 'false';
+    case 'int':
+    case 'date':
+    case 'time-millis':
+      return String(at.readInt());
+    case 'long':
+    case 'time-micros':
+    case 'timestamp':
+      return at.readBigInt().toString();
+    case 'float':
+      return numberText(shortest(at.source.readFloatLE(at.take(4))));
+    case 'double':
+      return numberText(at.source.readDoubleLE(at.take(8)));
+    case 'decimal':
+      return decimalText(readDecimal(type, at), type.scale);
+    case 'enum':
+      return JSON.stringify(type.symbols[at.readIndex(type.symbols.length)]);
+    default:
+      return 'null';
   }
 }
 
 function recordText(type: RecordType, at: Transcoding): string {
-  const fields = type.fields.map((field) => `${JSON.stringify(field.name)}:${readJsonText(field.type, at)}`);
+  const fields = type.fields.map((field) => {
+    at.countText(field.name.length + '"":,'.length);
+    return `"${field.name}":${readJsonText(field.type, at)}`;
+  });
   return `{${fields.join(',')}}`;
 }
 
@@ -82,13 +94,11 @@ function numberText(value: number): string {
   return Number.isFinite(value) ? doubleText(value) : `"${value}"`;
 }
 
-/** A longer one could not be a JavaScript string once it is escaped. */
-const MAX_STRING_BYTES = 2 ** 26;
-
+/** As JSON; bytes that are no UTF-8 become U+FFFD. */
 function stringText(at: Transcoding, length: number, encoding: 'utf8' | 'latin1'): string {
   const start = at.take(length);
-  if (length > MAX_STRING_BYTES)
-    throw new DecodeError(`a text of more than ${MAX_STRING_BYTES} bytes within JSON`);
-  // Bytes that are no UTF-8 become U+FFFD.
-  return JSON.stringify(at.source.toString(encoding, start, start + length));
+  at.countText(length);
+  const text = JSON.stringify(at.source.toString(encoding, start, start + length));
+  at.countText(Math.max(0, text.length - length));
+  return text;
 }

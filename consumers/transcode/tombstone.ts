@@ -19,7 +19,7 @@ export function writeTombstone(
 ): void {
   const parts = primaryKey.length === 1 ? [key] : key.split('|');
   if (parts.length !== primaryKey.length) throw new DecodeError(`a key that is not ${primaryKey.join('|')}`);
-  const at = new Transcoding(0, out);
+  const at = new Transcoding();
   at.begin(Buffer.alloc(0), 0, out);
   for (const { name, type } of columns) {
     const part = parts[primaryKey.indexOf(name)];

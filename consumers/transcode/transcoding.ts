@@ -1,10 +1,14 @@
 import { DecodeError } from '../../core/errors.ts';
-import type { RowBuffer } from './row-buffer.ts';
+import { RowBuffer } from './row-buffer.ts';
 
 /** Items that take no bytes (null, a record without fields) in one message: nothing else bounds their number. */
 const MAX_EMPTY_ITEMS = 65_536;
+/** JSON of one message: the names of fields may make it much longer than the message. */
+const MAX_TEXT_LENGTH = 2 ** 26;
 /** Levels of a value whose type contains itself. */
 const MAX_DEPTH = 256;
+
+const nothing = new RowBuffer(0);
 
 /**
  * Where a message's Avro bytes are read and its row is written: what the generated code and the functions that it calls for
@@ -12,12 +16,12 @@ const MAX_DEPTH = 256;
  * that the bytes left could not hold.
  */
 export class Transcoding {
-  source: Buffer = Buffer.alloc(0);
+  source: Buffer = nothing.bytes;
   position = 0;
   end = 0;
-  out: RowBuffer;
-  target: Buffer;
-  view: DataView;
+  out = nothing;
+  target = nothing.bytes;
+  view = nothing.view;
   /** How much of the target is written, with the row that is begun. */
   written = 0;
   capacity = 0;
@@ -32,12 +36,11 @@ export class Transcoding {
   readonly starts: Int32Array;
   #emptyItems = 0;
   #depth = 0;
+  #textLength = 0;
 
-  constructor(starts: number, out: RowBuffer) {
+  /** @param starts how many positions are kept. */
+  constructor(starts = 0) {
     this.starts = new Int32Array(starts);
-    this.out = out;
-    this.target = out.bytes;
-    this.view = out.view;
   }
 
   begin(source: Buffer, start: number, out: RowBuffer): void {
@@ -52,6 +55,15 @@ export class Transcoding {
     this.field = 0;
     this.#emptyItems = 0;
     this.#depth = 0;
+    this.#textLength = 0;
+  }
+
+  /** Lets go of message and rows: a transcoder may wait long for its next message. */
+  release(): void {
+    this.source = nothing.bytes;
+    this.out = nothing;
+    this.target = nothing.bytes;
+    this.view = nothing.view;
   }
 
   // ── Reading ──────────────────────────────────────────────────────────────────────────────────
@@ -172,6 +184,14 @@ export class Transcoding {
     const result = read();
     this.#depth--;
     return result;
+  }
+
+  /** To be called for each piece of text that is held in memory. */
+  countText(length: number): void {
+    this.#textLength += length;
+    if (this.#textLength > MAX_TEXT_LENGTH) {
+      throw new DecodeError(`JSON text of more than ${MAX_TEXT_LENGTH / 2 ** 20} Mi characters`);
+    }
   }
 
   // ── Writing ──────────────────────────────────────────────────────────────────────────────────

@@ -32,7 +32,7 @@ export interface Place {
 export function writeValue(code: CodeWriter, type: WriterType, column: ColumnType, place: Place): void {
   if (isJsonText(type)) writeJson(code, type, column, place);
   else if (type.kind === 'union') writeUnion(code, type, column, place);
-  else if (type.kind === 'null') writeNull(code, column, place);
+  else if (type.kind === 'null') writeAbsent(code, column, place);
   else writePresent(code, type, column, place);
 }
 
@@ -53,13 +53,16 @@ function mayBeNull(column: ColumnType): boolean {
   return ['nullable', 'variant', 'array', 'map', 'tuple'].includes(column.kind);
 }
 
-function writeNull(code: CodeWriter, column: ColumnType, { path, isKey }: Place): void {
-  if (isKey) {
-    code.line(code.fault(code.program.field(path), 'null in the primary key'));
-    return;
-  }
-  if (!mayBeNull(column)) throw noHolder(path, 'null', column);
-  code.bytes(defaultBytes(column));
+/** Null, in the type of a union that has other values. */
+function writeNull(code: CodeWriter, column: ColumnType, place: Place): void {
+  if (!place.isKey && !mayBeNull(column)) throw noHolder(place.path, 'null', column);
+  writeAbsent(code, column, place);
+}
+
+/** What has no type yet is like a field that the schema lacks. */
+function writeAbsent(code: CodeWriter, column: ColumnType, { path, isKey }: Place): void {
+  if (isKey) code.line(code.fault(code.program.field(path), 'null in the primary key'));
+  else code.bytes(defaultBytes(column));
 }
 
 function writeUnion(code: CodeWriter, type: UnionType, column: ColumnType, place: Place): void {
@@ -70,8 +73,10 @@ function writeUnion(code: CodeWriter, type: UnionType, column: ColumnType, place
     index: branch.index,
     write: () => writePresent(code, branch.type, column, place),
   }));
-  if (nullIndex !== undefined)
-    alternatives.push({ index: nullIndex, write: () => writeNull(code, column, place) });
+  if (nullIndex !== undefined) {
+    const writeMissing = values.length === 0 ? writeAbsent : writeNull;
+    alternatives.push({ index: nullIndex, write: () => writeMissing(code, column, place) });
+  }
   code.alternatives(
     ...alternatives.map(({ index, write }, number) => () => {
       code.line(`${number === 0 ? '' : '} else '}if (b === ${index * 2}) {`);

@@ -24,13 +24,24 @@ export class FakeClickHouse {
   async query({ query }: { query: string }) {
     const rows = await this.#onTheWay(() => {
       const name = /(?:name|table) = '(\w+)'/.exec(query)?.[1] ?? '';
+      if (query.startsWith('SELECT engine')) return this.views.has(name) ? [{ engine: 'View' }] : [];
       const table = this.tables.get(name);
       if (table === undefined) return [];
       if (query.includes('system.tables')) {
         const constraint = table.shape === undefined ? '' : `, CONSTRAINT shape_${table.shape} ASSUME 1`;
-        return [{ create_table_query: `CREATE TABLE ${name} (a Int8${constraint})` }];
+        return [
+          {
+            create_table_query: `CREATE TABLE ${name} (a Int8${constraint})`,
+            engine_full: 'ReplacingMergeTree(_version, _deleted)',
+            sorting_key: 'uuid',
+          },
+        ];
       }
-      return [...table.columns].map(([column, type]) => ({ name: column, type: type.replaceAll('`', '') }));
+      return [...table.columns].map(([column, type]) => ({
+        name: column,
+        type: type.replaceAll('`', ''),
+        default_kind: '',
+      }));
     });
     return { json: () => Promise.resolve(rows) };
   }

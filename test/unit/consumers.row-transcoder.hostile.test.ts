@@ -6,7 +6,7 @@ import { compileRowTranscoder } from '../../consumers/transcode/compile.ts';
 import { RowBuffer } from '../../consumers/transcode/row-buffer.ts';
 import { DecodeError, IncompatibleSchemaError } from '../../core/errors.ts';
 import { varint } from '../fixtures/avro-encoder.ts';
-import type { Schema } from '../fixtures/avro-schemas.ts';
+import { twosComplement, type Schema } from '../fixtures/avro-schemas.ts';
 import { columnsOf, typeOf } from '../fixtures/tables.ts';
 
 const logical = (type: string, logicalType: string, more = {}) => ({ type, logicalType, ...more });
@@ -37,6 +37,12 @@ const endless = {
 };
 const colour = { type: 'enum', name: 'Colour', symbols: ['RED', 'GREEN'] };
 const decimal = logical('bytes', 'decimal', { precision: 4, scale: 2 });
+const wideDecimal = logical('bytes', 'decimal', { precision: 100 });
+const numberBytes = (value: bigint) => {
+  const bytes = twosComplement(value, undefined);
+  return Buffer.concat([varint(BigInt(bytes.length)), bytes]);
+};
+const jsonList = ['string', { type: 'array', items: 'long' }];
 const uuid = logical('string', 'uuid');
 const uuidBytes = (text: string) => Buffer.concat([varint(BigInt(text.length)), Buffer.from(text)]);
 
@@ -96,6 +102,10 @@ const refused: readonly (readonly [
   ['a decimal of 5 bytes', decimal, '0a 01 00 00 00 00', /more than 4 digits/],
   ['a decimal of 65 bytes', decimal, Buffer.concat([varint(65n), Buffer.alloc(65)]), /more than 4 digits/],
   ['a decimal whose 4 bytes would turn its sign', decimal, '0a 00 ff ff ff ff', /more than 4 digits/],
+  ['10^100 for a text of 100 digits', wideDecimal, numberBytes(10n ** 100n), /more than 100 digits/],
+  ['-10^100 for a text of 100 digits', wideDecimal, numberBytes(-(10n ** 100n)), /more than 100 digits/],
+  ['a block of another size than it says within JSON', jsonList, '02 01 04 02 00', /another size/],
+  ['a UUID with a wrong last digit', uuid, uuidBytes('61f0c404-5cb3-11e7-907b-a6006ad3dbag'), /no UUID/],
   [
     'a decimal too large for its text',
     logical('bytes', 'decimal', { precision: 100 }),
@@ -260,12 +270,62 @@ test('a message of a few bytes cannot stand for a row without end', () => {
   );
 });
 
+const doubleBytes = (value: number) => {
+  const bytes = Buffer.alloc(8);
+  bytes.writeDoubleLE(value);
+  return bytes;
+};
+const jsonTexts: readonly (readonly [type: Schema, avro: Buffer | string, text: string])[] = [
+  ['double', doubleBytes(NaN), '"NaN"'],
+  ['double', doubleBytes(-Infinity), '"-Infinity"'],
+  ['double', doubleBytes(-0), '-0'],
+  ['double', doubleBytes(1e300), '1e300'],
+  ['float', 'cdcccc3d', '0.1'],
+  ['long', varint(-(2n ** 63n)), '-9223372036854775808'],
+  ['bytes', '06 00 22 ff', '"\\u0000\\"\u00ff"'],
+  ['string', '06 c3 28 0a', '"\ufffd(\\n"'],
+  [decimal, '02 fb', '-0.05'],
+  [logical('int', 'date'), '02', '1'],
+  [colour, '02', '"GREEN"'],
+  ['null', '', 'null'],
+  [{ type: 'map', values: 'int' }, '02 02 22 02 00', '{"\\"":1}'],
+];
+for (const [type, avro, wanted] of jsonTexts) {
+  test(`${JSON.stringify(type)} in JSON is ${JSON.stringify(wanted)}`, () => {
+    const bytes = typeof avro === 'string' ? bytesOf(avro) : avro;
+    const row = rowOf(
+      [{ type: 'array', items: type }, 'int'],
+      Buffer.concat([Buffer.from([0, 2]), bytes, Buffer.from([0])]),
+    );
+    assert.equal(row.toString('utf8', 1), `[${wanted}]`);
+    assert.doesNotThrow(() => JSON.parse(wanted) as unknown);
+  });
+}
+
+test('a message of a few bytes cannot stand for JSON without end', () => {
+  const items = { type: 'record', name: 'R', fields: [{ name: 'x'.repeat(10_000), type: 'boolean' }] };
+  const avro = Buffer.concat([varint(1n), varint(8_000n), Buffer.alloc(8_000), varint(0n)]);
+  assert.throws(
+    () => rowOf(['string', { type: 'array', items }], avro),
+    /DecodeError: field a: JSON text of more than 64 Mi characters/,
+  );
+});
+
 test('null in the primary key is a decode error', () => {
   assert.throws(
     () => rowOf(['null', 'string'], bytesOf('00'), 'String', ['a']),
     /DecodeError: field a: null in the primary key/,
   );
   assert.equal(rowOf(['null', 'string'], bytesOf('02 02 61'), 'String', ['a']).toString('hex'), '0161');
+});
+
+test('a field that is null in every message leaves its column at the default, which the key does not allow', () => {
+  assert.equal(rowOf('null', bytesOf(''), 'Int64').toString('hex'), '0000000000000000');
+  assert.equal(rowOf(['null'], bytesOf('00'), 'Nullable(Int64)').toString('hex'), '01');
+  assert.throws(
+    () => rowOf('null', bytesOf(''), 'Int64', ['a']),
+    /DecodeError: field a: null in the primary key/,
+  );
 });
 
 test('a UUID in a String is in small letters, but for the key, which is the text of the message key', () => {

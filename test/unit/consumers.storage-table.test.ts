@@ -67,10 +67,15 @@ test('what is neither the fault of rows nor passes by itself ends the insert', a
 });
 
 test('a schema is not taken for covered before the server shows its columns', async (t) => {
-  const table = await createTable(t, (query, response) => {
-    const isTable = (query.get('query') ?? '').includes('system.tables');
-    response.end(isTable ? '{"create_table_query":"CREATE TABLE x"}\n' : '{"name":"uuid","type":"String"}\n');
-  });
+  const answer = {
+    create_table_query: 'CREATE TABLE x',
+    engine_full: 'ReplacingMergeTree(_version, _deleted)',
+    sorting_key: 'uuid',
+    name: 'uuid',
+    type: 'String',
+    default_kind: '',
+  };
+  const table = await createTable(t, (_, response) => response.end(`${JSON.stringify(answer)}\n`));
   await assert.rejects(
     table.cover(schemaOf({ uuid: 'string', name: 'string' })),
     (error) => error instanceof IncompatibleSchemaError && /plans_raw does not show/.test(error.message),

@@ -78,7 +78,7 @@ test('the shape is read from the text of the table', () => {
 
 test('views and databases are made on the cluster too', () => {
   const [view] = viewStatements(cluster, 'plans', []);
-  assert.match(view ?? '', /^CREATE OR REPLACE VIEW `db`\.`plans` ON CLUSTER `c1` AS SELECT /);
+  assert.match(view?.sql ?? '', /^CREATE OR REPLACE VIEW `db`\.`plans` ON CLUSTER `c1` AS SELECT /);
   assert.equal(onCluster(cluster), ' ON CLUSTER `c1`');
   assert.equal(onCluster(alone), '');
 });

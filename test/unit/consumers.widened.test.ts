@@ -130,6 +130,22 @@ test('a fixed fits a FixedString of its size and no other', () => {
   assert.throws(() => widened(typeOf('FixedString(4)'), want, 'x'), IncompatibleSchemaError);
 });
 
+const nulls: readonly (readonly [have: string, result: string])[] = [
+  ['Int64', 'Nullable(Int64)'],
+  ['Nullable(Int64)', 'Nullable(Int64)'],
+  ['LowCardinality(String)', 'LowCardinality(Nullable(String))'],
+  ['Array(Int64)', 'Array(Int64)'],
+  ['Tuple(x Int64)', 'Tuple(x Int64)'],
+  ['Variant(Int64, String)', 'Variant(Int64, String)'],
+];
+for (const [have, result] of nulls) {
+  test(`a member that is null in every message leaves ${have} what it is, or makes it ${result}`, () => {
+    const want = columnTypeOf({ kind: 'array', items: { kind: 'null' } });
+    assert.ok(want);
+    assert.equal(columnTypeSql(widened(typeOf(`Array(${have})`), want, 'x')), `Array(${result})`);
+  });
+}
+
 test('an error within a Tuple names the member', () => {
   assert.throws(
     () =>

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { parseWriterSchema } from '../../consumers/avro/writer-schema.ts';
-import type { WriterType } from '../../consumers/avro/writer-type.ts';
+import type { RecordType, WriterType } from '../../consumers/avro/writer-type.ts';
 import { readStreamSchema, streamNames } from '../../core/avro/schema-files.ts';
 import { IncompatibleSchemaError } from '../../core/errors.ts';
 import { avscType, schemas } from '../fixtures/avro-schemas.ts';
@@ -154,6 +154,43 @@ test('what leads back through a record that is closed again is recursive too', (
   assert.equal(b && recordsIn(b.type), 'R');
 });
 
+/** A record of records and of references to any of those that have begun before. */
+function someGraph(choices: readonly number[]): unknown {
+  let next = 0;
+  let count = 0;
+  const choose = (below: number) => (choices[next++] ?? 0) % below;
+  const build = (depth: number): unknown => {
+    const name = `N${count++}`;
+    const types = Array.from({ length: 1 + choose(3) }, () => {
+      const isNew = depth < 5 && choose(2) === 0;
+      return isNew ? build(depth + 1) : ['null', `N${choose(count)}`];
+    });
+    return record(name, ...types);
+  };
+  return build(0);
+}
+
+test('a record is recursive if it can be reached from itself, and only then', () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat(60), { maxLength: 60 }), (choices) => {
+      const top = typeOf(someGraph(choices));
+      const within = (type: WriterType): RecordType[] => {
+        if (type.kind === 'union') return type.branches.flatMap(within);
+        return type.kind === 'record' ? [type] : [];
+      };
+      const next = (type: RecordType) => type.fields.flatMap((field) => within(field.type));
+      const reachable = (start: RecordType) => {
+        const seen = new Set(next(start));
+        for (const type of seen) for (const inner of next(type)) seen.add(inner);
+        return seen;
+      };
+      assert.ok(top.kind === 'record');
+      for (const type of [top, ...reachable(top)]) assert.equal(type.isRecursive, reachable(type).has(type));
+    }),
+    { numRuns: 500 },
+  );
+});
+
 /** Records of which each contains the one before so many times. */
 function tower(levels: number, times: number): unknown {
   let fields: unknown[] = ['int'];
@@ -169,6 +206,13 @@ function nested(levels: number): unknown {
   let type: unknown = 'int';
   for (let level = 0; level < levels; level++) type = { type: 'array', items: type };
   return type;
+}
+
+/** Fields of which each is a record that contains the one before. */
+function chain(length: number): unknown {
+  return Array.from({ length }, (_, level) => {
+    return { name: `f${level}`, type: record(`L${level}`, level === 0 ? 'int' : `L${level - 1}`) };
+  });
 }
 
 const top = (fields: unknown, more = {}) => ({ type: 'record', name: 'T', fields, ...more });
@@ -248,6 +292,11 @@ const refused: readonly (readonly [string, unknown, RegExp])[] = [
   ['2^40 fields in forty lines', top([{ name: 'a', type: tower(40, 2) }]), /more than 10000 types/],
   ['a record of 70 levels in text', top([{ name: 'a', type: nested(70) }]), /nested more than 64 deep/],
   ['a record of 70 levels by name', top([{ name: 'a', type: tower(70, 1) }]), /nested more than 64 deep/],
+  [
+    'a record of 70 levels that are defined side by side',
+    top(chain(70)),
+    /field f62\.f0: nested more than 64 deep/,
+  ],
   [
     'a million levels',
     `{"type":"record","name":"T","fields":[{"name":"a","type":${'['.repeat(1e6)}`,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { CaughtUp } from '../../core/caught-up.ts';
+import { createSinkCounts } from '../../consumers/sink-counts.ts';
 import { sinkSummary } from '../../consumers/sink-summary.ts';
 
 const ends = [
@@ -56,18 +57,17 @@ test('a topic given up is not waited for', async () => {
 });
 
 test('the summary has a line for every stream and every failure', () => {
-  const count = {
-    stream: 'plans',
-    table: 'plans_raw',
-    batches: 2,
-    rows: 1234,
-    bytes: 1,
-    insertSeconds: 0.04,
-    failure: undefined,
-  };
+  const count = { ...createSinkCounts('plans', 'plans_raw'), batches: 2, rows: 1234, insertSeconds: 0.04 };
   const failed = { ...count, stream: 'tasks', table: 'tasks_raw', failure: new Error('refused') };
   const lines = sinkSummary([count, failed]).split('\n');
   assert.match(lines[1] ?? '', /^plans +plans_raw +1,234 +2 +0 +ok$/);
   assert.match(lines[2] ?? '', /^tasks .* failed$/);
   assert.equal(lines[3], 'tasks failed: refused');
+});
+
+test('the summary tells of dead letters where there are any', () => {
+  const count = { ...createSinkCounts('plans', 'plans_raw'), deadLetters: 3 };
+  const lines = sinkSummary([count]).split('\n');
+  assert.match(lines[1] ?? '', /^plans +plans_raw +0 +0 +0 +3 +ok$/);
+  assert.match(lines[2] ?? '', /^dead: /);
 });
