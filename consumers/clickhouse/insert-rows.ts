@@ -85,6 +85,8 @@ const insertSettings = {
   insert_deduplicate: 1,
   deduplicate_blocks_in_dependent_materialized_views: 1,
   input_format_skip_unknown_fields: 0,
+  // Every message is a row until merges: a tenth less work, and what was inserted can be counted.
+  optimize_on_insert: 0,
   // One block, hence one part, hence all or nothing: larger than any batch.
   max_insert_block_size: '10000000',
   min_insert_block_size_rows: '10000000',

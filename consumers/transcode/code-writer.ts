@@ -5,7 +5,7 @@ import type { Transcoding } from './transcoding.ts';
 /** What every check of room asks for: enough for a run of fixed-size values between two of them. */
 const ROOM = 256;
 /** A loop beats a call for texts of fewer bytes. */
-const LOOP_BYTES = 32;
+const LOOP_BYTES = 64;
 
 export const faults = [
   'the bytes end within a value',

@@ -37,7 +37,7 @@ test('a table keeps the latest version of a key, and has a window for deduplicat
 ${columns}
 ENGINE = ReplacingMergeTree(_version, _deleted)
 ORDER BY (\`uuid\`)
-SETTINGS non_replicated_deduplication_window = 1000
+SETTINGS non_replicated_deduplication_window = 1000, min_bytes_for_wide_part = 134217728
 COMMENT 'A plan\\'s terms'`,
   ]);
 });
@@ -48,7 +48,7 @@ test('on a cluster it is a replicated table in each shard, behind a Distributed 
 ${columns}
 ENGINE = ReplicatedReplacingMergeTree(_version, _deleted)
 ORDER BY (\`uuid\`)
-SETTINGS replicated_deduplication_window = 1000, replicated_deduplication_window_seconds = 604800
+SETTINGS replicated_deduplication_window = 1000, replicated_deduplication_window_seconds = 604800, min_bytes_for_wide_part = 134217728
 COMMENT 'A plan\\'s terms'`,
     `CREATE TABLE IF NOT EXISTS \`db\`.\`plans_raw\` ON CLUSTER \`c1\` AS \`db\`.\`plans_raw_local\`
 ENGINE = Distributed('c1', 'db', 'plans_raw_local', _partition)
