@@ -9,7 +9,7 @@ import type { StreamSink } from './stream-sink.ts';
 import type { TopicControl } from './topic-partitions.ts';
 
 /** Small enough that the messages of one fetch die young: kafkajs makes several objects of each. */
-const MAX_FETCH_BYTES = 4 * 1024 * 1024;
+const MAX_FETCH_BYTES = 2 * 1024 * 1024;
 const MAX_FETCH_BYTES_PER_PARTITION = 1024 * 1024;
 /** How long a fetch waits for messages, and so how long a topic that was held may take to flow again. */
 const MAX_FETCH_WAIT_MS = 100;
@@ -107,11 +107,12 @@ export async function consume(
       },
     });
     logger.info({ topics: topics.length, group: sinkGroupOf(settings) }, 'sinking');
+    const prepared = Promise.all([...sinks.values()].map((sink) => sink.prepared));
     await Promise.race([
       crashed,
       Promise.all(working),
       aborted(signal),
-      ...(caughtUp ? [caughtUp.reached, watch] : []),
+      ...(caughtUp ? [prepared.then(() => caughtUp.reached), watch] : []),
     ]);
   } finally {
     done.abort();

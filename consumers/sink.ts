@@ -49,7 +49,7 @@ export interface SinkOptions {
  * Large inserts are what ClickHouse is fast with; the age bounds how late a row is seen. The bytes leave room for a fetch in a buffer of
  * 32 MiB, of which a table at work has two.
  */
-const limits: BatchLimits = { rows: 200_000, bytes: 24 * 1024 * 1024, ageMs: 750 };
+const limits: BatchLimits = { rows: 200_000, bytes: 24 * 1024 * 1024, ageMs: 750, quietMs: 150 };
 const TABLES_SIDE_BY_SIDE = 4;
 /** What is taken is inserted within this time when the sink is stopped, or is taken again by the next. */
 const MAX_FLUSH_MS = 7_000;

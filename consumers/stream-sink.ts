@@ -15,7 +15,10 @@ import { writeTombstone } from './transcode/tombstone.ts';
 export interface BatchLimits {
   readonly rows: number;
   readonly bytes: number;
+  /** Since its first message came. */
   readonly ageMs: number;
+  /** Since its last message came. */
+  readonly quietMs: number;
 }
 
 /** How often it is looked whether the group knows this process again. */
@@ -54,7 +57,10 @@ export interface StreamSinkOptions {
 export class StreamSink {
   readonly counts: SinkCounts;
   readonly topic: string;
+  /** Resolves when table and views are there, or never will be. */
+  readonly prepared: Promise<void>;
   readonly #options: StreamSinkOptions;
+  #onPrepared: () => void = () => {};
   #filling: Batch | undefined;
   #isInserting = false;
   #spare: RowBuffer | undefined;
@@ -65,12 +71,16 @@ export class StreamSink {
   /** The table may not be what it was, or has not been looked at yet. */
   #mustRelearn = true;
   #isStopping = false;
+  #lastAcceptMs = 0;
   #wake: () => void = () => {};
 
   constructor(options: StreamSinkOptions) {
     this.#options = options;
     this.topic = options.topic;
     this.counts = options.counts;
+    this.prepared = new Promise((resolve) => {
+      this.#onPrepared = resolve;
+    });
   }
 
   /** The group has given this process these partitions of the topic, and no others. Everything before is forgotten. */
@@ -99,6 +109,7 @@ export class StreamSink {
     const cut = this.#fill(batch, partition, messages);
     const reached = cut ?? next;
     partitions.advance(partition, reached, cut !== undefined);
+    this.#lastAcceptMs = performance.now();
     batch.consumed.set(partition, reached);
     this.counts.lag.set(partition, Math.max(0, Number(end - reached)));
     this.counts.oldestRowMs ??= batch.startedMs;
@@ -118,6 +129,8 @@ export class StreamSink {
       while (await this.#step());
     } catch (error) {
       this.fail(error);
+    } finally {
+      this.#onPrepared();
     }
   }
 
@@ -142,7 +155,10 @@ export class StreamSink {
   /** One step; false when there is none any more. */
   async #step(): Promise<boolean> {
     const { partitions, counts } = this.#options;
-    if (partitions.mustPosition && !this.#isStopping) {
+    if (this.#mustRelearn && !this.#isStopping) {
+      counts.state = 'learning';
+      await this.#relearn();
+    } else if (partitions.mustPosition && !this.#isStopping) {
       counts.state = 'positioning';
       await this.#position();
     } else if (this.#isDue() && partitions.isMember) {
@@ -159,15 +175,18 @@ export class StreamSink {
     return true;
   }
 
+  /** Makes table and views for what the topic's subject has, so that a stream without messages can be queried too. */
+  async #relearn(): Promise<void> {
+    const { schemas } = this.#options;
+    this.#mustRelearn = false;
+    schemas.forget();
+    await schemas.learnLatest();
+    this.#onPrepared();
+  }
+
   async #position(): Promise<void> {
-    const { partitions, schemas } = this.#options;
     this.#discard();
-    if (this.#mustRelearn) {
-      schemas.forget();
-      await schemas.learnLatest();
-      this.#mustRelearn = false;
-    }
-    await partitions.position();
+    await this.#options.partitions.position();
     this.#updateFlow();
   }
 
@@ -268,11 +287,13 @@ export class StreamSink {
     const batch = this.#filling;
     if (batch === undefined) return false;
     const isForced = this.#isStopping || this.#wanted !== undefined || this.#options.partitions.isCaughtUp;
-    return isForced || this.#isFull(batch) || this.#ageMs(batch) >= this.#options.limits.ageMs;
+    return isForced || this.#isFull(batch) || this.#waitMs(batch) <= 0;
   }
 
-  #ageMs({ startedMs }: Batch): number {
-    return performance.now() - startedMs;
+  /** How long a batch may still wait for more messages. */
+  #waitMs({ startedMs }: Batch): number {
+    const { ageMs, quietMs } = this.#options.limits;
+    return Math.min(startedMs + ageMs, this.#lastAcceptMs + quietMs) - performance.now();
   }
 
   async #untilWoken(): Promise<void> {
@@ -281,8 +302,7 @@ export class StreamSink {
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
       if (batch === undefined) return;
-      const ms = this.#options.limits.ageMs - this.#ageMs(batch);
-      timer = setTimeout(resolve, Math.max(ms, this.#isDue() ? MEMBER_CHECK_MS : 0));
+      timer = setTimeout(resolve, Math.max(this.#waitMs(batch), this.#isDue() ? MEMBER_CHECK_MS : 1));
     });
     clearTimeout(timer);
     this.#wake = () => {};
