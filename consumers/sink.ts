@@ -31,6 +31,7 @@ import { onCluster } from './clickhouse/table-ddl.ts';
 import { isDerivedView } from './clickhouse/view.ts';
 import { consume, createSinkConsumer, topicControl } from './consume.ts';
 import { DeadLetters } from './dead-letters.ts';
+import { RowBuffers } from './row-buffers.ts';
 import { createSinkCounts, type SinkCounts } from './sink-counts.ts';
 import { createSinkMetrics } from './sink-metrics.ts';
 import { startSinkProgress } from './sink-progress.ts';
@@ -113,6 +114,7 @@ async function sinkStreams(
   const group = createSinkConsumer(settings);
   const letters = new DeadLetters(services.admin, settings, services.signal);
   const limit = pLimit(TABLES_SIDE_BY_SIDE);
+  const buffers = new RowBuffers();
   const sinks = new Map<string, StreamSink>();
   for (const stream of streams) {
     const topic = topicOf(topicPrefix, stream);
@@ -132,7 +134,10 @@ async function sinkStreams(
       askKafka(kafka, services.signal, () => question(services.admin), policy);
     const partitions = new TopicPartitions({ topic, table, ask: askPatiently, control, caughtUp });
     const inserter = new BatchInserter({ topic, table, letters, counts, policy, limit });
-    sinks.set(topic, new StreamSink({ topic, table, schemas, partitions, inserter, limits, counts }));
+    sinks.set(
+      topic,
+      new StreamSink({ topic, table, schemas, partitions, inserter, limits, buffers, counts }),
+    );
   }
   const counts = [...sinks.values()].map((streamSink) => streamSink.counts);
   const server = await serveMetrics(settings.metricsPort, createSinkMetrics(counts));

@@ -5,10 +5,10 @@ import { logger } from '../core/logger.ts';
 import { Batch } from './batch.ts';
 import type { BatchInserter } from './batch-inserter.ts';
 import type { StorageTable } from './clickhouse/storage-table.ts';
+import type { RowBuffers } from './row-buffers.ts';
 import type { SinkCounts } from './sink-counts.ts';
 import type { StreamSchemas } from './stream-schemas.ts';
 import type { TopicPartitions } from './topic-partitions.ts';
-import { RowBuffer } from './transcode/row-buffer.ts';
 import { writeTombstone } from './transcode/tombstone.ts';
 
 /** When a batch is inserted: as soon as one of them is reached. */
@@ -41,6 +41,8 @@ export interface StreamSinkOptions {
   readonly partitions: TopicPartitions;
   readonly inserter: BatchInserter;
   readonly limits: BatchLimits;
+  /** Shared by all tables. */
+  readonly buffers: RowBuffers;
   readonly counts: SinkCounts;
 }
 
@@ -63,7 +65,6 @@ export class StreamSink {
   #onPrepared: () => void = () => {};
   #filling: Batch | undefined;
   #isInserting = false;
-  #spare: RowBuffer | undefined;
   /** The schema that a message wants which cannot be taken yet; `latest` for a delete that comes before any record. */
   #wanted: number | 'latest' | undefined;
   /** Messages are kept until their rows are in, and rows that ClickHouse refuses are looked for one by one. */
@@ -78,6 +79,7 @@ export class StreamSink {
     this.#options = options;
     this.topic = options.topic;
     this.counts = options.counts;
+    options.buffers.onRoom(() => this.#updateFlow());
     this.prepared = new Promise((resolve) => {
       this.#onPrepared = resolve;
     });
@@ -224,10 +226,9 @@ export class StreamSink {
       return;
     } finally {
       this.#isInserting = false;
+      this.#options.buffers.giveBack(batch.rows);
+      this.#updateFlow();
     }
-    batch.rows.length = 0;
-    if (batch.rows.bytes.length <= this.#options.limits.bytes * 2) this.#spare = batch.rows;
-    this.#updateFlow();
   }
 
   /** Gives the offset of the message that it could not take yet. */
@@ -273,9 +274,8 @@ export class StreamSink {
   }
 
   #createBatch(): Batch {
-    const rows = this.#spare ?? new RowBuffer();
-    this.#spare = undefined;
-    return new Batch(this.#options.table.columns, rows, this.#isCareful);
+    const { table, buffers } = this.#options;
+    return new Batch(table.columns, buffers.take(), this.#isCareful);
   }
 
   #isFull({ rows, rowCount }: Batch): boolean {
@@ -286,7 +286,9 @@ export class StreamSink {
   #isDue(): boolean {
     const batch = this.#filling;
     if (batch === undefined) return false;
-    const isForced = this.#isStopping || this.#wanted !== undefined || this.#options.partitions.isCaughtUp;
+    const { partitions, buffers } = this.#options;
+    const isForced =
+      this.#isStopping || this.#wanted !== undefined || partitions.isCaughtUp || buffers.isFull();
     return isForced || this.#isFull(batch) || this.#waitMs(batch) <= 0;
   }
 
@@ -315,16 +317,17 @@ export class StreamSink {
   }
 
   #discard(): void {
+    if (this.#filling !== undefined) this.#options.buffers.giveBack(this.#filling.rows);
     this.#filling = undefined;
     this.#wanted = undefined;
     this.counts.oldestRowMs = undefined;
   }
 
   #updateFlow(): void {
+    const { partitions, buffers } = this.#options;
     const batch = this.#filling;
-    const isWaiting =
-      this.#wanted !== undefined || (this.#isInserting && batch !== undefined && this.#isFull(batch));
-    this.#options.partitions.hold(isWaiting);
+    const hasRoom = batch === undefined || (!this.#isFull(batch) && !buffers.isFull());
+    partitions.hold(this.#wanted !== undefined || (this.#isInserting && !hasRoom));
   }
 }
 
