@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { qualified } from '../../core/clickhouse.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { createApiServer } from '../helpers/api-server.ts';
 import { runCommand, runShell, startCommand } from '../helpers/command.ts';
+import { command } from '../helpers/plans-table.ts';
 import { createSettings, environmentOf } from '../helpers/settings.ts';
 import { createSimulatorServer } from '../helpers/simulator.ts';
 import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
@@ -90,10 +92,20 @@ test('produce ends with 1 where a record was rejected, sink where a stream faile
   assert.equal(produced.exitCode, 1, produced.stderr);
   const producer = await createProducer(t, settings);
   const topic = topicOf(settings.topicPrefix, 'plans');
+  const sinkPlans = () => runCommand(t, entries.sink, ['--streams', 'plans', '--until-caught-up'], env);
   await producer.send({ topic, messages: [{ key: 'x', value: Buffer.from('{}') }] });
-  const sunk = await runCommand(t, entries.sink, ['--streams', 'plans', '--until-caught-up'], env);
-  assert.equal(sunk.exitCode, 1, sunk.stderr);
-  assert.match(sunk.stdout, /plans failed: message .*offset 0/);
+  const withLetter = await sinkPlans();
+  assert.equal(withLetter.exitCode, 0, withLetter.stderr);
+  assert.match(withLetter.stdout, /^plans +plans_raw +0 .* 1 +ok$/m);
+  await command(
+    settings,
+    `ALTER TABLE ${qualified(settings.clickhouse.database, 'plans_raw')} ADD CONSTRAINT none CHECK uuid = ''`,
+  );
+  const records = Array.from({ length: 300 }, (_, index) => ({ uuid: `pl_${index}` }));
+  await producer.send({ topic, messages: await messagesOf(settings, 'plans', records) });
+  const failed = await sinkPlans();
+  assert.equal(failed.exitCode, 1, failed.stderr);
+  assert.match(failed.stdout, /plans failed: table plans_raw refuses every row/);
 });
 
 test('a sink that is stopped before it is caught up ends with 1', async (t) => {
