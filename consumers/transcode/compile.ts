@@ -3,6 +3,7 @@ import type { WriterSchema } from '../avro/writer-type.ts';
 import type { Column } from '../clickhouse/column-type.ts';
 import { CodeWriter, Program } from './code-writer.ts';
 import { writeRecord } from './record-code.ts';
+import { writeValue } from './value-code.ts';
 import type { RowBuffer } from './row-buffer.ts';
 import { Transcoding } from './transcoding.ts';
 
@@ -33,7 +34,7 @@ export function compileRowTranscoder(
 ): RowTranscoder {
   const program = new Program();
   const main = new CodeWriter(program);
-  writeRecord(main, schema.fields, columns, { path: '', isKey: false }, primaryKey);
+  writeRecord(main, schema.fields, columns, { path: '', isKey: false }, primaryKey, writeValue);
   const run = program.link(main.finish());
   const at = new Transcoding(program.starts);
   return {

@@ -1,9 +1,18 @@
 import { splitUnion, type WriterField, type WriterType } from '../avro/writer-type.ts';
-import type { Column } from '../clickhouse/column-type.ts';
+import type { Column, ColumnType } from '../clickhouse/column-type.ts';
 import { CodeWriter } from './code-writer.ts';
 import { defaultBytes } from './column-default.ts';
 import { skip } from './skip.ts';
-import { writeValue, type Place } from './value-code.ts';
+
+/** Where code is written for: names the field in errors, from the top. */
+export interface Place {
+  readonly path: string;
+  /** Whether it is a field of the primary key, where null is an error. */
+  readonly isKey: boolean;
+}
+
+/** Writes the code for one value. Handed over, since values hold records as records hold values. */
+export type ValueWriter = (code: CodeWriter, type: WriterType, column: ColumnType, place: Place) => void;
 
 /** V8 does not optimise functions that are too long; one of so many values it does. */
 const VALUES_PER_FUNCTION = 25;
@@ -24,6 +33,7 @@ export function writeRecord(
   columns: readonly Column[],
   place: Place,
   primaryKey: readonly string[],
+  writeValue: ValueWriter,
 ): void {
   const steps: Step[] = [];
   const starts = new Map<WriterField, number>();

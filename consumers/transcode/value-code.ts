@@ -14,14 +14,7 @@ import type { CodeWriter } from './code-writer.ts';
 import { defaultBytes } from './column-default.ts';
 import { converterOf, type Converter } from './converters.ts';
 import { readJsonText } from './json-text.ts';
-import { writeRecord } from './record-code.ts';
-
-/** Where code is written for: names the field in errors, from the top. */
-export interface Place {
-  readonly path: string;
-  /** Whether it is a field of the primary key, where null is an error. */
-  readonly isKey: boolean;
-}
+import { writeRecord, type Place } from './record-code.ts';
 
 /**
  * Writes the code that reads a value of the Avro type at `p` and writes it at `q`, for a column that was made to hold the type
@@ -102,7 +95,7 @@ function writeBare(code: CodeWriter, type: WriterType, column: ColumnType, place
   const { path } = place;
   const field = code.program.field(path);
   if (type.kind === 'record' && column.kind === 'tuple') {
-    writeRecord(code, type.fields, column.members, place, []);
+    writeRecord(code, type.fields, column.members, place, [], writeValue);
     return;
   }
   if (type.kind === 'array' && column.kind === 'array') {
