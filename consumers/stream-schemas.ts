@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Registry } from '../core/avro/registry.ts';
 import { readStreamSchema, streamNames } from '../core/avro/schema-files.ts';
 import { IncompatibleSchemaError, UnknownSchemaError } from '../core/errors.ts';
@@ -7,6 +8,9 @@ import type { WriterSchema } from './avro/writer-type.ts';
 import type { StorageTable } from './clickhouse/storage-table.ts';
 import type { TableColumn } from './clickhouse/table-shape.ts';
 import { compileRowTranscoder, type RowTranscoder } from './transcode/compile.ts';
+
+const ASK_AGAIN = 2;
+const ASK_AGAIN_MS = 300;
 
 /** For how long an id that the registry does not know is not asked for again. */
 const UNKNOWN_FOR_MS = 60_000;
@@ -85,7 +89,12 @@ export class StreamSchemas {
   /** Learns a schema and gives the table its columns. @throws IncompatibleSchemaError, ServiceRefusedError */
   async learn(id: number): Promise<void> {
     if (this.#schemas.has(id)) return;
-    const text = await this.#registry.schemaText(id, this.#policy);
+    let text = await this.#registry.schemaText(id, this.#policy);
+    // A registry of several nodes may learn of a schema a little later than the topic.
+    for (let again = 0; text === undefined && again < ASK_AGAIN; again++) {
+      await delay(ASK_AGAIN_MS);
+      text = await this.#registry.schemaText(id, this.#policy);
+    }
     if (text === undefined) this.#remember(id, `the registry has no Avro schema ${id}`);
     else await this.#cover(id, text);
   }

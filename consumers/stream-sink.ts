@@ -72,6 +72,8 @@ export class StreamSink {
   /** The table may not be what it was, or has not been looked at yet. */
   #mustRelearn = true;
   #isStopping = false;
+  /** Why nothing can be taken any more. */
+  #fault: { readonly error: unknown } | undefined;
   #lastAcceptMs = 0;
   #wake: () => void = () => {};
 
@@ -108,7 +110,15 @@ export class StreamSink {
     }
     const isFirst = this.#filling === undefined;
     const batch = (this.#filling ??= this.#createBatch());
-    const cut = this.#fill(batch, partition, messages);
+    let cut: bigint | undefined;
+    try {
+      cut = this.#fill(batch, partition, messages);
+    } catch (error) {
+      // Of the stream alone: whoever fetches for all of them must not hear of it.
+      this.#fault = { error };
+      this.#wake();
+      return;
+    }
     const reached = cut ?? next;
     partitions.advance(partition, reached, cut !== undefined);
     this.#lastAcceptMs = performance.now();
@@ -157,6 +167,7 @@ export class StreamSink {
   /** One step; false when there is none any more. */
   async #step(): Promise<boolean> {
     const { partitions, counts } = this.#options;
+    if (this.#fault !== undefined) throw this.#fault.error;
     if (this.#mustRelearn && !this.#isStopping) {
       counts.state = 'learning';
       await this.#relearn();
