@@ -27,7 +27,6 @@ export class StreamSchemas {
   readonly #transcoders = new Map<number, RowTranscoder>();
   #transcoderColumns: readonly TableColumn[] = [];
   #primaryKey: readonly string[] | undefined;
-  #hasAskedLatest = false;
   /** The highest id that was met: the registry numbers schemas as they come. */
   #latestId = 0;
 
@@ -43,17 +42,11 @@ export class StreamSchemas {
     return this.#primaryKey;
   }
 
-  /** Whether it is known if the subject has a schema. */
-  get hasAskedLatest(): boolean {
-    return this.#hasAskedLatest;
-  }
-
   /** Everything is to be learnt again, since the table is not what it was. */
   forget(): void {
     this.#schemas.clear();
     this.#transcoders.clear();
     this.#unknown.clear();
-    this.#hasAskedLatest = false;
     this.#table.forget();
   }
 
@@ -82,7 +75,6 @@ export class StreamSchemas {
   /** Makes table and views for the subject's latest schema, so that a stream without messages can be queried too. */
   async learnLatest(): Promise<void> {
     const latest = await this.#registry.latestText(this.#subject, this.#policy);
-    this.#hasAskedLatest = true;
     if (latest !== undefined) await this.#cover(latest.id, latest.text);
   }
 

@@ -65,8 +65,8 @@ export class StreamSink {
   #onPrepared: () => void = () => {};
   #filling: Batch | undefined;
   #isInserting = false;
-  /** The schema that a message wants which cannot be taken yet; `latest` for a delete that comes before any record. */
-  #wanted: number | 'latest' | undefined;
+  /** The schema that a message wants which cannot be taken yet. */
+  #wanted: number | undefined;
   /** Messages are kept until their rows are in, and rows that ClickHouse refuses are looked for one by one. */
   #isCareful = false;
   /** The table may not be what it was, or has not been looked at yet. */
@@ -203,9 +203,8 @@ export class StreamSink {
     this.#updateFlow();
   }
 
-  async #learn(wanted: number | 'latest'): Promise<void> {
-    const { schemas } = this.#options;
-    await (wanted === 'latest' ? schemas.learnLatest() : schemas.learn(wanted));
+  async #learn(wanted: number): Promise<void> {
+    await this.#options.schemas.learn(wanted);
     this.#wanted = undefined;
     this.#updateFlow();
   }
@@ -252,10 +251,6 @@ export class StreamSink {
       const { value } = message;
       try {
         if (value === null) {
-          if (schemas.primaryKey === undefined && !schemas.hasAskedLatest) {
-            this.#wanted = 'latest';
-            return BigInt(message.offset);
-          }
           if (schemas.primaryKey === undefined)
             throw new DecodeError(
               "a delete, though no schema of the topic's says what the key of its rows is",

@@ -56,7 +56,7 @@ export class TopicPartitions {
     this.#caughtUp = options.caughtUp;
   }
 
-  /** Aborts at the next assignment, and when the work ends: what was taken until then may be another's to insert. */
+  /** Aborts at the next assignment: what was taken until then may be another's to insert. */
   get generation(): AbortSignal {
     return this.#generation.signal;
   }

@@ -67,6 +67,12 @@ export async function probeClickHouse(
   });
 }
 
+/** The rows that a query answers. @throws what the client throws: see {@link clickHouseError} */
+export async function askRows<T>(client: ClickHouseClient, query: string, signal: AbortSignal): Promise<T[]> {
+  const answer = await client.query({ query, format: 'JSONEachRow', abort_signal: signal });
+  return answer.json<T>();
+}
+
 /** What a failure of the client means for us. `doing` names table or query, never values. */
 export function clickHouseError(error: unknown, settings: ClickHouseSettings, doing = ''): EtlError {
   if (error instanceof EtlError) return error;

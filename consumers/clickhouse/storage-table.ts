@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import {
+  askRows,
   clickHouseError,
   isClickHouseCode,
   literal,
@@ -205,8 +206,8 @@ export class StorageTable {
   async #checkIsView(name: string): Promise<void> {
     const { client, settings, signal } = this.#options;
     const query = `SELECT engine FROM system.tables WHERE database = ${literal(settings.database)} AND name = ${literal(name)}`;
-    const [taken] = await this.#attempt(`view ${name}`, async () =>
-      (await client.query({ query, format: 'JSONEachRow', abort_signal: signal })).json<{ engine: string }>(),
+    const [taken] = await this.#attempt(`view ${name}`, () =>
+      askRows<{ engine: string }>(client, query, signal),
     );
     if (taken !== undefined && taken.engine !== 'View')
       throw new IncompatibleSchemaError(

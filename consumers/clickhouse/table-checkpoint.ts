@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { literal, qualified, type ClickHouseClient } from '../../core/clickhouse.ts';
+import { askRows, literal, qualified, type ClickHouseClient } from '../../core/clickhouse.ts';
 import { logger } from '../../core/logger.ts';
 import type { PartitionRows } from '../resume-offset.ts';
 
@@ -28,8 +28,8 @@ export async function settleInserts(
   const marked = `Settings['log_comment'] = ${literal(insertComment(database, table))}`;
   const running = async () => {
     const query = `SELECT query_id FROM system.processes WHERE ${marked}`;
-    const answer = await client.query({ query, format: 'JSONEachRow', abort_signal: signal });
-    return new Set((await answer.json<{ query_id: string }>()).map(({ query_id: id }) => id));
+    const rows = await askRows<{ query_id: string }>(client, query, signal);
+    return new Set(rows.map(({ query_id: id }) => id));
   };
   const startMs = performance.now();
   let left = await running();
@@ -48,14 +48,14 @@ export async function readPartitionRows(
   table: string,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<number, PartitionRows>> {
-  const ask = async <T>(query: string) =>
-    (await client.query({ query, format: 'JSONEachRow', abort_signal: signal })).json<T>();
   const exists = `SELECT 1 FROM system.columns WHERE database = ${literal(database)} AND table = ${literal(table)} AND name = '_version'`;
-  if ((await ask(exists)).length === 0) return new Map();
-  const rows = await ask<Readonly<Record<'version' | 'offset' | 'time', string>> & { partition: number }>(
+  if ((await askRows(client, exists, signal)).length === 0) return new Map();
+  const rows = await askRows<Readonly<Record<'version' | 'offset' | 'time', string>> & { partition: number }>(
+    client,
     `SELECT _partition AS partition, toString(max(_version)) AS version, toString(max(_offset)) AS offset, ` +
       `toString(toUnixTimestamp64Milli(argMax(_timestamp, _offset))) AS time ` +
       `FROM ${qualified(database, table)} GROUP BY _partition`,
+    signal,
   );
   return new Map(
     rows.map(({ partition, version, offset, time }) => [

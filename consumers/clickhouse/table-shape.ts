@@ -1,5 +1,5 @@
 import { isSystemColumnName } from '../../core/avro/schema.ts';
-import { literal, type ClickHouseClient } from '../../core/clickhouse.ts';
+import { askRows, literal, type ClickHouseClient } from '../../core/clickhouse.ts';
 import { storageTableOf } from '../../core/stream-name.ts';
 import type { Column } from './column-type.ts';
 import { parseColumnType } from './parse-column-type.ts';
@@ -35,14 +35,18 @@ export async function readTableShape(
   signal: AbortSignal,
 ): Promise<TableShape | undefined> {
   const where = `database = ${literal(database)}`;
-  const ask = async <T>(query: string) =>
-    (await client.query({ query, format: 'JSONEachRow', abort_signal: signal })).json<T>();
-  const [created] = await ask<Readonly<Record<'create_table_query' | 'engine_full' | 'sorting_key', string>>>(
+  const [created] = await askRows<
+    Readonly<Record<'create_table_query' | 'engine_full' | 'sorting_key', string>>
+  >(
+    client,
     `SELECT create_table_query, engine_full, sorting_key FROM system.tables WHERE ${where} AND name = ${literal(table)}`,
+    signal,
   );
   if (created === undefined) return undefined;
-  const columns = await ask<ServerColumn>(
+  const columns = await askRows<ServerColumn>(
+    client,
     `SELECT name, type, default_kind FROM system.columns WHERE ${where} AND table = ${literal(table)} ORDER BY position`,
+    signal,
   );
   const usable = columns.flatMap(tableColumn);
   return {
