@@ -3,10 +3,11 @@ import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { benchLatency } from './latency.ts';
 import { withBenchOptions, type BenchOptions } from './options.ts';
 import { benchProduce } from './produce.ts';
+import { benchReplay } from './replay.ts';
 import { benchSink } from './sink.ts';
 
 /** Each prints what it measures as it goes and gives figures, which end as one line of JSON. */
-const benchmarks = { produce: benchProduce, sink: benchSink, latency: benchLatency };
+const benchmarks = { produce: benchProduce, sink: benchSink, latency: benchLatency, replay: benchReplay };
 
 await runMain(async (signal) => {
   const command = createCommand(

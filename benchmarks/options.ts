@@ -1,9 +1,9 @@
 import { InvalidArgumentError, type Command } from 'commander';
 
 export interface BenchOptions {
-  /** Messages in the topic of `sink`. */
+  /** Messages in the topic of `sink` and `replay`. */
   readonly messages: number;
-  /** How often `sink` lets every contender run. */
+  /** How often `sink` and `replay` let every contender run. */
   readonly rounds: number;
   /** Whether `sink` ends with a run over five times as many messages, for its memory. */
   readonly memory: boolean;
@@ -13,8 +13,8 @@ export interface BenchOptions {
 
 export function withBenchOptions(command: Command): Command {
   return command
-    .option('--messages <n>', 'sink: messages in the topic', positive, 2_000_000)
-    .option('--rounds <n>', 'sink: how often every contender runs', positive, 3)
+    .option('--messages <n>', 'sink, replay: messages in the topic', positive, 2_000_000)
+    .option('--rounds <n>', 'sink, replay: how often every contender runs', positive, 3)
     .option('--no-memory', 'sink: without the last run, over five times as many messages')
     .option('--seconds <n>', 'latency: how long messages are sent', positive, 60);
 }

@@ -89,9 +89,9 @@ function isReady(line: string): boolean {
   return line === READY;
 }
 
-/** @param done when all was done, by `performance.now()`. */
-async function inProcess(
-  { signal }: Turn,
+/** In a process of its own, from the line with which it says that it begins. @param done when all was done, by `performance.now()`. */
+export async function inProcess(
+  { signal }: Pick<Turn, 'signal'>,
   child: BenchProcess,
   isStart: (line: string) => boolean,
   done: (child: BenchProcess) => Promise<number>,

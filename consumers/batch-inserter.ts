@@ -33,7 +33,7 @@ type InsertPart = (part: BatchPart) => Promise<InsertOutcome>;
 export interface BatchInserterOptions {
   readonly topic: string;
   readonly table: StorageTable;
-  readonly letters: DeadLetters;
+  readonly letters: Pick<DeadLetters, 'send'>;
   readonly counts: SinkCounts;
   readonly policy: RetryPolicy;
   /** Shared by all tables. */

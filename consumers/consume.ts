@@ -5,6 +5,7 @@ import type { Settings } from '../core/config.ts';
 import { createKafka, kafkaError, type AskAdmin } from '../core/kafka.ts';
 import { logger } from '../core/logger.ts';
 import { GroupMember } from './group-member.ts';
+import { bySubscription } from './partition-assigner.ts';
 import type { StreamSink } from './stream-sink.ts';
 import type { TopicControl } from './topic-partitions.ts';
 
@@ -26,10 +27,17 @@ export function sinkGroupOf({ topicPrefix, clickhouse }: Settings): string {
   return `${topicPrefix}sink.${clickhouse.database}`;
 }
 
-/** The consumer of this process, which {@link consume} runs, and what the group knows of it. */
-export function createSinkConsumer(settings: Settings): { consumer: Consumer; member: GroupMember } {
+/** A consumer, which {@link consume} runs, and what its group knows of it. */
+export interface SinkConsumer {
+  readonly groupId: string;
+  readonly consumer: Consumer;
+  readonly member: GroupMember;
+}
+
+export function createSinkConsumer(settings: Settings, groupId = sinkGroupOf(settings)): SinkConsumer {
   const consumer = createKafka(settings.kafka, 'sink').consumer({
-    groupId: sinkGroupOf(settings),
+    groupId,
+    partitionAssigners: [bySubscription],
     maxBytes: MAX_FETCH_BYTES,
     maxBytesPerPartition: MAX_FETCH_BYTES,
     maxWaitTimeInMs: MAX_FETCH_WAIT_MS,
@@ -38,7 +46,7 @@ export function createSinkConsumer(settings: Settings): { consumer: Consumer; me
     rebalanceTimeout: REBALANCE_TIMEOUT_MS,
     allowAutoTopicCreation: false,
   });
-  return { consumer, member: new GroupMember(consumer, SESSION_TIMEOUT_MS) };
+  return { groupId, consumer, member: new GroupMember(consumer, SESSION_TIMEOUT_MS) };
 }
 
 /** What a stream's sink may ask of the consumer. */
@@ -59,7 +67,7 @@ export function topicControl(consumer: Consumer, member: GroupMember, topic: str
  * @throws ServiceUnavailableError or ServiceRefusedError when Kafka can be used no longer.
  */
 export async function consume(
-  { consumer, member }: ReturnType<typeof createSinkConsumer>,
+  { groupId, consumer, member }: SinkConsumer,
   settings: Settings,
   sinks: ReadonlyMap<string, StreamSink>,
   caughtUp: CaughtUp | undefined,
@@ -93,7 +101,7 @@ export async function consume(
   const done = new AbortController();
   let handing = Promise.resolve();
   const working = [...sinks.values()].map((sink) => sink.run());
-  const watch = caughtUp && watchOthers(settings, ask, assigned, caughtUp, done.signal);
+  const watch = caughtUp && watchOthers(groupId, ask, assigned, caughtUp, done.signal);
   // They may reject before anybody waits for them.
   for (const promise of [watch, crashed]) promise?.catch(() => {});
   try {
@@ -111,7 +119,7 @@ export async function consume(
         handing = immediate().then(() => handOver(payload, sinks));
       },
     });
-    logger.info({ topics: topics.length, group: sinkGroupOf(settings) }, 'sinking');
+    logger.info({ topics: topics.length, group: groupId }, 'sinking');
     const prepared = Promise.all([...sinks.values()].map((sink) => sink.prepared));
     await Promise.race([
       crashed,
@@ -139,13 +147,12 @@ function handOver(payload: EachBatchPayload, sinks: ReadonlyMap<string, StreamSi
 
 /** What another process of the group has sunk shows only in the group's committed offsets. */
 async function watchOthers(
-  settings: Settings,
+  groupId: string,
   ask: AskAdmin,
   assigned: ReadonlyMap<string, ReadonlySet<number>>,
   caughtUp: CaughtUp,
   signal: AbortSignal,
 ): Promise<never> {
-  const groupId = sinkGroupOf(settings);
   const check = async () => {
     const topics = [...new Set(caughtUp.behind.map(({ topic }) => topic))].filter((topic) =>
       assigned.has(topic),

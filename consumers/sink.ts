@@ -2,7 +2,6 @@ import { setMaxListeners } from 'node:events';
 import type { Admin } from 'kafkajs';
 import pLimit from 'p-limit';
 import { Registry } from '../core/avro/registry.ts';
-import { streamNames } from '../core/avro/schema-files.ts';
 import { CaughtUp } from '../core/caught-up.ts';
 import {
   clickHouseError,
@@ -12,7 +11,6 @@ import {
   type ClickHouseClient,
 } from '../core/clickhouse.ts';
 import type { Settings } from '../core/config.ts';
-import { ConfigError, messageOf } from '../core/errors.ts';
 import {
   askKafka,
   connectAdmin,
@@ -23,21 +21,18 @@ import {
 } from '../core/kafka.ts';
 import { logger } from '../core/logger.ts';
 import { serveMetrics } from '../core/metrics-server.ts';
-import { probeRetry, steadyRetry, type RetryPolicy } from '../core/retry.ts';
-import { storageTableOf, streamOfTopic, subjectOf, topicOf } from '../core/stream-name.ts';
-import { BatchInserter } from './batch-inserter.ts';
-import { StorageTable } from './clickhouse/storage-table.ts';
+import { probeRetry } from '../core/retry.ts';
+import { subjectOf, topicOf } from '../core/stream-name.ts';
 import { onCluster } from './clickhouse/table-ddl.ts';
 import { isDerivedView } from './clickhouse/view.ts';
-import { consume, createSinkConsumer, topicControl } from './consume.ts';
+import { chooseStreams } from './choose-streams.ts';
+import { consume, createSinkConsumer } from './consume.ts';
+import { createStreamSink } from './create-stream-sink.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { RowBuffers } from './row-buffers.ts';
-import { createSinkCounts, type SinkCounts } from './sink-counts.ts';
+import type { SinkCounts } from './sink-counts.ts';
 import { createSinkMetrics } from './sink-metrics.ts';
 import { startSinkProgress } from './sink-progress.ts';
-import { StreamSchemas } from './stream-schemas.ts';
-import { StreamSink, type BatchLimits } from './stream-sink.ts';
-import { TopicPartitions } from './topic-partitions.ts';
 
 export interface SinkOptions {
   /** Only these streams; all that there are if undefined. */
@@ -46,15 +41,9 @@ export interface SinkOptions {
   readonly untilCaughtUp: boolean;
 }
 
-/**
- * Large inserts are what ClickHouse is fast with; the age bounds how late a row is seen. The bytes leave room for a fetch in a buffer of
- * 32 MiB, of which a table at work has two.
- */
-const limits: BatchLimits = { rows: 200_000, bytes: 24 * 1024 * 1024, ageMs: 750, quietMs: 150 };
-const TABLES_SIDE_BY_SIDE = 4;
+export const TABLES_SIDE_BY_SIDE = 4;
 /** What is taken is inserted within this time when the sink is stopped, or is taken again by the next. */
 const MAX_FLUSH_MS = 7_000;
-const SAY_WAITING_EVERY_MS = 10_000;
 
 /**
  * Consumes the topics of the streams and inserts them into their tables until the signal aborts or, on demand, until caught
@@ -113,32 +102,19 @@ async function sinkStreams(
   const caughtUp = new CaughtUp(options.untilCaughtUp ? await partitionEnds(ask, topics) : []);
   const group = createSinkConsumer(settings);
   const letters = new DeadLetters(services.admin, settings, services.signal);
-  const limit = pLimit(TABLES_SIDE_BY_SIDE);
-  const buffers = new RowBuffers();
-  const sinks = new Map<string, StreamSink>();
-  for (const stream of streams) {
-    const topic = topicOf(topicPrefix, stream);
-    const counts = createSinkCounts(stream, storageTableOf(stream));
-    const policy = patiently(counts);
-    const table = new StorageTable({
-      client: services.clickhouse,
-      settings: settings.clickhouse,
-      stream,
-      signal: services.signal,
-      policy,
-      onChange: () => counts.schemaChanges++,
-    });
-    const schemas = new StreamSchemas(services.registry, subjectOf(topicPrefix, stream), table, policy);
-    const control = topicControl(group.consumer, group.member, topic);
-    const askPatiently: AskAdmin = (question) =>
-      askKafka(kafka, services.signal, () => question(services.admin), policy);
-    const partitions = new TopicPartitions({ topic, table, ask: askPatiently, control, caughtUp });
-    const inserter = new BatchInserter({ topic, table, letters, counts, policy, limit });
-    sinks.set(
-      topic,
-      new StreamSink({ topic, table, schemas, partitions, inserter, limits, buffers, counts }),
-    );
-  }
+  const shared = {
+    ...services,
+    settings,
+    letters,
+    limit: pLimit(TABLES_SIDE_BY_SIDE),
+    buffers: new RowBuffers(),
+  };
+  const sinks = new Map(
+    streams.map((stream) => {
+      const created = createStreamSink(shared, { stream, group, caughtUp });
+      return [created.sink.topic, created.sink] as const;
+    }),
+  );
   const counts = [...sinks.values()].map((streamSink) => streamSink.counts);
   const server = await serveMetrics(settings.metricsPort, createSinkMetrics(counts));
   const progress = startSinkProgress(counts, process.stderr);
@@ -149,21 +125,6 @@ async function sinkStreams(
     progress.stop();
     await Promise.all([letters.close(), server.close()]);
   }
-}
-
-/** Asks a service again for as long as it takes, and says so now and then. */
-function patiently(counts: SinkCounts): RetryPolicy {
-  let saidMs = -Infinity;
-  return {
-    ...steadyRetry,
-    onRetry: (error) => {
-      counts.retries++;
-      counts.state = 'waiting';
-      if (performance.now() - saidMs < SAY_WAITING_EVERY_MS) return;
-      saidMs = performance.now();
-      logger.warn({ stream: counts.stream, reason: messageOf(error) }, 'waiting for a service');
-    },
-  };
 }
 
 async function createDatabase(
@@ -200,20 +161,6 @@ async function prepareStreams(
     signal,
   );
   return streams;
-}
-
-/** The streams that have a schema file, and those that have a topic under the prefix. */
-function chooseStreams(
-  topics: readonly string[],
-  prefix: string,
-  wanted: readonly string[] | undefined,
-): string[] {
-  const found = topics.flatMap((topic) => streamOfTopic(prefix, topic) ?? []);
-  const known = [...new Set([...streamNames, ...found])].sort();
-  const unknown = wanted?.find((stream) => !known.includes(stream));
-  if (unknown !== undefined)
-    throw new ConfigError(`--streams got "${unknown}", wants some of ${known.join(', ')}`);
-  return known.filter((stream) => wanted?.includes(stream) ?? true);
 }
 
 /**

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Registry } from '../core/avro/registry.ts';
 import { readStreamSchema, streamNames } from '../core/avro/schema-files.ts';
 import { IncompatibleSchemaError, UnknownSchemaError } from '../core/errors.ts';
-import type { RetryPolicy } from '../core/retry.ts';
+import { serviceRetry, type RetryPolicy } from '../core/retry.ts';
 import { parseWriterSchema } from './avro/writer-schema.ts';
 import type { WriterSchema } from './avro/writer-type.ts';
 import type { StorageTable } from './clickhouse/storage-table.ts';
@@ -30,7 +30,7 @@ export class StreamSchemas {
   /** The highest id that was met: the registry numbers schemas as they come. */
   #latestId = 0;
 
-  constructor(registry: Registry, subject: string, table: StorageTable, policy: RetryPolicy) {
+  constructor(registry: Registry, subject: string, table: StorageTable, policy: RetryPolicy = serviceRetry) {
     this.#registry = registry;
     this.#subject = subject;
     this.#table = table;
@@ -76,6 +76,25 @@ export class StreamSchemas {
   async learnLatest(): Promise<void> {
     const latest = await this.#registry.latestText(this.#subject, this.#policy);
     if (latest !== undefined) await this.#cover(latest.id, latest.text);
+  }
+
+  /**
+   * The same for every schema that the subject has had, so that a table made anew has all the columns. One that does not fit the latest
+   * is left out: it counts only if a message has it.
+   *
+   * @returns whether the subject has any schema.
+   */
+  async learnAll(): Promise<boolean> {
+    await this.learnLatest();
+    for (const { id, text } of await this.#registry.texts(this.#subject, this.#policy)) {
+      if (this.#schemas.has(id)) continue;
+      try {
+        await this.#cover(id, text);
+      } catch (error) {
+        if (!(error instanceof IncompatibleSchemaError)) throw error;
+      }
+    }
+    return this.#schemas.size > 0;
   }
 
   /** Learns a schema and gives the table its columns. @throws IncompatibleSchemaError, ServiceRefusedError */

@@ -24,6 +24,9 @@ export interface BatchLimits {
 /** How often it is looked whether the group knows this process again. */
 const MEMBER_CHECK_MS = 50;
 
+/** How often a stream without messages looks whether its table is still the one that it knows. */
+const TABLE_CHECK_MS = 5_000;
+
 /** What one fetch brought of one partition. */
 export interface FetchedMessages {
   readonly partition: number;
@@ -183,7 +186,8 @@ export class StreamSink {
       await this.#learn(this.#wanted);
     } else {
       counts.state = this.#filling === undefined ? 'idle' : 'flowing';
-      await this.#untilWoken();
+      const isLong = await this.#untilWoken();
+      if (isLong && partitions.isAssigned && (await this.#options.table.isReplaced())) this.#startOver();
     }
     return true;
   }
@@ -227,8 +231,7 @@ export class StreamSink {
       } else {
         // Once more from where the table stands: with its columns as they are now, or with an eye on every row.
         this.#isCareful = outcome === 'refused';
-        this.#mustRelearn = true;
-        this.#reposition();
+        this.#startOver();
       }
     } catch (error) {
       // Whoever has the partitions now takes the batch again.
@@ -304,16 +307,27 @@ export class StreamSink {
     return Math.min(startedMs + ageMs, this.#lastAcceptMs + quietMs) - performance.now();
   }
 
-  async #untilWoken(): Promise<void> {
+  /** True if nothing has happened for a long time. */
+  async #untilWoken(): Promise<boolean> {
     const batch = this.#filling;
+    const waitMs =
+      batch === undefined
+        ? TABLE_CHECK_MS
+        : Math.max(this.#waitMs(batch), this.#isDue() ? MEMBER_CHECK_MS : 1);
     let timer: NodeJS.Timeout | undefined;
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-      if (batch === undefined) return;
-      timer = setTimeout(resolve, Math.max(this.#waitMs(batch), this.#isDue() ? MEMBER_CHECK_MS : 1));
+    const isLong = await new Promise<boolean>((resolve) => {
+      this.#wake = () => resolve(false);
+      timer = setTimeout(() => resolve(batch === undefined), waitMs);
     });
     clearTimeout(timer);
     this.#wake = () => {};
+    return isLong;
+  }
+
+  /** Another table may be there than before, or none. */
+  #startOver(): void {
+    this.#mustRelearn = true;
+    this.#reposition();
   }
 
   #reposition(): void {

@@ -34,7 +34,9 @@ export class TopicPartitions {
   readonly #ask: AskAdmin;
   readonly #control: TopicControl;
   readonly #caughtUp: CaughtUp;
+  readonly #floors: ReadonlyMap<number, bigint>;
   readonly #states = new Map<number, PartitionState>();
+  readonly #done = new Map<number, bigint>();
   #rows: ReadonlyMap<number, PartitionRows> = new Map();
   #generation = new AbortController();
   #mustPosition = false;
@@ -48,12 +50,15 @@ export class TopicPartitions {
     readonly ask: AskAdmin;
     readonly control: TopicControl;
     readonly caughtUp: CaughtUp;
+    /** By partition, the offset before which nothing is taken. */
+    readonly floors?: ReadonlyMap<number, bigint>;
   }) {
     this.#topic = options.topic;
     this.#table = options.table;
     this.#ask = options.ask;
     this.#control = options.control;
     this.#caughtUp = options.caughtUp;
+    this.#floors = options.floors ?? new Map();
   }
 
   /** Aborts at the next assignment: what was taken until then may be another's to insert. */
@@ -118,7 +123,8 @@ export class TopicPartitions {
             { topic: this.#topic, partition, offset, tableOffset: rows.highest.offset },
             'the topic is not the one that the table was filled from, or has lost messages: going on where it begins',
           );
-        found.set(partition, offset);
+        const floor = this.#floors.get(partition) ?? 0n;
+        found.set(partition, offset < floor ? floor : offset);
       }
     }
     // Another assignment meanwhile: once more, for that one.
@@ -126,6 +132,7 @@ export class TopicPartitions {
     for (const [partition, state] of this.#states) {
       state.next = found.get(partition) ?? 0n;
       state.isCut = true;
+      this.#done.set(partition, state.next);
       this.#caughtUp.advance(this.#topic, partition, state.next);
     }
     this.#isVerified = this.#states.size === 0;
@@ -175,10 +182,23 @@ export class TopicPartitions {
     this.#control.resume();
   }
 
+  /** By partition, the offset before which everything is inserted or set aside; as far as that was done by this process. */
+  get done(): ReadonlyMap<number, bigint> {
+    return this.#done;
+  }
+
+  /** Whether this process has any of the topic's partitions. */
+  get isAssigned(): boolean {
+    return this.#states.size > 0;
+  }
+
   /** Everything before these offsets is inserted or set aside. */
   commit(offsets: ReadonlyMap<number, bigint>): void {
     this.#control.commit(offsets);
-    for (const [partition, offset] of offsets) this.#caughtUp.advance(this.#topic, partition, offset);
+    for (const [partition, offset] of offsets) {
+      this.#done.set(partition, offset);
+      this.#caughtUp.advance(this.#topic, partition, offset);
+    }
   }
 
   /** Nothing is taken any more. */

@@ -38,6 +38,8 @@ export interface KafkaSettings {
   readonly brokers: readonly string[];
   readonly ssl: boolean;
   readonly sasl: (Credentials & { readonly mechanism: SaslMechanism }) | undefined;
+  /** How long the topics that we create keep a delete; without it, as long as the setting's default. */
+  readonly tombstoneRetentionDays?: number;
 }
 
 export interface SchemaRegistrySettings {
@@ -68,6 +70,9 @@ export interface Settings {
 
 const saslMechanisms = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
 export type SaslMechanism = (typeof saslMechanisms)[number];
+
+/** The default of the setting of this name; settings that are made by hand need not say it. */
+export const TOMBSTONE_RETENTION_DAYS = 7;
 
 /** One setting: the same name in the environment, in `.env` and in the file that CONFIG_FILE names. */
 const setting = (env: string, doc: string, standard = '') => ({
@@ -100,6 +105,11 @@ const definitions = {
   KAFKA_PASSWORD: setting('KAFKA_PASSWORD', 'SASL password'),
   KAFKA_PASSWORD_FILE: setting('KAFKA_PASSWORD_FILE', 'file that holds the SASL password'),
   TOPIC_PREFIX: setting('TOPIC_PREFIX', 'what every topic, subject and group begins with', 'chartmogul.'),
+  TOMBSTONE_RETENTION_DAYS: setting(
+    'TOMBSTONE_RETENTION_DAYS',
+    'how long new topics keep a delete: how long a sink may be away',
+    String(TOMBSTONE_RETENTION_DAYS),
+  ),
   SCHEMA_REGISTRY_URL: setting(
     'SCHEMA_REGISTRY_URL',
     'Confluent-compatible registry',
@@ -180,6 +190,7 @@ function parse(values: Values, customStreams: readonly unknown[]): Settings {
               username,
               password: kafkaPassword ?? new Secret(''),
             },
+      tombstoneRetentionDays: integer('TOMBSTONE_RETENTION_DAYS', values.TOMBSTONE_RETENTION_DAYS, 1, 36_500),
     }),
     topicPrefix: pattern(
       'TOPIC_PREFIX',

@@ -152,6 +152,11 @@ export class StoppedError extends FatalError {
   static override readonly code = 'ETL_STOPPED';
 }
 
+/** A replay that would do harm, or cannot be done. Nothing was changed. */
+export class ReplayRefusedError extends FatalError {
+  static override readonly code = 'ETL_REPLAY_REFUSED';
+}
+
 /** A local service did not start, or is not installed. */
 export class LocalServiceError extends FatalError {
   static override readonly code = 'ETL_LOCAL_SERVICE';

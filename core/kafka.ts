@@ -13,15 +13,10 @@ import type { Settings } from './config.ts';
 import { EtlError, messageOf, notAnswering, ServiceRefusedError } from './errors.ts';
 import { logger } from './logger.ts';
 import { probeRetry, retry, serviceRetry, type RetryPolicy } from './retry.ts';
+import { wantedTopicConfig } from './topic-retention.ts';
 
 /** Partitions of a stream's topic: the most sinks that can share one stream. */
 const PARTITIONS = 4;
-
-/** Kafka's own default of 1 MiB is less than a large record. */
-const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
-
-/** How long a sink may be away and still learn of a delete. */
-const TOMBSTONE_RETENTION_MS = 7 * 24 * 3_600_000;
 
 /** Short first waits: kafkajs backs off on answers that are normal within a transaction or a rebalance. */
 const patientRetry: RetryOptions = {
@@ -107,7 +102,7 @@ export async function connectAdmin(
 }
 
 /**
- * Creates those of the topics that are missing: compacted, so that the latest record of every key stays for ever. Returns
+ * Creates those of the topics that are missing, as {@link wantedTopicConfig} says; those that are there stay as they are. Returns
  * when every partition answers: a client that comes sooner is told that there is no leader, or waits minutes for one.
  */
 export async function ensureTopics(
@@ -120,7 +115,10 @@ export async function ensureTopics(
   const missing = topics.filter((topic) => !existing.has(topic));
   if (missing.length === 0) return;
   await askKafka(settings, signal, () =>
-    admin.createTopics({ topics: missing.map(topicConfig), waitForLeaders: true }),
+    admin.createTopics({
+      topics: missing.map((topic) => topicConfig(topic, settings)),
+      waitForLeaders: true,
+    }),
   );
   for (const topic of missing) await askKafka(settings, signal, () => admin.fetchTopicOffsets(topic));
 }
@@ -158,19 +156,12 @@ export async function partitionEnds(ask: AskAdmin, topics: readonly string[]): P
   return ends;
 }
 
-function topicConfig(topic: string): ITopicConfig {
-  const entries = {
-    'cleanup.policy': 'compact',
-    'delete.retention.ms': TOMBSTONE_RETENTION_MS,
-    // The broker's clock, not a producer's, orders the versions of a row.
-    'message.timestamp.type': 'LogAppendTime',
-    // An invoice with thousands of line items is one message.
-    'max.message.bytes': MAX_MESSAGE_BYTES,
-  };
+function topicConfig(topic: string, { tombstoneRetentionDays }: Settings['kafka']): ITopicConfig {
+  const entries = Object.entries(wantedTopicConfig(tombstoneRetentionDays));
   return {
     topic,
     numPartitions: PARTITIONS,
-    configEntries: Object.entries(entries).map(([name, value]) => ({ name, value: String(value) })),
+    configEntries: entries.map(([name, value]) => ({ name, value })),
   };
 }
 

@@ -3,6 +3,7 @@ import type { LiveLines } from './live-lines.ts';
 /** What the live lines of several commands are drawn with: when, in how much room, and how their cells look. */
 
 export const REDRAW_MS = 200;
+const MOVING_PART_WIDTH = 3;
 
 /**
  * Draws what `linesOf` gives for the terminal's size five times a second; `stop` takes it away. Does nothing where `out` is
@@ -69,4 +70,18 @@ export function aligned(texts: readonly string[], side: 'left' | 'right'): strin
 /** No wider than `width`; an ellipsis stands for what is left out. */
 export function cut(text: string, width: number): string {
   return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
+}
+
+/** Filled to the share, or with a part that moves to and fro where the share is not known. */
+export function bar(share: number | undefined, width: number, nowMs: number): string {
+  const [start, length] =
+    share === undefined
+      ? [swing(Math.floor(nowMs / REDRAW_MS), width - MOVING_PART_WIDTH), MOVING_PART_WIDTH]
+      : [0, Math.floor(share * width)];
+  return '░'.repeat(start) + '█'.repeat(length) + '░'.repeat(width - start - length);
+}
+
+/** 0, 1, … `end` … 1, 0, 1, …, by steps. */
+function swing(step: number, end: number): number {
+  return end - Math.abs(end - (step % (2 * end)));
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Admin, KafkaMessage } from 'kafkajs';
-import { CaughtUp } from './caught-up.ts';
+import { CaughtUp, type PartitionEnd } from './caught-up.ts';
 import type { Settings } from './config.ts';
 import { askKafka, createKafka, kafkaError, partitionEnds } from './kafka.ts';
 import { logger } from './logger.ts';
@@ -10,21 +10,28 @@ const MAX_FETCH_BYTES_PER_PARTITION = 4 * 1024 * 1024;
 /** Longer than a transaction of ours may stay open: what has not come by then, compaction has taken away. */
 const SILENCE_MS = 60_000;
 
+/** While a batch is worked on, Kafka hears of us so often. */
+const HEARTBEAT_MS = 3_000;
+
 /** Takes the messages of one topic. Of one key, in the order of the topic. */
-export type MessageHandler = (message: KafkaMessage) => void;
+export type MessageHandler = (message: KafkaMessage, partition: number) => void;
 
 /**
  * Reads topics from their beginning to the end that each has now: committed messages only; a topic that is not there has none.
  * Returns when all of them have been handed over. A group of its own name, removed afterwards, so that readers never share partitions and nothing is left behind.
  *
- * @throws ServiceUnavailableError, ServiceRefusedError; the signal's reason; what a handler throws.
+ * @param afterFetch is awaited when what was fetched of a partition has been handed over: until then nothing more is. It may take
+ *   as long as it needs.
+ * @returns the partitions of which Kafka has given less than their end, since compaction has taken away what stood last.
+ * @throws ServiceUnavailableError, ServiceRefusedError; the signal's reason; what a handler or `afterFetch` throws.
  */
 export async function readTopics(
   admin: Admin,
   settings: Pick<Settings, 'kafka' | 'topicPrefix'>,
   handlers: ReadonlyMap<string, MessageHandler>,
   signal: AbortSignal,
-): Promise<void> {
+  afterFetch?: () => Promise<void>,
+): Promise<readonly PartitionEnd[]> {
   const ask = <T>(question: (admin: Admin) => Promise<T>) =>
     askKafka(settings.kafka, signal, () => question(admin));
   const existing = new Set(await ask((asked) => asked.listTopics()));
@@ -32,7 +39,7 @@ export async function readTopics(
     ask,
     [...handlers.keys()].filter((topic) => existing.has(topic)),
   );
-  if (ends.length === 0) return;
+  if (ends.length === 0) return [];
   const topics = [...new Set(ends.map(({ topic }) => topic))];
   const caughtUp = new CaughtUp(ends);
   const groupId = `${settings.topicPrefix}read.${randomUUID()}`;
@@ -68,17 +75,25 @@ export async function readTopics(
     await consumer.run({
       autoCommit: false,
       partitionsConsumedConcurrently: 1,
-      eachBatch: ({ batch }) => {
+      eachBatch: async (payload) => {
+        const { batch } = payload;
         const handle = handlers.get(batch.topic);
+        const alive = setInterval(() => {
+          silence.refresh();
+          payload.heartbeat().catch(() => {});
+        }, HEARTBEAT_MS);
         try {
-          for (const message of batch.messages) handle?.(message);
+          for (const message of batch.messages) handle?.(message, batch.partition);
+          await afterFetch?.();
         } catch (error) {
           onFailed(error as Error);
+        } finally {
+          clearInterval(alive);
         }
-        return Promise.resolve();
       },
     });
     await Promise.race([caughtUp.reached, silent, failed]);
+    return caughtUp.behind;
   } finally {
     clearTimeout(silence);
     signal.removeEventListener('abort', onAbort);

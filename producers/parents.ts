@@ -1,5 +1,6 @@
 import type { Admin } from 'kafkajs';
 import type { Settings } from '../core/config.ts';
+import { ParentFailedError } from '../core/errors.ts';
 import { topicOf } from '../core/stream-name.ts';
 import { readTopics } from '../core/topic-reader.ts';
 import { KeyTable } from './changes/key-table.ts';
@@ -52,4 +53,9 @@ export async function readParents(
   ]);
   await readTopics(admin, settings, handle, signal);
   return { keys, hashes };
+}
+
+/** For a stream whose parents' own stream failed. */
+export function parentFailed(parentStream: string): ParentFailedError {
+  return new ParentFailedError(`${parentStream} was not read to its end, so nobody knows whom to visit`);
 }

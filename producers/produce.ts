@@ -2,20 +2,21 @@ import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { Registry } from '../core/avro/registry.ts';
 import type { Settings } from '../core/config.ts';
-import { AuthenticationError, messageOf, ParentFailedError, StoppedError } from '../core/errors.ts';
+import { StoppedError } from '../core/errors.ts';
 import { connectAdmin, ensureTopics, mendKafkaError } from '../core/kafka.ts';
 import { logger } from '../core/logger.ts';
 import { probeRetry } from '../core/retry.ts';
 import { checkpointsTopic, deadLettersTopic, topicOf } from '../core/stream-name.ts';
 import { ChartMogulClient } from './chartmogul/client.ts';
 import type { StreamSpec } from './chartmogul/streams.ts';
-import { readParents, type Parents } from './parents.ts';
+import { parentFailed, readParents, type Parents } from './parents.ts';
 import { produceStream } from './produce-stream.ts';
 import type { RunContext, RunOptions } from './run-context.ts';
 import { startProgress } from './progress.ts';
 import { readBack, type KnownState } from './read-back.ts';
 import { RUNS, sendRun } from './send-run.ts';
 import { createStreamCounts, type StreamCounts } from './stream-counts.ts';
+import { failureOf } from './stream-failure.ts';
 import { TransactionalProducer } from './transactional-producer.ts';
 
 /**
@@ -124,11 +125,7 @@ async function runStream(
     counts.state = 'done';
   } catch (error) {
     counts.state = signal.aborted && signal.reason instanceof StoppedError ? 'stopped' : 'failed';
-    if (error instanceof AuthenticationError) stop.abort(error);
-    // What a refused key has stopped failed for that reason, not for its parent's.
-    const cause = signal.aborted ? (signal.reason as unknown) : error;
-    counts.failure = cause instanceof Error ? cause : new Error(messageOf(cause));
-    if (!signal.aborted) logger.error({ stream: counts.stream, reason: messageOf(error) }, 'stream failed');
+    counts.failure = failureOf(counts.stream, error, { signal, stop });
   }
   counts.seconds = Math.round((performance.now() - startMs) / 100) / 10;
   const { stream, pages, records, messages, deleted, seconds } = counts;
@@ -148,7 +145,7 @@ function rememberParents(
     const outcome = await outcomes.get(stream);
     const keys = known.streams.get(stream)?.keys;
     if (outcome === undefined || outcome.failure !== undefined || keys === undefined) {
-      throw new ParentFailedError(`${stream} was not read to its end, so nobody knows whom to visit`);
+      throw parentFailed(stream);
     }
     return readParents(admin, settings, stream, keys, signal);
   };

@@ -1,11 +1,10 @@
-import { aligned, clock, cut, drawLive, fitRows, grouped, REDRAW_MS, several } from '../core/live-cells.ts';
+import { aligned, bar, clock, cut, drawLive, fitRows, grouped, several } from '../core/live-cells.ts';
 import { liveLines } from '../core/live-lines.ts';
 import { requestsPerSecond, type StreamCounts } from './stream-counts.ts';
 
 const MAX_NAME_WIDTH = 32;
 const MAX_BAR_WIDTH = 24;
 const MIN_BAR_WIDTH = 4;
-const MOVING_PART_WIDTH = 3;
 
 /**
  * Draws the progress of a run from its live counts five times a second, at the bottom of a terminal; `stop` takes it away.
@@ -81,20 +80,6 @@ function recordsText({ state, records, deleted }: StreamCounts): string {
 function rateText({ state, records, startedAtMs }: StreamCounts, nowMs: number): string {
   if (state === 'deleting') return '';
   return `${grouped(Math.round(records / Math.max(1, (nowMs - startedAtMs) / 1000)))}/s`;
-}
-
-/** Filled to the share, or a part that moves to and fro. */
-function bar(share: number | undefined, width: number, nowMs: number): string {
-  const [start, length] =
-    share === undefined
-      ? [swing(Math.floor(nowMs / REDRAW_MS), width - MOVING_PART_WIDTH), MOVING_PART_WIDTH]
-      : [0, Math.floor(share * width)];
-  return '░'.repeat(start) + '█'.repeat(length) + '░'.repeat(width - start - length);
-}
-
-/** 0, 1, … `end` … 1, 0, 1, …, by steps. */
-function swing(step: number, end: number): number {
-  return end - Math.abs(end - (step % (2 * end)));
 }
 
 /** `3 of 25 streams done, 1 failed  12,345 records  37.2 requests/s  1:05` */

@@ -1,5 +1,6 @@
 import type { Admin, KafkaMessage } from 'kafkajs';
 import type { Settings } from '../core/config.ts';
+import { isRedriven } from '../core/dead-letters/mark.ts';
 import { checkpointsTopic, deadLettersTopic, topicOf } from '../core/stream-name.ts';
 import { readTopics, type MessageHandler } from '../core/topic-reader.ts';
 import { ChildTable } from './changes/child-table.ts';
@@ -47,7 +48,10 @@ export async function readBack(
       if (message.key !== null && Buffer.isBuffer(parent)) children.set(message.key, parent);
     });
   }
-  handlers.set(deadLettersTopic(topicPrefix), (message) => note(letters, message));
+  // A record that was redriven, and cannot be sent again, is to be set aside again.
+  handlers.set(deadLettersTopic(topicPrefix), (message) =>
+    note(letters, isRedriven(message.headers) ? { ...message, value: null } : message),
+  );
   handlers.set(checkpointsTopic(topicPrefix), (message) => noteCheckpoint(states, message));
   await readTopics(admin, settings, handlers, signal);
   for (const [stream, state] of states) if (state.keys.size === 0) states.set(stream, createState());

@@ -1,24 +1,23 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { DriftMode } from '../core/config.ts';
 import type { Registry } from '../core/avro/registry.ts';
-import type { StreamSchema } from '../core/avro/schema.ts';
-import { readStreamSchema } from '../core/avro/schema-files.ts';
 import { framed } from '../core/avro/wire-format.ts';
 import { deadLetterHeaders } from '../core/dead-letter.ts';
 import { FrozenSchemaError, RecordError, UnexpectedAnswerError, UnkeyedRecordError } from '../core/errors.ts';
-import { isJsonObject, jsonText, type JsonObject, type JsonValue } from '../core/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
 import { logger } from '../core/logger.ts';
 import { subjectOf } from '../core/stream-name.ts';
-import { driftName, evolve, mergeLearnt, type Drift } from './avro/drift.ts';
-import { inferSchema } from './avro/infer-schema.ts';
+import { driftName, evolve, type Drift } from './avro/drift.ts';
 import { RecordEncoder } from './avro/record-encoder.ts';
 import type { ChildTable } from './changes/child-table.ts';
 import type { KeyTable } from './changes/key-table.ts';
-import { recordHash, type RecordHash } from './changes/record-hash.ts';
+import type { RecordHash } from './changes/record-hash.ts';
 import type { Page } from './chartmogul/source-list.ts';
 import type { StreamSpec } from './chartmogul/streams.ts';
 import { messageHeaders, type Message } from './message.ts';
+import { hashOf, letterKeyOf, textOf } from './source-record.ts';
 import type { StreamCounts } from './stream-counts.ts';
+import { streamSchema } from './stream-schema.ts';
 import type { EncodedPage } from './transaction-writable.ts';
 
 export interface StreamEncoderOptions {
@@ -111,7 +110,7 @@ export class StreamEncoder {
   async #useSchema(sample: readonly JsonObject[]): Promise<RecordEncoder> {
     const { registry, spec } = this.#options;
     const latest = await registry.latest(this.#subject);
-    const schema = this.#schema(latest?.schema, sample);
+    const schema = streamSchema(spec, latest?.schema, sample);
     const isKnown = latest !== undefined && isDeepStrictEqual(latest.schema, schema);
     this.#schemaId = isKnown ? latest.id : await registry.register(this.#subject, schema);
     if (spec.primaryKey !== undefined && latest === undefined)
@@ -120,15 +119,6 @@ export class StreamEncoder {
         'schema inferred from the first pages',
       );
     return (this.#encoder = new RecordEncoder(schema));
-  }
-
-  #schema(latest: StreamSchema | undefined, records: readonly JsonObject[]): StreamSchema {
-    const { name, primaryKey } = this.#options.spec;
-    if (primaryKey === undefined) {
-      const own = readStreamSchema(name);
-      return latest === undefined ? own : mergeLearnt(own, latest);
-    }
-    return latest ?? inferSchema({ name, primaryKey, records });
   }
 
   async #encodePage(page: Page, begun: RecordEncoder): Promise<EncodedPage> {
@@ -229,7 +219,7 @@ export class StreamEncoder {
     { key, value, hash, page }: { key: string | undefined; value: JsonValue; hash: RecordHash; page: Page },
   ): Message | undefined {
     const { spec, letters, keys, counts } = this.#options;
-    const letterKey = `${spec.name}|${key ?? hash.toString('hex')}`;
+    const letterKey = letterKeyOf(spec.name, key, hash);
     // The source has it: whatever an earlier message says of the key is not to be deleted.
     if (key !== undefined) keys.see(key);
     const isKnown = letters.compare(letterKey, hash) === 'unchanged';
@@ -259,26 +249,6 @@ export class StreamEncoder {
   }
 }
 
-/** A record nested too deeply is told by its keys. */
-function hashOf(value: JsonValue): RecordHash {
-  try {
-    return recordHash(value);
-  } catch (error) {
-    if (!(error instanceof RecordError)) throw error;
-    return recordHash(textOf(value));
-  }
-}
-
 function namesOf(drifts: readonly Drift[]): string {
   return [...new Set(drifts.map(driftName))].join(', ');
-}
-
-/** A record nested too deeply for its text to be made leaves its keys at least. */
-function textOf(value: JsonValue): string {
-  try {
-    return jsonText(value);
-  } catch (error) {
-    if (!(error instanceof RecordError)) throw error;
-    return JSON.stringify(isJsonObject(value) ? Object.keys(value) : []);
-  }
 }

@@ -7,6 +7,7 @@ import { ByteWriter } from '../../core/byte-writer.ts';
 import { columnTypeSql } from './column-type.ts';
 import { systemColumns } from './evolution.ts';
 import { insertComment } from './table-checkpoint.ts';
+import { identityColumnOf } from './table-ddl.ts';
 import type { TableColumn } from './table-shape.ts';
 
 /**
@@ -29,15 +30,20 @@ export class InsertedRows {
     this.#token = token;
   }
 
-  /** One request, one block. @throws what the client throws, unless the rows or the table are to blame. */
+  /**
+   * One request, one block.
+   *
+   * @param identity of the table: another under its name refuses the rows.
+   * @throws what the client throws, unless the rows or the table are to blame.
+   */
   async insertInto(
     client: ClickHouseClient,
     { database, cluster }: ClickHouseSettings,
     table: string,
+    identity: string,
   ): Promise<InsertOutcome> {
-    const names = this.#named()
-      .map(([name]) => quoted(name))
-      .join(', ');
+    // The last one has no values: ClickHouse fills in what the header of the rows lacks.
+    const names = [...this.#named().map(([name]) => name), identityColumnOf(identity)].map(quoted).join(', ');
     try {
       const { stream } = await client.exec({
         // With types: rows made for other columns than the table has by now are refused, not misread.
@@ -85,6 +91,7 @@ const insertSettings = {
   insert_deduplicate: 1,
   deduplicate_blocks_in_dependent_materialized_views: 1,
   input_format_skip_unknown_fields: 0,
+  input_format_with_names_use_header: 1,
   // Every message is a row until merges: a tenth less work, and what was inserted can be counted.
   optimize_on_insert: 0,
   // One block, hence one part, hence all or nothing: larger than any batch.

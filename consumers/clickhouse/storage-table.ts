@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import {
@@ -17,10 +18,11 @@ import type { WriterSchema } from '../avro/writer-type.ts';
 import type { PartitionRows } from '../resume-offset.ts';
 import { evolutionActions, sortingKey } from './evolution.ts';
 import type { InsertedRows, InsertOutcome } from './insert-rows.ts';
-import { alterTableSql, createTableSql, localTableOf } from './table-ddl.ts';
+import { alterTableSql, createTableSql, identitySql, localTableOf } from './table-ddl.ts';
 import { readPartitionRows, settleInserts } from './table-checkpoint.ts';
 import {
   readStreamColumns,
+  readTableIdentity,
   readTableShape,
   withoutSystemColumns,
   type TableColumn,
@@ -40,6 +42,8 @@ export interface StorageTableOptions {
   readonly client: ClickHouseClient;
   readonly settings: ClickHouseSettings;
   readonly stream: string;
+  /** A table of another name, without views: the storage table of the stream unless told otherwise. */
+  readonly table?: string;
   readonly signal: AbortSignal;
   /** ClickHouse is asked again by it; for ever, unless told otherwise. */
   readonly policy?: RetryPolicy;
@@ -58,12 +62,14 @@ export class StorageTable {
   #columns: readonly TableColumn[] = [];
   readonly #fields = new Set<string>();
   #views: readonly ViewStatement[] = [];
+  /** Of the table that the offsets were last read from; empty, which no table has, where there was none. */
+  #identity = '';
 
   constructor(options: StorageTableOptions) {
     this.#options = options;
     this.#policy = options.policy ?? steadyRetry;
     this.stream = options.stream;
-    this.name = storageTableOf(options.stream);
+    this.name = options.table ?? storageTableOf(options.stream);
   }
 
   /**
@@ -72,6 +78,11 @@ export class StorageTable {
    */
   get columns(): readonly TableColumn[] {
     return this.#columns;
+  }
+
+  /** Of the table that {@link partitionRows} last found: no other has had it. Empty where there was none. */
+  get identity(): string {
+    return this.#identity;
   }
 
   /** Forgets what the table looks like: somebody else changed or dropped it. */
@@ -94,13 +105,14 @@ export class StorageTable {
     for (const { name } of schema.fields) this.#fields.add(name);
     const columns = withoutSystemColumns(shape.columns).filter(({ name }) => this.#fields.has(name));
     if (!isDeepStrictEqual(columns, this.#columns)) this.#columns = columns;
-    await this.#makeViews();
+    if (this.#options.table === undefined) await this.#makeViews();
     return keyed(schema, shape);
   }
 
   /**
-   * Inserts rows of {@link columns} as they were when the rows were made, all of them or none. When `generation` aborts, it is not
-   * tried again; an attempt under way is waited for, since nobody knows what becomes of it.
+   * Inserts rows of {@link columns} as they were when the rows were made, all of them or none, into the table that
+   * {@link partitionRows} last found: one that has taken its place refuses them. When `generation` aborts, it is not tried again; an
+   * attempt under way is waited for, since nobody knows what becomes of it.
    */
   async insert(rows: InsertedRows, generation: AbortSignal): Promise<InsertOutcome> {
     const { client, settings } = this.#options;
@@ -108,7 +120,7 @@ export class StorageTable {
     try {
       return await this.#attempt(`insert into ${this.name}`, () => {
         if (generation.aborted) throw new StoppedError(`${this.name}: its partitions were given away`);
-        const inserting = rows.insertInto(client, settings, this.name);
+        const inserting = rows.insertInto(client, settings, this.name, this.#identity);
         attempt = inserting;
         return inserting;
       });
@@ -117,10 +129,16 @@ export class StorageTable {
     }
   }
 
-  /** Whether the columns that rows were made for are those that the server has now. */
+  /** Whether the table, and the columns that rows were made for, are those that the server has now. */
   async hasStill(columns: readonly TableColumn[]): Promise<boolean> {
     const shape = await this.#readShape();
-    return columns.every((column) => shape?.columns.some((now) => isDeepStrictEqual(now, column)) ?? false);
+    if (shape === undefined || shape.identity !== this.#identity) return false;
+    return columns.every((column) => shape.columns.some((now) => isDeepStrictEqual(now, column)));
+  }
+
+  /** Whether the server has another table under the name, or none, than {@link partitionRows} last found. */
+  async isReplaced(): Promise<boolean> {
+    return (await this.#readIdentity()) !== this.#identity;
   }
 
   /**
@@ -129,6 +147,8 @@ export class StorageTable {
    */
   async partitionRows(): Promise<ReadonlyMap<number, PartitionRows>> {
     const { client, settings, signal } = this.#options;
+    // First: what is read afterwards of a table that has taken its place leads to rows that it refuses.
+    this.#identity = await this.#readIdentity();
     return this.#attempt(`offsets in ${this.name}`, async () => {
       await settleInserts(client, settings.database, this.name, signal);
       return readPartitionRows(client, settings.database, this.name, signal);
@@ -141,13 +161,15 @@ export class StorageTable {
       if (round > 0 && roundMs > 0) await delay(roundMs, undefined, { signal });
       const shape = await this.#readShape();
       if (shape === undefined) {
-        for (const statement of createTableSql(this.stream, schema, this.#options.settings))
+        const { settings } = this.#options;
+        for (const statement of createTableSql(this.name, schema, newIdentity(), settings))
           await this.#command(statement);
         logger.info({ table: this.name }, 'table created');
         this.#options.onChange?.();
         continue;
       }
       const actions = evolutionActions(this.name, shape, keyed(schema, shape), isOlder);
+      if (shape.identity === undefined) actions.push(`ADD COLUMN ${identitySql(newIdentity())}`);
       if (!isOlder) this.#checkTable(schema, shape);
       if (actions.length === 0) return shape;
       if (await this.#alter(actions, shape)) {
@@ -160,7 +182,7 @@ export class StorageTable {
 
   /** A table that somebody else made, or that was made for another key. */
   #checkTable(schema: WriterSchema, { keepsLatest, sortingKey: key }: TableShape): void {
-    const cure = 'rename the table, and the sink makes it anew';
+    const cure = `npm run replay -- --streams ${this.stream} makes it anew`;
     if (!keepsLatest)
       throw new IncompatibleSchemaError(
         `table ${this.name} is not a ReplacingMergeTree(_version, _deleted), so it would show old versions of rows: ${cure}`,
@@ -175,7 +197,7 @@ export class StorageTable {
   /** False if another sink changed the table first. */
   async #alter(actions: readonly string[], { version }: TableShape): Promise<boolean> {
     try {
-      for (const statement of alterTableSql(this.stream, actions, version, this.#options.settings))
+      for (const statement of alterTableSql(this.name, actions, version, this.#options.settings))
         await this.#command(statement);
       return true;
     } catch (error) {
@@ -226,8 +248,16 @@ export class StorageTable {
   async #readShape(): Promise<TableShape | undefined> {
     const { client, settings, signal } = this.#options;
     return this.#attempt(`columns of ${this.name}`, () =>
-      readTableShape(client, settings.database, localTableOf(this.stream, settings), signal),
+      readTableShape(client, settings.database, localTableOf(this.name, settings), signal),
     );
+  }
+
+  async #readIdentity(): Promise<string> {
+    const { client, settings, signal } = this.#options;
+    return this.#attempt(`columns of ${this.name}`, async () => {
+      const { database } = settings;
+      return (await readTableIdentity(client, database, localTableOf(this.name, settings), signal)) ?? '';
+    });
   }
 
   async #command(query: string): Promise<void> {
@@ -246,6 +276,10 @@ export class StorageTable {
       }
     });
   }
+}
+
+function newIdentity(): string {
+  return randomBytes(4).toString('hex');
 }
 
 /** A schema that names no primary key means the one that the table was made for, if it has the fields. */

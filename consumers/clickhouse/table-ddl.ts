@@ -1,6 +1,5 @@
 import { literal, qualified, quoted } from '../../core/clickhouse.ts';
 import type { ClickHouseSettings } from '../../core/config.ts';
-import { storageTableOf } from '../../core/stream-name.ts';
 import type { WriterSchema } from '../avro/writer-type.ts';
 import { columnSql, fieldColumns, sortingKey, systemColumns } from './evolution.ts';
 
@@ -19,15 +18,44 @@ export function onCluster({ cluster }: Target): string {
 }
 
 /** The table that holds the rows of a storage table: itself, or on a cluster each shard's part of it. */
-export function localTableOf(stream: string, { cluster }: Target): string {
-  return cluster === undefined ? storageTableOf(stream) : `${storageTableOf(stream)}_local`;
+export function localTableOf(table: string, { cluster }: Target): string {
+  return cluster === undefined ? table : `${table}_local`;
+}
+
+/** The column that tells a table from any other that has had its name: see {@link identitySql}. */
+export function identityColumnOf(identity: string): string {
+  return `${IDENTITY_PREFIX}${identity}`;
+}
+
+/** The identity that a column of this name and default kind gives its table; undefined for any other column. */
+export function identityIn(name: string, defaultKind: string): string | undefined {
+  return defaultKind === 'EPHEMERAL' && name.startsWith(IDENTITY_PREFIX)
+    ? name.slice(IDENTITY_PREFIX.length)
+    : undefined;
+}
+
+const IDENTITY_PREFIX = '_table_';
+
+/**
+ * A column that holds nothing, which every insert names: so rows that were made for a table which another has replaced under its name are
+ * refused, and do not stand twice in the new one.
+ */
+export function identitySql(identity: string): string {
+  return `${quoted(identityColumnOf(identity))} UInt8 EPHEMERAL COMMENT 'Inserts of the sink name it, so that none goes into a table that took the place of the one it was made for'`;
 }
 
 /**
  * The statements that create a stream's storage table. On a cluster the rows lie in replicated tables behind a Distributed one, and
  * a partition's rows all in one shard: so each insert is one block in each shard, and the highest offset tells what is there.
+ *
+ * @param identity that no other table has had.
  */
-export function createTableSql(stream: string, schema: WriterSchema, target: Target): string[] {
+export function createTableSql(
+  table: string,
+  schema: WriterSchema,
+  identity: string,
+  target: Target,
+): string[] {
   const { cluster, database } = target;
   const columns = [...fieldColumns(schema), ...systemColumns].map(columnSql);
   const comment = `COMMENT ${literal(schema.doc ?? '')}`;
@@ -38,19 +66,19 @@ export function createTableSql(stream: string, schema: WriterSchema, target: Tar
           'ReplicatedReplacingMergeTree',
           `replicated_deduplication_window = ${DEDUPLICATION_WINDOW}, replicated_deduplication_window_seconds = ${REPLICATED_WINDOW_SECONDS}`,
         ];
-  const local = qualified(database, localTableOf(stream, target));
+  const local = qualified(database, localTableOf(table, target));
   const statements = [
     `CREATE TABLE IF NOT EXISTS ${local}${onCluster(target)} (\n` +
-      `  ${[...columns, shapeConstraint(1)].join(',\n  ')}\n)\n` +
+      `  ${[...columns, identitySql(identity), shapeConstraint(1)].join(',\n  ')}\n)\n` +
       `ENGINE = ${engine}(_version, _deleted)\n` +
       `ORDER BY (${sortingKey(schema).map(quoted).join(', ')})\n` +
       `SETTINGS ${windows}, min_bytes_for_wide_part = ${WIDE_PART_BYTES}\n${comment}`,
   ];
   if (cluster === undefined) return statements;
-  const distributed = [cluster, database, localTableOf(stream, target)].map(literal).join(', ');
+  const distributed = [cluster, database, localTableOf(table, target)].map(literal).join(', ');
   return [
     ...statements,
-    `CREATE TABLE IF NOT EXISTS ${qualified(database, storageTableOf(stream))}${onCluster(target)} AS ${local}\n` +
+    `CREATE TABLE IF NOT EXISTS ${qualified(database, table)}${onCluster(target)} AS ${local}\n` +
       `ENGINE = Distributed(${distributed}, _partition)\n${comment}`,
   ];
 }
@@ -62,7 +90,7 @@ export function createTableSql(stream: string, schema: WriterSchema, target: Tar
  * @param shape that was read before the columns were; 0 for a table that has none yet.
  */
 export function alterTableSql(
-  stream: string,
+  table: string,
   actions: readonly string[],
   shape: number,
   target: Target,
@@ -71,11 +99,11 @@ export function alterTableSql(
     ...(shape === 0 ? [] : [`DROP CONSTRAINT ${quoted(`shape_${shape}`)}`]),
     `ADD ${shapeConstraint(shape + 1)}`,
   ];
-  const alter = (table: string, all: readonly string[]) =>
-    `ALTER TABLE ${qualified(target.database, table)}${onCluster(target)} ${all.join(', ')}`;
+  const alter = (name: string, all: readonly string[]) =>
+    `ALTER TABLE ${qualified(target.database, name)}${onCluster(target)} ${all.join(', ')}`;
   return [
-    alter(localTableOf(stream, target), [...next, ...actions]),
-    ...(target.cluster === undefined ? [] : [alter(storageTableOf(stream), actions)]),
+    alter(localTableOf(table, target), [...next, ...actions]),
+    ...(target.cluster === undefined ? [] : [alter(table, actions)]),
   ];
 }
 

@@ -3,7 +3,7 @@ import { askRows, literal, type ClickHouseClient } from '../../core/clickhouse.t
 import { storageTableOf } from '../../core/stream-name.ts';
 import type { Column } from './column-type.ts';
 import { parseColumnType } from './parse-column-type.ts';
-import { shapeOf } from './table-ddl.ts';
+import { identityIn, shapeOf } from './table-ddl.ts';
 
 /** A column as the server has it. */
 export interface TableColumn extends Column {
@@ -15,6 +15,8 @@ export interface TableColumn extends Column {
 export interface TableShape {
   /** Raised by every change: see `alterTableSql`. */
   readonly version: number;
+  /** What inserts name, so that they reach no other table: see `identitySql`. */
+  readonly identity: string | undefined;
   /** The stream's own columns and the system columns. */
   readonly columns: readonly TableColumn[];
   /** By name, what the columns are that nobody can insert into, or of which the sink does not know the type. */
@@ -51,10 +53,11 @@ export async function readTableShape(
   const usable = columns.flatMap(tableColumn);
   return {
     version: shapeOf(created.create_table_query),
+    identity: identityOf(columns),
     columns: usable,
     unusable: new Map(
       columns
-        .filter((column) => !usable.some(({ name }) => name === column.name))
+        .filter((column) => !usable.some(({ name }) => name === column.name) && !isIdentity(column))
         .map(({ name, type, default_kind: kind }) => [name, `${type}${kind === '' ? '' : ` ${kind}`}`]),
     ),
     sortingKey: keyNames(created.sorting_key),
@@ -94,6 +97,27 @@ interface ServerColumn {
   readonly name: string;
   readonly type: string;
   readonly default_kind: string;
+}
+
+/** The identity of a table; undefined if it has none, or is not there. */
+export async function readTableIdentity(
+  client: ClickHouseClient,
+  database: string,
+  table: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const where = `database = ${literal(database)} AND table = ${literal(table)} AND default_kind = 'EPHEMERAL'`;
+  const query = `SELECT name, type, default_kind FROM system.columns WHERE ${where}`;
+  return identityOf(await askRows<ServerColumn>(client, query, signal));
+}
+
+function identityOf(columns: readonly ServerColumn[]): string | undefined {
+  const column = columns.find(isIdentity);
+  return column && identityIn(column.name, column.default_kind);
+}
+
+function isIdentity({ name, default_kind: kind }: ServerColumn): boolean {
+  return identityIn(name, kind) !== undefined;
 }
 
 function tableColumn({ name, type: typeText, default_kind: kind }: ServerColumn): TableColumn[] {

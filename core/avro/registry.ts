@@ -101,6 +101,25 @@ export class Registry {
     return { id, text };
   }
 
+  /** Every schema that the subject has, the oldest first, as they were registered; empty where the subject is not known. */
+  async texts(subject: string, policy: RetryPolicy = serviceRetry): Promise<{ id: number; text: string }[]> {
+    const versions = `/subjects/${encodeURIComponent(subject)}/versions`;
+    const latest = await this.#ask(`${versions}/latest`, policy);
+    if (latest === undefined) return [];
+    const { version: last } = latest;
+    if (typeof last !== 'number') throw this.#strange(`subject ${subject}`);
+    const found: { id: number; text: string }[] = [];
+    for (let version = 1; version <= last; version++) {
+      // One that was deleted is missing.
+      const answer = await this.#ask(`${versions}/${version}`, policy);
+      if (answer === undefined) continue;
+      const { id, schema: text } = answer;
+      if (typeof id !== 'number' || typeof text !== 'string') throw this.#strange(`subject ${subject}`);
+      found.push({ id, text });
+    }
+    return found;
+  }
+
   /** The schema of an id. @throws IncompatibleSchemaError if the registry has none, or it is no stream's */
   async schemaById(id: number): Promise<StreamSchema> {
     const text = await this.schemaText(id);

@@ -14,23 +14,38 @@ export function metricLists(
   settings: ProduceSettings['metrics'],
   { today, isHistoryKnown }: { readonly today: Date; readonly isHistoryKnown: (id: string) => boolean },
 ): SourceList[] {
-  const { startDate, intervals, lookBackDays } = settings;
-  const known = spec.metric?.intervals ?? intervals;
-  return intervals
-    .filter((interval) => known.includes(interval))
-    .map((interval) => {
-      const list = sourceList(spec, path, { interval });
-      const lookBack =
-        lookBackDays !== undefined && isHistoryKnown(list.id)
-          ? beginningOf(interval, new Date(today.getTime() - lookBackDays * DAY_MS))
-          : startDate;
-      const query = {
-        'start-date': lookBack > startDate ? lookBack : startDate,
-        'end-date': today.toISOString().slice(0, 10),
-        interval,
-      };
-      return { ...list, query: { ...list.query, ...query }, adds: { interval } };
-    });
+  const { startDate, lookBackDays } = settings;
+  return intervalsOf(spec, settings).map((interval) => {
+    const list = sourceList(spec, path, { interval });
+    const lookBack =
+      lookBackDays !== undefined && isHistoryKnown(list.id)
+        ? beginningOf(interval, new Date(today.getTime() - lookBackDays * DAY_MS))
+        : startDate;
+    const query = {
+      'start-date': lookBack > startDate ? lookBack : startDate,
+      'end-date': today.toISOString().slice(0, 10),
+      interval,
+    };
+    return { ...list, query: { ...list.query, ...query }, adds: { interval } };
+  });
+}
+
+/**
+ * Whether the lists of a metric, read whole, would show the entry of a key, `date|interval`: other settings may have brought
+ * entries that are not asked for any more. An entry has the date of its interval's last day.
+ */
+export function isMetricAskedFor(
+  spec: StreamSpec,
+  settings: ProduceSettings['metrics'],
+  key: string,
+): boolean {
+  const [date = '', interval] = key.split('|');
+  return date >= settings.startDate && intervalsOf(spec, settings).some((asked) => asked === interval);
+}
+
+function intervalsOf({ metric }: StreamSpec, { intervals }: ProduceSettings['metrics']): MetricsInterval[] {
+  const known = metric?.intervals ?? intervals;
+  return intervals.filter((interval) => known.includes(interval));
 }
 
 /** The first day of the interval that holds a day; weeks begin on Monday. */

@@ -39,8 +39,8 @@ export class FakeClickHouse {
       }
       return [...table.columns].map(([column, type]) => ({
         name: column,
-        type: type.replaceAll('`', ''),
-        default_kind: '',
+        type: type.replaceAll('`', '').replace(/ EPHEMERAL$/, ''),
+        default_kind: type.endsWith(' EPHEMERAL') ? 'EPHEMERAL' : '',
       }));
     });
     return { json: () => Promise.resolve(rows) };

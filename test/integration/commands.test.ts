@@ -16,7 +16,11 @@ const entries = {
   ping: 'commands/ping.ts',
   produce: 'producers/main.ts',
   sink: 'consumers/main.ts',
+  replay: 'consumers/replay/main.ts',
+  status: 'commands/status.ts',
   query: 'commands/query.ts',
+  reconcile: 'commands/reconcile.ts',
+  'dead-letters': 'commands/dead-letters.ts',
 };
 
 for (const [name, entry] of Object.entries(entries)) {

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { committedMessages, folded } from '../helpers/committed.ts';
 import { killSeed, KilledRuns, streamNames } from '../helpers/killed-runs.ts';
+import { sinkStreams } from '../helpers/pipeline.ts';
+import { assertReconciled } from '../helpers/reconciled.ts';
 import { assertTruth, truthOf } from '../helpers/truth.ts';
 
 test(`after 20 kills and one whole run each record is one message (KILL_SEED=${killSeed})`, async (t) => {
@@ -13,4 +15,7 @@ test(`after 20 kills and one whole run each record is one message (KILL_SEED=${k
     assert.equal(new Set(messages.map(({ key }) => key)).size, messages.length, `${stream}: a key twice`);
     await assertTruth(runs.settings, stream, folded(messages), truthOf(runs.simulator, stream));
   }
+  for (const { stream, failure } of await sinkStreams(runs.settings))
+    assert.equal(failure, undefined, stream);
+  await assertReconciled(runs.settings);
 });

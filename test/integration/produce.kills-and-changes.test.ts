@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import { streams } from '../../producers/chartmogul/streams.ts';
 import { committedMessages, folded, type Committed } from '../helpers/committed.ts';
 import { killSeed, KilledRuns, streamNames } from '../helpers/killed-runs.ts';
+import { sinkStreams } from '../helpers/pipeline.ts';
+import { assertReconciled } from '../helpers/reconciled.ts';
 import { assertTruth, truthOf } from '../helpers/truth.ts';
 
 /** A customer's renewal does not change the customer: such a stream hears of it in its next full round. */
@@ -46,4 +48,6 @@ test(`the account changes, fields appear, runs are killed: the topics follow, no
   }
   const deleted = [...sent.values()].flat().filter(({ value }) => value === null);
   assert.ok(deleted.length > 0, 'something was deleted');
+  for (const { stream, failure } of await sinkStreams(settings)) assert.equal(failure, undefined, stream);
+  await assertReconciled(settings);
 });

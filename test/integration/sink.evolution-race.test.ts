@@ -4,6 +4,7 @@ import type { AvroField, StreamSchema } from '../../core/avro/schema.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { startCommand } from '../helpers/command.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
+import { assertReconciled } from '../helpers/reconciled.ts';
 import { createSettings, environmentOf } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
@@ -87,4 +88,5 @@ test(`${VERSIONS} versions of a schema while two sinks flow: every value of ever
       `version ${version}`,
     );
   }
+  await assertReconciled(settings, ['race']);
 });

@@ -7,6 +7,7 @@ import { startCommand } from '../helpers/command.ts';
 import { createLoad } from '../helpers/load.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
 import { assertEachOnce, createUnmergedPlans } from '../helpers/plans-table.ts';
+import { assertReconciled } from '../helpers/reconciled.ts';
 import { createSettings, environmentOf } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 import { waitFor } from '../helpers/wait-for.ts';
@@ -38,6 +39,7 @@ async function killSinks(t: TestContext, random: Random, pipeline: number): Prom
   await assertEachOnce(settings, load.sent);
   const [again] = await sinkStreams(settings, 'plans');
   assert.equal(again?.rows, 0);
+  await assertReconciled(settings, ['plans']);
 }
 
 test(`${PIPELINES * KILLS} sinks killed at random under load, and every message is stored once`, async (t) => {

@@ -9,6 +9,7 @@ import { topicOf } from '../../core/stream-name.ts';
 import { createLoad } from '../helpers/load.ts';
 import { assertEachOnce, command, createUnmergedPlans } from '../helpers/plans-table.ts';
 import { createProxy } from '../helpers/proxy.ts';
+import { assertReconciled } from '../helpers/reconciled.ts';
 import { createSettings } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
@@ -58,6 +59,7 @@ for (const fault of ['cut', 'hang'] as const) {
     assert.equal(counts?.failure, undefined);
     if (fault === 'cut') assert.ok(Number(counts?.retries) > 0);
     await assertEachOnce(settings, load.sent);
+    await assertReconciled(settings, ['plans']);
   });
 }
 
@@ -93,6 +95,7 @@ test('a registry that is away is waited for: no message is set aside, and other 
   await waitFor('plans after the wait', async () => (await count('plans')) === 2);
   for (const { failure, deadLetters } of await stop())
     assert.deepEqual([failure, deadLetters], [undefined, 0]);
+  await assertReconciled(settings, ['plans', 'tasks']);
 });
 
 test('a table that is dropped while its sink runs is filled again from the beginning', async (t) => {
@@ -122,6 +125,7 @@ test('a table that is dropped while its sink runs is filled again from the begin
   );
   const [counts] = await stop();
   assert.equal(counts?.failure, undefined);
+  await assertReconciled(settings, ['plans']);
 });
 
 test('a column that is dropped while its sink runs comes back', async (t) => {
@@ -149,4 +153,5 @@ test('a column that is dropped while its sink runs comes back', async (t) => {
   assert.deepEqual(await rowsOf(settings, `SELECT interval_count FROM plans WHERE uuid = 'pl_2'`), [
     { interval_count: 2 },
   ]);
+  await assertReconciled(settings, ['plans']);
 });

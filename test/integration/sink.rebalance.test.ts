@@ -5,6 +5,7 @@ import { startCommand } from '../helpers/command.ts';
 import { createLoad } from '../helpers/load.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
 import { assertEachOnce, createUnmergedPlans } from '../helpers/plans-table.ts';
+import { assertReconciled } from '../helpers/reconciled.ts';
 import { createSettings, environmentOf } from '../helpers/settings.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
@@ -44,6 +45,7 @@ test('sinks that come and go under load lose nothing and store nothing twice, an
   await load.stop();
   await sinkStreams(settings, 'plans');
   await assertEachOnce(settings, load.sent);
+  await assertReconciled(settings, ['plans']);
 });
 
 test('a sink that slept while its partitions went to another inserts nothing of what it had taken', async (t) => {
@@ -73,4 +75,5 @@ test('a sink that slept while its partitions went to another inserts nothing of 
   await load.stop();
   await sinkStreams(settings, 'plans');
   await assertEachOnce(settings, load.sent);
+  await assertReconciled(settings, ['plans']);
 });

@@ -4,6 +4,7 @@ import { askKafka, connectAdmin } from '../../core/kafka.ts';
 import type { Settings } from '../../core/config.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
+import { assertReconciled } from '../helpers/reconciled.ts';
 import { createSettings, noSignal } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
@@ -64,6 +65,8 @@ for (const [name, count] of [
     );
     const [again] = await sinkStreams(settings, 'plans');
     assert.equal(again?.rows, 0);
+    // The table keeps what the topic does not have any more.
+    await assertReconciled(settings, ['plans'], { plans: { stray: Math.max(0, 100 - count) } });
   });
 }
 
@@ -85,4 +88,5 @@ test('keys that move to new partitions keep their latest rows, and nothing is re
   assert.deepEqual([counts?.failure, counts?.rows], [undefined, 100]);
   assert.deepEqual(await planRows(settings), [[2, 100]]);
   assert.equal((await rowsOf(settings, 'SELECT DISTINCT _partition FROM plans_raw')).length, 7);
+  await assertReconciled(settings, ['plans']);
 });

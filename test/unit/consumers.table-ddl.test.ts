@@ -28,11 +28,12 @@ const columns = `  \`uuid\` String COMMENT 'Its id',
   \`_offset\` Int64 COMMENT 'Offset of the message',
   \`_timestamp\` DateTime64(3, 'UTC') COMMENT 'Time at which Kafka took the message',
   \`_schema_id\` Int32 COMMENT 'Id of its schema in the registry; 0 for a delete',
+  \`_table_5f3a\` UInt8 EPHEMERAL COMMENT 'Inserts of the sink name it, so that none goes into a table that took the place of the one it was made for',
   CONSTRAINT \`shape_1\` ASSUME 1
 )`;
 
 test('a table keeps the latest version of a key, and has a window for deduplication tokens', () => {
-  assert.deepEqual(createTableSql('plans', schema, alone), [
+  assert.deepEqual(createTableSql('plans_raw', schema, '5f3a', alone), [
     `CREATE TABLE IF NOT EXISTS \`db\`.\`plans_raw\` (
 ${columns}
 ENGINE = ReplacingMergeTree(_version, _deleted)
@@ -43,7 +44,7 @@ COMMENT 'A plan\\'s terms'`,
 });
 
 test('on a cluster it is a replicated table in each shard, behind a Distributed one that keeps partitions together', () => {
-  assert.deepEqual(createTableSql('plans', schema, cluster), [
+  assert.deepEqual(createTableSql('plans_raw', schema, '5f3a', cluster), [
     `CREATE TABLE IF NOT EXISTS \`db\`.\`plans_raw_local\` ON CLUSTER \`c1\` (
 ${columns}
 ENGINE = ReplicatedReplacingMergeTree(_version, _deleted)
@@ -58,13 +59,13 @@ COMMENT 'A plan\\'s terms'`,
 
 test('a change of shape takes the place of the one that was read, in one statement', () => {
   const actions = ['ADD COLUMN IF NOT EXISTS `a` Int64'];
-  assert.deepEqual(alterTableSql('plans', actions, 4, alone), [
+  assert.deepEqual(alterTableSql('plans_raw', actions, 4, alone), [
     'ALTER TABLE `db`.`plans_raw` DROP CONSTRAINT `shape_4`, ADD CONSTRAINT `shape_5` ASSUME 1, ADD COLUMN IF NOT EXISTS `a` Int64',
   ]);
-  assert.deepEqual(alterTableSql('plans', actions, 0, alone), [
+  assert.deepEqual(alterTableSql('plans_raw', actions, 0, alone), [
     'ALTER TABLE `db`.`plans_raw` ADD CONSTRAINT `shape_1` ASSUME 1, ADD COLUMN IF NOT EXISTS `a` Int64',
   ]);
-  assert.deepEqual(alterTableSql('plans', actions, 4, cluster), [
+  assert.deepEqual(alterTableSql('plans_raw', actions, 4, cluster), [
     'ALTER TABLE `db`.`plans_raw_local` ON CLUSTER `c1` DROP CONSTRAINT `shape_4`, ADD CONSTRAINT `shape_5` ASSUME 1, ADD COLUMN IF NOT EXISTS `a` Int64',
     'ALTER TABLE `db`.`plans_raw` ON CLUSTER `c1` ADD COLUMN IF NOT EXISTS `a` Int64',
   ]);
@@ -84,6 +85,6 @@ test('views and databases are made on the cluster too', () => {
 });
 
 test('a schema without a primary key makes every message a row of its own', () => {
-  const [statement = ''] = createTableSql('plans', { ...schema, primaryKey: undefined }, alone);
+  const [statement = ''] = createTableSql('plans_raw', { ...schema, primaryKey: undefined }, '5f3a', alone);
   assert.match(statement, /ORDER BY \(`_partition`, `_offset`\)/);
 });

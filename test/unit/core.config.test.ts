@@ -161,7 +161,12 @@ test('the defaults are those that the documentation promises', () => {
     modes: new Map(),
     customStreams: [],
   });
-  assert.deepEqual(kafka, { brokers: ['127.0.0.1:9092'], ssl: false, sasl: undefined });
+  assert.deepEqual(kafka, {
+    brokers: ['127.0.0.1:9092'],
+    ssl: false,
+    sasl: undefined,
+    tombstoneRetentionDays: 7,
+  });
   assert.deepEqual([topicPrefix, dataDir], ['chartmogul.', '.data']);
   assert.deepEqual(schemaRegistry, { url: 'http://127.0.0.1:8081', credentials: undefined });
   assert.equal(clickhouse.url, 'http://127.0.0.1:8123');

@@ -1,0 +1,68 @@
+import { createClickHouse, quoted } from '../core/clickhouse.ts';
+import type { Settings } from '../core/config.ts';
+import { storageTableOf } from '../core/stream-name.ts';
+import { BenchProcess } from './child-process.ts';
+import { environmentOf, withServices } from './environment.ts';
+import { median, rounded, say } from './figures.ts';
+import { FillingTable } from './filling-table.ts';
+import { createInvoiceTopic, fillInvoiceTopic, invoiceStream } from './invoice-topic.ts';
+import type { BenchOptions } from './options.ts';
+import { inProcess, isSinking, startSink, type Pass, type Turn } from './sink-contenders.ts';
+
+/**
+ * A table built anew from its topic while readers have the old one, against the sink that filled the old one, side by side: messages
+ * a second from the moment in which each had its partitions, for the replay until readers see the new table.
+ */
+export async function benchReplay(signal: AbortSignal, { messages, rounds }: BenchOptions): Promise<object> {
+  return withServices(signal, async (settings) => {
+    const encoder = await createInvoiceTopic(settings, signal);
+    const bytes = await fillInvoiceTopic(settings, encoder, { from: 0, to: messages }, signal);
+    say(`${messages} messages of ${rounded(bytes)} bytes are in the topic`);
+    const passes: { sink: Pass; replay: Pass }[] = [];
+    for (let round = 0; round < rounds; round++)
+      passes.push(await oneRound({ settings, database: `bench_replay_${round}`, messages, signal }));
+    const rateOf = (name: 'sink' | 'replay') => messages / median(passes.map((pass) => pass[name].seconds));
+    return {
+      messages,
+      rounds,
+      messages_per_second: { sink: rounded(rateOf('sink')), replay: rounded(rateOf('replay')) },
+      ratios: {
+        replay_to_sink: rounded(median(passes.map(({ sink, replay }) => sink.seconds / replay.seconds)), 2),
+      },
+      rss_mb: { replay: rounded(Math.max(...passes.map(({ replay }) => replay.peakMb ?? NaN))) },
+    };
+  });
+}
+
+/** The sink fills the table; then the replay fills it once more. */
+async function oneRound(turn: Turn): Promise<{ sink: Pass; replay: Pass }> {
+  const { settings, database, messages, signal } = turn;
+  const client = createClickHouse(settings.clickhouse);
+  const table = new FillingTable(client, turn, storageTableOf(invoiceStream));
+  try {
+    await client.command({ query: `CREATE DATABASE ${quoted(database)}` });
+    const sink = await inProcess(turn, startSink(turn), isSinking, (child) => table.filled(signal, child));
+    say(`sink: ${rounded(messages / sink.seconds)} messages/s, ${rounded(sink.seconds, 2)} s`);
+    const replay = await inProcess(turn, startReplay(settings, database), isSinking, async (child) => {
+      const swappedMs = await child.said((line) => line.includes('"msg":"swapped"'), signal);
+      await child.said((line) => line.includes('"msg":"replayed"'), signal);
+      await table.filled(signal);
+      return swappedMs;
+    });
+    say(`replay: ${rounded(messages / replay.seconds)} messages/s, ${rounded(replay.seconds, 2)} s`);
+    return { sink, replay };
+  } finally {
+    await client.command({ query: `DROP DATABASE IF EXISTS ${quoted(database)} SYNC` });
+    await client.close();
+  }
+}
+
+function startReplay(settings: Settings, database: string): BenchProcess {
+  const args = ['--streams', invoiceStream];
+  return new BenchProcess(
+    'consumers/replay/main.ts',
+    args,
+    environmentOf(settings, database),
+    settings.dataDir,
+  );
+}

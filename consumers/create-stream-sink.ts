@@ -1,0 +1,100 @@
+import type { Admin } from 'kafkajs';
+import type { LimitFunction } from 'p-limit';
+import type { Registry } from '../core/avro/registry.ts';
+import type { CaughtUp } from '../core/caught-up.ts';
+import type { ClickHouseClient } from '../core/clickhouse.ts';
+import type { Settings } from '../core/config.ts';
+import { messageOf } from '../core/errors.ts';
+import { askKafka, type AskAdmin } from '../core/kafka.ts';
+import { logger } from '../core/logger.ts';
+import { steadyRetry, type RetryPolicy } from '../core/retry.ts';
+import { storageTableOf, subjectOf, topicOf } from '../core/stream-name.ts';
+import { BatchInserter } from './batch-inserter.ts';
+import { StorageTable } from './clickhouse/storage-table.ts';
+import { topicControl, type SinkConsumer } from './consume.ts';
+import type { DeadLetters } from './dead-letters.ts';
+import type { RowBuffers } from './row-buffers.ts';
+import { createSinkCounts, type SinkCounts } from './sink-counts.ts';
+import { StreamSchemas } from './stream-schemas.ts';
+import { StreamSink, type BatchLimits } from './stream-sink.ts';
+import { TopicPartitions } from './topic-partitions.ts';
+
+/**
+ * Large inserts are what ClickHouse is fast with; the age bounds how late a row is seen. The bytes leave room for a fetch in a buffer of
+ * 32 MiB, of which a table at work has two.
+ */
+const limits: BatchLimits = { rows: 200_000, bytes: 24 * 1024 * 1024, ageMs: 750, quietMs: 150 };
+const SAY_WAITING_EVERY_MS = 10_000;
+
+/** What the sinks of all streams share. */
+export interface SinkServices {
+  readonly settings: Settings;
+  readonly admin: Admin;
+  readonly registry: Registry;
+  readonly clickhouse: ClickHouseClient;
+  /** Of the work itself. */
+  readonly signal: AbortSignal;
+  readonly letters: Pick<DeadLetters, 'send'>;
+  /** Of inserts side by side. */
+  readonly limit: LimitFunction;
+  readonly buffers: RowBuffers;
+}
+
+export interface StreamSinkWishes {
+  readonly stream: string;
+  readonly group: SinkConsumer;
+  readonly caughtUp: CaughtUp;
+  /** Another table than the stream's own; see {@link StorageTable}. */
+  readonly table?: string;
+  /** By partition, the offset before which nothing is taken. */
+  readonly floors?: ReadonlyMap<number, bigint>;
+}
+
+/** A sink of one stream with all that belongs to it. */
+export interface CreatedSink {
+  readonly sink: StreamSink;
+  readonly table: StorageTable;
+  readonly schemas: StreamSchemas;
+  readonly partitions: TopicPartitions;
+}
+
+/** Puts the sink of one stream together. It waits for services for as long as they are away. */
+export function createStreamSink(services: SinkServices, wishes: StreamSinkWishes): CreatedSink {
+  const { settings, registry, clickhouse, signal, letters, limit, buffers } = services;
+  const { stream, group, caughtUp, floors } = wishes;
+  const topic = topicOf(settings.topicPrefix, stream);
+  const counts = createSinkCounts(stream, storageTableOf(stream));
+  const policy = patiently(counts);
+  const table = new StorageTable({
+    client: clickhouse,
+    settings: settings.clickhouse,
+    stream,
+    ...(wishes.table !== undefined && { table: wishes.table }),
+    signal,
+    policy,
+    onChange: () => counts.schemaChanges++,
+  });
+  const schemas = new StreamSchemas(registry, subjectOf(settings.topicPrefix, stream), table, policy);
+  const control = topicControl(group.consumer, group.member, topic);
+  const ask: AskAdmin = (question) =>
+    askKafka(settings.kafka, signal, () => question(services.admin), policy);
+  const partitions = new TopicPartitions({ topic, table, ask, control, caughtUp, ...(floors && { floors }) });
+  const inserter = new BatchInserter({ topic, table, letters, counts, policy, limit });
+  const sink = new StreamSink({ topic, table, schemas, partitions, inserter, limits, buffers, counts });
+  return { sink, table, schemas, partitions };
+}
+
+/** Asks a service again for as long as it takes, and says so now and then. */
+function patiently(counts: SinkCounts): RetryPolicy {
+  let saidMs = -Infinity;
+  return {
+    ...steadyRetry,
+    onRetry: (error) => {
+      counts.retries++;
+      counts.state = 'waiting';
+      if (performance.now() - saidMs < SAY_WAITING_EVERY_MS) return;
+      saidMs = performance.now();
+      logger.warn({ stream: counts.stream, reason: messageOf(error) }, 'waiting for a service');
+    },
+  };
+}

@@ -1,0 +1,78 @@
+import { AssignerProtocol, type PartitionAssigner } from 'kafkajs';
+
+const { MemberAssignment, MemberMetadata } = AssignerProtocol;
+const VERSION = 1;
+
+/** A member of a consumer group and the topics that it has subscribed to. */
+export interface Subscriber {
+  readonly memberId: string;
+  readonly topics: readonly string[];
+}
+
+/**
+ * Gives each partition to a member that has subscribed to its topic, so that sinks of different streams can share a group. kafkajs's own
+ * assigner asks nobody what he has subscribed to: partitions that it gives to another are read by none.
+ */
+export const bySubscription: PartitionAssigner = ({ cluster }) => ({
+  name: 'ChartmogulBySubscription',
+  version: VERSION,
+
+  protocol: ({ topics }) => ({
+    name: 'ChartmogulBySubscription',
+    metadata: MemberMetadata.encode({ version: VERSION, topics, userData: Buffer.alloc(0) }),
+  }),
+
+  async assign({ members }) {
+    const subscribers = members.map(({ memberId, memberMetadata }) => ({
+      memberId,
+      topics: MemberMetadata.decode(memberMetadata)?.topics ?? [],
+    }));
+    const topics = [...new Set(subscribers.flatMap((member) => member.topics))].sort();
+    // The one who assigns may know less than all the others want.
+    await cluster.addMultipleTargetTopics(topics);
+    const partitions = new Map(
+      topics.map((topic) => [
+        topic,
+        cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => partitionId),
+      ]),
+    );
+    return [...assignPartitions(subscribers, partitions)].map(([memberId, assignment]) => ({
+      memberId,
+      memberAssignment: MemberAssignment.encode({
+        version: VERSION,
+        assignment: Object.fromEntries(assignment),
+        userData: Buffer.alloc(0),
+      }),
+    }));
+  },
+});
+
+/**
+ * By member and topic, the partitions. Each goes to the subscriber of its topic that has the fewest so far. Pure.
+ *
+ * @param partitions numbers of the partitions, by topic.
+ */
+export function assignPartitions(
+  members: readonly Subscriber[],
+  partitions: ReadonlyMap<string, readonly number[]>,
+): Map<string, Map<string, number[]>> {
+  const sorted = [...members].sort((a, b) => (a.memberId < b.memberId ? -1 : 1));
+  const assignments = new Map(sorted.map(({ memberId }) => [memberId, new Map<string, number[]>()]));
+  const counts = new Map(sorted.map(({ memberId }) => [memberId, 0]));
+  for (const [topic, numbers] of partitions) {
+    const subscribers = sorted.filter(({ topics }) => topics.includes(topic)).map(({ memberId }) => memberId);
+    for (const number of [...numbers].sort((a, b) => a - b)) {
+      const [first, ...others] = subscribers;
+      if (first === undefined) break;
+      const least = others.reduce((best, id) => (countOf(id) < countOf(best) ? id : best), first);
+      const ofTopic = assignments.get(least);
+      ofTopic?.set(topic, [...(ofTopic.get(topic) ?? []), number]);
+      counts.set(least, countOf(least) + 1);
+    }
+  }
+  return assignments;
+
+  function countOf(memberId: string): number {
+    return counts.get(memberId) ?? 0;
+  }
+}

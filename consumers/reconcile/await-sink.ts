@@ -1,0 +1,88 @@
+import { AssignerProtocol } from 'kafkajs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { sinkGroupOf } from '../consume.ts';
+import { readPartitionLogs } from '../partition-logs.ts';
+import { resumeOffset, type PartitionLog, type PartitionRows } from '../resume-offset.ts';
+import { askAdmin, type ReconcileServices } from './services.ts';
+
+const ASK_MS = 300;
+/** A sink that gets no further for so long is not waited for. */
+const MAX_STILL_MS = 10_000;
+
+/** By partition, the offset at which the next sink would go on. */
+export type Standing = ReadonlyMap<number, bigint>;
+
+/**
+ * Waits until a sink that is running has sunk the topic up to the ends given, for as long as it gets further.
+ *
+ * @param rowsOf what the storage table holds of each partition.
+ * @returns where the table stands.
+ */
+export async function awaitSink(
+  services: ReconcileServices,
+  topic: string,
+  rowsOf: () => Promise<ReadonlyMap<number, PartitionRows>>,
+  ends: ReadonlyMap<number, PartitionLog>,
+): Promise<Standing> {
+  const { signal } = services;
+  let last = -1n;
+  let movedMs = performance.now();
+  for (;;) {
+    const standing = await standingOf(services, topic, rowsOf);
+    const committed = await committedOf(services, topic);
+    let sum = 0n;
+    let isReached = true;
+    for (const [partition, { start, end }] of ends) {
+      const stored = standing.get(partition) ?? 0n;
+      const reached = committed.get(partition) ?? 0n;
+      // Behind the last row there may be marks of transactions and messages that were set aside: only the group tells.
+      const at = reached > stored ? reached : stored;
+      sum += at;
+      if (at < end && start < end) isReached = false;
+    }
+    if (sum !== last) movedMs = performance.now();
+    last = sum;
+    const isHopeless = performance.now() - movedMs > MAX_STILL_MS;
+    if (isReached || isHopeless || !(await isBeingSunk(services, topic))) return standing;
+    await delay(ASK_MS, undefined, { signal });
+  }
+}
+
+/** Where the next sink would go on by what the table holds. */
+export async function standingOf(
+  services: ReconcileServices,
+  topic: string,
+  rowsOf: () => Promise<ReadonlyMap<number, PartitionRows>>,
+): Promise<Standing> {
+  // Rows first: what comes in meanwhile is then within the log.
+  const rows = await rowsOf();
+  const logs = await readPartitionLogs(askAdmin(services), topic);
+  const standing = new Map<number, bigint>();
+  for (const [partition, log] of logs) standing.set(partition, await resumeOffset(rows.get(partition), log));
+  return standing;
+}
+
+async function committedOf(services: ReconcileServices, topic: string): Promise<Standing> {
+  const groupId = sinkGroupOf(services.settings);
+  const committed = new Map<number, bigint>();
+  for (const { partitions } of await askAdmin(services)((admin) =>
+    admin.fetchOffsets({ groupId, topics: [topic] }),
+  )) {
+    for (const { partition, offset } of partitions) committed.set(partition, BigInt(offset));
+  }
+  return committed;
+}
+
+/** Whether a member of the sink's group has partitions of the topic, or will have in a moment. */
+async function isBeingSunk(services: ReconcileServices, topic: string): Promise<boolean> {
+  const { groups } = await askAdmin(services)((admin) =>
+    admin.describeGroups([sinkGroupOf(services.settings)]),
+  );
+  return groups.some(({ state, members }) => {
+    if (state === 'PreparingRebalance' || state === 'CompletingRebalance') return members.length > 0;
+    return members.some(({ memberAssignment }) => {
+      const decoded = AssignerProtocol.MemberAssignment.decode(memberAssignment);
+      return (decoded?.assignment[topic]?.length ?? 0) > 0;
+    });
+  });
+}

@@ -1,0 +1,169 @@
+import { qualified } from '../../core/clickhouse.ts';
+import { IncompatibleSchemaError } from '../../core/errors.ts';
+import { serviceRetry } from '../../core/retry.ts';
+import { storageTableOf, topicOf } from '../../core/stream-name.ts';
+import { describeTopicConfigs } from '../../core/topic-retention.ts';
+import { StorageTable } from '../clickhouse/storage-table.ts';
+import { localTableOf } from '../clickhouse/table-ddl.ts';
+import { readTableShape, type TableColumn } from '../clickhouse/table-shape.ts';
+import { readPartitionLogs } from '../partition-logs.ts';
+import { awaitSink } from './await-sink.ts';
+import { Examples, noDifferences, type StreamComparison } from './comparison.ts';
+import { compareViews } from './compare-views.ts';
+import { compareBuckets, findDifferences, type Difference, type Sides } from './find-differences.ts';
+import { findTwice } from './find-twice.ts';
+import { isByPosition, keyPartsSql, keyTextSql } from './key-sql.ts';
+import { projectTopic, type Extent } from './project-topic.ts';
+import type { StreamProgress } from './reconcile-progress.ts';
+import { askAdmin, tried, type ReconcileServices } from './services.ts';
+import type { SetAside } from './set-aside.ts';
+import { SideTable } from './side-table.ts';
+
+/** A stream to compare: which of its two sides are there. */
+export interface StreamSides {
+  readonly stream: string;
+  readonly hasTopic: boolean;
+  readonly hasTable: boolean;
+}
+
+/** What of a comparison a repair needs to know. */
+export interface Repairable {
+  readonly key: readonly TableColumn[];
+  readonly extents: ReadonlyMap<number, Extent>;
+}
+
+export interface CompareOptions {
+  readonly setAside: SetAside;
+  readonly progress: StreamProgress;
+  /** Told of every key that differs. */
+  readonly onDifference?: (difference: Difference) => void;
+}
+
+/**
+ * Compares the topic of a stream with its storage table, and that with its views. Keys are compared by the server, by sums over buckets
+ * of them first: memory here does not grow with them.
+ *
+ * @returns the comparison; and what a repair needs to know, unless one side is not there.
+ * @throws IncompatibleSchemaError for a table or topic that cannot be compared; ServiceUnavailableError, ServiceRefusedError.
+ */
+export async function compareStream(
+  services: ReconcileServices,
+  { stream, hasTopic, hasTable }: StreamSides,
+  options: CompareOptions,
+): Promise<{ comparison: StreamComparison; repairable: Repairable | undefined }> {
+  const topic = topicOf(services.settings.topicPrefix, stream);
+  const table = storageTableOf(stream);
+  const empty = { stream, keys: 0, counts: noDifferences(), behind: 0, examples: [], views: [], notes: [] };
+  const withFaults = (...faults: string[]) => ({
+    comparison: { ...empty, faults },
+    repairable: undefined,
+  });
+  if (!hasTopic && !hasTable) return withFaults(`neither topic ${topic} nor table ${table} is there`);
+  if (!hasTopic) return withFaults(`table ${table} has no topic ${topic}: nothing tells what it should hold`);
+  const logs = await readPartitionLogs(askAdmin(services), topic);
+  const isEmpty = [...logs.values()].every(({ start, end }) => start === end);
+  if (!hasTable)
+    return isEmpty
+      ? withFaults()
+      : withFaults(`topic ${topic} has no table ${table}: npm run sink -- --streams ${stream}`);
+  return compareSides(services, stream, topic, logs, options);
+}
+
+async function compareSides(
+  services: ReconcileServices,
+  stream: string,
+  topic: string,
+  logs: Awaited<ReturnType<typeof readPartitionLogs>>,
+  { setAside, progress, onDifference }: CompareOptions,
+): Promise<{ comparison: StreamComparison; repairable: Repairable }> {
+  const { settings, clickhouse, signal } = services;
+  const { sortingKey, columns } = await shapeOf(services, stream);
+  const key = sortingKey.flatMap((name) => columns.find((column) => column.name === name) ?? []);
+  const byPosition = isByPosition(sortingKey);
+  const storage = new StorageTable({
+    client: clickhouse,
+    settings: settings.clickhouse,
+    stream,
+    signal,
+    policy: serviceRetry,
+  });
+  progress.doing = 'waiting for the sink';
+  const standing = await awaitSink(services, topic, () => storage.partitionRows(), logs);
+
+  progress.doing = 'reading the topic';
+  for (const { start, end } of logs.values()) progress.messages += Number(end - start);
+  const counts = noDifferences();
+  const examples = new Examples();
+  const side = await SideTable.create(services, stream);
+  try {
+    const onRead = (messages: number) => {
+      progress.read = messages;
+    };
+    const projection = { logs, standing, setAside, isByPosition: byPosition, onRead };
+    const { extents, behind } = await projectTopic(services, topic, side, projection);
+    const table = qualified(settings.clickhouse.database, storageTableOf(stream));
+    const sides: Sides = {
+      table,
+      side: side.qualified,
+      keyText: keyTextSql(sortingKey),
+      keyParts: keyPartsSql(sortingKey),
+      extents,
+      mayLackMessages: byPosition && (await isCompacted(services, topic)),
+    };
+    progress.doing = 'comparing keys';
+    const { keys, buckets, differing } = await compareBuckets(services, sides);
+    const readEnds = async () => {
+      const now = await readPartitionLogs(askAdmin(services), topic);
+      return new Map([...now].map(([partition, { end }]) => [partition, end]));
+    };
+    for (const [index, some] of differing.entries()) {
+      progress.doing = `looking into differences, ${index + 1} of ${differing.length}`;
+      for await (const found of findDifferences(services, sides, buckets, some, readEnds)) {
+        counts[found.kind]++;
+        examples.add(found);
+        onDifference?.(found);
+      }
+    }
+    counts.twice = await findTwice(services, table, sides.keyText, examples);
+    progress.doing = 'comparing views';
+    const views = await compareViews(services, stream);
+    const notes = notesOf(topic, logs, sides);
+    const comparison = { stream, keys, counts, behind, examples: examples.all, views, faults: [], notes };
+    return { comparison, repairable: { key, extents } };
+  } finally {
+    await side.drop();
+  }
+}
+
+async function shapeOf(services: ReconcileServices, stream: string) {
+  const { settings, clickhouse, signal } = services;
+  const { database } = settings.clickhouse;
+  const table = storageTableOf(stream);
+  const shape = await tried(services, `columns of ${table}`, () =>
+    readTableShape(clickhouse, database, localTableOf(table, settings.clickhouse), signal),
+  );
+  if (shape?.keepsLatest !== true)
+    throw new IncompatibleSchemaError(
+      `table ${table} is not a ReplacingMergeTree(_version, _deleted): rename it, and the sink makes it anew`,
+    );
+  return shape;
+}
+
+async function isCompacted(services: ReconcileServices, topic: string): Promise<boolean> {
+  const configs = await describeTopicConfigs(askAdmin(services), [topic]);
+  return configs.get(topic)?.get('cleanup.policy')?.includes('compact') ?? false;
+}
+
+function notesOf(
+  topic: string,
+  logs: ReadonlyMap<number, { readonly start: bigint }>,
+  { mayLackMessages }: Sides,
+): string[] {
+  const isCut = [...logs.values()].some(({ start }) => start > 0n);
+  return [
+    ...(isCut ? [`topic ${topic} has lost its first messages: rows of them were not compared`] : []),
+    ...(mayLackMessages
+      ? [`topic ${topic} is compacted and has no primary key: rows without a message were not compared`]
+      : []),
+  ];
+}

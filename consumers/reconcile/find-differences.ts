@@ -1,0 +1,194 @@
+import type { DifferenceKind } from './comparison.ts';
+import type { Extent } from './project-topic.ts';
+import { askAllRows, askRowStream, type ReconcileServices } from './services.ts';
+
+const MIN_BUCKETS = 64;
+const MAX_BUCKETS = 65_536;
+const KEYS_PER_BUCKET = 4_096;
+/** Keys that the server holds at a time. */
+const KEYS_AT_A_TIME = 500_000;
+
+/** The message or row that is the last of its key. */
+export interface Place {
+  readonly version: bigint;
+  readonly partition: number;
+  readonly offset: bigint;
+}
+
+/** A key whose last message and last row are not the same. */
+export interface Difference {
+  readonly key: string;
+  readonly kind: DifferenceKind;
+  /** The last message of the key; undefined if the topic has none. */
+  readonly message: Place | undefined;
+  /** The parts of the key as the table has them; empty if it has no row of it. */
+  readonly parts: readonly string[];
+}
+
+/** The two sides as SQL. */
+export interface Sides {
+  /** Storage table, as SQL. */
+  readonly table: string;
+  /** The side table, as SQL. */
+  readonly side: string;
+  /** Text and parts of a row's key in the storage table, as SQL. */
+  readonly keyText: string;
+  readonly keyParts: string;
+  readonly extents: ReadonlyMap<number, Extent>;
+  /** A row of a message that the topic does not have is no fault: compaction may have taken that. */
+  readonly mayLackMessages: boolean;
+}
+
+/** UInt8 of a condition. */
+type Flag = 0 | 1;
+
+interface BucketSum {
+  readonly bucket: string;
+  readonly messages: string;
+  readonly rows: string;
+  readonly same: Flag;
+}
+
+/** Sums up both sides by buckets of their keys, which takes no memory to speak of. @returns live keys, and the buckets that differ. */
+export async function compareBuckets(
+  services: ReconcileServices,
+  sides: Sides,
+): Promise<{ keys: number; buckets: number; differing: readonly (readonly number[])[] }> {
+  const doing = `sums of ${sides.table}`;
+  const [size] = await askAllRows<{ n: string }>(
+    services,
+    doing,
+    `SELECT toString(count()) AS n FROM ${sides.side}`,
+  );
+  const wanted = Math.ceil(Number(size?.n ?? 0) / KEYS_PER_BUCKET);
+  const buckets = Math.min(MAX_BUCKETS, Math.max(MIN_BUCKETS, wanted));
+  const sums = (key: string, from: string, side: 0 | 1) =>
+    `SELECT cityHash64(${key}) % ${buckets} AS bucket, ${side} AS side, ` +
+    `cityHash64(${key}, _version, _partition, _offset, toUnixTimestamp64Milli(_timestamp)) AS hash FROM ${from}`;
+  const rows = await askAllRows<BucketSum>(
+    services,
+    doing,
+    `SELECT toString(bucket) AS bucket, toString(countIf(side = 0)) AS messages, toString(countIf(side = 1)) AS rows, ` +
+      `sumIf(hash, side = 0) = sumIf(hash, side = 1) AS same FROM (` +
+      `${sums('key', `${sides.side} FINAL WHERE set_aside = 0`, 0)} UNION ALL ` +
+      `${sums(sides.keyText, `${sides.table} FINAL`, 1)}) GROUP BY bucket`,
+  );
+  let keys = 0;
+  const differing: number[][] = [];
+  let inChunk = Infinity;
+  for (const { bucket, messages, rows: stored, same } of rows) {
+    keys += Number(messages);
+    if (messages === stored && same === 1) continue;
+    const more = Number(messages) + Number(stored);
+    if (inChunk + more > KEYS_AT_A_TIME) {
+      differing.push([]);
+      inChunk = 0;
+    }
+    differing.at(-1)?.push(Number(bucket));
+    inChunk += more;
+  }
+  return { keys, buckets, differing };
+}
+
+interface FoundRow {
+  readonly key: string;
+  readonly parts: readonly string[];
+  readonly isOnTopic: Flag;
+  readonly isLive: Flag;
+  readonly isStored: Flag;
+  readonly message: readonly [version: string, partition: number, offset: string];
+  readonly row: readonly [version: string, partition: number, offset: string];
+  readonly isOlder: Flag;
+  readonly newest: readonly [partition: number, offset: string];
+  readonly isNewer: Flag;
+  readonly isSetAside: Flag;
+}
+
+/**
+ * The keys of some buckets whose last message and last row are not the same. Left out is what a sink has written of messages that
+ * came after the topic was looked at, and what the topic does not reach back to.
+ *
+ * @param readEnds where the partitions end by now; asked while the server works, which has read the table before.
+ */
+export async function* findDifferences(
+  services: ReconcileServices,
+  sides: Sides,
+  buckets: number,
+  some: readonly number[],
+  readEnds: () => Promise<ReadonlyMap<number, bigint>>,
+): AsyncIterable<Difference> {
+  const rows = await askRowStream<FoundRow>(
+    services,
+    `differences of ${sides.table}`,
+    differencesSql(sides, buckets, some),
+  );
+  const ends = await readEnds();
+  for await (const found of rows) {
+    const [partition, offset] = found.newest;
+    const isNewer = found.isNewer === 1 && BigInt(offset) < (ends.get(partition) ?? 0n);
+    if (isNewer || isBeyond(found, sides)) continue;
+    yield {
+      key: found.key,
+      kind: kindOf(found),
+      message: found.isOnTopic === 1 ? placeOf(found.message) : undefined,
+      parts: found.parts,
+    };
+  }
+}
+
+function differencesSql(sides: Sides, buckets: number, some: readonly number[]): string {
+  const within = (key: string) => `cityHash64(${key}) % ${buckets} IN (${some.join(', ')})`;
+  const all =
+    `SELECT key, if(set_aside = 1, 2, 0) AS side, CAST([], 'Array(String)') AS parts, ` +
+    `_version AS version, _deleted AS deleted, (_version, _partition, _offset) AS place ` +
+    `FROM ${sides.side} WHERE ${within('key')} UNION ALL ` +
+    `SELECT ${sides.keyText} AS key, 1 AS side, ${sides.keyParts} AS parts, ` +
+    `_version AS version, _deleted AS deleted, (_version, _partition, _offset) AS place ` +
+    `FROM ${sides.table} WHERE ${within(sides.keyText)}`;
+  // Not FINAL: one reading of the table gives its last rows and those that have come since, of one moment.
+  const newer = `side = 1 AND tupleElement(place, 3) >= ${endsSql(sides.extents)}`;
+  const text = (place: string) =>
+    `(toString(tupleElement(${place}, 1)), tupleElement(${place}, 2), toString(tupleElement(${place}, 3)))`;
+  return (
+    `SELECT key, any_parts AS parts, onTopic > 0 AS isOnTopic, isLive, isStored, ` +
+    `${text('lastMessage')} AS message, ${text('lastRow')} AS row, ` +
+    `tupleElement(lastRow, 1) < tupleElement(lastMessage, 1) AS isOlder, ` +
+    `(tupleElement(newest, 2), toString(tupleElement(newest, 3))) AS newest, isNewer, ` +
+    `letter > tupleElement(lastRow, 1) AS isSetAside FROM (` +
+    `SELECT key, anyIf(parts, side = 1) AS any_parts, countIf(side = 0) AS onTopic, ` +
+    `onTopic > 0 AND argMaxIf(deleted, version, side = 0) = 0 AS isLive, ` +
+    `countIf(side = 1) > 0 AND argMaxIf(deleted, version, side = 1) = 0 AS isStored, ` +
+    `argMaxIf(place, version, side = 0) AS lastMessage, argMaxIf(place, version, side = 1) AS lastRow, ` +
+    `argMaxIf(place, version, ${newer}) AS newest, countIf(${newer}) > 0 AS isNewer, ` +
+    `maxIf(version, side = 2) AS letter FROM (${all}) GROUP BY key) ` +
+    `WHERE isLive != isStored OR (isLive AND lastMessage != lastRow)`
+  );
+}
+
+/** The end of a row's partition as SQL; of one that the topic does not have, one that no row is behind. */
+function endsSql(extents: ReadonlyMap<number, Extent>): string {
+  const list = [...extents];
+  if (list.length === 0) return '9223372036854775807';
+  const partitions = list.map(([partition]) => partition).join(', ');
+  const offsets = list.map(([, { end }]) => `toInt64(${end})`).join(', ');
+  return `transform(tupleElement(place, 2), [${partitions}], [${offsets}], toInt64(9223372036854775807))`;
+}
+
+/** A live row of a key that the topic does not have, where that proves nothing. */
+function isBeyond(found: FoundRow, { extents, mayLackMessages }: Sides): boolean {
+  if (found.isOnTopic === 1) return false;
+  // Compaction has taken the message of the row, since a later one has its key; and that one has no row by right.
+  if (mayLackMessages || found.isSetAside === 1) return true;
+  const [, partition, offset] = found.row;
+  return BigInt(offset) < (extents.get(partition)?.start ?? 0n);
+}
+
+function kindOf({ isLive, isStored, isOlder }: FoundRow): DifferenceKind {
+  if (isLive === 0) return 'stray';
+  if (isStored === 0) return 'missing';
+  return isOlder === 1 ? 'older' : 'other';
+}
+
+function placeOf([version, partition, offset]: FoundRow['message']): Place {
+  return { version: BigInt(version), partition, offset: BigInt(offset) };
+}

@@ -1,0 +1,38 @@
+import type { Examples } from './comparison.ts';
+import { askAllRows, type ReconcileServices } from './services.ts';
+
+const EXAMPLES = 10;
+
+/** From here on the server sorts on its disk. */
+const MAX_BYTES_IN_MEMORY = 1_000_000_000;
+
+/**
+ * Rows that a table has too many of: one message, several rows. Merges take the copies away, and readers never see them; but exactly once
+ * means that there are none.
+ */
+export async function findTwice(
+  services: ReconcileServices,
+  table: string,
+  keyText: string,
+  examples: Examples,
+): Promise<number> {
+  const doing = `rows that ${table} has twice`;
+  // A bitmap of offsets is small, and tells nearly always that there is nothing to look for.
+  const [rows] = await askAllRows<{ n: string }>(
+    services,
+    doing,
+    `SELECT toString(sum(surplus)) AS n FROM ` +
+      `(SELECT count() - groupBitmap(toUInt64(_offset)) AS surplus FROM ${table} GROUP BY _partition)`,
+  );
+  if (Number(rows?.n ?? 0) === 0) return 0;
+  // Rows of a topic that was deleted and made again share offsets with its former self's, but not times.
+  const [found] = await askAllRows<{ surplus: string; keys: string[] }>(
+    services,
+    doing,
+    `SELECT toString(sum(copies - 1)) AS surplus, groupArraySorted(${EXAMPLES})(text) AS keys FROM ` +
+      `(SELECT any(${keyText}) AS text, count() AS copies FROM ${table} GROUP BY _partition, _offset, _timestamp HAVING copies > 1) ` +
+      `SETTINGS max_bytes_before_external_group_by = ${MAX_BYTES_IN_MEMORY}`,
+  );
+  for (const key of found?.keys ?? []) examples.add({ key, kind: 'twice' });
+  return Number(found?.surplus ?? 0);
+}

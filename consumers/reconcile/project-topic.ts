@@ -1,0 +1,83 @@
+import type { KafkaMessage } from 'kafkajs';
+import { IncompatibleSchemaError } from '../../core/errors.ts';
+import { readTopics } from '../../core/topic-reader.ts';
+import type { PartitionLog } from '../resume-offset.ts';
+import type { Standing } from './await-sink.ts';
+import type { ReconcileServices } from './services.ts';
+import type { SetAside } from './set-aside.ts';
+import type { SideTable } from './side-table.ts';
+
+/** What of a topic was looked at: by partition, from the first offset to before the end. */
+export interface Extent {
+  readonly start: bigint;
+  readonly end: bigint;
+}
+
+export interface Projection {
+  readonly extents: ReadonlyMap<number, Extent>;
+  /** Messages that the sink has still to take. */
+  readonly behind: number;
+}
+
+const NO_KEY = Buffer.alloc(0);
+
+/**
+ * Reads a topic once and puts key and place of each message into the side table.
+ *
+ * @param logs whose ends are the ends of what is looked at.
+ * @param isByPosition the rows are told apart by the place of their message: a delete has no row by right.
+ * @param onRead is told how many messages were read.
+ * @throws IncompatibleSchemaError for a message without a key.
+ */
+export async function projectTopic(
+  { admin, settings, signal }: ReconcileServices,
+  topic: string,
+  side: SideTable,
+  {
+    logs,
+    standing,
+    setAside,
+    isByPosition,
+    onRead,
+  }: {
+    readonly logs: ReadonlyMap<number, PartitionLog>;
+    readonly standing: Standing;
+    readonly setAside: SetAside;
+    readonly isByPosition: boolean;
+    readonly onRead: (messages: number) => void;
+  },
+): Promise<Projection> {
+  let behind = 0;
+  let read = 0;
+  const reached = new Map<number, bigint>();
+  const take = (message: KafkaMessage, partition: number) => {
+    const offset = BigInt(message.offset);
+    // A consumer that Kafka had lost sight of begins again.
+    if (offset < (reached.get(partition) ?? 0n)) return;
+    reached.set(partition, offset + 1n);
+    const end = logs.get(partition)?.end ?? 0n;
+    if (offset >= end) return;
+    read++;
+    const isDeleted = message.value === null;
+    if (isByPosition && isDeleted) return;
+    const isSetAside = false;
+    if (!isSetAside && offset >= (standing.get(partition) ?? 0n)) behind++;
+    const key = isByPosition ? Buffer.from(`${partition}|${offset}`) : message.key;
+    if (key === null && !isSetAside)
+      throw new IncompatibleSchemaError(
+        `topic ${topic} has a message without a key, at ${partition}/${offset}: its row cannot be told from others`,
+      );
+    side.add(key ?? NO_KEY, partition, Number(offset), Number(message.timestamp), { isDeleted, isSetAside });
+  };
+  const short = await readTopics(admin, settings, new Map([[topic, take]]), signal, async () => {
+    onRead(read);
+    if (side.isFull) await side.insert();
+  });
+  await side.insert();
+  const extents = new Map<number, Extent>();
+  for (const [partition, { start, end }] of logs) {
+    const isShort = short.some((behindEnd) => behindEnd.partition === partition);
+    extents.set(partition, { start, end: isShort ? (reached.get(partition) ?? start) : end });
+  }
+  return { extents, behind };
+}

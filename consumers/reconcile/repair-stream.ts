@@ -1,0 +1,88 @@
+import { messageOf } from '../../core/errors.ts';
+import { serviceRetry } from '../../core/retry.ts';
+import { subjectOf, topicOf } from '../../core/stream-name.ts';
+import { readTopics } from '../../core/topic-reader.ts';
+import { StorageTable } from '../clickhouse/storage-table.ts';
+import { readPartitionLogs } from '../partition-logs.ts';
+import { StreamSchemas } from '../stream-schemas.ts';
+import { standingOf } from './await-sink.ts';
+import type { RepairCounts } from './comparison.ts';
+import type { Repairable } from './compare-stream.ts';
+import type { Difference, Place } from './find-differences.ts';
+import { isByPosition } from './key-sql.ts';
+import { insertMessages, type PlacedMessage } from './make-rows.ts';
+import { MessageSearch } from './search-messages.ts';
+import { askAdmin, type ReconcileServices } from './services.ts';
+import { deleteRows, readStoredRows } from './stored-rows.ts';
+
+/** They are held in memory. */
+export const MAX_REPAIRED_KEYS = 100_000;
+
+const BYTES_PER_INSERT = 8 * 1024 * 1024;
+
+/**
+ * Makes the table agree with the topic in exactly these keys, and makes the views anew. What lacks is made of the topic's messages, as
+ * the sink does, and what is too much is deleted. Nothing is inserted where the sink has still to come, since the highest offset of the
+ * table is its checkpoint; and keys of which a message came since they were compared are left to it.
+ *
+ * @throws ServiceRefusedError, ServiceUnavailableError, IncompatibleSchemaError; then some may be repaired.
+ */
+export async function repairStream(
+  services: ReconcileServices,
+  stream: string,
+  { key, extents }: Repairable,
+  differences: readonly Difference[],
+): Promise<RepairCounts> {
+  const { settings, clickhouse, registry, admin, signal } = services;
+  const topic = topicOf(settings.topicPrefix, stream);
+  const counts: RepairCounts = { inserted: 0, deleted: 0, left: 0, remarks: [] };
+  const table = new StorageTable({
+    client: clickhouse,
+    settings: settings.clickhouse,
+    stream,
+    signal,
+    policy: serviceRetry,
+  });
+  const schemas = new StreamSchemas(registry, subjectOf(settings.topicPrefix, stream), table, serviceRetry);
+  // Also makes the views.
+  await schemas.learnLatest();
+  if (differences.length === 0) return counts;
+  const stored = await readStoredRows(
+    services,
+    stream,
+    key,
+    differences.filter(({ parts }) => parts.length > 0),
+  );
+  const standing = await standingOf(services, topic, () => table.partitionRows());
+  const isPassed = ({ message }: Difference) =>
+    message === undefined || message.offset < (standing.get(message.partition) ?? 0n);
+  const passed = differences.filter(isPassed);
+  const search = new MessageSearch(passed, stored.hasLast, isByPosition(key.map(({ name }) => name)));
+  const insert = async (messages: readonly PlacedMessage[]) => {
+    counts.inserted += await insertMessages(table, schemas, messages, signal, (placed, error) => {
+      const where = `${placed.partition}/${placed.message.offset}`;
+      counts.remarks.push(`message ${where} cannot become a row: ${messageOf(error)}`);
+    });
+  };
+  const take = search.take.bind(search);
+  await readTopics(admin, settings, new Map([[topic, take]]), signal, async () => {
+    if (search.bytes >= BYTES_PER_INSERT) await insert(search.fetch());
+  });
+  await insert(search.fetch());
+
+  const settled = passed.filter((difference) => !search.hasMoved(difference));
+  const logs = await readPartitionLogs(askAdmin(services), topic);
+  const isOfSink = ({ partition, offset }: Place) => {
+    const extent = extents.get(partition);
+    return extent !== undefined && offset >= extent.end && offset < (logs.get(partition)?.end ?? 0n);
+  };
+  const wrong = new Map<Difference, readonly Place[]>();
+  for (const difference of settled) {
+    const rows = stored.wrong.get(difference) ?? [];
+    if (rows.length > 0 && !rows.some(isOfSink)) wrong.set(difference, rows);
+  }
+  await deleteRows(services, stream, key, wrong);
+  counts.deleted = wrong.size;
+  counts.left = differences.length - settled.length;
+  return counts;
+}

@@ -1,0 +1,143 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { literal, qualified, quoted } from '../../core/clickhouse.ts';
+import { ServiceRefusedError } from '../../core/errors.ts';
+import { logger } from '../../core/logger.ts';
+import { storageTableOf } from '../../core/stream-name.ts';
+import { scalarType, stringType } from '../clickhouse/column-type.ts';
+import { columnSql, systemColumns, type CommentedColumn } from '../clickhouse/evolution.ts';
+import { InsertedRows } from '../clickhouse/insert-rows.ts';
+import { identitySql } from '../clickhouse/table-ddl.ts';
+import { RowBuffer } from '../transcode/row-buffer.ts';
+import { writeSystemColumns } from '../transcode/system-columns.ts';
+import { askAllRows, command, tried, type ReconcileServices } from './services.ts';
+
+const ROWS_PER_INSERT = 100_000;
+const BYTES_PER_INSERT = 16 * 1024 * 1024;
+/** One that another machine made and that is so old was left behind there. */
+const MAX_AGE_SECONDS = 86_400;
+
+/** `set_aside`: the message stands on the topic of dead letters, and has no row by right. Sorted apart, it hides no other. */
+const ownColumns: readonly CommentedColumn[] = [
+  { name: 'key', type: stringType, comment: '' },
+  { name: 'set_aside', type: scalarType('UInt8'), comment: '' },
+];
+
+/**
+ * A table for the time of one comparison: of every message of a topic its key and place, but not its value. It lies beside the storage
+ * table and keeps the last of each key as that does: so the server compares the two, and no key is held in this process.
+ */
+export class SideTable {
+  readonly name: string;
+  readonly #services: ReconcileServices;
+  readonly #identity = randomBytes(4).toString('hex');
+  readonly #rows = new RowBuffer();
+  #rowCount = 0;
+  #inserts = 0;
+
+  private constructor(services: ReconcileServices, stream: string) {
+    this.#services = services;
+    this.name = `${prefixOf(stream)}${this.#identity}`;
+  }
+
+  /** Makes the table of a stream, after those have been dropped that killed processes left behind. */
+  static async create(services: ReconcileServices, stream: string): Promise<SideTable> {
+    await dropLeftovers(services, stream);
+    const table = new SideTable(services, stream);
+    const columns = [...ownColumns, ...systemColumns].map(columnSql);
+    await command(
+      services,
+      `create ${table.name}`,
+      `CREATE TABLE ${table.qualified} (${[...columns, identitySql(table.#identity)].join(', ')}) ` +
+        `ENGINE = ReplacingMergeTree(_version, _deleted) ORDER BY (key, set_aside) COMMENT ${literal(ownMark())}`,
+    );
+    return table;
+  }
+
+  get qualified(): string {
+    return qualified(this.#services.settings.clickhouse.database, this.name);
+  }
+
+  /** Whether {@link insert} is due. */
+  get isFull(): boolean {
+    return this.#rowCount >= ROWS_PER_INSERT || this.#rows.length >= BYTES_PER_INSERT;
+  }
+
+  /** Takes a message; it is in the table after {@link insert}. @param timeMs Kafka's time of the message. */
+  add(
+    key: Buffer,
+    partition: number,
+    offset: number,
+    timeMs: number,
+    { isDeleted, isSetAside }: { readonly isDeleted: boolean; readonly isSetAside: boolean },
+  ): void {
+    const rows = this.#rows;
+    let rest = key.length;
+    const bytes = rows.reserve(key.length + 6);
+    for (; rest >= 128; rest >>>= 7) bytes[rows.length++] = (rest & 127) | 128;
+    bytes[rows.length++] = rest;
+    rows.length += key.copy(bytes, rows.length);
+    bytes[rows.length++] = isSetAside ? 1 : 0;
+    writeSystemColumns(rows, partition, offset, timeMs, 0, isDeleted);
+    this.#rowCount++;
+  }
+
+  /** Inserts what was taken. */
+  async insert(): Promise<void> {
+    if (this.#rowCount === 0) return;
+    const { clickhouse, settings } = this.#services;
+    const columns = ownColumns.map((column) => ({ ...column, typeText: column.type.text }));
+    const bytes = this.#rows.bytes.subarray(0, this.#rows.length);
+    const rows = new InsertedRows(columns, bytes, String(this.#inserts++));
+    const outcome = await tried(this.#services, `insert into ${this.name}`, () =>
+      rows.insertInto(clickhouse, settings.clickhouse, this.name, this.#identity),
+    );
+    if (outcome.kind === 'refused')
+      throw new ServiceRefusedError(`table ${this.name}, made to compare, refuses rows: ${outcome.reason}`);
+    this.#rows.length = 0;
+    this.#rowCount = 0;
+  }
+
+  /** Also when the work was stopped: only a process that is killed leaves it behind. */
+  async drop(): Promise<void> {
+    const query = `DROP TABLE IF EXISTS ${this.qualified} SYNC`;
+    await this.#services.clickhouse.command({ query }).catch(() => {
+      logger.warn({ table: this.name }, 'left behind: the next reconcile of the stream drops it');
+    });
+  }
+}
+
+function prefixOf(stream: string): string {
+  return `${storageTableOf(stream)}_reconcile_`;
+}
+
+function ownMark(): string {
+  return `made to compare by process ${process.pid} of ${hostname()}`;
+}
+
+async function dropLeftovers(services: ReconcileServices, stream: string): Promise<void> {
+  const { database } = services.settings.clickhouse;
+  const left = await askAllRows<{ name: string; comment: string; age: string }>(
+    services,
+    `tables of ${database}`,
+    `SELECT name, comment, toString(dateDiff('second', metadata_modification_time, now())) AS age FROM system.tables ` +
+      `WHERE database = ${literal(database)} AND match(name, ${literal(`^${prefixOf(stream)}[0-9a-f]{8}$`)})`,
+  );
+  for (const { name, comment, age } of left) {
+    if (isInUse(comment, Number(age))) continue;
+    logger.info({ table: name }, 'dropped: left behind by a reconcile that was killed');
+    await command(services, `drop ${name}`, `DROP TABLE IF EXISTS ${quoted(database)}.${quoted(name)} SYNC`);
+  }
+}
+
+/** By a process that is alive; of another machine nobody can tell. */
+function isInUse(comment: string, ageSeconds: number): boolean {
+  const [, pid, host] = /by process (\d+) of (.*)$/.exec(comment) ?? [];
+  if (host !== hostname()) return ageSeconds < MAX_AGE_SECONDS;
+  try {
+    process.kill(Number(pid), 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}

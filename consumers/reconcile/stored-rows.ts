@@ -1,0 +1,97 @@
+import { literal, qualified } from '../../core/clickhouse.ts';
+import { storageTableOf } from '../../core/stream-name.ts';
+import { localTableOf, onCluster } from '../clickhouse/table-ddl.ts';
+import type { TableColumn } from '../clickhouse/table-shape.ts';
+import type { Difference, Place } from './find-differences.ts';
+import { keysConditionSql, keyTextSql } from './key-sql.ts';
+import { askAllRows, command, type ReconcileServices } from './services.ts';
+
+const KEYS_PER_STATEMENT = 500;
+
+/** The rows of some keys, merged or not, as far as a repair has to do with them. */
+export interface StoredRows {
+  /** The row of the key's last message is there. */
+  readonly hasLast: ReadonlySet<Difference>;
+  /** Rows that hide it: as late or later, and of another message; all of a key that the topic does not have. */
+  readonly wrong: ReadonlyMap<Difference, readonly Place[]>;
+}
+
+/** @param differences whose keys have rows. */
+export async function readStoredRows(
+  services: ReconcileServices,
+  stream: string,
+  key: readonly TableColumn[],
+  differences: readonly Difference[],
+): Promise<StoredRows> {
+  const hasLast = new Set<Difference>();
+  const wrong = new Map<Difference, Place[]>();
+  for (const some of chunksOf(differences)) {
+    const { table, text, ofKeys } = sqlOf(stream, key, some);
+    const rows = await askAllRows<{
+      text: string;
+      place: readonly [version: string, partition: number, offset: string];
+    }>(
+      services,
+      `rows of ${table}`,
+      `SELECT ${text} AS text, (toString(_version), _partition, toString(_offset)) AS place ` +
+        `FROM ${qualified(services.settings.clickhouse.database, table)} WHERE ${ofKeys}`,
+    );
+    const byKey = new Map(some.map((difference) => [difference.key, difference]));
+    for (const { text: rowKey, place } of rows) {
+      const difference = byKey.get(rowKey);
+      if (difference === undefined) continue;
+      const [version, partition, offset] = place;
+      const row = { version: BigInt(version), partition, offset: BigInt(offset) };
+      const { message } = difference;
+      if (message !== undefined && isSame(row, message)) hasLast.add(difference);
+      else if (message === undefined || row.version >= message.version)
+        wrong.set(difference, [...(wrong.get(difference) ?? []), row]);
+    }
+  }
+  return { hasLast, wrong };
+}
+
+/** Deletes exactly these rows. */
+export async function deleteRows(
+  services: ReconcileServices,
+  stream: string,
+  key: readonly TableColumn[],
+  wrong: ReadonlyMap<Difference, readonly Place[]>,
+): Promise<void> {
+  const target = services.settings.clickhouse;
+  for (const some of chunksOf([...wrong.keys()])) {
+    const { table, text, ofKeys } = sqlOf(stream, key, some);
+    const places = some.flatMap((difference) =>
+      (wrong.get(difference) ?? []).map(
+        ({ version, partition, offset }) =>
+          `(${literal(difference.key)}, toUInt128('${version}'), toInt32(${partition}), toInt64(${offset}))`,
+      ),
+    );
+    await command(
+      services,
+      `delete rows of ${table}`,
+      `DELETE FROM ${qualified(target.database, localTableOf(table, target))}${onCluster(target)} ` +
+        `WHERE ${ofKeys} AND (${text}, _version, _partition, _offset) IN (${places.join(', ')})`,
+    );
+  }
+}
+
+function sqlOf(stream: string, key: readonly TableColumn[], differences: readonly Difference[]) {
+  return {
+    table: storageTableOf(stream),
+    text: keyTextSql(key.map(({ name }) => name)),
+    ofKeys: keysConditionSql(
+      key,
+      differences.map(({ parts }) => parts),
+    ),
+  };
+}
+
+function* chunksOf(differences: readonly Difference[]): Iterable<readonly Difference[]> {
+  for (let from = 0; from < differences.length; from += KEYS_PER_STATEMENT)
+    yield differences.slice(from, from + KEYS_PER_STATEMENT);
+}
+
+function isSame(a: Place, b: Place): boolean {
+  return a.version === b.version && a.partition === b.partition && a.offset === b.offset;
+}

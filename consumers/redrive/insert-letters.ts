@@ -1,0 +1,118 @@
+import type { KafkaMessage } from 'kafkajs';
+import { FRAME_BYTES, schemaIdOf } from '../../core/avro/wire-format.ts';
+import type { SinkLetter } from '../../core/dead-letters/parse-letter.ts';
+import type { RedriveOutcome } from '../../core/dead-letters/mark.ts';
+import { DecodeError, messageOf, RecordError, RowRejectedError } from '../../core/errors.ts';
+import { Batch } from '../batch.ts';
+import { InsertedRows } from '../clickhouse/insert-rows.ts';
+import type { StorageTable } from '../clickhouse/storage-table.ts';
+import { deduplicationToken } from '../offset-range.ts';
+import type { StreamSchemas } from '../stream-schemas.ts';
+import { RowBuffer } from '../transcode/row-buffer.ts';
+import { writeTombstone } from '../transcode/tombstone.ts';
+
+/** Inserts the messages of letters into one table, each as a row of its own. */
+export class LetterInserter {
+  readonly #table: StorageTable;
+  readonly #schemas: StreamSchemas;
+  readonly #signal: AbortSignal;
+  readonly #rows = new RowBuffer();
+
+  constructor(table: StorageTable, schemas: StreamSchemas, signal: AbortSignal) {
+    this.#table = table;
+    this.#schemas = schemas;
+    this.#signal = signal;
+  }
+
+  /**
+   * Undefined when the table is not what it was: nothing is inserted.
+   *
+   * @throws IncompatibleSchemaError when the table cannot take the message's schema; ServiceUnavailableError, ServiceRefusedError
+   */
+  async insert(letter: SinkLetter): Promise<RedriveOutcome | undefined> {
+    try {
+      const batch = await this.#batchOf(letter);
+      const { columns, rows, ranges } = batch;
+      // The token of the position, as the sink has it for a batch of this message alone.
+      const inserted = new InsertedRows(
+        columns,
+        rows.bytes.subarray(0, rows.length),
+        deduplicationToken(ranges),
+      );
+      const outcome = await this.#table.insert(inserted, this.#signal);
+      if (outcome.kind === 'inserted') return { kind: 'redriven', how: 'row inserted' };
+      if (!(await this.#table.hasStill(columns))) return undefined;
+      throw new RowRejectedError(
+        `table ${this.#table.name} refuses the row: ClickHouse answers ${outcome.reason}`,
+      );
+    } catch (error) {
+      if (!(error instanceof RecordError)) throw error;
+      return { kind: 'again', error };
+    }
+  }
+
+  /** @throws RecordError */
+  async #batchOf(letter: SinkLetter): Promise<Batch> {
+    const { value } = letter;
+    if (value === undefined) throw new RangeError('a letter that was read without its value');
+    if (isDelete(letter)) return this.#deleteOf(letter);
+    const id = schemaIdOf(value);
+    let batch = this.#createBatch();
+    let transcoder = this.#schemas.transcoderOf(id, batch.columns);
+    if (transcoder === undefined) {
+      await this.#schemas.learn(id);
+      // The table may have columns more now.
+      batch = this.#createBatch();
+      transcoder = this.#schemas.transcoderOf(id, batch.columns);
+    }
+    if (transcoder === undefined) throw new RangeError('a schema that was learnt has no transcoder');
+    transcoder.transcode(value, FRAME_BYTES, batch.rows);
+    batch.endRow(letter.partition, messageOfLetter(letter, value), id, false);
+    return batch;
+  }
+
+  #deleteOf(letter: SinkLetter): Batch {
+    const { primaryKey } = this.#schemas;
+    if (primaryKey === undefined)
+      throw new DecodeError("a delete, though no schema of the topic's says what the key of its rows is");
+    if (letter.recordKey === undefined) throw new DecodeError('a delete without a key');
+    const batch = this.#createBatch();
+    writeTombstone(letter.recordKey, primaryKey, batch.columns, batch.rows);
+    batch.endRow(letter.partition, messageOfLetter(letter, null), 0, true);
+    return batch;
+  }
+
+  #createBatch(): Batch {
+    this.#rows.length = 0;
+    return new Batch(this.#table.columns, this.#rows, false);
+  }
+}
+
+/**
+ * Whether the message was a delete. A letter's value is never null, so that of a delete is empty; but so is that of a message with an
+ * empty value, which is none: its reason says that it is not framed, as no delete's does.
+ */
+export function isDelete({ bytes, reason }: Pick<SinkLetter, 'bytes' | 'reason'>): boolean {
+  return bytes === 0 && reason !== reasonOfEmpty();
+}
+
+function reasonOfEmpty(): string | undefined {
+  try {
+    schemaIdOf(Buffer.alloc(0));
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+/** The message that was set aside, as far as a row tells of it. */
+function messageOfLetter({ offset, timestampMs, recordKey }: SinkLetter, value: Buffer | null): KafkaMessage {
+  return {
+    key: recordKey === undefined ? null : Buffer.from(recordKey),
+    value,
+    timestamp: String(timestampMs),
+    attributes: 0,
+    offset: String(offset),
+    headers: {},
+  };
+}

@@ -1,0 +1,64 @@
+import { ReplayRefusedError } from '../../core/errors.ts';
+import type { AskAdmin } from '../../core/kafka.ts';
+import { readPartitionLogs } from '../partition-logs.ts';
+import { resumeOffset, type PartitionRows } from '../resume-offset.ts';
+import type { CopiedRange } from './shadow-table.ts';
+
+/** What of a topic a replay reads. */
+export interface ReplayRange {
+  /** By partition, the first offset that is read; and the end at the time. */
+  readonly partitions: ReadonlyMap<number, { readonly from: bigint; readonly end: bigint }>;
+}
+
+/**
+ * The whole topic, or what it has got since a time.
+ *
+ * @param from ms since 1970; undefined for the beginning.
+ * @param live what the live table holds: of a partition that it has not got as far as `from`, the replay begins where it stands.
+ * @throws ReplayRefusedError where nothing is there; ServiceUnavailableError, ServiceRefusedError
+ */
+export async function replayRange(
+  ask: AskAdmin,
+  topic: string,
+  from: number | undefined,
+  live: ReadonlyMap<number, PartitionRows>,
+): Promise<ReplayRange> {
+  const logs = await readPartitionLogs(ask, topic);
+  const partitions = new Map<number, { from: bigint; end: bigint }>();
+  for (const [partition, log] of logs) {
+    let start = log.start;
+    if (from !== undefined) {
+      const since = await log.firstOffsetSince(BigInt(from));
+      const standing = await resumeOffset(live.get(partition), log);
+      start = since < standing ? since : standing;
+    }
+    partitions.set(partition, { from: start, end: log.end });
+  }
+  if ([...logs.values()].every(({ start, end }) => start === end))
+    throw new ReplayRefusedError(
+      `topic ${topic} is empty: there is nothing to replay, and nothing was changed`,
+    );
+  return { partitions };
+}
+
+/** The rows of the live table that a replay from a time keeps, as far as the table was looked at. */
+export function keptRows(from: number, live: ReadonlyMap<number, PartitionRows>): CopiedRange[] {
+  return [...live].map(([partition, { highest }]) => ({
+    partition,
+    from: 0n,
+    to: highest.offset + 1n,
+    beforeMs: BigInt(from),
+  }));
+}
+
+/** What a sink has written into the live table beyond what the new one holds. Rows of a topic of before are not later than that. */
+export function writtenMeanwhile(
+  live: ReadonlyMap<number, PartitionRows>,
+  shadow: ReadonlyMap<number, PartitionRows>,
+): CopiedRange[] {
+  return [...shadow].flatMap(([partition, { highest }]) => {
+    const there = live.get(partition)?.highest;
+    if (there === undefined || there.offset <= highest.offset) return [];
+    return [{ partition, from: highest.offset + 1n, to: there.offset + 1n, sinceMs: highest.timeMs }];
+  });
+}

@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { isEqual, type StreamComparison } from '../../consumers/reconcile/comparison.ts';
+import { reconcile } from '../../consumers/reconcile/reconcile.ts';
+import { reconcileSummary } from '../../consumers/reconcile/reconcile-summary.ts';
+import type { Settings } from '../../core/config.ts';
+import { noSignal } from './settings.ts';
+
+/** The comparison of one stream in this process, after a repair if wanted. */
+export async function comparisonOf(
+  settings: Settings,
+  stream: string,
+  { isRepair = false } = {},
+): Promise<StreamComparison> {
+  const [comparison] = await reconcile(settings, { streams: [stream], isRepair }, noSignal);
+  assert.ok(comparison);
+  return comparison;
+}
+
+/**
+ * Topics, tables and views of these streams, or of all, agree.
+ *
+ * @param except what a test leaves different on purpose: only the counts of these differences may be above zero, and must be as given.
+ */
+export async function assertReconciled(
+  settings: Settings,
+  streams?: readonly string[],
+  except: Readonly<Record<string, Partial<StreamComparison['counts']>>> = {},
+): Promise<void> {
+  const comparisons = await reconcile(settings, { streams, isRepair: false }, noSignal);
+  for (const comparison of comparisons) {
+    const { stream, counts } = comparison;
+    const wanted = except[stream];
+    if (wanted === undefined) {
+      assert.ok(isEqual(comparison), reconcileSummary([comparison]));
+      continue;
+    }
+    const none = { missing: 0, stray: 0, older: 0, other: 0, twice: 0 };
+    assert.deepEqual(counts, { ...none, ...wanted }, reconcileSummary([comparison]));
+    assert.ok(isEqual({ ...comparison, counts: none }), reconcileSummary([comparison]));
+  }
+}

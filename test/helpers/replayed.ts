@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { replay, type ReplayOptions } from '../../consumers/replay/replay.ts';
+import type { ReplayCounts } from '../../consumers/replay/replay-counts.ts';
+import { createClickHouse, qualified } from '../../core/clickhouse.ts';
+import type { Settings } from '../../core/config.ts';
+import { noSignal } from './settings.ts';
+import { rowsOf } from './table-rows.ts';
+
+const ASK_MS = 10;
+
+/** Replays plans and gives what it did; a failure fails the test. */
+export async function replayPlans(
+  settings: Settings,
+  options: Partial<ReplayOptions> = {},
+): Promise<ReplayCounts> {
+  const [counts] = await replay(settings, { streams: ['plans'], from: undefined, ...options }, noSignal);
+  assert.ok(counts);
+  if (counts.failure !== undefined) throw counts.failure;
+  return counts;
+}
+
+/** Tables that a replay has made and not taken away. */
+export async function shadowTables(settings: Settings): Promise<string[]> {
+  const rows = await rowsOf(
+    settings,
+    `SELECT name FROM system.tables WHERE database = currentDatabase() AND name LIKE '%shadow%'`,
+  );
+  return rows.map(({ name }) => String(name));
+}
+
+export async function identityOfPlans(settings: Settings): Promise<unknown> {
+  const [row] = await rowsOf(
+    settings,
+    `SELECT uuid FROM system.tables WHERE database = currentDatabase() AND name = 'plans_raw'`,
+  );
+  return row?.['uuid'];
+}
+
+/** What readers of a view have seen. */
+export interface Reader {
+  /** The fewest and the most rows. */
+  readonly fewest: number;
+  readonly most: number;
+  readonly reads: number;
+  /** @throws what a read has met. */
+  stop(): Promise<void>;
+}
+
+/** Counts the rows of the view of plans again and again; keeps new tables from merging, so that nothing that is doubled vanishes. */
+export function startReader(t: TestContext, settings: Settings): Reader {
+  const client = createClickHouse(settings.clickhouse);
+  const reader = { fewest: Infinity, most: 0, reads: 0, stop };
+  const unmerged = new Set<string>();
+  let isStopped = false;
+  let failure: unknown;
+  const reading = read().catch((error: unknown) => {
+    failure = error;
+  });
+  async function read() {
+    while (!isStopped) {
+      for (const table of await shadowTables(settings)) {
+        if (unmerged.has(table)) continue;
+        unmerged.add(table);
+        const query = `SYSTEM STOP MERGES ${qualified(settings.clickhouse.database, table)}`;
+        // It may have got its other name meanwhile.
+        await client.command({ query }).catch(() => {});
+      }
+      const [row] = await rowsOf(settings, 'SELECT count() AS n FROM plans');
+      const count = Number(row?.['n']);
+      reader.fewest = Math.min(reader.fewest, count);
+      reader.most = Math.max(reader.most, count);
+      reader.reads++;
+      await delay(ASK_MS);
+    }
+  }
+  async function stop() {
+    isStopped = true;
+    await reading;
+    await client.close();
+    if (failure !== undefined) throw failure as Error;
+  }
+  t.after(() => {
+    isStopped = true;
+  });
+  return reader;
+}

@@ -1,0 +1,276 @@
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { qualified } from '../../core/clickhouse.ts';
+import type { DriftMode, Settings } from '../../core/config.ts';
+import type { StoredLetter } from '../../core/dead-letters/parse-letter.ts';
+import { readLetters } from '../../core/dead-letters/read-letters.ts';
+import { connectAdmin } from '../../core/kafka.ts';
+import { deadLettersTopic, topicOf } from '../../core/stream-name.ts';
+import { createApiServer } from '../helpers/api-server.ts';
+import { runCommand, type CommandResult } from '../helpers/command.ts';
+import { produceStreams, sinkStreams } from '../helpers/pipeline.ts';
+import { command } from '../helpers/plans-table.ts';
+import { keysOf, readTopic } from '../helpers/read-topic.ts';
+import { createSettings, environmentOf, noSignal } from '../helpers/settings.ts';
+import { rowsOf } from '../helpers/table-rows.ts';
+import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
+
+const PARTITION = 2;
+
+const deadLetters = (t: TestContext, settings: Settings, ...args: string[]): Promise<CommandResult> =>
+  runCommand(t, 'commands/dead-letters.ts', args, environmentOf(settings));
+
+const table = ({ clickhouse }: Settings) => qualified(clickhouse.database, 'plans_raw');
+const plans = (...numbers: number[]) =>
+  numbers.map((number) => ({ uuid: `pl_${number}`, interval_count: number }));
+
+/** Plans on one partition of their topic, a table that refuses thirteens, and what the sink made of both. */
+async function createRefusingTable(t: TestContext) {
+  const settings = createSettings(t);
+  await createTopics(settings, 'plans');
+  const producer = await createProducer(t, settings);
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  const send = async (messages: readonly { key: string; value: Buffer | null }[]) => {
+    const pinned = messages.map(({ key, value }) => ({ key, value, partition: PARTITION }));
+    await producer.send({ topic, messages: pinned });
+  };
+  const sendPlans = async (...numbers: number[]) =>
+    send(await messagesOf(settings, 'plans', plans(...numbers)));
+  await sendPlans(0);
+  await sinkStreams(settings, 'plans');
+  await command(
+    settings,
+    `SYSTEM STOP MERGES ${table(settings)}`,
+    `ALTER TABLE ${table(settings)} ADD CONSTRAINT no_thirteens CHECK interval_count % 13 != 0 OR _deleted`,
+    `ALTER TABLE ${table(settings)} ADD CONSTRAINT no_deletes CHECK NOT _deleted`,
+  );
+  return { settings, producer, send, sendPlans };
+}
+
+/** Offset and key of every row of the table, duplicates too, by version. */
+const storedRows = async (settings: Settings) =>
+  (await rowsOf(settings, 'SELECT _offset AS o, uuid FROM plans_raw ORDER BY _version')).map(
+    ({ o, uuid }) => [o, uuid],
+  );
+const storedOffsets = async (settings: Settings) => (await storedRows(settings)).map(([offset]) => offset);
+
+const dropConstraints = async (settings: Settings) =>
+  command(
+    settings,
+    `ALTER TABLE ${table(settings)} DROP CONSTRAINT no_thirteens`,
+    `ALTER TABLE ${table(settings)} DROP CONSTRAINT no_deletes`,
+  );
+
+/** What stands on the topic, the latest first. */
+async function lettersOf(settings: Settings): Promise<readonly StoredLetter[]> {
+  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  try {
+    const { letters } = await readLetters(admin, settings, () => false, noSignal);
+    return letters.toSorted((a, b) => b.setAsideMs - a.setAsideMs);
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+const waitingOf = async (settings: Settings) =>
+  (await lettersOf(settings)).filter(({ isRedriven }) => !isRedriven);
+
+test('messages that were refused are shown, fail again while nothing is mended, then become rows, each once', async (t) => {
+  const { settings, send, sendPlans } = await createRefusingTable(t);
+  await sendPlans(13);
+  await send([{ key: 'broken', value: Buffer.from('not a frame') }]);
+  await sendPlans(1, 2, 26);
+  await send([{ key: 'pl_1', value: null }]);
+  const [sunk] = await sinkStreams(settings, 'plans');
+  assert.deepEqual([sunk?.rows, sunk?.failure], [2, undefined]);
+
+  const list = await deadLetters(t, settings, 'list', '--streams', 'plans');
+  assert.equal(list.exitCode, 0, list.stderr);
+  const lines = list.stdout.trimEnd().split('\n');
+  assert.equal(lines.length, 6);
+  assert.equal(lines.at(-1), '4 dead letters wait');
+  assert.ok(lines.every((line) => line.length <= 80));
+  const broken = lines.find((line) => line.includes('ETL_DECODE'))?.slice(0, 8) ?? '';
+  assert.match(broken, /^[0-9a-f]{8}$/);
+
+  const shown = await deadLetters(t, settings, 'show', broken);
+  assert.equal(shown.exitCode, 0, shown.stderr);
+  assert.match(shown.stdout, /^reason +not in Confluent framing/m);
+  assert.match(shown.stdout, /^00000000 {2}6e 6f 74 20 61 20 66 72 61 6d 65 +\|not a frame\|$/m);
+
+  const vain = await deadLetters(t, settings, 'redrive', '--all');
+  assert.equal(vain.exitCode, 1);
+  assert.equal(vain.stdout.split('\n').filter((line) => line.includes('fails again: ')).length, 4);
+  assert.match(vain.stdout, /^0 redriven, 4 failed again$/m);
+  const waiting = await waitingOf(settings);
+  assert.deepEqual(
+    waiting.map(({ attempts }) => attempts),
+    [1, 1, 1, 1],
+  );
+  assert.deepEqual(await storedOffsets(settings), [0, 3, 4]);
+
+  await dropConstraints(settings);
+  const mended = await deadLetters(t, settings, 'redrive', '--streams', 'plans');
+  assert.equal(mended.exitCode, 1);
+  assert.equal(mended.stdout.split('\n').filter((line) => line.endsWith(' row inserted')).length, 3);
+  assert.match(mended.stdout, /^3 redriven, 1 failed again$/m);
+  assert.deepEqual(await storedRows(settings), [
+    [0, 'pl_0'],
+    [1, 'pl_13'],
+    [3, 'pl_1'],
+    [4, 'pl_2'],
+    [5, 'pl_26'],
+    [6, 'pl_1'],
+  ]);
+  const live = await rowsOf(settings, 'SELECT interval_count AS n FROM plans ORDER BY n');
+  assert.deepEqual(
+    live.map(({ n }) => n),
+    [0, 2, 13, 26],
+  );
+  const [sunkAgain] = await sinkStreams(settings, 'plans');
+  assert.deepEqual([sunkAgain?.rows, sunkAgain?.deadLetters], [0, 0]);
+  const [left, ...others] = await waitingOf(settings);
+  assert.ok(left?.step === 'sink' && others.length === 0);
+  assert.deepEqual([left.attempts, left.offset], [2, 2]);
+});
+
+test('a redrive that was killed between row and mark inserts no second row; the next finds nothing', async (t) => {
+  const { settings, producer, sendPlans } = await createRefusingTable(t);
+  await sendPlans(13, 1);
+  await sinkStreams(settings, 'plans');
+  await dropConstraints(settings);
+  const topic = deadLettersTopic(settings.topicPrefix);
+  const [letter] = await readTopic(settings, topic);
+  assert.ok(letter);
+  const [{ id } = { id: '' }] = await waitingOf(settings);
+  const first = await deadLetters(t, settings, 'redrive', id.slice(0, 6));
+  assert.deepEqual([first.exitCode, first.stdout.split('\n').length], [0, 3], first.stdout + first.stderr);
+  // As if the mark had not been sent.
+  await producer.send({ topic, messages: [letter] });
+  const second = await deadLetters(t, settings, 'redrive', '--all');
+  assert.match(second.stdout, / plans {2}sink {2}its row is in the table already\n1 redriven\n$/);
+  assert.deepEqual(await storedOffsets(settings), [0, 1, 2]);
+  const third = await deadLetters(t, settings, 'redrive', '--all');
+  assert.deepEqual([third.exitCode, third.stdout], [0, 'no dead letter waits\n']);
+  assert.deepEqual(
+    (await lettersOf(settings)).map(({ isRedriven }) => isRedriven),
+    [true],
+  );
+});
+
+test('a row that would lift the checkpoint over messages that are not in the table is not inserted', async (t) => {
+  const { settings, producer, sendPlans } = await createRefusingTable(t);
+  await sendPlans(13, 1, 26);
+  await sinkStreams(settings, 'plans');
+  await dropConstraints(settings);
+  // The group has committed all of it; its rows are gone.
+  await command(settings, `TRUNCATE TABLE ${table(settings)}`);
+  const emptied = await deadLetters(t, settings, 'redrive', '--all');
+  assert.equal(emptied.exitCode, 1);
+  assert.equal(emptied.stdout.split('left:').length, 3, emptied.stdout);
+  assert.deepEqual(await storedOffsets(settings), []);
+  await sinkStreams(settings, 'plans');
+  assert.deepEqual(await storedOffsets(settings), [0, 1, 2, 3]);
+
+  // A letter of a message that the sink has not come to.
+  await sendPlans(3, 39);
+  const topic = deadLettersTopic(settings.topicPrefix);
+  const letters = await readTopic(settings, topic);
+  const [letter] = letters;
+  assert.ok(letter);
+  const headers = { ...letter.headers, offset: '5', timestamp: String(Date.now()) };
+  await producer.send({ topic, messages: [{ ...letter, key: `plans|sink|${PARTITION}|5`, headers }] });
+  const early = await deadLetters(t, settings, 'redrive', '--step', 'sink');
+  assert.equal(early.exitCode, 1);
+  assert.match(early.stdout.replace(/\s+/g, ' '), /left: the sink has not passed its message yet/);
+  assert.match(early.stdout, /^2 redriven, 1 left$/m);
+  assert.deepEqual(await storedOffsets(settings), [0, 1, 2, 3]);
+  await sinkStreams(settings, 'plans');
+  assert.deepEqual(await storedOffsets(settings), [0, 1, 2, 3, 4, 5]);
+});
+
+/** A source with a list of plans that the test changes as it goes, and a run over it in some mode. */
+async function createSource(t: TestContext) {
+  let answer = '';
+  const { baseUrl } = await createApiServer(t, { '/plans': (_, response) => response.end(answer) });
+  const settings = createSettings(t, baseUrl);
+  const withMode = (mode: DriftMode): Settings => ({
+    ...settings,
+    produce: { ...settings.produce, modes: new Map([['plans', mode]]) },
+  });
+  const run = async (mode: DriftMode, ...records: string[]) => {
+    answer = `{"plans":[${records.join(',')}],"has_more":false}`;
+    const [counts] = await produceStreams(withMode(mode), 'plans');
+    assert.ok(counts);
+    assert.equal(counts.failure, undefined);
+    return counts;
+  };
+  return { settings, withMode, run, topic: topicOf(settings.topicPrefix, 'plans') };
+}
+
+test('records that a frozen schema refused are sent by a redrive in mode evolve, and no run sends them again', async (t) => {
+  const { settings, withMode, run, topic } = await createSource(t);
+  const drifted = (key: string) => `{"uuid":"${key}","name":"old","seats":9007199254740993}`;
+  const unkeyed = '{"name":"without a key"}';
+  const first = await run('freeze', '{"uuid":"pl_1"}', drifted('pl_2'), drifted('pl_3'), unkeyed);
+  assert.deepEqual([first.messages, first.deadLettered], [1, 3]);
+  // A later record of this key stands in place of the one that was set aside.
+  const second = await run(
+    'freeze',
+    '{"uuid":"pl_1"}',
+    drifted('pl_2'),
+    '{"uuid":"pl_3","name":"new"}',
+    unkeyed,
+  );
+  assert.deepEqual([second.messages, second.deadLettered], [1, 2]);
+  const frozen = await deadLetters(t, withMode('freeze'), 'redrive', '--step', 'produce');
+  assert.equal(frozen.exitCode, 1);
+  assert.match(
+    frozen.stdout,
+    /^[0-9a-f]{8} {2}plans {2}produce {2}superseded: the topic has a later record/m,
+  );
+  assert.match(frozen.stdout, /^1 redriven, 2 failed again$/m);
+
+  // Redriven is not the same as known: the same record, once more in the way, is set aside once more.
+  const third = await run('freeze', '{"uuid":"pl_1"}', drifted('pl_2'), drifted('pl_3'), unkeyed);
+  assert.deepEqual([third.messages, third.deadLettered], [0, 3]);
+  const waiting = await waitingOf(settings);
+  assert.deepEqual(waiting.map(({ recordKey }) => recordKey).sort(), ['pl_2', 'pl_3', undefined]);
+
+  const letter = waiting.find(({ recordKey }) => recordKey === 'pl_2');
+  const shown = await deadLetters(t, settings, 'show', letter?.id ?? '');
+  assert.match(shown.stdout, /^ {2}"seats": 9007199254740993$/m);
+
+  const evolved = await deadLetters(t, withMode('evolve'), 'redrive', '--all');
+  assert.equal(evolved.exitCode, 1, evolved.stderr);
+  assert.match(evolved.stdout, /^[0-9a-f]{8} {2}plans {2}produce {2}record sent$/m);
+  assert.match(evolved.stdout, /^2 redriven, 1 failed again$/m);
+  assert.deepEqual(await keysOf(settings, topic), ['pl_1', 'pl_2', 'pl_3', 'pl_3']);
+  const fourth = await run('evolve', '{"uuid":"pl_1"}', drifted('pl_2'), drifted('pl_3'), unkeyed);
+  assert.deepEqual([fourth.messages, fourth.unchanged, fourth.deadLettered], [0, 3, 1]);
+  await sinkStreams(settings, 'plans');
+  assert.deepEqual(await rowsOf(settings, 'SELECT uuid, name, seats FROM plans ORDER BY uuid'), [
+    { uuid: 'pl_1', name: null, seats: null },
+    { uuid: 'pl_2', name: 'old', seats: 9007199254740993n },
+    { uuid: 'pl_3', name: 'old', seats: 9007199254740993n },
+  ]);
+});
+
+test('what is asked for in vain is told in a line', async (t) => {
+  const settings = createSettings(t);
+  const none = await deadLetters(t, settings, 'list');
+  assert.deepEqual([none.exitCode, none.stdout, none.stderr], [0, 'no dead letter waits\n', '']);
+  const cases = [
+    [['show', 'abcd1234'], /^no dead letter has the ID abcd1234: `list --all` shows them all\n$/],
+    [['redrive'], /^redrive wants IDs, --streams a,b/],
+    [['list', '--streams', 'unicorns'], /^--streams got "unicorns", wants some of .*customers/],
+    [['list', '--step', 'both'], /^--step is "both", wants one of produce, sink\n$/],
+  ] as const;
+  await Promise.all(
+    cases.map(async ([args, says]) => {
+      const { exitCode, stdout, stderr } = await deadLetters(t, settings, ...args);
+      assert.deepEqual([exitCode, stdout], [2, ''], args.join(' '));
+      assert.match(stderr, says);
+    }),
+  );
+});

@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict';
+import test, { type TestContext } from 'node:test';
+import { compareBuckets, findDifferences, type Sides } from '../../consumers/reconcile/find-differences.ts';
+import { keyPartsSql, keyTextSql } from '../../consumers/reconcile/key-sql.ts';
+import type { ReconcileServices } from '../../consumers/reconcile/services.ts';
+import { SideTable } from '../../consumers/reconcile/side-table.ts';
+import { Registry } from '../../core/avro/registry.ts';
+import { createClickHouse, qualified, quoted } from '../../core/clickhouse.ts';
+import { connectAdmin } from '../../core/kafka.ts';
+import { command } from '../helpers/plans-table.ts';
+import { createSettings, noSignal } from '../helpers/settings.ts';
+
+/** Place of a message in partition 0 unless told otherwise; its time is ten times its offset. */
+interface Told {
+  readonly offset: number;
+  readonly partition?: number;
+  readonly isDeleted?: true;
+  readonly isSetAside?: true;
+}
+
+/** The topic is looked at from offset 10 to 100 in partition 0, and reaches to 110 when the table has been read. */
+const START = 10;
+const END = 100;
+const END_NOW = 110;
+
+const cases: readonly (readonly [
+  name: string,
+  messages: readonly Told[],
+  rows: readonly Told[],
+  kind: string | undefined,
+])[] = [
+  ['the same', [{ offset: 20 }], [{ offset: 20 }], undefined],
+  ['the last of several', [{ offset: 20 }, { offset: 30 }], [{ offset: 30 }], undefined],
+  ['no row', [{ offset: 20 }], [], 'missing'],
+  ['an earlier row', [{ offset: 20 }, { offset: 30 }], [{ offset: 20 }], 'older'],
+  ['a later row', [{ offset: 20 }], [{ offset: 20 }, { offset: 30 }], 'other'],
+  ['a row of another partition', [{ offset: 20 }], [{ offset: 20, partition: 1 }], 'other'],
+  ['no message', [], [{ offset: 20 }], 'stray'],
+  ['both deleted', [{ offset: 30, isDeleted: true }], [{ offset: 20, isDeleted: true }], undefined],
+  ['only the message deleted', [{ offset: 30, isDeleted: true }], [{ offset: 20 }], 'stray'],
+  ['only the row deleted', [{ offset: 20 }], [{ offset: 20 }, { offset: 30, isDeleted: true }], 'missing'],
+  ['deleted without a row', [{ offset: 30, isDeleted: true }], [], undefined],
+  ['a deleted row alone', [], [{ offset: 30, isDeleted: true }], undefined],
+  ['a row that came meanwhile', [{ offset: 20 }], [{ offset: 20 }, { offset: 105 }], undefined],
+  ['a key that came meanwhile', [], [{ offset: 100 }], undefined],
+  ['a delete that came meanwhile', [{ offset: 20 }], [{ offset: 105, isDeleted: true }], undefined],
+  ['the last before the end', [], [{ offset: 99 }], 'stray'],
+  ['behind the end that there is now', [], [{ offset: 110 }], 'stray'],
+  ['of a partition that there is not', [], [{ offset: 105, partition: 9 }], 'stray'],
+  ['before the first message that is left', [], [{ offset: 9 }], undefined],
+  ['at the first message that is left', [], [{ offset: 10 }], 'stray'],
+  ['behind a message that is left', [{ offset: 20 }], [{ offset: 9 }], 'older'],
+  ['a message set aside', [{ offset: 20, isSetAside: true }], [], undefined],
+  ['a row of a message set aside', [{ offset: 20, isSetAside: true }], [{ offset: 30 }], 'stray'],
+  ['the row before one set aside', [{ offset: 30, isSetAside: true }], [{ offset: 20 }], undefined],
+  [
+    'one set aside behind a message without a row',
+    [{ offset: 20 }, { offset: 30, isSetAside: true }],
+    [],
+    'missing',
+  ],
+  [
+    'one set aside between',
+    [{ offset: 20 }, { offset: 30, isSetAside: true }, { offset: 40 }],
+    [{ offset: 40 }],
+    undefined,
+  ],
+  [
+    'one set aside behind a delete that the table lacks',
+    [
+      { offset: 25, isDeleted: true },
+      { offset: 30, isSetAside: true },
+    ],
+    [{ offset: 20 }],
+    'stray',
+  ],
+];
+
+async function createServices(t: TestContext): Promise<ReconcileServices> {
+  const settings = createSettings(t);
+  const clickhouse = createClickHouse(settings.clickhouse);
+  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  t.after(() => Promise.all([clickhouse.close(), admin.disconnect()]));
+  const registry = new Registry(settings.schemaRegistry, noSignal);
+  return { settings, admin, registry, clickhouse, signal: noSignal };
+}
+
+const columns =
+  'uuid String, _version UInt128, _deleted UInt8, _partition Int32, _offset Int64, ' +
+  "_timestamp DateTime64(3, 'UTC'), _schema_id Int32";
+
+function valuesOf(key: string, { offset, partition = 0, isDeleted }: Told): string {
+  const version = `bitShiftLeft(toUInt128(${offset * 10}), 64) + ${offset}`;
+  return `('${key}', ${version}, ${isDeleted ? 1 : 0}, ${partition}, ${offset}, fromUnixTimestamp64Milli(${offset * 10}), 1)`;
+}
+
+test('which keys differ, and how: no more, whatever there is of them', async (t) => {
+  const services = await createServices(t);
+  const { settings } = services;
+  const { database } = settings.clickhouse;
+  const table = qualified(database, 'plans_raw');
+  await command(
+    settings,
+    `CREATE DATABASE ${quoted(database)}`,
+    `CREATE TABLE ${table} (${columns}) ENGINE = ReplacingMergeTree(_version, _deleted) ORDER BY uuid`,
+  );
+  const side = await SideTable.create(services, 'plans');
+  const rows: string[] = [];
+  for (const [name, messages, stored] of cases) {
+    for (const { offset, partition = 0, isDeleted = false, isSetAside = false } of messages)
+      side.add(Buffer.from(name), partition, offset, offset * 10, { isDeleted, isSetAside });
+    rows.push(...stored.map((row) => valuesOf(name, row)));
+  }
+  await side.insert();
+  await command(settings, `INSERT INTO ${table} VALUES ${rows.join(', ')}`);
+  const extent = { start: BigInt(START), end: BigInt(END) };
+  const sides: Sides = {
+    table,
+    side: side.qualified,
+    keyText: keyTextSql(['uuid']),
+    keyParts: keyPartsSql(['uuid']),
+    extents: new Map([[0, extent]]),
+    mayLackMessages: false,
+  };
+  const look = async (some: Sides) => {
+    const found = new Map<string, string>();
+    const { keys, buckets, differing } = await compareBuckets(services, some);
+    for (const chunk of differing) {
+      const readEnds = () => Promise.resolve(new Map([[0, BigInt(END_NOW)]]));
+      for await (const { key, kind } of findDifferences(services, some, buckets, chunk, readEnds))
+        found.set(key, kind);
+    }
+    return { keys, found };
+  };
+  const { keys, found } = await look(sides);
+  const wanted = new Map(
+    cases.flatMap(([name, , , kind]) => (kind === undefined ? [] : [[name, kind] as const])),
+  );
+  assert.deepEqual(found, wanted);
+  const live = cases.filter(([, messages]) => {
+    const last = messages.filter(({ isSetAside }) => isSetAside !== true).at(-1);
+    return last !== undefined && last.isDeleted !== true;
+  });
+  assert.equal(keys, live.length);
+
+  const alone = new Set(
+    cases.flatMap(([name, messages]) => (messages.some((told) => !told.isSetAside) ? [] : [name])),
+  );
+  const lacking = await look({ ...sides, mayLackMessages: true });
+  assert.deepEqual(lacking.found, new Map([...wanted].filter(([name]) => !alone.has(name))));
+  await side.drop();
+});

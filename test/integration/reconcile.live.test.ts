@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { sink } from '../../consumers/sink.ts';
+import { Registry } from '../../core/avro/registry.ts';
+import type { StreamSchema } from '../../core/avro/schema.ts';
+import { subjectOf, topicOf } from '../../core/stream-name.ts';
+import { command } from '../helpers/plans-table.ts';
+import { sinkStreams } from '../helpers/pipeline.ts';
+import { assertReconciled, comparisonOf } from '../helpers/reconciled.ts';
+import { createSettings, noSignal } from '../helpers/settings.ts';
+import { rowsOf } from '../helpers/table-rows.ts';
+import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
+import { waitFor } from '../helpers/wait-for.ts';
+
+const KEYS = 300;
+const PER_TICK = 60;
+const TICK_MS = 30;
+const LOOKS = 4;
+
+test('a topic that grows and a sink at work are no difference, whatever comes and goes meanwhile', async (t) => {
+  const settings = createSettings(t);
+  await createTopics(settings, 'plans');
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  const producer = await createProducer(t, settings);
+  const stop = new AbortController();
+  let sent = 0;
+  const produce = async () => {
+    while (!stop.signal.aborted) {
+      const records = Array.from({ length: PER_TICK }, (_, index) => ({
+        uuid: `pl_${((sent + index) * 7) % KEYS}`,
+        interval_count: sent + index,
+      }));
+      const messages = await messagesOf(settings, 'plans', records);
+      const deletes = records.slice(0, 9).map(({ uuid }) => ({ key: uuid, value: null }));
+      await producer.send({ topic, messages: [...messages, ...deletes] });
+      sent += PER_TICK;
+      await delay(TICK_MS);
+    }
+  };
+  const producing = produce();
+  const sinking = sink(settings, { streams: ['plans'], untilCaughtUp: false }, stop.signal);
+  t.after(() => stop.abort());
+  const stored = () => rowsOf(settings, 'SELECT * FROM plans_raw LIMIT 1').catch(() => []);
+  await waitFor('the first rows', async () => (await stored()).length > 0);
+  for (let look = 0; look < LOOKS; look++) {
+    const before = sent;
+    await assertReconciled(settings, ['plans']);
+    assert.ok(sent > before, 'the topic did not grow');
+  }
+  stop.abort();
+  await Promise.all([producing, sinking]);
+  await sinkStreams(settings, 'plans');
+  await assertReconciled(settings, ['plans']);
+});
+
+test('what no sink has taken is told, and left to the sink: a repair does not move its checkpoint', async (t) => {
+  const settings = createSettings(t);
+  await createTopics(settings, 'plans');
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  const producer = await createProducer(t, settings);
+  const send = async (uuid: string) =>
+    producer.send({ topic, messages: await messagesOf(settings, 'plans', [{ uuid }]) });
+  await send('pl_1');
+  await sinkStreams(settings, 'plans');
+  for (const uuid of ['pl_2', 'pl_3', 'pl_2']) await send(uuid);
+  await producer.send({ topic, messages: [{ key: 'pl_none', value: null }] });
+  const { counts, behind } = await comparisonOf(settings, 'plans');
+  assert.deepEqual([counts.missing, behind], [2, 4]);
+  const { repair, counts: after } = await comparisonOf(settings, 'plans', { isRepair: true });
+  assert.deepEqual(repair, { inserted: 0, deleted: 0, left: 2, remarks: [] });
+  assert.equal(after.missing, 2);
+  const [sunk] = await sinkStreams(settings, 'plans');
+  assert.equal(sunk?.rows, 4);
+  await assertReconciled(settings, ['plans']);
+});
+
+test('keys of each type, and rows without a key, have the text that the topic has', async (t) => {
+  const settings = createSettings(t);
+  await createTopics(settings, 'metrics_mrr', 'plan_group_plans', 'loose');
+  const producer = await createProducer(t, settings);
+  const streams = {
+    metrics_mrr: [
+      { date: '1900-01-01', interval: 'month' },
+      { date: '2199-12-31', interval: "it's\\ \n ü" },
+    ],
+    plan_group_plans: [
+      { plan_group_uuid: 'a', uuid: 'b|c' },
+      { plan_group_uuid: '', uuid: '' },
+    ],
+    customer_subscriptions: [{ id: -(2 ** 52) }, { id: 9007199254740993n }, { id: 0 }],
+  };
+  await createTopics(settings, ...Object.keys(streams));
+  for (const [stream, records] of Object.entries(streams)) {
+    const messages = await messagesOf(settings, stream, records);
+    await producer.send({ topic: topicOf(settings.topicPrefix, stream), messages });
+  }
+  // A schema that names no primary key: each message is a row.
+  const loose: Omit<StreamSchema, 'primaryKey'> = {
+    type: 'record',
+    name: 'Loose',
+    fields: [{ name: 'n', type: 'long' }],
+  };
+  const registry = new Registry(settings.schemaRegistry, noSignal);
+  const id = await registry.register(subjectOf(settings.topicPrefix, 'loose'), loose as StreamSchema);
+  await producer.send({
+    topic: topicOf(settings.topicPrefix, 'loose'),
+    messages: [1, 1, 2].map((n, index) => ({ key: `k${index}`, value: framedLong(id, n) })),
+  });
+  const names = [...Object.keys(streams), 'loose'];
+  for (const { failure } of await sinkStreams(settings, ...names)) assert.equal(failure, undefined);
+  await assertReconciled(settings, names);
+  await command(settings, `DELETE FROM ${settings.clickhouse.database}.loose_raw WHERE n = 1`);
+  const { counts, keys } = await comparisonOf(settings, 'loose');
+  assert.deepEqual([counts.missing, keys], [2, 3]);
+});
+
+/** A message whose only field is a small number. */
+function framedLong(id: number, value: number): Buffer {
+  const bytes = Buffer.alloc(6);
+  bytes.writeUInt32BE(id, 1);
+  bytes[5] = value * 2;
+  return bytes;
+}

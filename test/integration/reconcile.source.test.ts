@@ -1,0 +1,322 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Registry } from '../../core/avro/registry.ts';
+import type { Settings } from '../../core/config.ts';
+import { AuthenticationError, ConfigError, ParentFailedError, StoppedError } from '../../core/errors.ts';
+import { jsonText } from '../../core/json.ts';
+import { connectAdmin } from '../../core/kafka.ts';
+import { subjectOf } from '../../core/stream-name.ts';
+import { recordHash } from '../../producers/changes/record-hash.ts';
+import { compareSource, type SourceComparison, type SourceProgress } from '../../producers/compare-source.ts';
+import { chooseStreams, knownStreams } from '../../producers/known-streams.ts';
+import { createApiServer, type ApiAnswers } from '../helpers/api-server.ts';
+import { committedKeys, isAtCursor, untilProgress } from '../helpers/committed.ts';
+import { produceStreams, produceWith } from '../helpers/pipeline.ts';
+import { createPlansServer, cursorOf, hangsAt, holdBack, planKeys } from '../helpers/plans-server.ts';
+import { createSettings, noSignal } from '../helpers/settings.ts';
+import { createSimulatorServer } from '../helpers/simulator.ts';
+import { truthOf, type Truth } from '../helpers/truth.ts';
+
+/** Some streams and the streams of their parents, or all. */
+async function compare(
+  settings: Settings,
+  ...names: string[]
+): Promise<ReadonlyMap<string, SourceComparison>> {
+  const specs = chooseStreams(knownStreams(settings), names.length === 0 ? undefined : names.join(','));
+  const comparisons = await compareSource(settings, specs, noSignal);
+  assert.deepEqual(
+    comparisons.map(({ stream }) => stream),
+    specs.map(({ name }) => name),
+  );
+  return new Map(comparisons.map((comparison) => [comparison.stream, comparison]));
+}
+
+/** `pl_1 changed`, or why it failed. */
+function told({ examples, failure }: SourceComparison): string[] {
+  return failure === undefined ? examples.map(({ key, kind }) => `${key} ${kind}`) : [failure.message];
+}
+
+async function differencesOf(settings: Settings, ...names: string[]): Promise<Record<string, string[]>> {
+  const comparisons = await compare(settings, ...names);
+  return Object.fromEntries([...comparisons].map(([stream, comparison]) => [stream, told(comparison)]));
+}
+
+function assertEqual(comparisons: ReadonlyMap<string, SourceComparison>): void {
+  for (const [stream, { failure, records, keys, missing, changed, stray, examples }] of comparisons) {
+    assert.equal(failure, undefined, stream);
+    assert.deepEqual([missing, changed, stray, examples], [0, 0, 0, []], stream);
+    assert.equal(records, keys, stream);
+  }
+}
+
+/** Where all topics of the test begin and end; the groups that are there. */
+async function footprint({ kafka, topicPrefix }: Settings) {
+  const admin = await connectAdmin(kafka, 'test', noSignal);
+  try {
+    const topics = (await admin.listTopics()).filter((topic) => topic.startsWith(topicPrefix)).sort();
+    const offsets = [];
+    for (const topic of topics) offsets.push([topic, await admin.fetchTopicOffsets(topic)]);
+    const { groups } = await admin.listGroups();
+    return { offsets, groups: groups.filter(({ groupId }) => groupId.startsWith(topicPrefix)) };
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+test('after a run source and topics are equal; of an account that has moved on exactly the differences are told; nothing is written', async (t) => {
+  const account = { customers: 50, seed: 11, changes: 0.2, deletes: 0.05 };
+  const { simulator, baseUrl } = await createSimulatorServer(t, account);
+  const settings = createSettings(t, baseUrl);
+  // One metric is like the other.
+  const names = simulator.streams.filter((name) => !/^metrics_(?!mrr$)/.test(name));
+  await produceStreams(settings, ...names);
+  const before = await footprint(settings);
+  const equal = await compare(settings, ...names);
+  assertEqual(equal);
+  for (const [stream, { records }] of equal) assert.ok(records > 0, stream);
+
+  const truths = () => new Map(names.map((stream) => [stream, truthOf(simulator, stream)]));
+  const old = truths();
+  simulator.moveTo(1);
+  const now = truths();
+  const comparisons = await compare(settings, ...names);
+  assert.deepEqual(await footprint(settings), before);
+  const kinds = new Set<string>();
+  // The truth of the others leaves out parts, or is of another time.
+  for (const stream of names.filter((name) => !/^(metrics_mrr|data_sources|account)$/.test(name))) {
+    const wanted = differences(old.get(stream), now.get(stream));
+    const comparison = comparisons.get(stream);
+    assert.ok(comparison);
+    assert.deepEqual(told(comparison), wanted.slice(0, 10), stream);
+    const { missing, changed, stray, records, keys } = comparison;
+    assert.equal(missing + changed + stray, wanted.length, stream);
+    assert.deepEqual([records, keys], [now.get(stream)?.size, old.get(stream)?.size], stream);
+    for (const { kind } of comparison.examples) kinds.add(`${kind} ${stream}`);
+  }
+  // The differences of a customer's subscriptions show though its own record stayed as it was.
+  for (const wanted of ['stray customers', 'missing invoices', 'changed customer_subscriptions'])
+    assert.ok(kinds.has(wanted), `${wanted}, of ${[...kinds].join(', ')}`);
+
+  // Of these one run proves what is gone.
+  const proved = ['customers', 'invoices', 'contacts', 'activities'];
+  await produceWith(settings, { isMassDeleteAllowed: true }, ...proved);
+  assertEqual(await compare(settings, ...proved));
+});
+
+/** `key kind`, sorted by key. */
+function differences(before: Truth | undefined, now: Truth | undefined): string[] {
+  assert.ok(before && now);
+  const ofSource = [...now].flatMap(([key, record]) => {
+    const old = before.get(key);
+    if (old === undefined) return [`${key} missing`];
+    return jsonText(old) === jsonText(record) ? [] : [`${key} changed`];
+  });
+  const strays = [...before.keys()].filter((key) => !now.has(key)).map((key) => `${key} stray`);
+  return [...ofSource, ...strays].sort();
+}
+
+test('a comparison shuts no run out, and what a run sends meanwhile is no difference', async (t) => {
+  const server = await createPlansServer(t);
+  const settings = createSettings(t, server.baseUrl);
+  const running = holdBack(server, 'page 4');
+  const run = produceStreams(settings, 'plans');
+  await running.isAsked;
+  await untilProgress(settings, 'plans', isAtCursor(cursorOf(4)));
+  const inTheMiddle = (await compare(settings, 'plans')).get('plans');
+  assert.deepEqual([inTheMiddle?.missing, inTheMiddle?.keys, inTheMiddle?.records], [10, 6, 16]);
+
+  const comparing = holdBack(server, 'page 8');
+  const comparison = compare(settings, 'plans');
+  await comparing.isAsked;
+  running.letGo();
+  assert.deepEqual((await run)[0]?.failure, undefined);
+  assert.deepEqual(await committedKeys(settings, 'plans'), planKeys);
+  comparing.letGo();
+  const { missing, changed, stray, keys, records } = (await comparison).get('plans') ?? {};
+  assert.deepEqual([missing, changed, stray, keys, records], [0, 0, 0, 6, 16]);
+});
+
+/** A list of one page. */
+const page = (key: string, ...records: string[]) => `{"${key}":[${records.join(',')}],"has_more":false}`;
+const plan = (uuid: string, name = '') => `{"uuid":"${uuid}","name":"${name}"}`;
+
+test('what is set aside, hidden at its address, or shown twice is no difference; what has no key and was not set aside is', async (t) => {
+  const answers: Record<string, ApiAnswers[string]> = {
+    '/plans': page(
+      'plans',
+      plan('pl_1'),
+      plan('pl_2'),
+      plan('pl_3'),
+      `{"uuid":"pl_4","vat":1}`,
+      `{"name":"x"}`,
+    ),
+  };
+  const { baseUrl } = await createApiServer(t, answers);
+  const standard = createSettings(t, baseUrl);
+  const modes = new Map([['plans', 'freeze'] as const]);
+  const settings: Settings = { ...standard, produce: { ...standard.produce, modes } };
+  const [counts] = await produceStreams(settings, 'plans');
+  assert.deepEqual([counts?.messages, counts?.deadLettered], [3, 2]);
+  assert.deepEqual(await differencesOf(settings, 'plans'), { plans: [] });
+
+  const vat = `{"uuid":"pl_4","vat":2}`;
+  answers['/plans'] = page('plans', plan('pl_1'), plan('pl_1', 'b'), vat, `{"name":"y"}`, '7');
+  answers['/plans/pl_3'] = plan('pl_3');
+  const plans = (await compare(settings, 'plans')).get('plans');
+  assert.ok(plans);
+  const unkeyed = [{ name: 'y' }, 7].map((record) => recordHash(record).toString('hex'));
+  assert.deepEqual(
+    told(plans),
+    [...unkeyed.map((hash) => `${hash} missing`), 'pl_2 stray', 'pl_4 missing'].sort(),
+  );
+  assert.deepEqual([plans.records, plans.keys, plans.missing, plans.stray], [4, 3, 3, 1]);
+});
+
+test('a list is read whole: a record that no slice holds, and so no run has sent, is missing', async (t) => {
+  const customer = (uuid: string, status: string) => `{"uuid":"${uuid}","status":"${status}"}`;
+  const { baseUrl } = await createApiServer(t, {
+    '/customers': (query, response) => {
+      const known = page('entries', customer('cus_1', 'Active'));
+      if (query.has('status')) response.end(query.get('status') === 'Active' ? known : page('entries'));
+      else if (query.has('cursor')) response.end(page('entries', customer('cus_2', 'Dreaming')));
+      else response.end(known.replace('false', 'true,"cursor":"c"'));
+    },
+  });
+  const settings = createSettings(t, baseUrl);
+  await produceStreams(settings, 'customers');
+  assert.deepEqual(await differencesOf(settings, 'customers'), { customers: ['cus_2 missing'] });
+});
+
+test('the children of the parents that the source has are compared, whatever the topic says of these', async (t) => {
+  const subscriptions = (...ids: number[]) => page('entries', ...ids.map((id) => `{"id":${id}}`));
+  const customers = (...uuids: string[]) => page('entries', ...uuids.map((uuid) => `{"uuid":"${uuid}"}`));
+  const answers: Record<string, ApiAnswers[string]> = {
+    '/customers': customers('cus_1', 'cus_2'),
+    '/customers/cus_1/subscriptions': subscriptions(11, 12),
+    '/customers/cus_2/subscriptions': subscriptions(21),
+    '/customers/cus_3/subscriptions': subscriptions(31),
+  };
+  const { baseUrl, requests } = await createApiServer(t, answers);
+  const settings = createSettings(t, baseUrl);
+  await produceStreams(settings, 'customer_subscriptions');
+  answers['/customers'] = customers('cus_1', 'cus_3');
+  answers['/customers/cus_1/subscriptions'] = subscriptions(11, 13);
+  requests.length = 0;
+  assert.deepEqual(await differencesOf(settings, 'customer_subscriptions'), {
+    customers: ['cus_2 stray', 'cus_3 missing'],
+    customer_subscriptions: ['12 stray', '13 missing', '21 stray', '31 missing'],
+  });
+  const visited = requests.filter(
+    (path) => path.includes('/subscriptions?') && path.startsWith('/customers'),
+  );
+  assert.equal(visited.length, 2, requests.join(' '));
+});
+
+test('a stream that fails fails alone but for its children; one that the account may lack has nothing', async (t) => {
+  const { baseUrl } = await createApiServer(t, {
+    '/plans': page('plans', plan('pl_1')),
+    '/customers': '[]',
+  });
+  const settings = createSettings(t, baseUrl);
+  await produceStreams(settings, 'plans');
+  const comparisons = await compare(settings, 'plans', 'customer_subscriptions', 'tasks', 'transactions');
+  const told = (stream: string) => comparisons.get(stream)?.failure?.message ?? '';
+  assert.deepEqual([told('plans'), told('transactions')], ['', '']);
+  assert.match(told('customers'), /not an object/);
+  assert.match(told('tasks'), /\/tasks answered 404/);
+  const orphaned = comparisons.get('customer_subscriptions')?.failure;
+  assert.ok(orphaned instanceof ParentFailedError, String(orphaned));
+  assert.deepEqual([comparisons.get('plans')?.records, comparisons.get('transactions')?.records], [1, 0]);
+});
+
+test('a refused key fails every stream, and without a key nothing begins', async (t) => {
+  const { baseUrl, requests } = await createApiServer(t, {
+    '/customers': (_, response) => response.writeHead(401).end(),
+    // Never answers.
+    '/plans': () => undefined,
+  });
+  const settings = createSettings(t, baseUrl);
+  for (const { failure } of (await compare(settings, 'plans', 'customers')).values())
+    assert.ok(failure instanceof AuthenticationError, String(failure));
+
+  requests.length = 0;
+  const keyless = { ...settings, chartmogul: { ...settings.chartmogul, apiKey: undefined } };
+  await assert.rejects(compare(keyless, 'plans'), ConfigError);
+  assert.deepEqual(requests, []);
+});
+
+test('a comparison that is stopped says so and gives nothing', async (t) => {
+  const server = await createPlansServer(t, hangsAt('page 2'));
+  const settings = createSettings(t, server.baseUrl);
+  const specs = chooseStreams(knownStreams(settings), 'plans');
+  const stop = new AbortController();
+  const stopped = compareSource(settings, specs, stop.signal, () =>
+    stop.abort(new StoppedError('by the test')),
+  );
+  await assert.rejects(stopped, /by the test/);
+});
+
+test('metrics are compared from the first day and by the intervals that are set, those of other settings are no strays', async (t) => {
+  let mrr = 5;
+  const { baseUrl, requests } = await createApiServer(t, {
+    '/metrics/mrr': (query, response) => {
+      const dates = ['2024-01-31', '2024-02-29', '2024-03-31'];
+      const start = query.get('start-date') ?? '';
+      const entries = dates.filter((date) => date >= start).map((date) => `{"date":"${date}","mrr":${mrr}}`);
+      response.end(`{"entries":[${entries.join(',')}]}`);
+    },
+  });
+  const standard = createSettings(t, baseUrl);
+  const withMetrics = (metrics: Partial<Settings['produce']['metrics']>): Settings => ({
+    ...standard,
+    produce: { ...standard.produce, metrics: { ...standard.produce.metrics, ...metrics } },
+  });
+  await produceStreams(
+    withMetrics({ startDate: '2024-01-01', intervals: ['month', 'quarter'] }),
+    'metrics_mrr',
+  );
+  const settings = withMetrics({ startDate: '2024-02-01', intervals: ['month'], lookBackDays: 1 });
+  requests.length = 0;
+  assert.deepEqual(await differencesOf(settings, 'metrics_mrr'), { metrics_mrr: [] });
+  assert.match(requests.join(' '), /^\/metrics\/mrr\?interval=month&start-date=2024-02-01&end-date=\S+$/);
+  mrr = 6;
+  assert.deepEqual(await differencesOf(settings, 'metrics_mrr'), {
+    metrics_mrr: ['2024-02-29|month changed', '2024-03-31|month changed'],
+  });
+});
+
+test('streams of the settings file that were never produced are missing altogether; their pages are told as they come', async (t) => {
+  const { baseUrl } = await createApiServer(t, {
+    '/credit_notes': (query, response) =>
+      response.end(
+        query.has('cursor')
+          ? page('entries', `{"id":2}`)
+          : page('entries', `{"id":1}`).replace('false', 'true,"cursor":"c"'),
+      ),
+    '/credit_notes/1/lines': page('entries', `{"id":11}`),
+    '/credit_notes/2/lines': page('entries'),
+  });
+  const standard = createSettings(t, baseUrl);
+  const parent = { stream: 'credit_notes', field: 'note_id' };
+  const customStreams = [
+    { name: 'credit_lines', path: '/credit_notes/{note_id}/lines', primaryKey: 'id', parent },
+    { name: 'credit_notes', path: '/credit_notes', primaryKey: 'id' },
+  ];
+  const settings = { ...standard, produce: { ...standard.produce, customStreams } };
+  const before = await footprint(settings);
+  const progress: SourceProgress[] = [];
+  const specs = chooseStreams(knownStreams(settings), 'credit_lines');
+  const comparisons = await compareSource(settings, specs, noSignal, (now) => progress.push(now));
+  assert.deepEqual(comparisons.map(told), [['11 missing'], ['1 missing', '2 missing']]);
+  const ofNotes = progress.filter(({ stream }) => stream === 'credit_notes');
+  assert.deepEqual(
+    ofNotes.map(({ pages, records }) => [pages, records]),
+    [
+      [1, 1],
+      [2, 2],
+    ],
+  );
+  assert.deepEqual(await footprint(settings), before);
+  const registry = new Registry(settings.schemaRegistry, noSignal);
+  assert.equal(await registry.latestText(subjectOf(settings.topicPrefix, 'credit_notes')), undefined);
+});

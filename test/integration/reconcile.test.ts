@@ -1,0 +1,279 @@
+import assert from 'node:assert/strict';
+import { hostname } from 'node:os';
+import test, { type TestContext } from 'node:test';
+import { qualified } from '../../core/clickhouse.ts';
+import type { Settings } from '../../core/config.ts';
+import { topicOf } from '../../core/stream-name.ts';
+import { runCommand } from '../helpers/command.ts';
+import { sinkStreams } from '../helpers/pipeline.ts';
+import { command } from '../helpers/plans-table.ts';
+import { assertReconciled, comparisonOf } from '../helpers/reconciled.ts';
+import { createSettings, environmentOf } from '../helpers/settings.ts';
+import { rowsOf } from '../helpers/table-rows.ts';
+import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
+
+const KEYS = 30;
+const LATER = 40;
+
+/** Plans `pl_00` to `pl_29`, of which `pl_01` was deleted and `pl_02` sent twice, sunk. */
+async function createPlans(t: TestContext): Promise<Settings> {
+  const settings = createSettings(t);
+  await createTopics(settings, 'plans');
+  await send(
+    t,
+    settings,
+    Array.from({ length: KEYS }, (_, index) => [nameOf(index), index] as const),
+  );
+  await send(t, settings, [
+    ['pl_01', null],
+    ['pl_02', 200],
+  ]);
+  // In every partition, so that nothing of the above is the last of its own.
+  const later = Array.from({ length: LATER }, (_, index) => [`pl_later_${index}`, index] as const);
+  await send(t, settings, later);
+  await sinkStreams(settings, 'plans');
+  return settings;
+}
+
+const nameOf = (index: number) => `pl_${String(index).padStart(2, '0')}`;
+
+async function send(
+  t: TestContext,
+  settings: Settings,
+  plans: readonly (readonly [uuid: string, count: number | null])[],
+): Promise<void> {
+  const producer = await createProducer(t, settings);
+  const records = plans.flatMap(([uuid, count]) => (count === null ? [] : [{ uuid, interval_count: count }]));
+  const made = await messagesOf(settings, 'plans', records);
+  const deletes = plans.flatMap(([key, count]) => (count === null ? [{ key, value: null }] : []));
+  await producer.send({ topic: topicOf(settings.topicPrefix, 'plans'), messages: [...made, ...deletes] });
+}
+
+const plansTable = ({ clickhouse }: Settings) => qualified(clickhouse.database, 'plans_raw');
+
+/** Inserts copies of a plan's row, changed. */
+function insertCopy(settings: Settings, uuid: string, changes: string): Promise<void> {
+  const table = plansTable(settings);
+  return command(
+    settings,
+    `INSERT INTO ${table} (uuid, interval_count, _version, _deleted, _partition, _offset, _timestamp, _schema_id) ` +
+      `SELECT uuid, interval_count, _version, _deleted, _partition, _offset, _timestamp, _schema_id FROM ` +
+      `(SELECT * REPLACE (${changes}) FROM (SELECT * FROM ${table} FINAL WHERE uuid = '${uuid}'))`,
+  );
+}
+
+const faults: readonly (readonly [
+  name: string,
+  damage: (settings: Settings) => Promise<void>,
+  kind: string,
+  key: string,
+])[] = [
+  [
+    'a row that was deleted by hand',
+    (settings) => command(settings, `DELETE FROM ${plansTable(settings)} WHERE uuid = 'pl_07'`),
+    'missing',
+    'pl_07',
+  ],
+  [
+    'a row that hides behind a later one by hand',
+    (settings) =>
+      insertCopy(settings, 'pl_08', '77 AS _partition, _version + 1 AS _version, 800 AS interval_count'),
+    'other',
+    'pl_08',
+  ],
+  [
+    'a delete by hand',
+    (settings) => insertCopy(settings, 'pl_09', '77 AS _partition, _version + 1 AS _version, 1 AS _deleted'),
+    'missing',
+    'pl_09',
+  ],
+  [
+    'a row of a key that the topic does not have',
+    (settings) => insertCopy(settings, 'pl_10', "'pl_zz' AS uuid, 77 AS _partition"),
+    'stray',
+    'pl_zz',
+  ],
+  [
+    'a deleted key that lives again by hand',
+    (settings) =>
+      command(
+        settings,
+        `DELETE FROM ${plansTable(settings)} WHERE uuid = 'pl_01' AND _deleted = 1`,
+        `INSERT INTO ${plansTable(settings)} (uuid, _version) VALUES ('pl_01', 1)`,
+      ),
+    'stray',
+    'pl_01',
+  ],
+  [
+    'a latest version that was deleted by hand',
+    (settings) =>
+      command(
+        settings,
+        `DELETE FROM ${plansTable(settings)} WHERE uuid = 'pl_02'`,
+        `INSERT INTO ${plansTable(settings)} (uuid, _version) VALUES ('pl_02', 1)`,
+      ),
+    'older',
+    'pl_02',
+  ],
+];
+
+const highestOffsets = (settings: Settings) =>
+  rowsOf(settings, 'SELECT _partition, max(_offset) FROM plans_raw GROUP BY 1 ORDER BY 1');
+const plans = (settings: Settings) => rowsOf(settings, 'SELECT * FROM plans ORDER BY uuid');
+
+test('what was changed by hand is told key by key, and mended; the checkpoint stays where it is', async (t) => {
+  const settings = await createPlans(t);
+  await assertReconciled(settings, ['plans']);
+  const [before, highest] = [await plans(settings), await highestOffsets(settings)];
+  for (const [, damage] of faults) await damage(settings);
+  const { counts, examples, keys, behind } = await comparisonOf(settings, 'plans');
+  assert.deepEqual(
+    examples.map(({ key, kind }) => [key, kind]),
+    faults.map(([, , kind, key]) => [key, kind]).sort(([a = ''], [b = '']) => (a < b ? -1 : 1)),
+  );
+  assert.deepEqual(counts, { missing: 2, stray: 2, older: 1, other: 1, twice: 0 });
+  assert.deepEqual([keys, behind], [KEYS + LATER - 1, 0]);
+  const { repair, examples: left } = await comparisonOf(settings, 'plans', { isRepair: true });
+  // Merges may have taken the right rows from behind those by hand: then they are made anew as well.
+  const { inserted = 0, ...rest } = repair ?? {};
+  assert.ok(inserted >= 3 && inserted <= 5, `${inserted} rows`);
+  assert.deepEqual([left, rest], [[], { deleted: 3, left: 0, remarks: [] }]);
+  await assertReconciled(settings, ['plans']);
+  assert.deepEqual(await plans(settings), before);
+  assert.deepEqual(await highestOffsets(settings), highest);
+  const [again] = await sinkStreams(settings, 'plans');
+  assert.equal(again?.rows, 0);
+});
+
+test('a message that is stored twice is told; merges take the copy, and a repair leaves it to them', async (t) => {
+  const settings = await createPlans(t);
+  const table = plansTable(settings);
+  await command(settings, `OPTIMIZE TABLE ${table} FINAL`, `SYSTEM STOP MERGES ${table}`);
+  await insertCopy(settings, 'pl_05', "'pl_05' AS uuid");
+  await assertReconciled(settings, ['plans'], { plans: { twice: 1 } });
+  const { repair, examples } = await comparisonOf(settings, 'plans', { isRepair: true });
+  assert.deepEqual([repair, examples], [undefined, [{ key: 'pl_05', kind: 'twice' }]]);
+  await command(settings, `SYSTEM START MERGES ${table}`, `OPTIMIZE TABLE ${table} FINAL`);
+  await assertReconciled(settings, ['plans']);
+});
+
+const viewFaults: readonly (readonly [view: string, change: string, problem: RegExp])[] = [
+  ['invoices', 'SELECT * FROM {db}.invoices_raw FINAL', /other columns/],
+  ['line_items', '', /missing/],
+  ['transactions', 'SELECT * FROM {old} LIMIT 1', /shows 1 rows, and its storage table has 2/],
+];
+
+test('views that were replaced or dropped are told, and made again', async (t) => {
+  const settings = createSettings(t);
+  await createTopics(settings, 'invoices');
+  const producer = await createProducer(t, settings);
+  const record = {
+    uuid: 'inv_1',
+    line_items: [{ uuid: 'li_1' }],
+    transactions: [{ uuid: 'tr_1' }, { uuid: 'tr_2' }],
+  };
+  await producer.send({
+    topic: topicOf(settings.topicPrefix, 'invoices'),
+    messages: await messagesOf(settings, 'invoices', [record]),
+  });
+  await sinkStreams(settings, 'invoices');
+  await assertReconciled(settings, ['invoices']);
+  const { database } = settings.clickhouse;
+  for (const [view, change] of viewFaults) {
+    const [old] = await rowsOf(
+      settings,
+      `SELECT as_select AS query FROM system.tables WHERE database = currentDatabase() AND name = '${view}'`,
+    );
+    const query = change.replace('{db}', database).replace('{old}', `(${String(old?.['query'])})`);
+    const name = qualified(database, view);
+    await command(
+      settings,
+      query === '' ? `DROP VIEW ${name}` : `CREATE OR REPLACE VIEW ${name} AS ${query}`,
+    );
+  }
+  const { views } = await comparisonOf(settings, 'invoices');
+  assert.deepEqual(
+    views.map(({ view }) => view),
+    viewFaults.map(([view]) => view),
+  );
+  for (const [index, [, , problem]] of viewFaults.entries())
+    assert.match(views[index]?.problem ?? '', problem);
+  await comparisonOf(settings, 'invoices', { isRepair: true });
+  await assertReconciled(settings, ['invoices']);
+});
+
+test('a message that waits as a dead letter has no row by right, nor has the row before it lost its own', async (t) => {
+  const settings = createSettings(t);
+  await createTopics(settings, 'plans');
+  await send(t, settings, [
+    ['pl_1', 1],
+    ['pl_2', 2],
+  ]);
+  const producer = await createProducer(t, settings);
+  const messages = ['pl_2', 'pl_3'].map((key) => ({ key, value: 'no Avro at all' }));
+  await producer.send({ topic: topicOf(settings.topicPrefix, 'plans'), messages });
+  const [counts] = await sinkStreams(settings, 'plans');
+  assert.equal(counts?.deadLetters, 2);
+  await assertReconciled(settings, ['plans']);
+});
+
+test('a side that is not there is a difference, said in one line; a topic that is empty needs no table', async (t) => {
+  const settings = await createPlans(t);
+  await createTopics(settings, 'tasks', 'transactions');
+  await command(
+    settings,
+    `CREATE TABLE ${qualified(settings.clickhouse.database, 'notes_raw')} AS ${plansTable(settings)}`,
+  );
+  const producer = await createProducer(t, settings);
+  const messages = await messagesOf(settings, 'tasks', [{ task_uuid: 't_1' }]);
+  await producer.send({ topic: topicOf(settings.topicPrefix, 'tasks'), messages });
+  const env = environmentOf(settings);
+  const all = await runCommand(t, 'commands/reconcile.ts', [], env);
+  assert.equal(all.exitCode, 1, all.stderr);
+  assert.match(all.stdout, /^notes: table notes_raw has no topic test_\w+\.notes: .*$/m);
+  assert.match(
+    all.stdout,
+    /^tasks: topic test_\w+\.tasks has no table tasks_raw: npm run sink -- --streams tasks$/m,
+  );
+  assert.match(all.stdout, /^transactions +0 +equal$/m);
+  assert.match(all.stdout, /^plans +69 +equal +equal$/m);
+  const [one, json, unknown] = await Promise.all([
+    runCommand(t, 'commands/reconcile.ts', ['--streams', 'plans'], env),
+    runCommand(t, 'commands/reconcile.ts', ['--streams', 'plans,tasks', '--json'], env),
+    runCommand(t, 'commands/reconcile.ts', ['--streams', 'plants'], env),
+  ]);
+  assert.equal(one.exitCode, 0, one.stderr);
+  assert.equal(json.exitCode, 1);
+  const { equal, streams } = JSON.parse(json.stdout) as {
+    equal: boolean;
+    streams: Record<string, { equal: boolean; keys: number; faults: string[] }>;
+  };
+  assert.deepEqual(
+    [equal, streams['plans']?.equal, streams['plans']?.keys, streams['tasks']?.equal],
+    [false, true, 69, false],
+  );
+  assert.equal(unknown.exitCode, 2);
+  assert.match(unknown.stderr, /^--streams got "plants", wants some of account, .*\n$/);
+});
+
+test('what a killed reconcile left behind is dropped by the next; one that is at work keeps its own', async (t) => {
+  const settings = await createPlans(t);
+  const { database } = settings.clickhouse;
+  const leave = (name: string, process: number) =>
+    command(
+      settings,
+      `CREATE TABLE ${qualified(database, name)} (key String) ENGINE = MergeTree ORDER BY key COMMENT 'made to compare by process ${process} of ${hostname()}'`,
+    );
+  await leave('plans_raw_reconcile_00000001', 2 ** 22 + 1);
+  await leave('plans_raw_reconcile_00000002', process.pid);
+  await leave('plans_raw_reconcile_mine', 2 ** 22 + 1);
+  await assertReconciled(settings, ['plans']);
+  const tables = await rowsOf(
+    settings,
+    `SELECT name FROM system.tables WHERE database = currentDatabase() AND name LIKE '%reconcile%' ORDER BY name`,
+  );
+  assert.deepEqual(
+    tables.map(({ name }) => name),
+    ['plans_raw_reconcile_00000002', 'plans_raw_reconcile_mine'],
+  );
+});

@@ -1,0 +1,259 @@
+import assert from 'node:assert/strict';
+import test, { type TestContext } from 'node:test';
+import { replay } from '../../consumers/replay/replay.ts';
+import { sink } from '../../consumers/sink.ts';
+import { qualified } from '../../core/clickhouse.ts';
+import type { Settings } from '../../core/config.ts';
+import { ReplayRefusedError } from '../../core/errors.ts';
+import { connectAdmin } from '../../core/kafka.ts';
+import { topicOf } from '../../core/stream-name.ts';
+import { createLoad } from '../helpers/load.ts';
+import { sinkStreams } from '../helpers/pipeline.ts';
+import { assertEachOnce, command, createUnmergedPlans } from '../helpers/plans-table.ts';
+import { assertReconciled } from '../helpers/reconciled.ts';
+import { identityOfPlans, replayPlans, shadowTables, startReader } from '../helpers/replayed.ts';
+import { createSettings, noSignal } from '../helpers/settings.ts';
+import { rowsOf } from '../helpers/table-rows.ts';
+import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
+import { waitFor } from '../helpers/wait-for.ts';
+
+type Plan = readonly [uuid: string, name: string];
+
+/** Plans on the topic, in one request for each list, and in the table. */
+async function createPlans(t: TestContext, ...batches: (readonly Plan[])[]): Promise<Settings> {
+  const settings = createSettings(t);
+  await createTopics(settings, 'plans');
+  for (const batch of batches) await sendPlans(t, settings, batch);
+  await sinkStreams(settings, 'plans');
+  return settings;
+}
+
+async function sendPlans(t: TestContext, settings: Settings, plans: readonly Plan[]): Promise<void> {
+  const producer = await createProducer(t, settings);
+  const records = plans.map(([uuid, name]) => ({ uuid, name }));
+  await producer.send({
+    topic: topicOf(settings.topicPrefix, 'plans'),
+    messages: await messagesOf(settings, 'plans', records),
+  });
+}
+
+async function namesOf(settings: Settings): Promise<Record<string, unknown>> {
+  const rows = await rowsOf(settings, 'SELECT uuid, name FROM plans ORDER BY uuid');
+  return Object.fromEntries(rows.map(({ uuid, name }) => [String(uuid), name]));
+}
+
+const plansRaw = ({ clickhouse }: Settings) => qualified(clickhouse.database, 'plans_raw');
+
+test('a table is built anew from its topic: what was changed by hand is as the topic has it, and the old table is gone', async (t) => {
+  const settings = await createPlans(t, [
+    ['a', 'one'],
+    ['b', 'two'],
+    ['c', 'three'],
+  ]);
+  const producer = await createProducer(t, settings);
+  await producer.send({
+    topic: topicOf(settings.topicPrefix, 'plans'),
+    messages: [{ key: 'c', value: null }],
+  });
+  await sinkStreams(settings, 'plans');
+  const before = await identityOfPlans(settings);
+  await command(settings, `DELETE FROM ${plansRaw(settings)} WHERE uuid = 'a'`);
+  assert.deepEqual(await namesOf(settings), { b: 'two' });
+
+  const counts = await replayPlans(settings);
+  assert.deepEqual(await namesOf(settings), { a: 'one', b: 'two' });
+  assert.deepEqual([counts.rows, counts.liveBefore, counts.liveAfter], [4, 1, 2]);
+  assert.notEqual(await identityOfPlans(settings), before);
+  assert.deepEqual(await shadowTables(settings), []);
+  await assertReconciled(settings, ['plans']);
+
+  // The table is the sink's checkpoint as before.
+  const [again] = await sinkStreams(settings, 'plans');
+  assert.equal(again?.rows, 0);
+});
+
+test('readers see every row all the time, and a sink that goes on stores each message once, without a restart', async (t) => {
+  const settings = createSettings(t);
+  await createUnmergedPlans(settings);
+  const load = await createLoad(t, settings, 100);
+  const stop = new AbortController();
+  const sinking = sink(settings, { streams: ['plans'], untilCaughtUp: false }, stop.signal);
+  sinking.catch(() => {});
+  t.after(() => stop.abort());
+  const stored = async () => Number((await rowsOf(settings, 'SELECT count() AS n FROM plans'))[0]?.['n']);
+  await waitFor('3,000 rows', async () => (await stored()) > 3_000);
+  for (let time = 0; time < 2; time++) {
+    const before = await stored();
+    const reader = startReader(t, settings);
+    await replayPlans(settings);
+    await reader.stop();
+    assert.ok(reader.fewest >= before, `${reader.fewest} rows were seen where ${before} had been`);
+    assert.ok(reader.reads > 10);
+  }
+  await load.stop();
+  await waitFor('all rows', async () => (await stored()) === load.sent);
+  stop.abort();
+  const [counts] = await sinking;
+  assert.equal(counts?.failure, undefined);
+  await assertEachOnce(settings, load.sent);
+  await assertReconciled(settings, ['plans']);
+});
+
+test('from a time on: older rows stay as they are, later ones are made anew', async (t) => {
+  const settings = await createPlans(t, [
+    ['a', 'old'],
+    ['b', 'old'],
+  ]);
+  const [row] = await rowsOf(
+    settings,
+    'SELECT toUnixTimestamp64Milli(max(_timestamp)) AS newest FROM plans_raw',
+  );
+  const from = Number(row?.['newest']) + 1;
+  await waitFor('the next millisecond', () => Date.now() > from);
+  await sendPlans(t, settings, [
+    ['c', 'new'],
+    ['d', 'new'],
+  ]);
+  await sinkStreams(settings, 'plans');
+  await command(settings, `DELETE FROM ${plansRaw(settings)} WHERE uuid IN ('a', 'c')`);
+  assert.deepEqual(await namesOf(settings), { b: 'old', d: 'new' });
+
+  const counts = await replayPlans(settings, { from });
+  assert.deepEqual(await namesOf(settings), { b: 'old', c: 'new', d: 'new' });
+  assert.equal(counts.rows, 2);
+  const [again] = await sinkStreams(settings, 'plans');
+  assert.equal(again?.rows, 0);
+});
+
+test('a dropped table comes back', async (t) => {
+  const settings = await createPlans(t, [['a', 'one']]);
+  await command(settings, `DROP TABLE ${plansRaw(settings)} SYNC`);
+  const counts = await replayPlans(settings);
+  assert.deepEqual([counts.liveBefore, counts.liveAfter], [undefined, 1]);
+  assert.deepEqual(await namesOf(settings), { a: 'one' });
+});
+
+test('columns are of the types that the schema has now', async (t) => {
+  const settings = await createPlans(t, [['a', '12']]);
+  await command(settings, `ALTER TABLE ${plansRaw(settings)} MODIFY COLUMN name Nullable(Int64)`);
+  await replayPlans(settings);
+  assert.deepEqual(await namesOf(settings), { a: '12' });
+  const [column] = await rowsOf(
+    settings,
+    `SELECT type FROM system.columns WHERE database = currentDatabase() AND table = 'plans_raw' AND name = 'name'`,
+  );
+  assert.equal(column?.['type'], 'Nullable(String)');
+});
+
+test('a table that is sorted by another key than the schema has now: the sink refuses it, and a replay makes it anew', async (t) => {
+  const settings = await createPlans(t, [['a', 'one']]);
+  const { database } = settings.clickhouse;
+  await command(
+    settings,
+    `CREATE TABLE ${qualified(database, 'other')} AS ${plansRaw(settings)} ENGINE = ReplacingMergeTree(_version, _deleted) ORDER BY (uuid, _offset)`,
+    `DROP TABLE ${plansRaw(settings)} SYNC`,
+    `RENAME TABLE ${qualified(database, 'other')} TO ${plansRaw(settings)}`,
+  );
+  const [refused] = await sinkStreams(settings, 'plans');
+  assert.match(String(refused?.failure), /sorted by \(uuid, _offset\).*npm run replay -- --streams plans/);
+
+  await replayPlans(settings);
+  assert.deepEqual(await namesOf(settings), { a: 'one' });
+  const [table] = await rowsOf(
+    settings,
+    `SELECT sorting_key FROM system.tables WHERE database = currentDatabase() AND name = 'plans_raw'`,
+  );
+  assert.match(String(table?.['sorting_key']), /^\(?uuid\)?$/);
+});
+
+test('messages that are gone from the topic: refused, and from a time on their rows are kept', async (t) => {
+  const settings = createSettings(t);
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  t.after(() => admin.disconnect());
+  // Of one that is compacted only, Kafka deletes nothing.
+  const config = { 'cleanup.policy': 'compact,delete', 'message.timestamp.type': 'LogAppendTime' };
+  const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
+  await admin.createTopics({ topics: [{ topic, numPartitions: 2, configEntries }], waitForLeaders: true });
+  await sendPlans(t, settings, [
+    ['a', 'old'],
+    ['b', 'old'],
+    ['c', 'old'],
+  ]);
+  await sinkStreams(settings, 'plans');
+  const ends = await admin.fetchTopicOffsets(topic);
+  await admin.deleteTopicRecords({
+    topic,
+    partitions: ends.map(({ partition, high }) => ({ partition, offset: high })),
+  });
+  const from = Date.now();
+  await sendPlans(t, settings, [['d', 'new']]);
+  await sinkStreams(settings, 'plans');
+  const before = await identityOfPlans(settings);
+  await assert.rejects(
+    replayPlans(settings),
+    /has lost the messages of 3 rows that plans_raw still has.*--from/,
+  );
+  assert.equal(await identityOfPlans(settings), before);
+
+  await replayPlans(settings, { from });
+  assert.deepEqual(await namesOf(settings), { a: 'old', b: 'old', c: 'old', d: 'new' });
+  assert.notEqual(await identityOfPlans(settings), before);
+
+  // Sent again, they are on the topic: then it is whole.
+  await sendPlans(t, settings, [
+    ['a', 'again'],
+    ['b', 'again'],
+    ['c', 'again'],
+  ]);
+  await sinkStreams(settings, 'plans');
+  await replayPlans(settings);
+  assert.deepEqual(await namesOf(settings), { a: 'again', b: 'again', c: 'again', d: 'new' });
+});
+
+test('columns that somebody else has added are kept', async (t) => {
+  const settings = await createPlans(t, [['a', 'one']]);
+  await command(
+    settings,
+    `ALTER TABLE ${plansRaw(settings)} ADD COLUMN shout Nullable(String) MATERIALIZED upper(name), ADD COLUMN note String DEFAULT 'n'`,
+  );
+  await replayPlans(settings);
+  const rows = await rowsOf(settings, 'SELECT uuid, shout, note FROM plans_raw');
+  assert.deepEqual(rows, [{ uuid: 'a', shout: 'ONE', note: 'n' }]);
+});
+
+test('two replays of a stream at once: one is refused, the other is done', async (t) => {
+  const settings = await createPlans(t, [['a', 'one']]);
+  const both = await Promise.all(
+    [1, 2].map(() => replay(settings, { streams: ['plans'], from: undefined }, noSignal)),
+  );
+  const failures = both.flatMap(([counts]) => counts?.failure ?? []);
+  assert.equal(failures.length, 1);
+  assert.match(String(failures[0]), /another replay of plans/);
+  assert.deepEqual(await namesOf(settings), { a: 'one' });
+  assert.deepEqual(await shadowTables(settings), []);
+});
+
+test('a schema that the registry has lost: one line, and nothing is changed', async (t) => {
+  const settings = await createPlans(t, [['a', 'one']]);
+  const before = await identityOfPlans(settings);
+  const producer = await createProducer(t, settings);
+  const lost = Buffer.from([0, 0x7f, 0xff, 0xff, 0xfe, 2, 2]);
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  await producer.send({ topic, messages: [{ key: 'z', value: lost }] });
+  await assert.rejects(replayPlans(settings), (error) => {
+    assert.ok(error instanceof ReplayRefusedError);
+    assert.match(
+      error.message,
+      /partition \d, offset \d+: the registry has no Avro schema 2147483646.*nothing was changed/,
+    );
+    return true;
+  });
+  assert.equal(await identityOfPlans(settings), before);
+  assert.deepEqual(await shadowTables(settings), []);
+
+  // One that the sink has set aside is no reason.
+  await sinkStreams(settings, 'plans');
+  await replayPlans(settings);
+  assert.deepEqual(await namesOf(settings), { a: 'one' });
+});

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import test, { type TestContext } from 'node:test';
+import type { Settings } from '../../core/config.ts';
+import { topicOf } from '../../core/stream-name.ts';
+import { runCommand, startCommand } from '../helpers/command.ts';
+import { sinkStreams } from '../helpers/pipeline.ts';
+import { identityOfPlans, shadowTables } from '../helpers/replayed.ts';
+import { createSettings, environmentOf } from '../helpers/settings.ts';
+import { rowsOf } from '../helpers/table-rows.ts';
+import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
+
+const replay = (t: TestContext, settings: Settings, ...args: string[]) =>
+  runCommand(t, 'consumers/replay/main.ts', args, environmentOf(settings));
+
+async function createPlans(t: TestContext, count: number): Promise<Settings> {
+  const settings = createSettings(t);
+  await createTopics(settings, 'plans', 'tasks');
+  const producer = await createProducer(t, settings);
+  const records = Array.from({ length: count }, (_, index) => ({ uuid: `pl_${index}` }));
+  await producer.send({
+    topic: topicOf(settings.topicPrefix, 'plans'),
+    messages: await messagesOf(settings, 'plans', records),
+  });
+  await sinkStreams(settings, 'plans');
+  return settings;
+}
+
+/** The lines that are no log. */
+const plainLines = (stderr: string) =>
+  stderr.split('\n').filter((line) => line !== '' && !line.startsWith('{'));
+
+test('what cannot be done is told in one line, and nothing is changed', async (t) => {
+  const settings = await createPlans(t, 3);
+  const before = await identityOfPlans(settings);
+  const cases = [
+    [['--streams', 'plan'], 2, /^--streams got "plan", wants some of account, /],
+    [
+      ['--streams', 'customers'],
+      2,
+      /^--streams got "customers", whose topic test_\w+\.customers is not there/,
+    ],
+    [['--streams', 'plans,plans'], 2, /^--streams names "plans" twice/],
+    [['--from', '2999-01-01T00:00:00Z'], 2, /^--from is 2999-01-01T00:00:00Z, which is in the future/],
+    [['--from', 'yesterday'], 2, /^--from is "yesterday", wants beginning, or an ISO time/],
+    [['--streams', 'tasks'], 1, /^tasks failed: topic test_\w+\.tasks is empty: there is nothing to replay/],
+  ] as const;
+  await Promise.all(
+    cases.map(async ([args, exitCode, line]) => {
+      const result = await replay(t, settings, ...args);
+      assert.equal(result.exitCode, exitCode, result.stderr);
+      assert.equal(result.stdout, '');
+      const lines = plainLines(result.stderr);
+      assert.equal(lines.length, 1, result.stderr);
+      assert.match(lines[0] ?? '', line);
+    }),
+  );
+  assert.equal(await identityOfPlans(settings), before);
+  assert.deepEqual(await shadowTables(settings), []);
+});
+
+test('a dry run tells messages, bytes and time, and changes nothing', async (t) => {
+  const settings = await createPlans(t, 1_234);
+  const before = await identityOfPlans(settings);
+  const { exitCode, stdout } = await replay(t, settings, '--streams', 'plans', '--dry-run');
+  assert.equal(exitCode, 0);
+  assert.match(stdout, /^stream +rows now +messages +MiB +time\nplans +1,234 +1,234 +0\.\d +0:05\n/);
+  assert.equal(await identityOfPlans(settings), before);
+  assert.deepEqual(await shadowTables(settings), []);
+});
+
+test('all streams that have messages, side by side', async (t) => {
+  const settings = await createPlans(t, 10);
+  const producer = await createProducer(t, settings);
+  const messages = await messagesOf(settings, 'tasks', [{ task_uuid: 't1' }]);
+  await producer.send({ topic: topicOf(settings.topicPrefix, 'tasks'), messages });
+  await sinkStreams(settings, 'tasks');
+  const { exitCode, stdout } = await replay(t, settings);
+  assert.equal(exitCode, 0);
+  assert.match(stdout, /^plans +10 +10 +10 +\d+\.\d +ok$/m);
+  assert.match(stdout, /^tasks +1 +1 +1 +\d+\.\d +ok$/m);
+  for (const line of stdout.split('\n')) assert.ok(line.length <= 80);
+});
+
+test('stopped in the middle, it leaves the live table and nothing else', async (t) => {
+  const settings = await createPlans(t, 10);
+  const before = await identityOfPlans(settings);
+  const running = startCommand(
+    t,
+    'consumers/replay/main.ts',
+    ['--streams', 'plans'],
+    environmentOf(settings),
+  );
+  await running.logged('table created');
+  running.kill('SIGTERM');
+  const { exitCode, stderr } = await running.result;
+  assert.equal(exitCode, 1);
+  assert.match(plainLines(stderr).join('\n'), /^plans failed: stopped by SIGTERM/);
+  assert.equal(await identityOfPlans(settings), before);
+  assert.deepEqual(await shadowTables(settings), []);
+  const [row] = await rowsOf(settings, 'SELECT count() AS n FROM plans');
+  assert.equal(row?.['n'], 10);
+});

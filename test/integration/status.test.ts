@@ -1,0 +1,232 @@
+import assert from 'node:assert/strict';
+import test, { type TestContext } from 'node:test';
+import type { Admin } from 'kafkajs';
+import { qualified } from '../../core/clickhouse.ts';
+import type { Settings } from '../../core/config.ts';
+import { ConfigError } from '../../core/errors.ts';
+import { connectAdmin } from '../../core/kafka.ts';
+import { checkpointsTopic, deadLettersTopic, topicOf } from '../../core/stream-name.ts';
+import { describeTopicConfigs, wantedTopicConfig } from '../../core/topic-retention.ts';
+import { checkpointMessage } from '../../producers/checkpoint.ts';
+import { gatherStatus } from '../../commands/status/gather-status.ts';
+import { messagesOf as messageCount, type StreamStatus } from '../../commands/status/stream-status.ts';
+import { runCommand } from '../helpers/command.ts';
+import { progressOf } from '../helpers/committed.ts';
+import { produceStreams, sinkStreams } from '../helpers/pipeline.ts';
+import { createPlansServer, planKeys } from '../helpers/plans-server.ts';
+import { command } from '../helpers/plans-table.ts';
+import { createSettings, environmentOf, noSignal } from '../helpers/settings.ts';
+import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
+import { waitFor } from '../helpers/wait-for.ts';
+
+const PLANS = BigInt(planKeys.length);
+
+async function statusOf(settings: Settings, ...streams: string[]) {
+  const status = await gatherStatus(settings, streams.length === 0 ? undefined : streams, noSignal);
+  const warnings = status.warnings.map(({ about, message }) => `${about}: ${message}`);
+  const of = (stream: string) => status.streams.find((known) => known.stream === stream);
+  return { ...status, warnings, plans: of('plans'), runs: of('runs') };
+}
+
+/** Messages, lag and rows of a stream; null where there is none, undefined where it was not asked. */
+function figures(status: StreamStatus | undefined) {
+  return [status?.topic && messageCount(status.topic) > 0n, status?.lag, status?.table && status.table.rows];
+}
+
+async function withAdmin<T>({ kafka }: Settings, work: (admin: Admin) => Promise<T>): Promise<T> {
+  const admin = await connectAdmin(kafka, 'test', noSignal);
+  try {
+    return await work(admin);
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+async function sendPlans(t: TestContext, settings: Settings, from: number, to: number): Promise<void> {
+  const producer = await createProducer(t, settings);
+  const records = Array.from({ length: to - from }, (_, index) => ({ uuid: `pl_${from + index}` }));
+  await producer.send({
+    topic: topicOf(settings.topicPrefix, 'plans'),
+    messages: await messagesOf(settings, 'plans', records),
+  });
+}
+
+const plansTable = ({ clickhouse }: Settings) => qualified(clickhouse.database, 'plans_raw');
+
+test('status tells of a stream as it is produced, sunk and set aside', async (t) => {
+  const { baseUrl } = await createPlansServer(t);
+  const settings = createSettings(t, baseUrl);
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  await produceStreams(settings, 'plans');
+
+  const produced = await statusOf(settings);
+  assert.deepEqual(
+    produced.streams.map(({ stream }) => stream),
+    ['plans', 'runs'],
+  );
+  const marks = (produced.plans?.lag ?? 0n) - PLANS;
+  assert.ok(marks > 0n, 'the transactions have marks');
+  assert.deepEqual(figures(produced.plans), [true, PLANS + marks, null]);
+  assert.equal(produced.plans?.lastRun?.outcome, 'done');
+  assert.ok(Math.abs(produced.atMs - produced.plans.lastRun.finishedAtMs) < 60_000);
+  assert.equal(produced.plans.checkpoint?.isComplete, true);
+  assert.equal(produced.plans.deadLetters, 0);
+  assert.deepEqual([produced.runs?.lastRun, produced.runs?.checkpoint], [null, null]);
+  assert.deepEqual(produced.warnings, [
+    `topic ${topic}: no table yet; run \`npm run sink\``,
+    `topic ${topicOf(settings.topicPrefix, 'runs')}: no table yet; run \`npm run sink\``,
+  ]);
+
+  await sinkStreams(settings);
+  const sunk = await statusOf(settings, 'plans', 'runs');
+  // The marks at the end of the transactions are no rows, and no lag either.
+  assert.deepEqual(figures(sunk.plans), [true, 0n, PLANS]);
+  assert.deepEqual(figures(sunk.runs), [true, 0n, 1n]);
+  assert.deepEqual(sunk.warnings, []);
+  assert.deepEqual(sunk.failures, []);
+
+  const producer = await createProducer(t, settings);
+  const broken = Array.from({ length: 20 }, (_, index) => ({ key: `x${index}`, value: Buffer.from('{}') }));
+  await producer.send({ topic, messages: broken });
+  assert.deepEqual(figures((await statusOf(settings, 'plans')).plans), [true, 20n, PLANS]);
+  await sinkStreams(settings);
+  const { plans } = await statusOf(settings, 'plans');
+  assert.deepEqual([...figures(plans), plans?.deadLetters], [true, 0n, PLANS, 20]);
+
+  const { checkpoint } = await progressOf(settings, 'plans');
+  assert.ok(checkpoint);
+  const { key, value } = checkpointMessage('plans', { ...checkpoint, isComplete: false, pages: 3 });
+  await producer.send({ topic: checkpointsTopic(settings.topicPrefix), messages: [{ key, value }] });
+
+  const env = environmentOf(settings);
+  const shown = await runCommand(t, 'commands/status.ts', [], env);
+  assert.equal(shown.exitCode, 0, shown.stderr);
+  assert.match(shown.stdout, /^stream +messages +lag +rows +produced +checkpoint +dead$/m);
+  assert.match(shown.stdout, /^plans +\d+ +0 +16 +\d+[sm] ago +page 3 +20$/m);
+  for (const line of shown.stdout.split('\n')) assert.ok(line.length <= 80, line);
+  const json = await runCommand(t, 'commands/status.ts', ['--json', '--streams', 'plans'], env);
+  const [told, ...others] = (JSON.parse(json.stdout) as { streams: Record<string, unknown>[] }).streams;
+  assert.deepEqual(others, []);
+  assert.deepEqual(
+    [told?.['stream'], told?.['lag'], told?.['table'], told?.['deadLetters']],
+    ['plans', 0, { name: 'plans_raw', rows: 16 }, 20],
+  );
+});
+
+test('a table that was dropped or emptied is behind by the whole topic, whatever the group has committed', async (t) => {
+  const settings = createSettings(t);
+  await createTopics(settings, 'plans');
+  await sendPlans(t, settings, 0, 100);
+  await sinkStreams(settings, 'plans');
+  assert.deepEqual(figures((await statusOf(settings)).plans), [true, 0n, 100n]);
+  await command(settings, `TRUNCATE TABLE ${plansTable(settings)}`);
+  assert.deepEqual(figures((await statusOf(settings)).plans), [true, 100n, 0n]);
+  await command(settings, `DROP TABLE ${plansTable(settings)} SYNC`);
+  assert.deepEqual(figures((await statusOf(settings)).plans), [true, 100n, null]);
+});
+
+test('a topic that was made again is behind by its new messages; a table without a topic is named', async (t) => {
+  const settings = createSettings(t);
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  await createTopics(settings, 'plans');
+  await sendPlans(t, settings, 0, 100);
+  await sinkStreams(settings, 'plans');
+  await withAdmin(settings, async (admin) => {
+    await admin.deleteTopics({ topics: [topic] });
+    await waitFor('the end of the topic', async () => !(await admin.listTopics()).includes(topic));
+  });
+  const without = await statusOf(settings);
+  assert.deepEqual(figures(without.plans), [null, null, 100n]);
+  assert.deepEqual(without.warnings, [
+    `table plans_raw: no topic ${topic}, so nothing can make it again; check TOPIC_PREFIX, or run \`npm run produce\``,
+  ]);
+  await createTopics(settings, 'plans');
+  await sendPlans(t, settings, 0, 20);
+  assert.deepEqual(figures((await statusOf(settings)).plans), [true, 20n, 100n]);
+});
+
+test('topics are created to keep the latest of each key for ever, and deletes for as long as is set', async (t) => {
+  const settings = createSettings(t);
+  await createTopics({ ...settings, kafka: { ...settings.kafka, tombstoneRetentionDays: 30 } }, 'plans');
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  const configs = await withAdmin(settings, (admin) =>
+    describeTopicConfigs((question) => question(admin), [topic]),
+  );
+  const judged = Object.fromEntries(configs.get(topic) ?? []);
+  assert.deepEqual({ ...wantedTopicConfig(30), ...judged }, wantedTopicConfig(30));
+  assert.equal(judged['delete.retention.ms'], String(30 * 86_400_000));
+  assert.equal(Object.keys(judged).length, 5);
+  assert.deepEqual((await statusOf(settings)).warnings, []);
+});
+
+test('a topic that would make a replay incomplete is named with its cure, as are the rows that would be lost', async (t) => {
+  const settings = createSettings(t);
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  const letters = deadLettersTopic(settings.topicPrefix);
+  const configEntries = [
+    { name: 'cleanup.policy', value: 'delete' },
+    { name: 'retention.ms', value: '604800000' },
+  ];
+  await withAdmin(settings, (admin) =>
+    admin.createTopics({
+      topics: [topic, letters].map((name) => ({ topic: name, numPartitions: 1, configEntries })),
+      waitForLeaders: true,
+    }),
+  );
+  await sendPlans(t, settings, 0, 100);
+  await sinkStreams(settings, 'plans');
+  const clock = `topic ${topic}: message.timestamp.type is CreateTime: which version of a row is the latest hangs on the clocks of producers; set it to LogAppendTime`;
+  const deletes = `topic ${topic}: cleanup.policy is delete with retention.ms 604800000 (7 days): a replay lacks what is older`;
+  const cure = '; set cleanup.policy to compact';
+  const ofLetters = `topic ${letters}: cleanup.policy is delete with retention.ms 604800000 (7 days): what is older is lost${cure}`;
+  assert.deepEqual((await statusOf(settings)).warnings, [deletes + cure, clock, ofLetters]);
+
+  await sendPlans(t, settings, 0, 10);
+  await sinkStreams(settings, 'plans');
+  await withAdmin(settings, async (admin) => {
+    // kafkajs deletes only from a topic that it has been asked about before.
+    await admin.fetchTopicOffsets(topic);
+    await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '60' }] });
+  });
+  assert.deepEqual((await statusOf(settings, 'plans')).warnings, [
+    `${deletes}, and 60 of its first messages are gone already${cure}`,
+    clock,
+    // Ten of the sixty were sent again.
+    `table plans_raw: 50 live rows whose messages are gone from ${topic}: a replay would lose them; \`npm run produce -- --full\` sends what ChartMogul still has`,
+  ]);
+  assert.deepEqual(figures((await statusOf(settings)).plans).slice(1, 2), [0n]);
+});
+
+test('a service that is away leaves a line and its part of the status unknown', async (t) => {
+  const settings = createSettings(t);
+  await createTopics(settings, 'plans');
+  await sendPlans(t, settings, 0, 10);
+  await sinkStreams(settings, 'plans');
+  const nowhere = 'http://127.0.0.1:1';
+  const env = { ...environmentOf(settings), CLICKHOUSE_URL: nowhere };
+  const shown = await runCommand(t, 'commands/status.ts', [], env);
+  assert.equal(shown.exitCode, 1);
+  assert.match(shown.stdout, /^plans +10 +\? +\? +– +–$/m);
+  assert.match(shown.stderr, /^ClickHouse does not answer at http:\/\/127\.0\.0\.1:1 \(CLICKHOUSE_URL\)/);
+  assert.equal(shown.stderr.trim().split('\n').length, 1);
+
+  const withoutKafka = await statusOf({
+    ...settings,
+    kafka: { ...settings.kafka, brokers: ['127.0.0.1:1'] },
+    schemaRegistry: { ...settings.schemaRegistry, url: nowhere },
+  });
+  assert.deepEqual(figures(withoutKafka.plans), [undefined, undefined, 10n]);
+  assert.deepEqual(withoutKafka.warnings, []);
+  assert.equal(withoutKafka.failures.length, 2);
+  for (const failure of withoutKafka.failures) assert.match(failure, /KAFKA_BROKERS|SCHEMA_REGISTRY_URL/);
+});
+
+test('an unknown stream is refused, and an empty account is no failure', async (t) => {
+  const settings = createSettings(t);
+  const { streams, warnings, failures } = await statusOf(settings);
+  assert.deepEqual([streams, warnings, failures], [[], [], []]);
+  await assert.rejects(
+    gatherStatus(settings, ['plans', 'unicorns'], noSignal),
+    (error) => error instanceof ConfigError && /^--streams got "unicorns", wants some of/.test(error.message),
+  );
+});

@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { parseFrom } from '../../consumers/replay/parse-from.ts';
+import { createReplayCounts, type ReplayCounts } from '../../consumers/replay/replay-counts.ts';
+import { replayLines } from '../../consumers/replay/replay-progress.ts';
+import { keptRows, writtenMeanwhile } from '../../consumers/replay/replay-range.ts';
+import { failureLines, planSummary, replaySummary } from '../../consumers/replay/replay-summary.ts';
+import { ConfigError } from '../../core/errors.ts';
+
+const NOW = Date.parse('2026-03-01T00:00:00Z');
+
+for (const [text, ms] of [
+  ['beginning', undefined],
+  ['2026-01-31', Date.parse('2026-01-31T00:00:00Z')],
+  ['2026-01-31T12:30Z', Date.parse('2026-01-31T12:30:00Z')],
+  ['2026-01-31T12:30:00.5+02:00', Date.parse('2026-01-31T10:30:00.500Z')],
+  ['2026-03-01T00:00:00Z', NOW],
+] as const) {
+  test(`--from ${text}`, () => assert.equal(parseFrom(text, NOW), ms));
+}
+
+for (const text of [
+  '',
+  'now',
+  '31.01.2026',
+  '2026-01-31T12:30',
+  '2026-02-30T25:00Z',
+  '1769817600000',
+  '2026-03-01T00:00:01Z',
+]) {
+  test(`--from ${JSON.stringify(text)} is refused`, () =>
+    assert.throws(
+      () => parseFrom(text, NOW),
+      (error) => error instanceof ConfigError && /^--from is /.test(error.message),
+    ));
+}
+
+const at = (offset: bigint, timeMs = 0n) => ({ highest: { offset, timeMs }, newest: { offset, timeMs } });
+
+test('of the live table those rows are carried over that the new one lacks, and none of a topic of before', () => {
+  const live = new Map([
+    [0, at(10n, 500n)],
+    [1, at(7n, 400n)],
+    [2, at(90n, 100n)],
+    [3, at(5n, 1n)],
+  ]);
+  const shadow = new Map([
+    [0, at(8n, 450n)],
+    [1, at(9n, 460n)],
+    [2, at(4n, 470n)],
+  ]);
+  assert.deepEqual(writtenMeanwhile(live, shadow), [
+    { partition: 0, from: 9n, to: 11n, sinceMs: 450n },
+    // Its rows are older than that: the time leaves them out.
+    { partition: 2, from: 5n, to: 91n, sinceMs: 470n },
+  ]);
+});
+
+test('kept are the rows before a time, as far as the table was looked at', () => {
+  assert.deepEqual(keptRows(1_000, new Map([[2, at(41n)]])), [
+    { partition: 2, from: 0n, to: 42n, beforeMs: 1_000n },
+  ]);
+});
+
+const counted = (stream: string, more: Partial<ReplayCounts>): ReplayCounts => ({
+  ...createReplayCounts(stream),
+  ...more,
+});
+
+test('a stream that is filled shows its share, rate and the time left', () => {
+  const filling = counted('customers', {
+    state: 'filling',
+    offsets: 2_000_000,
+    passed: 500_000,
+    startedMs: 1_000,
+  });
+  const [line = ''] = replayLines([filling], 3_000, 80, 10);
+  assert.match(line, /^customers {2}█+░+ {2}25 % {2}250,000\/s {2}0:06 left$/);
+});
+
+test('what has no measure is said in a word, what waits is counted, and no line is too wide', () => {
+  const counts = [
+    counted('a'.repeat(60), { state: 'filling', offsets: 10, passed: 1, startedMs: 0 }),
+    counted('plans', { state: 'proving', rows: 1_234 }),
+    counted('tasks', { state: 'waiting' }),
+    counted('notes', { state: 'done' }),
+  ];
+  const lines = replayLines(counts, 1_000, 40, 10);
+  assert.equal(lines.length, 3);
+  assert.match(replayLines(counts, 1_000, 80, 10)[1] ?? '', /^plans .*proves {2}1,234 rows$/);
+  assert.equal(lines[2], 'and 1 more');
+  for (const line of lines) assert.ok(line.length <= 40, line);
+  assert.equal(replayLines(counts, 1_000, 40, 2).length, 2);
+  assert.deepEqual(replayLines([counted('notes', { state: 'done' })], 1_000, 40, 5), []);
+});
+
+test('the summary says what is missing, and fits 80 columns', () => {
+  const counts = [
+    counted('customers', {
+      state: 'done',
+      rows: 12_345,
+      liveBefore: 100,
+      liveAfter: 98,
+      startedMs: 0,
+      swappedMs: 1_500,
+      deadLetters: 2,
+    }),
+    counted('metrics_customer_churn_rate', { state: 'failed', failure: new Error('why') }),
+  ];
+  const text = replaySummary(counts);
+  assert.match(text, /^customers +12,345 +100 +98 +1\.5 +ok$/m);
+  assert.match(text, /^customers: 2 rows fewer than before, which the topic does not have$/m);
+  assert.match(text, /^customers: 2 messages cannot become rows: npm run dead-letters -- list$/m);
+  assert.deepEqual(failureLines(counts), ['metrics_customer_churn_rate failed: why']);
+  for (const line of text.split('\n')) assert.ok(line.length <= 80, line);
+  const plan = planSummary([
+    {
+      stream: 'metrics_customer_churn_rate',
+      live: undefined,
+      messages: 123_456_789,
+      bytes: 9e10,
+      seconds: 7_200,
+    },
+  ]);
+  assert.match(plan, / - +123,456,789 +85830\.7 +2:00:00$/m);
+  for (const line of plan.split('\n')) assert.ok(line.length <= 80, line);
+});
