@@ -28,8 +28,9 @@ export async function awaitSink(
   let last = -1n;
   let movedMs = performance.now();
   for (;;) {
-    const standing = await standingOf(services, topic, rowsOf);
+    // Commits first: each comes after the rows that it tells of.
     const committed = await committedOf(services, topic);
+    const standing = await standingOf(services, topic, rowsOf);
     let sum = 0n;
     let isReached = true;
     for (const [partition, { start, end }] of ends) {

@@ -60,7 +60,7 @@ export async function projectTopic(
     read++;
     const isDeleted = message.value === null;
     if (isByPosition && isDeleted) return;
-    const isSetAside = false;
+    const isSetAside = setAside.has(topic, partition, message);
     if (!isSetAside && offset >= (standing.get(partition) ?? 0n)) behind++;
     const key = isByPosition ? Buffer.from(`${partition}|${offset}`) : message.key;
     if (key === null && !isSetAside)

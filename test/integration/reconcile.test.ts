@@ -143,6 +143,11 @@ test('what was changed by hand is told key by key, and mended; the checkpoint st
   assert.deepEqual(await highestOffsets(settings), highest);
   const [again] = await sinkStreams(settings, 'plans');
   assert.equal(again?.rows, 0);
+  // What was repaired once can be repaired again, though it is the same rows.
+  const [, damage] = faults[0] ?? assert.fail();
+  await damage(settings);
+  await comparisonOf(settings, 'plans', { isRepair: true });
+  await assertReconciled(settings, ['plans']);
 });
 
 test('a message that is stored twice is told; merges take the copy, and a repair leaves it to them', async (t) => {
