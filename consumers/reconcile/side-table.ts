@@ -136,7 +136,7 @@ function isInUse(comment: string, ageSeconds: number): boolean {
   if (host !== hostname()) return ageSeconds < MAX_AGE_SECONDS;
   try {
     process.kill(Number(pid), 0);
-    return false;
+    return true;
   } catch (error) {
     return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }

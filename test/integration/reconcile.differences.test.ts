@@ -16,19 +16,23 @@ interface Told {
   readonly partition?: number;
   readonly isDeleted?: true;
   readonly isSetAside?: true;
+  /** Its version is another than its place says. */
+  readonly isByHand?: true;
 }
+
+type Case = readonly [
+  name: string,
+  messages: readonly Told[],
+  rows: readonly Told[],
+  kind: string | undefined,
+];
 
 /** The topic is looked at from offset 10 to 100 in partition 0, and reaches to 110 when the table has been read. */
 const START = 10;
 const END = 100;
 const END_NOW = 110;
 
-const cases: readonly (readonly [
-  name: string,
-  messages: readonly Told[],
-  rows: readonly Told[],
-  kind: string | undefined,
-])[] = [
+const cases: readonly Case[] = [
   ['the same', [{ offset: 20 }], [{ offset: 20 }], undefined],
   ['the last of several', [{ offset: 20 }, { offset: 30 }], [{ offset: 30 }], undefined],
   ['no row', [{ offset: 20 }], [], 'missing'],
@@ -89,12 +93,13 @@ const columns =
   'uuid String, _version UInt128, _deleted UInt8, _partition Int32, _offset Int64, ' +
   "_timestamp DateTime64(3, 'UTC'), _schema_id Int32";
 
-function valuesOf(key: string, { offset, partition = 0, isDeleted }: Told): string {
-  const version = `bitShiftLeft(toUInt128(${offset * 10}), 64) + ${offset}`;
+function valuesOf(key: string, { offset, partition = 0, isDeleted, isByHand }: Told): string {
+  const version = `bitShiftLeft(toUInt128(${offset * 10}), 64) + ${offset + (isByHand ? 1 : 0)}`;
   return `('${key}', ${version}, ${isDeleted ? 1 : 0}, ${partition}, ${offset}, fromUnixTimestamp64Milli(${offset * 10}), 1)`;
 }
 
-test('which keys differ, and how: no more, whatever there is of them', async (t) => {
+/** What is found of the cases, each a key of its own. */
+async function findIn(t: TestContext, some: readonly Case[]) {
   const services = await createServices(t);
   const { settings } = services;
   const { database } = settings.clickhouse;
@@ -106,33 +111,37 @@ test('which keys differ, and how: no more, whatever there is of them', async (t)
   );
   const side = await SideTable.create(services, 'plans');
   const rows: string[] = [];
-  for (const [name, messages, stored] of cases) {
+  for (const [name, messages, stored] of some) {
     for (const { offset, partition = 0, isDeleted = false, isSetAside = false } of messages)
       side.add(Buffer.from(name), partition, offset, offset * 10, { isDeleted, isSetAside });
     rows.push(...stored.map((row) => valuesOf(name, row)));
   }
   await side.insert();
   await command(settings, `INSERT INTO ${table} VALUES ${rows.join(', ')}`);
-  const extent = { start: BigInt(START), end: BigInt(END) };
   const sides: Sides = {
     table,
     side: side.qualified,
     keyText: keyTextSql(['uuid']),
     keyParts: keyPartsSql(['uuid']),
-    extents: new Map([[0, extent]]),
+    extents: new Map([[0, { start: BigInt(START), end: BigInt(END) }]]),
     mayLackMessages: false,
   };
-  const look = async (some: Sides) => {
+  return async (change: Partial<Sides> = {}) => {
+    const looked = { ...sides, ...change };
     const found = new Map<string, string>();
-    const { keys, buckets, differing } = await compareBuckets(services, some);
+    const { keys, buckets, differing } = await compareBuckets(services, looked);
     for (const chunk of differing) {
       const readEnds = () => Promise.resolve(new Map([[0, BigInt(END_NOW)]]));
-      for await (const { key, kind } of findDifferences(services, some, buckets, chunk, readEnds))
+      for await (const { key, kind } of findDifferences(services, looked, buckets, chunk, readEnds))
         found.set(key, kind);
     }
     return { keys, found };
   };
-  const { keys, found } = await look(sides);
+}
+
+test('which keys differ, and how: no more, whatever there is of them', async (t) => {
+  const look = await findIn(t, cases);
+  const { keys, found } = await look();
   const wanted = new Map(
     cases.flatMap(([name, , , kind]) => (kind === undefined ? [] : [[name, kind] as const])),
   );
@@ -142,11 +151,19 @@ test('which keys differ, and how: no more, whatever there is of them', async (t)
     return last !== undefined && last.isDeleted !== true;
   });
   assert.equal(keys, live.length);
-
-  const alone = new Set(
-    cases.flatMap(([name, messages]) => (messages.some((told) => !told.isSetAside) ? [] : [name])),
+  const hasMessage = new Set(
+    cases.flatMap(([name, messages]) => (messages.some((told) => !told.isSetAside) ? [name] : [])),
   );
-  const lacking = await look({ ...sides, mayLackMessages: true });
-  assert.deepEqual(lacking.found, new Map([...wanted].filter(([name]) => !alone.has(name))));
-  await side.drop();
+  const lacking = await look({ mayLackMessages: true });
+  assert.deepEqual(lacking.found, new Map([...wanted].filter(([name]) => hasMessage.has(name))));
 });
+
+// Alone: another difference in its bucket would have it looked at anyway.
+for (const one of [
+  ['a version by hand', [{ offset: 20 }], [{ offset: 20, isByHand: true }], 'other'],
+  ['another partition', [{ offset: 20 }], [{ offset: 20, partition: 1 }], 'other'],
+] as const satisfies readonly Case[])
+  test(`${one[0]} alone makes the sums differ`, async (t) => {
+    const look = await findIn(t, [one]);
+    assert.deepEqual((await look()).found, new Map([[one[0], one[3]]]));
+  });

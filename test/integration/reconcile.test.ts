@@ -163,8 +163,8 @@ test('a message that is stored twice is told; merges take the copy, and a repair
 });
 
 const viewFaults: readonly (readonly [view: string, change: string, problem: RegExp])[] = [
-  ['invoices', 'SELECT * FROM {db}.invoices_raw FINAL', /other columns/],
-  ['line_items', '', /missing/],
+  ['invoices', "SELECT * REPLACE (concat(uuid, 'x') AS uuid) FROM {old}", /shows other values/],
+  ['line_items', 'SELECT 1 AS x', /other columns/],
   ['transactions', 'SELECT * FROM {old} LIMIT 1', /shows 1 rows, and its storage table has 2/],
 ];
 
@@ -205,6 +205,11 @@ test('views that were replaced or dropped are told, and made again', async (t) =
     assert.match(views[index]?.problem ?? '', problem);
   await comparisonOf(settings, 'invoices', { isRepair: true });
   await assertReconciled(settings, ['invoices']);
+  await command(settings, `DROP VIEW ${qualified(database, 'line_items')}`);
+  const dropped = await comparisonOf(settings, 'invoices');
+  assert.deepEqual(dropped.views[1], { view: 'line_items', problem: 'is missing' });
+  const { views: mended } = await comparisonOf(settings, 'invoices', { isRepair: true });
+  assert.ok(mended.every(({ problem }) => problem === undefined));
 });
 
 test('a message that waits as a dead letter has no row by right, nor has the row before it lost its own', async (t) => {

@@ -20,7 +20,6 @@ import { progressLines } from '../../consumers/reconcile/reconcile-progress.ts';
 import { reconcileJson, reconcileSummary } from '../../consumers/reconcile/reconcile-summary.ts';
 import { MessageSearch } from '../../consumers/reconcile/search-messages.ts';
 import { SetAside } from '../../consumers/reconcile/set-aside.ts';
-import { deadLetterHeaders } from '../../core/dead-letter.ts';
 
 test('the first ten keys are kept in order, however they come', () => {
   fc.assert(
@@ -124,22 +123,23 @@ test('each stream at work has a line of its progress, as wide as the terminal', 
   ]);
 });
 
-const letter = (headers: Readonly<Record<string, string>>, value: Buffer | null = Buffer.from('x')) =>
-  ({
-    value,
-    headers: {
-      [deadLetterHeaders.step]: 'sink',
-      topic: 'p.plans',
-      partition: '1',
-      offset: '7',
-      timestamp: '5',
-      ...headers,
-    },
-  }) as unknown as KafkaMessage;
+const letter = (headers: Readonly<Record<string, string>>, value: Buffer | null = Buffer.from('x')) => {
+  const place = {
+    stream: 'plans',
+    step: 'sink',
+    topic: 'p.plans',
+    partition: '1',
+    offset: '7',
+    timestamp: '5',
+  };
+  const texts = Object.entries({ ...place, ...headers }).map(([name, text]) => [name, Buffer.from(text)]);
+  const key = Buffer.from('plans|sink|1|7');
+  return { key, value, timestamp: '9', headers: Object.fromEntries(texts) as unknown } as KafkaMessage;
+};
 const at = (offset: string, timestamp: string) => ({ offset, timestamp }) as KafkaMessage;
 
 test('a message is set aside while its letter waits, and only the very message', () => {
-  const setAside = new SetAside();
+  const setAside = new SetAside('p.');
   assert.equal(setAside.has('p.plans', 1, at('7', '5')), false);
   setAside.note(letter({}));
   assert.equal(setAside.has('p.plans', 1, at('7', '5')), true);
@@ -153,7 +153,9 @@ test('a message is set aside while its letter waits, and only the very message',
   assert.equal(setAside.has('p.plans', 1, at('7', '5')), true);
   setAside.note(letter({}, null));
   assert.equal(setAside.has('p.plans', 1, at('7', '5')), false);
-  setAside.note(letter({ [deadLetterHeaders.step]: 'produce' }));
+  setAside.note(letter({ step: 'produce' }));
+  setAside.note(letter({ topic: 'q.plans' }));
+  setAside.note(letter({ offset: 'seven' }));
   assert.equal(setAside.has('p.plans', 1, at('7', '5')), false);
 });
 
