@@ -1,7 +1,8 @@
 import type { KafkaMessage } from 'kafkajs';
-import { schemaIdOf, FRAME_BYTES } from '../core/avro/wire-format.ts';
-import { DecodeError, messageOf, RecordError } from '../core/errors.ts';
+import { schemaIdOf } from '../core/avro/wire-format.ts';
+import { messageOf, RecordError } from '../core/errors.ts';
 import { logger } from '../core/logger.ts';
+import { addMessage } from './add-message.ts';
 import { Batch } from './batch.ts';
 import type { BatchInserter } from './batch-inserter.ts';
 import type { StorageTable } from './clickhouse/storage-table.ts';
@@ -9,7 +10,6 @@ import type { RowBuffers } from './row-buffers.ts';
 import type { SinkCounts } from './sink-counts.ts';
 import type { StreamSchemas } from './stream-schemas.ts';
 import type { TopicPartitions } from './topic-partitions.ts';
-import { writeTombstone } from './transcode/tombstone.ts';
 
 /** When a batch is inserted: as soon as one of them is reached. */
 export interface BatchLimits {
@@ -247,36 +247,16 @@ export class StreamSink {
   /** Gives the offset of the message that it could not take yet. */
   #fill(batch: Batch, partition: number, messages: readonly KafkaMessage[]): bigint | undefined {
     const { schemas } = this.#options;
-    const { rows, columns } = batch;
-    let schemaId = -1;
-    let transcoder = undefined;
     for (const message of messages) {
-      const { value } = message;
       try {
-        if (value === null) {
-          if (schemas.primaryKey === undefined)
-            throw new DecodeError(
-              "a delete, though no schema of the topic's says what the key of its rows is",
-            );
-          writeTombstone(keyOf(message), schemas.primaryKey, columns, rows);
-          batch.endRow(partition, message, 0, true);
-          continue;
-        }
-        const id = schemaIdOf(value);
-        if (id !== schemaId || transcoder === undefined) {
-          transcoder = schemas.transcoderOf(id, columns);
-          if (transcoder === undefined) {
-            this.#wanted = id;
-            return BigInt(message.offset);
-          }
-          schemaId = id;
-        }
-        transcoder.transcode(value, FRAME_BYTES, rows);
-        batch.endRow(partition, message, id, false);
+        const unlearnt = addMessage(batch, schemas, partition, message);
+        if (unlearnt === undefined) continue;
+        this.#wanted = unlearnt;
+        return BigInt(message.offset);
       } catch (error) {
         if (!(error instanceof RecordError)) throw error;
         const letter = { stream: this.counts.stream, topic: this.topic, partition, message, error };
-        batch.letters.push({ ...letter, schemaId: schemaIdIn(value) });
+        batch.letters.push({ ...letter, schemaId: schemaIdIn(message.value) });
       }
     }
     return undefined;
@@ -349,11 +329,6 @@ export class StreamSink {
     const hasRoom = batch === undefined || (!this.#isFull(batch) && !buffers.isFull());
     partitions.hold(this.#wanted !== undefined || (this.#isInserting && !hasRoom));
   }
-}
-
-function keyOf({ key }: KafkaMessage): string {
-  if (key === null) throw new DecodeError('a delete without a key');
-  return key.toString('utf8');
 }
 
 /** As far as the bytes name one. */

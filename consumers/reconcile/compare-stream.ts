@@ -16,7 +16,7 @@ import { isByPosition, keyPartsSql, keyTextSql } from './key-sql.ts';
 import { projectTopic, type Extent } from './project-topic.ts';
 import type { StreamProgress } from './reconcile-progress.ts';
 import { askAdmin, tried, type ReconcileServices } from './services.ts';
-import type { SetAside } from './set-aside.ts';
+import type { SetAside } from '../set-aside.ts';
 import { SideTable } from './side-table.ts';
 
 /** A stream to compare: which of its two sides are there. */

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { KafkaMessage } from 'kafkajs';
-import { FRAME_BYTES, schemaIdOf } from '../../core/avro/wire-format.ts';
+import { schemaIdOf } from '../../core/avro/wire-format.ts';
 import { DecodeError, RecordError, ServiceRefusedError } from '../../core/errors.ts';
+import { addMessage } from '../add-message.ts';
 import { Batch } from '../batch.ts';
 import { InsertedRows } from '../clickhouse/insert-rows.ts';
 import type { StorageTable } from '../clickhouse/storage-table.ts';
 import type { StreamSchemas } from '../stream-schemas.ts';
 import { RowBuffer } from '../transcode/row-buffer.ts';
-import { writeTombstone } from '../transcode/tombstone.ts';
 
 export interface PlacedMessage {
   readonly partition: number;
@@ -28,14 +28,10 @@ export async function insertMessages(
   signal: AbortSignal,
   onUnfit: (placed: PlacedMessage, error: RecordError) => void,
 ): Promise<number> {
-  const ids = new Map<PlacedMessage, number>();
-  for (const placed of messages) {
-    const { value } = placed.message;
-    if (value === null) continue;
+  for (const { message } of messages) {
+    if (message.value === null) continue;
     try {
-      const id = schemaIdOf(value);
-      await schemas.learn(id);
-      ids.set(placed, id);
+      await schemas.learn(schemaIdOf(message.value));
     } catch (error) {
       if (!(error instanceof RecordError)) throw error;
     }
@@ -45,18 +41,8 @@ export async function insertMessages(
   for (const placed of messages) {
     const { partition, message } = placed;
     try {
-      if (message.value === null) {
-        if (message.key === null || schemas.primaryKey === undefined)
-          throw new DecodeError('a delete of which nobody knows the key');
-        writeTombstone(message.key.toString('utf8'), schemas.primaryKey, columns, batch.rows);
-        batch.endRow(partition, message, 0, true);
-        continue;
-      }
-      const id = ids.get(placed) ?? schemaIdOf(message.value);
-      const transcoder = schemas.transcoderOf(id, columns);
-      if (transcoder === undefined) throw new DecodeError(`no columns for schema ${id}`);
-      transcoder.transcode(message.value, FRAME_BYTES, batch.rows);
-      batch.endRow(partition, message, id, false);
+      const unlearnt = addMessage(batch, schemas, partition, message);
+      if (unlearnt !== undefined) throw new DecodeError(`the table has no columns for schema ${unlearnt}`);
     } catch (error) {
       if (!(error instanceof RecordError)) throw error;
       onUnfit(placed, error);

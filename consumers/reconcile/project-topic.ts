@@ -4,7 +4,7 @@ import { readTopics } from '../../core/topic-reader.ts';
 import type { PartitionLog } from '../resume-offset.ts';
 import type { Standing } from './await-sink.ts';
 import type { ReconcileServices } from './services.ts';
-import type { SetAside } from './set-aside.ts';
+import type { SetAside } from '../set-aside.ts';
 import type { SideTable } from './side-table.ts';
 
 /** What of a topic was looked at: by partition, from the first offset to before the end. */

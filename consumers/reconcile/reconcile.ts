@@ -15,7 +15,7 @@ import type { Difference } from './find-differences.ts';
 import { startReconcileProgress, type StreamProgress } from './reconcile-progress.ts';
 import { MAX_REPAIRED_KEYS, repairStream } from './repair-stream.ts';
 import { askAdmin, tried, type ReconcileServices } from './services.ts';
-import { SetAside } from './set-aside.ts';
+import { SetAside } from '../set-aside.ts';
 
 export interface ReconcileOptions {
   /** Only these streams; all that have a topic or a table if undefined. */

@@ -1,15 +1,15 @@
 import type { KafkaMessage } from 'kafkajs';
-import { FRAME_BYTES, schemaIdOf } from '../../core/avro/wire-format.ts';
+import { schemaIdOf } from '../../core/avro/wire-format.ts';
 import type { SinkLetter } from '../../core/dead-letters/parse-letter.ts';
 import type { RedriveOutcome } from '../../core/dead-letters/mark.ts';
-import { DecodeError, messageOf, RecordError, RowRejectedError } from '../../core/errors.ts';
+import { messageOf, RecordError, RowRejectedError } from '../../core/errors.ts';
+import { addMessage } from '../add-message.ts';
 import { Batch } from '../batch.ts';
 import { InsertedRows } from '../clickhouse/insert-rows.ts';
 import type { StorageTable } from '../clickhouse/storage-table.ts';
 import { deduplicationToken } from '../offset-range.ts';
 import type { StreamSchemas } from '../stream-schemas.ts';
 import { RowBuffer } from '../transcode/row-buffer.ts';
-import { writeTombstone } from '../transcode/tombstone.ts';
 
 /** Inserts the messages of letters into one table, each as a row of its own. */
 export class LetterInserter {
@@ -55,31 +55,16 @@ export class LetterInserter {
   async #batchOf(letter: SinkLetter): Promise<Batch> {
     const { value } = letter;
     if (value === undefined) throw new RangeError('a letter that was read without its value');
-    if (isDelete(letter)) return this.#deleteOf(letter);
-    const id = schemaIdOf(value);
-    let batch = this.#createBatch();
-    let transcoder = this.#schemas.transcoderOf(id, batch.columns);
-    if (transcoder === undefined) {
-      await this.#schemas.learn(id);
-      // The table may have columns more now.
-      batch = this.#createBatch();
-      transcoder = this.#schemas.transcoderOf(id, batch.columns);
-    }
-    if (transcoder === undefined) throw new RangeError('a schema that was learnt has no transcoder');
-    transcoder.transcode(value, FRAME_BYTES, batch.rows);
-    batch.endRow(letter.partition, messageOfLetter(letter, value), id, false);
-    return batch;
-  }
-
-  #deleteOf(letter: SinkLetter): Batch {
-    const { primaryKey } = this.#schemas;
-    if (primaryKey === undefined)
-      throw new DecodeError("a delete, though no schema of the topic's says what the key of its rows is");
-    if (letter.recordKey === undefined) throw new DecodeError('a delete without a key');
+    const message = messageOfLetter(letter, isDelete(letter) ? null : value);
     const batch = this.#createBatch();
-    writeTombstone(letter.recordKey, primaryKey, batch.columns, batch.rows);
-    batch.endRow(letter.partition, messageOfLetter(letter, null), 0, true);
-    return batch;
+    const unlearnt = addMessage(batch, this.#schemas, letter.partition, message);
+    if (unlearnt === undefined) return batch;
+    await this.#schemas.learn(unlearnt);
+    // The table may have columns more now.
+    const again = this.#createBatch();
+    if (addMessage(again, this.#schemas, letter.partition, message) !== undefined)
+      throw new RangeError('a schema that was learnt has no transcoder');
+    return again;
   }
 
   #createBatch(): Batch {

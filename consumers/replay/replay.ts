@@ -12,7 +12,7 @@ import { topicOf } from '../../core/stream-name.ts';
 import { chooseStreams } from '../choose-streams.ts';
 import type { SinkServices } from '../create-stream-sink.ts';
 import { DeadLetters } from '../dead-letters.ts';
-import { SetAside } from '../reconcile/set-aside.ts';
+import { SetAside } from '../set-aside.ts';
 import { RowBuffers } from '../row-buffers.ts';
 import { TABLES_SIDE_BY_SIDE } from '../sink.ts';
 import { createReplayCounts, type ReplayCounts } from './replay-counts.ts';

@@ -9,7 +9,7 @@ import { StorageTable } from '../clickhouse/storage-table.ts';
 import { consume, createSinkConsumer, sinkGroupOf } from '../consume.ts';
 import { createStreamSink, type CreatedSink, type SinkServices } from '../create-stream-sink.ts';
 import type { DeadLetter, DeadLetters } from '../dead-letters.ts';
-import type { SetAside } from '../reconcile/set-aside.ts';
+import type { SetAside } from '../set-aside.ts';
 import { sink } from '../sink.ts';
 import { StreamSchemas } from '../stream-schemas.ts';
 import type { ReplayCounts } from './replay-counts.ts';

@@ -19,7 +19,7 @@ import {
 import { progressLines } from '../../consumers/reconcile/reconcile-progress.ts';
 import { reconcileJson, reconcileSummary } from '../../consumers/reconcile/reconcile-summary.ts';
 import { MessageSearch } from '../../consumers/reconcile/search-messages.ts';
-import { SetAside } from '../../consumers/reconcile/set-aside.ts';
+import { SetAside } from '../../consumers/set-aside.ts';
 
 test('the first ten keys are kept in order, however they come', () => {
   fc.assert(

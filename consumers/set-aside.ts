@@ -1,9 +1,9 @@
 import type { KafkaMessage } from 'kafkajs';
-import { parseLetter } from '../../core/dead-letters/parse-letter.ts';
-import { ServiceRefusedError } from '../../core/errors.ts';
-import { deadLettersTopic, topicOf } from '../../core/stream-name.ts';
-import { readTopics } from '../../core/topic-reader.ts';
-import type { ReconcileServices } from './services.ts';
+import { parseLetter } from '../core/dead-letters/parse-letter.ts';
+import { ServiceRefusedError } from '../core/errors.ts';
+import { deadLettersTopic, topicOf } from '../core/stream-name.ts';
+import { readTopics } from '../core/topic-reader.ts';
+import type { ReconcileServices } from './reconcile/services.ts';
 
 /** Some 100 bytes each. */
 const MAX_LETTERS = 1_000_000;
