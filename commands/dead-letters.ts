@@ -161,7 +161,8 @@ async function redrive(ids: readonly string[], options: Options, signal: AbortSi
     for (const letter of asked) if (letter.isRedriven) printLetter(letter, 'was redriven before');
     const waiting = asked.filter((letter) => !letter.isRedriven);
     if (waiting.length === 0) {
-      print(nothingWaits);
+      const others = letters.filter((letter) => !letter.isRedriven).length;
+      print(others === 0 ? nothingWaits : `none of these waits; of the others ${others} do`);
       return exitCodes.done;
     }
     return redriveAll(context, waiting, letters);

@@ -20,9 +20,11 @@ export function sourceSpecs(
 ): readonly StreamSpec[] {
   const known = knownStreams(settings);
   if (streams === undefined) return known;
-  const produced = streams.filter((stream) => known.some(({ name }) => name === stream));
-  if (produced.length > 0) return chooseStreams(known, produced.join(','));
-  throw new ConfigError(`--source: ${streams.join(', ')} does not come from ChartMogul`);
+  const foreign = streams.find((stream) => !known.some(({ name }) => name === stream));
+  if (foreign === undefined) return chooseStreams(known, streams.join(','));
+  throw new ConfigError(
+    `--source: ${foreign} is no stream of ChartMogul in these settings; one of your own wants its CONFIG_FILE`,
+  );
 }
 
 /** {@link compareSource}, with a line for what was read of each stream where stderr is a terminal. */

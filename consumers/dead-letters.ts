@@ -17,6 +17,9 @@ export interface DeadLetter {
   readonly error: RecordError;
 }
 
+/** Requests that are told of in the log: the summary and `npm run dead-letters` have them all. */
+const MAX_TOLD = 10;
+
 /** Bytes of messages in one request. */
 const MAX_REQUEST_BYTES = 1024 * 1024;
 
@@ -29,6 +32,7 @@ export class DeadLetters {
   readonly #settings: Pick<Settings, 'kafka' | 'topicPrefix'>;
   readonly #signal: AbortSignal;
   #connecting: Promise<Producer> | undefined;
+  #told = 0;
 
   constructor(admin: Admin, settings: Pick<Settings, 'kafka' | 'topicPrefix'>, signal: AbortSignal) {
     this.#admin = admin;
@@ -54,7 +58,7 @@ export class DeadLetters {
     const [first] = letters;
     if (first === undefined) return;
     const { stream, partition, message, error } = first;
-    logger.warn(
+    logger[++this.#told <= MAX_TOLD ? 'warn' : 'debug'](
       { stream, letters: letters.length, partition, offset: message.offset, reason: error.message },
       'set aside as dead letters; the first is named',
     );

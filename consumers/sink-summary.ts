@@ -2,13 +2,26 @@ import { messageOf } from '../core/errors.ts';
 import { textTable } from '../core/text-table.ts';
 import type { SinkCounts } from './sink-counts.ts';
 
+const WIDTH = 80;
+
 /** What was sunk as a table, then a line for every failure. At most 80 columns wide. */
 export function sinkSummary(counts: readonly SinkCounts[]): string {
   const hasLetters = counts.some(({ deadLetters }) => deadLetters > 0);
+  const table = tableOf(counts, hasLetters, true);
+  const isWide = table.split('\n').some(({ length }) => length > WIDTH);
+  const letters = hasLetters ? ['dead: messages set aside: npm run dead-letters -- list'] : [];
+  const failures = counts.flatMap(({ stream, failure }) =>
+    failure === undefined ? [] : [`${stream} failed: ${messageOf(failure)}`],
+  );
+  return [isWide ? tableOf(counts, hasLetters, false) : table, ...letters, ...failures].join('\n');
+}
+
+/** @param hasTable a column with the name of the table, which the stream's tells as well. */
+function tableOf(counts: readonly SinkCounts[], hasLetters: boolean, hasTable: boolean): string {
   const rows = counts.map(
     ({ stream, table, rows: rowCount, batches, insertSeconds, deadLetters, failure }) => [
       stream,
-      table,
+      ...(hasTable ? [table] : []),
       rowCount,
       batches,
       Number(insertSeconds.toFixed(1)),
@@ -16,10 +29,14 @@ export function sinkSummary(counts: readonly SinkCounts[]): string {
       failure === undefined ? 'ok' : 'failed',
     ],
   );
-  const heads = ['stream', 'table', 'rows', 'inserts', 'seconds', ...(hasLetters ? ['dead'] : []), ''];
-  const letters = hasLetters ? ['dead: messages set aside on the topic of dead letters'] : [];
-  const failures = counts.flatMap(({ stream, failure }) =>
-    failure === undefined ? [] : [`${stream} failed: ${messageOf(failure)}`],
-  );
-  return [textTable(heads, rows), ...letters, ...failures].join('\n');
+  const heads = [
+    'stream',
+    ...(hasTable ? ['table'] : []),
+    'rows',
+    'inserts',
+    'seconds',
+    ...(hasLetters ? ['dead'] : []),
+    '',
+  ];
+  return textTable(heads, rows);
 }

@@ -83,9 +83,7 @@ async function streamStatus(
   const table =
     tables?.includes(stream) === false ? null : await services.clickhouse((asked) => asked.facts(stream));
   const sink =
-    table === undefined || committed === undefined
-      ? undefined
-      : { table, committed: committed.get(name), letters: journals?.sinkLetters.get(stream) ?? 0 };
+    table === undefined || committed === undefined ? undefined : { table, committed: committed.get(name) };
   const topic =
     topics?.includes(name) === false
       ? null

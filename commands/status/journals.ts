@@ -19,8 +19,6 @@ export interface Journals {
   readonly checkpoints: ReadonlyMap<string, Checkpoint>;
   /** Letters that wait, of both steps. */
   readonly letters: ReadonlyMap<string, number>;
-  /** Letters of the sink, whether they wait or not: messages that are no rows. */
-  readonly sinkLetters: ReadonlyMap<string, number>;
 }
 
 /** Reads the topics of runs, checkpoints and dead letters; never those of the streams, which may be large. @throws as `readTopics` */
@@ -48,12 +46,11 @@ export async function readJournals(
     runs,
     checkpoints,
     letters: countByStream(all.filter(({ isRedriven }) => !isRedriven)),
-    sinkLetters: countByStream(all.filter(({ step }) => step === 'sink')),
   };
 }
 
 /** What is kept of a letter: there may be many. */
-type Letter = Pick<StoredLetter, 'stream' | 'step' | 'isRedriven'>;
+type Letter = Pick<StoredLetter, 'stream' | 'isRedriven'>;
 
 /** The key is run and stream. */
 export function noteRun(
@@ -86,7 +83,7 @@ export function noteLetter(letters: Map<string, Letter>, message: KafkaMessage, 
   if (place === undefined) return;
   const letter = parseLetter(message, topicPrefix);
   if (letter === undefined) letters.delete(place);
-  else letters.set(place, { stream: letter.stream, step: letter.step, isRedriven: letter.isRedriven });
+  else letters.set(place, { stream: letter.stream, isRedriven: letter.isRedriven });
 }
 
 function countByStream(letters: readonly Letter[]): Map<string, number> {

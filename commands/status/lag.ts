@@ -20,8 +20,8 @@ export function partitionLag(
 
 /**
  * Whether what the group has committed says anything. The table is the sink's checkpoint: one that is missing or was emptied is filled from
- * the beginning. A table without any row is believed only where dead letters tell why.
+ * the beginning, dead letters or not.
  */
-export function isCommitBelieved(rows: bigint | undefined, sinkLetters: number): boolean {
-  return rows !== undefined && (rows > 0n || sinkLetters > 0);
+export function isCommitBelieved(rows: bigint | undefined): boolean {
+  return rows !== undefined && rows > 0n;
 }

@@ -35,8 +35,6 @@ export interface SinkFacts {
   /** Null where there is no table. */
   readonly table: TableFacts | null;
   readonly committed: ReadonlyMap<number, bigint> | undefined;
-  /** Messages of the stream that the sink has ever set aside. */
-  readonly letters: number;
 }
 
 /**
@@ -56,9 +54,9 @@ export async function readTopicStatus(
     const { start, end } = log;
     let lag: bigint | undefined;
     if (sink !== undefined) {
-      const { table, committed, letters } = sink;
+      const { table, committed } = sink;
       const next = await resumeOffset(table?.newest.get(partition), log);
-      const isBelieved = isCommitBelieved(table?.rows, letters);
+      const isBelieved = isCommitBelieved(table?.rows);
       lag = partitionLag(log, next, isBelieved ? committed?.get(partition) : undefined);
     }
     partitions.push({ partition, start, end, lag });

@@ -66,7 +66,7 @@ export function evolutionActions(
     const wantedText = columnTypeSql(wanted.type);
     const unfit = (have: string) =>
       new IncompatibleSchemaError(
-        `${where} is ${have}, and the topic's schema wants ${wantedText}: rename the column or the table`,
+        `${where} is ${have}, and the topic's schema wants ${wantedText}: npm run replay makes the table anew, if the whole topic fits; else rename the column`,
       );
     const unusable = shape.unusable.get(wanted.name);
     if (unusable !== undefined) throw unfit(unusable);

@@ -61,7 +61,10 @@ export class InsertedRows {
       return { kind: 'inserted' };
     } catch (error) {
       if (error instanceof ClickHouseError && (rowCodes.has(error.code) || tableCodes.has(error.code)))
-        return { kind: 'refused', reason: `code ${error.code} (${error.type ?? 'no name'})` };
+        return {
+          kind: 'refused',
+          reason: `code ${error.code} (${error.type ?? 'no name'}${constraintIn(error)})`,
+        };
       throw error;
     }
   }
@@ -99,6 +102,14 @@ const insertSettings = {
   min_insert_block_size_rows: '10000000',
   min_insert_block_size_bytes: '10000000000',
 } as const;
+
+/** The name of a constraint that was violated: of all that the server says, no part of a row. */
+function constraintIn({ code, message }: ClickHouseError): string {
+  const name = code === VIOLATED_CONSTRAINT ? /^Constraint `([^`]+)`/.exec(message)?.[1] : undefined;
+  return name === undefined ? '' : `: ${name}`;
+}
+
+const VIOLATED_CONSTRAINT = '469';
 
 /** Errors that a row can be the cause of. */
 const rowCodes = new Set([

@@ -53,7 +53,16 @@ export async function compareStream(
 ): Promise<{ comparison: StreamComparison; repairable: Repairable | undefined }> {
   const topic = topicOf(services.settings.topicPrefix, stream);
   const table = storageTableOf(stream);
-  const empty = { stream, keys: 0, counts: noDifferences(), behind: 0, examples: [], views: [], notes: [] };
+  const empty = {
+    stream,
+    keys: 0,
+    counts: noDifferences(),
+    behind: 0,
+    setAside: 0,
+    examples: [],
+    views: [],
+    notes: [],
+  };
   const withFaults = (...faults: string[]) => ({
     comparison: { ...empty, faults },
     repairable: undefined,
@@ -100,7 +109,7 @@ async function compareSides(
       progress.read = messages;
     };
     const projection = { logs, standing, setAside, isByPosition: byPosition, onRead };
-    const { extents, behind } = await projectTopic(services, topic, side, projection);
+    const { extents, behind, setAside: dead } = await projectTopic(services, topic, side, projection);
     const table = qualified(settings.clickhouse.database, storageTableOf(stream));
     const sides: Sides = {
       table,
@@ -128,7 +137,17 @@ async function compareSides(
     progress.doing = 'comparing views';
     const views = await compareViews(services, stream);
     const notes = notesOf(topic, logs, sides);
-    const comparison = { stream, keys, counts, behind, examples: examples.all, views, faults: [], notes };
+    const comparison = {
+      stream,
+      keys,
+      counts,
+      behind,
+      setAside: dead,
+      examples: examples.all,
+      views,
+      faults: [],
+      notes,
+    };
     return { comparison, repairable: { key, extents } };
   } finally {
     await side.drop();

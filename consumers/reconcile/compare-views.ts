@@ -67,7 +67,8 @@ async function problemOf(
     const columnsOf = (query: string) =>
       askAllRows<{ name: string; type: string }>(services, doing, `DESCRIBE (${query})`);
     const [shownColumns, storedColumns] = [await columnsOf(`SELECT * FROM ${name}`), await columnsOf(wanted)];
-    if (!isDeepStrictEqual(shownColumns, storedColumns)) return 'has other columns than its storage table';
+    if (!isDeepStrictEqual(shownColumns, storedColumns))
+      return `has other columns than its storage table: ${columnsText(shownColumns, storedColumns)}`;
     const sum = (side: string, from: string) =>
       // As a tuple: else a null would make the hash of its row null.
       `SELECT '${side}' AS side, toString(count()) AS rows, toString(sum(cityHash64(tuple(*)))) AS hash FROM ${from}`;
@@ -85,4 +86,21 @@ async function problemOf(
     if (!(error instanceof ServiceRefusedError)) throw error;
     return `cannot be read: ${error.message}`;
   }
+}
+
+interface NamedType {
+  readonly name: string;
+  readonly type: string;
+}
+
+/** The first column in which the two differ. */
+function columnsText(shown: readonly NamedType[], stored: readonly NamedType[]): string {
+  const typeIn = (columns: readonly NamedType[], name: string) =>
+    columns.find((column) => column.name === name)?.type ?? 'missing';
+  const name = [...shown, ...stored]
+    .map((column) => column.name)
+    .find((column) => typeIn(shown, column) !== typeIn(stored, column));
+  return name === undefined
+    ? 'in another order'
+    : `${name} is ${typeIn(shown, name)} in the view, and ${typeIn(stored, name)} in the table`;
 }

@@ -35,6 +35,8 @@ export interface StreamComparison {
   readonly counts: Readonly<Record<DifferenceKind, number>>;
   /** Messages that the sink has still to take. */
   readonly behind: number;
+  /** Messages that wait as dead letters: no difference, but readers do not see them. */
+  readonly setAside: number;
   /** The first ten by key. */
   readonly examples: readonly KeyDifference[];
   readonly views: readonly ViewComparison[];

@@ -17,6 +17,8 @@ export interface Projection {
   readonly extents: ReadonlyMap<number, Extent>;
   /** Messages that the sink has still to take. */
   readonly behind: number;
+  /** Messages that wait as dead letters: they have no row by right. */
+  readonly setAside: number;
 }
 
 const NO_KEY = Buffer.alloc(0);
@@ -48,6 +50,7 @@ export async function projectTopic(
   },
 ): Promise<Projection> {
   let behind = 0;
+  let setAsideCount = 0;
   let read = 0;
   const reached = new Map<number, bigint>();
   const take = (message: KafkaMessage, partition: number) => {
@@ -61,7 +64,8 @@ export async function projectTopic(
     const isDeleted = message.value === null;
     if (isByPosition && isDeleted) return;
     const isSetAside = setAside.has(topic, partition, message);
-    if (!isSetAside && offset >= (standing.get(partition) ?? 0n)) behind++;
+    if (isSetAside) setAsideCount++;
+    else if (offset >= (standing.get(partition) ?? 0n)) behind++;
     const key = isByPosition ? Buffer.from(`${partition}|${offset}`) : message.key;
     if (key === null && !isSetAside)
       throw new IncompatibleSchemaError(
@@ -79,5 +83,5 @@ export async function projectTopic(
     const isShort = short.some((behindEnd) => behindEnd.partition === partition);
     extents.set(partition, { start, end: isShort ? (reached.get(partition) ?? start) : end });
   }
-  return { extents, behind };
+  return { extents, behind, setAside: setAsideCount };
 }

@@ -11,7 +11,7 @@ const kindTexts: Readonly<Record<DifferenceKind, string>> = {
   stray: 'in the table, not on the topic',
   older: 'the table has an earlier version',
   other: 'the table has a version that the topic has not',
-  twice: 'several rows of one message',
+  twice: 'rows of a message that has one already: merges take them, or npm run replay',
 };
 
 /** The differences as a table, then of each stream that differs what and where. At most 80 columns wide. */
@@ -35,13 +35,16 @@ const countColumns: readonly CountColumn[] = [
   ['behind', ({ behind }) => behind],
 ];
 
+const deadColumn: CountColumn = ['dead', ({ setAside }) => setAside];
+
 /** A column of differences is there if any stream has one; where they take too much room, their sum: they stand below. */
 function tableOf(comparisons: readonly StreamComparison[]): string {
   const shown = countColumns.filter(([, of]) => comparisons.some((comparison) => of(comparison) > 0));
-  const wide = tableWith(comparisons, shown);
+  const dead = comparisons.some(({ setAside }) => setAside > 0) ? [deadColumn] : [];
+  const wide = tableWith(comparisons, [...shown, ...dead]);
   if (wide.split('\n').every(({ length }) => length <= WIDTH)) return wide;
   const sum = (comparison: StreamComparison) => shown.reduce((total, [, of]) => total + of(comparison), 0);
-  return tableWith(comparisons, [['differing', sum]]);
+  return tableWith(comparisons, [['differing', sum], ...dead]);
 }
 
 function tableWith(comparisons: readonly StreamComparison[], columns: readonly CountColumn[]): string {
@@ -57,7 +60,7 @@ function tableWith(comparisons: readonly StreamComparison[], columns: readonly C
 
 function viewsText({ views }: StreamComparison): string {
   const wrong = views.filter(({ problem }) => problem !== undefined).length;
-  return wrong > 0 ? `${wrong} of ${views.length}` : views.length > 0 ? 'equal' : '';
+  return wrong > 0 ? `${wrong} wrong` : views.length > 0 ? 'equal' : '';
 }
 
 function resultText(comparison: StreamComparison): string {
@@ -66,7 +69,7 @@ function resultText(comparison: StreamComparison): string {
 }
 
 function linesOf(comparison: StreamComparison): string[] {
-  const { stream, failure, faults, notes, repair, examples, views } = comparison;
+  const { stream, failure, faults, notes, repair, examples, views, setAside } = comparison;
   const lines = [
     ...(failure === undefined ? [] : [`failed: ${messageOf(failure)}`]),
     ...faults,
@@ -74,6 +77,7 @@ function linesOf(comparison: StreamComparison): string[] {
     ...keyLines(comparison),
     ...examples.map(({ key, kind }) => `  ${kind.padEnd(7)}  ${key}`),
     ...views.flatMap(({ view, problem }) => (problem === undefined ? [] : [`view ${view} ${problem}`])),
+    ...(setAside > 0 ? [`${grouped(setAside)} dead: npm run dead-letters -- list --streams ${stream}`] : []),
     ...notes,
   ];
   return lines.length === 0
@@ -105,12 +109,13 @@ function repairTexts({
 
 /** The same as an object for JSON. */
 export function reconcileJson(comparison: StreamComparison): Readonly<Record<string, unknown>> {
-  const { keys, counts, behind, examples, views, faults, notes, repair, failure } = comparison;
+  const { keys, counts, behind, setAside, examples, views, faults, notes, repair, failure } = comparison;
   return {
     equal: isEqual(comparison),
     keys,
     ...counts,
     behind,
+    set_aside: setAside,
     examples,
     views: views.map(({ view, problem = null }) => ({ view, problem })),
     faults,

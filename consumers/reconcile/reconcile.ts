@@ -125,7 +125,7 @@ async function compareAgain(
 function failed(stream: string, error: unknown): StreamComparison {
   const failure = error instanceof Error ? error : new Error(messageOf(error));
   logger.error({ stream, reason: failure.message }, 'stream not compared');
-  const nothing = { keys: 0, behind: 0, examples: [], views: [], faults: [], notes: [] };
+  const nothing = { keys: 0, behind: 0, setAside: 0, examples: [], views: [], faults: [], notes: [] };
   return { stream, counts: noDifferences(), ...nothing, failure };
 }
 

@@ -1,8 +1,9 @@
 import { messageOf } from '../../core/errors.ts';
 import { serviceRetry } from '../../core/retry.ts';
-import { subjectOf, topicOf } from '../../core/stream-name.ts';
+import { storageTableOf, subjectOf, topicOf } from '../../core/stream-name.ts';
 import { readTopics } from '../../core/topic-reader.ts';
 import { StorageTable } from '../clickhouse/storage-table.ts';
+import { readTableShape, type TableColumn } from '../clickhouse/table-shape.ts';
 import { readPartitionLogs } from '../partition-logs.ts';
 import { StreamSchemas } from '../stream-schemas.ts';
 import { standingOf } from './await-sink.ts';
@@ -12,7 +13,7 @@ import type { Difference, Place } from './find-differences.ts';
 import { isByPosition } from './key-sql.ts';
 import { insertMessages, type PlacedMessage } from './make-rows.ts';
 import { MessageSearch } from './search-messages.ts';
-import { askAdmin, type ReconcileServices } from './services.ts';
+import { askAdmin, tried, type ReconcileServices } from './services.ts';
 import { deleteRows, readStoredRows } from './stored-rows.ts';
 
 /** They are held in memory. */
@@ -44,8 +45,15 @@ export async function repairStream(
     policy: serviceRetry,
   });
   const schemas = new StreamSchemas(registry, subjectOf(settings.topicPrefix, stream), table, serviceRetry);
+  const before = new Set((await columnsOf(services, stream)).map(({ name }) => name));
   // Also makes the views.
   await schemas.learnLatest();
+  for (const { name } of await columnsOf(services, stream)) {
+    if (before.has(name)) continue;
+    counts.remarks.push(
+      `column ${name} was missing and is there again, empty in the rows of before: npm run replay -- --streams ${stream} fills it`,
+    );
+  }
   if (differences.length === 0) return counts;
   const stored = await readStoredRows(
     services,
@@ -85,4 +93,13 @@ export async function repairStream(
   counts.deleted = wrong.size;
   counts.left = differences.length - settled.length;
   return counts;
+}
+
+async function columnsOf(services: ReconcileServices, stream: string): Promise<readonly TableColumn[]> {
+  const { settings, clickhouse, signal } = services;
+  const table = storageTableOf(stream);
+  const shape = await tried(services, `columns of ${table}`, () =>
+    readTableShape(clickhouse, settings.clickhouse.database, table, signal),
+  );
+  return shape?.columns ?? [];
 }

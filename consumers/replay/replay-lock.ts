@@ -3,6 +3,7 @@ import type { Admin, Consumer } from 'kafkajs';
 import type { Settings } from '../../core/config.ts';
 import { ReplayRefusedError } from '../../core/errors.ts';
 import { askKafka, createKafka, kafkaError } from '../../core/kafka.ts';
+import { logger } from '../../core/logger.ts';
 import { topicOf } from '../../core/stream-name.ts';
 
 /** The least that a broker grants unless told otherwise. For so long a replay that was killed keeps the next one waiting. */
@@ -44,8 +45,15 @@ export class ReplayLock {
       return groups.reduce((sum, group) => sum + group.members.length, 0);
     };
     const startMs = performance.now();
+    let isTold = false;
     while ((await members()) > 0) {
       if (performance.now() - startMs > PATIENCE_MS) throw taken();
+      if (!isTold)
+        logger.info(
+          { stream, group: groupId },
+          'another replay has it: waiting for some seconds whether it is dead',
+        );
+      isTold = true;
       await delay(ASK_MS, undefined, { signal });
     }
 

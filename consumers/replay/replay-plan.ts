@@ -13,7 +13,7 @@ const SAMPLE_MS = 3_000;
 /** A modest share of what docs/benchmarks.md shows on two cores, and the time for locks, swap and proof. */
 const MESSAGES_PER_SECOND = 200_000;
 const BYTES_PER_SECOND = 25 * 1024 * 1024;
-const FIXED_SECONDS = 4;
+const FIXED_SECONDS = 2;
 
 /** What a replay of a stream would do. */
 export interface ReplayPlan {

@@ -1,28 +1,47 @@
-import { messageOf } from '../../core/errors.ts';
-import { clock } from '../../core/live-cells.ts';
+import { messageOf, StoppedError } from '../../core/errors.ts';
+import { aligned, clock } from '../../core/live-cells.ts';
 import { textTable } from '../../core/text-table.ts';
 import type { ReplayCounts } from './replay-counts.ts';
 import type { ReplayPlan } from './replay-plan.ts';
 
 const MIB = 1024 * 1024;
 
-/** A line for each stream that failed. */
+/** A line for each stream that failed; of those that were stopped one for all. */
 export function failureLines(counts: readonly ReplayCounts[]): string[] {
+  const stopped = counts.filter(({ failure }) => failure instanceof StoppedError);
+  const reason = messageOf(stopped[0]?.failure);
+  const done = counts.filter(({ state }) => state === 'done').length;
+  const lines =
+    stopped.length === 0 ? [] : [`${reason}: ${done} replayed, ${stopped.length} left as they were`];
+  return [...lines, ...linesOfFailed(counts)];
+}
+
+function linesOfFailed(counts: readonly ReplayCounts[]): string[] {
   return counts.flatMap(({ stream, failure }) =>
-    failure === undefined ? [] : [`${stream} failed: ${messageOf(failure)}`],
+    failure === undefined || failure instanceof StoppedError
+      ? []
+      : [`${stream} failed: ${messageOf(failure)}`],
   );
 }
 
 /** What was replayed as a table, and what is missing of it. At most 80 columns wide. */
 export function replaySummary(counts: readonly ReplayCounts[]): string {
-  const rows = counts.map(({ stream, rows: made, liveBefore, liveAfter, startedMs, swappedMs, failure }) => {
+  const before = aligned(
+    counts.map(({ liveBefore }) => countText(liveBefore)),
+    'right',
+  );
+  const after = aligned(
+    counts.map(({ liveAfter }) => countText(liveAfter)),
+    'right',
+  );
+  const rows = counts.map(({ stream, rows: made, startedMs, swappedMs, failure }, index) => {
     const seconds =
       startedMs === undefined || swappedMs === undefined ? '' : ((swappedMs - startedMs) / 1000).toFixed(1);
     return [
       stream,
       made,
-      countText(liveBefore),
-      countText(liveAfter),
+      before[index] ?? '',
+      after[index] ?? '',
       seconds,
       failure === undefined ? 'ok' : 'failed',
     ];

@@ -107,6 +107,20 @@ export class ShadowTable {
     }
   }
 
+  /** Says what the live table has that the new one will not have: whoever made it makes it again. */
+  async tellWhatIsLost(): Promise<void> {
+    const query =
+      `SELECT create_table_query AS sql FROM system.tables WHERE database = ${literal(this.#settings.database)} ` +
+      `AND name = ${literal(this.liveName)}`;
+    const [live] = await this.#ask<{ sql: string }>(`table ${this.liveName}`, query);
+    const lost = additionsIn(live?.sql ?? '');
+    if (lost.length > 0)
+      logger.warn(
+        { table: this.liveName, lost },
+        'the new table has none of these: make them again after the replay',
+      );
+  }
+
   /** Copies rows of the live table as they are. @throws ReplayRefusedError where types differ so that values cannot be kept. */
   async copy(ranges: readonly CopiedRange[]): Promise<void> {
     const columns = await this.#commonColumns();
@@ -258,6 +272,15 @@ export class ShadowTable {
       }
     });
   }
+}
+
+/** Constraints, indexes, projections and TTL of a table that the sink does not make: `CONSTRAINT c2`, `TTL`. Pure. */
+export function additionsIn(createTableQuery: string): string[] {
+  const [, columns = '', options = ''] = /^(.*?)\) ENGINE = (.*)$/s.exec(createTableQuery) ?? [];
+  const named = [...columns.matchAll(/[(,]\s*(CONSTRAINT|INDEX|PROJECTION) `?(\w+)`?/g)]
+    .map(([, kind = '', name = '']) => `${kind} ${name}`)
+    .filter((addition) => !/^CONSTRAINT shape_\d+$/.test(addition));
+  return [...named, ...(/\bTTL\b/.test(options) ? ['TTL'] : [])];
 }
 
 function instant(ms: bigint): string {

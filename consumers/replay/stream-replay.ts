@@ -25,6 +25,7 @@ const FOLLOW_ASK_MS = 50;
 const PROVE_MS = 60_000;
 const PROVE_ASK_MS = 200;
 const CLEAN_UP_MS = 10_000;
+const SETTLE_MS = 300;
 
 export interface ReplayWishes {
   readonly stream: string;
@@ -90,7 +91,11 @@ export class StreamReplay {
       await this.#carryOver();
       running.throwIfAborted();
     } catch (error) {
-      await shadow.drop(AbortSignal.timeout(CLEAN_UP_MS)).catch(() => {});
+      const signal = AbortSignal.timeout(CLEAN_UP_MS);
+      await shadow.drop(signal).catch(() => {});
+      // A statement that was under way may make it anew.
+      await delay(SETTLE_MS);
+      await shadow.drop(signal).catch(() => {});
       throw error;
     }
     try {
@@ -152,6 +157,7 @@ export class StreamReplay {
         `the registry has no schema for subject ${subjectOf(settings.topicPrefix, stream)}: nothing was changed`,
       );
     await this.#shadow.addForeignColumns();
+    await this.#shadow.tellWhatIsLost();
     if (from !== undefined) await this.#shadow.copy(keptRows(from, await this.#shadow.partitionRows('live')));
 
     counts.state = 'filling';
@@ -161,7 +167,9 @@ export class StreamReplay {
       counts.rows = created.sink.counts.rows;
       counts.deadLetters = created.sink.counts.deadLetters;
       const passed = partitions.map(([partition, { from: start }]) =>
-        Number((created.partitions.done.get(partition) ?? start) - start),
+        Number(
+          (created.partitions.next(partition) ?? created.partitions.done.get(partition) ?? start) - start,
+        ),
       );
       counts.passed = passed.reduce((sum, offsets) => sum + offsets, 0);
     };

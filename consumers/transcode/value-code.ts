@@ -228,6 +228,6 @@ function writeJson(code: CodeWriter, type: WriterType, column: ColumnType, { pat
 
 function noHolder(path: string, kind: string, column: ColumnType): IncompatibleSchemaError {
   return new IncompatibleSchemaError(
-    `field ${path}: a column of type ${column.text} does not hold values of the topic's ${kind}: rename the column or the table`,
+    `field ${path}: a column of type ${column.text} does not hold values of the topic's ${kind}: npm run replay makes the table anew, if the whole topic fits; else rename the column`,
   );
 }

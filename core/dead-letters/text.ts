@@ -55,7 +55,18 @@ export function totalLine(letters: readonly StoredLetter[], shown: number): stri
   if (waiting < letters.length) parts.push(`${letters.length - waiting} redriven`);
   const hidden = letters.length - shown;
   if (hidden > 0) parts.push(`${hidden} not shown: --limit ${letters.length} shows all`);
-  return parts.join(', ');
+  return [...kindLines(letters), parts.join(', ')].join('\n');
+}
+
+/** How many of each kind, where there are several: one that is rare must not drown among the others. */
+function kindLines(letters: readonly StoredLetter[]): string[] {
+  const counts = new Map<string, number>();
+  for (const { stream, step, code } of letters) {
+    const kind = `${stream}  ${step}  ${printable(code)}`;
+    counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  }
+  if (counts.size < 2) return [];
+  return [...counts].sort(([, a], [, b]) => b - a).map(([kind, count]) => `${count} × ${kind}`);
 }
 
 function waitingText(count: number): string {

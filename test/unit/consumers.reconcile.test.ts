@@ -59,6 +59,7 @@ const equal: StreamComparison = {
   keys: 12_345_678,
   counts: noDifferences(),
   behind: 0,
+  setAside: 0,
   examples: [],
   views: [{ view: 'metrics_customer_churn_rate', problem: undefined }],
   faults: [],
@@ -91,6 +92,13 @@ test('what is equal takes a line, and notes are no difference', () => {
   assert.equal(isEqual({ ...equal, notes: ['rows were not compared'] }), true);
 });
 
+test('dead letters are told, and are no difference', () => {
+  const text = reconcileSummary([equal, { ...equal, stream: 'plans', setAside: 52 }]);
+  assert.match(text, /^plans +12,345,678 +52 +equal +equal$/m);
+  assert.match(text, /^plans: 52 dead: npm run dead-letters -- list --streams plans$/m);
+  assert.match(text, /^2 streams equal$/m);
+});
+
 test('the table fits 80 columns when everything is wrong, and says where', () => {
   const millions = 1_234_567;
   const wrong: StreamComparison = {
@@ -103,7 +111,7 @@ test('the table fits 80 columns when everything is wrong, and says where', () =>
   };
   const text = reconcileSummary([equal, wrong]);
   for (const line of text.split('\n').slice(0, 3)) assert.ok(line.length <= 80, line);
-  assert.match(text, /^metrics_customer_churn_rate +12,345,678 +7,407,402 +1 of 1 +DIFFERS$/m);
+  assert.match(text, /^metrics_customer_churn_rate +12,345,678 +7,407,402 +1 wrong +DIFFERS$/m);
   assert.match(text, /^metrics_customer_churn_rate: 1,234,567 missing: on the topic, not in the table$/m);
   assert.match(text, /^ {2}missing {2}2024-01-31\|month$/m);
   assert.match(text, /^metrics_customer_churn_rate: view line_items is missing$/m);

@@ -5,7 +5,8 @@ import { createReplayCounts, type ReplayCounts } from '../../consumers/replay/re
 import { replayLines } from '../../consumers/replay/replay-progress.ts';
 import { keptRows, writtenMeanwhile } from '../../consumers/replay/replay-range.ts';
 import { failureLines, planSummary, replaySummary } from '../../consumers/replay/replay-summary.ts';
-import { ConfigError } from '../../core/errors.ts';
+import { additionsIn } from '../../consumers/replay/shadow-table.ts';
+import { ConfigError, StoppedError } from '../../core/errors.ts';
 
 const NOW = Date.parse('2026-03-01T00:00:00Z');
 
@@ -25,6 +26,7 @@ for (const text of [
   '31.01.2026',
   '2026-01-31T12:30',
   '2026-02-30T25:00Z',
+  '2026-02-30T00:00:00Z',
   '1769817600000',
   '2026-03-01T00:00:01Z',
 ]) {
@@ -125,3 +127,25 @@ test('the summary says what is missing, and fits 80 columns', () => {
   assert.match(plan, / - +123,456,789 +85830\.7 +2:00:00$/m);
   for (const line of plan.split('\n')) assert.ok(line.length <= 80, line);
 });
+
+test('streams that were stopped are told in one line', () => {
+  const stopped = { state: 'failed' as const, failure: new StoppedError('stopped by SIGINT') };
+  const counts = [counted('a', stopped), counted('b', { state: 'done' }), counted('c', stopped)];
+  assert.deepEqual(failureLines(counts), ['stopped by SIGINT: 1 replayed, 2 left as they were']);
+});
+
+for (const [what, sql, lost] of [
+  [
+    'what the sink makes',
+    'CREATE TABLE a.b (`x` String, CONSTRAINT shape_3 ASSUME 1) ENGINE = ReplacingMergeTree ORDER BY x',
+    [],
+  ],
+  [
+    'what somebody has added',
+    "CREATE TABLE a.b (`x` String COMMENT 'an INDEX i of TTL', INDEX ix x TYPE set(0) GRANULARITY 1, PROJECTION p (SELECT x ORDER BY x), CONSTRAINT shape_3 ASSUME 1, CONSTRAINT c2 CHECK x != '') ENGINE = MergeTree ORDER BY x TTL t + INTERVAL 1 DAY SETTINGS a = 1",
+    ['INDEX ix', 'PROJECTION p', 'CONSTRAINT c2', 'TTL'],
+  ],
+  ['no table', '', []],
+] as const) {
+  test(`a replay tells what the new table lacks: ${what}`, () => assert.deepEqual(additionsIn(sql), lost));
+}
