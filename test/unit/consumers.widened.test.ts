@@ -97,7 +97,7 @@ for (const [have, want, result] of widenings) {
       assert.ok(error instanceof IncompatibleSchemaError);
       assert.match(
         error.message,
-        /^column customers_raw\.mrr is .*, and the topic's schema wants .*: rename/,
+        /^column customers_raw\.mrr is .*, and the topic's schema wants .*: npm run replay/,
       );
       assert.ok(error.message.includes(have) && error.message.includes(want), error.message);
       return true;

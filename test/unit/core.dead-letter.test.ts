@@ -191,7 +191,11 @@ test('a list fits its columns, and holds nothing that a terminal would obey', ()
   assert.equal(lines.length, 3);
   assert.ok(lines.every((line) => line.length <= 80));
   assert.doesNotMatch(letterTable(letters, 200), /[\u001b\u202e]/);
-  assert.equal(totalLine(letters, 1), '1 dead letter waits, 1 redriven, 1 not shown: --limit 2 shows all');
+  assert.deepEqual(totalLine(letters, 1).split('\n'), [
+    '1 × customer_subscriptions  sink  ETL_DECODE',
+    '1 × plans  sink  ETL_DECODE',
+    '1 dead letter waits, 1 redriven, 1 not shown: --limit 2 shows all',
+  ]);
   assert.equal(totalLine([], 0), 'no dead letter waits');
   const details = letterDetails(letters[0] ?? letterOf(), 80);
   assert.ok(details.split('\n').every((line) => line.length <= 80));
