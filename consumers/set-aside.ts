@@ -1,9 +1,9 @@
-import type { KafkaMessage } from 'kafkajs';
+import type { Admin, KafkaMessage } from 'kafkajs';
 import { parseLetter } from '../core/dead-letters/parse-letter.ts';
 import { ServiceRefusedError } from '../core/errors.ts';
 import { deadLettersTopic, topicOf } from '../core/stream-name.ts';
 import { readTopics } from '../core/topic-reader.ts';
-import type { ReconcileServices } from './reconcile/services.ts';
+import type { Settings } from '../core/config.ts';
 
 /** Some 100 bytes each. */
 const MAX_LETTERS = 1_000_000;
@@ -18,7 +18,15 @@ export class SetAside {
     this.#topicPrefix = topicPrefix;
   }
 
-  static async read({ admin, settings, signal }: ReconcileServices): Promise<SetAside> {
+  static async read({
+    admin,
+    settings,
+    signal,
+  }: {
+    readonly admin: Admin;
+    readonly settings: Settings;
+    readonly signal: AbortSignal;
+  }): Promise<SetAside> {
     const { topicPrefix } = settings;
     const found = new SetAside(topicPrefix);
     const note = (message: KafkaMessage) => found.note(message);

@@ -287,3 +287,16 @@ test('what a killed reconcile left behind is dropped by the next; one that is at
     ['plans_raw_reconcile_00000002', 'plans_raw_reconcile_mine'],
   );
 });
+
+test('a column that was dropped is made again, and it is told that its values are not', async (t) => {
+  const settings = await createPlans(t);
+  await command(settings, `ALTER TABLE ${plansTable(settings)} DROP COLUMN interval_count`);
+  const { repair, views } = await comparisonOf(settings, 'plans', { isRepair: true });
+  assert.deepEqual(repair?.remarks, [
+    'column interval_count was missing and is there again, empty in the rows of before: npm run replay -- --streams plans fills it',
+  ]);
+  assert.deepEqual(
+    views.map(({ problem }) => problem),
+    [undefined],
+  );
+});
