@@ -87,8 +87,11 @@ test('messages that were refused are shown, fail again while nothing is mended, 
   const list = await deadLetters(t, settings, 'list', '--streams', 'plans');
   assert.equal(list.exitCode, 0, list.stderr);
   const lines = list.stdout.trimEnd().split('\n');
-  assert.equal(lines.length, 6);
-  assert.equal(lines.at(-1), '4 dead letters wait');
+  assert.deepEqual(lines.slice(5), [
+    '3 × plans  sink  ETL_ROW_REJECTED',
+    '1 × plans  sink  ETL_DECODE',
+    '4 dead letters wait',
+  ]);
   assert.ok(lines.every((line) => line.length <= 80));
   const broken = lines.find((line) => line.includes('ETL_DECODE'))?.slice(0, 8) ?? '';
   assert.match(broken, /^[0-9a-f]{8}$/);
