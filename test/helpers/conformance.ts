@@ -138,7 +138,7 @@ class Play {
       await this.#compareRows(step.query, step.rows);
     } else if ('columns' in step) {
       const table = `database = ${literal(this.#settings.clickhouse.database)} AND table = ${literal(storageTableOf(this.stream))}`;
-      const own = `NOT has(['_version', '_deleted', '_partition', '_offset', '_timestamp', '_schema_id'], name)`;
+      const own = `default_kind != 'EPHEMERAL' AND NOT has(['_version', '_deleted', '_partition', '_offset', '_timestamp', '_schema_id'], name)`;
       const sql = `SELECT name, type FROM system.columns WHERE ${table} AND ${own} ORDER BY position`;
       const columns = Object.entries(step.columns).map(([name, type]) => ({ name, type }));
       await this.#compareRows(sql, columns);
