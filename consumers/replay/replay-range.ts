@@ -8,6 +8,8 @@ import type { CopiedRange } from './shadow-table.ts';
 export interface ReplayRange {
   /** By partition, the first offset that is read; and the end at the time. */
   readonly partitions: ReadonlyMap<number, { readonly from: bigint; readonly end: bigint }>;
+  /** What the live table held when this was found out: what is kept of it must not be read again. */
+  readonly live: ReadonlyMap<number, PartitionRows>;
 }
 
 /**
@@ -38,7 +40,7 @@ export async function replayRange(
     throw new ReplayRefusedError(
       `topic ${topic} is empty: there is nothing to replay, and nothing was changed`,
     );
-  return { partitions };
+  return { partitions, live };
 }
 
 /** The rows of the live table that a replay from a time keeps, as far as the table was looked at. */

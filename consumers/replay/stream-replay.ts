@@ -158,7 +158,7 @@ export class StreamReplay {
       );
     await this.#shadow.addForeignColumns();
     await this.#shadow.tellWhatIsLost();
-    if (from !== undefined) await this.#shadow.copy(keptRows(from, await this.#shadow.partitionRows('live')));
+    if (from !== undefined) await this.#shadow.copy(keptRows(from, range.live));
 
     counts.state = 'filling';
     counts.startedMs = performance.now();
