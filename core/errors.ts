@@ -147,6 +147,13 @@ export class ServiceRefusedError extends FatalError {
   static override readonly code = 'ETL_SERVICE_REFUSED';
 }
 
+/** What Kafka has of a log is no record batch, or one that is compressed in a way that we cannot undo. */
+export class UnreadableBatchError extends FatalError {
+  static override readonly code = 'ETL_UNREADABLE_BATCH';
+  /** By this kafkajs tells that it need not ask again. */
+  readonly retriable = false;
+}
+
 /** A signal ended the work before it was done. */
 export class StoppedError extends FatalError {
   static override readonly code = 'ETL_STOPPED';

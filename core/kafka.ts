@@ -11,6 +11,7 @@ import {
 import type { PartitionEnd } from './caught-up.ts';
 import type { Settings } from './config.ts';
 import { EtlError, messageOf, notAnswering, ServiceRefusedError } from './errors.ts';
+import { replaceKafkajsDecoder } from './fetch/kafkajs-decoder.ts';
 import { logger } from './logger.ts';
 import { probeRetry, retry, serviceRetry, type RetryPolicy } from './retry.ts';
 import { wantedTopicConfig } from './topic-retention.ts';
@@ -35,6 +36,7 @@ export function createKafka(
   role: string,
   options: Partial<KafkaConfig> = {},
 ): Kafka {
+  replaceKafkajsDecoder();
   const { sasl } = settings;
   return new Kafka({
     clientId: `chartmogul-${role}`,
@@ -171,8 +173,9 @@ function topicConfig(topic: string, { tombstoneRetentionDays }: Settings['kafka'
  */
 export function kafkaError(error: unknown, settings: Settings['kafka']): EtlError {
   if (error instanceof EtlError) return error;
-  const at = `${settings.brokers.join(',')} (KAFKA_BROKERS)`;
   const root = rootOf(error);
+  if (root instanceof EtlError) return root;
+  const at = `${settings.brokers.join(',')} (KAFKA_BROKERS)`;
   const said = messageOf(root);
   if (root instanceof Error && /^KafkaJS.*SASL/i.test(root.name)) {
     const cure = 'check KAFKA_USERNAME, KAFKA_PASSWORD and KAFKA_SASL_MECHANISM';

@@ -1,0 +1,97 @@
+import kafkajs from 'kafkajs';
+import { messageOf } from '../errors.ts';
+import { compactedAway, FetchedMessage, type BatchContext, type Fetched } from './fetched-message.ts';
+import { RecordReader, unreadableBatch } from './record-reader.ts';
+
+/** The format since Kafka 0.11, and where a batch says which one it has. */
+export const MAGIC = 2;
+export const MAGIC_AT = 16;
+
+/** Offset and length of a batch, which the length does not count. */
+const LOG_OVERHEAD = 12;
+/** All in front of the records. */
+const HEADER_BYTES = 61;
+
+const COMPRESSION = 0x07;
+const UNCOMPRESSED = 0;
+const LOG_APPEND_TIME = 0x08;
+const TRANSACTIONAL = 0x10;
+const CONTROL = 0x20;
+
+/**
+ * The messages of one partition in an answer to a fetch. Such an answer ends in the middle of a batch more often than not: that one is
+ * left out. A batch of which compaction has taken the last messages, or all, ends with a mark in their place, so that whoever reads
+ * gets past it.
+ *
+ * Format: https://kafka.apache.org/documentation/#recordbatch. Like kafkajs it does not verify the checksum.
+ *
+ * @param bytes record batches; one of another format than {@link MAGIC} ends them.
+ * @throws UnreadableBatchError when they are not what they say, or compressed in a way that kafkajs has no codec for.
+ */
+export async function decodeRecordBatches(bytes: Buffer): Promise<Fetched[]> {
+  const messages: Fetched[] = [];
+  let at = 0;
+  while (at + HEADER_BYTES <= bytes.length && bytes[at + MAGIC_AT] === MAGIC) {
+    const end = at + LOG_OVERHEAD + bytes.readInt32BE(at + 8);
+    if (end < at + HEADER_BYTES)
+      throw unreadableBatch(bytes.readBigInt64BE(at), 'it is shorter than its header');
+    if (end > bytes.length) break;
+    await decodeBatch(bytes.subarray(at, end), messages);
+    at = end;
+  }
+  return messages;
+}
+
+async function decodeBatch(batch: Buffer, messages: Fetched[]): Promise<void> {
+  const attributes = batch.readInt16BE(21);
+  const context: BatchContext = {
+    firstOffset: batch.readBigInt64BE(0),
+    firstTimestamp: batch.readBigInt64BE(27),
+    maxTimestamp: String(batch.readBigInt64BE(35)),
+    isLogAppendTime: (attributes & LOG_APPEND_TIME) !== 0,
+    isControlBatch: (attributes & CONTROL) !== 0,
+    inTransaction: (attributes & TRANSACTIONAL) !== 0,
+    producerId: String(batch.readBigInt64BE(43)),
+  };
+  const lastOffset = String(context.firstOffset + BigInt(batch.readInt32BE(23)));
+  const count = batch.readInt32BE(57);
+  let isWhole = false;
+  if (count > 0) {
+    const reader = new RecordReader(await decompressed(batch, attributes, context), context.firstOffset);
+    for (let index = 0; index < count; index++) messages.push(new FetchedMessage(reader, context));
+    isWhole = messages.at(-1)?.offset === lastOffset;
+  }
+  if (!isWhole) messages.push(compactedAway(lastOffset, context));
+}
+
+/** The bytes of a batch's records. */
+async function decompressed(
+  batch: Buffer,
+  attributes: number,
+  { firstOffset }: BatchContext,
+): Promise<Buffer> {
+  const bytes = batch.subarray(HEADER_BYTES);
+  const type = attributes & COMPRESSION;
+  if (type === UNCOMPRESSED) return bytes;
+  try {
+    return await codecOf(type).decompress(bytes);
+  } catch (error) {
+    throw unreadableBatch(firstOffset, `its compression is ${nameOf(type)}: ${messageOf(error)}`);
+  }
+}
+
+interface Codec {
+  decompress(bytes: Buffer): Promise<Buffer>;
+}
+
+function codecOf(type: number): Codec {
+  const codecs = kafkajs.CompressionCodecs as Readonly<Record<number, (() => Codec) | undefined>>;
+  const codec = codecs[type];
+  if (codec === undefined) throw new Error('none of Kafka');
+  return codec();
+}
+
+function nameOf(type: number): string {
+  const [name] = Object.entries(kafkajs.CompressionTypes).find(([, known]) => Number(known) === type) ?? [];
+  return name ?? String(type);
+}

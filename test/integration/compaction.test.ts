@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import test, { type TestContext } from 'node:test';
+import kafkajs, { type Admin } from 'kafkajs';
+import type { Settings } from '../../core/config.ts';
+import { connectAdmin } from '../../core/kafka.ts';
+import { topicOf } from '../../core/stream-name.ts';
+import { sinkStreams } from '../helpers/pipeline.ts';
+import { readTopic } from '../helpers/read-topic.ts';
+import { assertReconciled } from '../helpers/reconciled.ts';
+import { createSettings, noSignal } from '../helpers/settings.ts';
+import { rowsOf } from '../helpers/table-rows.ts';
+import { createProducer, messagesOf } from '../helpers/topic.ts';
+import { waitFor } from '../helpers/wait-for.ts';
+
+/** Of a batch, so that no two of them fit into a segment of the smallest size that Kafka allows: each has one of its own. */
+const BATCH_BYTES = 700_000;
+const SEGMENT_BYTES = 1024 * 1024;
+
+async function createTopic({ kafka }: Settings, topic: string): Promise<void> {
+  await withAdmin(kafka, async (admin) => {
+    const configEntries = entriesOf({
+      'cleanup.policy': 'delete',
+      'retention.ms': '-1',
+      'segment.bytes': String(SEGMENT_BYTES),
+      'message.timestamp.type': 'LogAppendTime',
+    });
+    await admin.createTopics({ topics: [{ topic, numPartitions: 1, configEntries }], waitForLeaders: true });
+  });
+}
+
+/** Lets the broker compact the topic: all but its last segment, each by itself, and soon. */
+async function compact({ kafka }: Settings, topic: string): Promise<void> {
+  const { BROKER, TOPIC } = kafkajs.ConfigResourceTypes;
+  const config = {
+    'cleanup.policy': 'compact',
+    'min.cleanable.dirty.ratio': '0',
+    'segment.bytes': String(SEGMENT_BYTES),
+    'message.timestamp.type': 'LogAppendTime',
+  };
+  await withAdmin(kafka, async (admin) => {
+    const { brokers } = await admin.describeCluster();
+    const ofBrokers = brokers.map(({ nodeId }) => ({
+      type: BROKER,
+      name: String(nodeId),
+      configEntries: entriesOf({ 'log.cleaner.backoff.ms': '200' }),
+    }));
+    const ofTopic = { type: TOPIC, name: topic, configEntries: entriesOf(config) };
+    await admin.alterConfigs({ validateOnly: false, resources: [...ofBrokers, ofTopic] });
+  });
+}
+
+async function withAdmin(kafka: Settings['kafka'], work: (admin: Admin) => Promise<void>): Promise<void> {
+  const admin = await connectAdmin(kafka, 'test', noSignal);
+  try {
+    await work(admin);
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+function entriesOf(config: Readonly<Record<string, string>>) {
+  return Object.entries(config).map(([name, value]) => ({ name, value }));
+}
+
+/** One batch, as the last of a producer of its own: compaction keeps it, empty, when later messages have replaced all that was in it. */
+async function sendBatch(t: TestContext, settings: Settings, keys: readonly number[], count: number) {
+  const producer = await createProducer(t, settings);
+  const name = 'x'.repeat(BATCH_BYTES / keys.length);
+  const records = keys.map((key) => ({ uuid: `pl_${key}`, interval_count: count, name }));
+  const messages = await messagesOf(settings, 'plans', records);
+  await producer.send({ topic: topicOf(settings.topicPrefix, 'plans'), messages });
+}
+
+test('batches that compaction has emptied, and that are all a fetch brings, are read past', async (t) => {
+  const settings = createSettings(t);
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  await createTopic(settings, topic);
+  const keys = Array.from({ length: 10 }, (_, key) => key);
+  // Segments of which compaction takes all, the beginning and the end; the last one it leaves alone.
+  for (const count of [1, 2, 3]) await sendBatch(t, settings, keys, count);
+  await sendBatch(t, settings, [10, 11, 12, 0, 1], 4);
+  await sendBatch(t, settings, [11, 12, 13], 5);
+  await sendBatch(t, settings, [14], 6);
+  await compact(settings, topic);
+  // Of the last 19 messages, 4 were replaced.
+  await waitFor('the log to be compacted', async () => (await readTopic(settings, topic)).length === 15);
+  const [counts] = await sinkStreams(settings, 'plans');
+  assert.deepEqual([counts?.failure, counts?.rows], [undefined, 15]);
+  const rows = await rowsOf(settings, 'SELECT interval_count, count() AS n FROM plans GROUP BY 1 ORDER BY 1');
+  assert.deepEqual(
+    rows.map((row) => [row['interval_count'], row['n']]),
+    [
+      [3, 8],
+      [4, 3],
+      [5, 3],
+      [6, 1],
+    ],
+  );
+  await assertReconciled(settings, ['plans']);
+});
