@@ -10,7 +10,13 @@ import { readPartitionLogs } from '../partition-logs.ts';
 import { awaitSink } from './await-sink.ts';
 import { Examples, noDifferences, type StreamComparison } from './comparison.ts';
 import { compareViews } from './compare-views.ts';
-import { compareBuckets, findDifferences, type Difference, type Sides } from './find-differences.ts';
+import {
+  compareBuckets,
+  findDifferences,
+  findHiddenStrays,
+  type Difference,
+  type Sides,
+} from './find-differences.ts';
 import { findTwice } from './find-twice.ts';
 import { isByPosition, keyPartsSql, keyTextSql } from './key-sql.ts';
 import { projectTopic, type Extent } from './project-topic.ts';
@@ -30,6 +36,7 @@ export interface StreamSides {
 export interface Repairable {
   readonly key: readonly TableColumn[];
   readonly extents: ReadonlyMap<number, Extent>;
+  readonly sinceMs: bigint | undefined;
 }
 
 export interface CompareOptions {
@@ -109,7 +116,11 @@ async function compareSides(
       progress.read = messages;
     };
     const projection = { logs, standing, setAside, isByPosition: byPosition, onRead };
-    const { extents, behind, setAside: dead } = await projectTopic(services, topic, side, projection);
+    const projected = await projectTopic(services, topic, side, projection);
+    const { extents, behind, setAside: dead } = projected;
+    const config = (await describeTopicConfigs(askAdmin(services), [topic])).get(topic);
+    // The clocks of producers do not tell a row of this topic from one of a former topic of that name.
+    const sinceMs = config?.get('message.timestamp.type') === 'LogAppendTime' ? projected.sinceMs : undefined;
     const table = qualified(settings.clickhouse.database, storageTableOf(stream));
     const sides: Sides = {
       table,
@@ -117,7 +128,8 @@ async function compareSides(
       keyText: keyTextSql(sortingKey),
       keyParts: keyPartsSql(sortingKey),
       extents,
-      mayLackMessages: byPosition && (await isCompacted(services, topic)),
+      sinceMs,
+      mayLackMessages: byPosition && (config?.get('cleanup.policy')?.includes('compact') ?? false),
     };
     progress.doing = 'comparing keys';
     const { keys, buckets, differing } = await compareBuckets(services, sides);
@@ -125,14 +137,16 @@ async function compareSides(
       const now = await readPartitionLogs(askAdmin(services), topic);
       return new Map([...now].map(([partition, { end }]) => [partition, end]));
     };
+    const tell = (found: Difference) => {
+      counts[found.kind]++;
+      examples.add(found);
+      onDifference?.(found);
+    };
     for (const [index, some] of differing.entries()) {
       progress.doing = `looking into differences, ${index + 1} of ${differing.length}`;
-      for await (const found of findDifferences(services, sides, buckets, some, readEnds)) {
-        counts[found.kind]++;
-        examples.add(found);
-        onDifference?.(found);
-      }
+      for await (const found of findDifferences(services, sides, buckets, some, readEnds)) tell(found);
     }
+    for await (const found of findHiddenStrays(services, sides, readEnds)) tell(found);
     counts.twice = await findTwice(services, table, sides.keyText, examples);
     progress.doing = 'comparing views';
     const views = await compareViews(services, stream);
@@ -148,7 +162,7 @@ async function compareSides(
       faults: [],
       notes,
     };
-    return { comparison, repairable: { key, extents } };
+    return { comparison, repairable: { key, extents, sinceMs } };
   } finally {
     await side.drop();
   }
@@ -166,11 +180,6 @@ async function shapeOf(services: ReconcileServices, stream: string) {
       `table ${table} is not a ReplacingMergeTree(_version, _deleted): rename it, and the sink makes it anew`,
     );
   return shape;
-}
-
-async function isCompacted(services: ReconcileServices, topic: string): Promise<boolean> {
-  const configs = await describeTopicConfigs(askAdmin(services), [topic]);
-  return configs.get(topic)?.get('cleanup.policy')?.includes('compact') ?? false;
 }
 
 function notesOf(

@@ -1,6 +1,7 @@
 /**
- * What a key has wrong. `missing`: live on the topic, and no live row. `stray`: a live row, and not live on the topic. `older`: the row is
- * of an earlier message than the topic's last. `other`: it is of none of the topic's messages. `twice`: one message has several rows.
+ * What a key has wrong. `missing`: live on the topic, and no live row. `stray`: a live row, and not live on the topic; or an earlier row at
+ * an offset that the topic has not come to. `older`: the row is of an earlier message than the topic's last. `other`: it is of none of the
+ * topic's messages. `twice`: one message has several rows.
  */
 export type DifferenceKind = 'missing' | 'stray' | 'older' | 'other' | 'twice';
 

@@ -1,4 +1,6 @@
+import { literal } from '../../core/clickhouse.ts';
 import type { DifferenceKind } from './comparison.ts';
+import { foreignSql, isForeign, type Ends, type Place } from './place.ts';
 import type { Extent } from './project-topic.ts';
 import { askAllRows, askRowStream, type ReconcileServices } from './services.ts';
 
@@ -7,13 +9,6 @@ const MAX_BUCKETS = 65_536;
 const KEYS_PER_BUCKET = 4_096;
 /** Keys that the server holds at a time. */
 const KEYS_AT_A_TIME = 500_000;
-
-/** The message or row that is the last of its key. */
-export interface Place {
-  readonly version: bigint;
-  readonly partition: number;
-  readonly offset: bigint;
-}
 
 /** A key whose last message and last row are not the same. */
 export interface Difference {
@@ -35,6 +30,8 @@ export interface Sides {
   readonly keyText: string;
   readonly keyParts: string;
   readonly extents: ReadonlyMap<number, Extent>;
+  /** When the topic's first message came, in ms; undefined where no clock of the broker's tells, or there is none. */
+  readonly sinceMs: bigint | undefined;
   /** A row of a message that the topic does not have is no fault: compaction may have taken that. */
   readonly mayLackMessages: boolean;
 }
@@ -90,14 +87,18 @@ export async function compareBuckets(
   return { keys, buckets, differing };
 }
 
-interface FoundRow {
+/** A place as the server answers it. */
+type PlaceText = readonly [version: string, partition: number, offset: string];
+
+/** What the two sides have of a key. */
+interface FoundKey {
   readonly key: string;
   readonly parts: readonly string[];
   readonly isOnTopic: Flag;
   readonly isLive: Flag;
   readonly isStored: Flag;
-  readonly message: readonly [version: string, partition: number, offset: string];
-  readonly row: readonly [version: string, partition: number, offset: string];
+  readonly message: PlaceText;
+  readonly row: PlaceText;
   readonly isOlder: Flag;
   readonly newest: readonly [partition: number, offset: string];
   readonly isNewer: Flag;
@@ -115,29 +116,55 @@ export async function* findDifferences(
   sides: Sides,
   buckets: number,
   some: readonly number[],
-  readEnds: () => Promise<ReadonlyMap<number, bigint>>,
+  readEnds: () => Promise<Ends>,
 ): AsyncIterable<Difference> {
-  const rows = await askRowStream<FoundRow>(
-    services,
-    `differences of ${sides.table}`,
-    differencesSql(sides, buckets, some),
-  );
+  const within = (key: string) => `cityHash64(${key}) % ${buckets} IN (${some.join(', ')})`;
+  const query = `${keysSql(sides, within)} WHERE ${DIFFERS}`;
+  const rows = await askRowStream<FoundKey>(services, `differences of ${sides.table}`, query);
   const ends = await readEnds();
   for await (const found of rows) {
     const [partition, offset] = found.newest;
     const isNewer = found.isNewer === 1 && BigInt(offset) < (ends.get(partition) ?? 0n);
-    if (isNewer || isBeyond(found, sides)) continue;
-    yield {
-      key: found.key,
-      kind: kindOf(found),
-      message: found.isOnTopic === 1 ? placeOf(found.message) : undefined,
-      parts: found.parts,
-    };
+    if (!isNewer && !isBeyond(found, sides, ends)) yield differenceOf(found, kindOf(found));
   }
 }
 
-function differencesSql(sides: Sides, buckets: number, some: readonly number[]): string {
-  const within = (key: string) => `cityHash64(${key}) % ${buckets} IN (${some.join(', ')})`;
+/**
+ * The keys that agree, though the table has rows of them at offsets that the topic has not come to: nobody sees them behind later rows,
+ * but a sink goes on behind the highest offset.
+ *
+ * @param readEnds see {@link findDifferences}.
+ */
+export async function* findHiddenStrays(
+  services: ReconcileServices,
+  sides: Sides,
+  readEnds: () => Promise<Ends>,
+): AsyncIterable<Difference> {
+  const { table, keyText, sinceMs } = sides;
+  if (sinceMs === undefined) return;
+  const doing = `strays of ${table}`;
+  const place = placeText('(_version, _partition, _offset)');
+  const rows = await askRowStream<{ key: string; places: readonly PlaceText[] }>(
+    services,
+    doing,
+    `SELECT ${keyText} AS key, groupArray(${place}) AS places FROM ${table} ` +
+      `WHERE ${foreignSql(await readEnds(), sinceMs)} GROUP BY key`,
+  );
+  // What a sink has inserted since the ends were read is behind those that are read now.
+  const ends = await readEnds();
+  const isStray = (text: PlaceText) => isForeign(placeOf(text), ends, sinceMs);
+  for await (const { key, places } of rows) {
+    if (!places.some(isStray)) continue;
+    const query = `${keysSql(sides, (text) => `${text} = ${literal(key)}`)} WHERE NOT (${DIFFERS})`;
+    for (const found of await askAllRows<FoundKey>(services, doing, query))
+      yield differenceOf(found, 'stray');
+  }
+}
+
+const DIFFERS = 'isLive != isStored OR (isLive AND lastMessage != lastRow)';
+
+/** What both sides have of the keys for which `within` gives a condition as SQL; a WHERE may follow. */
+function keysSql(sides: Sides, within: (key: string) => string): string {
   const all =
     `SELECT key, if(set_aside = 1, 2, 0) AS side, CAST([], 'Array(String)') AS parts, ` +
     `_version AS version, _deleted AS deleted, (_version, _partition, _offset) AS place ` +
@@ -147,11 +174,9 @@ function differencesSql(sides: Sides, buckets: number, some: readonly number[]):
     `FROM ${sides.table} WHERE ${within(sides.keyText)}`;
   // Not FINAL: one reading of the table gives its last rows and those that have come since, of one moment.
   const newer = `side = 1 AND tupleElement(place, 3) >= ${endsSql(sides.extents)}`;
-  const text = (place: string) =>
-    `(toString(tupleElement(${place}, 1)), tupleElement(${place}, 2), toString(tupleElement(${place}, 3)))`;
   return (
     `SELECT key, any_parts AS parts, onTopic > 0 AS isOnTopic, isLive, isStored, ` +
-    `${text('lastMessage')} AS message, ${text('lastRow')} AS row, ` +
+    `${placeText('lastMessage')} AS message, ${placeText('lastRow')} AS row, ` +
     `tupleElement(lastRow, 1) < tupleElement(lastMessage, 1) AS isOlder, ` +
     `(tupleElement(newest, 2), toString(tupleElement(newest, 3))) AS newest, isNewer, ` +
     `letter > tupleElement(lastRow, 1) AS isSetAside FROM (` +
@@ -160,9 +185,13 @@ function differencesSql(sides: Sides, buckets: number, some: readonly number[]):
     `countIf(side = 1) > 0 AND argMaxIf(deleted, version, side = 1) = 0 AS isStored, ` +
     `argMaxIf(place, version, side = 0) AS lastMessage, argMaxIf(place, version, side = 1) AS lastRow, ` +
     `argMaxIf(place, version, ${newer}) AS newest, countIf(${newer}) > 0 AS isNewer, ` +
-    `maxIf(version, side = 2) AS letter FROM (${all}) GROUP BY key) ` +
-    `WHERE isLive != isStored OR (isLive AND lastMessage != lastRow)`
+    `maxIf(version, side = 2) AS letter FROM (${all}) GROUP BY key)`
   );
+}
+
+/** A tuple of version, partition and offset as a {@link PlaceText}, in SQL. */
+function placeText(place: string): string {
+  return `(toString(tupleElement(${place}, 1)), tupleElement(${place}, 2), toString(tupleElement(${place}, 3)))`;
 }
 
 /** The end of a row's partition as SQL; of one that the topic does not have, one that no row is behind. */
@@ -175,20 +204,26 @@ function endsSql(extents: ReadonlyMap<number, Extent>): string {
 }
 
 /** A live row of a key that the topic does not have, where that proves nothing. */
-function isBeyond(found: FoundRow, { extents, mayLackMessages }: Sides): boolean {
+function isBeyond(found: FoundKey, { extents, mayLackMessages, sinceMs }: Sides, ends: Ends): boolean {
   if (found.isOnTopic === 1) return false;
+  const row = placeOf(found.row);
+  if (isForeign(row, ends, sinceMs)) return false;
   // Compaction has taken the message of the row, since a later one has its key; and that one has no row by right.
   if (mayLackMessages || found.isSetAside === 1) return true;
-  const [, partition, offset] = found.row;
-  return BigInt(offset) < (extents.get(partition)?.start ?? 0n);
+  return row.offset < (extents.get(row.partition)?.start ?? 0n);
 }
 
-function kindOf({ isLive, isStored, isOlder }: FoundRow): DifferenceKind {
+function differenceOf(found: FoundKey, kind: DifferenceKind): Difference {
+  const message = found.isOnTopic === 1 ? placeOf(found.message) : undefined;
+  return { key: found.key, kind, message, parts: found.parts };
+}
+
+function kindOf({ isLive, isStored, isOlder }: FoundKey): DifferenceKind {
   if (isLive === 0) return 'stray';
   if (isStored === 0) return 'missing';
   return isOlder === 1 ? 'older' : 'other';
 }
 
-function placeOf([version, partition, offset]: FoundRow['message']): Place {
+function placeOf([version, partition, offset]: PlaceText): Place {
   return { version: BigInt(version), partition, offset: BigInt(offset) };
 }

@@ -15,6 +15,8 @@ export interface Extent {
 
 export interface Projection {
   readonly extents: ReadonlyMap<number, Extent>;
+  /** The time of the earliest message, in ms; undefined if there is none. */
+  readonly sinceMs: bigint | undefined;
   /** Messages that the sink has still to take. */
   readonly behind: number;
   /** Messages that wait as dead letters: they have no row by right. */
@@ -52,11 +54,13 @@ export async function projectTopic(
   let behind = 0;
   let setAsideCount = 0;
   let read = 0;
+  let sinceMs: bigint | undefined;
   const reached = new Map<number, bigint>();
   const take = (message: KafkaMessage, partition: number) => {
     const offset = BigInt(message.offset);
     // A consumer that Kafka had lost sight of begins again.
     if (offset < (reached.get(partition) ?? 0n)) return;
+    if (!reached.has(partition)) sinceMs = earlier(sinceMs, BigInt(message.timestamp));
     reached.set(partition, offset + 1n);
     const end = logs.get(partition)?.end ?? 0n;
     if (offset >= end) return;
@@ -83,5 +87,10 @@ export async function projectTopic(
     const isShort = short.some((behindEnd) => behindEnd.partition === partition);
     extents.set(partition, { start, end: isShort ? (reached.get(partition) ?? start) : end });
   }
-  return { extents, behind, setAside: setAsideCount };
+  return { extents, sinceMs, behind, setAside: setAsideCount };
+}
+
+/** Of a partition only the first counts: the others are later by the broker's clock. */
+function earlier(one: bigint | undefined, other: bigint): bigint {
+  return one === undefined || other < one ? other : one;
 }

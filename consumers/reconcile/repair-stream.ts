@@ -9,9 +9,10 @@ import { StreamSchemas } from '../stream-schemas.ts';
 import { standingOf } from './await-sink.ts';
 import type { RepairCounts } from './comparison.ts';
 import type { Repairable } from './compare-stream.ts';
-import type { Difference, Place } from './find-differences.ts';
+import type { Difference } from './find-differences.ts';
 import { isByPosition } from './key-sql.ts';
 import { insertMessages, type PlacedMessage } from './make-rows.ts';
+import { isForeign, type Place } from './place.ts';
 import { MessageSearch } from './search-messages.ts';
 import { askAdmin, tried, type ReconcileServices } from './services.ts';
 import { deleteRows, readStoredRows } from './stored-rows.ts';
@@ -31,7 +32,7 @@ const BYTES_PER_INSERT = 8 * 1024 * 1024;
 export async function repairStream(
   services: ReconcileServices,
   stream: string,
-  { key, extents }: Repairable,
+  { key, extents, sinceMs }: Repairable,
   differences: readonly Difference[],
 ): Promise<RepairCounts> {
   const { settings, clickhouse, registry, admin, signal } = services;
@@ -55,11 +56,13 @@ export async function repairStream(
     );
   }
   if (differences.length === 0) return counts;
+  const ends = new Map([...extents].map(([partition, { end }]) => [partition, end]));
   const stored = await readStoredRows(
     services,
     stream,
     key,
     differences.filter(({ parts }) => parts.length > 0),
+    (row) => isForeign(row, ends, sinceMs),
   );
   const standing = await standingOf(services, topic, () => table.partitionRows());
   const isPassed = ({ message }: Difference) =>

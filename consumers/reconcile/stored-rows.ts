@@ -2,8 +2,9 @@ import { literal, qualified } from '../../core/clickhouse.ts';
 import { storageTableOf } from '../../core/stream-name.ts';
 import { localTableOf, onCluster } from '../clickhouse/table-ddl.ts';
 import type { TableColumn } from '../clickhouse/table-shape.ts';
-import type { Difference, Place } from './find-differences.ts';
+import type { Difference } from './find-differences.ts';
 import { keysConditionSql, keyTextSql } from './key-sql.ts';
+import type { Place } from './place.ts';
 import { askAllRows, command, type ReconcileServices } from './services.ts';
 
 const KEYS_PER_STATEMENT = 500;
@@ -12,16 +13,17 @@ const KEYS_PER_STATEMENT = 500;
 export interface StoredRows {
   /** The row of the key's last message is there. */
   readonly hasLast: ReadonlySet<Difference>;
-  /** Rows that hide it: as late or later, and of another message; all of a key that the topic does not have. */
+  /** Rows that hide it: as late or later, and of another message; all of a key that the topic does not have; and those that are foreign. */
   readonly wrong: ReadonlyMap<Difference, readonly Place[]>;
 }
 
-/** @param differences whose keys have rows. */
+/** @param differences whose keys have rows. @param isForeign whether the topic has not come to the row's offset. */
 export async function readStoredRows(
   services: ReconcileServices,
   stream: string,
   key: readonly TableColumn[],
   differences: readonly Difference[],
+  isForeign: (row: Place) => boolean,
 ): Promise<StoredRows> {
   const hasLast = new Set<Difference>();
   const wrong = new Map<Difference, Place[]>();
@@ -44,7 +46,7 @@ export async function readStoredRows(
       const row = { version: BigInt(version), partition, offset: BigInt(offset) };
       const { message } = difference;
       if (message !== undefined && isSame(row, message)) hasLast.add(difference);
-      else if (message === undefined || row.version >= message.version)
+      else if (message === undefined || row.version >= message.version || isForeign(row))
         wrong.set(difference, [...(wrong.get(difference) ?? []), row]);
     }
   }

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
-import { compareBuckets, findDifferences, type Sides } from '../../consumers/reconcile/find-differences.ts';
+import {
+  compareBuckets,
+  findDifferences,
+  findHiddenStrays,
+  type Difference,
+  type Sides,
+} from '../../consumers/reconcile/find-differences.ts';
 import { keyPartsSql, keyTextSql } from '../../consumers/reconcile/key-sql.ts';
 import type { ReconcileServices } from '../../consumers/reconcile/services.ts';
 import { SideTable } from '../../consumers/reconcile/side-table.ts';
@@ -10,9 +16,10 @@ import { connectAdmin } from '../../core/kafka.ts';
 import { command } from '../helpers/plans-table.ts';
 import { createSettings, noSignal } from '../helpers/settings.ts';
 
-/** Place of a message in partition 0 unless told otherwise; its time is ten times its offset. */
+/** Place of a message in partition 0 unless told otherwise; its time is ten times its offset unless told. */
 interface Told {
   readonly offset: number;
+  readonly timeMs?: number;
   readonly partition?: number;
   readonly isDeleted?: true;
   readonly isSetAside?: true;
@@ -31,6 +38,8 @@ type Case = readonly [
 const START = 10;
 const END = 100;
 const END_NOW = 110;
+/** Of the topic's first message: what is earlier was on a former topic. */
+const SINCE_MS = 200;
 
 const cases: readonly Case[] = [
   ['the same', [{ offset: 20 }], [{ offset: 20 }], undefined],
@@ -78,6 +87,31 @@ const cases: readonly Case[] = [
     [{ offset: 20 }],
     'stray',
   ],
+  ['an earlier row to come', [{ offset: 50 }], [{ offset: 50 }, { offset: 120, timeMs: 300 }], 'stray'],
+  ['an earlier row at the end', [{ offset: 50 }], [{ offset: 50 }, { offset: 110, timeMs: 300 }], 'stray'],
+  ['an earlier row before it', [{ offset: 50 }], [{ offset: 50 }, { offset: 109, timeMs: 300 }], undefined],
+  ['as old as the topic', [{ offset: 50 }], [{ offset: 50 }, { offset: 120, timeMs: 200 }], 'stray'],
+  ['of a former topic', [{ offset: 50 }], [{ offset: 50 }, { offset: 120, timeMs: 199 }], undefined],
+  [
+    'an earlier row of a partition that there is not',
+    [{ offset: 50 }],
+    [{ offset: 50 }, { offset: 0, partition: 9, timeMs: 300 }],
+    'stray',
+  ],
+  ['a deleted row to come', [], [{ offset: 120, isDeleted: true }], 'stray'],
+  [
+    'a deleted row to come, of a delete',
+    [{ offset: 50, isDeleted: true }],
+    [{ offset: 120, isDeleted: true }],
+    'stray',
+  ],
+  ['several to come', [], [{ offset: 120 }, { offset: 130 }], 'stray'],
+  [
+    'both an older one and one to come',
+    [{ offset: 50 }, { offset: 60 }],
+    [{ offset: 50 }, { offset: 120, timeMs: 300 }],
+    'older',
+  ],
 ];
 
 async function createServices(t: TestContext): Promise<ReconcileServices> {
@@ -93,9 +127,12 @@ const columns =
   'uuid String, _version UInt128, _deleted UInt8, _partition Int32, _offset Int64, ' +
   "_timestamp DateTime64(3, 'UTC'), _schema_id Int32";
 
-function valuesOf(key: string, { offset, partition = 0, isDeleted, isByHand }: Told): string {
-  const version = `bitShiftLeft(toUInt128(${offset * 10}), 64) + ${offset + (isByHand ? 1 : 0)}`;
-  return `('${key}', ${version}, ${isDeleted ? 1 : 0}, ${partition}, ${offset}, fromUnixTimestamp64Milli(${offset * 10}), 1)`;
+function valuesOf(
+  key: string,
+  { offset, timeMs = offset * 10, partition = 0, isDeleted, isByHand }: Told,
+): string {
+  const version = `bitShiftLeft(toUInt128(${timeMs}), 64) + ${offset + (isByHand ? 1 : 0)}`;
+  return `('${key}', ${version}, ${isDeleted ? 1 : 0}, ${partition}, ${offset}, fromUnixTimestamp64Milli(${timeMs}), 1)`;
 }
 
 /** What is found of the cases, each a key of its own. */
@@ -117,24 +154,32 @@ async function findIn(t: TestContext, some: readonly Case[]) {
     rows.push(...stored.map((row) => valuesOf(name, row)));
   }
   await side.insert();
-  await command(settings, `INSERT INTO ${table} VALUES ${rows.join(', ')}`);
+  await command(settings, `INSERT INTO ${table} SETTINGS optimize_on_insert = 0 VALUES ${rows.join(', ')}`);
   const sides: Sides = {
     table,
     side: side.qualified,
     keyText: keyTextSql(['uuid']),
     keyParts: keyPartsSql(['uuid']),
     extents: new Map([[0, { start: BigInt(START), end: BigInt(END) }]]),
+    sinceMs: BigInt(SINCE_MS),
     mayLackMessages: false,
   };
   return async (change: Partial<Sides> = {}) => {
     const looked = { ...sides, ...change };
     const found = new Map<string, string>();
+    const tell = ({ key, kind }: Difference) => {
+      assert.ok(!found.has(key), `${key} is told once`);
+      found.set(key, kind);
+    };
+    const readEnds = () => Promise.resolve(new Map([[0, BigInt(END_NOW)]]));
     const { keys, buckets, differing } = await compareBuckets(services, looked);
-    for (const chunk of differing) {
-      const readEnds = () => Promise.resolve(new Map([[0, BigInt(END_NOW)]]));
-      for await (const { key, kind } of findDifferences(services, looked, buckets, chunk, readEnds))
-        found.set(key, kind);
-    }
+    for (const chunk of differing)
+      for await (const difference of findDifferences(services, looked, buckets, chunk, readEnds))
+        tell(difference);
+    // The end has moved since it was read first.
+    const ends = [END, END_NOW];
+    const readEndsAgain = () => Promise.resolve(new Map([[0, BigInt(ends.shift() ?? END_NOW)]]));
+    for await (const difference of findHiddenStrays(services, looked, readEndsAgain)) tell(difference);
     return { keys, found };
   };
 }
@@ -154,8 +199,18 @@ test('which keys differ, and how: no more, whatever there is of them', async (t)
   const hasMessage = new Set(
     cases.flatMap(([name, messages]) => (messages.some((told) => !told.isSetAside) ? [name] : [])),
   );
+  const isForeign = ({ offset, timeMs = offset * 10, partition = 0 }: Told) =>
+    timeMs >= SINCE_MS && offset >= (partition === 0 ? END_NOW : 0);
+  const hasForeign = new Set(cases.flatMap(([name, , rows]) => (rows.some(isForeign) ? [name] : [])));
   const lacking = await look({ mayLackMessages: true });
-  assert.deepEqual(lacking.found, new Map([...wanted].filter(([name]) => hasMessage.has(name))));
+  assert.deepEqual(
+    lacking.found,
+    new Map([...wanted].filter(([name]) => hasMessage.has(name) || hasForeign.has(name))),
+  );
+  // Without a clock that tells, no row is taken for one that is to come.
+  const { found: timeless } = await look({ sinceMs: undefined });
+  assert.equal(timeless.get('an earlier row to come'), undefined);
+  assert.equal(timeless.get('behind the end that there is now'), 'stray');
 });
 
 // Alone: another difference in its bucket would have it looked at anyway.

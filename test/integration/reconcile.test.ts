@@ -150,6 +150,28 @@ test('what was changed by hand is told key by key, and mended; the checkpoint st
   await assertReconciled(settings, ['plans']);
 });
 
+test('an earlier row at an offset that the topic has not come to is told, and a repair keeps it from leading the sink astray', async (t) => {
+  const settings = await createPlans(t);
+  const [before, highest] = [await plans(settings), await highestOffsets(settings)];
+  await insertCopy(settings, 'pl_later_5', '_offset + 12 AS _offset, _version - 1 AS _version');
+  const { counts, examples } = await comparisonOf(settings, 'plans');
+  assert.deepEqual(counts, { missing: 0, stray: 1, older: 0, other: 0, twice: 0 });
+  assert.deepEqual(examples, [{ key: 'pl_later_5', kind: 'stray' }]);
+  const { repair } = await comparisonOf(settings, 'plans', { isRepair: true });
+  assert.deepEqual(repair, { inserted: 0, deleted: 1, left: 0, remarks: [] });
+  await assertReconciled(settings, ['plans']);
+  assert.deepEqual([await plans(settings), await highestOffsets(settings)], [before, highest]);
+  // Behind the offset of the row, if it were still there, a sink would go on.
+  await send(
+    t,
+    settings,
+    Array.from({ length: 100 }, (_, index) => [`pl_last_${index}`, index] as const),
+  );
+  const [counted] = await sinkStreams(settings, 'plans');
+  assert.equal(counted?.rows, 100);
+  await assertReconciled(settings, ['plans']);
+});
+
 test('a message that is stored twice is told; merges take the copy, and a repair leaves it to them', async (t) => {
   const settings = await createPlans(t);
   const table = plansTable(settings);
