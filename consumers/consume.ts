@@ -100,6 +100,13 @@ export async function consume(
   );
   const done = new AbortController();
   let handing = Promise.resolve();
+  const allFailed = new Promise<void>((resolve) => {
+    const all = [...sinks.values()];
+    const check = () => {
+      if (all.every(({ counts }) => counts.failure !== undefined)) resolve();
+    };
+    for (const sink of all) sink.onFailure(check);
+  });
   const working = [...sinks.values()].map((sink) => sink.run());
   const watch = caughtUp && watchOthers(groupId, ask, assigned, caughtUp, done.signal);
   // They may reject before anybody waits for them.
@@ -123,6 +130,7 @@ export async function consume(
     const prepared = Promise.all([...sinks.values()].map((sink) => sink.prepared));
     await Promise.race([
       crashed,
+      allFailed,
       Promise.all(working),
       aborted(signal),
       ...(caughtUp ? [prepared.then(() => caughtUp.reached), watch] : []),

@@ -66,6 +66,7 @@ export class StreamSink {
   readonly prepared: Promise<void>;
   readonly #options: StreamSinkOptions;
   #onPrepared: () => void = () => {};
+  readonly #failureListeners: (() => void)[] = [];
   #filling: Batch | undefined;
   #isInserting = false;
   /** The schema that a message wants which cannot be taken yet. */
@@ -138,19 +139,55 @@ export class StreamSink {
     this.#wake();
   }
 
-  /** Works until stopped or failed. Never throws: a failure stands in the counts. */
+  /** Works until stopped. Never throws: a failure stands in the counts, until a replay has made the table anew. */
   async run(): Promise<void> {
     try {
-      while (await this.#step());
-    } catch (error) {
-      this.fail(error);
+      do await this.#work();
+      while (await this.#isMadeAnew());
     } finally {
       this.#onPrepared();
     }
   }
 
+  /** Calls back whenever the stream has failed. */
+  onFailure(listener: () => void): void {
+    this.#failureListeners.push(listener);
+  }
+
+  /** Until stopped or failed. */
+  async #work(): Promise<void> {
+    try {
+      while (await this.#step());
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Waits, after a failure, for another table under the name, and forgets the failure; false if stopped before. */
+  async #isMadeAnew(): Promise<boolean> {
+    const { table, partitions, counts } = this.#options;
+    let failedWith: string | undefined;
+    while (!this.#isStopping) {
+      // It may be ClickHouse that the stream has failed for.
+      const identity = await table.readIdentity().catch(() => undefined);
+      failedWith ??= identity;
+      counts.state = 'failed';
+      if (identity === undefined || identity === failedWith) {
+        if (!this.#isStopping) await this.#untilWoken();
+        continue;
+      }
+      logger.info({ stream: counts.stream }, 'the table was made anew: going on');
+      counts.failure = undefined;
+      this.#fault = undefined;
+      partitions.takeUp();
+      this.#startOver();
+      return true;
+    }
+    return false;
+  }
+
   /** Keeps why the stream failed and says it once. */
-  fail(error: unknown): void {
+  #fail(error: unknown): void {
     const { counts, partitions } = this.#options;
     if (this.#isStopping) {
       const { stream } = counts;
@@ -165,6 +202,8 @@ export class StreamSink {
     logger.error({ stream: counts.stream, reason: messageOf(error) }, 'stream stopped');
     this.#discard();
     partitions.giveUp();
+    this.#onPrepared();
+    for (const listener of this.#failureListeners) listener();
   }
 
   /** One step; false when there is none any more. */

@@ -201,10 +201,14 @@ export class TopicPartitions {
     }
   }
 
-  /** Nothing is taken any more. */
+  /** Nothing is taken until {@link takeUp}. */
   giveUp(): void {
     this.#isGivenUp = true;
     this.hold(true);
     this.#caughtUp.giveUp(this.#topic);
+  }
+
+  takeUp(): void {
+    this.#isGivenUp = false;
   }
 }

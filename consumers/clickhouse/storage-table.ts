@@ -138,7 +138,7 @@ export class StorageTable {
 
   /** Whether the server has another table under the name, or none, than {@link partitionRows} last found. */
   async isReplaced(): Promise<boolean> {
-    return (await this.#readIdentity()) !== this.#identity;
+    return (await this.readIdentity()) !== this.#identity;
   }
 
   /**
@@ -148,7 +148,7 @@ export class StorageTable {
   async partitionRows(): Promise<ReadonlyMap<number, PartitionRows>> {
     const { client, settings, signal } = this.#options;
     // First: what is read afterwards of a table that has taken its place leads to rows that it refuses.
-    this.#identity = await this.#readIdentity();
+    this.#identity = await this.readIdentity();
     return this.#attempt(`offsets in ${this.name}`, async () => {
       await settleInserts(client, settings.database, this.name, signal);
       return readPartitionRows(client, settings.database, this.name, signal);
@@ -252,7 +252,8 @@ export class StorageTable {
     );
   }
 
-  async #readIdentity(): Promise<string> {
+  /** Of the table that the server has under the name now; empty if none. */
+  async readIdentity(): Promise<string> {
     const { client, settings, signal } = this.#options;
     return this.#attempt(`columns of ${this.name}`, async () => {
       const { database } = settings;

@@ -48,7 +48,7 @@ export function identitySql(identity: string): string {
  * The statements that create a stream's storage table. On a cluster the rows lie in replicated tables behind a Distributed one, and
  * a partition's rows all in one shard: so each insert is one block in each shard, and the highest offset tells what is there.
  *
- * @param identity that no other table has had.
+ * @param identity hexadecimal, which no other table has had.
  */
 export function createTableSql(
   table: string,
@@ -69,7 +69,7 @@ export function createTableSql(
   const local = qualified(database, localTableOf(table, target));
   const statements = [
     `CREATE TABLE IF NOT EXISTS ${local}${onCluster(target)} (\n` +
-      `  ${[...columns, identitySql(identity), shapeConstraint(1)].join(',\n  ')}\n)\n` +
+      `  ${[...columns, identitySql(identity), shapeConstraint(firstShape(identity))].join(',\n  ')}\n)\n` +
       `ENGINE = ${engine}(_version, _deleted)\n` +
       `ORDER BY (${sortingKey(schema).map(quoted).join(', ')})\n` +
       `SETTINGS ${windows}, min_bytes_for_wide_part = ${WIDE_PART_BYTES}\n${comment}`,
@@ -85,7 +85,8 @@ export function createTableSql(
 
 /**
  * The statements of one change of shape, as a compare and set: the first fails when the table is not at `shape` any more, so two
- * sinks that read the same columns cannot both change them, and none undoes what the other did.
+ * sinks that read the same columns cannot both change them, and none undoes what the other did, nor changes a table that has taken the
+ * place of the one that it read.
  *
  * @param shape that was read before the columns were; 0 for a table that has none yet.
  */
@@ -110,6 +111,11 @@ export function alterTableSql(
 /** The number of a table's shape, which every change of it raises; 0 if it has none. */
 export function shapeOf(createTableQuery: string): number {
   return Number(/\bCONSTRAINT `?shape_(\d+)`? ASSUME\b/.exec(createTableQuery)?.[1] ?? 0);
+}
+
+/** Of a table's own, so that no change that was meant for another meets one of its shapes. */
+function firstShape(identity: string): number {
+  return Number.parseInt(identity, 16);
 }
 
 /** An assumption that says nothing: its name is what counts. It is not checked when rows are inserted. */

@@ -54,7 +54,7 @@ export class FakeClickHouse {
       if (action === 'CREATE TABLE' && !this.tables.has(name)) {
         const columns = [...query.matchAll(/^ {2}`(\w+)` (.+?)(?: COMMENT .*)?,?$/gm)];
         this.tables.set(name, {
-          shape: 1,
+          shape: Number(/CONSTRAINT `shape_(\d+)`/.exec(query)?.[1]),
           columns: new Map(columns.map(([, column = '', type = '']) => [column, type])),
         });
       }

@@ -8,12 +8,13 @@ import type { Settings } from '../../core/config.ts';
 import { ReplayRefusedError } from '../../core/errors.ts';
 import { connectAdmin } from '../../core/kafka.ts';
 import { topicOf } from '../../core/stream-name.ts';
+import { startCommand } from '../helpers/command.ts';
 import { createLoad } from '../helpers/load.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
 import { assertEachOnce, command, createUnmergedPlans } from '../helpers/plans-table.ts';
 import { assertReconciled } from '../helpers/reconciled.ts';
 import { identityOfPlans, replayPlans, shadowTables, startReader } from '../helpers/replayed.ts';
-import { createSettings, noSignal } from '../helpers/settings.ts';
+import { createSettings, environmentOf, noSignal } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 import { waitFor } from '../helpers/wait-for.ts';
@@ -146,15 +147,20 @@ test('columns are of the types that the schema has now', async (t) => {
   assert.equal(column?.['type'], 'Nullable(String)');
 });
 
-test('a table that is sorted by another key than the schema has now: the sink refuses it, and a replay makes it anew', async (t) => {
-  const settings = await createPlans(t, [['a', 'one']]);
-  const { database } = settings.clickhouse;
+/** Puts a table in the place of plans that is sorted by another key. */
+async function sortOtherwise(settings: Settings): Promise<void> {
+  const other = qualified(settings.clickhouse.database, 'other');
   await command(
     settings,
-    `CREATE TABLE ${qualified(database, 'other')} AS ${plansRaw(settings)} ENGINE = ReplacingMergeTree(_version, _deleted) ORDER BY (uuid, _offset)`,
+    `CREATE TABLE ${other} AS ${plansRaw(settings)} ENGINE = ReplacingMergeTree(_version, _deleted) ORDER BY (uuid, _offset)`,
     `DROP TABLE ${plansRaw(settings)} SYNC`,
-    `RENAME TABLE ${qualified(database, 'other')} TO ${plansRaw(settings)}`,
+    `RENAME TABLE ${other} TO ${plansRaw(settings)}`,
   );
+}
+
+test('a table that is sorted by another key than the schema has now: the sink refuses it, and a replay makes it anew', async (t) => {
+  const settings = await createPlans(t, [['a', 'one']]);
+  await sortOtherwise(settings);
   const [refused] = await sinkStreams(settings, 'plans');
   assert.match(String(refused?.failure), /sorted by \(uuid, _offset\).*npm run replay -- --streams plans/);
 
@@ -165,6 +171,23 @@ test('a table that is sorted by another key than the schema has now: the sink re
     `SELECT sorting_key FROM system.tables WHERE database = currentDatabase() AND name = 'plans_raw'`,
   );
   assert.match(String(table?.['sorting_key']), /^\(?uuid\)?$/);
+});
+
+test('a stream of a sink that had stopped goes on when a replay has made its table anew; the process ends well', async (t) => {
+  const settings = await createPlans(t, [['a', 'one']]);
+  await sortOtherwise(settings);
+  const args = ['--streams', 'plans,plan_groups'];
+  const running = startCommand(t, 'consumers/main.ts', args, environmentOf(settings));
+  await running.logged('stream stopped');
+  await replayPlans(settings);
+  await sendPlans(t, settings, [['b', 'two']]);
+  await waitFor('the stream to go on', async () => 'b' in (await namesOf(settings)));
+  running.kill('SIGTERM');
+  const { exitCode, stderr } = await running.result;
+  assert.equal(exitCode, 0, stderr);
+  assert.equal(stderr.split('stream stopped').length, 2, stderr);
+  assert.deepEqual(await namesOf(settings), { a: 'one', b: 'two' });
+  await assertReconciled(settings, ['plans']);
 });
 
 test('messages that are gone from the topic: refused, and from a time on their rows are kept', async (t) => {

@@ -29,7 +29,7 @@ const columns = `  \`uuid\` String COMMENT 'Its id',
   \`_timestamp\` DateTime64(3, 'UTC') COMMENT 'Time at which Kafka took the message',
   \`_schema_id\` Int32 COMMENT 'Id of its schema in the registry; 0 for a delete',
   \`_table_5f3a\` UInt8 EPHEMERAL COMMENT 'Inserts of the sink name it, so that none goes into a table that took the place of the one it was made for',
-  CONSTRAINT \`shape_1\` ASSUME 1
+  CONSTRAINT \`shape_24378\` ASSUME 1
 )`;
 
 test('a table keeps the latest version of a key, and has a window for deduplication tokens', () => {
@@ -75,6 +75,13 @@ test('the shape is read from the text of the table', () => {
   assert.equal(shapeOf('CREATE TABLE x (`a` String, CONSTRAINT shape_12 ASSUME 1) ENGINE = MergeTree'), 12);
   assert.equal(shapeOf('CREATE TABLE x (`a` String, CONSTRAINT `shape_3` ASSUME 1) ENGINE = MergeTree'), 3);
   assert.equal(shapeOf("CREATE TABLE x (`shape_7` String COMMENT 'shape_9') ENGINE = MergeTree"), 0);
+});
+
+test('tables that follow each other under one name share no shape, so that a change meant for one leaves the other alone', () => {
+  const shapes = ['00000001', '5f3a0c11', 'ffffffff'].map((identity) =>
+    shapeOf(createTableSql('plans_raw', schema, identity, alone).join()),
+  );
+  assert.deepEqual(shapes, [1, 0x5f3a0c11, 0xffffffff]);
 });
 
 test('views and databases are made on the cluster too', () => {
