@@ -173,7 +173,7 @@ export class StreamSink {
       failedWith ??= identity;
       counts.state = 'failed';
       if (identity === undefined || identity === failedWith) {
-        if (!this.#isStopping) await this.#untilWoken();
+        await this.#untilWoken();
         continue;
       }
       logger.info({ stream: counts.stream }, 'the table was made anew: going on');
@@ -328,6 +328,7 @@ export class StreamSink {
 
   /** True if nothing has happened for a long time. */
   async #untilWoken(): Promise<boolean> {
+    if (this.#isStopping) return false;
     const batch = this.#filling;
     const waitMs =
       batch === undefined
