@@ -72,7 +72,8 @@ export class FetchedMessage implements Fetched {
       const name = reader.sizedBytes()?.toString('utf8') ?? '';
       const value = reader.sizedBytes() as Buffer;
       const earlier = headers.get(name);
-      headers.set(name, earlier === undefined ? value : [earlier, value].flat());
+      if (Array.isArray(earlier)) earlier.push(value);
+      else headers.set(name, earlier === undefined ? value : [earlier, value]);
     }
     return Object.fromEntries(headers);
   }

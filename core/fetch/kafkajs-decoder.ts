@@ -42,9 +42,10 @@ function decodeOr(original: DecodeMessages): DecodeMessages {
   return async (decoder): Promise<Fetched[] | unknown[]> => {
     const start = decoder.offset;
     const size = decoder.readInt32();
-    if (size <= MAGIC_AT || !decoder.canReadBytes(size)) return [];
+    if (size <= 0 || !decoder.canReadBytes(size)) return [];
     const bytes = decoder.readBytes(size);
-    if (bytes[MAGIC_AT] === MAGIC) return decodeRecordBatches(bytes);
+    // Of what is cut off before it says its format, nothing can be read.
+    if (size <= MAGIC_AT || bytes[MAGIC_AT] === MAGIC) return decodeRecordBatches(bytes);
     // Written before Kafka 0.11.
     decoder.offset = start;
     return original(decoder);
