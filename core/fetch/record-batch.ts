@@ -53,15 +53,20 @@ async function decodeBatch(batch: Buffer, messages: Fetched[]): Promise<void> {
     inTransaction: (attributes & TRANSACTIONAL) !== 0,
     producerId: String(batch.readBigInt64BE(43)),
   };
-  const lastOffset = String(context.firstOffset + BigInt(batch.readInt32BE(23)));
+  const lastOffset = context.firstOffset + BigInt(batch.readInt32BE(23));
   const count = batch.readInt32BE(57);
-  let isWhole = false;
-  if (count > 0) {
+  let reached: bigint | undefined;
+  if (count !== 0 || batch.length > HEADER_BYTES) {
     const reader = new RecordReader(await decompressed(batch, attributes, context), context.firstOffset);
     for (let index = 0; index < count; index++) messages.push(new FetchedMessage(reader, context));
-    isWhole = messages.at(-1)?.offset === lastOffset;
+    if (count <= 0 || reader.end < reader.bytes.length)
+      throw unreadableBatch(context.firstOffset, 'it has another number of records than it says');
+    reached = BigInt(messages.at(-1)?.offset ?? 0);
   }
-  if (!isWhole) messages.push(compactedAway(lastOffset, context));
+  // Whoever went by the batch's end would go back, and read the same again for ever.
+  if (reached !== undefined && reached > lastOffset)
+    throw unreadableBatch(context.firstOffset, 'it has records behind its end');
+  if (reached !== lastOffset) messages.push(compactedAway(String(lastOffset), context));
 }
 
 /** The bytes of a batch's records. */

@@ -306,6 +306,18 @@ test('a batch that claims more records than it has is unreadable', async () => {
     await assertUnreadable(batchBytes(batchOf([10, 11], 11), { count }), tooShort);
 });
 
+test('a batch that claims fewer records than it has is unreadable: they would be lost', async () => {
+  for (const count of [2, 1, 0, -1, -(2 ** 31)])
+    await assertUnreadable(
+      batchBytes(batchOf([10, 11, 12], 12), { count }),
+      /it has another number of records than it says$/,
+    );
+});
+
+test('a batch whose end is before its records is unreadable: they would be read for ever', async () => {
+  await assertUnreadable(batchBytes(batchOf([10, 11, 12], 11)), /it has records behind its end$/);
+});
+
 test('a batch shorter than its header is unreadable, and one longer than the answer is left out', async () => {
   const lying = (length: number) =>
     joined(answerOf(sample), batchBytes(batchOf([21], 21, { firstOffset: 21n }), { length }));
