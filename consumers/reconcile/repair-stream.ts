@@ -64,6 +64,9 @@ export async function repairStream(
     differences.filter(({ parts }) => parts.length > 0),
     (row) => isForeign(row, ends, sinceMs),
   );
+  // First of all: a row to which the topic has not come hides where the table stands.
+  const foreign = await foreignRows(services, topic, stored.wrong, sinceMs);
+  await deleteRows(services, stream, key, foreign);
   const standing = await standingOf(services, topic, () => table.partitionRows());
   const isPassed = ({ message }: Difference) =>
     message === undefined || message.offset < (standing.get(message.partition) ?? 0n);
@@ -89,13 +92,31 @@ export async function repairStream(
   };
   const wrong = new Map<Difference, readonly Place[]>();
   for (const difference of settled) {
-    const rows = stored.wrong.get(difference) ?? [];
+    const isGone = foreign.get(difference) ?? [];
+    const rows = (stored.wrong.get(difference) ?? []).filter((row) => !isGone.includes(row));
     if (rows.length > 0 && !rows.some(isOfSink)) wrong.set(difference, rows);
   }
   await deleteRows(services, stream, key, wrong);
-  counts.deleted = wrong.size;
+  counts.deleted = new Set([...foreign.keys(), ...wrong.keys()]).size;
   counts.left = differences.length - settled.length;
   return counts;
+}
+
+/** Of rows that were read before, those to which the topic has not come by now. */
+async function foreignRows(
+  services: ReconcileServices,
+  topic: string,
+  wrong: ReadonlyMap<Difference, readonly Place[]>,
+  sinceMs: bigint | undefined,
+): Promise<ReadonlyMap<Difference, readonly Place[]>> {
+  const logs = await readPartitionLogs(askAdmin(services), topic);
+  const ends = new Map([...logs].map(([partition, { end }]) => [partition, end]));
+  const foreign = new Map<Difference, readonly Place[]>();
+  for (const [difference, rows] of wrong) {
+    const some = rows.filter((row) => isForeign(row, ends, sinceMs));
+    if (some.length > 0) foreign.set(difference, some);
+  }
+  return foreign;
 }
 
 async function columnsOf(services: ReconcileServices, stream: string): Promise<readonly TableColumn[]> {

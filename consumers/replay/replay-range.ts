@@ -53,14 +53,20 @@ export function keptRows(from: number, live: ReadonlyMap<number, PartitionRows>)
   }));
 }
 
-/** What a sink has written into the live table beyond what the new one holds. Rows of a topic of before are not later than that. */
+/**
+ * What a sink has written into the live table beyond what the new one holds. Rows of a topic of before are not later than that.
+ *
+ * @param ends of the partitions, read after the tables: no sink has written a row that is further.
+ */
 export function writtenMeanwhile(
   live: ReadonlyMap<number, PartitionRows>,
   shadow: ReadonlyMap<number, PartitionRows>,
+  ends: ReadonlyMap<number, bigint>,
 ): CopiedRange[] {
   return [...shadow].flatMap(([partition, { highest }]) => {
-    const there = live.get(partition)?.highest;
-    if (there === undefined || there.offset <= highest.offset) return [];
-    return [{ partition, from: highest.offset + 1n, to: there.offset + 1n, sinceMs: highest.timeMs }];
+    const there = (live.get(partition)?.highest.offset ?? -1n) + 1n;
+    const end = ends.get(partition) ?? 0n;
+    const [from, to] = [highest.offset + 1n, there < end ? there : end];
+    return from < to ? [{ partition, from, to, sinceMs: highest.timeMs }] : [];
   });
 }

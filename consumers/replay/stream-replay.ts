@@ -9,6 +9,7 @@ import { StorageTable } from '../clickhouse/storage-table.ts';
 import { consume, createSinkConsumer, sinkGroupOf } from '../consume.ts';
 import { createStreamSink, type CreatedSink, type SinkServices } from '../create-stream-sink.ts';
 import type { DeadLetter, DeadLetters } from '../dead-letters.ts';
+import { readPartitionLogs } from '../partition-logs.ts';
 import type { SetAside } from '../set-aside.ts';
 import { sink } from '../sink.ts';
 import { StreamSchemas } from '../stream-schemas.ts';
@@ -216,9 +217,13 @@ export class StreamReplay {
   async #carryOver(): Promise<void> {
     const shadow = this.#shadow;
     if (!(await shadow.hasSameTypes())) return;
-    await shadow.copy(
-      writtenMeanwhile(await shadow.partitionRows('live'), await shadow.partitionRows('shadow')),
-    );
+    const [live, own] = [await shadow.partitionRows('live'), await shadow.partitionRows('shadow')];
+    await shadow.copy(writtenMeanwhile(live, own, await this.#ends()));
+  }
+
+  async #ends(): Promise<ReadonlyMap<number, bigint>> {
+    const logs = await readPartitionLogs(this.#ask, this.#topic);
+    return new Map([...logs].map(([partition, { end }]) => [partition, end]));
   }
 
   /** Views as the new table's columns want them. */
@@ -243,6 +248,7 @@ export class StreamReplay {
           `table ${shadow.liveName} is not the one that was swapped in: somebody else has replaced it`,
         );
       const [old, now] = [await shadow.partitionRows('shadow'), await shadow.partitionRows('live')];
+      const ends = await this.#ends();
       const behind = [...old].filter(
         ([
           partition,
@@ -252,6 +258,7 @@ export class StreamReplay {
         ]) => {
           const there = now.get(partition)?.highest;
           return (
+            offset < (ends.get(partition) ?? 0n) &&
             (there?.offset ?? -1n) < offset &&
             (there?.timeMs ?? -1n) <= timeMs &&
             (partitions.done.get(partition) ?? 0n) <= offset

@@ -135,6 +135,19 @@ test('a dropped table comes back', async (t) => {
   assert.deepEqual(await namesOf(settings), { a: 'one' });
 });
 
+test('a row by hand at an offset that the topic has not come to is not in the new table', async (t) => {
+  const settings = await createPlans(t, [['a', 'one']]);
+  await command(
+    settings,
+    `INSERT INTO ${plansRaw(settings)} (uuid, name, _version, _deleted, _partition, _offset, _timestamp, _schema_id) ` +
+      `SELECT uuid, 'by hand', _version + bitShiftLeft(toUInt128(1000), 64), 0, _partition, 99999, _timestamp + 1, _schema_id FROM ${plansRaw(settings)}`,
+  );
+  assert.deepEqual(await namesOf(settings), { a: 'by hand' });
+  await replayPlans(settings);
+  assert.deepEqual(await namesOf(settings), { a: 'one' });
+  await assertReconciled(settings, ['plans']);
+});
+
 test('columns are of the types that the schema has now', async (t) => {
   const settings = await createPlans(t, [['a', '12']]);
   await command(settings, `ALTER TABLE ${plansRaw(settings)} MODIFY COLUMN name Nullable(Int64)`);

@@ -45,16 +45,23 @@ test('of the live table those rows are carried over that the new one lacks, and 
     [1, at(7n, 400n)],
     [2, at(90n, 100n)],
     [3, at(5n, 1n)],
+    [4, at(99_999n, 500n)],
+    [5, at(99_999n, 500n)],
   ]);
   const shadow = new Map([
     [0, at(8n, 450n)],
     [1, at(9n, 460n)],
     [2, at(4n, 470n)],
+    [4, at(8n, 450n)],
+    [5, at(8n, 450n)],
   ]);
-  assert.deepEqual(writtenMeanwhile(live, shadow), [
+  const ends = new Map([100n, 100n, 100n, 100n, 12n, 9n].map((end, partition) => [partition, end]));
+  assert.deepEqual(writtenMeanwhile(live, shadow, ends), [
     { partition: 0, from: 9n, to: 11n, sinceMs: 450n },
     // Its rows are older than that: the time leaves them out.
     { partition: 2, from: 5n, to: 91n, sinceMs: 470n },
+    // The topic has not come to more.
+    { partition: 4, from: 9n, to: 12n, sinceMs: 450n },
   ]);
 });
 
