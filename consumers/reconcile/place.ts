@@ -12,7 +12,7 @@ export type Ends = ReadonlyMap<number, bigint>;
 const TIME_BITS = 64n;
 
 /**
- * Whether a row stands where nobody has sent a message: at an offset that the topic has not come to. A row of a former topic of that
+ * Whether a row stands where nobody has sent a message: at an offset that the topic has not come to, or that none has. A row of a former topic of that
  * name, which was deleted and made again, is none: it is older than the topic.
  *
  * @param sinceMs when the topic's first message came; undefined if nobody can tell, and then no row is foreign.
@@ -22,7 +22,8 @@ export function isForeign(
   ends: Ends,
   sinceMs: bigint | undefined,
 ): boolean {
-  return sinceMs !== undefined && version >> TIME_BITS >= sinceMs && offset >= (ends.get(partition) ?? 0n);
+  const isWithin = offset >= 0n && offset < (ends.get(partition) ?? 0n);
+  return sinceMs !== undefined && version >> TIME_BITS >= sinceMs && !isWithin;
 }
 
 /** The same of a storage table's rows, as a condition in SQL. */
@@ -30,5 +31,5 @@ export function foreignSql(ends: Ends, sinceMs: bigint): string {
   const partitions = [...ends.keys()].join(', ');
   const offsets = [...ends.values()].map((end) => `toInt64(${end})`).join(', ');
   const end = ends.size === 0 ? '0' : `transform(_partition, [${partitions}], [${offsets}], toInt64(0))`;
-  return `_version >= bitShiftLeft(toUInt128(${sinceMs}), ${TIME_BITS}) AND _offset >= ${end}`;
+  return `_version >= bitShiftLeft(toUInt128(${sinceMs}), ${TIME_BITS}) AND (_offset < 0 OR _offset >= ${end})`;
 }

@@ -90,6 +90,13 @@ const cases: readonly Case[] = [
   ['an earlier row to come', [{ offset: 50 }], [{ offset: 50 }, { offset: 120, timeMs: 300 }], 'stray'],
   ['an earlier row at the end', [{ offset: 50 }], [{ offset: 50 }, { offset: 110, timeMs: 300 }], 'stray'],
   ['an earlier row before it', [{ offset: 50 }], [{ offset: 50 }, { offset: 109, timeMs: 300 }], undefined],
+  ['an offset that none has', [], [{ offset: -5, timeMs: 300 }], 'stray'],
+  [
+    'an earlier row at an offset that none has',
+    [{ offset: 50 }],
+    [{ offset: 50 }, { offset: -5, timeMs: 300 }],
+    'stray',
+  ],
   ['as old as the topic', [{ offset: 50 }], [{ offset: 50 }, { offset: 120, timeMs: 200 }], 'stray'],
   ['of a former topic', [{ offset: 50 }], [{ offset: 50 }, { offset: 120, timeMs: 199 }], undefined],
   [
@@ -200,7 +207,7 @@ test('which keys differ, and how: no more, whatever there is of them', async (t)
     cases.flatMap(([name, messages]) => (messages.some((told) => !told.isSetAside) ? [name] : [])),
   );
   const isForeign = ({ offset, timeMs = offset * 10, partition = 0 }: Told) =>
-    timeMs >= SINCE_MS && offset >= (partition === 0 ? END_NOW : 0);
+    timeMs >= SINCE_MS && (offset < 0 || offset >= (partition === 0 ? END_NOW : 0));
   const hasForeign = new Set(cases.flatMap(([name, , rows]) => (rows.some(isForeign) ? [name] : [])));
   const lacking = await look({ mayLackMessages: true });
   assert.deepEqual(

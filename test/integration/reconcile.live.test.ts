@@ -3,6 +3,7 @@ import test from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { sink } from '../../consumers/sink.ts';
 import { Registry } from '../../core/avro/registry.ts';
+import { qualified } from '../../core/clickhouse.ts';
 import type { StreamSchema } from '../../core/avro/schema.ts';
 import { subjectOf, topicOf } from '../../core/stream-name.ts';
 import { command } from '../helpers/plans-table.ts';
@@ -48,6 +49,11 @@ test('a topic that grows and a sink at work are no difference, whatever comes an
     await assertReconciled(settings, ['plans']);
     assert.ok(sent > before, 'the topic did not grow');
   }
+  // What differs is looked at twice, and told if it differs still.
+  const table = qualified(settings.clickhouse.database, 'plans_raw');
+  await command(settings, `INSERT INTO ${table} (uuid, _version) VALUES ('pl_by_hand', 1)`);
+  await assertReconciled(settings, ['plans'], { plans: { stray: 1 } });
+  await command(settings, `DELETE FROM ${table} WHERE uuid = 'pl_by_hand'`);
   stop.abort();
   await Promise.all([producing, sinking]);
   await sinkStreams(settings, 'plans');
