@@ -25,3 +25,8 @@ async function askOffsetsSince(ask: AskAdmin, topic: string, timeMs: bigint): Pr
   const offsets = await ask((admin) => admin.fetchTopicOffsetsByTimestamp(topic, Number(timeMs)));
   return new Map(offsets.map(({ partition, offset }) => [partition, BigInt(offset)]));
 }
+
+/** By partition, the offset behind the last that it has, or had when it was looked at. */
+export function endsOf(partitions: ReadonlyMap<number, { readonly end: bigint }>): Map<number, bigint> {
+  return new Map([...partitions].map(([partition, { end }]) => [partition, end]));
+}

@@ -6,7 +6,7 @@ import { describeTopicConfigs } from '../../core/topic-retention.ts';
 import { StorageTable } from '../clickhouse/storage-table.ts';
 import { localTableOf } from '../clickhouse/table-ddl.ts';
 import { readTableShape, type TableColumn } from '../clickhouse/table-shape.ts';
-import { readPartitionLogs } from '../partition-logs.ts';
+import { endsOf, readPartitionLogs } from '../partition-logs.ts';
 import { awaitSink } from './await-sink.ts';
 import { Examples, noDifferences, type StreamComparison } from './comparison.ts';
 import { compareViews } from './compare-views.ts';
@@ -163,10 +163,7 @@ async function compareSides(
     };
     progress.doing = 'comparing keys';
     const { keys, buckets, differing } = await compareBuckets(services, sides);
-    const readEnds = async () => {
-      const now = await readPartitionLogs(askAdmin(services), topic);
-      return new Map([...now].map(([partition, { end }]) => [partition, end]));
-    };
+    const readEnds = async () => endsOf(await readPartitionLogs(askAdmin(services), topic));
     const tell = (found: Difference) => {
       if (only?.has(found.key) === false) return;
       counts[found.kind]++;

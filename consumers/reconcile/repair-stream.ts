@@ -4,7 +4,7 @@ import { storageTableOf, subjectOf, topicOf } from '../../core/stream-name.ts';
 import { readTopics } from '../../core/topic-reader.ts';
 import { StorageTable } from '../clickhouse/storage-table.ts';
 import { readTableShape, type TableColumn } from '../clickhouse/table-shape.ts';
-import { readPartitionLogs } from '../partition-logs.ts';
+import { endsOf, readPartitionLogs } from '../partition-logs.ts';
 import { StreamSchemas } from '../stream-schemas.ts';
 import { standingOf } from './await-sink.ts';
 import type { RepairCounts } from './comparison.ts';
@@ -56,7 +56,7 @@ export async function repairStream(
     );
   }
   if (differences.length === 0) return counts;
-  const ends = new Map([...extents].map(([partition, { end }]) => [partition, end]));
+  const ends = endsOf(extents);
   const stored = await readStoredRows(
     services,
     stream,
@@ -109,8 +109,7 @@ async function foreignRows(
   wrong: ReadonlyMap<Difference, readonly Place[]>,
   sinceMs: bigint | undefined,
 ): Promise<ReadonlyMap<Difference, readonly Place[]>> {
-  const logs = await readPartitionLogs(askAdmin(services), topic);
-  const ends = new Map([...logs].map(([partition, { end }]) => [partition, end]));
+  const ends = endsOf(await readPartitionLogs(askAdmin(services), topic));
   const foreign = new Map<Difference, readonly Place[]>();
   for (const [difference, rows] of wrong) {
     const some = rows.filter((row) => isForeign(row, ends, sinceMs));

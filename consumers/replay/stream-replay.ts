@@ -9,7 +9,7 @@ import { StorageTable } from '../clickhouse/storage-table.ts';
 import { consume, createSinkConsumer, sinkGroupOf } from '../consume.ts';
 import { createStreamSink, type CreatedSink, type SinkServices } from '../create-stream-sink.ts';
 import type { DeadLetter, DeadLetters } from '../dead-letters.ts';
-import { readPartitionLogs } from '../partition-logs.ts';
+import { endsOf, readPartitionLogs } from '../partition-logs.ts';
 import type { SetAside } from '../set-aside.ts';
 import { sink } from '../sink.ts';
 import { StreamSchemas } from '../stream-schemas.ts';
@@ -222,8 +222,7 @@ export class StreamReplay {
   }
 
   async #ends(): Promise<ReadonlyMap<number, bigint>> {
-    const logs = await readPartitionLogs(this.#ask, this.#topic);
-    return new Map([...logs].map(([partition, { end }]) => [partition, end]));
+    return endsOf(await readPartitionLogs(this.#ask, this.#topic));
   }
 
   /** Views as the new table's columns want them. */
