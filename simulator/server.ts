@@ -20,10 +20,14 @@ export interface ListeningSimulator {
   readonly close: () => Promise<void>;
 }
 
-/** Opens the simulator on a loopback port; 0 takes a free one. */
-export async function listen(simulator: Simulator, port: number): Promise<ListeningSimulator> {
+/** Opens the simulator on a loopback port; 0 takes a free one. `now` is the clock of its rate limit, in ms. */
+export async function listen(
+  simulator: Simulator,
+  port: number,
+  now?: () => number,
+): Promise<ListeningSimulator> {
   const { options } = simulator;
-  const limits = new Limits(options);
+  const limits = new Limits(options, now);
   const faults = new Faults(options);
   const statistics = new Statistics();
   const stopped = new AbortController();

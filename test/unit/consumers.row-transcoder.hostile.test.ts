@@ -233,9 +233,8 @@ test('arrays in many blocks, one in the other, take time by their bytes', () => 
     const rest = level === 0 ? varint(1n) : varint(0n);
     avro = Buffer.concat([varint(1n), avro, varint(1n), rest, varint(0n)]);
   }
-  const startMs = performance.now();
+  // Whoever reads what is inside twice a level, 2^40 times, does not come to an end.
   assert.ok(rowOf(type, avro).length > levels);
-  assert.ok(performance.now() - startMs < 1000);
 });
 
 test('a field that is passed over counts its items once', () => {

@@ -126,13 +126,12 @@ test('every stream has a row for each key', () => {
   }
 });
 
-test('a million customers cost no more than the page that is asked for', () => {
-  const simulator = createSimulator({ customers: 1_000_000 });
-  const started = performance.now();
+// Whoever makes them all runs out of memory.
+test('ten million customers cost no more than the page that is asked for', () => {
+  const simulator = createSimulator({ customers: 10_000_000 });
   for (const stream of ['customers', 'contacts', 'invoices', 'subscription_events', 'opportunities']) {
     let seen = 0;
     for (const record of simulator.truth(stream)) if (++seen === 200 || record['uuid'] === '') break;
     assert.equal(seen, 200);
   }
-  assert.ok(performance.now() - started < 5000);
 });
