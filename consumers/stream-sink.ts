@@ -199,6 +199,8 @@ export class StreamSink {
     }
     counts.failure = error instanceof Error ? error : new Error(messageOf(error));
     counts.state = 'failed';
+    // Nobody looks how long the topic gets: no number is better than one that stands still.
+    counts.lag.clear();
     logger.error({ stream: counts.stream, reason: messageOf(error) }, 'stream stopped');
     this.#discard();
     partitions.giveUp();

@@ -65,9 +65,7 @@ export function evolutionActions(
     const where = `column ${table}.${wanted.name}`;
     const wantedText = columnTypeSql(wanted.type);
     const unfit = (have: string) =>
-      new IncompatibleSchemaError(
-        `${where} is ${have}, and the topic's schema wants ${wantedText}: npm run replay makes the table anew, if the whole topic fits; else rename the column`,
-      );
+      new IncompatibleSchemaError(`${where} is ${have}, and the topic's schema wants ${wantedText}`);
     const unusable = shape.unusable.get(wanted.name);
     if (unusable !== undefined) throw unfit(unusable);
     const column = shape.columns.find(({ name }) => name === wanted.name);

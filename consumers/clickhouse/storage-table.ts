@@ -168,7 +168,7 @@ export class StorageTable {
         this.#options.onChange?.();
         continue;
       }
-      const actions = evolutionActions(this.name, shape, keyed(schema, shape), isOlder);
+      const actions = this.#evolution(schema, shape, isOlder);
       if (shape.identity === undefined) actions.push(`ADD COLUMN ${identitySql(newIdentity())}`);
       if (!isOlder) this.#checkTable(schema, shape);
       if (actions.length === 0) return shape;
@@ -178,6 +178,17 @@ export class StorageTable {
       }
     }
     throw new IncompatibleSchemaError(`table ${this.name} does not show the columns that it was given`);
+  }
+
+  #evolution(schema: WriterSchema, shape: TableShape, isOlder: boolean): string[] {
+    try {
+      return evolutionActions(this.name, shape, keyed(schema, shape), isOlder);
+    } catch (error) {
+      if (!(error instanceof IncompatibleSchemaError)) throw error;
+      throw new IncompatibleSchemaError(
+        `${error.message}: npm run replay -- --streams ${this.stream} makes the table anew, if the whole topic fits; else rename the column`,
+      );
+    }
   }
 
   /** A table that somebody else made, or that was made for another key. */

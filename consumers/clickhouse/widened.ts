@@ -48,7 +48,7 @@ function join(have: ColumnType, want: ColumnType, where: string): ColumnType {
   const type = joinTypes(have, want, where);
   if (type !== undefined) return type;
   throw new IncompatibleSchemaError(
-    `${where} is ${columnTypeSql(have)}, and the topic's schema wants ${columnTypeSql(want)}: npm run replay makes the table anew, if the whole topic fits; else rename the column`,
+    `${where} is ${columnTypeSql(have)}, and the topic's schema wants ${columnTypeSql(want)}`,
   );
 }
 

@@ -1,16 +1,34 @@
 import { AssignerProtocol } from 'kafkajs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { logger } from '../../core/logger.ts';
 import { sinkGroupOf } from '../consume.ts';
 import { readPartitionLogs } from '../partition-logs.ts';
 import { resumeOffset, type PartitionLog, type PartitionRows } from '../resume-offset.ts';
 import { askAdmin, type ReconcileServices } from './services.ts';
 
 const ASK_MS = 300;
+/** So many rounds are not worth a word. */
+const SAID_AFTER = 5;
 /** A sink that gets no further for so long is not waited for. */
 const MAX_STILL_MS = 10_000;
+/** The same after one was waited for in vain: it may have been killed, and stands in the group for some time. */
+const MAX_STILL_AGAIN_MS = 2_500;
 
 /** By partition, the offset at which the next sink would go on. */
 export type Standing = ReadonlyMap<number, bigint>;
+
+/** How long a sink that gets no further is waited for, over all streams of one run. */
+export class Patience {
+  #stillMs = MAX_STILL_MS;
+
+  get stillMs(): number {
+    return this.#stillMs;
+  }
+
+  lose(): void {
+    this.#stillMs = MAX_STILL_AGAIN_MS;
+  }
+}
 
 /**
  * Waits until a sink that is running has sunk the topic up to the ends given, for as long as it gets further.
@@ -23,11 +41,12 @@ export async function awaitSink(
   topic: string,
   rowsOf: () => Promise<ReadonlyMap<number, PartitionRows>>,
   ends: ReadonlyMap<number, PartitionLog>,
+  patience: Patience,
 ): Promise<Standing> {
   const { signal } = services;
   let last = -1n;
   let movedMs = performance.now();
-  for (;;) {
+  for (let round = 0; ; round++) {
     // Commits first: each comes after the rows that it tells of.
     const committed = await committedOf(services, topic);
     const standing = await standingOf(services, topic, rowsOf);
@@ -43,8 +62,13 @@ export async function awaitSink(
     }
     if (sum !== last) movedMs = performance.now();
     last = sum;
-    const isHopeless = performance.now() - movedMs > MAX_STILL_MS;
-    if (isReached || isHopeless || !(await isBeingSunk(services, topic))) return standing;
+    if (isReached || !(await isBeingSunk(services, topic))) return standing;
+    if (performance.now() - movedMs > patience.stillMs) {
+      patience.lose();
+      logger.warn({ topic }, 'the sink gets no further: what is not in yet counts as behind');
+      return standing;
+    }
+    if (round === SAID_AFTER) logger.info({ topic }, 'waiting for the sink that has the topic');
     await delay(ASK_MS, undefined, { signal });
   }
 }

@@ -7,7 +7,7 @@ import { StorageTable } from '../clickhouse/storage-table.ts';
 import { localTableOf } from '../clickhouse/table-ddl.ts';
 import { readTableShape, type TableColumn } from '../clickhouse/table-shape.ts';
 import { endsOf, readPartitionLogs } from '../partition-logs.ts';
-import { awaitSink } from './await-sink.ts';
+import { awaitSink, type Patience } from './await-sink.ts';
 import { Examples, noDifferences, type StreamComparison } from './comparison.ts';
 import { compareViews } from './compare-views.ts';
 import {
@@ -42,6 +42,7 @@ export interface Repairable {
 export interface CompareOptions {
   readonly setAside: SetAside;
   readonly progress: StreamProgress;
+  readonly patience: Patience;
   /** Told of every key that differs, as found at one look. */
   readonly onDifference?: (difference: Difference) => void;
 }
@@ -119,7 +120,7 @@ async function compareSides(
   stream: string,
   topic: string,
   logs: Awaited<ReturnType<typeof readPartitionLogs>>,
-  { setAside, progress, onDifference }: CompareOptions,
+  { setAside, progress, patience, onDifference }: CompareOptions,
   only?: ReadonlySet<string>,
 ): Promise<{ comparison: StreamComparison; repairable: Repairable }> {
   const { settings, clickhouse, signal } = services;
@@ -134,7 +135,7 @@ async function compareSides(
     policy: serviceRetry,
   });
   progress.doing = 'waiting for the sink';
-  const standing = await awaitSink(services, topic, () => storage.partitionRows(), logs);
+  const standing = await awaitSink(services, topic, () => storage.partitionRows(), logs, patience);
 
   progress.doing = 'reading the topic';
   for (const { start, end } of logs.values()) progress.messages += Number(end - start);

@@ -9,6 +9,7 @@ import { logger } from '../../core/logger.ts';
 import { probeRetry } from '../../core/retry.ts';
 import { storageTableOf, topicOf } from '../../core/stream-name.ts';
 import { chooseStreams } from '../choose-streams.ts';
+import { Patience } from './await-sink.ts';
 import { compareStream, type CompareOptions, type StreamSides } from './compare-stream.ts';
 import { noDifferences, type StreamComparison } from './comparison.ts';
 import type { Difference } from './find-differences.ts';
@@ -60,6 +61,7 @@ async function reconcileStreams(
 ): Promise<readonly StreamComparison[]> {
   const streams = await findStreams(services, options.streams);
   const setAside = await SetAside.read(services);
+  const patience = new Patience();
   const active = new Set<StreamProgress>();
   const drawn = startReconcileProgress(active, process.stderr);
   const limit = pLimit(STREAMS_SIDE_BY_SIDE);
@@ -71,7 +73,7 @@ async function reconcileStreams(
           const progress = { stream: sides.stream, doing: '', read: 0, messages: 0 };
           active.add(progress);
           try {
-            return await reconcileStream(services, sides, { setAside, progress }, options.isRepair);
+            return await reconcileStream(services, sides, { setAside, progress, patience }, options.isRepair);
           } catch (error) {
             services.signal.throwIfAborted();
             return failed(sides.stream, mendKafkaError(error, services.settings.kafka));
@@ -115,11 +117,11 @@ async function reconcileStream(
 async function compareAgain(
   services: ReconcileServices,
   sides: StreamSides,
-  { setAside, progress }: CompareOptions,
+  { setAside, progress, patience }: CompareOptions,
 ): Promise<StreamComparison> {
   progress.messages = 0;
   progress.read = 0;
-  return (await compareStream(services, sides, { setAside, progress })).comparison;
+  return (await compareStream(services, sides, { setAside, progress, patience })).comparison;
 }
 
 function failed(stream: string, error: unknown): StreamComparison {

@@ -125,6 +125,7 @@ test('a table that refuses every row stops its stream, and not all of the topic 
     /^table plans_raw refuses every row, code 469 \(VIOLATED_CONSTRAINT: never\): look at its constraints/,
   );
   assert.ok((counts?.deadLetters ?? 0) <= 100);
+  assert.equal(counts?.lag.size, 0, 'a lag that stands still');
 });
 
 test('a tombstone whose key is not the primary key is a dead letter, and its bytes are none', async (t) => {
