@@ -28,6 +28,13 @@ interface BatchPart {
   readonly name: string;
 }
 
+/** A batch whose rows are looked at one by one. */
+interface Sifting {
+  readonly insert: InsertPart;
+  readonly batch: Batch;
+  readonly kept: readonly KeptMessage[];
+}
+
 type InsertPart = (part: BatchPart) => Promise<InsertOutcome>;
 
 export interface BatchInserterOptions {
@@ -52,11 +59,12 @@ export class BatchInserter {
   /** @throws ServiceRefusedError naming the table. */
   async insert(batch: Batch, partitions: TopicPartitions): Promise<BatchOutcome> {
     const { letters, counts, policy, limit } = this.#options;
+    // Before anything is waited for: of partitions that are given away meanwhile nothing may be inserted.
+    const { generation } = partitions;
     await letters.send(batch.letters, policy);
     counts.deadLetters += batch.letters.length;
     if (batch.rowCount === 0) return 'inserted';
     if (!(await partitions.verify())) return 'changed';
-    const { generation } = partitions;
     return limit(() => this.#insert(batch, generation));
   }
 
@@ -66,22 +74,27 @@ export class BatchInserter {
     if (outcome.kind === 'inserted') return 'inserted';
     if (!(await this.#options.table.hasStill(batch.columns))) return 'changed';
     if (batch.kept === undefined) return 'refused';
-    await this.#sift(insert, batch.kept, 0, batch.kept.length, outcome.reason);
-    return 'inserted';
+    const sifted = await this.#sift(
+      { insert, batch, kept: batch.kept },
+      0,
+      batch.kept.length,
+      outcome.reason,
+    );
+    return sifted ? 'inserted' : 'changed';
   }
 
   /**
    * Inserts what it can of some rows that were refused together, by halves, and sets the rest aside. From left to right, so that at
    * any moment all of a partition is in up to some offset.
+   *
+   * @returns false when the table has changed meanwhile, so that it is not the rows' fault: the rest is not in.
    */
-  async #sift(
-    insert: InsertPart,
-    kept: readonly KeptMessage[],
-    from: number,
-    to: number,
-    reason: string,
-  ): Promise<void> {
-    if (to - from === 1) return this.#setAside(kept[from], reason);
+  async #sift(sifting: Sifting, from: number, to: number, reason: string): Promise<boolean> {
+    const { insert, batch, kept } = sifting;
+    if (to - from === 1) {
+      await this.#setAside(kept[from], reason);
+      return true;
+    }
     const middle = (from + to) >>> 1;
     for (const [start, end] of [
       [from, middle],
@@ -93,8 +106,11 @@ export class BatchInserter {
         rowCount: end - start,
         name: `#${start}-${end}`,
       });
-      if (outcome.kind === 'refused') await this.#sift(insert, kept, start, end, outcome.reason);
+      if (outcome.kind === 'inserted') continue;
+      if (!(await this.#options.table.hasStill(batch.columns))) return false;
+      if (!(await this.#sift(sifting, start, end, outcome.reason))) return false;
     }
+    return true;
   }
 
   async #insertPart(
@@ -121,7 +137,7 @@ export class BatchInserter {
     const { topic, table, letters, counts, policy } = this.#options;
     if (kept === undefined) return;
     const { partition, message } = kept;
-    if (++this.#refusedInARow > MAX_REFUSED_IN_A_ROW) {
+    if (++this.#refusedInARow >= MAX_REFUSED_IN_A_ROW) {
       throw new ServiceRefusedError(
         `table ${table.name} refuses every row, ${reason}: look at its constraints and materialized views, then start again`,
       );

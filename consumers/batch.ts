@@ -12,18 +12,22 @@ export interface KeptMessage {
   readonly rowEnd: number;
 }
 
+/** What a letter takes in memory and on the wire beside the bytes of its message, about. */
+const LETTER_BYTES = 500;
+
 /** Rows for one table, from all partitions of its topic, as they came in. */
 export class Batch {
   /** Those that the rows are made for. */
   readonly columns: readonly TableColumn[];
   readonly rows: RowBuffer;
-  readonly letters: DeadLetter[] = [];
   /** By partition, the offset behind the last message that is in the batch, or that leaves no trace, such as the mark of a transaction. */
   readonly consumed = new Map<number, bigint>();
   readonly startedMs = performance.now();
   /** The messages of the rows: only kept when a row may have to be set aside, since they take much memory. */
   readonly kept: KeptMessage[] | undefined;
   readonly #ranges = new Map<number, OffsetRange>();
+  readonly #letters: DeadLetter[] = [];
+  #letterBytes = 0;
   #rowCount = 0;
   #timestamp = '';
   #timeMs = 0;
@@ -36,6 +40,23 @@ export class Batch {
 
   get rowCount(): number {
     return this.#rowCount;
+  }
+
+  get letters(): readonly DeadLetter[] {
+    return this.#letters;
+  }
+
+  /** About what the letters take. */
+  get letterBytes(): number {
+    return this.#letterBytes;
+  }
+
+  /** Sets a message aside. Its bytes are copied: those that were fetched would keep all that came with them. */
+  setAside(letter: DeadLetter): void {
+    const { key, value, offset, timestamp } = letter.message;
+    const message = { key: copied(key), value: copied(value), offset, timestamp, attributes: 0, headers: {} };
+    this.#letters.push({ ...letter, message });
+    this.#letterBytes += LETTER_BYTES + (key?.length ?? 0) + (value?.length ?? 0);
   }
 
   get ranges(): readonly OffsetRange[] {
@@ -68,4 +89,8 @@ export class Batch {
     }
     this.kept?.push({ partition, message, rowEnd: this.rows.length });
   }
+}
+
+function copied(bytes: Buffer | null): Buffer | null {
+  return bytes === null ? null : Buffer.from(bytes);
 }

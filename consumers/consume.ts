@@ -49,12 +49,15 @@ export function createSinkConsumer(settings: Settings, groupId = sinkGroupOf(set
   return { groupId, consumer, member: new GroupMember(consumer, SESSION_TIMEOUT_MS) };
 }
 
-/** What a stream's sink may ask of the consumer. */
+/** What a stream's sink may ask of the consumer. Outside the group kafkajs would throw; what the group gives next is positioned anew. */
 export function topicControl(consumer: Consumer, member: GroupMember, topic: string): TopicControl {
+  const steer = (work: () => void) => {
+    if (member.isJoined) work();
+  };
   return {
-    pause: () => consumer.pause([{ topic }]),
-    resume: () => consumer.resume([{ topic }]),
-    seek: (partition, offset) => consumer.seek({ topic, partition, offset: String(offset) }),
+    pause: () => steer(() => consumer.pause([{ topic }])),
+    resume: () => steer(() => consumer.resume([{ topic }])),
+    seek: (partition, offset) => steer(() => consumer.seek({ topic, partition, offset: String(offset) })),
     commit: (offsets) => member.commit(topic, offsets),
     isMember: () => member.isKnown,
   };
@@ -89,13 +92,20 @@ export async function consume(
       sink.assign(partitions);
     }
   });
+  // The group gives the partitions to others, until the consumer joins it again.
+  consumer.on(consumer.events.STOP, () => {
+    for (const [topic, sink] of sinks) {
+      assigned.set(topic, new Set());
+      sink.assign([]);
+    }
+  });
   // Also told of batches that hold nothing but the marks of transactions, which no handler gets to see.
   consumer.on(
     consumer.events.END_BATCH_PROCESS,
-    ({ payload: { topic, partition, batchSize, lastOffset } }) => {
+    ({ payload: { topic, partition, batchSize, lastOffset, highWatermark } }) => {
       if (batchSize > 0) return;
       const next = BigInt(lastOffset) + 1n;
-      sinks.get(topic)?.accept({ partition, messages: [], next, end: next });
+      sinks.get(topic)?.accept({ partition, messages: [], next, end: BigInt(highWatermark) });
     },
   );
   const done = new AbortController();
@@ -110,7 +120,7 @@ export async function consume(
   const working = [...sinks.values()].map((sink) => sink.run());
   const watch = caughtUp && watchOthers(groupId, ask, assigned, caughtUp, done.signal);
   // They may reject before anybody waits for them.
-  for (const promise of [watch, crashed]) promise?.catch(() => {});
+  for (const promise of [watch, crashed, ...working]) promise?.catch(() => {});
   try {
     await consumer.connect();
     await consumer.subscribe({ topics, fromBeginning: true });

@@ -5,7 +5,7 @@ import type { CaughtUp } from '../core/caught-up.ts';
 import type { ClickHouseClient } from '../core/clickhouse.ts';
 import type { Settings } from '../core/config.ts';
 import { messageOf } from '../core/errors.ts';
-import { askKafka, type AskAdmin } from '../core/kafka.ts';
+import { adminAsker } from '../core/kafka.ts';
 import { logger } from '../core/logger.ts';
 import { steadyRetry, type RetryPolicy } from '../core/retry.ts';
 import { storageTableOf, subjectOf, topicOf } from '../core/stream-name.ts';
@@ -23,7 +23,13 @@ import { TopicPartitions } from './topic-partitions.ts';
  * Large inserts are what ClickHouse is fast with; the age bounds how late a row is seen. The bytes leave room for a fetch in a buffer of
  * 32 MiB, of which a table at work has two.
  */
-const limits: BatchLimits = { rows: 200_000, bytes: 24 * 1024 * 1024, ageMs: 750, quietMs: 150 };
+const limits: BatchLimits = {
+  rows: 200_000,
+  bytes: 24 * 1024 * 1024,
+  letterBytes: 4 * 1024 * 1024,
+  ageMs: 750,
+  quietMs: 150,
+};
 const SAY_WAITING_EVERY_MS = 10_000;
 
 /** What the sinks of all streams share. */
@@ -76,8 +82,7 @@ export function createStreamSink(services: SinkServices, wishes: StreamSinkWishe
   });
   const schemas = new StreamSchemas(registry, subjectOf(settings.topicPrefix, stream), table, policy);
   const control = topicControl(group.consumer, group.member, topic);
-  const ask: AskAdmin = (question) =>
-    askKafka(settings.kafka, signal, () => question(services.admin), policy);
+  const ask = adminAsker(settings.kafka, services.admin, signal, policy);
   const partitions = new TopicPartitions({ topic, table, ask, control, caughtUp, ...(floors && { floors }) });
   const inserter = new BatchInserter({ topic, table, letters, counts, policy, limit });
   const sink = new StreamSink({ topic, table, schemas, partitions, inserter, limits, buffers, counts });

@@ -20,7 +20,7 @@ export interface DeadLetter {
 /** Requests that are told of in the log: the summary and `npm run dead-letters` have them all. */
 const MAX_TOLD = 10;
 
-/** Bytes of messages in one request. */
+/** Bytes of letters in one request, unless one alone has more: all may go into one record batch. */
 const MAX_REQUEST_BYTES = 1024 * 1024;
 
 /**
@@ -46,11 +46,13 @@ export class DeadLetters {
     const topic = deadLettersTopic(this.#settings.topicPrefix);
     for (const messages of requestsOf(letters)) {
       await retry({ topic }, policy, this.#signal, async () => {
+        const connecting = (this.#connecting ??= this.#connect(topic));
         try {
-          this.#connecting ??= this.#connect(topic);
-          await (await this.#connecting).send({ topic, messages, acks: -1 });
+          await (await connecting).send({ topic, messages, acks: -1 });
         } catch (error) {
-          this.#connecting = undefined;
+          // Another stream may have made a new one already.
+          if (this.#connecting === connecting) this.#connecting = undefined;
+          await disconnect(connecting);
           throw kafkaError(error, this.#settings.kafka);
         }
       });
@@ -65,10 +67,7 @@ export class DeadLetters {
   }
 
   async close(): Promise<void> {
-    await this.#connecting?.then(
-      (producer) => producer.disconnect(),
-      () => {},
-    );
+    if (this.#connecting !== undefined) await disconnect(this.#connecting);
   }
 
   async #connect(topic: string): Promise<Producer> {
@@ -85,18 +84,31 @@ export class DeadLetters {
   }
 }
 
-function requestsOf(letters: readonly DeadLetter[]): Message[][] {
+/** Of a producer that could not connect nothing is left. */
+async function disconnect(connecting: Promise<Producer>): Promise<void> {
+  await connecting.then((producer) => producer.disconnect()).catch(() => {});
+}
+
+/** The messages of letters, as they are sent together. */
+export function requestsOf(letters: readonly DeadLetter[]): Message[][] {
   const requests: Message[][] = [];
   let bytes = Infinity;
-  for (const letter of letters) {
-    if (bytes > MAX_REQUEST_BYTES) {
+  for (const message of letters.map(messageOf)) {
+    const size = sizeOf(message);
+    if (bytes + size > MAX_REQUEST_BYTES) {
       requests.push([]);
       bytes = 0;
     }
-    requests.at(-1)?.push(messageOf(letter));
-    bytes += letter.message.value?.length ?? 0;
+    requests.at(-1)?.push(message);
+    bytes += size;
   }
   return requests;
+}
+
+/** In bytes, without the few that stand between the fields. */
+export function sizeOf({ key, value, headers = {} }: Message): number {
+  const texts = [...Object.keys(headers), ...Object.values(headers).flat(), key, value];
+  return texts.reduce<number>((sum, text) => sum + (text ? Buffer.byteLength(text) : 0), 0);
 }
 
 function messageOf({ stream, topic, partition, message, schemaId, error }: DeadLetter): Message {

@@ -10,6 +10,7 @@ export class GroupMember {
   readonly #consumer: Consumer;
   readonly #sessionTimeoutMs: number;
   #heardMs = -Infinity;
+  #isJoined = false;
   readonly #pending = new Map<string, { topic: string; partition: number; offset: string }>();
   #committing: Promise<void> | undefined;
 
@@ -19,13 +20,25 @@ export class GroupMember {
     const hear = () => {
       this.#heardMs = performance.now();
     };
-    consumer.on(consumer.events.GROUP_JOIN, hear);
+    consumer.on(consumer.events.GROUP_JOIN, () => {
+      this.#isJoined = true;
+      hear();
+    });
     consumer.on(consumer.events.HEARTBEAT, hear);
+    // Also after a crash that kafkajs gets over by itself: it has left the group, and joins it again some time later.
+    consumer.on(consumer.events.STOP, () => {
+      this.#isJoined = false;
+    });
   }
 
-  /** False for one that was asleep for so long that the group may have given its partitions to others. */
+  /** False before the first assignment, and from a stop of the consumer to the next one: there is nothing then to pause or to seek. */
+  get isJoined(): boolean {
+    return this.#isJoined;
+  }
+
+  /** False for one that has left the group, or was asleep for so long that the group may have given its partitions to others. */
   get isKnown(): boolean {
-    return performance.now() - this.#heardMs < this.#sessionTimeoutMs;
+    return this.#isJoined && performance.now() - this.#heardMs < this.#sessionTimeoutMs;
   }
 
   /** Commits in the background, one request at a time, of each partition what was told last. */

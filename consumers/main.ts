@@ -8,6 +8,9 @@ interface Options {
   readonly untilCaughtUp?: true;
 }
 
+/** What a service that hangs has got by then, the next sink finds in the table. */
+const stopping = { maxStopMs: 9_000 };
+
 await runMain(async (signal) => {
   const options = createCommand('sink', 'Sinks the topics into ClickHouse tables, until stopped.')
     .option('--streams <a,b>', 'only these streams')
@@ -25,4 +28,4 @@ await runMain(async (signal) => {
   return isCutShort || counts.some(({ failure }) => failure !== undefined)
     ? exitCodes.someWorkFailed
     : exitCodes.done;
-});
+}, stopping);

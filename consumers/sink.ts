@@ -12,16 +12,16 @@ import {
 } from '../core/clickhouse.ts';
 import type { Settings } from '../core/config.ts';
 import {
+  adminAsker,
   askKafka,
   connectAdmin,
   ensureTopics,
   mendKafkaError,
   partitionEnds,
-  type AskAdmin,
 } from '../core/kafka.ts';
 import { logger } from '../core/logger.ts';
 import { serveMetrics } from '../core/metrics-server.ts';
-import { probeRetry } from '../core/retry.ts';
+import { probeRetry, steadyRetry } from '../core/retry.ts';
 import { subjectOf, topicOf } from '../core/stream-name.ts';
 import { onCluster } from './clickhouse/table-ddl.ts';
 import { isDerivedView } from './clickhouse/view.ts';
@@ -42,7 +42,7 @@ export interface SinkOptions {
 }
 
 export const TABLES_SIDE_BY_SIDE = 4;
-/** What is taken is inserted within this time when the sink is stopped, or is taken again by the next. */
+/** What is taken is inserted within this time when the sink is stopped, or is taken again by the next. Before, there is nothing to insert. */
 const MAX_FLUSH_MS = 7_000;
 
 /**
@@ -62,14 +62,17 @@ export async function sink(
   const work = new AbortController();
   setMaxListeners(0, work.signal);
   const registry = new Registry(settings.schemaRegistry, work.signal);
-  const onAbort = () => setTimeout(() => work.abort(signal.reason), MAX_FLUSH_MS).unref();
+  let graceMs = 0;
+  const onAbort = () => setTimeout(() => work.abort(signal.reason), graceMs).unref();
+  signal.addEventListener('abort', onAbort, { once: true });
   let admin: Admin | undefined;
   try {
     await registry.probe(probeRetry);
     await probeClickHouse(clickhouse, settings.clickhouse, signal);
     admin = await connectAdmin(settings.kafka, 'sink', signal);
     await createDatabase(clickhouse, settings);
-    signal.addEventListener('abort', onAbort, { once: true });
+    signal.throwIfAborted();
+    graceMs = MAX_FLUSH_MS;
     const services = { admin, registry, clickhouse, signal: work.signal };
     return await sinkStreams(settings, options, services, signal);
   } catch (error) {
@@ -95,10 +98,10 @@ async function sinkStreams(
   signal: AbortSignal,
 ): Promise<readonly SinkCounts[]> {
   const { topicPrefix, kafka } = settings;
-  const ask: AskAdmin = (question) => askKafka(kafka, services.signal, () => question(services.admin));
   const streams = await prepareStreams(settings, options, services);
   const topics = streams.map((stream) => topicOf(topicPrefix, stream));
   if (topics.length === 0) return [];
+  const ask = adminAsker(kafka, services.admin, services.signal);
   const caughtUp = new CaughtUp(options.untilCaughtUp ? await partitionEnds(ask, topics) : []);
   const group = createSinkConsumer(settings);
   const letters = new DeadLetters(services.admin, settings, services.signal);
@@ -119,7 +122,8 @@ async function sinkStreams(
   const server = await serveMetrics(settings.metricsPort, createSinkMetrics(counts));
   const progress = startSinkProgress(counts, process.stderr);
   try {
-    await consume(group, settings, sinks, options.untilCaughtUp ? caughtUp : undefined, ask, signal);
+    const patientAsk = adminAsker(kafka, services.admin, services.signal, steadyRetry);
+    await consume(group, settings, sinks, options.untilCaughtUp ? caughtUp : undefined, patientAsk, signal);
     return counts;
   } finally {
     progress.stop();

@@ -15,6 +15,9 @@ const ASK_AGAIN_MS = 300;
 /** For how long an id that the registry does not know is not asked for again. */
 const UNKNOWN_FOR_MS = 60_000;
 
+/** After an id that stayed unknown, others are asked for once only for so long: bytes of something else name a new one each. */
+const HASTY_FOR_MS = 10_000;
+
 /** The schemas of one stream's messages, for which its table has the columns. */
 export class StreamSchemas {
   readonly #registry: Registry;
@@ -24,6 +27,7 @@ export class StreamSchemas {
   readonly #schemas = new Map<number, WriterSchema>();
   /** Why the messages of an id cannot be read, and until when that is believed. */
   readonly #unknown = new Map<number, { readonly reason: string; readonly untilMs: number }>();
+  #hastyUntilMs = -Infinity;
   readonly #transcoders = new Map<number, RowTranscoder>();
   #transcoderColumns: readonly TableColumn[] = [];
   #primaryKey: readonly string[] | undefined;
@@ -102,12 +106,14 @@ export class StreamSchemas {
     if (this.#schemas.has(id)) return;
     let text = await this.#registry.schemaText(id, this.#policy);
     // A registry of several nodes may learn of a schema a little later than the topic.
-    for (let again = 0; text === undefined && again < ASK_AGAIN; again++) {
+    const again = performance.now() < this.#hastyUntilMs ? 0 : ASK_AGAIN;
+    for (let asked = 0; text === undefined && asked < again; asked++) {
       await delay(ASK_AGAIN_MS);
       text = await this.#registry.schemaText(id, this.#policy);
     }
-    if (text === undefined) this.#remember(id, `the registry has no Avro schema ${id}`);
-    else await this.#cover(id, text);
+    if (text !== undefined) return this.#cover(id, text);
+    this.#hastyUntilMs = performance.now() + HASTY_FOR_MS;
+    this.#remember(id, `the registry has no Avro schema ${id}`);
   }
 
   async #cover(id: number, text: string): Promise<void> {
@@ -126,7 +132,13 @@ export class StreamSchemas {
   }
 
   #remember(id: number, reason: string): void {
-    this.#unknown.set(id, { reason, untilMs: performance.now() + UNKNOWN_FOR_MS });
+    const nowMs = performance.now();
+    // Those of before come first.
+    for (const [earlier, { untilMs }] of this.#unknown) {
+      if (untilMs > nowMs && earlier !== id) break;
+      this.#unknown.delete(earlier);
+    }
+    this.#unknown.set(id, { reason, untilMs: nowMs + UNKNOWN_FOR_MS });
   }
 
   /** The primary key of a stream of ours is known, though another writer's schema does not name it. */

@@ -1,6 +1,7 @@
 import type { KafkaMessage } from 'kafkajs';
 import { schemaIdOf } from '../core/avro/wire-format.ts';
 import { messageOf, RecordError } from '../core/errors.ts';
+import { assertReadable } from '../core/fetch/fetched-message.ts';
 import { logger } from '../core/logger.ts';
 import { addMessage } from './add-message.ts';
 import { Batch } from './batch.ts';
@@ -15,6 +16,8 @@ import type { TopicPartitions } from './topic-partitions.ts';
 export interface BatchLimits {
   readonly rows: number;
   readonly bytes: number;
+  /** Of the messages that are set aside. */
+  readonly letterBytes: number;
   /** Since its first message came. */
   readonly ageMs: number;
   /** Since its last message came. */
@@ -116,6 +119,7 @@ export class StreamSink {
     const batch = (this.#filling ??= this.#createBatch());
     let cut: bigint | undefined;
     try {
+      assertReadable(this.topic, partition, messages);
       cut = this.#fill(batch, partition, messages);
     } catch (error) {
       // Of the stream alone: whoever fetches for all of them must not hear of it.
@@ -297,7 +301,7 @@ export class StreamSink {
       } catch (error) {
         if (!(error instanceof RecordError)) throw error;
         const letter = { stream: this.counts.stream, topic: this.topic, partition, message, error };
-        batch.letters.push({ ...letter, schemaId: schemaIdIn(message.value) });
+        batch.setAside({ ...letter, schemaId: schemaIdIn(message.value) });
       }
     }
     return undefined;
@@ -308,9 +312,9 @@ export class StreamSink {
     return new Batch(table.columns, buffers.take(), this.#isCareful);
   }
 
-  #isFull({ rows, rowCount }: Batch): boolean {
+  #isFull({ rows, rowCount, letterBytes }: Batch): boolean {
     const { limits } = this.#options;
-    return rowCount >= limits.rows || rows.length >= limits.bytes;
+    return rowCount >= limits.rows || rows.length >= limits.bytes || letterBytes >= limits.letterBytes;
   }
 
   #isDue(): boolean {

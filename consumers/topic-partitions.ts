@@ -121,7 +121,7 @@ export class TopicPartitions {
         if (rows !== undefined && offset !== rows.highest.offset + 1n)
           logger.warn(
             { topic: this.#topic, partition, offset, tableOffset: rows.highest.offset },
-            'the topic is not the one that the table was filled from, or has lost messages: going on where it begins',
+            'the topic is not the one that the table was filled from, or has lost messages: going on at the offset',
           );
         const floor = this.#floors.get(partition) ?? 0n;
         found.set(partition, offset < floor ? floor : offset);

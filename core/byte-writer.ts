@@ -88,16 +88,6 @@ export class ByteWriter {
     this.#length = this.#buffer.writeDoubleLE(value, this.#length);
   }
 
-  int32(value: number): void {
-    this.#reserve(4);
-    this.#length = this.#buffer.writeInt32LE(value, this.#length);
-  }
-
-  int64(value: bigint): void {
-    this.#reserve(8);
-    this.#length = this.#buffer.writeBigInt64LE(value, this.#length);
-  }
-
   #reserve(bytes: number): void {
     const needed = this.#length + bytes;
     if (needed <= this.#buffer.length) return;

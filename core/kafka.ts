@@ -144,6 +144,16 @@ export function askKafka<T>(
 /** Asks Kafka something until it answers. */
 export type AskAdmin = <T>(question: (admin: Admin) => Promise<T>) => Promise<T>;
 
+/** See {@link askKafka}. */
+export function adminAsker(
+  settings: Settings['kafka'],
+  admin: Admin,
+  signal: AbortSignal,
+  policy?: RetryPolicy,
+): AskAdmin {
+  return (question) => askKafka(settings, signal, () => question(admin), policy);
+}
+
 /**
  * Where the partitions that hold anything end now. One after the other: a look-up that is still under way when another has
  * failed would keep its connection open.
@@ -159,7 +169,7 @@ export async function partitionEnds(ask: AskAdmin, topics: readonly string[]): P
 }
 
 function topicConfig(topic: string, { tombstoneRetentionDays }: Settings['kafka']): ITopicConfig {
-  const entries = Object.entries(wantedTopicConfig(tombstoneRetentionDays));
+  const entries = Object.entries(wantedTopicConfig(topic, tombstoneRetentionDays));
   return {
     topic,
     numPartitions: PARTITIONS,

@@ -2,7 +2,7 @@ import type { LiveLines } from './live-lines.ts';
 
 /** What the live lines of several commands are drawn with: when, in how much room, and how their cells look. */
 
-export const REDRAW_MS = 200;
+const REDRAW_MS = 200;
 const MOVING_PART_WIDTH = 3;
 
 /**

@@ -31,8 +31,15 @@ export async function runMain(work: Work, options: { readonly maxStopMs?: number
   const onSignal = (name: NodeJS.Signals) => {
     if (controller.signal.aborted) process.exit(130);
     controller.abort(new StoppedError(`stopped by ${name}`));
-    if (options.maxStopMs !== undefined)
-      setTimeout(() => process.exit(exitCodes.someWorkFailed), options.maxStopMs).unref();
+    const { maxStopMs } = options;
+    if (maxStopMs === undefined) return;
+    const giveUp = () => {
+      process.stderr.write(
+        `stopped by ${name}: what was under way did not end within ${maxStopMs / 1000} s\n`,
+      );
+      process.exit(exitCodes.someWorkFailed);
+    };
+    setTimeout(giveUp, maxStopMs).unref();
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   // The reader of a pipe has seen enough (`| head`).

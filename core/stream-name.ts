@@ -19,6 +19,11 @@ export function deadLettersTopic(prefix: string): string {
   return `${prefix}${DEAD_LETTERS}`;
 }
 
+/** Of any prefix. */
+export function isDeadLettersTopic(topic: string): boolean {
+  return topic.endsWith(DEAD_LETTERS);
+}
+
 export function topicOf(prefix: string, stream: string): string {
   return `${prefix}${stream}`;
 }

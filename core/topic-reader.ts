@@ -2,13 +2,18 @@ import { randomUUID } from 'node:crypto';
 import type { Admin, KafkaMessage } from 'kafkajs';
 import { CaughtUp, type PartitionEnd } from './caught-up.ts';
 import type { Settings } from './config.ts';
-import { askKafka, createKafka, kafkaError, partitionEnds } from './kafka.ts';
+import { notAnswering } from './errors.ts';
+import { assertReadable } from './fetch/fetched-message.ts';
+import { adminAsker, createKafka, kafkaError, partitionEnds } from './kafka.ts';
 import { logger } from './logger.ts';
 
 const MAX_FETCH_BYTES_PER_PARTITION = 4 * 1024 * 1024;
 
 /** Longer than a transaction of ours may stay open: what has not come by then, compaction has taken away. */
 const SILENCE_MS = 60_000;
+
+/** A consumer asks for more all the time: if nothing at all was answered for so long, Kafka is away. */
+const MAX_UNANSWERED_MS = 20_000;
 
 /** While a batch is worked on, Kafka hears of us so often. */
 const HEARTBEAT_MS = 3_000;
@@ -23,7 +28,8 @@ export type MessageHandler = (message: KafkaMessage, partition: number) => void;
  * @param afterFetch is awaited when what was fetched of a partition has been handed over: until then nothing more is. It may take
  *   as long as it needs.
  * @returns the partitions of which Kafka has given less than their end, since compaction has taken away what stood last.
- * @throws ServiceUnavailableError, ServiceRefusedError; the signal's reason; what a handler or `afterFetch` throws.
+ * @throws ServiceUnavailableError, also when Kafka stays away for a minute; ServiceRefusedError; the signal's reason; what a handler or
+ *   `afterFetch` throws.
  */
 export async function readTopics(
   admin: Admin,
@@ -32,8 +38,7 @@ export async function readTopics(
   signal: AbortSignal,
   afterFetch?: () => Promise<void>,
 ): Promise<readonly PartitionEnd[]> {
-  const ask = <T>(question: (admin: Admin) => Promise<T>) =>
-    askKafka(settings.kafka, signal, () => question(admin));
+  const ask = adminAsker(settings.kafka, admin, signal);
   const existing = new Set(await ask((asked) => asked.listTopics()));
   const ends = await partitionEnds(
     ask,
@@ -56,7 +61,19 @@ export async function readTopics(
   signal.addEventListener('abort', onAbort, { once: true });
   let onSilent = () => {};
   const silent = new Promise<void>((resolve) => (onSilent = resolve));
+  let answeredMs = -Infinity;
   const silence = setTimeout(() => {
+    if (performance.now() - answeredMs > MAX_UNANSWERED_MS) {
+      onFailed(
+        notAnswering(
+          'Kafka',
+          `${settings.kafka.brokers.join(',')} (KAFKA_BROKERS)`,
+          undefined,
+          'no answer for a minute',
+        ),
+      );
+      return;
+    }
     const behind = caughtUp.behind.map(({ topic, partition, end }) => `${topic}/${partition} before ${end}`);
     logger.warn({ behind, ms: SILENCE_MS }, 'Kafka gives no more messages: taken as the end');
     onSilent();
@@ -64,6 +81,11 @@ export async function readTopics(
   consumer.on(consumer.events.CRASH, ({ payload }) => {
     if (!payload.restart) onFailed(kafkaError(payload.error, settings.kafka));
   });
+  consumer.on(consumer.events.FETCH, () => {
+    answeredMs = performance.now();
+  });
+  // After a crash that kafkajs gets over by itself it begins anew.
+  consumer.on(consumer.events.GROUP_JOIN, () => silence.refresh());
   // Also told of batches that hold nothing but the marks of transactions.
   consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
     silence.refresh();
@@ -83,6 +105,7 @@ export async function readTopics(
           payload.heartbeat().catch(() => {});
         }, HEARTBEAT_MS);
         try {
+          assertReadable(batch.topic, batch.partition, batch.messages);
           for (const message of batch.messages) handle?.(message, batch.partition);
           await afterFetch?.();
         } catch (error) {

@@ -1,11 +1,14 @@
 import kafkajs from 'kafkajs';
 import { TOMBSTONE_RETENTION_DAYS } from './config.ts';
 import type { AskAdmin } from './kafka.ts';
+import { isDeadLettersTopic } from './stream-name.ts';
 
 const DAY_MS = 86_400_000;
 
 /** Kafka's own default of 1 MiB is less than a large record: an invoice with thousands of line items is one message. */
 const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
+/** A letter has all of a message, and headers that say why it is one. */
+const MAX_LETTER_BYTES = MAX_MESSAGE_BYTES + 256 * 1024;
 
 /** A topic's configuration entries by name, as Kafka prints them. */
 export type TopicConfig = ReadonlyMap<string, string>;
@@ -21,6 +24,7 @@ export type TopicConfig = ReadonlyMap<string, string>;
  * @param tombstoneRetentionDays how long a delete stays on the topic: how long a sink may be away and still learn of it.
  */
 export function wantedTopicConfig(
+  topic: string,
   tombstoneRetentionDays = TOMBSTONE_RETENTION_DAYS,
 ): Readonly<Record<string, string>> {
   return {
@@ -31,7 +35,7 @@ export function wantedTopicConfig(
     'retention.bytes': '-1',
     // The broker's clock, not a producer's, orders the versions of a row.
     'message.timestamp.type': 'LogAppendTime',
-    'max.message.bytes': String(MAX_MESSAGE_BYTES),
+    'max.message.bytes': String(isDeadLettersTopic(topic) ? MAX_LETTER_BYTES : MAX_MESSAGE_BYTES),
   };
 }
 

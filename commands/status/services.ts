@@ -3,7 +3,7 @@ import { Registry } from '../../core/avro/registry.ts';
 import { createClickHouse, probeClickHouse, type ClickHouseClient } from '../../core/clickhouse.ts';
 import type { Settings } from '../../core/config.ts';
 import { EtlError, messageOf } from '../../core/errors.ts';
-import { askKafka, connectAdmin, mendKafkaError, type AskAdmin } from '../../core/kafka.ts';
+import { adminAsker, connectAdmin, mendKafkaError, type AskAdmin } from '../../core/kafka.ts';
 import { probeRetry } from '../../core/retry.ts';
 import { StorageTables } from './table-facts.ts';
 
@@ -41,7 +41,7 @@ export class Services {
     await Promise.all([
       this.#attempt(async () => {
         const admin = await connectAdmin(kafka, 'status', signal);
-        const ask: AskAdmin = (question) => askKafka(kafka, signal, () => question(admin), probeRetry);
+        const ask = adminAsker(kafka, admin, signal, probeRetry);
         this.#kafka = { admin, ask };
       }),
       this.#attempt(async () => {

@@ -1,4 +1,4 @@
-import { quoted } from '../../core/clickhouse.ts';
+import { literal, quoted } from '../../core/clickhouse.ts';
 
 /** The types that need no parameter. */
 export const scalarNames = [
@@ -151,8 +151,4 @@ export function bareType(type: ColumnType): { readonly isNullable: boolean; read
   if (type.kind === 'lowCardinality') return bareType(type.inner);
   if (type.kind === 'nullable') return { isNullable: true, bare: type.inner };
   return { isNullable: type.kind === 'variant', bare: type };
-}
-
-function literal(text: string): string {
-  return `'${text.replace(/[\\']/g, '\\$&')}'`;
 }

@@ -3,7 +3,7 @@ import type { Admin } from 'kafkajs';
 import type { Registry } from '../../core/avro/registry.ts';
 import { clickHouseError, type ClickHouseClient } from '../../core/clickhouse.ts';
 import type { Settings } from '../../core/config.ts';
-import { askKafka, type AskAdmin } from '../../core/kafka.ts';
+import { adminAsker, type AskAdmin } from '../../core/kafka.ts';
 import { retry, serviceRetry } from '../../core/retry.ts';
 
 /** What comparing and repairing a stream makes use of. */
@@ -16,7 +16,7 @@ export interface ReconcileServices {
 }
 
 export function askAdmin({ settings, admin, signal }: ReconcileServices): AskAdmin {
-  return (question) => askKafka(settings.kafka, signal, () => question(admin));
+  return adminAsker(settings.kafka, admin, signal);
 }
 
 /** Keeps a connection from being taken for dead while the server works on a long query. */

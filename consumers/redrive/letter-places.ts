@@ -1,7 +1,7 @@
 import type { Admin } from 'kafkajs';
 import type { Settings } from '../../core/config.ts';
 import type { SinkLetter } from '../../core/dead-letters/parse-letter.ts';
-import { askKafka } from '../../core/kafka.ts';
+import { adminAsker } from '../../core/kafka.ts';
 import { readTopics } from '../../core/topic-reader.ts';
 import { sinkGroupOf } from '../consume.ts';
 import { readPartitionLogs } from '../partition-logs.ts';
@@ -83,8 +83,7 @@ export async function readPlaces(
   waiting: readonly SinkLetter[],
   signal: AbortSignal,
 ): Promise<Omit<PlacesOptions, 'rows'>> {
-  const ask = <T>(question: (asked: Admin) => Promise<T>) =>
-    askKafka(settings.kafka, signal, () => question(admin));
+  const ask = adminAsker(settings.kafka, admin, signal);
   if (!(await ask((asked) => asked.listTopics())).includes(topic))
     return { logs: new Map(), committed: new Map(), firstNotSetAside: () => Promise.resolve(new Map()) };
   const groupId = sinkGroupOf(settings);

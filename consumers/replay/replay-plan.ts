@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { askKafka, createKafka, type AskAdmin } from '../../core/kafka.ts';
+import { adminAsker, createKafka, type AskAdmin } from '../../core/kafka.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import type { SinkServices } from '../create-stream-sink.ts';
 import { replayRange } from './replay-range.ts';
@@ -35,7 +35,7 @@ export async function planReplay(
 ): Promise<ReplayPlan> {
   const { settings, admin, clickhouse, signal } = services;
   const topic = topicOf(settings.topicPrefix, stream);
-  const ask: AskAdmin = (question) => askKafka(settings.kafka, signal, () => question(admin));
+  const ask = adminAsker(settings.kafka, admin, signal);
   const shadow = new ShadowTable(clickhouse, settings.clickhouse, stream, signal);
   const { partitions } = await replayRange(ask, topic, from, await shadow.partitionRows('live'));
   const offsets = [...partitions.values()].reduce((sum, range) => sum + Number(range.end - range.from), 0);

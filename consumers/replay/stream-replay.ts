@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CaughtUp } from '../../core/caught-up.ts';
 import { messageOf, ReplayRefusedError, UnknownSchemaError } from '../../core/errors.ts';
-import { askKafka, type AskAdmin } from '../../core/kafka.ts';
+import { adminAsker, type AskAdmin } from '../../core/kafka.ts';
 import { logger } from '../../core/logger.ts';
 import { subjectOf, topicOf } from '../../core/stream-name.ts';
 import { StorageTable } from '../clickhouse/storage-table.ts';
@@ -56,7 +56,7 @@ export class StreamReplay {
     this.#counts = counts;
     this.#signal = signal;
     this.#topic = topicOf(settings.topicPrefix, wishes.stream);
-    this.#ask = (question) => askKafka(settings.kafka, signal, () => question(admin));
+    this.#ask = adminAsker(settings.kafka, admin, signal);
     this.#shadow = new ShadowTable(clickhouse, settings.clickhouse, wishes.stream, signal);
   }
 

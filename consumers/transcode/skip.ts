@@ -58,12 +58,12 @@ export function skip(type: WriterType, at: Transcoding): void {
 }
 
 /** Moves past the blocks of an array; returns how many items there are. */
-export function skipItems(items: WriterType, at: Transcoding): number {
+function skipItems(items: WriterType, at: Transcoding): number {
   return skipBlocks(minBytesOf(items), at, () => skip(items, at));
 }
 
 /** Moves past the blocks of a map; returns how many entries there are. */
-export function skipEntries(values: WriterType, at: Transcoding): number {
+function skipEntries(values: WriterType, at: Transcoding): number {
   return skipBlocks(1 + minBytesOf(values), at, () => {
     at.take(at.readLength());
     skip(values, at);

@@ -52,7 +52,7 @@ export const letterSteps = ['produce', 'sink'] as const satisfies readonly Store
 export type LetterStep = (typeof letterSteps)[number];
 
 /** The id of a letter of this key. */
-export function letterIdOf(key: string | Buffer): string {
+function letterIdOf(key: string | Buffer): string {
   return createHash('sha256').update(key).digest('hex');
 }
 

@@ -1,4 +1,5 @@
 import type { IHeaders } from 'kafkajs';
+import { UnreadableBatchError } from '../errors.ts';
 import { RecordReader } from './record-reader.ts';
 
 /** What the messages of a record batch have in common. */
@@ -77,6 +78,50 @@ export class FetchedMessage implements Fetched {
     }
     return Object.fromEntries(headers);
   }
+}
+
+/**
+ * Stands for a batch that cannot be read: whoever looks at its value or headers is told so by an error, and nobody else. So one topic
+ * stops, and not the consumer of all.
+ */
+export class UnreadableMessage implements Fetched {
+  /** Of the batch's last message: behind it whoever reads goes on. */
+  readonly offset: string;
+  readonly timestamp: string;
+  /** At every key kafkajs looks itself. */
+  readonly key = null;
+  readonly attributes = 0;
+  readonly isControlRecord = false;
+  readonly batchContext: BatchContext;
+  readonly #error: UnreadableBatchError;
+
+  constructor(offset: string, batchContext: BatchContext, error: UnreadableBatchError) {
+    this.offset = offset;
+    this.timestamp = batchContext.maxTimestamp;
+    this.batchContext = batchContext;
+    this.#error = error;
+  }
+
+  get reason(): string {
+    return this.#error.message;
+  }
+
+  /** @throws UnreadableBatchError */
+  get value(): never {
+    throw this.#error;
+  }
+
+  /** @throws UnreadableBatchError */
+  get headers(): never {
+    throw this.#error;
+  }
+}
+
+/** @throws UnreadableBatchError where messages that were fetched together stand for a batch that cannot be read. */
+export function assertReadable(topic: string, partition: number, messages: readonly object[]): void {
+  const [first] = messages;
+  if (first instanceof UnreadableMessage)
+    throw new UnreadableBatchError(`topic ${topic}, partition ${partition}: ${first.reason}`);
 }
 
 /** Stands for messages that compaction has taken from the end of a batch: kafkajs counts as read what it is given. */

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import type { Fetched } from './fetched-message.ts';
-import { decodeRecordBatches, MAGIC, MAGIC_AT } from './record-batch.ts';
+import { decodeFetched, MAGIC, MAGIC_AT } from './record-batch.ts';
 
 /** Where kafkajs decodes the messages of an answer to a fetch: in version 2.2.4, which package.json asks for. */
 const DECODER = 'kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js';
@@ -18,7 +18,7 @@ type DecodeMessages = (decoder: KafkajsDecoder) => Promise<unknown[]>;
 let isReplaced = false;
 
 /**
- * Lets the consumers of kafkajs decode what they fetch by {@link decodeRecordBatches}, for two reasons:
+ * Lets the consumers of kafkajs decode what they fetch by {@link decodeFetched}, for two reasons:
  *
  * - kafkajs stands still for ever, without a word, at a batch of which compaction has taken every message, where a fetch brings nothing
  *   else, as at the end of a segment (https://github.com/tulios/kafkajs/issues/1072).
@@ -45,7 +45,7 @@ function decodeOr(original: DecodeMessages): DecodeMessages {
     if (size <= 0 || !decoder.canReadBytes(size)) return [];
     const bytes = decoder.readBytes(size);
     // Of what is cut off before it says its format, nothing can be read.
-    if (size <= MAGIC_AT || bytes[MAGIC_AT] === MAGIC) return decodeRecordBatches(bytes);
+    if (size <= MAGIC_AT || bytes[MAGIC_AT] === MAGIC) return decodeFetched(bytes);
     // Written before Kafka 0.11.
     decoder.offset = start;
     return original(decoder);

@@ -1,6 +1,12 @@
 import kafkajs from 'kafkajs';
-import { messageOf } from '../errors.ts';
-import { compactedAway, FetchedMessage, type BatchContext, type Fetched } from './fetched-message.ts';
+import { messageOf, UnreadableBatchError } from '../errors.ts';
+import {
+  compactedAway,
+  FetchedMessage,
+  UnreadableMessage,
+  type BatchContext,
+  type Fetched,
+} from './fetched-message.ts';
 import { RecordReader, unreadableBatch } from './record-reader.ts';
 
 /** The format since Kafka 0.11, and where a batch says which one it has. */
@@ -19,6 +25,26 @@ const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
 
 /**
+ * What {@link decodeRecordBatches} gives. But where it fails, there are the messages of the batches before; and if there is none, an {@link UnreadableMessage}
+ * in the batch's place. For an error kafkajs would stop the consumer, with all its topics.
+ *
+ * @throws UnreadableBatchError for a batch of which not even its end can be told.
+ */
+export async function decodeFetched(bytes: Buffer): Promise<Fetched[]> {
+  const messages: Fetched[] = [];
+  try {
+    await decodeRecordBatches(bytes, messages);
+  } catch (error) {
+    if (!(error instanceof UnreadableBatchError)) throw error;
+    if (messages.length > 0) return messages;
+    const offset = lastOffsetOf(bytes);
+    if (offset < bytes.readBigInt64BE(0)) throw error;
+    return [new UnreadableMessage(String(offset), contextOf(bytes), error)];
+  }
+  return messages;
+}
+
+/**
  * The messages of one partition in an answer to a fetch. Such an answer ends in the middle of a batch more often than not: that one is
  * left out. A batch of which compaction has taken the last messages, or all, ends with a mark in their place, so that whoever reads
  * gets past it.
@@ -26,38 +52,35 @@ const CONTROL = 0x20;
  * Format: https://kafka.apache.org/documentation/#recordbatch. Like kafkajs it does not verify the checksum.
  *
  * @param bytes record batches; one of another format than {@link MAGIC} ends them.
+ * @param messages to which they are added, of a batch all or none.
  * @throws UnreadableBatchError when they are not what they say, or compressed in a way that kafkajs has no codec for.
  */
-export async function decodeRecordBatches(bytes: Buffer): Promise<Fetched[]> {
-  const messages: Fetched[] = [];
+export async function decodeRecordBatches(bytes: Buffer, messages: Fetched[] = []): Promise<Fetched[]> {
   let at = 0;
   while (at + HEADER_BYTES <= bytes.length && bytes[at + MAGIC_AT] === MAGIC) {
     const end = at + LOG_OVERHEAD + bytes.readInt32BE(at + 8);
     if (end < at + HEADER_BYTES)
       throw unreadableBatch(bytes.readBigInt64BE(at), 'it is shorter than its header');
     if (end > bytes.length) break;
-    await decodeBatch(bytes.subarray(at, end), messages);
+    const before = messages.length;
+    try {
+      await decodeBatch(bytes.subarray(at, end), messages);
+    } catch (error) {
+      messages.length = before;
+      throw error;
+    }
     at = end;
   }
   return messages;
 }
 
 async function decodeBatch(batch: Buffer, messages: Fetched[]): Promise<void> {
-  const attributes = batch.readInt16BE(21);
-  const context: BatchContext = {
-    firstOffset: batch.readBigInt64BE(0),
-    firstTimestamp: batch.readBigInt64BE(27),
-    maxTimestamp: String(batch.readBigInt64BE(35)),
-    isLogAppendTime: (attributes & LOG_APPEND_TIME) !== 0,
-    isControlBatch: (attributes & CONTROL) !== 0,
-    inTransaction: (attributes & TRANSACTIONAL) !== 0,
-    producerId: String(batch.readBigInt64BE(43)),
-  };
-  const lastOffset = context.firstOffset + BigInt(batch.readInt32BE(23));
+  const context = contextOf(batch);
+  const lastOffset = lastOffsetOf(batch);
   const count = batch.readInt32BE(57);
   let reached: bigint | undefined;
   if (count !== 0 || batch.length > HEADER_BYTES) {
-    const reader = new RecordReader(await decompressed(batch, attributes, context), context.firstOffset);
+    const reader = new RecordReader(await decompressed(batch, context), context.firstOffset);
     for (let index = 0; index < count; index++) messages.push(new FetchedMessage(reader, context));
     if (count <= 0 || reader.end < reader.bytes.length)
       throw unreadableBatch(context.firstOffset, 'it has another number of records than it says');
@@ -69,14 +92,31 @@ async function decodeBatch(batch: Buffer, messages: Fetched[]): Promise<void> {
   if (reached !== lastOffset) messages.push(compactedAway(String(lastOffset), context));
 }
 
+function attributesOf(batch: Buffer): number {
+  return batch.readInt16BE(21);
+}
+
+function lastOffsetOf(batch: Buffer): bigint {
+  return batch.readBigInt64BE(0) + BigInt(batch.readInt32BE(23));
+}
+
+function contextOf(batch: Buffer): BatchContext {
+  const attributes = attributesOf(batch);
+  return {
+    firstOffset: batch.readBigInt64BE(0),
+    firstTimestamp: batch.readBigInt64BE(27),
+    maxTimestamp: String(batch.readBigInt64BE(35)),
+    isLogAppendTime: (attributes & LOG_APPEND_TIME) !== 0,
+    isControlBatch: (attributes & CONTROL) !== 0,
+    inTransaction: (attributes & TRANSACTIONAL) !== 0,
+    producerId: String(batch.readBigInt64BE(43)),
+  };
+}
+
 /** The bytes of a batch's records. */
-async function decompressed(
-  batch: Buffer,
-  attributes: number,
-  { firstOffset }: BatchContext,
-): Promise<Buffer> {
+async function decompressed(batch: Buffer, { firstOffset }: BatchContext): Promise<Buffer> {
   const bytes = batch.subarray(HEADER_BYTES);
-  const type = attributes & COMPRESSION;
+  const type = attributesOf(batch) & COMPRESSION;
   if (type === UNCOMPRESSED) return bytes;
   try {
     return await codecOf(type).decompress(bytes);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import kafkajs from 'kafkajs';
 import { qualified } from '../../core/clickhouse.ts';
 import type { Settings } from '../../core/config.ts';
 import { deadLettersTopic, topicOf } from '../../core/stream-name.ts';
@@ -149,4 +150,48 @@ test('a tombstone whose key is not the primary key is a dead letter, and its byt
     [letter?.headers['key'], letter?.headers['code'], letter?.value.length],
     ['one', 'ETL_DECODE', 0],
   );
+});
+
+/** Snappy as one literal: https://github.com/google/snappy/blob/main/format_description.txt. */
+function literalSnappy(bytes: Buffer): Buffer {
+  const { length } = bytes;
+  assert.ok(length >= 128 && length < 16_384, String(length));
+  const head = Buffer.from([(length & 127) | 128, length >> 7, 61 << 2, 0, 0]);
+  head.writeUInt16LE(length - 1, 3);
+  return Buffer.concat([head, bytes]);
+}
+
+test('a batch of a compression that nobody here can undo stops its stream alone, and names the place', async (t) => {
+  const settings = createSettings(t);
+  await createTopics(settings, 'plans', 'tasks');
+  const { Snappy } = kafkajs.CompressionTypes;
+  const codecs = kafkajs.CompressionCodecs as unknown as Record<number, () => object>;
+  const { [Snappy]: before } = codecs;
+  t.after(() => Object.assign(codecs, { [Snappy]: before }));
+  codecs[Snappy] = () => ({
+    compress: ({ buffer }: { buffer: Buffer }) => Promise.resolve(literalSnappy(buffer)),
+    decompress: () => Promise.reject(new Error('nobody has it')),
+  });
+  const producer = await createProducer(t, settings);
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  const messages = async (...numbers: number[]) =>
+    (await messagesOf(settings, 'plans', plans(...numbers))).map((of) => ({ ...of, partition: 1 }));
+  await producer.send({ topic, messages: await messages(1, 2, 3) });
+  await producer.send({ topic, messages: await messages(4, 5, 6, 7, 8), compression: Snappy });
+  await producer.send({ topic, messages: await messages(9) });
+  await producer.send({
+    topic: topicOf(settings.topicPrefix, 'tasks'),
+    messages: await messagesOf(settings, 'tasks', [{ task_uuid: 't1' }]),
+  });
+  const [first, second] = await sinkStreams(settings, 'plans', 'tasks');
+  assert.match(
+    first?.failure?.message ?? '',
+    /^topic \S+\.plans, partition 1: the record batch that Kafka has from offset 3 on cannot be read: its compression is Snappy: nobody has it$/,
+  );
+  assert.deepEqual([second?.failure, second?.rows], [undefined, 1]);
+  assert.ok(
+    (await storedPlans(settings)).every((number) => Number(number) <= 3),
+    'nothing behind it',
+  );
+  await assert.rejects(readTopic(settings, topic), /partition 1: the record batch .* from offset 3 on/);
 });

@@ -153,7 +153,7 @@ test('topics are created to keep the latest of each key for ever, and deletes fo
     describeTopicConfigs((question) => question(admin), [topic]),
   );
   const judged = Object.fromEntries(configs.get(topic) ?? []);
-  assert.deepEqual({ ...wantedTopicConfig(30), ...judged }, wantedTopicConfig(30));
+  assert.deepEqual({ ...wantedTopicConfig('plans', 30), ...judged }, wantedTopicConfig('plans', 30));
   assert.equal(judged['delete.retention.ms'], String(30 * 86_400_000));
   assert.equal(Object.keys(judged).length, 5);
   assert.deepEqual((await statusOf(settings)).warnings, []);

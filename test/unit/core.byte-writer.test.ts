@@ -83,14 +83,12 @@ test('every text is what another Avro implementation writes', () => {
 
 test('what is written stays while the buffer grows, and what is truncated is gone', () => {
   const out = new ByteWriter();
-  for (let at = 0; at < 5000; at++) out.int64(BigInt(at));
+  for (let at = 0; at < 5000; at++) out.double(at);
   out.truncate(16);
   out.bytes(Buffer.from('xaby'), 1, 3);
   out.sizedBytes(Buffer.from('xcdy'), 1, 3);
   out.double(-0);
-  out.int32(-1);
-  const expected =
-    '0000000000000000' + '0100000000000000' + '6162' + '026364' + '0000000000000080' + 'ffffffff';
+  const expected = '0000000000000000' + '000000000000f03f' + '6162' + '026364' + '0000000000000080';
   assert.equal(out.view().toString('hex'), expected);
   const copy = Buffer.alloc(out.length + 1);
   out.copyTo(copy, 1);

@@ -7,7 +7,7 @@ import kafkajs from 'kafkajs';
 import { UnreadableBatchError } from '../../core/errors.ts';
 import { FetchedMessage, type Fetched } from '../../core/fetch/fetched-message.ts';
 import { replaceKafkajsDecoder } from '../../core/fetch/kafkajs-decoder.ts';
-import { decodeRecordBatches } from '../../core/fetch/record-batch.ts';
+import { decodeFetched, decodeRecordBatches } from '../../core/fetch/record-batch.ts';
 import { varint } from '../fixtures/avro-encoder.ts';
 import {
   anyBatch,
@@ -333,6 +333,37 @@ test('a batch of a compression without a codec is unreadable, and the compressio
     const batch = batchOf([10], 10, { attributes: (index + 2) | LOG_APPEND_TIME });
     await assertUnreadable(batchBytes(batch), new RegExp(`its compression is ${name}: ${reason}$`));
   }
+});
+
+test('of an answer, what stands before an unreadable batch is read; the batch itself is a message that says so', async () => {
+  const broken = batchBytes(batchOf([30, 31], 39, { firstOffset: 30n, attributes: 2 }));
+  const behind = batchBytes(batchOf([40], 40, { firstOffset: 40n }));
+  assertRead(await decodeFetched(joined(answerOf(sample), broken, behind)), sample);
+  for (const answer of [broken, joined(broken, behind)]) {
+    const messages = await decodeFetched(answer);
+    assert.deepEqual(placesOf(messages), ['39']);
+    // Also for whoever is in the midst of it: kafkajs leaves out what lies before.
+    for (const from of ['30', '35', '39'])
+      assert.deepEqual(placesOf(kafkajsBatchOf(messages, from).messages), ['39']);
+    for (const field of ['value', 'headers'] as const)
+      assert.throws(
+        () => messages[0]?.[field],
+        /from offset 30 on cannot be read: its compression is Snappy/,
+      );
+  }
+});
+
+test('of a batch within a transaction that was aborted nobody is told that it cannot be read', async () => {
+  const attributes = 2 | TRANSACTIONAL;
+  const messages = await decodeFetched(batchBytes(batchOf([10], 12, { attributes, producerId: 5n })));
+  const abortedTransactions = [{ producerId: '5', firstOffset: '10' }];
+  assert.deepEqual(placesOf(kafkajsBatchOf(messages, '10', { abortedTransactions }).messages), []);
+  assert.deepEqual(placesOf(kafkajsBatchOf(messages, '10').messages), ['12']);
+});
+
+test('an unreadable batch that ends before it begins is an error: nobody could get behind it', async () => {
+  const bytes = batchBytes(batchOf([10], 9, { attributes: 2 }));
+  await assert.rejects(decodeFetched(bytes), UnreadableBatchError);
 });
 
 test('a batch of a compression that kafkajs was given a codec for is read by it', async (t) => {

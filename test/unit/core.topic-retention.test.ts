@@ -11,11 +11,11 @@ import {
 
 const DAY_MS = 86_400_000;
 const config = (entries: Readonly<Record<string, string>> = {}) =>
-  new Map(Object.entries({ ...wantedTopicConfig(), ...entries }));
+  new Map(Object.entries({ ...wantedTopicConfig('plans'), ...entries }));
 const load = (days: string) => loadSettings({ TOMBSTONE_RETENTION_DAYS: days }, '').kafka;
 
 test('a topic of ours keeps the latest of each key for ever, and deletes for a week', () => {
-  const { 'max.message.bytes': maxBytes, ...entries } = wantedTopicConfig();
+  const { 'max.message.bytes': maxBytes, ...entries } = wantedTopicConfig('plans');
   assert.deepEqual(entries, {
     'cleanup.policy': 'compact',
     'delete.retention.ms': String(7 * DAY_MS),
@@ -24,7 +24,9 @@ test('a topic of ours keeps the latest of each key for ever, and deletes for a w
     'message.timestamp.type': 'LogAppendTime',
   });
   assert.ok(Number(maxBytes) > 1024 * 1024);
-  assert.equal(wantedTopicConfig(30)['delete.retention.ms'], String(30 * DAY_MS));
+  const letters = wantedTopicConfig('chartmogul.dead-letters');
+  assert.ok(Number(letters['max.message.bytes']) > Number(maxBytes), 'a letter of the largest message');
+  assert.equal(wantedTopicConfig('plans', 30)['delete.retention.ms'], String(30 * DAY_MS));
 });
 
 test('TOMBSTONE_RETENTION_DAYS is a week unless it is set, to whole days from one on', () => {

@@ -1,0 +1,43 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { kafkaService } from '../../services/kafka.ts';
+import { freePort } from '../../services/local-address.ts';
+import type { Settings } from '../../core/config.ts';
+import { noSignal } from './settings.ts';
+import { waitFor } from './wait-for.ts';
+
+/** A Kafka that one test may kill: the others have theirs together. */
+export interface OwnKafka {
+  readonly settings: Settings;
+  /** `kill -9`. */
+  kill(): void;
+  /** Returns when it answers. */
+  start(): Promise<void>;
+}
+
+/** Runs some work beside a Kafka of its own, on a free port, which is gone afterwards. */
+export async function withOwnKafka(
+  shared: Settings,
+  work: (kafka: OwnKafka) => Promise<void>,
+): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'chartmogul-kafka-'));
+  const brokers = [`127.0.0.1:${await freePort()}`];
+  const settings = { ...shared, kafka: { ...shared.kafka, brokers } };
+  const service = kafkaService(settings, folder);
+  const start = async () => {
+    await service.start(noSignal);
+    await waitFor('a Kafka of its own', () => service.isReady());
+  };
+  const kill = () => {
+    for (const { pid } of service.processes.map((process) => ({ pid: process.pid() })))
+      if (pid !== undefined) process.kill(pid, 'SIGKILL');
+  };
+  try {
+    await start();
+    await work({ settings, kill, start });
+  } finally {
+    for (const process of service.processes) await process.stop();
+    await rm(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import type { StorageTable } from '../../consumers/clickhouse/storage-table.ts';
+import { StreamSchemas } from '../../consumers/stream-schemas.ts';
+import { UnknownSchemaError } from '../../core/errors.ts';
+import { FakeRegistry } from '../helpers/fake-registry.ts';
+
+const columns: never[] = [];
+const table = { stream: 'mine', columns, forget: () => {} } as unknown as StorageTable;
+
+/** A registry that knows no schema, and notes what it is asked for. */
+class EmptyRegistry extends FakeRegistry {
+  readonly asked: number[] = [];
+
+  override schemaText(id: number): Promise<string | undefined> {
+    this.asked.push(id);
+    return Promise.resolve(undefined);
+  }
+}
+
+test('an id that stays unknown is asked for some times, and others after it once each', async () => {
+  const registry = new EmptyRegistry();
+  const schemas = new StreamSchemas(registry, 't.mine-value', table);
+  for (const id of [7, 8, 9]) await schemas.learn(id);
+  assert.deepEqual(registry.asked, [7, 7, 7, 8, 9]);
+  for (const id of [7, 8, 9]) assert.throws(() => schemas.transcoderOf(id, columns), UnknownSchemaError);
+});
+
+test('ids that are unknown are asked for again after a minute, and are not kept for ever', async (t) => {
+  let nowMs = 0;
+  t.mock.method(performance, 'now', () => nowMs);
+  const registry = new EmptyRegistry();
+  const schemas = new StreamSchemas(registry, 't.mine-value', table);
+  await schemas.learn(1);
+  await schemas.learn(2);
+  nowMs = 59_999;
+  assert.throws(() => schemas.transcoderOf(1, columns), UnknownSchemaError);
+  nowMs = 60_000;
+  assert.equal(schemas.transcoderOf(1, columns), undefined, 'it is to be learnt again');
+  registry.asked.length = 0;
+  await schemas.learn(1);
+  assert.deepEqual(registry.asked, [1, 1, 1]);
+});
