@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Admin, KafkaMessage } from 'kafkajs';
 import { parseLetter } from '../core/dead-letters/parse-letter.ts';
 import { ServiceRefusedError } from '../core/errors.ts';
@@ -56,6 +57,11 @@ export class SetAside {
   has(topic: string, partition: number, { offset, timestamp }: KafkaMessage): boolean {
     if (this.#times.size === 0) return false;
     return this.#times.get(placeOf(topic, partition, offset)) === Number(timestamp);
+  }
+
+  /** Whether the same messages are set aside. */
+  isSame(other: SetAside): boolean {
+    return isDeepStrictEqual(this.#times, other.#times);
   }
 
   /** A letter that somebody deleted by its key. */

@@ -51,6 +51,7 @@ export class StreamSchemas {
     this.#schemas.clear();
     this.#transcoders.clear();
     this.#unknown.clear();
+    this.#primaryKey = undefined;
     this.#table.forget();
   }
 

@@ -99,7 +99,12 @@ export async function connectAdmin(
     }
   });
   const admin = createKafka(settings, role).admin();
-  await admin.connect();
+  try {
+    await admin.connect();
+  } catch (error) {
+    await admin.disconnect();
+    throw kafkaError(error, settings);
+  }
   return admin;
 }
 
@@ -193,7 +198,10 @@ export function kafkaError(error: unknown, settings: Settings['kafka']): EtlErro
   }
   // The broker's own answer, such as TOPIC_AUTHORIZATION_FAILED or MESSAGE_TOO_LARGE.
   if (root instanceof Error && 'type' in root && 'retriable' in root && root.retriable === false) {
-    return new ServiceRefusedError(`Kafka at ${at} refuses: ${String(root.type)}, ${said}`, { cause: error });
+    const topic = 'topic' in root ? ` of topic ${String(root.topic)}` : '';
+    return new ServiceRefusedError(`Kafka at ${at} refuses: ${String(root.type)}${topic}, ${said}`, {
+      cause: error,
+    });
   }
   return notAnswering('Kafka', at, error, said);
 }
@@ -203,7 +211,10 @@ export function mendKafkaError(error: unknown, settings: Settings['kafka']): unk
   return error instanceof Error && error.name.startsWith('KafkaJS') ? kafkaError(error, settings) : error;
 }
 
-/** kafkajs wraps what the broker said, sometimes twice. */
+/** kafkajs wraps what the broker said, sometimes twice, and errors of several topics in one. */
 function rootOf(error: unknown): unknown {
-  return error instanceof Error && error.cause instanceof Error ? rootOf(error.cause) : error;
+  if (!(error instanceof Error)) return error;
+  if (error.cause instanceof Error) return rootOf(error.cause);
+  const [first] = 'errors' in error && Array.isArray(error.errors) ? (error.errors as unknown[]) : [];
+  return first === undefined ? error : rootOf(first);
 }

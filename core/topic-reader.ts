@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Admin, KafkaMessage } from 'kafkajs';
 import { CaughtUp, type PartitionEnd } from './caught-up.ts';
 import type { Settings } from './config.ts';
-import { notAnswering } from './errors.ts';
+import { notAnswering, StoppedError } from './errors.ts';
 import { assertReadable } from './fetch/fetched-message.ts';
 import { adminAsker, createKafka, kafkaError, partitionEnds } from './kafka.ts';
 import { logger } from './logger.ts';
@@ -47,9 +47,14 @@ export async function readTopics(
   if (ends.length === 0) return [];
   const topics = [...new Set(ends.map(({ topic }) => topic))];
   const caughtUp = new CaughtUp(ends);
+  /** By topic and partition, the offset behind the last message that was handed over. */
+  const handed = new Map<string, bigint>();
   const groupId = `${settings.topicPrefix}read.${randomUUID()}`;
+  let isOver = false;
   const consumer = createKafka(settings.kafka, 'read').consumer({
     groupId,
+    // A consumer that is connecting again survives its own end.
+    retry: { restartOnFailure: () => Promise.resolve(!isOver) },
     maxBytesPerPartition: MAX_FETCH_BYTES_PER_PARTITION,
     maxWaitTimeInMs: 100,
     allowAutoTopicCreation: false,
@@ -98,15 +103,24 @@ export async function readTopics(
       autoCommit: false,
       partitionsConsumedConcurrently: 1,
       eachBatch: async (payload) => {
+        if (isOver) throw new StoppedError('nobody reads any more');
         const { batch } = payload;
         const handle = handlers.get(batch.topic);
+        const place = `${batch.topic}/${batch.partition}`;
+        // Who joins the group again begins anew: of a key an earlier message would take the place of the last.
+        const from = handed.get(place) ?? 0n;
         const alive = setInterval(() => {
           silence.refresh();
           payload.heartbeat().catch(() => {});
         }, HEARTBEAT_MS);
         try {
           assertReadable(batch.topic, batch.partition, batch.messages);
-          for (const message of batch.messages) handle?.(message, batch.partition);
+          for (const message of batch.messages) {
+            if (BigInt(message.offset) < from) continue;
+            handle?.(message, batch.partition);
+          }
+          const behind = BigInt(batch.lastOffset()) + 1n;
+          if (behind > from) handed.set(place, behind);
           await afterFetch?.();
         } catch (error) {
           onFailed(error as Error);
@@ -118,6 +132,7 @@ export async function readTopics(
     await Promise.race([caughtUp.reached, silent, failed]);
     return caughtUp.behind;
   } finally {
+    isOver = true;
     clearTimeout(silence);
     signal.removeEventListener('abort', onAbort);
     await consumer.disconnect();

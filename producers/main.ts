@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { loadSettings } from '../core/config.ts';
-import { ConfigError } from '../core/errors.ts';
+import { ConfigError, FencedError } from '../core/errors.ts';
 import { serveMetrics } from '../core/metrics-server.ts';
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { streams } from './chartmogul/streams.ts';
@@ -52,6 +52,9 @@ await runMain(async (signal) => {
       (live) => metrics.follow(live),
     );
     process.stdout.write(`${runSummary(counts, process.stdout.columns)}\n`);
+    // Two that go on by a schedule would shut each other out for ever: the later one stays.
+    const fenced = counts.find(({ failure }) => failure instanceof FencedError)?.failure;
+    if (schedule !== undefined && fenced !== undefined) throw fenced;
     return counts.some(hasFailed) ? exitCodes.someWorkFailed : exitCodes.done;
   };
   const server = await serveMetrics(settings.metricsPort, metrics.registry);

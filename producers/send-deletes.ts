@@ -1,3 +1,4 @@
+import { MassDeleteError } from '../core/errors.ts';
 import { checkpointsTopic } from '../core/stream-name.ts';
 import { logger } from '../core/logger.ts';
 import { prove, type Verdict } from './changes/delete-proof.ts';
@@ -39,7 +40,15 @@ export interface DeleteOptions {
 export async function sendDeletes(options: DeleteOptions): Promise<void> {
   const { context, spec, state, producer, counts, tracker, isResumed } = options;
   const isTold = spec.deletes.proof !== 'none' && (!isResumed || options.visits !== undefined);
-  const { tombstones, checkpoints } = isTold ? await findDeletes(options) : forgetMissing(options);
+  const topic = checkpointsTopic(context.settings.topicPrefix);
+  const { tombstones, checkpoints } = isTold
+    ? await findDeletes(options).catch(async (error: unknown) => {
+        // All was read: the run in which the deletes are allowed is another one, and not the rest of this.
+        if (error instanceof MassDeleteError)
+          await producer.commit([{ topic, messages: tracker.complete() }]);
+        throw error;
+      })
+    : forgetMissing(options);
   for (let start = 0; start < tombstones.length; start += DELETES_OF_A_TRANSACTION) {
     const messages = tombstones.slice(start, start + DELETES_OF_A_TRANSACTION);
     await producer.commit([{ topic: counts.topic, messages }]);
@@ -48,7 +57,6 @@ export async function sendDeletes(options: DeleteOptions): Promise<void> {
     counts.deleted += messages.length;
     counts.messages += messages.length;
   }
-  const topic = checkpointsTopic(context.settings.topicPrefix);
   await producer.commit([{ topic, messages: [...checkpoints, ...tracker.complete()] }]);
 }
 
@@ -68,13 +76,17 @@ async function findDeletes(options: DeleteOptions): Promise<Deletes> {
   const { settings, client, registry } = context;
   const { keys, missing } = state;
   const vanished = visits === undefined ? await findUnseen(options) : visits.vanished();
-  refuseMassDelete(spec.name, vanished.length, keys.size, {
-    massDeletePercent: settings.produce.massDeletePercent,
-    isMassDeleteAllowed: context.options.isMassDeleteAllowed,
-  });
+  const refuseMany = (count: number) =>
+    refuseMassDelete(spec.name, count, keys.size, {
+      massDeletePercent: settings.produce.massDeletePercent,
+      isMassDeleteAllowed: context.options.isMassDeleteAllowed,
+    });
+  // Where two runs have to miss a key, the first may miss as many as it will: it deletes none of them.
+  if (spec.deletes.proof !== 'twice') refuseMany(vanished.length);
   // What a run that was interrupted met in between is not known.
   const missedBefore = options.isResumed ? new Set<string>() : missing;
   const verdicts = await prove(spec.deletes, vanished, { client, registry, observer, missing: missedBefore });
+  if (spec.deletes.proof === 'twice') refuseMany(verdicts.filter(({ verdict }) => verdict === 'gone').length);
   tell(spec.name, verdicts);
   const undecided = verdicts.flatMap(({ verdict, parent }) => (verdict === 'missing' ? (parent ?? []) : []));
   return {

@@ -1,6 +1,6 @@
 import { Partitioners, type Message as KafkaMessage, type Producer, type Transaction } from 'kafkajs';
 import type { Settings } from '../core/config.ts';
-import { FencedError } from '../core/errors.ts';
+import { FencedError, ServiceUnavailableError } from '../core/errors.ts';
 import { createKafka, kafkaError } from '../core/kafka.ts';
 import { bytesOf, type Message, type TopicMessages } from './message.ts';
 
@@ -59,6 +59,7 @@ export class TransactionalProducer {
    */
   async commit(batches: readonly TopicMessages[]): Promise<void> {
     let transaction: Transaction | undefined;
+    const startMs = performance.now();
     try {
       transaction = await this.#producer.transaction();
       for (const { topic, messages } of batches) {
@@ -67,7 +68,9 @@ export class TransactionalProducer {
       await transaction.commit();
     } catch (error) {
       if (transaction?.isActive() === true) await transaction.abort().catch(() => {});
-      throw isFenced(error) ? fenced(error) : kafkaError(error, this.#settings.kafka);
+      // Of one that was open for too long the broker says the same as of one whose place was taken.
+      if (isFenced(error) && performance.now() - startMs < TRANSACTION_TIMEOUT_MS) throw fenced(error);
+      throw isFenced(error) ? timedOut(error) : kafkaError(error, this.#settings.kafka);
     }
   }
 
@@ -102,6 +105,13 @@ function isFenced(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const type = 'type' in error ? error.type : undefined;
   return type === 'INVALID_PRODUCER_EPOCH' || type === 'INVALID_PRODUCER_ID_MAPPING' || isFenced(error.cause);
+}
+
+function timedOut(cause: unknown): ServiceUnavailableError {
+  return new ServiceUnavailableError(
+    `Kafka did not take a transaction within ${TRANSACTION_TIMEOUT_MS / 1000} s and has ended it: the next run sends it again`,
+    { cause },
+  );
 }
 
 function fenced(cause: unknown): FencedError {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
+import { isSystemColumnName } from '../../core/avro/schema.ts';
 import {
   askRows,
   clickHouseError,
@@ -171,6 +172,7 @@ export class StorageTable {
       const actions = this.#evolution(schema, shape, isOlder);
       if (shape.identity === undefined) actions.push(`ADD COLUMN ${identitySql(newIdentity())}`);
       if (!isOlder) this.#checkTable(schema, shape);
+      this.#checkKey(schema, shape);
       if (actions.length === 0) return shape;
       if (await this.#alter(actions, shape)) {
         logger.info({ table: this.name, actions: actions.length }, 'table widened');
@@ -189,6 +191,20 @@ export class StorageTable {
         `${error.message}: npm run replay -- --streams ${this.stream} makes the table anew, if the whole topic fits; else rename the column`,
       );
     }
+  }
+
+  /** What is sorted by a field that its messages do not have would all be versions of one row. */
+  #checkKey(schema: WriterSchema, { columns, sortingKey: key }: TableShape): void {
+    const lacking = key.find(
+      (name) =>
+        !isSystemColumnName(name) &&
+        columns.some((column) => column.name === name) &&
+        !schema.fields.some((field) => field.name === name),
+    );
+    if (lacking !== undefined)
+      throw new IncompatibleSchemaError(
+        `table ${this.name} is sorted by ${lacking}, which a schema of the topic does not have: its messages would all be one row. Rename the table, or give the schema the field`,
+      );
   }
 
   /** A table that somebody else made, or that was made for another key. */

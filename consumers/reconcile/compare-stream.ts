@@ -22,7 +22,7 @@ import { isByPosition, keyPartsSql, keyTextSql } from './key-sql.ts';
 import { projectTopic, type Extent } from './project-topic.ts';
 import type { StreamProgress } from './reconcile-progress.ts';
 import { askAdmin, tried, type ReconcileServices } from './services.ts';
-import type { SetAside } from '../set-aside.ts';
+import { SetAside } from '../set-aside.ts';
 import { SideTable } from './side-table.ts';
 
 /** A stream to compare: which of its two sides are there. */
@@ -92,7 +92,8 @@ export async function compareStream(
 
 /**
  * While a topic grows, compaction may take a message before it is read here, for a later one beyond what is looked at: then the row of the
- * former seems to be of no message. So what differs in a topic that has grown is looked at once more, and told if it differs still.
+ * former seems to be of no message. So what differs in a topic that has grown, or of which other messages
+ * are set aside by now, is looked at once more, and told if it differs still.
  */
 async function compareTwice(
   services: ReconcileServices,
@@ -108,10 +109,12 @@ async function compareTwice(
   const first = await compareSides(services, stream, topic, logs, { ...options, onDifference });
   if (told.size === 0 || told.size > MAX_DOUBTED_KEYS) return first;
   const now = await readPartitionLogs(askAdmin(services), topic);
-  if (![...now].some(([partition, { end }]) => end !== logs.get(partition)?.end)) return first;
+  const setAside = await SetAside.read(services);
+  const hasGrown = [...now].some(([partition, { end }]) => end !== logs.get(partition)?.end);
+  if (!hasGrown && setAside.isSame(options.setAside)) return first;
   options.progress.messages = 0;
   options.progress.read = 0;
-  return compareSides(services, stream, topic, now, options, told);
+  return compareSides(services, stream, topic, now, { ...options, setAside }, told);
 }
 
 /** @param only the keys of which it is told that they differ; all if undefined. */

@@ -103,6 +103,8 @@ interface FoundKey {
   readonly newest: readonly [partition: number, offset: string];
   readonly isNewer: Flag;
   readonly isSetAside: Flag;
+  /** The last row is that of a message that was set aside as well: as after a replay into a table that takes it. */
+  readonly isLetterRow: Flag;
 }
 
 /**
@@ -125,7 +127,8 @@ export async function* findDifferences(
   for await (const found of rows) {
     const [partition, offset] = found.newest;
     const isNewer = found.isNewer === 1 && BigInt(offset) < (ends.get(partition) ?? 0n);
-    if (!isNewer && !isBeyond(found, sides, ends)) yield differenceOf(found, kindOf(found));
+    if (!isNewer && found.isLetterRow === 0 && !isBeyond(found, sides, ends))
+      yield differenceOf(found, kindOf(found));
   }
 }
 
@@ -179,7 +182,8 @@ function keysSql(sides: Sides, within: (key: string) => string): string {
     `${placeText('lastMessage')} AS message, ${placeText('lastRow')} AS row, ` +
     `tupleElement(lastRow, 1) < tupleElement(lastMessage, 1) AS isOlder, ` +
     `(tupleElement(newest, 2), toString(tupleElement(newest, 3))) AS newest, isNewer, ` +
-    `letter > tupleElement(lastRow, 1) AS isSetAside FROM (` +
+    `letter > tupleElement(lastRow, 1) AS isSetAside, ` +
+    `letter > 0 AND letter = tupleElement(lastRow, 1) AS isLetterRow FROM (` +
     `SELECT key, anyIf(parts, side = 1) AS any_parts, countIf(side = 0) AS onTopic, ` +
     `onTopic > 0 AND argMaxIf(deleted, version, side = 0) = 0 AS isLive, ` +
     `countIf(side = 1) > 0 AND argMaxIf(deleted, version, side = 1) = 0 AS isStored, ` +

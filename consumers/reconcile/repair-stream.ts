@@ -71,7 +71,11 @@ export async function repairStream(
   const isPassed = ({ message }: Difference) =>
     message === undefined || message.offset < (standing.get(message.partition) ?? 0n);
   const passed = differences.filter(isPassed);
-  const search = new MessageSearch(passed, stored.hasLast, isByPosition(key.map(({ name }) => name)));
+  const search = new MessageSearch(passed, {
+    isThere: stored.hasLast,
+    wrong: stored.wrong,
+    isByPosition: isByPosition(key.map(({ name }) => name)),
+  });
   const insert = async (messages: readonly PlacedMessage[]) => {
     counts.inserted += await insertMessages(table, schemas, messages, signal, (placed, error) => {
       const where = `${placed.partition}/${placed.message.offset}`;
@@ -84,7 +88,14 @@ export async function repairStream(
   });
   await insert(search.fetch());
 
-  const settled = passed.filter((difference) => !search.hasMoved(difference));
+  const keyedOtherwise = passed.filter((difference) => search.isKeyedOtherwise(difference));
+  if (keyedOtherwise.length > 0)
+    counts.remarks.push(
+      `${keyedOtherwise.length} keys are left: messages have other keys than the text of their rows' primary key, and cannot be compared by it`,
+    );
+  const settled = passed.filter(
+    (difference) => !search.hasMoved(difference) && !search.isKeyedOtherwise(difference),
+  );
   const logs = await readPartitionLogs(askAdmin(services), topic);
   const isOfSink = ({ partition, offset }: Place) => {
     const extent = extents.get(partition);

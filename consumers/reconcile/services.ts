@@ -3,6 +3,7 @@ import type { Admin } from 'kafkajs';
 import type { Registry } from '../../core/avro/registry.ts';
 import { clickHouseError, type ClickHouseClient } from '../../core/clickhouse.ts';
 import type { Settings } from '../../core/config.ts';
+import { ServiceRefusedError } from '../../core/errors.ts';
 import { adminAsker, type AskAdmin } from '../../core/kafka.ts';
 import { retry, serviceRetry } from '../../core/retry.ts';
 
@@ -72,13 +73,25 @@ export async function tried<T>(
   });
 }
 
+/** What some servers send in place of the rest, after they have said that all is well (`http_write_exception_in_output_format`). */
+function isException(row: unknown): boolean {
+  return typeof row === 'object' && row !== null && Object.keys(row).join() === 'exception';
+}
+
 async function* rowsOf<T>(
   { settings }: ReconcileServices,
   doing: string,
   stream: AsyncIterable<readonly Pick<Row, 'json'>[]>,
 ): AsyncIterable<T> {
   try {
-    for await (const rows of stream) for (const row of rows) yield row.json<T>();
+    for await (const rows of stream) {
+      for (const row of rows) {
+        const value = row.json<T>();
+        if (isException(value))
+          throw new ServiceRefusedError(`${doing}: ClickHouse gave up in the midst of its answer`);
+        yield value;
+      }
+    }
   } catch (error) {
     throw clickHouseError(error, settings.clickhouse, doing);
   }

@@ -12,6 +12,7 @@ import { StorageTable } from '../clickhouse/storage-table.ts';
 import { LetterInserter } from './insert-letters.ts';
 import { forbiddenLetters, readPlaces } from './letter-places.ts';
 import { hasTable, lettersWithRows } from './letter-rows.ts';
+import { ReplayLock } from '../replay/replay-lock.ts';
 import { StreamSchemas } from '../stream-schemas.ts';
 
 export interface RowServices {
@@ -76,6 +77,13 @@ async function* redriveStream(
     yield* leave(
       letters,
       `there is no table ${table.name} yet: the sink makes it, and takes the message again`,
+    );
+    return;
+  }
+  if (await ReplayLock.isHeld(admin, settings, stream, signal)) {
+    yield* leave(
+      letters,
+      `${stream} is being replayed into a new table, which would lack the row: try later`,
     );
     return;
   }

@@ -35,18 +35,14 @@ export class ReplayLock {
     signal: AbortSignal,
   ): Promise<ReplayLock> {
     const { kafka, topicPrefix, clickhouse } = settings;
-    const groupId = `${topicPrefix}replay.${clickhouse.database}.${stream}`;
+    const groupId = groupOf(settings, stream);
     const taken = () =>
       new ReplayRefusedError(
         `another replay of ${stream} into ${clickhouse.database} is running (consumer group ${groupId}): nothing was changed`,
       );
-    const members = async () => {
-      const { groups } = await askKafka(kafka, signal, () => admin.describeGroups([groupId]));
-      return groups.reduce((sum, group) => sum + group.members.length, 0);
-    };
     const startMs = performance.now();
     let isTold = false;
-    while ((await members()) > 0) {
+    while ((await membersOf(admin, settings, stream, signal)) > 0) {
       if (performance.now() - startMs > PATIENCE_MS) throw taken();
       if (!isTold)
         logger.info(
@@ -73,6 +69,10 @@ export class ReplayLock {
       onJoined = resolve;
       onCrashed = reject;
     });
+    const onAbort = () => onCrashed(signal.reason as Error);
+    signal.addEventListener('abort', onAbort, { once: true });
+    // Nobody may be waiting for it yet.
+    joined.catch(() => {});
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
       consumer.pause([{ topic }]);
       if (!payload.isLeader) lost.abort(taken());
@@ -92,11 +92,38 @@ export class ReplayLock {
       return new ReplayLock(consumer, lost.signal);
     } catch (error) {
       await consumer.disconnect();
+      signal.throwIfAborted();
       throw error instanceof ReplayRefusedError ? error : kafkaError(error, kafka);
     }
+  }
+
+  /** Whether somebody has the lock, or had it some seconds ago and was killed. */
+  static async isHeld(
+    admin: Admin,
+    settings: Settings,
+    stream: string,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    return (await membersOf(admin, settings, stream, signal)) > 0;
   }
 
   async release(): Promise<void> {
     await this.#consumer.disconnect();
   }
+}
+
+function groupOf({ topicPrefix, clickhouse }: Settings, stream: string): string {
+  return `${topicPrefix}replay.${clickhouse.database}.${stream}`;
+}
+
+async function membersOf(
+  admin: Admin,
+  settings: Settings,
+  stream: string,
+  signal: AbortSignal,
+): Promise<number> {
+  const { groups } = await askKafka(settings.kafka, signal, () =>
+    admin.describeGroups([groupOf(settings, stream)]),
+  );
+  return groups.reduce((sum, group) => sum + group.members.length, 0);
 }

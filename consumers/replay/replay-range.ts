@@ -1,5 +1,6 @@
 import { ReplayRefusedError } from '../../core/errors.ts';
 import type { AskAdmin } from '../../core/kafka.ts';
+import { describeTopicConfigs } from '../../core/topic-retention.ts';
 import { readPartitionLogs } from '../partition-logs.ts';
 import { resumeOffset, type PartitionRows } from '../resume-offset.ts';
 import type { CopiedRange } from './shadow-table.ts';
@@ -8,6 +9,8 @@ import type { CopiedRange } from './shadow-table.ts';
 export interface ReplayRange {
   /** By partition, the first offset that is read; and the end at the time. */
   readonly partitions: ReadonlyMap<number, { readonly from: bigint; readonly end: bigint }>;
+  /** By partition, the first offset that the topic has. */
+  readonly starts: ReadonlyMap<number, bigint>;
   /** What the live table held when this was found out: what is kept of it must not be read again. */
   readonly live: ReadonlyMap<number, PartitionRows>;
 }
@@ -17,7 +20,8 @@ export interface ReplayRange {
  *
  * @param from ms since 1970; undefined for the beginning.
  * @param live what the live table holds: of a partition that it has not got as far as `from`, the replay begins where it stands.
- * @throws ReplayRefusedError where nothing is there; ServiceUnavailableError, ServiceRefusedError
+ * @throws ReplayRefusedError where nothing is there, or where times do not tell what is older; ServiceUnavailableError,
+ *   ServiceRefusedError
  */
 export async function replayRange(
   ask: AskAdmin,
@@ -25,6 +29,10 @@ export async function replayRange(
   from: number | undefined,
   live: ReadonlyMap<number, PartitionRows>,
 ): Promise<ReplayRange> {
+  if (from !== undefined && !(await hasBrokerTimes(ask, topic)))
+    throw new ReplayRefusedError(
+      `topic ${topic} has the times of its producers (message.timestamp.type), which do not tell what stands before --from: use --from beginning; nothing was changed`,
+    );
   const logs = await readPartitionLogs(ask, topic);
   const partitions = new Map<number, { from: bigint; end: bigint }>();
   for (const [partition, log] of logs) {
@@ -40,7 +48,14 @@ export async function replayRange(
     throw new ReplayRefusedError(
       `topic ${topic} is empty: there is nothing to replay, and nothing was changed`,
     );
-  return { partitions, live };
+  const starts = new Map([...logs].map(([partition, { start }]) => [partition, start]));
+  return { partitions, starts, live };
+}
+
+/** Whether the broker's clock gives messages their times, so that these rise with the offsets. */
+export async function hasBrokerTimes(ask: AskAdmin, topic: string): Promise<boolean> {
+  const config = (await describeTopicConfigs(ask, [topic])).get(topic);
+  return config?.get('message.timestamp.type') === 'LogAppendTime';
 }
 
 /** The rows of the live table that a replay from a time keeps, as far as the table was looked at. */

@@ -59,7 +59,7 @@ export class ShadowTable {
   async dropLeftovers(): Promise<void> {
     const query =
       `SELECT name FROM system.tables WHERE database = ${literal(this.#settings.database)} ` +
-      `AND startsWith(name, ${literal(shadowPrefixOf(this.#stream))})`;
+      `AND match(name, ${literal(`^${shadowPrefixOf(this.#stream)}[0-9a-f]{8}$`)})`;
     for (const { name } of await this.#ask<{ name: string }>('tables', query)) {
       if (name === this.name) continue;
       await this.#drop(name);
@@ -72,13 +72,14 @@ export class ShadowTable {
     return (await this.#identityOf(this.liveName)) === undefined ? undefined : this.#count(this.liveName);
   }
 
-  /** How many of the rows that readers see stand before these offsets of their partitions. */
-  async countLiveBefore(starts: ReadonlyMap<number, bigint>): Promise<number> {
+  /** How many of the rows that readers see, of those since a time in ms, stand before these offsets of their partitions. */
+  async countLiveBefore(starts: ReadonlyMap<number, bigint>, sinceMs?: number): Promise<number> {
     const before = [...starts]
       .filter(([, start]) => start > 0n)
       .map(([partition, start]) => `(_partition = ${partition} AND _offset < ${start})`);
     if (before.length === 0 || (await this.#identityOf(this.liveName)) === undefined) return 0;
-    return this.#count(this.liveName, ` WHERE ${before.join(' OR ')}`);
+    const since = sinceMs === undefined ? '' : ` AND _timestamp >= ${instant(BigInt(sinceMs))}`;
+    return this.#count(this.liveName, ` WHERE (${before.join(' OR ')})${since}`);
   }
 
   /**

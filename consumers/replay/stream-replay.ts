@@ -15,7 +15,7 @@ import { sink } from '../sink.ts';
 import { StreamSchemas } from '../stream-schemas.ts';
 import type { ReplayCounts } from './replay-counts.ts';
 import { ReplayLock } from './replay-lock.ts';
-import { keptRows, replayRange, writtenMeanwhile, type ReplayRange } from './replay-range.ts';
+import { hasBrokerTimes, keptRows, replayRange, writtenMeanwhile, type ReplayRange } from './replay-range.ts';
 import { ShadowTable } from './shadow-table.ts';
 
 const COUNT_MS = 100;
@@ -48,6 +48,8 @@ export class StreamReplay {
   readonly #topic: string;
   readonly #ask: AskAdmin;
   readonly #shadow: ShadowTable;
+  /** The identity of the new table that has what is kept of the live one. */
+  #prepared = '';
 
   constructor(services: SinkServices, wishes: ReplayWishes, counts: ReplayCounts) {
     const { settings, clickhouse, admin, signal } = services;
@@ -89,6 +91,10 @@ export class StreamReplay {
       counts.state = 'swapping';
       await created.table.partitionRows();
       ({ identity } = created.table);
+      if (identity !== this.#prepared)
+        throw new ReplayRefusedError(
+          `table ${shadow.name}, which was being filled, was dropped by somebody else: nothing was changed`,
+        );
       await this.#carryOver();
       running.throwIfAborted();
     } catch (error) {
@@ -123,15 +129,12 @@ export class StreamReplay {
   async #range(): Promise<ReplayRange> {
     const { from } = this.#wishes;
     const range = await replayRange(this.#ask, this.#topic, from, await this.#shadow.partitionRows('live'));
-    if (from === undefined) {
-      const starts = new Map([...range.partitions].map(([partition, { from: start }]) => [partition, start]));
-      const lost = await this.#shadow.countLiveBefore(starts);
-      if (lost > 0)
-        throw new ReplayRefusedError(
-          `topic ${this.#topic} has lost the messages of ${lost.toLocaleString('en-US')} rows that ${this.#shadow.liveName} still has ` +
-            '(npm run status shows why): --from with a time since which the topic is whole keeps them; nothing was changed',
-        );
-    }
+    const lost = await this.#shadow.countLiveBefore(range.starts, from);
+    if (lost > 0)
+      throw new ReplayRefusedError(
+        `topic ${this.#topic} has lost the messages of ${lost.toLocaleString('en-US')} rows that ${this.#shadow.liveName} still has ` +
+          `(npm run status shows why): --from with a ${from === undefined ? '' : 'later '}time since which the topic is whole keeps them; nothing was changed`,
+      );
     return range;
   }
 
@@ -160,6 +163,7 @@ export class StreamReplay {
     await this.#shadow.addForeignColumns();
     await this.#shadow.tellWhatIsLost();
     if (from !== undefined) await this.#shadow.copy(keptRows(from, range.live));
+    this.#prepared = await created.table.readIdentity();
 
     counts.state = 'filling';
     counts.startedMs = performance.now();
@@ -212,11 +216,11 @@ export class StreamReplay {
 
   /**
    * What a sink has written into the live table since, so that readers miss nothing at the swap. Where types differ it cannot be
-   * copied: then the sink brings it after the swap.
+   * copied, and where producers give the times these do not tell what belongs to it: then the sink brings it after the swap.
    */
   async #carryOver(): Promise<void> {
     const shadow = this.#shadow;
-    if (!(await shadow.hasSameTypes())) return;
+    if (!(await hasBrokerTimes(this.#ask, this.#topic)) || !(await shadow.hasSameTypes())) return;
     const [live, own] = [await shadow.partitionRows('live'), await shadow.partitionRows('shadow')];
     await shadow.copy(writtenMeanwhile(live, own, await this.#ends()));
   }

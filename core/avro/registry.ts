@@ -67,7 +67,10 @@ export class Registry {
 
   async #register(subject: string, schema: StreamSchema): Promise<number> {
     const confluentSchema = { type: SchemaType.AVRO, schema: JSON.stringify(schema) } as const;
-    const { id } = await this.#client.register(confluentSchema, { subject });
+    // The client has no deadline of its own.
+    const { id } = await withDeadline(this.#signal, ANSWER_TIMEOUT_MS, (signal) =>
+      Promise.race([this.#client.register(confluentSchema, { subject }), abortOf(signal)]),
+    );
     return id;
   }
 
@@ -179,6 +182,7 @@ export class Registry {
   }
 
   #registerError(subject: string, error: unknown): unknown {
+    this.#signal.throwIfAborted();
     const status = error instanceof Error && 'status' in error ? error.status : undefined;
     if (status === 409) {
       return new IncompatibleSchemaError(
@@ -216,6 +220,13 @@ export class Registry {
       `the schema registry at ${this.#settings.url} (SCHEMA_REGISTRY_URL) gave a strange answer for ${what}`,
     );
   }
+}
+
+/** Rejects with the signal's reason when that aborts. */
+function abortOf(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  });
 }
 
 function latestOf(subject: string): string {

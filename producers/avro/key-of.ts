@@ -54,7 +54,7 @@ export class KeyReader {
     });
   }
 
-  /** @throws UnkeyedRecordError when a field of the primary key is absent, null, blank or of another type. */
+  /** @throws UnkeyedRecordError when a field of the primary key is absent, null or of another type, as a blank text is of a number or a date. */
   keyOf(record: JsonObject): string {
     let found: Found | undefined;
     const parts = this.#fields.map(({ name, type, index, hasAliases }) => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
+import { ReplayLock } from '../../consumers/replay/replay-lock.ts';
 import { qualified } from '../../core/clickhouse.ts';
 import type { DriftMode, Settings } from '../../core/config.ts';
 import type { StoredLetter } from '../../core/dead-letters/parse-letter.ts';
@@ -135,6 +136,27 @@ test('messages that were refused are shown, fail again while nothing is mended, 
   const [left, ...others] = await waitingOf(settings);
   assert.ok(left?.step === 'sink' && others.length === 0);
   assert.deepEqual([left.attempts, left.offset], [2, 2]);
+});
+
+test('a redrive while the stream is replayed leaves the letters: the new table would lack their rows', async (t) => {
+  const { settings, sendPlans } = await createRefusingTable(t);
+  await sendPlans(13, 1);
+  await sinkStreams(settings, 'plans');
+  await dropConstraints(settings);
+  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  const replaying = await ReplayLock.acquire(admin, settings, 'plans', noSignal);
+  try {
+    const { exitCode, stdout } = await deadLetters(t, settings, 'redrive', '--all');
+    assert.equal(exitCode, 1);
+    assert.match(stdout, /plans is being replayed/);
+  } finally {
+    await replaying.release();
+    await admin.disconnect();
+  }
+  assert.deepEqual(await storedOffsets(settings), [0, 2]);
+  const { stdout } = await deadLetters(t, settings, 'redrive', '--all');
+  assert.match(stdout, /^1 redriven/m);
+  assert.deepEqual(await storedOffsets(settings), [0, 1, 2]);
 });
 
 test('a redrive that was killed between row and mark inserts no second row; the next finds nothing', async (t) => {

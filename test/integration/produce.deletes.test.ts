@@ -200,6 +200,48 @@ test('a stream that would lose more than the limit stops with the way out, delet
   assert.deepEqual(await tombstonesOf(settings, 'plans'), ['x_0', 'x_1', 'x_2']);
 });
 
+test('a stream whose records cannot be looked up loses as many as is allowed, once two runs have missed them', async (t) => {
+  const uuids = Array.from({ length: 20 }, (_, index) => `ds_${index}`);
+  const { settings: trusted, answers } = await createSource(t, {
+    '/data_sources': page('data_sources', ...uuids),
+  });
+  const settings = { ...trusted, produce: { ...trusted.produce, massDeletePercent: 10 } };
+  const run = async (isMassDeleteAllowed = false) => {
+    const [counts] = await produceWith(settings, { isMassDeleteAllowed }, 'data_sources');
+    return [counts?.deleted, counts?.failure?.name];
+  };
+  assert.deepEqual(await run(), [0, undefined]);
+  answers['/data_sources'] = page('data_sources', ...uuids.slice(5));
+  assert.deepEqual(await run(), [0, undefined], 'missed for the first time: nothing is deleted yet');
+  for (let time = 0; time < 2; time++) assert.deepEqual(await run(), [0, 'MassDeleteError']);
+  assert.deepEqual(await run(true), [5, undefined]);
+  assert.equal((await tombstonesOf(settings, 'data_sources')).length, 5);
+});
+
+test('children that two runs have missed, too many to be believed, are deleted by the run that may', async (t) => {
+  const events = (...ids: number[]) =>
+    `{"entries":[${ids.map((id) => `{"id":${id}}`).join(',')}],"has_more":false}`;
+  const all = Array.from({ length: 10 }, (_, index) => index + 1);
+  const { settings: trusted, answers } = await createSource(t, {
+    '/customers': page('entries', 'cus_1'),
+    '/customers/cus_1/subscriptions': events(...all),
+  });
+  const settings = { ...trusted, produce: { ...trusted.produce, massDeletePercent: 10 } };
+  let isBegun = false;
+  const run = async (isMassDeleteAllowed = false) => {
+    if (isBegun) await ageRounds(t, settings, 30, 'customer_subscriptions');
+    isBegun = true;
+    const found = await produceWith(settings, { isMassDeleteAllowed }, 'customer_subscriptions');
+    const counts = found.find(({ stream }) => stream === 'customer_subscriptions');
+    return [counts?.deleted, counts?.failure?.name];
+  };
+  assert.deepEqual(await run(), [0, undefined]);
+  answers['/customers/cus_1/subscriptions'] = events(...all.slice(5));
+  assert.deepEqual(await run(), [0, undefined]);
+  assert.deepEqual(await run(), [0, 'MassDeleteError']);
+  assert.deepEqual(await run(true), [5, undefined]);
+});
+
 test('what belongs to a deleted customer goes in the same run, what belongs to others stays', async (t) => {
   const { settings, answers } = await createSource(t, {
     '/customers': page('entries', 'cus_1', 'cus_2'),

@@ -8,6 +8,7 @@ import { runCommand } from '../helpers/command.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
 import { command } from '../helpers/plans-table.ts';
 import { assertReconciled, comparisonOf } from '../helpers/reconciled.ts';
+import { replayPlans } from '../helpers/replayed.ts';
 import { createSettings, environmentOf } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
@@ -268,6 +269,47 @@ test('a message that waits as a dead letter has no row by right, nor has the row
   const [counts] = await sinkStreams(settings, 'plans');
   assert.equal(counts?.deadLetters, 2);
   await assertReconciled(settings, ['plans']);
+});
+
+test('a message that was set aside and has its row by now is no difference', async (t) => {
+  const settings = createSettings(t);
+  await createTopics(settings, 'plans');
+  await send(t, settings, [['pl_1', 1]]);
+  await sinkStreams(settings, 'plans');
+  await command(
+    settings,
+    `ALTER TABLE ${plansTable(settings)} ADD CONSTRAINT no_13 CHECK interval_count != 13`,
+  );
+  await send(t, settings, [
+    ['pl_1', 13],
+    ['pl_2', 2],
+  ]);
+  const [counts] = await sinkStreams(settings, 'plans');
+  assert.equal(counts?.deadLetters, 1);
+  await assertReconciled(settings, ['plans']);
+  // The new table has no such constraint.
+  await replayPlans(settings);
+  const [row] = await rowsOf(settings, `SELECT interval_count AS n FROM plans WHERE uuid = 'pl_1'`);
+  assert.equal(row?.['n'], 13);
+  await assertReconciled(settings, ['plans']);
+});
+
+test('rows whose messages have other keys than the text of the primary key are not deleted by a repair', async (t) => {
+  const settings = createSettings(t);
+  await createTopics(settings, 'plans');
+  const producer = await createProducer(t, settings);
+  const records = [1, 2, 3].map((n) => ({ uuid: `pl_${n}`, interval_count: n }));
+  const messages = (await messagesOf(settings, 'plans', records)).map(({ key, value }) => ({
+    key: JSON.stringify({ uuid: key }),
+    value,
+  }));
+  await producer.send({ topic: topicOf(settings.topicPrefix, 'plans'), messages });
+  await sinkStreams(settings, 'plans');
+  const before = await plans(settings);
+  const { repair } = await comparisonOf(settings, 'plans', { isRepair: true });
+  assert.deepEqual([repair?.inserted, repair?.deleted, repair?.left], [0, 0, 6]);
+  assert.match(String(repair?.remarks), /6 keys are left: messages have other keys/);
+  assert.deepEqual(await plans(settings), before);
 });
 
 test('a side that is not there is a difference, said in one line; a topic that is empty needs no table', async (t) => {

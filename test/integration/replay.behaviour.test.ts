@@ -212,6 +212,7 @@ test('messages that are gone from the topic: refused, and from a time on their r
   const config = { 'cleanup.policy': 'compact,delete', 'message.timestamp.type': 'LogAppendTime' };
   const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
   await admin.createTopics({ topics: [{ topic, numPartitions: 2, configEntries }], waitForLeaders: true });
+  const early = Date.now() - 60_000;
   await sendPlans(t, settings, [
     ['a', 'old'],
     ['b', 'old'],
@@ -231,6 +232,10 @@ test('messages that are gone from the topic: refused, and from a time on their r
     replayPlans(settings),
     /has lost the messages of 3 rows that plans_raw still has.*--from/,
   );
+  await assert.rejects(
+    replayPlans(settings, { from: early }),
+    /has lost the messages of 3 rows that plans_raw still has.*--from with a later time/,
+  );
   assert.equal(await identityOfPlans(settings), before);
 
   await replayPlans(settings, { from });
@@ -246,6 +251,41 @@ test('messages that are gone from the topic: refused, and from a time on their r
   await sinkStreams(settings, 'plans');
   await replayPlans(settings);
   assert.deepEqual(await namesOf(settings), { a: 'again', b: 'again', c: 'again', d: 'new' });
+});
+
+test('from a time on, of a topic whose producers give the times: refused, and the whole of it is replayed', async (t) => {
+  const settings = createSettings(t);
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  t.after(() => admin.disconnect());
+  await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true });
+  const producer = await createProducer(t, settings);
+  const messages = await messagesOf(settings, 'plans', [
+    { uuid: 'a', name: 'one' },
+    { uuid: 'b', name: 'two' },
+  ]);
+  // The later message has the earlier time.
+  const timed = messages.map((message, index) => ({ ...message, timestamp: String(2_000_000 - index) }));
+  await producer.send({ topic, messages: timed });
+  await sinkStreams(settings, 'plans');
+  const before = await identityOfPlans(settings);
+  await assert.rejects(replayPlans(settings, { from: 1_999_999 }), /the times of its producers/);
+  assert.equal(await identityOfPlans(settings), before);
+  await replayPlans(settings);
+  assert.deepEqual(await namesOf(settings), { a: 'one', b: 'two' });
+});
+
+test('a table of somebody else is left alone, though its name begins like one of a replay', async (t) => {
+  const settings = await createPlans(t, [['a', 'one']]);
+  const { database } = settings.clickhouse;
+  const tables = ['plans_raw_shadow_mine', 'plans_raw_shadow_0123abcd'];
+  for (const table of tables)
+    await command(
+      settings,
+      `CREATE TABLE ${qualified(database, table)} (x Int8) ENGINE = MergeTree ORDER BY x`,
+    );
+  await replayPlans(settings);
+  assert.deepEqual(await shadowTables(settings), ['plans_raw_shadow_mine']);
 });
 
 test('columns that somebody else has added are kept', async (t) => {

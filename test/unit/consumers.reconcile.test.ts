@@ -193,7 +193,11 @@ test('a search finds the messages wanted, once, and tells keys that have moved o
     differing('there', place(4, 30)),
     differing('moved', place(5, 30)),
   ];
-  const search = new MessageSearch([wanted, gone, there, moved], new Set([there]), false);
+  const search = new MessageSearch([wanted, gone, there, moved], {
+    isThere: new Set([there]),
+    wrong: new Map(),
+    isByPosition: false,
+  });
   search.take(message('wanted', 1, 10), 0);
   search.take(message('wanted', 3, 30), 0);
   search.take(message('wanted', 3, 29), 1);
@@ -214,9 +218,34 @@ test('a search finds the messages wanted, once, and tells keys that have moved o
   );
 });
 
+test('a row of a message whose key is another text than the row has: neither is made nor taken away', () => {
+  const [lacking, stray, copied, own] = [
+    differing('{"id":"a"}', place(3, 30)),
+    differing('a'),
+    differing('copy'),
+    differing('own', place(4, 30)),
+  ];
+  const search = new MessageSearch([lacking, stray, copied, own], {
+    isThere: new Set([own]),
+    wrong: new Map([
+      [stray, [place(3, 30)]],
+      [copied, [place(4, 30)]],
+    ]),
+    isByPosition: false,
+  });
+  search.take(message('{"id":"a"}', 3, 30), 0);
+  search.take(message('own', 4, 30), 0);
+  assert.deepEqual(search.fetch(), []);
+  const all = [lacking, stray, copied, own];
+  assert.deepEqual(
+    all.map((difference) => search.isKeyedOtherwise(difference)),
+    [true, true, false, false],
+  );
+});
+
 test('a search by position finds the message in its place, whatever its key', () => {
   const wanted = differing('0|3', place(3, 30));
-  const search = new MessageSearch([wanted], new Set(), true);
+  const search = new MessageSearch([wanted], { isThere: new Set(), wrong: new Map(), isByPosition: true });
   search.take(message('0|3', 4, 30), 0);
   search.take(message('any', 3, 30), 1);
   assert.equal(search.fetch().length, 0);

@@ -82,6 +82,26 @@ test('a schema is not taken for covered before the server shows its columns', as
   );
 });
 
+test('a schema without a field that the table is sorted by is refused: its messages would all be versions of one row', async (t) => {
+  const answer = {
+    create_table_query: 'CREATE TABLE x',
+    engine_full: 'ReplacingMergeTree(_version, _deleted)',
+    sorting_key: 'uuid',
+    name: 'uuid',
+    type: 'String',
+    default_kind: '',
+  };
+  const table = await createTable(t, (_, response) => response.end(`${JSON.stringify(answer)}\n`));
+  const text = JSON.stringify({ type: 'record', name: 'T', fields: [{ name: 'id', type: 'string' }] });
+  for (const isOlder of [false, true]) {
+    await assert.rejects(
+      table.cover(parseWriterSchema(text, 'test'), isOlder),
+      (error) =>
+        error instanceof IncompatibleSchemaError && /plans_raw is sorted by uuid, which/.test(error.message),
+    );
+  }
+});
+
 function schemaOf(fields: Record<string, unknown>, name = 'T'): WriterSchema {
   const all = Object.entries(fields).map(([field, type]) => ({ name: field, type }));
   return parseWriterSchema(

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import type { WriterSchema } from '../../consumers/avro/writer-type.ts';
 import type { StorageTable } from '../../consumers/clickhouse/storage-table.ts';
 import { StreamSchemas } from '../../consumers/stream-schemas.ts';
 import { UnknownSchemaError } from '../../core/errors.ts';
@@ -17,6 +18,29 @@ class EmptyRegistry extends FakeRegistry {
     return Promise.resolve(undefined);
   }
 }
+
+test('the primary key is that of the schemas that are learnt since the table was made anew', async () => {
+  const texts = [['id'], ['id', 'part']].map((primaryKey) => {
+    const fields = ['id', 'part'].map((name) => ({ name, type: 'string' }));
+    return JSON.stringify({ type: 'record', name: 'Mine', primaryKey, fields });
+  });
+  let latest = 0;
+  const registry = new FakeRegistry();
+  registry.latestText = () => Promise.resolve({ id: latest + 1, text: texts[latest] ?? '' });
+  const made = {
+    stream: 'mine',
+    columns,
+    forget: () => {},
+    cover: (schema: WriterSchema) => Promise.resolve(schema),
+  };
+  const schemas = new StreamSchemas(registry, 't.mine-value', made as unknown as StorageTable);
+  await schemas.learnLatest();
+  assert.deepEqual(schemas.primaryKey, ['id']);
+  latest = 1;
+  schemas.forget();
+  await schemas.learnLatest();
+  assert.deepEqual(schemas.primaryKey, ['id', 'part']);
+});
 
 test('an id that stays unknown is asked for some times, and others after it once each', async () => {
   const registry = new EmptyRegistry();

@@ -24,6 +24,16 @@ test('the schema of an id is asked for once, and again after a failure', async (
   assert.equal(requests.length, 2);
 });
 
+test('a registry that takes a schema and never answers holds nobody up who is told to stop', async (t) => {
+  const stop = new AbortController();
+  const { baseUrl } = await createApiServer(t, {
+    '/subjects/s/versions': () => stop.abort(new Error('stopped')),
+    '/config/s': () => stop.abort(new Error('stopped')),
+  });
+  const registry = new Registry({ url: baseUrl, credentials: undefined }, stop.signal);
+  await assert.rejects(registry.register('s', readStreamSchema('plans')), /stopped/);
+});
+
 test('the registry is told who asks, when reading and when registering', async (t) => {
   const asked: (string | undefined)[] = [];
   const server = createServer(({ headers }, response) => {

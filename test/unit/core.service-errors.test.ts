@@ -36,6 +36,20 @@ const kafkaErrors: readonly (readonly [string, unknown, string, RegExp])[] = [
   ['a wrong password, wrapped', wrapped(password), 'ServiceRefusedError', /KAFKA_PASSWORD/],
   ['a missing right', right, 'ServiceRefusedError', /KAFKA_BROKERS/],
   ['a missing right, wrapped', wrapped(right), 'ServiceRefusedError', /KAFKA_BROKERS/],
+  [
+    'a topic that it will not create, among several',
+    failure('KafkaJSAggregateError', 'Topic creation errors', {
+      errors: [
+        failure('KafkaJSCreateTopicError', 'Not so', {
+          type: 'POLICY_VIOLATION',
+          retriable: false,
+          topic: 'x.plans',
+        }),
+      ],
+    }),
+    'ServiceRefusedError',
+    /POLICY_VIOLATION of topic x\.plans, Not so/,
+  ],
   ['a text', 'gone', 'ServiceUnavailableError', /gone/],
 ];
 for (const [name, error, expected, message] of kafkaErrors) {
