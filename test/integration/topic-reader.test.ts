@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { connectAdmin, createKafka } from '../../core/kafka.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { readTopics } from '../../core/topic-reader.ts';
@@ -8,6 +9,7 @@ import { createProducer } from '../helpers/topic.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 
 const MESSAGES = 40;
+const HEARTBEAT_MS = 3_500;
 
 test('a reader that has to join its group again hands no message over twice, and none too late', async (t) => {
   const settings = createSettings(t);
@@ -20,31 +22,39 @@ test('a reader that has to join its group again hands no message over twice, and
   for (let n = 0; n < MESSAGES; n++)
     await producer.send({ topic, messages: [{ partition: n % 2, key: 'k', value }] });
 
-  const guest = async () => {
+  let leave: Promise<void> | undefined;
+  /** Somebody joins the reader's group, and leaves it as soon as it is in; returns when the reader will have to join again. */
+  const invite = async () => {
     const { groups } = await admin.listGroups();
     const groupId = groups.find((group) => group.groupId.startsWith(`${settings.topicPrefix}read.`))?.groupId;
     assert.ok(groupId !== undefined);
-    const consumer = createKafka(settings.kafka, 'test').consumer({ groupId });
+    const guest = createKafka(settings.kafka, 'test').consumer({ groupId });
     let hasJoined = false;
-    consumer.on(consumer.events.GROUP_JOIN, () => (hasJoined = true));
-    await consumer.connect();
-    await consumer.subscribe({ topics: [topic] });
-    await consumer.run({ autoCommit: false, eachBatch: () => Promise.resolve() });
-    await waitFor('the guest to join', () => hasJoined);
-    await consumer.disconnect();
+    guest.on(guest.events.GROUP_JOIN, () => (hasJoined = true));
+    await guest.connect();
+    await guest.subscribe({ topics: [topic] });
+    const running = guest.run({ autoCommit: false, eachBatch: () => Promise.resolve() });
+    leave = waitFor('the guest to join', () => hasJoined).then(async () => {
+      await running;
+      await guest.disconnect();
+    });
+    await waitFor('the group to notice', async () => {
+      const { groups: described } = await admin.describeGroups([groupId]);
+      return described.some(({ state }) => state === 'PreparingRebalance');
+    });
+    // It asks only so often, and else would be done before it is told.
+    await delay(HEARTBEAT_MS);
   };
   const handed: (readonly [partition: number, offset: number])[] = [];
-  let coming: Promise<void> | undefined;
   const handle = ({ offset }: { offset: string }, partition: number) =>
     handed.push([partition, Number(offset)]);
-  // When both partitions have been begun, somebody comes and goes.
-  const afterFetch = () => {
-    if (new Set(handed.map(([partition]) => partition)).size === 2) coming ??= guest();
-    return Promise.resolve();
+  // When both partitions have been begun, and neither has come to its end.
+  const afterFetch = async () => {
+    if (leave === undefined && new Set(handed.map(([partition]) => partition)).size === 2) await invite();
   };
   await readTopics(admin, settings, new Map([[topic, handle]]), noSignal, afterFetch);
-  assert.ok(coming !== undefined);
-  await coming;
+  assert.ok(leave !== undefined);
+  await leave;
   for (const partition of [0, 1]) {
     const offsets = handed.filter(([of]) => of === partition).map(([, offset]) => offset);
     assert.deepEqual(
