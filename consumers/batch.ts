@@ -1,6 +1,7 @@
 import type { KafkaMessage } from 'kafkajs';
 import type { TableColumn } from './clickhouse/table-shape.ts';
 import type { DeadLetter } from './dead-letters.ts';
+import { detached } from './detached-message.ts';
 import type { OffsetRange } from './offset-range.ts';
 import type { RowBuffer } from './transcode/row-buffer.ts';
 import { writeSystemColumns } from './transcode/system-columns.ts';
@@ -51,11 +52,10 @@ export class Batch {
     return this.#letterBytes;
   }
 
-  /** Sets a message aside. Its bytes are copied: those that were fetched would keep all that came with them. */
+  /** Sets a message aside. */
   setAside(letter: DeadLetter): void {
-    const { key, value, offset, timestamp } = letter.message;
-    const message = { key: copied(key), value: copied(value), offset, timestamp, attributes: 0, headers: {} };
-    this.#letters.push({ ...letter, message });
+    const { key, value } = letter.message;
+    this.#letters.push({ ...letter, message: detached(letter.message) });
     this.#letterBytes += LETTER_BYTES + (key?.length ?? 0) + (value?.length ?? 0);
   }
 
@@ -89,8 +89,4 @@ export class Batch {
     }
     this.kept?.push({ partition, message, rowEnd: this.rows.length });
   }
-}
-
-function copied(bytes: Buffer | null): Buffer | null {
-  return bytes === null ? null : Buffer.from(bytes);
 }

@@ -55,6 +55,11 @@ function entryOf(config: TopicConfig, name: JudgedEntry): string {
   return config.get(name) ?? kafkaDefaults[name];
 }
 
+/** Whether the broker's clock gives messages their times, so that these rise with the offsets. */
+export function hasBrokerTimes(config: TopicConfig | undefined): boolean {
+  return config?.get('message.timestamp.type') === 'LogAppendTime';
+}
+
 /** Whether what a topic holds is all that a table of its records needs. */
 export interface ReplayOutlook {
   /** A replay from the beginning that starts now brings the latest record of every key that was ever sent. */

@@ -86,7 +86,7 @@ async function findDeletes(options: DeleteOptions): Promise<Deletes> {
   // What a run that was interrupted met in between is not known.
   const missedBefore = options.isResumed ? new Set<string>() : missing;
   const verdicts = await prove(spec.deletes, vanished, { client, registry, observer, missing: missedBefore });
-  if (spec.deletes.proof === 'twice') refuseMany(verdicts.filter(({ verdict }) => verdict === 'gone').length);
+  refuseMany(verdicts.filter(({ verdict }) => verdict === 'gone').length);
   tell(spec.name, verdicts);
   const undecided = verdicts.flatMap(({ verdict, parent }) => (verdict === 'missing' ? (parent ?? []) : []));
   return {

@@ -68,9 +68,9 @@ export class TransactionalProducer {
       await transaction.commit();
     } catch (error) {
       if (transaction?.isActive() === true) await transaction.abort().catch(() => {});
+      if (!isFenced(error)) throw kafkaError(error, this.#settings.kafka);
       // Of one that was open for too long the broker says the same as of one whose place was taken.
-      if (isFenced(error) && performance.now() - startMs < TRANSACTION_TIMEOUT_MS) throw fenced(error);
-      throw isFenced(error) ? timedOut(error) : kafkaError(error, this.#settings.kafka);
+      throw performance.now() - startMs < TRANSACTION_TIMEOUT_MS ? fenced(error) : timedOut(error);
     }
   }
 

@@ -2,7 +2,7 @@ import { qualified } from '../../core/clickhouse.ts';
 import { IncompatibleSchemaError } from '../../core/errors.ts';
 import { serviceRetry } from '../../core/retry.ts';
 import { storageTableOf, topicOf } from '../../core/stream-name.ts';
-import { describeTopicConfigs } from '../../core/topic-retention.ts';
+import { describeTopicConfigs, hasBrokerTimes } from '../../core/topic-retention.ts';
 import { StorageTable } from '../clickhouse/storage-table.ts';
 import { localTableOf } from '../clickhouse/table-ddl.ts';
 import { readTableShape, type TableColumn } from '../clickhouse/table-shape.ts';
@@ -154,7 +154,7 @@ async function compareSides(
     const { extents, behind, setAside: dead } = projected;
     const config = (await describeTopicConfigs(askAdmin(services), [topic])).get(topic);
     // The clocks of producers do not tell a row of this topic from one of a former topic of that name.
-    const sinceMs = config?.get('message.timestamp.type') === 'LogAppendTime' ? projected.sinceMs : undefined;
+    const sinceMs = hasBrokerTimes(config) ? projected.sinceMs : undefined;
     const table = qualified(settings.clickhouse.database, storageTableOf(stream));
     const sides: Sides = {
       table,

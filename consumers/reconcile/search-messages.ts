@@ -1,4 +1,5 @@
 import type { KafkaMessage } from 'kafkajs';
+import { detached } from '../detached-message.ts';
 import type { Difference } from './find-differences.ts';
 import type { PlacedMessage } from './make-rows.ts';
 import type { Place } from './place.ts';
@@ -83,10 +84,4 @@ export class MessageSearch {
   hasMoved({ key }: Difference): boolean {
     return this.#moved.has(key);
   }
-}
-
-/** A copy: the message itself would hold on to all that was fetched with it. */
-function detached(message: KafkaMessage): KafkaMessage {
-  const { key, value } = message;
-  return { ...message, key: key && Buffer.from(key), value: value && Buffer.from(value) };
 }

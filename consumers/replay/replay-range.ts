@@ -1,6 +1,6 @@
 import { ReplayRefusedError } from '../../core/errors.ts';
 import type { AskAdmin } from '../../core/kafka.ts';
-import { describeTopicConfigs } from '../../core/topic-retention.ts';
+import { describeTopicConfigs, hasBrokerTimes } from '../../core/topic-retention.ts';
 import { readPartitionLogs } from '../partition-logs.ts';
 import { resumeOffset, type PartitionRows } from '../resume-offset.ts';
 import type { CopiedRange } from './shadow-table.ts';
@@ -29,7 +29,7 @@ export async function replayRange(
   from: number | undefined,
   live: ReadonlyMap<number, PartitionRows>,
 ): Promise<ReplayRange> {
-  if (from !== undefined && !(await hasBrokerTimes(ask, topic)))
+  if (from !== undefined && !(await isInOrderOfTime(ask, topic)))
     throw new ReplayRefusedError(
       `topic ${topic} has the times of its producers (message.timestamp.type), which do not tell what stands before --from: use --from beginning; nothing was changed`,
     );
@@ -52,10 +52,9 @@ export async function replayRange(
   return { partitions, starts, live };
 }
 
-/** Whether the broker's clock gives messages their times, so that these rise with the offsets. */
-export async function hasBrokerTimes(ask: AskAdmin, topic: string): Promise<boolean> {
-  const config = (await describeTopicConfigs(ask, [topic])).get(topic);
-  return config?.get('message.timestamp.type') === 'LogAppendTime';
+/** Whether the times of a topic's messages tell which stands before which. @throws ServiceUnavailableError, ServiceRefusedError */
+export async function isInOrderOfTime(ask: AskAdmin, topic: string): Promise<boolean> {
+  return hasBrokerTimes((await describeTopicConfigs(ask, [topic])).get(topic));
 }
 
 /** The rows of the live table that a replay from a time keeps, as far as the table was looked at. */

@@ -15,7 +15,13 @@ import { sink } from '../sink.ts';
 import { StreamSchemas } from '../stream-schemas.ts';
 import type { ReplayCounts } from './replay-counts.ts';
 import { ReplayLock } from './replay-lock.ts';
-import { hasBrokerTimes, keptRows, replayRange, writtenMeanwhile, type ReplayRange } from './replay-range.ts';
+import {
+  isInOrderOfTime,
+  keptRows,
+  replayRange,
+  writtenMeanwhile,
+  type ReplayRange,
+} from './replay-range.ts';
 import { ShadowTable } from './shadow-table.ts';
 
 const COUNT_MS = 100;
@@ -220,7 +226,7 @@ export class StreamReplay {
    */
   async #carryOver(): Promise<void> {
     const shadow = this.#shadow;
-    if (!(await hasBrokerTimes(this.#ask, this.#topic)) || !(await shadow.hasSameTypes())) return;
+    if (!(await isInOrderOfTime(this.#ask, this.#topic)) || !(await shadow.hasSameTypes())) return;
     const [live, own] = [await shadow.partitionRows('live'), await shadow.partitionRows('shadow')];
     await shadow.copy(writtenMeanwhile(live, own, await this.#ends()));
   }

@@ -30,14 +30,16 @@ export async function withOwnKafka(
     await waitFor('a Kafka of its own', () => service.isReady());
   };
   const kill = () => {
-    for (const { pid } of service.processes.map((process) => ({ pid: process.pid() })))
+    for (const broker of service.processes) {
+      const pid = broker.pid();
       if (pid !== undefined) process.kill(pid, 'SIGKILL');
+    }
   };
   try {
     await start();
     await work({ settings, kill, start });
   } finally {
-    for (const process of service.processes) await process.stop();
+    for (const broker of service.processes) await broker.stop();
     await rm(folder, { recursive: true, force: true });
   }
 }

@@ -66,7 +66,8 @@ test('what is neither the fault of rows nor passes by itself ends the insert', a
   await assert.rejects(table.insert(rows(), noSignal), ServiceRefusedError);
 });
 
-test('a schema is not taken for covered before the server shows its columns', async (t) => {
+/** Every query is answered with a table of one column, by which it is sorted. */
+function showsTable(_: URLSearchParams, response: ServerResponse): void {
   const answer = {
     create_table_query: 'CREATE TABLE x',
     engine_full: 'ReplacingMergeTree(_version, _deleted)',
@@ -75,7 +76,11 @@ test('a schema is not taken for covered before the server shows its columns', as
     type: 'String',
     default_kind: '',
   };
-  const table = await createTable(t, (_, response) => response.end(`${JSON.stringify(answer)}\n`));
+  response.end(`${JSON.stringify(answer)}\n`);
+}
+
+test('a schema is not taken for covered before the server shows its columns', async (t) => {
+  const table = await createTable(t, showsTable);
   await assert.rejects(
     table.cover(schemaOf({ uuid: 'string', name: 'string' })),
     (error) => error instanceof IncompatibleSchemaError && /plans_raw does not show/.test(error.message),
@@ -83,15 +88,7 @@ test('a schema is not taken for covered before the server shows its columns', as
 });
 
 test('a schema without a field that the table is sorted by is refused: its messages would all be versions of one row', async (t) => {
-  const answer = {
-    create_table_query: 'CREATE TABLE x',
-    engine_full: 'ReplacingMergeTree(_version, _deleted)',
-    sorting_key: 'uuid',
-    name: 'uuid',
-    type: 'String',
-    default_kind: '',
-  };
-  const table = await createTable(t, (_, response) => response.end(`${JSON.stringify(answer)}\n`));
+  const table = await createTable(t, showsTable);
   const text = JSON.stringify({ type: 'record', name: 'T', fields: [{ name: 'id', type: 'string' }] });
   for (const isOlder of [false, true]) {
     await assert.rejects(
