@@ -13,6 +13,9 @@ import { startServices, stopServices } from '../services/local-services.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 
+const fastKinds = ['unit', 'integration'];
+const slowKinds = ['slow'];
+
 /**
  * Runs the tests under node's test runner, between the start and the stop of a Kafka, a registry and a ClickHouse of their
  * own: on free ports, with their files in a temporary folder. A service that does not start fails the run and is named.
@@ -23,11 +26,13 @@ await runMain(async (signal) => {
     'Runs the tests: all, or those whose file name contains a word given.',
   )
     .argument('[words...]', 'parts of file names, such as `paginator` or `integration/sink`')
+    .option('--slow', 'run the tests that need minutes (test/slow) instead of the others')
     .parse();
-  const files = chooseFiles(command.args);
+  const kinds = command.opts<{ slow?: true }>().slow === true ? slowKinds : fastKinds;
+  const files = chooseFiles(kinds, command.args);
   const dataDir = await mkdtemp(join(tmpdir(), 'chartmogul-test-'));
   const env = await testEnv(dataDir);
-  const needsServices = files.some((file) => file.startsWith('test/integration/'));
+  const needsServices = files.some((file) => !file.startsWith('test/unit/'));
   try {
     if (needsServices) await startServices(loadSettings(env, ''), signal);
     return await runTests(files, env, signal);
@@ -37,8 +42,8 @@ await runMain(async (signal) => {
   }
 });
 
-function chooseFiles(words: readonly string[]): string[] {
-  const all = ['unit', 'integration'].flatMap((kind) =>
+function chooseFiles(kinds: readonly string[], words: readonly string[]): string[] {
+  const all = kinds.flatMap((kind) =>
     readdirSync(join(root, 'test', kind))
       .filter((file) => file.endsWith('.test.ts'))
       .map((file) => `test/${kind}/${file}`),
