@@ -1,5 +1,6 @@
 import kafkajs from 'kafkajs';
 import { messageOf, UnreadableBatchError } from '../errors.ts';
+import { registerCodecs } from './codecs.ts';
 import {
   compactedAway,
   FetchedMessage,
@@ -18,11 +19,19 @@ const LOG_OVERHEAD = 12;
 /** All in front of the records. */
 const HEADER_BYTES = 61;
 
+/** Records of one batch: more objects than that are no message of anybody, and would fill the memory. */
+const MAX_RECORDS = 1_000_000;
+const tooManyRecords = `it has more than ${MAX_RECORDS.toLocaleString('en-US')} records`;
+/** Of an answer, what is decompressed before the rest is left to be fetched again. */
+const ENOUGH_BYTES = 32 * 1024 * 1024;
+
 const COMPRESSION = 0x07;
 const UNCOMPRESSED = 0;
 const LOG_APPEND_TIME = 0x08;
 const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
+
+registerCodecs();
 
 /**
  * What {@link decodeRecordBatches} gives. But where it fails, there are the messages of the batches before; and if there is none, an {@link UnreadableMessage}
@@ -46,25 +55,26 @@ export async function decodeFetched(bytes: Buffer): Promise<Fetched[]> {
 
 /**
  * The messages of one partition in an answer to a fetch. Such an answer ends in the middle of a batch more often than not: that one is
- * left out. A batch of which compaction has taken the last messages, or all, ends with a mark in their place, so that whoever reads
+ * left out, as are those behind {@link ENOUGH_BYTES} of compressed ones. A batch of which compaction has taken the last messages, or all, ends with a mark in their place, so that whoever reads
  * gets past it.
  *
  * Format: https://kafka.apache.org/documentation/#recordbatch. Like kafkajs it does not verify the checksum.
  *
  * @param bytes record batches; one of another format than {@link MAGIC} ends them.
  * @param messages to which they are added, of a batch all or none.
- * @throws UnreadableBatchError when they are not what they say, or compressed in a way that kafkajs has no codec for.
+ * @throws UnreadableBatchError when they are not what they say, or compressed in a way that has no codec or becomes too large.
  */
 export async function decodeRecordBatches(bytes: Buffer, messages: Fetched[] = []): Promise<Fetched[]> {
   let at = 0;
+  let decompressedBytes = 0;
   while (at + HEADER_BYTES <= bytes.length && bytes[at + MAGIC_AT] === MAGIC) {
     const end = at + LOG_OVERHEAD + bytes.readInt32BE(at + 8);
     if (end < at + HEADER_BYTES)
       throw unreadableBatch(bytes.readBigInt64BE(at), 'it is shorter than its header');
-    if (end > bytes.length) break;
+    if (end > bytes.length || decompressedBytes > ENOUGH_BYTES) break;
     const before = messages.length;
     try {
-      await decodeBatch(bytes.subarray(at, end), messages);
+      decompressedBytes += await decodeBatch(bytes.subarray(at, end), messages);
     } catch (error) {
       messages.length = before;
       throw error;
@@ -74,14 +84,21 @@ export async function decodeRecordBatches(bytes: Buffer, messages: Fetched[] = [
   return messages;
 }
 
-async function decodeBatch(batch: Buffer, messages: Fetched[]): Promise<void> {
+/** Gives the bytes that were decompressed for it. */
+async function decodeBatch(batch: Buffer, messages: Fetched[]): Promise<number> {
   const context = contextOf(batch);
   const lastOffset = lastOffsetOf(batch);
   const count = batch.readInt32BE(57);
   let reached: bigint | undefined;
+  let decompressedBytes = 0;
   if (count !== 0 || batch.length > HEADER_BYTES) {
-    const reader = new RecordReader(await decompressed(batch, context), context.firstOffset);
-    for (let index = 0; index < count; index++) messages.push(new FetchedMessage(reader, context));
+    const records = await decompressed(batch, context);
+    if ((attributesOf(batch) & COMPRESSION) !== UNCOMPRESSED) decompressedBytes = records.length;
+    const reader = new RecordReader(records, context.firstOffset);
+    for (let index = 0; index < count; index++) {
+      if (index === MAX_RECORDS) throw unreadableBatch(context.firstOffset, tooManyRecords);
+      messages.push(new FetchedMessage(reader, context));
+    }
     if (count <= 0 || reader.end < reader.bytes.length)
       throw unreadableBatch(context.firstOffset, 'it has another number of records than it says');
     reached = BigInt(messages.at(-1)?.offset ?? 0);
@@ -90,6 +107,7 @@ async function decodeBatch(batch: Buffer, messages: Fetched[]): Promise<void> {
   if (reached !== undefined && reached > lastOffset)
     throw unreadableBatch(context.firstOffset, 'it has records behind its end');
   if (reached !== lastOffset) messages.push(compactedAway(String(lastOffset), context));
+  return decompressedBytes;
 }
 
 function attributesOf(batch: Buffer): number {

@@ -328,10 +328,9 @@ test('a batch shorter than its header is unreadable, and one longer than the ans
 });
 
 test('a batch of a compression without a codec is unreadable, and the compression is named', async () => {
-  for (const [index, name] of ['Snappy', 'LZ4', 'ZSTD', '5', '6', '7'].entries()) {
-    const reason = index < 3 ? `${name} compression not implemented` : 'none of Kafka';
-    const batch = batchOf([10], 10, { attributes: (index + 2) | LOG_APPEND_TIME });
-    await assertUnreadable(batchBytes(batch), new RegExp(`its compression is ${name}: ${reason}$`));
+  for (const type of [5, 6, 7]) {
+    const batch = batchOf([10], 10, { attributes: type | LOG_APPEND_TIME });
+    await assertUnreadable(batchBytes(batch), new RegExp(`its compression is ${type}: none of Kafka$`));
   }
 });
 
