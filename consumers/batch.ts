@@ -1,4 +1,5 @@
 import type { KafkaMessage } from 'kafkajs';
+import { messageTimeMs } from '../core/message-time.ts';
 import type { TableColumn } from './clickhouse/table-shape.ts';
 import type { DeadLetter } from './dead-letters.ts';
 import { detached } from './detached-message.ts';
@@ -69,7 +70,7 @@ export class Batch {
     // Messages that were appended together have the same time.
     if (message.timestamp !== this.#timestamp) {
       this.#timestamp = message.timestamp;
-      this.#timeMs = Number(message.timestamp);
+      this.#timeMs = messageTimeMs(message.timestamp);
     }
     const timeMs = this.#timeMs;
     writeSystemColumns(this.rows, partition, offset, timeMs, schemaId, isDeleted);

@@ -1,4 +1,5 @@
 import type { AskAdmin } from '../core/kafka.ts';
+import { messageTimeMs } from '../core/message-time.ts';
 import type { PartitionLog } from './resume-offset.ts';
 
 /** The partitions of a topic as they are now, by number. @throws ServiceUnavailableError, ServiceRefusedError */
@@ -22,7 +23,9 @@ export async function readPartitionLogs(ask: AskAdmin, topic: string): Promise<M
 }
 
 async function askOffsetsSince(ask: AskAdmin, topic: string, timeMs: bigint): Promise<Map<number, bigint>> {
-  const offsets = await ask((admin) => admin.fetchTopicOffsetsByTimestamp(topic, Number(timeMs)));
+  // Kafka takes -1 and -2 for the end and the start.
+  const asked = messageTimeMs(String(timeMs));
+  const offsets = await ask((admin) => admin.fetchTopicOffsetsByTimestamp(topic, asked));
   return new Map(offsets.map(({ partition, offset }) => [partition, BigInt(offset)]));
 }
 

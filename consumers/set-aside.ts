@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Admin, KafkaMessage } from 'kafkajs';
 import { parseLetter } from '../core/dead-letters/parse-letter.ts';
 import { ServiceRefusedError } from '../core/errors.ts';
+import { messageTimeMs } from '../core/message-time.ts';
 import { deadLettersTopic, topicOf } from '../core/stream-name.ts';
 import { readTopics } from '../core/topic-reader.ts';
 import type { Settings } from '../core/config.ts';
@@ -56,7 +57,7 @@ export class SetAside {
   /** Of a topic that was deleted and made again, another message may stand in the place: its time differs. */
   has(topic: string, partition: number, { offset, timestamp }: KafkaMessage): boolean {
     if (this.#times.size === 0) return false;
-    return this.#times.get(placeOf(topic, partition, offset)) === Number(timestamp);
+    return this.#times.get(placeOf(topic, partition, offset)) === messageTimeMs(timestamp);
   }
 
   /** Whether the same messages are set aside. */

@@ -1,10 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { askRows, literal, qualified, type ClickHouseClient } from '../../core/clickhouse.ts';
+import { positionIn, versionLimitSql } from '../../core/message-time.ts';
 import { logger } from '../../core/logger.ts';
 import type { PartitionRows } from '../resume-offset.ts';
-
-const OFFSET_BITS = 64n;
-const OFFSET_MASK = (1n << OFFSET_BITS) - 1n;
 
 const SETTLE_ASK_MS = 50;
 /** As long as a request for an insert may take. */
@@ -52,7 +50,7 @@ export async function readPartitionRows(
   if ((await askRows(client, exists, signal)).length === 0) return new Map();
   const rows = await askRows<Readonly<Record<'version' | 'offset' | 'time', string>> & { partition: number }>(
     client,
-    `SELECT _partition AS partition, toString(max(_version)) AS version, toString(max(_offset)) AS offset, ` +
+    `SELECT _partition AS partition, toString(maxIf(_version, _version < ${versionLimitSql})) AS version, toString(max(_offset)) AS offset, ` +
       `toString(toUnixTimestamp64Milli(argMax(_timestamp, _offset))) AS time ` +
       `FROM ${qualified(database, table)} GROUP BY _partition`,
     signal,
@@ -61,7 +59,7 @@ export async function readPartitionRows(
     rows.map(({ partition, version, offset, time }) => [
       partition,
       {
-        newest: { offset: BigInt(version) & OFFSET_MASK, timeMs: BigInt(version) >> OFFSET_BITS },
+        newest: positionIn(BigInt(version)),
         highest: { offset: BigInt(offset), timeMs: BigInt(time) },
       },
     ]),

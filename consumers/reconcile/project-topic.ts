@@ -1,5 +1,6 @@
 import type { KafkaMessage } from 'kafkajs';
 import { IncompatibleSchemaError } from '../../core/errors.ts';
+import { messageTimeMs } from '../../core/message-time.ts';
 import { readTopics } from '../../core/topic-reader.ts';
 import type { PartitionLog } from '../resume-offset.ts';
 import type { Standing } from './await-sink.ts';
@@ -60,7 +61,8 @@ export async function projectTopic(
     const offset = BigInt(message.offset);
     // A consumer that Kafka had lost sight of begins again.
     if (offset < (reached.get(partition) ?? 0n)) return;
-    if (!reached.has(partition)) sinceMs = earlier(sinceMs, BigInt(message.timestamp));
+    const timeMs = messageTimeMs(message.timestamp);
+    if (!reached.has(partition)) sinceMs = earlier(sinceMs, BigInt(timeMs));
     reached.set(partition, offset + 1n);
     const end = logs.get(partition)?.end ?? 0n;
     if (offset >= end) return;
@@ -75,7 +77,7 @@ export async function projectTopic(
       throw new IncompatibleSchemaError(
         `topic ${topic} has a message without a key, at ${partition}/${offset}: its row cannot be told from others`,
       );
-    side.add(key ?? NO_KEY, partition, Number(offset), Number(message.timestamp), { isDeleted, isSetAside });
+    side.add(key ?? NO_KEY, partition, Number(offset), timeMs, { isDeleted, isSetAside });
   };
   const short = await readTopics(admin, settings, new Map([[topic, take]]), signal, async () => {
     onRead(read);

@@ -1,10 +1,9 @@
 import type { KafkaMessage } from 'kafkajs';
+import { versionOf } from '../../core/message-time.ts';
 import { detached } from '../detached-message.ts';
 import type { Difference } from './find-differences.ts';
 import type { PlacedMessage } from './make-rows.ts';
 import type { Place } from './place.ts';
-
-const OFFSET_BITS = 64n;
 
 /** Of which differences to look for the messages. */
 export interface SearchOptions {
@@ -46,7 +45,7 @@ export class MessageSearch {
   take(message: KafkaMessage, partition: number): void {
     const place = `${partition}|${message.offset}`;
     const key = this.#isByPosition ? place : message.key?.toString('utf8');
-    const version = (BigInt(message.timestamp) << OFFSET_BITS) + BigInt(message.offset);
+    const version = versionOf(message);
     const difference = key === undefined ? undefined : this.#byKey.get(key);
     if (difference === undefined) return;
     const { message: wanted } = difference;

@@ -2,6 +2,7 @@ import type { Admin } from 'kafkajs';
 import type { Settings } from '../../core/config.ts';
 import type { SinkLetter } from '../../core/dead-letters/parse-letter.ts';
 import { adminAsker } from '../../core/kafka.ts';
+import { messageTimeMs } from '../../core/message-time.ts';
 import { readTopics } from '../../core/topic-reader.ts';
 import { sinkGroupOf } from '../consume.ts';
 import { readPartitionLogs } from '../partition-logs.ts';
@@ -108,7 +109,8 @@ export async function readPlaces(
               const gap = gaps.get(partition);
               if (gap === undefined || offset < gap.from || offset >= (first.get(partition) ?? gap.to))
                 return;
-              if (!setAside.has(placeOf(partition, text, timestamp))) first.set(partition, offset);
+              if (!setAside.has(placeOf(partition, text, messageTimeMs(timestamp))))
+                first.set(partition, offset);
             },
           ],
         ]),
@@ -119,6 +121,6 @@ export async function readPlaces(
   };
 }
 
-function placeOf(partition: number, offset: string | number, timestamp: string | number): string {
-  return `${partition}/${offset}@${timestamp}`;
+function placeOf(partition: number, offset: string | number, timeMs: number): string {
+  return `${partition}/${offset}@${timeMs}`;
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { KafkaMessage } from 'kafkajs';
 import { deadLetterHeaders } from '../dead-letter.ts';
+import { messageTimeMs } from '../message-time.ts';
 import { isRedriven, letterMarks } from './mark.ts';
 import { isStreamName, topicOf } from '../stream-name.ts';
 
@@ -66,7 +67,7 @@ export function parseLetter(message: KafkaMessage, topicPrefix: string): StoredL
   const headers = buffersOf(message.headers);
   const text = (name: string) => headers[name]?.toString('utf8');
   const stream = text(deadLetterHeaders.stream) ?? '';
-  const ownTime = integerIn(message.timestamp);
+  const ownTime = timeIn(message.timestamp);
   // A key of other bytes than its text has could not be sent again.
   const keyText = key.toString('utf8');
   if (!isStreamName(stream) || ownTime === undefined || !Buffer.from(keyText).equals(key)) return undefined;
@@ -92,7 +93,7 @@ export function parseLetter(message: KafkaMessage, topicPrefix: string): StoredL
       const topic = text(deadLetterHeaders.topic);
       const partition = integerIn(text(deadLetterHeaders.partition));
       const offset = integerIn(text(deadLetterHeaders.offset));
-      const timestampMs = integerIn(text(deadLetterHeaders.timestamp));
+      const timestampMs = timeIn(text(deadLetterHeaders.timestamp));
       if (topic !== topicOf(topicPrefix, stream) || partition === undefined || partition > MAX_PARTITION)
         return undefined;
       if (offset === undefined || timestampMs === undefined) return undefined;
@@ -112,6 +113,11 @@ function buffersOf(headers: KafkaMessage['headers']): Record<string, Buffer> {
       Buffer.isBuffer(value) ? [[name, Buffer.from(value)] as const] : [],
     ),
   );
+}
+
+/** The time of a message, which may lie before 1970. */
+function timeIn(text: string | undefined): number | undefined {
+  return text !== undefined && /^-?\d{1,19}$/.test(text) ? messageTimeMs(text) : undefined;
 }
 
 /** A count, an offset or a time in ms; undefined for any other text. */

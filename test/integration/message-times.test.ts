@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { qualified } from '../../core/clickhouse.ts';
+import { readLetters } from '../../core/dead-letters/read-letters.ts';
+import { connectAdmin } from '../../core/kafka.ts';
+import { topicOf } from '../../core/stream-name.ts';
+import { comparisonOf } from '../helpers/reconciled.ts';
+import { replayPlans } from '../helpers/replayed.ts';
+import { sinkStreams } from '../helpers/pipeline.ts';
+import { command } from '../helpers/plans-table.ts';
+import { createSettings, noSignal } from '../helpers/settings.ts';
+import { rowsOf } from '../helpers/table-rows.ts';
+import { createProducer, messagesOf } from '../helpers/topic.ts';
+import { isEqual } from '../../consumers/reconcile/comparison.ts';
+
+const MAX_INT64 = '9223372036854775807';
+
+test('whatever times producers give, before 1970 and beyond any calendar, the latest message is the row everywhere', async (t) => {
+  const settings = createSettings(t);
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  t.after(() => admin.disconnect());
+  const configEntries = [
+    { name: 'message.timestamp.type', value: 'CreateTime' },
+    { name: 'message.timestamp.after.max.ms', value: MAX_INT64 },
+    { name: 'message.timestamp.before.max.ms', value: MAX_INT64 },
+  ];
+  await admin.createTopics({ topics: [{ topic, numPartitions: 1, configEntries }] });
+  const producer = await createProducer(t, settings);
+  let n = 0;
+  const send = async (uuid: string, timestamp: string, isDelete = false) => {
+    const [message] = await messagesOf(settings, 'plans', [{ uuid, interval_count: n++ }]);
+    await producer.send({
+      topic,
+      messages: [{ key: uuid, value: isDelete ? null : (message?.value ?? null), timestamp }],
+    });
+  };
+  await send('none, then a time', '-1'); // 0
+  await send('none, then a time', '1000'); // 1
+  await send('a time, then none', '1000'); // 2
+  await send('a time, then none', '-1'); // 3
+  await send('none twice', '-1'); // 4
+  await send('none twice', '-1'); // 5
+  await send('far before', '-62135596800000'); // 6
+  await send('far before', '-5'); // 7
+  await send('first, deleted with none', '0'); // 8
+  await send('first, deleted with none', '-1', true);
+  await producer.send({
+    topic,
+    messages: [{ key: 'bad', value: Buffer.from('no frame'), timestamp: '-7' }],
+  });
+  await send('year 3000', '32503680000000'); // 11
+  await send('the end of time', MAX_INT64); // 12
+  await send('the end of time', '1700000000000'); // 13
+
+  const expected = [
+    { uuid: 'a time, then none', interval_count: 2 },
+    { uuid: 'far before', interval_count: 7 },
+    { uuid: 'none twice', interval_count: 5 },
+    { uuid: 'none, then a time', interval_count: 1 },
+    { uuid: 'the end of time', interval_count: 11 },
+    { uuid: 'year 3000', interval_count: 10 },
+  ];
+  const check = async (rest: Partial<{ deadLetters: number }> = {}) => {
+    assert.deepEqual(
+      await rowsOf(settings, 'SELECT uuid, interval_count FROM plans ORDER BY uuid'),
+      expected,
+    );
+    const comparison = await comparisonOf(settings, 'plans');
+    assert.deepEqual(comparison.counts, { missing: 0, stray: 0, older: 0, other: 0, twice: 0 });
+    assert.deepEqual([comparison.behind, comparison.setAside], [0, rest.deadLetters ?? 1]);
+  };
+  const [sunk] = await sinkStreams(settings, 'plans');
+  assert.deepEqual([sunk?.rows, sunk?.deadLetters, sunk?.failure], [13, 1, undefined]);
+  await check();
+
+  // The letter is found, however early its message.
+  const { letters } = await readLetters(admin, settings, () => false, noSignal);
+  assert.deepEqual(
+    letters.map((letter) => letter.step === 'sink' && letter.offset),
+    [10],
+  );
+
+  // A sink that starts again takes nothing twice.
+  const [again] = await sinkStreams(settings, 'plans');
+  assert.deepEqual([again?.rows, again?.deadLetters], [0, 0]);
+
+  await replayPlans(settings);
+  await check();
+
+  // A row as an earlier version wrote it, with a version that no later one exceeds.
+  const table = qualified(settings.clickhouse.database, 'plans_raw');
+  const wrapped = `bitShiftLeft(reinterpretAsUInt128(reinterpretAsUInt128(toInt128(-1))), 64) + _offset`;
+  await command(
+    settings,
+    `INSERT INTO ${table} (uuid, interval_count, _version, _deleted, _partition, _offset, _timestamp, _schema_id) ` +
+      `SELECT uuid, 0, ${wrapped}, 0, _partition, 0, fromUnixTimestamp64Milli(toInt64(-1)), _schema_id FROM ${table} WHERE uuid = 'none, then a time' LIMIT 1`,
+  );
+  const hidden = await comparisonOf(settings, 'plans');
+  assert.equal(isEqual(hidden), false);
+  assert.equal(hidden.counts.other, 1);
+  const [resumed] = await sinkStreams(settings, 'plans');
+  assert.deepEqual([resumed?.rows, resumed?.failure], [0, undefined]);
+  const repaired = await comparisonOf(settings, 'plans', { isRepair: true });
+  assert.equal(repaired.counts.other, 0);
+  await check();
+});
