@@ -1,17 +1,23 @@
 import type { Settings } from '../core/config.ts';
 import { ConfigError, messageOf } from '../core/errors.ts';
-import { cut, drawLive, several } from '../core/live-cells.ts';
+import type { Allowed } from '../consumers/reconcile/comparison.ts';
+import { cut, drawLive, grouped, several } from '../core/live-cells.ts';
 import { liveLines } from '../core/live-lines.ts';
 import { textTable } from '../core/text-table.ts';
 import type { StreamSpec } from '../producers/chartmogul/streams.ts';
 import { compareSource, type SourceComparison, type SourceProgress } from '../producers/compare-source.ts';
+import type { SourceDifferenceKind } from '../producers/changes/source-diff.ts';
 import { chooseStreams, knownStreams } from '../producers/known-streams.ts';
 
-const kindTexts = {
+const kindTexts: Readonly<Record<SourceDifferenceKind, string>> = {
   missing: 'in ChartMogul, not on the topic',
   changed: 'not the same in both',
   stray: 'on the topic, not in ChartMogul',
-} as const;
+  dead: 'in ChartMogul, set aside as dead letters',
+  twice: 'ChartMogul shows several records of the key, the topic holds one',
+};
+
+const kinds = Object.keys(kindTexts) as SourceDifferenceKind[];
 
 /** What is read from the source of the streams wanted: those that come from it, with their parents. @throws ConfigError */
 export function sourceSpecs(
@@ -48,34 +54,57 @@ function progressLine({ stream, pages, records }: SourceProgress): string {
   return `${stream}  reading the source  ${several(pages, 'page')}  ${several(records, 'record')}`;
 }
 
-export function isSourceEqual({ missing, changed, stray, failure }: SourceComparison): boolean {
-  return failure === undefined && missing + changed + stray === 0;
+export function isSourceEqual({ counts, failure }: SourceComparison, allowed: Allowed): boolean {
+  return (
+    failure === undefined &&
+    kinds.every((kind) => counts[kind] === 0 || (kind === 'dead' && allowed.deadLetters))
+  );
 }
 
 /** What source and topics say of each other, as a table and lines below. */
-export function sourceSummary(comparisons: readonly SourceComparison[]): string {
-  const head = ['source', 'records', 'keys', 'missing', 'changed', 'stray', ''];
+export function sourceSummary(comparisons: readonly SourceComparison[], allowed: Allowed): string {
+  const shown = kinds.filter(
+    (kind) => kind !== 'twice' || comparisons.some(({ counts }) => counts.twice > 0),
+  );
   const rows = comparisons.map((comparison) => {
-    const { stream, records, keys, missing, changed, stray, failure } = comparison;
-    const result = failure !== undefined ? 'FAILED' : isSourceEqual(comparison) ? 'equal' : 'DIFFERS';
-    return [stream, records, keys, missing, changed, stray, result];
+    const { stream, records, keys, counts, failure } = comparison;
+    const result =
+      failure !== undefined ? 'FAILED' : isSourceEqual(comparison, allowed) ? 'equal' : 'DIFFERS';
+    return [stream, records, keys, ...shown.map((kind) => counts[kind]), result];
   });
+  const head = ['source', 'records', 'keys', ...shown, ''];
   return [textTable(head, rows), ...comparisons.flatMap(linesOf)].join('\n');
 }
 
-function linesOf({ stream, examples, failure, ...counts }: SourceComparison): string[] {
-  const kinds = (['missing', 'changed', 'stray'] as const).filter((kind) => counts[kind] > 0);
+function linesOf({ stream, examples, failure, counts, unasked }: SourceComparison): string[] {
+  const differing = kinds.filter((kind) => counts[kind] > 0);
   const lines = [
     ...(failure === undefined ? [] : [`${stream} failed: ${messageOf(failure)}`]),
-    ...kinds.map((kind) => `${stream}: ${counts[kind].toLocaleString('en-US')} ${kind}: ${kindTexts[kind]}`),
+    ...differing.map((kind) => `${stream}: ${grouped(counts[kind])} ${kind}: ${kindTexts[kind]}`),
     ...examples.map(({ key, kind }) => `  ${kind.padEnd(7)}  ${key}`),
+    ...(unasked > 0
+      ? [
+          `${stream}: ${several(unasked, 'key')} not compared: outside METRICS_START_DATE and METRICS_INTERVALS`,
+        ]
+      : []),
   ];
   return lines.length === 0 ? [] : ['', ...lines];
 }
 
-export function sourceJson(comparison: SourceComparison): Readonly<Record<string, unknown>> {
-  const { records, keys, missing, changed, stray, examples, failure } = comparison;
-  const equal = isSourceEqual(comparison);
-  const failed = failure === undefined ? {} : { failure: messageOf(failure) };
-  return { equal, records, keys, missing, changed, stray, examples, ...failed };
+export function sourceJson(
+  comparison: SourceComparison,
+  allowed: Allowed,
+): Readonly<Record<string, unknown>> {
+  const { records, keys, counts, unasked, examples, failure } = comparison;
+  const { dead, ...others } = counts;
+  return {
+    equal: isSourceEqual(comparison, allowed),
+    records,
+    keys,
+    ...others,
+    dead_letters: dead,
+    not_compared: unasked,
+    examples,
+    ...(failure && { failure: messageOf(failure) }),
+  };
 }

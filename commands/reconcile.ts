@@ -1,4 +1,4 @@
-import { isEqual, type StreamComparison } from '../consumers/reconcile/comparison.ts';
+import { isEqual, type Allowed, type StreamComparison } from '../consumers/reconcile/comparison.ts';
 import { reconcileJson, reconcileSummary } from '../consumers/reconcile/reconcile-summary.ts';
 import { reconcile } from '../consumers/reconcile/reconcile.ts';
 import { loadSettings } from '../core/config.ts';
@@ -16,6 +16,7 @@ interface Options {
   readonly streams?: string;
   readonly source?: true;
   readonly repair?: true;
+  readonly allowDeadLetters?: true;
   readonly json?: true;
 }
 
@@ -27,7 +28,13 @@ await runMain(async (signal) => {
     .option('--streams <a,b>', 'only these streams')
     .option('--source', "also reads ChartMogul's API again and compares it with the topics")
     .option('--repair', 'makes tables and views agree with the topics, in exactly the keys that differ')
+    .option('--allow-dead-letters', 'letters that wait are shown, and are no difference')
     .option('--json', 'all of it as one object')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 all is equal, 1 something differs, waits as a dead letter or could not be compared,\n' +
+        '2 wrong settings or arguments.',
+    )
     .parse()
     .opts<Options>();
   const settings = loadSettings();
@@ -36,19 +43,34 @@ await runMain(async (signal) => {
   const specs = options.source === true ? sourceSpecs(settings, streams) : [];
   const comparisons = await reconcile(settings, { streams, isRepair: options.repair === true }, signal);
   const sources = specs.length > 0 ? await compareSourceLive(settings, specs, signal) : [];
-  const texts = [reconcileSummary(comparisons), ...(sources.length > 0 ? [sourceSummary(sources)] : [])];
-  const answer = options.json === true ? jsonOf(comparisons, sources) : texts.join('\n\n');
-  process.stdout.write(`${answer}\n`);
-  const areEqual = comparisons.every(isEqual) && sources.every(isSourceEqual);
-  return areEqual ? exitCodes.done : exitCodes.someWorkFailed;
+  const allowed = { deadLetters: options.allowDeadLetters === true };
+  const found = { comparisons, sources };
+  process.stdout.write(`${options.json === true ? jsonOf(found, allowed) : textOf(found, allowed)}\n`);
+  return areEqual(found, allowed) ? exitCodes.done : exitCodes.someWorkFailed;
 });
 
+interface Found {
+  readonly comparisons: readonly StreamComparison[];
+  readonly sources: readonly SourceComparison[];
+}
+
+function areEqual({ comparisons, sources }: Found, allowed: Allowed): boolean {
+  return (
+    comparisons.every((comparison) => isEqual(comparison, allowed)) &&
+    sources.every((source) => isSourceEqual(source, allowed))
+  );
+}
+
+function textOf({ comparisons, sources }: Found, allowed: Allowed): string {
+  const summary = reconcileSummary(comparisons, allowed);
+  return sources.length === 0 ? summary : `${summary}\n\n${sourceSummary(sources, allowed)}`;
+}
+
 /** `{"equal": …, "streams": {"customers": {"equal": …, "source": {…}}}}`; the parents of a stream may have a source alone. */
-function jsonOf(comparisons: readonly StreamComparison[], sources: readonly SourceComparison[]): string {
+function jsonOf(found: Found, allowed: Allowed): string {
   const streams: Record<string, Readonly<Record<string, unknown>>> = {};
-  for (const comparison of comparisons) streams[comparison.stream] = reconcileJson(comparison);
-  for (const source of sources)
-    streams[source.stream] = { ...streams[source.stream], source: sourceJson(source) };
-  const equal = comparisons.every(isEqual) && sources.every(isSourceEqual);
-  return JSON.stringify({ equal, streams });
+  for (const comparison of found.comparisons) streams[comparison.stream] = reconcileJson(comparison, allowed);
+  for (const source of found.sources)
+    streams[source.stream] = { ...streams[source.stream], source: sourceJson(source, allowed) };
+  return JSON.stringify({ equal: areEqual(found, allowed), streams });
 }

@@ -3,18 +3,27 @@ import type { Admin, KafkaMessage } from 'kafkajs';
 import { parseLetter } from '../core/dead-letters/parse-letter.ts';
 import { ServiceRefusedError } from '../core/errors.ts';
 import { messageTimeMs } from '../core/message-time.ts';
-import { deadLettersTopic, topicOf } from '../core/stream-name.ts';
+import { deadLettersTopic, streamOfTopic } from '../core/stream-name.ts';
 import { readTopics } from '../core/topic-reader.ts';
 import type { Settings } from '../core/config.ts';
 
-/** Some 100 bytes each. */
+/** Some 200 bytes each. */
 const MAX_LETTERS = 1_000_000;
 
-/** The messages that stand on the topic of dead letters in place of a row, by where they stand: they have none by right. */
+/** A letter that waits. */
+interface Waiting {
+  readonly stream: string;
+  /** Kafka's time in ms of the message that it stands for; undefined for a record of the source. */
+  readonly timeMs: number | undefined;
+}
+
+/**
+ * The letters that wait on the topic of dead letters, of both steps. A message of which one waits has no row by right.
+ */
 export class SetAside {
   readonly #topicPrefix: string;
-  /** Kafka's times in ms, by place. */
-  readonly #times = new Map<string, number>();
+  /** By their keys on the topic. */
+  readonly #letters = new Map<string, Waiting>();
 
   constructor(topicPrefix: string) {
     this.#topicPrefix = topicPrefix;
@@ -38,42 +47,38 @@ export class SetAside {
 
   /** Takes a message of the topic of dead letters. @throws ServiceRefusedError when there are too many. */
   note(message: KafkaMessage): void {
+    if (message.key === null) return;
+    const key = message.key.toString('utf8');
     const letter = parseLetter(message, this.#topicPrefix);
-    if (letter === undefined) {
-      this.#forget(message);
+    // Whatever has the key of a letter takes its place.
+    if (letter === undefined || letter.isRedriven) {
+      this.#letters.delete(key);
       return;
     }
-    if (letter.step !== 'sink') return;
-    const { topic, partition, offset, timestampMs, isRedriven } = letter;
-    const place = placeOf(topic, partition, String(offset));
-    if (isRedriven) this.#times.delete(place);
-    else this.#times.set(place, timestampMs);
-    if (this.#times.size > MAX_LETTERS)
+    const timeMs = letter.step === 'sink' ? letter.timestampMs : undefined;
+    this.#letters.set(key, { stream: letter.stream, timeMs });
+    if (this.#letters.size > MAX_LETTERS)
       throw new ServiceRefusedError(
         `more than ${MAX_LETTERS} dead letters wait: look at them first, npm run dead-letters -- list`,
       );
   }
 
+  /** How many letters of each stream wait. */
+  get counts(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    for (const { stream } of this.#letters.values()) counts.set(stream, (counts.get(stream) ?? 0) + 1);
+    return counts;
+  }
+
   /** Of a topic that was deleted and made again, another message may stand in the place: its time differs. */
   has(topic: string, partition: number, { offset, timestamp }: KafkaMessage): boolean {
-    if (this.#times.size === 0) return false;
-    return this.#times.get(placeOf(topic, partition, offset)) === messageTimeMs(timestamp);
+    if (this.#letters.size === 0) return false;
+    const stream = streamOfTopic(this.#topicPrefix, topic);
+    return this.#letters.get(`${stream}|sink|${partition}|${offset}`)?.timeMs === messageTimeMs(timestamp);
   }
 
   /** Whether the same messages are set aside. */
   isSame(other: SetAside): boolean {
-    return isDeepStrictEqual(this.#times, other.#times);
+    return isDeepStrictEqual(this.#letters, other.#letters);
   }
-
-  /** A letter that somebody deleted by its key. */
-  #forget({ key, value }: KafkaMessage): void {
-    const [, stream, partition, offset] =
-      /^(.+)\|sink\|(\d+)\|(\d+)$/.exec(key?.toString('utf8') ?? '') ?? [];
-    if (value !== null || stream === undefined || offset === undefined) return;
-    this.#times.delete(placeOf(topicOf(this.#topicPrefix, stream), Number(partition), offset));
-  }
-}
-
-function placeOf(topic: string, partition: number, offset: string): string {
-  return `${topic}|${partition}|${offset}`;
 }

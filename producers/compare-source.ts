@@ -6,7 +6,11 @@ import { connectAdmin, mendKafkaError } from '../core/kafka.ts';
 import { logger } from '../core/logger.ts';
 import { probeRetry } from '../core/retry.ts';
 import { KeyTable } from './changes/key-table.ts';
-import type { SourceDifference } from './changes/source-diff.ts';
+import {
+  noSourceDifferences,
+  type SourceDifference,
+  type SourceDifferenceKind,
+} from './changes/source-diff.ts';
 import { ChartMogulClient } from './chartmogul/client.ts';
 import type { StreamSpec } from './chartmogul/streams.ts';
 import { compareStream, type CompareContext, type SourceProgress } from './compare-stream.ts';
@@ -23,12 +27,9 @@ export interface SourceComparison {
   readonly records: number;
   /** Live on the topic. */
   readonly keys: number;
-  /** In the source, and neither on the topic nor set aside as a dead letter. */
-  readonly missing: number;
-  /** In both, with different hashes. */
-  readonly changed: number;
-  /** Live on the topic, not in the source. */
-  readonly stray: number;
+  readonly counts: Readonly<Record<SourceDifferenceKind, number>>;
+  /** Live on the topic, of times and intervals that the source was not asked for. */
+  readonly unasked: number;
   /** The first ten by key. */
   readonly examples: readonly SourceDifference[];
   /** Why the stream could not be compared; then the counts mean nothing. */
@@ -110,11 +111,11 @@ async function compareAlone(
   const stream = spec.name;
   try {
     const diff = await compareStream(context, spec, keys, parents);
-    const { records, missing, changed, stray } = diff;
-    logger.info({ stream, records, missing, changed, stray }, 'stream compared with its source');
-    return { stream, records, keys: keys.size, missing, changed, stray, examples: diff.examples(EXAMPLES) };
+    const { records, counts, unasked } = diff;
+    logger.info({ stream, records, ...counts }, 'stream compared with its source');
+    return { stream, records, keys: keys.size, counts, unasked, examples: diff.examples(EXAMPLES) };
   } catch (error) {
-    const none = { records: 0, keys: keys.size, missing: 0, changed: 0, stray: 0, examples: [] };
+    const none = { records: 0, keys: keys.size, counts: noSourceDifferences(), unasked: 0, examples: [] };
     return { stream, ...none, failure: failureOf(stream, error, { signal: context.signal, stop }) };
   }
 }

@@ -60,8 +60,16 @@ export async function compareStream(
   const { settings, letters } = context;
   const { metrics } = settings.produce;
   const isAskedFor = (key: string) => spec.metric === undefined || isMetricAskedFor(spec, metrics, key);
-  const diff = new SourceDiff({ stream: spec.name, keys, letters, isAskedFor });
+  const options = { stream: spec.name, keys, letters, isAskedFor };
+  let diff = new SourceDiff(options);
   await readSource(context, spec, diff, parents);
+  if (diff.counts.twice > 0) {
+    // A row that moved while its list was read stood there twice; a second reading shows it once.
+    keys.unseeAll();
+    parents?.splice(0);
+    diff = new SourceDiff(options);
+    await readSource(context, spec, diff, parents);
+  }
   if (!diff.isEqual) {
     await settle(context, spec.name, diff);
     await lookUpStrays(context, spec, diff);

@@ -69,7 +69,7 @@ export async function compareStream(
     keys: 0,
     counts: noDifferences(),
     behind: 0,
-    setAside: 0,
+    deadLetters: options.setAside.counts.get(stream) ?? 0,
     examples: [],
     views: [],
     notes: [],
@@ -151,7 +151,7 @@ async function compareSides(
     };
     const projection = { logs, standing, setAside, isByPosition: byPosition, onRead };
     const projected = await projectTopic(services, topic, side, projection);
-    const { extents, behind, setAside: dead } = projected;
+    const { extents, behind } = projected;
     const config = (await describeTopicConfigs(askAdmin(services), [topic])).get(topic);
     // The clocks of producers do not tell a row of this topic from one of a former topic of that name.
     const sinceMs = hasBrokerTimes(config) ? projected.sinceMs : undefined;
@@ -188,7 +188,7 @@ async function compareSides(
       keys,
       counts,
       behind,
-      setAside: dead,
+      deadLetters: setAside.counts.get(stream) ?? 0,
       examples: examples.all,
       views,
       faults: [],

@@ -20,8 +20,6 @@ export interface Projection {
   readonly sinceMs: bigint | undefined;
   /** Messages that the sink has still to take. */
   readonly behind: number;
-  /** Messages that wait as dead letters: they have no row by right. */
-  readonly setAside: number;
 }
 
 const NO_KEY = Buffer.alloc(0);
@@ -53,7 +51,6 @@ export async function projectTopic(
   },
 ): Promise<Projection> {
   let behind = 0;
-  let setAsideCount = 0;
   let read = 0;
   let sinceMs: bigint | undefined;
   const reached = new Map<number, bigint>();
@@ -70,8 +67,7 @@ export async function projectTopic(
     const isDeleted = message.value === null;
     if (isByPosition && isDeleted) return;
     const isSetAside = setAside.has(topic, partition, message);
-    if (isSetAside) setAsideCount++;
-    else if (offset >= (standing.get(partition) ?? 0n)) behind++;
+    if (!isSetAside && offset >= (standing.get(partition) ?? 0n)) behind++;
     const key = isByPosition ? Buffer.from(`${partition}|${offset}`) : message.key;
     if (key === null && !isSetAside)
       throw new IncompatibleSchemaError(
@@ -89,7 +85,7 @@ export async function projectTopic(
     const isShort = short.some((behindEnd) => behindEnd.partition === partition);
     extents.set(partition, { start, end: isShort ? (reached.get(partition) ?? start) : end });
   }
-  return { extents, sinceMs, behind, setAside: setAsideCount };
+  return { extents, sinceMs, behind };
 }
 
 /** Of a partition only the first counts: the others are later by the broker's clock. */

@@ -1,7 +1,7 @@
 import { cut, grouped, several } from '../../core/live-cells.ts';
 import { messageOf } from '../../core/errors.ts';
 import { textTable, type Cell } from '../../core/text-table.ts';
-import { isEqual, type DifferenceKind, type StreamComparison } from './comparison.ts';
+import { isEqual, type Allowed, type DifferenceKind, type StreamComparison } from './comparison.ts';
 
 const WIDTH = 80;
 const MAX_NAME_WIDTH = 30;
@@ -15,14 +15,14 @@ const kindTexts: Readonly<Record<DifferenceKind, string>> = {
 };
 
 /** The differences as a table, then of each stream that differs what and where. At most 80 columns wide. */
-export function reconcileSummary(comparisons: readonly StreamComparison[]): string {
+export function reconcileSummary(comparisons: readonly StreamComparison[], allowed: Allowed): string {
   const lines = comparisons.flatMap(linesOf);
-  const equal = comparisons.filter(isEqual).length;
+  const equal = comparisons.filter((comparison) => isEqual(comparison, allowed)).length;
   const total =
     equal === comparisons.length
       ? `${several(equal, 'stream')} equal`
       : `${grouped(equal)} of ${several(comparisons.length, 'stream')} equal`;
-  return [tableOf(comparisons), ...lines, ...(lines.length > 0 ? [''] : []), total].join('\n');
+  return [tableOf(comparisons, allowed), ...lines, ...(lines.length > 0 ? [''] : []), total].join('\n');
 }
 
 type CountColumn = readonly [name: string, of: (comparison: StreamComparison) => number];
@@ -35,25 +35,29 @@ const countColumns: readonly CountColumn[] = [
   ['behind', ({ behind }) => behind],
 ];
 
-const deadColumn: CountColumn = ['dead', ({ setAside }) => setAside];
+const deadColumn: CountColumn = ['dead', ({ deadLetters }) => deadLetters];
 
 /** A column of differences is there if any stream has one; where they take too much room, their sum: they stand below. */
-function tableOf(comparisons: readonly StreamComparison[]): string {
+function tableOf(comparisons: readonly StreamComparison[], allowed: Allowed): string {
   const shown = countColumns.filter(([, of]) => comparisons.some((comparison) => of(comparison) > 0));
-  const dead = comparisons.some(({ setAside }) => setAside > 0) ? [deadColumn] : [];
-  const wide = tableWith(comparisons, [...shown, ...dead]);
+  const dead = comparisons.some(({ deadLetters }) => deadLetters > 0) ? [deadColumn] : [];
+  const wide = tableWith(comparisons, [...shown, ...dead], allowed);
   if (wide.split('\n').every(({ length }) => length <= WIDTH)) return wide;
   const sum = (comparison: StreamComparison) => shown.reduce((total, [, of]) => total + of(comparison), 0);
-  return tableWith(comparisons, [['differing', sum], ...dead]);
+  return tableWith(comparisons, [['differing', sum], ...dead], allowed);
 }
 
-function tableWith(comparisons: readonly StreamComparison[], columns: readonly CountColumn[]): string {
+function tableWith(
+  comparisons: readonly StreamComparison[],
+  columns: readonly CountColumn[],
+  allowed: Allowed,
+): string {
   const rows = comparisons.map((comparison): Cell[] => [
     cut(comparison.stream, MAX_NAME_WIDTH),
     comparison.keys,
     ...columns.map(([, of]) => of(comparison)),
     viewsText(comparison),
-    resultText(comparison),
+    resultText(comparison, allowed),
   ]);
   return textTable(['stream', 'keys', ...columns.map(([name]) => name), 'views', ''], rows);
 }
@@ -63,13 +67,13 @@ function viewsText({ views }: StreamComparison): string {
   return wrong > 0 ? `${wrong} wrong` : views.length > 0 ? 'equal' : '';
 }
 
-function resultText(comparison: StreamComparison): string {
+function resultText(comparison: StreamComparison, allowed: Allowed): string {
   if (comparison.failure !== undefined) return 'FAILED';
-  return isEqual(comparison) ? 'equal' : 'DIFFERS';
+  return isEqual(comparison, allowed) ? 'equal' : 'DIFFERS';
 }
 
 function linesOf(comparison: StreamComparison): string[] {
-  const { stream, failure, faults, notes, repair, examples, views, setAside } = comparison;
+  const { stream, failure, faults, notes, repair, examples, views, deadLetters } = comparison;
   const lines = [
     ...(failure === undefined ? [] : [`failed: ${messageOf(failure)}`]),
     ...faults,
@@ -77,7 +81,9 @@ function linesOf(comparison: StreamComparison): string[] {
     ...keyLines(comparison),
     ...examples.map(({ key, kind }) => `  ${kind.padEnd(7)}  ${key}`),
     ...views.flatMap(({ view, problem }) => (problem === undefined ? [] : [`view ${view} ${problem}`])),
-    ...(setAside > 0 ? [`${grouped(setAside)} dead: npm run dead-letters -- list --streams ${stream}`] : []),
+    ...(deadLetters > 0
+      ? [`${grouped(deadLetters)} dead: npm run dead-letters -- list --streams ${stream}`]
+      : []),
     ...notes,
   ];
   return lines.length === 0
@@ -108,14 +114,17 @@ function repairTexts({
 }
 
 /** The same as an object for JSON. */
-export function reconcileJson(comparison: StreamComparison): Readonly<Record<string, unknown>> {
-  const { keys, counts, behind, setAside, examples, views, faults, notes, repair, failure } = comparison;
+export function reconcileJson(
+  comparison: StreamComparison,
+  allowed: Allowed,
+): Readonly<Record<string, unknown>> {
+  const { keys, counts, behind, deadLetters, examples, views, faults, notes, repair, failure } = comparison;
   return {
-    equal: isEqual(comparison),
+    equal: isEqual(comparison, allowed),
     keys,
     ...counts,
     behind,
-    set_aside: setAside,
+    dead_letters: deadLetters,
     examples,
     views: views.map(({ view, problem = null }) => ({ view, problem })),
     faults,

@@ -59,8 +59,9 @@ async function reconcileStreams(
   services: ReconcileServices,
   options: ReconcileOptions,
 ): Promise<readonly StreamComparison[]> {
-  const streams = await findStreams(services, options.streams);
   const setAside = await SetAside.read(services);
+  const letters = setAside.counts;
+  const streams = await findStreams(services, options.streams, [...letters.keys()]);
   const patience = new Patience();
   const active = new Set<StreamProgress>();
   const drawn = startReconcileProgress(active, process.stderr);
@@ -76,7 +77,8 @@ async function reconcileStreams(
             return await reconcileStream(services, sides, { setAside, progress, patience }, options.isRepair);
           } catch (error) {
             services.signal.throwIfAborted();
-            return failed(sides.stream, mendKafkaError(error, services.settings.kafka));
+            const failure = mendKafkaError(error, services.settings.kafka);
+            return failed(sides.stream, failure, letters.get(sides.stream) ?? 0);
           } finally {
             active.delete(progress);
           }
@@ -124,17 +126,18 @@ async function compareAgain(
   return (await compareStream(services, sides, { setAside, progress, patience })).comparison;
 }
 
-function failed(stream: string, error: unknown): StreamComparison {
+function failed(stream: string, error: unknown, deadLetters: number): StreamComparison {
   const failure = error instanceof Error ? error : new Error(messageOf(error));
   logger.error({ stream, reason: failure.message }, 'stream not compared');
-  const nothing = { keys: 0, behind: 0, setAside: 0, examples: [], views: [], faults: [], notes: [] };
-  return { stream, counts: noDifferences(), ...nothing, failure };
+  const nothing = { keys: 0, behind: 0, examples: [], views: [], faults: [], notes: [] };
+  return { stream, counts: noDifferences(), deadLetters, ...nothing, failure };
 }
 
-/** The streams that have a topic or a table; or those wanted. @throws ConfigError */
+/** The streams that have a topic, a table or letters; or those wanted. @throws ConfigError */
 async function findStreams(
   services: ReconcileServices,
   wanted: readonly string[] | undefined,
+  withLetters: readonly string[],
 ): Promise<StreamSides[]> {
   const { settings, clickhouse, signal } = services;
   const { database } = settings.clickhouse;
@@ -149,12 +152,16 @@ async function findStreams(
   );
   const tables = new Set(rows.map(({ table }) => table));
   const ofTables = [...tables].map((table) => topicOf(prefix, table.slice(0, -storageTableOf('').length)));
-  const streams = chooseStreams([...topics, ...ofTables], prefix, wanted).map((stream) => ({
+  const ofLetters = withLetters.map((stream) => topicOf(prefix, stream));
+  const streams = chooseStreams([...topics, ...ofTables, ...ofLetters], prefix, wanted).map((stream) => ({
     stream,
     hasTopic: topics.includes(topicOf(prefix, stream)),
     hasTable: tables.has(storageTableOf(stream)),
   }));
-  const found = wanted === undefined ? streams.filter((sides) => sides.hasTopic || sides.hasTable) : streams;
+  const found = streams.filter(
+    ({ stream, hasTopic, hasTable }) =>
+      wanted !== undefined || hasTopic || hasTable || withLetters.includes(stream),
+  );
   if (found.length === 0)
     throw new ConfigError(
       `no topic begins with ${prefix} (TOPIC_PREFIX) and database ${database} (CLICKHOUSE_DATABASE) has no table of a stream: produce and sink first`,

@@ -1,19 +1,25 @@
 import { letterKeyOf } from '../source-record.ts';
-import { KeyTable } from './key-table.ts';
+import { KeyTable, type Change } from './key-table.ts';
 import type { RecordHash } from './record-hash.ts';
+
+/**
+ * `missing`: only the source has it. `changed`: the topic has another record. `stray`: only the topic has it. `dead`: the
+ * source's record waits as a dead letter, whatever the topic has. `twice`: the source shows several records of the key, and
+ * the topic can hold one.
+ */
+export type SourceDifferenceKind = 'missing' | 'changed' | 'stray' | 'dead' | 'twice';
 
 export interface SourceDifference {
   /** That of the message; where a record has no usable key, its hash in hex. */
   readonly key: string;
-  /** `missing`: only the source has it. `changed`: the topic has another record. `stray`: only the topic has it. */
-  readonly kind: 'missing' | 'changed' | 'stray';
+  readonly kind: SourceDifferenceKind;
 }
 
 export interface SourceDiffOptions {
   readonly stream: string;
   /** What the stream's topic held before the source was read. */
   readonly keys: KeyTable;
-  /** What the topic of dead letters held. */
+  /** Records that wait on the topic of dead letters. */
   readonly letters: KeyTable;
   /** False for a key that the source was not asked about: it is no stray. */
   readonly isAskedFor?: (key: string) => boolean;
@@ -21,6 +27,10 @@ export interface SourceDiffOptions {
 
 /** Differences of one kind whose keys are remembered as texts; of all others there is a number. */
 const MAX_NAMES = 1_000;
+
+export function noSourceDifferences(): Record<SourceDifferenceKind, number> {
+  return { missing: 0, changed: 0, stray: 0, dead: 0, twice: 0 };
+}
 
 /**
  * What one stream's source and its topic say of each other, by the hashes that messages carry. First every record of the source
@@ -32,8 +42,9 @@ export class SourceDiff {
   readonly #missing = new Differences();
   readonly #changed = new Differences();
   readonly #strays = new Differences();
-  /** Records without a message that stand on the topic of dead letters. */
-  readonly #setAside = new KeyTable();
+  readonly #dead = new Differences();
+  readonly #twice = new Differences();
+  readonly #unasked = new Differences();
   #records = 0;
 
   constructor(options: SourceDiffOptions) {
@@ -45,27 +56,29 @@ export class SourceDiff {
     return this.#records;
   }
 
-  get missing(): number {
-    return this.#missing.count;
+  /** There are no strays until the topic has been settled. */
+  get counts(): Record<SourceDifferenceKind, number> {
+    return {
+      missing: this.#missing.count,
+      changed: this.#changed.count,
+      stray: this.#strays.count,
+      dead: this.#dead.count,
+      twice: this.#twice.count,
+    };
   }
 
-  get changed(): number {
-    return this.#changed.count;
-  }
-
-  /** 0 until the topic has been settled. */
-  get stray(): number {
-    return this.#strays.count;
+  /** Live keys of the topic that the source was not asked about; 0 until the topic has been settled. */
+  get unasked(): number {
+    return this.#unasked.count;
   }
 
   /** Every key of the topic was met, and every record as the topic has it: there is nothing to settle. */
   get isEqual(): boolean {
-    return this.missing + this.changed + this.#options.keys.unseen === 0;
+    return Object.values(this.counts).every((count) => count === 0) && this.#options.keys.unseen === 0;
   }
 
   /**
-   * Takes a record of the source; undefined stands for a key that cannot be told. Of a key that the source shows twice, the
-   * topic can hold but one record: either will do.
+   * Takes a record of the source; undefined stands for a key that cannot be told.
    *
    * @returns whether it is the first record of its key.
    */
@@ -73,37 +86,42 @@ export class SourceDiff {
     const { stream, keys, letters } = this.#options;
     const name = key ?? hash.toString('hex');
     const change = key === undefined ? 'new' : keys.compare(key, hash);
-    const isOnTopic = change !== 'new';
-    const differences = isOnTopic ? this.#changed : this.#missing;
-    const isFirst = isOnTopic ? !keys.isSeen(name) : !this.#missing.has(name) && !this.#setAside.has(name);
-    if (isOnTopic) keys.see(name);
+    const differences = change === 'new' ? this.#missing : this.#changed;
+    const isFirst = change === 'new' ? !differences.has(name) && !this.#dead.has(name) : !keys.isSeen(name);
+    if (change !== 'new') keys.see(name);
     if (isFirst) this.#records++;
-    else if (!differences.has(name)) return false;
+    else if (this.#isAnother(name, hash, change)) this.#twice.add(name, hash);
     if (change === 'unchanged') {
       differences.drop(name);
     } else if (letters.compare(letterKeyOf(stream, key, hash), hash) === 'unchanged') {
       differences.drop(name);
-      if (!isOnTopic) this.#setAside.set(name, hash);
-    } else {
+      this.#dead.add(name, hash);
+    } else if (isFirst || differences.has(name)) {
       differences.add(name, hash);
     }
     return isFirst;
   }
 
+  /** Whether the source has shown another record of the key before. */
+  #isAnother(name: string, hash: RecordHash, change: Change): boolean {
+    const shown = [this.#missing, this.#changed, this.#dead].find((differences) => differences.has(name));
+    return shown === undefined ? change !== 'unchanged' : !shown.holds(name, hash);
+  }
+
   /** Takes a message of the topic, those of a key in their order: the hash of its record, or null for a delete. */
   settle(key: Buffer, hash: RecordHash | null): void {
     const { keys, isAskedFor } = this.#options;
-    this.#missing.settle(key, hash);
-    this.#changed.settle(key, hash);
+    for (const differences of [this.#missing, this.#changed, this.#dead]) differences.settle(key, hash);
     if (!keys.has(key) || keys.isSeen(key)) return;
     const name = key.toString('utf8');
-    if (hash === null) this.#strays.drop(name);
-    else if (isAskedFor?.(name) !== false) this.#strays.add(name, hash);
+    const differences = isAskedFor?.(name) === false ? this.#unasked : this.#strays;
+    if (hash === null) differences.drop(name);
+    else differences.add(name, hash);
   }
 
   /** The keys of all strays; undefined where there are more than a thousand. */
   strays(): readonly string[] | undefined {
-    return this.stray > MAX_NAMES ? undefined : [...this.#strays.names()];
+    return this.#strays.count > MAX_NAMES ? undefined : [...this.#strays.names()];
   }
 
   /** The source has the key of a stray, though its list did not show it. */
@@ -113,12 +131,14 @@ export class SourceDiff {
 
   /** The first differences by their keys, of those that are remembered. */
   examples(count: number): SourceDifference[] {
-    const ofKind = (kind: SourceDifference['kind'], differences: Differences) =>
+    const ofKind = (kind: SourceDifferenceKind, differences: Differences) =>
       [...differences.names()].map((key) => ({ key, kind }));
     return [
       ...ofKind('missing', this.#missing),
       ...ofKind('changed', this.#changed),
       ...ofKind('stray', this.#strays),
+      ...ofKind('dead', this.#dead),
+      ...ofKind('twice', this.#twice),
     ]
       .sort((a, b) => (a.key < b.key ? -1 : 1))
       .slice(0, count);
@@ -143,6 +163,11 @@ class Differences {
   add(name: string, hash: RecordHash): void {
     this.#hashes.set(name, hash);
     if (this.#names.size < MAX_NAMES) this.#names.add(name);
+  }
+
+  /** Whether the key has this record. */
+  holds(name: string, hash: RecordHash): boolean {
+    return this.#hashes.compare(name, hash) === 'unchanged';
   }
 
   drop(name: string): void {

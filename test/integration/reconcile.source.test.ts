@@ -6,14 +6,16 @@ import { AuthenticationError, ConfigError, ParentFailedError, StoppedError } fro
 import { jsonText } from '../../core/json.ts';
 import { connectAdmin } from '../../core/kafka.ts';
 import { subjectOf } from '../../core/stream-name.ts';
+import { noSourceDifferences } from '../../producers/changes/source-diff.ts';
 import { recordHash } from '../../producers/changes/record-hash.ts';
 import { compareSource, type SourceComparison, type SourceProgress } from '../../producers/compare-source.ts';
 import { chooseStreams, knownStreams } from '../../producers/known-streams.ts';
 import { createApiServer, type ApiAnswers } from '../helpers/api-server.ts';
 import { committedKeys, isAtCursor, untilProgress } from '../helpers/committed.ts';
-import { produceStreams, produceWith } from '../helpers/pipeline.ts';
+import { runCommand } from '../helpers/command.ts';
+import { produceStreams, produceWith, sinkStreams } from '../helpers/pipeline.ts';
 import { createPlansServer, cursorOf, hangsAt, holdBack, planKeys } from '../helpers/plans-server.ts';
-import { createSettings, noSignal } from '../helpers/settings.ts';
+import { createSettings, environmentOf, noSignal } from '../helpers/settings.ts';
 import { createSimulatorServer } from '../helpers/simulator.ts';
 import { truthOf, type Truth } from '../helpers/truth.ts';
 
@@ -42,12 +44,15 @@ async function differencesOf(settings: Settings, ...names: string[]): Promise<Re
 }
 
 function assertEqual(comparisons: ReadonlyMap<string, SourceComparison>): void {
-  for (const [stream, { failure, records, keys, missing, changed, stray, examples }] of comparisons) {
+  for (const [stream, { failure, records, keys, counts, examples }] of comparisons) {
     assert.equal(failure, undefined, stream);
-    assert.deepEqual([missing, changed, stray, examples], [0, 0, 0, []], stream);
+    assert.deepEqual([counts, examples], [noSourceDifferences(), []], stream);
     assert.equal(records, keys, stream);
   }
 }
+
+const sumOf = (counts: SourceComparison['counts']) =>
+  Object.values(counts).reduce((sum, count) => sum + count, 0);
 
 /** Where all topics of the test begin and end; the groups that are there. */
 async function footprint({ kafka, topicPrefix }: Settings) {
@@ -88,8 +93,8 @@ test('after a run source and topics are equal; of an account that has moved on e
     const comparison = comparisons.get(stream);
     assert.ok(comparison);
     assert.deepEqual(told(comparison), wanted.slice(0, 10), stream);
-    const { missing, changed, stray, records, keys } = comparison;
-    assert.equal(missing + changed + stray, wanted.length, stream);
+    const { counts, records, keys } = comparison;
+    assert.equal(sumOf(counts), wanted.length, stream);
     assert.deepEqual([records, keys], [now.get(stream)?.size, old.get(stream)?.size], stream);
     for (const { kind } of comparison.examples) kinds.add(`${kind} ${stream}`);
   }
@@ -123,7 +128,7 @@ test('a comparison shuts no run out, and what a run sends meanwhile is no differ
   await running.isAsked;
   await untilProgress(settings, 'plans', isAtCursor(cursorOf(4)));
   const inTheMiddle = (await compare(settings, 'plans')).get('plans');
-  assert.deepEqual([inTheMiddle?.missing, inTheMiddle?.keys, inTheMiddle?.records], [10, 6, 16]);
+  assert.deepEqual([inTheMiddle?.counts.missing, inTheMiddle?.keys, inTheMiddle?.records], [10, 6, 16]);
 
   const comparing = holdBack(server, 'page 8');
   const comparison = compare(settings, 'plans');
@@ -132,15 +137,15 @@ test('a comparison shuts no run out, and what a run sends meanwhile is no differ
   assert.deepEqual((await run)[0]?.failure, undefined);
   assert.deepEqual(await committedKeys(settings, 'plans'), planKeys);
   comparing.letGo();
-  const { missing, changed, stray, keys, records } = (await comparison).get('plans') ?? {};
-  assert.deepEqual([missing, changed, stray, keys, records], [0, 0, 0, 6, 16]);
+  const { counts, keys, records } = (await comparison).get('plans') ?? {};
+  assert.deepEqual([counts, keys, records], [noSourceDifferences(), 6, 16]);
 });
 
 /** A list of one page. */
 const page = (key: string, ...records: string[]) => `{"${key}":[${records.join(',')}],"has_more":false}`;
 const plan = (uuid: string, name = '') => `{"uuid":"${uuid}","name":"${name}"}`;
 
-test('what is set aside, hidden at its address, or shown twice is no difference; what has no key and was not set aside is', async (t) => {
+test('what is hidden at its address is no difference; what is set aside, shown twice with other values, or has no key is', async (t) => {
   const answers: Record<string, ApiAnswers[string]> = {
     '/plans': page(
       'plans',
@@ -157,19 +162,130 @@ test('what is set aside, hidden at its address, or shown twice is no difference;
   const settings: Settings = { ...standard, produce: { ...standard.produce, modes } };
   const [counts] = await produceStreams(settings, 'plans');
   assert.deepEqual([counts?.messages, counts?.deadLettered], [3, 2]);
-  assert.deepEqual(await differencesOf(settings, 'plans'), { plans: [] });
+  const nameless = recordHash({ name: 'x' }).toString('hex');
+  assert.deepEqual(await differencesOf(settings, 'plans'), { plans: [`${nameless} dead`, 'pl_4 dead'] });
 
   const vat = `{"uuid":"pl_4","vat":2}`;
-  answers['/plans'] = page('plans', plan('pl_1'), plan('pl_1', 'b'), vat, `{"name":"y"}`, '7');
+  answers['/plans'] = page('plans', plan('pl_1'), plan('pl_1', 'b'), vat, `{"name":"y"}`, '7', 'null', '[]');
   answers['/plans/pl_3'] = plan('pl_3');
   const plans = (await compare(settings, 'plans')).get('plans');
   assert.ok(plans);
-  const unkeyed = [{ name: 'y' }, 7].map((record) => recordHash(record).toString('hex'));
+  const unkeyed = [{ name: 'y' }, 7, null, []].map((record) => recordHash(record).toString('hex'));
   assert.deepEqual(
     told(plans),
-    [...unkeyed.map((hash) => `${hash} missing`), 'pl_2 stray', 'pl_4 missing'].sort(),
+    [...unkeyed.map((hash) => `${hash} missing`), 'pl_1 twice', 'pl_2 stray', 'pl_4 missing'].sort(),
   );
-  assert.deepEqual([plans.records, plans.keys, plans.missing, plans.stray], [4, 3, 3, 1]);
+  assert.deepEqual(plans.counts, { missing: 5, changed: 0, stray: 1, dead: 0, twice: 1 });
+  assert.deepEqual([plans.records, plans.keys], [6, 3]);
+});
+
+interface Told {
+  readonly equal: boolean;
+  readonly streams: Record<
+    string,
+    {
+      equal: boolean;
+      dead_letters?: number;
+      source?: { equal: boolean; dead_letters: number; missing: number };
+    }
+  >;
+}
+
+test('records that wait as dead letters end the command with 1, in a column of their own, unless they are allowed', async (t) => {
+  const customer = (uuid: string, more = '') => `{"uuid":"${uuid}","name":"old"${more}}`;
+  const nameless = Array.from({ length: 6 }, (_, index) => `{"name":"no key ${index}"}`);
+  const answers: Record<string, ApiAnswers[string]> = {
+    '/customers': page('entries', customer('cus_1'), customer('cus_2')),
+    '/plans': page('plans', plan('pl_1'), ...nameless),
+  };
+  const { baseUrl } = await createApiServer(t, answers);
+  const standard = createSettings(t, baseUrl);
+  const modes = new Map([['customers', 'freeze'] as const]);
+  const settings: Settings = { ...standard, produce: { ...standard.produce, modes } };
+  await produceStreams(settings, 'customers', 'plans');
+  answers['/customers'] = page(
+    'entries',
+    customer('cus_1'),
+    customer('cus_2', ',"brand_new":1').replace('old', 'new'),
+  );
+  const [counts] = await produceStreams(settings, 'customers');
+  assert.equal(counts?.deadLettered, 1);
+  await sinkStreams(settings);
+  const env = environmentOf(settings);
+  const run = (...args: string[]) =>
+    runCommand(t, 'commands/reconcile.ts', ['--streams', 'customers,plans', ...args], env);
+  const [json, allowed] = await Promise.all([
+    run('--source', '--json'),
+    run('--source', '--allow-dead-letters'),
+  ]);
+  assert.deepEqual([json.exitCode, allowed.exitCode], [1, 0], json.stderr);
+  const told = JSON.parse(json.stdout) as Told;
+  assert.equal(told.equal, false);
+  assert.deepEqual(
+    ['customers', 'plans'].map((stream) => {
+      const { equal, dead_letters: letters, source } = told.streams[stream] ?? {};
+      return [equal, letters, source?.equal, source?.dead_letters, source?.missing];
+    }),
+    [
+      [false, 1, false, 1, 0],
+      [false, 6, false, 6, 0],
+    ],
+  );
+  assert.match(allowed.stdout, /^customers +2 +2 +0 +0 +0 +1 +equal$/m);
+  assert.match(allowed.stdout, /^plans +7 +1 +0 +0 +0 +6 +equal$/m);
+  assert.match(allowed.stdout, /^ {2}dead {5}cus_2$/m);
+  // Topic against table: the letters of the stream stand there as well.
+  assert.match(allowed.stdout, /^plans +1 +6 +equal +equal$/m);
+});
+
+test('a stream that the source lacks, or of which nothing proves a delete, is not equal while the topic has records', async (t) => {
+  const answers: Record<string, ApiAnswers[string]> = {
+    '/transactions': page('transactions', `{"uuid":"tr_1"}`),
+    '/account': `{"id":"acc_1","name":"x"}`,
+    '/metrics/mrr': `{"entries":[{"date":"2024-01-31","mrr":1},{"date":"2024-02-29","mrr":1}]}`,
+  };
+  const { baseUrl } = await createApiServer(t, answers);
+  const standard = createSettings(t, baseUrl);
+  const metrics = { ...standard.produce.metrics, startDate: '2024-01-01', intervals: ['month'] as const };
+  const settings: Settings = { ...standard, produce: { ...standard.produce, metrics } };
+  const names = ['transactions', 'account', 'metrics_mrr'];
+  await produceStreams(settings, ...names);
+  assertEqual(await compare(settings, ...names));
+  delete answers['/transactions'];
+  answers['/account'] = `{"id":"acc_2","name":"x"}`;
+  answers['/metrics/mrr'] = `{"entries":[{"date":"2024-02-29","mrr":1}]}`;
+  assert.deepEqual(await differencesOf(settings, ...names), {
+    account: ['acc_1 stray', 'acc_2 missing'],
+    metrics_mrr: ['2024-01-31|month stray'],
+    transactions: ['tr_1 stray'],
+  });
+  answers['/metrics/mrr'] = `{"entries":[]}`;
+  assert.deepEqual(await differencesOf(settings, 'metrics_mrr'), {
+    metrics_mrr: ['2024-01-31|month stray', '2024-02-29|month stray'],
+  });
+  answers['/metrics/mrr'] = (_, response) => response.writeHead(400).end('{}');
+  const [failed] = (await compare(settings, 'metrics_mrr')).values();
+  assert.ok(failed?.failure);
+});
+
+test('two records of one key differ; one that moved while its list was read does not', async (t) => {
+  let reading = 0;
+  const plans = (...records: string[]) => page('plans', ...records);
+  const first = () => plans(plan('pl_1', 'a'), plan('pl_2')).replace('false', 'true,"cursor":"c"');
+  const answers: Record<string, ApiAnswers[string]> = {
+    '/plans': (query, response) => {
+      if (!query.has('cursor')) reading++;
+      const moved = reading === 2 ? [plan('pl_1', 'b')] : [];
+      response.end(query.has('cursor') ? plans(...moved, plan('pl_3')) : first());
+    },
+  };
+  const { baseUrl } = await createApiServer(t, answers);
+  const settings = createSettings(t, baseUrl);
+  await produceStreams(settings, 'plans');
+  assertEqual(await compare(settings, 'plans'));
+  assert.equal(reading, 3);
+  answers['/plans'] = plans(plan('pl_1', 'a'), plan('pl_2'), plan('pl_1', 'b'), plan('pl_3'));
+  assert.deepEqual(await differencesOf(settings, 'plans'), { plans: ['pl_1 twice'] });
 });
 
 test('a list is read whole: a record that no slice holds, and so no run has sent, is missing', async (t) => {

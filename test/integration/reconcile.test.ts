@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { hostname } from 'node:os';
 import test, { type TestContext } from 'node:test';
+import { isEqual } from '../../consumers/reconcile/comparison.ts';
 import { qualified } from '../../core/clickhouse.ts';
 import type { Settings } from '../../core/config.ts';
 import { topicOf } from '../../core/stream-name.ts';
@@ -269,6 +270,9 @@ test('a message that waits as a dead letter has no row by right, nor has the row
   const [counts] = await sinkStreams(settings, 'plans');
   assert.equal(counts?.deadLetters, 2);
   await assertReconciled(settings, ['plans']);
+  const comparison = await comparisonOf(settings, 'plans');
+  assert.equal(comparison.deadLetters, 2);
+  assert.equal(isEqual(comparison, { deadLetters: false }), false);
 });
 
 test('a message that was set aside and has its row by now is no difference', async (t) => {

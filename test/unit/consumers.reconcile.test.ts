@@ -59,7 +59,7 @@ const equal: StreamComparison = {
   keys: 12_345_678,
   counts: noDifferences(),
   behind: 0,
-  setAside: 0,
+  deadLetters: 0,
   examples: [],
   views: [{ view: 'metrics_customer_churn_rate', problem: undefined }],
   faults: [],
@@ -67,36 +67,46 @@ const equal: StreamComparison = {
 };
 const counted = (counts: Partial<Record<DifferenceKind, number>>) => ({ ...noDifferences(), ...counts });
 
+const nothing = { deadLetters: false };
+
 const unequal: readonly (readonly [string, Partial<StreamComparison>])[] = [
   ...(['missing', 'stray', 'older', 'other', 'twice'] as const).map(
     (kind) => [kind, { counts: counted({ [kind]: 1 }) }] as const,
   ),
   ['behind', { behind: 1 }],
+  ['a dead letter', { deadLetters: 1 }],
   ['a view', { views: [{ view: 'v', problem: 'is missing' }] }],
   ['a fault', { faults: ['no table'] }],
   ['a failure', { failure: new Error('no answer') }],
 ];
 for (const [name, change] of unequal)
   test(`${name} is a difference`, () => {
-    assert.equal(isEqual({ ...equal, ...change }), false);
-    assert.match(reconcileSummary([{ ...equal, ...change }]), /DIFFERS|FAILED/);
-    assert.equal(reconcileJson({ ...equal, ...change })['equal'], false);
+    assert.equal(isEqual({ ...equal, ...change }, nothing), false);
+    assert.match(reconcileSummary([{ ...equal, ...change }], nothing), /DIFFERS|FAILED/);
+    assert.equal(reconcileJson({ ...equal, ...change }, nothing)['equal'], false);
   });
 
 test('what is equal takes a line, and notes are no difference', () => {
   assert.equal(
-    reconcileSummary([equal]),
+    reconcileSummary([equal], nothing),
     'stream                             keys  views\n' +
       'metrics_customer_churn_rate  12,345,678  equal  equal\n1 stream equal',
   );
-  assert.equal(isEqual({ ...equal, notes: ['rows were not compared'] }), true);
+  assert.equal(isEqual({ ...equal, notes: ['rows were not compared'] }, nothing), true);
 });
 
-test('dead letters are told, and are no difference', () => {
-  const text = reconcileSummary([equal, { ...equal, stream: 'plans', setAside: 52 }]);
+test('dead letters are shown where they are allowed, and are no difference then', () => {
+  const waiting = { ...equal, stream: 'plans', deadLetters: 52 };
+  const allowed = { deadLetters: true };
+  const text = reconcileSummary([equal, waiting], allowed);
   assert.match(text, /^plans +12,345,678 +52 +equal +equal$/m);
   assert.match(text, /^plans: 52 dead: npm run dead-letters -- list --streams plans$/m);
   assert.match(text, /^2 streams equal$/m);
+  assert.equal(isEqual(waiting, allowed), true);
+  const json = reconcileJson(waiting, allowed);
+  assert.deepEqual([json['equal'], json['dead_letters']], [true, 52]);
+  assert.equal(isEqual({ ...waiting, behind: 1 }, allowed), false);
+  assert.match(reconcileSummary([equal, waiting], nothing), /^plans +12,345,678 +52 +equal +DIFFERS$/m);
 });
 
 test('the table fits 80 columns when everything is wrong, and says where', () => {
@@ -109,7 +119,7 @@ test('the table fits 80 columns when everything is wrong, and says where', () =>
     views: [{ view: 'line_items', problem: 'is missing' }],
     repair: { inserted: 1, deleted: 2, left: 1_000, remarks: ['message 0/7 cannot become a row: why'] },
   };
-  const text = reconcileSummary([equal, wrong]);
+  const text = reconcileSummary([equal, wrong], nothing);
   for (const line of text.split('\n').slice(0, 3)) assert.ok(line.length <= 80, line);
   assert.match(text, /^metrics_customer_churn_rate +12,345,678 +7,407,402 +1 wrong +DIFFERS$/m);
   assert.match(text, /^metrics_customer_churn_rate: 1,234,567 missing: on the topic, not in the table$/m);
@@ -162,9 +172,34 @@ test('a message is set aside while its letter waits, and only the very message',
   setAside.note(letter({}, null));
   assert.equal(setAside.has('p.plans', 1, at('7', '5')), false);
   setAside.note(letter({ step: 'produce' }));
+  assert.equal(setAside.has('p.plans', 1, at('7', '5')), false);
+  setAside.note(letter({}));
+  // Whatever has the key of a letter takes its place.
   setAside.note(letter({ topic: 'q.plans' }));
   setAside.note(letter({ offset: 'seven' }));
   assert.equal(setAside.has('p.plans', 1, at('7', '5')), false);
+});
+
+test('the letters of a stream that wait are counted, of both steps, each once', () => {
+  const setAside = new SetAside('p.');
+  const under = (key: string, headers: Readonly<Record<string, string>>, value?: null) =>
+    setAside.note({ ...letter(headers, value), key: Buffer.from(key) });
+  under('plans|sink|1|7', {});
+  under('plans|sink|1|7', { attempts: '1' });
+  under('plans|pl_1', { step: 'produce' });
+  under('plans|pl_2', { step: 'produce' });
+  under('tasks|t', { step: 'produce', stream: 'tasks' });
+  assert.deepEqual(
+    [...setAside.counts],
+    [
+      ['plans', 3],
+      ['tasks', 1],
+    ],
+  );
+  under('plans|pl_1', { step: 'produce', state: 'redriven' });
+  under('plans|pl_2', { step: 'produce' }, null);
+  under('tasks|t', { step: 'produce', stream: 'tasks', state: 'redriven' });
+  assert.deepEqual([...setAside.counts], [['plans', 1]]);
 });
 
 const message = (key: string, offset: number, timestamp: number, value: string | null = 'v') =>

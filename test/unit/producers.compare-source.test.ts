@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import type { JsonValue } from '../../core/json.ts';
 import { KeyTable } from '../../producers/changes/key-table.ts';
 import { recordHash } from '../../producers/changes/record-hash.ts';
-import { SourceDiff } from '../../producers/changes/source-diff.ts';
+import { noSourceDifferences, SourceDiff } from '../../producers/changes/source-diff.ts';
 import { isMetricAskedFor } from '../../producers/chartmogul/metrics.ts';
 import { letterKeyOf } from '../../producers/source-record.ts';
 import { specOf } from '../helpers/stream-reading.ts';
@@ -93,7 +93,7 @@ const cases: readonly (Case & { readonly name: string; readonly wanted: readonly
     wanted: ['a missing'],
   },
   {
-    name: 'what is set aside is not missing, and what the topic has of its key is no difference',
+    name: 'what is set aside is dead, whatever the topic has of its key',
     topic: [['b', 1]],
     letters: [
       ['a', 1],
@@ -104,6 +104,23 @@ const cases: readonly (Case & { readonly name: string; readonly wanted: readonly
       ['a', 1],
       ['b', 2],
       [undefined, 5],
+    ],
+    wanted: ['a dead', 'b dead', `${hex(5)} dead`],
+  },
+  {
+    name: 'what was set aside and was sent meanwhile is no difference',
+    topic: [['b', 1]],
+    letters: [
+      ['a', 1],
+      ['b', 2],
+    ],
+    source: [
+      ['a', 1],
+      ['b', 2],
+    ],
+    meanwhile: [
+      ['a', 1],
+      ['b', 2],
     ],
     wanted: [],
   },
@@ -129,7 +146,7 @@ const cases: readonly (Case & { readonly name: string; readonly wanted: readonly
     wanted: [`${hex(5)} missing`],
   },
   {
-    name: 'of a key that the source shows twice either record will do',
+    name: 'a key that the source shows with several records is told as that, and no more where the topic has one of them',
     topic: [
       ['a', 1],
       ['b', 2],
@@ -143,11 +160,14 @@ const cases: readonly (Case & { readonly name: string; readonly wanted: readonly
       ['c', 1],
       ['c', 2],
       ['c', 3],
+      ['d', 1],
+      ['d', 1],
     ],
-    wanted: [],
+    meanwhile: [['d', 1]],
+    wanted: ['a twice', 'b twice', 'c dead', 'c twice'],
   },
   {
-    name: 'a key that the source shows twice differs once',
+    name: 'a key that the source shows twice is missing or changed once',
     topic: [['a', 1]],
     source: [
       ['a', 2],
@@ -155,7 +175,7 @@ const cases: readonly (Case & { readonly name: string; readonly wanted: readonly
       ['a', 3],
       ['b', 1],
     ],
-    wanted: ['a changed', 'b missing'],
+    wanted: ['a changed', 'a twice', 'b missing'],
   },
   {
     name: 'what a run has sent meanwhile is no difference',
@@ -212,10 +232,12 @@ for (const { name, wanted, ...given } of cases) {
     const diff = diffOf(given);
     assert.deepEqual(text(diff), wanted);
     const count = (kind: string) => wanted.filter((line) => line.endsWith(kind)).length;
+    const none = noSourceDifferences();
     assert.deepEqual(
-      [diff.missing, diff.changed, diff.stray],
-      [count('missing'), count('changed'), count('stray')],
+      diff.counts,
+      Object.fromEntries(Object.keys(none).map((kind) => [kind, count(` ${kind}`)])),
     );
+    assert.equal(diff.unasked, given.isAskedFor === undefined ? 0 : 1);
     assert.equal(diff.records, new Set(given.source?.map(([key, record]) => key ?? hex(record))).size);
     assert.ok(wanted.length === 0 || !diff.isEqual);
   });
@@ -232,7 +254,8 @@ test('whatever is on the topic, set aside, in the source and sent meanwhile, the
       const aside = new Map(letters);
       const kindOf = (name: string, value: number) => {
         const [old, now] = [before.get(name) ?? null, after.get(name) ?? null];
-        if (old === value || aside.get(name) === value || now === value) return [];
+        if (old === value || now === value) return [];
+        if (aside.get(name) === value) return [`${name} dead`];
         return [`${name} ${old === null ? 'missing' : 'changed'}`];
       };
       const shown = new Set(source.map(([name]) => name));
@@ -245,7 +268,10 @@ test('whatever is on the topic, set aside, in the source and sent meanwhile, the
       ].sort();
       const diff = diffOf({ topic, letters, source, meanwhile });
       assert.deepEqual(text(diff), wanted);
-      assert.equal(diff.missing + diff.changed + diff.stray, wanted.length);
+      assert.equal(
+        Object.values(diff.counts).reduce((sum, count) => sum + count, 0),
+        wanted.length,
+      );
     }),
     { numRuns: 300 },
   );
@@ -254,11 +280,11 @@ test('whatever is on the topic, set aside, in the source and sent meanwhile, the
 test('of many differences all are counted, and the first by key are named', () => {
   const source = Array.from({ length: 3_000 }, (_, index) => [`k${9_999 - index}`, index] as const);
   const some = diffOf({ source: source.slice(0, 900) });
-  assert.deepEqual([some.missing, text(some)[0], text(some).length], [900, 'k9100 missing', 10]);
+  assert.deepEqual([some.counts.missing, text(some)[0], text(some).length], [900, 'k9100 missing', 10]);
   const many = diffOf({ source, topic: [['x', 1]] });
-  assert.deepEqual([many.missing, many.stray, text(many).length], [3_000, 1, 10]);
+  assert.deepEqual([many.counts.missing, many.counts.stray, text(many).length], [3_000, 1, 10]);
   const lost = diffOf({ topic: source });
-  assert.deepEqual([lost.stray, lost.strays()], [3_000, undefined], 'too many to look up');
+  assert.deepEqual([lost.counts.stray, lost.strays()], [3_000, undefined], 'too many to look up');
 });
 
 test('a stray that the source has at its own address is none', () => {
@@ -270,7 +296,7 @@ test('a stray that the source has at its own address is none', () => {
   });
   assert.deepEqual(diff.strays(), ['a', 'b']);
   diff.found('a');
-  assert.deepEqual([diff.stray, text(diff)], [1, ['b stray']]);
+  assert.deepEqual([diff.counts.stray, text(diff)], [1, ['b stray']]);
 });
 
 const asp = specOf('metrics_asp');
