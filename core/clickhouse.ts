@@ -1,11 +1,13 @@
 import { ClickHouseError, ClickHouseLogLevel, createClient, type ClickHouseClient } from '@clickhouse/client';
 import type { ClickHouseSettings } from './config.ts';
+import { createProxyAgent } from './http/proxy.ts';
 import { EtlError, notAnswering, ServiceRefusedError, ServiceUnavailableError } from './errors.ts';
 import { probeRetry, retry } from './retry.ts';
 
 export type { ClickHouseClient } from '@clickhouse/client';
 
 const ANSWER_TIMEOUT_MS = 120_000;
+const MAX_CONNECTIONS = 16;
 
 /** Server errors that pass by themselves; the list that ClickHouse's own Kafka Connect sink retries. */
 const retriableCodes = new Set([
@@ -37,7 +39,8 @@ export function createClickHouse(settings: ClickHouseSettings): ClickHouseClient
     ...(credentials && { username: credentials.username, password: credentials.password.reveal() }),
     application: 'chartmogul-clickhouse',
     request_timeout: ANSWER_TIMEOUT_MS,
-    max_open_connections: 16,
+    max_open_connections: MAX_CONNECTIONS,
+    ...(settings.proxy && { http_agent: createProxyAgent(settings.url, settings.proxy, MAX_CONNECTIONS) }),
     // It logs errors itself, with the query; ours say what to do.
     log: { level: ClickHouseLogLevel.OFF },
   });

@@ -1,7 +1,8 @@
 import convict from 'convict';
 import { existsSync, readFileSync } from 'node:fs';
-import { parseEnv } from 'node:util';
+import { parseDotEnv } from './dot-env.ts';
 import { ConfigError, messageOf } from './errors.ts';
+import { proxyFor } from './http/proxy.ts';
 import { produceSettings, type ProduceSettings } from './produce-settings.ts';
 import { Secret } from './secret.ts';
 import {
@@ -14,6 +15,8 @@ import {
   number,
   oneOf,
   pattern,
+  proxyUrl,
+  secretText,
   wrong,
 } from './setting-values.ts';
 
@@ -31,6 +34,8 @@ export interface ChartMogulSettings {
   readonly baseUrl: string;
   /** Over all streams. */
   readonly maxRequestsPerSecond: number;
+  /** The address of the proxy between, which may hold a password. */
+  readonly proxy?: Secret;
 }
 
 export interface KafkaSettings {
@@ -46,10 +51,12 @@ export interface SchemaRegistrySettings {
   /** Without a trailing slash; any path is kept. */
   readonly url: string;
   readonly credentials: Credentials | undefined;
+  readonly proxy?: Secret;
 }
 
 export interface ClickHouseSettings {
   readonly url: string;
+  readonly proxy?: Secret;
   readonly credentials: Credentials | undefined;
   readonly database: string;
   readonly cluster: string | undefined;
@@ -80,7 +87,7 @@ const setting = (env: string, doc: string, standard = '') => ({
   env,
   format: String,
   default: standard,
-  sensitive: /KEY$|PASSWORD$/.test(env),
+  sensitive: /KEY$|PASSWORD$|^HTTPS?_PROXY$/.test(env),
 });
 
 const definitions = {
@@ -124,12 +131,18 @@ const definitions = {
   CLICKHOUSE_PASSWORD_FILE: setting('CLICKHOUSE_PASSWORD_FILE', 'file with the ClickHouse password'),
   CLICKHOUSE_CLUSTER: setting('CLICKHOUSE_CLUSTER', 'cluster on which tables are made'),
   CLICKHOUSE_DATABASE: setting('CLICKHOUSE_DATABASE', 'database, created if missing', 'chartmogul'),
+  HTTPS_PROXY: setting('HTTPS_PROXY', 'proxy for https addresses of ChartMogul, the registry and ClickHouse'),
+  HTTP_PROXY: setting('HTTP_PROXY', 'the same for http addresses, other than those of this machine'),
+  NO_PROXY: setting('NO_PROXY', 'comma list of hosts that are reached directly, or *'),
   METRICS_PORT: setting('METRICS_PORT', 'port of the metrics for Prometheus; off without one'),
   DATA_DIR: setting('DATA_DIR', 'where local services keep their files', '.data'),
 };
 
 export type SettingName = keyof typeof definitions;
 type Values = Readonly<Record<SettingName, string>>;
+
+/** Other programs read these in small letters as well. */
+const proxySettings = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY'] as const;
 
 /** Name, meaning and default of every setting, for `--help` and the README. */
 export const settingDocs: readonly { name: string; doc: string; standard: string }[] = Object.values(
@@ -144,6 +157,7 @@ export const settingDocs: readonly { name: string; doc: string; standard: string
  */
 export function loadSettings(processEnv: NodeJS.ProcessEnv = process.env, dotEnvPath = '.env'): Settings {
   const env = { ...withoutBlanks(readDotEnv(dotEnvPath)), ...withoutBlanks(processEnv) };
+  for (const name of proxySettings) env[name] ??= env[name.toLowerCase()] ?? '';
   const config = convict(definitions, { env, args: [] });
   const configFile = env['CONFIG_FILE'];
   const file = configFile === undefined ? { values: {}, streams: [] } : readConfigFile(configFile);
@@ -153,11 +167,24 @@ export function loadSettings(processEnv: NodeJS.ProcessEnv = process.env, dotEnv
 
 /** The environment for a program that we start: without our settings, so that no secret of ours reaches it. */
 export function childEnvironment(processEnv: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
-  const isOurs = (name: string) => Object.hasOwn(definitions, name) || name === 'CONFIG_FILE';
+  const isOurs = (name: string) => Object.hasOwn(definitions, name.toUpperCase()) || name === 'CONFIG_FILE';
   return Object.fromEntries(Object.entries(processEnv).filter(([name]) => !isOurs(name)));
 }
 
+/** The proxy for an address, as the settings have it. */
+function proxyTo(address: string, values: Values): { readonly proxy?: Secret } {
+  const proxy = proxyFor(address, {
+    https: proxyUrl('HTTPS_PROXY', values.HTTPS_PROXY),
+    http: proxyUrl('HTTP_PROXY', values.HTTP_PROXY),
+    none: values.NO_PROXY,
+  });
+  return proxy === undefined ? {} : { proxy: new Secret(proxy) };
+}
+
 function parse(values: Values, customStreams: readonly unknown[]): Settings {
+  const chartmogulBaseUrl = chartmogulUrl(values.CHARTMOGUL_BASE_URL);
+  const registryUrl = httpUrl('SCHEMA_REGISTRY_URL', values.SCHEMA_REGISTRY_URL);
+  const clickhouseUrl = httpUrl('CLICKHOUSE_URL', values.CLICKHOUSE_URL);
   const username = values.KAFKA_USERNAME;
   const mechanism = values.KAFKA_SASL_MECHANISM;
   if ((username === '') !== (mechanism === '')) {
@@ -170,7 +197,8 @@ function parse(values: Values, customStreams: readonly unknown[]): Settings {
   return Object.freeze({
     chartmogul: Object.freeze({
       apiKey: secret(values, 'CHARTMOGUL_API_KEY'),
-      baseUrl: chartmogulUrl(values.CHARTMOGUL_BASE_URL),
+      baseUrl: chartmogulBaseUrl,
+      ...proxyTo(chartmogulBaseUrl, values),
       maxRequestsPerSecond: number(
         'CHARTMOGUL_MAX_REQUESTS_PER_SECOND',
         values.CHARTMOGUL_MAX_REQUESTS_PER_SECOND,
@@ -199,11 +227,13 @@ function parse(values: Values, customStreams: readonly unknown[]): Settings {
       'up to 100 of A-Z a-z 0-9 . _ -',
     ),
     schemaRegistry: Object.freeze({
-      url: httpUrl('SCHEMA_REGISTRY_URL', values.SCHEMA_REGISTRY_URL),
+      url: registryUrl,
+      ...proxyTo(registryUrl, values),
       credentials: credentials(values, 'SCHEMA_REGISTRY_USERNAME', 'SCHEMA_REGISTRY_PASSWORD'),
     }),
     clickhouse: Object.freeze({
-      url: httpUrl('CLICKHOUSE_URL', values.CLICKHOUSE_URL),
+      url: clickhouseUrl,
+      ...proxyTo(clickhouseUrl, values),
       credentials: credentials(values, 'CLICKHOUSE_USERNAME', 'CLICKHOUSE_PASSWORD'),
       database: identifier('CLICKHOUSE_DATABASE', values.CLICKHOUSE_DATABASE),
       cluster:
@@ -225,10 +255,15 @@ function withoutBlanks(env: NodeJS.ProcessEnv): Record<string, string> {
 function readDotEnv(path: string): NodeJS.ProcessEnv {
   if (!existsSync(path)) return {};
   try {
-    return parseEnv(readFileSync(path, 'utf8'));
+    return parseDotEnv(readTextFile(path));
   } catch (error) {
     throw new ConfigError(`${path} cannot be read: ${messageOf(error)}`);
   }
+}
+
+/** Editors of Windows begin a text with a mark that is no part of it. */
+function readTextFile(path: string): string {
+  return readFileSync(path, 'utf8').replace(/^\uFEFF/, '');
 }
 
 interface ConfigFile {
@@ -239,7 +274,7 @@ interface ConfigFile {
 function readConfigFile(path: string): ConfigFile {
   let content: unknown;
   try {
-    content = JSON.parse(readFileSync(path, 'utf8'));
+    content = JSON.parse(readTextFile(path));
   } catch (error) {
     // The parser quotes the text around the fault, which may hold a secret: name the kind of fault only.
     const fault = error instanceof SyntaxError ? 'not JSON' : messageOf(error);
@@ -266,14 +301,14 @@ function secret(
   const file = values[`${name}_FILE`];
   if (direct !== '' && file !== '')
     throw new ConfigError(`${name} and ${name}_FILE are both set, set only one of them`);
-  if (file === '') return direct === '' ? undefined : new Secret(direct);
+  if (file === '') return direct === '' ? undefined : new Secret(secretText(name, direct));
+  let content: string;
   try {
-    const content = readFileSync(file, 'utf8').trim();
-    if (content !== '') return new Secret(content);
+    content = readTextFile(file);
   } catch (error) {
     throw wrong(`${name}_FILE`, file, `a file that can be read (${messageOf(error)})`);
   }
-  throw wrong(`${name}_FILE`, file, 'a file that is not empty');
+  return new Secret(secretText(`${name}_FILE`, content));
 }
 
 function credentials(

@@ -9,6 +9,8 @@ export interface RetryPolicy {
   /** The first wait; each further one is twice as long, times a random factor between 1 and 2. */
   readonly firstDelayMs: number;
   readonly maxDelayMs: number;
+  /** A server that asks to wait longer than this is not asked again; any wait is accepted if undefined. */
+  readonly maxRetryAfterMs?: number;
   /** Told of every failure that is followed by another attempt. */
   readonly onRetry?: (error: RetriableError) => void;
 }
@@ -23,7 +25,12 @@ export const serviceRetry: RetryPolicy = { attempts: 8, firstDelayMs: 200, maxDe
 export const steadyRetry: RetryPolicy = { attempts: Infinity, firstDelayMs: 200, maxDelayMs: 5_000 };
 
 /** For the first contact with a service: a person is waiting for the answer. */
-export const probeRetry: RetryPolicy = { attempts: 2, firstDelayMs: 250, maxDelayMs: 500 };
+export const probeRetry: RetryPolicy = {
+  attempts: 2,
+  firstDelayMs: 250,
+  maxDelayMs: 500,
+  maxRetryAfterMs: 2_000,
+};
 
 /**
  * The one place where anything is tried again: only a {@link RetriableError} is, with jittered exponential back-off and
@@ -43,15 +50,21 @@ export async function retry<T>(
     maxTimeout: policy.maxDelayMs,
     randomize: true,
     signal,
-    shouldRetry: ({ error }) => error instanceof RetriableError,
+    shouldRetry: ({ error }) =>
+      error instanceof RetriableError && (wishOf(error) ?? 0) <= (policy.maxRetryAfterMs ?? Infinity),
     onFailedAttempt: async ({ error, attemptNumber, retriesLeft }) => {
       if (!(error instanceof RetriableError) || retriesLeft === 0) return;
       policy.onRetry?.(error);
       logger.debug({ ...what, attempt: attemptNumber, reason: messageOf(error) }, 'try again');
-      const wish = error instanceof RateLimitedError ? error.retryAfterMs : undefined;
+      const wish = wishOf(error);
       if (wish !== undefined) await pause(Math.min(wish, MAX_RETRY_AFTER_MS), signal);
     },
   });
+}
+
+/** How long the server asks to wait. */
+function wishOf(error: unknown): number | undefined {
+  return error instanceof RateLimitedError ? error.retryAfterMs : undefined;
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -42,6 +42,27 @@ export function httpUrl(name: string, value: string): string {
   return url.href.replace(/\/+$/, '');
 }
 
+/** The address of a proxy, which may hold a user and password; '' stays ''. Without a scheme it is http, as curl has it. */
+export function proxyUrl(name: string, value: string): string {
+  if (value === '') return '';
+  const address = value.includes('://') ? value : `http://${value}`;
+  const url = URL.canParse(address) ? new URL(address) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.hostname === '')
+    throw new ConfigError(`${name} is not understood, must be the http or https address of a proxy`);
+  return url.href;
+}
+
+/** A key or password without the blanks and line breaks around it, which files and shells leave there. */
+export function secretText(name: string, value: string): string {
+  const text = value.trim();
+  if (text === '') throw new ConfigError(`${name} is blank, must be one line of text that is not empty`);
+  if (/\p{Cc}/u.test(text))
+    throw new ConfigError(
+      `${name} holds a line break or another control character, must be one line of text`,
+    );
+  return text;
+}
+
 export function brokers(value: string): string[] {
   const list = value.split(',').map((broker) => broker.trim());
   for (const broker of list) {

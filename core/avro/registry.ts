@@ -1,7 +1,9 @@
 import { SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry';
-import { request } from 'undici';
+import { request, type Dispatcher } from 'undici';
 import type { SchemaRegistrySettings } from '../config.ts';
 import { withDeadline } from '../deadline.ts';
+import { ACCEPT_ENCODING, BodyTooLargeError, readBody } from '../http/answer-body.ts';
+import { createDispatcher, createProxyAgent } from '../http/proxy.ts';
 import {
   EtlError,
   IncompatibleSchemaError,
@@ -15,6 +17,9 @@ import { parseStreamSchema } from './parse-schema.ts';
 import type { StreamSchema } from './schema.ts';
 
 const ANSWER_TIMEOUT_MS = 15_000;
+/** A schema with 10,000 documented fields has a tenth of it. */
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+const MAX_CONNECTIONS = 8;
 
 /**
  * A Confluent-compatible schema registry. Registering goes through the kafkajs client, which looks after compatibility;
@@ -24,14 +29,17 @@ export class Registry {
   readonly #settings: SchemaRegistrySettings;
   readonly #signal: AbortSignal;
   readonly #client: SchemaRegistry;
+  readonly #dispatcher: Dispatcher;
   readonly #texts = new Map<number, Promise<string | undefined>>();
 
   constructor(settings: SchemaRegistrySettings, signal: AbortSignal) {
     this.#settings = settings;
     this.#signal = signal;
-    const { credentials } = settings;
+    const { credentials, proxy } = settings;
+    this.#dispatcher = createDispatcher(settings.url, proxy, { connections: MAX_CONNECTIONS });
     this.#client = new SchemaRegistry({
       host: settings.url,
+      ...(proxy && { agent: createProxyAgent(settings.url, proxy, MAX_CONNECTIONS) }),
       // The one retry is in core/retry.ts.
       retry: { retries: 0 },
       ...(credentials && {
@@ -161,13 +169,15 @@ export class Registry {
       try {
         const headers = {
           accept: 'application/json',
+          'accept-encoding': ACCEPT_ENCODING,
           ...(authorization && { authorization: `Basic ${authorization}` }),
           ...(put && { 'content-type': 'application/vnd.schemaregistry.v1+json' }),
         };
         const method = put ? { method: 'PUT' as const, body: JSON.stringify(put) } : {};
         const { statusCode, text } = await withDeadline(this.#signal, ANSWER_TIMEOUT_MS, async (signal) => {
-          const response = await request(`${url}${path}`, { signal, headers, ...method });
-          return { statusCode: response.statusCode, text: await response.body.text() };
+          const dispatcher = this.#dispatcher;
+          const response = await request(`${url}${path}`, { signal, headers, dispatcher, ...method });
+          return { statusCode: response.statusCode, text: await readBody(response, MAX_ANSWER_BYTES) };
         });
         if (statusCode === 404 && path !== '/subjects') return undefined;
         if (statusCode !== 200) throw this.#statusError(statusCode);
@@ -176,7 +186,8 @@ export class Registry {
       } catch (error) {
         this.#signal.throwIfAborted();
         if (error instanceof EtlError) throw error;
-        throw error instanceof SyntaxError ? this.#strange(path) : this.#unreachable(error);
+        const isStrange = error instanceof SyntaxError || error instanceof BodyTooLargeError;
+        throw isStrange ? this.#strange(path) : this.#unreachable(error);
       }
     });
   }

@@ -7,17 +7,26 @@ import {
   UnexpectedAnswerError,
   type EtlError,
 } from '../../core/errors.ts';
+import { bodyExcerpt, foreignText } from '../../core/http/foreign-text.ts';
 import { isJsonObject, parseJson, type JsonValue } from '../../core/json.ts';
 
-/** The error that an answer of status other than 2xx means. `path` is the request's, without its query. */
+/** An answer of a status other than 2xx. */
+export interface RefusedAnswer {
+  readonly status: number;
+  /** Of the request, without its query. */
+  readonly path: string;
+  readonly body: string;
+  readonly contentType?: string | undefined;
+  readonly retryAfter?: string | undefined;
+}
+
+/** The error that an answer means. @param secrets that the server may echo. */
 export function answerError(
-  status: number,
-  path: string,
-  body: string,
-  retryAfter: string | undefined,
+  { status, path, body, contentType, retryAfter }: RefusedAnswer,
+  secrets: readonly string[] = [],
 ): EtlError {
-  const said = messageOfBody(body);
-  const answered = `${path} answered ${status}${said === undefined ? '' : ` (${said})`}`;
+  const said = messageOfBody(body, secrets) ?? bodyExcerpt(contentType, body, secrets);
+  const answered = `${path} answered ${status} (${said})`;
   if (status === 401 || status === 403) {
     return new AuthenticationError(
       `ChartMogul refuses the key: ${answered}. Check CHARTMOGUL_API_KEY with \`npm run ping\`, which asks /ping`,
@@ -25,7 +34,12 @@ export function answerError(
   }
   if (status === 404) return new StreamNotFoundError(`${answered}: this account does not have it`);
   if (status === 429 || status === 503) {
-    return new RateLimitedError(answered, { retryAfterMs: parseRetryAfter(retryAfter) });
+    const retryAfterMs = parseRetryAfter(retryAfter);
+    const wish =
+      retryAfterMs === undefined
+        ? ''
+        : ` and asks to wait ${Math.ceil(retryAfterMs / 1000)} s before the next try`;
+    return new RateLimitedError(`${answered}${wish}`, { retryAfterMs });
   }
   if (status >= 500 || status === 408) return new SourceUnavailableError(answered);
   return status >= 400 ? new RequestRefusedError(answered) : new UnexpectedAnswerError(answered);
@@ -39,7 +53,7 @@ export function parseRetryAfter(value: string | undefined, nowMs = Date.now()): 
 }
 
 /** ChartMogul's errors come in at least four shapes, some as plain text; the first words found are enough for a log. */
-function messageOfBody(body: string): string | undefined {
+function messageOfBody(body: string, secrets: readonly string[]): string | undefined {
   let answer: JsonValue;
   try {
     answer = parseJson(body);
@@ -48,5 +62,5 @@ function messageOfBody(body: string): string | undefined {
   }
   if (!isJsonObject(answer)) return undefined;
   const said = answer['message'] ?? answer['error'];
-  return typeof said === 'string' ? said.replace(/\s+/g, ' ').slice(0, 200) : undefined;
+  return typeof said === 'string' ? foreignText(said, secrets) : undefined;
 }

@@ -1,5 +1,5 @@
 import pLimit, { type LimitFunction } from 'p-limit';
-import { Agent, errors, request, type Dispatcher } from 'undici';
+import { request, type Dispatcher } from 'undici';
 import {
   ConfigError,
   messageOf,
@@ -9,6 +9,9 @@ import {
   UnexpectedAnswerError,
 } from '../../core/errors.ts';
 import { withDeadline } from '../../core/deadline.ts';
+import { ACCEPT_ENCODING, BodyTooLargeError, readBody } from '../../core/http/answer-body.ts';
+import { bodyExcerpt } from '../../core/http/foreign-text.ts';
+import { createDispatcher, throughProxy } from '../../core/http/proxy.ts';
 import { isJsonObject, parseJson, type JsonObject, type JsonValue } from '../../core/json.ts';
 import { logger } from '../../core/logger.ts';
 import { retry, sourceRetry, type RetryPolicy } from '../../core/retry.ts';
@@ -20,10 +23,16 @@ import { RateLimiter } from './rate-limiter.ts';
 const MAX_CONNECTIONS = 16;
 
 const SAY_AWAY_EVERY_MS = 15_000;
+/** A wait that the server asks for is logged from here on: to a person it looks as if nothing happened. */
+const LONG_WAIT_MS = 5_000;
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 60_000;
 const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
+
+/** The answer that has no body: no records, and no more pages. */
+export const NO_CONTENT: JsonObject = Object.freeze({ entries: [], has_more: false });
+const NO_CONTENT_STATUSES = new Set([204, 205]);
 
 export type Query = Readonly<Record<string, string | number | boolean>>;
 
@@ -45,15 +54,10 @@ export class ChartMogulClient {
   readonly #limit: LimitFunction = pLimit(MAX_CONNECTIONS);
   readonly #rate: RateLimiter;
   #awaySaidMs = -Infinity;
-  readonly #agent = new Agent({
-    connections: MAX_CONNECTIONS,
-    pipelining: 1,
-    allowH2: false,
-    connect: { timeout: CONNECT_TIMEOUT_MS },
-    headersTimeout: ANSWER_TIMEOUT_MS,
-    bodyTimeout: ANSWER_TIMEOUT_MS,
-    maxResponseSize: MAX_ANSWER_BYTES,
-  });
+  readonly #dispatcher: Dispatcher;
+  readonly #proxied: string;
+  /** Whatever the server may echo of what it was sent. */
+  readonly #secrets: readonly string[];
 
   /** @throws ConfigError when no key is set. */
   constructor(settings: Settings['chartmogul'], signal: AbortSignal, retryPolicy = sourceRetry) {
@@ -66,6 +70,16 @@ export class ChartMogulClient {
     this.#signal = signal;
     this.#retryPolicy = retryPolicy;
     this.#rate = new RateLimiter(settings.maxRequestsPerSecond);
+    this.#secrets = [`${key}:`, key];
+    this.#proxied = throughProxy(settings.proxy);
+    this.#dispatcher = createDispatcher(settings.baseUrl, settings.proxy, {
+      connections: MAX_CONNECTIONS,
+      pipelining: 1,
+      allowH2: false,
+      connect: { timeout: CONNECT_TIMEOUT_MS },
+      headersTimeout: ANSWER_TIMEOUT_MS,
+      bodyTimeout: ANSWER_TIMEOUT_MS,
+    });
   }
 
   /**
@@ -87,7 +101,7 @@ export class ChartMogulClient {
       } catch (error) {
         if (error instanceof RateLimitedError) this.#rate.refused(performance.now(), error.retryAfterMs);
         if (error instanceof RetriableError) observer.onRetry?.(error);
-        if (error instanceof SourceUnavailableError) this.#sayAway(error);
+        if (error instanceof SourceUnavailableError || isLongWait(error)) this.#sayAway(error);
         throw error;
       }
     });
@@ -96,15 +110,15 @@ export class ChartMogulClient {
   }
 
   /** Somebody may be waiting for it, minutes at the worst. */
-  #sayAway(error: SourceUnavailableError): void {
+  #sayAway(error: RetriableError): void {
     const nowMs = performance.now();
     if (nowMs - this.#awaySaidMs < SAY_AWAY_EVERY_MS) return;
     this.#awaySaidMs = nowMs;
-    logger.warn({ reason: error.message }, 'ChartMogul does not answer as it should: trying again');
+    logger.warn({ reason: error.message }, 'ChartMogul cannot be read at the moment, retrying');
   }
 
   async close(): Promise<void> {
-    await this.#agent.close();
+    await this.#dispatcher.close();
   }
 
   async #send(path: string, query: Query): Promise<JsonValue> {
@@ -113,42 +127,56 @@ export class ChartMogulClient {
     try {
       [response, body] = await withDeadline(this.#signal, ANSWER_TIMEOUT_MS, async (signal) => {
         const answer = await request(`${this.#baseUrl}${path}`, {
-          dispatcher: this.#agent,
+          dispatcher: this.#dispatcher,
           query,
           headers: {
             authorization: this.#authorization,
             accept: 'application/json',
+            'accept-encoding': ACCEPT_ENCODING,
             'user-agent': USER_AGENT,
           },
           signal,
         });
-        return [answer, await answer.body.text()];
+        return [answer, await readBody(answer, MAX_ANSWER_BYTES)];
       });
     } catch (error) {
       this.#signal.throwIfAborted();
-      if (error instanceof errors.ResponseExceededMaxSizeError) {
-        throw new UnexpectedAnswerError(`${path} answered more than ${MAX_ANSWER_BYTES} bytes`, {
-          cause: error,
-        });
-      }
-      throw new SourceUnavailableError(`${this.#baseUrl}${path} did not answer: ${messageOf(error)}`, {
-        cause: error,
-      });
+      if (error instanceof BodyTooLargeError)
+        throw new UnexpectedAnswerError(`${path} answered ${error.message}`, { cause: error });
+      throw new SourceUnavailableError(
+        `${this.#baseUrl}${path} did not answer${this.#proxied}: ${messageOf(error)}`,
+        { cause: error },
+      );
     }
     const { statusCode } = response;
+    const contentType = response.headers['content-type']?.toString();
     if (statusCode < 200 || statusCode > 299) {
       const retryAfter = response.headers['retry-after'];
-      throw answerError(statusCode, path, body, Array.isArray(retryAfter) ? retryAfter[0] : retryAfter);
+      throw answerError(
+        {
+          status: statusCode,
+          path,
+          body,
+          contentType,
+          retryAfter: Array.isArray(retryAfter) ? retryAfter[0] : retryAfter,
+        },
+        this.#secrets,
+      );
     }
+    if (NO_CONTENT_STATUSES.has(statusCode)) return NO_CONTENT;
     try {
       return parseJson(body);
     } catch {
       // The parser's message quotes the body, which holds records.
       throw new SourceUnavailableError(
-        `${path} answered ${statusCode} with a body that is not JSON or not all of it`,
+        `${path} answered ${statusCode} with a body that is not JSON or not all of it (${bodyExcerpt(contentType, body, this.#secrets)})`,
       );
     }
   }
+}
+
+function isLongWait(error: unknown): error is RateLimitedError {
+  return error instanceof RateLimitedError && (error.retryAfterMs ?? 0) >= LONG_WAIT_MS;
 }
 
 const USER_AGENT = 'chartmogul-clickhouse';

@@ -84,6 +84,10 @@ const wrongSettings: readonly (readonly [NodeJS.ProcessEnv, RegExp])[] = [
     { CHARTMOGUL_API_KEY: 's3cret', CHARTMOGUL_API_KEY_FILE: '/x' },
     /^CHARTMOGUL_API_KEY and CHARTMOGUL_API_KEY_FILE/,
   ],
+  [{ CHARTMOGUL_API_KEY: 's3cret\nX: y' }, /^CHARTMOGUL_API_KEY holds a line break/],
+  [{ CHARTMOGUL_API_KEY: 's3cret\u0007' }, /^CHARTMOGUL_API_KEY holds a line break or another control/],
+  [{ CHARTMOGUL_API_KEY: ' \n' }, /^CHARTMOGUL_API_KEY is blank/],
+  [{ CLICKHOUSE_USERNAME: 'u', CLICKHOUSE_PASSWORD: 's3\rcret' }, /^CLICKHOUSE_PASSWORD holds a line/],
   // Addresses with a password in them, right or mistyped.
   [{ CLICKHOUSE_URL: 'http://u:s3cret@h:8123' }, /^CLICKHOUSE_URL .* wants/],
   [{ CLICKHOUSE_URL: 'http://u:s3cret@h:99999' }, /^CLICKHOUSE_URL .* wants/],
@@ -106,6 +110,29 @@ for (const [env, message] of wrongSettings) {
     );
   });
 }
+
+test('a key is read without the blanks and line breaks around it, from the variable as from a file', (t) => {
+  const key = (env: NodeJS.ProcessEnv) => load(env).chartmogul.apiKey?.reveal();
+  assert.equal(key({ CHARTMOGUL_API_KEY: ' s3cret\r\n' }), 's3cret');
+  assert.equal(key({ CHARTMOGUL_API_KEY_FILE: createFile(t, '\uFEFFs3cret\r\n') }), 's3cret');
+});
+
+test('a key file of several lines is refused without showing them', (t) => {
+  const read = () => load({ CHARTMOGUL_API_KEY_FILE: createFile(t, 's3cret\nother') });
+  assert.throws(read, /^ConfigError: CHARTMOGUL_API_KEY_FILE holds a line break(?!.*s3cret)/);
+});
+
+test('.env and CONFIG_FILE may begin with a byte order mark', (t) => {
+  const configFile = createFile(t, '\uFEFF{"TOPIC_PREFIX": "file."}');
+  const dotEnv = createFile(t, `\uFEFFCONFIG_FILE=${configFile}\nCLICKHOUSE_DATABASE=dot\n`);
+  const { topicPrefix, clickhouse } = loadSettings({}, dotEnv);
+  assert.deepEqual([topicPrefix, clickhouse.database], ['file.', 'dot']);
+});
+
+test('a password in .env may hold # without quotes', (t) => {
+  const dotEnv = createFile(t, 'CLICKHOUSE_USERNAME=u\nCLICKHOUSE_PASSWORD=a#b\n');
+  assert.equal(loadSettings({}, dotEnv).clickhouse.credentials?.password.reveal(), 'a#b');
+});
 
 const wrongFiles: readonly (readonly [string, RegExp])[] = [
   ['{"CHARTMOGUL_API_KEY": "s3cret"', /not JSON/],

@@ -48,6 +48,12 @@ test("the server's wish is waited for", async () => {
   assert.ok(performance.now() - startMs >= 59);
 });
 
+test('a server that asks to wait longer than the policy allows is not asked again', async () => {
+  const { work, tries } = createWork(new RateLimitedError('slow', { retryAfterMs: 121_000 }));
+  await assert.rejects(retry({}, { ...policy, maxRetryAfterMs: 2_000 }, never, work), { message: 'slow' });
+  assert.equal(tries(), 1);
+});
+
 for (const [name, retryAfterMs] of [
   ["the server's wish", 60_000],
   ['the next try', undefined],

@@ -61,7 +61,7 @@ const statuses: readonly (readonly [number, string, string, RegExp])[] = [
 ];
 for (const [status, body, name, message] of statuses) {
   test(`status ${status} with ${body || 'no body'} is a ${name}`, () => {
-    const error = answerError(status, '/customers', body, undefined);
+    const error = answerError({ status, path: '/customers', body });
     assert.equal(error.name, name);
     assert.match(error.message, message);
     assert.match(error.message, /\/customers/);
@@ -71,14 +71,15 @@ for (const [status, body, name, message] of statuses) {
 
 test('a message of many lines and pages is cut to one short line', () => {
   const body = JSON.stringify({ message: 'line\n'.repeat(10_000) });
-  const { message } = answerError(500, '/x', body, undefined);
-  assert.ok(message.length < 300 && !message.includes('\n'));
+  const { message } = answerError({ status: 500, path: '/x', body });
+  assert.ok(message.length < 350 && !message.includes('\n'));
 });
 
 test("a limit carries the server's wish", () => {
-  const error = answerError(429, '/x', '', '7');
+  const error = answerError({ status: 429, path: '/x', body: '', retryAfter: '7' });
   assert.ok(error instanceof errors.RateLimitedError);
   assert.equal(error.retryAfterMs, 7000);
+  assert.match(error.message, /asks to wait 7 s/);
 });
 
 const now = Date.parse('2026-01-01T00:00:00Z');
@@ -101,3 +102,22 @@ for (const [value, ms] of wishes) {
     assert.equal(parseRetryAfter(value, now), ms);
   });
 }
+
+test('an error about a body shows its content type and how it begins', () => {
+  const body = '<html><body>\n<h1>Sign in to the network</h1></body></html>';
+  const answer = { status: 502, path: '/customers', body, contentType: 'text/html; charset=utf-8' };
+  const { message } = answerError(answer);
+  assert.match(message, /502 \(text\/html; charset=utf-8, begins "<html><body> <h1>Sign in to the network/);
+});
+
+test('an error never shows the key that a server echoes, in any of its forms', () => {
+  const key = 'k&y/1';
+  const forms = [key, encodeURIComponent(key), Buffer.from(`${key}:`).toString('base64')];
+  for (const form of forms) {
+    for (const body of [`<p>bad credentials ${form}</p>`, JSON.stringify({ message: `Basic ${form}` })]) {
+      const { message } = answerError({ status: 500, path: '/x', body }, [`${key}:`, key]);
+      assert.ok(!message.includes(form), message);
+      assert.match(message, /\[secret\]/);
+    }
+  }
+});

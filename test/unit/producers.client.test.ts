@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once, setMaxListeners } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import test, { type TestContext } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { inspect } from 'node:util';
 import { loadSettings } from '../../core/config.ts';
 import { ConfigError, SourceUnavailableError, UnexpectedAnswerError } from '../../core/errors.ts';
@@ -123,4 +124,48 @@ test('a signal ends what is under way, with its own reason', async (t) => {
   const reason = new Error('enough');
   const { client, stop } = await createClient(t, { '/plans': () => stop.abort(reason) });
   await assert.rejects(client.get('/plans'), (error) => error === reason);
+});
+
+test('a client accepts compressed answers', async (t) => {
+  let accepted: unknown;
+  const { client } = await createClient(t, {
+    '/plans': (_, response) => {
+      accepted = response.req.headers['accept-encoding'];
+      response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync('{"plans":[1]}'));
+    },
+  });
+  assert.deepEqual(await client.get('/plans'), { plans: [1] });
+  assert.equal(accepted, 'gzip, deflate, br');
+});
+
+test('a compressed answer that is cut off is asked for again', async (t) => {
+  let tries = 0;
+  const { client } = await createClient(t, {
+    '/plans': (_, response) => {
+      const body = gzipSync('{"plans":[1]}');
+      response.writeHead(200, { 'content-encoding': 'gzip' });
+      response.end(++tries === 1 ? body.subarray(0, 25) : body);
+    },
+  });
+  assert.deepEqual(await client.get('/plans'), { plans: [1] });
+  assert.equal(tries, 2);
+});
+
+test('a page of another program in place of the API is named by its type and how it begins', async (t) => {
+  const { client } = await createClient(t, {
+    '/plans': (_, response) => {
+      response
+        .writeHead(200, { 'content-type': 'text/html' })
+        .end('<html>Sign in, user key\u001b[31m</html>');
+    },
+  });
+  await assert.rejects(client.get('/plans'), {
+    name: 'SourceUnavailableError',
+    message: /not JSON.*\(text\/html, begins "<html>Sign in, user \[secret\] \[31m<\/html>"\)/,
+  });
+});
+
+test('an answer without content is an empty list', async (t) => {
+  const { client } = await createClient(t, { '/plans': (_, response) => response.writeHead(204).end() });
+  assert.deepEqual(await client.get('/plans'), { entries: [], has_more: false });
 });

@@ -1,0 +1,63 @@
+import type { Agent as NodeAgent } from 'node:http';
+import { HttpProxyAgent } from 'http-proxy-agent';
+import { HttpsProxyAgent } from 'https-proxy-agent';
+import { Agent, ProxyAgent, type Dispatcher } from 'undici';
+import type { Secret } from '../secret.ts';
+import { isLoopback } from '../setting-values.ts';
+
+/** The values of HTTPS_PROXY, HTTP_PROXY and NO_PROXY. Empty: not set. */
+export interface ProxyRules {
+  readonly https: string;
+  readonly http: string;
+  /** Comma list: a host also means its subdomains; `host:port`, `.host`, `*.host` and `*` are understood. */
+  readonly none: string;
+}
+
+/** The proxy for requests to an address; undefined where they go directly. Plain http to this machine always does. */
+export function proxyFor(address: string, { https, http, none }: ProxyRules): string | undefined {
+  const { protocol, hostname, port } = new URL(address);
+  const host = hostname.replace(/^\[|\]$/g, '').toLowerCase();
+  const isHttps = protocol === 'https:';
+  const proxy = isHttps ? https : http;
+  if (proxy === '' || (!isHttps && isLoopback(host))) return undefined;
+  const usedPort = port === '' ? (isHttps ? '443' : '80') : port;
+  return none.split(/[\s,]+/).some((rule) => isExcepted(rule.toLowerCase(), host, usedPort))
+    ? undefined
+    : proxy;
+}
+
+function isExcepted(rule: string, host: string, port: string): boolean {
+  if (rule === '*') return true;
+  // An IPv6 address has a port behind it only where it is in brackets.
+  const isBareV6 = !rule.startsWith('[') && rule.split(':').length > 2;
+  const [, name = '', onlyPort] = isBareV6 ? [rule, rule] : (/^(\[.*\]|[^:]*)(?::(\d+))?$/.exec(rule) ?? []);
+  const suffix = name.replace(/^\[|\]$/g, '').replace(/^\*?\./, '');
+  if (suffix === '' || (onlyPort !== undefined && onlyPort !== port)) return false;
+  return host === suffix || host.endsWith(`.${suffix}`);
+}
+
+/** undici's connections to an address: direct, or through its proxy. */
+export function createDispatcher(
+  address: string,
+  proxy: Secret | undefined,
+  options: Agent.Options,
+): Dispatcher {
+  if (proxy === undefined) return new Agent(options);
+  // Proxies seldom take a CONNECT for plain http.
+  return new ProxyAgent({ ...options, uri: proxy.reveal(), proxyTunnel: address.startsWith('https:') });
+}
+
+/** The same for clients that are built on node's own http. */
+export function createProxyAgent(address: string, proxy: Secret, maxSockets: number): NodeAgent {
+  const options = { keepAlive: true, maxSockets };
+  return address.startsWith('https:')
+    ? new HttpsProxyAgent(proxy.reveal(), options)
+    : new HttpProxyAgent(proxy.reveal(), options);
+}
+
+/** Where errors name the proxy, without its user and password. */
+export function throughProxy(proxy: Secret | undefined): string {
+  return proxy === undefined
+    ? ''
+    : ` through the proxy ${new URL(proxy.reveal()).host} (HTTPS_PROXY or HTTP_PROXY)`;
+}
