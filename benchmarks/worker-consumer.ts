@@ -8,7 +8,7 @@ export const READY = 'ready';
 export const DONE = 'done';
 
 /**
- * Consumes the invoices as a plain user of kafkajs would, with the fetch sizes of `consumers/consume.ts`, until the signal aborts. Says
+ * Consumes the invoices as a plain user of kafkajs would, with the fetch sizes of `consumers/sink-group.ts`, until the signal aborts. Says
  * {@link READY} when it has its partitions.
  */
 export async function consumeInvoices(

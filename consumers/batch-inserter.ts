@@ -121,7 +121,7 @@ export class BatchInserter {
     const { table, counts } = this.#options;
     const startMs = performance.now();
     const bytes = batch.rows.bytes.subarray(from, to);
-    const token = deduplicationToken(batch.ranges, name);
+    const token = deduplicationToken(batch.topicId, batch.ranges, name);
     const outcome = await table.insert(new InsertedRows(batch.columns, bytes, token), generation);
     if (outcome.kind === 'inserted') {
       this.#refusedInARow = 0;

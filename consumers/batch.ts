@@ -5,7 +5,7 @@ import type { DeadLetter } from './dead-letters.ts';
 import { detached } from './detached-message.ts';
 import type { OffsetRange } from './offset-range.ts';
 import type { RowBuffer } from './transcode/row-buffer.ts';
-import { writeSystemColumns } from './transcode/system-columns.ts';
+import { topicIdHalves, writeSystemColumns, type TopicIdHalves } from './transcode/system-columns.ts';
 
 /** A message whose row stands in a batch, and where that row ends. */
 export interface KeptMessage {
@@ -27,6 +27,9 @@ export class Batch {
   readonly startedMs = performance.now();
   /** The messages of the rows: only kept when a row may have to be set aside, since they take much memory. */
   readonly kept: KeptMessage[] | undefined;
+  /** Of the topic that the messages are of; 0 where it is not known. */
+  readonly topicId: bigint;
+  readonly #topic: TopicIdHalves;
   readonly #ranges = new Map<number, OffsetRange>();
   readonly #letters: DeadLetter[] = [];
   #letterBytes = 0;
@@ -34,9 +37,11 @@ export class Batch {
   #timestamp = '';
   #timeMs = 0;
 
-  constructor(columns: readonly TableColumn[], rows: RowBuffer, keepsMessages: boolean) {
+  constructor(columns: readonly TableColumn[], rows: RowBuffer, topicId: bigint, keepsMessages: boolean) {
     this.columns = columns;
     this.rows = rows;
+    this.topicId = topicId;
+    this.#topic = topicIdHalves(topicId);
     this.kept = keepsMessages ? [] : undefined;
   }
 
@@ -73,7 +78,7 @@ export class Batch {
       this.#timeMs = messageTimeMs(message.timestamp);
     }
     const timeMs = this.#timeMs;
-    writeSystemColumns(this.rows, partition, offset, timeMs, schemaId, isDeleted);
+    writeSystemColumns(this.rows, partition, offset, timeMs, schemaId, isDeleted, this.#topic);
     this.#rowCount++;
     const range = this.#ranges.get(partition);
     if (range === undefined) {

@@ -1,89 +1,114 @@
 import { setImmediate as immediate, setInterval as every } from 'node:timers/promises';
-import type { Consumer, EachBatchPayload } from 'kafkajs';
+import type { EachBatchPayload } from 'kafkajs';
 import type { CaughtUp } from '../core/caught-up.ts';
 import type { Settings } from '../core/config.ts';
-import { createKafka, kafkaError, type AskAdmin } from '../core/kafka.ts';
+import { TopicGoneError } from '../core/errors.ts';
+import { kafkaError, type AskAdmin } from '../core/kafka.ts';
 import { logger } from '../core/logger.ts';
-import { GroupMember } from './group-member.ts';
-import { bySubscription } from './partition-assigner.ts';
+import type { SinkConsumer, SinkGroup } from './sink-group.ts';
 import type { StreamSink } from './stream-sink.ts';
-import type { TopicControl } from './topic-partitions.ts';
+import { watchTopics } from './watch-topics.ts';
 
-/**
- * From 256 KiB to 1 MiB a sink is equally fast; at 2 MiB it is a tenth slower, since more of what a fetch is decoded to survives V8's scavenges
- * and is copied. The smaller a fetch, the more of it is the beginning of a batch that is to be fetched again.
- */
-const MAX_FETCH_BYTES = 1024 * 1024;
-/** How long a fetch waits for messages, and so how long a topic that was held may take to flow again. */
-const MAX_FETCH_WAIT_MS = 100;
-/** After a kill, how long the partitions of the one that died wait for another. */
-const SESSION_TIMEOUT_MS = 10_000;
-const HEARTBEAT_MS = 2_000;
-const REBALANCE_TIMEOUT_MS = 60_000;
 const COMMITTED_CHECK_MS = 1_000;
 
-/** One group for each database. Its committed offsets are for lag tools; where to go on, each table says itself. */
-export function sinkGroupOf({ topicPrefix, clickhouse }: Settings): string {
-  return `${topicPrefix}sink.${clickhouse.database}`;
-}
-
-/** A consumer, which {@link consume} runs, and what its group knows of it. */
-export interface SinkConsumer {
-  readonly groupId: string;
-  readonly consumer: Consumer;
-  readonly member: GroupMember;
-}
-
-export function createSinkConsumer(settings: Settings, groupId = sinkGroupOf(settings)): SinkConsumer {
-  const consumer = createKafka(settings.kafka, 'sink').consumer({
-    groupId,
-    partitionAssigners: [bySubscription],
-    maxBytes: MAX_FETCH_BYTES,
-    maxBytesPerPartition: MAX_FETCH_BYTES,
-    maxWaitTimeInMs: MAX_FETCH_WAIT_MS,
-    sessionTimeout: SESSION_TIMEOUT_MS,
-    heartbeatInterval: HEARTBEAT_MS,
-    rebalanceTimeout: REBALANCE_TIMEOUT_MS,
-    allowAutoTopicCreation: false,
-  });
-  return { groupId, consumer, member: new GroupMember(consumer, SESSION_TIMEOUT_MS) };
-}
-
-/** What a stream's sink may ask of the consumer. Outside the group kafkajs would throw; what the group gives next is positioned anew. */
-export function topicControl(consumer: Consumer, member: GroupMember, topic: string): TopicControl {
-  const steer = (work: () => void) => {
-    if (member.isJoined) work();
-  };
-  return {
-    pause: () => steer(() => consumer.pause([{ topic }])),
-    resume: () => steer(() => consumer.resume([{ topic }])),
-    seek: (partition, offset) => steer(() => consumer.seek({ topic, partition, offset: String(offset) })),
-    commit: (offsets) => member.commit(topic, offsets),
-    isMember: () => member.isKnown,
-  };
+/** What {@link consume} consumes, and until when. */
+export interface Consumed {
+  readonly group: SinkGroup;
+  readonly settings: Settings;
+  /** By topic. Those that come while it is consumed are added. */
+  readonly sinks: Map<string, StreamSink>;
+  /** The sink of a topic that has none; undefined for a topic that is not to be sunk. */
+  readonly sinkOf?: (topic: string) => StreamSink | undefined;
+  /** Where given, it is consumed until then, and no longer. */
+  readonly caughtUp?: CaughtUp;
+  readonly ask: AskAdmin;
 }
 
 /**
  * Consumes the topics of `sinks` as one member of the consumer group and hands each its partitions and messages, until the signal
- * aborts, all have failed or, on demand, until caught up. Then each sink inserts what it has taken.
+ * aborts, all have failed or, on demand, until caught up. Then each sink inserts what it has taken. Topics may come, go and be made again
+ * meanwhile: one that is gone stops its own stream only, until it is there again.
  *
  * @throws ServiceUnavailableError or ServiceRefusedError when Kafka can be used no longer.
  */
-export async function consume(
-  { groupId, consumer, member }: SinkConsumer,
-  settings: Settings,
-  sinks: ReadonlyMap<string, StreamSink>,
-  caughtUp: CaughtUp | undefined,
-  ask: AskAdmin,
-  signal: AbortSignal,
-): Promise<void> {
-  const topics = [...sinks.keys()];
+export async function consume(consumed: Consumed, signal: AbortSignal): Promise<void> {
+  const { group, sinks, caughtUp, ask } = consumed;
   const assigned = new Map<string, ReadonlySet<number>>();
+  const done = new AbortController();
+  const working: Promise<void>[] = [];
+  let onAllFailed = () => {};
+  const allFailed = new Promise<void>((resolve) => (onAllFailed = resolve));
+  const begin = (sink: StreamSink) => {
+    sink.onFailure(() => {
+      if ([...sinks.values()].every(hasFailedForGood)) onAllFailed();
+    });
+    const run = sink.run();
+    // It may reject before anybody waits for it.
+    run.catch(() => {});
+    working.push(run);
+  };
+  for (const sink of sinks.values()) begin(sink);
+  let onMoreTopics = () => {};
+  const watching = watchTopics(ask, sinks, done.signal, (topics) => {
+    let hasMore = false;
+    for (const topic of topics) {
+      const sink = consumed.sinkOf?.(topic);
+      if (sink === undefined) continue;
+      sinks.set(topic, sink);
+      begin(sink);
+      hasMore = true;
+    }
+    if (hasMore) onMoreTopics();
+  });
+  const others = caughtUp && watchOthers(group.groupId, ask, assigned, caughtUp, done.signal);
+  others?.catch(() => {});
+  const prepared = Promise.all([...sinks.values()].map((sink) => sink.prepared));
+  const ended = Promise.race([
+    allFailed,
+    Promise.all(working),
+    aborted(signal),
+    ...(caughtUp ? [prepared.then(() => caughtUp.reached), others] : []),
+  ]).then(() => 'ended' as const);
+  ended.catch(() => {});
+  try {
+    for (let consumer = group.current; ; consumer = await group.renew()) {
+      const moreTopics = new Promise<'more'>((resolve) => (onMoreTopics = () => resolve('more')));
+      const { crashed } = await start(consumer, consumed, assigned);
+      logger.info({ topics: sinks.size, group: group.groupId }, 'sinking');
+      if ((await Promise.race([crashed, ended, moreTopics])) === 'ended') break;
+    }
+  } finally {
+    done.abort();
+    for (const sink of sinks.values()) sink.stop();
+    await Promise.all(working);
+    await group.current.close();
+    await watching;
+  }
+}
+
+/** A topic that is gone may be made again. */
+function hasFailedForGood({ counts: { failure } }: StreamSink): boolean {
+  return failure !== undefined && !(failure instanceof TopicGoneError);
+}
+
+/**
+ * Lets a consumer read the topics of all sinks.
+ *
+ * @param assigned is kept up to date: by topic, the partitions that the group has given to this process.
+ * @returns what rejects when the consumer can go on no longer.
+ */
+async function start(
+  { consumer }: SinkConsumer,
+  { settings, sinks }: Consumed,
+  assigned: Map<string, ReadonlySet<number>>,
+): Promise<{ readonly crashed: Promise<never> }> {
+  const topics = [...sinks.keys()];
   const crashed = new Promise<never>((_, reject) => {
     consumer.on(consumer.events.CRASH, ({ payload }) => {
       if (!payload.restart) reject(kafkaError(payload.error, settings.kafka));
     });
   });
+  crashed.catch(() => {});
   // Before anything is fetched for the new assignment: listeners are called at once.
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
     for (const [topic, sink] of sinks) {
@@ -108,50 +133,22 @@ export async function consume(
       sinks.get(topic)?.accept({ partition, messages: [], next, end: BigInt(highWatermark) });
     },
   );
-  const done = new AbortController();
   let handing = Promise.resolve();
-  const allFailed = new Promise<void>((resolve) => {
-    const all = [...sinks.values()];
-    const check = () => {
-      if (all.every(({ counts }) => counts.failure !== undefined)) resolve();
-    };
-    for (const sink of all) sink.onFailure(check);
+  await consumer.connect();
+  await consumer.subscribe({ topics, fromBeginning: true });
+  await consumer.run({
+    autoCommit: false,
+    eachBatchAutoResolve: false,
+    partitionsConsumedConcurrently: 1,
+    // kafkajs asks for the next fetch when this returns: so what it gave becomes rows while the broker answers.
+    eachBatch: async (payload) => {
+      await handing;
+      // Where the sink takes less, it sends the consumer back.
+      payload.resolveOffset(payload.batch.lastOffset());
+      handing = immediate().then(() => handOver(payload, sinks));
+    },
   });
-  const working = [...sinks.values()].map((sink) => sink.run());
-  const watch = caughtUp && watchOthers(groupId, ask, assigned, caughtUp, done.signal);
-  // They may reject before anybody waits for them.
-  for (const promise of [watch, crashed, ...working]) promise?.catch(() => {});
-  try {
-    await consumer.connect();
-    await consumer.subscribe({ topics, fromBeginning: true });
-    await consumer.run({
-      autoCommit: false,
-      eachBatchAutoResolve: false,
-      partitionsConsumedConcurrently: 1,
-      // kafkajs asks for the next fetch when this returns: so what it gave becomes rows while the broker answers.
-      eachBatch: async (payload) => {
-        await handing;
-        // Where the sink takes less, it sends the consumer back.
-        payload.resolveOffset(payload.batch.lastOffset());
-        handing = immediate().then(() => handOver(payload, sinks));
-      },
-    });
-    logger.info({ topics: topics.length, group: groupId }, 'sinking');
-    const prepared = Promise.all([...sinks.values()].map((sink) => sink.prepared));
-    await Promise.race([
-      crashed,
-      allFailed,
-      Promise.all(working),
-      aborted(signal),
-      ...(caughtUp ? [prepared.then(() => caughtUp.reached), watch] : []),
-    ]);
-  } finally {
-    done.abort();
-    for (const sink of sinks.values()) sink.stop();
-    await Promise.all(working);
-    await member.lastCommit();
-    await consumer.disconnect();
-  }
+  return { crashed };
 }
 
 /** Never waits, so that fetching and heartbeats go on whatever a table does. */

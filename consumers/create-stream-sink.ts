@@ -11,10 +11,10 @@ import { steadyRetry, type RetryPolicy } from '../core/retry.ts';
 import { storageTableOf, subjectOf, topicOf } from '../core/stream-name.ts';
 import { BatchInserter } from './batch-inserter.ts';
 import { StorageTable } from './clickhouse/storage-table.ts';
-import { topicControl, type SinkConsumer } from './consume.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import type { RowBuffers } from './row-buffers.ts';
 import { createSinkCounts, type SinkCounts } from './sink-counts.ts';
+import type { SinkGroup } from './sink-group.ts';
 import { StreamSchemas } from './stream-schemas.ts';
 import { StreamSink, type BatchLimits } from './stream-sink.ts';
 import { TopicPartitions } from './topic-partitions.ts';
@@ -48,7 +48,7 @@ export interface SinkServices {
 
 export interface StreamSinkWishes {
   readonly stream: string;
-  readonly group: SinkConsumer;
+  readonly group: SinkGroup;
   readonly caughtUp: CaughtUp;
   /** Another table than the stream's own; see {@link StorageTable}. */
   readonly table?: string;
@@ -81,7 +81,7 @@ export function createStreamSink(services: SinkServices, wishes: StreamSinkWishe
     onChange: () => counts.schemaChanges++,
   });
   const schemas = new StreamSchemas(registry, subjectOf(settings.topicPrefix, stream), table, policy);
-  const control = topicControl(group.consumer, group.member, topic);
+  const control = group.control(topic);
   const ask = adminAsker(settings.kafka, services.admin, signal, policy);
   const partitions = new TopicPartitions({ topic, table, ask, control, caughtUp, ...(floors && { floors }) });
   const inserter = new BatchInserter({ topic, table, letters, counts, policy, limit });

@@ -28,7 +28,7 @@ export const bySubscription: PartitionAssigner = ({ cluster }) => ({
       topics: MemberMetadata.decode(memberMetadata)?.topics ?? [],
     }));
     const topics = [...new Set(subscribers.flatMap((member) => member.topics))].sort();
-    // The one who assigns may know less than all the others want.
+    // The one who assigns may know less than all the others want; of a topic that is gone there is nothing to assign.
     await cluster.addMultipleTargetTopics(topics);
     const partitions = new Map(
       topics.map((topic) => [

@@ -27,8 +27,12 @@ export interface SinkCounts {
   deadLetters: number;
   /** Tables created and altered. */
   schemaChanges: number;
-  /** By partition that this process has: messages behind the topic's end, as far as it is known. */
+  /** By partition that this process has: messages before the topic's end that are not in the table, as far as it is known. */
   readonly lag: Map<number, number>;
+  /** Of these, taken and not inserted yet. */
+  buffered: number;
+  /** While there is a lag: since when nothing was inserted, by `performance.now()`. */
+  stalledSinceMs: number | undefined;
   /** When the oldest row that is not inserted yet came in, by `performance.now()`. */
   oldestRowMs: number | undefined;
   failure: Error | undefined;
@@ -47,6 +51,8 @@ export function createSinkCounts(stream: string, table: string): SinkCounts {
     deadLetters: 0,
     schemaChanges: 0,
     lag: new Map(),
+    buffered: 0,
+    stalledSinceMs: undefined,
     oldestRowMs: undefined,
     failure: undefined,
   };

@@ -10,6 +10,10 @@ interface TableMetric {
   readonly of: (counts: SinkCounts) => number;
 }
 
+function secondsSince(ms: number | undefined): number {
+  return ms === undefined ? 0 : Math.max(0, performance.now() - ms) / 1000;
+}
+
 const tableMetrics: readonly TableMetric[] = [
   {
     kind: 'counter',
@@ -39,8 +43,19 @@ const tableMetrics: readonly TableMetric[] = [
     kind: 'gauge',
     name: 'batch_age_seconds',
     help: 'How long the oldest row that is not inserted yet has been here, 0 where there is none',
-    of: ({ oldestRowMs }) =>
-      oldestRowMs === undefined ? 0 : Math.max(0, performance.now() - oldestRowMs) / 1000,
+    of: ({ oldestRowMs }) => secondsSince(oldestRowMs),
+  },
+  {
+    kind: 'gauge',
+    name: 'buffered_messages',
+    help: 'Messages that were consumed and are not inserted yet',
+    of: ({ buffered }) => buffered,
+  },
+  {
+    kind: 'gauge',
+    name: 'stalled_seconds',
+    help: 'How long nothing was inserted though there is a lag, 0 where there is none',
+    of: ({ stalledSinceMs }) => secondsSince(stalledSinceMs),
   },
   {
     kind: 'counter',
@@ -87,7 +102,7 @@ export function createSinkMetrics(counts: readonly SinkCounts[]): Registry {
   addMetric(registry, {
     kind: 'gauge',
     name: 'chartmogul_sink_lag_messages',
-    help: "Messages behind the topic's end, of the partitions that this process has",
+    help: "Messages before the topic's end that are not inserted yet, of the partitions that this process has",
     labelNames: ['stream', 'partition'],
     samples: () => counts.flatMap(lagSamples),
   });

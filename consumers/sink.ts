@@ -22,15 +22,16 @@ import {
 import { logger } from '../core/logger.ts';
 import { serveMetrics } from '../core/metrics-server.ts';
 import { probeRetry, steadyRetry } from '../core/retry.ts';
-import { subjectOf, topicOf } from '../core/stream-name.ts';
+import { streamOfTopic, subjectOf, topicOf } from '../core/stream-name.ts';
 import { onCluster } from './clickhouse/table-ddl.ts';
 import { isDerivedView } from './clickhouse/view.ts';
 import { chooseStreams } from './choose-streams.ts';
-import { consume, createSinkConsumer } from './consume.ts';
+import { consume } from './consume.ts';
 import { createStreamSink } from './create-stream-sink.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { RowBuffers } from './row-buffers.ts';
 import type { SinkCounts } from './sink-counts.ts';
+import { SinkGroup } from './sink-group.ts';
 import { createSinkMetrics } from './sink-metrics.ts';
 import { startSinkProgress } from './sink-progress.ts';
 
@@ -103,7 +104,7 @@ async function sinkStreams(
   if (topics.length === 0) return [];
   const ask = adminAsker(kafka, services.admin, services.signal);
   const caughtUp = new CaughtUp(options.untilCaughtUp ? await partitionEnds(ask, topics) : []);
-  const group = createSinkConsumer(settings);
+  const group = new SinkGroup(settings);
   const letters = new DeadLetters(services.admin, settings, services.signal);
   const shared = {
     ...services,
@@ -112,18 +113,25 @@ async function sinkStreams(
     limit: pLimit(TABLES_SIDE_BY_SIDE),
     buffers: new RowBuffers(),
   };
-  const sinks = new Map(
-    streams.map((stream) => {
-      const created = createStreamSink(shared, { stream, group, caughtUp });
-      return [created.sink.topic, created.sink] as const;
-    }),
-  );
-  const counts = [...sinks.values()].map((streamSink) => streamSink.counts);
+  const counts: SinkCounts[] = [];
+  const create = (stream: string) => {
+    const created = createStreamSink(shared, { stream, group, caughtUp });
+    counts.push(created.sink.counts);
+    return created.sink;
+  };
+  const sinks = new Map(streams.map((stream) => [topicOf(topicPrefix, stream), create(stream)]));
+  const sinkOf = (topic: string) => {
+    const stream = streamOfTopic(topicPrefix, topic);
+    if (stream === undefined || options.streams?.includes(stream) === false) return undefined;
+    logger.info({ stream, topic }, 'a new topic: the sink reads it too');
+    return create(stream);
+  };
   const server = await serveMetrics(settings.metricsPort, createSinkMetrics(counts));
   const progress = startSinkProgress(counts, process.stderr);
   try {
     const patientAsk = adminAsker(kafka, services.admin, services.signal, steadyRetry);
-    await consume(group, settings, sinks, options.untilCaughtUp ? caughtUp : undefined, patientAsk, signal);
+    const until = options.untilCaughtUp ? { caughtUp } : { sinkOf };
+    await consume({ group, settings, sinks, ask: patientAsk, ...until }, signal);
     return counts;
   } finally {
     progress.stop();

@@ -1,6 +1,6 @@
 import type { KafkaMessage } from 'kafkajs';
 import { schemaIdOf } from '../core/avro/wire-format.ts';
-import { messageOf, RecordError } from '../core/errors.ts';
+import { messageOf, RecordError, TopicGoneError } from '../core/errors.ts';
 import { assertReadable } from '../core/fetch/fetched-message.ts';
 import { logger } from '../core/logger.ts';
 import { addMessage } from './add-message.ts';
@@ -79,6 +79,8 @@ export class StreamSink {
   /** The table may not be what it was, or has not been looked at yet. */
   #mustRelearn = true;
   #isStopping = false;
+  /** False when the topic was seen to be gone. */
+  #hasTopic = true;
   /** Why nothing can be taken any more. */
   #fault: { readonly error: unknown } | undefined;
   #lastAcceptMs = 0;
@@ -97,8 +99,8 @@ export class StreamSink {
   /** The group has given this process these partitions of the topic, and no others. Everything before is forgotten. */
   assign(partitions: readonly number[]): void {
     this.#options.partitions.assign(partitions);
-    this.counts.lag.clear();
     this.#discard();
+    this.#countLag();
     this.#wake();
   }
 
@@ -129,12 +131,37 @@ export class StreamSink {
     }
     const reached = cut ?? next;
     partitions.advance(partition, reached, cut !== undefined);
+    partitions.noticeEnd(partition, end);
     this.#lastAcceptMs = performance.now();
     batch.consumed.set(partition, reached);
-    this.counts.lag.set(partition, Math.max(0, Number(end - reached)));
+    this.#countLag();
     this.counts.oldestRowMs ??= batch.startedMs;
     if (isFirst || this.#isDue()) this.#wake();
     this.#updateFlow();
+  }
+
+  get isAssigned(): boolean {
+    return this.#options.partitions.isAssigned;
+  }
+
+  /** @param id Kafka's id of the topic now; 0 where it gives none, undefined if there is no such topic. */
+  noticeTopic(id: bigint | undefined): void {
+    const { counts, partitions } = this.#options;
+    this.#hasTopic = id !== undefined;
+    if (counts.failure instanceof TopicGoneError) {
+      if (this.#hasTopic) this.#wake();
+    } else if (counts.failure === undefined && id === undefined) {
+      this.#fault = { error: new TopicGoneError(`there is no topic ${this.topic} any more`) };
+      this.#wake();
+    } else if (id !== undefined && partitions.isOfOther(id)) {
+      this.#reposition();
+    }
+  }
+
+  /** Where a partition ends now. */
+  noticeEnd(partition: number, end: bigint): void {
+    this.#options.partitions.noticeEnd(partition, end);
+    this.#countLag();
   }
 
   /** Inserts what has been taken, takes no more, and lets {@link run} return. */
@@ -143,11 +170,11 @@ export class StreamSink {
     this.#wake();
   }
 
-  /** Works until stopped. Never throws: a failure stands in the counts, until a replay has made the table anew. */
+  /** Works until stopped. Never throws: a failure stands in the counts, until a replay has made the table anew, or a topic that was gone is there again. */
   async run(): Promise<void> {
     try {
       do await this.#work();
-      while (await this.#isMadeAnew());
+      while (await this.#isMended());
     } finally {
       this.#onPrepared();
     }
@@ -167,20 +194,35 @@ export class StreamSink {
     }
   }
 
-  /** Waits, after a failure, for another table under the name, and forgets the failure; false if stopped before. */
-  async #isMadeAnew(): Promise<boolean> {
+  /** Waits, after a failure, for another table under the name, or for the topic if that was gone, and forgets the failure; false if stopped before. */
+  async #isMended(): Promise<boolean> {
     const { table, partitions, counts } = this.#options;
+    const isTopicGone = counts.failure instanceof TopicGoneError;
+    // Known to be gone, or not found when it was looked for: then the next look counts.
+    if (isTopicGone) this.#hasTopic = false;
     let failedWith: string | undefined;
     while (!this.#isStopping) {
-      // It may be ClickHouse that the stream has failed for.
-      const identity = await table.readIdentity().catch(() => undefined);
-      failedWith ??= identity;
       counts.state = 'failed';
-      if (identity === undefined || identity === failedWith) {
-        await this.#untilWoken();
-        continue;
+      if (isTopicGone) {
+        if (!this.#hasTopic) {
+          await this.#untilWoken();
+          continue;
+        }
+        logger.info(
+          { stream: counts.stream, topic: this.topic },
+          'the topic is there again: the sink reads it',
+        );
+      } else {
+        // It may be ClickHouse that the stream has failed for.
+        const identity = await table.readIdentity().catch(() => undefined);
+        failedWith ??= identity;
+        counts.state = 'failed';
+        if (identity === undefined || identity === failedWith) {
+          await this.#untilWoken();
+          continue;
+        }
+        logger.info({ stream: counts.stream }, 'the table was made anew: going on');
       }
-      logger.info({ stream: counts.stream }, 'the table was made anew: going on');
       counts.failure = undefined;
       this.#fault = undefined;
       partitions.takeUp();
@@ -203,11 +245,10 @@ export class StreamSink {
     }
     counts.failure = error instanceof Error ? error : new Error(messageOf(error));
     counts.state = 'failed';
-    // Nobody looks how long the topic gets: no number is better than one that stands still.
-    counts.lag.clear();
     logger.error({ stream: counts.stream, reason: messageOf(error) }, 'stream stopped');
     this.#discard();
     partitions.giveUp();
+    this.#countLag();
     this.#onPrepared();
     for (const listener of this.#failureListeners) listener();
   }
@@ -249,6 +290,7 @@ export class StreamSink {
   async #position(): Promise<void> {
     this.#discard();
     await this.#options.partitions.position();
+    this.#countLag();
     this.#updateFlow();
   }
 
@@ -272,6 +314,8 @@ export class StreamSink {
       if (generation.aborted) return;
       if (outcome === 'inserted') {
         partitions.commit(batch.consumed);
+        counts.stalledSinceMs = undefined;
+        this.#countLag();
         this.#isCareful = false;
       } else {
         // Once more from where the table stands: with its columns as they are now, or with an eye on every row.
@@ -308,8 +352,8 @@ export class StreamSink {
   }
 
   #createBatch(): Batch {
-    const { table, buffers } = this.#options;
-    return new Batch(table.columns, buffers.take(), this.#isCareful);
+    const { table, partitions, buffers } = this.#options;
+    return new Batch(table.columns, buffers.take(), partitions.topicId, this.#isCareful);
   }
 
   #isFull({ rows, rowCount, letterBytes }: Batch): boolean {
@@ -367,6 +411,25 @@ export class StreamSink {
     this.#filling = undefined;
     this.#wanted = undefined;
     this.counts.oldestRowMs = undefined;
+  }
+
+  #countLag(): void {
+    const { partitions, counts } = this.#options;
+    counts.lag.clear();
+    counts.buffered = 0;
+    if (counts.failure instanceof TopicGoneError) {
+      counts.stalledSinceMs = undefined;
+      return;
+    }
+    let sum = 0;
+    for (const [partition, { lag, buffered }] of partitions.lags) {
+      counts.lag.set(partition, lag);
+      // What a failed stream had taken was thrown away.
+      if (counts.failure === undefined) counts.buffered += buffered;
+      sum += lag;
+    }
+    if (sum === 0) counts.stalledSinceMs = undefined;
+    else counts.stalledSinceMs ??= performance.now();
   }
 
   #updateFlow(): void {

@@ -2,11 +2,11 @@ import { setMaxListeners } from 'node:events';
 import { isDeepStrictEqual } from 'node:util';
 import type { CaughtUp } from '../core/caught-up.ts';
 import { StoppedError } from '../core/errors.ts';
-import type { AskAdmin } from '../core/kafka.ts';
 import { logger } from '../core/logger.ts';
 import type { StorageTable } from './clickhouse/storage-table.ts';
-import { readPartitionLogs } from './partition-logs.ts';
-import { resumeOffset, type PartitionRows } from './resume-offset.ts';
+import { describeTopics, type AskAdmin } from '../core/kafka.ts';
+import { endsOf, readPartitionLogs, topicIdOf } from './partition-logs.ts';
+import { highestOf, resumeOffset, rowsOfTopic, type TableRows } from './resume-offset.ts';
 
 /** What the partitions of one topic ask of the consumer. */
 export interface TopicControl {
@@ -25,6 +25,14 @@ interface PartitionState {
   next: bigint;
   /** The consumer is further than that, and must be sent back. */
   isCut: boolean;
+  /** The partition's end, as far as it is known. */
+  end: bigint | undefined;
+}
+
+/** Of a partition, how many messages before its end are not in the table, and how many of these were taken. */
+export interface PartitionLag {
+  readonly lag: number;
+  readonly buffered: number;
 }
 
 /** The partitions of one topic that this process has, and where it stands in them. The table is the checkpoint. */
@@ -37,7 +45,8 @@ export class TopicPartitions {
   readonly #floors: ReadonlyMap<number, bigint>;
   readonly #states = new Map<number, PartitionState>();
   readonly #done = new Map<number, bigint>();
-  #rows: ReadonlyMap<number, PartitionRows> = new Map();
+  #rows: TableRows = [];
+  #topicId = 0n;
   #generation = new AbortController();
   #mustPosition = false;
   #isVerified = false;
@@ -88,7 +97,8 @@ export class TopicPartitions {
 
   assign(partitions: readonly number[]): void {
     this.#states.clear();
-    for (const partition of partitions) this.#states.set(partition, { next: 0n, isCut: true });
+    for (const partition of partitions)
+      this.#states.set(partition, { next: 0n, isCut: true, end: undefined });
     this.#generation.abort(new StoppedError('the group has given its partitions anew'));
     this.#generation = new AbortController();
     setMaxListeners(0, this.#generation.signal);
@@ -110,17 +120,21 @@ export class TopicPartitions {
   async position(): Promise<void> {
     const { generation } = this;
     const found = new Map<number, bigint>();
+    let ends: ReadonlyMap<number, bigint> = new Map();
+    let topicId = 0n;
     if (this.#states.size > 0) {
       this.#rows = await this.#table.partitionRows();
       const logs = await readPartitionLogs(this.#ask, this.#topic);
+      topicId = topicIdOf(logs);
+      ends = endsOf(logs);
       for (const partition of this.#states.keys()) {
         const log = logs.get(partition);
         if (log === undefined) continue;
-        const rows = this.#rows.get(partition);
-        const offset = await resumeOffset(rows, log);
-        if (rows !== undefined && offset !== rows.highest.offset + 1n)
+        const offset = await resumeOffset(this.#rows, partition, log);
+        const highest = highestOf(rowsOfTopic(this.#rows, log.topicId), partition);
+        if (highest !== undefined && offset !== highest.offset + 1n)
           logger.warn(
-            { topic: this.#topic, partition, offset, tableOffset: rows.highest.offset },
+            { topic: this.#topic, partition, offset, tableOffset: highest.offset },
             'the topic is not the one that the table was filled from, or has lost messages: going on at the offset',
           );
         const floor = this.#floors.get(partition) ?? 0n;
@@ -129,9 +143,11 @@ export class TopicPartitions {
     }
     // Another assignment meanwhile: once more, for that one.
     if (generation.aborted) return;
+    this.#topicId = topicId;
     for (const [partition, state] of this.#states) {
       state.next = found.get(partition) ?? 0n;
       state.isCut = true;
+      state.end = ends.get(partition);
       this.#done.set(partition, state.next);
       this.#caughtUp.advance(this.#topic, partition, state.next);
     }
@@ -139,15 +155,41 @@ export class TopicPartitions {
     this.#mustPosition = false;
   }
 
+  /** Kafka's id of the topic that messages are taken from; 0 where it is not known. */
+  get topicId(): bigint {
+    return this.#topicId;
+  }
+
+  /** Whether messages are taken from another topic than this one. */
+  isOfOther(topicId: bigint): boolean {
+    return (
+      this.isFlowing &&
+      this.#states.size > 0 &&
+      this.#topicId !== topicId &&
+      this.#topicId !== 0n &&
+      topicId !== 0n
+    );
+  }
+
   /**
-   * Looks once, before the first insert after {@link position}, whether the table has still the rows that it had then. If not, a sink that
-   * had the partitions before has inserted more: what was taken since is to be taken again from there.
+   * Looks, before an insert, whether what was taken is of the topic and the table that {@link position} found:
+   *
+   * - The topic is still the same: messages came from it or from none. Another one is to be taken from its start.
+   * - Before the first insert, the table has still the rows that it had then. If not, a sink that had the partitions before has inserted
+   *   more: what was taken since is to be taken again from there.
    */
   async verify(): Promise<boolean> {
+    if (this.#topicId !== 0n) {
+      const found = (await describeTopics(this.#ask, [this.#topic])).get(this.#topic);
+      // Of one that is gone, what was taken is all that is left.
+      if (found !== undefined && found.id !== this.#topicId) return false;
+    }
     if (this.#isVerified) return true;
     const rows = await this.#table.partitionRows();
+    const ofPartition = (all: TableRows, partition: number) =>
+      all.filter((row) => row.partition === partition);
     this.#isVerified = [...this.#states.keys()].every((partition) =>
-      isDeepStrictEqual(rows.get(partition), this.#rows.get(partition)),
+      isDeepStrictEqual(new Set(ofPartition(rows, partition)), new Set(ofPartition(this.#rows, partition))),
     );
     return this.#isVerified;
   }
@@ -156,6 +198,24 @@ export class TopicPartitions {
   next(partition: number): bigint | undefined {
     const state = this.#states.get(partition);
     return state === undefined || state.isCut ? undefined : state.next;
+  }
+
+  /** The partition ends there now. */
+  noticeEnd(partition: number, end: bigint): void {
+    const state = this.#states.get(partition);
+    if (state !== undefined) state.end = end;
+  }
+
+  /** By partition, as far as it is known. */
+  get lags(): ReadonlyMap<number, PartitionLag> {
+    const lags = new Map<number, PartitionLag>();
+    for (const [partition, { next, end }] of this.#states) {
+      const done = this.#done.get(partition);
+      if (done === undefined || end === undefined) continue;
+      const [lag, buffered] = [Number(end - done), Number(next - done)];
+      lags.set(partition, { lag: Math.max(0, lag), buffered: Math.max(0, buffered) });
+    }
+    return lags;
   }
 
   /** @param isCut not all that was fetched could be taken. */

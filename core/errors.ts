@@ -147,6 +147,11 @@ export class ServiceRefusedError extends FatalError {
   static override readonly code = 'ETL_SERVICE_REFUSED';
 }
 
+/** There is no such topic: it was deleted, or never made. */
+export class TopicGoneError extends FatalError {
+  static override readonly code = 'ETL_TOPIC_GONE';
+}
+
 /** What Kafka has of a log is no record batch, or one that is compressed in a way that we cannot undo. */
 export class UnreadableBatchError extends FatalError {
   static override readonly code = 'ETL_UNREADABLE_BATCH';

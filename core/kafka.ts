@@ -12,6 +12,7 @@ import type { PartitionEnd } from './caught-up.ts';
 import type { Settings } from './config.ts';
 import { EtlError, messageOf, notAnswering, ServiceRefusedError } from './errors.ts';
 import { replaceKafkajsDecoder } from './fetch/kafkajs-decoder.ts';
+import { extendKafkajsMetadata, type PartitionMetadataWithId } from './kafkajs-metadata.ts';
 import { logger } from './logger.ts';
 import { probeRetry, retry, serviceRetry, type RetryPolicy } from './retry.ts';
 import { wantedTopicConfig } from './topic-retention.ts';
@@ -37,6 +38,7 @@ export function createKafka(
   options: Partial<KafkaConfig> = {},
 ): Kafka {
   replaceKafkajsDecoder();
+  extendKafkajsMetadata();
   const { sasl } = settings;
   return new Kafka({
     clientId: `chartmogul-${role}`,
@@ -159,6 +161,46 @@ export function adminAsker(
   return (question) => askKafka(settings, signal, () => question(admin), policy);
 }
 
+/** What Kafka says of a topic. */
+export interface TopicDescription {
+  /** The first 8 bytes of its id, which no other topic has had; 0 where the broker gives none (before Kafka 2.8). */
+  readonly id: bigint;
+  readonly partitionCount: number;
+}
+
+/** Those of the topics that exist; all that Kafka has unless some are named. */
+export async function describeTopics(
+  ask: AskAdmin,
+  topics: readonly string[] = [],
+): Promise<ReadonlyMap<string, TopicDescription>> {
+  const answer = await ask((admin) => admin.fetchTopicMetadata({ topics: [...topics] }));
+  return new Map(
+    answer.topics.map(({ name, partitions }) => [
+      name,
+      { id: topicIdOf(partitions), partitionCount: partitions.length },
+    ]),
+  );
+}
+
+function topicIdOf([partition]: readonly PartitionMetadataWithId[]): bigint {
+  return BigInt(`0x${partition?.topicId?.slice(0, 16) ?? '0'}`);
+}
+
+/** A topic's id and the offsets of its partitions; undefined if there is no such topic. */
+export async function readTopic(
+  ask: AskAdmin,
+  topic: string,
+): Promise<{ readonly id: bigint; readonly offsets: readonly TopicOffsets[] } | undefined> {
+  // In one attempt: a topic that is deleted in between makes it fail, and is seen to be gone by the next.
+  return ask(async (admin) => {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+    const [found] = topics;
+    return found && { id: topicIdOf(found.partitions), offsets: await admin.fetchTopicOffsets(topic) };
+  });
+}
+
+type TopicOffsets = Awaited<ReturnType<Admin['fetchTopicOffsets']>>[number];
+
 /**
  * Where the partitions that hold anything end now. One after the other: a look-up that is still under way when another has
  * failed would keep its connection open.
@@ -166,7 +208,7 @@ export function adminAsker(
 export async function partitionEnds(ask: AskAdmin, topics: readonly string[]): Promise<PartitionEnd[]> {
   const ends: PartitionEnd[] = [];
   for (const topic of topics) {
-    for (const { partition, low, high } of await ask((admin) => admin.fetchTopicOffsets(topic))) {
+    for (const { partition, low, high } of (await readTopic(ask, topic))?.offsets ?? []) {
       if (low !== high) ends.push({ topic, partition, end: BigInt(high) });
     }
   }

@@ -1,5 +1,5 @@
 import { readPartitionRows } from '../../consumers/clickhouse/table-checkpoint.ts';
-import type { PartitionRows } from '../../consumers/resume-offset.ts';
+import type { TableRows } from '../../consumers/resume-offset.ts';
 import {
   askRows,
   clickHouseError,
@@ -15,7 +15,7 @@ import { isStreamName, storageTableOf } from '../../core/stream-name.ts';
 export interface TableFacts {
   readonly name: string;
   readonly rows: bigint;
-  readonly newest: ReadonlyMap<number, PartitionRows>;
+  readonly newest: TableRows;
   /** The lowest offset of a row. */
   readonly first: ReadonlyMap<number, bigint>;
 }

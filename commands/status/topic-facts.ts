@@ -1,4 +1,4 @@
-import { sinkGroupOf } from '../../consumers/consume.ts';
+import { sinkGroupOf } from '../../consumers/sink-group.ts';
 import { readPartitionLogs } from '../../consumers/partition-logs.ts';
 import { resumeOffset } from '../../consumers/resume-offset.ts';
 import type { Settings } from '../../core/config.ts';
@@ -55,7 +55,7 @@ export async function readTopicStatus(
     let lag: bigint | undefined;
     if (sink !== undefined) {
       const { table, committed } = sink;
-      const next = await resumeOffset(table?.newest.get(partition), log);
+      const next = await resumeOffset(table?.newest ?? [], partition, log);
       const isBelieved = isCommitBelieved(table?.rows);
       lag = partitionLag(log, next, isBelieved ? committed?.get(partition) : undefined);
     }

@@ -19,6 +19,10 @@ const systemColumnDefinitions: Readonly<Record<SystemColumnName, readonly [type:
     _offset: ['Int64', 'Offset of the message'],
     _timestamp: ["DateTime64(3, 'UTC')", 'Time at which Kafka took the message'],
     _schema_id: ['Int32', 'Id of its schema in the registry; 0 for a delete'],
+    _topic_id: [
+      'UInt64',
+      'First 8 bytes of the id of its topic: one that was deleted and made again has another; 0 where it is not known',
+    ],
   };
 
 export interface CommentedColumn extends Column {

@@ -16,7 +16,7 @@ import { logger } from '../../core/logger.ts';
 import { retry, steadyRetry, type RetryPolicy } from '../../core/retry.ts';
 import { storageTableOf } from '../../core/stream-name.ts';
 import type { WriterSchema } from '../avro/writer-type.ts';
-import type { PartitionRows } from '../resume-offset.ts';
+import type { TableRows } from '../resume-offset.ts';
 import { evolutionActions, sortingKey } from './evolution.ts';
 import type { InsertedRows, InsertOutcome } from './insert-rows.ts';
 import { alterTableSql, createTableSql, identitySql, localTableOf } from './table-ddl.ts';
@@ -143,10 +143,10 @@ export class StorageTable {
   }
 
   /**
-   * What the table holds of each partition, after the inserts have ended that a sink had begun before, be it dead by now. Empty
+   * What the table holds of each partition and topic, after the inserts have ended that a sink had begun before, be it dead by now. Empty
    * if there is no table.
    */
-  async partitionRows(): Promise<ReadonlyMap<number, PartitionRows>> {
+  async partitionRows(): Promise<TableRows> {
     const { client, settings, signal } = this.#options;
     // First: what is read afterwards of a table that has taken its place leads to rows that it refuses.
     this.#identity = await this.readIdentity();

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { askRows, literal, qualified, type ClickHouseClient } from '../../core/clickhouse.ts';
 import { positionIn, versionLimitSql } from '../../core/message-time.ts';
 import { logger } from '../../core/logger.ts';
-import type { PartitionRows } from '../resume-offset.ts';
+import type { TableRows } from '../resume-offset.ts';
 
 const SETTLE_ASK_MS = 50;
 /** As long as a request for an insert may take. */
@@ -39,29 +39,34 @@ export async function settleInserts(
   if (left.size > 0) logger.warn({ table }, 'an insert of another sink does not end: going on without it');
 }
 
-/** The newest rows of each partition; empty if there is no table. */
+/** The newest rows of each partition and topic; empty if there is no table. */
 export async function readPartitionRows(
   client: ClickHouseClient,
   database: string,
   table: string,
   signal: AbortSignal,
-): Promise<ReadonlyMap<number, PartitionRows>> {
-  const exists = `SELECT 1 FROM system.columns WHERE database = ${literal(database)} AND table = ${literal(table)} AND name = '_version'`;
-  if ((await askRows(client, exists, signal)).length === 0) return new Map();
-  const rows = await askRows<Readonly<Record<'version' | 'offset' | 'time', string>> & { partition: number }>(
+): Promise<TableRows> {
+  const columns = await askRows<{ name: string }>(
     client,
-    `SELECT _partition AS partition, toString(maxIf(_version, _version < ${versionLimitSql})) AS version, toString(max(_offset)) AS offset, ` +
-      `toString(toUnixTimestamp64Milli(argMax(_timestamp, _offset))) AS time ` +
-      `FROM ${qualified(database, table)} GROUP BY _partition`,
+    `SELECT name FROM system.columns WHERE database = ${literal(database)} AND table = ${literal(table)} AND name IN ('_version', '_topic_id')`,
     signal,
   );
-  return new Map(
-    rows.map(({ partition, version, offset, time }) => [
-      partition,
-      {
-        newest: positionIn(BigInt(version)),
-        highest: { offset: BigInt(offset), timeMs: BigInt(time) },
-      },
-    ]),
+  if (!columns.some(({ name }) => name === '_version')) return [];
+  // Tables of earlier versions have no ids until a sink has widened them.
+  const topicId = columns.some(({ name }) => name === '_topic_id') ? '_topic_id' : 'toUInt64(0)';
+  const rows = await askRows<
+    Readonly<Record<'version' | 'offset' | 'time' | 'topic', string>> & { partition: number }
+  >(
+    client,
+    `SELECT _partition AS partition, toString(${topicId}) AS topic, toString(maxIf(_version, _version < ${versionLimitSql})) AS version, toString(max(_offset)) AS offset, ` +
+      `toString(toUnixTimestamp64Milli(argMax(_timestamp, _offset))) AS time ` +
+      `FROM ${qualified(database, table)} GROUP BY partition, topic`,
+    signal,
   );
+  return rows.map(({ partition, topic, version, offset, time }) => ({
+    partition,
+    topicId: BigInt(topic),
+    newest: positionIn(BigInt(version)),
+    highest: { offset: BigInt(offset), timeMs: BigInt(time) },
+  }));
 }

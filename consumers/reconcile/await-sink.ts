@@ -1,9 +1,9 @@
 import { AssignerProtocol } from 'kafkajs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { logger } from '../../core/logger.ts';
-import { sinkGroupOf } from '../consume.ts';
+import { sinkGroupOf } from '../sink-group.ts';
 import { readPartitionLogs } from '../partition-logs.ts';
-import { resumeOffset, type PartitionLog, type PartitionRows } from '../resume-offset.ts';
+import { resumeOffset, type PartitionLog, type TableRows } from '../resume-offset.ts';
 import { askAdmin, type ReconcileServices } from './services.ts';
 
 const ASK_MS = 300;
@@ -39,7 +39,7 @@ export class Patience {
 export async function awaitSink(
   services: ReconcileServices,
   topic: string,
-  rowsOf: () => Promise<ReadonlyMap<number, PartitionRows>>,
+  rowsOf: () => Promise<TableRows>,
   ends: ReadonlyMap<number, PartitionLog>,
   patience: Patience,
 ): Promise<Standing> {
@@ -77,13 +77,13 @@ export async function awaitSink(
 export async function standingOf(
   services: ReconcileServices,
   topic: string,
-  rowsOf: () => Promise<ReadonlyMap<number, PartitionRows>>,
+  rowsOf: () => Promise<TableRows>,
 ): Promise<Standing> {
   // Rows first: what comes in meanwhile is then within the log.
   const rows = await rowsOf();
   const logs = await readPartitionLogs(askAdmin(services), topic);
   const standing = new Map<number, bigint>();
-  for (const [partition, log] of logs) standing.set(partition, await resumeOffset(rows.get(partition), log));
+  for (const [partition, log] of logs) standing.set(partition, await resumeOffset(rows, partition, log));
   return standing;
 }
 

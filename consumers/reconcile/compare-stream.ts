@@ -179,7 +179,8 @@ async function compareSides(
       for await (const found of findDifferences(services, sides, buckets, some, readEnds)) tell(found);
     }
     for await (const found of findHiddenStrays(services, sides, readEnds)) tell(found);
-    counts.twice = await findTwice(services, table, sides.keyText, examples);
+    const hasTopicIds = columns.some(({ name }) => name === '_topic_id');
+    counts.twice = await findTwice(services, table, sides.keyText, hasTopicIds, examples);
     progress.doing = 'comparing views';
     const views = await compareViews(services, stream);
     const notes = notesOf(topic, logs, sides);

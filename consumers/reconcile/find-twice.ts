@@ -14,6 +14,7 @@ export async function findTwice(
   services: ReconcileServices,
   table: string,
   keyText: string,
+  hasTopicIds: boolean,
   examples: Examples,
 ): Promise<number> {
   const doing = `rows that ${table} has twice`;
@@ -25,12 +26,13 @@ export async function findTwice(
       `(SELECT count() - groupBitmap(toUInt64(_offset)) AS surplus FROM ${table} GROUP BY _partition)`,
   );
   if (Number(rows?.n ?? 0) === 0) return 0;
-  // Rows of a topic that was deleted and made again share offsets with its former self's, but not times.
+  // Rows of a topic that was deleted and made again share offsets with its former self's. One of an unknown topic is of any.
+  const topics = hasTopicIds ? 'greatest(1, uniqExactIf(_topic_id, _topic_id != 0))' : '1';
   const [found] = await askAllRows<{ surplus: string; keys: string[] }>(
     services,
     doing,
-    `SELECT toString(sum(copies - 1)) AS surplus, groupArraySorted(${EXAMPLES})(text) AS keys FROM ` +
-      `(SELECT any(${keyText}) AS text, count() AS copies FROM ${table} GROUP BY _partition, _offset, _timestamp HAVING copies > 1) ` +
+    `SELECT toString(sum(surplus)) AS surplus, groupArraySorted(${EXAMPLES})(text) AS keys FROM ` +
+      `(SELECT any(${keyText}) AS text, count() - ${topics} AS surplus FROM ${table} GROUP BY _partition, _offset, _timestamp HAVING surplus > 0) ` +
       `SETTINGS max_bytes_before_external_group_by = ${MAX_BYTES_IN_MEMORY}`,
   );
   for (const key of found?.keys ?? []) examples.add({ key, kind: 'twice' });

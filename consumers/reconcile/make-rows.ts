@@ -17,6 +17,7 @@ export interface PlacedMessage {
 /**
  * Makes rows of single messages as the sink does, system columns included, and inserts them as one block.
  *
+ * @param topicId of the topic that the messages are of.
  * @param onUnfit is told of each message that cannot become a row.
  * @returns how many rows were inserted.
  * @throws ServiceRefusedError when the table refuses them.
@@ -25,6 +26,7 @@ export async function insertMessages(
   table: StorageTable,
   schemas: StreamSchemas,
   messages: readonly PlacedMessage[],
+  topicId: bigint,
   signal: AbortSignal,
   onUnfit: (placed: PlacedMessage, error: RecordError) => void,
 ): Promise<number> {
@@ -37,7 +39,7 @@ export async function insertMessages(
     }
   }
   const { columns } = table;
-  const batch = new Batch(columns, new RowBuffer(), false);
+  const batch = new Batch(columns, new RowBuffer(), topicId, false);
   for (const placed of messages) {
     const { partition, message } = placed;
     try {

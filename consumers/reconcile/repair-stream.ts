@@ -4,7 +4,7 @@ import { storageTableOf, subjectOf, topicOf } from '../../core/stream-name.ts';
 import { readTopics } from '../../core/topic-reader.ts';
 import { StorageTable } from '../clickhouse/storage-table.ts';
 import { readTableShape, type TableColumn } from '../clickhouse/table-shape.ts';
-import { endsOf, readPartitionLogs } from '../partition-logs.ts';
+import { endsOf, readPartitionLogs, topicIdOf } from '../partition-logs.ts';
 import { StreamSchemas } from '../stream-schemas.ts';
 import { standingOf } from './await-sink.ts';
 import type { RepairCounts } from './comparison.ts';
@@ -76,8 +76,9 @@ export async function repairStream(
     wrong: stored.wrong,
     isByPosition: isByPosition(key.map(({ name }) => name)),
   });
+  const topicId = topicIdOf(await readPartitionLogs(askAdmin(services), topic));
   const insert = async (messages: readonly PlacedMessage[]) => {
-    counts.inserted += await insertMessages(table, schemas, messages, signal, (placed, error) => {
+    counts.inserted += await insertMessages(table, schemas, messages, topicId, signal, (placed, error) => {
       const where = `${placed.partition}/${placed.message.offset}`;
       counts.remarks.push(`message ${where} cannot become a row: ${messageOf(error)}`);
     });

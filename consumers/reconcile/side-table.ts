@@ -9,13 +9,16 @@ import { columnSql, systemColumns, type CommentedColumn } from '../clickhouse/ev
 import { InsertedRows } from '../clickhouse/insert-rows.ts';
 import { identitySql } from '../clickhouse/table-ddl.ts';
 import { RowBuffer } from '../transcode/row-buffer.ts';
-import { writeSystemColumns } from '../transcode/system-columns.ts';
+import { topicIdHalves, writeSystemColumns } from '../transcode/system-columns.ts';
 import { askAllRows, command, tried, type ReconcileServices } from './services.ts';
 
 const ROWS_PER_INSERT = 100_000;
 const BYTES_PER_INSERT = 16 * 1024 * 1024;
 /** One that another machine made and that is so old was left behind there. */
 const MAX_AGE_SECONDS = 86_400;
+
+/** A comparison needs no id: all its rows are of the topic as it is. */
+const unknownTopic = topicIdHalves(0n);
 
 /** `set_aside`: the message stands on the topic of dead letters, and has no row by right. Sorted apart, it hides no other. */
 const ownColumns: readonly CommentedColumn[] = [
@@ -78,7 +81,7 @@ export class SideTable {
     bytes[rows.length++] = rest;
     rows.length += key.copy(bytes, rows.length);
     bytes[rows.length++] = isSetAside ? 1 : 0;
-    writeSystemColumns(rows, partition, offset, timeMs, 0, isDeleted);
+    writeSystemColumns(rows, partition, offset, timeMs, 0, isDeleted, unknownTopic);
     this.#rowCount++;
   }
 

@@ -15,12 +15,14 @@ import { RowBuffer } from '../transcode/row-buffer.ts';
 export class LetterInserter {
   readonly #table: StorageTable;
   readonly #schemas: StreamSchemas;
+  readonly #topicId: bigint;
   readonly #signal: AbortSignal;
   readonly #rows = new RowBuffer();
 
-  constructor(table: StorageTable, schemas: StreamSchemas, signal: AbortSignal) {
+  constructor(table: StorageTable, schemas: StreamSchemas, topicId: bigint, signal: AbortSignal) {
     this.#table = table;
     this.#schemas = schemas;
+    this.#topicId = topicId;
     this.#signal = signal;
   }
 
@@ -37,7 +39,7 @@ export class LetterInserter {
       const inserted = new InsertedRows(
         columns,
         rows.bytes.subarray(0, rows.length),
-        deduplicationToken(ranges),
+        deduplicationToken(batch.topicId, ranges),
       );
       const outcome = await this.#table.insert(inserted, this.#signal);
       if (outcome.kind === 'inserted') return { kind: 'redriven', how: 'row inserted' };
@@ -69,7 +71,7 @@ export class LetterInserter {
 
   #createBatch(): Batch {
     this.#rows.length = 0;
-    return new Batch(this.#table.columns, this.#rows, false);
+    return new Batch(this.#table.columns, this.#rows, this.#topicId, false);
   }
 }
 

@@ -4,9 +4,9 @@ import type { SinkLetter } from '../../core/dead-letters/parse-letter.ts';
 import { adminAsker } from '../../core/kafka.ts';
 import { messageTimeMs } from '../../core/message-time.ts';
 import { readTopics } from '../../core/topic-reader.ts';
-import { sinkGroupOf } from '../consume.ts';
+import { sinkGroupOf } from '../sink-group.ts';
 import { readPartitionLogs } from '../partition-logs.ts';
-import { resumeOffset, type PartitionLog, type PartitionRows } from '../resume-offset.ts';
+import { resumeOffset, type PartitionLog, type TableRows } from '../resume-offset.ts';
 
 /** Why a row may not be inserted now. */
 export const notPassed = 'the sink has not passed its message yet, and takes it again by itself';
@@ -19,8 +19,8 @@ export interface Gap {
 }
 
 export interface PlacesOptions {
-  /** What the table holds of each partition. */
-  readonly rows: ReadonlyMap<number, PartitionRows>;
+  /** What the table holds. */
+  readonly rows: TableRows;
   /** The partitions of the topic as it is; empty if there is none. */
   readonly logs: ReadonlyMap<number, PartitionLog>;
   /** By partition, the offset that the sink's group has committed. */
@@ -48,8 +48,8 @@ export async function forbiddenLetters(
     const { partition } = letter;
     const log = logs.get(partition);
     if (log === undefined) continue;
-    const from = await resumeOffset(rows.get(partition), log);
-    const lifted = await resumeOffset(withRow(rows.get(partition), letter), log);
+    const from = await resumeOffset(rows, partition, log);
+    const lifted = await resumeOffset(withRow(rows, letter, log.topicId), partition, log);
     if (lifted === from) continue;
     const offset = BigInt(letter.offset);
     if (lifted < from || (committed.get(partition) ?? -1n) <= offset) {
@@ -68,12 +68,22 @@ export async function forbiddenLetters(
 }
 
 /** The same with the row of the letter. */
-function withRow(rows: PartitionRows | undefined, { offset, timestampMs }: SinkLetter): PartitionRows {
+function withRow(
+  rows: TableRows,
+  { partition, offset, timestampMs }: SinkLetter,
+  topicId: bigint,
+): TableRows {
   const row = { offset: BigInt(offset), timeMs: BigInt(timestampMs) };
-  if (rows === undefined) return { newest: row, highest: row };
-  const { newest, highest } = rows;
+  const beside = rows.find((known) => known.partition === partition && known.topicId === topicId);
+  if (beside === undefined) return [...rows, { partition, topicId, newest: row, highest: row }];
+  const { newest, highest } = beside;
   const isNewest = row.timeMs > newest.timeMs || (row.timeMs === newest.timeMs && row.offset > newest.offset);
-  return { newest: isNewest ? row : newest, highest: row.offset > highest.offset ? row : highest };
+  const changed = {
+    ...beside,
+    newest: isNewest ? row : newest,
+    highest: row.offset > highest.offset ? row : highest,
+  };
+  return rows.map((known) => (known === beside ? changed : known));
 }
 
 /** What {@link forbiddenLetters} has to know of Kafka. @throws ServiceUnavailableError, ServiceRefusedError */

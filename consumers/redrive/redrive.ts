@@ -12,6 +12,7 @@ import { StorageTable } from '../clickhouse/storage-table.ts';
 import { LetterInserter } from './insert-letters.ts';
 import { forbiddenLetters, readPlaces } from './letter-places.ts';
 import { hasTable, lettersWithRows } from './letter-rows.ts';
+import { topicIdOf } from '../partition-logs.ts';
 import { ReplayLock } from '../replay/replay-lock.ts';
 import { StreamSchemas } from '../stream-schemas.ts';
 
@@ -97,7 +98,7 @@ async function* redriveStream(
   const present = await lettersWithRows(clickhouse, target, table.name, letters, signal);
   const absent = letters.filter((letter) => !present.has(letter));
   const forbidden = await forbiddenLetters(absent, { ...places, rows });
-  const inserter = new LetterInserter(table, schemas, signal);
+  const inserter = new LetterInserter(table, schemas, topicIdOf(places.logs), signal);
   for (const letter of letters) {
     signal.throwIfAborted();
     const why = forbidden.get(letter);

@@ -2,7 +2,7 @@ import { ReplayRefusedError } from '../../core/errors.ts';
 import type { AskAdmin } from '../../core/kafka.ts';
 import { describeTopicConfigs, hasBrokerTimes } from '../../core/topic-retention.ts';
 import { readPartitionLogs } from '../partition-logs.ts';
-import { resumeOffset, type PartitionRows } from '../resume-offset.ts';
+import { highestOf, resumeOffset, type TableRows } from '../resume-offset.ts';
 import type { CopiedRange } from './shadow-table.ts';
 
 /** What of a topic a replay reads. */
@@ -12,7 +12,7 @@ export interface ReplayRange {
   /** By partition, the first offset that the topic has. */
   readonly starts: ReadonlyMap<number, bigint>;
   /** What the live table held when this was found out: what is kept of it must not be read again. */
-  readonly live: ReadonlyMap<number, PartitionRows>;
+  readonly live: TableRows;
 }
 
 /**
@@ -27,7 +27,7 @@ export async function replayRange(
   ask: AskAdmin,
   topic: string,
   from: number | undefined,
-  live: ReadonlyMap<number, PartitionRows>,
+  live: TableRows,
 ): Promise<ReplayRange> {
   if (from !== undefined && !(await isInOrderOfTime(ask, topic)))
     throw new ReplayRefusedError(
@@ -39,7 +39,7 @@ export async function replayRange(
     let start = log.start;
     if (from !== undefined) {
       const since = await log.firstOffsetSince(BigInt(from));
-      const standing = await resumeOffset(live.get(partition), log);
+      const standing = await resumeOffset(live, partition, log);
       start = since < standing ? since : standing;
     }
     partitions.set(partition, { from: start, end: log.end });
@@ -58,27 +58,34 @@ export async function isInOrderOfTime(ask: AskAdmin, topic: string): Promise<boo
 }
 
 /** The rows of the live table that a replay from a time keeps, as far as the table was looked at. */
-export function keptRows(from: number, live: ReadonlyMap<number, PartitionRows>): CopiedRange[] {
-  return [...live].map(([partition, { highest }]) => ({
+export function keptRows(from: number, live: TableRows): CopiedRange[] {
+  return partitionsOf(live).map((partition) => ({
     partition,
     from: 0n,
-    to: highest.offset + 1n,
+    to: (highestOf(live, partition)?.offset ?? -1n) + 1n,
     beforeMs: BigInt(from),
   }));
+}
+
+function partitionsOf(rows: TableRows): number[] {
+  return [...new Set(rows.map(({ partition }) => partition))];
 }
 
 /**
  * What a sink has written into the live table beyond what the new one holds. Rows of a topic of before are not later than that.
  *
+ * @param live and `shadow`: the rows of the topic as it is, see `rowsOfTopic`.
  * @param ends of the partitions, read after the tables: no sink has written a row that is further.
  */
 export function writtenMeanwhile(
-  live: ReadonlyMap<number, PartitionRows>,
-  shadow: ReadonlyMap<number, PartitionRows>,
+  live: TableRows,
+  shadow: TableRows,
   ends: ReadonlyMap<number, bigint>,
 ): CopiedRange[] {
-  return [...shadow].flatMap(([partition, { highest }]) => {
-    const there = (live.get(partition)?.highest.offset ?? -1n) + 1n;
+  return partitionsOf(shadow).flatMap((partition) => {
+    const highest = highestOf(shadow, partition);
+    if (highest === undefined) return [];
+    const there = (highestOf(live, partition)?.offset ?? -1n) + 1n;
     const end = ends.get(partition) ?? 0n;
     const [from, to] = [highest.offset + 1n, there < end ? there : end];
     return from < to ? [{ partition, from, to, sinceMs: highest.timeMs }] : [];

@@ -17,7 +17,7 @@ import { storageTableOf } from '../../core/stream-name.ts';
 import { readPartitionRows, settleInserts } from '../clickhouse/table-checkpoint.ts';
 import { identityIn } from '../clickhouse/table-ddl.ts';
 import { readTableIdentity, readTableShape } from '../clickhouse/table-shape.ts';
-import type { PartitionRows } from '../resume-offset.ts';
+import type { TableRows } from '../resume-offset.ts';
 
 /** Offsets that one statement copies: it ends well within the time that a request may take. */
 const COPY_OFFSETS = 2_000_000n;
@@ -159,7 +159,7 @@ export class ShadowTable {
   }
 
   /** What a table holds of each partition: the live one, or what has this one's name. Empty where there is none. */
-  partitionRows(table: 'live' | 'shadow'): Promise<ReadonlyMap<number, PartitionRows>> {
+  partitionRows(table: 'live' | 'shadow'): Promise<TableRows> {
     const name = table === 'live' ? this.liveName : this.name;
     return this.#attempt(`offsets in ${name}`, () =>
       readPartitionRows(this.#client, this.#settings.database, name, this.#signal),

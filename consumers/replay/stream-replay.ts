@@ -6,11 +6,13 @@ import { adminAsker, type AskAdmin } from '../../core/kafka.ts';
 import { logger } from '../../core/logger.ts';
 import { subjectOf, topicOf } from '../../core/stream-name.ts';
 import { StorageTable } from '../clickhouse/storage-table.ts';
-import { consume, createSinkConsumer, sinkGroupOf } from '../consume.ts';
+import { consume } from '../consume.ts';
 import { createStreamSink, type CreatedSink, type SinkServices } from '../create-stream-sink.ts';
 import type { DeadLetter, DeadLetters } from '../dead-letters.ts';
-import { endsOf, readPartitionLogs } from '../partition-logs.ts';
+import { endsOf, readPartitionLogs, topicIdOf } from '../partition-logs.ts';
+import { highestOf, rowsOfTopic, type TableRows } from '../resume-offset.ts';
 import type { SetAside } from '../set-aside.ts';
+import { sinkGroupOf, SinkGroup } from '../sink-group.ts';
 import { sink } from '../sink.ts';
 import { StreamSchemas } from '../stream-schemas.ts';
 import type { ReplayCounts } from './replay-counts.ts';
@@ -149,7 +151,7 @@ export class StreamReplay {
     const { settings, admin, letters } = this.#services;
     const { stream, from, setAside } = this.#wishes;
     const [counts, topic] = [this.#counts, this.#topic];
-    const group = createSinkConsumer(settings, `${settings.topicPrefix}replaying.${randomUUID()}`);
+    const group = new SinkGroup(settings, `${settings.topicPrefix}replaying.${randomUUID()}`);
     const partitions = [...range.partitions];
     const caughtUp = new CaughtUp(partitions.map(([partition, { end }]) => ({ topic, partition, end })));
     const created = createStreamSink(
@@ -191,7 +193,8 @@ export class StreamReplay {
         .then(() => this.#follow(created, ended.signal))
         .finally(() => created.sink.stop());
       following.catch(() => {});
-      await consume(group, settings, new Map([[topic, created.sink]]), undefined, this.#ask, running);
+      const sinks = new Map([[topic, created.sink]]);
+      await consume({ group, settings, sinks, ask: this.#ask }, running);
       running.throwIfAborted();
       if (created.sink.counts.failure !== undefined) throw created.sink.counts.failure;
       await following;
@@ -227,12 +230,17 @@ export class StreamReplay {
   async #carryOver(): Promise<void> {
     const shadow = this.#shadow;
     if (!(await isInOrderOfTime(this.#ask, this.#topic)) || !(await shadow.hasSameTypes())) return;
-    const [live, own] = [await shadow.partitionRows('live'), await shadow.partitionRows('shadow')];
-    await shadow.copy(writtenMeanwhile(live, own, await this.#ends()));
+    const { live, own, ends } = await this.#standing();
+    await shadow.copy(writtenMeanwhile(live, own, ends));
   }
 
-  async #ends(): Promise<ReadonlyMap<number, bigint>> {
-    return endsOf(await readPartitionLogs(this.#ask, this.#topic));
+  /** What of the topic is in the live table and in that of the shadow's name, and where the topic ended thereafter. */
+  async #standing(): Promise<{ live: TableRows; own: TableRows; ends: ReadonlyMap<number, bigint> }> {
+    const own = await this.#shadow.partitionRows('shadow');
+    const live = await this.#shadow.partitionRows('live');
+    const logs = await readPartitionLogs(this.#ask, this.#topic);
+    const topicId = topicIdOf(logs);
+    return { live: rowsOfTopic(live, topicId), own: rowsOfTopic(own, topicId), ends: endsOf(logs) };
   }
 
   /** Views as the new table's columns want them. */
@@ -256,28 +264,20 @@ export class StreamReplay {
         throw new ReplayRefusedError(
           `table ${shadow.liveName} is not the one that was swapped in: somebody else has replaced it`,
         );
-      const [old, now] = [await shadow.partitionRows('shadow'), await shadow.partitionRows('live')];
-      const ends = await this.#ends();
-      const behind = [...old].filter(
-        ([
-          partition,
-          {
-            highest: { offset, timeMs },
-          },
-        ]) => {
-          const there = now.get(partition)?.highest;
-          return (
-            offset < (ends.get(partition) ?? 0n) &&
-            (there?.offset ?? -1n) < offset &&
-            (there?.timeMs ?? -1n) <= timeMs &&
-            (partitions.done.get(partition) ?? 0n) <= offset
-          );
-        },
-      );
+      const { live: now, own: old, ends } = await this.#standing();
+      const behind = old.filter(({ partition, highest: { offset, timeMs } }) => {
+        const there = highestOf(now, partition);
+        return (
+          offset < (ends.get(partition) ?? 0n) &&
+          (there?.offset ?? -1n) < offset &&
+          (there?.timeMs ?? -1n) <= timeMs &&
+          (partitions.done.get(partition) ?? 0n) <= offset
+        );
+      });
       if (behind.length === 0) return;
       if (performance.now() > deadlineMs)
         throw new ReplayRefusedError(
-          `table ${shadow.liveName} lacks the last rows of partitions ${behind.map(([partition]) => partition).join(', ')}: run npm run sink`,
+          `table ${shadow.liveName} lacks the last rows of partitions ${behind.map(({ partition }) => partition).join(', ')}: run npm run sink`,
         );
       if (await this.#hasSink()) await delay(PROVE_ASK_MS, undefined, { signal: this.#signal });
       else

@@ -1,6 +1,6 @@
 import type { RowBuffer } from './row-buffer.ts';
 
-const SYSTEM_BYTES = 41;
+const SYSTEM_BYTES = 49;
 const TWO_TO_32 = 2 ** 32;
 
 /**
@@ -9,6 +9,7 @@ const TWO_TO_32 = 2 ** 32;
  *
  * @param timeMs Kafka's time of the message.
  * @param schemaId 0 for a delete.
+ * @param topic see {@link topicIdHalves}.
  */
 export function writeSystemColumns(
   rows: RowBuffer,
@@ -17,6 +18,7 @@ export function writeSystemColumns(
   timeMs: number,
   schemaId: number,
   isDeleted: boolean,
+  topic: TopicIdHalves,
 ): void {
   const bytes = rows.reserve(SYSTEM_BYTES);
   const at = rows.length;
@@ -34,7 +36,19 @@ export function writeSystemColumns(
   writeInt32(bytes, at + 29, timeMs | 0);
   writeInt32(bytes, at + 33, timeHigh);
   writeInt32(bytes, at + 37, schemaId);
+  writeInt32(bytes, at + 41, topic.low);
+  writeInt32(bytes, at + 45, topic.high);
   rows.length = at + SYSTEM_BYTES;
+}
+
+/** The id of a topic as two integers of 32 bits: arithmetic of bigints for every message would be slow. */
+export interface TopicIdHalves {
+  readonly low: number;
+  readonly high: number;
+}
+
+export function topicIdHalves(topicId: bigint): TopicIdHalves {
+  return { low: Number(BigInt.asIntN(32, topicId)), high: Number(BigInt.asIntN(32, topicId >> 32n)) };
 }
 
 function writeInt32(bytes: Buffer, at: number, value: number): void {

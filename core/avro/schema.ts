@@ -47,6 +47,7 @@ export const systemColumnNames = [
   '_offset',
   '_timestamp',
   '_schema_id',
+  '_topic_id',
 ] as const;
 export type SystemColumnName = (typeof systemColumnNames)[number];
 

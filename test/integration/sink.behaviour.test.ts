@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
-import { sinkGroupOf } from '../../consumers/consume.ts';
+import { sinkGroupOf } from '../../consumers/sink-group.ts';
 import { readStreamSchema } from '../../core/avro/schema-files.ts';
 import { qualified } from '../../core/clickhouse.ts';
 import type { Settings } from '../../core/config.ts';

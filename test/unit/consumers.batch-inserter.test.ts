@@ -25,7 +25,7 @@ const message = (offset: number, more: Partial<Pick<KafkaMessage, 'key' | 'value
 
 /** A careful batch of rows of one partition. */
 function batchOf(rows: number): Batch {
-  const batch = new Batch([], new RowBuffer(), true);
+  const batch = new Batch([], new RowBuffer(), 0n, true);
   for (let offset = 0; offset < rows; offset++) batch.endRow(0, message(offset), 1, false);
   return batch;
 }

@@ -34,6 +34,8 @@ const letterAt = (offset: number, timestampMs: number): SinkLetter => ({
 /** Messages of consecutive offsets from 0, at these times. */
 function logOf(times: readonly number[]): PartitionLog {
   return {
+    topicId: 0n,
+    hasBrokerTimes: () => Promise.resolve(true),
     start: 0n,
     end: BigInt(times.length),
     firstOffsetSince: (timeMs) => {
@@ -44,7 +46,9 @@ function logOf(times: readonly number[]): PartitionLog {
 }
 
 const at = (offset: number, timeMs: number) => ({ offset: BigInt(offset), timeMs: BigInt(timeMs) });
+const place = { partition: 0, topicId: 0n };
 const rowsUpTo = (offset: number, timeMs: number): PartitionRows => ({
+  ...place,
   newest: at(offset, timeMs),
   highest: at(offset, timeMs),
 });
@@ -131,7 +135,7 @@ const cases: readonly Case[] = [
   {
     what: 'of a former topic, above its rows',
     letter: letterAt(9, 40),
-    rows: { newest: at(1, 120), highest: at(8, 35) },
+    rows: { ...place, newest: at(1, 120), highest: at(8, 35) },
     times: [110, 120],
     committed: 2,
     why: undefined,
@@ -142,7 +146,7 @@ const cases: readonly Case[] = [
 for (const { what, letter, rows, times, committed = 4, firstOther = 4, why } of cases) {
   test(`a letter ${what}: ${why ?? 'its row may be inserted'}`, async () => {
     const options: PlacesOptions = {
-      rows: new Map(rows === undefined ? [] : [[0, rows]]),
+      rows: rows === undefined ? [] : [rows],
       logs: new Map(times === undefined ? [] : [[0, logOf(times)]]),
       committed: new Map([[0, BigInt(committed)]]),
       firstNotSetAside: (gaps) =>

@@ -37,24 +37,22 @@ for (const text of [
     ));
 }
 
-const at = (offset: bigint, timeMs = 0n) => ({ highest: { offset, timeMs }, newest: { offset, timeMs } });
+const rowsAt = (...partitions: readonly (readonly [number, bigint, bigint?])[]) =>
+  partitions.map(([partition, offset, timeMs = 0n]) => {
+    const position = { offset, timeMs };
+    return { partition, topicId: 1n, highest: position, newest: position };
+  });
 
 test('of the live table those rows are carried over that the new one lacks, and none of a topic of before', () => {
-  const live = new Map([
-    [0, at(10n, 500n)],
-    [1, at(7n, 400n)],
-    [2, at(90n, 100n)],
-    [3, at(5n, 1n)],
-    [4, at(99_999n, 500n)],
-    [5, at(99_999n, 500n)],
-  ]);
-  const shadow = new Map([
-    [0, at(8n, 450n)],
-    [1, at(9n, 460n)],
-    [2, at(4n, 470n)],
-    [4, at(8n, 450n)],
-    [5, at(8n, 450n)],
-  ]);
+  const live = rowsAt(
+    [0, 10n, 500n],
+    [1, 7n, 400n],
+    [2, 90n, 100n],
+    [3, 5n, 1n],
+    [4, 99_999n, 500n],
+    [5, 99_999n, 500n],
+  );
+  const shadow = rowsAt([0, 8n, 450n], [1, 9n, 460n], [2, 4n, 470n], [4, 8n, 450n], [5, 8n, 450n]);
   const ends = new Map([100n, 100n, 100n, 100n, 12n, 9n].map((end, partition) => [partition, end]));
   assert.deepEqual(writtenMeanwhile(live, shadow, ends), [
     { partition: 0, from: 9n, to: 11n, sinceMs: 450n },
@@ -66,7 +64,7 @@ test('of the live table those rows are carried over that the new one lacks, and 
 });
 
 test('kept are the rows before a time, as far as the table was looked at', () => {
-  assert.deepEqual(keptRows(1_000, new Map([[2, at(41n)]])), [
+  assert.deepEqual(keptRows(1_000, rowsAt([2, 41n])), [
     { partition: 2, from: 0n, to: 42n, beforeMs: 1_000n },
   ]);
 });

@@ -28,6 +28,7 @@ const columns = `  \`uuid\` String COMMENT 'Its id',
   \`_offset\` Int64 COMMENT 'Offset of the message',
   \`_timestamp\` DateTime64(3, 'UTC') COMMENT 'Time at which Kafka took the message',
   \`_schema_id\` Int32 COMMENT 'Id of its schema in the registry; 0 for a delete',
+  \`_topic_id\` UInt64 COMMENT 'First 8 bytes of the id of its topic: one that was deleted and made again has another; 0 where it is not known',
   \`_table_5f3a\` UInt8 EPHEMERAL COMMENT 'Inserts of the sink name it, so that none goes into a table that took the place of the one it was made for',
   CONSTRAINT \`shape_24378\` ASSUME 1
 )`;

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import { sink } from '../../consumers/sink.ts';
+import { readStreamSchema } from '../../core/avro/schema-files.ts';
+import type { Settings } from '../../core/config.ts';
+import { connectAdmin } from '../../core/kafka.ts';
+import { storageTableOf, topicOf } from '../../core/stream-name.ts';
+import { freePort } from '../../services/local-address.ts';
+import { createSettings, noSignal } from './settings.ts';
+import { rowsOf } from './table-rows.ts';
+import { createProducer, messagesOf } from './topic.ts';
+import { waitFor } from './wait-for.ts';
+
+/** For a topic or partition that comes, or a figure that changes. */
+export const READ_WITHIN_MS = 30_000;
+
+/** A sink's services, what it is given and what it shows. */
+export interface SinkBench {
+  readonly settings: Settings;
+  readonly admin: Awaited<ReturnType<typeof connectAdmin>>;
+  readonly send: (stream: string, from: number, to: number, partition?: number) => Promise<void>;
+  readonly hasRows: (stream: string, count: number) => Promise<void>;
+  readonly metric: (name: string, stream: string) => Promise<number>;
+}
+
+/** Sends plans whatever the stream. */
+export async function createSinkBench(t: TestContext): Promise<SinkBench> {
+  const settings = { ...createSettings(t), metricsPort: await freePort() };
+  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  t.after(() => admin.disconnect());
+  return {
+    settings,
+    admin,
+    send: async (stream, from, to, partition) => {
+      // One that knows nothing yet of partitions.
+      const producer = await createProducer(t, settings);
+      const records = Array.from({ length: to - from }, (_, index) => ({ uuid: `pl_${from + index}` }));
+      const messages = await messagesOf(settings, stream, records, readStreamSchema('plans'));
+      await producer.send({
+        topic: topicOf(settings.topicPrefix, stream),
+        messages: messages.map((message) => ({ ...message, ...(partition !== undefined && { partition }) })),
+      });
+    },
+    hasRows: (stream, count) =>
+      waitFor(
+        `${count} rows of ${stream}`,
+        async () => {
+          const sql = `SELECT count() AS n FROM ${storageTableOf(stream)}`;
+          const [row] = await rowsOf(settings, sql).catch(() => []);
+          return Number(row?.['n'] ?? 0) === count;
+        },
+        READ_WITHIN_MS,
+      ),
+    metric: async (name, stream) => {
+      const answer = await fetch(`http://127.0.0.1:${settings.metricsPort}/metrics`);
+      const lines = (await answer.text()).split('\n');
+      const own = lines.filter((line) => line.startsWith(`chartmogul_sink_${name}{stream="${stream}"`));
+      assert.notEqual(own.length, 0, `no metric ${name} of ${stream}`);
+      return own.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+    },
+  };
+}
+
+/** A sink in this process. */
+export function startSink(
+  t: TestContext,
+  settings: Settings,
+  streams: readonly string[] | undefined,
+  untilCaughtUp = false,
+) {
+  const stop = new AbortController();
+  const running = sink(settings, { streams, untilCaughtUp }, stop.signal);
+  running.catch(() => {});
+  t.after(() => stop.abort());
+  return { running, stop: () => (stop.abort(), running) };
+}

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { topicOf } from '../../core/stream-name.ts';
+import { createProxy } from '../helpers/proxy.ts';
+import { createSinkBench, READ_WITHIN_MS, startSink } from '../helpers/sink-bench.ts';
+import { createTopics } from '../helpers/topic.ts';
+import { waitFor } from '../helpers/wait-for.ts';
+
+test('a sink that is to catch up with a topic that is deleted meanwhile ends, and says so', async (t) => {
+  const { settings, admin, send, hasRows, metric } = await createSinkBench(t);
+  await createTopics(settings, 'plans', 'tasks');
+  await send('plans', 0, 10);
+  await send('tasks', 0, 10);
+  const proxy = await createProxy(t, settings.clickhouse.url);
+  const { running } = startSink(
+    t,
+    { ...settings, clickhouse: { ...settings.clickhouse, url: proxy.url } },
+    ['plans', 'tasks'],
+    true,
+  );
+  // It begins now, and gets no further than its first question.
+  await waitFor('the sink', () =>
+    metric('failed', 'plans').then(
+      () => true,
+      () => false,
+    ),
+  );
+  proxy.hang();
+  await admin.deleteTopics({ topics: [topicOf(settings.topicPrefix, 'plans')] });
+  proxy.restore();
+  const counts = await running;
+  assert.deepEqual(
+    counts.map(({ stream, failure }) => [stream, failure?.name]),
+    [
+      ['plans', 'TopicGoneError'],
+      ['tasks', undefined],
+    ],
+  );
+  await hasRows('tasks', 10);
+});
+
+test('lag is what is not inserted: it grows while ClickHouse hangs, and so does the time without progress', async (t) => {
+  const { settings, send, hasRows, metric } = await createSinkBench(t);
+  await createTopics(settings, 'plans');
+  const proxy = await createProxy(t, settings.clickhouse.url);
+  startSink(t, { ...settings, clickhouse: { ...settings.clickhouse, url: proxy.url } }, ['plans']);
+  await send('plans', 0, 10);
+  await hasRows('plans', 10);
+  const sees = (name: string, isSo: (value: number) => boolean) =>
+    waitFor(name, async () => isSo(await metric(name, 'plans')), READ_WITHIN_MS);
+  await sees('lag_messages', (lag) => lag === 0);
+  proxy.hang();
+  await send('plans', 10, 60);
+  await sees('lag_messages', (lag) => lag === 50);
+  await sees('buffered_messages', (buffered) => buffered === 50);
+  await sees('stalled_seconds', (seconds) => seconds > 0);
+  await send('plans', 60, 100);
+  await sees('lag_messages', (lag) => lag === 90);
+  proxy.restore();
+  await sees('lag_messages', (lag) => lag === 0);
+  await sees('buffered_messages', (buffered) => buffered === 0);
+  await sees('stalled_seconds', (seconds) => seconds === 0);
+  await hasRows('plans', 100);
+});

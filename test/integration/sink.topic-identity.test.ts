@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import test, { type TestContext } from 'node:test';
+import type { Settings } from '../../core/config.ts';
+import { createClickHouse, qualified } from '../../core/clickhouse.ts';
+import { readStreamSchema } from '../../core/avro/schema-files.ts';
+import { connectAdmin } from '../../core/kafka.ts';
+import { storageTableOf, topicOf } from '../../core/stream-name.ts';
+import { sinkStreams } from '../helpers/pipeline.ts';
+import { createSettings, noSignal } from '../helpers/settings.ts';
+import { rowsOf } from '../helpers/table-rows.ts';
+import { createProducer, messagesOf } from '../helpers/topic.ts';
+import { waitFor } from '../helpers/wait-for.ts';
+
+const START_MS = Date.UTC(2026, 0, 1);
+const DAY_MS = 86_400_000;
+const COUNT = 60;
+
+type TimeType = 'CreateTime' | 'LogAppendTime';
+
+async function makeTopics(settings: Settings, streams: readonly string[], times: TimeType): Promise<void> {
+  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  await admin.createTopics({
+    topics: streams.map((stream) => ({
+      topic: topicOf(settings.topicPrefix, stream),
+      numPartitions: 2,
+      configEntries: [{ name: 'message.timestamp.type', value: times }],
+    })),
+    waitForLeaders: true,
+  });
+  await admin.disconnect();
+}
+
+async function deleteTopics(settings: Settings, streams: readonly string[]): Promise<void> {
+  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  const topics = streams.map((stream) => topicOf(settings.topicPrefix, stream));
+  await admin.deleteTopics({ topics });
+  await waitFor('the end of the topics', async () => {
+    const left = await admin.listTopics();
+    return topics.every((topic) => !left.includes(topic));
+  });
+  await admin.disconnect();
+}
+
+/** Sends plans `from` to `to`, one after the other, with a time for each. */
+async function send(
+  t: TestContext,
+  settings: Settings,
+  stream: string,
+  [from, to]: readonly [number, number],
+  timeOf: (index: number) => number = () => START_MS,
+): Promise<void> {
+  const producer = await createProducer(t, settings);
+  const records = Array.from({ length: to - from }, (_, index) => ({ uuid: `pl_${from + index}` }));
+  const messages = await messagesOf(settings, stream, records, readStreamSchema('plans'));
+  await producer.send({
+    topic: topicOf(settings.topicPrefix, stream),
+    messages: messages.map((message, index) => ({
+      ...message,
+      partition: index % 2,
+      timestamp: String(timeOf(from + index)),
+    })),
+  });
+}
+
+const rawCount = async (settings: Settings, stream: string) =>
+  (await rowsOf(settings, `SELECT count() AS n FROM ${storageTableOf(stream)}`))[0]?.['n'];
+
+const sunk = async (settings: Settings, streams: readonly string[]) =>
+  (await sinkStreams(settings, ...streams)).map(({ stream, failure, rows }) => [stream, failure, rows]);
+
+const times: Readonly<Record<string, (index: number) => number>> = {
+  first_a_day_later: (index) => START_MS + (index === 0 ? DAY_MS : index),
+  middle_a_minute_later: (index) => START_MS + (index === 30 ? 60_000 : index),
+  newest_first: (index) => START_MS - index * 1000,
+  all_equal: () => START_MS,
+  before_1970: (index) => -DAY_MS + index,
+};
+
+test('whatever times producers give their messages, no start sinks any of them again', async (t) => {
+  const settings = createSettings(t);
+  const streams = Object.keys(times).sort();
+  await makeTopics(settings, streams, 'CreateTime');
+  await Promise.all(streams.map((stream) => send(t, settings, stream, [0, COUNT], times[stream])));
+  const expected = (rows: number) => streams.map((stream) => [stream, undefined, rows]);
+  assert.deepEqual(await sunk(settings, streams), expected(COUNT));
+  assert.deepEqual(await sunk(settings, streams), expected(0));
+  await Promise.all(streams.map((stream) => send(t, settings, stream, [COUNT, COUNT + 10], times[stream])));
+  assert.deepEqual(await sunk(settings, streams), expected(10));
+  assert.deepEqual(await sunk(settings, streams), expected(0));
+  for (const stream of streams) assert.equal(await rawCount(settings, stream), COUNT + 10);
+});
+
+for (const timeType of ['CreateTime', 'LogAppendTime'] as const) {
+  test(`a topic with ${timeType} that was made again is read once from its start, however many messages it has`, async (t) => {
+    const settings = createSettings(t);
+    const counts = { as_many: COUNT, fewer: 20, more: 90, none: 0 };
+    const streams = Object.keys(counts).sort();
+    await makeTopics(settings, streams, timeType);
+    for (const stream of streams) await send(t, settings, stream, [0, COUNT]);
+    await sunk(settings, streams);
+    await deleteTopics(settings, streams);
+    await makeTopics(settings, streams, timeType);
+    const rowsOfLife = Object.entries(counts).sort();
+    for (const [stream, count] of rowsOfLife) if (count > 0) await send(t, settings, stream, [0, count]);
+    const expected = rowsOfLife.map(([stream, rows]) => [stream, undefined, rows]);
+    assert.deepEqual(await sunk(settings, streams), expected);
+    // The rows of both lives have the same offsets: each start finds out where the new one stands.
+    for (const stream of streams) await send(t, settings, stream, [0, 10]);
+    assert.deepEqual(
+      await sunk(settings, streams),
+      streams.map((stream) => [stream, undefined, 10]),
+    );
+    for (const [stream, count] of rowsOfLife)
+      assert.equal(await rawCount(settings, stream), COUNT + count + 10);
+  });
+}
+
+test('a table of a version that did not keep the topic is gone on with, and keeps it from then on', async (t) => {
+  const settings = createSettings(t);
+  await makeTopics(settings, ['plans'], 'CreateTime');
+  await send(t, settings, 'plans', [0, COUNT], times['newest_first']);
+  await sunk(settings, ['plans']);
+  const client = createClickHouse(settings.clickhouse);
+  t.after(() => client.close());
+  await client.command({
+    query: `ALTER TABLE ${qualified(settings.clickhouse.database, 'plans_raw')} DROP COLUMN IF EXISTS _topic_id`,
+  });
+  assert.deepEqual(await sunk(settings, ['plans']), [['plans', undefined, 0]]);
+  await send(t, settings, 'plans', [0, 1]);
+  assert.deepEqual(await sunk(settings, ['plans']), [['plans', undefined, 1]]);
+  // Partition 1 has rows of that version only; yet they are of the topic of before.
+  await deleteTopics(settings, ['plans']);
+  await makeTopics(settings, ['plans'], 'CreateTime');
+  await send(t, settings, 'plans', [0, COUNT + 20]);
+  assert.deepEqual(await sunk(settings, ['plans']), [['plans', undefined, COUNT + 20]]);
+  assert.equal(await rawCount(settings, 'plans'), 2 * COUNT + 21);
+});

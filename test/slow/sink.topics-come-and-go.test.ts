@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { topicOf } from '../../core/stream-name.ts';
+import { createSinkBench, READ_WITHIN_MS, startSink } from '../helpers/sink-bench.ts';
+import { createTopics } from '../helpers/topic.ts';
+import { waitFor } from '../helpers/wait-for.ts';
+
+test('a topic that is deleted stops its own stream only, and topics and partitions that come are read', async (t) => {
+  const { settings, admin, send, hasRows, metric } = await createSinkBench(t);
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  const { stop } = startSink(t, settings, undefined);
+  // A second sink of the group, which knows of no other topic.
+  const second = startSink(t, { ...settings, metricsPort: undefined }, ['plans', 'tasks']);
+  await waitFor('the topics', async () => (await admin.listTopics()).includes(topic));
+  await send('plans', 0, 10);
+  await send('tasks', 0, 10);
+  await hasRows('plans', 10);
+  await hasRows('tasks', 10);
+
+  await admin.deleteTopics({ topics: [topic] });
+  await waitFor('the failure', async () => (await metric('failed', 'plans')) === 1, READ_WITHIN_MS);
+  await send('tasks', 10, 20);
+  await hasRows('tasks', 20);
+  assert.equal(await metric('failed', 'tasks'), 0);
+  assert.ok(!(await admin.listTopics()).includes(topic), 'the topic was made again by nobody');
+
+  await createTopics(settings, 'brand_new');
+  await send('brand_new', 0, 10);
+  await admin.createPartitions({
+    topicPartitions: [{ topic: topicOf(settings.topicPrefix, 'tasks'), count: 5 }],
+  });
+  await send('tasks', 20, 30, 4);
+  await hasRows('brand_new', 10);
+  await hasRows('tasks', 30);
+
+  await createTopics(settings, 'plans');
+  await send('plans', 0, 3);
+  await hasRows('plans', 13);
+  await waitFor('its end', async () => (await metric('failed', 'plans')) === 0, READ_WITHIN_MS);
+  // Made again within a moment, and with as many messages: nothing but the topic's id tells.
+  await admin.deleteTopics({ topics: [topic] });
+  await waitFor('the end of the topic', async () => !(await admin.listTopics()).includes(topic));
+  await createTopics(settings, 'plans');
+  await send('plans', 0, 3);
+  await hasRows('plans', 16);
+  for (const counts of [await stop(), await second.stop()])
+    assert.deepEqual(
+      counts.flatMap(({ failure }) => failure ?? []),
+      [],
+    );
+});
