@@ -127,11 +127,6 @@ export class UnexpectedAnswerError extends FatalError {
   static override readonly code = 'ETL_UNEXPECTED_ANSWER';
 }
 
-/** The source answered a filtered list with records that the filter leaves out. */
-export class FilterIgnoredError extends FatalError {
-  static override readonly code = 'ETL_FILTER_IGNORED';
-}
-
 /** A page pointed at a cursor that was read before: following it would never end. */
 export class PaginationLoopError extends FatalError {
   static override readonly code = 'ETL_PAGINATION_LOOP';

@@ -14,6 +14,8 @@ export interface RunStart {
   readonly nowMs: number;
   readonly isFull: boolean;
   readonly fullRoundDays: number;
+  /** Whether the stream is still read by this list of the interrupted run. */
+  readonly isListed: (id: string, list: SliceState) => boolean;
 }
 
 /**
@@ -22,9 +24,10 @@ export interface RunStart {
  */
 export function beginCheckpoint(
   previous: Checkpoint | undefined,
-  { run, nowMs, isFull, fullRoundDays }: RunStart,
+  start: RunStart,
 ): { readonly checkpoint: Checkpoint; readonly isResumed: boolean } {
-  if (previous !== undefined && isResumable(previous, nowMs, isFull))
+  const { run, nowMs, isFull, fullRoundDays } = start;
+  if (previous !== undefined && isResumable(previous, start))
     return { checkpoint: { ...previous, run }, isResumed: true };
   const isRoundDue = previous === undefined || isFull || nowMs - previous.roundAtMs >= fullRoundDays * DAY_MS;
   const expectedPages = previous?.isComplete === true ? previous.pages : previous?.expectedPages;
@@ -43,17 +46,16 @@ export function beginCheckpoint(
   return { checkpoint, isResumed: false };
 }
 
-/** A run that has read everything and did not complete is begun anew: its deletes want somebody who has seen all pages. */
-function isResumable(previous: Checkpoint, nowMs: number, isFull: boolean): boolean {
+/**
+ * A run that has read everything and did not complete is begun anew, since its deletes need a run that has seen all pages. So is
+ * one whose lists are not those of today: earlier versions read lists in slices, which may have left out records.
+ */
+function isResumable(previous: Checkpoint, { nowMs, isFull, isListed }: RunStart): boolean {
   const isRecent = nowMs - previous.startedAtMs < RESUMABLE_MS && nowMs >= previous.startedAtMs;
   const { slices } = previous;
   const isAllRead = slices.size > 0 && [...slices.values()].every(({ isDone }) => isDone);
-  return !previous.isComplete && isRecent && !isAllRead && (!isFull || previous.isFull);
-}
-
-/** Sliced lists are read whole in the run that begins a round, but for the first: a row that no slice names shows then. */
-export function isWholeRound({ round, roundAtMs, startedAtMs }: Checkpoint): boolean {
-  return round > 1 && roundAtMs === startedAtMs;
+  const areListed = [...slices].every(([id, list]) => isListed(id, list));
+  return !previous.isComplete && isRecent && !isAllRead && areListed && (!isFull || previous.isFull);
 }
 
 /** What a parent is visited for: it changes with the parent's record and with every round. */

@@ -85,8 +85,6 @@ async function readSource(
 ): Promise<void> {
   const plan = {
     slices: new Map(),
-    // Slices leave out what none of their filters names.
-    isWhole: true,
     metrics: settings.produce.metrics,
     isHistoryKnown: () => false,
     visits: async () => visitsTo(spec.parent === undefined ? [] : await parentsOf(spec.parent.stream)),

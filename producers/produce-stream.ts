@@ -3,9 +3,9 @@ import { pipeline } from 'node:stream/promises';
 import { RateLimitedError } from '../core/errors.ts';
 import { ensureTopics } from '../core/kafka.ts';
 import { checkpointsTopic, deadLettersTopic } from '../core/stream-name.ts';
-import { beginCheckpoint, CheckpointTracker, isWholeRound } from './checkpoint-tracker.ts';
+import { beginCheckpoint, CheckpointTracker } from './checkpoint-tracker.ts';
 import type { Page } from './chartmogul/source-list.ts';
-import { readStream, type StreamObserver } from './chartmogul/stream-reader.ts';
+import { isListed, readStream, type StreamObserver } from './chartmogul/stream-reader.ts';
 import type { StreamSpec } from './chartmogul/streams.ts';
 import { sendDeletes } from './send-deletes.ts';
 import type { StreamState } from './read-back.ts';
@@ -37,6 +37,7 @@ export async function produceStream(
     nowMs: Date.now(),
     isFull: options.isFull,
     fullRoundDays: settings.produce.fullRoundDays,
+    isListed: (id, slice) => isListed(spec, id, slice),
   });
   const tracker = new CheckpointTracker(spec.name, begun.checkpoint);
   counts.isResumed = begun.isResumed;
@@ -63,8 +64,6 @@ export async function produceStream(
     spec,
     {
       slices: begun.checkpoint.slices,
-      // What a slice might not hold may not be taken for missing twice.
-      isWhole: isWholeRound(begun.checkpoint) || (spec.deletes.proof === 'twice' && state.missing.size > 0),
       metrics: settings.produce.metrics,
       isHistoryKnown: (id) =>
         !begun.checkpoint.isFull && state.checkpoint?.isComplete === true && state.checkpoint.slices.has(id),

@@ -38,8 +38,6 @@ export async function prove(
   switch (proof.proof) {
     case 'none':
       return [];
-    case 'replaced':
-      return vanished.map(({ key, parent }) => ({ key, parent, verdict: 'gone', mergedInto: undefined }));
     case 'twice':
       return vanished.map(({ key, parent, isParentGone }) => {
         const isGone = isParentGone || context.missing.has(key);

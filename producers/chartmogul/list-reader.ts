@@ -1,4 +1,12 @@
-import { FilterIgnoredError, RequestRefusedError, StreamNotFoundError } from '../../core/errors.ts';
+import { isDeepStrictEqual } from 'node:util';
+import {
+  messageOf,
+  PaginationLoopError,
+  RequestRefusedError,
+  SourceUnavailableError,
+  StreamNotFoundError,
+  UnexpectedAnswerError,
+} from '../../core/errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts';
 import { logger } from '../../core/logger.ts';
 import type { ChartMogulClient, Query, RequestObserver } from './client.ts';
@@ -16,11 +24,21 @@ import type { Page, SourceList } from './source-list.ts';
 /** ChartMogul's own default and maximum. */
 export const PAGE_ROWS = 200;
 
+/** Pages without a record, one after the other, each of which promises more: then the list does not end. */
+const MAX_EMPTY_PAGES = 100;
+
+/** A page and how the list continues behind it. */
+interface Read {
+  readonly number: number;
+  readonly values: readonly JsonValue[];
+  readonly paginator: Paginator;
+  readonly next: Query | undefined;
+}
+
 /**
  * Reads one list to its end, page by page, from where an interrupted run stopped.
  *
- * @throws StreamNotFoundError when the address answers 404; FilterIgnoredError when the server does not filter;
- *   UnexpectedAnswerError, PaginationLoopError, and what `get` throws.
+ * @throws StreamNotFoundError when the address answers 404; UnexpectedAnswerError, PaginationLoopError, and what `get` throws.
  */
 export async function* readList(
   client: ChartMogulClient,
@@ -28,49 +46,77 @@ export async function* readList(
   observer: RequestObserver,
 ): AsyncGenerator<Page, void, undefined> {
   const query: Query = { ...list.query, ...(list.paging === 'none' ? {} : { per_page: PAGE_ROWS }) };
-  const guard = new LoopGuard();
-  const first = await firstAnswer(client, list, query, observer);
-  let { answer, number } = first;
-  const paginator = {
-    detect: first.paginator,
-    'start-after': startAfterPaginator,
-    none: singlePagePaginator,
-  }[list.paging];
-  for (; ; number++) {
-    const where = `${list.path}, page ${number}`;
+  const ask = async (number: number, asked: Query, known?: Paginator): Promise<Read> => {
+    const where = whereOf(list, number);
+    const answer = await client.get(list.path, { ...query, ...asked }, observer);
     const values = list.listKey === null ? [answer] : listWithin(answer, list.listKey, where);
-    const next = paginator(answer, values, where);
-    if (next !== undefined) guard.check(next, where);
-    if (list.isWithin !== undefined && !values.every(list.isWithin))
-      throw new FilterIgnoredError(`${list.id}, page ${number} has records that its filter leaves out`);
+    const paginator = known ?? paginatorOf(list, answer);
+    return { number, values, paginator, next: paginator({ answer, list: values, asked, where }) };
+  };
+  const guard = new LoopGuard();
+  let page = (await resumed(list, ask)) ?? (await ask(1, {}));
+  let empty = 0;
+  for (;;) {
+    const { number, values, paginator, next } = page;
+    empty = values.length === 0 ? empty + 1 : 0;
+    if (next !== undefined) {
+      guard.check(next, whereOf(list, number));
+      if (empty > MAX_EMPTY_PAGES)
+        throw new UnexpectedAnswerError(`${whereOf(list, number)}: ${empty} pages in a row have no record`);
+    }
     yield { list, number, records: values.map((value) => withFields(value, list.adds)), next };
     if (next === undefined) return;
-    answer = await client.get(list.path, { ...query, ...next }, observer);
+    page = await ask(number + 1, next, paginator);
+    // Also where the cursors differ.
+    if (page.values.length > 0 && isDeepStrictEqual(page.values, values))
+      throw new PaginationLoopError(`${whereOf(list, page.number)} has the records of the page before`);
   }
 }
 
-/**
- * The page to begin with. A cursor of an earlier run may have aged, or the row it names may be gone: where it is refused, the
- * list is read from its beginning.
- */
-async function firstAnswer(
-  client: ChartMogulClient,
-  { path, from }: SourceList,
-  query: Query,
-  observer: RequestObserver,
-): Promise<{ answer: JsonObject; number: number; paginator: Paginator }> {
-  if (from !== undefined) {
-    try {
-      const answer = await client.get(path, { ...query, ...from.next }, observer);
-      return { answer, number: from.pages + 1, paginator: paginatorAsking(from.next) };
-    } catch (error) {
-      if (!(error instanceof RequestRefusedError) && !(error instanceof StreamNotFoundError)) throw error;
-      logger.info({ path, reason: error.message }, 'cannot go on where the last run stopped: begins anew');
-    }
-  }
-  const answer = await client.get(path, query, observer);
-  return { answer, number: 1, paginator: paginatorFor(answer) };
+function whereOf({ path }: SourceList, number: number): string {
+  return `${path}, page ${number}`;
 }
+
+function paginatorOf({ listKey, paging }: SourceList, firstAnswer: JsonObject): Paginator {
+  if (listKey === null) return () => undefined;
+  if (paging === 'none') return singlePagePaginator;
+  return paging === 'start-after' ? startAfterPaginator(firstAnswer) : paginatorFor(firstAnswer);
+}
+
+/**
+ * The page that an interrupted run wanted next. A cursor may have aged, or the row it names may be gone: where it gets no page
+ * with records, this is undefined, and the list is read from its beginning.
+ */
+async function resumed(
+  { path, paging, from }: SourceList,
+  ask: (number: number, asked: Query, known?: Paginator) => Promise<Read>,
+): Promise<Read | undefined> {
+  if (from === undefined) return undefined;
+  let reason = 'the page has no records';
+  try {
+    const known = paging === 'start-after' ? undefined : paginatorAsking(from.next);
+    const page = await ask(from.pages + 1, from.next, known);
+    if (isDeepStrictEqual(page.next, from.next)) reason = 'the page points at itself';
+    else if (page.values.length > 0) return page;
+  } catch (error) {
+    const isOfCursor = cursorErrors.some((kind) => error instanceof kind);
+    if (!isOfCursor) throw error;
+    reason = messageOf(error);
+  }
+  logger.info(
+    { path, reason },
+    'cannot resume where the last run stopped: reads the list from its beginning',
+  );
+  return undefined;
+}
+
+/** What a cursor of an earlier run may get; a source that is down gives the same to the first page. */
+const cursorErrors = [
+  RequestRefusedError,
+  StreamNotFoundError,
+  SourceUnavailableError,
+  UnexpectedAnswerError,
+];
 
 function withFields(value: JsonValue, adds: SourceList['adds']): JsonValue {
   return adds !== undefined && isJsonObject(value) ? { ...value, ...adds } : value;

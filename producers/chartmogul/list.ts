@@ -2,16 +2,19 @@ import { UnexpectedAnswerError } from '../../core/errors.ts';
 import type { JsonObject, JsonValue } from '../../core/json.ts';
 
 /**
- * The list within an answer: under the declared key, else under `entries`, else the only array there is.
+ * The list within an answer: under the declared key, else under `entries`, else the only array there is. Where one of the two
+ * names holds something else than a list, no other array is taken for it.
  *
  * @throws UnexpectedAnswerError naming the keys that were seen, when no list can be told.
  */
 export function listWithin(answer: JsonObject, listKey: string, where: string): JsonValue[] {
-  for (const key of [listKey, 'entries']) {
-    const list = answer[key];
+  const names = [listKey, 'entries'];
+  for (const name of names) {
+    const list = answer[name];
     if (Array.isArray(list)) return list;
   }
-  const [only, ...more] = Object.values(answer).filter((value) => Array.isArray(value));
+  const arrays = Object.values(answer).filter((value) => Array.isArray(value));
+  const [only, ...more] = names.some((name) => Object.hasOwn(answer, name)) ? [] : arrays;
   if (only !== undefined && more.length === 0) return only;
   const seen = Object.keys(answer).join(', ');
   throw new UnexpectedAnswerError(

@@ -2,16 +2,25 @@ import { PaginationLoopError, UnexpectedAnswerError } from '../../core/errors.ts
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts';
 import type { Query } from './client.ts';
 
+/** A page as its server answered it. */
+export interface Answered {
+  readonly answer: JsonObject;
+  readonly list: readonly JsonValue[];
+  /** What asked for it, beside the list's own query; empty for the first page. */
+  readonly asked: Query;
+  /** Names it for an error. */
+  readonly where: string;
+}
+
 /**
- * One way of asking for the page after an answer: the query to add, or undefined after the last page. `where` names the
- * answer for an error.
+ * One way of asking for the page after an answer: the query to add, or undefined after the last page.
  *
- * @throws UnexpectedAnswerError when the answer says that there is more and not where.
+ * @throws UnexpectedAnswerError when the answer says that there is more and not where, or does not say any more whether there is.
  */
-export type Paginator = (answer: JsonObject, list: readonly JsonValue[], where: string) => Query | undefined;
+export type Paginator = (page: Answered) => Query | undefined;
 
 /** ChartMogul's paging since October 2023. The last page has a cursor too: only `has_more` tells the end. */
-export const cursorPaginator: Paginator = (answer, _list, where) => {
+export const cursorPaginator: Paginator = ({ answer, where }) => {
   if (answer['has_more'] === false) return undefined;
   const { cursor } = answer;
   if (answer['has_more'] !== true || typeof cursor !== 'string' || cursor === '') {
@@ -21,42 +30,66 @@ export const cursorPaginator: Paginator = (answer, _list, where) => {
 };
 
 /** The paging of `subscription_events` before cursors. Which of the two names the server takes is not documented. */
-export const nextKeyPaginator: Paginator = (answer, _list, where) => {
-  const next = metaOf(answer)?.['next_key'] ?? null;
-  if (next === null || next === '') return undefined;
-  if (typeof next === 'object')
-    throw new UnexpectedAnswerError(`${where}: "meta.next_key" is neither text nor a number`);
+export const nextKeyPaginator: Paginator = ({ answer, where }) => {
+  const next = metaOf(answer)?.['next_key'];
+  if (next === null || next === '') {
+    return endOf(answer, where);
+  }
+  if (typeof next !== 'string' && typeof next !== 'number' && typeof next !== 'bigint')
+    throw new UnexpectedAnswerError(`${where}: "meta.next_key" is neither text nor a number nor null`);
   return { cursor: String(next), next_key: String(next) };
 };
 
 /** Numbered pages, deprecated by ChartMogul. */
-export const pageNumberPaginator: Paginator = (answer, _list, where) => {
+export const pageNumberPaginator: Paginator = ({ answer, list, asked, where }) => {
   const { page, totalPages } = pageNumbersOf(answer);
   if (page === undefined || totalPages === undefined) {
-    throw new UnexpectedAnswerError(`${where} has no "page" and "total_pages" any more`);
+    throw new UnexpectedAnswerError(`${where} has no usable "page" and "total_pages"`);
   }
-  return page < totalPages ? { page: page + 1 } : undefined;
+  const wanted = asked['page'] ?? 1;
+  if (page !== wanted) throw new UnexpectedAnswerError(`${where} is page ${page}, asked for page ${wanted}`);
+  if (page > totalPages && list.length > 0)
+    throw new UnexpectedAnswerError(`${where} has records beyond its "total_pages" of ${totalPages}`);
+  return page < totalPages ? { page: page + 1 } : endOf(answer, where);
 };
 
-/** Goes on after the last row received, by its uuid; for lists whose cursor skips rows. */
-export const startAfterPaginator: Paginator = (answer, list, where) => {
-  if (answer['has_more'] === false || list.length === 0) return undefined;
-  const last = list.at(-1);
-  const uuid = isJsonObject(last) ? last['uuid'] : undefined;
-  if (typeof uuid !== 'string' || uuid === '')
-    throw new UnexpectedAnswerError(`the last row of ${where} has no "uuid" to go on after`);
-  return { 'start-after': uuid };
-};
+/**
+ * Continues after the last row received, by its uuid; for lists whose cursor skips rows. A server that never says `has_more`
+ * ends such a list with an empty page.
+ */
+export function startAfterPaginator(firstAnswer: JsonObject): Paginator {
+  const isTold = isGiven(firstAnswer['has_more']);
+  return ({ answer, list, where }) => {
+    const hasMore = answer['has_more'];
+    if (hasMore === false) return undefined;
+    if (hasMore !== true && (isTold || isGiven(hasMore)))
+      throw new UnexpectedAnswerError(`${where} does not say in "has_more" whether the list ends`);
+    if (list.length === 0 && hasMore !== true) return undefined;
+    const last = list.at(-1);
+    const uuid = isJsonObject(last) ? last['uuid'] : undefined;
+    if (typeof uuid !== 'string' || uuid === '')
+      throw new UnexpectedAnswerError(
+        `${where} promises more and has no row with a "uuid" to continue after`,
+      );
+    return { 'start-after': uuid };
+  };
+}
 
 /** The answer is all there is. */
-export const singlePagePaginator: Paginator = () => undefined;
+export const singlePagePaginator: Paginator = ({ answer, where }) => endOf(answer, where);
 
 /** The paging style of a list, told from its first page: legacy keys stand beside cursors, so cursors come first. */
 export function paginatorFor(firstAnswer: JsonObject): Paginator {
-  if ((firstAnswer['has_more'] ?? null) !== null) return cursorPaginator;
-  if (metaOf(firstAnswer)?.['next_key'] !== undefined) return nextKeyPaginator;
-  if (pageNumbersOf(firstAnswer).totalPages !== undefined) return pageNumberPaginator;
-  return singlePagePaginator;
+  const meta = metaOf(firstAnswer);
+  const nextKey = meta?.['next_key'];
+  if (isGiven(firstAnswer['has_more'])) return cursorPaginator;
+  if (isGiven(nextKey) && nextKey !== '') return nextKeyPaginator;
+  if (hasMorePages(firstAnswer)) return pageNumberPaginator;
+  if (nextKey !== undefined) return nextKeyPaginator;
+  if (isGiven(firstAnswer['total_pages'] ?? meta?.['total_pages'])) return pageNumberPaginator;
+  // Whether a cursor without `has_more` leads on cannot be told: it is refused.
+  const { cursor } = firstAnswer;
+  return isGiven(cursor) && cursor !== '' ? cursorPaginator : singlePagePaginator;
 }
 
 /** The paging style of a list that an earlier run began, told from what it wanted to ask next: later pages may not tell. */
@@ -82,6 +115,20 @@ function metaOf(answer: JsonObject): JsonObject | undefined {
   return isJsonObject(answer['meta']) ? answer['meta'] : undefined;
 }
 
+/** The end of a list, unless the answer promises more in another way of paging. */
+function endOf(answer: JsonObject, where: string): undefined {
+  const nextKey = metaOf(answer)?.['next_key'];
+  const isMore =
+    (isGiven(answer['has_more']) && answer['has_more'] !== false) ||
+    (isGiven(nextKey) && nextKey !== '') ||
+    hasMorePages(answer);
+  if (isMore) throw new UnexpectedAnswerError(`${where} promises more and gives no way to continue`);
+}
+
+function isGiven(value: JsonValue | undefined): boolean {
+  return value !== undefined && value !== null;
+}
+
 function pageNumbersOf(answer: JsonObject): { page: number | undefined; totalPages: number | undefined } {
   const meta = metaOf(answer);
   return {
@@ -90,6 +137,13 @@ function pageNumbersOf(answer: JsonObject): { page: number | undefined; totalPag
   };
 }
 
+/** By its numbers alone. */
+function hasMorePages(answer: JsonObject): boolean {
+  const { page = 1, totalPages = 1 } = pageNumbersOf(answer);
+  return page < totalPages;
+}
+
 function integer(value: JsonValue | undefined): number | undefined {
-  return typeof value === 'number' && Number.isSafeInteger(value) ? value : undefined;
+  const number = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value;
+  return typeof number === 'number' && Number.isSafeInteger(number) ? number : undefined;
 }

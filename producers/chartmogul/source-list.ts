@@ -3,7 +3,7 @@ import type { RecordHash } from '../changes/record-hash.ts';
 import type { Query } from './client.ts';
 import type { StreamSpec } from './streams.ts';
 
-/** One list of a stream: the whole of it, a slice, or that of one parent. */
+/** One list of a stream: the whole of it, the entries of one interval, or that of one parent. */
 export interface SourceList extends Pick<StreamSpec, 'listKey' | 'paging'> {
   /** Path and filters, by which a checkpoint knows the list. */
   readonly id: string;
@@ -15,8 +15,6 @@ export interface SourceList extends Pick<StreamSpec, 'listKey' | 'paging'> {
   readonly visit?: Visit;
   /** Where an interrupted run stopped: the page to go on with, and how many were read. */
   readonly from?: { readonly next: Query; readonly pages: number };
-  /** False for a record that the filter should have left out: then the server does not filter. */
-  readonly isWithin?: (record: JsonValue) => boolean;
 }
 
 /** The token is made of the parent's record and the round. */
@@ -48,15 +46,6 @@ export function sourceList(
 ): SourceList {
   const query = { ...own, ...filters };
   return { id: listId(path, filters), path, query, listKey, paging };
-}
-
-/** A list with filters more. */
-export function narrowed(
-  list: SourceList,
-  filters: Query,
-  isWithin: NonNullable<SourceList['isWithin']>,
-): SourceList {
-  return { ...list, id: listId(list.path, filters), query: { ...list.query, ...filters }, isWithin };
 }
 
 function listId(path: string, filters: Query): string {

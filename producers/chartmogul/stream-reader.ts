@@ -1,12 +1,12 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { ProduceSettings } from '../../core/config.ts';
-import { FilterIgnoredError, RequestRefusedError, StreamNotFoundError } from '../../core/errors.ts';
+import { RequestRefusedError, StreamNotFoundError } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
 import type { SliceState } from '../checkpoint.ts';
 import type { ChartMogulClient, RequestObserver } from './client.ts';
 import { readList } from './list-reader.ts';
 import { mergePages } from './merge-pages.ts';
 import { metricLists } from './metrics.ts';
-import { planSlices } from './slices.ts';
 import { sourceList, type Page, type SourceList, type Visit } from './source-list.ts';
 import type { ParentSpec, StreamSpec } from './streams.ts';
 
@@ -20,8 +20,6 @@ const PARENTS_BEFORE_DOUBT = 3;
 export interface ReadPlan {
   /** Those of an interrupted run; empty for a run that begins. */
   readonly slices: ReadonlyMap<string, SliceState>;
-  /** Read sliced lists whole. */
-  readonly isWhole: boolean;
   readonly metrics: ProduceSettings['metrics'];
   /** Whether the history of a metric's list, by its id, is on the topic. */
   readonly isHistoryKnown: (id: string) => boolean;
@@ -102,6 +100,15 @@ function isNotThere(error: unknown, { isOptional }: StreamSpec): boolean {
   );
 }
 
+/** Whether a list of a checkpoint is what a run would read today: the whole of an address, or an interval of a metric. */
+export function isListed(spec: StreamSpec, id: string, { path, query }: SliceState): boolean {
+  if (!spec.paths.includes(path)) return false;
+  const today = sourceList(spec, path);
+  return (
+    spec.metric !== undefined || (id === today.id && isDeepStrictEqual({ ...query }, { ...today.query }))
+  );
+}
+
 function unfinished(spec: StreamSpec, { slices, metrics }: ReadPlan): SourceList[] {
   const whole = new Map(
     spec.metric === undefined
@@ -114,8 +121,8 @@ function unfinished(spec: StreamSpec, { slices, metrics }: ReadPlan): SourceList
     [...slices]
       // An interval that is not wanted any more has no list to complete it.
       .filter(([id, { isDone }]) => !isDone && (spec.metric === undefined || whole.has(id)))
-      .map(([id, { path, query, next, pages }]) => ({
-        ...(whole.get(id) ?? { id, path, query, listKey: spec.listKey, paging: spec.paging }),
+      .map(([id, { path, next, pages }]) => ({
+        ...(whole.get(id) ?? sourceList(spec, path)),
         ...(next !== undefined && { from: { next, pages } }),
       }))
   );
@@ -135,38 +142,8 @@ async function* readPath(
     const lists = metricLists(spec, path, metrics, { today: new Date(), isHistoryKnown });
     const pages = mergePages(lists, LISTS_SIDE_BY_SIDE, (list) => readList(client, list, observer));
     yield* planned(pages, (first) => lists.filter(({ id }) => id !== first.list.id));
-  } else if (spec.slices !== undefined && !plan.isWhole) {
-    yield* readSliced(client, spec.slices, sourceList(spec, path), observer);
   } else {
     yield* readList(client, sourceList(spec, path), observer);
-  }
-}
-
-/** The first page of the whole list, which may be all there is; then the slices, side by side. */
-async function* readSliced(
-  client: ChartMogulClient,
-  slices: NonNullable<StreamSpec['slices']>,
-  list: SourceList,
-  observer: RequestObserver,
-): Pages {
-  const whole = readList(client, list, observer);
-  const first = await whole.next();
-  if (first.done === true) return;
-  const plan =
-    first.value.next === undefined ? undefined : await planSlices(client, slices, first.value, observer);
-  if (plan === undefined) {
-    yield first.value;
-    yield* whole;
-    return;
-  }
-  yield { ...first.value, next: undefined, plan };
-  try {
-    yield* mergePages(plan, LISTS_SIDE_BY_SIDE, (slice) => readList(client, slice, observer));
-  } catch (error) {
-    const isRefused = error instanceof FilterIgnoredError || error instanceof RequestRefusedError;
-    if (!isRefused) throw error;
-    logger.info({ path: list.path, reason: error.message }, 'the server does not filter: read whole');
-    yield* planned(whole, () => []);
   }
 }
 

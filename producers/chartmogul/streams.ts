@@ -7,8 +7,6 @@ export type DeleteProof =
   | { readonly proof: 'look-up'; readonly path: string; readonly query?: Query; readonly heir?: Heir }
   /** Two complete runs, one after the other, did not have it. */
   | { readonly proof: 'twice' }
-  /** The source rewrites its history: what a complete run does not have is gone. */
-  | { readonly proof: 'replaced' }
   /** A run does not read all of the stream, so nothing is known of what it does not have. */
   | { readonly proof: 'none' };
 
@@ -32,8 +30,6 @@ export interface StreamSpec {
   readonly paging: 'detect' | 'start-after' | 'none';
   /** The stream whose key stands as `{field}` in an address and is added to every record under that name. */
   readonly parent?: ParentSpec;
-  /** Disjoint parts, read side by side. */
-  readonly slices?: 'status' | 'data_source' | 'date';
   /** Metrics are asked for by time and interval; these intervals are known to the endpoint, all if undefined. */
   readonly metric?: { readonly intervals?: readonly MetricsInterval[] };
   /** Filters, without which ChartMogul would hide rows or fields. */
@@ -84,9 +80,8 @@ function list(name: string, listKey: string, options: Partial<StreamSpec> = {}):
 
 /** Every stream that is produced, in the order in which a run begins them: the longest first. */
 export const streams: readonly StreamSpec[] = [
-  list('invoices', 'invoices', { query: invalidToo, slices: 'data_source' }),
+  list('invoices', 'invoices', { query: invalidToo }),
   list('customers', 'entries', {
-    slices: 'status',
     deletes: {
       proof: 'look-up',
       path: '/customers/{key}',
@@ -95,11 +90,10 @@ export const streams: readonly StreamSpec[] = [
   }),
   list('subscription_events', 'subscription_events', {
     query: { with_disabled: true },
-    slices: 'data_source',
     deletes: { proof: 'twice' },
   }),
   // The cursor of this list was recorded to skip a row a page.
-  list('activities', 'entries', { paging: 'start-after', slices: 'date', deletes: { proof: 'replaced' } }),
+  list('activities', 'entries', { paging: 'start-after', deletes: { proof: 'twice' } }),
   {
     name: 'customer_subscriptions',
     paths: ['/subscriptions', '/customers/{customer_uuid}/subscriptions'],

@@ -14,7 +14,6 @@ logger.level = 'silent';
 /** A run that begins, without parents to visit. */
 export const beginning: ReadPlan = {
   slices: new Map(),
-  isWhole: false,
   metrics: { ...loadSettings({}, '').produce.metrics, intervals: ['day', 'month', 'year'] },
   isHistoryKnown: () => false,
   visits: () => Promise.reject(new Error('the parents are asked for')),

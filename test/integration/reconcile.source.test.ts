@@ -102,9 +102,9 @@ test('after a run source and topics are equal; of an account that has moved on e
   for (const wanted of ['stray customers', 'missing invoices', 'changed customer_subscriptions'])
     assert.ok(kinds.has(wanted), `${wanted}, of ${[...kinds].join(', ')}`);
 
-  // Of these one run proves what is gone.
+  // Of the first three one run proves what is gone, of activities two.
   const proved = ['customers', 'invoices', 'contacts', 'activities'];
-  await produceWith(settings, { isMassDeleteAllowed: true }, ...proved);
+  for (let time = 0; time < 2; time++) await produceWith(settings, { isMassDeleteAllowed: true }, ...proved);
   assertEqual(await compare(settings, ...proved));
 });
 
@@ -288,7 +288,7 @@ test('two records of one key differ; one that moved while its list was read does
   assert.deepEqual(await differencesOf(settings, 'plans'), { plans: ['pl_1 twice'] });
 });
 
-test('a list is read whole: a record that no slice holds, and so no run has sent, is missing', async (t) => {
+test('a record on a later page that no filter names is compared: with a run it is no difference, without one it is missing', async (t) => {
   const customer = (uuid: string, status: string) => `{"uuid":"${uuid}","status":"${status}"}`;
   const { baseUrl } = await createApiServer(t, {
     '/customers': (query, response) => {
@@ -299,8 +299,11 @@ test('a list is read whole: a record that no slice holds, and so no run has sent
     },
   });
   const settings = createSettings(t, baseUrl);
+  assert.deepEqual(await differencesOf(settings, 'customers'), {
+    customers: ['cus_1 missing', 'cus_2 missing'],
+  });
   await produceStreams(settings, 'customers');
-  assert.deepEqual(await differencesOf(settings, 'customers'), { customers: ['cus_2 missing'] });
+  assert.deepEqual(await differencesOf(settings, 'customers'), { customers: [] });
 });
 
 test('the children of the parents that the source has are compared, whatever the topic says of these', async (t) => {

@@ -14,6 +14,11 @@ const lists: readonly (readonly [JsonObject, unknown])[] = [
   [{ a: [], b: [] }, /several lists.*"invoices".*a, b/],
   [{ a: 1, b: {} }, /no list.*"invoices".*a, b/],
   [{ invoices: {} }, /no list.*invoices/],
+  [{ entries: null, other: [3] }, /no list.*"invoices".*entries, other/],
+  [{ invoices: null, errors: ['x'] }, /no list.*invoices, errors/],
+  [{ invoices: {}, other: [3] }, /no list.*invoices, other/],
+  [{ entries: 'none', other: [] }, /no list.*entries, other/],
+  [{ invoices: [1], entries: null, other: [3] }, [1]],
   [{}, /no list.*none/],
 ];
 for (const [answer, expected] of lists) {

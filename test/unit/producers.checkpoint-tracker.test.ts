@@ -6,7 +6,6 @@ import { KeyTable } from '../../producers/changes/key-table.ts';
 import {
   beginCheckpoint,
   CheckpointTracker,
-  isWholeRound,
   visitToken,
   type RunStart,
 } from '../../producers/checkpoint-tracker.ts';
@@ -16,14 +15,20 @@ import {
   parseCheckpointKey,
   type Checkpoint,
 } from '../../producers/checkpoint.ts';
-import { narrowed, sourceList, type Page, type SourceList } from '../../producers/chartmogul/source-list.ts';
+import { sourceList, type Page, type SourceList } from '../../producers/chartmogul/source-list.ts';
 import { Visits } from '../../producers/visits.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const NOW_MS = Date.UTC(2026, 6, 1);
 
-const start: RunStart = { run: 'new', nowMs: NOW_MS, isFull: false, fullRoundDays: 7 };
+const start: RunStart = {
+  run: 'new',
+  nowMs: NOW_MS,
+  isFull: false,
+  fullRoundDays: 7,
+  isListed: () => true,
+};
 const previous: Checkpoint = {
   run: 'old',
   startedAtMs: NOW_MS - HOUR_MS,
@@ -119,23 +124,14 @@ test('a run expects the pages of the last complete one, however many were interr
   assert.equal(expected({ isComplete: false, expectedPages: undefined }), undefined);
 });
 
-test('sliced lists are read whole in the run that begins a round, also when it is gone on with, but for the first', () => {
-  const dayMs = (day: number) => ({ ...start, nowMs: NOW_MS + day * DAY_MS });
-  const first = beginCheckpoint(undefined, start).checkpoint;
-  const second = beginCheckpoint({ ...first, isComplete: true }, dayMs(2)).checkpoint;
-  const third = beginCheckpoint({ ...second, isComplete: true }, dayMs(8)).checkpoint;
-  const resumed = beginCheckpoint(third, dayMs(8.5));
-  const fourth = beginCheckpoint({ ...resumed.checkpoint, isComplete: true }, dayMs(9)).checkpoint;
-  assert.ok(resumed.isResumed);
-  assert.deepEqual([first, second, third, resumed.checkpoint, fourth].map(isWholeRound), [
-    false,
-    false,
-    true,
-    true,
-    false,
-  ]);
-  const full = beginCheckpoint({ ...first, isComplete: true }, { ...dayMs(1), isFull: true }).checkpoint;
-  assert.ok(isWholeRound(full));
+test('a run over a list that is not read in this way any more is begun anew, in the same round', () => {
+  const isListed = (id: string) => id === '/a';
+  const slices = new Map([...previous.slices, ['/a?status=Active', { ...read[1], isDone: false }] as const]);
+  const begun = beginCheckpoint({ ...previous, slices }, { ...start, isListed });
+  const { round, roundAtMs, expectedPages, pages } = begun.checkpoint;
+  assert.deepEqual([begun.isResumed, begun.checkpoint.slices.size, pages], [false, 0, 0]);
+  assert.deepEqual([round, roundAtMs, expectedPages], [3, previous.roundAtMs, 40]);
+  assert.ok(beginCheckpoint(previous, { ...start, isListed }).isResumed);
 });
 
 test('a parent is visited for another thing when its record or the round is another', () => {
@@ -149,27 +145,21 @@ test('a parent is visited for another thing when its record or the round is anot
 
 /** What a stream consists of, and how a run that begins reads it. */
 interface World {
-  /** `ignored`: sliced at first, until it shows that the server does not filter. */
-  readonly kind: 'one list' | 'sliced' | 'ignored' | 'side by side' | 'by parents';
+  readonly kind: 'one list' | 'side by side' | 'by parents';
   /** Pages of each list. */
   readonly lengths: readonly number[];
-  /** Pages of slices that a server which does not filter gives before that shows. */
-  readonly cut: number;
 }
 
-const main = sourceList({ listKey: 'entries', paging: 'detect' }, '/a', {});
+const paged = { listKey: 'entries', paging: 'detect' } as const;
+const main = sourceList(paged, '/a', {});
 const slicesOf = ({ lengths }: World) =>
-  lengths.map((_, index) => narrowed(main, { status: index }, () => true));
+  lengths.map((_, index) => sourceList(paged, '/a', { interval: index }));
 const parentOf = (index: number) => `p|${index}`;
 
-/** Every page has one record. A server that does not filter gives the same for every slice. */
-function recordOf({ kind }: World, { id }: SourceList, number: number): string {
-  return `${kind === 'ignored' ? main.id : id} ${number}`;
-}
-
-function pageOf(world: World, list: SourceList, number: number, length: number): Page {
+/** Every page has one record. */
+function pageOf(list: SourceList, number: number, length: number): Page {
   const next = number < length ? { page: number + 1 } : undefined;
-  return { list, number, records: [recordOf(world, list, number)], next };
+  return { list, number, records: [`${list.id} ${number}`], next };
 }
 
 interface Part {
@@ -179,42 +169,32 @@ interface Part {
 }
 
 /** The pages of each list in their order, the lists in turns that `picks` decide. */
-function* interleaved(world: World, parts: readonly Part[], picks: readonly number[]): Generator<Page> {
+function* interleaved(parts: readonly Part[], picks: readonly number[]): Generator<Page> {
   const left = parts.filter(({ first, length }) => first <= length).map((part) => ({ ...part }));
   for (let turn = 0; left.length > 0; turn++) {
     const at = (picks[turn % picks.length] ?? 0) % left.length;
     const part = left[at];
     if (part === undefined) return;
-    yield pageOf(world, part.list, part.first++, part.length);
+    yield pageOf(part.list, part.first++, part.length);
     if (part.first > part.length) left.splice(at, 1);
   }
 }
 
 function* pagesOf(world: World, picks: readonly number[], visits: KeyTable, round: number): Generator<Page> {
-  const { kind, lengths, cut } = world;
+  const { kind, lengths } = world;
   const [length = 1] = lengths;
   const slices = slicesOf(world);
   const whole = (list: SourceList, index: number) => ({ list, length: lengths[index] ?? 1, first: 1 });
   if (kind === 'by parents') {
-    yield* interleaved(world, visitParts(world, visits, round), picks);
+    yield* interleaved(visitParts(world, visits, round), picks);
   } else if (kind === 'side by side') {
     let plan: SourceList[] | undefined;
-    for (const page of interleaved(world, slices.map(whole), picks)) {
+    for (const page of interleaved(slices.map(whole), picks)) {
       yield plan === undefined ? { ...page, plan: slices.filter(({ id }) => id !== page.list.id) } : page;
       plan = slices;
     }
-  } else if (kind === 'one list' || (kind === 'ignored' && length === 1)) {
-    yield* interleaved(world, [{ list: main, length, first: 1 }], picks);
   } else {
-    yield { ...pageOf(world, main, 1, 1), plan: slices };
-    if (kind === 'sliced') yield* interleaved(world, slices.map(whole), picks);
-    if (kind === 'sliced') return;
-    const parts = slices.map((list) => ({ list, length, first: 1 }));
-    const unfiltered = [...interleaved(world, parts, picks)];
-    yield* unfiltered.slice(0, Math.min(cut, unfiltered.length - 1));
-    for (let number = 2; number <= length; number++) {
-      yield { ...pageOf(world, main, number, length), ...(number === 2 && { plan: [] }) };
-    }
+    yield* interleaved([{ list: main, length, first: 1 }], picks);
   }
 }
 
@@ -251,11 +231,10 @@ function pagesLeft(world: World, topic: Topic, picks: readonly number[]) {
     const index = known.findIndex((list) => list.id === id);
     assert.deepEqual({ path, query }, { path: known[index]?.path, query: known[index]?.query });
     assert.equal(next?.['page'], isDone || pages === 0 ? undefined : pages + 1);
-    const [length = 1] =
-      world.kind === 'ignored' || index === 0 ? world.lengths : world.lengths.slice(index - 1);
+    const [length = 1] = index === 0 ? world.lengths : world.lengths.slice(index - 1);
     return { list: known[index] ?? main, length, first: isDone ? length + 1 : pages + 1 };
   });
-  return { ...begun, pages: interleaved(world, parts, picks) };
+  return { ...begun, pages: interleaved(parts, picks) };
 }
 
 const recordsOf = (pages: Iterable<Page>) => [...pages].flatMap(({ records }) => records.map(String)).sort();
@@ -272,18 +251,13 @@ function unread({ kind, lengths }: World, all: readonly string[], committed: Rea
 /** A complete checkpoint says of each list that it was read: so a metric knows which intervals have their history. */
 function assertAllKept(world: World, slices: Checkpoint['slices']): void {
   const { kind } = world;
-  const lists = kind === 'by parents' ? [] : slicesOf(world);
-  const wanted = kind === 'side by side' ? lists : kind === 'sliced' ? [main, ...lists] : [main];
-  const ids = [...slices.keys()].sort();
-  // Of a server that does not filter, slices that were read to their ends by a run that went on with them stay.
-  if (kind === 'ignored') assert.ok(slices.has(main.id));
-  else assert.deepEqual(ids, kind === 'by parents' ? [] : wanted.map(({ id }) => id).sort());
+  const lists = { 'one list': [main], 'side by side': slicesOf(world), 'by parents': [] }[kind];
+  assert.deepEqual([...slices.keys()].sort(), lists.map(({ id }) => id).sort());
 }
 
 const anyWorld: fc.Arbitrary<World> = fc.record({
-  kind: fc.constantFrom('one list', 'sliced', 'ignored', 'side by side', 'by parents'),
+  kind: fc.constantFrom('one list', 'side by side', 'by parents'),
   lengths: fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 4 }),
-  cut: fc.nat(3),
 });
 const anyProcess = fc.record({
   /** After so many pages it is killed, with what it has not committed. */
@@ -298,7 +272,6 @@ test('wherever a run is killed, the next reads exactly what is not committed, an
       const topic: Topic = new Map();
       const all = [...new Set(recordsOf(pagesOf(world, [0], new KeyTable(), 1)))];
       let committed: string[] = [];
-      let wholePages = 0;
       for (const process of [...killed, { pages: Infinity, pagesOfTransaction: 2, picks: [1] }]) {
         const { checkpoint, isResumed, pages } = pagesLeft(world, topic, process.picks);
         const tracker = new CheckpointTracker('s', checkpoint);
@@ -309,7 +282,6 @@ test('wherever a run is killed, the next reads exactly what is not committed, an
           if (isAnew) committed = [];
           isAnew = false;
           committed.push(...waiting.flatMap(({ records }) => records.map(String)));
-          for (const { list, number } of waiting) if (list.id === main.id) wholePages = number;
           waiting = [];
         };
         let read = 0;
@@ -331,15 +303,9 @@ test('wherever a run is killed, the next reads exactly what is not committed, an
         const next = pagesLeft(world, topic, [0]);
         const left = recordsOf(next.pages);
         const wanted = unread(world, all, new Set(committed));
-        const isIgnored = world.kind === 'ignored';
-        const isWholeRead = wholePages === world.lengths[0];
-        const isAllRead = wanted.length === 0 && (!isIgnored || isWholeRead || !next.isResumed);
-        assert.equal(next.isResumed, committed.length > 0 && (!isAllRead || world.kind === 'by parents'));
-        // Slices of a server that does not filter are the whole list each; once that shows, they are not read any more.
-        if (!next.isResumed) assert.deepEqual([...new Set(left)], all);
-        else if (!isIgnored) assert.deepEqual(left, wanted);
-        else if (wholePages > 1) assert.deepEqual(left, all.slice(wholePages));
-        else assert.ok(wanted.every((record) => left.includes(record)));
+        const isLeft = wanted.length > 0 || world.kind === 'by parents';
+        assert.equal(next.isResumed, committed.length > 0 && isLeft);
+        assert.deepEqual(left, next.isResumed ? wanted : all);
       }
     }),
     { numRuns: 300 },

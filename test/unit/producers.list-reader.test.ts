@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import {
-  FilterIgnoredError,
+  AuthenticationError,
   PaginationLoopError,
   RequestRefusedError,
   SourceUnavailableError,
   StreamNotFoundError,
   UnexpectedAnswerError,
+  type EtlError,
 } from '../../core/errors.ts';
 import type { JsonObject } from '../../core/json.ts';
 import { logger } from '../../core/logger.ts';
@@ -73,14 +74,26 @@ test('gone on with after any page, a list gives exactly the pages after it, howe
   );
 });
 
-for (const refusal of [new RequestRefusedError('cursor expired'), new StreamNotFoundError('no such row')]) {
-  test(`a list whose old cursor meets a ${refusal.name} is read from its beginning`, async () => {
+const spoilt: readonly (readonly [string, EtlError | JsonObject])[] = [
+  ['is refused', new RequestRefusedError('cursor expired')],
+  ['is not found', new StreamNotFoundError('no such row')],
+  ['answers 500 to every try', new SourceUnavailableError('500')],
+  ['answers no list', { error: 'x' }],
+  ['answers JSON that is not an object', new UnexpectedAnswerError('not an object')],
+  ['does not say where the list continues', { entries: [{ uuid: 'pl_4' }], has_more: true }],
+  ['promises more and has no record', { entries: [], has_more: true, cursor: 'c9' }],
+  ['has no record', { entries: [], has_more: false }],
+  ['points at itself', { entries: [{ uuid: 'pl_4' }], has_more: true, cursor: 'aged' }],
+];
+for (const [what, spoiltAnswer] of spoilt) {
+  test(`a list whose saved cursor ${what} is read from its beginning`, async () => {
     const rows = rowsOf(5);
     const from = { next: { cursor: 'aged' }, pages: 7 };
     const { pages, requests } = await read(
       (_, query) => {
-        if (query['cursor'] === 'aged') throw refusal;
-        return pageOf(rows, query, { style: 'stray cursor', rowsOfAPage: 2 });
+        if (query['cursor'] !== 'aged') return pageOf(rows, query, { style: 'stray cursor', rowsOfAPage: 2 });
+        if (spoiltAnswer instanceof Error) throw spoiltAnswer;
+        return spoiltAnswer;
       },
       { from },
     );
@@ -93,13 +106,36 @@ for (const refusal of [new RequestRefusedError('cursor expired'), new StreamNotF
   });
 }
 
-test('a list whose old cursor meets any other error is not begun anew', async () => {
+test('an activity that is gone, or a list that has become empty behind it, begins its list anew', async () => {
+  for (const answer of [{ entries: [] }, { entries: [], has_more: true }, { entries: [], has_more: false }]) {
+    const { pages } = await read(
+      (_, query) =>
+        query['start-after'] === 'gone'
+          ? answer
+          : pageOf(rowsOf(3), query, { style: 'start-after', rowsOfAPage: 2 }),
+      { paging: 'start-after', from: { next: { 'start-after': 'gone' }, pages: 4 } },
+    );
+    assert.deepEqual(recordsOf(pages), rowsOf(3));
+  }
+});
+
+test('where the source is down a saved cursor fails its list', async () => {
   let requests = 0;
   const answer = () => {
     requests++;
     throw new SourceUnavailableError('down');
   };
   await assert.rejects(read(answer, { from: { next: { cursor: 'c' }, pages: 1 } }), SourceUnavailableError);
+  assert.equal(requests, 2);
+});
+
+test('a key that is refused begins no list anew', async () => {
+  let requests = 0;
+  const answer = () => {
+    requests++;
+    throw new AuthenticationError('401');
+  };
+  await assert.rejects(read(answer, { from: { next: { cursor: 'c' }, pages: 1 } }), AuthenticationError);
   assert.equal(requests, 1);
 });
 
@@ -111,14 +147,22 @@ test('a cursor that is refused in the middle of a list fails it', async () => {
   await assert.rejects(read(answer), RequestRefusedError);
 });
 
-test('a list that is gone on with does not end at a page that does not say that it is the last', async () => {
-  const from = (next: Record<string, string | number>) => ({ from: { next, pages: 1 } });
-  const answer = () => ({ entries: rowsOf(1) });
-  await assert.rejects(read(answer, from({ cursor: 'c' })), UnexpectedAnswerError);
-  await assert.rejects(read(answer, from({ page: 2 })), UnexpectedAnswerError);
+test('a list does not end at a later page that does not say that it is the last', async () => {
+  for (const [first, ...later] of [
+    [{ has_more: true, cursor: 'c' }, {}, { has_more: null }, { has_more: 'false' }, { cursor: 'd' }],
+    [{ page: 1, total_pages: 3 }, {}, { page: 2 }, { total_pages: 3 }, { page: 1, total_pages: 3 }],
+    [{ meta: { next_key: 'k' } }, {}, { meta: {} }, { meta: null }],
+  ] satisfies JsonObject[][])
+    for (const [index, rest] of later.entries()) {
+      const answer: Answerer = (_, query) =>
+        'cursor' in query || 'page' in query
+          ? { entries: index % 2 === 0 ? [] : rowsOf(1), ...rest }
+          : { entries: rowsOf(2), ...first };
+      await assert.rejects(read(answer), UnexpectedAnswerError, JSON.stringify(rest));
+    }
 });
 
-test('a list that points back is refused, after no more requests than it has pages; any other ends', async () => {
+test('a list whose cursors point back is refused, after no more requests than it has pages; any other ends', async () => {
   const pointers = fc
     .integer({ min: 1, max: 8 })
     .chain((count) =>
@@ -126,7 +170,7 @@ test('a list that points back is refused, after no more requests than it has pag
     );
   const outcomes = { ended: 0, refused: 0 };
   await fc.assert(
-    fc.asyncProperty(pointers, fc.constantFrom('cursor', 'page'), async (next, style) => {
+    fc.asyncProperty(pointers, async (next) => {
       const seen = new Set<number>();
       let isLoop = false;
       for (let at: number | null = 0; at !== null && !isLoop; at = next[at] ?? null) {
@@ -136,11 +180,13 @@ test('a list that points back is refused, after no more requests than it has pag
       let requests = 0;
       const answer: Answerer = (_, query) => {
         assert.ok(++requests <= next.length + 1, 'it goes round and round');
-        const to = next[Number(query['cursor'] ?? query['page'] ?? 1) - 1] ?? null;
-        const entries = rowsOf(1);
-        if (style === 'cursor')
-          return { entries, has_more: to !== null, cursor: to === null ? 'stray' : `${to + 1}` };
-        return { entries, page: to ?? 9, total_pages: to === null ? 0 : 9 };
+        const at = Number(query['cursor'] ?? 1) - 1;
+        const to = next[at] ?? null;
+        return {
+          entries: [{ uuid: at }],
+          has_more: to !== null,
+          cursor: to === null ? 'stray' : `${to + 1}`,
+        };
       };
       if (isLoop) await assert.rejects(read(answer), PaginationLoopError);
       else await read(answer);
@@ -150,10 +196,32 @@ test('a list that points back is refused, after no more requests than it has pag
   assert.ok(outcomes.ended > 10 && outcomes.refused > 10, JSON.stringify(outcomes));
 });
 
+test('a server that has ever new cursors for the same page, or for no record at all, is refused', async () => {
+  for (const [entries, error] of [
+    [rowsOf(2), PaginationLoopError],
+    [[], UnexpectedAnswerError],
+  ] as const) {
+    let requests = 0;
+    const answer = () => ({ entries: [...entries], has_more: true, cursor: `c${requests++}` });
+    await assert.rejects(read(answer), error);
+    assert.ok(requests <= 102, `${requests} requests`);
+  }
+});
+
+test('a page without a record that says where the list continues is followed', async () => {
+  const { pages } = await read((_, { cursor }) =>
+    cursor === undefined
+      ? { entries: [], has_more: true, cursor: 'c' }
+      : { entries: rowsOf(1), has_more: false, cursor: 'd' },
+  );
+  assert.deepEqual(recordsOf(pages), rowsOf(1));
+});
+
 for (const style of pagingStyles) {
   test(`a server that answers its first page whatever is asked is refused (${style})`, async () => {
     const answer: Answerer = () => pageOf(rowsOf(3), {}, { style, rowsOfAPage: 2 });
-    await assert.rejects(read(answer, { paging: pagingOf(style) }), PaginationLoopError);
+    const error = style.endsWith('page') ? UnexpectedAnswerError : PaginationLoopError;
+    await assert.rejects(read(answer, { paging: pagingOf(style) }), error);
   });
 }
 
@@ -188,18 +256,5 @@ test('an answer without a list is the record itself where the stream says so', a
   assert.deepEqual(
     pages.map(({ records, next }) => [records, next]),
     [[[account], undefined]],
-  );
-});
-
-test('a record that the filter should have left out fails the list, before its page is given', async () => {
-  const { client } = fakeSource((_, query) =>
-    pageOf([{ uuid: 'a' }, { uuid: 'b' }], query, { style: 'page', rowsOfAPage: 1 }),
-  );
-  const isWithin = (record: unknown) => (record as JsonObject)['uuid'] === 'a';
-  const pages = readList(client, { ...plans, isWithin }, {});
-  assert.deepEqual((await pages.next()).value?.records, [{ uuid: 'a' }]);
-  await assert.rejects(
-    pages.next(),
-    (error) => error instanceof FilterIgnoredError && error.message.includes('/plans, page 2'),
   );
 });

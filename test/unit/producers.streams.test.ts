@@ -57,14 +57,10 @@ test('the faulty cursor of activities is not followed', () => {
   assert.equal(specOf('activities')?.paging, 'start-after');
 });
 
-test('lists are sliced where the slices are disjoint, or overlap on purpose', () => {
-  const slices = streams.flatMap((spec) => (spec.slices === undefined ? [] : [[spec.name, spec.slices]]));
-  assert.deepEqual(slices, [
-    ['invoices', 'data_source'],
-    ['customers', 'status'],
-    ['subscription_events', 'data_source'],
-    ['activities', 'date'],
-  ]);
+test('only what has an address of its own is deleted by one run alone', () => {
+  const proofs = new Map(streams.map(({ name, deletes }) => [name, deletes.proof]));
+  assert.deepEqual([proofs.get('activities'), proofs.get('subscription_events')], ['twice', 'twice']);
+  assert.deepEqual(new Set(proofs.values()), new Set(['look-up', 'twice', 'none']));
 });
 
 test('tasks are keyed and looked up by task_uuid', () => {

@@ -60,7 +60,7 @@ function createWritable(commits: 'at once' | 'when told', options: Partial<Trans
   const transactions: Transaction[] = [];
   const waiting: { resolve: () => void; reject: (error: Error) => void }[] = [];
   const told: [messages: number, bytes: number][] = [];
-  const start = { run: 'r', nowMs: 0, isFull: false, fullRoundDays: 7 };
+  const start = { run: 'r', nowMs: 0, isFull: false, fullRoundDays: 7, isListed: () => true };
   const writable = new TransactionWritable({
     commit: async (batches) => {
       transactions.push(transactionOf(batches));
