@@ -33,7 +33,8 @@ export const cursorPaginator: Paginator = ({ answer, where }) => {
 export const nextKeyPaginator: Paginator = ({ answer, where }) => {
   const next = metaOf(answer)?.['next_key'];
   if (next === null || next === '') {
-    return endOf(answer, where);
+    refusePromise(answer, where);
+    return undefined;
   }
   if (typeof next !== 'string' && typeof next !== 'number' && typeof next !== 'bigint')
     throw new UnexpectedAnswerError(`${where}: "meta.next_key" is neither text nor a number nor null`);
@@ -50,7 +51,9 @@ export const pageNumberPaginator: Paginator = ({ answer, list, asked, where }) =
   if (page !== wanted) throw new UnexpectedAnswerError(`${where} is page ${page}, asked for page ${wanted}`);
   if (page > totalPages && list.length > 0)
     throw new UnexpectedAnswerError(`${where} has records beyond its "total_pages" of ${totalPages}`);
-  return page < totalPages ? { page: page + 1 } : endOf(answer, where);
+  if (page < totalPages) return { page: page + 1 };
+  refusePromise(answer, where);
+  return undefined;
 };
 
 /**
@@ -76,7 +79,10 @@ export function startAfterPaginator(firstAnswer: JsonObject): Paginator {
 }
 
 /** The answer is all there is. */
-export const singlePagePaginator: Paginator = ({ answer, where }) => endOf(answer, where);
+export const singlePagePaginator: Paginator = ({ answer, where }) => {
+  refusePromise(answer, where);
+  return undefined;
+};
 
 /** The paging style of a list, told from its first page: legacy keys stand beside cursors, so cursors come first. */
 export function paginatorFor(firstAnswer: JsonObject): Paginator {
@@ -115,8 +121,8 @@ function metaOf(answer: JsonObject): JsonObject | undefined {
   return isJsonObject(answer['meta']) ? answer['meta'] : undefined;
 }
 
-/** The end of a list, unless the answer promises more in another way of paging. */
-function endOf(answer: JsonObject, where: string): undefined {
+/** What is the end by one way of paging may not promise more by another. */
+function refusePromise(answer: JsonObject, where: string): void {
   const nextKey = metaOf(answer)?.['next_key'];
   const isMore =
     (isGiven(answer['has_more']) && answer['has_more'] !== false) ||

@@ -136,7 +136,7 @@ test('activities behind a page that promises more and holds nothing are not dele
     date: '2025-01-10T12:00:00+00:00',
   }));
   const list = (shown: readonly JsonObject[], rest: object) => JSON.stringify({ entries: shown, ...rest });
-  let answer = (_: URLSearchParams) => list(rows, { has_more: false });
+  let answer: (query: URLSearchParams) => string = () => list(rows, { has_more: false });
   const { baseUrl } = await createApiServer(t, {
     '/activities': (query, response) => response.end(answer(query)),
   });

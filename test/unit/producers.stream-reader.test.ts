@@ -206,8 +206,9 @@ test('a list is asked for as a whole, without a filter', async () => {
         rowsOfAPage: 1,
       }),
     );
-    const asked = requests.map(({ query: { cursor, 'start-after': after, ...filters } }) => filters);
-    assert.deepEqual(asked, Array(3).fill({ ...spec.query, per_page: 200 }), name);
+    const usual = [...Object.keys(spec.query ?? {}), 'per_page', 'cursor', 'start-after'];
+    const asked = requests.flatMap(({ query }) => Object.keys(query));
+    assert.deepEqual([requests.length, asked.filter((key) => !usual.includes(key))], [3, []], name);
   }
 });
 
