@@ -1,58 +1,166 @@
-import { parse, stringify } from 'lossless-json';
+import { randomUUID } from 'node:crypto';
+import {
+  compareNumber,
+  isLosslessNumber,
+  isNumber,
+  LosslessNumber,
+  splitNumber,
+  stringify,
+} from 'lossless-json';
 import { NestedTooDeeplyError } from './errors.ts';
 
-/** A JSON value as read from the source: an integer that JavaScript cannot hold exactly is a `bigint`. */
-export type JsonValue = null | boolean | number | bigint | string | JsonValue[] | JsonObject;
+export { isLosslessNumber, LosslessNumber };
+
+/**
+ * A JSON value as read from the source. A number that no double reproduces is a `bigint`, or, with a fraction or an exponent, a
+ * `LosslessNumber`, which keeps its text.
+ */
+export type JsonValue = null | boolean | number | bigint | LosslessNumber | string | JsonValue[] | JsonObject;
 export interface JsonObject {
   [key: string]: JsonValue;
 }
 
-/** Without sixteen digits in a row, or three in an exponent, the engine's own parser rounds no integer and loses no number. */
-const mayHoldBigNumber = /\d{16}|\d[eE]\+?\d{3}/;
+/** A double reproduces every number of up to 15 digits, unless its exponent has three. */
+const mayRound = /\d{16}|\d[\d.]{15}\d|\d[eE][+-]?\d{3}/;
+const numberTokens = /\d[\d.]*(?:[eE][+-]?\d+)?/g;
+const integerText = /^-?\d+$/;
+/** The digits of the longest integer of 64 bits. */
+const INT64_DIGITS = 19;
 
 /**
- * Parses JSON without rounding integers. Of a key that stands twice in an object the last value counts, as in `JSON.parse`.
+ * Parses JSON without rounding numbers. Of a key that stands twice in an object the last value counts, as in `JSON.parse`.
  *
  * @throws SyntaxError
  */
 export function parseJson(text: string): JsonValue {
-  if (!mayHoldBigNumber.test(text)) return JSON.parse(text) as JsonValue;
-  return parse(text, null, {
-    parseNumber: parseExactly,
-    onDuplicateKey: ({ newValue }) => newValue,
-  }) as JsonValue;
+  return needsExactness(text) ? parseExactly(text) : (JSON.parse(text) as JsonValue);
 }
 
-/** A number beyond what JavaScript can hold at all stays text. */
-function parseExactly(text: string): number | bigint | string {
+/** True also for texts with such a number within a string. */
+function needsExactness(text: string): boolean {
+  if (!mayRound.test(text)) return false;
+  return (text.match(numberTokens) ?? []).some((token) => typeof exactNumber(token) !== 'number');
+}
+
+/** The engine's parser alone takes any depth, but it rounds: it is given such numbers as marked strings. */
+function parseExactly(text: string): JsonValue {
+  const mark = randomUUID();
+  const root = [JSON.parse(withMarkedNumbers(text, mark)) as JsonValue];
+  const open: (JsonValue[] | JsonObject)[] = [root];
+  for (let holder = open.pop(); holder !== undefined; holder = open.pop()) {
+    const values = holder as JsonObject;
+    for (const key of Object.keys(values)) {
+      const value = values[key] ?? null;
+      if (typeof value === 'string' && value.startsWith(mark))
+        values[key] = exactNumber(value.slice(mark.length));
+      else if (typeof value === 'object' && value !== null && !isLosslessNumber(value)) open.push(value);
+    }
+  }
+  return root[0] ?? null;
+}
+
+function withMarkedNumbers(text: string, mark: string): string {
+  const parts: string[] = [];
+  let copied = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) {
+      at = endOfString(text, at);
+      continue;
+    }
+    if (code !== MINUS && !isDigit(code)) continue;
+    const start = at;
+    while (isNumberPart(text.charCodeAt(at + 1))) at++;
+    const token = text.slice(start, at + 1);
+    // What is no number is left to the parser, which refuses it.
+    if (!isNumber(token) || typeof exactNumber(token) === 'number') continue;
+    parts.push(text.slice(copied, start), `"${mark}${token}"`);
+    copied = at + 1;
+  }
+  return parts.join('') + text.slice(copied);
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const MINUS = 0x2d;
+
+/** Where the closing quote stands. */
+function endOfString(text: string, start: number): number {
+  let at = start + 1;
+  for (; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) break;
+    if (code === BACKSLASH) at++;
+  }
+  return at;
+}
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
+}
+
+/** One of `0-9 + - . e E`. */
+function isNumberPart(code: number): boolean {
+  return isDigit(code) || code === 0x2b || code === MINUS || code === 0x2e || code === 0x65 || code === 0x45;
+}
+
+function exactNumber(text: string): number | bigint | LosslessNumber {
   const value = Number(text);
-  if (/^-?\d+$/.test(text)) return Number.isSafeInteger(value) ? value : BigInt(text);
-  return Number.isFinite(value) ? value : text;
+  if (integerText.test(text)) return Number.isSafeInteger(value) ? value : BigInt(text);
+  // Such as 1.2.3 in a string.
+  if (Number.isNaN(value) || reproducedBy(text) !== undefined) return value;
+  const { sign, digits, exponent } = splitNumber(text);
+  const isLong = exponent >= digits.length - 1 && exponent < INT64_DIGITS;
+  return isLong ? BigInt(sign + digits.padEnd(exponent + 1, '0')) : new LosslessNumber(text);
+}
+
+/** The double whose own text is the same number, digit for digit; undefined where there is none. */
+export function reproducedBy(text: string): number | undefined {
+  const value = Number(text);
+  if (!Number.isFinite(value)) return undefined;
+  const own = String(value);
+  return own === text || compareNumber(own, text) === 0 ? value : undefined;
 }
 
 /**
- * The JSON text of a value; the inverse of {@link parseJson}.
+ * The JSON text of a value, every digit of it; the inverse of {@link parseJson}.
  *
  * @throws NestedTooDeeplyError
  */
 export function jsonText(value: JsonValue): string {
+  return withinStack(() =>
+    isPlain(value) ? JSON.stringify(value) : (stringify(value, withExponent) ?? 'null'),
+  );
+}
+
+/** The engine writes a double from 2^53 on as the digits of an integer, which may be another one. */
+function withExponent(_key: string, value: unknown): unknown {
+  return isUnsafeInteger(value) ? new LosslessNumber(value.toExponential()) : value;
+}
+
+function isUnsafeInteger(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value);
+}
+
+function isPlain(value: JsonValue): boolean {
+  if (typeof value === 'number') return !isUnsafeInteger(value);
+  if (typeof value === 'bigint') return false;
+  if (typeof value !== 'object' || value === null) return true;
+  return !isLosslessNumber(value) && (Array.isArray(value) ? value : Object.values(value)).every(isPlain);
+}
+
+/** What recurses once a level ends some thousand levels down. @throws NestedTooDeeplyError */
+export function withinStack<T>(work: () => T): T {
   try {
-    return holdsBigInt(value) ? (stringify(value) ?? 'null') : JSON.stringify(value);
+    return work();
   } catch (error) {
-    // The stack ends some thousand levels down.
     if (error instanceof RangeError)
       throw new NestedTooDeeplyError('a record with thousands of nested objects');
     throw error;
   }
 }
 
-function holdsBigInt(value: JsonValue): boolean {
-  if (typeof value === 'bigint') return true;
-  if (typeof value !== 'object' || value === null) return false;
-  return (Array.isArray(value) ? value : Object.values(value)).some(holdsBigInt);
-}
-
-/** True for a JSON object, not for an array or null. */
+/** True for a JSON object, not for an array, a number or null. */
 export function isJsonObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isLosslessNumber(value);
 }

@@ -7,6 +7,7 @@ import { FrozenSchemaError, RecordError, UnexpectedAnswerError, UnkeyedRecordErr
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
 import { logger } from '../core/logger.ts';
 import { subjectOf } from '../core/stream-name.ts';
+import { wellFormed } from '../core/well-formed.ts';
 import { driftName, evolve, type Drift } from './avro/drift.ts';
 import { RecordEncoder } from './avro/record-encoder.ts';
 import type { ChildTable } from './changes/child-table.ts';
@@ -165,11 +166,12 @@ export class StreamEncoder {
     keys.set(key, hash);
     keys.see(key);
     counts[change]++;
-    const parent = spec.parent && (list.visit?.parent ?? record[spec.parent.field]);
-    if (typeof parent === 'string') children.set(key, parent);
+    const named = spec.parent && (list.visit?.parent ?? record[spec.parent.field]);
+    const parent = typeof named === 'string' ? wellFormed(named) : undefined;
+    if (parent !== undefined) children.set(key, parent);
     const headers = {
       [messageHeaders.hash]: hash,
-      ...(typeof parent === 'string' && { [messageHeaders.parent]: parent }),
+      ...(parent !== undefined && { [messageHeaders.parent]: parent }),
     };
     return { key, value, headers };
   }

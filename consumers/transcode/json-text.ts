@@ -1,12 +1,14 @@
+import { freeFormNumber } from '../../core/free-form.ts';
 import { minBytesOf, type RecordType, type WriterType } from '../avro/writer-type.ts';
 import { readDecimal } from './decimal.ts';
 import { decimalText, doubleText, shortest } from './scalar-text.ts';
 import type { Transcoding } from './transcoding.ts';
 
 /**
- * Reads a value as JSON text: always valid, and exact. Integers and decimals have all their digits, what JSON has no number for
- * is the string "NaN", "Infinity" or "-Infinity", bytes are strings of the code points 0 to 255 as in Avro's own JSON; dates and
- * times are the numbers that they are made of. A union's value stands without the name of its branch.
+ * Reads a value as JSON text that ClickHouse can read, and exact. Integers and decimals have all their digits, as a string where
+ * 64 bits do not hold them; what JSON has no number for is the string "NaN", "Infinity" or "-Infinity", bytes are strings of the
+ * code points 0 to 255 as in Avro's own JSON; dates and times are the numbers that they are made of. A union's value stands
+ * without the name of its branch.
  *
  * @throws DecodeError
  */
@@ -63,7 +65,7 @@ function scalarText(type: WriterType, at: Transcoding): string {
     case 'double':
       return numberText(at.source.readDoubleLE(at.take(8)));
     case 'decimal':
-      return decimalText(readDecimal(type, at), type.scale);
+      return freeFormNumber(decimalText(readDecimal(type, at), type.scale));
     case 'enum':
       return JSON.stringify(type.symbols[at.readIndex(type.symbols.length)]);
     default:
@@ -91,7 +93,10 @@ function readBlocks(minBytes: number, at: Transcoding, readItem: () => string): 
 }
 
 function numberText(value: number): string {
-  return Number.isFinite(value) ? doubleText(value) : `"${value}"`;
+  if (!Number.isFinite(value)) return `"${value}"`;
+  const text = doubleText(value);
+  // ClickHouse takes digits without an exponent for an integer, of which it reads 64 bits.
+  return freeFormNumber(text) === text ? text : value.toExponential();
 }
 
 /** As JSON; bytes that are no UTF-8 become U+FFFD. */

@@ -5,7 +5,7 @@ import {
   type AvroRecord,
   type AvroValueType,
 } from '../../core/avro/schema.ts';
-import type { JsonValue } from '../../core/json.ts';
+import { isLosslessNumber, type JsonValue } from '../../core/json.ts';
 import { isInt64 } from './scalar-encoder.ts';
 
 /** A field that the source's answers have and the schema lacks. */
@@ -39,7 +39,7 @@ export function kindOf(value: NonNullable<JsonValue>): ValueKind {
     case 'bigint':
       return isInt64(value) ? 'long' : 'json';
     default:
-      return 'json';
+      return isLosslessNumber(value) ? 'double' : 'json';
   }
 }
 

@@ -1,6 +1,7 @@
 import type { AvroField, AvroType, StreamSchema } from '../../core/avro/schema.ts';
 import { UnkeyedRecordError } from '../../core/errors.ts';
 import type { JsonObject, JsonValue } from '../../core/json.ts';
+import { wellFormed } from '../../core/well-formed.ts';
 import { fieldNameOf } from './field-name.ts';
 import { parseDate } from './instant.ts';
 import { integerOfText, isInt64 } from './scalar-encoder.ts';
@@ -75,7 +76,7 @@ export function unkeyed(field: string): UnkeyedRecordError {
 
 /** One text for each value of a key, however the source spells it: `5`, `"5"` and `"5.0"` are the same integer. */
 function keyText(name: string, type: AvroType, value: JsonValue | undefined): string {
-  const text = type === 'long' ? longText(value) : typeof value === 'string' ? value : undefined;
+  const text = type === 'long' ? longText(value) : typeof value === 'string' ? wellFormed(value) : undefined;
   const isUnfit = text === undefined || (typeof type === 'object' && parseDate(text) === undefined);
   if (isUnfit) throw unkeyed(name);
   return typeof type === 'object' ? text.slice(0, 'YYYY-MM-DD'.length) : text;

@@ -7,7 +7,7 @@ import {
   type StreamSchema,
 } from '../../core/avro/schema.ts';
 import { ByteWriter } from '../../core/byte-writer.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts';
+import { isJsonObject, isLosslessNumber, type JsonObject, type JsonValue } from '../../core/json.ts';
 import { kindOf, variantFieldOf, type Drift } from './drift.ts';
 import { fieldNameOf } from './field-name.ts';
 import { FieldFinder, KeyReader, unkeyed } from './key-of.ts';
@@ -109,7 +109,9 @@ export class RecordEncoder {
         out.byte(0);
         // What the items before the misfit lacked goes with the whole array.
         this.#drifts.length = driftsBefore;
-        this.#place(slots, variantFieldOf(field.name, kindOf(value)), value, index);
+        // What no double reproduces keeps its digits as text.
+        const misfit = isLosslessNumber(value) ? value.value : value;
+        this.#place(slots, variantFieldOf(field.name, kindOf(misfit)), misfit, index);
       }
       return true;
     };

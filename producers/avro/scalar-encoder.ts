@@ -1,6 +1,8 @@
 import type { AvroLogical, AvroScalar } from '../../core/avro/schema.ts';
 import type { ByteWriter } from '../../core/byte-writer.ts';
-import { jsonText, type JsonValue } from '../../core/json.ts';
+import { freeFormText } from '../../core/free-form.ts';
+import { reproducedBy, type JsonValue } from '../../core/json.ts';
+import { wellFormed } from '../../core/well-formed.ts';
 import { parseDate, parseInstant } from './instant.ts';
 
 /** Writes a value that is not null; false, with nothing written, if the value does not fit the type. */
@@ -49,7 +51,7 @@ const encoders: Readonly<Record<AvroScalar | AvroLogical['logicalType'], ValueEn
   double,
   string: (value, out) => {
     if (typeof value !== 'string') return false;
-    out.avroString(value);
+    out.avroString(wellFormed(value));
     return true;
   },
   boolean: (value, out) => {
@@ -58,7 +60,7 @@ const encoders: Readonly<Record<AvroScalar | AvroLogical['logicalType'], ValueEn
     return true;
   },
   json: (value, out) => {
-    out.avroString(jsonText(value));
+    out.avroString(freeFormText(value));
     return true;
   },
   'timestamp-millis': (value, out) => encodeParsed(value, out, parseInstant),
@@ -82,11 +84,11 @@ export function integerOfText(text: string): bigint | undefined {
   return match?.[1] === undefined ? undefined : BigInt(match[1]);
 }
 
-/** The double that equals the value, or undefined if none does. */
+/** The double that reproduces the value, or undefined if none does. */
 function numberOf(value: JsonValue): number | undefined {
   if (typeof value === 'number') return value;
   if (typeof value === 'bigint') return BigInt(Number(value)) === value ? Number(value) : undefined;
   if (typeof value !== 'string' || !/^-?\d+(\.\d+)?([eE][+-]?\d+)?$/.test(value)) return undefined;
   if (/^-?\d+$/.test(value)) return numberOf(BigInt(value));
-  return Number.isFinite(Number(value)) ? Number(value) : undefined;
+  return reproducedBy(value);
 }

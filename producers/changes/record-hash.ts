@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
-import { NestedTooDeeplyError } from '../../core/errors.ts';
-import type { JsonObject, JsonValue } from '../../core/json.ts';
+import { splitNumber } from 'lossless-json';
+import { isLosslessNumber, withinStack, type JsonObject, type JsonValue } from '../../core/json.ts';
 
 /** 64 bits of a digest, in 8 bytes: goes into the message header `hash`. */
 export type RecordHash = Buffer;
@@ -20,19 +20,13 @@ export function recordHash(record: JsonValue): RecordHash {
 }
 
 function canonicalText(record: JsonValue): string {
-  try {
-    return JSON.stringify(ordered(record));
-  } catch (error) {
-    // The stack ends some thousand levels down.
-    if (error instanceof RangeError)
-      throw new NestedTooDeeplyError('a record with thousands of nested objects');
-    throw error;
-  }
+  return withinStack(() => JSON.stringify(ordered(record)));
 }
 
 /** What stands first in an array says what it was. An object has the digest of its keys there. */
 const ARRAY = 0;
 const INTEGER = 1;
+const DECIMAL = 2;
 
 type Ordered = null | boolean | number | string | Ordered[];
 
@@ -49,6 +43,7 @@ function ordered(value: JsonValue): Ordered {
       return Number.isSafeInteger(Number(value)) ? Number(value) : [INTEGER, value.toString()];
     case 'object':
       if (value === null) return null;
+      if (isLosslessNumber(value)) return [DECIMAL, decimal(value.value)];
       return Array.isArray(value) ? orderedArray(value) : orderedObject(value);
     default:
       return value;
@@ -57,6 +52,12 @@ function ordered(value: JsonValue): Ordered {
 
 function digits(integer: number): string {
   return BigInt(integer).toString();
+}
+
+/** One text for each number, however the source writes it. */
+function decimal(text: string): string {
+  const { sign, digits, exponent } = splitNumber(text);
+  return `${sign}${digits}e${exponent}`;
 }
 
 function orderedArray(values: readonly JsonValue[]): Ordered[] {

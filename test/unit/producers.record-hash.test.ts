@@ -82,6 +82,14 @@ const different: readonly JsonValue[] = [
   ],
   ...[{ a: 1, b: 2 }, { a: 2, b: 1 }, { a: 1, c: 2 }, { 'a,b': 1 }, { 'a","b': 1 }, { a: { b: 1 } }],
   ...[0, '0', 1, -1, 0.1, '0.1', 1.5, 5e-324],
+  ...['99999999999999.99', '99999999999999.98', '99999999999999.991', '-99999999999999.99'].map(parseJson),
+  ...['12345678901234567.25', '12345678901234567.26', '1234567890123456.725', '1e400', '-1e400', '1e401'].map(
+    parseJson,
+  ),
+  ...['1e-400', '1e-401', '4.9e-324', '"1e400"', '"99999999999999.99"', '[2,"9999999999999999e13"]'].map(
+    parseJson,
+  ),
+  ...['0.1000000000000000055511151231257827', '0.1000000000000000055511151231257828'].map(parseJson),
   ...[2n ** 53n - 1n, 2n ** 53n, 2n ** 53n + 1n, 2n ** 53n + 2n, -(2n ** 53n), 2n ** 64n, 2n ** 64n + 1n],
   ...['9007199254740992', [1, '9007199254740992'], [1, 9007199254740992n], [[1, '9007199254740992']]],
   ...['\ud800', '\udfff', '\ufffd', 'é', 'e\u0301', 'a\u0000b', 'a\nb', 'a\\nb'],
@@ -105,6 +113,9 @@ const equal: readonly (readonly [JsonValue, JsonValue])[] = [
   [-(2 ** 60), -(2n ** 60n)],
   [2 ** 70, 2n ** 70n],
   [1e300, BigInt(1e300)],
+  [1, parseJson('1.000000000000000000')],
+  [100, parseJson('1E+2')],
+  [0, parseJson('0e999')],
 ];
 for (const [number, integer] of equal) {
   test(`${String(number)} has one hash as a number and as a big integer`, () => {
@@ -122,6 +133,8 @@ const golden: readonly (readonly [string, string])[] = [
   ['{}', '6267d10307d67aa3'],
   ['-1.5e-7', '5d1523c3c7ec2cb0'],
   ['12345678901234567890', '618a8fd576d68d11'],
+  ['[0.1,1.10,1E+2,-0,0.8532423208191126,1e23,1e-320,9007199254740993]', '928c8f8cdceba516'],
+  ['[123456789012345678901234567890,1e17,-9223372036854775809,9007199254740992.0]', '68ee5f6397040177'],
   ['{"b":[1,null,{"z":"é","y":{}}],"a":9007199254740993}', '26835f50179ca76a'],
   [
     '{"uuid":"cus_1","external_id":null,"mrr":3000,"attributes":{"tags":["vip"],"custom":{}}}',
@@ -131,6 +144,16 @@ const golden: readonly (readonly [string, string])[] = [
 for (const [text, hash] of golden) {
   test(`${text} has the hash that it always had`, () => assert.equal(hex(parseJson(text)), hash));
 }
+
+test('a number has one hash, however it is written', () => {
+  const same = [
+    ['99999999999999.99', '9999999999999999e-2', '99999999999999.990'],
+    ['1e400', '10E+399'],
+    ['9007199254740993', '9007199254740993.0', '9007199254740993e0'],
+  ];
+  for (const texts of same)
+    assert.equal(new Set(texts.map((text) => hex(parseJson(text)))).size, 1, texts[0]);
+});
 
 test('an object is not taken for one whose keys begin alike', () => {
   // The second falls on the first one's place among the orders that are remembered.

@@ -1,0 +1,11 @@
+/**
+ * The text as UTF-8 can hold it: a surrogate without its pair is U+FFFD and its four hex digits (`\ud83d` → `�d83d`). Different
+ * texts stay different: where a text has such a sequence itself, `fffd` is put behind its U+FFFD.
+ */
+export function wellFormed(text: string): string {
+  if (text.isWellFormed() && !text.includes('\ufffd')) return text;
+  return text.replace(
+    /\p{Cs}|\ufffd(?=d[89a-f][0-9a-f]{2}|fffd)/gu,
+    (character) => `\ufffd${character.charCodeAt(0).toString(16)}`,
+  );
+}
