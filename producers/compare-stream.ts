@@ -1,19 +1,21 @@
 import type { Admin } from 'kafkajs';
 import type { Registry } from '../core/avro/registry.ts';
-import type { Settings } from '../core/config.ts';
+import type { DriftMode, Settings } from '../core/config.ts';
 import { RecordError } from '../core/errors.ts';
 import { isJsonObject, type JsonValue } from '../core/json.ts';
 import { subjectOf, topicOf } from '../core/stream-name.ts';
 import { readTopics, type MessageHandler } from '../core/topic-reader.ts';
-import { KeyReader } from './avro/key-of.ts';
+import { RecordEncoder } from './avro/record-encoder.ts';
 import { prove } from './changes/delete-proof.ts';
 import type { KeyTable } from './changes/key-table.ts';
+import type { RecordHash } from './changes/record-hash.ts';
 import { SourceDiff } from './changes/source-diff.ts';
 import type { ChartMogulClient } from './chartmogul/client.ts';
 import { isMetricAskedFor } from './chartmogul/metrics.ts';
 import type { Visit } from './chartmogul/source-list.ts';
 import { readStream } from './chartmogul/stream-reader.ts';
 import type { StreamSpec } from './chartmogul/streams.ts';
+import { messageHash } from './message-hash.ts';
 import { hashIn } from './read-back.ts';
 import { hashOf } from './source-record.ts';
 import { streamSchema } from './stream-schema.ts';
@@ -62,13 +64,13 @@ export async function compareStream(
   const isAskedFor = (key: string) => spec.metric === undefined || isMetricAskedFor(spec, metrics, key);
   const options = { stream: spec.name, keys, letters, isAskedFor };
   let diff = new SourceDiff(options);
-  await readSource(context, spec, diff, parents);
+  await readSource(context, spec, keys, diff, parents);
   if (diff.counts.twice > 0) {
     // A row that moved while its list was read stood there twice; a second reading shows it once.
     keys.unseeAll();
     parents?.splice(0);
     diff = new SourceDiff(options);
-    await readSource(context, spec, diff, parents);
+    await readSource(context, spec, keys, diff, parents);
   }
   if (!diff.isEqual) {
     await settle(context, spec.name, diff);
@@ -80,6 +82,7 @@ export async function compareStream(
 async function readSource(
   { settings, client, registry, parentsOf, onProgress }: CompareContext,
   spec: StreamSpec,
+  keys: KeyTable,
   diff: SourceDiff,
   parents: string[] | undefined,
 ): Promise<void> {
@@ -89,16 +92,17 @@ async function readSource(
     isHistoryKnown: () => false,
     visits: async () => visitsTo(spec.parent === undefined ? [] : await parentsOf(spec.parent.stream)),
   };
-  let reader: KeyReader | undefined;
+  const mode = settings.produce.modes.get(spec.name) ?? 'evolve';
+  let encoder: RecordEncoder | undefined;
   let pages = 0;
   for await (const { records } of readStream(client, spec, plan, {})) {
-    if (records.length > 0 && reader === undefined) {
+    if (records.length > 0 && encoder === undefined) {
       const latest = await registry.latest(subjectOf(settings.topicPrefix, spec.name));
-      reader = new KeyReader(streamSchema(spec, latest?.schema, records.filter(isJsonObject)));
+      encoder = new RecordEncoder(streamSchema(spec, latest?.schema, records.filter(isJsonObject)));
     }
     for (const record of records) {
-      const key = reader && keyOf(reader, record);
-      if (diff.add(key, hashOf(record)) && key !== undefined) parents?.push(key);
+      const { key, hash } = identify(record, keys, encoder, mode);
+      if (diff.add(key, hash) && key !== undefined) parents?.push(key);
     }
     onProgress({ stream: spec.name, pages: ++pages, records: diff.records });
   }
@@ -108,13 +112,21 @@ function* visitsTo(parents: readonly string[]): Generator<Visit> {
   for (const parent of parents) yield { parent, token: NO_TOKEN };
 }
 
-/** Undefined for a record that no message can be made of. */
-function keyOf(reader: KeyReader, record: JsonValue): string | undefined {
-  if (!isJsonObject(record)) return undefined;
+/** A record as a run would send it; without a key where no message can be made of it. */
+function identify(
+  record: JsonValue,
+  keys: KeyTable,
+  encoder: RecordEncoder | undefined,
+  mode: DriftMode,
+): { readonly key: string | undefined; readonly hash: RecordHash } {
+  const hash = hashOf(record);
+  if (encoder === undefined || !isJsonObject(record)) return { key: undefined, hash };
+  let key: string | undefined;
   try {
-    return reader.keyOf(record);
+    key = encoder.keyOf(record);
+    return { key, hash: messageHash(record, key, hash, { keys, encoder, mode }) };
   } catch (error) {
-    if (error instanceof RecordError) return undefined;
+    if (error instanceof RecordError) return { key, hash };
     throw error;
   }
 }

@@ -15,6 +15,7 @@ import type { KeyTable } from './changes/key-table.ts';
 import type { RecordHash } from './changes/record-hash.ts';
 import type { Page } from './chartmogul/source-list.ts';
 import type { StreamSpec } from './chartmogul/streams.ts';
+import { messageHash } from './message-hash.ts';
 import { messageHeaders, type Message } from './message.ts';
 import { hashOf, letterKeyOf, textOf } from './source-record.ts';
 import type { StreamCounts } from './stream-counts.ts';
@@ -123,11 +124,11 @@ export class StreamEncoder {
   }
 
   async #encodePage(page: Page, begun: RecordEncoder): Promise<EncodedPage> {
-    const { counts, keys } = this.#options;
+    const { counts, keys, mode, isFull } = this.#options;
     const messages: Message[] = [];
     const letters: Message[] = [];
     for (const value of page.records) {
-      const hash = hashOf(value);
+      let hash = hashOf(value);
       let key: string | undefined;
       try {
         if (!isJsonObject(value)) throw new UnkeyedRecordError('an entry of the list that is not an object');
@@ -135,6 +136,8 @@ export class StreamEncoder {
         // Of lists that overlap, and of rows that move while they are read, a record counts once.
         const isRepeated = keys.isSeen(key);
         if (!isRepeated) counts.records++;
+        const encoder = this.#encoder ?? begun;
+        hash = messageHash(value, key, hash, { keys, encoder, mode, isFull: isFull && !isRepeated });
         if (isRepeated && keys.compare(key, hash) === 'unchanged') continue;
         const message = await this.#messageOf(key, value, hash, page);
         if (message !== undefined) messages.push(message);

@@ -9,6 +9,8 @@ import { integerOfText, isInt64 } from './scalar-encoder.ts';
 /** The values of one record: those that are spelled like a field, by its index, and the others. Neither holds nulls. */
 export interface Found {
   readonly values: (JsonValue | undefined)[];
+  /** How the source spells the fields of the values. */
+  readonly keys: (string | undefined)[];
   readonly others: readonly (readonly [key: string, value: NonNullable<JsonValue>])[];
 }
 
@@ -26,18 +28,28 @@ export class FieldFinder {
     );
   }
 
+  /** Whether a key of the source has a field, under its own name or another. */
+  has(key: string): boolean {
+    return this.#exactNames.has(key) || this.#exactNames.has(fieldNameOf(key));
+  }
+
   find(record: JsonObject): Found {
     const values = new Array<JsonValue | undefined>(this.#count);
+    const keys = new Array<string | undefined>(this.#count);
     const others: [key: string, value: NonNullable<JsonValue>][] = [];
     for (const key of Object.keys(record)) {
       const value = record[key] ?? null;
       if (value === null) continue;
       const index = this.#exactNames.get(key);
-      if (index !== undefined && values[index] === undefined) values[index] = value;
-      else others.push([key, value]);
+      if (index !== undefined && values[index] === undefined) {
+        values[index] = value;
+        keys[index] = key;
+      } else {
+        others.push([key, value]);
+      }
     }
     // Sorted, so that the order of the keys never decides which of two gets the field.
-    return { values, others: others.sort(([a], [b]) => (a < b ? -1 : 1)) };
+    return { values, keys, others: others.sort(([a], [b]) => (a < b ? -1 : 1)) };
   }
 }
 

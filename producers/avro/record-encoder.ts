@@ -10,7 +10,8 @@ import { ByteWriter } from '../../core/byte-writer.ts';
 import { isJsonObject, isLosslessNumber, type JsonObject, type JsonValue } from '../../core/json.ts';
 import { kindOf, variantFieldOf, type Drift } from './drift.ts';
 import { fieldNameOf } from './field-name.ts';
-import { FieldFinder, KeyReader, unkeyed } from './key-of.ts';
+import { FieldFinder, KeyReader, unkeyed, type Found } from './key-of.ts';
+import type { Omission, Omissions } from './omissions.ts';
 import { isBlank, scalarEncoder, type ValueEncoder } from './scalar-encoder.ts';
 
 /** A record in Avro's binary form and its key, or what the schema lacks to take the record whole. */
@@ -24,13 +25,14 @@ export interface Discarded {
   readonly avro: ByteWriter;
   /** One for each value that is left out, so that a field of ten items may stand here ten times. */
   readonly discarded: readonly Drift[];
+  readonly omissions: Omissions;
 }
 
 /** The values of one record, by the index of their field. */
-interface Slots {
+interface Slots extends Pick<Found, 'values' | 'keys'> {
+  readonly record: JsonObject;
   readonly fields: readonly { readonly isNullable: boolean }[];
   readonly names: ReadonlyMap<string, number>;
-  readonly values: (JsonValue | undefined)[];
   readonly path: readonly string[];
 }
 
@@ -44,6 +46,8 @@ export class RecordEncoder {
   readonly #encode: ValueEncoder;
   readonly #keys: KeyReader;
   #drifts: Drift[] = [];
+  /** Of the record that is encoded now, where somebody asked for them. */
+  #omissions: Map<JsonObject, Map<string, Omission>> | undefined;
 
   constructor(schema: StreamSchema) {
     this.schema = schema;
@@ -58,16 +62,23 @@ export class RecordEncoder {
    * @throws NestedTooDeeplyError
    */
   encode(record: JsonObject): Encoded {
-    const { key, avro, discarded } = this.encodeDiscarding(record);
-    return discarded.length > 0 ? { drifts: discarded } : { key, avro };
+    this.#omissions = undefined;
+    const key = this.#encodeAll(record);
+    return this.#drifts.length > 0 ? { drifts: this.#drifts } : { key, avro: this.#out };
   }
 
   /** As {@link encode}, but what the schema cannot take is left out of the bytes and named. */
   encodeDiscarding(record: JsonObject): Discarded {
+    const omissions = (this.#omissions = new Map());
+    const key = this.#encodeAll(record);
+    return { key, avro: this.#out, discarded: this.#drifts, omissions };
+  }
+
+  #encodeAll(record: JsonObject): string {
     this.#out.truncate(0);
     this.#drifts = [];
     this.#encode(record, this.#out);
-    return { key: this.keyOf(record), avro: this.#out, discarded: this.#drifts };
+    return this.keyOf(record);
   }
 
   /**
@@ -89,9 +100,10 @@ export class RecordEncoder {
 
     return (record, out) => {
       if (!isJsonObject(record)) return false;
-      const { values, others } = finder.find(record);
-      const slots: Slots = { fields, names, values, path };
-      for (const [key, value] of others) this.#place(slots, fieldNameOf(key), value);
+      const { values, keys, others } = finder.find(record);
+      const slots: Slots = { record, fields, names, values, keys, path };
+      this.#omitNulls(record, finder);
+      for (const [key, value] of others) this.#place(slots, fieldNameOf(key), value, key);
       for (const [index, field] of fields.entries()) {
         const value = values[index];
         const isAbsent = value === undefined || value === null || isBlankFor(field.valueType, value);
@@ -103,15 +115,24 @@ export class RecordEncoder {
         }
         const start = out.length;
         const driftsBefore = this.#drifts.length;
+        const omissionsBefore = this.#omissions?.size ?? 0;
         out.byte(isAbsent ? 0 : 2);
         if (isAbsent || field.encode(value, out)) continue;
         out.truncate(start);
         out.byte(0);
         // What the items before the misfit lacked goes with the whole array.
         this.#drifts.length = driftsBefore;
+        for (const inner of [...(this.#omissions?.keys() ?? [])].slice(omissionsBefore))
+          this.#omissions?.delete(inner);
         // What no double reproduces keeps its digits as text.
         const misfit = isLosslessNumber(value) ? value.value : value;
-        this.#place(slots, variantFieldOf(field.name, kindOf(misfit)), misfit, index);
+        this.#place(
+          slots,
+          variantFieldOf(field.name, kindOf(misfit)),
+          misfit,
+          keys[index] ?? field.name,
+          index,
+        );
       }
       return true;
     };
@@ -122,18 +143,29 @@ export class RecordEncoder {
    * none, it is drift. Only fields behind `after` are still to be encoded: variant fields are appended to the schema, so they
    * come after the field whose misfits they take. A field of the key takes nothing that is not called so.
    */
-  #place(slots: Slots, name: string, value: NonNullable<JsonValue>, after = -1): void {
-    const { fields, names, values, path } = slots;
+  #place(slots: Slots, name: string, value: NonNullable<JsonValue>, key: string, after = -1): void {
+    const { record, fields, names, values, keys, path } = slots;
     let free = name;
     for (let index = names.get(free); index !== undefined; index = names.get(free)) {
       const isOpen = fields[index]?.isNullable === true || (after < 0 && free === name);
       if (isOpen && index > after && values[index] === undefined) {
         values[index] = value;
+        keys[index] = key;
         return;
       }
       free += '_';
     }
     this.#drifts.push({ path, name: free, kind: kindOf(value) });
+    this.#omissions?.get(record)?.set(key, after < 0 ? 'unknown' : 'misfit');
+  }
+
+  #omitNulls(record: JsonObject, finder: FieldFinder): void {
+    if (this.#omissions === undefined) return;
+    const nulls = Object.keys(record).filter((key) => (record[key] ?? null) === null);
+    this.#omissions.set(
+      record,
+      new Map(nulls.map((key) => [key, finder.has(key) ? 'null' : 'unknown null'])),
+    );
   }
 
   #valueEncoder(type: AvroValueType, path: readonly string[]): ValueEncoder {

@@ -131,7 +131,10 @@ function createEncoder(
       for await (const { messages, letters } of encoder.encode(pagesOf(spec, letter))) {
         const [message] = messages;
         if (message !== undefined)
-          return { message: withHashOf(letter, message), discarded: counts.discarded };
+          return {
+            message: counts.discarded === 0 ? withHashOf(letter, message) : message,
+            discarded: counts.discarded,
+          };
         const headers = letters[0]?.headers ?? {};
         const [code, reason] = [deadLetterHeaders.code, deadLetterHeaders.reason].map((name) =>
           String(headers[name] ?? ''),
@@ -147,7 +150,7 @@ function createEncoder(
   };
 }
 
-/** The hash is that of the record as it was read: what was told of it in JSON may have another. */
+/** The hash of a whole record is that of the record as it was read: its JSON in the letter may have another. */
 function withHashOf({ headers }: ProduceLetter, message: Message): Message {
   return { ...message, headers: { ...message.headers, [messageHeaders.hash]: hashIn(headers) } };
 }

@@ -4,6 +4,8 @@ import { Registry } from '../../core/avro/registry.ts';
 import { readStreamSchema } from '../../core/avro/schema-files.ts';
 import type { DriftMode, Settings } from '../../core/config.ts';
 import { deadLettersTopic, subjectOf, topicOf } from '../../core/stream-name.ts';
+import { streams } from '../../producers/chartmogul/streams.ts';
+import { compareSource } from '../../producers/compare-source.ts';
 import { runSummary } from '../../producers/run-summary.ts';
 import type { StreamCounts } from '../../producers/stream-counts.ts';
 import { createApiServer } from '../helpers/api-server.ts';
@@ -25,7 +27,16 @@ async function createSource(t: TestContext) {
     assert.equal(counts.failure, undefined);
     return counts;
   };
-  return { settings, run };
+  const compare = async (mode: DriftMode) => {
+    const produce = { ...settings.produce, modes: new Map([['plans', mode]]) };
+    const specs = streams.filter(({ name }) => name === 'plans');
+    const [comparison] = await compareSource({ ...settings, produce }, specs, noSignal);
+    assert.ok(comparison);
+    assert.equal(comparison.failure, undefined);
+    const { missing, changed, stray } = comparison.counts;
+    return { missing, changed, stray };
+  };
+  return { settings, run, compare };
 }
 
 const topic = ({ topicPrefix }: Settings) => topicOf(topicPrefix, 'plans');
@@ -131,6 +142,21 @@ test('discard: what does not fit is left out and counted, the rest of the record
     { uuid: 'pl_2', name: 'two', interval_count: null },
     { uuid: 'pl_3', name: 'three', interval_count: null },
   ]);
+});
+
+test('discard: a change of what is left out sends nothing and is no difference; a later run in evolve sends it', async (t) => {
+  const { run, compare } = await createSource(t);
+  await run('discard', `{"uuid":"pl_1","name":"one","colour":"red"}`, `{"uuid":"pl_2","name":null}`);
+  const changed = [
+    `{"uuid":"pl_1","name":"one","colour":"blue","x":[1]}`,
+    `{"uuid":"pl_2","name":null,"y":null}`,
+  ];
+  assert.equal((await run('discard', ...changed)).messages, 0);
+  assert.deepEqual(await compare('discard'), { missing: 0, changed: 0, stray: 0 });
+  assert.deepEqual(await compare('evolve'), { missing: 0, changed: 1, stray: 0 });
+  assert.equal((await run('evolve', ...changed)).messages, 1);
+  assert.deepEqual(await compare('evolve'), { missing: 0, changed: 0, stray: 0 });
+  assert.equal((await run('discard', ...changed)).messages, 0);
 });
 
 for (const mode of ['freeze', 'discard'] as const) {
