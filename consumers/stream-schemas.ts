@@ -120,7 +120,7 @@ export class StreamSchemas {
   async #cover(id: number, text: string): Promise<void> {
     let schema: WriterSchema;
     try {
-      schema = this.#withKey(parseWriterSchema(text, `schema ${id}`));
+      schema = readWriterSchema(this.#table.stream, id, text);
     } catch (error) {
       if (!(error instanceof IncompatibleSchemaError)) throw error;
       this.#remember(id, error.message);
@@ -141,12 +141,17 @@ export class StreamSchemas {
     }
     this.#unknown.set(id, { reason, untilMs: nowMs + UNKNOWN_FOR_MS });
   }
+}
 
-  /** The primary key of a stream of ours is known, though another writer's schema does not name it. */
-  #withKey(schema: WriterSchema): WriterSchema {
-    if (schema.primaryKey !== undefined || !streamNames.includes(this.#table.stream)) return schema;
-    const { primaryKey } = readStreamSchema(this.#table.stream);
-    const hasAll = primaryKey.every((key) => schema.fields.some(({ name }) => name === key));
-    return hasAll ? { ...schema, primaryKey } : schema;
-  }
+/**
+ * The schema of a stream's messages. The primary key of a stream of ours is known, though another writer's schema does not name it.
+ *
+ * @throws IncompatibleSchemaError
+ */
+export function readWriterSchema(stream: string, id: number, text: string): WriterSchema {
+  const schema = parseWriterSchema(text, `schema ${id}`);
+  if (schema.primaryKey !== undefined || !streamNames.includes(stream)) return schema;
+  const { primaryKey } = readStreamSchema(stream);
+  const hasAll = primaryKey.every((key) => schema.fields.some(({ name }) => name === key));
+  return hasAll ? { ...schema, primaryKey } : schema;
 }

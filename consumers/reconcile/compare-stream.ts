@@ -5,8 +5,8 @@ import { storageTableOf, topicOf } from '../../core/stream-name.ts';
 import { describeTopicConfigs, hasBrokerTimes } from '../../core/topic-retention.ts';
 import { StorageTable } from '../clickhouse/storage-table.ts';
 import { localTableOf } from '../clickhouse/table-ddl.ts';
-import { readTableShape, type TableColumn } from '../clickhouse/table-shape.ts';
-import { endsOf, readPartitionLogs } from '../partition-logs.ts';
+import { readTableShape, withoutSystemColumns, type TableColumn } from '../clickhouse/table-shape.ts';
+import { endsOf, readPartitionLogs, topicIdOf } from '../partition-logs.ts';
 import { awaitSink, type Patience } from './await-sink.ts';
 import { Examples, noDifferences, type StreamComparison } from './comparison.ts';
 import { compareViews } from './compare-views.ts';
@@ -18,11 +18,12 @@ import {
   type Sides,
 } from './find-differences.ts';
 import { findTwice } from './find-twice.ts';
-import { isByPosition, keyPartsSql, keyTextSql } from './key-sql.ts';
+import { isByPosition, keyIdOf, keyPartsSql, keyTextSql } from './key-sql.ts';
 import { projectTopic, type Extent } from './project-topic.ts';
 import type { StreamProgress } from './reconcile-progress.ts';
 import { askAdmin, tried, type ReconcileServices } from './services.ts';
 import { SetAside } from '../set-aside.ts';
+import { RowKeys } from './row-keys.ts';
 import { SideTable } from './side-table.ts';
 
 /** A stream to compare: which of its two sides are there. */
@@ -37,6 +38,11 @@ export interface Repairable {
   readonly key: readonly TableColumn[];
   readonly extents: ReadonlyMap<number, Extent>;
   readonly sinceMs: bigint | undefined;
+  /** Of the topic that was compared. */
+  readonly topicId: bigint;
+  /** Undefined where the keys are the places of messages. */
+  readonly rowKeys: RowKeys | undefined;
+  readonly isByKey: boolean;
 }
 
 export interface CompareOptions {
@@ -70,6 +76,7 @@ export async function compareStream(
     counts: noDifferences(),
     behind: 0,
     deadLetters: options.setAside.counts.get(stream) ?? 0,
+    isByKey: true,
     examples: [],
     views: [],
     notes: [],
@@ -103,8 +110,8 @@ async function compareTwice(
   options: CompareOptions,
 ): Promise<{ comparison: StreamComparison; repairable: Repairable }> {
   const told = new Set<string>();
-  const onDifference = ({ key }: Difference) => {
-    if (told.size <= MAX_DOUBTED_KEYS) told.add(key);
+  const onDifference = ({ parts }: Difference) => {
+    if (told.size <= MAX_DOUBTED_KEYS) told.add(keyIdOf(parts));
   };
   const first = await compareSides(services, stream, topic, logs, { ...options, onDifference });
   if (told.size === 0 || told.size > MAX_DOUBTED_KEYS) return first;
@@ -127,9 +134,9 @@ async function compareSides(
   only?: ReadonlySet<string>,
 ): Promise<{ comparison: StreamComparison; repairable: Repairable }> {
   const { settings, clickhouse, signal } = services;
-  const { sortingKey, columns } = await shapeOf(services, stream);
-  const key = sortingKey.flatMap((name) => columns.find((column) => column.name === name) ?? []);
+  const { sortingKey, key, hasTopicIds } = await shapeOf(services, stream);
   const byPosition = isByPosition(sortingKey);
+  const ownKey = withoutSystemColumns(key);
   const storage = new StorageTable({
     client: clickhouse,
     settings: settings.clickhouse,
@@ -144,32 +151,35 @@ async function compareSides(
   for (const { start, end } of logs.values()) progress.messages += Number(end - start);
   const counts = noDifferences();
   const examples = new Examples();
-  const side = await SideTable.create(services, stream);
+  const rowKeys = byPosition ? undefined : await RowKeys.create(services, stream, ownKey);
+  const side = await SideTable.create(services, stream, key);
   try {
     const onRead = (messages: number) => {
       progress.read = messages;
     };
-    const projection = { logs, standing, setAside, isByPosition: byPosition, onRead };
+    const projection = { logs, standing, setAside, rowKeys, onRead };
     const projected = await projectTopic(services, topic, side, projection);
     const { extents, behind } = projected;
     const config = (await describeTopicConfigs(askAdmin(services), [topic])).get(topic);
     // The clocks of producers do not tell a row of this topic from one of a former topic of that name.
     const sinceMs = hasBrokerTimes(config) ? projected.sinceMs : undefined;
+    const keyedOtherwise = rowKeys?.keyedOtherwise;
+    const isByKey = keyedOtherwise === undefined && (byPosition || ownKey.length === key.length);
     const table = qualified(settings.clickhouse.database, storageTableOf(stream));
     const sides: Sides = {
       table,
       side: side.qualified,
-      keyText: keyTextSql(sortingKey),
       keyParts: keyPartsSql(sortingKey),
       extents,
       sinceMs,
       mayLackMessages: byPosition && (config?.get('cleanup.policy')?.includes('compact') ?? false),
+      isByKey,
     };
     progress.doing = 'comparing keys';
     const { keys, buckets, differing } = await compareBuckets(services, sides);
     const readEnds = async () => endsOf(await readPartitionLogs(askAdmin(services), topic));
     const tell = (found: Difference) => {
-      if (only?.has(found.key) === false) return;
+      if (only?.has(keyIdOf(found.parts)) === false) return;
       counts[found.kind]++;
       examples.add(found);
       onDifference?.(found);
@@ -179,23 +189,27 @@ async function compareSides(
       for await (const found of findDifferences(services, sides, buckets, some, readEnds)) tell(found);
     }
     for await (const found of findHiddenStrays(services, sides, readEnds)) tell(found);
-    const hasTopicIds = columns.some(({ name }) => name === '_topic_id');
-    counts.twice = await findTwice(services, table, sides.keyText, hasTopicIds, examples);
+    counts.twice = await findTwice(services, table, keyTextSql(sortingKey), hasTopicIds, examples);
     progress.doing = 'comparing views';
     const views = await compareViews(services, stream);
-    const notes = notesOf(topic, logs, sides);
+    const notes = [
+      ...notesOf(topic, logs, sides),
+      ...(isByKey ? [] : [keyedOtherwiseText(ownKey, keyedOtherwise)]),
+    ];
     const comparison = {
       stream,
       keys,
       counts,
       behind,
       deadLetters: setAside.counts.get(stream) ?? 0,
+      isByKey,
       examples: examples.all,
       views,
       faults: [],
       notes,
     };
-    return { comparison, repairable: { key, extents, sinceMs } };
+    const topicId = topicIdOf(logs);
+    return { comparison, repairable: { key, extents, sinceMs, topicId, rowKeys, isByKey } };
   } finally {
     await side.drop();
   }
@@ -212,7 +226,22 @@ async function shapeOf(services: ReconcileServices, stream: string) {
     throw new IncompatibleSchemaError(
       `table ${table} is not a ReplacingMergeTree(_version, _deleted): rename it, and the sink makes it anew`,
     );
-  return shape;
+  const { sortingKey, columns } = shape;
+  const key = sortingKey.flatMap((name) => columns.find((column) => column.name === name) ?? []);
+  if (key.length < sortingKey.length)
+    throw new IncompatibleSchemaError(
+      `table ${table} is sorted by ${sortingKey.join(', ')}, of which the sink does not write all: it cannot be compared by key`,
+    );
+  return { sortingKey, key, hasTopicIds: columns.some(({ name }) => name === '_topic_id') };
+}
+
+/** @param at the first message of another key; undefined where the table is sorted by more than keys. */
+function keyedOtherwiseText(key: readonly TableColumn[], at: string | undefined): string {
+  const names = key.map(({ name }) => `\`${name}\``).join(', ');
+  return (
+    `cannot be compared by key: message keys differ from the primary key ${names}` +
+    `${at === undefined ? '' : `, first at ${at}`}; compared by the values' keys, rows without a message were not, and --repair deletes nothing`
+  );
 }
 
 function notesOf(

@@ -38,6 +38,8 @@ export interface StreamComparison {
   readonly behind: number;
   /** Letters of the stream that wait, of both steps: readers do not see what they hold. */
   readonly deadLetters: number;
+  /** Message keys are the texts of their rows' keys, or rows have none; if not, rows without a message were not compared. */
+  readonly isByKey: boolean;
   /** The first ten by key. */
   readonly examples: readonly KeyDifference[];
   readonly views: readonly ViewComparison[];

@@ -1,8 +1,9 @@
-import { literal } from '../../core/clickhouse.ts';
 import type { DifferenceKind } from './comparison.ts';
+import { partsLiteral } from './key-sql.ts';
 import { foreignSql, isForeign, type Ends, type Place } from './place.ts';
 import type { Extent } from './project-topic.ts';
 import { askAllRows, askRowStream, type ReconcileServices } from './services.ts';
+import { setAsideSql } from './side-table.ts';
 
 const MIN_BUCKETS = 64;
 const MAX_BUCKETS = 65_536;
@@ -12,11 +13,11 @@ const KEYS_AT_A_TIME = 500_000;
 
 /** A key whose last message and last row are not the same. */
 export interface Difference {
+  /** Its parts, joined by `|`. */
   readonly key: string;
   readonly kind: DifferenceKind;
   /** The last message of the key; undefined if the topic has none. */
   readonly message: Place | undefined;
-  /** The parts of the key as the table has them; empty if it has no row of it. */
   readonly parts: readonly string[];
 }
 
@@ -26,14 +27,18 @@ export interface Sides {
   readonly table: string;
   /** The side table, as SQL. */
   readonly side: string;
-  /** Text and parts of a row's key in the storage table, as SQL. */
-  readonly keyText: string;
+  /** The parts of a key in both, as SQL. */
   readonly keyParts: string;
   readonly extents: ReadonlyMap<number, Extent>;
   /** When the topic's first message came, in ms; undefined where no clock of the broker's tells, or there is none. */
   readonly sinceMs: bigint | undefined;
   /** A row of a message that the topic does not have is no fault: compaction may have taken that. */
   readonly mayLackMessages: boolean;
+  /**
+   * Every message key is the text of its row's key. If not, compaction, which goes by the message's key, may have taken the last message of
+   * a row: then only a message that is later than its row proves anything.
+   */
+  readonly isByKey: boolean;
 }
 
 /** UInt8 of a condition. */
@@ -59,16 +64,17 @@ export async function compareBuckets(
   );
   const wanted = Math.ceil(Number(size?.n ?? 0) / KEYS_PER_BUCKET);
   const buckets = Math.min(MAX_BUCKETS, Math.max(MIN_BUCKETS, wanted));
-  const sums = (key: string, from: string, side: 0 | 1) =>
-    `SELECT cityHash64(${key}) % ${buckets} AS bucket, ${side} AS side, ` +
-    `cityHash64(${key}, _version, _partition, _offset, toUnixTimestamp64Milli(_timestamp)) AS hash FROM ${from}`;
+  const { keyParts } = sides;
+  const sums = (from: string, side: 0 | 1) =>
+    `SELECT cityHash64(${keyParts}) % ${buckets} AS bucket, ${side} AS side, ` +
+    `cityHash64(${keyParts}, _version, _partition, _offset, toUnixTimestamp64Milli(_timestamp)) AS hash FROM ${from}`;
   const rows = await askAllRows<BucketSum>(
     services,
     doing,
     `SELECT toString(bucket) AS bucket, toString(countIf(side = 0)) AS messages, toString(countIf(side = 1)) AS rows, ` +
       `sumIf(hash, side = 0) = sumIf(hash, side = 1) AS same FROM (` +
-      `${sums('key', `${sides.side} FINAL WHERE set_aside = 0`, 0)} UNION ALL ` +
-      `${sums(sides.keyText, `${sides.table} FINAL`, 1)}) GROUP BY bucket`,
+      `${sums(`${sides.side} FINAL WHERE ${setAsideSql} = 0`, 0)} UNION ALL ` +
+      `${sums(`${sides.table} FINAL`, 1)}) GROUP BY bucket`,
   );
   let keys = 0;
   const differing: number[][] = [];
@@ -92,7 +98,6 @@ type PlaceText = readonly [version: string, partition: number, offset: string];
 
 /** What the two sides have of a key. */
 interface FoundKey {
-  readonly key: string;
   readonly parts: readonly string[];
   readonly isOnTopic: Flag;
   readonly isLive: Flag;
@@ -120,7 +125,7 @@ export async function* findDifferences(
   some: readonly number[],
   readEnds: () => Promise<Ends>,
 ): AsyncIterable<Difference> {
-  const within = (key: string) => `cityHash64(${key}) % ${buckets} IN (${some.join(', ')})`;
+  const within = `cityHash64(${sides.keyParts}) % ${buckets} IN (${some.join(', ')})`;
   const query = `${keysSql(sides, within)} WHERE ${DIFFERS}`;
   const rows = await askRowStream<FoundKey>(services, `differences of ${sides.table}`, query);
   const ends = await readEnds();
@@ -143,22 +148,22 @@ export async function* findHiddenStrays(
   sides: Sides,
   readEnds: () => Promise<Ends>,
 ): AsyncIterable<Difference> {
-  const { table, keyText, sinceMs } = sides;
+  const { table, keyParts, sinceMs } = sides;
   if (sinceMs === undefined) return;
   const doing = `strays of ${table}`;
   const place = placeText('(_version, _partition, _offset)');
-  const rows = await askRowStream<{ key: string; places: readonly PlaceText[] }>(
+  const rows = await askRowStream<{ parts: readonly string[]; places: readonly PlaceText[] }>(
     services,
     doing,
-    `SELECT ${keyText} AS key, groupArray(${place}) AS places FROM ${table} ` +
-      `WHERE ${foreignSql(await readEnds(), sinceMs)} GROUP BY key`,
+    `SELECT ${keyParts} AS parts, groupArray(${place}) AS places FROM ${table} ` +
+      `WHERE ${foreignSql(await readEnds(), sinceMs)} GROUP BY parts`,
   );
   // What a sink has inserted since the ends were read is behind those that are read now.
   const ends = await readEnds();
   const isStray = (text: PlaceText) => isForeign(placeOf(text), ends, sinceMs);
-  for await (const { key, places } of rows) {
+  for await (const { parts, places } of rows) {
     if (!places.some(isStray)) continue;
-    const query = `${keysSql(sides, (text) => `${text} = ${literal(key)}`)} WHERE NOT (${DIFFERS})`;
+    const query = `${keysSql(sides, `${keyParts} = ${partsLiteral(parts)}`)} WHERE NOT (${DIFFERS})`;
     for (const found of await askAllRows<FoundKey>(services, doing, query))
       yield differenceOf(found, 'stray');
   }
@@ -166,30 +171,28 @@ export async function* findHiddenStrays(
 
 const DIFFERS = 'isLive != isStored OR (isLive AND lastMessage != lastRow)';
 
-/** What both sides have of the keys for which `within` gives a condition as SQL; a WHERE may follow. */
-function keysSql(sides: Sides, within: (key: string) => string): string {
-  const all =
-    `SELECT key, if(set_aside = 1, 2, 0) AS side, CAST([], 'Array(String)') AS parts, ` +
+/** What both sides have of the keys of a condition as SQL; a WHERE may follow. */
+function keysSql(sides: Sides, within: string): string {
+  const one = (side: string, from: string) =>
+    `SELECT ${sides.keyParts} AS parts, ${side} AS side, ` +
     `_version AS version, _deleted AS deleted, (_version, _partition, _offset) AS place ` +
-    `FROM ${sides.side} WHERE ${within('key')} UNION ALL ` +
-    `SELECT ${sides.keyText} AS key, 1 AS side, ${sides.keyParts} AS parts, ` +
-    `_version AS version, _deleted AS deleted, (_version, _partition, _offset) AS place ` +
-    `FROM ${sides.table} WHERE ${within(sides.keyText)}`;
+    `FROM ${from} WHERE ${within}`;
+  const all = `${one(`if(${setAsideSql} = 1, 2, 0)`, sides.side)} UNION ALL ${one('1', sides.table)}`;
   // Not FINAL: one reading of the table gives its last rows and those that have come since, of one moment.
   const newer = `side = 1 AND tupleElement(place, 3) >= ${endsSql(sides.extents)}`;
   return (
-    `SELECT key, any_parts AS parts, onTopic > 0 AS isOnTopic, isLive, isStored, ` +
+    `SELECT parts, onTopic > 0 AS isOnTopic, isLive, isStored, ` +
     `${placeText('lastMessage')} AS message, ${placeText('lastRow')} AS row, ` +
     `tupleElement(lastRow, 1) < tupleElement(lastMessage, 1) AS isOlder, ` +
     `(tupleElement(newest, 2), toString(tupleElement(newest, 3))) AS newest, isNewer, ` +
     `letter > tupleElement(lastRow, 1) AS isSetAside, ` +
     `letter > 0 AND letter = tupleElement(lastRow, 1) AS isLetterRow FROM (` +
-    `SELECT key, anyIf(parts, side = 1) AS any_parts, countIf(side = 0) AS onTopic, ` +
+    `SELECT parts, countIf(side = 0) AS onTopic, ` +
     `onTopic > 0 AND argMaxIf(deleted, version, side = 0) = 0 AS isLive, ` +
     `countIf(side = 1) > 0 AND argMaxIf(deleted, version, side = 1) = 0 AS isStored, ` +
     `argMaxIf(place, version, side = 0) AS lastMessage, argMaxIf(place, version, side = 1) AS lastRow, ` +
     `argMaxIf(place, version, ${newer}) AS newest, countIf(${newer}) > 0 AS isNewer, ` +
-    `maxIf(version, side = 2) AS letter FROM (${all}) GROUP BY key)`
+    `maxIf(version, side = 2) AS letter FROM (${all}) GROUP BY parts)`
   );
 }
 
@@ -207,11 +210,16 @@ function endsSql(extents: ReadonlyMap<number, Extent>): string {
   return `transform(tupleElement(place, 2), [${partitions}], [${offsets}], toInt64(9223372036854775807))`;
 }
 
-/** A live row of a key that the topic does not have, where that proves nothing. */
-function isBeyond(found: FoundKey, { extents, mayLackMessages, sinceMs }: Sides, ends: Ends): boolean {
-  if (found.isOnTopic === 1) return false;
+/** A row of which the topic has no message, or none as late, where that proves nothing. */
+function isBeyond(
+  found: FoundKey,
+  { extents, mayLackMessages, isByKey, sinceMs }: Sides,
+  ends: Ends,
+): boolean {
   const row = placeOf(found.row);
   if (isForeign(row, ends, sinceMs)) return false;
+  if (!isByKey && found.isOlder === 0) return true;
+  if (found.isOnTopic === 1) return false;
   // Compaction has taken the message of the row, since a later one has its key; and that one has no row by right.
   if (mayLackMessages || found.isSetAside === 1) return true;
   return row.offset < (extents.get(row.partition)?.start ?? 0n);
@@ -219,7 +227,7 @@ function isBeyond(found: FoundKey, { extents, mayLackMessages, sinceMs }: Sides,
 
 function differenceOf(found: FoundKey, kind: DifferenceKind): Difference {
   const message = found.isOnTopic === 1 ? placeOf(found.message) : undefined;
-  return { key: found.key, kind, message, parts: found.parts };
+  return { key: found.parts.join('|'), kind, message, parts: found.parts };
 }
 
 function kindOf({ isLive, isStored, isOlder }: FoundKey): DifferenceKind {

@@ -19,13 +19,24 @@ export function keyTextSql(sortingKey: readonly string[]): string {
   return parts.length < 2 ? only : `concat(${parts.join(", '|', ")})`;
 }
 
-/** The parts of the key as an Array(String): two keys may have the same text, and their parts differ. */
+/** The parts of the key as an Array(String), in the storage table and beside it: two keys may have the same text, and their parts differ. */
 export function keyPartsSql(sortingKey: readonly string[]): string {
   return `[${sortingKey.map(textSql).join(', ')}]`;
 }
 
 function textSql(column: string): string {
   return `CAST(toString(${quoted(column)}), 'String')`;
+}
+
+/** The same of a key that is known. */
+export function partsLiteral(parts: readonly string[]): string {
+  return `CAST([${parts.map(literal).join(', ')}], 'Array(String)')`;
+}
+
+/** Tells keys apart. */
+export function keyIdOf(parts: readonly string[]): string {
+  const [only = ''] = parts;
+  return parts.length < 2 ? only : JSON.stringify(parts);
 }
 
 /** A condition as SQL for the rows of some keys, given by their parts, that makes use of the table's order. */

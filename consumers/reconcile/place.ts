@@ -22,8 +22,12 @@ export function isForeign(
   ends: Ends,
   sinceMs: bigint | undefined,
 ): boolean {
-  const isWithin = offset >= 0n && offset < (ends.get(partition) ?? 0n);
-  return sinceMs !== undefined && version >> TIME_BITS >= sinceMs && !isWithin;
+  return sinceMs !== undefined && version >> TIME_BITS >= sinceMs && !isWithin({ partition, offset }, ends);
+}
+
+/** Whether the topic has come to the offset. */
+export function isWithin({ partition, offset }: Omit<Place, 'version'>, ends: Ends): boolean {
+  return offset >= 0n && offset < (ends.get(partition) ?? 0n);
 }
 
 /** The same of a storage table's rows, as a condition in SQL. */

@@ -1,9 +1,11 @@
 import type { KafkaMessage } from 'kafkajs';
 import { IncompatibleSchemaError } from '../../core/errors.ts';
 import { messageTimeMs } from '../../core/message-time.ts';
+import { detached } from '../detached-message.ts';
 import { readTopics } from '../../core/topic-reader.ts';
 import type { PartitionLog } from '../resume-offset.ts';
 import type { Standing } from './await-sink.ts';
+import type { RowKeys } from './row-keys.ts';
 import type { ReconcileServices } from './services.ts';
 import type { SetAside } from '../set-aside.ts';
 import type { SideTable } from './side-table.ts';
@@ -22,15 +24,22 @@ export interface Projection {
   readonly behind: number;
 }
 
+/** A message whose schema is learnt before it is taken. */
+interface Waiting {
+  readonly id: number;
+  readonly message: KafkaMessage;
+  readonly partition: number;
+}
+
 const NO_KEY = Buffer.alloc(0);
 
 /**
- * Reads a topic once and puts key and place of each message into the side table.
+ * Reads a topic once and puts the place of each message, under the key of its row, into the side table.
  *
  * @param logs whose ends are the ends of what is looked at.
- * @param isByPosition the rows are told apart by the place of their message: a delete has no row by right.
+ * @param rowKeys undefined where rows are told apart by the place of their message: then a delete has no row by right.
  * @param onRead is told how many messages were read.
- * @throws IncompatibleSchemaError for a message without a key.
+ * @throws IncompatibleSchemaError for a message that says nothing of its row.
  */
 export async function projectTopic(
   { admin, settings, signal }: ReconcileServices,
@@ -40,13 +49,13 @@ export async function projectTopic(
     logs,
     standing,
     setAside,
-    isByPosition,
+    rowKeys,
     onRead,
   }: {
     readonly logs: ReadonlyMap<number, PartitionLog>;
     readonly standing: Standing;
     readonly setAside: SetAside;
-    readonly isByPosition: boolean;
+    readonly rowKeys: RowKeys | undefined;
     readonly onRead: (messages: number) => void;
   },
 ): Promise<Projection> {
@@ -65,18 +74,35 @@ export async function projectTopic(
     if (offset >= end) return;
     read++;
     const isDeleted = message.value === null;
-    if (isByPosition && isDeleted) return;
+    if (rowKeys === undefined && isDeleted) return;
     const isSetAside = setAside.has(topic, partition, message);
     if (!isSetAside && offset >= (standing.get(partition) ?? 0n)) behind++;
-    const key = isByPosition ? Buffer.from(`${partition}|${offset}`) : message.key;
-    if (key === null && !isSetAside)
+    add(message, partition, isSetAside);
+  };
+  let waiting: Waiting[] = [];
+  const add = (message: KafkaMessage, partition: number, isSetAside: boolean) => {
+    const key = rowKeys === undefined ? NO_KEY : rowKeys.of(message, partition, isSetAside);
+    if (typeof key === 'number') {
+      waiting.push({ id: key, message: detached(message), partition });
+      return;
+    }
+    const isDeleted = message.value === null;
+    // A delete that names no row deletes none.
+    if (key === undefined && (isSetAside || isDeleted)) return;
+    if (key === undefined)
       throw new IncompatibleSchemaError(
-        `topic ${topic} has a message without a key, at ${partition}/${offset}: its row cannot be told from others`,
+        `topic ${topic} has a message that nobody can read and that is no dead letter, at ${partition}/${message.offset}: its row cannot be told from others`,
       );
-    side.add(key ?? NO_KEY, partition, Number(offset), timeMs, { isDeleted, isSetAside });
+    const timeMs = messageTimeMs(message.timestamp);
+    side.add(key, partition, Number(message.offset), timeMs, { isDeleted, isSetAside });
   };
   const short = await readTopics(admin, settings, new Map([[topic, take]]), signal, async () => {
     onRead(read);
+    const learnt = waiting;
+    waiting = [];
+    for (const id of new Set(learnt.map((one) => one.id))) await rowKeys?.learn(id);
+    for (const { message, partition } of learnt)
+      add(message, partition, setAside.has(topic, partition, message));
     if (side.isFull) await side.insert();
   });
   await side.insert();

@@ -69,7 +69,8 @@ function viewsText({ views }: StreamComparison): string {
 
 function resultText(comparison: StreamComparison, allowed: Allowed): string {
   if (comparison.failure !== undefined) return 'FAILED';
-  return isEqual(comparison, allowed) ? 'equal' : 'DIFFERS';
+  if (!isEqual(comparison, allowed)) return 'DIFFERS';
+  return comparison.isByKey ? 'equal' : 'equal, not by key';
 }
 
 function linesOf(comparison: StreamComparison): string[] {
@@ -118,13 +119,15 @@ export function reconcileJson(
   comparison: StreamComparison,
   allowed: Allowed,
 ): Readonly<Record<string, unknown>> {
-  const { keys, counts, behind, deadLetters, examples, views, faults, notes, repair, failure } = comparison;
+  const { keys, counts, behind, deadLetters, isByKey, examples, views, faults, notes, repair, failure } =
+    comparison;
   return {
     equal: isEqual(comparison, allowed),
     keys,
     ...counts,
     behind,
     dead_letters: deadLetters,
+    by_key: isByKey,
     examples,
     views: views.map(({ view, problem = null }) => ({ view, problem })),
     faults,

@@ -44,7 +44,7 @@ export async function reconcile(
   const registry = new Registry(settings.schemaRegistry, signal);
   let admin: Admin | undefined;
   try {
-    if (options.isRepair) await registry.probe(probeRetry);
+    await registry.probe(probeRetry);
     await probeClickHouse(clickhouse, settings.clickhouse, signal);
     admin = await connectAdmin(settings.kafka, 'reconcile', signal);
     return await reconcileStreams({ settings, admin, registry, clickhouse, signal }, options);
@@ -130,7 +130,7 @@ function failed(stream: string, error: unknown, deadLetters: number): StreamComp
   const failure = error instanceof Error ? error : new Error(messageOf(error));
   logger.error({ stream, reason: failure.message }, 'stream not compared');
   const nothing = { keys: 0, behind: 0, examples: [], views: [], faults: [], notes: [] };
-  return { stream, counts: noDifferences(), deadLetters, ...nothing, failure };
+  return { stream, counts: noDifferences(), deadLetters, isByKey: true, ...nothing, failure };
 }
 
 /** The streams that have a topic, a table or letters; or those wanted. @throws ConfigError */

@@ -1,4 +1,5 @@
-import { messageOf } from '../../core/errors.ts';
+import { messageOf, ServiceRefusedError } from '../../core/errors.ts';
+import { several } from '../../core/live-cells.ts';
 import { serviceRetry } from '../../core/retry.ts';
 import { storageTableOf, subjectOf, topicOf } from '../../core/stream-name.ts';
 import { readTopics } from '../../core/topic-reader.ts';
@@ -10,9 +11,8 @@ import { standingOf } from './await-sink.ts';
 import type { RepairCounts } from './comparison.ts';
 import type { Repairable } from './compare-stream.ts';
 import type { Difference } from './find-differences.ts';
-import { isByPosition } from './key-sql.ts';
 import { insertMessages, type PlacedMessage } from './make-rows.ts';
-import { isForeign, type Place } from './place.ts';
+import { isForeign, isWithin, type Ends, type Place } from './place.ts';
 import { MessageSearch } from './search-messages.ts';
 import { askAdmin, tried, type ReconcileServices } from './services.ts';
 import { deleteRows, readStoredRows } from './stored-rows.ts';
@@ -24,15 +24,18 @@ const BYTES_PER_INSERT = 8 * 1024 * 1024;
 
 /**
  * Makes the table agree with the topic in exactly these keys, and makes the views anew. What lacks is made of the topic's messages, as
- * the sink does, and what is too much is deleted. Nothing is inserted where the sink has still to come, since the highest offset of the
- * table is its checkpoint; and keys of which a message came since they were compared are left to it.
+ * the sink does. Nothing is inserted where the sink has still to come, since the highest offset of the table is its checkpoint.
+ *
+ * A row is deleted only where its place proves it wrong: the topic has another message there, or has never come to that offset. Where the
+ * topic has nothing any more, compaction may have taken the row's message: such a row stays. Where message keys are not the rows' keys
+ * nothing is done.
  *
  * @throws ServiceRefusedError, ServiceUnavailableError, IncompatibleSchemaError; then some may be repaired.
  */
 export async function repairStream(
   services: ReconcileServices,
   stream: string,
-  { key, extents, sinceMs }: Repairable,
+  { key, extents, sinceMs, topicId, rowKeys, isByKey }: Repairable,
   differences: readonly Difference[],
 ): Promise<RepairCounts> {
   const { settings, clickhouse, registry, admin, signal } = services;
@@ -56,27 +59,38 @@ export async function repairStream(
     );
   }
   if (differences.length === 0) return counts;
+  const remedy = `npm run replay -- --streams ${stream} makes the table anew`;
+  if (!isByKey) {
+    counts.left = differences.length;
+    counts.remarks.push(`message keys differ from the primary key: the rows are left as they are, ${remedy}`);
+    return counts;
+  }
   const ends = endsOf(extents);
-  const stored = await readStoredRows(
-    services,
-    stream,
-    key,
-    differences.filter(({ parts }) => parts.length > 0),
-    (row) => isForeign(row, ends, sinceMs),
+  const stored = await readStoredRows(services, stream, key, differences, (row) =>
+    isForeign(row, ends, sinceMs),
   );
   // First of all: a row to which the topic has not come hides where the table stands.
-  const foreign = await foreignRows(services, topic, stored.wrong, sinceMs);
+  const readEnds = async () => {
+    const logs = await readPartitionLogs(askAdmin(services), topic);
+    if (topicIdOf(logs) !== topicId)
+      throw new ServiceRefusedError(`topic ${topic} was made again meanwhile: run it once more`);
+    return endsOf(logs);
+  };
+  const foreign = foreignRows(stored.wrong, await readEnds(), sinceMs);
   await deleteRows(services, stream, key, foreign);
   const standing = await standingOf(services, topic, () => table.partitionRows());
   const isPassed = ({ message }: Difference) =>
     message === undefined || message.offset < (standing.get(message.partition) ?? 0n);
-  const passed = differences.filter(isPassed);
-  const search = new MessageSearch(passed, {
-    isThere: stored.hasLast,
-    wrong: stored.wrong,
-    isByPosition: isByPosition(key.map(({ name }) => name)),
-  });
-  const topicId = topicIdOf(await readPartitionLogs(askAdmin(services), topic));
+  const lacking = differences.filter(
+    (difference) => difference.message !== undefined && !stored.hasLast.has(difference),
+  );
+  const doubted = new Map<Difference, readonly Place[]>();
+  for (const [difference, rows] of stored.wrong) {
+    const isGone = foreign.get(difference) ?? [];
+    const left = rows.filter((row) => !isGone.includes(row));
+    if (left.length > 0) doubted.set(difference, left);
+  }
+  const search = new MessageSearch({ wanted: lacking.filter(isPassed), doubted, rowKeys });
   const insert = async (messages: readonly PlacedMessage[]) => {
     counts.inserted += await insertMessages(table, schemas, messages, topicId, signal, (placed, error) => {
       const where = `${placed.partition}/${placed.message.offset}`;
@@ -89,39 +103,33 @@ export async function repairStream(
   });
   await insert(search.fetch());
 
-  const keyedOtherwise = passed.filter((difference) => search.isKeyedOtherwise(difference));
-  if (keyedOtherwise.length > 0)
-    counts.remarks.push(
-      `${keyedOtherwise.length} keys are left: messages have other keys than the text of their rows' primary key, and cannot be compared by it`,
-    );
-  const settled = passed.filter(
-    (difference) => !search.hasMoved(difference) && !search.isKeyedOtherwise(difference),
-  );
-  const logs = await readPartitionLogs(askAdmin(services), topic);
-  const isOfSink = ({ partition, offset }: Place) => {
-    const extent = extents.get(partition);
-    return extent !== undefined && offset >= extent.end && offset < (logs.get(partition)?.end ?? 0n);
-  };
+  // Read after the rows: a message of theirs would be before these ends.
+  const endsNow = await readEnds();
+  const isWrong = (row: Place) => search.hasProved(row) || !isWithin(row, endsNow);
   const wrong = new Map<Difference, readonly Place[]>();
-  for (const difference of settled) {
-    const isGone = foreign.get(difference) ?? [];
-    const rows = (stored.wrong.get(difference) ?? []).filter((row) => !isGone.includes(row));
-    if (rows.length > 0 && !rows.some(isOfSink)) wrong.set(difference, rows);
+  const unproved = new Set<Difference>();
+  for (const [difference, rows] of doubted) {
+    const proved = rows.filter(isWrong);
+    if (proved.length > 0) wrong.set(difference, proved);
+    if (proved.length < rows.length) unproved.add(difference);
   }
   await deleteRows(services, stream, key, wrong);
+  if (unproved.size > 0)
+    counts.remarks.push(
+      `${several(unproved.size, 'key')} left: nothing proves their rows wrong, since compaction may have taken the messages in their places; ${remedy}`,
+    );
   counts.deleted = new Set([...foreign.keys(), ...wrong.keys()]).size;
-  counts.left = differences.length - settled.length;
+  const missed = lacking.filter((difference) => !search.hasSeen(difference));
+  counts.left = new Set([...missed, ...unproved]).size;
   return counts;
 }
 
-/** Of rows that were read before, those to which the topic has not come by now. */
-async function foreignRows(
-  services: ReconcileServices,
-  topic: string,
+/** Of rows that were read before the ends, those to which the topic had not come by then. */
+function foreignRows(
   wrong: ReadonlyMap<Difference, readonly Place[]>,
+  ends: Ends,
   sinceMs: bigint | undefined,
-): Promise<ReadonlyMap<Difference, readonly Place[]>> {
-  const ends = endsOf(await readPartitionLogs(askAdmin(services), topic));
+): ReadonlyMap<Difference, readonly Place[]> {
   const foreign = new Map<Difference, readonly Place[]>();
   for (const [difference, rows] of wrong) {
     const some = rows.filter((row) => isForeign(row, ends, sinceMs));

@@ -2,39 +2,49 @@ import type { KafkaMessage } from 'kafkajs';
 import { versionOf } from '../../core/message-time.ts';
 import { detached } from '../detached-message.ts';
 import type { Difference } from './find-differences.ts';
+import { keyIdOf } from './key-sql.ts';
 import type { PlacedMessage } from './make-rows.ts';
 import type { Place } from './place.ts';
+import type { RowKeys } from './row-keys.ts';
 
-/** Of which differences to look for the messages. */
+/** What to look for among the messages of a topic. */
 export interface SearchOptions {
-  /** Those whose message need not be found, since its row is there. */
-  readonly isThere: ReadonlySet<Difference>;
-  /** The rows that are about to be deleted. */
-  readonly wrong: ReadonlyMap<Difference, readonly Place[]>;
-  /** The keys are the places of messages. */
-  readonly isByPosition: boolean;
+  /** Differences whose last message is wanted. */
+  readonly wanted: Iterable<Difference>;
+  /** Rows that seem to be too much. */
+  readonly doubted: ReadonlyMap<Difference, readonly Place[]>;
+  /** Undefined where the keys are the places of messages. */
+  readonly rowKeys: RowKeys | undefined;
 }
 
-/** Looks for the messages of some keys among all of a topic. */
+interface Doubt {
+  readonly difference: Difference;
+  readonly row: Place;
+}
+
+/** Looks for messages by their places: those that rows are made of, and those that prove a row to be wrong. */
 export class MessageSearch {
-  readonly #byKey: ReadonlyMap<string, Difference>;
-  readonly #isThere: ReadonlySet<Difference>;
-  readonly #isByPosition: boolean;
-  /** By place, the rows that are about to be deleted, and their keys. */
-  readonly #wrongRows = new Map<string, { readonly key: string; readonly version: bigint }>();
-  readonly #moved = new Set<string>();
-  readonly #keyedOtherwise = new Set<string>();
+  readonly #wanted: ReadonlyMap<string, Difference>;
+  readonly #doubted = new Map<string, Doubt[]>();
+  readonly #rowKeys: RowKeys | undefined;
+  readonly #seen = new Set<Difference>();
+  readonly #proved = new Set<Place>();
   #found: PlacedMessage[] = [];
   #bytes = 0;
 
-  constructor(differences: readonly Difference[], { isThere, wrong, isByPosition }: SearchOptions) {
-    this.#byKey = new Map(differences.map((difference) => [difference.key, difference]));
-    for (const [{ key }, rows] of wrong) {
-      for (const { partition, offset, version } of rows)
-        this.#wrongRows.set(`${partition}|${offset}`, { key, version });
+  constructor({ wanted, doubted, rowKeys }: SearchOptions) {
+    this.#rowKeys = rowKeys;
+    this.#wanted = new Map(
+      [...wanted].flatMap((difference) =>
+        difference.message === undefined ? [] : [[placeText(difference.message), difference] as const],
+      ),
+    );
+    for (const [difference, rows] of doubted) {
+      for (const row of rows) {
+        const place = placeText(row);
+        this.#doubted.set(place, [...(this.#doubted.get(place) ?? []), { difference, row }]);
+      }
     }
-    this.#isThere = isThere;
-    this.#isByPosition = isByPosition;
   }
 
   /** Of the values that were found and not fetched yet. */
@@ -44,23 +54,22 @@ export class MessageSearch {
 
   take(message: KafkaMessage, partition: number): void {
     const place = `${partition}|${message.offset}`;
-    const key = this.#isByPosition ? place : message.key?.toString('utf8');
-    const version = versionOf(message);
-    const difference = key === undefined ? undefined : this.#byKey.get(key);
-    if (difference === undefined) return;
-    const { message: wanted } = difference;
-    if (wanted?.partition === partition && wanted.version === version) {
-      if (this.#isThere.has(difference)) return;
-      const row = this.#wrongRows.get(place);
-      if (row?.version === version && row.key !== key) {
-        this.#keyedOtherwise.add(row.key).add(difference.key);
-        return;
-      }
+    const wanted = this.#wanted.get(place);
+    if (wanted?.message?.version === versionOf(message)) {
+      this.#seen.add(wanted);
       this.#found.push({ partition, message: detached(message) });
       this.#bytes += message.value?.length ?? 0;
-    } else if (wanted === undefined || version > wanted.version) {
-      this.#moved.add(difference.key);
     }
+    for (const { difference, row } of this.#doubted.get(place) ?? [])
+      if (row.version !== versionOf(message) || this.#isOfAnother(message, partition, difference))
+        this.#proved.add(row);
+  }
+
+  /** Whether the message makes a row of another key; false where nobody can tell. */
+  #isOfAnother(message: KafkaMessage, partition: number, { parts }: Difference): boolean {
+    const key = this.#rowKeys?.of(message, partition, false);
+    const own = typeof key === 'object' ? this.#rowKeys?.partsOf(key) : undefined;
+    return own !== undefined && keyIdOf(own) !== keyIdOf(parts);
   }
 
   /** Those that were found since the last time. */
@@ -71,16 +80,17 @@ export class MessageSearch {
     return found;
   }
 
-  /**
-   * Whether a row that would be deleted is that of a message which seems to lack one, since the text of the row's key is not the message's key:
-   * as a writer of another kind may have it. True of both.
-   */
-  isKeyedOtherwise({ key }: Difference): boolean {
-    return this.#keyedOtherwise.has(key);
+  /** Whether the message wanted was found. */
+  hasSeen(difference: Difference): boolean {
+    return this.#seen.has(difference);
   }
 
-  /** Whether the topic has a later message of the key than the one that was compared. */
-  hasMoved({ key }: Difference): boolean {
-    return this.#moved.has(key);
+  /** Whether the topic has another message in the place of a row that was doubted. */
+  hasProved(row: Place): boolean {
+    return this.#proved.has(row);
   }
+}
+
+function placeText({ partition, offset }: Place): string {
+  return `${partition}|${offset}`;
 }

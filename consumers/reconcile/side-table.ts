@@ -4,10 +4,11 @@ import { literal, qualified, quoted } from '../../core/clickhouse.ts';
 import { ServiceRefusedError } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
 import { storageTableOf } from '../../core/stream-name.ts';
-import { scalarType, stringType } from '../clickhouse/column-type.ts';
-import { columnSql, systemColumns, type CommentedColumn } from '../clickhouse/evolution.ts';
+import { scalarType } from '../clickhouse/column-type.ts';
+import { columnSql, systemColumns } from '../clickhouse/evolution.ts';
 import { InsertedRows } from '../clickhouse/insert-rows.ts';
 import { identitySql } from '../clickhouse/table-ddl.ts';
+import { withoutSystemColumns, type TableColumn } from '../clickhouse/table-shape.ts';
 import { RowBuffer } from '../transcode/row-buffer.ts';
 import { topicIdHalves, writeSystemColumns } from '../transcode/system-columns.ts';
 import { askAllRows, command, tried, type ReconcileServices } from './services.ts';
@@ -20,39 +21,54 @@ const MAX_AGE_SECONDS = 86_400;
 /** A comparison needs no id: all its rows are of the topic as it is. */
 const unknownTopic = topicIdHalves(0n);
 
-/** `set_aside`: the message stands on the topic of dead letters, and has no row by right. Sorted apart, it hides no other. */
-const ownColumns: readonly CommentedColumn[] = [
-  { name: 'key', type: stringType, comment: '' },
-  { name: 'set_aside', type: scalarType('UInt8'), comment: '' },
-];
+/**
+ * 1: the message stands on the topic of dead letters, and has no row by right. Sorted apart, it hides no other. No field of Avro has
+ * a space in its name.
+ */
+const setAsideColumn: TableColumn = { name: 'set aside', type: scalarType('UInt8'), typeText: 'UInt8' };
+export const setAsideSql = quoted(setAsideColumn.name);
 
 /**
- * A table for the time of one comparison: of every message of a topic its key and place, but not its value. It lies beside the storage
- * table and keeps the last of each key as that does: so the server compares the two, and no key is held in this process.
+ * A table for the time of one comparison: of every message of a topic the key of its row and its place, but not its value. It lies beside
+ * the storage table, has its key columns, and keeps the last of each key as that does: so the server compares the two, and no key is held in
+ * this process.
  */
 export class SideTable {
   readonly name: string;
   readonly #services: ReconcileServices;
   readonly #identity = randomBytes(4).toString('hex');
+  readonly #columns: readonly TableColumn[];
   readonly #rows = new RowBuffer();
   #rowCount = 0;
   #inserts = 0;
 
-  private constructor(services: ReconcileServices, stream: string) {
+  private constructor(services: ReconcileServices, stream: string, key: readonly TableColumn[]) {
     this.#services = services;
+    this.#columns = [...withoutSystemColumns(key), setAsideColumn];
     this.name = `${prefixOf(stream)}${this.#identity}`;
   }
 
-  /** Makes the table of a stream, after those have been dropped that killed processes left behind. */
-  static async create(services: ReconcileServices, stream: string): Promise<SideTable> {
+  /**
+   * Makes the table of a stream, after those have been dropped that killed processes left behind.
+   *
+   * @param key the columns that the storage table is sorted by.
+   */
+  static async create(
+    services: ReconcileServices,
+    stream: string,
+    key: readonly TableColumn[],
+  ): Promise<SideTable> {
     await dropLeftovers(services, stream);
-    const table = new SideTable(services, stream);
-    const columns = [...ownColumns, ...systemColumns].map(columnSql);
+    const table = new SideTable(services, stream, key);
+    const columns = [...table.#columns, ...systemColumns].map((column) =>
+      columnSql({ comment: '', ...column }),
+    );
+    const sorted = [...key, setAsideColumn].map(({ name }) => quoted(name)).join(', ');
     await command(
       services,
       `create ${table.name}`,
       `CREATE TABLE ${table.qualified} (${[...columns, identitySql(table.#identity)].join(', ')}) ` +
-        `ENGINE = ReplacingMergeTree(_version, _deleted) ORDER BY (key, set_aside) COMMENT ${literal(ownMark())}`,
+        `ENGINE = ReplacingMergeTree(_version, _deleted) ORDER BY (${sorted}) COMMENT ${literal(ownMark())}`,
     );
     return table;
   }
@@ -66,7 +82,12 @@ export class SideTable {
     return this.#rowCount >= ROWS_PER_INSERT || this.#rows.length >= BYTES_PER_INSERT;
   }
 
-  /** Takes a message; it is in the table after {@link insert}. @param timeMs Kafka's time of the message. */
+  /**
+   * Takes a message; it is in the table after {@link insert}.
+   *
+   * @param key of its row: the key columns without system columns, in RowBinary.
+   * @param timeMs Kafka's time of the message.
+   */
   add(
     key: Buffer,
     partition: number,
@@ -75,10 +96,7 @@ export class SideTable {
     { isDeleted, isSetAside }: { readonly isDeleted: boolean; readonly isSetAside: boolean },
   ): void {
     const rows = this.#rows;
-    let rest = key.length;
-    const bytes = rows.reserve(key.length + 6);
-    for (; rest >= 128; rest >>>= 7) bytes[rows.length++] = (rest & 127) | 128;
-    bytes[rows.length++] = rest;
+    const bytes = rows.reserve(key.length + 1);
     rows.length += key.copy(bytes, rows.length);
     bytes[rows.length++] = isSetAside ? 1 : 0;
     writeSystemColumns(rows, partition, offset, timeMs, 0, isDeleted, unknownTopic);
@@ -89,9 +107,8 @@ export class SideTable {
   async insert(): Promise<void> {
     if (this.#rowCount === 0) return;
     const { clickhouse, settings } = this.#services;
-    const columns = ownColumns.map((column) => ({ ...column, typeText: column.type.text }));
     const bytes = this.#rows.bytes.subarray(0, this.#rows.length);
-    const rows = new InsertedRows(columns, bytes, String(this.#inserts++));
+    const rows = new InsertedRows(this.#columns, bytes, String(this.#inserts++));
     const outcome = await tried(this.#services, `insert into ${this.name}`, () =>
       rows.insertInto(clickhouse, settings.clickhouse, this.name, this.#identity),
     );

@@ -3,7 +3,7 @@ import { storageTableOf } from '../../core/stream-name.ts';
 import { localTableOf, onCluster } from '../clickhouse/table-ddl.ts';
 import type { TableColumn } from '../clickhouse/table-shape.ts';
 import type { Difference } from './find-differences.ts';
-import { keysConditionSql, keyTextSql } from './key-sql.ts';
+import { keyIdOf, keyPartsSql, keysConditionSql, keyTextSql } from './key-sql.ts';
 import type { Place } from './place.ts';
 import { askAllRows, command, type ReconcileServices } from './services.ts';
 
@@ -17,7 +17,7 @@ export interface StoredRows {
   readonly wrong: ReadonlyMap<Difference, readonly Place[]>;
 }
 
-/** @param differences whose keys have rows. @param isForeign whether the topic has not come to the row's offset. */
+/** @param isForeign whether the topic has not come to the row's offset. */
 export async function readStoredRows(
   services: ReconcileServices,
   stream: string,
@@ -28,19 +28,19 @@ export async function readStoredRows(
   const hasLast = new Set<Difference>();
   const wrong = new Map<Difference, Place[]>();
   for (const some of chunksOf(differences)) {
-    const { table, text, ofKeys } = sqlOf(stream, key, some);
+    const { table, parts, ofKeys } = sqlOf(stream, key, some);
     const rows = await askAllRows<{
-      text: string;
+      parts: readonly string[];
       place: readonly [version: string, partition: number, offset: string];
     }>(
       services,
       `rows of ${table}`,
-      `SELECT ${text} AS text, (toString(_version), _partition, toString(_offset)) AS place ` +
+      `SELECT ${parts} AS parts, (toString(_version), _partition, toString(_offset)) AS place ` +
         `FROM ${qualified(services.settings.clickhouse.database, table)} WHERE ${ofKeys}`,
     );
-    const byKey = new Map(some.map((difference) => [difference.key, difference]));
-    for (const { text: rowKey, place } of rows) {
-      const difference = byKey.get(rowKey);
+    const byKey = new Map(some.map((difference) => [keyIdOf(difference.parts), difference]));
+    for (const { parts: rowKey, place } of rows) {
+      const difference = byKey.get(keyIdOf(rowKey));
       if (difference === undefined) continue;
       const [version, partition, offset] = place;
       const row = { version: BigInt(version), partition, offset: BigInt(offset) };
@@ -82,6 +82,7 @@ function sqlOf(stream: string, key: readonly TableColumn[], differences: readonl
   return {
     table: storageTableOf(stream),
     text: keyTextSql(key.map(({ name }) => name)),
+    parts: keyPartsSql(key.map(({ name }) => name)),
     ofKeys: keysConditionSql(
       key,
       differences.map(({ parts }) => parts),

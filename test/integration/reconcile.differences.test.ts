@@ -7,8 +7,9 @@ import {
   type Difference,
   type Sides,
 } from '../../consumers/reconcile/find-differences.ts';
-import { keyPartsSql, keyTextSql } from '../../consumers/reconcile/key-sql.ts';
+import { keyPartsSql } from '../../consumers/reconcile/key-sql.ts';
 import type { ReconcileServices } from '../../consumers/reconcile/services.ts';
+import { stringType } from '../../consumers/clickhouse/column-type.ts';
 import { SideTable } from '../../consumers/reconcile/side-table.ts';
 import { Registry } from '../../core/avro/registry.ts';
 import { createClickHouse, qualified, quoted } from '../../core/clickhouse.ts';
@@ -142,6 +143,9 @@ function valuesOf(
   return `('${key}', ${version}, ${isDeleted ? 1 : 0}, ${partition}, ${offset}, fromUnixTimestamp64Milli(${timeMs}), 1)`;
 }
 
+/** A short text. */
+const rowBinaryText = (text: string) => Buffer.from([Buffer.byteLength(text), ...Buffer.from(text)]);
+
 /** What is found of the cases, each a key of its own. */
 async function findIn(t: TestContext, some: readonly Case[]) {
   const services = await createServices(t);
@@ -153,11 +157,13 @@ async function findIn(t: TestContext, some: readonly Case[]) {
     `CREATE DATABASE ${quoted(database)}`,
     `CREATE TABLE ${table} (${columns}) ENGINE = ReplacingMergeTree(_version, _deleted) ORDER BY uuid`,
   );
-  const side = await SideTable.create(services, 'plans');
+  const side = await SideTable.create(services, 'plans', [
+    { name: 'uuid', type: stringType, typeText: 'String' },
+  ]);
   const rows: string[] = [];
   for (const [name, messages, stored] of some) {
     for (const { offset, partition = 0, isDeleted = false, isSetAside = false } of messages)
-      side.add(Buffer.from(name), partition, offset, offset * 10, { isDeleted, isSetAside });
+      side.add(rowBinaryText(name), partition, offset, offset * 10, { isDeleted, isSetAside });
     rows.push(...stored.map((row) => valuesOf(name, row)));
   }
   await side.insert();
@@ -165,11 +171,11 @@ async function findIn(t: TestContext, some: readonly Case[]) {
   const sides: Sides = {
     table,
     side: side.qualified,
-    keyText: keyTextSql(['uuid']),
     keyParts: keyPartsSql(['uuid']),
     extents: new Map([[0, { start: BigInt(START), end: BigInt(END) }]]),
     sinceMs: BigInt(SINCE_MS),
     mayLackMessages: false,
+    isByKey: true,
   };
   return async (change: Partial<Sides> = {}) => {
     const looked = { ...sides, ...change };
@@ -213,6 +219,20 @@ test('which keys differ, and how: no more, whatever there is of them', async (t)
   assert.deepEqual(
     lacking.found,
     new Map([...wanted].filter(([name]) => hasMessage.has(name) || hasForeign.has(name))),
+  );
+  // Where message keys are other texts, only a message later than its row proves anything, and a row to which the topic has not come.
+  const versionIn = ({ offset, timeMs = offset * 10 }: Told) => (BigInt(timeMs) << 64n) + BigInt(offset);
+  const latest = (told: readonly Told[]) =>
+    told.reduce((last, one) => (versionIn(one) > last ? versionIn(one) : last), 0n);
+  const isLater = new Set(
+    cases.flatMap(([name, messages, rows]) =>
+      latest(messages.filter(({ isSetAside }) => !isSetAside)) > latest(rows) ? [name] : [],
+    ),
+  );
+  const { found: notByKey } = await look({ isByKey: false });
+  assert.deepEqual(
+    notByKey,
+    new Map([...wanted].filter(([name]) => isLater.has(name) || hasForeign.has(name))),
   );
   // Without a clock that tells, no row is taken for one that is to come.
   const { found: timeless } = await look({ sinceMs: undefined });

@@ -298,24 +298,6 @@ test('a message that was set aside and has its row by now is no difference', asy
   await assertReconciled(settings, ['plans']);
 });
 
-test('rows whose messages have other keys than the text of the primary key are not deleted by a repair', async (t) => {
-  const settings = createSettings(t);
-  await createTopics(settings, 'plans');
-  const producer = await createProducer(t, settings);
-  const records = [1, 2, 3].map((n) => ({ uuid: `pl_${n}`, interval_count: n }));
-  const messages = (await messagesOf(settings, 'plans', records)).map(({ key, value }) => ({
-    key: JSON.stringify({ uuid: key }),
-    value,
-  }));
-  await producer.send({ topic: topicOf(settings.topicPrefix, 'plans'), messages });
-  await sinkStreams(settings, 'plans');
-  const before = await plans(settings);
-  const { repair } = await comparisonOf(settings, 'plans', { isRepair: true });
-  assert.deepEqual([repair?.inserted, repair?.deleted, repair?.left], [0, 0, 6]);
-  assert.match(String(repair?.remarks), /6 keys are left: messages have other keys/);
-  assert.deepEqual(await plans(settings), before);
-});
-
 test('a side that is not there is a difference, said in one line; a topic that is empty needs no table', async (t) => {
   const settings = await createPlans(t);
   await createTopics(settings, 'tasks', 'transactions');

@@ -18,6 +18,9 @@ import {
 } from '../../consumers/reconcile/key-sql.ts';
 import { progressLines } from '../../consumers/reconcile/reconcile-progress.ts';
 import { reconcileJson, reconcileSummary } from '../../consumers/reconcile/reconcile-summary.ts';
+import { parseColumnType } from '../../consumers/clickhouse/parse-column-type.ts';
+import { RowKeys } from '../../consumers/reconcile/row-keys.ts';
+import type { ReconcileServices } from '../../consumers/reconcile/services.ts';
 import { MessageSearch } from '../../consumers/reconcile/search-messages.ts';
 import { SetAside } from '../../consumers/set-aside.ts';
 
@@ -60,6 +63,7 @@ const equal: StreamComparison = {
   counts: noDifferences(),
   behind: 0,
   deadLetters: 0,
+  isByKey: true,
   examples: [],
   views: [{ view: 'metrics_customer_churn_rate', problem: undefined }],
   faults: [],
@@ -93,6 +97,14 @@ test('what is equal takes a line, and notes are no difference', () => {
       'metrics_customer_churn_rate  12,345,678  equal  equal\n1 stream equal',
   );
   assert.equal(isEqual({ ...equal, notes: ['rows were not compared'] }, nothing), true);
+});
+
+test('a stream whose message keys are not those of its rows says so, and is equal where nothing differs', () => {
+  const otherwise = { ...equal, isByKey: false };
+  assert.match(reconcileSummary([otherwise], nothing), / equal, not by key$/m);
+  const json = reconcileJson(otherwise, nothing);
+  assert.deepEqual([json['equal'], json['by_key']], [true, false]);
+  assert.match(reconcileSummary([{ ...otherwise, behind: 1 }], nothing), / DIFFERS$/m);
 });
 
 test('dead letters are shown where they are allowed, and are no difference then', () => {
@@ -221,69 +233,170 @@ const differing = (key: string, last?: ReturnType<typeof place>): Difference => 
   parts: [key],
 });
 
-test('a search finds the messages wanted, once, and tells keys that have moved on', () => {
-  const [wanted, gone, there, moved] = [
-    differing('wanted', place(3, 30)),
-    differing('gone'),
-    differing('there', place(4, 30)),
-    differing('moved', place(5, 30)),
-  ];
-  const search = new MessageSearch([wanted, gone, there, moved], {
-    isThere: new Set([there]),
-    wrong: new Map(),
-    isByPosition: false,
+const schemaText = (primaryKey: readonly string[], ...types: string[]) =>
+  JSON.stringify({
+    type: 'record',
+    name: 'R',
+    primaryKey,
+    fields: types.map((type, index) => ({
+      name: `f${index}`,
+      type: type === 'date' ? { type: 'int', logicalType: 'date' } : type,
+    })),
+  });
+
+/** Row keys of a stream whose subject has the first of these schemas, id 1; the registry has the others as well. */
+async function rowKeysOf(columns: Readonly<Record<string, string>>, ...texts: string[]): Promise<RowKeys> {
+  const registry = {
+    latestText: () => Promise.resolve({ id: 1, text: texts[0] }),
+    schemaText: (id: number) => Promise.resolve(texts[id - 1]),
+  };
+  const services = { registry, settings: { topicPrefix: 'p.' } } as unknown as ReconcileServices;
+  const key = Object.entries(columns).map(([name, typeText]) => {
+    const type = parseColumnType(typeText);
+    assert.ok(type);
+    return { name, type, typeText };
+  });
+  return RowKeys.create(services, 'things', key);
+}
+
+/** Framed Avro: texts and small integers. */
+function record(schemaId: number, ...values: readonly (string | number)[]): Buffer {
+  const parts = values.map((value) => {
+    const zigzag = (integer: number) => Buffer.from([integer < 0 ? -2 * integer - 1 : 2 * integer]);
+    const text = Buffer.from(String(value));
+    return typeof value === 'number' ? zigzag(value) : Buffer.concat([zigzag(text.length), text]);
+  });
+  return Buffer.concat([Buffer.from([0, 0, 0, 0, schemaId]), ...parts]);
+}
+
+const sent = (key: string | null, value: Buffer | null) =>
+  ({ key: key === null ? null : Buffer.from(key), value, offset: '7', timestamp: '1' }) as KafkaMessage;
+
+const one = [{ f0: 'String' }, schemaText(['f0'], 'string', 'long')] as const;
+const two = [{ f0: 'String', f1: 'String' }, schemaText(['f0', 'f1'], 'string', 'string')] as const;
+const number = [{ f0: 'Int64' }, schemaText(['f0'], 'long')] as const;
+const date = [{ f0: 'Date32' }, schemaText(['f0'], 'date')] as const;
+
+const keyings: readonly (readonly [
+  name: string,
+  stream: readonly [columns: Readonly<Record<string, string>>, ...texts: string[]],
+  key: string | null,
+  value: Buffer | null,
+  parts: readonly string[] | undefined,
+  isAlike: boolean,
+])[] = [
+  ['the text of a record', one, 'a', record(1, 'a', 5), ['a'], true],
+  ['an empty text', one, '', record(1, '', 5), [''], true],
+  ['a text with a bar', one, 'a|b', record(1, 'a|b', 5), ['a|b'], true],
+  ['a long text', one, 'ü'.repeat(31), record(1, 'ü'.repeat(31), 5), ['ü'.repeat(31)], true],
+  ['another text than that of the record', one, 'c1', record(1, 'i1', 5), ['i1'], false],
+  ['another case', one, 'A', record(1, 'a', 5), ['a'], false],
+  ['a key that is only longer', one, 'a ', record(1, 'a', 5), ['a'], false],
+  ['a record without a key', one, null, record(1, 'a', 5), ['a'], false],
+  ['JSON', one, '{"f0":"a"}', record(1, 'a', 5), ['a'], false],
+  ['two parts', two, 'a|b', record(1, 'a', 'b'), ['a', 'b'], true],
+  ['two parts that others make as well', two, 'a|b|c', record(1, 'a|b', 'c'), ['a|b', 'c'], false],
+  ['the other two', two, 'a|b|c', record(1, 'a', 'b|c'), ['a', 'b|c'], false],
+  ['one part of two', two, 'a', record(1, 'a', 'b'), ['a', 'b'], false],
+  ['an integer', number, '-7', record(1, -7), ['-7'], true],
+  ['an integer with zeros in front', number, '007', record(1, 7), ['7'], false],
+  ['a date', date, '1970-01-03', record(1, 2), ['1970-01-03'], true],
+  ['a date before 1970', date, '1969-12-31', record(1, -1), ['1969-12-31'], true],
+  ['a date in another form', date, '3 Jan 1970', record(1, 2), ['1970-01-03'], false],
+  ['a delete', one, 'a', null, ['a'], true],
+  ['a delete of two parts', two, 'a|b', null, ['a', 'b'], true],
+  ['a delete that no row has the key of', two, 'a', null, undefined, false],
+  ['a delete of an integer with zeros in front', number, '007', null, ['7'], false],
+  ['bytes that nobody can read, by their key', one, 'a', Buffer.from('x'), ['a'], true],
+  ['bytes that nobody can read and a key that is none', number, 'x', Buffer.from('x'), undefined, false],
+  ['a record that ends too early, by its key', one, 'a', record(1, 'b'), ['a'], true],
+];
+for (const [name, stream, key, value, parts, isAlike] of keyings)
+  test(`the key of a row: ${name}`, async () => {
+    const keys = await rowKeysOf(...stream);
+    const found = keys.of(sent(key, value), 3, false);
+    assert.deepEqual(typeof found === 'object' ? keys.partsOf(found) : found, parts);
+    assert.equal(keys.keyedOtherwise, isAlike ? undefined : '3/7');
+  });
+
+test('one message of another key counts, whatever comes after it; one that is set aside without a key does not', async () => {
+  const keys = await rowKeysOf(...one);
+  keys.of(sent('a', record(1, 'a', 1)), 0, false);
+  keys.of(sent(null, Buffer.from('x')), 0, true);
+  assert.equal(keys.keyedOtherwise, undefined);
+  keys.of(sent('c', record(1, 'a', 1)), 0, false);
+  keys.of(sent('a', record(1, 'a', 2)), 0, false);
+  assert.equal(keys.keyedOtherwise, '0/7');
+});
+
+test('a schema that is met is learnt first; one that the registry has lost leaves the key', async () => {
+  const later = schemaText(['f0'], 'string', 'string', 'long');
+  const keys = await rowKeysOf(one[0], one[1], later, 'no schema');
+  const value = record(2, 'a', 'more', 5);
+  assert.equal(keys.of(sent('c', value), 0, false), 2);
+  assert.equal(keys.keyedOtherwise, undefined);
+  for (const id of [2, 3, 4]) await keys.learn(id);
+  const told = (id: number) => {
+    const found = keys.of(sent('c', id === 2 ? value : record(id, 'a', 5)), 0, false);
+    return typeof found === 'object' ? keys.partsOf(found) : found;
+  };
+  assert.deepEqual([told(3), told(4)], [['c'], ['c']]);
+  assert.equal(keys.keyedOtherwise, undefined);
+  assert.deepEqual(told(2), ['a']);
+  assert.equal(keys.keyedOtherwise, '0/7');
+});
+
+test('a search finds the messages wanted by their places, and only the very message', async () => {
+  const rowKeys = await rowKeysOf(...one);
+  const [wanted, moved] = [differing('wanted', place(3, 30)), differing('moved', place(5, 30))];
+  const search = new MessageSearch({
+    wanted: [wanted, moved, differing('gone')],
+    doubted: new Map(),
+    rowKeys,
   });
   search.take(message('wanted', 1, 10), 0);
-  search.take(message('wanted', 3, 30), 0);
-  search.take(message('wanted', 3, 29), 1);
-  search.take(message('other', 3, 30), 0);
-  search.take(message('there', 4, 30), 0);
-  search.take(message('moved', 5, 30, null), 0);
+  search.take(message('any key', 3, 30), 0);
+  search.take(message('wanted', 3, 30), 1);
+  search.take(message('moved', 5, 31), 0);
   assert.equal(search.bytes, 1);
   assert.deepEqual(
     search.fetch().map(({ message: found }) => found.key?.toString()),
-    ['wanted', 'moved'],
+    ['any key'],
   );
   assert.deepEqual([search.bytes, search.fetch()], [0, []]);
-  search.take(message('moved', 1, 31), 2);
-  search.take(message('gone', 9, 40), 0);
-  assert.deepEqual(
-    [wanted, gone, there, moved].map((difference) => search.hasMoved(difference)),
-    [false, true, false, true],
-  );
+  assert.deepEqual([search.hasSeen(wanted), search.hasSeen(moved)], [true, false]);
 });
 
-test('a row of a message whose key is another text than the row has: neither is made nor taken away', () => {
-  const [lacking, stray, copied, own] = [
-    differing('{"id":"a"}', place(3, 30)),
-    differing('a'),
-    differing('copy'),
-    differing('own', place(4, 30)),
-  ];
-  const search = new MessageSearch([lacking, stray, copied, own], {
-    isThere: new Set([own]),
-    wrong: new Map([
-      [stray, [place(3, 30)]],
-      [copied, [place(4, 30)]],
-    ]),
-    isByPosition: false,
+const proofs: readonly (readonly [name: string, there: KafkaMessage | undefined, isProved: boolean])[] = [
+  ['its own message', { ...message('a', 3, 30), value: record(1, 'a', 1) }, false],
+  ['its own message under another key', { ...message('c', 3, 30), value: record(1, 'a', 1) }, false],
+  ['its own delete', message('a', 3, 30, null), false],
+  ['a message of another row', { ...message('b', 3, 30), value: record(1, 'b', 1) }, true],
+  ['one of another row under its key', { ...message('a', 3, 30), value: record(1, 'b', 1) }, true],
+  ['a delete of another row', message('b', 3, 30, null), true],
+  ['a message of another time', { ...message('a', 3, 29), value: record(1, 'a', 1) }, true],
+  ['one that nobody can read', { ...message('a', 3, 30), key: null }, false],
+  ['one of a schema that was not learnt', { ...message('b', 3, 30), value: record(9, 'b', 1) }, false],
+  ['nothing: compaction may have taken its message', undefined, false],
+];
+for (const [name, there, isProved] of proofs)
+  test(`a row is ${isProved ? '' : 'not '}proved wrong where the topic has in its place: ${name}`, async () => {
+    const row = place(3, 30);
+    const doubted = new Map([[differing('a'), [row]]]);
+    const search = new MessageSearch({ wanted: [], doubted, rowKeys: await rowKeysOf(...one) });
+    if (there !== undefined) search.take(there, 0);
+    assert.equal(search.hasProved(row), isProved);
   });
-  search.take(message('{"id":"a"}', 3, 30), 0);
-  search.take(message('own', 4, 30), 0);
-  assert.deepEqual(search.fetch(), []);
-  const all = [lacking, stray, copied, own];
-  assert.deepEqual(
-    all.map((difference) => search.isKeyedOtherwise(difference)),
-    [true, true, false, false],
-  );
-});
 
-test('a search by position finds the message in its place, whatever its key', () => {
-  const wanted = differing('0|3', place(3, 30));
-  const search = new MessageSearch([wanted], { isThere: new Set(), wrong: new Map(), isByPosition: true });
-  search.take(message('0|3', 4, 30), 0);
-  search.take(message('any', 3, 30), 1);
-  assert.equal(search.fetch().length, 0);
+test('rows that are told apart by place are proved wrong by a message of another time alone', () => {
+  const [right, wrong] = [place(3, 30), place(4, 41)];
+  const doubted = new Map([
+    [differing('0|3'), [right]],
+    [differing('0|4'), [wrong]],
+  ]);
+  const search = new MessageSearch({ wanted: [differing('0|3', right)], doubted, rowKeys: undefined });
   search.take({ ...message('any', 3, 30), key: null }, 0);
+  search.take(message('any', 4, 40), 0);
   assert.equal(search.fetch().length, 1);
+  assert.deepEqual([search.hasProved(right), search.hasProved(wrong)], [false, true]);
 });
