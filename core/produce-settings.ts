@@ -32,6 +32,8 @@ export interface ProduceSettings {
   readonly customStreams: readonly unknown[];
 }
 
+const EARLIEST_ZONE_MS = 14 * 3_600_000;
+
 type ProduceValues = Readonly<
   Record<
     | 'METRICS_START_DATE'
@@ -49,7 +51,7 @@ export function produceSettings(values: ProduceValues, customStreams: readonly u
   const lookBack = values.METRICS_LOOK_BACK_DAYS;
   return Object.freeze({
     metrics: Object.freeze({
-      startDate: calendarDay('METRICS_START_DATE', values.METRICS_START_DATE),
+      startDate: startDate('METRICS_START_DATE', values.METRICS_START_DATE),
       intervals: severalOf('METRICS_INTERVALS', values.METRICS_INTERVALS, metricsIntervals),
       lookBackDays: lookBack === '' ? undefined : integer('METRICS_LOOK_BACK_DAYS', lookBack, 1, 36_500),
     }),
@@ -58,6 +60,14 @@ export function produceSettings(values: ProduceValues, customStreams: readonly u
     modes: streamModes(values.STREAM_MODES),
     customStreams,
   });
+}
+
+/** A day that has begun somewhere on Earth. */
+function startDate(name: string, value: string): string {
+  const day = calendarDay(name, value);
+  const latest = new Date(Date.now() + EARLIEST_ZONE_MS).toISOString();
+  if (day > latest) throw wrong(name, value, 'a day that is not in the future');
+  return day;
 }
 
 function streamModes(value: string): ReadonlyMap<string, DriftMode> {

@@ -4,6 +4,7 @@ import { schemaIdOf } from '../../core/avro/wire-format.ts';
 import { RequestRefusedError, StreamNotFoundError } from '../../core/errors.ts';
 import { isJsonObject } from '../../core/json.ts';
 import { RecordDecoder } from '../avro/record-decoder.ts';
+import { addressOf } from '../chartmogul/address.ts';
 import type { ChartMogulClient, RequestObserver } from '../chartmogul/client.ts';
 import { listWithin } from '../chartmogul/list.ts';
 import type { DeleteProof, Heir } from '../chartmogul/streams.ts';
@@ -39,26 +40,34 @@ export async function prove(
     case 'none':
       return [];
     case 'twice':
-      return vanished.map(({ key, parent, isParentGone }) => {
-        const isGone = isParentGone || context.missing.has(key);
-        return { key, parent, verdict: isGone ? 'gone' : 'missing', mergedInto: undefined };
-      });
+      return vanished.map((record) => missedTwice(record, context));
     case 'look-up':
       return lookUp(proof, vanished, context);
   }
 }
 
+function missedTwice(
+  { key, parent, isParentGone }: Vanished,
+  { missing }: Pick<ProofContext, 'missing'>,
+): Verdict {
+  const isGone = isParentGone || missing.has(key);
+  return { key, parent, verdict: isGone ? 'gone' : 'missing', mergedInto: undefined };
+}
+
 async function lookUp(
   proof: DeleteProof & { readonly proof: 'look-up' },
   vanished: readonly Vanished[],
-  { client, registry, observer }: ProofContext,
+  { client, registry, observer, missing }: ProofContext,
 ): Promise<Verdict[]> {
   const limit = pLimit(LOOK_UPS_SIDE_BY_SIDE);
   const decoders = new Map<number, RecordDecoder>();
   return limit.map(vanished, async (record) => {
     const { key, parent } = record;
+    const path = addressOf(proof.path, 'key', key);
+    // What another address answers proves nothing.
+    if (path === undefined) return missedTwice(record, { missing });
     try {
-      await client.get(proof.path.replace('{key}', encodeURIComponent(key)), proof.query, observer);
+      await client.get(path, proof.query, observer);
       return { key, parent, verdict: 'there' as const, mergedInto: undefined };
     } catch (error) {
       if (!(error instanceof StreamNotFoundError)) throw error;

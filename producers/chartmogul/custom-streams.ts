@@ -1,6 +1,7 @@
 import { ConfigError } from '../../core/errors.ts';
 import { isStreamName } from '../../core/stream-name.ts';
 import { fieldNameOf } from '../avro/field-name.ts';
+import { hasDotSegment } from './address.ts';
 import type { Query } from './client.ts';
 import type { ParentSpec, StreamSpec } from './streams.ts';
 
@@ -72,12 +73,12 @@ function parseName(value: unknown, where: string): string {
   return name;
 }
 
-/** What an address would take for something else than a path is refused, `..` also in its encoded form. */
+/** What an address would take for something else than a path is refused, `.` and `..` also in their encoded forms. */
 function parsePath(value: unknown, where: string, field: string | undefined): string {
   const wanted = 'a path such as "/credit_notes"';
   const path = textOf(value, where, wanted);
-  if (!/^\/[^\s\p{Cc}?#\\]*$/u.test(path) || /(\.|%2e){2}/i.test(path)) {
-    throw wrongValue(where, path, `${wanted}, without query, "..", or spaces`);
+  if (!/^\/[^\s\p{Cc}?#\\]*$/u.test(path) || /(\.|%2e){2}/i.test(path) || hasDotSegment(path)) {
+    throw wrongValue(where, path, `${wanted}, without query, ".", "..", or spaces`);
   }
   if (field === undefined) {
     if (/[{}]/.test(path)) throw wrongValue(where, path, 'no braces without a parent');

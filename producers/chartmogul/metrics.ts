@@ -21,11 +21,10 @@ export function metricLists(
       lookBackDays !== undefined && isHistoryKnown(list.id)
         ? beginningOf(interval, new Date(today.getTime() - lookBackDays * DAY_MS))
         : startDate;
-    const query = {
-      'start-date': lookBack > startDate ? lookBack : startDate,
-      'end-date': today.toISOString().slice(0, 10),
-      interval,
-    };
+    const end = today.toISOString().slice(0, 10);
+    const start = lookBack > startDate ? lookBack : startDate;
+    // Where the start date is set, it may be tomorrow already.
+    const query = { 'start-date': start < end ? start : end, 'end-date': end, interval };
     return { ...list, query: { ...list.query, ...query }, adds: { interval } };
   });
 }

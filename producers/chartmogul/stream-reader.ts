@@ -3,6 +3,7 @@ import type { ProduceSettings } from '../../core/config.ts';
 import { RequestRefusedError, StreamNotFoundError } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
 import type { SliceState } from '../checkpoint.ts';
+import { addressOf } from './address.ts';
 import type { ChartMogulClient, RequestObserver } from './client.ts';
 import { readList } from './list-reader.ts';
 import { mergePages } from './merge-pages.ts';
@@ -181,7 +182,15 @@ function* listsOf(
   visits: Iterable<Visit>,
 ): Generator<SourceList> {
   for (const visit of visits) {
-    const list = sourceList(spec, path.replace(`{${field}}`, encodeURIComponent(visit.parent)));
+    const address = addressOf(path, field, visit.parent);
+    if (address === undefined) {
+      logger.warn(
+        { stream: spec.name, [field]: visit.parent },
+        'a parent is left out: with its key the address of its list would be another one',
+      );
+      continue;
+    }
+    const list = sourceList(spec, address);
     yield { ...list, adds: { [field]: visit.parent }, visit };
   }
 }

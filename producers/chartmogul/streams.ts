@@ -3,7 +3,7 @@ import type { Query } from './client.ts';
 
 /** How a record that the topic has and the source no longer shows is proved to be gone. */
 export type DeleteProof =
-  /** Its address, with the key in place of `{key}`, answers 404. */
+  /** Its address, with the key in place of `{key}`, answers 404. A key that cannot stand in one is missed twice. */
   | { readonly proof: 'look-up'; readonly path: string; readonly query?: Query; readonly heir?: Heir }
   /** Two complete runs, one after the other, did not have it. */
   | { readonly proof: 'twice' }

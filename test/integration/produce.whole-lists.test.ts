@@ -168,3 +168,33 @@ test('activities behind a page that promises more and holds nothing are not dele
     ],
   );
 });
+
+test('ids that are dot segments stand on the topic, are asked for at no address, and go when two runs have missed them', async (t) => {
+  const customers = (...uuids: string[]) =>
+    JSON.stringify({ entries: uuids.map((uuid) => ({ uuid })), has_more: false });
+  const answers = {
+    '/customers': customers('.', '..', 'cus_1', 'cus_2'),
+    '/customers/cus_1/subscriptions': '{"entries":[{"id":1}],"has_more":false}',
+    '/customers/cus_2/subscriptions': '{"entries":[{"id":2}],"has_more":false}',
+  };
+  const { baseUrl, requests } = await createApiServer(t, answers);
+  const standard = createSettings(t, baseUrl);
+  const settings = { ...standard, produce: { ...standard.produce, massDeletePercent: 100 } };
+  assertWhole(await produceStreams(settings, 'customer_subscriptions'));
+  assert.deepEqual(await liveKeys(settings, 'customers'), ['.', '..', 'cus_1', 'cus_2']);
+  assert.deepEqual(await liveKeys(settings, 'customer_subscriptions'), ['1', '2']);
+  answers['/customers'] = customers('cus_1');
+  const left: string[][] = [];
+  for (let run = 0; run < 2; run++) {
+    assertWhole(await produceStreams(settings, 'customer_subscriptions'));
+    left.push(await liveKeys(settings, 'customers'));
+  }
+  assert.deepEqual(left, [['.', '..', 'cus_1'], ['cus_1']]);
+  assert.deepEqual([...new Set(requests.map((path) => path.replace(/\?.*/, '')))].sort(), [
+    '/customers',
+    '/customers/cus_1/subscriptions',
+    '/customers/cus_2',
+    '/customers/cus_2/subscriptions',
+    '/subscriptions',
+  ]);
+});

@@ -53,6 +53,13 @@ const wrongSettings: readonly (readonly [NodeJS.ProcessEnv, RegExp])[] = [
   ...['2024-02-30', '2023-02-29', '2024-13-01', '1899-12-31', '2100-01-01', '2024-1-1', '01.02.2024'].map(
     (value) => [{ METRICS_START_DATE: value }, /^METRICS_START_DATE is ".*", wants a day from 1900/] as const,
   ),
+  ...['2099-12-31', new Date(Date.now() + 2 * 86_400_000).toISOString().slice(0, 10)].map(
+    (value) =>
+      [
+        { METRICS_START_DATE: value },
+        /^METRICS_START_DATE is "20..-..-..", wants a day that is not in the future$/,
+      ] as const,
+  ),
   ...['month,month', 'hour', 'day,', 'Month', 'day month'].map(
     (value) =>
       [{ METRICS_INTERVALS: value }, /^METRICS_INTERVALS is ".*", wants a comma list of day, week/] as const,

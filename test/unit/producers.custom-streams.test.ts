@@ -118,6 +118,8 @@ const wrongEntries: readonly (readonly [Json, RegExp])[] = [
     '/a/..',
     '/%2e%2E/a',
     '/.%2e',
+    '/./a',
+    '/a/%2e',
     '/a b',
     '/a\tb',
     '/a\n',

@@ -101,6 +101,28 @@ test('a key is part of the address as it is, with the filters without which the 
   assert.deepEqual(verdictsOf(verdicts), ['inv/1?$& gone', 'inv_2 there']);
 });
 
+test('a key that would make the address another one is not looked up: it has to be missed twice', async () => {
+  const strange = ['.', '..', '', '\ud800'];
+  const encoded = ['%2e%2e', 'a/../b', '../x', '...', '.a'];
+  const { verdicts, asked } = await proveWith(
+    'plans',
+    [...strange, ...encoded].map((key) => vanished(key)),
+    {},
+    { missing: new Set(['..']) },
+  );
+  assert.deepEqual(verdictsOf(verdicts), [
+    '. missing',
+    '.. gone',
+    ' missing',
+    '\ud800 missing',
+    ...encoded.map((key) => `${key} gone`),
+  ]);
+  assert.deepEqual(
+    asked,
+    encoded.map((key) => `/plans/${encodeURIComponent(key)}`),
+  );
+});
+
 for (const error of [
   new SourceUnavailableError('/plans/pl_2 answered 500'),
   new RequestRefusedError('/plans/pl_2 answered 400'),

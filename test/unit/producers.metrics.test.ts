@@ -60,7 +60,8 @@ test('a look-back begins where the interval begins that holds its first day, and
         const [start] = startsOf(mrr, { startDate, intervals: [interval], lookBackDays }, today);
         let wanted = todayMs - lookBackDays * DAY_MS;
         while (!isBeginning(interval, dayOf(wanted))) wanted -= DAY_MS;
-        assert.equal(start, dayOf(wanted) > startDate ? dayOf(wanted) : startDate);
+        const from = dayOf(wanted) > startDate ? dayOf(wanted) : startDate;
+        assert.equal(start, from < dayOf(todayMs) ? from : dayOf(todayMs));
         if (start !== startDate) lookedBack++;
       },
     ),
@@ -113,4 +114,9 @@ test('asp is not asked for by day or week, every other metric by all intervals',
     assert.deepEqual(asked, spec.name === 'metrics_asp' ? ['month', 'quarter', 'year'] : [...intervals]);
   }
   assert.deepEqual(listsOf(specOf('metrics_asp'), { intervals: ['day', 'week'] }), []);
+});
+
+test('a start date that is tomorrow here asks for today, never for a time that ends before it begins', () => {
+  const asked = listsOf(mrr, { startDate: '2026-05-21' }, undefined, false).map(({ query }) => query);
+  assert.deepEqual(asked, [{ 'start-date': '2026-05-20', 'end-date': '2026-05-20', interval: 'month' }]);
 });

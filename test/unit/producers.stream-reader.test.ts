@@ -128,6 +128,23 @@ test("else every parent's list is read, and its key added to the children", asyn
   );
 });
 
+test('a parent whose key would make the address another one is left out, and the others are read', async () => {
+  const { pages, requests } = await readPages(
+    subscriptions,
+    server({
+      '/customers/cus_1/subscriptions': listOf('a'),
+      '/customers/%252e%252e/subscriptions': listOf('b'),
+    }),
+    visitsTo('.', '..', '', '\ud800', 'cus_1', '%2e%2e'),
+  );
+  assert.deepEqual(uuidsOf(recordsOf(pages)), ['a', 'b']);
+  assert.deepEqual(pathsOf(requests), [
+    '/subscriptions',
+    '/customers/cus_1/subscriptions',
+    '/customers/%252e%252e/subscriptions',
+  ]);
+});
+
 test('a parent that went in the meantime has no children any more, and the others are read', async () => {
   const { pages } = await readPages(
     subscriptions,
