@@ -1,11 +1,13 @@
 import { Partitioners, type Admin, type KafkaMessage, type Message, type Producer } from 'kafkajs';
 import type { Settings } from '../core/config.ts';
 import { deadLetterHeaders } from '../core/dead-letter.ts';
-import type { RecordError } from '../core/errors.ts';
-import { createKafka, ensureTopics, kafkaError } from '../core/kafka.ts';
+import { truncated } from '../core/dead-letters/truncate.ts';
+import { ServiceRefusedError, type RecordError } from '../core/errors.ts';
+import { createKafka, ensureTopics, isTooLargeForKafka, kafkaError } from '../core/kafka.ts';
 import { logger } from '../core/logger.ts';
 import { retry, type RetryPolicy } from '../core/retry.ts';
 import { deadLettersTopic } from '../core/stream-name.ts';
+import { MAX_LETTER_BYTES } from '../core/topic-retention.ts';
 
 /** A message that cannot become a row. */
 export interface DeadLetter {
@@ -22,6 +24,16 @@ const MAX_TOLD = 10;
 
 /** Bytes of letters in one request, unless one alone has more: all may go into one record batch. */
 const MAX_REQUEST_BYTES = 1024 * 1024;
+
+/** Left for what Kafka adds to a message, and for the headers of a redrive. */
+const SPARE_BYTES = 16 * 1024;
+
+/** A letter as a message of its topic. */
+interface LetterMessage {
+  readonly key: string;
+  readonly value: Buffer;
+  readonly headers: Readonly<Record<string, string | Buffer>>;
+}
 
 /**
  * Sends messages that cannot become rows to the topic of dead letters. A letter's key is its message's position, so one that is
@@ -44,19 +56,7 @@ export class DeadLetters {
   async send(letters: readonly DeadLetter[], policy: RetryPolicy): Promise<void> {
     if (letters.length === 0) return;
     const topic = deadLettersTopic(this.#settings.topicPrefix);
-    for (const messages of requestsOf(letters)) {
-      await retry({ topic }, policy, this.#signal, async () => {
-        const connecting = (this.#connecting ??= this.#connect(topic));
-        try {
-          await (await connecting).send({ topic, messages, acks: -1 });
-        } catch (error) {
-          // Another stream may have made a new one already.
-          if (this.#connecting === connecting) this.#connecting = undefined;
-          await disconnect(connecting);
-          throw kafkaError(error, this.#settings.kafka);
-        }
-      });
-    }
+    for (const messages of requestsOf(letters)) await this.#deliver(topic, messages, policy);
     const [first] = letters;
     if (first === undefined) return;
     const { stream, partition, message, error } = first;
@@ -68,6 +68,39 @@ export class DeadLetters {
 
   async close(): Promise<void> {
     if (this.#connecting !== undefined) await disconnect(this.#connecting);
+  }
+
+  /** A topic that was made by somebody else may take less than ours: then fewer letters at a time, and less of each. */
+  async #deliver(topic: string, messages: readonly LetterMessage[], policy: RetryPolicy): Promise<void> {
+    try {
+      await this.#sendRequest(topic, messages, policy);
+    } catch (error) {
+      if (!isTooLargeForKafka(error)) throw error;
+      const [only, ...others] = messages;
+      const cut = others.length === 0 ? only && truncated(only) : undefined;
+      if (cut === only)
+        throw new ServiceRefusedError(
+          `topic ${topic} refuses a dead letter for its size, though it was cut: set its max.message.bytes to ${MAX_LETTER_BYTES}`,
+          { cause: error },
+        );
+      const middle = messages.length >>> 1;
+      const parts = cut === undefined ? [messages.slice(0, middle), messages.slice(middle)] : [[cut]];
+      for (const part of parts) await this.#deliver(topic, part, policy);
+    }
+  }
+
+  async #sendRequest(topic: string, messages: readonly LetterMessage[], policy: RetryPolicy): Promise<void> {
+    await retry({ topic }, policy, this.#signal, async () => {
+      const connecting = (this.#connecting ??= this.#connect(topic));
+      try {
+        await (await connecting).send({ topic, messages: [...messages], acks: -1 });
+      } catch (error) {
+        // Another stream may have made a new one already.
+        if (this.#connecting === connecting) this.#connecting = undefined;
+        await disconnect(connecting);
+        throw kafkaError(error, this.#settings.kafka);
+      }
+    });
   }
 
   async #connect(topic: string): Promise<Producer> {
@@ -90,10 +123,11 @@ async function disconnect(connecting: Promise<Producer>): Promise<void> {
 }
 
 /** The messages of letters, as they are sent together. */
-export function requestsOf(letters: readonly DeadLetter[]): Message[][] {
-  const requests: Message[][] = [];
+export function requestsOf(letters: readonly DeadLetter[]): LetterMessage[][] {
+  const requests: LetterMessage[][] = [];
   let bytes = Infinity;
-  for (const message of letters.map(messageOf)) {
+  for (const whole of letters.map(messageOf)) {
+    const message = sizeOf(whole) > MAX_LETTER_BYTES - SPARE_BYTES ? truncated(whole) : whole;
     const size = sizeOf(message);
     if (bytes + size > MAX_REQUEST_BYTES) {
       requests.push([]);
@@ -111,7 +145,7 @@ export function sizeOf({ key, value, headers = {} }: Message): number {
   return texts.reduce<number>((sum, text) => sum + (text ? Buffer.byteLength(text) : 0), 0);
 }
 
-function messageOf({ stream, topic, partition, message, schemaId, error }: DeadLetter): Message {
+function messageOf({ stream, topic, partition, message, schemaId, error }: DeadLetter): LetterMessage {
   return {
     key: `${stream}|sink|${partition}|${message.offset}`,
     // A delete has no value, which on this topic would delete the letter.

@@ -21,4 +21,8 @@ export const deadLetterHeaders = {
   timestamp: 'timestamp',
   /** Id of its schema, where its bytes name one. */
   schemaId: 'schema-id',
+  /** How many bytes its value has, where the letter holds only the first of them: all would be too much for Kafka. */
+  truncated: 'truncated',
+  /** The same of its key. */
+  keyTruncated: 'key-truncated',
 } as const;

@@ -248,6 +248,14 @@ export function kafkaError(error: unknown, settings: Settings['kafka']): EtlErro
   return notAnswering('Kafka', at, error, said);
 }
 
+/** Whether Kafka refused messages for their size alone. */
+export function isTooLargeForKafka(error: unknown): boolean {
+  const { cause } = error instanceof EtlError ? error : { cause: error };
+  const root = rootOf(cause);
+  const type = root instanceof Error && 'type' in root ? root.type : undefined;
+  return type === 'MESSAGE_TOO_LARGE' || type === 'RECORD_LIST_TOO_LARGE';
+}
+
 /** For errors of any origin: those of kafkajs become ours, others stay. */
 export function mendKafkaError(error: unknown, settings: Settings['kafka']): unknown {
   return error instanceof Error && error.name.startsWith('KafkaJS') ? kafkaError(error, settings) : error;

@@ -19,6 +19,11 @@ export async function letterContent(
   value: Buffer,
   registry: Registry,
 ): Promise<{ readonly record: string } | { readonly why: string }> {
+  const { bytes, wholeBytes } = letter;
+  if (bytes < wholeBytes)
+    return {
+      why: `the first ${bytes} of ${wholeBytes} bytes: all were too much for the topic of dead letters`,
+    };
   if (letter.step === 'sink' && isDelete(letter)) return { why: 'a delete: it has no bytes' };
   try {
     const record = letter.step === 'sink' ? await decodedMessage(value, registry) : value.toString('utf8');

@@ -1,5 +1,6 @@
 import type { KafkaMessage } from 'kafkajs';
 import { schemaIdOf } from '../../core/avro/wire-format.ts';
+import { deadLetterHeaders } from '../../core/dead-letter.ts';
 import type { SinkLetter } from '../../core/dead-letters/parse-letter.ts';
 import type { RedriveOutcome } from '../../core/dead-letters/mark.ts';
 import { messageOf, RecordError, RowRejectedError } from '../../core/errors.ts';
@@ -29,11 +30,12 @@ export class LetterInserter {
   /**
    * Undefined when the table is not what it was: nothing is inserted.
    *
+   * @param whole its message, where the letter holds only a part.
    * @throws IncompatibleSchemaError when the table cannot take the message's schema; ServiceUnavailableError, ServiceRefusedError
    */
-  async insert(letter: SinkLetter): Promise<RedriveOutcome | undefined> {
+  async insert(letter: SinkLetter, whole?: KafkaMessage): Promise<RedriveOutcome | undefined> {
     try {
-      const batch = await this.#batchOf(letter);
+      const batch = await this.#batchOf(letter, whole ?? messageOfLetter(letter));
       const { columns, rows, ranges } = batch;
       // The token of the position, as the sink has it for a batch of this message alone.
       const inserted = new InsertedRows(
@@ -54,17 +56,14 @@ export class LetterInserter {
   }
 
   /** @throws RecordError */
-  async #batchOf(letter: SinkLetter): Promise<Batch> {
-    const { value } = letter;
-    if (value === undefined) throw new RangeError('a letter that was read without its value');
-    const message = messageOfLetter(letter, isDelete(letter) ? null : value);
+  async #batchOf({ partition }: SinkLetter, message: KafkaMessage): Promise<Batch> {
     const batch = this.#createBatch();
-    const unlearnt = addMessage(batch, this.#schemas, letter.partition, message);
+    const unlearnt = addMessage(batch, this.#schemas, partition, message);
     if (unlearnt === undefined) return batch;
     await this.#schemas.learn(unlearnt);
     // The table may have columns more now.
     const again = this.#createBatch();
-    if (addMessage(again, this.#schemas, letter.partition, message) !== undefined)
+    if (addMessage(again, this.#schemas, partition, message) !== undefined)
       throw new RangeError('a schema that was learnt has no transcoder');
     return again;
   }
@@ -93,10 +92,12 @@ function reasonOfEmpty(): string | undefined {
 }
 
 /** The message that was set aside, as far as a row tells of it. */
-function messageOfLetter({ offset, timestampMs, recordKey }: SinkLetter, value: Buffer | null): KafkaMessage {
+function messageOfLetter(letter: SinkLetter): KafkaMessage {
+  const { offset, timestampMs, headers, value } = letter;
+  if (value === undefined) throw new RangeError('a letter that was read without its value');
   return {
-    key: recordKey === undefined ? null : Buffer.from(recordKey),
-    value,
+    key: headers[deadLetterHeaders.key] ?? null,
+    value: isDelete(letter) ? null : value,
     timestamp: String(timestampMs),
     attributes: 0,
     offset: String(offset),

@@ -15,6 +15,7 @@ import { hasTable, lettersWithRows } from './letter-rows.ts';
 import { topicIdOf } from '../partition-logs.ts';
 import { ReplayLock } from '../replay/replay-lock.ts';
 import { StreamSchemas } from '../stream-schemas.ts';
+import { WholeMessages } from './whole-messages.ts';
 
 export interface RowServices {
   readonly admin: Admin;
@@ -99,13 +100,29 @@ async function* redriveStream(
   const absent = letters.filter((letter) => !present.has(letter));
   const forbidden = await forbiddenLetters(absent, { ...places, rows });
   const inserter = new LetterInserter(table, schemas, topicIdOf(places.logs), signal);
+  const messages = new WholeMessages(
+    absent.filter((letter) => !forbidden.has(letter)),
+    admin,
+    settings,
+    signal,
+  );
+  const redriveOne = async (letter: SinkLetter): Promise<RedriveOutcome | undefined> => {
+    const message = letter.isTruncated ? await messages.take(letter) : undefined;
+    if (message !== undefined || !letter.isTruncated) return inserter.insert(letter, message);
+    const { bytes, wholeBytes } = letter;
+    const holds = bytes < wholeBytes ? `the first ${bytes} of ${wholeBytes} bytes` : 'a part of its key';
+    return {
+      kind: 'left',
+      why: `the letter holds ${holds}, and its message is no longer on the topic: produce the record again`,
+    };
+  };
   for (const letter of letters) {
     signal.throwIfAborted();
     const why = forbidden.get(letter);
     let outcome: RedriveOutcome | undefined;
     if (present.has(letter)) outcome = { kind: 'redriven', how: 'its row is in the table already' };
     else if (why !== undefined) outcome = { kind: 'left', why };
-    else outcome = await inserter.insert(letter);
+    else outcome = await redriveOne(letter);
     if (outcome === undefined) return;
     await mark(letter, outcome);
     yield { letter, outcome };

@@ -26,6 +26,10 @@ interface LetterBase {
   readonly headers: Readonly<Record<string, Buffer>>;
   /** Length of its value. */
   readonly bytes: number;
+  /** Value or key are the first bytes of what was set aside. */
+  readonly isTruncated: boolean;
+  /** Length of the value that was set aside. */
+  readonly wholeBytes: number;
   /** What was set aside; undefined where it was read without. */
   readonly value: Buffer | undefined;
 }
@@ -71,6 +75,7 @@ export function parseLetter(message: KafkaMessage, topicPrefix: string): StoredL
   // A key of other bytes than its text has could not be sent again.
   const keyText = key.toString('utf8');
   if (!isStreamName(stream) || ownTime === undefined || !Buffer.from(keyText).equals(key)) return undefined;
+  const wholeBytes = integerIn(text(deadLetterHeaders.truncated));
   const base = {
     id: letterIdOf(key),
     key: keyText,
@@ -84,6 +89,8 @@ export function parseLetter(message: KafkaMessage, topicPrefix: string): StoredL
     attempts: integerIn(text(letterMarks.attempts)) ?? 0,
     headers,
     bytes: value.length,
+    isTruncated: wholeBytes !== undefined || headers[deadLetterHeaders.keyTruncated] !== undefined,
+    wholeBytes: wholeBytes ?? value.length,
     value: undefined,
   };
   switch (text(deadLetterHeaders.step)) {

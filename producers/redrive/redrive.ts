@@ -73,6 +73,7 @@ async function* redriveStream(
     const { recordKey } = letter;
     const how = recordKey === undefined ? undefined : supersededBy(letter, latest.get(recordKey));
     if (how !== undefined) return { outcome: { kind: 'redriven', how } };
+    if (letter.isTruncated) return { outcome: { kind: 'left', why: whyTruncated(letter) } };
     const encoded = await encode(letter);
     if ('error' in encoded) return { outcome: { kind: 'again', error: encoded.error } };
     const { message, discarded } = encoded;
@@ -104,6 +105,10 @@ function supersededBy(letter: ProduceLetter, latest: LatestMessage | undefined):
     return 'superseded: the topic has this record';
   if (latest.timeMs <= letter.setAsideMs) return undefined;
   return `superseded: the topic has a later ${latest.isDelete ? 'delete' : 'record'} of its key`;
+}
+
+function whyTruncated({ bytes, wholeBytes }: ProduceLetter): string {
+  return `the letter holds the first ${bytes} of ${wholeBytes} bytes: produce the record again`;
 }
 
 /** Encodes by the means of a run, as if each record stood alone on a page. */

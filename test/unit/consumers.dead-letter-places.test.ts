@@ -28,6 +28,8 @@ const letterAt = (offset: number, timestampMs: number): SinkLetter => ({
   attempts: 0,
   headers: {},
   bytes: 1,
+  isTruncated: false,
+  wholeBytes: 1,
   value: Buffer.of(1),
 });
 

@@ -12,6 +12,7 @@ import {
   prettyJson,
   totalLine,
 } from '../../core/dead-letters/text.ts';
+import { truncated } from '../../core/dead-letters/truncate.ts';
 import { ConfigError } from '../../core/errors.ts';
 
 const PREFIX = 'test.';
@@ -227,4 +228,34 @@ test('a long line goes on indented, and loses no word, however long', () => {
   const lines = foldedLine(text, 80).split('\n');
   assert.ok(lines.length > 1 && lines.every((line) => line.length <= 80));
   assert.equal(lines.map((line, at) => (at === 0 ? line : line.trim())).join(' '), text);
+});
+
+test('a letter that is too large keeps the beginning of value and headers, and says how much there was', () => {
+  const letter = {
+    key: 'k',
+    value: Buffer.alloc(100_000, 7),
+    headers: { reason: 'why', key: 'k'.repeat(20_000) },
+  };
+  const cut = truncated(letter);
+  assert.deepEqual(cut.value, letter.value.subarray(0, 65_536));
+  const message = messageOf(sinkHeaders, { value: cut.value });
+  const headers: Record<string, string | Buffer> = { ...sinkHeaders, ...cut.headers };
+  const texts = Object.fromEntries(
+    Object.entries(headers).map(([name, text]) => [name, Buffer.from(String(text))]),
+  );
+  const read = parseLetter({ ...message, headers: texts } as KafkaMessage, PREFIX);
+  assert.deepEqual(
+    [
+      read?.bytes,
+      read?.wholeBytes,
+      read?.isTruncated,
+      read?.recordKey?.length,
+      String(texts['key-truncated']),
+    ],
+    [65_536, 100_000, true, 8_192, '20000'],
+  );
+  assert.equal(truncated(cut), cut, 'it cannot be cut further');
+  const small = { key: 'k', value: Buffer.from('v'), headers: { key: 'k' } };
+  assert.equal(truncated(small), small);
+  assert.ok(!letterOf().isTruncated);
 });

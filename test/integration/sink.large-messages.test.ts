@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import test, { type TestContext } from 'node:test';
+import { qualified } from '../../core/clickhouse.ts';
+import type { Settings } from '../../core/config.ts';
+import { connectAdmin } from '../../core/kafka.ts';
+import { deadLettersTopic, topicOf } from '../../core/stream-name.ts';
+import { runCommand } from '../helpers/command.ts';
+import { sinkStreams } from '../helpers/pipeline.ts';
+import { command } from '../helpers/plans-table.ts';
+import { readTopic } from '../helpers/read-topic.ts';
+import { createSettings, environmentOf, noSignal } from '../helpers/settings.ts';
+import { rowsOf } from '../helpers/table-rows.ts';
+import { createProducer, messagesOf } from '../helpers/topic.ts';
+
+const MB = 1_000_000;
+const PARTITION = 1;
+
+/** Topics that take so many bytes a message. */
+async function createTopicsOf(settings: Settings, sizes: Readonly<Record<string, number>>): Promise<void> {
+  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  await admin.createTopics({
+    topics: Object.entries(sizes).map(([topic, bytes]) => ({
+      topic,
+      numPartitions: 4,
+      configEntries: [
+        { name: 'max.message.bytes', value: String(bytes) },
+        { name: 'message.timestamp.type', value: 'LogAppendTime' },
+      ],
+    })),
+    waitForLeaders: true,
+  });
+  await admin.disconnect();
+}
+
+async function start(t: TestContext, letterBytes?: number) {
+  const settings = createSettings(t);
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  const letters = deadLettersTopic(settings.topicPrefix);
+  await createTopicsOf(settings, { [topic]: 64 * MB, ...(letterBytes && { [letters]: letterBytes }) });
+  const producer = await createProducer(t, settings);
+  const send = (...messages: readonly { key: Buffer | string; value: Buffer | null; headers?: object }[]) =>
+    producer.send({
+      topic,
+      messages: messages.map((message) => ({ ...message, partition: PARTITION })) as never,
+    });
+  const plan = async (number: number, name = '') => {
+    const [message] = await messagesOf(settings, 'plans', [
+      { uuid: `pl_${number}`, name, interval_count: number },
+    ]);
+    assert.ok(message);
+    return message;
+  };
+  return { settings, send, plan };
+}
+
+const storedPlans = async (settings: Settings) =>
+  (await rowsOf(settings, 'SELECT interval_count AS n, length(name) AS l FROM plans ORDER BY 1')).map(
+    ({ n, l }) => [n, Number(l)],
+  );
+
+async function lettersOf(settings: Settings) {
+  const letters = await readTopic(settings, deadLettersTopic(settings.topicPrefix));
+  return letters
+    .map(({ key, value, headers }) => {
+      const texts = Object.entries(headers).map(([name, bytes]) => [name, bytes.toString()] as const);
+      return { id: key, bytes: value?.length ?? -1, headers: Object.fromEntries(texts) };
+    })
+    .sort((a, b) => Number(a.headers['offset']) - Number(b.headers['offset']));
+}
+
+for (const [name, letterBytes] of [
+  ['that the sink makes', undefined],
+  ["that takes Kafka's standard of 1 MiB", 1_048_588],
+] as const) {
+  test(`large poison is cut to fit a topic of dead letters ${name}, and what is good is sunk`, async (t) => {
+    const { settings, send, plan } = await start(t, letterBytes);
+    await send(await plan(0));
+    await send({ key: 'poison', value: Buffer.alloc(9 * MB, 7) });
+    await send(await plan(1, 'x'.repeat(20 * MB)));
+    await send({ key: Buffer.alloc(9 * MB, 'k'), value: Buffer.from('no frame') });
+    await send({ ...(await plan(2)), headers: { large: Buffer.alloc(9 * MB, 'h') } });
+    // Less than its own topic takes, and more than the other.
+    await send({ key: 'poison', value: Buffer.alloc(2 * MB, 7) });
+    await send({ key: Buffer.alloc(5 * MB, 'k'), value: Buffer.alloc(5 * MB, 7) });
+    await send(await plan(3));
+    const [counts] = await sinkStreams(settings, 'plans');
+    assert.deepEqual([counts?.failure, counts?.rows, counts?.deadLetters], [undefined, 4, 4]);
+    assert.deepEqual(await storedPlans(settings), [
+      [0, 0],
+      [1, 20 * MB],
+      [2, 0],
+      [3, 0],
+    ]);
+    const letters = await lettersOf(settings);
+    const truncated = letters.map(({ bytes, headers }) => [
+      headers['offset'],
+      headers['key']?.slice(0, 6),
+      bytes < 100_000,
+      headers['truncated'],
+      headers['key-truncated'],
+    ]);
+    const isWhole = letterBytes === undefined;
+    assert.deepEqual(truncated, [
+      ['1', 'poison', true, String(9 * MB), undefined],
+      ['3', 'kkkkkk', true, undefined, String(9 * MB)],
+      ['5', 'poison', !isWhole, isWhole ? undefined : String(2 * MB), undefined],
+      ['6', 'kkkkkk', true, String(5 * MB), String(5 * MB)],
+    ]);
+  });
+}
+
+test('a letter that was cut is redriven with its message out of the topic, and left where that is gone', async (t) => {
+  const { settings, send, plan } = await start(t);
+  await send(await plan(0));
+  await sinkStreams(settings, 'plans');
+  const table = qualified(settings.clickhouse.database, 'plans_raw');
+  await command(settings, `ALTER TABLE ${table} ADD CONSTRAINT short CHECK length(name) < 100`);
+  await send(await plan(1, 'x'.repeat(9 * MB)));
+  await send(await plan(2, 'x'.repeat(10 * MB)));
+  await send(await plan(3));
+  const [counts] = await sinkStreams(settings, 'plans');
+  assert.deepEqual([counts?.failure, counts?.rows, counts?.deadLetters], [undefined, 1, 2]);
+  await command(settings, `ALTER TABLE ${table} DROP CONSTRAINT short`);
+  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  // Only now does the client know the topic's leaders.
+  await admin.fetchTopicOffsets(topic);
+  await admin.deleteTopicRecords({
+    topic,
+    partitions: [{ partition: PARTITION, offset: '2' }],
+  });
+  await admin.disconnect();
+  const redrive = await runCommand(
+    t,
+    'commands/dead-letters.ts',
+    ['redrive', '--all'],
+    environmentOf(settings),
+  );
+  assert.equal(redrive.exitCode, 1, redrive.stderr);
+  assert.match(
+    redrive.stdout.replace(/\s+/g, ' '),
+    /left: the letter holds the first 65536 of 90\d{5} bytes, and its message is no longer on the topic/,
+  );
+  assert.match(redrive.stdout, /^1 redriven, 1 left$/m);
+  assert.deepEqual(await storedPlans(settings), [
+    [0, 0],
+    [2, 10 * MB],
+    [3, 0],
+  ]);
+});
