@@ -19,18 +19,19 @@ import {
   mendKafkaError,
   partitionEnds,
 } from '../core/kafka.ts';
+import { NameTakenError } from '../core/errors.ts';
 import { logger } from '../core/logger.ts';
 import { serveMetrics } from '../core/metrics-server.ts';
 import { probeRetry, steadyRetry } from '../core/retry.ts';
-import { streamOfTopic, subjectOf, topicOf } from '../core/stream-name.ts';
+import { storageTableOf, streamOfTopic, subjectOf, topicOf } from '../core/stream-name.ts';
 import { onCluster } from './clickhouse/table-ddl.ts';
 import { isDerivedView } from './clickhouse/view.ts';
-import { chooseStreams } from './choose-streams.ts';
+import { chooseStreams, streamsUnder, whyTaken, type LeftTopic } from './choose-streams.ts';
 import { consume } from './consume.ts';
 import { createStreamSink } from './create-stream-sink.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { RowBuffers } from './row-buffers.ts';
-import type { SinkCounts } from './sink-counts.ts';
+import { createSinkCounts, type SinkCounts } from './sink-counts.ts';
 import { SinkGroup } from './sink-group.ts';
 import { createSinkMetrics } from './sink-metrics.ts';
 import { startSinkProgress } from './sink-progress.ts';
@@ -99,9 +100,21 @@ async function sinkStreams(
   signal: AbortSignal,
 ): Promise<readonly SinkCounts[]> {
   const { topicPrefix, kafka } = settings;
-  const streams = await prepareStreams(settings, options, services);
+  const { streams, left } = await prepareStreams(settings, options, services);
   const topics = streams.map((stream) => topicOf(topicPrefix, stream));
-  if (topics.length === 0) return [];
+  const counts: SinkCounts[] = [];
+  // Once for each: the streams of before go on.
+  const leave = ({ topic, stream, reason }: LeftTopic) => {
+    if (leftTopics.has(topic)) return;
+    leftTopics.add(topic);
+    logger[stream === undefined ? 'warn' : 'error']({ topic, stream }, reason);
+    if (stream === undefined) return;
+    const rejected = createSinkCounts(stream, storageTableOf(stream));
+    counts.push({ ...rejected, state: 'failed', failure: new NameTakenError(reason) });
+  };
+  const leftTopics = new Set<string>();
+  left.forEach(leave);
+  if (topics.length === 0) return counts;
   const ask = adminAsker(kafka, services.admin, services.signal);
   const caughtUp = new CaughtUp(options.untilCaughtUp ? await partitionEnds(ask, topics) : []);
   const group = new SinkGroup(settings);
@@ -113,7 +126,6 @@ async function sinkStreams(
     limit: pLimit(TABLES_SIDE_BY_SIDE),
     buffers: new RowBuffers(),
   };
-  const counts: SinkCounts[] = [];
   const create = (stream: string) => {
     const created = createStreamSink(shared, { stream, group, caughtUp });
     counts.push(created.sink.counts);
@@ -123,6 +135,15 @@ async function sinkStreams(
   const sinkOf = (topic: string) => {
     const stream = streamOfTopic(topicPrefix, topic);
     if (stream === undefined || options.streams?.includes(stream) === false) return undefined;
+    const reason = whyTaken(
+      topicPrefix,
+      stream,
+      new Set([...sinks.values()].map((other) => other.counts.stream)),
+    );
+    if (reason !== undefined) {
+      leave({ topic, stream, reason });
+      return undefined;
+    }
     logger.info({ stream, topic }, 'a new topic: the sink reads it too');
     return create(stream);
   };
@@ -152,12 +173,12 @@ async function createDatabase(
   }
 }
 
-/** The streams to sink; their topics are there. */
+/** The streams to sink, whose topics are there; and the topics that are left out, unless only some streams are wanted. */
 async function prepareStreams(
   { topicPrefix, kafka }: Settings,
   options: SinkOptions,
   { admin, registry, signal }: Services,
-): Promise<readonly string[]> {
+): Promise<{ readonly streams: readonly string[]; readonly left: readonly LeftTopic[] }> {
   const existing = await askKafka(kafka, signal, () => admin.listTopics());
   const streams: string[] = [];
   for (const stream of chooseStreams(existing, topicPrefix, options.streams)) {
@@ -172,7 +193,7 @@ async function prepareStreams(
     streams.map((stream) => topicOf(topicPrefix, stream)),
     signal,
   );
-  return streams;
+  return { streams, left: options.streams === undefined ? streamsUnder(topicPrefix, existing).left : [] };
 }
 
 /**

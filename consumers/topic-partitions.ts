@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { isDeepStrictEqual } from 'node:util';
 import type { CaughtUp } from '../core/caught-up.ts';
-import { StoppedError } from '../core/errors.ts';
+import { NameTakenError, StoppedError } from '../core/errors.ts';
 import { logger } from '../core/logger.ts';
 import type { StorageTable } from './clickhouse/storage-table.ts';
 import { describeTopics, type AskAdmin } from '../core/kafka.ts';
@@ -126,6 +126,7 @@ export class TopicPartitions {
       this.#rows = await this.#table.partitionRows();
       const logs = await readPartitionLogs(this.#ask, this.#topic);
       topicId = topicIdOf(logs);
+      await this.#checkOwner(topicId);
       ends = endsOf(logs);
       for (const partition of this.#states.keys()) {
         const log = logs.get(partition);
@@ -158,6 +159,19 @@ export class TopicPartitions {
   /** Kafka's id of the topic that messages are taken from; 0 where it is not known. */
   get topicId(): bigint {
     return this.#topicId;
+  }
+
+  /** A topic whose name leads to the same table may have filled it, before there was this one. */
+  async #checkOwner(topicId: bigint): Promise<void> {
+    const others = new Set(this.#rows.map((row) => row.topicId).filter((id) => id !== 0n && id !== topicId));
+    if (others.size === 0) return;
+    const prefix = this.#topic.slice(0, -this.#table.stream.length);
+    for (const [name, { id }] of await describeTopics(this.#ask)) {
+      if (name !== this.#topic && name.startsWith(prefix) && others.has(id))
+        throw new NameTakenError(
+          `table ${this.#table.name} holds rows of topic ${name}, and would hold those of topic ${this.#topic} too: rename one of the topics, or drop the table`,
+        );
+    }
   }
 
   /** Whether messages are taken from another topic than this one. */

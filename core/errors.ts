@@ -142,6 +142,11 @@ export class ServiceRefusedError extends FatalError {
   static override readonly code = 'ETL_SERVICE_REFUSED';
 }
 
+/** The stream's table or view would have the name of another stream's. */
+export class NameTakenError extends FatalError {
+  static override readonly code = 'ETL_NAME_TAKEN';
+}
+
 /** There is no such topic: it was deleted, or never made. */
 export class TopicGoneError extends FatalError {
   static override readonly code = 'ETL_TOPIC_GONE';

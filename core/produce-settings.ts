@@ -1,6 +1,6 @@
 import { ConfigError } from './errors.ts';
 import { calendarDay, integer, number, oneOf, severalOf, wrong } from './setting-values.ts';
-import { isStreamName } from './stream-name.ts';
+import { isProducedName } from './stream-name.ts';
 
 const metricsIntervals = ['day', 'week', 'month', 'quarter', 'year'] as const;
 /** What one entry of a metric covers. */
@@ -75,7 +75,7 @@ function streamModes(value: string): ReadonlyMap<string, DriftMode> {
   if (value === '') return modes;
   for (const item of value.split(',')) {
     const [stream = '', mode = '', ...rest] = item.split('=').map((part) => part.trim());
-    if (!isStreamName(stream) || rest.length > 0) {
+    if (!isProducedName(stream) || rest.length > 0) {
       throw wrong('STREAM_MODES', value, 'stream=mode, several by comma');
     }
     if (modes.has(stream))

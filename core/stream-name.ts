@@ -32,7 +32,19 @@ export function topicOf(prefix: string, stream: string): string {
 export function streamOfTopic(prefix: string, topic: string): string | undefined {
   if (!topic.startsWith(prefix)) return undefined;
   const stream = topic.slice(prefix.length);
-  return isStreamName(stream) && !internalTopics.has(stream) ? stream : undefined;
+  return isStreamName(stream) && !internalTopics.has(stream.slice(stream.lastIndexOf('.') + 1))
+    ? stream
+    : undefined;
+}
+
+/** Why a topic under the prefix holds no stream; undefined for one that does, and for the project's own. */
+export function whyNoStream(prefix: string, topic: string): string | undefined {
+  if (!topic.startsWith(prefix) || streamOfTopic(prefix, topic) !== undefined) return undefined;
+  const rest = topic.slice(prefix.length);
+  if (internalTopics.has(rest) || rest === '') return undefined;
+  return rest.length > MAX_NAME
+    ? `what follows ${prefix} is longer than ${MAX_NAME} characters`
+    : 'it has the name of a topic of checkpoints or dead letters, of another TOPIC_PREFIX';
 }
 
 export function subjectOf(prefix: string, stream: string): string {
@@ -41,15 +53,22 @@ export function subjectOf(prefix: string, stream: string): string {
 
 /** The table that the sink writes. */
 export function storageTableOf(stream: string): string {
-  return `${stream}_raw`;
+  return `${viewOf(stream)}_raw`;
 }
 
-/** The view that people read. */
+/** The view that people read: the stream's name, with `_` for whatever would have to be quoted in SQL. */
 export function viewOf(stream: string): string {
-  return stream;
+  return stream.replace(/[^A-Za-z0-9_]/g, '_').replace(/^(?=[0-9])/, '_');
 }
 
-/** A name that is safe as part of a topic, a subject and a table. */
+const MAX_NAME = 100;
+
+/** What a topic under the prefix may be called behind it: whatever Kafka allows, if it is short enough for the names of tables. */
 export function isStreamName(name: string): boolean {
-  return /^[a-z][a-z0-9_]{0,99}$/.test(name);
+  return /^[A-Za-z0-9._-]+$/.test(name) && name.length <= MAX_NAME;
+}
+
+/** What a stream of our own producers may be called: the same in topic, subject, table and view. */
+export function isProducedName(name: string): boolean {
+  return /^[a-z][a-z0-9_]*$/.test(name) && name.length <= MAX_NAME;
 }

@@ -1,5 +1,5 @@
 import type { Settings } from '../../core/config.ts';
-import { checkpointsTopic, deadLettersTopic, topicOf } from '../../core/stream-name.ts';
+import { checkpointsTopic, deadLettersTopic, topicOf, viewOf } from '../../core/stream-name.ts';
 import { describeTopicConfigs, type TopicConfig } from '../../core/topic-retention.ts';
 import { chooseStreams } from './choose-streams.ts';
 import { readJournals, type Journals } from './journals.ts';
@@ -8,7 +8,13 @@ import { Services } from './services.ts';
 import type { Status, StreamStatus, Warning } from './stream-status.ts';
 import type { TableFacts } from './table-facts.ts';
 import { lagOf, readCommitted, readTopicStatus, type CommittedOffsets } from './topic-facts.ts';
-import { journalWarnings, lostRowsWarnings, pairWarnings, topicWarnings } from './warnings.ts';
+import {
+  journalWarnings,
+  leftTopicWarnings,
+  lostRowsWarnings,
+  pairWarnings,
+  topicWarnings,
+} from './warnings.ts';
 
 /** What is asked once for all streams; undefined where it could not be asked. */
 interface Shared {
@@ -16,7 +22,7 @@ interface Shared {
   readonly services: Services;
   /** Names of all topics. */
   readonly topics: readonly string[] | undefined;
-  /** The streams that have a table. */
+  /** The streams that have a table, as the table names them. */
   readonly tables: readonly string[] | undefined;
   readonly configs: ReadonlyMap<string, TopicConfig> | undefined;
   readonly committed: CommittedOffsets | undefined;
@@ -64,6 +70,7 @@ export async function gatherStatus(
       statuses.push(status);
       warnings.push(...(await streamWarnings(status, table, shared)));
     }
+    if (wanted === undefined) warnings.push(...leftTopicWarnings(topics ?? [], topicPrefix));
     for (const name of ofJournals) {
       const config = configs?.get(name);
       if (config !== undefined) warnings.push(...journalWarnings(name, config));
@@ -81,7 +88,9 @@ async function streamStatus(
   const name = topicOf(settings.topicPrefix, stream);
   // The table first, so that no row of it is of a message that the topic did not have yet.
   const table =
-    tables?.includes(stream) === false ? null : await services.clickhouse((asked) => asked.facts(stream));
+    tables?.includes(viewOf(stream)) === false
+      ? null
+      : await services.clickhouse((asked) => asked.facts(stream));
   const sink =
     table === undefined || committed === undefined ? undefined : { table, committed: committed.get(name) };
   const topic =

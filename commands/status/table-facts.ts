@@ -32,7 +32,7 @@ export class StorageTables {
     this.#signal = signal;
   }
 
-  /** The streams that have a storage table: told by its name, and by the columns that a sink goes on by. */
+  /** The streams that have a storage table, as it names them (see `viewOf`): told by its name, and by the columns that a sink goes on by. */
   async streams(): Promise<string[]> {
     const { database } = this.#settings;
     const sql =

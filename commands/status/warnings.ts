@@ -1,3 +1,4 @@
+import { streamsUnder } from '../../consumers/choose-streams.ts';
 import type { Settings } from '../../core/config.ts';
 import { storageTableOf, topicOf } from '../../core/stream-name.ts';
 import {
@@ -29,6 +30,14 @@ export function journalWarnings(name: string, config: TopicConfig): Warning[] {
   if (limit === undefined) return [];
   const message = `${limit}: what is older is lost; set cleanup.policy to compact`;
   return [{ about: aboutTopic(name), message }];
+}
+
+/** Topics under the prefix that no sink reads. */
+export function leftTopicWarnings(topics: readonly string[], topicPrefix: string): Warning[] {
+  return streamsUnder(topicPrefix, topics).left.map(({ topic, reason }) => ({
+    about: aboutTopic(topic),
+    message: reason.replace(`topic ${topic} is `, ''),
+  }));
 }
 
 /** A topic that nobody has sunk, a table that nothing can make again. */

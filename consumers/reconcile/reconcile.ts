@@ -8,7 +8,7 @@ import { connectAdmin, mendKafkaError } from '../../core/kafka.ts';
 import { logger } from '../../core/logger.ts';
 import { probeRetry } from '../../core/retry.ts';
 import { storageTableOf, topicOf } from '../../core/stream-name.ts';
-import { chooseStreams } from '../choose-streams.ts';
+import { chooseStreams, streamsOfTables, streamsUnder } from '../choose-streams.ts';
 import { Patience } from './await-sink.ts';
 import { compareStream, type CompareOptions, type StreamSides } from './compare-stream.ts';
 import { noDifferences, type StreamComparison } from './comparison.ts';
@@ -151,7 +151,10 @@ async function findStreams(
     askRows<{ table: string }>(clickhouse, query, signal),
   );
   const tables = new Set(rows.map(({ table }) => table));
-  const ofTables = [...tables].map((table) => topicOf(prefix, table.slice(0, -storageTableOf('').length)));
+  const views = [...tables].map((table) => table.slice(0, -storageTableOf('').length));
+  const ofTables = streamsOfTables(views, streamsUnder(prefix, topics).streams).map((stream) =>
+    topicOf(prefix, stream),
+  );
   const ofLetters = withLetters.map((stream) => topicOf(prefix, stream));
   const streams = chooseStreams([...topics, ...ofTables, ...ofLetters], prefix, wanted).map((stream) => ({
     stream,

@@ -1,5 +1,5 @@
 import { ConfigError } from '../../core/errors.ts';
-import { isStreamName } from '../../core/stream-name.ts';
+import { isProducedName } from '../../core/stream-name.ts';
 import { fieldNameOf } from '../avro/field-name.ts';
 import { hasDotSegment } from './address.ts';
 import type { Query } from './client.ts';
@@ -65,7 +65,7 @@ function parseEntry(value: unknown, where: string): StreamSpec {
 
 function parseName(value: unknown, where: string): string {
   const name = textOf(value, where, 'a name');
-  if (!isStreamName(name)) {
+  if (!isProducedName(name)) {
     throw wrongValue(where, name, 'a small letter, then up to 99 small letters, digits or _');
   }
   // The view of `x_raw` would have the name of the table of `x`.

@@ -7,6 +7,7 @@ import {
   subjectOf,
   topicOf,
   viewOf,
+  whyNoStream,
 } from '../../core/stream-name.ts';
 import { textTable } from '../../core/text-table.ts';
 
@@ -23,8 +24,14 @@ const topics: readonly (readonly [string, string | undefined])[] = [
   ['p.checkpoints', undefined],
   ['p.', undefined],
   ['q.customers', undefined],
-  ['p.Customers', undefined],
-  ['p.a.b', undefined],
+  ['p.Orders', 'Orders'],
+  ['p.my-topic', 'my-topic'],
+  ['p.a.b.c', 'a.b.c'],
+  ['p.1st', '1st'],
+  ['p._own', '_own'],
+  ['p.eu.dead-letters', undefined],
+  ['p.eu.checkpoints', undefined],
+  ['p.my-checkpoints', 'my-checkpoints'],
   ["p.a'b", undefined],
   ['p.a\n', undefined],
   ['__consumer_offsets', undefined],
@@ -33,6 +40,27 @@ for (const [topic, stream] of topics) {
   test(`the topic ${JSON.stringify(topic)} holds ${stream ?? 'no stream'}`, () =>
     assert.equal(streamOfTopic('p.', topic), stream));
 }
+
+const tables: readonly (readonly [stream: string, view: string])[] = [
+  ['my-topic', 'my_topic'],
+  ['a.b.c', 'a_b_c'],
+  ['Orders', 'Orders'],
+  ['1st', '_1st'],
+  ['9-lives.v2', '_9_lives_v2'],
+];
+for (const [stream, view] of tables) {
+  test(`the topic ${stream} has the view ${view}, and keeps its own name as a subject`, () => {
+    assert.deepEqual([viewOf(stream), storageTableOf(stream)], [view, `${view}_raw`]);
+    assert.equal(subjectOf('p.', stream), `p.${stream}-value`);
+  });
+}
+
+test('a topic under the prefix that holds no stream has a reason, but for those of the project', () => {
+  for (const topic of ['p.plans', 'p.dead-letters', 'p.checkpoints', 'q.x', 'p.'])
+    assert.equal(whyNoStream('p.', topic), undefined);
+  assert.match(whyNoStream('p.', `p.${'a'.repeat(101)}`) ?? '', /longer than 100/);
+  assert.match(whyNoStream('p.', 'p.eu.dead-letters') ?? '', /another TOPIC_PREFIX/);
+});
 
 test('a stream name has a length', () => {
   assert.ok(isStreamName('a'.repeat(100)));

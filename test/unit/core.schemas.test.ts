@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { readStreamSchema, streamNames } from '../../core/avro/schema-files.ts';
 import { recordWithin, splitNullable, type AvroField, type AvroType } from '../../core/avro/schema.ts';
-import { isStreamName } from '../../core/stream-name.ts';
+import { isProducedName } from '../../core/stream-name.ts';
 
 /** `at`, `day`, `json` for the logical types, `[…]` for a list, `{…}` for a record; `?` where null is allowed. */
 function shown(type: AvroType): string {
@@ -148,7 +148,7 @@ for (const stream of streamNames) {
   const fields = allFields(schema.fields);
 
   test(`every field of ${stream} says what it means, and only its key is never null`, () => {
-    assert.ok(isStreamName(stream));
+    assert.ok(isProducedName(stream));
     for (const [name, { doc, type, default: standard }] of fields) {
       assert.ok((doc ?? '').length > 3, `${name} has no doc`);
       const isKey = schema.primaryKey.includes(name);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { ConfigError } from '../../core/errors.ts';
-import { isStreamName } from '../../core/stream-name.ts';
+import { isProducedName } from '../../core/stream-name.ts';
 import { parseCustomStreams } from '../../producers/chartmogul/custom-streams.ts';
 import { streams } from '../../producers/chartmogul/streams.ts';
 
@@ -231,7 +231,7 @@ test('whatever the list holds, it becomes streams that can be read, or one line 
       const all = new Map([...streams, ...specs].map((spec) => [spec.name, spec]));
       assert.equal(all.size, streams.length + specs.length);
       for (const { name, paths, primaryKey, parent } of specs) {
-        assert.ok(isStreamName(name) && (primaryKey?.length ?? 0) > 0);
+        assert.ok(isProducedName(name) && (primaryKey?.length ?? 0) > 0);
         const path = paths[0].replace(`{${parent?.field ?? ''}}`, 'key');
         assert.equal(new URL(`http://h/v1${path}`).pathname, `/v1${path}`);
         let generations = 0;

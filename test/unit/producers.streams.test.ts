@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { readStreamSchema, streamNames } from '../../core/avro/schema-files.ts';
-import { isStreamName } from '../../core/stream-name.ts';
+import { isProducedName } from '../../core/stream-name.ts';
 import { streams } from '../../producers/chartmogul/streams.ts';
 import { RUNS } from '../../producers/send-run.ts';
 
@@ -13,7 +13,7 @@ test('every stream has a schema, and every schema a stream, but for that of the 
 
 for (const { name, paths, query, parent, metric, deletes } of streams) {
   test(`${name} has a safe name, and addresses that begin with a slash and hold no query`, () => {
-    assert.ok(isStreamName(name));
+    assert.ok(isProducedName(name));
     for (const path of paths) assert.match(path, /^(\/([a-z_-]+|\{[a-z_]+\}))+$/);
     assert.ok(!('per_page' in (query ?? {})));
   });
