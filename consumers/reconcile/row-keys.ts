@@ -86,8 +86,12 @@ export class RowKeys {
     this.#transcoders.set(id, undefined);
     try {
       const schema = readWriterSchema(this.#stream, id, text);
-      this.#transcoders.set(id, compileRowTranscoder(schema, this.#columns, schema.primaryKey ?? []));
-      return schema.primaryKey;
+      const { fields, primaryKey } = schema;
+      // What stands behind the key, which is most of a message, is not looked at.
+      const isKey = ({ name }: { name: string }) => this.#columns.some((column) => column.name === name);
+      const head = { ...schema, fields: fields.slice(0, fields.findLastIndex(isKey) + 1) };
+      this.#transcoders.set(id, compileRowTranscoder(head, this.#columns, primaryKey ?? [], false));
+      return primaryKey;
     } catch (error) {
       // The sink cannot make rows of such a message either.
       if (!(error instanceof IncompatibleSchemaError)) throw error;

@@ -25,12 +25,14 @@ const NO_FIELD = -1;
  *
  * @param columns such as `widened` made for this schema.
  * @param primaryKey the columns in which null is an error.
+ * @param isWhole the schema has all fields of a message: bytes left over are an error.
  * @throws IncompatibleSchemaError when a column does not hold its field's values.
  */
 export function compileRowTranscoder(
   schema: WriterSchema,
   columns: readonly Column[],
   primaryKey: readonly string[],
+  isWhole = true,
 ): RowTranscoder {
   const program = new Program();
   const main = new CodeWriter(program);
@@ -42,7 +44,7 @@ export function compileRowTranscoder(
       at.begin(frame, start, out);
       try {
         run(at);
-        if (at.position !== frame.length) {
+        if (isWhole && at.position !== frame.length) {
           at.field = NO_FIELD;
           throw new DecodeError('bytes are left over behind the last field');
         }

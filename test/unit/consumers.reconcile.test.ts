@@ -309,7 +309,15 @@ const keyings: readonly (readonly [
   ['a delete of an integer with zeros in front', number, '007', null, ['7'], false],
   ['bytes that nobody can read, by their key', one, 'a', Buffer.from('x'), ['a'], true],
   ['bytes that nobody can read and a key that is none', number, 'x', Buffer.from('x'), undefined, false],
-  ['a record that ends too early, by its key', one, 'a', record(1, 'b'), ['a'], true],
+  [
+    'a record that ends within its key, by that of the message',
+    one,
+    'a',
+    record(1, 'b').subarray(0, 6),
+    ['a'],
+    true,
+  ],
+  ['a record that ends behind its key', one, 'b', record(1, 'b'), ['b'], true],
 ];
 for (const [name, stream, key, value, parts, isAlike] of keyings)
   test(`the key of a row: ${name}`, async () => {
