@@ -39,7 +39,10 @@ export function parseJson(text: string): JsonValue {
 /** True also for texts with such a number within a string. */
 function needsExactness(text: string): boolean {
   if (!mayRound.test(text)) return false;
-  return (text.match(numberTokens) ?? []).some((token) => typeof exactNumber(token) !== 'number');
+  // A string may hold what looks like a number and is none, such as 03e7967.
+  return (text.match(numberTokens) ?? []).some(
+    (token) => isNumber(token) && typeof exactNumber(token) !== 'number',
+  );
 }
 
 /** The engine's parser alone takes any depth, but it rounds: it is given such numbers as marked strings. */

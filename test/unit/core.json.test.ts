@@ -126,3 +126,18 @@ test('a number that no double reproduces is read at any depth', () => {
 test('nesting beyond the stack is an error of the record', () => {
   assert.throws(() => jsonText(parseJson('['.repeat(50_000) + ']'.repeat(50_000))), RecordError);
 });
+
+// As in the names of topics and the uuids of records.
+for (const string of [
+  'test_03e7967',
+  '00000e1234',
+  '1.2.3e400',
+  '0123456789012345678',
+  '03e7967-12345678901234567.25',
+])
+  test(`a string with ${string} is no number, with and without an exact one beside it`, () => {
+    for (const number of ['1', '12345678901234567.25', '12345678901234567890']) {
+      const text = `{"name":"${string}","n":${number}}`;
+      assert.equal(jsonText(parseJson(text)), text);
+    }
+  });
