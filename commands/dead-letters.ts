@@ -36,11 +36,12 @@ import { ConfigError } from '../core/errors.ts';
 import { askKafka, connectAdmin, mendKafkaError } from '../core/kafka.ts';
 import { createCommand, exitCodes, runMain, type ExitCode } from '../core/process.ts';
 import { probeRetry } from '../core/retry.ts';
+import { RunClaim } from '../core/run-claim.ts';
 import { integer } from '../core/setting-values.ts';
 import { deadLettersTopic, streamOfTopic } from '../core/stream-name.ts';
 import { knownStreams } from '../producers/known-streams.ts';
 import { redriveRecords } from '../producers/redrive/redrive.ts';
-import { RedriveProducer } from '../producers/redrive/redrive-producer.ts';
+import { DEAD_LETTERS, RedriveProducer } from '../producers/redrive/redrive-producer.ts';
 
 interface Options extends FilterOptions {
   readonly limit?: string;
@@ -180,6 +181,7 @@ async function redriveAll(
   const registry = new Registry(settings.schemaRegistry, signal);
   const clickhouse = createClickHouse(settings.clickhouse);
   let producer: RedriveProducer | undefined;
+  let claim: RunClaim | undefined;
   const count = { redriven: 0, again: 0, left: 0 };
   const tell = ({ letter, outcome }: Redriven) => {
     count[outcome.kind]++;
@@ -190,6 +192,9 @@ async function redriveAll(
   try {
     await registry.probe(probeRetry);
     if (rows.length > 0) await probeClickHouse(clickhouse, settings.clickhouse, signal);
+    // What a run reads meanwhile would be overtaken by an older record of a letter.
+    const names = [DEAD_LETTERS, ...new Set(records.map(({ stream }) => stream))];
+    claim = await RunClaim.acquire(admin, settings, { names, isTakingOver: false }, signal);
     producer = await RedriveProducer.connect(settings);
     const marking = producer;
     const shared = { admin, registry, settings, signal };
@@ -199,6 +204,7 @@ async function redriveAll(
     for await (const redriven of redriveRows(rows, waiting, { ...shared, clickhouse, mark })) tell(redriven);
   } finally {
     await Promise.all([producer?.close(), clickhouse.close()]);
+    await claim?.release();
   }
   const parts = [`${count.redriven} redriven`];
   if (count.again > 0) parts.push(`${count.again} failed again`);

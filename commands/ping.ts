@@ -1,4 +1,5 @@
 import { ChartMogulClient } from '../producers/chartmogul/client.ts';
+import { isAbsence } from '../producers/chartmogul/stream-reader.ts';
 import { Registry } from '../core/avro/registry.ts';
 import { createClickHouse, probeClickHouse } from '../core/clickhouse.ts';
 import { loadSettings, type Settings } from '../core/config.ts';
@@ -43,7 +44,11 @@ async function checkChartMogul({ chartmogul }: Settings, signal: AbortSignal): P
       const address = `${chartmogul.baseUrl} (CHARTMOGUL_BASE_URL)`;
       throw new ConfigError(`${address} has no /ping: is it the address of the API, and does it end in /v1?`);
     });
-    const { name, currency } = await client.get('/account');
+    const { name, currency } = await client.get('/account').catch((error: unknown) => {
+      // The key works: what else it may read is another matter.
+      if (isAbsence(error)) return { name: error.message, currency: null };
+      throw error;
+    });
     return [chartmogul.baseUrl, name, currency].filter((part) => typeof part === 'string').join(', ');
   } finally {
     await client.close();

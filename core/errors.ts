@@ -53,6 +53,11 @@ export class ServiceUnavailableError extends RetriableError {
   static override readonly code = 'ETL_SERVICE_UNAVAILABLE';
 }
 
+/** Another run works on the same streams: nothing was changed, a later try may find them free. */
+export class RunActiveError extends RetriableError {
+  static override readonly code = 'ETL_RUN_ACTIVE';
+}
+
 // ── Record ─────────────────────────────────────────────────────────────────────────────────────
 
 /** A source record that cannot become a message: its primary key is absent or of the wrong type. */
@@ -92,7 +97,7 @@ export class ConfigError extends FatalError {
   static override readonly code = 'ETL_CONFIG';
 }
 
-/** The source refuses the key (401) or the account (403). */
+/** The source refuses the key: 401, or 403 on `/ping` too. */
 export class AuthenticationError extends FatalError {
   static override readonly code = 'ETL_AUTHENTICATION';
 }
@@ -114,10 +119,15 @@ export class ParentFailedError extends FatalError {
 
 /** The source refuses the request as such (400, 422, …): a parameter or cursor that it does not take. */
 export class RequestRefusedError extends FatalError {
-  static override readonly code = 'ETL_REQUEST_REFUSED';
+  static override readonly code: string = 'ETL_REQUEST_REFUSED';
 }
 
-/** The source has no such list (404): this account lacks the stream. */
+/** The source denies one address (403) to a key that works: the plan or the user's role lacks it. */
+export class AccessDeniedError extends RequestRefusedError {
+  static override readonly code: string = 'ETL_ACCESS_DENIED';
+}
+
+/** The source has no such list (404, 410): this account lacks the stream. */
 export class StreamNotFoundError extends FatalError {
   static override readonly code = 'ETL_STREAM_NOT_FOUND';
 }

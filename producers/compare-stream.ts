@@ -3,6 +3,7 @@ import type { Registry } from '../core/avro/registry.ts';
 import type { DriftMode, Settings } from '../core/config.ts';
 import { RecordError } from '../core/errors.ts';
 import { isJsonObject, type JsonValue } from '../core/json.ts';
+import { logger } from '../core/logger.ts';
 import { subjectOf, topicOf } from '../core/stream-name.ts';
 import { readTopics, type MessageHandler } from '../core/topic-reader.ts';
 import { RecordEncoder } from './avro/record-encoder.ts';
@@ -13,7 +14,7 @@ import { SourceDiff } from './changes/source-diff.ts';
 import type { ChartMogulClient } from './chartmogul/client.ts';
 import { isMetricAskedFor } from './chartmogul/metrics.ts';
 import type { Visit } from './chartmogul/source-list.ts';
-import { readStream } from './chartmogul/stream-reader.ts';
+import { isAbsence, readStream } from './chartmogul/stream-reader.ts';
 import type { StreamSpec } from './chartmogul/streams.ts';
 import { messageHash } from './message-hash.ts';
 import { hashIn } from './read-back.ts';
@@ -90,21 +91,32 @@ async function readSource(
     slices: new Map(),
     metrics: settings.produce.metrics,
     isHistoryKnown: () => false,
+    settled: () => [],
     visits: async () => visitsTo(spec.parent === undefined ? [] : await parentsOf(spec.parent.stream)),
   };
   const mode = settings.produce.modes.get(spec.name) ?? 'evolve';
   let encoder: RecordEncoder | undefined;
   let pages = 0;
-  for await (const { records } of readStream(client, spec, plan, {})) {
-    if (records.length > 0 && encoder === undefined) {
-      const latest = await registry.latest(subjectOf(settings.topicPrefix, spec.name));
-      encoder = new RecordEncoder(streamSchema(spec, latest?.schema, records.filter(isJsonObject)));
+  // What is denied cannot be compared.
+  const onDenied = (error: Error) => {
+    throw error;
+  };
+  try {
+    for await (const { records } of readStream(client, spec, plan, { onDenied })) {
+      if (records.length > 0 && encoder === undefined) {
+        const latest = await registry.latest(subjectOf(settings.topicPrefix, spec.name));
+        encoder = new RecordEncoder(streamSchema(spec, latest?.schema, records.filter(isJsonObject)));
+      }
+      for (const record of records) {
+        const { key, hash } = identify(record, keys, encoder, mode);
+        if (diff.add(key, hash) && key !== undefined) parents?.push(key);
+      }
+      onProgress({ stream: spec.name, pages: ++pages, records: diff.records });
     }
-    for (const record of records) {
-      const { key, hash } = identify(record, keys, encoder, mode);
-      if (diff.add(key, hash) && key !== undefined) parents?.push(key);
-    }
-    onProgress({ stream: spec.name, pages: ++pages, records: diff.records });
+  } catch (error) {
+    // The account lacks the stream: nothing is missing on a topic without records of it.
+    if (!isAbsence(error) || pages > 0 || keys.size > 0) throw error;
+    logger.warn({ stream: spec.name, reason: error.message }, 'absent from this account');
   }
 }
 

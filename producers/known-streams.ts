@@ -32,8 +32,13 @@ export function chooseStreams(known: readonly StreamSpec[], list: string | undef
     chosen.add(spec);
     if (spec.parent !== undefined) add(specOf(known, spec.parent.stream, `the parent of ${spec.name}`));
   };
-  for (const name of list.split(',')) add(specOf(known, name.trim(), '--streams'));
+  for (const name of namesIn(list)) add(specOf(known, name, '--streams'));
   return known.filter((spec) => chosen.has(spec));
+}
+
+/** The names in a comma list, none without one. */
+export function namesIn(list: string | undefined): ReadonlySet<string> {
+  return new Set(list?.split(',').map((name) => name.trim()));
 }
 
 function specOf(known: readonly StreamSpec[], name: string, where: string): StreamSpec {

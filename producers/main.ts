@@ -4,7 +4,7 @@ import { ConfigError, FencedError } from '../core/errors.ts';
 import { serveMetrics } from '../core/metrics-server.ts';
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { streams } from './chartmogul/streams.ts';
-import { chooseStreams, knownStreams } from './known-streams.ts';
+import { chooseStreams, knownStreams, namesIn } from './known-streams.ts';
 import { produce } from './produce.ts';
 import { ProducerMetrics } from './producer-metrics.ts';
 import { runSummary } from './run-summary.ts';
@@ -16,6 +16,7 @@ interface Options {
   readonly every?: string;
   readonly cron?: string;
   readonly full?: true;
+  readonly takeOver?: true;
   readonly allowMassDelete?: true;
 }
 
@@ -31,6 +32,7 @@ await runMain(async (signal) => {
     .option('--every <time>', 'again and again, such as every 15m or 6h, until stopped')
     .option('--cron <expression>', 'at these times (UTC), such as "0 * * * *", until stopped')
     .option('--full', 'send every record, whether it changed or not')
+    .option('--take-over', 'end a run that is active on the same streams; without it this one gives way')
     .option('--allow-mass-delete', 'delete however much of a stream is gone from ChartMogul')
     .parse()
     .opts<Options>();
@@ -39,6 +41,8 @@ await runMain(async (signal) => {
   const specs = chooseStreams(knownStreams(settings), options.streams);
   const metrics = new ProducerMetrics(specs.map(({ name }) => name));
 
+  // Of a process that stays only its first pass, or two of them would end each other again and again.
+  let isTakingOver = options.takeOver === true;
   const run = async () => {
     const counts = await produce(
       settings,
@@ -48,11 +52,14 @@ await runMain(async (signal) => {
         run: randomUUID(),
         isFull: options.full === true,
         isMassDeleteAllowed: options.allowMassDelete === true,
+        asked: namesIn(options.streams),
+        isTakingOver,
       },
       (live) => metrics.follow(live),
     );
+    isTakingOver = false;
     process.stdout.write(`${runSummary(counts, process.stdout.columns)}\n`);
-    // Two that go on by a schedule would shut each other out for ever: the later one stays.
+    // Another run has taken over, and is to stay.
     const fenced = counts.find(({ failure }) => failure instanceof FencedError)?.failure;
     if (schedule !== undefined && fenced !== undefined) throw fenced;
     return counts.some(hasFailed) ? exitCodes.someWorkFailed : exitCodes.done;

@@ -1,15 +1,16 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { RateLimitedError } from '../core/errors.ts';
+import { AccessDeniedError, RateLimitedError, StreamNotFoundError } from '../core/errors.ts';
 import { ensureTopics } from '../core/kafka.ts';
+import { logger } from '../core/logger.ts';
 import { checkpointsTopic, deadLettersTopic } from '../core/stream-name.ts';
 import { beginCheckpoint, CheckpointTracker } from './checkpoint-tracker.ts';
 import type { Page } from './chartmogul/source-list.ts';
-import { isListed, readStream, type StreamObserver } from './chartmogul/stream-reader.ts';
+import { isAbsence, isListed, readStream, type StreamObserver } from './chartmogul/stream-reader.ts';
 import type { StreamSpec } from './chartmogul/streams.ts';
 import { sendDeletes } from './send-deletes.ts';
 import type { StreamState } from './read-back.ts';
-import type { RunContext } from './run-context.ts';
+import type { RunContext, RunOptions } from './run-context.ts';
 import type { StreamCounts } from './stream-counts.ts';
 import { StreamEncoder } from './stream-encoder.ts';
 import type { TransactionalProducer } from './transactional-producer.ts';
@@ -57,7 +58,8 @@ export async function produceStream(
   });
   await encoder.begin();
 
-  const observer = observerOf(counts);
+  const reading: Reading = {};
+  const observer = observerOf(counts, reading);
   const visits = spec.parent && new Visits(spec.name, state, begun.checkpoint.round, spec.parent.visit);
   const pages = readStream(
     client,
@@ -73,10 +75,10 @@ export async function produceStream(
         counts.expectedPages = visits.begin(await context.parentsOf(spec.parent.stream));
         return visits.due();
       },
+      settled: () => visits?.settled() ?? [],
     },
     observer,
   );
-  const reading: { failure?: unknown } = {};
   const counted = countPages(pages, counts, reading);
   // The topic of a stream that the account may not have is made when it is needed.
   let isTopicThere = spec.isOptional === true ? undefined : Promise.resolve();
@@ -106,10 +108,14 @@ export async function produceStream(
     },
     target,
   );
-  if ('failure' in reading) throw reading.failure;
+  if (isAbsence(reading.failure) && counts.pages === 0) reading.absence = reading.failure;
+  else if ('failure' in reading) throw reading.failure;
   signal.throwIfAborted();
 
-  if (counts.isAbsent) return;
+  if (reading.absence !== undefined) {
+    noteAbsence(reading.absence, { spec, state, options, counts });
+    return;
+  }
   counts.state = 'deleting';
   await sendDeletes({
     context,
@@ -124,14 +130,57 @@ export async function produceStream(
   });
 }
 
-function observerOf(counts: StreamCounts): StreamObserver {
+/** How the reading ended, where it did not come to the end of the lists. */
+interface Reading {
+  failure?: unknown;
+  /** The account lacks the stream. */
+  absence?: Error;
+}
+
+/**
+ * An account may lack a stream, and nothing is deleted for it. Where it was asked for by name, or has been read before, that is
+ * a failure.
+ *
+ * @throws AccessDeniedError, StreamNotFoundError
+ */
+function noteAbsence(
+  reason: Error,
+  {
+    spec: { name, isOptional },
+    state,
+    options,
+    counts,
+  }: { spec: StreamSpec; state: StreamState; options: RunOptions; counts: StreamCounts },
+): void {
+  if (state.hasBeenRead === true) {
+    const Class = reason instanceof AccessDeniedError ? AccessDeniedError : StreamNotFoundError;
+    throw new Class(
+      `${reason.message}; an earlier run has read it, and what ${counts.topic} holds stays as it is`,
+      { cause: reason },
+    );
+  }
+  if (isOptional !== true && options.asked?.has(name) === true) throw reason;
+  counts.isAbsent = true;
+  if (isOptional === true) return;
+  counts.absence = reason.message;
+  logger.warn({ stream: name, reason: reason.message }, 'absent from this account');
+}
+
+function observerOf(counts: StreamCounts, reading: Reading): StreamObserver {
   return {
     onRequest: () => counts.requests++,
     onRetry: (error) => {
       counts.retries++;
       if (error instanceof RateLimitedError) counts.rateLimited++;
     },
-    onAbsent: () => (counts.isAbsent = true),
+    onAbsent: (reason) => (reading.absence = reason),
+    onDenied: (error) => {
+      if (counts.denied++ === 0)
+        logger.warn(
+          { stream: counts.stream, reason: error.message },
+          'denied below a parent: its children stay as they are',
+        );
+    },
   };
 }
 
@@ -139,7 +188,7 @@ function observerOf(counts: StreamCounts): StreamObserver {
 async function* countPages(
   pages: AsyncIterable<Page>,
   counts: StreamCounts,
-  reading: { failure?: unknown },
+  reading: Reading,
 ): AsyncGenerator<Page, void, undefined> {
   try {
     for await (const page of pages) {

@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
+import type { Admin } from 'kafkajs';
 import { Registry } from '../core/avro/registry.ts';
 import type { Settings } from '../core/config.ts';
-import { StoppedError } from '../core/errors.ts';
-import { connectAdmin, ensureTopics, mendKafkaError } from '../core/kafka.ts';
+import { EtlError, StoppedError, StreamNotFoundError } from '../core/errors.ts';
+import { askKafka, connectAdmin, ensureTopics, mendKafkaError } from '../core/kafka.ts';
 import { logger } from '../core/logger.ts';
 import { probeRetry } from '../core/retry.ts';
+import { RunClaim } from '../core/run-claim.ts';
 import { checkpointsTopic, deadLettersTopic, topicOf } from '../core/stream-name.ts';
 import { ChartMogulClient } from './chartmogul/client.ts';
 import type { StreamSpec } from './chartmogul/streams.ts';
@@ -21,12 +23,13 @@ import { TransactionalProducer } from './transactional-producer.ts';
 
 /**
  * One pass over the streams, side by side. A stream that fails leaves the others whole; a refused key stops them all.
- * Nothing is written before every service has answered. When the signal aborts, each stream commits the pages that it has
+ * Nothing is written before every service has answered: with a key or an address that does not work every stream has failed. When the signal aborts, each stream commits the pages that it has
  * read; the next pass goes on from there.
  *
  * @param onBegin gets the counts while they are live.
  * @returns the counts of each stream, in the order given.
- * @throws ConfigError, ServiceUnavailableError, ServiceRefusedError before any stream begins.
+ * @throws ConfigError, ServiceUnavailableError, ServiceRefusedError before any stream begins; RunActiveError where another run
+ *   is active on any of the streams.
  */
 export async function produce(
   settings: Settings,
@@ -48,7 +51,15 @@ export async function produce(
   onBegin(counts);
   const progress = process.stderr.isTTY ? startProgress(counts, process.stderr) : undefined;
   const producers = new Map<string, TransactionalProducer>();
+  const names = specs.map(({ name }) => name);
+  let claim: RunClaim | undefined;
   try {
+    const refusal = await refusalOf(client, signal);
+    if (refusal !== undefined) {
+      failAll(counts, refusal);
+      await tellRefusal(admin, settings, options.run, counts, signal);
+      return counts;
+    }
     const topics = specs.filter(({ isOptional }) => isOptional !== true).map(({ name }) => name);
     await ensureTopics(
       admin,
@@ -60,14 +71,11 @@ export async function produce(
       ],
       signal,
     );
+    const isTakingOver = options.isTakingOver === true;
+    claim = await RunClaim.acquire(admin, settings, { names, isTakingOver }, running);
     // Before anything is read back: what an earlier producer left open is ended by it, and nobody writes any more.
     await connectProducers(settings, specs, producers);
-    const known = await readBack(
-      admin,
-      settings,
-      specs.map(({ name }) => name),
-      running,
-    );
+    const known = await readBack(admin, settings, names, running);
     const shared = { settings, options, client, registry, admin, letters: known.letters, signal: running };
     const outcomes = new Map<string, Promise<StreamCounts>>();
     const parentsOf = rememberParents(shared, known, outcomes);
@@ -85,6 +93,7 @@ export async function produce(
       );
     }
     await Promise.all(outcomes.values());
+    doubtAbsence(settings, counts);
     await sendRun(settings, options.run, counts);
     return counts;
   } catch (error) {
@@ -94,8 +103,54 @@ export async function produce(
     // Of a stream that failed, requests may still be under way, and would be tried again.
     stop.abort(new StoppedError('the run is over'));
     await Promise.all([...producers.values()].map((producer) => producer.close()));
-    await Promise.all([admin.disconnect(), client.close()]);
+    await Promise.all([claim?.release(), admin.disconnect(), client.close()]);
   }
+}
+
+/** Where a server has none of the streams, it is the address that is wrong, or all access is lost. */
+function doubtAbsence({ chartmogul }: Settings, counts: readonly StreamCounts[]): void {
+  const reason = counts.find(({ absence }) => absence !== undefined)?.absence;
+  if (reason === undefined || !counts.every(({ isAbsent }) => isAbsent)) return;
+  const failure = new StreamNotFoundError(
+    `${chartmogul.baseUrl} (CHARTMOGUL_BASE_URL) has none of the streams: is it the address of the API, and does it end in /v1? ${reason}`,
+  );
+  failAll(counts, failure);
+}
+
+function failAll(counts: readonly StreamCounts[], failure: Error): void {
+  for (const count of counts) {
+    count.isAbsent = false;
+    count.state = 'failed';
+    count.failure = failure;
+  }
+  logger.error({ reason: failure.message }, 'run failed');
+}
+
+/** Why key or address do not work, asked before anything else is done: a mistyped run must not end one that is well. */
+async function refusalOf(client: ChartMogulClient, signal: AbortSignal): Promise<EtlError | undefined> {
+  try {
+    await client.ping();
+    return undefined;
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof EtlError)) throw error;
+    return error;
+  }
+}
+
+/** On the topic of runs, if there is one; a run that is active has its own say about its streams. */
+async function tellRefusal(
+  admin: Admin,
+  settings: Settings,
+  run: string,
+  counts: readonly StreamCounts[],
+  signal: AbortSignal,
+): Promise<void> {
+  const { kafka, topicPrefix } = settings;
+  const topics = await askKafka(kafka, signal, () => admin.listTopics());
+  const names = counts.map(({ stream }) => stream);
+  if (!topics.includes(topicOf(topicPrefix, RUNS))) return;
+  if (!(await RunClaim.isHeld(admin, settings, names, signal))) await sendRun(settings, run, counts);
 }
 
 /** All that can be connected are, so that all can be closed. @throws ServiceUnavailableError, ServiceRefusedError */
@@ -147,6 +202,8 @@ function rememberParents(
     if (outcome === undefined || outcome.failure !== undefined || keys === undefined) {
       throw parentFailed(stream);
     }
+    if (outcome.isAbsent)
+      throw new StreamNotFoundError(`${stream}, whose list says whom to visit, is absent from this account`);
     return readParents(admin, settings, stream, keys, signal);
   };
   return (stream) => {

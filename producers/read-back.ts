@@ -20,6 +20,8 @@ export interface StreamState {
   readonly visits: KeyTable;
   /** Keys that the last complete run did not meet. */
   readonly missing: Set<string>;
+  /** An earlier run has read it: the topic has records of it, or a run was complete. */
+  readonly hasBeenRead?: boolean;
 }
 
 export interface KnownState {
@@ -54,7 +56,10 @@ export async function readBack(
   );
   handlers.set(checkpointsTopic(topicPrefix), (message) => noteCheckpoint(states, message));
   await readTopics(admin, settings, handlers, signal);
-  for (const [stream, state] of states) if (state.keys.size === 0) states.set(stream, createState());
+  for (const [stream, state] of states) {
+    const hasBeenRead = state.keys.size > 0 || state.checkpoint?.isComplete === true;
+    states.set(stream, { ...(state.keys.size === 0 ? createState() : state), hasBeenRead });
+  }
   return { streams: states, letters };
 }
 

@@ -13,6 +13,10 @@ export interface RunOptions {
   readonly isFull: boolean;
   /** Believe the source, however much of a stream is gone. */
   readonly isMassDeleteAllowed: boolean;
+  /** The streams that were asked for by name: one that the account lacks has failed. */
+  readonly asked?: ReadonlySet<string>;
+  /** End a run that is active on the same streams, in place of leaving it alone. */
+  readonly isTakingOver?: boolean;
 }
 
 /** What the streams of a run share. */

@@ -65,6 +65,8 @@ export function runSummary(counts: readonly StreamCounts[], width = Infinity): s
     ...newFieldLines(shown),
     ...countLine('left out in mode discard', shown, ({ discarded }) => discarded),
     ...countLine('set aside as dead letters', shown, ({ deadLettered }) => deadLettered),
+    ...countLine('denied below a parent (403), left as they are', shown, ({ denied }) => denied),
+    ...absenceLines(counts),
     ...endingLines(shown),
   ].join('\n');
 }
@@ -148,6 +150,13 @@ function countLine(title: string, counts: readonly StreamCounts[], of: Column['o
     .filter((count) => of(count) > 0)
     .map((count) => `${of(count).toLocaleString('en-US')} of ${count.stream}`);
   return parts.length === 0 ? [] : [`${title}: ${parts.join(', ')}`];
+}
+
+/** `opportunities is absent from this account: /opportunities answered 403 (…)` */
+function absenceLines(counts: readonly StreamCounts[]): string[] {
+  return counts
+    .filter(({ isAbsent, absence }) => isAbsent && absence !== undefined)
+    .map(({ stream, absence }) => `${stream} is absent from this account: ${absence ?? ''}`);
 }
 
 /** An ending that several streams share (a refused key) is said once. */

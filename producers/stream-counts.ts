@@ -35,8 +35,12 @@ export interface StreamCounts {
   readonly newFields: NewField[];
   /** Pages of the last complete run, to measure progress by; undefined at first. */
   expectedPages: number | undefined;
-  /** Absent from this account: an optional stream. */
+  /** Parents whose list was denied (403): their children are left as they are. */
+  denied: number;
+  /** Absent from this account, and never read before. */
   isAbsent: boolean;
+  /** Why the stream is taken to be absent; undefined for an optional one, which no account need have. */
+  absence: string | undefined;
   state: StreamState;
   /** When the stream began, in milliseconds since 1970 (`Date.now()`); 0 while it waits. */
   startedAtMs: number;
@@ -66,7 +70,9 @@ export function createStreamCounts(stream: string, topic: string): StreamCounts 
     isResumed: false,
     newFields: [],
     expectedPages: undefined,
+    denied: 0,
     isAbsent: false,
+    absence: undefined,
     state: 'waiting',
     startedAtMs: 0,
     seconds: 0,

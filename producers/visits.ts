@@ -53,11 +53,22 @@ export class Visits {
   }
 
   *due(): Generator<Visit> {
+    for (const visit of this.#all()) if (this.#isDue(visit)) yield visit;
+  }
+
+  /** The parents that need no visit in this run. */
+  *settled(): Generator<string> {
+    for (const visit of this.#all()) if (!this.#isDue(visit)) yield visit.parent;
+  }
+
+  *#all(): Generator<Visit> {
     const { keys, hashes } = this.#parents ?? { keys: [], hashes: [] };
-    for (const [index, parent] of keys.entries()) {
-      const token = visitToken(hashes[index] ?? Buffer.alloc(0), this.#round);
-      if (this.#isAll || this.#state.visits.compare(parent, token) !== 'unchanged') yield { parent, token };
-    }
+    for (const [index, parent] of keys.entries())
+      yield { parent, token: visitToken(hashes[index] ?? Buffer.alloc(0), this.#round) };
+  }
+
+  #isDue({ parent, token }: Visit): boolean {
+    return this.#isAll || this.#state.visits.compare(parent, token) !== 'unchanged';
   }
 
   /** For `pipeline`: encoded pages in and out, of which those that end a visit in doubt do not record it. */

@@ -13,6 +13,8 @@ export interface LastRun {
   /** When the stream ended; where the run ended before it began, when the run was told. */
   readonly finishedAtMs: number;
   readonly failure: string | undefined;
+  /** Why an absent stream is taken to be so. */
+  readonly absence?: string;
 }
 
 /**
@@ -36,7 +38,7 @@ export async function readLastRun(
   } catch (error) {
     throw unreadable(error);
   }
-  const { run, finished_at: finishedAt, failure } = record;
+  const { run, finished_at: finishedAt, failure, absence } = record;
   const outcome = outcomes.find((known) => known === record['outcome']);
   if (typeof run !== 'string' || outcome === undefined) throw unreadable();
   return {
@@ -44,5 +46,6 @@ export async function readLastRun(
     outcome,
     finishedAtMs: typeof finishedAt === 'number' ? finishedAt : timeMs,
     failure: typeof failure === 'string' ? failure : undefined,
+    ...(typeof absence === 'string' && { absence }),
   };
 }

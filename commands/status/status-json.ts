@@ -33,6 +33,7 @@ function streamJson({ stream, topic, table, lag, lastRun, checkpoint, deadLetter
       outcome: lastRun.outcome,
       finishedAt: isoTime(lastRun.finishedAtMs),
       failure: lastRun.failure ?? null,
+      ...(lastRun.absence !== undefined && { absence: lastRun.absence }),
     },
     checkpoint: checkpoint && {
       run: checkpoint.run,

@@ -23,6 +23,9 @@ export function statusText({ atMs, streams, warnings }: Status, width: number): 
     ...(streams.some(({ topic }) => topic === undefined) || streams.some(({ table }) => table === undefined)
       ? [`${UNKNOWN} stands for what could not be asked`]
       : []),
+    ...streams.flatMap(({ stream, lastRun }) =>
+      lastRun?.absence === undefined ? [] : `${stream} is absent from this account: ${lastRun.absence}`,
+    ),
     ...warningLines(warnings),
   ];
   return [fittingTable(streams, atMs, width), ...(notes.length === 0 ? [] : ['', ...notes])].join('\n');

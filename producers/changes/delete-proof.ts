@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import type { Registry } from '../../core/avro/registry.ts';
 import { schemaIdOf } from '../../core/avro/wire-format.ts';
-import { RequestRefusedError, StreamNotFoundError } from '../../core/errors.ts';
+import { AccessDeniedError, RequestRefusedError, StreamNotFoundError } from '../../core/errors.ts';
 import { isJsonObject } from '../../core/json.ts';
 import { RecordDecoder } from '../avro/record-decoder.ts';
 import { addressOf } from '../chartmogul/address.ts';
@@ -70,6 +70,9 @@ async function lookUp(
       await client.get(path, proof.query, observer);
       return { key, parent, verdict: 'there' as const, mergedInto: undefined };
     } catch (error) {
+      // Who may not see a record does not know that it is gone.
+      if (error instanceof AccessDeniedError)
+        return { key, parent, verdict: 'missing' as const, mergedInto: undefined };
       if (!(error instanceof StreamNotFoundError)) throw error;
     }
     const externalIds =

@@ -1,4 +1,5 @@
 import {
+  AccessDeniedError,
   AuthenticationError,
   RateLimitedError,
   RequestRefusedError,
@@ -9,6 +10,9 @@ import {
 } from '../../core/errors.ts';
 import { bodyExcerpt, foreignText } from '../../core/http/foreign-text.ts';
 import { isJsonObject, parseJson, type JsonValue } from '../../core/json.ts';
+
+/** Answers any key that works, so its 403 concerns the key; that of another address need not. */
+export const PING_PATH = '/ping';
 
 /** An answer of a status other than 2xx. */
 export interface RefusedAnswer {
@@ -27,12 +31,14 @@ export function answerError(
 ): EtlError {
   const said = messageOfBody(body, secrets) ?? bodyExcerpt(contentType, body, secrets);
   const answered = `${path} answered ${status} (${said})`;
-  if (status === 401 || status === 403) {
+  if (status === 401 || (status === 403 && path === PING_PATH)) {
     return new AuthenticationError(
       `ChartMogul refuses the key: ${answered}. Check CHARTMOGUL_API_KEY with \`npm run ping\`, which asks /ping`,
     );
   }
-  if (status === 404) return new StreamNotFoundError(`${answered}: this account does not have it`);
+  if (status === 403) return new AccessDeniedError(`${answered}: the plan or the key's role lacks it`);
+  if (status === 404 || status === 410)
+    return new StreamNotFoundError(`${answered}: this account does not have it`);
   if (status === 429 || status === 503) {
     const retryAfterMs = parseRetryAfter(retryAfter);
     const wish =

@@ -1,11 +1,15 @@
 import pLimit, { type LimitFunction } from 'p-limit';
 import { request, type Dispatcher } from 'undici';
 import {
+  AccessDeniedError,
+  AuthenticationError,
   ConfigError,
   messageOf,
   RateLimitedError,
+  RequestRefusedError,
   RetriableError,
   SourceUnavailableError,
+  StreamNotFoundError,
   UnexpectedAnswerError,
 } from '../../core/errors.ts';
 import { withDeadline } from '../../core/deadline.ts';
@@ -16,7 +20,7 @@ import { isJsonObject, parseJson, type JsonObject, type JsonValue } from '../../
 import { logger } from '../../core/logger.ts';
 import { retry, sourceRetry, type RetryPolicy } from '../../core/retry.ts';
 import type { Settings } from '../../core/config.ts';
-import { answerError } from './answer-error.ts';
+import { answerError, PING_PATH } from './answer-error.ts';
 import { RateLimiter } from './rate-limiter.ts';
 
 /** ChartMogul allows 20 parallel connections to an account (dev.chartmogul.com/docs/rate-limits). */
@@ -25,6 +29,9 @@ const MAX_CONNECTIONS = 16;
 const SAY_AWAY_EVERY_MS = 15_000;
 /** A wait that the server asks for is logged from here on: to a person it looks as if nothing happened. */
 const LONG_WAIT_MS = 5_000;
+
+/** For the check before a run: whoever mistyped an address wants to know soon, and one torn answer is no reason. */
+const pingRetry: RetryPolicy = { attempts: 4, firstDelayMs: 250, maxDelayMs: 1_000 };
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 60_000;
@@ -54,6 +61,7 @@ export class ChartMogulClient {
   readonly #limit: LimitFunction = pLimit(MAX_CONNECTIONS);
   readonly #rate: RateLimiter;
   #awaySaidMs = -Infinity;
+  #keyCheck: Promise<void> | undefined;
   readonly #dispatcher: Dispatcher;
   readonly #proxied: string;
   /** Whatever the server may echo of what it was sent. */
@@ -85,11 +93,47 @@ export class ChartMogulClient {
   /**
    * The JSON object that a GET answers.
    *
-   * @throws AuthenticationError, StreamNotFoundError, UnexpectedAnswerError; RateLimitedError or SourceUnavailableError
-   *   when all tries are used up.
+   * @throws AuthenticationError, AccessDeniedError, StreamNotFoundError, RequestRefusedError, UnexpectedAnswerError;
+   *   RateLimitedError or SourceUnavailableError when all tries are used up.
    */
   async get(path: string, query: Query = {}, observer: RequestObserver = {}): Promise<JsonObject> {
-    const answer = await retry({ path }, this.#retryPolicy, this.#signal, async () => {
+    try {
+      return await this.#ask(path, query, observer, this.#retryPolicy);
+    } catch (error) {
+      if (error instanceof AccessDeniedError) await this.#checkKey();
+      throw error;
+    }
+  }
+
+  /**
+   * Asks whether address and key work. A server that speaks the API may lack `/ping`: that is no refusal of the key.
+   *
+   * @throws AuthenticationError, UnexpectedAnswerError, RateLimitedError, SourceUnavailableError
+   */
+  async ping(): Promise<void> {
+    try {
+      await this.#ask(PING_PATH, {}, {}, pingRetry);
+    } catch (error) {
+      if (!(error instanceof StreamNotFoundError || error instanceof RequestRefusedError)) throw error;
+    }
+  }
+
+  /** Of one denied address: does it concern the key? Asked once for all of them. @throws what {@link ping} throws. */
+  async #checkKey(): Promise<void> {
+    this.#keyCheck ??= this.ping().catch((error: unknown) => {
+      if (!(error instanceof AuthenticationError)) this.#keyCheck = undefined;
+      throw error;
+    });
+    await this.#keyCheck;
+  }
+
+  async #ask(
+    path: string,
+    query: Query,
+    observer: RequestObserver,
+    policy: RetryPolicy,
+  ): Promise<JsonObject> {
+    const answer = await retry({ path }, policy, this.#signal, async () => {
       try {
         return await this.#limit(async () => {
           await this.#rate.turn(this.#signal);

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ProduceSettings } from '../../core/config.ts';
-import { RequestRefusedError, StreamNotFoundError } from '../../core/errors.ts';
+import { AccessDeniedError, messageOf, RequestRefusedError, StreamNotFoundError } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
 import type { SliceState } from '../checkpoint.ts';
 import { addressOf } from './address.ts';
@@ -26,11 +26,15 @@ export interface ReadPlan {
   readonly isHistoryKnown: (id: string) => boolean;
   /** The parents to visit, where the stream is read by its parents. */
   readonly visits: () => Promise<Iterable<Visit>>;
+  /** Parents that were visited before and are not in this run. */
+  readonly settled: () => Iterable<string>;
 }
 
 export interface StreamObserver extends RequestObserver {
   /** The account does not have this optional stream. */
-  onAbsent?(): void;
+  onAbsent?(reason: Error): void;
+  /** One parent's list was denied, while the stream as such is there. */
+  onDenied?(error: AccessDeniedError): void;
 }
 
 type Pages = AsyncGenerator<Page, void, undefined>;
@@ -39,7 +43,8 @@ type Pages = AsyncGenerator<Page, void, undefined>;
  * Every page of a stream that is left to read. Tries the stream's addresses in turn: an account, or a server that speaks the
  * API, may know only a later one.
  *
- * @throws StreamNotFoundError where no address is known, UnexpectedAnswerError, PaginationLoopError, and what `get` throws.
+ * @throws StreamNotFoundError or AccessDeniedError where the account has none of the addresses ({@link isAbsence}),
+ *   UnexpectedAnswerError, PaginationLoopError, and what `get` throws.
  */
 export async function* readStream(
   client: ChartMogulClient,
@@ -78,7 +83,8 @@ async function* readAnew(
   plan: ReadPlan,
   observer: StreamObserver,
 ): Pages {
-  for (const [index, path] of spec.paths.entries()) {
+  const refusals: Error[] = [];
+  for (const path of spec.paths) {
     let isAnswered = false;
     try {
       for await (const page of readPath(client, spec, path, plan, observer)) {
@@ -87,18 +93,30 @@ async function* readAnew(
       }
       return;
     } catch (error) {
-      const isThere = isAnswered || !isNotThere(error, spec);
-      if (isThere || (index === spec.paths.length - 1 && spec.isOptional !== true)) throw error;
+      if (isAnswered || !(error instanceof StreamNotFoundError || error instanceof RequestRefusedError))
+        throw error;
+      refusals.push(error);
     }
   }
-  observer.onAbsent?.();
+  const refusal = refusalOf(refusals);
+  if (spec.isOptional !== true) throw refusal;
+  observer.onAbsent?.(refusal);
 }
 
-/** An optional list may also be refused, since its address serves look-ups only. */
-function isNotThere(error: unknown, { isOptional }: StreamSpec): boolean {
-  return (
-    error instanceof StreamNotFoundError || (isOptional === true && error instanceof RequestRefusedError)
-  );
+/** Whether the account lacks the address: it does not exist (404), or its plan does not include it (403). */
+export function isAbsence(error: unknown): error is StreamNotFoundError | AccessDeniedError {
+  return error instanceof StreamNotFoundError || error instanceof AccessDeniedError;
+}
+
+/** Of several addresses: an account that lacks them all lacks the stream; one that refuses a request as such has it. */
+function refusalOf(refusals: readonly Error[]): Error {
+  const [first, ...others] = refusals;
+  if (first === undefined) throw new RangeError('a stream without an address');
+  const refusal = refusals.find((error) => !isAbsence(error));
+  if (refusal !== undefined || others.length === 0) return refusal ?? first;
+  const said = refusals.map(messageOf).join('; ');
+  const denied = refusals.find((error) => error instanceof AccessDeniedError);
+  return denied === undefined ? new StreamNotFoundError(said) : new AccessDeniedError(said);
 }
 
 /** Whether a list of a checkpoint is what a run would read today: the whole of an address, or an interval of a metric. */
@@ -134,10 +152,10 @@ async function* readPath(
   spec: StreamSpec,
   path: string,
   plan: ReadPlan,
-  observer: RequestObserver,
+  observer: StreamObserver,
 ): Pages {
   if (spec.parent !== undefined && path.includes(`{${spec.parent.field}}`)) {
-    yield* readOfParents(client, spec, path, spec.parent, await plan.visits(), observer);
+    yield* readOfParents(client, spec, path, spec.parent, plan, observer);
   } else if (spec.metric !== undefined) {
     const { metrics, isHistoryKnown } = plan;
     const lists = metricLists(spec, path, metrics, { today: new Date(), isHistoryKnown });
@@ -154,11 +172,13 @@ async function* readOfParents(
   spec: StreamSpec,
   path: string,
   { field }: ParentSpec,
-  visits: Iterable<Visit>,
-  observer: RequestObserver,
+  plan: ReadPlan,
+  observer: StreamObserver,
 ): Pages {
   let found = 0;
-  let gone = 0;
+  /** The empty lists of parents that went while others were visited; held back until the address is known to be there. */
+  const gone: Page[] = [];
+  const denied: AccessDeniedError[] = [];
   const read = async function* (list: SourceList): Pages {
     try {
       for await (const page of readList(client, list, observer)) {
@@ -166,13 +186,47 @@ async function* readOfParents(
         yield page;
       }
     } catch (error) {
-      // The parent went while others were visited: it has no children any more.
+      if (error instanceof AccessDeniedError) {
+        // Nothing is known of this parent's children: they stay, and it is visited again.
+        denied.push(error);
+        return;
+      }
       if (!(error instanceof StreamNotFoundError)) throw error;
-      if (++gone >= PARENTS_BEFORE_DOUBT && found === 0) throw error;
-      yield { list, number: 1, records: [], next: undefined };
+      gone.push({ list, number: 1, records: [], next: undefined });
+      if (gone.length >= PARENTS_BEFORE_DOUBT && found + denied.length === 0) throw error;
     }
+    if (found > 0) yield* gone.splice(0);
   };
-  yield* mergePages(listsOf(spec, path, field, visits), LISTS_SIDE_BY_SIDE, read);
+  yield* mergePages(listsOf(spec, path, field, await plan.visits()), LISTS_SIDE_BY_SIDE, read);
+  const [refusal] = denied;
+  if (refusal !== undefined && found === 0 && !(await hasList(client, spec, path, field, plan, observer)))
+    throw refusal;
+  yield* gone;
+  for (const error of denied) observer.onDenied?.(error);
+}
+
+/** Whether the address answers for one of the parents that this run need not visit: a few are asked. */
+async function hasList(
+  client: ChartMogulClient,
+  spec: StreamSpec,
+  path: string,
+  field: string,
+  plan: ReadPlan,
+  observer: RequestObserver,
+): Promise<boolean> {
+  let asked = 0;
+  for (const parent of plan.settled()) {
+    const address = addressOf(path, field, parent);
+    if (address === undefined) continue;
+    try {
+      await client.get(address, spec.query, observer);
+      return true;
+    } catch (error) {
+      if (!isAbsence(error)) throw error;
+    }
+    if (++asked >= PARENTS_BEFORE_DOUBT) break;
+  }
+  return false;
 }
 
 function* listsOf(

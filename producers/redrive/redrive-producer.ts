@@ -7,7 +7,7 @@ import type { TopicMessages } from '../message.ts';
 import { TransactionalProducer } from '../transactional-producer.ts';
 
 /** No stream can be called so: a redrive shuts out other redrives, and no run. */
-const OWN_NAME = 'dead-letters';
+export const DEAD_LETTERS = 'dead-letters';
 
 /** Marks letters, and sends what they hold: mark and message are one transaction. */
 export class RedriveProducer {
@@ -21,7 +21,7 @@ export class RedriveProducer {
 
   /** Connects, and ends whoever redrives letters of the prefix. @throws ServiceUnavailableError, ServiceRefusedError */
   static async connect(settings: Pick<Settings, 'kafka' | 'topicPrefix'>): Promise<RedriveProducer> {
-    const producer = await TransactionalProducer.connect(settings, OWN_NAME);
+    const producer = await TransactionalProducer.connect(settings, DEAD_LETTERS);
     return new RedriveProducer(producer, deadLettersTopic(settings.topicPrefix));
   }
 

@@ -16,7 +16,8 @@ export async function createApiServer(
   const requests: string[] = [];
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://source.invalid');
-    requests.push(`${url.pathname.replace('/v1', '')}${url.search}`);
+    // Every run begins by asking it.
+    if (!url.pathname.endsWith('/ping')) requests.push(`${url.pathname.replace('/v1', '')}${url.search}`);
     const answer = answers[url.pathname.replace('/v1', '')];
     if (typeof answer === 'function') answer(url.searchParams, response);
     else

@@ -11,6 +11,8 @@ import { createSettings, environmentOf } from './settings.ts';
 import { createWatchedSimulator, type WatchedSimulator } from './watched-simulator.ts';
 
 const entry = 'producers/main.ts';
+/** The session of a run that was killed is not waited for: that has a test of its own. */
+const args = ['--take-over'];
 
 /** The streams of the real addresses: without the list of transactions, which they lack. */
 export const streamNames: readonly string[] = streams
@@ -70,7 +72,7 @@ export class KilledRuns {
 
   /** One run to its end, which has to be 0. */
   async finish(): Promise<void> {
-    const { exitCode, stdout, stderr } = await runCommand(this.#t, entry, [], this.#env);
+    const { exitCode, stdout, stderr } = await runCommand(this.#t, entry, args, this.#env);
     assert.equal(exitCode, 0, `${stdout}${stderr}`);
     this.#runs++;
   }
@@ -78,7 +80,7 @@ export class KilledRuns {
   async #killOnce(moment: Moment): Promise<void> {
     const number = this.#runs++;
     const upTo = (what: string, high: number) => this.#random.integer(what, 0, high, number);
-    const command = startCommand(this.#t, entry, [], this.#env);
+    const command = startCommand(this.#t, entry, args, this.#env);
     const comes: Readonly<Record<Moment, () => Promise<unknown>>> = {
       start: () => delay(upTo('start', MAX_START_MS)),
       read: () => this.simulator.asked(1 + upTo('requests', this.#maxRequests)),

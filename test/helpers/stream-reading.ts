@@ -17,6 +17,7 @@ export const beginning: ReadPlan = {
   metrics: { ...loadSettings({}, '').produce.metrics, intervals: ['day', 'month', 'year'] },
   isHistoryKnown: () => false,
   visits: () => Promise.reject(new Error('the parents are asked for')),
+  settled: () => [],
 };
 
 export function specOf(name: string): StreamSpec {
@@ -29,9 +30,10 @@ export function specOf(name: string): StreamSpec {
 export async function readPages(spec: StreamSpec, answer: Answerer, plan: Partial<ReadPlan> = {}) {
   const { client, requests } = fakeSource(answer);
   const absences: true[] = [];
-  const observer = { onAbsent: () => absences.push(true) };
+  let denials = 0;
+  const observer = { onAbsent: () => absences.push(true), onDenied: () => denials++ };
   const pages = await collect(readStream(client, spec, { ...beginning, ...plan }, observer));
-  return { pages, requests, isAbsent: absences.length > 0 };
+  return { pages, requests, isAbsent: absences.length > 0, denials };
 }
 
 /** The slices of a checkpoint after these pages, as the next run finds them on the topic. */

@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { test } from 'node:test';
 import { ConfigError, ServiceUnavailableError } from '../../core/errors.ts';
 import { createApiServer } from '../helpers/api-server.ts';
-import { produceStreams, sinkStreams } from '../helpers/pipeline.ts';
+import { produceStreams, produceWith, sinkStreams } from '../helpers/pipeline.ts';
 import { createSettings } from '../helpers/settings.ts';
 import { createSimulatorServer } from '../helpers/simulator.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
@@ -62,10 +62,10 @@ test('a key refused in one stream stops the others in the middle of their pages'
   assert.ok(asked < pages, `${asked} pages were asked for`);
 });
 
-test('a stream that the account lacks fails alone', async (t) => {
+test('a stream that was asked for, and that the account lacks, fails alone', async (t) => {
   const { baseUrl } = await createApiServer(t, { '/plans': `{"plans":[{"uuid":"pl_1"}],"has_more":false}` });
   const settings = createSettings(t, baseUrl);
-  const counts = await produceStreams(settings, 'plans', 'tasks');
+  const counts = await produceWith(settings, { asked: new Set(['plans', 'tasks']) }, 'plans', 'tasks');
   const failures = Object.fromEntries(counts.map(({ stream, failure }) => [stream, failure?.message]));
   assert.equal(failures['plans'], undefined);
   assert.match(failures['tasks'] ?? '', /\/tasks answered 404.*does not have it/);

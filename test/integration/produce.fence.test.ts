@@ -3,19 +3,19 @@ import { test } from 'node:test';
 import { FencedError } from '../../core/errors.ts';
 import { startCommand } from '../helpers/command.ts';
 import { committedKeys, isAtCursor, untilProgress } from '../helpers/committed.ts';
-import { produceStreams } from '../helpers/pipeline.ts';
+import { produceStreams, produceWith } from '../helpers/pipeline.ts';
 import { createPlansServer, cursorOf, holdBack, planKeys } from '../helpers/plans-server.ts';
 import { createSettings, environmentOf } from '../helpers/settings.ts';
 
 const entry = 'producers/main.ts';
 
-test('a second run shuts out the first before its first transaction, and no record is sent twice', async (t) => {
+test('a second run that takes over shuts out the first before its first transaction, and no record is sent twice', async (t) => {
   const server = await createPlansServer(t);
   const settings = createSettings(t, server.baseUrl);
   const held = holdBack(server, 'page 1');
   const first = produceStreams(settings, 'plans');
   await held.isAsked;
-  const [second] = await produceStreams(settings, 'plans');
+  const [second] = await produceWith(settings, { isTakingOver: true }, 'plans');
   assert.equal(second?.failure, undefined);
   assert.equal(second?.messages, planKeys.length);
   held.letGo();
@@ -26,14 +26,14 @@ test('a second run shuts out the first before its first transaction, and no reco
   assert.deepEqual(await committedKeys(settings, 'plans'), planKeys);
 });
 
-test('a second run shuts out the first between two transactions and goes on after it; the first exits 1', async (t) => {
+test('a second run that takes over shuts out the first between two transactions and goes on after it; the first exits 1', async (t) => {
   const server = await createPlansServer(t);
   const settings = createSettings(t, server.baseUrl);
   const held = holdBack(server, 'page 4');
   const first = startCommand(t, entry, ['--streams', 'plans'], environmentOf(settings));
   await held.isAsked;
   await untilProgress(settings, 'plans', isAtCursor(cursorOf(4)));
-  const [second] = await produceStreams(settings, 'plans');
+  const [second] = await produceWith(settings, { isTakingOver: true }, 'plans');
   assert.equal(second?.failure, undefined);
   assert.equal(second?.isResumed, true);
   held.letGo();
@@ -53,7 +53,7 @@ test('a run that was shut out while it looked up what is gone deletes nothing', 
   const first = produceStreams(settings, 'plans');
   await held.isAsked;
   server.deleted.clear();
-  const [second] = await produceStreams(settings, 'plans');
+  const [second] = await produceWith(settings, { isTakingOver: true }, 'plans');
   assert.equal(second?.failure, undefined);
   server.deleted.add('pl_01');
   held.letGo();

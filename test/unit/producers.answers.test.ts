@@ -40,7 +40,15 @@ const statuses: readonly (readonly [number, string, string, RegExp])[] = [
     'AuthenticationError',
     /No valid.*CHARTMOGUL_API_KEY/,
   ],
-  [403, '', 'AuthenticationError', /403.*CHARTMOGUL_API_KEY/],
+  [
+    403,
+    '{"message":"Your plan does not include CRM"}',
+    'AccessDeniedError',
+    /403.*plan does not include CRM/,
+  ],
+  [403, '', 'AccessDeniedError', /403.*plan/],
+  [405, '', 'RequestRefusedError', /405/],
+  [410, '', 'StreamNotFoundError', /410.*does not have it/],
   [404, '{"error":"Data source not found"}', 'StreamNotFoundError', /Data source not found/],
   [
     429,
@@ -73,6 +81,12 @@ for (const [status, body, name, message] of statuses) {
     assert.ok(error.message.length < 500 && !error.message.includes('\n'));
   });
 }
+
+test('only a 403 of /ping concerns the key', () => {
+  const error = answerError({ status: 403, path: '/ping', body: '' });
+  assert.ok(error instanceof errors.AuthenticationError);
+  assert.match(error.message, /\/ping answered 403.*CHARTMOGUL_API_KEY/);
+});
 
 test('a message of many lines and pages is cut to one short line', () => {
   const body = JSON.stringify({ message: 'line\n'.repeat(10_000) });

@@ -5,7 +5,12 @@ import test, { type TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { inspect } from 'node:util';
 import { loadSettings } from '../../core/config.ts';
-import { ConfigError, SourceUnavailableError, UnexpectedAnswerError } from '../../core/errors.ts';
+import {
+  AuthenticationError,
+  ConfigError,
+  SourceUnavailableError,
+  UnexpectedAnswerError,
+} from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
 import { ChartMogulClient } from '../../producers/chartmogul/client.ts';
 import { createApiServer, type ApiAnswers } from '../helpers/api-server.ts';
@@ -118,6 +123,57 @@ test('filters are sent as a query, and every try is told of', async (t) => {
     ['with_disabled', 'true'],
   ];
   assert.deepEqual(asked, [wanted, wanted]);
+});
+
+/** How often `/ping` was asked while so many addresses were denied, and what came out about each. */
+async function denyAll(t: TestContext, statusOfPing: number, addresses: number) {
+  let pings = 0;
+  const { client } = await createClient(t, {
+    '/ping': (_, response) => response.writeHead(statusOfPing, {}).end(`{"pings":${++pings}}`),
+    ...Object.fromEntries(
+      Array.from({ length: addresses }, (_, index) => [
+        `/denied/${index}`,
+        (_: URLSearchParams, response: ServerResponse) => response.writeHead(403).end(),
+      ]),
+    ),
+  });
+  const failures = await Promise.all(
+    Array.from({ length: addresses }, (_, index) =>
+      client.get(`/denied/${index}`).then(
+        () => 'none',
+        (error: unknown) => (error as Error).name,
+      ),
+    ),
+  );
+  return { pings, failures: [...new Set(failures)] };
+}
+
+for (const [status, failure] of [
+  [200, 'AccessDeniedError'],
+  [404, 'AccessDeniedError'],
+  [405, 'AccessDeniedError'],
+  [403, 'AuthenticationError'],
+  [401, 'AuthenticationError'],
+] as const) {
+  test(`denied addresses are a ${failure} where /ping answers ${status}, which is asked once`, async (t) => {
+    assert.deepEqual(await denyAll(t, status, 20), { pings: 1, failures: [failure] });
+  });
+}
+
+test('where /ping cannot be asked, nobody knows whether the key is refused', async (t) => {
+  const { failures } = await denyAll(t, 500, 1);
+  assert.deepEqual(failures, ['SourceUnavailableError']);
+});
+
+test('before a run, /ping may be missing, but not refused, unreachable or a web page', async (t) => {
+  const answering = async (status: number, body = '{"data":"pong!"}') =>
+    (await createClient(t, { '/ping': (_, response) => response.writeHead(status).end(body) })).client;
+  for (const status of [200, 400, 404, 405]) await (await answering(status)).ping();
+  await assert.rejects((await answering(401)).ping(), AuthenticationError);
+  await assert.rejects((await answering(403)).ping(), AuthenticationError);
+  await assert.rejects((await answering(200, '<html>')).ping(), SourceUnavailableError);
+  const { client } = await createClient(t, {}, { CHARTMOGUL_BASE_URL: 'http://127.0.0.1:1/v1' });
+  await assert.rejects(client.ping(), /127\.0\.0\.1:1\/v1\/ping did not answer/);
 });
 
 test('a signal ends what is under way, with its own reason', async (t) => {

@@ -5,6 +5,7 @@ import { framed } from '../../core/avro/wire-format.ts';
 import { readStreamSchema } from '../../core/avro/schema-files.ts';
 import { loadSettings } from '../../core/config.ts';
 import {
+  AccessDeniedError,
   AuthenticationError,
   DecodeError,
   RequestRefusedError,
@@ -134,6 +135,12 @@ for (const error of [
     await assert.rejects(proveWith('plans', keys, { '/plans/pl_2': error }), error);
   });
 }
+
+test('a key whose address is denied is neither gone nor there', async () => {
+  const answers = { '/plans/pl_1': new AccessDeniedError('/plans/pl_1 answered 403') };
+  const { verdicts } = await proveWith('plans', [vanished('pl_1'), vanished('pl_2')], answers);
+  assert.deepEqual(verdictsOf(verdicts), ['pl_1 missing', 'pl_2 gone']);
+});
 
 test('at most 16 keys are looked up side by side, and all in the end', async () => {
   const keys = Array.from({ length: 40 }, (_, at) => `pl_${at}`);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  AccessDeniedError,
   AuthenticationError,
   RequestRefusedError,
   SourceUnavailableError,
@@ -62,10 +63,42 @@ test('where no address is known, the stream fails', async () => {
   await assert.rejects(readPages(specOf('data_sources'), server({})), StreamNotFoundError);
 });
 
-for (const error of [refused, new UnexpectedAnswerError('no list'), new SourceUnavailableError('503')]) {
+for (const error of [
+  new AuthenticationError('401'),
+  new UnexpectedAnswerError('no list'),
+  new SourceUnavailableError('503'),
+]) {
   test(`another address is not tried after a ${error.name}`, async () => {
     const answer = server({ '/data_sources': error, '/sources': listOf('a') });
     await assert.rejects(readPages(specOf('data_sources'), answer), (thrown) => thrown === error);
+  });
+}
+
+const denied = new AccessDeniedError('403');
+
+for (const error of [notThere, refused, denied]) {
+  test(`the next address is tried after a ${error.name}`, async () => {
+    const answer = server({ '/data_sources': error, '/sources': listOf('a') });
+    const { pages } = await readPages(specOf('data_sources'), answer);
+    assert.deepEqual(uuidsOf(recordsOf(pages)), ['a']);
+    const visited = server({ '/subscriptions': error, '/customers/cus_1/subscriptions': listOf('b') });
+    const children = await readPages(subscriptions, visited, visitsTo('cus_1'));
+    assert.deepEqual(uuidsOf(recordsOf(children.pages)), ['b']);
+  });
+}
+
+/** What both addresses of a stream answer, and what that says of the stream. */
+const bothRefused: readonly [EtlError, EtlError, string][] = [
+  [notThere, denied, 'AccessDeniedError'],
+  [denied, notThere, 'AccessDeniedError'],
+  [notThere, notThere, 'StreamNotFoundError'],
+  [refused, notThere, 'RequestRefusedError'],
+  [denied, refused, 'RequestRefusedError'],
+];
+for (const [first, second, name] of bothRefused) {
+  test(`addresses that answer ${first.message} and ${second.message} make a ${name}`, async () => {
+    const answer = server({ '/data_sources': first, '/sources': second });
+    await assert.rejects(readPages(specOf('data_sources'), answer), { name });
   });
 }
 
@@ -74,7 +107,7 @@ test('another address is not tried once a page has been read', async () => {
   await assert.rejects(readPages(specOf('data_sources'), answer), StreamNotFoundError);
 });
 
-for (const error of [notThere, refused]) {
+for (const error of [notThere, refused, denied]) {
   test(`an optional stream that meets a ${error.name} is absent, which is no failure`, async () => {
     const { pages, isAbsent } = await readPages(transactions, server({ '/transactions': error }));
     assert.deepEqual([pages, isAbsent], [[], true]);
@@ -158,6 +191,47 @@ test('a parent that went in the meantime has no children any more, and the other
       ['cus_2', 1, undefined],
     ],
   );
+});
+
+const activities = specOf('customer_activities');
+const addressOf = (parent: string) => `/customers/${parent}/activities`;
+
+test('a parent whose list is denied ends no visit, and the others are read', async () => {
+  const { pages, denials } = await readPages(
+    activities,
+    server({
+      [addressOf('cus_1')]: denied,
+      [addressOf('cus_2')]: listOf('b'),
+      [addressOf('cus_4')]: broken(denied),
+    }),
+    visitsTo('cus_1', 'cus_2', 'cus_3', 'cus_4'),
+  );
+  assert.deepEqual(pages.map(({ list, next }) => [list.visit?.parent, next === undefined]).sort(), [
+    ['cus_2', true],
+    ['cus_3', true],
+    ['cus_4', false],
+  ]);
+  assert.equal(denials, 2);
+});
+
+test('where every parent is denied, so is the stream, however many there are', async () => {
+  const all = Array.from({ length: 40 }, (_, index) => `cus_${index}`);
+  const answer: Answerer = () => {
+    throw denied;
+  };
+  await assert.rejects(readPages(activities, answer, visitsTo(...all)), AccessDeniedError);
+  const mixed = server({ [addressOf('cus_7')]: denied });
+  await assert.rejects(readPages(activities, mixed, visitsTo('cus_7', 'cus_1')), AccessDeniedError);
+});
+
+test('where all parents that are due are denied, one that is not tells whether the stream is there', async () => {
+  const answer = server({ [addressOf('cus_1')]: denied, [addressOf('cus_9')]: listOf('b') });
+  const settled = (...parents: string[]) => ({ ...visitsTo('cus_1'), settled: () => parents });
+  const { pages, denials } = await readPages(activities, answer, settled('cus_8', 'cus_9'));
+  assert.deepEqual([pages, denials], [[], 1]);
+  await assert.rejects(readPages(activities, answer, settled('cus_8')), AccessDeniedError);
+  // A few are asked, not all.
+  await assert.rejects(readPages(activities, answer, settled('a', 'b', 'c', 'cus_9')), AccessDeniedError);
 });
 
 test('where parent after parent has no list, it is the address that is not there', async () => {
