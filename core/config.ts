@@ -102,7 +102,11 @@ const definitions = {
   METRICS_START_DATE: setting('METRICS_START_DATE', 'first day of the metrics', '2010-01-01'),
   METRICS_INTERVALS: setting('METRICS_INTERVALS', 'comma list: day, week, month, quarter, year', 'month'),
   METRICS_LOOK_BACK_DAYS: setting('METRICS_LOOK_BACK_DAYS', 'how far back metrics are read again; else all'),
-  FULL_ROUND_DAYS: setting('FULL_ROUND_DAYS', 'after how many days everything is read whole again', '7'),
+  FULL_ROUND_DAYS: setting(
+    'FULL_ROUND_DAYS',
+    'after how many days the lists of all customers are read again, changed or not',
+    '7',
+  ),
   MASS_DELETE_PERCENT: setting('MASS_DELETE_PERCENT', 'a stream that would lose more than this stops', '10'),
   STREAM_MODES: setting('STREAM_MODES', 'comma list of stream=mode: evolve (default), freeze, discard'),
   KAFKA_BROKERS: setting('KAFKA_BROKERS', 'comma list of host:port', '127.0.0.1:9092'),

@@ -22,7 +22,7 @@ export interface ProduceSettings {
     /** How far back a run asks again; undefined: to `startDate`. */
     readonly lookBackDays: number | undefined;
   };
-  /** After so many days everything is read whole again, however little seems to have changed. */
+  /** After so many days the lists of all parents are read again, however little seems to have changed. */
   readonly fullRoundDays: number;
   /** A stream that would lose more of its keys than this stops. */
   readonly massDeletePercent: number;

@@ -21,7 +21,7 @@ export interface Checkpoint {
   readonly isFull: boolean;
   /** The run has read everything and sent every delete. */
   readonly isComplete: boolean;
-  /** Number and beginning of the round in which everything is read whole. */
+  /** Number and beginning of the round in which every parent is visited once. */
   readonly round: number;
   readonly roundAtMs: number;
   /** Pages and records of this run so far. */

@@ -55,6 +55,7 @@ export async function* readList(
   };
   const guard = new LoopGuard();
   let page = (await resumed(list, ask)) ?? (await ask(1, {}));
+  let before: readonly JsonValue[] = [];
   let empty = 0;
   for (;;) {
     const { number, values, paginator, next } = page;
@@ -64,12 +65,13 @@ export async function* readList(
       if (empty > MAX_EMPTY_PAGES)
         throw new UnexpectedAnswerError(`${whereOf(list, number)}: ${empty} pages in a row have no record`);
     }
+    // Also where the cursors differ.
+    if (values.length > 0 && isDeepStrictEqual(values, before))
+      throw new PaginationLoopError(`${whereOf(list, number)} has the records of the page before`);
     yield { list, number, records: values.map((value) => withFields(value, list.adds)), next };
     if (next === undefined) return;
+    before = values;
     page = await ask(number + 1, next, paginator);
-    // Also where the cursors differ.
-    if (page.values.length > 0 && isDeepStrictEqual(page.values, values))
-      throw new PaginationLoopError(`${whereOf(list, page.number)} has the records of the page before`);
   }
 }
 
