@@ -6,7 +6,7 @@ import { connectAdmin } from '../../core/kafka.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
 import { readTopic } from '../helpers/read-topic.ts';
-import { assertReconciled } from '../helpers/reconciled.ts';
+import { assertReconciled, comparisonOf } from '../helpers/reconciled.ts';
 import { createSettings, noSignal } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer, messagesOf } from '../helpers/topic.ts';
@@ -63,11 +63,20 @@ function entriesOf(config: Readonly<Record<string, string>>) {
 }
 
 /** One batch, as the last of a producer of its own: compaction keeps it, empty, when later messages have replaced all that was in it. */
-async function sendBatch(t: TestContext, settings: Settings, keys: readonly number[], count: number) {
+async function sendBatch(
+  t: TestContext,
+  settings: Settings,
+  keys: readonly number[],
+  count: number,
+  messageKey?: string,
+) {
   const producer = await createProducer(t, settings);
   const name = 'x'.repeat(BATCH_BYTES / keys.length);
   const records = keys.map((key) => ({ uuid: `pl_${key}`, interval_count: count, name }));
-  const messages = await messagesOf(settings, 'plans', records);
+  const messages = (await messagesOf(settings, 'plans', records)).map(({ key, ...message }) => ({
+    ...message,
+    key: messageKey ?? key,
+  }));
   await producer.send({ topic: topicOf(settings.topicPrefix, 'plans'), messages });
 }
 
@@ -97,4 +106,22 @@ test('batches that compaction has emptied, and that are all a fetch brings, are 
     ],
   );
   await assertReconciled(settings, ['plans']);
+});
+
+test('rows whose messages compaction has taken, since others have their message key, are no strays, and no repair deletes them', async (t) => {
+  const settings = createSettings(t);
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  await createTopic(settings, topic);
+  for (const key of [1, 2, 3]) await sendBatch(t, settings, [key], 1, 'c1');
+  await sendBatch(t, settings, [9], 1);
+  await sinkStreams(settings, 'plans');
+  await compact(settings, topic);
+  await waitFor('the log to be compacted', async () => (await readTopic(settings, topic)).length === 2);
+  const { examples, isByKey, repair } = await comparisonOf(settings, 'plans', { isRepair: true });
+  assert.deepEqual([examples, isByKey, repair], [[], false, undefined]);
+  const rows = await rowsOf(settings, 'SELECT uuid FROM plans ORDER BY 1');
+  assert.deepEqual(
+    rows.map(({ uuid }) => uuid),
+    ['pl_1', 'pl_2', 'pl_3', 'pl_9'],
+  );
 });
