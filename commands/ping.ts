@@ -3,7 +3,7 @@ import { isAbsence } from '../producers/chartmogul/stream-reader.ts';
 import { Registry } from '../core/avro/registry.ts';
 import { createClickHouse, probeClickHouse } from '../core/clickhouse.ts';
 import { loadSettings, type Settings } from '../core/config.ts';
-import { ConfigError, messageOf, StreamNotFoundError } from '../core/errors.ts';
+import { ConfigError, messageOf, StreamNotFoundError, UnexpectedAnswerError } from '../core/errors.ts';
 import { connectAdmin } from '../core/kafka.ts';
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { probeRetry } from '../core/retry.ts';
@@ -24,16 +24,21 @@ await runMain(async (signal) => {
   const outcomes = await Promise.all(
     Object.entries(checks).map(async ([name, check]) => {
       try {
-        return { name, isWell: true, said: await check(settings, signal) };
+        return { name, exitCode: exitCodes.done, said: await check(settings, signal) };
       } catch (error) {
-        return { name, isWell: false, said: messageOf(error) };
+        // As every command: what a person must set first ends with 2.
+        const exitCode = error instanceof ConfigError ? exitCodes.wrongSettings : exitCodes.someWorkFailed;
+        return { name, exitCode, said: messageOf(error) };
       }
     }),
   );
-  for (const { name, isWell, said } of outcomes) {
-    process.stdout.write(`${name.padEnd(11)} ${isWell ? 'ok    ' : 'FAILED'}  ${said}\n`);
+  for (const { name, exitCode, said } of outcomes) {
+    process.stdout.write(
+      `${name.padEnd(11)} ${exitCode === exitCodes.done ? 'ok    ' : 'FAILED'}  ${said}\n`,
+    );
   }
-  return outcomes.every(({ isWell }) => isWell) ? exitCodes.done : exitCodes.someWorkFailed;
+  const worst = Math.max(...outcomes.map(({ exitCode }) => exitCode));
+  return outcomes.find(({ exitCode }) => exitCode === worst)?.exitCode ?? exitCodes.done;
 });
 
 async function checkChartMogul({ chartmogul }: Settings, signal: AbortSignal): Promise<string> {
@@ -42,7 +47,9 @@ async function checkChartMogul({ chartmogul }: Settings, signal: AbortSignal): P
     await client.get('/ping').catch((error: unknown) => {
       if (!(error instanceof StreamNotFoundError)) throw error;
       const address = `${chartmogul.baseUrl} (CHARTMOGUL_BASE_URL)`;
-      throw new ConfigError(`${address} has no /ping: is it the address of the API, and does it end in /v1?`);
+      throw new UnexpectedAnswerError(
+        `${address} has no /ping: is it the address of the API, and does it end in /v1?`,
+      );
     });
     const { name, currency } = await client.get('/account').catch((error: unknown) => {
       // The key works: what else it may read is another matter.

@@ -1,3 +1,4 @@
+import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { createClickHouse } from '../core/clickhouse.ts';
 import { loadSettings } from '../core/config.ts';
@@ -9,15 +10,16 @@ const DEFAULT_FORMAT = 'PrettyCompactMonoBlock';
 
 await runMain(async (signal) => {
   const command = createCommand('query', 'Answers a read-only SQL query.')
-    .argument('<sql>', 'the query, in quotes')
+    .argument('[sql]', 'the query, in quotes; without it, or as -, the query is read from stdin')
     .option('--format <name>', "any of ClickHouse's output formats", DEFAULT_FORMAT)
     .parse();
-  const [sql = ''] = command.args;
+  const [argument = '-'] = command.args;
   const { format } = command.opts<{ format: string }>();
   if (!/^[A-Za-z0-9]+$/.test(format)) {
     throw new ConfigError(`--format got "${format}", wants the name of a ClickHouse output format`);
   }
   const { clickhouse } = loadSettings();
+  const sql = argument === '-' ? await readStdin() : argument;
   const client = createClickHouse(clickhouse);
   try {
     const answer = await readOnlyQuery(client, clickhouse, sql, format, signal);
@@ -28,3 +30,13 @@ await runMain(async (signal) => {
   }
   return exitCodes.done;
 });
+
+/** @throws ConfigError where nothing is piped in. */
+async function readStdin(): Promise<string> {
+  const sql = process.stdin.isTTY ? '' : (await text(process.stdin)).trim();
+  if (sql === '')
+    throw new ConfigError(
+      'query got no SQL: give it in quotes, or on stdin as in `npm run -s query < report.sql`',
+    );
+  return sql;
+}

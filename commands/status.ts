@@ -1,33 +1,49 @@
 import { loadSettings } from '../core/config.ts';
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
+import { duration } from '../core/setting-values.ts';
 import { gatherStatus } from './status/gather-status.ts';
 import { statusJson } from './status/status-json.ts';
 import { statusText } from './status/status-text.ts';
 
 const STANDARD_WIDTH = 80;
+/** Longer than a sink takes for a batch. */
+const WATCH_MS = 4_000;
 
 interface Options {
   readonly streams?: string;
   readonly json?: true;
+  readonly check?: true;
+  readonly maxAge: string;
 }
 
 await runMain(async (signal) => {
   const options = createCommand(
     'status',
-    'Tells of each stream what is on its topic, how far the sink is, what its table holds, when it was produced last and how far, ' +
-      'and what is set aside; then what of the configuration would lose data. Writes nothing.',
+    'Shows for each stream its topic, lag, table, last run, checkpoint and dead letters; then settings that would lose data, and ' +
+      'problems with their remedy. Writes nothing.',
   )
     .option('--streams <a,b>', 'only these streams')
     .option('--json', 'as one JSON object')
+    .option('--check', 'exit 1 when a stream has failed, is stale or stalled, or has pending dead letters')
+    .option('--max-age <time>', 'a stream whose last run is older is stale, such as 90m, 6h or 2d', '1d')
     .parse()
     .opts<Options>();
   const settings = loadSettings();
   const wanted = options.streams?.split(',').map((name) => name.trim());
-  const status = await gatherStatus(settings, wanted, signal);
+  const status = await gatherStatus(settings, wanted, signal, {
+    maxAgeMs: duration('--max-age', options.maxAge),
+    watchMs: WATCH_MS,
+  });
   if (options.json === true) process.stdout.write(`${statusJson(status, settings)}\n`);
   else if (status.streams.length > 0 || status.failures.length === 0)
-    // A terminal that does not know its size gives 0.
-    process.stdout.write(`${statusText(status, process.stdout.columns || STANDARD_WIDTH)}\n`);
+    // A terminal that does not know its size gives 0. A pipe has room for everything.
+    process.stdout.write(
+      `${statusText(status, process.stdout.isTTY ? process.stdout.columns || STANDARD_WIDTH : Infinity)}\n`,
+    );
   for (const failure of status.failures) process.stderr.write(`${failure}\n`);
-  return status.failures.length === 0 ? exitCodes.done : exitCodes.someWorkFailed;
+  // Where no stream is there at all, nothing is well either.
+  const isBad = status.streams.length === 0 || status.streams.some(({ problems }) => problems.length > 0);
+  return status.failures.length > 0 || (options.check === true && isBad)
+    ? exitCodes.someWorkFailed
+    : exitCodes.done;
 });

@@ -4,14 +4,14 @@ import type { Registry } from '../core/avro/registry.ts';
 import type { CaughtUp } from '../core/caught-up.ts';
 import type { ClickHouseClient } from '../core/clickhouse.ts';
 import type { Settings } from '../core/config.ts';
-import { messageOf } from '../core/errors.ts';
+import { messageOf, ServiceUnavailableError } from '../core/errors.ts';
 import { adminAsker } from '../core/kafka.ts';
-import { logger } from '../core/logger.ts';
 import { steadyRetry, type RetryPolicy } from '../core/retry.ts';
 import { storageTableOf, subjectOf, topicOf } from '../core/stream-name.ts';
 import { BatchInserter } from './batch-inserter.ts';
 import { StorageTable } from './clickhouse/storage-table.ts';
 import type { DeadLetters } from './dead-letters.ts';
+import type { Outages } from './outages.ts';
 import type { RowBuffers } from './row-buffers.ts';
 import { createSinkCounts, type SinkCounts } from './sink-counts.ts';
 import type { SinkGroup } from './sink-group.ts';
@@ -30,7 +30,6 @@ const limits: BatchLimits = {
   ageMs: 750,
   quietMs: 150,
 };
-const SAY_WAITING_EVERY_MS = 10_000;
 
 /** What the sinks of all streams share. */
 export interface SinkServices {
@@ -44,6 +43,7 @@ export interface SinkServices {
   /** Of inserts side by side. */
   readonly limit: LimitFunction;
   readonly buffers: RowBuffers;
+  readonly outages: Outages;
 }
 
 export interface StreamSinkWishes {
@@ -70,7 +70,7 @@ export function createStreamSink(services: SinkServices, wishes: StreamSinkWishe
   const { stream, group, caughtUp, floors } = wishes;
   const topic = topicOf(settings.topicPrefix, stream);
   const counts = createSinkCounts(stream, storageTableOf(stream));
-  const policy = patiently(counts);
+  const policy = patiently(counts, services.outages);
   const table = new StorageTable({
     client: clickhouse,
     settings: settings.clickhouse,
@@ -89,17 +89,16 @@ export function createStreamSink(services: SinkServices, wishes: StreamSinkWishe
   return { sink, table, schemas, partitions };
 }
 
-/** Asks a service again for as long as it takes, and says so now and then. */
-function patiently(counts: SinkCounts): RetryPolicy {
-  let saidMs = -Infinity;
+/** Asks a service again for as long as it takes. */
+function patiently(counts: SinkCounts, outages: Outages): RetryPolicy {
   return {
     ...steadyRetry,
     onRetry: (error) => {
       counts.retries++;
       counts.state = 'waiting';
-      if (performance.now() - saidMs < SAY_WAITING_EVERY_MS) return;
-      saidMs = performance.now();
-      logger.warn({ stream: counts.stream, reason: messageOf(error) }, 'waiting for a service');
+      if (error instanceof ServiceUnavailableError)
+        outages.begin(error.service, counts.stream, messageOf(error));
     },
+    onRecovery: () => outages.end(counts.stream),
   };
 }

@@ -4,16 +4,37 @@ import type { SinkCounts } from './sink-counts.ts';
 
 const WIDTH = 80;
 
-/** What was sunk as a table, then a line for every failure. At most 80 columns wide. */
+/** What was sunk as a table, then a line for every reason of failure. At most 80 columns wide, but for the reasons. */
 export function sinkSummary(counts: readonly SinkCounts[]): string {
+  const failures = failureLines(counts);
+  const hasSunk = counts.some(({ rows, deadLetters }) => rows + deadLetters > 0);
+  // Where nothing was sunk for one reason, rows of zeros would only hide it.
+  if (
+    !hasSunk &&
+    counts.length > 1 &&
+    failures.length === 1 &&
+    counts.every(({ failure }) => failure !== undefined)
+  )
+    return failures.join('\n');
   const hasLetters = counts.some(({ deadLetters }) => deadLetters > 0);
   const table = tableOf(counts, hasLetters, true);
   const isWide = table.split('\n').some(({ length }) => length > WIDTH);
-  const letters = hasLetters ? ['dead: messages set aside: npm run dead-letters -- list'] : [];
-  const failures = counts.flatMap(({ stream, failure }) =>
-    failure === undefined ? [] : [`${stream} failed: ${messageOf(failure)}`],
-  );
+  const letters = hasLetters ? ['dead: messages rejected: npm run dead-letters -- list'] : [];
   return [isWide ? tableOf(counts, hasLetters, false) : table, ...letters, ...failures].join('\n');
+}
+
+/** A reason that several streams share is one line. */
+function failureLines(counts: readonly SinkCounts[]): string[] {
+  const streams = new Map<string, string[]>();
+  for (const { stream, failure } of counts) {
+    if (failure === undefined) continue;
+    const reason = messageOf(failure);
+    streams.set(reason, [...(streams.get(reason) ?? []), stream]);
+  }
+  return [...streams].map(([reason, names]) => {
+    const isAll = names.length > 1 && names.length === counts.length;
+    return `${isAll ? 'every stream' : names.join(', ')} failed: ${reason}`;
+  });
 }
 
 /** @param hasTable a column with the name of the table, which the stream's tells as well. */

@@ -30,6 +30,7 @@ import { chooseStreams, streamsUnder, whyTaken, type LeftTopic } from './choose-
 import { consume } from './consume.ts';
 import { createStreamSink } from './create-stream-sink.ts';
 import { DeadLetters } from './dead-letters.ts';
+import { Outages } from './outages.ts';
 import { RowBuffers } from './row-buffers.ts';
 import { createSinkCounts, type SinkCounts } from './sink-counts.ts';
 import { SinkGroup } from './sink-group.ts';
@@ -125,6 +126,7 @@ async function sinkStreams(
     letters,
     limit: pLimit(TABLES_SIDE_BY_SIDE),
     buffers: new RowBuffers(),
+    outages: new Outages(),
   };
   const create = (stream: string) => {
     const created = createStreamSink(shared, { stream, group, caughtUp });

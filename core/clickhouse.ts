@@ -88,11 +88,11 @@ export function clickHouseError(error: unknown, settings: ClickHouseSettings, do
     });
   }
   if (!(error instanceof ClickHouseError)) {
-    return notAnswering(`${prefix}ClickHouse`, at, error);
+    return notAnswering('ClickHouse', at, error, { prefix });
   }
   const said = `ClickHouse at ${at} answers code ${error.code} (${error.type ?? 'no name'}): ${error.message.slice(0, 300)}`;
   if (retriableCodes.has(error.code))
-    return new ServiceUnavailableError(`${prefix}${said}`, { cause: error });
+    return new ServiceUnavailableError('ClickHouse', `${prefix}${said}`, { cause: error });
   const cure = error.code === '516' ? '. Check CLICKHOUSE_USERNAME and CLICKHOUSE_PASSWORD' : '';
   return new ServiceRefusedError(`${prefix}${said}${cure}`, { cause: error });
 }

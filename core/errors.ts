@@ -51,7 +51,15 @@ export class SourceUnavailableError extends RetriableError {
 /** Kafka, the registry or ClickHouse cannot be reached or is not ready. */
 export class ServiceUnavailableError extends RetriableError {
   static override readonly code = 'ETL_SERVICE_UNAVAILABLE';
+  readonly service: ServiceName;
+
+  constructor(service: ServiceName, message: string, options: { cause?: unknown } = {}) {
+    super(message, options);
+    this.service = service;
+  }
 }
+
+export type ServiceName = 'Kafka' | 'the schema registry' | 'ClickHouse';
 
 /** Another run works on the same streams: nothing was changed, a later try may find them free. */
 export class RunActiveError extends RetriableError {
@@ -184,15 +192,19 @@ export class LocalServiceError extends FatalError {
   static override readonly code = 'ETL_LOCAL_SERVICE';
 }
 
-/** `at` is the service's address and, in brackets, the setting that holds it. */
+/**
+ * @param at the service's address and, in brackets, the setting that holds it.
+ * @param prefix what was being done.
+ */
 export function notAnswering(
-  service: string,
+  service: ServiceName,
   at: string,
   cause: unknown,
-  reason = messageOf(cause),
+  { reason = messageOf(cause), prefix = '' }: { readonly reason?: string; readonly prefix?: string } = {},
 ): ServiceUnavailableError {
-  const cure = 'for local services run `npm run services -- up`';
-  return new ServiceUnavailableError(`${service} does not answer at ${at}: ${reason}; ${cure}`, { cause });
+  const remedy = 'for local services run `npm run services -- up`';
+  const message = `${prefix}${service} does not answer at ${at}: ${reason}; ${remedy}`;
+  return new ServiceUnavailableError(service, message, { cause });
 }
 
 /** The message of anything thrown, for a line of a log. */

@@ -245,7 +245,7 @@ export function kafkaError(error: unknown, settings: Settings['kafka']): EtlErro
       cause: error,
     });
   }
-  return notAnswering('Kafka', at, error, said);
+  return notAnswering('Kafka', at, error, { reason: said });
 }
 
 /** Whether Kafka refused messages for their size alone. */

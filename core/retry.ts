@@ -13,6 +13,8 @@ export interface RetryPolicy {
   readonly maxRetryAfterMs?: number;
   /** Told of every failure that is followed by another attempt. */
   readonly onRetry?: (error: RetriableError) => void;
+  /** Called when an attempt succeeds after others failed. */
+  readonly onRecovery?: () => void;
 }
 
 /** For reading the source: about three minutes before a page is given up. */
@@ -44,7 +46,12 @@ export async function retry<T>(
   signal: AbortSignal,
   work: (attempt: number) => Promise<T>,
 ): Promise<T> {
-  return pRetry(work, {
+  const attempt = async (number: number) => {
+    const answer = await work(number);
+    if (number > 1) policy.onRecovery?.();
+    return answer;
+  };
+  return pRetry(attempt, {
     retries: policy.attempts - 1,
     minTimeout: policy.firstDelayMs,
     maxTimeout: policy.maxDelayMs,

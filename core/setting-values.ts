@@ -113,6 +113,16 @@ export function integer(name: string, value: string, min: number, max: number): 
   throw wrong(name, value, `a whole number from ${min} to ${max}`);
 }
 
+const unitMs: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** `30s`, `15m`, `6h` or `1d` in milliseconds. */
+export function duration(name: string, value: string): number {
+  const [, count, unit = ''] = /^([1-9]\d{0,5})([smhd])$/.exec(value) ?? [];
+  const ms = Number(count) * (unitMs[unit] ?? NaN);
+  if (Number.isNaN(ms)) throw wrong(name, value.slice(0, 80), 'a time such as 30s, 15m, 6h or 1d');
+  return ms;
+}
+
 /** `YYYY-MM-DD`, a day that the calendar has; from 1900 on, where ClickHouse's dates begin. */
 export function calendarDay(name: string, value: string): string {
   const isDay = /^(19|20)\d\d-\d\d-\d\d$/.test(value) && isOfCalendar(value);

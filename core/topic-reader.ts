@@ -70,12 +70,9 @@ export async function readTopics(
   const silence = setTimeout(() => {
     if (performance.now() - answeredMs > MAX_UNANSWERED_MS) {
       onFailed(
-        notAnswering(
-          'Kafka',
-          `${settings.kafka.brokers.join(',')} (KAFKA_BROKERS)`,
-          undefined,
-          'no answer for a minute',
-        ),
+        notAnswering('Kafka', `${settings.kafka.brokers.join(',')} (KAFKA_BROKERS)`, undefined, {
+          reason: 'no answer for a minute',
+        }),
       );
       return;
     }

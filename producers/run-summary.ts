@@ -57,6 +57,16 @@ const leftOutInOrder = [
  */
 export function runSummary(counts: readonly StreamCounts[], width = Infinity): string {
   const shown = counts.filter(({ isAbsent }) => !isAbsent);
+  const endings = endingLines(shown);
+  // Where nothing was read for one reason, rows of zeros would only hide it.
+  const hasRead = shown.some(({ records, pages, deadLettered }) => records + pages + deadLettered > 0);
+  if (
+    !hasRead &&
+    shown.length > 1 &&
+    endings.length === 1 &&
+    shown.every((count) => endingOf(count) !== undefined)
+  )
+    return endings.join('\n');
   if (counts.length > 0 && shown.length === 0)
     return `this account does not have ${counts.map(({ stream }) => stream).join(', ')}`;
   return [
@@ -67,7 +77,7 @@ export function runSummary(counts: readonly StreamCounts[], width = Infinity): s
     ...countLine('set aside as dead letters', shown, ({ deadLettered }) => deadLettered),
     ...countLine('denied below a parent (403), left as they are', shown, ({ denied }) => denied),
     ...absenceLines(counts),
-    ...endingLines(shown),
+    ...endings,
   ].join('\n');
 }
 

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Cron } from 'croner';
 import { ConfigError, messageOf, RetriableError } from '../core/errors.ts';
 import { logger } from '../core/logger.ts';
+import { duration } from '../core/setting-values.ts';
 
 /** When the runs of a process that stays begin. */
 export interface Schedule {
@@ -11,14 +12,9 @@ export interface Schedule {
   next(begun: Date, now: Date): Date;
 }
 
-const unitMs: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
 /** From start to start, the first run at once. @throws ConfigError */
 export function everySchedule(text: string): Schedule {
-  const match = /^([1-9]\d{0,5})([smhd])$/.exec(text);
-  const periodMs = Number(match?.[1]) * (unitMs[match?.[2] ?? ''] ?? NaN);
-  if (Number.isNaN(periodMs))
-    throw new ConfigError(`--every got "${text}", wants a time such as 30s, 15m, 6h or 1d`);
+  const periodMs = duration('--every', text);
   return {
     first: (now) => now,
     next: (begun, now) => new Date(Math.max(begun.getTime() + periodMs, now.getTime())),

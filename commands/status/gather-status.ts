@@ -1,11 +1,13 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Settings } from '../../core/config.ts';
 import { checkpointsTopic, deadLettersTopic, topicOf, viewOf } from '../../core/stream-name.ts';
 import { describeTopicConfigs, type TopicConfig } from '../../core/topic-retention.ts';
 import { chooseStreams } from './choose-streams.ts';
 import { readJournals, type Journals } from './journals.ts';
 import { readLastRun, type LastRun } from './last-run.ts';
+import { problemsOf } from './problems.ts';
 import { Services } from './services.ts';
-import type { Status, StreamStatus, Warning } from './stream-status.ts';
+import type { Status, StreamStatus, TopicStatus, Warning } from './stream-status.ts';
 import type { TableFacts } from './table-facts.ts';
 import { lagOf, readCommitted, readTopicStatus, type CommittedOffsets } from './topic-facts.ts';
 import {
@@ -29,6 +31,15 @@ interface Shared {
   readonly journals: Journals | undefined;
 }
 
+export interface StatusOptions {
+  /** A stream whose last run is older is stale. */
+  readonly maxAgeMs?: number;
+  /** How long to watch streams with lag for progress; without it they count as moving. */
+  readonly watchMs?: number;
+}
+
+const WATCH_STEP_MS = 500;
+
 /**
  * Asks Kafka, the registry and ClickHouse how the streams stand; writes nothing. A service that does not answer leaves a line among the
  * failures, and its part of the status undefined.
@@ -40,6 +51,7 @@ export async function gatherStatus(
   settings: Settings,
   wanted: readonly string[] | undefined,
   signal: AbortSignal,
+  { maxAgeMs = Infinity, watchMs = 0 }: StatusOptions = {},
 ): Promise<Status> {
   const services = new Services(settings, signal);
   try {
@@ -63,7 +75,7 @@ export async function gatherStatus(
       services.kafka(({ admin }) => readJournals(admin, settings, signal)),
     ]);
     const shared: Shared = { settings, services, topics, tables, configs, committed, journals };
-    const statuses: StreamStatus[] = [];
+    const statuses: StreamFacts[] = [];
     const warnings: Warning[] = [];
     for (const stream of streams) {
       const { status, table } = await streamStatus(stream, shared);
@@ -75,16 +87,56 @@ export async function gatherStatus(
       const config = configs?.get(name);
       if (config !== undefined) warnings.push(...journalWarnings(name, config));
     }
-    return { atMs: Date.now(), streams: statuses, warnings, failures: services.failures };
+    const stalled = await stalledStreams(statuses, shared, watchMs, signal);
+    const atMs = Date.now();
+    return {
+      atMs,
+      streams: statuses.map((status) => ({
+        ...status,
+        problems: problemsOf(status, { atMs, maxAgeMs, isStalled: stalled.has(status.stream) }),
+      })),
+      warnings,
+      failures: services.failures,
+    };
   } finally {
     await services.close();
   }
 }
 
-async function streamStatus(
+type StreamFacts = Omit<StreamStatus, 'problems'>;
+
+/** Streams with lag whose sink passed no message for as long as they were watched. */
+async function stalledStreams(
+  statuses: readonly StreamFacts[],
+  shared: Shared,
+  watchMs: number,
+  signal: AbortSignal,
+): Promise<ReadonlySet<string>> {
+  const waiting = new Map(
+    statuses.flatMap(({ stream, lag, topic }) =>
+      watchMs > 0 && lag && topic ? [[stream, passedOf(topic)] as const] : [],
+    ),
+  );
+  const endMs = performance.now() + watchMs;
+  while (waiting.size > 0 && performance.now() < endMs) {
+    await delay(WATCH_STEP_MS, undefined, { signal });
+    for (const [stream, passed] of waiting) {
+      const now = await streamTopic(stream, shared);
+      if (!now.topic || passedOf(now.topic) !== passed) waiting.delete(stream);
+    }
+  }
+  return new Set(waiting.keys());
+}
+
+/** How many messages the sink has passed. Retention that takes some counts as progress, too. */
+function passedOf(topic: TopicStatus): bigint {
+  return topic.partitions.reduce((sum, { end, lag }) => sum + end - (lag ?? 0n), 0n);
+}
+
+async function streamTopic(
   stream: string,
-  { settings, services, topics, tables, committed, journals }: Shared,
-): Promise<{ status: StreamStatus; table: TableFacts | null | undefined }> {
+  { settings, services, topics, tables, committed }: Shared,
+): Promise<{ topic: StreamFacts['topic']; table: TableFacts | null | undefined }> {
   const name = topicOf(settings.topicPrefix, stream);
   // The table first, so that no row of it is of a message that the topic did not have yet.
   const table =
@@ -97,7 +149,16 @@ async function streamStatus(
     topics?.includes(name) === false
       ? null
       : await services.kafka(({ ask }) => readTopicStatus(ask, name, sink));
-  const status: StreamStatus = {
+  return { topic, table };
+}
+
+async function streamStatus(
+  stream: string,
+  shared: Shared,
+): Promise<{ status: StreamFacts; table: TableFacts | null | undefined }> {
+  const { services, journals } = shared;
+  const { topic, table } = await streamTopic(stream, shared);
+  const status: StreamFacts = {
     stream,
     topic,
     table: table && { name: table.name, rows: table.rows },
@@ -120,7 +181,7 @@ async function lastRunOf(
 }
 
 async function streamWarnings(
-  status: StreamStatus,
+  status: StreamFacts,
   table: TableFacts | null | undefined,
   { settings, services, configs }: Shared,
 ): Promise<Warning[]> {

@@ -22,7 +22,8 @@ export function statusJson(status: Status, { topicPrefix, clickhouse }: Settings
   );
 }
 
-function streamJson({ stream, topic, table, lag, lastRun, checkpoint, deadLetters }: StreamStatus) {
+function streamJson(status: StreamStatus) {
+  const { stream, topic, table, lag, lastRun, checkpoint, deadLetters, problems } = status;
   return {
     stream,
     topic: topic && { name: topic.name, messages: messagesOf(topic), partitions: topic.partitions },
@@ -43,6 +44,7 @@ function streamJson({ stream, topic, table, lag, lastRun, checkpoint, deadLetter
       records: checkpoint.records,
     },
     deadLetters,
+    problems,
   };
 }
 

@@ -12,7 +12,7 @@ const MAX_NAMED = 3;
 type Format = (value: bigint) => string;
 
 /**
- * The status for people: a table with a line for each stream, then the warnings, a line each. Numbers are shortened, and then names cut, until
+ * The status for people: a table with a line for each stream, then warnings and problems, a line each. Numbers are shortened, and then names cut, until
  * the table fits.
  *
  * @param width columns of the terminal.
@@ -26,7 +26,11 @@ export function statusText({ atMs, streams, warnings }: Status, width: number): 
     ...streams.flatMap(({ stream, lastRun }) =>
       lastRun?.absence === undefined ? [] : `${stream} is absent from this account: ${lastRun.absence}`,
     ),
-    ...warningLines(warnings),
+    ...sharedLines('warning', warnings),
+    ...sharedLines(
+      'problem',
+      streams.flatMap(({ stream, problems }) => problems.map((message) => ({ about: stream, message }))),
+    ),
   ];
   return [fittingTable(streams, atMs, width), ...(notes.length === 0 ? [] : ['', ...notes])].join('\n');
 }
@@ -79,14 +83,14 @@ function cell<T>(value: T | null | undefined, format: (value: T) => string): str
   return value === null ? NONE : format(value);
 }
 
-/** A warning that several topics share is one line. */
-function warningLines(warnings: readonly Warning[]): string[] {
+/** A message that several topics or streams share is one line. */
+function sharedLines(kind: string, warnings: readonly Warning[]): string[] {
   const subjects = new Map<string, string[]>();
   for (const { about, message } of warnings) subjects.set(message, [...(subjects.get(message) ?? []), about]);
   return [...subjects].map(([message, about]) => {
     const named = about.slice(0, MAX_NAMED).join(', ');
     const more = about.length > MAX_NAMED ? ` and ${about.length - MAX_NAMED} more` : '';
-    return `warning: ${named}${more}: ${message}`;
+    return `${kind}: ${named}${more}: ${message}`;
   });
 }
 

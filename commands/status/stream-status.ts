@@ -12,6 +12,8 @@ export interface StreamStatus {
   readonly checkpoint: Checkpoint | null | undefined;
   /** Records and messages that are set aside and wait. */
   readonly deadLetters: number | undefined;
+  /** What needs a person, each with its remedy: see `problemsOf`. */
+  readonly problems: readonly string[];
 }
 
 export interface TopicStatus {

@@ -31,7 +31,7 @@ async function lookAt(services: ReconcileServices, stream: string): Promise<View
   if (columns === undefined) return [];
   const views: ViewComparison[] = [];
   for (const { name, sql } of viewStatements(settings.clickhouse, stream, columns, tables)) {
-    const problem = await problemOf(services, name, selectOf(sql));
+    const problem = await problemOf(services, stream, name, selectOf(sql));
     views.push({ view: name, problem });
   }
   return views;
@@ -50,6 +50,7 @@ interface Sum {
 
 async function problemOf(
   services: ReconcileServices,
+  stream: string,
   view: string,
   wanted: string,
 ): Promise<string | undefined> {
@@ -84,7 +85,7 @@ async function problemOf(
     return shown?.hash === stored?.hash ? undefined : 'shows other values than its storage table has';
   } catch (error) {
     if (!(error instanceof ServiceRefusedError)) throw error;
-    return `cannot be read: ${error.message}`;
+    return `cannot be read: ${error.message}; \`npm run reconcile -- --streams ${stream} --repair\` makes it again`;
   }
 }
 

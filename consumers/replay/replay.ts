@@ -13,6 +13,7 @@ import { chooseStreams } from '../choose-streams.ts';
 import type { SinkServices } from '../create-stream-sink.ts';
 import { DeadLetters } from '../dead-letters.ts';
 import { SetAside } from '../set-aside.ts';
+import { Outages } from '../outages.ts';
 import { RowBuffers } from '../row-buffers.ts';
 import { TABLES_SIDE_BY_SIDE } from '../sink.ts';
 import { createReplayCounts, type ReplayCounts } from './replay-counts.ts';
@@ -111,7 +112,9 @@ async function withReplayServices<T>(
     letters = new DeadLetters(admin, settings, running);
     const limit = pLimit(TABLES_SIDE_BY_SIDE);
     const buffers = new RowBuffers();
-    return await work({ settings, admin, registry, clickhouse, signal: running, letters, limit, buffers });
+    const outages = new Outages();
+    const shared = { letters, limit, buffers, outages };
+    return await work({ settings, admin, registry, clickhouse, signal: running, ...shared });
   } catch (error) {
     throw mendKafkaError(error, settings.kafka);
   } finally {

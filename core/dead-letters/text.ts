@@ -4,16 +4,16 @@ import type { StoredLetter } from './parse-letter.ts';
 import { messageOf, NestedTooDeeplyError } from '../errors.ts';
 import { textTable } from '../text-table.ts';
 
-/** Columns where there is no terminal. */
+/** Columns of a terminal that does not know its size. */
 const STANDARD_WIDTH = 80;
 
 const HEX_ROW_BYTES = 16;
 const MAX_HEX_BYTES = 4096;
 const MIN_WRAP = 20;
 
-/** Columns that there are to write to. */
-export function widthOf(output: { readonly columns?: number }): number {
-  return output.columns ?? STANDARD_WIDTH;
+/** Columns that there are to write to: a pipe or file has no end. */
+export function widthOf(output: { readonly isTTY?: boolean; readonly columns?: number }): number {
+  return output.isTTY === true ? output.columns || STANDARD_WIDTH : Infinity;
 }
 
 export function shortId({ id }: StoredLetter): string {

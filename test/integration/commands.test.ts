@@ -79,6 +79,8 @@ test('produce, sink and query work each in a process of its own', async (t) => {
   const sql = 'SELECT count() > 0 AS some FROM customers';
   const json = await runCommand(t, entries.query, [sql, '--format', 'JSONEachRow'], env);
   assert.equal(json.stdout, '{"some":1}\n');
+  const piped = `printf '%s;' "${sql}" | "${process.execPath}" start.mjs ${entries.query} --format JSONEachRow`;
+  assert.equal((await runShell(t, piped, env)).stdout, '{"some":1}\n');
   const pretty = await runCommand(t, entries.query, [sql], env);
   assert.match(pretty.stdout, /─some─/);
   const write = await runCommand(t, entries.query, ['DROP TABLE customers_raw'], env);

@@ -104,6 +104,9 @@ test('status tells of a stream as it is produced, sunk and set aside', async (t)
   assert.match(shown.stdout, /^stream +messages +lag +rows +produced +checkpoint +dead$/m);
   assert.match(shown.stdout, /^plans +\d+ +0 +16 +\d+[sm] ago +page 3 +20$/m);
   for (const line of shown.stdout.split('\n')) assert.ok(line.length <= 80, line);
+  const checked = await runCommand(t, 'commands/status.ts', ['--check', '--streams', 'plans'], env);
+  assert.equal(checked.exitCode, 1);
+  assert.match(checked.stdout, /problem: plans: 20 dead letters pending: `npm run dead-letters/);
   const json = await runCommand(t, 'commands/status.ts', ['--json', '--streams', 'plans'], env);
   const [told, ...others] = (JSON.parse(json.stdout) as { streams: Record<string, unknown>[] }).streams;
   assert.deepEqual(others, []);

@@ -157,3 +157,12 @@ test('a stream has failed when it or one of its records did', () => {
     [false, false, true, true],
   );
 });
+
+test('runSummary shows the reason alone when every stream failed for it before anything was read', () => {
+  const failure = new Error('Kafka does not answer');
+  const counts = ['plans', 'tasks'].map((stream) => counted(stream, { state: 'failed', failure }));
+  assert.equal(runSummary(counts), 'every stream failed: Kafka does not answer');
+  const [first, second] = counts as [StreamCounts, StreamCounts];
+  assert.match(runSummary([{ ...first, records: 1, pages: 1 }, second]), /^stream .*\nplans/);
+  assert.match(runSummary([first, counted('tasks')]), /^stream .*\nplans/);
+});

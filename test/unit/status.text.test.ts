@@ -41,6 +41,7 @@ const streamStatus = (stream: string, messages = 1_000n, some: Partial<StreamSta
   lastRun: done,
   checkpoint: complete,
   deadLetters: 0,
+  problems: [],
   ...some,
 });
 
@@ -177,6 +178,7 @@ test('for programs: numbers and times in ISO, null for what is not there, nothin
     lastRun: { run: 'r', outcome: 'failed', finishedAt: '2026-01-31T11:57:00.000Z', failure: 'why' },
     checkpoint: { run: 'r', startedAt: '2026-01-31T11:50:00.000Z', isComplete: true, pages: 3, records: 300 },
     deadLetters: 0,
+    problems: [],
   });
   assert.deepEqual(
     ['topic', 'lag', 'checkpoint', 'table'].map((name) => json.streams[1]?.[name]),
@@ -187,4 +189,18 @@ test('for programs: numbers and times in ISO, null for what is not there, nothin
 test('a time that no calendar has does not break the answer', () => {
   const odd = streamStatus('plans', 1n, { lastRun: { ...done, finishedAtMs: 9e15 } });
   assert.match(statusJson(statusOf([odd]), loadSettings({}, '')), /"finishedAt": null/);
+});
+
+test('problems of a stream stand below the table, those that streams share in one line', () => {
+  const problems = ['stale: run produce'];
+  const lines = linesOf(
+    statusOf([
+      streamStatus('plans', 1n, { problems: [...problems, '1 dead letter pending'] }),
+      streamStatus('tasks', 1n, { problems }),
+    ]),
+  );
+  assert.deepEqual(lines.slice(-2), [
+    'problem: plans, tasks: stale: run produce',
+    'problem: plans: 1 dead letter pending',
+  ]);
 });
