@@ -115,12 +115,9 @@ export class RunClaim {
     const deadline = setTimeout(
       () =>
         onFailed(
-          notAnswering(
-            'Kafka',
-            `${kafka.brokers.join(',')} (KAFKA_BROKERS)`,
-            undefined,
-            `no answer of group ${groupId}`,
-          ),
+          notAnswering('Kafka', `${kafka.brokers.join(',')} (KAFKA_BROKERS)`, undefined, {
+            reason: `no answer of group ${groupId}`,
+          }),
         ),
       JOIN_DEADLINE_MS,
     );
