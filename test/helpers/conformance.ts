@@ -9,6 +9,7 @@ import {
   quoted,
   type ClickHouseClient,
 } from '../../core/clickhouse.ts';
+import { systemColumnNames } from '../../core/avro/schema.ts';
 import type { Settings } from '../../core/config.ts';
 import type { JsonObject } from '../../core/json.ts';
 import { connectAdmin } from '../../core/kafka.ts';
@@ -138,7 +139,7 @@ class Play {
       await this.#compareRows(step.query, step.rows);
     } else if ('columns' in step) {
       const table = `database = ${literal(this.#settings.clickhouse.database)} AND table = ${literal(storageTableOf(this.stream))}`;
-      const own = `default_kind != 'EPHEMERAL' AND NOT has(['_version', '_deleted', '_partition', '_offset', '_timestamp', '_schema_id'], name)`;
+      const own = `default_kind != 'EPHEMERAL' AND NOT has([${systemColumnNames.map((name) => `'${name}'`).join(', ')}], name)`;
       const sql = `SELECT name, type FROM system.columns WHERE ${table} AND ${own} ORDER BY position`;
       const columns = Object.entries(step.columns).map(([name, type]) => ({ name, type }));
       await this.#compareRows(sql, columns);
