@@ -3,6 +3,7 @@ import type { Registry } from '../core/avro/registry.ts';
 import { readStreamSchema, streamNames } from '../core/avro/schema-files.ts';
 import { IncompatibleSchemaError, UnknownSchemaError } from '../core/errors.ts';
 import { serviceRetry, type RetryPolicy } from '../core/retry.ts';
+import { declaredFields, type DeclaredFields } from './avro/declared-fields.ts';
 import { parseWriterSchema } from './avro/writer-schema.ts';
 import type { WriterSchema } from './avro/writer-type.ts';
 import type { StorageTable } from './clickhouse/storage-table.ts';
@@ -25,6 +26,9 @@ export class StreamSchemas {
   readonly #table: StorageTable;
   readonly #policy: RetryPolicy;
   readonly #schemas = new Map<number, WriterSchema>();
+  /** Of every schema that is known, also of those for which the table has no columns yet. */
+  readonly #parsed = new Map<number, WriterSchema>();
+  #declared: DeclaredFields = new Map();
   /** Why the messages of an id cannot be read, and until when that is believed. */
   readonly #unknown = new Map<number, { readonly reason: string; readonly untilMs: number }>();
   #hastyUntilMs = -Infinity;
@@ -49,6 +53,7 @@ export class StreamSchemas {
   /** Everything is to be learnt again, since the table is not what it was. */
   forget(): void {
     this.#schemas.clear();
+    this.#parsed.clear();
     this.#transcoders.clear();
     this.#unknown.clear();
     this.#primaryKey = undefined;
@@ -72,7 +77,7 @@ export class StreamSchemas {
       throw new UnknownSchemaError(unknown.reason);
     const schema = this.#schemas.get(id);
     if (schema === undefined || columns !== this.#table.columns) return undefined;
-    const transcoder = compileRowTranscoder(schema, columns, schema.primaryKey ?? []);
+    const transcoder = compileRowTranscoder(schema, columns, schema.primaryKey ?? [], this.#declared);
     this.#transcoders.set(id, transcoder);
     return transcoder;
   }
@@ -80,7 +85,16 @@ export class StreamSchemas {
   /** Makes table and views for the subject's latest schema, so that a stream without messages can be queried too. */
   async learnLatest(): Promise<void> {
     const latest = await this.#registry.latestText(this.#subject, this.#policy);
-    if (latest !== undefined) await this.#cover(latest.id, latest.text);
+    if (latest === undefined) return;
+    // A field that the latest lacks, or declares a default for, concerns the columns as well.
+    for (const { id, text } of await this.#registry.texts(this.#subject, this.#policy)) {
+      try {
+        this.#parse(id, text);
+      } catch (error) {
+        if (!(error instanceof IncompatibleSchemaError)) throw error;
+      }
+    }
+    await this.#cover(latest.id, latest.text);
   }
 
   /**
@@ -120,16 +134,25 @@ export class StreamSchemas {
   async #cover(id: number, text: string): Promise<void> {
     let schema: WriterSchema;
     try {
-      schema = readWriterSchema(this.#table.stream, id, text);
+      schema = this.#parse(id, text);
     } catch (error) {
       if (!(error instanceof IncompatibleSchemaError)) throw error;
       this.#remember(id, error.message);
       return;
     }
-    const covered = await this.#table.cover(schema, id < this.#latestId);
+    const inOrder = [...this.#parsed].sort(([a], [b]) => a - b);
+    this.#declared = declaredFields(inOrder.map(([, known]) => known));
+    this.#transcoders.clear();
+    const covered = await this.#table.cover(schema, id < this.#latestId, this.#declared);
     this.#latestId = Math.max(id, this.#latestId);
     this.#schemas.set(id, covered);
     this.#primaryKey ??= covered.primaryKey;
+  }
+
+  #parse(id: number, text: string): WriterSchema {
+    const schema = this.#parsed.get(id) ?? readWriterSchema(this.#table.stream, id, text);
+    this.#parsed.set(id, schema);
+    return schema;
   }
 
   #remember(id: number, reason: string): void {

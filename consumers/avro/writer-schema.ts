@@ -1,5 +1,6 @@
 import { isSystemColumnName } from '../../core/avro/schema.ts';
 import { IncompatibleSchemaError, messageOf } from '../../core/errors.ts';
+import { parseJson, type JsonValue } from '../../core/json.ts';
 import { logicalType } from './logical-type.ts';
 import type { RecordType, WriterField, WriterSchema, WriterType } from './writer-type.ts';
 
@@ -22,7 +23,7 @@ interface OpenRecord extends RecordType {
 }
 
 /**
- * Reads the schema of a message, from any writer. Defaults, aliases and unknown attributes mean nothing to a reader of bytes;
+ * Reads the schema of a message, from any writer. Aliases and unknown attributes mean nothing to a reader of bytes;
  * a logical type that is unknown, or whose parameters are not valid, is the type it is made of.
  *
  * @param origin names the schema in errors: `schema 12 of topic chartmogul.plans`.
@@ -31,7 +32,7 @@ interface OpenRecord extends RecordType {
 export function parseWriterSchema(text: string, origin: string): WriterSchema {
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = parseJson(text);
   } catch (error) {
     throw new IncompatibleSchemaError(
       `${origin} is not JSON (${messageOf(error).slice(0, 100)}): register it again`,
@@ -158,7 +159,12 @@ class SchemaParser {
         level + 1,
         path === '' ? name : `${path}.${name}`,
       );
-      record.fields.push({ name, type: inner.type, ...(typeof doc === 'string' && { doc }) });
+      record.fields.push({
+        name,
+        type: openObjects.has(name) ? opened(inner.type) : inner.type,
+        ...(typeof doc === 'string' && { doc }),
+        ...('default' in field && { default: field['default'] as JsonValue }),
+      });
       return inner;
     });
     this.#open.pop();
@@ -242,6 +248,14 @@ class SchemaParser {
 }
 
 const primitives = ['null', 'boolean', 'int', 'long', 'float', 'double', 'string', 'bytes'] as const;
+
+/** ChartMogul's objects whose keys are the user's, or a third party's: people ask for their keys and values. */
+const openObjects = new Set(['custom', 'stripe', 'clearbit']);
+
+function opened(type: WriterType): WriterType {
+  if (type.kind === 'union') return { ...type, branches: type.branches.map(opened) };
+  return type.kind === 'json' ? { ...type, isOpen: true } : type;
+}
 
 function leafOf(name: string): Parsed | undefined {
   const kind = primitives.find((primitive) => primitive === name);

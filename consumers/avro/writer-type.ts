@@ -1,11 +1,13 @@
+import type { JsonValue } from '../../core/json.ts';
+
 /**
  * The types of a writer's schema with everything resolved that a reader of bytes needs: names, namespaces, logical types.
  * A logical type is a kind of its own; in the bytes it is what its line says.
  */
 export type WriterType =
   | { readonly kind: 'null' | 'boolean' | 'int' | 'long' | 'float' | 'double' | 'string' | 'bytes' }
-  /** In a string: JSON text. */
-  | { readonly kind: 'json' }
+  /** In a string: JSON text; of an open object, whose null is the text `null`. */
+  | { readonly kind: 'json'; readonly isOpen?: true }
   /** In an int: days since 1970. */
   | { readonly kind: 'date' }
   /** In an int: milliseconds since midnight. */
@@ -48,6 +50,8 @@ export interface WriterField {
   readonly name: string;
   readonly type: WriterType;
   readonly doc?: string;
+  /** As JSON: what the field holds in messages of schemas without it. Undefined where the schema declares none. */
+  readonly default?: JsonValue;
 }
 
 /** The schema that the messages of a topic were written with. */
@@ -76,9 +80,23 @@ export function splitUnion(type: WriterType): {
   return { nullIndex, values: all.filter(({ index }) => index !== nullIndex) };
 }
 
+/** The fields of a record by the names of their Tuple members: ClickHouse keeps the name `null` for itself. */
+export function membersOf({ fields }: RecordType): readonly WriterField[] {
+  if (!fields.some(({ name }) => name === 'null')) return fields;
+  let free = 'null_';
+  while (fields.some(({ name }) => name === free)) free += '_';
+  return fields.map((field) => (field.name === 'null' ? { ...field, name: free } : field));
+}
+
 /** Whether null is the only value there is. */
 export function isAlwaysNull(type: WriterType): boolean {
   return type.kind === 'null' || (type.kind === 'union' && splitUnion(type).values.length === 0);
+}
+
+/** Whether values are open objects as JSON text: the null of these is the text `null`. */
+export function isOpenObject(type: WriterType): boolean {
+  const [only, ...others] = splitUnion(type).values;
+  return others.length === 0 && only?.type.kind === 'json' && only.type.isOpen === true;
 }
 
 /**

@@ -2,6 +2,7 @@ import { IncompatibleSchemaError } from '../../core/errors.ts';
 import {
   isAlwaysNull,
   isJsonText,
+  membersOf,
   splitUnion,
   type UnionType,
   type WriterField,
@@ -85,7 +86,7 @@ function innerType(type: WriterType): ColumnType {
     case 'map':
       return mapType(stringType, innerType(type.values));
     case 'record':
-      return tupleType(type.fields.map((field) => ({ name: field.name, type: innerType(field.type) })));
+      return tupleType(membersOf(type).map((field) => ({ name: field.name, type: innerType(field.type) })));
     default:
       return scalarColumn(type);
   }
@@ -134,6 +135,8 @@ function scalarColumn(type: WriterType): ColumnType {
     case 'decimal':
       // Wider ones are the exact text.
       return type.precision <= MAX_DECIMAL_DIGITS ? decimalType(type.precision, type.scale) : stringType;
+    case 'json':
+      return type.isOpen ? { ...stringType, isOpenObject: true } : stringType;
     case 'enum':
       return { ...stringType, symbols: type.symbols };
     case 'fixed':

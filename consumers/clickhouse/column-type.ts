@@ -45,7 +45,7 @@ export type ColumnType =
   | { readonly kind: 'tuple'; readonly text: string; readonly members: readonly Column[] }
   | { readonly kind: 'variant'; readonly text: string; readonly members: readonly ColumnType[] };
 
-/** Where a schema wants it: the symbols of the enum, or the size of the fixed, whose values it is to hold; whether none ever come. */
+/** Where a schema wants it: the symbols of the enum, or the size of the fixed, whose values it is to hold; whether none ever come; whether they are the JSON text of an open object. */
 export interface StringType {
   readonly kind: 'scalar';
   readonly text: string;
@@ -53,6 +53,7 @@ export interface StringType {
   readonly symbols?: readonly string[];
   readonly bytes?: number;
   readonly isAlwaysNull?: true;
+  readonly isOpenObject?: true;
 }
 
 export interface EnumType {
@@ -104,20 +105,31 @@ export function enumType(bits: 8 | 16, values: EnumType['values']): EnumType {
   return { kind: 'enum', text: `Enum${bits}(${list})`, bits, values: inOrder };
 }
 
-/** The type itself where it has a null of its own, or cannot have one: arrays, maps and tuples are empty instead. */
+/**
+ * The type of the same values and null. Of a Tuple all members are null instead, at any depth; ClickHouse's own Nullable(Tuple) is
+ * experimental. Arrays and maps have no null: they are empty instead. Nor has the JSON text of an open object, since
+ * functions such as JSONExtractKeys refuse a Nullable: its null is the text `null`.
+ */
 export function nullableType(inner: ColumnType): ColumnType {
   switch (inner.kind) {
     case 'nullable':
     case 'array':
     case 'map':
-    case 'tuple':
     case 'variant':
       return inner;
+    case 'scalar':
+      return inner.name === 'String' && inner.isOpenObject ? inner : asNullable(inner);
+    case 'tuple':
+      return tupleType(inner.members.map(({ name, type }) => ({ name, type: nullableType(type) })));
     case 'lowCardinality':
       return lowCardinalityType(nullableType(inner.inner));
     default:
-      return { kind: 'nullable', text: `Nullable(${inner.text})`, inner };
+      return asNullable(inner);
   }
+}
+
+function asNullable(inner: ColumnType): ColumnType {
+  return { kind: 'nullable', text: `Nullable(${inner.text})`, inner };
 }
 
 export function lowCardinalityType(inner: ColumnType): ColumnType {

@@ -1,9 +1,18 @@
 import { isSystemColumnName, systemColumnNames, type SystemColumnName } from '../../core/avro/schema.ts';
 import { literal, quoted } from '../../core/clickhouse.ts';
 import { IncompatibleSchemaError } from '../../core/errors.ts';
-import type { WriterSchema } from '../avro/writer-type.ts';
+import { declaredFields, type DeclaredFields } from '../avro/declared-fields.ts';
+import { isOpenObject, type WriterSchema } from '../avro/writer-type.ts';
 import { columnCommentOf, columnTypeOf, keyColumnTypeOf } from './column-type-of.ts';
-import { bareType, columnTypeSql, type Column, type ColumnType } from './column-type.ts';
+import {
+  bareType,
+  columnTypeSql,
+  nullableType,
+  stringType,
+  type Column,
+  type ColumnType,
+} from './column-type.ts';
+import { defaultSql, hasDefault } from './default-sql.ts';
 import type { TableShape } from './table-shape.ts';
 import { isSame, widened } from './widened.ts';
 import { parseColumnType } from './parse-column-type.ts';
@@ -27,6 +36,8 @@ const systemColumnDefinitions: Readonly<Record<SystemColumnName, readonly [type:
 
 export interface CommentedColumn extends Column {
   readonly comment: string;
+  /** What rows hold that were there before, as SQL; empty, or left out, for what the server puts there by itself. */
+  readonly value?: string | undefined;
 }
 
 /** What every storage table carries beside the stream's own columns, in this order at the end of each row. */
@@ -57,6 +68,7 @@ export function sortingKey({ primaryKey }: WriterSchema): readonly string[] {
  * Pure. Nothing is narrowed or dropped.
  *
  * @param isOlder the topic has a later schema: where that made a number a text, numbers of the time before are texts too.
+ * @param declared what the schemas of the topic declare: rows of this one hold null, or a default, in columns of fields that it lacks.
  * @throws IncompatibleSchemaError naming table, column and both types.
  */
 export function evolutionActions(
@@ -64,16 +76,19 @@ export function evolutionActions(
   shape: Pick<TableShape, 'columns' | 'unusable'>,
   schema: WriterSchema,
   isOlder = false,
+  declared = declaredFields([schema]),
 ): string[] {
-  return [...fieldColumns(schema), ...systemColumns].flatMap((wanted) => {
+  const columns = shape.columns.map(({ name, type }) => ({ name, type: asDeclared(type, name, declared) }));
+  const lacking = columns.flatMap((column) => lackingAction(column, schema, declared));
+  const actions = [...fieldColumns(schema), ...systemColumns].flatMap((wanted) => {
     const where = `column ${table}.${wanted.name}`;
     const wantedText = columnTypeSql(wanted.type);
     const unfit = (have: string) =>
       new IncompatibleSchemaError(`${where} is ${have}, and the topic's schema wants ${wantedText}`);
     const unusable = shape.unusable.get(wanted.name);
     if (unusable !== undefined) throw unfit(unusable);
-    const column = shape.columns.find(({ name }) => name === wanted.name);
-    if (column === undefined) return [`ADD COLUMN IF NOT EXISTS ${columnSql(wanted)}`];
+    const column = columns.find(({ name }) => name === wanted.name);
+    if (column === undefined) return [`ADD COLUMN IF NOT EXISTS ${addedColumnSql(wanted, schema)}`];
     const have = columnTypeSql(column.type);
     const [before, after] = isOlder ? [wanted.type, column.type] : [column.type, wanted.type];
     if (makesNumberOfText(before, after)) throw unfit(have);
@@ -90,6 +105,52 @@ export function evolutionActions(
     }
     return [`MODIFY COLUMN ${quoted(wanted.name)} ${type}`];
   });
+  return [...actions, ...lacking];
+}
+
+/** Rows of before lack the field: they hold its default, or null. */
+function addedColumnSql(column: CommentedColumn, { fields, primaryKey }: WriterSchema): string {
+  const { name, type, comment } = column;
+  if (primaryKey?.includes(name) === true || isSystemColumnName(name)) return columnSql(column);
+  const field = fields.find((candidate) => candidate.name === name);
+  if (field === undefined) return columnSql(column);
+  const value = hasDefault(field) ? defaultSql(field, type) : undefined;
+  if (value !== undefined) return columnSql({ ...column, value });
+  const nullable = nullableType(type);
+  const nothing = defaultSql({ ...field, default: null }, nullable);
+  return columnSql({ name, type: nullable, comment, value: nothing });
+}
+
+/** A column of a field that the schema lacks becomes one that may be null, unless the field declares what it holds then. */
+function lackingAction({ name, type }: Column, schema: WriterSchema, declared: DeclaredFields): string[] {
+  const field = declared.get(name);
+  const isLacking = field !== undefined && !schema.fields.some((candidate) => candidate.name === name);
+  if (!isLacking || sortingKey(schema).includes(name) || hasDefault(field)) return [];
+  const nullable = nullableType(type);
+  return isSame(nullable, type) ? [] : [`MODIFY COLUMN ${quoted(name)} ${columnTypeSql(nullable)}`];
+}
+
+/** The server's type, with what the schemas say of its texts. */
+function asDeclared(type: ColumnType, path: string, declared: DeclaredFields): ColumnType {
+  switch (type.kind) {
+    case 'scalar': {
+      const field = type.name === 'String' ? declared.get(path) : undefined;
+      return field !== undefined && isOpenObject(field.type) ? { ...stringType, isOpenObject: true } : type;
+    }
+    case 'array':
+      return { ...type, item: asDeclared(type.item, `${path}[]`, declared) };
+    case 'map':
+      return { ...type, value: asDeclared(type.value, `${path}{}`, declared) };
+    case 'tuple': {
+      const members = type.members.map((member) => ({
+        ...member,
+        type: asDeclared(member.type, `${path}.${member.name}`, declared),
+      }));
+      return { ...type, members };
+    }
+    default:
+      return type;
+  }
 }
 
 /**
@@ -113,6 +174,7 @@ function isNumber(type: ColumnType): boolean {
   return type.kind === 'scalar' && type.name !== 'String' && type.name !== 'UUID';
 }
 
-export function columnSql({ name, type, comment }: CommentedColumn): string {
-  return `${quoted(name)} ${columnTypeSql(type)}${comment === '' ? '' : ` COMMENT ${literal(comment)}`}`;
+export function columnSql({ name, type, comment, value = '' }: CommentedColumn): string {
+  const otherwise = value === '' ? '' : ` DEFAULT ${value}`;
+  return `${quoted(name)} ${columnTypeSql(type)}${otherwise}${comment === '' ? '' : ` COMMENT ${literal(comment)}`}`;
 }

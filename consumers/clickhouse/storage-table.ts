@@ -15,6 +15,7 @@ import { IncompatibleSchemaError, StoppedError } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
 import { retry, steadyRetry, type RetryPolicy } from '../../core/retry.ts';
 import { storageTableOf } from '../../core/stream-name.ts';
+import { declaredFields, type DeclaredFields } from '../avro/declared-fields.ts';
 import type { WriterSchema } from '../avro/writer-type.ts';
 import type { TableRows } from '../resume-offset.ts';
 import { evolutionActions, sortingKey } from './evolution.ts';
@@ -98,12 +99,17 @@ export class StorageTable {
    * have the columns. Any number of sinks may do so at once.
    *
    * @param isOlder the topic has a later schema: see `evolutionActions`.
+   * @param declared what the topic's schemas declare: see there too.
    * @returns the schema, with the primary key that the table is sorted by where it names none.
    * @throws IncompatibleSchemaError, ServiceRefusedError
    */
-  async cover(schema: WriterSchema, isOlder = false): Promise<WriterSchema> {
-    const shape = await this.#reshape(schema, isOlder);
-    for (const { name } of schema.fields) this.#fields.add(name);
+  async cover(
+    schema: WriterSchema,
+    isOlder = false,
+    declared = declaredFields([schema]),
+  ): Promise<WriterSchema> {
+    const shape = await this.#reshape(schema, isOlder, declared);
+    for (const [path, { name }] of declared) if (path === name) this.#fields.add(name);
     const columns = withoutSystemColumns(shape.columns).filter(({ name }) => this.#fields.has(name));
     if (!isDeepStrictEqual(columns, this.#columns)) this.#columns = columns;
     if (this.#options.table === undefined) await this.#makeViews();
@@ -156,7 +162,7 @@ export class StorageTable {
     });
   }
 
-  async #reshape(schema: WriterSchema, isOlder: boolean): Promise<TableShape> {
+  async #reshape(schema: WriterSchema, isOlder: boolean, declared: DeclaredFields): Promise<TableShape> {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const { roundMs = STANDARD_ROUND_MS, signal } = this.#options;
       if (round > 0 && roundMs > 0) await delay(roundMs, undefined, { signal });
@@ -169,12 +175,14 @@ export class StorageTable {
         this.#options.onChange?.();
         continue;
       }
-      const actions = this.#evolution(schema, shape, isOlder);
+      const actions = this.#evolution(schema, shape, isOlder, declared);
       if (shape.identity === undefined) actions.push(`ADD COLUMN ${identitySql(newIdentity())}`);
       if (!isOlder) this.#checkTable(schema, shape);
       this.#checkKey(schema, shape);
       if (actions.length === 0) return shape;
       if (await this.#alter(actions, shape)) {
+        // A view keeps the types of the day on which it was made.
+        this.#views = [];
         logger.info({ table: this.name, actions: actions.length }, 'table widened');
         this.#options.onChange?.();
       }
@@ -182,9 +190,9 @@ export class StorageTable {
     throw new IncompatibleSchemaError(`table ${this.name} does not show the columns that it was given`);
   }
 
-  #evolution(schema: WriterSchema, shape: TableShape, isOlder: boolean): string[] {
+  #evolution(schema: WriterSchema, shape: TableShape, isOlder: boolean, declared: DeclaredFields): string[] {
     try {
-      return evolutionActions(this.name, shape, keyed(schema, shape), isOlder);
+      return evolutionActions(this.name, shape, keyed(schema, shape), isOlder, declared);
     } catch (error) {
       if (!(error instanceof IncompatibleSchemaError)) throw error;
       throw new IncompatibleSchemaError(

@@ -89,14 +89,17 @@ function joinLowCardinality(
   return canBe ? lowCardinalityType(inner) : inner;
 }
 
+/** A member that one side lacks is null in the other's values. */
 function joinTuple(have: Kind<'tuple'>, want: Kind<'tuple'>, where: string): ColumnType {
   const kept = have.members.map((member) => {
     const wanted = want.members.find(({ name }) => name === member.name);
     return wanted
       ? { ...member, type: widened(member.type, wanted.type, `${where}.${member.name}`) }
-      : member;
+      : { ...member, type: nullableType(member.type) };
   });
-  const added = want.members.filter(({ name }) => !have.members.some((member) => member.name === name));
+  const added = want.members
+    .filter(({ name }) => !have.members.some((member) => member.name === name))
+    .map(({ name, type }) => ({ name, type: nullableType(type) }));
   return tupleType([...kept, ...added]);
 }
 

@@ -90,7 +90,10 @@ export class RowKeys {
       // What stands behind the key, which is most of a message, is not looked at.
       const isKey = ({ name }: { name: string }) => this.#columns.some((column) => column.name === name);
       const head = { ...schema, fields: fields.slice(0, fields.findLastIndex(isKey) + 1) };
-      this.#transcoders.set(id, compileRowTranscoder(head, this.#columns, primaryKey ?? [], false));
+      this.#transcoders.set(
+        id,
+        compileRowTranscoder(head, this.#columns, primaryKey ?? [], new Map(), false),
+      );
       return primaryKey;
     } catch (error) {
       // The sink cannot make rows of such a message either.

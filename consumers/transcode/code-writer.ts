@@ -1,4 +1,5 @@
 import { DecodeError } from '../../core/errors.ts';
+import type { DeclaredFields } from '../avro/declared-fields.ts';
 import type { Converter } from './converters.ts';
 import type { Transcoding } from './transcoding.ts';
 
@@ -23,9 +24,15 @@ export class Program {
   readonly converters: Converter[] = [];
   readonly constants: (Buffer | readonly Buffer[])[] = [];
   readonly fields: string[] = [];
+  /** What fields hold that the writer's schema lacks. */
+  readonly declared: DeclaredFields;
   /** How many start positions are kept. */
   starts = 0;
   #variables = 0;
+
+  constructor(declared: DeclaredFields) {
+    this.declared = declared;
+  }
 
   variable(): number {
     return this.#variables++;

@@ -1,3 +1,4 @@
+import { membersOf, splitUnion, type WriterType } from '../avro/writer-type.ts';
 import type { ColumnType, ScalarName } from '../clickhouse/column-type.ts';
 import { decimalWidth } from './decimal.ts';
 
@@ -23,8 +24,16 @@ const scalarWidths: Readonly<Record<ScalarName, number>> = {
   UUID: 16,
 };
 
-/** The RowBinary of what stands in a column for an absent value: null, or empty where ClickHouse has no null. */
-export function defaultBytes(column: ColumnType): readonly number[] {
+const jsonNull = [4, ...Buffer.from('null')];
+
+/**
+ * The RowBinary of what stands in a column for an absent value: null, or empty where ClickHouse has no null.
+ *
+ * @param type of the field: the null of an open object is the JSON text `null`.
+ */
+export function defaultBytes(column: ColumnType, type?: WriterType): readonly number[] {
+  const [only, ...others] = type === undefined ? [] : splitUnion(type).values;
+  const value = others.length === 0 ? only?.type : undefined;
   switch (column.kind) {
     case 'nullable':
       return [1];
@@ -34,16 +43,21 @@ export function defaultBytes(column: ColumnType): readonly number[] {
     case 'map':
       return [0];
     case 'tuple':
-      return column.members.flatMap((member) => defaultBytes(member.type));
+      return column.members.flatMap((member) => {
+        const fields = value?.kind === 'record' ? membersOf(value) : [];
+        return defaultBytes(member.type, fields.find(({ name }) => name === member.name)?.type);
+      });
     case 'lowCardinality':
-      return defaultBytes(column.inner);
+      return defaultBytes(column.inner, type);
     case 'enum': {
       // Zero need not be one of its values: the server's default is the first.
       const first = column.values[0]?.[1] ?? 0;
       return column.bits === 8 ? [first & 255] : [first & 255, (first >> 8) & 255];
     }
     case 'scalar':
-      return zeros(scalarWidths[column.name]);
+      return column.name === 'String' && value?.kind === 'json' && value.isOpen
+        ? jsonNull
+        : zeros(scalarWidths[column.name]);
     case 'fixedString':
       return zeros(column.bytes);
     case 'dateTime':

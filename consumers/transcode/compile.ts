@@ -1,4 +1,5 @@
 import { DecodeError } from '../../core/errors.ts';
+import type { DeclaredFields } from '../avro/declared-fields.ts';
 import type { WriterSchema } from '../avro/writer-type.ts';
 import type { Column } from '../clickhouse/column-type.ts';
 import { CodeWriter, Program } from './code-writer.ts';
@@ -20,11 +21,12 @@ export interface RowTranscoder {
 const NO_FIELD = -1;
 
 /**
- * Compiles the transcoder of a schema for the columns given, in their order; one that the schema lacks gets its default. The
- * code goes straight through the bytes, without objects, strings or BigInt for values that need no conversion.
+ * Compiles the transcoder of a schema for the columns given, in their order; one that the schema lacks gets
+ * the default of its field, or null. The code goes straight through the bytes, without objects, strings or BigInt for values that need no conversion.
  *
  * @param columns such as `widened` made for this schema.
  * @param primaryKey the columns in which null is an error.
+ * @param declared of all schemas of the topic: defaults of fields that this one lacks.
  * @param isWhole the schema has all fields of a message: bytes left over are an error.
  * @throws IncompatibleSchemaError when a column does not hold its field's values.
  */
@@ -32,9 +34,10 @@ export function compileRowTranscoder(
   schema: WriterSchema,
   columns: readonly Column[],
   primaryKey: readonly string[],
+  declared: DeclaredFields = new Map(),
   isWhole = true,
 ): RowTranscoder {
-  const program = new Program();
+  const program = new Program(declared);
   const main = new CodeWriter(program);
   writeRecord(main, schema.fields, columns, { path: '', isKey: false }, primaryKey, writeValue);
   const run = program.link(main.finish());

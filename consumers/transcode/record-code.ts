@@ -1,7 +1,7 @@
 import { splitUnion, type WriterField, type WriterType } from '../avro/writer-type.ts';
 import type { Column, ColumnType } from '../clickhouse/column-type.ts';
 import { CodeWriter } from './code-writer.ts';
-import { defaultBytes } from './column-default.ts';
+import { absentBytes } from './absent-value.ts';
 import { skip } from './skip.ts';
 
 /** Where code is written for: names the field in errors, from the top. */
@@ -51,7 +51,8 @@ export function writeRecord(
     const index = fields.findIndex((field) => field.name === name);
     const field = fields[index];
     if (field === undefined) {
-      steps.push({ weight: 1, write: (to) => to.bytes(defaultBytes(column)) });
+      const declared = code.program.declared.get(pathOf(place, name));
+      steps.push({ weight: 1, write: (to) => to.bytes(absentBytes(declared, column, writeValue)) });
       continue;
     }
     const inner = { path: pathOf(place, name), isKey: primaryKey.includes(name) };

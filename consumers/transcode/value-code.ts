@@ -2,6 +2,8 @@ import { IncompatibleSchemaError } from '../../core/errors.ts';
 import {
   isAlwaysNull,
   isJsonText,
+  isOpenObject,
+  membersOf,
   minBytesOf,
   splitUnion,
   type UnionType,
@@ -25,7 +27,7 @@ import { writeRecord, type Place } from './record-code.ts';
 export function writeValue(code: CodeWriter, type: WriterType, column: ColumnType, place: Place): void {
   if (isJsonText(type)) writeJson(code, type, column, place);
   else if (type.kind === 'union') writeUnion(code, type, column, place);
-  else if (type.kind === 'null') writeAbsent(code, column, place);
+  else if (type.kind === 'null') writeAbsent(code, type, column, place);
   else writePresent(code, type, column, place);
 }
 
@@ -47,15 +49,15 @@ function mayBeNull(column: ColumnType): boolean {
 }
 
 /** Null, in the type of a union that has other values. */
-function writeNull(code: CodeWriter, column: ColumnType, place: Place): void {
-  if (!place.isKey && !mayBeNull(column)) throw noHolder(place.path, 'null', column);
-  writeAbsent(code, column, place);
+function writeNull(code: CodeWriter, type: UnionType, column: ColumnType, place: Place): void {
+  if (!place.isKey && !mayBeNull(column) && !isOpenObject(type)) throw noHolder(place.path, 'null', column);
+  writeAbsent(code, type, column, place);
 }
 
 /** What has no type yet is like a field that the schema lacks. */
-function writeAbsent(code: CodeWriter, column: ColumnType, { path, isKey }: Place): void {
+function writeAbsent(code: CodeWriter, type: WriterType, column: ColumnType, { path, isKey }: Place): void {
   if (isKey) code.line(code.fault(code.program.field(path), 'null in the primary key'));
-  else code.bytes(defaultBytes(column));
+  else code.bytes(defaultBytes(column, type));
 }
 
 function writeUnion(code: CodeWriter, type: UnionType, column: ColumnType, place: Place): void {
@@ -68,7 +70,7 @@ function writeUnion(code: CodeWriter, type: UnionType, column: ColumnType, place
   }));
   if (nullIndex !== undefined) {
     const writeMissing = values.length === 0 ? writeAbsent : writeNull;
-    alternatives.push({ index: nullIndex, write: () => writeMissing(code, column, place) });
+    alternatives.push({ index: nullIndex, write: () => writeMissing(code, type, column, place) });
   }
   code.alternatives(
     ...alternatives.map(({ index, write }, number) => () => {
@@ -95,7 +97,7 @@ function writeBare(code: CodeWriter, type: WriterType, column: ColumnType, place
   const { path } = place;
   const field = code.program.field(path);
   if (type.kind === 'record' && column.kind === 'tuple') {
-    writeRecord(code, type.fields, column.members, place, [], writeValue);
+    writeRecord(code, membersOf(type), column.members, place, [], writeValue);
     return;
   }
   if (type.kind === 'array' && column.kind === 'array') {

@@ -19,6 +19,10 @@ export class FakeRegistry extends Registry {
     return Promise.resolve(entry && { id: index + 1, schema: entry.schema });
   }
 
+  override texts(): Promise<{ id: number; text: string }[]> {
+    return Promise.resolve([]);
+  }
+
   override register(subject: string, schema: StreamSchema): Promise<number> {
     const index = this.registered.findIndex((entry) => isDeepStrictEqual(entry, { subject, schema }));
     return Promise.resolve(index < 0 ? this.registered.push({ subject, schema }) : index + 1);

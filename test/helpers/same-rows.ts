@@ -35,9 +35,10 @@ export function assertSameRows(
  */
 function valuesOf(value: JsonValue, path: string, into = new Map<string, string>()): Map<string, string> {
   if (value === null) return into;
-  if (isFreeForm(path))
-    into.set(path, jsonText(sorted(typeof value === 'string' ? parseJson(value) : value)));
-  else if (Array.isArray(value)) value.forEach((item, index) => valuesOf(item, `${path}[${index}]`, into));
+  if (isFreeForm(path)) {
+    const json = typeof value === 'string' ? parseJson(value) : value;
+    if (json !== null) into.set(path, jsonText(sorted(json)));
+  } else if (Array.isArray(value)) value.forEach((item, index) => valuesOf(item, `${path}[${index}]`, into));
   else if (isJsonObject(value)) {
     for (const [key, member] of Object.entries(value)) {
       const name = key.replace(/[^A-Za-z0-9_]/g, '_').replace(/__v_double$/, '');

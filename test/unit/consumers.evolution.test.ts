@@ -73,7 +73,7 @@ const actions: readonly (readonly [
     'a new member, and one that is gone',
     { uuid: 'String', a: 'Array(Tuple(x Int64, old String))' },
     { uuid: 'string', a: { type: 'array', items: ['null', record({ new: ['null', 'string'], x: 'long' })] } },
-    ['MODIFY COLUMN `a` Array(Tuple(`x` Int64, `old` String, `new` Nullable(String)))'],
+    ['MODIFY COLUMN `a` Array(Tuple(`x` Nullable(Int64), `old` Nullable(String), `new` Nullable(String)))'],
   ],
   [
     'a text that was a number',

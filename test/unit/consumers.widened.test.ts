@@ -71,7 +71,11 @@ const widenings: readonly (readonly [have: string, want: string, result: string 
   ['String', 'Tuple(a String)', undefined],
   ['Map(LowCardinality(String), Int32)', 'Map(String, Int64)', 'Map(LowCardinality(String), Int64)'],
   ['Map(String, Int32)', 'Array(Int32)', undefined],
-  ['Tuple(a Int32, old String)', 'Tuple(b Bool, a Int64)', 'Tuple(`a` Int64, `old` String, `b` Bool)'],
+  [
+    'Tuple(a Int32, old String)',
+    'Tuple(b Bool, a Int64)',
+    'Tuple(`a` Int64, `old` Nullable(String), `b` Nullable(Bool))',
+  ],
   ['Tuple(a Int32)', 'Tuple(a Int32)', 'Tuple(a Int32)'],
   ['Variant(Int64, String)', 'Int32', 'Variant(Int64, String)'],
   ['Variant(Int64, String)', 'Nullable(Bool)', 'Variant(Bool, Int64, String)'],
@@ -132,7 +136,7 @@ const nulls: readonly (readonly [have: string, result: string])[] = [
   ['Nullable(Int64)', 'Nullable(Int64)'],
   ['LowCardinality(String)', 'LowCardinality(Nullable(String))'],
   ['Array(Int64)', 'Array(Int64)'],
-  ['Tuple(x Int64)', 'Tuple(x Int64)'],
+  ['Tuple(x Int64)', 'Tuple(`x` Nullable(Int64))'],
   ['Variant(Int64, String)', 'Variant(Int64, String)'],
 ];
 for (const [have, result] of nulls) {

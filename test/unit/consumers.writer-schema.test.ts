@@ -328,7 +328,7 @@ test('a schema of as many levels as are allowed is read', () => {
   assert.equal(typeOf(nested(62)).kind, 'array');
 });
 
-test('docs and the primary key are kept', () => {
+test('docs, defaults and the primary key are kept', () => {
   const schema = parsed(
     top(
       [
@@ -344,7 +344,7 @@ test('docs and the primary key are kept', () => {
     primaryKey: ['b', 'a'],
     fields: [
       { name: 'a', type: { kind: 'int' }, doc: 'An id.' },
-      { name: 'b', type: { kind: 'string' } },
+      { name: 'b', type: { kind: 'string' }, default: 5 },
     ],
   });
   assert.equal(parsed(top([])).primaryKey, undefined);

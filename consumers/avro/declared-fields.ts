@@ -1,0 +1,41 @@
+import type { WriterField, WriterSchema, WriterType } from './writer-type.ts';
+import { membersOf, splitUnion } from './writer-type.ts';
+
+/** By path (`a.b`, of the items of an array `a[].b`, of the values of a map `a{}.b`), what the latest schema with the field declares. */
+export type DeclaredFields = ReadonlyMap<string, WriterField>;
+
+/** @param schemas of one topic, the latest last. */
+export function declaredFields(schemas: Iterable<WriterSchema>): DeclaredFields {
+  const declared = new Map<string, WriterField>();
+  for (const { fields } of schemas) declare(fields, '', declared);
+  return declared;
+}
+
+function declare(fields: readonly WriterField[], around: string, declared: Map<string, WriterField>): void {
+  for (const field of fields) {
+    const path = around === '' ? field.name : `${around}.${field.name}`;
+    declared.set(path, field);
+    declareWithin(field.type, path, declared);
+  }
+}
+
+function declareWithin(type: WriterType, path: string, declared: Map<string, WriterField>): void {
+  switch (type.kind) {
+    case 'record':
+      // What contains itself is JSON text.
+      if (!type.isRecursive) declare(membersOf(type), path, declared);
+      return;
+    case 'array':
+      declareWithin(type.items, `${path}[]`, declared);
+      return;
+    case 'map':
+      declareWithin(type.values, `${path}{}`, declared);
+      return;
+    case 'union': {
+      const [only, ...others] = splitUnion(type).values;
+      if (only !== undefined && others.length === 0) declareWithin(only.type, path, declared);
+      return;
+    }
+    default:
+  }
+}

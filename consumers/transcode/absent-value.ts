@@ -1,0 +1,38 @@
+import { defaultAvro } from '../avro/default-value.ts';
+import type { WriterField } from '../avro/writer-type.ts';
+import type { ColumnType } from '../clickhouse/column-type.ts';
+import { CodeWriter, Program } from './code-writer.ts';
+import { defaultBytes } from './column-default.ts';
+import type { ValueWriter } from './record-code.ts';
+import { RowBuffer } from './row-buffer.ts';
+import { Transcoding } from './transcoding.ts';
+
+/**
+ * The RowBinary of what a column holds for a message of a schema that lacks its field: the default that the field declares, as if it
+ * stood in the message, else null.
+ */
+export function absentBytes(
+  field: WriterField | undefined,
+  column: ColumnType,
+  writeValue: ValueWriter,
+): readonly number[] {
+  const avro = field?.default === undefined ? undefined : defaultAvro(field.type, field.default);
+  if (field === undefined || avro === undefined) return defaultBytes(column, field?.type);
+  return transcoded(field, avro, column, writeValue);
+}
+
+function transcoded(
+  { name, type }: WriterField,
+  avro: Buffer,
+  column: ColumnType,
+  writeValue: ValueWriter,
+): readonly number[] {
+  const program = new Program(new Map());
+  const code = new CodeWriter(program);
+  writeValue(code, type, column, { path: name, isKey: false });
+  const write = program.link(code.finish());
+  const at = new Transcoding(program.starts);
+  at.begin(avro, 0, new RowBuffer(avro.length));
+  write(at);
+  return [...at.target.subarray(0, at.written)];
+}
