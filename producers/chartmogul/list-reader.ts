@@ -9,7 +9,7 @@ import {
 } from '../../core/errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts';
 import { logger } from '../../core/logger.ts';
-import type { ChartMogulClient, Query, RequestObserver } from './client.ts';
+import { NO_CONTENT, type ChartMogulClient, type Query, type RequestObserver } from './client.ts';
 import { listWithin } from './list.ts';
 import {
   LoopGuard,
@@ -49,6 +49,11 @@ export async function* readList(
   const ask = async (number: number, asked: Query, known?: Paginator): Promise<Read> => {
     const where = whereOf(list, number);
     const answer = await client.get(list.path, { ...query, ...asked }, observer);
+    if (answer === NO_CONTENT) {
+      // Behind a page that promised more it is no end.
+      if (number > 1) throw new UnexpectedAnswerError(`${where} answered without content, in place of a page`);
+      return { number, values: [], paginator: singlePagePaginator, next: undefined };
+    }
     const values = list.listKey === null ? [answer] : listWithin(answer, list.listKey, where);
     const paginator = known ?? paginatorOf(list, answer);
     return { number, values, paginator, next: paginator({ answer, list: values, asked, where }) };

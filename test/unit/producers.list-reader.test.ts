@@ -12,6 +12,7 @@ import {
 } from '../../core/errors.ts';
 import type { JsonObject } from '../../core/json.ts';
 import { logger } from '../../core/logger.ts';
+import { NO_CONTENT } from '../../producers/chartmogul/client.ts';
 import { readList } from '../../producers/chartmogul/list-reader.ts';
 import type { SourceList } from '../../producers/chartmogul/source-list.ts';
 import {
@@ -256,5 +257,20 @@ test('an answer without a list is the record itself where the stream says so', a
   assert.deepEqual(
     pages.map(({ records, next }) => [records, next]),
     [[[account], undefined]],
+  );
+});
+
+test('a list that answers without content (204) has no record, and so has a single object', async () => {
+  for (const listKey of ['entries', null]) {
+    const { pages } = await read(() => NO_CONTENT, { listKey });
+    assert.deepEqual(recordsOf(pages), []);
+  }
+});
+
+test('an answer without content behind a page that promises more is no end of the list', async () => {
+  const first = { entries: rowsOf(2), has_more: true, cursor: 'c' };
+  await assert.rejects(
+    read((_, query) => ('cursor' in query ? NO_CONTENT : first)),
+    { name: 'UnexpectedAnswerError', message: /\/plans, page 2 answered without content/ },
   );
 });
