@@ -51,7 +51,8 @@ export async function* readList(
     const answer = await client.get(list.path, { ...query, ...asked }, observer);
     if (answer === NO_CONTENT) {
       // Behind a page that promised more it is no end.
-      if (number > 1) throw new UnexpectedAnswerError(`${where} answered without content, in place of a page`);
+      if (number > 1)
+        throw new UnexpectedAnswerError(`${where} answered without content, in place of a page`);
       return { number, values: [], paginator: singlePagePaginator, next: undefined };
     }
     const values = list.listKey === null ? [answer] : listWithin(answer, list.listKey, where);
