@@ -20,7 +20,8 @@ await runMain(async (signal) => {
   }
   const { clickhouse } = loadSettings();
   const sql = argument === '-' ? await readStdin() : argument;
-  const client = createClickHouse(clickhouse);
+  // The query is the user's, and so are its settings.
+  const client = createClickHouse(clickhouse, {});
   try {
     const answer = await readOnlyQuery(client, clickhouse, sql, format, signal);
     // stdout stays open: the process ends it.

@@ -1,11 +1,10 @@
 import type { LimitFunction } from 'p-limit';
 import { RowRejectedError, ServiceRefusedError } from '../core/errors.ts';
 import type { RetryPolicy } from '../core/retry.ts';
-import type { Batch, KeptMessage } from './batch.ts';
-import { InsertedRows, type InsertOutcome } from './clickhouse/insert-rows.ts';
-import type { StorageTable } from './clickhouse/storage-table.ts';
+import { rangesOf, type Batch, type KeptMessage } from './batch.ts';
+import { InsertedRows, type RowRange } from './clickhouse/insert-rows.ts';
+import type { RowsOutcome, StorageTable } from './clickhouse/storage-table.ts';
 import type { DeadLetters } from './dead-letters.ts';
-import { deduplicationToken } from './offset-range.ts';
 import type { SinkCounts } from './sink-counts.ts';
 import type { TopicPartitions } from './topic-partitions.ts';
 
@@ -26,6 +25,7 @@ interface BatchPart {
   readonly rowCount: number;
   /** Tells its token from the others'. */
   readonly name: string;
+  readonly ranges: readonly RowRange[];
 }
 
 /** A batch whose rows are looked at one by one. */
@@ -35,7 +35,7 @@ interface Sifting {
   readonly kept: readonly KeptMessage[];
 }
 
-type InsertPart = (part: BatchPart) => Promise<InsertOutcome>;
+type InsertPart = (part: BatchPart) => Promise<RowsOutcome>;
 
 export interface BatchInserterOptions {
   readonly topic: string;
@@ -70,10 +70,12 @@ export class BatchInserter {
 
   async #insert(batch: Batch, generation: AbortSignal): Promise<BatchOutcome> {
     const insert: InsertPart = (part) => this.#insertPart(batch, part, generation);
-    const outcome = await insert({ from: 0, to: batch.rows.length, rowCount: batch.rowCount, name: '' });
+    const { rows, rowCount, ranges } = batch;
+    const outcome = await insert({ from: 0, to: rows.length, rowCount, name: '', ranges });
     if (outcome.kind === 'inserted') return 'inserted';
     if (!(await this.#options.table.hasStill(batch.columns))) return 'changed';
     if (batch.kept === undefined) return 'refused';
+    if (outcome.isOfTable === true) throw await this.#options.table.faultOf(outcome.reason);
     const sifted = await this.#sift(
       { insert, batch, kept: batch.kept },
       0,
@@ -91,6 +93,7 @@ export class BatchInserter {
    */
   async #sift(sifting: Sifting, from: number, to: number, reason: string): Promise<boolean> {
     const { insert, batch, kept } = sifting;
+    const { table } = this.#options;
     if (to - from === 1) {
       await this.#setAside(kept[from], reason);
       return true;
@@ -105,9 +108,11 @@ export class BatchInserter {
         to: kept[end - 1]?.rowEnd ?? 0,
         rowCount: end - start,
         name: `#${start}-${end}`,
+        ranges: rangesOf(kept.slice(start, end)),
       });
       if (outcome.kind === 'inserted') continue;
-      if (!(await this.#options.table.hasStill(batch.columns))) return false;
+      if (!(await table.hasStill(batch.columns))) return false;
+      if (outcome.isOfTable === true) throw await table.faultOf(outcome.reason);
       if (!(await this.#sift(sifting, start, end, outcome.reason))) return false;
     }
     return true;
@@ -115,14 +120,14 @@ export class BatchInserter {
 
   async #insertPart(
     batch: Batch,
-    { from, to, rowCount, name }: BatchPart,
+    { from, to, rowCount, name, ranges }: BatchPart,
     generation: AbortSignal,
-  ): Promise<InsertOutcome> {
+  ): Promise<RowsOutcome> {
     const { table, counts } = this.#options;
     const startMs = performance.now();
     const bytes = batch.rows.bytes.subarray(from, to);
-    const token = deduplicationToken(batch.topicId, batch.ranges, name);
-    const outcome = await table.insert(new InsertedRows(batch.columns, bytes, token), generation);
+    const rows = new InsertedRows(batch.columns, bytes, batch.token(name), ranges, true);
+    const outcome = await table.insert(rows, generation);
     if (outcome.kind === 'inserted') {
       this.#refusedInARow = 0;
       counts.insertSeconds += (performance.now() - startMs) / 1000;
@@ -137,13 +142,19 @@ export class BatchInserter {
     const { topic, table, letters, counts, policy } = this.#options;
     if (kept === undefined) return;
     const { partition, message } = kept;
+    // It carries defaults, which no record of the source has: a letter would leave a deleted record in sight.
+    if (message.value === null)
+      throw new ServiceRefusedError(
+        `table ${table.name} refuses a delete (partition ${partition}, offset ${message.offset}), whose row has a key and defaults only: ClickHouse answers ${reason}. ` +
+          'Let its constraints pass deletes (CHECK _deleted OR …), then start again',
+      );
     if (++this.#refusedInARow >= MAX_REFUSED_IN_A_ROW) {
       throw new ServiceRefusedError(
         `table ${table.name} refuses every row, ${reason}: look at its constraints and materialized views, then start again`,
       );
     }
     const error = new RowRejectedError(`table ${table.name} refuses the row: ClickHouse answers ${reason}`);
-    const schemaId = message.value === null ? undefined : message.value.readUInt32BE(1);
+    const schemaId = message.value.readUInt32BE(1);
     await letters.send([{ stream: table.stream, topic, partition, message, schemaId, error }], policy);
     counts.deadLetters++;
   }

@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import type { KafkaMessage } from 'kafkajs';
 import { messageTimeMs } from '../core/message-time.ts';
+import type { RowRange } from './clickhouse/insert-rows.ts';
 import type { TableColumn } from './clickhouse/table-shape.ts';
 import type { DeadLetter } from './dead-letters.ts';
 import { detached } from './detached-message.ts';
-import type { OffsetRange } from './offset-range.ts';
+import { deduplicationToken, type OffsetRange } from './offset-range.ts';
 import type { RowBuffer } from './transcode/row-buffer.ts';
 import { topicIdHalves, writeSystemColumns, type TopicIdHalves } from './transcode/system-columns.ts';
 
@@ -12,6 +14,44 @@ export interface KeptMessage {
   readonly partition: number;
   readonly message: KafkaMessage;
   readonly rowEnd: number;
+}
+
+interface BatchRange extends OffsetRange {
+  minTimeMs: number;
+  maxTimeMs: number;
+}
+
+/** Where the rows of some messages stand that follow each other in a batch. */
+export function rangesOf(kept: readonly KeptMessage[]): RowRange[] {
+  const ranges = new Map<number, BatchRange>();
+  for (const { partition, message } of kept)
+    widen(ranges, partition, Number(message.offset), messageTimeMs(message.timestamp));
+  return [...ranges.values()];
+}
+
+/** The same of messages with others between them. */
+export function placesOf(kept: readonly KeptMessage[]): RowRange[] {
+  return kept.flatMap((one) => rangesOf([one]));
+}
+
+function widen(ranges: Map<number, BatchRange>, partition: number, offset: number, timeMs: number): void {
+  const range = ranges.get(partition);
+  if (range === undefined) {
+    ranges.set(partition, {
+      partition,
+      first: offset,
+      firstTimeMs: timeMs,
+      last: offset,
+      lastTimeMs: timeMs,
+      minTimeMs: timeMs,
+      maxTimeMs: timeMs,
+    });
+    return;
+  }
+  range.last = offset;
+  range.lastTimeMs = timeMs;
+  if (timeMs < range.minTimeMs) range.minTimeMs = timeMs;
+  else if (timeMs > range.maxTimeMs) range.maxTimeMs = timeMs;
 }
 
 /** What a letter takes in memory and on the wire beside the bytes of its message, about. */
@@ -30,7 +70,8 @@ export class Batch {
   /** Of the topic that the messages are of; 0 where it is not known. */
   readonly topicId: bigint;
   readonly #topic: TopicIdHalves;
-  readonly #ranges = new Map<number, OffsetRange>();
+  readonly #ranges = new Map<number, BatchRange>();
+  readonly #id = randomUUID();
   readonly #letters: DeadLetter[] = [];
   #letterBytes = 0;
   #rowCount = 0;
@@ -65,8 +106,16 @@ export class Batch {
     this.#letterBytes += LETTER_BYTES + (key?.length ?? 0) + (value?.length ?? 0);
   }
 
-  get ranges(): readonly OffsetRange[] {
+  get ranges(): readonly RowRange[] {
     return [...this.#ranges.values()];
+  }
+
+  /**
+   * The deduplication token of the insert of this batch, or of a part of it. Its own: the server drops what has a token of before, also where
+   * the rows of that one were deleted since.
+   */
+  token(part = ''): string {
+    return `${deduplicationToken(this.topicId, this.#ranges.values(), part)} ${this.#id}`;
   }
 
   /** Ends the row whose field columns were just written. */
@@ -80,19 +129,7 @@ export class Batch {
     const timeMs = this.#timeMs;
     writeSystemColumns(this.rows, partition, offset, timeMs, schemaId, isDeleted, this.#topic);
     this.#rowCount++;
-    const range = this.#ranges.get(partition);
-    if (range === undefined) {
-      this.#ranges.set(partition, {
-        partition,
-        first: offset,
-        firstTimeMs: timeMs,
-        last: offset,
-        lastTimeMs: timeMs,
-      });
-    } else {
-      range.last = offset;
-      range.lastTimeMs = timeMs;
-    }
+    widen(this.#ranges, partition, offset, timeMs);
     this.kept?.push({ partition, message, rowEnd: this.rows.length });
   }
 }

@@ -4,8 +4,10 @@ import pLimit from 'p-limit';
 import { Registry } from '../core/avro/registry.ts';
 import { CaughtUp } from '../core/caught-up.ts';
 import {
+  askRows,
   clickHouseError,
   createClickHouse,
+  literal,
   probeClickHouse,
   quoted,
   type ClickHouseClient,
@@ -73,7 +75,7 @@ export async function sink(
     await registry.probe(probeRetry);
     await probeClickHouse(clickhouse, settings.clickhouse, signal);
     admin = await connectAdmin(settings.kafka, 'sink', signal);
-    await createDatabase(clickhouse, settings);
+    await createDatabase(clickhouse, settings, signal);
     signal.throwIfAborted();
     graceMs = MAX_FLUSH_MS;
     const services = { admin, registry, clickhouse, signal: work.signal };
@@ -162,16 +164,22 @@ async function sinkStreams(
   }
 }
 
+/** Makes the database where there is none yet. */
 async function createDatabase(
   clickhouse: ClickHouseClient,
   { clickhouse: settings }: Settings,
+  signal: AbortSignal,
 ): Promise<void> {
+  const { database } = settings;
   try {
+    // First: whoever may use a database need not be one who may make databases.
+    const query = `SELECT 1 FROM system.databases WHERE name = ${literal(database)}`;
+    if ((await askRows(clickhouse, query, signal)).length > 0) return;
     await clickhouse.command({
-      query: `CREATE DATABASE IF NOT EXISTS ${quoted(settings.database)}${onCluster(settings)}`,
+      query: `CREATE DATABASE IF NOT EXISTS ${quoted(database)}${onCluster(settings)}`,
     });
   } catch (error) {
-    throw clickHouseError(error, settings, `database ${settings.database}`);
+    throw clickHouseError(error, settings, `database ${database}`);
   }
 }
 

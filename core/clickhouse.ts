@@ -1,4 +1,10 @@
-import { ClickHouseError, ClickHouseLogLevel, createClient, type ClickHouseClient } from '@clickhouse/client';
+import {
+  ClickHouseError,
+  ClickHouseLogLevel,
+  createClient,
+  type ClickHouseClient,
+  type ClickHouseSettings as ServerSettings,
+} from '@clickhouse/client';
 import type { ClickHouseSettings } from './config.ts';
 import { createProxyAgent } from './http/proxy.ts';
 import { EtlError, notAnswering, ServiceRefusedError, ServiceUnavailableError } from './errors.ts';
@@ -9,30 +15,131 @@ export type { ClickHouseClient } from '@clickhouse/client';
 const ANSWER_TIMEOUT_MS = 120_000;
 const MAX_CONNECTIONS = 16;
 
-/** Server errors that pass by themselves; the list that ClickHouse's own Kafka Connect sink retries. */
-const retriableCodes = new Set([
-  '3', // UNEXPECTED_END_OF_FILE
-  '107', // FILE_DOESNT_EXIST
-  '159', // TIMEOUT_EXCEEDED
-  '164', // READONLY
-  '202', // TOO_MANY_SIMULTANEOUS_QUERIES
-  '203', // NO_FREE_CONNECTION
-  '209', // SOCKET_TIMEOUT
-  '210', // NETWORK_ERROR
-  '241', // MEMORY_LIMIT_EXCEEDED
-  '242', // TABLE_IS_READ_ONLY
-  '252', // TOO_MANY_PARTS
-  '285', // TOO_FEW_LIVE_REPLICAS
-  '319', // UNKNOWN_STATUS_OF_INSERT
-  '425', // SYSTEM_ERROR
-  '999', // KEEPER_EXCEPTION
-]);
+/** What an error of the server means, where it may pass by itself. */
+interface PassingError {
+  /** Waited for without end: a service that is away. The others are permanent often enough to be given up after some attempts. */
+  readonly isAway?: true;
+  readonly cure: string;
+}
+
+const passingErrors: Readonly<Record<string, PassingError>> = {
+  // UNEXPECTED_END_OF_FILE
+  3: { cure: 'something between here and the server cuts requests off: look at the limits of proxies' },
+  // FILE_DOESNT_EXIST
+  107: { cure: "a file of the table is missing: look at the server's disk and log" },
+  // TIMEOUT_EXCEEDED
+  159: { cure: 'raise max_execution_time for this user' },
+  // QUOTA_EXCEEDED
+  201: { isAway: true, cure: "raise the user's quota" },
+  // TOO_MANY_SIMULTANEOUS_QUERIES
+  202: { isAway: true, cure: 'raise max_concurrent_queries of the server or the user' },
+  // NO_FREE_CONNECTION, SOCKET_TIMEOUT, NETWORK_ERROR
+  203: { isAway: true, cure: "look at the server's connections" },
+  209: { isAway: true, cure: "look at the server's network" },
+  210: { isAway: true, cure: "look at the server's network" },
+  // NO_ZOOKEEPER, TABLE_IS_READ_ONLY, TOO_FEW_LIVE_REPLICAS, UNKNOWN_STATUS_OF_INSERT, KEEPER_EXCEPTION
+  225: { isAway: true, cure: "look at the server's Keeper" },
+  242: { isAway: true, cure: "look at the server's Keeper and at the table's disk" },
+  285: { isAway: true, cure: 'look at the replicas' },
+  319: { isAway: true, cure: "look at the server's Keeper" },
+  999: { isAway: true, cure: "look at the server's Keeper" },
+  // MEMORY_LIMIT_EXCEEDED
+  241: { cure: 'raise max_memory_usage for this user, or give the server more memory' },
+  // TOO_MANY_PARTS
+  252: {
+    isAway: true,
+    cure: 'merges are slower than inserts: look at system.merges and at how the table is partitioned',
+  },
+  // ALL_CONNECTION_TRIES_FAILED
+  279: { isAway: true, cure: 'look at the shards' },
+  // SYSTEM_ERROR
+  425: { cure: "look at the server's log" },
+  // CANNOT_SCHEDULE_TASK, SERVER_OVERLOADED
+  439: { isAway: true, cure: 'the server has no free thread: look at its load' },
+  745: { isAway: true, cure: 'look at the load of the server' },
+};
+
+/** Errors that stay until a person acts. */
+const cures: Readonly<Record<string, string>> = {
+  164: 'the user may only read: give it a profile without readonly',
+  252: 'raise max_partitions_per_insert_block for this user, or partition the table more coarsely',
+  452: 'allow the user to change this setting',
+  497: 'README.md lists under "Rights" what the user has to be granted',
+  516: 'check CLICKHOUSE_USERNAME and CLICKHOUSE_PASSWORD',
+};
+
+/** What an error is if it may pass; undefined for one that stays. The codes of ClickHouse's own Kafka Connect sink, and some more. */
+function passingError({ code, message }: ClickHouseError): PassingError | undefined {
+  const passing = passingErrors[code];
+  // The server's memory is short now; a query's or a user's limit is short tomorrow as well.
+  if (code === '241' && /\(total\)|Total memory limit|server memory/i.test(message))
+    return { isAway: true, ...passing, cure: 'the server is short of memory' };
+  // One code for two things: the table's parts, which are merged by and by, and the partitions of one block, which are not.
+  return code === '252' && /single INSERT block/i.test(message) ? undefined : passing;
+}
+
+/** Whether trying again may help. */
+export function isPassing(error: ClickHouseError): boolean {
+  return passingError(error) !== undefined;
+}
+
+/** Whether the server says something that may pass, and may as well be so until a person acts. */
+export function mayStay(error: unknown): boolean {
+  if (error instanceof ClickHouseError) {
+    const passing = passingError(error);
+    return passing !== undefined && passing.isAway === undefined;
+  }
+  return error instanceof EtlError && mayStay(error.cause);
+}
+
+/**
+ * What every statement of ours relies on, whatever the profile of the user says. All are the server's own defaults, so that they are no
+ * change for a user who may change nothing.
+ */
+const ownSettings: ServerSettings = {
+  // Columns are nullable where we say so.
+  data_type_default_nullable: 0,
+  // A row that is left out, or an answer of before, would move the checkpoint.
+  final: 0,
+  limit: '0',
+  offset: '0',
+  use_query_cache: 0,
+  skip_unavailable_shards: 0,
+  read_overflow_mode: 'throw',
+  group_by_overflow_mode: 'throw',
+  timeout_overflow_mode: 'throw',
+  result_overflow_mode: 'throw',
+  // How our own queries read.
+  aggregate_functions_null_for_empty: 0,
+  prefer_column_name_to_alias: 0,
+  transform_null_in: 0,
+};
+
+/** For statements with a list of columns, each with a comment: the server takes 256 KiB and 50,000 words by default. */
+export const longStatement = {
+  max_query_size: '200000000',
+  max_ast_elements: '20000000',
+  max_expanded_ast_elements: '20000000',
+} as const;
+
+/** For statements that make or alter tables and views. */
+export const definition = {
+  ...longStatement,
+  allow_suspicious_variant_types: 1,
+  allow_suspicious_low_cardinality_types: 1,
+  flatten_nested: 0,
+} as const;
 
 /**
  * A client of the ClickHouse server; close it when done. It has no default database, since the first thing a sink does is to
  * create it: name tables with {@link qualified}.
+ *
+ * @param pinned settings of every statement; none for statements that are not ours.
  */
-export function createClickHouse(settings: ClickHouseSettings): ClickHouseClient {
+export function createClickHouse(
+  settings: ClickHouseSettings,
+  pinned: ServerSettings = ownSettings,
+): ClickHouseClient {
   const { credentials } = settings;
   return createClient({
     url: settings.url,
@@ -41,6 +148,7 @@ export function createClickHouse(settings: ClickHouseSettings): ClickHouseClient
     request_timeout: ANSWER_TIMEOUT_MS,
     max_open_connections: MAX_CONNECTIONS,
     ...(settings.proxy && { http_agent: createProxyAgent(settings.url, settings.proxy, MAX_CONNECTIONS) }),
+    clickhouse_settings: pinned,
     // It logs errors itself, with the query; ours say what to do.
     log: { level: ClickHouseLogLevel.OFF },
   });
@@ -70,9 +178,24 @@ export async function probeClickHouse(
   });
 }
 
-/** The rows that a query answers. @throws what the client throws: see {@link clickHouseError} */
-export async function askRows<T>(client: ClickHouseClient, query: string, signal: AbortSignal): Promise<T[]> {
-  const answer = await client.query({ query, format: 'JSONEachRow', abort_signal: signal });
+/**
+ * The rows that a query answers.
+ *
+ * @param settings of this query, beside those of every statement.
+ * @throws what the client throws: see {@link clickHouseError}
+ */
+export async function askRows<T>(
+  client: ClickHouseClient,
+  query: string,
+  signal: AbortSignal,
+  settings: ServerSettings = {},
+): Promise<T[]> {
+  const answer = await client.query({
+    query,
+    format: 'JSONEachRow',
+    abort_signal: signal,
+    clickhouse_settings: settings,
+  });
   return answer.json<T>();
 }
 
@@ -90,11 +213,13 @@ export function clickHouseError(error: unknown, settings: ClickHouseSettings, do
   if (!(error instanceof ClickHouseError)) {
     return notAnswering('ClickHouse', at, error, { prefix });
   }
-  const said = `ClickHouse at ${at} answers code ${error.code} (${error.type ?? 'no name'}): ${error.message.slice(0, 300)}`;
-  if (retriableCodes.has(error.code))
-    return new ServiceUnavailableError('ClickHouse', `${prefix}${said}`, { cause: error });
-  const cure = error.code === '516' ? '. Check CLICKHOUSE_USERNAME and CLICKHOUSE_PASSWORD' : '';
-  return new ServiceRefusedError(`${prefix}${said}${cure}`, { cause: error });
+  const passing = passingError(error);
+  const cure = passing === undefined ? cures[error.code] : passing.cure;
+  const said = `${prefix}ClickHouse at ${at} answers code ${error.code} (${error.type ?? 'no name'}): ${error.message.slice(0, 300)}`;
+  const message = cure === undefined ? said : `${said}. Cure: ${cure}`;
+  return passing === undefined
+    ? new ServiceRefusedError(message, { cause: error })
+    : new ServiceUnavailableError('ClickHouse', message, { cause: error });
 }
 
 /** Whether the server answered with this code. */

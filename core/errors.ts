@@ -170,6 +170,11 @@ export class TopicGoneError extends FatalError {
   static override readonly code = 'ETL_TOPIC_GONE';
 }
 
+/** A materialized view on a table throws, or has lost its target: no row of the table gets by. */
+export class ViewFailedError extends FatalError {
+  static override readonly code = 'ETL_VIEW_FAILED';
+}
+
 /** What Kafka has of a log is no record batch, or one that is compressed in a way that we cannot undo. */
 export class UnreadableBatchError extends FatalError {
   static override readonly code = 'ETL_UNREADABLE_BATCH';

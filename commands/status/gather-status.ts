@@ -16,6 +16,7 @@ import {
   lostRowsWarnings,
   pairWarnings,
   topicWarnings,
+  viewWarnings,
 } from './warnings.ts';
 
 /** What is asked once for all streams; undefined where it could not be asked. */
@@ -187,6 +188,7 @@ async function streamWarnings(
 ): Promise<Warning[]> {
   const { stream, topic } = status;
   const warnings = pairWarnings(status, settings.topicPrefix);
+  if (table) warnings.push(...((await services.clickhouse((tables) => viewWarnings(stream, tables))) ?? []));
   if (!topic) return warnings;
   const config = configs?.get(topic.name);
   if (config !== undefined) warnings.push(...topicWarnings(topic, config, settings));

@@ -1,5 +1,7 @@
 import { readPartitionRows } from '../../consumers/clickhouse/table-checkpoint.ts';
 import type { TableRows } from '../../consumers/resume-offset.ts';
+import { readStreamColumns } from '../../consumers/clickhouse/table-shape.ts';
+import { readView, streamsInViewsOf, viewFault, viewStatements } from '../../consumers/clickhouse/view.ts';
 import {
   askRows,
   clickHouseError,
@@ -62,6 +64,24 @@ export class StorageTables {
       newest,
       first: new Map(counts.map(({ partition, first }) => [partition, BigInt(first)])),
     };
+  }
+
+  /** What is wrong with the views of a stream: `view plans was made by hand …`. */
+  async viewFaults(stream: string): Promise<{ readonly view: string; readonly fault: string }[]> {
+    const { database } = this.#settings;
+    return this.#attempt(`views of ${stream}`, async () => {
+      const tables = await readStreamColumns(this.#client, database, streamsInViewsOf(stream), this.#signal);
+      const columns = tables.get(stream);
+      if (columns === undefined) return [];
+      const faults = [];
+      for (const view of viewStatements(this.#settings, stream, columns, tables)) {
+        const found = await readView(this.#client, database, view.name, this.#signal);
+        const fault =
+          found === undefined ? 'is missing: the next start of the sink makes it' : viewFault(found, view);
+        if (fault !== undefined) faults.push({ view: view.name, fault });
+      }
+      return faults;
+    });
   }
 
   /** How many of the latest live rows have their messages before these offsets. */

@@ -84,6 +84,14 @@ export async function lostRowsWarnings(
   ];
 }
 
+/** Views that readers see in place of the sink's, or do not see at all. */
+export async function viewWarnings(stream: string, tables: StorageTables): Promise<Warning[]> {
+  return (await tables.viewFaults(stream)).map(({ view, fault }) => ({
+    about: `view ${view}`,
+    message: fault,
+  }));
+}
+
 function aboutTopic(name: string): string {
   return `topic ${name}`;
 }

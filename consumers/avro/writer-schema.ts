@@ -4,8 +4,8 @@ import { parseJson, type JsonValue } from '../../core/json.ts';
 import { logicalType } from './logical-type.ts';
 import type { RecordType, WriterField, WriterSchema, WriterType } from './writer-type.ts';
 
-/** More types than any table has columns; a schema of a few lines can name billions. */
-const MAX_TYPES = 10_000;
+/** Some times the columns of any table, a nullable one being three types; a schema of a few lines can name billions. */
+const MAX_TYPES = 100_000;
 const MAX_DEPTH = 64;
 
 type Json = Readonly<Record<string, unknown>>;

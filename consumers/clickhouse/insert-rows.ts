@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { ClickHouseError } from '@clickhouse/client';
-import { qualified, quoted, type ClickHouseClient } from '../../core/clickhouse.ts';
+import { isPassing, qualified, quoted, type ClickHouseClient } from '../../core/clickhouse.ts';
 import type { ClickHouseSettings } from '../../core/config.ts';
 import { ByteWriter } from '../../core/byte-writer.ts';
 import { columnTypeSql } from './column-type.ts';
@@ -11,30 +11,54 @@ import { identityColumnOf } from './table-ddl.ts';
 import type { TableColumn } from './table-shape.ts';
 
 /**
- * `inserted`: acknowledged. `refused`: ClickHouse does not take them, which may be a row's fault or that of a table that was
- * changed meanwhile; nothing was inserted. `reason` names code and kind, never what ClickHouse quotes of the rows.
+ * `inserted`: acknowledged. `refused`: ClickHouse does not take them; nothing was inserted. It is a row's fault, or, with `isOfTable`, that
+ * of a table or of what hangs on it, such as one that was changed meanwhile. `reason` names code and kind, never what ClickHouse quotes of
+ * the rows. `half-inserted`: a materialized view failed, and the table may have the rows all the same.
  */
 export type InsertOutcome =
-  { readonly kind: 'inserted' } | { readonly kind: 'refused'; readonly reason: string };
+  | { readonly kind: 'inserted' }
+  | { readonly kind: 'refused'; readonly reason: string; readonly isOfTable?: true }
+  | { readonly kind: 'half-inserted'; readonly reason: string; readonly view: string };
+
+/** Where rows stand in their topic: messages from `first` to `last`, of times between these. */
+export interface RowRange {
+  readonly partition: number;
+  readonly first: number;
+  readonly last: number;
+  readonly minTimeMs: number;
+  readonly maxTimeMs: number;
+}
 
 /** Rows for one insert. */
 export class InsertedRows {
+  /** Hold every row, and no other one that the table may have; empty where nobody would take the rows back. */
+  readonly ranges: readonly RowRange[];
+  /** Nobody but another sink would insert rows of later messages of their partitions. */
+  readonly areLast: boolean;
   readonly #columns: readonly TableColumn[];
   readonly #rows: Buffer;
   readonly #token: string;
 
   /** @param rows in RowBinary: the columns given, then the system columns. @param token must never be used for other rows. */
-  constructor(columns: readonly TableColumn[], rows: Buffer, token: string) {
+  constructor(
+    columns: readonly TableColumn[],
+    rows: Buffer,
+    token: string,
+    ranges: readonly RowRange[] = [],
+    areLast = false,
+  ) {
     this.#columns = columns;
     this.#rows = rows;
     this.#token = token;
+    this.ranges = ranges;
+    this.areLast = areLast;
   }
 
   /**
    * One request, one block.
    *
    * @param identity of the table: another under its name refuses the rows.
-   * @throws what the client throws, unless the rows or the table are to blame.
+   * @throws what the client throws, unless the rows, the table or a view of it are to blame.
    */
   async insertInto(
     client: ClickHouseClient,
@@ -42,12 +66,12 @@ export class InsertedRows {
     table: string,
     identity: string,
   ): Promise<InsertOutcome> {
-    // The last one has no values: ClickHouse fills in what the header of the rows lacks.
-    const names = [...this.#named().map(([name]) => name), identityColumnOf(identity)].map(quoted).join(', ');
+    const own = quoted(identityColumnOf(identity));
     try {
       const { stream } = await client.exec({
-        // With types: rows made for other columns than the table has by now are refused, not misread.
-        query: `INSERT INTO ${qualified(database, table)} (${names}) FORMAT RowBinaryWithNamesAndTypes`,
+        // Not each column by name: what is in the address has to be short. The last one has no values: ClickHouse fills in what the header
+        // of the rows lacks. With types: rows made for other columns than the table has by now are refused, not misread.
+        query: `INSERT INTO ${qualified(database, table)} (* EXCEPT (${own}), ${own}) FORMAT RowBinaryWithNamesAndTypes`,
         values: Readable.from([this.#header(), this.#rows], { objectMode: false, highWaterMark: 1 }),
         clickhouse_settings: {
           ...insertSettings,
@@ -60,11 +84,14 @@ export class InsertedRows {
       await finished(stream);
       return { kind: 'inserted' };
     } catch (error) {
-      if (error instanceof ClickHouseError && (rowCodes.has(error.code) || tableCodes.has(error.code)))
-        return {
-          kind: 'refused',
-          reason: `code ${error.code} (${error.type ?? 'no name'}${constraintIn(error)})`,
-        };
+      if (!(error instanceof ClickHouseError)) throw error;
+      const reason = `code ${error.code} (${error.type ?? 'no name'}${constraintIn(error)})`;
+      const view = viewIn(error);
+      if (view !== undefined && !isPassing(error)) return { kind: 'half-inserted', reason, view };
+      // Its message quotes names, no rows.
+      if (tableCodes.has(error.code))
+        return { kind: 'refused', reason: `${reason}: ${error.message.slice(0, 300)}`, isOfTable: true };
+      if (rowCodes.has(error.code)) return { kind: 'refused', reason };
       throw error;
     }
   }
@@ -101,12 +128,28 @@ const insertSettings = {
   max_insert_block_size: '10000000',
   min_insert_block_size_rows: '10000000',
   min_insert_block_size_bytes: '10000000000',
+  // A batch may have more of them than the hundred that are usual: of a table that its owner has partitioned by day.
+  max_partitions_per_insert_block: '0',
+  materialized_views_ignore_errors: 0,
+  input_format_defaults_for_omitted_fields: 1,
 } as const;
 
 /** The name of a constraint that was violated: of all that the server says, no part of a row. */
 function constraintIn({ code, message }: ClickHouseError): string {
-  const name = code === VIOLATED_CONSTRAINT ? /^Constraint `([^`]+)`/.exec(message)?.[1] : undefined;
+  const name =
+    code === VIOLATED_CONSTRAINT
+      ? /^(?:Code: \d+\. DB::Exception: )?Constraint `([^`]+)`/.exec(message)?.[1]
+      : undefined;
   return name === undefined ? '' : `: ${name}`;
+}
+
+/**
+ * The materialized view that an insert failed in, with those that it is behind: the server adds its name at the end of the message, last the
+ * one that hangs on the table.
+ */
+export function viewIn({ message }: Pick<ClickHouseError, 'message'>): string | undefined {
+  const [pushing] = /(?:: while pushing to view [^:]+?)+(?=\.?\s*(?:\([A-Z_\d]+\)|$))/.exec(message) ?? [];
+  return pushing?.split(': while pushing to view ').slice(1).join(' behind ');
 }
 
 const VIOLATED_CONSTRAINT = '469';

@@ -1,25 +1,33 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
+import { ClickHouseError } from '@clickhouse/client';
 import { isSystemColumnName } from '../../core/avro/schema.ts';
 import {
-  askRows,
   clickHouseError,
+  definition,
   isClickHouseCode,
-  literal,
+  mayStay,
   qualified,
   type ClickHouseClient,
 } from '../../core/clickhouse.ts';
 import type { ClickHouseSettings } from '../../core/config.ts';
-import { IncompatibleSchemaError, StoppedError } from '../../core/errors.ts';
+import {
+  IncompatibleSchemaError,
+  messageOf,
+  ServiceRefusedError,
+  StoppedError,
+  ViewFailedError,
+} from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
-import { retry, steadyRetry, type RetryPolicy } from '../../core/retry.ts';
+import { retry, serviceRetry, steadyRetry, type RetryPolicy } from '../../core/retry.ts';
 import { storageTableOf } from '../../core/stream-name.ts';
 import { declaredFields, type DeclaredFields } from '../avro/declared-fields.ts';
 import type { WriterSchema } from '../avro/writer-type.ts';
 import type { TableRows } from '../resume-offset.ts';
 import { evolutionActions, sortingKey } from './evolution.ts';
-import type { InsertedRows, InsertOutcome } from './insert-rows.ts';
+import { readInsertedPart, readViewsOn, takeBack, textOf, type InsertedPart } from './half-inserted.ts';
+import { viewIn, type InsertedRows, type InsertOutcome } from './insert-rows.ts';
 import { alterTableSql, createTableSql, identitySql, localTableOf } from './table-ddl.ts';
 import { readPartitionRows, settleInserts } from './table-checkpoint.ts';
 import {
@@ -30,11 +38,28 @@ import {
   type TableColumn,
   type TableShape,
 } from './table-shape.ts';
-import { streamsInViewsOf, viewStatements, type ViewStatement } from './view.ts';
+import {
+  readView,
+  shows,
+  streamsInViewsOf,
+  viewFault,
+  viewStatements,
+  type FoundView,
+  type ViewStatement,
+} from './view.ts';
 
 /** How often a change of shape is tried again after another sink was quicker, or before the server shows it. */
 const MAX_ROUNDS = 30;
 const STANDARD_ROUND_MS = 100;
+
+/** How often the server may give an answer that may be its last word: for some two minutes. */
+const MAX_ANSWERS = 30;
+
+/** How long it may take to find out what became of an insert that failed, and to take it back, once the work is stopped. */
+const AFTERWARDS_MS = 20_000;
+
+/** An insert of which all is in, or nothing. */
+export type RowsOutcome = Exclude<InsertOutcome, { readonly kind: 'half-inserted' }>;
 
 /** Errors of a compare and set that was too late: see `alterTableSql`. */
 const ILLEGAL_COLUMN = '44';
@@ -120,20 +145,112 @@ export class StorageTable {
    * Inserts rows of {@link columns} as they were when the rows were made, all of them or none, into the table that
    * {@link partitionRows} last found: one that has taken its place refuses them. When `generation` aborts, it is not tried again; an
    * attempt under way is waited for, since nobody knows what becomes of it.
+   *
+   * @throws ViewFailedError where a materialized view on the table fails; what the table has of the rows is taken back.
    */
-  async insert(rows: InsertedRows, generation: AbortSignal): Promise<InsertOutcome> {
+  async insert(rows: InsertedRows, generation: AbortSignal): Promise<RowsOutcome> {
     const { client, settings } = this.#options;
-    let attempt: Promise<unknown> = Promise.resolve();
+    let attempt: Promise<InsertOutcome> | undefined;
     try {
-      return await this.#attempt(`insert into ${this.name}`, () => {
+      const outcome = await this.#attempt(`insert into ${this.name}`, () => {
         if (generation.aborted) throw new StoppedError(`${this.name}: its partitions were given away`);
-        const inserting = rows.insertInto(client, settings, this.name, this.#identity);
-        attempt = inserting;
-        return inserting;
+        attempt = rows.insertInto(client, settings, this.name, this.#identity);
+        return attempt;
       });
-    } finally {
-      await attempt.catch(() => {});
+      if (outcome.kind === 'half-inserted')
+        throw new ViewFailedError(await this.#undo(rows, outcome.reason, outcome.view, generation));
+      if (outcome.kind === 'refused' && (await this.#hasSome(rows)))
+        throw new ViewFailedError(await this.#undo(rows, outcome.reason, undefined, generation));
+      return outcome;
+    } catch (error) {
+      if (error instanceof ViewFailedError) throw error;
+      // Where the server gave no answer nobody knows: most likely all is in, views included.
+      const said = await attempt?.then(
+        () => undefined,
+        (reason: unknown) => reason,
+      );
+      if (!(said instanceof ClickHouseError) || !(await this.#hasSome(rows).catch(() => false))) throw error;
+      const reason = `code ${said.code} (${said.type ?? 'no name'})`;
+      throw new ViewFailedError(await this.#undo(rows, reason, viewIn(said), generation), { cause: error });
     }
+  }
+
+  /** What a table is to blame for though it is what it was: for a message. */
+  async faultOf(reason: string): Promise<ServiceRefusedError> {
+    const views = await this.#viewsOn();
+    const look =
+      views.length === 0 ? 'look at its definition' : `look at its materialized views (${views.join(', ')})`;
+    return new ServiceRefusedError(
+      `table ${this.name} takes no rows, and no row is to blame: ClickHouse answers ${reason}; ${look}, then start again`,
+    );
+  }
+
+  /** Whether the table has some of the rows. */
+  async #hasSome(rows: InsertedRows): Promise<boolean> {
+    if (rows.ranges.length === 0) return false;
+    return (await this.#inserted(rows)).rows > 0;
+  }
+
+  #inserted({ ranges }: InsertedRows): Promise<InsertedPart> {
+    const { client, settings } = this.#options;
+    return this.#afterwards(`rows of ${this.name}`, (signal) =>
+      readInsertedPart(client, settings, this.name, ranges, signal),
+    );
+  }
+
+  /** Takes back what the table has of an insert that a view of it failed in, so that no later sink goes on behind it. What to say of it. */
+  async #undo(
+    rows: InsertedRows,
+    reason: string,
+    view: string | undefined,
+    generation: AbortSignal,
+  ): Promise<string> {
+    const { client, settings } = this.#options;
+    const { ranges } = rows;
+    const failing = view ?? (await this.#viewsOn()).join(' or ');
+    const what = `materialized view ${failing} on table ${this.name} fails: ClickHouse answers ${reason}`;
+    const where = textOf(ranges);
+    const others =
+      (await this.#viewsOn()).length > 1 || view?.includes(' behind ') === true
+        ? '; what other views fill may have them already, and gets them again'
+        : '';
+    try {
+      const { rows: count, isPassed } = await this.#inserted(rows);
+      if (count > 0 && (generation.aborted || (isPassed && rows.areLast)))
+        throw new StoppedError('another sink is at work behind them');
+      if (count > 0)
+        await this.#afterwards(`take rows back from ${this.name}`, (signal) =>
+          takeBack(client, settings, this.name, ranges, signal),
+        );
+    } catch (error) {
+      return `${what}. Rows (${where}) are in the table and not in what the view fills, and could not be taken back: ${messageOf(error)}. Mend or drop the view, and fill in what it lacks${others}`;
+    }
+    return `${what}. None of its rows (${where}) is in the table: mend or drop the view, then start again${others}`;
+  }
+
+  async #viewsOn(): Promise<readonly string[]> {
+    const { client, settings } = this.#options;
+    return this.#afterwards(`views on ${this.name}`, (signal) =>
+      readViewsOn(client, settings, localTableOf(this.name, settings), signal),
+    ).catch(() => []);
+  }
+
+  /** Asks what is to be known after an insert has failed, also when the work is being stopped: then within bounds of its own. */
+  async #afterwards<T>(doing: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { settings, signal } = this.#options;
+    try {
+      return await this.#attempt(doing, () => work(signal));
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+    const last = AbortSignal.timeout(AFTERWARDS_MS);
+    return retry({ table: this.name, doing }, serviceRetry, last, async () => {
+      try {
+        return await work(last);
+      } catch (error) {
+        throw clickHouseError(error, settings, doing);
+      }
+    });
   }
 
   /** Whether the table, and the columns that rows were made for, are those that the server has now. */
@@ -250,26 +367,31 @@ export class StorageTable {
   async #makeViews(): Promise<void> {
     let wanted = await this.#viewStatements();
     while (!isDeepStrictEqual(wanted, this.#views)) {
-      for (const { name, sql } of wanted) {
-        await this.#checkIsView(name);
-        await this.#command(sql);
-      }
+      for (const view of wanted) await this.#makeView(view);
       this.#views = wanted;
       wanted = await this.#viewStatements();
     }
   }
 
-  /** A table of somebody else's with the view's name would be replaced by it, with all that is in it. */
-  async #checkIsView(name: string): Promise<void> {
+  /** Makes a view, or makes it anew; one that was made by hand is left. */
+  async #makeView(view: ViewStatement): Promise<void> {
+    let found = await this.#readView(view.name);
+    if (found === undefined) {
+      await this.#command(view.create);
+      // Another sink may have made its view of the name meanwhile, or another stream its table.
+      found = await this.#readView(view.name);
+      if (found === undefined || shows(found, view)) return;
+    }
+    const fault = viewFault(found, view);
+    const name = `${this.#options.settings.database}.${view.name}`;
+    if (found.engine !== 'View') throw new IncompatibleSchemaError(`${name} ${fault}`);
+    if (fault === undefined) await this.#command(view.replace);
+    else logger.warn({ stream: this.stream, view: view.name }, `view ${name} ${fault}`);
+  }
+
+  async #readView(name: string): Promise<FoundView | undefined> {
     const { client, settings, signal } = this.#options;
-    const query = `SELECT engine FROM system.tables WHERE database = ${literal(settings.database)} AND name = ${literal(name)}`;
-    const [taken] = await this.#attempt(`view ${name}`, () =>
-      askRows<{ engine: string }>(client, query, signal),
-    );
-    if (taken !== undefined && taken.engine !== 'View')
-      throw new IncompatibleSchemaError(
-        `${settings.database}.${name} is a table (${taken.engine}) where the view of ${this.name} belongs: rename it`,
-      );
+    return this.#attempt(`view ${name}`, () => readView(client, settings.database, name, signal));
   }
 
   async #viewStatements(): Promise<ViewStatement[]> {
@@ -298,17 +420,22 @@ export class StorageTable {
 
   async #command(query: string): Promise<void> {
     await this.#attempt(`change ${qualified(this.#options.settings.database, this.name)}`, () =>
-      this.#options.client.command({ query, clickhouse_settings: { allow_suspicious_variant_types: 1 } }),
+      this.#options.client.command({ query, clickhouse_settings: definition }),
     );
   }
 
   async #attempt<T>(doing: string, work: () => Promise<T>): Promise<T> {
     const { settings, signal } = this.#options;
+    let answers = 0;
     return retry({ table: this.name }, this.#policy, signal, async () => {
       try {
         return await work();
       } catch (error) {
-        throw clickHouseError(error, settings, doing);
+        const failure = clickHouseError(error, settings, doing);
+        if (!mayStay(failure) || ++answers < MAX_ANSWERS) throw failure;
+        throw new ServiceRefusedError(`${failure.message}; so it answers for ${MAX_ANSWERS} attempts`, {
+          cause: error,
+        });
       }
     });
   }

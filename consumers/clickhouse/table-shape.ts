@@ -1,5 +1,6 @@
 import { isSystemColumnName } from '../../core/avro/schema.ts';
 import { askRows, literal, type ClickHouseClient } from '../../core/clickhouse.ts';
+import { IncompatibleSchemaError } from '../../core/errors.ts';
 import { storageTableOf } from '../../core/stream-name.ts';
 import type { Column } from './column-type.ts';
 import { parseColumnType } from './parse-column-type.ts';
@@ -29,6 +30,8 @@ export interface TableShape {
 /**
  * The shape of a table; undefined if there is none. Its version is read first: whoever changes the columns in between makes a change
  * that is based on this reading fail.
+ *
+ * @throws IncompatibleSchemaError where a view has the name.
  */
 export async function readTableShape(
   client: ClickHouseClient,
@@ -38,13 +41,17 @@ export async function readTableShape(
 ): Promise<TableShape | undefined> {
   const where = `database = ${literal(database)}`;
   const [created] = await askRows<
-    Readonly<Record<'create_table_query' | 'engine_full' | 'sorting_key', string>>
+    Readonly<Record<'engine' | 'create_table_query' | 'engine_full' | 'sorting_key', string>>
   >(
     client,
-    `SELECT create_table_query, engine_full, sorting_key FROM system.tables WHERE ${where} AND name = ${literal(table)}`,
+    `SELECT engine, create_table_query, engine_full, sorting_key FROM system.tables WHERE ${where} AND name = ${literal(table)}`,
     signal,
   );
   if (created === undefined) return undefined;
+  if (/View$/.test(created.engine))
+    throw new IncompatibleSchemaError(
+      `${database}.${table} is a view (${created.engine}) where a table of the sink belongs, perhaps that of a stream of this name: rename the view or the stream`,
+    );
   const columns = await askRows<ServerColumn>(
     client,
     `SELECT name, type, default_kind FROM system.columns WHERE ${where} AND table = ${literal(table)} ORDER BY position`,

@@ -1,9 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { literal, qualified } from '../../core/clickhouse.ts';
+import { qualified } from '../../core/clickhouse.ts';
 import { ServiceRefusedError } from '../../core/errors.ts';
 import { readStreamColumns } from '../clickhouse/table-shape.ts';
-import { streamsInViewsOf, viewStatements } from '../clickhouse/view.ts';
+import {
+  readView,
+  streamsInViewsOf,
+  viewFault,
+  viewStatements,
+  type ViewStatement,
+} from '../clickhouse/view.ts';
 import type { ViewComparison } from './comparison.ts';
 import { askAllRows, tried, type ReconcileServices } from './services.ts';
 
@@ -30,16 +36,9 @@ async function lookAt(services: ReconcileServices, stream: string): Promise<View
   const columns = tables.get(stream);
   if (columns === undefined) return [];
   const views: ViewComparison[] = [];
-  for (const { name, sql } of viewStatements(settings.clickhouse, stream, columns, tables)) {
-    const problem = await problemOf(services, stream, name, selectOf(sql));
-    views.push({ view: name, problem });
-  }
+  for (const view of viewStatements(settings.clickhouse, stream, columns, tables))
+    views.push({ view: view.name, problem: await problemOf(services, stream, view) });
   return views;
-}
-
-/** The query behind `CREATE OR REPLACE VIEW … AS`. */
-function selectOf(statement: string): string {
-  return statement.slice(statement.indexOf(' AS SELECT ') + ' AS '.length);
 }
 
 interface Sum {
@@ -51,19 +50,17 @@ interface Sum {
 async function problemOf(
   services: ReconcileServices,
   stream: string,
-  view: string,
-  wanted: string,
+  view: ViewStatement,
 ): Promise<string | undefined> {
-  const { database } = services.settings.clickhouse;
-  const doing = `view ${view}`;
-  const name = qualified(database, view);
-  const [found] = await askAllRows<{ engine: string }>(
-    services,
-    doing,
-    `SELECT engine FROM system.tables WHERE database = ${literal(database)} AND name = ${literal(view)}`,
-  );
+  const { clickhouse, settings, signal } = services;
+  const { name: viewName, select: wanted } = view;
+  const { database } = settings.clickhouse;
+  const doing = `view ${viewName}`;
+  const name = qualified(database, viewName);
+  const found = await tried(services, doing, () => readView(clickhouse, database, viewName, signal));
   if (found === undefined) return 'is missing';
-  if (found.engine !== 'View') return `is a table (${found.engine}): rename it`;
+  const fault = viewFault(found, view);
+  if (fault !== undefined) return fault;
   try {
     const columnsOf = (query: string) =>
       askAllRows<{ name: string; type: string }>(services, doing, `DESCRIBE (${query})`);

@@ -1,9 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import type { KafkaMessage } from 'kafkajs';
 import { schemaIdOf } from '../../core/avro/wire-format.ts';
 import { DecodeError, RecordError, ServiceRefusedError } from '../../core/errors.ts';
 import { addMessage } from '../add-message.ts';
-import { Batch } from '../batch.ts';
+import { Batch, placesOf } from '../batch.ts';
 import { InsertedRows } from '../clickhouse/insert-rows.ts';
 import type { StorageTable } from '../clickhouse/storage-table.ts';
 import type { StreamSchemas } from '../stream-schemas.ts';
@@ -39,7 +38,7 @@ export async function insertMessages(
     }
   }
   const { columns } = table;
-  const batch = new Batch(columns, new RowBuffer(), topicId, false);
+  const batch = new Batch(columns, new RowBuffer(), topicId, true);
   for (const placed of messages) {
     const { partition, message } = placed;
     try {
@@ -51,12 +50,8 @@ export async function insertMessages(
     }
   }
   if (batch.rowCount === 0) return 0;
-  // A token of its own: what was inserted once and is gone must not be taken for a repetition.
-  const rows = new InsertedRows(
-    columns,
-    batch.rows.bytes.subarray(0, batch.rows.length),
-    `repair ${randomUUID()}`,
-  );
+  const bytes = batch.rows.bytes.subarray(0, batch.rows.length);
+  const rows = new InsertedRows(columns, bytes, `repair ${batch.token()}`, placesOf(batch.kept ?? []));
   const outcome = await table.insert(rows, signal);
   if (outcome.kind === 'refused')
     throw new ServiceRefusedError(

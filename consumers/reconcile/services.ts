@@ -1,7 +1,7 @@
 import type { Row } from '@clickhouse/client';
 import type { Admin } from 'kafkajs';
 import type { Registry } from '../../core/avro/registry.ts';
-import { clickHouseError, type ClickHouseClient } from '../../core/clickhouse.ts';
+import { clickHouseError, longStatement, type ClickHouseClient } from '../../core/clickhouse.ts';
 import type { Settings } from '../../core/config.ts';
 import { ServiceRefusedError } from '../../core/errors.ts';
 import { adminAsker, type AskAdmin } from '../../core/kafka.ts';
@@ -22,6 +22,7 @@ export function askAdmin({ settings, admin, signal }: ReconcileServices): AskAdm
 
 /** Keeps a connection from being taken for dead while the server works on a long query. */
 const progressSettings = {
+  ...longStatement,
   send_progress_in_http_headers: 1,
   http_headers_progress_interval_ms: '20000',
 } as const;

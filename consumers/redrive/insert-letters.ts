@@ -8,7 +8,6 @@ import { addMessage } from '../add-message.ts';
 import { Batch } from '../batch.ts';
 import { InsertedRows } from '../clickhouse/insert-rows.ts';
 import type { StorageTable } from '../clickhouse/storage-table.ts';
-import { deduplicationToken } from '../offset-range.ts';
 import type { StreamSchemas } from '../stream-schemas.ts';
 import { RowBuffer } from '../transcode/row-buffer.ts';
 
@@ -37,12 +36,8 @@ export class LetterInserter {
     try {
       const batch = await this.#batchOf(letter, whole ?? messageOfLetter(letter));
       const { columns, rows, ranges } = batch;
-      // The token of the position, as the sink has it for a batch of this message alone.
-      const inserted = new InsertedRows(
-        columns,
-        rows.bytes.subarray(0, rows.length),
-        deduplicationToken(batch.topicId, ranges),
-      );
+      const bytes = rows.bytes.subarray(0, rows.length);
+      const inserted = new InsertedRows(columns, bytes, batch.token(), ranges);
       const outcome = await this.#table.insert(inserted, this.#signal);
       if (outcome.kind === 'inserted') return { kind: 'redriven', how: 'row inserted' };
       if (!(await this.#table.hasStill(columns))) return undefined;

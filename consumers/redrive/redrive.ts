@@ -5,7 +5,7 @@ import type { Settings } from '../../core/config.ts';
 import { byStream } from '../../core/dead-letters/choice.ts';
 import type { SinkLetter } from '../../core/dead-letters/parse-letter.ts';
 import type { Redriven, RedriveOutcome } from '../../core/dead-letters/mark.ts';
-import { IncompatibleSchemaError } from '../../core/errors.ts';
+import { IncompatibleSchemaError, ViewFailedError } from '../../core/errors.ts';
 import { serviceRetry } from '../../core/retry.ts';
 import { storageTableOf, subjectOf, topicOf } from '../../core/stream-name.ts';
 import { StorageTable } from '../clickhouse/storage-table.ts';
@@ -54,7 +54,7 @@ export async function* redriveRows(
       }
       yield* leave(left, `table ${storageTableOf(stream)} is changed again and again: try later`);
     } catch (error) {
-      if (!(error instanceof IncompatibleSchemaError)) throw error;
+      if (!(error instanceof IncompatibleSchemaError || error instanceof ViewFailedError)) throw error;
       yield* leave(left, error.message);
     }
   }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import {
   askRows,
   clickHouseError,
+  definition,
   isClickHouseCode,
   literal,
   qualified,
@@ -258,7 +259,7 @@ export class ShadowTable {
 
   async #once(query: string): Promise<void> {
     try {
-      await this.#client.command({ query, abort_signal: this.#signal });
+      await this.#client.command({ query, clickhouse_settings: definition, abort_signal: this.#signal });
     } catch (error) {
       throw clickHouseError(error, this.#settings, `table ${this.name}`);
     }

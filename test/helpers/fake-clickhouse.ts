@@ -15,6 +15,7 @@ export class FakeClickHouse {
   readonly tables = new Map<string, FakeTable>();
   /** Told after every ALTER. */
   onAlter: () => void = () => {};
+  readonly #comments = new Map<string, string>();
   readonly #scheduler: fc.Scheduler;
 
   constructor(scheduler: fc.Scheduler) {
@@ -24,13 +25,14 @@ export class FakeClickHouse {
   async query({ query }: { query: string }) {
     const rows = await this.#onTheWay(() => {
       const name = /(?:name|table) = '(\w+)'/.exec(query)?.[1] ?? '';
-      if (query.startsWith('SELECT engine')) return this.views.has(name) ? [{ engine: 'View' }] : [];
+      if (query.startsWith('SELECT engine, as_select')) return this.#view(name);
       const table = this.tables.get(name);
       if (table === undefined) return [];
       if (query.includes('system.tables')) {
         const constraint = table.shape === undefined ? '' : `, CONSTRAINT shape_${table.shape} ASSUME 1`;
         return [
           {
+            engine: 'ReplacingMergeTree',
             create_table_query: `CREATE TABLE ${name} (a Int8${constraint})`,
             engine_full: 'ReplacingMergeTree(_version, _deleted)',
             sorting_key: 'uuid',
@@ -49,8 +51,14 @@ export class FakeClickHouse {
   command({ query }: { query: string }): Promise<void> {
     return this.#onTheWay(() => {
       const [, action, name = ''] =
-        /^(CREATE TABLE|ALTER TABLE|CREATE OR REPLACE VIEW).*? `\w+`\.`(\w+)`/.exec(query) ?? [];
-      if (action === 'CREATE OR REPLACE VIEW') this.views.set(name, query);
+        /^(CREATE TABLE|ALTER TABLE|CREATE OR REPLACE VIEW|CREATE VIEW).*? `\w+`\.`(\w+)`/.exec(query) ?? [];
+      const isView =
+        action === 'CREATE OR REPLACE VIEW' || (action === 'CREATE VIEW' && !this.views.has(name));
+      if (isView) {
+        const [, view = '', comment = ''] = /^(.*) COMMENT '(.*)'$/s.exec(query) ?? [];
+        this.views.set(name, view);
+        this.#comments.set(name, comment);
+      }
       if (action === 'CREATE TABLE' && !this.tables.has(name)) {
         const columns = [...query.matchAll(/^ {2}`(\w+)` (.+?)(?: COMMENT .*)?,?$/gm)];
         this.tables.set(name, {
@@ -60,6 +68,13 @@ export class FakeClickHouse {
       }
       if (action === 'ALTER TABLE') this.#alter(this.tables.get(name), query);
     });
+  }
+
+  #view(name: string) {
+    const [, select] = / AS (SELECT .*)$/s.exec(this.views.get(name) ?? '') ?? [];
+    return select === undefined
+      ? []
+      : [{ engine: 'View', as_select: select, comment: this.#comments.get(name) }];
   }
 
   #alter(table: FakeTable | undefined, query: string): void {

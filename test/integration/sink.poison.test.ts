@@ -7,6 +7,7 @@ import { deadLettersTopic, topicOf } from '../../core/stream-name.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
 import { command } from '../helpers/plans-table.ts';
 import { readTopic } from '../helpers/read-topic.ts';
+import type { Message } from '../../producers/message.ts';
 import { createSettings } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
@@ -127,6 +128,45 @@ test('a table that refuses every row stops its stream, and not all of the topic 
   );
   assert.ok((counts?.deadLetters ?? 0) <= 100);
   assert.equal(counts?.lag.size, 0, 'a lag that stands still');
+});
+
+test('a constraint that refuses a delete stops its stream and names the cure: no letter, and the record is gone once it is mended', async (t) => {
+  const settings = createSettings(t);
+  await createTopics(settings, 'plans');
+  const producer = await createProducer(t, settings);
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  const send = (...messages: readonly Message[]) =>
+    producer.send({ topic, messages: messages.map((message) => ({ ...message, partition: 0 })) });
+  await send(...(await messagesOf(settings, 'plans', plans(1, 2, 3))));
+  await sinkStreams(settings, 'plans');
+  const table = qualified(settings.clickhouse.database, 'plans_raw');
+  await command(settings, `ALTER TABLE ${table} ADD CONSTRAINT counted CHECK interval_count > 0`);
+  await send(
+    ...(await messagesOf(settings, 'plans', plans(4, 0))),
+    { key: 'pl_2', value: null },
+    ...(await messagesOf(settings, 'plans', plans(5))),
+  );
+  for (let start = 0; start < 2; start++) {
+    const [counts] = await sinkStreams(settings, 'plans');
+    assert.match(
+      counts?.failure?.message ?? '',
+      /^table plans_raw refuses a delete \(partition 0, offset 5\).* code 469 \(VIOLATED_CONSTRAINT: counted\)\. Let its constraints pass deletes \(CHECK _deleted OR/,
+    );
+    assert.deepEqual(await storedPlans(settings), [1, 2, 3, 4]);
+  }
+  await command(
+    settings,
+    `ALTER TABLE ${table} DROP CONSTRAINT counted`,
+    `ALTER TABLE ${table} ADD CONSTRAINT counted CHECK _deleted OR interval_count > 0`,
+  );
+  const [counts] = await sinkStreams(settings, 'plans');
+  assert.equal(counts?.failure, undefined);
+  assert.deepEqual(await storedPlans(settings), [1, 3, 4, 5]);
+  // The row that it was meant for.
+  assert.deepEqual(
+    (await readLetters(settings)).map(({ headers }) => headers['key']),
+    ['pl_0'],
+  );
 });
 
 test('a tombstone whose key is not the primary key is a dead letter, and its bytes are none', async (t) => {

@@ -1,12 +1,17 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
+import { replay } from '../../consumers/replay/replay.ts';
 import { readStreamSchema } from '../../core/avro/schema-files.ts';
 import type { StreamSchema } from '../../core/avro/schema.ts';
 import type { Settings } from '../../core/config.ts';
 import type { JsonObject } from '../../core/json.ts';
 import { connectAdmin } from '../../core/kafka.ts';
+import { gatherStatus } from '../../commands/status/gather-status.ts';
+import { literal, qualified } from '../../core/clickhouse.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
+import { command } from '../helpers/plans-table.ts';
+import { comparisonOf } from '../helpers/reconciled.ts';
 import { createSettings, noSignal } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
@@ -141,4 +146,73 @@ test('a topic of transactions that nothing was ever written to leaves those of t
   await send('invoices', [invoice]);
   await sinkAll(settings, 'invoices', 'transactions');
   assert.deepEqual(await transactions(settings), nested);
+});
+
+test("a view that was made or changed by hand is left and reported; the sink's own, marked or of former versions, follow their tables", async (t) => {
+  const settings = createSettings(t);
+  const { database } = settings.clickhouse;
+  const name = (of: string) => qualified(database, of);
+  const send = await createSender(t, settings);
+  await send('plans', [{ uuid: 'p' }]);
+  await send('tasks', [{ task_uuid: 't' }]);
+  await send('data_sources', [{ uuid: 'd' }]);
+  await sinkAll(settings, 'plans', 'tasks', 'data_sources');
+  const [former] = await rowsOf(
+    settings,
+    `SELECT as_select FROM system.tables WHERE database = currentDatabase() AND name = 'plans'`,
+  );
+  const handMade = [
+    `SELECT task_uuid, 'mine' AS whose FROM ${name('tasks_raw')} FINAL`,
+    `SELECT task_uuid FROM ${name('tasks_raw')} FINAL WHERE _deleted = 0`,
+    `SELECT customer_uuid, task_uuid FROM ${name('tasks_raw')} FINAL`,
+  ];
+  const [marked] = await rowsOf(
+    settings,
+    `SELECT comment FROM system.tables WHERE database = currentDatabase() AND name = 'tasks'`,
+  );
+  for (const [index, select] of handMade.entries()) {
+    // The last one is the sink's, with columns taken out of it.
+    const comment = index === 2 ? ` COMMENT ${literal(String(marked?.['comment']))}` : '';
+    await command(
+      settings,
+      `CREATE OR REPLACE VIEW ${name('tasks')} AS ${select}${comment}`,
+      `CREATE OR REPLACE VIEW ${name('plans')} AS ${String(former?.['as_select'])}`,
+      `CREATE OR REPLACE VIEW ${name('sources')} AS SELECT * FROM ${name('data_sources')}`,
+    );
+    for (const stream of ['plans', 'tasks', 'data_sources'])
+      await send(stream, [], withField(stream, `score_${index}`));
+    await sinkAll(settings, 'plans', 'tasks', 'data_sources');
+    const columns = await rowsOf(
+      settings,
+      `SELECT table, arraySort(groupArray(name)) AS names FROM system.columns WHERE database = currentDatabase() AND table IN ('plans', 'tasks', 'sources') GROUP BY table ORDER BY table`,
+    );
+    const [ofPlans, ofSources, ofTasks] = columns.map((row) => row['names'] as string[]);
+    assert.ok(ofPlans?.includes(`score_${index}`), 'of a former version');
+    assert.ok(ofSources?.includes(`score_${index}`), 'a derived one');
+    assert.ok(ofTasks !== undefined && ofTasks.length <= 2, 'made by hand');
+    const { warnings } = await gatherStatus(settings, ['tasks', 'plans'], noSignal);
+    const [warning, ...others] = warnings.filter(({ about }) => about.startsWith('view'));
+    assert.deepEqual([warning?.about, others], ['view tasks', []]);
+    assert.match(warning?.message ?? '', /made or changed by hand, and the sink leaves it/);
+    const { views } = await comparisonOf(settings, 'tasks');
+    assert.match(views.find(({ view }) => view === 'tasks')?.problem ?? '', /made or changed by hand/);
+  }
+  await command(settings, `DROP VIEW ${name('tasks')}`);
+  await sinkAll(settings, 'tasks');
+  assert.equal((await rowsOf(settings, 'SELECT score_2 FROM tasks')).length, 1);
+});
+
+test('a stream whose table would have the name of a view stops and says so, and a replay takes no view for a table', async (t) => {
+  const settings = createSettings(t);
+  const send = await createSender(t, settings);
+  const schema = { ...readStreamSchema('plans'), name: 'X' };
+  await send('x_raw', [{ uuid: 'of x_raw' }], schema);
+  await sinkAll(settings, 'x_raw');
+  await send('x', [{ uuid: 'of x' }], schema);
+  const says = /\.x_raw is a view \(View\) where a table of the sink belongs/;
+  const [counts] = await sinkStreams(settings, 'x');
+  assert.match(counts?.failure?.message ?? '', says);
+  const [replayed] = await replay(settings, { streams: ['x'], from: undefined }, noSignal);
+  assert.match(replayed?.failure?.message ?? '', says);
+  assert.deepEqual(await rowsOf(settings, 'SELECT uuid FROM x_raw'), [{ uuid: 'of x_raw' }]);
 });

@@ -87,7 +87,7 @@ test('tables that follow each other under one name share no shape, so that a cha
 
 test('views and databases are made on the cluster too', () => {
   const [view] = viewStatements(cluster, 'plans', []);
-  assert.match(view?.sql ?? '', /^CREATE OR REPLACE VIEW `db`\.`plans` ON CLUSTER `c1` AS SELECT /);
+  assert.match(view?.replace ?? '', /^CREATE OR REPLACE VIEW `db`\.`plans` ON CLUSTER `c1` AS SELECT /);
   assert.equal(onCluster(cluster), ' ON CLUSTER `c1`');
   assert.equal(onCluster(alone), '');
 });

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import { readStreamSchema } from '../../core/avro/schema-files.ts';
+import type { StreamSchema } from '../../core/avro/schema.ts';
+import type { Settings } from '../../core/config.ts';
+import type { JsonObject } from '../../core/json.ts';
+import { topicOf } from '../../core/stream-name.ts';
+import { createClickHouseFront } from './clickhouse-front.ts';
+import { sinkStreams } from './pipeline.ts';
+import { assertReconciled } from './reconciled.ts';
+import { createSettings } from './settings.ts';
+import { rowsOf } from './table-rows.ts';
+import { createProducer, createTopics, messagesOf } from './topic.ts';
+
+/** Sends records of a stream, and makes its topic. */
+export async function createSender(t: TestContext, settings: Settings) {
+  const producer = await createProducer(t, settings);
+  return async (stream: string, records: readonly JsonObject[], schema?: StreamSchema) => {
+    await createTopics(settings, stream);
+    const messages = await messagesOf(settings, stream, records, schema);
+    await producer.send({ topic: topicOf(settings.topicPrefix, stream), messages });
+  };
+}
+
+interface Width {
+  /** Columns beside those of plans. */
+  readonly count: number;
+  /** The comment of each. */
+  readonly doc: string;
+}
+
+const nameOf = (index: number) => `a_column_of_some_length_${index}`;
+
+function widePlans({ count, doc }: Width): StreamSchema {
+  const plans = readStreamSchema('plans');
+  const more = Array.from({ length: count }, (_, index) => ({
+    name: nameOf(index),
+    type: ['null', 'long'],
+    default: null,
+    doc,
+  })) as unknown as StreamSchema['fields'];
+  return { ...plans, fields: [...plans.fields, ...more] };
+}
+
+/** A table of one width is made, then of a greater; each row is there, and the address of no request is long. */
+export async function assertWide(t: TestContext, first: Width, second: Width): Promise<void> {
+  const shared = createSettings(t);
+  const front = await createClickHouseFront(t, shared.clickhouse.url);
+  const settings = { ...shared, clickhouse: { ...shared.clickhouse, url: front.url } };
+  const send = await createSender(t, settings);
+  const [a, b] = [nameOf(first.count - 1), nameOf(second.count - 1)];
+  for (const [width, uuid, name] of [
+    [first, 'a', a],
+    [second, 'b', b],
+  ] as const) {
+    await send('plans', [{ uuid, [name]: 1 }], widePlans(width));
+    const [counts] = await sinkStreams(settings, 'plans');
+    assert.deepEqual([counts?.failure, counts?.rows, counts?.deadLetters], [undefined, 1, 0]);
+  }
+  assert.deepEqual(await rowsOf(settings, `SELECT uuid, ${a} AS v, ${b} AS w FROM plans ORDER BY uuid`), [
+    { uuid: 'a', v: 1, w: null },
+    { uuid: 'b', v: null, w: 1 },
+  ]);
+  assert.ok(front.longestUrl < 8_000, String(front.longestUrl));
+  await assertReconciled(settings, ['plans']);
+}
