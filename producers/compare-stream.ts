@@ -18,6 +18,7 @@ import { isAbsence, readStream } from './chartmogul/stream-reader.ts';
 import type { StreamSpec } from './chartmogul/streams.ts';
 import { messageHash } from './message-hash.ts';
 import { hashIn } from './read-back.ts';
+import { withSingleKey } from './single-record.ts';
 import { hashOf } from './source-record.ts';
 import { streamSchema } from './stream-schema.ts';
 
@@ -102,13 +103,18 @@ async function readSource(
     throw error;
   };
   try {
-    for await (const { records } of readStream(client, spec, plan, { onDenied })) {
+    for await (const { list, records } of readStream(client, spec, plan, { onDenied })) {
       if (records.length > 0 && encoder === undefined) {
         const latest = await registry.latest(subjectOf(settings.topicPrefix, spec.name));
-        encoder = new RecordEncoder(streamSchema(spec, latest?.schema, records.filter(isJsonObject)));
+        const sample = records
+          .filter(isJsonObject)
+          .map((record) => withSingleKey(record, list, spec, undefined));
+        encoder = new RecordEncoder(streamSchema(spec, latest?.schema, sample));
       }
       for (const record of records) {
-        const { key, hash } = identify(record, keys, encoder, mode);
+        const keyed = (known: RecordEncoder) =>
+          isJsonObject(record) ? withSingleKey(record, list, spec, known.schema) : record;
+        const { key, hash } = identify(record, encoder && keyed(encoder), { keys, encoder, mode });
         if (diff.add(key, hash) && key !== undefined) parents?.push(key);
       }
       onProgress({ stream: spec.name, pages: ++pages, records: diff.records });
@@ -126,13 +132,12 @@ function* visitsTo(parents: readonly string[]): Generator<Visit> {
 
 /** A record as a run would send it; without a key where no message can be made of it. */
 function identify(
-  record: JsonValue,
-  keys: KeyTable,
-  encoder: RecordEncoder | undefined,
-  mode: DriftMode,
+  read: JsonValue,
+  record: JsonValue | undefined,
+  { keys, encoder, mode }: { keys: KeyTable; encoder: RecordEncoder | undefined; mode: DriftMode },
 ): { readonly key: string | undefined; readonly hash: RecordHash } {
-  const hash = hashOf(record);
-  if (encoder === undefined || !isJsonObject(record)) return { key: undefined, hash };
+  const hash = hashOf(read);
+  if (encoder === undefined || record === undefined || !isJsonObject(record)) return { key: undefined, hash };
   let key: string | undefined;
   try {
     key = encoder.keyOf(record);

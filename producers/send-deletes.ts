@@ -79,7 +79,8 @@ async function findDeletes(options: DeleteOptions): Promise<Deletes> {
   const refuseMany = (count: number) =>
     refuseMassDelete(spec.name, count, keys.size, {
       massDeletePercent: settings.produce.massDeletePercent,
-      isMassDeleteAllowed: context.options.isMassDeleteAllowed,
+      // Of what has one record only, nothing but its earlier forms can go.
+      isMassDeleteAllowed: context.options.isMassDeleteAllowed || spec.deletes.proof === 'single',
     });
   // Where two runs have to miss a key, the first may miss as many as it will: it deletes none of them.
   if (spec.deletes.proof !== 'twice') refuseMany(vanished.length);
@@ -100,7 +101,9 @@ async function findDeletes(options: DeleteOptions): Promise<Deletes> {
 }
 
 async function findUnseen({ context, spec, state: { keys } }: DeleteOptions): Promise<Vanished[]> {
-  if (keys.unseen === 0) return [];
+  // An earlier form of the only record goes when the record itself is there.
+  const isNoneSeen = spec.deletes.proof === 'single' && keys.unseen === keys.size;
+  if (keys.unseen === 0 || isNoneSeen) return [];
   const isValueWanted = spec.deletes.proof === 'look-up' && spec.deletes.heir !== undefined;
   const { admin, settings, signal } = context;
   return findVanished(admin, settings, { stream: spec.name, keys, isValueWanted }, signal);

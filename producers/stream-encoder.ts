@@ -18,6 +18,7 @@ import type { StreamSpec } from './chartmogul/streams.ts';
 import { messageHash } from './message-hash.ts';
 import { messageHeaders, type Message } from './message.ts';
 import { hashOf, letterKeyOf, textOf } from './source-record.ts';
+import { withSingleKey } from './single-record.ts';
 import type { StreamCounts } from './stream-counts.ts';
 import { streamSchema } from './stream-schema.ts';
 import type { EncodedPage } from './transaction-writable.ts';
@@ -105,7 +106,12 @@ export class StreamEncoder {
   }
 
   async *#encodeSample(sample: readonly Page[]): AsyncGenerator<EncodedPage, void, undefined> {
-    const encoder = await this.#useSchema(sample.flatMap(({ records }) => records.filter(isJsonObject)));
+    const { spec } = this.#options;
+    const encoder = await this.#useSchema(
+      sample.flatMap(({ list, records }) =>
+        records.filter(isJsonObject).map((record) => withSingleKey(record, list, spec, undefined)),
+      ),
+    );
     for (const page of sample) yield await this.#encodePage(page, this.#encoder ?? encoder);
   }
 
@@ -127,8 +133,12 @@ export class StreamEncoder {
     const { counts, keys, mode, isFull } = this.#options;
     const messages: Message[] = [];
     const letters: Message[] = [];
-    for (const value of page.records) {
-      let hash = hashOf(value);
+    for (const read of page.records) {
+      // As it was read: a key that it lacks is none of its values.
+      let hash = hashOf(read);
+      const value = isJsonObject(read)
+        ? withSingleKey(read, page.list, this.#options.spec, (this.#encoder ?? begun).schema)
+        : read;
       let key: string | undefined;
       try {
         if (!isJsonObject(value)) throw new UnkeyedRecordError('an entry of the list that is not an object');
@@ -143,7 +153,7 @@ export class StreamEncoder {
         if (message !== undefined) messages.push(message);
       } catch (error) {
         if (!(error instanceof RecordError)) throw error;
-        const letter = this.#letterOf(error, { key, value, hash, page });
+        const letter = this.#letterOf(error, { key, value: read, hash, page });
         if (letter !== undefined) letters.push(letter);
         if (key === undefined) counts.records++;
       }

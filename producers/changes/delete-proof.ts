@@ -39,6 +39,8 @@ export async function prove(
   switch (proof.proof) {
     case 'none':
       return [];
+    case 'single':
+      return vanished.map(({ key, parent }) => ({ key, parent, verdict: 'gone', mergedInto: undefined }));
     case 'twice':
       return vanished.map((record) => missedTwice(record, context));
     case 'look-up':

@@ -59,7 +59,7 @@ function parseEntry(value: unknown, where: string): StreamSpec {
     primaryKey: parsePrimaryKey(entry['primaryKey'], `${where}.primaryKey`),
     ...(entry['query'] !== undefined && { query: parseQuery(entry['query'], `${where}.query`) }),
     ...(parent && { parent }),
-    deletes: { proof: 'twice' },
+    deletes: { proof: listKey === null && parent === undefined ? 'single' : 'twice' },
   };
 }
 

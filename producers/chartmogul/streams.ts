@@ -7,6 +7,8 @@ export type DeleteProof =
   | { readonly proof: 'look-up'; readonly path: string; readonly query?: Query; readonly heir?: Heir }
   /** Two complete runs, one after the other, did not have it. */
   | { readonly proof: 'twice' }
+  /** The answer is the only record that there is: any other is an earlier form of it. */
+  | { readonly proof: 'single' }
   /** A run does not read all of the stream, so nothing is known of what it does not have. */
   | { readonly proof: 'none' };
 
@@ -151,6 +153,6 @@ export const streams: readonly StreamSpec[] = [
     listKey: null,
     paging: 'none',
     query: { include: accountInclude },
-    deletes: { proof: 'none' },
+    deletes: { proof: 'single' },
   },
 ];

@@ -57,10 +57,15 @@ test('the faulty cursor of activities is not followed', () => {
   assert.equal(specOf('activities')?.paging, 'start-after');
 });
 
-test('only what has an address of its own is deleted by one run alone', () => {
+test('only what has an address of its own, or is the only record there is, is deleted by one run alone', () => {
   const proofs = new Map(streams.map(({ name, deletes }) => [name, deletes.proof]));
   assert.deepEqual([proofs.get('activities'), proofs.get('subscription_events')], ['twice', 'twice']);
-  assert.deepEqual(new Set(proofs.values()), new Set(['look-up', 'twice', 'none']));
+  assert.deepEqual(new Set(proofs.values()), new Set(['look-up', 'twice', 'single', 'none']));
+  const single = streams.filter(({ deletes }) => deletes.proof === 'single');
+  assert.deepEqual(
+    single.map(({ name, listKey }) => [name, listKey]),
+    [['account', null]],
+  );
 });
 
 test('tasks are keyed and looked up by task_uuid', () => {
