@@ -39,6 +39,37 @@ test('an insert that the server puts off is tried again as the same block', asyn
   assert.deepEqual(tokens, ['token', 'token']);
 });
 
+test('an answer that may be the last word is given up after some attempts; one that means an absence never', async (t) => {
+  for (const [code, name, said, isGivenUp] of [
+    [241, 'MEMORY_LIMIT_EXCEEDED', 'Query memory limit exceeded', true],
+    [159, 'TIMEOUT_EXCEEDED', 'Timeout exceeded', true],
+    [241, 'MEMORY_LIMIT_EXCEEDED', '(total) memory limit exceeded', false],
+    [
+      252,
+      'TOO_MANY_PARTS',
+      'Too many parts (3000). Merges are processing significantly slower than inserts',
+      false,
+    ],
+  ] as const) {
+    let requests = 0;
+    const { baseUrl } = await createApiServer(t, {
+      '/': (_, response) => {
+        if (++requests > 100) response.end();
+        else response.writeHead(500).end(`Code: ${code}. DB::Exception: ${said}. (${name})`);
+      },
+    });
+    const { clickhouse: settings } = loadSettings({ CLICKHOUSE_URL: baseUrl.replace('/v1', '') }, '');
+    const client = createClickHouse(settings);
+    t.after(() => client.close());
+    const policy = { attempts: Infinity, firstDelayMs: 0, maxDelayMs: 0 };
+    const table = new StorageTable({ client, settings, stream: 'plans', signal: noSignal, policy });
+    const inserted = table.insert(rows(), noSignal);
+    if (!isGivenUp) assert.deepEqual(await inserted, { kind: 'inserted' });
+    else await assert.rejects(inserted, /code \d+ .*Cure: raise .*for 30 attempts$/);
+    assert.equal(requests, isGivenUp ? 30 : 101, said);
+  }
+});
+
 test('an insert is not tried again when its partitions have been given away', async (t) => {
   let requests = 0;
   const generation = new AbortController();

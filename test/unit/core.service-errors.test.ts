@@ -62,18 +62,28 @@ for (const [name, error, expected, message] of kafkaErrors) {
   });
 }
 
-const answered = (code: string, type = 'NAME') => new ClickHouseError({ message: 'said', code, type });
+const answered = (code: string, type = 'NAME', message = 'said') =>
+  new ClickHouseError({ message, code, type });
 const clickHouseErrors: readonly (readonly [unknown, string, RegExp])[] = [
   [answered('252', 'TOO_MANY_PARTS'), 'ServiceUnavailableError', /TOO_MANY_PARTS/],
   [answered('241'), 'ServiceUnavailableError', /241/],
   [answered('999', 'KEEPER_EXCEPTION'), 'ServiceUnavailableError', /KEEPER/],
+  [
+    answered('252', 'TOO_MANY_PARTS', 'Too many partitions for single INSERT block (more than 100)'),
+    'ServiceRefusedError',
+    /max_partitions_per_insert_block/,
+  ],
+  [answered('164', 'READONLY'), 'ServiceRefusedError', /may only read/],
+  [answered('497', 'ACCESS_DENIED'), 'ServiceRefusedError', /Rights/],
+  [answered('159', 'TIMEOUT_EXCEEDED'), 'ServiceUnavailableError', /max_execution_time/],
+  [answered('242', 'TABLE_IS_READ_ONLY'), 'ServiceUnavailableError', /Keeper/],
   [answered('516', 'AUTHENTICATION_FAILED'), 'ServiceRefusedError', /CLICKHOUSE_PASSWORD/],
   [answered('62', 'SYNTAX_ERROR'), 'ServiceRefusedError', /62/],
   [answered('60', 'UNKNOWN_TABLE'), 'ServiceRefusedError', /60/],
   [new Error('ECONNREFUSED'), 'ServiceUnavailableError', /does not answer/],
 ];
 for (const [error, expected, message] of clickHouseErrors) {
-  test(`${error instanceof ClickHouseError ? `code ${error.code}` : 'silence'} of ClickHouse is a ${expected}`, () => {
+  test(`${error instanceof ClickHouseError ? `code ${error.code} (${error.message})` : 'silence'} of ClickHouse is a ${expected}`, () => {
     const found = clickHouseError(error, settings.clickhouse, 'table plans_raw');
     assert.equal(found.name, expected);
     assert.match(found.message, message);
