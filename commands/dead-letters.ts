@@ -71,7 +71,7 @@ await runMain(async (signal) => {
     .option('--step <name>', `only of this step: ${letterSteps.join(' or ')}`)
     .option('--reason <text>', 'only with this text in their code or reason')
     .option('--since <time>', 'only those set aside since then, such as 2026-01-31T12:00Z, 2h or 3d')
-    .option('--all', 'also those that were redriven')
+    .option('--all', 'also those that were redriven or discarded')
     .option('--limit <n>', `at most so many, ${DEFAULT_LIMIT} unless told otherwise`)
     .option('--json', 'as JSON, all of them unless there is a limit')
     .action((options: Options) => {
@@ -91,7 +91,20 @@ await runMain(async (signal) => {
     .option('--step <name>', `those of this step: ${letterSteps.join(' or ')}`)
     .option('--all', 'all that wait')
     .action((ids: string[], options: Options) => {
-      run = () => redrive(ids, options, signal);
+      run = () => withChosen('redrive', ids, options, signal, redriveAll);
+    });
+  command
+    .command('discard [IDs...]')
+    .description('gives letters up: they no longer count, and a record that changes is tried again')
+    .option('--reason <text>', 'why, for those who come after', 'no reason given')
+    .option('--streams <a,b>', 'those of these streams')
+    .option('--step <name>', `those of this step: ${letterSteps.join(' or ')}`)
+    .option('--all', 'all that wait')
+    .action((ids: string[], options: Options) => {
+      run = () =>
+        withChosen('discard', ids, options, signal, (context, chosen) =>
+          discardAll(context, chosen, options.reason ?? ''),
+        );
     });
   command.parse();
   return run();
@@ -142,15 +155,28 @@ async function show(id: string, options: Options, signal: AbortSignal): Promise<
   });
 }
 
-async function redrive(ids: readonly string[], options: Options, signal: AbortSignal): Promise<ExitCode> {
+/** Does something with the letters that IDs or filters name and that wait; the others are named. */
+async function withChosen(
+  command: 'redrive' | 'discard',
+  ids: readonly string[],
+  options: Options,
+  signal: AbortSignal,
+  work: (
+    context: Context,
+    chosen: readonly StoredLetter[],
+    letters: readonly StoredLetter[],
+  ) => Promise<ExitCode>,
+): Promise<ExitCode> {
   const prefixes = ids.map(parseIdPrefix);
   const { streams, step, all } = options;
   const isFiltered = streams !== undefined || step !== undefined || all === true;
   if (prefixes.length === 0 && !isFiltered)
-    throw new ConfigError('redrive wants IDs, --streams a,b, --step produce or sink, or --all');
+    throw new ConfigError(`${command} wants IDs, --streams a,b, --step produce or sink, or --all`);
   if (prefixes.length > 0 && isFiltered)
-    throw new ConfigError('redrive got IDs and --streams, --step or --all, wants one or the other');
-  const filter = { ...parseFilter(options, Date.now()), isRedrivenToo: false };
+    throw new ConfigError(`${command} got IDs and --streams, --step or --all, wants one or the other`);
+  // Of discard, --reason is why, and no filter.
+  const { reason: _, ...filters } = options;
+  const filter = { ...parseFilter(filters, Date.now()), isSettledToo: false };
   return withKafka(signal, async (context) => {
     const isAsked = (letter: StoredLetter) =>
       isFiltered ? isMeant(letter, filter) : prefixes.some((prefix) => letter.id.startsWith(prefix));
@@ -159,15 +185,44 @@ async function redrive(ids: readonly string[], options: Options, signal: AbortSi
     const asked = isFiltered
       ? letters.filter(isAsked)
       : [...new Set(prefixes.map((prefix) => letterById(letters, prefix)))];
-    for (const letter of asked) if (letter.isRedriven) printLetter(letter, 'was redriven before');
-    const waiting = asked.filter((letter) => !letter.isRedriven);
-    if (waiting.length === 0) {
-      const others = letters.filter((letter) => !letter.isRedriven).length;
-      print(others === 0 ? nothingWaits : `none of these waits; of the others ${others} do`);
-      return exitCodes.done;
-    }
-    return redriveAll(context, waiting, letters);
+    // Who names a discarded letter wants it back.
+    const isOpen = ({ state }: StoredLetter) =>
+      state === 'waiting' || (command === 'redrive' && state === 'discarded');
+    for (const letter of asked) if (!isOpen(letter)) printLetter(letter, `was ${letter.state} before`);
+    const chosen = asked.filter(isOpen);
+    if (chosen.length > 0) return work(context, chosen, letters);
+    const others = letters.filter(({ state }) => state === 'waiting').length;
+    print(others === 0 ? nothingWaits : `none of these waits; of the others ${others} do`);
+    return exitCodes.done;
   });
+}
+
+async function discardAll(
+  { admin, settings, signal }: Context,
+  chosen: readonly StoredLetter[],
+  reason: string,
+): Promise<ExitCode> {
+  const claim = await RunClaim.acquire(
+    admin,
+    settings,
+    { names: [DEAD_LETTERS], isTakingOver: false },
+    signal,
+  );
+  try {
+    const producer = await RedriveProducer.connect(settings);
+    try {
+      for (const letter of chosen) {
+        await producer.mark(letter, { kind: 'discarded', reason });
+        printLetter(letter, 'discarded');
+      }
+    } finally {
+      await producer.close();
+    }
+  } finally {
+    await claim.release();
+  }
+  print(`${chosen.length} discarded`);
+  return exitCodes.done;
 }
 
 async function redriveAll(
@@ -199,7 +254,7 @@ async function redriveAll(
     const marking = producer;
     const shared = { admin, registry, settings, signal };
     for await (const redriven of redriveRecords(records, { ...shared, producer })) tell(redriven);
-    const waiting = letters.filter(isSinks).filter((letter) => !letter.isRedriven);
+    const waiting = letters.filter(isSinks).filter(({ state }) => state !== 'redriven');
     const mark = (...marked: Parameters<RedriveProducer['mark']>) => marking.mark(...marked);
     for await (const redriven of redriveRows(rows, waiting, { ...shared, clickhouse, mark })) tell(redriven);
   } finally {

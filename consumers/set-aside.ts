@@ -10,20 +10,23 @@ import type { Settings } from '../core/config.ts';
 /** Some 200 bytes each. */
 const MAX_LETTERS = 1_000_000;
 
-/** A letter that waits. */
-interface Waiting {
+/** A letter that stands in place of a row or record. */
+interface Letter {
   readonly stream: string;
   /** Kafka's time in ms of the message that it stands for; undefined for a record of the source. */
   readonly timeMs: number | undefined;
+  /** False for one that a person has discarded. */
+  readonly isPending: boolean;
 }
 
 /**
- * The letters that wait on the topic of dead letters, of both steps. A message of which one waits has no row by right.
+ * The letters on the topic of dead letters that were not redriven, of both steps. A message of which there is one, pending or discarded, has
+ * no row by right.
  */
 export class SetAside {
   readonly #topicPrefix: string;
   /** By their keys on the topic. */
-  readonly #letters = new Map<string, Waiting>();
+  readonly #letters = new Map<string, Letter>();
 
   constructor(topicPrefix: string) {
     this.#topicPrefix = topicPrefix;
@@ -51,22 +54,23 @@ export class SetAside {
     const key = message.key.toString('utf8');
     const letter = parseLetter(message, this.#topicPrefix);
     // Whatever has the key of a letter takes its place.
-    if (letter === undefined || letter.isRedriven) {
+    if (letter === undefined || letter.state === 'redriven') {
       this.#letters.delete(key);
       return;
     }
     const timeMs = letter.step === 'sink' ? letter.timestampMs : undefined;
-    this.#letters.set(key, { stream: letter.stream, timeMs });
+    this.#letters.set(key, { stream: letter.stream, timeMs, isPending: letter.state === 'waiting' });
     if (this.#letters.size > MAX_LETTERS)
       throw new ServiceRefusedError(
         `more than ${MAX_LETTERS} dead letters wait: look at them first, npm run dead-letters -- list`,
       );
   }
 
-  /** How many letters of each stream wait. */
+  /** How many letters of each stream are pending. */
   get counts(): ReadonlyMap<string, number> {
     const counts = new Map<string, number>();
-    for (const { stream } of this.#letters.values()) counts.set(stream, (counts.get(stream) ?? 0) + 1);
+    for (const { stream, isPending } of this.#letters.values())
+      if (isPending) counts.set(stream, (counts.get(stream) ?? 0) + 1);
     return counts;
   }
 

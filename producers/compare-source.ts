@@ -86,8 +86,9 @@ export async function compareSource(
       if (comparison === undefined || comparison.failure !== undefined) throw parentFailed(stream);
       return parents.get(stream) ?? [];
     };
-    const { letters } = known;
-    const context = { settings, client, registry, admin, letters, parentsOf, onProgress, signal: running };
+    const { letters, discarded } = known;
+    const services = { settings, client, registry, admin, signal: running };
+    const context = { ...services, letters, discarded, parentsOf, onProgress };
     const all = await Promise.all(specs.map(compare));
     signal.throwIfAborted();
     return all;

@@ -38,6 +38,7 @@ export interface CompareContext {
   readonly admin: Admin;
   /** Records that stand on the topic of dead letters. */
   readonly letters: KeyTable;
+  readonly discarded: KeyTable;
   /** The keys that the source has of a stream of parents, once it has been read. */
   readonly parentsOf: (stream: string) => Promise<readonly string[]>;
   readonly onProgress: (progress: SourceProgress) => void;
@@ -61,10 +62,10 @@ export async function compareStream(
   keys: KeyTable,
   parents: string[] | undefined,
 ): Promise<SourceDiff> {
-  const { settings, letters } = context;
+  const { settings, letters, discarded } = context;
   const { metrics } = settings.produce;
   const isAskedFor = (key: string) => spec.metric === undefined || isMetricAskedFor(spec, metrics, key);
-  const options = { stream: spec.name, keys, letters, isAskedFor };
+  const options = { stream: spec.name, keys, letters, discarded, isAskedFor };
   let diff = new SourceDiff(options);
   await readSource(context, spec, keys, diff, parents);
   if (diff.counts.twice > 0) {

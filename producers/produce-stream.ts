@@ -54,6 +54,7 @@ export async function produceStream(
     keys: state.keys,
     children: state.children,
     letters: context.letters,
+    discarded: context.discarded,
     counts,
   });
   await encoder.begin();

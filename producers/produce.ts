@@ -76,7 +76,8 @@ export async function produce(
     // Before anything is read back: what an earlier producer left open is ended by it, and nobody writes any more.
     await connectProducers(settings, specs, producers);
     const known = await readBack(admin, settings, names, running);
-    const shared = { settings, options, client, registry, admin, letters: known.letters, signal: running };
+    const { letters, discarded } = known;
+    const shared = { settings, options, client, registry, admin, letters, discarded, signal: running };
     const outcomes = new Map<string, Promise<StreamCounts>>();
     const parentsOf = rememberParents(shared, known, outcomes);
     const context: RunContext = { ...shared, parentsOf };

@@ -1,6 +1,6 @@
 import type { Admin, KafkaMessage } from 'kafkajs';
 import type { Settings } from '../core/config.ts';
-import { isRedriven } from '../core/dead-letters/mark.ts';
+import { letterState } from '../core/dead-letters/mark.ts';
 import { checkpointsTopic, deadLettersTopic, topicOf } from '../core/stream-name.ts';
 import { readTopics, type MessageHandler } from '../core/topic-reader.ts';
 import { ChildTable } from './changes/child-table.ts';
@@ -26,8 +26,10 @@ export interface StreamState {
 
 export interface KnownState {
   readonly streams: ReadonlyMap<string, StreamState>;
-  /** Records that stand on the topic of dead letters. */
+  /** Records that stand on the topic of dead letters, those that were discarded included. */
   readonly letters: KeyTable;
+  /** Of these, the ones that a person has given up. */
+  readonly discarded: KeyTable;
 }
 
 /** No hash of a record: such a message is sent again when its record is met. */
@@ -41,7 +43,7 @@ export async function readBack(
 ): Promise<KnownState> {
   const { topicPrefix } = settings;
   const states = new Map(streams.map((stream) => [stream, createState()]));
-  const letters = new KeyTable();
+  const [letters, discarded] = [new KeyTable(), new KeyTable()];
   const handlers = new Map<string, MessageHandler>();
   for (const [stream, { keys, children }] of states) {
     handlers.set(topicOf(topicPrefix, stream), (message) => {
@@ -51,16 +53,18 @@ export async function readBack(
     });
   }
   // A record that was redriven, and cannot be sent again, is to be set aside again.
-  handlers.set(deadLettersTopic(topicPrefix), (message) =>
-    note(letters, isRedriven(message.headers) ? { ...message, value: null } : message),
-  );
+  handlers.set(deadLettersTopic(topicPrefix), (message) => {
+    const state = letterState(message.headers);
+    note(letters, state === 'redriven' ? { ...message, value: null } : message);
+    note(discarded, state === 'discarded' ? message : { ...message, value: null });
+  });
   handlers.set(checkpointsTopic(topicPrefix), (message) => noteCheckpoint(states, message));
   await readTopics(admin, settings, handlers, signal);
   for (const [stream, state] of states) {
     const hasBeenRead = state.keys.size > 0 || state.checkpoint?.isComplete === true;
     states.set(stream, { ...(state.keys.size === 0 ? createState() : state), hasBeenRead });
   }
-  return { streams: states, letters };
+  return { streams: states, letters, discarded };
 }
 
 /** Of a stream of which nothing is known. */

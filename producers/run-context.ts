@@ -27,6 +27,7 @@ export interface RunContext {
   readonly registry: Registry;
   readonly admin: Admin;
   readonly letters: KeyTable;
+  readonly discarded: KeyTable;
   /** The parents of a stream, once their stream has been produced. */
   readonly parentsOf: (stream: string) => Promise<Parents>;
   readonly signal: AbortSignal;

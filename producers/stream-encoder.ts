@@ -36,6 +36,8 @@ export interface StreamEncoderOptions {
   readonly children: ChildTable;
   /** What the topic of dead letters holds. */
   readonly letters: KeyTable;
+  /** What of it a person has given up. */
+  readonly discarded: KeyTable;
   readonly counts: StreamCounts;
 }
 
@@ -233,10 +235,11 @@ export class StreamEncoder {
     error: RecordError,
     { key, value, hash, page }: { key: string | undefined; value: JsonValue; hash: RecordHash; page: Page },
   ): Message | undefined {
-    const { spec, letters, keys, counts } = this.#options;
+    const { spec, letters, discarded, keys, counts } = this.#options;
     const letterKey = letterKeyOf(spec.name, key, hash);
     // The source has it: whatever an earlier message says of the key is not to be deleted.
     if (key !== undefined) keys.see(key);
+    if (discarded.compare(letterKey, hash) === 'unchanged') return undefined;
     const isKnown = letters.compare(letterKey, hash) === 'unchanged';
     if (!this.#setAside.has(letterKey)) counts.deadLettered++;
     this.#setAside.add(letterKey);

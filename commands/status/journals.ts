@@ -45,12 +45,12 @@ export async function readJournals(
   return {
     runs,
     checkpoints,
-    letters: countByStream(all.filter(({ isRedriven }) => !isRedriven)),
+    letters: countByStream(all.filter(({ state }) => state === 'waiting')),
   };
 }
 
 /** What is kept of a letter: there may be many. */
-type Letter = Pick<StoredLetter, 'stream' | 'isRedriven'>;
+type Letter = Pick<StoredLetter, 'stream' | 'state'>;
 
 /** The key is run and stream. */
 export function noteRun(
@@ -83,7 +83,7 @@ export function noteLetter(letters: Map<string, Letter>, message: KafkaMessage, 
   if (place === undefined) return;
   const letter = parseLetter(message, topicPrefix);
   if (letter === undefined) letters.delete(place);
-  else letters.set(place, { stream: letter.stream, isRedriven: letter.isRedriven });
+  else letters.set(place, { stream: letter.stream, state: letter.state });
 }
 
 function countByStream(letters: readonly Letter[]): Map<string, number> {

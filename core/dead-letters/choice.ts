@@ -11,7 +11,7 @@ export interface LetterFilter {
   /** Set aside at this time in ms, or later. */
   readonly sinceMs?: number | undefined;
   /** Also those that wait no more. */
-  readonly isRedrivenToo?: boolean;
+  readonly isSettledToo?: boolean;
 }
 
 /** A filter as it was typed. */
@@ -33,15 +33,15 @@ export function parseFilter(
     step: step === undefined ? undefined : oneOf('--step', step, letterSteps),
     reason,
     sinceMs: since === undefined ? undefined : parseSince(since, nowMs),
-    isRedrivenToo: all === true,
+    isSettledToo: all === true,
   };
 }
 
 export function isMeant(letter: StoredLetter, filter: LetterFilter): boolean {
-  const { streams, step, reason, sinceMs, isRedrivenToo = false } = filter;
+  const { streams, step, reason, sinceMs, isSettledToo = false } = filter;
   const said = `${letter.code} ${letter.reason}`.toLowerCase();
   return (
-    (isRedrivenToo || !letter.isRedriven) &&
+    (isSettledToo || letter.state === 'waiting') &&
     (streams?.includes(letter.stream) ?? true) &&
     (step === undefined || letter.step === step) &&
     (reason === undefined || said.includes(reason.toLowerCase())) &&

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { KafkaMessage } from 'kafkajs';
 import { deadLetterHeaders } from '../dead-letter.ts';
 import { messageTimeMs } from '../message-time.ts';
-import { isRedriven, letterMarks } from './mark.ts';
+import { letterMarks, letterState, type LetterState } from './mark.ts';
 import { isStreamName, topicOf } from '../stream-name.ts';
 
 /** What every letter says. */
@@ -18,7 +18,7 @@ interface LetterBase {
   readonly recordKey: string | undefined;
   /** When it was set aside. */
   readonly setAsideMs: number;
-  readonly isRedriven: boolean;
+  readonly state: LetterState;
   readonly redrivenMs: number | undefined;
   /** How often it was redriven in vain. */
   readonly attempts: number;
@@ -84,7 +84,7 @@ export function parseLetter(message: KafkaMessage, topicPrefix: string): StoredL
     reason: text(deadLetterHeaders.reason) ?? '',
     recordKey: text(deadLetterHeaders.key),
     setAsideMs: integerIn(text(letterMarks.setAsideAt)) ?? ownTime,
-    isRedriven: isRedriven(headers),
+    state: letterState(headers),
     redrivenMs: integerIn(text(letterMarks.redrivenAt)),
     attempts: integerIn(text(letterMarks.attempts)) ?? 0,
     headers,

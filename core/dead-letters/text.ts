@@ -22,13 +22,13 @@ export function shortId({ id }: StoredLetter): string {
 
 /** Letters as a table, a line each, cut to `width` columns. */
 export function letterTable(letters: readonly StoredLetter[], width: number): string {
-  const hasRedriven = letters.some((letter) => letter.isRedriven);
+  const hasSettled = letters.some(({ state }) => state !== 'waiting');
   const heads = [
     'id',
     'set aside, UTC',
     'stream',
     'step',
-    ...(hasRedriven ? ['state'] : []),
+    ...(hasSettled ? ['state'] : []),
     'code',
     'reason',
   ];
@@ -37,7 +37,7 @@ export function letterTable(letters: readonly StoredLetter[], width: number): st
     minuteOf(letter.setAsideMs),
     letter.stream,
     letter.step,
-    ...(hasRedriven ? [letter.isRedriven ? 'redriven' : 'waiting'] : []),
+    ...(hasSettled ? [letter.state] : []),
     printable(letter.code),
     // A longer one would make the table as wide for all.
     cut(printable(letter.reason), width),
@@ -50,9 +50,10 @@ export function letterTable(letters: readonly StoredLetter[], width: number): st
 
 /** How many letters there are, in a line. @param shown how many of them a table has. */
 export function totalLine(letters: readonly StoredLetter[], shown: number): string {
-  const waiting = letters.filter(({ isRedriven }) => !isRedriven).length;
-  const parts = [waitingText(waiting)];
-  if (waiting < letters.length) parts.push(`${letters.length - waiting} redriven`);
+  const countOf = (wanted: StoredLetter['state']) => letters.filter(({ state }) => state === wanted).length;
+  const parts = [waitingText(countOf('waiting'))];
+  for (const state of ['redriven', 'discarded'] as const)
+    if (countOf(state) > 0) parts.push(`${countOf(state)} ${state}`);
   const hidden = letters.length - shown;
   if (hidden > 0) parts.push(`${hidden} not shown: --limit ${letters.length} shows all`);
   return [...kindLines(letters), parts.join(', ')].join('\n');
@@ -78,12 +79,12 @@ export const nothingWaits = 'no dead letter waits';
 
 /** All that a letter says of itself, a line each; long values go on in the next line. */
 export function letterDetails(letter: StoredLetter, width: number): string {
-  const { id, isRedriven, setAsideMs, headers, bytes } = letter;
+  const { id, state, setAsideMs, headers, bytes } = letter;
   const said: (readonly [string, string])[] = [
     ['id', id.slice(0, 2 * SHORT_ID_DIGITS)],
     ['set aside', timeOf(setAsideMs)],
     ...Object.entries(headers).map(([name, value]) => [printable(name), headerText(value)] as const),
-    ...(headers['state'] === undefined ? [['state', isRedriven ? 'redriven' : 'waiting'] as const] : []),
+    ...(headers['state'] === undefined ? [['state', state] as const] : []),
     ['bytes', String(bytes)],
   ];
   const names = said.reduce((longest, [name]) => Math.max(longest, name.length), 0);
@@ -110,9 +111,9 @@ export function letterJson(letter: StoredLetter): Readonly<Record<string, unknow
     step,
     code,
     reason,
-    state: letter.isRedriven ? 'redriven' : 'waiting',
+    state: letter.state,
     attempts,
-    ...(letter.isRedriven && redrivenMs !== undefined && { redrivenAt: timeOf(redrivenMs) }),
+    ...(letter.state === 'redriven' && redrivenMs !== undefined && { redrivenAt: timeOf(redrivenMs) }),
     ...(recordKey !== undefined && { recordKey }),
     ...(step === 'sink' && {
       topic: letter.topic,

@@ -21,6 +21,8 @@ export interface SourceDiffOptions {
   readonly keys: KeyTable;
   /** Records that wait on the topic of dead letters. */
   readonly letters: KeyTable;
+  /** Of these, the ones that a person has given up: no difference. */
+  readonly discarded: KeyTable;
   /** False for a key that the source was not asked about: it is no stray. */
   readonly isAskedFor?: (key: string) => boolean;
 }
@@ -83,7 +85,7 @@ export class SourceDiff {
    * @returns whether it is the first record of its key.
    */
   add(key: string | undefined, hash: RecordHash): boolean {
-    const { stream, keys, letters } = this.#options;
+    const { stream, keys, letters, discarded } = this.#options;
     const name = key ?? hash.toString('hex');
     const change = key === undefined ? 'new' : keys.compare(key, hash);
     const differences = change === 'new' ? this.#missing : this.#changed;
@@ -92,6 +94,8 @@ export class SourceDiff {
     if (isFirst) this.#records++;
     else if (this.#isAnother(name, hash, change)) this.#twice.add(name, hash);
     if (change === 'unchanged') {
+      differences.drop(name);
+    } else if (discarded.compare(letterKeyOf(stream, key, hash), hash) === 'unchanged') {
       differences.drop(name);
     } else if (letters.compare(letterKeyOf(stream, key, hash), hash) === 'unchanged') {
       differences.drop(name);

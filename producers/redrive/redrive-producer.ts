@@ -1,5 +1,5 @@
 import type { Settings } from '../../core/config.ts';
-import { markedLetter, type RedriveOutcome } from '../../core/dead-letters/mark.ts';
+import { markedLetter, type Discarding, type RedriveOutcome } from '../../core/dead-letters/mark.ts';
 import type { StoredLetter } from '../../core/dead-letters/parse-letter.ts';
 import { FencedError } from '../../core/errors.ts';
 import { deadLettersTopic } from '../../core/stream-name.ts';
@@ -32,7 +32,7 @@ export class RedriveProducer {
    */
   async mark(
     letter: StoredLetter,
-    outcome: RedriveOutcome,
+    outcome: RedriveOutcome | Discarding,
     sent: readonly TopicMessages[] = [],
   ): Promise<void> {
     const marked = markedLetter(letter, outcome, Date.now());
