@@ -129,6 +129,7 @@ function createEncoder(
       keys: new KeyTable(),
       children: new ChildTable(),
       letters: new KeyTable(),
+      discarded: new KeyTable(),
       counts,
     });
     try {

@@ -74,7 +74,7 @@ async function lettersOf(settings: Settings): Promise<readonly StoredLetter[]> {
 }
 
 const waitingOf = async (settings: Settings) =>
-  (await lettersOf(settings)).filter(({ isRedriven }) => !isRedriven);
+  (await lettersOf(settings)).filter(({ state }) => state === 'waiting');
 
 test('messages that were refused are shown, fail again while nothing is mended, then become rows, each once', async (t) => {
   const { settings, send, sendPlans } = await createRefusingTable(t);
@@ -178,8 +178,8 @@ test('a redrive that was killed between row and mark inserts no second row; the 
   const third = await deadLetters(t, settings, 'redrive', '--all');
   assert.deepEqual([third.exitCode, third.stdout], [0, 'no dead letter waits\n']);
   assert.deepEqual(
-    (await lettersOf(settings)).map(({ isRedriven }) => isRedriven),
-    [true],
+    (await lettersOf(settings)).map(({ state }) => state),
+    ['redriven'],
   );
 });
 
@@ -298,4 +298,39 @@ test('what is asked for in vain is told in a line', async (t) => {
       assert.match(stderr, says);
     }),
   );
+});
+
+test('discarded letters of both steps no longer count for run, reconcile and list, and may be redriven by their ID', async (t) => {
+  const { baseUrl } = await createApiServer(t, {
+    '/plans': `{"plans":[{"uuid":"pl_1"},{"name":"no uuid"}],"has_more":false}`,
+  });
+  const settings = createSettings(t, baseUrl);
+  const deadOf = async () => (await produceStreams(settings, 'plans'))[0]?.deadLettered;
+  assert.equal(await deadOf(), 1);
+  const producer = await createProducer(t, settings);
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  await producer.send({ topic, messages: [{ key: 'pl_2', value: Buffer.from('not a frame') }] });
+  const [sunk] = await sinkStreams(settings, 'plans');
+  assert.deepEqual([sunk?.rows, sunk?.deadLetters], [1, 1]);
+  const reconcile = () =>
+    runCommand(t, 'commands/reconcile.ts', ['--streams', 'plans', '--source'], environmentOf(settings));
+  assert.equal((await reconcile()).exitCode, 1);
+
+  const discarded = await deadLetters(t, settings, 'discard', '--all', '--reason', 'a test record');
+  assert.equal(discarded.exitCode, 0, discarded.stderr);
+  assert.match(discarded.stdout, /^2 discarded$/m);
+  // The source does not have pl_2: the run deletes it.
+  assert.equal(await deadOf(), 0);
+  await sinkStreams(settings, 'plans');
+  const equal = await reconcile();
+  assert.equal(equal.exitCode, 0, equal.stdout);
+  const list = await deadLetters(t, settings, 'list');
+  assert.equal(list.stdout, 'no dead letter waits\n');
+  const all = await deadLetters(t, settings, 'list', '--all');
+  assert.match(all.stdout, /^no dead letter waits, 2 discarded$/m);
+
+  const [letter] = (await lettersOf(settings)).filter(({ step }) => step === 'sink');
+  assert.equal(letter?.headers['discard-reason']?.toString(), 'a test record');
+  const again = await deadLetters(t, settings, 'redrive', letter?.id ?? '');
+  assert.match(again.stdout, /fails again: /);
 });

@@ -23,7 +23,7 @@ const letterAt = (offset: number, timestampMs: number): SinkLetter => ({
   reason: '',
   recordKey: undefined,
   setAsideMs: 0,
-  isRedriven: false,
+  state: 'waiting',
   redrivenMs: undefined,
   attempts: 0,
   headers: {},

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { KafkaMessage } from 'kafkajs';
 import { isMeant, letterById, parseFilter, parseIdPrefix } from '../../core/dead-letters/choice.ts';
-import { isRedriven, markedLetter } from '../../core/dead-letters/mark.ts';
+import { letterState, markedLetter } from '../../core/dead-letters/mark.ts';
 import { parseLetter, type StoredLetter } from '../../core/dead-letters/parse-letter.ts';
 import {
   foldedLine,
@@ -59,8 +59,8 @@ test('a letter is read with its place, its time and an id that its key alone dec
   assert.ok(letter.step === 'sink');
   const { partition, offset, timestampMs, setAsideMs, attempts, bytes } = letter;
   assert.deepEqual(
-    [partition, offset, timestampMs, setAsideMs, attempts, bytes, letter.isRedriven],
-    [2, 7, 1_700_000_000_000, NOW, 0, 5, false],
+    [partition, offset, timestampMs, setAsideMs, attempts, bytes, letter.state],
+    [2, 7, 1_700_000_000_000, NOW, 0, 5, 'waiting'],
   );
   assert.equal(letter.id, letterOf({ ...sinkHeaders, reason: 'another' }).id);
   assert.notEqual(letter.id, letterOf(sinkHeaders, 'plans|sink|2|8').id);
@@ -102,8 +102,8 @@ test('a mark keeps value, headers and the time of the first letter, and says wha
   const readAgain = parseLetter(messageOf(texts, { timestamp: String(NOW + 60_000) }), PREFIX);
   assert.ok(readAgain);
   assert.deepEqual(
-    [readAgain.isRedriven, readAgain.attempts, readAgain.setAsideMs, readAgain.id],
-    [false, 1, NOW, letter.id],
+    [readAgain.state, readAgain.attempts, readAgain.setAsideMs, readAgain.id],
+    ['waiting', 1, NOW, letter.id],
   );
   const done = markedLetter({ ...readAgain, value: letter.value }, { kind: 'redriven', how: '' }, NOW + 2);
   const marked = parseLetter(
@@ -113,8 +113,8 @@ test('a mark keeps value, headers and the time of the first letter, and says wha
     PREFIX,
   );
   assert.deepEqual(
-    [marked?.isRedriven, marked?.redrivenMs, marked?.setAsideMs, marked?.attempts],
-    [true, NOW + 2, NOW, 1],
+    [marked?.state, marked?.redrivenMs, marked?.setAsideMs, marked?.attempts],
+    ['redriven', NOW + 2, NOW, 1],
   );
   assert.equal(markedLetter(letter, { kind: 'left', why: '' }, NOW), undefined);
 });
@@ -126,13 +126,29 @@ test('a letter that was read without its value cannot be marked: that would lose
   );
 });
 
-test('only the state redriven means redriven', () => {
-  const states = [undefined, Buffer.from('waiting'), 'redriven', Buffer.from('redriven')];
+test('letterState reads redriven and discarded; anything else waits', () => {
+  const states = [
+    undefined,
+    Buffer.from('waiting'),
+    'redriven',
+    Buffer.from('redriven'),
+    Buffer.from('discarded'),
+  ];
   assert.deepEqual(
-    states.map((state) => isRedriven({ state })),
-    [false, false, false, true],
+    states.map((state) => letterState({ state })),
+    ['waiting', 'waiting', 'waiting', 'redriven', 'discarded'],
   );
-  assert.equal(isRedriven(undefined), false);
+  assert.equal(letterState(undefined), 'waiting');
+});
+
+test('a discarded letter keeps its headers and says when and why', () => {
+  const letter = { ...letterOf(), value: Buffer.from('x') };
+  const marked = markedLetter(letter, { kind: 'discarded', reason: 'a test record' }, NOW + 1);
+  const { reason, ...marks } = { ...marked?.headers };
+  assert.equal(String(reason), String(letter.headers['reason']));
+  assert.equal(marks['state'], 'discarded');
+  assert.equal(marks['discarded-at'], String(NOW + 1));
+  assert.equal(marks['discard-reason'], 'a test record');
 });
 
 test('an id is meant by its beginning, where that is one letter’s alone', () => {

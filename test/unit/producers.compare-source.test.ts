@@ -18,6 +18,7 @@ interface Case {
   /** The topic before the source is read. */
   readonly topic?: readonly Message[];
   readonly letters?: readonly SourceRecord[];
+  readonly discarded?: readonly SourceRecord[];
   readonly source?: readonly SourceRecord[];
   /** What is sent while the source is read. */
   readonly meanwhile?: readonly Message[];
@@ -33,13 +34,25 @@ function tableOf(messages: readonly Message[]): KeyTable {
   return table;
 }
 
-function diffOf({ topic = [], letters = [], source = [], meanwhile = [], isAskedFor }: Case): SourceDiff {
+function lettersOf(records: readonly SourceRecord[]): KeyTable {
+  return tableOf(
+    records.map(([key, record]) => [letterKeyOf('plans', key, recordHash(record)), record] as const),
+  );
+}
+
+function diffOf({
+  topic = [],
+  letters = [],
+  discarded = [],
+  source = [],
+  meanwhile = [],
+  isAskedFor,
+}: Case): SourceDiff {
   const diff = new SourceDiff({
     stream: 'plans',
     keys: tableOf(topic),
-    letters: tableOf(
-      letters.map(([key, record]) => [letterKeyOf('plans', key, recordHash(record)), record] as const),
-    ),
+    letters: lettersOf([...letters, ...discarded]),
+    discarded: lettersOf(discarded),
     ...(isAskedFor && { isAskedFor }),
   });
   for (const [key, record] of source) diff.add(key, recordHash(record));
@@ -106,6 +119,21 @@ const cases: readonly (Case & { readonly name: string; readonly wanted: readonly
       [undefined, 5],
     ],
     wanted: ['a dead', 'b dead', `${hex(5)} dead`],
+  },
+  {
+    name: 'what a person has discarded is no difference, until the record changes',
+    topic: [['b', 1]],
+    discarded: [
+      ['a', 1],
+      ['b', 2],
+      ['c', 1],
+    ],
+    source: [
+      ['a', 1],
+      ['b', 2],
+      ['c', 3],
+    ],
+    wanted: ['c missing'],
   },
   {
     name: 'what was set aside and was sent meanwhile is no difference',

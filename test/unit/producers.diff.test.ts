@@ -94,6 +94,7 @@ async function produce(topic: Topic, run: Run): Promise<readonly Message[]> {
     keys,
     children: new ChildTable(),
     letters: new KeyTable(),
+    discarded: new KeyTable(),
     counts: createStreamCounts('plans', 'test.plans'),
   });
   await encoder.begin();

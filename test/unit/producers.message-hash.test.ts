@@ -24,6 +24,7 @@ function createTopic(stream = 'plans') {
     keys: new KeyTable(),
     children: new ChildTable(),
     letters: new KeyTable(),
+    discarded: new KeyTable(),
   };
   const run = async (mode: DriftMode, record: JsonObject, isFull = false): Promise<Message[]> => {
     state.keys.unseeAll();

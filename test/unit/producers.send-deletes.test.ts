@@ -101,6 +101,7 @@ async function deletes(given: Given) {
       registry: new FakeRegistry(),
       admin: {} as Admin,
       letters: new KeyTable(),
+      discarded: new KeyTable(),
       parentsOf: () => Promise.reject(new Error('the parents are asked for')),
       signal: noSignal,
     },

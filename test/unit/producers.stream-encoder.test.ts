@@ -37,6 +37,7 @@ const createState = () => ({
   keys: new KeyTable(),
   children: new ChildTable(),
   letters: new KeyTable(),
+  discarded: new KeyTable(),
 });
 
 type Pages = readonly (readonly JsonValue[])[];

@@ -317,6 +317,7 @@ async function run(
       // No topic is there to be read once more: visits of parents that are gone stay.
       admin: { listTopics: () => Promise.resolve([]) } as unknown as Admin,
       letters: new KeyTable(),
+      discarded: new KeyTable(),
       parentsOf: () => Promise.resolve({ keys: [...account.keys()], hashes }),
       signal: noSignal,
     },

@@ -84,13 +84,13 @@ test('a letter waits until it is redriven, and again when it is sent again', () 
       messageOf('plans|sink|0|1', value, { headers: { ...headers, ...(state && { state }) } }),
       'chartmogul.',
     );
-  const states = () => [...letters.values()].map(({ stream, isRedriven }) => [stream, isRedriven]);
+  const states = () => [...letters.values()].map(({ stream, state }) => [stream, state]);
   note();
-  assert.deepEqual(states(), [['plans', false]]);
+  assert.deepEqual(states(), [['plans', 'waiting']]);
   note('redriven');
-  assert.deepEqual(states(), [['plans', true]]);
+  assert.deepEqual(states(), [['plans', 'redriven']]);
   note('waiting');
-  assert.deepEqual(states(), [['plans', false]]);
+  assert.deepEqual(states(), [['plans', 'waiting']]);
   noteLetter(letters, messageOf('x', 'anything', {}), 'chartmogul.');
   noteLetter(letters, messageOf(null, 'anything', {}), 'chartmogul.');
   assert.equal(letters.size, 1);
