@@ -310,8 +310,10 @@ test('discarded letters of both steps no longer count for run, reconcile and lis
   const producer = await createProducer(t, settings);
   const topic = topicOf(settings.topicPrefix, 'plans');
   await producer.send({ topic, messages: [{ key: 'pl_2', value: Buffer.from('not a frame') }] });
+  // The source does not have pl_2: the run deletes it, and that is a row behind the message.
+  assert.equal(await deadOf(), 1);
   const [sunk] = await sinkStreams(settings, 'plans');
-  assert.deepEqual([sunk?.rows, sunk?.deadLetters], [1, 1]);
+  assert.deepEqual([sunk?.rows, sunk?.deadLetters], [2, 1]);
   const reconcile = () =>
     runCommand(t, 'commands/reconcile.ts', ['--streams', 'plans', '--source'], environmentOf(settings));
   assert.equal((await reconcile()).exitCode, 1);
@@ -319,9 +321,7 @@ test('discarded letters of both steps no longer count for run, reconcile and lis
   const discarded = await deadLetters(t, settings, 'discard', '--all', '--reason', 'a test record');
   assert.equal(discarded.exitCode, 0, discarded.stderr);
   assert.match(discarded.stdout, /^2 discarded$/m);
-  // The source does not have pl_2: the run deletes it.
   assert.equal(await deadOf(), 0);
-  await sinkStreams(settings, 'plans');
   const equal = await reconcile();
   assert.equal(equal.exitCode, 0, equal.stdout);
   const list = await deadLetters(t, settings, 'list');
