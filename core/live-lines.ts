@@ -5,7 +5,6 @@ export interface Terminal {
 }
 
 const ERASE_LINE = '\u001b[2K';
-const ERASE_BELOW = '\u001b[J';
 
 /**
  * The lines at the bottom of a terminal that are drawn again and again, such as progress. Whoever writes other lines to the
@@ -22,7 +21,7 @@ export class LiveLines {
   /** Draws the lines in place of those that stand there. They should be no more than the terminal has rows, less one. */
   show(lines: readonly string[]): void {
     if (lines.length === 0 && this.#lines.length === 0) return;
-    const text = this.#toTop() + drawn(lines) + ERASE_BELOW;
+    const text = this.#erased() + drawn(lines);
     this.#lines = lines;
     this.#terminal.write(text);
   }
@@ -35,14 +34,18 @@ export class LiveLines {
   /** Writes text that stays, ended by a newline, above the lines. */
   writeAbove(text: string): void {
     if (this.#lines.length === 0) this.#terminal.write(text);
-    else this.#terminal.write(this.#toTop() + ERASE_BELOW + text + drawn(this.#lines));
+    else this.#terminal.write(this.#erased() + text + drawn(this.#lines));
   }
 
-  /** To the first of the lines; one that was drawn when the terminal was wider stands on several rows now. */
-  #toTop(): string {
+  /**
+   * Erases the lines and leaves the cursor on the first; one that was drawn when the terminal was wider has several rows now.
+   * Row by row: terminals copy a whole screen that is erased at once into their scrollback.
+   */
+  #erased(): string {
     const { columns = Infinity } = this.#terminal;
     const rows = this.#lines.reduce((sum, { length }) => sum + Math.max(1, Math.ceil(length / columns)), 0);
-    return rows === 0 ? '' : `\u001b[${rows}A\r`;
+    const toTop = rows === 0 ? '' : `\u001b[${rows}A\r`;
+    return toTop + `${ERASE_LINE}\n`.repeat(rows) + toTop;
   }
 }
 

@@ -155,7 +155,7 @@ class Screen {
       assert.ok(up <= this.#row, 'above the top');
       this.#row -= up;
     } else if (token === '\u001b[J') {
-      this.text.splice(this.#row, Infinity, this.text[this.#row]?.slice(0, this.#column) ?? '');
+      assert.fail('a terminal would copy the screen into its scrollback');
     } else if (token === '\u001b[2K') this.text[this.#row] = '';
     else if (token === '\r') this.#column = 0;
     else if (token === '\n') this.#newRow();
@@ -174,6 +174,11 @@ class Screen {
     this.#column = 0;
     if (this.#row === this.text.length) this.text.push('');
   }
+}
+
+/** Rows that were erased below the last line are blank. */
+function withoutBlankEnd(rows: readonly string[]): readonly string[] {
+  return rows.slice(0, rows.findLastIndex((row) => row !== '') + 1);
 }
 
 const word = fc.string({ unit: fc.constantFrom('a', 'b', ' ', '█'), maxLength: 10 });
@@ -199,7 +204,7 @@ test('text written above stays, whole and in order, and only the latest live lin
           live.clear();
           below = [];
         }
-        assert.deepEqual(screen.text, [...kept, ...below, '']);
+        assert.deepEqual(withoutBlankEnd(screen.text), withoutBlankEnd([...kept, ...below]));
       }
     }),
   );
@@ -211,7 +216,7 @@ test('live lines that a narrower terminal wraps are taken away whole', () => {
   live.writeAbove('text\n');
   live.show(['1234567890!', '']);
   live.clear();
-  assert.deepEqual(screen.text, ['text', '']);
+  assert.deepEqual(withoutBlankEnd(screen.text), ['text']);
 });
 
 test('without live lines nothing but the text is written', () => {
@@ -238,7 +243,7 @@ test('progress is drawn five times a second and is gone when it stops', (t) => {
   assert.match(screen.text[1] ?? '', / 7 records/);
   progress.stop();
   t.mock.timers.tick(1_000);
-  assert.deepEqual(screen.text, ['told', '']);
+  assert.deepEqual(withoutBlankEnd(screen.text), ['told']);
 });
 
 test('nothing is drawn where there is no terminal', (t) => {
