@@ -3,6 +3,7 @@ import { ConfigError, messageOf } from '../core/errors.ts';
 import type { Allowed } from '../consumers/reconcile/comparison.ts';
 import { cut, drawLive, grouped, several } from '../core/live-cells.ts';
 import { liveLines } from '../core/live-lines.ts';
+import { shownKey } from '../core/shown-key.ts';
 import { textTable } from '../core/text-table.ts';
 import type { StreamSpec } from '../producers/chartmogul/streams.ts';
 import { compareSource, type SourceComparison, type SourceProgress } from '../producers/compare-source.ts';
@@ -81,7 +82,7 @@ function linesOf({ stream, examples, failure, counts, unasked }: SourceCompariso
   const lines = [
     ...(failure === undefined ? [] : [`${stream} failed: ${messageOf(failure)}`]),
     ...differing.map((kind) => `${stream}: ${grouped(counts[kind])} ${kind}: ${kindTexts[kind]}`),
-    ...examples.map(({ key, kind }) => `  ${kind.padEnd(7)}  ${key}`),
+    ...examples.map(({ key, kind }) => `  ${kind.padEnd(7)}  ${shownKey(key)}`),
     ...(unasked > 0
       ? [
           `${stream}: ${several(unasked, 'key')} not compared: outside METRICS_START_DATE and METRICS_INTERVALS`,

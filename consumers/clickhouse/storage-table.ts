@@ -65,6 +65,10 @@ export type RowsOutcome = Exclude<InsertOutcome, { readonly kind: 'half-inserted
 const ILLEGAL_COLUMN = '44';
 const BAD_ARGUMENTS = '36';
 
+/** What was made by hand over a column keeps it as it is. */
+const ALTER_OF_COLUMN_IS_FORBIDDEN = '524';
+const BAD_TTL_EXPRESSION = '450';
+
 export interface StorageTableOptions {
   readonly client: ClickHouseClient;
   readonly settings: ClickHouseSettings;
@@ -356,6 +360,15 @@ export class StorageTable {
       if (isClickHouseCode(error, BAD_ARGUMENTS) || isClickHouseCode(error, ILLEGAL_COLUMN)) {
         if ((await this.#readShape())?.version !== version) return false;
       }
+      if (
+        isClickHouseCode(error, ALTER_OF_COLUMN_IS_FORBIDDEN) ||
+        isClickHouseCode(error, BAD_TTL_EXPRESSION)
+      )
+        throw new IncompatibleSchemaError(
+          `table ${this.name} has a partition key or a TTL over a column that a schema of the topic wants changed ` +
+            `(${actions.join(', ').slice(0, 300)}): take that column out of it, or npm run replay -- --streams ${this.stream}`,
+          { cause: error },
+        );
       throw error;
     }
   }

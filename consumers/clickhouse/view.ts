@@ -170,10 +170,16 @@ function plain(select: string): string {
 
 /** The latest live row of each key. */
 function latestSelect(database: string, stream: string, columns: readonly Column[]): string {
-  const names = columns.map(({ name }) => quoted(name)).join(', ');
+  const names = columns.map(({ name }) =>
+    constants.test(name) ? `stored.${quoted(name)} AS ${quoted(name)}` : quoted(name),
+  );
+  const alias = columns.some(({ name }) => constants.test(name)) ? ' AS stored' : '';
   const storage = qualified(database, storageTableOf(stream));
-  return `SELECT ${names} FROM ${storage} FINAL`;
+  return `SELECT ${names.join(', ')} FROM ${storage}${alias} FINAL`;
 }
+
+/** The server stores the text of a view without these names' quotes, and takes them for values when it has started again. */
+const constants = /^(true|false|nan|inf|infinity)$/i;
 
 function derivedSelect(database: string, view: DerivedView, columns: readonly Column[]): string {
   const parent = qualified(database, viewOf(view.stream));

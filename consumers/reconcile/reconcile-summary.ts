@@ -1,5 +1,6 @@
 import { cut, grouped, several } from '../../core/live-cells.ts';
 import { messageOf } from '../../core/errors.ts';
+import { shownKey } from '../../core/shown-key.ts';
 import { textTable, type Cell } from '../../core/text-table.ts';
 import { isEqual, type Allowed, type DifferenceKind, type StreamComparison } from './comparison.ts';
 
@@ -80,7 +81,7 @@ function linesOf(comparison: StreamComparison): string[] {
     ...faults,
     ...(repair === undefined ? [] : repairTexts(repair)),
     ...keyLines(comparison),
-    ...examples.map(({ key, kind }) => `  ${kind.padEnd(7)}  ${key}`),
+    ...examples.map(({ key, kind }) => `  ${kind.padEnd(7)}  ${shownKey(key)}`),
     ...views.flatMap(({ view, problem }) => (problem === undefined ? [] : [`view ${view} ${problem}`])),
     ...(deadLetters > 0
       ? [`${grouped(deadLetters)} dead: npm run dead-letters -- list --streams ${stream}`]

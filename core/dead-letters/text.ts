@@ -1,4 +1,6 @@
 import { parse, stringify } from 'lossless-json';
+import { deadLetterHeaders } from '../dead-letter.ts';
+import { shownKey } from '../shown-key.ts';
 import { SHORT_ID_DIGITS } from './choice.ts';
 import type { StoredLetter } from './parse-letter.ts';
 import { messageOf, NestedTooDeeplyError } from '../errors.ts';
@@ -83,7 +85,13 @@ export function letterDetails(letter: StoredLetter, width: number): string {
   const said: (readonly [string, string])[] = [
     ['id', id.slice(0, 2 * SHORT_ID_DIGITS)],
     ['set aside', timeOf(setAsideMs)],
-    ...Object.entries(headers).map(([name, value]) => [printable(name), headerText(value)] as const),
+    ...Object.entries(headers).map(
+      ([name, value]) =>
+        [
+          printable(name),
+          name === deadLetterHeaders.key ? shownKey(headerText(value)) : headerText(value),
+        ] as const,
+    ),
     ...(headers['state'] === undefined ? [['state', state] as const] : []),
     ['bytes', String(bytes)],
   ];

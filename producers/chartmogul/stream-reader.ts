@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ProduceSettings } from '../../core/config.ts';
 import { AccessDeniedError, messageOf, RequestRefusedError, StreamNotFoundError } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
+import { shownKey } from '../../core/shown-key.ts';
 import type { SliceState } from '../checkpoint.ts';
 import { addressOf } from './address.ts';
 import type { ChartMogulClient, RequestObserver } from './client.ts';
@@ -239,7 +240,7 @@ function* listsOf(
     const address = addressOf(path, field, visit.parent);
     if (address === undefined) {
       logger.warn(
-        { stream: spec.name, [field]: visit.parent },
+        { stream: spec.name, [field]: shownKey(visit.parent) },
         'a parent is left out: with its key the address of its list would be another one',
       );
       continue;

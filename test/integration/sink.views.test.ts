@@ -216,3 +216,22 @@ test('a stream whose table would have the name of a view stops and says so, and 
   assert.match(replayed?.failure?.message ?? '', says);
   assert.deepEqual(await rowsOf(settings, 'SELECT uuid FROM x_raw'), [{ uuid: 'of x_raw' }]);
 });
+
+test('a view shows columns that are named like constants also after the server has read it from its disk', async (t) => {
+  const settings = createSettings(t);
+  const names = ['true', 'false', 'nan', 'inf', 'null', 'select'];
+  const schema: StreamSchema = {
+    type: 'record',
+    name: 'Words',
+    primaryKey: ['id'],
+    fields: ['id', ...names].map((name) => ({ name, type: 'string' })),
+  };
+  const words = Object.fromEntries(['id', ...names].map((name) => [name, `the ${name}`]));
+  const send = await createSender(t, settings);
+  await send('words', [words], schema);
+  await sinkStreams(settings, 'words');
+  const view = qualified(settings.clickhouse.database, 'words');
+  await command(settings, `DETACH TABLE ${view}`, `ATTACH TABLE ${view}`);
+  const [row] = await rowsOf(settings, 'SELECT * FROM words');
+  assert.deepEqual({ ...row }, words);
+});
