@@ -83,6 +83,11 @@ export class FrozenSchemaError extends RecordError {
   static override readonly code = 'ETL_FROZEN_SCHEMA';
 }
 
+/** A source record with more bytes than Kafka takes, or with more fields than its schema can learn. */
+export class OversizedRecordError extends RecordError {
+  static override readonly code = 'ETL_OVERSIZED_RECORD';
+}
+
 /** A message whose bytes are not what its schema says. */
 export class DecodeError extends RecordError {
   static override readonly code = 'ETL_DECODE';

@@ -19,8 +19,18 @@ export const messageHeaders = {
 /** Bytes of a message on its way, without Kafka's own framing. */
 export function bytesOf({ key, value, headers }: Message): number {
   let bytes = Buffer.byteLength(key) + (value?.length ?? 0);
-  for (const header of Object.values(headers ?? {})) bytes += header.length;
+  for (const header of Object.values(headers ?? {})) bytes += Buffer.byteLength(header);
   return bytes;
+}
+
+/** Of a record batch without records. */
+export const EMPTY_BATCH_BYTES = 61;
+
+/** Bytes of a message in a record batch, at most: lengths, times and offsets take five or ten bytes each. */
+export function recordBytes(message: Message): number {
+  const names = Object.keys(message.headers ?? {});
+  const ofNames = names.reduce((bytes, name) => bytes + 2 * 5 + Buffer.byteLength(name), 0);
+  return 5 + 1 + 10 + 5 + 3 * 5 + bytesOf(message) + ofNames;
 }
 
 export interface TopicMessages {

@@ -56,6 +56,7 @@ export async function produceStream(
     letters: context.letters,
     discarded: context.discarded,
     counts,
+    messageLimit: context.messageLimit,
   });
   await encoder.begin();
 

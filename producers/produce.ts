@@ -6,6 +6,7 @@ import type { Settings } from '../core/config.ts';
 import { EtlError, StoppedError, StreamNotFoundError } from '../core/errors.ts';
 import { askKafka, connectAdmin, ensureTopics, mendKafkaError } from '../core/kafka.ts';
 import { logger } from '../core/logger.ts';
+import { readMessageLimits, type MessageLimit } from '../core/message-limits.ts';
 import { probeRetry } from '../core/retry.ts';
 import { RunClaim } from '../core/run-claim.ts';
 import { checkpointsTopic, deadLettersTopic, topicOf } from '../core/stream-name.ts';
@@ -74,10 +75,17 @@ export async function produce(
     const isTakingOver = options.isTakingOver === true;
     claim = await RunClaim.acquire(admin, settings, { names, isTakingOver }, running);
     // Before anything is read back: what an earlier producer left open is ended by it, and nobody writes any more.
-    await connectProducers(settings, specs, producers);
+    const written = [
+      ...names.map((name) => topicOf(topicPrefix, name)),
+      checkpointsTopic(topicPrefix),
+      deadLettersTopic(topicPrefix),
+    ];
+    const messageLimit = await readMessageLimits(admin, kafka, written, running);
+    await connectProducers(settings, specs, producers, messageLimit);
     const known = await readBack(admin, settings, names, running);
     const { letters, discarded } = known;
-    const shared = { settings, options, client, registry, admin, letters, discarded, signal: running };
+    const learnt = { letters, discarded, messageLimit };
+    const shared = { settings, options, client, registry, admin, ...learnt, signal: running };
     const outcomes = new Map<string, Promise<StreamCounts>>();
     const parentsOf = rememberParents(shared, known, outcomes);
     const context: RunContext = { ...shared, parentsOf };
@@ -159,9 +167,10 @@ async function connectProducers(
   settings: Settings,
   specs: readonly StreamSpec[],
   producers: Map<string, TransactionalProducer>,
+  messageLimit: MessageLimit,
 ): Promise<void> {
   const connecting = specs.map(async ({ name }) => {
-    producers.set(name, await TransactionalProducer.connect(settings, name));
+    producers.set(name, await TransactionalProducer.connect(settings, name, messageLimit));
   });
   const failed = (await Promise.allSettled(connecting)).find(({ status }) => status === 'rejected');
   if (failed?.status === 'rejected') throw failed.reason;

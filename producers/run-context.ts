@@ -1,6 +1,7 @@
 import type { Admin } from 'kafkajs';
 import type { Registry } from '../core/avro/registry.ts';
 import type { Settings } from '../core/config.ts';
+import type { MessageLimit } from '../core/message-limits.ts';
 import type { KeyTable } from './changes/key-table.ts';
 import type { ChartMogulClient } from './chartmogul/client.ts';
 import type { Parents } from './parents.ts';
@@ -28,6 +29,7 @@ export interface RunContext {
   readonly admin: Admin;
   readonly letters: KeyTable;
   readonly discarded: KeyTable;
+  readonly messageLimit: MessageLimit;
   /** The parents of a stream, once their stream has been produced. */
   readonly parentsOf: (stream: string) => Promise<Parents>;
   readonly signal: AbortSignal;

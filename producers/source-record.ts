@@ -1,3 +1,4 @@
+import { hash as digestOf } from 'node:crypto';
 import { RecordError } from '../core/errors.ts';
 import { isJsonObject, jsonText, type JsonValue } from '../core/json.ts';
 import { recordHash, type RecordHash } from './changes/record-hash.ts';
@@ -22,7 +23,11 @@ export function textOf(value: JsonValue): string {
   }
 }
 
+/** Longer ones are told by their digest: a letter can be cut, but not its key. */
+const MAX_KEY_BYTES = 8 * 1024;
+
 /** The key of a record on the topic of dead letters; one without a usable key of its own is told by its hash. */
 export function letterKeyOf(stream: string, key: string | undefined, hash: RecordHash): string {
-  return `${stream}|${key ?? hash.toString('hex')}`;
+  const isLong = key !== undefined && Buffer.byteLength(key) > MAX_KEY_BYTES;
+  return `${stream}|${isLong ? digestOf('sha256', key) : (key ?? hash.toString('hex'))}`;
 }

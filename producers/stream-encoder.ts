@@ -1,14 +1,24 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { DriftMode } from '../core/config.ts';
 import type { Registry } from '../core/avro/registry.ts';
-import { framed } from '../core/avro/wire-format.ts';
+import type { StreamSchema } from '../core/avro/schema.ts';
+import { FRAME_BYTES, framed } from '../core/avro/wire-format.ts';
+import type { ByteWriter } from '../core/byte-writer.ts';
 import { deadLetterHeaders } from '../core/dead-letter.ts';
-import { FrozenSchemaError, RecordError, UnexpectedAnswerError, UnkeyedRecordError } from '../core/errors.ts';
+import { truncated } from '../core/dead-letters/truncate.ts';
+import {
+  FrozenSchemaError,
+  OversizedRecordError,
+  RecordError,
+  UnexpectedAnswerError,
+  UnkeyedRecordError,
+} from '../core/errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
 import { logger } from '../core/logger.ts';
-import { subjectOf } from '../core/stream-name.ts';
+import { ownMessageLimit, type MessageLimit } from '../core/message-limits.ts';
+import { deadLettersTopic, subjectOf } from '../core/stream-name.ts';
 import { wellFormed } from '../core/well-formed.ts';
-import { driftName, evolve, type Drift } from './avro/drift.ts';
+import { driftName, evolve, type Drift, type ValueKind } from './avro/drift.ts';
 import { RecordEncoder } from './avro/record-encoder.ts';
 import type { ChildTable } from './changes/child-table.ts';
 import type { KeyTable } from './changes/key-table.ts';
@@ -16,7 +26,7 @@ import type { RecordHash } from './changes/record-hash.ts';
 import type { Page } from './chartmogul/source-list.ts';
 import type { StreamSpec } from './chartmogul/streams.ts';
 import { messageHash } from './message-hash.ts';
-import { messageHeaders, type Message } from './message.ts';
+import { EMPTY_BATCH_BYTES, messageHeaders, recordBytes, type Message } from './message.ts';
 import { hashOf, letterKeyOf, textOf } from './source-record.ts';
 import { withSingleKey } from './single-record.ts';
 import type { StreamCounts } from './stream-counts.ts';
@@ -39,10 +49,18 @@ export interface StreamEncoderOptions {
   /** What of it a person has given up. */
   readonly discarded: KeyTable;
   readonly counts: StreamCounts;
+  /** That of topics as we make them, if it is not said. */
+  readonly messageLimit?: MessageLimit;
 }
 
 /** More fields than this from one record are an answer gone wrong, not drift. */
 const MAX_DRIFTS_PER_RECORD = 500;
+
+/** Registries keep a schema in a Kafka message of 1 MiB, as JSON within JSON. */
+const MAX_SCHEMA_BYTES = 800_000;
+
+/** Of a letter, left for the headers that a redrive adds. */
+const SPARE_LETTER_BYTES = 16 * 1024;
 
 /** Dead letters of a run that are told one by one; the summary has their number. */
 const MAX_LETTERS_TOLD = 10;
@@ -120,7 +138,7 @@ export class StreamEncoder {
   async #useSchema(sample: readonly JsonObject[]): Promise<RecordEncoder> {
     const { registry, spec } = this.#options;
     const latest = await registry.latest(this.#subject);
-    const schema = streamSchema(spec, latest?.schema, sample);
+    const schema = this.#schemaOf(sample, latest?.schema);
     const isKnown = latest !== undefined && isDeepStrictEqual(latest.schema, schema);
     this.#schemaId = isKnown ? latest.id : await registry.register(this.#subject, schema);
     if (spec.primaryKey !== undefined && latest === undefined)
@@ -129,6 +147,19 @@ export class StreamEncoder {
         'schema inferred from the first pages',
       );
     return (this.#encoder = new RecordEncoder(schema));
+  }
+
+  /** A record with more fields than a registry takes is not what its stream is like: it is left to be set aside. */
+  #schemaOf(sample: readonly JsonObject[], latest: StreamSchema | undefined): StreamSchema {
+    const { spec } = this.#options;
+    const schema = streamSchema(spec, latest, sample);
+    if (sample.length === 0 || schemaBytes(schema) <= MAX_SCHEMA_BYTES) return schema;
+    const usual = sample.filter((record) => Object.keys(record).length <= MAX_DRIFTS_PER_RECORD);
+    const smaller = usual.length > 0 ? streamSchema(spec, latest, usual) : schema;
+    if (schemaBytes(smaller) <= MAX_SCHEMA_BYTES) return smaller;
+    throw new UnexpectedAnswerError(
+      `${spec.name}: its records have more fields than a registry takes in a schema, which is ${MAX_SCHEMA_BYTES} bytes`,
+    );
   }
 
   async #encodePage(page: Page, begun: RecordEncoder): Promise<EncodedPage> {
@@ -177,52 +208,75 @@ export class StreamEncoder {
       counts.unchanged++;
       return undefined;
     }
-    const value = await this.#valueOf(record);
-    keys.set(key, hash);
-    keys.see(key);
-    counts[change]++;
     const named = spec.parent && (list.visit?.parent ?? record[spec.parent.field]);
     const parent = typeof named === 'string' ? wellFormed(named) : undefined;
-    if (parent !== undefined) children.set(key, parent);
     const headers = {
       [messageHeaders.hash]: hash,
       ...(parent !== undefined && { [messageHeaders.parent]: parent }),
     };
-    return { key, value, headers };
+    const message = await this.#encoded(record, { key, value: null, headers });
+    keys.set(key, hash);
+    keys.see(key);
+    counts[change]++;
+    if (parent !== undefined) children.set(key, parent);
+    return message;
   }
 
-  async #valueOf(record: JsonObject): Promise<Buffer> {
+  /** The message with its value. The schema learns only what a message is sent with. */
+  async #encoded(record: JsonObject, message: Message): Promise<Message> {
     const { mode, counts } = this.#options;
-    let encoder = this.#ready();
+    const begun = this.#ready();
     if (mode === 'discard') {
-      const { avro, discarded } = encoder.encodeDiscarding(record);
+      const { avro, discarded } = begun.encodeDiscarding(record);
+      this.#checkSize(avro, message);
       counts.discarded += discarded.length;
-      return framed(this.#schemaId, avro);
+      return { ...message, value: framed(this.#schemaId, avro) };
     }
     // A misfit can show only after the field that hides it has been added, so evolution goes in rounds.
-    const learnt = new Set<string>();
-    for (let round = 0; round <= MAX_DRIFTS_PER_RECORD; round++) {
-      const encoded = encoder.encode(record);
-      if (encoded.drifts === undefined) return framed(this.#schemaId, encoded.avro);
+    const learnt = new Map<string, ValueKind>();
+    let encoder = begun;
+    let encoded = encoder.encode(record);
+    while (encoded.drifts !== undefined) {
       const { drifts } = encoded;
       if (mode === 'freeze') throw new FrozenSchemaError(`fields that the schema lacks: ${namesOf(drifts)}`);
-      for (const drift of drifts) learnt.add(driftName(drift));
-      if (learnt.size > MAX_DRIFTS_PER_RECORD) break;
-      encoder = await this.#learn(encoder, drifts);
+      const known = learnt.size;
+      for (const drift of drifts) learnt.set(driftName(drift), drift.kind);
+      if (learnt.size > MAX_DRIFTS_PER_RECORD)
+        throw new OversizedRecordError(
+          `a record with more than ${MAX_DRIFTS_PER_RECORD} fields that the schema does not know`,
+        );
+      if (learnt.size === known) throw new RangeError('a field that was learnt is still unknown');
+      encoder = new RecordEncoder(evolve(encoder.schema, drifts));
+      encoded = encoder.encode(record);
     }
-    throw new UnexpectedAnswerError(
-      `${this.#options.spec.name}: one record has more than ${MAX_DRIFTS_PER_RECORD} fields that the schema does not know`,
+    this.#checkSize(encoded.avro, message);
+    if (encoder !== begun) await this.#learn(encoder, learnt);
+    return { ...message, value: framed(this.#schemaId, encoded.avro) };
+  }
+
+  /** @throws OversizedRecordError when the topic would not take it */
+  #checkSize(avro: ByteWriter, message: Message): void {
+    const { messageLimit = ownMessageLimit, counts } = this.#options;
+    const bytes = EMPTY_BATCH_BYTES + recordBytes(message) + FRAME_BYTES + avro.length;
+    const limit = messageLimit(counts.topic);
+    if (bytes <= limit) return;
+    // A new one, whose buffer has not the size of this record.
+    this.#encoder = new RecordEncoder(this.#ready().schema);
+    throw new OversizedRecordError(
+      `a record of ${bytes} bytes: topic ${counts.topic} takes ${limit} (max.message.bytes)`,
     );
   }
 
-  async #learn(encoder: RecordEncoder, drifts: readonly Drift[]): Promise<RecordEncoder> {
+  async #learn(encoder: RecordEncoder, learnt: ReadonlyMap<string, ValueKind>): Promise<void> {
     const { registry, spec, counts } = this.#options;
-    const schema = evolve(encoder.schema, drifts);
-    this.#schemaId = await registry.register(this.#subject, schema);
-    const fields = new Map(drifts.map((drift) => [driftName(drift), drift.kind]));
-    for (const [field, type] of fields) counts.newFields.push({ field, type });
-    logger.info({ stream: spec.name, schemaId: this.#schemaId, fields: [...fields.keys()] }, 'new fields');
-    return (this.#encoder = new RecordEncoder(schema));
+    if (schemaBytes(encoder.schema) > MAX_SCHEMA_BYTES)
+      throw new OversizedRecordError(
+        `fields with which the schema would be larger than a registry takes; STREAM_MODES=${spec.name}=discard leaves them out: ${firstOf([...learnt.keys()])}`,
+      );
+    this.#schemaId = await registry.register(this.#subject, encoder.schema);
+    for (const [field, type] of learnt) counts.newFields.push({ field, type });
+    logger.info({ stream: spec.name, schemaId: this.#schemaId, fields: [...learnt.keys()] }, 'new fields');
+    this.#encoder = encoder;
   }
 
   #ready(): RecordEncoder {
@@ -235,7 +289,8 @@ export class StreamEncoder {
     error: RecordError,
     { key, value, hash, page }: { key: string | undefined; value: JsonValue; hash: RecordHash; page: Page },
   ): Message | undefined {
-    const { spec, letters, discarded, keys, counts } = this.#options;
+    const { spec, letters, discarded, keys, counts, topicPrefix } = this.#options;
+    const { messageLimit = ownMessageLimit } = this.#options;
     const letterKey = letterKeyOf(spec.name, key, hash);
     // The source has it: whatever an earlier message says of the key is not to be deleted.
     if (key !== undefined) keys.see(key);
@@ -251,7 +306,7 @@ export class StreamEncoder {
         { stream: spec.name, page: at, reason: error.message },
         'record set aside as a dead letter',
       );
-    return {
+    const letter = {
       key: letterKey,
       value: Buffer.from(textOf(value)),
       headers: {
@@ -264,9 +319,25 @@ export class StreamEncoder {
         ...(key !== undefined && { [deadLetterHeaders.key]: key }),
       },
     };
+    const limit = messageLimit(deadLettersTopic(topicPrefix)) - SPARE_LETTER_BYTES;
+    return EMPTY_BATCH_BYTES + recordBytes(letter) <= limit ? letter : truncated(letter);
   }
 }
 
+function schemaBytes(schema: StreamSchema): number {
+  return Buffer.byteLength(JSON.stringify(schema));
+}
+
 function namesOf(drifts: readonly Drift[]): string {
-  return [...new Set(drifts.map(driftName))].join(', ');
+  return firstOf([...new Set(drifts.map(driftName))]);
+}
+
+const MAX_NAMES = 20;
+const MAX_NAME_LENGTH = 100;
+
+/** For a reason: names that a header can hold. */
+function firstOf(names: readonly string[]): string {
+  const first = names.slice(0, MAX_NAMES).map((name) => name.slice(0, MAX_NAME_LENGTH));
+  const others = names.length - first.length;
+  return first.join(', ') + (others > 0 ? ` and ${others} more` : '');
 }

@@ -1,8 +1,9 @@
 import { Partitioners, type Message as KafkaMessage, type Producer, type Transaction } from 'kafkajs';
 import type { Settings } from '../core/config.ts';
-import { FencedError, ServiceUnavailableError } from '../core/errors.ts';
-import { createKafka, kafkaError } from '../core/kafka.ts';
-import { bytesOf, type Message, type TopicMessages } from './message.ts';
+import { FencedError, ServiceRefusedError, ServiceUnavailableError } from '../core/errors.ts';
+import { createKafka, isTooLargeForKafka, kafkaError } from '../core/kafka.ts';
+import { ownMessageLimit, type MessageLimit } from '../core/message-limits.ts';
+import { EMPTY_BATCH_BYTES, recordBytes, type Message, type TopicMessages } from './message.ts';
 
 /** How long the broker keeps a transaction open of which the producer has died. */
 const TRANSACTION_TIMEOUT_MS = 30_000;
@@ -16,10 +17,16 @@ const MAX_REQUEST_BYTES = 512 * 1024;
  */
 export class TransactionalProducer {
   readonly #settings: Pick<Settings, 'kafka'>;
+  readonly #messageLimit: MessageLimit;
   readonly #producer: Producer;
 
-  private constructor(settings: Pick<Settings, 'kafka' | 'topicPrefix'>, stream: string) {
+  private constructor(
+    settings: Pick<Settings, 'kafka' | 'topicPrefix'>,
+    stream: string,
+    messageLimit: MessageLimit,
+  ) {
     this.#settings = settings;
+    this.#messageLimit = messageLimit;
     this.#producer = createKafka(settings.kafka, 'produce', {
       // A transaction often has to wait some milliseconds for the marks of the one before.
       retry: { initialRetryTime: 10, multiplier: 1.5, retries: 20, maxRetryTime: 5_000 },
@@ -37,8 +44,9 @@ export class TransactionalProducer {
   static async connect(
     settings: Pick<Settings, 'kafka' | 'topicPrefix'>,
     stream: string,
+    messageLimit = ownMessageLimit,
   ): Promise<TransactionalProducer> {
-    const producer = new TransactionalProducer(settings, stream);
+    const producer = new TransactionalProducer(settings, stream, messageLimit);
     try {
       await producer.#producer.connect();
       // kafkajs takes the place of the earlier producer only when a transaction begins.
@@ -63,7 +71,8 @@ export class TransactionalProducer {
     try {
       transaction = await this.#producer.transaction();
       for (const { topic, messages } of batches) {
-        for (const part of inRequests(messages)) await transaction.send({ topic, messages: part, acks: -1 });
+        for (const part of inRequests(messages, Math.min(MAX_REQUEST_BYTES, this.#messageLimit(topic))))
+          await this.#send(transaction, topic, part);
       }
       await transaction.commit();
     } catch (error) {
@@ -74,21 +83,34 @@ export class TransactionalProducer {
     }
   }
 
+  async #send(transaction: Transaction, topic: string, messages: KafkaMessage[]): Promise<void> {
+    try {
+      await transaction.send({ topic, messages, acks: -1 });
+    } catch (error) {
+      if (!isTooLargeForKafka(error)) throw error;
+      throw new ServiceRefusedError(
+        `topic ${topic} refuses a message for its size: set its max.message.bytes to ${ownMessageLimit(topic)}, ` +
+          'and let the account of KAFKA_USERNAME describe the configuration of topics',
+        { cause: error },
+      );
+    }
+  }
+
   async close(): Promise<void> {
     await this.#producer.disconnect();
   }
 }
 
-/** The messages in pieces that a broker takes at a time. */
-function* inRequests(messages: readonly Message[]): Generator<KafkaMessage[]> {
+/** The messages in pieces that a broker takes at a time: all of a piece may go into one record batch. */
+function* inRequests(messages: readonly Message[], maxBytes: number): Generator<KafkaMessage[]> {
   let part: KafkaMessage[] = [];
-  let partBytes = 0;
+  let partBytes = EMPTY_BATCH_BYTES;
   for (const message of messages) {
-    const bytes = bytesOf(message);
-    if (part.length > 0 && partBytes + bytes > MAX_REQUEST_BYTES) {
+    const bytes = recordBytes(message);
+    if (part.length > 0 && partBytes + bytes > maxBytes) {
       yield part;
       part = [];
-      partBytes = 0;
+      partBytes = EMPTY_BATCH_BYTES;
     }
     part.push({
       key: message.key,

@@ -8,7 +8,8 @@ import type { ProduceLetter } from '../../core/dead-letters/parse-letter.ts';
 import { IncompatibleSchemaError, UnexpectedAnswerError } from '../../core/errors.ts';
 import { parseJson, type JsonValue } from '../../core/json.ts';
 import { ensureTopics } from '../../core/kafka.ts';
-import { topicOf } from '../../core/stream-name.ts';
+import { readMessageLimits, type MessageLimit } from '../../core/message-limits.ts';
+import { deadLettersTopic, topicOf } from '../../core/stream-name.ts';
 import { ChildTable } from '../changes/child-table.ts';
 import { KeyTable } from '../changes/key-table.ts';
 import { sourceList, type Page } from '../chartmogul/source-list.ts';
@@ -68,7 +69,9 @@ async function* redriveStream(
   const topic = topicOf(settings.topicPrefix, spec.name);
   const latestOf = (keys: readonly string[]) => latestMessages(admin, settings, topic, new Set(keys), signal);
   const latest = await latestOf(letters.flatMap(({ recordKey }) => recordKey ?? []));
-  const encode = createEncoder(spec, registry, settings);
+  const topics = [topic, deadLettersTopic(settings.topicPrefix)];
+  const messageLimit = await readMessageLimits(admin, settings.kafka, topics, signal);
+  const encode = createEncoder(spec, registry, settings, messageLimit);
   const redrive = async (letter: ProduceLetter): Promise<{ outcome: RedriveOutcome; sent?: Message }> => {
     const { recordKey } = letter;
     const how = recordKey === undefined ? undefined : supersededBy(letter, latest.get(recordKey));
@@ -116,6 +119,7 @@ function createEncoder(
   spec: StreamSpec,
   registry: Registry,
   { topicPrefix, produce }: Settings,
+  messageLimit: MessageLimit,
 ): (letter: ProduceLetter) => Promise<Encoded> {
   return async (letter) => {
     const counts = createStreamCounts(spec.name, topicOf(topicPrefix, spec.name));
@@ -131,6 +135,7 @@ function createEncoder(
       letters: new KeyTable(),
       discarded: new KeyTable(),
       counts,
+      messageLimit,
     });
     try {
       await encoder.begin();

@@ -5,6 +5,7 @@ import { loadSettings } from '../../core/config.ts';
 import { MassDeleteError, ServiceUnavailableError, StreamNotFoundError } from '../../core/errors.ts';
 import type { JsonObject } from '../../core/json.ts';
 import { checkpointsTopic, topicOf } from '../../core/stream-name.ts';
+import { ownMessageLimit } from '../../core/message-limits.ts';
 import { KeyTable } from '../../producers/changes/key-table.ts';
 import { recordHash } from '../../producers/changes/record-hash.ts';
 import { beginCheckpoint, CheckpointTracker, visitToken } from '../../producers/checkpoint-tracker.ts';
@@ -102,6 +103,7 @@ async function deletes(given: Given) {
       admin: {} as Admin,
       letters: new KeyTable(),
       discarded: new KeyTable(),
+      messageLimit: ownMessageLimit,
       parentsOf: () => Promise.reject(new Error('the parents are asked for')),
       signal: noSignal,
     },

@@ -6,6 +6,7 @@ import { loadSettings } from '../../core/config.ts';
 import { SourceUnavailableError, StreamNotFoundError } from '../../core/errors.ts';
 import type { JsonValue } from '../../core/json.ts';
 import { checkpointsTopic, topicOf } from '../../core/stream-name.ts';
+import { ownMessageLimit } from '../../core/message-limits.ts';
 import { KeyTable } from '../../producers/changes/key-table.ts';
 import { recordHash } from '../../producers/changes/record-hash.ts';
 import { visitToken } from '../../producers/checkpoint-tracker.ts';
@@ -318,6 +319,7 @@ async function run(
       admin: { listTopics: () => Promise.resolve([]) } as unknown as Admin,
       letters: new KeyTable(),
       discarded: new KeyTable(),
+      messageLimit: ownMessageLimit,
       parentsOf: () => Promise.resolve({ keys: [...account.keys()], hashes }),
       signal: noSignal,
     },

@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { deadLetterHeaders } from '../../core/dead-letter.ts';
+import { connectAdmin, ensureTopics } from '../../core/kafka.ts';
+import { deadLettersTopic, topicOf } from '../../core/stream-name.ts';
+import type { Settings } from '../../core/config.ts';
+import { createApiServer } from '../helpers/api-server.ts';
+import { runCommand } from '../helpers/command.ts';
+import { produceStreams } from '../helpers/pipeline.ts';
+import { keysOf, readTopic } from '../helpers/read-topic.ts';
+import { createSettings, environmentOf, noSignal } from '../helpers/settings.ts';
+
+const MB = 1_000_000;
+
+const plan = (uuid: string, bytes: number) => `{"uuid":"${uuid}","name":"${'x'.repeat(bytes)}"}`;
+const withFields = (uuid: string, count: number) =>
+  `{"uuid":"${uuid}",${Array.from({ length: count }, (_, at) => `"f${at}":${at}`).join()}}`;
+
+async function createSource(t: TestContext, pages: () => readonly (readonly string[])[]) {
+  const { baseUrl } = await createApiServer(t, {
+    '/plans': (query, response) => {
+      const at = Number(query.get('cursor') ?? 0);
+      const [records = [], isLast] = [pages()[at], at + 1 === pages().length];
+      response.end(`{"plans":[${records.join()}],"has_more":${!isLast},"cursor":"${at + 1}"}`);
+    },
+  });
+  const settings = createSettings(t, baseUrl);
+  const run = async () => {
+    const [counts] = await produceStreams(settings, 'plans');
+    assert.ok(counts);
+    assert.equal(counts.failure, undefined);
+    return [counts.messages, counts.deadLettered];
+  };
+  return { settings, run, keys: () => keysOf(settings, topicOf(settings.topicPrefix, 'plans')) };
+}
+
+/** Sets how much the topics take, made before if they were not there. */
+async function setLimit(settings: Settings, bytes: number, ...topics: readonly string[]): Promise<void> {
+  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  try {
+    await ensureTopics(admin, settings.kafka, topics, noSignal);
+    const configEntries = [{ name: 'max.message.bytes', value: String(bytes) }];
+    await admin.alterConfigs({
+      validateOnly: false,
+      resources: topics.map((name) => ({ type: 2, name, configEntries })),
+    });
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+test('a record that is too large or has too many fields is set aside, and everything else is sent', async (t) => {
+  let pages = [
+    [plan('a', 10), plan('large', 40 * MB), plan('b', 2 * MB)],
+    [withFields('many', 501), plan('c', 7 * MB)],
+    [plan('d', 10)],
+  ];
+  const { settings, run, keys } = await createSource(t, () => pages);
+  assert.deepEqual(await run(), [4, 2]);
+  assert.deepEqual(await keys(), ['a', 'b', 'c', 'd']);
+  const letters = await readTopic(settings, deadLettersTopic(settings.topicPrefix));
+  const header = (at: number, name: string) => letters[at]?.headers[name]?.toString('utf8');
+  const [large, many] = letters[0]?.key === 'plans|large' ? [0, 1] : [1, 0];
+  assert.equal(letters.length, 2);
+  for (const [at, key, page] of [
+    [large, 'large', '/plans, page 1'],
+    [many, 'many', '/plans, page 2'],
+  ] as const) {
+    assert.equal(header(at, deadLetterHeaders.key), key);
+    assert.equal(header(at, deadLetterHeaders.page), page);
+    assert.equal(header(at, deadLetterHeaders.code), 'ETL_OVERSIZED_RECORD');
+  }
+  assert.equal(header(large, deadLetterHeaders.truncated), String(plan('large', 40 * MB).length));
+  assert.match(
+    header(large, deadLetterHeaders.reason) ?? '',
+    /40\d{6} bytes.*plans takes 8388608 \(max\.message\.bytes\)/,
+  );
+  assert.equal(letters[many]?.value?.toString('utf8'), withFields('many', 501));
+  // Nothing of it is sent again, and a cut letter not redriven.
+  assert.deepEqual(await run(), [0, 2]);
+  const redrive = await runCommand(
+    t,
+    'commands/dead-letters.ts',
+    ['redrive', '--all'],
+    environmentOf(settings),
+  );
+  const said = redrive.stdout.replace(/\s+/g, ' ');
+  assert.match(said, /left: the letter holds the first \d+ of 40\d{6} bytes/);
+  assert.match(said, /fails again: .*more than 500 fields/);
+  // Once its source has mended them, they are sent.
+  pages = [
+    [plan('a', 10), plan('large', 20), plan('b', 2 * MB)],
+    [withFields('many', 5), plan('c', 7 * MB)],
+    [plan('d', 10)],
+  ];
+  assert.deepEqual(await run(), [2, 0]);
+});
+
+test('what a topic takes is asked of the topic: less than a page, or more than others', async (t) => {
+  let pages = [Array.from({ length: 40 }, (_, at) => plan(`p${at}`, 20_000)), [plan('large', 60_000)]];
+  const { settings, run, keys } = await createSource(t, () => pages);
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  const letters = deadLettersTopic(settings.topicPrefix);
+  await setLimit(settings, 50_000, topic);
+  await setLimit(settings, 100_000, letters);
+  assert.deepEqual(await run(), [40, 1]);
+  await setLimit(settings, 10 * MB, topic);
+  pages = [...pages, [plan('larger', 9 * MB), plan('largest', 11 * MB)]];
+  assert.deepEqual(await run(), [2, 1]);
+  assert.deepEqual(
+    (await keys()).filter((key) => key.startsWith('l')),
+    ['large', 'larger'],
+  );
+  assert.ok((await readTopic(settings, letters)).every(({ value }) => (value?.length ?? 0) < 100_000));
+});

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { deadLetterHeaders } from '../../core/dead-letter.ts';
+import { connectAdmin, ensureTopics } from '../../core/kafka.ts';
+import { deadLettersTopic, topicOf } from '../../core/stream-name.ts';
+import { createApiServer } from '../helpers/api-server.ts';
+import { produceStreams } from '../helpers/pipeline.ts';
+import { keysOf, readTopic } from '../helpers/read-topic.ts';
+import { createSettings, noSignal } from '../helpers/settings.ts';
+
+test('a record beyond what a broker reads of one request is set aside, whatever its topic takes', async (t) => {
+  const huge = `{"uuid":"huge","name":"${'x'.repeat(120_000_000)}"}`;
+  const { baseUrl } = await createApiServer(t, {
+    '/plans': (_, response) => {
+      response.write(`{"plans":[{"uuid":"a"},`);
+      response.write(huge);
+      response.end(`,{"uuid":"b"}],"has_more":false}`);
+    },
+  });
+  const settings = createSettings(t, baseUrl);
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  await ensureTopics(admin, settings.kafka, [topic], noSignal);
+  const configEntries = [{ name: 'max.message.bytes', value: '500000000' }];
+  await admin.alterConfigs({ validateOnly: false, resources: [{ type: 2, name: topic, configEntries }] });
+  await admin.disconnect();
+  const [counts] = await produceStreams(settings, 'plans');
+  assert.equal(counts?.failure, undefined);
+  assert.deepEqual([counts?.messages, counts?.deadLettered], [2, 1]);
+  assert.deepEqual(await keysOf(settings, topic), ['a', 'b']);
+  const [letter] = await readTopic(settings, deadLettersTopic(settings.topicPrefix));
+  assert.equal(String(letter?.headers[deadLetterHeaders.truncated]), String(huge.length));
+  assert.ok(letter?.value && huge.startsWith(letter.value.toString('utf8')));
+});
