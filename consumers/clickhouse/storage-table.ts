@@ -161,11 +161,15 @@ export class StorageTable {
         attempt = rows.insertInto(client, settings, this.name, this.#identity);
         return attempt;
       });
-      if (outcome.kind === 'half-inserted')
-        throw new ViewFailedError(await this.#undo(rows, outcome.reason, outcome.view, generation));
-      if (outcome.kind === 'refused' && (await this.#hasSome(rows)))
-        throw new ViewFailedError(await this.#undo(rows, outcome.reason, undefined, generation));
-      return outcome;
+      if (outcome.kind === 'inserted') return outcome;
+      const { reason } = outcome;
+      const view = outcome.kind === 'half-inserted' ? outcome.view : undefined;
+      // What is wrong with the table itself is found before anything is written.
+      if (outcome.kind === 'refused' && (outcome.isOfTable === true || !(await this.#isHalf(rows))))
+        return outcome;
+      // Another table has the name by now: the rows are made again for it.
+      if (await this.isReplaced()) return { kind: 'refused', reason, isOfTable: true };
+      throw new ViewFailedError(await this.#undo(rows, reason, view, generation));
     } catch (error) {
       if (error instanceof ViewFailedError) throw error;
       // Where the server gave no answer nobody knows: most likely all is in, views included.
@@ -173,7 +177,7 @@ export class StorageTable {
         () => undefined,
         (reason: unknown) => reason,
       );
-      if (!(said instanceof ClickHouseError) || !(await this.#hasSome(rows).catch(() => false))) throw error;
+      if (!(said instanceof ClickHouseError) || !(await this.#isHalf(rows).catch(() => false))) throw error;
       const reason = `code ${said.code} (${said.type ?? 'no name'})`;
       throw new ViewFailedError(await this.#undo(rows, reason, viewIn(said), generation), { cause: error });
     }
@@ -189,9 +193,14 @@ export class StorageTable {
     );
   }
 
-  /** Whether the table has some of the rows. */
-  async #hasSome(rows: InsertedRows): Promise<boolean> {
-    if (rows.ranges.length === 0) return false;
+  /** Whether the table, still the same, has rows of an insert that failed: only where views hang on it can that be. */
+  async #isHalf(rows: InsertedRows): Promise<boolean> {
+    if (rows.ranges.length === 0 || (await this.#viewsOn()).length === 0) return false;
+    if (
+      this.#identity !==
+      (await this.#afterwards(`columns of ${this.name}`, (signal) => this.#identityNow(signal)))
+    )
+      return false;
     return (await this.#inserted(rows)).rows > 0;
   }
 
@@ -423,12 +432,14 @@ export class StorageTable {
   }
 
   /** Of the table that the server has under the name now; empty if none. */
-  async readIdentity(): Promise<string> {
-    const { client, settings, signal } = this.#options;
-    return this.#attempt(`columns of ${this.name}`, async () => {
-      const { database } = settings;
-      return (await readTableIdentity(client, database, localTableOf(this.name, settings), signal)) ?? '';
-    });
+  readIdentity(): Promise<string> {
+    return this.#attempt(`columns of ${this.name}`, () => this.#identityNow());
+  }
+
+  async #identityNow(signal = this.#options.signal): Promise<string> {
+    const { client, settings } = this.#options;
+    const local = localTableOf(this.name, settings);
+    return (await readTableIdentity(client, settings.database, local, signal)) ?? '';
   }
 
   async #command(query: string): Promise<void> {
