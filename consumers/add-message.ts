@@ -9,7 +9,7 @@ import { writeTombstone } from './transcode/tombstone.ts';
  * Makes the row of a message and adds it to a batch.
  *
  * @returns undefined; or the id of the schema that must be learnt first, and then nothing was added.
- * @throws RecordError for a message that cannot become a row; nothing was added.
+ * @throws RecordError for a message that cannot become a row; IncompatibleSchemaError for a topic of which none can. Nothing was added.
  */
 export function addMessage(
   batch: Batch,
@@ -21,6 +21,7 @@ export function addMessage(
   const { rows, columns } = batch;
   if (value === null) {
     const { primaryKey } = schemas;
+    if (schemas.latestFault !== undefined && primaryKey === undefined) throw schemas.latestFault;
     if (primaryKey === undefined)
       throw new DecodeError("a delete, though no schema of the topic's says what the key of its rows is");
     if (message.key === null) throw new DecodeError('a delete without a key');

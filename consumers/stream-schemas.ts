@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Registry } from '../core/avro/registry.ts';
+import type { Registry, SchemaText } from '../core/avro/registry.ts';
 import { readStreamSchema, streamNames } from '../core/avro/schema-files.ts';
 import { IncompatibleSchemaError, UnknownSchemaError } from '../core/errors.ts';
+import { logger } from '../core/logger.ts';
 import { serviceRetry, type RetryPolicy } from '../core/retry.ts';
 import { declaredFields, type DeclaredFields } from './avro/declared-fields.ts';
 import { parseWriterSchema } from './avro/writer-schema.ts';
@@ -19,6 +20,20 @@ const UNKNOWN_FOR_MS = 60_000;
 /** After an id that stayed unknown, others are asked for once only for so long: bytes of something else name a new one each. */
 const HASTY_FOR_MS = 10_000;
 
+/** A schema that no table can be made for. */
+class UnfitSchemaError extends IncompatibleSchemaError {
+  /** Without the remedy. */
+  readonly reason: string;
+
+  constructor(subject: string, reason: string) {
+    super(
+      `${reason}. It is the latest of subject ${subject}, and none of its messages can become a row: register a corrected version, let the ` +
+        'producer write by it, and start the sink again; messages of this one are dead letters then',
+    );
+    this.reason = reason;
+  }
+}
+
 /** The schemas of one stream's messages, for which its table has the columns. */
 export class StreamSchemas {
   readonly #registry: Registry;
@@ -32,6 +47,7 @@ export class StreamSchemas {
   /** Why the messages of an id cannot be read, and until when that is believed. */
   readonly #unknown = new Map<number, { readonly reason: string; readonly untilMs: number }>();
   #hastyUntilMs = -Infinity;
+  #latestFault: IncompatibleSchemaError | undefined;
   readonly #transcoders = new Map<number, RowTranscoder>();
   #transcoderColumns: readonly TableColumn[] = [];
   #primaryKey: readonly string[] | undefined;
@@ -50,6 +66,11 @@ export class StreamSchemas {
     return this.#primaryKey;
   }
 
+  /** Why the messages of the latest schema cannot become rows, if so. */
+  get latestFault(): IncompatibleSchemaError | undefined {
+    return this.#latestFault;
+  }
+
   /** Everything is to be learnt again, since the table is not what it was. */
   forget(): void {
     this.#schemas.clear();
@@ -57,6 +78,7 @@ export class StreamSchemas {
     this.#transcoders.clear();
     this.#unknown.clear();
     this.#primaryKey = undefined;
+    this.#latestFault = undefined;
     this.#table.forget();
   }
 
@@ -87,14 +109,21 @@ export class StreamSchemas {
     const latest = await this.#registry.latestText(this.#subject, this.#policy);
     if (latest === undefined) return;
     // A field that the latest lacks, or declares a default for, concerns the columns as well.
-    for (const { id, text } of await this.#registry.texts(this.#subject, this.#policy)) {
+    for (const schema of await this.#registry.texts(this.#subject, this.#policy)) {
       try {
-        this.#parse(id, text);
+        await this.#read(schema);
       } catch (error) {
-        if (!(error instanceof IncompatibleSchemaError)) throw error;
+        if (!(error instanceof UnfitSchemaError)) throw error;
       }
     }
-    await this.#cover(latest.id, latest.text);
+    try {
+      await this.#cover(latest);
+    } catch (error) {
+      if (!(error instanceof UnfitSchemaError)) throw error;
+      // Messages of before may be well: the first of its own stops the stream.
+      this.#latestFault = error;
+      logger.warn({ stream: this.#table.stream, reason: error.message }, 'the latest schema has no table');
+    }
   }
 
   /**
@@ -105,10 +134,10 @@ export class StreamSchemas {
    */
   async learnAll(): Promise<boolean> {
     await this.learnLatest();
-    for (const { id, text } of await this.#registry.texts(this.#subject, this.#policy)) {
-      if (this.#schemas.has(id)) continue;
+    for (const schema of await this.#registry.texts(this.#subject, this.#policy)) {
+      if (this.#schemas.has(schema.id)) continue;
       try {
-        await this.#cover(id, text);
+        await this.#cover(schema);
       } catch (error) {
         if (!(error instanceof IncompatibleSchemaError)) throw error;
       }
@@ -116,30 +145,50 @@ export class StreamSchemas {
     return this.#schemas.size > 0;
   }
 
-  /** Learns a schema and gives the table its columns. @throws IncompatibleSchemaError, ServiceRefusedError */
+  /**
+   * Learns a schema and gives the table its columns. The latest schema of the topic's subject is the topic's: if it has no table, the stream
+   * has to stop. Any other id is the message's own affair, which must stop nobody else's.
+   *
+   * @throws IncompatibleSchemaError, ServiceRefusedError
+   */
   async learn(id: number): Promise<void> {
     if (this.#schemas.has(id)) return;
-    let text = await this.#registry.schemaText(id, this.#policy);
+    let schema = await this.#registry.schemaText(id, this.#policy);
     // A registry of several nodes may learn of a schema a little later than the topic.
     const again = performance.now() < this.#hastyUntilMs ? 0 : ASK_AGAIN;
-    for (let asked = 0; text === undefined && asked < again; asked++) {
+    for (let asked = 0; schema === undefined && asked < again; asked++) {
       await delay(ASK_AGAIN_MS);
-      text = await this.#registry.schemaText(id, this.#policy);
+      schema = await this.#registry.schemaText(id, this.#policy);
     }
-    if (text !== undefined) return this.#cover(id, text);
-    this.#hastyUntilMs = performance.now() + HASTY_FOR_MS;
-    this.#remember(id, `the registry has no Avro schema ${id}`);
-  }
-
-  async #cover(id: number, text: string): Promise<void> {
-    let schema: WriterSchema;
-    try {
-      schema = this.#parse(id, text);
-    } catch (error) {
-      if (!(error instanceof IncompatibleSchemaError)) throw error;
-      this.#remember(id, error.message);
+    if (schema === undefined) {
+      this.#hastyUntilMs = performance.now() + HASTY_FOR_MS;
+      this.#remember(id, `the registry has no schema ${id}`);
       return;
     }
+    try {
+      await this.#cover(schema);
+    } catch (error) {
+      if (!(error instanceof IncompatibleSchemaError)) throw error;
+      this.#parsed.delete(id);
+      const why = await this.#whyOfMessage(id, error);
+      if (why === undefined) throw error;
+      this.#remember(id, why);
+    }
+  }
+
+  /** Why a schema without a table is a fault of the messages that name it; undefined where it is the topic's. */
+  async #whyOfMessage(id: number, error: IncompatibleSchemaError): Promise<string | undefined> {
+    const latest = await this.#registry.latestText(this.#subject, this.#policy);
+    if (error instanceof UnfitSchemaError) return latest?.id === id ? undefined : error.reason;
+    // A table that lacks something for it stops the stream, unless bytes named what is none of the topic's.
+    if (latest === undefined || (await this.#registry.isVersionOf(this.#subject, id, this.#policy)))
+      return undefined;
+    return `schema ${id} is none of subject ${this.#subject}: ${error.message}`;
+  }
+
+  async #cover(registered: SchemaText): Promise<void> {
+    const { id } = registered;
+    const schema = await this.#read(registered);
     const inOrder = [...this.#parsed].sort(([a], [b]) => a - b);
     this.#declared = declaredFields(inOrder.map(([, known]) => known));
     this.#transcoders.clear();
@@ -149,10 +198,18 @@ export class StreamSchemas {
     this.#primaryKey ??= covered.primaryKey;
   }
 
-  #parse(id: number, text: string): WriterSchema {
-    const schema = this.#parsed.get(id) ?? readWriterSchema(this.#table.stream, id, text);
-    this.#parsed.set(id, schema);
-    return schema;
+  /** @throws UnfitSchemaError */
+  async #read(registered: SchemaText): Promise<WriterSchema> {
+    const known = this.#parsed.get(registered.id);
+    if (known !== undefined) return known;
+    try {
+      const schema = await readWriterSchema(this.#registry, this.#table.stream, registered, this.#policy);
+      this.#parsed.set(registered.id, schema);
+      return schema;
+    } catch (error) {
+      if (!(error instanceof IncompatibleSchemaError)) throw error;
+      throw new UnfitSchemaError(this.#subject, error.message);
+    }
   }
 
   #remember(id: number, reason: string): void {
@@ -169,10 +226,21 @@ export class StreamSchemas {
 /**
  * The schema of a stream's messages. The primary key of a stream of ours is known, though another writer's schema does not name it.
  *
- * @throws IncompatibleSchemaError
+ * @throws IncompatibleSchemaError when no table can be made for it; ServiceUnavailableError, ServiceRefusedError
  */
-export function readWriterSchema(stream: string, id: number, text: string): WriterSchema {
-  const schema = parseWriterSchema(text, `schema ${id}`);
+export async function readWriterSchema(
+  registry: Registry,
+  stream: string,
+  registered: SchemaText,
+  policy?: RetryPolicy,
+): Promise<WriterSchema> {
+  const { id, type, text, references } = registered;
+  if (type !== 'AVRO')
+    throw new IncompatibleSchemaError(
+      `schema ${id} is of type ${type.slice(0, 40)}: tables are made from Avro, let the producer write Avro`,
+    );
+  const referenced = references.length > 0 ? await registry.referencedTexts(registered, policy) : [];
+  const schema = parseWriterSchema(text, `schema ${id}`, referenced);
   if (schema.primaryKey !== undefined || !streamNames.includes(stream)) return schema;
   const { primaryKey } = readStreamSchema(stream);
   const hasAll = primaryKey.every((key) => schema.fields.some(({ name }) => name === key));

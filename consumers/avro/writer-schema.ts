@@ -27,27 +27,30 @@ interface OpenRecord extends RecordType {
  * a logical type that is unknown, or whose parameters are not valid, is the type it is made of.
  *
  * @param origin names the schema in errors: `schema 12 of topic chartmogul.plans`.
+ * @param referenced the texts of schemas that define named types which this one uses, each behind those that it uses itself.
  * @throws IncompatibleSchemaError when it is not Avro, no record, too large, or has a field with the name of a system column.
  */
-export function parseWriterSchema(text: string, origin: string): WriterSchema {
-  let json: unknown;
-  try {
-    json = parseJson(text);
-  } catch (error) {
+export function parseWriterSchema(
+  text: string,
+  origin: string,
+  referenced: readonly string[] = [],
+): WriterSchema {
+  const parser = new SchemaParser(origin);
+  for (const other of referenced) parser.parse(jsonOf(other, `a schema that ${origin} refers to`), '', 0, '');
+  const json = jsonOf(text, origin);
+  if (!isObject(json) || json['type'] !== 'record') {
     throw new IncompatibleSchemaError(
-      `${origin} is not JSON (${messageOf(error).slice(0, 100)}): register it again`,
+      `${origin} is not an Avro record: only records have columns, let the producer write one`,
     );
   }
-  if (!isObject(json) || json['type'] !== 'record') {
-    throw new IncompatibleSchemaError(`${origin} is not an Avro record: only records have columns`);
-  }
-  const { type } = new SchemaParser(origin).parse(json, '', 0, '');
+  const { type } = parser.parse(json, '', 0, '');
   // A schema whose type is "record" is parsed to one.
   const { fields } = type as RecordType;
-  const taken = fields.find(({ name }) => isSystemColumnName(name));
+  const taken = fields.find(({ name }) => isReserved(name));
   if (taken !== undefined) {
+    const whose = isSystemColumnName(taken.name) ? "the sink's" : "ClickHouse's";
     throw new IncompatibleSchemaError(
-      `${origin}, field ${taken.name}: the sink's own column has this name, rename the field`,
+      `${origin}, field ${taken.name}: ${whose} own column has this name, rename the field`,
     );
   }
   const { name, doc } = json;
@@ -59,6 +62,24 @@ export function parseWriterSchema(text: string, origin: string): WriterSchema {
   };
 }
 
+function jsonOf(text: string, origin: string): unknown {
+  try {
+    return parseJson(text);
+  } catch (error) {
+    throw new IncompatibleSchemaError(
+      `${origin} is not JSON (${messageOf(error).slice(0, 100)}): register it again`,
+    );
+  }
+}
+
+/** Names that no column for a field can have: see `identitySql` for the last. */
+function isReserved(name: string): boolean {
+  return isSystemColumnName(name) || persistentColumns.includes(name) || /^_table_[0-9a-f]{8}$/.test(name);
+}
+
+/** ClickHouse gives them to tables of the MergeTree family itself. */
+const persistentColumns: readonly string[] = ['_row_exists', '_block_number', '_block_offset'];
+
 function primaryKeyOf(
   json: Json,
   fields: readonly WriterField[],
@@ -69,7 +90,13 @@ function primaryKeyOf(
   const isList =
     Array.isArray(primaryKey) && primaryKey.length > 0 && new Set(primaryKey).size === primaryKey.length;
   if (!isList || !primaryKey.every((part) => fields.some((field) => field.name === part))) {
-    throw new IncompatibleSchemaError(`${origin}: "primaryKey" wants a list of different names of fields`);
+    const wrong = Array.isArray(primaryKey)
+      ? (primaryKey as unknown[]).find((part) => !fields.some((field) => field.name === part))
+      : undefined;
+    const what = wrong === undefined ? '' : `, which ${JSON.stringify(wrong).slice(0, 100)} is not`;
+    throw new IncompatibleSchemaError(
+      `${origin}: "primaryKey" wants a list of different names of top-level fields${what}`,
+    );
   }
   return primaryKey as string[];
 }
@@ -148,17 +175,18 @@ class SchemaParser {
       throw this.#refuse(path, 'a record without a list of fields: correct the schema');
     const names = new Set<unknown>();
     const parsed = fields.map((field: unknown) => {
-      if (!isObject(field) || !isName(field['name']) || names.has(field['name'])) {
-        throw this.#refuse(path, 'a field with no name, or that of another: correct the schema');
-      }
-      const { name, doc } = field;
+      const { name, doc }: Json = isObject(field) ? field : {};
+      if (!isObject(field) || typeof name !== 'string' || name === '')
+        throw this.#refuse(path, 'a field without a name: correct the schema');
+      const fieldPath = path === '' ? name : `${path}.${name}`;
+      if (names.has(name)) throw this.#refuse(fieldPath, 'two fields have this name: rename one');
+      if (!isName(name))
+        throw this.#refuse(
+          fieldPath,
+          'names of columns have letters from A to Z, digits and _, and begin with no digit: rename the field',
+        );
       names.add(name);
-      const inner = this.parse(
-        field['type'],
-        namespaceOf(fullName),
-        level + 1,
-        path === '' ? name : `${path}.${name}`,
-      );
+      const inner = this.parse(field['type'], namespaceOf(fullName), level + 1, fieldPath);
       record.fields.push({
         name,
         type: openObjects.has(name) ? opened(inner.type) : inner.type,
@@ -176,7 +204,7 @@ class SchemaParser {
   #enum(json: Json, path: string): WriterType {
     const { symbols } = json;
     const isList = Array.isArray(symbols) && symbols.length > 0 && new Set(symbols).size === symbols.length;
-    if (!isList || !symbols.every(isName)) {
+    if (!isList || !symbols.every((symbol) => typeof symbol === 'string')) {
       throw this.#refuse(path, 'an enum wants a list of different symbols: correct the schema');
     }
     return { kind: 'enum', symbols };
@@ -198,9 +226,8 @@ class SchemaParser {
 
   #fullNameOf(json: Json, around: string, path: string): string {
     const { name, namespace } = json;
-    if (typeof name !== 'string' || !name.split('.').every(isName)) {
+    if (typeof name !== 'string' || !name.split('.').every(isTypeName))
       throw this.#refuse(path, 'a type without a name that Avro allows: correct the schema');
-    }
     const space = typeof namespace === 'string' ? namespace : around;
     const fullName = name.includes('.') || space === '' ? name : `${space}.${name}`;
     if (this.#named.has(fullName)) {
@@ -242,7 +269,8 @@ class SchemaParser {
   }
 
   #refuse(path: string, what: string): IncompatibleSchemaError {
-    const field = path === '' ? '' : `, field ${path.length > 200 ? `${path.slice(0, 200)}…` : path}`;
+    const shown = (path.length > 200 ? `${path.slice(0, 200)}…` : path).replace(/\p{C}/gu, '�');
+    const field = path === '' ? '' : `, field ${shown}`;
     return new IncompatibleSchemaError(`${this.#origin}${field}: ${what}`);
   }
 }
@@ -276,6 +304,11 @@ function namespaceOf(fullName: string): string {
 
 function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** No column is called so: letters of any language will do, as they do for Avro in Java. */
+function isTypeName(name: string): boolean {
+  return /^[\p{L}_][\p{L}\p{N}_]*$/u.test(name);
 }
 
 function isName(value: unknown): value is string {

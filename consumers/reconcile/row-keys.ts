@@ -1,4 +1,5 @@
 import type { KafkaMessage } from 'kafkajs';
+import type { SchemaText } from '../../core/avro/registry.ts';
 import { FRAME_BYTES, schemaIdOf } from '../../core/avro/wire-format.ts';
 import { IncompatibleSchemaError, RecordError } from '../../core/errors.ts';
 import { subjectOf } from '../../core/stream-name.ts';
@@ -45,7 +46,7 @@ export class RowKeys {
     const keys = new RowKeys(services, stream, columns);
     const latest = await registry.latestText(subjectOf(settings.topicPrefix, stream));
     if (latest !== undefined) {
-      const primaryKey = keys.#learn(latest.id, latest.text);
+      const primaryKey = await keys.#learn(latest);
       if (primaryKey !== undefined) keys.#primaryKeys.unshift(primaryKey);
     }
     return keys;
@@ -72,9 +73,9 @@ export class RowKeys {
 
   /** Learns the schema of an id that {@link of} has answered. @throws ServiceUnavailableError, ServiceRefusedError */
   async learn(id: number): Promise<void> {
-    const text = await this.#services.registry.schemaText(id);
-    if (text === undefined) this.#transcoders.set(id, undefined);
-    else this.#learn(id, text);
+    const schema = await this.#services.registry.schemaText(id);
+    if (schema === undefined) this.#transcoders.set(id, undefined);
+    else await this.#learn(schema);
   }
 
   /** The parts of a key as text; undefined for a column of a type that the sink makes no key of. */
@@ -82,10 +83,11 @@ export class RowKeys {
     return this.#textsOf(key)?.map((text) => text.toString('utf8'));
   }
 
-  #learn(id: number, text: string): readonly string[] | undefined {
+  async #learn(registered: SchemaText): Promise<readonly string[] | undefined> {
+    const { id } = registered;
     this.#transcoders.set(id, undefined);
     try {
-      const schema = readWriterSchema(this.#stream, id, text);
+      const schema = await readWriterSchema(this.#services.registry, this.#stream, registered);
       const { fields, primaryKey } = schema;
       // What stands behind the key, which is most of a message, is not looked at.
       const isKey = ({ name }: { name: string }) => this.#columns.some((column) => column.name === name);

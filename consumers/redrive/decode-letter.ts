@@ -3,7 +3,7 @@ import { FRAME_BYTES, schemaIdOf } from '../../core/avro/wire-format.ts';
 import type { StoredLetter } from '../../core/dead-letters/parse-letter.ts';
 import { exactJson, whyNot } from '../../core/dead-letters/text.ts';
 import { DecodeError, EtlError, UnknownSchemaError } from '../../core/errors.ts';
-import { parseWriterSchema } from '../avro/writer-schema.ts';
+import { readWriterSchema } from '../stream-schemas.ts';
 import { isDelete } from './insert-letters.ts';
 import { readJsonText } from '../transcode/json-text.ts';
 import { RowBuffer } from '../transcode/row-buffer.ts';
@@ -26,7 +26,8 @@ export async function letterContent(
     };
   if (letter.step === 'sink' && isDelete(letter)) return { why: 'a delete: it has no bytes' };
   try {
-    const record = letter.step === 'sink' ? await decodedMessage(value, registry) : value.toString('utf8');
+    const record =
+      letter.step === 'sink' ? await decodedMessage(letter.stream, value, registry) : value.toString('utf8');
     exactJson(record);
     return { record };
   } catch (error) {
@@ -41,11 +42,11 @@ export async function letterContent(
  *
  * @throws DecodeError, UnknownSchemaError, IncompatibleSchemaError; ServiceUnavailableError, ServiceRefusedError
  */
-async function decodedMessage(value: Buffer, registry: Registry): Promise<string> {
+async function decodedMessage(stream: string, value: Buffer, registry: Registry): Promise<string> {
   const id = schemaIdOf(value);
-  const text = await registry.schemaText(id);
-  if (text === undefined) throw new UnknownSchemaError(`the registry has no Avro schema ${id}`);
-  const { fields } = parseWriterSchema(text, `schema ${id}`);
+  const schema = await registry.schemaText(id);
+  if (schema === undefined) throw new UnknownSchemaError(`the registry has no schema ${id}`);
+  const { fields } = await readWriterSchema(registry, stream, schema);
   const at = new Transcoding();
   at.begin(value, FRAME_BYTES, new RowBuffer(0));
   const record = readJsonText({ kind: 'record', fields, isRecursive: false }, at);

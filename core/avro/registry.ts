@@ -11,7 +11,7 @@ import {
   ServiceRefusedError,
   ServiceUnavailableError,
 } from '../errors.ts';
-import { isJsonObject, parseJson, type JsonObject } from '../json.ts';
+import { isJsonObject, parseJson, type JsonObject, type JsonValue } from '../json.ts';
 import { retry, serviceRetry, type RetryPolicy } from '../retry.ts';
 import { parseStreamSchema } from './parse-schema.ts';
 import type { StreamSchema } from './schema.ts';
@@ -20,6 +20,25 @@ const ANSWER_TIMEOUT_MS = 15_000;
 /** A schema with 10,000 documented fields has a tenth of it. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 const MAX_CONNECTIONS = 8;
+
+/** Schemas that one refers to, by whatever way: more is no schema that anybody could read. */
+const MAX_REFERENCES = 1_000;
+
+/** A schema as it was registered. */
+export interface SchemaText {
+  readonly id: number;
+  /** `AVRO`, `JSON` or `PROTOBUF`. */
+  readonly type: string;
+  readonly text: string;
+  readonly references: readonly SchemaReference[];
+}
+
+/** The version of a subject that defines types which another schema uses. */
+interface SchemaReference {
+  readonly name: string;
+  readonly subject: string;
+  readonly version: number;
+}
 
 /**
  * A Confluent-compatible schema registry. Registering goes through the kafkajs client, which looks after compatibility;
@@ -30,7 +49,7 @@ export class Registry {
   readonly #signal: AbortSignal;
   readonly #client: SchemaRegistry;
   readonly #dispatcher: Dispatcher;
-  readonly #texts = new Map<number, Promise<string | undefined>>();
+  readonly #texts = new Map<number, Promise<SchemaText | undefined>>();
 
   constructor(settings: SchemaRegistrySettings, signal: AbortSignal) {
     this.#settings = settings;
@@ -101,46 +120,37 @@ export class Registry {
   }
 
   /** The same as the text that was registered. */
-  async latestText(
-    subject: string,
-    policy: RetryPolicy = serviceRetry,
-  ): Promise<{ id: number; text: string } | undefined> {
+  async latestText(subject: string, policy: RetryPolicy = serviceRetry): Promise<SchemaText | undefined> {
     const answer = await this.#ask(`/subjects/${encodeURIComponent(subject)}/versions/latest`, policy);
-    if (answer === undefined) return undefined;
-    const { id, schema: text } = answer;
-    if (typeof id !== 'number' || typeof text !== 'string') throw this.#strange(`subject ${subject}`);
-    return { id, text };
+    return answer && this.#textIn(answer, `subject ${subject}`);
   }
 
   /** Every schema that the subject has, the oldest first, as they were registered; empty where the subject is not known. */
-  async texts(subject: string, policy: RetryPolicy = serviceRetry): Promise<{ id: number; text: string }[]> {
+  async texts(subject: string, policy: RetryPolicy = serviceRetry): Promise<SchemaText[]> {
     const versions = `/subjects/${encodeURIComponent(subject)}/versions`;
     const latest = await this.#ask(`${versions}/latest`, policy);
     if (latest === undefined) return [];
     const { version: last } = latest;
     if (typeof last !== 'number') throw this.#strange(`subject ${subject}`);
-    const found: { id: number; text: string }[] = [];
+    const found: SchemaText[] = [];
     for (let version = 1; version <= last; version++) {
       // One that was deleted is missing.
       const answer = await this.#ask(`${versions}/${version}`, policy);
-      if (answer === undefined) continue;
-      const { id, schema: text } = answer;
-      if (typeof id !== 'number' || typeof text !== 'string') throw this.#strange(`subject ${subject}`);
-      found.push({ id, text });
+      if (answer !== undefined) found.push(this.#textIn(answer, `subject ${subject}`));
     }
     return found;
   }
 
   /** The schema of an id. @throws IncompatibleSchemaError if the registry has none, or it is no stream's */
   async schemaById(id: number): Promise<StreamSchema> {
-    const text = await this.schemaText(id);
-    if (text === undefined)
+    const schema = await this.schemaText(id);
+    if (schema === undefined)
       throw new IncompatibleSchemaError(`the registry at ${this.#settings.url} has no schema ${id}`);
-    return parseStreamSchema(text, `schema ${id}`);
+    return parseStreamSchema(schema.text, `schema ${id}`);
   }
 
-  /** The text of the schema of an id; undefined if there is none. Asked for once, however many wait for it; a failure is not remembered. */
-  async schemaText(id: number, policy: RetryPolicy = serviceRetry): Promise<string | undefined> {
+  /** The schema of an id as it was registered; undefined if there is none. Asked for once, however many wait for it; a failure is not remembered. */
+  async schemaText(id: number, policy: RetryPolicy = serviceRetry): Promise<SchemaText | undefined> {
     const known = this.#texts.get(id);
     if (known !== undefined) return known;
     const asked = this.#fetchText(id, policy);
@@ -150,13 +160,57 @@ export class Registry {
     return asked;
   }
 
-  async #fetchText(id: number, policy: RetryPolicy): Promise<string | undefined> {
+  async #fetchText(id: number, policy: RetryPolicy): Promise<SchemaText | undefined> {
     const answer = await this.#ask(`/schemas/ids/${id}`, policy);
-    if (answer === undefined) return undefined;
-    const { schema: text, schemaType = 'AVRO' } = answer;
-    if (typeof text !== 'string') throw this.#strange(`schema ${id}`);
-    // Protobuf and JSON Schema are registered too: no Avro, so no text of ours.
-    return schemaType === 'AVRO' ? text : undefined;
+    return answer && this.#textIn({ ...answer, id }, `schema ${id}`);
+  }
+
+  /**
+   * The texts of all schemas that one refers to, each behind those that it refers to itself. Of a name that is referred to twice the first
+   * counts, as in Confluent's clients.
+   *
+   * @throws IncompatibleSchemaError when the registry has one of them no more.
+   */
+  async referencedTexts(
+    { id, references }: SchemaText,
+    policy: RetryPolicy = serviceRetry,
+  ): Promise<readonly string[]> {
+    const texts = new Map<string, string>();
+    const seen = new Set<string>();
+    const visit = async (list: readonly SchemaReference[]): Promise<void> => {
+      for (const { name, subject, version } of list) {
+        const place = `/subjects/${encodeURIComponent(subject)}/versions/${version}`;
+        if (seen.has(place)) continue;
+        seen.add(place);
+        const answer = seen.size > MAX_REFERENCES ? undefined : await this.#ask(place, policy);
+        if (answer === undefined)
+          throw new IncompatibleSchemaError(
+            `schema ${id} refers to version ${version} of subject ${subject}, which the registry does not give: register it again`,
+          );
+        const referenced = this.#textIn(answer, `subject ${subject}`);
+        await visit(referenced.references);
+        if (!texts.has(name)) texts.set(name, referenced.text);
+      }
+    };
+    await visit(references);
+    return [...texts.values()];
+  }
+
+  /** Whether the schema of an id is a version of the subject. */
+  async isVersionOf(subject: string, id: number, policy: RetryPolicy = serviceRetry): Promise<boolean> {
+    return (await this.texts(subject, policy)).some((text) => text.id === id);
+  }
+
+  #textIn(answer: JsonObject, where: string): SchemaText {
+    const { id, schema: text, schemaType: type = 'AVRO', references = [] } = answer;
+    if (
+      typeof id !== 'number' ||
+      typeof text !== 'string' ||
+      typeof type !== 'string' ||
+      !(references === null || (Array.isArray(references) && references.every(isReference)))
+    )
+      throw this.#strange(where);
+    return { id, text, type, references: (references ?? []) as unknown as readonly SchemaReference[] };
   }
 
   /** The answer's object (a list becomes an empty one), or undefined for 404. Puts where there is something to put. */
@@ -231,6 +285,12 @@ export class Registry {
       `the schema registry at ${this.#settings.url} (SCHEMA_REGISTRY_URL) gave a strange answer for ${what}`,
     );
   }
+}
+
+function isReference(value: JsonValue): boolean {
+  if (!isJsonObject(value)) return false;
+  const { name, subject, version } = value;
+  return typeof name === 'string' && typeof subject === 'string' && typeof version === 'number';
 }
 
 /** Rejects with the signal's reason when that aborts. */

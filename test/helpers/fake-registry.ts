@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { Registry } from '../../core/avro/registry.ts';
+import { Registry, type SchemaText } from '../../core/avro/registry.ts';
 import type { StreamSchema } from '../../core/avro/schema.ts';
 import { schemaIdOf } from '../../core/avro/wire-format.ts';
 import { RecordDecoder } from '../../producers/avro/record-decoder.ts';
@@ -19,7 +19,7 @@ export class FakeRegistry extends Registry {
     return Promise.resolve(entry && { id: index + 1, schema: entry.schema });
   }
 
-  override texts(): Promise<{ id: number; text: string }[]> {
+  override texts(): Promise<SchemaText[]> {
     return Promise.resolve([]);
   }
 

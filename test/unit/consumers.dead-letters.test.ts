@@ -20,7 +20,7 @@ test('requests have all letters in their order, and a MiB at most, unless one le
     fc.property(fc.array(fc.tuple(size, fc.nat(300_000)), { maxLength: 30 }), (sizes) => {
       const letters = sizes.map(([value, key], index) => letterOf(index, value, key));
       const requests = requestsOf(letters);
-      const offsets = requests.flat().map(({ headers }) => headers?.['offset']);
+      const offsets = requests.flat().map(({ headers }) => headers['offset']);
       assert.deepEqual(
         offsets,
         letters.map(({ message }) => message.offset),
@@ -42,6 +42,6 @@ test('letters of deletes have no value, and fill requests all the same', () => {
 test('a letter is as large as its key, its value and its headers', () => {
   const [[message] = []] = requestsOf([letterOf(12, 1_000, 500)]);
   assert.ok(message);
-  const headers = Object.entries(message.headers ?? {}).map(([name, value]) => name + String(value));
+  const headers = Object.entries(message.headers).map(([name, value]) => name + String(value));
   assert.equal(sizeOf(message), 1_000 + Buffer.byteLength(headers.join('')) + 'plans|sink|3|12'.length);
 });

@@ -246,9 +246,13 @@ const schemaText = (primaryKey: readonly string[], ...types: string[]) =>
 
 /** Row keys of a stream whose subject has the first of these schemas, id 1; the registry has the others as well. */
 async function rowKeysOf(columns: Readonly<Record<string, string>>, ...texts: string[]): Promise<RowKeys> {
+  const schemaOf = (id: number) => {
+    const text = texts[id - 1];
+    return text === undefined ? undefined : { id, type: 'AVRO', text, references: [] };
+  };
   const registry = {
-    latestText: () => Promise.resolve({ id: 1, text: texts[0] }),
-    schemaText: (id: number) => Promise.resolve(texts[id - 1]),
+    latestText: () => Promise.resolve(schemaOf(1)),
+    schemaText: (id: number) => Promise.resolve(schemaOf(id)),
   };
   const services = { registry, settings: { topicPrefix: 'p.' } } as unknown as ReconcileServices;
   const key = Object.entries(columns).map(([name, typeText]) => {

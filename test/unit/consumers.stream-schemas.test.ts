@@ -13,7 +13,7 @@ const table = { stream: 'mine', columns, forget: () => {} } as unknown as Storag
 class EmptyRegistry extends FakeRegistry {
   readonly asked: number[] = [];
 
-  override schemaText(id: number): Promise<string | undefined> {
+  override schemaText(id: number): Promise<undefined> {
     this.asked.push(id);
     return Promise.resolve(undefined);
   }
@@ -26,7 +26,8 @@ test('the primary key is that of the schemas that are learnt since the table was
   });
   let latest = 0;
   const registry = new FakeRegistry();
-  registry.latestText = () => Promise.resolve({ id: latest + 1, text: texts[latest] ?? '' });
+  registry.latestText = () =>
+    Promise.resolve({ id: latest + 1, type: 'AVRO', text: texts[latest] ?? '', references: [] });
   const made = {
     stream: 'mine',
     columns,

@@ -50,3 +50,36 @@ test('the registry is told who asks, when reading and when registering', async (
   assert.ok(asked.length >= 2);
   for (const header of asked) assert.equal(header, `Basic ${Buffer.from('ann:s3cret').toString('base64')}`);
 });
+
+test('what a schema refers to is read once each, whatever leads back to whatever; what is gone is named', async (t) => {
+  const versions: Record<string, { text: string; references: string[] }> = {
+    a: { text: 'A', references: ['b', 'c'] },
+    b: { text: 'B', references: ['c', 'a'] },
+    c: { text: 'C', references: ['b'] },
+    broken: { text: 'D', references: ['gone'] },
+  };
+  const referencesOf = (names: readonly string[]) =>
+    names.map((name) => ({ name: `n.${name}`, subject: name, version: 1 }));
+  const { baseUrl, requests } = await createApiServer(
+    t,
+    Object.fromEntries(
+      Object.entries(versions).map(([name, { text, references }]) => [
+        `/subjects/${name}/versions/1`,
+        JSON.stringify({ id: 7, version: 1, schema: text, references: referencesOf(references) }),
+      ]),
+    ),
+  );
+  const registry = new Registry({ url: baseUrl, credentials: undefined }, new AbortController().signal);
+  const schema = { id: 9, type: 'AVRO', text: 'top' };
+  const texts = await registry.referencedTexts({ ...schema, references: referencesOf(['a', 'c']) });
+  assert.deepEqual([[...texts].sort(), requests.length], [['A', 'B', 'C'], 3]);
+  assert.deepEqual(await registry.referencedTexts({ ...schema, references: referencesOf(['c']) }), [
+    'A',
+    'B',
+    'C',
+  ]);
+  await assert.rejects(
+    registry.referencedTexts({ ...schema, references: referencesOf(['broken']) }),
+    /^IncompatibleSchemaError: schema 9 refers to version 1 of subject gone, which the registry does not give: register it again$/,
+  );
+});
