@@ -175,8 +175,7 @@ async function withChosen(
   if (prefixes.length > 0 && isFiltered)
     throw new ConfigError(`${command} got IDs and --streams, --step or --all, wants one or the other`);
   // Of discard, --reason is why, and no filter.
-  const { reason: _, ...filters } = options;
-  const filter = { ...parseFilter(filters, Date.now()), isSettledToo: false };
+  const filter = { ...parseFilter(options, Date.now()), reason: undefined, isSettledToo: false };
   return withKafka(signal, async (context) => {
     const isAsked = (letter: StoredLetter) =>
       isFiltered ? isMeant(letter, filter) : prefixes.some((prefix) => letter.id.startsWith(prefix));

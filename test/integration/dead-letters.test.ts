@@ -330,7 +330,8 @@ test('discarded letters of both steps no longer count for run, reconcile and lis
   assert.match(all.stdout, /^no dead letter waits, 2 discarded$/m);
 
   const [letter] = (await lettersOf(settings)).filter(({ step }) => step === 'sink');
-  assert.equal(letter?.headers['discard-reason']?.toString(), 'a test record');
-  const again = await deadLetters(t, settings, 'redrive', letter?.id ?? '');
+  assert.ok(letter);
+  assert.equal(letter.headers['discard-reason']?.toString(), 'a test record');
+  const again = await deadLetters(t, settings, 'redrive', letter.id);
   assert.match(again.stdout, /fails again: /);
 });
