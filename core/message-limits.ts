@@ -1,4 +1,4 @@
-import kafkajs, { type Admin } from 'kafkajs';
+import kafkajs, { type Admin, type ConfigResourceTypes } from 'kafkajs';
 import type { Settings } from './config.ts';
 import { ServiceRefusedError } from './errors.ts';
 import { askKafka } from './kafka.ts';
@@ -29,8 +29,11 @@ export async function readMessageLimits(
 ): Promise<MessageLimit> {
   const existing = new Set(await askKafka(settings, signal, () => admin.listTopics()));
   const { brokers } = await askKafka(settings, signal, () => admin.describeCluster());
-  const describe = (type: number, name: 'max.message.bytes' | 'socket.request.max.bytes', of: string[]) =>
-    described(admin, settings, { type, name, of }, signal);
+  const describe = (
+    type: ConfigResourceTypes,
+    name: 'max.message.bytes' | 'socket.request.max.bytes',
+    of: string[],
+  ) => described(admin, settings, { type, name, of }, signal);
   const { TOPIC, BROKER } = kafkajs.ConfigResourceTypes;
   const ofTopics = await describe(
     TOPIC,
@@ -50,7 +53,11 @@ export async function readMessageLimits(
 async function described(
   admin: Admin,
   settings: Settings['kafka'],
-  { type, name, of }: { readonly type: number; readonly name: string; readonly of: readonly string[] },
+  {
+    type,
+    name,
+    of,
+  }: { readonly type: ConfigResourceTypes; readonly name: string; readonly of: readonly string[] },
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, number>> {
   if (of.length === 0) return new Map();

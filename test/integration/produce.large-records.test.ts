@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
+import kafkajs from 'kafkajs';
 import { deadLetterHeaders } from '../../core/dead-letter.ts';
 import { connectAdmin, ensureTopics } from '../../core/kafka.ts';
 import { deadLettersTopic, topicOf } from '../../core/stream-name.ts';
@@ -42,7 +43,7 @@ async function setLimit(settings: Settings, bytes: number, ...topics: readonly s
     const configEntries = [{ name: 'max.message.bytes', value: String(bytes) }];
     await admin.alterConfigs({
       validateOnly: false,
-      resources: topics.map((name) => ({ type: 2, name, configEntries })),
+      resources: topics.map((name) => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name, configEntries })),
     });
   } finally {
     await admin.disconnect();

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import kafkajs from 'kafkajs';
 import { deadLetterHeaders } from '../../core/dead-letter.ts';
 import { connectAdmin, ensureTopics } from '../../core/kafka.ts';
 import { deadLettersTopic, topicOf } from '../../core/stream-name.ts';
@@ -22,7 +23,10 @@ test('a record beyond what a broker reads of one request is set aside, whatever 
   const admin = await connectAdmin(settings.kafka, 'test', noSignal);
   await ensureTopics(admin, settings.kafka, [topic], noSignal);
   const configEntries = [{ name: 'max.message.bytes', value: '500000000' }];
-  await admin.alterConfigs({ validateOnly: false, resources: [{ type: 2, name: topic, configEntries }] });
+  await admin.alterConfigs({
+    validateOnly: false,
+    resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configEntries }],
+  });
   await admin.disconnect();
   const [counts] = await produceStreams(settings, 'plans');
   assert.equal(counts?.failure, undefined);

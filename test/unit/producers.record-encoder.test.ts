@@ -7,10 +7,10 @@ import { splitNullable, type AvroType, type StreamSchema } from '../../core/avro
 import { UnkeyedRecordError } from '../../core/errors.ts';
 import { freeFormText } from '../../core/free-form.ts';
 import { LosslessNumber, parseJson, type JsonObject, type JsonValue } from '../../core/json.ts';
-import { evolve } from '../../producers/avro/drift.ts';
 import { fieldNameOf } from '../../producers/avro/field-name.ts';
 import { RecordEncoder } from '../../producers/avro/record-encoder.ts';
 import { exactLong } from '../../core/avro/exact-long.ts';
+import { roundTrip } from '../helpers/round-trip.ts';
 
 const json = { type: 'string', logicalType: 'json' } as const;
 const instant = { type: 'long', logicalType: 'timestamp-millis' } as const;
@@ -55,23 +55,6 @@ const schema = streamSchema(
     ],
   }),
 );
-
-/** The record as another Avro implementation reads it, after as many rounds of evolution as it takes. */
-function roundTrip(start: StreamSchema, record: JsonObject) {
-  let encoder = new RecordEncoder(start);
-  for (let round = 0; round < 50; round++) {
-    const encoded = encoder.encode(record);
-    if (encoded.drifts === undefined) {
-      const type = avro.Type.forSchema(JSON.parse(JSON.stringify(encoder.schema)) as avro.Schema, {
-        registry: { long: exactLong },
-      });
-      const decoded = type.fromBuffer(Buffer.from(encoded.avro.view())) as Record<string, unknown>;
-      return { key: encoded.key, decoded, schema: encoder.schema, rounds: round };
-    }
-    encoder = new RecordEncoder(evolve(encoder.schema, encoded.drifts));
-  }
-  throw new Error('evolution does not end');
-}
 
 /** The decoded record without its nulls. */
 function present(start: StreamSchema, record: JsonObject): Record<string, unknown> {

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import type { JsonValue } from '../../core/json.ts';
+import { ChildTable } from '../../producers/changes/child-table.ts';
+import { KeyTable } from '../../producers/changes/key-table.ts';
+import { sourceList, type Page, type SourceList } from '../../producers/chartmogul/source-list.ts';
+import { streams, type StreamSpec } from '../../producers/chartmogul/streams.ts';
+import { createStreamCounts } from '../../producers/stream-counts.ts';
+import { StreamEncoder, type StreamEncoderOptions } from '../../producers/stream-encoder.ts';
+import type { EncodedPage } from '../../producers/transaction-writable.ts';
+import { FakeRegistry } from '../helpers/fake-registry.ts';
+
+export function specOf(name: string): StreamSpec {
+  const spec = streams.find((candidate) => candidate.name === name);
+  assert.ok(spec !== undefined);
+  return spec;
+}
+
+export const plans = specOf('plans');
+export const custom: StreamSpec = {
+  name: 'credit_notes',
+  paths: ['/credit_notes'],
+  listKey: 'entries',
+  paging: 'detect',
+  deletes: { proof: 'twice' },
+  primaryKey: ['id'],
+};
+
+/** What outlives a run. */
+export const createState = () => ({
+  registry: new FakeRegistry(),
+  keys: new KeyTable(),
+  children: new ChildTable(),
+  letters: new KeyTable(),
+  discarded: new KeyTable(),
+});
+
+export type Pages = readonly (readonly JsonValue[])[];
+
+/** The pages of one list, which holds these records. */
+export function pagesOf(spec: StreamSpec, pages: Pages, list: Partial<SourceList> = {}): Page[] {
+  const whole = { ...sourceList(spec, spec.paths[0]), ...list };
+  return pages.map((records, at) => ({ list: whole, number: at + 1, records, next: undefined }));
+}
+
+export async function* sourceOf(pages: readonly Page[], onAsked: () => void = () => {}) {
+  for (const page of pages) {
+    onAsked();
+    yield await Promise.resolve(page);
+  }
+}
+
+/** What a run makes of the pages. */
+export async function encode(
+  state: ReturnType<typeof createState>,
+  pages: Pages,
+  options: Partial<StreamEncoderOptions> & { readonly list?: Partial<SourceList> } = {},
+) {
+  const spec = options.spec ?? plans;
+  const counts = createStreamCounts(spec.name, `test.${spec.name}`);
+  state.keys.unseeAll();
+  const encoder = new StreamEncoder({
+    ...state,
+    topicPrefix: 'test.',
+    spec,
+    mode: 'evolve',
+    isFull: false,
+    counts,
+    ...options,
+  });
+  await encoder.begin();
+  const encoded: EncodedPage[] = [];
+  for await (const page of encoder.encode(sourceOf(pagesOf(spec, pages, options.list)))) encoded.push(page);
+  assert.deepEqual(
+    encoded.map(({ page }) => page.number),
+    pages.map((_, at) => at + 1),
+  );
+  const messages = encoded.flatMap((page) => page.messages);
+  const letters = encoded.flatMap((page) => page.letters);
+  const values = messages.map(({ value }) => state.registry.read(value));
+  return { counts, messages, letters, values, keys: messages.map(({ key }) => key) };
+}
