@@ -15,8 +15,11 @@ import type { ParentSpec, StreamSpec } from './streams.ts';
 /** Lists of one stream that are read at a time; the client's own limit is over all streams. */
 const LISTS_SIDE_BY_SIDE = 16;
 
-/** So many parents without a list, and none with one: then it is the address that is not there. */
-const PARENTS_BEFORE_DOUBT = 3;
+/** So many parents without a list, and none with one: then it is the address that is not there, and the others are not asked. */
+const PARENTS_BEFORE_DOUBT = 50;
+
+/** Parents that need no visit and are asked whether the address is there. */
+const PARENTS_TO_ASK = 3;
 
 /** What decides which lists of a stream are read. */
 export interface ReadPlan {
@@ -180,28 +183,35 @@ async function* readOfParents(
   /** The empty lists of parents that went while others were visited; held back until the address is known to be there. */
   const gone: Page[] = [];
   const denied: AccessDeniedError[] = [];
+  const absent: StreamNotFoundError[] = [];
+  let answer: Promise<boolean> | undefined;
+  const isThere = async () =>
+    found > 0 || (await (answer ??= hasList(client, spec, path, field, plan, observer)));
   const read = async function* (list: SourceList): Pages {
+    let pages = 0;
     try {
       for await (const page of readList(client, list, observer)) {
         found++;
+        pages++;
         yield page;
       }
     } catch (error) {
+      // Behind its first page a list that is not there any more has no end: what follows is not known to be gone.
+      if (!isAbsence(error) || (pages > 0 && error instanceof StreamNotFoundError)) throw error;
       if (error instanceof AccessDeniedError) {
         // Nothing is known of this parent's children: they stay, and it is visited again.
         denied.push(error);
-        return;
+      } else {
+        absent.push(error);
+        gone.push({ list, number: 1, records: [], next: undefined });
       }
-      if (!(error instanceof StreamNotFoundError)) throw error;
-      gone.push({ list, number: 1, records: [], next: undefined });
-      if (gone.length >= PARENTS_BEFORE_DOUBT && found + denied.length === 0) throw error;
+      if (denied.length + absent.length >= PARENTS_BEFORE_DOUBT && !(await isThere())) throw error;
     }
     if (found > 0) yield* gone.splice(0);
   };
   yield* mergePages(listsOf(spec, path, field, await plan.visits()), LISTS_SIDE_BY_SIDE, read);
-  const [refusal] = denied;
-  if (refusal !== undefined && found === 0 && !(await hasList(client, spec, path, field, plan, observer)))
-    throw refusal;
+  const refusal = denied[0] ?? absent[0];
+  if (refusal !== undefined && !(await isThere())) throw refusal;
   yield* gone;
   for (const error of denied) observer.onDenied?.(error);
 }
@@ -225,7 +235,7 @@ async function hasList(
     } catch (error) {
       if (!isAbsence(error)) throw error;
     }
-    if (++asked >= PARENTS_BEFORE_DOUBT) break;
+    if (++asked >= PARENTS_TO_ASK) break;
   }
   return false;
 }

@@ -66,7 +66,9 @@ function instant(value: string): number {
   return new Date(/T.*(Z|[+-]\d\d:\d\d)$/.test(iso) || !iso.includes('T') ? iso : `${iso}Z`).getTime();
 }
 
+/** The row's JSON has an integer beyond 64 bits as a string of its digits. */
 function sorted(value: JsonValue): JsonValue {
+  if (typeof value === 'bigint' && (value >= 2n ** 64n || value < -(2n ** 63n))) return String(value);
   if (Array.isArray(value)) return value.map(sorted);
   if (!isJsonObject(value)) return value;
   return Object.fromEntries(

@@ -239,6 +239,45 @@ test('where parent after parent has no list, it is the address that is not there
   await assert.rejects(readPages(subscriptions, server({}), nobody), StreamNotFoundError);
 });
 
+test('so it is where the few parents that there are have none, unless one that is not due has', async () => {
+  const few = visitsTo('cus_1', 'cus_2');
+  await assert.rejects(readPages(activities, server({}), few), StreamNotFoundError);
+  const answer = server({ [addressOf('cus_9')]: listOf('b') });
+  const { pages } = await readPages(activities, answer, { ...few, settled: () => ['cus_9'] });
+  assert.deepEqual(pages.map(({ list, records }) => [list.visit?.parent, records.length]).sort(), [
+    ['cus_1', 0],
+    ['cus_2', 0],
+  ]);
+});
+
+for (const error of [notThere, denied]) {
+  test(`the first parents' ${error.message} does not hide the lists of others`, async () => {
+    const first = Array.from({ length: 20 }, (_, index) => `cus_${index}`);
+    const answer: Answerer = (path, query) => {
+      if (path === addressOf('late')) return listOf('a')(path, query);
+      throw error;
+    };
+    const { pages } = await readPages(activities, answer, visitsTo(...first, 'late'));
+    assert.deepEqual(uuidsOf(recordsOf(pages)), ['a']);
+  });
+
+  test(`an address that answers ${error.message} for everybody is given up before all are asked`, async () => {
+    const all = Array.from({ length: 500 }, (_, index) => `cus_${index}`);
+    let asked = 0;
+    const answer: Answerer = () => {
+      asked++;
+      throw error;
+    };
+    await assert.rejects(readPages(activities, answer, visitsTo(...all)), (thrown) => thrown === error);
+    assert.ok(asked < 100, `${asked}`);
+  });
+}
+
+test('a 404 behind the first page of a parent is no end of its list', async () => {
+  const answer = server({ [addressOf('cus_1')]: broken(notThere), [addressOf('cus_2')]: listOf('b') });
+  await assert.rejects(readPages(activities, answer, visitsTo('cus_1', 'cus_2')), StreamNotFoundError);
+});
+
 test('many parents without a list are no doubt once another has shown a page', async () => {
   const parents = Array.from({ length: 40 }, (_, index) => `cus_${index}`);
   const nine = listOf('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i');
