@@ -183,7 +183,7 @@ async function* readOfParents(
   /** The empty lists of parents that went while others were visited; held back until the address is known to be there. */
   const gone: Page[] = [];
   const denied: AccessDeniedError[] = [];
-  const absent: StreamNotFoundError[] = [];
+  const absent: Error[] = [];
   let answer: Promise<boolean> | undefined;
   const isThere = async () =>
     found > 0 || (await (answer ??= hasList(client, spec, path, field, plan, observer)));
@@ -196,21 +196,22 @@ async function* readOfParents(
         yield page;
       }
     } catch (error) {
-      // Behind its first page a list that is not there any more has no end: what follows is not known to be gone.
-      if (!isAbsence(error) || (pages > 0 && error instanceof StreamNotFoundError)) throw error;
       if (error instanceof AccessDeniedError) {
         // Nothing is known of this parent's children: they stay, and it is visited again.
         denied.push(error);
-      } else {
+      } else if (error instanceof StreamNotFoundError && pages === 0) {
         absent.push(error);
         gone.push({ list, number: 1, records: [], next: undefined });
+      } else {
+        // A 404 behind the first page is no end: what follows is not known to be gone.
+        throw error;
       }
       if (denied.length + absent.length >= PARENTS_BEFORE_DOUBT && !(await isThere())) throw error;
     }
     if (found > 0) yield* gone.splice(0);
   };
   yield* mergePages(listsOf(spec, path, field, await plan.visits()), LISTS_SIDE_BY_SIDE, read);
-  const refusal = denied[0] ?? absent[0];
+  const refusal: Error | undefined = denied[0] ?? absent[0];
   if (refusal !== undefined && !(await isThere())) throw refusal;
   yield* gone;
   for (const error of denied) observer.onDenied?.(error);
