@@ -25,7 +25,9 @@ export function addMessage(
     if (primaryKey === undefined)
       throw new DecodeError("a delete, though no schema of the topic's says what the key of its rows is");
     if (message.key === null) throw new DecodeError('a delete without a key');
-    writeTombstone(message.key.toString('utf8'), primaryKey, columns, rows);
+    const parts = schemas.keyPartsOf(message.key, primaryKey, columns);
+    if (typeof parts === 'number') return parts;
+    writeTombstone(parts, primaryKey, columns, rows);
     batch.endRow(partition, message, 0, true);
     return undefined;
   }

@@ -4,11 +4,14 @@ import { readStreamSchema, streamNames } from '../core/avro/schema-files.ts';
 import { IncompatibleSchemaError, UnknownSchemaError } from '../core/errors.ts';
 import { logger } from '../core/logger.ts';
 import { serviceRetry, type RetryPolicy } from '../core/retry.ts';
+import { keySubjectOf } from '../core/stream-name.ts';
 import { declaredFields, type DeclaredFields } from './avro/declared-fields.ts';
 import { parseWriterSchema } from './avro/writer-schema.ts';
 import type { WriterSchema } from './avro/writer-type.ts';
+import type { Column } from './clickhouse/column-type.ts';
 import type { StorageTable } from './clickhouse/storage-table.ts';
 import type { TableColumn } from './clickhouse/table-shape.ts';
+import { isIntegerKey, MessageKeys } from './message-keys.ts';
 import { compileRowTranscoder, type RowTranscoder } from './transcode/compile.ts';
 
 const ASK_AGAIN = 2;
@@ -40,6 +43,7 @@ export class StreamSchemas {
   readonly #subject: string;
   readonly #table: StorageTable;
   readonly #policy: RetryPolicy;
+  readonly #keys: MessageKeys;
   readonly #schemas = new Map<number, WriterSchema>();
   /** Of every schema that is known, also of those for which the table has no columns yet. */
   readonly #parsed = new Map<number, WriterSchema>();
@@ -59,6 +63,7 @@ export class StreamSchemas {
     this.#subject = subject;
     this.#table = table;
     this.#policy = policy;
+    this.#keys = new MessageKeys(registry, keySubjectOf(subject), policy);
   }
 
   /** The fields that a delete is told by; undefined while no schema is known. */
@@ -69,6 +74,19 @@ export class StreamSchemas {
   /** Why the messages of the latest schema cannot become rows, if so. */
   get latestFault(): IncompatibleSchemaError | undefined {
     return this.#latestFault;
+  }
+
+  /**
+   * What a message's key says of the primary key; or the id of the schema that must be learnt first.
+   *
+   * @throws DecodeError for a key that names no row.
+   */
+  keyPartsOf(
+    key: Buffer,
+    primaryKey: readonly string[],
+    columns: readonly Column[],
+  ): readonly string[] | number {
+    return this.#keys.partsOf(key, primaryKey, isIntegerKey(primaryKey, columns));
   }
 
   /** Everything is to be learnt again, since the table is not what it was. */
@@ -152,6 +170,7 @@ export class StreamSchemas {
    * @throws IncompatibleSchemaError, ServiceRefusedError
    */
   async learn(id: number): Promise<void> {
+    if (this.#keys.wants(id)) return this.#keys.learn(id);
     if (this.#schemas.has(id)) return;
     let schema = await this.#registry.schemaText(id, this.#policy);
     // A registry of several nodes may learn of a schema a little later than the topic.

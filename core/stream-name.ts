@@ -51,6 +51,11 @@ export function subjectOf(prefix: string, stream: string): string {
   return `${topicOf(prefix, stream)}-value`;
 }
 
+/** The subject of the keys of a topic, by that of its values. */
+export function keySubjectOf(subject: string): string {
+  return subject.replace(/-value$/, '-key');
+}
+
 /** The table that the sink writes. */
 export function storageTableOf(stream: string): string {
   return `${viewOf(stream)}_raw`;

@@ -42,7 +42,11 @@ export async function insertMessages(
   for (const placed of messages) {
     const { partition, message } = placed;
     try {
-      const unlearnt = addMessage(batch, schemas, partition, message);
+      let unlearnt = addMessage(batch, schemas, partition, message);
+      if (unlearnt !== undefined && message.value === null) {
+        await schemas.learn(unlearnt);
+        unlearnt = addMessage(batch, schemas, partition, message);
+      }
       if (unlearnt !== undefined) throw new DecodeError(`the table has no columns for schema ${unlearnt}`);
     } catch (error) {
       if (!(error instanceof RecordError)) throw error;

@@ -2,9 +2,10 @@ import type { KafkaMessage } from 'kafkajs';
 import type { SchemaText } from '../../core/avro/registry.ts';
 import { FRAME_BYTES, schemaIdOf } from '../../core/avro/wire-format.ts';
 import { IncompatibleSchemaError, RecordError } from '../../core/errors.ts';
-import { subjectOf } from '../../core/stream-name.ts';
+import { keySubjectOf, subjectOf } from '../../core/stream-name.ts';
 import { columnTypeSql, type ColumnType } from '../clickhouse/column-type.ts';
 import type { TableColumn } from '../clickhouse/table-shape.ts';
+import { isIntegerKey, MessageKeys } from '../message-keys.ts';
 import { readWriterSchema } from '../stream-schemas.ts';
 import { compileRowTranscoder, type RowTranscoder } from '../transcode/compile.ts';
 import { RowBuffer } from '../transcode/row-buffer.ts';
@@ -24,6 +25,7 @@ export class RowKeys {
   readonly #columns: readonly TableColumn[];
   /** By schema id; undefined where nobody can read its messages. */
   readonly #transcoders = new Map<number, RowTranscoder | undefined>();
+  readonly #keys: MessageKeys;
   /** Ways to read a message key, the first that fits counts. */
   readonly #primaryKeys: (readonly string[])[];
   readonly #out = new RowBuffer(1_024);
@@ -33,6 +35,8 @@ export class RowKeys {
     this.#services = services;
     this.#stream = stream;
     this.#columns = columns;
+    const { registry, settings } = services;
+    this.#keys = new MessageKeys(registry, keySubjectOf(subjectOf(settings.topicPrefix, stream)));
     this.#primaryKeys = [columns.map(({ name }) => name)];
   }
 
@@ -73,6 +77,7 @@ export class RowKeys {
 
   /** Learns the schema of an id that {@link of} has answered. @throws ServiceUnavailableError, ServiceRefusedError */
   async learn(id: number): Promise<void> {
+    if (this.#keys.wants(id)) return this.#keys.learn(id);
     const schema = await this.#services.registry.schemaText(id);
     if (schema === undefined) this.#transcoders.set(id, undefined);
     else await this.#learn(schema);
@@ -119,12 +124,14 @@ export class RowKeys {
     }
   }
 
-  #ofKey({ key }: KafkaMessage): Buffer | undefined {
+  #ofKey({ key }: KafkaMessage): Buffer | number | undefined {
     if (key === null) return undefined;
     for (const primaryKey of this.#primaryKeys) {
       try {
         this.#out.length = 0;
-        writeTombstone(key.toString('utf8'), primaryKey, this.#columns, this.#out);
+        const parts = this.#keys.partsOf(key, primaryKey, isIntegerKey(primaryKey, this.#columns));
+        if (typeof parts === 'number') return parts;
+        writeTombstone(parts, primaryKey, this.#columns, this.#out);
         return this.#written();
       } catch (error) {
         if (!(error instanceof RecordError)) throw error;

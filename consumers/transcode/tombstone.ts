@@ -2,6 +2,7 @@ import { DecodeError } from '../../core/errors.ts';
 import { columnTypeSql, type Column, type ColumnType } from '../clickhouse/column-type.ts';
 import { defaultBytes } from './column-default.ts';
 import type { RowBuffer } from './row-buffer.ts';
+import { dateText } from './scalar-text.ts';
 import { Transcoding } from './transcoding.ts';
 
 const DAY_MS = 86_400_000;
@@ -9,50 +10,49 @@ const DAY_MS = 86_400_000;
 /**
  * Appends the columns of a row that stands for a delete: the primary key out of the message key, everything else at its default.
  *
+ * @param parts of the key, in the order of the primary key: see `MessageKeys`.
  * @throws DecodeError, with `out.length` as it was, when the key is not one of this primary key.
  */
 export function writeTombstone(
-  key: string,
+  parts: readonly string[],
   primaryKey: readonly string[],
   columns: readonly Column[],
   out: RowBuffer,
 ): void {
-  const parts = primaryKey.length === 1 ? [key] : key.split('|');
-  if (parts.length !== primaryKey.length) throw new DecodeError(`a key that is not ${primaryKey.join('|')}`);
   const at = new Transcoding();
   at.begin(Buffer.alloc(0), 0, out);
   for (const { name, type } of columns) {
     const part = parts[primaryKey.indexOf(name)];
     if (part === undefined) for (const byte of defaultBytes(type)) at.writeByte(byte);
-    else writeKeyPart(part, type, at);
+    else if (!writeKeyPart(part, type, at))
+      throw new DecodeError(
+        `a delete whose key has no ${columnTypeSql(type)} for ${name}: send it again with one`,
+      );
   }
   out.length = at.written;
 }
 
-/** The column types that a primary key may have: see `keyColumnTypeOf`. */
-function writeKeyPart(part: string, type: ColumnType, at: Transcoding): void {
+/** False for what is no value of the column. The types that a primary key may have: see `keyColumnTypeOf`. */
+function writeKeyPart(part: string, type: ColumnType, at: Transcoding): boolean {
   switch (columnTypeSql(type)) {
     case 'String':
     case 'LowCardinality(String)':
       at.writeText(part);
-      return;
+      return true;
     case 'Int64': {
       const integer = /^-?\d{1,19}$/.test(part) ? BigInt(part) : undefined;
-      if (integer === undefined || BigInt.asIntN(64, integer) !== integer) throw unfitKey();
+      if (integer === undefined || BigInt.asIntN(64, integer) !== integer) return false;
       at.writeInteger(integer, 8);
-      return;
+      return true;
     }
     case 'Date32': {
       const days = /^\d{4}-\d\d-\d\d$/.test(part) ? Date.parse(part) / DAY_MS : NaN;
-      if (!Number.isInteger(days)) throw unfitKey();
+      // JavaScript takes the 30th of February for the 1st of March.
+      if (!Number.isInteger(days) || dateText(days) !== part) return false;
       at.writeInteger(BigInt(days), 4);
-      return;
+      return true;
     }
     default:
-      throw unfitKey();
+      return false;
   }
-}
-
-function unfitKey(): DecodeError {
-  return new DecodeError("a key that is not of its column's type");
 }

@@ -2,12 +2,21 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { Column } from '../../consumers/clickhouse/column-type.ts';
 import { RowBuffer } from '../../consumers/transcode/row-buffer.ts';
+import { MessageKeys } from '../../consumers/message-keys.ts';
 import { writeTombstone } from '../../consumers/transcode/tombstone.ts';
 import { DecodeError } from '../../core/errors.ts';
 import { typeOf } from '../fixtures/tables.ts';
+import { FakeRegistry } from '../helpers/fake-registry.ts';
 
 const table = (columns: Readonly<Record<string, string>>): Column[] =>
   Object.entries(columns).map(([name, text]) => ({ name, type: typeOf(text) }));
+
+const keys = new MessageKeys(new FakeRegistry(), 't.mine-key');
+const partsOf = (key: string, primaryKey: readonly string[]) => {
+  const parts = keys.partsOf(Buffer.from(key), primaryKey, false);
+  assert.ok(typeof parts !== 'number');
+  return parts;
+};
 
 const deletes: readonly (readonly [
   key: string,
@@ -49,7 +58,7 @@ const deletes: readonly (readonly [
 for (const [key, primaryKey, columns, row] of deletes) {
   test(`a delete of "${key}" is a row with the key ${primaryKey.join('|')} and nothing else`, () => {
     const out = new RowBuffer(1);
-    writeTombstone(key, primaryKey, table(columns), out);
+    writeTombstone(partsOf(key, primaryKey), primaryKey, table(columns), out);
     assert.equal(out.bytes.toString('hex', 0, out.length), row.replaceAll(' ', ''));
   });
 }
@@ -65,6 +74,8 @@ const wrongKeys: readonly (readonly [key: string, primaryKey: string[], Record<s
   ['a|b', ['x', 'y'], { x: 'String', y: 'Int64' }],
   ['soon', ['date'], { date: 'Date32' }],
   ['2024-13-01', ['date'], { date: 'Date32' }],
+  ['2024-02-30', ['date'], { date: 'Date32' }],
+  ['2023-02-29', ['date'], { date: 'Date32' }],
   ['1', ['id'], { id: 'Float64' }],
 ];
 for (const [key, primaryKey, columns] of wrongKeys) {
@@ -72,7 +83,10 @@ for (const [key, primaryKey, columns] of wrongKeys) {
     const out = new RowBuffer(4);
     out.reserve(3).write('abc');
     out.length = 3;
-    assert.throws(() => writeTombstone(key, primaryKey, table(columns), out), DecodeError);
+    assert.throws(
+      () => writeTombstone(partsOf(key, primaryKey), primaryKey, table(columns), out),
+      DecodeError,
+    );
     assert.equal(out.length, 3);
     assert.equal(out.bytes.toString('utf8', 0, 3), 'abc');
   });
