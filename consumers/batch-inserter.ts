@@ -108,7 +108,7 @@ export class BatchInserter {
         to: kept[end - 1]?.rowEnd ?? 0,
         rowCount: end - start,
         name: `#${start}-${end}`,
-        ranges: rangesOf(kept.slice(start, end)),
+        ranges: rangesOf(kept.slice(start, end), batch.topicId),
       });
       if (outcome.kind === 'inserted') continue;
       if (!(await table.hasStill(batch.columns))) return false;

@@ -22,16 +22,16 @@ interface BatchRange extends OffsetRange {
 }
 
 /** Where the rows of some messages stand that follow each other in a batch. */
-export function rangesOf(kept: readonly KeptMessage[]): RowRange[] {
+export function rangesOf(kept: readonly KeptMessage[], topicId: bigint): RowRange[] {
   const ranges = new Map<number, BatchRange>();
   for (const { partition, message } of kept)
     widen(ranges, partition, Number(message.offset), messageTimeMs(message.timestamp));
-  return [...ranges.values()];
+  return [...ranges.values()].map((range) => ({ topicId, ...range }));
 }
 
 /** The same of messages with others between them. */
-export function placesOf(kept: readonly KeptMessage[]): RowRange[] {
-  return kept.flatMap((one) => rangesOf([one]));
+export function placesOf(kept: readonly KeptMessage[], topicId: bigint): RowRange[] {
+  return kept.flatMap((one) => rangesOf([one], topicId));
 }
 
 function widen(ranges: Map<number, BatchRange>, partition: number, offset: number, timeMs: number): void {
@@ -107,7 +107,7 @@ export class Batch {
   }
 
   get ranges(): readonly RowRange[] {
-    return [...this.#ranges.values()];
+    return [...this.#ranges.values()].map((range) => ({ topicId: this.topicId, ...range }));
   }
 
   /**

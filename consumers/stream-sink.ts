@@ -1,6 +1,6 @@
 import type { KafkaMessage } from 'kafkajs';
 import { schemaIdOf } from '../core/avro/wire-format.ts';
-import { messageOf, RecordError, TopicGoneError } from '../core/errors.ts';
+import { messageOf, RecordError, TopicGoneError, ViewFailedError } from '../core/errors.ts';
 import { assertReadable } from '../core/fetch/fetched-message.ts';
 import { logger } from '../core/logger.ts';
 import { addMessage } from './add-message.ts';
@@ -323,8 +323,8 @@ export class StreamSink {
         this.#startOver();
       }
     } catch (error) {
-      // Whoever has the partitions now takes the batch again.
-      if (!generation.aborted) throw error;
+      // Whoever has the partitions now takes the batch again; but not what a view has left in the table.
+      if (!generation.aborted || error instanceof ViewFailedError) throw error;
       return;
     } finally {
       this.#isInserting = false;

@@ -33,8 +33,8 @@ export async function readInsertedPart(
   const later = ranges
     .slice(0, MAX_LATER)
     .map(
-      ({ partition, last, minTimeMs }) =>
-        `(_partition = ${partition} AND _offset > ${last} AND _timestamp >= ${instant(minTimeMs)})`,
+      ({ topicId, partition, last, minTimeMs }) =>
+        `(_topic_id = ${topicId} AND _partition = ${partition} AND _offset > ${last} AND _timestamp >= ${instant(minTimeMs)})`,
     );
   const [found] = await askRows<{ rows: string; later: string }>(
     client,
@@ -106,14 +106,16 @@ export function textOf(ranges: readonly RowRange[]): string {
 function within(ranges: readonly RowRange[]): string {
   const singles = ranges.filter(({ first, last }) => first === last);
   const longer = ranges.filter(({ first, last }) => first !== last);
-  const places = singles.map(({ partition, first, minTimeMs }) => `(${partition}, ${first}, ${minTimeMs})`);
+  const places = singles.map(
+    ({ topicId, partition, first, minTimeMs }) => `(${topicId}, ${partition}, ${first}, ${minTimeMs})`,
+  );
   return [
     ...(places.length === 0
       ? []
-      : [`(_partition, _offset, toUnixTimestamp64Milli(_timestamp)) IN (${places.join(', ')})`]),
+      : [`(_topic_id, _partition, _offset, toUnixTimestamp64Milli(_timestamp)) IN (${places.join(', ')})`]),
     ...longer.map(
-      ({ partition, first, last, minTimeMs, maxTimeMs }) =>
-        `(_partition = ${partition} AND _offset BETWEEN ${first} AND ${last} AND _timestamp BETWEEN ${instant(minTimeMs)} AND ${instant(maxTimeMs)})`,
+      ({ topicId, partition, first, last, minTimeMs, maxTimeMs }) =>
+        `(_topic_id = ${topicId} AND _partition = ${partition} AND _offset BETWEEN ${first} AND ${last} AND _timestamp BETWEEN ${instant(minTimeMs)} AND ${instant(maxTimeMs)})`,
     ),
   ].join(' OR ');
 }

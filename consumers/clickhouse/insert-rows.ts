@@ -22,6 +22,8 @@ export type InsertOutcome =
 
 /** Where rows stand in their topic: messages from `first` to `last`, of times between these. */
 export interface RowRange {
+  /** Of the topic: see `_topic_id`. One that was made again may have the same offsets and times. */
+  readonly topicId: bigint;
   readonly partition: number;
   readonly first: number;
   readonly last: number;
@@ -58,6 +60,7 @@ export class InsertedRows {
    * One request, one block.
    *
    * @param identity of the table: another under its name refuses the rows.
+   * @param takenBack how often the table has had the rows, and has no more: the server remembers a token all the same.
    * @throws what the client throws, unless the rows, the table or a view of it are to blame.
    */
   async insertInto(
@@ -65,6 +68,7 @@ export class InsertedRows {
     { database, cluster }: ClickHouseSettings,
     table: string,
     identity: string,
+    takenBack = 0,
   ): Promise<InsertOutcome> {
     const own = quoted(identityColumnOf(identity));
     try {
@@ -76,7 +80,7 @@ export class InsertedRows {
         clickhouse_settings: {
           ...insertSettings,
           ...(cluster !== undefined && { distributed_foreground_insert: 1 }),
-          insert_deduplication_token: this.#token,
+          insert_deduplication_token: takenBack === 0 ? this.#token : `${this.#token} ${takenBack}`,
           log_comment: insertComment(database, table),
         },
       });

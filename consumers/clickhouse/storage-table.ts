@@ -155,11 +155,17 @@ export class StorageTable {
   async insert(rows: InsertedRows, generation: AbortSignal): Promise<RowsOutcome> {
     const { client, settings } = this.#options;
     let attempt: Promise<InsertOutcome> | undefined;
+    let takenBack = 0;
     try {
-      const outcome = await this.#attempt(`insert into ${this.name}`, () => {
+      const outcome = await this.#attempt(`insert into ${this.name}`, async () => {
         if (generation.aborted) throw new StoppedError(`${this.name}: its partitions were given away`);
-        attempt = rows.insertInto(client, settings, this.name, this.#identity);
-        return attempt;
+        attempt = rows.insertInto(client, settings, this.name, this.#identity, takenBack);
+        try {
+          return await attempt;
+        } catch (error) {
+          if (await this.#takeBackOfSoleView(rows, error, generation)) takenBack++;
+          throw error;
+        }
       });
       if (outcome.kind === 'inserted') return outcome;
       const { reason } = outcome;
@@ -177,7 +183,8 @@ export class StorageTable {
         () => undefined,
         (reason: unknown) => reason,
       );
-      if (!(said instanceof ClickHouseError) || !(await this.#isHalf(rows).catch(() => false))) throw error;
+      if (!(said instanceof ClickHouseError)) throw error;
+      if (takenBack === 0 && !(await this.#isHalf(rows).catch(() => false))) throw error;
       const reason = `code ${said.code} (${said.type ?? 'no name'})`;
       throw new ViewFailedError(await this.#undo(rows, reason, viewIn(said), generation), { cause: error });
     }
@@ -218,7 +225,6 @@ export class StorageTable {
     view: string | undefined,
     generation: AbortSignal,
   ): Promise<string> {
-    const { client, settings } = this.#options;
     const { ranges } = rows;
     const failing = view ?? (await this.#viewsOn()).join(' or ');
     const what = `materialized view ${failing} on table ${this.name} fails: ClickHouse answers ${reason}`;
@@ -228,17 +234,35 @@ export class StorageTable {
         ? '; what other views fill may have them already, and gets them again'
         : '';
     try {
-      const { rows: count, isPassed } = await this.#inserted(rows);
-      if (count > 0 && (generation.aborted || (isPassed && rows.areLast)))
-        throw new StoppedError('another sink is at work behind them');
-      if (count > 0)
-        await this.#afterwards(`take rows back from ${this.name}`, (signal) =>
-          takeBack(client, settings, this.name, ranges, signal),
-        );
+      await this.#takeBack(rows, generation);
     } catch (error) {
       return `${what}. Rows (${where}) are in the table and not in what the view fills, and could not be taken back: ${messageOf(error)}. Mend or drop the view, and fill in what it lacks${others}`;
     }
     return `${what}. None of its rows (${where}) is in the table: mend or drop the view, then start again${others}`;
+  }
+
+  /**
+   * Whether it took back what the table has of an insert whose view failed for a reason that may pass: a sink that is killed before it does would
+   * leave rows that the view lacks. Not where other views have the block, which get none of it again under the same token.
+   */
+  async #takeBackOfSoleView(rows: InsertedRows, error: unknown, generation: AbortSignal): Promise<boolean> {
+    if (!(error instanceof ClickHouseError)) return false;
+    const view = viewIn(error);
+    if (view === undefined || view.includes(' behind ') || (await this.#viewsOn()).length !== 1) return false;
+    return (await this.#isHalf(rows)) && (await this.#takeBack(rows, generation));
+  }
+
+  /** Whether there was anything to take back. @throws StoppedError where another sink is at work. */
+  async #takeBack(rows: InsertedRows, generation: AbortSignal): Promise<boolean> {
+    const { client, settings } = this.#options;
+    const { rows: count, isPassed } = await this.#inserted(rows);
+    if (count === 0) return false;
+    if (generation.aborted || (isPassed && rows.areLast))
+      throw new StoppedError('another sink is at work behind them');
+    await this.#afterwards(`take rows back from ${this.name}`, (signal) =>
+      takeBack(client, settings, this.name, rows.ranges, signal),
+    );
+    return true;
   }
 
   async #viewsOn(): Promise<readonly string[]> {

@@ -55,7 +55,12 @@ export async function insertMessages(
   }
   if (batch.rowCount === 0) return 0;
   const bytes = batch.rows.bytes.subarray(0, batch.rows.length);
-  const rows = new InsertedRows(columns, bytes, `repair ${batch.token()}`, placesOf(batch.kept ?? []));
+  const rows = new InsertedRows(
+    columns,
+    bytes,
+    `repair ${batch.token()}`,
+    placesOf(batch.kept ?? [], batch.topicId),
+  );
   const outcome = await table.insert(rows, signal);
   if (outcome.kind === 'refused')
     throw new ServiceRefusedError(

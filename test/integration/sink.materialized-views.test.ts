@@ -3,12 +3,15 @@ import { test, type TestContext } from 'node:test';
 import { qualified } from '../../core/clickhouse.ts';
 import type { Settings } from '../../core/config.ts';
 import { deadLettersTopic, topicOf } from '../../core/stream-name.ts';
+import { createClickHouseFront } from '../helpers/clickhouse-front.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
 import { command } from '../helpers/plans-table.ts';
 import { readTopic } from '../helpers/read-topic.ts';
 import { createSettings } from '../helpers/settings.ts';
+import { startSink } from '../helpers/sink-bench.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
+import { waitFor } from '../helpers/wait-for.ts';
 
 /** A sunk table of plans, and a means to send more of them. */
 async function createPlans(t: TestContext) {
@@ -165,4 +168,31 @@ test('a view that fails in the midst of sifting takes nothing but its own part b
   assert.deepEqual(await names(), ['1', '2', '4', '5', '7', '8', 'aa']);
   assert.deepEqual(await columnOf('g', 'f'), [0, 1, 2, 4, 5, 7, 8]);
   assert.equal(await letters(settings), 1);
+});
+
+test('a view that fails for a reason that may pass leaves nothing in the table while it is waited for, however the sink ends', async (t) => {
+  const { settings, table, send, run, names, columnOf } = await createPlans(t);
+  const view = (expression: string) =>
+    `CREATE MATERIALIZED VIEW ${table('mv')} TO ${table('f')} AS SELECT ${expression} AS f FROM ${table('plans_raw')}`;
+  const large = "concat(assumeNotNull(name), if(length(range(if(name = 'aa', 20000000, 1))) > 9, '!', ''))";
+  await run(`CREATE TABLE ${table('f')} ${target()}`, view(large));
+  const front = await createClickHouseFront(t, settings.clickhouse.url, { max_memory_usage: '60000000' });
+  await send('2', 'aa', '3');
+  const { running } = startSink(
+    t,
+    { ...settings, clickhouse: { ...settings.clickhouse, url: front.url } },
+    ['plans'],
+    true,
+  );
+  const inserts = () => front.statements.filter((statement) => statement.startsWith('INSERT INTO')).length;
+  await waitFor(
+    'a table without the rows',
+    async () => inserts() > 1 && (await names()).length === 0,
+    20_000,
+  );
+  await run(`DROP VIEW ${table('mv')}`, view('name'));
+  const [counts] = await running;
+  assert.equal(counts?.failure, undefined);
+  assert.deepEqual(await names(), ['2', '3', 'aa']);
+  assert.deepEqual(await columnOf('f', 'f'), ['2', '3', 'aa']);
 });

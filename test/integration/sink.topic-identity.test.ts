@@ -6,6 +6,7 @@ import { readStreamSchema } from '../../core/avro/schema-files.ts';
 import { connectAdmin } from '../../core/kafka.ts';
 import { storageTableOf, topicOf } from '../../core/stream-name.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
+import { command } from '../helpers/plans-table.ts';
 import { createSettings, noSignal } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer, messagesOf } from '../helpers/topic.ts';
@@ -134,4 +135,33 @@ test('a table of a version that did not keep the topic is gone on with, and keep
   await send(t, settings, 'plans', [0, COUNT + 20]);
   assert.deepEqual(await sunk(settings, ['plans']), [['plans', undefined, COUNT + 20]]);
   assert.equal(await rawCount(settings, 'plans'), 2 * COUNT + 21);
+});
+
+test('what a failing view left of a topic is taken back, and no row of the topic that had its name, offsets and times before', async (t) => {
+  const settings = createSettings(t);
+  const name = (of: string) => qualified(settings.clickhouse.database, of);
+  for (const before of [10, COUNT]) {
+    await makeTopics(settings, ['plans'], 'CreateTime');
+    await send(t, settings, 'plans', [0, before]);
+    await sunk(settings, ['plans']);
+    await deleteTopics(settings, ['plans']);
+  }
+  await makeTopics(settings, ['plans'], 'CreateTime');
+  await send(t, settings, 'plans', [0, 20]);
+  await command(
+    settings,
+    `CREATE TABLE ${name('seen')} (uuid String) ENGINE = MergeTree ORDER BY tuple()`,
+    `CREATE MATERIALIZED VIEW ${name('mv')} TO ${name('seen')} AS SELECT toString(throwIf(1)) AS uuid FROM ${name('plans_raw')}`,
+  );
+  const [[, failure] = []] = await sunk(settings, ['plans']);
+  assert.match(String(failure), /None of its rows .* is in the table: mend or drop the view/);
+  assert.equal(await rawCount(settings, 'plans'), 10 + COUNT);
+  await command(
+    settings,
+    `DROP VIEW ${name('mv')}`,
+    `CREATE MATERIALIZED VIEW ${name('mv')} TO ${name('seen')} AS SELECT uuid FROM ${name('plans_raw')}`,
+  );
+  assert.deepEqual(await sunk(settings, ['plans']), [['plans', undefined, 20]]);
+  assert.equal(await rawCount(settings, 'plans'), 10 + COUNT + 20);
+  assert.deepEqual(await rowsOf(settings, 'SELECT count() AS n FROM seen'), [{ n: 20 }]);
 });
