@@ -143,7 +143,7 @@ export class BatchInserter {
     if (kept === undefined) return;
     const { partition, message } = kept;
     // It carries defaults, which no record of the source has: a letter would leave a deleted record in sight.
-    if (message.value === null)
+    if (message.value === null && !(await table.forbidsDeletes(reason)))
       throw new ServiceRefusedError(
         `table ${table.name} refuses a delete (partition ${partition}, offset ${message.offset}), whose row has a key and defaults only: ClickHouse answers ${reason}. ` +
           'Let its constraints pass deletes (CHECK _deleted OR …), then start again',
@@ -154,7 +154,7 @@ export class BatchInserter {
       );
     }
     const error = new RowRejectedError(`table ${table.name} refuses the row: ClickHouse answers ${reason}`);
-    const schemaId = message.value.readUInt32BE(1);
+    const schemaId = message.value?.readUInt32BE(1);
     await letters.send([{ stream: table.stream, topic, partition, message, schemaId, error }], policy);
     counts.deadLetters++;
   }

@@ -25,6 +25,7 @@ import { storageTableOf } from '../../core/stream-name.ts';
 import { declaredFields, type DeclaredFields } from '../avro/declared-fields.ts';
 import type { WriterSchema } from '../avro/writer-type.ts';
 import type { TableRows } from '../resume-offset.ts';
+import { speaksOfDeletes } from './constraint.ts';
 import { evolutionActions, sortingKey } from './evolution.ts';
 import { readInsertedPart, readViewsOn, takeBack, textOf, type InsertedPart } from './half-inserted.ts';
 import { viewIn, type InsertedRows, type InsertOutcome } from './insert-rows.ts';
@@ -80,6 +81,8 @@ export interface StorageTableOptions {
   readonly policy?: RetryPolicy;
   /** Told when the table was created or altered. */
   readonly onChange?: () => void;
+  /** Views that were made or changed by hand are replaced as well. */
+  readonly replacesViews?: boolean;
   /** How long another sink's change is waited for; 100 ms unless told otherwise. */
   readonly roundMs?: number;
 }
@@ -188,6 +191,16 @@ export class StorageTable {
       const reason = `code ${said.code} (${said.type ?? 'no name'})`;
       throw new ViewFailedError(await this.#undo(rows, reason, viewIn(said), generation), { cause: error });
     }
+  }
+
+  /** Whether a refusal comes of a constraint that speaks of deletes, and so means them. @param reason of the refusal, which names it. */
+  async forbidsDeletes(reason: string): Promise<boolean> {
+    const { client, settings } = this.#options;
+    const name = /VIOLATED_CONSTRAINT: (\w+)\)/.exec(reason)?.[1];
+    if (name === undefined) return false;
+    return this.#afterwards(`constraints of ${this.name}`, (signal) =>
+      speaksOfDeletes(client, settings.database, localTableOf(this.name, settings), name, signal),
+    );
   }
 
   /** What a table is to blame for though it is what it was: for a message. */
@@ -429,10 +442,17 @@ export class StorageTable {
       if (found === undefined || shows(found, view)) return;
     }
     const fault = viewFault(found, view);
+    const isForced = fault !== undefined && found.engine === 'View' && this.#options.replacesViews === true;
     const name = `${this.#options.settings.database}.${view.name}`;
     if (found.engine !== 'View') throw new IncompatibleSchemaError(`${name} ${fault}`);
-    if (fault === undefined) await this.#command(view.replace);
-    else logger.warn({ stream: this.stream, view: view.name }, `view ${name} ${fault}`);
+    if (fault === undefined || isForced) await this.#command(view.replace);
+    if (isForced)
+      logger.warn(
+        { view: view.name, query: found.as_select },
+        `view ${name} was made or changed by hand, and is replaced`,
+      );
+    else if (fault !== undefined)
+      logger.warn({ stream: this.stream, view: view.name }, `view ${name} ${fault}`);
   }
 
   async #readView(name: string): Promise<FoundView | undefined> {

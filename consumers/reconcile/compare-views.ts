@@ -53,14 +53,24 @@ async function problemOf(
   view: ViewStatement,
 ): Promise<string | undefined> {
   const { clickhouse, settings, signal } = services;
-  const { name: viewName, select: wanted } = view;
-  const { database } = settings.clickhouse;
-  const doing = `view ${viewName}`;
-  const name = qualified(database, viewName);
-  const found = await tried(services, doing, () => readView(clickhouse, database, viewName, signal));
+  const found = await tried(services, `view ${view.name}`, () =>
+    readView(clickhouse, settings.clickhouse.database, view.name, signal),
+  );
   if (found === undefined) return 'is missing';
   const fault = viewFault(found, view);
-  if (fault !== undefined) return fault;
+  if (fault !== undefined && found.engine !== 'View') return fault;
+  const difference = await differenceOf(services, stream, view);
+  if (difference === undefined || fault === undefined) return difference;
+  return `${difference}; it ${fault}; or --repair replaces it`;
+}
+
+async function differenceOf(
+  services: ReconcileServices,
+  stream: string,
+  { name: viewName, select: wanted }: ViewStatement,
+): Promise<string | undefined> {
+  const doing = `view ${viewName}`;
+  const name = qualified(services.settings.clickhouse.database, viewName);
   try {
     const columnsOf = (query: string) =>
       askAllRows<{ name: string; type: string }>(services, doing, `DESCRIBE (${query})`);

@@ -47,6 +47,8 @@ export async function repairStream(
     stream,
     signal,
     policy: serviceRetry,
+    // What was asked for by name is not done in silence.
+    replacesViews: true,
   });
   const schemas = new StreamSchemas(registry, subjectOf(settings.topicPrefix, stream), table, serviceRetry);
   const before = new Set((await columnsOf(services, stream)).map(({ name }) => name));
