@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { freeFormText } from '../../core/free-form.ts';
 import { isJsonObject, jsonText, parseJson, type JsonObject, type JsonValue } from '../../core/json.ts';
 
 /**
@@ -36,7 +37,7 @@ export function assertSameRows(
 function valuesOf(value: JsonValue, path: string, into = new Map<string, string>()): Map<string, string> {
   if (value === null) return into;
   if (isFreeForm(path)) {
-    const json = typeof value === 'string' ? parseJson(value) : value;
+    const json = parseJson(typeof value === 'string' ? value : freeFormText(value));
     if (json !== null) into.set(path, jsonText(sorted(json)));
   } else if (Array.isArray(value)) value.forEach((item, index) => valuesOf(item, `${path}[${index}]`, into));
   else if (isJsonObject(value)) {
