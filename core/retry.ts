@@ -9,6 +9,8 @@ export interface RetryPolicy {
   /** The first wait; each further one is twice as long, times a random factor between 1 and 2. */
   readonly firstDelayMs: number;
   readonly maxDelayMs: number;
+  /** How long one attempt may take, for work that asks its policy. */
+  readonly attemptMs?: number;
   /** A server that asks to wait longer than this is not asked again; any wait is accepted if undefined. */
   readonly maxRetryAfterMs?: number;
   /** Told of every failure that is followed by another attempt. */
@@ -29,6 +31,7 @@ export const steadyRetry: RetryPolicy = { attempts: Infinity, firstDelayMs: 200,
 /** For the first contact with a service: a person is waiting for the answer. */
 export const probeRetry: RetryPolicy = {
   attempts: 2,
+  attemptMs: 15_000,
   firstDelayMs: 250,
   maxDelayMs: 500,
   maxRetryAfterMs: 2_000,

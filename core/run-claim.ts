@@ -139,10 +139,13 @@ export class RunClaim {
       // Joining waits for the sessions of the dead: what is granted in any case begins meanwhile.
       if (isTakingOver) return new RunClaim(end);
       await decided;
-      if (!verdict.isGranted)
+      if (!verdict.isGranted) {
+        const active = await rivals();
+        // What refused this one may have ended meanwhile.
         throw new RunActiveError(
-          `${claimsText(names, await rivals())}: nothing was changed. Wait for its end, or end it with \`npm run produce -- --take-over\``,
+          `${claimsText(names, active.length > 0 ? active : present)}: nothing was changed. Wait for its end, or end it with \`npm run produce -- --take-over\``,
         );
+      }
       return new RunClaim(end);
     } catch (error) {
       await end();

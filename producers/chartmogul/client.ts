@@ -31,7 +31,7 @@ const SAY_AWAY_EVERY_MS = 15_000;
 const LONG_WAIT_MS = 5_000;
 
 /** For the check before a run: whoever mistyped an address wants to know soon, and one torn answer is no reason. */
-const pingRetry: RetryPolicy = { attempts: 4, firstDelayMs: 250, maxDelayMs: 1_000 };
+const pingRetry: RetryPolicy = { attempts: 4, attemptMs: 15_000, firstDelayMs: 250, maxDelayMs: 1_000 };
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 60_000;
@@ -138,7 +138,7 @@ export class ChartMogulClient {
         return await this.#limit(async () => {
           await this.#rate.turn(this.#signal);
           observer.onRequest?.();
-          const body = await this.#send(path, query);
+          const body = await this.#send(path, query, policy.attemptMs);
           this.#rate.accepted();
           return body;
         });
@@ -165,11 +165,11 @@ export class ChartMogulClient {
     await this.#dispatcher.close();
   }
 
-  async #send(path: string, query: Query): Promise<JsonValue> {
+  async #send(path: string, query: Query, answerMs = ANSWER_TIMEOUT_MS): Promise<JsonValue> {
     let response: Dispatcher.ResponseData;
     let body: string;
     try {
-      [response, body] = await withDeadline(this.#signal, ANSWER_TIMEOUT_MS, async (signal) => {
+      [response, body] = await withDeadline(this.#signal, answerMs, async (signal) => {
         const answer = await request(`${this.#baseUrl}${path}`, {
           dispatcher: this.#dispatcher,
           query,

@@ -12,6 +12,7 @@ import {
   UnexpectedAnswerError,
 } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
+import { probeRetry } from '../../core/retry.ts';
 import { ChartMogulClient } from '../../producers/chartmogul/client.ts';
 import { createApiServer, type ApiAnswers } from '../helpers/api-server.ts';
 
@@ -163,6 +164,16 @@ for (const [status, failure] of [
 test('where /ping cannot be asked, nobody knows whether the key is refused', async (t) => {
   const { failures } = await denyAll(t, 500, 1);
   assert.deepEqual(failures, ['SourceUnavailableError']);
+});
+
+test('where a person waits, an address that takes connections and never answers is given up soon', async (t) => {
+  const { baseUrl } = await createApiServer(t, { '/ping': () => {} });
+  const env = { CHARTMOGUL_API_KEY: 'key', CHARTMOGUL_BASE_URL: baseUrl };
+  const { chartmogul } = loadSettings(env, '');
+  const policy = { ...probeRetry, attemptMs: 20, firstDelayMs: 1 };
+  const client = new ChartMogulClient(chartmogul, new AbortController().signal, policy);
+  await assert.rejects(client.get('/ping'), /did not answer: no answer within 0\.02 s/);
+  assert.ok((probeRetry.attemptMs ?? Infinity) <= 15_000);
 });
 
 test('before a run, /ping may be missing, but not refused, unreachable or a web page', async (t) => {

@@ -103,6 +103,22 @@ const histories: readonly (readonly [name: string, stream: string, runs: readonl
     ],
   ],
   [
+    'a value that does not fit its field, which was absent, beside a null',
+    'plans',
+    [
+      [discard, { uuid: 'p', name: null }, 1],
+      [discard, { uuid: 'p', name: null, interval_count: 'a few' }, 0],
+    ],
+  ],
+  [
+    'in evolve nulls, known and unknown, that were left out',
+    'plans',
+    [
+      [discard, { uuid: 'p', name: null, x: null }, 1],
+      [evolve, { uuid: 'p', name: null, x: null }, 0],
+    ],
+  ],
+  [
     'members of records within, in lists too',
     'invoices',
     [
