@@ -95,7 +95,7 @@ export class BatchInserter {
     const { insert, batch, kept } = sifting;
     const { table } = this.#options;
     if (to - from === 1) {
-      await this.#setAside(kept[from], reason);
+      await this.#setAside(batch, kept[from], reason);
       return true;
     }
     const middle = (from + to) >>> 1;
@@ -138,7 +138,7 @@ export class BatchInserter {
     return outcome;
   }
 
-  async #setAside(kept: KeptMessage | undefined, reason: string): Promise<void> {
+  async #setAside(batch: Batch, kept: KeptMessage | undefined, reason: string): Promise<void> {
     const { topic, table, letters, counts, policy } = this.#options;
     if (kept === undefined) return;
     const { partition, message } = kept;
@@ -156,6 +156,7 @@ export class BatchInserter {
     const error = new RowRejectedError(`table ${table.name} refuses the row: ClickHouse answers ${reason}`);
     const schemaId = message.value?.readUInt32BE(1);
     await letters.send([{ stream: table.stream, topic, partition, message, schemaId, error }], policy);
+    batch.refuse(kept);
     counts.deadLetters++;
   }
 }

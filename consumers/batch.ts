@@ -7,6 +7,7 @@ import type { DeadLetter } from './dead-letters.ts';
 import { detached } from './detached-message.ts';
 import { deduplicationToken, type OffsetRange } from './offset-range.ts';
 import type { RowBuffer } from './transcode/row-buffer.ts';
+import type { Trail } from './trail.ts';
 import { topicIdHalves, writeSystemColumns, type TopicIdHalves } from './transcode/system-columns.ts';
 
 /** A message whose row stands in a batch, and where that row ends. */
@@ -73,6 +74,7 @@ export class Batch {
   readonly #ranges = new Map<number, BatchRange>();
   readonly #id = randomUUID();
   readonly #letters: DeadLetter[] = [];
+  readonly #refused = new Set<KeptMessage>();
   #letterBytes = 0;
   #rowCount = 0;
   #timestamp = '';
@@ -104,6 +106,27 @@ export class Batch {
     const { key, value } = letter.message;
     this.#letters.push({ ...letter, message: detached(letter.message) });
     this.#letterBytes += LETTER_BYTES + (key?.length ?? 0) + (value?.length ?? 0);
+  }
+
+  /** The row of the message was refused, and it is set aside. */
+  refuse(kept: KeptMessage): void {
+    this.#refused.add(kept);
+  }
+
+  /** By partition, what is left behind in the topic by this batch, once it is inserted. */
+  get trails(): ReadonlyMap<number, Trail> {
+    const inserted = this.kept?.filter((kept) => !this.#refused.has(kept));
+    const ranges = inserted === undefined ? this.ranges : rangesOf(inserted, this.topicId);
+    const aside = [...this.#letters, ...this.#refused];
+    return new Map(
+      [...this.consumed.keys()].map((partition) => {
+        const last = ranges.find((range) => range.partition === partition)?.last;
+        const letters = aside.filter(
+          (of) => of.partition === partition && Number(of.message.offset) > (last ?? -1),
+        ).length;
+        return [partition, { highest: last === undefined ? undefined : BigInt(last), letters }];
+      }),
+    );
   }
 
   get ranges(): readonly RowRange[] {

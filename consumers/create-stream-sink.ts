@@ -4,8 +4,8 @@ import type { Registry } from '../core/avro/registry.ts';
 import type { CaughtUp } from '../core/caught-up.ts';
 import type { ClickHouseClient } from '../core/clickhouse.ts';
 import type { Settings } from '../core/config.ts';
-import { messageOf, ServiceUnavailableError } from '../core/errors.ts';
-import { adminAsker } from '../core/kafka.ts';
+import { messageOf, ServiceRefusedError, ServiceUnavailableError } from '../core/errors.ts';
+import { adminAsker, type AskAdmin } from '../core/kafka.ts';
 import { steadyRetry, type RetryPolicy } from '../core/retry.ts';
 import { storageTableOf, subjectOf, topicOf } from '../core/stream-name.ts';
 import { BatchInserter } from './batch-inserter.ts';
@@ -17,7 +17,9 @@ import { createSinkCounts, type SinkCounts } from './sink-counts.ts';
 import type { SinkGroup } from './sink-group.ts';
 import { StreamSchemas } from './stream-schemas.ts';
 import { StreamSink, type BatchLimits } from './stream-sink.ts';
-import { TopicPartitions } from './topic-partitions.ts';
+import { SetAside } from './set-aside.ts';
+import type { CommittedOffset } from './trail.ts';
+import { TopicPartitions, type SetAsideSource } from './topic-partitions.ts';
 
 /**
  * Large inserts are what ClickHouse is fast with; the age bounds how late a row is seen. The bytes leave room for a fetch in a buffer of
@@ -83,10 +85,49 @@ export function createStreamSink(services: SinkServices, wishes: StreamSinkWishe
   const schemas = new StreamSchemas(registry, subjectOf(settings.topicPrefix, stream), table, policy);
   const control = group.control(topic);
   const ask = adminAsker(settings.kafka, services.admin, signal, policy);
-  const partitions = new TopicPartitions({ topic, table, ask, control, caughtUp, ...(floors && { floors }) });
+  const aside = setAsideSource(services, ask, group.groupId, topic);
+  const partitions = new TopicPartitions({
+    topic,
+    table,
+    ask,
+    control,
+    caughtUp,
+    aside,
+    ...(floors && { floors }),
+  });
   const inserter = new BatchInserter({ topic, table, letters, counts, policy, limit });
   const sink = new StreamSink({ topic, table, schemas, partitions, inserter, limits, buffers, counts });
   return { sink, table, schemas, partitions };
+}
+
+/** Without the right to see it, or with more letters than memory is for, the sink sets aside again what follows the last rows. */
+function setAsideSource(
+  { admin, settings, signal }: Pick<SinkServices, 'admin' | 'settings' | 'signal'>,
+  ask: AskAdmin,
+  groupId: string,
+  topic: string,
+): SetAsideSource {
+  const ifAllowed = async <T>(asked: Promise<T>, otherwise: T): Promise<T> => {
+    try {
+      return await asked;
+    } catch (error) {
+      if (!(error instanceof ServiceRefusedError)) throw error;
+      return otherwise;
+    }
+  };
+  const committed = async (): Promise<ReadonlyMap<number, CommittedOffset>> => {
+    const [of] = await ask((asked) => asked.fetchOffsets({ groupId, topics: [topic] }));
+    return new Map(
+      of?.partitions.map(({ partition, offset, metadata }) => [
+        partition,
+        { offset: BigInt(offset), metadata: metadata ?? '' },
+      ]),
+    );
+  };
+  return {
+    committed: () => ifAllowed(committed(), new Map()),
+    letters: () => ifAllowed(SetAside.read({ admin, settings, signal }), new SetAside(settings.topicPrefix)),
+  };
 }
 
 /** Asks a service again for as long as it takes. */

@@ -2,6 +2,7 @@ import type { Consumer } from 'kafkajs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../core/errors.ts';
 import { logger } from '../core/logger.ts';
+import type { CommittedOffset } from './trail.ts';
 
 const MAX_LAST_COMMIT_MS = 2_000;
 
@@ -11,7 +12,10 @@ export class GroupMember {
   readonly #sessionTimeoutMs: number;
   #heardMs = -Infinity;
   #isJoined = false;
-  readonly #pending = new Map<string, { topic: string; partition: number; offset: string }>();
+  readonly #pending = new Map<
+    string,
+    { topic: string; partition: number; offset: string; metadata: string }
+  >();
   #committing: Promise<void> | undefined;
 
   constructor(consumer: Consumer, sessionTimeoutMs: number) {
@@ -42,9 +46,9 @@ export class GroupMember {
   }
 
   /** Commits in the background, one request at a time, of each partition what was told last. */
-  commit(topic: string, offsets: ReadonlyMap<number, bigint>): void {
-    for (const [partition, offset] of offsets)
-      this.#pending.set(`${topic}/${partition}`, { topic, partition, offset: String(offset) });
+  commit(topic: string, offsets: ReadonlyMap<number, CommittedOffset>): void {
+    for (const [partition, { offset, metadata }] of offsets)
+      this.#pending.set(`${topic}/${partition}`, { topic, partition, offset: String(offset), metadata });
     this.#committing ??= this.#commitPending();
   }
 

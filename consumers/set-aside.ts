@@ -81,8 +81,23 @@ export class SetAside {
     return this.#letters.get(`${stream}|sink|${partition}|${offset}`)?.timeMs === messageTimeMs(timestamp);
   }
 
+  /** How many messages of the topic are set aside from one offset to before another. */
+  countBetween(topic: string, partition: number, from: bigint, to: bigint): number {
+    const prefix = `${streamOfTopic(this.#topicPrefix, topic)}|sink|${partition}|`;
+    let count = 0;
+    for (const key of this.#letters.keys()) {
+      const offset = key.startsWith(prefix) ? offsetIn(key.slice(prefix.length)) : undefined;
+      if (offset !== undefined && offset >= from && offset < to) count++;
+    }
+    return count;
+  }
+
   /** Whether the same messages are set aside. */
   isSame(other: SetAside): boolean {
     return isDeepStrictEqual(this.#letters, other.#letters);
   }
+}
+
+function offsetIn(text: string): bigint | undefined {
+  return /^\d{1,16}$/.test(text) ? BigInt(text) : undefined;
 }

@@ -313,7 +313,7 @@ export class StreamSink {
       const outcome = await inserter.insert(batch, partitions);
       if (generation.aborted) return;
       if (outcome === 'inserted') {
-        partitions.commit(batch.consumed);
+        partitions.commit(batch.consumed, batch.trails);
         counts.stalledSinceMs = undefined;
         this.#countLag();
         this.#isCareful = false;

@@ -6,6 +6,8 @@ import { logger } from '../core/logger.ts';
 import type { StorageTable } from './clickhouse/storage-table.ts';
 import { describeTopics, type AskAdmin } from '../core/kafka.ts';
 import { endsOf, readPartitionLogs, topicIdOf } from './partition-logs.ts';
+import type { SetAside } from './set-aside.ts';
+import { extended, trailIn, trailText, type CommittedOffset, type Trail, type TrailOwner } from './trail.ts';
 import { highestOf, resumeOffset, rowsOfTopic, type TableRows } from './resume-offset.ts';
 
 /** What the partitions of one topic ask of the consumer. */
@@ -14,10 +16,22 @@ export interface TopicControl {
   pause(): void;
   resume(): void;
   seek(partition: number, offset: bigint): void;
-  /** For the tools that show a group's lag; the table tells where to go on. Does not wait, and may fail without harm. */
-  commit(offsets: ReadonlyMap<number, bigint>): void;
+  /**
+   * For the tools that show a group's lag, and for what was set aside behind the last row; where to go on, the table tells. Does not wait,
+   * and may fail without harm.
+   */
+  commit(offsets: ReadonlyMap<number, CommittedOffset>): void;
   /** Whether the group has heard of this process lately, so that nobody else can have its partitions. */
   isMember(): boolean;
+}
+
+const NO_TRAIL: Trail = { highest: undefined, letters: 0 };
+
+/** What tells which messages behind the last rows are set aside. */
+export interface SetAsideSource {
+  /** By partition, what the group has committed of the topic. */
+  committed(): Promise<ReadonlyMap<number, CommittedOffset>>;
+  letters(): Promise<Pick<SetAside, 'countBetween'>>;
 }
 
 interface PartitionState {
@@ -43,7 +57,9 @@ export class TopicPartitions {
   readonly #control: TopicControl;
   readonly #caughtUp: CaughtUp;
   readonly #floors: ReadonlyMap<number, bigint>;
+  readonly #aside: SetAsideSource | undefined;
   readonly #states = new Map<number, PartitionState>();
+  readonly #trails = new Map<number, Trail>();
   readonly #done = new Map<number, bigint>();
   #rows: TableRows = [];
   #topicId = 0n;
@@ -61,6 +77,7 @@ export class TopicPartitions {
     readonly caughtUp: CaughtUp;
     /** By partition, the offset before which nothing is taken. */
     readonly floors?: ReadonlyMap<number, bigint>;
+    readonly aside?: SetAsideSource;
   }) {
     this.#topic = options.topic;
     this.#table = options.table;
@@ -68,6 +85,7 @@ export class TopicPartitions {
     this.#control = options.control;
     this.#caughtUp = options.caughtUp;
     this.#floors = options.floors ?? new Map();
+    this.#aside = options.aside;
   }
 
   /** Aborts at the next assignment: what was taken until then may be another's to insert. */
@@ -120,6 +138,7 @@ export class TopicPartitions {
   async position(): Promise<void> {
     const { generation } = this;
     const found = new Map<number, bigint>();
+    const trails = new Map<number, Trail>();
     let ends: ReadonlyMap<number, bigint> = new Map();
     let topicId = 0n;
     if (this.#states.size > 0) {
@@ -140,11 +159,15 @@ export class TopicPartitions {
           );
         const floor = this.#floors.get(partition) ?? 0n;
         found.set(partition, offset < floor ? floor : offset);
+        trails.set(partition, { highest: highest?.offset, letters: 0 });
       }
+      await this.#passSetAside({ topicId, table: this.#table.identity }, ends, { found, trails });
     }
     // Another assignment meanwhile: once more, for that one.
     if (generation.aborted) return;
     this.#topicId = topicId;
+    this.#trails.clear();
+    for (const [partition, trail] of trails) this.#trails.set(partition, trail);
     for (const [partition, state] of this.#states) {
       state.next = found.get(partition) ?? 0n;
       state.isCut = true;
@@ -154,6 +177,28 @@ export class TopicPartitions {
     }
     this.#isVerified = this.#states.size === 0;
     this.#mustPosition = false;
+  }
+
+  /** Goes on behind messages that follow the last row and are all set aside, instead of setting them aside again. */
+  async #passSetAside(
+    owner: TrailOwner,
+    ends: ReadonlyMap<number, bigint>,
+    { found, trails }: { readonly found: Map<number, bigint>; readonly trails: Map<number, Trail> },
+  ): Promise<void> {
+    if (this.#aside === undefined) return;
+    const committed = await this.#aside.committed();
+    let letters: Pick<SetAside, 'countBetween'> | undefined;
+    for (const [partition, next] of found) {
+      const commit = committed.get(partition);
+      const end = ends.get(partition) ?? 0n;
+      const trail = commit && trailIn(commit, owner, { next, highest: trails.get(partition)?.highest, end });
+      if (commit === undefined || trail === undefined) continue;
+      letters ??= await this.#aside.letters();
+      // Those that were redriven have rows, which may be lost.
+      if (letters.countBetween(this.#topic, partition, next, commit.offset) < trail.letters) continue;
+      found.set(partition, commit.offset);
+      trails.set(partition, trail);
+    }
   }
 
   /** Kafka's id of the topic that messages are taken from; 0 where it is not known. */
@@ -266,9 +311,16 @@ export class TopicPartitions {
     return this.#states.size > 0;
   }
 
-  /** Everything before these offsets is inserted or set aside. */
-  commit(offsets: ReadonlyMap<number, bigint>): void {
-    this.#control.commit(offsets);
+  /** Everything before these offsets is inserted or set aside, as the trails say. */
+  commit(offsets: ReadonlyMap<number, bigint>, trails: ReadonlyMap<number, Trail>): void {
+    const owner = { topicId: this.#topicId, table: this.#table.identity };
+    const committed = new Map<number, CommittedOffset>();
+    for (const [partition, offset] of offsets) {
+      const trail = extended(this.#trails.get(partition), trails.get(partition) ?? NO_TRAIL);
+      this.#trails.set(partition, trail);
+      committed.set(partition, { offset, metadata: trailText(trail, owner) });
+    }
+    this.#control.commit(committed);
     for (const [partition, offset] of offsets) {
       this.#done.set(partition, offset);
       this.#caughtUp.advance(this.#topic, partition, offset);
