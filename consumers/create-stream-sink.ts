@@ -137,7 +137,7 @@ function patiently(counts: SinkCounts, outages: Outages): RetryPolicy {
     onRetry: (error) => {
       counts.retries++;
       counts.state = 'waiting';
-      if (error instanceof ServiceUnavailableError)
+      if (error instanceof ServiceUnavailableError && error.service !== undefined)
         outages.begin(error.service, counts.stream, messageOf(error));
     },
     onRecovery: () => outages.end(counts.stream),

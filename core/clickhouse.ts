@@ -219,7 +219,7 @@ export function clickHouseError(error: unknown, settings: ClickHouseSettings, do
   const message = cure === undefined ? said : `${said}. Cure: ${cure}`;
   return passing === undefined
     ? new ServiceRefusedError(message, { cause: error })
-    : new ServiceUnavailableError('ClickHouse', message, { cause: error });
+    : new ServiceUnavailableError(message, { service: 'ClickHouse', cause: error });
 }
 
 /** Whether the server answered with this code. */

@@ -51,11 +51,11 @@ export class SourceUnavailableError extends RetriableError {
 /** Kafka, the registry or ClickHouse cannot be reached or is not ready. */
 export class ServiceUnavailableError extends RetriableError {
   static override readonly code = 'ETL_SERVICE_UNAVAILABLE';
-  readonly service: ServiceName;
+  readonly service: ServiceName | undefined;
 
-  constructor(service: ServiceName, message: string, options: { cause?: unknown } = {}) {
+  constructor(message: string, options: { service?: ServiceName; cause?: unknown } = {}) {
     super(message, options);
-    this.service = service;
+    this.service = options.service;
   }
 }
 
@@ -214,7 +214,7 @@ export function notAnswering(
 ): ServiceUnavailableError {
   const remedy = 'for local services run `npm run services -- up`';
   const message = `${prefix}${service} does not answer at ${at}: ${reason}; ${remedy}`;
-  return new ServiceUnavailableError(service, message, { cause });
+  return new ServiceUnavailableError(message, { service, cause });
 }
 
 /** The message of anything thrown, for a line of a log. */

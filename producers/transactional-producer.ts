@@ -131,9 +131,8 @@ function isFenced(error: unknown): boolean {
 
 function timedOut(cause: unknown): ServiceUnavailableError {
   return new ServiceUnavailableError(
-    'Kafka',
     `Kafka did not take a transaction within ${TRANSACTION_TIMEOUT_MS / 1000} s and has ended it: the next run sends it again`,
-    { cause },
+    { service: 'Kafka', cause },
   );
 }
 

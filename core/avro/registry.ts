@@ -268,7 +268,8 @@ export class Registry {
 
   #statusError(status: number): EtlError {
     const answered = `the schema registry at ${this.#settings.url} (SCHEMA_REGISTRY_URL) answered ${status}`;
-    if (status >= 500 || status === 429) return new ServiceUnavailableError('the schema registry', answered);
+    if (status >= 500 || status === 429)
+      return new ServiceUnavailableError(answered, { service: 'the schema registry' });
     const cure =
       status === 401 || status === 403
         ? 'check SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD'

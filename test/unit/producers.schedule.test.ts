@@ -43,7 +43,7 @@ for (const text of ['', 'hourly-ish', '99 * * * *', '0 0 31 2 *']) {
 const atOnce: Schedule = { first: (now) => now, next: (_, now) => now };
 
 test('a service that is away does not end the schedule, a refusal does', async () => {
-  const failures = [new ServiceUnavailableError('Kafka', 'away'), undefined, new ConfigError('wrong')];
+  const failures = [new ServiceUnavailableError('away'), undefined, new ConfigError('wrong')];
   let runs = 0;
   const run = () => {
     const failure = failures[runs++];

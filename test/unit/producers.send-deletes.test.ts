@@ -80,8 +80,7 @@ async function deletes(given: Given) {
   for (const key of met) state.keys.see(key);
   const commits: (readonly TopicMessages[])[] = [];
   const commit = (batches: readonly TopicMessages[]) => {
-    if (commits.length + 1 === failing)
-      return Promise.reject(new ServiceUnavailableError('Kafka', 'no Kafka'));
+    if (commits.length + 1 === failing) return Promise.reject(new ServiceUnavailableError('no Kafka'));
     commits.push(batches);
     return Promise.resolve();
   };
