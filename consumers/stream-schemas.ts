@@ -181,7 +181,7 @@ export class StreamSchemas {
     }
     if (schema === undefined) {
       this.#hastyUntilMs = performance.now() + HASTY_FOR_MS;
-      this.#remember(id, `the registry has no schema ${id}`);
+      this.#remember(id, `the registry has no Avro schema ${id}`);
       return;
     }
     try {

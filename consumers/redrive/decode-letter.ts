@@ -45,7 +45,7 @@ export async function letterContent(
 async function decodedMessage(stream: string, value: Buffer, registry: Registry): Promise<string> {
   const id = schemaIdOf(value);
   const schema = await registry.schemaText(id);
-  if (schema === undefined) throw new UnknownSchemaError(`the registry has no schema ${id}`);
+  if (schema === undefined) throw new UnknownSchemaError(`the registry has no Avro schema ${id}`);
   const { fields } = await readWriterSchema(registry, stream, schema);
   const at = new Transcoding();
   at.begin(value, FRAME_BYTES, new RowBuffer(0));
