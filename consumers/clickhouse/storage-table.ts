@@ -3,15 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { ClickHouseError } from '@clickhouse/client';
 import { isSystemColumnName } from '../../core/avro/schema.ts';
-import {
-  clickHouseError,
-  definition,
-  isClickHouseCode,
-  mayStay,
-  qualified,
-  type ClickHouseClient,
-} from '../../core/clickhouse.ts';
-import type { ClickHouseSettings } from '../../core/config.ts';
+import { clickHouseError, definition, isClickHouseCode, mayStay, qualified } from '../../core/clickhouse.ts';
 import {
   IncompatibleSchemaError,
   messageOf,
@@ -29,25 +21,16 @@ import { speaksOfDeletes } from './constraint.ts';
 import { evolutionActions, sortingKey } from './evolution.ts';
 import { readInsertedPart, readViewsOn, takeBack, textOf, type InsertedPart } from './half-inserted.ts';
 import { viewIn, type InsertedRows, type InsertOutcome } from './insert-rows.ts';
+import { StreamViews, type StreamViewsOptions } from './stream-views.ts';
 import { alterTableSql, createTableSql, identitySql, localTableOf } from './table-ddl.ts';
 import { readPartitionRows, settleInserts } from './table-checkpoint.ts';
 import {
-  readStreamColumns,
   readTableIdentity,
   readTableShape,
   withoutSystemColumns,
   type TableColumn,
   type TableShape,
 } from './table-shape.ts';
-import {
-  readView,
-  shows,
-  streamsInViewsOf,
-  viewFault,
-  viewStatements,
-  type FoundView,
-  type ViewStatement,
-} from './view.ts';
 
 /** How often a change of shape is tried again after another sink was quicker, or before the server shows it. */
 const MAX_ROUNDS = 30;
@@ -70,19 +53,13 @@ const BAD_ARGUMENTS = '36';
 const ALTER_OF_COLUMN_IS_FORBIDDEN = '524';
 const BAD_TTL_EXPRESSION = '450';
 
-export interface StorageTableOptions {
-  readonly client: ClickHouseClient;
-  readonly settings: ClickHouseSettings;
-  readonly stream: string;
+export interface StorageTableOptions extends StreamViewsOptions {
   /** A table of another name, without views: the storage table of the stream unless told otherwise. */
   readonly table?: string;
-  readonly signal: AbortSignal;
   /** ClickHouse is asked again by it; for ever, unless told otherwise. */
   readonly policy?: RetryPolicy;
   /** Told when the table was created or altered. */
   readonly onChange?: () => void;
-  /** Views that were made or changed by hand are replaced as well. */
-  readonly replacesViews?: boolean;
   /** How long another sink's change is waited for; 100 ms unless told otherwise. */
   readonly roundMs?: number;
 }
@@ -95,7 +72,7 @@ export class StorageTable {
   readonly #policy: RetryPolicy;
   #columns: readonly TableColumn[] = [];
   readonly #fields = new Set<string>();
-  #views: readonly ViewStatement[] = [];
+  readonly #views: StreamViews;
   /** Of the table that the offsets were last read from; empty, which no table has, where there was none. */
   #identity = '';
 
@@ -104,6 +81,7 @@ export class StorageTable {
     this.#policy = options.policy ?? steadyRetry;
     this.stream = options.stream;
     this.name = options.table ?? storageTableOf(options.stream);
+    this.#views = new StreamViews(options, (doing, work) => this.#attempt(doing, work));
   }
 
   /**
@@ -123,7 +101,7 @@ export class StorageTable {
   forget(): void {
     this.#fields.clear();
     this.#columns = [];
-    this.#views = [];
+    this.#views.forget();
   }
 
   /**
@@ -144,7 +122,7 @@ export class StorageTable {
     for (const [path, { name }] of declared) if (path === name) this.#fields.add(name);
     const columns = withoutSystemColumns(shape.columns).filter(({ name }) => this.#fields.has(name));
     if (!isDeepStrictEqual(columns, this.#columns)) this.#columns = columns;
-    if (this.#options.table === undefined) await this.#makeViews();
+    if (this.#options.table === undefined) await this.#views.make(this.#columns);
     return keyed(schema, shape);
   }
 
@@ -349,7 +327,7 @@ export class StorageTable {
       if (actions.length === 0) return shape;
       if (await this.#alter(actions, shape)) {
         // A view keeps the types of the day on which it was made.
-        this.#views = [];
+        this.#views.forget();
         logger.info({ table: this.name, actions: actions.length }, 'table widened');
         this.#options.onChange?.();
       }
@@ -417,55 +395,6 @@ export class StorageTable {
         );
       throw error;
     }
-  }
-
-  /**
-   * Makes the views by the tables as they are, and again where these have changed meanwhile. Whoever changes a table makes its
-   * views afterwards: so the last to make a view has seen every change, of this process or another.
-   */
-  async #makeViews(): Promise<void> {
-    let wanted = await this.#viewStatements();
-    while (!isDeepStrictEqual(wanted, this.#views)) {
-      for (const view of wanted) await this.#makeView(view);
-      this.#views = wanted;
-      wanted = await this.#viewStatements();
-    }
-  }
-
-  /** Makes a view, or makes it anew; one that was made by hand is left. */
-  async #makeView(view: ViewStatement): Promise<void> {
-    let found = await this.#readView(view.name);
-    if (found === undefined) {
-      await this.#command(view.create);
-      // Another sink may have made its view of the name meanwhile, or another stream its table.
-      found = await this.#readView(view.name);
-      if (found === undefined || shows(found, view)) return;
-    }
-    const fault = viewFault(found, view);
-    const isForced = fault !== undefined && found.engine === 'View' && this.#options.replacesViews === true;
-    const name = `${this.#options.settings.database}.${view.name}`;
-    if (found.engine !== 'View') throw new IncompatibleSchemaError(`${name} ${fault}`);
-    if (fault === undefined || isForced) await this.#command(view.replace);
-    if (isForced)
-      logger.warn(
-        { view: view.name, query: found.as_select },
-        `view ${name} was made or changed by hand, and is replaced`,
-      );
-    else if (fault !== undefined)
-      logger.warn({ stream: this.stream, view: view.name }, `view ${name} ${fault}`);
-  }
-
-  async #readView(name: string): Promise<FoundView | undefined> {
-    const { client, settings, signal } = this.#options;
-    return this.#attempt(`view ${name}`, () => readView(client, settings.database, name, signal));
-  }
-
-  async #viewStatements(): Promise<ViewStatement[]> {
-    const { client, settings, signal } = this.#options;
-    const tables = await this.#attempt(`columns of ${this.name}`, () =>
-      readStreamColumns(client, settings.database, streamsInViewsOf(this.stream), signal),
-    );
-    return viewStatements(settings, this.stream, tables.get(this.stream) ?? this.#columns, tables);
   }
 
   async #readShape(): Promise<TableShape | undefined> {
