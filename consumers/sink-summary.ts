@@ -1,4 +1,5 @@
 import { messageOf } from '../core/errors.ts';
+import { endingLines } from '../core/shared-endings.ts';
 import { textTable } from '../core/text-table.ts';
 import type { SinkCounts } from './sink-counts.ts';
 
@@ -6,7 +7,9 @@ const WIDTH = 80;
 
 /** What was sunk as a table, then a line for every reason of failure. At most 80 columns wide, but for the reasons. */
 export function sinkSummary(counts: readonly SinkCounts[]): string {
-  const failures = failureLines(counts);
+  const failures = endingLines(
+    counts.map(({ stream, failure }) => [stream, failure && `failed: ${messageOf(failure)}`]),
+  );
   const hasSunk = counts.some(({ rows, deadLetters }) => rows + deadLetters > 0);
   // Where nothing was sunk for one reason, rows of zeros would only hide it.
   if (
@@ -21,20 +24,6 @@ export function sinkSummary(counts: readonly SinkCounts[]): string {
   const isWide = table.split('\n').some(({ length }) => length > WIDTH);
   const letters = hasLetters ? ['dead: messages rejected: npm run dead-letters -- list'] : [];
   return [isWide ? tableOf(counts, hasLetters, false) : table, ...letters, ...failures].join('\n');
-}
-
-/** A reason that several streams share is one line. */
-function failureLines(counts: readonly SinkCounts[]): string[] {
-  const streams = new Map<string, string[]>();
-  for (const { stream, failure } of counts) {
-    if (failure === undefined) continue;
-    const reason = messageOf(failure);
-    streams.set(reason, [...(streams.get(reason) ?? []), stream]);
-  }
-  return [...streams].map(([reason, names]) => {
-    const isAll = names.length > 1 && names.length === counts.length;
-    return `${isAll ? 'every stream' : names.join(', ')} failed: ${reason}`;
-  });
 }
 
 /** @param hasTable a column with the name of the table, which the stream's tells as well. */

@@ -113,7 +113,8 @@ export function integer(name: string, value: string, min: number, max: number): 
   throw wrong(name, value, `a whole number from ${min} to ${max}`);
 }
 
-const unitMs: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+/** Milliseconds of the units that times are typed in. */
+export const unitMs: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** `30s`, `15m`, `6h` or `1d` in milliseconds. */
 export function duration(name: string, value: string): number {

@@ -1,4 +1,5 @@
 import { messageOf } from '../core/errors.ts';
+import { endingLines } from '../core/shared-endings.ts';
 import { textTable, type Cell } from '../core/text-table.ts';
 import { requestsPerSecond, type StreamCounts } from './stream-counts.ts';
 
@@ -57,7 +58,7 @@ const leftOutInOrder = [
  */
 export function runSummary(counts: readonly StreamCounts[], width = Infinity): string {
   const shown = counts.filter(({ isAbsent }) => !isAbsent);
-  const endings = endingLines(shown);
+  const endings = endingLines(shown.map((count) => [count.stream, endingOf(count)]));
   // Where nothing was read for one reason, rows of zeros would only hide it.
   const hasRead = shown.some(({ records, pages, deadLettered }) => records + pages + deadLettered > 0);
   if (
@@ -167,20 +168,6 @@ function absenceLines(counts: readonly StreamCounts[]): string[] {
   return counts
     .filter(({ isAbsent, absence }) => isAbsent && absence !== undefined)
     .map(({ stream, absence }) => `${stream} is absent from this account: ${absence ?? ''}`);
-}
-
-/** An ending that several streams share (a refused key) is said once. */
-function endingLines(counts: readonly StreamCounts[]): string[] {
-  const streamsByEnding = new Map<string, string[]>();
-  for (const count of counts) {
-    const ending = endingOf(count);
-    if (ending === undefined) continue;
-    streamsByEnding.set(ending, [...(streamsByEnding.get(ending) ?? []), count.stream]);
-  }
-  const isAll = (names: readonly string[]) => names.length > 1 && names.length === counts.length;
-  return [...streamsByEnding].map(
-    ([ending, names]) => `${isAll(names) ? 'every stream' : names.join(', ')} ${ending}`,
-  );
 }
 
 function endingOf({ state, failure }: StreamCounts): string | undefined {

@@ -1,6 +1,6 @@
 import { letterSteps, type LetterStep, type StoredLetter } from './parse-letter.ts';
 import { ConfigError } from '../errors.ts';
-import { oneOf } from '../setting-values.ts';
+import { oneOf, unitMs } from '../setting-values.ts';
 
 /** Which letters are meant; what is undefined says nothing. */
 export interface LetterFilter {
@@ -88,8 +88,6 @@ export function letterById(letters: readonly StoredLetter[], prefix: string): St
   }
   return letter;
 }
-
-const unitMs: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** A time in ISO form (UTC where it names no zone), or one before now such as `2h`, in ms. @throws ConfigError */
 function parseSince(text: string, nowMs: number): number {
