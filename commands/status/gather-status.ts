@@ -118,11 +118,15 @@ async function stalledStreams(
       watchMs > 0 && lag && topic ? [[stream, passedOf(topic)] as const] : [],
     ),
   );
+  const { settings, services } = shared;
   const endMs = performance.now() + watchMs;
   while (waiting.size > 0 && performance.now() < endMs) {
     await delay(WATCH_STEP_MS, undefined, { signal });
+    // Messages without a row, such as dead letters, show in the commits alone.
+    const names = [...waiting.keys()].map((stream) => topicOf(settings.topicPrefix, stream));
+    const committed = await services.kafka(({ ask }) => readCommitted(ask, settings, names));
     for (const [stream, passed] of waiting) {
-      const now = await streamTopic(stream, shared);
+      const now = await streamTopic(stream, { ...shared, committed });
       if (!now.topic || passedOf(now.topic) !== passed) waiting.delete(stream);
     }
   }
