@@ -1,4 +1,5 @@
 import { askRows, literal, type ClickHouseClient } from '../../core/clickhouse.ts';
+import { nameIn, outlineOf } from './sql-outline.ts';
 
 /** Whether a CHECK constraint speaks of deletes, so that it means those that it refuses. */
 export async function speaksOfDeletes(
@@ -13,7 +14,14 @@ export async function speaksOfDeletes(
   return /\b_deleted\b/.test(checkOf(made?.sql ?? '', constraint));
 }
 
-function checkOf(createTableQuery: string, constraint: string): string {
-  const [, rest = ''] = createTableQuery.split(new RegExp(`CONSTRAINT \`?${constraint}\`? CHECK `));
-  return rest.split(/, (?:CONSTRAINT|INDEX|PROJECTION) |\) ENGINE = /)[0] ?? '';
+/** The condition of a CHECK constraint, its texts masked; empty if the table has none of this name. Pure. */
+export function checkOf(createTableQuery: string, constraint: string): string {
+  const outline = outlineOf(createTableQuery);
+  for (const { index, 0: head, 1: shown = '' } of outline.matchAll(/[(,]\s*CONSTRAINT (`?\w+`?) CHECK /g)) {
+    const nameAt = index + head.indexOf(shown, head.indexOf('CONSTRAINT ') + 'CONSTRAINT '.length);
+    if (nameIn(createTableQuery.slice(nameAt, nameAt + shown.length)) !== constraint) continue;
+    const rest = outline.slice(index + head.length);
+    return rest.split(/, (?:CONSTRAINT|INDEX|PROJECTION) |\) ENGINE = /)[0] ?? '';
+  }
+  return '';
 }

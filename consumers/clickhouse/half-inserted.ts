@@ -8,6 +8,7 @@ import {
 } from '../../core/clickhouse.ts';
 import type { ClickHouseSettings } from '../../core/config.ts';
 import type { RowRange } from './insert-rows.ts';
+import { outlineOf } from './sql-outline.ts';
 import { localTableOf, onCluster } from './table-ddl.ts';
 
 /**
@@ -85,13 +86,23 @@ export async function readViewsOn(
   const dependents =
     `SELECT arrayJoin(arrayZip(dependencies_database, dependencies_table)) FROM system.tables ` +
     `WHERE database = ${literal(database)} AND name = ${literal(table)}`;
-  const views = await askRows<{ view: string; target: string }>(
+  const views = await askRows<{ view: string; sql: string }>(
     client,
-    `SELECT concat(database, '.', name) AS view, extract(create_table_query, '^CREATE MATERIALIZED VIEW .*? TO ([^ (]+)') AS target ` +
+    `SELECT concat(database, '.', name) AS view, create_table_query AS sql ` +
       `FROM system.tables WHERE (database, name) IN (${dependents}) ORDER BY view`,
     signal,
   );
-  return views.map(({ view, target }) => (target === '' ? view : `${view} to ${target}`));
+  return views.map(({ view, sql }) => {
+    const target = targetOf(sql);
+    return target === '' ? view : `${view} to ${target}`;
+  });
+}
+
+/** The table that a materialized view fills, as the server prints it; empty if it has one of its own. Pure. */
+export function targetOf(createViewQuery: string): string {
+  const [head = '', target = ''] =
+    /^CREATE MATERIALIZED VIEW [^(]*? TO ([^ (]+)/.exec(outlineOf(createViewQuery)) ?? [];
+  return createViewQuery.slice(head.length - target.length, head.length);
 }
 
 /** In words: `partition 0, offsets 3 to 9`. */

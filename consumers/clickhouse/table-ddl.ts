@@ -2,6 +2,7 @@ import { literal, qualified, quoted } from '../../core/clickhouse.ts';
 import type { ClickHouseSettings } from '../../core/config.ts';
 import type { WriterSchema } from '../avro/writer-type.ts';
 import { columnSql, fieldColumns, sortingKey, systemColumns } from './evolution.ts';
+import { outlineOf } from './sql-outline.ts';
 
 /** Without a window ClickHouse ignores deduplication tokens in silence. */
 const DEDUPLICATION_WINDOW = 1000;
@@ -110,7 +111,7 @@ export function alterTableSql(
 
 /** The number of a table's shape, which every change of it raises; 0 if it has none. */
 export function shapeOf(createTableQuery: string): number {
-  return Number(/\bCONSTRAINT `?shape_(\d+)`? ASSUME\b/.exec(createTableQuery)?.[1] ?? 0);
+  return Number(/[(,]\s*CONSTRAINT `?shape_(\d+)`? ASSUME\b/.exec(outlineOf(createTableQuery))?.[1] ?? 0);
 }
 
 /** Of a table's own, so that no change that was meant for another meets one of its shapes. */

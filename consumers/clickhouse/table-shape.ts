@@ -4,6 +4,7 @@ import { IncompatibleSchemaError } from '../../core/errors.ts';
 import { storageTableOf } from '../../core/stream-name.ts';
 import type { Column } from './column-type.ts';
 import { parseColumnType } from './parse-column-type.ts';
+import { outlineOf } from './sql-outline.ts';
 import { identityIn, shapeOf } from './table-ddl.ts';
 
 /** A column as the server has it. */
@@ -68,7 +69,9 @@ export async function readTableShape(
         .map(({ name, type, default_kind: kind }) => [name, `${type}${kind === '' ? '' : ` ${kind}`}`]),
     ),
     sortingKey: keyNames(created.sorting_key),
-    keepsLatest: /ReplacingMergeTree\((?:.*, )?_version, _deleted\)/.test(created.engine_full),
+    keepsLatest: /^\w*ReplacingMergeTree\((?:[^()]*, )?_version, _deleted\)/.test(
+      outlineOf(created.engine_full),
+    ),
   };
 }
 

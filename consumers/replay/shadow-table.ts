@@ -16,6 +16,7 @@ import { logger } from '../../core/logger.ts';
 import { retry, serviceRetry } from '../../core/retry.ts';
 import { storageTableOf } from '../../core/stream-name.ts';
 import { readPartitionRows, settleInserts } from '../clickhouse/table-checkpoint.ts';
+import { nameIn, outlineOf } from '../clickhouse/sql-outline.ts';
 import { identityIn } from '../clickhouse/table-ddl.ts';
 import { readTableIdentity, readTableShape } from '../clickhouse/table-shape.ts';
 import type { TableRows } from '../resume-offset.ts';
@@ -278,9 +279,13 @@ export class ShadowTable {
 
 /** Constraints, indexes, projections and TTL of a table that the sink does not make: `CONSTRAINT c2`, `TTL`. Pure. */
 export function additionsIn(createTableQuery: string): string[] {
-  const [, columns = '', options = ''] = /^(.*?)\) ENGINE = (.*)$/s.exec(createTableQuery) ?? [];
-  const named = [...columns.matchAll(/[(,]\s*(CONSTRAINT|INDEX|PROJECTION) `?(\w+)`?/g)]
-    .map(([, kind = '', name = '']) => `${kind} ${name}`)
+  const outline = outlineOf(createTableQuery);
+  const [, columns = '', options = ''] = /^(.*?)\) ENGINE = (.*)$/s.exec(outline) ?? [];
+  const named = [...columns.matchAll(/[(,]\s*(CONSTRAINT|INDEX|PROJECTION) (`?\w+`?)/g)]
+    .map(({ index, 0: head, 1: kind = '', 2: name = '' }) => {
+      const end = index + head.length;
+      return `${kind} ${nameIn(createTableQuery.slice(end - name.length, end))}`;
+    })
     .filter((addition) => !/^CONSTRAINT shape_\d+$/.test(addition));
   return [...named, ...(/\bTTL\b/.test(options) ? ['TTL'] : [])];
 }
