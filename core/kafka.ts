@@ -8,9 +8,10 @@ import {
   type RetryOptions,
   type SASLOptions,
 } from 'kafkajs';
+import pLimit, { type LimitFunction } from 'p-limit';
 import type { PartitionEnd } from './caught-up.ts';
 import type { Settings } from './config.ts';
-import { EtlError, messageOf, notAnswering, ServiceRefusedError } from './errors.ts';
+import { EtlError, messageOf, notAnswering, ServiceRefusedError, ServiceUnavailableError } from './errors.ts';
 import { replaceKafkajsDecoder } from './fetch/kafkajs-decoder.ts';
 import { extendKafkajsMetadata, type PartitionMetadataWithId } from './kafkajs-metadata.ts';
 import { logger } from './logger.ts';
@@ -151,15 +152,25 @@ export function askKafka<T>(
 /** Asks Kafka something until it answers. */
 export type AskAdmin = <T>(question: (admin: Admin) => Promise<T>) => Promise<T>;
 
-/** See {@link askKafka}. */
+/** See {@link askKafka}. One admin client answers one question at a time. */
 export function adminAsker(
   settings: Settings['kafka'],
   admin: Admin,
   signal: AbortSignal,
   policy?: RetryPolicy,
 ): AskAdmin {
-  return (question) => askKafka(settings, signal, () => question(admin), policy);
+  const next = turnsOf(admin);
+  return (question) => askKafka(settings, signal, () => next(() => question(admin)), policy);
 }
+
+/** kafkajs overwrites an admin client's metadata with each answer, so concurrent questions read each other's. */
+function turnsOf(admin: Admin): LimitFunction {
+  const turns = turnsByAdmin.get(admin) ?? pLimit(1);
+  turnsByAdmin.set(admin, turns);
+  return turns;
+}
+
+const turnsByAdmin = new WeakMap<Admin, LimitFunction>();
 
 /** What Kafka says of a topic. */
 export interface TopicDescription {
@@ -195,7 +206,11 @@ export async function readTopic(
   return ask(async (admin) => {
     const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
     const [found] = topics;
-    return found && { id: topicIdOf(found.partitions), offsets: await admin.fetchTopicOffsets(topic) };
+    if (found === undefined) return undefined;
+    const offsets = await admin.fetchTopicOffsets(topic);
+    if (offsets.length === 0)
+      throw new ServiceUnavailableError(`topic ${topic} changed while its offsets were read`);
+    return { id: topicIdOf(found.partitions), offsets };
   });
 }
 

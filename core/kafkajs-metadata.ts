@@ -54,14 +54,30 @@ interface Decoder {
   readTaggedFields(): unknown;
 }
 
+interface TopicPartitions {
+  readonly topic: string;
+  readonly partitions: readonly object[];
+}
+
+interface ClusterClass {
+  readonly prototype: {
+    fetchTopicsOffset: (
+      this: unknown,
+      asked: readonly TopicPartitions[],
+    ) => Promise<readonly TopicPartitions[]>;
+  };
+}
+
 let isExtended = false;
 
 /**
- * Adds two things to what the clients of kafkajs learn of topics:
+ * Changes three things in what the clients of kafkajs learn of topics:
  *
  * - The id of each topic, which stands with its partitions. A topic that was deleted and made again has another one.
  * - A topic that is gone is left out of the answer. kafkajs throws for the whole answer, so that one deleted topic would keep consumers and admin
  *   clients from all others.
+ * - A look-up of offsets answers for every topic that it was asked for: for one that is gone with no partitions. kafkajs answers nothing,
+ *   and its callers, which read the first partition of every topic, end with a TypeError.
  *
  * @throws Error (MODULE_NOT_FOUND) with a version of kafkajs that has no such modules.
  */
@@ -72,6 +88,7 @@ export function extendKafkajsMetadata(): void {
   const definition = require(`${SOURCE}/requests/metadata/index.js`) as Definition;
   const EncoderClass = require(`${SOURCE}/encoder.js`) as new () => Encoder;
   const DecoderClass = require(`${SOURCE}/decoder.js`) as new (bytes: Buffer) => Decoder;
+  answerForEveryTopic((require('kafkajs/src/cluster/index.js') as ClusterClass).prototype);
   const spoken = definition.protocol;
   definition.versions = [...definition.versions, String(WITH_IDS)];
   definition.protocol = ({ version }) => {
@@ -89,6 +106,14 @@ export function extendKafkajsMetadata(): void {
         response: { decode: (bytes) => Promise.resolve(decodeResponse(new DecoderClass(bytes))), parse },
       };
     };
+  };
+}
+
+function answerForEveryTopic(cluster: ClusterClass['prototype']): void {
+  const original = cluster.fetchTopicsOffset;
+  cluster.fetchTopicsOffset = async function (asked) {
+    const answers = new Map((await original.call(this, asked)).map((answer) => [answer.topic, answer]));
+    return asked.map(({ topic }) => answers.get(topic) ?? { topic, partitions: [] });
   };
 }
 

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { AssignerProtocol } from 'kafkajs';
+import { adminAsker, connectAdmin, createKafka, readTopic } from '../../core/kafka.ts';
+import { topicOf } from '../../core/stream-name.ts';
+import { createSettings, noSignal } from '../helpers/settings.ts';
+import { createProducer, createTopics } from '../helpers/topic.ts';
+import { waitFor } from '../helpers/wait-for.ts';
+
+const ONE_ATTEMPT = { attempts: 1, firstDelayMs: 1, maxDelayMs: 1 };
+
+test('one admin client reads the offsets of many topics for many callers at once', async (t) => {
+  const settings = createSettings(t);
+  const streams = Array.from({ length: 26 }, (_, index) => `s${index}`);
+  await createTopics(settings, ...streams);
+  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  t.after(() => admin.disconnect());
+  for (let round = 0; round < 5; round++) {
+    const found = await Promise.all(
+      streams.map((stream) =>
+        (async () => {
+          const ask = adminAsker(settings.kafka, admin, noSignal, ONE_ATTEMPT);
+          const topic = topicOf(settings.topicPrefix, stream);
+          await ask((asked) => asked.fetchTopicOffsetsByTimestamp(topic, 1));
+          return readTopic(ask, topic);
+        })(),
+      ),
+    );
+    assert.deepEqual(
+      found.map((topic) => topic?.offsets.length),
+      streams.map(() => 4),
+    );
+  }
+});
+
+test('a consumer that is assigned a topic which is gone reads its other topics', async (t) => {
+  const settings = createSettings(t);
+  await createTopics(settings, 'there');
+  const [there, gone] = ['there', 'gone'].map((stream) => topicOf(settings.topicPrefix, stream)) as [
+    string,
+    string,
+  ];
+  const producer = await createProducer(t, settings);
+  await producer.send({ topic: there, messages: [{ key: 'k', partition: 0, value: 'x' }] });
+  const consumer = createKafka(settings.kafka, 'test').consumer({
+    groupId: `${settings.topicPrefix}test`,
+    allowAutoTopicCreation: false,
+    // As a group does whose leader has not heard of the end of the topic.
+    partitionAssigners: [
+      () => ({
+        name: 'stale',
+        version: 1,
+        protocol: ({ topics }) => ({
+          name: 'stale',
+          metadata: AssignerProtocol.MemberMetadata.encode({
+            version: 1,
+            topics,
+            userData: Buffer.alloc(0),
+          }),
+        }),
+        assign: ({ members }) =>
+          Promise.resolve(
+            members.map(({ memberId }) => ({
+              memberId,
+              memberAssignment: AssignerProtocol.MemberAssignment.encode({
+                version: 1,
+                assignment: { [gone]: [0], [there]: [0] },
+                userData: Buffer.alloc(0),
+              }),
+            })),
+          ),
+      }),
+    ],
+  });
+  t.after(() => consumer.disconnect());
+  const crashes: string[] = [];
+  consumer.on(consumer.events.CRASH, ({ payload }) => crashes.push(payload.error.message));
+  let read = 0;
+  await consumer.connect();
+  await consumer.subscribe({ topics: [there, gone], fromBeginning: true });
+  await consumer.run({
+    eachMessage: () => {
+      read++;
+      return Promise.resolve();
+    },
+  });
+  await waitFor('the message', () => Promise.resolve(read === 1 || crashes.length > 0));
+  assert.deepEqual([read, crashes], [1, []]);
+});
