@@ -30,8 +30,8 @@ class UnfitSchemaError extends IncompatibleSchemaError {
 
   constructor(subject: string, reason: string) {
     super(
-      `${reason}. It is the latest of subject ${subject}, and none of its messages can become a row: register a corrected version, let the ` +
-        'producer write by it, and start the sink again; messages of this one are dead letters then',
+      `${reason}. It is the schema of the topic's messages (subject ${subject}), and none of them can become a row: register a corrected ` +
+        'version, let the producer write by it, and start the sink again; messages of this one are dead letters then',
     );
     this.reason = reason;
   }
@@ -198,7 +198,11 @@ export class StreamSchemas {
   /** Why a schema without a table is a fault of the messages that name it; undefined where it is the topic's. */
   async #whyOfMessage(id: number, error: IncompatibleSchemaError): Promise<string | undefined> {
     const latest = await this.#registry.latestText(this.#subject, this.#policy);
-    if (error instanceof UnfitSchemaError) return latest?.id === id ? undefined : error.reason;
+    if (error instanceof UnfitSchemaError) {
+      // A topic whose schemas have another subject is known by its messages alone: the first of them counts for all.
+      const isOfTopic = latest === undefined ? this.#table.identity === '' : latest.id === id;
+      return isOfTopic ? undefined : error.reason;
+    }
     // A table that lacks something for it stops the stream, unless bytes named what is none of the topic's.
     if (latest === undefined || (await this.#registry.isVersionOf(this.#subject, id, this.#policy)))
       return undefined;
