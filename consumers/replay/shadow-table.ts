@@ -59,8 +59,9 @@ export class ShadowTable {
 
   /** Drops what replays that were killed have left: tables half filled, and old ones that were swapped out. */
   async dropLeftovers(): Promise<void> {
+    // The view of another stream may have such a name.
     const query =
-      `SELECT name FROM system.tables WHERE database = ${literal(this.#settings.database)} ` +
+      `SELECT name FROM system.tables WHERE database = ${literal(this.#settings.database)} AND NOT endsWith(engine, 'View') ` +
       `AND match(name, ${literal(`^${shadowPrefixOf(this.#stream)}[0-9a-f]{8}$`)})`;
     for (const { name } of await this.#ask<{ name: string }>('tables', query)) {
       if (name === this.name) continue;

@@ -275,7 +275,7 @@ test('from a time on, of a topic whose producers give the times: refused, and th
   assert.deepEqual(await namesOf(settings), { a: 'one', b: 'two' });
 });
 
-test('a table of somebody else is left alone, though its name begins like one of a replay', async (t) => {
+test('a replay drops neither a view nor a foreign table whose name begins like one of its own', async (t) => {
   const settings = await createPlans(t, [['a', 'one']]);
   const { database } = settings.clickhouse;
   const tables = ['plans_raw_shadow_mine', 'plans_raw_shadow_0123abcd'];
@@ -284,8 +284,10 @@ test('a table of somebody else is left alone, though its name begins like one of
       settings,
       `CREATE TABLE ${qualified(database, table)} (x Int8) ENGINE = MergeTree ORDER BY x`,
     );
+  const view = 'plans_raw_shadow_4567abcd';
+  await command(settings, `CREATE VIEW ${qualified(database, view)} AS SELECT 1 AS x`);
   await replayPlans(settings);
-  assert.deepEqual(await shadowTables(settings), ['plans_raw_shadow_mine']);
+  assert.deepEqual(await shadowTables(settings), [view, 'plans_raw_shadow_mine']);
 });
 
 test('columns that somebody else has added are kept', async (t) => {
