@@ -54,16 +54,18 @@ export async function retry<T>(
     if (number > 1) policy.onRecovery?.();
     return answer;
   };
+  const isRetried = (error: unknown): error is RetriableError =>
+    error instanceof RetriableError && (wishOf(error) ?? 0) <= (policy.maxRetryAfterMs ?? Infinity);
   return pRetry(attempt, {
     retries: policy.attempts - 1,
     minTimeout: policy.firstDelayMs,
     maxTimeout: policy.maxDelayMs,
     randomize: true,
     signal,
-    shouldRetry: ({ error }) =>
-      error instanceof RetriableError && (wishOf(error) ?? 0) <= (policy.maxRetryAfterMs ?? Infinity),
+    shouldRetry: ({ error }) => isRetried(error),
     onFailedAttempt: async ({ error, attemptNumber, retriesLeft }) => {
-      if (!(error instanceof RetriableError) || retriesLeft === 0) return;
+      // p-retry asks shouldRetry only after this.
+      if (!isRetried(error) || retriesLeft === 0) return;
       policy.onRetry?.(error);
       logger.debug({ ...what, attempt: attemptNumber, reason: messageOf(error) }, 'try again');
       const wish = wishOf(error);
