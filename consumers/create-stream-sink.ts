@@ -6,11 +6,12 @@ import type { ClickHouseClient } from '../core/clickhouse.ts';
 import type { Settings } from '../core/config.ts';
 import { messageOf, ServiceRefusedError, ServiceUnavailableError } from '../core/errors.ts';
 import { adminAsker, type AskAdmin } from '../core/kafka.ts';
-import { steadyRetry, type RetryPolicy } from '../core/retry.ts';
+import { retry, steadyRetry, type RetryPolicy } from '../core/retry.ts';
 import { storageTableOf, subjectOf, topicOf } from '../core/stream-name.ts';
 import { BatchInserter } from './batch-inserter.ts';
 import { StorageTable } from './clickhouse/storage-table.ts';
 import type { DeadLetters } from './dead-letters.ts';
+import { wasMergedAway } from './merged-away.ts';
 import type { Outages } from './outages.ts';
 import type { RowBuffers } from './row-buffers.ts';
 import { createSinkCounts, type SinkCounts } from './sink-counts.ts';
@@ -85,7 +86,7 @@ export function createStreamSink(services: SinkServices, wishes: StreamSinkWishe
   const schemas = new StreamSchemas(registry, subjectOf(settings.topicPrefix, stream), table, policy);
   const control = group.control(topic);
   const ask = adminAsker(settings.kafka, services.admin, signal, policy);
-  const aside = setAsideSource(services, ask, group.groupId, topic);
+  const aside = setAsideSource(services, ask, policy, { groupId: group.groupId, stream });
   const partitions = new TopicPartitions({
     topic,
     table,
@@ -100,13 +101,15 @@ export function createStreamSink(services: SinkServices, wishes: StreamSinkWishe
   return { sink, table, schemas, partitions };
 }
 
-/** Without the right to see it, or with more letters than memory is for, the sink sets aside again what follows the last rows. */
+/** Without the right to see it, or with more letters than memory is for, the sink takes again what follows the last rows. */
 function setAsideSource(
-  { admin, settings, signal }: Pick<SinkServices, 'admin' | 'settings' | 'signal'>,
+  services: Pick<SinkServices, 'admin' | 'settings' | 'registry' | 'clickhouse' | 'signal'>,
   ask: AskAdmin,
-  groupId: string,
-  topic: string,
+  policy: RetryPolicy,
+  { groupId, stream }: { readonly groupId: string; readonly stream: string },
 ): SetAsideSource {
+  const { settings, signal } = services;
+  const topic = topicOf(settings.topicPrefix, stream);
   const ifAllowed = async <T>(asked: Promise<T>, otherwise: T): Promise<T> => {
     try {
       return await asked;
@@ -124,9 +127,20 @@ function setAsideSource(
       ]),
     );
   };
+  const steadily = <T>(doing: string, work: () => Promise<T>) =>
+    retry({ topic, doing }, policy, signal, work);
   return {
     committed: () => ifAllowed(committed(), new Map()),
-    letters: () => ifAllowed(SetAside.read({ admin, settings, signal }), new SetAside(settings.topicPrefix)),
+    letters: () =>
+      ifAllowed(
+        steadily('dead letters', () => SetAside.read(services)),
+        new SetAside(settings.topicPrefix),
+      ),
+    wasMergedAway: (spans, letters) =>
+      ifAllowed(
+        steadily('merged rows', () => wasMergedAway(services, stream, spans, letters)),
+        false,
+      ),
   };
 }
 

@@ -301,7 +301,7 @@ export class StreamSink {
   }
 
   async #insertFilling(): Promise<void> {
-    const { partitions, inserter, counts } = this.#options;
+    const { partitions, inserter, counts, table } = this.#options;
     const batch = this.#filling;
     if (batch === undefined) return;
     this.#filling = undefined;
@@ -311,9 +311,10 @@ export class StreamSink {
     const { generation } = partitions;
     try {
       const outcome = await inserter.insert(batch, partitions);
+      const block = outcome === 'inserted' ? await table.lastBlock() : '';
       if (generation.aborted) return;
       if (outcome === 'inserted') {
-        partitions.commit(batch.consumed, batch.trails);
+        partitions.commit(batch.consumed, batch.trails, block);
         counts.stalledSinceMs = undefined;
         this.#countLag();
         this.#isCareful = false;

@@ -3,8 +3,10 @@ import { isDeepStrictEqual } from 'node:util';
 import type { CaughtUp } from '../core/caught-up.ts';
 import { NameTakenError, StoppedError } from '../core/errors.ts';
 import { logger } from '../core/logger.ts';
+import type { OffsetSpan } from '../core/topic-reader.ts';
 import type { StorageTable } from './clickhouse/storage-table.ts';
 import { describeTopics, type AskAdmin } from '../core/kafka.ts';
+import { findMergedAway } from './merged-away.ts';
 import { endsOf, readPartitionLogs, topicIdOf } from './partition-logs.ts';
 import type { SetAside } from './set-aside.ts';
 import { extended, trailIn, trailText, type CommittedOffset, type Trail, type TrailOwner } from './trail.ts';
@@ -27,11 +29,21 @@ export interface TopicControl {
 
 const NO_TRAIL: Trail = { highest: undefined, letters: 0 };
 
-/** What tells which messages behind the last rows are set aside. */
+type Letters = Pick<SetAside, 'countBetween' | 'has'>;
+
+/** What tells which messages behind the last rows are done with: they are set aside, or merges have taken their rows. */
 export interface SetAsideSource {
   /** By partition, what the group has committed of the topic. */
   committed(): Promise<ReadonlyMap<number, CommittedOffset>>;
-  letters(): Promise<Pick<SetAside, 'countBetween'>>;
+  letters(): Promise<Letters>;
+  /** Whether the table lacks the rows of these messages by partition because of merges, and of nothing else. */
+  wasMergedAway(spans: ReadonlyMap<number, OffsetSpan>, letters: Letters): Promise<boolean>;
+}
+
+/** By partition, where to resume, and what is behind the last row there. */
+interface Positions {
+  readonly found: Map<number, bigint>;
+  readonly trails: Map<number, Trail>;
 }
 
 interface PartitionState {
@@ -141,6 +153,7 @@ export class TopicPartitions {
     const trails = new Map<number, Trail>();
     let ends: ReadonlyMap<number, bigint> = new Map();
     let topicId = 0n;
+    let hasLost = false;
     if (this.#states.size > 0) {
       this.#rows = await this.#table.partitionRows();
       const logs = await readPartitionLogs(this.#ask, this.#topic);
@@ -161,7 +174,7 @@ export class TopicPartitions {
         found.set(partition, offset < floor ? floor : offset);
         trails.set(partition, { highest: highest?.offset, letters: 0 });
       }
-      await this.#passSetAside({ topicId, table: this.#table.identity }, ends, { found, trails });
+      hasLost = await this.#passDone({ topicId, table: this.#table.identity }, ends, { found, trails });
     }
     // Another assignment meanwhile: once more, for that one.
     if (generation.aborted) return;
@@ -177,28 +190,45 @@ export class TopicPartitions {
     }
     this.#isVerified = this.#states.size === 0;
     this.#mustPosition = false;
+    // A sink that is killed on the way leaves rows that could make what it has not reached look merged.
+    if (hasLost) this.commit(found, new Map());
   }
 
-  /** Goes on behind messages that follow the last row and are all set aside, instead of setting them aside again. */
-  async #passSetAside(
+  /**
+   * Resumes behind messages that follow the last row and are done with: first those whose rows merges have taken, then those that are all set aside.
+   *
+   * @returns whether the table has lost rows that the group tells of.
+   */
+  async #passDone(
     owner: TrailOwner,
     ends: ReadonlyMap<number, bigint>,
-    { found, trails }: { readonly found: Map<number, bigint>; readonly trails: Map<number, Trail> },
-  ): Promise<void> {
-    if (this.#aside === undefined) return;
-    const committed = await this.#aside.committed();
-    let letters: Pick<SetAside, 'countBetween'> | undefined;
+    { found, trails }: Positions,
+  ): Promise<boolean> {
+    const aside = this.#aside;
+    if (aside === undefined) return false;
+    const committed = await aside.committed();
+    let read: Promise<Letters> | undefined;
+    const letters = () => (read ??= aside.letters());
+    const standings = { table: this.#table, rows: this.#rows, owner, next: found, ends, committed };
+    const { behind, isMerged } = await findMergedAway(standings, async (spans) =>
+      aside.wasMergedAway(spans, await letters()),
+    );
+    for (const [partition, to] of isMerged ? behind : []) {
+      found.set(partition, to);
+      trails.set(partition, { highest: to - 1n, letters: 0 });
+    }
     for (const [partition, next] of found) {
       const commit = committed.get(partition);
       const end = ends.get(partition) ?? 0n;
       const trail = commit && trailIn(commit, owner, { next, highest: trails.get(partition)?.highest, end });
       if (commit === undefined || trail === undefined) continue;
-      letters ??= await this.#aside.letters();
       // Those that were redriven have rows, which may be lost.
-      if (letters.countBetween(this.#topic, partition, next, commit.offset) < trail.letters) continue;
+      if ((await letters()).countBetween(this.#topic, partition, next, commit.offset) < trail.letters)
+        continue;
       found.set(partition, commit.offset);
       trails.set(partition, trail);
     }
+    return behind.size > 0 && !isMerged;
   }
 
   /** Kafka's id of the topic that messages are taken from; 0 where it is not known. */
@@ -311,14 +341,14 @@ export class TopicPartitions {
     return this.#states.size > 0;
   }
 
-  /** Everything before these offsets is inserted or set aside, as the trails say. */
-  commit(offsets: ReadonlyMap<number, bigint>, trails: ReadonlyMap<number, Trail>): void {
+  /** Everything before these offsets is inserted or set aside, as the trails say. @param block that the table has. */
+  commit(offsets: ReadonlyMap<number, bigint>, trails: ReadonlyMap<number, Trail>, block = ''): void {
     const owner = { topicId: this.#topicId, table: this.#table.identity };
     const committed = new Map<number, CommittedOffset>();
     for (const [partition, offset] of offsets) {
       const trail = extended(this.#trails.get(partition), trails.get(partition) ?? NO_TRAIL);
       this.#trails.set(partition, trail);
-      committed.set(partition, { offset, metadata: trailText(trail, owner) });
+      committed.set(partition, { offset, metadata: trailText(trail, owner, block) });
     }
     this.#control.commit(committed);
     for (const [partition, offset] of offsets) {

@@ -1,3 +1,5 @@
+import type { OffsetSpan } from '../core/topic-reader.ts';
+
 /** Of one partition: the highest offset that is a row, and how many messages behind it were set aside. */
 export interface Trail {
   readonly highest: bigint | undefined;
@@ -24,9 +26,46 @@ export function extended(before: Trail | undefined, { highest, letters }: Trail)
   return { highest: before.highest, letters: before.letters + letters };
 }
 
-/** A trail as the metadata of a commit. */
-export function trailText({ highest, letters }: Trail, { topicId, table }: TrailOwner): string {
-  return [topicId, table, highest ?? '', letters].join(' ');
+/**
+ * A trail as the metadata of a commit.
+ *
+ * @param block the last that was inserted into the table, for {@link blockOf}; empty where it is not known.
+ */
+export function trailText({ highest, letters }: Trail, { topicId, table }: TrailOwner, block = ''): string {
+  const trail = [topicId, table, highest ?? '', letters].join(' ');
+  return block === '' ? trail : `${trail} ${block}`;
+}
+
+const TRAIL = /^(\d+ \S* (\d{0,19}) (\d{1,15}))(?: (\S+_\d{1,19}))?$/;
+
+/** A block that the table had at the commit; undefined where it is not known. */
+export function blockOf({ metadata }: CommittedOffset): string | undefined {
+  return TRAIL.exec(metadata)?.[4];
+}
+
+/** The trail that a commit tells of; undefined if it is of another topic or table, or not the sink's. */
+export function trailOf({ metadata }: CommittedOffset, owner: TrailOwner): Trail | undefined {
+  const [, text, highest = '', letters] = TRAIL.exec(metadata) ?? [];
+  if (owner.topicId === 0n || letters === undefined) return undefined;
+  const trail = { highest: highest === '' ? undefined : BigInt(highest), letters: Number(letters) };
+  return text === trailText(trail, owner) ? trail : undefined;
+}
+
+/**
+ * The messages behind the table's last row whose rows the table once had, as a commit tells: merges have taken them, or the table has lost them.
+ * Undefined if there are none.
+ *
+ * @param next where a sink resumes by the table's rows.
+ */
+export function lostSpan(
+  commit: CommittedOffset,
+  owner: TrailOwner,
+  { next, end }: { readonly next: bigint; readonly end: bigint },
+): OffsetSpan | undefined {
+  const highest = trailOf(commit, owner)?.highest;
+  if (highest === undefined || highest < next || commit.offset <= highest || commit.offset > end)
+    return undefined;
+  return { from: next, to: highest + 1n };
 }
 
 /**
@@ -37,7 +76,7 @@ export function trailText({ highest, letters }: Trail, { topicId, table }: Trail
  * @param highest the table's of the partition.
  */
 export function trailIn(
-  { offset, metadata }: CommittedOffset,
+  commit: CommittedOffset,
   owner: TrailOwner,
   {
     next,
@@ -45,8 +84,8 @@ export function trailIn(
     end,
   }: { readonly next: bigint; readonly highest: bigint | undefined; readonly end: bigint },
 ): Trail | undefined {
-  const letters = Number(/^\d+ \S* \d* (\d{1,15})$/.exec(metadata)?.[1] ?? 0);
-  if (owner.topicId === 0n || letters === 0 || offset <= next || offset > end) return undefined;
-  const trail = { highest, letters };
-  return metadata === trailText(trail, owner) ? trail : undefined;
+  const trail = trailOf(commit, owner);
+  if (trail === undefined || trail.letters === 0 || commit.offset <= next || commit.offset > end)
+    return undefined;
+  return trail.highest === highest ? trail : undefined;
 }

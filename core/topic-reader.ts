@@ -18,6 +18,12 @@ const MAX_UNANSWERED_MS = 20_000;
 /** While a batch is worked on, Kafka hears of us so often. */
 const HEARTBEAT_MS = 3_000;
 
+/** Offsets of a partition from `from` to below `to`. */
+export interface OffsetSpan {
+  readonly from: bigint;
+  readonly to: bigint;
+}
+
 /** Takes the messages of one topic. Of one key, in the order of the topic. */
 export type MessageHandler = (message: KafkaMessage, partition: number) => void;
 
@@ -27,6 +33,7 @@ export type MessageHandler = (message: KafkaMessage, partition: number) => void;
  *
  * @param afterFetch is awaited when what was fetched of a partition has been handed over: until then nothing more is. It may take
  *   as long as it needs.
+ * @param spans by topic and partition, all that is read of such a topic.
  * @returns the partitions of which Kafka has given less than their end, since compaction has taken away what stood last.
  * @throws ServiceUnavailableError, also when Kafka stays away for a minute; ServiceRefusedError; the signal's reason; what a handler or
  *   `afterFetch` throws.
@@ -37,13 +44,18 @@ export async function readTopics(
   handlers: ReadonlyMap<string, MessageHandler>,
   signal: AbortSignal,
   afterFetch?: () => Promise<void>,
+  spans: ReadonlyMap<string, ReadonlyMap<number, OffsetSpan>> = new Map(),
 ): Promise<readonly PartitionEnd[]> {
   const ask = adminAsker(settings.kafka, admin, signal);
   const existing = new Set(await ask((asked) => asked.listTopics()));
-  const ends = await partitionEnds(
+  const logs = await partitionEnds(
     ask,
     [...handlers.keys()].filter((topic) => existing.has(topic)),
   );
+  const ends = logs.flatMap(({ topic, partition, end }) => {
+    const to = spans.has(topic) ? (spans.get(topic)?.get(partition)?.to ?? 0n) : end;
+    return to > 0n ? [{ topic, partition, end: to < end ? to : end }] : [];
+  });
   if (ends.length === 0) return [];
   const topics = [...new Set(ends.map(({ topic }) => topic))];
   const caughtUp = new CaughtUp(ends);
@@ -87,7 +99,18 @@ export async function readTopics(
     answeredMs = performance.now();
   });
   // After a crash that kafkajs gets over by itself it begins anew.
-  consumer.on(consumer.events.GROUP_JOIN, () => silence.refresh());
+  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+    silence.refresh();
+    for (const [topic, partitions] of Object.entries(payload.memberAssignment)) {
+      const own = spans.get(topic);
+      if (own === undefined) continue;
+      for (const partition of partitions) {
+        const span = own.get(partition);
+        if (span === undefined) consumer.pause([{ topic, partitions: [partition] }]);
+        else consumer.seek({ topic, partition, offset: String(span.from) });
+      }
+    }
+  });
   // Also told of batches that hold nothing but the marks of transactions.
   consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
     silence.refresh();
@@ -105,7 +128,8 @@ export async function readTopics(
         const handle = handlers.get(batch.topic);
         const place = `${batch.topic}/${batch.partition}`;
         // Who joins the group again begins anew: of a key an earlier message would take the place of the last.
-        const from = handed.get(place) ?? 0n;
+        const span = spans.get(batch.topic)?.get(batch.partition);
+        const from = handed.get(place) ?? span?.from ?? 0n;
         const alive = setInterval(() => {
           silence.refresh();
           payload.heartbeat().catch(() => {});
@@ -113,7 +137,8 @@ export async function readTopics(
         try {
           assertReadable(batch.topic, batch.partition, batch.messages);
           for (const message of batch.messages) {
-            if (BigInt(message.offset) < from) continue;
+            const offset = BigInt(message.offset);
+            if (offset < from || (span !== undefined && offset >= span.to)) continue;
             handle?.(message, batch.partition);
           }
           const behind = BigInt(batch.lastOffset()) + 1n;

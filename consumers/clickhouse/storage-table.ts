@@ -23,7 +23,7 @@ import { readInsertedPart, readViewsOn, takeBack, textOf, type InsertedPart } fr
 import { viewIn, type InsertedRows, type InsertOutcome } from './insert-rows.ts';
 import { StreamViews, type StreamViewsOptions } from './stream-views.ts';
 import { alterTableSql, createTableSql, identitySql, localTableOf } from './table-ddl.ts';
-import { readPartitionRows, settleInserts } from './table-checkpoint.ts';
+import { hasBlocks, readLastBlock, readPartitionRows, settleInserts } from './table-checkpoint.ts';
 import {
   readTableIdentity,
   readTableShape,
@@ -305,6 +305,29 @@ export class StorageTable {
       await settleInserts(client, settings.database, this.name, signal);
       return readPartitionRows(client, settings.database, this.name, signal);
     });
+  }
+
+  /** The last block that was inserted, for {@link hasBlocks}; empty where it is not known. Asked once: nobody waits for it. */
+  async lastBlock(): Promise<string> {
+    const { client, settings, signal } = this.#options;
+    return readLastBlock(client, settings.database, this.name, signal).catch(() => '');
+  }
+
+  /**
+   * Whether the table has still all of these blocks, which merges keep; false of one that was emptied, and filled from a backup. True where
+   * nobody may look.
+   */
+  async hasBlocks(blocks: ReadonlySet<string>): Promise<boolean> {
+    const { client, settings, signal } = this.#options;
+    if (blocks.size === 0) return true;
+    try {
+      return await this.#attempt(`parts of ${this.name}`, () =>
+        hasBlocks(client, settings.database, this.name, blocks, signal),
+      );
+    } catch (error) {
+      if (error instanceof ServiceRefusedError) return true;
+      throw error;
+    }
   }
 
   async #reshape(schema: WriterSchema, isOlder: boolean, declared: DeclaredFields): Promise<TableShape> {

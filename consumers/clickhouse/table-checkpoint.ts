@@ -70,3 +70,47 @@ export async function readPartitionRows(
     highest: { offset: BigInt(offset), timeMs: BigInt(time) },
   }));
 }
+
+/**
+ * The last block that was inserted into a table, as `<partition id>_<number>`. Merges keep the numbers of their blocks in the names of parts; what is
+ * attached, restored or inserted from a backup gets other numbers. Empty where there is none, and where the table is spread over shards.
+ */
+export async function readLastBlock(
+  client: ClickHouseClient,
+  database: string,
+  table: string,
+  signal: AbortSignal,
+): Promise<string> {
+  const [found] = await askRows<{ block: string }>(
+    client,
+    `SELECT argMax(concat(partition_id, '_', toString(max_block_number)), max_block_number) AS block ${activePartsSql(database, table)}`,
+    signal,
+  );
+  return found?.block ?? '';
+}
+
+/** Whether the table has all of these blocks, merged with others or not. */
+export async function hasBlocks(
+  client: ClickHouseClient,
+  database: string,
+  table: string,
+  blocks: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const parts = await askRows<{ id: string; min: string; max: string }>(
+    client,
+    `SELECT partition_id AS id, toString(min_block_number) AS min, toString(max_block_number) AS max ${activePartsSql(database, table)}`,
+    signal,
+  );
+  return [...blocks].every((block) => {
+    const at = block.lastIndexOf('_');
+    const number = BigInt(block.slice(at + 1));
+    return parts.some(
+      ({ id, min, max }) => id === block.slice(0, at) && BigInt(min) <= number && number <= BigInt(max),
+    );
+  });
+}
+
+function activePartsSql(database: string, table: string): string {
+  return `FROM system.parts WHERE active AND database = ${literal(database)} AND table = ${literal(table)}`;
+}

@@ -1,8 +1,10 @@
 import { AssignerProtocol } from 'kafkajs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { logger } from '../../core/logger.ts';
+import type { StorageTable } from '../clickhouse/storage-table.ts';
 import { sinkGroupOf } from '../sink-group.ts';
 import { readPartitionLogs } from '../partition-logs.ts';
+import { lostSpan, type CommittedOffset } from '../trail.ts';
 import { resumeOffset, type PartitionLog, type TableRows } from '../resume-offset.ts';
 import { askAdmin, type ReconcileServices } from './services.ts';
 
@@ -33,13 +35,12 @@ export class Patience {
 /**
  * Waits until a sink that is running has sunk the topic up to the ends given, for as long as it gets further.
  *
- * @param rowsOf what the storage table holds of each partition.
- * @returns where the table stands.
+ * @returns where the sink resumes: by the table's rows, or behind those that merges have taken since. If the table has lost them, their keys differ.
  */
 export async function awaitSink(
   services: ReconcileServices,
   topic: string,
-  rowsOf: () => Promise<TableRows>,
+  table: Pick<StorageTable, 'partitionRows' | 'identity'>,
   ends: ReadonlyMap<number, PartitionLog>,
   patience: Patience,
 ): Promise<Standing> {
@@ -49,12 +50,17 @@ export async function awaitSink(
   for (let round = 0; ; round++) {
     // Commits first: each comes after the rows that it tells of.
     const committed = await committedOf(services, topic);
-    const standing = await standingOf(services, topic, rowsOf);
+    const rows = await table.partitionRows();
+    const standing = new Map(await standingOf(services, topic, () => Promise.resolve(rows)));
     let sum = 0n;
     let isReached = true;
-    for (const [partition, { start, end }] of ends) {
+    for (const [partition, { topicId, start, end }] of ends) {
       const stored = standing.get(partition) ?? 0n;
-      const reached = committed.get(partition) ?? 0n;
+      const commit = committed.get(partition) ?? { offset: 0n, metadata: '' };
+      const owner = { topicId, table: table.identity };
+      const span = lostSpan(commit, owner, { next: stored, end: commit.offset });
+      if (span !== undefined && rows.length > 0) standing.set(partition, span.to);
+      const reached = commit.offset;
       // Behind the last row there may be marks of transactions and messages that were set aside: only the group tells.
       const at = reached > stored ? reached : stored;
       sum += at;
@@ -87,13 +93,17 @@ export async function standingOf(
   return standing;
 }
 
-async function committedOf(services: ReconcileServices, topic: string): Promise<Standing> {
+async function committedOf(
+  services: ReconcileServices,
+  topic: string,
+): Promise<ReadonlyMap<number, CommittedOffset>> {
   const groupId = sinkGroupOf(services.settings);
-  const committed = new Map<number, bigint>();
+  const committed = new Map<number, CommittedOffset>();
   for (const { partitions } of await askAdmin(services)((admin) =>
     admin.fetchOffsets({ groupId, topics: [topic] }),
   )) {
-    for (const { partition, offset } of partitions) committed.set(partition, BigInt(offset));
+    for (const { partition, offset, metadata } of partitions)
+      committed.set(partition, { offset: BigInt(offset), metadata: metadata ?? '' });
   }
   return committed;
 }

@@ -18,12 +18,12 @@ import {
   type Sides,
 } from './find-differences.ts';
 import { findTwice } from './find-twice.ts';
-import { isByPosition, keyIdOf, keyPartsSql, keyTextSql } from './key-sql.ts';
+import { isByPosition, keyIdOf, keyPartsSql, keyTextSql } from '../clickhouse/key-sql.ts';
 import { projectTopic, type Extent } from './project-topic.ts';
 import type { StreamProgress } from './reconcile-progress.ts';
 import { askAdmin, tried, type ReconcileServices } from './services.ts';
 import { SetAside } from '../set-aside.ts';
-import { RowKeys } from './row-keys.ts';
+import { RowKeys } from '../row-keys.ts';
 import { SideTable } from './side-table.ts';
 
 /** A stream to compare: which of its two sides are there. */
@@ -145,7 +145,7 @@ async function compareSides(
     policy: serviceRetry,
   });
   progress.doing = 'waiting for the sink';
-  const standing = await awaitSink(services, topic, () => storage.partitionRows(), logs, patience);
+  const standing = await awaitSink(services, topic, storage, logs, patience);
 
   progress.doing = 'reading the topic';
   for (const { start, end } of logs.values()) progress.messages += Number(end - start);

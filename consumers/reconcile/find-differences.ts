@@ -1,5 +1,5 @@
 import type { DifferenceKind } from './comparison.ts';
-import { partsLiteral } from './key-sql.ts';
+import { partsLiteral } from '../clickhouse/key-sql.ts';
 import { foreignSql, isForeign, type Ends, type Place } from './place.ts';
 import type { Extent } from './project-topic.ts';
 import { askAllRows, askRowStream, type ReconcileServices } from './services.ts';

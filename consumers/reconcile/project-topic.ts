@@ -5,7 +5,7 @@ import { detached } from '../detached-message.ts';
 import { readTopics } from '../../core/topic-reader.ts';
 import type { PartitionLog } from '../resume-offset.ts';
 import type { Standing } from './await-sink.ts';
-import type { RowKeys } from './row-keys.ts';
+import type { RowKeys } from '../row-keys.ts';
 import type { ReconcileServices } from './services.ts';
 import type { SetAside } from '../set-aside.ts';
 import type { SideTable } from './side-table.ts';

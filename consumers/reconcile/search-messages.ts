@@ -2,10 +2,10 @@ import type { KafkaMessage } from 'kafkajs';
 import { versionOf } from '../../core/message-time.ts';
 import { detached } from '../detached-message.ts';
 import type { Difference } from './find-differences.ts';
-import { keyIdOf } from './key-sql.ts';
+import { keyIdOf } from '../clickhouse/key-sql.ts';
 import type { PlacedMessage } from './make-rows.ts';
 import type { Place } from './place.ts';
-import type { RowKeys } from './row-keys.ts';
+import type { RowKeys } from '../row-keys.ts';
 
 /** What to look for among the messages of a topic. */
 export interface SearchOptions {

@@ -3,7 +3,7 @@ import { storageTableOf } from '../../core/stream-name.ts';
 import { localTableOf, onCluster } from '../clickhouse/table-ddl.ts';
 import type { TableColumn } from '../clickhouse/table-shape.ts';
 import type { Difference } from './find-differences.ts';
-import { keyIdOf, keyPartsSql, keysConditionSql, keyTextSql } from './key-sql.ts';
+import { keyIdOf, keyPartsSql, keysConditionSql, keyTextSql } from '../clickhouse/key-sql.ts';
 import type { Place } from './place.ts';
 import { askAllRows, command, type ReconcileServices } from './services.ts';
 

@@ -3,30 +3,27 @@ import type { Settings } from '../../core/config.ts';
 import type { SinkLetter } from '../../core/dead-letters/parse-letter.ts';
 import { adminAsker } from '../../core/kafka.ts';
 import { messageTimeMs } from '../../core/message-time.ts';
-import { readTopics } from '../../core/topic-reader.ts';
+import { readTopics, type OffsetSpan } from '../../core/topic-reader.ts';
 import { sinkGroupOf } from '../sink-group.ts';
 import { readPartitionLogs } from '../partition-logs.ts';
 import { resumeOffset, type PartitionLog, type TableRows } from '../resume-offset.ts';
+import type { CommittedOffset } from '../trail.ts';
 
 /** Why a row may not be inserted now. */
 export const notPassed = 'the sink has not passed its message yet, and takes it again by itself';
 export const notCaughtUp = 'messages before its own are not in the table: let the sink catch up first';
-
-/** Offsets of a partition from `from` to below `to`. */
-export interface Gap {
-  readonly from: bigint;
-  readonly to: bigint;
-}
 
 export interface PlacesOptions {
   /** What the table holds. */
   readonly rows: TableRows;
   /** The partitions of the topic as it is; empty if there is none. */
   readonly logs: ReadonlyMap<number, PartitionLog>;
-  /** By partition, the offset that the sink's group has committed. */
-  readonly committed: ReadonlyMap<number, bigint>;
+  /** By partition, what the sink's group has committed. */
+  readonly committed: ReadonlyMap<number, CommittedOffset>;
+  /** By partition, the offset up to which merges have taken the rows behind the table's last, so that a sink resumes there. */
+  readonly merged: ReadonlyMap<number, bigint>;
   /** By partition, the first message in its gap that is not set aside, or the gap's end. */
-  readonly firstNotSetAside: (gaps: ReadonlyMap<number, Gap>) => Promise<ReadonlyMap<number, bigint>>;
+  readonly firstNotSetAside: (gaps: ReadonlyMap<number, OffsetSpan>) => Promise<ReadonlyMap<number, bigint>>;
 }
 
 /**
@@ -39,20 +36,24 @@ export interface PlacesOptions {
  */
 export async function forbiddenLetters(
   letters: readonly SinkLetter[],
-  { rows, logs, committed, firstNotSetAside }: PlacesOptions,
+  { rows, logs, committed, merged, firstNotSetAside }: PlacesOptions,
 ): Promise<ReadonlyMap<SinkLetter, string>> {
   const forbidden = new Map<SinkLetter, string>();
-  const gaps = new Map<number, Gap>();
+  const gaps = new Map<number, OffsetSpan>();
   const last: SinkLetter[] = [];
   for (const letter of letters) {
     const { partition } = letter;
     const log = logs.get(partition);
     if (log === undefined) continue;
-    const from = await resumeOffset(rows, partition, log);
-    const lifted = await resumeOffset(withRow(rows, letter, log.topicId), partition, log);
+    const resumed = async (of: TableRows) => {
+      const [next, passed] = [await resumeOffset(of, partition, log), merged.get(partition) ?? 0n];
+      return next < passed ? passed : next;
+    };
+    const from = await resumed(rows);
+    const lifted = await resumed(withRow(rows, letter, log.topicId));
     if (lifted === from) continue;
     const offset = BigInt(letter.offset);
-    if (lifted < from || (committed.get(partition) ?? -1n) <= offset) {
+    if (lifted < from || (committed.get(partition)?.offset ?? -1n) <= offset) {
       forbidden.set(letter, notPassed);
       continue;
     }
@@ -93,7 +94,7 @@ export async function readPlaces(
   topic: string,
   waiting: readonly SinkLetter[],
   signal: AbortSignal,
-): Promise<Omit<PlacesOptions, 'rows'>> {
+): Promise<Omit<PlacesOptions, 'rows' | 'merged'>> {
   const ask = adminAsker(settings.kafka, admin, signal);
   if (!(await ask((asked) => asked.listTopics())).includes(topic))
     return { logs: new Map(), committed: new Map(), firstNotSetAside: () => Promise.resolve(new Map()) };
@@ -101,7 +102,12 @@ export async function readPlaces(
   const [group] = await ask((asked) => asked.fetchOffsets({ groupId, topics: [topic] }));
   return {
     logs: await readPartitionLogs(ask, topic),
-    committed: new Map(group?.partitions.map(({ partition, offset }) => [partition, BigInt(offset)])),
+    committed: new Map(
+      group?.partitions.map(({ partition, offset, metadata }) => [
+        partition,
+        { offset: BigInt(offset), metadata: metadata ?? '' },
+      ]),
+    ),
     firstNotSetAside: async (gaps) => {
       const setAside = new Set(
         waiting.map((letter) => placeOf(letter.partition, letter.offset, letter.timestampMs)),

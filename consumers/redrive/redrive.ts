@@ -10,10 +10,13 @@ import { serviceRetry } from '../../core/retry.ts';
 import { storageTableOf, subjectOf, topicOf } from '../../core/stream-name.ts';
 import { StorageTable } from '../clickhouse/storage-table.ts';
 import { LetterInserter } from './insert-letters.ts';
-import { forbiddenLetters, readPlaces } from './letter-places.ts';
+import { forbiddenLetters, readPlaces, type PlacesOptions } from './letter-places.ts';
 import { hasTable, lettersWithRows } from './letter-rows.ts';
-import { topicIdOf } from '../partition-logs.ts';
+import { findMergedAway, wasMergedAway } from '../merged-away.ts';
+import { endsOf, topicIdOf } from '../partition-logs.ts';
 import { ReplayLock } from '../replay/replay-lock.ts';
+import { resumeOffset, type TableRows } from '../resume-offset.ts';
+import { SetAside } from '../set-aside.ts';
 import { StreamSchemas } from '../stream-schemas.ts';
 import { WholeMessages } from './whole-messages.ts';
 
@@ -65,8 +68,9 @@ async function* redriveStream(
   stream: string,
   letters: readonly SinkLetter[],
   waiting: readonly SinkLetter[],
-  { admin, registry, clickhouse, settings, signal, mark }: RowServices,
+  services: RowServices,
 ): AsyncGenerator<Redriven, void, undefined> {
+  const { admin, registry, clickhouse, settings, signal, mark } = services;
   const { clickhouse: target, topicPrefix } = settings;
   const table = new StorageTable({
     client: clickhouse,
@@ -98,7 +102,8 @@ async function* redriveStream(
   const rows = await table.partitionRows();
   const present = await lettersWithRows(clickhouse, target, table.name, letters, signal);
   const absent = letters.filter((letter) => !present.has(letter));
-  const forbidden = await forbiddenLetters(absent, { ...places, rows });
+  const merged = await readMerged(services, table, rows, places);
+  const forbidden = await forbiddenLetters(absent, { ...places, rows, merged });
   const inserter = new LetterInserter(table, schemas, topicIdOf(places.logs), signal);
   const messages = new WholeMessages(
     absent.filter((letter) => !forbidden.has(letter)),
@@ -127,6 +132,23 @@ async function* redriveStream(
     await mark(letter, outcome);
     yield { letter, outcome };
   }
+}
+
+/** As the sink finds it at a start. */
+async function readMerged(
+  services: RowServices,
+  table: StorageTable,
+  rows: TableRows,
+  { logs, committed }: Pick<PlacesOptions, 'logs' | 'committed'>,
+): Promise<ReadonlyMap<number, bigint>> {
+  const next = new Map<number, bigint>();
+  for (const [partition, log] of logs) next.set(partition, await resumeOffset(rows, partition, log));
+  const owner = { topicId: topicIdOf(logs), table: table.identity };
+  const standings = { table, rows, owner, next, ends: endsOf(logs), committed };
+  const { behind, isMerged } = await findMergedAway(standings, async (spans) =>
+    wasMergedAway(services, table.stream, spans, await SetAside.read(services)),
+  );
+  return isMerged ? behind : new Map();
 }
 
 function* leave(letters: readonly SinkLetter[], why: string): Generator<Redriven, void, undefined> {

@@ -7,7 +7,7 @@ import {
   type Difference,
   type Sides,
 } from '../../consumers/reconcile/find-differences.ts';
-import { keyPartsSql } from '../../consumers/reconcile/key-sql.ts';
+import { keyPartsSql } from '../../consumers/clickhouse/key-sql.ts';
 import type { ReconcileServices } from '../../consumers/reconcile/services.ts';
 import { stringType } from '../../consumers/clickhouse/column-type.ts';
 import { SideTable } from '../../consumers/reconcile/side-table.ts';

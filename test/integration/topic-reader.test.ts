@@ -64,3 +64,25 @@ test('a reader that has to join its group again hands no message over twice, and
   }
   await admin.disconnect();
 });
+
+test('a reader of a span is given its messages, and none of other partitions', async (t) => {
+  const settings = createSettings(t);
+  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  t.after(() => admin.disconnect());
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  await admin.createTopics({ topics: [{ topic, numPartitions: 3 }], waitForLeaders: true });
+  const producer = await createProducer(t, settings);
+  for (const partition of [0, 1, 2])
+    await producer.send({ topic, messages: Array.from({ length: 20 }, () => ({ partition, value: 'v' })) });
+  const handed: string[] = [];
+  const handle = ({ offset }: { offset: string }, partition: number) => handed.push(`${partition}/${offset}`);
+  const spans = new Map([
+    [0, { from: 5n, to: 8n }],
+    // Kafka has less.
+    [2, { from: 18n, to: 30n }],
+  ]);
+  const handlers = new Map([[topic, handle]]);
+  const left = await readTopics(admin, settings, handlers, noSignal, undefined, new Map([[topic, spans]]));
+  assert.deepEqual(left, []);
+  assert.deepEqual(handed.sort(), ['0/5', '0/6', '0/7', '2/18', '2/19']);
+});

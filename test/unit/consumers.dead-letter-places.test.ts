@@ -61,6 +61,7 @@ interface Case {
   readonly rows?: PartitionRows;
   readonly times?: readonly number[];
   readonly committed?: number;
+  readonly merged?: number;
   /** The first message from where a sink would go on that is not set aside. */
   readonly firstOther?: number;
   readonly why: string | undefined;
@@ -142,15 +143,34 @@ const cases: readonly Case[] = [
     committed: 2,
     why: undefined,
   },
+  {
+    what: 'among messages whose rows merges have taken',
+    letter: letterAt(2, 30),
+    rows: rowsUpTo(0, 10),
+    times: now,
+    merged: 4,
+    firstOther: 1,
+    why: undefined,
+  },
+  {
+    what: 'behind messages whose rows merges have taken, and others that are not in',
+    letter: letterAt(3, 40),
+    rows: rowsUpTo(0, 10),
+    times: now,
+    merged: 2,
+    firstOther: 2,
+    why: notCaughtUp,
+  },
   { what: 'of a topic that is gone', letter: letterAt(3, 40), rows: rowsUpTo(1, 20), why: undefined },
 ];
 
-for (const { what, letter, rows, times, committed = 4, firstOther = 4, why } of cases) {
+for (const { what, letter, rows, times, committed = 4, merged, firstOther = 4, why } of cases) {
   test(`a letter ${what}: ${why ?? 'its row may be inserted'}`, async () => {
     const options: PlacesOptions = {
       rows: rows === undefined ? [] : [rows],
       logs: new Map(times === undefined ? [] : [[0, logOf(times)]]),
-      committed: new Map([[0, BigInt(committed)]]),
+      committed: new Map([[0, { offset: BigInt(committed), metadata: '' }]]),
+      merged: new Map(merged === undefined ? [] : [[0, BigInt(merged)]]),
       firstNotSetAside: (gaps) =>
         Promise.resolve(
           new Map(

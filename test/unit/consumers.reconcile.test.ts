@@ -15,11 +15,11 @@ import {
   keyPartsSql,
   keysConditionSql,
   keyTextSql,
-} from '../../consumers/reconcile/key-sql.ts';
+} from '../../consumers/clickhouse/key-sql.ts';
 import { progressLines } from '../../consumers/reconcile/reconcile-progress.ts';
 import { reconcileJson, reconcileSummary } from '../../consumers/reconcile/reconcile-summary.ts';
 import { parseColumnType } from '../../consumers/clickhouse/parse-column-type.ts';
-import { RowKeys } from '../../consumers/reconcile/row-keys.ts';
+import { RowKeys } from '../../consumers/row-keys.ts';
 import type { ReconcileServices } from '../../consumers/reconcile/services.ts';
 import { MessageSearch } from '../../consumers/reconcile/search-messages.ts';
 import { SetAside } from '../../consumers/set-aside.ts';

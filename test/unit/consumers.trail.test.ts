@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { extended, trailIn, trailText, type Trail } from '../../consumers/trail.ts';
+import { blockOf, extended, lostSpan, trailIn, trailText, type Trail } from '../../consumers/trail.ts';
 
 const owner = { topicId: 7n, table: 'abcd0123' };
 const trail: Trail = { highest: 9n, letters: 3 };
@@ -41,3 +41,36 @@ test('a trail goes on with what is set aside, and begins again behind a row', ()
   assert.deepEqual(extended(trail, letters), { highest: 9n, letters: 5 });
   assert.deepEqual(extended(trail, { highest: 15n, letters: 1 }), { highest: 15n, letters: 1 });
 });
+
+const withBlock = (offset: bigint, block: string, by = owner) => ({
+  offset,
+  metadata: trailText(trail, by, block),
+});
+
+test('the block that the table had is told beside the trail, whatever its partition is called', () => {
+  for (const block of ['all_1', '20260101_77', 'a_b-c_9']) {
+    assert.equal(blockOf(withBlock(13n, block)), block);
+    assert.deepEqual(trailIn(withBlock(13n, block), owner, log), trail);
+  }
+  assert.equal(blockOf(commitOf(trail)), undefined);
+  assert.equal(blockOf({ offset: 13n, metadata: 'of another' }), undefined);
+});
+
+test('rows that the table once had are those from its end to the highest that was committed', () => {
+  assert.deepEqual(lostSpan(withBlock(13n, 'all_1'), owner, { next: 4n, end: 20n }), { from: 4n, to: 10n });
+  assert.deepEqual(lostSpan(commitOf(trail), owner, { next: 9n, end: 13n }), { from: 9n, to: 10n });
+});
+
+const nothingLost: readonly (readonly [string, ...Parameters<typeof lostSpan>])[] = [
+  ['the table has its highest row', commitOf(trail), owner, { next: 10n, end: 20n }],
+  ['the table is further', commitOf(trail), owner, { next: 15n, end: 20n }],
+  ['the table was made anew', commitOf(trail), { ...owner, table: 'ffff0123' }, { next: 4n, end: 20n }],
+  ['the topic was made again', commitOf(trail), { ...owner, topicId: 8n }, { next: 4n, end: 20n }],
+  ['the topic is shorter', commitOf(trail), owner, { next: 4n, end: 12n }],
+  ['the commit was moved back', commitOf(trail, 9n), owner, { next: 4n, end: 20n }],
+  ['there was no row', commitOf({ highest: undefined, letters: 3 }), owner, { next: 0n, end: 20n }],
+  ['somebody else has committed', { offset: 13n, metadata: '' }, owner, { next: 4n, end: 20n }],
+];
+for (const [why, ...args] of nothingLost) {
+  test(`no rows are looked for where ${why}`, () => assert.equal(lostSpan(...args), undefined));
+}

@@ -1,26 +1,31 @@
 import type { KafkaMessage } from 'kafkajs';
-import type { SchemaText } from '../../core/avro/registry.ts';
-import { FRAME_BYTES, schemaIdOf } from '../../core/avro/wire-format.ts';
-import { IncompatibleSchemaError, RecordError } from '../../core/errors.ts';
-import { keySubjectOf, subjectOf } from '../../core/stream-name.ts';
-import { columnTypeSql, type ColumnType } from '../clickhouse/column-type.ts';
-import type { TableColumn } from '../clickhouse/table-shape.ts';
-import { isIntegerKey, MessageKeys } from '../message-keys.ts';
-import { readWriterSchema } from '../stream-schemas.ts';
-import { compileRowTranscoder, type RowTranscoder } from '../transcode/compile.ts';
-import { RowBuffer } from '../transcode/row-buffer.ts';
-import { dateText } from '../transcode/scalar-text.ts';
-import { writeTombstone } from '../transcode/tombstone.ts';
-import type { ReconcileServices } from './services.ts';
+import type { Registry, SchemaText } from '../core/avro/registry.ts';
+import { FRAME_BYTES, schemaIdOf } from '../core/avro/wire-format.ts';
+import type { Settings } from '../core/config.ts';
+import { IncompatibleSchemaError, RecordError } from '../core/errors.ts';
+import { keySubjectOf, subjectOf } from '../core/stream-name.ts';
+import { columnTypeSql, type ColumnType } from './clickhouse/column-type.ts';
+import type { TableColumn } from './clickhouse/table-shape.ts';
+import { isIntegerKey, MessageKeys } from './message-keys.ts';
+import { readWriterSchema } from './stream-schemas.ts';
+import { compileRowTranscoder, type RowTranscoder } from './transcode/compile.ts';
+import { RowBuffer } from './transcode/row-buffer.ts';
+import { dateText } from './transcode/scalar-text.ts';
+import { writeTombstone } from './transcode/tombstone.ts';
 
 const separator = Buffer.from('|');
+
+export interface RowKeyServices {
+  readonly registry: Registry;
+  readonly settings: Pick<Settings, 'topicPrefix'>;
+}
 
 /**
  * The key of the row that a message becomes: of a record out of its value, as the sink takes it, and of a delete out of the message's key.
  * The message's own key is compared with it: only where the two are the same does compaction keep the last message of each row.
  */
 export class RowKeys {
-  readonly #services: ReconcileServices;
+  readonly #services: RowKeyServices;
   readonly #stream: string;
   readonly #columns: readonly TableColumn[];
   /** By schema id; undefined where nobody can read its messages. */
@@ -31,7 +36,7 @@ export class RowKeys {
   readonly #out = new RowBuffer(1_024);
   #keyedOtherwise: string | undefined;
 
-  private constructor(services: ReconcileServices, stream: string, columns: readonly TableColumn[]) {
+  private constructor(services: RowKeyServices, stream: string, columns: readonly TableColumn[]) {
     this.#services = services;
     this.#stream = stream;
     this.#columns = columns;
@@ -42,7 +47,7 @@ export class RowKeys {
 
   /** @param columns those that the storage table is sorted by, without system columns. */
   static async create(
-    services: ReconcileServices,
+    services: RowKeyServices,
     stream: string,
     columns: readonly TableColumn[],
   ): Promise<RowKeys> {

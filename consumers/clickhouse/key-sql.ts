@@ -1,5 +1,5 @@
 import { literal, quoted } from '../../core/clickhouse.ts';
-import type { TableColumn } from '../clickhouse/table-shape.ts';
+import type { TableColumn } from './table-shape.ts';
 
 /** Of a table without a primary key: each message is a row of its own. */
 const byPosition = ['_partition', '_offset'];

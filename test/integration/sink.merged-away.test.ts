@@ -1,0 +1,224 @@
+import assert from 'node:assert/strict';
+import test, { type TestContext } from 'node:test';
+import { readStreamSchema } from '../../core/avro/schema-files.ts';
+import { qualified } from '../../core/clickhouse.ts';
+import type { Settings } from '../../core/config.ts';
+import { connectAdmin } from '../../core/kafka.ts';
+import { storageTableOf, topicOf } from '../../core/stream-name.ts';
+import { runCommand } from '../helpers/command.ts';
+import { sinkStreams } from '../helpers/pipeline.ts';
+import { command } from '../helpers/plans-table.ts';
+import { createSettings, environmentOf, noSignal } from '../helpers/settings.ts';
+import { assertReconciled } from '../helpers/reconciled.ts';
+import { rowsOf } from '../helpers/table-rows.ts';
+import { createProducer, messagesOf } from '../helpers/topic.ts';
+
+const START_MS = Date.UTC(2026, 0, 1);
+const KEYS = 10;
+
+/** A message of a plan; `seconds` is its time, `isDelete` makes a tombstone of it. */
+interface Sent {
+  readonly key: number;
+  readonly partition: number;
+  readonly seconds: number;
+  readonly isDelete?: boolean;
+  readonly isPoison?: boolean;
+}
+
+/** Newest first: each key again and again, on two partitions. */
+const newestFirst = (from: number, to: number, keys = KEYS): Sent[] =>
+  Array.from({ length: to - from }, (_, index) => ({
+    key: (from + index) % keys,
+    partition: (from + index) % 2,
+    seconds: -(from + index),
+  }));
+
+async function start(t: TestContext, streams: readonly string[], times: 'CreateTime' | 'LogAppendTime') {
+  const settings = createSettings(t);
+  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  await admin.createTopics({
+    topics: streams.map((stream) => ({
+      topic: topicOf(settings.topicPrefix, stream),
+      numPartitions: 3,
+      configEntries: [{ name: 'message.timestamp.type', value: times }],
+    })),
+    waitForLeaders: true,
+  });
+  await admin.disconnect();
+  const producer = await createProducer(t, settings);
+  for (const stream of streams) await messagesOf(settings, stream, [], readStreamSchema('plans'));
+  const send = async (stream: string, sent: readonly Sent[]) => {
+    const records = sent.map(({ key, seconds }) => ({ uuid: `pl_${key}`, interval_count: seconds }));
+    const messages = await messagesOf(settings, stream, records, readStreamSchema('plans'));
+    const topic = topicOf(settings.topicPrefix, stream);
+    await producer.send({
+      topic,
+      messages: messages.map((message, index) => {
+        const { partition = 0, seconds = 0, isDelete, isPoison } = sent[index] ?? {};
+        const timestamp = String(START_MS + seconds * 1000);
+        const value = isDelete === true ? null : isPoison === true ? Buffer.from('{}') : message.value;
+        return { ...message, value, partition, timestamp };
+      }),
+    });
+  };
+  /** Rows that a sink inserts, by stream. */
+  const sunk = async () =>
+    Object.fromEntries(
+      (await sinkStreams(settings, ...streams)).map(({ stream, failure, rows }) => [stream, failure ?? rows]),
+    );
+  const on = (statement: (table: string) => string) =>
+    command(settings, ...streams.map((stream) => statement(tableOf(settings, stream))));
+  return { settings, send, sunk, on };
+}
+
+const tableOf = (settings: Settings, stream: string) =>
+  qualified(settings.clickhouse.database, storageTableOf(stream));
+const optimize = (table: string) => `OPTIMIZE TABLE ${table} FINAL`;
+const counted = (streams: readonly string[], rows: number) =>
+  Object.fromEntries(streams.map((stream) => [stream, rows]));
+
+test('what merges have taken behind the last row is not sunk again, however often a sink starts', async (t) => {
+  const scenarios: Readonly<Record<string, readonly Sent[]>> = {
+    newest_first: newestFirst(0, 100),
+    // Each key is on all partitions: the row that has won may be of another one.
+    over_partitions: newestFirst(0, 100).map((sent, index) => ({ ...sent, partition: index % 3 })),
+    one_key: newestFirst(0, 100, 1),
+    // The tombstones of some keys come first, and are the newest; others come in order.
+    deleted: [
+      ...[0, 1, 2].map((key) => ({ key, partition: key % 2, seconds: 10, isDelete: true })),
+      ...newestFirst(3, 97),
+      ...[7, 8, 9].map((key) => ({ key, partition: key % 2, seconds: 20, isDelete: true })),
+    ],
+    all_at_once: newestFirst(0, 100).map((sent) => ({ ...sent, seconds: 0 })),
+  };
+  const streams = Object.keys(scenarios).sort();
+  const { settings, send, sunk, on } = await start(t, streams, 'CreateTime');
+  assert.deepEqual(await sunk(), counted(streams, 0));
+  const sumOf = (stream: string) => qualified(settings.clickhouse.database, `${stream}_sum`);
+  await command(
+    settings,
+    ...streams.map(
+      (stream) =>
+        `CREATE MATERIALIZED VIEW ${sumOf(stream)} ENGINE = SummingMergeTree ORDER BY tuple() AS SELECT toUInt64(1) AS n FROM ${tableOf(settings, stream)}`,
+    ),
+  );
+  for (const stream of streams) await send(stream, scenarios[stream] ?? []);
+  assert.deepEqual(await sunk(), counted(streams, 100));
+  await on(optimize);
+  assert.deepEqual(await sunk(), counted(streams, 0));
+  assert.deepEqual(await sunk(), counted(streams, 0));
+  for (const stream of streams) await send(stream, newestFirst(100, 120));
+  assert.deepEqual(await sunk(), counted(streams, 20));
+  await on(optimize);
+  assert.deepEqual(await sunk(), counted(streams, 0));
+  assert.deepEqual(await sunk(), counted(streams, 0));
+  for (const stream of streams) {
+    assert.deepEqual(await rowsOf(settings, `SELECT sum(n) AS n FROM ${sumOf(stream)}`), [{ n: 120 }]);
+  }
+});
+
+test('what cleanup merges have taken is not sunk again: rows of deletes, and of what was deleted', async (t) => {
+  const gone = (key: number, seconds: number) => ({ key, partition: key % 2, seconds, isDelete: true });
+  const live = [20, 21].map((key) => ({ key, partition: key % 2, seconds: 0 }));
+  const scenarios: Readonly<Record<string, readonly Sent[]>> = {
+    // The last message of each partition.
+    deleted_last: [...live, ...newestFirst(0, 20), ...[6, 7, 8, 9].map((key) => gone(key, 10))],
+    // Deletes are the newest and come first, before rows that stay.
+    deleted_first: [...[6, 7, 8, 9].map((key) => gone(key, 10)), ...live, ...newestFirst(0, 20)],
+    deleted_all_but_one: [
+      ...live.slice(0, 1),
+      ...Array.from({ length: KEYS }, (_, key) => gone(key, 10)),
+      ...newestFirst(0, 20),
+    ],
+    // The delete of a key is on another partition.
+    deleted_elsewhere: [
+      ...[6, 7].map((key) => ({ ...gone(key, 10), partition: 2 })),
+      ...live,
+      ...newestFirst(0, 20),
+    ],
+  };
+  const streams = Object.keys(scenarios).sort();
+  const settings = 'allow_experimental_replacing_merge_with_cleanup = 1';
+  for (const times of ['CreateTime', 'LogAppendTime'] as const) {
+    const { send, sunk, on } = await start(t, streams, times);
+    for (const stream of streams) await send(stream, scenarios[stream] ?? []);
+    const expected = Object.fromEntries(streams.map((stream) => [stream, scenarios[stream]?.length]));
+    assert.deepEqual(await sunk(), expected);
+    await on((table) => `ALTER TABLE ${table} MODIFY SETTING ${settings}`);
+    await on((table) => `OPTIMIZE TABLE ${table} FINAL CLEANUP`);
+    assert.deepEqual(await sunk(), counted(streams, 0), times);
+    assert.deepEqual(await sunk(), counted(streams, 0), times);
+  }
+});
+
+test('a table that was restored from an older backup, or has lost rows, gets them again', async (t) => {
+  const later: Readonly<Record<string, readonly Sent[]>> = {
+    other_keys: newestFirst(50, 100).map((sent) => ({ ...sent, key: sent.key + KEYS })),
+    // Of one partition every key has a later row.
+    another_key_last: [...newestFirst(50, 99), { key: 99, partition: 2, seconds: 0 }],
+    newer: newestFirst(0, 50).map((sent) => ({ ...sent, seconds: 100 + sent.seconds })),
+    deleted_then_older: [{ key: 3, partition: 1, seconds: 50, isDelete: true }, ...newestFirst(50, 99)],
+    // Nothing but the table's parts tells that these rows were never in it.
+    only_older: newestFirst(50, 100),
+  };
+  const streams = Object.keys(later).sort();
+  const { settings, send, sunk, on } = await start(t, streams, 'CreateTime');
+  for (const stream of streams) await send(stream, newestFirst(0, 50));
+  assert.deepEqual(await sunk(), counted(streams, 50));
+  const backupOf = (table: string) => table.replace('_raw', '_backup');
+  await on((table) => `CREATE TABLE ${backupOf(table)} AS ${table}`);
+  await on((table) => `ALTER TABLE ${backupOf(table)} ATTACH PARTITION ID 'all' FROM ${table}`);
+  for (const stream of streams) await send(stream, later[stream] ?? []);
+  assert.deepEqual(await sunk(), counted(streams, 50));
+  await on(optimize);
+  assert.deepEqual(await sunk(), counted(streams, 0));
+  for (const isMerged of [false, true]) {
+    if (isMerged) await on((table) => optimize(backupOf(table)));
+    await on((table) => `TRUNCATE TABLE ${table}`);
+    await on((table) => `ALTER TABLE ${table} ATTACH PARTITION ID 'all' FROM ${backupOf(table)}`);
+    // What the backup has lost to merges itself comes with them.
+    const again = await sunk();
+    for (const stream of streams) assert.equal(again[stream], isMerged ? 90 : 50, `${stream} ${isMerged}`);
+    await on(optimize);
+    assert.deepEqual(await sunk(), counted(streams, 0));
+  }
+  await on((table) => `ALTER TABLE ${table} DELETE WHERE uuid = 'pl_5' SETTINGS mutations_sync = 2`);
+  const mended = await sunk();
+  for (const stream of ['only_older', 'deleted_then_older']) {
+    assert.ok(Number(mended[stream]) > 0, stream);
+    const found = `SELECT count() > 0 AS found FROM ${tableOf(settings, stream)} WHERE uuid = 'pl_5'`;
+    assert.deepEqual(await rowsOf(settings, found), [{ found: 1 }]);
+  }
+});
+
+test('dead letters among and behind what merges have taken stay set aside', async (t) => {
+  const streams = ['plans'];
+  const { settings, send, sunk, on } = await start(t, streams, 'CreateTime');
+  const poison = { key: 0, partition: 0, seconds: 0, isPoison: true };
+  await send('plans', [...newestFirst(0, 30), poison, ...newestFirst(30, 60), poison, poison]);
+  assert.deepEqual(await sunk(), counted(streams, 60));
+  await on(optimize);
+  assert.deepEqual(await sunk(), counted(streams, 0));
+  await send('plans', [poison, ...newestFirst(60, 70), poison]);
+  assert.deepEqual(await sunk(), counted(streams, 10));
+  await on(optimize);
+  assert.deepEqual(await sunk(), counted(streams, 0));
+  await assertReconciled(settings, streams);
+  // The row of a letter goes in among them, and moves no sink.
+  const constraint = 'CONSTRAINT small';
+  await on((table) => `ALTER TABLE ${table} ADD ${constraint} CHECK interval_count != -75 OR _deleted`);
+  await send('plans', newestFirst(70, 80));
+  assert.deepEqual(await sunk(), counted(streams, 9));
+  await on((table) => `ALTER TABLE ${table} DROP ${constraint}`);
+  await on(optimize);
+  const { stdout } = await runCommand(
+    t,
+    'commands/dead-letters.ts',
+    ['redrive', '--all'],
+    environmentOf(settings),
+  );
+  assert.match(stdout, /^1 redriven/m);
+  assert.deepEqual(await sunk(), counted(streams, 0));
+  await on(optimize);
+  assert.deepEqual(await sunk(), counted(streams, 0));
+});
