@@ -19,22 +19,20 @@ export async function withServices<T>(
   work: (settings: Settings) => Promise<T>,
 ): Promise<T> {
   const dataDir = await mkdtemp(join(tmpdir(), 'chartmogul-bench-'));
-  const settings = loadSettings(
-    {
-      ...childEnvironment(),
-      KAFKA_BROKERS: `127.0.0.1:${await freePort()}`,
-      SCHEMA_REGISTRY_URL: `http://127.0.0.1:${await freePort()}`,
-      CLICKHOUSE_URL: `http://127.0.0.1:${await freePort()}`,
-      DATA_DIR: dataDir,
-    },
-    '',
-  );
+  const env = {
+    ...childEnvironment(),
+    KAFKA_BROKERS: `127.0.0.1:${await freePort()}`,
+    SCHEMA_REGISTRY_URL: `http://127.0.0.1:${await freePort()}`,
+    CLICKHOUSE_URL: `http://127.0.0.1:${await freePort()}`,
+    DATA_DIR: dataDir,
+  };
   logger.level = 'warn';
   try {
-    await startServices(settings, signal);
-    return await work(settings);
+    await startServices(loadSettings(env, ''), signal);
+    // Again, since the credential of ClickHouse is there now.
+    return await work(loadSettings(env, ''));
   } finally {
-    await stopServices(settings);
+    await stopServices(loadSettings(env, ''));
     await rm(dataDir, { recursive: true, force: true });
   }
 }

@@ -5,6 +5,8 @@ import { sink } from '../consumers/sink.ts';
 import type { SinkCounts } from '../consumers/sink-counts.ts';
 import { createClickHouse } from '../core/clickhouse.ts';
 import { loadSettings, type Settings } from '../core/config.ts';
+import { ensureLocalCredentials } from '../core/local-credentials.ts';
+import { tighten } from '../core/private-files.ts';
 import { createCommand, exitCodes, runMain, type ExitCode } from '../core/process.ts';
 import { readOnlyQuery } from '../core/query.ts';
 import { Secret } from '../core/secret.ts';
@@ -30,7 +32,9 @@ await runMain(async (signal) => {
     'demo',
     `Shows the whole way on this machine with ${CUSTOMERS} simulated customers, on free ports and with files of its own.`,
   ).parse();
-  const dataDir = `${loadSettings().dataDir}/demo`;
+  const parent = loadSettings().dataDir;
+  tighten(parent);
+  const dataDir = `${parent}/demo`;
   const lock = `${dataDir}/demo.lock`;
   if (existsSync(lock)) say('Another demo runs here: waiting for it to end …');
   return withLock(lock, signal, () => demonstrate(dataDir, signal));
@@ -68,6 +72,7 @@ async function demonstrate(dataDir: string, signal: AbortSignal): Promise<ExitCo
 async function demoSettings(baseUrl: string, dataDir: string): Promise<Settings> {
   const settings = loadSettings();
   const [kafka, registry, clickhouse] = [await freePort(), await freePort(), await freePort()];
+  const clickhouseUrl = `http://127.0.0.1:${clickhouse}`;
   return {
     ...settings,
     chartmogul: { apiKey: new Secret('demo'), baseUrl, maxRequestsPerSecond: REQUESTS_PER_SECOND },
@@ -75,8 +80,8 @@ async function demoSettings(baseUrl: string, dataDir: string): Promise<Settings>
     schemaRegistry: { url: `http://127.0.0.1:${registry}`, credentials: undefined },
     clickhouse: {
       ...settings.clickhouse,
-      url: `http://127.0.0.1:${clickhouse}`,
-      credentials: undefined,
+      url: clickhouseUrl,
+      credentials: ensureLocalCredentials(dataDir, clickhouseUrl),
       cluster: undefined,
     },
     dataDir,

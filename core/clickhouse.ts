@@ -65,7 +65,7 @@ const cures: Readonly<Record<string, string>> = {
   252: 'raise max_partitions_per_insert_block for this user, or partition the table more coarsely',
   452: 'allow the user to change this setting',
   497: 'README.md lists under "Rights" what the user has to be granted',
-  516: 'check CLICKHOUSE_USERNAME and CLICKHOUSE_PASSWORD',
+  516: 'check CLICKHOUSE_USERNAME and CLICKHOUSE_PASSWORD (those of the local services: `npm run services -- up` prints them, commands find them under DATA_DIR)',
 };
 
 /** What an error is if it may pass; undefined for one that stays. The codes of ClickHouse's own Kafka Connect sink, and some more. */

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { parseDotEnv } from './dot-env.ts';
 import { ConfigError, messageOf } from './errors.ts';
 import { proxyFor } from './http/proxy.ts';
+import { findLocalCredentials } from './local-credentials.ts';
 import { produceSettings, type ProduceSettings } from './produce-settings.ts';
 import { Secret } from './secret.ts';
 import {
@@ -238,7 +239,9 @@ function parse(values: Values, customStreams: readonly unknown[]): Settings {
     clickhouse: Object.freeze({
       url: clickhouseUrl,
       ...proxyTo(clickhouseUrl, values),
-      credentials: credentials(values, 'CLICKHOUSE_USERNAME', 'CLICKHOUSE_PASSWORD'),
+      credentials:
+        credentials(values, 'CLICKHOUSE_USERNAME', 'CLICKHOUSE_PASSWORD') ??
+        findLocalCredentials(values.DATA_DIR, clickhouseUrl),
       database: identifier('CLICKHOUSE_DATABASE', values.CLICKHOUSE_DATABASE),
       cluster:
         values.CLICKHOUSE_CLUSTER === ''

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { collectDefaultMetrics, Counter, Gauge, type Registry } from 'prom-client';
 import { ConfigError, messageOf } from './errors.ts';
+import { refuseForeign } from './http/foreign-request.ts';
 import { logger } from './logger.ts';
 
 /** One value of a metric, with the labels that tell it from the others. */
@@ -60,7 +61,9 @@ const MAX_CONNECTIONS = 50;
  */
 export async function serveMetrics(port: number | undefined, registry: Registry): Promise<MetricsServer> {
   if (port === undefined) return { close: () => Promise.resolve() };
-  const server = createServer((request, response) => void answer(request, response, registry));
+  const server = createServer((request, response) => {
+    if (!refuseForeign(request, response, 'network')) void answer(request, response, registry);
+  });
   server.maxConnections = MAX_CONNECTIONS;
   await listen(server, port);
   server.on('error', (error) => logger.warn({ reason: messageOf(error) }, 'metrics server failed'));

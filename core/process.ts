@@ -25,6 +25,8 @@ export function createCommand(script: string, description: string): Command {
  * failure is a defect of ours.
  */
 export async function runMain(work: Work, options: { readonly maxStopMs?: number } = {}): Promise<void> {
+  // What we and our children write may hold customers' data: it is for the user alone.
+  process.umask(0o077);
   const controller = new AbortController();
   // Every request under way listens to it: many at a time are no leak.
   setMaxListeners(0, controller.signal);

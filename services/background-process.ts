@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { LocalServiceError, messageOf } from '../core/errors.ts';
 import { isTrueWithin } from './deadline.ts';
-import { processIdentity } from './process-identity.ts';
+import { makePrivateFolder, openPrivate, readPrivate, writePrivate } from '../core/private-files.ts';
+import { describeProcess, ProcessRecord } from './process-record.ts';
 
 /** What to run, and where. */
 export interface Launch {
@@ -12,11 +13,6 @@ export interface Launch {
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
-}
-
-interface Recorded {
-  readonly pid: number;
-  readonly identity: string;
 }
 
 /** How long a process has to end by itself before it is killed. */
@@ -29,28 +25,25 @@ const gracePeriodMs = 12_000;
 export class BackgroundProcess {
   readonly name: string;
   readonly logPath: string;
-  readonly #recordPath: string;
+  readonly #record: ProcessRecord;
   readonly #folder: string;
 
   constructor(folder: string, name: string) {
     this.name = name;
     this.#folder = folder;
     this.logPath = join(folder, `${name}.log`);
-    this.#recordPath = join(folder, `${name}.pid`);
+    this.#record = new ProcessRecord(join(folder, `${name}.pid`));
   }
 
   /** Its id while it runs. */
   pid(): number | undefined {
-    const recorded = this.#recorded();
-    return recorded !== undefined && processIdentity(recorded.pid) === recorded.identity
-      ? recorded.pid
-      : undefined;
+    return this.#record.read();
   }
 
   async start(launch: Launch): Promise<void> {
-    mkdirSync(this.#folder, { recursive: true });
+    makePrivateFolder(this.#folder);
     this.#keepPreviousLog();
-    const log = openSync(this.logPath, 'a');
+    const log = openPrivate(this.logPath);
     try {
       const child = spawn(launch.command, launch.args, {
         cwd: launch.cwd,
@@ -60,7 +53,7 @@ export class BackgroundProcess {
       });
       await once(child, 'spawn');
       child.unref();
-      if (child.pid !== undefined) this.#record(child.pid);
+      if (child.pid !== undefined) writePrivate(this.#record.path, describeProcess(child.pid));
     } catch (error) {
       throw new LocalServiceError(`${this.name}: ${launch.command} cannot be run: ${messageOf(error)}`, {
         cause: error,
@@ -82,19 +75,13 @@ export class BackgroundProcess {
         );
       }
     }
-    rmSync(this.#recordPath, { force: true });
+    rmSync(this.#record.path, { force: true });
   }
 
   /** The last lines it wrote, on one line. */
   lastWords(): string {
-    try {
-      const lines = readFileSync(this.logPath, 'utf8')
-        .split('\n')
-        .filter((line) => line.trim() !== '');
-      return lines.slice(-3).join(' | ').slice(-600);
-    } catch {
-      return '';
-    }
+    const lines = (readPrivate(this.logPath) ?? '').split('\n').filter((line) => line.trim() !== '');
+    return lines.slice(-3).join(' | ').slice(-600);
   }
 
   #signal(signal: NodeJS.Signals): void {
@@ -104,21 +91,6 @@ export class BackgroundProcess {
       process.kill(pid, signal);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-    }
-  }
-
-  #record(pid: number): void {
-    const recorded: Recorded = { pid, identity: processIdentity(pid) ?? '' };
-    const draft = `${this.#recordPath}.draft`;
-    writeFileSync(draft, JSON.stringify(recorded));
-    renameSync(draft, this.#recordPath);
-  }
-
-  #recorded(): Recorded | undefined {
-    try {
-      return JSON.parse(readFileSync(this.#recordPath, 'utf8')) as Recorded;
-    } catch {
-      return undefined;
     }
   }
 

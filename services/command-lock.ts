@@ -1,8 +1,9 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, lstatSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { LocalServiceError } from '../core/errors.ts';
 import { isTrueWithin } from './deadline.ts';
-import { processIdentity } from './process-identity.ts';
+import { createPrivate, makePrivateFolder, readPrivate } from '../core/private-files.ts';
+import { describeProcess, ProcessRecord } from './process-record.ts';
 
 const waitMs = 300_000;
 
@@ -12,9 +13,9 @@ export async function withLock<T>(
   signal: AbortSignal | undefined,
   work: () => Promise<T>,
 ): Promise<T> {
-  mkdirSync(dirname(path), { recursive: true });
-  const holder = JSON.stringify({ pid: process.pid, identity: processIdentity(process.pid) });
-  if (!(await isTrueWithin(waitMs, () => tryTake(path, holder), signal))) {
+  makePrivateFolder(dirname(path));
+  const holder = new ProcessRecord(path);
+  if (!(await isTrueWithin(waitMs, () => tryTake(holder), signal))) {
     throw new LocalServiceError(
       `another command holds ${path} since ${waitMs / 60_000} minutes: end it first`,
     );
@@ -26,26 +27,26 @@ export async function withLock<T>(
   }
 }
 
-function tryTake(path: string, holder: string): boolean {
-  try {
-    writeFileSync(path, holder, { flag: 'wx' });
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    discardIfStale(path);
-    return false;
-  }
+function tryTake(holder: ProcessRecord): boolean {
+  if (createPrivate(holder.path, describeProcess(process.pid))) return true;
+  discardIfStale(holder);
+  return false;
 }
 
-function discardIfStale(path: string): void {
+/** A lock that is damaged, or a symbolic link, has no holder: nobody would ever release it. */
+function discardIfStale(holder: ProcessRecord): void {
+  const { path } = holder;
+  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return;
+  const judged = readPrivate(path);
+  if (holder.read() !== undefined) return;
   try {
-    const { pid, identity } = JSON.parse(readFileSync(path, 'utf8')) as { pid: number; identity: string };
-    if (processIdentity(pid) === identity) return;
     // Of several who find it stale, one succeeds in this.
     const discarded = `${path}.${process.pid}`;
     renameSync(path, discarded);
+    // Another command may have taken the lock meanwhile: it keeps it.
+    if (readPrivate(discarded) !== judged) linkSync(discarded, path);
     rmSync(discarded, { force: true });
   } catch {
-    // Released or not yet written out meanwhile: the next try will tell.
+    // Released meanwhile: the next try will tell.
   }
 }

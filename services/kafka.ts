@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Kafka, logLevel } from 'kafkajs';
 import { childEnvironment, type Settings } from '../core/config.ts';
 import { LocalServiceError } from '../core/errors.ts';
+import { makePrivateFolder, writePrivate } from '../core/private-files.ts';
 import { BackgroundProcess } from './background-process.ts';
 import { javaPackages, output, quickStart } from './java.ts';
 import { freePort, kafkaAddress, type LocalAddress } from './local-address.ts';
@@ -24,9 +25,10 @@ export function kafkaService(settings: Settings, folder: string): LocalService {
     async start(signal) {
       const jars = join(await javaPackages(signal), 'kafka', '*');
       const temporary = join(folder, 'tmp');
-      mkdirSync(temporary, { recursive: true });
-      writeFileSync(join(folder, 'server.properties'), serverProperties(address, await freePort()));
-      writeFileSync(join(folder, 'log4j2.properties'), loggingProperties);
+      makePrivateFolder(folder);
+      makePrivateFolder(temporary);
+      writePrivate(join(folder, 'server.properties'), serverProperties(address, await freePort()));
+      writePrivate(join(folder, 'log4j2.properties'), loggingProperties);
       const java = [
         ...quickStart,
         `-Djava.io.tmpdir=${temporary}`,

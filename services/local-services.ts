@@ -1,6 +1,6 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Settings } from '../core/config.ts';
+import { makePrivateFolder, readPrivate, tighten, writePrivate } from '../core/private-files.ts';
 import { withLock } from './command-lock.ts';
 import { dockerHost, hasDocker } from './docker-host.ts';
 import { processHost } from './process-host.ts';
@@ -26,6 +26,7 @@ export async function startServices(
   signal: AbortSignal,
 ): Promise<readonly StartedService[]> {
   const folder = servicesFolder(settings);
+  tighten(settings.dataDir, ...ownFolders);
   return withLock(join(folder, 'lock'), signal, async () => {
     const host = await (rememberedHost(settings, folder) ?? chooseHost(settings, folder, signal));
     return host.start(signal);
@@ -45,6 +46,9 @@ export async function servicesStatus(settings: Settings): Promise<readonly Servi
   return hostInUse(settings, servicesFolder(settings)).status();
 }
 
+/** What the project keeps in DATA_DIR. */
+const ownFolders = ['services', 'demo', 'java'];
+
 const hosts = { docker: dockerHost, processes: processHost };
 
 function servicesFolder({ dataDir }: Settings): string {
@@ -53,19 +57,15 @@ function servicesFolder({ dataDir }: Settings): string {
 
 /** Data made by one kind of host is of no use to the other: a folder stays with the one it began with. */
 function rememberedHost(settings: Settings, folder: string): Host | undefined {
-  try {
-    const kind = readFileSync(join(folder, 'host'), 'utf8').trim();
-    return kind === 'docker' || kind === 'processes' ? hosts[kind](settings, folder) : undefined;
-  } catch {
-    return undefined;
-  }
+  const kind = readPrivate(join(folder, 'host'))?.trim();
+  return kind === 'docker' || kind === 'processes' ? hosts[kind](settings, folder) : undefined;
 }
 
 async function chooseHost(settings: Settings, folder: string, signal: AbortSignal): Promise<Host> {
   const kind = (await hasDocker(signal)) ? 'docker' : 'processes';
   const host = hosts[kind](settings, folder);
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, 'host'), `${kind}\n`);
+  makePrivateFolder(folder);
+  writePrivate(join(folder, 'host'), `${kind}\n`);
   return host;
 }
 

@@ -1,4 +1,5 @@
 import { loadSettings, type Settings } from '../core/config.ts';
+import { findLocalCredentials } from '../core/local-credentials.ts';
 import { createCommand, exitCodes, runMain, type ExitCode } from '../core/process.ts';
 import { servicesStatus, startServices, stopServices } from './local-services.ts';
 
@@ -8,9 +9,19 @@ async function up(settings: Settings, signal: AbortSignal): Promise<ExitCode> {
     `export KAFKA_BROKERS=${settings.kafka.brokers.join(',')}`,
     `export SCHEMA_REGISTRY_URL=${settings.schemaRegistry.url}`,
     `export CLICKHOUSE_URL=${settings.clickhouse.url}`,
+    ...credentialExports(settings),
   ];
   process.stdout.write(`${exports.join('\n')}\n`);
   return exitCodes.done;
+}
+
+/** A password that the settings hold is not repeated. */
+function credentialExports({ clickhouse, dataDir }: Settings): string[] {
+  const local = findLocalCredentials(dataDir, clickhouse.url);
+  const password = local?.password.reveal();
+  const given = clickhouse.credentials?.password.reveal() ?? password;
+  if (local === undefined || password === undefined || given !== password) return [];
+  return [`export CLICKHOUSE_USERNAME=${local.username}`, `export CLICKHOUSE_PASSWORD=${password}`];
 }
 
 async function down(settings: Settings): Promise<ExitCode> {

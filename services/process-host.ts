@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Settings } from '../core/config.ts';
 import { LocalServiceError, messageOf } from '../core/errors.ts';
+import { ensureLocalCredentials } from '../core/local-credentials.ts';
 import { logger } from '../core/logger.ts';
 import { clickhouseService } from './clickhouse.ts';
 import { isTrueWithin } from './deadline.ts';
@@ -17,13 +18,22 @@ const answersWithinMs = 20_000;
 
 /** The services as processes of this machine, with their files under `folder`. */
 export function processHost(settings: Settings, folder: string): Host {
-  const services: readonly LocalService[] = [
-    kafkaService(settings, join(folder, 'kafka')),
-    registryService(settings, join(folder, 'registry')),
-    clickhouseService(settings, join(folder, 'clickhouse')),
+  const servicesOf = (complete: Settings): readonly LocalService[] => [
+    kafkaService(complete, join(folder, 'kafka')),
+    registryService(complete, join(folder, 'registry')),
+    clickhouseService(complete, join(folder, 'clickhouse')),
   ];
+  const services = servicesOf(settings);
   return {
-    start: (signal) => startAll(services, signal),
+    async start(signal) {
+      const complete = withLocalCredentials(settings, services);
+      const started = await startAll(servicesOf(complete), signal);
+      if (complete.clickhouse.credentials === undefined)
+        logger.warn(
+          'clickhouse was started by an earlier version and asks for no credential: run `npm run services -- down`, then `up`',
+        );
+      return started;
+    },
 
     async stop(names: readonly ServiceName[]) {
       for (const service of [...services].reverse()) {
@@ -33,6 +43,15 @@ export function processHost(settings: Settings, folder: string): Host {
 
     status: () => Promise.all(services.map(statusOf)),
   };
+}
+
+/** A ClickHouse that is to be started lets in nobody without a credential: that of the settings, else one of its own. */
+function withLocalCredentials(settings: Settings, services: readonly LocalService[]): Settings {
+  const isUp = services.some((service) => service.name === 'clickhouse' && isRunning(service));
+  const { clickhouse, dataDir } = settings;
+  if (isUp || clickhouse.credentials !== undefined) return settings;
+  const credentials = ensureLocalCredentials(dataDir, clickhouse.url);
+  return { ...settings, clickhouse: { ...clickhouse, credentials } };
 }
 
 /** All at once, since most of the time goes into waiting; when one fails, the others are not waited for. */

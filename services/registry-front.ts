@@ -1,6 +1,7 @@
 import { Agent, createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { messageOf } from '../core/errors.ts';
+import { refuseForeign } from '../core/http/foreign-request.ts';
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { compatibilityPath } from './local-address.ts';
 import { listenUntil } from './http-listener.ts';
@@ -52,6 +53,7 @@ await runMain(async (signal) => {
   const { listen, to } = command.opts<{ listen: string; to: string }>();
   const agent = new Agent({ keepAlive: true, maxSockets: 64 });
   const server = createServer((incoming, answer) => {
+    if (refuseForeign(incoming, answer)) return;
     forward(new URL(to), agent, incoming, answer).catch((error: unknown) => refuse(answer, error));
   });
   await listenUntil(server, new URL(listen), signal);

@@ -1,7 +1,7 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { childEnvironment, type Settings } from '../core/config.ts';
+import { makePrivateFolder } from '../core/private-files.ts';
 import { BackgroundProcess } from './background-process.ts';
 import { isHttpOk } from './http-probe.ts';
 import { javaPackages, quickStart } from './java.ts';
@@ -27,7 +27,8 @@ export function registryService(settings: Settings, folder: string): LocalServic
     async start(signal) {
       const home = join(await javaPackages(signal), 'registry');
       const temporary = join(folder, 'tmp');
-      mkdirSync(temporary, { recursive: true });
+      makePrivateFolder(folder);
+      makePrivateFolder(temporary);
       const port = await freePort();
       await apicurio.start({
         command: 'java',

@@ -65,7 +65,7 @@ const command = createCommand(
   .option('--no-float-mrr', 'no fractions of a cent in the mrr of ended subscriptions')
   .addHelpText(
     'after',
-    '\nWhile it runs: POST /_simulator/revision {"revision": 1} moves the data on, GET /_simulator/stats counts.',
+    '\nWhile it runs: POST /_simulator/revision {"revision": 1} as application/json moves the data on, GET /_simulator/stats counts.',
   );
 
 await runMain(async (signal): Promise<ExitCode> => {

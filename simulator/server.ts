@@ -1,10 +1,10 @@
 import { once, setMaxListeners } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { json } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
 import { LocalServiceError, messageOf } from '../core/errors.ts';
+import { refuseForeign } from '../core/http/foreign-request.ts';
 import { logger } from '../core/logger.ts';
-import { refusal } from './answer.ts';
+import { refusal, type Answer } from './answer.ts';
 import { control } from './control.ts';
 import { Faults } from './faults.ts';
 import { Limits } from './limits.ts';
@@ -38,7 +38,8 @@ export async function listen(
     const { method = 'GET', url = '/' } = request;
     const path = url.replace(/\?.*$/s, '');
     if (path.startsWith('/_simulator/')) {
-      const answer = control(simulator, statistics, { method, path, body: await bodyOf(request) });
+      const read = await controlBody(request);
+      const answer = read.refused ?? control(simulator, statistics, { method, path, body: read.body });
       return send(response, answer, stopped.signal);
     }
     const refused = limits.enter();
@@ -52,10 +53,7 @@ export async function listen(
     if (options.latency > 0) await wait(options.latency, undefined, { signal: stopped.signal });
     const origin = `http://${request.headers.host ?? '127.0.0.1'}`;
     const { authorization } = request.headers;
-    const answer =
-      body === unreadable
-        ? refusal(400, 'The body is not JSON')
-        : simulator.answer({ method, url, authorization, body, origin });
+    const answer = refusedBody(body) ?? simulator.answer({ method, url, authorization, body, origin });
     const fault = faults.next();
     if (fault !== undefined) {
       statistics.fault();
@@ -66,6 +64,7 @@ export async function listen(
   }
 
   const server = createServer((request, response) => {
+    if (refuseForeign(request, response)) return;
     respond(request, response).catch((error: unknown) => {
       if (!stopped.signal.aborted && !request.destroyed)
         logger.error({ err: error, url: request.url }, 'no answer');
@@ -95,14 +94,48 @@ export async function listen(
 }
 
 const unreadable = Symbol('unreadable');
+const tooLarge = Symbol('too large');
+const MAX_BODY_BYTES = 1024 * 1024;
+const MAX_CONTROL_BYTES = 4096;
 
-async function bodyOf(request: IncomingMessage): Promise<unknown> {
-  if (request.method === 'GET' || request.method === 'HEAD') {
+/** A page of any origin can send what is not declared as JSON. */
+async function controlBody(request: IncomingMessage): Promise<{ refused?: Answer; body?: unknown }> {
+  const isJson = /^application\/json *(;|$)/i.test(request.headers['content-type'] ?? '');
+  if (hasBody(request) && !isJson) {
+    request.resume();
+    return { refused: refusal(415, 'Unsupported media type: wants content-type: application/json') };
+  }
+  const body = await bodyOf(request, MAX_CONTROL_BYTES);
+  const refused = refusedBody(body);
+  return refused === undefined ? { body } : { refused };
+}
+
+function refusedBody(body: unknown): Answer | undefined {
+  if (body === tooLarge) return refusal(413, 'The body is too large');
+  return body === unreadable ? refusal(400, 'The body is not JSON') : undefined;
+}
+
+function hasBody({ method }: IncomingMessage): boolean {
+  return method !== 'GET' && method !== 'HEAD';
+}
+
+async function bodyOf(request: IncomingMessage, maxBytes = MAX_BODY_BYTES): Promise<unknown> {
+  if (!hasBody(request)) {
     request.resume();
     return undefined;
   }
+  const parts: Buffer[] = [];
+  let bytes = 0;
   try {
-    return await json(request);
+    for await (const part of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      bytes += part.length;
+      if (bytes > maxBytes) {
+        request.resume();
+        return tooLarge;
+      }
+      parts.push(part);
+    }
+    return JSON.parse(Buffer.concat(parts).toString('utf8'));
   } catch {
     return unreadable;
   }

@@ -1,7 +1,7 @@
-import { mkdirSync } from 'node:fs';
 import { devNull } from 'node:os';
 import { join, resolve } from 'node:path';
 import { loadSettings } from '../../core/config.ts';
+import { makePrivateFolder } from '../../core/private-files.ts';
 import { exitCodes, runMain } from '../../core/process.ts';
 import { listenUntil } from '../http-listener.ts';
 import { openEngine } from './engine.ts';
@@ -12,7 +12,7 @@ import { Spool } from './spool.ts';
 await runMain(async (signal) => {
   const settings = loadSettings(undefined, devNull);
   const folder = resolve(join(settings.dataDir, 'services', 'clickhouse'));
-  mkdirSync(folder, { recursive: true });
+  makePrivateFolder(folder);
   process.chdir(folder);
   const engine = await openEngine('data');
   try {

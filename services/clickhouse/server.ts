@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import type { Credentials } from '../../core/config.ts';
 import { messageOf } from '../../core/errors.ts';
+import { refuseForeign } from '../../core/http/foreign-request.ts';
 import { logger } from '../../core/logger.ts';
 import { contentType } from './content-type.ts';
 import type { Engine, QueryCounts } from './engine.ts';
@@ -26,6 +27,7 @@ export function createClickHouseServer(backend: Backend): Server {
   const server = createServer(
     { maxHeaderSize: 1024 * 1024, requestTimeout: 3_600_000 },
     (request, response) => {
+      if (refuseForeign(request, response)) return;
       answer(backend, request, response).catch((error: unknown) => {
         // The client hung up: there is nobody left to tell.
         logger.debug({ reason: messageOf(error) }, 'answer not delivered');

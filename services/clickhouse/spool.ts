@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { createReadStream, createWriteStream, mkdirSync, rmSync, type ReadStream } from 'node:fs';
+import { createReadStream, createWriteStream, rmSync, type ReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { makePrivateFolder } from '../../core/private-files.ts';
 
 const READ_BYTES = 256 * 1024;
 /** What comes in is gathered to larger writes: of 30 MB they take two thirds of the time. */
@@ -19,7 +20,7 @@ export class Spool {
   constructor(folder: string) {
     this.#folder = folder;
     rmSync(folder, { recursive: true, force: true });
-    mkdirSync(folder, { recursive: true });
+    makePrivateFolder(folder);
   }
 
   /** Lends the path of a file that does not exist yet, and removes the file afterwards. */
@@ -34,7 +35,9 @@ export class Spool {
 }
 
 export function writeSpooled(path: string, source: Readable, signal: AbortSignal): Promise<void> {
-  return pipeline(source, createWriteStream(path, { highWaterMark: WRITE_BYTES }), { signal });
+  return pipeline(source, createWriteStream(path, { flags: 'wx', mode: 0o600, highWaterMark: WRITE_BYTES }), {
+    signal,
+  });
 }
 
 export function readSpooled(path: string): ReadStream {

@@ -47,6 +47,8 @@ export function environmentOf(settings: Settings): NodeJS.ProcessEnv {
     KAFKA_BROKERS: settings.kafka.brokers.join(','),
     SCHEMA_REGISTRY_URL: settings.schemaRegistry.url,
     CLICKHOUSE_URL: settings.clickhouse.url,
+    CLICKHOUSE_USERNAME: settings.clickhouse.credentials?.username,
+    CLICKHOUSE_PASSWORD: settings.clickhouse.credentials?.password.reveal(),
     CLICKHOUSE_DATABASE: settings.clickhouse.database,
     TOPIC_PREFIX: settings.topicPrefix,
     DATA_DIR: settings.dataDir,

@@ -3,11 +3,12 @@ import { Kafka, logLevel } from 'kafkajs';
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test, type TestContext } from 'node:test';
+import { findLocalCredentials } from '../../core/local-credentials.ts';
 import { isTrueWithin } from '../../services/deadline.ts';
 import { freePort } from '../../services/local-address.ts';
 import { processIdentity } from '../../services/process-identity.ts';
@@ -108,8 +109,19 @@ describe('local services', { timeout: 300_000 }, () => {
   }
 
   async function clickhouse(query: string): Promise<string> {
-    const init = { method: 'POST', body: query, signal: AbortSignal.timeout(10_000) };
-    return (await fetch(env.CLICKHOUSE_URL, init)).text();
+    return (await ask(query, credentialHeaders())).text();
+  }
+
+  function ask(query: string, headers: Record<string, string>): Promise<Response> {
+    const init = { method: 'POST', body: query, headers, signal: AbortSignal.timeout(10_000) };
+    return fetch(env.CLICKHOUSE_URL, init);
+  }
+
+  function credentialHeaders(): Record<string, string> {
+    const credentials = findLocalCredentials(env.DATA_DIR, env.CLICKHOUSE_URL);
+    assert.ok(credentials !== undefined);
+    const { username, password } = credentials;
+    return { 'X-ClickHouse-User': username, 'X-ClickHouse-Key': password.reveal() };
   }
 
   async function assertAllIsKept(t: TestContext): Promise<void> {
@@ -124,8 +136,48 @@ describe('local services', { timeout: 300_000 }, () => {
     const { KAFKA_BROKERS, SCHEMA_REGISTRY_URL, CLICKHOUSE_URL } = env;
     const settings = { KAFKA_BROKERS, SCHEMA_REGISTRY_URL, CLICKHOUSE_URL };
     const lines = Object.entries(settings).map(([name, value]) => `export ${name}=${value}\n`);
+    const [user = '', key = ''] = Object.values(credentialHeaders());
+    lines.push(`export CLICKHOUSE_USERNAME=${user}\n`, `export CLICKHOUSE_PASSWORD=${key}\n`);
     assert.equal(stdout, lines.join(''));
     assert.deepEqual(Object.keys(await runningProcesses()).sort(), everyProcess);
+  });
+
+  test('ClickHouse answers nobody without the credential, and our commands find it', async () => {
+    for (const headers of [
+      {},
+      { 'X-ClickHouse-User': 'local' },
+      { ...credentialHeaders(), 'X-ClickHouse-Key': 'x' },
+    ])
+      assert.equal((await ask('SELECT 1', headers)).headers.get('x-clickhouse-exception-code'), '516');
+    const page = { ...credentialHeaders(), Origin: 'https://evil.example', 'Content-Type': 'text/plain' };
+    assert.equal((await ask('SELECT 1', page)).status, 403);
+    assert.equal((await fetch(`${env.CLICKHOUSE_URL}/ping`)).status, 200);
+    const query = ['start.mjs', 'commands/query.ts', 'SELECT 42 AS n', '--format', 'TSV'];
+    const options = {
+      env: { PATH: process.env['PATH'], ...env, CLICKHOUSE_DATABASE: 'default' },
+      timeout: 60_000,
+    };
+    const [stdout] = await new Promise<string[]>((resolve) =>
+      execFile(process.execPath, query, options, (_, ...texts) => resolve(texts)),
+    );
+    assert.equal(stdout, '42\n');
+  });
+
+  test('what is under DATA_DIR is for its owner alone', async () => {
+    const open: string[] = [];
+    for (const name of ['.', ...(await readdir(env.DATA_DIR, { recursive: true }))]) {
+      // Vert.x sets the rights of its cache itself.
+      if (name.endsWith('vertx-cache')) continue;
+      // Kafka and the registry make and remove files all the time.
+      const found = await lstat(join(env.DATA_DIR, name)).catch(() => undefined);
+      if (found !== undefined && !found.isSymbolicLink() && (found.mode & 0o077) !== 0) open.push(name);
+    }
+    assert.deepEqual(open, []);
+  });
+
+  test('no page reaches the registry', async () => {
+    const init = { headers: { Origin: 'https://evil.example' }, signal: AbortSignal.timeout(10_000) };
+    assert.equal((await fetch(`${env.SCHEMA_REGISTRY_URL}/subjects`, init)).status, 403);
   });
 
   test('a second up, even two at once, starts nothing', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { request, type ClientRequest } from 'node:http';
+import { request, type ClientRequest, type IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -100,12 +100,36 @@ test('a running simulator moves to another revision when told, and refuses nonse
   const { get, control } = await start(t, { changes: 0.8 });
   const read = async () => (await get('/customers')).text();
   const before = await read();
-  const moved = await control('/revision', { method: 'POST', body: '{"revision": 2}' });
-  assert.deepEqual(await moved.json(), { revision: 2 });
+  const moveTo = (revision: number) =>
+    control('/revision', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ revision }),
+    });
+  assert.deepEqual(await (await moveTo(2)).json(), { revision: 2 });
   assert.notEqual(await read(), before);
-  assert.equal((await control('/revision', { method: 'POST', body: '{"revision": -1}' })).status, 400);
-  await control('/revision', { method: 'POST', body: '{"revision": 0}' });
+  assert.equal((await moveTo(-1)).status, 400);
+  await moveTo(0);
   assert.equal(await read(), before);
+});
+
+test('the control endpoint takes small JSON from programs of this machine, and nothing from a page', async (t) => {
+  const { baseUrl, control } = await start(t, {});
+  const post = (body: string, headers: Record<string, string>) =>
+    control('/revision', { method: 'POST', body, headers }).then(({ status }) => status);
+  const move = '{"revision": 1}';
+  const asJson = { 'content-type': 'application/json; charset=utf-8' };
+  assert.equal(await post(move, { 'content-type': 'text/plain' }), 415);
+  assert.equal(await post(move, { 'content-type': 'application/x-www-form-urlencoded' }), 415);
+  assert.equal(await post(move, { 'content-type': 'text/plain; application/json' }), 415);
+  assert.equal(await post(`${move}${' '.repeat(5_000)}`, asJson), 413);
+  assert.equal(await post(move, { ...asJson, origin: 'https://evil.example' }), 403);
+  const foreignHost = request(baseUrl, { headers: { ...headers, host: 'evil.example' } }).end();
+  const [answer] = (await once(foreignHost, 'response')) as [IncomingMessage];
+  answer.resume();
+  assert.equal(answer.statusCode, 403);
+  assert.equal(((await (await control('/stats')).json()) as { revision: number }).revision, 0);
+  assert.equal(await post(move, asJson), 200);
 });
 
 test('closing ends requests that hang', async (t) => {

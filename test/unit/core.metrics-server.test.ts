@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { request, type IncomingMessage } from 'node:http';
 import { connect, createServer } from 'node:net';
 import test, { type TestContext } from 'node:test';
 import { Registry } from 'prom-client';
@@ -143,4 +144,18 @@ test('a name is registered once', () => {
   const registry = new Registry();
   addRows(registry, () => []);
   assert.throws(() => addRows(registry, () => []), /rows_total has already been registered/);
+});
+
+test('a page that names its own host or origin reads no metrics', async (t) => {
+  const { hostname, port } = new URL(await serve(t));
+  const statusOf = async (headers: Record<string, string>) => {
+    const asked = request({ hostname, port, path: '/metrics', headers, agent: false }).end();
+    const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+    answer.resume();
+    return answer.statusCode;
+  };
+  assert.equal(await statusOf({ host: 'evil.example' }), 403);
+  assert.equal(await statusOf({ origin: 'https://evil.example' }), 403);
+  assert.equal(await statusOf({ 'sec-fetch-site': 'cross-site' }), 403);
+  assert.equal(await statusOf({ host: '192.0.2.7:9400' }), 200);
 });

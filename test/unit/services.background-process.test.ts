@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
@@ -116,5 +116,62 @@ describe('the lock of a command', () => {
     const path = join(folderOf(t), 'lock');
     writeFileSync(path, JSON.stringify({ pid: process.pid, identity: 'a process of last week' }));
     assert.equal(await withLock(path, AbortSignal.timeout(10_000), () => Promise.resolve('mine')), 'mine');
+  });
+});
+
+describe('a damaged file', () => {
+  const damaged = [
+    ...['{"pid":-1}', '{"pid":0}', '{"pid":1}', '{"pid":1,"identity":""}', '{"pid":"7","identity":"x"}', ''],
+    ...[
+      'null',
+      '7',
+      '{',
+      '{"pid":1e99,"identity":"x"}',
+      '{"pid":-1,"identity":null}',
+      `{"pid":${process.pid}}`,
+    ],
+    `{"pid":${process.pid},"identity":""}`,
+  ];
+
+  test('leads to no signal for any process', async (t) => {
+    const kill = t.mock.method(process, 'kill', () => true);
+    for (const content of damaged) {
+      const folder = folderOf(t);
+      writeFileSync(join(folder, 'it.pid'), content);
+      const background = new BackgroundProcess(folder, 'it');
+      assert.equal(background.pid(), undefined, content);
+      await background.stop();
+    }
+    assert.equal(kill.mock.callCount(), 0);
+  });
+
+  test('is no lock, nor is a symbolic link', async (t) => {
+    for (const content of damaged) {
+      const path = join(folderOf(t), 'lock');
+      writeFileSync(path, content);
+      assert.equal(await withLock(path, AbortSignal.timeout(10_000), () => Promise.resolve('mine')), 'mine');
+    }
+    const folder = folderOf(t);
+    const target = join(folder, 'target');
+    writeFileSync(target, 'kept');
+    symlinkSync(target, join(folder, 'lock'));
+    await withLock(join(folder, 'lock'), AbortSignal.timeout(10_000), () => Promise.resolve());
+    assert.equal(readFileSync(target, 'utf8'), 'kept');
+  });
+
+  test('is not followed where it is a link: log, former log and process file', async (t) => {
+    const folder = folderOf(t);
+    const target = join(folder, 'target');
+    writeFileSync(target, JSON.stringify({ pid: process.pid, identity: processIdentity(process.pid) }));
+    symlinkSync(target, join(folder, 'it.pid'));
+    symlinkSync(target, join(folder, 'it.log'));
+    const background = new BackgroundProcess(folder, 'it');
+    assert.equal(background.pid(), undefined);
+    const before = readFileSync(target, 'utf8');
+    await background.start(launch(folder, 'console.log("said")'));
+    t.after(() => background.stop());
+    assert.equal(readFileSync(target, 'utf8'), before);
+    assert.equal(statSync(join(folder, 'it.log')).mode & 0o777, 0o600);
+    assert.equal(statSync(join(folder, 'it.pid')).mode & 0o777, 0o600);
   });
 });

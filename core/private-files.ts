@@ -1,0 +1,124 @@
+import { randomBytes } from 'node:crypto';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { homedir } from 'node:os';
+import { join, relative } from 'node:path';
+import { ConfigError } from './errors.ts';
+
+// What is under DATA_DIR holds customers' data and a credential: it is for its owner alone, and no symbolic link in it is followed.
+
+const FOLDER_MODE = 0o700;
+const FILE_MODE = 0o600;
+
+/**
+ * Makes a folder for its owner alone, and its parents.
+ *
+ * @throws ConfigError where something else has its name, a symbolic link included.
+ */
+export function makePrivateFolder(path: string): void {
+  mkdirSync(path, { recursive: true, mode: FOLDER_MODE });
+  const found = lstatSync(path);
+  if (!found.isDirectory())
+    throw new ConfigError(
+      `${path} is ${found.isSymbolicLink() ? 'a symbolic link' : 'no folder'}, must be a folder: remove it`,
+    );
+  if (isOurs(found.uid) && (found.mode & 0o077) !== 0) chmodSync(path, FOLDER_MODE);
+}
+
+/** Opens a file for its owner alone, to be appended to. @throws where it is a symbolic link (ELOOP). */
+export function openPrivate(path: string): number {
+  const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW } = constants;
+  const file = openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, FILE_MODE);
+  fchmodSync(file, FILE_MODE);
+  return file;
+}
+
+/** Puts a file there in one step, whatever had its name. */
+export function writePrivate(path: string, content: string): void {
+  const draft = writeDraft(path, content);
+  renameSync(draft, path);
+}
+
+/** Puts a file there in one step, unless something has its name. @returns whether it did. */
+export function createPrivate(path: string, content: string): boolean {
+  const draft = writeDraft(path, content);
+  try {
+    linkSync(draft, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    return false;
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}
+
+/** The text of a file of ours; undefined where there is none, or a symbolic link, or a file of another user. */
+export function readPrivate(path: string): string | undefined {
+  let file: number | undefined;
+  try {
+    file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    const found = fstatSync(file);
+    return found.isFile() && isOurs(found.uid) ? readFileSync(file, 'utf8') : undefined;
+  } catch {
+    return undefined;
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
+}
+
+/**
+ * Takes every right of others from a folder and what is below it: earlier versions left it readable. A folder that is more than
+ * ours (a home, one that everybody may write to, or one that holds the working folder) keeps its own rights.
+ */
+export function tighten(folder: string, ...below: readonly string[]): void {
+  mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
+  // The folder itself may be a link to a larger disk.
+  const path = realpathSync(folder);
+  for (const name of below) tightenTree(join(path, name));
+  const { uid, mode } = lstatSync(path);
+  const holds = (other: string) => !relative(path, other).startsWith('..');
+  const isShared = (mode & 0o1000) !== 0 || holds(process.cwd()) || holds(homedir());
+  if (isOurs(uid) && !isShared && (mode & 0o077) !== 0) chmodSync(path, FOLDER_MODE);
+}
+
+function tightenTree(path: string): void {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined || found.isSymbolicLink() || !isOurs(found.uid)) return;
+  if ((found.mode & 0o077) !== 0) chmodSync(path, found.mode & 0o700);
+  if (!found.isDirectory()) return;
+  for (const name of readdirSync(path)) {
+    try {
+      tightenTree(join(path, name));
+    } catch (error) {
+      // A running service removes files of its own.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+}
+
+function writeDraft(path: string, content: string): string {
+  const draft = `${path}.${randomBytes(6).toString('hex')}.draft`;
+  writeFileSync(draft, content, { flag: 'wx', mode: FILE_MODE });
+  return draft;
+}
+
+/** True where the platform has no owners. */
+function isOurs(uid: number): boolean {
+  return process.getuid === undefined || process.getuid() === uid;
+}

@@ -1,0 +1,52 @@
+import { logger } from '../core/logger.ts';
+import { readPrivate } from '../core/private-files.ts';
+import { processIdentity } from './process-identity.ts';
+
+/** What a file says of a process, for {@link ProcessRecord}. */
+export function describeProcess(pid: number): string {
+  return JSON.stringify({ pid, identity: processIdentity(pid) ?? '' });
+}
+
+/**
+ * A file that names a process by id and identity. What is in it may be damaged or old, and may not lead to a signal for another
+ * process: ids below 2 mean groups of processes, or all.
+ */
+export class ProcessRecord {
+  readonly path: string;
+  #warnedOf: string | undefined;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  /** The id of the process while it runs. */
+  read(): number | undefined {
+    const text = readPrivate(this.path);
+    if (text === undefined) return undefined;
+    const recorded = parse(text);
+    if (recorded === undefined) {
+      this.#warn(text, 'is damaged');
+      return undefined;
+    }
+    const identity = processIdentity(recorded.pid);
+    if (identity === recorded.identity) return recorded.pid;
+    if (identity !== undefined)
+      this.#warn(text, `names process ${recorded.pid}, which is another one by now`);
+    return undefined;
+  }
+
+  #warn(text: string, why: string): void {
+    if (this.#warnedOf !== text) logger.warn({ file: this.path }, `${this.path} ${why}: it is ignored`);
+    this.#warnedOf = text;
+  }
+}
+
+function parse(text: string): { pid: number; identity: string } | undefined {
+  try {
+    const { pid, identity } = JSON.parse(text) as { pid?: unknown; identity?: unknown };
+    const isWhole = Number.isSafeInteger(pid) && Number(pid) > 1 && typeof identity === 'string';
+    return isWhole && identity !== '' ? { pid: Number(pid), identity } : undefined;
+  } catch {
+    return undefined;
+  }
+}
