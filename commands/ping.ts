@@ -4,6 +4,7 @@ import { Registry } from '../core/avro/registry.ts';
 import { createClickHouse, probeClickHouse } from '../core/clickhouse.ts';
 import { loadSettings, type Settings } from '../core/config.ts';
 import { ConfigError, messageOf, StreamNotFoundError, UnexpectedAnswerError } from '../core/errors.ts';
+import { foreignText } from '../core/http/foreign-text.ts';
 import { connectAdmin } from '../core/kafka.ts';
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { probeRetry } from '../core/retry.ts';
@@ -53,10 +54,11 @@ async function checkChartMogul({ chartmogul }: Settings, signal: AbortSignal): P
     });
     const { name, currency } = await client.get('/account').catch((error: unknown) => {
       // The key works: what else it may read is another matter.
-      if (isAbsence(error)) return { name: error.message, currency: null };
+      if (isAbsence(error)) return { name: messageOf(error), currency: null };
       throw error;
     });
-    return [chartmogul.baseUrl, name, currency].filter((part) => typeof part === 'string').join(', ');
+    const said = [name, currency].filter((part) => typeof part === 'string');
+    return [chartmogul.baseUrl, ...said.map((part) => foreignText(part))].join(', ');
   } finally {
     await client.close();
   }

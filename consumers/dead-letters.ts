@@ -2,7 +2,7 @@ import { Partitioners, type Admin, type KafkaMessage, type Message, type Produce
 import type { Settings } from '../core/config.ts';
 import { deadLetterHeaders } from '../core/dead-letter.ts';
 import { truncated } from '../core/dead-letters/truncate.ts';
-import { ServiceRefusedError, type RecordError } from '../core/errors.ts';
+import { messageOf, ServiceRefusedError, type RecordError } from '../core/errors.ts';
 import { createKafka, ensureTopics, isTooLargeForKafka, kafkaError } from '../core/kafka.ts';
 import { logger } from '../core/logger.ts';
 import { retry, type RetryPolicy } from '../core/retry.ts';
@@ -126,7 +126,7 @@ async function disconnect(connecting: Promise<Producer>): Promise<void> {
 export function requestsOf(letters: readonly DeadLetter[]): LetterMessage[][] {
   const requests: LetterMessage[][] = [];
   let bytes = Infinity;
-  for (const whole of letters.map(messageOf)) {
+  for (const whole of letters.map(letterMessage)) {
     const message = sizeOf(whole) > MAX_LETTER_BYTES - SPARE_BYTES ? truncated(whole) : whole;
     const size = sizeOf(message);
     if (bytes + size > MAX_REQUEST_BYTES) {
@@ -145,7 +145,7 @@ export function sizeOf({ key, value, headers = {} }: Message): number {
   return texts.reduce<number>((sum, text) => sum + (text ? Buffer.byteLength(text) : 0), 0);
 }
 
-function messageOf({ stream, topic, partition, message, schemaId, error }: DeadLetter): LetterMessage {
+function letterMessage({ stream, topic, partition, message, schemaId, error }: DeadLetter): LetterMessage {
   return {
     key: `${stream}|sink|${partition}|${message.offset}`,
     // A delete has no value, which on this topic would delete the letter.
@@ -154,7 +154,7 @@ function messageOf({ stream, topic, partition, message, schemaId, error }: DeadL
       [deadLetterHeaders.stream]: stream,
       [deadLetterHeaders.step]: 'sink',
       [deadLetterHeaders.code]: error.code,
-      [deadLetterHeaders.reason]: error.message,
+      [deadLetterHeaders.reason]: messageOf(error),
       [deadLetterHeaders.topic]: topic,
       [deadLetterHeaders.partition]: String(partition),
       [deadLetterHeaders.offset]: message.offset,

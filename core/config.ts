@@ -5,6 +5,7 @@ import { ConfigError, messageOf } from './errors.ts';
 import { proxyFor } from './http/proxy.ts';
 import { findLocalCredentials } from './local-credentials.ts';
 import { produceSettings, type ProduceSettings } from './produce-settings.ts';
+import { rememberPasswordsIn, rememberSecret } from './redact.ts';
 import { Secret } from './secret.ts';
 import {
   boolean,
@@ -13,11 +14,13 @@ import {
   httpUrl,
   identifier,
   integer,
+  isLoopback,
   number,
   oneOf,
   pattern,
   proxyUrl,
   secretText,
+  splitBroker,
   wrong,
 } from './setting-values.ts';
 
@@ -88,8 +91,13 @@ const setting = (env: string, doc: string, standard = '') => ({
   env,
   format: String,
   default: standard,
-  sensitive: /KEY$|PASSWORD$|^HTTPS?_PROXY$/.test(env),
+  sensitive: isSensitive(env) || /^HTTPS?_PROXY$/.test(env),
 });
+
+/** Whether the whole value is a secret. */
+function isSensitive(name: string): boolean {
+  return /(KEY|PASSWORD|TOKEN)$/.test(name);
+}
 
 const definitions = {
   CHARTMOGUL_API_KEY: setting('CHARTMOGUL_API_KEY', 'API key of the ChartMogul account'),
@@ -139,6 +147,11 @@ const definitions = {
   HTTPS_PROXY: setting('HTTPS_PROXY', 'proxy for https addresses of ChartMogul, the registry and ClickHouse'),
   HTTP_PROXY: setting('HTTP_PROXY', 'the same for http addresses, other than those of this machine'),
   NO_PROXY: setting('NO_PROXY', 'comma list of hosts that are reached directly, or *'),
+  ALLOW_PLAINTEXT_CREDENTIALS: setting(
+    'ALLOW_PLAINTEXT_CREDENTIALS',
+    'true lets passwords go unencrypted to hosts that are not this machine',
+    'false',
+  ),
   METRICS_PORT: setting('METRICS_PORT', 'port of the metrics for Prometheus; off without one'),
   DATA_DIR: setting('DATA_DIR', 'where local services keep their files', '.data'),
 };
@@ -183,10 +196,13 @@ function proxyTo(address: string, values: Values): { readonly proxy?: Secret } {
     http: proxyUrl('HTTP_PROXY', values.HTTP_PROXY),
     none: values.NO_PROXY,
   });
-  return proxy === undefined ? {} : { proxy: new Secret(proxy) };
+  if (proxy === undefined) return {};
+  // An address without a user is no secret.
+  return { proxy: new Secret(proxy, new URL(proxy).username === '' ? [] : [proxy]) };
 }
 
 function parse(values: Values, customStreams: readonly unknown[]): Settings {
+  rememberSecrets(values);
   const chartmogulBaseUrl = chartmogulUrl(values.CHARTMOGUL_BASE_URL);
   const registryUrl = httpUrl('SCHEMA_REGISTRY_URL', values.SCHEMA_REGISTRY_URL);
   const clickhouseUrl = httpUrl('CLICKHOUSE_URL', values.CLICKHOUSE_URL);
@@ -198,6 +214,22 @@ function parse(values: Values, customStreams: readonly unknown[]): Settings {
   const kafkaPassword = secret(values, 'KAFKA_PASSWORD');
   if (username === '' && kafkaPassword !== undefined) {
     throw new ConfigError('KAFKA_PASSWORD is set, wants KAFKA_USERNAME beside it');
+  }
+  const registryCredentials = credentials(values, 'SCHEMA_REGISTRY_USERNAME', 'SCHEMA_REGISTRY_PASSWORD');
+  const clickhouseCredentials = credentials(values, 'CLICKHOUSE_USERNAME', 'CLICKHOUSE_PASSWORD');
+  for (const [name, url, known] of [
+    ['SCHEMA_REGISTRY_URL', registryUrl, registryCredentials],
+    ['CLICKHOUSE_URL', clickhouseUrl, clickhouseCredentials],
+  ] as const) {
+    if (hasPassword(known) && url.startsWith('http:'))
+      refusePlaintext(name, [new URL(url).hostname], 'https', values);
+  }
+  const kafkaBrokers = brokers(values.KAFKA_BROKERS);
+  const isEncrypted = boolean('KAFKA_SSL', values.KAFKA_SSL);
+  // SCRAM proves that it knows the password, and does not send it.
+  if (kafkaPassword !== undefined && !isEncrypted && mechanism.toLowerCase() === 'plain') {
+    const hosts = kafkaBrokers.map((broker) => splitBroker(broker).host);
+    refusePlaintext('KAFKA_BROKERS', hosts, 'KAFKA_SSL=true or a SCRAM mechanism', values);
   }
   return Object.freeze({
     chartmogul: Object.freeze({
@@ -213,8 +245,8 @@ function parse(values: Values, customStreams: readonly unknown[]): Settings {
     }),
     produce: produceSettings(values, customStreams),
     kafka: Object.freeze({
-      brokers: brokers(values.KAFKA_BROKERS),
-      ssl: boolean('KAFKA_SSL', values.KAFKA_SSL),
+      brokers: kafkaBrokers,
+      ssl: isEncrypted,
       sasl:
         username === ''
           ? undefined
@@ -234,14 +266,12 @@ function parse(values: Values, customStreams: readonly unknown[]): Settings {
     schemaRegistry: Object.freeze({
       url: registryUrl,
       ...proxyTo(registryUrl, values),
-      credentials: credentials(values, 'SCHEMA_REGISTRY_USERNAME', 'SCHEMA_REGISTRY_PASSWORD'),
+      credentials: registryCredentials,
     }),
     clickhouse: Object.freeze({
       url: clickhouseUrl,
       ...proxyTo(clickhouseUrl, values),
-      credentials:
-        credentials(values, 'CLICKHOUSE_USERNAME', 'CLICKHOUSE_PASSWORD') ??
-        findLocalCredentials(values.DATA_DIR, clickhouseUrl),
+      credentials: clickhouseCredentials ?? findLocalCredentials(values.DATA_DIR, clickhouseUrl),
       database: identifier('CLICKHOUSE_DATABASE', values.CLICKHOUSE_DATABASE),
       cluster:
         values.CLICKHOUSE_CLUSTER === ''
@@ -252,6 +282,23 @@ function parse(values: Values, customStreams: readonly unknown[]): Settings {
       values.METRICS_PORT === '' ? undefined : integer('METRICS_PORT', values.METRICS_PORT, 1, 65_535),
     dataDir: values.DATA_DIR,
   });
+}
+
+/** Before anything is judged: what is wrong with one setting is no reason to show another. */
+function rememberSecrets(values: Values): void {
+  for (const [name, value] of Object.entries(values)) {
+    if (isSensitive(name)) rememberSecret(value.trim());
+    else rememberPasswordsIn(value);
+  }
+}
+
+/** @throws ConfigError where a password would leave this machine unencrypted, unless the user has allowed it. */
+function refusePlaintext(name: string, hosts: readonly string[], wants: string, values: Values): void {
+  const allowing = 'ALLOW_PLAINTEXT_CREDENTIALS';
+  if (hosts.every(isLoopback) || boolean(allowing, values[allowing])) return;
+  throw new ConfigError(
+    `${name} names another machine, where a password would go unencrypted: wants ${wants}, or ${allowing}=true`,
+  );
 }
 
 function withoutBlanks(env: NodeJS.ProcessEnv): Record<string, string> {
@@ -284,8 +331,11 @@ function readConfigFile(path: string): ConfigFile {
     content = JSON.parse(readTextFile(path));
   } catch (error) {
     // The parser quotes the text around the fault, which may hold a secret: name the kind of fault only.
-    const fault = error instanceof SyntaxError ? 'not JSON' : messageOf(error);
-    throw wrong('CONFIG_FILE', path, `a JSON file that can be read (${fault})`);
+    if (error instanceof SyntaxError)
+      throw wrong('CONFIG_FILE', path, 'a JSON file that can be read (not JSON)');
+    const looksLikePath = /^[\w\s./\\:~@+-]+$/.test(path) && /[./\\]/.test(path);
+    if (!looksLikePath) throw unreadable('CONFIG_FILE', path, error);
+    throw wrong('CONFIG_FILE', path, `a JSON file that can be read (${codeOf(error)})`);
   }
   if (typeof content !== 'object' || content === null || Array.isArray(content)) {
     throw wrong('CONFIG_FILE', path, 'a JSON object of setting names and values');
@@ -298,6 +348,16 @@ function readConfigFile(path: string): ConfigFile {
     if (typeof value !== 'string') throw wrong('CONFIG_FILE', path, `a string for ${name}`);
   }
   return { values: values as Record<string, string>, streams };
+}
+
+/** Its value leads to no file: it may be what the file should hold, and is not repeated, as the messages of Node repeat it. */
+function unreadable(name: string, value: string, error: unknown): ConfigError {
+  rememberSecret(value.trim());
+  return new ConfigError(`${name} names no file that can be read (${codeOf(error)}), wants the path of one`);
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown fault';
 }
 
 function secret(
@@ -313,7 +373,7 @@ function secret(
   try {
     content = readTextFile(file);
   } catch (error) {
-    throw wrong(`${name}_FILE`, file, `a file that can be read (${messageOf(error)})`);
+    throw unreadable(`${name}_FILE`, file, error);
   }
   return new Secret(secretText(`${name}_FILE`, content));
 }
@@ -325,8 +385,13 @@ function credentials(
 ): Credentials | undefined {
   const password = secret(values, passwordName);
   const username = values[usernameName];
+  if (password !== undefined) rememberSecret(`${username}:${password.reveal()}`);
   if (username !== '') return { username, password: password ?? new Secret('') };
   if (password !== undefined)
     throw new ConfigError(`${passwordName} is set, wants ${usernameName} beside it`);
   return undefined;
+}
+
+function hasPassword(known: Credentials | undefined): boolean {
+  return known !== undefined && known.password.reveal() !== '';
 }

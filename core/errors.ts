@@ -1,3 +1,6 @@
+import { foreignText } from './http/foreign-text.ts';
+import { redactedInOwnWords } from './redact.ts';
+
 /**
  * Every error class of the project, grouped by what to do next. Messages name the stream, topic, partition,
  * offset or setting and the cure; never a secret and never a record's content.
@@ -217,10 +220,13 @@ export function notAnswering(
   return new ServiceUnavailableError(message, { service, cause });
 }
 
-/** The message of anything thrown, for a line of a log. */
+/**
+ * The message of anything thrown, for a line of a log. What is not ours may quote another program: it becomes one line that is cut.
+ */
 export function messageOf(error: unknown): string {
+  if (error instanceof EtlError) return redactedInOwnWords(error.message);
   if (error instanceof AggregateError && error.message === '') {
     return error.errors.map(messageOf).join('; ');
   }
-  return error instanceof Error ? error.message : String(error);
+  return foreignText(error instanceof Error ? error.message : String(error));
 }

@@ -1,7 +1,8 @@
 import { Writable } from 'node:stream';
-import { pino, type Logger } from 'pino';
+import { pino, type DestinationStream, type Logger } from 'pino';
 import pretty from 'pino-pretty';
 import { liveLines } from './live-lines.ts';
+import { redactedInOwnWords } from './redact.ts';
 
 export type { Logger };
 
@@ -18,15 +19,20 @@ export const logger: Logger = pino(
         hideObject: true,
         messageFormat: line,
       })
-    : pino.destination({ fd: 2, sync: true }),
+    : withoutSecrets(pino.destination({ fd: 2, sync: true })),
 );
+
+/** Causes and stacks come with errors, and none of them has passed `messageOf`. */
+function withoutSecrets(destination: DestinationStream): DestinationStream {
+  return { write: (text) => destination.write(redactedInOwnWords(text)) };
+}
 
 /** Written before the call returns, as the lines of a process that ends at once must be. */
 function terminal(): Writable {
   return new Writable({
     decodeStrings: false,
     write(text: string, _encoding, done) {
-      liveLines.writeAbove(text);
+      liveLines.writeAbove(redactedInOwnWords(text));
       done();
     },
   });

@@ -44,6 +44,8 @@ export async function runMain(work: Work, options: { readonly maxStopMs?: number
     setTimeout(giveUp, maxStopMs).unref();
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  // By itself Node prints the error with its causes and all their properties, whatever they hold.
+  process.on('uncaughtException', (error) => process.exit(reportFailure(error)));
   // The reader of a pipe has seen enough (`| head`).
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
@@ -62,8 +64,14 @@ function reportFailure(error: unknown): ExitCode {
   if (error instanceof CommanderError) {
     return error.exitCode === 0 ? exitCodes.done : exitCodes.wrongSettings;
   }
-  const isDefect = !(error instanceof EtlError);
-  const line = isDefect && error instanceof Error ? (error.stack ?? error.message) : messageOf(error);
-  process.stderr.write(`${line}\n`);
+  process.stderr.write(`${failureText(error)}\n`);
   return error instanceof ConfigError ? exitCodes.wrongSettings : exitCodes.someWorkFailed;
+}
+
+/** One line; of a defect of ours also where it is. Its message and its causes may quote anybody. */
+function failureText(error: unknown): string {
+  const message = messageOf(error);
+  if (error instanceof EtlError || !(error instanceof Error)) return message;
+  const frames = error.stack?.match(/^ {4}at .*$/gm) ?? [];
+  return [`${error.name}: ${message}`, ...frames].join('\n');
 }

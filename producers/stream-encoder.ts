@@ -8,6 +8,7 @@ import { deadLetterHeaders } from '../core/dead-letter.ts';
 import { truncated } from '../core/dead-letters/truncate.ts';
 import {
   FrozenSchemaError,
+  messageOf,
   OversizedRecordError,
   RecordError,
   UnexpectedAnswerError,
@@ -313,7 +314,7 @@ export class StreamEncoder {
         [deadLetterHeaders.stream]: spec.name,
         [deadLetterHeaders.step]: 'produce',
         [deadLetterHeaders.code]: error.code,
-        [deadLetterHeaders.reason]: error.message,
+        [deadLetterHeaders.reason]: messageOf(error),
         [deadLetterHeaders.page]: at,
         [deadLetterHeaders.hash]: hash,
         ...(key !== undefined && { [deadLetterHeaders.key]: key }),

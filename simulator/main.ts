@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { InvalidArgumentError, Option } from 'commander';
+import { loadSettings } from '../core/config.ts';
 import { createCommand, exitCodes, runMain, type ExitCode } from '../core/process.ts';
 import { lastRevision } from './data/key.ts';
 import { standardOptions, type SimulatorOptions } from './options.ts';
@@ -15,7 +16,6 @@ const command = createCommand(
   .option('--port <port>', 'port on 127.0.0.1; 0 takes a free one', integer(0, 65_535), 4010)
   .option('--customers <n>', 'size of the account', integer(0, 100_000_000), standard.customers)
   .option('--seed <n>', 'another seed, another account', integer(0, 2 ** 32 - 1), standard.seed)
-  .option('--api-key <key>', 'let only this key in (any, if not given)')
   .option(
     '--rate-limit <n>',
     'requests a second before 429; 0 for no limit',
@@ -65,16 +65,19 @@ const command = createCommand(
   .option('--no-float-mrr', 'no fractions of a cent in the mrr of ended subscriptions')
   .addHelpText(
     'after',
-    '\nWhile it runs: POST /_simulator/revision {"revision": 1} as application/json moves the data on, GET /_simulator/stats counts.',
+    '\nLets only the key of CHARTMOGUL_API_KEY in; any, if that is not set.\n' +
+      'While it runs: POST /_simulator/revision {"revision": 1} as application/json moves the data on, GET /_simulator/stats counts.',
   );
 
 await runMain(async (signal): Promise<ExitCode> => {
   command.parse();
   const { port, ...options } = command.opts<Partial<SimulatorOptions> & { port: number }>();
-  const simulator = createSimulator(options);
+  // Arguments can be read by every user of the machine.
+  const apiKey = loadSettings().chartmogul.apiKey?.reveal();
+  const simulator = createSimulator({ ...options, apiKey });
   const listening = await listen(simulator, port);
   process.stdout.write(
-    `${listening.baseUrl}  try: curl -u ${options.apiKey ?? 'any-key'}: '${listening.baseUrl}/customers?per_page=2', or export CHARTMOGUL_BASE_URL=${listening.baseUrl}\n`,
+    `${listening.baseUrl}  try: curl -u ${apiKey === undefined ? 'any-key' : 'YOUR-KEY'}: '${listening.baseUrl}/customers?per_page=2', or export CHARTMOGUL_BASE_URL=${listening.baseUrl}\n`,
   );
   if (!signal.aborted) await once(signal, 'abort');
   await listening.close();

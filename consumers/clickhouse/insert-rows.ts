@@ -4,6 +4,7 @@ import { ClickHouseError } from '@clickhouse/client';
 import { isPassing, qualified, quoted, type ClickHouseClient } from '../../core/clickhouse.ts';
 import type { ClickHouseSettings } from '../../core/config.ts';
 import { ByteWriter } from '../../core/byte-writer.ts';
+import { foreignText } from '../../core/http/foreign-text.ts';
 import { columnTypeSql } from './column-type.ts';
 import { systemColumns } from './evolution.ts';
 import { insertComment } from './table-checkpoint.ts';
@@ -94,7 +95,7 @@ export class InsertedRows {
       if (view !== undefined && !isPassing(error)) return { kind: 'half-inserted', reason, view };
       // Its message quotes names, no rows.
       if (tableCodes.has(error.code))
-        return { kind: 'refused', reason: `${reason}: ${error.message.slice(0, 300)}`, isOfTable: true };
+        return { kind: 'refused', reason: `${reason}: ${foreignText(error.message)}`, isOfTable: true };
       if (rowCodes.has(error.code)) return { kind: 'refused', reason };
       throw error;
     }

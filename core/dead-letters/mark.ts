@@ -1,4 +1,5 @@
 import { deadLetterHeaders } from '../dead-letter.ts';
+import { redactedInOwnWords } from '../redact.ts';
 import type { StoredLetter } from './parse-letter.ts';
 
 /** Headers that a letter gets when it is sent again, under its own key, with the value and headers that it had. */
@@ -65,7 +66,7 @@ function marksOf(
       return {
         [letterMarks.attempts]: String(attempts + 1),
         [deadLetterHeaders.code]: outcome.error.code,
-        [deadLetterHeaders.reason]: outcome.error.message,
+        [deadLetterHeaders.reason]: redactedInOwnWords(outcome.error.message),
       };
   }
 }

@@ -1,40 +1,40 @@
+import { REDACTED, redacted } from '../redact.ts';
+
 /** Characters of another program's text that an error or a log line holds at most. */
 const MAX_CHARACTERS = 300;
+
+/** What is looked at: the rest of a longer text would be cut in any case. */
+const MAX_READ = 32_768;
+/** Secrets at the end of what is looked at may be cut off, and are then not recognised. */
+const MAX_SECRET = 1_024;
 
 /** Control characters and those that change the direction of text or break a line. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\u2028\u2029]+/gu;
 
 /**
- * The text of another program as part of an error: one line, cut, without control characters and without the secrets in any of
- * the forms in which a server may echo them.
+ * The text of another program as part of an error, a log line or a record of ours: one line, cut, without control characters and
+ * without the secrets of this process.
  */
-export function foreignText(
-  text: string,
-  secrets: readonly string[] = [],
-  maxCharacters = MAX_CHARACTERS,
-): string {
-  let safe = text;
-  for (const form of secrets.flatMap(formsOf)) safe = safe.replaceAll(form, '[secret]');
-  const line = safe.replace(UNPRINTABLE, ' ').replace(/\s+/g, ' ').trim();
-  return line.length > maxCharacters ? `${line.slice(0, maxCharacters)}…` : line;
+export function foreignText(text: string, maxCharacters = MAX_CHARACTERS): string {
+  const isLong = text.length > MAX_READ;
+  const safe = redacted(text.slice(0, MAX_READ)).slice(0, isLong ? -MAX_SECRET : undefined);
+  const line = safe.replace(UNPRINTABLE, ' ').replace(/\s+/g, ' ').trim().toWellFormed();
+  const characters = Array.from(line);
+  return characters.length > maxCharacters || isLong
+    ? `${withoutPart(characters.slice(0, maxCharacters).join(''), line)}…`
+    : line;
 }
 
-/** Longer forms first: a shorter one may be part of them. */
-function formsOf(secret: string): string[] {
-  if (secret === '') return [];
-  const bytes = Buffer.from(secret);
-  const forms = [bytes.toString('base64'), bytes.toString('base64url'), encodeURIComponent(secret), secret];
-  return [...new Set(forms)].sort((a, b) => b.length - a.length);
+/** The start of a line, without the part of a redaction in which it ends. */
+function withoutPart(start: string, line: string): string {
+  const at = line.lastIndexOf(REDACTED, start.length);
+  return at >= 0 && at < start.length && at + REDACTED.length > start.length ? start.slice(0, at) : start;
 }
 
 /** How a body that is not what was asked for begins, and its type. A body that looks like JSON holds records: of it, the length. */
-export function bodyExcerpt(
-  contentType: string | undefined,
-  body: string,
-  secrets: readonly string[] = [],
-): string {
-  const type = foreignText(contentType ?? 'no content type', secrets, 80);
+export function bodyExcerpt(contentType: string | undefined, body: string): string {
+  const type = foreignText(contentType ?? 'no content type', 80);
   if (body.trim() === '') return `${type}, an empty body`;
   if (/^\s*[[{"]/.test(body)) return `${type}, ${body.length} characters`;
-  return `${type}, begins ${JSON.stringify(foreignText(body, secrets, 120))}`;
+  return `${type}, begins ${JSON.stringify(foreignText(body, 120))}`;
 }

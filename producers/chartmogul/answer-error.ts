@@ -24,12 +24,9 @@ export interface RefusedAnswer {
   readonly retryAfter?: string | undefined;
 }
 
-/** The error that an answer means. @param secrets that the server may echo. */
-export function answerError(
-  { status, path, body, contentType, retryAfter }: RefusedAnswer,
-  secrets: readonly string[] = [],
-): EtlError {
-  const said = messageOfBody(body, secrets) ?? bodyExcerpt(contentType, body, secrets);
+/** The error that an answer means. */
+export function answerError({ status, path, body, contentType, retryAfter }: RefusedAnswer): EtlError {
+  const said = messageOfBody(body) ?? bodyExcerpt(contentType, body);
   const answered = `${path} answered ${status} (${said})`;
   if (status === 401 || (status === 403 && path === PING_PATH)) {
     return new AuthenticationError(
@@ -59,7 +56,7 @@ export function parseRetryAfter(value: string | undefined, nowMs = Date.now()): 
 }
 
 /** ChartMogul's errors come in at least four shapes, some as plain text; the first words found are enough for a log. */
-function messageOfBody(body: string, secrets: readonly string[]): string | undefined {
+function messageOfBody(body: string): string | undefined {
   let answer: JsonValue;
   try {
     answer = parseJson(body);
@@ -68,5 +65,5 @@ function messageOfBody(body: string, secrets: readonly string[]): string | undef
   }
   if (!isJsonObject(answer)) return undefined;
   const said = answer['message'] ?? answer['error'];
-  return typeof said === 'string' ? foreignText(said, secrets) : undefined;
+  return typeof said === 'string' ? foreignText(said) : undefined;
 }

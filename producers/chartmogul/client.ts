@@ -18,6 +18,7 @@ import { bodyExcerpt } from '../../core/http/foreign-text.ts';
 import { createDispatcher, throughProxy } from '../../core/http/proxy.ts';
 import { isJsonObject, parseJson, type JsonObject, type JsonValue } from '../../core/json.ts';
 import { logger } from '../../core/logger.ts';
+import { rememberSecret } from '../../core/redact.ts';
 import { retry, sourceRetry, type RetryPolicy } from '../../core/retry.ts';
 import type { Settings } from '../../core/config.ts';
 import { answerError, PING_PATH } from './answer-error.ts';
@@ -64,8 +65,6 @@ export class ChartMogulClient {
   #keyCheck: Promise<void> | undefined;
   readonly #dispatcher: Dispatcher;
   readonly #proxied: string;
-  /** Whatever the server may echo of what it was sent. */
-  readonly #secrets: readonly string[];
 
   /** @throws ConfigError when no key is set. */
   constructor(settings: Settings['chartmogul'], signal: AbortSignal, retryPolicy = sourceRetry) {
@@ -78,7 +77,7 @@ export class ChartMogulClient {
     this.#signal = signal;
     this.#retryPolicy = retryPolicy;
     this.#rate = new RateLimiter(settings.maxRequestsPerSecond);
-    this.#secrets = [`${key}:`, key];
+    rememberSecret(`${key}:`);
     this.#proxied = throughProxy(settings.proxy);
     this.#dispatcher = createDispatcher(settings.baseUrl, settings.proxy, {
       connections: MAX_CONNECTIONS,
@@ -196,16 +195,13 @@ export class ChartMogulClient {
     const contentType = response.headers['content-type']?.toString();
     if (statusCode < 200 || statusCode > 299) {
       const retryAfter = response.headers['retry-after'];
-      throw answerError(
-        {
-          status: statusCode,
-          path,
-          body,
-          contentType,
-          retryAfter: Array.isArray(retryAfter) ? retryAfter[0] : retryAfter,
-        },
-        this.#secrets,
-      );
+      throw answerError({
+        status: statusCode,
+        path,
+        body,
+        contentType,
+        retryAfter: Array.isArray(retryAfter) ? retryAfter[0] : retryAfter,
+      });
     }
     if (NO_CONTENT_STATUSES.has(statusCode)) return NO_CONTENT;
     try {
@@ -213,7 +209,7 @@ export class ChartMogulClient {
     } catch {
       // The parser's message quotes the body, which holds records.
       throw new SourceUnavailableError(
-        `${path} answered ${statusCode} with a body that is not JSON or not all of it (${bodyExcerpt(contentType, body, this.#secrets)})`,
+        `${path} answered ${statusCode} with a body that is not JSON or not all of it (${bodyExcerpt(contentType, body)})`,
       );
     }
   }

@@ -1,5 +1,9 @@
 import { UnexpectedAnswerError } from '../../core/errors.ts';
+import { foreignText } from '../../core/http/foreign-text.ts';
 import type { JsonObject, JsonValue } from '../../core/json.ts';
+
+/** More of them are not named. */
+const MAX_KEYS = 100;
 
 /**
  * The list within an answer: under the declared key, else under `entries`, else the only array there is. Where one of the two
@@ -16,7 +20,7 @@ export function listWithin(answer: JsonObject, listKey: string, where: string): 
   const arrays = Object.values(answer).filter((value) => Array.isArray(value));
   const [only, ...more] = names.some((name) => Object.hasOwn(answer, name)) ? [] : arrays;
   if (only !== undefined && more.length === 0) return only;
-  const seen = Object.keys(answer).join(', ');
+  const seen = foreignText(Object.keys(answer).slice(0, MAX_KEYS).join(', '));
   throw new UnexpectedAnswerError(
     `${where} answered ${only === undefined ? 'no list' : 'several lists'}: wants one under "${listKey}", saw the keys ${seen || 'none'}`,
   );

@@ -1,5 +1,3 @@
-import { messageOf } from '../../core/errors.ts';
-
 /** A failure as ClickHouse tells it: a code, a sentence and a NAME, from which the status of the answer follows. */
 export class ClickHouseException extends Error {
   readonly exceptionCode: number;
@@ -15,7 +13,8 @@ export class ClickHouseException extends Error {
   /** The engine's own errors read `Code: 60. DB::Exception: Table … does not exist. (UNKNOWN_TABLE)`. */
   static from(error: unknown): ClickHouseException {
     if (error instanceof ClickHouseException) return error;
-    const text = messageOf(error).trim();
+    // Whole, as its lines are: the client that asked makes what it likes of it.
+    const text = (error instanceof Error ? error.message : String(error)).trim();
     const code = Number(/^Code: (\d+)\./.exec(text)?.[1] ?? 1_002);
     const name = /\(([A-Z][A-Z0-9_]+)\)$/.exec(text)?.[1] ?? 'UNKNOWN_EXCEPTION';
     const message = text.replace(/^Code: \d+\. DB::Exception: /, '').replace(/ ?\([A-Z][A-Z0-9_]+\)$/, '');

@@ -44,7 +44,7 @@ const wrongSettings: readonly { env: NodeJS.ProcessEnv; says: RegExp }[] = [
   { env: { CHARTMOGUL_API_KEY: '' }, says: /^CHARTMOGUL_API_KEY is not set/ },
   {
     env: { CHARTMOGUL_API_KEY: '', CHARTMOGUL_API_KEY_FILE: '/no/such/file' },
-    says: /^CHARTMOGUL_API_KEY_FILE is "\/no\/such\/file"/,
+    says: /^CHARTMOGUL_API_KEY_FILE names no file that can be read \(ENOENT\)/,
   },
 ];
 for (const { env, says } of wrongSettings) {

@@ -139,17 +139,18 @@ test('closing ends requests that hang', async (t) => {
   assert.equal(await answer, 'torn');
 });
 
-function run(t: TestContext, ...args: string[]) {
+function run(t: TestContext, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
   const entry = fileURLToPath(new URL('../../simulator/main.ts', import.meta.url));
   const child = spawn(process.execPath, ['--import', 'tsx', entry, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: process.env['PATH'], ...env },
   });
   t.after(() => child.kill('SIGKILL'));
   return child;
 }
 
 test('the command says on one line where it listens, and ends with 0 when told to stop', async (t) => {
-  const child = run(t, '--port', '0', '--customers', '5');
+  const child = run(t, ['--port', '0', '--customers', '5']);
   const exited = once(child, 'exit');
   const [line] = (await once(child.stdout, 'data', { signal: AbortSignal.timeout(30_000) })) as [Buffer];
   const baseUrl = /^(http:\/\/127\.0\.0\.1:\d+\/v1) .*\n$/.exec(line.toString())?.[1];
@@ -163,8 +164,22 @@ test('the command says on one line where it listens, and ends with 0 when told t
 });
 
 test('the command ends with 2 and names the argument that is wrong', async (t) => {
-  const child = run(t, '--faults', '2');
+  const child = run(t, ['--faults', '2']);
   const [exit, message] = await Promise.all([once(child, 'exit'), text(child.stderr)]);
   assert.deepEqual(exit, [2, null]);
   assert.match(message, /--faults/);
+});
+
+test('the command lets only the key of the environment in, which neither its arguments nor its words show', async (t) => {
+  const child = run(t, ['--port', '0', '--customers', '5'], { CHARTMOGUL_API_KEY: 'planted-key' });
+  const [line] = (await once(child.stdout, 'data', { signal: AbortSignal.timeout(30_000) })) as [Buffer];
+  assert.doesNotMatch(line.toString(), /planted-key/);
+  const [baseUrl = ''] = line.toString().split(' ');
+  const statusFor = async (key: string) => {
+    const authorization = `Basic ${Buffer.from(`${key}:`).toString('base64')}`;
+    return (await fetch(`${baseUrl}/ping`, { headers: { authorization } })).status;
+  };
+  assert.deepEqual([await statusFor('planted-key'), await statusFor('another')], [200, 401]);
+  const refused = run(t, ['--api-key', 'k']);
+  assert.deepEqual(await once(refused, 'exit'), [2, null]);
 });

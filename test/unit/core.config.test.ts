@@ -84,7 +84,7 @@ const wrongSettings: readonly (readonly [NodeJS.ProcessEnv, RegExp])[] = [
   ],
   [
     { CHARTMOGUL_API_KEY_FILE: '/nowhere/at-all' },
-    /^CHARTMOGUL_API_KEY_FILE is "\/nowhere.*wants a file that can be/,
+    /^CHARTMOGUL_API_KEY_FILE names no file that can be read \(ENOENT\), wants the path of one$/,
   ],
   [{ CHARTMOGUL_API_KEY_FILE: '/dev/null' }, /^CHARTMOGUL_API_KEY_FILE is .* not empty/],
   [
@@ -160,6 +160,92 @@ for (const [content, message] of wrongFiles) {
     );
   });
 }
+
+for (const value of [
+  'sk_s3cret',
+  '/s3cret',
+  `sk_s3cret${'x'.repeat(5_000)}`,
+  's3cret\u0000',
+  '/proc/self/mem',
+]) {
+  for (const [name, more] of [
+    ['CHARTMOGUL_API_KEY_FILE', {}],
+    ['KAFKA_PASSWORD_FILE', { KAFKA_USERNAME: 'u', KAFKA_SASL_MECHANISM: 'plain' }],
+    ['SCHEMA_REGISTRY_PASSWORD_FILE', { SCHEMA_REGISTRY_USERNAME: 'u' }],
+    ['CLICKHOUSE_PASSWORD_FILE', { CLICKHOUSE_USERNAME: 'u' }],
+  ] as const) {
+    test(`${name} that leads to no file does not show its value, ${value.length} characters`, () => {
+      assert.throws(
+        () => load({ [name]: value, ...more }),
+        (error) =>
+          error instanceof ConfigError &&
+          new RegExp(`^${name} names no file that can be read \\(E[A-Z_]+\\)`).test(error.message) &&
+          !inspect(error).includes('s3cret'),
+      );
+    });
+  }
+}
+
+test('settings in place of the CONFIG_FILE that should hold them are not shown', () => {
+  const content = '{"CHARTMOGUL_API_KEY": "s3cret"}';
+  assert.throws(() => load({ CONFIG_FILE: content }), /^ConfigError: CONFIG_FILE names no file(?!.*s3cret)/);
+});
+
+const remote = 'remote.example.com';
+const registry = { SCHEMA_REGISTRY_USERNAME: 'u', SCHEMA_REGISTRY_PASSWORD: 's3cret' };
+const clickhouse = { CLICKHOUSE_USERNAME: 'u', CLICKHOUSE_PASSWORD: 's3cret' };
+const plain = { KAFKA_USERNAME: 'u', KAFKA_PASSWORD: 's3cret', KAFKA_SASL_MECHANISM: 'PLAIN' };
+const plaintext: readonly (readonly [string, NodeJS.ProcessEnv])[] = [
+  ['SCHEMA_REGISTRY_URL', { ...registry, SCHEMA_REGISTRY_URL: `http://${remote}:8081/apis` }],
+  ['CLICKHOUSE_URL', { ...clickhouse, CLICKHOUSE_URL: `http://${remote}` }],
+  ['CLICKHOUSE_URL', { ...clickhouse, CLICKHOUSE_URL: 'http://127.0.0.1.example.com' }],
+  ['CLICKHOUSE_URL', { ...clickhouse, CLICKHOUSE_URL: 'http://0.0.0.0:8123' }],
+  ['KAFKA_BROKERS', { ...plain, KAFKA_BROKERS: `127.0.0.1:9092,${remote}:9092` }],
+];
+for (const [name, env] of plaintext) {
+  test(`a password would go unencrypted to ${String(env[name])}: refused, unless it is allowed`, () => {
+    assert.throws(
+      () => load(env),
+      (error) =>
+        error instanceof ConfigError &&
+        error.message.startsWith(`${name} `) &&
+        error.message.includes('ALLOW_PLAINTEXT_CREDENTIALS=true') &&
+        !/s3cret|\n/.test(error.message),
+    );
+    load({ ...env, ALLOW_PLAINTEXT_CREDENTIALS: 'true' });
+    assert.throws(
+      () => load({ ...env, ALLOW_PLAINTEXT_CREDENTIALS: 'yes' }),
+      /^ConfigError: ALLOW_PLAINTEXT_/,
+    );
+  });
+}
+
+const encrypted: readonly NodeJS.ProcessEnv[] = [
+  { ...registry, SCHEMA_REGISTRY_URL: `https://${remote}` },
+  { ...clickhouse, CLICKHOUSE_URL: `https://${remote}` },
+  ...['127.0.0.1', '127.8.8.8', 'localhost', '[::1]'].map((host) => ({
+    ...{ ...registry, SCHEMA_REGISTRY_URL: `http://${host}:1` },
+    ...{ ...clickhouse, CLICKHOUSE_URL: `http://${host}:1` },
+    ...{ ...plain, KAFKA_BROKERS: `${host}:1` },
+  })),
+  // No password, nothing to protect.
+  { SCHEMA_REGISTRY_URL: `http://${remote}`, CLICKHOUSE_URL: `http://${remote}` },
+  { CLICKHOUSE_USERNAME: 'default', CLICKHOUSE_URL: `http://${remote}` },
+  { ...plain, KAFKA_SSL: 'true', KAFKA_BROKERS: `${remote}:1` },
+  { ...plain, KAFKA_SASL_MECHANISM: 'scram-sha-512', KAFKA_BROKERS: `${remote}:1` },
+];
+for (const env of encrypted) {
+  test(`no password goes unencrypted with ${JSON.stringify(env).replaceAll('s3cret', '')}`, () => {
+    assert.doesNotThrow(() => load(env));
+  });
+}
+
+test('the key of ChartMogul never goes unencrypted to another machine', () => {
+  assert.throws(
+    () => load({ CHARTMOGUL_BASE_URL: `http://${remote}`, ALLOW_PLAINTEXT_CREDENTIALS: 'true' }),
+    /^ConfigError: CHARTMOGUL_BASE_URL .* wants https/,
+  );
+});
 
 test('the environment comes before .env, that before CONFIG_FILE, that before the defaults', (t) => {
   const file = { TOPIC_PREFIX: 'file.', CLICKHOUSE_DATABASE: 'file', DATA_DIR: 'file' };

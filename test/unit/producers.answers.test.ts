@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import * as errors from '../../core/errors.ts';
 import type { JsonObject } from '../../core/json.ts';
+import { Secret } from '../../core/secret.ts';
 import { answerError, parseRetryAfter } from '../../producers/chartmogul/answer-error.ts';
 import { listWithin } from '../../producers/chartmogul/list.ts';
 
@@ -131,10 +132,11 @@ test('an error about a body shows its content type and how it begins', () => {
 
 test('an error never shows the key that a server echoes, in any of its forms', () => {
   const key = 'k&y/1';
+  new Secret(key);
   const forms = [key, encodeURIComponent(key), Buffer.from(`${key}:`).toString('base64')];
   for (const form of forms) {
     for (const body of [`<p>bad credentials ${form}</p>`, JSON.stringify({ message: `Basic ${form}` })]) {
-      const { message } = answerError({ status: 500, path: '/x', body }, [`${key}:`, key]);
+      const { message } = answerError({ status: 500, path: '/x', body });
       assert.ok(!message.includes(form), message);
       assert.match(message, /\[secret\]/);
     }

@@ -1,0 +1,122 @@
+import { unescaped, plain, type Reading } from './reading.ts';
+
+/**
+ * The secrets of this process, and the one way to take them out of text that other programs wrote. A server or proxy may echo a
+ * secret encoded, escaped, in other letters, or broken over lines: see {@link plain} and {@link unescaped} for what is compared.
+ */
+
+export const REDACTED = '[secret]';
+
+/** A shorter secret is part of too many words: it is taken out only where it is a word of its own. */
+const MIN_LENGTH = 4;
+/** What our own sentences may contain by chance is shorter, or a word. */
+const MIN_OWN_LENGTH = 8;
+
+/** A secret as it may be echoed. */
+interface Form {
+  readonly text: string;
+  /** Nothing that our own sentences would contain. */
+  readonly isDistinctive: boolean;
+  /** Of base64: how many of the digits behind it belong to the secret in part. */
+  readonly partDigits: number;
+}
+
+const known = new Set<string>();
+const forms: Form[] = [];
+
+/** From now on {@link redacted} takes the text out, in every form in which it may be echoed. */
+export function rememberSecret(secret: string): void {
+  if (secret === '' || known.has(secret)) return;
+  known.add(secret);
+  forms.push(...formsOf(secret));
+  rememberPasswordsIn(secret);
+}
+
+/** The same for the user and password of every address in a text, also as Basic authentication joins them. */
+export function rememberPasswordsIn(text: string): void {
+  for (const [, user = '', password] of text.matchAll(/\/\/([^/?#:@]*)(?::([^/?#]*))?@/g)) {
+    rememberSecret(password ?? user);
+    rememberSecret(decoded(password ?? user));
+    rememberSecret(`${decoded(user)}:${decoded(password ?? '')}`);
+  }
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function formsOf(secret: string): Form[] {
+  const bytes = Buffer.from(secret);
+  const isDistinctive = secret.length >= MIN_OWN_LENGTH && !/^\p{L}*$/u.test(secret);
+  const literal = plain(secret);
+  const texts = new Set([literal.text, unescaped(literal).text]);
+  texts.delete('');
+  const spelled = Array.from(texts, (text) => ({ text, isDistinctive, partDigits: 0 }));
+  if (secret.length < MIN_LENGTH) return spelled;
+  return [...spelled, ...[0, 1, 2].map((before) => base64Form(bytes, before)), hexForm(bytes)];
+}
+
+function hexForm(secret: Buffer): Form {
+  return { text: secret.toString('hex'), isDistinctive: true, partDigits: 0 };
+}
+
+/** What of the secret's base64 does not depend on what is encoded before and behind it, such as the user of Basic authentication. */
+function base64Form(secret: Buffer, before: number): Form {
+  const bytes = Buffer.concat([Buffer.alloc(before), secret]);
+  const digits = (bytes.length * 8) / 6;
+  const text = plain(bytes.toString('base64').slice(Math.ceil((before * 8) / 6), Math.floor(digits))).text;
+  return { text, isDistinctive: text.length >= MIN_OWN_LENGTH, partDigits: Number.isInteger(digits) ? 0 : 1 };
+}
+
+/** Text of another program without any secret. */
+export function redacted(text: string): string {
+  return without(text, forms);
+}
+
+/**
+ * The same for sentences of ours, into which foreign text may have come. A password such as `clickhouse` stays: it is one of our
+ * words, and taking those out would reveal it.
+ */
+export function redactedInOwnWords(text: string): string {
+  return without(
+    text,
+    forms.filter(({ isDistinctive }) => isDistinctive),
+  );
+}
+
+type Place = readonly [from: number, to: number];
+
+function without(text: string, meant: readonly Form[]): string {
+  if (meant.length === 0 || text === '') return text;
+  const literal = plain(text);
+  const readings = new Set([literal, unescaped(literal)]);
+  const places = [...readings].flatMap((reading) => meant.flatMap((form) => placesOf(form, reading, text)));
+  places.sort(([a], [b]) => a - b);
+  let safe = '';
+  let end = 0;
+  for (const [from, to] of places) {
+    // What overlaps is one.
+    if (from >= end) safe += text.slice(end, from) + REDACTED;
+    end = Math.max(end, to);
+  }
+  return safe + text.slice(end);
+}
+
+function placesOf({ text, partDigits }: Form, reading: Reading, original: string): Place[] {
+  const places: Place[] = [];
+  for (let at = reading.text.indexOf(text); at >= 0; at = reading.text.indexOf(text, at + text.length)) {
+    const from = reading.from(at);
+    let to = reading.to(at + text.length - 1);
+    if (partDigits > 0) to += /^[\w+/-]?={0,2}/.exec(original.slice(to, to + 3))?.[0].length ?? 0;
+    if (text.length >= MIN_LENGTH || isWord(original, from, to)) places.push([from, to]);
+  }
+  return places;
+}
+
+function isWord(text: string, from: number, to: number): boolean {
+  return !/[\p{L}\p{N}]$/u.test(text.slice(0, from)) && !/^[\p{L}\p{N}]/u.test(text.slice(to));
+}
