@@ -21,7 +21,7 @@ await runMain(async (signal) => {
   const { clickhouse } = loadSettings();
   const sql = argument === '-' ? await readStdin() : argument;
   // The query is the user's, and so are its settings.
-  const client = createClickHouse(clickhouse, {});
+  const client = createClickHouse(clickhouse, {}, { isStreamed: true });
   try {
     const answer = await readOnlyQuery(client, clickhouse, sql, format, signal);
     // stdout stays open: the process ends it.

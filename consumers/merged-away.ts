@@ -174,20 +174,16 @@ class Comparison {
   ): Promise<void> {
     const { admin, settings, signal } = this.#services;
     const handlers = new Map([[topicOf(settings.topicPrefix, this.#stream), take]]);
-    await readTopics(
-      admin,
-      settings,
-      handlers,
-      signal,
-      async () => {
+    await readTopics(admin, settings, handlers, signal, {
+      spans,
+      afterFetch: async () => {
         const learnt = this.#waiting;
         this.#waiting = [];
         for (const id of new Set(learnt.map((one) => one.id))) await this.#rowKeys.learn(id);
         for (const { message, partition } of learnt) take(message, partition);
         await afterFetch();
       },
-      spans,
-    );
+    });
   }
 
   /** False if nobody knows its row. */

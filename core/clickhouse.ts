@@ -6,9 +6,10 @@ import {
   type ClickHouseSettings as ServerSettings,
 } from '@clickhouse/client';
 import type { ClickHouseSettings } from './config.ts';
-import { createProxyAgent } from './http/proxy.ts';
+import { createBoundedAgent } from './http/bounded-agent.ts';
 import { EtlError, notAnswering, ServiceRefusedError, ServiceUnavailableError } from './errors.ts';
 import { probeRetry, retry } from './retry.ts';
+import { TooLargeError } from './size-limit.ts';
 
 export type { ClickHouseClient } from '@clickhouse/client';
 
@@ -135,10 +136,12 @@ export const definition = {
  * create it: name tables with {@link qualified}.
  *
  * @param pinned settings of every statement; none for statements that are not ours.
+ * @param options.isStreamed answers are read as they come, so that they may have any size.
  */
 export function createClickHouse(
   settings: ClickHouseSettings,
   pinned: ServerSettings = ownSettings,
+  { isStreamed = false }: { readonly isStreamed?: boolean } = {},
 ): ClickHouseClient {
   const { credentials } = settings;
   return createClient({
@@ -147,7 +150,12 @@ export function createClickHouse(
     application: 'chartmogul-clickhouse',
     request_timeout: ANSWER_TIMEOUT_MS,
     max_open_connections: MAX_CONNECTIONS,
-    ...(settings.proxy && { http_agent: createProxyAgent(settings.url, settings.proxy, MAX_CONNECTIONS) }),
+    http_agent: createBoundedAgent(
+      settings.url,
+      settings.proxy,
+      MAX_CONNECTIONS,
+      (status) => !isStreamed || status >= 400,
+    ),
     clickhouse_settings: pinned,
     // It logs errors itself, with the query; ours say what to do.
     log: { level: ClickHouseLogLevel.OFF },
@@ -205,7 +213,12 @@ export function clickHouseError(error: unknown, settings: ClickHouseSettings, do
   const prefix = doing === '' ? '' : `${doing}: `;
   const at = `${settings.url} (CLICKHOUSE_URL)`;
   // Not what the server said, but what was made of it.
-  if (error instanceof TypeError || error instanceof SyntaxError || error instanceof RangeError) {
+  if (
+    error instanceof TypeError ||
+    error instanceof SyntaxError ||
+    error instanceof RangeError ||
+    error instanceof TooLargeError
+  ) {
     return new ServiceRefusedError(`${prefix}ClickHouse at ${at} gives a strange answer: ${error.message}`, {
       cause: error,
     });

@@ -7,6 +7,7 @@ import { findLocalCredentials } from './local-credentials.ts';
 import { produceSettings, type ProduceSettings } from './produce-settings.ts';
 import { rememberPasswordsIn, rememberSecret } from './redact.ts';
 import { Secret } from './secret.ts';
+import { MAX_DECODED_MIB, setSizeLimit } from './size-limit.ts';
 import {
   boolean,
   brokers,
@@ -152,6 +153,11 @@ const definitions = {
     'true lets passwords go unencrypted to hosts that are not this machine',
     'false',
   ),
+  MAX_DECODED_MIB: setting(
+    'MAX_DECODED_MIB',
+    'the most that one record batch, or one answer that is read whole, may be once decompressed',
+    String(MAX_DECODED_MIB),
+  ),
   METRICS_PORT: setting('METRICS_PORT', 'port of the metrics for Prometheus; off without one'),
   DATA_DIR: setting('DATA_DIR', 'where local services keep their files', '.data'),
 };
@@ -169,7 +175,7 @@ export const settingDocs: readonly { name: string; doc: string; standard: string
 
 /**
  * The settings of this process: the environment first, then `.env`, then the JSON file named by CONFIG_FILE
- * (an object of the same names, and the list `streams`), then the defaults. Nothing else reads `process.env`.
+ * (an object of the same names, and the list `streams`), then the defaults. Nothing else reads `process.env`. Sets MAX_DECODED_MIB for the process.
  *
  * @throws ConfigError naming the variable, what it got (unless secret) and what it wants.
  */
@@ -180,6 +186,7 @@ export function loadSettings(processEnv: NodeJS.ProcessEnv = process.env, dotEnv
   const configFile = env['CONFIG_FILE'];
   const file = configFile === undefined ? { values: {}, streams: [] } : readConfigFile(configFile);
   config.load(file.values);
+  setSizeLimit(integer('MAX_DECODED_MIB', config.get('MAX_DECODED_MIB'), 1, 500));
   return parse(config.getProperties(), file.streams);
 }
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Admin, KafkaMessage } from 'kafkajs';
 import { CaughtUp, type PartitionEnd } from './caught-up.ts';
 import type { Settings } from './config.ts';
-import { notAnswering, StoppedError } from './errors.ts';
+import { notAnswering, StoppedError, UnreadableBatchError } from './errors.ts';
 import { assertReadable } from './fetch/fetched-message.ts';
 import { adminAsker, createKafka, kafkaError, partitionEnds } from './kafka.ts';
 import { logger } from './logger.ts';
@@ -27,24 +27,29 @@ export interface OffsetSpan {
 /** Takes the messages of one topic. Of one key, in the order of the topic. */
 export type MessageHandler = (message: KafkaMessage, partition: number) => void;
 
+export interface ReadOptions {
+  /** By topic and partition, all that is read of such a topic. */
+  readonly spans?: ReadonlyMap<string, ReadonlyMap<number, OffsetSpan>> | undefined;
+  /** Awaited when what was fetched of a partition has been handed over: until then nothing more is. It may take as long as it needs. */
+  readonly afterFetch?: () => Promise<void>;
+  /** Called for a topic that cannot be read to its end. True: the others are read on; otherwise the reading fails. */
+  readonly onUnreadable?: (topic: string, error: UnreadableBatchError) => boolean;
+}
+
 /**
  * Reads topics from their beginning to the end that each has now: committed messages only; a topic that is not there has none.
  * Returns when all of them have been handed over. A group of its own name, removed afterwards, so that readers never share partitions and nothing is left behind.
  *
- * @param afterFetch is awaited when what was fetched of a partition has been handed over: until then nothing more is. It may take
- *   as long as it needs.
- * @param spans by topic and partition, all that is read of such a topic.
  * @returns the partitions of which Kafka has given less than their end, since compaction has taken away what stood last.
  * @throws ServiceUnavailableError, also when Kafka stays away for a minute; ServiceRefusedError; the signal's reason; what a handler or
- *   `afterFetch` throws.
+ *   `afterFetch` throws; UnreadableBatchError without `onUnreadable`.
  */
 export async function readTopics(
   admin: Admin,
   settings: Pick<Settings, 'kafka' | 'topicPrefix'>,
   handlers: ReadonlyMap<string, MessageHandler>,
   signal: AbortSignal,
-  afterFetch?: () => Promise<void>,
-  spans: ReadonlyMap<string, ReadonlyMap<number, OffsetSpan>> = new Map(),
+  { afterFetch, onUnreadable, spans = new Map() }: ReadOptions = {},
 ): Promise<readonly PartitionEnd[]> {
   const ask = adminAsker(settings.kafka, admin, signal);
   const existing = new Set(await ask((asked) => asked.listTopics()));
@@ -61,6 +66,7 @@ export async function readTopics(
   const caughtUp = new CaughtUp(ends);
   /** By topic and partition, the offset behind the last message that was handed over. */
   const handed = new Map<string, bigint>();
+  const unreadable = new Set<string>();
   const groupId = `${settings.topicPrefix}read.${randomUUID()}`;
   let isOver = false;
   const consumer = createKafka(settings.kafka, 'read').consumer({
@@ -125,6 +131,7 @@ export async function readTopics(
       eachBatch: async (payload) => {
         if (isOver) throw new StoppedError('nobody reads any more');
         const { batch } = payload;
+        if (unreadable.has(batch.topic)) return;
         const handle = handlers.get(batch.topic);
         const place = `${batch.topic}/${batch.partition}`;
         // Who joins the group again begins anew: of a key an earlier message would take the place of the last.
@@ -145,7 +152,11 @@ export async function readTopics(
           if (behind > from) handed.set(place, behind);
           await afterFetch?.();
         } catch (error) {
-          onFailed(error as Error);
+          if (error instanceof UnreadableBatchError && onUnreadable?.(batch.topic, error) === true) {
+            consumer.pause([{ topic: batch.topic }]);
+            unreadable.add(batch.topic);
+            caughtUp.giveUp(batch.topic);
+          } else onFailed(error as Error);
         } finally {
           clearInterval(alive);
         }

@@ -86,9 +86,9 @@ export async function compareSource(
       if (comparison === undefined || comparison.failure !== undefined) throw parentFailed(stream);
       return parents.get(stream) ?? [];
     };
-    const { letters, discarded } = known;
+    const { letters, discarded, unreadable } = known;
     const services = { settings, client, registry, admin, signal: running };
-    const context = { ...services, letters, discarded, parentsOf, onProgress };
+    const context = { ...services, letters, discarded, unreadable, parentsOf, onProgress };
     const all = await Promise.all(specs.map(compare));
     signal.throwIfAborted();
     return all;
@@ -111,6 +111,8 @@ async function compareAlone(
 ): Promise<SourceComparison> {
   const stream = spec.name;
   try {
+    const unreadable = context.unreadable.get(stream);
+    if (unreadable !== undefined) throw unreadable;
     const diff = await compareStream(context, spec, keys, parents);
     const { records, counts, unasked } = diff;
     logger.info({ stream, records, ...counts }, 'stream compared with its source');

@@ -96,9 +96,11 @@ export async function produce(
       if (streamCounts === undefined || producer === undefined || state === undefined) continue;
       outcomes.set(
         spec.name,
-        runStream(context, streamCounts, stop, () =>
-          produceStream(context, spec, state, producer, streamCounts),
-        ),
+        runStream(context, streamCounts, stop, () => {
+          const unreadable = known.unreadable.get(spec.name);
+          if (unreadable !== undefined) throw unreadable;
+          return produceStream(context, spec, state, producer, streamCounts);
+        }),
       );
     }
     await Promise.all(outcomes.values());

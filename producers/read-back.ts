@@ -30,6 +30,8 @@ export interface KnownState {
   readonly letters: KeyTable;
   /** Of these, the ones that a person has given up. */
   readonly discarded: KeyTable;
+  /** Why nothing is known of a stream: its topic cannot be read to its end. */
+  readonly unreadable: ReadonlyMap<string, Error>;
 }
 
 /** No hash of a record: such a message is sent again when its record is met. */
@@ -59,12 +61,21 @@ export async function readBack(
     note(discarded, state === 'discarded' ? message : { ...message, value: null });
   });
   handlers.set(checkpointsTopic(topicPrefix), (message) => noteCheckpoint(states, message));
-  await readTopics(admin, settings, handlers, signal);
+  const unreadable = new Map<string, Error>();
+  const ours = new Map(streams.map((stream) => [topicOf(topicPrefix, stream), stream]));
+  await readTopics(admin, settings, handlers, signal, {
+    onUnreadable: (topic, error) => {
+      const stream = ours.get(topic);
+      if (stream !== undefined) unreadable.set(stream, error);
+      // What all streams share must be whole.
+      return stream !== undefined;
+    },
+  });
   for (const [stream, state] of states) {
     const hasBeenRead = state.keys.size > 0 || state.checkpoint?.isComplete === true;
     states.set(stream, { ...(state.keys.size === 0 ? createState() : state), hasBeenRead });
   }
-  return { streams: states, letters, discarded };
+  return { streams: states, letters, discarded, unreadable };
 }
 
 /** Of a stream of which nothing is known. */

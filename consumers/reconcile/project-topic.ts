@@ -96,14 +96,16 @@ export async function projectTopic(
     const timeMs = messageTimeMs(message.timestamp);
     side.add(key, partition, Number(message.offset), timeMs, { isDeleted, isSetAside });
   };
-  const short = await readTopics(admin, settings, new Map([[topic, take]]), signal, async () => {
-    onRead(read);
-    const learnt = waiting;
-    waiting = [];
-    for (const id of new Set(learnt.map((one) => one.id))) await rowKeys?.learn(id);
-    for (const { message, partition } of learnt)
-      add(message, partition, setAside.has(topic, partition, message));
-    if (side.isFull) await side.insert();
+  const short = await readTopics(admin, settings, new Map([[topic, take]]), signal, {
+    afterFetch: async () => {
+      onRead(read);
+      const learnt = waiting;
+      waiting = [];
+      for (const id of new Set(learnt.map((one) => one.id))) await rowKeys?.learn(id);
+      for (const { message, partition } of learnt)
+        add(message, partition, setAside.has(topic, partition, message));
+      if (side.isFull) await side.insert();
+    },
   });
   await side.insert();
   const extents = new Map<number, Extent>();

@@ -40,7 +40,7 @@ export async function reconcile(
   options: ReconcileOptions,
   signal: AbortSignal,
 ): Promise<readonly StreamComparison[]> {
-  const clickhouse = createClickHouse(settings.clickhouse);
+  const clickhouse = createClickHouse(settings.clickhouse, undefined, { isStreamed: true });
   const registry = new Registry(settings.schemaRegistry, signal);
   let admin: Admin | undefined;
   try {

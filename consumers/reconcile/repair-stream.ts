@@ -100,8 +100,10 @@ export async function repairStream(
     });
   };
   const take = search.take.bind(search);
-  await readTopics(admin, settings, new Map([[topic, take]]), signal, async () => {
-    if (search.bytes >= BYTES_PER_INSERT) await insert(search.fetch());
+  await readTopics(admin, settings, new Map([[topic, take]]), signal, {
+    afterFetch: async () => {
+      if (search.bytes >= BYTES_PER_INSERT) await insert(search.fetch());
+    },
   });
   await insert(search.fetch());
 

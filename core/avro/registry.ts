@@ -2,23 +2,24 @@ import { SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry';
 import { request, type Dispatcher } from 'undici';
 import type { SchemaRegistrySettings } from '../config.ts';
 import { withDeadline } from '../deadline.ts';
-import { ACCEPT_ENCODING, BodyTooLargeError, readBody } from '../http/answer-body.ts';
-import { createDispatcher, createProxyAgent } from '../http/proxy.ts';
+import { ACCEPT_ENCODING, readBody } from '../http/answer-body.ts';
+import { createBoundedAgent } from '../http/bounded-agent.ts';
+import { createDispatcher } from '../http/proxy.ts';
 import {
   EtlError,
   IncompatibleSchemaError,
+  messageOf,
   notAnswering,
   ServiceRefusedError,
   ServiceUnavailableError,
 } from '../errors.ts';
 import { isJsonObject, parseJson, type JsonObject, type JsonValue } from '../json.ts';
 import { retry, serviceRetry, type RetryPolicy } from '../retry.ts';
+import { TooLargeError } from '../size-limit.ts';
 import { parseStreamSchema } from './parse-schema.ts';
 import type { StreamSchema } from './schema.ts';
 
 const ANSWER_TIMEOUT_MS = 15_000;
-/** A schema with 10,000 documented fields has a tenth of it. */
-const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 const MAX_CONNECTIONS = 8;
 
 /** Schemas that one refers to, by whatever way: more is no schema that anybody could read. */
@@ -58,7 +59,7 @@ export class Registry {
     this.#dispatcher = createDispatcher(settings.url, proxy, { connections: MAX_CONNECTIONS });
     this.#client = new SchemaRegistry({
       host: settings.url,
-      ...(proxy && { agent: createProxyAgent(settings.url, proxy, MAX_CONNECTIONS) }),
+      agent: createBoundedAgent(settings.url, proxy, MAX_CONNECTIONS),
       // The one retry is in core/retry.ts.
       retry: { retries: 0 },
       ...(credentials && {
@@ -231,7 +232,7 @@ export class Registry {
         const { statusCode, text } = await withDeadline(this.#signal, ANSWER_TIMEOUT_MS, async (signal) => {
           const dispatcher = this.#dispatcher;
           const response = await request(`${url}${path}`, { signal, headers, dispatcher, ...method });
-          return { statusCode: response.statusCode, text: await readBody(response, MAX_ANSWER_BYTES) };
+          return { statusCode: response.statusCode, text: await readBody(response) };
         });
         if (statusCode === 404 && path !== '/subjects') return undefined;
         if (statusCode !== 200) throw this.#statusError(statusCode);
@@ -240,8 +241,7 @@ export class Registry {
       } catch (error) {
         this.#signal.throwIfAborted();
         if (error instanceof EtlError) throw error;
-        const isStrange = error instanceof SyntaxError || error instanceof BodyTooLargeError;
-        throw isStrange ? this.#strange(path) : this.#unreachable(error);
+        throw error instanceof SyntaxError ? this.#strange(path) : this.#unreachable(error, path);
       }
     });
   }
@@ -263,7 +263,10 @@ export class Registry {
         },
       );
     }
-    return typeof status === 'number' ? this.#statusError(status) : this.#unreachable(error);
+    const noAnswer = noAnswerIn(error);
+    return typeof status === 'number' && noAnswer === undefined
+      ? this.#statusError(status)
+      : this.#unreachable(noAnswer ?? error, `subject ${subject}`);
   }
 
   #statusError(status: number): EtlError {
@@ -277,15 +280,32 @@ export class Registry {
     return new ServiceRefusedError(`${answered}: ${cure}`);
   }
 
-  #unreachable(error: unknown): ServiceUnavailableError {
+  #unreachable(error: unknown, what: string): EtlError {
+    if (error instanceof TooLargeError) return this.#strange(what, error);
     return notAnswering('the schema registry', `${this.#settings.url} (SCHEMA_REGISTRY_URL)`, error);
   }
 
-  #strange(what: string): ServiceRefusedError {
+  #strange(what: string, cause?: TooLargeError): ServiceRefusedError {
+    const why = cause === undefined ? '' : `: ${cause.message}`;
     return new ServiceRefusedError(
-      `the schema registry at ${this.#settings.url} (SCHEMA_REGISTRY_URL) gave a strange answer for ${what}`,
+      `the schema registry at ${this.#settings.url} (SCHEMA_REGISTRY_URL) gave a strange answer for ${what}${why}`,
+      { cause },
     );
   }
+}
+
+/**
+ * Why the client had no answer; undefined where it had one. It gives its own failures the status 400 as well, and keeps of them only what
+ * they say: a registry says it in JSON, of which the message stands in the error by itself.
+ */
+function noAnswerIn(error: unknown): Error | undefined {
+  const [, said] = /, status 400: (.*)$/s.exec(messageOf(error)) ?? [];
+  if (said === undefined) return undefined;
+  const tooLarge = new TooLargeError();
+  if (said === tooLarge.message) return tooLarge;
+  const isOfNode =
+    /^(?:(?:connect|read|write|getaddrinfo) E[A-Z_]+|socket hang up|Client network socket disconnected)/;
+  return isOfNode.test(said) ? new Error(said, { cause: error }) : undefined;
 }
 
 function isReference(value: JsonValue): boolean {

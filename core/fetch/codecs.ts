@@ -1,37 +1,36 @@
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import kafkajs from 'kafkajs';
-
-const MIB = 1024 * 1024;
-
-/** Of one batch. Producers write 1 MiB, unless told otherwise; a few bytes that become gigabytes come from nobody who means well. */
-const MAX_DECOMPRESSED_BYTES = 128 * MIB;
+import { inTurn, sizeLimit, TooLargeError } from '../size-limit.ts';
 
 type Decompress = (bytes: Buffer) => Promise<Buffer>;
 
 /**
  * Gives kafkajs what it reads compressed batches by, so that both decoders have it. The libraries are loaded with the first batch that
- * needs one. None of them has a limit of its own: so what they are given is looked at before, or their output is counted.
+ * needs one. None of them has a limit of its own: so what they are given is looked at before, or their output is counted, by {@link sizeLimit}.
  */
 export function registerCodecs(): void {
   const { GZIP, Snappy, LZ4, ZSTD } = kafkajs.CompressionTypes;
   const codecs = kafkajs.CompressionCodecs as unknown as Record<number, () => object>;
   const gzip = codecs[GZIP]?.();
-  codecs[GZIP] = () => ({ ...gzip, decompress: gunzipped });
+  codecs[GZIP] = () => ({ ...gzip, decompress: (bytes: Buffer) => inTurn(gunzipped, bytes) });
   codecs[Snappy] = () => codecOf(snappyDecompressed);
   codecs[LZ4] = () => codecOf(lz4Decompressed);
   codecs[ZSTD] = () => codecOf(zstdDecompressed);
 }
 
 function codecOf(decompress: Decompress): object {
-  return { decompress, compress: () => Promise.reject(new Error('it is only read here')) };
+  return {
+    decompress: (bytes: Buffer) => inTurn(decompress, bytes),
+    compress: () => Promise.reject(new Error('it is only read here')),
+  };
 }
 
 const gunzipAsync = promisify(gunzip);
 
 async function gunzipped(bytes: Buffer): Promise<Buffer> {
   try {
-    return await gunzipAsync(bytes, { maxOutputLength: MAX_DECOMPRESSED_BYTES });
+    return await gunzipAsync(bytes, { maxOutputLength: sizeLimit() });
   } catch (error) {
     throw error instanceof RangeError ? tooLarge() : error;
   }
@@ -48,7 +47,7 @@ async function snappyDecompressed(bytes: Buffer): Promise<Buffer> {
   const { uncompressSync } = (await import('snappy')).default;
   const blocks = snappyBlocks(bytes);
   const length = blocks.reduce((sum, block) => sum + snappyLength(block), 0);
-  if (length > MAX_DECOMPRESSED_BYTES) throw tooLarge();
+  if (length > sizeLimit()) throw tooLarge();
   return Buffer.concat(blocks.map((block) => uncompressSync(block, { asBuffer: true }) as Buffer));
 }
 
@@ -95,7 +94,7 @@ const LZ4_STORED = 0x8000_0000;
 
 async function lz4Decompressed(bytes: Buffer): Promise<Buffer> {
   const { decompressFrameSync } = await import('lz4-napi');
-  if (lz4MostBytes(bytes) > MAX_DECOMPRESSED_BYTES) throw tooLarge();
+  if (lz4MostBytes(bytes) > sizeLimit()) throw tooLarge();
   return decompressFrameSync(bytes);
 }
 
@@ -144,14 +143,14 @@ async function zstdDecompressed(bytes: Buffer): Promise<Buffer> {
     emptyParts = part.length === 0 ? emptyParts + 1 : 0;
     if (emptyParts > MAX_EMPTY_FRAMES) throw notAsSaid();
     length += part.length;
-    if (length > MAX_DECOMPRESSED_BYTES) throw tooLarge();
+    if (length > sizeLimit()) throw tooLarge();
     parts.push(part);
   }
   return Buffer.concat(parts);
 }
 
 function tooLarge(): Error {
-  return new Error(`a batch becomes more than ${MAX_DECOMPRESSED_BYTES / MIB} MiB`);
+  return new TooLargeError('a batch becomes ');
 }
 
 function notAsSaid(): Error {

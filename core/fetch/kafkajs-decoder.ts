@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import type { Fetched } from './fetched-message.ts';
-import { decodeFetched, MAGIC, MAGIC_AT } from './record-batch.ts';
+import { decodeFetched, FetchBudget, MAGIC, MAGIC_AT } from './record-batch.ts';
 
 /** Where kafkajs decodes the messages of an answer to a fetch: in version 2.2.4, which package.json asks for. */
 const DECODER = 'kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js';
@@ -39,13 +39,19 @@ export function replaceKafkajsDecoder(): void {
 }
 
 function decodeOr(original: DecodeMessages): DecodeMessages {
+  // One decoder reads all partitions of an answer.
+  const budgets = new WeakMap<KafkajsDecoder, FetchBudget>();
   return async (decoder): Promise<Fetched[] | unknown[]> => {
     const start = decoder.offset;
     const size = decoder.readInt32();
     if (size <= 0 || !decoder.canReadBytes(size)) return [];
     const bytes = decoder.readBytes(size);
     // Of what is cut off before it says its format, nothing can be read.
-    if (size <= MAGIC_AT || bytes[MAGIC_AT] === MAGIC) return decodeFetched(bytes);
+    if (size <= MAGIC_AT || bytes[MAGIC_AT] === MAGIC) {
+      const budget = budgets.get(decoder) ?? new FetchBudget();
+      budgets.set(decoder, budget);
+      return decodeFetched(bytes, budget);
+    }
     // Written before Kafka 0.11.
     decoder.offset = start;
     return original(decoder);

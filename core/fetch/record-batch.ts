@@ -22,8 +22,10 @@ const HEADER_BYTES = 61;
 /** Records of one batch: more objects than that are no message of anybody, and would fill the memory. */
 const MAX_RECORDS = 1_000_000;
 const tooManyRecords = `it has more than ${MAX_RECORDS.toLocaleString('en-US')} records`;
-/** Of an answer, what is decompressed before the rest is left to be fetched again. */
+/** What an answer to a fetch may become in memory before the rest is left to be fetched again. */
 const ENOUGH_BYTES = 32 * 1024 * 1024;
+/** What a message takes beside its bytes. */
+const MESSAGE_BYTES = 400;
 
 const COMPRESSION = 0x07;
 const UNCOMPRESSED = 0;
@@ -33,16 +35,29 @@ const CONTROL = 0x20;
 
 registerCodecs();
 
+/** What the partitions of one answer to a fetch may still become in memory, together. */
+export class FetchBudget {
+  #left = ENOUGH_BYTES;
+
+  get isSpent(): boolean {
+    return this.#left < 0;
+  }
+
+  spend(bytes: number): void {
+    this.#left -= bytes;
+  }
+}
+
 /**
  * What {@link decodeRecordBatches} gives. But where it fails, there are the messages of the batches before; and if there is none, an {@link UnreadableMessage}
  * in the batch's place. For an error kafkajs would stop the consumer, with all its topics.
  *
  * @throws UnreadableBatchError for a batch of which not even its end can be told.
  */
-export async function decodeFetched(bytes: Buffer): Promise<Fetched[]> {
+export async function decodeFetched(bytes: Buffer, budget?: FetchBudget): Promise<Fetched[]> {
   const messages: Fetched[] = [];
   try {
-    await decodeRecordBatches(bytes, messages);
+    await decodeRecordBatches(bytes, messages, budget);
   } catch (error) {
     if (!(error instanceof UnreadableBatchError)) throw error;
     if (messages.length > 0) return messages;
@@ -55,7 +70,7 @@ export async function decodeFetched(bytes: Buffer): Promise<Fetched[]> {
 
 /**
  * The messages of one partition in an answer to a fetch. Such an answer ends in the middle of a batch more often than not: that one is
- * left out, as are those behind {@link ENOUGH_BYTES} of compressed ones. A batch of which compaction has taken the last messages, or all, ends with a mark in their place, so that whoever reads
+ * left out, as are those behind a spent budget. A batch of which compaction has taken the last messages, or all, ends with a mark in their place, so that whoever reads
  * gets past it.
  *
  * Format: https://kafka.apache.org/documentation/#recordbatch. Like kafkajs it does not verify the checksum.
@@ -64,17 +79,21 @@ export async function decodeFetched(bytes: Buffer): Promise<Fetched[]> {
  * @param messages to which they are added, of a batch all or none.
  * @throws UnreadableBatchError when they are not what they say, or compressed in a way that has no codec or becomes too large.
  */
-export async function decodeRecordBatches(bytes: Buffer, messages: Fetched[] = []): Promise<Fetched[]> {
+export async function decodeRecordBatches(
+  bytes: Buffer,
+  messages: Fetched[] = [],
+  budget = new FetchBudget(),
+): Promise<Fetched[]> {
   let at = 0;
-  let decompressedBytes = 0;
   while (at + HEADER_BYTES <= bytes.length && bytes[at + MAGIC_AT] === MAGIC) {
     const end = at + LOG_OVERHEAD + bytes.readInt32BE(at + 8);
     if (end < at + HEADER_BYTES)
       throw unreadableBatch(bytes.readBigInt64BE(at), 'it is shorter than its header');
-    if (end > bytes.length || decompressedBytes > ENOUGH_BYTES) break;
+    if (end > bytes.length || budget.isSpent) break;
     const before = messages.length;
     try {
-      decompressedBytes += await decodeBatch(bytes.subarray(at, end), messages);
+      const decompressedBytes = await decodeBatch(bytes.subarray(at, end), messages);
+      budget.spend(decompressedBytes + (messages.length - before) * MESSAGE_BYTES);
     } catch (error) {
       messages.length = before;
       throw error;

@@ -1,12 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { promisify, TextDecoder } from 'node:util';
 import { brotliDecompress, gunzip, inflate, inflateRaw, type InputType, type ZlibOptions } from 'node:zlib';
+import { inTurn, sizeLimit, TooLargeError } from '../size-limit.ts';
 
 /** What {@link readBody} can decode, as the value of `Accept-Encoding`. */
 export const ACCEPT_ENCODING = 'gzip, deflate, br';
 
-/** The body has more bytes than the caller accepts, compressed or decoded. */
-export class BodyTooLargeError extends Error {}
+/** Nobody applies more to one body. */
+const MAX_ENCODINGS = 4;
 
 export interface HttpAnswer {
   readonly headers: IncomingHttpHeaders;
@@ -16,19 +17,22 @@ export interface HttpAnswer {
 /**
  * The text of an answer: decompressed by its `Content-Encoding`, decoded by the charset of its `Content-Type` (UTF-8 without one).
  *
- * @throws BodyTooLargeError; Error for an encoding or charset that is unknown, or a body that is not encoded as it says.
+ * @throws TooLargeError for more than {@link sizeLimit}, compressed or decoded; Error for an encoding or charset that is unknown, or a body that is not encoded as it says.
  */
-export async function readBody({ headers, body }: HttpAnswer, maxBytes: number): Promise<string> {
+export async function readBody({ headers, body }: HttpAnswer, maxBytes = sizeLimit()): Promise<string> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of body) {
     length += chunk.length;
-    if (length > maxBytes) throw new BodyTooLargeError(`more than ${maxBytes} bytes`);
+    if (length > maxBytes) throw new TooLargeError();
     chunks.push(chunk);
   }
   let bytes = Buffer.concat(chunks, length);
   // The server applied the encodings from left to right.
-  for (const encoding of encodingsIn(headers).reverse()) bytes = await decoded(bytes, encoding, maxBytes);
+  const encodings = encodingsIn(headers).reverse();
+  if (encodings.length > MAX_ENCODINGS)
+    throw new Error(`its Content-Encoding names ${encodings.length} encodings`);
+  for (const encoding of encodings) bytes = await inTurn(decoded, bytes, encoding, maxBytes);
   return decoderOf(headers['content-type']).decode(bytes);
 }
 
@@ -64,8 +68,7 @@ async function decoded(bytes: Buffer, encoding: string, maxBytes: number): Promi
   try {
     return (await decompress(bytes, { maxOutputLength: maxBytes })) as Buffer<ArrayBuffer>;
   } catch (error) {
-    if (codeOf(error) === 'ERR_BUFFER_TOO_LARGE')
-      throw new BodyTooLargeError(`more than ${maxBytes} bytes once decompressed`);
+    if (codeOf(error) === 'ERR_BUFFER_TOO_LARGE') throw new TooLargeError();
     throw new Error(`its body is not ${encoding}, or is cut off`, { cause: error });
   }
 }

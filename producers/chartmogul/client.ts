@@ -13,13 +13,14 @@ import {
   UnexpectedAnswerError,
 } from '../../core/errors.ts';
 import { withDeadline } from '../../core/deadline.ts';
-import { ACCEPT_ENCODING, BodyTooLargeError, readBody } from '../../core/http/answer-body.ts';
+import { ACCEPT_ENCODING, readBody } from '../../core/http/answer-body.ts';
 import { bodyExcerpt } from '../../core/http/foreign-text.ts';
 import { createDispatcher, throughProxy } from '../../core/http/proxy.ts';
 import { isJsonObject, parseJson, type JsonObject, type JsonValue } from '../../core/json.ts';
 import { logger } from '../../core/logger.ts';
 import { rememberSecret } from '../../core/redact.ts';
 import { retry, sourceRetry, type RetryPolicy } from '../../core/retry.ts';
+import { TooLargeError } from '../../core/size-limit.ts';
 import type { Settings } from '../../core/config.ts';
 import { answerError, PING_PATH } from './answer-error.ts';
 import { RateLimiter } from './rate-limiter.ts';
@@ -36,7 +37,6 @@ const pingRetry: RetryPolicy = { attempts: 4, attemptMs: 15_000, firstDelayMs: 2
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 60_000;
-const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
 
 /** The answer that has no body: no records, and no more pages. */
 export const NO_CONTENT: JsonObject = Object.freeze({ entries: [], has_more: false });
@@ -180,11 +180,11 @@ export class ChartMogulClient {
           },
           signal,
         });
-        return [answer, await readBody(answer, MAX_ANSWER_BYTES)];
+        return [answer, await readBody(answer)];
       });
     } catch (error) {
       this.#signal.throwIfAborted();
-      if (error instanceof BodyTooLargeError)
+      if (error instanceof TooLargeError)
         throw new UnexpectedAnswerError(`${path} answered ${error.message}`, { cause: error });
       throw new SourceUnavailableError(
         `${this.#baseUrl}${path} did not answer${this.#proxied}: ${messageOf(error)}`,

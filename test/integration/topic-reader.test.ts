@@ -52,7 +52,7 @@ test('a reader that has to join its group again hands no message over twice, and
   const afterFetch = async () => {
     if (leave === undefined && new Set(handed.map(([partition]) => partition)).size === 2) await invite();
   };
-  await readTopics(admin, settings, new Map([[topic, handle]]), noSignal, afterFetch);
+  await readTopics(admin, settings, new Map([[topic, handle]]), noSignal, { afterFetch });
   assert.ok(leave !== undefined);
   await leave;
   for (const partition of [0, 1]) {
@@ -82,7 +82,7 @@ test('a reader of a span is given its messages, and none of other partitions', a
     [2, { from: 18n, to: 30n }],
   ]);
   const handlers = new Map([[topic, handle]]);
-  const left = await readTopics(admin, settings, handlers, noSignal, undefined, new Map([[topic, spans]]));
+  const left = await readTopics(admin, settings, handlers, noSignal, { spans: new Map([[topic, spans]]) });
   assert.deepEqual(left, []);
   assert.deepEqual(handed.sort(), ['0/5', '0/6', '0/7', '2/18', '2/19']);
 });

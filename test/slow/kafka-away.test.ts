@@ -59,13 +59,9 @@ test('a Kafka that is away for a minute ends no sink, whatever happens to the ta
       let killed = () => {};
       const isKilled = new Promise<void>((resolve) => (killed = resolve));
       let isReading = false;
-      const reading = readTopics(
-        admin,
-        settings,
-        new Map([[large, () => (isReading = true)]]),
-        noSignal,
-        () => isKilled,
-      );
+      const reading = readTopics(admin, settings, new Map([[large, () => (isReading = true)]]), noSignal, {
+        afterFetch: () => isKilled,
+      });
       const refused = assert.rejects(reading, ServiceUnavailableError);
       await waitFor('the first fetch', () => isReading);
       kafka.kill();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import test from 'node:test';
 import { Registry } from '../../core/avro/registry.ts';
@@ -32,6 +32,20 @@ test('a registry that takes a schema and never answers holds nobody up who is to
   });
   const registry = new Registry({ url: baseUrl, credentials: undefined }, stop.signal);
   await assert.rejects(registry.register('s', readStreamSchema('plans')), /stopped/);
+});
+
+test('a registry that hangs up while it is given a schema is asked again', async (t) => {
+  let asked = 0;
+  const answer = (value: object) => (_: unknown, response: ServerResponse) => {
+    if (asked++ === 0) response.destroy();
+    else response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(value));
+  };
+  const { baseUrl } = await createApiServer(t, {
+    '/config/s': answer({ compatibilityLevel: 'BACKWARD' }),
+    '/subjects/s/versions': answer({ id: 7 }),
+  });
+  const registry = new Registry({ url: baseUrl, credentials: undefined }, new AbortController().signal);
+  assert.equal(await registry.register('s', readStreamSchema('plans')), 7);
 });
 
 test('the registry is told who asks, when reading and when registering', async (t) => {
