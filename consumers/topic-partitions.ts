@@ -9,7 +9,15 @@ import { describeTopics, type AskAdmin } from '../core/kafka.ts';
 import { findMergedAway } from './merged-away.ts';
 import { endsOf, readPartitionLogs, topicIdOf } from './partition-logs.ts';
 import type { SetAside } from './set-aside.ts';
-import { extended, trailIn, trailText, type CommittedOffset, type Trail, type TrailOwner } from './trail.ts';
+import {
+  extended,
+  trailIn,
+  trailOf,
+  trailText,
+  type CommittedOffset,
+  type Trail,
+  type TrailOwner,
+} from './trail.ts';
 import { highestOf, resumeOffset, rowsOfTopic, type TableRows } from './resume-offset.ts';
 
 /** What the partitions of one topic ask of the consumer. */
@@ -153,7 +161,7 @@ export class TopicPartitions {
     const trails = new Map<number, Trail>();
     let ends: ReadonlyMap<number, bigint> = new Map();
     let topicId = 0n;
-    let hasLost = false;
+    let untold: ReadonlyMap<number, bigint> = new Map();
     if (this.#states.size > 0) {
       this.#rows = await this.#table.partitionRows();
       const logs = await readPartitionLogs(this.#ask, this.#topic);
@@ -174,8 +182,9 @@ export class TopicPartitions {
         found.set(partition, offset < floor ? floor : offset);
         trails.set(partition, { highest: highest?.offset, letters: 0 });
       }
-      hasLost = await this.#passDone({ topicId, table: this.#table.identity }, ends, { found, trails });
+      untold = await this.#passDone({ topicId, table: this.#table.identity }, ends, { found, trails });
     }
+    const block = untold.size > 0 ? await this.#table.lastBlock() : '';
     // Another assignment meanwhile: once more, for that one.
     if (generation.aborted) return;
     this.#topicId = topicId;
@@ -190,22 +199,22 @@ export class TopicPartitions {
     }
     this.#isVerified = this.#states.size === 0;
     this.#mustPosition = false;
-    // A sink that is killed on the way leaves rows that could make what it has not reached look merged.
-    if (hasLost) this.commit(found, new Map());
+    if (untold.size > 0) this.commit(untold, new Map(), block);
   }
 
   /**
    * Resumes behind messages that follow the last row and are done with: first those whose rows merges have taken, then those that are all set aside.
    *
-   * @returns whether the table has lost rows that the group tells of.
+   * @returns where to resume in partitions of which the group tells another highest row: the last commit was lost, or the table was restored. What
+   *   merges take from now on, and what this sink does not reach, only a commit tells.
    */
   async #passDone(
     owner: TrailOwner,
     ends: ReadonlyMap<number, bigint>,
     { found, trails }: Positions,
-  ): Promise<boolean> {
+  ): Promise<ReadonlyMap<number, bigint>> {
     const aside = this.#aside;
-    if (aside === undefined) return false;
+    if (aside === undefined) return new Map();
     const committed = await aside.committed();
     let read: Promise<Letters> | undefined;
     const letters = () => (read ??= aside.letters());
@@ -228,7 +237,13 @@ export class TopicPartitions {
       found.set(partition, commit.offset);
       trails.set(partition, trail);
     }
-    return behind.size > 0 && !isMerged;
+    if (owner.topicId === 0n) return new Map();
+    return new Map(
+      [...found].filter(([partition]) => {
+        const commit = committed.get(partition);
+        return (commit && trailOf(commit, owner))?.highest !== trails.get(partition)?.highest;
+      }),
+    );
   }
 
   /** Kafka's id of the topic that messages are taken from; 0 where it is not known. */

@@ -39,6 +39,9 @@ const STANDARD_ROUND_MS = 100;
 /** How often the server may give an answer that may be its last word: for some two minutes. */
 const MAX_ANSWERS = 30;
 
+/** How long the last block is waited for. Not cut short by a stop, which is for the insert behind it to say. */
+const BLOCK_MS = 2_000;
+
 /** How long it may take to find out what became of an insert that failed, and to take it back, once the work is stopped. */
 const AFTERWARDS_MS = 20_000;
 
@@ -307,10 +310,11 @@ export class StorageTable {
     });
   }
 
-  /** The last block that was inserted, for {@link hasBlocks}; empty where it is not known. Asked once: nobody waits for it. */
+  /** The last block that was inserted, for {@link hasBlocks}; empty where no answer comes soon: rows are inserted without it. */
   async lastBlock(): Promise<string> {
-    const { client, settings, signal } = this.#options;
-    return readLastBlock(client, settings.database, this.name, signal).catch(() => '');
+    const { client, settings } = this.#options;
+    const soon = AbortSignal.timeout(BLOCK_MS);
+    return readLastBlock(client, settings.database, this.name, soon).catch(() => '');
   }
 
   /**
