@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type * as Chdb from 'chdb';
 import pLimit from 'p-limit';
 import { LocalServiceError, messageOf } from '../../core/errors.ts';
+import { writeEngineConfig } from './engine-config.ts';
 import { ClickHouseException } from './exception.ts';
 
 /** What a query did, in the engine's own count. */
@@ -38,7 +39,9 @@ export interface Engine {
 export async function openEngine(folder: string): Promise<Engine> {
   const { Session, drainPending } = await loadChdb();
   // The engine lives as long as one session does; with this one open, further ones cost a fraction of a millisecond.
-  const anchor = openFirst(() => new Session(folder, { connectionArgs: ['--timezone=UTC'] }), folder);
+  const config = writeEngineConfig('config');
+  const connectionArgs = ['--timezone=UTC', `--config-file=${config}`];
+  const anchor = openFirst(() => new Session(folder, { connectionArgs }), folder);
   const limit = pLimit(Math.min(16, Math.max(4, availableParallelism() * 2)));
 
   const run = (statements: readonly string[], format = 'TabSeparated') =>
@@ -58,6 +61,7 @@ export async function openEngine(folder: string): Promise<Engine> {
       }
     });
 
+  await proveConfinement(run);
   const { output } = await run(['SELECT version()']);
   return {
     version: new TextDecoder().decode(output).trim(),
@@ -68,6 +72,15 @@ export async function openEngine(folder: string): Promise<Engine> {
       await drainPending();
     },
   };
+}
+
+/** A configuration that the engine does not find is ignored without a word. */
+async function proveConfinement(run: Engine['run']): Promise<void> {
+  const refusal = await run(["SELECT * FROM file('config/config.xml', 'LineAsString')"]).catch(
+    (error: unknown) => error,
+  );
+  if (refusal instanceof ClickHouseException && refusal.exceptionName === 'ACCESS_DENIED') return;
+  throw new LocalServiceError('ClickHouse does not keep to its folder: its configuration was not read');
 }
 
 async function loadChdb(): Promise<typeof Chdb> {

@@ -14,7 +14,7 @@ const lexeme = new RegExp(
     String.raw`(?<blank>\s+|--[^\n]*|#[ !][^\n]*|/\*[\s\S]*?(?:\*/|$))`,
     String.raw`(?<quoted>'(?:[^'\\]|\\[\s\S])*'?|"(?:[^"\\]|\\[\s\S])*"?|\x60(?:[^\x60\\]|\\[\s\S])*\x60?)`,
     String.raw`(?<heredoc>\$(?<tag>\w*)\$[\s\S]*?(?:\$\k<tag>\$|$))`,
-    String.raw`(?<word>[A-Za-z0-9_\x80-\uffff]+)`,
+    String.raw`(?<word>[A-Za-z0-9_\x80-\uffff][A-Za-z0-9_$\x80-\uffff]*)`,
     String.raw`(?<sign>[\s\S])`,
   ].join('|'),
   'y',

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { randomUUID } from 'node:crypto';
+import { ClickHouseException } from './exception.ts';
 
 /** What a request says about its query, apart from the query's text. */
 export interface QueryRequest {
@@ -12,6 +13,8 @@ export interface QueryRequest {
   readonly wantsCompression: boolean;
   /** What to run before the query, in its session. */
   readonly preparation: readonly string[];
+  /** It may do nothing but read. */
+  readonly isReadOnly: boolean;
 }
 
 /** Parameters of the interface itself: every other one is a setting of the query. */
@@ -47,6 +50,7 @@ export function readQueryRequest(request: IncomingMessage, url: URL): QueryReque
     defaultFormat: given.get('default_format') ?? header('x-clickhouse-format') ?? 'TabSeparated',
     wantsCompression:
       isOn(given.get('enable_http_compression')) && /\bgzip\b/.test(header('accept-encoding') ?? ''),
+    isReadOnly: request.method !== 'POST',
     preparation: preparation({
       settings,
       parameters: [...given].filter(([name]) => name.startsWith('param_')),
@@ -62,9 +66,15 @@ function preparation(of: {
   database: string | undefined;
   isSafeMethod: boolean;
 }): string[] {
-  // A GET must change nothing, however its query is written.
-  const mustProtect = of.isSafeMethod && !isOn(of.settings.get('readonly') ?? null);
-  const settings = mustProtect ? new Map(of.settings).set('readonly', '2') : of.settings;
+  // A GET must change nothing, however its query and its settings are written.
+  const given = of.settings.get('readonly') ?? '1';
+  if (of.isSafeMethod && given !== '1' && given !== '2')
+    throw new ClickHouseException(
+      164,
+      'READONLY',
+      'A GET changes nothing, so its setting readonly must be 1.',
+    );
+  const settings = of.isSafeMethod ? new Map(of.settings).set('readonly', '1') : of.settings;
   const assignments = [...settings, ...of.parameters].map(assignment).join(', ');
   return [
     ...(of.database === undefined || of.database === '' ? [] : [`USE \`${escaped(of.database, '`')}\``]),

@@ -6,6 +6,7 @@ import type { Credentials } from '../../core/config.ts';
 import { messageOf } from '../../core/errors.ts';
 import { refuseForeign } from '../../core/http/foreign-request.ts';
 import { logger } from '../../core/logger.ts';
+import { confine, isPlainInsert, literalsOnly } from './confinement.ts';
 import { contentType } from './content-type.ts';
 import type { Engine, QueryCounts } from './engine.ts';
 import { ClickHouseException } from './exception.ts';
@@ -48,11 +49,11 @@ async function answer(backend: Backend, request: IncomingMessage, response: Serv
   if (url.pathname !== '/') return void response.writeHead(404).end(`There is no handle ${url.pathname}\n`);
   if (request.method !== 'POST' && !url.searchParams.has('query')) return void response.end('Ok.\n');
 
-  const query = readQueryRequest(request, url);
-  response.setHeader('X-ClickHouse-Query-Id', query.id);
   const hangUp = new AbortController();
   response.once('close', () => hangUp.abort());
   try {
+    const query = readQueryRequest(request, url);
+    response.setHeader('X-ClickHouse-Query-Id', query.id);
     authenticate(backend.credentials, query);
     await runQuery(backend, query, request, response, hangUp.signal);
   } catch (error) {
@@ -84,13 +85,17 @@ async function runQuery(
   const statement = await readStatement();
   switch (statement.kind) {
     case 'insert':
+      if (query.isReadOnly || !isPlainInsert(statement.head))
+        await confine(engine, query.preparation, `${statement.head} SELECT 1`, query.isReadOnly);
       return spool.withFile(async (path) => {
         await writeSpooled(path, body.after(statement.dataAt), signal);
-        const counts = await engine.run([...query.preparation, statement.from(path)]);
+        const forced = statement.format.toUpperCase() === 'VALUES' ? await literalsOnly(path) : '';
+        const counts = await engine.run([...query.preparation, statement.from(path, forced)]);
         response.setHeader('X-ClickHouse-Summary', summary(counts, counts));
         response.end();
       });
     case 'rows':
+      await confine(engine, query.preparation, statement.sql, query.isReadOnly);
       return spool.withFile(async (path) => {
         const read = await engine.run([...query.preparation, statement.into(path)]);
         response.setHeader('X-ClickHouse-Summary', summary(read));
@@ -98,6 +103,7 @@ async function runQuery(
         await sendFile(response, path, query.wantsCompression, signal);
       });
     case 'command': {
+      await confine(engine, query.preparation, statement.sql, query.isReadOnly);
       const read = await engine.run([...query.preparation, statement.sql], query.defaultFormat);
       response.setHeader('X-ClickHouse-Summary', summary(read));
       setFormat(response, query.defaultFormat);

@@ -4,9 +4,17 @@ import { topLevelTokens, type Token } from './lexer.ts';
 /** A query as this server has to run it. */
 export type Statement =
   /** An INSERT whose data follows it in the request. */
-  | { readonly kind: 'insert'; readonly dataAt: number; from(path: string): string }
+  | {
+      readonly kind: 'insert';
+      readonly dataAt: number;
+      readonly format: string;
+      /** All that stands before the format. */
+      readonly head: string;
+      /** @param forced settings that no other may change. */
+      from(path: string, forced?: string): string;
+    }
   /** Gives rows. */
-  | { readonly kind: 'rows'; readonly format: string; into(path: string): string }
+  | { readonly kind: 'rows'; readonly sql: string; readonly format: string; into(path: string): string }
   /** Does something, and gives a line or two at most. */
   | { readonly kind: 'command'; readonly sql: string };
 
@@ -59,7 +67,14 @@ function insertWithData(text: string): Statement | undefined {
       return {
         kind: 'insert',
         dataAt: isValues ? token.end : startOfData(text, token.end),
-        from: (path) => `${head}\nFROM INFILE '${path}' COMPRESSION 'none'\n${settings}\nFORMAT ${format}`,
+        format,
+        head: utf8(text.slice(0, clauseAt)),
+        from(path, forced = '') {
+          // The last of several assignments counts.
+          const clause =
+            forced === '' ? settings : `${settings === '' ? 'SETTINGS' : `${settings},`} ${forced}`;
+          return `${head}\nFROM INFILE '${path}' COMPRESSION 'none'\n${clause}\nFORMAT ${format}`;
+        },
       };
     }
     previous = token;
@@ -80,17 +95,28 @@ function rows(sql: string, tokens: readonly Token[], defaultFormat: string): Sta
   const format = clause?.format ?? defaultFormat;
   return {
     kind: 'rows',
+    sql: utf8(sql),
     format,
     into: (path) => `${body}\nINTO OUTFILE '${path}' COMPRESSION 'none'\nFORMAT ${format}${tail}`,
   };
 }
 
-function formatClause(tokens: readonly Token[]): { start: number; end: number; format: string } | undefined {
+function formatClause(
+  tokens: readonly Token[],
+  mayBeQuoted = false,
+): { start: number; end: number; format: string } | undefined {
   const at = tokens.findLastIndex(({ word }) => word === 'FORMAT');
   const [keyword, name, next] = tokens.slice(Math.max(at, 0), at + 3);
-  if (at < 0 || keyword === undefined || name?.isWord !== true) return undefined;
+  if (at < 0 || keyword === undefined || name === undefined) return undefined;
+  if (!name.isWord && !(mayBeQuoted && name.text.startsWith('`'))) return undefined;
   const isLast = next === undefined || next.word === 'SETTINGS' || next.word === ';';
   return isLast ? { start: keyword.start, end: name.end, format: name.text } : undefined;
+}
+
+/** A query in the engine's own spelling, which may quote the name of a format, without its FORMAT clause. */
+export function withoutFormat(sql: string): string {
+  const clause = formatClause([...topLevelTokens(sql)], true);
+  return clause === undefined ? sql : sql.slice(0, clause.start) + sql.slice(clause.end);
 }
 
 function endOfStatement(text: string, tokens: readonly Token[]): number {

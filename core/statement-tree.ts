@@ -1,0 +1,176 @@
+/** A node of a statement, as the server's own `EXPLAIN AST` prints it. */
+export interface StatementNode {
+  /** `Function url (children 1)` */
+  readonly label: string;
+  readonly parent: StatementNode | undefined;
+  readonly children: StatementNode[];
+}
+
+/** @param text what `EXPLAIN AST` answers, a line for each node, one blank deeper than its parent. */
+export function parseStatementTree(text: string): readonly StatementNode[] {
+  const nodes: StatementNode[] = [];
+  const path: StatementNode[] = [];
+  for (const line of text.split('\n')) {
+    if (line === '') continue;
+    const label = line.trimStart();
+    path.length = Math.min(path.length, line.length - label.length);
+    const node: StatementNode = { label, parent: path.at(-1), children: [] };
+    node.parent?.children.push(node);
+    path.push(node);
+    nodes.push(node);
+  }
+  return nodes;
+}
+
+/** `SelectWithUnionQuery`, `Function` or `Set`: what kind of node it is. */
+export function kindOf(node: StatementNode | undefined): string {
+  return node?.label.split(' ', 1)[0] ?? '';
+}
+
+/** What stands behind the kind: a function's name, a table's. */
+function nameOf({ label }: StatementNode): string {
+  return label.split(' ', 2)[1] ?? '';
+}
+
+/** Table functions that stay within the database. */
+const innerTableFunctions = new Set([
+  ...['numbers', 'numbers_mt', 'zeros', 'zeros_mt', 'primes', 'generaterandom', 'generateseries'],
+  ...['generate_series', 'values', 'null', 'view', 'viewifpermitted', 'viewexplain', 'merge'],
+  ...['mergetreeindex', 'mergetreeprojection', 'mergetreetextindex', 'mergetreeanalyzeindexes'],
+]);
+
+/** Functions that read files or ask other hosts; and table functions that do, which may stand behind IN as well. */
+const outerFunctions = new Set([
+  ...['file', 'catboostevaluate', 'aigenerate', 'aiclassify', 'aiembed', 'aiextract', 'aitranslate', 'eval'],
+  ...['url', 'urlcluster', 'filecluster', 'filesystem', 'executable', 'remote', 'remotesecure', 'cluster'],
+  ...[
+    'clusterallreplicas',
+    's3',
+    's3cluster',
+    'gcs',
+    'oss',
+    'cosn',
+    'hdfs',
+    'hdfscluster',
+    'azureblobstorage',
+  ],
+  ...[
+    'azureblobstoragecluster',
+    'mysql',
+    'postgresql',
+    'mongodb',
+    'redis',
+    'sqlite',
+    'odbc',
+    'jdbc',
+    'input',
+  ],
+  ...[
+    'dictionary',
+    'loop',
+    'iceberg',
+    'iceberglocal',
+    'deltalake',
+    'deltalakelocal',
+    'hudi',
+    'paimon',
+    'ytsaurus',
+  ],
+]);
+
+/** Engines of tables and databases that keep what they hold to themselves; Kafka's is what this project is about. */
+export const innerEngines = [
+  ...['MergeTree', 'ReplacingMergeTree', 'SummingMergeTree', 'AggregatingMergeTree', 'CollapsingMergeTree'],
+  ...[
+    'VersionedCollapsingMergeTree',
+    'GraphiteMergeTree',
+    'CoalescingMergeTree',
+    'Log',
+    'TinyLog',
+    'StripeLog',
+  ],
+  ...['Memory', 'Null', 'Set', 'Join', 'Buffer', 'Merge', 'GenerateRandom', 'View', 'MaterializedView'],
+  ...['Kafka', 'Alias'],
+] as const;
+const allowedEngines = new Set<string>([...innerEngines, 'Atomic', 'Ordinary', 'ReplicatedMergeTree']);
+
+/** The first argument of these is a list of columns, which may hold expressions. */
+const structured = new Set(['values', 'null', 'generaterandom']);
+const withExpression = /\b(default|materialized|ephemeral|alias)\b/i;
+
+/** What of a statement reads or writes outside the database; undefined where nothing does. */
+export function outsideOf(nodes: readonly StatementNode[]): string | undefined {
+  for (const node of nodes) {
+    const found = outsideAt(node);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function outsideAt(node: StatementNode): string | undefined {
+  if (node.label.startsWith('Dictionary definition')) return 'the source of a dictionary';
+  if (kindOf(node) !== 'Function') return undefined;
+  const name = nameOf(node);
+  const lower = name.toLowerCase();
+  const { parent } = node;
+  if (parent?.label.startsWith('Storage definition') === true && parent.children[0] === node)
+    return allowedEngines.has(name) ? undefined : `engine ${name}`;
+  const isTable = ['TableExpression', 'InsertQuery', 'CreateQuery', 'AttachQuery', 'Explain'].includes(
+    kindOf(parent),
+  );
+  if (isTable && !innerTableFunctions.has(lower)) return `table function ${name}`;
+  if (outerFunctions.has(lower)) return `function ${name}`;
+  // `x IN format(…)` is the table function.
+  if (
+    lower === 'format' &&
+    kindOf(parent?.parent) === 'Function' &&
+    /in$/i.test(nameOf(parent?.parent ?? node))
+  )
+    return `table function ${name}`;
+  const [first] = node.children[0]?.children ?? [];
+  if (structured.has(lower) && !isPlainStructure(first)) return `an expression in the columns of ${name}`;
+  if (lower === 'merge' && isTable && /^Literal 'system'|^(?!Literal|Identifier)/i.test(first?.label ?? ''))
+    return `table function ${name} of system tables`;
+  return undefined;
+}
+
+function isPlainStructure(first: StatementNode | undefined): boolean {
+  if (first === undefined) return true;
+  const isText = ['Literal', 'Identifier'].includes(kindOf(first)) && !withExpression.test(first.label);
+  return isText || first.label.startsWith('Function tuple');
+}
+
+/** Statements that only read. */
+const reading = new Set([
+  ...['SelectWithUnionQuery', 'SelectIntersectExceptQuery', 'SelectQuery', 'Explain', 'DescribeQuery'],
+  ...['ExistsTableQuery', 'ExistsDatabaseQuery', 'ExistsViewQuery', 'ExistsDictionaryQuery', 'ShowTables'],
+  ...['ShowColumns', 'ShowIndexes', 'ShowFunctions', 'ShowCreateTableQuery', 'ShowCreateDatabaseQuery'],
+  ...['ShowCreateViewQuery', 'ShowCreateDictionaryQuery', 'ShowProcesslistQuery', 'ShowGrantsQuery'],
+  ...['ShowEngineQuery', 'ShowEnginesQuery', 'ShowSetting', 'ShowSettingQuery', 'ShowPrivilegesQuery'],
+]);
+
+/** Tables of the server that show credentials, or whatever path they are asked for. */
+const secretTables = /^system\.(users|named_collections|user_directories|zookeeper\w*)$/i;
+
+/** Why a statement does more than to read the database; undefined where it does not. */
+export function notReadOnly(nodes: readonly StatementNode[]): string | undefined {
+  const [root] = nodes;
+  if (root === undefined || !reading.has(kindOf(root)))
+    return 'only SELECT, WITH, SHOW, DESCRIBE, EXPLAIN and EXISTS are taken';
+  for (const node of nodes) {
+    const { parent } = node;
+    const kind = kindOf(node);
+    // `EXPLAIN actions = 1 SELECT …` has its own settings first.
+    if (kind === 'Set' && !(kindOf(parent) === 'Explain' && parent?.children[0] === node))
+      return 'SETTINGS are not taken: the limits of the query stay as they are';
+    if (kind === 'Literal' && reading.has(kindOf(parent)))
+      return 'INTO OUTFILE is not taken: redirect the output';
+    if (kindOf(parent) === 'Explain' && /Query/.test(kind) && !reading.has(kind))
+      return 'EXPLAIN is taken for statements that read only';
+    const [, second = ''] = node.label.split(' ', 2);
+    if (kind === 'TableIdentifier' && secretTables.test(second.replaceAll('`', '')))
+      return `${second} is not read: it shows credentials`;
+  }
+  const outside = outsideOf(nodes);
+  return outside === undefined ? undefined : `${outside} leaves the database`;
+}
