@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { allowedEnvironment } from './core/child-environment.mjs';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
@@ -17,6 +18,7 @@ if (modifiedAt('node_modules/.package-lock.json') < modifiedAt('package-lock.jso
   console.error('Installing the packages of package-lock.json (once) …');
   const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
     cwd: root,
+    env: allowedEnvironment(process.env, 'npm'),
     stdio: ['ignore', 2, 2],
   });
   if (npm.status !== 0) {

@@ -1,5 +1,6 @@
 import convict from 'convict';
 import { existsSync, readFileSync } from 'node:fs';
+import { allowedEnvironment, type NeedyProgram } from './child-environment.mjs';
 import { parseDotEnv } from './dot-env.ts';
 import { ConfigError, messageOf } from './errors.ts';
 import { proxyFor } from './http/proxy.ts';
@@ -190,10 +191,12 @@ export function loadSettings(processEnv: NodeJS.ProcessEnv = process.env, dotEnv
   return parse(config.getProperties(), file.streams);
 }
 
-/** The environment for a program that we start: without our settings, so that no secret of ours reaches it. */
-export function childEnvironment(processEnv: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
-  const isOurs = (name: string) => Object.hasOwn(definitions, name.toUpperCase()) || name === 'CONFIG_FILE';
-  return Object.fromEntries(Object.entries(processEnv).filter(([name]) => !isOurs(name)));
+/** The environment for a program that we start: what it needs of ours, and no setting of ours. */
+export function childEnvironment(
+  program?: NeedyProgram,
+  processEnv: NodeJS.ProcessEnv = process.env,
+): NodeJS.ProcessEnv {
+  return allowedEnvironment(processEnv, program);
 }
 
 /** The proxy for an address, as the settings have it. */

@@ -1,7 +1,7 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { startProgram } from '../core/child-process.ts';
 import { LocalServiceError, messageOf } from '../core/errors.ts';
 import { isTrueWithin } from './deadline.ts';
 import { makePrivateFolder, openPrivate, readPrivate, writePrivate } from '../core/private-files.ts';
@@ -11,7 +11,8 @@ import { describeProcess, ProcessRecord } from './process-record.ts';
 export interface Launch {
   readonly command: string;
   readonly args: readonly string[];
-  readonly env: NodeJS.ProcessEnv;
+  /** Beside what every program gets. */
+  readonly env?: NodeJS.ProcessEnv;
   readonly cwd: string;
 }
 
@@ -45,9 +46,9 @@ export class BackgroundProcess {
     this.#keepPreviousLog();
     const log = openPrivate(this.logPath);
     try {
-      const child = spawn(launch.command, launch.args, {
+      const child = startProgram(launch.command, launch.args, {
         cwd: launch.cwd,
-        env: launch.env,
+        env: launch.env ?? {},
         detached: true,
         stdio: ['ignore', log, log],
       });

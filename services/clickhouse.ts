@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { childEnvironment, type Settings } from '../core/config.ts';
+import type { Settings } from '../core/config.ts';
 import { BackgroundProcess } from './background-process.ts';
 import { isHttpOk } from './http-probe.ts';
 import { clickhouseAddress } from './local-address.ts';
@@ -23,7 +23,6 @@ export function clickhouseService(settings: Settings, folder: string): LocalServ
         command: process.execPath,
         args: [startScript, 'services/clickhouse/main.ts'],
         env: {
-          ...childEnvironment(),
           TZ: 'UTC',
           // Each running query occupies a thread, and reading and writing files wants some beside them.
           UV_THREADPOOL_SIZE: '32',

@@ -1,21 +1,19 @@
-import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-import { childEnvironment, type Settings } from '../core/config.ts';
+import { runProgram } from '../core/child-process.ts';
+import type { Settings } from '../core/config.ts';
 import { ConfigError, LocalServiceError } from '../core/errors.ts';
 import { logger } from '../core/logger.ts';
 import { clickhouseAddress, kafkaAddress, registryAddress, type LocalAddress } from './local-address.ts';
 import { serviceNames, type Host, type ServiceName } from './service.ts';
 
-const run = promisify(execFile);
 const composeFile = fileURLToPath(new URL('../docker-compose.yml', import.meta.url));
 
 /** True where a Docker engine answers and knows `compose`. */
 export async function hasDocker(signal: AbortSignal): Promise<boolean> {
   try {
-    await run('docker', ['version', '--format', '{{.Server.Version}}'], { signal, timeout: 5_000 });
-    await run('docker', ['compose', 'version'], { signal, timeout: 5_000 });
+    await runProgram('docker', ['version', '--format', '{{.Server.Version}}'], { signal, timeout: 5_000 });
+    await runProgram('docker', ['compose', 'version'], { signal, timeout: 5_000, needs: 'docker' });
     return true;
   } catch {
     signal.throwIfAborted();
@@ -117,11 +115,12 @@ async function docker(
 ): Promise<string> {
   try {
     const options = {
-      env: { ...childEnvironment(), ...env },
+      env,
+      needs: 'docker' as const,
       timeout,
       ...(signal === undefined ? {} : { signal }),
     };
-    return (await run('docker', args, options)).stdout;
+    return (await runProgram('docker', args, options)).stdout;
   } catch (error) {
     signal?.throwIfAborted();
     const { stderr = '' } = error as { stderr?: string };

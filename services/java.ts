@@ -1,13 +1,11 @@
-import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { runProgram } from '../core/child-process.ts';
 import { LocalServiceError } from '../core/errors.ts';
 import { logger } from '../core/logger.ts';
 
-const run = promisify(execFile);
 const pom = fileURLToPath(new URL('pom.xml', import.meta.url));
 
 /**
@@ -55,7 +53,11 @@ async function fetchOnce(signal: AbortSignal): Promise<string> {
 
 async function fetchInto(folder: string, signal: AbortSignal): Promise<void> {
   try {
-    await run('mvn', ['-q', '-B', '-f', pom, `-Dtarget=${folder}`, 'package'], { signal, timeout: 900_000 });
+    await runProgram('mvn', ['-q', '-B', '-f', pom, `-Dtarget=${folder}`, 'package'], {
+      signal,
+      timeout: 900_000,
+      needs: 'maven',
+    });
   } catch (error) {
     signal.throwIfAborted();
     if (isMissing(error))
@@ -70,7 +72,7 @@ async function fetchInto(folder: string, signal: AbortSignal): Promise<void> {
 async function requireJava(signal: AbortSignal): Promise<void> {
   const cure = 'install a Java runtime, 17 or newer, or start Docker';
   try {
-    const { stderr } = await run('java', ['-version'], { signal, timeout: 30_000 });
+    const { stderr } = await runProgram('java', ['-version'], { signal, timeout: 30_000 });
     const version = /version "(\d+)/.exec(stderr)?.[1];
     if (Number(version) < 17) throw new LocalServiceError(`Java is version ${version ?? 'unknown'}: ${cure}`);
   } catch (error) {

@@ -1,17 +1,14 @@
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { Kafka, logLevel } from 'kafkajs';
-import { childEnvironment, type Settings } from '../core/config.ts';
+import { runProgram } from '../core/child-process.ts';
+import type { Settings } from '../core/config.ts';
 import { LocalServiceError } from '../core/errors.ts';
 import { makePrivateFolder, writePrivate } from '../core/private-files.ts';
 import { BackgroundProcess } from './background-process.ts';
 import { javaPackages, output, quickStart } from './java.ts';
 import { freePort, kafkaAddress, type LocalAddress } from './local-address.ts';
 import type { LocalService } from './service.ts';
-
-const run = promisify(execFile);
 
 /** Kafka as one process that is broker and controller in one (KRaft). */
 export function kafkaService(settings: Settings, folder: string): LocalService {
@@ -39,7 +36,6 @@ export function kafkaService(settings: Settings, folder: string): LocalService {
       await broker.start({
         command: 'java',
         args: ['-Xmx512m', ...java, '-cp', jars, 'kafka.Kafka', 'server.properties'],
-        env: childEnvironment(),
         cwd: folder,
       });
     },
@@ -70,7 +66,7 @@ export function kafkaService(settings: Settings, folder: string): LocalService {
 async function format(java: readonly string[], folder: string, signal: AbortSignal): Promise<void> {
   const args = [...java, 'kafka.tools.StorageTool', 'format', '--ignore-formatted'];
   try {
-    await run('java', [...args, '-t', clusterId, '-c', 'server.properties'], {
+    await runProgram('java', [...args, '-t', clusterId, '-c', 'server.properties'], {
       cwd: folder,
       signal,
       timeout: 60_000,

@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import { askProgram } from '../core/child-process.ts';
 
 const hasProc = existsSync('/proc/self/stat');
 
@@ -43,11 +43,7 @@ function readProc(path: string): string {
 
 function ps(pid: number, columns: string): string | undefined {
   try {
-    return execFileSync('ps', ['-o', columns, '-p', String(pid)], {
-      encoding: 'utf8',
-      timeout: 5_000,
-      stdio: 'pipe',
-    });
+    return askProgram('ps', ['-o', columns, '-p', String(pid)], 5_000);
   } catch {
     return undefined;
   }

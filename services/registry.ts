@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { childEnvironment, type Settings } from '../core/config.ts';
+import type { Settings } from '../core/config.ts';
 import { makePrivateFolder } from '../core/private-files.ts';
 import { BackgroundProcess } from './background-process.ts';
 import { isHttpOk } from './http-probe.ts';
@@ -33,7 +33,7 @@ export function registryService(settings: Settings, folder: string): LocalServic
       await apicurio.start({
         command: 'java',
         args: ['-Xmx384m', ...quickStart, `-Djava.io.tmpdir=${temporary}`, '-jar', join(home, jar)],
-        env: { ...childEnvironment(), ...apicurioSettings(port, kafkaAddress(settings).text) },
+        env: apicurioSettings(port, kafkaAddress(settings).text),
         cwd: folder,
       });
       await front.start({
@@ -46,7 +46,6 @@ export function registryService(settings: Settings, folder: string): LocalServic
           '--to',
           `http://127.0.0.1:${port}`,
         ],
-        env: childEnvironment(),
         cwd: folder,
       });
     },

@@ -57,11 +57,17 @@ function chooseFiles(kinds: readonly string[], words: readonly string[]): string
 async function testEnv(dataDir: string): Promise<NodeJS.ProcessEnv> {
   return {
     ...childEnvironment(),
+    ...ownVariables(),
     KAFKA_BROKERS: `127.0.0.1:${await freePort()}`,
     SCHEMA_REGISTRY_URL: `http://127.0.0.1:${await freePort()}`,
     CLICKHOUSE_URL: `http://127.0.0.1:${await freePort()}`,
     DATA_DIR: dataDir,
   };
+}
+
+/** By these a person steers tests. */
+function ownVariables(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => /^(?:LOG|FUZZ_\w+)$/.test(name)));
 }
 
 async function runTests(
