@@ -1,13 +1,17 @@
+import type { IncomingMessage } from 'node:http';
 import {
   ClickHouseError,
   ClickHouseLogLevel,
   createClient,
+  parseError,
   type ClickHouseClient,
   type ClickHouseSettings as ServerSettings,
 } from '@clickhouse/client';
 import type { ClickHouseSettings } from './config.ts';
 import { createBoundedAgent } from './http/bounded-agent.ts';
-import { EtlError, notAnswering, ServiceRefusedError, ServiceUnavailableError } from './errors.ts';
+import { bodyExcerpt, foreignText } from './http/foreign-text.ts';
+import { credentialsCure, withRefusals, type RefusedAnswer } from './http/refused-answer.ts';
+import { EtlError, messageOf, notAnswering, ServiceRefusedError, ServiceUnavailableError } from './errors.ts';
 import { probeRetry, retry } from './retry.ts';
 import { TooLargeError } from './size-limit.ts';
 
@@ -60,13 +64,20 @@ const passingErrors: Readonly<Record<string, PassingError>> = {
   745: { isAway: true, cure: 'look at the load of the server' },
 };
 
+const CREDENTIALS =
+  'check CLICKHOUSE_USERNAME and CLICKHOUSE_PASSWORD (commands find those of the local services under DATA_DIR)';
+
 /** Errors that stay until a person acts. */
 const cures: Readonly<Record<string, string>> = {
+  192: CREDENTIALS,
+  193: CREDENTIALS,
+  194: CREDENTIALS,
+  195: 'the user may not connect from this address: look at its HOST clause, and at CLICKHOUSE_USERNAME',
   164: 'the user may only read: give it a profile without readonly',
   252: 'raise max_partitions_per_insert_block for this user, or partition the table more coarsely',
   452: 'allow the user to change this setting',
-  497: 'README.md lists under "Rights" what the user has to be granted',
-  516: 'check CLICKHOUSE_USERNAME and CLICKHOUSE_PASSWORD (those of the local services: `npm run services -- up` prints them, commands find them under DATA_DIR)',
+  497: 'the user of CLICKHOUSE_USERNAME lacks a right: README.md lists under "Rights" what it has to be granted',
+  516: CREDENTIALS,
 };
 
 /** What an error is if it may pass; undefined for one that stays. The codes of ClickHouse's own Kafka Connect sink, and some more. */
@@ -131,6 +142,33 @@ export const definition = {
   flatten_nested: 0,
 } as const;
 
+/** An answer that ClickHouse itself does not give: a proxy's, or another program's. Its message is the status and how the body begins. */
+class StatusError extends Error {
+  readonly status: number;
+
+  constructor({ status, headers, body }: RefusedAnswer) {
+    super(`${status} (${bodyExcerpt(headers['content-type'], body)})`);
+    this.status = status;
+  }
+}
+
+const EXCEPTION_CODE = 'x-clickhouse-exception-code';
+
+function isRefused({ statusCode = 0, headers }: IncomingMessage): boolean {
+  return statusCode < 200 || statusCode > 299 || headers[EXCEPTION_CODE] !== undefined;
+}
+
+/** The server's own error, by its text or, where the end of that was not read, by its code. */
+function refusalOf(answer: RefusedAnswer): Error {
+  const isHtml = /html/i.test(answer.headers['content-type'] ?? '');
+  const parsed = isHtml ? undefined : parseError(answer.body);
+  if (parsed instanceof ClickHouseError) return parsed;
+  const code = answer.headers[EXCEPTION_CODE] ?? /^Code: (\d+)\./.exec(answer.body)?.[1];
+  return typeof code === 'string' && /^\d{1,5}$/.test(code)
+    ? new ClickHouseError({ code, message: answer.body })
+    : new StatusError(answer);
+}
+
 /**
  * A client of the ClickHouse server; close it when done. It has no default database, since the first thing a sink does is to
  * create it: name tables with {@link qualified}.
@@ -150,11 +188,10 @@ export function createClickHouse(
     application: 'chartmogul-clickhouse',
     request_timeout: ANSWER_TIMEOUT_MS,
     max_open_connections: MAX_CONNECTIONS,
-    http_agent: createBoundedAgent(
-      settings.url,
-      settings.proxy,
-      MAX_CONNECTIONS,
-      (status) => !isStreamed || status >= 400,
+    http_agent: withRefusals(
+      createBoundedAgent(settings.url, settings.proxy, MAX_CONNECTIONS, () => !isStreamed),
+      isRefused,
+      refusalOf,
     ),
     clickhouse_settings: pinned,
     // It logs errors itself, with the query; ours say what to do.
@@ -219,16 +256,26 @@ export function clickHouseError(error: unknown, settings: ClickHouseSettings, do
     error instanceof RangeError ||
     error instanceof TooLargeError
   ) {
-    return new ServiceRefusedError(`${prefix}ClickHouse at ${at} gives a strange answer: ${error.message}`, {
-      cause: error,
-    });
+    return new ServiceRefusedError(
+      `${prefix}ClickHouse at ${at} gives a strange answer: ${messageOf(error)}`,
+      {
+        cause: error,
+      },
+    );
+  }
+  if (error instanceof StatusError) {
+    const answered = `${prefix}ClickHouse at ${at}, or a proxy before it, answers ${error.message}`;
+    const cure = credentialsCure(error.status, 'CLICKHOUSE');
+    if (cure !== undefined) return new ServiceRefusedError(`${answered}: ${cure}`, { cause: error });
+    const hint = 'is it the HTTP interface of ClickHouse, and is the server well?';
+    return new ServiceUnavailableError(`${answered}: ${hint}`, { service: 'ClickHouse', cause: error });
   }
   if (!(error instanceof ClickHouseError)) {
     return notAnswering('ClickHouse', at, error, { prefix });
   }
   const passing = passingError(error);
   const cure = passing === undefined ? cures[error.code] : passing.cure;
-  const said = `${prefix}ClickHouse at ${at} answers code ${error.code} (${error.type ?? 'no name'}): ${error.message.slice(0, 300)}`;
+  const said = `${prefix}ClickHouse at ${at} answers code ${error.code} (${error.type ?? 'no name'}): ${foreignText(error.message)}`;
   const message = cure === undefined ? said : `${said}. Cure: ${cure}`;
   return passing === undefined
     ? new ServiceRefusedError(message, { cause: error })

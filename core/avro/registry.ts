@@ -4,6 +4,8 @@ import type { SchemaRegistrySettings } from '../config.ts';
 import { withDeadline } from '../deadline.ts';
 import { ACCEPT_ENCODING, readBody } from '../http/answer-body.ts';
 import { createBoundedAgent } from '../http/bounded-agent.ts';
+import { bodyExcerpt } from '../http/foreign-text.ts';
+import { credentialsCure, startOfBody } from '../http/refused-answer.ts';
 import { createDispatcher } from '../http/proxy.ts';
 import {
   EtlError,
@@ -232,10 +234,13 @@ export class Registry {
         const { statusCode, text } = await withDeadline(this.#signal, ANSWER_TIMEOUT_MS, async (signal) => {
           const dispatcher = this.#dispatcher;
           const response = await request(`${url}${path}`, { signal, headers, dispatcher, ...method });
-          return { statusCode: response.statusCode, text: await readBody(response) };
+          const { statusCode, headers: given, body } = response;
+          if (statusCode === 200) return { statusCode, text: await readBody(response) };
+          const start = await startOfBody(given, body);
+          return { statusCode, text: bodyExcerpt(given['content-type']?.toString(), start) };
         });
         if (statusCode === 404 && path !== '/subjects') return undefined;
-        if (statusCode !== 200) throw this.#statusError(statusCode);
+        if (statusCode !== 200) throw this.#statusError(statusCode, text);
         const answer = parseJson(text);
         return isJsonObject(answer) ? answer : {};
       } catch (error) {
@@ -257,7 +262,7 @@ export class Registry {
     }
     if (isCompatibilityError(error)) {
       return new IncompatibleSchemaError(
-        `subject ${subject}: ${error.message}; set it to BACKWARD in the registry`,
+        `subject ${subject}: ${messageOf(error)}; set it to BACKWARD in the registry`,
         {
           cause: error,
         },
@@ -269,19 +274,21 @@ export class Registry {
       : this.#unreachable(noAnswer ?? error, `subject ${subject}`);
   }
 
-  #statusError(status: number): EtlError {
-    const answered = `the schema registry at ${this.#settings.url} (SCHEMA_REGISTRY_URL) answered ${status}`;
+  #statusError(status: number, said?: string): EtlError {
+    const excerpt = said === undefined ? '' : ` (${said})`;
+    const answered = `the schema registry at ${this.#settings.url} (SCHEMA_REGISTRY_URL) answered ${status}${excerpt}`;
     if (status >= 500 || status === 429)
       return new ServiceUnavailableError(answered, { service: 'the schema registry' });
     const cure =
-      status === 401 || status === 403
-        ? 'check SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD'
-        : 'is it a Confluent-compatible registry, and is the path right?';
+      credentialsCure(status, 'SCHEMA_REGISTRY') ??
+      'is it a Confluent-compatible registry, and is the path right?';
     return new ServiceRefusedError(`${answered}: ${cure}`);
   }
 
   #unreachable(error: unknown, what: string): EtlError {
     if (error instanceof TooLargeError) return this.#strange(what, error);
+    const [, proxyStatus] = /^Proxy response \((\d{3})\)/.exec(messageOf(error)) ?? [];
+    if (proxyStatus === '407') return this.#statusError(407);
     return notAnswering('the schema registry', `${this.#settings.url} (SCHEMA_REGISTRY_URL)`, error);
   }
 

@@ -15,6 +15,7 @@ import {
 import { withDeadline } from '../../core/deadline.ts';
 import { ACCEPT_ENCODING, readBody } from '../../core/http/answer-body.ts';
 import { bodyExcerpt } from '../../core/http/foreign-text.ts';
+import { startOfBody } from '../../core/http/refused-answer.ts';
 import { createDispatcher, throughProxy } from '../../core/http/proxy.ts';
 import { isJsonObject, parseJson, type JsonObject, type JsonValue } from '../../core/json.ts';
 import { logger } from '../../core/logger.ts';
@@ -180,7 +181,8 @@ export class ChartMogulClient {
           },
           signal,
         });
-        return [answer, await readBody(answer)];
+        const isRefused = answer.statusCode < 200 || answer.statusCode > 299;
+        return [answer, isRefused ? await startOfBody(answer.headers, answer.body) : await readBody(answer)];
       });
     } catch (error) {
       this.#signal.throwIfAborted();
