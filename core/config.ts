@@ -22,6 +22,7 @@ import {
   pattern,
   proxyUrl,
   secretText,
+  shownValue,
   splitBroker,
   wrong,
 } from './setting-values.ts';
@@ -354,7 +355,7 @@ function readConfigFile(path: string): ConfigFile {
   if (!Array.isArray(streams)) throw wrong('CONFIG_FILE', path, 'a list for streams');
   for (const [name, value] of Object.entries(values)) {
     if (!Object.hasOwn(definitions, name))
-      throw wrong('CONFIG_FILE', path, `only known settings (it has ${JSON.stringify(name)})`);
+      throw wrong('CONFIG_FILE', path, `only known settings (it has ${shownValue(name)})`);
     if (typeof value !== 'string') throw wrong('CONFIG_FILE', path, `a string for ${name}`);
   }
   return { values: values as Record<string, string>, streams };

@@ -5,8 +5,20 @@ import { ConfigError } from './errors.ts';
 
 /** The setting, what it got, what it wants. */
 export function wrong(name: string, got: string, wants: string): ConfigError {
-  return new ConfigError(`${name} is ${JSON.stringify(got)}, wants ${wants}`);
+  return new ConfigError(`${name} is ${shownValue(got)}, wants ${wants}`);
 }
+
+/** What stands in a setting, as part of a line: in quotes, cut, without characters that a terminal obeys. */
+export function shownValue(text: string): string {
+  const line = JSON.stringify(text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text);
+  return line.replace(
+    UNPRINTABLE,
+    (sign) => `\\u${(sign.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+const MAX_SHOWN = 200;
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\u2028\u2029]/gu;
 
 /** For addresses: a mistyped one may hold a password, and is then not repeated. */
 function wrongAddress(name: string, got: string, wants: string): ConfigError {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
-import { childEnvironment, loadSettings, settingDocs } from '../../core/config.ts';
+import { loadSettings, settingDocs } from '../../core/config.ts';
 import { isLoopback, splitBroker } from '../../core/setting-values.ts';
 import { ConfigError } from '../../core/errors.ts';
 
@@ -397,32 +397,12 @@ test('nothing but the settings reads the environment', () => {
   assert.deepEqual(readers, ['core/config.ts']);
 });
 
-test('a program that we start gets what it needs of the environment, and nothing else', () => {
-  const ours = Object.fromEntries(settingDocs.map(({ name }) => [name, 's3cret']));
-  const others = {
-    CONFIG_FILE: 'x',
-    AWS_SECRET_ACCESS_KEY: 's3cret',
-    SOME_PASSWORD_COMMAND: 's3cret',
-    PATH_TO: 'x',
-  };
-  const common = { PATH: '/bin', Path: '/bin', LC_ALL: 'C', JAVA_HOME: '/java' };
-  const npm = { https_proxy: 'p', npm_config_registry: 'r' };
-  const maven = { MAVEN_OPTS: '-Xmx1g' };
-  const all = { ...ours, ...others, ...common, ...npm, ...maven };
-  assert.deepEqual(childEnvironment(undefined, all), common);
-  assert.deepEqual(childEnvironment('maven', all), { ...common, ...maven });
-  const { HTTPS_PROXY, HTTP_PROXY, NO_PROXY } = ours;
-  const proxies = { HTTPS_PROXY, HTTP_PROXY, NO_PROXY };
-  assert.deepEqual(childEnvironment('npm', all), { ...common, ...npm, ...proxies });
-});
-
-test('nothing but core/child-process.ts and the start of a checkout starts programs', () => {
-  const root = fileURLToPath(new URL('../../', import.meta.url));
-  const files = ['core', 'producers', 'consumers', 'simulator', 'services', 'commands'].flatMap((folder) =>
-    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) => join(folder, file)),
+test('a wrong setting is shown cut, and without characters that a terminal obeys', () => {
+  assert.throws(
+    () => load({ KAFKA_SSL: `\u202e\u009b31m${'x'.repeat(100_000)}` }),
+    ({ message }: Error) => {
+      assert.match(message, /^KAFKA_SSL is "\\u202e\\u009b31mx+…", wants /);
+      return message.length < 400;
+    },
   );
-  const starters = files.filter(
-    (file) => /\.m?[tj]s$/.test(file) && readFileSync(join(root, file), 'utf8').includes('child_process'),
-  );
-  assert.deepEqual(starters, ['core/child-process.ts']);
 });

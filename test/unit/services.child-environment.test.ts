@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { childEnvironment, settingDocs } from '../../core/config.ts';
 import { runShell } from '../helpers/command.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -105,4 +106,33 @@ test('npm, and so the scripts of packages, get no secret, but the proxy that it 
   assert.ok(!dump.includes(SECRET), dump);
   assert.match(dump, /^https_proxy=http:\/\/proxy:1$/m);
   assert.match(dump, /^npm_config_cache=\/c$/m);
+});
+
+test('a program that we start gets what it needs of the environment, and nothing else', () => {
+  const ours = Object.fromEntries(settingDocs.map(({ name }) => [name, 's3cret']));
+  const others = {
+    CONFIG_FILE: 'x',
+    AWS_SECRET_ACCESS_KEY: 's3cret',
+    SOME_PASSWORD_COMMAND: 's3cret',
+    PATH_TO: 'x',
+  };
+  const common = { PATH: '/bin', Path: '/bin', LC_ALL: 'C', JAVA_HOME: '/java' };
+  const npm = { https_proxy: 'p', npm_config_registry: 'r' };
+  const maven = { MAVEN_OPTS: '-Xmx1g' };
+  const all = { ...ours, ...others, ...common, ...npm, ...maven };
+  assert.deepEqual(childEnvironment(undefined, all), common);
+  assert.deepEqual(childEnvironment('maven', all), { ...common, ...maven });
+  const { HTTPS_PROXY, HTTP_PROXY, NO_PROXY } = ours;
+  const proxies = { HTTPS_PROXY, HTTP_PROXY, NO_PROXY };
+  assert.deepEqual(childEnvironment('npm', all), { ...common, ...npm, ...proxies });
+});
+
+test('nothing but core/child-process.ts and the start of a checkout starts programs', () => {
+  const files = ['core', 'producers', 'consumers', 'simulator', 'services', 'commands'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) => join(folder, file)),
+  );
+  const starters = files.filter(
+    (file) => /\.m?[tj]s$/.test(file) && readFileSync(join(root, file), 'utf8').includes('child_process'),
+  );
+  assert.deepEqual(starters, ['core/child-process.ts']);
 });
