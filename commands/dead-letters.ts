@@ -27,7 +27,6 @@ import {
   letterTable,
   nothingWaits,
   prettyJson,
-  printable,
   shortId,
   totalLine,
   widthOf,
@@ -42,6 +41,7 @@ import { deadLettersTopic, streamOfTopic } from '../core/stream-name.ts';
 import { knownStreams } from '../producers/known-streams.ts';
 import { redriveRecords } from '../producers/redrive/redrive.ts';
 import { DEAD_LETTERS, RedriveProducer } from '../producers/redrive/redrive-producer.ts';
+import { print as printText, visibleLine } from '../core/terminal.ts';
 
 interface Options extends FilterOptions {
   readonly limit?: string;
@@ -303,10 +303,10 @@ async function withKafka(
 }
 
 function printLetter(letter: StoredLetter, said: string): void {
-  const line = `${shortId(letter)}  ${letter.stream}  ${letter.step}  ${printable(said)}`;
+  const line = `${shortId(letter)}  ${letter.stream}  ${letter.step}  ${visibleLine(said)}`;
   print(foldedLine(line, widthOf(process.stdout)));
 }
 
 function print(line: string): void {
-  process.stdout.write(`${line}\n`);
+  printText(`${line}\n`);
 }

@@ -20,6 +20,7 @@ import { startServices, stopServices } from '../services/local-services.ts';
 import { listen } from '../simulator/server.ts';
 import { createSimulator } from '../simulator/simulator.ts';
 import { demoQuestions } from './demo-questions.ts';
+import { print } from '../core/terminal.ts';
 
 const CUSTOMERS = 2_000;
 const SEED = 1;
@@ -53,14 +54,12 @@ async function demonstrate(dataDir: string, signal: AbortSignal): Promise<ExitCo
     const produced = await produce(settings, knownStreams(settings), signal);
     say('Sinking the topics into ClickHouse …');
     const sunk = await sink(settings, { streams: undefined, untilCaughtUp: true }, signal);
-    process.stdout.write(`${runSummary(produced, process.stdout.columns)}\n\n${sinkSummary(sunk)}\n`);
+    print(`${runSummary(produced, process.stdout.columns)}\n\n${sinkSummary(sunk)}\n`);
     await answerQuestions(settings, signal);
     const failures =
       produced.filter(hasFailed).length + sunk.filter(({ failure }) => failure !== undefined).length;
     const seconds = Math.round((performance.now() - startMs) / 1000);
-    process.stdout.write(
-      `\n${totals(produced, sunk)}, ${seconds} seconds, ${failures} failures\n${howToGoOn(settings)}\n`,
-    );
+    print(`\n${totals(produced, sunk)}, ${seconds} seconds, ${failures} failures\n${howToGoOn(settings)}\n`);
     return failures === 0 ? exitCodes.done : exitCodes.someWorkFailed;
   } finally {
     say('Stopping what was started …');
@@ -93,7 +92,7 @@ async function answerQuestions({ clickhouse }: Settings, signal: AbortSignal): P
   try {
     for (const { question, sql } of demoQuestions) {
       const answer = await readOnlyQuery(client, clickhouse, sql, 'PrettyCompactMonoBlock', signal);
-      process.stdout.write(`\n${question}\n${await text(answer)}`);
+      print(`\n${question}\n${await text(answer)}`);
     }
   } finally {
     await client.close();
@@ -112,5 +111,5 @@ function howToGoOn({ dataDir }: Settings): string {
 }
 
 function say(line: string): void {
-  process.stderr.write(`${line}\n`);
+  print(`${line}\n`, process.stderr);
 }

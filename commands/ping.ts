@@ -8,6 +8,7 @@ import { foreignText } from '../core/http/foreign-text.ts';
 import { connectAdmin } from '../core/kafka.ts';
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { probeRetry } from '../core/retry.ts';
+import { print } from '../core/terminal.ts';
 
 /** Tries one service; gives what to say of it when it works, throws what to say when it does not. */
 type Check = (settings: Settings, signal: AbortSignal) => Promise<string>;
@@ -34,9 +35,7 @@ await runMain(async (signal) => {
     }),
   );
   for (const { name, exitCode, said } of outcomes) {
-    process.stdout.write(
-      `${name.padEnd(11)} ${exitCode === exitCodes.done ? 'ok    ' : 'FAILED'}  ${said}\n`,
-    );
+    print(`${name.padEnd(11)} ${exitCode === exitCodes.done ? 'ok    ' : 'FAILED'}  ${said}\n`);
   }
   const worst = Math.max(...outcomes.map(({ exitCode }) => exitCode));
   return outcomes.find(({ exitCode }) => exitCode === worst)?.exitCode ?? exitCodes.done;

@@ -5,6 +5,7 @@ import { loadSettings } from '../core/config.ts';
 import { ConfigError } from '../core/errors.ts';
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { readOnlyQuery } from '../core/query.ts';
+import { visibleStream } from '../core/terminal.ts';
 
 const DEFAULT_FORMAT = 'PrettyCompactMonoBlock';
 
@@ -25,7 +26,8 @@ await runMain(async (signal) => {
   try {
     const answer = await readOnlyQuery(client, clickhouse, sql, format, signal);
     // stdout stays open: the process ends it.
-    await pipeline(answer, process.stdout, { signal, end: false });
+    const ways = process.stdout.isTTY ? [visibleStream()] : [];
+    await pipeline([answer, ...ways, process.stdout], { signal, end: false });
   } finally {
     await client.close();
   }

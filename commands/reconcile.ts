@@ -11,6 +11,7 @@ import {
   sourceSpecs,
   sourceSummary,
 } from './reconcile-source.ts';
+import { print } from '../core/terminal.ts';
 
 interface Options {
   readonly streams?: string;
@@ -45,7 +46,7 @@ await runMain(async (signal) => {
   const sources = specs.length > 0 ? await compareSourceLive(settings, specs, signal) : [];
   const allowed = { deadLetters: options.allowDeadLetters === true };
   const found = { comparisons, sources };
-  process.stdout.write(`${options.json === true ? jsonOf(found, allowed) : textOf(found, allowed)}\n`);
+  print(`${options.json === true ? jsonOf(found, allowed) : textOf(found, allowed)}\n`);
   return areEqual(found, allowed) ? exitCodes.done : exitCodes.someWorkFailed;
 });
 

@@ -4,6 +4,7 @@ import { duration } from '../core/setting-values.ts';
 import { gatherStatus } from './status/gather-status.ts';
 import { statusJson } from './status/status-json.ts';
 import { statusText } from './status/status-text.ts';
+import { print } from '../core/terminal.ts';
 
 const STANDARD_WIDTH = 80;
 /** Longer than a sink takes for a batch. */
@@ -34,13 +35,13 @@ await runMain(async (signal) => {
     maxAgeMs: duration('--max-age', options.maxAge),
     watchMs: WATCH_MS,
   });
-  if (options.json === true) process.stdout.write(`${statusJson(status, settings)}\n`);
+  if (options.json === true) print(`${statusJson(status, settings)}\n`);
   else if (status.streams.length > 0 || status.failures.length === 0)
     // A terminal that does not know its size gives 0. A pipe has room for everything.
-    process.stdout.write(
+    print(
       `${statusText(status, process.stdout.isTTY ? process.stdout.columns || STANDARD_WIDTH : Infinity)}\n`,
     );
-  for (const failure of status.failures) process.stderr.write(`${failure}\n`);
+  for (const failure of status.failures) print(`${failure}\n`, process.stderr);
   // Where no stream is there at all, nothing is well either.
   const isBad = status.streams.length === 0 || status.streams.some(({ problems }) => problems.length > 0);
   return status.failures.length > 0 || (options.check === true && isBad)

@@ -2,6 +2,7 @@ import { loadSettings } from '../core/config.ts';
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { sinkSummary } from './sink-summary.ts';
 import { sink } from './sink.ts';
+import { print } from '../core/terminal.ts';
 
 interface Options {
   readonly streams?: string;
@@ -23,7 +24,7 @@ await runMain(async (signal) => {
     { streams, untilCaughtUp: options.untilCaughtUp ?? false },
     signal,
   );
-  process.stdout.write(`${sinkSummary(counts)}\n`);
+  print(`${sinkSummary(counts)}\n`);
   const isCutShort = signal.aborted && options.untilCaughtUp === true;
   return isCutShort || counts.some(({ failure }) => failure !== undefined)
     ? exitCodes.someWorkFailed

@@ -1,3 +1,5 @@
+import { visibleLine } from './terminal.ts';
+
 /** A terminal, as far as lines that are drawn again and again need it. */
 export interface Terminal {
   write(text: string): unknown;
@@ -21,8 +23,9 @@ export class LiveLines {
   /** Draws the lines in place of those that stand there. They should be no more than the terminal has rows, less one. */
   show(lines: readonly string[]): void {
     if (lines.length === 0 && this.#lines.length === 0) return;
-    const text = this.#erased() + drawn(lines);
-    this.#lines = lines;
+    const shown = lines.map(visibleLine);
+    const text = this.#erased() + drawn(shown);
+    this.#lines = shown;
     this.#terminal.write(text);
   }
 

@@ -3,6 +3,7 @@ import { pino, type DestinationStream, type Logger } from 'pino';
 import pretty from 'pino-pretty';
 import { liveLines } from './live-lines.ts';
 import { redactedInOwnWords } from './redact.ts';
+import { visibleLine } from './terminal.ts';
 
 export type { Logger };
 
@@ -47,5 +48,6 @@ function line(entry: Record<string, unknown>): string {
   const pairs = fields.map(
     ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
   );
-  return [String(entry['msg']), ...pairs].join('  ');
+  // Colours and the line's end are added behind it.
+  return visibleLine([String(entry['msg']), ...pairs].join('  '));
 }

@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { Command, CommanderError } from 'commander';
 import { ConfigError, EtlError, messageOf, StoppedError } from './errors.ts';
+import { print } from './terminal.ts';
 
 /** Exit codes of every command. */
 export const exitCodes = { done: 0, someWorkFailed: 1, wrongSettings: 2 } as const;
@@ -16,6 +17,7 @@ export function createCommand(script: string, description: string): Command {
     .description(description)
     .allowExcessArguments(false)
     .showHelpAfterError(false)
+    .configureOutput({ writeErr: (text) => print(text, process.stderr) })
     .exitOverride();
 }
 
@@ -36,8 +38,9 @@ export async function runMain(work: Work, options: { readonly maxStopMs?: number
     const { maxStopMs } = options;
     if (maxStopMs === undefined) return;
     const giveUp = () => {
-      process.stderr.write(
+      print(
         `stopped by ${name}: what was under way did not end within ${maxStopMs / 1000} s\n`,
+        process.stderr,
       );
       process.exit(exitCodes.someWorkFailed);
     };
@@ -64,7 +67,7 @@ function reportFailure(error: unknown): ExitCode {
   if (error instanceof CommanderError) {
     return error.exitCode === 0 ? exitCodes.done : exitCodes.wrongSettings;
   }
-  process.stderr.write(`${failureText(error)}\n`);
+  print(`${failureText(error)}\n`, process.stderr);
   return error instanceof ConfigError ? exitCodes.wrongSettings : exitCodes.someWorkFailed;
 }
 

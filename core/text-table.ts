@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import { visibleLine } from './terminal.ts';
 
 export type Cell = string | number;
 
@@ -11,7 +12,9 @@ export function textTable(head: readonly string[], rows: readonly (readonly Cell
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 },
     colAligns: isNumeric.map((numeric) => (numeric ? 'right' : 'left')),
   });
-  table.push(...rows.map((row) => row.map((cell) => (typeof cell === 'number' ? format(cell) : cell))));
+  table.push(
+    ...rows.map((row) => row.map((cell) => (typeof cell === 'number' ? format(cell) : visibleLine(cell)))),
+  );
   return table
     .toString()
     .split('\n')

@@ -10,6 +10,7 @@ import { ProducerMetrics } from './producer-metrics.ts';
 import { runSummary } from './run-summary.ts';
 import { cronSchedule, everySchedule, runOnSchedule, type Schedule } from './schedule.ts';
 import { hasFailed } from './stream-counts.ts';
+import { print } from '../core/terminal.ts';
 
 interface Options {
   readonly streams?: string;
@@ -58,7 +59,7 @@ await runMain(async (signal) => {
       (live) => metrics.follow(live),
     );
     isTakingOver = false;
-    process.stdout.write(`${runSummary(counts, process.stdout.columns)}\n`);
+    print(`${runSummary(counts, process.stdout.columns)}\n`);
     // Another run has taken over, and is to stay.
     const fenced = counts.find(({ failure }) => failure instanceof FencedError)?.failure;
     if (schedule !== undefined && fenced !== undefined) throw fenced;

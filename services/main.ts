@@ -2,6 +2,7 @@ import { loadSettings, type Settings } from '../core/config.ts';
 import { findLocalCredentials } from '../core/local-credentials.ts';
 import { createCommand, exitCodes, runMain, type ExitCode } from '../core/process.ts';
 import { servicesStatus, startServices, stopServices } from './local-services.ts';
+import { print } from '../core/terminal.ts';
 
 async function up(settings: Settings, signal: AbortSignal): Promise<ExitCode> {
   await startServices(settings, signal);
@@ -11,7 +12,7 @@ async function up(settings: Settings, signal: AbortSignal): Promise<ExitCode> {
     `export CLICKHOUSE_URL=${settings.clickhouse.url}`,
     ...credentialExports(settings),
   ];
-  process.stdout.write(`${exports.join('\n')}\n`);
+  print(`${exports.join('\n')}\n`);
   return exitCodes.done;
 }
 
@@ -33,7 +34,7 @@ async function status(settings: Settings): Promise<ExitCode> {
   const services = await servicesStatus(settings);
   for (const { name, running, address, details } of services) {
     const line = [name.padEnd(10), running ? 'running' : 'stopped', address, details].join('  ');
-    process.stdout.write(`${line.trimEnd()}\n`);
+    print(`${line.trimEnd()}\n`);
   }
   return services.every(({ running }) => running) ? exitCodes.done : exitCodes.someWorkFailed;
 }

@@ -6,6 +6,7 @@ import { lastRevision } from './data/key.ts';
 import { standardOptions, type SimulatorOptions } from './options.ts';
 import { listen } from './server.ts';
 import { createSimulator } from './simulator.ts';
+import { print } from '../core/terminal.ts';
 
 const standard = standardOptions;
 
@@ -76,7 +77,7 @@ await runMain(async (signal): Promise<ExitCode> => {
   const apiKey = loadSettings().chartmogul.apiKey?.reveal();
   const simulator = createSimulator({ ...options, apiKey });
   const listening = await listen(simulator, port);
-  process.stdout.write(
+  print(
     `${listening.baseUrl}  try: curl -u ${apiKey === undefined ? 'any-key' : 'YOUR-KEY'}: '${listening.baseUrl}/customers?per_page=2', or export CHARTMOGUL_BASE_URL=${listening.baseUrl}\n`,
   );
   if (!signal.aborted) await once(signal, 'abort');

@@ -4,6 +4,7 @@ import { createCommand, exitCodes, runMain } from '../../core/process.ts';
 import { parseFrom } from './parse-from.ts';
 import { planReplays, replay } from './replay.ts';
 import { failureLines, planSummary, replaySummary } from './replay-summary.ts';
+import { print } from '../../core/terminal.ts';
 
 interface Options {
   readonly streams?: string;
@@ -26,13 +27,13 @@ await runMain(async (signal) => {
   if (duplicate !== undefined) throw new ConfigError(`--streams names "${duplicate}" twice`);
   const wishes = { streams, from: parseFrom(options.from, Date.now()) };
   if (options.dryRun === true) {
-    process.stdout.write(`${planSummary(await planReplays(loadSettings(), wishes, signal))}\n`);
+    print(`${planSummary(await planReplays(loadSettings(), wishes, signal))}\n`);
     return exitCodes.done;
   }
   const counts = await replay(loadSettings(), wishes, signal);
   const failures = failureLines(counts);
   // Where nothing at all was done a table would say nothing.
-  if (failures.length < counts.length) process.stdout.write(`${replaySummary(counts)}\n`);
-  process.stderr.write(failures.map((line) => `${line}\n`).join(''));
+  if (failures.length < counts.length) print(`${replaySummary(counts)}\n`);
+  print(failures.map((line) => `${line}\n`).join(''), process.stderr);
   return counts.some(({ failure }) => failure !== undefined) ? exitCodes.someWorkFailed : exitCodes.done;
 });

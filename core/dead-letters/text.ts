@@ -5,6 +5,7 @@ import { SHORT_ID_DIGITS } from './choice.ts';
 import type { StoredLetter } from './parse-letter.ts';
 import { messageOf, NestedTooDeeplyError } from '../errors.ts';
 import { textTable } from '../text-table.ts';
+import { visibleLine } from '../terminal.ts';
 
 /** Columns of a terminal that does not know its size. */
 const STANDARD_WIDTH = 80;
@@ -40,9 +41,9 @@ export function letterTable(letters: readonly StoredLetter[], width: number): st
     letter.stream,
     letter.step,
     ...(hasSettled ? [letter.state] : []),
-    printable(letter.code),
+    visibleLine(letter.code),
     // A longer one would make the table as wide for all.
-    cut(printable(letter.reason), width),
+    cut(visibleLine(letter.reason), width),
   ]);
   return textTable(heads, rows)
     .split('\n')
@@ -65,7 +66,7 @@ export function totalLine(letters: readonly StoredLetter[], shown: number): stri
 function kindLines(letters: readonly StoredLetter[]): string[] {
   const counts = new Map<string, number>();
   for (const { stream, step, code } of letters) {
-    const kind = `${stream}  ${step}  ${printable(code)}`;
+    const kind = `${stream}  ${step}  ${visibleLine(code)}`;
     counts.set(kind, (counts.get(kind) ?? 0) + 1);
   }
   if (counts.size < 2) return [];
@@ -88,7 +89,7 @@ export function letterDetails(letter: StoredLetter, width: number): string {
     ...Object.entries(headers).map(
       ([name, value]) =>
         [
-          printable(name),
+          visibleLine(name),
           name === deadLetterHeaders.key ? shownKey(headerText(value)) : headerText(value),
         ] as const,
     ),
@@ -150,7 +151,7 @@ export function jsonLines(value: unknown): string {
 
 /** Why a value can be shown as bytes only, in a line. */
 export function whyNot(error: unknown): string {
-  return printable(error instanceof SyntaxError ? 'it is not JSON' : messageOf(error));
+  return visibleLine(error instanceof SyntaxError ? 'it is not JSON' : messageOf(error));
 }
 
 /** Offset, bytes and characters, 16 to a line; of the first 4 KiB. */
@@ -170,11 +171,6 @@ export function hexDump(bytes: Buffer): string {
 /** As much of the bytes as is shown. */
 export function hexPart(bytes: Buffer): Buffer {
   return bytes.subarray(0, MAX_HEX_BYTES);
-}
-
-/** Without what a terminal would take for a command: headers may be anybody's. */
-export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '�');
 }
 
 /** Text in lines of at most `width`, those after the first indented. */
@@ -205,7 +201,7 @@ export function cut(text: string, width: number): string {
 function headerText(value: Buffer): string {
   const text = value.toString('utf8');
   const isText = Buffer.from(text).equals(value) && !/\p{Cc}/u.test(text);
-  return isText ? printable(text) : value.toString('hex');
+  return isText ? visibleLine(text) : value.toString('hex');
 }
 
 function minuteOf(ms: number): string {
