@@ -5,8 +5,10 @@ import { fileURLToPath } from 'node:url';
 import { runProgram } from '../core/child-process.ts';
 import { LocalServiceError } from '../core/errors.ts';
 import { logger } from '../core/logger.ts';
+import { verifyChecksums } from './checksums.ts';
 
 const pom = fileURLToPath(new URL('pom.xml', import.meta.url));
+const checksums = fileURLToPath(new URL('java-packages.sha256', import.meta.url));
 
 /**
  * In the checkout, not under DATA_DIR: runs with folders of their own then share one download. The name follows the
@@ -41,6 +43,7 @@ async function fetchOnce(signal: AbortSignal): Promise<string> {
   const draft = mkdtempSync(join(store, 'draft-'));
   try {
     await fetchInto(draft, signal);
+    await verifyChecksums(draft, ['kafka', 'registry'], readFileSync(checksums, 'utf8'));
     renameSync(draft, target);
   } catch (error) {
     // Another run may have been first: what it fetched is the same.

@@ -1,0 +1,44 @@
+import { createHash } from 'node:crypto';
+import { createReadStream, readdirSync } from 'node:fs';
+import { join, sep } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { LocalServiceError } from '../core/errors.ts';
+
+/**
+ * Compares the files in some folders with a list as `sha256sum` writes it. A file that the list lacks is as wrong as a changed one: Java runs
+ * whatever lies in a folder.
+ *
+ * @throws LocalServiceError naming the first file that differs.
+ */
+export async function verifyChecksums(root: string, folders: readonly string[], list: string): Promise<void> {
+  const wanted = new Map(
+    list
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => [line.slice(66), line.slice(0, 64)] as const),
+  );
+  for (const path of folders.flatMap((folder) => filesIn(root, folder))) {
+    const hash = createHash('sha256');
+    await pipeline(createReadStream(join(root, path)), hash);
+    if (wanted.get(path) !== hash.digest('hex')) throw differs(path, 'is not the file');
+    wanted.delete(path);
+  }
+  const [missing] = wanted.keys();
+  if (missing !== undefined) throw differs(missing, 'is missing');
+}
+
+function filesIn(root: string, folder: string): string[] {
+  return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) =>
+      join(entry.parentPath, entry.name)
+        .slice(root.length + 1)
+        .replaceAll(sep, '/'),
+    );
+}
+
+function differs(path: string, how: string): LocalServiceError {
+  return new LocalServiceError(
+    `${path} ${how} that services/java-packages.sha256 names: does a mirror or proxy of Maven change what it passes on? Nothing was kept`,
+  );
+}
