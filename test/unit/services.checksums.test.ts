@@ -15,8 +15,8 @@ function folderWith(t: TestContext, changed: Readonly<Record<string, string | un
   const root = mkdtempSync(join(tmpdir(), 'checksums-'));
   t.after(() => rmSync(root, { recursive: true, force: true }));
   for (const folder of ['kafka', 'registry/lib']) mkdirSync(join(root, folder), { recursive: true });
-  for (const [path, text] of Object.entries({ ...files, ...changed }))
-    if (text !== undefined) writeFileSync(join(root, path), text);
+  for (const [path, text = ''] of Object.entries<string | undefined>({ ...files, ...changed }))
+    if (text !== '') writeFileSync(join(root, path), text);
   return root;
 }
 
@@ -58,15 +58,15 @@ test('every package of the lock file has its integrity, and none comes from an a
   );
 });
 
-test('docs/sbom.cdx.json names what the lock file has beside tools of development; `npm run -s sbom` prints it', () => {
+test('docs/sbom.cdx.json names every package of the lock file; `npm run -s sbom` prints it', () => {
   const read = (path: string) =>
     JSON.parse(readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')) as unknown;
   const { packages } = read('package-lock.json') as {
-    packages: Record<string, { version: string; dev?: boolean; devOptional?: boolean }>;
+    packages: Record<string, { version: string }>;
   };
   const { components } = read('docs/sbom.cdx.json') as { components: { name: string; version: string }[] };
   const locked = Object.entries(packages)
-    .filter(([path, { dev, devOptional }]) => path !== '' && dev !== true && devOptional !== true)
+    .filter(([path]) => path !== '')
     .map(([path, { version }]) => `${path.replace(/^.*node_modules\//, '')}@${version}`);
   const listed = components.map(({ name, version }) => `${name}@${version}`);
   assert.deepEqual([...new Set(listed)].sort(), [...new Set(locked)].sort());
