@@ -6,6 +6,7 @@ import { notAnswering, StoppedError, UnreadableBatchError } from './errors.ts';
 import { assertReadable } from './fetch/fetched-message.ts';
 import { adminAsker, createKafka, kafkaError, partitionEnds } from './kafka.ts';
 import { logger } from './logger.ts';
+import { TimeSlice } from './time-slice.ts';
 
 const MAX_FETCH_BYTES_PER_PARTITION = 4 * 1024 * 1024;
 
@@ -69,6 +70,8 @@ export async function readTopics(
   const unreadable = new Set<string>();
   const groupId = `${settings.topicPrefix}read.${randomUUID()}`;
   let isOver = false;
+  // A function: what it gives changes while others have their turn.
+  const hasEnded = () => isOver;
   const consumer = createKafka(settings.kafka, 'read').consumer({
     groupId,
     // A consumer that is connecting again survives its own end.
@@ -143,7 +146,12 @@ export async function readTopics(
         }, HEARTBEAT_MS);
         try {
           assertReadable(batch.topic, batch.partition, batch.messages);
+          const slice = new TimeSlice();
           for (const message of batch.messages) {
+            if (slice.isOver()) {
+              await slice.next();
+              if (hasEnded()) return;
+            }
             const offset = BigInt(message.offset);
             if (offset < from || (span !== undefined && offset >= span.to)) continue;
             handle?.(message, batch.partition);

@@ -4,6 +4,7 @@ import type { DriftMode, Settings } from '../core/config.ts';
 import { RecordError } from '../core/errors.ts';
 import { isJsonObject, type JsonValue } from '../core/json.ts';
 import { logger } from '../core/logger.ts';
+import { TimeSlice } from '../core/time-slice.ts';
 import { subjectOf, topicOf } from '../core/stream-name.ts';
 import { readTopics, type MessageHandler } from '../core/topic-reader.ts';
 import { RecordEncoder } from './avro/record-encoder.ts';
@@ -85,7 +86,7 @@ export async function compareStream(
 }
 
 async function readSource(
-  { settings, client, registry, parentsOf, onProgress }: CompareContext,
+  { settings, client, registry, parentsOf, onProgress, signal }: CompareContext,
   spec: StreamSpec,
   keys: KeyTable,
   diff: SourceDiff,
@@ -114,7 +115,12 @@ async function readSource(
           .map((record) => withSingleKey(record, list, spec, undefined));
         encoder = new RecordEncoder(streamSchema(spec, latest?.schema, sample));
       }
+      const slice = new TimeSlice();
       for (const record of records) {
+        if (slice.isOver()) {
+          await slice.next();
+          signal.throwIfAborted();
+        }
         const keyed = (known: RecordEncoder) =>
           isJsonObject(record) ? withSingleKey(record, list, spec, known.schema) : record;
         const { key, hash } = identify(record, encoder && keyed(encoder), { keys, encoder, mode });

@@ -57,6 +57,7 @@ export async function produceStream(
     discarded: context.discarded,
     counts,
     messageLimit: context.messageLimit,
+    signal,
   });
   await encoder.begin();
 

@@ -16,6 +16,7 @@ import {
 } from '../core/errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
 import { logger } from '../core/logger.ts';
+import { TimeSlice } from '../core/time-slice.ts';
 import { ownMessageLimit, type MessageLimit } from '../core/message-limits.ts';
 import { deadLettersTopic, subjectOf } from '../core/stream-name.ts';
 import { wellFormed } from '../core/well-formed.ts';
@@ -52,6 +53,8 @@ export interface StreamEncoderOptions {
   readonly counts: StreamCounts;
   /** That of topics as we make them, if it is not said. */
   readonly messageLimit?: MessageLimit;
+  /** Ends the encoding of a page that takes long. */
+  readonly signal?: AbortSignal;
 }
 
 /** More fields than this from one record are an answer gone wrong, not drift. */
@@ -105,7 +108,9 @@ export class StreamEncoder {
     let sample: Page[] = [];
     for await (const page of pages) {
       if (this.#encoder !== undefined) {
-        yield await this.#encodePage(page, this.#encoder);
+        const encoded = await this.#encodePage(page, this.#encoder);
+        if (encoded === undefined) return;
+        yield encoded;
         continue;
       }
       if (sample.length === 0 && page.records.length === 0) {
@@ -133,7 +138,11 @@ export class StreamEncoder {
         records.filter(isJsonObject).map((record) => withSingleKey(record, list, spec, undefined)),
       ),
     );
-    for (const page of sample) yield await this.#encodePage(page, this.#encoder ?? encoder);
+    for (const page of sample) {
+      const encoded = await this.#encodePage(page, this.#encoder ?? encoder);
+      if (encoded === undefined) return;
+      yield encoded;
+    }
   }
 
   async #useSchema(sample: readonly JsonObject[]): Promise<RecordEncoder> {
@@ -163,11 +172,17 @@ export class StreamEncoder {
     );
   }
 
-  async #encodePage(page: Page, begun: RecordEncoder): Promise<EncodedPage> {
-    const { counts, keys, mode, isFull } = this.#options;
+  /** Undefined where the signal aborts before the end of a long page: it is read again by the next run. */
+  async #encodePage(page: Page, begun: RecordEncoder): Promise<EncodedPage | undefined> {
+    const { counts, keys, mode, isFull, signal } = this.#options;
     const messages: Message[] = [];
     const letters: Message[] = [];
+    const slice = new TimeSlice();
     for (const read of page.records) {
+      if (slice.isOver()) {
+        await slice.next();
+        if (signal?.aborted === true) return undefined;
+      }
       // As it was read: a key that it lacks is none of its values.
       let hash = hashOf(read);
       const value = isJsonObject(read)

@@ -299,3 +299,24 @@ for (const [name, pages, asked] of samples) {
     );
   });
 }
+
+test('a page of very many entries lets a signal through, and is left to the next run', async () => {
+  const abort = new AbortController();
+  setImmediate(() => abort.abort());
+  const counts = createStreamCounts('plans', 'test.plans');
+  const options = {
+    topicPrefix: 'test.',
+    mode: 'evolve',
+    isFull: false,
+    counts,
+    signal: abort.signal,
+  } as const;
+  const encoder = new StreamEncoder({ ...createState(), ...options, spec: specOf('plans') });
+  await encoder.begin();
+  const pages = [[{ uuid: 'a' }], Array.from({ length: 300_000 }, () => null)];
+  const encoded: number[] = [];
+  for await (const { page } of encoder.encode(sourceOf(pagesOf(specOf('plans'), pages))))
+    encoded.push(page.number);
+  assert.deepEqual(encoded, [1]);
+  assert.ok(counts.records < 300_000, String(counts.records));
+});
