@@ -8,7 +8,7 @@ import { loadSettings, type Settings } from '../core/config.ts';
 import { ensureLocalCredentials } from '../core/local-credentials.ts';
 import { tighten } from '../core/private-files.ts';
 import { createCommand, exitCodes, runMain, type ExitCode } from '../core/process.ts';
-import { readOnlyQuery } from '../core/query.ts';
+import { readOnlyQuery } from '../core/read-only-query.ts';
 import { Secret } from '../core/secret.ts';
 import { knownStreams } from '../producers/known-streams.ts';
 import { produce } from '../producers/produce.ts';

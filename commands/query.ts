@@ -4,7 +4,7 @@ import { createClickHouse } from '../core/clickhouse.ts';
 import { loadSettings } from '../core/config.ts';
 import { ConfigError } from '../core/errors.ts';
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
-import { readOnlyQuery } from '../core/query.ts';
+import { readOnlyQuery } from '../core/read-only-query.ts';
 import { visibleStream } from '../core/terminal.ts';
 
 const DEFAULT_FORMAT = 'PrettyCompactMonoBlock';

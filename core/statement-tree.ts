@@ -1,3 +1,5 @@
+import { ServiceRefusedError } from './errors.ts';
+
 /** A node of a statement, as the server's own `EXPLAIN AST` prints it. */
 export interface StatementNode {
   /** `Function url (children 1)` */
@@ -6,7 +8,10 @@ export interface StatementNode {
   readonly children: StatementNode[];
 }
 
-/** @param text what `EXPLAIN AST` answers, a line for each node, one blank deeper than its parent. */
+/**
+ * @param text what `EXPLAIN AST` answers, a line for each node, one blank deeper than its parent.
+ * @throws ServiceRefusedError where a part is missing: settings such as `limit`, which the statement may bring, cut this answer too.
+ */
 export function parseStatementTree(text: string): readonly StatementNode[] {
   const nodes: StatementNode[] = [];
   const path: StatementNode[] = [];
@@ -19,7 +24,16 @@ export function parseStatementTree(text: string): readonly StatementNode[] {
     path.push(node);
     nodes.push(node);
   }
+  const roots = nodes.filter(({ parent }) => parent === undefined);
+  if (roots.length !== 1 || roots[0] !== nodes[0] || text.startsWith(' ') || !nodes.every(isWhole))
+    throw new ServiceRefusedError(
+      'the statement cannot be judged: it has SETTINGS that cut answers, or strange names',
+    );
   return nodes;
+}
+
+function isWhole({ label, children }: StatementNode): boolean {
+  return Number(/\(children (\d+)\)$/.exec(label)?.[1] ?? 0) === children.length;
 }
 
 /** `SelectWithUnionQuery`, `Function` or `Set`: what kind of node it is. */
@@ -163,7 +177,8 @@ export function notReadOnly(nodes: readonly StatementNode[]): string | undefined
     // `EXPLAIN actions = 1 SELECT …` has its own settings first.
     if (kind === 'Set' && !(kindOf(parent) === 'Explain' && parent?.children[0] === node))
       return 'SETTINGS are not taken: the limits of the query stay as they are';
-    if (kind === 'Literal' && reading.has(kindOf(parent)))
+    // The conditions and the LIMIT of a SELECT are literals of its SelectQuery.
+    if (node.label.startsWith("Literal '") && kindOf(parent) !== 'SelectQuery' && reading.has(kindOf(parent)))
       return 'INTO OUTFILE is not taken: redirect the output';
     if (kindOf(parent) === 'Explain' && /Query/.test(kind) && !reading.has(kind))
       return 'EXPLAIN is taken for statements that read only';

@@ -4,14 +4,13 @@ import { notReadOnly, outsideOf, parseStatementTree } from '../../core/statement
 import type { Engine } from './engine.ts';
 import { ClickHouseException } from './exception.ts';
 import { topLevelTokens } from './lexer.ts';
-import { withoutFormat } from './statement.ts';
 
 // The engine is a library and takes itself for a tool of the user: by default it reads and writes every file and reaches every host.
 // Grants and constraints (engine-config.ts) keep most of that away. What they do not know is decided here, from the engine's own
 // parse of the statement.
 
 /**
- * @param preparation of the statement's session.
+ * @param preparation of the statement's session, as far as it concerns its parse.
  * @param isReadOnly whether it may do nothing but read.
  * @throws ClickHouseException where the statement leaves the database, is several, or is none.
  */
@@ -26,11 +25,12 @@ export async function confine(
     const { output } = await engine.run([...room, ...preparation, statement], 'TSVRaw');
     return new TextDecoder().decode(output).trimEnd();
   };
-  // One statement, without comments and in one spelling.
+  // One statement, without comments and in one spelling; which is not always SQL again, such as for columns called `and`.
   const canonical = await ask(`SELECT formatQuerySingleLine(${literal(sql)})`).catch(plainly);
   if (namesFile(canonical)) throw denied('INTO OUTFILE and FROM INFILE');
-  const nodes = parseStatementTree(await ask(`EXPLAIN AST ${withoutFormat(canonical)}`));
-  const outside = outsideOf(nodes);
+  const nodes = parseStatementTree(await ask(`EXPLAIN AST ${sql}`));
+  // A tree is all that is made of what EXPLAIN AST explains.
+  const outside = nodes[0]?.label.startsWith('Explain EXPLAIN AST') === true ? undefined : outsideOf(nodes);
   if (outside !== undefined) throw denied(outside);
   const reason = isReadOnly ? notReadOnly(nodes) : undefined;
   if (reason !== undefined)
@@ -76,7 +76,7 @@ function denied(what: string): ClickHouseException {
   return new ClickHouseException(
     497,
     'ACCESS_DENIED',
-    `The local ClickHouse reads and writes nothing outside its database: ${what} is disabled.`,
+    `The local ClickHouse reads and writes nothing outside its database: ${what} is disabled`,
   );
 }
 

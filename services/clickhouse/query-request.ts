@@ -13,6 +13,8 @@ export interface QueryRequest {
   readonly wantsCompression: boolean;
   /** What to run before the query, in its session. */
   readonly preparation: readonly string[];
+  /** The same, with no setting but those that concern how a query is parsed. */
+  readonly parsing: readonly string[];
   /** It may do nothing but read. */
   readonly isReadOnly: boolean;
 }
@@ -42,6 +44,16 @@ export function readQueryRequest(request: IncomingMessage, url: URL): QueryReque
   const given = url.searchParams;
   const basic = basicCredentials(header('authorization'));
   const settings = new Map([...given].filter(([name]) => !reserved.has(name) && !name.startsWith('param_')));
+  const of = {
+    parameters: [...given].filter(([name]) => name.startsWith('param_')),
+    database: given.get('database') ?? header('x-clickhouse-database'),
+    isSafeMethod: request.method !== 'POST',
+  };
+  const ofParsing = [...settings].filter(([name]) => parsingSetting.test(name));
+  const preparations = {
+    preparation: preparation({ ...of, settings }),
+    parsing: preparation({ ...of, isSafeMethod: false, settings: new Map(ofParsing) }),
+  };
   return {
     id: given.get('query_id') ?? randomUUID(),
     query: given.get('query') ?? '',
@@ -51,14 +63,12 @@ export function readQueryRequest(request: IncomingMessage, url: URL): QueryReque
     wantsCompression:
       isOn(given.get('enable_http_compression')) && /\bgzip\b/.test(header('accept-encoding') ?? ''),
     isReadOnly: request.method !== 'POST',
-    preparation: preparation({
-      settings,
-      parameters: [...given].filter(([name]) => name.startsWith('param_')),
-      database: given.get('database') ?? header('x-clickhouse-database'),
-      isSafeMethod: request.method !== 'POST',
-    }),
+    ...preparations,
   };
 }
+
+const parsingSetting =
+  /^(max_query_size|max_parser_|max_ast_|max_expanded_ast_|implicit_|allow_settings_after)/;
 
 function preparation(of: {
   settings: Map<string, string>;

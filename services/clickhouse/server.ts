@@ -86,7 +86,7 @@ async function runQuery(
   switch (statement.kind) {
     case 'insert':
       if (query.isReadOnly || !isPlainInsert(statement.head))
-        await confine(engine, query.preparation, `${statement.head} SELECT 1`, query.isReadOnly);
+        await confine(engine, query.parsing, `${statement.head} SELECT 1`, query.isReadOnly);
       return spool.withFile(async (path) => {
         await writeSpooled(path, body.after(statement.dataAt), signal);
         const forced = statement.format.toUpperCase() === 'VALUES' ? await literalsOnly(path) : '';
@@ -95,7 +95,7 @@ async function runQuery(
         response.end();
       });
     case 'rows':
-      await confine(engine, query.preparation, statement.sql, query.isReadOnly);
+      await confine(engine, query.parsing, statement.sql, query.isReadOnly);
       return spool.withFile(async (path) => {
         const read = await engine.run([...query.preparation, statement.into(path)]);
         response.setHeader('X-ClickHouse-Summary', summary(read));
@@ -103,7 +103,7 @@ async function runQuery(
         await sendFile(response, path, query.wantsCompression, signal);
       });
     case 'command': {
-      await confine(engine, query.preparation, statement.sql, query.isReadOnly);
+      await confine(engine, query.parsing, statement.sql, query.isReadOnly);
       const read = await engine.run([...query.preparation, statement.sql], query.defaultFormat);
       response.setHeader('X-ClickHouse-Summary', summary(read));
       setFormat(response, query.defaultFormat);

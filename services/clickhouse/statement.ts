@@ -47,7 +47,9 @@ export function parseStatement(text: string, defaultFormat: string): Statement {
   const tokens = [...topLevelTokens(text)];
   const end = endOfStatement(text, tokens);
   const sql = utf8(text.slice(0, end));
-  if (!givesRows.has(first.word) || tokens.some(({ word }) => word === 'INSERT'))
+  // INTO OUTFILE and FORMAT behind EXPLAIN AST are part of what is explained.
+  const isTree = first.word === 'EXPLAIN' && tokens[1]?.word === 'AST';
+  if (isTree || !givesRows.has(first.word) || tokens.some(({ word }) => word === 'INSERT'))
     return { kind: 'command', sql };
   return rows(text.slice(0, end), tokens, defaultFormat);
 }
@@ -101,22 +103,12 @@ function rows(sql: string, tokens: readonly Token[], defaultFormat: string): Sta
   };
 }
 
-function formatClause(
-  tokens: readonly Token[],
-  mayBeQuoted = false,
-): { start: number; end: number; format: string } | undefined {
+function formatClause(tokens: readonly Token[]): { start: number; end: number; format: string } | undefined {
   const at = tokens.findLastIndex(({ word }) => word === 'FORMAT');
   const [keyword, name, next] = tokens.slice(Math.max(at, 0), at + 3);
-  if (at < 0 || keyword === undefined || name === undefined) return undefined;
-  if (!name.isWord && !(mayBeQuoted && name.text.startsWith('`'))) return undefined;
+  if (at < 0 || keyword === undefined || name?.isWord !== true) return undefined;
   const isLast = next === undefined || next.word === 'SETTINGS' || next.word === ';';
   return isLast ? { start: keyword.start, end: name.end, format: name.text } : undefined;
-}
-
-/** A query in the engine's own spelling, which may quote the name of a format, without its FORMAT clause. */
-export function withoutFormat(sql: string): string {
-  const clause = formatClause([...topLevelTokens(sql)], true);
-  return clause === undefined ? sql : sql.slice(0, clause.start) + sql.slice(clause.end);
 }
 
 function endOfStatement(text: string, tokens: readonly Token[]): number {

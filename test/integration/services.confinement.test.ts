@@ -104,12 +104,21 @@ describe('the local ClickHouse keeps to its folder', () => {
       "SELECT * FROM eval('SELECT file(\\'{SECRET}\\')') SETTINGS allow_experimental_eval_table_function = 1",
       "SELECT 1 FORMAT Template SETTINGS format_template_row = '{SECRET}'",
       "SELECT count() FROM t SETTINGS additional_result_filter = 'file(\\'{SECRET}\\') = a'",
+      "SELECT file('{SECRET}') SETTINGS limit = 1",
+      "SELECT file('{SECRET}') SETTINGS offset = 1, limit = 3",
+      "SELECT file('{SECRET}') SETTINGS max_result_rows = 1, result_overflow_mode = 'break', max_block_size = 1",
+      "SELECT file('{SECRET}') AS `a\n Function numbers`",
       "SELECT a$$; SELECT file('{SECRET}'); $$",
     ];
     for (const query of queries) {
       await assertConfined(query);
       await assertConfined(query, {}, 'GET');
     }
+    await assertConfined("SELECT file('{SECRET}')", {
+      limit: '1',
+      max_result_rows: '1',
+      result_overflow_mode: 'break',
+    });
     await assertConfined('SELECT 1', { format_template_row: secretFile, default_format: 'Template' });
   });
 
@@ -196,7 +205,7 @@ describe('the local ClickHouse keeps to its folder', () => {
       'DROP TABLE k',
     ];
     for (const query of queries) {
-      const { code, text } = await ask(query);
+      const { code, text } = await ask(query, { max_result_rows: '1000', limit: '0' });
       assert.equal(code, undefined, `${query}: ${text}`);
     }
     assert.equal(

@@ -1,0 +1,170 @@
+import { Transform, type Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
+import { askRows, clickHouseError, isClickHouseCode, literal, type ClickHouseClient } from './clickhouse.ts';
+import type { ClickHouseSettings } from './config.ts';
+import { ServiceRefusedError } from './errors.ts';
+import { notReadOnly, parseStatementTree } from './statement-tree.ts';
+
+/** What an answer may take. A profile of the server that allows less stays as it is. */
+export interface QueryLimits {
+  readonly rows: number;
+  /** Of the answer, before and after it is formatted. */
+  readonly bytes: number;
+  readonly memoryBytes: number;
+  readonly seconds: number;
+}
+
+export const standardLimits: QueryLimits = {
+  rows: 5_000_000,
+  bytes: 2 ** 30,
+  memoryBytes: 4 * 2 ** 30,
+  seconds: 60,
+};
+
+/** How long the server has beyond its own limit, to say so itself. */
+const GRACE_MS = 10_000;
+
+/**
+ * The answer of a query that reads the database and does nothing else, as the server formats it. A FORMAT in the SQL goes before
+ * `format`. What the query is, is decided by the server's own parser; and the server runs it with readonly=1.
+ *
+ * @throws ServiceRefusedError where the query is of another kind, leaves the database, or meets a limit, which it names.
+ * @throws ServiceUnavailableError or ServiceRefusedError with the server's own words.
+ */
+export async function readOnlyQuery(
+  client: ClickHouseClient,
+  settings: ClickHouseSettings,
+  sql: string,
+  format: string,
+  signal: AbortSignal,
+  limits: QueryLimits = standardLimits,
+): Promise<Readable> {
+  const deadline = AbortSignal.timeout(limits.seconds * 1000 + GRACE_MS);
+  const either = AbortSignal.any([signal, deadline]);
+  try {
+    const profile = await ask(client, sql, either);
+    await requireReadOnly(client, sql, profile, either);
+    const { stream } = await client.exec({
+      query: sql,
+      abort_signal: either,
+      clickhouse_settings: {
+        ...settingsFor(profile, limits),
+        default_format: format,
+        database: settings.database,
+        // Otherwise what goes wrong behind the first rows would stand among them.
+        wait_end_of_query: '1',
+      } as Record<string, string>,
+    });
+    return capped(stream, limits);
+  } catch (error) {
+    throw meaningOf(error, settings, limits, deadline);
+  }
+}
+
+type Profile = Readonly<Record<'readonly' | (typeof limitSettings)[number], string>>;
+
+const limitSettings = [
+  'max_result_rows',
+  'max_result_bytes',
+  'max_memory_usage',
+  'max_execution_time',
+] as const;
+
+/** @throws ClickHouseError where the text is not exactly one statement. */
+async function ask(client: ClickHouseClient, sql: string, signal: AbortSignal): Promise<Profile> {
+  const columns = ['readonly', ...limitSettings].map((name) => `toString(getSetting('${name}')) AS ${name}`);
+  const query = `SELECT formatQuerySingleLine(${literal(sql)}), ${columns.join(', ')}`;
+  const [row] = await askRows<Profile>(client, query, signal);
+  if (row === undefined) throw new ServiceRefusedError('ClickHouse says nothing of the query');
+  return row;
+}
+
+async function requireReadOnly(
+  client: ClickHouseClient,
+  sql: string,
+  { readonly }: Profile,
+  signal: AbortSignal,
+): Promise<void> {
+  // A FORMAT of the SQL is part of what is explained.
+  const answer = await client
+    .exec({
+      query: `EXPLAIN AST ${sql}`,
+      abort_signal: signal,
+      clickhouse_settings: {
+        default_format: 'TSVRaw',
+        ...(readonly === '0' && { readonly: '1' }),
+      } as Record<string, string>,
+    })
+    .catch((error: unknown) => {
+      // It parsed before: what is left is SETTINGS, which cannot be changed, or which stand behind FORMAT.
+      if (isClickHouseCode(error, '164') || isClickHouseCode(error, '62')) return undefined;
+      throw error;
+    });
+  const reason =
+    answer === undefined
+      ? 'only SELECT, WITH, SHOW, DESCRIBE, EXPLAIN and EXISTS are taken, without SETTINGS'
+      : notReadOnly(parseStatementTree(await text(answer.stream)));
+  if (reason !== undefined) throw new ServiceRefusedError(`the query may only read (READONLY): ${reason}`);
+}
+
+/**
+ * Settings of one request are judged by the user's profile, not by each other, so that readonly=1 may stand beside limits. A user with
+ * readonly=1 can send none, one with readonly=2 all but that; and then no SETTINGS of the query can undo them.
+ */
+function settingsFor(profile: Profile, limits: QueryLimits): Record<string, string> {
+  if (profile.readonly === '1') return {};
+  const wanted = {
+    max_result_rows: limits.rows,
+    max_result_bytes: limits.bytes,
+    max_memory_usage: limits.memoryBytes,
+    max_execution_time: limits.seconds,
+  };
+  const lower = limitSettings.map((name): [string, string] => {
+    const current = Number(profile[name]);
+    return [name, String(current > 0 ? Math.min(current, wanted[name]) : wanted[name])];
+  });
+  return {
+    ...Object.fromEntries(lower),
+    result_overflow_mode: 'throw',
+    timeout_overflow_mode: 'throw',
+    ...(profile.readonly === '0' && { readonly: '1' }),
+  };
+}
+
+/** The formatted answer may be many times as large as what it was made from. */
+function capped(answer: Readable, limits: QueryLimits): Readable {
+  let bytes = 0;
+  const cap = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      bytes += chunk.length;
+      if (bytes > limits.bytes) done(exceeded(`${limits.bytes} bytes`));
+      else done(null, chunk);
+    },
+  });
+  // Its reader sees the failure.
+  pipeline(answer, cap).catch(() => undefined);
+  return cap;
+}
+
+function meaningOf(
+  error: unknown,
+  settings: ClickHouseSettings,
+  limits: QueryLimits,
+  deadline: AbortSignal,
+): Error {
+  const said = error instanceof Error ? error.message : '';
+  if (isClickHouseCode(error, '396'))
+    return exceeded(/rows/.test(said) ? `${limits.rows} rows` : `${limits.bytes} bytes`, error);
+  if (isClickHouseCode(error, '241') && /query/i.test(said) && !/total/i.test(said))
+    return exceeded(`${limits.memoryBytes} bytes of memory`, error);
+  if (isClickHouseCode(error, '159') || deadline.aborted) return exceeded(`${limits.seconds} seconds`, error);
+  return clickHouseError(error, settings);
+}
+
+function exceeded(limit: string, cause?: unknown): ServiceRefusedError {
+  return new ServiceRefusedError(
+    `the query needs more than a read-only query may have (${limit}, or less where the user's profile says so): aggregate, filter or add a LIMIT`,
+    { cause },
+  );
+}
