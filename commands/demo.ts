@@ -107,7 +107,7 @@ function totals(produced: readonly StreamCounts[], sunk: readonly SinkCounts[]):
 }
 
 function howToGoOn({ dataDir }: Settings): string {
-  return `To ask more:\n  DATA_DIR=${dataDir} npm run services -- up\n  npm run query -- "SELECT * FROM customers LIMIT 3 FORMAT Vertical"`;
+  return `To ask more:\n  export DATA_DIR=${dataDir}\n  npm run services -- up\n  npm run query -- "SELECT * FROM customers LIMIT 3 FORMAT Vertical"`;
 }
 
 function say(line: string): void {
