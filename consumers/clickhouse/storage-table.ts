@@ -18,7 +18,7 @@ import { declaredFields, type DeclaredFields } from '../avro/declared-fields.ts'
 import type { WriterSchema } from '../avro/writer-type.ts';
 import type { TableRows } from '../resume-offset.ts';
 import { speaksOfDeletes } from './constraint.ts';
-import { evolutionActions, sortingKey } from './evolution.ts';
+import { evolutionActions, fieldColumns, sortingKey } from './evolution.ts';
 import { readInsertedPart, readViewsOn, takeBack, textOf, type InsertedPart } from './half-inserted.ts';
 import { viewIn, type InsertedRows, type InsertOutcome } from './insert-rows.ts';
 import { StreamViews, type StreamViewsOptions } from './stream-views.ts';
@@ -124,6 +124,7 @@ export class StorageTable {
     const shape = await this.#reshape(schema, isOlder, declared);
     for (const [path, { name }] of declared) if (path === name) this.#fields.add(name);
     const columns = withoutSystemColumns(shape.columns).filter(({ name }) => this.#fields.has(name));
+    if (columns.length === 0) throw this.#withoutColumns();
     if (!isDeepStrictEqual(columns, this.#columns)) this.#columns = columns;
     if (this.#options.table === undefined) await this.#views.make(this.#columns);
     return keyed(schema, shape);
@@ -341,6 +342,7 @@ export class StorageTable {
       const shape = await this.#readShape();
       if (shape === undefined) {
         const { settings } = this.#options;
+        if (fieldColumns(schema).length === 0) throw this.#withoutColumns();
         for (const statement of createTableSql(this.name, schema, newIdentity(), settings))
           await this.#command(statement);
         logger.info({ table: this.name }, 'table created');
@@ -371,6 +373,12 @@ export class StorageTable {
         `${error.message}: npm run replay -- --streams ${this.stream} makes the table anew, if the whole topic fits; else rename the column`,
       );
     }
+  }
+
+  #withoutColumns(): IncompatibleSchemaError {
+    return new IncompatibleSchemaError(
+      `the schema of stream ${this.stream} has no field that a column could hold, so table ${this.name} would be empty: register a version with such fields`,
+    );
   }
 
   /** What is sorted by a field that its messages do not have would all be versions of one row. */

@@ -17,6 +17,7 @@ const ROWS_PER_INSERT = 100_000;
 const BYTES_PER_INSERT = 16 * 1024 * 1024;
 /** One that another machine made and that is so old was left behind there. */
 const MAX_AGE_SECONDS = 86_400;
+const MARK = 'made to compare by process ';
 
 /** A comparison needs no id: all its rows are of the topic as it is. */
 const unknownTopic = topicIdHalves(0n);
@@ -132,7 +133,7 @@ function prefixOf(stream: string): string {
 }
 
 function ownMark(): string {
-  return `made to compare by process ${process.pid} of ${hostname()}`;
+  return `${MARK}${process.pid} of ${hostname()}`;
 }
 
 async function dropLeftovers(services: ReconcileServices, stream: string): Promise<void> {
@@ -141,7 +142,9 @@ async function dropLeftovers(services: ReconcileServices, stream: string): Promi
     services,
     `tables of ${database}`,
     `SELECT name, comment, toString(dateDiff('second', metadata_modification_time, now())) AS age FROM system.tables ` +
-      `WHERE database = ${literal(database)} AND match(name, ${literal(`^${prefixOf(stream)}[0-9a-f]{8}$`)})`,
+      `WHERE database = ${literal(database)} AND match(name, ${literal(`^${prefixOf(stream)}[0-9a-f]{8}$`)}) ` +
+      // A topic, or a person, may have given a view or table such a name.
+      `AND startsWith(comment, ${literal(MARK)})`,
   );
   for (const { name, comment, age } of left) {
     if (isInUse(comment, Number(age))) continue;

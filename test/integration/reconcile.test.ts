@@ -348,6 +348,11 @@ test('what a killed reconcile left behind is dropped by the next; one that is at
   await leave('plans_raw_reconcile_00000001', 2 ** 22 + 1);
   await leave('plans_raw_reconcile_00000002', process.pid);
   await leave('plans_raw_reconcile_mine', 2 ** 22 + 1);
+  const notOwn = `a copy of by process ${2 ** 22 + 1} of ${hostname()}`;
+  await command(
+    settings,
+    `CREATE VIEW ${qualified(database, 'plans_raw_reconcile_00000003')} AS SELECT 1 COMMENT '${notOwn}'`,
+  );
   await assertReconciled(settings, ['plans']);
   const tables = await rowsOf(
     settings,
@@ -355,7 +360,7 @@ test('what a killed reconcile left behind is dropped by the next; one that is at
   );
   assert.deepEqual(
     tables.map(({ name }) => name),
-    ['plans_raw_reconcile_00000002', 'plans_raw_reconcile_mine'],
+    ['plans_raw_reconcile_00000002', 'plans_raw_reconcile_00000003', 'plans_raw_reconcile_mine'],
   );
 });
 

@@ -164,6 +164,12 @@ test('a table that was restored from an older backup, or has lost rows, gets the
     another_key_last: [...newestFirst(50, 99), { key: 99, partition: 2, seconds: 0 }],
     newer: newestFirst(0, 50).map((sent) => ({ ...sent, seconds: 100 + sent.seconds })),
     deleted_then_older: [{ key: 3, partition: 1, seconds: 50, isDelete: true }, ...newestFirst(50, 99)],
+    // Older, deleted, and there again.
+    deleted_then_back: [
+      ...newestFirst(50, 98),
+      { key: 5, partition: 1, seconds: 50, isDelete: true },
+      { key: 5, partition: 1, seconds: 200 },
+    ],
     // Nothing but the table's parts tells that these rows were never in it.
     only_older: newestFirst(50, 100),
   };
@@ -188,9 +194,13 @@ test('a table that was restored from an older backup, or has lost rows, gets the
     await on(optimize);
     assert.deepEqual(await sunk(), counted(streams, 0));
   }
+  // Its messages are of an earlier schema than the topic's by now.
+  const plans = readStreamSchema('plans');
+  const fields = [...plans.fields, { name: 'more', type: ['null', 'string'], default: null }] as const;
+  await messagesOf(settings, 'newer', [], { ...plans, fields });
   await on((table) => `ALTER TABLE ${table} DELETE WHERE uuid = 'pl_5' SETTINGS mutations_sync = 2`);
   const mended = await sunk();
-  for (const stream of ['only_older', 'deleted_then_older']) {
+  for (const stream of ['only_older', 'deleted_then_older', 'deleted_then_back', 'newer']) {
     assert.ok(Number(mended[stream]) > 0, stream);
     const found = `SELECT count() > 0 AS found FROM ${tableOf(settings, stream)} WHERE uuid = 'pl_5'`;
     assert.deepEqual(await rowsOf(settings, found), [{ found: 1 }]);
