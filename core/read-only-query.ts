@@ -62,7 +62,7 @@ export async function readOnlyQuery(
   }
 }
 
-type Profile = Readonly<Record<'readonly' | (typeof limitSettings)[number], string>>;
+type Profile = Readonly<Record<'canonical' | 'readonly' | (typeof limitSettings)[number], string>>;
 
 const limitSettings = [
   'max_result_rows',
@@ -74,7 +74,7 @@ const limitSettings = [
 /** @throws ClickHouseError where the text is not exactly one statement. */
 async function ask(client: ClickHouseClient, sql: string, signal: AbortSignal): Promise<Profile> {
   const columns = ['readonly', ...limitSettings].map((name) => `toString(getSetting('${name}')) AS ${name}`);
-  const query = `SELECT formatQuerySingleLine(${literal(sql)}), ${columns.join(', ')}`;
+  const query = `SELECT formatQuerySingleLine(${literal(sql)}) AS canonical, ${columns.join(', ')}`;
   const [row] = await askRows<Profile>(client, query, signal);
   if (row === undefined) throw new ServiceRefusedError('ClickHouse says nothing of the query');
   return row;
@@ -83,7 +83,7 @@ async function ask(client: ClickHouseClient, sql: string, signal: AbortSignal): 
 async function requireReadOnly(
   client: ClickHouseClient,
   sql: string,
-  { readonly }: Profile,
+  { readonly, canonical }: Profile,
   signal: AbortSignal,
 ): Promise<void> {
   // A FORMAT of the SQL is part of what is explained.
@@ -104,7 +104,7 @@ async function requireReadOnly(
   const reason =
     answer === undefined
       ? 'only SELECT, WITH, SHOW, DESCRIBE, EXPLAIN and EXISTS are taken, without SETTINGS'
-      : notReadOnly(parseStatementTree(await text(answer.stream)));
+      : notReadOnly(parseStatementTree(await text(answer.stream)), canonical);
   if (reason !== undefined) throw new ServiceRefusedError(`the query may only read (READONLY): ${reason}`);
 }
 

@@ -112,13 +112,31 @@ const allowedEngines = new Set<string>([...innerEngines, 'Atomic', 'Ordinary', '
 const structured = new Set(['values', 'null', 'generaterandom']);
 const withExpression = /\b(default|materialized|ephemeral|alias)\b/i;
 
-/** What of a statement reads or writes outside the database; undefined where nothing does. */
-export function outsideOf(nodes: readonly StatementNode[]): string | undefined {
+/**
+ * What of a statement reads or writes outside the database; undefined where nothing does.
+ *
+ * @param canonical the same statement, as the server's `formatQuerySingleLine` prints it.
+ */
+export function outsideOf(nodes: readonly StatementNode[], canonical: string): string | undefined {
   for (const node of nodes) {
     const found = outsideAt(node);
     if (found !== undefined) return found;
   }
-  return undefined;
+  return outsideUnseen(nodes, canonical);
+}
+
+/** Nodes that print nothing of what they hold: APPLY its function, SHOW its WHERE and LIMIT. */
+const opaque = new Set(['ColumnsApplyTransformer', 'ShowTables', 'ShowColumns']);
+
+/** Where the tree leaves something out, no word of the whole text may lead outside, nor begin a SELECT that the tree lacks. */
+function outsideUnseen(nodes: readonly StatementNode[], canonical: string): string | undefined {
+  if (!nodes.some((node) => opaque.has(kindOf(node)))) return undefined;
+  const words = canonical.toLowerCase().match(/[a-z_]\w*(?=(\W|$))/g) ?? [];
+  const selects = words.filter((word) => word === 'select').length;
+  if (selects > nodes.filter((node) => kindOf(node) === 'SelectQuery').length)
+    return 'a SELECT within APPLY or the WHERE of SHOW';
+  const outer = words.find((word) => outerFunctions.has(word)) ?? /\bformat`?\(/i.exec(canonical)?.[0];
+  return outer === undefined ? undefined : `"${outer}" beside APPLY or the WHERE of SHOW`;
 }
 
 function outsideAt(node: StatementNode): string | undefined {
@@ -167,7 +185,7 @@ const reading = new Set([
 const secretTables = /^system\.(users|named_collections|user_directories|zookeeper\w*)$/i;
 
 /** Why a statement does more than to read the database; undefined where it does not. */
-export function notReadOnly(nodes: readonly StatementNode[]): string | undefined {
+export function notReadOnly(nodes: readonly StatementNode[], canonical: string): string | undefined {
   const [root] = nodes;
   if (root === undefined || !reading.has(kindOf(root)))
     return 'only SELECT, WITH, SHOW, DESCRIBE, EXPLAIN and EXISTS are taken';
@@ -183,9 +201,10 @@ export function notReadOnly(nodes: readonly StatementNode[]): string | undefined
     if (kindOf(parent) === 'Explain' && /Query/.test(kind) && !reading.has(kind))
       return 'EXPLAIN is taken for statements that read only';
     const [, second = ''] = node.label.split(' ', 2);
-    if (kind === 'TableIdentifier' && secretTables.test(second.replaceAll('`', '')))
+    // Behind IN a table is an Identifier.
+    if (/^(Table)?Identifier$/.test(kind) && secretTables.test(second.replaceAll('`', '')))
       return `${second} is not read: it shows credentials`;
   }
-  const outside = outsideOf(nodes);
+  const outside = outsideOf(nodes, canonical);
   return outside === undefined ? undefined : `${outside} leaves the database`;
 }

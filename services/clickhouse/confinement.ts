@@ -28,11 +28,13 @@ export async function confine(
   // One statement, without comments and in one spelling; which is not always SQL again, such as for columns called `and`.
   const canonical = await ask(`SELECT formatQuerySingleLine(${literal(sql)})`).catch(plainly);
   if (namesFile(canonical)) throw denied('INTO OUTFILE and FROM INFILE');
+  if (makesDisk(canonical)) throw denied('a disk of its own');
   const nodes = parseStatementTree(await ask(`EXPLAIN AST ${sql}`));
   // A tree is all that is made of what EXPLAIN AST explains.
-  const outside = nodes[0]?.label.startsWith('Explain EXPLAIN AST') === true ? undefined : outsideOf(nodes);
+  const outside =
+    nodes[0]?.label.startsWith('Explain EXPLAIN AST') === true ? undefined : outsideOf(nodes, canonical);
   if (outside !== undefined) throw denied(outside);
-  const reason = isReadOnly ? notReadOnly(nodes) : undefined;
+  const reason = isReadOnly ? notReadOnly(nodes, canonical) : undefined;
   if (reason !== undefined)
     throw new ClickHouseException(
       164,
@@ -69,6 +71,14 @@ function namesFile(canonical: string): boolean {
       ((word === 'OUTFILE' && tokens[at - 1]?.word === 'INTO') ||
         (word === 'INFILE' && tokens[at - 1]?.word === 'FROM')) &&
       tokens[at + 1]?.text.startsWith("'") === true,
+  );
+}
+
+/** `SETTINGS disk = disk(type = web, …)`: of settings the tree has nothing, and the engine makes the disk before it judges them. */
+function makesDisk(canonical: string): boolean {
+  const tokens = [...topLevelTokens(canonical, Infinity)];
+  return tokens.some(
+    ({ word }, at) => word === 'DISK' && tokens[at - 1]?.text === '=' && tokens[at + 1]?.text === '(',
   );
 }
 

@@ -20,8 +20,8 @@ const lexeme = new RegExp(
   'y',
 );
 
-/** The tokens at the top level of a query, read lazily: nothing is looked at behind the one asked for. */
-export function* topLevelTokens(sql: string): Generator<Token, undefined> {
+/** The tokens of a query outside its brackets, or in as many as `maxDepth`; read lazily: nothing is looked at behind the one asked for. */
+export function* topLevelTokens(sql: string, maxDepth = 0): Generator<Token, undefined> {
   let depth = 0;
   for (let at = 0; at < sql.length;) {
     lexeme.lastIndex = at;
@@ -32,7 +32,7 @@ export function* topLevelTokens(sql: string): Generator<Token, undefined> {
     const isClosing = sign !== undefined && ')]}'.includes(sign);
     if (isClosing) depth = Math.max(0, depth - 1);
     const isToken = word !== undefined || sign !== undefined || quoted !== undefined;
-    if (isToken && depth === 0) {
+    if (isToken && depth <= maxDepth) {
       yield { text, word: text.toUpperCase(), isWord: word !== undefined, start: at, end: at + text.length };
     }
     if (sign !== undefined && '([{'.includes(sign)) depth += 1;

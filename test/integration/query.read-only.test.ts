@@ -54,6 +54,8 @@ test('what only reads is answered, in the format that the query or the caller wa
     'EXISTS TABLE t': /^1\n$/,
     "SELECT * FROM values('x String', ('file'))": /^file\n$/,
     "SELECT count() FROM system.tables WHERE name = 't' AND database = currentDatabase()": /^1\n$/,
+    "SELECT * APPLY(lower), COLUMNS('a') APPLY(x -> upper(x)) FROM (SELECT a FROM t)": /^kept\tKEPT\n$/,
+    "SHOW TABLES WHERE name = 't' LIMIT 1": /^t\n$/,
     "SELECT format('{}', a), 1 IN (1, 2) FROM t": /^kept\t1\n$/,
   };
   for (const [sql, pattern] of Object.entries(expected)) assert.match(await ask(sql), pattern, sql);
@@ -94,6 +96,12 @@ test('what does more than to read is not run', async (t) => {
     'SELECT * FROM system.users': /shows credentials/,
     'SELECT * FROM `system`.`named_collections` AS n': /shows credentials/,
     "SELECT * FROM merge('system', '^users$')": /merge/,
+    "SELECT ('a', 'b') IN system.named_collections": /shows credentials/,
+    "SELECT * APPLY(file) FROM (SELECT '/etc/passwd')": /leaves the database/,
+    "SELECT * APPLY(x -> file(x)) FROM (SELECT '/etc/passwd')": /leaves the database/,
+    "SHOW TABLES WHERE file('/etc/passwd') != ''": /leaves the database/,
+    "SHOW COLUMNS FROM t WHERE 1 IN (SELECT 1 FROM url('http://127.0.0.1:1'))": /leaves the database/,
+    "SHOW TABLES FROM system LIMIT length(file('/etc/passwd'))": /leaves the database/,
   };
   for (const [sql, pattern] of Object.entries(statements))
     await assert.rejects(ask(sql), refused(pattern), sql);

@@ -109,6 +109,15 @@ describe('the local ClickHouse keeps to its folder', () => {
       "SELECT file('{SECRET}') SETTINGS max_result_rows = 1, result_overflow_mode = 'break', max_block_size = 1",
       "SELECT file('{SECRET}') AS `a\n Function numbers`",
       "SELECT a$$; SELECT file('{SECRET}'); $$",
+      // What the tree of a statement leaves out.
+      "SELECT * APPLY(file) FROM (SELECT '{SECRET}')",
+      "SELECT COLUMNS('x') APPLY `f\\x69le` FROM (SELECT '{SECRET}' AS x)",
+      "SELECT * APPLY(x -> concat(file(x))) FROM (SELECT '{SECRET}')",
+      "SELECT * APPLY(x -> x IN (SELECT a FROM fuzzJSON('x'))) FROM t",
+      "SHOW TABLES FROM system WHERE name = 'one' AND file('{SECRET}') != ''",
+      'SHOW TABLES FROM system WHERE name IN (SELECT * FROM numbers(1))',
+      "SHOW COLUMNS FROM t WHERE `f\\x69le`('{SECRET}') != ''",
+      "SHOW TABLES LIMIT length(file('{SECRET}'))",
     ];
     for (const query of queries) {
       await assertConfined(query);
@@ -180,6 +189,14 @@ describe('the local ClickHouse keeps to its folder', () => {
       'CREATE USER x IDENTIFIED WITH no_password',
       'GRANT SOURCES ON *.* TO default',
       "SET format_schema = '{SECRET}'",
+      "ATTACH TABLE x UUID '11111111-1111-1111-1111-111111111111' (a String) ENGINE = MergeTree ORDER BY a SETTINGS disk = disk(type = web, endpoint = 'http://{HOST}/a/')",
+      "CREATE TABLE x (a String) ENGINE = MergeTree ORDER BY a SETTINGS disk = disk(type = local, path = '{OUT}/')",
+      "CREATE TABLE x (a String) ENGINE = MergeTree ORDER BY a SETTINGS `d\\x69sk` = /* */ DISK(type = object_storage, object_storage_type = local, metadata_type = local, path = '{OUT}/')",
+      "CREATE DATABASE x ENGINE = Atomic SETTINGS disk = disk(type = local, path = '{OUT}/')",
+      "ALTER TABLE t MODIFY SETTING disk = disk(type = local, path = '{OUT}/')",
+      "CREATE VIEW x AS SELECT * APPLY(file) FROM (SELECT '{SECRET}')",
+      'SYSTEM SHUTDOWN',
+      'SYSTEM RELOAD MODELS',
     ];
     for (const query of queries) await assertConfined(query);
   });
@@ -189,7 +206,7 @@ describe('the local ClickHouse keeps to its folder', () => {
       "SELECT * FROM values('a String', ('file')) LIMIT 1 SETTINGS max_threads = 1",
       'SELECT number IN (SELECT number FROM numbers(3)) FROM numbers(2)',
       "SELECT count() FROM generateRandom('a String') LIMIT 0",
-      "CREATE TABLE x (a String, url String COMMENT 'INTO OUTFILE') ENGINE = ReplacingMergeTree ORDER BY a COMMENT 'file'",
+      "CREATE TABLE x (a String, url String COMMENT 'INTO OUTFILE') ENGINE = ReplacingMergeTree ORDER BY a COMMENT 'disk = disk('",
       "CREATE MATERIALIZED VIEW y ENGINE = MergeTree ORDER BY a AS SELECT a, format('{}', a) AS f FROM x",
       'INSERT INTO x SELECT a, a FROM t SETTINGS async_insert = 0',
       `INSERT INTO x VALUES ('{"file": "\`select\`"}', 'file(1)'), ('', ' "$$')`,
@@ -203,6 +220,8 @@ describe('the local ClickHouse keeps to its folder', () => {
       'SYSTEM STOP MERGES t',
       'SET max_threads = 1',
       'DROP TABLE k',
+      'SELECT * APPLY(max) FROM (SELECT a FROM t)',
+      "SHOW TABLES WHERE name = 't'",
     ];
     for (const query of queries) {
       const { code, text } = await ask(query, { max_result_rows: '1000', limit: '0' });
