@@ -282,7 +282,10 @@ function parse(values: Values, customStreams: readonly unknown[]): Settings {
     clickhouse: Object.freeze({
       url: clickhouseUrl,
       ...proxyTo(clickhouseUrl, values),
-      credentials: clickhouseCredentials ?? findLocalCredentials(values.DATA_DIR, clickhouseUrl),
+      credentials: hasPassword(clickhouseCredentials)
+        ? clickhouseCredentials
+        : (findLocalCredentials(values.DATA_DIR, clickhouseUrl, clickhouseCredentials?.username) ??
+          clickhouseCredentials),
       database: identifier('CLICKHOUSE_DATABASE', values.CLICKHOUSE_DATABASE),
       cluster:
         values.CLICKHOUSE_CLUSTER === ''
@@ -403,6 +406,6 @@ function credentials(
   return undefined;
 }
 
-function hasPassword(known: Credentials | undefined): boolean {
+export function hasPassword(known: Credentials | undefined): boolean {
   return known !== undefined && known.password.reveal() !== '';
 }

@@ -12,23 +12,40 @@ export interface LocalCredentials {
 
 /**
  * The credential of the local ClickHouse, which `services up` leaves under DATA_DIR. Only for the very loopback address that the
- * service was started for: whatever else `url` is, gets none.
+ * service was started for, by number or as localhost, and for a user of that name: whatever else `url` is, gets none.
  */
-export function findLocalCredentials(dataDir: string, url: string): LocalCredentials | undefined {
-  const { protocol, hostname, origin } = new URL(url);
-  if (protocol !== 'http:' || !isLoopback(hostname)) return undefined;
+export function findLocalCredentials(
+  dataDir: string,
+  url: string,
+  username?: string,
+): LocalCredentials | undefined {
   const stored = parse(readPrivate(pathIn(dataDir)));
-  return stored?.origin === origin
-    ? { username: stored.username, password: new Secret(stored.password) }
-    : undefined;
+  if (stored === undefined || !isSameService(url, stored.origin)) return undefined;
+  if (username !== undefined && username !== stored.username) return undefined;
+  return { username: stored.username, password: new Secret(stored.password) };
 }
 
-/** The same, made where there is none. A password that was made for another address is kept: exports of it stay right. */
-export function ensureLocalCredentials(dataDir: string, url: string): LocalCredentials {
-  const found = findLocalCredentials(dataDir, url);
+/** Addresses that localhost stands for. */
+const localhosts = ['127.0.0.1', '[::1]'];
+
+function isSameService(url: string, storedOrigin: string): boolean {
+  if (!URL.canParse(storedOrigin)) return false;
+  const { protocol, hostname, port } = new URL(url);
+  const stored = new URL(storedOrigin);
+  if (protocol !== 'http:' || stored.protocol !== 'http:' || port !== stored.port || !isLoopback(hostname))
+    return false;
+  const means = (name: string, other: string) => name === 'localhost' && localhosts.includes(other);
+  const { hostname: other } = stored;
+  return hostname === other || means(hostname, other) || means(other, hostname);
+}
+
+/**
+ * The same, made where there is none. A password that was made for another address or user is kept: exports of it stay right.
+ */
+export function ensureLocalCredentials(dataDir: string, url: string, username = 'local'): LocalCredentials {
+  const found = findLocalCredentials(dataDir, url, username);
   if (found !== undefined) return found;
   const path = pathIn(dataDir);
-  const username = 'local';
   const password = parse(readPrivate(path))?.password ?? randomBytes(24).toString('base64url');
   makePrivateFolder(dirname(path));
   writePrivate(path, `${JSON.stringify({ origin: new URL(url).origin, username, password })}\n`);

@@ -5,6 +5,7 @@ import type { Settings } from '../core/config.ts';
 import { ConfigError, LocalServiceError } from '../core/errors.ts';
 import { logger } from '../core/logger.ts';
 import { clickhouseAddress, kafkaAddress, registryAddress, type LocalAddress } from './local-address.ts';
+import { withLocalCredentials } from './own-credentials.ts';
 import { serviceNames, type Host, type ServiceName } from './service.ts';
 
 const composeFile = fileURLToPath(new URL('../docker-compose.yml', import.meta.url));
@@ -29,10 +30,10 @@ export function dockerHost(settings: Settings, folder: string): Host {
     clickhouse: published(clickhouseAddress(settings)),
   };
   const project = `chartmogul-${createHash('sha256').update(folder).digest('hex').slice(0, 8)}`;
-  const compose = (args: readonly string[], timeout: number, signal?: AbortSignal) =>
+  const compose = (args: readonly string[], timeout: number, signal?: AbortSignal, given = settings) =>
     docker(
       ['compose', '-f', composeFile, '-p', project, ...args],
-      composeSettings(settings, addresses),
+      composeSettings(given, addresses),
       timeout,
       signal,
     );
@@ -45,7 +46,8 @@ export function dockerHost(settings: Settings, folder: string): Host {
     async start(signal) {
       const before = await containers(signal);
       logger.info('starting containers; the first time their images are fetched');
-      await compose(['up', '--detach', '--wait', '--wait-timeout', '300'], 1_800_000, signal);
+      const up = ['up', '--detach', '--wait', '--wait-timeout', '300'];
+      await compose(up, 1_800_000, signal, withLocalCredentials(settings));
       return serviceNames.map((name) => ({
         name,
         address: addresses[name].text,
@@ -97,13 +99,14 @@ function published(address: LocalAddress): LocalAddress {
 
 function composeSettings(settings: Settings, addresses: Readonly<Record<ServiceName, LocalAddress>>) {
   const { credentials } = settings.clickhouse;
+  const password = credentials?.password.reveal() ?? '';
   return {
     KAFKA_PORT: String(addresses.kafka.port),
     SCHEMA_REGISTRY_PORT: String(addresses.registry.port),
     CLICKHOUSE_PORT: String(addresses.clickhouse.port),
     CLICKHOUSE_USERNAME: credentials?.username ?? '',
-    CLICKHOUSE_PASSWORD: credentials?.password.reveal() ?? '',
-    CLICKHOUSE_SKIP_USER_SETUP: credentials === undefined ? '1' : '0',
+    // Compose wants one for each command; it counts for `up` only, which always has it.
+    CLICKHOUSE_PASSWORD: password === '' ? 'unknown' : password,
   };
 }
 

@@ -1,4 +1,4 @@
-import { loadSettings, type Settings } from '../core/config.ts';
+import { hasPassword, loadSettings, type Settings } from '../core/config.ts';
 import { findLocalCredentials } from '../core/local-credentials.ts';
 import { createCommand, exitCodes, runMain, type ExitCode } from '../core/process.ts';
 import { servicesStatus, startServices, stopServices } from './local-services.ts';
@@ -18,10 +18,11 @@ async function up(settings: Settings, signal: AbortSignal): Promise<ExitCode> {
 
 /** A password that the settings hold is not repeated. */
 function credentialExports({ clickhouse, dataDir }: Settings): string[] {
-  const local = findLocalCredentials(dataDir, clickhouse.url);
+  const { credentials } = clickhouse;
+  const local = findLocalCredentials(dataDir, clickhouse.url, credentials?.username);
   const password = local?.password.reveal();
-  const given = clickhouse.credentials?.password.reveal() ?? password;
-  if (local === undefined || password === undefined || given !== password) return [];
+  const isOther = hasPassword(credentials) && credentials?.password.reveal() !== password;
+  if (local === undefined || password === undefined || isOther) return [];
   return [`export CLICKHOUSE_USERNAME=${local.username}`, `export CLICKHOUSE_PASSWORD=${password}`];
 }
 

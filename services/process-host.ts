@@ -1,13 +1,13 @@
 import { join } from 'node:path';
-import type { Settings } from '../core/config.ts';
+import { hasPassword, type Settings } from '../core/config.ts';
 import { LocalServiceError, messageOf } from '../core/errors.ts';
-import { ensureLocalCredentials } from '../core/local-credentials.ts';
 import { logger } from '../core/logger.ts';
 import { clickhouseService } from './clickhouse.ts';
 import { isTrueWithin } from './deadline.ts';
 import { kafkaService } from './kafka.ts';
 import { requireFree } from './local-address.ts';
 import { residentBytes } from './process-identity.ts';
+import { withLocalCredentials } from './own-credentials.ts';
 import { registryService } from './registry.ts';
 import type { Host, LocalService, ServiceName, ServiceStatus, StartedService } from './service.ts';
 
@@ -26,11 +26,12 @@ export function processHost(settings: Settings, folder: string): Host {
   const services = servicesOf(settings);
   return {
     async start(signal) {
-      const complete = withLocalCredentials(settings, services);
+      const isUp = services.some((service) => service.name === 'clickhouse' && isRunning(service));
+      const complete = isUp ? settings : withLocalCredentials(settings);
       const started = await startAll(servicesOf(complete), signal);
-      if (complete.clickhouse.credentials === undefined)
+      if (!hasPassword(complete.clickhouse.credentials))
         logger.warn(
-          'clickhouse was started by an earlier version and asks for no credential: run `npm run services -- down`, then `up`',
+          'clickhouse was started by an earlier version and asks for no password: run `npm run services -- down`, then `up`',
         );
       return started;
     },
@@ -43,15 +44,6 @@ export function processHost(settings: Settings, folder: string): Host {
 
     status: () => Promise.all(services.map(statusOf)),
   };
-}
-
-/** A ClickHouse that is to be started lets in nobody without a credential: that of the settings, else one of its own. */
-function withLocalCredentials(settings: Settings, services: readonly LocalService[]): Settings {
-  const isUp = services.some((service) => service.name === 'clickhouse' && isRunning(service));
-  const { clickhouse, dataDir } = settings;
-  if (isUp || clickhouse.credentials !== undefined) return settings;
-  const credentials = ensureLocalCredentials(dataDir, clickhouse.url);
-  return { ...settings, clickhouse: { ...clickhouse, credentials } };
 }
 
 /** All at once, since most of the time goes into waiting; when one fails, the others are not waited for. */

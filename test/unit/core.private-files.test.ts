@@ -117,12 +117,8 @@ describe('the credential of the local ClickHouse', () => {
     const dataDir = folderOf(t);
     ensureLocalCredentials(dataDir, url);
     const others = [
-      ...[
-        'http://127.0.0.1:8124',
-        'http://127.0.0.2:8123',
-        'https://127.0.0.1:8123',
-        'http://localhost:8123',
-      ],
+      ...['http://127.0.0.1:8124', 'http://127.0.0.2:8123', 'https://127.0.0.1:8123', 'http://[::1]:8123'],
+      ...['http://localhost:8124', 'https://localhost:8123', 'http://localhost.evil.example:8123'],
       ...['http://192.0.2.1:8123', 'http://clickhouse.example:8123', 'http://127.0.0.1.evil.example:8123'],
     ];
     for (const other of others) {
@@ -139,6 +135,35 @@ describe('the credential of the local ClickHouse', () => {
       findLocalCredentials(dataDir, 'http://127.0.0.1:8124/')?.password.reveal(),
       moved.password.reveal(),
     );
+  });
+
+  test('is found by each name of the same service, in both directions', (t) => {
+    for (const [made, asked] of [
+      [url, 'http://localhost:8123'],
+      [url, 'http://LOCALHOST:8123/'],
+      ['http://localhost:8123', url],
+      ['http://[::1]:8123', 'http://localhost:8123'],
+      ['http://127.0.0.2:8123', 'http://127.0.0.2:8123'],
+    ] as const) {
+      const dataDir = folderOf(t);
+      const { password } = ensureLocalCredentials(dataDir, made);
+      const { credentials } = loadSettings({ DATA_DIR: dataDir, CLICKHOUSE_URL: asked }, '').clickhouse;
+      assert.equal(credentials?.password.reveal(), password.reveal(), `${made} ${asked}`);
+      ensureLocalCredentials(dataDir, asked);
+      assert.equal(findLocalCredentials(dataDir, made)?.password.reveal(), password.reveal());
+    }
+  });
+
+  test('has a password also for a user that the settings name without one', (t) => {
+    const dataDir = folderOf(t);
+    const named = { DATA_DIR: dataDir, CLICKHOUSE_USERNAME: 'default' };
+    assert.equal(loadSettings(named, '').clickhouse.credentials?.password.reveal(), '');
+    ensureLocalCredentials(dataDir, url);
+    assert.equal(loadSettings(named, '').clickhouse.credentials?.password.reveal(), '', 'of another user');
+    const { password } = ensureLocalCredentials(dataDir, url, 'default');
+    assert.ok(password.reveal().length >= 16);
+    assert.deepEqual(loadSettings(named, '').clickhouse.credentials, { username: 'default', password });
+    assert.equal(loadSettings({ DATA_DIR: dataDir }, '').clickhouse.credentials?.username, 'default');
   });
 
   test('gives way to settings, and to nothing where its file is damaged or a link', (t) => {

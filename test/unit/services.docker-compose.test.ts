@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { devNull, tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
 import { describe, test } from 'node:test';
-import { parseContainers } from '../../services/docker-host.ts';
+import { loadSettings } from '../../core/config.ts';
+import { dockerHost, parseContainers } from '../../services/docker-host.ts';
 import { serviceNames } from '../../services/service.ts';
 
 const composeFile = readFileSync(new URL('../../docker-compose.yml', import.meta.url), 'utf8');
@@ -51,6 +54,32 @@ describe('docker-compose.yml', () => {
     );
     assert.match(service('registry'), /BOOTSTRAP_SERVERS: PLAINTEXT:\/\/kafka:19092$/m);
   });
+});
+
+test('ClickHouse in a container has a password, which our commands find', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'docker-'));
+  const { PATH } = process.env;
+  t.after(() => {
+    process.env['PATH'] = PATH;
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const script = `#!/bin/sh\ncase "$*" in *" up "*) echo "$CLICKHOUSE_USERNAME $CLICKHOUSE_PASSWORD" > "${folder}/seen";; esac\n`;
+  writeFileSync(join(folder, 'docker'), script, { mode: 0o700 });
+  process.env['PATH'] = `${folder}${delimiter}${PATH ?? ''}`;
+  const load = (env = {}) => loadSettings({ DATA_DIR: folder, ...env }, devNull);
+  const seenBy = async (env = {}) => {
+    await dockerHost(load(env), folder).start(AbortSignal.timeout(20_000));
+    return readFileSync(join(folder, 'seen'), 'utf8').trim();
+  };
+  for (const env of [{}, { CLICKHOUSE_USERNAME: 'default' }]) {
+    const seen = await seenBy(env);
+    const { credentials } = load(env).clickhouse;
+    assert.equal(seen, `${credentials?.username} ${credentials?.password.reveal()}`);
+    assert.match(seen, /^(local|default) \S{20,}$/);
+  }
+  const given = { CLICKHOUSE_USERNAME: 'me', CLICKHOUSE_PASSWORD: 'mine' };
+  assert.equal(await seenBy(given), 'me mine');
+  assert.match(service('clickhouse'), /CLICKHOUSE_PASSWORD: \$\{CLICKHOUSE_PASSWORD:\?/);
 });
 
 test('containers are read from one JSON object per line as well as from one array', () => {
