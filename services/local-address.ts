@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 import type { Settings, SettingName } from '../core/config.ts';
 import { isLoopback, splitBroker } from '../core/setting-values.ts';
@@ -62,8 +63,17 @@ export async function requireFree({ setting, text, host, port }: LocalAddress): 
   }
 }
 
-export async function freePort(): Promise<number> {
-  return listenOnce('127.0.0.1', 0);
+export async function freePort(host = '127.0.0.1'): Promise<number> {
+  return listenOnce(host, 0);
+}
+
+/**
+ * An address of this machine that no web page can guess, for a service that takes any `Host`. Elsewhere than on Linux a
+ * machine has one loopback address only.
+ */
+export function hiddenHost(platform = process.platform): string {
+  if (platform !== 'linux') return '127.0.0.1';
+  return ['127', ...Array.from({ length: 3 }, () => String(randomInt(1, 255)))].join('.');
 }
 
 async function listenOnce(host: string, port: number): Promise<number> {

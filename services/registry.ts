@@ -5,7 +5,7 @@ import { makePrivateFolder } from '../core/private-files.ts';
 import { BackgroundProcess } from './background-process.ts';
 import { isHttpOk } from './http-probe.ts';
 import { javaPackages, quickStart } from './java.ts';
-import { freePort, kafkaAddress, registryAddress } from './local-address.ts';
+import { freePort, hiddenHost, kafkaAddress, registryAddress } from './local-address.ts';
 import type { LocalService } from './service.ts';
 
 const startScript = fileURLToPath(new URL('../start.mjs', import.meta.url));
@@ -29,11 +29,13 @@ export function registryService(settings: Settings, folder: string): LocalServic
       const temporary = join(folder, 'tmp');
       makePrivateFolder(folder);
       makePrivateFolder(temporary);
-      const port = await freePort();
+      // It would take what a page sends by a name of its own that leads here: only the front judges that.
+      const host = hiddenHost();
+      const port = await freePort(host);
       await apicurio.start({
         command: 'java',
         args: ['-Xmx384m', ...quickStart, `-Djava.io.tmpdir=${temporary}`, '-jar', join(home, jar)],
-        env: apicurioSettings(port, kafkaAddress(settings).text),
+        env: apicurioSettings(host, port, kafkaAddress(settings).text),
         cwd: folder,
       });
       await front.start({
@@ -44,7 +46,7 @@ export function registryService(settings: Settings, folder: string): LocalServic
           '--listen',
           address.text,
           '--to',
-          `http://127.0.0.1:${port}`,
+          `http://${host}:${port}`,
         ],
         cwd: folder,
       });
@@ -54,9 +56,9 @@ export function registryService(settings: Settings, folder: string): LocalServic
   };
 }
 
-function apicurioSettings(port: number, brokers: string): Record<string, string> {
+function apicurioSettings(host: string, port: number, brokers: string): Record<string, string> {
   return {
-    QUARKUS_HTTP_HOST: '127.0.0.1',
+    QUARKUS_HTTP_HOST: host,
     QUARKUS_HTTP_PORT: String(port),
     QUARKUS_HTTP_ACCESS_LOG_ENABLED: 'false',
     APICURIO_STORAGE_KIND: 'kafkasql',

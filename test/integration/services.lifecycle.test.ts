@@ -178,6 +178,13 @@ describe('local services', { timeout: 300_000 }, () => {
   test('no page reaches the registry', async () => {
     const init = { headers: { Origin: 'https://evil.example' }, signal: AbortSignal.timeout(10_000) };
     assert.equal((await fetch(`${env.SCHEMA_REGISTRY_URL}/subjects`, init)).status, 403);
+    // Nor Apicurio behind it, which takes any name.
+    if (process.platform !== 'linux') return;
+    const command = await readFile(`/proc/${(await runningProcesses())['registry']}/cmdline`, 'utf8');
+    const [, host, port] = /--to\0http:\/\/([\d.]+):(\d+)/.exec(command) ?? [];
+    assert.ok(host !== undefined && port !== undefined);
+    assert.notEqual(host, '127.0.0.1');
+    await assert.rejects(fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(10_000) }));
   });
 
   test('a second up, even two at once, starts nothing', async () => {

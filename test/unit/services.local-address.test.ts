@@ -5,8 +5,11 @@ import { devNull } from 'node:os';
 import { describe, test } from 'node:test';
 import { loadSettings } from '../../core/config.ts';
 import { ConfigError, LocalServiceError } from '../../core/errors.ts';
+import { isLoopback } from '../../core/setting-values.ts';
 import {
   clickhouseAddress,
+  freePort,
+  hiddenHost,
   kafkaAddress,
   registryAddress,
   requireFree,
@@ -72,4 +75,12 @@ test('a port that is taken is reported with its setting', async (t) => {
       error instanceof LocalServiceError &&
       /^CLICKHOUSE_URL is .* something else listens/.test(error.message),
   );
+});
+
+test('a service that judges no Host is at an address that no page can guess, where there are several', async () => {
+  const hosts = Array.from({ length: 20 }, () => hiddenHost('linux'));
+  assert.ok(hosts.every(isLoopback));
+  assert.ok(new Set(hosts).size >= 19);
+  assert.equal(hiddenHost('darwin'), '127.0.0.1');
+  assert.ok((await freePort(hiddenHost())) > 0);
 });
