@@ -121,6 +121,8 @@ const ownSettings: ServerSettings = {
   group_by_overflow_mode: 'throw',
   timeout_overflow_mode: 'throw',
   result_overflow_mode: 'throw',
+  // What was deleted would count as being there: it hides what is lost, and moves the checkpoint too.
+  apply_deleted_mask: 1,
   // How our own queries read.
   aggregate_functions_null_for_empty: 0,
   prefer_column_name_to_alias: 0,

@@ -44,6 +44,7 @@ test("a user's profile changes neither tables nor what is read of them", async (
     max_query_size: '3000',
     max_ast_elements: '60',
     input_format_defaults_for_omitted_fields: '0',
+    apply_deleted_mask: '0',
   });
   const settings = at(shared, front.url);
   const send = await createSender(t, settings);
@@ -61,6 +62,14 @@ test("a user's profile changes neither tables nor what is read of them", async (
     ['String', 'Nullable(String)', 'UInt128', 'UInt8'],
   );
   await assertReconciled(settings, ['plans']);
+  // Rows that were deleted are not there, for whoever looks.
+  await send('plans', [{ uuid: 'd' }, { uuid: 'e' }]);
+  assert.equal((await sinkOne(settings, 'plans')).rows, 2);
+  const table = qualified(shared.clickhouse.database, 'plans_raw');
+  await command(shared, `DELETE FROM ${table} WHERE uuid IN ('d', 'e')`);
+  await assertReconciled(settings, ['plans'], { plans: { missing: 2 } });
+  assert.equal((await sinkOne(settings, 'plans')).rows, 2);
+  assert.equal((await sinkOne(settings, 'plans')).rows, 0);
 });
 
 test('a batch of three hundred days goes into a table that is partitioned by day', async (t) => {
