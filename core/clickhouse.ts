@@ -218,7 +218,11 @@ export async function probeClickHouse(
         format: 'TabSeparated',
         abort_signal: signal,
       });
-      return (await result.text()).trim();
+      const version = (await result.text()).trim();
+      // A proxy, or another server, may answer 200 with anything.
+      if (!/^\d+(\.\d+)+[\w.-]{0,40}$/.test(version))
+        throw new SyntaxError(`no version (${bodyExcerpt(undefined, version)})`);
+      return version;
     } catch (error) {
       throw clickHouseError(error, settings);
     }

@@ -6,7 +6,12 @@ import { Readable } from 'node:stream';
 import test, { type TestContext } from 'node:test';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { Registry } from '../../core/avro/registry.ts';
-import { clickHouseError, createClickHouse, type ClickHouseClient } from '../../core/clickhouse.ts';
+import {
+  clickHouseError,
+  createClickHouse,
+  probeClickHouse,
+  type ClickHouseClient,
+} from '../../core/clickhouse.ts';
 import { Secret } from '../../core/secret.ts';
 import { ChartMogulClient } from '../../producers/chartmogul/client.ts';
 import { noSignal } from '../helpers/settings.ts';
@@ -117,6 +122,15 @@ for (const [name, answer, error, message] of statuses) {
     await assert.rejects(registry.probe(once1), (thrown) => check(thrown, error, message));
   });
 }
+
+test('a page with status 200 is no version of ClickHouse: nothing of a secret in it is shown', async (t) => {
+  const settings = { ...(await serve(t, html(200))), database: 'd', cluster: undefined };
+  const client = createClickHouse(settings);
+  t.after(() => client.close());
+  await assert.rejects(probeClickHouse(client, settings, noSignal), (thrown) =>
+    check(thrown, 'ServiceRefusedError', /gives a strange answer: no version \(.*begins "<html>/),
+  );
+});
 
 test('an API that echoes the key in an endless body: little is read, nothing shown', async (t) => {
   const { url } = await serve(t, endless);
