@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { Patience } from '../../consumers/reconcile/await-sink.ts';
+import { compareStream } from '../../consumers/reconcile/compare-stream.ts';
+import { noDifferences } from '../../consumers/reconcile/comparison.ts';
+import { SetAside } from '../../consumers/set-aside.ts';
 import { sink } from '../../consumers/sink.ts';
 import { Registry } from '../../core/avro/registry.ts';
-import { qualified } from '../../core/clickhouse.ts';
+import { createClickHouse, qualified } from '../../core/clickhouse.ts';
 import type { StreamSchema } from '../../core/avro/schema.ts';
+import { connectAdmin } from '../../core/kafka.ts';
 import { subjectOf, topicOf } from '../../core/stream-name.ts';
 import { command } from '../helpers/plans-table.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
@@ -58,6 +63,33 @@ test('a topic that grows and a sink at work are no difference, whatever comes an
   await Promise.all([producing, sinking]);
   await sinkStreams(settings, 'plans');
   await assertReconciled(settings, ['plans']);
+});
+
+test('what is set aside while streams are compared is no difference', async (t) => {
+  const settings = createSettings(t);
+  await createTopics(settings, 'plans');
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  const producer = await createProducer(t, settings);
+  const messages = await messagesOf(settings, 'plans', [{ uuid: 'pl_1' }]);
+  const poison = { key: 'pl_1', value: Buffer.from('{}') };
+  await producer.send({ topic, messages: [...messages, poison] });
+  await sinkStreams(settings, 'plans');
+  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  t.after(() => admin.disconnect());
+  const clickhouse = createClickHouse(settings.clickhouse);
+  t.after(() => clickhouse.close());
+  const registry = new Registry(settings.schemaRegistry, noSignal);
+  const { comparison } = await compareStream(
+    { settings, admin, registry, clickhouse, signal: noSignal },
+    { stream: 'plans', hasTopic: true, hasTable: true },
+    {
+      // Read before the letter was sent.
+      setAside: new SetAside(settings.topicPrefix),
+      progress: { stream: 'plans', doing: '', read: 0, messages: 0 },
+      patience: new Patience(),
+    },
+  );
+  assert.deepEqual([comparison.counts, comparison.behind], [noDifferences(), 0]);
 });
 
 test('what no sink has taken is told, and left to the sink: a repair does not move its checkpoint', async (t) => {
