@@ -184,9 +184,12 @@ export const settingDocs: readonly { name: string; doc: string; standard: string
 export function loadSettings(processEnv: NodeJS.ProcessEnv = process.env, dotEnvPath = '.env'): Settings {
   const env = { ...withoutBlanks(readDotEnv(dotEnvPath)), ...withoutBlanks(processEnv) };
   for (const name of proxySettings) env[name] ??= env[name.toLowerCase()] ?? '';
+  // Before anything is judged: what is wrong with one setting is no reason to show another.
+  rememberSecrets(env);
   const config = convict(definitions, { env, args: [] });
   const configFile = env['CONFIG_FILE'];
   const file = configFile === undefined ? { values: {}, streams: [] } : readConfigFile(configFile);
+  rememberSecrets(file.values);
   config.load(file.values);
   setSizeLimit(integer('MAX_DECODED_MIB', config.get('MAX_DECODED_MIB'), 1, 500));
   return parse(config.getProperties(), file.streams);
@@ -213,7 +216,6 @@ function proxyTo(address: string, values: Values): { readonly proxy?: Secret } {
 }
 
 function parse(values: Values, customStreams: readonly unknown[]): Settings {
-  rememberSecrets(values);
   const chartmogulBaseUrl = chartmogulUrl(values.CHARTMOGUL_BASE_URL);
   const registryUrl = httpUrl('SCHEMA_REGISTRY_URL', values.SCHEMA_REGISTRY_URL);
   const clickhouseUrl = httpUrl('CLICKHOUSE_URL', values.CLICKHOUSE_URL);
@@ -298,9 +300,9 @@ function parse(values: Values, customStreams: readonly unknown[]): Settings {
   });
 }
 
-/** Before anything is judged: what is wrong with one setting is no reason to show another. */
-function rememberSecrets(values: Values): void {
+function rememberSecrets(values: Readonly<Record<string, string>>): void {
   for (const [name, value] of Object.entries(values)) {
+    if (!Object.hasOwn(definitions, name)) continue;
     if (isSensitive(name)) rememberSecret(value.trim());
     else rememberPasswordsIn(value);
   }
@@ -347,8 +349,9 @@ function readConfigFile(path: string): ConfigFile {
     // The parser quotes the text around the fault, which may hold a secret: name the kind of fault only.
     if (error instanceof SyntaxError)
       throw wrong('CONFIG_FILE', path, 'a JSON file that can be read (not JSON)');
-    const looksLikePath = /^[\w\s./\\:~@+-]+$/.test(path) && /[./\\]/.test(path);
-    if (!looksLikePath) throw unreadable('CONFIG_FILE', path, error);
+    // A key may hold a slash, so one alone makes no path.
+    const isPath = /^[\w\s./\\:~@+-]+$/.test(path) && /^(\.{0,2}|~|[A-Z]:)[/\\]|\.json$/i.test(path);
+    if (!isPath) throw unreadable('CONFIG_FILE', path, error);
     throw wrong('CONFIG_FILE', path, `a JSON file that can be read (${codeOf(error)})`);
   }
   if (typeof content !== 'object' || content === null || Array.isArray(content)) {

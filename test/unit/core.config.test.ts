@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 import { loadSettings, settingDocs } from '../../core/config.ts';
 import { isLoopback, splitBroker } from '../../core/setting-values.ts';
-import { ConfigError } from '../../core/errors.ts';
+import { ConfigError, messageOf } from '../../core/errors.ts';
 
 function createFile(t: TestContext, content: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'config-test-'));
@@ -189,6 +189,23 @@ for (const value of [
 test('settings in place of the CONFIG_FILE that should hold them are not shown', () => {
   const content = '{"CHARTMOGUL_API_KEY": "s3cret"}';
   assert.throws(() => load({ CONFIG_FILE: content }), /^ConfigError: CONFIG_FILE names no file(?!.*s3cret)/);
+});
+
+test('nor is a key there, whatever its letters', () => {
+  for (const key of ['Zq7-pl4nted+s3cret/K9x', 's3cret', 'a/s3cret==', 's3cret\\x'])
+    assert.throws(() => load({ CONFIG_FILE: key }), /^ConfigError: CONFIG_FILE names no file(?!.*s3cret)/);
+});
+
+test('a key that stands in another setting too is shown by none, whichever is judged first', () => {
+  const key = 'pl4nted-s3cret-of-two';
+  for (const name of ['MAX_DECODED_MIB', 'CONFIG_FILE', 'TOPIC_PREFIX', 'CLICKHOUSE_URL']) {
+    const value = name === 'CONFIG_FILE' ? `./${key}.json` : `${key}!`;
+    assert.throws(
+      () => load({ CHARTMOGUL_API_KEY: key, [name]: value }),
+      (error) => error instanceof ConfigError && !messageOf(error).includes(key),
+      name,
+    );
+  }
 });
 
 const remote = 'remote.example.com';
