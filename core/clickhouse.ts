@@ -8,11 +8,12 @@ import {
   type ClickHouseSettings as ServerSettings,
 } from '@clickhouse/client';
 import type { ClickHouseSettings } from './config.ts';
+import { withDeadline } from './deadline.ts';
 import { createBoundedAgent } from './http/bounded-agent.ts';
 import { bodyExcerpt, foreignText } from './http/foreign-text.ts';
 import { credentialsCure, withRefusals, type RefusedAnswer } from './http/refused-answer.ts';
 import { EtlError, messageOf, notAnswering, ServiceRefusedError, ServiceUnavailableError } from './errors.ts';
-import { probeRetry, retry } from './retry.ts';
+import { FIRST_ANSWER_MS, probeRetry, retry } from './retry.ts';
 import { TooLargeError } from './size-limit.ts';
 
 export type { ClickHouseClient } from '@clickhouse/client';
@@ -213,12 +214,14 @@ export async function probeClickHouse(
 ): Promise<string> {
   return retry({ service: 'clickhouse' }, probeRetry, signal, async () => {
     try {
-      const result = await client.query({
-        query: 'SELECT version()',
-        format: 'TabSeparated',
-        abort_signal: signal,
+      const version = await withDeadline(signal, FIRST_ANSWER_MS, async (limited) => {
+        const result = await client.query({
+          query: 'SELECT version()',
+          format: 'TabSeparated',
+          abort_signal: limited,
+        });
+        return (await result.text()).trim();
       });
-      const version = (await result.text()).trim();
       // A proxy, or another server, may answer 200 with anything.
       if (!/^\d+(\.\d+)+[\w.-]{0,40}$/.test(version))
         throw new SyntaxError(`no version (${bodyExcerpt(undefined, version)})`);

@@ -3,7 +3,9 @@ import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { askRows, clickHouseError, isClickHouseCode, literal, type ClickHouseClient } from './clickhouse.ts';
 import type { ClickHouseSettings } from './config.ts';
+import { withDeadline } from './deadline.ts';
 import { ServiceRefusedError } from './errors.ts';
+import { FIRST_ANSWER_MS } from './retry.ts';
 import { notReadOnly, parseStatementTree } from './statement-tree.ts';
 
 /** What an answer may take. A profile of the server that allows less stays as it is. */
@@ -43,7 +45,7 @@ export async function readOnlyQuery(
   const deadline = AbortSignal.timeout(limits.seconds * 1000 + GRACE_MS);
   const either = AbortSignal.any([signal, deadline]);
   try {
-    const profile = await ask(client, sql, either);
+    const profile = await withDeadline(either, FIRST_ANSWER_MS, (soon) => ask(client, sql, soon));
     await requireReadOnly(client, sql, profile, either);
     const { stream } = await client.exec({
       query: sql,

@@ -19,6 +19,9 @@ export interface RetryPolicy {
   readonly onRecovery?: () => void;
 }
 
+/** How long a service may take for a question that it can answer at once. */
+export const FIRST_ANSWER_MS = 15_000;
+
 /** For reading the source: about three minutes before a page is given up. */
 export const sourceRetry: RetryPolicy = { attempts: 10, firstDelayMs: 250, maxDelayMs: 30_000 };
 
@@ -31,7 +34,7 @@ export const steadyRetry: RetryPolicy = { attempts: Infinity, firstDelayMs: 200,
 /** For the first contact with a service: a person is waiting for the answer. */
 export const probeRetry: RetryPolicy = {
   attempts: 2,
-  attemptMs: 15_000,
+  attemptMs: FIRST_ANSWER_MS,
   firstDelayMs: 250,
   maxDelayMs: 500,
   maxRetryAfterMs: 2_000,

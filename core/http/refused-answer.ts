@@ -4,6 +4,8 @@ import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 
 /** What is read of a body that says why a request was refused. */
 const MAX_BYTES = 32_768;
+/** How long the body may take: one that never ends says what it has said. */
+const MAX_BODY_MS = 2_000;
 
 /** An answer that is an error by its status or by a header. */
 export interface RefusedAnswer {
@@ -25,6 +27,7 @@ export async function startOfBody(headers: IncomingHttpHeaders, body: Readable):
   const decompressor = decompressors[headers['content-encoding']?.trim().toLowerCase() ?? ''];
   // Its errors end what is read here.
   const decoded = pipeline(body, decompressor?.() ?? new PassThrough(), () => undefined);
+  const timer = setTimeout(() => body.destroy(), MAX_BODY_MS);
   const chunks: Uint8Array[] = [];
   let length = 0;
   try {
@@ -35,6 +38,8 @@ export async function startOfBody(headers: IncomingHttpHeaders, body: Readable):
     }
   } catch {
     // A body that breaks off says what it has said.
+  } finally {
+    clearTimeout(timer);
   }
   return Buffer.concat(chunks).subarray(0, MAX_BYTES).toString('utf8');
 }

@@ -20,7 +20,7 @@ import { createDispatcher, throughProxy } from '../../core/http/proxy.ts';
 import { isJsonObject, parseJson, type JsonObject, type JsonValue } from '../../core/json.ts';
 import { logger } from '../../core/logger.ts';
 import { rememberSecret } from '../../core/redact.ts';
-import { retry, sourceRetry, type RetryPolicy } from '../../core/retry.ts';
+import { FIRST_ANSWER_MS, retry, sourceRetry, type RetryPolicy } from '../../core/retry.ts';
 import { TooLargeError } from '../../core/size-limit.ts';
 import type { Settings } from '../../core/config.ts';
 import { answerError, PING_PATH } from './answer-error.ts';
@@ -34,7 +34,12 @@ const SAY_AWAY_EVERY_MS = 15_000;
 const LONG_WAIT_MS = 5_000;
 
 /** For the check before a run: whoever mistyped an address wants to know soon, and one torn answer is no reason. */
-const pingRetry: RetryPolicy = { attempts: 4, attemptMs: 15_000, firstDelayMs: 250, maxDelayMs: 1_000 };
+const pingRetry: RetryPolicy = {
+  attempts: 4,
+  attemptMs: FIRST_ANSWER_MS,
+  firstDelayMs: 250,
+  maxDelayMs: 1_000,
+};
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 60_000;

@@ -67,6 +67,9 @@ const torn: Answer = (_, answer) => {
   answer.writeHead(503, { 'content-type': 'text/html', 'content-length': 1_000 });
   answer.write('<html>planted-passw0rd', () => answer.destroy());
 };
+const stalled: Answer = (_, answer) => {
+  answer.writeHead(500, { 'content-type': 'text/html' }).write('<html>planted-passw0rd');
+};
 const bomb: Answer = (_, answer) => {
   answer
     .writeHead(500, { 'content-encoding': 'gzip' })
@@ -82,6 +85,7 @@ const statuses: readonly (readonly [string, Answer, string, RegExp])[] = [
   ['502 as brotli', html(502, 'br'), 'ServiceUnavailableError', /502 \(text\/html/],
   ['a body without end', endless, 'ServiceUnavailableError', /502 \(text\/html/],
   ['a body that is torn', torn, 'ServiceUnavailableError', /503/],
+  ['a body that stalls', stalled, 'ServiceUnavailableError', /500 \(text\/html/],
   ['a decompression bomb', bomb, 'ServiceUnavailableError', /500 \(no content type/],
 ];
 
@@ -104,17 +108,21 @@ const calls: Readonly<Record<string, (client: ClickHouseClient) => Promise<unkno
 };
 
 for (const [name, answer, error, message] of statuses) {
-  test(`${name} in place of ClickHouse: little is read, nothing shown, the cure is named`, async (t) => {
-    const { url, credentials } = await serve(t, answer);
-    const settings = { url, credentials, database: 'd', cluster: undefined };
-    const client = createClickHouse(settings);
-    t.after(() => client.close());
-    for (const call of Object.values(calls)) {
-      await assert.rejects(call(client), (thrown) =>
-        check(clickHouseError(thrown, settings), error, message),
+  test(
+    `${name} in place of ClickHouse: little is read, nothing shown, the cure is named`,
+    { timeout: 30_000 },
+    async (t) => {
+      const { url, credentials } = await serve(t, answer);
+      const settings = { url, credentials, database: 'd', cluster: undefined };
+      const client = createClickHouse(settings);
+      t.after(() => client.close());
+      await Promise.all(
+        Object.values(calls).map((call) =>
+          assert.rejects(call(client), (thrown) => check(clickHouseError(thrown, settings), error, message)),
+        ),
       );
-    }
-  });
+    },
+  );
 
   test(`${name} in place of the registry: the same`, async (t) => {
     const { url, credentials } = await serve(t, answer);
