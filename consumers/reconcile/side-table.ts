@@ -23,10 +23,14 @@ const MARK = 'made to compare by process ';
 const unknownTopic = topicIdHalves(0n);
 
 /**
- * 1: the message stands on the topic of dead letters, and has no row by right. Sorted apart, it hides no other. No field of Avro has
- * a space in its name.
+ * 1: the message stands on the topic of dead letters, and has no row by right. Sorted apart, it hides no other. No space
+ * in the name: enforce_strict_identifier_format refuses it.
  */
-const setAsideColumn: TableColumn = { name: 'set aside', type: scalarType('UInt8'), typeText: 'UInt8' };
+const setAsideColumn: TableColumn = {
+  name: '_set_aside_by_chartmogul',
+  type: scalarType('UInt8'),
+  typeText: 'UInt8',
+};
 export const setAsideSql = quoted(setAsideColumn.name);
 
 /**

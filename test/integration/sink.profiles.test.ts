@@ -45,6 +45,7 @@ test("a user's profile changes neither tables nor what is read of them", async (
     max_ast_elements: '60',
     input_format_defaults_for_omitted_fields: '0',
     apply_deleted_mask: '0',
+    enforce_strict_identifier_format: '1',
   });
   const settings = at(shared, front.url);
   const send = await createSender(t, settings);
