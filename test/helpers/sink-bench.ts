@@ -23,9 +23,17 @@ export interface SinkBench {
   readonly metric: (name: string, stream: string) => Promise<number>;
 }
 
-/** Sends plans whatever the stream. */
-export async function createSinkBench(t: TestContext): Promise<SinkBench> {
-  const settings = { ...createSettings(t), metricsPort: await freePort() };
+/**
+ * Sends plans whatever the stream.
+ *
+ * @param clickhouseUrl of a server without a password; that of all tests unless given.
+ */
+export async function createSinkBench(t: TestContext, clickhouseUrl?: string): Promise<SinkBench> {
+  const shared = { ...createSettings(t), metricsPort: await freePort() };
+  const settings =
+    clickhouseUrl === undefined
+      ? shared
+      : { ...shared, clickhouse: { ...shared.clickhouse, url: clickhouseUrl, credentials: undefined } };
   const admin = await connectAdmin(settings.kafka, 'test', noSignal);
   t.after(() => admin.disconnect());
   return {

@@ -1,60 +1,8 @@
 import type { ClickHouseError } from '@clickhouse/client';
 import assert from 'node:assert/strict';
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
-import { isTrueWithin } from '../../services/deadline.ts';
-import { isHttpOk } from '../../services/http-probe.ts';
-import { freePort } from '../../services/local-address.ts';
+import { test } from 'node:test';
 import { countOf, createTestClient, valuesOf } from '../helpers/clickhouse-client.ts';
-
-interface Server {
-  readonly url: string;
-  readonly child: ChildProcess;
-  readonly dataDir: string;
-}
-
-async function startServer(dataDir: string, env: NodeJS.ProcessEnv = {}): Promise<Server> {
-  const url = `http://127.0.0.1:${await freePort()}`;
-  const { PATH, HOME } = process.env;
-  const child = spawn(process.execPath, ['start.mjs', 'services/clickhouse/main.ts'], {
-    env: { PATH, HOME, TZ: 'UTC', UV_THREADPOOL_SIZE: '16', DATA_DIR: dataDir, CLICKHOUSE_URL: url, ...env },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  let log = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (log += text));
-  const isDecided = async () => child.exitCode !== null || isHttpOk(new URL('/ping', url));
-  const isInTime = await isTrueWithin(30_000, isDecided);
-  assert.ok(isInTime && child.exitCode === null, `the server does not answer: ${log}`);
-  return { url, child, dataDir };
-}
-
-async function endServer({ child }: Server, signal: NodeJS.Signals): Promise<number | null> {
-  if (child.exitCode === null && child.signalCode === null) {
-    const ended = once(child, 'exit');
-    child.kill(signal);
-    await ended;
-  }
-  return child.exitCode;
-}
-
-async function temporaryFolder(): Promise<string> {
-  return mkdtemp(join(tmpdir(), 'services-clickhouse-'));
-}
-
-/** A server of the test's own, for what cannot be done to the shared one. */
-async function ownServer(t: TestContext, env: NodeJS.ProcessEnv = {}): Promise<Server> {
-  const dataDir = await temporaryFolder();
-  const server = await startServer(dataDir, env);
-  t.after(async () => {
-    await endServer(server, 'SIGKILL');
-    await rm(dataDir, { recursive: true, force: true });
-  });
-  return server;
-}
+import { endServer, ownServer, startServer } from '../helpers/own-clickhouse.ts';
 
 const withCode = (code: string, type: string) => (error: ClickHouseError) => {
   assert.deepEqual({ code: error.code, type: error.type }, { code, type });

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { gatherStatus } from '../../commands/status/gather-status.ts';
+import { ownServer } from '../helpers/own-clickhouse.ts';
+import { noSignal } from '../helpers/settings.ts';
+import { createSinkBench, READ_WITHIN_MS, startSink } from '../helpers/sink-bench.ts';
+import { createTopics } from '../helpers/topic.ts';
+import { waitFor } from '../helpers/wait-for.ts';
+
+test('a ClickHouse that is stopped by SIGSTOP shows as lag and as a stall, and gets its rows once it continues', async (t) => {
+  const server = await ownServer(t);
+  const { settings, send, hasRows, metric } = await createSinkBench(t, server.url);
+  await createTopics(settings, 'plans', 'tasks');
+  const { stop } = startSink(t, settings, ['plans', 'tasks']);
+  for (const stream of ['plans', 'tasks']) {
+    await send(stream, 0, 10);
+    await hasRows(stream, 10);
+  }
+  const sees = (name: string, stream: string, expected: number) =>
+    waitFor(
+      `${name} ${expected} of ${stream}`,
+      async () => (await metric(name, stream)) === expected,
+      READ_WITHIN_MS,
+    );
+  await sees('lag_messages', 'plans', 0);
+
+  server.child.kill('SIGSTOP');
+  await send('plans', 10, 60);
+  await sees('lag_messages', 'plans', 50);
+  await sees('buffered_messages', 'plans', 50);
+  await waitFor('the stall', async () => (await metric('stalled_seconds', 'plans')) > 0, READ_WITHIN_MS);
+  assert.equal(await metric('lag_messages', 'tasks'), 0);
+  server.child.kill('SIGCONT');
+  await hasRows('plans', 60);
+  await sees('lag_messages', 'plans', 0);
+  await sees('stalled_seconds', 'plans', 0);
+
+  // Nothing is there to sink what comes now: status watches, and says so.
+  assert.deepEqual(
+    (await stop()).map(({ failure }) => failure),
+    [undefined, undefined],
+  );
+  await send('plans', 60, 70);
+  const { streams } = await gatherStatus(settings, ['plans'], noSignal, {
+    maxAgeMs: 86_400_000,
+    watchMs: 1_000,
+  });
+  assert.deepEqual([streams[0]?.lag, streams[0]?.problems.length], [10n, 1]);
+  assert.match(streams[0]?.problems[0] ?? '', /lag 10 messages and no progress/);
+});
