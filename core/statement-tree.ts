@@ -53,9 +53,14 @@ const innerTableFunctions = new Set([
   ...['mergetreeindex', 'mergetreeprojection', 'mergetreetextindex', 'mergetreeanalyzeindexes'],
 ]);
 
+const outerScalars = [
+  ...['file', 'catboostevaluate', 'aigenerate', 'aiclassify', 'aiembed', 'aiextract', 'aitranslate'],
+];
+
 /** Functions that read files or ask other hosts; and table functions that do, which may stand behind IN as well. */
 const outerFunctions = new Set([
-  ...['file', 'catboostevaluate', 'aigenerate', 'aiclassify', 'aiembed', 'aiextract', 'aitranslate', 'eval'],
+  ...outerScalars,
+  'eval',
   ...['url', 'urlcluster', 'filecluster', 'filesystem', 'executable', 'remote', 'remotesecure', 'cluster'],
   ...[
     'clusterallreplicas',
@@ -127,16 +132,20 @@ export function outsideOf(nodes: readonly StatementNode[], canonical: string): s
 
 /** Nodes that print nothing of what they hold: APPLY its function, SHOW its WHERE and LIMIT. */
 const opaque = new Set(['ColumnsApplyTransformer', 'ShowTables', 'ShowColumns']);
+/** Nor is printed the expression before an asterisk, and what a TTL sets. */
+const unprinted = /[^\w\s`".(,]\s*\.\s*\*|\bTTL\b.*\bSET\b/i;
+/** Words where a function may be named. */
+const functionPlace = /(?:\bAPPLY |\()`?(\w+)|\b(\w+)`?(?=\()/gi;
 
-/** Where the tree leaves something out, no word of the whole text may lead outside, nor begin a SELECT that the tree lacks. */
+/** Where the tree leaves something out, the whole text may name no function that leads outside, nor begin a SELECT that the tree lacks. */
 function outsideUnseen(nodes: readonly StatementNode[], canonical: string): string | undefined {
-  if (!nodes.some((node) => opaque.has(kindOf(node)))) return undefined;
-  const words = canonical.toLowerCase().match(/[a-z_]\w*(?=(\W|$))/g) ?? [];
-  const selects = words.filter((word) => word === 'select').length;
-  if (selects > nodes.filter((node) => kindOf(node) === 'SelectQuery').length)
-    return 'a SELECT within APPLY or the WHERE of SHOW';
-  const outer = words.find((word) => outerFunctions.has(word)) ?? /\bformat`?\(/i.exec(canonical)?.[0];
-  return outer === undefined ? undefined : `"${outer}" beside APPLY or the WHERE of SHOW`;
+  if (!nodes.some((node) => opaque.has(kindOf(node))) && !unprinted.test(canonical)) return undefined;
+  const selects = canonical.match(/\bselect\b/gi) ?? [];
+  if (selects.length > nodes.filter((node) => kindOf(node) === 'SelectQuery').length)
+    return 'a SELECT where it cannot be judged (in APPLY, SHOW or TTL)';
+  const names = Array.from(canonical.matchAll(functionPlace), ([, first, second]) => first ?? second ?? '');
+  const outer = names.find((name) => outerFunctions.has(name.toLowerCase()) || /^format$/i.test(name));
+  return outer === undefined ? undefined : `"${outer}" beside APPLY, SHOW or TTL`;
 }
 
 function outsideAt(node: StatementNode): string | undefined {
@@ -152,6 +161,11 @@ function outsideAt(node: StatementNode): string | undefined {
   );
   if (isTable && !innerTableFunctions.has(lower)) return `table function ${name}`;
   if (outerFunctions.has(lower)) return `function ${name}`;
+  // `arrayMap(file, …)` takes a function by its name.
+  const [taken, ...others] = node.children[0]?.children ?? [];
+  const isTaken = /^(array|map)/.test(lower) && kindOf(taken) === 'Identifier' && others.length > 0;
+  if (taken !== undefined && isTaken && outerScalars.includes(nameOf(taken).toLowerCase()))
+    return `function ${nameOf(taken)}`;
   // `x IN format(…)` is the table function.
   if (
     lower === 'format' &&

@@ -97,6 +97,7 @@ test('what does more than to read is not run', async (t) => {
     'SELECT * FROM `system`.`named_collections` AS n': /shows credentials/,
     "SELECT * FROM merge('system', '^users$')": /merge/,
     "SELECT ('a', 'b') IN system.named_collections": /shows credentials/,
+    "SELECT arrayMap(file, ['/etc/passwd'])": /leaves the database/,
     "SELECT * APPLY(file) FROM (SELECT '/etc/passwd')": /leaves the database/,
     "SELECT * APPLY(x -> file(x)) FROM (SELECT '/etc/passwd')": /leaves the database/,
     "SHOW TABLES WHERE file('/etc/passwd') != ''": /leaves the database/,

@@ -117,6 +117,11 @@ describe('the local ClickHouse keeps to its folder', () => {
       "SHOW TABLES FROM system WHERE name = 'one' AND file('{SECRET}') != ''",
       'SHOW TABLES FROM system WHERE name IN (SELECT * FROM numbers(1))',
       "SHOW COLUMNS FROM t WHERE `f\\x69le`('{SECRET}') != ''",
+      "SELECT arrayMap(file, ['{SECRET}'])",
+      "SELECT * APPLY(x -> arrayMap(file, [x])) FROM (SELECT '{SECRET}')",
+      "SELECT arrayMap(`f\\x69le`, [a]) FROM (SELECT '{SECRET}' AS a)",
+      "SELECT tuple(file('{SECRET}')).*",
+      "SELECT tuple(1 IN (SELECT 1 FROM fuzzJSON('x'))) . *",
       "SHOW TABLES LIMIT length(file('{SECRET}'))",
     ];
     for (const query of queries) {
@@ -195,6 +200,7 @@ describe('the local ClickHouse keeps to its folder', () => {
       "CREATE DATABASE x ENGINE = Atomic SETTINGS disk = disk(type = local, path = '{OUT}/')",
       "ALTER TABLE t MODIFY SETTING disk = disk(type = local, path = '{OUT}/')",
       "CREATE VIEW x AS SELECT * APPLY(file) FROM (SELECT '{SECRET}')",
+      "CREATE TABLE x (d DateTime, a String, b String) ENGINE = MergeTree ORDER BY a TTL d GROUP BY a SET b = max(file('{SECRET}'))",
       'SYSTEM SHUTDOWN',
       'SYSTEM RELOAD MODELS',
     ];
@@ -222,6 +228,8 @@ describe('the local ClickHouse keeps to its folder', () => {
       'DROP TABLE k',
       'SELECT * APPLY(max) FROM (SELECT a FROM t)',
       "SHOW TABLES WHERE name = 't'",
+      'CREATE TABLE ttl (d DateTime, url String, file String) ENGINE = MergeTree ORDER BY url TTL d + INTERVAL 1 DAY',
+      'SELECT arrayMap(x -> upper(x), [file]), tuple(a).*, file FROM (SELECT a, a AS file FROM t)',
     ];
     for (const query of queries) {
       const { code, text } = await ask(query, { max_result_rows: '1000', limit: '0' });
