@@ -70,6 +70,7 @@ const CREDENTIALS =
 
 /** Errors that stay until a person acts. */
 const cures: Readonly<Record<string, string>> = {
+  81: 'the first `npm run sink` makes the database: is CLICKHOUSE_DATABASE right?',
   192: CREDENTIALS,
   193: CREDENTIALS,
   194: CREDENTIALS,

@@ -172,6 +172,13 @@ const own: readonly (readonly [string, number, Readonly<Record<string, string>>,
   ],
   ['a header alone', 500, { 'x-clickhouse-exception-code': '193' }, '', /code 193 .*CLICKHOUSE_PASSWORD/],
   [
+    'a database that is not there yet',
+    404,
+    {},
+    'Code: 81. DB::Exception: Database d does not exist. (UNKNOWN_DATABASE)',
+    /code 81 .*npm run sink.*CLICKHOUSE_DATABASE/,
+  ],
+  [
     'a right that is missing',
     403,
     {},
