@@ -29,7 +29,7 @@ export async function withServices<T>(
   logger.level = 'warn';
   try {
     await startServices(loadSettings(env, ''), signal);
-    // Again, since the credential of ClickHouse is there now.
+    // Load the settings again: ClickHouse's credential exists only now.
     return await work(loadSettings(env, ''));
   } finally {
     await stopServices(loadSettings(env, ''));

@@ -101,7 +101,10 @@ export function createStreamSink(services: SinkServices, wishes: StreamSinkWishe
   return { sink, table, schemas, partitions };
 }
 
-/** Without the right to see it, or with more letters than memory is for, the sink takes again what follows the last rows. */
+/**
+ * Without the right to read commits or dead letters, or with more dead letters than fit in memory,
+ * the sink processes the messages behind the last rows again.
+ */
 function setAsideSource(
   services: Pick<SinkServices, 'admin' | 'settings' | 'registry' | 'clickhouse' | 'signal'>,
   ask: AskAdmin,

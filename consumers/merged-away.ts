@@ -22,10 +22,10 @@ import { rowsOfTopic, type TableRows } from './resume-offset.ts';
 import type { SetAside } from './set-aside.ts';
 import { blockOf, lostSpan, type CommittedOffset, type TrailOwner } from './trail.ts';
 
-/** Keys that ClickHouse is asked for at a time, and the bytes that they may have. */
+/** The most keys in one query, and the most bytes that they may have. */
 const KEYS_PER_QUERY = 2_000;
 const BYTES_PER_QUERY = 1024 * 1024;
-/** Keys without any row that are held in memory. Of a table that cleanup merges have emptied so far, messages are sunk again. */
+/** The most keys without a row held in memory. Beyond it, the sink inserts the messages again. */
 const MAX_ROWLESS_KEYS = 100_000;
 
 export interface MergedAwayServices {
@@ -44,13 +44,14 @@ interface LatestOfKey {
 }
 
 /**
- * Whether the table has lost the rows of these messages to merges and to nothing else: for each message it has a row of its key that is as
- * late, or none because a delete is as late, which a cleanup merge takes as well. Each message that is a dead letter has no row by right. Of a table
- * that was restored from a backup, or of which rows were deleted, it is false: some message is later than all rows of its key.
+ * Whether merges, and nothing else, removed the rows of these messages. Then each message has a row
+ * of its key with a version at least as high; or no row, because a delete has such a version and a
+ * cleanup merge removed both. Dead letters have no row by design. False if the table was restored
+ * from a backup or lost rows: then some message is later than all rows of its key.
  *
- * Memory is bounded: messages are compared in portions, and only keys without any row are held.
+ * Memory is bounded: messages are compared in portions, and only keys without a row are held.
  *
- * @param spans of partitions.
+ * @param spans by partition.
  * @throws ServiceUnavailableError, ServiceRefusedError
  */
 export async function wasMergedAway(
@@ -69,7 +70,7 @@ export async function wasMergedAway(
     const key = withoutSystemColumns(
       sortingKey.flatMap((name) => columns.find((of) => of.name === name) ?? []),
     );
-    // Where each message is a row of its own, merges take none.
+    // If each message is a row of its own, merges remove none.
     if (shape?.keepsLatest !== true || key.length < sortingKey.length || isByPosition(sortingKey))
       return false;
     const rowKeys = await RowKeys.create(services, stream, key);
@@ -80,8 +81,8 @@ export async function wasMergedAway(
   }
 }
 
-/** Where a sink would resume in each partition by the table's rows alone, and what the group has committed. */
-export interface Standings {
+/** Where a sink would resume by the table's rows alone, and what the group has committed. */
+export interface ResumeState {
   readonly table: Pick<StorageTable, 'hasBlocks'>;
   readonly rows: TableRows;
   readonly owner: TrailOwner;
@@ -91,13 +92,15 @@ export interface Standings {
 }
 
 /**
- * Looks for rows that the table once had, as commits tell, behind those that it has.
+ * Finds rows that the table once had, according to the commits, behind its present last rows.
  *
- * @param wasMerged tells by the messages; not asked where the table was emptied, or was filled otherwise since.
- * @returns the partitions of which there are such rows, and where they end; and whether merges alone have taken them, so that a sink resumes there.
+ * @param wasMerged compares the messages; not called if the table was emptied or filled by other
+ *   means.
+ * @returns by partition, where such rows end; and whether merges alone removed them, so that a sink
+ *   resumes there.
  */
 export async function findMergedAway(
-  { table, rows, owner, next, ends, committed }: Standings,
+  { table, rows, owner, next, ends, committed }: ResumeState,
   wasMerged: (spans: ReadonlyMap<number, OffsetSpan>) => Promise<boolean>,
 ): Promise<{ readonly behind: ReadonlyMap<number, bigint>; readonly isMerged: boolean }> {
   const spans = new Map<number, OffsetSpan>();
@@ -119,7 +122,7 @@ export async function findMergedAway(
   return { behind: new Map([...spans].map(([partition, { to }]) => [partition, to])), isMerged };
 }
 
-/** Ends the reading. */
+/** Ends the reading: merges do not explain why this message has no row. */
 class UnexplainedMessage extends StoppedError {}
 
 class Comparison {
@@ -127,9 +130,9 @@ class Comparison {
   readonly #stream: string;
   readonly #key: readonly TableColumn[];
   readonly #rowKeys: RowKeys;
-  /** By key, the latest message that was not compared yet. */
+  /** By key, the latest message that is not compared yet. */
   readonly #latest = new Map<string, LatestOfKey>();
-  /** By key that has no row, the version that a delete has to have. */
+  /** By key without a row, the lowest version that a delete must have. */
   readonly #rowless = new Map<string, bigint>();
   #waiting: { readonly id: number; readonly message: KafkaMessage; readonly partition: number }[] = [];
   #bytes = 0;
@@ -147,7 +150,7 @@ class Comparison {
     await this.#read(
       (message, partition) => {
         if (!setAside.has(topic, partition, message) && !this.#take(message, partition))
-          throw new UnexplainedMessage('a message of which nobody knows the row');
+          throw new UnexplainedMessage('a message whose row key is unknown');
       },
       async () => {
         if (this.#latest.size >= KEYS_PER_QUERY || this.#bytes >= BYTES_PER_QUERY) await this.#compare();
@@ -155,7 +158,7 @@ class Comparison {
       new Map([[topic, spans]]),
     );
     await this.#compare();
-    // The delete may be of another partition, or have a lower offset and a later time.
+    // The delete may be in another partition, or have a lower offset and a later time.
     if (this.#rowless.size > 0)
       await this.#read((message, partition) => {
         if (message.value === null) this.#take(message, partition);
@@ -186,7 +189,7 @@ class Comparison {
     });
   }
 
-  /** False if nobody knows its row. */
+  /** False if the row key of the message is unknown. */
   #take(message: KafkaMessage, partition: number): boolean {
     const key = this.#rowKeys.of(message, partition, false);
     if (typeof key === 'number') {
@@ -204,7 +207,7 @@ class Comparison {
     return true;
   }
 
-  /** Compares what was taken with the table. */
+  /** Compares the messages taken so far with the table. */
   async #compare(): Promise<void> {
     const { clickhouse, settings, signal } = this.#services;
     if (this.#latest.size === 0) return;
@@ -230,7 +233,7 @@ class Comparison {
     if (this.#rowless.size > MAX_ROWLESS_KEYS) throw new UnexplainedMessage('messages without rows');
   }
 
-  /** Forgets the keys without a row of which a delete was taken that is late enough. */
+  /** Forgets each key without a row for which a delete with a sufficient version was read. */
   #settleDeletes(): void {
     for (const [id, { version, isDelete }] of this.#latest)
       if (isDelete && version >= (this.#rowless.get(id) ?? version + 1n)) this.#rowless.delete(id);

@@ -199,7 +199,7 @@ export class StreamSchemas {
   async #whyOfMessage(id: number, error: IncompatibleSchemaError): Promise<string | undefined> {
     const latest = await this.#registry.latestText(this.#subject, this.#policy);
     if (error instanceof UnfitSchemaError) {
-      // A topic whose schemas have another subject is known by its messages alone: the first of them counts for all.
+      // With another subject only the messages identify the topic's schema: the first one decides.
       const isOfTopic = latest === undefined ? this.#table.identity === '' : latest.id === id;
       return isOfTopic ? undefined : error.reason;
     }

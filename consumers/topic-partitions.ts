@@ -39,16 +39,18 @@ const NO_TRAIL: Trail = { highest: undefined, letters: 0 };
 
 type Letters = Pick<SetAside, 'countBetween' | 'has'>;
 
-/** What tells which messages behind the last rows are done with: they are set aside, or merges have taken their rows. */
+/**
+ * Finds messages behind the last rows that need no row: dead letters, or rows that merges removed.
+ */
 export interface SetAsideSource {
   /** By partition, what the group has committed of the topic. */
   committed(): Promise<ReadonlyMap<number, CommittedOffset>>;
   letters(): Promise<Letters>;
-  /** Whether the table lacks the rows of these messages by partition because of merges, and of nothing else. */
+  /** Whether the table lacks the rows of these messages because of merges and nothing else. */
   wasMergedAway(spans: ReadonlyMap<number, OffsetSpan>, letters: Letters): Promise<boolean>;
 }
 
-/** By partition, where to resume, and what is behind the last row there. */
+/** By partition, where to resume, and the trail behind the last row. */
 interface Positions {
   readonly found: Map<number, bigint>;
   readonly trails: Map<number, Trail>;
@@ -161,7 +163,7 @@ export class TopicPartitions {
     const trails = new Map<number, Trail>();
     let ends: ReadonlyMap<number, bigint> = new Map();
     let topicId = 0n;
-    let untold: ReadonlyMap<number, bigint> = new Map();
+    let uncommitted: ReadonlyMap<number, bigint> = new Map();
     if (this.#states.size > 0) {
       this.#rows = await this.#table.partitionRows();
       const logs = await readPartitionLogs(this.#ask, this.#topic);
@@ -182,9 +184,9 @@ export class TopicPartitions {
         found.set(partition, offset < floor ? floor : offset);
         trails.set(partition, { highest: highest?.offset, letters: 0 });
       }
-      untold = await this.#passDone({ topicId, table: this.#table.identity }, ends, { found, trails });
+      uncommitted = await this.#passDone({ topicId, table: this.#table.identity }, ends, { found, trails });
     }
-    const block = untold.size > 0 ? await this.#table.lastBlock() : '';
+    const block = uncommitted.size > 0 ? await this.#table.lastBlock() : '';
     // Another assignment meanwhile: once more, for that one.
     if (generation.aborted) return;
     this.#topicId = topicId;
@@ -199,14 +201,16 @@ export class TopicPartitions {
     }
     this.#isVerified = this.#states.size === 0;
     this.#mustPosition = false;
-    if (untold.size > 0) this.commit(untold, new Map(), block);
+    if (uncommitted.size > 0) this.commit(uncommitted, new Map(), block);
   }
 
   /**
-   * Resumes behind messages that follow the last row and are done with: first those whose rows merges have taken, then those that are all set aside.
+   * Resumes behind messages that follow the last row and need no row: first those whose rows merges
+   * removed, then dead letters.
    *
-   * @returns where to resume in partitions of which the group tells another highest row: the last commit was lost, or the table was restored. What
-   *   merges take from now on, and what this sink does not reach, only a commit tells.
+   * @returns where to resume in partitions whose commit names another highest row: the last commit
+   *   was lost, or the table was restored. Only a new commit records rows that merges remove from
+   *   now on.
    */
   async #passDone(
     owner: TrailOwner,
@@ -356,7 +360,11 @@ export class TopicPartitions {
     return this.#states.size > 0;
   }
 
-  /** Everything before these offsets is inserted or set aside, as the trails say. @param block that the table has. */
+  /**
+   * Everything before these offsets is a row or a dead letter, as the trails say.
+   *
+   * @param block the last that was inserted.
+   */
   commit(offsets: ReadonlyMap<number, bigint>, trails: ReadonlyMap<number, Trail>, block = ''): void {
     const owner = { topicId: this.#topicId, table: this.#table.identity };
     const committed = new Map<number, CommittedOffset>();

@@ -29,7 +29,7 @@ export function extended(before: Trail | undefined, { highest, letters }: Trail)
 /**
  * A trail as the metadata of a commit.
  *
- * @param block the last that was inserted into the table, for {@link blockOf}; empty where it is not known.
+ * @param block the last that was inserted into the table, for {@link blockOf}; empty if unknown.
  */
 export function trailText({ highest, letters }: Trail, { topicId, table }: TrailOwner, block = ''): string {
   const trail = [topicId, table, highest ?? '', letters].join(' ');
@@ -38,12 +38,14 @@ export function trailText({ highest, letters }: Trail, { topicId, table }: Trail
 
 const TRAIL = /^(\d+ \S* (\d{0,19}) (\d{1,15}))(?: (\S+_\d{1,19}))?$/;
 
-/** A block that the table had at the commit; undefined where it is not known. */
+/** A block that the table had at the commit; undefined if unknown. */
 export function blockOf({ metadata }: CommittedOffset): string | undefined {
   return TRAIL.exec(metadata)?.[4];
 }
 
-/** The trail that a commit tells of; undefined if it is of another topic or table, or not the sink's. */
+/**
+ * The trail in a commit; undefined if it belongs to another topic or table, or is not the sink's.
+ */
 export function trailOf({ metadata }: CommittedOffset, owner: TrailOwner): Trail | undefined {
   const [, text, highest = '', letters] = TRAIL.exec(metadata) ?? [];
   if (owner.topicId === 0n || letters === undefined) return undefined;
@@ -52,8 +54,8 @@ export function trailOf({ metadata }: CommittedOffset, owner: TrailOwner): Trail
 }
 
 /**
- * The messages behind the table's last row whose rows the table once had, as a commit tells: merges have taken them, or the table has lost them.
- * Undefined if there are none.
+ * The messages behind the table's last row whose rows the table once had, according to the commit:
+ * merges removed the rows, or the table lost them. Undefined if there are none.
  *
  * @param next where a sink resumes by the table's rows.
  */

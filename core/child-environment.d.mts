@@ -1,4 +1,4 @@
-/** The programs that need more of our environment than others. */
+/** Programs that need more environment variables than others. */
 export type NeedyProgram = 'npm' | 'maven' | 'docker';
 
 export function allowedEnvironment(

@@ -12,15 +12,15 @@ import { childEnvironment } from './config.ts';
 
 const execFileAsync = promisify(execFile);
 
-/** How a program is started. Nothing else of the project starts one, so none gets a secret by accident. */
+/** How to start a program. Only this module starts programs, so none gets a secret by accident. */
 interface Start {
-  /** Beside what every program gets: see `childEnvironment`. */
+  /** Added to the variables of `childEnvironment`. */
   readonly env?: NodeJS.ProcessEnv;
-  /** Gets what this program needs of our environment too. */
+  /** Adds the variables that this program needs. */
   readonly needs?: NeedyProgram;
 }
 
-/** What a program prints until it ends. @throws what `execFile` throws */
+/** Runs a program to its end and returns what it prints. @throws what `execFile` throws */
 export function runProgram(
   command: string,
   args: readonly string[],
@@ -29,12 +29,12 @@ export function runProgram(
   return execFileAsync(command, args, { ...options, env: { ...childEnvironment(needs), ...env } });
 }
 
-/** The same at once, for a program that answers within `timeout` ms. */
+/** Runs a program synchronously, for at most `timeout` ms. */
 export function askProgram(command: string, args: readonly string[], timeout: number): string {
   return execFileSync(command, args, { encoding: 'utf8', timeout, stdio: 'pipe', env: childEnvironment() });
 }
 
-/** A program that runs beside this one. */
+/** Starts a program that runs beside this one. */
 export function startProgram(
   command: string,
   args: readonly string[],

@@ -74,7 +74,7 @@ const cures: Readonly<Record<string, string>> = {
   192: CREDENTIALS,
   193: CREDENTIALS,
   194: CREDENTIALS,
-  195: 'the user may not connect from this address: look at its HOST clause, and at CLICKHOUSE_USERNAME',
+  195: 'the user may not connect from this address: check its HOST clause and CLICKHOUSE_USERNAME',
   164: 'the user may only read: give it a profile without readonly',
   252: 'raise max_partitions_per_insert_block for this user, or partition the table more coarsely',
   452: 'allow the user to change this setting',
@@ -123,7 +123,7 @@ const ownSettings: ServerSettings = {
   group_by_overflow_mode: 'throw',
   timeout_overflow_mode: 'throw',
   result_overflow_mode: 'throw',
-  // What was deleted would count as being there: it hides what is lost, and moves the checkpoint too.
+  // Otherwise deleted rows count as present: they hide lost rows and move the checkpoint.
   apply_deleted_mask: 1,
   // How our own queries read.
   aggregate_functions_null_for_empty: 0,
@@ -146,7 +146,7 @@ export const definition = {
   flatten_nested: 0,
 } as const;
 
-/** An answer that ClickHouse itself does not give: a proxy's, or another program's. Its message is the status and how the body begins. */
+/** An answer of a proxy or another program. Its message is the status and the start of the body. */
 class StatusError extends Error {
   readonly status: number;
 
@@ -162,7 +162,7 @@ function isRefused({ statusCode = 0, headers }: IncomingMessage): boolean {
   return statusCode < 200 || statusCode > 299 || headers[EXCEPTION_CODE] !== undefined;
 }
 
-/** The server's own error, by its text or, where the end of that was not read, by its code. */
+/** The server's own error, from its text or, if the text is truncated, from its code. */
 function refusalOf(answer: RefusedAnswer): Error {
   const isHtml = /html/i.test(answer.headers['content-type'] ?? '');
   const parsed = isHtml ? undefined : parseError(answer.body);
@@ -178,7 +178,7 @@ function refusalOf(answer: RefusedAnswer): Error {
  * create it: name tables with {@link qualified}.
  *
  * @param pinned settings of every statement; none for statements that are not ours.
- * @param options.isStreamed answers are read as they come, so that they may have any size.
+ * @param options.isStreamed the caller reads answers as they arrive, so they may have any size.
  */
 export function createClickHouse(
   settings: ClickHouseSettings,
@@ -223,7 +223,7 @@ export async function probeClickHouse(
         });
         return (await result.text()).trim();
       });
-      // A proxy, or another server, may answer 200 with anything.
+      // A proxy or another server may answer 200 with any body.
       if (!/^\d+(\.\d+)+[\w.-]{0,40}$/.test(version))
         throw new SyntaxError(`no version (${bodyExcerpt(undefined, version)})`);
       return version;

@@ -152,12 +152,12 @@ const definitions = {
   NO_PROXY: setting('NO_PROXY', 'comma list of hosts that are reached directly, or *'),
   ALLOW_PLAINTEXT_CREDENTIALS: setting(
     'ALLOW_PLAINTEXT_CREDENTIALS',
-    'true lets passwords go unencrypted to hosts that are not this machine',
+    'true lets passwords travel unencrypted to other machines',
     'false',
   ),
   MAX_DECODED_MIB: setting(
     'MAX_DECODED_MIB',
-    'the most that one record batch, or one answer that is read whole, may be once decompressed',
+    'the most MiB of a decompressed record batch, or of an answer that is read whole',
     String(MAX_DECODED_MIB),
   ),
   METRICS_PORT: setting('METRICS_PORT', 'port of the metrics for Prometheus; off without one'),
@@ -176,15 +176,16 @@ export const settingDocs: readonly { name: string; doc: string; standard: string
 ).map(({ env, doc, default: standard }) => ({ name: env, doc, standard }));
 
 /**
- * The settings of this process: the environment first, then `.env`, then the JSON file named by CONFIG_FILE
- * (an object of the same names, and the list `streams`), then the defaults. Nothing else reads `process.env`. Sets MAX_DECODED_MIB for the process.
+ * The settings of this process: the environment first, then `.env`, then the JSON file named by
+ * CONFIG_FILE (an object of the same names, and the list `streams`), then the defaults. Nothing
+ * else reads `process.env`. Sets the size limit of the process to MAX_DECODED_MIB.
  *
  * @throws ConfigError naming the variable, what it got (unless secret) and what it wants.
  */
 export function loadSettings(processEnv: NodeJS.ProcessEnv = process.env, dotEnvPath = '.env'): Settings {
   const env = { ...withoutBlanks(readDotEnv(dotEnvPath)), ...withoutBlanks(processEnv) };
   for (const name of proxySettings) env[name] ??= env[name.toLowerCase()] ?? '';
-  // Before anything is judged: what is wrong with one setting is no reason to show another.
+  // First, so that no error about one setting shows the secret of another.
   rememberSecrets(env);
   const config = convict(definitions, { env, args: [] });
   const configFile = env['CONFIG_FILE'];
@@ -195,7 +196,7 @@ export function loadSettings(processEnv: NodeJS.ProcessEnv = process.env, dotEnv
   return parse(config.getProperties(), file.streams);
 }
 
-/** The environment for a program that we start: what it needs of ours, and no setting of ours. */
+/** The environment of a program that we start: an allow-list without our settings. */
 export function childEnvironment(
   program?: NeedyProgram,
   processEnv: NodeJS.ProcessEnv = process.env,
@@ -239,7 +240,7 @@ function parse(values: Values, customStreams: readonly unknown[]): Settings {
   }
   const kafkaBrokers = brokers(values.KAFKA_BROKERS);
   const isEncrypted = boolean('KAFKA_SSL', values.KAFKA_SSL);
-  // SCRAM proves that it knows the password, and does not send it.
+  // SCRAM proves knowledge of the password without sending it.
   if (kafkaPassword !== undefined && !isEncrypted && mechanism.toLowerCase() === 'plain') {
     const hosts = kafkaBrokers.map((broker) => splitBroker(broker).host);
     refusePlaintext('KAFKA_BROKERS', hosts, 'KAFKA_SSL=true or a SCRAM mechanism', values);
@@ -308,12 +309,12 @@ function rememberSecrets(values: Readonly<Record<string, string>>): void {
   }
 }
 
-/** @throws ConfigError where a password would leave this machine unencrypted, unless the user has allowed it. */
-function refusePlaintext(name: string, hosts: readonly string[], wants: string, values: Values): void {
+/** @throws ConfigError if a password would leave this machine unencrypted without permission. */
+function refusePlaintext(name: string, hosts: readonly string[], remedy: string, values: Values): void {
   const allowing = 'ALLOW_PLAINTEXT_CREDENTIALS';
   if (hosts.every(isLoopback) || boolean(allowing, values[allowing])) return;
   throw new ConfigError(
-    `${name} names another machine, where a password would go unencrypted: wants ${wants}, or ${allowing}=true`,
+    `${name} names another machine, and the password would travel unencrypted: use ${remedy}, or set ${allowing}=true`,
   );
 }
 
@@ -349,7 +350,7 @@ function readConfigFile(path: string): ConfigFile {
     // The parser quotes the text around the fault, which may hold a secret: name the kind of fault only.
     if (error instanceof SyntaxError)
       throw wrong('CONFIG_FILE', path, 'a JSON file that can be read (not JSON)');
-    // A key may hold a slash, so one alone makes no path.
+    // An API key may contain a slash, so a slash alone does not make a path.
     const isPath = /^[\w\s./\\:~@+-]+$/.test(path) && /^(\.{0,2}|~|[A-Z]:)[/\\]|\.json$/i.test(path);
     if (!isPath) throw unreadable('CONFIG_FILE', path, error);
     throw wrong('CONFIG_FILE', path, `a JSON file that can be read (${codeOf(error)})`);
@@ -367,7 +368,10 @@ function readConfigFile(path: string): ConfigFile {
   return { values: values as Record<string, string>, streams };
 }
 
-/** Its value leads to no file: it may be what the file should hold, and is not repeated, as the messages of Node repeat it. */
+/**
+ * The value may be the secret itself in place of a path. Node's message would show it; ours does
+ * not.
+ */
 function unreadable(name: string, value: string, error: unknown): ConfigError {
   rememberSecret(value.trim());
   return new ConfigError(`${name} names no file that can be read (${codeOf(error)}), wants the path of one`);

@@ -221,7 +221,8 @@ export function notAnswering(
 }
 
 /**
- * The message of anything thrown, for a line of a log. What is not ours may quote another program: it becomes one line that is cut.
+ * The message of anything thrown, for a line of a log. An error of other code may quote another
+ * program: its message becomes one truncated line.
  */
 export function messageOf(error: unknown): string {
   if (error instanceof EtlError) return redactedInOwnWords(error.message);

@@ -152,7 +152,7 @@ export function askKafka<T>(
 /** Asks Kafka something until it answers. */
 export type AskAdmin = <T>(question: (admin: Admin) => Promise<T>) => Promise<T>;
 
-/** See {@link askKafka}. One admin client answers one question at a time. */
+/** See {@link askKafka}. Each admin client handles one request at a time. */
 export function adminAsker(
   settings: Settings['kafka'],
   admin: Admin,
@@ -163,7 +163,9 @@ export function adminAsker(
   return (question) => askKafka(settings, signal, () => next(() => question(admin)), policy);
 }
 
-/** kafkajs overwrites an admin client's metadata with each answer, so concurrent questions read each other's. */
+/**
+ * kafkajs overwrites an admin client's metadata with each answer, so concurrent requests mix it up.
+ */
 function turnsOf(admin: Admin): LimitFunction {
   const turns = turnsByAdmin.get(admin) ?? pLimit(1);
   turnsByAdmin.set(admin, turns);

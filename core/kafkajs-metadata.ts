@@ -76,8 +76,9 @@ let isExtended = false;
  * - The id of each topic, which stands with its partitions. A topic that was deleted and made again has another one.
  * - A topic that is gone is left out of the answer. kafkajs throws for the whole answer, so that one deleted topic would keep consumers and admin
  *   clients from all others.
- * - A look-up of offsets answers for every topic that it was asked for: for one that is gone with no partitions. kafkajs answers nothing,
- *   and its callers, which read the first partition of every topic, end with a TypeError.
+ * - An offset look-up returns every requested topic; a deleted topic has no partitions. kafkajs
+ *   omits it, and its callers, which read the first partition of every topic, fail with a
+ *   TypeError.
  *
  * @throws Error (MODULE_NOT_FOUND) with a version of kafkajs that has no such modules.
  */

@@ -4,15 +4,16 @@ import { makePrivateFolder, readPrivate, writePrivate } from './private-files.ts
 import { Secret } from './secret.ts';
 import { isLoopback } from './setting-values.ts';
 
-/** Who one is to the local ClickHouse. */
+/** The account of the local ClickHouse. */
 export interface LocalCredentials {
   readonly username: string;
   readonly password: Secret;
 }
 
 /**
- * The credential of the local ClickHouse, which `services up` leaves under DATA_DIR. Only for the very loopback address that the
- * service was started for, by number or as localhost, and for a user of that name: whatever else `url` is, gets none.
+ * The credential that `services up` stores under DATA_DIR. It applies only to the loopback address
+ * that the service was started for (by number or as localhost) and to its user. Any other `url`
+ * gets none.
  */
 export function findLocalCredentials(
   dataDir: string,
@@ -25,7 +26,7 @@ export function findLocalCredentials(
   return { username: stored.username, password: new Secret(stored.password) };
 }
 
-/** Addresses that localhost stands for. */
+/** The addresses of localhost. */
 const localhosts = ['127.0.0.1', '[::1]'];
 
 function isSameService(url: string, storedOrigin: string): boolean {
@@ -40,7 +41,8 @@ function isSameService(url: string, storedOrigin: string): boolean {
 }
 
 /**
- * The same, made where there is none. A password that was made for another address or user is kept: exports of it stay right.
+ * Finds the credential or creates it. For another address or user the password stays the same, so
+ * earlier exports of it stay valid.
  */
 export function ensureLocalCredentials(dataDir: string, url: string, username = 'local'): LocalCredentials {
   const found = findLocalCredentials(dataDir, url, username);

@@ -23,7 +23,7 @@ export const logger: Logger = pino(
     : withoutSecrets(pino.destination({ fd: 2, sync: true })),
 );
 
-/** Causes and stacks come with errors, and none of them has passed `messageOf`. */
+/** Errors bring causes and stacks, which have not passed `messageOf`. */
 function withoutSecrets(destination: DestinationStream): DestinationStream {
   return { write: (text) => destination.write(redactedInOwnWords(text)) };
 }
@@ -48,6 +48,6 @@ function line(entry: Record<string, unknown>): string {
   const pairs = fields.map(
     ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
   );
-  // Colours and the line's end are added behind it.
+  // pino-pretty adds colours and the line end afterwards.
   return visibleLine([String(entry['msg']), ...pairs].join('  '));
 }

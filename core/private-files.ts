@@ -20,15 +20,16 @@ import { homedir } from 'node:os';
 import { join, relative } from 'node:path';
 import { ConfigError } from './errors.ts';
 
-// What is under DATA_DIR holds customers' data and a credential: it is for its owner alone, and no symbolic link in it is followed.
+// DATA_DIR holds customer data and a credential. Only its owner may read it, and no symbolic link
+// in it is followed.
 
 const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
 
 /**
- * Makes a folder for its owner alone, and its parents.
+ * Creates a folder and its parents for their owner only.
  *
- * @throws ConfigError where something else has its name, a symbolic link included.
+ * @throws ConfigError if something else has its name, such as a symbolic link.
  */
 export function makePrivateFolder(path: string): void {
   mkdirSync(path, { recursive: true, mode: FOLDER_MODE });
@@ -40,7 +41,7 @@ export function makePrivateFolder(path: string): void {
   if (isOurs(found.uid) && (found.mode & 0o077) !== 0) chmodSync(path, FOLDER_MODE);
 }
 
-/** Opens a file for its owner alone, to be appended to. @throws where it is a symbolic link (ELOOP). */
+/** Opens a file for its owner only, to append to it. @throws ELOOP if it is a symbolic link. */
 export function openPrivate(path: string): number {
   const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW } = constants;
   const file = openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, FILE_MODE);
@@ -48,13 +49,13 @@ export function openPrivate(path: string): number {
   return file;
 }
 
-/** Puts a file there in one step, whatever had its name. */
+/** Writes a file atomically, replacing whatever has its name. */
 export function writePrivate(path: string, content: string): void {
   const draft = writeDraft(path, content);
   renameSync(draft, path);
 }
 
-/** Puts a file there in one step, unless something has its name. @returns whether it did. */
+/** Creates a file atomically, unless its name is taken. @returns whether it did. */
 export function createPrivate(path: string, content: string): boolean {
   const draft = writeDraft(path, content);
   try {
@@ -68,7 +69,7 @@ export function createPrivate(path: string, content: string): boolean {
   }
 }
 
-/** The text of a file of ours; undefined where there is none, or a symbolic link, or a file of another user. */
+/** The text of a regular file of this user; undefined for a link, another user's file, or none. */
 export function readPrivate(path: string): string | undefined {
   let file: number | undefined;
   try {
@@ -83,12 +84,13 @@ export function readPrivate(path: string): string | undefined {
 }
 
 /**
- * Takes every right of others from a folder and what is below it: earlier versions left it readable. A folder that is more than
- * ours (a home, one that everybody may write to, or one that holds the working folder) keeps its own rights.
+ * Removes the rights of other users from a folder and the subfolders `below`, which earlier
+ * versions left readable. A shared folder (a home, a sticky one, one with the working folder) keeps
+ * its rights.
  */
 export function tighten(folder: string, ...below: readonly string[]): void {
   mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
-  // The folder itself may be a link to a larger disk.
+  // The folder itself may be a link to another disk.
   const path = realpathSync(folder);
   for (const name of below) tightenTree(join(path, name));
   const { uid, mode } = lstatSync(path);
@@ -106,7 +108,7 @@ function tightenTree(path: string): void {
     try {
       tightenTree(join(path, name));
     } catch (error) {
-      // A running service removes files of its own.
+      // A running service may have removed the file.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     }
   }
@@ -118,7 +120,7 @@ function writeDraft(path: string, content: string): string {
   return draft;
 }
 
-/** True where the platform has no owners. */
+/** True on a platform without file owners. */
 function isOurs(uid: number): boolean {
   return process.getuid === undefined || process.getuid() === uid;
 }

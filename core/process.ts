@@ -27,7 +27,7 @@ export function createCommand(script: string, description: string): Command {
  * failure is a defect of ours.
  */
 export async function runMain(work: Work, options: { readonly maxStopMs?: number } = {}): Promise<void> {
-  // What we and our children write may hold customers' data: it is for the user alone.
+  // Files of this process and its children may hold customer data: only the user may read them.
   process.umask(0o077);
   const controller = new AbortController();
   // Every request under way listens to it: many at a time are no leak.
@@ -47,7 +47,7 @@ export async function runMain(work: Work, options: { readonly maxStopMs?: number
     setTimeout(giveUp, maxStopMs).unref();
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
-  // By itself Node prints the error with its causes and all their properties, whatever they hold.
+  // Node's own handler would print the error's causes with all their properties, secrets included.
   process.on('uncaughtException', (error) => process.exit(reportFailure(error)));
   // The reader of a pipe has seen enough (`| head`).
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -71,7 +71,7 @@ function reportFailure(error: unknown): ExitCode {
   return error instanceof ConfigError ? exitCodes.wrongSettings : exitCodes.someWorkFailed;
 }
 
-/** One line; of a defect of ours also where it is. Its message and its causes may quote anybody. */
+/** One line, and the stack of a defect. Its causes may quote another program and are left out. */
 function failureText(error: unknown): string {
   const message = messageOf(error);
   if (error instanceof EtlError || !(error instanceof Error)) return message;

@@ -8,7 +8,7 @@ import { ServiceRefusedError } from './errors.ts';
 import { FIRST_ANSWER_MS } from './retry.ts';
 import { notReadOnly, parseStatementTree } from './statement-tree.ts';
 
-/** What an answer may take. A profile of the server that allows less stays as it is. */
+/** The limits of a query. Lower limits of the user's profile stay in force. */
 export interface QueryLimits {
   readonly rows: number;
   /** Of the answer, before and after it is formatted. */
@@ -24,14 +24,16 @@ export const standardLimits: QueryLimits = {
   seconds: 60,
 };
 
-/** How long the server has beyond its own limit, to say so itself. */
+/** How long the server has, beyond its own limit, to report the limit itself. */
 const GRACE_MS = 10_000;
 
 /**
- * The answer of a query that reads the database and does nothing else, as the server formats it. A FORMAT in the SQL goes before
- * `format`. What the query is, is decided by the server's own parser; and the server runs it with readonly=1.
+ * Runs a query that only reads the database, and returns the answer as the server formats it. A
+ * FORMAT in the SQL overrides `format`. The server's own parser judges the query; then the server
+ * runs it with readonly=1.
  *
- * @throws ServiceRefusedError where the query is of another kind, leaves the database, or meets a limit, which it names.
+ * @throws ServiceRefusedError if the query does more than read, leaves the database, or exceeds a
+ *   limit.
  * @throws ServiceUnavailableError or ServiceRefusedError with the server's own words.
  */
 export async function readOnlyQuery(
@@ -54,7 +56,7 @@ export async function readOnlyQuery(
         ...settingsFor(profile, limits),
         default_format: format,
         database: settings.database,
-        // Otherwise what goes wrong behind the first rows would stand among them.
+        // Otherwise an error after the first rows would appear among the rows.
         wait_end_of_query: '1',
       } as Record<string, string>,
     });
@@ -73,12 +75,13 @@ const limitSettings = [
   'max_execution_time',
 ] as const;
 
-/** @throws ClickHouseError where the text is not exactly one statement. */
+/** @throws ClickHouseError unless the text is exactly one statement. */
 async function ask(client: ClickHouseClient, sql: string, signal: AbortSignal): Promise<Profile> {
   const columns = ['readonly', ...limitSettings].map((name) => `toString(getSetting('${name}')) AS ${name}`);
   const query = `SELECT formatQuerySingleLine(${literal(sql)}) AS canonical, ${columns.join(', ')}`;
   const [row] = await askRows<Profile>(client, query, signal);
-  if (row === undefined) throw new ServiceRefusedError('ClickHouse says nothing of the query');
+  if (row === undefined)
+    throw new ServiceRefusedError('ClickHouse returned no row for the check of the query');
   return row;
 }
 
@@ -88,7 +91,7 @@ async function requireReadOnly(
   { readonly, canonical }: Profile,
   signal: AbortSignal,
 ): Promise<void> {
-  // A FORMAT of the SQL is part of what is explained.
+  // EXPLAIN takes a FORMAT of the SQL as part of the explained statement.
   const answer = await client
     .exec({
       query: `EXPLAIN AST ${sql}`,
@@ -99,20 +102,22 @@ async function requireReadOnly(
       } as Record<string, string>,
     })
     .catch((error: unknown) => {
-      // It parsed before: what is left is SETTINGS, which cannot be changed, or which stand behind FORMAT.
+      // The text parsed before, so the fault is SETTINGS: not changeable, or placed behind FORMAT.
       if (isClickHouseCode(error, '164') || isClickHouseCode(error, '62')) return undefined;
       throw error;
     });
   const reason =
     answer === undefined
-      ? 'only SELECT, WITH, SHOW, DESCRIBE, EXPLAIN and EXISTS are taken, without SETTINGS'
+      ? 'only SELECT, WITH, SHOW, DESCRIBE, EXPLAIN and EXISTS are allowed, without SETTINGS'
       : notReadOnly(parseStatementTree(await text(answer.stream)), canonical);
   if (reason !== undefined) throw new ServiceRefusedError(`the query may only read (READONLY): ${reason}`);
 }
 
 /**
- * Settings of one request are judged by the user's profile, not by each other, so that readonly=1 may stand beside limits. A user with
- * readonly=1 can send none, one with readonly=2 all but that; and then no SETTINGS of the query can undo them.
+ * The server checks settings of a request against the user's profile, not against each other, so
+ * readonly=1 may accompany limits. A user with readonly=1 can send no setting; one with readonly=2
+ * can send all but readonly. SETTINGS of the query cannot undo them, because the check rejects
+ * SETTINGS.
  */
 function settingsFor(profile: Profile, limits: QueryLimits): Record<string, string> {
   if (profile.readonly === '1') return {};
@@ -134,7 +139,7 @@ function settingsFor(profile: Profile, limits: QueryLimits): Record<string, stri
   };
 }
 
-/** The formatted answer may be many times as large as what it was made from. */
+/** The formatted answer may be many times as large as the rows. */
 function capped(answer: Readable, limits: QueryLimits): Readable {
   let bytes = 0;
   const cap = new Transform({
@@ -144,7 +149,7 @@ function capped(answer: Readable, limits: QueryLimits): Readable {
       else done(null, chunk);
     },
   });
-  // Its reader sees the failure.
+  // The reader of `cap` sees the failure.
   pipeline(answer, cap).catch(() => undefined);
   return cap;
 }
@@ -166,7 +171,7 @@ function meaningOf(
 
 function exceeded(limit: string, cause?: unknown): ServiceRefusedError {
   return new ServiceRefusedError(
-    `the query needs more than a read-only query may have (${limit}, or less where the user's profile says so): aggregate, filter or add a LIMIT`,
+    `the query exceeds a limit of read-only queries (${limit}, or less by the user's profile): aggregate, filter or add a LIMIT`,
     { cause },
   );
 }

@@ -1,30 +1,36 @@
-/** A text in the form in which it is compared, and where in the text each of its characters comes from. */
+/** A text normalized for comparison, with the place of each character in the original. */
 export interface Reading {
   readonly text: string;
-  /** Where in the original the character at this place begins. */
+  /** Where the character at this place begins in the original. */
   from(at: number): number;
   /** Where it ends. */
   to(at: number): number;
 }
 
-/** How often a text may have been unescaped. */
+/** The most layers of escapes that are removed. */
 const MAX_ESCAPES = 4;
 
-/** A line break or another character that nobody sees, with the blanks behind it; what has two spellings; capitals. */
+/**
+ * Invisible characters (line breaks too) and the blanks behind them; signs with two spellings;
+ * capitals.
+ */
 const NORMALIZED = /(?:\u001b\[[0-9;?]*[ -/]*[@-~]|[\p{Cc}\p{Cf}\p{Zl}\p{Zp}])+ *|[\p{Lu} _-]/gu;
 
-/** Escapes of addresses, of JSON and source code, and of HTML, whose tags may break a word. */
+/** Escapes of URLs, JSON, source code and HTML. A tag of HTML may split a word. */
 const ESCAPES =
   /(?:%[0-9a-f]{2})+|\\+(?:u[0-9a-f]{4}|x[0-9a-f]{2}|[nrt])?|&(?:#\d{1,7}|#x[0-9a-f]{1,6}|amp|lt|gt|quot|apos);|<\/?[a-z][^<>]{0,99}>/g;
 
 const htmlNames: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
 
-/** Without what nobody sees, in small letters. Blank and `+` are the same, as in forms; `-` and `_` are what they are in base64. */
+/**
+ * Lower case, without invisible characters. A blank equals `+`, as in forms; `-` and `_` as in
+ * base64.
+ */
 export function plain(text: string): Reading {
   return normalized({ text, from: (at) => at, to: (at) => at + 1 });
 }
 
-/** The same without any escape, however often the text was escaped. A text without escapes is given as it is. */
+/** Removes all escapes, also nested ones. Returns a text without escapes unchanged. */
 export function unescaped(reading: Reading): Reading {
   let found = reading;
   for (let times = 0; times < MAX_ESCAPES; times++) {
@@ -61,7 +67,7 @@ function characterOf(code: number): string {
   return code <= 0x10_ff_ff ? String.fromCodePoint(code) : '';
 }
 
-/** The reading with each match as what it means; the reading itself where there is none. */
+/** Replaces each match by its meaning; returns the reading itself if nothing matches. */
 function replaced(reading: Reading, pattern: RegExp, meaning: (match: string) => string): Reading {
   const froms: number[] = [];
   const tos: number[] = [];

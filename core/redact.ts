@@ -1,30 +1,31 @@
 import { unescaped, plain, type Reading } from './reading.ts';
 
 /**
- * The secrets of this process, and the one way to take them out of text that other programs wrote. A server or proxy may echo a
- * secret encoded, escaped, in other letters, or broken over lines: see {@link plain} and {@link unescaped} for what is compared.
+ * Remembers the secrets of this process and removes them from text of other programs. A server or
+ * proxy may echo a secret encoded, escaped, in another case, or split over lines: {@link plain} and
+ * {@link unescaped} define what is compared.
  */
 
 export const REDACTED = '[secret]';
 
-/** A shorter secret is part of too many words: it is taken out only where it is a word of its own. */
+/** A shorter secret is part of too many words: it is removed only where it is a word of its own. */
 const MIN_LENGTH = 4;
-/** What our own sentences may contain by chance is shorter, or a word. */
+/** Our own sentences may contain shorter secrets, and words, by chance. */
 const MIN_OWN_LENGTH = 8;
 
 /** A secret as it may be echoed. */
 interface Form {
   readonly text: string;
-  /** Nothing that our own sentences would contain. */
+  /** Our own sentences would not contain it by chance. */
   readonly isDistinctive: boolean;
-  /** Of base64: how many of the digits behind it belong to the secret in part. */
+  /** In base64: how many of the next digits encode part of the secret. */
   readonly partDigits: number;
 }
 
 const known = new Set<string>();
 const forms: Form[] = [];
 
-/** From now on {@link redacted} takes the text out, in every form in which it may be echoed. */
+/** Makes {@link redacted} remove this text in every form in which a server may echo it. */
 export function rememberSecret(secret: string): void {
   if (secret === '' || known.has(secret)) return;
   known.add(secret);
@@ -32,7 +33,7 @@ export function rememberSecret(secret: string): void {
   rememberPasswordsIn(secret);
 }
 
-/** The same for the user and password of every address in a text, also as Basic authentication joins them. */
+/** Remembers user and password of every URL in a text, also joined as in Basic authentication. */
 export function rememberPasswordsIn(text: string): void {
   for (const [, user = '', password] of text.matchAll(/\/\/([^/?#:@]*)(?::([^/?#]*))?@/g)) {
     rememberSecret(password ?? user);
@@ -64,7 +65,9 @@ function hexForm(secret: Buffer): Form {
   return { text: secret.toString('hex'), isDistinctive: true, partDigits: 0 };
 }
 
-/** What of the secret's base64 does not depend on what is encoded before and behind it, such as the user of Basic authentication. */
+/**
+ * The digits of the secret's base64 that do not depend on neighbours, such as a Basic user name.
+ */
 function base64Form(secret: Buffer, before: number): Form {
   const bytes = Buffer.concat([Buffer.alloc(before), secret]);
   const digits = (bytes.length * 8) / 6;
@@ -72,14 +75,14 @@ function base64Form(secret: Buffer, before: number): Form {
   return { text, isDistinctive: text.length >= MIN_OWN_LENGTH, partDigits: Number.isInteger(digits) ? 0 : 1 };
 }
 
-/** Text of another program without any secret. */
+/** Removes all secrets from text of another program. */
 export function redacted(text: string): string {
   return without(text, forms);
 }
 
 /**
- * The same for sentences of ours, into which foreign text may have come. A password such as `clickhouse` stays: it is one of our
- * words, and taking those out would reveal it.
+ * Removes distinctive secrets from our own sentences, which may contain foreign text. A password
+ * such as `clickhouse` stays: it is one of our words, and removing it would reveal it.
  */
 export function redactedInOwnWords(text: string): string {
   return without(
@@ -99,7 +102,7 @@ function without(text: string, meant: readonly Form[]): string {
   let safe = '';
   let end = 0;
   for (const [from, to] of places) {
-    // What overlaps is one.
+    // Overlapping places become one.
     if (from >= end) safe += text.slice(end, from) + REDACTED;
     end = Math.max(end, to);
   }

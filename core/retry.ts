@@ -19,7 +19,7 @@ export interface RetryPolicy {
   readonly onRecovery?: () => void;
 }
 
-/** How long a service may take for a question that it can answer at once. */
+/** How long a service may take to answer a trivial request. */
 export const FIRST_ANSWER_MS = 15_000;
 
 /** For reading the source: about three minutes before a page is given up. */
@@ -67,7 +67,7 @@ export async function retry<T>(
     signal,
     shouldRetry: ({ error }) => isRetried(error),
     onFailedAttempt: async ({ error, attemptNumber, retriesLeft }) => {
-      // p-retry asks shouldRetry only after this.
+      // p-retry calls shouldRetry only after this.
       if (!isRetried(error) || retriesLeft === 0) return;
       policy.onRetry?.(error);
       logger.debug({ ...what, attempt: attemptNumber, reason: messageOf(error) }, 'try again');

@@ -2,13 +2,15 @@ import { inspect } from 'node:util';
 import { REDACTED, rememberSecret } from './redact.ts';
 
 /**
- * A password or key that cannot be printed by accident: every way to text but `reveal()` gives `[secret]`, and no text of another
- * program shows it once it exists.
+ * A password or key that cannot be printed by accident: every conversion to text except `reveal()`
+ * gives `[secret]`. Once it exists, foreign text does not show it either.
  */
 export class Secret {
   readonly #value: string;
 
-  /** @param sensitive what of the value must not be shown, such as the password in an address. */
+  /**
+   * @param sensitive the parts of the value that must stay hidden, such as the password in a URL.
+   */
   constructor(value: string, sensitive: readonly string[] = [value]) {
     this.#value = value;
     sensitive.forEach(rememberSecret);

@@ -8,7 +8,7 @@ export function wrong(name: string, got: string, wants: string): ConfigError {
   return new ConfigError(`${name} is ${shownValue(got)}, wants ${wants}`);
 }
 
-/** What stands in a setting, as part of a line: in quotes, cut, without characters that a terminal obeys. */
+/** The value of a setting for a message: quoted, truncated, with control characters escaped. */
 export function shownValue(text: string): string {
   const line = JSON.stringify(text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text);
   return line.replace(

@@ -7,7 +7,7 @@ export const MAX_DECODED_MIB = 128;
 
 let limitMib = MAX_DECODED_MIB;
 
-/** A record batch or a body has more bytes than {@link sizeLimit}. */
+/** A record batch or body exceeds {@link sizeLimit}. */
 export class TooLargeError extends Error {
   constructor(what = '') {
     super(`${what}more than ${limitMib} MiB (MAX_DECODED_MIB)`);
@@ -15,15 +15,15 @@ export class TooLargeError extends Error {
   }
 }
 
-/** Sets {@link sizeLimit} for this process: whatever is decoded in it shares one memory. */
+/** Sets {@link sizeLimit} for the whole process, whose decoders share one memory. */
 export function setSizeLimit(mib: number): void {
   limitMib = mib;
 }
 
-/** The most bytes that one record batch, or one body that is read whole, may have once it is decompressed. */
+/** The most bytes of a decompressed record batch, or of a body that is read whole. */
 export function sizeLimit(): number {
   return limitMib * MIB;
 }
 
-/** Decompresses one thing at a time: several that reach the limit at once would need its multiple. */
+/** Decompresses one thing at a time, so that memory stays within one limit. */
 export const inTurn = pLimit(1);

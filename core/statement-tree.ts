@@ -9,8 +9,9 @@ export interface StatementNode {
 }
 
 /**
- * @param text what `EXPLAIN AST` answers, a line for each node, one blank deeper than its parent.
- * @throws ServiceRefusedError where a part is missing: settings such as `limit`, which the statement may bring, cut this answer too.
+ * @param text the answer to `EXPLAIN AST`: one line per node, one blank deeper than its parent.
+ * @throws ServiceRefusedError if a part is missing: a setting of the statement, such as `limit`,
+ *   also truncates this answer.
  */
 export function parseStatementTree(text: string): readonly StatementNode[] {
   const nodes: StatementNode[] = [];
@@ -27,7 +28,7 @@ export function parseStatementTree(text: string): readonly StatementNode[] {
   const roots = nodes.filter(({ parent }) => parent === undefined);
   if (roots.length !== 1 || roots[0] !== nodes[0] || text.startsWith(' ') || !nodes.every(isWhole))
     throw new ServiceRefusedError(
-      'the statement cannot be judged: it has SETTINGS that cut answers, or strange names',
+      'the statement cannot be checked: it has SETTINGS that truncate answers, or unusual names',
     );
   return nodes;
 }
@@ -36,12 +37,12 @@ function isWhole({ label, children }: StatementNode): boolean {
   return Number(/\(children (\d+)\)$/.exec(label)?.[1] ?? 0) === children.length;
 }
 
-/** `SelectWithUnionQuery`, `Function` or `Set`: what kind of node it is. */
+/** The kind of a node, such as `SelectWithUnionQuery`, `Function` or `Set`. */
 export function kindOf(node: StatementNode | undefined): string {
   return node?.label.split(' ', 1)[0] ?? '';
 }
 
-/** What stands behind the kind: a function's name, a table's. */
+/** The word behind the kind: the name of a function or table. */
 function nameOf({ label }: StatementNode): string {
   return label.split(' ', 2)[1] ?? '';
 }
@@ -57,7 +58,7 @@ const outerScalars = [
   ...['file', 'catboostevaluate', 'aigenerate', 'aiclassify', 'aiembed', 'aiextract', 'aitranslate'],
 ];
 
-/** Functions that read files or ask other hosts; and table functions that do, which may stand behind IN as well. */
+/** Functions and table functions that read files or reach hosts. IN accepts table functions too. */
 const outerFunctions = new Set([
   ...outerScalars,
   'eval',
@@ -97,7 +98,9 @@ const outerFunctions = new Set([
   ],
 ]);
 
-/** Engines of tables and databases that keep what they hold to themselves; Kafka's is what this project is about. */
+/**
+ * Engines of tables and databases that reach nothing outside; Kafka is the exception on purpose.
+ */
 export const innerEngines = [
   ...['MergeTree', 'ReplacingMergeTree', 'SummingMergeTree', 'AggregatingMergeTree', 'CollapsingMergeTree'],
   ...[
@@ -113,14 +116,14 @@ export const innerEngines = [
 ] as const;
 const allowedEngines = new Set<string>([...innerEngines, 'Atomic', 'Ordinary', 'ReplicatedMergeTree']);
 
-/** The first argument of these is a list of columns, which may hold expressions. */
+/** Their first argument is a list of columns, which may contain expressions. */
 const structured = new Set(['values', 'null', 'generaterandom']);
 const withExpression = /\b(default|materialized|ephemeral|alias)\b/i;
 
 /**
- * What of a statement reads or writes outside the database; undefined where nothing does.
+ * The part of a statement that reads or writes outside the database; undefined if there is none.
  *
- * @param canonical the same statement, as the server's `formatQuerySingleLine` prints it.
+ * @param canonical the same statement, printed by the server's `formatQuerySingleLine`.
  */
 export function outsideOf(nodes: readonly StatementNode[], canonical: string): string | undefined {
   for (const node of nodes) {
@@ -130,19 +133,22 @@ export function outsideOf(nodes: readonly StatementNode[], canonical: string): s
   return outsideUnseen(nodes, canonical);
 }
 
-/** Nodes that print nothing of what they hold: APPLY its function, SHOW its WHERE and LIMIT. */
+/** Nodes that print none of their content: the function of APPLY, the WHERE and LIMIT of SHOW. */
 const opaque = new Set(['ColumnsApplyTransformer', 'ShowTables', 'ShowColumns']);
-/** Nor is printed the expression before an asterisk, and what a TTL sets. */
+/** The tree also omits the expression before an asterisk, and the assignments of a TTL. */
 const unprinted = /[^\w\s`".(,]\s*\.\s*\*|\bTTL\b.*\bSET\b/i;
-/** Words where a function may be named. */
+/** Words that may name a function. */
 const functionPlace = /(?:\bAPPLY |\()`?(\w+)|\b(\w+)`?(?=\()/gi;
 
-/** Where the tree leaves something out, the whole text may name no function that leads outside, nor begin a SELECT that the tree lacks. */
+/**
+ * If the tree omits something, the whole text may name no function that leads outside, and may have no
+ * SELECT that the tree lacks.
+ */
 function outsideUnseen(nodes: readonly StatementNode[], canonical: string): string | undefined {
   if (!nodes.some((node) => opaque.has(kindOf(node))) && !unprinted.test(canonical)) return undefined;
   const selects = canonical.match(/\bselect\b/gi) ?? [];
   if (selects.length > nodes.filter((node) => kindOf(node) === 'SelectQuery').length)
-    return 'a SELECT where it cannot be judged (in APPLY, SHOW or TTL)';
+    return 'a SELECT that cannot be checked (in APPLY, SHOW or TTL)';
   const names = Array.from(canonical.matchAll(functionPlace), ([, first, second]) => first ?? second ?? '');
   const outer = names.find((name) => outerFunctions.has(name.toLowerCase()) || /^format$/i.test(name));
   return outer === undefined ? undefined : `"${outer}" beside APPLY, SHOW or TTL`;
@@ -195,29 +201,29 @@ const reading = new Set([
   ...['ShowEngineQuery', 'ShowEnginesQuery', 'ShowSetting', 'ShowSettingQuery', 'ShowPrivilegesQuery'],
 ]);
 
-/** Tables of the server that show credentials, or whatever path they are asked for. */
+/** System tables that show credentials, or any path that a query names. */
 const secretTables = /^system\.(users|named_collections|user_directories|zookeeper\w*)$/i;
 
-/** Why a statement does more than to read the database; undefined where it does not. */
+/** Why a statement does more than read the database; undefined if it only reads. */
 export function notReadOnly(nodes: readonly StatementNode[], canonical: string): string | undefined {
   const [root] = nodes;
   if (root === undefined || !reading.has(kindOf(root)))
-    return 'only SELECT, WITH, SHOW, DESCRIBE, EXPLAIN and EXISTS are taken';
+    return 'only SELECT, WITH, SHOW, DESCRIBE, EXPLAIN and EXISTS are allowed';
   for (const node of nodes) {
     const { parent } = node;
     const kind = kindOf(node);
     // `EXPLAIN actions = 1 SELECT …` has its own settings first.
     if (kind === 'Set' && !(kindOf(parent) === 'Explain' && parent?.children[0] === node))
-      return 'SETTINGS are not taken: the limits of the query stay as they are';
+      return 'SETTINGS are not allowed, because they could lift the limits of the query';
     // The conditions and the LIMIT of a SELECT are literals of its SelectQuery.
     if (node.label.startsWith("Literal '") && kindOf(parent) !== 'SelectQuery' && reading.has(kindOf(parent)))
-      return 'INTO OUTFILE is not taken: redirect the output';
+      return 'INTO OUTFILE is not allowed: redirect the output';
     if (kindOf(parent) === 'Explain' && /Query/.test(kind) && !reading.has(kind))
-      return 'EXPLAIN is taken for statements that read only';
+      return 'EXPLAIN is allowed only for statements that only read';
     const [, second = ''] = node.label.split(' ', 2);
-    // Behind IN a table is an Identifier.
+    // A table behind IN is an Identifier.
     if (/^(Table)?Identifier$/.test(kind) && secretTables.test(second.replaceAll('`', '')))
-      return `${second} is not read: it shows credentials`;
+      return `${second} is not readable here, because it shows credentials`;
   }
   const outside = outsideOf(nodes, canonical);
   return outside === undefined ? undefined : `${outside} leaves the database`;

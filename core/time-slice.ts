@@ -1,9 +1,9 @@
 import { setImmediate as turnOfOthers } from 'node:timers/promises';
 
-/** Longer than a page of usual size takes: signals and timers wait no longer than this. */
+/** The longest wait of signals and timers. A page of usual size takes less. */
 const SLICE_MS = 50;
 
-/** For loops over what another program sent, which may be ten million entries: between slices the event loop turns. */
+/** Lets loops over foreign data, possibly ten million entries, yield to the event loop. */
 export class TimeSlice {
   #endMs = performance.now() + SLICE_MS;
 

@@ -29,11 +29,15 @@ export interface OffsetSpan {
 export type MessageHandler = (message: KafkaMessage, partition: number) => void;
 
 export interface ReadOptions {
-  /** By topic and partition, all that is read of such a topic. */
+  /**
+   * By topic and partition, the only offsets that are read. Topics without an entry are read whole.
+   */
   readonly spans?: ReadonlyMap<string, ReadonlyMap<number, OffsetSpan>> | undefined;
-  /** Awaited when what was fetched of a partition has been handed over: until then nothing more is. It may take as long as it needs. */
+  /** Awaited after each fetched batch, before the next one is handed over. It may take any time. */
   readonly afterFetch?: () => Promise<void>;
-  /** Called for a topic that cannot be read to its end. True: the others are read on; otherwise the reading fails. */
+  /**
+   * Called for an unreadable topic. True: the reader continues with the others; false: it fails.
+   */
   readonly onUnreadable?: (topic: string, error: UnreadableBatchError) => boolean;
 }
 
@@ -70,7 +74,7 @@ export async function readTopics(
   const unreadable = new Set<string>();
   const groupId = `${settings.topicPrefix}read.${randomUUID()}`;
   let isOver = false;
-  // A function: what it gives changes while others have their turn.
+  // A function, because TypeScript would not see that the value changes during an await.
   const hasEnded = () => isOver;
   const consumer = createKafka(settings.kafka, 'read').consumer({
     groupId,

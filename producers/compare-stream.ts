@@ -40,7 +40,7 @@ export interface CompareContext {
   /** Records that stand on the topic of dead letters. */
   readonly letters: KeyTable;
   readonly discarded: KeyTable;
-  /** By stream, why its topic cannot be read. */
+  /** By stream, why its topic is unreadable. */
   readonly unreadable: ReadonlyMap<string, Error>;
   /** The keys that the source has of a stream of parents, once it has been read. */
   readonly parentsOf: (stream: string) => Promise<readonly string[]>;

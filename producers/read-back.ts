@@ -30,7 +30,7 @@ export interface KnownState {
   readonly letters: KeyTable;
   /** Of these, the ones that a person has given up. */
   readonly discarded: KeyTable;
-  /** Why nothing is known of a stream: its topic cannot be read to its end. */
+  /** By stream, why its topic is unreadable; nothing is known of such a stream. */
   readonly unreadable: ReadonlyMap<string, Error>;
 }
 
@@ -67,7 +67,7 @@ export async function readBack(
     onUnreadable: (topic, error) => {
       const stream = ours.get(topic);
       if (stream !== undefined) unreadable.set(stream, error);
-      // What all streams share must be whole.
+      // Topics that all streams share must be readable.
       return stream !== undefined;
     },
   });

@@ -53,7 +53,7 @@ export interface StreamEncoderOptions {
   readonly counts: StreamCounts;
   /** That of topics as we make them, if it is not said. */
   readonly messageLimit?: MessageLimit;
-  /** Ends the encoding of a page that takes long. */
+  /** Aborts the encoding of a long page. */
   readonly signal?: AbortSignal;
 }
 
@@ -172,7 +172,7 @@ export class StreamEncoder {
     );
   }
 
-  /** Undefined where the signal aborts before the end of a long page: it is read again by the next run. */
+  /** Undefined if the signal aborts during a long page: the next run reads the page again. */
   async #encodePage(page: Page, begun: RecordEncoder): Promise<EncodedPage | undefined> {
     const { counts, keys, mode, isFull, signal } = this.#options;
     const messages: Message[] = [];

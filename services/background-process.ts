@@ -11,7 +11,7 @@ import { describeProcess, ProcessRecord } from './process-record.ts';
 export interface Launch {
   readonly command: string;
   readonly args: readonly string[];
-  /** Beside what every program gets. */
+  /** Added to the variables that every program gets. */
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd: string;
 }

@@ -5,8 +5,8 @@ import { pipeline } from 'node:stream/promises';
 import { LocalServiceError } from '../core/errors.ts';
 
 /**
- * Compares the files in some folders with a list as `sha256sum` writes it. A file that the list lacks is as wrong as a changed one: Java runs
- * whatever lies in a folder.
+ * Compares the files in some folders with a list in the format of `sha256sum`. An extra file is as
+ * wrong as a changed one, because Java runs every jar in a folder.
  *
  * @throws LocalServiceError naming the first file that differs.
  */
@@ -20,7 +20,7 @@ export async function verifyChecksums(root: string, folders: readonly string[], 
   for (const path of folders.flatMap((folder) => filesIn(root, folder))) {
     const hash = createHash('sha256');
     await pipeline(createReadStream(join(root, path)), hash);
-    if (wanted.get(path) !== hash.digest('hex')) throw differs(path, 'is not the file');
+    if (wanted.get(path) !== hash.digest('hex')) throw differs(path, 'is not the file that was expected');
     wanted.delete(path);
   }
   const [missing] = wanted.keys();
@@ -39,6 +39,6 @@ function filesIn(root: string, folder: string): string[] {
 
 function differs(path: string, how: string): LocalServiceError {
   return new LocalServiceError(
-    `${path} ${how} that services/java-packages.sha256 names: does a mirror or proxy of Maven change what it passes on? Nothing was kept`,
+    `${path} ${how}: services/java-packages.sha256 lists other content. Check whether a mirror or proxy of Maven changes files. Nothing was kept`,
   );
 }

@@ -33,7 +33,7 @@ function tryTake(holder: ProcessRecord): boolean {
   return false;
 }
 
-/** A lock that is damaged, or a symbolic link, has no holder: nobody would ever release it. */
+/** A damaged lock, or a symbolic link, has no holder that could release it. */
 function discardIfStale(holder: ProcessRecord): void {
   const { path } = holder;
   if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return;
@@ -43,10 +43,10 @@ function discardIfStale(holder: ProcessRecord): void {
     // Of several who find it stale, one succeeds in this.
     const discarded = `${path}.${process.pid}`;
     renameSync(path, discarded);
-    // Another command may have taken the lock meanwhile: it keeps it.
+    // If another command has taken the lock meanwhile, it keeps the lock.
     if (readPrivate(discarded) !== judged) linkSync(discarded, path);
     rmSync(discarded, { force: true });
   } catch {
-    // Released meanwhile: the next try will tell.
+    // The lock was released meanwhile: the next attempt decides.
   }
 }

@@ -105,7 +105,7 @@ function composeSettings(settings: Settings, addresses: Readonly<Record<ServiceN
     SCHEMA_REGISTRY_PORT: String(addresses.registry.port),
     CLICKHOUSE_PORT: String(addresses.clickhouse.port),
     CLICKHOUSE_USERNAME: credentials?.username ?? '',
-    // Compose wants one for each command; it counts for `up` only, which always has it.
+    // Compose requires a password for each command. Only `up` uses it, and `up` always has one.
     CLICKHOUSE_PASSWORD: password === '' ? 'unknown' : password,
   };
 }

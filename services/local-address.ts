@@ -68,10 +68,10 @@ export async function freePort(host = '127.0.0.1'): Promise<number> {
 }
 
 /**
- * An address of this machine that no web page can guess, for a service that takes any `Host`. Elsewhere than on Linux a
- * machine has one loopback address only.
+ * A loopback address that no web page can guess, for a service that accepts any `Host`. Only Linux
+ * has more than one loopback address.
  */
-export function hiddenHost(platform = process.platform): string {
+export function unguessableHost(platform = process.platform): string {
   if (platform !== 'linux') return '127.0.0.1';
   return ['127', ...Array.from({ length: 3 }, () => String(randomInt(1, 255)))].join('.');
 }

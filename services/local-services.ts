@@ -46,7 +46,7 @@ export async function servicesStatus(settings: Settings): Promise<readonly Servi
   return hostInUse(settings, servicesFolder(settings)).status();
 }
 
-/** What the project keeps in DATA_DIR. */
+/** The project's folders in DATA_DIR. */
 const ownFolders = ['services', 'demo', 'java'];
 
 const hosts = { docker: dockerHost, processes: processHost };

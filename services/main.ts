@@ -16,7 +16,7 @@ async function up(settings: Settings, signal: AbortSignal): Promise<ExitCode> {
   return exitCodes.done;
 }
 
-/** A password that the settings hold is not repeated. */
+/** Does not print a password that the user has set. */
 function credentialExports({ clickhouse, dataDir }: Settings): string[] {
   const { credentials } = clickhouse;
   const local = findLocalCredentials(dataDir, clickhouse.url, credentials?.username);

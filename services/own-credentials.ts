@@ -1,7 +1,7 @@
 import { hasPassword, type Settings } from '../core/config.ts';
 import { ensureLocalCredentials } from '../core/local-credentials.ts';
 
-/** Settings for a ClickHouse that is to be started: it lets in nobody without a password, that of the settings or one of its own. */
+/** Settings to start ClickHouse with: it always has a password, from the settings or generated. */
 export function withLocalCredentials(settings: Settings): Settings {
   const { clickhouse, dataDir } = settings;
   if (hasPassword(clickhouse.credentials)) return settings;

@@ -31,7 +31,7 @@ export function processHost(settings: Settings, folder: string): Host {
       const started = await startAll(servicesOf(complete), signal);
       if (!hasPassword(complete.clickhouse.credentials))
         logger.warn(
-          'clickhouse was started by an earlier version and asks for no password: run `npm run services -- down`, then `up`',
+          'an earlier version started clickhouse without a password: run `npm run services -- down`, then `up`',
         );
       return started;
     },

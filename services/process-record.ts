@@ -2,14 +2,14 @@ import { logger } from '../core/logger.ts';
 import { readPrivate } from '../core/private-files.ts';
 import { processIdentity } from './process-identity.ts';
 
-/** What a file says of a process, for {@link ProcessRecord}. */
+/** The content of a {@link ProcessRecord} for this process. */
 export function describeProcess(pid: number): string {
   return JSON.stringify({ pid, identity: processIdentity(pid) ?? '' });
 }
 
 /**
- * A file that names a process by id and identity. What is in it may be damaged or old, and may not lead to a signal for another
- * process: ids below 2 mean groups of processes, or all.
+ * A file that names a process by id and identity. A damaged or old file must not lead to a signal
+ * for another process: ids below 2 mean process groups, or all processes.
  */
 export class ProcessRecord {
   readonly path: string;
@@ -31,7 +31,7 @@ export class ProcessRecord {
     const identity = processIdentity(recorded.pid);
     if (identity === recorded.identity) return recorded.pid;
     if (identity !== undefined)
-      this.#warn(text, `names process ${recorded.pid}, which is another one by now`);
+      this.#warn(text, `names process ${recorded.pid}, which is now another process`);
     return undefined;
   }
 

@@ -5,7 +5,7 @@ import { makePrivateFolder } from '../core/private-files.ts';
 import { BackgroundProcess } from './background-process.ts';
 import { isHttpOk } from './http-probe.ts';
 import { javaPackages, quickStart } from './java.ts';
-import { freePort, hiddenHost, kafkaAddress, registryAddress } from './local-address.ts';
+import { freePort, unguessableHost, kafkaAddress, registryAddress } from './local-address.ts';
 import type { LocalService } from './service.ts';
 
 const startScript = fileURLToPath(new URL('../start.mjs', import.meta.url));
@@ -29,8 +29,8 @@ export function registryService(settings: Settings, folder: string): LocalServic
       const temporary = join(folder, 'tmp');
       makePrivateFolder(folder);
       makePrivateFolder(temporary);
-      // It would take what a page sends by a name of its own that leads here: only the front judges that.
-      const host = hiddenHost();
+      // Apicurio accepts any Host, so DNS rebinding could reach it. Only the front checks Host.
+      const host = unguessableHost();
       const port = await freePort(host);
       await apicurio.start({
         command: 'java',

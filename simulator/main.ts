@@ -66,14 +66,14 @@ const command = createCommand(
   .option('--no-float-mrr', 'no fractions of a cent in the mrr of ended subscriptions')
   .addHelpText(
     'after',
-    '\nLets only the key of CHARTMOGUL_API_KEY in; any, if that is not set.\n' +
+    '\nAccepts only the key in CHARTMOGUL_API_KEY; accepts any key if that is not set.\n' +
       'While it runs: POST /_simulator/revision {"revision": 1} as application/json moves the data on, GET /_simulator/stats counts.',
   );
 
 await runMain(async (signal): Promise<ExitCode> => {
   command.parse();
   const { port, ...options } = command.opts<Partial<SimulatorOptions> & { port: number }>();
-  // Arguments can be read by every user of the machine.
+  // Every user of the machine can read arguments, so the key is a setting.
   const apiKey = loadSettings().chartmogul.apiKey?.reveal();
   const simulator = createSimulator({ ...options, apiKey });
   const listening = await listen(simulator, port);

@@ -98,12 +98,12 @@ const tooLarge = Symbol('too large');
 const MAX_BODY_BYTES = 1024 * 1024;
 const MAX_CONTROL_BYTES = 4096;
 
-/** A page of any origin can send what is not declared as JSON. */
+/** A web page of any origin can send a body that is not declared as JSON. */
 async function controlBody(request: IncomingMessage): Promise<{ refused?: Answer; body?: unknown }> {
   const isJson = /^application\/json *(;|$)/i.test(request.headers['content-type'] ?? '');
   if (hasBody(request) && !isJson) {
     request.resume();
-    return { refused: refusal(415, 'Unsupported media type: wants content-type: application/json') };
+    return { refused: refusal(415, 'Unsupported media type: Content-Type must be application/json') };
   }
   const body = await bodyOf(request, MAX_CONTROL_BYTES);
   const refused = refusedBody(body);

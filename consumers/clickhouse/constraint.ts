@@ -14,7 +14,7 @@ export async function speaksOfDeletes(
   return /\b_deleted\b/.test(checkOf(made?.sql ?? '', constraint));
 }
 
-/** The condition of a CHECK constraint, its texts masked; empty if the table has none of this name. Pure. */
+/** The condition of a CHECK constraint, with quoted texts masked; empty if there is none. Pure. */
 export function checkOf(createTableQuery: string, constraint: string): string {
   const outline = outlineOf(createTableQuery);
   for (const { index, 0: head, 1: shown = '' } of outline.matchAll(/[(,]\s*CONSTRAINT (`?\w+`?) CHECK /g)) {

@@ -98,7 +98,9 @@ export async function readViewsOn(
   });
 }
 
-/** The table that a materialized view fills, as the server prints it; empty if it has one of its own. Pure. */
+/**
+ * The target table of a materialized view, as the server prints it; empty for an inner table. Pure.
+ */
 export function targetOf(createViewQuery: string): string {
   const [head = '', target = ''] =
     /^CREATE MATERIALIZED VIEW [^(]*? TO ([^ (]+)/.exec(outlineOf(createViewQuery)) ?? [];

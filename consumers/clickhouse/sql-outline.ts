@@ -1,9 +1,10 @@
-/** A whole quoted text has this in its place, character by character. */
+/** Replaces each character of a quoted text. */
 const MASK = '_';
 
 /**
- * A statement as the server prints it, of the same length, with `_` for every character of a quoted text or of a quoted name that is no
- * plain word. Comments, names and defaults hold what others have written: in an outline they cannot be taken for SQL.
+ * Masks a statement that the server printed: `_` replaces each character of a quoted text, and of a
+ * quoted name that is not a plain word. The length stays the same. Others write comments, names and
+ * defaults; an outline cannot mistake them for SQL.
  */
 export function outlineOf(sql: string): string {
   const parts: string[] = [];
@@ -17,7 +18,7 @@ export function outlineOf(sql: string): string {
   return parts.join('') + sql.slice(at);
 }
 
-/** A name as it stands in a statement, without its quotes. */
+/** A name from a statement, without its quotes. */
 export function nameIn(text: string): string {
   return text.startsWith('`')
     ? text.slice(1, -1).replace(/\\(.)|``/gs, (_, escaped?: string) => escaped ?? '`')
@@ -30,7 +31,7 @@ function nextQuote(sql: string, from: number): number {
   return quote.exec(sql)?.index ?? sql.length;
 }
 
-/** A quote within is escaped, or doubled, which reads as two texts. */
+/** An inner quote is escaped, or doubled; a doubled one reads as two texts. */
 function endOfQuoted(sql: string, start: number): number {
   const next = sql[start] === "'" ? /\\.|'/gs : sql[start] === '"' ? /\\.|"/gs : /\\.|`/gs;
   next.lastIndex = start + 1;

@@ -39,7 +39,7 @@ const STANDARD_ROUND_MS = 100;
 /** How often the server may give an answer that may be its last word: for some two minutes. */
 const MAX_ANSWERS = 30;
 
-/** How long the last block is waited for. Not cut short by a stop, which is for the insert behind it to say. */
+/** How long the sink waits for the last block's name. A stop does not shorten it. */
 const BLOCK_MS = 2_000;
 
 /** How long it may take to find out what became of an insert that failed, and to take it back, once the work is stopped. */
@@ -311,7 +311,7 @@ export class StorageTable {
     });
   }
 
-  /** The last block that was inserted, for {@link hasBlocks}; empty where no answer comes soon: rows are inserted without it. */
+  /** The last inserted block, for {@link hasBlocks}; empty if no answer comes in time. */
   async lastBlock(): Promise<string> {
     const { client, settings } = this.#options;
     const soon = AbortSignal.timeout(BLOCK_MS);
@@ -319,8 +319,8 @@ export class StorageTable {
   }
 
   /**
-   * Whether the table has still all of these blocks, which merges keep; false of one that was emptied, and filled from a backup. True where
-   * nobody may look.
+   * Whether the table still has all of these blocks, which merges keep. False after the table was
+   * emptied and filled from a backup. True without the right to look.
    */
   async hasBlocks(blocks: ReadonlySet<string>): Promise<boolean> {
     const { client, settings, signal } = this.#options;

@@ -72,8 +72,9 @@ export async function readPartitionRows(
 }
 
 /**
- * The last block that was inserted into a table, as `<partition id>_<number>`. Merges keep the numbers of their blocks in the names of parts; what is
- * attached, restored or inserted from a backup gets other numbers. Empty where there is none, and where the table is spread over shards.
+ * The last block that was inserted into a table, as `<partition id>_<number>`. Merged parts keep
+ * the numbers of their blocks in their names. Rows that are attached, restored or inserted from a
+ * backup get other numbers. Empty if there is no block, and if the table is spread over shards.
  */
 export async function readLastBlock(
   client: ClickHouseClient,

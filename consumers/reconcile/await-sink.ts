@@ -35,7 +35,8 @@ export class Patience {
 /**
  * Waits until a sink that is running has sunk the topic up to the ends given, for as long as it gets further.
  *
- * @returns where the sink resumes: by the table's rows, or behind those that merges have taken since. If the table has lost them, their keys differ.
+ * @returns where the sink resumes: behind the table's last rows, or behind later rows that merges
+ *   removed. If the table lost those rows otherwise, their keys differ.
  */
 export async function awaitSink(
   services: ReconcileServices,

@@ -23,8 +23,8 @@ const MARK = 'made to compare by process ';
 const unknownTopic = topicIdHalves(0n);
 
 /**
- * 1: the message stands on the topic of dead letters, and has no row by right. Sorted apart, it hides no other. No space
- * in the name: enforce_strict_identifier_format refuses it.
+ * 1: the message is a dead letter, so it has no row by design. It sorts apart and hides no other
+ * message. The name has no space, because enforce_strict_identifier_format rejects one.
  */
 const setAsideColumn: TableColumn = {
   name: '_set_aside_by_chartmogul',
@@ -147,7 +147,7 @@ async function dropLeftovers(services: ReconcileServices, stream: string): Promi
     `tables of ${database}`,
     `SELECT name, comment, toString(dateDiff('second', metadata_modification_time, now())) AS age FROM system.tables ` +
       `WHERE database = ${literal(database)} AND match(name, ${literal(`^${prefixOf(stream)}[0-9a-f]{8}$`)}) ` +
-      // A topic, or a person, may have given a view or table such a name.
+      // The view of another stream, or a table made by hand, may have such a name.
       `AND startsWith(comment, ${literal(MARK)})`,
   );
   for (const { name, comment, age } of left) {

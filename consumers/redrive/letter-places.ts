@@ -18,9 +18,9 @@ export interface PlacesOptions {
   readonly rows: TableRows;
   /** The partitions of the topic as it is; empty if there is none. */
   readonly logs: ReadonlyMap<number, PartitionLog>;
-  /** By partition, what the sink's group has committed. */
+  /** By partition, the commit of the sink's group. */
   readonly committed: ReadonlyMap<number, CommittedOffset>;
-  /** By partition, the offset up to which merges have taken the rows behind the table's last, so that a sink resumes there. */
+  /** By partition, where a sink resumes behind rows that merges removed. */
   readonly merged: ReadonlyMap<number, bigint>;
   /** By partition, the first message in its gap that is not set aside, or the gap's end. */
   readonly firstNotSetAside: (gaps: ReadonlyMap<number, OffsetSpan>) => Promise<ReadonlyMap<number, bigint>>;

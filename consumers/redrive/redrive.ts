@@ -134,7 +134,7 @@ async function* redriveStream(
   }
 }
 
-/** As the sink finds it at a start. */
+/** By partition, where a starting sink would resume behind rows that merges removed. */
 async function readMerged(
   services: RowServices,
   table: StorageTable,

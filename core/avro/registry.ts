@@ -302,8 +302,9 @@ export class Registry {
 }
 
 /**
- * Why the client had no answer; undefined where it had one. It gives its own failures the status 400 as well, and keeps of them only what
- * they say: a registry says it in JSON, of which the message stands in the error by itself.
+ * Why the client got no answer; undefined if it got one. The client reports its own failures as
+ * status 400 too, with their text only. A registry answers in JSON, and the error has just its
+ * message.
  */
 function noAnswerIn(error: unknown): Error | undefined {
   const [, said] = /, status 400: (.*)$/s.exec(messageOf(error)) ?? [];

@@ -6,8 +6,9 @@ import { inTurn, sizeLimit, TooLargeError } from '../size-limit.ts';
 type Decompress = (bytes: Buffer) => Promise<Buffer>;
 
 /**
- * Gives kafkajs what it reads compressed batches by, so that both decoders have it. The libraries are loaded with the first batch that
- * needs one. None of them has a limit of its own: so what they are given is looked at before, or their output is counted, by {@link sizeLimit}.
+ * Gives kafkajs the codecs for compressed batches, so that both decoders have them. The first batch
+ * that needs a library loads it. No library has a limit of its own, so {@link sizeLimit} is checked
+ * against the size that the input declares, or against the output.
  */
 export function registerCodecs(): void {
   const { GZIP, Snappy, LZ4, ZSTD } = kafkajs.CompressionTypes;

@@ -22,9 +22,9 @@ const HEADER_BYTES = 61;
 /** Records of one batch: more objects than that are no message of anybody, and would fill the memory. */
 const MAX_RECORDS = 1_000_000;
 const tooManyRecords = `it has more than ${MAX_RECORDS.toLocaleString('en-US')} records`;
-/** What an answer to a fetch may become in memory before the rest is left to be fetched again. */
+/** The memory of one fetch answer, beyond which the rest is fetched again. */
 const ENOUGH_BYTES = 32 * 1024 * 1024;
-/** What a message takes beside its bytes. */
+/** The memory of a message beside its bytes. */
 const MESSAGE_BYTES = 400;
 
 const COMPRESSION = 0x07;
@@ -35,7 +35,7 @@ const CONTROL = 0x20;
 
 registerCodecs();
 
-/** What the partitions of one answer to a fetch may still become in memory, together. */
+/** The memory that is left for all partitions of one fetch answer. */
 export class FetchBudget {
   #left = ENOUGH_BYTES;
 
@@ -69,9 +69,10 @@ export async function decodeFetched(bytes: Buffer, budget?: FetchBudget): Promis
 }
 
 /**
- * The messages of one partition in an answer to a fetch. Such an answer ends in the middle of a batch more often than not: that one is
- * left out, as are those behind a spent budget. A batch of which compaction has taken the last messages, or all, ends with a mark in their place, so that whoever reads
- * gets past it.
+ * Decodes the messages of one partition in a fetch answer. Such an answer usually ends in the
+ * middle of a batch; that batch is left out, as are all batches behind a spent budget. If
+ * compaction removed the last messages of a batch, or all, a mark takes their place, so that the
+ * reader gets past them.
  *
  * Format: https://kafka.apache.org/documentation/#recordbatch. Like kafkajs it does not verify the checksum.
  *

@@ -6,7 +6,7 @@ import { inTurn, sizeLimit, TooLargeError } from '../size-limit.ts';
 /** What {@link readBody} can decode, as the value of `Accept-Encoding`. */
 export const ACCEPT_ENCODING = 'gzip, deflate, br';
 
-/** Nobody applies more to one body. */
+/** No honest server applies more encodings to one body. */
 const MAX_ENCODINGS = 4;
 
 export interface HttpAnswer {
@@ -17,7 +17,8 @@ export interface HttpAnswer {
 /**
  * The text of an answer: decompressed by its `Content-Encoding`, decoded by the charset of its `Content-Type` (UTF-8 without one).
  *
- * @throws TooLargeError for more than {@link sizeLimit}, compressed or decoded; Error for an encoding or charset that is unknown, or a body that is not encoded as it says.
+ * @throws TooLargeError for more than {@link sizeLimit}, compressed or decoded; Error for an
+ *   unknown encoding or charset, or for a body that its declared encoding cannot decode.
  */
 export async function readBody({ headers, body }: HttpAnswer, maxBytes = sizeLimit()): Promise<string> {
   const chunks: Uint8Array[] = [];

@@ -4,16 +4,16 @@ import type { Secret } from '../secret.ts';
 import { sizeLimit, TooLargeError } from '../size-limit.ts';
 import { createProxyAgent } from './proxy.ts';
 
-/** What node calls for each request; its types leave it out. */
+/** Node calls this for each request, but its types omit it. */
 interface RequestTaker {
   addRequest(request: ClientRequest, ...rest: unknown[]): void;
 }
 
 /**
- * Connections for clients that are built on node's own http and read whole what they get: an answer with more bytes than
- * {@link sizeLimit} fails.
+ * Connections for clients that use node's http and read answers whole. An answer with more bytes
+ * than {@link sizeLimit} fails.
  *
- * @param isWhole whether an answer of this status is read whole.
+ * @param isWhole whether the client reads an answer of this status whole.
  */
 export function createBoundedAgent(
   address: string,
@@ -39,7 +39,7 @@ export function createBoundedAgent(
   return agent;
 }
 
-/** Counted where the parser adds to the body: a listener of its own would take bytes away from the client's. */
+/** Counts where the parser adds to the body: a listener would take bytes from the client. */
 function limit(request: ClientRequest, answer: IncomingMessage): void {
   const push = answer.push.bind(answer);
   let bytes = 0;
@@ -48,7 +48,7 @@ function limit(request: ClientRequest, answer: IncomingMessage): void {
     if (bytes <= sizeLimit()) return push(chunk, encoding);
     const error = new TooLargeError();
     answer.destroy(error);
-    // Some clients listen to the request alone.
+    // Some clients listen only to the request.
     if (request.listenerCount('error') > 0) request.emit('error', error);
     return false;
   };

@@ -2,29 +2,30 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
 import { isLoopback } from '../setting-values.ts';
 
-/** Who may reach a server: programs of this machine only, or those of other machines too. */
+/** Who may reach a server: programs of this machine only, or of other machines too. */
 export type Reach = 'machine' | 'network';
 
 /**
- * Why a request may come from a web page, undefined where it cannot: each browser names the page (`Origin`, `Sec-Fetch-Site`) or,
- * after DNS rebinding, the page's host (`Host`). All servers of ours ask this first, since a page may send what no key guards.
+ * Why a request may come from a web page; undefined if it cannot. A browser names the page
+ * (`Origin`, `Sec-Fetch-Site`) or, after DNS rebinding, the page's host (`Host`). All our servers
+ * call this first, because no key protects some of their requests.
  */
 export function foreignRequest(request: IncomingMessage, reach: Reach = 'machine'): string | undefined {
   const { host: hosts = [], origin: origins = [] } = request.headersDistinct;
   const [host = ''] = hosts;
   if (hosts.length !== 1 || !mayName(host, reach, request))
-    return `wants a Host header that names a loopback address, such as 127.0.0.1`;
-  // A target may be a whole address, which would take the place of Host.
-  if (request.url?.startsWith('/') !== true) return 'wants a target that begins with /';
+    return 'Host must be a loopback address, such as 127.0.0.1';
+  // A target may be a whole URL, which would override Host.
+  if (request.url?.startsWith('/') !== true) return 'the request target must begin with /';
   if (origins.some((origin) => origin.toLowerCase() !== `http://${host.toLowerCase()}`))
-    return 'takes no request from a page of another origin';
+    return 'Origin must be the address of this server';
   const sites = request.headersDistinct['sec-fetch-site'] ?? [];
   if (sites.some((site) => site !== 'none' && site !== 'same-origin'))
-    return 'takes no request from a page of another site';
+    return 'Sec-Fetch-Site must be none or same-origin';
   return undefined;
 }
 
-/** Answers 403 where {@link foreignRequest} has a reason. @returns whether it did. */
+/** Answers 403 if {@link foreignRequest} gives a reason. @returns whether it did. */
 export function refuseForeign(
   request: IncomingMessage,
   response: ServerResponse,
@@ -33,7 +34,7 @@ export function refuseForeign(
   const reason = foreignRequest(request, reach);
   if (reason === undefined) return false;
   response.writeHead(403, { 'content-type': 'text/plain; charset=utf-8' }).end(`Forbidden: ${reason}\n`);
-  // Many a client does not listen before it has sent its body.
+  // Many clients read no answer before they have sent the body.
   request.resume();
   return true;
 }
@@ -43,7 +44,8 @@ function mayName(header: string, reach: Reach, { socket }: IncomingMessage): boo
   if (host === undefined) return false;
   if (isLoopback(host)) return true;
   if (reach === 'machine') return false;
-  // Rebinding needs a name; and it serves a page on this machine only, since any other reaches the port without it.
+  // DNS rebinding needs a name, and matters only for browsers on this machine: other machines reach
+  // the port without it.
   const isFromHere = isLoopbackPeer(socket.remoteAddress) || socket.remoteAddress === socket.localAddress;
   return isIP(host.replace(/^\[|\]$/g, '')) !== 0 || !isFromHere;
 }

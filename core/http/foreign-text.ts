@@ -3,17 +3,17 @@ import { REDACTED, redacted } from '../redact.ts';
 /** Characters of another program's text that an error or a log line holds at most. */
 const MAX_CHARACTERS = 300;
 
-/** What is looked at: the rest of a longer text would be cut in any case. */
+/** Characters that are read: the rest of a longer text would be cut anyway. */
 const MAX_READ = 32_768;
-/** Secrets at the end of what is looked at may be cut off, and are then not recognised. */
+/** Dropped at the end of a longer text: a truncated secret there would not be recognised. */
 const MAX_SECRET = 1_024;
 
 /** Control characters and those that change the direction of text or break a line. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\u2028\u2029]+/gu;
 
 /**
- * The text of another program as part of an error, a log line or a record of ours: one line, cut, without control characters and
- * without the secrets of this process.
+ * The text of another program as part of an error, a log line or a record: one truncated line
+ * without control characters and without the secrets of this process.
  */
 export function foreignText(text: string, maxCharacters = MAX_CHARACTERS): string {
   const isLong = text.length > MAX_READ;
@@ -25,7 +25,7 @@ export function foreignText(text: string, maxCharacters = MAX_CHARACTERS): strin
     : line;
 }
 
-/** The start of a line, without the part of a redaction in which it ends. */
+/** The start of a line, without a partial redaction at its end. */
 function withoutPart(start: string, line: string): string {
   const at = line.lastIndexOf(REDACTED, start.length);
   return at >= 0 && at < start.length && at + REDACTED.length > start.length ? start.slice(0, at) : start;

@@ -2,16 +2,16 @@ import type { Agent, ClientRequest, IncomingHttpHeaders, IncomingMessage } from 
 import { PassThrough, pipeline, type Readable, type Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 
-/** What is read of a body that says why a request was refused. */
+/** The most bytes that are read of an error's body. */
 const MAX_BYTES = 32_768;
-/** How long the body may take: one that never ends says what it has said. */
+/** How long the body may take. The start of an endless body is enough. */
 const MAX_BODY_MS = 2_000;
 
 /** An answer that is an error by its status or by a header. */
 export interface RefusedAnswer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
-  /** How its body begins. */
+  /** The start of the body. */
   readonly body: string;
 }
 
@@ -22,10 +22,10 @@ const decompressors: Readonly<Record<string, () => Transform>> = {
   br: createBrotliDecompress,
 };
 
-/** How the body of a refused answer begins, decompressed; no more than that is read or held. */
+/** The start of an error's body, decompressed; nothing beyond it is read or held. */
 export async function startOfBody(headers: IncomingHttpHeaders, body: Readable): Promise<string> {
   const decompressor = decompressors[headers['content-encoding']?.trim().toLowerCase() ?? ''];
-  // Its errors end what is read here.
+  // The loop below sees the pipeline's errors.
   const decoded = pipeline(body, decompressor?.() ?? new PassThrough(), () => undefined);
   const timer = setTimeout(() => body.destroy(), MAX_BODY_MS);
   const chunks: Uint8Array[] = [];
@@ -37,21 +37,21 @@ export async function startOfBody(headers: IncomingHttpHeaders, body: Readable):
       if (length >= MAX_BYTES) break;
     }
   } catch {
-    // A body that breaks off says what it has said.
+    // The start of an incomplete body is enough.
   } finally {
     clearTimeout(timer);
   }
   return Buffer.concat(chunks).subarray(0, MAX_BYTES).toString('utf8');
 }
 
-/** How node's client hands a request to its agent. */
+/** Node's client passes each request to this method of its agent. */
 interface RequestingAgent {
   addRequest(request: ClientRequest, ...more: unknown[]): void;
 }
 
 /**
- * Lets each request through the agent fail with an error of ours where its answer is refused. A client that is built on node's http
- * would read the whole body of such an answer into the message of an error.
+ * Makes each refused answer fail its request with an error of ours. A client that uses node's http
+ * would read the whole body of such an answer into an error message.
  */
 export function withRefusals<T extends Agent>(
   agent: T,
@@ -61,7 +61,7 @@ export function withRefusals<T extends Agent>(
   const requesting = agent as unknown as RequestingAgent;
   const addRequest = requesting.addRequest.bind(agent);
   requesting.addRequest = (request, ...more) => {
-    // Before anybody listens to it.
+    // Before the client adds its listeners.
     takeRefusals(request, isRefused, errorOf);
     addRequest(request, ...more);
   };
@@ -80,7 +80,7 @@ function takeRefusals(
     const { statusCode = 0, headers } = answer;
     const body = await startOfBody(headers, answer);
     isReading = false;
-    // Nobody listens to one that was aborted meanwhile.
+    // An aborted request has no listener, and an `error` without one ends the process.
     if (request.listenerCount('error') > 0) emit('error', errorOf({ status: statusCode, headers, body }));
     emit('close');
   };
@@ -90,13 +90,18 @@ function takeRefusals(
       void read(answer);
       return true;
     }
-    // It means that all is over: the error comes first.
+    // `close` must follow the error.
     return event === 'close' && isReading ? true : emit(event, ...values);
   };
 }
 
-/** What to look at where the credentials of a service or of a proxy are refused. @param prefix of the settings, such as `CLICKHOUSE`. */
+/**
+ * The remedy when a service or a proxy rejects the credentials.
+ *
+ * @param prefix of the settings, such as `CLICKHOUSE`.
+ */
 export function credentialsCure(status: number, prefix: string): string | undefined {
-  if (status === 407) return 'the proxy refuses us: check user and password in HTTPS_PROXY or HTTP_PROXY';
+  if (status === 407)
+    return 'the proxy rejects the credentials: check user and password in HTTPS_PROXY or HTTP_PROXY';
   return status === 401 || status === 403 ? `check ${prefix}_USERNAME and ${prefix}_PASSWORD` : undefined;
 }

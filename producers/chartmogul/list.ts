@@ -2,7 +2,7 @@ import { UnexpectedAnswerError } from '../../core/errors.ts';
 import { foreignText } from '../../core/http/foreign-text.ts';
 import type { JsonObject, JsonValue } from '../../core/json.ts';
 
-/** More of them are not named. */
+/** The most keys that the error names. */
 const MAX_KEYS = 100;
 
 /**

@@ -5,14 +5,14 @@ import type { Engine } from './engine.ts';
 import { ClickHouseException } from './exception.ts';
 import { topLevelTokens } from './lexer.ts';
 
-// The engine is a library and takes itself for a tool of the user: by default it reads and writes every file and reaches every host.
-// Grants and constraints (engine-config.ts) keep most of that away. What they do not know is decided here, from the engine's own
-// parse of the statement.
+// The engine is a library for local use: by default it reads and writes every file and reaches
+// every host. Grants and constraints (engine-config.ts) prevent most of that. This module decides
+// the rest from the engine's own parse of the statement.
 
 /**
- * @param preparation of the statement's session, as far as it concerns its parse.
- * @param isReadOnly whether it may do nothing but read.
- * @throws ClickHouseException where the statement leaves the database, is several, or is none.
+ * @param preparation the session settings that affect parsing.
+ * @param isReadOnly whether the statement may only read.
+ * @throws ClickHouseException unless the text is exactly one statement that stays in the database.
  */
 export async function confine(
   engine: Engine,
@@ -25,12 +25,13 @@ export async function confine(
     const { output } = await engine.run([...room, ...preparation, statement], 'TSVRaw');
     return new TextDecoder().decode(output).trimEnd();
   };
-  // One statement, without comments and in one spelling; which is not always SQL again, such as for columns called `and`.
+  // One statement, normalized and without comments. It is not always valid SQL: columns may be
+  // named `and`.
   const canonical = await ask(`SELECT formatQuerySingleLine(${literal(sql)})`).catch(plainly);
   if (namesFile(canonical)) throw denied('INTO OUTFILE and FROM INFILE');
   if (makesDisk(canonical)) throw denied('a disk of its own');
   const nodes = parseStatementTree(await ask(`EXPLAIN AST ${sql}`));
-  // A tree is all that is made of what EXPLAIN AST explains.
+  // EXPLAIN AST only parses the statement that it explains.
   const outside =
     nodes[0]?.label.startsWith('Explain EXPLAIN AST') === true ? undefined : outsideOf(nodes, canonical);
   if (outside !== undefined) throw denied(outside);
@@ -39,11 +40,11 @@ export async function confine(
     throw new ClickHouseException(
       164,
       'READONLY',
-      `A GET changes nothing, so ${reason}; POST takes any statement.`,
+      `A GET changes nothing, so ${reason}; POST accepts any statement.`,
     );
 }
 
-/** Names are all that an INSERT of ours has before its format: such a head needs no second parse. */
+/** Before the format, our INSERTs have only names: such a head needs no second parse. */
 export function isPlainInsert(head: string): boolean {
   return (
     /^\s*INSERT\s+INTO\s+(?!(TABLE\s+)?FUNCTION\b)[\w\s.,()`="{}:'*-]*$/i.test(head) && !head.includes('--')
@@ -51,8 +52,8 @@ export function isPlainInsert(head: string): boolean {
 }
 
 /**
- * Values may be expressions, which are no part of the statement that was judged. Data in which one could read a file is taken as
- * literals only.
+ * VALUES may contain expressions, which the check of the statement does not see. The engine must
+ * read data as literals only if an expression in it could read a file.
  */
 export async function literalsOnly(path: string): Promise<string> {
   let tail = '';
@@ -74,7 +75,10 @@ function namesFile(canonical: string): boolean {
   );
 }
 
-/** `SETTINGS disk = disk(type = web, …)`: of settings the tree has nothing, and the engine makes the disk before it judges them. */
+/**
+ * `SETTINGS disk = disk(type = web, …)`: the tree omits settings, and the engine makes the disk
+ * early.
+ */
 function makesDisk(canonical: string): boolean {
   const tokens = [...topLevelTokens(canonical, Infinity)];
   return tokens.some(
@@ -90,7 +94,7 @@ function denied(what: string): ClickHouseException {
   );
 }
 
-/** Without the statement that asked. */
+/** The error without the query that this module ran. */
 function plainly(error: unknown): never {
   const { exceptionCode, exceptionName, message } = ClickHouseException.from(error);
   throw new ClickHouseException(

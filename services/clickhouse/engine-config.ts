@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import { makePrivateFolder, writePrivate } from '../../core/private-files.ts';
 import { innerEngines } from '../../core/statement-tree.ts';
 
-/** Settings that name a file, or hold SQL of which no parse of the statement shows anything. */
+/** Settings that name a file, or contain SQL that the parse of the statement does not show. */
 const fixedSettings = [
   ...['format_schema', 'format_template_row', 'format_template_resultset', 'output_format_schema'],
   ...['additional_table_filters', 'additional_result_filter', 'parallel_replicas_custom_key'],
@@ -21,7 +21,7 @@ const grants = [
 ];
 
 /**
- * Writes the configuration that keeps the engine within its folder.
+ * Writes the configuration that confines the engine to its folder.
  *
  * @returns the path of its main file.
  */

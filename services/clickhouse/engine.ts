@@ -74,13 +74,15 @@ export async function openEngine(folder: string): Promise<Engine> {
   };
 }
 
-/** A configuration that the engine does not find is ignored without a word. */
+/** The engine silently ignores a configuration file that it does not find. */
 async function proveConfinement(run: Engine['run']): Promise<void> {
   const refusal = await run(["SELECT * FROM file('config/config.xml', 'LineAsString')"]).catch(
     (error: unknown) => error,
   );
   if (refusal instanceof ClickHouseException && refusal.exceptionName === 'ACCESS_DENIED') return;
-  throw new LocalServiceError('ClickHouse does not keep to its folder: its configuration was not read');
+  throw new LocalServiceError(
+    'ClickHouse is not confined to its folder: the engine did not read its configuration',
+  );
 }
 
 async function loadChdb(): Promise<typeof Chdb> {

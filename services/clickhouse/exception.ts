@@ -13,7 +13,7 @@ export class ClickHouseException extends Error {
   /** The engine's own errors read `Code: 60. DB::Exception: Table … does not exist. (UNKNOWN_TABLE)`. */
   static from(error: unknown): ClickHouseException {
     if (error instanceof ClickHouseException) return error;
-    // Whole, as its lines are: the client that asked makes what it likes of it.
+    // The whole text with its line breaks: the client decides how to show it.
     const text = (error instanceof Error ? error.message : String(error)).trim();
     const code = Number(/^Code: (\d+)\./.exec(text)?.[1] ?? 1_002);
     const name = /\(([A-Z][A-Z0-9_]+)\)$/.exec(text)?.[1] ?? 'UNKNOWN_EXCEPTION';

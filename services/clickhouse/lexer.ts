@@ -20,7 +20,9 @@ const lexeme = new RegExp(
   'y',
 );
 
-/** The tokens of a query outside its brackets, or in as many as `maxDepth`; read lazily: nothing is looked at behind the one asked for. */
+/**
+ * The tokens of a query down to `maxDepth` brackets (0: outside all). Lazy: nothing is read ahead.
+ */
 export function* topLevelTokens(sql: string, maxDepth = 0): Generator<Token, undefined> {
   let depth = 0;
   for (let at = 0; at < sql.length;) {

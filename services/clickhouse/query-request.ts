@@ -13,9 +13,9 @@ export interface QueryRequest {
   readonly wantsCompression: boolean;
   /** What to run before the query, in its session. */
   readonly preparation: readonly string[];
-  /** The same, with no setting but those that concern how a query is parsed. */
+  /** The same with only the settings that affect parsing. */
   readonly parsing: readonly string[];
-  /** It may do nothing but read. */
+  /** Whether the query may only read. */
   readonly isReadOnly: boolean;
 }
 
@@ -76,7 +76,7 @@ function preparation(of: {
   database: string | undefined;
   isSafeMethod: boolean;
 }): string[] {
-  // A GET must change nothing, however its query and its settings are written.
+  // A GET must change nothing, whatever its query and settings say.
   const given = of.settings.get('readonly') ?? '1';
   if (of.isSafeMethod && given !== '1' && given !== '2')
     throw new ClickHouseException(

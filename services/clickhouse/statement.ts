@@ -8,9 +8,9 @@ export type Statement =
       readonly kind: 'insert';
       readonly dataAt: number;
       readonly format: string;
-      /** All that stands before the format. */
+      /** The statement up to its format. */
       readonly head: string;
-      /** @param forced settings that no other may change. */
+      /** @param forced settings that override all others. */
       from(path: string, forced?: string): string;
     }
   /** Gives rows. */
@@ -47,7 +47,7 @@ export function parseStatement(text: string, defaultFormat: string): Statement {
   const tokens = [...topLevelTokens(text)];
   const end = endOfStatement(text, tokens);
   const sql = utf8(text.slice(0, end));
-  // INTO OUTFILE and FORMAT behind EXPLAIN AST are part of what is explained.
+  // EXPLAIN AST explains INTO OUTFILE and FORMAT as part of the statement.
   const isTree = first.word === 'EXPLAIN' && tokens[1]?.word === 'AST';
   if (isTree || !givesRows.has(first.word) || tokens.some(({ word }) => word === 'INSERT'))
     return { kind: 'command', sql };
@@ -72,7 +72,7 @@ function insertWithData(text: string): Statement | undefined {
         format,
         head: utf8(text.slice(0, clauseAt)),
         from(path, forced = '') {
-          // The last of several assignments counts.
+          // The last assignment of a setting wins.
           const clause =
             forced === '' ? settings : `${settings === '' ? 'SETTINGS' : `${settings},`} ${forced}`;
           return `${head}\nFROM INFILE '${path}' COMPRESSION 'none'\n${clause}\nFORMAT ${format}`;

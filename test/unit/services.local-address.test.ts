@@ -9,7 +9,7 @@ import { isLoopback } from '../../core/setting-values.ts';
 import {
   clickhouseAddress,
   freePort,
-  hiddenHost,
+  unguessableHost,
   kafkaAddress,
   registryAddress,
   requireFree,
@@ -78,9 +78,9 @@ test('a port that is taken is reported with its setting', async (t) => {
 });
 
 test('a service that judges no Host is at an address that no page can guess, where there are several', async () => {
-  const hosts = Array.from({ length: 20 }, () => hiddenHost('linux'));
+  const hosts = Array.from({ length: 20 }, () => unguessableHost('linux'));
   assert.ok(hosts.every(isLoopback));
   assert.ok(new Set(hosts).size >= 19);
-  assert.equal(hiddenHost('darwin'), '127.0.0.1');
-  assert.ok((await freePort(hiddenHost())) > 0);
+  assert.equal(unguessableHost('darwin'), '127.0.0.1');
+  assert.ok((await freePort(unguessableHost())) > 0);
 });
