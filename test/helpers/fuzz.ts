@@ -3,16 +3,16 @@ import type { TestContext } from 'node:test';
 import fc from 'fast-check';
 import { EtlError, messageOf } from '../../core/errors.ts';
 
-/** How long each property is tried. */
+/** How long each property runs. */
 const TRY_MS = 8_000;
 /** Of the process, whatever bytes it gets: a bound that only something unlimited passes. */
 const MAX_RSS_MIB = 1_500;
 const MAX_MESSAGE = 2_000;
 
-/** One seed for a run of the tests: `FUZZ_SEED=… npm run test:slow -- fuzz` tries the same again. */
+/** One seed for all tests of a run: `FUZZ_SEED=… npm run test:slow -- fuzz` repeats it. */
 const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31);
 
-/** Tries a property for some seconds. What fails is shrunk, and printed with its seed. */
+/** Runs a property for some seconds. Shrinks a failure and prints it with its seed. */
 export async function fuzz<T>(
   t: TestContext,
   inputs: fc.Arbitrary<T>,
@@ -35,7 +35,7 @@ export async function fuzz<T>(
   assert.ok(rss < MAX_RSS_MIB, `${Math.round(rss)} MiB`);
 }
 
-/** The error is one of ours, of one clear line without a secret. */
+/** Asserts that the error is ours: one clear line without a secret. */
 export function assertClear(error: unknown, secrets: readonly string[] = []): asserts error is EtlError {
   assert.ok(error instanceof EtlError, error instanceof Error ? error.stack : String(error));
   const message = messageOf(error);
@@ -58,7 +58,7 @@ const mutations: fc.Arbitrary<readonly Mutation[]> = fc.array(
   { maxLength: 6 },
 );
 
-/** Bytes of a kind with some of them changed, taken out or repeated. */
+/** Valid bytes with some of them changed, removed or repeated. */
 export function mutated(bytes: fc.Arbitrary<Buffer>): fc.Arbitrary<Buffer> {
   return fc.tuple(bytes, mutations).map(([whole, all]) => {
     let now = whole;

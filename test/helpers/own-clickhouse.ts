@@ -40,7 +40,7 @@ export async function endServer({ child }: OwnServer, signal: NodeJS.Signals): P
   return child.exitCode;
 }
 
-/** A server of the test's own, for what cannot be done to the shared one. */
+/** Starts a server for one test, for actions that would disturb the shared one. */
 export async function ownServer(t: TestContext, env: NodeJS.ProcessEnv = {}): Promise<OwnServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'services-clickhouse-'));
   const server = await startServer(dataDir, env);

@@ -11,7 +11,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 /** For one command, on a busy machine. */
 const DEADLINE_MS = 120_000;
 
-/** How a server misbehaves. Every text that it answers repeats the request, credentials included. */
+/** How a server misbehaves. Every answer repeats the request, credentials included. */
 export const misbehaviours = [
   '401',
   '403',
@@ -141,7 +141,7 @@ function misbehave(how: Misbehaviour, incoming: IncomingMessage, response: Serve
   }
 }
 
-/** What a command wrote. One that goes on, such as a sink that waits for a service, is stopped a while after its first words. */
+/** The output of a command. A command that keeps running is stopped a while after its first output. */
 export async function outputOf(
   t: TestContext,
   args: readonly string[],
@@ -168,7 +168,7 @@ export async function outputOf(
   return written;
 }
 
-/** A secret in the forms in which a text may show it. */
+/** The forms in which a text may show a secret. */
 export function formsOf(secret: string): string[] {
   const aligned = [0, 1, 2].map((shift) => {
     const encoded = Buffer.from(' '.repeat(shift) + secret).toString('base64');

@@ -9,7 +9,7 @@ import { waitFor } from '../helpers/wait-for.ts';
 
 const ONE_ATTEMPT = { attempts: 1, firstDelayMs: 1, maxDelayMs: 1 };
 
-test('one admin client reads the offsets of many topics for many callers at once', async (t) => {
+test('one admin client returns correct offsets to many concurrent callers', async (t) => {
   const settings = createSettings(t);
   const streams = Array.from({ length: 26 }, (_, index) => `s${index}`);
   await createTopics(settings, ...streams);
@@ -33,7 +33,7 @@ test('one admin client reads the offsets of many topics for many callers at once
   }
 });
 
-test('a consumer that is assigned a topic which is gone reads its other topics', async (t) => {
+test('a consumer that is assigned a deleted topic keeps reading its other topics', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'there');
   const [there, gone] = ['there', 'gone'].map((stream) => topicOf(settings.topicPrefix, stream)) as [

@@ -28,7 +28,7 @@ const refused = (pattern: RegExp) => (error: unknown) => {
   return true;
 };
 
-test('what only reads is answered, in the format that the query or the caller wants', async (t) => {
+test('a query that only reads is answered in the format of the query or the caller', async (t) => {
   const { ask } = await reader(t);
   const expected: Record<string, RegExp> = {
     'SELECT a FROM t': /^kept\n$/,
@@ -62,7 +62,7 @@ test('what only reads is answered, in the format that the query or the caller wa
   assert.equal(await ask('SELECT 1 AS a', {}, 'JSONEachRow'), '{"a":1}\n');
 });
 
-test('what does more than to read is not run', async (t) => {
+test('a query that does more than read is rejected', async (t) => {
   const { ask } = await reader(t);
   const readsOnly = /only SELECT, WITH, SHOW/;
   const statements: Record<string, RegExp> = {
@@ -146,7 +146,7 @@ test('what does more than to read is not run', async (t) => {
   assert.equal(await ask('SELECT * FROM t'), 'kept\n');
 });
 
-test('a query that needs too much ends with the name of the limit', async (t) => {
+test('a query that exceeds a limit fails with the name of the limit', async (t) => {
   const { ask } = await reader(t);
   await assert.rejects(ask('SELECT * FROM numbers(12)', { rows: 10 }), refused(/10 rows/));
   assert.equal((await ask('SELECT * FROM numbers(9)', { rows: 10 })).split('\n').length, 10);
@@ -198,7 +198,7 @@ async function serverOf(t: TestContext, readonly: string, maxMemory = '0') {
   return { ask, sent: () => sent };
 }
 
-test('a user is sent what its profile lets it set: all, no readonly, or nothing', async (t) => {
+test('the client sends only settings that the profile of the user permits: all, no readonly, or none', async (t) => {
   for (const [readonly, expected] of [
     ['0', { readonly: '1', max_execution_time: '60', max_memory_usage: '1000' }],
     ['2', { readonly: null, max_execution_time: '60', max_memory_usage: '1000' }],

@@ -65,7 +65,7 @@ test('a topic that grows and a sink at work are no difference, whatever comes an
   await assertReconciled(settings, ['plans']);
 });
 
-test('what is set aside while streams are compared is no difference', async (t) => {
+test('a message that becomes a dead letter during the comparison is no difference', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
   const topic = topicOf(settings.topicPrefix, 'plans');

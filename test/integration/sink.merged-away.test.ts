@@ -78,7 +78,7 @@ const optimize = (table: string) => `OPTIMIZE TABLE ${table} FINAL`;
 const counted = (streams: readonly string[], rows: number) =>
   Object.fromEntries(streams.map((stream) => [stream, rows]));
 
-test('what merges have taken behind the last row is not sunk again, however often a sink starts', async (t) => {
+test('a restarted sink does not insert rows again that merges removed behind the last row', async (t) => {
   const scenarios: Readonly<Record<string, readonly Sent[]>> = {
     newest_first: newestFirst(0, 100),
     // Each key is on all partitions: the row that has won may be of another one.
@@ -123,7 +123,7 @@ test('what merges have taken behind the last row is not sunk again, however ofte
   }
 });
 
-test('what cleanup merges have taken is not sunk again: rows of deletes, and of what was deleted', async (t) => {
+test('a restarted sink does not insert rows again that cleanup merges removed: deletes and deleted rows', async (t) => {
   const gone = (key: number, seconds: number) => ({ key, partition: key % 2, seconds, isDelete: true });
   const live = [20, 21].map((key) => ({ key, partition: key % 2, seconds: 0 }));
   const scenarios: Readonly<Record<string, readonly Sent[]>> = {
@@ -157,7 +157,7 @@ test('what cleanup merges have taken is not sunk again: rows of deletes, and of 
   }
 });
 
-test('a table that was restored from an older backup, or has lost rows, gets them again', async (t) => {
+test('a table that was restored from an older backup, or lost rows, gets them again', async (t) => {
   const later: Readonly<Record<string, readonly Sent[]>> = {
     other_keys: newestFirst(50, 100).map((sent) => ({ ...sent, key: sent.key + KEYS })),
     // Of one partition every key has a later row.
@@ -207,7 +207,7 @@ test('a table that was restored from an older backup, or has lost rows, gets the
   }
 });
 
-test('dead letters among and behind what merges have taken stay set aside', async (t) => {
+test('dead letters among and behind rows that merges removed stay dead letters', async (t) => {
   const streams = ['plans'];
   const { settings, send, sunk, on } = await start(t, streams, 'CreateTime');
   const poison = { key: 0, partition: 0, seconds: 0, isPoison: true };

@@ -65,7 +65,7 @@ test('a reader that has to join its group again hands no message over twice, and
   await admin.disconnect();
 });
 
-test('a reader of a span is given its messages, and none of other partitions', async (t) => {
+test('a reader of a span gets only the messages of that span, and none of other partitions', async (t) => {
   const settings = createSettings(t);
   const admin = await connectAdmin(settings.kafka, 'test', noSignal);
   t.after(() => admin.disconnect());

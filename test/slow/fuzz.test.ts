@@ -35,8 +35,8 @@ import { createApiServer } from '../helpers/api-server.ts';
 import { assertClear, fuzz, mutated } from '../helpers/fuzz.ts';
 import { noSignal } from '../helpers/settings.ts';
 
-// Whatever comes in from outside ends as a value, one clear line or one dead letter: no crash, no memory without bound, no look at the bytes
-// behind a message.
+// Any input from outside becomes a value, one clear error line or one dead letter: no crash, no
+// unbounded memory, no read behind the end of a message.
 
 setSizeLimit(16);
 const SECRET = 's3cret-of-ours';
@@ -59,7 +59,7 @@ const hostileCounts = fc
   )
   .map((parts) => Buffer.concat(parts));
 
-test('Avro bytes become a row or a DecodeError, the same whatever stands behind them', async (t) => {
+test('Avro bytes become a row or a DecodeError, regardless of the bytes behind them', async (t) => {
   const inputs = schemas.chain((schema) => {
     const names = namesOf(schema);
     const encoded = fc
@@ -107,7 +107,7 @@ function zstdHeader(size: number): Buffer {
   return header;
 }
 
-test('record batches become messages or an UnreadableBatchError, the same whatever stands behind them', async (t) => {
+test('record batches become messages or an UnreadableBatchError, regardless of the bytes behind them', async (t) => {
   const compressed = fc.record({ batch: anyBatch, codec: fc.nat(4) }).chain(({ batch, codec }) => {
     const plain = Buffer.concat(batch.records.map((record) => sized(recordBytes(record))));
     const compress = compressors[codec] ?? gzipSync;
@@ -325,7 +325,7 @@ function assertLoads(env: NodeJS.ProcessEnv, secrets: readonly (string | undefin
   }
 }
 
-test('settings are taken, or refused by one line without a secret', (t) =>
+test('settings are accepted, or rejected with one line without a secret', (t) =>
   fuzz(t, fc.dictionary(fc.constantFrom(...names), anyValue, { maxKeys: 6 }), (env) =>
     assertLoads(
       env,
@@ -333,7 +333,7 @@ test('settings are taken, or refused by one line without a secret', (t) =>
     ),
   ));
 
-test('a CONFIG_FILE is taken, or refused by one line without a secret', async (t) => {
+test('a CONFIG_FILE is accepted, or rejected with one line without a secret', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'fuzz-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const path = join(folder, 'settings.json');

@@ -27,7 +27,7 @@ const anyText = fc.oneof(
     .map((parts) => parts.join('')),
 );
 
-test('no text, and no name, of others shows in an outline or changes what is read of a table', () => {
+test('no foreign text or name appears in an outline or changes what the sink reads from a table', () => {
   fc.assert(
     fc.property(anyText, anyText, anyText, fc.nat(), (comment, name, value, shape) => {
       const sql =

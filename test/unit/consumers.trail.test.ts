@@ -47,7 +47,7 @@ const withBlock = (offset: bigint, block: string, by = owner) => ({
   metadata: trailText(trail, by, block),
 });
 
-test('the block that the table had is told beside the trail, whatever its partition is called', () => {
+test('a commit names the block of the table beside the trail, for any partition id', () => {
   for (const block of ['all_1', '20260101_77', 'a_b-c_9']) {
     assert.equal(blockOf(withBlock(13n, block)), block);
     assert.deepEqual(trailIn(withBlock(13n, block), owner, log), trail);

@@ -191,12 +191,12 @@ test('settings in place of the CONFIG_FILE that should hold them are not shown',
   assert.throws(() => load({ CONFIG_FILE: content }), /^ConfigError: CONFIG_FILE names no file(?!.*s3cret)/);
 });
 
-test('nor is a key there, whatever its letters', () => {
+test('a key in place of the CONFIG_FILE is not shown, whatever its characters', () => {
   for (const key of ['Zq7-pl4nted+s3cret/K9x', 's3cret', 'a/s3cret==', 's3cret\\x'])
     assert.throws(() => load({ CONFIG_FILE: key }), /^ConfigError: CONFIG_FILE names no file(?!.*s3cret)/);
 });
 
-test('a key that stands in another setting too is shown by none, whichever is judged first', () => {
+test('no error shows a key that is also the value of another setting, in any order of checks', () => {
   const key = 'pl4nted-s3cret-of-two';
   for (const name of ['MAX_DECODED_MIB', 'CONFIG_FILE', 'TOPIC_PREFIX', 'CLICKHOUSE_URL']) {
     const value = name === 'CONFIG_FILE' ? `./${key}.json` : `${key}!`;

@@ -49,7 +49,7 @@ describe('files under DATA_DIR', () => {
     assert.equal(readPrivate(join(folder, 'a', 'lock')), 'mine');
   });
 
-  test('that an earlier version left readable are tightened, links and what they lead to are not', (t) => {
+  test('that an earlier version left readable become private; links and their targets do not change', (t) => {
     const folder = folderOf(t);
     const elsewhere = folderOf(t);
     writeFileSync(join(elsewhere, 'file'), '', { mode: 0o644 });
@@ -80,7 +80,7 @@ describe('files under DATA_DIR', () => {
     assert.equal(modeOf(process.cwd()), before);
   });
 
-  test('are no symbolic links: those are neither read nor written through', (t) => {
+  test('are never read or written through symbolic links', (t) => {
     const folder = folderOf(t);
     const target = join(folder, 'target');
     writeFileSync(target, 'kept');
@@ -166,7 +166,7 @@ describe('the credential of the local ClickHouse', () => {
     assert.equal(loadSettings({ DATA_DIR: dataDir }, '').clickhouse.credentials?.username, 'default');
   });
 
-  test('gives way to settings, and to nothing where its file is damaged or a link', (t) => {
+  test('yields to settings, and is absent if its file is damaged or a link', (t) => {
     const dataDir = folderOf(t);
     ensureLocalCredentials(dataDir, url);
     const given = { DATA_DIR: dataDir, CLICKHOUSE_USERNAME: 'me', CLICKHOUSE_PASSWORD: 'mine' };

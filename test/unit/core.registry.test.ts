@@ -34,7 +34,7 @@ test('a registry that takes a schema and never answers holds nobody up who is to
   await assert.rejects(registry.register('s', readStreamSchema('plans')), /stopped/);
 });
 
-test('a registry that hangs up while it is given a schema is asked again', async (t) => {
+test('the client retries when the registry closes the connection during a registration', async (t) => {
   let asked = 0;
   const answer = (value: object) => (_: unknown, response: ServerResponse) => {
     if (asked++ === 0) response.destroy();

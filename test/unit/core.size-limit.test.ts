@@ -41,13 +41,13 @@ async function serverOf(
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** So many MiB without a line break. */
+/** This many MiB without a line break. */
 function* digits(mib: number) {
   const chunk = Buffer.alloc(MIB, '1');
   for (let index = 0; index < mib; index++) yield chunk;
 }
 
-test('of batches that one fetch brings, no more is in memory than the limit, whatever they become', async (t) => {
+test('the batches of one fetch never exceed the memory limit, whatever their decompressed size', async (t) => {
   const { outcomes, peakMib } = await outcomesOf(t, 'batches');
   const reason =
     'the record batch that Kafka has from offset 10 on cannot be read: its compression is GZIP: a batch becomes more than 48 MiB (MAX_DECODED_MIB)';
@@ -99,7 +99,7 @@ test('MAX_DECODED_MIB holds for the process', () => {
   assert.throws(() => loadSettings({ MAX_DECODED_MIB: '0' }, ''), /^ConfigError: MAX_DECODED_MIB is "0"/);
 });
 
-test('what is decompressed waits for what is before it, also for what fails', async () => {
+test('decompression runs one at a time, also after a failure', async () => {
   let running = 0;
   const work = async (index: number) => {
     assert.equal(++running, 1);

@@ -300,7 +300,7 @@ for (const [name, pages, asked] of samples) {
   });
 }
 
-test('a page of very many entries lets a signal through, and is left to the next run', async () => {
+test('a signal interrupts the encoding of a very long page, and the next run reads the page again', async () => {
   const abort = new AbortController();
   setImmediate(() => abort.abort());
   const counts = createStreamCounts('plans', 'test.plans');

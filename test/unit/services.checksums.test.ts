@@ -22,7 +22,7 @@ function folderWith(t: TestContext, changed: Readonly<Record<string, string | un
 
 const verify = (root: string) => verifyChecksums(root, ['kafka', 'registry'], list);
 
-test('jars that are what the list names are taken', async (t) => {
+test('jars that match the list are accepted', async (t) => {
   await verify(folderWith(t, {}));
 });
 

@@ -93,7 +93,7 @@ test('Maven, Java, the formatter of Kafka and the services in the background get
   }
 });
 
-test('npm, and so the scripts of packages, get no secret, but the proxy that it needs', async (t) => {
+test('npm, and so the scripts of packages, gets no secret except the proxy that it needs', async (t) => {
   const { folder, env, dumps } = checkoutWith(t, { npm: 'exit 1' });
   const line = `cd ${folder} && exec node start.mjs`;
   const { exitCode } = await runShell(t, line, {
