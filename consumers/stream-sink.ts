@@ -1,6 +1,6 @@
 import type { KafkaMessage } from 'kafkajs';
 import { schemaIdOf } from '../core/avro/wire-format.ts';
-import { messageOf, RecordError, TopicGoneError, ViewFailedError } from '../core/errors.ts';
+import { messageOf, RecordError, StoppedError, TopicGoneError, ViewFailedError } from '../core/errors.ts';
 import { assertReadable } from '../core/fetch/fetched-message.ts';
 import { logger } from '../core/logger.ts';
 import { addMessage } from './add-message.ts';
@@ -241,6 +241,10 @@ export class StreamSink {
         { stream, reason: messageOf(error) },
         'the last rows are not in: the next sink takes them again',
       );
+      if (counts.buffered > 0)
+        counts.failure = new StoppedError(
+          `stopped before ${counts.buffered} messages were inserted: the next sink takes them again`,
+        );
       return;
     }
     counts.failure = error instanceof Error ? error : new Error(messageOf(error));

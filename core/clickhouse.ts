@@ -286,7 +286,7 @@ export function clickHouseError(error: unknown, settings: ClickHouseSettings, do
   const passing = passingError(error);
   const cure = passing === undefined ? cures[error.code] : passing.cure;
   const said = `${prefix}ClickHouse at ${at} answers code ${error.code} (${error.type ?? 'no name'}): ${foreignText(error.message)}`;
-  const message = cure === undefined ? said : `${said}. Cure: ${cure}`;
+  const message = cure === undefined ? said : `${said.replace(/\.$/, '')}. Cure: ${cure}`;
   return passing === undefined
     ? new ServiceRefusedError(message, { cause: error })
     : new ServiceUnavailableError(message, { service: 'ClickHouse', cause: error });

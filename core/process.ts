@@ -22,8 +22,8 @@ export function createCommand(script: string, description: string): Command {
 }
 
 /**
- * Runs a command to its exit code. The first SIGINT or SIGTERM aborts the signal, the second ends the process at
- * once with 130, as does the end of `maxStopMs` with 1. A failure prints one line on stderr, and its stack only where the
+ * Runs a command to its exit code. The first SIGINT or SIGTERM aborts the signal, the next one, a second later or more, ends the
+ * process at once with 130, as does the end of `maxStopMs` with 1. A failure prints one line on stderr, and its stack only where the
  * failure is a defect of ours.
  */
 export async function runMain(work: Work, options: { readonly maxStopMs?: number } = {}): Promise<void> {
@@ -32,8 +32,14 @@ export async function runMain(work: Work, options: { readonly maxStopMs?: number
   const controller = new AbortController();
   // Every request under way listens to it: many at a time are no leak.
   setMaxListeners(0, controller.signal);
+  let abortedMs = -Infinity;
   const onSignal = (name: NodeJS.Signals) => {
-    if (controller.signal.aborted) process.exit(130);
+    if (controller.signal.aborted) {
+      // npm passes on the Ctrl-C that this process has had from the terminal.
+      if (performance.now() - abortedMs < SAME_SIGNAL_MS) return;
+      process.exit(130);
+    }
+    abortedMs = performance.now();
     controller.abort(new StoppedError(`stopped by ${name}`));
     const { maxStopMs } = options;
     if (maxStopMs === undefined) return;
@@ -62,6 +68,7 @@ export async function runMain(work: Work, options: { readonly maxStopMs?: number
 }
 
 const LINGER_MS = 2_000;
+const SAME_SIGNAL_MS = 1_000;
 
 function reportFailure(error: unknown): ExitCode {
   if (error instanceof CommanderError) {

@@ -26,7 +26,10 @@ export function processHost(settings: Settings, folder: string): Host {
   const services = servicesOf(settings);
   return {
     async start(signal) {
-      const isUp = services.some((service) => service.name === 'clickhouse' && isRunning(service));
+      const clickhouse = services.find(({ name }) => name === 'clickhouse');
+      const isUp = clickhouse !== undefined && isRunning(clickhouse);
+      // Before there is a credential for its address: whatever listens there already must never get it.
+      if (clickhouse !== undefined && !isUp) await makeWay(clickhouse);
       const complete = isUp ? settings : withLocalCredentials(settings);
       const started = await startAll(servicesOf(complete), signal);
       if (!hasPassword(complete.clickhouse.credentials))
@@ -67,13 +70,17 @@ async function startAll(
   return Promise.all(starting);
 }
 
+/** Stops what is left of a service that was killed. @throws ConfigError where something else listens at its address. */
+async function makeWay(service: LocalService): Promise<void> {
+  await stop(service);
+  await requireFree(service.address);
+}
+
 async function start(service: LocalService, signal: AbortSignal): Promise<StartedService> {
   const { name, address } = service;
   const alreadyRunning = isRunning(service);
   if (!alreadyRunning) {
-    // Half a service may be left of one that was killed.
-    await stop(service);
-    await requireFree(address);
+    await makeWay(service);
     await service.start(signal);
   }
   const isDecided = async () => !isRunning(service) || (await service.isReady());

@@ -77,8 +77,11 @@ await runMain(async (signal): Promise<ExitCode> => {
   const apiKey = loadSettings().chartmogul.apiKey?.reveal();
   const simulator = createSimulator({ ...options, apiKey });
   const listening = await listen(simulator, port);
+  // One that a user may choose; the key of the settings is a secret.
+  const [shown, exported] =
+    apiKey === undefined ? ['any-key', ' CHARTMOGUL_API_KEY=any-key'] : ['"$CHARTMOGUL_API_KEY"', ''];
   print(
-    `${listening.baseUrl}  try: curl -u ${apiKey === undefined ? 'any-key' : 'YOUR-KEY'}: '${listening.baseUrl}/customers?per_page=2', or export CHARTMOGUL_BASE_URL=${listening.baseUrl}\n`,
+    `${listening.baseUrl}  try: curl -u ${shown}: '${listening.baseUrl}/customers?per_page=2', or export CHARTMOGUL_BASE_URL=${listening.baseUrl}${exported}\n`,
   );
   if (!signal.aborted) await once(signal, 'abort');
   await listening.close();

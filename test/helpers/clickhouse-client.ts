@@ -1,5 +1,6 @@
 import { createClient, type ClickHouseClient } from '@clickhouse/client';
 import type { TestContext } from 'node:test';
+import type { ClickHouseSettings } from '../../core/config.ts';
 
 /** ClickHouse's own client, closed when the test ends; it keeps its errors to itself. */
 export function createTestClient(
@@ -10,6 +11,11 @@ export function createTestClient(
   const client = createClient({ url, log: { level: 127 }, request_timeout: 60_000, ...options });
   t.after(() => client.close());
   return client;
+}
+
+/** The user of the settings, as ClickHouse's own client takes it. */
+export function userOf({ credentials }: Pick<ClickHouseSettings, 'credentials'>) {
+  return credentials && { username: credentials.username, password: credentials.password.reveal() };
 }
 
 export async function valuesOf<T>(client: ClickHouseClient, query: string): Promise<T[]> {

@@ -6,25 +6,27 @@ import { createSettings, environmentOf } from '../helpers/settings.ts';
 import { createSimulatorServer } from '../helpers/simulator.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 
-/** Sends SIGTERM to npm alone, as a supervisor that knows its process id does, and waits until nothing of the command is left. */
-async function assertEndsWithNpm(
+/** Runs a command by npm, sends a signal once it is ready, and waits until nothing of it is left. @returns what it wrote. */
+async function outputUntilSignal(
   t: TestContext,
   args: readonly string[],
   ready: string,
   env: NodeJS.ProcessEnv,
-): Promise<void> {
+  send: (npm: number) => void,
+): Promise<string> {
   const root = fileURLToPath(new URL('../../', import.meta.url));
   const npm = spawn('npm', ['run', '--silent', ...args], { cwd: root, env, detached: true });
-  const group = -(npm.pid ?? assert.fail('npm did not start'));
+  const pid = npm.pid ?? assert.fail('npm did not start');
   t.after(() => {
-    if (isAlive(group)) process.kill(group, 'SIGKILL');
+    if (isAlive(-pid)) process.kill(-pid, 'SIGKILL');
   });
   let output = '';
   for (const stream of [npm.stdout, npm.stderr])
     stream.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));
   await waitFor(`"${ready}" of ${args[0]}`, () => Promise.resolve(output.includes(ready)));
-  npm.kill('SIGTERM');
-  await waitFor(`the end of ${args[0]}`, () => Promise.resolve(!isAlive(group)));
+  send(pid);
+  await waitFor(`the end of ${args[0]}`, () => Promise.resolve(!isAlive(-pid)));
+  return output;
 }
 
 function isAlive(group: number): boolean {
@@ -38,9 +40,20 @@ function isAlive(group: number): boolean {
 test('SIGTERM to npm ends the command that it runs', async (t) => {
   const { baseUrl } = await createSimulatorServer(t, { customers: 5 });
   const env = { ...environmentOf(createSettings(t, baseUrl)), HOME: process.env['HOME'] };
-  await Promise.all([
-    assertEndsWithNpm(t, ['simulate', '--', '--port', '0', '--customers', '5'], 'http://', env),
-    assertEndsWithNpm(t, ['produce', '--', '--streams', 'plans', '--every', '1h'], 'next run', env),
-    assertEndsWithNpm(t, ['sink'], 'sinking', env),
-  ]);
+  const commands = [
+    [['simulate', '--', '--port', '0', '--customers', '5'], 'http://'],
+    [['produce', '--', '--streams', 'plans', '--every', '1h'], 'next run'],
+    [['sink'], 'sinking'],
+  ] as const;
+  await Promise.all(
+    commands.map(([args, ready]) =>
+      outputUntilSignal(t, args, ready, env, (npm) => process.kill(npm, 'SIGTERM')),
+    ),
+  );
+});
+
+test('Ctrl-C, which the terminal sends and npm passes on, ends the command in order', async (t) => {
+  const env = { ...environmentOf(createSettings(t)), HOME: process.env['HOME'] };
+  const output = await outputUntilSignal(t, ['sink'], 'sinking', env, (npm) => process.kill(-npm, 'SIGINT'));
+  assert.match(output, /^stream .*rows/m);
 });

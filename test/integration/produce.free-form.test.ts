@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { freeFormText } from '../../core/free-form.ts';
 import { parseJson, type JsonValue } from '../../core/json.ts';
 import { createApiServer } from '../helpers/api-server.ts';
-import { createTestClient } from '../helpers/clickhouse-client.ts';
+import { createTestClient, userOf } from '../helpers/clickhouse-client.ts';
 import { produceStreams, sinkStreams } from '../helpers/pipeline.ts';
 import { createSettings } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
@@ -46,7 +46,7 @@ const hostile = fc.letrec<{ value: string }>((tie) => ({
 
 test('ClickHouse can read every free-form text, and every key of it', async (t) => {
   const settings = createSettings(t);
-  const client = createTestClient(t, settings.clickhouse.url);
+  const client = createTestClient(t, settings.clickhouse.url, userOf(settings.clickhouse));
   const values = [...edges, ...fc.sample(hostile.value, 2_000)];
   await client.command({ query: `CREATE DATABASE ${settings.clickhouse.database}` });
   const table = `${settings.clickhouse.database}.texts`;

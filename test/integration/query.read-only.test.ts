@@ -79,7 +79,8 @@ test('a query that does more than read is rejected', async (t) => {
     'OPTIMIZE TABLE t': readsOnly,
     'CHECK TABLE t': readsOnly,
     'BACKUP TABLE t TO Null': readsOnly,
-    'GRANT SELECT ON *.* TO default': readsOnly,
+    // The local server refuses it first.
+    'GRANT SELECT ON *.* TO default': /only SELECT, WITH, SHOW|cannot be checked/,
     'SHOW CREATE USER default': readsOnly,
     'SHOW USERS': readsOnly,
     'DROP TABLE IF EXISTS n PARALLEL WITH DROP TABLE IF EXISTS t': readsOnly,

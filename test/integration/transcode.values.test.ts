@@ -14,6 +14,7 @@ import { RowBuffer } from '../../consumers/transcode/row-buffer.ts';
 import { ByteWriter } from '../../core/byte-writer.ts';
 import { literal, quoted } from '../../core/clickhouse.ts';
 import { loadSettings } from '../../core/config.ts';
+import { userOf } from '../helpers/clickhouse-client.ts';
 import { choicesOf, encode } from '../fixtures/avro-encoder.ts';
 import {
   avscType,
@@ -38,8 +39,13 @@ const database = `transcode_${process.pid}`;
 let client: ClickHouseClient;
 
 before(async () => {
-  const { url } = loadSettings(process.env, '').clickhouse;
-  client = createClient({ url, log: { level: 127 }, request_timeout: 60_000 });
+  const { clickhouse } = loadSettings(process.env, '');
+  client = createClient({
+    url: clickhouse.url,
+    ...userOf(clickhouse),
+    log: { level: 127 },
+    request_timeout: 60_000,
+  });
   await client.command({ query: `CREATE DATABASE IF NOT EXISTS ${database}` });
 });
 after(async () => {
