@@ -59,7 +59,12 @@ describe('files under DATA_DIR', () => {
     writeFileSync(join(dataDir, 'services', 'kafka', 'segment'), '', { mode: 0o644 });
     writeFileSync(join(dataDir, 'services', 'run.sh'), '', { mode: 0o755 });
     symlinkSync(elsewhere, join(dataDir, 'services', 'link'));
-    mkdirSync(join(dataDir, 'other'), { mode: 0o755 });
+    mkdirSync(join(dataDir, 'other'));
+    // Whatever the umask of the test runner.
+    for (const name of ['services', 'services/kafka', 'services/run.sh', 'other'])
+      chmodSync(join(dataDir, name), 0o755);
+    for (const path of [join(dataDir, 'services', 'kafka', 'segment'), join(elsewhere, 'file')])
+      chmodSync(path, 0o644);
     tighten(dataDir, 'services', 'absent');
     const modes = ['', 'services', 'services/kafka', 'services/kafka/segment', 'services/run.sh', 'other'];
     assert.deepEqual(
