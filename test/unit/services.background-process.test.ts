@@ -26,7 +26,11 @@ const forever = 'setInterval(() => {}, 1000)';
 async function started(t: TestContext, folder: string, script: string): Promise<BackgroundProcess> {
   const background = new BackgroundProcess(folder, 'it');
   await background.start(launch(folder, script));
-  t.after(() => background.stop());
+  const pid = background.pid();
+  // By its id: what removes the folder, and with it the record of the process, was registered first and runs first.
+  t.after(() => {
+    if (pid !== undefined && processIdentity(pid) !== undefined) process.kill(pid, 'SIGKILL');
+  });
   return background;
 }
 
