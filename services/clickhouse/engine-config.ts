@@ -10,7 +10,8 @@ const fixedSettings = [
   ...['merge_tree_disk', 'merge_tree_storage_policy'],
 ];
 
-const grants = [
+/** What the one user of the local ClickHouse may do. */
+const confinedGrants: readonly string[] = [
   'GRANT ALL ON *.*',
   'REVOKE SOURCES ON *.*',
   'REVOKE BACKUP, NAMED COLLECTION ADMIN, ACCESS MANAGEMENT, CREATE DICTIONARY, INTROSPECTION ON *.*',
@@ -25,7 +26,7 @@ const grants = [
  *
  * @returns the path of its main file.
  */
-export function writeEngineConfig(folder: string): string {
+export function writeEngineConfig(folder: string, grants = confinedGrants): string {
   makePrivateFolder(folder);
   const userFiles = join(folder, 'user-files');
   makePrivateFolder(userFiles);

@@ -34,12 +34,13 @@ export interface Engine {
 /**
  * ClickHouse as a library (chdb) on a folder, which no other process may have open.
  *
+ * @param grants of the user that runs all statements; those that confine it to its folder unless given.
  * @throws LocalServiceError where it is not installed, or the folder is taken.
  */
-export async function openEngine(folder: string): Promise<Engine> {
+export async function openEngine(folder: string, grants?: readonly string[]): Promise<Engine> {
   const { Session, drainPending } = await loadChdb();
   // The engine lives as long as one session does; with this one open, further ones cost a fraction of a millisecond.
-  const config = writeEngineConfig('config');
+  const config = writeEngineConfig('config', grants);
   const connectionArgs = ['--timezone=UTC', `--config-file=${config}`];
   const anchor = openFirst(() => new Session(folder, { connectionArgs }), folder);
   const limit = pLimit(Math.min(16, Math.max(4, availableParallelism() * 2)));

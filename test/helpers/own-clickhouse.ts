@@ -18,9 +18,25 @@ export interface OwnServer {
 
 export async function startServer(dataDir: string, env: NodeJS.ProcessEnv = {}): Promise<OwnServer> {
   const url = `http://127.0.0.1:${await freePort()}`;
+  return startProcess(['services/clickhouse/main.ts'], url, dataDir, { CLICKHOUSE_URL: url, ...env });
+}
+
+/** A server whose user has these grants alone, on a folder that is there. */
+export async function startRestrictedServer(folder: string, grants: readonly string[]): Promise<OwnServer> {
+  const port = await freePort();
+  const args = ['test/fixtures/restricted-clickhouse.ts', folder, JSON.stringify(grants), String(port)];
+  return startProcess(args, `http://127.0.0.1:${port}`, folder);
+}
+
+async function startProcess(
+  args: readonly string[],
+  url: string,
+  dataDir: string,
+  env: NodeJS.ProcessEnv = {},
+): Promise<OwnServer> {
   const { PATH, HOME } = process.env;
-  const child = spawn(process.execPath, ['start.mjs', 'services/clickhouse/main.ts'], {
-    env: { PATH, HOME, TZ: 'UTC', UV_THREADPOOL_SIZE: '16', DATA_DIR: dataDir, CLICKHOUSE_URL: url, ...env },
+  const child = spawn(process.execPath, ['start.mjs', ...args], {
+    env: { PATH, HOME, TZ: 'UTC', UV_THREADPOOL_SIZE: '16', DATA_DIR: dataDir, ...env },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let log = '';

@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'node:test';
+import { gatherStatus } from '../../commands/status/gather-status.ts';
+import { replay } from '../../consumers/replay/replay.ts';
+import type { Settings } from '../../core/config.ts';
+import { topicOf } from '../../core/stream-name.ts';
+import { endServer, startRestrictedServer, type OwnServer } from '../helpers/own-clickhouse.ts';
+import { sinkStreams } from '../helpers/pipeline.ts';
+import { command } from '../helpers/plans-table.ts';
+import { comparisonOf } from '../helpers/reconciled.ts';
+import { createSettings, noSignal } from '../helpers/settings.ts';
+import { rowsOf } from '../helpers/table-rows.ts';
+import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
+
+/** But for files and other hosts, which no local server reaches. */
+const everything = ['GRANT ALL ON *.*', 'REVOKE SOURCES ON *.*'];
+
+/** The grants of the README for a single server, on this database, by their first right. */
+function grantsOfReadme(database: string): Map<string, string> {
+  const lines = readFileSync('README.md', 'utf8').matchAll(/^(GRANT (.*?) ON (.*?)) TO etl;/gm);
+  return new Map(
+    [...lines]
+      .filter(([, , rights]) => rights !== 'CLUSTER, REMOTE')
+      .map(([, grant = '', rights = '', on = '']) => [
+        `${rights.split(',')[0] ?? ''} ${on}`,
+        grant.replace('chartmogul.', `${database}.`),
+      ]),
+  );
+}
+
+test('an account with exactly the rights of the README sinks, evolves, repairs, replays and shows status', async (t) => {
+  const shared = createSettings(t);
+  const { database } = shared.clickhouse;
+  const folder = await mkdtemp(join(tmpdir(), 'chartmogul-rights-'));
+  const servers: OwnServer[] = [];
+  const serve = async (grants: readonly string[]): Promise<Settings> => {
+    for (const server of servers.splice(0)) await endServer(server, 'SIGTERM');
+    // A server asks for no right to an engine by default; the local one does.
+    const server = await startRestrictedServer(folder, [...grants, 'GRANT TABLE ENGINE ON *']);
+    servers.push(server);
+    return { ...shared, clickhouse: { ...shared.clickhouse, url: server.url, credentials: undefined } };
+  };
+  t.after(async () => {
+    for (const server of servers) await endServer(server, 'SIGKILL');
+    await rm(folder, { recursive: true, force: true });
+  });
+  const grants = grantsOfReadme(database);
+  assert.equal(grants.size, 5);
+  const withoutDatabase = [...grants].filter(([key]) => !key.startsWith('CREATE DATABASE'));
+
+  const admin = await serve(everything);
+  await command(admin, `CREATE DATABASE ${database}`);
+
+  await createTopics(shared, 'plans');
+  const producer = await createProducer(t, shared);
+  const send = async (...uuids: string[]) =>
+    producer.send({
+      topic: topicOf(shared.topicPrefix, 'plans'),
+      messages: await messagesOf(
+        shared,
+        'plans',
+        uuids.map((uuid) => ({ uuid })),
+      ),
+    });
+  await send('a', 'b', 'c');
+
+  // The database is there, and this user may not make it.
+  const settings = await serve(withoutDatabase.map(([, grant]) => grant));
+  const [first] = await sinkStreams(settings, 'plans');
+  assert.deepEqual({ failure: first?.failure, rows: first?.rows }, { failure: undefined, rows: 3 });
+  await assert.rejects(command(settings, `CREATE DATABASE ${database}_other`), /Not enough privileges/);
+
+  // Something to repair.
+  await command(settings, `DELETE FROM ${database}.plans_raw WHERE uuid = 'a'`);
+  await comparisonOf(settings, 'plans', { isRepair: true });
+  assert.deepEqual(await rowsOf(settings, 'SELECT uuid FROM plans ORDER BY uuid'), [
+    { uuid: 'a' },
+    { uuid: 'b' },
+    { uuid: 'c' },
+  ]);
+  const [replayed] = await replay(settings, { streams: ['plans'], from: undefined }, noSignal);
+  assert.equal(replayed?.failure, undefined);
+  assert.deepEqual((await gatherStatus(settings, ['plans'], noSignal)).failures, []);
+
+  // Without the right to alter, a table that has to change stops its stream, which names the remedy.
+  const owner = await serve(everything);
+  await command(owner, `ALTER TABLE ${database}.plans_raw DROP COLUMN external_id`);
+  await send('d');
+  const limited = await serve(
+    withoutDatabase.filter(([key]) => !key.startsWith('ALTER')).map(([, grant]) => grant),
+  );
+  const [stopped] = await sinkStreams(limited, 'plans');
+  assert.match(stopped?.failure?.message ?? '', /code 497 .*README\.md lists under "Rights"/);
+  const again = await serve(withoutDatabase.map(([, grant]) => grant));
+  const [evolved] = await sinkStreams(again, 'plans');
+  assert.deepEqual({ failure: evolved?.failure, rows: evolved?.rows }, { failure: undefined, rows: 1 });
+});
