@@ -24,8 +24,8 @@ const service = (name: string) => block(block(composeFile, 'services', 0), name,
 
 describe('docker-compose.yml', () => {
   for (const name of serviceNames) {
-    test(`pins the version of ${name} to the last digit`, () => {
-      assert.match(service(name), /^ {4}image: \S+:\d+\.\d+\.\d+(\.\d+)?$/m);
+    test(`pins the version of ${name} to the last digit, and the image by its digest`, () => {
+      assert.match(service(name), /^ {4}image: \S+:\d+\.\d+\.\d+(\.\d+)?@sha256:[0-9a-f]{64}$/m);
     });
 
     test(`publishes ${name} on the loopback interface only`, () => {
