@@ -9,6 +9,16 @@ interface RequestTaker {
   addRequest(request: ClientRequest, ...rest: unknown[]): void;
 }
 
+/** Calls `hook` with each request of an agent, before anything listens to the request. */
+export function onRequest(agent: Agent, hook: (request: ClientRequest) => void): void {
+  const taker = agent as unknown as RequestTaker;
+  const addRequest = taker.addRequest.bind(agent);
+  taker.addRequest = (request, ...rest) => {
+    hook(request);
+    addRequest(request, ...rest);
+  };
+}
+
 /**
  * Connections for clients that use node's http and read answers whole. An answer with more bytes
  * than {@link sizeLimit} fails.
@@ -28,14 +38,11 @@ export function createBoundedAgent(
     : isHttps
       ? new HttpsAgent(options)
       : new Agent(options);
-  const taker = agent as unknown as RequestTaker;
-  const addRequest = taker.addRequest.bind(agent);
-  taker.addRequest = (request, ...rest) => {
+  onRequest(agent, (request) => {
     request.prependOnceListener('response', (answer: IncomingMessage) => {
       if (isWhole(answer.statusCode ?? 0)) limit(request, answer);
     });
-    addRequest(request, ...rest);
-  };
+  });
   return agent;
 }
 

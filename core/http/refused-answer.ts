@@ -1,6 +1,7 @@
 import type { Agent, ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { PassThrough, pipeline, type Readable, type Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import { onRequest } from './bounded-agent.ts';
 
 /** The most bytes that are read of an error's body. */
 const MAX_BYTES = 32_768;
@@ -44,11 +45,6 @@ export async function startOfBody(headers: IncomingHttpHeaders, body: Readable):
   return Buffer.concat(chunks).subarray(0, MAX_BYTES).toString('utf8');
 }
 
-/** Node's client passes each request to this method of its agent. */
-interface RequestingAgent {
-  addRequest(request: ClientRequest, ...more: unknown[]): void;
-}
-
 /**
  * Makes each refused answer fail its request with an error of ours. A client that uses node's http
  * would read the whole body of such an answer into an error message.
@@ -58,13 +54,9 @@ export function withRefusals<T extends Agent>(
   isRefused: (answer: IncomingMessage) => boolean,
   errorOf: (answer: RefusedAnswer) => Error,
 ): T {
-  const requesting = agent as unknown as RequestingAgent;
-  const addRequest = requesting.addRequest.bind(agent);
-  requesting.addRequest = (request, ...more) => {
-    // Before the client adds its listeners.
+  onRequest(agent, (request) => {
     takeRefusals(request, isRefused, errorOf);
-    addRequest(request, ...more);
-  };
+  });
   return agent;
 }
 
