@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net';
 import { ConfigError } from './errors.ts';
+import { UNPRINTABLE } from './unprintable.ts';
 
 /** What a setting's text may say, one function for each kind of value. All throw ConfigError naming the setting. */
 
@@ -18,7 +19,6 @@ export function shownValue(text: string): string {
 }
 
 const MAX_SHOWN = 200;
-const UNPRINTABLE = /[\p{Cc}\p{Cf}\u2028\u2029]/gu;
 
 /** For addresses: a mistyped one may hold a password, and is then not repeated. */
 function wrongAddress(name: string, got: string, wants: string): ConfigError {

@@ -1,8 +1,6 @@
 import { Transform } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
-
-/** Control and format characters and line separators, which a terminal obeys and does not show. */
-const OBEYED = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+import { UNPRINTABLE } from './unprintable.ts';
 
 /** The target of {@link print}: `process.stdout`, `process.stderr`. */
 export interface Output {
@@ -12,7 +10,7 @@ export interface Output {
 
 /** Text in one line, with each such character escaped as `\u001b`. JSON stays valid and equal. */
 export function visibleLine(text: string): string {
-  return text.replace(OBEYED, (character) =>
+  return text.replace(UNPRINTABLE, (character) =>
     Array.from({ length: character.length }, (_, at) => escapeOf(character.charCodeAt(at))).join(''),
   );
 }

@@ -1,4 +1,5 @@
 import { REDACTED, redacted } from '../redact.ts';
+import { UNPRINTABLE } from '../unprintable.ts';
 
 /** Characters of another program's text that an error or a log line holds at most. */
 const MAX_CHARACTERS = 300;
@@ -7,9 +8,6 @@ const MAX_CHARACTERS = 300;
 const MAX_READ = 32_768;
 /** Dropped at the end of a longer text: a truncated secret there would not be recognised. */
 const MAX_SECRET = 1_024;
-
-/** Control characters and those that change the direction of text or break a line. */
-const UNPRINTABLE = /[\p{Cc}\p{Cf}\u2028\u2029]+/gu;
 
 /**
  * The text of another program as part of an error, a log line or a record: one truncated line

@@ -1,0 +1,2 @@
+/** Control and format characters and line separators, which a terminal obeys and does not show. For `replace` only: it is global. */
+export const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
