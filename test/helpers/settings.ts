@@ -3,9 +3,10 @@ import { setMaxListeners } from 'node:events';
 import type { TestContext } from 'node:test';
 import { createClickHouse, quoted } from '../../core/clickhouse.ts';
 import { loadSettings, type Settings } from '../../core/config.ts';
-import { connectAdmin } from '../../core/kafka.ts';
+import { createKafka } from '../../core/kafka.ts';
 import { logger } from '../../core/logger.ts';
 import { Secret } from '../../core/secret.ts';
+import { waitFor } from './wait-for.ts';
 
 /** Never aborts: for calls that a test awaits. */
 export const noSignal = new AbortController().signal;
@@ -59,8 +60,16 @@ async function removeAll({ kafka, clickhouse, topicPrefix }: Settings): Promise<
   const client = createClickHouse(clickhouse);
   await client.command({ query: `DROP DATABASE IF EXISTS ${quoted(clickhouse.database)}` });
   await client.close();
-  const admin = await connectAdmin(kafka, 'test', noSignal);
-  const topics = (await admin.listTopics()).filter((topic) => topic.startsWith(topicPrefix));
-  if (topics.length > 0) await admin.deleteTopics({ topics });
-  await admin.disconnect();
+  // Without retries: kafkajs retries for 30 s if another client has just deleted one of the topics.
+  const admin = createKafka(kafka, 'test', { retry: { retries: 0 } }).admin();
+  try {
+    await admin.connect();
+    await waitFor('the end of the topics', async () => {
+      const topics = (await admin.listTopics()).filter((topic) => topic.startsWith(topicPrefix));
+      if (topics.length > 0) await admin.deleteTopics({ topics }).catch(() => {});
+      return topics.length === 0;
+    });
+  } finally {
+    await admin.disconnect();
+  }
 }

@@ -36,6 +36,18 @@ export async function createSinkBench(t: TestContext, clickhouseUrl?: string): P
       : { ...shared, clickhouse: { ...shared.clickhouse, url: clickhouseUrl, credentials: undefined } };
   const admin = await connectAdmin(settings.kafka, 'test', noSignal);
   t.after(() => admin.disconnect());
+  const scrape = () => fetch(`http://127.0.0.1:${settings.metricsPort}/metrics`);
+  // A sink that starts slowly does not listen yet, though another sink of the group has sunk its streams.
+  let isServed = false;
+  const firstScrape = async () => {
+    let answer: Response | undefined;
+    await waitFor(
+      'the metrics of the sink',
+      async () => (answer = await scrape().catch(() => undefined)) !== undefined,
+    );
+    assert.ok(answer);
+    return answer;
+  };
   return {
     settings,
     admin,
@@ -60,7 +72,8 @@ export async function createSinkBench(t: TestContext, clickhouseUrl?: string): P
         READ_WITHIN_MS,
       ),
     metric: async (name, stream) => {
-      const answer = await fetch(`http://127.0.0.1:${settings.metricsPort}/metrics`);
+      const answer = await (isServed ? scrape() : firstScrape());
+      isServed = true;
       const lines = (await answer.text()).split('\n');
       const own = lines.filter((line) => line.startsWith(`chartmogul_sink_${name}{stream="${stream}"`));
       assert.notEqual(own.length, 0, `no metric ${name} of ${stream}`);
