@@ -2,11 +2,12 @@ import tseslint from 'typescript-eslint';
 
 /** The folders that hold shipped code, and which of the others each may not import. */
 const boundaries = {
-  core: ['producers', 'consumers', 'simulator', 'services', 'commands', 'benchmarks', 'test'],
-  producers: ['consumers', 'simulator', 'services', 'commands', 'benchmarks', 'test'],
-  consumers: ['producers', 'simulator', 'services', 'commands', 'benchmarks', 'test'],
-  simulator: ['producers', 'consumers', 'services', 'commands', 'benchmarks', 'test'],
-  services: ['producers', 'consumers', 'simulator', 'commands', 'benchmarks', 'test'],
+  core: ['producers', 'consumers', 'operations', 'simulator', 'services', 'commands', 'benchmarks', 'test'],
+  producers: ['consumers', 'operations', 'simulator', 'services', 'commands', 'benchmarks', 'test'],
+  consumers: ['producers', 'operations', 'simulator', 'services', 'commands', 'benchmarks', 'test'],
+  operations: ['simulator', 'services', 'commands', 'benchmarks', 'test'],
+  simulator: ['producers', 'consumers', 'operations', 'services', 'commands', 'benchmarks', 'test'],
+  services: ['producers', 'consumers', 'operations', 'simulator', 'commands', 'benchmarks', 'test'],
   commands: ['benchmarks', 'test'],
   benchmarks: ['test'],
 };

@@ -1,5 +1,5 @@
 import { devNull } from 'node:os';
-import { loadSettings } from '../core/config.ts';
+import { loadSettings } from '../core/settings/config.ts';
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { consumeInvoices, DONE } from './worker-consumer.ts';
 

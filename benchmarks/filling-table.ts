@@ -1,5 +1,5 @@
-import { qualified, type ClickHouseClient } from '../core/clickhouse.ts';
-import type { Settings } from '../core/config.ts';
+import { qualified, type ClickHouseClient } from '../core/clickhouse/client.ts';
+import type { Settings } from '../core/settings/config.ts';
 import { LocalServiceError } from '../core/errors.ts';
 import type { BenchProcess } from './child-process.ts';
 import { pause } from './environment.ts';

@@ -1,6 +1,6 @@
 import { Partitioners } from 'kafkajs';
-import type { Settings } from '../core/config.ts';
-import { createKafka } from '../core/kafka.ts';
+import type { Settings } from '../core/settings/config.ts';
+import { createKafka } from '../core/kafka/client.ts';
 import { topicOf } from '../core/stream-name.ts';
 import { pause } from './environment.ts';
 import { invoiceStream, type InvoiceEncoder } from './invoice-topic.ts';

@@ -1,4 +1,4 @@
-import { qualified } from '../core/clickhouse.ts';
+import { qualified } from '../core/clickhouse/client.ts';
 
 /** The invoice's fields as columns, as one writes them by hand. */
 const fields = [

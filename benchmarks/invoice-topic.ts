@@ -3,9 +3,9 @@ import { Partitioners, type Message } from 'kafkajs';
 import { Registry } from '../core/avro/registry.ts';
 import type { StreamSchema } from '../core/avro/schema.ts';
 import { framed } from '../core/avro/wire-format.ts';
-import { ByteWriter } from '../core/byte-writer.ts';
-import type { Settings } from '../core/config.ts';
-import { connectAdmin, createKafka, ensureTopics } from '../core/kafka.ts';
+import { ByteWriter } from '../core/avro/byte-writer.ts';
+import type { Settings } from '../core/settings/config.ts';
+import { connectAdmin, createKafka, ensureTopics } from '../core/kafka/client.ts';
 import { subjectOf, topicOf } from '../core/stream-name.ts';
 
 export const invoiceStream = 'bench_invoices';

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
-import { literal, qualified, type ClickHouseClient } from '../core/clickhouse.ts';
-import type { Settings } from '../core/config.ts';
+import { literal, qualified, type ClickHouseClient } from '../core/clickhouse/client.ts';
+import type { Settings } from '../core/settings/config.ts';
 import { LocalServiceError } from '../core/errors.ts';
 import { topicOf } from '../core/stream-name.ts';
 import { pause } from './environment.ts';

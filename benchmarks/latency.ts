@@ -1,5 +1,5 @@
-import { createClickHouse, qualified } from '../core/clickhouse.ts';
-import type { Settings } from '../core/config.ts';
+import { createClickHouse, qualified } from '../core/clickhouse/client.ts';
+import type { Settings } from '../core/settings/config.ts';
 import { StoppedError } from '../core/errors.ts';
 import { storageTableOf } from '../core/stream-name.ts';
 import type { BenchProcess } from './child-process.ts';

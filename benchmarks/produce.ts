@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import type { Settings } from '../core/config.ts';
-import { ensureTopics, connectAdmin } from '../core/kafka.ts';
+import type { Settings } from '../core/settings/config.ts';
+import { ensureTopics, connectAdmin } from '../core/kafka/client.ts';
 import { topicOf } from '../core/stream-name.ts';
-import { chooseStreams, knownStreams } from '../producers/known-streams.ts';
-import { produce } from '../producers/produce.ts';
-import type { StreamCounts } from '../producers/stream-counts.ts';
+import { chooseStreams, knownStreams } from '../producers/chartmogul/known-streams.ts';
+import { produce } from '../producers/run/produce.ts';
+import type { StreamCounts } from '../producers/report/stream-counts.ts';
 import { cpuStages } from './cpu-stages.ts';
 import { startSimulator, withServices } from './environment.ts';
 import { median, rounded, say } from './figures.ts';

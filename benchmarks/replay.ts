@@ -1,5 +1,5 @@
-import { createClickHouse, quoted } from '../core/clickhouse.ts';
-import type { Settings } from '../core/config.ts';
+import { createClickHouse, quoted } from '../core/clickhouse/client.ts';
+import type { Settings } from '../core/settings/config.ts';
 import { storageTableOf } from '../core/stream-name.ts';
 import { BenchProcess } from './child-process.ts';
 import { environmentOf, withServices } from './environment.ts';
@@ -59,10 +59,5 @@ async function oneRound(turn: Turn): Promise<{ sink: Pass; replay: Pass }> {
 
 function startReplay(settings: Settings, database: string): BenchProcess {
   const args = ['--streams', invoiceStream];
-  return new BenchProcess(
-    'consumers/replay/main.ts',
-    args,
-    environmentOf(settings, database),
-    settings.dataDir,
-  );
+  return new BenchProcess('commands/replay.ts', args, environmentOf(settings, database), settings.dataDir);
 }

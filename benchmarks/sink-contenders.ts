@@ -1,5 +1,5 @@
-import { createClickHouse, quoted, type ClickHouseClient } from '../core/clickhouse.ts';
-import type { Settings } from '../core/config.ts';
+import { createClickHouse, quoted, type ClickHouseClient } from '../core/clickhouse/client.ts';
+import type { Settings } from '../core/settings/config.ts';
 import { storageTableOf } from '../core/stream-name.ts';
 import { BenchProcess } from './child-process.ts';
 import { environmentOf } from './environment.ts';
@@ -73,7 +73,7 @@ const contenders: Record<Contender, (turn: Turn, client: ClickHouseClient) => Pr
 /** The command itself, as users run it. */
 export function startSink({ settings, database }: Pick<Turn, 'settings' | 'database'>): BenchProcess {
   const args = ['--streams', invoiceStream];
-  return new BenchProcess('consumers/main.ts', args, environmentOf(settings, database), settings.dataDir);
+  return new BenchProcess('commands/sink.ts', args, environmentOf(settings, database), settings.dataDir);
 }
 
 /** The log line with which the sink tells that it has its partitions. */

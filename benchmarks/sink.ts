@@ -1,4 +1,4 @@
-import type { Settings } from '../core/config.ts';
+import type { Settings } from '../core/settings/config.ts';
 import { withServices } from './environment.ts';
 import { median, rounded, say } from './figures.ts';
 import { createInvoiceTopic, fillInvoiceTopic } from './invoice-topic.ts';

@@ -1,6 +1,6 @@
 import { ClickHouseError } from '@clickhouse/client';
-import { clickHouseError, type ClickHouseClient } from '../core/clickhouse.ts';
-import type { Settings } from '../core/config.ts';
+import { clickHouseError, type ClickHouseClient } from '../core/clickhouse/client.ts';
+import type { Settings } from '../core/settings/config.ts';
 
 const UNKNOWN_TABLE = '60';
 

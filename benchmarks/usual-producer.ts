@@ -1,7 +1,7 @@
 import { SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry';
 import { Kafka, logLevel, Partitioners } from 'kafkajs';
 import { readStreamSchema } from '../core/avro/schema-files.ts';
-import type { Settings } from '../core/config.ts';
+import type { Settings } from '../core/settings/config.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 

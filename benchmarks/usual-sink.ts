@@ -2,7 +2,7 @@ import { devNull } from 'node:os';
 import { createClient } from '@clickhouse/client';
 import { SchemaRegistry } from '@kafkajs/confluent-schema-registry';
 import type { EachBatchPayload } from 'kafkajs';
-import { loadSettings } from '../core/config.ts';
+import { loadSettings } from '../core/settings/config.ts';
 import { exitCodes, runMain } from '../core/process.ts';
 import { invoiceColumns, invoiceTable } from './invoice-table.ts';
 import { consumeInvoices } from './worker-consumer.ts';

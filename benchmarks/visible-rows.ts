@@ -1,5 +1,5 @@
-import type { ClickHouseClient } from '../core/clickhouse.ts';
-import type { Settings } from '../core/config.ts';
+import type { ClickHouseClient } from '../core/clickhouse/client.ts';
+import type { Settings } from '../core/settings/config.ts';
 import { LocalServiceError } from '../core/errors.ts';
 import { pause } from './environment.ts';
 import type { InvoiceFlow } from './invoice-flow.ts';

@@ -1,5 +1,5 @@
 import { Kafka, logLevel, type EachBatchPayload } from 'kafkajs';
-import type { Settings } from '../core/config.ts';
+import type { Settings } from '../core/settings/config.ts';
 import { topicOf } from '../core/stream-name.ts';
 import { invoiceStream } from './invoice-topic.ts';
 
@@ -8,7 +8,7 @@ export const READY = 'ready';
 export const DONE = 'done';
 
 /**
- * Consumes the invoices as a plain user of kafkajs would, with the fetch sizes of `consumers/sink-group.ts`, until the signal aborts. Says
+ * Consumes the invoices as a plain user of kafkajs would, with the fetch sizes of `consumers/run/sink-group.ts`, until the signal aborts. Says
  * {@link READY} when it has its partitions.
  */
 export async function consumeInvoices(

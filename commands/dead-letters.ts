@@ -1,9 +1,9 @@
 import type { Admin } from 'kafkajs';
-import { redriveRows } from '../consumers/redrive/redrive.ts';
-import { letterContent } from '../consumers/redrive/decode-letter.ts';
+import { redriveRows } from '../operations/redrive/sink/redrive.ts';
+import { letterContent } from '../operations/redrive/sink/decode-letter.ts';
 import { Registry } from '../core/avro/registry.ts';
-import { createClickHouse, probeClickHouse } from '../core/clickhouse.ts';
-import { loadSettings, type Settings } from '../core/config.ts';
+import { createClickHouse, probeClickHouse } from '../core/clickhouse/client.ts';
+import { loadSettings, type Settings } from '../core/settings/config.ts';
 import {
   isMeant,
   letterById,
@@ -32,16 +32,16 @@ import {
   widthOf,
 } from '../core/dead-letters/text.ts';
 import { ConfigError } from '../core/errors.ts';
-import { askKafka, connectAdmin, mendKafkaError } from '../core/kafka.ts';
+import { askKafka, connectAdmin, mendKafkaError } from '../core/kafka/client.ts';
 import { createCommand, exitCodes, runMain, type ExitCode } from '../core/process.ts';
 import { probeRetry } from '../core/retry.ts';
-import { RunClaim } from '../core/run-claim.ts';
-import { integer } from '../core/setting-values.ts';
+import { RunClaim } from '../core/kafka/run-claim.ts';
+import { integer } from '../core/settings/setting-values.ts';
 import { deadLettersTopic, streamOfTopic } from '../core/stream-name.ts';
-import { knownStreams } from '../producers/known-streams.ts';
-import { redriveRecords } from '../producers/redrive/redrive.ts';
-import { DEAD_LETTERS, RedriveProducer } from '../producers/redrive/redrive-producer.ts';
-import { print as printText, visibleLine } from '../core/terminal.ts';
+import { knownStreams } from '../producers/chartmogul/known-streams.ts';
+import { redriveRecords } from '../operations/redrive/produce/redrive.ts';
+import { DEAD_LETTERS, RedriveProducer } from '../operations/redrive/produce/redrive-producer.ts';
+import { print as printText, visibleLine } from '../core/terminal/terminal.ts';
 
 interface Options extends FilterOptions {
   readonly limit?: string;

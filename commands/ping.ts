@@ -1,14 +1,14 @@
 import { ChartMogulClient } from '../producers/chartmogul/client.ts';
 import { isAbsence } from '../producers/chartmogul/stream-reader.ts';
 import { Registry } from '../core/avro/registry.ts';
-import { createClickHouse, probeClickHouse } from '../core/clickhouse.ts';
-import { loadSettings, type Settings } from '../core/config.ts';
+import { createClickHouse, probeClickHouse } from '../core/clickhouse/client.ts';
+import { loadSettings, type Settings } from '../core/settings/config.ts';
 import { ConfigError, messageOf, StreamNotFoundError, UnexpectedAnswerError } from '../core/errors.ts';
 import { foreignText } from '../core/http/foreign-text.ts';
-import { connectAdmin } from '../core/kafka.ts';
+import { connectAdmin } from '../core/kafka/client.ts';
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { probeRetry } from '../core/retry.ts';
-import { print } from '../core/terminal.ts';
+import { print } from '../core/terminal/terminal.ts';
 
 /** Tries one service; gives what to say of it when it works, throws what to say when it does not. */
 type Check = (settings: Settings, signal: AbortSignal) => Promise<string>;

@@ -1,11 +1,11 @@
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
-import { createClickHouse } from '../core/clickhouse.ts';
-import { loadSettings } from '../core/config.ts';
+import { createClickHouse } from '../core/clickhouse/client.ts';
+import { loadSettings } from '../core/settings/config.ts';
 import { ConfigError } from '../core/errors.ts';
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
-import { readOnlyQuery } from '../core/read-only-query.ts';
-import { visibleStream } from '../core/terminal.ts';
+import { readOnlyQuery } from '../core/clickhouse/read-only-query.ts';
+import { visibleStream } from '../core/terminal/terminal.ts';
 
 const DEFAULT_FORMAT = 'PrettyCompactMonoBlock';
 

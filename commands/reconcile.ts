@@ -1,17 +1,17 @@
-import { isEqual, type Allowed, type StreamComparison } from '../consumers/reconcile/comparison.ts';
-import { reconcileJson, reconcileSummary } from '../consumers/reconcile/reconcile-summary.ts';
-import { reconcile } from '../consumers/reconcile/reconcile.ts';
-import { loadSettings } from '../core/config.ts';
+import { isEqual, type Allowed, type StreamComparison } from '../operations/reconcile/comparison.ts';
+import { reconcileJson, reconcileSummary } from '../operations/reconcile/reconcile-summary.ts';
+import { reconcile } from '../operations/reconcile/reconcile.ts';
+import { loadSettings } from '../core/settings/config.ts';
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
-import type { SourceComparison } from '../producers/compare-source.ts';
+import type { SourceComparison } from '../operations/reconcile/source/compare-source.ts';
 import {
   compareSourceLive,
   isSourceEqual,
   sourceJson,
   sourceSpecs,
   sourceSummary,
-} from './reconcile-source.ts';
-import { print } from '../core/terminal.ts';
+} from '../operations/reconcile/source/reconcile-source.ts';
+import { print } from '../core/terminal/terminal.ts';
 
 interface Options {
   readonly streams?: string;

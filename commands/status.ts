@@ -1,10 +1,10 @@
-import { loadSettings } from '../core/config.ts';
+import { loadSettings } from '../core/settings/config.ts';
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
-import { duration } from '../core/setting-values.ts';
-import { gatherStatus } from './status/gather-status.ts';
-import { statusJson } from './status/status-json.ts';
-import { statusText } from './status/status-text.ts';
-import { print } from '../core/terminal.ts';
+import { duration } from '../core/settings/setting-values.ts';
+import { gatherStatus } from '../operations/status/gather-status.ts';
+import { statusJson } from '../operations/status/status-json.ts';
+import { statusText } from '../operations/status/status-text.ts';
+import { print } from '../core/terminal/terminal.ts';
 
 const STANDARD_WIDTH = 80;
 /** Longer than a sink takes for a batch. */

@@ -8,7 +8,7 @@ import {
 } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { NeedyProgram } from './child-environment.mjs';
-import { childEnvironment } from './config.ts';
+import { childEnvironment } from './settings/config.ts';
 
 const execFileAsync = promisify(execFile);
 

@@ -1,9 +1,9 @@
 import { Writable } from 'node:stream';
 import { pino, type DestinationStream, type Logger } from 'pino';
 import pretty from 'pino-pretty';
-import { liveLines } from './live-lines.ts';
+import { liveLines } from './terminal/live-lines.ts';
 import { redactedInOwnWords } from './redact.ts';
-import { visibleLine } from './terminal.ts';
+import { visibleLine } from './terminal/terminal.ts';
 
 export type { Logger };
 

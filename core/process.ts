@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { Command, CommanderError } from 'commander';
 import { ConfigError, EtlError, messageOf, StoppedError } from './errors.ts';
-import { print } from './terminal.ts';
+import { print } from './terminal/terminal.ts';
 
 /** Exit codes of every command. */
 export const exitCodes = { done: 0, someWorkFailed: 1, wrongSettings: 2 } as const;

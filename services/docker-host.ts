@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { runProgram } from '../core/child-process.ts';
-import type { Settings } from '../core/config.ts';
+import type { Settings } from '../core/settings/config.ts';
 import { ConfigError, LocalServiceError } from '../core/errors.ts';
 import { logger } from '../core/logger.ts';
 import { clickhouseAddress, kafkaAddress, registryAddress, type LocalAddress } from './local-address.ts';

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
 import { runProgram } from '../core/child-process.ts';
-import type { Settings } from '../core/config.ts';
+import type { Settings } from '../core/settings/config.ts';
 import { LocalServiceError } from '../core/errors.ts';
 import { makePrivateFolder, writePrivate } from '../core/private-files.ts';
 import { BackgroundProcess } from './background-process.ts';

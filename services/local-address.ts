@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
-import type { Settings, SettingName } from '../core/config.ts';
-import { isLoopback, splitBroker } from '../core/setting-values.ts';
+import type { Settings, SettingName } from '../core/settings/config.ts';
+import { isLoopback, splitBroker } from '../core/settings/setting-values.ts';
 import { ConfigError, LocalServiceError } from '../core/errors.ts';
 
 /** Where a local service listens, and the setting that says so. */

@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import type { Settings } from '../core/config.ts';
+import type { Settings } from '../core/settings/config.ts';
 import { makePrivateFolder, readPrivate, tighten, writePrivate } from '../core/private-files.ts';
 import { withLock } from './command-lock.ts';
 import { dockerHost, hasDocker } from './docker-host.ts';

@@ -1,8 +1,8 @@
-import { hasPassword, loadSettings, type Settings } from '../core/config.ts';
-import { findLocalCredentials } from '../core/local-credentials.ts';
+import { hasPassword, loadSettings, type Settings } from '../core/settings/config.ts';
+import { findLocalCredentials } from '../core/settings/local-credentials.ts';
 import { createCommand, exitCodes, runMain, type ExitCode } from '../core/process.ts';
 import { servicesStatus, startServices, stopServices } from './local-services.ts';
-import { print } from '../core/terminal.ts';
+import { print } from '../core/terminal/terminal.ts';
 
 async function up(settings: Settings, signal: AbortSignal): Promise<ExitCode> {
   await startServices(settings, signal);

@@ -1,5 +1,5 @@
-import { hasPassword, type Settings } from '../core/config.ts';
-import { ensureLocalCredentials } from '../core/local-credentials.ts';
+import { hasPassword, type Settings } from '../core/settings/config.ts';
+import { ensureLocalCredentials } from '../core/settings/local-credentials.ts';
 
 /** Settings to start ClickHouse with: it always has a password, from the settings or generated. */
 export function withLocalCredentials(settings: Settings): Settings {

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { hasPassword, type Settings } from '../core/config.ts';
+import { hasPassword, type Settings } from '../core/settings/config.ts';
 import { LocalServiceError, messageOf } from '../core/errors.ts';
 import { logger } from '../core/logger.ts';
 import { clickhouseService } from './clickhouse.ts';

@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { InvalidArgumentError, Option } from 'commander';
-import { loadSettings } from '../core/config.ts';
+import { loadSettings } from '../core/settings/config.ts';
 import { createCommand, exitCodes, runMain, type ExitCode } from '../core/process.ts';
 import { lastRevision } from './data/key.ts';
 import { standardOptions, type SimulatorOptions } from './options.ts';
 import { listen } from './server.ts';
 import { createSimulator } from './simulator.ts';
-import { print } from '../core/terminal.ts';
+import { print } from '../core/terminal/terminal.ts';
 
 const standard = standardOptions;
 

@@ -5,7 +5,7 @@ import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { childEnvironment, loadSettings } from '../core/config.ts';
+import { childEnvironment, loadSettings } from '../core/settings/config.ts';
 import { ConfigError } from '../core/errors.ts';
 import { createCommand, exitCodes, runMain, type ExitCode } from '../core/process.ts';
 import { freePort } from '../services/local-address.ts';
@@ -44,7 +44,7 @@ await runMain(async (signal) => {
 
 function chooseFiles(kinds: readonly string[], words: readonly string[]): string[] {
   const all = kinds.flatMap((kind) =>
-    readdirSync(join(root, 'test', kind))
+    readdirSync(join(root, 'test', kind), { recursive: true, encoding: 'utf8' })
       .filter((file) => file.endsWith('.test.ts'))
       .map((file) => `test/${kind}/${file}`),
   );

@@ -1,6 +1,6 @@
-import { defaultAvro } from '../avro/default-value.ts';
-import type { WriterField } from '../avro/writer-type.ts';
-import type { ColumnType } from '../clickhouse/column-type.ts';
+import { defaultAvro } from '../schema/default-value.ts';
+import type { WriterField } from '../schema/writer-type.ts';
+import type { ColumnType } from '../table/column-type.ts';
 import { CodeWriter, Program } from './code-writer.ts';
 import { defaultBytes } from './column-default.ts';
 import type { ValueWriter } from './record-code.ts';

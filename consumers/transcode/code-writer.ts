@@ -1,5 +1,5 @@
 import { DecodeError } from '../../core/errors.ts';
-import type { DeclaredFields } from '../avro/declared-fields.ts';
+import type { DeclaredFields } from '../schema/declared-fields.ts';
 import type { Converter } from './converters.ts';
 import type { Transcoding } from './transcoding.ts';
 

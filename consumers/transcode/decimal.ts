@@ -1,4 +1,4 @@
-import type { DecimalType } from '../avro/writer-type.ts';
+import type { DecimalType } from '../schema/writer-type.ts';
 import { DecodeError } from '../../core/errors.ts';
 import type { Transcoding } from './transcoding.ts';
 

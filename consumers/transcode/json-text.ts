@@ -1,5 +1,5 @@
 import { freeFormNumber } from '../../core/free-form.ts';
-import { minBytesOf, type RecordType, type WriterType } from '../avro/writer-type.ts';
+import { minBytesOf, type RecordType, type WriterType } from '../schema/writer-type.ts';
 import { readDecimal } from './decimal.ts';
 import { decimalText, doubleText, shortest } from './scalar-text.ts';
 import type { Transcoding } from './transcoding.ts';

@@ -1,5 +1,5 @@
-import { splitUnion, type WriterField, type WriterType } from '../avro/writer-type.ts';
-import type { Column, ColumnType } from '../clickhouse/column-type.ts';
+import { splitUnion, type WriterField, type WriterType } from '../schema/writer-type.ts';
+import type { Column, ColumnType } from '../table/column-type.ts';
 import { CodeWriter } from './code-writer.ts';
 import { absentBytes } from './absent-value.ts';
 import { skip } from './skip.ts';

@@ -1,4 +1,4 @@
-import { minBytesOf, type WriterType } from '../avro/writer-type.ts';
+import { minBytesOf, type WriterType } from '../schema/writer-type.ts';
 import type { Transcoding } from './transcoding.ts';
 
 /** Moves past one value. What it finds there is checked only as far as to know where the value ends. */

@@ -8,10 +8,10 @@ import {
   splitUnion,
   type UnionType,
   type WriterType,
-} from '../avro/writer-type.ts';
-import { columnTypeOf } from '../clickhouse/column-type-of.ts';
-import { stringType, type ColumnType } from '../clickhouse/column-type.ts';
-import { variantMemberFor } from '../clickhouse/widened.ts';
+} from '../schema/writer-type.ts';
+import { columnTypeOf } from '../table/column-type-of.ts';
+import { stringType, type ColumnType } from '../table/column-type.ts';
+import { variantMemberFor } from '../table/widened.ts';
 import type { CodeWriter } from './code-writer.ts';
 import { defaultBytes } from './column-default.ts';
 import { converterOf, type Converter } from './converters.ts';

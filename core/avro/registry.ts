@@ -1,6 +1,6 @@
 import { SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry';
 import { request, type Dispatcher } from 'undici';
-import type { SchemaRegistrySettings } from '../config.ts';
+import type { SchemaRegistrySettings } from '../settings/config.ts';
 import { withDeadline } from '../deadline.ts';
 import { ACCEPT_ENCODING, readBody } from '../http/answer-body.ts';
 import { createBoundedAgent } from '../http/bounded-agent.ts';

@@ -1,4 +1,4 @@
-import type { ByteWriter } from '../byte-writer.ts';
+import type { ByteWriter } from './byte-writer.ts';
 import { DecodeError } from '../errors.ts';
 
 /** Confluent framing: a zero byte, the schema id in four bytes (big endian), then the Avro bytes. */

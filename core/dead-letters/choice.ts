@@ -1,6 +1,6 @@
 import { letterSteps, type LetterStep, type StoredLetter } from './parse-letter.ts';
 import { ConfigError } from '../errors.ts';
-import { oneOf, unitMs } from '../setting-values.ts';
+import { oneOf, unitMs } from '../settings/setting-values.ts';
 
 /** Which letters are meant; what is undefined says nothing. */
 export interface LetterFilter {

@@ -1,4 +1,4 @@
-import { deadLetterHeaders } from '../dead-letter.ts';
+import { deadLetterHeaders } from './dead-letter.ts';
 import { redactedInOwnWords } from '../redact.ts';
 import type { StoredLetter } from './parse-letter.ts';
 

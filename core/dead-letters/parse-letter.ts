@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { KafkaMessage } from 'kafkajs';
-import { deadLetterHeaders } from '../dead-letter.ts';
-import { messageTimeMs } from '../message-time.ts';
+import { deadLetterHeaders } from './dead-letter.ts';
+import { messageTimeMs } from '../kafka/message-time.ts';
 import { letterMarks, letterState, type LetterState } from './mark.ts';
 import { isStreamName, topicOf } from '../stream-name.ts';
 

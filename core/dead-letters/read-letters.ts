@@ -1,8 +1,8 @@
 import type { Admin, KafkaMessage } from 'kafkajs';
-import type { Settings } from '../config.ts';
+import type { Settings } from '../settings/config.ts';
 import { parseLetter, type StoredLetter } from './parse-letter.ts';
 import { deadLettersTopic } from '../stream-name.ts';
-import { readTopics } from '../topic-reader.ts';
+import { readTopics } from '../kafka/topic-reader.ts';
 
 /** What stands on the topic of dead letters. */
 export interface LettersRead {

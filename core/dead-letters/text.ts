@@ -1,11 +1,11 @@
 import { parse, stringify } from 'lossless-json';
-import { deadLetterHeaders } from '../dead-letter.ts';
-import { shownKey } from '../shown-key.ts';
+import { deadLetterHeaders } from './dead-letter.ts';
+import { shownKey } from '../terminal/shown-key.ts';
 import { SHORT_ID_DIGITS } from './choice.ts';
 import type { StoredLetter } from './parse-letter.ts';
 import { messageOf, NestedTooDeeplyError } from '../errors.ts';
-import { textTable } from '../text-table.ts';
-import { visibleLine } from '../terminal.ts';
+import { textTable } from '../terminal/text-table.ts';
+import { visibleLine } from '../terminal/terminal.ts';
 
 /** Columns of a terminal that does not know its size. */
 const STANDARD_WIDTH = 80;

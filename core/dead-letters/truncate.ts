@@ -1,4 +1,4 @@
-import { deadLetterHeaders } from '../dead-letter.ts';
+import { deadLetterHeaders } from './dead-letter.ts';
 
 /** What a letter keeps of a value or key that is too large: enough to look at, and less than any topic takes. */
 const KEPT_VALUE_BYTES = 64 * 1024;

@@ -1,6 +1,6 @@
 import { Agent, type ClientRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
-import type { Secret } from '../secret.ts';
+import type { Secret } from '../settings/secret.ts';
 import { sizeLimit, TooLargeError } from '../size-limit.ts';
 import { createProxyAgent } from './proxy.ts';
 

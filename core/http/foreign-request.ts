@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
-import { isLoopback } from '../setting-values.ts';
+import { isLoopback } from '../settings/setting-values.ts';
 
 /** Who may reach a server: programs of this machine only, or of other machines too. */
 export type Reach = 'machine' | 'network';

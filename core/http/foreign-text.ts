@@ -1,5 +1,5 @@
 import { REDACTED, redacted } from '../redact.ts';
-import { UNPRINTABLE } from '../unprintable.ts';
+import { UNPRINTABLE } from '../terminal/unprintable.ts';
 
 /** Characters of another program's text that an error or a log line holds at most. */
 const MAX_CHARACTERS = 300;

@@ -2,8 +2,8 @@ import type { Agent as NodeAgent } from 'node:http';
 import { HttpProxyAgent } from 'http-proxy-agent';
 import { HttpsProxyAgent } from 'https-proxy-agent';
 import { Agent, ProxyAgent, type Dispatcher } from 'undici';
-import type { Secret } from '../secret.ts';
-import { isLoopback } from '../setting-values.ts';
+import type { Secret } from '../settings/secret.ts';
+import { isLoopback } from '../settings/setting-values.ts';
 
 /** The values of HTTPS_PROXY, HTTP_PROXY and NO_PROXY. Empty: not set. */
 export interface ProxyRules {

@@ -22,7 +22,7 @@ import { logger } from '../../core/logger.ts';
 import { rememberSecret } from '../../core/redact.ts';
 import { FIRST_ANSWER_MS, retry, sourceRetry, type RetryPolicy } from '../../core/retry.ts';
 import { TooLargeError } from '../../core/size-limit.ts';
-import type { Settings } from '../../core/config.ts';
+import type { Settings } from '../../core/settings/config.ts';
 import { answerError, PING_PATH } from './answer-error.ts';
 import { RateLimiter } from './rate-limiter.ts';
 

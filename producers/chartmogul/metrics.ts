@@ -1,4 +1,4 @@
-import type { MetricsInterval, ProduceSettings } from '../../core/config.ts';
+import type { MetricsInterval, ProduceSettings } from '../../core/settings/config.ts';
 import { sourceList, type SourceList } from './source-list.ts';
 import type { StreamSpec } from './streams.ts';
 

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { ProduceSettings } from '../../core/config.ts';
+import type { ProduceSettings } from '../../core/settings/config.ts';
 import { AccessDeniedError, messageOf, RequestRefusedError, StreamNotFoundError } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
-import { shownKey } from '../../core/shown-key.ts';
-import type { SliceState } from '../checkpoint.ts';
+import { shownKey } from '../../core/terminal/shown-key.ts';
+import type { SliceState } from '../state/checkpoint.ts';
 import { addressOf } from './address.ts';
 import type { ChartMogulClient, RequestObserver } from './client.ts';
 import { readList } from './list-reader.ts';

@@ -1,4 +1,4 @@
-import type { MetricsInterval } from '../../core/config.ts';
+import type { MetricsInterval } from '../../core/settings/config.ts';
 import type { Query } from './client.ts';
 
 /** How a record that the topic has and the source no longer shows is proved to be gone. */

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
-import { literal } from '../../core/clickhouse.ts';
-import { notReadOnly, outsideOf, parseStatementTree } from '../../core/statement-tree.ts';
+import { literal } from '../../core/clickhouse/client.ts';
+import { notReadOnly, outsideOf, parseStatementTree } from '../../core/clickhouse/statement-tree.ts';
 import type { Engine } from './engine.ts';
 import { ClickHouseException } from './exception.ts';
 import { topLevelTokens } from './lexer.ts';

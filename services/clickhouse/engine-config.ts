@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import { makePrivateFolder, writePrivate } from '../../core/private-files.ts';
-import { innerEngines } from '../../core/statement-tree.ts';
+import { innerEngines } from '../../core/clickhouse/statement-tree.ts';
 
 /** Settings that name a file, or contain SQL that the parse of the statement does not show. */
 const fixedSettings = [

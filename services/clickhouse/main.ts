@@ -1,6 +1,6 @@
 import { devNull } from 'node:os';
 import { join, resolve } from 'node:path';
-import { loadSettings } from '../../core/config.ts';
+import { loadSettings } from '../../core/settings/config.ts';
 import { makePrivateFolder } from '../../core/private-files.ts';
 import { exitCodes, runMain } from '../../core/process.ts';
 import { listenUntil } from '../http-listener.ts';

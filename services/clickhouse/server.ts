@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import type { Credentials } from '../../core/config.ts';
+import type { Credentials } from '../../core/settings/config.ts';
 import { messageOf } from '../../core/errors.ts';
 import { refuseForeign } from '../../core/http/foreign-request.ts';
 import { logger } from '../../core/logger.ts';

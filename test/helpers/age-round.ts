@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import type { Settings } from '../../core/config.ts';
+import type { Settings } from '../../core/settings/config.ts';
 import { checkpointsTopic } from '../../core/stream-name.ts';
-import { checkpointMessage } from '../../producers/checkpoint.ts';
+import { checkpointMessage } from '../../producers/state/checkpoint.ts';
 import { progressOf } from './committed.ts';
 import { createProducer } from './topic.ts';
 

@@ -1,6 +1,6 @@
 import { createClient, type ClickHouseClient } from '@clickhouse/client';
 import type { TestContext } from 'node:test';
-import type { ClickHouseSettings } from '../../core/config.ts';
+import type { ClickHouseSettings } from '../../core/settings/config.ts';
 
 /** ClickHouse's own client, closed when the test ends; it keeps its errors to itself. */
 export function createTestClient(

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { connectAdmin } from '../../core/kafka.ts';
-import type { Settings } from '../../core/config.ts';
+import { connectAdmin } from '../../core/kafka/client.ts';
+import type { Settings } from '../../core/settings/config.ts';
 import { checkpointsTopic, topicOf } from '../../core/stream-name.ts';
-import { readTopics, type MessageHandler } from '../../core/topic-reader.ts';
-import { parseCheckpoint, parseCheckpointKey, type Checkpoint } from '../../producers/checkpoint.ts';
-import { messageHeaders, type Message } from '../../producers/message.ts';
+import { readTopics, type MessageHandler } from '../../core/kafka/topic-reader.ts';
+import { parseCheckpoint, parseCheckpointKey, type Checkpoint } from '../../producers/state/checkpoint.ts';
+import { messageHeaders, type Message } from '../../producers/encode/message.ts';
 import { noSignal } from './settings.ts';
 
 /** A message as a reader of committed messages sees it. */

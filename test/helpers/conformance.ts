@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import type { Message } from 'kafkajs';
-import type { SinkCounts } from '../../consumers/sink-counts.ts';
+import type { SinkCounts } from '../../consumers/report/sink-counts.ts';
 import {
   createClickHouse,
   literal,
   qualified,
   quoted,
   type ClickHouseClient,
-} from '../../core/clickhouse.ts';
+} from '../../core/clickhouse/client.ts';
 import { systemColumnNames } from '../../core/avro/schema.ts';
-import type { Settings } from '../../core/config.ts';
+import type { Settings } from '../../core/settings/config.ts';
 import type { JsonObject } from '../../core/json.ts';
-import { connectAdmin } from '../../core/kafka.ts';
+import { connectAdmin } from '../../core/kafka/client.ts';
 import { deadLettersTopic, storageTableOf, subjectOf, topicOf, viewOf } from '../../core/stream-name.ts';
 import type { ExpectedLetter, Expectation, Script, Step } from '../fixtures/conformance-script.ts';
 import { ScriptWriter, type ScriptMessage } from '../fixtures/conformance-writer.ts';

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { Registry, type SchemaText } from '../../core/avro/registry.ts';
 import type { StreamSchema } from '../../core/avro/schema.ts';
 import { schemaIdOf } from '../../core/avro/wire-format.ts';
-import { RecordDecoder } from '../../producers/avro/record-decoder.ts';
+import { RecordDecoder } from '../../producers/encode/record-decoder.ts';
 import { noSignal } from './settings.ts';
 
 /** A registry in memory. Ids count from 1, in the order of `registered`. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Settings } from '../../core/config.ts';
+import type { Settings } from '../../core/settings/config.ts';
 import { streams } from '../../producers/chartmogul/streams.ts';
 import { Random } from '../../simulator/data/random.ts';
 import type { SimulatorOptions } from '../../simulator/options.ts';
@@ -10,7 +10,7 @@ import { runCommand, startCommand } from './command.ts';
 import { createSettings, environmentOf } from './settings.ts';
 import { createWatchedSimulator, type WatchedSimulator } from './watched-simulator.ts';
 
-const entry = 'producers/main.ts';
+const entry = 'commands/produce.ts';
 /** The session of a run that was killed is not waited for: that has a test of its own. */
 const args = ['--take-over'];
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { kafkaService } from '../../services/kafka.ts';
 import { freePort } from '../../services/local-address.ts';
-import type { Settings } from '../../core/config.ts';
+import type { Settings } from '../../core/settings/config.ts';
 import { noSignal } from './settings.ts';
 import { waitFor } from './wait-for.ts';
 

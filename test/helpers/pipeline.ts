@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { sink } from '../../consumers/sink.ts';
-import type { SinkCounts } from '../../consumers/sink-counts.ts';
-import type { Settings } from '../../core/config.ts';
-import { chooseStreams, knownStreams } from '../../producers/known-streams.ts';
-import type { RunOptions } from '../../producers/run-context.ts';
-import { produce } from '../../producers/produce.ts';
-import type { StreamCounts } from '../../producers/stream-counts.ts';
+import { sink } from '../../consumers/run/sink.ts';
+import type { SinkCounts } from '../../consumers/report/sink-counts.ts';
+import type { Settings } from '../../core/settings/config.ts';
+import { chooseStreams, knownStreams } from '../../producers/chartmogul/known-streams.ts';
+import type { RunOptions } from '../../producers/run/run-context.ts';
+import { produce } from '../../producers/run/produce.ts';
+import type { StreamCounts } from '../../producers/report/stream-counts.ts';
 import { noSignal } from './settings.ts';
 
 /** One pass over some streams and the streams of their parents, or over all. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { createClickHouse, qualified } from '../../core/clickhouse.ts';
-import type { Settings } from '../../core/config.ts';
+import { createClickHouse, qualified } from '../../core/clickhouse/client.ts';
+import type { Settings } from '../../core/settings/config.ts';
 import { createTopics, messagesOf } from './topic.ts';
 import { sinkStreams } from './pipeline.ts';
 import { rowsOf } from './table-rows.ts';

@@ -1,7 +1,7 @@
 import type { IHeaders } from 'kafkajs';
-import type { Settings } from '../../core/config.ts';
-import { connectAdmin } from '../../core/kafka.ts';
-import { readTopics } from '../../core/topic-reader.ts';
+import type { Settings } from '../../core/settings/config.ts';
+import { connectAdmin } from '../../core/kafka/client.ts';
+import { readTopics } from '../../core/kafka/topic-reader.ts';
 import { noSignal } from './settings.ts';
 
 /** A message with its headers. */

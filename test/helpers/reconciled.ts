@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { isEqual, type StreamComparison } from '../../consumers/reconcile/comparison.ts';
-import { reconcile } from '../../consumers/reconcile/reconcile.ts';
-import { reconcileSummary } from '../../consumers/reconcile/reconcile-summary.ts';
-import type { Settings } from '../../core/config.ts';
+import { isEqual, type StreamComparison } from '../../operations/reconcile/comparison.ts';
+import { reconcile } from '../../operations/reconcile/reconcile.ts';
+import { reconcileSummary } from '../../operations/reconcile/reconcile-summary.ts';
+import type { Settings } from '../../core/settings/config.ts';
 import { noSignal } from './settings.ts';
 
 /** Tests look at letters by themselves. */

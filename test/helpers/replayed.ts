@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { replay, type ReplayOptions } from '../../consumers/replay/replay.ts';
-import type { ReplayCounts } from '../../consumers/replay/replay-counts.ts';
-import { createClickHouse, qualified } from '../../core/clickhouse.ts';
-import type { Settings } from '../../core/config.ts';
+import { replay, type ReplayOptions } from '../../operations/replay/replay.ts';
+import type { ReplayCounts } from '../../operations/replay/replay-counts.ts';
+import { createClickHouse, qualified } from '../../core/clickhouse/client.ts';
+import type { Settings } from '../../core/settings/config.ts';
 import { noSignal } from './settings.ts';
 import { rowsOf } from './table-rows.ts';
 

@@ -2,8 +2,8 @@ import avro from 'avsc';
 import { exactLong } from '../../core/avro/exact-long.ts';
 import type { StreamSchema } from '../../core/avro/schema.ts';
 import type { JsonObject } from '../../core/json.ts';
-import { evolve } from '../../producers/avro/drift.ts';
-import { RecordEncoder } from '../../producers/avro/record-encoder.ts';
+import { evolve } from '../../producers/encode/drift.ts';
+import { RecordEncoder } from '../../producers/encode/record-encoder.ts';
 
 /** The record as another Avro implementation reads it, after as many rounds of evolution as it takes. */
 export function roundTrip(start: StreamSchema, record: JsonObject) {

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { TestContext } from 'node:test';
-import { createClickHouse, quoted } from '../../core/clickhouse.ts';
-import { loadSettings, type Settings } from '../../core/config.ts';
-import { createKafka } from '../../core/kafka.ts';
+import { createClickHouse, quoted } from '../../core/clickhouse/client.ts';
+import { loadSettings, type Settings } from '../../core/settings/config.ts';
+import { createKafka } from '../../core/kafka/client.ts';
 import { logger } from '../../core/logger.ts';
-import { Secret } from '../../core/secret.ts';
+import { Secret } from '../../core/settings/secret.ts';
 import { waitFor } from './wait-for.ts';
 
 /** Never aborts: for calls that a test awaits. */

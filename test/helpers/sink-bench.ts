@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import { sink } from '../../consumers/sink.ts';
+import { sink } from '../../consumers/run/sink.ts';
 import { readStreamSchema } from '../../core/avro/schema-files.ts';
-import type { Settings } from '../../core/config.ts';
-import { connectAdmin } from '../../core/kafka.ts';
+import type { Settings } from '../../core/settings/config.ts';
+import { connectAdmin } from '../../core/kafka/client.ts';
 import { storageTableOf, topicOf } from '../../core/stream-name.ts';
 import { freePort } from '../../services/local-address.ts';
 import { createSettings, noSignal } from './settings.ts';

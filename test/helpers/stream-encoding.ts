@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import type { JsonValue } from '../../core/json.ts';
-import { ChildTable } from '../../producers/changes/child-table.ts';
-import { KeyTable } from '../../producers/changes/key-table.ts';
+import { ChildTable } from '../../producers/state/child-table.ts';
+import { KeyTable } from '../../producers/state/key-table.ts';
 import { sourceList, type Page, type SourceList } from '../../producers/chartmogul/source-list.ts';
 import { streams, type StreamSpec } from '../../producers/chartmogul/streams.ts';
-import { createStreamCounts } from '../../producers/stream-counts.ts';
-import { StreamEncoder, type StreamEncoderOptions } from '../../producers/stream-encoder.ts';
-import type { EncodedPage } from '../../producers/transaction-writable.ts';
-import { FakeRegistry } from '../helpers/fake-registry.ts';
+import { createStreamCounts } from '../../producers/report/stream-counts.ts';
+import { StreamEncoder, type StreamEncoderOptions } from '../../producers/encode/stream-encoder.ts';
+import type { EncodedPage } from '../../producers/publish/transaction-writable.ts';
+import { FakeRegistry } from './fake-registry.ts';
 
 export function specOf(name: string): StreamSpec {
   const spec = streams.find((candidate) => candidate.name === name);

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { loadSettings } from '../../core/config.ts';
+import { loadSettings } from '../../core/settings/config.ts';
 import { logger } from '../../core/logger.ts';
-import { CheckpointTracker } from '../../producers/checkpoint-tracker.ts';
-import { checkpointMessage, parseCheckpoint, type SliceState } from '../../producers/checkpoint.ts';
+import { CheckpointTracker } from '../../producers/state/checkpoint-tracker.ts';
+import { checkpointMessage, parseCheckpoint, type SliceState } from '../../producers/state/checkpoint.ts';
 import type { Page } from '../../producers/chartmogul/source-list.ts';
 import { readStream, type ReadPlan } from '../../producers/chartmogul/stream-reader.ts';
 import { streams, type StreamSpec } from '../../producers/chartmogul/streams.ts';

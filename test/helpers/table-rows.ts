@@ -1,5 +1,5 @@
-import { createClickHouse } from '../../core/clickhouse.ts';
-import type { Settings } from '../../core/config.ts';
+import { createClickHouse } from '../../core/clickhouse/client.ts';
+import type { Settings } from '../../core/settings/config.ts';
 import { parseJson, type JsonObject } from '../../core/json.ts';
 import { text } from 'node:stream/consumers';
 

@@ -4,12 +4,12 @@ import { Registry } from '../../core/avro/registry.ts';
 import { readStreamSchema } from '../../core/avro/schema-files.ts';
 import type { StreamSchema } from '../../core/avro/schema.ts';
 import { framed } from '../../core/avro/wire-format.ts';
-import type { Settings } from '../../core/config.ts';
+import type { Settings } from '../../core/settings/config.ts';
 import type { JsonObject } from '../../core/json.ts';
-import { connectAdmin, createKafka, ensureTopics } from '../../core/kafka.ts';
+import { connectAdmin, createKafka, ensureTopics } from '../../core/kafka/client.ts';
 import { subjectOf, topicOf } from '../../core/stream-name.ts';
-import { RecordEncoder } from '../../producers/avro/record-encoder.ts';
-import type { Message } from '../../producers/message.ts';
+import { RecordEncoder } from '../../producers/encode/record-encoder.ts';
+import type { Message } from '../../producers/encode/message.ts';
 import { noSignal } from './settings.ts';
 
 /** Creates the topics of some streams. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { readStreamSchema } from '../../core/avro/schema-files.ts';
 import type { StreamSchema } from '../../core/avro/schema.ts';
-import type { Settings } from '../../core/config.ts';
+import type { Settings } from '../../core/settings/config.ts';
 import type { JsonObject } from '../../core/json.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { createClickHouseFront } from './clickhouse-front.ts';

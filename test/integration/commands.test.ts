@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { qualified } from '../../core/clickhouse.ts';
+import { qualified } from '../../core/clickhouse/client.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { createApiServer } from '../helpers/api-server.ts';
 import { runCommand, runShell, startCommand } from '../helpers/command.ts';
@@ -14,9 +14,9 @@ const entries = {
   services: 'services/main.ts',
   simulate: 'simulator/main.ts',
   ping: 'commands/ping.ts',
-  produce: 'producers/main.ts',
-  sink: 'consumers/main.ts',
-  replay: 'consumers/replay/main.ts',
+  produce: 'commands/produce.ts',
+  sink: 'commands/sink.ts',
+  replay: 'commands/replay.ts',
   status: 'commands/status.ts',
   query: 'commands/query.ts',
   reconcile: 'commands/reconcile.ts',

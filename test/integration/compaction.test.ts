@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import kafkajs, { type Admin } from 'kafkajs';
-import type { Settings } from '../../core/config.ts';
-import { connectAdmin } from '../../core/kafka.ts';
+import type { Settings } from '../../core/settings/config.ts';
+import { connectAdmin } from '../../core/kafka/client.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
 import { readTopic } from '../helpers/read-topic.ts';

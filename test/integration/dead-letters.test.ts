@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
-import { ReplayLock } from '../../consumers/replay/replay-lock.ts';
-import { qualified } from '../../core/clickhouse.ts';
-import type { DriftMode, Settings } from '../../core/config.ts';
+import { ReplayLock } from '../../operations/replay/replay-lock.ts';
+import { qualified } from '../../core/clickhouse/client.ts';
+import type { DriftMode, Settings } from '../../core/settings/config.ts';
 import type { StoredLetter } from '../../core/dead-letters/parse-letter.ts';
 import { readLetters } from '../../core/dead-letters/read-letters.ts';
-import { connectAdmin } from '../../core/kafka.ts';
+import { connectAdmin } from '../../core/kafka/client.ts';
 import { deadLettersTopic, topicOf } from '../../core/stream-name.ts';
 import { createApiServer } from '../helpers/api-server.ts';
 import { runCommand, type CommandResult } from '../helpers/command.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { AssignerProtocol } from 'kafkajs';
-import { adminAsker, connectAdmin, createKafka, readTopic } from '../../core/kafka.ts';
+import { adminAsker, connectAdmin, createKafka, readTopic } from '../../core/kafka/client.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { createSettings, noSignal } from '../helpers/settings.ts';
 import { createProducer, createTopics } from '../helpers/topic.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { qualified } from '../../core/clickhouse.ts';
+import { qualified } from '../../core/clickhouse/client.ts';
 import { readLetters } from '../../core/dead-letters/read-letters.ts';
-import { connectAdmin } from '../../core/kafka.ts';
+import { connectAdmin } from '../../core/kafka/client.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { comparisonOf } from '../helpers/reconciled.ts';
 import { replayPlans } from '../helpers/replayed.ts';
@@ -11,7 +11,7 @@ import { command } from '../helpers/plans-table.ts';
 import { createSettings, noSignal } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer, messagesOf } from '../helpers/topic.ts';
-import { isEqual } from '../../consumers/reconcile/comparison.ts';
+import { isEqual } from '../../operations/reconcile/comparison.ts';
 
 const MAX_INT64 = '9223372036854775807';
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import kafkajs from 'kafkajs';
-import type { Settings } from '../../core/config.ts';
-import { connectAdmin } from '../../core/kafka.ts';
+import type { Settings } from '../../core/settings/config.ts';
+import { connectAdmin } from '../../core/kafka/client.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { createApiServer, type ApiAnswers } from '../helpers/api-server.ts';
 import { produceStreams, sinkStreams } from '../helpers/pipeline.ts';

@@ -37,7 +37,7 @@ test('a plan without a stream: the others are read, exit 0, and summary and stat
     '/customers': noCrm,
   });
   const env = environmentOf(settings);
-  const whole = await runCommand(t, 'producers/main.ts', [], env);
+  const whole = await runCommand(t, 'commands/produce.ts', [], env);
   assert.equal(whole.exitCode, 0, whole.stdout + whole.stderr);
   assert.match(
     whole.stdout,

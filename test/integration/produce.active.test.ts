@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RetriableError, RunActiveError } from '../../core/errors.ts';
-import { Secret } from '../../core/secret.ts';
+import { Secret } from '../../core/settings/secret.ts';
 import { createApiServer } from '../helpers/api-server.ts';
 import { runCommand, startCommand } from '../helpers/command.ts';
 import { committedKeys } from '../helpers/committed.ts';
@@ -9,7 +9,7 @@ import { produceStreams, produceWith } from '../helpers/pipeline.ts';
 import { createPlansServer, holdBack, planKeys } from '../helpers/plans-server.ts';
 import { createSettings, environmentOf } from '../helpers/settings.ts';
 
-const entry = 'producers/main.ts';
+const entry = 'commands/produce.ts';
 
 test('nothing that a second shell starts ends a run that is active, nor one that waits for its next pass', async (t) => {
   let onAsked = () => {};

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Registry } from '../../core/avro/registry.ts';
 import { readStreamSchema } from '../../core/avro/schema-files.ts';
 import type { JsonObject } from '../../core/json.ts';
-import { connectAdmin } from '../../core/kafka.ts';
+import { connectAdmin } from '../../core/kafka/client.ts';
 import { subjectOf, topicOf } from '../../core/stream-name.ts';
 import type { Simulator } from '../../simulator/simulator.ts';
 import { createApiServer, type ApiAnswers } from '../helpers/api-server.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { readStreamSchema } from '../../core/avro/schema-files.ts';
-import type { Settings } from '../../core/config.ts';
+import type { Settings } from '../../core/settings/config.ts';
 import type { JsonObject } from '../../core/json.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { ageRounds } from '../helpers/age-round.ts';

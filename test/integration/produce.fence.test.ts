@@ -7,7 +7,7 @@ import { produceStreams, produceWith } from '../helpers/pipeline.ts';
 import { createPlansServer, cursorOf, holdBack, planKeys } from '../helpers/plans-server.ts';
 import { createSettings, environmentOf } from '../helpers/settings.ts';
 
-const entry = 'producers/main.ts';
+const entry = 'commands/produce.ts';
 
 test('a second run that takes over shuts out the first before its first transaction, and no record is sent twice', async (t) => {
   const server = await createPlansServer(t);

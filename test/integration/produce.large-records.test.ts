@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import kafkajs from 'kafkajs';
-import { deadLetterHeaders } from '../../core/dead-letter.ts';
-import { connectAdmin, ensureTopics } from '../../core/kafka.ts';
+import { deadLetterHeaders } from '../../core/dead-letters/dead-letter.ts';
+import { connectAdmin, ensureTopics } from '../../core/kafka/client.ts';
 import { deadLettersTopic, topicOf } from '../../core/stream-name.ts';
-import type { Settings } from '../../core/config.ts';
+import type { Settings } from '../../core/settings/config.ts';
 import { createApiServer } from '../helpers/api-server.ts';
 import { runCommand } from '../helpers/command.ts';
 import { produceStreams } from '../helpers/pipeline.ts';

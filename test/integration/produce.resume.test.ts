@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { test, type TestContext } from 'node:test';
 import { readStreamSchema } from '../../core/avro/schema-files.ts';
-import type { Settings } from '../../core/config.ts';
+import type { Settings } from '../../core/settings/config.ts';
 import { subjectOf } from '../../core/stream-name.ts';
 import { createApiServer } from '../helpers/api-server.ts';
 import { runCommand, startCommand } from '../helpers/command.ts';
@@ -26,7 +26,7 @@ import {
 } from '../helpers/plans-server.ts';
 import { createSettings, environmentOf } from '../helpers/settings.ts';
 
-const entry = 'producers/main.ts';
+const entry = 'commands/produce.ts';
 const plans = ['--streams', 'plans'];
 
 /** A run that is killed while it waits for page 6, once the pages before are committed. */

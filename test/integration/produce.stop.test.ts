@@ -7,7 +7,7 @@ import { answersAll, createPlansServer, cursorOf, holdBack, planKeys } from '../
 import { createSettings, environmentOf } from '../helpers/settings.ts';
 import { createSimulatorServer } from '../helpers/simulator.ts';
 
-const entry = 'producers/main.ts';
+const entry = 'commands/produce.ts';
 const plans = ['--streams', 'plans'];
 const WITHIN_MS = 10_000;
 

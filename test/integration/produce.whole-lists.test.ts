@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
-import type { Settings } from '../../core/config.ts';
+import type { Settings } from '../../core/settings/config.ts';
 import type { JsonObject } from '../../core/json.ts';
 import { checkpointsTopic } from '../../core/stream-name.ts';
-import { checkpointMessage, type SliceState } from '../../producers/checkpoint.ts';
-import type { StreamCounts } from '../../producers/stream-counts.ts';
+import { checkpointMessage, type SliceState } from '../../producers/state/checkpoint.ts';
+import type { StreamCounts } from '../../producers/report/stream-counts.ts';
 import { createApiServer } from '../helpers/api-server.ts';
 import { committedMessages, folded, progressOf } from '../helpers/committed.ts';
 import { produceStreams } from '../helpers/pipeline.ts';

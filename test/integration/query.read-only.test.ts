@@ -4,9 +4,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { test, type TestContext } from 'node:test';
-import { createClickHouse, quoted } from '../../core/clickhouse.ts';
+import { createClickHouse, quoted } from '../../core/clickhouse/client.ts';
 import { ServiceRefusedError } from '../../core/errors.ts';
-import { readOnlyQuery, standardLimits, type QueryLimits } from '../../core/read-only-query.ts';
+import { readOnlyQuery, standardLimits, type QueryLimits } from '../../core/clickhouse/read-only-query.ts';
 import { createSettings, noSignal } from '../helpers/settings.ts';
 
 async function reader(t: TestContext) {

@@ -6,14 +6,14 @@ import {
   findHiddenStrays,
   type Difference,
   type Sides,
-} from '../../consumers/reconcile/find-differences.ts';
-import { keyPartsSql } from '../../consumers/clickhouse/key-sql.ts';
-import type { ReconcileServices } from '../../consumers/reconcile/services.ts';
-import { stringType } from '../../consumers/clickhouse/column-type.ts';
-import { SideTable } from '../../consumers/reconcile/side-table.ts';
+} from '../../operations/reconcile/find-differences.ts';
+import { keyPartsSql } from '../../consumers/table/key-sql.ts';
+import type { ReconcileServices } from '../../operations/reconcile/services.ts';
+import { stringType } from '../../consumers/table/column-type.ts';
+import { SideTable } from '../../operations/reconcile/side-table.ts';
 import { Registry } from '../../core/avro/registry.ts';
-import { createClickHouse, qualified, quoted } from '../../core/clickhouse.ts';
-import { connectAdmin } from '../../core/kafka.ts';
+import { createClickHouse, qualified, quoted } from '../../core/clickhouse/client.ts';
+import { connectAdmin } from '../../core/kafka/client.ts';
 import { command } from '../helpers/plans-table.ts';
 import { createSettings, noSignal } from '../helpers/settings.ts';
 

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
-import { isEqual, type StreamComparison } from '../../consumers/reconcile/comparison.ts';
+import { isEqual, type StreamComparison } from '../../operations/reconcile/comparison.ts';
 import type { StreamSchema } from '../../core/avro/schema.ts';
-import { qualified } from '../../core/clickhouse.ts';
-import type { Settings } from '../../core/config.ts';
+import { qualified } from '../../core/clickhouse/client.ts';
+import type { Settings } from '../../core/settings/config.ts';
 import type { JsonObject } from '../../core/json.ts';
-import { connectAdmin } from '../../core/kafka.ts';
+import { connectAdmin } from '../../core/kafka/client.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
 import { command } from '../helpers/plans-table.ts';

@@ -1,15 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Registry } from '../../core/avro/registry.ts';
-import type { Settings } from '../../core/config.ts';
+import type { Settings } from '../../core/settings/config.ts';
 import { AuthenticationError, ConfigError, ParentFailedError, StoppedError } from '../../core/errors.ts';
 import { jsonText } from '../../core/json.ts';
-import { connectAdmin } from '../../core/kafka.ts';
+import { connectAdmin } from '../../core/kafka/client.ts';
 import { subjectOf } from '../../core/stream-name.ts';
-import { noSourceDifferences } from '../../producers/changes/source-diff.ts';
-import { recordHash } from '../../producers/changes/record-hash.ts';
-import { compareSource, type SourceComparison, type SourceProgress } from '../../producers/compare-source.ts';
-import { chooseStreams, knownStreams } from '../../producers/known-streams.ts';
+import { noSourceDifferences } from '../../producers/state/source-diff.ts';
+import { recordHash } from '../../producers/state/record-hash.ts';
+import {
+  compareSource,
+  type SourceComparison,
+  type SourceProgress,
+} from '../../operations/reconcile/source/compare-source.ts';
+import { chooseStreams, knownStreams } from '../../producers/chartmogul/known-streams.ts';
 import { createApiServer, type ApiAnswers } from '../helpers/api-server.ts';
 import { committedKeys, isAtCursor, untilProgress } from '../helpers/committed.ts';
 import { runCommand } from '../helpers/command.ts';

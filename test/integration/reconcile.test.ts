@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { hostname } from 'node:os';
 import test, { type TestContext } from 'node:test';
-import { isEqual } from '../../consumers/reconcile/comparison.ts';
-import { qualified } from '../../core/clickhouse.ts';
-import type { Settings } from '../../core/config.ts';
+import { isEqual } from '../../operations/reconcile/comparison.ts';
+import { qualified } from '../../core/clickhouse/client.ts';
+import type { Settings } from '../../core/settings/config.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { runCommand } from '../helpers/command.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';

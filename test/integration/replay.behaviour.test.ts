@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
-import { ReplayLock } from '../../consumers/replay/replay-lock.ts';
-import { replay } from '../../consumers/replay/replay.ts';
-import { sink } from '../../consumers/sink.ts';
-import { qualified } from '../../core/clickhouse.ts';
-import type { Settings } from '../../core/config.ts';
+import { ReplayLock } from '../../operations/replay/replay-lock.ts';
+import { replay } from '../../operations/replay/replay.ts';
+import { sink } from '../../consumers/run/sink.ts';
+import { qualified } from '../../core/clickhouse/client.ts';
+import type { Settings } from '../../core/settings/config.ts';
 import { ReplayRefusedError } from '../../core/errors.ts';
-import { connectAdmin } from '../../core/kafka.ts';
+import { connectAdmin } from '../../core/kafka/client.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { startCommand } from '../helpers/command.ts';
 import { createLoad } from '../helpers/load.ts';
@@ -190,7 +190,7 @@ test('a stream of a sink that had stopped goes on when a replay has made its tab
   const settings = await createPlans(t, [['a', 'one']]);
   await sortOtherwise(settings);
   const args = ['--streams', 'plans,plan_groups'];
-  const running = startCommand(t, 'consumers/main.ts', args, environmentOf(settings));
+  const running = startCommand(t, 'commands/sink.ts', args, environmentOf(settings));
   await running.logged('stream stopped');
   await replayPlans(settings);
   await sendPlans(t, settings, [['b', 'two']]);

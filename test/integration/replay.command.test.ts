@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
-import type { Settings } from '../../core/config.ts';
+import type { Settings } from '../../core/settings/config.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { runCommand, startCommand } from '../helpers/command.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
@@ -10,7 +10,7 @@ import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 
 const replay = (t: TestContext, settings: Settings, ...args: string[]) =>
-  runCommand(t, 'consumers/replay/main.ts', args, environmentOf(settings));
+  runCommand(t, 'commands/replay.ts', args, environmentOf(settings));
 
 async function createPlans(t: TestContext, count: number): Promise<Settings> {
   const settings = createSettings(t);
@@ -84,12 +84,7 @@ test('all streams that have messages, side by side', async (t) => {
 test('stopped in the middle, it leaves the live table and nothing else', async (t) => {
   const settings = await createPlans(t, 10);
   const before = await identityOfPlans(settings);
-  const running = startCommand(
-    t,
-    'consumers/replay/main.ts',
-    ['--streams', 'plans'],
-    environmentOf(settings),
-  );
+  const running = startCommand(t, 'commands/replay.ts', ['--streams', 'plans'], environmentOf(settings));
   await running.logged('table created');
   running.kill('SIGTERM');
   const { exitCode, stderr } = await running.result;

@@ -7,7 +7,7 @@ import { Readable } from 'node:stream';
 import { after, before, describe, test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
-import { loadSettings } from '../../core/config.ts';
+import { loadSettings } from '../../core/settings/config.ts';
 import { clickhouseService } from '../../services/clickhouse.ts';
 import { isTrueWithin } from '../../services/deadline.ts';
 import { freePort } from '../../services/local-address.ts';

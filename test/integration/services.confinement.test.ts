@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { devNull, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { loadSettings } from '../../core/config.ts';
+import { loadSettings } from '../../core/settings/config.ts';
 import { clickhouseService } from '../../services/clickhouse.ts';
 import { isTrueWithin } from '../../services/deadline.ts';
 import { freePort } from '../../services/local-address.ts';

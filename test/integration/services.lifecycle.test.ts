@@ -8,7 +8,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test, type TestContext } from 'node:test';
-import { findLocalCredentials } from '../../core/local-credentials.ts';
+import { findLocalCredentials } from '../../core/settings/local-credentials.ts';
 import { isTrueWithin } from '../../services/deadline.ts';
 import { freePort } from '../../services/local-address.ts';
 import { processIdentity } from '../../services/process-identity.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import kafkajs from 'kafkajs';
-import { reconcile } from '../../consumers/reconcile/reconcile.ts';
+import { reconcile } from '../../operations/reconcile/reconcile.ts';
 import { MAX_DECODED_MIB, setSizeLimit } from '../../core/size-limit.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { createApiServer } from '../helpers/api-server.ts';

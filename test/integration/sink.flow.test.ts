@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
-import { sink } from '../../consumers/sink.ts';
-import type { SinkCounts } from '../../consumers/sink-counts.ts';
+import { sink } from '../../consumers/run/sink.ts';
+import type { SinkCounts } from '../../consumers/report/sink-counts.ts';
 import { readStreamSchema } from '../../core/avro/schema-files.ts';
-import { qualified } from '../../core/clickhouse.ts';
-import type { Settings } from '../../core/config.ts';
+import { qualified } from '../../core/clickhouse/client.ts';
+import type { Settings } from '../../core/settings/config.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { startCommand } from '../helpers/command.ts';
 import { createLoad } from '../helpers/load.ts';
@@ -71,7 +71,7 @@ test('SIGTERM while ClickHouse hangs ends the sink all the same, and the next on
   const proxy = await createProxy(t, settings.clickhouse.url);
   const load = await createLoad(t, settings, 100);
   const slow = { ...settings, clickhouse: { ...settings.clickhouse, url: proxy.url } };
-  const running = startCommand(t, 'consumers/main.ts', ['--streams', 'plans'], environmentOf(slow));
+  const running = startCommand(t, 'commands/sink.ts', ['--streams', 'plans'], environmentOf(slow));
   await storedAtLeast(settings, 1);
   proxy.hang();
   const before = load.sent;

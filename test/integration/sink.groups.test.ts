@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
-import { sink } from '../../consumers/sink.ts';
-import { qualified } from '../../core/clickhouse.ts';
-import type { Settings } from '../../core/config.ts';
+import { sink } from '../../consumers/run/sink.ts';
+import { qualified } from '../../core/clickhouse/client.ts';
+import type { Settings } from '../../core/settings/config.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { command } from '../helpers/plans-table.ts';
 import { createSettings } from '../helpers/settings.ts';

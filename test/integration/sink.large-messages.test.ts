@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
-import { qualified } from '../../core/clickhouse.ts';
-import type { Settings } from '../../core/config.ts';
-import { connectAdmin } from '../../core/kafka.ts';
+import { qualified } from '../../core/clickhouse/client.ts';
+import type { Settings } from '../../core/settings/config.ts';
+import { connectAdmin } from '../../core/kafka/client.ts';
 import { deadLettersTopic, topicOf } from '../../core/stream-name.ts';
 import { runCommand } from '../helpers/command.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';

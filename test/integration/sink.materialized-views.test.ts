@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
-import { qualified } from '../../core/clickhouse.ts';
-import type { Settings } from '../../core/config.ts';
+import { qualified } from '../../core/clickhouse/client.ts';
+import type { Settings } from '../../core/settings/config.ts';
 import { deadLettersTopic, topicOf } from '../../core/stream-name.ts';
 import { createClickHouseFront } from '../helpers/clickhouse-front.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';

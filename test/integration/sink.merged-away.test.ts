@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
-import { sinkGroupOf } from '../../consumers/sink-group.ts';
+import { sinkGroupOf } from '../../consumers/run/sink-group.ts';
 import { readStreamSchema } from '../../core/avro/schema-files.ts';
-import { qualified } from '../../core/clickhouse.ts';
-import type { Settings } from '../../core/config.ts';
-import { connectAdmin } from '../../core/kafka.ts';
+import { qualified } from '../../core/clickhouse/client.ts';
+import type { Settings } from '../../core/settings/config.ts';
+import { connectAdmin } from '../../core/kafka/client.ts';
 import { storageTableOf, topicOf } from '../../core/stream-name.ts';
 import { runCommand } from '../helpers/command.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { gatherStatus } from '../../commands/status/gather-status.ts';
-import { replay } from '../../consumers/replay/replay.ts';
+import { gatherStatus } from '../../operations/status/gather-status.ts';
+import { replay } from '../../operations/replay/replay.ts';
 import { readStreamSchema } from '../../core/avro/schema-files.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import kafkajs from 'kafkajs';
-import { qualified } from '../../core/clickhouse.ts';
-import type { Settings } from '../../core/config.ts';
+import { qualified } from '../../core/clickhouse/client.ts';
+import type { Settings } from '../../core/settings/config.ts';
 import { deadLettersTopic, topicOf } from '../../core/stream-name.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
 import { command } from '../helpers/plans-table.ts';
 import { readTopic } from '../helpers/read-topic.ts';
-import type { Message } from '../../producers/message.ts';
+import type { Message } from '../../producers/encode/message.ts';
 import { createSettings } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { qualified, quoted } from '../../core/clickhouse.ts';
-import type { Settings } from '../../core/config.ts';
+import { qualified, quoted } from '../../core/clickhouse/client.ts';
+import type { Settings } from '../../core/settings/config.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { createClickHouseFront } from '../helpers/clickhouse-front.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';

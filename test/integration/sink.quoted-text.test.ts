@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { replay } from '../../consumers/replay/replay.ts';
+import { replay } from '../../operations/replay/replay.ts';
 import type { StreamSchema } from '../../core/avro/schema.ts';
-import { literal, qualified } from '../../core/clickhouse.ts';
+import { literal, qualified } from '../../core/clickhouse/client.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
 import { command } from '../helpers/plans-table.ts';

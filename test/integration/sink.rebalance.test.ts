@@ -16,7 +16,7 @@ test('sinks that come and go under load lose nothing and store nothing twice, an
   const settings = createSettings(t);
   await createUnmergedPlans(settings);
   const load = await createLoad(t, settings, 200);
-  const start = () => startCommand(t, 'consumers/main.ts', ['--streams', 'plans'], environmentOf(settings));
+  const start = () => startCommand(t, 'commands/sink.ts', ['--streams', 'plans'], environmentOf(settings));
   const stop = async (sink: ReturnType<typeof start>) => {
     const startMs = performance.now();
     sink.kill('SIGTERM');
@@ -52,7 +52,7 @@ test('a sink that slept while its partitions went to another inserts nothing of 
   const settings = createSettings(t);
   await createUnmergedPlans(settings);
   const load = await createLoad(t, settings, 50);
-  const start = () => startCommand(t, 'consumers/main.ts', ['--streams', 'plans'], environmentOf(settings));
+  const start = () => startCommand(t, 'commands/sink.ts', ['--streams', 'plans'], environmentOf(settings));
   const stored = async () =>
     (await rowsOf(settings, 'SELECT count() AS n, max(_timestamp) AS newest FROM plans_raw'))[0];
   const flows = async () => {

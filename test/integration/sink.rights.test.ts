@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import test from 'node:test';
-import { gatherStatus } from '../../commands/status/gather-status.ts';
-import { replay } from '../../consumers/replay/replay.ts';
+import { gatherStatus } from '../../operations/status/gather-status.ts';
+import { replay } from '../../operations/replay/replay.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { createClickHouseFront } from '../helpers/clickhouse-front.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
-import type { Settings } from '../../core/config.ts';
-import { createClickHouse, qualified } from '../../core/clickhouse.ts';
+import type { Settings } from '../../core/settings/config.ts';
+import { createClickHouse, qualified } from '../../core/clickhouse/client.ts';
 import { readStreamSchema } from '../../core/avro/schema-files.ts';
-import { connectAdmin } from '../../core/kafka.ts';
+import { connectAdmin } from '../../core/kafka/client.ts';
 import { storageTableOf, topicOf } from '../../core/stream-name.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
 import { command } from '../helpers/plans-table.ts';

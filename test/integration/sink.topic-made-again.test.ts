@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { askKafka, connectAdmin } from '../../core/kafka.ts';
-import type { Settings } from '../../core/config.ts';
+import { askKafka, connectAdmin } from '../../core/kafka/client.ts';
+import type { Settings } from '../../core/settings/config.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
 import { assertReconciled } from '../helpers/reconciled.ts';

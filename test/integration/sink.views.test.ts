@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
-import { replay } from '../../consumers/replay/replay.ts';
+import { replay } from '../../operations/replay/replay.ts';
 import { readStreamSchema } from '../../core/avro/schema-files.ts';
 import type { StreamSchema } from '../../core/avro/schema.ts';
-import type { Settings } from '../../core/config.ts';
+import type { Settings } from '../../core/settings/config.ts';
 import type { JsonObject } from '../../core/json.ts';
-import { connectAdmin } from '../../core/kafka.ts';
-import { gatherStatus } from '../../commands/status/gather-status.ts';
-import { literal, qualified } from '../../core/clickhouse.ts';
+import { connectAdmin } from '../../core/kafka/client.ts';
+import { gatherStatus } from '../../operations/status/gather-status.ts';
+import { literal, qualified } from '../../core/clickhouse/client.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
 import { command } from '../helpers/plans-table.ts';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { connectAdmin, createKafka } from '../../core/kafka.ts';
+import { connectAdmin, createKafka } from '../../core/kafka/client.ts';
 import { topicOf } from '../../core/stream-name.ts';
-import { readTopics } from '../../core/topic-reader.ts';
+import { readTopics } from '../../core/kafka/topic-reader.ts';
 import { createSettings, noSignal } from '../helpers/settings.ts';
 import { createProducer } from '../helpers/topic.ts';
 import { waitFor } from '../helpers/wait-for.ts';

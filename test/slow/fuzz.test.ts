@@ -8,24 +8,24 @@ import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { compressFrameSync } from 'lz4-napi';
 import snappy from 'snappy';
-import { parseWriterSchema } from '../../consumers/avro/writer-schema.ts';
+import { parseWriterSchema } from '../../consumers/schema/writer-schema.ts';
 import { compileRowTranscoder } from '../../consumers/transcode/compile.ts';
 import { RowBuffer } from '../../consumers/transcode/row-buffer.ts';
 import { Registry } from '../../core/avro/registry.ts';
 import { parseStreamSchema } from '../../core/avro/parse-schema.ts';
-import { loadSettings, settingDocs } from '../../core/config.ts';
+import { loadSettings, settingDocs } from '../../core/settings/config.ts';
 import {
   ConfigError,
   DecodeError,
   IncompatibleSchemaError,
   UnreadableBatchError,
 } from '../../core/errors.ts';
-import { UnreadableMessage } from '../../core/fetch/fetched-message.ts';
-import { decodeFetched } from '../../core/fetch/record-batch.ts';
-import { Secret } from '../../core/secret.ts';
+import { UnreadableMessage } from '../../core/kafka/decoder/fetched-message.ts';
+import { decodeFetched } from '../../core/kafka/decoder/record-batch.ts';
+import { Secret } from '../../core/settings/secret.ts';
 import { setSizeLimit } from '../../core/size-limit.ts';
 import { ChartMogulClient } from '../../producers/chartmogul/client.ts';
-import { knownStreams } from '../../producers/known-streams.ts';
+import { knownStreams } from '../../producers/chartmogul/known-streams.ts';
 import { readList } from '../../producers/chartmogul/list-reader.ts';
 import { choicesOf, encode, varint } from '../fixtures/avro-encoder.ts';
 import { namesOf, schemas, valuesOf } from '../fixtures/avro-schemas.ts';

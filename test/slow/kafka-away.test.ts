@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
-import { sink } from '../../consumers/sink.ts';
-import { qualified } from '../../core/clickhouse.ts';
+import { sink } from '../../consumers/run/sink.ts';
+import { qualified } from '../../core/clickhouse/client.ts';
 import { ServiceUnavailableError } from '../../core/errors.ts';
-import { connectAdmin } from '../../core/kafka.ts';
+import { connectAdmin } from '../../core/kafka/client.ts';
 import { logger } from '../../core/logger.ts';
 import { topicOf } from '../../core/stream-name.ts';
-import { readTopics } from '../../core/topic-reader.ts';
+import { readTopics } from '../../core/kafka/topic-reader.ts';
 import { withOwnKafka } from '../helpers/own-kafka.ts';
 import { assertEachOnce, command } from '../helpers/plans-table.ts';
 import { createSettings, noSignal } from '../helpers/settings.ts';

@@ -4,8 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
-import { connectAdmin } from '../../core/kafka.ts';
-import type { Settings } from '../../core/config.ts';
+import { connectAdmin } from '../../core/kafka/client.ts';
+import type { Settings } from '../../core/settings/config.ts';
 import { freePort } from '../../services/local-address.ts';
 import {
   createEchoingServer,
@@ -40,14 +40,14 @@ function assertShowsNone(where: string, shown: string): void {
 
 const commands: Readonly<Record<string, readonly string[]>> = {
   ping: ['commands/ping.ts'],
-  produce: ['producers/main.ts', '--streams', 'plans,customers,account'],
-  sink: ['consumers/main.ts', '--until-caught-up'],
+  produce: ['commands/produce.ts', '--streams', 'plans,customers,account'],
+  sink: ['commands/sink.ts', '--until-caught-up'],
   status: ['commands/status.ts'],
   'status --json': ['commands/status.ts', '--json'],
   query: ['commands/query.ts', 'SELECT count() FROM plans'],
   reconcile: ['commands/reconcile.ts', '--streams', 'plans'],
   'reconcile --source': ['commands/reconcile.ts', '--source', '--streams', 'plans'],
-  replay: ['consumers/replay/main.ts', '--streams', 'plans'],
+  replay: ['commands/replay.ts', '--streams', 'plans'],
   'dead-letters': ['commands/dead-letters.ts', 'list', '--json'],
 };
 
@@ -146,7 +146,7 @@ test(
       };
       await outputOf(
         t,
-        ['consumers/main.ts'],
+        ['commands/sink.ts'],
         { ...env, METRICS_PORT: String(port) },
         { whileRunning: scrape },
       );

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import kafkajs from 'kafkajs';
-import { deadLetterHeaders } from '../../core/dead-letter.ts';
-import { connectAdmin, ensureTopics } from '../../core/kafka.ts';
+import { deadLetterHeaders } from '../../core/dead-letters/dead-letter.ts';
+import { connectAdmin, ensureTopics } from '../../core/kafka/client.ts';
 import { deadLettersTopic, topicOf } from '../../core/stream-name.ts';
 import { createApiServer } from '../helpers/api-server.ts';
 import { produceStreams } from '../helpers/pipeline.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import test, { type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { sink } from '../../consumers/sink.ts';
+import { sink } from '../../consumers/run/sink.ts';
 import { Random } from '../../simulator/data/random.ts';
 import { startCommand } from '../helpers/command.ts';
 import { createLoad } from '../helpers/load.ts';
@@ -33,12 +33,7 @@ async function killReplays(t: TestContext, random: Random, pipeline: number): Pr
   const before = await stored();
   const reader = startReader(t, settings);
   const start = async () => {
-    const replay = startCommand(
-      t,
-      'consumers/replay/main.ts',
-      ['--streams', 'plans'],
-      environmentOf(settings),
-    );
+    const replay = startCommand(t, 'commands/replay.ts', ['--streams', 'plans'], environmentOf(settings));
     await Promise.race([replay.logged('table created'), replay.result]);
     return { replay, beganMs: performance.now() };
   };

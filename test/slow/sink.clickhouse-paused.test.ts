@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { gatherStatus } from '../../commands/status/gather-status.ts';
+import { gatherStatus } from '../../operations/status/gather-status.ts';
 import { ownServer } from '../helpers/own-clickhouse.ts';
 import { noSignal } from '../helpers/settings.ts';
 import { createSinkBench, READ_WITHIN_MS, startSink } from '../helpers/sink-bench.ts';

@@ -49,7 +49,7 @@ test(`${VERSIONS} versions of a schema while two sinks flow: every value of ever
   const topic = topicOf(settings.topicPrefix, 'race');
   const producer = await createProducer(t, settings);
   const args = ['--streams', 'race'];
-  const sinks = [1, 2].map(() => startCommand(t, 'consumers/main.ts', args, environmentOf(settings)));
+  const sinks = [1, 2].map(() => startCommand(t, 'commands/sink.ts', args, environmentOf(settings)));
   await Promise.all(sinks.map((sink) => sink.logged('"sinking"')));
   for (let version = 1; version <= VERSIONS; version++) {
     const schema = schemaOf(version);

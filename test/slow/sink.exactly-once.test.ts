@@ -27,7 +27,7 @@ async function killSinks(t: TestContext, random: Random, pipeline: number): Prom
   const stored = async () => Number((await rowsOf(settings, 'SELECT count() AS n FROM plans_raw'))[0]?.['n']);
   for (let kill = 0; kill < KILLS; kill++) {
     const before = await stored();
-    const sink = startCommand(t, 'consumers/main.ts', ['--streams', 'plans'], environmentOf(settings));
+    const sink = startCommand(t, 'commands/sink.ts', ['--streams', 'plans'], environmentOf(settings));
     await waitFor(`the rows of sink ${kill}`, async () => (await stored()) > before);
     await delay(random.integer('more', 0, MAX_MORE_MS, pipeline * KILLS + kill));
     sink.kill('SIGKILL');

@@ -1,0 +1,32 @@
+import { loadSettings } from '../core/settings/config.ts';
+import { createCommand, exitCodes, runMain } from '../core/process.ts';
+import { sinkSummary } from '../consumers/report/sink-summary.ts';
+import { sink } from '../consumers/run/sink.ts';
+import { print } from '../core/terminal/terminal.ts';
+
+interface Options {
+  readonly streams?: string;
+  readonly untilCaughtUp?: true;
+}
+
+/** What a service that hangs has got by then, the next sink finds in the table. */
+const stopping = { maxStopMs: 9_000 };
+
+await runMain(async (signal) => {
+  const options = createCommand('sink', 'Sinks the topics into ClickHouse tables, until stopped.')
+    .option('--streams <a,b>', 'only these streams')
+    .option('--until-caught-up', 'exit when every partition is sunk up to the end offset it had at the start')
+    .parse()
+    .opts<Options>();
+  const streams = options.streams?.split(',').map((name) => name.trim());
+  const counts = await sink(
+    loadSettings(),
+    { streams, untilCaughtUp: options.untilCaughtUp ?? false },
+    signal,
+  );
+  print(`${sinkSummary(counts)}\n`);
+  const isCutShort = signal.aborted && options.untilCaughtUp === true;
+  return isCutShort || counts.some(({ failure }) => failure !== undefined)
+    ? exitCodes.someWorkFailed
+    : exitCodes.done;
+}, stopping);

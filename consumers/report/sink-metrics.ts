@@ -1,0 +1,117 @@
+import { Registry } from 'prom-client';
+import { addMetric, type Metric, type Sample } from '../../core/metrics-server.ts';
+import type { SinkCounts } from './sink-counts.ts';
+
+interface TableMetric {
+  readonly kind: Metric['kind'];
+  /** Behind `chartmogul_sink_`. */
+  readonly name: string;
+  readonly help: string;
+  readonly of: (counts: SinkCounts) => number;
+}
+
+function secondsSince(ms: number | undefined): number {
+  return ms === undefined ? 0 : Math.max(0, performance.now() - ms) / 1000;
+}
+
+const tableMetrics: readonly TableMetric[] = [
+  {
+    kind: 'counter',
+    name: 'rows_total',
+    help: 'Rows that ClickHouse has acknowledged, those of deletes included',
+    of: ({ rows }) => rows,
+  },
+  {
+    kind: 'counter',
+    name: 'bytes_total',
+    help: 'Bytes of these rows, in RowBinary',
+    of: ({ bytes }) => bytes,
+  },
+  {
+    kind: 'counter',
+    name: 'batches_total',
+    help: 'Inserts that ClickHouse has acknowledged',
+    of: ({ batches }) => batches,
+  },
+  {
+    kind: 'counter',
+    name: 'insert_seconds_total',
+    help: 'Seconds that these inserts took',
+    of: ({ insertSeconds }) => insertSeconds,
+  },
+  {
+    kind: 'gauge',
+    name: 'batch_age_seconds',
+    help: 'How long the oldest row that is not inserted yet has been here, 0 where there is none',
+    of: ({ oldestRowMs }) => secondsSince(oldestRowMs),
+  },
+  {
+    kind: 'gauge',
+    name: 'buffered_messages',
+    help: 'Messages that were consumed and are not inserted yet',
+    of: ({ buffered }) => buffered,
+  },
+  {
+    kind: 'gauge',
+    name: 'stalled_seconds',
+    help: 'How long nothing was inserted though there is a lag, 0 where there is none',
+    of: ({ stalledSinceMs }) => secondsSince(stalledSinceMs),
+  },
+  {
+    kind: 'counter',
+    name: 'retries_total',
+    help: 'How often a service was asked again after a failure',
+    of: ({ retries }) => retries,
+  },
+  {
+    kind: 'counter',
+    name: 'dead_letters_total',
+    help: 'Messages set aside on the topic of dead letters',
+    of: ({ deadLetters }) => deadLetters,
+  },
+  {
+    kind: 'counter',
+    name: 'schema_changes_total',
+    help: 'Tables created and altered',
+    of: ({ schemaChanges }) => schemaChanges,
+  },
+  {
+    kind: 'gauge',
+    name: 'failed',
+    help: '1 where the stream has stopped for a failure, else 0',
+    of: ({ failure }) => (failure === undefined ? 0 : 1),
+  },
+];
+
+/**
+ * The metrics of a run of the sink, in a registry of its own: read from the live counts at every scrape, streams that are added
+ * to the list included. Names begin with `chartmogul_sink_`; labels are `stream` and `table`, of the lag `stream` and `partition`.
+ */
+export function createSinkMetrics(counts: readonly SinkCounts[]): Registry {
+  const registry = new Registry();
+  for (const { kind, name, help, of } of tableMetrics) {
+    addMetric(registry, {
+      kind,
+      name: `chartmogul_sink_${name}`,
+      help,
+      labelNames: ['stream', 'table'],
+      samples: () =>
+        counts.map((count) => ({ labels: { stream: count.stream, table: count.table }, value: of(count) })),
+    });
+  }
+  addMetric(registry, {
+    kind: 'gauge',
+    name: 'chartmogul_sink_lag_messages',
+    help: "Messages before the topic's end that are not inserted yet, of the partitions that this process has",
+    labelNames: ['stream', 'partition'],
+    samples: () => counts.flatMap(lagSamples),
+  });
+  return registry;
+}
+
+function lagSamples({ stream, lag }: SinkCounts): Sample[] {
+  return [...lag].map(([partition, messages]) => ({
+    labels: { stream, partition: String(partition) },
+    value: messages,
+  }));
+}

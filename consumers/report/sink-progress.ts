@@ -1,0 +1,162 @@
+import { aligned, clock, cut, drawLive, fitRows, grouped, several } from '../../core/terminal/live-cells.ts';
+import { liveLines } from '../../core/terminal/live-lines.ts';
+import type { SinkCounts, SinkState } from './sink-counts.ts';
+
+/** Rows come by the batch: over less time than this their rate would jump. */
+const RATE_WINDOW_MS = 5_000;
+/** A table without new rows for so long is folded into the line of those that are idle. */
+const IDLE_AFTER_MS = 10_000;
+
+const stateTexts: Readonly<Record<SinkState, string>> = {
+  idle: '',
+  flowing: '',
+  positioning: 'finding where to go on',
+  learning: 'learning a schema',
+  waiting: 'waiting for a service',
+  failed: 'failed',
+};
+
+/**
+ * Draws the progress of a sink from its live counts five times a second, at the bottom of a terminal; `stop` takes it away.
+ * Does nothing where `out` is no terminal. Streams that are added to the list are drawn too.
+ */
+export function startSinkProgress(
+  counts: readonly SinkCounts[],
+  out: NodeJS.WriteStream,
+  lines = liveLines,
+): { stop(): void } {
+  const progress = new SinkProgress(counts, performance.now());
+  return drawLive(out, lines, (width, rows) => progress.lines(performance.now(), width, rows));
+}
+
+/** The lines of a sink's progress; remembers the rows of the last seconds, to tell the rate now. */
+export class SinkProgress {
+  readonly #counts: readonly SinkCounts[];
+  readonly #startedAtMs: number;
+  readonly #histories = new Map<SinkCounts, RowHistory>();
+
+  /** @param nowMs by `performance.now()`, here and below. */
+  constructor(counts: readonly SinkCounts[], nowMs: number) {
+    this.#counts = counts;
+    this.#startedAtMs = nowMs;
+  }
+
+  /**
+   * A line for each table at work, one for those that have no room or nothing to do, then one for the whole sink. Leaves one
+   * row of the terminal free for the cursor; no line is wider than `width`.
+   */
+  lines(nowMs: number, width: number, rows: number): string[] {
+    const tables = this.#counts.map((counts) => ({ counts, history: this.#noted(counts, nowMs) }));
+    const room = rows - 2;
+    if (room < 0) return [];
+    const active = tables.filter((table) => isAtWork(table, nowMs));
+    const idle = tables.length - active.length;
+    const { shown, hidden } = fitRows(active, room, idle > 0);
+    const rest = [
+      ...(hidden > 0 ? [`and ${hidden} more`] : []),
+      ...(idle > 0 ? [`${several(idle, 'table')} idle`] : []),
+    ];
+    return [
+      ...tableLines(shown, width),
+      ...(rest.length > 0 && room > 0 ? [rest.join(', ')] : []),
+      totalLine(tables, Math.floor((nowMs - this.#startedAtMs) / 1000)),
+    ].map((line) => cut(line, width));
+  }
+
+  #noted(counts: SinkCounts, nowMs: number): RowHistory {
+    const history = this.#histories.get(counts) ?? new RowHistory();
+    this.#histories.set(counts, history);
+    history.note(nowMs, counts.rows);
+    return history;
+  }
+}
+
+interface Table {
+  readonly counts: SinkCounts;
+  readonly history: RowHistory;
+}
+
+/** How many rows there were at the times of the last seconds. */
+class RowHistory {
+  #notes: readonly { readonly atMs: number; readonly rows: number }[] = [];
+  #grewAtMs = -Infinity;
+
+  note(atMs: number, rows: number): void {
+    if (rows !== (this.#notes.at(-1)?.rows ?? 0)) this.#grewAtMs = atMs;
+    const recent = this.#notes.filter((note) => note.atMs > atMs - RATE_WINDOW_MS);
+    // One from before the window, so that the rate is over the whole of it.
+    const before = this.#notes.at(-recent.length - 1);
+    this.#notes = [...(before === undefined ? [] : [before]), ...recent, { atMs, rows }];
+  }
+
+  get grewAtMs(): number {
+    return this.#grewAtMs;
+  }
+
+  get rowsPerSecond(): number {
+    const [first, last] = [this.#notes[0], this.#notes.at(-1)];
+    if (first === undefined || last === undefined) return 0;
+    return (last.rows - first.rows) / Math.max(1, (last.atMs - first.atMs) / 1000);
+  }
+}
+
+function isAtWork({ counts, history }: Table, nowMs: number): boolean {
+  if (counts.oldestRowMs !== undefined || lagOf(counts) > 0 || stateTexts[counts.state] !== '') return true;
+  return nowMs - history.grewAtMs < IDLE_AFTER_MS;
+}
+
+/**
+ * `customers_raw  1,240,000 rows  lag 12,000  45,600/s`, or what the table does in place of the rate; where the terminal is too
+ * narrow for the longest line, columns are left out of all, from the left.
+ */
+function tableLines(tables: readonly Table[], width: number): string[] {
+  const columnOf = (text: (table: Table) => string, side: 'left' | 'right') =>
+    aligned(tables.map(text), side);
+  const rates = columnOf(
+    ({ counts, history }) => (stateTexts[counts.state] === '' ? rateText(history.rowsPerSecond) : ''),
+    'right',
+  );
+  const names = columnOf(({ counts }) => counts.table, 'left');
+  const columns = [
+    columnOf(({ counts }) => several(counts.rows, 'row'), 'right'),
+    columnOf(({ counts }) => (counts.lag.size === 0 ? '' : lagText(lagOf(counts))), 'right'),
+    tables.map(({ counts }, index) => stateTexts[counts.state] || (rates[index] ?? '')),
+  ];
+  for (let left = 0; ; left++) {
+    const lines = names.map((name, index) =>
+      [name, ...columns.slice(left).map((column) => column[index] ?? '')].join('  '),
+    );
+    if (left === columns.length - 1 || lines.every(({ length }) => length <= width)) return lines;
+  }
+}
+
+/** `27 tables, 1 failed, 3 dead letters  5,678,901 rows  lag 12,345  123,456/s  1:05` */
+function totalLine(tables: readonly Table[], seconds: number): string {
+  const sum = (of: (table: Table) => number) => tables.reduce((total, table) => total + of(table), 0);
+  const failed = tables.filter(({ counts }) => counts.state === 'failed').length;
+  const deadLetters = sum(({ counts }) => counts.deadLetters);
+  const rows = sum(({ counts }) => counts.rows);
+  return [
+    [
+      several(tables.length, 'table'),
+      ...(failed > 0 ? [`${failed} failed`] : []),
+      ...(deadLetters > 0 ? [several(deadLetters, 'dead letter')] : []),
+    ].join(', '),
+    several(rows, 'row'),
+    lagText(sum(({ counts }) => lagOf(counts))),
+    rateText(sum(({ history }) => history.rowsPerSecond)),
+    clock(seconds),
+  ].join('  ');
+}
+
+function rateText(rowsPerSecond: number): string {
+  return `${grouped(Math.round(rowsPerSecond))}/s`;
+}
+
+function lagOf({ lag }: SinkCounts): number {
+  return [...lag.values()].reduce((total, messages) => total + messages, 0);
+}
+
+function lagText(messages: number): string {
+  return `lag ${grouped(messages)}`;
+}

@@ -1,0 +1,91 @@
+import { streamNames } from '../../core/avro/schema-files.ts';
+import { ConfigError } from '../../core/errors.ts';
+import {
+  isStreamName,
+  storageTableOf,
+  streamOfTopic,
+  topicOf,
+  viewOf,
+  whyNoStream,
+} from '../../core/stream-name.ts';
+import { isDerivedView } from '../table/view.ts';
+
+/** A topic under the prefix that is not sunk. */
+export interface LeftTopic {
+  readonly topic: string;
+  /** Of what would be its stream; undefined for a topic that can hold none. */
+  readonly stream: string | undefined;
+  readonly reason: string;
+}
+
+/**
+ * Of the streams that have a schema file, and those that have a topic under the prefix, the wanted ones.
+ *
+ * @throws ConfigError for a stream that is not known, or whose table would be another's.
+ */
+export function chooseStreams(
+  topics: readonly string[],
+  prefix: string,
+  wanted: readonly string[] | undefined,
+): string[] {
+  const { streams, left } = streamsUnder(prefix, topics);
+  const rejected = left.find(({ stream }) => stream !== undefined && wanted?.includes(stream) === true);
+  if (rejected !== undefined)
+    throw new ConfigError(`--streams got "${rejected.stream ?? ''}": ${rejected.reason}`);
+  const unknown = wanted?.find((stream) => !streams.includes(stream));
+  if (unknown !== undefined)
+    throw new ConfigError(`--streams got "${unknown}", wants some of ${streams.join(', ')}`);
+  return streams.filter((stream) => wanted?.includes(stream) ?? true);
+}
+
+/**
+ * The streams that have a schema file or a topic under the prefix, in alphabetical order, and the topics that are left out. Where two would have a
+ * table or view of one name, it goes to the stream of that very name, else to the first.
+ */
+export function streamsUnder(
+  prefix: string,
+  topics: readonly string[],
+): { readonly streams: readonly string[]; readonly left: readonly LeftTopic[] } {
+  const found = new Set([...streamNames, ...topics.flatMap((topic) => streamOfTopic(prefix, topic) ?? [])]);
+  const left: LeftTopic[] = topics.flatMap((topic) => {
+    const reason = whyNoStream(prefix, topic);
+    return reason === undefined
+      ? []
+      : [{ topic, stream: undefined, reason: `topic ${topic} is not sunk: ${reason}` }];
+  });
+  const streams: string[] = [];
+  for (const stream of [...found].sort(exactFirst)) {
+    const reason = whyTaken(prefix, stream, streams);
+    if (reason === undefined) streams.push(stream);
+    else left.push({ topic: topicOf(prefix, stream), stream, reason });
+  }
+  return { streams: streams.sort(), left };
+}
+
+/** The streams of tables whose topics are gone. @param tables by the names of their views. @param others streams that have their own. */
+export function streamsOfTables(tables: Iterable<string>, others: readonly string[]): string[] {
+  const known = new Set(others.map(viewOf));
+  return [...tables].filter((name) => isStreamName(name) && viewOf(name) === name && !known.has(name));
+}
+
+/** Why a stream cannot have its table and view beside those of others; undefined if it can. */
+export function whyTaken(prefix: string, stream: string, others: Iterable<string>): string | undefined {
+  const topic = topicOf(prefix, stream);
+  const [view, table] = [viewOf(stream), storageTableOf(stream)];
+  const isNamed = (name: string) => name === view || name === table;
+  const cure =
+    'give the topic another name, or sink it into another CLICKHOUSE_DATABASE under a TOPIC_PREFIX of its own';
+  for (const other of others) {
+    if (other !== stream && (isNamed(viewOf(other)) || isNamed(storageTableOf(other))))
+      return `topic ${topic} is not sunk: its table ${table} or view ${view} would have the name of one of topic ${topicOf(prefix, other)}; ${cure}`;
+  }
+  return view !== stream && isDerivedView(view)
+    ? `topic ${topic} is not sunk: its view ${view} would have the name of one that is made of another stream; ${cure}`
+    : undefined;
+}
+
+function exactFirst(a: string, b: string): number {
+  const [isA, isB] = [viewOf(a) === a, viewOf(b) === b];
+  if (isA !== isB) return isA ? -1 : 1;
+  return a < b ? -1 : 1;
+}

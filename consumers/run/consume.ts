@@ -1,0 +1,193 @@
+import { setImmediate as immediate, setInterval as every } from 'node:timers/promises';
+import type { EachBatchPayload } from 'kafkajs';
+import type { CaughtUp } from '../../core/kafka/caught-up.ts';
+import type { Settings } from '../../core/settings/config.ts';
+import { TopicGoneError } from '../../core/errors.ts';
+import { kafkaError, type AskAdmin } from '../../core/kafka/client.ts';
+import { logger } from '../../core/logger.ts';
+import type { SinkConsumer, SinkGroup } from './sink-group.ts';
+import type { StreamSink } from '../stream/stream-sink.ts';
+import { watchTopics } from './watch-topics.ts';
+
+const COMMITTED_CHECK_MS = 1_000;
+
+/** What {@link consume} consumes, and until when. */
+export interface Consumed {
+  readonly group: SinkGroup;
+  readonly settings: Settings;
+  /** By topic. Those that come while it is consumed are added. */
+  readonly sinks: Map<string, StreamSink>;
+  /** The sink of a topic that has none; undefined for a topic that is not to be sunk. */
+  readonly sinkOf?: (topic: string) => StreamSink | undefined;
+  /** Where given, it is consumed until then, and no longer. */
+  readonly caughtUp?: CaughtUp;
+  readonly ask: AskAdmin;
+}
+
+/**
+ * Consumes the topics of `sinks` as one member of the consumer group and hands each its partitions and messages, until the signal
+ * aborts, all have failed or, on demand, until caught up. Then each sink inserts what it has taken. Topics may come, go and be made again
+ * meanwhile: one that is gone stops its own stream only, until it is there again.
+ *
+ * @throws ServiceUnavailableError or ServiceRefusedError when Kafka can be used no longer.
+ */
+export async function consume(consumed: Consumed, signal: AbortSignal): Promise<void> {
+  const { group, sinks, caughtUp, ask } = consumed;
+  const assigned = new Map<string, ReadonlySet<number>>();
+  const done = new AbortController();
+  const working: Promise<void>[] = [];
+  let onAllFailed = () => {};
+  const allFailed = new Promise<void>((resolve) => (onAllFailed = resolve));
+  const begin = (sink: StreamSink) => {
+    sink.onFailure(() => {
+      if ([...sinks.values()].every(hasFailedForGood)) onAllFailed();
+    });
+    const run = sink.run();
+    // It may reject before anybody waits for it.
+    run.catch(() => {});
+    working.push(run);
+  };
+  for (const sink of sinks.values()) begin(sink);
+  let onMoreTopics = () => {};
+  const watching = watchTopics(ask, sinks, done.signal, (topics) => {
+    let hasMore = false;
+    for (const topic of topics) {
+      const sink = consumed.sinkOf?.(topic);
+      if (sink === undefined) continue;
+      sinks.set(topic, sink);
+      begin(sink);
+      hasMore = true;
+    }
+    if (hasMore) onMoreTopics();
+  });
+  const others = caughtUp && watchOthers(group.groupId, ask, assigned, caughtUp, done.signal);
+  others?.catch(() => {});
+  const prepared = Promise.all([...sinks.values()].map((sink) => sink.prepared));
+  const ended = Promise.race([
+    allFailed,
+    Promise.all(working),
+    aborted(signal),
+    ...(caughtUp ? [prepared.then(() => caughtUp.reached), others] : []),
+  ]).then(() => 'ended' as const);
+  ended.catch(() => {});
+  try {
+    for (let consumer = group.current; ; consumer = await group.renew()) {
+      const moreTopics = new Promise<'more'>((resolve) => (onMoreTopics = () => resolve('more')));
+      const { crashed } = await start(consumer, consumed, assigned);
+      logger.info({ topics: sinks.size, group: group.groupId }, 'sinking');
+      if ((await Promise.race([crashed, ended, moreTopics])) === 'ended') break;
+    }
+  } finally {
+    done.abort();
+    for (const sink of sinks.values()) sink.stop();
+    await Promise.all(working);
+    await group.current.close();
+    await watching;
+  }
+}
+
+/** A topic that is gone may be made again. */
+function hasFailedForGood({ counts: { failure } }: StreamSink): boolean {
+  return failure !== undefined && !(failure instanceof TopicGoneError);
+}
+
+/**
+ * Lets a consumer read the topics of all sinks.
+ *
+ * @param assigned is kept up to date: by topic, the partitions that the group has given to this process.
+ * @returns what rejects when the consumer can go on no longer.
+ */
+async function start(
+  { consumer }: SinkConsumer,
+  { settings, sinks }: Consumed,
+  assigned: Map<string, ReadonlySet<number>>,
+): Promise<{ readonly crashed: Promise<never> }> {
+  const topics = [...sinks.keys()];
+  const crashed = new Promise<never>((_, reject) => {
+    consumer.on(consumer.events.CRASH, ({ payload }) => {
+      if (!payload.restart) reject(kafkaError(payload.error, settings.kafka));
+    });
+  });
+  crashed.catch(() => {});
+  // Before anything is fetched for the new assignment: listeners are called at once.
+  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+    for (const [topic, sink] of sinks) {
+      const partitions = payload.memberAssignment[topic] ?? [];
+      assigned.set(topic, new Set(partitions));
+      sink.assign(partitions);
+    }
+  });
+  // The group gives the partitions to others, until the consumer joins it again.
+  consumer.on(consumer.events.STOP, () => {
+    for (const [topic, sink] of sinks) {
+      assigned.set(topic, new Set());
+      sink.assign([]);
+    }
+  });
+  // Also told of batches that hold nothing but the marks of transactions, which no handler gets to see.
+  consumer.on(
+    consumer.events.END_BATCH_PROCESS,
+    ({ payload: { topic, partition, batchSize, lastOffset, highWatermark } }) => {
+      if (batchSize > 0) return;
+      const next = BigInt(lastOffset) + 1n;
+      sinks.get(topic)?.accept({ partition, messages: [], next, end: BigInt(highWatermark) });
+    },
+  );
+  let handing = Promise.resolve();
+  await consumer.connect();
+  await consumer.subscribe({ topics, fromBeginning: true });
+  await consumer.run({
+    autoCommit: false,
+    eachBatchAutoResolve: false,
+    partitionsConsumedConcurrently: 1,
+    // kafkajs asks for the next fetch when this returns: so what it gave becomes rows while the broker answers.
+    eachBatch: async (payload) => {
+      await handing;
+      // Where the sink takes less, it sends the consumer back.
+      payload.resolveOffset(payload.batch.lastOffset());
+      handing = immediate().then(() => handOver(payload, sinks));
+    },
+  });
+  return { crashed };
+}
+
+/** Never waits, so that fetching and heartbeats go on whatever a table does. */
+function handOver(payload: EachBatchPayload, sinks: ReadonlyMap<string, StreamSink>): void {
+  const { batch } = payload;
+  if (!payload.isRunning() || payload.isStale()) return;
+  const next = BigInt(batch.lastOffset()) + 1n;
+  const { partition, messages } = batch;
+  sinks.get(batch.topic)?.accept({ partition, messages, next, end: BigInt(batch.highWatermark) });
+}
+
+/** What another process of the group has sunk shows only in the group's committed offsets. */
+async function watchOthers(
+  groupId: string,
+  ask: AskAdmin,
+  assigned: ReadonlyMap<string, ReadonlySet<number>>,
+  caughtUp: CaughtUp,
+  signal: AbortSignal,
+): Promise<never> {
+  const check = async () => {
+    const topics = [...new Set(caughtUp.behind.map(({ topic }) => topic))].filter((topic) =>
+      assigned.has(topic),
+    );
+    if (topics.length === 0) return;
+    for (const { topic, partitions } of await ask((admin) => admin.fetchOffsets({ groupId, topics }))) {
+      for (const { partition, offset } of partitions) {
+        if (assigned.get(topic)?.has(partition) === false) caughtUp.advance(topic, partition, BigInt(offset));
+      }
+    }
+  };
+  try {
+    for await (const tick of every(COMMITTED_CHECK_MS, check, { signal })) await tick();
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+  return new Promise(() => {});
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}

@@ -1,0 +1,76 @@
+import type { Consumer } from 'kafkajs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { messageOf } from '../../core/errors.ts';
+import { logger } from '../../core/logger.ts';
+import type { CommittedOffset } from '../stream/trail.ts';
+
+const MAX_LAST_COMMIT_MS = 2_000;
+
+/** This process as a member of the consumer group: what the group knows of it. */
+export class GroupMember {
+  readonly #consumer: Consumer;
+  readonly #sessionTimeoutMs: number;
+  #heardMs = -Infinity;
+  #isJoined = false;
+  readonly #pending = new Map<
+    string,
+    { topic: string; partition: number; offset: string; metadata: string }
+  >();
+  #committing: Promise<void> | undefined;
+
+  constructor(consumer: Consumer, sessionTimeoutMs: number) {
+    this.#consumer = consumer;
+    this.#sessionTimeoutMs = sessionTimeoutMs;
+    const hear = () => {
+      this.#heardMs = performance.now();
+    };
+    consumer.on(consumer.events.GROUP_JOIN, () => {
+      this.#isJoined = true;
+      hear();
+    });
+    consumer.on(consumer.events.HEARTBEAT, hear);
+    // Also after a crash that kafkajs gets over by itself: it has left the group, and joins it again some time later.
+    consumer.on(consumer.events.STOP, () => {
+      this.#isJoined = false;
+    });
+  }
+
+  /** False before the first assignment, and from a stop of the consumer to the next one: there is nothing then to pause or to seek. */
+  get isJoined(): boolean {
+    return this.#isJoined;
+  }
+
+  /** False for one that has left the group, or was asleep for so long that the group may have given its partitions to others. */
+  get isKnown(): boolean {
+    return this.#isJoined && performance.now() - this.#heardMs < this.#sessionTimeoutMs;
+  }
+
+  /** Commits in the background, one request at a time, of each partition what was told last. */
+  commit(topic: string, offsets: ReadonlyMap<number, CommittedOffset>): void {
+    for (const [partition, { offset, metadata }] of offsets)
+      this.#pending.set(`${topic}/${partition}`, { topic, partition, offset: String(offset), metadata });
+    this.#committing ??= this.#commitPending();
+  }
+
+  /** Returns when all is committed, or after two seconds: the tables know better anyway. */
+  async lastCommit(): Promise<void> {
+    const timeout = new AbortController();
+    await Promise.race([
+      this.#committing,
+      delay(MAX_LAST_COMMIT_MS, undefined, { signal: timeout.signal }).catch(() => {}),
+    ]);
+    timeout.abort();
+  }
+
+  async #commitPending(): Promise<void> {
+    while (this.#pending.size > 0) {
+      const offsets = [...this.#pending.values()];
+      this.#pending.clear();
+      // Refused while the group rebalances: the next commit tells more anyway.
+      await this.#consumer.commitOffsets(offsets).catch((error: unknown) => {
+        logger.debug({ reason: messageOf(error) }, 'offsets not committed');
+      });
+    }
+    this.#committing = undefined;
+  }
+}

@@ -1,0 +1,32 @@
+import { logger } from '../../core/logger.ts';
+
+interface Outage {
+  readonly sinceMs: number;
+  readonly streams: Set<string>;
+}
+
+/** Logs one line when a service goes away and one when it is back, however many streams wait for it. */
+export class Outages {
+  readonly #outages = new Map<string, Outage>();
+
+  /** A stream waits for a service. @param reason of the first failure. */
+  begin(service: string, stream: string, reason: string): void {
+    const outage = this.#outages.get(service);
+    if (outage !== undefined) {
+      outage.streams.add(stream);
+      return;
+    }
+    const sinceMs = Date.now();
+    this.#outages.set(service, { sinceMs, streams: new Set([stream]) });
+    logger.warn({ reason }, `${service} unavailable, waiting since ${new Date(sinceMs).toISOString()}`);
+  }
+
+  /** A stream has got its answer. The outage ends with the last stream that waits: the others may still fail. */
+  end(stream: string): void {
+    for (const [service, { sinceMs, streams }] of this.#outages) {
+      if (!streams.delete(stream) || streams.size > 0) continue;
+      this.#outages.delete(service);
+      logger.info({ seconds: Math.round((Date.now() - sinceMs) / 1000) }, `${service} is available again`);
+    }
+  }
+}

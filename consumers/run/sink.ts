@@ -1,0 +1,221 @@
+import { setMaxListeners } from 'node:events';
+import type { Admin } from 'kafkajs';
+import pLimit from 'p-limit';
+import { Registry } from '../../core/avro/registry.ts';
+import { CaughtUp } from '../../core/kafka/caught-up.ts';
+import {
+  askRows,
+  clickHouseError,
+  createClickHouse,
+  literal,
+  probeClickHouse,
+  quoted,
+  type ClickHouseClient,
+} from '../../core/clickhouse/client.ts';
+import type { Settings } from '../../core/settings/config.ts';
+import {
+  adminAsker,
+  askKafka,
+  connectAdmin,
+  ensureTopics,
+  mendKafkaError,
+  partitionEnds,
+} from '../../core/kafka/client.ts';
+import { NameTakenError } from '../../core/errors.ts';
+import { logger } from '../../core/logger.ts';
+import { serveMetrics } from '../../core/metrics-server.ts';
+import { probeRetry, steadyRetry } from '../../core/retry.ts';
+import { storageTableOf, streamOfTopic, subjectOf, topicOf } from '../../core/stream-name.ts';
+import { onCluster } from '../table/table-ddl.ts';
+import { isDerivedView } from '../table/view.ts';
+import { chooseStreams, streamsUnder, whyTaken, type LeftTopic } from './choose-streams.ts';
+import { consume } from './consume.ts';
+import { createStreamSink } from '../stream/create-stream-sink.ts';
+import { DeadLetters } from '../stream/dead-letters.ts';
+import { Outages } from './outages.ts';
+import { RowBuffers } from '../stream/row-buffers.ts';
+import { createSinkCounts, type SinkCounts } from '../report/sink-counts.ts';
+import { SinkGroup } from './sink-group.ts';
+import { createSinkMetrics } from '../report/sink-metrics.ts';
+import { startSinkProgress } from '../report/sink-progress.ts';
+
+export interface SinkOptions {
+  /** Only these streams; all that there are if undefined. */
+  readonly streams: readonly string[] | undefined;
+  /** Return when every partition has been sunk up to the end offset that it had at the start. */
+  readonly untilCaughtUp: boolean;
+}
+
+export const TABLES_SIDE_BY_SIDE = 4;
+/** What is taken is inserted within this time when the sink is stopped, or is taken again by the next. Before, there is nothing to insert. */
+const MAX_FLUSH_MS = 7_000;
+
+/**
+ * Consumes the topics of the streams and inserts them into their tables until the signal aborts or, on demand, until caught
+ * up. A stream that fails is left where it stands; the others go on. Services that go away are waited for.
+ *
+ * @returns what each stream's sink did.
+ * @throws ConfigError, ServiceUnavailableError or ServiceRefusedError before anything is consumed.
+ */
+export async function sink(
+  settings: Settings,
+  options: SinkOptions,
+  signal: AbortSignal,
+): Promise<readonly SinkCounts[]> {
+  const clickhouse = createClickHouse(settings.clickhouse);
+  // Of the work itself: it ends some time after the signal, so that what was taken can be inserted.
+  const work = new AbortController();
+  setMaxListeners(0, work.signal);
+  const registry = new Registry(settings.schemaRegistry, work.signal);
+  let graceMs = 0;
+  const onAbort = () => setTimeout(() => work.abort(signal.reason), graceMs).unref();
+  signal.addEventListener('abort', onAbort, { once: true });
+  let admin: Admin | undefined;
+  try {
+    await registry.probe(probeRetry);
+    await probeClickHouse(clickhouse, settings.clickhouse, signal);
+    admin = await connectAdmin(settings.kafka, 'sink', signal);
+    await createDatabase(clickhouse, settings, signal);
+    signal.throwIfAborted();
+    graceMs = MAX_FLUSH_MS;
+    const services = { admin, registry, clickhouse, signal: work.signal };
+    return await sinkStreams(settings, options, services, signal);
+  } catch (error) {
+    throw mendKafkaError(error, settings.kafka);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    work.abort(new Error('the sink has ended'));
+    await Promise.all([admin?.disconnect(), clickhouse.close()]);
+  }
+}
+
+interface Services {
+  readonly admin: Admin;
+  readonly registry: Registry;
+  readonly clickhouse: ClickHouseClient;
+  readonly signal: AbortSignal;
+}
+
+async function sinkStreams(
+  settings: Settings,
+  options: SinkOptions,
+  services: Services,
+  signal: AbortSignal,
+): Promise<readonly SinkCounts[]> {
+  const { topicPrefix, kafka } = settings;
+  const { streams, left } = await prepareStreams(settings, options, services);
+  const topics = streams.map((stream) => topicOf(topicPrefix, stream));
+  const counts: SinkCounts[] = [];
+  // Once for each: the streams of before go on.
+  const leave = ({ topic, stream, reason }: LeftTopic) => {
+    if (leftTopics.has(topic)) return;
+    leftTopics.add(topic);
+    logger[stream === undefined ? 'warn' : 'error']({ topic, stream }, reason);
+    if (stream === undefined) return;
+    const rejected = createSinkCounts(stream, storageTableOf(stream));
+    counts.push({ ...rejected, state: 'failed', failure: new NameTakenError(reason) });
+  };
+  const leftTopics = new Set<string>();
+  left.forEach(leave);
+  if (topics.length === 0) return counts;
+  const ask = adminAsker(kafka, services.admin, services.signal);
+  const caughtUp = new CaughtUp(options.untilCaughtUp ? await partitionEnds(ask, topics) : []);
+  const group = new SinkGroup(settings);
+  const letters = new DeadLetters(services.admin, settings, services.signal);
+  const shared = {
+    ...services,
+    settings,
+    letters,
+    limit: pLimit(TABLES_SIDE_BY_SIDE),
+    buffers: new RowBuffers(),
+    outages: new Outages(),
+  };
+  const create = (stream: string) => {
+    const created = createStreamSink(shared, { stream, group, caughtUp });
+    counts.push(created.sink.counts);
+    return created.sink;
+  };
+  const sinks = new Map(streams.map((stream) => [topicOf(topicPrefix, stream), create(stream)]));
+  const sinkOf = (topic: string) => {
+    const stream = streamOfTopic(topicPrefix, topic);
+    if (stream === undefined || options.streams?.includes(stream) === false) return undefined;
+    const reason = whyTaken(
+      topicPrefix,
+      stream,
+      new Set([...sinks.values()].map((other) => other.counts.stream)),
+    );
+    if (reason !== undefined) {
+      leave({ topic, stream, reason });
+      return undefined;
+    }
+    logger.info({ stream, topic }, 'a new topic: the sink reads it too');
+    return create(stream);
+  };
+  const server = await serveMetrics(settings.metricsPort, createSinkMetrics(counts));
+  const progress = startSinkProgress(counts, process.stderr);
+  try {
+    const patientAsk = adminAsker(kafka, services.admin, services.signal, steadyRetry);
+    const until = options.untilCaughtUp ? { caughtUp } : { sinkOf };
+    await consume({ group, settings, sinks, ask: patientAsk, ...until }, signal);
+    return counts;
+  } finally {
+    progress.stop();
+    await Promise.all([letters.close(), server.close()]);
+  }
+}
+
+/** Makes the database where there is none yet. */
+async function createDatabase(
+  clickhouse: ClickHouseClient,
+  { clickhouse: settings }: Settings,
+  signal: AbortSignal,
+): Promise<void> {
+  const { database } = settings;
+  try {
+    // First: whoever may use a database need not be one who may make databases.
+    const query = `SELECT 1 FROM system.databases WHERE name = ${literal(database)}`;
+    if ((await askRows(clickhouse, query, signal)).length > 0) return;
+    await clickhouse.command({
+      query: `CREATE DATABASE IF NOT EXISTS ${quoted(database)}${onCluster(settings)}`,
+    });
+  } catch (error) {
+    throw clickHouseError(error, settings, `database ${database}`);
+  }
+}
+
+/** The streams to sink, whose topics are there; and the topics that are left out, unless only some streams are wanted. */
+async function prepareStreams(
+  { topicPrefix, kafka }: Settings,
+  options: SinkOptions,
+  { admin, registry, signal }: Services,
+): Promise<{ readonly streams: readonly string[]; readonly left: readonly LeftTopic[] }> {
+  const existing = await askKafka(kafka, signal, () => admin.listTopics());
+  const streams: string[] = [];
+  for (const stream of chooseStreams(existing, topicPrefix, options.streams)) {
+    if (!isDerivedView(stream) || (await isProduced(stream, existing, topicPrefix, registry)))
+      streams.push(stream);
+    else if (options.streams !== undefined)
+      logger.info({ stream }, 'never produced: its view is made from another stream');
+  }
+  await ensureTopics(
+    admin,
+    kafka,
+    streams.map((stream) => topicOf(topicPrefix, stream)),
+    signal,
+  );
+  return { streams, left: options.streams === undefined ? streamsUnder(topicPrefix, existing).left : [] };
+}
+
+/**
+ * Whether the stream has a topic or a subject. A stream that would take the place of a derived view is sunk only then: a source
+ * that does not list it by itself must not get an empty table for it. All others are awaited.
+ */
+async function isProduced(
+  stream: string,
+  topics: readonly string[],
+  prefix: string,
+  registry: Registry,
+): Promise<boolean> {
+  if (topics.includes(topicOf(prefix, stream))) return true;
+  return (await registry.latestText(subjectOf(prefix, stream))) !== undefined;
+}

@@ -1,0 +1,40 @@
+import type { KafkaMessage } from 'kafkajs';
+import { FRAME_BYTES, schemaIdOf } from '../../core/avro/wire-format.ts';
+import { DecodeError } from '../../core/errors.ts';
+import type { Batch } from './batch.ts';
+import type { StreamSchemas } from './stream-schemas.ts';
+import { writeTombstone } from '../transcode/tombstone.ts';
+
+/**
+ * Makes the row of a message and adds it to a batch.
+ *
+ * @returns undefined; or the id of the schema that must be learnt first, and then nothing was added.
+ * @throws RecordError for a message that cannot become a row; IncompatibleSchemaError for a topic of which none can. Nothing was added.
+ */
+export function addMessage(
+  batch: Batch,
+  schemas: StreamSchemas,
+  partition: number,
+  message: KafkaMessage,
+): number | undefined {
+  const { value } = message;
+  const { rows, columns } = batch;
+  if (value === null) {
+    const { primaryKey } = schemas;
+    if (schemas.latestFault !== undefined && primaryKey === undefined) throw schemas.latestFault;
+    if (primaryKey === undefined)
+      throw new DecodeError("a delete, though no schema of the topic's says what the key of its rows is");
+    if (message.key === null) throw new DecodeError('a delete without a key');
+    const parts = schemas.keyPartsOf(message.key, primaryKey, columns);
+    if (typeof parts === 'number') return parts;
+    writeTombstone(parts, primaryKey, columns, rows);
+    batch.endRow(partition, message, 0, true);
+    return undefined;
+  }
+  const id = schemaIdOf(value);
+  const transcoder = schemas.transcoderOf(id, columns);
+  if (transcoder === undefined) return id;
+  transcoder.transcode(value, FRAME_BYTES, rows);
+  batch.endRow(partition, message, id, false);
+  return undefined;
+}

@@ -1,0 +1,162 @@
+import type { LimitFunction } from 'p-limit';
+import { RowRejectedError, ServiceRefusedError } from '../../core/errors.ts';
+import type { RetryPolicy } from '../../core/retry.ts';
+import { rangesOf, type Batch, type KeptMessage } from './batch.ts';
+import { InsertedRows, type RowRange } from '../table/insert-rows.ts';
+import type { RowsOutcome, StorageTable } from '../table/storage-table.ts';
+import type { DeadLetters } from './dead-letters.ts';
+import type { SinkCounts } from '../report/sink-counts.ts';
+import type { TopicPartitions } from './topic-partitions.ts';
+
+/** When so many rows are refused one after the other, it is the table that refuses, and not the rows. */
+const MAX_REFUSED_IN_A_ROW = 100;
+
+/**
+ * `changed`: nothing was inserted, since the table is not what the rows were made for. `refused`: nothing was inserted; a batch that
+ * keeps its messages would show which rows are to blame.
+ */
+export type BatchOutcome = 'inserted' | 'changed' | 'refused';
+
+/** Some rows of a batch that stand together. */
+interface BatchPart {
+  /** In bytes of the batch's rows. */
+  readonly from: number;
+  readonly to: number;
+  readonly rowCount: number;
+  /** Tells its token from the others'. */
+  readonly name: string;
+  readonly ranges: readonly RowRange[];
+}
+
+/** A batch whose rows are looked at one by one. */
+interface Sifting {
+  readonly insert: InsertPart;
+  readonly batch: Batch;
+  readonly kept: readonly KeptMessage[];
+}
+
+type InsertPart = (part: BatchPart) => Promise<RowsOutcome>;
+
+export interface BatchInserterOptions {
+  readonly topic: string;
+  readonly table: StorageTable;
+  readonly letters: Pick<DeadLetters, 'send'>;
+  readonly counts: SinkCounts;
+  readonly policy: RetryPolicy;
+  /** Shared by all tables. */
+  readonly limit: LimitFunction;
+}
+
+/** Inserts batches into one table: letters first, then rows, so that nothing is acknowledged that is nowhere. */
+export class BatchInserter {
+  readonly #options: BatchInserterOptions;
+  #refusedInARow = 0;
+
+  constructor(options: BatchInserterOptions) {
+    this.#options = options;
+  }
+
+  /** @throws ServiceRefusedError naming the table. */
+  async insert(batch: Batch, partitions: TopicPartitions): Promise<BatchOutcome> {
+    const { letters, counts, policy, limit } = this.#options;
+    // Before anything is waited for: of partitions that are given away meanwhile nothing may be inserted.
+    const { generation } = partitions;
+    await letters.send(batch.letters, policy);
+    counts.deadLetters += batch.letters.length;
+    if (batch.rowCount === 0) return 'inserted';
+    if (!(await partitions.verify())) return 'changed';
+    return limit(() => this.#insert(batch, generation));
+  }
+
+  async #insert(batch: Batch, generation: AbortSignal): Promise<BatchOutcome> {
+    const insert: InsertPart = (part) => this.#insertPart(batch, part, generation);
+    const { rows, rowCount, ranges } = batch;
+    const outcome = await insert({ from: 0, to: rows.length, rowCount, name: '', ranges });
+    if (outcome.kind === 'inserted') return 'inserted';
+    if (!(await this.#options.table.hasStill(batch.columns))) return 'changed';
+    if (batch.kept === undefined) return 'refused';
+    if (outcome.isOfTable === true) throw await this.#options.table.faultOf(outcome.reason);
+    const sifted = await this.#sift(
+      { insert, batch, kept: batch.kept },
+      0,
+      batch.kept.length,
+      outcome.reason,
+    );
+    return sifted ? 'inserted' : 'changed';
+  }
+
+  /**
+   * Inserts what it can of some rows that were refused together, by halves, and sets the rest aside. From left to right, so that at
+   * any moment all of a partition is in up to some offset.
+   *
+   * @returns false when the table has changed meanwhile, so that it is not the rows' fault: the rest is not in.
+   */
+  async #sift(sifting: Sifting, from: number, to: number, reason: string): Promise<boolean> {
+    const { insert, batch, kept } = sifting;
+    const { table } = this.#options;
+    if (to - from === 1) {
+      await this.#setAside(batch, kept[from], reason);
+      return true;
+    }
+    const middle = (from + to) >>> 1;
+    for (const [start, end] of [
+      [from, middle],
+      [middle, to],
+    ] as const) {
+      const outcome = await insert({
+        from: kept[start - 1]?.rowEnd ?? 0,
+        to: kept[end - 1]?.rowEnd ?? 0,
+        rowCount: end - start,
+        name: `#${start}-${end}`,
+        ranges: rangesOf(kept.slice(start, end), batch.topicId),
+      });
+      if (outcome.kind === 'inserted') continue;
+      if (!(await table.hasStill(batch.columns))) return false;
+      if (outcome.isOfTable === true) throw await table.faultOf(outcome.reason);
+      if (!(await this.#sift(sifting, start, end, outcome.reason))) return false;
+    }
+    return true;
+  }
+
+  async #insertPart(
+    batch: Batch,
+    { from, to, rowCount, name, ranges }: BatchPart,
+    generation: AbortSignal,
+  ): Promise<RowsOutcome> {
+    const { table, counts } = this.#options;
+    const startMs = performance.now();
+    const bytes = batch.rows.bytes.subarray(from, to);
+    const rows = new InsertedRows(batch.columns, bytes, batch.token(name), ranges, true);
+    const outcome = await table.insert(rows, generation);
+    if (outcome.kind === 'inserted') {
+      this.#refusedInARow = 0;
+      counts.insertSeconds += (performance.now() - startMs) / 1000;
+      counts.batches++;
+      counts.rows += rowCount;
+      counts.bytes += bytes.length;
+    }
+    return outcome;
+  }
+
+  async #setAside(batch: Batch, kept: KeptMessage | undefined, reason: string): Promise<void> {
+    const { topic, table, letters, counts, policy } = this.#options;
+    if (kept === undefined) return;
+    const { partition, message } = kept;
+    // It carries defaults, which no record of the source has: a letter would leave a deleted record in sight.
+    if (message.value === null && !(await table.forbidsDeletes(reason)))
+      throw new ServiceRefusedError(
+        `table ${table.name} refuses a delete (partition ${partition}, offset ${message.offset}), whose row has a key and defaults only: ClickHouse answers ${reason}. ` +
+          'Let its constraints pass deletes (CHECK _deleted OR …), then start again',
+      );
+    if (++this.#refusedInARow >= MAX_REFUSED_IN_A_ROW) {
+      throw new ServiceRefusedError(
+        `table ${table.name} refuses every row, ${reason}: look at its constraints and materialized views, then start again`,
+      );
+    }
+    const error = new RowRejectedError(`table ${table.name} refuses the row: ClickHouse answers ${reason}`);
+    const schemaId = message.value?.readUInt32BE(1);
+    await letters.send([{ stream: table.stream, topic, partition, message, schemaId, error }], policy);
+    batch.refuse(kept);
+    counts.deadLetters++;
+  }
+}

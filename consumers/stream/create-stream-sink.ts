@@ -1,0 +1,162 @@
+import type { Admin } from 'kafkajs';
+import type { LimitFunction } from 'p-limit';
+import type { Registry } from '../../core/avro/registry.ts';
+import type { CaughtUp } from '../../core/kafka/caught-up.ts';
+import type { ClickHouseClient } from '../../core/clickhouse/client.ts';
+import type { Settings } from '../../core/settings/config.ts';
+import { messageOf, ServiceRefusedError, ServiceUnavailableError } from '../../core/errors.ts';
+import { adminAsker, type AskAdmin } from '../../core/kafka/client.ts';
+import { retry, steadyRetry, type RetryPolicy } from '../../core/retry.ts';
+import { storageTableOf, subjectOf, topicOf } from '../../core/stream-name.ts';
+import { BatchInserter } from './batch-inserter.ts';
+import { StorageTable } from '../table/storage-table.ts';
+import type { DeadLetters } from './dead-letters.ts';
+import { wasMergedAway } from './merged-away.ts';
+import type { Outages } from '../run/outages.ts';
+import type { RowBuffers } from './row-buffers.ts';
+import { createSinkCounts, type SinkCounts } from '../report/sink-counts.ts';
+import type { SinkGroup } from '../run/sink-group.ts';
+import { StreamSchemas } from './stream-schemas.ts';
+import { StreamSink, type BatchLimits } from './stream-sink.ts';
+import { SetAside } from './set-aside.ts';
+import type { CommittedOffset } from './trail.ts';
+import { TopicPartitions, type SetAsideSource } from './topic-partitions.ts';
+
+/**
+ * Large inserts are what ClickHouse is fast with; the age bounds how late a row is seen. The bytes leave room for a fetch in a buffer of
+ * 32 MiB, of which a table at work has two.
+ */
+const limits: BatchLimits = {
+  rows: 200_000,
+  bytes: 24 * 1024 * 1024,
+  letterBytes: 4 * 1024 * 1024,
+  ageMs: 750,
+  quietMs: 150,
+};
+
+/** What the sinks of all streams share. */
+export interface SinkServices {
+  readonly settings: Settings;
+  readonly admin: Admin;
+  readonly registry: Registry;
+  readonly clickhouse: ClickHouseClient;
+  /** Of the work itself. */
+  readonly signal: AbortSignal;
+  readonly letters: Pick<DeadLetters, 'send'>;
+  /** Of inserts side by side. */
+  readonly limit: LimitFunction;
+  readonly buffers: RowBuffers;
+  readonly outages: Outages;
+}
+
+export interface StreamSinkWishes {
+  readonly stream: string;
+  readonly group: SinkGroup;
+  readonly caughtUp: CaughtUp;
+  /** Another table than the stream's own; see {@link StorageTable}. */
+  readonly table?: string;
+  /** By partition, the offset before which nothing is taken. */
+  readonly floors?: ReadonlyMap<number, bigint>;
+}
+
+/** A sink of one stream with all that belongs to it. */
+export interface CreatedSink {
+  readonly sink: StreamSink;
+  readonly table: StorageTable;
+  readonly schemas: StreamSchemas;
+  readonly partitions: TopicPartitions;
+}
+
+/** Puts the sink of one stream together. It waits for services for as long as they are away. */
+export function createStreamSink(services: SinkServices, wishes: StreamSinkWishes): CreatedSink {
+  const { settings, registry, clickhouse, signal, letters, limit, buffers } = services;
+  const { stream, group, caughtUp, floors } = wishes;
+  const topic = topicOf(settings.topicPrefix, stream);
+  const counts = createSinkCounts(stream, storageTableOf(stream));
+  const policy = patiently(counts, services.outages);
+  const table = new StorageTable({
+    client: clickhouse,
+    settings: settings.clickhouse,
+    stream,
+    ...(wishes.table !== undefined && { table: wishes.table }),
+    signal,
+    policy,
+    onChange: () => counts.schemaChanges++,
+  });
+  const schemas = new StreamSchemas(registry, subjectOf(settings.topicPrefix, stream), table, policy);
+  const control = group.control(topic);
+  const ask = adminAsker(settings.kafka, services.admin, signal, policy);
+  const aside = setAsideSource(services, ask, policy, { groupId: group.groupId, stream });
+  const partitions = new TopicPartitions({
+    topic,
+    table,
+    ask,
+    control,
+    caughtUp,
+    aside,
+    ...(floors && { floors }),
+  });
+  const inserter = new BatchInserter({ topic, table, letters, counts, policy, limit });
+  const sink = new StreamSink({ topic, table, schemas, partitions, inserter, limits, buffers, counts });
+  return { sink, table, schemas, partitions };
+}
+
+/**
+ * Without the right to read commits or dead letters, or with more dead letters than fit in memory,
+ * the sink processes the messages behind the last rows again.
+ */
+function setAsideSource(
+  services: Pick<SinkServices, 'admin' | 'settings' | 'registry' | 'clickhouse' | 'signal'>,
+  ask: AskAdmin,
+  policy: RetryPolicy,
+  { groupId, stream }: { readonly groupId: string; readonly stream: string },
+): SetAsideSource {
+  const { settings, signal } = services;
+  const topic = topicOf(settings.topicPrefix, stream);
+  const ifAllowed = async <T>(asked: Promise<T>, otherwise: T): Promise<T> => {
+    try {
+      return await asked;
+    } catch (error) {
+      if (!(error instanceof ServiceRefusedError)) throw error;
+      return otherwise;
+    }
+  };
+  const committed = async (): Promise<ReadonlyMap<number, CommittedOffset>> => {
+    const [of] = await ask((asked) => asked.fetchOffsets({ groupId, topics: [topic] }));
+    return new Map(
+      of?.partitions.map(({ partition, offset, metadata }) => [
+        partition,
+        { offset: BigInt(offset), metadata: metadata ?? '' },
+      ]),
+    );
+  };
+  const steadily = <T>(doing: string, work: () => Promise<T>) =>
+    retry({ topic, doing }, policy, signal, work);
+  return {
+    committed: () => ifAllowed(committed(), new Map()),
+    letters: () =>
+      ifAllowed(
+        steadily('dead letters', () => SetAside.read(services)),
+        new SetAside(settings.topicPrefix),
+      ),
+    wasMergedAway: (spans, letters) =>
+      ifAllowed(
+        steadily('merged rows', () => wasMergedAway(services, stream, spans, letters)),
+        false,
+      ),
+  };
+}
+
+/** Asks a service again for as long as it takes. */
+function patiently(counts: SinkCounts, outages: Outages): RetryPolicy {
+  return {
+    ...steadyRetry,
+    onRetry: (error) => {
+      counts.retries++;
+      counts.state = 'waiting';
+      if (error instanceof ServiceUnavailableError && error.service !== undefined)
+        outages.begin(error.service, counts.stream, messageOf(error));
+    },
+    onRecovery: () => outages.end(counts.stream),
+  };
+}

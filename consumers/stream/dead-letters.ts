@@ -1,0 +1,166 @@
+import { Partitioners, type Admin, type KafkaMessage, type Message, type Producer } from 'kafkajs';
+import type { Settings } from '../../core/settings/config.ts';
+import { deadLetterHeaders } from '../../core/dead-letters/dead-letter.ts';
+import { truncated } from '../../core/dead-letters/truncate.ts';
+import { messageOf, ServiceRefusedError, type RecordError } from '../../core/errors.ts';
+import { createKafka, ensureTopics, isTooLargeForKafka, kafkaError } from '../../core/kafka/client.ts';
+import { logger } from '../../core/logger.ts';
+import { retry, type RetryPolicy } from '../../core/retry.ts';
+import { deadLettersTopic } from '../../core/stream-name.ts';
+import { MAX_LETTER_BYTES } from '../../core/kafka/topic-retention.ts';
+
+/** A message that cannot become a row. */
+export interface DeadLetter {
+  readonly stream: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly message: KafkaMessage;
+  readonly schemaId: number | undefined;
+  readonly error: RecordError;
+}
+
+/** Requests that are told of in the log: the summary and `npm run dead-letters` have them all. */
+const MAX_TOLD = 10;
+
+/** Bytes of letters in one request, unless one alone has more: all may go into one record batch. */
+const MAX_REQUEST_BYTES = 1024 * 1024;
+
+/** Left for what Kafka adds to a message, and for the headers of a redrive. */
+const SPARE_BYTES = 16 * 1024;
+
+/** A letter as a message of its topic. */
+interface LetterMessage {
+  readonly key: string;
+  readonly value: Buffer;
+  readonly headers: Readonly<Record<string, string | Buffer>>;
+}
+
+/**
+ * Sends messages that cannot become rows to the topic of dead letters. A letter's key is its message's position, so one that is
+ * sent again, as after a crash, takes the place of the first.
+ */
+export class DeadLetters {
+  readonly #admin: Admin;
+  readonly #settings: Pick<Settings, 'kafka' | 'topicPrefix'>;
+  readonly #signal: AbortSignal;
+  #connecting: Promise<Producer> | undefined;
+  #told = 0;
+
+  constructor(admin: Admin, settings: Pick<Settings, 'kafka' | 'topicPrefix'>, signal: AbortSignal) {
+    this.#admin = admin;
+    this.#settings = settings;
+    this.#signal = signal;
+  }
+
+  /** Returns when Kafka has them all. @throws ServiceRefusedError; ServiceUnavailableError when the policy gives up. */
+  async send(letters: readonly DeadLetter[], policy: RetryPolicy): Promise<void> {
+    if (letters.length === 0) return;
+    const topic = deadLettersTopic(this.#settings.topicPrefix);
+    for (const messages of requestsOf(letters)) await this.#deliver(topic, messages, policy);
+    const [first] = letters;
+    if (first === undefined) return;
+    const { stream, partition, message, error } = first;
+    logger[++this.#told <= MAX_TOLD ? 'warn' : 'debug'](
+      { stream, letters: letters.length, partition, offset: message.offset, reason: error.message },
+      'set aside as dead letters; the first is named',
+    );
+  }
+
+  async close(): Promise<void> {
+    if (this.#connecting !== undefined) await disconnect(this.#connecting);
+  }
+
+  /** A topic that was made by somebody else may take less than ours: then fewer letters at a time, and less of each. */
+  async #deliver(topic: string, messages: readonly LetterMessage[], policy: RetryPolicy): Promise<void> {
+    try {
+      await this.#sendRequest(topic, messages, policy);
+    } catch (error) {
+      if (!isTooLargeForKafka(error)) throw error;
+      const [only, ...others] = messages;
+      const cut = others.length === 0 ? only && truncated(only) : undefined;
+      if (cut === only)
+        throw new ServiceRefusedError(
+          `topic ${topic} refuses a dead letter for its size, though it was cut: set its max.message.bytes to ${MAX_LETTER_BYTES}`,
+          { cause: error },
+        );
+      const middle = messages.length >>> 1;
+      const parts = cut === undefined ? [messages.slice(0, middle), messages.slice(middle)] : [[cut]];
+      for (const part of parts) await this.#deliver(topic, part, policy);
+    }
+  }
+
+  async #sendRequest(topic: string, messages: readonly LetterMessage[], policy: RetryPolicy): Promise<void> {
+    await retry({ topic }, policy, this.#signal, async () => {
+      const connecting = (this.#connecting ??= this.#connect(topic));
+      try {
+        await (await connecting).send({ topic, messages: [...messages], acks: -1 });
+      } catch (error) {
+        // Another stream may have made a new one already.
+        if (this.#connecting === connecting) this.#connecting = undefined;
+        await disconnect(connecting);
+        throw kafkaError(error, this.#settings.kafka);
+      }
+    });
+  }
+
+  async #connect(topic: string): Promise<Producer> {
+    const { kafka } = this.#settings;
+    await ensureTopics(this.#admin, kafka, [topic], this.#signal);
+    const producer = createKafka(kafka, 'sink').producer({
+      idempotent: true,
+      maxInFlightRequests: 1,
+      allowAutoTopicCreation: false,
+      createPartitioner: Partitioners.DefaultPartitioner,
+    });
+    await producer.connect();
+    return producer;
+  }
+}
+
+/** Of a producer that could not connect nothing is left. */
+async function disconnect(connecting: Promise<Producer>): Promise<void> {
+  await connecting.then((producer) => producer.disconnect()).catch(() => {});
+}
+
+/** The messages of letters, as they are sent together. */
+export function requestsOf(letters: readonly DeadLetter[]): LetterMessage[][] {
+  const requests: LetterMessage[][] = [];
+  let bytes = Infinity;
+  for (const whole of letters.map(letterMessage)) {
+    const message = sizeOf(whole) > MAX_LETTER_BYTES - SPARE_BYTES ? truncated(whole) : whole;
+    const size = sizeOf(message);
+    if (bytes + size > MAX_REQUEST_BYTES) {
+      requests.push([]);
+      bytes = 0;
+    }
+    requests.at(-1)?.push(message);
+    bytes += size;
+  }
+  return requests;
+}
+
+/** In bytes, without the few that stand between the fields. */
+export function sizeOf({ key, value, headers = {} }: Message): number {
+  const texts = [...Object.keys(headers), ...Object.values(headers).flat(), key, value];
+  return texts.reduce<number>((sum, text) => sum + (text ? Buffer.byteLength(text) : 0), 0);
+}
+
+function letterMessage({ stream, topic, partition, message, schemaId, error }: DeadLetter): LetterMessage {
+  return {
+    key: `${stream}|sink|${partition}|${message.offset}`,
+    // A delete has no value, which on this topic would delete the letter.
+    value: message.value ?? Buffer.alloc(0),
+    headers: {
+      [deadLetterHeaders.stream]: stream,
+      [deadLetterHeaders.step]: 'sink',
+      [deadLetterHeaders.code]: error.code,
+      [deadLetterHeaders.reason]: messageOf(error),
+      [deadLetterHeaders.topic]: topic,
+      [deadLetterHeaders.partition]: String(partition),
+      [deadLetterHeaders.offset]: message.offset,
+      [deadLetterHeaders.timestamp]: message.timestamp,
+      ...(schemaId !== undefined && { [deadLetterHeaders.schemaId]: String(schemaId) }),
+      ...(message.key !== null && { [deadLetterHeaders.key]: message.key }),
+    },
+  };
+}

@@ -1,0 +1,243 @@
+import type { Admin, KafkaMessage } from 'kafkajs';
+import type { Registry } from '../../core/avro/registry.ts';
+import {
+  askRows,
+  clickHouseError,
+  longStatement,
+  qualified,
+  type ClickHouseClient,
+} from '../../core/clickhouse/client.ts';
+import type { Settings } from '../../core/settings/config.ts';
+import { StoppedError } from '../../core/errors.ts';
+import { versionOf } from '../../core/kafka/message-time.ts';
+import { storageTableOf, topicOf } from '../../core/stream-name.ts';
+import { readTopics, type MessageHandler, type OffsetSpan } from '../../core/kafka/topic-reader.ts';
+import { isByPosition, keyIdOf, keyPartsSql, keysConditionSql } from '../table/key-sql.ts';
+import type { StorageTable } from '../table/storage-table.ts';
+import { localTableOf } from '../table/table-ddl.ts';
+import { readTableShape, withoutSystemColumns, type TableColumn } from '../table/table-shape.ts';
+import { detached } from './detached-message.ts';
+import { RowKeys } from './row-keys.ts';
+import { rowsOfTopic, type TableRows } from './resume-offset.ts';
+import type { SetAside } from './set-aside.ts';
+import { blockOf, lostSpan, type CommittedOffset, type TrailOwner } from './trail.ts';
+
+/** The most keys in one query, and the most bytes that they may have. */
+const KEYS_PER_QUERY = 2_000;
+const BYTES_PER_QUERY = 1024 * 1024;
+/** The most keys without a row held in memory. Beyond it, the sink inserts the messages again. */
+const MAX_ROWLESS_KEYS = 100_000;
+
+export interface MergedAwayServices {
+  readonly settings: Settings;
+  readonly admin: Admin;
+  readonly registry: Registry;
+  readonly clickhouse: ClickHouseClient;
+  readonly signal: AbortSignal;
+}
+
+/** The latest message of a key. */
+interface LatestOfKey {
+  readonly parts: readonly string[];
+  readonly version: bigint;
+  readonly isDelete: boolean;
+}
+
+/**
+ * Whether merges, and nothing else, removed the rows of these messages. Then each message has a row
+ * of its key with a version at least as high; or no row, because a delete has such a version and a
+ * cleanup merge removed both. Dead letters have no row by design. False if the table was restored
+ * from a backup or lost rows: then some message is later than all rows of its key.
+ *
+ * Memory is bounded: messages are compared in portions, and only keys without a row are held.
+ *
+ * @param spans by partition.
+ * @throws ServiceUnavailableError, ServiceRefusedError
+ */
+export async function wasMergedAway(
+  services: MergedAwayServices,
+  stream: string,
+  spans: ReadonlyMap<number, OffsetSpan>,
+  setAside: Pick<SetAside, 'has'>,
+): Promise<boolean> {
+  const { settings, clickhouse, signal } = services;
+  const { database } = settings.clickhouse;
+  const doing = `rows of ${storageTableOf(stream)}`;
+  try {
+    const local = localTableOf(storageTableOf(stream), settings.clickhouse);
+    const shape = await readTableShape(clickhouse, database, local, signal);
+    const { sortingKey = [], columns = [] } = shape ?? {};
+    const key = withoutSystemColumns(
+      sortingKey.flatMap((name) => columns.find((of) => of.name === name) ?? []),
+    );
+    // If each message is a row of its own, merges remove none.
+    if (shape?.keepsLatest !== true || key.length < sortingKey.length || isByPosition(sortingKey))
+      return false;
+    const rowKeys = await RowKeys.create(services, stream, key);
+    return await new Comparison(services, stream, key, rowKeys).prove(spans, setAside);
+  } catch (error) {
+    if (error instanceof UnexplainedMessage) return false;
+    throw clickHouseError(error, settings.clickhouse, doing);
+  }
+}
+
+/** Where a sink would resume by the table's rows alone, and what the group has committed. */
+export interface ResumeState {
+  readonly table: Pick<StorageTable, 'hasBlocks'>;
+  readonly rows: TableRows;
+  readonly owner: TrailOwner;
+  readonly next: ReadonlyMap<number, bigint>;
+  readonly ends: ReadonlyMap<number, bigint>;
+  readonly committed: ReadonlyMap<number, CommittedOffset>;
+}
+
+/**
+ * Finds rows that the table once had, according to the commits, behind its present last rows.
+ *
+ * @param wasMerged compares the messages; not called if the table was emptied or filled by other
+ *   means.
+ * @returns by partition, where such rows end; and whether merges alone removed them, so that a sink
+ *   resumes there.
+ */
+export async function findMergedAway(
+  { table, rows, owner, next, ends, committed }: ResumeState,
+  wasMerged: (spans: ReadonlyMap<number, OffsetSpan>) => Promise<boolean>,
+): Promise<{ readonly behind: ReadonlyMap<number, bigint>; readonly isMerged: boolean }> {
+  const spans = new Map<number, OffsetSpan>();
+  const blocks = new Set<string>();
+  for (const [partition, commit] of committed) {
+    const from = next.get(partition);
+    if (from === undefined) continue;
+    const span = lostSpan(commit, owner, { next: from, end: ends.get(partition) ?? 0n });
+    if (span === undefined) continue;
+    spans.set(partition, span);
+    const block = blockOf(commit);
+    if (block !== undefined) blocks.add(block);
+  }
+  const isMerged =
+    spans.size > 0 &&
+    rowsOfTopic(rows, owner.topicId).length > 0 &&
+    (await table.hasBlocks(blocks)) &&
+    (await wasMerged(spans));
+  return { behind: new Map([...spans].map(([partition, { to }]) => [partition, to])), isMerged };
+}
+
+/** Ends the reading: merges do not explain why this message has no row. */
+class UnexplainedMessage extends StoppedError {}
+
+class Comparison {
+  readonly #services: MergedAwayServices;
+  readonly #stream: string;
+  readonly #key: readonly TableColumn[];
+  readonly #rowKeys: RowKeys;
+  /** By key, the latest message that is not compared yet. */
+  readonly #latest = new Map<string, LatestOfKey>();
+  /** By key without a row, the lowest version that a delete must have. */
+  readonly #rowless = new Map<string, bigint>();
+  #waiting: { readonly id: number; readonly message: KafkaMessage; readonly partition: number }[] = [];
+  #bytes = 0;
+
+  constructor(services: MergedAwayServices, stream: string, key: readonly TableColumn[], rowKeys: RowKeys) {
+    this.#services = services;
+    this.#stream = stream;
+    this.#key = key;
+    this.#rowKeys = rowKeys;
+  }
+
+  /** @throws UnexplainedMessage as soon as there is one. */
+  async prove(spans: ReadonlyMap<number, OffsetSpan>, setAside: Pick<SetAside, 'has'>): Promise<boolean> {
+    const topic = topicOf(this.#services.settings.topicPrefix, this.#stream);
+    await this.#read(
+      (message, partition) => {
+        if (!setAside.has(topic, partition, message) && !this.#take(message, partition))
+          throw new UnexplainedMessage('a message whose row key is unknown');
+      },
+      async () => {
+        if (this.#latest.size >= KEYS_PER_QUERY || this.#bytes >= BYTES_PER_QUERY) await this.#compare();
+      },
+      new Map([[topic, spans]]),
+    );
+    await this.#compare();
+    // The delete may be in another partition, or have a lower offset and a later time.
+    if (this.#rowless.size > 0)
+      await this.#read((message, partition) => {
+        if (message.value === null) this.#take(message, partition);
+      });
+    this.#settleDeletes();
+    return this.#rowless.size === 0;
+  }
+
+  async #read(
+    take: MessageHandler,
+    afterFetch = () => {
+      this.#settleDeletes();
+      return Promise.resolve();
+    },
+    spans?: ReadonlyMap<string, ReadonlyMap<number, OffsetSpan>>,
+  ): Promise<void> {
+    const { admin, settings, signal } = this.#services;
+    const handlers = new Map([[topicOf(settings.topicPrefix, this.#stream), take]]);
+    await readTopics(admin, settings, handlers, signal, {
+      spans,
+      afterFetch: async () => {
+        const learnt = this.#waiting;
+        this.#waiting = [];
+        for (const id of new Set(learnt.map((one) => one.id))) await this.#rowKeys.learn(id);
+        for (const { message, partition } of learnt) take(message, partition);
+        await afterFetch();
+      },
+    });
+  }
+
+  /** False if the row key of the message is unknown. */
+  #take(message: KafkaMessage, partition: number): boolean {
+    const key = this.#rowKeys.of(message, partition, false);
+    if (typeof key === 'number') {
+      this.#waiting.push({ id: key, message: detached(message), partition });
+      return true;
+    }
+    const parts = key && this.#rowKeys.partsOf(key);
+    if (parts === undefined) return false;
+    const id = keyIdOf(parts);
+    const known = this.#latest.get(id);
+    const version = versionOf(message);
+    if (known === undefined) this.#bytes += 2 * id.length;
+    if (known === undefined || known.version < version)
+      this.#latest.set(id, { parts, version, isDelete: message.value === null });
+    return true;
+  }
+
+  /** Compares the messages taken so far with the table. */
+  async #compare(): Promise<void> {
+    const { clickhouse, settings, signal } = this.#services;
+    if (this.#latest.size === 0) return;
+    const parts = keyPartsSql(this.#key.map(({ name }) => name));
+    const rows = await askRows<{ readonly parts: readonly string[]; readonly version: string }>(
+      clickhouse,
+      `SELECT ${parts} AS parts, toString(max(_version)) AS version FROM ${qualified(settings.clickhouse.database, storageTableOf(this.#stream))} ` +
+        `WHERE ${keysConditionSql(
+          this.#key,
+          [...this.#latest.values()].map((of) => of.parts),
+        )} GROUP BY parts`,
+      signal,
+      longStatement,
+    );
+    const stored = new Map(rows.map((row) => [keyIdOf(row.parts), BigInt(row.version)]));
+    for (const [id, { version }] of this.#latest) {
+      const found = stored.get(id);
+      if (found !== undefined && found < version)
+        throw new UnexplainedMessage('a message later than its row');
+      if (found === undefined && (this.#rowless.get(id) ?? -1n) < version) this.#rowless.set(id, version);
+    }
+    this.#settleDeletes();
+    if (this.#rowless.size > MAX_ROWLESS_KEYS) throw new UnexplainedMessage('messages without rows');
+  }
+
+  /** Forgets each key without a row for which a delete with a sufficient version was read. */
+  #settleDeletes(): void {
+    for (const [id, { version, isDelete }] of this.#latest)
+      if (isDelete && version >= (this.#rowless.get(id) ?? version + 1n)) this.#rowless.delete(id);
+    this.#latest.clear();
+    this.#bytes = 0;
+  }
+}

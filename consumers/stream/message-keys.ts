@@ -1,0 +1,257 @@
+import { isUtf8 } from 'node:buffer';
+import type { Registry, SchemaText } from '../../core/avro/registry.ts';
+import { FRAME_BYTES } from '../../core/avro/wire-format.ts';
+import { DecodeError, IncompatibleSchemaError } from '../../core/errors.ts';
+import { isJsonObject, parseJson, type JsonObject, type JsonValue } from '../../core/json.ts';
+import { serviceRetry, type RetryPolicy } from '../../core/retry.ts';
+import { parseWriterSchema } from '../schema/writer-schema.ts';
+import { splitUnion, type WriterType } from '../schema/writer-type.ts';
+import { columnTypeSql, type Column } from '../table/column-type.ts';
+import { readJsonText } from '../transcode/json-text.ts';
+import { RowBuffer } from '../transcode/row-buffer.ts';
+import { dateText } from '../transcode/scalar-text.ts';
+import { Transcoding } from '../transcode/transcoding.ts';
+
+/** For how long an id that the registry does not know is not asked for again. */
+const UNKNOWN_FOR_MS = 60_000;
+/** Bytes of something else name a new one each. */
+const MAX_SCHEMAS = 1_000;
+
+/** Of which field of a schema the key is read: only records are parsed. */
+const KEY_FIELD = 'key';
+
+/** How the keys that name a schema are read. */
+interface KeySchema {
+  /** @throws DecodeError */
+  readonly read: (key: Buffer) => JsonValue;
+  /** Whether it is a version of the subject that the topic's keys have. */
+  readonly isOfTopic: boolean;
+  readonly untilMs: number;
+}
+
+/**
+ * Reads of a message's key which row it names: the text that our own producers write, parts joined by `|`; a framed key whose schema the
+ * registry has (Avro, JSON Schema); plain JSON with the names of the primary key; an integer as Java's serializers write it. A key that may mean
+ * anything else is refused: it would delete nothing, or another row.
+ */
+export class MessageKeys {
+  readonly #registry: Registry;
+  readonly #subject: string;
+  readonly #policy: RetryPolicy;
+  readonly #schemas = new Map<number, KeySchema>();
+  readonly #wanted = new Set<number>();
+
+  /** @param subject of the topic's keys. */
+  constructor(registry: Registry, subject: string, policy: RetryPolicy = serviceRetry) {
+    this.#registry = registry;
+    this.#subject = subject;
+    this.#policy = policy;
+  }
+
+  /**
+   * The parts of a key as text, in the order of the primary key; or the id of the schema that must be learnt first.
+   *
+   * @param isInteger see {@link isIntegerKey}.
+   * @throws DecodeError
+   */
+  partsOf(key: Buffer, primaryKey: readonly string[], isInteger: boolean): readonly string[] | number {
+    if (key[0] !== 0) return plainParts(key, primaryKey);
+    const integer = isInteger ? javaInteger(key) : undefined;
+    if (key.length < FRAME_BYTES) {
+      if (integer !== undefined) return [integer];
+      throw unfitKey('begins with a zero byte and is too short for a framed one', primaryKey);
+    }
+    const id = key.readUInt32BE(1);
+    const schema = this.#schemas.get(id);
+    if (schema === undefined || schema.untilMs < performance.now()) {
+      this.#wanted.add(id);
+      return id;
+    }
+    if (integer !== undefined && !schema.isOfTopic) return [integer];
+    return partsIn(schema.read(key), primaryKey, true);
+  }
+
+  /** Whether {@link partsOf} waits for the schema. */
+  wants(id: number): boolean {
+    return this.#wanted.has(id);
+  }
+
+  /** Learns the schema of an id that {@link partsOf} has answered. @throws ServiceUnavailableError, ServiceRefusedError */
+  async learn(id: number): Promise<void> {
+    const registered = await this.#registry.schemaText(id, this.#policy);
+    const isOfTopic =
+      registered !== undefined && (await this.#registry.isVersionOf(this.#subject, id, this.#policy));
+    const read = await this.#reader(id, registered);
+    if (this.#schemas.size >= MAX_SCHEMAS) this.#schemas.clear();
+    const untilMs = registered === undefined ? performance.now() + UNKNOWN_FOR_MS : Infinity;
+    this.#schemas.set(id, { read, isOfTopic, untilMs });
+    this.#wanted.delete(id);
+  }
+
+  async #reader(id: number, registered: SchemaText | undefined): Promise<KeySchema['read']> {
+    const refuse = (why: string) => () => {
+      throw new DecodeError(`a delete whose key names schema ${id}, ${why}: ${remedy}`);
+    };
+    switch (registered?.type) {
+      case undefined:
+        return refuse('which the registry does not have');
+      case 'AVRO':
+        try {
+          const referenced = await this.#registry.referencedTexts(registered, this.#policy);
+          return avroReader(registered, referenced);
+        } catch (error) {
+          if (!(error instanceof IncompatibleSchemaError)) throw error;
+          return refuse(`of which no key can be read (${error.message})`);
+        }
+      case 'JSON':
+        return (key) => {
+          const value = jsonIn(key.toString('utf8', FRAME_BYTES));
+          if (value === undefined) throw new DecodeError(`a delete whose key is no JSON: ${remedy}`);
+          return value;
+        };
+      default:
+        return refuse(`of type ${registered?.type.slice(0, 40) ?? ''}, which is not read`);
+    }
+  }
+}
+
+/** Whether the primary key is one column of integers. */
+export function isIntegerKey([name, ...others]: readonly string[], columns: readonly Column[]): boolean {
+  const column = columns.find((of) => of.name === name);
+  return others.length === 0 && column !== undefined && columnTypeSql(column.type) === 'Int64';
+}
+
+const remedy =
+  'send the delete again with the key as text, parts joined by |, or framed with an Avro or JSON schema that has the fields of the primary key';
+
+function unfitKey(what: string, primaryKey: readonly string[]): DecodeError {
+  return new DecodeError(
+    `a delete whose key ${what}, where the primary key is ${primaryKey.join('|')}: ${remedy}`,
+  );
+}
+
+/** Big endian, of 4 or 8 bytes. */
+function javaInteger(key: Buffer): string | undefined {
+  if (key.length === 4) return String(key.readInt32BE(0));
+  return key.length === 8 ? String(key.readBigInt64BE(0)) : undefined;
+}
+
+function plainParts(key: Buffer, primaryKey: readonly string[]): readonly string[] {
+  if (!isUtf8(key)) throw unfitKey('is neither text nor framed', primaryKey);
+  const text = key.toString('utf8');
+  // What a StringConverter makes of a record.
+  if (/^Struct\{.*\}$/s.test(text)) throw unfitKey('is the text of a Java object', primaryKey);
+  const json = /^(?:\{.*\}|".*")$/s.test(text) ? jsonIn(text) : undefined;
+  if (json !== undefined) return partsIn(withoutEnvelope(json), primaryKey, false);
+  const parts = primaryKey.length === 1 ? [text] : text.split('|');
+  if (parts.length !== primaryKey.length) throw unfitKey(`has ${parts.length} parts`, primaryKey);
+  return parts;
+}
+
+/** A JsonConverter puts a schema beside the key. */
+function withoutEnvelope(value: JsonValue): JsonValue {
+  if (!isJsonObject(value)) return value;
+  const { schema, payload, ...others } = value;
+  return schema !== undefined && payload !== undefined && Object.keys(others).length === 0 ? payload : value;
+}
+
+function jsonIn(text: string): JsonValue | undefined {
+  try {
+    return parseJson(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** @param isAnyName the only field of a record is the key, whatever it is called. */
+function partsIn(value: JsonValue, primaryKey: readonly string[], isAnyName: boolean): readonly string[] {
+  const fields = isJsonObject(value)
+    ? value
+    : { [primaryKey.length === 1 ? (primaryKey[0] ?? '') : '']: value };
+  const names = Object.keys(fields);
+  const [only] = names;
+  const isNamed = primaryKey.every((name) => Object.hasOwn(fields, name));
+  if (!isNamed && !(isAnyName && names.length === 1 && primaryKey.length === 1))
+    throw unfitKey(isJsonObject(value) ? 'lacks fields' : 'is one value', primaryKey);
+  return (isNamed ? primaryKey : [only ?? '']).map((name) => {
+    const text = keyText(fields[name]);
+    if (text === undefined) throw unfitKey('has a field that is neither text nor a whole number', primaryKey);
+    return text;
+  });
+}
+
+function keyText(value: JsonValue | undefined): string | undefined {
+  // What was no UTF-8 would name another row.
+  if (typeof value === 'string') return value.includes('\ufffd') ? undefined : value;
+  const isWhole = typeof value === 'bigint' || (typeof value === 'number' && Number.isSafeInteger(value));
+  return isWhole ? String(value) : undefined;
+}
+
+/** @throws IncompatibleSchemaError */
+function avroReader({ id, text }: SchemaText, referenced: readonly string[]): KeySchema['read'] {
+  const holder = {
+    type: 'record',
+    name: 'holder_of_the_key',
+    fields: [{ name: KEY_FIELD, type: schemaIn(text, id) }],
+  };
+  const [field] = parseWriterSchema(JSON.stringify(holder), `schema ${id}`, referenced).fields;
+  const type = field?.type;
+  if (type === undefined) throw new RangeError('a record without its field');
+  return (key) => {
+    const at = new Transcoding();
+    at.begin(key, FRAME_BYTES, new RowBuffer(0));
+    try {
+      const value = parseJson(readJsonText(type, at));
+      if (at.position !== key.length) throw new DecodeError('bytes are left over behind the last field');
+      return asKeys(value, type);
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      throw new DecodeError(`a delete whose key is not what schema ${id} says, ${error.message}: ${remedy}`, {
+        cause: error,
+      });
+    }
+  };
+}
+
+function schemaIn(text: string, id: number): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new IncompatibleSchemaError(`schema ${id} is not JSON`);
+  }
+}
+
+/** A value as our own keys have it; null for one of a type that no key has. */
+function asKey(value: JsonValue, type: WriterType): JsonValue {
+  const [only, ...others] = splitUnion(type).values;
+  if (only === undefined || others.length > 0) return null;
+  switch (only.type.kind) {
+    case 'string':
+    case 'enum':
+    case 'int':
+    case 'long':
+      return value;
+    case 'uuid':
+      return only.type.isText || typeof value !== 'string' ? value : uuidText(value);
+    case 'date':
+      return typeof value === 'number' ? dateText(value) : value;
+    default:
+      return null;
+  }
+}
+
+/** @param bytes a character each. */
+function uuidText(bytes: string): string {
+  const hex = Buffer.from(bytes, 'latin1').toString('hex');
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+}
+
+/** Of a record, its fields. */
+function asKeys(value: JsonValue, type: WriterType): JsonValue {
+  const [only, ...others] = splitUnion(type).values;
+  if (only?.type.kind !== 'record' || others.length > 0 || !isJsonObject(value)) return asKey(value, type);
+  const fields: JsonObject = {};
+  for (const field of only.type.fields) fields[field.name] = asKey(value[field.name] ?? null, field.type);
+  return fields;
+}

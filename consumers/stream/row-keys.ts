@@ -1,0 +1,196 @@
+import type { KafkaMessage } from 'kafkajs';
+import type { Registry, SchemaText } from '../../core/avro/registry.ts';
+import { FRAME_BYTES, schemaIdOf } from '../../core/avro/wire-format.ts';
+import type { Settings } from '../../core/settings/config.ts';
+import { IncompatibleSchemaError, RecordError } from '../../core/errors.ts';
+import { keySubjectOf, subjectOf } from '../../core/stream-name.ts';
+import { columnTypeSql, type ColumnType } from '../table/column-type.ts';
+import type { TableColumn } from '../table/table-shape.ts';
+import { isIntegerKey, MessageKeys } from './message-keys.ts';
+import { readWriterSchema } from './stream-schemas.ts';
+import { compileRowTranscoder, type RowTranscoder } from '../transcode/compile.ts';
+import { RowBuffer } from '../transcode/row-buffer.ts';
+import { dateText } from '../transcode/scalar-text.ts';
+import { writeTombstone } from '../transcode/tombstone.ts';
+
+const separator = Buffer.from('|');
+
+export interface RowKeyServices {
+  readonly registry: Registry;
+  readonly settings: Pick<Settings, 'topicPrefix'>;
+}
+
+/**
+ * The key of the row that a message becomes: of a record out of its value, as the sink takes it, and of a delete out of the message's key.
+ * The message's own key is compared with it: only where the two are the same does compaction keep the last message of each row.
+ */
+export class RowKeys {
+  readonly #services: RowKeyServices;
+  readonly #stream: string;
+  readonly #columns: readonly TableColumn[];
+  /** By schema id; undefined where nobody can read its messages. */
+  readonly #transcoders = new Map<number, RowTranscoder | undefined>();
+  readonly #keys: MessageKeys;
+  /** Ways to read a message key, the first that fits counts. */
+  readonly #primaryKeys: (readonly string[])[];
+  readonly #out = new RowBuffer(1_024);
+  #keyedOtherwise: string | undefined;
+
+  private constructor(services: RowKeyServices, stream: string, columns: readonly TableColumn[]) {
+    this.#services = services;
+    this.#stream = stream;
+    this.#columns = columns;
+    const { registry, settings } = services;
+    this.#keys = new MessageKeys(registry, keySubjectOf(subjectOf(settings.topicPrefix, stream)));
+    this.#primaryKeys = [columns.map(({ name }) => name)];
+  }
+
+  /** @param columns those that the storage table is sorted by, without system columns. */
+  static async create(
+    services: RowKeyServices,
+    stream: string,
+    columns: readonly TableColumn[],
+  ): Promise<RowKeys> {
+    const { registry, settings } = services;
+    const keys = new RowKeys(services, stream, columns);
+    const latest = await registry.latestText(subjectOf(settings.topicPrefix, stream));
+    if (latest !== undefined) {
+      const primaryKey = await keys.#learn(latest);
+      if (primaryKey !== undefined) keys.#primaryKeys.unshift(primaryKey);
+    }
+    return keys;
+  }
+
+  /** Partition and offset of the first message whose key is not the text of its row's key; undefined if there was none. */
+  get keyedOtherwise(): string | undefined {
+    return this.#keyedOtherwise;
+  }
+
+  /**
+   * The key in RowBinary, until the next call; or the id of a schema that must be learnt first; undefined where message and key say nothing.
+   *
+   * @param isSetAside the message has no row, and a missing key of it says nothing.
+   */
+  of(message: KafkaMessage, partition: number, isSetAside: boolean): Buffer | number | undefined {
+    const found = this.#ofValue(message) ?? this.#ofKey(message);
+    if (typeof found === 'number') return found;
+    const isAlike = found === undefined ? message.key === null : this.#isTextOf(message.key, found);
+    if (!isAlike && !(isSetAside && message.key === null))
+      this.#keyedOtherwise ??= `${partition}/${message.offset}`;
+    return found;
+  }
+
+  /** Learns the schema of an id that {@link of} has answered. @throws ServiceUnavailableError, ServiceRefusedError */
+  async learn(id: number): Promise<void> {
+    if (this.#keys.wants(id)) return this.#keys.learn(id);
+    const schema = await this.#services.registry.schemaText(id);
+    if (schema === undefined) this.#transcoders.set(id, undefined);
+    else await this.#learn(schema);
+  }
+
+  /** The parts of a key as text; undefined for a column of a type that the sink makes no key of. */
+  partsOf(key: Buffer): string[] | undefined {
+    return this.#textsOf(key)?.map((text) => text.toString('utf8'));
+  }
+
+  async #learn(registered: SchemaText): Promise<readonly string[] | undefined> {
+    const { id } = registered;
+    this.#transcoders.set(id, undefined);
+    try {
+      const schema = await readWriterSchema(this.#services.registry, this.#stream, registered);
+      const { fields, primaryKey } = schema;
+      // What stands behind the key, which is most of a message, is not looked at.
+      const isKey = ({ name }: { name: string }) => this.#columns.some((column) => column.name === name);
+      const head = { ...schema, fields: fields.slice(0, fields.findLastIndex(isKey) + 1) };
+      this.#transcoders.set(
+        id,
+        compileRowTranscoder(head, this.#columns, primaryKey ?? [], new Map(), false),
+      );
+      return primaryKey;
+    } catch (error) {
+      // The sink cannot make rows of such a message either.
+      if (!(error instanceof IncompatibleSchemaError)) throw error;
+      return undefined;
+    }
+  }
+
+  #ofValue({ value }: KafkaMessage): Buffer | number | undefined {
+    if (value === null) return undefined;
+    try {
+      const id = schemaIdOf(value);
+      const transcoder = this.#transcoders.get(id);
+      if (transcoder === undefined) return this.#transcoders.has(id) ? undefined : id;
+      this.#out.length = 0;
+      transcoder.transcode(value, FRAME_BYTES, this.#out);
+      return this.#written();
+    } catch (error) {
+      if (!(error instanceof RecordError)) throw error;
+      return undefined;
+    }
+  }
+
+  #ofKey({ key }: KafkaMessage): Buffer | number | undefined {
+    if (key === null) return undefined;
+    for (const primaryKey of this.#primaryKeys) {
+      try {
+        this.#out.length = 0;
+        const parts = this.#keys.partsOf(key, primaryKey, isIntegerKey(primaryKey, this.#columns));
+        if (typeof parts === 'number') return parts;
+        writeTombstone(parts, primaryKey, this.#columns, this.#out);
+        return this.#written();
+      } catch (error) {
+        if (!(error instanceof RecordError)) throw error;
+      }
+    }
+    return undefined;
+  }
+
+  #written(): Buffer {
+    return this.#out.bytes.subarray(0, this.#out.length);
+  }
+
+  /** Whether a message key is the text of a row's key, and of no other row's. */
+  #isTextOf(messageKey: Buffer | null, rowKey: Buffer): boolean {
+    const texts = this.#textsOf(rowKey);
+    if (messageKey === null || texts === undefined) return false;
+    const [only] = texts;
+    if (texts.length === 1 && only !== undefined) return only.equals(messageKey);
+    if (texts.some((text) => text.includes(separator))) return false;
+    return Buffer.concat(texts.flatMap((text, at) => (at === 0 ? [text] : [separator, text]))).equals(
+      messageKey,
+    );
+  }
+
+  #textsOf(rowKey: Buffer): Buffer[] | undefined {
+    const texts: Buffer[] = [];
+    let at = 0;
+    for (const { type } of this.#columns) {
+      const read = readText(rowKey, at, type);
+      if (read === undefined) return undefined;
+      texts.push(read.text);
+      at = read.end;
+    }
+    return texts;
+  }
+}
+
+/** The text of a value in RowBinary, as the server has it too: of the types that `keyColumnTypeOf` gives. */
+function readText(bytes: Buffer, start: number, type: ColumnType): { text: Buffer; end: number } | undefined {
+  switch (columnTypeSql(type)) {
+    case 'String':
+    case 'LowCardinality(String)': {
+      let [at, length, unit] = [start, 0, 1];
+      for (let byte = 128; byte >= 128; unit *= 128) {
+        byte = bytes[at++] ?? 0;
+        length += (byte & 127) * unit;
+      }
+      return { text: bytes.subarray(at, at + length), end: at + length };
+    }
+    case 'Int64':
+      return { text: Buffer.from(String(bytes.readBigInt64LE(start))), end: start + 8 };
+    case 'Date32':
+      return { text: Buffer.from(dateText(bytes.readInt32LE(start))), end: start + 4 };
+    default:
+      return undefined;
+  }
+}

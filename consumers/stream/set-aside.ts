@@ -1,0 +1,103 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Admin, KafkaMessage } from 'kafkajs';
+import { parseLetter } from '../../core/dead-letters/parse-letter.ts';
+import { ServiceRefusedError } from '../../core/errors.ts';
+import { messageTimeMs } from '../../core/kafka/message-time.ts';
+import { deadLettersTopic, streamOfTopic } from '../../core/stream-name.ts';
+import { readTopics } from '../../core/kafka/topic-reader.ts';
+import type { Settings } from '../../core/settings/config.ts';
+
+/** Some 200 bytes each. */
+const MAX_LETTERS = 1_000_000;
+
+/** A letter that stands in place of a row or record. */
+interface Letter {
+  readonly stream: string;
+  /** Kafka's time in ms of the message that it stands for; undefined for a record of the source. */
+  readonly timeMs: number | undefined;
+  /** False for one that a person has discarded. */
+  readonly isPending: boolean;
+}
+
+/**
+ * The letters on the topic of dead letters that were not redriven, of both steps. A message of which there is one, pending or discarded, has
+ * no row by right.
+ */
+export class SetAside {
+  readonly #topicPrefix: string;
+  /** By their keys on the topic. */
+  readonly #letters = new Map<string, Letter>();
+
+  constructor(topicPrefix: string) {
+    this.#topicPrefix = topicPrefix;
+  }
+
+  static async read({
+    admin,
+    settings,
+    signal,
+  }: {
+    readonly admin: Admin;
+    readonly settings: Settings;
+    readonly signal: AbortSignal;
+  }): Promise<SetAside> {
+    const { topicPrefix } = settings;
+    const found = new SetAside(topicPrefix);
+    const note = (message: KafkaMessage) => found.note(message);
+    await readTopics(admin, settings, new Map([[deadLettersTopic(topicPrefix), note]]), signal);
+    return found;
+  }
+
+  /** Takes a message of the topic of dead letters. @throws ServiceRefusedError when there are too many. */
+  note(message: KafkaMessage): void {
+    if (message.key === null) return;
+    const key = message.key.toString('utf8');
+    const letter = parseLetter(message, this.#topicPrefix);
+    // Whatever has the key of a letter takes its place.
+    if (letter === undefined || letter.state === 'redriven') {
+      this.#letters.delete(key);
+      return;
+    }
+    const timeMs = letter.step === 'sink' ? letter.timestampMs : undefined;
+    this.#letters.set(key, { stream: letter.stream, timeMs, isPending: letter.state === 'waiting' });
+    if (this.#letters.size > MAX_LETTERS)
+      throw new ServiceRefusedError(
+        `more than ${MAX_LETTERS} dead letters wait: look at them first, npm run dead-letters -- list`,
+      );
+  }
+
+  /** How many letters of each stream are pending. */
+  get counts(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    for (const { stream, isPending } of this.#letters.values())
+      if (isPending) counts.set(stream, (counts.get(stream) ?? 0) + 1);
+    return counts;
+  }
+
+  /** Of a topic that was deleted and made again, another message may stand in the place: its time differs. */
+  has(topic: string, partition: number, { offset, timestamp }: KafkaMessage): boolean {
+    if (this.#letters.size === 0) return false;
+    const stream = streamOfTopic(this.#topicPrefix, topic);
+    return this.#letters.get(`${stream}|sink|${partition}|${offset}`)?.timeMs === messageTimeMs(timestamp);
+  }
+
+  /** How many messages of the topic are set aside from one offset to before another. */
+  countBetween(topic: string, partition: number, from: bigint, to: bigint): number {
+    const prefix = `${streamOfTopic(this.#topicPrefix, topic)}|sink|${partition}|`;
+    let count = 0;
+    for (const key of this.#letters.keys()) {
+      const offset = key.startsWith(prefix) ? offsetIn(key.slice(prefix.length)) : undefined;
+      if (offset !== undefined && offset >= from && offset < to) count++;
+    }
+    return count;
+  }
+
+  /** Whether the same messages are set aside. */
+  isSame(other: SetAside): boolean {
+    return isDeepStrictEqual(this.#letters, other.#letters);
+  }
+}
+
+function offsetIn(text: string): bigint | undefined {
+  return /^\d{1,16}$/.test(text) ? BigInt(text) : undefined;
+}

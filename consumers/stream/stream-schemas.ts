@@ -1,0 +1,271 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Registry, SchemaText } from '../../core/avro/registry.ts';
+import { readStreamSchema, streamNames } from '../../core/avro/schema-files.ts';
+import { IncompatibleSchemaError, UnknownSchemaError } from '../../core/errors.ts';
+import { logger } from '../../core/logger.ts';
+import { serviceRetry, type RetryPolicy } from '../../core/retry.ts';
+import { keySubjectOf } from '../../core/stream-name.ts';
+import { declaredFields, type DeclaredFields } from '../schema/declared-fields.ts';
+import { parseWriterSchema } from '../schema/writer-schema.ts';
+import type { WriterSchema } from '../schema/writer-type.ts';
+import type { Column } from '../table/column-type.ts';
+import type { StorageTable } from '../table/storage-table.ts';
+import type { TableColumn } from '../table/table-shape.ts';
+import { isIntegerKey, MessageKeys } from './message-keys.ts';
+import { compileRowTranscoder, type RowTranscoder } from '../transcode/compile.ts';
+
+const ASK_AGAIN = 2;
+const ASK_AGAIN_MS = 300;
+
+/** For how long an id that the registry does not know is not asked for again. */
+const UNKNOWN_FOR_MS = 60_000;
+
+/** After an id that stayed unknown, others are asked for once only for so long: bytes of something else name a new one each. */
+const HASTY_FOR_MS = 10_000;
+
+/** A schema that no table can be made for. */
+class UnfitSchemaError extends IncompatibleSchemaError {
+  /** Without the remedy. */
+  readonly reason: string;
+
+  constructor(subject: string, reason: string) {
+    super(
+      `${reason}. It is the schema of the topic's messages (subject ${subject}), and none of them can become a row: register a corrected ` +
+        'version, let the producer write by it, and start the sink again; messages of this one are dead letters then',
+    );
+    this.reason = reason;
+  }
+}
+
+/** The schemas of one stream's messages, for which its table has the columns. */
+export class StreamSchemas {
+  readonly #registry: Registry;
+  readonly #subject: string;
+  readonly #table: StorageTable;
+  readonly #policy: RetryPolicy;
+  readonly #keys: MessageKeys;
+  readonly #schemas = new Map<number, WriterSchema>();
+  /** Of every schema that is known, also of those for which the table has no columns yet. */
+  readonly #parsed = new Map<number, WriterSchema>();
+  #declared: DeclaredFields = new Map();
+  /** Why the messages of an id cannot be read, and until when that is believed. */
+  readonly #unknown = new Map<number, { readonly reason: string; readonly untilMs: number }>();
+  #hastyUntilMs = -Infinity;
+  #latestFault: IncompatibleSchemaError | undefined;
+  readonly #transcoders = new Map<number, RowTranscoder>();
+  #transcoderColumns: readonly TableColumn[] = [];
+  #primaryKey: readonly string[] | undefined;
+  /** The highest id that was met: the registry numbers schemas as they come. */
+  #latestId = 0;
+
+  constructor(registry: Registry, subject: string, table: StorageTable, policy: RetryPolicy = serviceRetry) {
+    this.#registry = registry;
+    this.#subject = subject;
+    this.#table = table;
+    this.#policy = policy;
+    this.#keys = new MessageKeys(registry, keySubjectOf(subject), policy);
+  }
+
+  /** The fields that a delete is told by; undefined while no schema is known. */
+  get primaryKey(): readonly string[] | undefined {
+    return this.#primaryKey;
+  }
+
+  /** Why the messages of the latest schema cannot become rows, if so. */
+  get latestFault(): IncompatibleSchemaError | undefined {
+    return this.#latestFault;
+  }
+
+  /**
+   * What a message's key says of the primary key; or the id of the schema that must be learnt first.
+   *
+   * @throws DecodeError for a key that names no row.
+   */
+  keyPartsOf(
+    key: Buffer,
+    primaryKey: readonly string[],
+    columns: readonly Column[],
+  ): readonly string[] | number {
+    return this.#keys.partsOf(key, primaryKey, isIntegerKey(primaryKey, columns));
+  }
+
+  /** Everything is to be learnt again, since the table is not what it was. */
+  forget(): void {
+    this.#schemas.clear();
+    this.#parsed.clear();
+    this.#transcoders.clear();
+    this.#unknown.clear();
+    this.#primaryKey = undefined;
+    this.#latestFault = undefined;
+    this.#table.forget();
+  }
+
+  /**
+   * The transcoder of a schema; undefined for one that must be learnt first, or for which the columns lack something.
+   *
+   * @throws UnknownSchemaError for an id whose messages nobody can read.
+   */
+  transcoderOf(id: number, columns: readonly TableColumn[]): RowTranscoder | undefined {
+    if (this.#transcoderColumns !== columns) {
+      this.#transcoderColumns = columns;
+      this.#transcoders.clear();
+    }
+    const known = this.#transcoders.get(id);
+    if (known !== undefined) return known;
+    const unknown = this.#unknown.get(id);
+    if (unknown !== undefined && performance.now() < unknown.untilMs)
+      throw new UnknownSchemaError(unknown.reason);
+    const schema = this.#schemas.get(id);
+    if (schema === undefined || columns !== this.#table.columns) return undefined;
+    const transcoder = compileRowTranscoder(schema, columns, schema.primaryKey ?? [], this.#declared);
+    this.#transcoders.set(id, transcoder);
+    return transcoder;
+  }
+
+  /** Makes table and views for the subject's latest schema, so that a stream without messages can be queried too. */
+  async learnLatest(): Promise<void> {
+    const latest = await this.#registry.latestText(this.#subject, this.#policy);
+    if (latest === undefined) return;
+    // A field that the latest lacks, or declares a default for, concerns the columns as well.
+    for (const schema of await this.#registry.texts(this.#subject, this.#policy)) {
+      try {
+        await this.#read(schema);
+      } catch (error) {
+        if (!(error instanceof UnfitSchemaError)) throw error;
+      }
+    }
+    try {
+      await this.#cover(latest);
+    } catch (error) {
+      if (!(error instanceof UnfitSchemaError)) throw error;
+      // Messages of before may be well: the first of its own stops the stream.
+      this.#latestFault = error;
+      logger.warn({ stream: this.#table.stream, reason: error.message }, 'the latest schema has no table');
+    }
+  }
+
+  /**
+   * The same for every schema that the subject has had, so that a table made anew has all the columns. One that does not fit the latest
+   * is left out: it counts only if a message has it.
+   *
+   * @returns whether the subject has any schema.
+   */
+  async learnAll(): Promise<boolean> {
+    await this.learnLatest();
+    for (const schema of await this.#registry.texts(this.#subject, this.#policy)) {
+      if (this.#schemas.has(schema.id)) continue;
+      try {
+        await this.#cover(schema);
+      } catch (error) {
+        if (!(error instanceof IncompatibleSchemaError)) throw error;
+      }
+    }
+    return this.#schemas.size > 0;
+  }
+
+  /**
+   * Learns a schema and gives the table its columns. The latest schema of the topic's subject is the topic's: if it has no table, the stream
+   * has to stop. Any other id is the message's own affair, which must stop nobody else's.
+   *
+   * @throws IncompatibleSchemaError, ServiceRefusedError
+   */
+  async learn(id: number): Promise<void> {
+    if (this.#keys.wants(id)) return this.#keys.learn(id);
+    if (this.#schemas.has(id)) return;
+    let schema = await this.#registry.schemaText(id, this.#policy);
+    // A registry of several nodes may learn of a schema a little later than the topic.
+    const again = performance.now() < this.#hastyUntilMs ? 0 : ASK_AGAIN;
+    for (let asked = 0; schema === undefined && asked < again; asked++) {
+      await delay(ASK_AGAIN_MS);
+      schema = await this.#registry.schemaText(id, this.#policy);
+    }
+    if (schema === undefined) {
+      this.#hastyUntilMs = performance.now() + HASTY_FOR_MS;
+      this.#remember(id, `the registry has no Avro schema ${id}`);
+      return;
+    }
+    try {
+      await this.#cover(schema);
+    } catch (error) {
+      if (!(error instanceof IncompatibleSchemaError)) throw error;
+      this.#parsed.delete(id);
+      const why = await this.#whyOfMessage(id, error);
+      if (why === undefined) throw error;
+      this.#remember(id, why);
+    }
+  }
+
+  /** Why a schema without a table is a fault of the messages that name it; undefined where it is the topic's. */
+  async #whyOfMessage(id: number, error: IncompatibleSchemaError): Promise<string | undefined> {
+    const latest = await this.#registry.latestText(this.#subject, this.#policy);
+    if (error instanceof UnfitSchemaError) {
+      // With another subject only the messages identify the topic's schema: the first one decides.
+      const isOfTopic = latest === undefined ? this.#table.identity === '' : latest.id === id;
+      return isOfTopic ? undefined : error.reason;
+    }
+    // A table that lacks something for it stops the stream, unless bytes named what is none of the topic's.
+    if (latest === undefined || (await this.#registry.isVersionOf(this.#subject, id, this.#policy)))
+      return undefined;
+    return `schema ${id} is none of subject ${this.#subject}: ${error.message}`;
+  }
+
+  async #cover(registered: SchemaText): Promise<void> {
+    const { id } = registered;
+    const schema = await this.#read(registered);
+    const inOrder = [...this.#parsed].sort(([a], [b]) => a - b);
+    this.#declared = declaredFields(inOrder.map(([, known]) => known));
+    this.#transcoders.clear();
+    const covered = await this.#table.cover(schema, id < this.#latestId, this.#declared);
+    this.#latestId = Math.max(id, this.#latestId);
+    this.#schemas.set(id, covered);
+    this.#primaryKey ??= covered.primaryKey;
+  }
+
+  /** @throws UnfitSchemaError */
+  async #read(registered: SchemaText): Promise<WriterSchema> {
+    const known = this.#parsed.get(registered.id);
+    if (known !== undefined) return known;
+    try {
+      const schema = await readWriterSchema(this.#registry, this.#table.stream, registered, this.#policy);
+      this.#parsed.set(registered.id, schema);
+      return schema;
+    } catch (error) {
+      if (!(error instanceof IncompatibleSchemaError)) throw error;
+      throw new UnfitSchemaError(this.#subject, error.message);
+    }
+  }
+
+  #remember(id: number, reason: string): void {
+    const nowMs = performance.now();
+    // Those of before come first.
+    for (const [earlier, { untilMs }] of this.#unknown) {
+      if (untilMs > nowMs && earlier !== id) break;
+      this.#unknown.delete(earlier);
+    }
+    this.#unknown.set(id, { reason, untilMs: nowMs + UNKNOWN_FOR_MS });
+  }
+}
+
+/**
+ * The schema of a stream's messages. The primary key of a stream of ours is known, though another writer's schema does not name it.
+ *
+ * @throws IncompatibleSchemaError when no table can be made for it; ServiceUnavailableError, ServiceRefusedError
+ */
+export async function readWriterSchema(
+  registry: Registry,
+  stream: string,
+  registered: SchemaText,
+  policy?: RetryPolicy,
+): Promise<WriterSchema> {
+  const { id, type, text, references } = registered;
+  if (type !== 'AVRO')
+    throw new IncompatibleSchemaError(
+      `schema ${id} is of type ${type.slice(0, 40)}: tables are made from Avro, let the producer write Avro`,
+    );
+  const referenced = references.length > 0 ? await registry.referencedTexts(registered, policy) : [];
+  const schema = parseWriterSchema(text, `schema ${id}`, referenced);
+  if (schema.primaryKey !== undefined || !streamNames.includes(stream)) return schema;
+  const { primaryKey } = readStreamSchema(stream);
+  const hasAll = primaryKey.every((key) => schema.fields.some(({ name }) => name === key));
+  return hasAll ? { ...schema, primaryKey } : schema;
+}

@@ -1,0 +1,152 @@
+import { defaultAvro } from '../schema/default-value.ts';
+import type { WriterField } from '../schema/writer-type.ts';
+import { literal } from '../../core/clickhouse/client.ts';
+import { absentBytes } from '../transcode/absent-value.ts';
+import { defaultBytes } from '../transcode/column-default.ts';
+import {
+  dateText,
+  decimalText,
+  doubleText,
+  floatText,
+  timestampText,
+  uuidText,
+} from '../transcode/scalar-text.ts';
+import { decimalWidth } from '../transcode/decimal.ts';
+import { writeValue } from '../transcode/value-code.ts';
+import type { ColumnType } from './column-type.ts';
+
+/** Whether the field declares what it holds in messages without it. */
+export function hasDefault({ type, default: value }: WriterField): boolean {
+  return value !== undefined && defaultAvro(type, value) !== undefined;
+}
+
+/**
+ * What a column of the field holds in rows of messages without it, as SQL; empty where that is what the server puts there by itself, and
+ * undefined where SQL has no text for it.
+ */
+export function defaultSql(field: WriterField, column: ColumnType): string | undefined {
+  const bytes = Buffer.from(absentBytes(field, column, writeValue));
+  if (bytes.equals(Buffer.from(defaultBytes(column)))) return '';
+  const sql = new ValueReader(bytes).sql(column);
+  return sql && `CAST(${sql}, ${literal(column.text)})`;
+}
+
+/** First and last day of the server's calendar. */
+const FIRST_DAY = -25_567;
+const LAST_DAY = 120_529;
+const DAY_SECONDS = 86_400n;
+
+/** Reads RowBinary as SQL, of the column types that schemas ask for. */
+class ValueReader {
+  readonly #bytes: Buffer;
+  #at = 0;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  sql(column: ColumnType): string | undefined {
+    switch (column.kind) {
+      case 'nullable':
+        return this.#byte() === 1 ? 'NULL' : this.sql(column.inner);
+      case 'variant': {
+        const member = column.members[this.#byte()];
+        if (member === undefined) return 'NULL';
+        return this.#typed(member);
+      }
+      case 'array':
+        return this.#list(
+          '[',
+          ']',
+          this.#times(this.#count(), () => this.#typed(column.item)),
+        );
+      case 'map': {
+        const entries = this.#times(this.#count(), () => [
+          this.#typed(column.key),
+          this.#typed(column.value),
+        ]);
+        return this.#list('map(', ')', entries.flat());
+      }
+      case 'tuple':
+        return this.#list(
+          'tuple(',
+          ')',
+          column.members.map(({ type }) => this.#typed(type)),
+        );
+      default: {
+        if (column.text === 'String') return this.#string();
+        const text = this.#text(column);
+        return text && literal(text);
+      }
+    }
+  }
+
+  #typed(column: ColumnType): string | undefined {
+    const sql = this.sql(column);
+    return sql && `CAST(${sql}, ${literal(column.text)})`;
+  }
+
+  #list(open: string, close: string, parts: readonly (string | undefined)[]): string | undefined {
+    return parts.includes(undefined) ? undefined : `${open}${parts.join(', ')}${close}`;
+  }
+
+  #times<T>(count: number, read: () => T): T[] {
+    return Array.from({ length: count }, read);
+  }
+
+  #string(): string {
+    const bytes = this.#take(this.#count());
+    const text = bytes.toString('utf8');
+    return Buffer.from(text).equals(bytes) ? literal(text) : `unhex('${bytes.toString('hex')}')`;
+  }
+
+  #text(column: ColumnType): string | undefined {
+    switch (column.text) {
+      case 'Bool':
+        return this.#byte() === 1 ? 'true' : 'false';
+      case 'Int32':
+        return String(this.#take(4).readInt32LE());
+      case 'Int64':
+        return this.#take(8).readBigInt64LE().toString();
+      case 'Float32':
+        return floatText(this.#take(4).readFloatLE());
+      case 'Float64':
+        return doubleText(this.#take(8).readDoubleLE());
+      case 'Date32': {
+        const days = this.#take(4).readInt32LE();
+        return days < FIRST_DAY || days > LAST_DAY ? undefined : dateText(days);
+      }
+      case 'UUID':
+        return uuidText(Buffer.concat([this.#take(8).reverse(), this.#take(8).reverse()]), 0);
+      default:
+    }
+    if (column.kind === 'decimal') {
+      const bytes = Buffer.from(this.#take(decimalWidth(column.precision))).reverse();
+      return decimalText(BigInt.asIntN(bytes.length * 8, BigInt(`0x${bytes.toString('hex')}`)), column.scale);
+    }
+    if (column.kind !== 'dateTime64') return undefined;
+    const ticks = this.#take(8).readBigInt64LE();
+    const day = 10n ** BigInt(column.digits) * DAY_SECONDS;
+    const isWithin = ticks >= BigInt(FIRST_DAY) * day && ticks < BigInt(LAST_DAY) * day;
+    return isWithin ? timestampText(ticks, column.digits) : undefined;
+  }
+
+  #byte(): number {
+    return this.#take(1)[0] ?? 0;
+  }
+
+  #count(): number {
+    let count = 0;
+    for (let factor = 1; ; factor *= 128) {
+      const byte = this.#byte();
+      count += (byte & 127) * factor;
+      if (byte < 128) return count;
+    }
+  }
+
+  #take(length: number): Buffer {
+    const start = this.#at;
+    this.#at += length;
+    return this.#bytes.subarray(start, this.#at);
+  }
+}

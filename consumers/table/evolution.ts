@@ -1,0 +1,180 @@
+import { isSystemColumnName, systemColumnNames, type SystemColumnName } from '../../core/avro/schema.ts';
+import { literal, quoted } from '../../core/clickhouse/client.ts';
+import { IncompatibleSchemaError } from '../../core/errors.ts';
+import { declaredFields, type DeclaredFields } from '../schema/declared-fields.ts';
+import { isOpenObject, type WriterSchema } from '../schema/writer-type.ts';
+import { columnCommentOf, columnTypeOf, keyColumnTypeOf } from './column-type-of.ts';
+import {
+  bareType,
+  columnTypeSql,
+  nullableType,
+  stringType,
+  type Column,
+  type ColumnType,
+} from './column-type.ts';
+import { defaultSql, hasDefault } from './default-sql.ts';
+import type { TableShape } from './table-shape.ts';
+import { isSame, widened } from './widened.ts';
+import { parseColumnType } from './parse-column-type.ts';
+
+const systemColumnDefinitions: Readonly<Record<SystemColumnName, readonly [type: string, comment: string]>> =
+  {
+    _version: [
+      'UInt128',
+      'Message time in ms × 2^64 + offset: of the rows of a key the highest is the latest',
+    ],
+    _deleted: ['UInt8', '1 for a row that stands for a delete'],
+    _partition: ['Int32', 'Partition of the message'],
+    _offset: ['Int64', 'Offset of the message'],
+    _timestamp: ["DateTime64(3, 'UTC')", 'Time at which Kafka took the message'],
+    _schema_id: ['Int32', 'Id of its schema in the registry; 0 for a delete'],
+    _topic_id: [
+      'UInt64',
+      'First 8 bytes of the id of its topic: one that was deleted and made again has another; 0 where it is not known',
+    ],
+  };
+
+export interface CommentedColumn extends Column {
+  readonly comment: string;
+  /** What rows hold that were there before, as SQL; empty, or left out, for what the server puts there by itself. */
+  readonly value?: string | undefined;
+}
+
+/** What every storage table carries beside the stream's own columns, in this order at the end of each row. */
+export const systemColumns: readonly CommentedColumn[] = systemColumnNames.map((name) => {
+  const [text, comment] = systemColumnDefinitions[name];
+  const type = parseColumnType(text);
+  if (type === undefined) throw new Error(`unknown type ${text}`);
+  return { name, type, comment };
+});
+
+/** The columns of a stream's own fields. @throws IncompatibleSchemaError for a key of a type that none can have. */
+export function fieldColumns(schema: WriterSchema): CommentedColumn[] {
+  return schema.fields.flatMap((field) => {
+    const { name } = field;
+    const isKey = schema.primaryKey?.includes(name) ?? false;
+    const type = isKey ? keyColumnTypeOf(field.type, `field ${name}`) : columnTypeOf(field.type);
+    return type === undefined ? [] : [{ name, type, comment: columnCommentOf(field) }];
+  });
+}
+
+/** The columns that a table is sorted by: rows that agree in them are versions of one row. Without a primary key, each message is a row of its own. */
+export function sortingKey({ primaryKey }: WriterSchema): readonly string[] {
+  return primaryKey === undefined || primaryKey.length === 0 ? ['_partition', '_offset'] : primaryKey;
+}
+
+/**
+ * The actions of one ALTER TABLE after which the table holds every value of the schema; none if it does already.
+ * Pure. Nothing is narrowed or dropped.
+ *
+ * @param isOlder the topic has a later schema: where that made a number a text, numbers of the time before are texts too.
+ * @param declared what the schemas of the topic declare: rows of this one hold null, or a default, in columns of fields that it lacks.
+ * @throws IncompatibleSchemaError naming table, column and both types.
+ */
+export function evolutionActions(
+  table: string,
+  shape: Pick<TableShape, 'columns' | 'unusable'>,
+  schema: WriterSchema,
+  isOlder = false,
+  declared = declaredFields([schema]),
+): string[] {
+  const columns = shape.columns.map(({ name, type }) => ({ name, type: asDeclared(type, name, declared) }));
+  const lacking = columns.flatMap((column) => lackingAction(column, schema, declared));
+  const actions = [...fieldColumns(schema), ...systemColumns].flatMap((wanted) => {
+    const where = `column ${table}.${wanted.name}`;
+    const wantedText = columnTypeSql(wanted.type);
+    const unfit = (have: string) =>
+      new IncompatibleSchemaError(`${where} is ${have}, and the topic's schema wants ${wantedText}`);
+    const unusable = shape.unusable.get(wanted.name);
+    if (unusable !== undefined) throw unfit(unusable);
+    const column = columns.find(({ name }) => name === wanted.name);
+    if (column === undefined) return [`ADD COLUMN IF NOT EXISTS ${addedColumnSql(wanted, schema)}`];
+    const have = columnTypeSql(column.type);
+    const [before, after] = isOlder ? [wanted.type, column.type] : [column.type, wanted.type];
+    if (makesNumberOfText(before, after)) throw unfit(have);
+    if (isSystemColumnName(wanted.name)) {
+      if (!isSame(column.type, wanted.type)) throw unfit(have);
+      return [];
+    }
+    const type = columnTypeSql(widened(column.type, wanted.type, where));
+    if (type === have) return [];
+    if (sortingKey(schema).includes(wanted.name)) {
+      throw new IncompatibleSchemaError(
+        `${where} is ${have} and in the sorting key: it cannot become ${type}`,
+      );
+    }
+    return [`MODIFY COLUMN ${quoted(wanted.name)} ${type}`];
+  });
+  return [...actions, ...lacking];
+}
+
+/** Rows of before lack the field: they hold its default, or null. */
+function addedColumnSql(column: CommentedColumn, { fields, primaryKey }: WriterSchema): string {
+  const { name, type, comment } = column;
+  if (primaryKey?.includes(name) === true || isSystemColumnName(name)) return columnSql(column);
+  const field = fields.find((candidate) => candidate.name === name);
+  if (field === undefined) return columnSql(column);
+  const value = hasDefault(field) ? defaultSql(field, type) : undefined;
+  if (value !== undefined) return columnSql({ ...column, value });
+  const nullable = nullableType(type);
+  const nothing = defaultSql({ ...field, default: null }, nullable);
+  return columnSql({ name, type: nullable, comment, value: nothing });
+}
+
+/** A column of a field that the schema lacks becomes one that may be null, unless the field declares what it holds then. */
+function lackingAction({ name, type }: Column, schema: WriterSchema, declared: DeclaredFields): string[] {
+  const field = declared.get(name);
+  const isLacking = field !== undefined && !schema.fields.some((candidate) => candidate.name === name);
+  if (!isLacking || sortingKey(schema).includes(name) || hasDefault(field)) return [];
+  const nullable = nullableType(type);
+  return isSame(nullable, type) ? [] : [`MODIFY COLUMN ${quoted(name)} ${columnTypeSql(nullable)}`];
+}
+
+/** The server's type, with what the schemas say of its texts. */
+function asDeclared(type: ColumnType, path: string, declared: DeclaredFields): ColumnType {
+  switch (type.kind) {
+    case 'scalar': {
+      const field = type.name === 'String' ? declared.get(path) : undefined;
+      return field !== undefined && isOpenObject(field.type) ? { ...stringType, isOpenObject: true } : type;
+    }
+    case 'array':
+      return { ...type, item: asDeclared(type.item, `${path}[]`, declared) };
+    case 'map':
+      return { ...type, value: asDeclared(type.value, `${path}{}`, declared) };
+    case 'tuple': {
+      const members = type.members.map((member) => ({
+        ...member,
+        type: asDeclared(member.type, `${path}.${member.name}`, declared),
+      }));
+      return { ...type, members };
+    }
+    default:
+      return type;
+  }
+}
+
+/**
+ * Whether a later schema has a number, or a time, where an earlier one has a text. The other way round the column becomes text and
+ * loses nothing; this way it would have to stay text, which its readers would not expect.
+ */
+function makesNumberOfText(before: ColumnType, after: ColumnType): boolean {
+  const [have, want] = [bareType(before).bare, bareType(after).bare];
+  if (have.kind === 'array' && want.kind === 'array') return makesNumberOfText(have.item, want.item);
+  if (have.kind === 'map' && want.kind === 'map') return makesNumberOfText(have.value, want.value);
+  if (have.kind === 'tuple' && want.kind === 'tuple') {
+    return want.members.some((member) => {
+      const known = have.members.find(({ name }) => name === member.name);
+      return known !== undefined && makesNumberOfText(known.type, member.type);
+    });
+  }
+  return have.text === 'String' && (isNumber(want) || want.kind === 'decimal' || want.kind === 'dateTime64');
+}
+
+function isNumber(type: ColumnType): boolean {
+  return type.kind === 'scalar' && type.name !== 'String' && type.name !== 'UUID';
+}
+
+export function columnSql({ name, type, comment, value = '' }: CommentedColumn): string {
+  const otherwise = value === '' ? '' : ` DEFAULT ${value}`;
+  return `${quoted(name)} ${columnTypeSql(type)}${otherwise}${comment === '' ? '' : ` COMMENT ${literal(comment)}`}`;
+}

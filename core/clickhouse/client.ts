@@ -1,0 +1,320 @@
+import type { IncomingMessage } from 'node:http';
+import {
+  ClickHouseError,
+  ClickHouseLogLevel,
+  createClient,
+  parseError,
+  type ClickHouseClient,
+  type ClickHouseSettings as ServerSettings,
+} from '@clickhouse/client';
+import type { ClickHouseSettings } from '../settings/config.ts';
+import { withDeadline } from '../deadline.ts';
+import { createBoundedAgent } from '../http/bounded-agent.ts';
+import { bodyExcerpt, foreignText } from '../http/foreign-text.ts';
+import { credentialsCure, withRefusals, type RefusedAnswer } from '../http/refused-answer.ts';
+import {
+  EtlError,
+  messageOf,
+  notAnswering,
+  ServiceRefusedError,
+  ServiceUnavailableError,
+} from '../errors.ts';
+import { FIRST_ANSWER_MS, probeRetry, retry } from '../retry.ts';
+import { TooLargeError } from '../size-limit.ts';
+
+export type { ClickHouseClient } from '@clickhouse/client';
+
+const ANSWER_TIMEOUT_MS = 120_000;
+const MAX_CONNECTIONS = 16;
+
+/** What an error of the server means, where it may pass by itself. */
+interface PassingError {
+  /** Waited for without end: a service that is away. The others are permanent often enough to be given up after some attempts. */
+  readonly isAway?: true;
+  readonly cure: string;
+}
+
+const passingErrors: Readonly<Record<string, PassingError>> = {
+  // UNEXPECTED_END_OF_FILE
+  3: { cure: 'something between here and the server cuts requests off: look at the limits of proxies' },
+  // FILE_DOESNT_EXIST
+  107: { cure: "a file of the table is missing: look at the server's disk and log" },
+  // TIMEOUT_EXCEEDED
+  159: { cure: 'raise max_execution_time for this user' },
+  // QUOTA_EXCEEDED
+  201: { isAway: true, cure: "raise the user's quota" },
+  // TOO_MANY_SIMULTANEOUS_QUERIES
+  202: { isAway: true, cure: 'raise max_concurrent_queries of the server or the user' },
+  // NO_FREE_CONNECTION, SOCKET_TIMEOUT, NETWORK_ERROR
+  203: { isAway: true, cure: "look at the server's connections" },
+  209: { isAway: true, cure: "look at the server's network" },
+  210: { isAway: true, cure: "look at the server's network" },
+  // NO_ZOOKEEPER, TABLE_IS_READ_ONLY, TOO_FEW_LIVE_REPLICAS, UNKNOWN_STATUS_OF_INSERT, KEEPER_EXCEPTION
+  225: { isAway: true, cure: "look at the server's Keeper" },
+  242: { isAway: true, cure: "look at the server's Keeper and at the table's disk" },
+  285: { isAway: true, cure: 'look at the replicas' },
+  319: { isAway: true, cure: "look at the server's Keeper" },
+  999: { isAway: true, cure: "look at the server's Keeper" },
+  // MEMORY_LIMIT_EXCEEDED
+  241: { cure: 'raise max_memory_usage for this user, or give the server more memory' },
+  // TOO_MANY_PARTS
+  252: {
+    isAway: true,
+    cure: 'merges are slower than inserts: look at system.merges and at how the table is partitioned',
+  },
+  // ALL_CONNECTION_TRIES_FAILED
+  279: { isAway: true, cure: 'look at the shards' },
+  // SYSTEM_ERROR
+  425: { cure: "look at the server's log" },
+  // CANNOT_SCHEDULE_TASK, SERVER_OVERLOADED
+  439: { isAway: true, cure: 'the server has no free thread: look at its load' },
+  745: { isAway: true, cure: 'look at the load of the server' },
+};
+
+const CREDENTIALS =
+  'check CLICKHOUSE_USERNAME and CLICKHOUSE_PASSWORD (commands find those of the local services under DATA_DIR)';
+
+/** Errors that stay until a person acts. */
+const cures: Readonly<Record<string, string>> = {
+  81: 'the first `npm run sink` makes the database: is CLICKHOUSE_DATABASE right?',
+  192: CREDENTIALS,
+  193: CREDENTIALS,
+  194: CREDENTIALS,
+  195: 'the user may not connect from this address: check its HOST clause and CLICKHOUSE_USERNAME',
+  164: 'the user may only read: give it a profile without readonly',
+  252: 'raise max_partitions_per_insert_block for this user, or partition the table more coarsely',
+  452: 'allow the user to change this setting',
+  497: 'the user of CLICKHOUSE_USERNAME lacks a right: README.md lists under "Rights" what it has to be granted',
+  516: CREDENTIALS,
+};
+
+/** What an error is if it may pass; undefined for one that stays. The codes of ClickHouse's own Kafka Connect sink, and some more. */
+function passingError({ code, message }: ClickHouseError): PassingError | undefined {
+  const passing = passingErrors[code];
+  // The server's memory is short now; a query's or a user's limit is short tomorrow as well.
+  if (code === '241' && /\(total\)|Total memory limit|server memory/i.test(message))
+    return { isAway: true, ...passing, cure: 'the server is short of memory' };
+  // One code for two things: the table's parts, which are merged by and by, and the partitions of one block, which are not.
+  return code === '252' && /single INSERT block/i.test(message) ? undefined : passing;
+}
+
+/** Whether trying again may help. */
+export function isPassing(error: ClickHouseError): boolean {
+  return passingError(error) !== undefined;
+}
+
+/** Whether the server says something that may pass, and may as well be so until a person acts. */
+export function mayStay(error: unknown): boolean {
+  if (error instanceof ClickHouseError) {
+    const passing = passingError(error);
+    return passing !== undefined && passing.isAway === undefined;
+  }
+  return error instanceof EtlError && mayStay(error.cause);
+}
+
+/**
+ * What every statement of ours relies on, whatever the profile of the user says. All are the server's own defaults, so that they are no
+ * change for a user who may change nothing.
+ */
+const ownSettings: ServerSettings = {
+  // Columns are nullable where we say so.
+  data_type_default_nullable: 0,
+  // A row that is left out, or an answer of before, would move the checkpoint.
+  final: 0,
+  limit: '0',
+  offset: '0',
+  use_query_cache: 0,
+  skip_unavailable_shards: 0,
+  read_overflow_mode: 'throw',
+  group_by_overflow_mode: 'throw',
+  timeout_overflow_mode: 'throw',
+  result_overflow_mode: 'throw',
+  // Otherwise deleted rows count as present: they hide lost rows and move the checkpoint.
+  apply_deleted_mask: 1,
+  // How our own queries read.
+  aggregate_functions_null_for_empty: 0,
+  prefer_column_name_to_alias: 0,
+  transform_null_in: 0,
+};
+
+/** For statements with a list of columns, each with a comment: the server takes 256 KiB and 50,000 words by default. */
+export const longStatement = {
+  max_query_size: '200000000',
+  max_ast_elements: '20000000',
+  max_expanded_ast_elements: '20000000',
+} as const;
+
+/** For statements that make or alter tables and views. */
+export const definition = {
+  ...longStatement,
+  allow_suspicious_variant_types: 1,
+  allow_suspicious_low_cardinality_types: 1,
+  flatten_nested: 0,
+} as const;
+
+/** An answer of a proxy or another program. Its message is the status and the start of the body. */
+class StatusError extends Error {
+  readonly status: number;
+
+  constructor({ status, headers, body }: RefusedAnswer) {
+    super(`${status} (${bodyExcerpt(headers['content-type'], body)})`);
+    this.status = status;
+  }
+}
+
+const EXCEPTION_CODE = 'x-clickhouse-exception-code';
+
+function isRefused({ statusCode = 0, headers }: IncomingMessage): boolean {
+  return statusCode < 200 || statusCode > 299 || headers[EXCEPTION_CODE] !== undefined;
+}
+
+/** The server's own error, from its text or, if the text is truncated, from its code. */
+function refusalOf(answer: RefusedAnswer): Error {
+  const isHtml = /html/i.test(answer.headers['content-type'] ?? '');
+  const parsed = isHtml ? undefined : parseError(answer.body);
+  if (parsed instanceof ClickHouseError) return parsed;
+  const code = answer.headers[EXCEPTION_CODE] ?? /^Code: (\d+)\./.exec(answer.body)?.[1];
+  return typeof code === 'string' && /^\d{1,5}$/.test(code)
+    ? new ClickHouseError({ code, message: answer.body })
+    : new StatusError(answer);
+}
+
+/**
+ * A client of the ClickHouse server; close it when done. It has no default database, since the first thing a sink does is to
+ * create it: name tables with {@link qualified}.
+ *
+ * @param pinned settings of every statement; none for statements that are not ours.
+ * @param options.isStreamed the caller reads answers as they arrive, so they may have any size.
+ */
+export function createClickHouse(
+  settings: ClickHouseSettings,
+  pinned: ServerSettings = ownSettings,
+  { isStreamed = false }: { readonly isStreamed?: boolean } = {},
+): ClickHouseClient {
+  const { credentials } = settings;
+  return createClient({
+    url: settings.url,
+    ...(credentials && { username: credentials.username, password: credentials.password.reveal() }),
+    application: 'chartmogul-clickhouse',
+    request_timeout: ANSWER_TIMEOUT_MS,
+    max_open_connections: MAX_CONNECTIONS,
+    http_agent: withRefusals(
+      createBoundedAgent(settings.url, settings.proxy, MAX_CONNECTIONS, () => !isStreamed),
+      isRefused,
+      refusalOf,
+    ),
+    clickhouse_settings: pinned,
+    // It logs errors itself, with the query; ours say what to do.
+    log: { level: ClickHouseLogLevel.OFF },
+  });
+}
+
+/**
+ * The server's version, when it answers a query.
+ *
+ * @throws ServiceUnavailableError or ServiceRefusedError naming CLICKHOUSE_URL and the cure.
+ */
+export async function probeClickHouse(
+  client: ClickHouseClient,
+  settings: ClickHouseSettings,
+  signal: AbortSignal,
+): Promise<string> {
+  return retry({ service: 'clickhouse' }, probeRetry, signal, async () => {
+    try {
+      const version = await withDeadline(signal, FIRST_ANSWER_MS, async (limited) => {
+        const result = await client.query({
+          query: 'SELECT version()',
+          format: 'TabSeparated',
+          abort_signal: limited,
+        });
+        return (await result.text()).trim();
+      });
+      // A proxy or another server may answer 200 with any body.
+      if (!/^\d+(\.\d+)+[\w.-]{0,40}$/.test(version))
+        throw new SyntaxError(`no version (${bodyExcerpt(undefined, version)})`);
+      return version;
+    } catch (error) {
+      throw clickHouseError(error, settings);
+    }
+  });
+}
+
+/**
+ * The rows that a query answers.
+ *
+ * @param settings of this query, beside those of every statement.
+ * @throws what the client throws: see {@link clickHouseError}
+ */
+export async function askRows<T>(
+  client: ClickHouseClient,
+  query: string,
+  signal: AbortSignal,
+  settings: ServerSettings = {},
+): Promise<T[]> {
+  const answer = await client.query({
+    query,
+    format: 'JSONEachRow',
+    abort_signal: signal,
+    clickhouse_settings: settings,
+  });
+  return answer.json<T>();
+}
+
+/** What a failure of the client means for us. `doing` names table or query, never values. */
+export function clickHouseError(error: unknown, settings: ClickHouseSettings, doing = ''): EtlError {
+  if (error instanceof EtlError) return error;
+  const prefix = doing === '' ? '' : `${doing}: `;
+  const at = `${settings.url} (CLICKHOUSE_URL)`;
+  // Not what the server said, but what was made of it.
+  if (
+    error instanceof TypeError ||
+    error instanceof SyntaxError ||
+    error instanceof RangeError ||
+    error instanceof TooLargeError
+  ) {
+    return new ServiceRefusedError(
+      `${prefix}ClickHouse at ${at} gives a strange answer: ${messageOf(error)}`,
+      {
+        cause: error,
+      },
+    );
+  }
+  if (error instanceof StatusError) {
+    const answered = `${prefix}ClickHouse at ${at}, or a proxy before it, answers ${error.message}`;
+    const cure = credentialsCure(error.status, 'CLICKHOUSE');
+    if (cure !== undefined) return new ServiceRefusedError(`${answered}: ${cure}`, { cause: error });
+    const hint = 'is it the HTTP interface of ClickHouse, and is the server well?';
+    return new ServiceUnavailableError(`${answered}: ${hint}`, { service: 'ClickHouse', cause: error });
+  }
+  if (!(error instanceof ClickHouseError)) {
+    return notAnswering('ClickHouse', at, error, { prefix });
+  }
+  const passing = passingError(error);
+  const cure = passing === undefined ? cures[error.code] : passing.cure;
+  const said = `${prefix}ClickHouse at ${at} answers code ${error.code} (${error.type ?? 'no name'}): ${foreignText(error.message)}`;
+  const message = cure === undefined ? said : `${said.replace(/\.$/, '')}. Cure: ${cure}`;
+  return passing === undefined
+    ? new ServiceRefusedError(message, { cause: error })
+    : new ServiceUnavailableError(message, { service: 'ClickHouse', cause: error });
+}
+
+/** Whether the server answered with this code. */
+export function isClickHouseCode(error: unknown, code: string): boolean {
+  if (error instanceof ClickHouseError) return error.code === code;
+  return error instanceof EtlError && isClickHouseCode(error.cause, code);
+}
+
+/** An identifier as SQL. */
+export function quoted(name: string): string {
+  return `\`${name.replace(/[\\`]/g, '\\$&')}\``;
+}
+
+/** A text as SQL. */
+export function literal(text: string): string {
+  return `'${text.replace(/[\\']/g, '\\$&')}'`;
+}
+
+/** `database`.`table` as SQL. */
+export function qualified(database: string, table: string): string {
+  return `${quoted(database)}.${quoted(table)}`;
+}

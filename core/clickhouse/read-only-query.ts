@@ -1,0 +1,177 @@
+import { Transform, type Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
+import { askRows, clickHouseError, isClickHouseCode, literal, type ClickHouseClient } from './client.ts';
+import type { ClickHouseSettings } from '../settings/config.ts';
+import { withDeadline } from '../deadline.ts';
+import { ServiceRefusedError } from '../errors.ts';
+import { FIRST_ANSWER_MS } from '../retry.ts';
+import { notReadOnly, parseStatementTree } from './statement-tree.ts';
+
+/** The limits of a query. Lower limits of the user's profile stay in force. */
+export interface QueryLimits {
+  readonly rows: number;
+  /** Of the answer, before and after it is formatted. */
+  readonly bytes: number;
+  readonly memoryBytes: number;
+  readonly seconds: number;
+}
+
+export const standardLimits: QueryLimits = {
+  rows: 5_000_000,
+  bytes: 2 ** 30,
+  memoryBytes: 4 * 2 ** 30,
+  seconds: 60,
+};
+
+/** How long the server has, beyond its own limit, to report the limit itself. */
+const GRACE_MS = 10_000;
+
+/**
+ * Runs a query that only reads the database, and returns the answer as the server formats it. A
+ * FORMAT in the SQL overrides `format`. The server's own parser judges the query; then the server
+ * runs it with readonly=1.
+ *
+ * @throws ServiceRefusedError if the query does more than read, leaves the database, or exceeds a
+ *   limit.
+ * @throws ServiceUnavailableError or ServiceRefusedError with the server's own words.
+ */
+export async function readOnlyQuery(
+  client: ClickHouseClient,
+  settings: ClickHouseSettings,
+  sql: string,
+  format: string,
+  signal: AbortSignal,
+  limits: QueryLimits = standardLimits,
+): Promise<Readable> {
+  const deadline = AbortSignal.timeout(limits.seconds * 1000 + GRACE_MS);
+  const either = AbortSignal.any([signal, deadline]);
+  try {
+    const profile = await withDeadline(either, FIRST_ANSWER_MS, (soon) => ask(client, sql, soon));
+    await requireReadOnly(client, sql, profile, either);
+    const { stream } = await client.exec({
+      query: sql,
+      abort_signal: either,
+      clickhouse_settings: {
+        ...settingsFor(profile, limits),
+        default_format: format,
+        database: settings.database,
+        // Otherwise an error after the first rows would appear among the rows.
+        wait_end_of_query: '1',
+      } as Record<string, string>,
+    });
+    return capped(stream, limits);
+  } catch (error) {
+    throw meaningOf(error, settings, limits, deadline);
+  }
+}
+
+type Profile = Readonly<Record<'canonical' | 'readonly' | (typeof limitSettings)[number], string>>;
+
+const limitSettings = [
+  'max_result_rows',
+  'max_result_bytes',
+  'max_memory_usage',
+  'max_execution_time',
+] as const;
+
+/** @throws ClickHouseError unless the text is exactly one statement. */
+async function ask(client: ClickHouseClient, sql: string, signal: AbortSignal): Promise<Profile> {
+  const columns = ['readonly', ...limitSettings].map((name) => `toString(getSetting('${name}')) AS ${name}`);
+  const query = `SELECT formatQuerySingleLine(${literal(sql)}) AS canonical, ${columns.join(', ')}`;
+  const [row] = await askRows<Profile>(client, query, signal);
+  if (row === undefined)
+    throw new ServiceRefusedError('ClickHouse returned no row for the check of the query');
+  return row;
+}
+
+async function requireReadOnly(
+  client: ClickHouseClient,
+  sql: string,
+  { readonly, canonical }: Profile,
+  signal: AbortSignal,
+): Promise<void> {
+  // EXPLAIN takes a FORMAT of the SQL as part of the explained statement.
+  const answer = await client
+    .exec({
+      query: `EXPLAIN AST ${sql}`,
+      abort_signal: signal,
+      clickhouse_settings: {
+        default_format: 'TSVRaw',
+        ...(readonly === '0' && { readonly: '1' }),
+      } as Record<string, string>,
+    })
+    .catch((error: unknown) => {
+      // The text parsed before, so the fault is SETTINGS: not changeable, or placed behind FORMAT.
+      if (isClickHouseCode(error, '164') || isClickHouseCode(error, '62')) return undefined;
+      throw error;
+    });
+  const reason =
+    answer === undefined
+      ? 'only SELECT, WITH, SHOW, DESCRIBE, EXPLAIN and EXISTS are allowed, without SETTINGS'
+      : notReadOnly(parseStatementTree(await text(answer.stream)), canonical);
+  if (reason !== undefined) throw new ServiceRefusedError(`the query may only read (READONLY): ${reason}`);
+}
+
+/**
+ * The server checks settings of a request against the user's profile, not against each other, so
+ * readonly=1 may accompany limits. A user with readonly=1 can send no setting; one with readonly=2
+ * can send all but readonly. SETTINGS of the query cannot undo them, because the check rejects
+ * SETTINGS.
+ */
+function settingsFor(profile: Profile, limits: QueryLimits): Record<string, string> {
+  if (profile.readonly === '1') return {};
+  const wanted = {
+    max_result_rows: limits.rows,
+    max_result_bytes: limits.bytes,
+    max_memory_usage: limits.memoryBytes,
+    max_execution_time: limits.seconds,
+  };
+  const lower = limitSettings.map((name): [string, string] => {
+    const current = Number(profile[name]);
+    return [name, String(current > 0 ? Math.min(current, wanted[name]) : wanted[name])];
+  });
+  return {
+    ...Object.fromEntries(lower),
+    result_overflow_mode: 'throw',
+    timeout_overflow_mode: 'throw',
+    ...(profile.readonly === '0' && { readonly: '1' }),
+  };
+}
+
+/** The formatted answer may be many times as large as the rows. */
+function capped(answer: Readable, limits: QueryLimits): Readable {
+  let bytes = 0;
+  const cap = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      bytes += chunk.length;
+      if (bytes > limits.bytes) done(exceeded(`${limits.bytes} bytes`));
+      else done(null, chunk);
+    },
+  });
+  // The reader of `cap` sees the failure.
+  pipeline(answer, cap).catch(() => undefined);
+  return cap;
+}
+
+function meaningOf(
+  error: unknown,
+  settings: ClickHouseSettings,
+  limits: QueryLimits,
+  deadline: AbortSignal,
+): Error {
+  const said = error instanceof Error ? error.message : '';
+  if (isClickHouseCode(error, '396'))
+    return exceeded(/rows/.test(said) ? `${limits.rows} rows` : `${limits.bytes} bytes`, error);
+  if (isClickHouseCode(error, '241') && /query/i.test(said) && !/total/i.test(said))
+    return exceeded(`${limits.memoryBytes} bytes of memory`, error);
+  if (isClickHouseCode(error, '159') || deadline.aborted) return exceeded(`${limits.seconds} seconds`, error);
+  return clickHouseError(error, settings);
+}
+
+function exceeded(limit: string, cause?: unknown): ServiceRefusedError {
+  return new ServiceRefusedError(
+    `the query exceeds a limit of read-only queries (${limit}, or less by the user's profile): aggregate, filter or add a LIMIT`,
+    { cause },
+  );
+}

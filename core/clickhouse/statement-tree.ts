@@ -1,0 +1,230 @@
+import { ServiceRefusedError } from '../errors.ts';
+
+/** A node of a statement, as the server's own `EXPLAIN AST` prints it. */
+export interface StatementNode {
+  /** `Function url (children 1)` */
+  readonly label: string;
+  readonly parent: StatementNode | undefined;
+  readonly children: StatementNode[];
+}
+
+/**
+ * @param text the answer to `EXPLAIN AST`: one line per node, one blank deeper than its parent.
+ * @throws ServiceRefusedError if a part is missing: a setting of the statement, such as `limit`,
+ *   also truncates this answer.
+ */
+export function parseStatementTree(text: string): readonly StatementNode[] {
+  const nodes: StatementNode[] = [];
+  const path: StatementNode[] = [];
+  for (const line of text.split('\n')) {
+    if (line === '') continue;
+    const label = line.trimStart();
+    path.length = Math.min(path.length, line.length - label.length);
+    const node: StatementNode = { label, parent: path.at(-1), children: [] };
+    node.parent?.children.push(node);
+    path.push(node);
+    nodes.push(node);
+  }
+  const roots = nodes.filter(({ parent }) => parent === undefined);
+  if (roots.length !== 1 || roots[0] !== nodes[0] || text.startsWith(' ') || !nodes.every(isWhole))
+    throw new ServiceRefusedError(
+      'the statement cannot be checked: it has SETTINGS that truncate answers, or unusual names',
+    );
+  return nodes;
+}
+
+function isWhole({ label, children }: StatementNode): boolean {
+  return Number(/\(children (\d+)\)$/.exec(label)?.[1] ?? 0) === children.length;
+}
+
+/** The kind of a node, such as `SelectWithUnionQuery`, `Function` or `Set`. */
+export function kindOf(node: StatementNode | undefined): string {
+  return node?.label.split(' ', 1)[0] ?? '';
+}
+
+/** The word behind the kind: the name of a function or table. */
+function nameOf({ label }: StatementNode): string {
+  return label.split(' ', 2)[1] ?? '';
+}
+
+/** Table functions that stay within the database. */
+const innerTableFunctions = new Set([
+  ...['numbers', 'numbers_mt', 'zeros', 'zeros_mt', 'primes', 'generaterandom', 'generateseries'],
+  ...['generate_series', 'values', 'null', 'view', 'viewifpermitted', 'viewexplain', 'merge'],
+  ...['mergetreeindex', 'mergetreeprojection', 'mergetreetextindex', 'mergetreeanalyzeindexes'],
+]);
+
+const outerScalars = [
+  ...['file', 'catboostevaluate', 'aigenerate', 'aiclassify', 'aiembed', 'aiextract', 'aitranslate'],
+];
+
+/** Functions and table functions that read files or reach hosts. IN accepts table functions too. */
+const outerFunctions = new Set([
+  ...outerScalars,
+  'eval',
+  ...['url', 'urlcluster', 'filecluster', 'filesystem', 'executable', 'remote', 'remotesecure', 'cluster'],
+  ...[
+    'clusterallreplicas',
+    's3',
+    's3cluster',
+    'gcs',
+    'oss',
+    'cosn',
+    'hdfs',
+    'hdfscluster',
+    'azureblobstorage',
+  ],
+  ...[
+    'azureblobstoragecluster',
+    'mysql',
+    'postgresql',
+    'mongodb',
+    'redis',
+    'sqlite',
+    'odbc',
+    'jdbc',
+    'input',
+  ],
+  ...[
+    'dictionary',
+    'loop',
+    'iceberg',
+    'iceberglocal',
+    'deltalake',
+    'deltalakelocal',
+    'hudi',
+    'paimon',
+    'ytsaurus',
+  ],
+]);
+
+/**
+ * Engines of tables and databases that reach nothing outside; Kafka is the exception on purpose.
+ */
+export const innerEngines = [
+  ...['MergeTree', 'ReplacingMergeTree', 'SummingMergeTree', 'AggregatingMergeTree', 'CollapsingMergeTree'],
+  ...[
+    'VersionedCollapsingMergeTree',
+    'GraphiteMergeTree',
+    'CoalescingMergeTree',
+    'Log',
+    'TinyLog',
+    'StripeLog',
+  ],
+  ...['Memory', 'Null', 'Set', 'Join', 'Buffer', 'Merge', 'GenerateRandom', 'View', 'MaterializedView'],
+  ...['Kafka', 'Alias'],
+] as const;
+const allowedEngines = new Set<string>([...innerEngines, 'Atomic', 'Ordinary', 'ReplicatedMergeTree']);
+
+/** Their first argument is a list of columns, which may contain expressions. */
+const structured = new Set(['values', 'null', 'generaterandom']);
+const withExpression = /\b(default|materialized|ephemeral|alias)\b/i;
+
+/**
+ * The part of a statement that reads or writes outside the database; undefined if there is none.
+ *
+ * @param canonical the same statement, printed by the server's `formatQuerySingleLine`.
+ */
+export function outsideOf(nodes: readonly StatementNode[], canonical: string): string | undefined {
+  for (const node of nodes) {
+    const found = outsideAt(node);
+    if (found !== undefined) return found;
+  }
+  return outsideUnseen(nodes, canonical);
+}
+
+/** Nodes that print none of their content: the function of APPLY, the WHERE and LIMIT of SHOW. */
+const opaque = new Set(['ColumnsApplyTransformer', 'ShowTables', 'ShowColumns']);
+/** The tree also omits the expression before an asterisk, and the assignments of a TTL. */
+const unprinted = /[^\w\s`".(,]\s*\.\s*\*|\bTTL\b.*\bSET\b/i;
+/** Words that may name a function. */
+const functionPlace = /(?:\bAPPLY |\()`?(\w+)|\b(\w+)`?(?=\()/gi;
+
+/**
+ * If the tree omits something, the whole text may name no function that leads outside, and may have no
+ * SELECT that the tree lacks.
+ */
+function outsideUnseen(nodes: readonly StatementNode[], canonical: string): string | undefined {
+  if (!nodes.some((node) => opaque.has(kindOf(node))) && !unprinted.test(canonical)) return undefined;
+  const selects = canonical.match(/\bselect\b/gi) ?? [];
+  if (selects.length > nodes.filter((node) => kindOf(node) === 'SelectQuery').length)
+    return 'a SELECT that cannot be checked (in APPLY, SHOW or TTL)';
+  const names = Array.from(canonical.matchAll(functionPlace), ([, first, second]) => first ?? second ?? '');
+  const outer = names.find((name) => outerFunctions.has(name.toLowerCase()) || /^format$/i.test(name));
+  return outer === undefined ? undefined : `"${outer}" beside APPLY, SHOW or TTL`;
+}
+
+function outsideAt(node: StatementNode): string | undefined {
+  if (node.label.startsWith('Dictionary definition')) return 'the source of a dictionary';
+  if (kindOf(node) !== 'Function') return undefined;
+  const name = nameOf(node);
+  const lower = name.toLowerCase();
+  const { parent } = node;
+  if (parent?.label.startsWith('Storage definition') === true && parent.children[0] === node)
+    return allowedEngines.has(name) ? undefined : `engine ${name}`;
+  const isTable = ['TableExpression', 'InsertQuery', 'CreateQuery', 'AttachQuery', 'Explain'].includes(
+    kindOf(parent),
+  );
+  if (isTable && !innerTableFunctions.has(lower)) return `table function ${name}`;
+  if (outerFunctions.has(lower)) return `function ${name}`;
+  // `arrayMap(file, …)` takes a function by its name.
+  const [taken, ...others] = node.children[0]?.children ?? [];
+  const isTaken = /^(array|map)/.test(lower) && kindOf(taken) === 'Identifier' && others.length > 0;
+  if (taken !== undefined && isTaken && outerScalars.includes(nameOf(taken).toLowerCase()))
+    return `function ${nameOf(taken)}`;
+  // `x IN format(…)` is the table function.
+  if (
+    lower === 'format' &&
+    kindOf(parent?.parent) === 'Function' &&
+    /in$/i.test(nameOf(parent?.parent ?? node))
+  )
+    return `table function ${name}`;
+  const [first] = node.children[0]?.children ?? [];
+  if (structured.has(lower) && !isPlainStructure(first)) return `an expression in the columns of ${name}`;
+  if (lower === 'merge' && isTable && /^Literal 'system'|^(?!Literal|Identifier)/i.test(first?.label ?? ''))
+    return `table function ${name} of system tables`;
+  return undefined;
+}
+
+function isPlainStructure(first: StatementNode | undefined): boolean {
+  if (first === undefined) return true;
+  const isText = ['Literal', 'Identifier'].includes(kindOf(first)) && !withExpression.test(first.label);
+  return isText || first.label.startsWith('Function tuple');
+}
+
+/** Statements that only read. */
+const reading = new Set([
+  ...['SelectWithUnionQuery', 'SelectIntersectExceptQuery', 'SelectQuery', 'Explain', 'DescribeQuery'],
+  ...['ExistsTableQuery', 'ExistsDatabaseQuery', 'ExistsViewQuery', 'ExistsDictionaryQuery', 'ShowTables'],
+  ...['ShowColumns', 'ShowIndexes', 'ShowFunctions', 'ShowCreateTableQuery', 'ShowCreateDatabaseQuery'],
+  ...['ShowCreateViewQuery', 'ShowCreateDictionaryQuery', 'ShowProcesslistQuery', 'ShowGrantsQuery'],
+  ...['ShowEngineQuery', 'ShowEnginesQuery', 'ShowSetting', 'ShowSettingQuery', 'ShowPrivilegesQuery'],
+]);
+
+/** System tables that show credentials, or any path that a query names. */
+const secretTables = /^system\.(users|named_collections|user_directories|zookeeper\w*)$/i;
+
+/** Why a statement does more than read the database; undefined if it only reads. */
+export function notReadOnly(nodes: readonly StatementNode[], canonical: string): string | undefined {
+  const [root] = nodes;
+  if (root === undefined || !reading.has(kindOf(root)))
+    return 'only SELECT, WITH, SHOW, DESCRIBE, EXPLAIN and EXISTS are allowed';
+  for (const node of nodes) {
+    const { parent } = node;
+    const kind = kindOf(node);
+    // `EXPLAIN actions = 1 SELECT …` has its own settings first.
+    if (kind === 'Set' && !(kindOf(parent) === 'Explain' && parent?.children[0] === node))
+      return 'SETTINGS are not allowed, because they could lift the limits of the query';
+    // The conditions and the LIMIT of a SELECT are literals of its SelectQuery.
+    if (node.label.startsWith("Literal '") && kindOf(parent) !== 'SelectQuery' && reading.has(kindOf(parent)))
+      return 'INTO OUTFILE is not allowed: redirect the output';
+    if (kindOf(parent) === 'Explain' && /Query/.test(kind) && !reading.has(kind))
+      return 'EXPLAIN is allowed only for statements that only read';
+    const [, second = ''] = node.label.split(' ', 2);
+    // A table behind IN is an Identifier.
+    if (/^(Table)?Identifier$/.test(kind) && secretTables.test(second.replaceAll('`', '')))
+      return `${second} is not readable here, because it shows credentials`;
+  }
+  const outside = outsideOf(nodes, canonical);
+  return outside === undefined ? undefined : `${outside} leaves the database`;
+}

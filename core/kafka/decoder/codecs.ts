@@ -1,0 +1,159 @@
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import kafkajs from 'kafkajs';
+import { inTurn, sizeLimit, TooLargeError } from '../../size-limit.ts';
+
+type Decompress = (bytes: Buffer) => Promise<Buffer>;
+
+/**
+ * Gives kafkajs the codecs for compressed batches, so that both decoders have them. The first batch
+ * that needs a library loads it. No library has a limit of its own, so {@link sizeLimit} is checked
+ * against the size that the input declares, or against the output.
+ */
+export function registerCodecs(): void {
+  const { GZIP, Snappy, LZ4, ZSTD } = kafkajs.CompressionTypes;
+  const codecs = kafkajs.CompressionCodecs as unknown as Record<number, () => object>;
+  const gzip = codecs[GZIP]?.();
+  codecs[GZIP] = () => ({ ...gzip, decompress: (bytes: Buffer) => inTurn(gunzipped, bytes) });
+  codecs[Snappy] = () => codecOf(snappyDecompressed);
+  codecs[LZ4] = () => codecOf(lz4Decompressed);
+  codecs[ZSTD] = () => codecOf(zstdDecompressed);
+}
+
+function codecOf(decompress: Decompress): object {
+  return {
+    decompress: (bytes: Buffer) => inTurn(decompress, bytes),
+    compress: () => Promise.reject(new Error('it is only read here')),
+  };
+}
+
+const gunzipAsync = promisify(gunzip);
+
+async function gunzipped(bytes: Buffer): Promise<Buffer> {
+  try {
+    return await gunzipAsync(bytes, { maxOutputLength: sizeLimit() });
+  } catch (error) {
+    throw error instanceof RangeError ? tooLarge() : error;
+  }
+}
+
+// ── Snappy ─────────────────────────────────────────────────────────────────────────────────────
+
+/** How snappy-java begins a stream of chunks, each with its length in front; behind it stand two versions. */
+const XERIAL = Buffer.from('82534e4150505900', 'hex');
+const XERIAL_HEADER_BYTES = 16;
+
+/** Of Java's clients a stream of chunks, of others one block. */
+async function snappyDecompressed(bytes: Buffer): Promise<Buffer> {
+  const { uncompressSync } = (await import('snappy')).default;
+  const blocks = snappyBlocks(bytes);
+  const length = blocks.reduce((sum, block) => sum + snappyLength(block), 0);
+  if (length > sizeLimit()) throw tooLarge();
+  return Buffer.concat(blocks.map((block) => uncompressSync(block, { asBuffer: true }) as Buffer));
+}
+
+function snappyBlocks(bytes: Buffer): Buffer[] {
+  if (!isXerial(bytes, 0)) return [bytes];
+  const blocks: Buffer[] = [];
+  for (let at = 0; at < bytes.length;) {
+    // Streams may follow each other.
+    if (isXerial(bytes, at)) {
+      at += XERIAL_HEADER_BYTES;
+      continue;
+    }
+    const start = at + 4;
+    const length = start > bytes.length ? -1 : bytes.readInt32BE(at);
+    if (length < 0 || length > bytes.length - start) throw notAsSaid();
+    at = start + length;
+    blocks.push(bytes.subarray(start, at));
+  }
+  return blocks;
+}
+
+function isXerial(bytes: Buffer, at: number): boolean {
+  return bytes.compare(XERIAL, 0, XERIAL.length, at, Math.min(at + XERIAL.length, bytes.length)) === 0;
+}
+
+/** The length that a block says it decompresses to, and that the library makes room for. */
+function snappyLength(block: Buffer): number {
+  let length = 0;
+  for (let at = 0; at < 5; at++) {
+    const byte = block[at];
+    if (byte === undefined) break;
+    length += (byte & 127) * 2 ** (7 * at);
+    if (byte < 128) return length;
+  }
+  throw notAsSaid();
+}
+
+// ── LZ4 ────────────────────────────────────────────────────────────────────────────────────────
+
+const LZ4_MAGIC = 0x184d2204;
+/** A byte of a block becomes 255 at most. */
+const LZ4_MAX_RATIO = 255;
+const LZ4_STORED = 0x8000_0000;
+
+async function lz4Decompressed(bytes: Buffer): Promise<Buffer> {
+  const { decompressFrameSync } = await import('lz4-napi');
+  if (lz4MostBytes(bytes) > sizeLimit()) throw tooLarge();
+  return decompressFrameSync(bytes);
+}
+
+/**
+ * How much a frame can become, by its blocks: https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md. Close to what it does become,
+ * since writers fill their blocks.
+ */
+function lz4MostBytes(frame: Buffer): number {
+  if (frame.length < 7 || frame.readUInt32LE(0) !== LZ4_MAGIC) throw notAsSaid();
+  const flags = frame.readUInt8(4);
+  const has = (bit: number) => (flags >> bit) & 1;
+  const maxBlock = 2 ** (8 + 2 * ((frame.readUInt8(5) >> 4) & 7));
+  const checksumBytes = 4 * has(4);
+  let most = 0;
+  for (let at = 7 + 8 * has(3) + 4 * has(0); at + 4 <= frame.length;) {
+    const size = frame.readUInt32LE(at);
+    if (size === 0) break;
+    const length = size % LZ4_STORED;
+    most += Math.min(maxBlock, size >= LZ4_STORED ? length : length * LZ4_MAX_RATIO);
+    at += 4 + length + checksumBytes;
+  }
+  return most;
+}
+
+// ── Zstandard ──────────────────────────────────────────────────────────────────────────────────
+
+/** One behind the other: those that are to be skipped. */
+const MAX_EMPTY_FRAMES = 8;
+
+/** What the library has, and its types leave out. */
+interface StreamingDecoder {
+  init(): Promise<void>;
+  decodeStreaming(parts: Iterable<Uint8Array>): Iterable<Uint8Array>;
+}
+
+/** The sizes that frames tell are not needed: Java's clients do not write them. */
+async function zstdDecompressed(bytes: Buffer): Promise<Buffer> {
+  const { ZSTDDecoder } = await import('zstddec/stream');
+  const decoder = new ZSTDDecoder() as unknown as StreamingDecoder;
+  await decoder.init();
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  let emptyParts = 0;
+  for (const part of decoder.decodeStreaming([bytes])) {
+    // Of bytes that are no frame the library gives nothing, again and again.
+    emptyParts = part.length === 0 ? emptyParts + 1 : 0;
+    if (emptyParts > MAX_EMPTY_FRAMES) throw notAsSaid();
+    length += part.length;
+    if (length > sizeLimit()) throw tooLarge();
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
+}
+
+function tooLarge(): Error {
+  return new TooLargeError('a batch becomes ');
+}
+
+function notAsSaid(): Error {
+  return new Error('the bytes are not what they say');
+}

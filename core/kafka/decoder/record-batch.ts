@@ -1,0 +1,180 @@
+import kafkajs from 'kafkajs';
+import { messageOf, UnreadableBatchError } from '../../errors.ts';
+import { registerCodecs } from './codecs.ts';
+import {
+  compactedAway,
+  FetchedMessage,
+  UnreadableMessage,
+  type BatchContext,
+  type Fetched,
+} from './fetched-message.ts';
+import { RecordReader, unreadableBatch } from './record-reader.ts';
+
+/** The format since Kafka 0.11, and where a batch says which one it has. */
+export const MAGIC = 2;
+export const MAGIC_AT = 16;
+
+/** Offset and length of a batch, which the length does not count. */
+const LOG_OVERHEAD = 12;
+/** All in front of the records. */
+const HEADER_BYTES = 61;
+
+/** Records of one batch: more objects than that are no message of anybody, and would fill the memory. */
+const MAX_RECORDS = 1_000_000;
+const tooManyRecords = `it has more than ${MAX_RECORDS.toLocaleString('en-US')} records`;
+/** The memory of one fetch answer, beyond which the rest is fetched again. */
+const ENOUGH_BYTES = 32 * 1024 * 1024;
+/** The memory of a message beside its bytes. */
+const MESSAGE_BYTES = 400;
+
+const COMPRESSION = 0x07;
+const UNCOMPRESSED = 0;
+const LOG_APPEND_TIME = 0x08;
+const TRANSACTIONAL = 0x10;
+const CONTROL = 0x20;
+
+registerCodecs();
+
+/** The memory that is left for all partitions of one fetch answer. */
+export class FetchBudget {
+  #left = ENOUGH_BYTES;
+
+  get isSpent(): boolean {
+    return this.#left < 0;
+  }
+
+  spend(bytes: number): void {
+    this.#left -= bytes;
+  }
+}
+
+/**
+ * What {@link decodeRecordBatches} gives. But where it fails, there are the messages of the batches before; and if there is none, an {@link UnreadableMessage}
+ * in the batch's place. For an error kafkajs would stop the consumer, with all its topics.
+ *
+ * @throws UnreadableBatchError for a batch of which not even its end can be told.
+ */
+export async function decodeFetched(bytes: Buffer, budget?: FetchBudget): Promise<Fetched[]> {
+  const messages: Fetched[] = [];
+  try {
+    await decodeRecordBatches(bytes, messages, budget);
+  } catch (error) {
+    if (!(error instanceof UnreadableBatchError)) throw error;
+    if (messages.length > 0) return messages;
+    const offset = lastOffsetOf(bytes);
+    if (offset < bytes.readBigInt64BE(0)) throw error;
+    return [new UnreadableMessage(String(offset), contextOf(bytes), error)];
+  }
+  return messages;
+}
+
+/**
+ * Decodes the messages of one partition in a fetch answer. Such an answer usually ends in the
+ * middle of a batch; that batch is left out, as are all batches behind a spent budget. If
+ * compaction removed the last messages of a batch, or all, a mark takes their place, so that the
+ * reader gets past them.
+ *
+ * Format: https://kafka.apache.org/documentation/#recordbatch. Like kafkajs it does not verify the checksum.
+ *
+ * @param bytes record batches; one of another format than {@link MAGIC} ends them.
+ * @param messages to which they are added, of a batch all or none.
+ * @throws UnreadableBatchError when they are not what they say, or compressed in a way that has no codec or becomes too large.
+ */
+export async function decodeRecordBatches(
+  bytes: Buffer,
+  messages: Fetched[] = [],
+  budget = new FetchBudget(),
+): Promise<Fetched[]> {
+  let at = 0;
+  while (at + HEADER_BYTES <= bytes.length && bytes[at + MAGIC_AT] === MAGIC) {
+    const end = at + LOG_OVERHEAD + bytes.readInt32BE(at + 8);
+    if (end < at + HEADER_BYTES)
+      throw unreadableBatch(bytes.readBigInt64BE(at), 'it is shorter than its header');
+    if (end > bytes.length || budget.isSpent) break;
+    const before = messages.length;
+    try {
+      const decompressedBytes = await decodeBatch(bytes.subarray(at, end), messages);
+      budget.spend(decompressedBytes + (messages.length - before) * MESSAGE_BYTES);
+    } catch (error) {
+      messages.length = before;
+      throw error;
+    }
+    at = end;
+  }
+  return messages;
+}
+
+/** Gives the bytes that were decompressed for it. */
+async function decodeBatch(batch: Buffer, messages: Fetched[]): Promise<number> {
+  const context = contextOf(batch);
+  const lastOffset = lastOffsetOf(batch);
+  const count = batch.readInt32BE(57);
+  let reached: bigint | undefined;
+  let decompressedBytes = 0;
+  if (count !== 0 || batch.length > HEADER_BYTES) {
+    const records = await decompressed(batch, context);
+    if ((attributesOf(batch) & COMPRESSION) !== UNCOMPRESSED) decompressedBytes = records.length;
+    const reader = new RecordReader(records, context.firstOffset);
+    for (let index = 0; index < count; index++) {
+      if (index === MAX_RECORDS) throw unreadableBatch(context.firstOffset, tooManyRecords);
+      messages.push(new FetchedMessage(reader, context));
+    }
+    if (count <= 0 || reader.end < reader.bytes.length)
+      throw unreadableBatch(context.firstOffset, 'it has another number of records than it says');
+    reached = BigInt(messages.at(-1)?.offset ?? 0);
+  }
+  // Whoever went by the batch's end would go back, and read the same again for ever.
+  if (reached !== undefined && reached > lastOffset)
+    throw unreadableBatch(context.firstOffset, 'it has records behind its end');
+  if (reached !== lastOffset) messages.push(compactedAway(String(lastOffset), context));
+  return decompressedBytes;
+}
+
+function attributesOf(batch: Buffer): number {
+  return batch.readInt16BE(21);
+}
+
+function lastOffsetOf(batch: Buffer): bigint {
+  return batch.readBigInt64BE(0) + BigInt(batch.readInt32BE(23));
+}
+
+function contextOf(batch: Buffer): BatchContext {
+  const attributes = attributesOf(batch);
+  return {
+    firstOffset: batch.readBigInt64BE(0),
+    firstTimestamp: batch.readBigInt64BE(27),
+    maxTimestamp: String(batch.readBigInt64BE(35)),
+    isLogAppendTime: (attributes & LOG_APPEND_TIME) !== 0,
+    isControlBatch: (attributes & CONTROL) !== 0,
+    inTransaction: (attributes & TRANSACTIONAL) !== 0,
+    producerId: String(batch.readBigInt64BE(43)),
+  };
+}
+
+/** The bytes of a batch's records. */
+async function decompressed(batch: Buffer, { firstOffset }: BatchContext): Promise<Buffer> {
+  const bytes = batch.subarray(HEADER_BYTES);
+  const type = attributesOf(batch) & COMPRESSION;
+  if (type === UNCOMPRESSED) return bytes;
+  try {
+    return await codecOf(type).decompress(bytes);
+  } catch (error) {
+    throw unreadableBatch(firstOffset, `its compression is ${nameOf(type)}: ${messageOf(error)}`);
+  }
+}
+
+interface Codec {
+  decompress(bytes: Buffer): Promise<Buffer>;
+}
+
+function codecOf(type: number): Codec {
+  const codecs = kafkajs.CompressionCodecs as Readonly<Record<number, (() => Codec) | undefined>>;
+  const codec = codecs[type];
+  if (codec === undefined) throw new Error('none of Kafka');
+  return codec();
+}
+
+function nameOf(type: number): string {
+  const [name] = Object.entries(kafkajs.CompressionTypes).find(([, known]) => Number(known) === type) ?? [];
+  return name ?? String(type);
+}

@@ -1,0 +1,186 @@
+import { randomUUID } from 'node:crypto';
+import type { Admin, KafkaMessage } from 'kafkajs';
+import { CaughtUp, type PartitionEnd } from './caught-up.ts';
+import type { Settings } from '../settings/config.ts';
+import { notAnswering, StoppedError, UnreadableBatchError } from '../errors.ts';
+import { assertReadable } from './decoder/fetched-message.ts';
+import { adminAsker, createKafka, kafkaError, partitionEnds } from './client.ts';
+import { logger } from '../logger.ts';
+import { TimeSlice } from '../time-slice.ts';
+
+const MAX_FETCH_BYTES_PER_PARTITION = 4 * 1024 * 1024;
+
+/** Longer than a transaction of ours may stay open: what has not come by then, compaction has taken away. */
+const SILENCE_MS = 60_000;
+
+/** A consumer asks for more all the time: if nothing at all was answered for so long, Kafka is away. */
+const MAX_UNANSWERED_MS = 20_000;
+
+/** While a batch is worked on, Kafka hears of us so often. */
+const HEARTBEAT_MS = 3_000;
+
+/** Offsets of a partition from `from` to below `to`. */
+export interface OffsetSpan {
+  readonly from: bigint;
+  readonly to: bigint;
+}
+
+/** Takes the messages of one topic. Of one key, in the order of the topic. */
+export type MessageHandler = (message: KafkaMessage, partition: number) => void;
+
+export interface ReadOptions {
+  /**
+   * By topic and partition, the only offsets that are read. Topics without an entry are read whole.
+   */
+  readonly spans?: ReadonlyMap<string, ReadonlyMap<number, OffsetSpan>> | undefined;
+  /** Awaited after each fetched batch, before the next one is handed over. It may take any time. */
+  readonly afterFetch?: () => Promise<void>;
+  /**
+   * Called for an unreadable topic. True: the reader continues with the others; false: it fails.
+   */
+  readonly onUnreadable?: (topic: string, error: UnreadableBatchError) => boolean;
+}
+
+/**
+ * Reads topics from their beginning to the end that each has now: committed messages only; a topic that is not there has none.
+ * Returns when all of them have been handed over. A group of its own name, removed afterwards, so that readers never share partitions and nothing is left behind.
+ *
+ * @returns the partitions of which Kafka has given less than their end, since compaction has taken away what stood last.
+ * @throws ServiceUnavailableError, also when Kafka stays away for a minute; ServiceRefusedError; the signal's reason; what a handler or
+ *   `afterFetch` throws; UnreadableBatchError without `onUnreadable`.
+ */
+export async function readTopics(
+  admin: Admin,
+  settings: Pick<Settings, 'kafka' | 'topicPrefix'>,
+  handlers: ReadonlyMap<string, MessageHandler>,
+  signal: AbortSignal,
+  { afterFetch, onUnreadable, spans = new Map() }: ReadOptions = {},
+): Promise<readonly PartitionEnd[]> {
+  const ask = adminAsker(settings.kafka, admin, signal);
+  const existing = new Set(await ask((asked) => asked.listTopics()));
+  const logs = await partitionEnds(
+    ask,
+    [...handlers.keys()].filter((topic) => existing.has(topic)),
+  );
+  const ends = logs.flatMap(({ topic, partition, end }) => {
+    const to = spans.has(topic) ? (spans.get(topic)?.get(partition)?.to ?? 0n) : end;
+    return to > 0n ? [{ topic, partition, end: to < end ? to : end }] : [];
+  });
+  if (ends.length === 0) return [];
+  const topics = [...new Set(ends.map(({ topic }) => topic))];
+  const caughtUp = new CaughtUp(ends);
+  /** By topic and partition, the offset behind the last message that was handed over. */
+  const handed = new Map<string, bigint>();
+  const unreadable = new Set<string>();
+  const groupId = `${settings.topicPrefix}read.${randomUUID()}`;
+  let isOver = false;
+  // A function, because TypeScript would not see that the value changes during an await.
+  const hasEnded = () => isOver;
+  const consumer = createKafka(settings.kafka, 'read').consumer({
+    groupId,
+    // A consumer that is connecting again survives its own end.
+    retry: { restartOnFailure: () => Promise.resolve(!isOver) },
+    maxBytesPerPartition: MAX_FETCH_BYTES_PER_PARTITION,
+    maxWaitTimeInMs: 100,
+    allowAutoTopicCreation: false,
+  });
+  let onFailed: (error: Error) => void = () => {};
+  const failed = new Promise<never>((_, reject) => (onFailed = reject));
+  failed.catch(() => {});
+  const onAbort = () => onFailed(signal.reason as Error);
+  signal.addEventListener('abort', onAbort, { once: true });
+  let onSilent = () => {};
+  const silent = new Promise<void>((resolve) => (onSilent = resolve));
+  let answeredMs = -Infinity;
+  const silence = setTimeout(() => {
+    if (performance.now() - answeredMs > MAX_UNANSWERED_MS) {
+      onFailed(
+        notAnswering('Kafka', `${settings.kafka.brokers.join(',')} (KAFKA_BROKERS)`, undefined, {
+          reason: 'no answer for a minute',
+        }),
+      );
+      return;
+    }
+    const behind = caughtUp.behind.map(({ topic, partition, end }) => `${topic}/${partition} before ${end}`);
+    logger.warn({ behind, ms: SILENCE_MS }, 'Kafka gives no more messages: taken as the end');
+    onSilent();
+  }, SILENCE_MS);
+  consumer.on(consumer.events.CRASH, ({ payload }) => {
+    if (!payload.restart) onFailed(kafkaError(payload.error, settings.kafka));
+  });
+  consumer.on(consumer.events.FETCH, () => {
+    answeredMs = performance.now();
+  });
+  // After a crash that kafkajs gets over by itself it begins anew.
+  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+    silence.refresh();
+    for (const [topic, partitions] of Object.entries(payload.memberAssignment)) {
+      const own = spans.get(topic);
+      if (own === undefined) continue;
+      for (const partition of partitions) {
+        const span = own.get(partition);
+        if (span === undefined) consumer.pause([{ topic, partitions: [partition] }]);
+        else consumer.seek({ topic, partition, offset: String(span.from) });
+      }
+    }
+  });
+  // Also told of batches that hold nothing but the marks of transactions.
+  consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
+    silence.refresh();
+    caughtUp.advance(payload.topic, payload.partition, BigInt(payload.lastOffset) + 1n);
+  });
+  try {
+    await consumer.connect();
+    await consumer.subscribe({ topics, fromBeginning: true });
+    await consumer.run({
+      autoCommit: false,
+      partitionsConsumedConcurrently: 1,
+      eachBatch: async (payload) => {
+        if (isOver) throw new StoppedError('nobody reads any more');
+        const { batch } = payload;
+        if (unreadable.has(batch.topic)) return;
+        const handle = handlers.get(batch.topic);
+        const place = `${batch.topic}/${batch.partition}`;
+        // Who joins the group again begins anew: of a key an earlier message would take the place of the last.
+        const span = spans.get(batch.topic)?.get(batch.partition);
+        const from = handed.get(place) ?? span?.from ?? 0n;
+        const alive = setInterval(() => {
+          silence.refresh();
+          payload.heartbeat().catch(() => {});
+        }, HEARTBEAT_MS);
+        try {
+          assertReadable(batch.topic, batch.partition, batch.messages);
+          const slice = new TimeSlice();
+          for (const message of batch.messages) {
+            if (slice.isOver()) {
+              await slice.next();
+              if (hasEnded()) return;
+            }
+            const offset = BigInt(message.offset);
+            if (offset < from || (span !== undefined && offset >= span.to)) continue;
+            handle?.(message, batch.partition);
+          }
+          const behind = BigInt(batch.lastOffset()) + 1n;
+          if (behind > from) handed.set(place, behind);
+          await afterFetch?.();
+        } catch (error) {
+          if (error instanceof UnreadableBatchError && onUnreadable?.(batch.topic, error) === true) {
+            consumer.pause([{ topic: batch.topic }]);
+            unreadable.add(batch.topic);
+            caughtUp.giveUp(batch.topic);
+          } else onFailed(error as Error);
+        } finally {
+          clearInterval(alive);
+        }
+      },
+    });
+    await Promise.race([caughtUp.reached, silent, failed]);
+    return caughtUp.behind;
+  } finally {
+    isOver = true;
+    clearTimeout(silence);
+    signal.removeEventListener('abort', onAbort);
+    await consumer.disconnect();
+    await admin.deleteGroups([groupId]).catch(() => {});
+  }
+}

@@ -1,0 +1,80 @@
+import { randomBytes } from 'node:crypto';
+import { dirname, join } from 'node:path';
+import { makePrivateFolder, readPrivate, writePrivate } from '../private-files.ts';
+import { Secret } from './secret.ts';
+import { isLoopback } from './setting-values.ts';
+
+/** The account of the local ClickHouse. */
+export interface LocalCredentials {
+  readonly username: string;
+  readonly password: Secret;
+}
+
+/**
+ * The credential that `services up` stores under DATA_DIR. It applies only to the loopback address
+ * that the service was started for (by number or as localhost) and to its user. Any other `url`
+ * gets none.
+ */
+export function findLocalCredentials(
+  dataDir: string,
+  url: string,
+  username?: string,
+): LocalCredentials | undefined {
+  const stored = parse(readPrivate(pathIn(dataDir)));
+  if (stored === undefined || !isSameService(url, stored.origin)) return undefined;
+  if (username !== undefined && username !== stored.username) return undefined;
+  return { username: stored.username, password: new Secret(stored.password) };
+}
+
+/** The addresses of localhost. */
+const localhosts = ['127.0.0.1', '[::1]'];
+
+function isSameService(url: string, storedOrigin: string): boolean {
+  if (!URL.canParse(storedOrigin)) return false;
+  const { protocol, hostname, port } = new URL(url);
+  const stored = new URL(storedOrigin);
+  if (protocol !== 'http:' || stored.protocol !== 'http:' || port !== stored.port || !isLoopback(hostname))
+    return false;
+  const means = (name: string, other: string) => name === 'localhost' && localhosts.includes(other);
+  const { hostname: other } = stored;
+  return hostname === other || means(hostname, other) || means(other, hostname);
+}
+
+/**
+ * Finds the credential or creates it. For another address or user the password stays the same, so
+ * earlier exports of it stay valid.
+ */
+export function ensureLocalCredentials(dataDir: string, url: string, username = 'local'): LocalCredentials {
+  const found = findLocalCredentials(dataDir, url, username);
+  if (found !== undefined) return found;
+  const path = pathIn(dataDir);
+  const password = parse(readPrivate(path))?.password ?? randomBytes(24).toString('base64url');
+  makePrivateFolder(dirname(path));
+  writePrivate(path, `${JSON.stringify({ origin: new URL(url).origin, username, password })}\n`);
+  return { username, password: new Secret(password) };
+}
+
+function pathIn(dataDir: string): string {
+  return join(dataDir, 'services', 'clickhouse-credential');
+}
+
+interface Stored {
+  readonly origin: string;
+  readonly username: string;
+  readonly password: string;
+}
+
+function parse(text: string | undefined): Stored | undefined {
+  try {
+    const stored = JSON.parse(text ?? '') as Partial<Stored> | null;
+    const { origin, username, password } = stored ?? {};
+    return typeof origin === 'string' &&
+      typeof username === 'string' &&
+      typeof password === 'string' &&
+      password.length >= 16
+      ? { origin, username, password }
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}

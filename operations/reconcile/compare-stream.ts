@@ -1,0 +1,259 @@
+import { qualified } from '../../core/clickhouse/client.ts';
+import { IncompatibleSchemaError } from '../../core/errors.ts';
+import { serviceRetry } from '../../core/retry.ts';
+import { storageTableOf, topicOf } from '../../core/stream-name.ts';
+import { describeTopicConfigs, hasBrokerTimes } from '../../core/kafka/topic-retention.ts';
+import { StorageTable } from '../../consumers/table/storage-table.ts';
+import { localTableOf } from '../../consumers/table/table-ddl.ts';
+import { readTableShape, withoutSystemColumns, type TableColumn } from '../../consumers/table/table-shape.ts';
+import { endsOf, readPartitionLogs, topicIdOf } from '../../consumers/stream/partition-logs.ts';
+import { awaitSink, type Patience } from './await-sink.ts';
+import { Examples, noDifferences, type StreamComparison } from './comparison.ts';
+import { compareViews } from './compare-views.ts';
+import {
+  compareBuckets,
+  findDifferences,
+  findHiddenStrays,
+  type Difference,
+  type Sides,
+} from './find-differences.ts';
+import { findTwice } from './find-twice.ts';
+import { isByPosition, keyIdOf, keyPartsSql, keyTextSql } from '../../consumers/table/key-sql.ts';
+import { projectTopic, type Extent } from './project-topic.ts';
+import type { StreamProgress } from './reconcile-progress.ts';
+import { askAdmin, tried, type ReconcileServices } from './services.ts';
+import { SetAside } from '../../consumers/stream/set-aside.ts';
+import { RowKeys } from '../../consumers/stream/row-keys.ts';
+import { SideTable } from './side-table.ts';
+
+/** A stream to compare: which of its two sides are there. */
+export interface StreamSides {
+  readonly stream: string;
+  readonly hasTopic: boolean;
+  readonly hasTable: boolean;
+}
+
+/** What of a comparison a repair needs to know. */
+export interface Repairable {
+  readonly key: readonly TableColumn[];
+  readonly extents: ReadonlyMap<number, Extent>;
+  readonly sinceMs: bigint | undefined;
+  /** Of the topic that was compared. */
+  readonly topicId: bigint;
+  /** Undefined where the keys are the places of messages. */
+  readonly rowKeys: RowKeys | undefined;
+  readonly isByKey: boolean;
+}
+
+export interface CompareOptions {
+  readonly setAside: SetAside;
+  readonly progress: StreamProgress;
+  readonly patience: Patience;
+  /** Told of every key that differs, as found at one look. */
+  readonly onDifference?: (difference: Difference) => void;
+}
+
+/** Keys that are looked at twice; where more differ it is no race. They are held in memory. */
+const MAX_DOUBTED_KEYS = 10_000;
+
+/**
+ * Compares the topic of a stream with its storage table, and that with its views. Keys are compared by the server, by sums over buckets
+ * of them first: memory here does not grow with them.
+ *
+ * @returns the comparison; and what a repair needs to know, unless one side is not there.
+ * @throws IncompatibleSchemaError for a table or topic that cannot be compared; ServiceUnavailableError, ServiceRefusedError.
+ */
+export async function compareStream(
+  services: ReconcileServices,
+  { stream, hasTopic, hasTable }: StreamSides,
+  options: CompareOptions,
+): Promise<{ comparison: StreamComparison; repairable: Repairable | undefined }> {
+  const topic = topicOf(services.settings.topicPrefix, stream);
+  const table = storageTableOf(stream);
+  const empty = {
+    stream,
+    keys: 0,
+    counts: noDifferences(),
+    behind: 0,
+    deadLetters: options.setAside.counts.get(stream) ?? 0,
+    isByKey: true,
+    examples: [],
+    views: [],
+    notes: [],
+  };
+  const withFaults = (...faults: string[]) => ({
+    comparison: { ...empty, faults },
+    repairable: undefined,
+  });
+  if (!hasTopic && !hasTable) return withFaults(`neither topic ${topic} nor table ${table} is there`);
+  if (!hasTopic) return withFaults(`table ${table} has no topic ${topic}: nothing tells what it should hold`);
+  const logs = await readPartitionLogs(askAdmin(services), topic);
+  const isEmpty = [...logs.values()].every(({ start, end }) => start === end);
+  if (!hasTable)
+    return isEmpty
+      ? withFaults()
+      : withFaults(`topic ${topic} has no table ${table}: npm run sink -- --streams ${stream}`);
+  if (options.onDifference !== undefined) return compareSides(services, stream, topic, logs, options);
+  return compareTwice(services, stream, topic, logs, options);
+}
+
+/**
+ * While a topic grows, compaction may take a message before it is read here, for a later one beyond what is looked at: then the row of the
+ * former seems to be of no message. So what differs in a topic that has grown, or of which other messages
+ * are set aside by now, is looked at once more, and told if it differs still.
+ */
+async function compareTwice(
+  services: ReconcileServices,
+  stream: string,
+  topic: string,
+  logs: Awaited<ReturnType<typeof readPartitionLogs>>,
+  options: CompareOptions,
+): Promise<{ comparison: StreamComparison; repairable: Repairable }> {
+  const told = new Set<string>();
+  const onDifference = ({ parts }: Difference) => {
+    if (told.size <= MAX_DOUBTED_KEYS) told.add(keyIdOf(parts));
+  };
+  const first = await compareSides(services, stream, topic, logs, { ...options, onDifference });
+  if (told.size === 0 || told.size > MAX_DOUBTED_KEYS) return first;
+  const now = await readPartitionLogs(askAdmin(services), topic);
+  const setAside = await SetAside.read(services);
+  const hasGrown = [...now].some(([partition, { end }]) => end !== logs.get(partition)?.end);
+  if (!hasGrown && setAside.isSame(options.setAside)) return first;
+  options.progress.messages = 0;
+  options.progress.read = 0;
+  return compareSides(services, stream, topic, now, { ...options, setAside }, told);
+}
+
+/** @param only the keys of which it is told that they differ; all if undefined. */
+async function compareSides(
+  services: ReconcileServices,
+  stream: string,
+  topic: string,
+  logs: Awaited<ReturnType<typeof readPartitionLogs>>,
+  { setAside, progress, patience, onDifference }: CompareOptions,
+  only?: ReadonlySet<string>,
+): Promise<{ comparison: StreamComparison; repairable: Repairable }> {
+  const { settings, clickhouse, signal } = services;
+  const { sortingKey, key, hasTopicIds } = await shapeOf(services, stream);
+  const byPosition = isByPosition(sortingKey);
+  const ownKey = withoutSystemColumns(key);
+  const storage = new StorageTable({
+    client: clickhouse,
+    settings: settings.clickhouse,
+    stream,
+    signal,
+    policy: serviceRetry,
+  });
+  progress.doing = 'waiting for the sink';
+  const standing = await awaitSink(services, topic, storage, logs, patience);
+
+  progress.doing = 'reading the topic';
+  for (const { start, end } of logs.values()) progress.messages += Number(end - start);
+  const counts = noDifferences();
+  const examples = new Examples();
+  const rowKeys = byPosition ? undefined : await RowKeys.create(services, stream, ownKey);
+  const side = await SideTable.create(services, stream, key);
+  try {
+    const onRead = (messages: number) => {
+      progress.read = messages;
+    };
+    const projection = { logs, standing, setAside, rowKeys, onRead };
+    const projected = await projectTopic(services, topic, side, projection);
+    const { extents, behind } = projected;
+    const config = (await describeTopicConfigs(askAdmin(services), [topic])).get(topic);
+    // The clocks of producers do not tell a row of this topic from one of a former topic of that name.
+    const sinceMs = hasBrokerTimes(config) ? projected.sinceMs : undefined;
+    const keyedOtherwise = rowKeys?.keyedOtherwise;
+    const isByKey = keyedOtherwise === undefined && (byPosition || ownKey.length === key.length);
+    const table = qualified(settings.clickhouse.database, storageTableOf(stream));
+    const sides: Sides = {
+      table,
+      side: side.qualified,
+      keyParts: keyPartsSql(sortingKey),
+      extents,
+      sinceMs,
+      mayLackMessages: byPosition && (config?.get('cleanup.policy')?.includes('compact') ?? false),
+      isByKey,
+    };
+    progress.doing = 'comparing keys';
+    const { keys, buckets, differing } = await compareBuckets(services, sides);
+    const readEnds = async () => endsOf(await readPartitionLogs(askAdmin(services), topic));
+    const tell = (found: Difference) => {
+      if (only?.has(keyIdOf(found.parts)) === false) return;
+      counts[found.kind]++;
+      examples.add(found);
+      onDifference?.(found);
+    };
+    for (const [index, some] of differing.entries()) {
+      progress.doing = `looking into differences, ${index + 1} of ${differing.length}`;
+      for await (const found of findDifferences(services, sides, buckets, some, readEnds)) tell(found);
+    }
+    for await (const found of findHiddenStrays(services, sides, readEnds)) tell(found);
+    counts.twice = await findTwice(services, table, keyTextSql(sortingKey), hasTopicIds, examples);
+    progress.doing = 'comparing views';
+    const views = await compareViews(services, stream);
+    const notes = [
+      ...notesOf(topic, logs, sides),
+      ...(isByKey ? [] : [keyedOtherwiseText(ownKey, keyedOtherwise)]),
+    ];
+    const comparison = {
+      stream,
+      keys,
+      counts,
+      behind,
+      deadLetters: setAside.counts.get(stream) ?? 0,
+      isByKey,
+      examples: examples.all,
+      views,
+      faults: [],
+      notes,
+    };
+    const topicId = topicIdOf(logs);
+    return { comparison, repairable: { key, extents, sinceMs, topicId, rowKeys, isByKey } };
+  } finally {
+    await side.drop();
+  }
+}
+
+async function shapeOf(services: ReconcileServices, stream: string) {
+  const { settings, clickhouse, signal } = services;
+  const { database } = settings.clickhouse;
+  const table = storageTableOf(stream);
+  const shape = await tried(services, `columns of ${table}`, () =>
+    readTableShape(clickhouse, database, localTableOf(table, settings.clickhouse), signal),
+  );
+  if (shape?.keepsLatest !== true)
+    throw new IncompatibleSchemaError(
+      `table ${table} is not a ReplacingMergeTree(_version, _deleted): rename it, and the sink makes it anew`,
+    );
+  const { sortingKey, columns } = shape;
+  const key = sortingKey.flatMap((name) => columns.find((column) => column.name === name) ?? []);
+  if (key.length < sortingKey.length)
+    throw new IncompatibleSchemaError(
+      `table ${table} is sorted by ${sortingKey.join(', ')}, of which the sink does not write all: it cannot be compared by key`,
+    );
+  return { sortingKey, key, hasTopicIds: columns.some(({ name }) => name === '_topic_id') };
+}
+
+/** @param at the first message of another key; undefined where the table is sorted by more than keys. */
+function keyedOtherwiseText(key: readonly TableColumn[], at: string | undefined): string {
+  const names = key.map(({ name }) => `\`${name}\``).join(', ');
+  return (
+    `cannot be compared by key: message keys differ from the primary key ${names}` +
+    `${at === undefined ? '' : `, first at ${at}`}; compared by the values' keys, rows without a message were not, and --repair deletes nothing`
+  );
+}
+
+function notesOf(
+  topic: string,
+  logs: ReadonlyMap<number, { readonly start: bigint }>,
+  { mayLackMessages }: Sides,
+): string[] {
+  const isCut = [...logs.values()].some(({ start }) => start > 0n);
+  return [
+    ...(isCut ? [`topic ${topic} has lost its first messages: rows of them were not compared`] : []),
+    ...(mayLackMessages
+      ? [`topic ${topic} is compacted and has no primary key: rows without a message were not compared`]
+      : []),
+  ];
+}

@@ -1,0 +1,114 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import { qualified } from '../../core/clickhouse/client.ts';
+import { ServiceRefusedError } from '../../core/errors.ts';
+import { readStreamColumns } from '../../consumers/table/table-shape.ts';
+import {
+  readView,
+  streamsInViewsOf,
+  viewFault,
+  viewStatements,
+  type ViewStatement,
+} from '../../consumers/table/view.ts';
+import type { ViewComparison } from './comparison.ts';
+import { askAllRows, tried, type ReconcileServices } from './services.ts';
+
+/** A sink at work changes what is compared between two looks: one that agrees is enough. */
+const LOOKS = 3;
+const LOOK_MS = 300;
+
+/** What the views of a stream show against what they should: all rows, all columns, by count and sum of hashes. */
+export async function compareViews(services: ReconcileServices, stream: string): Promise<ViewComparison[]> {
+  let views = await lookAt(services, stream);
+  for (let look = 1; look < LOOKS && views.some(({ problem }) => problem !== undefined); look++) {
+    await delay(LOOK_MS, undefined, { signal: services.signal });
+    views = await lookAt(services, stream);
+  }
+  return views;
+}
+
+async function lookAt(services: ReconcileServices, stream: string): Promise<ViewComparison[]> {
+  const { clickhouse, settings, signal } = services;
+  const { database } = settings.clickhouse;
+  const tables = await tried(services, `columns of the tables of ${stream}`, () =>
+    readStreamColumns(clickhouse, database, streamsInViewsOf(stream), signal),
+  );
+  const columns = tables.get(stream);
+  if (columns === undefined) return [];
+  const views: ViewComparison[] = [];
+  for (const view of viewStatements(settings.clickhouse, stream, columns, tables))
+    views.push({ view: view.name, problem: await problemOf(services, stream, view) });
+  return views;
+}
+
+interface Sum {
+  readonly side: string;
+  readonly rows: string;
+  readonly hash: string;
+}
+
+async function problemOf(
+  services: ReconcileServices,
+  stream: string,
+  view: ViewStatement,
+): Promise<string | undefined> {
+  const { clickhouse, settings, signal } = services;
+  const found = await tried(services, `view ${view.name}`, () =>
+    readView(clickhouse, settings.clickhouse.database, view.name, signal),
+  );
+  if (found === undefined) return 'is missing';
+  const fault = viewFault(found, view);
+  if (fault !== undefined && found.engine !== 'View') return fault;
+  const difference = await differenceOf(services, stream, view);
+  if (difference === undefined || fault === undefined) return difference;
+  return `${difference}; it ${fault}; or --repair replaces it`;
+}
+
+async function differenceOf(
+  services: ReconcileServices,
+  stream: string,
+  { name: viewName, select: wanted }: ViewStatement,
+): Promise<string | undefined> {
+  const doing = `view ${viewName}`;
+  const name = qualified(services.settings.clickhouse.database, viewName);
+  try {
+    const columnsOf = (query: string) =>
+      askAllRows<{ name: string; type: string }>(services, doing, `DESCRIBE (${query})`);
+    const [shownColumns, storedColumns] = [await columnsOf(`SELECT * FROM ${name}`), await columnsOf(wanted)];
+    if (!isDeepStrictEqual(shownColumns, storedColumns))
+      return `has other columns than its storage table: ${columnsText(shownColumns, storedColumns)}`;
+    const sum = (side: string, from: string) =>
+      // As a tuple: else a null would make the hash of its row null.
+      `SELECT '${side}' AS side, toString(count()) AS rows, toString(sum(cityHash64(tuple(*)))) AS hash FROM ${from}`;
+    const sums = await askAllRows<Sum>(
+      services,
+      doing,
+      `${sum('view', name)} UNION ALL ${sum('table', `(${wanted})`)}`,
+    );
+    const of = (side: string) => sums.find((row) => row.side === side);
+    const [shown, stored] = [of('view'), of('table')];
+    if (shown?.rows !== stored?.rows)
+      return `shows ${shown?.rows} rows, and its storage table has ${stored?.rows}`;
+    return shown?.hash === stored?.hash ? undefined : 'shows other values than its storage table has';
+  } catch (error) {
+    if (!(error instanceof ServiceRefusedError)) throw error;
+    return `cannot be read: ${error.message}; \`npm run reconcile -- --streams ${stream} --repair\` makes it again`;
+  }
+}
+
+interface NamedType {
+  readonly name: string;
+  readonly type: string;
+}
+
+/** The first column in which the two differ. */
+function columnsText(shown: readonly NamedType[], stored: readonly NamedType[]): string {
+  const typeIn = (columns: readonly NamedType[], name: string) =>
+    columns.find((column) => column.name === name)?.type ?? 'missing';
+  const name = [...shown, ...stored]
+    .map((column) => column.name)
+    .find((column) => typeIn(shown, column) !== typeIn(stored, column));
+  return name === undefined
+    ? 'in another order'
+    : `${name} is ${typeIn(shown, name)} in the view, and ${typeIn(stored, name)} in the table`;
+}

@@ -1,0 +1,139 @@
+import { cut, grouped, several } from '../../core/terminal/live-cells.ts';
+import { messageOf } from '../../core/errors.ts';
+import { shownKey } from '../../core/terminal/shown-key.ts';
+import { textTable, type Cell } from '../../core/terminal/text-table.ts';
+import { isEqual, type Allowed, type DifferenceKind, type StreamComparison } from './comparison.ts';
+
+const WIDTH = 80;
+const MAX_NAME_WIDTH = 30;
+
+const kindTexts: Readonly<Record<DifferenceKind, string>> = {
+  missing: 'on the topic, not in the table',
+  stray: 'in the table, not on the topic',
+  older: 'the table has an earlier version',
+  other: 'the table has a version that the topic has not',
+  twice: 'rows of a message that has one already: merges take them, or npm run replay',
+};
+
+/** The differences as a table, then of each stream that differs what and where. At most 80 columns wide. */
+export function reconcileSummary(comparisons: readonly StreamComparison[], allowed: Allowed): string {
+  const lines = comparisons.flatMap(linesOf);
+  const equal = comparisons.filter((comparison) => isEqual(comparison, allowed)).length;
+  const total =
+    equal === comparisons.length
+      ? `${several(equal, 'stream')} equal`
+      : `${grouped(equal)} of ${several(comparisons.length, 'stream')} equal`;
+  return [tableOf(comparisons, allowed), ...lines, ...(lines.length > 0 ? [''] : []), total].join('\n');
+}
+
+type CountColumn = readonly [name: string, of: (comparison: StreamComparison) => number];
+
+const countColumns: readonly CountColumn[] = [
+  ...(['missing', 'stray', 'older', 'other', 'twice'] as const).map((kind): CountColumn => [
+    kind,
+    ({ counts }) => counts[kind],
+  ]),
+  ['behind', ({ behind }) => behind],
+];
+
+const deadColumn: CountColumn = ['dead', ({ deadLetters }) => deadLetters];
+
+/** A column of differences is there if any stream has one; where they take too much room, their sum: they stand below. */
+function tableOf(comparisons: readonly StreamComparison[], allowed: Allowed): string {
+  const shown = countColumns.filter(([, of]) => comparisons.some((comparison) => of(comparison) > 0));
+  const dead = comparisons.some(({ deadLetters }) => deadLetters > 0) ? [deadColumn] : [];
+  const wide = tableWith(comparisons, [...shown, ...dead], allowed);
+  if (wide.split('\n').every(({ length }) => length <= WIDTH)) return wide;
+  const sum = (comparison: StreamComparison) => shown.reduce((total, [, of]) => total + of(comparison), 0);
+  return tableWith(comparisons, [['differing', sum], ...dead], allowed);
+}
+
+function tableWith(
+  comparisons: readonly StreamComparison[],
+  columns: readonly CountColumn[],
+  allowed: Allowed,
+): string {
+  const rows = comparisons.map((comparison): Cell[] => [
+    cut(comparison.stream, MAX_NAME_WIDTH),
+    comparison.keys,
+    ...columns.map(([, of]) => of(comparison)),
+    viewsText(comparison),
+    resultText(comparison, allowed),
+  ]);
+  return textTable(['stream', 'keys', ...columns.map(([name]) => name), 'views', ''], rows);
+}
+
+function viewsText({ views }: StreamComparison): string {
+  const wrong = views.filter(({ problem }) => problem !== undefined).length;
+  return wrong > 0 ? `${wrong} wrong` : views.length > 0 ? 'equal' : '';
+}
+
+function resultText(comparison: StreamComparison, allowed: Allowed): string {
+  if (comparison.failure !== undefined) return 'FAILED';
+  if (!isEqual(comparison, allowed)) return 'DIFFERS';
+  return comparison.isByKey ? 'equal' : 'equal, not by key';
+}
+
+function linesOf(comparison: StreamComparison): string[] {
+  const { stream, failure, faults, notes, repair, examples, views, deadLetters } = comparison;
+  const lines = [
+    ...(failure === undefined ? [] : [`failed: ${messageOf(failure)}`]),
+    ...faults,
+    ...(repair === undefined ? [] : repairTexts(repair)),
+    ...keyLines(comparison),
+    ...examples.map(({ key, kind }) => `  ${kind.padEnd(7)}  ${shownKey(key)}`),
+    ...views.flatMap(({ view, problem }) => (problem === undefined ? [] : [`view ${view} ${problem}`])),
+    ...(deadLetters > 0
+      ? [`${grouped(deadLetters)} dead: npm run dead-letters -- list --streams ${stream}`]
+      : []),
+    ...notes,
+  ];
+  return lines.length === 0
+    ? []
+    : ['', ...lines.map((line) => (line.startsWith(' ') ? line : `${stream}: ${line}`))];
+}
+
+/** `3 keys missing: on the topic, not in the table` */
+function keyLines({ counts, behind }: StreamComparison): string[] {
+  const kinds = (Object.keys(counts) as DifferenceKind[]).filter((kind) => counts[kind] > 0);
+  return [
+    ...kinds.map((kind) => `${grouped(counts[kind])} ${kind}: ${kindTexts[kind]}`),
+    ...(behind > 0 ? [`${grouped(behind)} behind: messages that the sink has still to take`] : []),
+  ];
+}
+
+function repairTexts({
+  inserted,
+  deleted,
+  left,
+  remarks,
+}: NonNullable<StreamComparison['repair']>): string[] {
+  return [
+    `repaired: ${several(inserted, 'row')} made anew, rows of ${several(deleted, 'key')} deleted` +
+      (left > 0 ? `, ${several(left, 'key')} left to the sink` : ''),
+    ...remarks.slice(0, 10),
+  ];
+}
+
+/** The same as an object for JSON. */
+export function reconcileJson(
+  comparison: StreamComparison,
+  allowed: Allowed,
+): Readonly<Record<string, unknown>> {
+  const { keys, counts, behind, deadLetters, isByKey, examples, views, faults, notes, repair, failure } =
+    comparison;
+  return {
+    equal: isEqual(comparison, allowed),
+    keys,
+    ...counts,
+    behind,
+    dead_letters: deadLetters,
+    by_key: isByKey,
+    examples,
+    views: views.map(({ view, problem = null }) => ({ view, problem })),
+    faults,
+    notes,
+    ...(repair && { repair }),
+    ...(failure && { failure: messageOf(failure) }),
+  };
+}

@@ -1,0 +1,173 @@
+import pLimit from 'p-limit';
+import type { Admin } from 'kafkajs';
+import { Registry } from '../../core/avro/registry.ts';
+import { askRows, createClickHouse, literal, probeClickHouse } from '../../core/clickhouse/client.ts';
+import type { Settings } from '../../core/settings/config.ts';
+import { ConfigError, messageOf } from '../../core/errors.ts';
+import { connectAdmin, mendKafkaError } from '../../core/kafka/client.ts';
+import { logger } from '../../core/logger.ts';
+import { probeRetry } from '../../core/retry.ts';
+import { storageTableOf, topicOf } from '../../core/stream-name.ts';
+import { chooseStreams, streamsOfTables, streamsUnder } from '../../consumers/run/choose-streams.ts';
+import { Patience } from './await-sink.ts';
+import { compareStream, type CompareOptions, type StreamSides } from './compare-stream.ts';
+import { noDifferences, type StreamComparison } from './comparison.ts';
+import type { Difference } from './find-differences.ts';
+import { startReconcileProgress, type StreamProgress } from './reconcile-progress.ts';
+import { MAX_REPAIRED_KEYS, repairStream } from './repair-stream.ts';
+import { askAdmin, tried, type ReconcileServices } from './services.ts';
+import { SetAside } from '../../consumers/stream/set-aside.ts';
+
+export interface ReconcileOptions {
+  /** Only these streams; all that have a topic or a table if undefined. */
+  readonly streams: readonly string[] | undefined;
+  /** Mend what differs, and compare again. */
+  readonly isRepair: boolean;
+}
+
+/** Each has a consumer, and a query that the server may need all its cores for. */
+const STREAMS_SIDE_BY_SIDE = 2;
+
+/**
+ * Compares the streams' topics with their storage tables, and these with their views; on demand makes them agree. A stream that
+ * fails leaves the others whole.
+ *
+ * @returns a comparison of each stream, in alphabetical order: with a repair, what was found after it.
+ * @throws ConfigError, ServiceUnavailableError or ServiceRefusedError before anything is compared; the signal's reason.
+ */
+export async function reconcile(
+  settings: Settings,
+  options: ReconcileOptions,
+  signal: AbortSignal,
+): Promise<readonly StreamComparison[]> {
+  const clickhouse = createClickHouse(settings.clickhouse, undefined, { isStreamed: true });
+  const registry = new Registry(settings.schemaRegistry, signal);
+  let admin: Admin | undefined;
+  try {
+    await registry.probe(probeRetry);
+    await probeClickHouse(clickhouse, settings.clickhouse, signal);
+    admin = await connectAdmin(settings.kafka, 'reconcile', signal);
+    return await reconcileStreams({ settings, admin, registry, clickhouse, signal }, options);
+  } catch (error) {
+    throw mendKafkaError(error, settings.kafka);
+  } finally {
+    await Promise.all([admin?.disconnect(), clickhouse.close()]);
+  }
+}
+
+async function reconcileStreams(
+  services: ReconcileServices,
+  options: ReconcileOptions,
+): Promise<readonly StreamComparison[]> {
+  const setAside = await SetAside.read(services);
+  const letters = setAside.counts;
+  const streams = await findStreams(services, options.streams, [...letters.keys()]);
+  const patience = new Patience();
+  const active = new Set<StreamProgress>();
+  const drawn = startReconcileProgress(active, process.stderr);
+  const limit = pLimit(STREAMS_SIDE_BY_SIDE);
+  try {
+    return await Promise.all(
+      streams.map((sides) =>
+        limit(async () => {
+          services.signal.throwIfAborted();
+          const progress = { stream: sides.stream, doing: '', read: 0, messages: 0 };
+          active.add(progress);
+          try {
+            return await reconcileStream(services, sides, { setAside, progress, patience }, options.isRepair);
+          } catch (error) {
+            services.signal.throwIfAborted();
+            const failure = mendKafkaError(error, services.settings.kafka);
+            return failed(sides.stream, failure, letters.get(sides.stream) ?? 0);
+          } finally {
+            active.delete(progress);
+          }
+        }),
+      ),
+    );
+  } finally {
+    drawn.stop();
+  }
+}
+
+async function reconcileStream(
+  services: ReconcileServices,
+  sides: StreamSides,
+  options: CompareOptions,
+  isRepair: boolean,
+): Promise<StreamComparison> {
+  if (!isRepair) return (await compareStream(services, sides, options)).comparison;
+  const found: Difference[] = [];
+  let count = 0;
+  const onDifference = (difference: Difference) => {
+    if (++count <= MAX_REPAIRED_KEYS) found.push(difference);
+  };
+  const { comparison, repairable } = await compareStream(services, sides, { ...options, onDifference });
+  const areViewsWrong = comparison.views.some(({ problem }) => problem !== undefined);
+  if (repairable === undefined || (count === 0 && !areViewsWrong)) return comparison;
+  const { stream } = sides;
+  if (count > MAX_REPAIRED_KEYS) {
+    const remark = `more than ${MAX_REPAIRED_KEYS} keys differ: npm run replay -- --streams ${stream} makes the table anew`;
+    return { ...comparison, repair: { inserted: 0, deleted: 0, left: count, remarks: [remark] } };
+  }
+  options.progress.doing = 'repairing';
+  const repair = await repairStream(services, stream, repairable, found);
+  logger.info({ stream, keys: count, inserted: repair.inserted, deleted: repair.deleted }, 'repaired');
+  return { ...(await compareAgain(services, sides, options)), repair };
+}
+
+async function compareAgain(
+  services: ReconcileServices,
+  sides: StreamSides,
+  { setAside, progress, patience }: CompareOptions,
+): Promise<StreamComparison> {
+  progress.messages = 0;
+  progress.read = 0;
+  return (await compareStream(services, sides, { setAside, progress, patience })).comparison;
+}
+
+function failed(stream: string, error: unknown, deadLetters: number): StreamComparison {
+  const failure = error instanceof Error ? error : new Error(messageOf(error));
+  logger.error({ stream, reason: failure.message }, 'stream not compared');
+  const nothing = { keys: 0, behind: 0, examples: [], views: [], faults: [], notes: [] };
+  return { stream, counts: noDifferences(), deadLetters, isByKey: true, ...nothing, failure };
+}
+
+/** The streams that have a topic, a table or letters; or those wanted. @throws ConfigError */
+async function findStreams(
+  services: ReconcileServices,
+  wanted: readonly string[] | undefined,
+  withLetters: readonly string[],
+): Promise<StreamSides[]> {
+  const { settings, clickhouse, signal } = services;
+  const { database } = settings.clickhouse;
+  const prefix = settings.topicPrefix;
+  const topics = await askAdmin(services)((admin) => admin.listTopics());
+  // Of other tables with such a name the sink knows nothing.
+  const query =
+    `SELECT table FROM system.columns WHERE database = ${literal(database)} AND endsWith(table, '_raw') ` +
+    `GROUP BY table HAVING countIf(name IN ('_version', '_deleted', '_partition', '_offset')) = 4`;
+  const rows = await tried(services, `tables of ${database}`, () =>
+    askRows<{ table: string }>(clickhouse, query, signal),
+  );
+  const tables = new Set(rows.map(({ table }) => table));
+  const views = [...tables].map((table) => table.slice(0, -storageTableOf('').length));
+  const ofTables = streamsOfTables(views, streamsUnder(prefix, topics).streams).map((stream) =>
+    topicOf(prefix, stream),
+  );
+  const ofLetters = withLetters.map((stream) => topicOf(prefix, stream));
+  const streams = chooseStreams([...topics, ...ofTables, ...ofLetters], prefix, wanted).map((stream) => ({
+    stream,
+    hasTopic: topics.includes(topicOf(prefix, stream)),
+    hasTable: tables.has(storageTableOf(stream)),
+  }));
+  const found = streams.filter(
+    ({ stream, hasTopic, hasTable }) =>
+      wanted !== undefined || hasTopic || hasTable || withLetters.includes(stream),
+  );
+  if (found.length === 0)
+    throw new ConfigError(
+      `no topic begins with ${prefix} (TOPIC_PREFIX) and database ${database} (CLICKHOUSE_DATABASE) has no table of a stream: produce and sink first`,
+    );
+  return found;
+}

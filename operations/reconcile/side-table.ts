@@ -1,0 +1,170 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { literal, qualified, quoted } from '../../core/clickhouse/client.ts';
+import { ServiceRefusedError } from '../../core/errors.ts';
+import { logger } from '../../core/logger.ts';
+import { storageTableOf } from '../../core/stream-name.ts';
+import { scalarType } from '../../consumers/table/column-type.ts';
+import { columnSql, systemColumns } from '../../consumers/table/evolution.ts';
+import { InsertedRows } from '../../consumers/table/insert-rows.ts';
+import { identitySql } from '../../consumers/table/table-ddl.ts';
+import { withoutSystemColumns, type TableColumn } from '../../consumers/table/table-shape.ts';
+import { RowBuffer } from '../../consumers/transcode/row-buffer.ts';
+import { topicIdHalves, writeSystemColumns } from '../../consumers/transcode/system-columns.ts';
+import { askAllRows, command, tried, type ReconcileServices } from './services.ts';
+
+const ROWS_PER_INSERT = 100_000;
+const BYTES_PER_INSERT = 16 * 1024 * 1024;
+/** One that another machine made and that is so old was left behind there. */
+const MAX_AGE_SECONDS = 86_400;
+const MARK = 'made to compare by process ';
+
+/** A comparison needs no id: all its rows are of the topic as it is. */
+const unknownTopic = topicIdHalves(0n);
+
+/**
+ * 1: the message is a dead letter, so it has no row by design. It sorts apart and hides no other
+ * message. The name has no space, because enforce_strict_identifier_format rejects one.
+ */
+const setAsideColumn: TableColumn = {
+  name: '_set_aside_by_chartmogul',
+  type: scalarType('UInt8'),
+  typeText: 'UInt8',
+};
+export const setAsideSql = quoted(setAsideColumn.name);
+
+/**
+ * A table for the time of one comparison: of every message of a topic the key of its row and its place, but not its value. It lies beside
+ * the storage table, has its key columns, and keeps the last of each key as that does: so the server compares the two, and no key is held in
+ * this process.
+ */
+export class SideTable {
+  readonly name: string;
+  readonly #services: ReconcileServices;
+  readonly #identity = randomBytes(4).toString('hex');
+  readonly #columns: readonly TableColumn[];
+  readonly #rows = new RowBuffer();
+  #rowCount = 0;
+  #inserts = 0;
+
+  private constructor(services: ReconcileServices, stream: string, key: readonly TableColumn[]) {
+    this.#services = services;
+    this.#columns = [...withoutSystemColumns(key), setAsideColumn];
+    this.name = `${prefixOf(stream)}${this.#identity}`;
+  }
+
+  /**
+   * Makes the table of a stream, after those have been dropped that killed processes left behind.
+   *
+   * @param key the columns that the storage table is sorted by.
+   */
+  static async create(
+    services: ReconcileServices,
+    stream: string,
+    key: readonly TableColumn[],
+  ): Promise<SideTable> {
+    await dropLeftovers(services, stream);
+    const table = new SideTable(services, stream, key);
+    const columns = [...table.#columns, ...systemColumns].map((column) =>
+      columnSql({ comment: '', ...column }),
+    );
+    const sorted = [...key, setAsideColumn].map(({ name }) => quoted(name)).join(', ');
+    await command(
+      services,
+      `create ${table.name}`,
+      `CREATE TABLE ${table.qualified} (${[...columns, identitySql(table.#identity)].join(', ')}) ` +
+        `ENGINE = ReplacingMergeTree(_version, _deleted) ORDER BY (${sorted}) COMMENT ${literal(ownMark())}`,
+    );
+    return table;
+  }
+
+  get qualified(): string {
+    return qualified(this.#services.settings.clickhouse.database, this.name);
+  }
+
+  /** Whether {@link insert} is due. */
+  get isFull(): boolean {
+    return this.#rowCount >= ROWS_PER_INSERT || this.#rows.length >= BYTES_PER_INSERT;
+  }
+
+  /**
+   * Takes a message; it is in the table after {@link insert}.
+   *
+   * @param key of its row: the key columns without system columns, in RowBinary.
+   * @param timeMs Kafka's time of the message.
+   */
+  add(
+    key: Buffer,
+    partition: number,
+    offset: number,
+    timeMs: number,
+    { isDeleted, isSetAside }: { readonly isDeleted: boolean; readonly isSetAside: boolean },
+  ): void {
+    const rows = this.#rows;
+    const bytes = rows.reserve(key.length + 1);
+    rows.length += key.copy(bytes, rows.length);
+    bytes[rows.length++] = isSetAside ? 1 : 0;
+    writeSystemColumns(rows, partition, offset, timeMs, 0, isDeleted, unknownTopic);
+    this.#rowCount++;
+  }
+
+  /** Inserts what was taken. */
+  async insert(): Promise<void> {
+    if (this.#rowCount === 0) return;
+    const { clickhouse, settings } = this.#services;
+    const bytes = this.#rows.bytes.subarray(0, this.#rows.length);
+    const rows = new InsertedRows(this.#columns, bytes, String(this.#inserts++));
+    const outcome = await tried(this.#services, `insert into ${this.name}`, () =>
+      rows.insertInto(clickhouse, settings.clickhouse, this.name, this.#identity),
+    );
+    if (outcome.kind === 'refused')
+      throw new ServiceRefusedError(`table ${this.name}, made to compare, refuses rows: ${outcome.reason}`);
+    this.#rows.length = 0;
+    this.#rowCount = 0;
+  }
+
+  /** Also when the work was stopped: only a process that is killed leaves it behind. */
+  async drop(): Promise<void> {
+    const query = `DROP TABLE IF EXISTS ${this.qualified} SYNC`;
+    await this.#services.clickhouse.command({ query }).catch(() => {
+      logger.warn({ table: this.name }, 'left behind: the next reconcile of the stream drops it');
+    });
+  }
+}
+
+function prefixOf(stream: string): string {
+  return `${storageTableOf(stream)}_reconcile_`;
+}
+
+function ownMark(): string {
+  return `${MARK}${process.pid} of ${hostname()}`;
+}
+
+async function dropLeftovers(services: ReconcileServices, stream: string): Promise<void> {
+  const { database } = services.settings.clickhouse;
+  const left = await askAllRows<{ name: string; comment: string; age: string }>(
+    services,
+    `tables of ${database}`,
+    `SELECT name, comment, toString(dateDiff('second', metadata_modification_time, now())) AS age FROM system.tables ` +
+      `WHERE database = ${literal(database)} AND match(name, ${literal(`^${prefixOf(stream)}[0-9a-f]{8}$`)}) ` +
+      // The view of another stream, or a table made by hand, may have such a name.
+      `AND startsWith(comment, ${literal(MARK)})`,
+  );
+  for (const { name, comment, age } of left) {
+    if (isInUse(comment, Number(age))) continue;
+    logger.info({ table: name }, 'dropped: left behind by a reconcile that was killed');
+    await command(services, `drop ${name}`, `DROP TABLE IF EXISTS ${quoted(database)}.${quoted(name)} SYNC`);
+  }
+}
+
+/** By a process that is alive; of another machine nobody can tell. */
+function isInUse(comment: string, ageSeconds: number): boolean {
+  const [, pid, host] = /by process (\d+) of (.*)$/.exec(comment) ?? [];
+  if (host !== hostname()) return ageSeconds < MAX_AGE_SECONDS;
+  try {
+    process.kill(Number(pid), 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}

@@ -1,0 +1,111 @@
+import type { Settings } from '../../../core/settings/config.ts';
+import { ConfigError, messageOf } from '../../../core/errors.ts';
+import type { Allowed } from '../comparison.ts';
+import { cut, drawLive, grouped, several } from '../../../core/terminal/live-cells.ts';
+import { liveLines } from '../../../core/terminal/live-lines.ts';
+import { shownKey } from '../../../core/terminal/shown-key.ts';
+import { textTable } from '../../../core/terminal/text-table.ts';
+import type { StreamSpec } from '../../../producers/chartmogul/streams.ts';
+import { compareSource, type SourceComparison, type SourceProgress } from './compare-source.ts';
+import type { SourceDifferenceKind } from '../../../producers/state/source-diff.ts';
+import { chooseStreams, knownStreams } from '../../../producers/chartmogul/known-streams.ts';
+
+const kindTexts: Readonly<Record<SourceDifferenceKind, string>> = {
+  missing: 'in ChartMogul, not on the topic',
+  changed: 'not the same in both',
+  stray: 'on the topic, not in ChartMogul',
+  dead: 'in ChartMogul, set aside as dead letters',
+  twice: 'ChartMogul shows several records of the key, the topic holds one',
+};
+
+const kinds = Object.keys(kindTexts) as SourceDifferenceKind[];
+
+/** What is read from the source of the streams wanted: those that come from it, with their parents. @throws ConfigError */
+export function sourceSpecs(
+  settings: Settings,
+  streams: readonly string[] | undefined,
+): readonly StreamSpec[] {
+  const known = knownStreams(settings);
+  if (streams === undefined) return known;
+  const foreign = streams.find((stream) => !known.some(({ name }) => name === stream));
+  if (foreign === undefined) return chooseStreams(known, streams.join(','));
+  throw new ConfigError(
+    `--source: ${foreign} is no stream of ChartMogul in these settings; one of your own wants its CONFIG_FILE`,
+  );
+}
+
+/** {@link compareSource}, with a line for what was read of each stream where stderr is a terminal. */
+export async function compareSourceLive(
+  settings: Settings,
+  specs: readonly StreamSpec[],
+  signal: AbortSignal,
+): Promise<readonly SourceComparison[]> {
+  const live = new Map<string, SourceProgress>();
+  const drawn = drawLive(process.stderr, liveLines, (width, rows) =>
+    [...live.values()].slice(-(rows - 1)).map((progress) => cut(progressLine(progress), width)),
+  );
+  try {
+    return await compareSource(settings, specs, signal, (progress) => live.set(progress.stream, progress));
+  } finally {
+    drawn.stop();
+  }
+}
+
+function progressLine({ stream, pages, records }: SourceProgress): string {
+  return `${stream}  reading the source  ${several(pages, 'page')}  ${several(records, 'record')}`;
+}
+
+export function isSourceEqual({ counts, failure }: SourceComparison, allowed: Allowed): boolean {
+  return (
+    failure === undefined &&
+    kinds.every((kind) => counts[kind] === 0 || (kind === 'dead' && allowed.deadLetters))
+  );
+}
+
+/** What source and topics say of each other, as a table and lines below. */
+export function sourceSummary(comparisons: readonly SourceComparison[], allowed: Allowed): string {
+  const shown = kinds.filter(
+    (kind) => kind !== 'twice' || comparisons.some(({ counts }) => counts.twice > 0),
+  );
+  const rows = comparisons.map((comparison) => {
+    const { stream, records, keys, counts, failure } = comparison;
+    const result =
+      failure !== undefined ? 'FAILED' : isSourceEqual(comparison, allowed) ? 'equal' : 'DIFFERS';
+    return [stream, records, keys, ...shown.map((kind) => counts[kind]), result];
+  });
+  const head = ['source', 'records', 'keys', ...shown, ''];
+  return [textTable(head, rows), ...comparisons.flatMap(linesOf)].join('\n');
+}
+
+function linesOf({ stream, examples, failure, counts, unasked }: SourceComparison): string[] {
+  const differing = kinds.filter((kind) => counts[kind] > 0);
+  const lines = [
+    ...(failure === undefined ? [] : [`${stream} failed: ${messageOf(failure)}`]),
+    ...differing.map((kind) => `${stream}: ${grouped(counts[kind])} ${kind}: ${kindTexts[kind]}`),
+    ...examples.map(({ key, kind }) => `  ${kind.padEnd(7)}  ${shownKey(key)}`),
+    ...(unasked > 0
+      ? [
+          `${stream}: ${several(unasked, 'key')} not compared: outside METRICS_START_DATE and METRICS_INTERVALS`,
+        ]
+      : []),
+  ];
+  return lines.length === 0 ? [] : ['', ...lines];
+}
+
+export function sourceJson(
+  comparison: SourceComparison,
+  allowed: Allowed,
+): Readonly<Record<string, unknown>> {
+  const { records, keys, counts, unasked, examples, failure } = comparison;
+  const { dead, ...others } = counts;
+  return {
+    equal: isSourceEqual(comparison, allowed),
+    records,
+    keys,
+    ...others,
+    dead_letters: dead,
+    not_compared: unasked,
+    examples,
+    ...(failure && { failure: messageOf(failure) }),
+  };
+}

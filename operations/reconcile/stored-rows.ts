@@ -1,0 +1,100 @@
+import { literal, qualified } from '../../core/clickhouse/client.ts';
+import { storageTableOf } from '../../core/stream-name.ts';
+import { localTableOf, onCluster } from '../../consumers/table/table-ddl.ts';
+import type { TableColumn } from '../../consumers/table/table-shape.ts';
+import type { Difference } from './find-differences.ts';
+import { keyIdOf, keyPartsSql, keysConditionSql, keyTextSql } from '../../consumers/table/key-sql.ts';
+import type { Place } from './place.ts';
+import { askAllRows, command, type ReconcileServices } from './services.ts';
+
+const KEYS_PER_STATEMENT = 500;
+
+/** The rows of some keys, merged or not, as far as a repair has to do with them. */
+export interface StoredRows {
+  /** The row of the key's last message is there. */
+  readonly hasLast: ReadonlySet<Difference>;
+  /** Rows that hide it: as late or later, and of another message; all of a key that the topic does not have; and those that are foreign. */
+  readonly wrong: ReadonlyMap<Difference, readonly Place[]>;
+}
+
+/** @param isForeign whether the topic has not come to the row's offset. */
+export async function readStoredRows(
+  services: ReconcileServices,
+  stream: string,
+  key: readonly TableColumn[],
+  differences: readonly Difference[],
+  isForeign: (row: Place) => boolean,
+): Promise<StoredRows> {
+  const hasLast = new Set<Difference>();
+  const wrong = new Map<Difference, Place[]>();
+  for (const some of chunksOf(differences)) {
+    const { table, parts, ofKeys } = sqlOf(stream, key, some);
+    const rows = await askAllRows<{
+      parts: readonly string[];
+      place: readonly [version: string, partition: number, offset: string];
+    }>(
+      services,
+      `rows of ${table}`,
+      `SELECT ${parts} AS parts, (toString(_version), _partition, toString(_offset)) AS place ` +
+        `FROM ${qualified(services.settings.clickhouse.database, table)} WHERE ${ofKeys}`,
+    );
+    const byKey = new Map(some.map((difference) => [keyIdOf(difference.parts), difference]));
+    for (const { parts: rowKey, place } of rows) {
+      const difference = byKey.get(keyIdOf(rowKey));
+      if (difference === undefined) continue;
+      const [version, partition, offset] = place;
+      const row = { version: BigInt(version), partition, offset: BigInt(offset) };
+      const { message } = difference;
+      if (message !== undefined && isSame(row, message)) hasLast.add(difference);
+      else if (message === undefined || row.version >= message.version || isForeign(row))
+        wrong.set(difference, [...(wrong.get(difference) ?? []), row]);
+    }
+  }
+  return { hasLast, wrong };
+}
+
+/** Deletes exactly these rows. */
+export async function deleteRows(
+  services: ReconcileServices,
+  stream: string,
+  key: readonly TableColumn[],
+  wrong: ReadonlyMap<Difference, readonly Place[]>,
+): Promise<void> {
+  const target = services.settings.clickhouse;
+  for (const some of chunksOf([...wrong.keys()])) {
+    const { table, text, ofKeys } = sqlOf(stream, key, some);
+    const places = some.flatMap((difference) =>
+      (wrong.get(difference) ?? []).map(
+        ({ version, partition, offset }) =>
+          `(${literal(difference.key)}, toUInt128('${version}'), toInt32(${partition}), toInt64(${offset}))`,
+      ),
+    );
+    await command(
+      services,
+      `delete rows of ${table}`,
+      `DELETE FROM ${qualified(target.database, localTableOf(table, target))}${onCluster(target)} ` +
+        `WHERE ${ofKeys} AND (${text}, _version, _partition, _offset) IN (${places.join(', ')})`,
+    );
+  }
+}
+
+function sqlOf(stream: string, key: readonly TableColumn[], differences: readonly Difference[]) {
+  return {
+    table: storageTableOf(stream),
+    text: keyTextSql(key.map(({ name }) => name)),
+    parts: keyPartsSql(key.map(({ name }) => name)),
+    ofKeys: keysConditionSql(
+      key,
+      differences.map(({ parts }) => parts),
+    ),
+  };
+}
+
+function* chunksOf(differences: readonly Difference[]): Iterable<readonly Difference[]> {
+  for (let from = 0; from < differences.length; from += KEYS_PER_STATEMENT)
+    yield differences.slice(from, from + KEYS_PER_STATEMENT);
+}
+
+function isSame(a: Place, b: Place): boolean {
+  return a.version === b.version && a.partition === b.partition && a.offset === b.offset;
+}

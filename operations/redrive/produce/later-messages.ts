@@ -1,0 +1,40 @@
+import type { Admin } from 'kafkajs';
+import type { Settings } from '../../../core/settings/config.ts';
+import { readTopics } from '../../../core/kafka/topic-reader.ts';
+import type { RecordHash } from '../../../producers/state/record-hash.ts';
+import { hashIn } from '../../../producers/state/read-back.ts';
+
+/** The latest message of a key. */
+export interface LatestMessage {
+  /** Kafka's time of it. */
+  readonly timeMs: number;
+  /** Of its record. */
+  readonly hash: RecordHash;
+  readonly isDelete: boolean;
+}
+
+/** The latest message of each of some keys that the topic holds, read once from its beginning; none where there is no topic. */
+export async function latestMessages(
+  admin: Admin,
+  settings: Settings,
+  topic: string,
+  keys: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, LatestMessage>> {
+  const latest = new Map<string, LatestMessage>();
+  if (keys.size === 0) return latest;
+  const handler: Parameters<typeof readTopics>[2] = new Map([
+    [
+      topic,
+      ({ key: bytes, value, headers, timestamp }) => {
+        const key = bytes?.toString('utf8');
+        if (key === undefined || !keys.has(key)) return;
+        // A copy: the original would keep the whole fetch.
+        const hash = Buffer.from(hashIn(headers));
+        latest.set(key, { timeMs: Number(timestamp), hash, isDelete: value === null });
+      },
+    ],
+  ]);
+  await readTopics(admin, settings, handler, signal);
+  return latest;
+}

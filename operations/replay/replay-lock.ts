@@ -1,0 +1,129 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Admin, Consumer } from 'kafkajs';
+import type { Settings } from '../../core/settings/config.ts';
+import { ReplayRefusedError } from '../../core/errors.ts';
+import { askKafka, createKafka, kafkaError } from '../../core/kafka/client.ts';
+import { logger } from '../../core/logger.ts';
+import { topicOf } from '../../core/stream-name.ts';
+
+/** The least that a broker grants unless told otherwise. For so long a replay that was killed keeps the next one waiting. */
+const SESSION_TIMEOUT_MS = 6_000;
+const HEARTBEAT_MS = 1_500;
+const FETCH_WAIT_MS = 500;
+const ASK_MS = 250;
+const PATIENCE_MS = SESSION_TIMEOUT_MS + 4_000;
+
+/**
+ * That this process, and no other, replays a stream: it leads a consumer group of that name. A process that dies loses it when its
+ * session ends, so nothing is left behind that somebody would have to clear away.
+ */
+export class ReplayLock {
+  /** Aborts when another process may have taken the lock. */
+  readonly lost: AbortSignal;
+  readonly #consumer: Consumer;
+
+  private constructor(consumer: Consumer, lost: AbortSignal) {
+    this.#consumer = consumer;
+    this.lost = lost;
+  }
+
+  /** Waits for a replay that was just killed. @throws ReplayRefusedError, ServiceUnavailableError, ServiceRefusedError */
+  static async acquire(
+    admin: Admin,
+    settings: Settings,
+    stream: string,
+    signal: AbortSignal,
+  ): Promise<ReplayLock> {
+    const { kafka, topicPrefix, clickhouse } = settings;
+    const groupId = groupOf(settings, stream);
+    const taken = () =>
+      new ReplayRefusedError(
+        `another replay of ${stream} into ${clickhouse.database} is running (consumer group ${groupId}): nothing was changed`,
+      );
+    const startMs = performance.now();
+    let isTold = false;
+    while ((await membersOf(admin, settings, stream, signal)) > 0) {
+      if (performance.now() - startMs > PATIENCE_MS) throw taken();
+      if (!isTold)
+        logger.info(
+          { stream, group: groupId },
+          'another replay has it: waiting for some seconds whether it is dead',
+        );
+      isTold = true;
+      await delay(ASK_MS, undefined, { signal });
+    }
+
+    const topic = topicOf(topicPrefix, stream);
+    const consumer = createKafka(kafka, 'replay').consumer({
+      groupId,
+      sessionTimeout: SESSION_TIMEOUT_MS,
+      heartbeatInterval: HEARTBEAT_MS,
+      rebalanceTimeout: SESSION_TIMEOUT_MS,
+      maxWaitTimeInMs: FETCH_WAIT_MS,
+      allowAutoTopicCreation: false,
+    });
+    const lost = new AbortController();
+    let onJoined: (isLeader: boolean) => void = () => {};
+    let onCrashed: (error: Error) => void = () => {};
+    const joined = new Promise<boolean>((resolve, reject) => {
+      onJoined = resolve;
+      onCrashed = reject;
+    });
+    const onAbort = () => onCrashed(signal.reason as Error);
+    signal.addEventListener('abort', onAbort, { once: true });
+    // Nobody may be waiting for it yet.
+    joined.catch(() => {});
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+      consumer.pause([{ topic }]);
+      if (!payload.isLeader) lost.abort(taken());
+      onJoined(payload.isLeader);
+    });
+    consumer.on(consumer.events.CRASH, ({ payload }) => {
+      if (payload.restart) return;
+      const error = kafkaError(payload.error, kafka);
+      lost.abort(error);
+      onCrashed(error);
+    });
+    try {
+      await consumer.connect();
+      await consumer.subscribe({ topics: [topic] });
+      await consumer.run({ autoCommit: false, eachBatch: () => Promise.resolve() });
+      if (!(await joined)) throw taken();
+      return new ReplayLock(consumer, lost.signal);
+    } catch (error) {
+      await consumer.disconnect();
+      signal.throwIfAborted();
+      throw error instanceof ReplayRefusedError ? error : kafkaError(error, kafka);
+    }
+  }
+
+  /** Whether somebody has the lock, or had it some seconds ago and was killed. */
+  static async isHeld(
+    admin: Admin,
+    settings: Settings,
+    stream: string,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    return (await membersOf(admin, settings, stream, signal)) > 0;
+  }
+
+  async release(): Promise<void> {
+    await this.#consumer.disconnect();
+  }
+}
+
+function groupOf({ topicPrefix, clickhouse }: Settings, stream: string): string {
+  return `${topicPrefix}replay.${clickhouse.database}.${stream}`;
+}
+
+async function membersOf(
+  admin: Admin,
+  settings: Settings,
+  stream: string,
+  signal: AbortSignal,
+): Promise<number> {
+  const { groups } = await askKafka(settings.kafka, signal, () =>
+    admin.describeGroups([groupOf(settings, stream)]),
+  );
+  return groups.reduce((sum, group) => sum + group.members.length, 0);
+}

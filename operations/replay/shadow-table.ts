@@ -1,0 +1,300 @@
+import { randomBytes } from 'node:crypto';
+import {
+  askRows,
+  clickHouseError,
+  definition,
+  isClickHouseCode,
+  literal,
+  qualified,
+  quoted,
+  type ClickHouseClient,
+} from '../../core/clickhouse/client.ts';
+import { isSystemColumnName } from '../../core/avro/schema.ts';
+import type { ClickHouseSettings } from '../../core/settings/config.ts';
+import { ReplayRefusedError, ServiceRefusedError } from '../../core/errors.ts';
+import { logger } from '../../core/logger.ts';
+import { retry, serviceRetry } from '../../core/retry.ts';
+import { storageTableOf } from '../../core/stream-name.ts';
+import { readPartitionRows, settleInserts } from '../../consumers/table/table-checkpoint.ts';
+import { nameIn, outlineOf } from '../../consumers/table/sql-outline.ts';
+import { identityIn } from '../../consumers/table/table-ddl.ts';
+import { readTableIdentity, readTableShape } from '../../consumers/table/table-shape.ts';
+import type { TableRows } from '../../consumers/stream/resume-offset.ts';
+
+/** Offsets that one statement copies: it ends well within the time that a request may take. */
+const COPY_OFFSETS = 2_000_000n;
+const TABLE_ALREADY_EXISTS = '57';
+
+/** Rows to copy from the live table: of a partition those with offsets from `from` on and before `to`, and times within bounds. */
+export interface CopiedRange {
+  readonly partition: number;
+  readonly from: bigint;
+  readonly to: bigint;
+  /** ms since 1970. */
+  readonly sinceMs?: bigint;
+  readonly beforeMs?: bigint;
+}
+
+/**
+ * The table that a replay fills while readers see the live one, and which takes its place in one step. Its name is its own: what a
+ * replay that was killed left behind, or still sends, never meets it.
+ */
+export class ShadowTable {
+  readonly name: string;
+  /** Of the table that readers see. */
+  readonly liveName: string;
+  readonly #client: ClickHouseClient;
+  readonly #settings: ClickHouseSettings;
+  readonly #stream: string;
+  readonly #signal: AbortSignal;
+
+  constructor(client: ClickHouseClient, settings: ClickHouseSettings, stream: string, signal: AbortSignal) {
+    this.#client = client;
+    this.#settings = settings;
+    this.#stream = stream;
+    this.liveName = storageTableOf(stream);
+    this.#signal = signal;
+    this.name = `${shadowPrefixOf(stream)}${randomBytes(4).toString('hex')}`;
+  }
+
+  /** Drops what replays that were killed have left: tables half filled, and old ones that were swapped out. */
+  async dropLeftovers(): Promise<void> {
+    // The view of another stream may have such a name.
+    const query =
+      `SELECT name FROM system.tables WHERE database = ${literal(this.#settings.database)} AND NOT endsWith(engine, 'View') ` +
+      `AND match(name, ${literal(`^${shadowPrefixOf(this.#stream)}[0-9a-f]{8}$`)})`;
+    for (const { name } of await this.#ask<{ name: string }>('tables', query)) {
+      if (name === this.name) continue;
+      await this.#drop(name);
+      logger.info({ table: name }, 'dropped: a replay that was killed has left it');
+    }
+  }
+
+  /** How many rows readers see; undefined where there is no live table. */
+  async countLive(): Promise<number | undefined> {
+    return (await this.#identityOf(this.liveName)) === undefined ? undefined : this.#count(this.liveName);
+  }
+
+  /** How many of the rows that readers see, of those since a time in ms, stand before these offsets of their partitions. */
+  async countLiveBefore(starts: ReadonlyMap<number, bigint>, sinceMs?: number): Promise<number> {
+    const before = [...starts]
+      .filter(([, start]) => start > 0n)
+      .map(([partition, start]) => `(_partition = ${partition} AND _offset < ${start})`);
+    if (before.length === 0 || (await this.#identityOf(this.liveName)) === undefined) return 0;
+    const since = sinceMs === undefined ? '' : ` AND _timestamp >= ${instant(BigInt(sinceMs))}`;
+    return this.#count(this.liveName, ` WHERE (${before.join(' OR ')})${since}`);
+  }
+
+  /**
+   * Adds the columns that the live table has and this one lacks: those that somebody else added, and those of fields that no schema has any
+   * more. Their values are not kept, unless the server computes them.
+   */
+  async addForeignColumns(): Promise<void> {
+    const columnsOf = (table: string) =>
+      this.#ask<Readonly<Record<'name' | 'type' | 'kind' | 'expression', string>>>(
+        `columns of ${table}`,
+        `SELECT name, type, default_kind AS kind, default_expression AS expression FROM system.columns ` +
+          `WHERE database = ${literal(this.#settings.database)} AND table = ${literal(table)} ORDER BY position`,
+      );
+    const own = new Set((await columnsOf(this.name)).map(({ name }) => name));
+    for (const { name, type, kind, expression } of await columnsOf(this.liveName)) {
+      if (own.has(name) || isSystemColumnName(name) || identityIn(name, kind) !== undefined) continue;
+      const value = kind === '' ? '' : ` ${kind} ${expression}`;
+      await this.#command(
+        `ALTER TABLE ${this.#qualified(this.name)} ADD COLUMN ${quoted(name)} ${type}${value}`,
+      );
+      if (kind === '' || kind === 'DEFAULT')
+        logger.warn(
+          { table: this.liveName, column: name },
+          'no schema of the topic has this column: it is kept, its values are not',
+        );
+    }
+  }
+
+  /** Says what the live table has that the new one will not have: whoever made it makes it again. */
+  async tellWhatIsLost(): Promise<void> {
+    const query =
+      `SELECT create_table_query AS sql FROM system.tables WHERE database = ${literal(this.#settings.database)} ` +
+      `AND name = ${literal(this.liveName)}`;
+    const [live] = await this.#ask<{ sql: string }>(`table ${this.liveName}`, query);
+    const lost = additionsIn(live?.sql ?? '');
+    if (lost.length > 0)
+      logger.warn(
+        { table: this.liveName, lost },
+        'the new table has none of these: make them again after the replay',
+      );
+  }
+
+  /** Copies rows of the live table as they are. @throws ReplayRefusedError where types differ so that values cannot be kept. */
+  async copy(ranges: readonly CopiedRange[]): Promise<void> {
+    const columns = await this.#commonColumns();
+    const names = columns.map(quoted).join(', ');
+    for (const { partition, from, to, sinceMs, beforeMs } of ranges) {
+      const times = [
+        ...(sinceMs === undefined ? [] : [` AND _timestamp >= ${instant(sinceMs)}`]),
+        ...(beforeMs === undefined ? [] : [` AND _timestamp < ${instant(beforeMs)}`]),
+      ].join('');
+      for (let start = from; start < to; start += COPY_OFFSETS) {
+        const end = start + COPY_OFFSETS < to ? start + COPY_OFFSETS : to;
+        try {
+          await this.#once(
+            `INSERT INTO ${this.#qualified(this.name)} (${names}) SELECT ${names} FROM ${this.#qualified(this.liveName)} ` +
+              `WHERE _partition = ${partition} AND _offset >= ${start} AND _offset < ${end}${times} ` +
+              'SETTINGS optimize_on_insert = 0, insert_deduplicate = 0',
+          );
+        } catch (error) {
+          if (!(error instanceof ServiceRefusedError)) throw error;
+          throw new ReplayRefusedError(
+            `rows of ${this.liveName} cannot be kept as they are, since its columns have other types now: use --from beginning; nothing was changed`,
+            { cause: error },
+          );
+        }
+      }
+    }
+  }
+
+  /** Whether every column that both have is of the same type: then rows can be copied without a change. */
+  async hasSameTypes(): Promise<boolean> {
+    const [live, own] = await Promise.all([this.liveName, this.name].map((table) => this.#shapeOf(table)));
+    if (live === undefined || own === undefined) return false;
+    const types = new Map(own.columns.map(({ name, typeText }) => [name, typeText]));
+    return live.columns.every(({ name, typeText }) => types.get(name) === typeText);
+  }
+
+  /** What a table holds of each partition: the live one, or what has this one's name. Empty where there is none. */
+  partitionRows(table: 'live' | 'shadow'): Promise<TableRows> {
+    const name = table === 'live' ? this.liveName : this.name;
+    return this.#attempt(`offsets in ${name}`, () =>
+      readPartitionRows(this.#client, this.#settings.database, name, this.#signal),
+    );
+  }
+
+  /**
+   * Lets this table and the live one change names, in one step for readers; where there is no live table it just gets its name. Asked
+   * for once only, since a second time would undo it: whether it was done, the tables' identities tell.
+   *
+   * @param identity of this table.
+   * @throws ServiceUnavailableError, ServiceRefusedError when it was not done, or nobody can tell.
+   */
+  async exchange(identity: string): Promise<void> {
+    const [live, own] = [this.#qualified(this.liveName), this.#qualified(this.name)];
+    try {
+      const hasLive = (await this.#identityOf(this.liveName)) !== undefined;
+      await this.#once(
+        hasLive ? `EXCHANGE TABLES ${own} AND ${live}` : `RENAME TABLE ${own} TO ${live}`,
+      ).catch((error: unknown) => {
+        // A sink was quicker to make one.
+        if (!isClickHouseCode(error, TABLE_ALREADY_EXISTS)) throw error;
+        return this.#once(`EXCHANGE TABLES ${own} AND ${live}`);
+      });
+    } catch (error) {
+      if ((await this.#identityOf(this.liveName)) !== identity) throw error;
+    }
+  }
+
+  /** Whether readers see the table of this identity. */
+  async isLive(identity: string): Promise<boolean> {
+    return (await this.#identityOf(this.liveName)) === identity;
+  }
+
+  /** Waits for inserts that a sink had begun before the swap: they end in the table that it began them for. */
+  settle(): Promise<void> {
+    return this.#attempt('inserts', () =>
+      settleInserts(this.#client, this.#settings.database, this.liveName, this.#signal),
+    );
+  }
+
+  /** Drops what has this table's name: itself before the swap, the old table after it. */
+  async drop(signal = this.#signal): Promise<void> {
+    await this.#drop(this.name, signal);
+  }
+
+  async #drop(table: string, signal = this.#signal): Promise<void> {
+    const drop = () =>
+      this.#client.command({
+        query: `DROP TABLE IF EXISTS ${this.#qualified(table)} SYNC`,
+        // A table of any size: what it held stands in another one.
+        clickhouse_settings: { max_table_size_to_drop: '0', max_partition_size_to_drop: '0' },
+        abort_signal: signal,
+      });
+    await this.#attempt(`drop ${table}`, drop, signal);
+  }
+
+  async #commonColumns(): Promise<string[]> {
+    const [live, own] = await Promise.all([this.liveName, this.name].map((table) => this.#shapeOf(table)));
+    const names = new Set(own?.columns.map(({ name }) => name));
+    return (live?.columns ?? []).map(({ name }) => name).filter((name) => names.has(name));
+  }
+
+  #shapeOf(table: string) {
+    return this.#attempt(`columns of ${table}`, () =>
+      readTableShape(this.#client, this.#settings.database, table, this.#signal),
+    );
+  }
+
+  /** Empty for a table that no sink of this version has made. */
+  async #identityOf(table: string): Promise<string | undefined> {
+    const identity = await this.#attempt(`columns of ${table}`, () =>
+      readTableIdentity(this.#client, this.#settings.database, table, this.#signal),
+    );
+    if (identity !== undefined) return identity;
+    return (await this.#shapeOf(table)) === undefined ? undefined : '';
+  }
+
+  async #count(table: string, where = ''): Promise<number> {
+    const query = `SELECT toString(count()) AS count FROM ${this.#qualified(table)} FINAL${where}`;
+    const [row] = await this.#ask<{ count: string }>(`rows of ${table}`, query);
+    return Number(row?.count ?? 0);
+  }
+
+  #qualified(table: string): string {
+    return qualified(this.#settings.database, table);
+  }
+
+  #ask<T>(doing: string, query: string): Promise<T[]> {
+    return this.#attempt(doing, () => askRows<T>(this.#client, query, this.#signal));
+  }
+
+  #command(query: string): Promise<void> {
+    return this.#attempt(`fill ${this.name}`, () => this.#once(query));
+  }
+
+  async #once(query: string): Promise<void> {
+    try {
+      await this.#client.command({ query, clickhouse_settings: definition, abort_signal: this.#signal });
+    } catch (error) {
+      throw clickHouseError(error, this.#settings, `table ${this.name}`);
+    }
+  }
+
+  async #attempt<T>(doing: string, work: () => Promise<T>, signal = this.#signal): Promise<T> {
+    return retry({ table: this.name }, serviceRetry, signal, async () => {
+      try {
+        return await work();
+      } catch (error) {
+        throw clickHouseError(error, this.#settings, doing);
+      }
+    });
+  }
+}
+
+/** Constraints, indexes, projections and TTL of a table that the sink does not make: `CONSTRAINT c2`, `TTL`. Pure. */
+export function additionsIn(createTableQuery: string): string[] {
+  const outline = outlineOf(createTableQuery);
+  const [, columns = '', options = ''] = /^(.*?)\) ENGINE = (.*)$/s.exec(outline) ?? [];
+  const named = [...columns.matchAll(/[(,]\s*(CONSTRAINT|INDEX|PROJECTION) (`?\w+`?)/g)]
+    .map(({ index, 0: head, 1: kind = '', 2: name = '' }) => {
+      const end = index + head.length;
+      return `${kind} ${nameIn(createTableQuery.slice(end - name.length, end))}`;
+    })
+    .filter((addition) => !/^CONSTRAINT shape_\d+$/.test(addition));
+  return [...named, ...(/\bTTL\b/.test(options) ? ['TTL'] : [])];
+}
+
+function instant(ms: bigint): string {
+  return `fromUnixTimestamp64Milli(toInt64(${ms}), 'UTC')`;
+}
+
+function shadowPrefixOf(stream: string): string {
+  return `${storageTableOf(stream)}_shadow_`;
+}

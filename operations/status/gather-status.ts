@@ -1,0 +1,202 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Settings } from '../../core/settings/config.ts';
+import { checkpointsTopic, deadLettersTopic, topicOf, viewOf } from '../../core/stream-name.ts';
+import { describeTopicConfigs, type TopicConfig } from '../../core/kafka/topic-retention.ts';
+import { chooseStreams } from './choose-streams.ts';
+import { readJournals, type Journals } from './journals.ts';
+import { readLastRun, type LastRun } from './last-run.ts';
+import { problemsOf } from './problems.ts';
+import { Services } from './services.ts';
+import type { Status, StreamStatus, TopicStatus, Warning } from './stream-status.ts';
+import type { TableFacts } from './table-facts.ts';
+import { lagOf, readCommitted, readTopicStatus, type CommittedOffsets } from './topic-facts.ts';
+import {
+  journalWarnings,
+  leftTopicWarnings,
+  lostRowsWarnings,
+  pairWarnings,
+  topicWarnings,
+  viewWarnings,
+} from './warnings.ts';
+
+/** What is asked once for all streams; undefined where it could not be asked. */
+interface Shared {
+  readonly settings: Settings;
+  readonly services: Services;
+  /** Names of all topics. */
+  readonly topics: readonly string[] | undefined;
+  /** The streams that have a table, as the table names them. */
+  readonly tables: readonly string[] | undefined;
+  readonly configs: ReadonlyMap<string, TopicConfig> | undefined;
+  readonly committed: CommittedOffsets | undefined;
+  readonly journals: Journals | undefined;
+}
+
+export interface StatusOptions {
+  /** A stream whose last run is older is stale. */
+  readonly maxAgeMs?: number;
+  /** How long to watch streams with lag for progress; without it they count as moving. */
+  readonly watchMs?: number;
+}
+
+const WATCH_STEP_MS = 500;
+
+/**
+ * Asks Kafka, the registry and ClickHouse how the streams stand; writes nothing. A service that does not answer leaves a line among the
+ * failures, and its part of the status undefined.
+ *
+ * @param wanted only these streams; all that there are if undefined.
+ * @throws ConfigError for a stream that is not known; the signal's reason.
+ */
+export async function gatherStatus(
+  settings: Settings,
+  wanted: readonly string[] | undefined,
+  signal: AbortSignal,
+  { maxAgeMs = Infinity, watchMs = 0 }: StatusOptions = {},
+): Promise<Status> {
+  const services = new Services(settings, signal);
+  try {
+    await services.connect();
+    const [topics, tables] = await Promise.all([
+      services.kafka(({ ask }) => ask((admin) => admin.listTopics())),
+      services.clickhouse((asked) => asked.streams()),
+    ]);
+    const { topicPrefix } = settings;
+    const streams = chooseStreams(topics, tables, topicPrefix, wanted);
+    const isThere = (name: string) => topics?.includes(name) === true;
+    const ofStreams = streams.map((stream) => topicOf(topicPrefix, stream)).filter(isThere);
+    // They belong to no stream: whoever names some streams hears of those only.
+    const ofJournals =
+      wanted === undefined
+        ? [checkpointsTopic(topicPrefix), deadLettersTopic(topicPrefix)].filter(isThere)
+        : [];
+    const [configs, committed, journals] = await Promise.all([
+      services.kafka(({ ask }) => describeTopicConfigs(ask, [...ofStreams, ...ofJournals])),
+      services.kafka(({ ask }) => readCommitted(ask, settings, ofStreams)),
+      services.kafka(({ admin }) => readJournals(admin, settings, signal)),
+    ]);
+    const shared: Shared = { settings, services, topics, tables, configs, committed, journals };
+    const statuses: StreamFacts[] = [];
+    const warnings: Warning[] = [];
+    for (const stream of streams) {
+      const { status, table } = await streamStatus(stream, shared);
+      statuses.push(status);
+      warnings.push(...(await streamWarnings(status, table, shared)));
+    }
+    if (wanted === undefined) warnings.push(...leftTopicWarnings(topics ?? [], topicPrefix));
+    for (const name of ofJournals) {
+      const config = configs?.get(name);
+      if (config !== undefined) warnings.push(...journalWarnings(name, config));
+    }
+    const stalled = await stalledStreams(statuses, shared, watchMs, signal);
+    const atMs = Date.now();
+    return {
+      atMs,
+      streams: statuses.map((status) => ({
+        ...status,
+        problems: problemsOf(status, { atMs, maxAgeMs, isStalled: stalled.has(status.stream) }),
+      })),
+      warnings,
+      failures: services.failures,
+    };
+  } finally {
+    await services.close();
+  }
+}
+
+type StreamFacts = Omit<StreamStatus, 'problems'>;
+
+/** Streams with lag whose sink passed no message for as long as they were watched. */
+async function stalledStreams(
+  statuses: readonly StreamFacts[],
+  shared: Shared,
+  watchMs: number,
+  signal: AbortSignal,
+): Promise<ReadonlySet<string>> {
+  const waiting = new Map(
+    statuses.flatMap(({ stream, lag, topic }) =>
+      watchMs > 0 && lag && topic ? [[stream, passedOf(topic)] as const] : [],
+    ),
+  );
+  const { settings, services } = shared;
+  const endMs = performance.now() + watchMs;
+  while (waiting.size > 0 && performance.now() < endMs) {
+    await delay(WATCH_STEP_MS, undefined, { signal });
+    // Messages without a row, such as dead letters, show in the commits alone.
+    const names = [...waiting.keys()].map((stream) => topicOf(settings.topicPrefix, stream));
+    const committed = await services.kafka(({ ask }) => readCommitted(ask, settings, names));
+    for (const [stream, passed] of waiting) {
+      const now = await streamTopic(stream, { ...shared, committed });
+      if (!now.topic || passedOf(now.topic) !== passed) waiting.delete(stream);
+    }
+  }
+  return new Set(waiting.keys());
+}
+
+/** How many messages the sink has passed. Retention that takes some counts as progress, too. */
+function passedOf(topic: TopicStatus): bigint {
+  return topic.partitions.reduce((sum, { end, lag }) => sum + end - (lag ?? 0n), 0n);
+}
+
+async function streamTopic(
+  stream: string,
+  { settings, services, topics, tables, committed }: Shared,
+): Promise<{ topic: StreamFacts['topic']; table: TableFacts | null | undefined }> {
+  const name = topicOf(settings.topicPrefix, stream);
+  // The table first, so that no row of it is of a message that the topic did not have yet.
+  const table =
+    tables?.includes(viewOf(stream)) === false
+      ? null
+      : await services.clickhouse((asked) => asked.facts(stream));
+  const sink =
+    table === undefined || committed === undefined ? undefined : { table, committed: committed.get(name) };
+  const topic =
+    topics?.includes(name) === false
+      ? null
+      : await services.kafka(({ ask }) => readTopicStatus(ask, name, sink));
+  return { topic, table };
+}
+
+async function streamStatus(
+  stream: string,
+  shared: Shared,
+): Promise<{ status: StreamFacts; table: TableFacts | null | undefined }> {
+  const { services, journals } = shared;
+  const { topic, table } = await streamTopic(stream, shared);
+  const status: StreamFacts = {
+    stream,
+    topic,
+    table: table && { name: table.name, rows: table.rows },
+    lag: topic && lagOf(topic),
+    lastRun: await lastRunOf(stream, services, journals),
+    checkpoint: journals && (journals.checkpoints.get(stream) ?? null),
+    deadLetters: journals && (journals.letters.get(stream) ?? 0),
+  };
+  return { status, table };
+}
+
+async function lastRunOf(
+  stream: string,
+  services: Services,
+  journals: Journals | undefined,
+): Promise<LastRun | null | undefined> {
+  const message = journals?.runs.get(stream);
+  if (message === undefined) return journals && null;
+  return services.registry((registry) => readLastRun(stream, message, registry));
+}
+
+async function streamWarnings(
+  status: StreamFacts,
+  table: TableFacts | null | undefined,
+  { settings, services, configs }: Shared,
+): Promise<Warning[]> {
+  const { stream, topic } = status;
+  const warnings = pairWarnings(status, settings.topicPrefix);
+  if (table) warnings.push(...((await services.clickhouse((tables) => viewWarnings(stream, tables))) ?? []));
+  if (!topic) return warnings;
+  const config = configs?.get(topic.name);
+  if (config !== undefined) warnings.push(...topicWarnings(topic, config, settings));
+  if (!table) return warnings;
+  const lost = await services.clickhouse((tables) => lostRowsWarnings(stream, topic, table, tables));
+  return [...warnings, ...(lost ?? [])];
+}

@@ -1,0 +1,91 @@
+import type { Admin } from 'kafkajs';
+import { Registry } from '../../core/avro/registry.ts';
+import { createClickHouse, probeClickHouse, type ClickHouseClient } from '../../core/clickhouse/client.ts';
+import type { Settings } from '../../core/settings/config.ts';
+import { EtlError, messageOf } from '../../core/errors.ts';
+import { adminAsker, connectAdmin, mendKafkaError, type AskAdmin } from '../../core/kafka/client.ts';
+import { probeRetry } from '../../core/retry.ts';
+import { StorageTables } from './table-facts.ts';
+
+/** What can be asked of Kafka. */
+export interface KafkaService {
+  readonly admin: Admin;
+  readonly ask: AskAdmin;
+}
+
+/** The services that answer. What cannot be asked is undefined and leaves a line: the rest of the status is told all the same. */
+export class Services {
+  readonly #settings: Settings;
+  readonly #signal: AbortSignal;
+  readonly #client: ClickHouseClient;
+  readonly #failures = new Set<string>();
+  #kafka: KafkaService | undefined;
+  #registry: Registry | undefined;
+  #tables: StorageTables | undefined;
+
+  constructor(settings: Settings, signal: AbortSignal) {
+    this.#settings = settings;
+    this.#signal = signal;
+    this.#client = createClickHouse(settings.clickhouse);
+  }
+
+  /** A line for each thing that could not be asked. */
+  get failures(): readonly string[] {
+    return [...this.#failures];
+  }
+
+  /** Tries all three. @throws the signal's reason */
+  async connect(): Promise<void> {
+    const { kafka, schemaRegistry, clickhouse } = this.#settings;
+    const signal = this.#signal;
+    await Promise.all([
+      this.#attempt(async () => {
+        const admin = await connectAdmin(kafka, 'status', signal);
+        const ask = adminAsker(kafka, admin, signal, probeRetry);
+        this.#kafka = { admin, ask };
+      }),
+      this.#attempt(async () => {
+        const registry = new Registry(schemaRegistry, signal);
+        await registry.probe(probeRetry);
+        this.#registry = registry;
+      }),
+      this.#attempt(async () => {
+        await probeClickHouse(this.#client, clickhouse, signal);
+        this.#tables = new StorageTables(this.#client, clickhouse, signal);
+      }),
+    ]);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#kafka?.admin.disconnect(), this.#client.close()]);
+  }
+
+  kafka<T>(work: (kafka: KafkaService) => Promise<T>): Promise<T | undefined> {
+    return this.#with(this.#kafka, work);
+  }
+
+  registry<T>(work: (registry: Registry) => Promise<T>): Promise<T | undefined> {
+    return this.#with(this.#registry, work);
+  }
+
+  clickhouse<T>(work: (tables: StorageTables) => Promise<T>): Promise<T | undefined> {
+    return this.#with(this.#tables, work);
+  }
+
+  async #with<S, T>(service: S | undefined, work: (service: S) => Promise<T>): Promise<T | undefined> {
+    return service === undefined ? undefined : this.#attempt(() => work(service));
+  }
+
+  /** @throws the signal's reason; a defect of ours. */
+  async #attempt<T>(work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work();
+    } catch (thrown) {
+      this.#signal.throwIfAborted();
+      const error = mendKafkaError(thrown, this.#settings.kafka);
+      if (!(error instanceof EtlError)) throw error;
+      this.#failures.add(messageOf(error));
+      return undefined;
+    }
+  }
+}

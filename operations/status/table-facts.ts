@@ -1,0 +1,111 @@
+import { readPartitionRows } from '../../consumers/table/table-checkpoint.ts';
+import type { TableRows } from '../../consumers/stream/resume-offset.ts';
+import { readStreamColumns } from '../../consumers/table/table-shape.ts';
+import { readView, streamsInViewsOf, viewFault, viewStatements } from '../../consumers/table/view.ts';
+import {
+  askRows,
+  clickHouseError,
+  literal,
+  qualified,
+  type ClickHouseClient,
+} from '../../core/clickhouse/client.ts';
+import type { ClickHouseSettings } from '../../core/settings/config.ts';
+import { probeRetry, retry } from '../../core/retry.ts';
+import { isStreamName, storageTableOf } from '../../core/stream-name.ts';
+
+/** What a storage table holds, by partition of its topic. */
+export interface TableFacts {
+  readonly name: string;
+  readonly rows: bigint;
+  readonly newest: TableRows;
+  /** The lowest offset of a row. */
+  readonly first: ReadonlyMap<number, bigint>;
+}
+
+/** Asks ClickHouse about the storage tables. Everything raises ServiceUnavailableError or ServiceRefusedError. */
+export class StorageTables {
+  readonly #client: ClickHouseClient;
+  readonly #settings: ClickHouseSettings;
+  readonly #signal: AbortSignal;
+
+  constructor(client: ClickHouseClient, settings: ClickHouseSettings, signal: AbortSignal) {
+    this.#client = client;
+    this.#settings = settings;
+    this.#signal = signal;
+  }
+
+  /** The streams that have a storage table, as it names them (see `viewOf`): told by its name, and by the columns that a sink goes on by. */
+  async streams(): Promise<string[]> {
+    const { database } = this.#settings;
+    const sql =
+      `SELECT table FROM system.columns WHERE database = ${literal(database)} ` +
+      `AND name IN ('_partition', '_offset', '_version') GROUP BY table HAVING count() = 3`;
+    const rows = await this.#ask<{ table: string }>('tables', sql);
+    const ending = storageTableOf('');
+    return rows
+      .filter(({ table }) => table.endsWith(ending))
+      .map(({ table }) => table.slice(0, -ending.length))
+      .filter(isStreamName);
+  }
+
+  async facts(stream: string): Promise<TableFacts> {
+    const name = storageTableOf(stream);
+    const { database } = this.#settings;
+    const newest = await this.#attempt(name, () =>
+      readPartitionRows(this.#client, database, name, this.#signal),
+    );
+    const sql =
+      `SELECT _partition AS partition, toString(count()) AS rows, toString(min(_offset)) AS first ` +
+      `FROM ${qualified(database, name)} GROUP BY _partition`;
+    const counts = await this.#ask<{ partition: number; rows: string; first: string }>(name, sql);
+    return {
+      name,
+      rows: counts.reduce((sum, { rows }) => sum + BigInt(rows), 0n),
+      newest,
+      first: new Map(counts.map(({ partition, first }) => [partition, BigInt(first)])),
+    };
+  }
+
+  /** What is wrong with the views of a stream: `view plans was made by hand …`. */
+  async viewFaults(stream: string): Promise<{ readonly view: string; readonly fault: string }[]> {
+    const { database } = this.#settings;
+    return this.#attempt(`views of ${stream}`, async () => {
+      const tables = await readStreamColumns(this.#client, database, streamsInViewsOf(stream), this.#signal);
+      const columns = tables.get(stream);
+      if (columns === undefined) return [];
+      const faults = [];
+      for (const view of viewStatements(this.#settings, stream, columns, tables)) {
+        const found = await readView(this.#client, database, view.name, this.#signal);
+        const fault =
+          found === undefined ? 'is missing: the next start of the sink makes it' : viewFault(found, view);
+        if (fault !== undefined) faults.push({ view: view.name, fault });
+      }
+      return faults;
+    });
+  }
+
+  /** How many of the latest live rows have their messages before these offsets. */
+  async liveRowsBefore(stream: string, starts: ReadonlyMap<number, bigint>): Promise<bigint> {
+    const name = storageTableOf(stream);
+    const before = [...starts].map(
+      ([partition, start]) => `(_partition = ${partition} AND _offset < ${start})`,
+    );
+    const sql = `SELECT toString(count()) AS n FROM ${qualified(this.#settings.database, name)} FINAL WHERE ${before.join(' OR ')}`;
+    const [row] = before.length === 0 ? [] : await this.#ask<{ n: string }>(name, sql);
+    return BigInt(row?.n ?? 0);
+  }
+
+  #ask<T>(doing: string, sql: string): Promise<T[]> {
+    return this.#attempt(doing, () => askRows<T>(this.#client, sql, this.#signal));
+  }
+
+  #attempt<T>(doing: string, work: () => Promise<T>): Promise<T> {
+    return retry({ service: 'clickhouse', doing }, probeRetry, this.#signal, async () => {
+      try {
+        return await work();
+      } catch (error) {
+        throw clickHouseError(error, this.#settings, doing);
+      }
+    });
+  }
+}

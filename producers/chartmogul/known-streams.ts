@@ -1,0 +1,49 @@
+import { readStreamSchema } from '../../core/avro/schema-files.ts';
+import type { Settings } from '../../core/settings/config.ts';
+import { ConfigError } from '../../core/errors.ts';
+import { parseCustomStreams } from './custom-streams.ts';
+import { streams, type StreamSpec } from './streams.ts';
+
+/** ChartMogul's streams and those of the settings file. @throws ConfigError */
+export function knownStreams({ produce }: Pick<Settings, 'produce'>): readonly StreamSpec[] {
+  const known = [...streams, ...parseCustomStreams(produce.customStreams, streams)];
+  for (const { name, parent } of known) {
+    if (parent === undefined) continue;
+    const spec = specOf(known, parent.stream, `the parent of ${name}`);
+    const { length } = spec.primaryKey ?? readStreamSchema(spec.name).primaryKey;
+    if (length === 1) continue;
+    throw new ConfigError(
+      `CONFIG_FILE: the parent of ${name} is ${parent.stream}, wants a stream whose key is one field`,
+    );
+  }
+  for (const stream of produce.modes.keys()) specOf(known, stream, 'STREAM_MODES');
+  return known;
+}
+
+/**
+ * The streams that a comma list names, all without one; each with the stream of its parents, which tells what to visit.
+ *
+ * @throws ConfigError
+ */
+export function chooseStreams(known: readonly StreamSpec[], list: string | undefined): readonly StreamSpec[] {
+  if (list === undefined) return known;
+  const chosen = new Set<StreamSpec>();
+  const add = (spec: StreamSpec) => {
+    chosen.add(spec);
+    if (spec.parent !== undefined) add(specOf(known, spec.parent.stream, `the parent of ${spec.name}`));
+  };
+  for (const name of namesIn(list)) add(specOf(known, name, '--streams'));
+  return known.filter((spec) => chosen.has(spec));
+}
+
+/** The names in a comma list, none without one. */
+export function namesIn(list: string | undefined): ReadonlySet<string> {
+  return new Set(list?.split(',').map((name) => name.trim()));
+}
+
+function specOf(known: readonly StreamSpec[], name: string, where: string): StreamSpec {
+  const spec = known.find((candidate) => candidate.name === name);
+  if (spec !== undefined) return spec;
+  const names = known.map((candidate) => candidate.name).join(', ');
+  throw new ConfigError(`${where} got "${name.slice(0, 80)}", wants some of ${names}`);
+}

@@ -1,0 +1,206 @@
+import {
+  splitNullable,
+  type AvroArray,
+  type AvroRecord,
+  type AvroType,
+  type AvroValueType,
+  type StreamSchema,
+} from '../../core/avro/schema.ts';
+import { ByteWriter } from '../../core/avro/byte-writer.ts';
+import { isJsonObject, isLosslessNumber, type JsonObject, type JsonValue } from '../../core/json.ts';
+import { kindOf, variantFieldOf, type Drift } from './drift.ts';
+import { fieldNameOf } from './field-name.ts';
+import { FieldFinder, KeyReader, unkeyed, type Found } from './key-of.ts';
+import type { Omission, Omissions } from './omissions.ts';
+import { isBlank, scalarEncoder, type ValueEncoder } from './scalar-encoder.ts';
+
+/** A record in Avro's binary form and its key, or what the schema lacks to take the record whole. */
+export type Encoded =
+  | { readonly key: string; readonly avro: ByteWriter; readonly drifts?: undefined }
+  | { readonly drifts: readonly Drift[] };
+
+/** A record in Avro's binary form, its key, and what the schema could not take and the bytes do not hold. */
+export interface Discarded {
+  readonly key: string;
+  readonly avro: ByteWriter;
+  /** One for each value that is left out, so that a field of ten items may stand here ten times. */
+  readonly discarded: readonly Drift[];
+  readonly omissions: Omissions;
+}
+
+/** The values of one record, by the index of their field. */
+interface Slots extends Pick<Found, 'values' | 'keys'> {
+  readonly record: JsonObject;
+  readonly fields: readonly { readonly isNullable: boolean }[];
+  readonly names: ReadonlyMap<string, number>;
+  readonly path: readonly string[];
+}
+
+/**
+ * Encodes the records of a stream by one schema, straight from parsed JSON to Avro bytes. Nothing is dropped: a key or a
+ * value that the schema cannot take is reported as drift, and the caller encodes again with the evolved schema.
+ */
+export class RecordEncoder {
+  readonly schema: StreamSchema;
+  readonly #out = new ByteWriter();
+  readonly #encode: ValueEncoder;
+  readonly #keys: KeyReader;
+  #drifts: Drift[] = [];
+  /** Of the record that is encoded now, where somebody asked for them. */
+  #omissions: Map<JsonObject, Map<string, Omission>> | undefined;
+
+  constructor(schema: StreamSchema) {
+    this.schema = schema;
+    this.#encode = this.#recordEncoder(schema, []);
+    this.#keys = new KeyReader(schema);
+  }
+
+  /**
+   * The bytes are valid until the next call.
+   *
+   * @throws UnkeyedRecordError when a field of the primary key is absent, null, blank or of another type.
+   * @throws NestedTooDeeplyError
+   */
+  encode(record: JsonObject): Encoded {
+    this.#omissions = undefined;
+    const key = this.#encodeAll(record);
+    return this.#drifts.length > 0 ? { drifts: this.#drifts } : { key, avro: this.#out };
+  }
+
+  /** As {@link encode}, but what the schema cannot take is left out of the bytes and named. */
+  encodeDiscarding(record: JsonObject): Discarded {
+    const omissions = (this.#omissions = new Map());
+    const key = this.#encodeAll(record);
+    return { key, avro: this.#out, discarded: this.#drifts, omissions };
+  }
+
+  #encodeAll(record: JsonObject): string {
+    this.#out.truncate(0);
+    this.#drifts = [];
+    this.#encode(record, this.#out);
+    return this.keyOf(record);
+  }
+
+  /**
+   * The key that {@link encode} gives the record, without encoding it.
+   *
+   * @throws UnkeyedRecordError as {@link encode} does.
+   */
+  keyOf(record: JsonObject): string {
+    return this.#keys.keyOf(record);
+  }
+
+  #recordEncoder(schema: AvroRecord, path: readonly string[]): ValueEncoder {
+    const fields = schema.fields.map(({ name, type }) => {
+      const { isNullable, valueType } = splitNullable(type);
+      return { name, valueType, isNullable, encode: this.#valueEncoder(valueType, [...path, name]) };
+    });
+    const names = new Map(schema.fields.map(({ name }, index) => [name, index]));
+    const finder = new FieldFinder(schema.fields);
+
+    return (record, out) => {
+      if (!isJsonObject(record)) return false;
+      const { values, keys, others } = finder.find(record);
+      const slots: Slots = { record, fields, names, values, keys, path };
+      this.#omitNulls(record, finder);
+      for (const [key, value] of others) this.#place(slots, fieldNameOf(key), value, key);
+      for (const [index, field] of fields.entries()) {
+        const value = values[index];
+        const isAbsent = value === undefined || value === null || isBlankFor(field.valueType, value);
+        if (!field.isNullable) {
+          if (isAbsent || !field.encode(value, out)) {
+            throw unkeyed([...path, field.name].join('.'));
+          }
+          continue;
+        }
+        const start = out.length;
+        const driftsBefore = this.#drifts.length;
+        const omissionsBefore = this.#omissions?.size ?? 0;
+        out.byte(isAbsent ? 0 : 2);
+        if (isAbsent || field.encode(value, out)) continue;
+        out.truncate(start);
+        out.byte(0);
+        // What the items before the misfit lacked goes with the whole array.
+        this.#drifts.length = driftsBefore;
+        for (const inner of [...(this.#omissions?.keys() ?? [])].slice(omissionsBefore))
+          this.#omissions?.delete(inner);
+        // What no double reproduces keeps its digits as text.
+        const misfit = isLosslessNumber(value) ? value.value : value;
+        this.#place(
+          slots,
+          variantFieldOf(field.name, kindOf(misfit)),
+          misfit,
+          keys[index] ?? field.name,
+          index,
+        );
+      }
+      return true;
+    };
+  }
+
+  /**
+   * Puts a value into the field of that name; where it is taken, under the name with `_` behind it, and so on; where there is
+   * none, it is drift. Only fields behind `after` are still to be encoded: variant fields are appended to the schema, so they
+   * come after the field whose misfits they take. A field of the key takes nothing that is not called so.
+   */
+  #place(slots: Slots, name: string, value: NonNullable<JsonValue>, key: string, after = -1): void {
+    const { record, fields, names, values, keys, path } = slots;
+    let free = name;
+    for (let index = names.get(free); index !== undefined; index = names.get(free)) {
+      const isOpen = fields[index]?.isNullable === true || (after < 0 && free === name);
+      if (isOpen && index > after && values[index] === undefined) {
+        values[index] = value;
+        keys[index] = key;
+        return;
+      }
+      free += '_';
+    }
+    this.#drifts.push({ path, name: free, kind: kindOf(value) });
+    this.#omissions?.get(record)?.set(key, after < 0 ? 'unknown' : 'misfit');
+  }
+
+  #omitNulls(record: JsonObject, finder: FieldFinder): void {
+    if (this.#omissions === undefined) return;
+    const nulls = Object.keys(record).filter((key) => (record[key] ?? null) === null);
+    this.#omissions.set(
+      record,
+      new Map(nulls.map((key) => [key, finder.has(key) ? 'null' : 'unknown null'])),
+    );
+  }
+
+  #valueEncoder(type: AvroValueType, path: readonly string[]): ValueEncoder {
+    if (typeof type === 'string') return scalarEncoder(type);
+    if (type.type === 'record') return this.#recordEncoder(type, path);
+    return type.type === 'array' ? this.#arrayEncoder(type, path) : scalarEncoder(type);
+  }
+
+  /** An array fits as a whole or not at all: one item of another type makes the array a misfit. */
+  #arrayEncoder(type: AvroArray, path: readonly string[]): ValueEncoder {
+    const encodeItem = this.#itemEncoder(type.items, path);
+    return (array, out) => {
+      if (!Array.isArray(array)) return false;
+      if (array.length > 0) out.zigZag(array.length);
+      if (!array.every((item) => encodeItem(item, out))) return false;
+      out.byte(0);
+      return true;
+    };
+  }
+
+  #itemEncoder(type: AvroType, path: readonly string[]): (item: JsonValue, out: ByteWriter) => boolean {
+    const { isNullable, valueType } = splitNullable(type);
+    const encode = this.#valueEncoder(valueType, path);
+    return (item, out) => {
+      const isAbsent = item === null || isBlankFor(valueType, item);
+      if (!isNullable) return !isAbsent && encode(item, out);
+      out.byte(isAbsent ? 0 : 2);
+      return isAbsent || encode(item, out);
+    };
+  }
+}
+
+function isBlankFor(type: AvroValueType, value: JsonValue): boolean {
+  if (value !== '') return false;
+  return typeof type === 'string' || (type.type !== 'array' && type.type !== 'record')
+    ? isBlank(type, value)
+    : false;
+}

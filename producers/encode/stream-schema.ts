@@ -1,0 +1,32 @@
+import { isDeepStrictEqual } from 'node:util';
+import { readStreamSchema } from '../../core/avro/schema-files.ts';
+import type { StreamSchema } from '../../core/avro/schema.ts';
+import type { JsonObject } from '../../core/json.ts';
+import { ConfigError } from '../../core/errors.ts';
+import { mergeLearnt } from './drift.ts';
+import { inferSchema } from './infer-schema.ts';
+import type { StreamSpec } from '../chartmogul/streams.ts';
+
+/**
+ * The schema that a run begins with: the schema file and what earlier runs learnt. A stream without a schema file has that of
+ * the registry, or one made of the records of its first pages.
+ *
+ * @throws ConfigError for another primary key than the topic's; UnexpectedAnswerError when no record of the sample has a usable key.
+ */
+export function streamSchema(
+  { name, primaryKey }: Pick<StreamSpec, 'name' | 'primaryKey'>,
+  latest: StreamSchema | undefined,
+  records: readonly JsonObject[],
+): StreamSchema {
+  if (primaryKey !== undefined) {
+    if (latest === undefined) return inferSchema({ name, primaryKey, records });
+    if (!isDeepStrictEqual(latest.primaryKey, primaryKey))
+      throw new ConfigError(
+        `stream ${name} has the primary key (${primaryKey.join(', ')}) in CONFIG_FILE, and (${latest.primaryKey.join(', ')}) on its topic, whose messages have keys of that: ` +
+          'set it back, or give the stream another name',
+      );
+    return latest;
+  }
+  const own = readStreamSchema(name);
+  return latest === undefined ? own : mergeLearnt(own, latest);
+}

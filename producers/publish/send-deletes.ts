@@ -1,0 +1,156 @@
+import { MassDeleteError } from '../../core/errors.ts';
+import { checkpointsTopic } from '../../core/stream-name.ts';
+import { logger } from '../../core/logger.ts';
+import { prove, type Verdict } from '../state/delete-proof.ts';
+import { findUnseenVisits, findVanished, refuseMassDelete, type Vanished } from '../state/vanished.ts';
+import type { CheckpointTracker } from '../state/checkpoint-tracker.ts';
+import { missingMessage, visitMessage } from '../state/checkpoint.ts';
+import type { RequestObserver } from '../chartmogul/client.ts';
+import type { StreamSpec } from '../chartmogul/streams.ts';
+import { messageHeaders, type Message } from '../encode/message.ts';
+import type { RunContext } from '../run/run-context.ts';
+import type { StreamState } from '../state/read-back.ts';
+import type { StreamCounts } from '../report/stream-counts.ts';
+import type { TransactionalProducer } from './transactional-producer.ts';
+import type { Visits } from '../run/visits.ts';
+
+/** Messages of one transaction of deletes. */
+const DELETES_OF_A_TRANSACTION = 5_000;
+
+export interface DeleteOptions {
+  readonly context: RunContext;
+  readonly spec: StreamSpec;
+  readonly state: StreamState;
+  readonly producer: TransactionalProducer;
+  readonly counts: StreamCounts;
+  readonly observer: RequestObserver;
+  readonly tracker: CheckpointTracker;
+  /** This run has not seen all pages itself, so it cannot tell what is missing. */
+  readonly isResumed: boolean;
+  /** Where the stream was read by its parents. */
+  readonly visits: Visits | undefined;
+}
+
+/**
+ * Ends a run that has read everything: sends a tombstone for each key that is proved to be gone, remembers those that are
+ * missing for the first time, and completes the checkpoint.
+ *
+ * @throws MassDeleteError, and what looking up and committing throw.
+ */
+export async function sendDeletes(options: DeleteOptions): Promise<void> {
+  const { context, spec, state, producer, counts, tracker, isResumed } = options;
+  const isTold = spec.deletes.proof !== 'none' && (!isResumed || options.visits !== undefined);
+  const topic = checkpointsTopic(context.settings.topicPrefix);
+  const { tombstones, checkpoints } = isTold
+    ? await findDeletes(options).catch(async (error: unknown) => {
+        // All was read: a run that went on with this one would not know what two runs have missed.
+        if (error instanceof MassDeleteError && spec.deletes.proof === 'twice')
+          await producer.commit([{ topic, messages: tracker.complete() }]);
+        throw error;
+      })
+    : forgetMissing(options);
+  for (let start = 0; start < tombstones.length; start += DELETES_OF_A_TRANSACTION) {
+    const messages = tombstones.slice(start, start + DELETES_OF_A_TRANSACTION);
+    await producer.commit([{ topic: counts.topic, messages }]);
+    // Streams that have this one's records as parents ask which are living.
+    for (const { key } of messages) state.keys.delete(key);
+    counts.deleted += messages.length;
+    counts.messages += messages.length;
+  }
+  await producer.commit([{ topic, messages: [...checkpoints, ...tracker.complete()] }]);
+}
+
+interface Deletes {
+  readonly tombstones: readonly Message[];
+  readonly checkpoints: readonly Message[];
+}
+
+/** Two complete runs in a row have to miss a key: one in between that cannot tell breaks the row. */
+function forgetMissing({ spec, state }: DeleteOptions): Deletes {
+  const checkpoints = [...state.missing].map((key) => missingMessage(spec.name, key, false));
+  return { tombstones: [], checkpoints };
+}
+
+async function findDeletes(options: DeleteOptions): Promise<Deletes> {
+  const { context, spec, state, observer, visits } = options;
+  const { settings, client, registry } = context;
+  const { keys, missing } = state;
+  const vanished = visits === undefined ? await findUnseen(options) : visits.vanished();
+  const refuseMany = (count: number) =>
+    refuseMassDelete(spec.name, count, keys.size, {
+      massDeletePercent: settings.produce.massDeletePercent,
+      // Of what has one record only, nothing but its earlier forms can go.
+      isMassDeleteAllowed: context.options.isMassDeleteAllowed || spec.deletes.proof === 'single',
+    });
+  // Where two runs have to miss a key, the first may miss as many as it will: it deletes none of them.
+  if (spec.deletes.proof !== 'twice') refuseMany(vanished.length);
+  // What a run that was interrupted met in between is not known.
+  const missedBefore = options.isResumed ? new Set<string>() : missing;
+  const verdicts = await prove(spec.deletes, vanished, { client, registry, observer, missing: missedBefore });
+  refuseMany(verdicts.filter(({ verdict }) => verdict === 'gone').length);
+  tell(spec.name, verdicts);
+  const undecided = verdicts.flatMap(({ verdict, parent }) => (verdict === 'missing' ? (parent ?? []) : []));
+  return {
+    tombstones: verdicts.filter(({ verdict }) => verdict === 'gone').map(tombstone),
+    checkpoints: [
+      ...missingMessages(spec.name, verdicts, missing, (key) => options.isResumed || keys.isSeen(key)),
+      ...(visits?.messages(new Set(undecided)) ?? []),
+      ...(visits === undefined ? [] : await forgetGoneParents(options)),
+    ],
+  };
+}
+
+async function findUnseen({ context, spec, state: { keys } }: DeleteOptions): Promise<Vanished[]> {
+  // An earlier form of the only record goes when the record itself is there.
+  const isNoneSeen = spec.deletes.proof === 'single' && keys.unseen === keys.size;
+  if (keys.unseen === 0 || isNoneSeen) return [];
+  const isValueWanted = spec.deletes.proof === 'look-up' && spec.deletes.heir !== undefined;
+  const { admin, settings, signal } = context;
+  return findVanished(admin, settings, { stream: spec.name, keys, isValueWanted }, signal);
+}
+
+/** Parents that were visited in some run and are not among the living any more. */
+async function forgetGoneParents({ context, spec, state, visits: ofRun }: DeleteOptions): Promise<Message[]> {
+  const { visits } = state;
+  for (const parent of ofRun?.living ?? []) visits.see(parent);
+  if (visits.unseen === 0) return [];
+  const { admin, settings, signal } = context;
+  const gone = await findUnseenVisits(admin, settings, { stream: spec.name, visits }, signal);
+  return gone.map((parent) => visitMessage(spec.name, parent, null));
+}
+
+function tombstone({ key, mergedInto }: Verdict): Message {
+  const headers = mergedInto !== undefined && { headers: { [messageHeaders.mergedInto]: mergedInto } };
+  return { key, value: null, ...headers };
+}
+
+/**
+ * A key that is missing for the first time is remembered; one that came back, or is gone for good, no longer. Nor one of which a
+ * run that was interrupted may have met the record.
+ */
+function missingMessages(
+  stream: string,
+  verdicts: readonly Verdict[],
+  missing: ReadonlySet<string>,
+  mayBeMet: (key: string) => boolean,
+): Message[] {
+  const messages: Message[] = [];
+  const decided = new Set(verdicts.map(({ key }) => key));
+  for (const { key, verdict } of verdicts) {
+    if (verdict === 'missing') messages.push(missingMessage(stream, key, true));
+    else if (missing.has(key)) messages.push(missingMessage(stream, key, false));
+  }
+  for (const key of missing)
+    if (!decided.has(key) && mayBeMet(key)) messages.push(missingMessage(stream, key, false));
+  return messages;
+}
+
+function tell(stream: string, verdicts: readonly Verdict[]): void {
+  const count = (wanted: Verdict['verdict']) => verdicts.filter(({ verdict }) => verdict === wanted).length;
+  const merged = verdicts.filter(({ mergedInto }) => mergedInto !== undefined).length;
+  if (verdicts.length === 0) return;
+  logger.info(
+    { stream, gone: count('gone'), merged, missing: count('missing'), there: count('there') },
+    'records that the source did not show',
+  );
+}

@@ -1,0 +1,52 @@
+import { Partitioners } from 'kafkajs';
+import { Registry } from '../../core/avro/registry.ts';
+import { readStreamSchema } from '../../core/avro/schema-files.ts';
+import { framed } from '../../core/avro/wire-format.ts';
+import type { Settings } from '../../core/settings/config.ts';
+import { messageOf } from '../../core/errors.ts';
+import { createKafka } from '../../core/kafka/client.ts';
+import { logger } from '../../core/logger.ts';
+import { subjectOf, topicOf } from '../../core/stream-name.ts';
+import { RecordEncoder } from '../encode/record-encoder.ts';
+import { runRecord } from '../report/run-record.ts';
+import type { StreamCounts } from '../report/stream-counts.ts';
+
+/** The stream of what the runs did. */
+export const RUNS = 'runs';
+
+const DEADLINE_MS = 5_000;
+
+/**
+ * Sends what the streams of a run did as records of the stream `runs`: also of a run that was stopped, so with a signal of
+ * its own. A run that cannot be told is done nevertheless: then a line of the log says so.
+ */
+export async function sendRun(
+  settings: Settings,
+  run: string,
+  counts: readonly StreamCounts[],
+): Promise<void> {
+  const { kafka, topicPrefix } = settings;
+  const producer = createKafka(kafka, 'runs', { retry: { retries: 5 } }).producer({
+    idempotent: true,
+    maxInFlightRequests: 1,
+    allowAutoTopicCreation: false,
+    createPartitioner: Partitioners.DefaultPartitioner,
+  });
+  try {
+    const registry = new Registry(settings.schemaRegistry, AbortSignal.timeout(DEADLINE_MS));
+    const schema = readStreamSchema(RUNS);
+    const schemaId = await registry.register(subjectOf(topicPrefix, RUNS), schema);
+    const encoder = new RecordEncoder(schema);
+    const messages = counts.map((streamCounts) => {
+      const encoded = encoder.encode(runRecord(run, streamCounts));
+      if (encoded.drifts !== undefined) throw new RangeError('schemas/runs.avsc lacks a field of the run');
+      return { key: encoded.key, value: framed(schemaId, encoded.avro) };
+    });
+    await producer.connect();
+    await producer.send({ topic: topicOf(topicPrefix, RUNS), messages, acks: -1 });
+  } catch (error) {
+    logger.warn({ stream: RUNS, reason: messageOf(error) }, 'the run could not be told');
+  } finally {
+    await producer.disconnect();
+  }
+}

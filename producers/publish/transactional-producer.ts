@@ -1,0 +1,144 @@
+import { Partitioners, type Message as KafkaMessage, type Producer, type Transaction } from 'kafkajs';
+import type { Settings } from '../../core/settings/config.ts';
+import { FencedError, ServiceRefusedError, ServiceUnavailableError } from '../../core/errors.ts';
+import { createKafka, isTooLargeForKafka, kafkaError } from '../../core/kafka/client.ts';
+import { ownMessageLimit, type MessageLimit } from '../../core/kafka/message-limits.ts';
+import { EMPTY_BATCH_BYTES, recordBytes, type Message, type TopicMessages } from '../encode/message.ts';
+
+/** How long the broker keeps a transaction open of which the producer has died. */
+const TRANSACTION_TIMEOUT_MS = 30_000;
+
+/** One request to Kafka; a message alone may be larger. */
+const MAX_REQUEST_BYTES = 512 * 1024;
+
+/**
+ * The producer of one stream: each commit is one Kafka transaction, all of it or nothing. Its transactional id is the
+ * stream's, so connecting ends what an earlier producer of the stream left open, and shuts that producer out.
+ */
+export class TransactionalProducer {
+  readonly #settings: Pick<Settings, 'kafka'>;
+  readonly #messageLimit: MessageLimit;
+  readonly #producer: Producer;
+
+  private constructor(
+    settings: Pick<Settings, 'kafka' | 'topicPrefix'>,
+    stream: string,
+    messageLimit: MessageLimit,
+  ) {
+    this.#settings = settings;
+    this.#messageLimit = messageLimit;
+    this.#producer = createKafka(settings.kafka, 'produce', {
+      // A transaction often has to wait some milliseconds for the marks of the one before.
+      retry: { initialRetryTime: 10, multiplier: 1.5, retries: 20, maxRetryTime: 5_000 },
+    }).producer({
+      transactionalId: `${settings.topicPrefix}produce.${stream}`,
+      transactionTimeout: TRANSACTION_TIMEOUT_MS,
+      idempotent: true,
+      maxInFlightRequests: 1,
+      allowAutoTopicCreation: false,
+      createPartitioner: Partitioners.DefaultPartitioner,
+    });
+  }
+
+  /** Connects, and fences whoever produced the stream until now. @throws ServiceUnavailableError, ServiceRefusedError */
+  static async connect(
+    settings: Pick<Settings, 'kafka' | 'topicPrefix'>,
+    stream: string,
+    messageLimit = ownMessageLimit,
+  ): Promise<TransactionalProducer> {
+    const producer = new TransactionalProducer(settings, stream, messageLimit);
+    try {
+      await producer.#producer.connect();
+      // kafkajs takes the place of the earlier producer only when a transaction begins.
+      const empty = await producer.#producer.transaction();
+      await empty.abort();
+    } catch (error) {
+      await producer.close();
+      throw kafkaError(error, settings.kafka);
+    }
+    return producer;
+  }
+
+  /**
+   * Sends all messages in one transaction, those of a topic in their order. When it fails, the outcome may be unknown: the
+   * producer is of no further use, and the topic `checkpoints` tells the next one.
+   *
+   * @throws FencedError, ServiceUnavailableError, ServiceRefusedError
+   */
+  async commit(batches: readonly TopicMessages[]): Promise<void> {
+    let transaction: Transaction | undefined;
+    const startMs = performance.now();
+    try {
+      transaction = await this.#producer.transaction();
+      for (const { topic, messages } of batches) {
+        for (const part of inRequests(messages, Math.min(MAX_REQUEST_BYTES, this.#messageLimit(topic))))
+          await this.#send(transaction, topic, part);
+      }
+      await transaction.commit();
+    } catch (error) {
+      if (transaction?.isActive() === true) await transaction.abort().catch(() => {});
+      if (!isFenced(error)) throw kafkaError(error, this.#settings.kafka);
+      // Of one that was open for too long the broker says the same as of one whose place was taken.
+      throw performance.now() - startMs < TRANSACTION_TIMEOUT_MS ? fenced(error) : timedOut(error);
+    }
+  }
+
+  async #send(transaction: Transaction, topic: string, messages: KafkaMessage[]): Promise<void> {
+    try {
+      await transaction.send({ topic, messages, acks: -1 });
+    } catch (error) {
+      if (!isTooLargeForKafka(error)) throw error;
+      throw new ServiceRefusedError(
+        `topic ${topic} refuses a message for its size: set its max.message.bytes to ${ownMessageLimit(topic)}, ` +
+          'and let the account of KAFKA_USERNAME describe the configuration of topics',
+        { cause: error },
+      );
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#producer.disconnect();
+  }
+}
+
+/** The messages in pieces that a broker takes at a time: all of a piece may go into one record batch. */
+function* inRequests(messages: readonly Message[], maxBytes: number): Generator<KafkaMessage[]> {
+  let part: KafkaMessage[] = [];
+  let partBytes = EMPTY_BATCH_BYTES;
+  for (const message of messages) {
+    const bytes = recordBytes(message);
+    if (part.length > 0 && partBytes + bytes > maxBytes) {
+      yield part;
+      part = [];
+      partBytes = EMPTY_BATCH_BYTES;
+    }
+    part.push({
+      key: message.key,
+      value: message.value,
+      ...(message.headers && { headers: message.headers }),
+    });
+    partBytes += bytes;
+  }
+  if (part.length > 0) yield part;
+}
+
+/** What a broker answers to a producer whose place another one has taken, at any depth of kafkajs' wrapping. */
+function isFenced(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const type = 'type' in error ? error.type : undefined;
+  return type === 'INVALID_PRODUCER_EPOCH' || type === 'INVALID_PRODUCER_ID_MAPPING' || isFenced(error.cause);
+}
+
+function timedOut(cause: unknown): ServiceUnavailableError {
+  return new ServiceUnavailableError(
+    `Kafka did not take a transaction within ${TRANSACTION_TIMEOUT_MS / 1000} s and has ended it: the next run sends it again`,
+    { service: 'Kafka', cause },
+  );
+}
+
+function fenced(cause: unknown): FencedError {
+  return new FencedError(
+    'another producer of the same stream has begun, and Kafka takes nothing more from this one: let only one run for a TOPIC_PREFIX',
+    { cause },
+  );
+}

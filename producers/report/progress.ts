@@ -1,0 +1,112 @@
+import {
+  aligned,
+  bar,
+  clock,
+  cut,
+  drawLive,
+  fitRows,
+  grouped,
+  several,
+} from '../../core/terminal/live-cells.ts';
+import { liveLines } from '../../core/terminal/live-lines.ts';
+import { requestsPerSecond, type StreamCounts } from './stream-counts.ts';
+
+const MAX_NAME_WIDTH = 32;
+const MAX_BAR_WIDTH = 24;
+const MIN_BAR_WIDTH = 4;
+
+/**
+ * Draws the progress of a run from its live counts five times a second, at the bottom of a terminal; `stop` takes it away.
+ * Does nothing where `out` is no terminal.
+ */
+export function startProgress(
+  counts: readonly StreamCounts[],
+  out: NodeJS.WriteStream,
+  lines = liveLines,
+): { stop(): void } {
+  return drawLive(out, lines, (width, rows) => progressLines(counts, Date.now(), width, rows));
+}
+
+/**
+ * A line for each stream at work, those that began first where not all have room, then a line for the whole run. Leaves one
+ * row of the terminal free for the cursor; no line is wider than `width`.
+ */
+export function progressLines(
+  counts: readonly StreamCounts[],
+  nowMs: number,
+  width: number,
+  rows: number,
+): string[] {
+  const room = rows - 2;
+  if (room < 0) return [];
+  const active = counts
+    .filter(({ state }) => state === 'reading' || state === 'deleting')
+    .sort((a, b) => a.startedAtMs - b.startedAtMs);
+  const { shown, hidden } = fitRows(active, room);
+  const more = hidden > 0 && room > 0 ? [`and ${hidden} more`] : [];
+  return [...streamLines(shown, nowMs, width), ...more, runLine(counts, nowMs)].map((line) =>
+    cut(line, width),
+  );
+}
+
+/** `customers  ████████░░░░  62 %  1,240 records  37/s` */
+function streamLines(counts: readonly StreamCounts[], nowMs: number, width: number): string[] {
+  const names = aligned(
+    counts.map(({ stream }) => cut(stream, MAX_NAME_WIDTH)),
+    'left',
+  );
+  const texts = [
+    counts.map(progressText),
+    counts.map(recordsText),
+    counts.map((count) => rateText(count, nowMs)),
+  ].map((column) => aligned(column, 'right'));
+  return counts.map((count, index) => {
+    const name = names[index] ?? '';
+    const cells = texts.map((column) => column[index] ?? '');
+    const free = width - [name, ...cells].join('  ').length - 2;
+    const barCells =
+      free < MIN_BAR_WIDTH ? [] : [bar(shareRead(count), Math.min(free, MAX_BAR_WIDTH), nowMs)];
+    return [name, ...barCells, ...cells].join('  ').trimEnd();
+  });
+}
+
+/** 0 to 1; undefined where the length of the way is not known. */
+function shareRead({ state, pages, expectedPages = 0 }: StreamCounts): number | undefined {
+  return state === 'deleting' || expectedPages <= 0 ? undefined : Math.min(1, pages / expectedPages);
+}
+
+function progressText(count: StreamCounts): string {
+  if (count.state === 'deleting') return 'deletes';
+  const share = shareRead(count);
+  // The list may have grown since the run that is measured by: only the end is 100 %.
+  return share === undefined ? several(count.pages, 'page') : `${Math.min(99, Math.floor(share * 100))} %`;
+}
+
+function recordsText({ state, records, deleted }: StreamCounts): string {
+  return state === 'deleting' ? `${grouped(deleted)} deleted` : several(records, 'record');
+}
+
+function rateText({ state, records, startedAtMs }: StreamCounts, nowMs: number): string {
+  if (state === 'deleting') return '';
+  return `${grouped(Math.round(records / Math.max(1, (nowMs - startedAtMs) / 1000)))}/s`;
+}
+
+/** `3 of 25 streams done, 1 failed  12,345 records  37.2 requests/s  1:05` */
+function runLine(counts: readonly StreamCounts[], nowMs: number): string {
+  const known = counts.filter(({ isAbsent }) => !isAbsent);
+  const done = known.filter(({ state }) => state === 'done').length;
+  const failed = known.filter(({ state }) => state === 'failed').length;
+  const begun = known.map(({ startedAtMs }) => startedAtMs).filter((startedAtMs) => startedAtMs > 0);
+  const seconds = Math.max(0, nowMs - Math.min(nowMs, ...begun)) / 1000;
+  const [records, requests] = [sum(known, 'records'), sum(known, 'requests')];
+  return [
+    `${done} of ${known.length} streams done${failed > 0 ? `, ${failed} failed` : ''}`,
+    several(records, 'record'),
+    `${requestsPerSecond(requests, seconds).toFixed(1)} requests/s`,
+    clock(Math.floor(seconds)),
+  ].join('  ');
+}
+
+function sum(counts: readonly StreamCounts[], name: 'records' | 'requests'): number {
+  return counts.reduce((total, count) => total + count[name], 0);
+}

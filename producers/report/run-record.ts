@@ -1,0 +1,43 @@
+import { messageOf } from '../../core/errors.ts';
+import type { JsonObject } from '../../core/json.ts';
+import { requestsPerSecond, type StreamCounts } from './stream-counts.ts';
+
+/** What a run did with one stream, as a record of stream `runs` (`schemas/runs.avsc`). `run` is the run's UUID. */
+export function runRecord(run: string, counts: StreamCounts): JsonObject {
+  const { requests, seconds, startedAtMs } = counts;
+  return {
+    run,
+    stream: counts.stream,
+    started_at: startedAtMs === 0 ? null : new Date(startedAtMs).toISOString(),
+    finished_at: startedAtMs === 0 ? null : new Date(startedAtMs + seconds * 1000).toISOString(),
+    outcome: outcomeOf(counts),
+    failure: counts.failure === undefined ? null : messageOf(counts.failure),
+    absence: counts.isAbsent ? (counts.absence ?? null) : null,
+    is_resumed: counts.isResumed,
+    seconds,
+    requests_per_second: requestsPerSecond(requests, seconds),
+    pages: counts.pages,
+    requests,
+    retries: counts.retries,
+    rate_limited: counts.rateLimited,
+    records: counts.records,
+    new: counts.new,
+    changed: counts.changed,
+    unchanged: counts.unchanged,
+    deleted: counts.deleted,
+    dead_lettered: counts.deadLettered,
+    discarded: counts.discarded,
+    denied: counts.denied,
+    messages: counts.messages,
+    bytes: counts.bytes,
+    new_fields: counts.newFields.map(({ field, type }) => `${field} (${type})`),
+  };
+}
+
+/** A stream that a signal ended may carry the signal's reason as its failure: it was stopped all the same. */
+function outcomeOf({ isAbsent, state, failure }: StreamCounts): 'done' | 'failed' | 'stopped' | 'absent' {
+  if (isAbsent) return 'absent';
+  if (state === 'stopped') return 'stopped';
+  if (state === 'failed' || failure !== undefined) return 'failed';
+  return state === 'done' ? 'done' : 'stopped';
+}

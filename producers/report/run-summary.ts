@@ -1,0 +1,176 @@
+import { messageOf } from '../../core/errors.ts';
+import { endingLines } from '../../core/shared-endings.ts';
+import { textTable, type Cell } from '../../core/terminal/text-table.ts';
+import { requestsPerSecond, type StreamCounts } from './stream-counts.ts';
+
+interface Column {
+  readonly head: string;
+  readonly of: (counts: StreamCounts) => number;
+  /** The sum over the streams where it is not said. */
+  readonly total?: (counts: readonly StreamCounts[]) => number;
+  readonly isBytes?: true;
+}
+
+const columns: readonly Column[] = [
+  { head: 'pages', of: ({ pages }) => pages },
+  { head: 'requests', of: ({ requests }) => requests },
+  { head: 'retries', of: ({ retries }) => retries },
+  { head: '429s', of: ({ rateLimited }) => rateLimited },
+  { head: 'records', of: ({ records }) => records },
+  { head: 'new', of: (count) => count.new },
+  { head: 'changed', of: ({ changed }) => changed },
+  { head: 'unchanged', of: ({ unchanged }) => unchanged },
+  { head: 'deleted', of: ({ deleted }) => deleted },
+  { head: 'dead', of: ({ deadLettered }) => deadLettered },
+  { head: 'sent', of: ({ messages }) => messages },
+  { head: 'bytes', of: ({ bytes }) => bytes, isBytes: true },
+  { head: 'seconds', of: ({ seconds }) => seconds, total: elapsedSeconds },
+  {
+    head: 'req/s',
+    of: ({ requests, seconds }) => requestsPerSecond(requests, seconds),
+    total: (counts) =>
+      requestsPerSecond(
+        counts.reduce((sum, { requests }) => sum + requests, 0),
+        elapsedSeconds(counts),
+      ),
+  },
+];
+
+/** What is left out first where the terminal is narrow; the others always stay. */
+const leftOutInOrder = [
+  'bytes',
+  'req/s',
+  'requests',
+  'unchanged',
+  'pages',
+  'retries',
+  '429s',
+  'sent',
+  'dead',
+];
+
+/**
+ * The run as a table with a line for every stream of the account and one for their total, then lines for what is worth a
+ * sentence: fields learnt, values discarded, records set aside, failures.
+ *
+ * @param width columns of the terminal: columns of the table are left out, those that are zero everywhere first, and
+ *   numbers shortened until it fits. Without it the table is whole.
+ */
+export function runSummary(counts: readonly StreamCounts[], width = Infinity): string {
+  const shown = counts.filter(({ isAbsent }) => !isAbsent);
+  const endings = endingLines(shown.map((count) => [count.stream, endingOf(count)]));
+  // Where nothing was read for one reason, rows of zeros would only hide it.
+  const hasRead = shown.some(({ records, pages, deadLettered }) => records + pages + deadLettered > 0);
+  if (
+    !hasRead &&
+    shown.length > 1 &&
+    endings.length === 1 &&
+    shown.every((count) => endingOf(count) !== undefined)
+  )
+    return endings.join('\n');
+  if (counts.length > 0 && shown.length === 0)
+    return `this account does not have ${counts.map(({ stream }) => stream).join(', ')}`;
+  return [
+    // A terminal that does not know its size gives 0.
+    fittingTable(shown, width > 0 ? width : Infinity),
+    ...newFieldLines(shown),
+    ...countLine('left out in mode discard', shown, ({ discarded }) => discarded),
+    ...countLine('set aside as dead letters', shown, ({ deadLettered }) => deadLettered),
+    ...countLine('denied below a parent (403), left as they are', shown, ({ denied }) => denied),
+    ...absenceLines(counts),
+    ...endings,
+  ].join('\n');
+}
+
+function fittingTable(counts: readonly StreamCounts[], width: number): string {
+  const isZero = (head: string) =>
+    columns.some((column) => column.head === head && counts.every((count) => column.of(count) === 0));
+  const leaving = [...leftOutInOrder.filter(isZero), ...leftOutInOrder.filter((head) => !isZero(head))];
+  for (let left = 0; left <= leaving.length; left++) {
+    const out = new Set(leaving.slice(0, left));
+    const whole = table(
+      counts,
+      columns.filter(({ head }) => !out.has(head)),
+    );
+    if (widthOf(whole) <= width) return whole;
+  }
+  return table(
+    counts,
+    columns.filter(({ head }) => !leaving.includes(head)),
+    short,
+  );
+}
+
+function table(
+  counts: readonly StreamCounts[],
+  shown: readonly Column[],
+  format: (value: number) => Cell = (value) => value,
+): string {
+  const values = shown.map(({ head, of, total, isBytes }) => {
+    const numbers = [...counts.map(of), total?.(counts) ?? counts.reduce((sum, count) => sum + of(count), 0)];
+    return toTheRight(head, numbers.map(isBytes ? short : format));
+  });
+  const names = [...counts.map(({ stream }) => stream), 'total'];
+  return textTable(
+    ['stream', ...values.map(({ head }) => head)],
+    names.map((name, row) => [name, ...values.map(({ cells }) => cells[row] ?? '')]),
+  );
+}
+
+/** The table puts texts to the left: those that are numbers in short are filled up. */
+function toTheRight(head: string, cells: readonly Cell[]): { head: string; cells: readonly Cell[] } {
+  if (cells.some((cell) => typeof cell === 'number')) return { head, cells };
+  const width = Math.max(head.length, ...cells.map((cell) => String(cell).length));
+  return { head: head.padStart(width), cells: cells.map((cell) => String(cell).padStart(width)) };
+}
+
+/** `1.2M`, `999`: one decimal where there is a unit. */
+function short(value: number): string {
+  let rest = value;
+  for (const unit of ['', 'k', 'M', 'G']) {
+    if (rest < 999.95) return unit === '' ? String(Math.round(rest * 10) / 10) : rest.toFixed(1) + unit;
+    rest /= 1000;
+  }
+  return `${rest.toFixed(1)}T`;
+}
+
+function widthOf(text: string): number {
+  return Math.max(...text.split('\n').map(({ length }) => length));
+}
+
+/** The streams run side by side: from the first begin to the last end. */
+function elapsedSeconds(counts: readonly StreamCounts[]): number {
+  const begun = counts.filter(({ startedAtMs }) => startedAtMs > 0);
+  const startMs = Math.min(...begun.map(({ startedAtMs }) => startedAtMs));
+  const endMs = Math.max(...begun.map(({ startedAtMs, seconds }) => startedAtMs + seconds * 1000));
+  return begun.length === 0 ? 0 : Math.round((endMs - startMs) / 100) / 10;
+}
+
+function newFieldLines(counts: readonly StreamCounts[]): string[] {
+  return counts
+    .filter(({ newFields }) => newFields.length > 0)
+    .map(({ stream, newFields }) => {
+      const fields = newFields.map(({ field, type }) => `${field} (${type})`);
+      return `${stream} has new fields: ${fields.join(', ')}`;
+    });
+}
+
+/** `left out in mode discard: 3 of customers, 1 of plans` */
+function countLine(title: string, counts: readonly StreamCounts[], of: Column['of']): string[] {
+  const parts = counts
+    .filter((count) => of(count) > 0)
+    .map((count) => `${of(count).toLocaleString('en-US')} of ${count.stream}`);
+  return parts.length === 0 ? [] : [`${title}: ${parts.join(', ')}`];
+}
+
+/** `opportunities is absent from this account: /opportunities answered 403 (…)` */
+function absenceLines(counts: readonly StreamCounts[]): string[] {
+  return counts
+    .filter(({ isAbsent, absence }) => isAbsent && absence !== undefined)
+    .map(({ stream, absence }) => `${stream} is absent from this account: ${absence ?? ''}`);
+}
+
+function endingOf({ state, failure }: StreamCounts): string | undefined {
+  if (state === 'stopped') return 'stopped before the end';
+  return failure === undefined ? undefined : `failed: ${messageOf(failure)}`;
+}

@@ -1,0 +1,61 @@
+import type { Admin } from 'kafkajs';
+import type { Settings } from '../../core/settings/config.ts';
+import { ParentFailedError } from '../../core/errors.ts';
+import { topicOf } from '../../core/stream-name.ts';
+import { readTopics } from '../../core/kafka/topic-reader.ts';
+import { KeyTable } from '../state/key-table.ts';
+import type { RecordHash } from '../state/record-hash.ts';
+import { hashIn } from '../state/read-back.ts';
+
+/** The living records of a parent stream: their keys and what their records are. */
+export interface Parents {
+  readonly keys: readonly string[];
+  readonly hashes: readonly RecordHash[];
+}
+
+/**
+ * Reads the parents from their own topic, after their stream has been produced: that is where they stand whole, however many
+ * runs it took. About 150 bytes each.
+ */
+export async function readParents(
+  admin: Admin,
+  settings: Settings,
+  stream: string,
+  known: KeyTable,
+  signal: AbortSignal,
+): Promise<Parents> {
+  const listed = new KeyTable();
+  const keys: string[] = [];
+  const hashes: RecordHash[] = [];
+  const topic = topicOf(settings.topicPrefix, stream);
+  const handle = new Map([
+    [
+      topic,
+      ({
+        key,
+        value,
+        headers,
+      }: {
+        key: Buffer | null;
+        value: Buffer | null;
+        headers?: Parameters<typeof hashIn>[0];
+      }) => {
+        if (key === null || value === null) return;
+        const hash = hashIn(headers);
+        // Earlier messages of the key have other hashes; the same record may have been sent again.
+        if (known.compare(key, hash) !== 'unchanged' || listed.has(key)) return;
+        listed.set(key, hash);
+        keys.push(key.toString('utf8'));
+        // A copy: the original would keep the whole fetch.
+        hashes.push(Buffer.from(hash));
+      },
+    ],
+  ]);
+  await readTopics(admin, settings, handle, signal);
+  return { keys, hashes };
+}
+
+/** For a stream whose parents' own stream failed. */
+export function parentFailed(parentStream: string): ParentFailedError {
+  return new ParentFailedError(`${parentStream} was not read to its end, so nobody knows whom to visit`);
+}

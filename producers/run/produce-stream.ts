@@ -1,0 +1,204 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { AccessDeniedError, RateLimitedError, StreamNotFoundError } from '../../core/errors.ts';
+import { ensureTopics } from '../../core/kafka/client.ts';
+import { logger } from '../../core/logger.ts';
+import { checkpointsTopic, deadLettersTopic } from '../../core/stream-name.ts';
+import { beginCheckpoint, CheckpointTracker } from '../state/checkpoint-tracker.ts';
+import type { Page } from '../chartmogul/source-list.ts';
+import { isAbsence, isListed, readStream, type StreamObserver } from '../chartmogul/stream-reader.ts';
+import type { StreamSpec } from '../chartmogul/streams.ts';
+import { sendDeletes } from '../publish/send-deletes.ts';
+import type { StreamState } from '../state/read-back.ts';
+import type { RunContext, RunOptions } from './run-context.ts';
+import type { StreamCounts } from '../report/stream-counts.ts';
+import { StreamEncoder } from '../encode/stream-encoder.ts';
+import type { TransactionalProducer } from '../publish/transactional-producer.ts';
+import { TransactionWritable } from '../publish/transaction-writable.ts';
+import { Visits } from './visits.ts';
+
+/**
+ * Reads one stream to its end: pages → records → Avro → topic, counting into `counts`. Back pressure runs from Kafka to the
+ * HTTP socket: while a transaction is not committed, a page or two wait and the next is not asked for. Whatever ends the
+ * reading, the pages that were read are committed, so that the next run goes on from there.
+ *
+ * @throws what reading, encoding or committing throws; the signal's reason.
+ */
+export async function produceStream(
+  context: RunContext,
+  spec: StreamSpec,
+  state: StreamState,
+  producer: TransactionalProducer,
+  counts: StreamCounts,
+): Promise<void> {
+  const { settings, options, client, registry, signal } = context;
+  const { topicPrefix } = settings;
+  const begun = beginCheckpoint(state.checkpoint, {
+    run: options.run,
+    nowMs: Date.now(),
+    isFull: options.isFull,
+    fullRoundDays: settings.produce.fullRoundDays,
+    isListed: (id, slice) => isListed(spec, id, slice),
+  });
+  const tracker = new CheckpointTracker(spec.name, begun.checkpoint);
+  counts.isResumed = begun.isResumed;
+  const { expectedPages, pages: pagesBefore } = begun.checkpoint;
+  counts.expectedPages = expectedPages === undefined ? undefined : Math.max(expectedPages - pagesBefore, 0);
+
+  const encoder = new StreamEncoder({
+    registry,
+    topicPrefix,
+    spec,
+    mode: settings.produce.modes.get(spec.name) ?? 'evolve',
+    isFull: begun.checkpoint.isFull,
+    keys: state.keys,
+    children: state.children,
+    letters: context.letters,
+    discarded: context.discarded,
+    counts,
+    messageLimit: context.messageLimit,
+    signal,
+  });
+  await encoder.begin();
+
+  const reading: Reading = {};
+  const observer = observerOf(counts, reading);
+  const visits = spec.parent && new Visits(spec.name, state, begun.checkpoint.round, spec.parent.visit);
+  const pages = readStream(
+    client,
+    spec,
+    {
+      slices: begun.checkpoint.slices,
+      metrics: settings.produce.metrics,
+      isHistoryKnown: (id) =>
+        !begun.checkpoint.isFull && state.checkpoint?.isComplete === true && state.checkpoint.slices.has(id),
+      visits: async () => {
+        if (spec.parent === undefined || visits === undefined)
+          throw new RangeError(`${spec.name} has no parent stream`);
+        counts.expectedPages = visits.begin(await context.parentsOf(spec.parent.stream));
+        return visits.due();
+      },
+      settled: () => visits?.settled() ?? [],
+    },
+    observer,
+  );
+  const counted = countPages(pages, counts, reading);
+  // The topic of a stream that the account may not have is made when it is needed.
+  let isTopicThere = spec.isOptional === true ? undefined : Promise.resolve();
+  const target = new TransactionWritable({
+    commit: async (batches) => {
+      await (isTopicThere ??= ensureTopics(context.admin, settings.kafka, [counts.topic], signal));
+      await producer.commit(batches);
+    },
+    topics: {
+      stream: counts.topic,
+      checkpoints: checkpointsTopic(topicPrefix),
+      deadLetters: deadLettersTopic(topicPrefix),
+    },
+    tracker,
+    onCommitted: (messages, bytes) => {
+      counts.messages += messages;
+      counts.bytes += bytes;
+    },
+  });
+  counts.state = 'reading';
+  // Not ended by the signal: the source is, and what it gave is committed.
+  await pipeline(
+    Readable.from(counted, { objectMode: true, highWaterMark: 1 }),
+    (source: AsyncIterable<Page>) => {
+      const encoded = encoder.encode(source);
+      return visits?.settle(encoded) ?? encoded;
+    },
+    target,
+  );
+  if (isAbsence(reading.failure) && counts.pages === 0) reading.absence = reading.failure;
+  else if ('failure' in reading) throw reading.failure;
+  signal.throwIfAborted();
+
+  if (reading.absence !== undefined) {
+    noteAbsence(reading.absence, { spec, state, options, counts });
+    return;
+  }
+  counts.state = 'deleting';
+  await sendDeletes({
+    context,
+    spec,
+    state,
+    producer,
+    counts,
+    observer,
+    tracker,
+    isResumed: begun.isResumed,
+    visits: visits?.isBegun === true ? visits : undefined,
+  });
+}
+
+/** How the reading ended, where it did not come to the end of the lists. */
+interface Reading {
+  failure?: unknown;
+  /** The account lacks the stream. */
+  absence?: Error;
+}
+
+/**
+ * An account may lack a stream, and nothing is deleted for it. Where it was asked for by name, or has been read before, that is
+ * a failure.
+ *
+ * @throws AccessDeniedError, StreamNotFoundError
+ */
+function noteAbsence(
+  reason: Error,
+  {
+    spec: { name, isOptional },
+    state,
+    options,
+    counts,
+  }: { spec: StreamSpec; state: StreamState; options: RunOptions; counts: StreamCounts },
+): void {
+  if (state.hasBeenRead === true) {
+    const Class = reason instanceof AccessDeniedError ? AccessDeniedError : StreamNotFoundError;
+    throw new Class(
+      `${reason.message}; an earlier run has read it, and what ${counts.topic} holds stays as it is`,
+      { cause: reason },
+    );
+  }
+  if (isOptional !== true && options.asked?.has(name) === true) throw reason;
+  counts.isAbsent = true;
+  if (isOptional === true) return;
+  counts.absence = reason.message;
+  logger.warn({ stream: name, reason: reason.message }, 'absent from this account');
+}
+
+function observerOf(counts: StreamCounts, reading: Reading): StreamObserver {
+  return {
+    onRequest: () => counts.requests++,
+    onRetry: (error) => {
+      counts.retries++;
+      if (error instanceof RateLimitedError) counts.rateLimited++;
+    },
+    onAbsent: (reason) => (reading.absence = reason),
+    onDenied: (error) => {
+      if (counts.denied++ === 0)
+        logger.warn(
+          { stream: counts.stream, reason: error.message },
+          'denied below a parent: its children stay as they are',
+        );
+    },
+  };
+}
+
+/** Ends where the reading fails, and keeps why: so the pages before are committed. */
+async function* countPages(
+  pages: AsyncIterable<Page>,
+  counts: StreamCounts,
+  reading: Reading,
+): AsyncGenerator<Page, void, undefined> {
+  try {
+    for await (const page of pages) {
+      counts.pages++;
+      yield page;
+    }
+  } catch (error) {
+    reading.failure = error;
+  }
+}

@@ -1,0 +1,63 @@
+import type { AvroType, StreamSchema } from '../../core/avro/schema.ts';
+import type { JsonObject, JsonValue } from '../../core/json.ts';
+import { fieldNameOf } from '../encode/field-name.ts';
+import type { SourceList } from '../chartmogul/source-list.ts';
+import type { StreamSpec } from '../chartmogul/streams.ts';
+
+/**
+ * An answer that is the only record of its list (`listKey` null) needs no key: what is missing of it, or blank, gets a constant; below a
+ * parent, the parent's key. Other records, and an answer that has no field of the schema, come back as they are.
+ *
+ * @param schema undefined while it is still to be inferred: then keys are texts.
+ */
+export function withSingleKey(
+  record: JsonObject,
+  list: SourceList,
+  { name, parent, primaryKey = [] }: Pick<StreamSpec, 'name' | 'parent' | 'primaryKey'>,
+  schema: StreamSchema | undefined,
+): JsonObject {
+  if (list.listKey !== null) return record;
+  const keyNames = schema?.primaryKey ?? primaryKey;
+  const isKnown = (field: string) => schema === undefined || schema.fields.some((one) => one.name === field);
+  const says = Object.keys(record)
+    .filter((key) => (record[key] ?? null) !== null)
+    .map(fieldNameOf);
+  if (!says.some((field) => !keyNames.includes(field) && field !== parent?.field && isKnown(field)))
+    return record;
+
+  const keyed = new Map(Object.entries(record));
+  for (const field of keyNames) {
+    const spelled = spellingOf(record, field);
+    const value = spelled === undefined ? null : (record[spelled] ?? null);
+    const type = schema?.fields.find((one) => one.name === field)?.type ?? 'string';
+    if (value === null || (typeof value === 'string' && value.trim() === '')) {
+      // One constant for all parents would make their records one.
+      const isOwn = parent === undefined || keyNames.includes(parent.field);
+      const constant = isOwn ? constantOf(type, name) : type === 'string' ? record[parent.field] : undefined;
+      if (constant === undefined) continue;
+      if (spelled !== undefined) keyed.delete(spelled);
+      keyed.set(field, constant);
+    } else if (spelled !== undefined && schema !== undefined && type === 'string' && isInteger(value)) {
+      keyed.delete(spelled);
+      keyed.set(field, String(value));
+    }
+  }
+  return Object.fromEntries(keyed);
+}
+
+/** The key of the record that stands for a field, as the encoder chooses it. */
+function spellingOf(record: JsonObject, field: string): string | undefined {
+  if ((record[field] ?? null) !== null) return field;
+  return Object.keys(record)
+    .sort()
+    .find((key) => (record[key] ?? null) !== null && fieldNameOf(key) === field);
+}
+
+function isInteger(value: JsonValue): value is number | bigint {
+  return typeof value === 'bigint' || (typeof value === 'number' && Number.isSafeInteger(value));
+}
+
+function constantOf(type: AvroType, name: string): JsonValue {
+  if (type === 'string') return name;
+  return type === 'long' ? 0 : '1970-01-01';
+}

@@ -1,0 +1,118 @@
+import { hash } from 'node:crypto';
+import type { RecordHash } from './record-hash.ts';
+import { checkpointMessage, visitMessage, type Checkpoint, type SliceState } from './checkpoint.ts';
+import type { Page, SourceList } from '../chartmogul/source-list.ts';
+import type { Message } from '../encode/message.ts';
+
+/** Cursors are opaque and may age: a run that was interrupted longer ago than this is begun anew. */
+const RESUMABLE_MS = 24 * 3_600_000;
+
+const DAY_MS = 86_400_000;
+
+export interface RunStart {
+  readonly run: string;
+  readonly nowMs: number;
+  readonly isFull: boolean;
+  readonly fullRoundDays: number;
+  /** Whether the stream is still read by this list of the interrupted run. */
+  readonly isListed: (id: string, list: SliceState) => boolean;
+}
+
+/**
+ * The checkpoint that a run begins with: that of an interrupted run, to go on from, or a new one. A round lasts until the
+ * first run after `fullRoundDays`, or until everything is asked for.
+ */
+export function beginCheckpoint(
+  previous: Checkpoint | undefined,
+  start: RunStart,
+): { readonly checkpoint: Checkpoint; readonly isResumed: boolean } {
+  const { run, nowMs, isFull, fullRoundDays } = start;
+  if (previous !== undefined && isResumable(previous, start))
+    return { checkpoint: { ...previous, run }, isResumed: true };
+  const isRoundDue = previous === undefined || isFull || nowMs - previous.roundAtMs >= fullRoundDays * DAY_MS;
+  const expectedPages = previous?.isComplete === true ? previous.pages : previous?.expectedPages;
+  const checkpoint: Checkpoint = {
+    run,
+    startedAtMs: nowMs,
+    isFull,
+    isComplete: false,
+    round: isRoundDue ? (previous?.round ?? 0) + 1 : previous.round,
+    roundAtMs: isRoundDue ? nowMs : previous.roundAtMs,
+    pages: 0,
+    records: 0,
+    expectedPages,
+    slices: new Map(),
+  };
+  return { checkpoint, isResumed: false };
+}
+
+/**
+ * A run that has read everything and did not complete is begun anew, since its deletes need a run that has seen all pages. So is
+ * one whose lists are not those of today: earlier versions read lists in slices, which may have left out records.
+ */
+function isResumable(previous: Checkpoint, { nowMs, isFull, isListed }: RunStart): boolean {
+  const isRecent = nowMs - previous.startedAtMs < RESUMABLE_MS && nowMs >= previous.startedAtMs;
+  const { slices } = previous;
+  const isAllRead = slices.size > 0 && [...slices.values()].every(({ isDone }) => isDone);
+  const areListed = [...slices].every(([id, list]) => isListed(id, list));
+  return !previous.isComplete && isRecent && !isAllRead && areListed && (!isFull || previous.isFull);
+}
+
+/** What a parent is visited for: it changes with the parent's record and with every round. */
+export function visitToken(parentHash: RecordHash, round: number): RecordHash {
+  return hash('sha256', Buffer.concat([parentHash, Buffer.from(String(round))]), 'buffer').subarray(0, 8);
+}
+
+/** Keeps the checkpoint of a stream in step with the pages that go into its transactions. */
+export class CheckpointTracker {
+  readonly #stream: string;
+  readonly #slices: Map<string, SliceState>;
+  #checkpoint: Checkpoint;
+  #visits: Message[] = [];
+
+  constructor(stream: string, checkpoint: Checkpoint) {
+    this.#stream = stream;
+    this.#slices = new Map(checkpoint.slices);
+    this.#checkpoint = { ...checkpoint, slices: this.#slices };
+  }
+
+  get checkpoint(): Checkpoint {
+    return this.#checkpoint;
+  }
+
+  /** The page's messages go into the next transaction. */
+  advance({ list, number, records, next, plan, isVisitOpen }: Page): void {
+    const { pages, records: recordsBefore } = this.#checkpoint;
+    this.#checkpoint = { ...this.#checkpoint, pages: pages + 1, records: recordsBefore + records.length };
+    if (plan !== undefined) {
+      this.#slices.clear();
+      for (const planned of plan) this.#slices.set(planned.id, stateOf(planned, undefined, 0, false));
+    }
+    const isDone = next === undefined;
+    if (list.visit === undefined) this.#slices.set(list.id, stateOf(list, next, number, isDone));
+    else if (isDone && isVisitOpen !== true)
+      this.#visits.push(visitMessage(this.#stream, list.visit.parent, list.visit.token));
+  }
+
+  /** What goes to the topic `checkpoints` with the pages that advanced since the last call. */
+  take(): Message[] {
+    const messages = [...this.#visits, checkpointMessage(this.#stream, this.#checkpoint)];
+    this.#visits = [];
+    return messages;
+  }
+
+  /** Everything is read, and every delete sent. */
+  complete(): Message[] {
+    this.#checkpoint = { ...this.#checkpoint, isComplete: true };
+    return this.take();
+  }
+}
+
+function stateOf(
+  { path, query }: SourceList,
+  next: SliceState['next'],
+  pages: number,
+  isDone: boolean,
+): SliceState {
+  return { path, query, next, pages, isDone };
+}

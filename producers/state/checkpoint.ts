@@ -1,0 +1,143 @@
+import { isJsonObject, parseJson, type JsonObject, type JsonValue } from '../../core/json.ts';
+import type { RecordHash } from './record-hash.ts';
+import type { Query } from '../chartmogul/client.ts';
+import type { Message } from '../encode/message.ts';
+
+/** How far one list has been read. */
+export interface SliceState {
+  readonly path: string;
+  readonly query: Query;
+  /** Asks for the next page; undefined before the first. */
+  readonly next: Query | undefined;
+  readonly pages: number;
+  readonly isDone: boolean;
+}
+
+/** The durable progress of a stream: what the topic `checkpoints` holds under the stream's name. */
+export interface Checkpoint {
+  /** The run that wrote it. */
+  readonly run: string;
+  readonly startedAtMs: number;
+  readonly isFull: boolean;
+  /** The run has read everything and sent every delete. */
+  readonly isComplete: boolean;
+  /** Number and beginning of the round in which every parent is visited once. */
+  readonly round: number;
+  readonly roundAtMs: number;
+  /** Pages and records of this run so far. */
+  readonly pages: number;
+  readonly records: number;
+  /** Pages of the last complete run, for a measure of progress. */
+  readonly expectedPages: number | undefined;
+  readonly slices: ReadonlyMap<string, SliceState>;
+}
+
+/** Keys of the topic `checkpoints`: the stream's own, one for each parent visited, one for each key missed once. */
+export const checkpointKey = {
+  ofStream: (stream: string) => stream,
+  ofVisit: (stream: string, parent: string) => `${stream}|visit|${parent}`,
+  ofMissing: (stream: string, key: string) => `${stream}|missing|${key}`,
+};
+
+/** What a key of the topic `checkpoints` is about; undefined for one that is none of ours. */
+export function parseCheckpointKey(
+  key: string,
+): { stream: string; kind: 'stream' | 'visit' | 'missing'; subject: string } | undefined {
+  const match = /^([a-z][a-z0-9_]*)(?:\|(visit|missing)\|(.*))?$/s.exec(key);
+  if (match?.[1] === undefined) return undefined;
+  const kind = match[2] === 'visit' || match[2] === 'missing' ? match[2] : 'stream';
+  return { stream: match[1], kind, subject: match[3] ?? '' };
+}
+
+export function checkpointMessage(stream: string, checkpoint: Checkpoint): Message {
+  const slices = [...checkpoint.slices].map(([id, { path, query, next, pages, isDone }]) => ({
+    id,
+    path,
+    query,
+    ...(next !== undefined && { next }),
+    pages,
+    isDone,
+  }));
+  return {
+    key: checkpointKey.ofStream(stream),
+    value: Buffer.from(JSON.stringify({ ...checkpoint, slices })),
+  };
+}
+
+/** The token is the whole value: there is one for every parent. */
+export function visitMessage(stream: string, parent: string, token: RecordHash | null): Message {
+  return { key: checkpointKey.ofVisit(stream, parent), value: token };
+}
+
+/** `isMissing` false takes it back. */
+export function missingMessage(stream: string, key: string, isMissing: boolean): Message {
+  return {
+    key: checkpointKey.ofMissing(stream, key),
+    value: isMissing ? Buffer.from('1') : null,
+  };
+}
+
+/** Undefined for a text that no version of this program wrote: the stream is then read from its beginning. */
+export function parseCheckpoint(text: string): Checkpoint | undefined {
+  let json: JsonValue;
+  try {
+    json = parseJson(text);
+  } catch {
+    return undefined;
+  }
+  if (!isJsonObject(json)) return undefined;
+  const { run, startedAtMs, isFull, isComplete, round, roundAtMs, pages, records, expectedPages } = json;
+  const slices = parseSlices(json['slices']);
+  const isKnown =
+    typeof run === 'string' &&
+    typeof isFull === 'boolean' &&
+    typeof isComplete === 'boolean' &&
+    isCount(startedAtMs) &&
+    isCount(round) &&
+    isCount(roundAtMs) &&
+    isCount(pages) &&
+    isCount(records);
+  if (!isKnown || slices === undefined) return undefined;
+  return {
+    run,
+    startedAtMs,
+    isFull,
+    isComplete,
+    round,
+    roundAtMs,
+    pages,
+    records,
+    expectedPages: isCount(expectedPages) ? expectedPages : undefined,
+    slices,
+  };
+}
+
+function parseSlices(list: JsonValue | undefined): Map<string, SliceState> | undefined {
+  if (!Array.isArray(list)) return undefined;
+  const slices = new Map<string, SliceState>();
+  for (const entry of list) {
+    const slice = isJsonObject(entry) ? parseSlice(entry) : undefined;
+    if (slice === undefined) return undefined;
+    slices.set(slice.id, slice.state);
+  }
+  return slices;
+}
+
+function parseSlice(entry: JsonObject): { id: string; state: SliceState } | undefined {
+  const { id, path, query, next, pages, isDone } = entry;
+  if (typeof id !== 'string' || typeof path !== 'string' || typeof isDone !== 'boolean' || !isCount(pages))
+    return undefined;
+  if (!isQuery(query) || (next !== undefined && !isQuery(next))) return undefined;
+  return { id, state: { path, query, next, pages, isDone } };
+}
+
+function isCount(value: JsonValue | undefined): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+function isQuery(value: JsonValue | undefined): value is Record<string, string | number | boolean> {
+  return (
+    isJsonObject(value) &&
+    Object.values(value).every((part) => ['string', 'number', 'boolean'].includes(typeof part))
+  );
+}

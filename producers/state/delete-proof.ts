@@ -1,0 +1,123 @@
+import pLimit from 'p-limit';
+import type { Registry } from '../../core/avro/registry.ts';
+import { schemaIdOf } from '../../core/avro/wire-format.ts';
+import { AccessDeniedError, RequestRefusedError, StreamNotFoundError } from '../../core/errors.ts';
+import { isJsonObject } from '../../core/json.ts';
+import { RecordDecoder } from '../encode/record-decoder.ts';
+import { addressOf } from '../chartmogul/address.ts';
+import type { ChartMogulClient, RequestObserver } from '../chartmogul/client.ts';
+import { listWithin } from '../chartmogul/list.ts';
+import type { DeleteProof, Heir } from '../chartmogul/streams.ts';
+import type { Vanished } from './vanished.ts';
+
+const LOOK_UPS_SIDE_BY_SIDE = 16;
+
+/** What came out about a key that the source did not show. */
+export interface Verdict {
+  readonly key: string;
+  readonly parent: string | undefined;
+  /** `missing`: not proved yet, another complete run has to miss it too. */
+  readonly verdict: 'gone' | 'there' | 'missing';
+  /** Key of the record that took it over. */
+  readonly mergedInto: string | undefined;
+}
+
+export interface ProofContext {
+  readonly client: ChartMogulClient;
+  readonly registry: Registry;
+  readonly observer: RequestObserver;
+  /** Keys that the last complete run did not meet either. */
+  readonly missing: ReadonlySet<string>;
+}
+
+/** @throws what `get` throws, but for 404. */
+export async function prove(
+  proof: DeleteProof,
+  vanished: readonly Vanished[],
+  context: ProofContext,
+): Promise<Verdict[]> {
+  switch (proof.proof) {
+    case 'none':
+      return [];
+    case 'single':
+      return vanished.map(({ key, parent }) => ({ key, parent, verdict: 'gone', mergedInto: undefined }));
+    case 'twice':
+      return vanished.map((record) => missedTwice(record, context));
+    case 'look-up':
+      return lookUp(proof, vanished, context);
+  }
+}
+
+function missedTwice(
+  { key, parent, isParentGone }: Vanished,
+  { missing }: Pick<ProofContext, 'missing'>,
+): Verdict {
+  const isGone = isParentGone || missing.has(key);
+  return { key, parent, verdict: isGone ? 'gone' : 'missing', mergedInto: undefined };
+}
+
+async function lookUp(
+  proof: DeleteProof & { readonly proof: 'look-up' },
+  vanished: readonly Vanished[],
+  { client, registry, observer, missing }: ProofContext,
+): Promise<Verdict[]> {
+  const limit = pLimit(LOOK_UPS_SIDE_BY_SIDE);
+  const decoders = new Map<number, RecordDecoder>();
+  return limit.map(vanished, async (record) => {
+    const { key, parent } = record;
+    const path = addressOf(proof.path, 'key', key);
+    // What another address answers proves nothing.
+    if (path === undefined) return missedTwice(record, { missing });
+    try {
+      await client.get(path, proof.query, observer);
+      return { key, parent, verdict: 'there' as const, mergedInto: undefined };
+    } catch (error) {
+      // Who may not see a record does not know that it is gone.
+      if (error instanceof AccessDeniedError)
+        return { key, parent, verdict: 'missing' as const, mergedInto: undefined };
+      if (!(error instanceof StreamNotFoundError)) throw error;
+    }
+    const externalIds =
+      proof.heir === undefined ? [] : await valuesOf(record, proof.heir.field, registry, decoders);
+    const mergedInto = proof.heir && (await findHeir(client, proof.heir, key, externalIds, observer));
+    return { key, parent, verdict: 'gone' as const, mergedInto };
+  });
+}
+
+/** The texts that the record's last message had in a field. */
+async function valuesOf(
+  { value }: Vanished,
+  field: string,
+  registry: Registry,
+  decoders: Map<number, RecordDecoder>,
+): Promise<string[]> {
+  if (value === undefined) return [];
+  const id = schemaIdOf(value);
+  const decoder = decoders.get(id) ?? new RecordDecoder(await registry.schemaById(id));
+  decoders.set(id, decoder);
+  const values = decoder.decode(value)[field];
+  return Array.isArray(values) ? values.filter((text): text is string => typeof text === 'string') : [];
+}
+
+/** The record that has the lost one's external id now: then it was merged, not deleted. */
+async function findHeir(
+  client: ChartMogulClient,
+  { path, listKey, field, filter }: Heir,
+  key: string,
+  externalIds: readonly string[],
+  observer: RequestObserver,
+): Promise<string | undefined> {
+  for (const externalId of new Set(externalIds)) {
+    try {
+      const answer = await client.get(path, { [filter]: externalId }, observer);
+      for (const record of listWithin(answer, listKey, path)) {
+        if (!isJsonObject(record) || typeof record['uuid'] !== 'string' || record['uuid'] === key) continue;
+        const theirs = record[field];
+        if (Array.isArray(theirs) && theirs.includes(externalId)) return record['uuid'];
+      }
+    } catch (error) {
+      if (!(error instanceof StreamNotFoundError) && !(error instanceof RequestRefusedError)) throw error;
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,98 @@
+import type { Admin } from 'kafkajs';
+import type { Settings } from '../../core/settings/config.ts';
+import { MassDeleteError } from '../../core/errors.ts';
+import { checkpointsTopic, topicOf } from '../../core/stream-name.ts';
+import { readTopics } from '../../core/kafka/topic-reader.ts';
+import { parseCheckpointKey } from './checkpoint.ts';
+import type { KeyTable } from './key-table.ts';
+
+/** A key that the topic has and the source did not show. */
+export interface Vanished {
+  readonly key: string;
+  /** Its last message, framed; kept only where it is needed. */
+  readonly value: Buffer | undefined;
+  /** The parent whose list lacked it. */
+  readonly parent: string | undefined;
+  /** Its parent is gone, and it with it. */
+  readonly isParentGone: boolean;
+}
+
+export interface VanishedOptions {
+  readonly stream: string;
+  readonly keys: KeyTable;
+  readonly isValueWanted: boolean;
+}
+
+/** Finds the keys that vanished by reading the stream's topic once more: the key table knows that there are some, not which. */
+export async function findVanished(
+  admin: Admin,
+  settings: Settings,
+  { stream, keys, isValueWanted }: VanishedOptions,
+  signal: AbortSignal,
+): Promise<Vanished[]> {
+  const found = new Map<string, Vanished>();
+  const topic = topicOf(settings.topicPrefix, stream);
+  await readTopics(
+    admin,
+    settings,
+    new Map([
+      [
+        topic,
+        ({ key, value }) => {
+          if (key === null || value === null || !keys.has(key) || keys.isSeen(key)) return;
+          const text = key.toString('utf8');
+          const kept = isValueWanted ? Buffer.from(value) : undefined;
+          found.set(text, { key: text, value: kept, parent: undefined, isParentGone: false });
+        },
+      ],
+    ]),
+    signal,
+  );
+  return [...found.values()];
+}
+
+/** The parents that were visited once and are not among the living any more, by the topic `checkpoints`. */
+export async function findUnseenVisits(
+  admin: Admin,
+  settings: Settings,
+  { stream, visits }: { readonly stream: string; readonly visits: KeyTable },
+  signal: AbortSignal,
+): Promise<string[]> {
+  const parents = new Set<string>();
+  await readTopics(
+    admin,
+    settings,
+    new Map([
+      [
+        checkpointsTopic(settings.topicPrefix),
+        ({ key }) => {
+          const about = key === null ? undefined : parseCheckpointKey(key.toString('utf8'));
+          if (about?.stream !== stream || about.kind !== 'visit') return;
+          if (visits.has(about.subject) && !visits.isSeen(about.subject)) parents.add(about.subject);
+        },
+      ],
+    ]),
+    signal,
+  );
+  return [...parents];
+}
+
+/**
+ * Nothing is believed of a source that lost so much at once: it may have been cut short without saying so. One record alone may
+ * go, though it be the half of a small stream, unless nothing may: it is proved by itself.
+ *
+ * @throws MassDeleteError
+ */
+export function refuseMassDelete(
+  stream: string,
+  vanished: number,
+  live: number,
+  { massDeletePercent, isMassDeleteAllowed }: { massDeletePercent: number; isMassDeleteAllowed: boolean },
+): void {
+  const isAlone = vanished === 1 && massDeletePercent > 0;
+  const isMass = !isAlone && vanished * 100 > live * massDeletePercent;
+  if (isMassDeleteAllowed || !isMass) return;
+  throw new MassDeleteError(
+    `${stream}: ${vanished} of ${live} records are gone from the source, more than MASS_DELETE_PERCENT (${massDeletePercent}); nothing was deleted. If they are meant to be gone, run \`npm run produce -- --streams ${stream} --allow-mass-delete\``,
+  );
+}

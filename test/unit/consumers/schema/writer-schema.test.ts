@@ -1,0 +1,417 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import { parseWriterSchema } from '../../../../consumers/schema/writer-schema.ts';
+import type { RecordType, WriterType } from '../../../../consumers/schema/writer-type.ts';
+import { readStreamSchema, streamNames } from '../../../../core/avro/schema-files.ts';
+import { IncompatibleSchemaError } from '../../../../core/errors.ts';
+import { avscType, schemas } from '../../../fixtures/avro-schemas.ts';
+
+function parsed(schema: unknown) {
+  return parseWriterSchema(JSON.stringify(schema), 'schema 7');
+}
+
+function typeOf(type: unknown): WriterType {
+  const [field] = parsed({ type: 'record', name: 'T', fields: [{ name: 'a', type }] }).fields;
+  assert.ok(field);
+  return field.type;
+}
+
+const logical = (type: string, logicalType: string, more = {}) => ({ type, logicalType, ...more });
+const decimal = (precision: unknown, scale?: unknown) => logical('bytes', 'decimal', { precision, scale });
+const logicals: readonly (readonly [unknown, WriterType])[] = [
+  [logical('string', 'json'), { kind: 'json' }],
+  [logical('string', 'uuid'), { kind: 'uuid', isText: true }],
+  [logical('fixed', 'uuid', { name: 'U', size: 16 }), { kind: 'uuid', isText: false }],
+  [logical('fixed', 'uuid', { name: 'U', size: 15 }), { kind: 'fixed', bytes: 15 }],
+  [logical('long', 'uuid'), { kind: 'long' }],
+  [logical('int', 'date'), { kind: 'date' }],
+  [logical('long', 'date'), { kind: 'long' }],
+  [logical('int', 'time-millis'), { kind: 'time-millis' }],
+  [logical('long', 'time-micros'), { kind: 'time-micros' }],
+  [logical('long', 'time-millis'), { kind: 'long' }],
+  [logical('long', 'timestamp-millis'), { kind: 'timestamp', digits: 3 }],
+  [logical('long', 'timestamp-micros'), { kind: 'timestamp', digits: 6 }],
+  [logical('long', 'local-timestamp-nanos'), { kind: 'timestamp', digits: 9 }],
+  [logical('int', 'timestamp-millis'), { kind: 'int' }],
+  [logical('fixed', 'duration', { name: 'D', size: 12 }), { kind: 'fixed', bytes: 12 }],
+  [logical('string', 'url'), { kind: 'string' }],
+  [decimal(5, 2), { kind: 'decimal', precision: 5, scale: 2, fixedBytes: undefined }],
+  [decimal(5), { kind: 'decimal', precision: 5, scale: 0, fixedBytes: undefined }],
+  [decimal(5, 6), { kind: 'bytes' }],
+  [decimal(5, -1), { kind: 'bytes' }],
+  [decimal(0), { kind: 'bytes' }],
+  [decimal('5'), { kind: 'bytes' }],
+  [decimal(undefined), { kind: 'bytes' }],
+  [
+    logical('fixed', 'decimal', { name: 'D', size: 2, precision: 4 }),
+    { kind: 'decimal', precision: 4, scale: 0, fixedBytes: 2 },
+  ],
+  [logical('fixed', 'decimal', { name: 'D', size: 2, precision: 5 }), { kind: 'fixed', bytes: 2 }],
+  [{ type: { type: 'int', logicalType: 'date' } }, { kind: 'date' }],
+  [{ type: 'string', 'avro.java.string': 'String' }, { kind: 'string' }],
+];
+for (const [schema, type] of logicals) {
+  test(`${JSON.stringify(schema)} is ${type.kind}`, () => assert.deepEqual(typeOf(schema), type));
+}
+
+test('a name stands for the type in its own namespace, or for that without one', () => {
+  const enumOf = (name: string, namespace: string | undefined, symbol: string) => ({
+    name: symbol,
+    type: { type: 'enum', name, ...(namespace !== undefined && { namespace }), symbols: [symbol] },
+  });
+  const inner = {
+    type: 'record',
+    name: 'y.Inner',
+    fields: [
+      enumOf('Enum', undefined, 'InY'),
+      { name: 'own', type: 'Enum' },
+      { name: 'other', type: 'x.Enum' },
+    ],
+  };
+  const { fields, name } = parsed({
+    type: 'record',
+    name: 'Top',
+    namespace: 'x',
+    fields: [
+      enumOf('Enum', undefined, 'InX'),
+      enumOf('Bare', '', 'InNone'),
+      { name: 'inner', type: inner },
+      { name: 'own', type: 'Enum' },
+      { name: 'bare', type: ['null', 'Bare'] },
+      { name: 'far', type: 'y.Enum' },
+    ],
+  });
+  assert.equal(name, 'Top');
+  const symbols = (type: WriterType | undefined): unknown => {
+    if (type?.kind === 'enum') return type.symbols[0];
+    if (type?.kind === 'record') return type.fields.map((field) => symbols(field.type));
+    return type?.kind === 'union' ? type.branches.map(symbols) : undefined;
+  };
+  assert.deepEqual(
+    fields.map((field) => symbols(field.type)),
+    ['InX', 'InNone', ['InY', 'InY', 'InX'], 'InX', [undefined, 'InNone'], 'InY'],
+  );
+});
+
+const record = (name: string, ...types: unknown[]) => ({
+  type: 'record',
+  name,
+  fields: types.map((type, index) => ({ name: `f${index}`, type })),
+});
+
+/** The names of the records in a type, those that are recursive in capitals. */
+function recordsIn(type: WriterType): string {
+  const parts = (types: readonly WriterType[]) => types.map(recordsIn).join('');
+  switch (type.kind) {
+    case 'record':
+      return type.isRecursive ? 'R' : `r(${parts(type.fields.map((field) => field.type))})`;
+    case 'union':
+      return parts(type.branches);
+    case 'array':
+      return recordsIn(type.items);
+    case 'map':
+      return recordsIn(type.values);
+    default:
+      return '';
+  }
+}
+
+const recursions: readonly (readonly [string, unknown, string])[] = [
+  ['itself', record('A', ['null', 'A']), 'R'],
+  ['itself in an array', record('A', { type: 'array', items: 'A' }), 'R'],
+  ['itself through another', record('A', record('B', { type: 'map', values: 'A' })), 'R'],
+  ['one that contains itself', record('A', record('B', ['null', 'B']), 'int'), 'r(R)'],
+  ['one that contains itself, twice', record('A', record('B', ['null', 'B']), 'B'), 'r(RR)'],
+  ['the same record twice', record('A', record('B', 'int'), 'B'), 'r(r()r())'],
+  ['one that leads back to it later', record('A', record('B', record('C', ['null', 'B'])), 'C'), 'r(RR)'],
+  [
+    'itself by way of a record known before',
+    record('A', record('B', record('C', ['null', 'A'])), record('D', 'C')),
+    'R',
+  ],
+  [
+    'two circles that share a record',
+    record('A', record('B', ['null', 'B'], record('C', ['null', 'B', 'A']))),
+    'R',
+  ],
+];
+for (const [name, schema, expected] of recursions) {
+  test(`a record that contains ${name} is told from others`, () =>
+    assert.equal(recordsIn(typeOf(schema)), expected));
+}
+
+test('a field of the type of the whole message is recursive', () => {
+  const [next] = parsed(record('Node', ['null', 'Node'])).fields;
+  assert.equal(next && recordsIn(next.type), 'R');
+});
+
+test('what leads back through a record that is closed again is recursive too', () => {
+  // X reaches A, which reaches the record around it only after X was closed.
+  const schema = record('O', record('A', record('X', ['null', 'A']), ['null', 'O']), record('B', 'X'));
+  assert.deepEqual(recordsIn(typeOf(schema)), 'R');
+  const [, b] = parsed(schema).fields;
+  assert.equal(b && recordsIn(b.type), 'R');
+});
+
+/** A record of records and of references to any of those that have begun before. */
+function someGraph(choices: readonly number[]): unknown {
+  let next = 0;
+  let count = 0;
+  const choose = (below: number) => (choices[next++] ?? 0) % below;
+  const build = (depth: number): unknown => {
+    const name = `N${count++}`;
+    const types = Array.from({ length: 1 + choose(3) }, () => {
+      const isNew = depth < 5 && choose(2) === 0;
+      return isNew ? build(depth + 1) : ['null', `N${choose(count)}`];
+    });
+    return record(name, ...types);
+  };
+  return build(0);
+}
+
+test('a record is recursive if it can be reached from itself, and only then', () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat(60), { maxLength: 60 }), (choices) => {
+      const top = typeOf(someGraph(choices));
+      const within = (type: WriterType): RecordType[] => {
+        if (type.kind === 'union') return type.branches.flatMap(within);
+        return type.kind === 'record' ? [type] : [];
+      };
+      const next = (type: RecordType) => type.fields.flatMap((field) => within(field.type));
+      const reachable = (start: RecordType) => {
+        const seen = new Set(next(start));
+        for (const type of seen) for (const inner of next(type)) seen.add(inner);
+        return seen;
+      };
+      assert.ok(top.kind === 'record');
+      for (const type of [top, ...reachable(top)]) assert.equal(type.isRecursive, reachable(type).has(type));
+    }),
+    { numRuns: 500 },
+  );
+});
+
+/** Records of which each contains the one before so many times. */
+function tower(levels: number, times: number): unknown {
+  let fields: unknown[] = ['int'];
+  let schema: unknown = record('L0', ...fields);
+  for (let level = 1; level < levels; level++) {
+    fields = [schema, ...Array.from({ length: times - 1 }, () => `L${level - 1}`)];
+    schema = record(`L${level}`, ...fields);
+  }
+  return schema;
+}
+
+function nested(levels: number): unknown {
+  let type: unknown = 'int';
+  for (let level = 0; level < levels; level++) type = { type: 'array', items: type };
+  return type;
+}
+
+/** Fields of which each is a record that contains the one before. */
+function chain(length: number): unknown {
+  return Array.from({ length }, (_, level) => {
+    return { name: `f${level}`, type: record(`L${level}`, level === 0 ? 'int' : `L${level - 1}`) };
+  });
+}
+
+const top = (fields: unknown, more = {}) => ({ type: 'record', name: 'T', fields, ...more });
+const refused: readonly (readonly [string, unknown, RegExp])[] = [
+  ['a text', '"string"', /no|not an Avro record/],
+  ['no JSON', '{', /^schema 7 is not JSON/],
+  ['an array', '[]', /not an Avro record/],
+  ['null', 'null', /not an Avro record/],
+  ['an enum', { type: 'enum', name: 'E', symbols: ['A'] }, /not an Avro record/],
+  ['no fields', { type: 'record', name: 'T' }, /list of fields/],
+  ['no name', { type: 'record', fields: [] }, /without a name/],
+  ['a name that is none', { type: 'record', name: 'a-b', fields: [] }, /without a name/],
+  ['a field without a type', top([{ name: 'a' }]), /field a: not an Avro type/],
+  ['a field without a name', top([{ type: 'int' }]), /a field without a name/],
+  [
+    'a field twice',
+    top([
+      { name: 'a', type: 'int' },
+      { name: 'a', type: 'long' },
+    ]),
+    /field a: two fields have this name/,
+  ],
+  [
+    'an unknown type',
+    top([{ name: 'a', type: { type: 'array', items: 'Money' } }]),
+    /field a\[\]: the type "Money" is not defined/,
+  ],
+  [
+    'a name used before it is defined',
+    top([
+      { name: 'a', type: 'E' },
+      { name: 'b', type: { type: 'enum', name: 'E', symbols: ['X'] } },
+    ]),
+    /"E" is not defined/,
+  ],
+  [
+    'one name for two types',
+    top([{ name: 'a', type: { type: 'fixed', name: 'T', size: 1 } }]),
+    /T is given to two types/,
+  ],
+  ['a union in a union', top([{ name: 'a', type: ['int', ['null', 'string']] }]), /no union/],
+  ['null twice', top([{ name: 'a', type: ['null', 'null'] }]), /null only once/],
+  ['an empty union', top([{ name: 'a', type: [] }]), /without branches/],
+  [
+    'an enum without symbols',
+    top([{ name: 'a', type: { type: 'enum', name: 'E' } }]),
+    /list of different symbols/,
+  ],
+  ['a fixed without a size', top([{ name: 'a', type: { type: 'fixed', name: 'F' } }]), /wants a size/],
+  [
+    'a fixed of a negative size',
+    top([{ name: 'a', type: { type: 'fixed', name: 'F', size: -1 } }]),
+    /wants a size/,
+  ],
+  [
+    'the name of a system column',
+    top([{ name: '_version', type: 'long' }]),
+    /field _version: the sink's own column.*rename/,
+  ],
+  [
+    'a primary key that is no field',
+    top([{ name: 'a', type: 'int' }], { primaryKey: ['b'] }),
+    /"primaryKey" wants/,
+  ],
+  [
+    'a primary key that is no list',
+    top([{ name: 'a', type: 'int' }], { primaryKey: 'a' }),
+    /"primaryKey" wants/,
+  ],
+  ['an empty primary key', top([{ name: 'a', type: 'int' }], { primaryKey: [] }), /"primaryKey" wants/],
+  [
+    'a primary key with a field twice',
+    top([{ name: 'a', type: 'int' }], { primaryKey: ['a', 'a'] }),
+    /"primaryKey" wants/,
+  ],
+  ['2^40 fields in forty lines', top([{ name: 'a', type: tower(40, 2) }]), /more than 100000 types/],
+  ['a record of 70 levels in text', top([{ name: 'a', type: nested(70) }]), /nested more than 64 deep/],
+  ['a record of 70 levels by name', top([{ name: 'a', type: tower(70, 1) }]), /nested more than 64 deep/],
+  [
+    'a record of 70 levels that are defined side by side',
+    top(chain(70)),
+    /field f62\.f0: nested more than 64 deep/,
+  ],
+  [
+    'a million levels',
+    `{"type":"record","name":"T","fields":[{"name":"a","type":${'['.repeat(1e6)}`,
+    /is not JSON/,
+  ],
+  [
+    'a million levels that end',
+    `{"type":"record","name":"T","fields":[{"name":"a","type":${'{"type":"array","items":'.repeat(1e5)}"int"${'}'.repeat(1e5)}}]}`,
+    /nested more than 64 deep/,
+  ],
+];
+for (const [name, schema, message] of refused) {
+  test(`a schema with ${name} is refused`, () => {
+    const text = typeof schema === 'string' ? schema : JSON.stringify(schema);
+    assert.throws(
+      () => parseWriterSchema(text, 'schema 7'),
+      (error) => {
+        assert.ok(error instanceof IncompatibleSchemaError);
+        assert.match(error.message, /^schema 7/);
+        assert.match(error.message, message);
+        assert.ok(error.message.length < 500);
+        return true;
+      },
+    );
+  });
+}
+
+test('a schema of as many levels as are allowed is read', () => {
+  assert.equal(typeOf(nested(62)).kind, 'array');
+});
+
+test('docs, defaults and the primary key are kept', () => {
+  const schema = parsed(
+    top(
+      [
+        { name: 'a', type: 'int', doc: 'An id.' },
+        { name: 'b', type: 'string', default: 5 },
+      ],
+      { doc: 'All.', primaryKey: ['b', 'a'] },
+    ),
+  );
+  assert.deepEqual(schema, {
+    name: 'T',
+    doc: 'All.',
+    primaryKey: ['b', 'a'],
+    fields: [
+      { name: 'a', type: { kind: 'int' }, doc: 'An id.' },
+      { name: 'b', type: { kind: 'string' }, default: 5 },
+    ],
+  });
+  assert.equal(parsed(top([])).primaryKey, undefined);
+});
+
+for (const stream of streamNames) {
+  test(`the schema of ${stream} is read as it stands`, () => {
+    const own = readStreamSchema(stream);
+    const schema = parsed(own);
+    assert.deepEqual(schema.primaryKey, own.primaryKey);
+    assert.deepEqual(
+      schema.fields.map(({ name }) => name),
+      own.fields.map(({ name }) => name),
+    );
+  });
+}
+
+test('every schema that avsc takes is read', () => {
+  fc.assert(
+    fc.property(schemas, (schema) => {
+      avscType(schema);
+      assert.equal(parsed(schema).fields.length, schema.fields?.length);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test('any JSON is a schema or refused', () => {
+  const words = fc.constantFrom<unknown>(
+    'record',
+    'array',
+    'map',
+    'enum',
+    'fixed',
+    'int',
+    'null',
+    'T',
+    1,
+    null,
+    true,
+  );
+  const { json } = fc.letrec<{ json: unknown }>((tie) => ({
+    json: fc.oneof(
+      { maxDepth: 5 },
+      words,
+      fc.array(tie('json'), { maxLength: 3 }),
+      fc.record(
+        {
+          type: tie('json'),
+          name: words,
+          fields: tie('json'),
+          items: tie('json'),
+          values: tie('json'),
+          symbols: tie('json'),
+          size: words,
+        },
+        { requiredKeys: ['type'], noNullPrototype: true },
+      ),
+    ),
+  }));
+  fc.assert(
+    fc.property(json, (type) => {
+      try {
+        typeOf(type);
+      } catch (error) {
+        assert.ok(error instanceof IncompatibleSchemaError);
+      }
+    }),
+    { numRuns: 1000 },
+  );
+});

@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import type { KafkaMessage } from 'kafkajs';
+import pLimit from 'p-limit';
+import { Batch } from '../../../../consumers/stream/batch.ts';
+import { BatchInserter } from '../../../../consumers/stream/batch-inserter.ts';
+import type { InsertOutcome } from '../../../../consumers/table/insert-rows.ts';
+import type { StorageTable } from '../../../../consumers/table/storage-table.ts';
+import { createSinkCounts } from '../../../../consumers/report/sink-counts.ts';
+import type { TopicPartitions } from '../../../../consumers/stream/topic-partitions.ts';
+import { RowBuffer } from '../../../../consumers/transcode/row-buffer.ts';
+import { DecodeError } from '../../../../core/errors.ts';
+import { serviceRetry } from '../../../../core/retry.ts';
+
+const refused: InsertOutcome = { kind: 'refused', reason: 'code 469' };
+const message = (offset: number, more: Partial<Pick<KafkaMessage, 'key' | 'value'>> = {}): KafkaMessage => ({
+  key: Buffer.from('k'),
+  value: Buffer.alloc(9),
+  timestamp: '1700000000000',
+  attributes: 0,
+  headers: {},
+  offset: String(offset),
+  ...more,
+});
+
+/** A careful batch of rows of one partition. */
+function batchOf(rows: number): Batch {
+  const batch = new Batch([], new RowBuffer(), 0n, true);
+  for (let offset = 0; offset < rows; offset++) batch.endRow(0, message(offset), 1, false);
+  return batch;
+}
+
+interface Fakes {
+  readonly insert: (generation: AbortSignal) => InsertOutcome;
+  readonly hasStill?: () => boolean;
+  readonly whileVerifying?: () => void;
+}
+
+function createInserter({ insert, hasStill = () => true, whileVerifying = () => {} }: Fakes) {
+  const letters: string[] = [];
+  const table = {
+    name: 'plans_raw',
+    stream: 'plans',
+    insert: (_: unknown, generation: AbortSignal) => Promise.resolve(insert(generation)),
+    hasStill: () => Promise.resolve(hasStill()),
+  };
+  let generation = new AbortController();
+  const partitions = {
+    get generation() {
+      return generation.signal;
+    },
+    verify: () => {
+      whileVerifying();
+      return Promise.resolve(true);
+    },
+  };
+  const inserter = new BatchInserter({
+    topic: 't.plans',
+    table: table as unknown as StorageTable,
+    letters: {
+      send: (sent) => {
+        letters.push(...sent.map((letter) => letter.message.offset));
+        return Promise.resolve();
+      },
+    },
+    counts: createSinkCounts('plans', 'plans_raw'),
+    policy: serviceRetry,
+    limit: pLimit(1),
+  });
+  return {
+    letters,
+    insert: (batch: Batch) => inserter.insert(batch, partitions as unknown as TopicPartitions),
+    /** What {@link TopicPartitions.assign} does. */
+    assign: () => {
+      generation.abort();
+      generation = new AbortController();
+    },
+  };
+}
+
+test('a batch belongs to the partitions that were there when its insert began, not to those given meanwhile', async () => {
+  const seen: boolean[] = [];
+  const created: ReturnType<typeof createInserter> = createInserter({
+    insert: (generation) => {
+      seen.push(generation.aborted);
+      return { kind: 'inserted' };
+    },
+    whileVerifying: () => created.assign(),
+  });
+  await created.insert(batchOf(3));
+  assert.deepEqual(seen, [true]);
+});
+
+test('a row that is refused is set aside, and the others are in', async () => {
+  let asked = 0;
+  // All three, then the first, then the two others, then each of these.
+  const outcomes = [refused, { kind: 'inserted' } as const, refused, refused, { kind: 'inserted' } as const];
+  const { insert, letters } = createInserter({ insert: () => outcomes[asked++] ?? refused });
+  assert.equal(await insert(batchOf(3)), 'inserted');
+  assert.deepEqual([asked, letters], [5, ['1']]);
+});
+
+test('rows that are refused because the table changed meanwhile are not set aside', async () => {
+  let looked = 0;
+  const { insert, letters } = createInserter({ insert: () => refused, hasStill: () => ++looked === 1 });
+  assert.equal(await insert(batchOf(64)), 'changed');
+  assert.deepEqual([looked, letters], [2, []]);
+});
+
+test('a hundred refused rows one after the other are the fault of the table', async () => {
+  const { insert, letters } = createInserter({ insert: () => refused });
+  await assert.rejects(insert(batchOf(1_000)), /table plans_raw refuses every row/);
+  assert.equal(letters.length, 99);
+});
+
+test('a batch counts what is set aside, and keeps the bytes of a message, not those that came with it', () => {
+  const batch = batchOf(0);
+  const fetched = Buffer.alloc(100_000);
+  const set = message(7, { key: fetched.subarray(0, 10), value: fetched.subarray(10, 1_010) });
+  const error = new DecodeError('x');
+  batch.setAside({ stream: 'plans', topic: 't', partition: 0, message: set, schemaId: undefined, error });
+  assert.ok(batch.letterBytes > 1_010 && batch.letterBytes < 3_000);
+  const [letter] = batch.letters;
+  assert.deepEqual([letter?.message.key, letter?.message.value], [set.key, set.value]);
+  assert.ok((letter?.message.value?.buffer.byteLength ?? Infinity) < 50_000);
+});

@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import { requestsOf, sizeOf, type DeadLetter } from '../../../../consumers/stream/dead-letters.ts';
+import { DecodeError } from '../../../../core/errors.ts';
+
+const MIB = 1024 * 1024;
+
+function letterOf(offset: number, value: number | null, key = 0): DeadLetter {
+  const bytes = value === null ? null : Buffer.alloc(value);
+  const message = { key: Buffer.alloc(key), value: bytes, offset: String(offset), timestamp: '1' };
+  const error = new DecodeError('why it is no row');
+  const whole = { ...message, attributes: 0, headers: {} };
+  return { stream: 'plans', topic: 't.plans', partition: 3, message: whole, schemaId: 7, error };
+}
+
+test('requests have all letters in their order, and a MiB at most, unless one letter alone has more', () => {
+  const size = fc.option(fc.oneof(fc.nat(2_000), fc.nat(3 * MIB)), { nil: null });
+  fc.assert(
+    fc.property(fc.array(fc.tuple(size, fc.nat(300_000)), { maxLength: 30 }), (sizes) => {
+      const letters = sizes.map(([value, key], index) => letterOf(index, value, key));
+      const requests = requestsOf(letters);
+      const offsets = requests.flat().map(({ headers }) => headers['offset']);
+      assert.deepEqual(
+        offsets,
+        letters.map(({ message }) => message.offset),
+      );
+      for (const request of requests) {
+        const bytes = request.reduce((sum, message) => sum + sizeOf(message), 0);
+        assert.ok(request.length === 1 || bytes <= MIB, `${request.length} letters of ${bytes} bytes`);
+      }
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test('letters of deletes have no value, and fill requests all the same', () => {
+  const requests = requestsOf(Array.from({ length: 20_000 }, (_, offset) => letterOf(offset, null)));
+  assert.ok(requests.length > 2 && requests.length < 20, String(requests.length));
+});
+
+test('a letter is as large as its key, its value and its headers', () => {
+  const [[message] = []] = requestsOf([letterOf(12, 1_000, 500)]);
+  assert.ok(message);
+  const headers = Object.entries(message.headers).map(([name, value]) => name + String(value));
+  assert.equal(sizeOf(message), 1_000 + Buffer.byteLength(headers.join('')) + 'plans|sink|3|12'.length);
+});

@@ -1,0 +1,238 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import {
+  resumeOffset,
+  type PartitionLog,
+  type TableRows,
+} from '../../../../consumers/stream/resume-offset.ts';
+
+/** A broker that gives no ids, and a topic that has its times. */
+const byTime = { topicId: 0n, times: 'broker' } as const;
+
+interface Message {
+  readonly offset: bigint;
+  readonly timeMs: bigint;
+}
+
+function logOf(
+  messages: readonly Message[],
+  end: bigint,
+  start = 0n,
+  { topicId, times }: { readonly topicId: bigint; readonly times: 'broker' | 'producer' } = byTime,
+): PartitionLog {
+  return {
+    topicId,
+    hasBrokerTimes: () => Promise.resolve(times === 'broker'),
+    start,
+    end,
+    firstOffsetSince: (timeMs) =>
+      Promise.resolve(messages.find((message) => message.timeMs >= timeMs)?.offset ?? end),
+  };
+}
+
+function rowsOf(messages: readonly Message[], topicId = 0n): TableRows {
+  const [first] = messages;
+  if (first === undefined) return [];
+  const version = ({ offset, timeMs }: Message) => (timeMs << 64n) | offset;
+  const rows = {
+    partition: 0,
+    topicId,
+    newest: messages.reduce((a, b) => (version(b) > version(a) ? b : a), first),
+    highest: messages.reduce((a, b) => (b.offset >= a.offset ? b : a), first),
+  };
+  return [rows];
+}
+
+const at = (offset: number, timeMs: number): Message => ({ offset: BigInt(offset), timeMs: BigInt(timeMs) });
+const line = (count: number, timeMs: number) =>
+  Array.from({ length: count }, (_, index) => at(index, timeMs + index));
+
+const cases: readonly (readonly [string, TableRows, PartitionLog, bigint])[] = [
+  ['an empty table is filled from the start', [], logOf(line(3, 100), 3n), 0n],
+  ['an empty table is filled from where retention begins', [], logOf(line(3, 100), 9n, 6n), 6n],
+  ['a table goes on behind its highest offset', rowsOf(line(3, 100)), logOf(line(5, 100), 5n), 3n],
+  ['a table that has all has nothing to do', rowsOf(line(5, 100)), logOf(line(5, 100), 5n), 5n],
+  [
+    'a log that lost what was not read goes on where it begins',
+    rowsOf(line(3, 100)),
+    logOf([at(8, 200)], 9n, 8n),
+    8n,
+  ],
+  [
+    'what compaction took from the log changes nothing',
+    rowsOf(line(5, 100)),
+    logOf([at(3, 103), at(6, 106)], 7n),
+    5n,
+  ],
+  [
+    'a log of which nothing older is left goes on behind the rows',
+    rowsOf(line(5, 100)),
+    logOf([at(6, 106)], 7n),
+    5n,
+  ],
+  ['a shorter log is a new one', rowsOf(line(5, 100)), logOf(line(2, 900), 2n), 0n],
+  [
+    'a longer log whose first message is later is a new one',
+    rowsOf(line(5, 100)),
+    logOf(line(9, 900), 9n),
+    0n,
+  ],
+  [
+    'a new log is gone on with behind its own rows',
+    rowsOf([...line(5, 100), ...line(2, 900)]),
+    logOf(line(4, 900), 4n),
+    2n,
+  ],
+  [
+    'so is one that is longer than the old one by now',
+    rowsOf([...line(5, 100), ...line(2, 900)]),
+    logOf(line(9, 900), 9n),
+    2n,
+  ],
+  [
+    'and one that has as many rows as the old one',
+    rowsOf([...line(3, 100), ...line(3, 900)]),
+    logOf(line(4, 900), 4n),
+    3n,
+  ],
+  ['a third log is new again', rowsOf([...line(5, 100), ...line(2, 500)]), logOf(line(9, 900), 9n), 0n],
+  [
+    'times that do not rise with the offsets do not make a log new',
+    rowsOf([at(0, 100), at(1, 300), at(2, 200)]),
+    logOf([at(0, 100), at(1, 300), at(2, 200), at(3, 310)], 4n),
+    3n,
+  ],
+];
+for (const [name, rows, log, expected] of cases) {
+  test(name, async () => assert.equal(await resumeOffset(rows, 0, log), expected));
+}
+
+const A = 0xan;
+const B = 0xbn;
+const byId = { topicId: B, times: 'producer' } as const;
+const withId = (count: number, timeMs = 100, start = 0n) =>
+  logOf(line(count, timeMs), BigInt(count), start, byId);
+const inPartition = (rows: TableRows, partition: number) => rows.map((row) => ({ ...row, partition }));
+
+const casesById: readonly (readonly [string, TableRows, PartitionLog, bigint])[] = [
+  ['rows of the topic count, whatever their times', rowsOf([at(0, 900), at(1, 100)], B), withId(5), 2n],
+  ['rows of a topic of before do not, be they more', rowsOf(line(9, 100), A), withId(5), 0n],
+  ['or as many, at the same times', rowsOf(line(5, 100), A), withId(5), 0n],
+  ['or fewer', rowsOf(line(2, 100), A), withId(5), 0n],
+  [
+    'of both topics those of the topic count',
+    [...rowsOf(line(4, 100), A), ...rowsOf(line(2, 50), B)],
+    withId(5),
+    2n,
+  ],
+  ['rows of an unknown topic count', rowsOf([at(0, 900), at(1, 100)]), withId(5), 2n],
+  ['unless the topic has not come so far', rowsOf(line(6, 100)), withId(5), 0n],
+  [
+    'or the table has rows of a topic of before',
+    [...rowsOf(line(2, 100)), ...inPartition(rowsOf(line(1, 100), A), 7)],
+    withId(5),
+    0n,
+  ],
+  [
+    'also where the table has rows of the topic in another partition',
+    [...rowsOf(line(2, 100)), ...inPartition(rowsOf(line(1, 100), B), 7)],
+    withId(5),
+    2n,
+  ],
+  [
+    'rows of an unknown topic behind those of the topic',
+    [...rowsOf(line(2, 100), B), ...rowsOf(line(4, 100))],
+    withId(5),
+    4n,
+  ],
+  ['what was deleted from the log is not looked for', rowsOf(line(2, 100), B), withId(9, 100, 4n), 4n],
+  [
+    'a broker without ids and with times of producers: behind the highest offset',
+    rowsOf([at(0, 900), at(1, 100)], A),
+    logOf(line(5, 100), 5n, 0n, { topicId: 0n, times: 'producer' }),
+    2n,
+  ],
+  [
+    'a topic with times of the broker: rows without an id are told by it',
+    rowsOf(line(5, 100)),
+    logOf(line(9, 900), 9n, 0n, { topicId: B, times: 'broker' }),
+    0n,
+  ],
+];
+for (const [name, rows, log, expected] of casesById) {
+  test(`by id: ${name}`, async () => assert.equal(await resumeOffset(rows, 0, log), expected));
+}
+
+/** What may happen to a partition and its table. */
+const event = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({ kind: fc.constant('produce' as const), key: fc.nat(5), time: fc.bigInt(0n, 9n) }),
+  },
+  // Inserts up to so many messages behind the resume offset; the next begins anew, as after a crash.
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant('sink' as const), count: fc.nat(6) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('compact' as const) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('merge' as const) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('make again' as const) }) },
+);
+
+const brokerTimes = fc.constant<(time: bigint, nowMs: bigint) => bigint>((_, nowMs) => nowMs);
+const producerTimes = fc.constant<(time: bigint, nowMs: bigint) => bigint>((time) => time);
+
+for (const [name, hasIds, timeOf] of [
+  ['a broker without ids that gives the times', false, brokerTimes],
+  ['a broker with ids and producers that give the times', true, producerTimes],
+] as const)
+  test(`${name}: whatever happens to topic, table and sink, no message is missed and none is sunk twice`, async () => {
+    await fc.assert(
+      fc.asyncProperty(timeOf, fc.array(event, { maxLength: 60 }), async (stampOf, events) => {
+        interface Keyed extends Message {
+          readonly key: number;
+          readonly life: number;
+        }
+        let [log, rows, end, timeMs, life]: [Keyed[], Keyed[], bigint, bigint, number] = [[], [], 0n, 1n, 0];
+        const sunk = new Set<string>();
+        const sink = async (count: number) => {
+          const ids = hasIds ? [...Array(life + 1).keys()] : [0];
+          const table = ids.flatMap((id) =>
+            rowsOf(
+              rows.filter((row) => !hasIds || row.life === id),
+              hasIds ? BigInt(id + 1) : 0n,
+            ),
+          );
+          const kind = hasIds ? ({ topicId: BigInt(life + 1), times: 'producer' } as const) : byTime;
+          const offset = await resumeOffset(table, 0, logOf(log, end, 0n, kind));
+          for (const message of log.filter((candidate) => candidate.offset >= offset).slice(0, count)) {
+            const id = `${message.life}/${message.offset}`;
+            assert.ok(!sunk.has(id), `${id} is sunk twice`);
+            sunk.add(id);
+            rows.push(message);
+          }
+        };
+        for (const happening of events) {
+          timeMs += 1n;
+          if (happening.kind === 'produce')
+            log.push({ key: happening.key, offset: end++, timeMs: stampOf(happening.time, timeMs), life });
+          if (happening.kind === 'sink') await sink(happening.count);
+          if (happening.kind === 'compact') log = latestOf(log);
+          // With times of producers a merge may keep an earlier message of a key.
+          if (happening.kind === 'merge' && !hasIds) rows = latestOf(rows);
+          if (happening.kind === 'make again') [log, end, life] = [[], 0n, life + 1];
+        }
+        await sink(Infinity);
+        for (const { life: of, offset } of log) assert.ok(sunk.has(`${of}/${offset}`), `${offset} is missed`);
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+
+/** The newest of each key, as compaction and merges leave them. */
+function latestOf<T extends Message & { readonly key: number }>(messages: readonly T[]): T[] {
+  const latest = new Map<number, T>();
+  for (const message of messages) {
+    const known = latest.get(message.key);
+    if (known === undefined || message.timeMs >= known.timeMs) latest.set(message.key, message);
+  }
+  return messages.filter((message) => latest.get(message.key) === message);
+}

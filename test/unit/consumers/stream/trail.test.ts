@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import {
+  blockOf,
+  extended,
+  lostSpan,
+  trailIn,
+  trailText,
+  type Trail,
+} from '../../../../consumers/stream/trail.ts';
+
+const owner = { topicId: 7n, table: 'abcd0123' };
+const trail: Trail = { highest: 9n, letters: 3 };
+const log = { next: 10n, highest: 9n, end: 20n };
+const commitOf = (of: Trail, offset = 13n, by = owner) => ({ offset, metadata: trailText(of, by) });
+
+test('what was set aside behind the last row is passed, also where there is no row and no table', () => {
+  assert.deepEqual(trailIn(commitOf(trail), owner, log), trail);
+  const none = { highest: undefined, letters: 2 };
+  const noTable = { topicId: 7n, table: '' };
+  const start = { next: 0n, highest: undefined, end: 20n };
+  assert.deepEqual(trailIn(commitOf(none, 2n), owner, start), none);
+  assert.deepEqual(trailIn(commitOf(none, 2n, noTable), noTable, start), none);
+});
+
+const unbelieved: readonly (readonly [string, ...Parameters<typeof trailIn>])[] = [
+  ['the table was emptied', commitOf(trail), owner, { ...log, next: 0n, highest: undefined }],
+  ['the table has lost rows', commitOf(trail), owner, { ...log, next: 9n, highest: 8n }],
+  ['the table has rows more', commitOf(trail), owner, { ...log, next: 12n, highest: 11n }],
+  ['the table was made anew', commitOf(trail), { ...owner, table: 'ffff0123' }, log],
+  ['the table was dropped', commitOf(trail), { ...owner, table: '' }, log],
+  ['there is a table now', commitOf(trail, 13n, { topicId: 7n, table: '' }), owner, log],
+  ['the topic was made again', commitOf(trail), { ...owner, topicId: 8n }, log],
+  ['the topic is not known', commitOf(trail, 13n, { ...owner, topicId: 0n }), { ...owner, topicId: 0n }, log],
+  ['nothing was set aside', commitOf({ highest: 9n, letters: 0 }), owner, log],
+  ['the table is further', commitOf(trail, 10n), owner, log],
+  ['the topic is shorter', commitOf(trail), owner, { ...log, end: 12n }],
+  ['somebody else has committed', { offset: 13n, metadata: '' }, owner, log],
+  ['the metadata is of something else', { offset: 13n, metadata: '7 abcd0123 9 3 x' }, owner, log],
+];
+for (const [why, ...args] of unbelieved) {
+  test(`a commit is not believed where ${why}`, () => assert.equal(trailIn(...args), undefined));
+}
+
+test('a trail goes on with what is set aside, and begins again behind a row', () => {
+  const letters = { highest: undefined, letters: 2 };
+  assert.deepEqual(extended(undefined, letters), letters);
+  assert.deepEqual(extended(trail, letters), { highest: 9n, letters: 5 });
+  assert.deepEqual(extended(trail, { highest: 15n, letters: 1 }), { highest: 15n, letters: 1 });
+});
+
+const withBlock = (offset: bigint, block: string, by = owner) => ({
+  offset,
+  metadata: trailText(trail, by, block),
+});
+
+test('a commit names the block of the table beside the trail, for any partition id', () => {
+  for (const block of ['all_1', '20260101_77', 'a_b-c_9']) {
+    assert.equal(blockOf(withBlock(13n, block)), block);
+    assert.deepEqual(trailIn(withBlock(13n, block), owner, log), trail);
+  }
+  assert.equal(blockOf(commitOf(trail)), undefined);
+  assert.equal(blockOf({ offset: 13n, metadata: 'of another' }), undefined);
+});
+
+test('rows that the table once had are those from its end to the highest that was committed', () => {
+  assert.deepEqual(lostSpan(withBlock(13n, 'all_1'), owner, { next: 4n, end: 20n }), { from: 4n, to: 10n });
+  assert.deepEqual(lostSpan(commitOf(trail), owner, { next: 9n, end: 13n }), { from: 9n, to: 10n });
+});
+
+const nothingLost: readonly (readonly [string, ...Parameters<typeof lostSpan>])[] = [
+  ['the table has its highest row', commitOf(trail), owner, { next: 10n, end: 20n }],
+  ['the table is further', commitOf(trail), owner, { next: 15n, end: 20n }],
+  ['the table was made anew', commitOf(trail), { ...owner, table: 'ffff0123' }, { next: 4n, end: 20n }],
+  ['the topic was made again', commitOf(trail), { ...owner, topicId: 8n }, { next: 4n, end: 20n }],
+  ['the topic is shorter', commitOf(trail), owner, { next: 4n, end: 12n }],
+  ['the commit was moved back', commitOf(trail, 9n), owner, { next: 4n, end: 20n }],
+  ['there was no row', commitOf({ highest: undefined, letters: 3 }), owner, { next: 0n, end: 20n }],
+  ['somebody else has committed', { offset: 13n, metadata: '' }, owner, { next: 4n, end: 20n }],
+];
+for (const [why, ...args] of nothingLost) {
+  test(`no rows are looked for where ${why}`, () => assert.equal(lostSpan(...args), undefined));
+}

@@ -1,0 +1,211 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { columnTypeSql, type Column } from '../../../../consumers/table/column-type.ts';
+import { parseWriterSchema } from '../../../../consumers/schema/writer-schema.ts';
+import type { WriterSchema } from '../../../../consumers/schema/writer-type.ts';
+import { evolutionActions, fieldColumns, systemColumns } from '../../../../consumers/table/evolution.ts';
+import { parseColumnType } from '../../../../consumers/table/parse-column-type.ts';
+import { createTableSql } from '../../../../consumers/table/table-ddl.ts';
+import { viewStatements } from '../../../../consumers/table/view.ts';
+import { readStreamSchema, streamNames } from '../../../../core/avro/schema-files.ts';
+import type { AvroType, StreamSchema } from '../../../../core/avro/schema.ts';
+import { IncompatibleSchemaError } from '../../../../core/errors.ts';
+import { evolve } from '../../../../producers/encode/drift.ts';
+
+function schemaOf(fields: Record<string, AvroType>, doc?: string): StreamSchema {
+  const all = Object.entries(fields).map(([name, type]) => ({
+    name,
+    type,
+    ...(doc !== undefined && { doc }),
+  }));
+  return { type: 'record', name: 'T', primaryKey: ['uuid'], fields: all };
+}
+
+const alone = { database: 'db', cluster: undefined };
+
+/** As the sink gets it from the registry. */
+function asWritten(schema: StreamSchema): WriterSchema {
+  return parseWriterSchema(JSON.stringify(schema), 'test');
+}
+
+const shape = (columns: readonly Column[]) => ({
+  columns: columns.map((column) => ({ ...column, typeText: columnTypeSql(column.type) })),
+  unusable: new Map<string, string>(),
+});
+
+function table(columns: Record<string, string>): Column[] {
+  return Object.entries(columns).map(([name, text]) => {
+    const type = parseColumnType(text);
+    assert.ok(type, text);
+    return { name, type };
+  });
+}
+
+const record = (fields: Record<string, AvroType>) => ({ ...schemaOf(fields), name: 'Inner' });
+const actions: readonly (readonly [
+  string,
+  Record<string, string>,
+  Record<string, AvroType>,
+  string[] | RegExp,
+])[] = [
+  ['the same', { uuid: 'String', a: 'Nullable(Int64)' }, { uuid: 'string', a: ['null', 'long'] }, []],
+  ['fewer fields', { uuid: 'String', a: 'Nullable(Int64)' }, { uuid: 'string' }, []],
+  ['fields in another order', { a: 'Int64', uuid: 'String' }, { uuid: 'string', a: 'long' }, []],
+  [
+    'a field that may be null no more',
+    { uuid: 'String', a: 'Nullable(Int64)' },
+    { uuid: 'string', a: 'long' },
+    [],
+  ],
+  [
+    'a new field',
+    { uuid: 'String' },
+    { uuid: 'string', a: ['null', { type: 'long', logicalType: 'timestamp-millis' }] },
+    ["ADD COLUMN IF NOT EXISTS `a` Nullable(DateTime64(3, 'UTC'))"],
+  ],
+  [
+    'a field that may be null now',
+    { uuid: 'String', a: 'Int64' },
+    { uuid: 'string', a: ['null', 'long'] },
+    ['MODIFY COLUMN `a` Nullable(Int64)'],
+  ],
+  [
+    'a new member, and one that is gone',
+    { uuid: 'String', a: 'Array(Tuple(x Int64, old String))' },
+    { uuid: 'string', a: { type: 'array', items: ['null', record({ new: ['null', 'string'], x: 'long' })] } },
+    ['MODIFY COLUMN `a` Array(Tuple(`x` Nullable(Int64), `old` Nullable(String), `new` Nullable(String)))'],
+  ],
+  [
+    'a text that was a number',
+    { uuid: 'String', a: 'Int64' },
+    { uuid: 'string', a: 'string' },
+    ['MODIFY COLUMN `a` String'],
+  ],
+  [
+    'a number that was a text',
+    { uuid: 'String', a: 'Nullable(String)' },
+    { uuid: 'string', a: 'long' },
+    /column t_raw\.a is Nullable\(String\), and the topic's schema wants Int64/,
+  ],
+  ['a narrower number', { uuid: 'String', a: 'Int64' }, { uuid: 'string', a: 'int' }, []],
+  [
+    'a wider number',
+    { uuid: 'String', a: 'Int32' },
+    { uuid: 'string', a: 'long' },
+    ['MODIFY COLUMN `a` Int64'],
+  ],
+  [
+    'a fraction of what was whole',
+    { uuid: 'String', a: 'Int64' },
+    { uuid: 'string', a: 'double' },
+    /a is Int64.*Float64/,
+  ],
+  [
+    'a list of what was one',
+    { uuid: 'String', a: 'Int64' },
+    { uuid: 'string', a: { type: 'array', items: 'long' } },
+    /Array/,
+  ],
+  [
+    'another type within',
+    { uuid: 'String', a: 'Tuple(x Int64)' },
+    { uuid: 'string', a: record({ x: 'double' }) },
+    /column t_raw\.a\.x is Int64.*Float64/,
+  ],
+  ['a key that may be null', { uuid: 'String' }, { uuid: ['null', 'string'] }, []],
+  [
+    'a key of another type',
+    { uuid: 'Int64' },
+    { uuid: 'string' },
+    /t_raw\.uuid is Int64 and in the sorting key/,
+  ],
+];
+for (const [name, have, want, expected] of actions) {
+  test(`a table is given ${name}: ${expected instanceof RegExp ? 'refused' : expected.join(', ') || 'nothing to do'}`, () => {
+    const ask = () =>
+      evolutionActions('t_raw', shape([...table(have), ...systemColumns]), asWritten(schemaOf(want)));
+    if (!(expected instanceof RegExp)) assert.deepEqual(ask(), expected);
+    else
+      assert.throws(ask, (error) => error instanceof IncompatibleSchemaError && expected.test(error.message));
+  });
+}
+
+test('numbers of the time before a column became text are no change', () => {
+  const have = shape([...table({ uuid: 'String', a: 'String' }), ...systemColumns]);
+  const older = asWritten(schemaOf({ uuid: 'string', a: ['null', 'long'] }));
+  assert.deepEqual(evolutionActions('t_raw', have, older, true), ['MODIFY COLUMN `a` Nullable(String)']);
+  assert.throws(() => evolutionActions('t_raw', have, older), IncompatibleSchemaError);
+});
+
+test('a table that somebody else made is given the columns that say where a row comes from', () => {
+  const found = evolutionActions(
+    't_raw',
+    shape(table({ uuid: 'String' })),
+    asWritten(schemaOf({ uuid: 'string' })),
+  );
+  assert.deepEqual(
+    found.map((action) => /`(\w+)`/.exec(action)?.[1]),
+    systemColumns.map(({ name }) => name),
+  );
+});
+
+test('a comment cannot end its text', () => {
+  const [action] = evolutionActions('t', shape([]), asWritten(schemaOf({ uuid: 'string' }, "it's \\")));
+  assert.equal(action, "ADD COLUMN IF NOT EXISTS `uuid` String COMMENT 'it\\'s \\\\'");
+});
+
+for (const stream of streamNames) {
+  const known = readStreamSchema(stream);
+  const schema = asWritten(known);
+
+  test(`the table of ${stream} has each column once, keeps versions and is sorted by its key`, () => {
+    const [sql = ''] = createTableSql(`${stream}_raw`, schema, '0', alone);
+    const names = [...sql.matchAll(/^ {2}`(\w+)` /gm)].map(([, name]) => name);
+    assert.deepEqual(names, [
+      ...[...fieldColumns(schema), ...systemColumns].map(({ name }) => name),
+      '_table_0',
+    ]);
+    assert.equal(new Set(names).size, names.length);
+    assert.match(sql, /ENGINE = ReplacingMergeTree\(_version, _deleted\)/);
+    assert.ok(sql.includes(`ORDER BY (\`${known.primaryKey.join('`, `')}\`)`));
+    assert.deepEqual(
+      evolutionActions(stream, shape([...fieldColumns(schema), ...systemColumns]), schema),
+      [],
+    );
+  });
+
+  test(`a field that ${stream} learns is a column that is added and nothing else`, () => {
+    const learnt = evolve(known, [{ path: [], name: 'website__v_json', kind: 'json' }]);
+    const found = evolutionActions(
+      stream,
+      shape([...fieldColumns(schema), ...systemColumns]),
+      asWritten(learnt),
+    );
+    assert.equal(found.length, 1);
+    assert.match(found[0] ?? '', /^ADD COLUMN IF NOT EXISTS `website__v_json` Nullable\(String\)/);
+  });
+
+  test(`the view of ${stream} shows its fields and no system column`, () => {
+    const [{ select: view } = { select: '' }] = viewStatements(alone, stream, fieldColumns(schema));
+    assert.match(view, new RegExp(`^SELECT .* FROM \`db\`.\`${stream}_raw\` FINAL$`));
+    for (const { name } of systemColumns) assert.ok(!view.includes(`\`${name}\``));
+    for (const { name } of schema.fields) assert.ok(view.includes(`\`${name}\``));
+  });
+}
+
+test('the items of invoices have views of their own, with the key of their invoice', () => {
+  const statements = viewStatements(alone, 'invoices', fieldColumns(asWritten(readStreamSchema('invoices'))));
+  for (const name of ['line_items', 'transactions']) {
+    const view = statements.find((statement) => statement.name === name);
+    assert.match(view?.replace ?? '', /parent\.`uuid` AS `invoice_uuid`.*item\.`uuid` AS `uuid`.*ARRAY JOIN/);
+  }
+});
+
+test('data sources are shown under their other name too', () => {
+  const [, sources] = viewStatements(
+    alone,
+    'data_sources',
+    fieldColumns(asWritten(readStreamSchema('data_sources'))),
+  );
+  assert.equal(sources?.select, 'SELECT * FROM `db`.`data_sources`');
+});

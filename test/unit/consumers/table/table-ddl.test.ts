@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { parseWriterSchema } from '../../../../consumers/schema/writer-schema.ts';
+import { alterTableSql, createTableSql, onCluster, shapeOf } from '../../../../consumers/table/table-ddl.ts';
+import { viewStatements } from '../../../../consumers/table/view.ts';
+
+const schema = parseWriterSchema(
+  JSON.stringify({
+    type: 'record',
+    name: 'Plan',
+    doc: "A plan's terms",
+    primaryKey: ['uuid'],
+    fields: [
+      { name: 'uuid', type: 'string', doc: 'Its id' },
+      { name: 'name', type: ['null', 'string'], default: null },
+    ],
+  }),
+  'test',
+);
+const alone = { database: 'db', cluster: undefined };
+const cluster = { database: 'db', cluster: 'c1' };
+
+const columns = `  \`uuid\` String COMMENT 'Its id',
+  \`name\` Nullable(String),
+  \`_version\` UInt128 COMMENT 'Message time in ms × 2^64 + offset: of the rows of a key the highest is the latest',
+  \`_deleted\` UInt8 COMMENT '1 for a row that stands for a delete',
+  \`_partition\` Int32 COMMENT 'Partition of the message',
+  \`_offset\` Int64 COMMENT 'Offset of the message',
+  \`_timestamp\` DateTime64(3, 'UTC') COMMENT 'Time at which Kafka took the message',
+  \`_schema_id\` Int32 COMMENT 'Id of its schema in the registry; 0 for a delete',
+  \`_topic_id\` UInt64 COMMENT 'First 8 bytes of the id of its topic: one that was deleted and made again has another; 0 where it is not known',
+  \`_table_5f3a\` UInt8 EPHEMERAL COMMENT 'Inserts of the sink name it, so that none goes into a table that took the place of the one it was made for',
+  CONSTRAINT \`shape_24378\` ASSUME 1
+)`;
+
+test('a table keeps the latest version of a key, and has a window for deduplication tokens', () => {
+  assert.deepEqual(createTableSql('plans_raw', schema, '5f3a', alone), [
+    `CREATE TABLE IF NOT EXISTS \`db\`.\`plans_raw\` (
+${columns}
+ENGINE = ReplacingMergeTree(_version, _deleted)
+ORDER BY (\`uuid\`)
+SETTINGS non_replicated_deduplication_window = 1000, min_bytes_for_wide_part = 134217728
+COMMENT 'A plan\\'s terms'`,
+  ]);
+});
+
+test('on a cluster it is a replicated table in each shard, behind a Distributed one that keeps partitions together', () => {
+  assert.deepEqual(createTableSql('plans_raw', schema, '5f3a', cluster), [
+    `CREATE TABLE IF NOT EXISTS \`db\`.\`plans_raw_local\` ON CLUSTER \`c1\` (
+${columns}
+ENGINE = ReplicatedReplacingMergeTree(_version, _deleted)
+ORDER BY (\`uuid\`)
+SETTINGS replicated_deduplication_window = 1000, replicated_deduplication_window_seconds = 604800, min_bytes_for_wide_part = 134217728
+COMMENT 'A plan\\'s terms'`,
+    `CREATE TABLE IF NOT EXISTS \`db\`.\`plans_raw\` ON CLUSTER \`c1\` AS \`db\`.\`plans_raw_local\`
+ENGINE = Distributed('c1', 'db', 'plans_raw_local', _partition)
+COMMENT 'A plan\\'s terms'`,
+  ]);
+});
+
+test('a change of shape takes the place of the one that was read, in one statement', () => {
+  const actions = ['ADD COLUMN IF NOT EXISTS `a` Int64'];
+  assert.deepEqual(alterTableSql('plans_raw', actions, 4, alone), [
+    'ALTER TABLE `db`.`plans_raw` DROP CONSTRAINT `shape_4`, ADD CONSTRAINT `shape_5` ASSUME 1, ADD COLUMN IF NOT EXISTS `a` Int64',
+  ]);
+  assert.deepEqual(alterTableSql('plans_raw', actions, 0, alone), [
+    'ALTER TABLE `db`.`plans_raw` ADD CONSTRAINT `shape_1` ASSUME 1, ADD COLUMN IF NOT EXISTS `a` Int64',
+  ]);
+  assert.deepEqual(alterTableSql('plans_raw', actions, 4, cluster), [
+    'ALTER TABLE `db`.`plans_raw_local` ON CLUSTER `c1` DROP CONSTRAINT `shape_4`, ADD CONSTRAINT `shape_5` ASSUME 1, ADD COLUMN IF NOT EXISTS `a` Int64',
+    'ALTER TABLE `db`.`plans_raw` ON CLUSTER `c1` ADD COLUMN IF NOT EXISTS `a` Int64',
+  ]);
+});
+
+test('the shape is read from the text of the table', () => {
+  assert.equal(shapeOf('CREATE TABLE x (`a` String, CONSTRAINT shape_12 ASSUME 1) ENGINE = MergeTree'), 12);
+  assert.equal(shapeOf('CREATE TABLE x (`a` String, CONSTRAINT `shape_3` ASSUME 1) ENGINE = MergeTree'), 3);
+  assert.equal(shapeOf("CREATE TABLE x (`shape_7` String COMMENT 'shape_9') ENGINE = MergeTree"), 0);
+});
+
+test('tables that follow each other under one name share no shape, so that a change meant for one leaves the other alone', () => {
+  const shapes = ['00000001', '5f3a0c11', 'ffffffff'].map((identity) =>
+    shapeOf(createTableSql('plans_raw', schema, identity, alone).join()),
+  );
+  assert.deepEqual(shapes, [1, 0x5f3a0c11, 0xffffffff]);
+});
+
+test('views and databases are made on the cluster too', () => {
+  const [view] = viewStatements(cluster, 'plans', []);
+  assert.match(view?.replace ?? '', /^CREATE OR REPLACE VIEW `db`\.`plans` ON CLUSTER `c1` AS SELECT /);
+  assert.equal(onCluster(cluster), ' ON CLUSTER `c1`');
+  assert.equal(onCluster(alone), '');
+});
+
+test('a schema without a primary key makes every message a row of its own', () => {
+  const [statement = ''] = createTableSql('plans_raw', { ...schema, primaryKey: undefined }, '5f3a', alone);
+  assert.match(statement, /ORDER BY \(`_partition`, `_offset`\)/);
+});

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import {
+  dateText,
+  decimalText,
+  doubleText,
+  floatText,
+  timestampText,
+  uuidText,
+} from '../../../../consumers/transcode/scalar-text.ts';
+
+const texts: readonly (readonly [text: string, expected: string])[] = [
+  [doubleText(0.1), '0.1'],
+  [doubleText(-0), '-0'],
+  [doubleText(1e21), '1e21'],
+  [doubleText(1e-7), '1e-7'],
+  [doubleText(NaN), 'nan'],
+  [doubleText(-Infinity), '-inf'],
+  [floatText(Math.fround(0.1)), '0.1'],
+  [floatText(-0), '-0'],
+  [floatText(2 ** -149), '1e-45'],
+  [floatText(16_777_216), '16777216'],
+  [floatText(1_061_614.25), '1061614.2'],
+  [floatText(-1_061_614.75), '-1061614.8'],
+  [floatText(Infinity), 'inf'],
+  [floatText(NaN), 'nan'],
+  [dateText(0), '1970-01-01'],
+  [dateText(-1), '1969-12-31'],
+  [dateText(19_753), '2024-01-31'],
+  [dateText(-719_528), '0000-01-01'],
+  [dateText(-719_529), '-0001-12-31'],
+  [dateText(2 ** 31 - 1), '5881580-07-11'],
+  [timestampText(0n, 3), '1970-01-01 00:00:00.000'],
+  [timestampText(-1n, 3), '1969-12-31 23:59:59.999'],
+  [timestampText(-1n, 9), '1969-12-31 23:59:59.999999999'],
+  [timestampText(2n ** 63n - 1n, 6), '294247-01-10 04:00:54.775807'],
+  [decimalText(0n, 0), '0'],
+  [decimalText(5n, 2), '0.05'],
+  [decimalText(-5n, 2), '-0.05'],
+  [decimalText(-12345n, 2), '-123.45'],
+  [decimalText(100n, 0), '100'],
+  [
+    uuidText(Buffer.from('00112233445566778899aabbccddeeff', 'hex'), 0),
+    '00112233-4455-6677-8899-aabbccddeeff',
+  ],
+];
+for (const [text, expected] of texts) {
+  test(`a value that reads ${expected} is written so`, () => assert.equal(text, expected));
+}
+
+test('every float is read back from its text', () => {
+  fc.assert(
+    fc.property(fc.float({ noNaN: true }), (float) => {
+      const read = Number(floatText(float).replace('inf', 'Infinity'));
+      assert.ok(Object.is(Math.fround(read), float));
+    }),
+  );
+});
+
+test('every day that Date knows has the text that Date gives it', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: -719_528, max: 2_932_896 }), (days) => {
+      assert.equal(dateText(days), new Date(days * 86_400_000).toISOString().slice(0, 10));
+    }),
+  );
+});

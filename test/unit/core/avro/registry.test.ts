@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import test from 'node:test';
+import { Registry } from '../../../../core/avro/registry.ts';
+import { readStreamSchema } from '../../../../core/avro/schema-files.ts';
+import { ServiceRefusedError } from '../../../../core/errors.ts';
+import { Secret } from '../../../../core/settings/secret.ts';
+import { createApiServer } from '../../../helpers/api-server.ts';
+
+test('the schema of an id is asked for once, and again after a failure', async (t) => {
+  const schema = readStreamSchema('plans');
+  let isRight = false;
+  const { baseUrl, requests } = await createApiServer(t, {
+    '/schemas/ids/1': (_, response) =>
+      response.writeHead(isRight ? 200 : 401).end(JSON.stringify({ schema: JSON.stringify(schema) })),
+  });
+  const registry = new Registry({ url: baseUrl, credentials: undefined }, new AbortController().signal);
+  await assert.rejects(registry.schemaById(1), ServiceRefusedError);
+  isRight = true;
+  assert.deepEqual(await registry.schemaById(1), schema);
+  assert.deepEqual(await registry.schemaById(1), schema);
+  assert.equal(requests.length, 2);
+});
+
+test('a registry that takes a schema and never answers holds nobody up who is told to stop', async (t) => {
+  const stop = new AbortController();
+  const { baseUrl } = await createApiServer(t, {
+    '/subjects/s/versions': () => stop.abort(new Error('stopped')),
+    '/config/s': () => stop.abort(new Error('stopped')),
+  });
+  const registry = new Registry({ url: baseUrl, credentials: undefined }, stop.signal);
+  await assert.rejects(registry.register('s', readStreamSchema('plans')), /stopped/);
+});
+
+test('the client retries when the registry closes the connection during a registration', async (t) => {
+  let asked = 0;
+  const answer = (value: object) => (_: unknown, response: ServerResponse) => {
+    if (asked++ === 0) response.destroy();
+    else response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(value));
+  };
+  const { baseUrl } = await createApiServer(t, {
+    '/config/s': answer({ compatibilityLevel: 'BACKWARD' }),
+    '/subjects/s/versions': answer({ id: 7 }),
+  });
+  const registry = new Registry({ url: baseUrl, credentials: undefined }, new AbortController().signal);
+  assert.equal(await registry.register('s', readStreamSchema('plans')), 7);
+});
+
+test('the registry is told who asks, when reading and when registering', async (t) => {
+  const asked: (string | undefined)[] = [];
+  const server = createServer(({ headers }, response) => {
+    asked.push(headers.authorization);
+    response.writeHead(401).end('{}');
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const credentials = { username: 'ann', password: new Secret('s3cret') };
+  const registry = new Registry({ url, credentials }, new AbortController().signal);
+  await assert.rejects(registry.latest('s'), /SCHEMA_REGISTRY_PASSWORD/);
+  await assert.rejects(registry.register('s', readStreamSchema('plans')), /SCHEMA_REGISTRY_PASSWORD/);
+  assert.ok(asked.length >= 2);
+  for (const header of asked) assert.equal(header, `Basic ${Buffer.from('ann:s3cret').toString('base64')}`);
+});
+
+test('what a schema refers to is read once each, whatever leads back to whatever; what is gone is named', async (t) => {
+  const versions: Record<string, { text: string; references: string[] }> = {
+    a: { text: 'A', references: ['b', 'c'] },
+    b: { text: 'B', references: ['c', 'a'] },
+    c: { text: 'C', references: ['b'] },
+    broken: { text: 'D', references: ['gone'] },
+  };
+  const referencesOf = (names: readonly string[]) =>
+    names.map((name) => ({ name: `n.${name}`, subject: name, version: 1 }));
+  const { baseUrl, requests } = await createApiServer(
+    t,
+    Object.fromEntries(
+      Object.entries(versions).map(([name, { text, references }]) => [
+        `/subjects/${name}/versions/1`,
+        JSON.stringify({ id: 7, version: 1, schema: text, references: referencesOf(references) }),
+      ]),
+    ),
+  );
+  const registry = new Registry({ url: baseUrl, credentials: undefined }, new AbortController().signal);
+  const schema = { id: 9, type: 'AVRO', text: 'top' };
+  const texts = await registry.referencedTexts({ ...schema, references: referencesOf(['a', 'c']) });
+  assert.deepEqual([[...texts].sort(), requests.length], [['A', 'B', 'C'], 3]);
+  assert.deepEqual(await registry.referencedTexts({ ...schema, references: referencesOf(['c']) }), [
+    'A',
+    'B',
+    'C',
+  ]);
+  await assert.rejects(
+    registry.referencedTexts({ ...schema, references: referencesOf(['broken']) }),
+    /^IncompatibleSchemaError: schema 9 refers to version 1 of subject gone, which the registry does not give: register it again$/,
+  );
+});

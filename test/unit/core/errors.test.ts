@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import * as errors from '../../../core/errors.ts';
+
+const { EtlError, FatalError, RecordError, RetriableError, messageOf } = errors;
+const bases: readonly unknown[] = [EtlError, RetriableError, RecordError, FatalError];
+const exported = Object.entries(errors) as [string, unknown][];
+const classes = exported.filter(
+  (entry): entry is [string, new (message: string, options?: { cause?: unknown }) => errors.EtlError] =>
+    typeof entry[1] === 'function' && entry[1].prototype instanceof Error && !bases.includes(entry[1]),
+);
+
+test('the errors are found', () => assert.ok(classes.length > 10));
+
+for (const [name, ErrorClass] of classes) {
+  test(`${name} says what to do next, its own name and its cause`, () => {
+    const cause = new Error('below');
+    const error = new ErrorClass('said', { cause });
+    const kinds = [RetriableError, RecordError, FatalError].filter((kind) => error instanceof kind);
+    assert.equal(kinds.length, 1);
+    assert.ok(error instanceof EtlError);
+    assert.deepEqual([error.name, error.message, error.cause], [name, 'said', cause]);
+    assert.match(error.code, /^ETL_[A-Z_]+$/);
+  });
+}
+
+test('no two errors have the same code', () => {
+  const codes = classes.map(([, ErrorClass]) => new ErrorClass('').code);
+  assert.deepEqual(codes, [...new Set(codes)]);
+});
+
+const thrown: readonly (readonly [unknown, string])[] = [
+  [new Error('a'), 'a'],
+  ['a', 'a'],
+  [undefined, 'undefined'],
+  [new AggregateError([new Error('a'), 'b']), 'a; b'],
+  [new AggregateError([new Error('a')], 'own'), 'own'],
+];
+for (const [value, message] of thrown) {
+  test(`the message of ${String(value)} is "${message}"`, () => assert.equal(messageOf(value), message));
+}

@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import { compareNumber } from 'lossless-json';
+import { RecordError } from '../../../core/errors.ts';
+import { jsonText, LosslessNumber, parseJson } from '../../../core/json.ts';
+
+const int64 = fc.bigInt({ min: -(2n ** 65n), max: 2n ** 65n });
+
+/** What a double says of itself is read as that double, but integers from 2^53 on. */
+test('every JSON text without big integers is read as the engine reads it', () => {
+  const small = fc.json().filter((text) => !/\d{16,}(?![.\d]*e|\d*\.)/i.test(text));
+  fc.assert(fc.property(small, (text) => assert.deepEqual(parseJson(text), JSON.parse(text))));
+});
+
+/** Numbers as any writer may write them. */
+const digits = (min: number, max: number) =>
+  fc.array(fc.integer({ min: 0, max: 9 }), { minLength: min, maxLength: max }).map((list) => list.join(''));
+const numberText = fc
+  .record({
+    sign: fc.constantFrom('', '-'),
+    integer: fc.oneof(
+      fc.constant('0'),
+      digits(0, 24).map((rest) => `7${rest}`),
+    ),
+    fraction: fc.oneof(
+      fc.constant(''),
+      digits(1, 24).map((rest) => `.${rest}`),
+    ),
+    exponent: fc.oneof(
+      fc.constant(''),
+      fc.integer({ min: -420, max: 420 }).map((power) => `e${power}`),
+      fc.constantFrom('E+2', 'e0', 'E-07'),
+    ),
+  })
+  .map(({ sign, integer, fraction, exponent }) => sign + integer + fraction + exponent);
+
+test('no number is rounded, wherever it stands and whatever stands beside it', () => {
+  fc.assert(
+    fc.property(numberText, numberText, fc.json(), (first, second, other) => {
+      const value = parseJson(`{"${first}":[${first},"${second}",{"a":${second}}],"b":${other}}`) as {
+        [key: string]: [unknown, string, { a: unknown }];
+      };
+      const [one, text, { a: two }] = value[first] ?? assert.fail();
+      assert.equal(text, second);
+      for (const [read, wanted] of [
+        [one, first],
+        [two, second],
+      ] as const)
+        assert.equal(compareNumber(String(read), wanted), 0);
+      // As text, since a zero loses its sign.
+      assert.equal(jsonText(parseJson(jsonText(value as never))), jsonText(value as never));
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
+test('every integer keeps its digits, beside any other value', () => {
+  fc.assert(
+    fc.property(int64, fc.json(), (integer, other) => {
+      const text = `{"integer":${integer},"other":[${JSON.stringify(JSON.parse(other))}]}`;
+      assert.equal(jsonText(parseJson(text)), text.replaceAll('-0,', '0,'));
+    }),
+  );
+});
+
+const texts: readonly (readonly [string, unknown])[] = [
+  ['9007199254740991', 9007199254740991],
+  ['9007199254740992', 9007199254740992n],
+  ['-9007199254740993', -9007199254740993n],
+  ['{"a":{"x":1},"a":2,"n":12345678901234567890}', { a: 2, n: 12345678901234567890n }],
+  ['{"a":1,"a":2}', { a: 2 }],
+  ['99999999999999.99', new LosslessNumber('99999999999999.99')],
+  ['-12345678901234567.25', new LosslessNumber('-12345678901234567.25')],
+  ['[0.1000000000000000055511151231257827]', [new LosslessNumber('0.1000000000000000055511151231257827')]],
+  ['{"a":1e400,"b":"1e400"}', { a: new LosslessNumber('1e400'), b: '1e400' }],
+  ['[-1E+400,1e-400,4.9e-324]', ['-1E+400', '1e-400', '4.9e-324'].map((text) => new LosslessNumber(text))],
+  ['[5e-324,1e-320,1.7976931348623157e308,0e999]', [5e-324, 1e-320, 1.7976931348623157e308, 0]],
+  ['[1.0,1.10,1E+2,-0,0.8532423208191126]', [1, 1.1, 100, -0, 0.8532423208191126]],
+  ['12345678901234567.0', 12345678901234567n],
+  ['-9007199254740993e0', -9007199254740993n],
+  [
+    '{"a":"12345678901234567.25 \\"7.12345678901234567\\\\","n":12345678901234567.25}',
+    { a: '12345678901234567.25 "7.12345678901234567\\', n: new LosslessNumber('12345678901234567.25') },
+  ],
+  ['[1.5e3,0.1,1E2]', [1500, 0.1, 100]],
+  ['{"toString":1,"n":1234567890123456789}', { toString: 1, n: 1234567890123456789n }],
+];
+for (const [text, value] of texts) {
+  test(`${text} is read exactly`, () => assert.deepEqual(parseJson(text), value));
+}
+
+for (const text of [
+  '',
+  '{',
+  '{"a":1234567890123456789',
+  '[1,]',
+  'NaN',
+  "{'a':1}",
+  '01234567890123456789',
+  '[12345678901234567890 1]',
+  '"a"12345678901234567890',
+  '1.2.34567890123456789',
+  '12345678901234567e',
+  '-',
+  '"12345678901234567890',
+  '"\\',
+]) {
+  test(`${JSON.stringify(text)} is a syntax error`, () => assert.throws(() => parseJson(text), SyntaxError));
+}
+
+test('a key __proto__ is a key like any other', () => {
+  for (const number of ['1', '12345678901234567890']) {
+    const text = `{"__proto__":{"a":${number}},"n":${number}}`;
+    assert.equal(jsonText(parseJson(text)), text);
+  }
+});
+
+test('a number that no double reproduces is read at any depth', () => {
+  const depth = 50_000;
+  let value = parseJson(`${'['.repeat(depth)}12345678901234567.25${']'.repeat(depth)}`);
+  while (Array.isArray(value)) value = value[0] ?? null;
+  assert.deepEqual(value, new LosslessNumber('12345678901234567.25'));
+});
+
+test('nesting beyond the stack is an error of the record', () => {
+  assert.throws(() => jsonText(parseJson('['.repeat(50_000) + ']'.repeat(50_000))), RecordError);
+});
+
+// As in the names of topics and the uuids of records.
+for (const string of [
+  'test_03e7967',
+  '00000e1234',
+  '1.2.3e400',
+  '0123456789012345678',
+  '03e7967-12345678901234567.25',
+])
+  test(`a string with ${string} is no number, with and without an exact one beside it`, () => {
+    for (const number of ['1', '12345678901234567.25', '12345678901234567890']) {
+      const text = `{"name":"${string}","n":${number}}`;
+      assert.equal(jsonText(parseJson(text)), text);
+    }
+  });

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { CaughtUp } from '../../../../core/kafka/caught-up.ts';
+import { createSinkCounts } from '../../../../consumers/report/sink-counts.ts';
+import { sinkSummary } from '../../../../consumers/report/sink-summary.ts';
+
+const ends = [
+  { topic: 'a', partition: 0, end: 5n },
+  { topic: 'a', partition: 1, end: 2n ** 60n },
+  { topic: 'b', partition: 0, end: 1n },
+];
+
+async function isReached({ reached }: CaughtUp): Promise<boolean> {
+  return Promise.race([
+    reached.then(() => true),
+    new Promise<false>((resolve) => setImmediate(() => resolve(false))),
+  ]);
+}
+
+test('it is caught up when every partition has reached its end, not before', async () => {
+  const caughtUp = new CaughtUp(ends);
+  const steps: readonly (readonly [string, number, bigint, boolean])[] = [
+    ['a', 0, 4n, false],
+    ['a', 0, 5n, false],
+    ['b', 0, 9n, false],
+    ['b', 1, 9n, false],
+    ['c', 0, 9n, false],
+    ['a', 1, 2n ** 60n - 1n, false],
+    ['a', 1, 2n ** 60n, true],
+    ['a', 1, 3n, true],
+  ];
+  for (const [topic, partition, next, expected] of steps) {
+    caughtUp.advance(topic, partition, next);
+    assert.equal(await isReached(caughtUp), expected, `${topic}/${partition} at ${next}`);
+  }
+  assert.deepEqual(caughtUp.behind, []);
+});
+
+test('each partition of a topic is waited for, whichever comes first', async () => {
+  for (const last of ends) {
+    const caughtUp = new CaughtUp(ends);
+    for (const { topic, partition, end } of ends.filter((one) => one !== last))
+      caughtUp.advance(topic, partition, end);
+    assert.deepEqual(caughtUp.behind, [last]);
+    assert.ok(!(await isReached(caughtUp)));
+  }
+});
+
+test('nothing to sink is caught up', async () => assert.ok(await isReached(new CaughtUp([]))));
+
+test('a topic given up is not waited for', async () => {
+  const caughtUp = new CaughtUp(ends);
+  caughtUp.giveUp('a');
+  assert.deepEqual(caughtUp.behind, [ends[2]]);
+  caughtUp.giveUp('b');
+  assert.ok(await isReached(caughtUp));
+});
+
+test('the summary has a line for every stream and every failure', () => {
+  const count = { ...createSinkCounts('plans', 'plans_raw'), batches: 2, rows: 1234, insertSeconds: 0.04 };
+  const failed = { ...count, stream: 'tasks', table: 'tasks_raw', failure: new Error('refused') };
+  const lines = sinkSummary([count, failed]).split('\n');
+  assert.match(lines[1] ?? '', /^plans +plans_raw +1,234 +2 +0 +ok$/);
+  assert.match(lines[2] ?? '', /^tasks .* failed$/);
+  assert.equal(lines[3], 'tasks failed: refused');
+});
+
+test('the summary tells of dead letters where there are any', () => {
+  const count = { ...createSinkCounts('plans', 'plans_raw'), deadLetters: 3 };
+  const lines = sinkSummary([count]).split('\n');
+  assert.match(lines[1] ?? '', /^plans +plans_raw +0 +0 +0 +3 +ok$/);
+  assert.match(lines[2] ?? '', /^dead: /);
+});

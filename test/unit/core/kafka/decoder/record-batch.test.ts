@@ -1,0 +1,435 @@
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import test from 'node:test';
+import { gzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import kafkajs from 'kafkajs';
+import { UnreadableBatchError } from '../../../../../core/errors.ts';
+import { FetchedMessage, type Fetched } from '../../../../../core/kafka/decoder/fetched-message.ts';
+import { replaceKafkajsDecoder } from '../../../../../core/kafka/decoder/kafkajs-decoder.ts';
+import { decodeFetched, decodeRecordBatches } from '../../../../../core/kafka/decoder/record-batch.ts';
+import { varint } from '../../../../fixtures/avro-encoder.ts';
+import {
+  anyBatch,
+  batchBytes,
+  batchOf,
+  CONTROL,
+  DELETE_HORIZON,
+  expectedOf,
+  fetchAnswer,
+  GZIP,
+  headersOf,
+  int,
+  LOG_APPEND_TIME,
+  oldMessageBytes,
+  recordBytes,
+  recordOf,
+  sample,
+  secretRecord,
+  secrets,
+  sized,
+  TRANSACTIONAL,
+  type BatchOf,
+} from '../../../../fixtures/record-batches.ts';
+
+type Decode = (decoder: object) => Promise<Fetched[]>;
+interface FetchResponse {
+  readonly responses: readonly { partitions: readonly { messages: Fetched[] }[] }[];
+}
+
+const require = createRequire(import.meta.url);
+const decodePath = 'kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js';
+const kafkajsDecode = require(decodePath) as Decode;
+const Decoder = require('kafkajs/src/protocol/decoder.js') as new (bytes: Buffer) => object;
+const Batch = require('kafkajs/src/consumer/batch.js') as new (
+  topic: string,
+  fetchedOffset: string,
+  partition: object,
+) => { readonly messages: readonly Fetched[]; lastOffset(): string };
+
+const joined = (...parts: readonly Buffer[]) => Buffer.concat(parts);
+const answerOf = (batches: readonly BatchOf[]) => Buffer.concat(batches.map((batch) => batchBytes(batch)));
+const decode = (...of: Parameters<typeof batchBytes>) => decodeRecordBatches(batchBytes(...of));
+const placesOf = (messages: readonly Fetched[]) =>
+  messages.map(({ offset, isControlRecord }) => (isControlRecord ? `mark ${offset}` : offset));
+
+/** All that kafkajs and we read of a message, headers included. */
+function shown({ offset, timestamp, key, value, headers, attributes, ...rest }: Fetched) {
+  const { isControlRecord } = rest;
+  const { inTransaction, producerId } = rest.batchContext;
+  return { offset, timestamp, key, value, headers, attributes, isControlRecord, inTransaction, producerId };
+}
+
+/** That these are the messages of all those batches, and of nothing else. */
+const assertRead = (messages: readonly Fetched[], batches: readonly BatchOf[], message?: string) =>
+  assert.deepEqual(messages.map(shown), batches.flatMap(expectedOf), message);
+
+test('batches are decoded as they were written, and as kafkajs decodes them', () =>
+  fc.assert(
+    fc.asyncProperty(fc.array(anyBatch, { minLength: 1, maxLength: 3 }), async (batches) => {
+      const answer = answerOf(batches);
+      const messages = await decodeRecordBatches(answer);
+      assertRead(messages, batches);
+      const kafkajsMessages = await kafkajsDecode(new Decoder(joined(int(4, answer.length), answer)));
+      // It sees no mark, and takes what every object inherits for a header of that name.
+      const comparable = (list: readonly Fetched[]) =>
+        list.map(shown).map(({ headers, ...others }) => ({
+          ...others,
+          headers: Object.entries(headers).filter(([name]) => !(name in {})),
+        }));
+      assert.deepEqual(
+        comparable(messages.filter((message) => message instanceof FetchedMessage)),
+        comparable(kafkajsMessages),
+      );
+    }),
+    { numRuns: 300 },
+  ));
+
+const kafkajsBatchOf = (messages: readonly Fetched[], fetchedOffset: string, more = {}) =>
+  new Batch('topic', fetchedOffset, { partition: 0, highWatermark: '100', messages, ...more });
+
+const compacted: readonly (readonly [name: string, offsets: number[], places: string[]])[] = [
+  ['no records', [], ['mark 19']],
+  ['its tail missing', [10, 11], ['10', '11', 'mark 19']],
+  ['its last record missing', [10, 18], ['10', '18', 'mark 19']],
+  ['holes in the middle', [10, 15, 19], ['10', '15', '19']],
+  ['its head missing', [17, 19], ['17', '19']],
+  ['only its last record', [19], ['19']],
+];
+for (const [name, offsets, places] of compacted) {
+  test(`kafkajs gets past a batch with ${name}`, async () => {
+    for (const attributes of [0, GZIP, TRANSACTIONAL, DELETE_HORIZON, DELETE_HORIZON | GZIP]) {
+      const written = batchOf(offsets, 19, { attributes });
+      const messages = await decode(written);
+      assert.deepEqual(placesOf(messages), places);
+      assertRead(messages, [written]);
+      for (const fetchedOffset of [0, 10, 15, 19]) {
+        const batch = kafkajsBatchOf(messages, String(fetchedOffset));
+        assert.equal(batch.lastOffset(), '19');
+        const wanted = offsets.filter((offset) => offset >= fetchedOffset);
+        assert.deepEqual(placesOf(batch.messages), wanted.map(String));
+      }
+    }
+  });
+}
+
+test('a batch with a delete horizon counts its timestamps from there', async () => {
+  const records = [recordOf(0, { timestampDelta: -86_400_000n })];
+  const batch = batchOf([], 10, { attributes: DELETE_HORIZON, firstTimestamp: 1_700_086_400_000n, records });
+  const [message] = await decode(batch);
+  assert.equal(message?.timestamp, '1700000000000');
+});
+
+test('kafkajs leaves out what an aborted transaction has left, and nothing else', async () => {
+  const of = (offsets: number[], last: number, producerId: bigint, more = {}) =>
+    batchOf(offsets, last, {
+      firstOffset: BigInt(offsets[0] ?? last),
+      attributes: TRANSACTIONAL,
+      producerId,
+      ...more,
+    });
+  const mark = (offset: number, producerId: bigint, key: string) =>
+    of([offset], offset, producerId, {
+      attributes: TRANSACTIONAL | CONTROL,
+      records: [recordOf(0, { key: Buffer.from(key, 'hex') })],
+    });
+  const answer = answerOf([
+    of([10, 11], 12, 7n),
+    of([13, 14], 14, 8n),
+    of([15], 15, 7n, { attributes: 0 }),
+    mark(16, 7n, '00000000'),
+    mark(17, 8n, '00000001'),
+    of([18], 18, 7n),
+  ]);
+  const batch = kafkajsBatchOf(await decodeRecordBatches(answer), '10', {
+    abortedTransactions: [{ producerId: '7', firstOffset: '10' }],
+  });
+  assert.deepEqual(placesOf(batch.messages), ['13', '14', '15', '18']);
+});
+
+test('an answer that is cut anywhere gives the messages of the batches that are whole', async () => {
+  const answer = answerOf(sample);
+  const ends = sample.map((_, index) => answerOf(sample.slice(0, index + 1)).length);
+  for (let cut = 0; cut <= answer.length; cut++) {
+    const whole = sample.filter((_, index) => (ends[index] ?? 0) <= cut);
+    // What is behind the cut is still there in memory.
+    const messages = await decodeRecordBatches(answer.subarray(0, cut));
+    assertRead(messages, whole, `cut at ${cut}`);
+  }
+});
+
+test('a message set of another format ends the batches in front of it', async () => {
+  const answer = joined(answerOf(sample), oldMessageBytes(21, 'x'.repeat(99)), answerOf(sample));
+  const messages = await decodeRecordBatches(answer);
+  assertRead(messages, sample);
+});
+
+/** All that can be read, or the error that says that it cannot: any other is none of ours. */
+async function readAll(answer: Buffer): Promise<Fetched[] | UnreadableBatchError> {
+  try {
+    const messages = await decodeRecordBatches(answer);
+    messages.forEach(shown);
+    return messages;
+  } catch (error) {
+    assert.ok(error instanceof UnreadableBatchError, String(error));
+    assert.match(error.message, /^the record batch that Kafka has from offset -?\d+ on cannot be read: \w/);
+    for (const secret of secrets) assert.ok(!error.message.includes(secret), error.message);
+    return error;
+  }
+}
+
+/** And that what it claims, which may be gigabytes, takes no memory. */
+async function assertUnreadable(answer: Buffer, reason: RegExp, firstOffset = 10): Promise<void> {
+  const before = process.memoryUsage();
+  const error = await readAll(answer);
+  const { heapTotal, external } = process.memoryUsage();
+  assert.ok(heapTotal + external - before.heapTotal - before.external < 2 ** 26, 'it takes memory');
+  assert.ok(error instanceof UnreadableBatchError, 'it can be read');
+  assert.match(error.message, new RegExp(`from offset ${firstOffset} on .*: ${reason.source}`));
+}
+
+test('whatever bit of an answer flips, it is read or named as unreadable', async () => {
+  const answer = answerOf(sample);
+  for (let at = 0; at < answer.length; at++) {
+    for (const flip of [0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0x7f, 0xff]) {
+      const flipped = Buffer.from(answer);
+      flipped[at] = (answer[at] ?? 0) ^ flip;
+      await readAll(flipped);
+    }
+  }
+});
+
+test('whatever bytes stand for records, they are read or named as unreadable', () => {
+  const byte = fc.oneof(fc.constantFrom(0, 1, 2, 0x7f, 0x80, 0xff), fc.nat(255));
+  return fc.assert(
+    fc.asyncProperty(
+      fc.array(byte, { maxLength: 40 }),
+      fc.nat(3),
+      fc.constantFrom(0, GZIP),
+      async (body, count, attributes) => {
+        const batch = batchOf([], 19, { attributes });
+        const records = Buffer.from([body.length * 2, ...body, 0, 0, 0, 0]);
+        await readAll(batchBytes(batch, { count, body: records }));
+      },
+    ),
+    { numRuns: 2000 },
+  );
+});
+
+const zigZag = (value: number) => varint(BigInt(value));
+const upToOffset = [int(1, 0), zigZag(0), zigZag(0)];
+const upToKey = [...upToOffset, sized(Buffer.from('secretKey'))];
+const upToValue = [...upToKey, sized(Buffer.from('secretValue'))];
+const upToHeaderName = [...upToValue, zigZag(1), sized(Buffer.from('secretName'))];
+const most = 2 ** 31 - 1;
+const tooMany = [1, 4, 999, most];
+const lengths = [-2, -(2 ** 31), ...tooMany];
+const endless = Buffer.alloc(40, 0x80);
+/** Zero in so many bytes. */
+const zeroOf = (width: number) => joined(Buffer.alloc(width - 1, 0x80), int(1, 0));
+const tooWide = /an integer has more than 32 bits$/;
+const tooShort = /a record ends before its fields$/;
+
+/** @param first in place of the first of two records. */
+async function assertLie(first: Buffer, reason: RegExp): Promise<void> {
+  const body = joined(first, sized(recordBytes(recordOf(1))));
+  for (const attributes of [0, GZIP]) {
+    const lying = batchBytes(batchOf([], 22, { firstOffset: 21n, attributes }), { body, count: 2 });
+    await assertUnreadable(joined(answerOf(sample), lying, answerOf(sample)), reason, 21);
+  }
+}
+
+const lies: readonly (readonly [what: string, fields: readonly Buffer[], claims: readonly number[]])[] = [
+  ['length of its key', upToOffset, lengths],
+  ['length of its value', upToKey, lengths],
+  ['number of its headers', upToValue, tooMany],
+  ["length of a header's name", [...upToValue, zigZag(1)], lengths],
+  ["length of a header's value", upToHeaderName, lengths],
+];
+for (const [what, fields, claims] of lies) {
+  test(`a record that lies about the ${what} is unreadable, whatever lies behind it`, async () => {
+    for (const claim of claims) {
+      // A length below zero is none, however much there is to read.
+      const behind = Buffer.alloc(claim < 0 ? 40 : 0);
+      await assertLie(sized(joined(...fields, zigZag(claim), behind)), tooShort);
+    }
+    for (const wide of [endless, zeroOf(6)]) await assertLie(sized(joined(...fields, wide)), tooWide);
+  });
+}
+
+test('a record that lies about its own length is unreadable', async () => {
+  for (const claim of [-1, 0, ...lengths]) await assertLie(joined(zigZag(claim), ...upToKey), tooShort);
+  await assertLie(endless, tooWide);
+});
+
+test('an offset or a timestamp of too many bytes is unreadable', async () => {
+  const [attributes, timestamp] = [int(1, 0), zigZag(0)];
+  const of64Bits = /an integer has more than 64 bits$/;
+  for (const wide of [endless, zeroOf(11)]) await assertLie(sized(joined(attributes, wide)), of64Bits);
+  for (const wide of [endless, zeroOf(6)])
+    await assertLie(sized(joined(attributes, timestamp, wide)), tooWide);
+});
+
+test('a record that ends anywhere within its fields is unreadable, although more bytes follow', async () => {
+  // Of zeros only: whatever is read from behind the end makes sense.
+  const emptyRecord = recordOf(0, { key: Buffer.alloc(0), value: Buffer.alloc(0) });
+  for (const fields of [secretRecord, emptyRecord].map(recordBytes)) {
+    for (let length = 0; length < fields.length; length++) {
+      const body = joined(zigZag(length), fields);
+      await assertUnreadable(batchBytes(batchOf([], 11), { body, count: 1 }), /\w/);
+    }
+  }
+});
+
+test('what a record has behind its headers is passed over', async () => {
+  const body = joined(sized(joined(recordBytes(recordOf(0)), endless)), sized(recordBytes(recordOf(1))));
+  const messages = await decode(batchOf([], 11), { body, count: 2 });
+  assert.deepEqual(placesOf(messages), ['10', '11']);
+});
+
+test('headers that cannot be read hide nothing but themselves', async () => {
+  const body = joined(sized(joined(...upToValue, zigZag(most))), sized(recordBytes(secretRecord)));
+  const [broken, whole] = await decode(batchOf([], 11), { body, count: 2 });
+  assert.equal(broken?.value?.toString(), 'secretValue');
+  assert.throws(() => broken.headers, UnreadableBatchError);
+  assert.deepEqual(whole?.headers, headersOf(secretRecord.headers));
+});
+
+test('headers of one name are all there, however many', async () => {
+  const headers = Array.from({ length: 10_000 }, () => ['', null] as const);
+  const [message] = await decode(batchOf([], 10, { records: [recordOf(0, { headers })] }));
+  assert.deepEqual(message?.headers, headersOf(headers));
+});
+
+test('a batch that claims more records than it has is unreadable', async () => {
+  for (const count of [3, most])
+    await assertUnreadable(batchBytes(batchOf([10, 11], 11), { count }), tooShort);
+});
+
+test('a batch that claims fewer records than it has is unreadable: they would be lost', async () => {
+  for (const count of [2, 1, 0, -1, -(2 ** 31)])
+    await assertUnreadable(
+      batchBytes(batchOf([10, 11, 12], 12), { count }),
+      /it has another number of records than it says$/,
+    );
+});
+
+test('a batch whose end is before its records is unreadable: they would be read for ever', async () => {
+  await assertUnreadable(batchBytes(batchOf([10, 11, 12], 11)), /it has records behind its end$/);
+});
+
+test('a batch shorter than its header is unreadable, and one longer than the answer is left out', async () => {
+  const lying = (length: number) =>
+    joined(answerOf(sample), batchBytes(batchOf([21], 21, { firstOffset: 21n }), { length }));
+  for (const length of [-(2 ** 31), -61, -12, -1, 0, 48])
+    await assertUnreadable(lying(length), /it is shorter than its header$/, 21);
+  await assertUnreadable(lying(49), tooShort, 21);
+  assertRead(await decodeRecordBatches(lying(most)), sample);
+});
+
+test('a batch of a compression without a codec is unreadable, and the compression is named', async () => {
+  for (const type of [5, 6, 7]) {
+    const batch = batchOf([10], 10, { attributes: type | LOG_APPEND_TIME });
+    await assertUnreadable(batchBytes(batch), new RegExp(`its compression is ${type}: none of Kafka$`));
+  }
+});
+
+test('of an answer, what stands before an unreadable batch is read; the batch itself is a message that says so', async () => {
+  const broken = batchBytes(batchOf([30, 31], 39, { firstOffset: 30n, attributes: 2 }));
+  const behind = batchBytes(batchOf([40], 40, { firstOffset: 40n }));
+  assertRead(await decodeFetched(joined(answerOf(sample), broken, behind)), sample);
+  for (const answer of [broken, joined(broken, behind)]) {
+    const messages = await decodeFetched(answer);
+    assert.deepEqual(placesOf(messages), ['39']);
+    // Also for whoever is in the midst of it: kafkajs leaves out what lies before.
+    for (const from of ['30', '35', '39'])
+      assert.deepEqual(placesOf(kafkajsBatchOf(messages, from).messages), ['39']);
+    for (const field of ['value', 'headers'] as const)
+      assert.throws(
+        () => messages[0]?.[field],
+        /from offset 30 on cannot be read: its compression is Snappy/,
+      );
+  }
+});
+
+test('of a batch within a transaction that was aborted nobody is told that it cannot be read', async () => {
+  const attributes = 2 | TRANSACTIONAL;
+  const messages = await decodeFetched(batchBytes(batchOf([10], 12, { attributes, producerId: 5n })));
+  const abortedTransactions = [{ producerId: '5', firstOffset: '10' }];
+  assert.deepEqual(placesOf(kafkajsBatchOf(messages, '10', { abortedTransactions }).messages), []);
+  assert.deepEqual(placesOf(kafkajsBatchOf(messages, '10').messages), ['12']);
+});
+
+test('an unreadable batch that ends before it begins is an error: nobody could get behind it', async () => {
+  const bytes = batchBytes(batchOf([10], 9, { attributes: 2 }));
+  await assert.rejects(decodeFetched(bytes), UnreadableBatchError);
+});
+
+test('a batch of a compression that kafkajs was given a codec for is read by it', async (t) => {
+  const codecs = kafkajs.CompressionCodecs as Record<number, () => object>;
+  const { 2: before } = codecs;
+  t.after(() => Object.assign(codecs, { 2: before }));
+  codecs[2] = () => ({ decompress: (body: Buffer) => Promise.resolve(body.subarray(1)) });
+  const body = joined(int(1, 0), sized(recordBytes(recordOf(0))));
+  const messages = await decode(batchOf([], 10, { attributes: 2 }), { body, count: 1 });
+  assert.deepEqual(placesOf(messages), ['10']);
+});
+
+test('a batch whose gzip is broken is unreadable', async () => {
+  const zipped = gzipSync(sized(recordBytes(secretRecord)));
+  const broken = [zipped.subarray(0, -1), zipped.subarray(1), Buffer.from('secretValue'), Buffer.alloc(0)];
+  for (const body of broken) {
+    const bytes = batchBytes(batchOf([], 11), { body, count: 1 });
+    bytes.writeInt16BE(GZIP, 21);
+    await assertUnreadable(bytes, /its compression is GZIP: \w/);
+  }
+});
+
+test('kafkajs decodes its answers by ours once it is told so, and message sets by its own', async (t) => {
+  replaceKafkajsDecoder();
+  const replaced = require(decodePath) as Decode;
+  assert.notEqual(replaced, kafkajsDecode);
+  replaceKafkajsDecoder();
+  assert.equal(require(decodePath), replaced);
+
+  const response = require('kafkajs/src/protocol/requests/fetch/v11/response.js') as {
+    decode: (bytes: Buffer) => Promise<FetchResponse>;
+  };
+  const decodePartitions = async (...partitions: (Buffer | null)[]) => {
+    const { responses } = await response.decode(fetchAnswer(...partitions));
+    return responses[0]?.partitions.map(({ messages }) => messages) ?? [];
+  };
+
+  await t.test('batches are read by ours', async () => {
+    const [messages = []] = await decodePartitions(batchBytes(batchOf([10, 11], 11)));
+    assert.deepEqual(placesOf(messages), ['10', '11']);
+    assert.ok(messages.every((message) => message instanceof FetchedMessage));
+  });
+
+  await t.test('message sets are read by its own', async () => {
+    const set = joined(oldMessageBytes(3, 'x'), oldMessageBytes(4, 'y'));
+    const [old = [], messages = []] = await decodePartitions(set, answerOf(sample));
+    const read = old.map(({ offset, value }) => `${offset} ${value?.toString()}`);
+    assert.deepEqual(read, ['3 x', '4 y']);
+    assertRead(messages, sample);
+  });
+
+  await t.test(
+    'a partition that has nothing, or is cut anywhere, hides nothing of the next one',
+    async () => {
+      const first = batchBytes(batchOf([10, 11], 11));
+      const cuts = Array.from(first, (_, length) => first.subarray(0, length));
+      for (const cut of [null, ...cuts]) {
+        const [none, messages = []] = await decodePartitions(cut, answerOf(sample));
+        assert.deepEqual(none, [], `cut at ${cut?.length}`);
+        assertRead(messages, sample, `cut at ${cut?.length}`);
+      }
+    },
+  );
+
+  await t.test('an answer that lacks what it claims gives nothing', async () => {
+    const answer = fetchAnswer(answerOf(sample));
+    const { responses } = await response.decode(answer.subarray(0, -1));
+    assert.deepEqual(responses[0]?.partitions[0]?.messages, []);
+  });
+});

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import { grantClaims, type Claim, type Claimant } from '../../../../core/kafka/run-claim.ts';
+
+const member = (memberId: string, names: readonly string[], some: Partial<Claim> = {}): Claimant => ({
+  memberId,
+  claim: {
+    id: memberId,
+    names,
+    host: 'h',
+    pid: 1,
+    sinceMs: 0,
+    isGranted: false,
+    isTakingOver: false,
+    ...some,
+  },
+});
+const granted = (...claimants: readonly Claimant[]) => [...grantClaims(claimants)].sort().join(' ');
+
+const cases: readonly (readonly [string, readonly Claimant[], string])[] = [
+  ['alone', [member('a', ['plans'])], 'a'],
+  ['of two at once the first by id, in any order', [member('b', ['plans']), member('a', ['plans'])], 'a'],
+  ['disjoint streams', [member('a', ['plans']), member('b', ['tasks'])], 'a b'],
+  ['one stream in common is enough', [member('a', ['plans', 'x']), member('b', ['x', 'y'])], 'a'],
+  [
+    'who was granted before stays',
+    [member('a', ['plans']), member('b', ['plans'], { isGranted: true })],
+    'b',
+  ],
+  [
+    'who takes over begins beside who was granted',
+    [member('a', ['plans'], { isTakingOver: true }), member('b', ['plans'], { isGranted: true })],
+    'a b',
+  ],
+  ['a refused one holds up nobody', [member('a', ['x']), member('b', ['x', 'y']), member('c', ['y'])], 'a c'],
+  ['a member that is none of ours', [{ memberId: 'a', claim: undefined }, member('b', ['plans'])], 'b'],
+];
+for (const [name, claimants, expected] of cases)
+  test(`claims: ${name}`, () => assert.equal(granted(...claimants), expected));
+
+test('whatever is claimed, no stream is granted twice, and what is refused meets one that is granted', () => {
+  const names = fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd'), { minLength: 1 });
+  fc.assert(
+    fc.property(fc.array(names, { maxLength: 6 }), (claims) => {
+      const members = claims.map((claimed, index) => member(String(index), claimed));
+      const winners = grantClaims(members);
+      const won = members.flatMap(({ memberId, claim }) =>
+        winners.has(memberId) ? (claim?.names ?? []) : [],
+      );
+      assert.equal(new Set(won).size, won.length);
+      for (const { memberId, claim } of members)
+        assert.ok(winners.has(memberId) || claim?.names.some((name) => won.includes(name)));
+    }),
+  );
+});

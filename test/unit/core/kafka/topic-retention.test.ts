@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { loadSettings } from '../../../../core/settings/config.ts';
+import { ConfigError } from '../../../../core/errors.ts';
+import {
+  clockWarnings,
+  replayOutlook,
+  retentionWarnings,
+  wantedTopicConfig,
+} from '../../../../core/kafka/topic-retention.ts';
+
+const DAY_MS = 86_400_000;
+const config = (entries: Readonly<Record<string, string>> = {}) =>
+  new Map(Object.entries({ ...wantedTopicConfig('plans'), ...entries }));
+const load = (days: string) => loadSettings({ TOMBSTONE_RETENTION_DAYS: days }, '').kafka;
+
+test('a topic of ours keeps the latest of each key for ever, and deletes for a week', () => {
+  const { 'max.message.bytes': maxBytes, ...entries } = wantedTopicConfig('plans');
+  assert.deepEqual(entries, {
+    'cleanup.policy': 'compact',
+    'delete.retention.ms': String(7 * DAY_MS),
+    'retention.ms': '-1',
+    'retention.bytes': '-1',
+    'message.timestamp.type': 'LogAppendTime',
+  });
+  assert.ok(Number(maxBytes) > 1024 * 1024);
+  const letters = wantedTopicConfig('chartmogul.dead-letters');
+  assert.ok(Number(letters['max.message.bytes']) > Number(maxBytes), 'a letter of the largest message');
+  assert.equal(wantedTopicConfig('plans', 30)['delete.retention.ms'], String(30 * DAY_MS));
+});
+
+test('TOMBSTONE_RETENTION_DAYS is a week unless it is set, to whole days from one on', () => {
+  assert.equal(loadSettings({}, '').kafka.tombstoneRetentionDays, 7);
+  assert.equal(load('1').tombstoneRetentionDays, 1);
+  assert.equal(load('36500').tombstoneRetentionDays, 36_500);
+  for (const value of ['0', '-1', '1.5', 'a week', '36501'])
+    assert.throws(
+      () => load(value),
+      (error) =>
+        error instanceof ConfigError &&
+        /^TOMBSTONE_RETENTION_DAYS is ".*", wants a whole number from 1 to 36500$/.test(error.message),
+    );
+});
+
+const complete: readonly Readonly<Record<string, string>>[] = [
+  {},
+  // Limits that have no meaning without the policy.
+  { 'retention.ms': '604800000', 'retention.bytes': '1000000' },
+  { 'cleanup.policy': 'delete', 'retention.ms': '-1', 'retention.bytes': '-1' },
+  { 'cleanup.policy': 'delete', 'retention.ms': '9223372036854775807' },
+  { 'cleanup.policy': 'compact,delete' },
+  { 'cleanup.policy': '' },
+];
+for (const entries of complete) {
+  test(`nothing is ever lost by ${JSON.stringify(entries)}`, () => {
+    assert.deepEqual(replayOutlook(config(entries), [0n, 0n]), { isComplete: true, reason: undefined });
+    assert.deepEqual(retentionWarnings(config(entries), [0n, 0n]), []);
+    const gone = replayOutlook(config(entries), [0n, 1_200n, 34n]);
+    assert.deepEqual(gone, { isComplete: false, reason: '1,234 of its first messages are gone' });
+  });
+}
+
+const deleting: readonly (readonly [Readonly<Record<string, string>>, string])[] = [
+  [
+    { 'cleanup.policy': 'delete', 'retention.ms': String(7 * DAY_MS) },
+    'cleanup.policy is delete with retention.ms 604800000 (7 days)',
+  ],
+  [
+    { 'cleanup.policy': 'delete', 'retention.ms': '0' },
+    'cleanup.policy is delete with retention.ms 0 (0 milliseconds)',
+  ],
+  [
+    { 'cleanup.policy': 'compact, delete', 'retention.bytes': '1073741824' },
+    'cleanup.policy is compact, delete with retention.bytes 1073741824',
+  ],
+  [
+    { 'cleanup.policy': 'delete', 'retention.ms': '129600000', 'retention.bytes': '1' },
+    'cleanup.policy is delete with retention.ms 129600000 (36 hours) and retention.bytes 1',
+  ],
+];
+for (const [entries, limit] of deleting) {
+  test(`a replay is complete only as long as nothing is deleted by ${JSON.stringify(entries)}`, () => {
+    const reason = `${limit}: a replay lacks what is older`;
+    assert.deepEqual(replayOutlook(config(entries), [0n]), { isComplete: true, reason });
+    assert.deepEqual(retentionWarnings(config(entries), [0n]), [`${reason}; set cleanup.policy to compact`]);
+    const gone = `${reason}, and 5 of its first messages are gone already`;
+    assert.deepEqual(replayOutlook(config(entries), [2n, 3n]), { isComplete: false, reason: gone });
+    assert.deepEqual(retentionWarnings(config(entries), [2n, 3n]), [
+      `${gone}; set cleanup.policy to compact`,
+    ]);
+  });
+}
+
+test('what Kafka does not tell is taken for its default', () => {
+  const { isComplete, reason } = replayOutlook(new Map(), [0n]);
+  assert.ok(isComplete);
+  assert.match(reason ?? '', /^cleanup\.policy is delete with retention\.ms 604800000/);
+  assert.match(clockWarnings(new Map()).join(), /CreateTime/);
+});
+
+test('deletes that are kept for less than is set are named; a topic that is not compacted keeps them anyway', () => {
+  const day = { 'delete.retention.ms': String(DAY_MS) };
+  assert.deepEqual(retentionWarnings(config(day), [0n]), [
+    'delete.retention.ms is 86400000 (1 day): a sink that is away for longer misses deletes; set it to 604800000 (TOMBSTONE_RETENTION_DAYS)',
+  ]);
+  assert.deepEqual(retentionWarnings(config(day), [0n], 1), []);
+  assert.equal(retentionWarnings(config({}), [0n], 8).length, 1);
+  assert.deepEqual(retentionWarnings(config({ ...day, 'cleanup.policy': 'delete' }), [0n]), []);
+  assert.equal(retentionWarnings(config({ ...day, 'cleanup.policy': 'delete,compact' }), [0n]).length, 1);
+});
+
+test("the clocks of producers do not order the versions of a row without somebody's knowing", () => {
+  assert.deepEqual(clockWarnings(config()), []);
+  assert.match(
+    clockWarnings(config({ 'message.timestamp.type': 'CreateTime' })).join(),
+    /^message\.timestamp\.type is CreateTime: .*; set it to LogAppendTime$/,
+  );
+});

@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { request, type IncomingMessage } from 'node:http';
+import { connect, createServer } from 'node:net';
+import test, { type TestContext } from 'node:test';
+import { Registry } from 'prom-client';
+import { loadSettings } from '../../../core/settings/config.ts';
+import { ConfigError } from '../../../core/errors.ts';
+import { logger } from '../../../core/logger.ts';
+import { addMetric, serveMetrics, type Sample } from '../../../core/metrics-server.ts';
+import { freePort } from '../../../services/local-address.ts';
+
+logger.level = 'silent';
+
+async function serve(t: TestContext, registry = new Registry()): Promise<string> {
+  const port = await freePort();
+  const server = await serveMetrics(port, registry);
+  t.after(() => server.close());
+  return `http://127.0.0.1:${port}`;
+}
+
+function addRows(registry: Registry, samples: () => readonly Sample[]): void {
+  addMetric(registry, { kind: 'counter', name: 'rows_total', help: 'Rows', labelNames: ['table'], samples });
+}
+
+for (const value of ['0', '65536', '-1', '9400.5', '0x24', 'yes', '127.0.0.1:9400']) {
+  test(`METRICS_PORT=${value} is refused in one line that names it`, () => {
+    assert.throws(() => loadSettings({ METRICS_PORT: value }, ''), {
+      name: 'ConfigError',
+      message: `METRICS_PORT is "${value}", wants a whole number from 1 to 65535`,
+    });
+  });
+}
+
+test('METRICS_PORT may be any port, and is off without one', () => {
+  assert.equal(loadSettings({}, '').metricsPort, undefined);
+  assert.equal(loadSettings({ METRICS_PORT: '1' }, '').metricsPort, 1);
+  assert.equal(loadSettings({ METRICS_PORT: '65535' }, '').metricsPort, 65_535);
+});
+
+test('without a port nothing is served or measured', async () => {
+  const registry = new Registry();
+  const server = await serveMetrics(undefined, registry);
+  await server.close();
+  assert.deepEqual(registry.getMetricsAsArray(), []);
+});
+
+test('a scrape gets the values of its moment, and those of the process', async (t) => {
+  const registry = new Registry();
+  const rows = new Map([
+    ['plans_raw', 1],
+    ['customers_raw', 20],
+  ]);
+  addRows(registry, () => [...rows].map(([table, value]) => ({ labels: { table }, value })));
+  const address = await serve(t, registry);
+
+  const first = await fetch(`${address}/metrics`);
+  assert.equal(first.status, 200);
+  assert.equal(first.headers.get('content-type'), 'text/plain; version=0.0.4; charset=utf-8');
+  const text = await first.text();
+  assert.match(text, /^# HELP rows_total Rows\n# TYPE rows_total counter$/m);
+  assert.match(text, /^rows_total\{table="plans_raw"\} 1\nrows_total\{table="customers_raw"\} 20$/m);
+  assert.match(text, /^process_resident_memory_bytes \d+$/m);
+  assert.match(text, /\n$/);
+
+  rows.delete('plans_raw');
+  rows.set('customers_raw', 21);
+  const second = await (await fetch(`${address}/metrics?x=1`)).text();
+  assert.deepEqual(second.match(/^rows_total\{.*$/gm), ['rows_total{table="customers_raw"} 21']);
+});
+
+const answers: [method: string, path: string, status: number, text: RegExp][] = [
+  ['GET', '/', 404, /^metrics are at \/metrics\n$/],
+  ['GET', '/metrics/', 404, /^metrics are at/],
+  ['GET', '/Metrics', 404, /^metrics are at/],
+  ['POST', '/metrics', 405, /^wants GET\n$/],
+  ['HEAD', '/metrics', 200, /^$/],
+];
+for (const [method, path, status, text] of answers) {
+  test(`${method} ${path} is answered with ${status}`, async (t) => {
+    const answer = await fetch((await serve(t)) + path, { method });
+    assert.equal(answer.status, status);
+    assert.match(await answer.text(), text);
+  });
+}
+
+test('metrics that cannot be collected are one scrape without them', async (t) => {
+  const registry = new Registry();
+  let isBroken = true;
+  addRows(registry, () => {
+    if (isBroken) throw new RangeError('s3cret');
+    return [{ labels: { table: 'plans_raw' }, value: 3 }];
+  });
+  const address = await serve(t, registry);
+  const failed = await fetch(`${address}/metrics`);
+  assert.equal(failed.status, 500);
+  assert.equal(await failed.text(), 'metrics cannot be collected: see the log\n');
+  isBroken = false;
+  assert.match(await (await fetch(`${address}/metrics`)).text(), /^rows_total\{table="plans_raw"\} 3$/m);
+});
+
+test('a port that is in use is named with the cure', async (t) => {
+  const other = createServer().listen(0);
+  t.after(() => other.close());
+  await once(other, 'listening');
+  const address = other.address();
+  const port = typeof address === 'object' ? (address?.port ?? 0) : 0;
+  const registry = new Registry();
+  await assert.rejects(serveMetrics(port, registry), (error) => {
+    assert.ok(error instanceof ConfigError);
+    assert.equal(
+      error.message,
+      `METRICS_PORT is ${port}, which is in use; wants a free port, another one for each process, or none at all`,
+    );
+    return true;
+  });
+  assert.deepEqual(registry.getMetricsAsArray(), []);
+});
+
+// On Linux all of 127/8 is this machine.
+test('a scraper from elsewhere is answered', { skip: process.platform !== 'linux' }, async (t) => {
+  const address = await serve(t);
+  assert.equal((await fetch(`${address.replace('127.0.0.1', '127.0.0.2')}/metrics`)).status, 200);
+});
+
+test('closing ends the connections of scrapers, that of a hanging one too, and the port is free again', async (t) => {
+  const port = await freePort();
+  const server = await serveMetrics(port, new Registry());
+  t.after(() => server.close());
+  const [hanging, kept] = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')];
+  t.after(() => [hanging, kept].forEach((socket) => socket.destroy()));
+  hanging.on('error', () => undefined).write('GET /metrics HTTP/1.1\r\nHost: h');
+  await once(hanging, 'connect');
+  kept.write('GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n');
+  await once(kept, 'data');
+  assert.ok(!kept.destroyed);
+  const ended = Promise.all([once(hanging.resume(), 'close'), once(kept.resume(), 'close')]);
+  await server.close();
+  await ended;
+  await (await serveMetrics(port, new Registry())).close();
+});
+
+test('a name is registered once', () => {
+  const registry = new Registry();
+  addRows(registry, () => []);
+  assert.throws(() => addRows(registry, () => []), /rows_total has already been registered/);
+});
+
+test('a page that names its own host or origin reads no metrics', async (t) => {
+  const { hostname, port } = new URL(await serve(t));
+  const statusOf = async (headers: Record<string, string>) => {
+    const asked = request({ hostname, port, path: '/metrics', headers, agent: false }).end();
+    const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+    answer.resume();
+    return answer.statusCode;
+  };
+  assert.equal(await statusOf({ host: 'evil.example' }), 403);
+  assert.equal(await statusOf({ origin: 'https://evil.example' }), 403);
+  assert.equal(await statusOf({ 'sec-fetch-site': 'cross-site' }), 403);
+  assert.equal(await statusOf({ host: '192.0.2.7:9400' }), 200);
+});

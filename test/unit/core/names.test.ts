@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import {
+  isStreamName,
+  storageTableOf,
+  streamOfTopic,
+  subjectOf,
+  topicOf,
+  viewOf,
+  whyNoStream,
+} from '../../../core/stream-name.ts';
+import { textTable } from '../../../core/terminal/text-table.ts';
+
+test('the names of a stream are those that the documentation promises', () => {
+  const names = [topicOf('chartmogul.', 'customers'), subjectOf('chartmogul.', 'customers')];
+  assert.deepEqual(names, ['chartmogul.customers', 'chartmogul.customers-value']);
+  assert.deepEqual([storageTableOf('customers'), viewOf('customers')], ['customers_raw', 'customers']);
+});
+
+const topics: readonly (readonly [string, string | undefined])[] = [
+  ['p.customers', 'customers'],
+  ['p.metrics_mrr_churn_rate', 'metrics_mrr_churn_rate'],
+  ['p.dead-letters', undefined],
+  ['p.checkpoints', undefined],
+  ['p.', undefined],
+  ['q.customers', undefined],
+  ['p.Orders', 'Orders'],
+  ['p.my-topic', 'my-topic'],
+  ['p.a.b.c', 'a.b.c'],
+  ['p.1st', '1st'],
+  ['p._own', '_own'],
+  ['p.eu.dead-letters', undefined],
+  ['p.eu.checkpoints', undefined],
+  ['p.my-checkpoints', 'my-checkpoints'],
+  ["p.a'b", undefined],
+  ['p.a\n', undefined],
+  ['__consumer_offsets', undefined],
+];
+for (const [topic, stream] of topics) {
+  test(`the topic ${JSON.stringify(topic)} holds ${stream ?? 'no stream'}`, () =>
+    assert.equal(streamOfTopic('p.', topic), stream));
+}
+
+const tables: readonly (readonly [stream: string, view: string])[] = [
+  ['my-topic', 'my_topic'],
+  ['a.b.c', 'a_b_c'],
+  ['Orders', 'Orders'],
+  ['1st', '_1st'],
+  ['9-lives.v2', '_9_lives_v2'],
+];
+for (const [stream, view] of tables) {
+  test(`the topic ${stream} has the view ${view}, and keeps its own name as a subject`, () => {
+    assert.deepEqual([viewOf(stream), storageTableOf(stream)], [view, `${view}_raw`]);
+    assert.equal(subjectOf('p.', stream), `p.${stream}-value`);
+  });
+}
+
+test('a topic under the prefix that holds no stream has a reason, but for those of the project', () => {
+  for (const topic of ['p.plans', 'p.dead-letters', 'p.checkpoints', 'q.x', 'p.'])
+    assert.equal(whyNoStream('p.', topic), undefined);
+  assert.match(whyNoStream('p.', `p.${'a'.repeat(101)}`) ?? '', /longer than 100/);
+  assert.match(whyNoStream('p.', 'p.eu.dead-letters') ?? '', /another TOPIC_PREFIX/);
+});
+
+test('a stream name has a length', () => {
+  assert.ok(isStreamName('a'.repeat(100)));
+  assert.ok(!isStreamName('a'.repeat(101)));
+});
+
+test('a table lines numbers up to the right and texts to the left', () => {
+  const rows = [
+    ['a', 1, 'x'],
+    ['long', 12_345, 'y'],
+    ['é', 0.25, 'z'],
+  ];
+  assert.equal(
+    textTable(['name', 'count', ''], rows),
+    ['name   count', 'a          1  x', 'long  12,345  y', 'é        0.3  z'].join('\n'),
+  );
+});
+
+test('a table without rows is its head', () => assert.equal(textTable(['a', 'b'], []), 'a  b'));

@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { ConfigError, RateLimitedError, SourceUnavailableError } from '../../../core/errors.ts';
+import { retry } from '../../../core/retry.ts';
+
+const policy = { attempts: 3, firstDelayMs: 1, maxDelayMs: 2 };
+const never = new AbortController().signal;
+
+/** Work that throws each error in turn, then answers. */
+function createWork(...errors: Error[]) {
+  let tries = 0;
+  const work = () => {
+    const error = errors[tries++];
+    return error ? Promise.reject(error) : Promise.resolve('answer');
+  };
+  return { work, tries: () => tries };
+}
+
+test('what can be tried again is, until it answers', async () => {
+  const { work, tries } = createWork(new SourceUnavailableError('1'), new RateLimitedError('2'));
+  assert.equal(await retry({}, policy, never, work), 'answer');
+  assert.equal(tries(), 3);
+});
+
+test('the last error comes out when all tries are used up', async () => {
+  const { work, tries } = createWork(...['1', '2', '3', '4'].map((text) => new SourceUnavailableError(text)));
+  await assert.rejects(retry({}, policy, never, work), { name: 'SourceUnavailableError', message: '3' });
+  assert.equal(tries(), 3);
+});
+
+for (const error of [
+  new ConfigError('x'),
+  new Error('x'),
+  new TypeError('fetch failed'),
+  new RangeError('x'),
+]) {
+  test(`${error.name} (${error.message}) is not tried again`, async () => {
+    const { work, tries } = createWork(error);
+    await assert.rejects(retry({}, policy, never, work), error);
+    assert.equal(tries(), 1);
+  });
+}
+
+test("the server's wish is waited for", async () => {
+  const { work } = createWork(new RateLimitedError('slow', { retryAfterMs: 60 }));
+  const startMs = performance.now();
+  await retry({}, policy, never, work);
+  assert.ok(performance.now() - startMs >= 59);
+});
+
+test('a server that asks to wait longer than the policy allows is not asked again', async () => {
+  const { work, tries } = createWork(new RateLimitedError('slow', { retryAfterMs: 121_000 }));
+  // A wait, however long, would end with the signal's own error.
+  const soon = AbortSignal.timeout(5_000);
+  await assert.rejects(retry({}, { ...policy, maxRetryAfterMs: 2_000 }, soon, work), { message: 'slow' });
+  assert.equal(tries(), 1);
+});
+
+for (const [name, retryAfterMs] of [
+  ["the server's wish", 60_000],
+  ['the next try', undefined],
+] as const) {
+  test(`an abort ends the wait for ${name} with its reason`, async () => {
+    const stop = new AbortController();
+    const reason = new Error('stopped');
+    const waiting = retry({}, { ...policy, firstDelayMs: 60_000, maxDelayMs: 60_000 }, stop.signal, () => {
+      setImmediate(() => stop.abort(reason));
+      return Promise.reject(new RateLimitedError('slow', { retryAfterMs }));
+    });
+    await assert.rejects(waiting, reason);
+  });
+}
+
+test('nothing is tried once aborted', async () => {
+  const { work, tries } = createWork();
+  await assert.rejects(retry({}, policy, AbortSignal.abort(new Error('stopped')), work), {
+    message: 'stopped',
+  });
+  assert.equal(tries(), 0);
+});

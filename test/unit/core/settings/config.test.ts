@@ -1,0 +1,425 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { inspect } from 'node:util';
+import { loadSettings, settingDocs } from '../../../../core/settings/config.ts';
+import { isLoopback, splitBroker } from '../../../../core/settings/setting-values.ts';
+import { ConfigError, messageOf } from '../../../../core/errors.ts';
+
+function createFile(t: TestContext, content: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'config-test-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'file');
+  writeFileSync(file, content);
+  return file;
+}
+
+const load = (env: NodeJS.ProcessEnv, dotEnv = '') => loadSettings(env, dotEnv);
+
+const wrongSettings: readonly (readonly [NodeJS.ProcessEnv, RegExp])[] = [
+  [{ CHARTMOGUL_BASE_URL: 'http://api.example.com' }, /^CHARTMOGUL_BASE_URL is "http:.*wants https/],
+  [{ CHARTMOGUL_BASE_URL: 'http://127.0.0.1.example.com' }, /^CHARTMOGUL_BASE_URL is .* wants https/],
+  [{ CHARTMOGUL_BASE_URL: 'ftp://127.0.0.1' }, /^CHARTMOGUL_BASE_URL is "ftp:.*wants an http/],
+  [{ SCHEMA_REGISTRY_URL: '127.0.0.1:8081' }, /^SCHEMA_REGISTRY_URL is .* wants an http/],
+  [{ CLICKHOUSE_URL: 'here' }, /^CLICKHOUSE_URL is "here", wants an http/],
+  [{ KAFKA_BROKERS: '127.0.0.1' }, /^KAFKA_BROKERS is "127.0.0.1", wants host:port/],
+  [{ KAFKA_BROKERS: 'a:1,,b:2' }, /^KAFKA_BROKERS is .* wants host:port/],
+  [{ KAFKA_BROKERS: 'a:65536' }, /^KAFKA_BROKERS is .* wants host:port/],
+  [{ KAFKA_BROKERS: 'a:0' }, /^KAFKA_BROKERS is .* wants host:port/],
+  [{ KAFKA_SSL: 'perhaps' }, /^KAFKA_SSL is "perhaps", wants one of true, false/],
+  [
+    { KAFKA_USERNAME: 'u', KAFKA_SASL_MECHANISM: 'md5' },
+    /^KAFKA_SASL_MECHANISM is "md5", wants one of plain/,
+  ],
+  [{ KAFKA_USERNAME: 'u' }, /^KAFKA_USERNAME and KAFKA_SASL_MECHANISM want/],
+  [{ KAFKA_PASSWORD: 's3cret' }, /^KAFKA_PASSWORD .* wants KAFKA_USERNAME/],
+  [{ SCHEMA_REGISTRY_PASSWORD: 's3cret' }, /^SCHEMA_REGISTRY_PASSWORD .* wants SCHEMA_REGISTRY_USERNAME/],
+  [{ CLICKHOUSE_PASSWORD: 's3cret' }, /^CLICKHOUSE_PASSWORD .* wants CLICKHOUSE_USERNAME/],
+  [{ TOPIC_PREFIX: 'a b' }, /^TOPIC_PREFIX is "a b", wants/],
+  [{ TOPIC_PREFIX: 'x'.repeat(101) }, /^TOPIC_PREFIX is "x+", wants/],
+  [{ CLICKHOUSE_DATABASE: 'a`b' }, /^CLICKHOUSE_DATABASE is "a`b", wants/],
+  [{ CLICKHOUSE_DATABASE: 'a\n' }, /^CLICKHOUSE_DATABASE is "a\\n", wants/],
+  [{ CLICKHOUSE_CLUSTER: '1' }, /^CLICKHOUSE_CLUSTER is "1", wants/],
+  ...['0', '0.05', '10001', '-1', '1e3', '0x26', 'many', '38 '].map(
+    (value) =>
+      [
+        { CHARTMOGUL_MAX_REQUESTS_PER_SECOND: value },
+        /^CHARTMOGUL_MAX_REQUESTS_PER_SECOND is ".*", wants a number from 0.1 to 10000$/,
+      ] as const,
+  ),
+  ...['2024-02-30', '2023-02-29', '2024-13-01', '1899-12-31', '2100-01-01', '2024-1-1', '01.02.2024'].map(
+    (value) => [{ METRICS_START_DATE: value }, /^METRICS_START_DATE is ".*", wants a day from 1900/] as const,
+  ),
+  ...['2099-12-31', new Date(Date.now() + 2 * 86_400_000).toISOString().slice(0, 10)].map(
+    (value) =>
+      [
+        { METRICS_START_DATE: value },
+        /^METRICS_START_DATE is "20..-..-..", wants a day that is not in the future$/,
+      ] as const,
+  ),
+  ...['month,month', 'hour', 'day,', 'Month', 'day month'].map(
+    (value) =>
+      [{ METRICS_INTERVALS: value }, /^METRICS_INTERVALS is ".*", wants a comma list of day, week/] as const,
+  ),
+  [{ METRICS_LOOK_BACK_DAYS: '0' }, /^METRICS_LOOK_BACK_DAYS is "0", wants a whole number from 1 to 36500$/],
+  [{ METRICS_LOOK_BACK_DAYS: '36501' }, /^METRICS_LOOK_BACK_DAYS is "36501", wants a whole number/],
+  [{ METRICS_LOOK_BACK_DAYS: '1.5' }, /^METRICS_LOOK_BACK_DAYS is "1.5", wants a whole number/],
+  [{ FULL_ROUND_DAYS: '0' }, /^FULL_ROUND_DAYS is "0", wants a whole number from 1 to 365$/],
+  [{ FULL_ROUND_DAYS: '366' }, /^FULL_ROUND_DAYS is "366", wants a whole number/],
+  [{ MASS_DELETE_PERCENT: '-1' }, /^MASS_DELETE_PERCENT is "-1", wants a number from 0 to 100$/],
+  [{ MASS_DELETE_PERCENT: '100.1' }, /^MASS_DELETE_PERCENT is "100.1", wants a number/],
+  [{ MASS_DELETE_PERCENT: '10%' }, /^MASS_DELETE_PERCENT is "10%", wants a number/],
+  [{ STREAM_MODES: 'customers' }, /^STREAM_MODES for customers is "", wants one of evolve, freeze, discard$/],
+  [{ STREAM_MODES: 'customers=thaw' }, /^STREAM_MODES for customers is "thaw", wants one of evolve/],
+  [{ STREAM_MODES: 'Customers=freeze' }, /^STREAM_MODES is "Customers=freeze", wants stream=mode/],
+  [{ STREAM_MODES: 'plans=freeze=discard' }, /^STREAM_MODES is "plans=freeze=discard", wants stream=mode/],
+  [{ STREAM_MODES: 'plans=freeze,' }, /^STREAM_MODES is "plans=freeze,", wants stream=mode/],
+  [{ STREAM_MODES: 'plans=freeze,plans=evolve' }, /^STREAM_MODES names plans twice/],
+  [
+    { CONFIG_FILE: '/nowhere/at-all' },
+    /^CONFIG_FILE is "\/nowhere\/at-all", wants a JSON file that can be read/,
+  ],
+  [
+    { CHARTMOGUL_API_KEY_FILE: '/nowhere/at-all' },
+    /^CHARTMOGUL_API_KEY_FILE names no file that can be read \(ENOENT\), wants the path of one$/,
+  ],
+  [{ CHARTMOGUL_API_KEY_FILE: '/dev/null' }, /^CHARTMOGUL_API_KEY_FILE is .* not empty/],
+  [
+    { CHARTMOGUL_API_KEY: 's3cret', CHARTMOGUL_API_KEY_FILE: '/x' },
+    /^CHARTMOGUL_API_KEY and CHARTMOGUL_API_KEY_FILE/,
+  ],
+  [{ CHARTMOGUL_API_KEY: 's3cret\nX: y' }, /^CHARTMOGUL_API_KEY holds a line break/],
+  [{ CHARTMOGUL_API_KEY: 's3cret\u0007' }, /^CHARTMOGUL_API_KEY holds a line break or another control/],
+  [{ CHARTMOGUL_API_KEY: ' \n' }, /^CHARTMOGUL_API_KEY is blank/],
+  [{ CLICKHOUSE_USERNAME: 'u', CLICKHOUSE_PASSWORD: 's3\rcret' }, /^CLICKHOUSE_PASSWORD holds a line/],
+  // Addresses with a password in them, right or mistyped.
+  [{ CLICKHOUSE_URL: 'http://u:s3cret@h:8123' }, /^CLICKHOUSE_URL .* wants/],
+  [{ CLICKHOUSE_URL: 'http://u:s3cret@h:99999' }, /^CLICKHOUSE_URL .* wants/],
+  [{ CLICKHOUSE_URL: 'http://h:8123/?password=s3cret' }, /^CLICKHOUSE_URL .* wants/],
+  [{ SCHEMA_REGISTRY_URL: 'u:s3cret@h:8081' }, /^SCHEMA_REGISTRY_URL .* wants/],
+  [{ CHARTMOGUL_BASE_URL: 'http://s3cret:@api.example.com' }, /^CHARTMOGUL_BASE_URL .* wants/],
+  [{ KAFKA_BROKERS: 'u:s3cret@h:9092' }, /^KAFKA_BROKERS .* wants/],
+];
+for (const [env, message] of wrongSettings) {
+  test(`${inspect(env, { breakLength: Infinity }).slice(0, 90)} is refused in one line that helps`, () => {
+    assert.throws(
+      () => load(env),
+      (error) => {
+        assert.ok(error instanceof ConfigError);
+        assert.match(error.message, message);
+        assert.doesNotMatch(inspect(error), /s3cret/);
+        assert.doesNotMatch(error.message, /\n/);
+        return true;
+      },
+    );
+  });
+}
+
+test('a key is read without the blanks and line breaks around it, from the variable as from a file', (t) => {
+  const key = (env: NodeJS.ProcessEnv) => load(env).chartmogul.apiKey?.reveal();
+  assert.equal(key({ CHARTMOGUL_API_KEY: ' s3cret\r\n' }), 's3cret');
+  assert.equal(key({ CHARTMOGUL_API_KEY_FILE: createFile(t, '\uFEFFs3cret\r\n') }), 's3cret');
+});
+
+test('a key file of several lines is refused without showing them', (t) => {
+  const read = () => load({ CHARTMOGUL_API_KEY_FILE: createFile(t, 's3cret\nother') });
+  assert.throws(read, /^ConfigError: CHARTMOGUL_API_KEY_FILE holds a line break(?!.*s3cret)/);
+});
+
+test('.env and CONFIG_FILE may begin with a byte order mark', (t) => {
+  const configFile = createFile(t, '\uFEFF{"TOPIC_PREFIX": "file."}');
+  const dotEnv = createFile(t, `\uFEFFCONFIG_FILE=${configFile}\nCLICKHOUSE_DATABASE=dot\n`);
+  const { topicPrefix, clickhouse } = loadSettings({}, dotEnv);
+  assert.deepEqual([topicPrefix, clickhouse.database], ['file.', 'dot']);
+});
+
+test('a password in .env may hold # without quotes', (t) => {
+  const dotEnv = createFile(t, 'CLICKHOUSE_USERNAME=u\nCLICKHOUSE_PASSWORD=a#b\n');
+  assert.equal(loadSettings({}, dotEnv).clickhouse.credentials?.password.reveal(), 'a#b');
+});
+
+const wrongFiles: readonly (readonly [string, RegExp])[] = [
+  ['{"CHARTMOGUL_API_KEY": "s3cret"', /not JSON/],
+  ['["s3cret"]', /a JSON object/],
+  ['{"CHARTMOGUL_API_KEY": {"a":"s3cret"}}', /a string for CHARTMOGUL_API_KEY/],
+  ['{"CHARTMOGUL_KEY": "s3cret"}', /it has "CHARTMOGUL_KEY"/],
+  ['{"streams": {"path": "s3cret"}}', /a list for streams/],
+  ['{"streams": "s3cret"}', /a list for streams/],
+  ['{"streams": null}', /a list for streams/],
+  ['{"constructor": "s3cret"}', /it has "constructor"/],
+];
+for (const [content, message] of wrongFiles) {
+  test(`a CONFIG_FILE of ${content} is refused without showing what it holds`, (t) => {
+    assert.throws(
+      () => load({ CONFIG_FILE: createFile(t, content) }),
+      (error) =>
+        error instanceof ConfigError && message.test(error.message) && !inspect(error).includes('s3cret'),
+    );
+  });
+}
+
+for (const value of [
+  'sk_s3cret',
+  '/s3cret',
+  `sk_s3cret${'x'.repeat(5_000)}`,
+  's3cret\u0000',
+  '/proc/self/mem',
+]) {
+  for (const [name, more] of [
+    ['CHARTMOGUL_API_KEY_FILE', {}],
+    ['KAFKA_PASSWORD_FILE', { KAFKA_USERNAME: 'u', KAFKA_SASL_MECHANISM: 'plain' }],
+    ['SCHEMA_REGISTRY_PASSWORD_FILE', { SCHEMA_REGISTRY_USERNAME: 'u' }],
+    ['CLICKHOUSE_PASSWORD_FILE', { CLICKHOUSE_USERNAME: 'u' }],
+  ] as const) {
+    test(`${name} that leads to no file does not show its value, ${value.length} characters`, () => {
+      assert.throws(
+        () => load({ [name]: value, ...more }),
+        (error) =>
+          error instanceof ConfigError &&
+          new RegExp(`^${name} names no file that can be read \\(E[A-Z_]+\\)`).test(error.message) &&
+          !inspect(error).includes('s3cret'),
+      );
+    });
+  }
+}
+
+test('settings in place of the CONFIG_FILE that should hold them are not shown', () => {
+  const content = '{"CHARTMOGUL_API_KEY": "s3cret"}';
+  assert.throws(() => load({ CONFIG_FILE: content }), /^ConfigError: CONFIG_FILE names no file(?!.*s3cret)/);
+});
+
+test('a key in place of the CONFIG_FILE is not shown, whatever its characters', () => {
+  for (const key of ['Zq7-pl4nted+s3cret/K9x', 's3cret', 'a/s3cret==', 's3cret\\x'])
+    assert.throws(() => load({ CONFIG_FILE: key }), /^ConfigError: CONFIG_FILE names no file(?!.*s3cret)/);
+});
+
+test('no error shows a key that is also the value of another setting, in any order of checks', () => {
+  const key = 'pl4nted-s3cret-of-two';
+  for (const name of ['MAX_DECODED_MIB', 'CONFIG_FILE', 'TOPIC_PREFIX', 'CLICKHOUSE_URL']) {
+    const value = name === 'CONFIG_FILE' ? `./${key}.json` : `${key}!`;
+    assert.throws(
+      () => load({ CHARTMOGUL_API_KEY: key, [name]: value }),
+      (error) => error instanceof ConfigError && !messageOf(error).includes(key),
+      name,
+    );
+  }
+});
+
+const remote = 'remote.example.com';
+const registry = { SCHEMA_REGISTRY_USERNAME: 'u', SCHEMA_REGISTRY_PASSWORD: 's3cret' };
+const clickhouse = { CLICKHOUSE_USERNAME: 'u', CLICKHOUSE_PASSWORD: 's3cret' };
+const plain = { KAFKA_USERNAME: 'u', KAFKA_PASSWORD: 's3cret', KAFKA_SASL_MECHANISM: 'PLAIN' };
+const plaintext: readonly (readonly [string, NodeJS.ProcessEnv])[] = [
+  ['SCHEMA_REGISTRY_URL', { ...registry, SCHEMA_REGISTRY_URL: `http://${remote}:8081/apis` }],
+  ['CLICKHOUSE_URL', { ...clickhouse, CLICKHOUSE_URL: `http://${remote}` }],
+  ['CLICKHOUSE_URL', { ...clickhouse, CLICKHOUSE_URL: 'http://127.0.0.1.example.com' }],
+  ['CLICKHOUSE_URL', { ...clickhouse, CLICKHOUSE_URL: 'http://0.0.0.0:8123' }],
+  ['KAFKA_BROKERS', { ...plain, KAFKA_BROKERS: `127.0.0.1:9092,${remote}:9092` }],
+];
+for (const [name, env] of plaintext) {
+  test(`a password would go unencrypted to ${String(env[name])}: refused, unless it is allowed`, () => {
+    assert.throws(
+      () => load(env),
+      (error) =>
+        error instanceof ConfigError &&
+        error.message.startsWith(`${name} `) &&
+        error.message.includes('ALLOW_PLAINTEXT_CREDENTIALS=true') &&
+        !/s3cret|\n/.test(error.message),
+    );
+    load({ ...env, ALLOW_PLAINTEXT_CREDENTIALS: 'true' });
+    assert.throws(
+      () => load({ ...env, ALLOW_PLAINTEXT_CREDENTIALS: 'yes' }),
+      /^ConfigError: ALLOW_PLAINTEXT_/,
+    );
+  });
+}
+
+const encrypted: readonly NodeJS.ProcessEnv[] = [
+  { ...registry, SCHEMA_REGISTRY_URL: `https://${remote}` },
+  { ...clickhouse, CLICKHOUSE_URL: `https://${remote}` },
+  ...['127.0.0.1', '127.8.8.8', 'localhost', '[::1]'].map((host) => ({
+    ...{ ...registry, SCHEMA_REGISTRY_URL: `http://${host}:1` },
+    ...{ ...clickhouse, CLICKHOUSE_URL: `http://${host}:1` },
+    ...{ ...plain, KAFKA_BROKERS: `${host}:1` },
+  })),
+  // No password, nothing to protect.
+  { SCHEMA_REGISTRY_URL: `http://${remote}`, CLICKHOUSE_URL: `http://${remote}` },
+  { CLICKHOUSE_USERNAME: 'default', CLICKHOUSE_URL: `http://${remote}` },
+  { ...plain, KAFKA_SSL: 'true', KAFKA_BROKERS: `${remote}:1` },
+  { ...plain, KAFKA_SASL_MECHANISM: 'scram-sha-512', KAFKA_BROKERS: `${remote}:1` },
+];
+for (const env of encrypted) {
+  test(`no password goes unencrypted with ${JSON.stringify(env).replaceAll('s3cret', '')}`, () => {
+    assert.doesNotThrow(() => load(env));
+  });
+}
+
+test('the key of ChartMogul never goes unencrypted to another machine', () => {
+  assert.throws(
+    () => load({ CHARTMOGUL_BASE_URL: `http://${remote}`, ALLOW_PLAINTEXT_CREDENTIALS: 'true' }),
+    /^ConfigError: CHARTMOGUL_BASE_URL .* wants https/,
+  );
+});
+
+test('the environment comes before .env, that before CONFIG_FILE, that before the defaults', (t) => {
+  const file = { TOPIC_PREFIX: 'file.', CLICKHOUSE_DATABASE: 'file', DATA_DIR: 'file' };
+  const configFile = createFile(t, JSON.stringify(file));
+  const dotEnv = createFile(t, `TOPIC_PREFIX=dot.\nCLICKHOUSE_DATABASE=dot\nCONFIG_FILE=${configFile}\n`);
+  const { topicPrefix, clickhouse, dataDir, kafka } = load({ TOPIC_PREFIX: 'env.' }, dotEnv);
+  assert.deepEqual(
+    [topicPrefix, clickhouse.database, dataDir, kafka.brokers],
+    ['env.', 'dot', 'file', ['127.0.0.1:9092']],
+  );
+});
+
+test('a blank variable is one that is not set', (t) => {
+  const dotEnv = createFile(t, 'TOPIC_PREFIX=dot.\n');
+  assert.equal(load({ TOPIC_PREFIX: '', CHARTMOGUL_API_KEY: '' }, dotEnv).topicPrefix, 'dot.');
+});
+
+test('a .env that cannot be read is named', () => {
+  assert.throws(() => load({}, tmpdir()), ConfigError);
+});
+
+test('the defaults are those that the documentation promises', () => {
+  const { chartmogul, produce, kafka, topicPrefix, schemaRegistry, clickhouse, dataDir } = load({});
+  assert.deepEqual(chartmogul, {
+    apiKey: undefined,
+    baseUrl: 'https://api.chartmogul.com/v1',
+    maxRequestsPerSecond: 39,
+  });
+  assert.deepEqual(produce, {
+    metrics: { startDate: '2010-01-01', intervals: ['month'], lookBackDays: undefined },
+    fullRoundDays: 7,
+    massDeletePercent: 10,
+    modes: new Map(),
+    customStreams: [],
+  });
+  assert.deepEqual(kafka, {
+    brokers: ['127.0.0.1:9092'],
+    ssl: false,
+    sasl: undefined,
+    tombstoneRetentionDays: 7,
+  });
+  assert.deepEqual([topicPrefix, dataDir], ['chartmogul.', '.data']);
+  assert.deepEqual(schemaRegistry, { url: 'http://127.0.0.1:8081', credentials: undefined });
+  assert.equal(clickhouse.url, 'http://127.0.0.1:8123');
+  assert.equal(clickhouse.database, 'chartmogul');
+});
+
+test('what is read and how it is judged can be set, up to the ends of each range', () => {
+  const { chartmogul, produce } = load({
+    CHARTMOGUL_MAX_REQUESTS_PER_SECOND: '0.1',
+    METRICS_START_DATE: '2024-02-29',
+    METRICS_INTERVALS: 'day, quarter,year',
+    METRICS_LOOK_BACK_DAYS: '36500',
+    FULL_ROUND_DAYS: '365',
+    MASS_DELETE_PERCENT: '0',
+    STREAM_MODES: 'customers=freeze, plans = discard,my_own=evolve',
+  });
+  assert.equal(chartmogul.maxRequestsPerSecond, 0.1);
+  assert.deepEqual(produce, {
+    metrics: { startDate: '2024-02-29', intervals: ['day', 'quarter', 'year'], lookBackDays: 36_500 },
+    fullRoundDays: 365,
+    massDeletePercent: 0,
+    modes: new Map([
+      ['customers', 'freeze'],
+      ['plans', 'discard'],
+      ['my_own', 'evolve'],
+    ]),
+    customStreams: [],
+  });
+  assert.equal(load({ MASS_DELETE_PERCENT: '100' }).produce.massDeletePercent, 100);
+});
+
+test('CONFIG_FILE may list streams beside the settings, and they are kept as they stand', (t) => {
+  const streams = [{ name: 'credit_notes', path: '/credit_notes' }, 'anything', null];
+  const configFile = createFile(t, JSON.stringify({ TOPIC_PREFIX: 'file.', streams }));
+  const { topicPrefix, produce } = load({ CONFIG_FILE: configFile });
+  assert.deepEqual([topicPrefix, produce.customStreams], ['file.', streams]);
+});
+
+for (const name of [
+  'CHARTMOGUL_API_KEY',
+  'KAFKA_PASSWORD',
+  'SCHEMA_REGISTRY_PASSWORD',
+  'CLICKHOUSE_PASSWORD',
+]) {
+  test(`${name} can come from a file, and no text of the settings shows it`, (t) => {
+    const settings = load({
+      ...(name.endsWith('PASSWORD') && { [name.replace('PASSWORD', 'USERNAME')]: 'someone' }),
+      ...(name === 'KAFKA_PASSWORD' && { KAFKA_SASL_MECHANISM: 'SCRAM-SHA-256' }),
+      [`${name}_FILE`]: createFile(t, 's3cret\n'),
+    });
+    const { chartmogul, kafka, schemaRegistry, clickhouse } = settings;
+    const secrets = [
+      chartmogul.apiKey,
+      ...[kafka.sasl, schemaRegistry.credentials, clickhouse.credentials].map((known) => known?.password),
+    ];
+    assert.deepEqual(
+      secrets.flatMap((secret) => secret?.reveal() ?? []),
+      ['s3cret'],
+    );
+    assert.doesNotMatch(
+      inspect(settings, { depth: 9, showHidden: true }) + JSON.stringify(settings),
+      /s3cret/,
+    );
+  });
+}
+
+const addresses: readonly (readonly [string, string])[] = [
+  ['http://h:8081/', 'http://h:8081'],
+  ['https://h/apis/ccompat/v7/', 'https://h/apis/ccompat/v7'],
+  ['http://[::1]:8081//', 'http://[::1]:8081'],
+];
+for (const [given, url] of addresses) {
+  test(`the registry's address ${given} is kept as ${url}`, () => {
+    assert.equal(load({ SCHEMA_REGISTRY_URL: given }).schemaRegistry.url, url);
+  });
+}
+
+test('a loopback host may be spoken to without encryption', () => {
+  for (const host of ['localhost', '127.0.0.1', '127.1', '[::1]', 'LOCALHOST']) {
+    assert.equal(load({ CHARTMOGUL_BASE_URL: `http://${host}:9` }).chartmogul.baseUrl.slice(0, 5), 'http:');
+  }
+  for (const host of ['10.0.0.1', '127.0.0.1.example.com', '1270.0.0.1', '::2', ''])
+    assert.ok(!isLoopback(host));
+});
+
+test('a broker is a host and a port', () => {
+  assert.deepEqual(splitBroker('a.b:9092'), { host: 'a.b', port: 9092 });
+  assert.deepEqual(splitBroker('[::1]:9092'), { host: '::1', port: 9092 });
+  for (const wrong of ['::1:9092', '[x]:9092', 'a', 'http://a:1'])
+    assert.equal(splitBroker(wrong).host, '', wrong);
+});
+
+test('every setting has a meaning', () => {
+  for (const { name, doc } of settingDocs) assert.ok(doc.length > 3, name);
+});
+
+test('nothing but the settings reads the environment', () => {
+  const root = fileURLToPath(new URL('../../../../', import.meta.url));
+  const folders = ['core', 'producers', 'consumers', 'simulator', 'services', 'commands'];
+  const files = folders.flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) => join(folder, file)),
+  );
+  const readers = files.filter(
+    (file) =>
+      file.endsWith('.ts') &&
+      /process\.env|['"]dotenv|\benv\b.*from 'node:process'/.test(readFileSync(join(root, file), 'utf8')),
+  );
+  assert.deepEqual(readers, ['core/settings/config.ts']);
+});
+
+test('a wrong setting is shown cut, and without characters that a terminal obeys', () => {
+  assert.throws(
+    () => load({ KAFKA_SSL: `\u202e\u009b31m${'x'.repeat(100_000)}` }),
+    ({ message }: Error) => {
+      assert.match(message, /^KAFKA_SSL is "\\u202e\\u009b31mx+…", wants /);
+      return message.length < 400;
+    },
+  );
+});

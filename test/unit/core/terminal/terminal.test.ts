@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import test from 'node:test';
+import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
+import { LiveLines } from '../../../../core/terminal/live-lines.ts';
+import { print, visibleLine, visibleStream, visibleText } from '../../../../core/terminal/terminal.ts';
+import { textTable } from '../../../../core/terminal/text-table.ts';
+
+const OBEYED = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
+const attacks: Readonly<Record<string, string>> = {
+  'CSI of 7 bits': '\u001b[2J',
+  'CSI of 8 bits': '\u009b2J',
+  'a text for the clipboard': '\u001b]52;c;ZXZpbA==\u0007',
+  'the same of 8 bits': '\u009d52;c;ZXZpbA==\u009c',
+  'carriage return': 'good\rbad!',
+  backspace: 'good\b\b\b\bbad!',
+  delete: '\u007f',
+  'right to left': '\u202eevil\u202c',
+  isolates: '\u2066evil\u2069',
+  'marks of direction': '\u200e\u200f\u061c',
+  'no width': '\u200b\u200d\u2060\ufeff',
+  'separators of lines': '\u2028\u2029\u0085',
+  'tags beyond 16 bits': '\u{e0041}\u{e007f}',
+};
+
+function outputOf(isTTY: boolean) {
+  let written = '';
+  return { isTTY, write: (part: string) => (written += part), written: () => written };
+}
+
+for (const [name, attack] of Object.entries(attacks)) {
+  test(`${name}: a terminal shows it, a pipe gets it as it is`, async () => {
+    const [terminal, pipe] = [outputOf(true), outputOf(false)];
+    for (const output of [terminal, pipe]) print(`a\t${attack}\nb\n`, output);
+    assert.equal(pipe.written(), `a\t${attack}\nb\n`);
+    assert.match(terminal.written(), /^a\t.*\\u[0-9a-f]{4}.*\nb\n$/);
+    assert.doesNotMatch(terminal.written().replace(/[\n\t]/g, ''), OBEYED);
+    const json = JSON.stringify({ attack }, null, 2);
+    assert.deepEqual(JSON.parse(visibleText(json)), { attack });
+
+    const bytes = new PassThrough();
+    for (const byte of Buffer.from(`ö😀${attack}\n`)) bytes.write(Buffer.of(byte));
+    bytes.end();
+    assert.equal(await text(bytes.pipe(visibleStream())), visibleText(`ö😀${attack}\n`));
+
+    assert.doesNotMatch(textTable(['head', 'other'], [['cell\n', attack]]).replaceAll('\n', ''), OBEYED);
+    const drawn: string[] = [];
+    new LiveLines({ write: (part) => drawn.push(part) }).show([`line ${attack}`]);
+    assert.equal(drawn.join(''), `\u001b[2Kline ${visibleLine(attack)}\n`);
+  });
+}
+
+test('bytes that are no text cannot command a terminal', async () => {
+  const bytes = new PassThrough();
+  bytes.end(Buffer.from([0x9b, 0x32, 0x4a, 0xff, 0x1b, 0xc2]));
+  assert.doesNotMatch(await text(bytes.pipe(visibleStream())), OBEYED);
+});
+
+test('any text stays what it is where nothing in it commands, and never commands', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (any) => {
+      const line = visibleLine(any);
+      assert.doesNotMatch(line, OBEYED);
+      if (!OBEYED.test(any)) assert.equal(line, any);
+    }),
+  );
+});
+
+test('only the output layer writes to the terminal', () => {
+  const root = fileURLToPath(new URL('../../../../', import.meta.url));
+  const folders = ['core', 'producers', 'consumers', 'simulator', 'services', 'commands'];
+  const writers = folders.flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .map((file) => join(folder, file))
+      .filter((file) => file.endsWith('.ts'))
+      .filter((file) =>
+        /process\.std(out|err)\.write|console\.\w+\(/.test(readFileSync(join(root, file), 'utf8')),
+      ),
+  );
+  assert.deepEqual(writers, []);
+});

@@ -1,0 +1,414 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import type { KafkaMessage } from 'kafkajs';
+import {
+  Examples,
+  isEqual,
+  noDifferences,
+  type DifferenceKind,
+  type StreamComparison,
+} from '../../../../operations/reconcile/comparison.ts';
+import type { Difference } from '../../../../operations/reconcile/find-differences.ts';
+import {
+  isByPosition,
+  keyPartsSql,
+  keysConditionSql,
+  keyTextSql,
+} from '../../../../consumers/table/key-sql.ts';
+import { progressLines } from '../../../../operations/reconcile/reconcile-progress.ts';
+import { reconcileJson, reconcileSummary } from '../../../../operations/reconcile/reconcile-summary.ts';
+import { parseColumnType } from '../../../../consumers/table/parse-column-type.ts';
+import { RowKeys } from '../../../../consumers/stream/row-keys.ts';
+import type { ReconcileServices } from '../../../../operations/reconcile/services.ts';
+import { MessageSearch } from '../../../../operations/reconcile/search-messages.ts';
+import { SetAside } from '../../../../consumers/stream/set-aside.ts';
+
+test('the first ten keys are kept in order, however they come', () => {
+  fc.assert(
+    fc.property(fc.uniqueArray(fc.string(), { maxLength: 40 }), (keys) => {
+      const examples = new Examples();
+      for (const key of keys) examples.add({ key, kind: 'missing' });
+      const first = [...keys].sort((a, b) => (a < b ? -1 : 1)).slice(0, 10);
+      assert.deepEqual(
+        examples.all.map(({ key }) => key),
+        first,
+      );
+    }),
+  );
+});
+
+test('a key is the parts that the table is sorted by, whatever they are called', () => {
+  assert.equal(keyTextSql(['uuid']), "CAST(toString(`uuid`), 'String')");
+  assert.equal(
+    keyTextSql(['date', 'in`terval']),
+    "concat(CAST(toString(`date`), 'String'), '|', CAST(toString(`in\\`terval`), 'String'))",
+  );
+  assert.equal(keyPartsSql(['uuid']), "[CAST(toString(`uuid`), 'String')]");
+  const uuid = { name: 'uuid', typeText: 'String' };
+  assert.equal(
+    keysConditionSql([uuid], [["it's"], ['b']]),
+    "`uuid` IN (CAST('it\\'s', 'String'), CAST('b', 'String'))",
+  );
+  assert.equal(
+    keysConditionSql([uuid, { name: 'id', typeText: 'Int64' }], [['a', '-1']]),
+    "(`uuid`, `id`) IN ((CAST('a', 'String'), CAST('-1', 'Int64')))",
+  );
+  assert.deepEqual([isByPosition(['_partition', '_offset']), isByPosition(['_offset'])], [true, false]);
+});
+
+const equal: StreamComparison = {
+  stream: 'metrics_customer_churn_rate',
+  keys: 12_345_678,
+  counts: noDifferences(),
+  behind: 0,
+  deadLetters: 0,
+  isByKey: true,
+  examples: [],
+  views: [{ view: 'metrics_customer_churn_rate', problem: undefined }],
+  faults: [],
+  notes: [],
+};
+const counted = (counts: Partial<Record<DifferenceKind, number>>) => ({ ...noDifferences(), ...counts });
+
+const nothing = { deadLetters: false };
+
+const unequal: readonly (readonly [string, Partial<StreamComparison>])[] = [
+  ...(['missing', 'stray', 'older', 'other', 'twice'] as const).map(
+    (kind) => [kind, { counts: counted({ [kind]: 1 }) }] as const,
+  ),
+  ['behind', { behind: 1 }],
+  ['a dead letter', { deadLetters: 1 }],
+  ['a view', { views: [{ view: 'v', problem: 'is missing' }] }],
+  ['a fault', { faults: ['no table'] }],
+  ['a failure', { failure: new Error('no answer') }],
+];
+for (const [name, change] of unequal)
+  test(`${name} is a difference`, () => {
+    assert.equal(isEqual({ ...equal, ...change }, nothing), false);
+    assert.match(reconcileSummary([{ ...equal, ...change }], nothing), /DIFFERS|FAILED/);
+    assert.equal(reconcileJson({ ...equal, ...change }, nothing)['equal'], false);
+  });
+
+test('what is equal takes a line, and notes are no difference', () => {
+  assert.equal(
+    reconcileSummary([equal], nothing),
+    'stream                             keys  views\n' +
+      'metrics_customer_churn_rate  12,345,678  equal  equal\n1 stream equal',
+  );
+  assert.equal(isEqual({ ...equal, notes: ['rows were not compared'] }, nothing), true);
+});
+
+test('a stream whose message keys are not those of its rows says so, and is equal where nothing differs', () => {
+  const otherwise = { ...equal, isByKey: false };
+  assert.match(reconcileSummary([otherwise], nothing), / equal, not by key$/m);
+  const json = reconcileJson(otherwise, nothing);
+  assert.deepEqual([json['equal'], json['by_key']], [true, false]);
+  assert.match(reconcileSummary([{ ...otherwise, behind: 1 }], nothing), / DIFFERS$/m);
+});
+
+test('dead letters are shown where they are allowed, and are no difference then', () => {
+  const waiting = { ...equal, stream: 'plans', deadLetters: 52 };
+  const allowed = { deadLetters: true };
+  const text = reconcileSummary([equal, waiting], allowed);
+  assert.match(text, /^plans +12,345,678 +52 +equal +equal$/m);
+  assert.match(text, /^plans: 52 dead: npm run dead-letters -- list --streams plans$/m);
+  assert.match(text, /^2 streams equal$/m);
+  assert.equal(isEqual(waiting, allowed), true);
+  const json = reconcileJson(waiting, allowed);
+  assert.deepEqual([json['equal'], json['dead_letters']], [true, 52]);
+  assert.equal(isEqual({ ...waiting, behind: 1 }, allowed), false);
+  assert.match(reconcileSummary([equal, waiting], nothing), /^plans +12,345,678 +52 +equal +DIFFERS$/m);
+});
+
+test('the table fits 80 columns when everything is wrong, and says where', () => {
+  const millions = 1_234_567;
+  const wrong: StreamComparison = {
+    ...equal,
+    counts: { missing: millions, stray: millions, older: millions, other: millions, twice: millions },
+    behind: millions,
+    examples: [{ key: '2024-01-31|month', kind: 'missing' }],
+    views: [{ view: 'line_items', problem: 'is missing' }],
+    repair: { inserted: 1, deleted: 2, left: 1_000, remarks: ['message 0/7 cannot become a row: why'] },
+  };
+  const text = reconcileSummary([equal, wrong], nothing);
+  for (const line of text.split('\n').slice(0, 3)) assert.ok(line.length <= 80, line);
+  assert.match(text, /^metrics_customer_churn_rate +12,345,678 +7,407,402 +1 wrong +DIFFERS$/m);
+  assert.match(text, /^metrics_customer_churn_rate: 1,234,567 missing: on the topic, not in the table$/m);
+  assert.match(text, /^ {2}missing {2}2024-01-31\|month$/m);
+  assert.match(text, /^metrics_customer_churn_rate: view line_items is missing$/m);
+  assert.match(text, /: repaired: 1 row made anew, rows of 2 keys deleted, 1,000 keys left to the sink$/m);
+  assert.match(text, /: message 0\/7 cannot become a row: why$/m);
+  assert.match(text, /^1 of 2 streams equal$/m);
+});
+
+test('each stream at work has a line of its progress, as wide as the terminal', () => {
+  const active = new Set([
+    { stream: 'plans', doing: 'reading the topic', read: 1_200, messages: 5_000 },
+    { stream: 'customers', doing: 'comparing views', read: 0, messages: 0 },
+  ]);
+  assert.deepEqual(progressLines(active, 30), [
+    'plans  reading the topic  1,2…',
+    'customers  comparing views',
+  ]);
+});
+
+const letter = (headers: Readonly<Record<string, string>>, value: Buffer | null = Buffer.from('x')) => {
+  const place = {
+    stream: 'plans',
+    step: 'sink',
+    topic: 'p.plans',
+    partition: '1',
+    offset: '7',
+    timestamp: '5',
+  };
+  const texts = Object.entries({ ...place, ...headers }).map(([name, text]) => [name, Buffer.from(text)]);
+  const key = Buffer.from('plans|sink|1|7');
+  return { key, value, timestamp: '9', headers: Object.fromEntries(texts) as unknown } as KafkaMessage;
+};
+const at = (offset: string, timestamp: string) => ({ offset, timestamp }) as KafkaMessage;
+
+test('a message is set aside while its letter waits, and only the very message', () => {
+  const setAside = new SetAside('p.');
+  assert.equal(setAside.has('p.plans', 1, at('7', '5')), false);
+  setAside.note(letter({}));
+  assert.equal(setAside.has('p.plans', 1, at('7', '5')), true);
+  assert.equal(setAside.has('p.plans', 1, at('7', '6')), false);
+  assert.equal(setAside.has('p.plans', 1, at('8', '5')), false);
+  assert.equal(setAside.has('p.plans', 2, at('7', '5')), false);
+  assert.equal(setAside.has('p.tasks', 1, at('7', '5')), false);
+  setAside.note(letter({ state: 'redriven' }));
+  assert.equal(setAside.has('p.plans', 1, at('7', '5')), false);
+  setAside.note(letter({ state: 'waiting' }));
+  assert.equal(setAside.has('p.plans', 1, at('7', '5')), true);
+  setAside.note(letter({}, null));
+  assert.equal(setAside.has('p.plans', 1, at('7', '5')), false);
+  setAside.note(letter({ step: 'produce' }));
+  assert.equal(setAside.has('p.plans', 1, at('7', '5')), false);
+  setAside.note(letter({}));
+  // Whatever has the key of a letter takes its place.
+  setAside.note(letter({ topic: 'q.plans' }));
+  setAside.note(letter({ offset: 'seven' }));
+  assert.equal(setAside.has('p.plans', 1, at('7', '5')), false);
+});
+
+test('the letters of a stream that wait are counted, of both steps, each once', () => {
+  const setAside = new SetAside('p.');
+  const under = (key: string, headers: Readonly<Record<string, string>>, value?: null) =>
+    setAside.note({ ...letter(headers, value), key: Buffer.from(key) });
+  under('plans|sink|1|7', {});
+  under('plans|sink|1|7', { attempts: '1' });
+  under('plans|pl_1', { step: 'produce' });
+  under('plans|pl_2', { step: 'produce' });
+  under('tasks|t', { step: 'produce', stream: 'tasks' });
+  assert.deepEqual(
+    [...setAside.counts],
+    [
+      ['plans', 3],
+      ['tasks', 1],
+    ],
+  );
+  under('plans|pl_1', { step: 'produce', state: 'redriven' });
+  under('plans|pl_2', { step: 'produce' }, null);
+  under('tasks|t', { step: 'produce', stream: 'tasks', state: 'redriven' });
+  assert.deepEqual([...setAside.counts], [['plans', 1]]);
+});
+
+const message = (key: string, offset: number, timestamp: number, value: string | null = 'v') =>
+  ({
+    key: Buffer.from(key),
+    value: value === null ? null : Buffer.from(value),
+    offset: String(offset),
+    timestamp: String(timestamp),
+  }) as KafkaMessage;
+const place = (offset: number, timestamp: number) => ({
+  version: (BigInt(timestamp) << 64n) + BigInt(offset),
+  partition: 0,
+  offset: BigInt(offset),
+});
+const differing = (key: string, last?: ReturnType<typeof place>): Difference => ({
+  key,
+  kind: 'missing',
+  message: last,
+  parts: [key],
+});
+
+const schemaText = (primaryKey: readonly string[], ...types: string[]) =>
+  JSON.stringify({
+    type: 'record',
+    name: 'R',
+    primaryKey,
+    fields: types.map((type, index) => ({
+      name: `f${index}`,
+      type: type === 'date' ? { type: 'int', logicalType: 'date' } : type,
+    })),
+  });
+
+/** Row keys of a stream whose subject has the first of these schemas, id 1; the registry has the others as well. */
+async function rowKeysOf(columns: Readonly<Record<string, string>>, ...texts: string[]): Promise<RowKeys> {
+  const schemaOf = (id: number) => {
+    const text = texts[id - 1];
+    return text === undefined ? undefined : { id, type: 'AVRO', text, references: [] };
+  };
+  const registry = {
+    latestText: () => Promise.resolve(schemaOf(1)),
+    schemaText: (id: number) => Promise.resolve(schemaOf(id)),
+  };
+  const services = { registry, settings: { topicPrefix: 'p.' } } as unknown as ReconcileServices;
+  const key = Object.entries(columns).map(([name, typeText]) => {
+    const type = parseColumnType(typeText);
+    assert.ok(type);
+    return { name, type, typeText };
+  });
+  return RowKeys.create(services, 'things', key);
+}
+
+/** Framed Avro: texts and small integers. */
+function record(schemaId: number, ...values: readonly (string | number)[]): Buffer {
+  const parts = values.map((value) => {
+    const zigzag = (integer: number) => Buffer.from([integer < 0 ? -2 * integer - 1 : 2 * integer]);
+    const text = Buffer.from(String(value));
+    return typeof value === 'number' ? zigzag(value) : Buffer.concat([zigzag(text.length), text]);
+  });
+  return Buffer.concat([Buffer.from([0, 0, 0, 0, schemaId]), ...parts]);
+}
+
+const sent = (key: string | null, value: Buffer | null) =>
+  ({ key: key === null ? null : Buffer.from(key), value, offset: '7', timestamp: '1' }) as KafkaMessage;
+
+const one = [{ f0: 'String' }, schemaText(['f0'], 'string', 'long')] as const;
+const two = [{ f0: 'String', f1: 'String' }, schemaText(['f0', 'f1'], 'string', 'string')] as const;
+const number = [{ f0: 'Int64' }, schemaText(['f0'], 'long')] as const;
+const date = [{ f0: 'Date32' }, schemaText(['f0'], 'date')] as const;
+
+const keyings: readonly (readonly [
+  name: string,
+  stream: readonly [columns: Readonly<Record<string, string>>, ...texts: string[]],
+  key: string | null,
+  value: Buffer | null,
+  parts: readonly string[] | undefined,
+  isAlike: boolean,
+])[] = [
+  ['the text of a record', one, 'a', record(1, 'a', 5), ['a'], true],
+  ['an empty text', one, '', record(1, '', 5), [''], true],
+  ['a text with a bar', one, 'a|b', record(1, 'a|b', 5), ['a|b'], true],
+  ['a long text', one, 'ü'.repeat(31), record(1, 'ü'.repeat(31), 5), ['ü'.repeat(31)], true],
+  ['another text than that of the record', one, 'c1', record(1, 'i1', 5), ['i1'], false],
+  ['another case', one, 'A', record(1, 'a', 5), ['a'], false],
+  ['a key that is only longer', one, 'a ', record(1, 'a', 5), ['a'], false],
+  ['a record without a key', one, null, record(1, 'a', 5), ['a'], false],
+  ['JSON', one, '{"f0":"a"}', record(1, 'a', 5), ['a'], false],
+  ['two parts', two, 'a|b', record(1, 'a', 'b'), ['a', 'b'], true],
+  ['two parts that others make as well', two, 'a|b|c', record(1, 'a|b', 'c'), ['a|b', 'c'], false],
+  ['the other two', two, 'a|b|c', record(1, 'a', 'b|c'), ['a', 'b|c'], false],
+  ['one part of two', two, 'a', record(1, 'a', 'b'), ['a', 'b'], false],
+  ['an integer', number, '-7', record(1, -7), ['-7'], true],
+  ['an integer with zeros in front', number, '007', record(1, 7), ['7'], false],
+  ['a date', date, '1970-01-03', record(1, 2), ['1970-01-03'], true],
+  ['a date before 1970', date, '1969-12-31', record(1, -1), ['1969-12-31'], true],
+  ['a date in another form', date, '3 Jan 1970', record(1, 2), ['1970-01-03'], false],
+  ['a delete', one, 'a', null, ['a'], true],
+  ['a delete of two parts', two, 'a|b', null, ['a', 'b'], true],
+  ['a delete that no row has the key of', two, 'a', null, undefined, false],
+  ['a delete of an integer with zeros in front', number, '007', null, ['7'], false],
+  ['bytes that nobody can read, by their key', one, 'a', Buffer.from('x'), ['a'], true],
+  ['bytes that nobody can read and a key that is none', number, 'x', Buffer.from('x'), undefined, false],
+  [
+    'a record that ends within its key, by that of the message',
+    one,
+    'a',
+    record(1, 'b').subarray(0, 6),
+    ['a'],
+    true,
+  ],
+  ['a record that ends behind its key', one, 'b', record(1, 'b'), ['b'], true],
+];
+for (const [name, stream, key, value, parts, isAlike] of keyings)
+  test(`the key of a row: ${name}`, async () => {
+    const keys = await rowKeysOf(...stream);
+    const found = keys.of(sent(key, value), 3, false);
+    assert.deepEqual(typeof found === 'object' ? keys.partsOf(found) : found, parts);
+    assert.equal(keys.keyedOtherwise, isAlike ? undefined : '3/7');
+  });
+
+test('one message of another key counts, whatever comes after it; one that is set aside without a key does not', async () => {
+  const keys = await rowKeysOf(...one);
+  keys.of(sent('a', record(1, 'a', 1)), 0, false);
+  keys.of(sent(null, Buffer.from('x')), 0, true);
+  assert.equal(keys.keyedOtherwise, undefined);
+  keys.of(sent('c', record(1, 'a', 1)), 0, false);
+  keys.of(sent('a', record(1, 'a', 2)), 0, false);
+  assert.equal(keys.keyedOtherwise, '0/7');
+});
+
+test('a schema that is met is learnt first; one that the registry has lost leaves the key', async () => {
+  const later = schemaText(['f0'], 'string', 'string', 'long');
+  const keys = await rowKeysOf(one[0], one[1], later, 'no schema');
+  const value = record(2, 'a', 'more', 5);
+  assert.equal(keys.of(sent('c', value), 0, false), 2);
+  assert.equal(keys.keyedOtherwise, undefined);
+  for (const id of [2, 3, 4]) await keys.learn(id);
+  const told = (id: number) => {
+    const found = keys.of(sent('c', id === 2 ? value : record(id, 'a', 5)), 0, false);
+    return typeof found === 'object' ? keys.partsOf(found) : found;
+  };
+  assert.deepEqual([told(3), told(4)], [['c'], ['c']]);
+  assert.equal(keys.keyedOtherwise, undefined);
+  assert.deepEqual(told(2), ['a']);
+  assert.equal(keys.keyedOtherwise, '0/7');
+});
+
+test('a search finds the messages wanted by their places, and only the very message', async () => {
+  const rowKeys = await rowKeysOf(...one);
+  const [wanted, moved] = [differing('wanted', place(3, 30)), differing('moved', place(5, 30))];
+  const search = new MessageSearch({
+    wanted: [wanted, moved, differing('gone')],
+    doubted: new Map(),
+    rowKeys,
+  });
+  search.take(message('wanted', 1, 10), 0);
+  search.take(message('any key', 3, 30), 0);
+  search.take(message('wanted', 3, 30), 1);
+  search.take(message('moved', 5, 31), 0);
+  assert.equal(search.bytes, 1);
+  assert.deepEqual(
+    search.fetch().map(({ message: found }) => found.key?.toString()),
+    ['any key'],
+  );
+  assert.deepEqual([search.bytes, search.fetch()], [0, []]);
+  assert.deepEqual([search.hasSeen(wanted), search.hasSeen(moved)], [true, false]);
+});
+
+const proofs: readonly (readonly [name: string, there: KafkaMessage | undefined, isProved: boolean])[] = [
+  ['its own message', { ...message('a', 3, 30), value: record(1, 'a', 1) }, false],
+  ['its own message under another key', { ...message('c', 3, 30), value: record(1, 'a', 1) }, false],
+  ['its own delete', message('a', 3, 30, null), false],
+  ['a message of another row', { ...message('b', 3, 30), value: record(1, 'b', 1) }, true],
+  ['one of another row under its key', { ...message('a', 3, 30), value: record(1, 'b', 1) }, true],
+  ['a delete of another row', message('b', 3, 30, null), true],
+  ['a message of another time', { ...message('a', 3, 29), value: record(1, 'a', 1) }, true],
+  ['one that nobody can read', { ...message('a', 3, 30), key: null }, false],
+  ['one of a schema that was not learnt', { ...message('b', 3, 30), value: record(9, 'b', 1) }, false],
+  ['nothing: compaction may have taken its message', undefined, false],
+];
+for (const [name, there, isProved] of proofs)
+  test(`a row is ${isProved ? '' : 'not '}proved wrong where the topic has in its place: ${name}`, async () => {
+    const row = place(3, 30);
+    const doubted = new Map([[differing('a'), [row]]]);
+    const search = new MessageSearch({ wanted: [], doubted, rowKeys: await rowKeysOf(...one) });
+    if (there !== undefined) search.take(there, 0);
+    assert.equal(search.hasProved(row), isProved);
+  });
+
+test('rows that are told apart by place are proved wrong by a message of another time alone', () => {
+  const [right, wrong] = [place(3, 30), place(4, 41)];
+  const doubted = new Map([
+    [differing('0|3'), [right]],
+    [differing('0|4'), [wrong]],
+  ]);
+  const search = new MessageSearch({ wanted: [differing('0|3', right)], doubted, rowKeys: undefined });
+  search.take({ ...message('any', 3, 30), key: null }, 0);
+  search.take(message('any', 4, 40), 0);
+  assert.equal(search.fetch().length, 1);
+  assert.deepEqual([search.hasProved(right), search.hasProved(wrong)], [false, true]);
+});

@@ -1,0 +1,344 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import type { JsonValue } from '../../../../../core/json.ts';
+import { KeyTable } from '../../../../../producers/state/key-table.ts';
+import { recordHash } from '../../../../../producers/state/record-hash.ts';
+import { noSourceDifferences, SourceDiff } from '../../../../../producers/state/source-diff.ts';
+import { isMetricAskedFor } from '../../../../../producers/chartmogul/metrics.ts';
+import { letterKeyOf } from '../../../../../producers/run/source-record.ts';
+import { specOf } from '../../../../helpers/stream-reading.ts';
+
+/** Key and record, or null for a delete. */
+type Message = readonly [key: string, record: JsonValue];
+/** Undefined: a record without a usable key. */
+type SourceRecord = readonly [key: string | undefined, record: JsonValue];
+
+interface Case {
+  /** The topic before the source is read. */
+  readonly topic?: readonly Message[];
+  readonly letters?: readonly SourceRecord[];
+  readonly discarded?: readonly SourceRecord[];
+  readonly source?: readonly SourceRecord[];
+  /** What is sent while the source is read. */
+  readonly meanwhile?: readonly Message[];
+  readonly isAskedFor?: (key: string) => boolean;
+}
+
+function tableOf(messages: readonly Message[]): KeyTable {
+  const table = new KeyTable();
+  for (const [key, record] of messages) {
+    if (record === null) table.delete(key);
+    else table.set(key, recordHash(record));
+  }
+  return table;
+}
+
+function lettersOf(records: readonly SourceRecord[]): KeyTable {
+  return tableOf(
+    records.map(([key, record]) => [letterKeyOf('plans', key, recordHash(record)), record] as const),
+  );
+}
+
+function diffOf({
+  topic = [],
+  letters = [],
+  discarded = [],
+  source = [],
+  meanwhile = [],
+  isAskedFor,
+}: Case): SourceDiff {
+  const diff = new SourceDiff({
+    stream: 'plans',
+    keys: tableOf(topic),
+    letters: lettersOf([...letters, ...discarded]),
+    discarded: lettersOf(discarded),
+    ...(isAskedFor && { isAskedFor }),
+  });
+  for (const [key, record] of source) diff.add(key, recordHash(record));
+  if (!diff.isEqual)
+    for (const [key, record] of [...topic, ...meanwhile])
+      diff.settle(Buffer.from(key), record === null ? null : recordHash(record));
+  return diff;
+}
+
+const text = (diff: SourceDiff) => diff.examples(10).map(({ key, kind }) => `${key} ${kind}`);
+const hex = (record: JsonValue) => recordHash(record).toString('hex');
+
+const cases: readonly (Case & { readonly name: string; readonly wanted: readonly string[] })[] = [
+  { name: 'nothing is the same as nothing', wanted: [] },
+  {
+    name: 'the same records are the same, whatever was there before',
+    topic: [
+      ['a', 1],
+      ['b', 1],
+      ['b', 2],
+      ['c', 3],
+      ['c', null],
+    ],
+    source: [
+      ['b', 2],
+      ['a', 1],
+    ],
+    wanted: [],
+  },
+  {
+    name: 'each kind of difference is told',
+    topic: [
+      ['a', 1],
+      ['b', 1],
+      ['c', 1],
+    ],
+    source: [
+      ['d', 1],
+      ['a', 1],
+      ['c', 2],
+    ],
+    wanted: ['b stray', 'c changed', 'd missing'],
+  },
+  {
+    name: 'what was deleted and is in the source is missing',
+    topic: [
+      ['a', 1],
+      ['a', null],
+    ],
+    source: [['a', 1]],
+    wanted: ['a missing'],
+  },
+  {
+    name: 'what is set aside is dead, whatever the topic has of its key',
+    topic: [['b', 1]],
+    letters: [
+      ['a', 1],
+      ['b', 2],
+      [undefined, 5],
+    ],
+    source: [
+      ['a', 1],
+      ['b', 2],
+      [undefined, 5],
+    ],
+    wanted: ['a dead', 'b dead', `${hex(5)} dead`],
+  },
+  {
+    name: 'what a person has discarded is no difference, until the record changes',
+    topic: [['b', 1]],
+    discarded: [
+      ['a', 1],
+      ['b', 2],
+      ['c', 1],
+    ],
+    source: [
+      ['a', 1],
+      ['b', 2],
+      ['c', 3],
+    ],
+    wanted: ['c missing'],
+  },
+  {
+    name: 'what was set aside and was sent meanwhile is no difference',
+    topic: [['b', 1]],
+    letters: [
+      ['a', 1],
+      ['b', 2],
+    ],
+    source: [
+      ['a', 1],
+      ['b', 2],
+    ],
+    meanwhile: [
+      ['a', 1],
+      ['b', 2],
+    ],
+    wanted: [],
+  },
+  {
+    name: 'what was set aside as another record is missing or changed',
+    topic: [['b', 1]],
+    letters: [
+      ['a', 1],
+      ['b', 2],
+    ],
+    source: [
+      ['a', 3],
+      ['b', 3],
+    ],
+    wanted: ['a missing', 'b changed'],
+  },
+  {
+    name: 'a record without a key that was not set aside is missing under its hash, once',
+    source: [
+      [undefined, 5],
+      [undefined, 5],
+    ],
+    wanted: [`${hex(5)} missing`],
+  },
+  {
+    name: 'a key that the source shows with several records is told as that, and no more where the topic has one of them',
+    topic: [
+      ['a', 1],
+      ['b', 2],
+    ],
+    letters: [['c', 2]],
+    source: [
+      ['a', 1],
+      ['a', 2],
+      ['b', 1],
+      ['b', 2],
+      ['c', 1],
+      ['c', 2],
+      ['c', 3],
+      ['d', 1],
+      ['d', 1],
+    ],
+    meanwhile: [['d', 1]],
+    wanted: ['a twice', 'b twice', 'c dead', 'c twice'],
+  },
+  {
+    name: 'a key that the source shows twice is missing or changed once',
+    topic: [['a', 1]],
+    source: [
+      ['a', 2],
+      ['b', 1],
+      ['a', 3],
+      ['b', 1],
+    ],
+    wanted: ['a changed', 'a twice', 'b missing'],
+  },
+  {
+    name: 'what a run has sent meanwhile is no difference',
+    topic: [
+      ['a', 1],
+      ['b', 1],
+      ['c', 1],
+    ],
+    source: [
+      ['a', 2],
+      ['d', 1],
+    ],
+    meanwhile: [
+      ['a', 2],
+      ['b', null],
+      ['c', null],
+      ['d', 1],
+      ['e', 1],
+    ],
+    wanted: [],
+  },
+  {
+    name: 'what has changed on once more meanwhile, or came back, differs',
+    topic: [
+      ['a', 1],
+      ['b', 1],
+    ],
+    source: [
+      ['a', 2],
+      ['c', 1],
+    ],
+    meanwhile: [
+      ['a', 2],
+      ['a', 3],
+      ['b', null],
+      ['b', 2],
+      ['c', 1],
+      ['c', null],
+    ],
+    wanted: ['a changed', 'b stray', 'c missing'],
+  },
+  {
+    name: 'what was not asked for is no stray',
+    topic: [
+      ['a', 1],
+      ['b', 1],
+    ],
+    isAskedFor: (key) => key === 'b',
+    wanted: ['b stray'],
+  },
+];
+for (const { name, wanted, ...given } of cases) {
+  test(name, () => {
+    const diff = diffOf(given);
+    assert.deepEqual(text(diff), wanted);
+    const count = (kind: string) => wanted.filter((line) => line.endsWith(kind)).length;
+    const none = noSourceDifferences();
+    assert.deepEqual(
+      diff.counts,
+      Object.fromEntries(Object.keys(none).map((kind) => [kind, count(` ${kind}`)])),
+    );
+    assert.equal(diff.unasked, given.isAskedFor === undefined ? 0 : 1);
+    assert.equal(diff.records, new Set(given.source?.map(([key, record]) => key ?? hex(record))).size);
+    assert.ok(wanted.length === 0 || !diff.isEqual);
+  });
+}
+
+test('whatever is on the topic, set aside, in the source and sent meanwhile, the differences are those of the ends', () => {
+  const key: fc.Arbitrary<string> = fc.constantFrom('a', 'b', 'c', 'd');
+  const record = fc.constantFrom(1, 2);
+  const messages = fc.array(fc.tuple(key, fc.option(record)));
+  const records = fc.dictionary(key, record).map((object) => Object.entries(object));
+  fc.assert(
+    fc.property(messages, records, records, messages, (topic, letters, source, meanwhile) => {
+      const [before, after] = [new Map(topic), new Map([...topic, ...meanwhile])];
+      const aside = new Map(letters);
+      const kindOf = (name: string, value: number) => {
+        const [old, now] = [before.get(name) ?? null, after.get(name) ?? null];
+        if (old === value || now === value) return [];
+        if (aside.get(name) === value) return [`${name} dead`];
+        return [`${name} ${old === null ? 'missing' : 'changed'}`];
+      };
+      const shown = new Set(source.map(([name]) => name));
+      const strays = [...before].filter(
+        ([name, value]) => value !== null && !shown.has(name) && (after.get(name) ?? null) !== null,
+      );
+      const wanted = [
+        ...source.flatMap(([name, value]) => kindOf(name, value)),
+        ...strays.map(([name]) => `${name} stray`),
+      ].sort();
+      const diff = diffOf({ topic, letters, source, meanwhile });
+      assert.deepEqual(text(diff), wanted);
+      assert.equal(
+        Object.values(diff.counts).reduce((sum, count) => sum + count, 0),
+        wanted.length,
+      );
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('of many differences all are counted, and the first by key are named', () => {
+  const source = Array.from({ length: 3_000 }, (_, index) => [`k${9_999 - index}`, index] as const);
+  const some = diffOf({ source: source.slice(0, 900) });
+  assert.deepEqual([some.counts.missing, text(some)[0], text(some).length], [900, 'k9100 missing', 10]);
+  const many = diffOf({ source, topic: [['x', 1]] });
+  assert.deepEqual([many.counts.missing, many.counts.stray, text(many).length], [3_000, 1, 10]);
+  const lost = diffOf({ topic: source });
+  assert.deepEqual([lost.counts.stray, lost.strays()], [3_000, undefined], 'too many to look up');
+});
+
+test('a stray that the source has at its own address is none', () => {
+  const diff = diffOf({
+    topic: [
+      ['a', 1],
+      ['b', 1],
+    ],
+  });
+  assert.deepEqual(diff.strays(), ['a', 'b']);
+  diff.found('a');
+  assert.deepEqual([diff.counts.stray, text(diff)], [1, ['b stray']]);
+});
+
+const asp = specOf('metrics_asp');
+const metrics = { startDate: '2024-01-01', intervals: ['day', 'month'], lookBackDays: 7 } as const;
+const asked: readonly (readonly [key: string, isAskedFor: boolean])[] = [
+  ['2024-01-31|month', true],
+  ['2024-01-01|month', true],
+  ['2999-12-31|month', true],
+  ['2023-12-31|month', false],
+  ['2024-03-31|quarter', false],
+  // A metric that has no days.
+  ['2024-01-31|day', false],
+  ['2024-01-31', false],
+];
+for (const [key, isAskedFor] of asked)
+  test(`the entry ${key} is ${isAskedFor ? '' : 'not '}asked for`, () =>
+    assert.equal(isMetricAskedFor(asp, metrics, key), isAskedFor));

@@ -1,0 +1,201 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { isDelete } from '../../../../../operations/redrive/sink/insert-letters.ts';
+import {
+  forbiddenLetters,
+  notCaughtUp,
+  notPassed,
+  type PlacesOptions,
+} from '../../../../../operations/redrive/sink/letter-places.ts';
+import type { PartitionLog, PartitionRows } from '../../../../../consumers/stream/resume-offset.ts';
+import type { SinkLetter } from '../../../../../core/dead-letters/parse-letter.ts';
+
+const letterAt = (offset: number, timestampMs: number): SinkLetter => ({
+  step: 'sink',
+  stream: 'plans',
+  topic: 'test.plans',
+  partition: 0,
+  offset,
+  timestampMs,
+  id: '',
+  key: `plans|sink|0|${offset}`,
+  code: '',
+  reason: '',
+  recordKey: undefined,
+  setAsideMs: 0,
+  state: 'waiting',
+  redrivenMs: undefined,
+  attempts: 0,
+  headers: {},
+  bytes: 1,
+  isTruncated: false,
+  wholeBytes: 1,
+  value: Buffer.of(1),
+});
+
+/** Messages of consecutive offsets from 0, at these times. */
+function logOf(times: readonly number[]): PartitionLog {
+  return {
+    topicId: 0n,
+    hasBrokerTimes: () => Promise.resolve(true),
+    start: 0n,
+    end: BigInt(times.length),
+    firstOffsetSince: (timeMs) => {
+      const offset = times.findIndex((time) => time >= timeMs);
+      return Promise.resolve(BigInt(offset < 0 ? times.length : offset));
+    },
+  };
+}
+
+const at = (offset: number, timeMs: number) => ({ offset: BigInt(offset), timeMs: BigInt(timeMs) });
+const place = { partition: 0, topicId: 0n };
+const rowsUpTo = (offset: number, timeMs: number): PartitionRows => ({
+  ...place,
+  newest: at(offset, timeMs),
+  highest: at(offset, timeMs),
+});
+
+interface Case {
+  readonly what: string;
+  readonly letter: SinkLetter;
+  readonly rows?: PartitionRows;
+  readonly times?: readonly number[];
+  readonly committed?: number;
+  readonly merged?: number;
+  /** The first message from where a sink would go on that is not set aside. */
+  readonly firstOther?: number;
+  readonly why: string | undefined;
+}
+
+const now = [10, 20, 30, 40];
+const cases: readonly Case[] = [
+  {
+    what: 'below rows of the table',
+    letter: letterAt(1, 20),
+    rows: rowsUpTo(3, 40),
+    times: now,
+    why: undefined,
+  },
+  {
+    what: 'the last of all, passed, nothing but letters before it',
+    letter: letterAt(3, 40),
+    rows: rowsUpTo(1, 20),
+    times: now,
+    committed: 4,
+    firstOther: 4,
+    why: undefined,
+  },
+  {
+    what: 'the last of all, not passed',
+    letter: letterAt(3, 40),
+    rows: rowsUpTo(2, 30),
+    times: now,
+    committed: 3,
+    firstOther: 4,
+    why: notPassed,
+  },
+  {
+    what: 'not passed, since nothing was ever committed',
+    letter: letterAt(0, 10),
+    times: now,
+    committed: -1,
+    firstOther: 4,
+    why: notPassed,
+  },
+  {
+    what: 'passed before the table was emptied',
+    letter: letterAt(3, 40),
+    times: now,
+    committed: 4,
+    firstOther: 0,
+    why: notCaughtUp,
+  },
+  {
+    what: 'of a table that is being filled again',
+    letter: letterAt(3, 40),
+    rows: rowsUpTo(0, 10),
+    times: now,
+    committed: 4,
+    firstOther: 2,
+    why: notCaughtUp,
+  },
+  {
+    what: 'the first of all, passed, with nothing in the table',
+    letter: letterAt(0, 10),
+    times: now,
+    committed: 4,
+    firstOther: 0,
+    why: undefined,
+  },
+  {
+    what: 'of a topic that was made again, of which nothing is in yet, below the old rows',
+    letter: letterAt(2, 130),
+    rows: rowsUpTo(3, 40),
+    times: [110, 120, 130, 140],
+    committed: 0,
+    why: notPassed,
+  },
+  {
+    what: 'of a former topic, above its rows',
+    letter: letterAt(9, 40),
+    rows: { ...place, newest: at(1, 120), highest: at(8, 35) },
+    times: [110, 120],
+    committed: 2,
+    why: undefined,
+  },
+  {
+    what: 'among messages whose rows merges have taken',
+    letter: letterAt(2, 30),
+    rows: rowsUpTo(0, 10),
+    times: now,
+    merged: 4,
+    firstOther: 1,
+    why: undefined,
+  },
+  {
+    what: 'behind messages whose rows merges have taken, and others that are not in',
+    letter: letterAt(3, 40),
+    rows: rowsUpTo(0, 10),
+    times: now,
+    merged: 2,
+    firstOther: 2,
+    why: notCaughtUp,
+  },
+  { what: 'of a topic that is gone', letter: letterAt(3, 40), rows: rowsUpTo(1, 20), why: undefined },
+];
+
+for (const { what, letter, rows, times, committed = 4, merged, firstOther = 4, why } of cases) {
+  test(`a letter ${what}: ${why ?? 'its row may be inserted'}`, async () => {
+    const options: PlacesOptions = {
+      rows: rows === undefined ? [] : [rows],
+      logs: new Map(times === undefined ? [] : [[0, logOf(times)]]),
+      committed: new Map([[0, { offset: BigInt(committed), metadata: '' }]]),
+      merged: new Map(merged === undefined ? [] : [[0, BigInt(merged)]]),
+      firstNotSetAside: (gaps) =>
+        Promise.resolve(
+          new Map(
+            [...gaps].map(([partition, { to }]) => {
+              const first = BigInt(firstOther);
+              return [partition, first < to ? first : to];
+            }),
+          ),
+        ),
+    };
+    const forbidden = await forbiddenLetters([letter], options);
+    assert.equal(forbidden.get(letter), why);
+  });
+}
+
+test('an empty message is no delete, though the letters of both are empty', () => {
+  const framing = 'not in Confluent framing (a zero byte and a schema id)';
+  const rejected = 'table plans_raw refuses the row: ClickHouse answers code 469';
+  assert.deepEqual(
+    [
+      isDelete({ bytes: 0, reason: framing }),
+      isDelete({ bytes: 0, reason: rejected }),
+      isDelete({ bytes: 0, reason: 'a key that is not id' }),
+      isDelete({ bytes: 7, reason: rejected }),
+    ],
+    [false, true, true, false],
+  );
+});

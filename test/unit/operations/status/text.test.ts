@@ -1,0 +1,206 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { loadSettings } from '../../../../core/settings/config.ts';
+import type { Checkpoint } from '../../../../producers/state/checkpoint.ts';
+import { ago } from '../../../../operations/status/ago.ts';
+import type { LastRun } from '../../../../operations/status/last-run.ts';
+import { statusJson } from '../../../../operations/status/status-json.ts';
+import { statusText } from '../../../../operations/status/status-text.ts';
+import type { Status, StreamStatus } from '../../../../operations/status/stream-status.ts';
+
+const NOW_MS = Date.parse('2026-01-31T12:00:00Z');
+const MINUTE_MS = 60_000;
+
+const complete: Checkpoint = {
+  run: 'r',
+  startedAtMs: NOW_MS - 10 * MINUTE_MS,
+  isFull: false,
+  isComplete: true,
+  round: 1,
+  roundAtMs: 1,
+  pages: 3,
+  records: 300,
+  expectedPages: undefined,
+  slices: new Map(),
+};
+const done: LastRun = {
+  run: 'r',
+  outcome: 'done',
+  finishedAtMs: NOW_MS - 3 * MINUTE_MS,
+  failure: undefined,
+};
+
+const streamStatus = (stream: string, messages = 1_000n, some: Partial<StreamStatus> = {}): StreamStatus => ({
+  stream,
+  topic: {
+    name: `chartmogul.${stream}`,
+    partitions: [{ partition: 0, start: 0n, end: messages, lag: messages }],
+  },
+  table: { name: `${stream}_raw`, rows: messages },
+  lag: messages,
+  lastRun: done,
+  checkpoint: complete,
+  deadLetters: 0,
+  problems: [],
+  ...some,
+});
+
+const statusOf = (streams: readonly StreamStatus[], some: Partial<Status> = {}): Status => ({
+  atMs: NOW_MS,
+  streams,
+  warnings: [],
+  failures: [],
+  ...some,
+});
+const linesOf = (status: Status, width = 80) => statusText(status, width).split('\n');
+const cells = (line = '') => line.split(/ {2,}/);
+
+test('a stream has a line; what is not there is a dash, what could not be asked a question mark', () => {
+  const lines = linesOf(
+    statusOf([
+      streamStatus('plans', 1_234n, { lag: 0n }),
+      streamStatus('tasks', 1n, { lastRun: null, checkpoint: null, table: null }),
+      streamStatus('notes', 1n, { topic: null, lag: null }),
+      streamStatus('runs', 1n, { table: undefined, lag: undefined, lastRun: undefined }),
+    ]),
+  );
+  assert.deepEqual(lines.slice(0, 5).map(cells), [
+    ['stream', 'messages', 'lag', 'rows', 'produced', 'checkpoint'],
+    ['plans', '1,234', '0', '1,234', '3m ago', 'complete'],
+    ['tasks', '1', '1', '–', '–', '–'],
+    ['notes', '–', '–', '1', '3m ago', 'complete'],
+    ['runs', '1', '?', '?', '?', 'complete'],
+  ]);
+  assert.deepEqual(lines.slice(5), ['', '? stands for what could not be asked']);
+});
+
+test('how a run ended is said where it is not well, and the page where it stands', () => {
+  const [, line] = linesOf(
+    statusOf([
+      streamStatus('plans', 5n, {
+        lastRun: { ...done, outcome: 'failed', finishedAtMs: NOW_MS - 2 * 3_600_000 },
+        checkpoint: { ...complete, isComplete: false, pages: 1_200 },
+        deadLetters: 7,
+      }),
+    ]),
+  );
+  assert.deepEqual(cells(line), ['plans', '5', '5', '5', 'failed 2h ago', 'page 1,200', '7']);
+});
+
+test('letters have a column only where there are some', () => {
+  const heads = (some: Partial<StreamStatus>) =>
+    cells(linesOf(statusOf([streamStatus('plans'), streamStatus('tasks', 1n, some)]))[0]).at(-1);
+  assert.equal(heads({}), 'checkpoint');
+  assert.equal(heads({ deadLetters: 1 }), 'dead');
+  assert.equal(heads({ deadLetters: undefined }), 'dead');
+});
+
+test('the table fits 80 columns, by shorter numbers first, then by shorter names', () => {
+  const long = { lastRun: { ...done, outcome: 'stopped', finishedAtMs: NOW_MS - 59 * MINUTE_MS } } as const;
+  const wide = streamStatus('metrics_customer_churn_rate', 123_456_789_012n);
+  const [, shortened = ''] = linesOf(statusOf([wide]));
+  assert.deepEqual(cells(shortened).slice(0, 4), ['metrics_customer_churn_rate', '123G', '123G', '123G']);
+  const widest = [
+    { ...wide, ...long, deadLetters: 99_999, checkpoint: { ...complete, isComplete: false, pages: 99_999 } },
+    streamStatus('x'.repeat(100), 10n ** 17n),
+    streamStatus('plans'),
+  ];
+  const lines = linesOf(statusOf(widest));
+  for (const line of lines) assert.ok(line.length <= 80, `${line.length}: ${line}`);
+  assert.match(lines[1] ?? '', /^metrics_customer\w*… .* stopped 59m ago {2}page 100k +100k$/);
+  assert.match(linesOf(statusOf([wide]), 200)[1] ?? '', /123,456,789,012 +123,456,789,012/);
+});
+
+const shortNumbers = [
+  [999n, '999'],
+  [1_000n, '1.0k'],
+  [9_949n, '9.9k'],
+  [9_950n, '10k'],
+  [999_499n, '999k'],
+  [999_500n, '1.0M'],
+  [1_234_567_890n, '1.2G'],
+  [5n * 10n ** 15n, '5000T'],
+] as const;
+for (const [messages, text] of shortNumbers) {
+  test(`${messages} messages are ${text} where there is little room`, () => {
+    const filler = streamStatus('x'.repeat(27), 10n ** 17n);
+    assert.equal(cells(linesOf(statusOf([filler, streamStatus('plans', messages)]))[2])[1], text);
+  });
+}
+
+test('a warning that several topics share is one line', () => {
+  const same = (...names: string[]) => names.map((about) => ({ about, message: 'no table yet' }));
+  const warnings = [...same('a', 'b'), { about: 'a', message: 'other' }, ...same('c', 'd', 'e')];
+  const lines = linesOf(statusOf([streamStatus('plans')], { warnings }));
+  assert.deepEqual(lines.slice(2), ['', 'warning: a, b, c and 2 more: no table yet', 'warning: a: other']);
+});
+
+test('where nothing was produced, the status says what to do', () => {
+  assert.equal(statusText(statusOf([]), 80), 'no stream has a topic or a table yet; run `npm run produce`');
+});
+
+const agos = [
+  [-5_000, '0s ago'],
+  [59_999, '59s ago'],
+  [60_000, '1m ago'],
+  [3_599_999, '59m ago'],
+  [3_600_000, '1h ago'],
+  [86_399_999, '23h ago'],
+  [40 * 86_400_000, '40d ago'],
+] as const;
+for (const [ms, text] of agos) test(`${ms} ms are ${text}`, () => assert.equal(ago(0, ms), text));
+
+test('for programs: numbers and times in ISO, null for what is not there, nothing for what was not asked', () => {
+  const status = statusOf(
+    [
+      streamStatus('plans', 12n, { lag: 3n, lastRun: { ...done, outcome: 'failed', failure: 'why' } }),
+      streamStatus('tasks', 1n, { topic: null, lag: null, table: undefined, checkpoint: null }),
+    ],
+    { warnings: [{ about: 'topic a', message: 'b' }], failures: ['c'] },
+  );
+  const json = JSON.parse(statusJson(status, loadSettings({}, ''))) as Record<string, unknown> & {
+    streams: Record<string, unknown>[];
+  };
+  assert.deepEqual(
+    [json['at'], json['topicPrefix'], json['database']],
+    ['2026-01-31T12:00:00.000Z', 'chartmogul.', 'chartmogul'],
+  );
+  assert.deepEqual([json['warnings'], json['failures']], [[{ about: 'topic a', message: 'b' }], ['c']]);
+  assert.deepEqual(json.streams[0], {
+    stream: 'plans',
+    topic: {
+      name: 'chartmogul.plans',
+      messages: 12,
+      partitions: [{ partition: 0, start: 0, end: 12, lag: 12 }],
+    },
+    lag: 3,
+    table: { name: 'plans_raw', rows: 12 },
+    lastRun: { run: 'r', outcome: 'failed', finishedAt: '2026-01-31T11:57:00.000Z', failure: 'why' },
+    checkpoint: { run: 'r', startedAt: '2026-01-31T11:50:00.000Z', isComplete: true, pages: 3, records: 300 },
+    deadLetters: 0,
+    problems: [],
+  });
+  assert.deepEqual(
+    ['topic', 'lag', 'checkpoint', 'table'].map((name) => json.streams[1]?.[name]),
+    [null, null, null, undefined],
+  );
+});
+
+test('a time that no calendar has does not break the answer', () => {
+  const odd = streamStatus('plans', 1n, { lastRun: { ...done, finishedAtMs: 9e15 } });
+  assert.match(statusJson(statusOf([odd]), loadSettings({}, '')), /"finishedAt": null/);
+});
+
+test('problems of a stream stand below the table, those that streams share in one line', () => {
+  const problems = ['stale: run produce'];
+  const lines = linesOf(
+    statusOf([
+      streamStatus('plans', 1n, { problems: [...problems, '1 dead letter pending'] }),
+      streamStatus('tasks', 1n, { problems }),
+    ]),
+  );
+  assert.deepEqual(lines.slice(-2), [
+    'problem: plans, tasks: stale: run produce',
+    'problem: plans: 1 dead letter pending',
+  ]);
+});

@@ -1,0 +1,258 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { inspect } from 'node:util';
+import fc from 'fast-check';
+import { ConfigError } from '../../../../core/errors.ts';
+import { isProducedName } from '../../../../core/stream-name.ts';
+import { parseCustomStreams } from '../../../../producers/chartmogul/custom-streams.ts';
+import { streams } from '../../../../producers/chartmogul/streams.ts';
+
+type Json = Record<string, unknown>;
+
+const simple = { name: 'credit_notes', path: '/credit_notes', primaryKey: 'uuid' };
+const ofCustomers = { stream: 'customers', field: 'customer_uuid' };
+const childPath = '/customers/{customer_uuid}/credit_notes';
+const parse = (...list: unknown[]) => parseCustomStreams(list, streams);
+
+test('an entry that says only what it must is a list under "entries", paged as the first page tells', () => {
+  assert.deepEqual(parse(simple), [
+    {
+      name: 'credit_notes',
+      paths: ['/credit_notes'],
+      listKey: 'entries',
+      paging: 'detect',
+      primaryKey: ['uuid'],
+      deletes: { proof: 'twice' },
+    },
+  ]);
+});
+
+test('an entry may say everything', () => {
+  const entry = {
+    name: 'credit_notes',
+    path: childPath,
+    listKey: 'credit_notes',
+    paging: 'start-after',
+    primaryKey: ['customer_uuid', 'uuid'],
+    query: { with_disabled: true, per: 5, kind: 'all' },
+    parent: { ...ofCustomers, visit: 'all' },
+  };
+  const { path, ...same } = entry;
+  assert.deepEqual(parse(entry), [{ ...same, paths: [path], deletes: { proof: 'twice' } }]);
+});
+
+test('parents are visited when they changed, unless the entry says otherwise', () => {
+  assert.deepEqual(parse({ ...simple, path: childPath, parent: ofCustomers })[0]?.parent, {
+    ...ofCustomers,
+    visit: 'changed',
+  });
+});
+
+test('an answer can be the record itself', () => {
+  assert.equal(parse({ ...simple, listKey: null, paging: 'none' })[0]?.listKey, null);
+});
+
+test('the parent of a stream may be listed after it', () => {
+  const child = { ...simple, path: '/a/{a}', parent: { stream: 'later', field: 'a' } };
+  const names = parse(child, { ...simple, name: 'later' }).map(({ name }) => name);
+  assert.deepEqual(names, ['credit_notes', 'later']);
+});
+
+const withParent = (stream: string, name = 'credit_notes') => ({
+  ...simple,
+  name,
+  path: '/x/{x}',
+  parent: { stream, field: 'x' },
+});
+
+const wrongLists: readonly (readonly [string, readonly unknown[], RegExp])[] = [
+  ['a text', ['x'], /streams\[0\] is "x", wants an object$/],
+  ['a list', [['s3cret']], /streams\[0\] is a list, wants an object$/],
+  ['null', [null], /streams\[0\] is null, wants an object$/],
+  [
+    'an unknown key',
+    [simple, { ...simple, pagging: 's3cret' }],
+    /streams\[1\] has the unknown key "pagging"/,
+  ],
+  ['an unknown key of parent', [{ ...simple, parent: { visits: 1 } }], /parent has the unknown key "visits"/],
+  [
+    'a second stream of one name',
+    [simple, simple],
+    /\[1\]\.name is "credit_notes", wants a name that is not/,
+  ],
+  [
+    'a circle of one',
+    [withParent('credit_notes')],
+    /\[0\]\.parent\.stream is "credit_notes", wants no circle/,
+  ],
+  ['a circle of two', [withParent('b', 'a'), withParent('a', 'b')], /\[0\]\.parent\.stream is "b", wants no/],
+  [
+    'a circle further up',
+    [withParent('b', 'a'), withParent('c', 'b'), withParent('b', 'c')],
+    /\[0\]\.parent\.stream is "b", wants no circle/,
+  ],
+];
+for (const [what, list, message] of wrongLists) {
+  test(`${what} among the streams is refused in one line that says where`, () => {
+    assertRefused(list, message);
+  });
+}
+
+const long = `/${'x'.repeat(5000)}?`;
+const wrongEntries: readonly (readonly [Json, RegExp])[] = [
+  [{ name: undefined }, /\.name is missing, wants a name$/],
+  [{ name: 7 }, /\.name is 7, wants/],
+  [{ name: 'Credit-Notes' }, /\.name is "Credit-Notes", wants a small letter/],
+  [{ name: 'dead-letters' }, /\.name is "dead-letters", wants a small letter/],
+  [{ name: 'customers_raw' }, /\.name is "customers_raw", wants a name that does not end/],
+  ...['customers', 'runs', 'checkpoints', 'line_items', 'transactions', 'subscriptions', 'sources'].map(
+    (name) => [{ name }, /\.name is ".*", wants a name that is not taken/] as const,
+  ),
+  [{ path: undefined }, /\.path is missing, wants a path/],
+  ...[
+    'notes',
+    '',
+    '/a?b=1',
+    '/a#b',
+    '/../a',
+    '/a/..',
+    '/%2e%2E/a',
+    '/.%2e',
+    '/./a',
+    '/a/%2e',
+    '/a b',
+    '/a\tb',
+    '/a\n',
+    '/a\\b',
+  ].map((path) => [{ path }, /\.path is ".*", wants a path such as/] as const),
+  [{ path: '/a/{b}' }, /\.path is "\/a\/{b}", wants no braces without a parent/],
+  [{ path: '/a}' }, /\.path is "\/a}", wants no braces/],
+  [{ parent: ofCustomers }, /\.path is ".*", wants {customer_uuid}, once/],
+  [
+    { parent: ofCustomers, path: '/{customer_uuid}/{customer_uuid}' },
+    /\.path is ".*", wants {customer_uuid}/,
+  ],
+  [{ parent: ofCustomers, path: '/{customer_uuid}/{uuid}' }, /\.path is ".*", wants .* no other braces/],
+  [{ path: long }, /\.path is ".{70,80}…, wants a path/],
+  [{ listKey: '' }, /\.listKey is "", wants the key/],
+  [{ listKey: ['s3cret'] }, /\.listKey is a list, wants/],
+  [{ paging: 'x' }, /^CONFIG_FILE: streams\[0\]\.paging is "x", wants one of detect, start-after, none$/],
+  [{ paging: { s3cret: 1 } }, /\.paging is an object, wants one of/],
+  [{ paging: 'start-after', listKey: null }, /\.paging is "start-after", wants "none"/],
+  [{ primaryKey: undefined }, /\.primaryKey is missing, wants/],
+  [{ primaryKey: [] }, /\.primaryKey is a list, wants a field or a list/],
+  [{ primaryKey: ['uuid', 1] }, /\.primaryKey\[1\] is 1, wants the name of a field/],
+  [{ primaryKey: ['uuid', 'a.b'] }, /\.primaryKey\[1\] is "a.b", wants the name of a field/],
+  [{ primaryKey: '_version' }, /\.primaryKey is "_version", wants the name/],
+  [{ primaryKey: 'x'.repeat(101) }, /\.primaryKey is "x+…, wants the name/],
+  [{ primaryKey: ['a', 'b', 'a'] }, /\.primaryKey is "a", wants .* twice$/],
+  [{ query: ['s3cret'] }, /\.query is a list, wants an object/],
+  [{ query: { a: 1, 'b c': null } }, /\.query\["b c"\] is null, wants text/],
+  [{ query: { a: { s3cret: 1 } } }, /\.query\["a"\] is an object, wants text/],
+  [{ query: { a: Infinity } }, /\.query\["a"\] is Infinity, wants text/],
+  [{ parent: 'customers' }, /\.parent is "customers", wants an object/],
+  [{ parent: { field: 'a' } }, /\.parent\.stream is missing, wants/],
+  [{ parent: { stream: 'customers' } }, /\.parent\.field is missing, wants/],
+  [{ parent: { ...ofCustomers, field: 'customer-uuid' } }, /\.parent\.field is "customer-uuid", wants/],
+  [{ parent: { ...ofCustomers, visit: 'never' } }, /\.parent\.visit is "never", wants one of changed, all$/],
+  [{ path: '/a/{a}', parent: { stream: 'none', field: 'a' } }, /\.parent\.stream is "none", wants a stream/],
+];
+for (const [change, message] of wrongEntries) {
+  test(`a stream with ${inspect(change, { breakLength: Infinity }).slice(0, 80)} is refused in one line`, () => {
+    assertRefused([{ ...simple, ...change }], message);
+  });
+}
+
+function assertRefused(list: readonly unknown[], message: RegExp): void {
+  assert.throws(
+    () => parse(...list),
+    (error) => {
+      assert.ok(error instanceof ConfigError);
+      assert.match(error.message, message);
+      assertHelpful(error.message);
+      return true;
+    },
+  );
+}
+
+function assertHelpful(message: string): void {
+  assert.match(message, /^CONFIG_FILE: streams\[\d+\].* (is|has) .*, wants /);
+  assert.doesNotMatch(message, /[\n\r]|s3cret/);
+  assert.ok(message.length < 400, message);
+}
+
+/** Mostly right, so that every rule is come to; each part wrong now and then. */
+const mostly = <T>(right: fc.Arbitrary<T>, wrong: fc.Arbitrary<unknown> = fc.jsonValue()) =>
+  fc.oneof({ weight: 30, arbitrary: right }, { weight: 1, arbitrary: wrong });
+const names = mostly(
+  fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'),
+  fc.constantFrom('customers', 'runs', 'a_raw', 'A', ''),
+);
+const queries = fc.dictionary(fc.string(), mostly(fc.oneof(fc.string(), fc.double(), fc.boolean())));
+const parents = fc.record({
+  stream: fc.oneof(fc.constant('customers'), names),
+  field: mostly(fc.constant('x')),
+  visit: mostly(fc.constantFrom('changed', 'all')),
+});
+const rest = {
+  name: names,
+  primaryKey: mostly(
+    fc.constantFrom('uuid', ['uuid'], ['x', 'uuid']),
+    fc.constantFrom([], ['x', 'x'], ['-']),
+  ),
+  listKey: mostly(fc.constantFrom('entries', null)),
+  paging: mostly(fc.constantFrom('detect', 'none'), fc.constant('start-after')),
+};
+const paths = (right: string) => mostly(fc.constant(right), fc.constantFrom('/{x}/{x}', '/..', '/{y}', long));
+const entries = mostly(
+  fc.oneof(
+    fc.record({ ...rest, path: paths('/a') }),
+    fc.record({ ...rest, path: paths('/a'), query: mostly(queries) }),
+    fc.record({ ...rest, path: paths('/a/{x}'), parent: mostly(parents) }),
+  ),
+);
+
+test('whatever the list holds, it becomes streams that can be read, or one line that helps', () => {
+  let accepted = 0;
+  let refused = 0;
+  fc.assert(
+    fc.property(fc.array(entries, { maxLength: 4 }), (list) => {
+      let specs;
+      try {
+        specs = parse(...list);
+      } catch (error) {
+        assert.ok(error instanceof ConfigError, inspect(error));
+        assertHelpful(error.message);
+        refused++;
+        return;
+      }
+      accepted += specs.length;
+      assert.equal(specs.length, list.length);
+      const all = new Map([...streams, ...specs].map((spec) => [spec.name, spec]));
+      assert.equal(all.size, streams.length + specs.length);
+      for (const { name, paths, primaryKey, parent } of specs) {
+        assert.ok(isProducedName(name) && (primaryKey?.length ?? 0) > 0);
+        const path = paths[0].replace(`{${parent?.field ?? ''}}`, 'key');
+        assert.equal(new URL(`http://h/v1${path}`).pathname, `/v1${path}`);
+        let generations = 0;
+        for (let up = parent; up !== undefined; up = all.get(up.stream)?.parent) {
+          assert.ok(all.has(up.stream) && generations++ < all.size);
+        }
+      }
+    }),
+    { numRuns: 1500 },
+  );
+  assert.ok(accepted > 100 && refused > 100, `${accepted} streams accepted, ${refused} lists refused`);
+});
+
+test('no JSON at all makes it throw anything else', () => {
+  fc.assert(
+    fc.property(fc.array(fc.jsonValue()), (list) => {
+      try {
+        parse(...list);
+      } catch (error) {
+        assert.ok(error instanceof ConfigError, inspect(error));
+      }
+    }),
+  );
+});

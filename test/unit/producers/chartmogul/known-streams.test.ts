@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ConfigError } from '../../../../core/errors.ts';
+import { loadSettings, type DriftMode, type Settings } from '../../../../core/settings/config.ts';
+import { streams } from '../../../../producers/chartmogul/streams.ts';
+import { chooseStreams, knownStreams } from '../../../../producers/chartmogul/known-streams.ts';
+
+const { produce } = loadSettings({}, '');
+const creditNotes = { name: 'credit_notes', path: '/credit_notes', primaryKey: 'uuid' };
+const refunds = {
+  name: 'refunds',
+  path: '/activities/{id}/refunds',
+  primaryKey: 'uuid',
+  parent: { stream: 'customer_activities', field: 'id' },
+};
+
+function known(customStreams: readonly unknown[] = [], modes: readonly [string, DriftMode][] = []) {
+  const settings: Pick<Settings, 'produce'> = {
+    produce: { ...produce, customStreams, modes: new Map(modes) },
+  };
+  return knownStreams(settings);
+}
+const choose = (list: string | undefined, specs = known()) =>
+  chooseStreams(specs, list).map(({ name }) => name);
+const names = streams.map(({ name }) => name);
+
+test('the streams of the settings file come after the built-in ones', () => {
+  assert.deepEqual(known(), streams);
+  assert.deepEqual(
+    known([creditNotes, refunds]).map(({ name }) => name),
+    [...names, 'credit_notes', 'refunds'],
+  );
+});
+
+test('without a list all streams are chosen', () => {
+  assert.deepEqual(choose(undefined), names);
+});
+
+test('streams are chosen in the order in which a run begins them, each once, whatever the order of the list', () => {
+  assert.deepEqual(choose('account, plans ,customers,plans'), ['customers', 'plans', 'account']);
+});
+
+const withParents: readonly (readonly [string, readonly string[]])[] = [
+  ['customer_subscriptions', ['customers', 'customer_subscriptions']],
+  ['plan_group_plans,customers', ['customers', 'plan_groups', 'plan_group_plans']],
+  ['refunds', ['customers', 'customer_activities', 'refunds']],
+];
+for (const [list, chosen] of withParents) {
+  test(`${list} comes with its parents, and with theirs`, () => {
+    assert.deepEqual(choose(list, known([creditNotes, refunds])), chosen);
+  });
+}
+
+test('a mode may name any stream that is known', () => {
+  assert.equal(
+    known(
+      [creditNotes],
+      [
+        ['credit_notes', 'freeze'],
+        ['invoices', 'discard'],
+      ],
+    ).length,
+    names.length + 1,
+  );
+});
+
+const refused: readonly (readonly [string, () => unknown, RegExp])[] = [
+  [
+    'a list',
+    () => choose('plans,plants'),
+    /^--streams got "plants", wants some of invoices, customers, .*account$/,
+  ],
+  ['an empty list', () => choose(''), /^--streams got "", wants some of/],
+  ['a list with a stray comma', () => choose('plans,'), /^--streams got "", wants some of/],
+  ['a mode', () => known([], [['plants', 'freeze']]), /^STREAM_MODES got "plants", wants some of invoices/],
+  ['a long list', () => choose('x'.repeat(5000)), /^--streams got "x{80}", wants/],
+];
+for (const [what, choosing, message] of refused) {
+  test(`${what} that names no stream is refused in one line that says which there are`, () => {
+    assert.throws(choosing, (error) => {
+      assert.ok(error instanceof ConfigError);
+      assert.match(error.message, message);
+      assert.doesNotMatch(error.message, /[\n\r]/);
+      return true;
+    });
+  });
+}
+
+test('the refusal names the streams of the settings file too', () => {
+  assert.throws(() => choose('plants', known([creditNotes])), /credit_notes$/);
+});
+
+test('a stream of the settings file that is wrong is refused', () => {
+  assert.throws(() => known([{ ...creditNotes, name: 'plans' }]), ConfigError);
+});

@@ -1,0 +1,187 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { PaginationLoopError, UnexpectedAnswerError } from '../../../../core/errors.ts';
+import type { JsonObject } from '../../../../core/json.ts';
+import type { Query } from '../../../../producers/chartmogul/client.ts';
+import {
+  LoopGuard,
+  pageNumberPaginator,
+  paginatorFor,
+  singlePagePaginator,
+  startAfterPaginator,
+} from '../../../../producers/chartmogul/paginator.ts';
+
+type Next = Record<string, unknown> | undefined | typeof UnexpectedAnswerError;
+const refused = UnexpectedAnswerError;
+const cursorStyle = { has_more: true, cursor: 'c' };
+const keyStyle = { meta: { next_key: 5 } };
+const pageStyle = { page: 1, total_pages: 9 };
+
+/** First page, answer, what to ask next. */
+const pages: readonly (readonly [string, JsonObject, JsonObject, Next])[] = [
+  ['a cursor', cursorStyle, { has_more: true, cursor: 'abc' }, { cursor: 'abc' }],
+  ['a stray cursor on the last page', cursorStyle, { has_more: false, cursor: 'abc' }, undefined],
+  ['a null cursor on the last page', cursorStyle, { has_more: false, cursor: null }, undefined],
+  ['no cursor on the last page', cursorStyle, { has_more: false }, undefined],
+  ['more without a cursor', cursorStyle, { has_more: true }, refused],
+  ['more with a null cursor', cursorStyle, { has_more: true, cursor: null }, refused],
+  ['more with an empty cursor', cursorStyle, { has_more: true, cursor: '' }, refused],
+  ['more with a cursor that is no text', cursorStyle, { has_more: true, cursor: { a: 1 } }, refused],
+  ['a later page that lost has_more', cursorStyle, { cursor: 'abc' }, refused],
+  ['a later page that is empty', cursorStyle, { entries: [] }, refused],
+  [
+    'a senseless total_pages beside a cursor',
+    { ...cursorStyle, total_pages: 0 },
+    { ...cursorStyle, total_pages: 0 },
+    { cursor: 'c' },
+  ],
+  [
+    'legacy keys on the last page',
+    { ...pageStyle, has_more: false },
+    { ...pageStyle, has_more: false },
+    undefined,
+  ],
+  ['meta beside has_more', { ...keyStyle, has_more: false }, { ...keyStyle, has_more: false }, undefined],
+  ['a numeric next_key', keyStyle, keyStyle, { cursor: '5', next_key: '5' }],
+  [
+    'a next_key beyond 2^53',
+    keyStyle,
+    { meta: { next_key: 2n ** 60n } },
+    { cursor: '1152921504606846976', next_key: '1152921504606846976' },
+  ],
+  ['a null next_key', keyStyle, { meta: { next_key: null } }, undefined],
+  ['an empty next_key', keyStyle, { meta: { next_key: '' } }, undefined],
+  ['no meta any more', keyStyle, {}, refused],
+  ['a meta that lost its next_key', keyStyle, { meta: { page: 2 } }, refused],
+  ['a next_key that is a boolean', keyStyle, { meta: { next_key: true } }, refused],
+  [
+    'a null next_key on page 1 of 3',
+    keyStyle,
+    { meta: { next_key: null, page: 1, total_pages: 3 } },
+    refused,
+  ],
+  ['a null next_key beside has_more', keyStyle, { has_more: true, meta: { next_key: null } }, refused],
+  ['a next_key that is an object', keyStyle, { meta: { next_key: {} } }, refused],
+  ['a first page of many', pageStyle, pageStyle, { page: 2 }],
+  ['page numbers in text', pageStyle, { page: '1', total_pages: '9' }, { page: 2 }],
+  ['total_pages in text alone', { page: 1, total_pages: '2' }, { page: 1, total_pages: '2' }, { page: 2 }],
+  ['total_pages that is no number', { page: 1, total_pages: {} }, { page: 1, total_pages: {} }, refused],
+  ['a page that was not asked for', pageStyle, { page: 2, total_pages: 9 }, refused],
+  ['pages counted from 0', { page: 0, total_pages: 2 }, { page: 0, total_pages: 2 }, refused],
+  [
+    'page numbers beside a null next_key',
+    { meta: { next_key: null, page: 1, total_pages: 2 } },
+    { meta: { next_key: null, page: 1, total_pages: 2 } },
+    { page: 2 },
+  ],
+  [
+    'a last page that has more',
+    { page: 1, total_pages: 1 },
+    { page: 1, total_pages: 1, has_more: true },
+    refused,
+  ],
+  ['current_page', { current_page: 1, total_pages: 2 }, { current_page: 1, total_pages: 2 }, { page: 2 }],
+  [
+    'pages in meta',
+    { meta: { page: 1, total_pages: 2 } },
+    { meta: { page: 1, total_pages: 2 } },
+    { page: 2 },
+  ],
+  ['the last page', { page: 1, total_pages: 1 }, { page: 1, total_pages: 1 }, undefined],
+  ['a page beyond the last', pageStyle, { page: 1, total_pages: 0 }, undefined],
+  ['no pages at all', { page: 1, total_pages: 0 }, { page: 1, total_pages: 0 }, undefined],
+  ['page numbers that are gone', pageStyle, { entries: [] }, refused],
+  ['no page number', { total_pages: 2 }, { total_pages: 2 }, refused],
+  ['nothing of the kind', { entries: [] }, { entries: [] }, undefined],
+  ['a cursor without has_more', { cursor: 'c' }, { cursor: 'c' }, refused],
+  ['a null cursor without has_more', { cursor: null }, { cursor: null }, undefined],
+  ['total_pages null', { page: 1, total_pages: null }, { page: 1, total_pages: null }, undefined],
+  // A list that says in some way that it goes on is never taken for a whole one.
+  [
+    'has_more that is not a boolean',
+    { has_more: 'true', cursor: 'c' },
+    { has_more: 'true', cursor: 'c' },
+    refused,
+  ],
+];
+for (const [name, first, answer, next] of pages) {
+  test(`${name} ${next === refused ? 'is refused' : next ? `leads to ${JSON.stringify(next)}` : 'is the end'}`, () => {
+    const ask = () => paginatorFor(first)({ answer, list: [], asked: {}, where: 'page 1' });
+    if (next === refused) assert.throws(ask, UnexpectedAnswerError);
+    else assert.deepEqual(ask(), next);
+  });
+}
+
+test('a numbered page has to be the one that was asked for, and hold nothing beyond the last', () => {
+  const read = (answer: JsonObject, asked: Query, list: JsonObject[]) =>
+    pageNumberPaginator({ answer, list, asked, where: 'page' });
+  assert.deepEqual(read({ page: 2, total_pages: 9 }, { page: 2 }, [{}]), { page: 3 });
+  assert.equal(read({ page: 9, total_pages: 9 }, { page: 9 }, [{}]), undefined);
+  assert.equal(read({ page: 9, total_pages: 8 }, { page: 9 }, []), undefined, 'the list has become shorter');
+  for (const [answer, asked] of [
+    [{ page: 1, total_pages: 9 }, { page: 2 }],
+    [{ page: 4, total_pages: 9 }, { page: 2 }],
+    [{ page: 9, total_pages: 8 }, { page: 9 }],
+    [{ page: 1, total_pages: 0 }, {}],
+  ] as const)
+    assert.throws(() => read(answer, asked, [{}]), UnexpectedAnswerError, JSON.stringify(answer));
+});
+
+/** First page, answer, its rows, what to ask next. */
+const rows: readonly (readonly [string, JsonObject, JsonObject, JsonObject[], Next])[] = [
+  [
+    'the uuid of the last row',
+    { has_more: true, cursor: 'skips' },
+    { has_more: true, cursor: 'skips' },
+    [{ uuid: 'a' }, { uuid: 'b' }],
+    { 'start-after': 'b' },
+  ],
+  ['the end where has_more is false', { has_more: true }, { has_more: false }, [{ uuid: 'a' }], undefined],
+  ['the end where has_more is false of nothing', { has_more: true }, { has_more: false }, [], undefined],
+  ['an error where an empty page has more', { has_more: true }, { has_more: true, cursor: 'c' }, [], refused],
+  ['an error where an empty first page has more', { has_more: true }, { has_more: true }, [], refused],
+  ['an error where has_more is gone', { has_more: true }, {}, [], refused],
+  ['an error where has_more is gone from rows', { has_more: true }, {}, [{ uuid: 'a' }], refused],
+  ['an error where has_more is null', { has_more: true }, { has_more: null }, [], refused],
+  ['an error where has_more is text', {}, { has_more: 'false' }, [], refused],
+  ['the next page where has_more is never said', {}, {}, [{ uuid: 'a' }], { 'start-after': 'a' }],
+  ['the end at an empty page where has_more is never said', {}, {}, [], undefined],
+  ['an error where an empty page has more at last', {}, { has_more: true }, [], refused],
+  ['an error where the row has no uuid', { has_more: true }, { has_more: true }, [{}], refused],
+  ['an error where the uuid is empty', { has_more: true }, { has_more: true }, [{ uuid: '' }], refused],
+  ['the end at a row without uuid', { has_more: true }, { has_more: false }, [{}], undefined],
+];
+for (const [name, first, answer, list, next] of rows) {
+  test(`start-after leads to ${name}`, () => {
+    const ask = () => startAfterPaginator(first)({ answer, list, asked: {}, where: 'page 2' });
+    if (next === refused) assert.throws(ask, UnexpectedAnswerError);
+    else assert.deepEqual(ask(), next);
+  });
+}
+
+for (const [answer, isWhole] of [
+  [{}, true],
+  [{ has_more: false, cursor: 'stray' }, true],
+  [{ has_more: null, page: 1, total_pages: 1, meta: { next_key: null } }, true],
+  [{ has_more: true }, false],
+  [{ has_more: 'true' }, false],
+  [{ meta: { next_key: 5 } }, false],
+  [{ page: 1, total_pages: 2 }, false],
+  [{ total_pages: 2 }, false],
+] as const)
+  test(`a list that is read as one page is ${isWhole ? 'whole' : 'refused'} with ${JSON.stringify(answer)}`, () => {
+    const ask = () => singlePagePaginator({ answer, list: [], asked: {}, where: '/metrics/mrr, page 1' });
+    if (isWhole) assert.equal(ask(), undefined);
+    else assert.throws(ask, UnexpectedAnswerError);
+  });
+
+test('a page that was read before is not asked for again', () => {
+  const guard = new LoopGuard();
+  for (const cursor of ['a', 'b', 'c']) guard.check({ cursor }, 'page');
+  assert.throws(
+    () => guard.check({ cursor: 'b' }, '/customers, page 4'),
+    (error) => {
+      return error instanceof PaginationLoopError && error.message.includes('/customers, page 4');
+    },
+  );
+});

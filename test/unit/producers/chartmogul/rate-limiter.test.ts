@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import { RateLimiter } from '../../../../producers/chartmogul/rate-limiter.ts';
+
+test('callers go through in order and at even distances', () => {
+  const limiter = new RateLimiter(100);
+  assert.deepEqual(
+    [0, 0, 0, 5, 5].map((nowMs) => limiter.reserve(nowMs)),
+    [0, 10, 20, 30, 40],
+  );
+});
+
+test('time that nobody used is not saved up', () => {
+  const limiter = new RateLimiter(20);
+  limiter.reserve(0);
+  assert.deepEqual([limiter.reserve(10_000), limiter.reserve(10_000)], [10_000, 10_050]);
+});
+
+test('no second sees more turns than the rate, whatever the callers do', () => {
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 0, max: 200 }), { maxLength: 200 }), (gaps) => {
+      const limiter = new RateLimiter(38);
+      let nowMs = 0;
+      const turns = gaps.map((gap) => limiter.reserve((nowMs += gap)));
+      for (const [first, atMs] of turns.entries()) {
+        const within = turns.slice(first).filter((other) => other - atMs < 1000 - 1e-6);
+        assert.ok(within.length <= 38);
+      }
+    }),
+  );
+});
+
+test('a refusal halves the rate, once for all the requests that were under way', () => {
+  const limiter = new RateLimiter(40);
+  for (const nowMs of [0, 10, 500, 999]) limiter.refused(nowMs);
+  assert.equal(limiter.perSecond, 20);
+  limiter.refused(1_000);
+  assert.equal(limiter.perSecond, 10);
+});
+
+test('the rate never falls below one a second', () => {
+  const limiter = new RateLimiter(40);
+  for (let second = 0; second < 20; second++) limiter.refused(second * 1_000);
+  assert.equal(limiter.perSecond, 1);
+});
+
+test('answers raise the rate fast, and carefully where it was refused, up to the maximum', () => {
+  const limiter = new RateLimiter(40);
+  limiter.refused(0);
+  for (let answer = 0; answer < 20; answer++) limiter.accepted();
+  assert.ok(limiter.perSecond > 26 && limiter.perSecond < 28, `fast: ${limiter.perSecond}`);
+  while (limiter.perSecond < 36) limiter.accepted();
+  const before = limiter.perSecond;
+  for (let answer = 0; answer < 36; answer++) limiter.accepted();
+  const risen = limiter.perSecond - before;
+  assert.ok(risen > 0.4 && risen < 0.6, `carefully: ${risen} in a second`);
+  for (let answer = 0; answer < 2_000; answer++) limiter.accepted();
+  assert.equal(limiter.perSecond, 40);
+});
+
+test('callers that a standstill sets free at once do not all go', () => {
+  const limiter = new RateLimiter(10);
+  const passed = Array.from({ length: 30 }, () => limiter.pass(5_000)).filter(Boolean);
+  assert.equal(passed.length, 11);
+  assert.equal(limiter.pass(5_999), false);
+  assert.equal(limiter.pass(6_000), true);
+});
+
+test('everybody waits as long as the server asks, but not for ever', () => {
+  const limiter = new RateLimiter(40);
+  limiter.refused(1_000, 5_000);
+  assert.equal(limiter.reserve(1_100), 6_000);
+  limiter.refused(10_000, 86_400_000);
+  assert.equal(limiter.reserve(10_000), 130_000);
+});
+
+test('an abort ends the wait', async () => {
+  const limiter = new RateLimiter(0.001);
+  const stop = new AbortController();
+  await limiter.turn(stop.signal);
+  const waiting = limiter.turn(stop.signal);
+  stop.abort();
+  await assert.rejects(waiting);
+});

@@ -1,0 +1,388 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  AccessDeniedError,
+  AuthenticationError,
+  RequestRefusedError,
+  SourceUnavailableError,
+  StreamNotFoundError,
+  UnexpectedAnswerError,
+  type EtlError,
+} from '../../../../core/errors.ts';
+import { visitToken } from '../../../../producers/state/checkpoint-tracker.ts';
+import { readStream } from '../../../../producers/chartmogul/stream-reader.ts';
+import {
+  collect,
+  fakeSource,
+  pageOf,
+  recordsOf,
+  uuidsOf,
+  type Answerer,
+} from '../../../helpers/fake-source.ts';
+import { beginning, readPages, slicesAfter, specOf } from '../../../helpers/stream-reading.ts';
+
+const plans = specOf('plans');
+const subscriptions = specOf('customer_subscriptions');
+const transactions = specOf('transactions');
+const notThere = new StreamNotFoundError('404');
+const refused = new RequestRefusedError('400');
+const pathsOf = (requests: readonly { path: string }[]) => requests.map(({ path }) => path);
+const ticks = async (count: number) => {
+  for (let tick = 0; tick < count; tick++) await new Promise(setImmediate);
+};
+
+/** Answers by path, 404 for any other. */
+const server =
+  (answers: Readonly<Record<string, Answerer | EtlError>>): Answerer =>
+  (path, query) => {
+    const answer = answers[path] ?? notThere;
+    if (typeof answer !== 'function') throw answer;
+    return answer(path, query);
+  };
+const rowsOf = (...uuids: string[]) => uuids.map((uuid) => ({ uuid }));
+const listOf =
+  (...uuids: string[]): Answerer =>
+  (_, query) =>
+    pageOf(rowsOf(...uuids), query, { style: 'stray cursor', rowsOfAPage: 2 });
+/** A list whose first page promises another that is not had. */
+const broken =
+  (error: EtlError): Answerer =>
+  (_, query) => {
+    if ('cursor' in query) throw error;
+    return { entries: rowsOf('a'), has_more: true, cursor: 'c' };
+  };
+const visitsTo = (...parents: string[]) => ({
+  visits: () =>
+    Promise.resolve(parents.map((parent) => ({ parent, token: visitToken(Buffer.from(parent), 1) }))),
+});
+
+test('the next address is tried where one answers 404', async () => {
+  const { pages, requests, isAbsent } = await readPages(
+    specOf('data_sources'),
+    server({ '/sources': listOf('a', 'b', 'c') }),
+  );
+  assert.deepEqual(uuidsOf(recordsOf(pages)), ['a', 'b', 'c']);
+  assert.deepEqual(pathsOf(requests), ['/data_sources', '/sources', '/sources']);
+  assert.equal(isAbsent, false);
+});
+
+test('where no address is known, the stream fails', async () => {
+  await assert.rejects(readPages(specOf('data_sources'), server({})), StreamNotFoundError);
+});
+
+for (const error of [
+  new AuthenticationError('401'),
+  new UnexpectedAnswerError('no list'),
+  new SourceUnavailableError('503'),
+]) {
+  test(`another address is not tried after a ${error.name}`, async () => {
+    const answer = server({ '/data_sources': error, '/sources': listOf('a') });
+    await assert.rejects(readPages(specOf('data_sources'), answer), (thrown) => thrown === error);
+  });
+}
+
+const denied = new AccessDeniedError('403');
+
+for (const error of [notThere, refused, denied]) {
+  test(`the next address is tried after a ${error.name}`, async () => {
+    const answer = server({ '/data_sources': error, '/sources': listOf('a') });
+    const { pages } = await readPages(specOf('data_sources'), answer);
+    assert.deepEqual(uuidsOf(recordsOf(pages)), ['a']);
+    const visited = server({ '/subscriptions': error, '/customers/cus_1/subscriptions': listOf('b') });
+    const children = await readPages(subscriptions, visited, visitsTo('cus_1'));
+    assert.deepEqual(uuidsOf(recordsOf(children.pages)), ['b']);
+  });
+}
+
+/** What both addresses of a stream answer, and what that says of the stream. */
+const bothRefused: readonly [EtlError, EtlError, string][] = [
+  [notThere, denied, 'AccessDeniedError'],
+  [denied, notThere, 'AccessDeniedError'],
+  [notThere, notThere, 'StreamNotFoundError'],
+  [refused, notThere, 'RequestRefusedError'],
+  [denied, refused, 'RequestRefusedError'],
+];
+for (const [first, second, name] of bothRefused) {
+  test(`addresses that answer ${first.message} and ${second.message} make a ${name}`, async () => {
+    const answer = server({ '/data_sources': first, '/sources': second });
+    await assert.rejects(readPages(specOf('data_sources'), answer), { name });
+  });
+}
+
+test('another address is not tried once a page has been read', async () => {
+  const answer = server({ '/data_sources': broken(notThere), '/sources': listOf('a') });
+  await assert.rejects(readPages(specOf('data_sources'), answer), StreamNotFoundError);
+});
+
+for (const error of [notThere, refused, denied]) {
+  test(`an optional stream that meets a ${error.name} is absent, which is no failure`, async () => {
+    const { pages, isAbsent } = await readPages(transactions, server({ '/transactions': error }));
+    assert.deepEqual([pages, isAbsent], [[], true]);
+  });
+
+  test(`an optional stream that meets a ${error.name} after its first page fails`, async () => {
+    await assert.rejects(
+      readPages(transactions, server({ '/transactions': broken(error) })),
+      (thrown) => thrown === error,
+    );
+  });
+}
+
+test('an optional stream that is there is read, and one that cannot be read now fails', async () => {
+  const { pages, isAbsent } = await readPages(transactions, server({ '/transactions': listOf('tr_1') }));
+  assert.deepEqual([uuidsOf(recordsOf(pages)), isAbsent], [['tr_1'], false]);
+  const down = server({ '/transactions': new AuthenticationError('401') });
+  await assert.rejects(readPages(transactions, down), AuthenticationError);
+});
+
+test('subscriptions are read from the list of the account, where there is one, and nobody is visited', async () => {
+  const { pages } = await readPages(subscriptions, server({ '/subscriptions': listOf('a', 'b', 'c') }));
+  assert.deepEqual(recordsOf(pages), rowsOf('a', 'b', 'c'));
+});
+
+test("else every parent's list is read, and its key added to the children", async () => {
+  const { pages } = await readPages(
+    subscriptions,
+    server({
+      '/customers/cus_1/subscriptions': listOf('a', 'b', 'c'),
+      '/customers/..%2Fx/subscriptions': listOf('d'),
+      '/customers/cus_3/subscriptions': listOf(),
+    }),
+    visitsTo('cus_1', '../x', 'cus_3'),
+  );
+  const children = recordsOf(pages) as { uuid: string; customer_uuid: string }[];
+  assert.deepEqual(children.map(({ uuid, customer_uuid }) => `${uuid} of ${customer_uuid}`).sort(), [
+    'a of cus_1',
+    'b of cus_1',
+    'c of cus_1',
+    'd of ../x',
+  ]);
+  assert.deepEqual(
+    pages.map(({ list, number, next }) => [list.visit?.parent, number, next === undefined]).sort(),
+    [
+      ['../x', 1, true],
+      ['cus_1', 1, false],
+      ['cus_1', 2, true],
+      ['cus_3', 1, true],
+    ],
+  );
+});
+
+test('a parent whose key would make the address another one is left out, and the others are read', async () => {
+  const { pages, requests } = await readPages(
+    subscriptions,
+    server({
+      '/customers/cus_1/subscriptions': listOf('a'),
+      '/customers/%252e%252e/subscriptions': listOf('b'),
+    }),
+    visitsTo('.', '..', '', '\ud800', 'cus_1', '%2e%2e'),
+  );
+  assert.deepEqual(uuidsOf(recordsOf(pages)), ['a', 'b']);
+  assert.deepEqual(pathsOf(requests), [
+    '/subscriptions',
+    '/customers/cus_1/subscriptions',
+    '/customers/%252e%252e/subscriptions',
+  ]);
+});
+
+test('a parent that went in the meantime has no children any more, and the others are read', async () => {
+  const { pages } = await readPages(
+    subscriptions,
+    server({ '/customers/cus_2/subscriptions': listOf('b') }),
+    visitsTo('cus_1', 'cus_2'),
+  );
+  assert.deepEqual(
+    pages.map(({ list, records, next }) => [list.visit?.parent, records.length, next]).sort(),
+    [
+      ['cus_1', 0, undefined],
+      ['cus_2', 1, undefined],
+    ],
+  );
+});
+
+const activities = specOf('customer_activities');
+const addressOf = (parent: string) => `/customers/${parent}/activities`;
+
+test('a parent whose list is denied ends no visit, and the others are read', async () => {
+  const { pages, denials } = await readPages(
+    activities,
+    server({
+      [addressOf('cus_1')]: denied,
+      [addressOf('cus_2')]: listOf('b'),
+      [addressOf('cus_4')]: broken(denied),
+    }),
+    visitsTo('cus_1', 'cus_2', 'cus_3', 'cus_4'),
+  );
+  assert.deepEqual(pages.map(({ list, next }) => [list.visit?.parent, next === undefined]).sort(), [
+    ['cus_2', true],
+    ['cus_3', true],
+    ['cus_4', false],
+  ]);
+  assert.equal(denials, 2);
+});
+
+test('where every parent is denied, so is the stream, however many there are', async () => {
+  const all = Array.from({ length: 40 }, (_, index) => `cus_${index}`);
+  const answer: Answerer = () => {
+    throw denied;
+  };
+  await assert.rejects(readPages(activities, answer, visitsTo(...all)), AccessDeniedError);
+  const mixed = server({ [addressOf('cus_7')]: denied });
+  await assert.rejects(readPages(activities, mixed, visitsTo('cus_7', 'cus_1')), AccessDeniedError);
+});
+
+test('where all parents that are due are denied, one that is not tells whether the stream is there', async () => {
+  const answer = server({ [addressOf('cus_1')]: denied, [addressOf('cus_9')]: listOf('b') });
+  const settled = (...parents: string[]) => ({ ...visitsTo('cus_1'), settled: () => parents });
+  const { pages, denials } = await readPages(activities, answer, settled('cus_8', 'cus_9'));
+  assert.deepEqual([pages, denials], [[], 1]);
+  await assert.rejects(readPages(activities, answer, settled('cus_8')), AccessDeniedError);
+  // A few are asked, not all.
+  await assert.rejects(readPages(activities, answer, settled('a', 'b', 'c', 'cus_9')), AccessDeniedError);
+});
+
+test('where parent after parent has no list, it is the address that is not there', async () => {
+  const nobody = visitsTo('cus_1', 'cus_2', 'cus_3', 'cus_4');
+  await assert.rejects(readPages(subscriptions, server({}), nobody), StreamNotFoundError);
+});
+
+test('so it is where the few parents that there are have none, unless one that is not due has', async () => {
+  const few = visitsTo('cus_1', 'cus_2');
+  await assert.rejects(readPages(activities, server({}), few), StreamNotFoundError);
+  const answer = server({ [addressOf('cus_9')]: listOf('b') });
+  const { pages } = await readPages(activities, answer, { ...few, settled: () => ['cus_9'] });
+  assert.deepEqual(pages.map(({ list, records }) => [list.visit?.parent, records.length]).sort(), [
+    ['cus_1', 0],
+    ['cus_2', 0],
+  ]);
+});
+
+for (const error of [notThere, denied]) {
+  test(`the first parents' ${error.message} does not hide the lists of others`, async () => {
+    const first = Array.from({ length: 20 }, (_, index) => `cus_${index}`);
+    const answer: Answerer = (path, query) => {
+      if (path === addressOf('late')) return listOf('a')(path, query);
+      throw error;
+    };
+    const { pages } = await readPages(activities, answer, visitsTo(...first, 'late'));
+    assert.deepEqual(uuidsOf(recordsOf(pages)), ['a']);
+  });
+
+  test(`an address that answers ${error.message} for everybody is given up before all are asked`, async () => {
+    const all = Array.from({ length: 500 }, (_, index) => `cus_${index}`);
+    let asked = 0;
+    const answer: Answerer = () => {
+      asked++;
+      throw error;
+    };
+    await assert.rejects(readPages(activities, answer, visitsTo(...all)), (thrown) => thrown === error);
+    assert.ok(asked < 100, `${asked}`);
+  });
+}
+
+test('a 404 behind the first page of a parent is no end of its list', async () => {
+  const answer = server({ [addressOf('cus_1')]: broken(notThere), [addressOf('cus_2')]: listOf('b') });
+  await assert.rejects(readPages(activities, answer, visitsTo('cus_1', 'cus_2')), StreamNotFoundError);
+});
+
+test('many parents without a list are no doubt once another has shown a page', async () => {
+  const parents = Array.from({ length: 40 }, (_, index) => `cus_${index}`);
+  const nine = listOf('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i');
+  const answer: Answerer = async (path, query) => {
+    // The rest of the list is still to come when the others answer.
+    if ('cursor' in query) await ticks(20);
+    if (path === '/customers/cus_0/subscriptions') return nine(path, query);
+    await ticks(2);
+    throw notThere;
+  };
+  const { pages } = await readPages(subscriptions, answer, visitsTo(...parents));
+  assert.equal(pages.filter(({ records }) => records.length === 0).length, 39);
+  assert.equal(recordsOf(pages).length, 9);
+});
+
+test('a run that was interrupted among parents has no slices: it visits those that are left', async () => {
+  const answer = server({
+    '/customers/cus_1/subscriptions': listOf('a', 'b', 'c'),
+    '/customers/cus_2/subscriptions': listOf('d'),
+  });
+  const { pages } = await readPages(subscriptions, answer, visitsTo('cus_1', 'cus_2'));
+  for (const count of pages.keys())
+    assert.equal(slicesAfter('customer_subscriptions', pages.slice(0, count)).size, 0);
+});
+
+test('sixteen parents are visited at a time, and no more', async () => {
+  let underWay = 0;
+  let most = 0;
+  const parents = Array.from({ length: 40 }, (_, index) => `cus_${index}`);
+  const answer: Answerer = async (path) => {
+    if (path === '/subscriptions') throw notThere;
+    most = Math.max(most, ++underWay);
+    await ticks(2);
+    underWay--;
+    return { entries: [] };
+  };
+  const { pages } = await readPages(subscriptions, answer, visitsTo(...parents));
+  assert.deepEqual([pages.length, most], [40, 16]);
+});
+
+test('no page is asked for before the page before it was taken', async () => {
+  const { client, requests } = fakeSource(listOf('a', 'b', 'c', 'd', 'e'));
+  const pages = readStream(client, plans, beginning, {});
+  await pages.next();
+  await ticks(5);
+  assert.equal(requests.length, 1);
+  await pages.return();
+});
+
+test('a list is asked for as a whole, without a filter', async () => {
+  for (const name of ['customers', 'invoices', 'subscription_events', 'activities']) {
+    const spec = specOf(name);
+    const { requests } = await readPages(spec, (_, query) =>
+      pageOf(rowsOf('a', 'b', 'c'), query, {
+        style: spec.paging === 'start-after' ? 'start-after' : 'stray cursor',
+        rowsOfAPage: 1,
+      }),
+    );
+    const usual = [...Object.keys(spec.query ?? {}), 'per_page', 'cursor', 'start-after'];
+    const asked = requests.flatMap(({ query }) => Object.keys(query));
+    assert.deepEqual([requests.length, asked.filter((key) => !usual.includes(key))], [3, []], name);
+  }
+});
+
+const entry: Answerer = () => ({ entries: [{ date: '2026-01-31' }], summary: {} });
+
+test('a metric is read by each interval, which its records get, and goes on with those that are left', async () => {
+  const { pages } = await readPages(specOf('metrics_mrr'), server({ '/metrics/mrr': entry }));
+  const expected = ['day', 'month', 'year'].map((interval) => ({ date: '2026-01-31', interval }));
+  assert.deepEqual(recordsOf(pages), expected);
+  for (const count of [1, 2, 3]) {
+    const slices = slicesAfter('metrics_mrr', pages.slice(0, count));
+    const rest = await readPages(specOf('metrics_mrr'), server({ '/metrics/mrr': entry }), { slices });
+    assert.deepEqual(recordsOf(rest.pages), expected.slice(count));
+  }
+});
+
+test('an interval that is not wanted any more is not gone on with', async () => {
+  const spec = specOf('metrics_mrr');
+  const answer = server({ '/metrics/mrr': entry });
+  const { pages } = await readPages(spec, answer);
+  const rest = await readPages(spec, answer, {
+    slices: slicesAfter('metrics_mrr', pages.slice(0, 1)),
+    metrics: { ...beginning.metrics, intervals: ['day', 'year'] },
+  });
+  assert.deepEqual(recordsOf(rest.pages), [{ date: '2026-01-31', interval: 'year' }]);
+});
+
+test('a metric that knows no wanted interval has no pages, and nothing is asked', async () => {
+  const { pages, requests } = await readPages(specOf('metrics_asp'), entry, {
+    metrics: { ...beginning.metrics, intervals: ['day'] },
+  });
+  assert.deepEqual([pages, requests], [[], []]);
+});
+
+test('every request is told of', async () => {
+  let told = 0;
+  const { client, requests } = fakeSource(server({ '/sources': listOf('a', 'b', 'c') }));
+  await collect(readStream(client, specOf('data_sources'), beginning, { onRequest: () => told++ }));
+  assert.deepEqual([told, requests.length], [3, 3]);
+});

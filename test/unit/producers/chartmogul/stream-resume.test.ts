@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { StreamNotFoundError } from '../../../../core/errors.ts';
+import type { JsonObject } from '../../../../core/json.ts';
+import type { Query } from '../../../../producers/chartmogul/client.ts';
+import type { Page } from '../../../../producers/chartmogul/source-list.ts';
+import { isListed } from '../../../../producers/chartmogul/stream-reader.ts';
+import {
+  pageOf,
+  pagingStyles,
+  recordsOf,
+  uuidsOf,
+  type Answerer,
+  type Paging,
+} from '../../../helpers/fake-source.ts';
+import { readPages, slicesAfter, specOf } from '../../../helpers/stream-reading.ts';
+
+const pageName = ({ list, number }: Page) => `${list.id}, page ${number}`;
+const rowsOf = (count: number) =>
+  Array.from({ length: count }, (_, index): JsonObject => ({ uuid: `u${index}` }));
+
+for (const stream of ['customers', 'activities', 'plans']) {
+  const spec = specOf(stream);
+  const styles = pagingStyles.filter(
+    (style) => (style === 'start-after') === (spec.paging === 'start-after'),
+  );
+
+  test(`interrupted after any page, the reading of ${stream} resumes with exactly the pages that are left`, async () => {
+    const pagings = fc.record({
+      style: fc.constantFrom(...styles),
+      rowsOfAPage: fc.integer({ min: 1, max: 7 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.nat({ max: 30 }), pagings, async (count, paging) => {
+        const answer: Answerer = (_, query) => pageOf(rowsOf(count), query, paging);
+        const { pages } = await readPages(spec, answer);
+        assert.deepEqual(recordsOf(pages), rowsOf(count));
+        const recordsByName = new Map(pages.map((page) => [pageName(page), page.records]));
+        for (const at of pages.keys()) {
+          const slices = slicesAfter(stream, pages.slice(0, at + 1));
+          for (const [id, slice] of slices) assert.ok(isListed(spec, id, slice), id);
+          const rest = await readPages(spec, answer, { slices });
+          assert.deepEqual(rest.pages.map(pageName), pages.slice(at + 1).map(pageName));
+          for (const page of rest.pages) assert.deepEqual(page.records, recordsByName.get(pageName(page)));
+          assert.equal(rest.requests.length, rest.pages.length);
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+}
+
+/** Stream, id, path and filters of a list in a checkpoint, and whether today's reading knows it. */
+const lists: readonly (readonly [string, string, string, Query, boolean])[] = [
+  ['customers', '/customers', '/customers', {}, true],
+  ['customers', '/customers?status=Active', '/customers', { status: 'Active' }, false],
+  ['invoices', '/invoices', '/invoices', { validation_type: 'all', with_disabled: true }, true],
+  // Filters of the stream itself that were others when the list was begun.
+  ['invoices', '/invoices', '/invoices', {}, false],
+  ['invoices', '/invoices', '/invoices', { validation_type: 'valid', with_disabled: true }, false],
+  [
+    'invoices',
+    '/invoices?data_source_uuid=ds_a',
+    '/invoices',
+    { validation_type: 'all', with_disabled: true, data_source_uuid: 'ds_a' },
+    false,
+  ],
+  ['activities', '/activities', '/activities', {}, true],
+  ['activities', '/activities?end-date=2025-01-02', '/activities', { 'end-date': '2025-01-02' }, false],
+  ['data_sources', '/sources', '/sources', specOf('data_sources').query ?? {}, true],
+  ['plans', '/an_address_of_before', '/an_address_of_before', {}, false],
+  // A metric is asked for up to another day.
+  [
+    'metrics_mrr',
+    '/metrics/mrr?interval=day',
+    '/metrics/mrr',
+    { interval: 'day', 'end-date': '2025-01-01' },
+    true,
+  ],
+];
+for (const [stream, id, path, query, isKnown] of lists) {
+  test(`${id} with ${JSON.stringify(query)} ${isKnown ? 'is a list' : 'is no list'} of ${stream} today`, () => {
+    assert.equal(
+      isListed(specOf(stream), id, { path, query, next: undefined, pages: 1, isDone: false }),
+      isKnown,
+    );
+  });
+}
+
+test('the list of an interrupted run whose address is gone is read anew, and the checkpoint forgets it', async () => {
+  const spec = specOf('data_sources');
+  const paging: Paging = { style: 'stray cursor', rowsOfAPage: 2 };
+  const serve: Answerer = (_, query) => pageOf(rowsOf(9), query, paging);
+  const { pages } = await readPages(spec, serve);
+  const before = pages.slice(0, 2);
+  const rest = await readPages(
+    spec,
+    (path, query) => {
+      if (path !== '/sources') throw new StreamNotFoundError('404');
+      return serve(path, query);
+    },
+    { slices: slicesAfter('data_sources', before) },
+  );
+  assert.deepEqual(uuidsOf(recordsOf(rest.pages)), uuidsOf(rowsOf(9)));
+  assert.deepEqual(rest.pages[0]?.plan, []);
+  assert.deepEqual([...slicesAfter('data_sources', [...before, ...rest.pages]).keys()], ['/sources']);
+});

@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import type { StreamSchema } from '../../../../core/avro/schema.ts';
+import type { JsonValue } from '../../../../core/json.ts';
+import { driftName, evolve, kindOf, mergeLearnt } from '../../../../producers/encode/drift.ts';
+import { RecordEncoder } from '../../../../producers/encode/record-encoder.ts';
+
+const schema: StreamSchema = {
+  type: 'record',
+  name: 'T',
+  primaryKey: ['uuid'],
+  fields: [
+    { name: 'uuid', type: 'string' },
+    {
+      name: 'items',
+      type: ['null', { type: 'array', items: ['null', { type: 'record', name: 'I', fields: [] }] }],
+    },
+  ],
+};
+const drifts = [
+  { path: [], name: 'new', kind: 'json' },
+  { path: ['items'], name: 'price', kind: 'long' },
+  { path: [], name: 'new', kind: 'string' },
+] as const;
+
+test('what was learnt is added once, where it belongs, behind what stood there, and may be null', () => {
+  const learnt = evolve(schema, drifts);
+  const added = { default: null, doc: "Learnt from the source's answers." };
+  const price = { name: 'price', type: ['null', 'long'], ...added };
+  assert.deepEqual(learnt.fields, [
+    schema.fields[0],
+    {
+      name: 'items',
+      type: ['null', { type: 'array', items: ['null', { type: 'record', name: 'I', fields: [price] }] }],
+    },
+    { name: 'new', type: ['null', { type: 'string', logicalType: 'json' }], ...added },
+  ]);
+  assert.deepEqual(evolve(learnt, drifts), learnt);
+});
+
+test('what an earlier run learnt stays known at every depth', () => {
+  const learnt = evolve(schema, drifts);
+  assert.deepEqual(mergeLearnt(schema, learnt), learnt);
+  assert.deepEqual(mergeLearnt(learnt, schema), learnt);
+});
+
+const kinds: readonly (readonly [NonNullable<JsonValue>, string])[] = [
+  ['', 'string'],
+  [true, 'bool'],
+  [5, 'long'],
+  [-0, 'long'],
+  [0.5, 'double'],
+  [1e300, 'double'],
+  [2n ** 63n - 1n, 'long'],
+  [-(2n ** 63n) - 1n, 'json'],
+  [[], 'json'],
+  [{}, 'json'],
+];
+for (const [value, kind] of kinds) {
+  test(`${typeof value} ${String(value)} is of the kind ${kind}`, () => assert.equal(kindOf(value), kind));
+}
+
+test('a field whose type the schema file now gives another keeps the type that rows were stored with', () => {
+  const file: StreamSchema = {
+    ...schema,
+    fields: [...schema.fields, { name: 'new', type: ['null', 'long'], default: null }],
+  };
+  const merged = mergeLearnt(file, evolve(schema, drifts));
+  assert.deepEqual(merged.fields.find(({ name }) => name === 'new')?.type, [
+    'null',
+    { type: 'string', logicalType: 'json' },
+  ]);
+});
+
+test('the full name of what drifted leads from the top to the field', () => {
+  assert.deepEqual(
+    [['line_items', 'period'], []].map((path) => driftName({ path, name: 'end', kind: 'string' })),
+    ['line_items.period.end', 'end'],
+  );
+});
+
+const taking: StreamSchema = {
+  ...schema,
+  fields: [
+    { name: 'uuid', type: 'string' },
+    { name: 'cents', type: ['null', 'long'], default: null },
+    { name: 'text', type: ['null', 'string'], default: null },
+    { name: 'tags', type: ['null', { type: 'array', items: ['null', 'string'] }], default: null },
+    {
+      name: 'items',
+      type: [
+        'null',
+        {
+          type: 'array',
+          items: [
+            'null',
+            {
+              type: 'record',
+              name: 'I',
+              fields: [{ name: 'quantity', type: ['null', 'long'], default: null }],
+            },
+          ],
+        },
+      ],
+      default: null,
+    },
+  ],
+};
+
+test('discarding, a record keeps what the schema takes, and the rest is named', () => {
+  const { key, avro, discarded } = new RecordEncoder(taking).encodeDiscarding({
+    uuid: 'u',
+    new: { a: 1 },
+    empty: null,
+    cents: 'ten',
+    text: 'kept',
+    tags: ['a', 1],
+    items: [{ price: 1, quantity: 2 }, { price: 'x' }],
+  });
+  assert.deepEqual(discarded.map((drift) => `${driftName(drift)} ${drift.kind}`).sort(), [
+    'cents__v_string string',
+    'items.price long',
+    'items.price string',
+    'new json',
+    'tags__v_json json',
+  ]);
+  const kept = new RecordEncoder(taking).encodeDiscarding({
+    uuid: 'u',
+    text: 'kept',
+    items: [{ quantity: 2 }, {}],
+  });
+  assert.deepEqual([key, avro.view().toString('hex')], ['u', kept.avro.view().toString('hex')]);
+  assert.deepEqual(kept.discarded, []);
+});
+
+test('an array that goes to its variant field whole brings no fields of its items with it', () => {
+  const record = { uuid: 'u', items: [{ unknown: 1 }, 5] };
+  const { drifts = [] } = new RecordEncoder(taking).encode(record);
+  assert.deepEqual(drifts.map(driftName), ['items__v_json']);
+  assert.deepEqual(new RecordEncoder(evolve(taking, drifts)).encodeDiscarding(record).discarded, []);
+});

@@ -1,0 +1,322 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import type { AvroField } from '../../../../core/avro/schema.ts';
+import { readStreamSchema } from '../../../../core/avro/schema-files.ts';
+import { schemaIdOf } from '../../../../core/avro/wire-format.ts';
+import type { JsonObject, JsonValue } from '../../../../core/json.ts';
+import { recordHash } from '../../../../producers/state/record-hash.ts';
+import { createStreamCounts } from '../../../../producers/report/stream-counts.ts';
+import { StreamEncoder } from '../../../../producers/encode/stream-encoder.ts';
+import {
+  createState,
+  custom,
+  encode,
+  pagesOf,
+  sourceOf,
+  specOf,
+  type Pages,
+} from '../../../helpers/stream-encoding.ts';
+const namesOf = (fields: readonly AvroField[]) => fields.map(({ name }) => name);
+
+test('a stream begins with its schema file, under its own subject, and registers it once', async () => {
+  const state = createState();
+  await encode(state, []);
+  await encode(state, [[{ uuid: 'pl_1' }]]);
+  assert.deepEqual(state.registry.registered, [
+    { subject: 'test.plans-value', schema: readStreamSchema('plans') },
+  ]);
+});
+
+test('in mode evolve the schema learns a field before the first message that needs it, and once', async () => {
+  const state = createState();
+  const plain = { uuid: 'pl_1', name: 'Gold' };
+  const drifted = { uuid: 'pl_2', name: 'Silver', vat: 19, 'is hidden': true };
+  const { messages, values, counts } = await encode(state, [
+    [plain, drifted],
+    [{ ...drifted, uuid: 'pl_3' }],
+  ]);
+  assert.deepEqual(values, [
+    plain,
+    { uuid: 'pl_2', name: 'Silver', vat: 19n, is_hidden: true },
+    { uuid: 'pl_3', name: 'Silver', vat: 19n, is_hidden: true },
+  ]);
+  assert.deepEqual(
+    messages.map(({ value }) => value && schemaIdOf(value)),
+    [1, 2, 2],
+  );
+  assert.equal(state.registry.registered.length, 2);
+  assert.deepEqual(counts.newFields, [
+    { field: 'is_hidden', type: 'bool' },
+    { field: 'vat', type: 'long' },
+  ]);
+});
+
+test('what an earlier run learnt is known from the beginning, and not told again', async () => {
+  const state = createState();
+  await encode(state, [[{ uuid: 'pl_1', vat: 19 }]]);
+  const { values, counts } = await encode(state, [[{ uuid: 'pl_2', vat: 7 }]], { mode: 'freeze' });
+  assert.deepEqual(values, [{ uuid: 'pl_2', vat: 7n }]);
+  assert.equal(state.registry.registered.length, 2);
+  assert.deepEqual(counts.newFields, []);
+});
+
+test('a value that does not fit goes to a variant field, though its record has to be encoded again and again', async () => {
+  const records = [
+    { uuid: 'pl_1', interval_count: 'often' },
+    { uuid: 'pl_2', interval_count: [1] },
+  ];
+  const { values } = await encode(createState(), [records]);
+  assert.deepEqual(values, [
+    { uuid: 'pl_1', interval_count__v_string: 'often' },
+    { uuid: 'pl_2', interval_count__v_json: '[1]' },
+  ]);
+});
+
+test('in mode freeze a record that the schema lacks a field for is set aside, the others are sent', async () => {
+  const state = createState();
+  const frozen = { uuid: 'pl_2', vat: 19, tags: ['a'] };
+  const pages = [[{ uuid: 'pl_1' }], [frozen, { uuid: 'pl_3' }]];
+  const { keys, letters, counts } = await encode(state, pages, { mode: 'freeze' });
+  assert.deepEqual(keys, ['pl_1', 'pl_3']);
+  assert.deepEqual(letters, [
+    {
+      key: 'plans|pl_2',
+      value: Buffer.from(JSON.stringify(frozen)),
+      headers: {
+        stream: 'plans',
+        step: 'produce',
+        code: 'ETL_FROZEN_SCHEMA',
+        reason: 'fields that the schema lacks: tags, vat',
+        key: 'pl_2',
+        page: '/plans, page 2',
+        hash: recordHash(frozen),
+      },
+    },
+  ]);
+  assert.equal(state.registry.registered.length, 1);
+  assert.deepEqual([counts.records, counts.new, counts.deadLettered], [3, 2, 1]);
+});
+
+test('in mode discard what the schema cannot take is left out and counted', async () => {
+  const state = createState();
+  const records = [
+    { uuid: 'pl_1', name: 'Gold', vat: 19, tags: ['a'] },
+    { uuid: 'pl_2', interval_count: 'often' },
+  ];
+  const { values, counts, letters } = await encode(state, [records], { mode: 'discard' });
+  assert.deepEqual(values, [{ uuid: 'pl_1', name: 'Gold' }, { uuid: 'pl_2' }]);
+  assert.equal(state.registry.registered.length, 1);
+  assert.deepEqual([counts.discarded, counts.newFields, letters], [3, [], []]);
+});
+
+test('a record that the topic holds is left out, one that changed is sent with the hash of what it is now', async () => {
+  const state = createState();
+  const [one, two] = [
+    { uuid: 'pl_1', name: 'Gold' },
+    { uuid: 'pl_2', name: 'Silver' },
+  ];
+  const first = await encode(state, [[one], [two]]);
+  assert.deepEqual([first.counts.new, first.counts.changed, first.counts.unchanged], [2, 0, 0]);
+  const changed = { ...two, name: 'Steel' };
+  const { messages, counts } = await encode(state, [
+    [{ name: 'Gold', uuid: 'pl_1' }, changed],
+    [{ uuid: 'pl_3' }],
+  ]);
+  assert.deepEqual(
+    messages.map(({ key, headers }) => ({ key, headers })),
+    [
+      { key: 'pl_2', headers: { hash: recordHash(changed) } },
+      { key: 'pl_3', headers: { hash: recordHash({ uuid: 'pl_3' }) } },
+    ],
+  );
+  assert.deepEqual([counts.records, counts.new, counts.changed, counts.unchanged], [3, 1, 1, 1]);
+  assert.equal(state.keys.unseen, 0);
+});
+
+test('everything that was asked for is sent once, however often the source shows it', async () => {
+  const state = createState();
+  const records = [{ uuid: 'pl_1' }, { uuid: 'pl_2' }];
+  await encode(state, [records]);
+  const { keys, counts } = await encode(state, [records, records, [{ uuid: 'pl_3' }]], { isFull: true });
+  assert.deepEqual(keys, ['pl_1', 'pl_2', 'pl_3']);
+  assert.deepEqual([counts.records, counts.unchanged, counts.new], [3, 2, 1]);
+});
+
+test('a record that changes while the source is read is sent again, and stands on the topic as it was read last', async () => {
+  const state = createState();
+  const named = (name: string) => ({ uuid: 'pl_1', name });
+  const pages = [[named('a')], [named('b')], [named('b')], [named('a')]];
+  const { values, counts } = await encode(state, pages);
+  assert.deepEqual(values, [named('a'), named('b'), named('a')]);
+  assert.deepEqual([counts.records, counts.new, counts.changed, counts.unchanged], [1, 1, 2, 0]);
+  assert.deepEqual((await encode(state, [[named('a')]])).values, []);
+});
+
+test('a record that was set aside is set aside again only when it has changed', async () => {
+  const state = createState();
+  const frozen = { uuid: 'pl_1', vat: 19 };
+  const options = { mode: 'freeze' } as const;
+  assert.equal((await encode(state, [[frozen], [frozen]], options)).letters.length, 1);
+  const again = await encode(state, [[frozen]], options);
+  assert.deepEqual([again.letters, again.counts.deadLettered, again.counts.unchanged], [[], 1, 0]);
+  assert.equal((await encode(state, [[{ ...frozen, vat: 7 }]], options)).letters.length, 1);
+});
+
+test('the key of a record that is set aside is seen: what the topic has of it is not to be deleted', async () => {
+  const state = createState();
+  await encode(state, [[{ uuid: 'pl_1' }, { uuid: 'pl_2' }]]);
+  for (let runs = 0; runs < 2; runs++) {
+    await encode(state, [[{ uuid: 'pl_1', vat: 19 }]], { mode: 'freeze' });
+    assert.deepEqual([state.keys.isSeen('pl_1'), state.keys.isSeen('pl_2')], [true, false]);
+  }
+  assert.deepEqual((await encode(state, [[{ uuid: 'pl_1', vat: 19 }]])).values, [{ uuid: 'pl_1', vat: 19n }]);
+});
+
+const unkeyed: readonly (readonly [name: string, value: JsonValue, reason: RegExp])[] = [
+  ['without its key', { name: 'Gold' }, /uuid/],
+  ['with a key that is null', { uuid: null }, /uuid/],
+  ['with a key of another type', { uuid: 7 }, /uuid/],
+  ['that is a text', 'pl_1', /not an object/],
+  ['that is a list', [{ uuid: 'pl_1' }], /not an object/],
+  ['that is null', null, /not an object/],
+];
+for (const [name, value, reason] of unkeyed) {
+  test(`a record ${name} is set aside under its hash, and once`, async () => {
+    const state = createState();
+    const { keys, letters, counts } = await encode(state, [[value, { uuid: 'pl_2' }, value]]);
+    assert.deepEqual(keys, ['pl_2']);
+    assert.equal(letters.length, 1);
+    const [letter] = letters;
+    assert.equal(letter?.key, `plans|${recordHash(value).toString('hex')}`);
+    assert.equal(String(letter.value), JSON.stringify(value));
+    assert.equal(letter.headers?.['code'], 'ETL_UNKEYED_RECORD');
+    assert.match(String(letter.headers['reason']), reason);
+    assert.ok(!('key' in letter.headers));
+    assert.deepEqual([counts.records, counts.new, counts.deadLettered, counts.unchanged], [3, 1, 1, 0]);
+  });
+}
+
+test('a record nested too deeply for its text is set aside with the names of its fields, and once', async () => {
+  const state = createState();
+  let deep: JsonValue = [];
+  for (let depth = 0; depth < 50_000; depth++) deep = [deep];
+  const { keys, letters } = await encode(state, [[{ uuid: 'pl_1', deep }], [{ uuid: 'pl_2' }]]);
+  assert.deepEqual(keys, ['pl_2']);
+  assert.deepEqual(
+    letters.map(({ key, value, headers }) => [key, String(value), headers?.['code']]),
+    [['plans|pl_1', '["uuid","deep"]', 'ETL_NESTED_TOO_DEEPLY']],
+  );
+  assert.deepEqual((await encode(state, [[{ uuid: 'pl_1', deep }]])).letters, []);
+});
+
+test('an unknown field that every item of a long list has is one unknown field', async () => {
+  const state = createState();
+  const items = Array.from({ length: 600 }, (_, at) => ({ uuid: `li_${at}`, vat: at }));
+  const invoice = { uuid: 'inv_1', line_items: items };
+  const { counts, messages } = await encode(state, [[invoice]], { spec: specOf('invoices') });
+  assert.deepEqual(counts.newFields, [{ field: 'line_items.vat', type: 'long' }]);
+  assert.equal(messages.length, 1);
+});
+
+test('the parent stands in the header of a message: that of the list, or the one that the record names', async () => {
+  const state = createState();
+  const spec = specOf('customer_subscriptions');
+  const records: JsonObject[] = [{ id: 1, customer_uuid: 'cus_1' }, { id: 2 }];
+  const whole = await encode(state, [records], { spec });
+  assert.deepEqual(
+    whole.messages.map(({ headers }) => headers?.['parent']),
+    ['cus_1', undefined],
+  );
+  assert.ok(!Object.keys(whole.messages[1]?.headers ?? {}).includes('parent'));
+  const list = { visit: { parent: 'cus_2', token: Buffer.alloc(8) } };
+  const visited = await encode(state, [[{ id: 3 }]], { spec, list });
+  assert.equal(visited.messages[0]?.headers?.['parent'], 'cus_2');
+  assert.deepEqual([state.children.of('cus_1'), state.children.of('cus_2')], [['1'], ['3']]);
+  const { messages } = await encode(state, [[{ uuid: 'pl_1', customer_uuid: 'cus_1' }]]);
+  assert.ok(!Object.keys(messages[0]?.headers ?? {}).includes('parent'));
+});
+
+test('a stream that the account may not have registers nothing before there is a record', async () => {
+  const state = createState();
+  const spec = specOf('transactions');
+  await encode(state, [], { spec });
+  await encode(state, [[], []], { spec });
+  assert.deepEqual(state.registry.registered, []);
+  const { keys } = await encode(state, [[], [{ uuid: 'tr_1' }]], { spec });
+  assert.deepEqual(keys, ['tr_1']);
+  assert.deepEqual(state.registry.registered, [
+    { subject: 'test.transactions-value', schema: readStreamSchema('transactions') },
+  ]);
+});
+
+test('the schema of a stream without a schema file is made of its first pages, and kept', async () => {
+  const state = createState();
+  const pages = [[{ id: 1, total: 5 }], [], [{ id: 2, note: 'late' }]];
+  const { values } = await encode(state, pages, { spec: custom });
+  assert.deepEqual(values, [
+    { id: 1n, total: 5n },
+    { id: 2n, note: 'late' },
+  ]);
+  const fields = () => state.registry.registered.map(({ schema }) => namesOf(schema.fields));
+  assert.deepEqual(fields(), [['id', 'total', 'note']]);
+  const { counts } = await encode(state, [[{ id: 3, first: true, total: 'x' }]], { spec: custom });
+  assert.deepEqual(
+    counts.newFields.map(({ field }) => field),
+    ['first', 'total__v_string'],
+  );
+  assert.deepEqual(fields()[1]?.slice(0, 3), ['id', 'total', 'note']);
+});
+
+const rows = (count: number) => Array.from({ length: count }, (_, id) => ({ id }));
+const samples: readonly (readonly [name: string, pages: Pages, asked: number])[] = [
+  ['all pages, where there are few', [rows(1), rows(2), rows(3)], 3],
+  ['twenty pages, where they are small', Array.from({ length: 30 }, () => rows(1)), 20],
+  [
+    'twenty pages, though all but the first are empty',
+    [rows(1), ...Array.from({ length: 30 }, () => [])],
+    20,
+  ],
+  ['as many as hold four hundred records', Array.from({ length: 30 }, () => rows(200)), 2],
+  ['no page for one that is empty', [[], rows(1)], 1],
+];
+for (const [name, pages, asked] of samples) {
+  test(`before its schema is made a stream without a schema file waits for ${name}`, async () => {
+    const spec = custom;
+    const counts = createStreamCounts(spec.name, 'test.credit_notes');
+    const options = { topicPrefix: 'test.', spec, mode: 'evolve', isFull: false, counts } as const;
+    const encoder = new StreamEncoder({ ...createState(), ...options });
+    await encoder.begin();
+    let read = 0;
+    const source = sourceOf(pagesOf(spec, pages), () => read++);
+    const numbers: number[] = [];
+    for await (const { page } of encoder.encode(source)) {
+      if (numbers.length === 0) assert.equal(read, asked);
+      numbers.push(page.number);
+    }
+    assert.deepEqual(
+      numbers,
+      pages.map((_, at) => at + 1),
+    );
+  });
+}
+
+test('a signal interrupts the encoding of a very long page, and the next run reads the page again', async () => {
+  const abort = new AbortController();
+  setImmediate(() => abort.abort());
+  const counts = createStreamCounts('plans', 'test.plans');
+  const options = {
+    topicPrefix: 'test.',
+    mode: 'evolve',
+    isFull: false,
+    counts,
+    signal: abort.signal,
+  } as const;
+  const encoder = new StreamEncoder({ ...createState(), ...options, spec: specOf('plans') });
+  await encoder.begin();
+  const pages = [[{ uuid: 'a' }], Array.from({ length: 300_000 }, () => null)];
+  const encoded: number[] = [];
+  for await (const { page } of encoder.encode(sourceOf(pagesOf(specOf('plans'), pages))))
+    encoded.push(page.number);
+  assert.deepEqual(encoded, [1]);
+  assert.ok(counts.records < 300_000, String(counts.records));
+});

@@ -1,0 +1,287 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import type { Admin } from 'kafkajs';
+import { loadSettings } from '../../../../core/settings/config.ts';
+import { MassDeleteError, ServiceUnavailableError, StreamNotFoundError } from '../../../../core/errors.ts';
+import type { JsonObject } from '../../../../core/json.ts';
+import { checkpointsTopic, topicOf } from '../../../../core/stream-name.ts';
+import { ownMessageLimit } from '../../../../core/kafka/message-limits.ts';
+import { KeyTable } from '../../../../producers/state/key-table.ts';
+import { recordHash } from '../../../../producers/state/record-hash.ts';
+import {
+  beginCheckpoint,
+  CheckpointTracker,
+  visitToken,
+} from '../../../../producers/state/checkpoint-tracker.ts';
+import { missingMessage, parseCheckpoint, visitMessage } from '../../../../producers/state/checkpoint.ts';
+import { sourceList } from '../../../../producers/chartmogul/source-list.ts';
+import type { DeleteProof } from '../../../../producers/chartmogul/streams.ts';
+import type { Message, TopicMessages } from '../../../../producers/encode/message.ts';
+import { createState, type StreamState } from '../../../../producers/state/read-back.ts';
+import { sendDeletes, type DeleteOptions } from '../../../../producers/publish/send-deletes.ts';
+import { createStreamCounts } from '../../../../producers/report/stream-counts.ts';
+import type { TransactionalProducer } from '../../../../producers/publish/transactional-producer.ts';
+import type { EncodedPage } from '../../../../producers/publish/transaction-writable.ts';
+import { Visits } from '../../../../producers/run/visits.ts';
+import { FakeRegistry } from '../../../helpers/fake-registry.ts';
+import { fakeSource } from '../../../helpers/fake-source.ts';
+import { noSignal } from '../../../helpers/settings.ts';
+import { specOf } from '../../../helpers/stream-reading.ts';
+
+const settings = loadSettings({}, '');
+const stream = 'customer_subscriptions';
+const topic = topicOf(settings.topicPrefix, stream);
+const checkpoints = checkpointsTopic(settings.topicPrefix);
+const twice: DeleteProof = { proof: 'twice' };
+const lookUp: DeleteProof = { proof: 'look-up', path: '/subscriptions/{key}' };
+
+interface Given {
+  readonly proof?: DeleteProof;
+  /** Children on the topic that this run met, and those that it did not; all stand under the parent `p`. */
+  readonly met?: readonly string[];
+  readonly unmet?: readonly string[];
+  /** Missed by the last complete run. */
+  readonly missing?: readonly string[];
+  readonly isResumed?: boolean;
+  /** The parent `p` is not among the living. */
+  readonly isParentGone?: true;
+  /** `p` is visited; else the stream is no stream of parents. */
+  readonly isByParents?: boolean;
+  readonly isMassDeleteAllowed?: boolean;
+  /** Keys that a look-up finds. */
+  readonly there?: readonly string[];
+  /** The commit that fails, from 1. */
+  readonly failing?: number;
+}
+
+const tokenOf = (parent: string) => visitToken(recordHash(parent), 1);
+
+async function visitsOf(state: StreamState, isParentGone: true | undefined): Promise<Visits> {
+  const visits = new Visits(stream, state, 1, 'changed');
+  const living = isParentGone === true ? 'q' : 'p';
+  visits.begin({ keys: [living], hashes: [recordHash(living)] });
+  if (isParentGone === true) return visits;
+  const list = {
+    ...sourceList({ listKey: 'entries', paging: 'detect' }, '/p'),
+    visit: { parent: 'p', token: tokenOf('p') },
+  };
+  const page = { list, number: 1, records: [], next: undefined };
+  const pages = async function* (): AsyncGenerator<EncodedPage> {
+    yield await Promise.resolve({ page, messages: [], letters: [] });
+  };
+  for await (const settled of visits.settle(pages())) assert.ok(settled);
+  return visits;
+}
+
+/** Deletes as a whole, of which nothing needs a topic to be read; what is asked of Kafka beside commits fails. */
+async function deletes(given: Given) {
+  const { proof = twice, met = [], unmet = [], there = [], isByParents = true, failing = Infinity } = given;
+  const state: StreamState = { ...createState(), missing: new Set(given.missing) };
+  for (const key of [...met, ...unmet]) {
+    state.keys.set(key, recordHash(key));
+    state.children.set(key, 'p');
+  }
+  for (const key of met) state.keys.see(key);
+  const commits: (readonly TopicMessages[])[] = [];
+  const commit = (batches: readonly TopicMessages[]) => {
+    if (commits.length + 1 === failing) return Promise.reject(new ServiceUnavailableError('no Kafka'));
+    commits.push(batches);
+    return Promise.resolve();
+  };
+  const { client, requests } = fakeSource((path): JsonObject => {
+    if (there.includes(path.replace('/subscriptions/', ''))) return {};
+    throw new StreamNotFoundError(`${path} answered 404`);
+  });
+  const counts = createStreamCounts(stream, topic);
+  const start = { run: 'r', nowMs: 1, isFull: false, fullRoundDays: 7, isListed: () => true };
+  const begun = beginCheckpoint(undefined, start);
+  const tracker = new CheckpointTracker(stream, begun.checkpoint);
+  const { isMassDeleteAllowed = true, isResumed = false } = given;
+  const options: DeleteOptions = {
+    context: {
+      settings,
+      options: { run: 'r', isFull: false, isMassDeleteAllowed },
+      client,
+      registry: new FakeRegistry(),
+      admin: {} as Admin,
+      letters: new KeyTable(),
+      discarded: new KeyTable(),
+      messageLimit: ownMessageLimit,
+      parentsOf: () => Promise.reject(new Error('the parents are asked for')),
+      signal: noSignal,
+    },
+    spec: { ...specOf(stream), deletes: proof },
+    state,
+    producer: { commit } as unknown as TransactionalProducer,
+    counts,
+    observer: {},
+    tracker,
+    isResumed,
+    visits: isByParents ? await visitsOf(state, given.isParentGone) : undefined,
+  };
+  let failure: unknown;
+  await sendDeletes(options).catch((error: unknown) => (failure = error));
+  const sent = commits.flat();
+  return {
+    failure,
+    commits,
+    tombstones: sent.filter((batch) => batch.topic === topic).flatMap(({ messages }) => messages),
+    checkpoints: sent.filter((batch) => batch.topic === checkpoints).flatMap(({ messages }) => messages),
+    requests,
+    counts,
+    keys: state.keys,
+  };
+}
+
+const isComplete = ({ key, value }: Message) =>
+  key === stream && parseCheckpoint(String(value))?.isComplete === true;
+
+const byKey = (one: Message, other: Message) => (one.key < other.key ? -1 : 1);
+const isMissing = (key: string) => missingMessage(stream, key, true);
+const isNotMissing = (key: string) => missingMessage(stream, key, false);
+const isVisited = visitMessage(stream, 'p', tokenOf('p'));
+const isToBeVisited = visitMessage(stream, 'p', null);
+
+/** What a run sends: keys of tombstones, and messages to the topic `checkpoints` before that which completes it. */
+const cases: readonly (readonly [
+  name: string,
+  given: Given,
+  tombstones: readonly string[],
+  notes: readonly Message[],
+])[] = [
+  ['that met everything only completes', { met: ['a', 'b'] }, [], []],
+  [
+    'that misses a child for the first time notes it, and visits its parent once more',
+    { met: ['a'], unmet: ['b'] },
+    [],
+    [isMissing('b'), isToBeVisited],
+  ],
+  [
+    'that misses a child for the second time deletes it',
+    { met: ['a'], unmet: ['b'], missing: ['b'] },
+    ['b'],
+    [isNotMissing('b'), isVisited],
+  ],
+  [
+    'that misses one for the first and one for the second time deletes one, and visits the parent once more',
+    { unmet: ['a', 'b'], missing: ['b'] },
+    ['b'],
+    [isMissing('a'), isNotMissing('b'), isToBeVisited],
+  ],
+  ['that meets what was missing takes that back', { met: ['a'], missing: ['a'] }, [], [isNotMissing('a')]],
+  [
+    'that finds a parent gone deletes its children with it',
+    { unmet: ['a', 'b'], isParentGone: true },
+    ['a', 'b'],
+    [],
+  ],
+  [
+    'that was gone on with cannot know whether the child was met before: it is missing for the first time',
+    { unmet: ['a'], missing: ['a'], isResumed: true },
+    [],
+    [isMissing('a'), isToBeVisited],
+  ],
+  [
+    'that was gone on with takes back what it can neither say is there nor missing',
+    { missing: ['elsewhere'], isResumed: true },
+    [],
+    [isNotMissing('elsewhere')],
+  ],
+  [
+    'that was gone on with, of a list read whole, cannot tell, and nothing counts as missing any more',
+    { met: ['a'], unmet: ['b', 'c'], missing: ['b', 'a'], isResumed: true, isByParents: false },
+    [],
+    [isNotMissing('b'), isNotMissing('a')],
+  ],
+  [
+    'that met everything of a list read whole only completes',
+    { met: ['a', 'b'], isByParents: false },
+    [],
+    [],
+  ],
+  [
+    'of a list that came back whole takes back what was missing',
+    { met: ['a', 'b'], missing: ['b'], isByParents: false },
+    [],
+    [isNotMissing('b')],
+  ],
+  [
+    'of a stream of which it does not read all deletes nothing',
+    { proof: { proof: 'none' }, unmet: ['a'], isByParents: false },
+    [],
+    [],
+  ],
+  [
+    'deletes what a look-up does not find, and only that',
+    { proof: lookUp, met: ['a'], unmet: ['b', 'c'], there: ['c'] },
+    ['b'],
+    [isVisited],
+  ],
+];
+for (const [name, given, tombstones, notes] of cases) {
+  test(`a run ${name}`, async () => {
+    const sent = await deletes(given);
+    assert.equal(sent.failure, undefined);
+    assert.deepEqual(
+      [...sent.tombstones].sort(byKey),
+      tombstones.map((key) => ({ key, value: null })),
+    );
+    const last = sent.checkpoints.at(-1);
+    assert.ok(last !== undefined && isComplete(last));
+    const before = sent.checkpoints.slice(0, -1);
+    assert.deepEqual(before.sort(byKey), [...notes].sort(byKey));
+    // What is noted of a delete may be seen only once the tombstone is; and with it the run is complete.
+    assert.deepEqual(
+      sent.commits.map((batches) => batches.map((batch) => batch.topic)),
+      [...(tombstones.length > 0 ? [[topic]] : []), [checkpoints]],
+    );
+    assert.deepEqual([sent.counts.deleted, sent.counts.messages], [tombstones.length, tombstones.length]);
+    for (const key of [...(given.met ?? []), ...(given.unmet ?? [])])
+      assert.equal(sent.keys.has(key), !tombstones.includes(key));
+    const isLookedUp = given.proof?.proof === 'look-up';
+    assert.equal(sent.requests.length, isLookedUp ? (given.unmet?.length ?? 0) : 0);
+  });
+}
+
+const many = (count: number, name: string) => Array.from({ length: count }, (_, index) => `${name}${index}`);
+
+test('a run that misses too much proves nothing, sends nothing and does not complete, unless it is believed', async () => {
+  const given = { proof: lookUp, met: many(89, 'met'), unmet: many(11, 'unmet') };
+  const refused = await deletes({ ...given, isMassDeleteAllowed: false });
+  assert.ok(refused.failure instanceof MassDeleteError);
+  assert.deepEqual([refused.commits, refused.requests, refused.counts.deleted], [[], [], 0]);
+  assert.equal(refused.keys.size, 100);
+  const believed = await deletes(given);
+  assert.deepEqual([believed.failure, believed.tombstones.length], [undefined, 11]);
+  const few = { ...given, met: many(90, 'met'), unmet: many(10, 'unmet') };
+  assert.equal((await deletes({ ...few, isMassDeleteAllowed: false })).tombstones.length, 10);
+});
+
+test('what is missing for the first time is not deleted yet, so it may be much; what two runs have missed may not', async () => {
+  const given = { met: ['a'], unmet: ['b', 'c'], isMassDeleteAllowed: false };
+  const first = await deletes(given);
+  assert.deepEqual([first.failure, first.tombstones], [undefined, []]);
+  const { failure, tombstones } = await deletes({ ...given, missing: ['b', 'c'] });
+  assert.ok(failure instanceof MassDeleteError);
+  assert.deepEqual(tombstones, []);
+});
+
+test('many tombstones go in transactions of five thousand, and the run completes after the last', async () => {
+  const sent = await deletes({ unmet: many(10_001, 'k'), isParentGone: true });
+  const sizes = sent.commits.map((batches) => batches.map(({ messages }) => messages.length));
+  assert.deepEqual(sizes, [[5_000], [5_000], [1], [1]]);
+  assert.deepEqual([new Set(sent.tombstones.map(({ key }) => key)).size, sent.keys.size], [10_001, 0]);
+});
+
+for (const [failing, deleted] of [
+  [1, 0],
+  [2, 5_000],
+  [3, 5_001],
+] as const) {
+  test(`where commit ${failing} of 3 fails, only what is committed counts as deleted, and the run does not complete`, async () => {
+    const sent = await deletes({ unmet: many(5_001, 'k'), isParentGone: true, failing });
+    assert.ok(sent.failure instanceof ServiceUnavailableError);
+    assert.deepEqual([sent.tombstones.length, sent.counts.deleted], [deleted, deleted]);
+    assert.deepEqual([sent.keys.size, sent.checkpoints], [5_001 - deleted, []]);
+  });
+}

@@ -1,0 +1,397 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import test, { type TestContext } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import fc from 'fast-check';
+import { beginCheckpoint, CheckpointTracker } from '../../../../producers/state/checkpoint-tracker.ts';
+import { parseCheckpoint } from '../../../../producers/state/checkpoint.ts';
+import { sourceList } from '../../../../producers/chartmogul/source-list.ts';
+import { bytesOf, type Message, type TopicMessages } from '../../../../producers/encode/message.ts';
+import {
+  TransactionWritable,
+  type EncodedPage,
+  type TransactionWritableOptions,
+} from '../../../../producers/publish/transaction-writable.ts';
+
+const list = sourceList({ listKey: 'plans', paging: 'detect' }, '/plans', {});
+const topics = { stream: 'plans', checkpoints: 'checkpoints', deadLetters: 'dead-letters' };
+
+/** A message of so many bytes. */
+const message = (key: number, bytes = String(key).length): Message => ({
+  key: String(key),
+  value: Buffer.alloc(bytes - String(key).length),
+});
+
+function pageOf(number: number, messages: readonly Message[], letters: readonly Message[] = []): EncodedPage {
+  const records = [...messages, ...letters].map(({ key }) => key);
+  return { page: { list, number, records, next: { page: number + 1 } }, messages, letters };
+}
+
+/** Pages of one small message each. */
+const pages = (count: number, first = 1) =>
+  Array.from({ length: count }, (_, at) => pageOf(first + at, [message(first + at)]));
+
+interface Transaction {
+  readonly messages: readonly string[];
+  readonly letters: readonly string[];
+  /** Pages of the checkpoint, which is the last of what is sent. */
+  readonly pages: number | undefined;
+}
+
+function transactionOf(batches: readonly TopicMessages[]): Transaction {
+  assert.deepEqual(
+    batches.map(({ topic }) => topic),
+    ['plans', 'dead-letters', 'checkpoints'],
+  );
+  const [messages = [], letters = [], checkpoints = []] = batches.map((batch) => batch.messages);
+  const checkpoint = parseCheckpoint(String(checkpoints.at(-1)?.value));
+  assert.equal(checkpoint?.slices.get(list.id)?.pages, checkpoint?.pages);
+  return {
+    messages: messages.map(({ key }) => key),
+    letters: letters.map(({ key }) => key),
+    pages: checkpoint?.pages,
+  };
+}
+
+/** Commits at once, or when told to. */
+function createWritable(commits: 'at once' | 'when told', options: Partial<TransactionWritableOptions> = {}) {
+  const transactions: Transaction[] = [];
+  const waiting: { resolve: () => void; reject: (error: Error) => void }[] = [];
+  const told: [messages: number, bytes: number][] = [];
+  const start = { run: 'r', nowMs: 0, isFull: false, fullRoundDays: 7, isListed: () => true };
+  const writable = new TransactionWritable({
+    commit: async (batches) => {
+      transactions.push(transactionOf(batches));
+      if (commits === 'when told')
+        await new Promise<void>((resolve, reject) => waiting.push({ resolve, reject }));
+    },
+    topics,
+    tracker: new CheckpointTracker('plans', beginCheckpoint(undefined, start).checkpoint),
+    onCommitted: (...counts) => told.push(counts),
+    maxAgeMs: 60_000,
+    ...options,
+  });
+  return { writable, transactions, waiting, told };
+}
+
+/** Everything that is ready to happen has happened. */
+async function settled(turns = 20): Promise<void> {
+  for (let turned = 0; turned < turns; turned++) await turn();
+}
+
+const texts = (...keys: number[]) => keys.map(String);
+
+const batching: readonly (readonly [
+  name: string,
+  options: Partial<TransactionWritableOptions>,
+  pages: readonly EncodedPage[],
+  expected: readonly Transaction[],
+])[] = [
+  [
+    'of so many pages',
+    { maxPages: 2 },
+    pages(5),
+    [
+      { messages: texts(1, 2), letters: [], pages: 2 },
+      { messages: texts(3, 4), letters: [], pages: 4 },
+      { messages: texts(5), letters: [], pages: 5 },
+    ],
+  ],
+  [
+    'when their bytes are enough',
+    { maxBytes: 20 },
+    [pageOf(1, [message(1, 10), message(2, 9)]), pageOf(2, [message(3, 1)]), pageOf(3, [message(4, 19)])],
+    [
+      { messages: texts(1, 2, 3), letters: [], pages: 2 },
+      { messages: texts(4), letters: [], pages: 3 },
+    ],
+  ],
+  [
+    'when the bytes of their dead letters are enough',
+    { maxBytes: 20 },
+    [pageOf(1, [message(1, 10)], [message(2, 10)]), pageOf(2, [], [message(3, 19)]), ...pages(1, 3)],
+    [
+      { messages: texts(1), letters: texts(2), pages: 1 },
+      { messages: texts(3), letters: texts(3), pages: 3 },
+    ],
+  ],
+  [
+    'of one page that is too large by itself',
+    { maxBytes: 20 },
+    [pageOf(1, [message(1, 90), message(2, 90)]), ...pages(1, 2)],
+    [
+      { messages: texts(1, 2), letters: [], pages: 1 },
+      { messages: texts(2), letters: [], pages: 2 },
+    ],
+  ],
+  ['at the end', {}, pages(2), [{ messages: texts(1, 2), letters: [], pages: 2 }]],
+  [
+    'also of pages on which nothing changed, since the checkpoint goes on',
+    {},
+    [pageOf(1, []), pageOf(2, [])],
+    [{ messages: [], letters: [], pages: 2 }],
+  ],
+  ['not at all without pages', {}, [], []],
+];
+for (const [name, options, written, expected] of batching) {
+  test(`a transaction is made ${name}`, async () => {
+    const { writable, transactions, told } = createWritable('at once', options);
+    await pipeline(Readable.from(written), writable);
+    assert.deepEqual(transactions, expected);
+    assert.deepEqual(
+      told.map(([messages]) => messages),
+      expected.map(({ messages }) => messages.length),
+    );
+  });
+}
+
+test('the messages and bytes of a transaction are told once it is committed, without its dead letters', async () => {
+  const { writable, told, waiting } = createWritable('when told');
+  const messages = [
+    { key: 'é', value: null },
+    { key: 'b', value: Buffer.alloc(3), headers: { hash: Buffer.alloc(8) } },
+  ];
+  writable.end(pageOf(1, messages, [message(1, 50)]));
+  await settled();
+  assert.deepEqual([waiting.length, told], [1, []]);
+  waiting.shift()?.resolve();
+  await once(writable, 'close');
+  assert.deepEqual(told, [[2, 2 + 1 + 3 + 8]]);
+});
+
+/** Time that passes when the test says so. */
+function mockTime(t: TestContext): (ms: number) => Promise<void> {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  return async (ms) => {
+    t.mock.timers.tick(ms);
+    await settled();
+  };
+}
+
+test('a page waits no longer than it may, counted from the first of its transaction', async (t) => {
+  const pass = mockTime(t);
+  const { writable, transactions } = createWritable('at once', { maxAgeMs: 1_000 });
+  const [one, two, three] = pages(3);
+  writable.write(one);
+  await pass(600);
+  writable.write(two);
+  await pass(399);
+  assert.equal(transactions.length, 0);
+  await pass(1);
+  assert.deepEqual(transactions.at(-1), { messages: texts(1, 2), letters: [], pages: 2 });
+  await pass(5_000);
+  writable.write(three);
+  await pass(999);
+  assert.equal(transactions.length, 1);
+  await pass(1);
+  assert.deepEqual(transactions.at(-1), { messages: texts(3), letters: [], pages: 3 });
+  writable.end();
+  await once(writable, 'close');
+  assert.equal(transactions.length, 2);
+});
+
+test('a page that comes while another waits to be committed has a time of its own', async (t) => {
+  const pass = mockTime(t);
+  const { writable, transactions, waiting } = createWritable('when told', { maxAgeMs: 1_000 });
+  const [one, two] = pages(2);
+  writable.write(one);
+  await pass(1_000);
+  writable.write(two);
+  await pass(999);
+  waiting.shift()?.resolve();
+  await settled();
+  assert.equal(transactions.length, 1);
+  await pass(1);
+  assert.deepEqual(transactions.at(-1), { messages: texts(2), letters: [], pages: 2 });
+  waiting.shift()?.resolve();
+  writable.destroy();
+});
+
+test('a page that comes after a full transaction does not have less time for it', async (t) => {
+  const pass = mockTime(t);
+  const { writable, transactions } = createWritable('at once', { maxPages: 2, maxAgeMs: 1_000 });
+  const [one, two, three] = pages(3);
+  writable.write(one);
+  writable.write(two);
+  await pass(600);
+  writable.write(three);
+  await pass(999);
+  assert.equal(transactions.length, 1);
+  await pass(1);
+  assert.equal(transactions.length, 2);
+  writable.destroy();
+});
+
+test('a page that comes just when a transaction is made is in it, or in the next, with its checkpoint', async (t) => {
+  const pass = mockTime(t);
+  for (let microtasks = 0; microtasks < 10; microtasks++) {
+    const { writable, transactions } = createWritable('at once', { maxAgeMs: 1_000 });
+    const [one, two] = pages(2);
+    writable.write(one);
+    await pass(999);
+    t.mock.timers.tick(1);
+    for (let waited = 0; waited < microtasks; waited++) await Promise.resolve();
+    writable.end(two);
+    await once(writable, 'close');
+    assert.deepEqual(
+      transactions.flatMap(({ messages }) => messages),
+      texts(1, 2),
+    );
+    for (const { messages, pages: last } of transactions) assert.equal(messages.at(-1), String(last));
+  }
+});
+
+test('while a transaction is not committed the source is read no further than a page or two', async () => {
+  const { writable, transactions, waiting } = createWritable('when told', { maxPages: 10 });
+  let read = 0;
+  function* source() {
+    while (read < 100) yield* pages(1, ++read);
+  }
+  const done = pipeline(Readable.from(source(), { highWaterMark: 1 }), writable);
+  for (let committed = 0; committed < 10; committed++) {
+    await settled();
+    assert.equal(transactions.length, committed + 1);
+    assert.ok(read <= 10 * (committed + 1) + 3, `${read} pages were read`);
+    waiting.shift()?.resolve();
+  }
+  await done;
+  assert.deepEqual(
+    transactions.flatMap(({ messages }) => messages),
+    texts(...Array.from({ length: 100 }, (_, at) => at + 1)),
+  );
+});
+
+test('a transaction under way for its age does not let a second overtake it', async (t) => {
+  const pass = mockTime(t);
+  const { writable, transactions, waiting } = createWritable('when told', { maxPages: 3, maxAgeMs: 1 });
+  const [first, ...others] = pages(5);
+  writable.write(first);
+  await pass(1);
+  for (const page of others) writable.write(page);
+  await settled();
+  assert.deepEqual(
+    transactions.map(({ messages }) => messages),
+    [texts(1)],
+  );
+  writable.end();
+  for (const expected of [2, 3]) {
+    waiting.shift()?.resolve();
+    await settled();
+    assert.equal(transactions.length, expected);
+  }
+  waiting.shift()?.resolve();
+  await once(writable, 'finish');
+  assert.deepEqual(transactions, [
+    { messages: texts(1), letters: [], pages: 1 },
+    { messages: texts(2, 3, 4), letters: [], pages: 4 },
+    { messages: texts(5), letters: [], pages: 5 },
+  ]);
+});
+
+for (const [name, options, count] of [
+  ['a full transaction', { maxPages: 1 }, 3],
+  ['a transaction that is made for its age', { maxPages: 2, maxAgeMs: 1 }, 1],
+  ['a transaction that is made for its age, with a full one behind it', { maxPages: 2, maxAgeMs: 1 }, 4],
+  ['the last transaction', {}, 1],
+] as const) {
+  test(`the failure of ${name} ends the pipeline and nothing is sent afterwards`, async (t) => {
+    const pass = mockTime(t);
+    const { writable, transactions, waiting, told } = createWritable('when told', options);
+    const isOfAge = 'maxAgeMs' in options;
+    async function* source() {
+      yield* pages(1);
+      if (isOfAge) await pass(1);
+      yield* pages(count - 1, 2);
+      if (isOfAge) await new Promise(() => {});
+    }
+    const done = pipeline(source, writable);
+    done.catch(() => {});
+    await settled(100);
+    assert.equal(waiting.length, 1);
+    waiting.shift()?.reject(new Error('refused'));
+    await assert.rejects(done, { message: 'refused' });
+    await pass(60_000);
+    assert.ok(writable.destroyed);
+    assert.deepEqual([transactions.length, told.length], [1, 0]);
+  });
+}
+
+test('a stream destroyed while it commits closes when Kafka has answered', async () => {
+  const { writable, transactions, waiting } = createWritable('when told', { maxPages: 1 });
+  for (const page of pages(3)) writable.write(page);
+  await settled();
+  let isClosed = false;
+  writable.on('close', () => (isClosed = true));
+  writable.destroy();
+  await settled();
+  assert.ok(!isClosed);
+  waiting.shift()?.resolve();
+  await settled();
+  assert.ok(isClosed);
+  assert.deepEqual(
+    transactions.map(({ messages }) => messages),
+    [texts(1)],
+  );
+});
+
+test('a stream destroyed while pages wait sends nothing afterwards', async (t) => {
+  const pass = mockTime(t);
+  const { writable, transactions } = createWritable('at once', { maxAgeMs: 5 });
+  writable.write(pages(1)[0]);
+  writable.destroy();
+  await once(writable, 'close');
+  await pass(60_000);
+  assert.deepEqual(transactions, []);
+});
+
+const anyMessages = fc.array(fc.integer({ min: 4, max: 40 }), { maxLength: 4 });
+
+test('whatever the pages and limits, the transactions are the pages in order, each with its checkpoint', async () => {
+  const anyPages = fc.array(fc.tuple(anyMessages, anyMessages), { maxLength: 20 });
+  const anyLimits = fc.record({
+    maxBytes: fc.integer({ min: 1, max: 200 }),
+    maxPages: fc.integer({ min: 1, max: 6 }),
+  });
+  await fc.assert(
+    fc.asyncProperty(anyPages, anyLimits, async (sizes, limits) => {
+      let key = 0;
+      const written = sizes.map(([messages, letters], at) =>
+        pageOf(
+          at + 1,
+          messages.map((bytes) => message(++key, bytes)),
+          letters.map((bytes) => message(++key, bytes)),
+        ),
+      );
+      const { writable, transactions, told } = createWritable('at once', limits);
+      await pipeline(Readable.from(written), writable);
+      let first = 0;
+      for (const [index, { messages, letters, pages: last = 0 }] of transactions.entries()) {
+        const own = written.slice(first, last);
+        assert.deepEqual(
+          messages,
+          own.flatMap((page) => page.messages.map((each) => each.key)),
+        );
+        assert.deepEqual(
+          letters,
+          own.flatMap((page) => page.letters.map((each) => each.key)),
+        );
+        const isFull = (some: readonly EncodedPage[]) =>
+          some.length >= limits.maxPages ||
+          some
+            .flatMap((page) => [...page.messages, ...page.letters])
+            .reduce((sum, each) => sum + bytesOf(each), 0) >= limits.maxBytes;
+        assert.ok(!isFull(own.slice(0, -1)));
+        assert.ok(isFull(own) || index === transactions.length - 1);
+        first = last;
+      }
+      assert.equal(first, written.length);
+      const bytes = written.flatMap(({ messages }) => messages).reduce((sum, each) => sum + bytesOf(each), 0);
+      assert.equal(
+        told.reduce((sum, [, each]) => sum + each, 0),
+        bytes,
+      );
+    }),
+  );
+});

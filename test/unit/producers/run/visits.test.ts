@@ -1,0 +1,385 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import type { Admin } from 'kafkajs';
+import fc from 'fast-check';
+import { loadSettings } from '../../../../core/settings/config.ts';
+import { SourceUnavailableError, StreamNotFoundError } from '../../../../core/errors.ts';
+import type { JsonValue } from '../../../../core/json.ts';
+import { checkpointsTopic, topicOf } from '../../../../core/stream-name.ts';
+import { ownMessageLimit } from '../../../../core/kafka/message-limits.ts';
+import { KeyTable } from '../../../../producers/state/key-table.ts';
+import { recordHash } from '../../../../producers/state/record-hash.ts';
+import { visitToken } from '../../../../producers/state/checkpoint-tracker.ts';
+import { parseCheckpoint, parseCheckpointKey, visitMessage } from '../../../../producers/state/checkpoint.ts';
+import { sourceList, type Page } from '../../../../producers/chartmogul/source-list.ts';
+import type { ParentSpec, StreamSpec } from '../../../../producers/chartmogul/streams.ts';
+import { messageHeaders, type Message, type TopicMessages } from '../../../../producers/encode/message.ts';
+import type { Parents } from '../../../../producers/run/parents.ts';
+import { produceStream } from '../../../../producers/run/produce-stream.ts';
+import { createState, hashIn, type StreamState } from '../../../../producers/state/read-back.ts';
+import { createStreamCounts } from '../../../../producers/report/stream-counts.ts';
+import type { TransactionalProducer } from '../../../../producers/publish/transactional-producer.ts';
+import type { EncodedPage } from '../../../../producers/publish/transaction-writable.ts';
+import { Visits } from '../../../../producers/run/visits.ts';
+import { FakeRegistry } from '../../../helpers/fake-registry.ts';
+import { fakeSource, pageOf, type Answerer } from '../../../helpers/fake-source.ts';
+import { noSignal } from '../../../helpers/settings.ts';
+import { specOf } from '../../../helpers/stream-reading.ts';
+
+const hashOf = (value: JsonValue) => recordHash(value);
+const parentsOf = (...keys: string[]): Parents => ({ keys, hashes: keys.map(hashOf) });
+const listed = { listKey: 'entries', paging: 'detect' } as const;
+
+/** The topic holds these children, by their parents. */
+function stateOf(families: Readonly<Record<string, readonly string[]>>): StreamState {
+  const state = createState();
+  for (const [parent, keys] of Object.entries(families))
+    for (const key of keys) {
+      state.keys.set(key, hashOf(key));
+      state.children.set(key, parent);
+    }
+  return state;
+}
+
+/** A child that a list shows: as the encoder notes it. */
+function meet({ keys, children }: StreamState, key: string, parent: string): void {
+  keys.set(key, hashOf(key));
+  keys.see(key);
+  children.set(key, parent);
+}
+
+function pageTo(parent: string, some: Partial<Page> = {}): EncodedPage {
+  const list = {
+    ...sourceList(listed, `/${parent}`),
+    visit: { parent, token: visitToken(hashOf(parent), 1) },
+  };
+  return { page: { list, number: 1, records: [], next: undefined, ...some }, messages: [], letters: [] };
+}
+
+async function settle(visits: Visits, ...pages: readonly EncodedPage[]): Promise<EncodedPage[]> {
+  const settled: EncodedPage[] = [];
+  const source = async function* () {
+    yield* await Promise.resolve(pages);
+  };
+  for await (const page of visits.settle(source())) settled.push(page);
+  return settled;
+}
+
+const isOpen = async (visits: Visits, page: EncodedPage) =>
+  (await settle(visits, page)).map(({ page: settled }) => settled.isVisitOpen === true)[0];
+
+const told = (visits: Visits) =>
+  visits
+    .vanished()
+    .map(({ key, parent, isParentGone }) => `${key} of ${parent ?? 'nobody'}${isParentGone ? ', gone' : ''}`)
+    .sort();
+
+/** By the record and the round of which the visit was recorded; undefined for none. */
+const dues: readonly (readonly [
+  name: string,
+  visit: ParentSpec['visit'],
+  recorded: readonly [record: string, round: number] | undefined,
+  isDue: boolean,
+])[] = [
+  ['was visited in this round, and did not change,', 'changed', ['p', 2], false],
+  ['was not visited', 'changed', undefined, true],
+  ['changed', 'changed', ['p as it was', 2], true],
+  ['was visited in another round', 'changed', ['p', 1], true],
+  [
+    'was visited in this round, and did not change, but whose record does not tell of children,',
+    'all',
+    ['p', 2],
+    true,
+  ],
+];
+for (const [name, visit, recorded, isDue] of dues) {
+  test(`a parent that ${name} is ${isDue ? '' : 'not '}due`, () => {
+    const state = createState();
+    if (recorded !== undefined) state.visits.set('p', visitToken(hashOf(recorded[0]), recorded[1]));
+    const visits = new Visits('s', state, 2, visit);
+    assert.equal(visits.begin(parentsOf('p')), isDue ? 1 : 0);
+    const token = visitToken(hashOf('p'), 2);
+    assert.deepEqual([...visits.due()], isDue ? [{ parent: 'p', token }] : []);
+  });
+}
+
+test('of many parents those that are due are counted and given in their order, as often as they are asked for', () => {
+  const state = createState();
+  state.visits.set('b', visitToken(hashOf('b'), 1));
+  const visits = new Visits('s', state, 1, 'changed');
+  assert.deepEqual([visits.isBegun, visits.living, [...visits.due()]], [false, [], []]);
+  assert.equal(visits.begin(parentsOf('a', 'b', 'c')), 2);
+  assert.deepEqual([visits.isBegun, visits.living], [true, ['a', 'b', 'c']]);
+  for (let time = 0; time < 2; time++)
+    assert.deepEqual(
+      [...visits.due()].map(({ parent }) => parent),
+      ['a', 'c'],
+    );
+});
+
+test('the page that ends a list which lacks a child of the topic does not record the visit', async () => {
+  const state = stateOf({ p: ['seen', 'missed'], q: ['of q'] });
+  meet(state, 'seen', 'p');
+  const visits = new Visits('s', state, 1, 'changed');
+  const [settled] = await settle(visits, pageTo('p', { records: [1], number: 3 }));
+  assert.deepEqual(settled, pageTo('p', { records: [1], number: 3, isVisitOpen: true }));
+});
+
+const recorded: readonly (readonly [name: string, page: EncodedPage])[] = [
+  ['a page with another after it', pageTo('p', { next: { page: 2 } })],
+  ['a page that ends the list of a parent without children', pageTo('childless')],
+  ['a page that ends a list with all children', pageTo('whole')],
+  ['a page that ends a list whose children are deleted on the topic', pageTo('deleted')],
+  ['a page of no parent', { ...pageTo('p'), page: { ...pageTo('p').page, list: sourceList(listed, '/s') } }],
+];
+for (const [name, page] of recorded) {
+  test(`${name} goes on as it is`, async () => {
+    const state = stateOf({ p: ['missed'], whole: ['seen'], deleted: ['dead'] });
+    meet(state, 'seen', 'whole');
+    state.keys.delete('dead');
+    const visits = new Visits('s', state, 1, 'changed');
+    visits.begin(parentsOf('p', 'whole', 'deleted', 'childless'));
+    const [settled] = await settle(visits, page);
+    assert.equal(settled, page);
+    assert.deepEqual([visits.vanished(), visits.messages(new Set())], [[], []]);
+  });
+}
+
+test('each visit is settled when its page comes, so a child that moved there before is not missed', async () => {
+  const state = stateOf({ p: ['mover'], q: [] });
+  const visits = new Visits('s', state, 1, 'changed');
+  visits.begin(parentsOf('p', 'q'));
+  meet(state, 'mover', 'q');
+  assert.equal(await isOpen(visits, pageTo('q')), false);
+  assert.equal(await isOpen(visits, pageTo('p')), false);
+  assert.deepEqual(visits.vanished(), []);
+});
+
+test('a child that is met under another parent later has not vanished, but the visit waits for the end', async () => {
+  const state = stateOf({ p: ['mover', 'lost'] });
+  const visits = new Visits('s', state, 1, 'changed');
+  visits.begin(parentsOf('p', 'q'));
+  assert.equal(await isOpen(visits, pageTo('p')), true);
+  meet(state, 'mover', 'q');
+  assert.equal(await isOpen(visits, pageTo('q')), false);
+  assert.deepEqual(told(visits), ['lost of p']);
+});
+
+test('what vanished is what no list had, of the parents that were visited and of those that are not living', async () => {
+  const state = stateOf({
+    p: ['a', 'b'],
+    'gone while visited': ['c'],
+    unvisited: ['d'],
+    gone: ['e', 'f', 'g'],
+  });
+  const visits = new Visits('s', state, 1, 'changed');
+  visits.begin(parentsOf('p', 'gone while visited', 'unvisited'));
+  state.keys.delete('g');
+  meet(state, 'f', 'p');
+  await settle(visits, pageTo('p'), pageTo('gone while visited'));
+  assert.deepEqual(told(visits), ['a of p', 'b of p', 'c of gone while visited', 'e of nobody, gone']);
+});
+
+test('a child that a list lacks, and whose parent is not living, is told of once', async () => {
+  const state = stateOf({ p: ['a'] });
+  const visits = new Visits('s', state, 1, 'changed');
+  visits.begin(parentsOf('q'));
+  await settle(visits, pageTo('p'));
+  assert.deepEqual(told(visits), ['a of p']);
+});
+
+test('once all is decided the visits in doubt are recorded, but for those that are to be made once more', async () => {
+  const visits = new Visits('s', stateOf({ p: ['a'], q: ['b'], r: [] }), 1, 'changed');
+  visits.begin(parentsOf('p', 'q', 'r'));
+  await settle(visits, pageTo('p'), pageTo('q'), pageTo('r'));
+  assert.deepEqual(visits.messages(new Set(['q'])), [
+    visitMessage('s', 'p', visitToken(hashOf('p'), 1)),
+    visitMessage('s', 'q', null),
+  ]);
+});
+
+/** The source: its parents, each with a record and the children that its list shows. */
+type Account = Map<string, { record: number; readonly children: Set<number> }>;
+
+interface Step {
+  readonly parent: string;
+  /** Moves there, or comes back; undefined: the parent vanishes with its children, or comes back without. */
+  readonly child: number | undefined;
+  /** The child vanishes, if the parent has it. */
+  readonly isLost: boolean;
+}
+
+let records = 0;
+
+function change(account: Account, { parent, child, isLost }: Step): void {
+  const family = account.get(parent);
+  if (child === undefined) {
+    if (family === undefined) account.set(parent, { record: ++records, children: new Set() });
+    else account.delete(parent);
+    return;
+  }
+  if (family === undefined || isLost !== family.children.has(child)) return;
+  for (const other of account.values()) if (other.children.delete(child)) other.record = ++records;
+  if (!isLost) family.children.add(child);
+  family.record = ++records;
+}
+
+const keysOf = (account: Account) =>
+  new Map([...account].flatMap(([parent, { children }]) => [...children].map((id) => [String(id), parent])));
+
+/** What stands on the topics, in the order in which it was committed. */
+type Log = { readonly topic: string; readonly message: Message }[];
+
+const settings = loadSettings({}, '');
+const own = specOf('customer_subscriptions');
+const topic = topicOf(settings.topicPrefix, own.name);
+const checkpoints = checkpointsTopic(settings.topicPrefix);
+
+function readBack(log: Log): StreamState {
+  const state = createState();
+  for (const { topic: at, message } of log) {
+    const { key, value, headers } = message;
+    const about = at === checkpoints ? parseCheckpointKey(key) : undefined;
+    if (at === topic && value === null) state.keys.delete(key);
+    else if (at === topic) {
+      state.keys.set(key, hashIn(headers));
+      state.children.set(key, headers?.[messageHeaders.parent] ?? '');
+    } else if (about?.kind === 'stream') state.checkpoint = parseCheckpoint(String(value));
+    else if (about?.kind === 'missing' && value !== null) state.missing.add(about.subject);
+    else if (about?.kind === 'missing') state.missing.delete(about.subject);
+    else if (about !== undefined && value !== null) state.visits.set(about.subject, value);
+    else if (about !== undefined) state.visits.delete(about.subject);
+  }
+  return state.keys.size === 0 ? createState() : state;
+}
+
+/** The children that stand on the topic, and under whom. */
+function liveOn(log: Log): Map<string, string> {
+  const live = new Map<string, string>();
+  for (const { topic: at, message } of log) {
+    if (at !== topic) continue;
+    if (message.value === null) live.delete(message.key);
+    else live.set(message.key, String(message.headers?.[messageHeaders.parent]));
+  }
+  return live;
+}
+
+interface Process {
+  /** The source fails at this request; what was read before is committed. */
+  readonly requests: number;
+  /** It is killed at this commit. */
+  readonly commits: number;
+  readonly isFull: boolean;
+  /** A child that its list does not show in this run, though the source has it: as where a row moves while pages are read. */
+  readonly hidden?: number;
+}
+
+class Killed extends Error {}
+
+/** One run of the stream, of which no tombstone may be for a child that the source has. */
+async function run(
+  account: Account,
+  log: Log,
+  visit: ParentSpec['visit'],
+  { requests, commits, isFull, hidden }: Process,
+  fullRoundDays: number,
+): Promise<void> {
+  let asked = 0;
+  let committed = 0;
+  const answer: Answerer = (path, query) => {
+    if (++asked > requests) throw new SourceUnavailableError(`${path} answered 503`);
+    const children = account.get(path.split('/')[2] ?? '')?.children;
+    if (children === undefined) throw new StreamNotFoundError(`${path} answered 404`);
+    const rows = [...children].filter((id) => id !== hidden).map((id) => ({ id }));
+    return pageOf(rows, query, { style: 'stray cursor', rowsOfAPage: 2 });
+  };
+  const commit = (batches: readonly TopicMessages[]) => {
+    if (++committed > commits) return Promise.reject(new Killed());
+    for (const { topic: at, messages } of batches)
+      for (const message of messages) {
+        const isDelete = at === topic && message.value === null;
+        assert.ok(!isDelete || !keysOf(account).has(message.key), `${message.key} is there, and was deleted`);
+        log.push({ topic: at, message });
+      }
+    return Promise.resolve();
+  };
+  const spec: StreamSpec = {
+    ...own,
+    paths: ['/customers/{customer_uuid}/subscriptions'],
+    parent: { stream: 'customers', field: 'customer_uuid', visit },
+  };
+  const hashes = [...account.values()].map(({ record }) => hashOf(record));
+  await produceStream(
+    {
+      settings: { ...settings, produce: { ...settings.produce, fullRoundDays } },
+      options: { run: 'run', isFull, isMassDeleteAllowed: true },
+      client: fakeSource(answer).client,
+      registry: new FakeRegistry(),
+      // No topic is there to be read once more: visits of parents that are gone stay.
+      admin: { listTopics: () => Promise.resolve([]) } as unknown as Admin,
+      letters: new KeyTable(),
+      discarded: new KeyTable(),
+      messageLimit: ownMessageLimit,
+      parentsOf: () => Promise.resolve({ keys: [...account.keys()], hashes }),
+      signal: noSignal,
+    },
+    spec,
+    readBack(log),
+    { commit } as unknown as TransactionalProducer,
+    createStreamCounts(spec.name, topic),
+  ).catch((error: unknown) => {
+    if (!(error instanceof Killed) && !(error instanceof SourceUnavailableError)) throw error;
+  });
+}
+
+const anyStep = fc.record({
+  parent: fc.constantFrom('p', 'q', 'r'),
+  child: fc.option(fc.integer({ min: 1, max: 5 }), { nil: undefined, freq: 6 }),
+  isLost: fc.boolean(),
+});
+const anyProcess: fc.Arbitrary<Process> = fc.record({
+  requests: fc.constantFrom(0, 1, 2, 3, 4, 6, Infinity, Infinity, Infinity),
+  commits: fc.constantFrom(0, 1, 1, 2, Infinity),
+  isFull: fc.nat(5).map((number) => number === 0),
+});
+const uninterrupted: Process = { requests: Infinity, commits: Infinity, isFull: false };
+
+test('whatever becomes of families while runs are interrupted, two whole runs bring the topic to what the source has', async () => {
+  const history = fc.array(fc.tuple(fc.array(anyStep, { maxLength: 4 }), anyProcess), {
+    minLength: 1,
+    maxLength: 6,
+  });
+  let tombstones = 0;
+  await fc.assert(
+    fc.asyncProperty(
+      history,
+      fc.constantFrom<ParentSpec['visit']>('changed', 'all'),
+      fc.constantFrom(0, 7),
+      async (runs, visit, fullRoundDays) => {
+        const account: Account = new Map();
+        for (const parent of ['p', 'q', 'r']) change(account, { parent, child: undefined, isLost: false });
+        for (const child of [1, 2, 3, 4])
+          change(account, { parent: child < 4 ? 'p' : 'q', child, isLost: false });
+        const log: Log = [];
+        await run(account, log, visit, uninterrupted, fullRoundDays);
+        // Hidden in this run alone, so nothing can miss it twice.
+        await run(account, log, visit, { ...uninterrupted, hidden: 1 }, fullRoundDays);
+        for (const [steps, process] of runs) {
+          for (const step of steps) change(account, step);
+          await run(account, log, visit, process, fullRoundDays);
+        }
+        for (let time = 0; time < 2; time++) await run(account, log, visit, uninterrupted, fullRoundDays);
+        assert.deepEqual([...liveOn(log)].sort(), [...keysOf(account)].sort());
+        const written = log.length;
+        await run(account, log, visit, uninterrupted, 7);
+        assert.deepEqual(
+          log.slice(written).filter(({ topic: at }) => at === topic),
+          [],
+        );
+        tombstones += log.filter(({ topic: at, message }) => at === topic && message.value === null).length;
+      },
+    ),
+    { numRuns: 80 },
+  );
+  assert.ok(tombstones > 30, `${tombstones} children were deleted`);
+});

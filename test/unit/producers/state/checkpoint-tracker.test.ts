@@ -1,0 +1,347 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import { ChildTable } from '../../../../producers/state/child-table.ts';
+import { KeyTable } from '../../../../producers/state/key-table.ts';
+import {
+  beginCheckpoint,
+  CheckpointTracker,
+  visitToken,
+  type RunStart,
+} from '../../../../producers/state/checkpoint-tracker.ts';
+import {
+  checkpointKey,
+  parseCheckpoint,
+  parseCheckpointKey,
+  type Checkpoint,
+} from '../../../../producers/state/checkpoint.ts';
+import { sourceList, type Page, type SourceList } from '../../../../producers/chartmogul/source-list.ts';
+import { Visits } from '../../../../producers/run/visits.ts';
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+const NOW_MS = Date.UTC(2026, 6, 1);
+
+const start: RunStart = {
+  run: 'new',
+  nowMs: NOW_MS,
+  isFull: false,
+  fullRoundDays: 7,
+  isListed: () => true,
+};
+const previous: Checkpoint = {
+  run: 'old',
+  startedAtMs: NOW_MS - HOUR_MS,
+  isFull: false,
+  isComplete: false,
+  round: 3,
+  roundAtMs: NOW_MS - 2 * DAY_MS,
+  pages: 5,
+  records: 900,
+  expectedPages: 40,
+  slices: new Map([['/a', { path: '/a', query: {}, next: { cursor: 'c' }, pages: 5, isDone: false }]]),
+};
+
+test('the first run of a stream begins the first round, and knows no number of pages', () => {
+  assert.deepEqual(beginCheckpoint(undefined, start), {
+    checkpoint: {
+      run: 'new',
+      startedAtMs: NOW_MS,
+      isFull: false,
+      isComplete: false,
+      round: 1,
+      roundAtMs: NOW_MS,
+      pages: 0,
+      records: 0,
+      expectedPages: undefined,
+      slices: new Map(),
+    },
+    isResumed: false,
+  });
+});
+
+const read = ['/b', { path: '/b', query: {}, next: undefined, pages: 9, isDone: true }] as const;
+
+const interrupted: readonly (readonly [
+  name: string,
+  isResumed: boolean,
+  of: Partial<Checkpoint>,
+  start?: Partial<RunStart>,
+])[] = [
+  ['an hour ago', true, {}],
+  ['almost a day ago', true, { startedAtMs: NOW_MS - DAY_MS + 1 }],
+  ['a day ago', false, { startedAtMs: NOW_MS - DAY_MS }],
+  ['by a clock that was ahead of this one', false, { startedAtMs: NOW_MS + 1 }],
+  ['in this millisecond', true, { startedAtMs: NOW_MS }],
+  ['that had come to its end', false, { isComplete: true }],
+  ['that had read everything, but not sent the deletes', false, { slices: new Map([read]) }],
+  ['that had read one list of two', true, { slices: new Map([read, ...previous.slices]) }],
+  ['that had recorded visits alone', true, { slices: new Map() }],
+  ['that did not send everything, as is now asked for', false, {}, { isFull: true }],
+  ['that sent everything, as is asked for again', true, { isFull: true }, { isFull: true }],
+  ['that sent everything, which is not asked for any more', true, { isFull: true }],
+  ['whose round is over', true, { roundAtMs: NOW_MS - 30 * DAY_MS }],
+];
+for (const [name, isResumed, some, started] of interrupted) {
+  test(`a run begun ${name} is ${isResumed ? 'gone on with' : 'not gone on with'}`, () => {
+    const before = { ...previous, ...some };
+    const begun = beginCheckpoint(before, { ...start, ...started });
+    assert.equal(begun.isResumed, isResumed);
+    if (isResumed) assert.deepEqual(begun.checkpoint, { ...before, run: 'new' });
+    else {
+      const { run, startedAtMs, isFull, isComplete, pages, records, slices } = begun.checkpoint;
+      assert.deepEqual([run, startedAtMs, isComplete, pages, records], ['new', NOW_MS, false, 0, 0]);
+      assert.equal(isFull, started?.isFull ?? false);
+      assert.equal(slices.size, 0);
+    }
+  });
+}
+
+const rounds: readonly (readonly [name: string, ageMs: number, round: number, start?: Partial<RunStart>])[] =
+  [
+    ['before the days of a round are over stays in it', 7 * DAY_MS - 1, 3],
+    ['when the days of a round are over begins the next', 7 * DAY_MS, 4],
+    ['long after begins the next', 70 * DAY_MS, 4],
+    ['by a clock that was set back stays in the round', -DAY_MS, 3],
+    ['that sends everything begins the next', DAY_MS, 4, { isFull: true }],
+    ['where a round lasts no day begins the next', 0, 4, { fullRoundDays: 0 }],
+    ['where a round lasts half a day begins the next', DAY_MS / 2, 4, { fullRoundDays: 0.5 }],
+  ];
+for (const [name, ageMs, round, started] of rounds) {
+  test(`a run ${name}`, () => {
+    const complete = { ...previous, isComplete: true, roundAtMs: NOW_MS - ageMs };
+    const { checkpoint } = beginCheckpoint(complete, { ...start, ...started });
+    assert.equal(checkpoint.round, round);
+    assert.equal(checkpoint.roundAtMs, round === 4 ? NOW_MS : NOW_MS - ageMs);
+  });
+}
+
+test('a run expects the pages of the last complete one, however many were interrupted since', () => {
+  const expected = (before: Partial<Checkpoint>) =>
+    beginCheckpoint({ ...previous, startedAtMs: 0, ...before }, start).checkpoint.expectedPages;
+  assert.equal(expected({ isComplete: true, pages: 50 }), 50);
+  assert.equal(expected({ isComplete: false, pages: 12 }), 40);
+  assert.equal(expected({ isComplete: false, expectedPages: undefined }), undefined);
+});
+
+test('a run over a list that is not read in this way any more is begun anew, in the same round', () => {
+  const isListed = (id: string) => id === '/a';
+  const slices = new Map([...previous.slices, ['/a?status=Active', { ...read[1], isDone: false }] as const]);
+  const begun = beginCheckpoint({ ...previous, slices }, { ...start, isListed });
+  const { round, roundAtMs, expectedPages, pages } = begun.checkpoint;
+  assert.deepEqual([begun.isResumed, begun.checkpoint.slices.size, pages], [false, 0, 0]);
+  assert.deepEqual([round, roundAtMs, expectedPages], [3, previous.roundAtMs, 40]);
+  assert.ok(beginCheckpoint(previous, { ...start, isListed }).isResumed);
+});
+
+test('a parent is visited for another thing when its record or the round is another', () => {
+  const hash = Buffer.from('12345678');
+  const other = Buffer.from('12345679');
+  assert.deepEqual(visitToken(hash, 1), visitToken(Buffer.from(hash), 1));
+  assert.equal(visitToken(hash, 1).length, 8);
+  const tokens = [visitToken(hash, 1), visitToken(hash, 2), visitToken(hash, 12), visitToken(other, 1)];
+  assert.equal(new Set(tokens.map(String)).size, tokens.length);
+});
+
+/** What a stream consists of, and how a run that begins reads it. */
+interface World {
+  readonly kind: 'one list' | 'side by side' | 'by parents';
+  /** Pages of each list. */
+  readonly lengths: readonly number[];
+}
+
+const paged = { listKey: 'entries', paging: 'detect' } as const;
+const main = sourceList(paged, '/a', {});
+const slicesOf = ({ lengths }: World) =>
+  lengths.map((_, index) => sourceList(paged, '/a', { interval: index }));
+const parentOf = (index: number) => `p|${index}`;
+
+/** Every page has one record. */
+function pageOf(list: SourceList, number: number, length: number): Page {
+  const next = number < length ? { page: number + 1 } : undefined;
+  return { list, number, records: [`${list.id} ${number}`], next };
+}
+
+interface Part {
+  readonly list: SourceList;
+  readonly length: number;
+  readonly first: number;
+}
+
+/** The pages of each list in their order, the lists in turns that `picks` decide. */
+function* interleaved(parts: readonly Part[], picks: readonly number[]): Generator<Page> {
+  const left = parts.filter(({ first, length }) => first <= length).map((part) => ({ ...part }));
+  for (let turn = 0; left.length > 0; turn++) {
+    const at = (picks[turn % picks.length] ?? 0) % left.length;
+    const part = left[at];
+    if (part === undefined) return;
+    yield pageOf(part.list, part.first++, part.length);
+    if (part.first > part.length) left.splice(at, 1);
+  }
+}
+
+function* pagesOf(world: World, picks: readonly number[], visits: KeyTable, round: number): Generator<Page> {
+  const { kind, lengths } = world;
+  const [length = 1] = lengths;
+  const slices = slicesOf(world);
+  const whole = (list: SourceList, index: number) => ({ list, length: lengths[index] ?? 1, first: 1 });
+  if (kind === 'by parents') {
+    yield* interleaved(visitParts(world, visits, round), picks);
+  } else if (kind === 'side by side') {
+    let plan: SourceList[] | undefined;
+    for (const page of interleaved(slices.map(whole), picks)) {
+      yield plan === undefined ? { ...page, plan: slices.filter(({ id }) => id !== page.list.id) } : page;
+      plan = slices;
+    }
+  } else {
+    yield* interleaved([{ list: main, length, first: 1 }], picks);
+  }
+}
+
+const none = { keys: new KeyTable(), children: new ChildTable(), missing: new Set<string>() };
+
+function visitParts({ lengths }: World, visits: KeyTable, round: number): Part[] {
+  const keys = lengths.map((_, index) => parentOf(index));
+  const ofRun = new Visits('s', { ...none, checkpoint: undefined, visits }, round, 'changed');
+  const count = ofRun.begin({ keys, hashes: keys.map((_, index) => Buffer.alloc(8, index)) });
+  const parts = [...ofRun.due()].map((visit) => {
+    const list = { ...sourceList({ listKey: 'entries', paging: 'detect' }, `/${visit.parent}`, {}), visit };
+    return { list, length: lengths[keys.indexOf(visit.parent)] ?? 1, first: 1 };
+  });
+  assert.equal(parts.length, count);
+  return parts;
+}
+
+/** The topic `checkpoints`, compacted. */
+type Topic = Map<string, Buffer | null>;
+
+/** What a run that begins now reads, as far as the topic tells. */
+function pagesLeft(world: World, topic: Topic, picks: readonly number[]) {
+  const value = topic.get(checkpointKey.ofStream('s'));
+  const begun = beginCheckpoint(value ? parseCheckpoint(String(value)) : undefined, start);
+  const { slices, round } = begun.checkpoint;
+  const visits = new KeyTable();
+  for (const [key, token] of topic) {
+    const about = parseCheckpointKey(key);
+    if (about?.kind === 'visit' && token !== null) visits.set(about.subject, token);
+  }
+  if (slices.size === 0) return { ...begun, pages: pagesOf(world, picks, visits, round) };
+  const known = [main, ...slicesOf(world)];
+  const parts = [...slices].map(([id, { path, query, next, pages, isDone }]): Part => {
+    const index = known.findIndex((list) => list.id === id);
+    assert.deepEqual({ path, query }, { path: known[index]?.path, query: known[index]?.query });
+    assert.equal(next?.['page'], isDone || pages === 0 ? undefined : pages + 1);
+    const [length = 1] = index === 0 ? world.lengths : world.lengths.slice(index - 1);
+    return { list: known[index] ?? main, length, first: isDone ? length + 1 : pages + 1 };
+  });
+  return { ...begun, pages: interleaved(parts, picks) };
+}
+
+const recordsOf = (pages: Iterable<Page>) => [...pages].flatMap(({ records }) => records.map(String)).sort();
+
+/** The records that a run has to read where these are on the topic. */
+function unread({ kind, lengths }: World, all: readonly string[], committed: ReadonlySet<string>): string[] {
+  if (kind !== 'by parents') return all.filter((record) => !committed.has(record));
+  const isVisited = lengths.map((length, index) => committed.has(`/${parentOf(index)} ${length}`));
+  return all.filter(
+    (record) => !isVisited[lengths.findIndex((_, at) => record.startsWith(`/${parentOf(at)} `))],
+  );
+}
+
+/** A complete checkpoint says of each list that it was read: so a metric knows which intervals have their history. */
+function assertAllKept(world: World, slices: Checkpoint['slices']): void {
+  const { kind } = world;
+  const lists = { 'one list': [main], 'side by side': slicesOf(world), 'by parents': [] }[kind];
+  assert.deepEqual([...slices.keys()].sort(), lists.map(({ id }) => id).sort());
+}
+
+const anyWorld: fc.Arbitrary<World> = fc.record({
+  kind: fc.constantFrom('one list', 'side by side', 'by parents'),
+  lengths: fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 4 }),
+});
+const anyProcess = fc.record({
+  /** After so many pages it is killed, with what it has not committed. */
+  pages: fc.nat(8),
+  pagesOfTransaction: fc.integer({ min: 1, max: 3 }),
+  picks: fc.array(fc.nat(20), { minLength: 1, maxLength: 6 }),
+});
+
+test('wherever a run is killed, the next reads exactly what is not committed, and the last completes it', () => {
+  fc.assert(
+    fc.property(anyWorld, fc.array(anyProcess, { maxLength: 6 }), (world, killed) => {
+      const topic: Topic = new Map();
+      const all = [...new Set(recordsOf(pagesOf(world, [0], new KeyTable(), 1)))];
+      let committed: string[] = [];
+      for (const process of [...killed, { pages: Infinity, pagesOfTransaction: 2, picks: [1] }]) {
+        const { checkpoint, isResumed, pages } = pagesLeft(world, topic, process.picks);
+        const tracker = new CheckpointTracker('s', checkpoint);
+        let isAnew = !isResumed;
+        let waiting: Page[] = [];
+        const commit = (messages: ReturnType<CheckpointTracker['take']>) => {
+          for (const { key, value } of messages) topic.set(key, value);
+          if (isAnew) committed = [];
+          isAnew = false;
+          committed.push(...waiting.flatMap(({ records }) => records.map(String)));
+          waiting = [];
+        };
+        let read = 0;
+        for (const page of pages) {
+          if (read++ === process.pages) break;
+          tracker.advance(page);
+          waiting.push(page);
+          if (read % process.pagesOfTransaction === 0) commit(tracker.take());
+        }
+        if (process.pages === Infinity) {
+          commit(tracker.complete());
+          assert.deepEqual([...new Set(committed)].sort(), all);
+          const last = parseCheckpoint(String(topic.get('s')));
+          assert.ok(last?.isComplete === true && [...last.slices.values()].every(({ isDone }) => isDone));
+          assertAllKept(world, last.slices);
+          assert.deepEqual([last.pages, last.records], [committed.length, committed.length]);
+          return;
+        }
+        const next = pagesLeft(world, topic, [0]);
+        const left = recordsOf(next.pages);
+        const wanted = unread(world, all, new Set(committed));
+        const isLeft = wanted.length > 0 || world.kind === 'by parents';
+        assert.equal(next.isResumed, committed.length > 0 && isLeft);
+        assert.deepEqual(left, next.isResumed ? wanted : all);
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('a visit is noted once, when the last page of its list goes into a transaction', () => {
+  const tracker = new CheckpointTracker('s', beginCheckpoint(undefined, start).checkpoint);
+  const list = { ...main, visit: { parent: 'p', token: Buffer.from('12345678') } };
+  const keys = () => tracker.take().map(({ key }) => key);
+  tracker.advance({ list, number: 1, records: [1], next: { page: 2 } });
+  assert.deepEqual(keys(), ['s']);
+  tracker.advance({ list, number: 2, records: [2, 3], next: undefined });
+  const [visit, checkpoint] = tracker.take();
+  assert.deepEqual(visit, { key: checkpointKey.ofVisit('s', 'p'), value: list.visit.token });
+  assert.equal(checkpoint?.key, 's');
+  assert.deepEqual(keys(), ['s']);
+  const { pages, records, slices } = tracker.checkpoint;
+  assert.deepEqual([pages, records, slices.size], [2, 3, 0]);
+});
+
+test('a visit that may not be recorded yet is not noted, though its pages are', () => {
+  const tracker = new CheckpointTracker('s', beginCheckpoint(undefined, start).checkpoint);
+  const list = { ...main, visit: { parent: 'p', token: Buffer.from('12345678') } };
+  tracker.advance({ list, number: 1, records: [1], next: undefined, isVisitOpen: true });
+  assert.deepEqual(
+    tracker.take().map(({ key }) => key),
+    ['s'],
+  );
+  const { pages, records, slices } = tracker.checkpoint;
+  assert.deepEqual([pages, records, slices.size], [1, 1, 0]);
+});
+
+test('a tracker leaves the checkpoint that it began with as it was', () => {
+  const tracker = new CheckpointTracker('s', previous);
+  tracker.advance({ list: main, number: 6, records: [], next: undefined });
+  tracker.complete();
+  assert.equal(previous.slices.get('/a')?.pages, 5);
+});

@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import { KeyTable } from '../../../../producers/state/key-table.ts';
+
+const hashes = [1n, 2n, 2n << 32n].map((bits) => {
+  const hash = Buffer.alloc(8);
+  hash.writeBigUInt64LE(bits);
+  return hash;
+});
+const [one, two, far] = hashes as [Buffer, Buffer, Buffer];
+
+/** Enough keys that every segment of a table grows several times. */
+const keys = Array.from({ length: 3_000 }, (_, index) => (index === 0 ? '' : `cus_${index}-é`));
+
+interface Entry {
+  readonly hash: Buffer;
+  readonly isSeen: boolean;
+}
+type Model = Map<string, Entry>;
+type Step = (table: KeyTable, model: Model, key: string, hash: Buffer) => void;
+
+const steps: Readonly<Record<string, Step>> = {
+  set: (table, model, key, hash) => {
+    table.set(key, hash);
+    model.set(key, { hash, isSeen: model.get(key)?.isSeen ?? false });
+  },
+  delete: (table, model, key) => {
+    table.delete(key);
+    model.delete(key);
+  },
+  see: (table, model, key) => {
+    table.see(key);
+    const entry = model.get(key);
+    if (entry) model.set(key, { ...entry, isSeen: true });
+  },
+  compare: (table, _model, key, hash) => {
+    table.compare(key, hash);
+    table.has(key);
+    table.isSeen(key);
+  },
+};
+
+function assertSame(table: KeyTable, model: Model): void {
+  assert.equal(table.size, model.size);
+  assert.equal(table.unseen, [...model.values()].filter(({ isSeen }) => !isSeen).length);
+  for (const key of keys) {
+    const entry = model.get(key);
+    assert.equal(table.has(key), entry !== undefined, key);
+    assert.equal(table.isSeen(key), entry?.isSeen ?? false, key);
+    for (const hash of hashes) {
+      const known = entry?.hash === hash ? 'unchanged' : 'changed';
+      assert.equal(table.compare(key, hash), entry === undefined ? 'new' : known, key);
+    }
+  }
+}
+
+test('whatever is set, deleted and seen in whatever order, the table answers as a map would', () => {
+  const range = fc.record({
+    step: fc.constantFrom(...Object.keys(steps)),
+    first: fc.nat(keys.length - 1),
+    count: fc.oneof(fc.constant(1), fc.nat(keys.length)),
+    hash: fc.constantFrom(...hashes),
+  });
+  const sequence = fc.array(fc.oneof({ weight: 12, arbitrary: range }, fc.constant('unsee all')), {
+    minLength: 4,
+    maxLength: 24,
+  });
+  fc.assert(
+    fc.property(sequence, (operations) => {
+      const table = new KeyTable();
+      const model: Model = new Map();
+      for (const operation of operations) {
+        if (typeof operation === 'string') {
+          table.unseeAll();
+          for (const [key, entry] of model) model.set(key, { ...entry, isSeen: false });
+          continue;
+        }
+        const { step, first, count, hash } = operation;
+        for (const key of keys.slice(first, first + count)) steps[step]?.(table, model, key, hash);
+      }
+      assertSame(table, model);
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test('a text and its UTF-8 bytes are one key', () => {
+  const table = new KeyTable();
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (key) => {
+      table.set(key, one);
+      table.set(Buffer.from(key), two);
+      assert.equal(table.compare(key, two), 'unchanged');
+      table.delete(Buffer.from(key));
+      assert.equal(table.size, 0);
+    }),
+  );
+});
+
+test('a key that was seen twice counts once', () => {
+  const table = new KeyTable();
+  for (const key of ['a', 'b']) table.set(key, one);
+  for (const key of ['a', 'a', 'not there']) table.see(key);
+  assert.deepEqual([table.unseen, table.size], [1, 2]);
+});
+
+test('a key keeps having been seen when its record changes, not when it comes back from the dead', () => {
+  const table = new KeyTable();
+  table.set('a', one);
+  table.see('a');
+  table.set('a', two);
+  assert.deepEqual([table.isSeen('a'), table.unseen], [true, 0]);
+  table.delete('a');
+  table.set('a', two);
+  assert.deepEqual([table.isSeen('a'), table.unseen], [false, 1]);
+});
+
+test('hashes that differ in either half are a change', () => {
+  const table = new KeyTable();
+  table.set('a', one);
+  const other = Buffer.from([1, 0, 0, 0, 1, 0, 0, 0]);
+  assert.deepEqual(
+    [one, two, far, other].map((hash) => table.compare('a', hash)),
+    ['unchanged', 'changed', 'changed', 'changed'],
+  );
+});
+
+test('the table keeps no hold on the hash that it was given', () => {
+  const table = new KeyTable();
+  const hash = Buffer.from(one);
+  table.set('a', hash);
+  hash.fill(9);
+  assert.equal(table.compare('a', one), 'unchanged');
+});
+
+test('a hash that is too short is refused and leaves the table as it was', () => {
+  const table = new KeyTable();
+  assert.throws(() => table.set('a', Buffer.alloc(7)), RangeError);
+  assert.deepEqual([table.size, table.unseen, table.has('a')], [0, 0, false]);
+});
+
+test('keys that come and go take no more room than those that stay', () => {
+  const table = new KeyTable();
+  for (let round = 0; round < 100; round++) {
+    for (let index = 0; index < 1_000; index++) table.set(`${round}/${index}`, one);
+    for (let index = 0; index < 1_000; index++) table.delete(`${round}/${index}`);
+  }
+  assert.equal(table.size, 0);
+  assert.ok(table.bytes < 100_000, `${table.bytes} bytes`);
+});
+
+test('a million keys take 16 to 24 bytes each, at every size from fifty thousand on', () => {
+  const table = new KeyTable();
+  const bytesPerKey: number[] = [];
+  for (let index = 0; index < 1_000_000; index++) {
+    table.set(`cus_${index}`, one);
+    if (table.size >= 50_000 && table.size % 2_000 === 0) bytesPerKey.push(table.bytes / table.size);
+  }
+  const [least, most] = [Math.min(...bytesPerKey), Math.max(...bytesPerKey)];
+  assert.ok(least >= 16 && most <= 24, `${least} to ${most} bytes a key`);
+  assert.equal(table.size, 1_000_000);
+});
+
+test('the table grows seldom, and never by a hundredth of itself', () => {
+  const table = new KeyTable();
+  const keyCount = 20_000;
+  for (let index = 0; index < keyCount; index++) {
+    table.set(`gone_${index}`, one);
+    table.delete(`gone_${index}`);
+  }
+  let growths = 0;
+  for (let index = 0, bytes = table.bytes; index < keyCount; index++) {
+    table.set(`cus_${index}`, one);
+    if (table.bytes === bytes) continue;
+    assert.ok(table.bytes - bytes < table.bytes / 100, `from ${bytes} to ${table.bytes} bytes`);
+    bytes = table.bytes;
+    growths++;
+  }
+  assert.ok(growths < keyCount / 4, `grew ${growths} times`);
+});

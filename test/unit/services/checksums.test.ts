@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type TestContext } from 'node:test';
+import { verifyChecksums } from '../../../services/checksums.ts';
+
+const files = { 'kafka/a.jar': 'A', 'registry/run.jar': 'R', 'registry/lib/b c.jar': 'B' };
+const lineOf = ([path, text]: readonly [string, string]) =>
+  `${createHash('sha256').update(text).digest('hex')}  ${path}\n`;
+const list = Object.entries(files).map(lineOf).join('');
+
+function folderWith(t: TestContext, changed: Readonly<Record<string, string | undefined>>): string {
+  const root = mkdtempSync(join(tmpdir(), 'checksums-'));
+  t.after(() => rmSync(root, { recursive: true, force: true }));
+  for (const folder of ['kafka', 'registry/lib']) mkdirSync(join(root, folder), { recursive: true });
+  for (const [path, text = ''] of Object.entries<string | undefined>({ ...files, ...changed }))
+    if (text !== '') writeFileSync(join(root, path), text);
+  return root;
+}
+
+const verify = (root: string) => verifyChecksums(root, ['kafka', 'registry'], list);
+
+test('jars that match the list are accepted', async (t) => {
+  await verify(folderWith(t, {}));
+});
+
+for (const [what, changed, message] of [
+  ['changed', { 'registry/lib/b c.jar': 'X' }, /^LocalServiceError: registry\/lib\/b c\.jar is not the file/],
+  ['added', { 'kafka/aaa.jar': 'X' }, /^LocalServiceError: kafka\/aaa\.jar is not the file/],
+  ['missing', { 'registry/run.jar': undefined }, /^LocalServiceError: registry\/run\.jar is missing/],
+] as const)
+  test(`a jar that is ${what} is refused by its name`, async (t) => {
+    await assert.rejects(verify(folderWith(t, changed)), message);
+  });
+
+/** No registry that was asked has them: their integrity is still to be added. */
+const unknownIntegrity = [
+  'node_modules/@chdb/lib-darwin-arm64',
+  'node_modules/@chdb/lib-darwin-x64',
+  'node_modules/@chdb/lib-linux-arm64-gnu',
+];
+
+test('every package of the lock file has its integrity, and none comes from an address of its own', () => {
+  const lock = JSON.parse(readFileSync(new URL('../../../package-lock.json', import.meta.url), 'utf8')) as {
+    packages: Record<string, { integrity?: string; resolved?: string }>;
+  };
+  const packages = Object.entries(lock.packages).filter(([path]) => path !== '');
+  const without = packages.filter(([, { integrity }]) => !/^sha512-/.test(integrity ?? ''));
+  assert.deepEqual(
+    without.map(([path]) => path),
+    unknownIntegrity,
+  );
+  assert.deepEqual(
+    packages.filter(([, { resolved }]) => resolved !== undefined),
+    [],
+  );
+});
+
+test('docs/sbom.cdx.json names every package of the lock file; `npm run -s sbom` prints it', () => {
+  const read = (path: string) =>
+    JSON.parse(readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8')) as unknown;
+  const { packages } = read('package-lock.json') as {
+    packages: Record<string, { version: string }>;
+  };
+  const { components } = read('docs/sbom.cdx.json') as { components: { name: string; version: string }[] };
+  const locked = Object.entries(packages)
+    .filter(([path]) => path !== '')
+    .map(([path, { version }]) => `${path.replace(/^.*node_modules\//, '')}@${version}`);
+  const listed = components.map(({ name, version }) => `${name}@${version}`);
+  assert.deepEqual([...new Set(listed)].sort(), [...new Set(locked)].sort());
+});

@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { childEnvironment, settingDocs } from '../../../core/settings/config.ts';
+import { runShell } from '../../helpers/command.ts';
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+const SECRET = 's3cretOfOurs';
+
+/** A secret in every setting that may hold one, and in variables that no setting is. */
+const planted = {
+  CHARTMOGUL_API_KEY: SECRET,
+  KAFKA_USERNAME: 'u',
+  KAFKA_PASSWORD: SECRET,
+  KAFKA_SASL_MECHANISM: 'plain',
+  SCHEMA_REGISTRY_USERNAME: 'u',
+  SCHEMA_REGISTRY_PASSWORD: SECRET,
+  CLICKHOUSE_USERNAME: 'u',
+  CLICKHOUSE_PASSWORD: SECRET,
+  CLICKHOUSE_READER_PASSWORD: SECRET,
+  CHARTMOGUL_API_KEY_COMMAND: `echo ${SECRET}`,
+  WEBHOOK_TOKEN: SECRET,
+  AWS_SECRET_ACCESS_KEY: SECRET,
+};
+
+/** A checkout of its own, without packages of Java, and programs that note what environment they get. */
+function checkoutWith(t: TestContext, programs: Readonly<Record<string, string>>) {
+  const folder = mkdtempSync(join(tmpdir(), 'child-environment-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  cpSync(join(root, 'services'), join(folder, 'services'), { recursive: true });
+  for (const name of ['core', 'start.mjs', 'package.json', 'package-lock.json'])
+    cpSync(join(root, name), join(folder, name), { recursive: true });
+  for (const name of ['bin', 'dumps']) mkdirSync(join(folder, name));
+  for (const [name, work] of Object.entries(programs)) {
+    const script = `#!/bin/sh\necho "$0 $*" > ${folder}/dumps/$$\nenv >> ${folder}/dumps/$$\n${work}\n`;
+    writeFileSync(join(folder, 'bin', name), script, { mode: 0o755 });
+  }
+  const env = { ...planted, PATH: `${folder}/bin:${process.env['PATH'] ?? ''}`, HOME: folder, LANG: 'C' };
+  const dumps = () =>
+    readdirSync(join(folder, 'dumps')).map((name) => readFileSync(join(folder, 'dumps', name), 'utf8'));
+  return { folder, env, dumps };
+}
+
+const java = `echo 'openjdk version "17.0.1"' >&2`;
+const maven = `for arg; do case $arg in -Dtarget=*) mkdir -p "\${arg#*=}/kafka" "\${arg#*=}/registry";; esac; done`;
+
+test('Maven, Java, the formatter of Kafka and the services in the background get no secret', async (t) => {
+  const { folder, env, dumps } = checkoutWith(t, { java, mvn: maven });
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+  writeFileSync(join(folder, 'services', 'java-packages.sha256'), '');
+  const script = `
+    import { kafkaService } from './services/kafka.ts';
+    import { registryService } from './services/registry.ts';
+    import { loadSettings } from './core/settings/config.ts';
+    const settings = loadSettings({}, '');
+    const { signal } = new AbortController();
+    for (const start of [kafkaService, registryService]) {
+      const service = start(settings, ${JSON.stringify(folder)} + '/data/' + start.name);
+      await service.start(signal);
+      // The fake program has noted its environment when it ends.
+      while (service.processes[0].pid() !== undefined) await new Promise((go) => setTimeout(go, 20));
+      for (const process of service.processes) await process.stop();
+    }`;
+  writeFileSync(join(folder, 'start-services.ts'), script);
+  const { exitCode, stderr } = await runShell(
+    t,
+    `cd ${folder} && exec node --import tsx start-services.ts`,
+    env,
+  );
+  assert.equal(exitCode, 0, stderr);
+  const all = dumps();
+  for (const program of ['mvn -q', 'java -version', 'StorageTool format', 'kafka.Kafka', 'runner.jar'])
+    assert.ok(
+      all.some((dump) => dump.split('\n')[0]?.includes(program)),
+      `${program} was started`,
+    );
+  for (const dump of all) {
+    assert.ok(!dump.includes(SECRET), dump);
+    assert.match(dump, /^PATH=/m);
+    assert.match(dump, /^HOME=/m);
+  }
+});
+
+test('npm, and so the scripts of packages, gets no secret except the proxy that it needs', async (t) => {
+  const { folder, env, dumps } = checkoutWith(t, { npm: 'exit 1' });
+  const line = `cd ${folder} && exec node start.mjs`;
+  const { exitCode } = await runShell(t, line, {
+    ...env,
+    https_proxy: 'http://proxy:1',
+    npm_config_cache: '/c',
+  });
+  assert.equal(exitCode, 1);
+  const [dump = ''] = dumps();
+  assert.match(dump, /\/npm ci --ignore-scripts /);
+  assert.ok(!dump.includes(SECRET), dump);
+  assert.match(dump, /^https_proxy=http:\/\/proxy:1$/m);
+  assert.match(dump, /^npm_config_cache=\/c$/m);
+});
+
+test('a program that we start gets what it needs of the environment, and nothing else', () => {
+  const ours = Object.fromEntries(settingDocs.map(({ name }) => [name, 's3cret']));
+  const others = {
+    CONFIG_FILE: 'x',
+    AWS_SECRET_ACCESS_KEY: 's3cret',
+    SOME_PASSWORD_COMMAND: 's3cret',
+    PATH_TO: 'x',
+  };
+  const common = { PATH: '/bin', Path: '/bin', LC_ALL: 'C', JAVA_HOME: '/java' };
+  const npm = { https_proxy: 'p', npm_config_registry: 'r' };
+  const maven = { MAVEN_OPTS: '-Xmx1g' };
+  const all = { ...ours, ...others, ...common, ...npm, ...maven };
+  assert.deepEqual(childEnvironment(undefined, all), common);
+  assert.deepEqual(childEnvironment('maven', all), { ...common, ...maven });
+  const { HTTPS_PROXY, HTTP_PROXY, NO_PROXY } = ours;
+  const proxies = { HTTPS_PROXY, HTTP_PROXY, NO_PROXY };
+  assert.deepEqual(childEnvironment('npm', all), { ...common, ...npm, ...proxies });
+});
+
+test('nothing but core/child-process.ts and the start of a checkout starts programs', () => {
+  const files = ['core', 'producers', 'consumers', 'operations', 'simulator', 'services', 'commands'].flatMap(
+    (folder) =>
+      readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) =>
+        join(folder, file),
+      ),
+  );
+  const starters = files.filter(
+    (file) => /\.m?[tj]s$/.test(file) && readFileSync(join(root, file), 'utf8').includes('child_process'),
+  );
+  assert.deepEqual(starters, ['core/child-process.ts']);
+});

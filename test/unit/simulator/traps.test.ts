@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createSimulator, type Simulator } from '../../../simulator/simulator.ts';
+
+type Row = Readonly<Record<string, unknown>>;
+
+const authorization = `Basic ${Buffer.from('key:').toString('base64')}`;
+const seeds = [1, 2, 3, 77, 123_456];
+
+function everyAccount(customers: number): Simulator[] {
+  return seeds.map((seed) => createSimulator({ seed, customers }));
+}
+
+function get(simulator: Simulator, address: string): string {
+  const { body } = simulator.answer({ method: 'GET', url: `/v1${address}`, authorization });
+  assert.ok(typeof body === 'string');
+  return body;
+}
+
+/** Every value anywhere inside. */
+function* valuesIn(value: unknown): Iterable<unknown> {
+  yield value;
+  if (typeof value === 'object' && value !== null)
+    for (const part of Object.values(value)) yield* valuesIn(part);
+}
+
+const has = (simulator: Simulator, stream: string, test: (row: Row) => boolean) =>
+  [...simulator.truth(stream)].some(test);
+
+test('integers beyond 64 bits reach the answer in all their digits, at any seed', () => {
+  for (const simulator of everyAccount(10)) {
+    const text = get(simulator, '/customers');
+    assert.match(text, /"ledgerId":9007199254740993[,}]/);
+    assert.match(text, /"accountNumber":123456789012345678901234[,}]/);
+  }
+});
+
+test('ids above 2^32 and money above 2^31 are there at any seed', () => {
+  for (const simulator of everyAccount(10)) {
+    for (const stream of ['customer_subscriptions', 'customer_activities', 'subscription_events']) {
+      assert.ok(
+        has(simulator, stream, (row) => Number(row['id']) > 2 ** 32),
+        stream,
+      );
+    }
+    assert.ok(has(simulator, 'customers', (row) => Number(row['arr']) > 2 ** 31));
+    assert.ok(has(simulator, 'metrics_arr', (row) => Number(row['arr']) > 2 ** 31));
+    assert.ok(has(simulator, 'opportunities', (row) => Number(row['amount_in_cents']) > 2 ** 31));
+  }
+});
+
+test('a merged customer holds one external_id twice, at any seed', () => {
+  for (const simulator of everyAccount(10)) {
+    const isTwice = (row: Row) =>
+      new Set(row['external_ids'] as string[]).size < (row['external_ids'] as string[]).length;
+    assert.ok(has(simulator, 'customers', isTwice));
+  }
+});
+
+test('text has quotes, backslashes, line breaks, emoji and other scripts, and lists hold null', () => {
+  for (const simulator of everyAccount(20)) {
+    const text = get(simulator, '/customers');
+    for (const piece of [
+      '\\"Quoted\\"',
+      '\\\\slash',
+      'Two\\nlines and a\\ttab',
+      '🚀',
+      '株式会社',
+      'شركة',
+      '"🚀 launched"',
+      '"plan.tier"',
+    ]) {
+      assert.ok(text.includes(piece), piece);
+    }
+    assert.ok(
+      has(simulator, 'customers', (row) => [...valuesIn((row['attributes'] as Row)['tags'])].includes(null)),
+    );
+  }
+});
+
+test('custom attributes mix strings, integers, decimals, booleans, null and objects under one roof', () => {
+  for (const simulator of everyAccount(10)) {
+    const customs = [...simulator.truth('customers')].map(
+      (row) => (row['attributes'] as Row)['custom'] as Row,
+    );
+    const kinds = new Set(
+      customs
+        .flatMap((custom) => Object.values(custom))
+        .map((value) => (value === null ? 'null' : typeof value)),
+    );
+    assert.deepEqual([...kinds].sort(), ['bigint', 'boolean', 'null', 'number', 'object', 'string']);
+    assert.equal(new Set(customs.map((custom) => typeof custom['seats'])).size >= 2, true);
+  }
+});
+
+test('subscription events have "" and null where numbers belong', () => {
+  for (const simulator of everyAccount(300)) {
+    const quantities = new Set([...simulator.truth('subscription_events')].map((row) => row['quantity']));
+    assert.ok(quantities.has('') && quantities.has(null) && quantities.has(1));
+  }
+});
+
+test('errors of invoices are an empty object, null, or lists of text', () => {
+  for (const simulator of everyAccount(300)) {
+    const errors = [...simulator.truth('invoices')].map((row) => JSON.stringify(row['errors']));
+    assert.equal(new Set(errors).size, 3);
+  }
+});
+
+test('invalid and disabled invoices are hidden unless asked for', () => {
+  const simulator = createSimulator({ customers: 300 });
+  const count = (query: string) => {
+    let cursor = '';
+    for (let rows = 0; ;) {
+      const page = JSON.parse(get(simulator, `/invoices?${query}${cursor}`)) as {
+        invoices: [];
+        cursor: string;
+        has_more: boolean;
+      };
+      rows += page.invoices.length;
+      if (!page.has_more) return rows;
+      cursor = `&cursor=${encodeURIComponent(page.cursor)}`;
+    }
+  };
+  const all = [...simulator.truth('invoices')];
+  assert.equal(count('validation_type=all&with_disabled=true'), all.length);
+  assert.equal(count('validation_type=all'), all.filter((row) => row['disabled'] === false).length);
+  assert.equal(count('') + count('validation_type=invalid'), count('validation_type=all'));
+  assert.ok(count('') < count('with_disabled=true'));
+  assert.ok(count('validation_type=invalid') > 0);
+});
+
+test('times are in the zone of the account, which is not UTC', () => {
+  const dates = [...createSimulator({ customers: 200 }).truth('activities')].map((row) =>
+    String(row['date']).slice(19),
+  );
+  assert.deepEqual([...new Set(dates)].sort(), ['-04:00', '-05:00']);
+});
+
+test('ended subscriptions have fractions of a cent, unless switched off', () => {
+  const isFraction = (row: Row) => !Number.isInteger(row['mrr']);
+  const withFractions = createSimulator({ customers: 300 });
+  assert.ok(has(withFractions, 'customer_subscriptions', isFraction));
+  assert.ok(!has(createSimulator({ customers: 300, floatMrr: false }), 'customer_subscriptions', isFraction));
+  assert.ok(!has(withFractions, 'customers', isFraction));
+});
+
+test('contacts and tasks may stand alone', () => {
+  const simulator = createSimulator({ customers: 1000 });
+  for (const stream of ['contacts', 'tasks', 'notes'])
+    assert.ok(
+      has(simulator, stream, (row) => row['customer_uuid'] === null),
+      stream,
+    );
+});
+
+test('drift brings unknown fields, at the top and nested, other types, and takes a field away', () => {
+  const drifted = createSimulator({ customers: 100, drift: true, revision: 1 });
+  const before = createSimulator({ customers: 100, drift: true, revision: 0 });
+  const first = (simulator: Simulator, stream: string) => [...simulator.truth(stream)][0] ?? {};
+  assert.ok('health-score' in first(drifted, 'customers') && !('health-score' in first(before, 'customers')));
+  const items = (simulator: Simulator) =>
+    [...simulator.truth('invoices')].flatMap((row) => row['line_items'] as Row[]);
+  assert.ok(items(drifted).every((item) => 'revenue-category' in item));
+  assert.ok(!items(before).some((item) => 'revenue-category' in item));
+  assert.equal(typeof first(before, 'contacts')['position'], 'number');
+  assert.equal(typeof first(drifted, 'contacts')['position'], 'string');
+  assert.ok(!Number.isInteger(first(drifted, 'opportunities')['win_likelihood']));
+  assert.ok('twitter' in first(before, 'contacts') && !('twitter' in first(drifted, 'contacts')));
+});

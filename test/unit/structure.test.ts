@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const folders = ['core', 'producers', 'consumers', 'operations', 'simulator', 'services', 'commands'];
+
+/** The files that each file imports, for values or for types. */
+const imports = new Map(
+  folders
+    .flatMap((folder) =>
+      readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) =>
+        join(root, folder, file),
+      ),
+    )
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => {
+      const matches = readFileSync(file, 'utf8').matchAll(/^(?:import|export)[^;]*?from '(\.[^']+)'/gm);
+      return [file, [...matches].map(([, path = '']) => join(dirname(file), path))];
+    }),
+);
+
+function cycleFrom(file: string, way: readonly string[] = []): readonly string[] | undefined {
+  if (way.includes(file)) return [...way.slice(way.indexOf(file)), file];
+  if (acyclic.has(file)) return undefined;
+  for (const next of imports.get(file) ?? []) {
+    const cycle = cycleFrom(next, [...way, file]);
+    if (cycle !== undefined) return cycle;
+  }
+  acyclic.add(file);
+  return undefined;
+}
+const acyclic = new Set<string>();
+
+test('no files import each other in a circle', () => {
+  assert.ok(imports.size > 100);
+  for (const file of imports.keys()) {
+    assert.deepEqual(
+      cycleFrom(file)?.map((path) => relative(root, path)),
+      undefined,
+    );
+  }
+});
