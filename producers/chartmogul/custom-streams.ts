@@ -1,6 +1,6 @@
 import { ConfigError } from '../../core/errors.ts';
 import { isProducedName } from '../../core/stream-name.ts';
-import { fieldNameOf } from '../encode/field-name.ts';
+import { fieldNameOf } from '../../core/avro/field-name.ts';
 import { hasDotSegment } from './address.ts';
 import type { Query } from './client.ts';
 import type { ParentSpec, StreamSpec } from './streams.ts';

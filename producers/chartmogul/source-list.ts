@@ -1,5 +1,5 @@
 import type { JsonValue } from '../../core/json.ts';
-import type { RecordHash } from '../state/record-hash.ts';
+import type { RecordHash } from '../encode/record-hash.ts';
 import type { Query } from './client.ts';
 import type { StreamSpec } from './streams.ts';
 

@@ -2,7 +2,7 @@ import type { AvroField, AvroValueType, StreamSchema } from '../../core/avro/sch
 import { UnexpectedAnswerError } from '../../core/errors.ts';
 import type { JsonObject, JsonValue } from '../../core/json.ts';
 import { kindOf, typeOfKind } from './drift.ts';
-import { fieldNameOf } from './field-name.ts';
+import { fieldNameOf } from '../../core/avro/field-name.ts';
 import { parseDate, parseInstant } from './instant.ts';
 import { integerOfText, isInt64 } from './scalar-encoder.ts';
 

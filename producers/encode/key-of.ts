@@ -2,7 +2,7 @@ import type { AvroField, AvroType, StreamSchema } from '../../core/avro/schema.t
 import { UnkeyedRecordError } from '../../core/errors.ts';
 import type { JsonObject, JsonValue } from '../../core/json.ts';
 import { wellFormed } from '../../core/well-formed.ts';
-import { fieldNameOf } from './field-name.ts';
+import { fieldNameOf } from '../../core/avro/field-name.ts';
 import { parseDate } from './instant.ts';
 import { integerOfText, isInt64 } from './scalar-encoder.ts';
 

@@ -3,7 +3,7 @@ import { withinStack, type JsonObject } from '../../core/json.ts';
 import { reduced } from './omissions.ts';
 import type { RecordEncoder } from './record-encoder.ts';
 import type { KeyTable } from '../state/key-table.ts';
-import { recordHash, type RecordHash } from '../state/record-hash.ts';
+import { recordHash, type RecordHash } from './record-hash.ts';
 
 type Kinds = Parameters<typeof reduced>[2];
 

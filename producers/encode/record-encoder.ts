@@ -9,7 +9,7 @@ import {
 import { ByteWriter } from '../../core/avro/byte-writer.ts';
 import { isJsonObject, isLosslessNumber, type JsonObject, type JsonValue } from '../../core/json.ts';
 import { kindOf, variantFieldOf, type Drift } from './drift.ts';
-import { fieldNameOf } from './field-name.ts';
+import { fieldNameOf } from '../../core/avro/field-name.ts';
 import { FieldFinder, KeyReader, unkeyed, type Found } from './key-of.ts';
 import type { Omission, Omissions } from './omissions.ts';
 import { isBlank, scalarEncoder, type ValueEncoder } from './scalar-encoder.ts';

@@ -4,7 +4,7 @@ import { ParentFailedError } from '../../core/errors.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { readTopics } from '../../core/kafka/topic-reader.ts';
 import { KeyTable } from '../state/key-table.ts';
-import type { RecordHash } from '../state/record-hash.ts';
+import type { RecordHash } from '../encode/record-hash.ts';
 import { hashIn } from '../state/read-back.ts';
 
 /** The living records of a parent stream: their keys and what their records are. */

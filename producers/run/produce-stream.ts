@@ -8,11 +8,11 @@ import { beginCheckpoint, CheckpointTracker } from '../state/checkpoint-tracker.
 import type { Page } from '../chartmogul/source-list.ts';
 import { isAbsence, isListed, readStream, type StreamObserver } from '../chartmogul/stream-reader.ts';
 import type { StreamSpec } from '../chartmogul/streams.ts';
-import { sendDeletes } from '../publish/send-deletes.ts';
+import { sendDeletes } from './send-deletes.ts';
 import type { StreamState } from '../state/read-back.ts';
 import type { RunContext, RunOptions } from './run-context.ts';
 import type { StreamCounts } from '../report/stream-counts.ts';
-import { StreamEncoder } from '../encode/stream-encoder.ts';
+import { StreamEncoder } from './stream-encoder.ts';
 import type { TransactionalProducer } from '../publish/transactional-producer.ts';
 import { TransactionWritable } from '../publish/transaction-writable.ts';
 import { Visits } from './visits.ts';

@@ -1,6 +1,6 @@
 import type { Vanished } from '../state/vanished.ts';
 import { visitToken } from '../state/checkpoint-tracker.ts';
-import type { RecordHash } from '../state/record-hash.ts';
+import type { RecordHash } from '../encode/record-hash.ts';
 import { visitMessage } from '../state/checkpoint.ts';
 import type { Visit } from '../chartmogul/source-list.ts';
 import type { ParentSpec } from '../chartmogul/streams.ts';

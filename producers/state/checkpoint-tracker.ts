@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { RecordHash } from './record-hash.ts';
+import type { RecordHash } from '../encode/record-hash.ts';
 import { checkpointMessage, visitMessage, type Checkpoint, type SliceState } from './checkpoint.ts';
 import type { Page, SourceList } from '../chartmogul/source-list.ts';
 import type { Message } from '../encode/message.ts';

@@ -1,5 +1,5 @@
 import { isJsonObject, parseJson, type JsonObject, type JsonValue } from '../../core/json.ts';
-import type { RecordHash } from './record-hash.ts';
+import type { RecordHash } from '../encode/record-hash.ts';
 import type { Query } from '../chartmogul/client.ts';
 import type { Message } from '../encode/message.ts';
 

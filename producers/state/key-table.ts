@@ -1,5 +1,5 @@
 import { hash as digestOf } from 'node:crypto';
-import type { RecordHash } from './record-hash.ts';
+import type { RecordHash } from '../encode/record-hash.ts';
 
 /** What a record is to the topic. */
 export type Change = 'new' | 'changed' | 'unchanged';

@@ -5,7 +5,7 @@ import { checkpointsTopic, deadLettersTopic, topicOf } from '../../core/stream-n
 import { readTopics, type MessageHandler } from '../../core/kafka/topic-reader.ts';
 import { ChildTable } from './child-table.ts';
 import { KeyTable } from './key-table.ts';
-import type { RecordHash } from './record-hash.ts';
+import type { RecordHash } from '../encode/record-hash.ts';
 import { parseCheckpoint, parseCheckpointKey, type Checkpoint } from './checkpoint.ts';
 import { messageHeaders } from '../encode/message.ts';
 

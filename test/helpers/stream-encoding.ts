@@ -5,7 +5,7 @@ import { KeyTable } from '../../producers/state/key-table.ts';
 import { sourceList, type Page, type SourceList } from '../../producers/chartmogul/source-list.ts';
 import { streams, type StreamSpec } from '../../producers/chartmogul/streams.ts';
 import { createStreamCounts } from '../../producers/report/stream-counts.ts';
-import { StreamEncoder, type StreamEncoderOptions } from '../../producers/encode/stream-encoder.ts';
+import { StreamEncoder, type StreamEncoderOptions } from '../../producers/run/stream-encoder.ts';
 import type { EncodedPage } from '../../producers/publish/transaction-writable.ts';
 import { FakeRegistry } from './fake-registry.ts';
 

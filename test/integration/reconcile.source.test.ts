@@ -6,8 +6,8 @@ import { AuthenticationError, ConfigError, ParentFailedError, StoppedError } fro
 import { jsonText } from '../../core/json.ts';
 import { connectAdmin } from '../../core/kafka/client.ts';
 import { subjectOf } from '../../core/stream-name.ts';
-import { noSourceDifferences } from '../../producers/state/source-diff.ts';
-import { recordHash } from '../../producers/state/record-hash.ts';
+import { noSourceDifferences } from '../../operations/reconcile/source/source-diff.ts';
+import { recordHash } from '../../producers/encode/record-hash.ts';
 import {
   compareSource,
   type SourceComparison,

@@ -6,11 +6,7 @@ import { connectAdmin, mendKafkaError } from '../../../core/kafka/client.ts';
 import { logger } from '../../../core/logger.ts';
 import { probeRetry } from '../../../core/retry.ts';
 import { KeyTable } from '../../../producers/state/key-table.ts';
-import {
-  noSourceDifferences,
-  type SourceDifference,
-  type SourceDifferenceKind,
-} from '../../../producers/state/source-diff.ts';
+import { noSourceDifferences, type SourceDifference, type SourceDifferenceKind } from './source-diff.ts';
 import { ChartMogulClient } from '../../../producers/chartmogul/client.ts';
 import type { StreamSpec } from '../../../producers/chartmogul/streams.ts';
 import { compareStream, type CompareContext, type SourceProgress } from './compare-stream.ts';

@@ -10,8 +10,8 @@ import { readTopics, type MessageHandler } from '../../../core/kafka/topic-reade
 import { RecordEncoder } from '../../../producers/encode/record-encoder.ts';
 import { prove } from '../../../producers/state/delete-proof.ts';
 import type { KeyTable } from '../../../producers/state/key-table.ts';
-import type { RecordHash } from '../../../producers/state/record-hash.ts';
-import { SourceDiff } from '../../../producers/state/source-diff.ts';
+import type { RecordHash } from '../../../producers/encode/record-hash.ts';
+import { SourceDiff } from './source-diff.ts';
 import type { ChartMogulClient } from '../../../producers/chartmogul/client.ts';
 import { isMetricAskedFor } from '../../../producers/chartmogul/metrics.ts';
 import type { Visit } from '../../../producers/chartmogul/source-list.ts';
@@ -19,8 +19,8 @@ import { isAbsence, readStream } from '../../../producers/chartmogul/stream-read
 import type { StreamSpec } from '../../../producers/chartmogul/streams.ts';
 import { messageHash } from '../../../producers/encode/message-hash.ts';
 import { hashIn } from '../../../producers/state/read-back.ts';
-import { withSingleKey } from '../../../producers/run/single-record.ts';
-import { hashOf } from '../../../producers/run/source-record.ts';
+import { withSingleKey } from '../../../producers/encode/single-record.ts';
+import { hashOf } from '../../../producers/encode/source-record.ts';
 import { streamSchema } from '../../../producers/encode/stream-schema.ts';
 
 /** How far the source has been read for one stream. */

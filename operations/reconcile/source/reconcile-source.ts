@@ -7,7 +7,7 @@ import { shownKey } from '../../../core/terminal/shown-key.ts';
 import { textTable } from '../../../core/terminal/text-table.ts';
 import type { StreamSpec } from '../../../producers/chartmogul/streams.ts';
 import { compareSource, type SourceComparison, type SourceProgress } from './compare-source.ts';
-import type { SourceDifferenceKind } from '../../../producers/state/source-diff.ts';
+import type { SourceDifferenceKind } from './source-diff.ts';
 import { chooseStreams, knownStreams } from '../../../producers/chartmogul/known-streams.ts';
 
 const kindTexts: Readonly<Record<SourceDifferenceKind, string>> = {

@@ -1,7 +1,7 @@
 import type { Admin } from 'kafkajs';
 import type { Settings } from '../../../core/settings/config.ts';
 import { readTopics } from '../../../core/kafka/topic-reader.ts';
-import type { RecordHash } from '../../../producers/state/record-hash.ts';
+import type { RecordHash } from '../../../producers/encode/record-hash.ts';
 import { hashIn } from '../../../producers/state/read-back.ts';
 
 /** The latest message of a key. */

@@ -20,7 +20,7 @@ import { hashIn } from '../../../producers/state/read-back.ts';
 import type { RedriveProducer } from './redrive-producer.ts';
 import { latestMessages, type LatestMessage } from './later-messages.ts';
 import { createStreamCounts } from '../../../producers/report/stream-counts.ts';
-import { StreamEncoder } from '../../../producers/encode/stream-encoder.ts';
+import { StreamEncoder } from '../../../producers/run/stream-encoder.ts';
 
 export interface RecordServices {
   readonly admin: Admin;

@@ -6,7 +6,7 @@ import { reconcileSummary } from '../../../../operations/reconcile/reconcile-sum
 import type { StoredLetter } from '../../../../core/dead-letters/parse-letter.ts';
 import { letterDetails } from '../../../../core/dead-letters/text.ts';
 import { shownKey } from '../../../../core/terminal/shown-key.ts';
-import { noSourceDifferences } from '../../../../producers/state/source-diff.ts';
+import { noSourceDifferences } from '../../../../operations/reconcile/source/source-diff.ts';
 
 const long = `cus_\u001b[2J${'x'.repeat(100_000)}`;
 const nothing = { deadLetters: false };

@@ -4,12 +4,12 @@ import type { DriftMode } from '../../../../core/settings/config.ts';
 import type { JsonObject } from '../../../../core/json.ts';
 import { ChildTable } from '../../../../producers/state/child-table.ts';
 import { KeyTable } from '../../../../producers/state/key-table.ts';
-import { recordHash } from '../../../../producers/state/record-hash.ts';
+import { recordHash } from '../../../../producers/encode/record-hash.ts';
 import { sourceList } from '../../../../producers/chartmogul/source-list.ts';
 import { streams } from '../../../../producers/chartmogul/streams.ts';
 import { messageHeaders, type Message } from '../../../../producers/encode/message.ts';
 import { createStreamCounts } from '../../../../producers/report/stream-counts.ts';
-import { StreamEncoder } from '../../../../producers/encode/stream-encoder.ts';
+import { StreamEncoder } from '../../../../producers/run/stream-encoder.ts';
 import { FakeRegistry } from '../../../helpers/fake-registry.ts';
 
 const evolve = 'evolve';

@@ -7,7 +7,7 @@ import { splitNullable, type AvroType, type StreamSchema } from '../../../../cor
 import { UnkeyedRecordError } from '../../../../core/errors.ts';
 import { freeFormText } from '../../../../core/free-form.ts';
 import { LosslessNumber, parseJson, type JsonObject, type JsonValue } from '../../../../core/json.ts';
-import { fieldNameOf } from '../../../../producers/encode/field-name.ts';
+import { fieldNameOf } from '../../../../core/avro/field-name.ts';
 import { RecordEncoder } from '../../../../producers/encode/record-encoder.ts';
 import { exactLong } from '../../../../core/avro/exact-long.ts';
 import { roundTrip } from '../../../helpers/round-trip.ts';

@@ -8,7 +8,7 @@ import type { JsonValue } from '../../../../core/json.ts';
 import { checkpointsTopic, topicOf } from '../../../../core/stream-name.ts';
 import { ownMessageLimit } from '../../../../core/kafka/message-limits.ts';
 import { KeyTable } from '../../../../producers/state/key-table.ts';
-import { recordHash } from '../../../../producers/state/record-hash.ts';
+import { recordHash } from '../../../../producers/encode/record-hash.ts';
 import { visitToken } from '../../../../producers/state/checkpoint-tracker.ts';
 import { parseCheckpoint, parseCheckpointKey, visitMessage } from '../../../../producers/state/checkpoint.ts';
 import { sourceList, type Page } from '../../../../producers/chartmogul/source-list.ts';

@@ -3,10 +3,10 @@ import test from 'node:test';
 import fc from 'fast-check';
 import type { JsonValue } from '../../../../../core/json.ts';
 import { KeyTable } from '../../../../../producers/state/key-table.ts';
-import { recordHash } from '../../../../../producers/state/record-hash.ts';
-import { noSourceDifferences, SourceDiff } from '../../../../../producers/state/source-diff.ts';
+import { recordHash } from '../../../../../producers/encode/record-hash.ts';
+import { noSourceDifferences, SourceDiff } from '../../../../../operations/reconcile/source/source-diff.ts';
 import { isMetricAskedFor } from '../../../../../producers/chartmogul/metrics.ts';
-import { letterKeyOf } from '../../../../../producers/run/source-record.ts';
+import { letterKeyOf } from '../../../../../producers/encode/source-record.ts';
 import { specOf } from '../../../../helpers/stream-reading.ts';
 
 /** Key and record, or null for a delete. */

@@ -8,7 +8,7 @@ import {
 import {
   noSourceDifferences,
   type SourceDifferenceKind,
-} from '../../../../../producers/state/source-diff.ts';
+} from '../../../../../operations/reconcile/source/source-diff.ts';
 import type { SourceComparison } from '../../../../../operations/reconcile/source/compare-source.ts';
 
 const nothing = { deadLetters: false };

@@ -7,7 +7,7 @@ import type { JsonObject } from '../../../../core/json.ts';
 import { checkpointsTopic, topicOf } from '../../../../core/stream-name.ts';
 import { ownMessageLimit } from '../../../../core/kafka/message-limits.ts';
 import { KeyTable } from '../../../../producers/state/key-table.ts';
-import { recordHash } from '../../../../producers/state/record-hash.ts';
+import { recordHash } from '../../../../producers/encode/record-hash.ts';
 import {
   beginCheckpoint,
   CheckpointTracker,
@@ -18,7 +18,7 @@ import { sourceList } from '../../../../producers/chartmogul/source-list.ts';
 import type { DeleteProof } from '../../../../producers/chartmogul/streams.ts';
 import type { Message, TopicMessages } from '../../../../producers/encode/message.ts';
 import { createState, type StreamState } from '../../../../producers/state/read-back.ts';
-import { sendDeletes, type DeleteOptions } from '../../../../producers/publish/send-deletes.ts';
+import { sendDeletes, type DeleteOptions } from '../../../../producers/run/send-deletes.ts';
 import { createStreamCounts } from '../../../../producers/report/stream-counts.ts';
 import type { TransactionalProducer } from '../../../../producers/publish/transactional-producer.ts';
 import type { EncodedPage } from '../../../../producers/publish/transaction-writable.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { systemColumns } from '../../../../consumers/table/evolution.ts';
-import { fieldNameOf } from '../../../../producers/encode/field-name.ts';
+import { fieldNameOf } from '../../../../core/avro/field-name.ts';
 
 const names: readonly (readonly [string, string])[] = [
   ['customer-since', 'customer_since'],

@@ -8,11 +8,11 @@ import { missingMessage, visitMessage } from '../state/checkpoint.ts';
 import type { RequestObserver } from '../chartmogul/client.ts';
 import type { StreamSpec } from '../chartmogul/streams.ts';
 import { messageHeaders, type Message } from '../encode/message.ts';
-import type { RunContext } from '../run/run-context.ts';
+import type { RunContext } from './run-context.ts';
 import type { StreamState } from '../state/read-back.ts';
 import type { StreamCounts } from '../report/stream-counts.ts';
-import type { TransactionalProducer } from './transactional-producer.ts';
-import type { Visits } from '../run/visits.ts';
+import type { TransactionalProducer } from '../publish/transactional-producer.ts';
+import type { Visits } from './visits.ts';
 
 /** Messages of one transaction of deletes. */
 const DELETES_OF_A_TRANSACTION = 5_000;

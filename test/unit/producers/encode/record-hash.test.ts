@@ -3,7 +3,7 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { RecordError } from '../../../../core/errors.ts';
 import { isJsonObject, parseJson, type JsonValue } from '../../../../core/json.ts';
-import { recordHash } from '../../../../producers/state/record-hash.ts';
+import { recordHash } from '../../../../producers/encode/record-hash.ts';
 
 const hex = (value: JsonValue): string => recordHash(value).toString('hex');
 

@@ -1,4 +1,4 @@
-import { isSystemColumnName } from '../../core/avro/schema.ts';
+import { isSystemColumnName } from './schema.ts';
 
 /**
  * The Avro field and ClickHouse column of a source key: every character outside `[A-Za-z0-9_]` becomes `_`

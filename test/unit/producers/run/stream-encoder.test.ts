@@ -4,9 +4,9 @@ import type { AvroField } from '../../../../core/avro/schema.ts';
 import { readStreamSchema } from '../../../../core/avro/schema-files.ts';
 import { schemaIdOf } from '../../../../core/avro/wire-format.ts';
 import type { JsonObject, JsonValue } from '../../../../core/json.ts';
-import { recordHash } from '../../../../producers/state/record-hash.ts';
+import { recordHash } from '../../../../producers/encode/record-hash.ts';
 import { createStreamCounts } from '../../../../producers/report/stream-counts.ts';
-import { StreamEncoder } from '../../../../producers/encode/stream-encoder.ts';
+import { StreamEncoder } from '../../../../producers/run/stream-encoder.ts';
 import {
   createState,
   custom,

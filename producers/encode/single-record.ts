@@ -1,6 +1,6 @@
 import type { AvroType, StreamSchema } from '../../core/avro/schema.ts';
 import type { JsonObject, JsonValue } from '../../core/json.ts';
-import { fieldNameOf } from '../encode/field-name.ts';
+import { fieldNameOf } from '../../core/avro/field-name.ts';
 import type { SourceList } from '../chartmogul/source-list.ts';
 import type { StreamSpec } from '../chartmogul/streams.ts';
 

@@ -1,7 +1,7 @@
 import { hash as digestOf } from 'node:crypto';
 import { RecordError } from '../../core/errors.ts';
 import { isJsonObject, jsonText, type JsonValue } from '../../core/json.ts';
-import { recordHash, type RecordHash } from '../state/record-hash.ts';
+import { recordHash, type RecordHash } from './record-hash.ts';
 
 /** The hash by which an entry of a list is known. A record nested too deeply is told by its keys. */
 export function hashOf(value: JsonValue): RecordHash {

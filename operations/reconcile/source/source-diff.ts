@@ -1,6 +1,6 @@
-import { letterKeyOf } from '../run/source-record.ts';
-import { KeyTable, type Change } from './key-table.ts';
-import type { RecordHash } from './record-hash.ts';
+import { letterKeyOf } from '../../../producers/encode/source-record.ts';
+import { KeyTable, type Change } from '../../../producers/state/key-table.ts';
+import type { RecordHash } from '../../../producers/encode/record-hash.ts';
 
 /**
  * `missing`: only the source has it. `changed`: the topic has another record. `stray`: only the topic has it. `dead`: the

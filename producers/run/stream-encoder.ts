@@ -20,19 +20,19 @@ import { TimeSlice } from '../../core/time-slice.ts';
 import { ownMessageLimit, type MessageLimit } from '../../core/kafka/message-limits.ts';
 import { deadLettersTopic, subjectOf } from '../../core/stream-name.ts';
 import { wellFormed } from '../../core/well-formed.ts';
-import { driftName, evolve, type Drift, type ValueKind } from './drift.ts';
-import { RecordEncoder } from './record-encoder.ts';
+import { driftName, evolve, type Drift, type ValueKind } from '../encode/drift.ts';
+import { RecordEncoder } from '../encode/record-encoder.ts';
 import type { ChildTable } from '../state/child-table.ts';
 import type { KeyTable } from '../state/key-table.ts';
-import type { RecordHash } from '../state/record-hash.ts';
+import type { RecordHash } from '../encode/record-hash.ts';
 import type { Page } from '../chartmogul/source-list.ts';
 import type { StreamSpec } from '../chartmogul/streams.ts';
-import { messageHash } from './message-hash.ts';
-import { EMPTY_BATCH_BYTES, messageHeaders, recordBytes, type Message } from './message.ts';
-import { hashOf, letterKeyOf, textOf } from '../run/source-record.ts';
-import { withSingleKey } from '../run/single-record.ts';
+import { messageHash } from '../encode/message-hash.ts';
+import { EMPTY_BATCH_BYTES, messageHeaders, recordBytes, type Message } from '../encode/message.ts';
+import { hashOf, letterKeyOf, textOf } from '../encode/source-record.ts';
+import { withSingleKey } from '../encode/single-record.ts';
 import type { StreamCounts } from '../report/stream-counts.ts';
-import { streamSchema } from './stream-schema.ts';
+import { streamSchema } from '../encode/stream-schema.ts';
 import type { EncodedPage } from '../publish/transaction-writable.ts';
 
 export interface StreamEncoderOptions {

@@ -5,7 +5,7 @@ import { readStreamSchema } from '../../../../core/avro/schema-files.ts';
 import type { JsonObject } from '../../../../core/json.ts';
 import { RecordEncoder } from '../../../../producers/encode/record-encoder.ts';
 import { sourceList } from '../../../../producers/chartmogul/source-list.ts';
-import { withSingleKey } from '../../../../producers/run/single-record.ts';
+import { withSingleKey } from '../../../../producers/encode/single-record.ts';
 import { specOf } from '../../../helpers/stream-reading.ts';
 
 const account = specOf('account');

@@ -9,7 +9,7 @@ import { streams } from '../../../../producers/chartmogul/streams.ts';
 import type { Message } from '../../../../producers/encode/message.ts';
 import { hashIn } from '../../../../producers/state/read-back.ts';
 import { createStreamCounts } from '../../../../producers/report/stream-counts.ts';
-import { StreamEncoder } from '../../../../producers/encode/stream-encoder.ts';
+import { StreamEncoder } from '../../../../producers/run/stream-encoder.ts';
 import { FakeRegistry } from '../../../helpers/fake-registry.ts';
 
 const spec = streams.find(({ name }) => name === 'plans');
