@@ -32,7 +32,8 @@ import {
   widthOf,
 } from '../core/dead-letters/text.ts';
 import { ConfigError } from '../core/errors.ts';
-import { askKafka, connectAdmin, mendKafkaError } from '../core/kafka/client.ts';
+import { askKafka, connectAdmin } from '../core/kafka/client.ts';
+import { toEtlError } from '../core/kafka/kafka-error.ts';
 import { createCommand, exitCodes, runMain, type ExitCode } from '../core/process.ts';
 import { probeRetry } from '../core/retry.ts';
 import { RunClaim } from '../core/kafka/run-claim.ts';
@@ -296,7 +297,7 @@ async function withKafka(
   try {
     return await work({ settings, admin, signal });
   } catch (error) {
-    throw mendKafkaError(error, settings.kafka);
+    throw toEtlError(error, settings.kafka);
   } finally {
     await admin.disconnect();
   }

@@ -13,14 +13,8 @@ import {
   type ClickHouseClient,
 } from '../../core/clickhouse/client.ts';
 import type { Settings } from '../../core/settings/config.ts';
-import {
-  adminAsker,
-  askKafka,
-  connectAdmin,
-  ensureTopics,
-  mendKafkaError,
-  partitionEnds,
-} from '../../core/kafka/client.ts';
+import { adminAsker, askKafka, connectAdmin, ensureTopics, partitionEnds } from '../../core/kafka/client.ts';
+import { toEtlError } from '../../core/kafka/kafka-error.ts';
 import { NameTakenError } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
 import { serveMetrics } from '../../core/metrics-server.ts';
@@ -81,7 +75,7 @@ export async function sink(
     const services = { admin, registry, clickhouse, signal: work.signal };
     return await sinkStreams(settings, options, services, signal);
   } catch (error) {
-    throw mendKafkaError(error, settings.kafka);
+    throw toEtlError(error, settings.kafka);
   } finally {
     signal.removeEventListener('abort', onAbort);
     work.abort(new Error('the sink has ended'));

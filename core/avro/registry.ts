@@ -16,7 +16,7 @@ import {
   ServiceUnavailableError,
 } from '../errors.ts';
 import { isJsonObject, parseJson, type JsonObject, type JsonValue } from '../json.ts';
-import { retry, serviceRetry, type RetryPolicy } from '../retry.ts';
+import { probeRetry, retry, serviceRetry, type RetryPolicy } from '../retry.ts';
 import { TooLargeError } from '../size-limit.ts';
 import { parseStreamSchema } from './parse-schema.ts';
 import type { StreamSchema } from './schema.ts';
@@ -70,8 +70,19 @@ export class Registry {
     });
   }
 
-  /** Does nothing but answer whether the registry can be used. */
-  async probe(policy: RetryPolicy): Promise<void> {
+  /**
+   * Creates a client once the registry has answered a request.
+   *
+   * @throws ServiceUnavailableError or ServiceRefusedError, which name SCHEMA_REGISTRY_URL.
+   */
+  static async connect(settings: SchemaRegistrySettings, signal: AbortSignal): Promise<Registry> {
+    const registry = new Registry(settings, signal);
+    await registry.probe();
+    return registry;
+  }
+
+  /** Checks that the registry answers. */
+  async probe(policy: RetryPolicy = probeRetry): Promise<void> {
     await this.#ask('/subjects', policy);
   }
 

@@ -22,7 +22,7 @@ import {
 import { FIRST_ANSWER_MS, probeRetry, retry } from '../retry.ts';
 import { TooLargeError } from '../size-limit.ts';
 
-export type { ClickHouseClient } from '@clickhouse/client';
+export type { ClickHouseClient, ClickHouseSettings as ServerSettings } from '@clickhouse/client';
 
 const ANSWER_TIMEOUT_MS = 120_000;
 const MAX_CONNECTIONS = 16;

@@ -11,13 +11,8 @@ import {
 import pLimit, { type LimitFunction } from 'p-limit';
 import type { PartitionEnd } from './caught-up.ts';
 import type { Settings } from '../settings/config.ts';
-import {
-  EtlError,
-  messageOf,
-  notAnswering,
-  ServiceRefusedError,
-  ServiceUnavailableError,
-} from '../errors.ts';
+import { ServiceUnavailableError } from '../errors.ts';
+import { kafkaError } from './kafka-error.ts';
 import { replaceKafkajsDecoder } from './decoder/kafkajs-decoder.ts';
 import { extendKafkajsMetadata, type PartitionMetadataWithId } from './kafkajs-metadata.ts';
 import { logger } from '../logger.ts';
@@ -35,8 +30,11 @@ const patientRetry: RetryOptions = {
   maxRetryTime: 10_000,
 };
 
-/** For the first contact, whose failure the caller tells: one try, and not a word. */
-const probeOptions: Partial<KafkaConfig> = { retry: { retries: 0 }, logCreator: () => () => undefined };
+/** For the first contact, whose failure the caller reports: one attempt, no log lines. */
+export const probeOptions: Partial<KafkaConfig> = {
+  retry: { retries: 0 },
+  logCreator: () => () => undefined,
+};
 
 /** The Kafka client of this process; its log lines become ours. */
 export function createKafka(
@@ -245,49 +243,4 @@ function topicConfig(topic: string, { tombstoneRetentionDays }: Settings['kafka'
     numPartitions: PARTITIONS,
     configEntries: entries.map(([name, value]) => ({ name, value })),
   };
-}
-
-/**
- * What a failure of kafkajs means for us. Errors of our own pass unchanged. Told by names and fields: kafkajs does not export
- * its error classes in a way that an ES module could import.
- */
-export function kafkaError(error: unknown, settings: Settings['kafka']): EtlError {
-  if (error instanceof EtlError) return error;
-  const root = rootOf(error);
-  if (root instanceof EtlError) return root;
-  const at = `${settings.brokers.join(',')} (KAFKA_BROKERS)`;
-  const said = messageOf(root);
-  if (root instanceof Error && /^KafkaJS.*SASL/i.test(root.name)) {
-    const cure = 'check KAFKA_USERNAME, KAFKA_PASSWORD and KAFKA_SASL_MECHANISM';
-    return new ServiceRefusedError(`Kafka at ${at} refuses us: ${said}; ${cure}`, { cause: error });
-  }
-  // The broker's own answer, such as TOPIC_AUTHORIZATION_FAILED or MESSAGE_TOO_LARGE.
-  if (root instanceof Error && 'type' in root && 'retriable' in root && root.retriable === false) {
-    const topic = 'topic' in root ? ` of topic ${String(root.topic)}` : '';
-    return new ServiceRefusedError(`Kafka at ${at} refuses: ${String(root.type)}${topic}, ${said}`, {
-      cause: error,
-    });
-  }
-  return notAnswering('Kafka', at, error, { reason: said });
-}
-
-/** Whether Kafka refused messages for their size alone. */
-export function isTooLargeForKafka(error: unknown): boolean {
-  const { cause } = error instanceof EtlError ? error : { cause: error };
-  const root = rootOf(cause);
-  const type = root instanceof Error && 'type' in root ? root.type : undefined;
-  return type === 'MESSAGE_TOO_LARGE' || type === 'RECORD_LIST_TOO_LARGE';
-}
-
-/** For errors of any origin: those of kafkajs become ours, others stay. */
-export function mendKafkaError(error: unknown, settings: Settings['kafka']): unknown {
-  return error instanceof Error && error.name.startsWith('KafkaJS') ? kafkaError(error, settings) : error;
-}
-
-/** kafkajs wraps what the broker said, sometimes twice, and errors of several topics in one. */
-function rootOf(error: unknown): unknown {
-  if (!(error instanceof Error)) return error;
-  if (error.cause instanceof Error) return rootOf(error.cause);
-  const [first] = 'errors' in error && Array.isArray(error.errors) ? (error.errors as unknown[]) : [];
-  return first === undefined ? error : rootOf(first);
 }

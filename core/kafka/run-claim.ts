@@ -4,7 +4,8 @@ import { AssignerProtocol, type Admin, type PartitionAssigner } from 'kafkajs';
 import type { Settings } from '../settings/config.ts';
 import { notAnswering, RunActiveError } from '../errors.ts';
 import { isJsonObject, parseJson } from '../json.ts';
-import { askKafka, createKafka, kafkaError } from './client.ts';
+import { askKafka, createKafka } from './client.ts';
+import { kafkaError } from './kafka-error.ts';
 import { logger } from '../logger.ts';
 import { deadLettersTopic } from '../stream-name.ts';
 

@@ -4,7 +4,8 @@ import { CaughtUp, type PartitionEnd } from './caught-up.ts';
 import type { Settings } from '../settings/config.ts';
 import { notAnswering, StoppedError, UnreadableBatchError } from '../errors.ts';
 import { assertReadable } from './decoder/fetched-message.ts';
-import { adminAsker, createKafka, kafkaError, partitionEnds } from './client.ts';
+import { adminAsker, createKafka, partitionEnds } from './client.ts';
+import { kafkaError } from './kafka-error.ts';
 import { logger } from '../logger.ts';
 import { TimeSlice } from '../time-slice.ts';
 

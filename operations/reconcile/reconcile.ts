@@ -4,7 +4,8 @@ import { Registry } from '../../core/avro/registry.ts';
 import { askRows, createClickHouse, literal, probeClickHouse } from '../../core/clickhouse/client.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { ConfigError, messageOf } from '../../core/errors.ts';
-import { connectAdmin, mendKafkaError } from '../../core/kafka/client.ts';
+import { connectAdmin } from '../../core/kafka/client.ts';
+import { toEtlError } from '../../core/kafka/kafka-error.ts';
 import { logger } from '../../core/logger.ts';
 import { probeRetry } from '../../core/retry.ts';
 import { storageTableOf, topicOf } from '../../core/stream-name.ts';
@@ -49,7 +50,7 @@ export async function reconcile(
     admin = await connectAdmin(settings.kafka, 'reconcile', signal);
     return await reconcileStreams({ settings, admin, registry, clickhouse, signal }, options);
   } catch (error) {
-    throw mendKafkaError(error, settings.kafka);
+    throw toEtlError(error, settings.kafka);
   } finally {
     await Promise.all([admin?.disconnect(), clickhouse.close()]);
   }
@@ -77,7 +78,7 @@ async function reconcileStreams(
             return await reconcileStream(services, sides, { setAside, progress, patience }, options.isRepair);
           } catch (error) {
             services.signal.throwIfAborted();
-            const failure = mendKafkaError(error, services.settings.kafka);
+            const failure = toEtlError(error, services.settings.kafka);
             return failed(sides.stream, failure, letters.get(sides.stream) ?? 0);
           } finally {
             active.delete(progress);

@@ -2,7 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Admin, Consumer } from 'kafkajs';
 import type { Settings } from '../../core/settings/config.ts';
 import { ReplayRefusedError } from '../../core/errors.ts';
-import { askKafka, createKafka, kafkaError } from '../../core/kafka/client.ts';
+import { askKafka, createKafka } from '../../core/kafka/client.ts';
+import { kafkaError } from '../../core/kafka/kafka-error.ts';
 import { logger } from '../../core/logger.ts';
 import { topicOf } from '../../core/stream-name.ts';
 

@@ -5,7 +5,8 @@ import { Registry } from '../../core/avro/registry.ts';
 import { createClickHouse, probeClickHouse } from '../../core/clickhouse/client.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { ConfigError, messageOf } from '../../core/errors.ts';
-import { askKafka, connectAdmin, mendKafkaError } from '../../core/kafka/client.ts';
+import { askKafka, connectAdmin } from '../../core/kafka/client.ts';
+import { toEtlError } from '../../core/kafka/kafka-error.ts';
 import { logger } from '../../core/logger.ts';
 import { probeRetry } from '../../core/retry.ts';
 import { topicOf } from '../../core/stream-name.ts';
@@ -116,7 +117,7 @@ async function withReplayServices<T>(
     const shared = { letters, limit, buffers, outages };
     return await work({ settings, admin, registry, clickhouse, signal: running, ...shared });
   } catch (error) {
-    throw mendKafkaError(error, settings.kafka);
+    throw toEtlError(error, settings.kafka);
   } finally {
     await letters?.close();
     await Promise.all([admin?.disconnect(), clickhouse.close()]);

@@ -3,7 +3,8 @@ import { Registry } from '../../core/avro/registry.ts';
 import { createClickHouse, probeClickHouse, type ClickHouseClient } from '../../core/clickhouse/client.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { EtlError, messageOf } from '../../core/errors.ts';
-import { adminAsker, connectAdmin, mendKafkaError, type AskAdmin } from '../../core/kafka/client.ts';
+import { adminAsker, connectAdmin, type AskAdmin } from '../../core/kafka/client.ts';
+import { toEtlError } from '../../core/kafka/kafka-error.ts';
 import { probeRetry } from '../../core/retry.ts';
 import { StorageTables } from './table-facts.ts';
 
@@ -82,7 +83,7 @@ export class Services {
       return await work();
     } catch (thrown) {
       this.#signal.throwIfAborted();
-      const error = mendKafkaError(thrown, this.#settings.kafka);
+      const error = toEtlError(thrown, this.#settings.kafka);
       if (!(error instanceof EtlError)) throw error;
       this.#failures.add(messageOf(error));
       return undefined;

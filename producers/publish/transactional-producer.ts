@@ -1,7 +1,8 @@
 import { Partitioners, type Message as KafkaMessage, type Producer, type Transaction } from 'kafkajs';
 import type { Settings } from '../../core/settings/config.ts';
 import { FencedError, ServiceRefusedError, ServiceUnavailableError } from '../../core/errors.ts';
-import { createKafka, isTooLargeForKafka, kafkaError } from '../../core/kafka/client.ts';
+import { createKafka } from '../../core/kafka/client.ts';
+import { isTooLargeForKafka, kafkaError } from '../../core/kafka/kafka-error.ts';
 import { ownMessageLimit, type MessageLimit } from '../../core/kafka/message-limits.ts';
 import { EMPTY_BATCH_BYTES, recordBytes, type Message, type TopicMessages } from '../encode/message.ts';
 

@@ -4,7 +4,8 @@ import type { Admin } from 'kafkajs';
 import { Registry } from '../../core/avro/registry.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { EtlError, StoppedError, StreamNotFoundError } from '../../core/errors.ts';
-import { askKafka, connectAdmin, ensureTopics, mendKafkaError } from '../../core/kafka/client.ts';
+import { askKafka, connectAdmin, ensureTopics } from '../../core/kafka/client.ts';
+import { toEtlError } from '../../core/kafka/kafka-error.ts';
 import { logger } from '../../core/logger.ts';
 import { readMessageLimits, type MessageLimit } from '../../core/kafka/message-limits.ts';
 import { probeRetry } from '../../core/retry.ts';
@@ -108,7 +109,7 @@ export async function produce(
     await sendRun(settings, options.run, counts);
     return counts;
   } catch (error) {
-    throw mendKafkaError(error, kafka);
+    throw toEtlError(error, kafka);
   } finally {
     progress?.stop();
     // Of a stream that failed, requests may still be under way, and would be tried again.

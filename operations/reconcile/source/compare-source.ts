@@ -2,7 +2,8 @@ import { setMaxListeners } from 'node:events';
 import { Registry } from '../../../core/avro/registry.ts';
 import type { Settings } from '../../../core/settings/config.ts';
 import { StoppedError } from '../../../core/errors.ts';
-import { connectAdmin, mendKafkaError } from '../../../core/kafka/client.ts';
+import { connectAdmin } from '../../../core/kafka/client.ts';
+import { toEtlError } from '../../../core/kafka/kafka-error.ts';
 import { logger } from '../../../core/logger.ts';
 import { probeRetry } from '../../../core/retry.ts';
 import { KeyTable } from '../../../producers/state/key-table.ts';
@@ -89,7 +90,7 @@ export async function compareSource(
     signal.throwIfAborted();
     return all;
   } catch (error) {
-    throw mendKafkaError(error, settings.kafka);
+    throw toEtlError(error, settings.kafka);
   } finally {
     // Of a stream that failed, requests may still be under way, and would be tried again.
     stop.abort(new StoppedError('the comparison is over'));

@@ -4,7 +4,7 @@ import { ClickHouseError } from '@clickhouse/client';
 import { clickHouseError, literal, qualified, quoted } from '../../../core/clickhouse/client.ts';
 import { loadSettings } from '../../../core/settings/config.ts';
 import { DecodeError } from '../../../core/errors.ts';
-import { kafkaError } from '../../../core/kafka/client.ts';
+import { kafkaError } from '../../../core/kafka/kafka-error.ts';
 
 const settings = loadSettings(
   {
@@ -48,7 +48,7 @@ const kafkaErrors: readonly (readonly [string, unknown, string, RegExp])[] = [
       ],
     }),
     'ServiceRefusedError',
-    /POLICY_VIOLATION of topic x\.plans, Not so/,
+    /POLICY_VIOLATION for topic x\.plans: Not so/,
   ],
   ['a text', 'gone', 'ServiceUnavailableError', /gone/],
 ];

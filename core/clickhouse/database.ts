@@ -1,0 +1,167 @@
+import type { Row } from '@clickhouse/client';
+import type { ClickHouseSettings } from '../settings/config.ts';
+import { ServiceRefusedError } from '../errors.ts';
+import { retry, serviceRetry, type RetryPolicy } from '../retry.ts';
+import {
+  clickHouseError,
+  createClickHouse,
+  longStatement,
+  mayStay,
+  probeClickHouse,
+  type ClickHouseClient,
+  type ServerSettings,
+} from './client.ts';
+
+/** How often the server may repeat an error that can be permanent: for about two minutes. */
+const MAX_ANSWERS = 30;
+
+/** Keeps proxies from closing a connection while the server works on a long query. */
+const longQuery = {
+  ...longStatement,
+  send_progress_in_http_headers: 1,
+  http_headers_progress_interval_ms: '20000',
+  output_format_json_quote_64bit_integers: 1,
+} as const;
+
+/** The settings of a call: when it stops, and how often it is retried. */
+interface CallOptions {
+  readonly signal: AbortSignal;
+  readonly policy: RetryPolicy;
+}
+
+/**
+ * Runs statements in ClickHouse. Retries what may pass and translates errors, which name the work
+ * (`doing`), never values.
+ *
+ * All methods throw ServiceUnavailableError, ServiceRefusedError or the signal's reason.
+ */
+export class Database {
+  readonly client: ClickHouseClient;
+  readonly settings: ClickHouseSettings;
+  readonly signal: AbortSignal;
+  readonly #policy: RetryPolicy;
+
+  constructor(
+    client: ClickHouseClient,
+    settings: ClickHouseSettings,
+    { signal, policy = serviceRetry }: Pick<CallOptions, 'signal'> & Partial<CallOptions>,
+  ) {
+    this.client = client;
+    this.settings = settings;
+    this.signal = signal;
+    this.#policy = policy;
+  }
+
+  /**
+   * Connects once ClickHouse has answered a query. The caller closes the connection.
+   *
+   * @throws ServiceUnavailableError or ServiceRefusedError, which name CLICKHOUSE_URL and the remedy.
+   */
+  static async connect(
+    settings: ClickHouseSettings,
+    signal: AbortSignal,
+    policy?: RetryPolicy,
+  ): Promise<Database> {
+    const client = createClickHouse(settings);
+    try {
+      await probeClickHouse(client, settings, signal);
+    } catch (error) {
+      await client.close();
+      throw error;
+    }
+    return new Database(client, settings, { signal, ...(policy && { policy }) });
+  }
+
+  /** CLICKHOUSE_DATABASE. */
+  get name(): string {
+    return this.settings.database;
+  }
+
+  /** Returns the same connection with another signal or retry policy. */
+  with({ signal = this.signal, policy = this.#policy }: Partial<CallOptions>): Database {
+    return new Database(this.client, this.settings, { signal, policy });
+  }
+
+  async close(): Promise<void> {
+    await this.client.close();
+  }
+
+  /** Returns the server's version. */
+  version(): Promise<string> {
+    return probeClickHouse(this.client, this.settings, this.signal);
+  }
+
+  /** Returns the rows of a query. @param settings of this query, beside those of every statement. */
+  rows<T>(doing: string, query: string, settings: ServerSettings = {}): Promise<T[]> {
+    return this.retried(doing, async () => {
+      const answer = await this.client.query({
+        query,
+        format: 'JSONEachRow',
+        abort_signal: this.signal,
+        clickhouse_settings: settings,
+      });
+      return answer.json<T>();
+    });
+  }
+
+  /** Yields the rows of a query of any length as they arrive. 64-bit integers are texts. */
+  async *rowStream<T>(doing: string, query: string): AsyncGenerator<T, void, undefined> {
+    const client = createClickHouse(this.settings, undefined, { isStreamed: true });
+    try {
+      const answer = await this.retried(doing, () =>
+        client.query({
+          query,
+          format: 'JSONEachRow',
+          abort_signal: this.signal,
+          clickhouse_settings: longQuery,
+        }),
+      );
+      const stream: AsyncIterable<readonly Pick<Row, 'json'>[]> = answer.stream();
+      for await (const rows of stream) {
+        for (const row of rows) {
+          const value = row.json<T>();
+          if (isException(value)) throw new ServiceRefusedError(`${doing}: ClickHouse broke off its answer`);
+          yield value;
+        }
+      }
+    } catch (error) {
+      throw this.#translated(error, doing);
+    } finally {
+      await client.close();
+    }
+  }
+
+  /** Runs a statement without an answer. */
+  async command(doing: string, query: string, settings: ServerSettings = {}): Promise<void> {
+    await this.retried(doing, () =>
+      this.client.command({ query, abort_signal: this.signal, clickhouse_settings: settings }),
+    );
+  }
+
+  /** Retries `work` and translates the client's errors. */
+  retried<T>(doing: string, work: () => Promise<T>): Promise<T> {
+    let answers = 0;
+    return retry({ service: 'clickhouse', doing }, this.#policy, this.signal, async () => {
+      try {
+        return await work();
+      } catch (error) {
+        const failure = this.#translated(error, doing);
+        if (!mayStay(failure) || ++answers < MAX_ANSWERS) throw failure;
+        throw new ServiceRefusedError(`${failure.message}; the error persists after ${answers} attempts`, {
+          cause: error,
+        });
+      }
+    });
+  }
+
+  /** @throws the signal's reason where the work was stopped. */
+  #translated(error: unknown, doing: string): Error {
+    this.signal.throwIfAborted();
+    return clickHouseError(error, this.settings, doing);
+  }
+}
+
+/** Some servers report a late failure as a row (`http_write_exception_in_output_format`). */
+function isException(row: unknown): boolean {
+  return typeof row === 'object' && row !== null && Object.keys(row).join() === 'exception';
+}

@@ -1,0 +1,290 @@
+import kafkajs, { AssignerProtocol, type Admin, type ConfigResourceTypes } from 'kafkajs';
+import pLimit, { type LimitFunction } from 'p-limit';
+import type { PartitionEnd } from './caught-up.ts';
+import type { Settings } from '../settings/config.ts';
+import { ServiceUnavailableError } from '../errors.ts';
+import { createKafka, probeOptions } from './client.ts';
+import { kafkaError } from './kafka-error.ts';
+import type { PartitionMetadataWithId } from './kafkajs-metadata.ts';
+import { probeRetry, retry, serviceRetry, type RetryPolicy } from '../retry.ts';
+import { wantedTopicConfig, type TopicConfig } from './topic-retention.ts';
+
+/** Partitions of a new topic: the maximum number of sinks that can share one stream. */
+const PARTITIONS = 4;
+
+/** A topic, as Kafka describes it. */
+export interface TopicDescription {
+  /** The first 8 bytes of the topic's id, which is never reused; 0 before Kafka 2.8, which has no ids. */
+  readonly id: bigint;
+  readonly partitionCount: number;
+}
+
+/** The offsets that a partition holds: from `start` to below `end`. */
+export interface PartitionOffsets {
+  readonly partition: number;
+  readonly start: bigint;
+  readonly end: bigint;
+}
+
+/** A committed offset of a consumer group, with the text that was committed beside it. */
+export interface CommittedOffset {
+  readonly offset: bigint;
+  readonly metadata: string;
+}
+
+/** The settings of a call: when it stops, and how often it is retried. */
+interface CallOptions {
+  readonly signal: AbortSignal;
+  readonly policy: RetryPolicy;
+}
+
+type ConfigResource = 'TOPIC' | 'BROKER';
+
+/**
+ * Queries and changes topics, consumer groups and configuration. Every method retries until Kafka
+ * answers, because a broker refuses valid requests for a moment after a change of leaders.
+ *
+ * All methods throw ServiceUnavailableError, ServiceRefusedError or the signal's reason.
+ */
+export class KafkaAdmin {
+  readonly #settings: Settings['kafka'];
+  readonly #admin: Admin;
+  readonly #options: CallOptions;
+  /** kafkajs overwrites a client's metadata with each answer, so requests run one at a time. */
+  readonly #turns: LimitFunction;
+
+  private constructor(
+    settings: Settings['kafka'],
+    admin: Admin,
+    options: CallOptions,
+    turns: LimitFunction = pLimit(1),
+  ) {
+    this.#settings = settings;
+    this.#admin = admin;
+    this.#options = options;
+    this.#turns = turns;
+  }
+
+  /**
+   * Connects once Kafka has answered a request. The caller closes the connection.
+   *
+   * @throws ServiceUnavailableError or ServiceRefusedError, which name KAFKA_BROKERS and the remedy.
+   */
+  static async connect(
+    settings: Settings['kafka'],
+    role: string,
+    signal: AbortSignal,
+    policy: RetryPolicy = serviceRetry,
+  ): Promise<KafkaAdmin> {
+    // The first contact fails fast, because a user waits for it. Later requests are patient.
+    const probe = createKafka(settings, role, probeOptions).admin();
+    await retry({ service: 'kafka' }, probeRetry, signal, async () => {
+      try {
+        await probe.connect();
+        // A broker accepts a connection before it has checked the login.
+        await probe.describeCluster();
+      } catch (error) {
+        throw kafkaError(error, settings);
+      } finally {
+        await probe.disconnect();
+      }
+    });
+    const admin = createKafka(settings, role).admin();
+    try {
+      await admin.connect();
+    } catch (error) {
+      await admin.disconnect();
+      throw kafkaError(error, settings);
+    }
+    return new KafkaAdmin(settings, admin, { signal, policy });
+  }
+
+  /** Returns the same connection with another signal or retry policy. */
+  with(options: Partial<CallOptions>): KafkaAdmin {
+    return new KafkaAdmin(this.#settings, this.#admin, { ...this.#options, ...options }, this.#turns);
+  }
+
+  async close(): Promise<void> {
+    await this.#admin.disconnect();
+  }
+
+  async brokerIds(): Promise<string[]> {
+    const { brokers } = await this.#ask((admin) => admin.describeCluster());
+    return brokers.map(({ nodeId }) => String(nodeId));
+  }
+
+  listTopics(): Promise<string[]> {
+    return this.#ask((admin) => admin.listTopics());
+  }
+
+  /** Describes the given topics, or all topics. Missing topics are absent from the result. */
+  async describeTopics(names: readonly string[] = []): Promise<ReadonlyMap<string, TopicDescription>> {
+    const { topics } = await this.#ask((admin) => admin.fetchTopicMetadata({ topics: [...names] }));
+    return new Map(
+      topics.map(({ name, partitions }) => [
+        name,
+        { id: topicIdOf(partitions), partitionCount: partitions.length },
+      ]),
+    );
+  }
+
+  /**
+   * Creates the missing topics with {@link wantedTopicConfig} and leaves existing ones unchanged.
+   * Returns when every new partition answers: before that, a client finds no leader.
+   */
+  async ensureTopics(names: readonly string[]): Promise<void> {
+    const existing = new Set(await this.listTopics());
+    const missing = names.filter((topic) => !existing.has(topic));
+    if (missing.length === 0) return;
+    const topics = missing.map((topic) => ({
+      topic,
+      numPartitions: PARTITIONS,
+      configEntries: Object.entries(wantedTopicConfig(topic, this.#settings.tombstoneRetentionDays)).map(
+        ([name, value]) => ({ name, value }),
+      ),
+    }));
+    await this.#ask((admin) => admin.createTopics({ topics, waitForLeaders: true }));
+    for (const topic of missing) await this.#ask((admin) => admin.fetchTopicOffsets(topic));
+  }
+
+  /** Returns a topic's id and the offsets of its partitions; undefined if the topic does not exist. */
+  async topicOffsets(
+    topic: string,
+  ): Promise<{ readonly id: bigint; readonly partitions: readonly PartitionOffsets[] } | undefined> {
+    // Both requests are one attempt: if the topic is deleted in between, the retry finds it gone.
+    return this.#ask(async (admin) => {
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+      const [found] = topics;
+      if (found === undefined) return undefined;
+      const offsets = await admin.fetchTopicOffsets(topic);
+      if (offsets.length === 0)
+        throw new ServiceUnavailableError(`topic ${topic} changed while its offsets were read`);
+      const partitions = offsets.map(({ partition, low, high }) => ({
+        partition,
+        start: BigInt(low),
+        end: BigInt(high),
+      }));
+      return { id: topicIdOf(found.partitions), partitions };
+    });
+  }
+
+  /** Returns the end offsets of all partitions that hold messages. */
+  async endOffsets(topics: readonly string[]): Promise<PartitionEnd[]> {
+    const ends: PartitionEnd[] = [];
+    for (const topic of topics) {
+      for (const { partition, start, end } of (await this.topicOffsets(topic))?.partitions ?? []) {
+        if (start !== end) ends.push({ topic, partition, end });
+      }
+    }
+    return ends;
+  }
+
+  /** Returns by partition the first offset whose message is not older than the given time. */
+  async offsetsSince(topic: string, timeMs: number): Promise<ReadonlyMap<number, bigint>> {
+    const offsets = await this.#ask((admin) => admin.fetchTopicOffsetsByTimestamp(topic, timeMs));
+    return new Map(offsets.map(({ partition, offset }) => [partition, BigInt(offset)]));
+  }
+
+  /** Returns by topic and partition what a consumer group has committed. */
+  async committedOffsets(
+    groupId: string,
+    topics: readonly string[],
+  ): Promise<ReadonlyMap<string, ReadonlyMap<number, CommittedOffset>>> {
+    if (topics.length === 0) return new Map();
+    const answer = await this.#ask((admin) => admin.fetchOffsets({ groupId, topics: [...topics] }));
+    return new Map(
+      answer.map(({ topic, partitions }) => [
+        topic,
+        new Map(
+          partitions
+            // Kafka reports -1 where nothing is committed.
+            .filter(({ offset }) => BigInt(offset) >= 0n)
+            .map(({ partition, offset, metadata }) => [
+              partition,
+              { offset: BigInt(offset), metadata: metadata ?? '' },
+            ]),
+        ),
+      ]),
+    );
+  }
+
+  /** Returns the metadata of each member of a consumer group; killed members remain until their session ends. */
+  async groupMembers(groupId: string): Promise<readonly Buffer[]> {
+    const { members } = await this.#describeGroup(groupId);
+    return members.map(({ memberMetadata }) => memberMetadata);
+  }
+
+  /** Whether a member of the group reads the topic, or a rebalance is about to assign it. */
+  async isConsumed(groupId: string, topic: string): Promise<boolean> {
+    const { isRebalancing, members } = await this.#describeGroup(groupId);
+    if (isRebalancing) return members.length > 0;
+    return members.some(({ memberAssignment }) => {
+      const decoded = AssignerProtocol.MemberAssignment.decode(memberAssignment);
+      return (decoded?.assignment[topic]?.length ?? 0) > 0;
+    });
+  }
+
+  async #describeGroup(groupId: string) {
+    const { groups } = await this.#ask((admin) => admin.describeGroups([groupId]));
+    return {
+      isRebalancing: groups.some(({ state }) => /^(Preparing|Completing)Rebalance$/.test(state)),
+      members: groups.flatMap(({ members }) => members),
+    };
+  }
+
+  /** Removes a consumer group. Best effort: an unused group expires by itself. */
+  async removeGroup(groupId: string): Promise<void> {
+    // Outside the turns: a request that waits for Kafka must not delay the end of the process.
+    await this.#admin.deleteGroups([groupId]).catch(() => {});
+  }
+
+  /** Returns the named configuration entries of existing topics. */
+  topicConfigs(
+    topics: readonly string[],
+    entries: readonly string[],
+  ): Promise<ReadonlyMap<string, TopicConfig>> {
+    return this.#configs('TOPIC', topics, entries);
+  }
+
+  /** Returns the named configuration entries of brokers, by broker id. */
+  brokerConfigs(
+    ids: readonly string[],
+    entries: readonly string[],
+  ): Promise<ReadonlyMap<string, TopicConfig>> {
+    return this.#configs('BROKER', ids, entries);
+  }
+
+  async #configs(
+    kind: ConfigResource,
+    names: readonly string[],
+    entries: readonly string[],
+  ): Promise<ReadonlyMap<string, TopicConfig>> {
+    if (names.length === 0) return new Map();
+    const type: ConfigResourceTypes = kafkajs.ConfigResourceTypes[kind];
+    const resources = names.map((name) => ({ type, name, configNames: [...entries] }));
+    const answer = await this.#ask((admin) => admin.describeConfigs({ resources, includeSynonyms: false }));
+    return new Map(
+      answer.resources.map(({ resourceName, configEntries }) => [
+        resourceName,
+        new Map(configEntries.map(({ configName, configValue }) => [configName, configValue])),
+      ]),
+    );
+  }
+
+  #ask<T>(question: (admin: Admin) => Promise<T>): Promise<T> {
+    const { policy, signal } = this.#options;
+    return retry({ service: 'kafka' }, policy, signal, () =>
+      this.#turns(async () => {
+        try {
+          return await question(this.#admin);
+        } catch (error) {
+          throw kafkaError(error, this.#settings);
+        }
+      }),
+    );
+  }
+}
+
+function topicIdOf([partition]: readonly PartitionMetadataWithId[]): bigint {
+  return BigInt(`0x${partition?.topicId?.slice(0, 16) ?? '0'}`);
+}

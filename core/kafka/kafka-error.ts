@@ -1,0 +1,49 @@
+import type { Settings } from '../settings/config.ts';
+import { EtlError, messageOf, notAnswering, ServiceRefusedError } from '../errors.ts';
+
+/**
+ * Translates a failure of kafkajs. Errors of this project pass unchanged. Recognizes errors by name
+ * and fields, because an ES module cannot import the error classes of kafkajs.
+ */
+export function kafkaError(error: unknown, settings: Settings['kafka']): EtlError {
+  if (error instanceof EtlError) return error;
+  const root = rootOf(error);
+  if (root instanceof EtlError) return root;
+  const at = `${settings.brokers.join(',')} (KAFKA_BROKERS)`;
+  const reason = messageOf(root);
+  if (root instanceof Error && /^KafkaJS.*SASL/i.test(root.name)) {
+    const remedy = 'check KAFKA_USERNAME, KAFKA_PASSWORD and KAFKA_SASL_MECHANISM';
+    return new ServiceRefusedError(`Kafka at ${at} refuses the login: ${reason}; ${remedy}`, {
+      cause: error,
+    });
+  }
+  // The broker's own answer, such as TOPIC_AUTHORIZATION_FAILED or MESSAGE_TOO_LARGE.
+  if (root instanceof Error && 'type' in root && 'retriable' in root && root.retriable === false) {
+    const topic = 'topic' in root ? ` for topic ${String(root.topic)}` : '';
+    return new ServiceRefusedError(`Kafka at ${at} answers ${String(root.type)}${topic}: ${reason}`, {
+      cause: error,
+    });
+  }
+  return notAnswering('Kafka', at, error, { reason });
+}
+
+/** Translates errors of kafkajs and returns all others unchanged. */
+export function toEtlError(error: unknown, settings: Settings['kafka']): unknown {
+  return error instanceof Error && error.name.startsWith('KafkaJS') ? kafkaError(error, settings) : error;
+}
+
+/** Whether Kafka refused messages for their size alone. */
+export function isTooLargeForKafka(error: unknown): boolean {
+  const { cause } = error instanceof EtlError ? error : { cause: error };
+  const root = rootOf(cause);
+  const type = root instanceof Error && 'type' in root ? root.type : undefined;
+  return type === 'MESSAGE_TOO_LARGE' || type === 'RECORD_LIST_TOO_LARGE';
+}
+
+/** kafkajs wraps the broker's answer, sometimes twice, and combines the errors of several topics. */
+function rootOf(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  if (error.cause instanceof Error) return rootOf(error.cause);
+  const [first] = 'errors' in error && Array.isArray(error.errors) ? (error.errors as unknown[]) : [];
+  return first === undefined ? error : rootOf(first);
+}
