@@ -18,7 +18,8 @@ import { localTableOf } from '../table/table-ddl.ts';
 import { readTableShape, withoutSystemColumns, type TableColumn } from '../table/table-shape.ts';
 import { detached } from './detached-message.ts';
 import { RowKeys } from './row-keys.ts';
-import { rowsOfTopic, type TableRows } from './resume-offset.ts';
+import { rowsOfTopic } from './resume-offset.ts';
+import type { TableRows } from '../table/partition-rows.ts';
 import type { SetAside } from './set-aside.ts';
 import { blockOf, lostSpan, type CommittedOffset, type TrailOwner } from './trail.ts';
 

@@ -6,7 +6,7 @@ import { isJsonObject, parseJson, type JsonObject, type JsonValue } from '../../
 import { serviceRetry, type RetryPolicy } from '../../core/retry.ts';
 import { parseWriterSchema } from '../schema/writer-schema.ts';
 import { splitUnion, type WriterType } from '../schema/writer-type.ts';
-import { columnTypeSql, type Column } from '../table/column-type.ts';
+import { columnTypeSql, type Column } from '../column/column-type.ts';
 import { readJsonText } from '../transcode/json-text.ts';
 import { RowBuffer } from '../transcode/row-buffer.ts';
 import { dateText } from '../transcode/scalar-text.ts';

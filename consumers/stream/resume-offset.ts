@@ -1,21 +1,4 @@
-/** What a table holds of one partition of one topic: the newest rows. */
-export interface PartitionRows {
-  readonly partition: number;
-  /** Kafka's id of the topic, see `TopicDescription`; 0 for rows of which it is not known. */
-  readonly topicId: bigint;
-  /** Offset and Kafka's time in ms of the row with the highest `_version`. */
-  readonly newest: MessagePosition;
-  /** The same of the row with the highest `_offset`. */
-  readonly highest: MessagePosition;
-}
-
-/** What a table holds of all partitions, of each topic that has had the name. */
-export type TableRows = readonly PartitionRows[];
-
-export interface MessagePosition {
-  readonly offset: bigint;
-  readonly timeMs: bigint;
-}
+import type { MessagePosition, PartitionRows, TableRows } from '../table/partition-rows.ts';
 
 /** What the partition holds now. */
 export interface PartitionLog {

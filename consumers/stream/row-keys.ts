@@ -4,7 +4,7 @@ import { FRAME_BYTES, schemaIdOf } from '../../core/avro/wire-format.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { IncompatibleSchemaError, RecordError } from '../../core/errors.ts';
 import { keySubjectOf, subjectOf } from '../../core/stream-name.ts';
-import { columnTypeSql, type ColumnType } from '../table/column-type.ts';
+import { columnTypeSql, type ColumnType } from '../column/column-type.ts';
 import type { TableColumn } from '../table/table-shape.ts';
 import { isIntegerKey, MessageKeys } from './message-keys.ts';
 import { readWriterSchema } from './stream-schemas.ts';

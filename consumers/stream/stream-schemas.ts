@@ -8,7 +8,7 @@ import { keySubjectOf } from '../../core/stream-name.ts';
 import { declaredFields, type DeclaredFields } from '../schema/declared-fields.ts';
 import { parseWriterSchema } from '../schema/writer-schema.ts';
 import type { WriterSchema } from '../schema/writer-type.ts';
-import type { Column } from '../table/column-type.ts';
+import type { Column } from '../column/column-type.ts';
 import type { StorageTable } from '../table/storage-table.ts';
 import type { TableColumn } from '../table/table-shape.ts';
 import { isIntegerKey, MessageKeys } from './message-keys.ts';

@@ -18,7 +18,8 @@ import {
   type Trail,
   type TrailOwner,
 } from './trail.ts';
-import { highestOf, resumeOffset, rowsOfTopic, type TableRows } from './resume-offset.ts';
+import { highestOf, resumeOffset, rowsOfTopic } from './resume-offset.ts';
+import type { TableRows } from '../table/partition-rows.ts';
 
 /** What the partitions of one topic ask of the consumer. */
 export interface TopicControl {

@@ -13,7 +13,7 @@ import {
 } from '../transcode/scalar-text.ts';
 import { decimalWidth } from '../transcode/decimal.ts';
 import { writeValue } from '../transcode/value-code.ts';
-import type { ColumnType } from './column-type.ts';
+import type { ColumnType } from '../column/column-type.ts';
 
 /** Whether the field declares what it holds in messages without it. */
 export function hasDefault({ type, default: value }: WriterField): boolean {

@@ -5,8 +5,8 @@ import { isPassing, qualified, quoted, type ClickHouseClient } from '../../core/
 import type { ClickHouseSettings } from '../../core/settings/config.ts';
 import { ByteWriter } from '../../core/avro/byte-writer.ts';
 import { foreignText } from '../../core/http/foreign-text.ts';
-import { columnTypeSql } from './column-type.ts';
-import { systemColumns } from './evolution.ts';
+import { columnTypeSql } from '../column/column-type.ts';
+import { systemColumns } from './stored-columns.ts';
 import { insertComment } from './table-checkpoint.ts';
 import { identityColumnOf } from './table-ddl.ts';
 import type { TableColumn } from './table-shape.ts';

@@ -22,11 +22,12 @@ import { retry, serviceRetry, steadyRetry, type RetryPolicy } from '../../core/r
 import { storageTableOf } from '../../core/stream-name.ts';
 import { declaredFields, type DeclaredFields } from '../schema/declared-fields.ts';
 import type { WriterSchema } from '../schema/writer-type.ts';
-import type { TableRows } from '../stream/resume-offset.ts';
+import type { TableRows } from './partition-rows.ts';
 import { speaksOfDeletes } from './constraint.ts';
-import { evolutionActions, fieldColumns, sortingKey } from './evolution.ts';
+import { evolutionActions } from './evolution.ts';
 import { readInsertedPart, readViewsOn, takeBack, textOf, type InsertedPart } from './half-inserted.ts';
 import { viewIn, type InsertedRows, type InsertOutcome } from './insert-rows.ts';
+import { fieldColumns, sortingKey } from './stored-columns.ts';
 import { StreamViews, type StreamViewsOptions } from './stream-views.ts';
 import { alterTableSql, createTableSql, identitySql, localTableOf } from './table-ddl.ts';
 import { hasBlocks, readLastBlock, readPartitionRows, settleInserts } from './table-checkpoint.ts';

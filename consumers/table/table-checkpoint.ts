@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { askRows, literal, qualified, type ClickHouseClient } from '../../core/clickhouse/client.ts';
 import { positionIn, versionLimitSql } from '../../core/kafka/message-time.ts';
 import { logger } from '../../core/logger.ts';
-import type { TableRows } from '../stream/resume-offset.ts';
+import type { TableRows } from './partition-rows.ts';
 
 const SETTLE_ASK_MS = 50;
 /** As long as a request for an insert may take. */

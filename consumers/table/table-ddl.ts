@@ -1,7 +1,7 @@
 import { literal, qualified, quoted } from '../../core/clickhouse/client.ts';
 import type { ClickHouseSettings } from '../../core/settings/config.ts';
 import type { WriterSchema } from '../schema/writer-type.ts';
-import { columnSql, fieldColumns, sortingKey, systemColumns } from './evolution.ts';
+import { columnSql, fieldColumns, sortingKey, systemColumns } from './stored-columns.ts';
 import { outlineOf } from './sql-outline.ts';
 
 /** Without a window ClickHouse ignores deduplication tokens in silence. */

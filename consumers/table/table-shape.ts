@@ -2,8 +2,8 @@ import { isSystemColumnName } from '../../core/avro/schema.ts';
 import { askRows, literal, type ClickHouseClient } from '../../core/clickhouse/client.ts';
 import { IncompatibleSchemaError } from '../../core/errors.ts';
 import { storageTableOf } from '../../core/stream-name.ts';
-import type { Column } from './column-type.ts';
-import { parseColumnType } from './parse-column-type.ts';
+import type { Column } from '../column/column-type.ts';
+import { parseColumnType } from '../column/parse-column-type.ts';
 import { outlineOf } from './sql-outline.ts';
 import { identityIn, shapeOf } from './table-ddl.ts';
 

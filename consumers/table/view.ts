@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { askRows, literal, qualified, quoted, type ClickHouseClient } from '../../core/clickhouse/client.ts';
 import type { ClickHouseSettings } from '../../core/settings/config.ts';
 import { storageTableOf, viewOf } from '../../core/stream-name.ts';
-import type { Column } from './column-type.ts';
+import type { Column } from '../column/column-type.ts';
 import { onCluster } from './table-ddl.ts';
 
 /** A view with a name of its own, made from a stream's. */

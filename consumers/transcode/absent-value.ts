@@ -1,9 +1,8 @@
 import { defaultAvro } from '../schema/default-value.ts';
 import type { WriterField } from '../schema/writer-type.ts';
-import type { ColumnType } from '../table/column-type.ts';
-import { CodeWriter, Program } from './code-writer.ts';
+import type { ColumnType } from '../column/column-type.ts';
+import { CodeWriter, Program, type ValueWriter } from './code-writer.ts';
 import { defaultBytes } from './column-default.ts';
-import type { ValueWriter } from './record-code.ts';
 import { RowBuffer } from './row-buffer.ts';
 import { Transcoding } from './transcoding.ts';
 

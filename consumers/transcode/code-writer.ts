@@ -1,5 +1,7 @@
 import { DecodeError } from '../../core/errors.ts';
+import type { ColumnType } from '../column/column-type.ts';
 import type { DeclaredFields } from '../schema/declared-fields.ts';
+import type { WriterType } from '../schema/writer-type.ts';
 import type { Converter } from './converters.ts';
 import type { Transcoding } from './transcoding.ts';
 
@@ -279,3 +281,13 @@ export class CodeWriter {
     );
   }
 }
+
+/** Where code is written for: names the field in errors, from the top. */
+export interface Place {
+  readonly path: string;
+  /** Whether it is a field of the primary key, where null is an error. */
+  readonly isKey: boolean;
+}
+
+/** Writes the code for one value. Handed over, since values hold records as records hold values. */
+export type ValueWriter = (code: CodeWriter, type: WriterType, column: ColumnType, place: Place) => void;

@@ -1,5 +1,5 @@
 import { membersOf, splitUnion, type WriterType } from '../schema/writer-type.ts';
-import type { ColumnType, ScalarName } from '../table/column-type.ts';
+import type { ColumnType, ScalarName } from '../column/column-type.ts';
 import { decimalWidth } from './decimal.ts';
 
 /** The discriminator of a Variant that is null. */

@@ -1,7 +1,7 @@
 import { DecodeError } from '../../core/errors.ts';
 import type { DeclaredFields } from '../schema/declared-fields.ts';
 import type { WriterSchema } from '../schema/writer-type.ts';
-import type { Column } from '../table/column-type.ts';
+import type { Column } from '../column/column-type.ts';
 import { CodeWriter, Program } from './code-writer.ts';
 import { writeRecord } from './record-code.ts';
 import { writeValue } from './value-code.ts';

@@ -1,6 +1,6 @@
 import { DecodeError } from '../../core/errors.ts';
 import type { WriterType } from '../schema/writer-type.ts';
-import type { ColumnType, EnumType } from '../table/column-type.ts';
+import type { ColumnType, EnumType } from '../column/column-type.ts';
 import { decimalCopier, decimalWidth, readDecimal, tooManyDigits } from './decimal.ts';
 import { dateText, decimalText, doubleText, floatText, timestampText, uuidText } from './scalar-text.ts';
 import type { Transcoding } from './transcoding.ts';

@@ -1,18 +1,8 @@
 import { splitUnion, type WriterField, type WriterType } from '../schema/writer-type.ts';
-import type { Column, ColumnType } from '../table/column-type.ts';
-import { CodeWriter } from './code-writer.ts';
+import type { Column } from '../column/column-type.ts';
 import { absentBytes } from './absent-value.ts';
+import { CodeWriter, type Place, type ValueWriter } from './code-writer.ts';
 import { skip } from './skip.ts';
-
-/** Where code is written for: names the field in errors, from the top. */
-export interface Place {
-  readonly path: string;
-  /** Whether it is a field of the primary key, where null is an error. */
-  readonly isKey: boolean;
-}
-
-/** Writes the code for one value. Handed over, since values hold records as records hold values. */
-export type ValueWriter = (code: CodeWriter, type: WriterType, column: ColumnType, place: Place) => void;
 
 /** V8 does not optimise functions that are too long; one of so many values it does. */
 const VALUES_PER_FUNCTION = 25;

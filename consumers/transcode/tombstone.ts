@@ -1,5 +1,5 @@
 import { DecodeError } from '../../core/errors.ts';
-import { columnTypeSql, type Column, type ColumnType } from '../table/column-type.ts';
+import { columnTypeSql, type Column, type ColumnType } from '../column/column-type.ts';
 import { defaultBytes } from './column-default.ts';
 import type { RowBuffer } from './row-buffer.ts';
 import { dateText } from './scalar-text.ts';

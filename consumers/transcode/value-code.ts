@@ -9,14 +9,14 @@ import {
   type UnionType,
   type WriterType,
 } from '../schema/writer-type.ts';
-import { columnTypeOf } from '../table/column-type-of.ts';
-import { stringType, type ColumnType } from '../table/column-type.ts';
-import { variantMemberFor } from '../table/widened.ts';
-import type { CodeWriter } from './code-writer.ts';
+import { columnTypeOf } from '../column/column-type-of.ts';
+import { stringType, type ColumnType } from '../column/column-type.ts';
+import { variantMemberFor } from '../column/widened.ts';
+import type { CodeWriter, Place } from './code-writer.ts';
 import { defaultBytes } from './column-default.ts';
 import { converterOf, type Converter } from './converters.ts';
 import { readJsonText } from './json-text.ts';
-import { writeRecord, type Place } from './record-code.ts';
+import { writeRecord } from './record-code.ts';
 
 /**
  * Writes the code that reads a value of the Avro type at `p` and writes it at `q`, for a column that was made to hold the type

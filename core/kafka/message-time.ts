@@ -5,22 +5,30 @@ const OFFSET_MASK = (1n << OFFSET_BITS) - 1n;
 const LAST_MS = 8.64e15;
 
 /**
- * A message's time in ms, as every part of the project reads it. Producers may send any: -1 says that there is none. What lies before
- * 1970 counts as 1970, since `_version` has no sign, and offsets decide among such messages.
+ * Returns a message's time in ms, as every part of the project reads it. Producers may send any time; -1 means none.
+ * Times before 1970 count as 1970, since `_version` is unsigned; offsets order such messages.
  */
 export function messageTimeMs(timestamp: string): number {
   return Math.min(Math.max(Number(timestamp), 0), LAST_MS);
 }
 
-/** The `_version` of a message's row: the highest of a key is the latest. `writeSystemColumns` writes the same number. */
+/**
+ * Returns the `_version` of a message's row: the highest of a key is the latest.
+ * `writeSystemColumns` writes the same number byte by byte.
+ */
 export function versionOf({ timestamp, offset }: { timestamp: string; offset: string }): bigint {
   return (BigInt(messageTimeMs(timestamp)) << OFFSET_BITS) + BigInt(offset);
 }
 
-/** Time and offset in a `_version`. */
+/** Returns time and offset of a `_version`. */
 export function positionIn(version: bigint): { readonly offset: bigint; readonly timeMs: bigint } {
   return { offset: version & OFFSET_MASK, timeMs: version >> OFFSET_BITS };
 }
 
-/** No message has this version or a higher one; rows that were written of times before 1970 once had. */
+/** Returns, as SQL, the lowest `_version` that a message of this time can have. */
+export function lowestVersionSql(timeMs: bigint): string {
+  return `bitShiftLeft(toUInt128(${timeMs}), ${OFFSET_BITS})`;
+}
+
+/** No message has this version or a higher one. Earlier releases wrote such versions for times before 1970. */
 export const versionLimitSql = 'bitShiftLeft(toUInt128(1), 127)';

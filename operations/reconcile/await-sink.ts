@@ -5,7 +5,8 @@ import type { StorageTable } from '../../consumers/table/storage-table.ts';
 import { sinkGroupOf } from '../../consumers/run/sink-group.ts';
 import { readPartitionLogs } from '../../consumers/stream/partition-logs.ts';
 import { lostSpan, type CommittedOffset } from '../../consumers/stream/trail.ts';
-import { resumeOffset, type PartitionLog, type TableRows } from '../../consumers/stream/resume-offset.ts';
+import { resumeOffset, type PartitionLog } from '../../consumers/stream/resume-offset.ts';
+import type { TableRows } from '../../consumers/table/partition-rows.ts';
 import { askAdmin, type ReconcileServices } from './services.ts';
 
 const ASK_MS = 300;

@@ -1,3 +1,5 @@
+import { lowestVersionSql, positionIn } from '../../core/kafka/message-time.ts';
+
 /** Where a message stands, or the message of a row. */
 export interface Place {
   /** Its time in ms × 2^64 + its offset. */
@@ -8,8 +10,6 @@ export interface Place {
 
 /** By partition of a topic, the offset that its next message will get. */
 export type Ends = ReadonlyMap<number, bigint>;
-
-const TIME_BITS = 64n;
 
 /**
  * Whether a row stands where nobody has sent a message: at an offset that the topic has not come to, or that none has. A row of a former topic of that
@@ -22,7 +22,9 @@ export function isForeign(
   ends: Ends,
   sinceMs: bigint | undefined,
 ): boolean {
-  return sinceMs !== undefined && version >> TIME_BITS >= sinceMs && !isWithin({ partition, offset }, ends);
+  return (
+    sinceMs !== undefined && positionIn(version).timeMs >= sinceMs && !isWithin({ partition, offset }, ends)
+  );
 }
 
 /** Whether the topic has come to the offset. */
@@ -35,5 +37,5 @@ export function foreignSql(ends: Ends, sinceMs: bigint): string {
   const partitions = [...ends.keys()].join(', ');
   const offsets = [...ends.values()].map((end) => `toInt64(${end})`).join(', ');
   const end = ends.size === 0 ? '0' : `transform(_partition, [${partitions}], [${offsets}], toInt64(0))`;
-  return `_version >= bitShiftLeft(toUInt128(${sinceMs}), ${TIME_BITS}) AND (_offset < 0 OR _offset >= ${end})`;
+  return `_version >= ${lowestVersionSql(sinceMs)} AND (_offset < 0 OR _offset >= ${end})`;
 }

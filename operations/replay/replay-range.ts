@@ -2,7 +2,8 @@ import { ReplayRefusedError } from '../../core/errors.ts';
 import type { AskAdmin } from '../../core/kafka/client.ts';
 import { describeTopicConfigs, hasBrokerTimes } from '../../core/kafka/topic-retention.ts';
 import { readPartitionLogs } from '../../consumers/stream/partition-logs.ts';
-import { highestOf, resumeOffset, type TableRows } from '../../consumers/stream/resume-offset.ts';
+import { highestOf, resumeOffset } from '../../consumers/stream/resume-offset.ts';
+import type { TableRows } from '../../consumers/table/partition-rows.ts';
 import type { CopiedRange } from './shadow-table.ts';
 
 /** What of a topic a replay reads. */

@@ -19,7 +19,7 @@ import { readPartitionRows, settleInserts } from '../../consumers/table/table-ch
 import { nameIn, outlineOf } from '../../consumers/table/sql-outline.ts';
 import { identityIn } from '../../consumers/table/table-ddl.ts';
 import { readTableIdentity, readTableShape } from '../../consumers/table/table-shape.ts';
-import type { TableRows } from '../../consumers/stream/resume-offset.ts';
+import type { TableRows } from '../../consumers/table/partition-rows.ts';
 
 /** Offsets that one statement copies: it ends well within the time that a request may take. */
 const COPY_OFFSETS = 2_000_000n;

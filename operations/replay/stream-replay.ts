@@ -14,7 +14,8 @@ import {
 } from '../../consumers/stream/create-stream-sink.ts';
 import type { DeadLetter, DeadLetters } from '../../consumers/stream/dead-letters.ts';
 import { endsOf, readPartitionLogs, topicIdOf } from '../../consumers/stream/partition-logs.ts';
-import { highestOf, rowsOfTopic, type TableRows } from '../../consumers/stream/resume-offset.ts';
+import { highestOf, rowsOfTopic } from '../../consumers/stream/resume-offset.ts';
+import type { TableRows } from '../../consumers/table/partition-rows.ts';
 import type { SetAside } from '../../consumers/stream/set-aside.ts';
 import { sinkGroupOf, SinkGroup } from '../../consumers/run/sink-group.ts';
 import { sink } from '../../consumers/run/sink.ts';

@@ -1,5 +1,5 @@
 import { readPartitionRows } from '../../consumers/table/table-checkpoint.ts';
-import type { TableRows } from '../../consumers/stream/resume-offset.ts';
+import type { TableRows } from '../../consumers/table/partition-rows.ts';
 import { readStreamColumns } from '../../consumers/table/table-shape.ts';
 import { readView, streamsInViewsOf, viewFault, viewStatements } from '../../consumers/table/view.ts';
 import {

@@ -2,22 +2,13 @@ import { referenceTo } from './customer.ts';
 import { dataSourceOf, dataSourceUuid } from './data-source.ts';
 import { addMonths, day, milliseconds } from './instant.ts';
 import { perRevision, type Key } from './key.ts';
-import { subscriptionsOf, type Move, type Subscription } from './ledger.ts';
+import { subscriptionsOf, type Invoice, type Subscription } from './ledger.ts';
 import { renderLineItems } from './line-item.ts';
 import { periodEnd } from './plan.ts';
 import { renderTransactions } from './transaction.ts';
 import { uuidOf } from './uuid.ts';
 import type { Rendered } from './rendered.ts';
 import type { World } from './world.ts';
-
-/** The bill for one period of a subscription. */
-export interface Invoice extends Key {
-  readonly subscription: Subscription;
-  /** The state of the subscription that is paid for. */
-  readonly move: Move;
-  readonly from: number;
-  readonly to: number;
-}
 
 /** A subscription's invoices at the beginning take half of a member's 64 ordinals. */
 const perSubscription = 32;

@@ -24,6 +24,15 @@ export interface Subscription {
   readonly moves: readonly Move[];
 }
 
+/** The bill for one period of a subscription. */
+export interface Invoice extends Key {
+  readonly subscription: Subscription;
+  /** The state of the subscription that is paid for. */
+  readonly move: Move;
+  readonly from: number;
+  readonly to: number;
+}
+
 /** Its seats make any sum of money outgrow 32 bits. */
 export const whale = 0;
 /** A lead at any seed. */

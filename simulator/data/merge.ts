@@ -1,8 +1,5 @@
-import type { Random } from './random.ts';
+import { mergedFromTheStart, mergesAtFirst } from './first-merges.ts';
 import type { World } from './world.ts';
-
-/** Merged from the beginning at any seed, both halves with one external_id. */
-export const mergedFromTheStart = 7;
 
 /**
  * The customer (by the number of its first member) that a member belongs to now; undefined once it was deleted.
@@ -35,18 +32,6 @@ export function sharesExternalId(world: World, member: number): boolean {
 /** True where two data sources knew the customer from the beginning; the first few stay single, for their traps. */
 export function isMergedAtFirst(world: World, member: number): boolean {
   return world.bornIn(member) === 0 && mergesAtFirst(world.random, member);
-}
-
-function mergesAtFirst(random: Random, member: number): boolean {
-  if (member % 2 === 0) return false;
-  return member === mergedFromTheStart || (member > 10 && random.chance('merge.first', 0.03, member));
-}
-
-/** How many members it takes for so many customers, since some are merged from the beginning. */
-export function membersFor(random: Random, customers: number): number {
-  let members = 0;
-  for (let seen = 0; seen < customers; members++) if (!mergesAtFirst(random, members)) seen++;
-  return members;
 }
 
 function isMergedAway(world: World, member: number): boolean {

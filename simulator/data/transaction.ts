@@ -1,5 +1,5 @@
 import { hour, milliseconds } from './instant.ts';
-import type { Invoice } from './invoice.ts';
+import type { Invoice } from './ledger.ts';
 import { perInvoice, totalOf } from './line-item.ts';
 import { uuidOf } from './uuid.ts';
 import type { World } from './world.ts';

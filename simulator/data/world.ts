@@ -1,7 +1,7 @@
+import { membersFor } from './first-merges.ts';
 import { day } from './instant.ts';
 import type { Key } from './key.ts';
 import { revisionOf } from './key.ts';
-import { membersFor } from './merge.ts';
 import { Random } from './random.ts';
 
 /** What decides every record of the account. */

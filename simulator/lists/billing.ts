@@ -1,6 +1,7 @@
 import type { Key } from '../data/key.ts';
 import { nanoseconds } from '../data/instant.ts';
-import { invoicesOf, isShown, renderInvoice, type Invoice, type InvoiceSwitches } from '../data/invoice.ts';
+import { invoicesOf, isShown, renderInvoice, type InvoiceSwitches } from '../data/invoice.ts';
+import type { Invoice } from '../data/ledger.ts';
 import {
   isDisabledEvent,
   renderSubscriptionEvent,

@@ -1,6 +1,6 @@
 import { customerUuid } from '../data/customer.ts';
-import { everyInvoice, invoicesOf, renderInvoice, type Invoice } from '../data/invoice.ts';
-import { subscriptionsOf, type Subscription } from '../data/ledger.ts';
+import { everyInvoice, invoicesOf, renderInvoice } from '../data/invoice.ts';
+import { subscriptionsOf, type Invoice, type Subscription } from '../data/ledger.ts';
 import { membersOf } from '../data/merge.ts';
 import {
   importSubscriptionUuid,

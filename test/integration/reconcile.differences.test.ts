@@ -9,7 +9,7 @@ import {
 } from '../../operations/reconcile/find-differences.ts';
 import { keyPartsSql } from '../../consumers/table/key-sql.ts';
 import type { ReconcileServices } from '../../operations/reconcile/services.ts';
-import { stringType } from '../../consumers/table/column-type.ts';
+import { stringType } from '../../consumers/column/column-type.ts';
 import { SideTable } from '../../operations/reconcile/side-table.ts';
 import { Registry } from '../../core/avro/registry.ts';
 import { createClickHouse, qualified, quoted } from '../../core/clickhouse/client.ts';

@@ -7,8 +7,8 @@ import { createClient, type ClickHouseClient, type ClickHouseSettings } from '@c
 import fc from 'fast-check';
 import { parseWriterSchema } from '../../consumers/schema/writer-schema.ts';
 import type { WriterSchema } from '../../consumers/schema/writer-type.ts';
-import { columnTypeSql, type Column, type ColumnType } from '../../consumers/table/column-type.ts';
-import { parseColumnType } from '../../consumers/table/parse-column-type.ts';
+import { columnTypeSql, type Column, type ColumnType } from '../../consumers/column/column-type.ts';
+import { parseColumnType } from '../../consumers/column/parse-column-type.ts';
 import { compileRowTranscoder } from '../../consumers/transcode/compile.ts';
 import { RowBuffer } from '../../consumers/transcode/row-buffer.ts';
 import { ByteWriter } from '../../core/avro/byte-writer.ts';

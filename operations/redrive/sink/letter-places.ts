@@ -6,7 +6,8 @@ import { messageTimeMs } from '../../../core/kafka/message-time.ts';
 import { readTopics, type OffsetSpan } from '../../../core/kafka/topic-reader.ts';
 import { sinkGroupOf } from '../../../consumers/run/sink-group.ts';
 import { readPartitionLogs } from '../../../consumers/stream/partition-logs.ts';
-import { resumeOffset, type PartitionLog, type TableRows } from '../../../consumers/stream/resume-offset.ts';
+import { resumeOffset, type PartitionLog } from '../../../consumers/stream/resume-offset.ts';
+import type { TableRows } from '../../../consumers/table/partition-rows.ts';
 import type { CommittedOffset } from '../../../consumers/stream/trail.ts';
 
 /** Why a row may not be inserted now. */

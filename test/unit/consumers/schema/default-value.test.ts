@@ -3,7 +3,8 @@ import test from 'node:test';
 import { declaredFields } from '../../../../consumers/schema/declared-fields.ts';
 import { defaultAvro } from '../../../../consumers/schema/default-value.ts';
 import { parseWriterSchema } from '../../../../consumers/schema/writer-schema.ts';
-import { evolutionActions, systemColumns } from '../../../../consumers/table/evolution.ts';
+import { evolutionActions } from '../../../../consumers/table/evolution.ts';
+import { systemColumns } from '../../../../consumers/table/stored-columns.ts';
 import { columnsOf, typeOf } from '../../../fixtures/tables.ts';
 
 const schemaOf = (...fields: readonly unknown[]) =>

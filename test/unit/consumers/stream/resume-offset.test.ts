@@ -1,11 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import {
-  resumeOffset,
-  type PartitionLog,
-  type TableRows,
-} from '../../../../consumers/stream/resume-offset.ts';
+import { resumeOffset, type PartitionLog } from '../../../../consumers/stream/resume-offset.ts';
+import type { TableRows } from '../../../../consumers/table/partition-rows.ts';
 
 /** A broker that gives no ids, and a topic that has its times. */
 const byTime = { topicId: 0n, times: 'broker' } as const;

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { columnTypeSql, type Column } from '../../../../consumers/table/column-type.ts';
+import { columnTypeSql, type Column } from '../../../../consumers/column/column-type.ts';
 import { parseWriterSchema } from '../../../../consumers/schema/writer-schema.ts';
 import type { WriterSchema } from '../../../../consumers/schema/writer-type.ts';
-import { evolutionActions, fieldColumns, systemColumns } from '../../../../consumers/table/evolution.ts';
-import { parseColumnType } from '../../../../consumers/table/parse-column-type.ts';
+import { evolutionActions } from '../../../../consumers/table/evolution.ts';
+import { fieldColumns, systemColumns } from '../../../../consumers/table/stored-columns.ts';
+import { parseColumnType } from '../../../../consumers/column/parse-column-type.ts';
 import { createTableSql } from '../../../../consumers/table/table-ddl.ts';
 import { viewStatements } from '../../../../consumers/table/view.ts';
 import { readStreamSchema, streamNames } from '../../../../core/avro/schema-files.ts';

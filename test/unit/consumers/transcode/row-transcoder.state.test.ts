@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { parseWriterSchema } from '../../../../consumers/schema/writer-schema.ts';
-import type { Column } from '../../../../consumers/table/column-type.ts';
+import type { Column } from '../../../../consumers/column/column-type.ts';
 import { compileRowTranscoder, type RowTranscoder } from '../../../../consumers/transcode/compile.ts';
 import { RowBuffer } from '../../../../consumers/transcode/row-buffer.ts';
 import { DecodeError } from '../../../../core/errors.ts';

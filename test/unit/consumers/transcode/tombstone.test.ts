@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { Column } from '../../../../consumers/table/column-type.ts';
+import type { Column } from '../../../../consumers/column/column-type.ts';
 import { RowBuffer } from '../../../../consumers/transcode/row-buffer.ts';
 import { MessageKeys } from '../../../../consumers/stream/message-keys.ts';
 import { writeTombstone } from '../../../../consumers/transcode/tombstone.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { systemColumns } from '../../../../consumers/table/evolution.ts';
+import { systemColumns } from '../../../../consumers/table/stored-columns.ts';
 import { fieldNameOf } from '../../../../core/avro/field-name.ts';
 
 const names: readonly (readonly [string, string])[] = [

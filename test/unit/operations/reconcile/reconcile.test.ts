@@ -18,7 +18,7 @@ import {
 } from '../../../../consumers/table/key-sql.ts';
 import { progressLines } from '../../../../operations/reconcile/reconcile-progress.ts';
 import { reconcileJson, reconcileSummary } from '../../../../operations/reconcile/reconcile-summary.ts';
-import { parseColumnType } from '../../../../consumers/table/parse-column-type.ts';
+import { parseColumnType } from '../../../../consumers/column/parse-column-type.ts';
 import { RowKeys } from '../../../../consumers/stream/row-keys.ts';
 import type { ReconcileServices } from '../../../../operations/reconcile/services.ts';
 import { MessageSearch } from '../../../../operations/reconcile/search-messages.ts';

@@ -7,7 +7,8 @@ import {
   notPassed,
   type PlacesOptions,
 } from '../../../../../operations/redrive/sink/letter-places.ts';
-import type { PartitionLog, PartitionRows } from '../../../../../consumers/stream/resume-offset.ts';
+import type { PartitionLog } from '../../../../../consumers/stream/resume-offset.ts';
+import type { PartitionRows } from '../../../../../consumers/table/partition-rows.ts';
 import type { SinkLetter } from '../../../../../core/dead-letters/parse-letter.ts';
 
 const letterAt = (offset: number, timestampMs: number): SinkLetter => ({

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { columnTypeOf } from '../../../../consumers/table/column-type-of.ts';
-import { columnTypeSql, type ColumnType } from '../../../../consumers/table/column-type.ts';
-import { parseColumnType } from '../../../../consumers/table/parse-column-type.ts';
-import { widened } from '../../../../consumers/table/widened.ts';
+import { columnTypeOf } from '../../../../consumers/column/column-type-of.ts';
+import { columnTypeSql, type ColumnType } from '../../../../consumers/column/column-type.ts';
+import { parseColumnType } from '../../../../consumers/column/parse-column-type.ts';
+import { widened } from '../../../../consumers/column/widened.ts';
 import { IncompatibleSchemaError } from '../../../../core/errors.ts';
 import { columnTypes } from '../../../fixtures/column-types.ts';
 import { existingTypes, typeOf } from '../../../fixtures/tables.ts';

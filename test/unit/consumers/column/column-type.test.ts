@@ -5,15 +5,15 @@ import {
   columnCommentOf,
   columnTypeOf,
   keyColumnTypeOf,
-} from '../../../../consumers/table/column-type-of.ts';
+} from '../../../../consumers/column/column-type-of.ts';
 import {
   columnTypeSql,
   dateTime64Type,
   stringType,
   variantType,
-} from '../../../../consumers/table/column-type.ts';
-import { parseColumnType } from '../../../../consumers/table/parse-column-type.ts';
-import { isSame } from '../../../../consumers/table/widened.ts';
+} from '../../../../consumers/column/column-type.ts';
+import { parseColumnType } from '../../../../consumers/column/parse-column-type.ts';
+import { isSame } from '../../../../consumers/column/widened.ts';
 import { parseWriterSchema } from '../../../../consumers/schema/writer-schema.ts';
 import { IncompatibleSchemaError } from '../../../../core/errors.ts';
 import type { Schema } from '../../../fixtures/avro-schemas.ts';

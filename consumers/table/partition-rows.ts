@@ -1,0 +1,19 @@
+/** The newest rows that a table holds of one partition of one topic. */
+export interface PartitionRows {
+  readonly partition: number;
+  /** Kafka's topic id, see `TopicDescription`; 0 for rows that do not know theirs. */
+  readonly topicId: bigint;
+  /** Position of the row with the highest `_version`. */
+  readonly newest: MessagePosition;
+  /** Position of the row with the highest `_offset`. */
+  readonly highest: MessagePosition;
+}
+
+/** The newest rows of every partition, for each topic that has had the name. */
+export type TableRows = readonly PartitionRows[];
+
+export interface MessagePosition {
+  readonly offset: bigint;
+  /** Kafka's time of the message in ms. */
+  readonly timeMs: bigint;
+}

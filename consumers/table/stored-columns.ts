@@ -1,0 +1,57 @@
+import { systemColumnNames, type SystemColumnName } from '../../core/avro/schema.ts';
+import { literal, quoted } from '../../core/clickhouse/client.ts';
+import { columnCommentOf, columnTypeOf, keyColumnTypeOf } from '../column/column-type-of.ts';
+import { columnTypeSql, type Column } from '../column/column-type.ts';
+import { parseColumnType } from '../column/parse-column-type.ts';
+import type { WriterSchema } from '../schema/writer-type.ts';
+
+const systemColumnDefinitions: Readonly<Record<SystemColumnName, readonly [type: string, comment: string]>> =
+  {
+    _version: [
+      'UInt128',
+      'Message time in ms × 2^64 + offset: of the rows of a key the highest is the latest',
+    ],
+    _deleted: ['UInt8', '1 for a row that stands for a delete'],
+    _partition: ['Int32', 'Partition of the message'],
+    _offset: ['Int64', 'Offset of the message'],
+    _timestamp: ["DateTime64(3, 'UTC')", 'Time at which Kafka took the message'],
+    _schema_id: ['Int32', 'Id of its schema in the registry; 0 for a delete'],
+    _topic_id: [
+      'UInt64',
+      'First 8 bytes of the id of its topic: one that was deleted and made again has another; 0 where it is not known',
+    ],
+  };
+
+export interface CommentedColumn extends Column {
+  readonly comment: string;
+  /** What rows hold that were there before, as SQL; empty, or left out, for what the server puts there by itself. */
+  readonly value?: string | undefined;
+}
+
+/** What every storage table carries beside the stream's own columns, in this order at the end of each row. */
+export const systemColumns: readonly CommentedColumn[] = systemColumnNames.map((name) => {
+  const [text, comment] = systemColumnDefinitions[name];
+  const type = parseColumnType(text);
+  if (type === undefined) throw new Error(`unknown type ${text}`);
+  return { name, type, comment };
+});
+
+/** The columns of a stream's own fields. @throws IncompatibleSchemaError for a key of a type that none can have. */
+export function fieldColumns(schema: WriterSchema): CommentedColumn[] {
+  return schema.fields.flatMap((field) => {
+    const { name } = field;
+    const isKey = schema.primaryKey?.includes(name) ?? false;
+    const type = isKey ? keyColumnTypeOf(field.type, `field ${name}`) : columnTypeOf(field.type);
+    return type === undefined ? [] : [{ name, type, comment: columnCommentOf(field) }];
+  });
+}
+
+/** The columns that a table is sorted by: rows that agree in them are versions of one row. Without a primary key, each message is a row of its own. */
+export function sortingKey({ primaryKey }: WriterSchema): readonly string[] {
+  return primaryKey === undefined || primaryKey.length === 0 ? ['_partition', '_offset'] : primaryKey;
+}
+
+export function columnSql({ name, type, comment, value = '' }: CommentedColumn): string {
+  const otherwise = value === '' ? '' : ` DEFAULT ${value}`;
+  return `${quoted(name)} ${columnTypeSql(type)}${otherwise}${comment === '' ? '' : ` COMMENT ${literal(comment)}`}`;
+}
