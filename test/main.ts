@@ -10,23 +10,25 @@ import { ConfigError } from '../core/errors.ts';
 import { createCommand, exitCodes, runMain, type ExitCode } from '../core/process.ts';
 import { freePort } from '../services/local-address.ts';
 import { startServices, stopServices } from '../services/local-services.ts';
+import { entryOf, groupsOf } from './runner/groups.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 
 const fastKinds = ['unit', 'integration'];
 const slowKinds = ['slow'];
 
+/** Test processes at a time. They often wait for a service, so three keep two cores busy. */
+const CONCURRENCY = 3;
+
 /**
- * Runs the tests under node's test runner, between the start and the stop of a Kafka, a registry and a ClickHouse of their
- * own: on free ports, with their files in a temporary folder. A service that does not start fails the run and is named.
+ * Starts a Kafka, a registry and a ClickHouse on free ports with their files in a temporary folder,
+ * runs the tests under node's test runner, and stops the services. A service that does not start
+ * fails the run and is named.
  */
 await runMain(async (signal) => {
-  const command = createCommand(
-    'test',
-    'Runs the tests: all, or those whose file name contains a word given.',
-  )
+  const command = createCommand('test', 'Runs all tests, or those whose file name contains one of the words.')
     .argument('[words...]', 'parts of file names, such as `paginator` or `integration/sink`')
-    .option('--slow', 'run the tests that need minutes (test/slow) instead of the others')
+    .option('--slow', 'run test/slow, the tests that need minutes, instead')
     .parse();
   const kinds = command.opts<{ slow?: true }>().slow === true ? slowKinds : fastKinds;
   const files = chooseFiles(kinds, command.args);
@@ -35,7 +37,7 @@ await runMain(async (signal) => {
   const needsServices = files.some((file) => !file.startsWith('test/unit/'));
   try {
     if (needsServices) await startServices(loadSettings(env, ''), signal);
-    return await runTests(files, env, signal);
+    return await runTests(entriesOf(files, dataDir), env, signal);
   } finally {
     if (needsServices) await stopServices(loadSettings(env, ''));
     await rm(dataDir, { recursive: true, force: true });
@@ -49,11 +51,16 @@ function chooseFiles(kinds: readonly string[], words: readonly string[]): string
       .map((file) => `test/${kind}/${file}`),
   );
   const files = all.filter((file) => words.length === 0 || words.some((word) => file.includes(word)));
-  if (files.length === 0) throw new ConfigError(`no test file has ${words.join(' or ')} in its name`);
+  if (files.length === 0) throw new ConfigError(`no name of a test file contains ${words.join(' or ')}`);
   return files;
 }
 
-/** Settings of the user must not reach the tests: they get services of their own. */
+/** Returns the modules to run, each in a process of its own, the slowest first. */
+function entriesOf(files: readonly string[], folder: string): string[] {
+  return groupsOf(files).map((group, index) => entryOf(group, index, root, folder));
+}
+
+/** Returns an environment without the user's settings: the tests have services of their own. */
 async function testEnv(dataDir: string): Promise<NodeJS.ProcessEnv> {
   return {
     ...childEnvironment(),
@@ -65,13 +72,15 @@ async function testEnv(dataDir: string): Promise<NodeJS.ProcessEnv> {
   };
 }
 
-/** By these a person steers tests. */
+/** Returns the variables by which a developer controls tests. */
 function ownVariables(): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => /^(?:LOG|FUZZ_\w+)$/.test(name)));
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => /^(?:LOG|FUZZ_\w+|KILL_SEED)$/.test(name)),
+  );
 }
 
 async function runTests(
-  files: readonly string[],
+  entries: readonly string[],
   env: NodeJS.ProcessEnv,
   signal: AbortSignal,
 ): Promise<ExitCode> {
@@ -80,10 +89,13 @@ async function runTests(
     'tsx',
     '--test',
     '--test-timeout=480000',
-    '--test-concurrency=2',
-    '--test-reporter=spec',
+    `--test-concurrency=${CONCURRENCY}`,
+    ...['spec', './test/runner/slowest-files.mjs'].flatMap((reporter) => [
+      `--test-reporter=${reporter}`,
+      '--test-reporter-destination=stdout',
+    ]),
   ];
-  const child = spawn(process.execPath, [...options, ...files], {
+  const child = spawn(process.execPath, [...options, ...entries], {
     cwd: root,
     env,
     stdio: ['ignore', 'inherit', 'inherit'],
