@@ -84,7 +84,7 @@ const cures: Readonly<Record<string, string>> = {
   164: 'the user may only read: give it a profile without readonly',
   252: 'raise max_partitions_per_insert_block for this user, or partition the table more coarsely',
   452: 'allow the user to change this setting',
-  497: 'the user of CLICKHOUSE_USERNAME lacks a right: README.md lists under "Rights" what it has to be granted',
+  497: 'the user of CLICKHOUSE_USERNAME lacks a right: docs/how-to/clickhouse-rights.md lists the grants that it needs',
   516: CREDENTIALS,
 };
 

@@ -170,7 +170,7 @@ type Values = Readonly<Record<SettingName, string>>;
 /** Other programs read these in small letters as well. */
 const proxySettings = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY'] as const;
 
-/** Name, meaning and default of every setting, for `--help` and the README. */
+/** Name, meaning and default of every setting, for docs/reference/settings.md. */
 export const settingDocs: readonly { name: string; doc: string; standard: string }[] = Object.values(
   definitions,
 ).map(({ env, doc, default: standard }) => ({ name: env, doc, standard }));

@@ -80,7 +80,7 @@ test('SIGTERM while ClickHouse hangs ends the sink all the same, and the next on
   const startMs = performance.now();
   running.kill('SIGTERM');
   const { exitCode, stderr } = await running.result;
-  // A promise of the README's.
+  // docs/how-to/sink.md promises this.
   assert.ok(performance.now() - startMs < 10_000, 'a sink that takes too long to stop');
   assert.equal(exitCode, 1);
   assert.match(stderr, /^stopped by SIGTERM: what was under way did not end within 9 s$/m);

@@ -19,9 +19,11 @@ import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 /** But for files and other hosts, which no local server reaches. */
 const everything = ['GRANT ALL ON *.*', 'REVOKE SOURCES ON *.*'];
 
-/** The grants of the README for a single server, on this database, by their first right. */
-function grantsOfReadme(database: string): Map<string, string> {
-  const lines = readFileSync('README.md', 'utf8').matchAll(/^(GRANT (.*?) ON (.*?)) TO etl;/gm);
+/** The grants of docs/how-to/clickhouse-rights.md for a single server, on this database, by their first right. */
+function grantsInDocs(database: string): Map<string, string> {
+  const lines = readFileSync('docs/how-to/clickhouse-rights.md', 'utf8').matchAll(
+    /^(GRANT (.*?) ON (.*?)) TO etl;/gm,
+  );
   return new Map(
     [...lines]
       .filter(([, , rights]) => rights !== 'CLUSTER, REMOTE')
@@ -32,7 +34,7 @@ function grantsOfReadme(database: string): Map<string, string> {
   );
 }
 
-test('an account with exactly the rights of the README sinks, evolves, repairs, replays and shows status', async (t) => {
+test('an account with exactly the documented rights sinks, evolves, repairs and replays', async (t) => {
   const shared = createSettings(t);
   const { database } = shared.clickhouse;
   const folder = await mkdtemp(join(tmpdir(), 'chartmogul-rights-'));
@@ -48,7 +50,7 @@ test('an account with exactly the rights of the README sinks, evolves, repairs, 
     for (const server of servers) await endServer(server, 'SIGKILL');
     await rm(folder, { recursive: true, force: true });
   });
-  const grants = grantsOfReadme(database);
+  const grants = grantsInDocs(database);
   assert.equal(grants.size, 5);
   const withoutDatabase = [...grants].filter(([key]) => !key.startsWith('CREATE DATABASE'));
 
@@ -94,7 +96,7 @@ test('an account with exactly the rights of the README sinks, evolves, repairs, 
     withoutDatabase.filter(([key]) => !key.startsWith('ALTER')).map(([, grant]) => grant),
   );
   const [stopped] = await sinkStreams(limited, 'plans');
-  assert.match(stopped?.failure?.message ?? '', /code 497 .*README\.md lists under "Rights"/);
+  assert.match(stopped?.failure?.message ?? '', /code 497 .*clickhouse-rights\.md lists the grants/);
   const again = await serve(withoutDatabase.map(([, grant]) => grant));
   const [evolved] = await sinkStreams(again, 'plans');
   assert.deepEqual({ failure: evolved?.failure, rows: evolved?.rows }, { failure: undefined, rows: 1 });

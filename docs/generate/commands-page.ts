@@ -1,0 +1,60 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import pLimit from 'p-limit';
+import { runProgram } from '../../core/child-process.ts';
+import { generatedNote } from './markdown.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+/** The scripts that CONTRIBUTING.md explains. */
+export const contributorScripts = ['test', 'test:slow', 'check', 'format', 'docs', 'sbom'];
+
+/** As many processes at a time as two cores run well. */
+const limit = pLimit(3);
+
+/** The page that shows the `--help` of every command and subcommand in package.json. */
+export async function commandsPage(): Promise<string> {
+  const { scripts } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as {
+    scripts: Record<string, string>;
+  };
+  const entries = Object.entries(scripts).filter(([name]) => !contributorScripts.includes(name));
+  const sections = await Promise.all(
+    entries.map(async ([name, script]) => {
+      const entry = /start\.mjs (\S+)/.exec(script)?.[1];
+      if (entry === undefined) throw new Error(`the script ${name} does not run a command`);
+      return `## ${name}\n\n${(await helpTexts(entry)).join('\n\n')}`;
+    }),
+  );
+  return `${generatedNote}
+
+# Commands
+
+Options follow \`--\`: \`npm run produce -- --streams customers\`. Every command has \`--help\`.
+
+- **Exit codes**: 0 done, 1 some of the work failed, 2 wrong settings or arguments. \`npm run\` turns Ctrl-C into 130.
+  SIGTERM, or \`node start.mjs commands/produce.ts\` without npm, shows the command's own code.
+- **Output**: the answer goes to stdout. The log goes to stderr, as JSON lines where stderr is not a terminal.
+  \`npm run -s …\` keeps npm's own two lines out of a pipe.
+- **Ctrl-C** and SIGTERM stop a command in order. A second signal, a second later or more, ends it at once.
+
+[CONTRIBUTING.md](../../CONTRIBUTING.md) explains ${contributorScripts.map((name) => `\`${name}\``).join(', ')}.
+
+${sections.join('\n\n')}
+`;
+}
+
+/** The help of a command, then of each of its subcommands. */
+async function helpTexts(entry: string): Promise<string[]> {
+  const help = await helpText(entry);
+  const commands = /^Commands:\n((?: {2,}.*\n?)+)/m.exec(help)?.[1] ?? '';
+  const names = [...commands.matchAll(/^ {2}([a-z-]+)/gm)].map(([, name = '']) => name);
+  const texts = await Promise.all(
+    names.filter((name) => name !== 'help').map((name) => helpText(entry, name)),
+  );
+  return [help, ...texts].map((text) => `\`\`\`text\n${text.trimEnd()}\n\`\`\``);
+}
+
+async function helpText(entry: string, ...subcommand: readonly string[]): Promise<string> {
+  const args = ['start.mjs', entry, ...subcommand, '--help'];
+  return (await limit(() => runProgram(process.execPath, args, { cwd: root }))).stdout;
+}

@@ -1,0 +1,23 @@
+import { format, resolveConfig } from 'prettier';
+import { commandsPage } from './commands-page.ts';
+import { settingsPage } from './settings-page.ts';
+import { streamsPage } from './streams-page.ts';
+
+export const referenceFolder = new URL('../reference/', import.meta.url);
+
+/** The generated pages by file name, formatted as `npm run check` expects. */
+export async function referencePages(): Promise<ReadonlyMap<string, string>> {
+  const pages: Readonly<Record<string, string>> = {
+    'settings.md': settingsPage(),
+    'commands.md': await commandsPage(),
+    'streams.md': streamsPage(),
+  };
+  const config = await resolveConfig(new URL('settings.md', referenceFolder));
+  return new Map(
+    await Promise.all(
+      Object.entries(pages).map(
+        async ([name, text]) => [name, await format(text, { ...config, parser: 'markdown' })] as const,
+      ),
+    ),
+  );
+}

@@ -1,0 +1,83 @@
+import { settingDocs } from '../../core/settings/config.ts';
+import { code, generatedNote, table } from './markdown.ts';
+
+interface Group {
+  readonly title: string;
+  readonly names: RegExp;
+  readonly notes: string;
+}
+
+/** A setting belongs to the first group whose pattern matches its name. */
+const groups: readonly Group[] = [
+  {
+    title: 'ChartMogul',
+    names: /^CHARTMOGUL_/,
+    notes:
+      '`produce`, `ping` and `reconcile --source` need the key. A read-only key is enough. Set the key or the file that ' +
+      'holds it, not both. `CHARTMOGUL_BASE_URL` must be `https`, except for a loopback host.',
+  },
+  {
+    title: 'Producing',
+    names: /^(METRICS_(START|INTERVALS|LOOK)|FULL_ROUND|MASS_DELETE|STREAM_MODES)/,
+    notes:
+      'Without `METRICS_LOOK_BACK_DAYS`, each run reads the metrics from `METRICS_START_DATE` on. `STREAM_MODES` decides ' +
+      'what happens to fields that the schema lacks: see [new and changed fields](../how-to/schema-changes.md).',
+  },
+  {
+    title: 'Kafka',
+    names: /^(KAFKA_|TOPIC_PREFIX|TOMBSTONE_)/,
+    notes:
+      'The user and the mechanism are set together or not at all. `TOMBSTONE_RETENTION_DAYS` applies to topics that ' +
+      '`produce` creates; existing topics are never altered.',
+  },
+  { title: 'Schema registry', names: /^SCHEMA_REGISTRY_/, notes: 'A path in the address is kept.' },
+  {
+    title: 'ClickHouse',
+    names: /^CLICKHOUSE_/,
+    notes:
+      'The local ClickHouse needs no user or password here: commands read its credential under `DATA_DIR`. `npm run ' +
+      'services -- up` prints it for other programs. [Rights](../how-to/clickhouse-rights.md) lists the grants that the ' +
+      'user needs.',
+  },
+  {
+    title: 'Network and limits',
+    names: /^(HTTPS?_PROXY|NO_PROXY|ALLOW_|MAX_DECODED)/,
+    notes:
+      'Kafka uses no proxy. The proxy settings are also read in lower case. A record batch or an answer that exceeds ' +
+      '`MAX_DECODED_MIB` stops its stream.',
+  },
+  {
+    title: 'This machine',
+    names: /./,
+    notes: '`produce` and `sink` each need a metrics port of their own.',
+  },
+];
+
+const groupOf = (name: string) => groups.find(({ names }) => names.test(name));
+
+/** The page that lists every setting with its default and its meaning. */
+export function settingsPage(): string {
+  const sections = groups.map((group) => {
+    const rows = settingDocs
+      .filter(({ name }) => groupOf(name) === group)
+      .map(({ name, standard, doc }) => [code(name), code(standard), doc]);
+    return `## ${group.title}\n\n${table(['setting', 'default', 'meaning'], rows)}\n\n${group.notes}`;
+  });
+  return `${generatedNote}
+
+# Settings
+
+A setting comes from the first of these that has it:
+
+1. the environment
+2. the file \`.env\` in the working directory
+3. the JSON file that \`CONFIG_FILE\` names: an object with the same names, and \`streams\` for
+   [streams of your own](../how-to/custom-streams.md)
+4. the default
+
+A secret may also be in a file: set \`…_FILE\` to its path. A wrong setting ends the command with exit code 2 and
+one line that names the setting.
+
+${sections.join('\n\n')}
+`;
+}
