@@ -40,7 +40,7 @@ test('every relative link of a Markdown page leads to an existing file and headi
 });
 
 test('every source file that a Markdown page names exists', () => {
-  for (const page of ['CONTRIBUTING.md', 'docs/security.md', 'docs/dependencies.md']) {
+  for (const page of ['CONTRIBUTING.md', 'DESIGN.md', 'docs/security.md', 'docs/dependencies.md']) {
     for (const [, path = ''] of readFileSync(join(root, page), 'utf8').matchAll(
       /`(\w[\w-]*\/[\w/.-]+\.ts)`/g,
     )) {
