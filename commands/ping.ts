@@ -1,5 +1,5 @@
 import { ChartMogulClient } from '../producers/chartmogul/client.ts';
-import { isAbsence } from '../producers/chartmogul/stream-reader.ts';
+import { isAbsence } from '../producers/chartmogul/stream-source.ts';
 import { Registry } from '../core/avro/registry.ts';
 import { createClickHouse, probeClickHouse } from '../core/clickhouse/client.ts';
 import { loadSettings, type Settings } from '../core/settings/config.ts';

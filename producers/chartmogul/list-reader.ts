@@ -74,7 +74,7 @@ export async function* readList(
     // Also where the cursors differ.
     if (values.length > 0 && isDeepStrictEqual(values, before))
       throw new PaginationLoopError(`${whereOf(list, number)} has the records of the page before`);
-    yield { list, number, records: values.map((value) => withFields(value, list.adds)), next };
+    yield { kind: 'page', list, number, records: values.map((value) => withFields(value, list.adds)), next };
     if (next === undefined) return;
     before = values;
     page = await ask(number + 1, next, paginator);

@@ -1,43 +1,46 @@
-import type { Page, SourceList } from './source-list.ts';
+import type { SourceEvent, SourceList } from './source-list.ts';
 
-type Pages = AsyncGenerator<Page, void, undefined>;
+/** Lists of one stream that are read at the same time. The client limits requests over all streams. */
+export const CONCURRENT_LISTS = 16;
+
+type Events = AsyncGenerator<SourceEvent, void, undefined>;
 
 /**
- * The pages of many lists, read side by side: of each list in its order, among lists as they come. Of a list that is being
- * read one page waits at most, and no list is begun before there is a place for it.
+ * Reads many lists at the same time. Events of one list keep their order; those of different lists interleave as they arrive.
+ * At most one event of each open list is buffered, and a list starts only when one of the `concurrency` slots is free.
  */
-export async function* mergePages(
-  lists: Iterable<SourceList>,
-  sideBySide: number,
-  read: (list: SourceList) => Pages,
-): Pages {
+export async function* mergePages<L extends SourceList>(
+  lists: Iterable<L>,
+  concurrency: number,
+  read: (list: L) => Events,
+): Events {
   const waiting = lists[Symbol.iterator]();
-  const coming = new Map<Pages, Promise<{ pages: Pages; result: IteratorResult<Page, void> }>>();
-  const ask = (pages: Pages) => {
-    const asked = pages.next().then((result) => ({ pages, result }));
-    // It may fail while another is waited for: then it is heard of at its turn.
-    asked.catch(() => {});
-    // To the end of the line: where every list has a page waiting, each gets its turn, and so does an error.
-    coming.delete(pages);
-    coming.set(pages, asked);
+  const pending = new Map<Events, Promise<{ events: Events; result: IteratorResult<SourceEvent, void> }>>();
+  const advance = (events: Events) => {
+    const next = events.next().then((result) => ({ events, result }));
+    // It may reject while another list is awaited. `Promise.race` reports the rejection later.
+    next.catch(() => {});
+    // Moves the list to the end of the map, so that each list with a buffered event gets its turn, and so does an error.
+    pending.delete(events);
+    pending.set(events, next);
   };
   try {
     for (;;) {
-      while (coming.size < sideBySide) {
+      while (pending.size < concurrency) {
         const next = waiting.next();
         if (next.done === true) break;
-        ask(read(next.value));
+        advance(read(next.value));
       }
-      if (coming.size === 0) return;
-      const { pages, result } = await Promise.race(coming.values());
+      if (pending.size === 0) return;
+      const { events, result } = await Promise.race(pending.values());
       if (result.done === true) {
-        coming.delete(pages);
+        pending.delete(events);
         continue;
       }
-      ask(pages);
+      advance(events);
       yield result.value;
     }
   } finally {
-    await Promise.allSettled([...coming.keys()].map((pages) => pages.return()));
+    await Promise.allSettled([...pending.keys()].map((events) => events.return()));
   }
 }

@@ -1,44 +1,65 @@
 import type { JsonValue } from '../../core/json.ts';
-import type { RecordHash } from '../encode/record-hash.ts';
 import type { Query } from './client.ts';
 import type { StreamSpec } from './streams.ts';
 
-/** One list of a stream: the whole of it, the entries of one interval, or that of one parent. */
+/** One list of a stream: all of it, the entries of one interval, or the children of one parent. */
 export interface SourceList extends Pick<StreamSpec, 'listKey' | 'paging'> {
-  /** Path and filters, by which a checkpoint knows the list. */
+  /** Path and filters. Identifies the list in a checkpoint. */
   readonly id: string;
   readonly path: string;
   readonly query: Query;
-  /** Fields that every record gets, since the answer does not say them. */
+  /** Fields to add to every record, because the answer lacks them. */
   readonly adds?: Readonly<Record<string, string>>;
-  /** The parent whose list it is, and what it is visited for. */
+  /** Set if the list holds the children of a parent. */
   readonly visit?: Visit;
-  /** Where an interrupted run stopped: the page to go on with, and how many were read. */
+  /** Where an interrupted run stopped: the query of the next page, and the number of pages read. */
   readonly from?: { readonly next: Query; readonly pages: number };
 }
 
-/** The token is made of the parent's record and the round. */
+/** A visit to a parent. The token identifies the parent's record and the refresh; the reader only passes it on. */
 export interface Visit {
   readonly parent: string;
-  readonly token: RecordHash;
+  readonly token: Buffer;
 }
 
-/** One answer of the API. The unit of reading, of transactions and of resuming. */
-export interface Page {
-  readonly list: SourceList;
-  /** From 1 within its list. */
-  readonly number: number;
-  /** As read: still hostile, and not yet known to be objects. */
-  readonly records: readonly JsonValue[];
-  /** What asks for the page after it; undefined after the last of its list. */
+/** How far one list has been read. */
+export interface ListProgress {
+  readonly path: string;
+  readonly query: Query;
+  /** Query of the next page; undefined before the first page. */
   readonly next: Query | undefined;
-  /** The lists that are left to read beside this page's own, where that is decided anew. */
-  readonly plan?: readonly SourceList[];
-  /** It ends a visit that may not be recorded yet. */
-  readonly isVisitOpen?: true;
+  readonly pages: number;
+  readonly isDone: boolean;
 }
 
-/** A list of a stream at one of its addresses, with filters beside the stream's own. */
+/** What a reader reports while it reads a stream. */
+export type SourceEvent = Page | Plan | VisitEnd;
+
+/** One answer of the API: the unit of reading, of transactions and of resuming. */
+export interface Page {
+  readonly kind: 'page';
+  readonly list: SourceList;
+  /** Counts from 1 within the list. */
+  readonly number: number;
+  /** As parsed: the records may be malicious, and need not be objects. */
+  readonly records: readonly JsonValue[];
+  /** Query of the page after this one; undefined after the last page of the list. */
+  readonly next: Query | undefined;
+}
+
+/** Comes before the first page. The run reads these lists; they replace those of an earlier run. */
+export interface Plan {
+  readonly kind: 'plan';
+  readonly lists: readonly SourceList[];
+}
+
+/** Comes after the last page of a parent's list. */
+export interface VisitEnd {
+  readonly kind: 'visit-end';
+  readonly visit: Visit;
+}
+
+/** Returns a list of a stream at one of its addresses, with filters in addition to the stream's own. */
 export function sourceList(
   { listKey, paging, query: own }: Pick<StreamSpec, 'listKey' | 'paging' | 'query'>,
   path: string,

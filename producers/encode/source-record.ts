@@ -3,7 +3,7 @@ import { RecordError } from '../../core/errors.ts';
 import { isJsonObject, jsonText, type JsonValue } from '../../core/json.ts';
 import { recordHash, type RecordHash } from './record-hash.ts';
 
-/** The hash by which an entry of a list is known. A record nested too deeply is told by its keys. */
+/** Returns the hash of a list entry. Uses the field names alone if the record is nested too deeply. */
 export function hashOf(value: JsonValue): RecordHash {
   try {
     return recordHash(value);
@@ -13,7 +13,7 @@ export function hashOf(value: JsonValue): RecordHash {
   }
 }
 
-/** A record nested too deeply for its text to be made leaves its keys at least. */
+/** Returns the JSON text of a list entry, or that of its field names if the record is nested too deeply. */
 export function textOf(value: JsonValue): string {
   try {
     return jsonText(value);
@@ -23,11 +23,11 @@ export function textOf(value: JsonValue): string {
   }
 }
 
-/** Longer ones are told by their digest: a letter can be cut, but not its key. */
+/** A longer key is replaced by its digest: a dead letter can be truncated, its key cannot. */
 const MAX_KEY_BYTES = 8 * 1024;
 
-/** The key of a record on the topic of dead letters; one without a usable key of its own is told by its hash. */
-export function letterKeyOf(stream: string, key: string | undefined, hash: RecordHash): string {
+/** Returns the key of a record on the dead-letter topic. A record without a usable key is identified by its hash. */
+export function deadLetterKeyOf(stream: string, key: string | undefined, hash: RecordHash): string {
   const isLong = key !== undefined && Buffer.byteLength(key) > MAX_KEY_BYTES;
   return `${stream}|${isLong ? digestOf('sha256', key) : (key ?? hash.toString('hex'))}`;
 }

@@ -1,20 +1,21 @@
 import { Writable } from 'node:stream';
 import type { CheckpointTracker } from '../state/checkpoint-tracker.ts';
-import type { Page } from '../chartmogul/source-list.ts';
+import type { Page, Plan, VisitEnd } from '../chartmogul/source-list.ts';
 import { bytesOf, type Message, type TopicMessages } from '../encode/message.ts';
 
-/** A page, encoded: what goes onto the stream's topic, and the records that are set aside. */
-export interface EncodedPage {
-  readonly page: Page;
+/** A page with the messages for the stream's topic and for the dead-letter topic. */
+export interface EncodedPage extends Page {
   readonly messages: readonly Message[];
-  readonly letters: readonly Message[];
+  readonly deadLetters: readonly Message[];
 }
+
+export type EncodedEvent = EncodedPage | Plan | VisitEnd;
 
 export interface TransactionWritableOptions {
   readonly commit: (batches: readonly TopicMessages[]) => Promise<void>;
   readonly topics: { readonly stream: string; readonly checkpoints: string; readonly deadLetters: string };
   readonly tracker: CheckpointTracker;
-  /** Told of the stream's messages that are committed. */
+  /** Called with the number and bytes of the stream's messages after each commit. */
   readonly onCommitted: (messages: number, bytes: number) => void;
   readonly maxBytes?: number;
   readonly maxPages?: number;
@@ -24,19 +25,20 @@ export interface TransactionWritableOptions {
 type Callback = (error?: Error | null) => void;
 
 /**
- * Writes pages to Kafka, several to a transaction, each with the checkpoint that it leads to: either all of it is seen, or
- * nothing. A transaction is begun when it is full by bytes or pages, or when its first page has waited long enough, or at the
- * end; so it is open for milliseconds. The callback of the write that fills it is held until it is committed: so a slow broker
- * stops the reading of the source, and memory holds one transaction.
+ * Writes pages to Kafka, several to a transaction, together with the checkpoint after the last of them. A transaction starts
+ * only when it is full by bytes or pages, when its first page has waited long enough, or at the end, so it is open for
+ * milliseconds. The write that fills a transaction calls back after the commit: a slow broker slows down the reader, and
+ * memory holds one transaction.
  */
 export class TransactionWritable extends Writable {
   readonly #options: Required<TransactionWritableOptions>;
   #messages: Message[] = [];
-  #letters: Message[] = [];
-  /** Of the messages; and of the letters, which fill a transaction as well. */
+  #deadLetters: Message[] = [];
   #bytes = 0;
-  #letterBytes = 0;
+  /** Dead letters fill a transaction too. They are no bytes of the stream's topic. */
+  #deadLetterBytes = 0;
   #pages = 0;
+  #hasVisits = false;
   #age: NodeJS.Timeout | undefined;
   #committing: Promise<void> = Promise.resolve();
 
@@ -45,28 +47,38 @@ export class TransactionWritable extends Writable {
     this.#options = { maxBytes: 1024 * 1024, maxPages: 200, maxAgeMs: 1_000, ...options };
   }
 
-  override _write(
-    { page, messages, letters }: EncodedPage,
-    _encoding: BufferEncoding,
-    callback: Callback,
-  ): void {
-    for (const message of messages) {
-      this.#messages.push(message);
-      this.#bytes += bytesOf(message);
+  override _write(event: EncodedEvent, _encoding: BufferEncoding, callback: Callback): void {
+    const { tracker, maxBytes, maxPages, maxAgeMs } = this.#options;
+    tracker.advance(event);
+    if (event.kind === 'page') this.#add(event);
+    if (event.kind === 'visit-end') this.#hasVisits = true;
+    if (this.#isEmpty) {
+      callback();
+      return;
     }
-    for (const letter of letters) {
-      this.#letters.push(letter);
-      this.#letterBytes += bytesOf(letter);
-    }
-    this.#pages++;
-    this.#options.tracker.advance(page);
-    const { maxBytes, maxPages, maxAgeMs } = this.#options;
-    if (this.#bytes + this.#letterBytes >= maxBytes || this.#pages >= maxPages) {
+    if (this.#bytes + this.#deadLetterBytes >= maxBytes || this.#pages >= maxPages) {
       this.#flush(callback);
       return;
     }
     this.#age ??= setTimeout(() => this.#flush((error) => error && this.destroy(error)), maxAgeMs);
     callback();
+  }
+
+  #add({ messages, deadLetters }: EncodedPage): void {
+    for (const message of messages) {
+      this.#messages.push(message);
+      this.#bytes += bytesOf(message);
+    }
+    for (const deadLetter of deadLetters) {
+      this.#deadLetters.push(deadLetter);
+      this.#deadLetterBytes += bytesOf(deadLetter);
+    }
+    this.#pages++;
+  }
+
+  /** A plan alone commits nothing: it goes with the page after it. */
+  get #isEmpty(): boolean {
+    return this.#pages === 0 && !this.#hasVisits;
   }
 
   override _final(callback: Callback): void {
@@ -75,7 +87,7 @@ export class TransactionWritable extends Writable {
 
   override _destroy(error: Error | null, callback: Callback): void {
     clearTimeout(this.#age);
-    // A transaction under way is Kafka's now; wait for it, so that nothing is sent after the stream has ended.
+    // Waits for a transaction in progress, so that nothing is sent after the stream has ended.
     this.#committing.then(
       () => callback(error),
       () => callback(error),
@@ -90,18 +102,19 @@ export class TransactionWritable extends Writable {
   async #commit(): Promise<void> {
     clearTimeout(this.#age);
     this.#age = undefined;
-    if (this.#pages === 0) return;
+    if (this.#isEmpty) return;
     const { commit, topics, tracker, onCommitted } = this.#options;
-    const [messages, letters, bytes] = [this.#messages, this.#letters, this.#bytes];
+    const [messages, deadLetters, bytes] = [this.#messages, this.#deadLetters, this.#bytes];
     const checkpoints = tracker.take();
     this.#messages = [];
-    this.#letters = [];
+    this.#deadLetters = [];
     this.#bytes = 0;
-    this.#letterBytes = 0;
+    this.#deadLetterBytes = 0;
     this.#pages = 0;
+    this.#hasVisits = false;
     await commit([
       { topic: topics.stream, messages },
-      { topic: topics.deadLetters, messages: letters },
+      { topic: topics.deadLetters, messages: deadLetters },
       { topic: topics.checkpoints, messages: checkpoints },
     ]);
     onCommitted(messages.length, bytes);

@@ -5,8 +5,9 @@ import { ensureTopics } from '../../core/kafka/client.ts';
 import { logger } from '../../core/logger.ts';
 import { checkpointsTopic, deadLettersTopic } from '../../core/stream-name.ts';
 import { beginCheckpoint, CheckpointTracker } from '../state/checkpoint-tracker.ts';
-import type { Page } from '../chartmogul/source-list.ts';
-import { isAbsence, isListed, readStream, type StreamObserver } from '../chartmogul/stream-reader.ts';
+import type { SourceEvent } from '../chartmogul/source-list.ts';
+import { isListed, readStream } from '../chartmogul/stream-reader.ts';
+import { isAbsence, type StreamObserver } from '../chartmogul/stream-source.ts';
 import type { StreamSpec } from '../chartmogul/streams.ts';
 import { sendDeletes } from './send-deletes.ts';
 import type { StreamState } from '../state/read-back.ts';
@@ -53,7 +54,7 @@ export async function produceStream(
     isFull: begun.checkpoint.isFull,
     keys: state.keys,
     children: state.children,
-    letters: context.letters,
+    deadLetters: context.deadLetters,
     discarded: context.discarded,
     counts,
     messageLimit: context.messageLimit,
@@ -64,7 +65,7 @@ export async function produceStream(
   const reading: Reading = {};
   const observer = observerOf(counts, reading);
   const visits = spec.parent && new Visits(spec.name, state, begun.checkpoint.round, spec.parent.visit);
-  const pages = readStream(
+  const events = readStream(
     client,
     spec,
     {
@@ -82,7 +83,7 @@ export async function produceStream(
     },
     observer,
   );
-  const counted = countPages(pages, counts, reading);
+  const counted = countPages(events, counts, reading);
   // The topic of a stream that the account may not have is made when it is needed.
   let isTopicThere = spec.isOptional === true ? undefined : Promise.resolve();
   const target = new TransactionWritable({
@@ -105,7 +106,7 @@ export async function produceStream(
   // Not ended by the signal: the source is, and what it gave is committed.
   await pipeline(
     Readable.from(counted, { objectMode: true, highWaterMark: 1 }),
-    (source: AsyncIterable<Page>) => {
+    (source: AsyncIterable<SourceEvent>) => {
       const encoded = encoder.encode(source);
       return visits?.settle(encoded) ?? encoded;
     },
@@ -189,14 +190,14 @@ function observerOf(counts: StreamCounts, reading: Reading): StreamObserver {
 
 /** Ends where the reading fails, and keeps why: so the pages before are committed. */
 async function* countPages(
-  pages: AsyncIterable<Page>,
+  events: AsyncIterable<SourceEvent>,
   counts: StreamCounts,
   reading: Reading,
-): AsyncGenerator<Page, void, undefined> {
+): AsyncGenerator<SourceEvent, void, undefined> {
   try {
-    for await (const page of pages) {
-      counts.pages++;
-      yield page;
+    for await (const event of events) {
+      if (event.kind === 'page') counts.pages++;
+      yield event;
     }
   } catch (error) {
     reading.failure = error;

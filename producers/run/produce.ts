@@ -84,8 +84,8 @@ export async function produce(
     const messageLimit = await readMessageLimits(admin, kafka, written, running);
     await connectProducers(settings, specs, producers, messageLimit);
     const known = await readBack(admin, settings, names, running);
-    const { letters, discarded } = known;
-    const learnt = { letters, discarded, messageLimit };
+    const { deadLetters, discarded } = known;
+    const learnt = { deadLetters, discarded, messageLimit };
     const shared = { settings, options, client, registry, admin, ...learnt, signal: running };
     const outcomes = new Map<string, Promise<StreamCounts>>();
     const parentsOf = rememberParents(shared, known, outcomes);

@@ -27,7 +27,7 @@ export interface RunContext {
   readonly client: ChartMogulClient;
   readonly registry: Registry;
   readonly admin: Admin;
-  readonly letters: KeyTable;
+  readonly deadLetters: KeyTable;
   readonly discarded: KeyTable;
   readonly messageLimit: MessageLimit;
   /** The parents of a stream, once their stream has been produced. */

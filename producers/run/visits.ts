@@ -7,17 +7,17 @@ import type { ParentSpec } from '../chartmogul/streams.ts';
 import type { Message } from '../encode/message.ts';
 import type { Parents } from './parents.ts';
 import type { StreamState } from '../state/read-back.ts';
-import type { EncodedPage } from '../publish/transaction-writable.ts';
+import type { EncodedEvent } from '../publish/transaction-writable.ts';
 
-/** A parent whose list lacked children that the topic has under it. */
+/** A parent whose list lacked children that the topic holds. */
 interface Suspicion {
   readonly token: RecordHash;
   readonly keys: readonly string[];
 }
 
 /**
- * The visits to the parents of one stream in one run. A visit is recorded with the page that ends its list, unless a child is
- * missing: then not before it is decided what became of the child, so that no interruption can lose the suspicion.
+ * The visits to the parents of one stream in one run. A visit is recorded when its list ends. If a child is missing, the visit
+ * is recorded only after the fate of the child is decided, so that no interruption can lose the suspicion.
  */
 export class Visits {
   readonly #stream: string;
@@ -34,7 +34,7 @@ export class Visits {
     this.#isAll = visit === 'all';
   }
 
-  /** The stream is read by its parents in this run. */
+  /** Whether the stream is read by its parents in this run. */
   get isBegun(): boolean {
     return this.#parents !== undefined;
   }
@@ -43,7 +43,7 @@ export class Visits {
     return this.#parents?.keys ?? [];
   }
 
-  /** Takes the living parents; gives how many are to be visited: all, or those that changed or were not visited in this round. */
+  /** Sets the living parents. Returns how many are due: all, or those that changed or were not visited since the last full refresh. */
   begin(parents: Parents): number {
     this.#parents = parents;
     const due = this.due();
@@ -56,7 +56,7 @@ export class Visits {
     for (const visit of this.#all()) if (this.#isDue(visit)) yield visit;
   }
 
-  /** The parents that need no visit in this run. */
+  /** Returns the parents that need no visit in this run. */
   *settled(): Generator<string> {
     for (const visit of this.#all()) if (!this.#isDue(visit)) yield visit.parent;
   }
@@ -71,39 +71,42 @@ export class Visits {
     return this.#isAll || this.#state.visits.compare(parent, token) !== 'unchanged';
   }
 
-  /** For `pipeline`: encoded pages in and out, of which those that end a visit in doubt do not record it. */
-  async *settle(pages: AsyncIterable<EncodedPage>): AsyncGenerator<EncodedPage, void, undefined> {
-    for await (const encoded of pages) yield this.#settled(encoded);
+  /** A stage of `pipeline`. Holds back the end of a visit if the list lacked children that the topic holds. */
+  async *settle(events: AsyncIterable<EncodedEvent>): AsyncGenerator<EncodedEvent, void, undefined> {
+    for await (const event of events)
+      if (event.kind !== 'visit-end' || !this.#isSuspicious(event.visit)) yield event;
   }
 
-  #settled(encoded: EncodedPage): EncodedPage {
-    const { page } = encoded;
-    const { visit } = page.list;
-    if (visit === undefined || page.next !== undefined) return encoded;
-    const { keys, children } = this.#state;
-    const missed = children.of(visit.parent).filter((key) => keys.has(key) && !keys.isSeen(key));
-    if (missed.length === 0) return encoded;
-    this.#suspicions.set(visit.parent, { token: visit.token, keys: missed });
-    return { ...encoded, page: { ...page, isVisitOpen: true } };
+  #isSuspicious({ parent, token }: Visit): boolean {
+    const missed = this.#state.children.of(parent).filter((key) => this.#isMissing(key));
+    if (missed.length > 0) this.#suspicions.set(parent, { token, keys: missed });
+    return missed.length > 0;
   }
 
-  /** The children that no list had in the end, those of parents that are gone among them. */
+  #isMissing(key: string): boolean {
+    const { keys } = this.#state;
+    return keys.has(key) && !keys.isSeen(key);
+  }
+
+  /** Returns the children that no list had, including those of parents that are gone. */
   vanished(): Vanished[] {
-    const { keys, children } = this.#state;
-    const isMissing = (key: string) => keys.has(key) && !keys.isSeen(key);
-    // A parent that has just gone may have left them to one that was visited before: the next run knows.
-    const ofLiving = [...this.#suspicions].flatMap(([parent, { keys: suspects }]) =>
-      suspects.filter(isMissing).map((key) => ({ key, value: undefined, parent, isParentGone: false })),
+    const { children } = this.#state;
+    // If a parent was deleted during the run, its children may have moved to a parent that was visited earlier.
+    // They count as children of a living parent, and the next run decides.
+    const ofLiving = [...this.#suspicions].flatMap(([parent, { keys }]) =>
+      keys
+        .filter((key) => this.#isMissing(key))
+        .map((key) => ({ key, value: undefined, parent, isParentGone: false })),
     );
     for (const parent of this.living) children.live(parent);
     const known = new Set(ofLiving.map(({ key }) => key));
     const orphans = [...children.orphans()]
-      .filter((key) => isMissing(key) && !known.has(key))
+      .filter((key) => this.#isMissing(key) && !known.has(key))
       .map((key) => ({ key, value: undefined, parent: undefined, isParentGone: true }));
     return [...ofLiving, ...orphans];
   }
 
-  /** The visits in doubt, now that all is decided; none for a parent of which a child has to be missed once more. */
+  /** Returns the checkpoint messages of the held-back visits. A parent with an undecided child is visited again. */
   messages(undecided: ReadonlySet<string>): Message[] {
     return [...this.#suspicions].map(([parent, { token }]) =>
       visitMessage(this.#stream, parent, undecided.has(parent) ? null : token),

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { RecordHash } from '../encode/record-hash.ts';
-import { checkpointMessage, visitMessage, type Checkpoint, type SliceState } from './checkpoint.ts';
-import type { Page, SourceList } from '../chartmogul/source-list.ts';
+import { checkpointMessage, visitMessage, type Checkpoint } from './checkpoint.ts';
+import type { ListProgress, SourceEvent, SourceList } from '../chartmogul/source-list.ts';
 import type { Message } from '../encode/message.ts';
 
 /** Cursors are opaque and may age: a run that was interrupted longer ago than this is begun anew. */
@@ -15,7 +15,7 @@ export interface RunStart {
   readonly isFull: boolean;
   readonly fullRoundDays: number;
   /** Whether the stream is still read by this list of the interrupted run. */
-  readonly isListed: (id: string, list: SliceState) => boolean;
+  readonly isListed: (id: string, list: ListProgress) => boolean;
 }
 
 /**
@@ -66,7 +66,7 @@ export function visitToken(parentHash: RecordHash, round: number): RecordHash {
 /** Keeps the checkpoint of a stream in step with the pages that go into its transactions. */
 export class CheckpointTracker {
   readonly #stream: string;
-  readonly #slices: Map<string, SliceState>;
+  readonly #slices: Map<string, ListProgress>;
   #checkpoint: Checkpoint;
   #visits: Message[] = [];
 
@@ -80,18 +80,27 @@ export class CheckpointTracker {
     return this.#checkpoint;
   }
 
-  /** The page's messages go into the next transaction. */
-  advance({ list, number, records, next, plan, isVisitOpen }: Page): void {
-    const { pages, records: recordsBefore } = this.#checkpoint;
-    this.#checkpoint = { ...this.#checkpoint, pages: pages + 1, records: recordsBefore + records.length };
-    if (plan !== undefined) {
-      this.#slices.clear();
-      for (const planned of plan) this.#slices.set(planned.id, stateOf(planned, undefined, 0, false));
+  /** Notes an event whose messages go into the next transaction. */
+  advance(event: SourceEvent): void {
+    switch (event.kind) {
+      case 'plan':
+        this.#slices.clear();
+        for (const list of event.lists) this.#slices.set(list.id, progressOf(list, undefined, 0));
+        return;
+      case 'page': {
+        const { list, number, records, next } = event;
+        const before = this.#checkpoint;
+        this.#checkpoint = {
+          ...before,
+          pages: before.pages + 1,
+          records: before.records + records.length,
+        };
+        if (list.visit === undefined) this.#slices.set(list.id, progressOf(list, next, number));
+        return;
+      }
+      case 'visit-end':
+        this.#visits.push(visitMessage(this.#stream, event.visit.parent, event.visit.token));
     }
-    const isDone = next === undefined;
-    if (list.visit === undefined) this.#slices.set(list.id, stateOf(list, next, number, isDone));
-    else if (isDone && isVisitOpen !== true)
-      this.#visits.push(visitMessage(this.#stream, list.visit.parent, list.visit.token));
   }
 
   /** What goes to the topic `checkpoints` with the pages that advanced since the last call. */
@@ -108,11 +117,6 @@ export class CheckpointTracker {
   }
 }
 
-function stateOf(
-  { path, query }: SourceList,
-  next: SliceState['next'],
-  pages: number,
-  isDone: boolean,
-): SliceState {
-  return { path, query, next, pages, isDone };
+function progressOf({ path, query }: SourceList, next: ListProgress['next'], pages: number): ListProgress {
+  return { path, query, next, pages, isDone: pages > 0 && next === undefined };
 }

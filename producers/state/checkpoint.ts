@@ -1,17 +1,7 @@
 import { isJsonObject, parseJson, type JsonObject, type JsonValue } from '../../core/json.ts';
 import type { RecordHash } from '../encode/record-hash.ts';
-import type { Query } from '../chartmogul/client.ts';
+import type { ListProgress } from '../chartmogul/source-list.ts';
 import type { Message } from '../encode/message.ts';
-
-/** How far one list has been read. */
-export interface SliceState {
-  readonly path: string;
-  readonly query: Query;
-  /** Asks for the next page; undefined before the first. */
-  readonly next: Query | undefined;
-  readonly pages: number;
-  readonly isDone: boolean;
-}
 
 /** The durable progress of a stream: what the topic `checkpoints` holds under the stream's name. */
 export interface Checkpoint {
@@ -29,7 +19,7 @@ export interface Checkpoint {
   readonly records: number;
   /** Pages of the last complete run, for a measure of progress. */
   readonly expectedPages: number | undefined;
-  readonly slices: ReadonlyMap<string, SliceState>;
+  readonly slices: ReadonlyMap<string, ListProgress>;
 }
 
 /** Keys of the topic `checkpoints`: the stream's own, one for each parent visited, one for each key missed once. */
@@ -112,9 +102,9 @@ export function parseCheckpoint(text: string): Checkpoint | undefined {
   };
 }
 
-function parseSlices(list: JsonValue | undefined): Map<string, SliceState> | undefined {
+function parseSlices(list: JsonValue | undefined): Map<string, ListProgress> | undefined {
   if (!Array.isArray(list)) return undefined;
-  const slices = new Map<string, SliceState>();
+  const slices = new Map<string, ListProgress>();
   for (const entry of list) {
     const slice = isJsonObject(entry) ? parseSlice(entry) : undefined;
     if (slice === undefined) return undefined;
@@ -123,7 +113,7 @@ function parseSlices(list: JsonValue | undefined): Map<string, SliceState> | und
   return slices;
 }
 
-function parseSlice(entry: JsonObject): { id: string; state: SliceState } | undefined {
+function parseSlice(entry: JsonObject): { id: string; state: ListProgress } | undefined {
   const { id, path, query, next, pages, isDone } = entry;
   if (typeof id !== 'string' || typeof path !== 'string' || typeof isDone !== 'boolean' || !isCount(pages))
     return undefined;

@@ -1,5 +1,5 @@
-import { hash as digestOf } from 'node:crypto';
-import { wordOf } from './key-table.ts';
+import { HashedKey, wordOf } from '../encode/hashed-key.ts';
+import type { Key } from './key-table.ts';
 
 /** Ids of children and of parents count from 1. */
 const NONE = 0;
@@ -62,8 +62,8 @@ export class ChildTable {
    *
    * @throws RangeError when the texts of all keys come to more than 4 GB
    */
-  set(key: string | Buffer, parent: string | Buffer): void {
-    const child = this.#claimChild(typeof key === 'string' ? Buffer.from(key) : key);
+  set(key: Key, parent: Key): void {
+    const child = this.#claimChild(HashedKey.of(key));
     const to = this.#claimParent(parent);
     const from = this.#parentOf.get(child);
     if (from === to) return;
@@ -97,18 +97,19 @@ export class ChildTable {
     return (this.#living.get(parent >>> 5) & (1 << (parent & 31))) !== 0;
   }
 
-  #claimChild(key: Buffer): number {
-    const hash = hashOf(key);
-    const known = this.#children.find(hash, (child) => this.#texts.isAt(this.#places.get(child), key));
+  #claimChild({ value, digest }: HashedKey): number {
+    const text = typeof value === 'string' ? Buffer.from(value) : value;
+    const hash = wordOf(digest, 0);
+    const known = this.#children.find(hash, (child) => this.#texts.isAt(this.#places.get(child), text));
     if (known !== NONE) return known;
-    // First the text: where it is refused, the table stays as it was.
-    const place = this.#texts.add(key);
+    // The text comes first: if there is no room for it, the table stays as it was.
+    const place = this.#texts.add(text);
     const child = this.#children.add(hash);
     this.#places.set(child, place);
     return child;
   }
 
-  #claimParent(key: string | Buffer): number {
+  #claimParent(key: Key): number {
     const { id: known, first, second } = this.#findParent(key);
     if (known !== NONE) return known;
     const parent = this.#parents.add(first);
@@ -116,8 +117,8 @@ export class ChildTable {
     return parent;
   }
 
-  #findParent(key: string | Buffer): { id: number; first: number; second: number } {
-    const digest = digestOf('sha256', key, 'binary');
+  #findParent(key: Key): { id: number; first: number; second: number } {
+    const { digest } = HashedKey.of(key);
     const [first, second] = [wordOf(digest, 0), wordOf(digest, 4)];
     return { id: this.#parents.find(first, (id) => this.#secondWords.get(id) === second), first, second };
   }
@@ -285,13 +286,4 @@ class Segment {
   #slotOf(hash: number): number {
     return Math.floor(((hash >>> 8) / 2 ** 24) * (this.words.length / SLOT_WORDS)) * SLOT_WORDS;
   }
-}
-
-/** FNV-1a, then the last step of MurmurHash3, which spreads it over all bits. Keys that share it are told apart by their texts. */
-function hashOf(key: Buffer): number {
-  let hash = 0x811c9dc5;
-  for (const byte of key) hash = Math.imul(hash ^ byte, 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return hash ^ (hash >>> 16);
 }

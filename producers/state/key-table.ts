@@ -1,7 +1,10 @@
-import { hash as digestOf } from 'node:crypto';
+import { HashedKey, wordOf } from '../encode/hashed-key.ts';
 import type { RecordHash } from '../encode/record-hash.ts';
 
-/** What a record is to the topic. */
+/** A key, with its digest if that is known. */
+export type Key = string | Buffer | HashedKey;
+
+/** How a record compares with the topic. */
 export type Change = 'new' | 'changed' | 'unchanged';
 
 /** The state of a slot is the lowest byte of its first word. A dead slot stays with its key, which can live again. */
@@ -54,7 +57,7 @@ export class KeyTable {
    *
    * @throws RangeError for a hash of fewer than 8 bytes
    */
-  set(key: string | Buffer, hash: RecordHash): void {
+  set(key: Key, hash: RecordHash): void {
     const [first, second] = [hash.readInt32LE(0), hash.readInt32LE(4)];
     const { segment, digest } = this.#locate(key);
     const slot = segment.claim(digest);
@@ -68,7 +71,7 @@ export class KeyTable {
   }
 
   /** The topic holds a tombstone of the key. */
-  delete(key: string | Buffer): void {
+  delete(key: Key): void {
     const { segment, slot, state } = this.#find(key);
     if (state < UNSEEN) return;
     segment.setState(slot, DEAD);
@@ -81,7 +84,7 @@ export class KeyTable {
    *
    * @throws RangeError for a hash of fewer than 8 bytes
    */
-  compare(key: string | Buffer, hash: RecordHash): Change {
+  compare(key: Key, hash: RecordHash): Change {
     const [first, second] = [hash.readInt32LE(0), hash.readInt32LE(4)];
     const { segment, slot, state } = this.#find(key);
     if (state < UNSEEN) return 'new';
@@ -89,12 +92,12 @@ export class KeyTable {
     return isSame ? 'unchanged' : 'changed';
   }
 
-  has(key: string | Buffer): boolean {
+  has(key: Key): boolean {
     return this.#find(key).state >= UNSEEN;
   }
 
   /** Notes that the key was met in this run; nothing for a key that is not there. */
-  see(key: string | Buffer): void {
+  see(key: Key): void {
     const { segment, slot, state } = this.#find(key);
     if (state !== UNSEEN) return;
     segment.setState(slot, SEEN);
@@ -102,7 +105,7 @@ export class KeyTable {
   }
 
   /** False for a key that is not there. */
-  isSeen(key: string | Buffer): boolean {
+  isSeen(key: Key): boolean {
     return this.#find(key).state === SEEN;
   }
 
@@ -112,21 +115,23 @@ export class KeyTable {
     this.#unseen = this.#size;
   }
 
-  #find(key: string | Buffer): { segment: Segment; slot: number; state: number } {
+  #find(key: Key): { segment: Segment; slot: number; state: number } {
     const { segment, digest } = this.#locate(key);
     const slot = segment.find(digest);
     return { segment, slot, state: segment.state(slot) };
   }
 
-  #locate(key: string | Buffer): { segment: Segment; digest: string } {
-    // A byte a character: a Buffer of its own would take longer to allocate than the digest to compute.
-    const digest = digestOf('sha256', key, 'binary');
+  #locate(key: Key): { segment: Segment; digest: string } {
+    const { digest } = HashedKey.of(key);
     // There is a segment for every byte.
     return { segment: this.#segments[digest.charCodeAt(0)] as Segment, digest };
   }
 }
 
-/** Open addressing with linear probing. A slot is told by the index of its first word. */
+/**
+ * Open addressing with linear probing. A slot is the index of its first word. A key's fingerprint is bytes 0 to 7 of its
+ * digest; byte 0, which selects the segment, gives way to the state.
+ */
 class Segment {
   words = new Int32Array(MIN_SLOTS * SLOT_WORDS);
   /** Slots that are not empty. */
@@ -197,14 +202,4 @@ class Segment {
   #word(index: number): number {
     return this.words[index] as number;
   }
-}
-
-/** Bytes 0 to 3 of a digest: the segment and 24 bits (the segment falls where the state goes); 4 to 7: 32 bits more. */
-export function wordOf(digest: string, at: number): number {
-  return (
-    digest.charCodeAt(at) |
-    (digest.charCodeAt(at + 1) << 8) |
-    (digest.charCodeAt(at + 2) << 16) |
-    (digest.charCodeAt(at + 3) << 24)
-  );
 }

@@ -27,7 +27,7 @@ export interface StreamState {
 export interface KnownState {
   readonly streams: ReadonlyMap<string, StreamState>;
   /** Records that stand on the topic of dead letters, those that were discarded included. */
-  readonly letters: KeyTable;
+  readonly deadLetters: KeyTable;
   /** Of these, the ones that a person has given up. */
   readonly discarded: KeyTable;
   /** By stream, why its topic is unreadable; nothing is known of such a stream. */
@@ -45,7 +45,7 @@ export async function readBack(
 ): Promise<KnownState> {
   const { topicPrefix } = settings;
   const states = new Map(streams.map((stream) => [stream, createState()]));
-  const [letters, discarded] = [new KeyTable(), new KeyTable()];
+  const [deadLetters, discarded] = [new KeyTable(), new KeyTable()];
   const handlers = new Map<string, MessageHandler>();
   for (const [stream, { keys, children }] of states) {
     handlers.set(topicOf(topicPrefix, stream), (message) => {
@@ -57,7 +57,7 @@ export async function readBack(
   // A record that was redriven, and cannot be sent again, is to be set aside again.
   handlers.set(deadLettersTopic(topicPrefix), (message) => {
     const state = letterState(message.headers);
-    note(letters, state === 'redriven' ? { ...message, value: null } : message);
+    note(deadLetters, state === 'redriven' ? { ...message, value: null } : message);
     note(discarded, state === 'discarded' ? message : { ...message, value: null });
   });
   handlers.set(checkpointsTopic(topicPrefix), (message) => noteCheckpoint(states, message));
@@ -75,7 +75,7 @@ export async function readBack(
     const hasBeenRead = state.keys.size > 0 || state.checkpoint?.isComplete === true;
     states.set(stream, { ...(state.keys.size === 0 ? createState() : state), hasBeenRead });
   }
-  return { streams: states, letters, discarded, unreadable };
+  return { streams: states, deadLetters, discarded, unreadable };
 }
 
 /** Of a stream of which nothing is known. */

@@ -77,11 +77,11 @@ function startOf(rows: readonly JsonObject[], query: Query, style: PagingStyle, 
 }
 
 /** Reads to the end, or to the number of pages that is enough. */
-export async function collect(pages: AsyncIterable<Page>, enough = Infinity): Promise<Page[]> {
-  const collected: Page[] = [];
+export async function collect<T>(items: AsyncIterable<T>, enough = Infinity): Promise<T[]> {
+  const collected: T[] = [];
   if (enough === 0) return collected;
-  for await (const page of pages) {
-    collected.push(page);
+  for await (const item of items) {
+    collected.push(item);
     if (collected.length >= enough) break;
   }
   return collected;

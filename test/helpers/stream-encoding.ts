@@ -30,7 +30,7 @@ export const createState = () => ({
   registry: new FakeRegistry(),
   keys: new KeyTable(),
   children: new ChildTable(),
-  letters: new KeyTable(),
+  deadLetters: new KeyTable(),
   discarded: new KeyTable(),
 });
 
@@ -39,7 +39,13 @@ export type Pages = readonly (readonly JsonValue[])[];
 /** The pages of one list, which holds these records. */
 export function pagesOf(spec: StreamSpec, pages: Pages, list: Partial<SourceList> = {}): Page[] {
   const whole = { ...sourceList(spec, spec.paths[0]), ...list };
-  return pages.map((records, at) => ({ list: whole, number: at + 1, records, next: undefined }));
+  return pages.map((records, at) => ({
+    kind: 'page',
+    list: whole,
+    number: at + 1,
+    records,
+    next: undefined,
+  }));
 }
 
 export async function* sourceOf(pages: readonly Page[], onAsked: () => void = () => {}) {
@@ -69,13 +75,14 @@ export async function encode(
   });
   await encoder.begin();
   const encoded: EncodedPage[] = [];
-  for await (const page of encoder.encode(sourceOf(pagesOf(spec, pages, options.list)))) encoded.push(page);
+  for await (const event of encoder.encode(sourceOf(pagesOf(spec, pages, options.list))))
+    if (event.kind === 'page') encoded.push(event);
   assert.deepEqual(
-    encoded.map(({ page }) => page.number),
+    encoded.map(({ number }) => number),
     pages.map((_, at) => at + 1),
   );
   const messages = encoded.flatMap((page) => page.messages);
-  const letters = encoded.flatMap((page) => page.letters);
+  const deadLetters = encoded.flatMap((page) => page.deadLetters);
   const values = messages.map(({ value }) => state.registry.read(value));
-  return { counts, messages, letters, values, keys: messages.map(({ key }) => key) };
+  return { counts, messages, deadLetters, values, keys: messages.map(({ key }) => key) };
 }

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { loadSettings } from '../../core/settings/config.ts';
 import { logger } from '../../core/logger.ts';
 import { CheckpointTracker } from '../../producers/state/checkpoint-tracker.ts';
-import { checkpointMessage, parseCheckpoint, type SliceState } from '../../producers/state/checkpoint.ts';
-import type { Page } from '../../producers/chartmogul/source-list.ts';
-import { readStream, type ReadPlan } from '../../producers/chartmogul/stream-reader.ts';
+import { checkpointMessage, parseCheckpoint } from '../../producers/state/checkpoint.ts';
+import type { ListProgress, SourceEvent } from '../../producers/chartmogul/source-list.ts';
+import { readStream } from '../../producers/chartmogul/stream-reader.ts';
+import type { ReadPlan } from '../../producers/chartmogul/stream-source.ts';
 import { streams, type StreamSpec } from '../../producers/chartmogul/streams.ts';
 import { collect, fakeSource, type Answerer } from './fake-source.ts';
 
@@ -26,18 +27,28 @@ export function specOf(name: string): StreamSpec {
   return spec;
 }
 
-/** All pages of a stream, what was asked for them, and whether the account was said not to have the stream. */
+/** Reads a stream. Returns its events and pages, the requests, and whether the account lacks the stream. */
 export async function readPages(spec: StreamSpec, answer: Answerer, plan: Partial<ReadPlan> = {}) {
   const { client, requests } = fakeSource(answer);
   const absences: true[] = [];
   let denials = 0;
   const observer = { onAbsent: () => absences.push(true), onDenied: () => denials++ };
-  const pages = await collect(readStream(client, spec, { ...beginning, ...plan }, observer));
-  return { pages, requests, isAbsent: absences.length > 0, denials };
+  const events = await collect(readStream(client, spec, { ...beginning, ...plan }, observer));
+  const pages = events.filter((event) => event.kind === 'page');
+  return { events, pages, requests, isAbsent: absences.length > 0, denials };
 }
 
-/** The slices of a checkpoint after these pages, as the next run finds them on the topic. */
-export function slicesAfter(stream: string, pages: readonly Page[]): ReadonlyMap<string, SliceState> {
+/** Returns the events up to the end of the first pages. */
+export function firstPages(events: readonly SourceEvent[], count: number): SourceEvent[] {
+  let pages = 0;
+  return events.filter(({ kind }) => (kind === 'page' ? ++pages <= count : pages < count));
+}
+
+/** Returns the slices of a checkpoint after these events, as the next run finds them on the topic. */
+export function slicesAfter(
+  stream: string,
+  events: readonly SourceEvent[],
+): ReadonlyMap<string, ListProgress> {
   const tracker = new CheckpointTracker(stream, {
     run: 'run',
     startedAtMs: 0,
@@ -50,7 +61,7 @@ export function slicesAfter(stream: string, pages: readonly Page[]): ReadonlyMap
     expectedPages: undefined,
     slices: new Map(),
   });
-  for (const page of pages) tracker.advance(page);
+  for (const event of events) tracker.advance(event);
   const text = checkpointMessage(stream, tracker.checkpoint).value?.toString() ?? '';
   const slices = parseCheckpoint(text)?.slices;
   assert.ok(slices);

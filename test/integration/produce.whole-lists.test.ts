@@ -3,7 +3,8 @@ import { test, type TestContext } from 'node:test';
 import type { Settings } from '../../core/settings/config.ts';
 import type { JsonObject } from '../../core/json.ts';
 import { checkpointsTopic } from '../../core/stream-name.ts';
-import { checkpointMessage, type SliceState } from '../../producers/state/checkpoint.ts';
+import type { ListProgress } from '../../producers/chartmogul/source-list.ts';
+import { checkpointMessage } from '../../producers/state/checkpoint.ts';
 import type { StreamCounts } from '../../producers/report/stream-counts.ts';
 import { createApiServer } from '../helpers/api-server.ts';
 import { committedMessages, folded, progressOf } from '../helpers/committed.ts';
@@ -60,7 +61,7 @@ async function leaveCheckpoint(
   t: TestContext,
   settings: Settings,
   stream: string,
-  slices: ReadonlyMap<string, SliceState>,
+  slices: ReadonlyMap<string, ListProgress>,
 ): Promise<void> {
   const { checkpoint } = await progressOf(settings, stream);
   assert.ok(checkpoint);
@@ -114,7 +115,7 @@ test('what an earlier version left of a list read in slices is not resumed: the 
   const all = rows.splice(0, rows.length);
   rows.push(...all.slice(0, 210));
   assertWhole(await produceStreams(settings, 'customers'));
-  const sliceOf = (status: string | undefined, isDone: boolean): [string, SliceState] => [
+  const sliceOf = (status: string | undefined, isDone: boolean): [string, ListProgress] => [
     status === undefined ? '/customers' : `/customers?status=${status}`,
     { path: '/customers', query: status === undefined ? {} : { status }, next: undefined, pages: 1, isDone },
   ];

@@ -83,9 +83,9 @@ export async function compareSource(
       if (comparison === undefined || comparison.failure !== undefined) throw parentFailed(stream);
       return parents.get(stream) ?? [];
     };
-    const { letters, discarded, unreadable } = known;
+    const { deadLetters, discarded, unreadable } = known;
     const services = { settings, client, registry, admin, signal: running };
-    const context = { ...services, letters, discarded, unreadable, parentsOf, onProgress };
+    const context = { ...services, deadLetters, discarded, unreadable, parentsOf, onProgress };
     const all = await Promise.all(specs.map(compare));
     signal.throwIfAborted();
     return all;

@@ -1,26 +1,24 @@
 import type { Admin } from 'kafkajs';
 import type { Registry } from '../../../core/avro/registry.ts';
-import type { DriftMode, Settings } from '../../../core/settings/config.ts';
-import { RecordError } from '../../../core/errors.ts';
-import { isJsonObject, type JsonValue } from '../../../core/json.ts';
+import type { Settings } from '../../../core/settings/config.ts';
+import { isJsonObject } from '../../../core/json.ts';
 import { logger } from '../../../core/logger.ts';
 import { TimeSlice } from '../../../core/time-slice.ts';
 import { subjectOf, topicOf } from '../../../core/stream-name.ts';
 import { readTopics, type MessageHandler } from '../../../core/kafka/topic-reader.ts';
 import { RecordEncoder } from '../../../producers/encode/record-encoder.ts';
 import { prove } from '../../../producers/state/delete-proof.ts';
+import { identify } from '../../../producers/state/identify.ts';
 import type { KeyTable } from '../../../producers/state/key-table.ts';
-import type { RecordHash } from '../../../producers/encode/record-hash.ts';
 import { SourceDiff } from './source-diff.ts';
 import type { ChartMogulClient } from '../../../producers/chartmogul/client.ts';
 import { isMetricAskedFor } from '../../../producers/chartmogul/metrics.ts';
-import type { Visit } from '../../../producers/chartmogul/source-list.ts';
-import { isAbsence, readStream } from '../../../producers/chartmogul/stream-reader.ts';
+import type { Page, Visit } from '../../../producers/chartmogul/source-list.ts';
+import { readStream } from '../../../producers/chartmogul/stream-reader.ts';
+import { isAbsence } from '../../../producers/chartmogul/stream-source.ts';
 import type { StreamSpec } from '../../../producers/chartmogul/streams.ts';
-import { messageHash } from '../../../producers/encode/message-hash.ts';
 import { hashIn } from '../../../producers/state/read-back.ts';
 import { withSingleKey } from '../../../producers/encode/single-record.ts';
-import { hashOf } from '../../../producers/encode/source-record.ts';
 import { streamSchema } from '../../../producers/encode/stream-schema.ts';
 
 /** How far the source has been read for one stream. */
@@ -38,7 +36,7 @@ export interface CompareContext {
   readonly registry: Registry;
   readonly admin: Admin;
   /** Records that stand on the topic of dead letters. */
-  readonly letters: KeyTable;
+  readonly deadLetters: KeyTable;
   readonly discarded: KeyTable;
   /** By stream, why its topic is unreadable. */
   readonly unreadable: ReadonlyMap<string, Error>;
@@ -65,10 +63,10 @@ export async function compareStream(
   keys: KeyTable,
   parents: string[] | undefined,
 ): Promise<SourceDiff> {
-  const { settings, letters, discarded } = context;
+  const { settings, deadLetters, discarded } = context;
   const { metrics } = settings.produce;
   const isAskedFor = (key: string) => spec.metric === undefined || isMetricAskedFor(spec, metrics, key);
-  const options = { stream: spec.name, keys, letters, discarded, isAskedFor };
+  const options = { stream: spec.name, keys, deadLetters, discarded, isAskedFor };
   let diff = new SourceDiff(options);
   await readSource(context, spec, keys, diff, parents);
   if (diff.counts.twice > 0) {
@@ -86,12 +84,13 @@ export async function compareStream(
 }
 
 async function readSource(
-  { settings, client, registry, parentsOf, onProgress, signal }: CompareContext,
+  context: CompareContext,
   spec: StreamSpec,
   keys: KeyTable,
   diff: SourceDiff,
   parents: string[] | undefined,
 ): Promise<void> {
+  const { settings, client, parentsOf, onProgress, signal } = context;
   const plan = {
     slices: new Map(),
     metrics: settings.produce.metrics,
@@ -102,59 +101,45 @@ async function readSource(
   const mode = settings.produce.modes.get(spec.name) ?? 'evolve';
   let encoder: RecordEncoder | undefined;
   let pages = 0;
-  // What is denied cannot be compared.
+  // Records that are denied cannot be compared.
   const onDenied = (error: Error) => {
     throw error;
   };
   try {
-    for await (const { list, records } of readStream(client, spec, plan, { onDenied })) {
-      if (records.length > 0 && encoder === undefined) {
-        const latest = await registry.latest(subjectOf(settings.topicPrefix, spec.name));
-        const sample = records
-          .filter(isJsonObject)
-          .map((record) => withSingleKey(record, list, spec, undefined));
-        encoder = new RecordEncoder(streamSchema(spec, latest?.schema, sample));
-      }
+    for await (const event of readStream(client, spec, plan, { onDenied })) {
+      if (event.kind !== 'page') continue;
       const slice = new TimeSlice();
-      for (const record of records) {
+      for (const record of event.records) {
         if (slice.isOver()) {
           await slice.next();
           signal.throwIfAborted();
         }
-        const keyed = (known: RecordEncoder) =>
-          isJsonObject(record) ? withSingleKey(record, list, spec, known.schema) : record;
-        const { key, hash } = identify(record, encoder && keyed(encoder), { keys, encoder, mode });
-        if (diff.add(key, hash) && key !== undefined) parents?.push(key);
+        encoder ??= await createEncoder(context, spec, event);
+        const { key, hash } = identify(record, event.list, encoder, { spec, mode, keys, isFull: false });
+        if (diff.add(key, hash) && key !== undefined) parents?.push(key.value);
       }
       onProgress({ stream: spec.name, pages: ++pages, records: diff.records });
     }
   } catch (error) {
-    // The account lacks the stream: nothing is missing on a topic without records of it.
+    // The account lacks the stream. If the topic is empty too, nothing is missing.
     if (!isAbsence(error) || pages > 0 || keys.size > 0) throw error;
     logger.warn({ stream: spec.name, reason: error.message }, 'absent from this account');
   }
 }
 
-function* visitsTo(parents: readonly string[]): Generator<Visit> {
-  for (const parent of parents) yield { parent, token: NO_TOKEN };
+/** Returns an encoder with the schema that a run would begin with. Registers nothing. */
+async function createEncoder(
+  { registry, settings }: CompareContext,
+  spec: StreamSpec,
+  { list, records }: Page,
+): Promise<RecordEncoder> {
+  const latest = await registry.latest(subjectOf(settings.topicPrefix, spec.name));
+  const sample = records.filter(isJsonObject).map((record) => withSingleKey(record, list, spec, undefined));
+  return new RecordEncoder(streamSchema(spec, latest?.schema, sample));
 }
 
-/** A record as a run would send it; without a key where no message can be made of it. */
-function identify(
-  read: JsonValue,
-  record: JsonValue | undefined,
-  { keys, encoder, mode }: { keys: KeyTable; encoder: RecordEncoder | undefined; mode: DriftMode },
-): { readonly key: string | undefined; readonly hash: RecordHash } {
-  const hash = hashOf(read);
-  if (encoder === undefined || record === undefined || !isJsonObject(record)) return { key: undefined, hash };
-  let key: string | undefined;
-  try {
-    key = encoder.keyOf(record);
-    return { key, hash: messageHash(record, key, hash, { keys, encoder, mode }) };
-  } catch (error) {
-    if (error instanceof RecordError) return { key, hash };
-    throw error;
-  }
+function* visitsTo(parents: readonly string[]): Generator<Visit> {
+  for (const parent of parents) yield { parent, token: NO_TOKEN };
 }
 
 /** A run of `produce` may have gone on meanwhile; and the key table knows that there are strays, not which. */

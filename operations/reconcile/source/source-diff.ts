@@ -1,5 +1,6 @@
-import { letterKeyOf } from '../../../producers/encode/source-record.ts';
-import { KeyTable, type Change } from '../../../producers/state/key-table.ts';
+import { HashedKey } from '../../../producers/encode/hashed-key.ts';
+import { deadLetterKeyOf } from '../../../producers/encode/source-record.ts';
+import { KeyTable, type Change, type Key } from '../../../producers/state/key-table.ts';
 import type { RecordHash } from '../../../producers/encode/record-hash.ts';
 
 /**
@@ -20,7 +21,7 @@ export interface SourceDiffOptions {
   /** What the stream's topic held before the source was read. */
   readonly keys: KeyTable;
   /** Records that wait on the topic of dead letters. */
-  readonly letters: KeyTable;
+  readonly deadLetters: KeyTable;
   /** Of these, the ones that a person has given up: no difference. */
   readonly discarded: KeyTable;
   /** False for a key that the source was not asked about: it is no stray. */
@@ -84,9 +85,9 @@ export class SourceDiff {
    *
    * @returns whether it is the first record of its key.
    */
-  add(key: string | undefined, hash: RecordHash): boolean {
-    const { stream, keys, letters, discarded } = this.#options;
-    const name = key ?? hash.toString('hex');
+  add(key: HashedKey<string> | undefined, hash: RecordHash): boolean {
+    const { stream, keys, deadLetters, discarded } = this.#options;
+    const name = key ?? new HashedKey(hash.toString('hex'));
     const change = key === undefined ? 'new' : keys.compare(key, hash);
     const differences = change === 'new' ? this.#missing : this.#changed;
     const isFirst = change === 'new' ? !differences.has(name) && !this.#dead.has(name) : !keys.isSeen(name);
@@ -95,9 +96,12 @@ export class SourceDiff {
     else if (this.#isAnother(name, hash, change)) this.#twice.add(name, hash);
     if (change === 'unchanged') {
       differences.drop(name);
-    } else if (discarded.compare(letterKeyOf(stream, key, hash), hash) === 'unchanged') {
+      return isFirst;
+    }
+    const deadLetterKey = new HashedKey(deadLetterKeyOf(stream, key?.value, hash));
+    if (discarded.compare(deadLetterKey, hash) === 'unchanged') {
       differences.drop(name);
-    } else if (letters.compare(letterKeyOf(stream, key, hash), hash) === 'unchanged') {
+    } else if (deadLetters.compare(deadLetterKey, hash) === 'unchanged') {
       differences.drop(name);
       this.#dead.add(name, hash);
     } else if (isFirst || differences.has(name)) {
@@ -107,7 +111,7 @@ export class SourceDiff {
   }
 
   /** Whether the source has shown another record of the key before. */
-  #isAnother(name: string, hash: RecordHash, change: Change): boolean {
+  #isAnother(name: HashedKey, hash: RecordHash, change: Change): boolean {
     const shown = [this.#missing, this.#changed, this.#dead].find((differences) => differences.has(name));
     return shown === undefined ? change !== 'unchanged' : !shown.holds(name, hash);
   }
@@ -115,10 +119,10 @@ export class SourceDiff {
   /** Takes a message of the topic, those of a key in their order: the hash of its record, or null for a delete. */
   settle(key: Buffer, hash: RecordHash | null): void {
     const { keys, isAskedFor } = this.#options;
-    for (const differences of [this.#missing, this.#changed, this.#dead]) differences.settle(key, hash);
-    if (!keys.has(key) || keys.isSeen(key)) return;
-    const name = key.toString('utf8');
-    const differences = isAskedFor?.(name) === false ? this.#unasked : this.#strays;
+    const name = new HashedKey(key);
+    for (const differences of [this.#missing, this.#changed, this.#dead]) differences.settle(name, hash);
+    if (!keys.has(name) || keys.isSeen(name)) return;
+    const differences = isAskedFor?.(key.toString('utf8')) === false ? this.#unasked : this.#strays;
     if (hash === null) differences.drop(name);
     else differences.add(name, hash);
   }
@@ -130,7 +134,7 @@ export class SourceDiff {
 
   /** The source has the key of a stray, though its list did not show it. */
   found(stray: string): void {
-    this.#strays.drop(stray);
+    this.#strays.drop(new HashedKey(stray));
   }
 
   /** The first differences by their keys, of those that are remembered. */
@@ -160,27 +164,27 @@ class Differences {
     return this.#hashes.size - this.#settled.size;
   }
 
-  has(name: string): boolean {
+  has(name: Key): boolean {
     return this.#hashes.size > 0 && this.#hashes.has(name);
   }
 
-  add(name: string, hash: RecordHash): void {
+  add(name: HashedKey, hash: RecordHash): void {
     this.#hashes.set(name, hash);
-    if (this.#names.size < MAX_NAMES) this.#names.add(name);
+    if (this.#names.size < MAX_NAMES) this.#names.add(String(name.value));
   }
 
   /** Whether the key has this record. */
-  holds(name: string, hash: RecordHash): boolean {
+  holds(name: Key, hash: RecordHash): boolean {
     return this.#hashes.compare(name, hash) === 'unchanged';
   }
 
-  drop(name: string): void {
+  drop(name: HashedKey): void {
     if (this.#hashes.size === 0) return;
     this.#hashes.delete(name);
-    this.#names.delete(name);
+    this.#names.delete(String(name.value));
   }
 
-  settle(key: Buffer, hash: RecordHash | null): void {
+  settle(key: Key, hash: RecordHash | null): void {
     if (this.#hashes.size === 0 || !this.#hashes.has(key)) return;
     if (hash !== null && this.#hashes.compare(key, hash) === 'unchanged') this.#settled.set(key, hash);
     else this.#settled.delete(key);

@@ -5,14 +5,18 @@ import { deadLetterHeaders } from '../../../core/dead-letters/dead-letter.ts';
 import { byStream } from '../../../core/dead-letters/choice.ts';
 import type { Redriven, RedriveOutcome } from '../../../core/dead-letters/mark.ts';
 import type { ProduceLetter } from '../../../core/dead-letters/parse-letter.ts';
-import { IncompatibleSchemaError, UnexpectedAnswerError } from '../../../core/errors.ts';
-import { parseJson, type JsonValue } from '../../../core/json.ts';
+import {
+  IncompatibleSchemaError,
+  messageOf,
+  RecordError,
+  UnexpectedAnswerError,
+} from '../../../core/errors.ts';
+import { isJsonObject, parseJson, type JsonValue } from '../../../core/json.ts';
 import { ensureTopics } from '../../../core/kafka/client.ts';
 import { readMessageLimits, type MessageLimit } from '../../../core/kafka/message-limits.ts';
 import { deadLettersTopic, topicOf } from '../../../core/stream-name.ts';
-import { ChildTable } from '../../../producers/state/child-table.ts';
 import { KeyTable } from '../../../producers/state/key-table.ts';
-import { sourceList, type Page } from '../../../producers/chartmogul/source-list.ts';
+import { sourceList, type SourceList } from '../../../producers/chartmogul/source-list.ts';
 import type { StreamSpec } from '../../../producers/chartmogul/streams.ts';
 import { knownStreams } from '../../../producers/chartmogul/known-streams.ts';
 import { messageHeaders, type Message } from '../../../producers/encode/message.ts';
@@ -20,7 +24,10 @@ import { hashIn } from '../../../producers/state/read-back.ts';
 import type { RedriveProducer } from './redrive-producer.ts';
 import { latestMessages, type LatestMessage } from './later-messages.ts';
 import { createStreamCounts } from '../../../producers/report/stream-counts.ts';
-import { StreamEncoder } from '../../../producers/run/stream-encoder.ts';
+import { MessageEncoder } from '../../../producers/encode/message-encoder.ts';
+import type { RecordHash } from '../../../producers/encode/record-hash.ts';
+import { withSingleKey } from '../../../producers/encode/single-record.ts';
+import { identify } from '../../../producers/state/identify.ts';
 
 export interface RecordServices {
   readonly admin: Admin;
@@ -64,20 +71,20 @@ export async function* redriveRecords(
 async function* redriveStream(
   spec: StreamSpec,
   letters: readonly ProduceLetter[],
-  { admin, registry, settings, producer, signal }: RecordServices,
+  services: RecordServices,
 ): AsyncGenerator<Redriven, void, undefined> {
+  const { admin, settings, producer, signal } = services;
   const topic = topicOf(settings.topicPrefix, spec.name);
   const latestOf = (keys: readonly string[]) => latestMessages(admin, settings, topic, new Set(keys), signal);
   const latest = await latestOf(letters.flatMap(({ recordKey }) => recordKey ?? []));
   const topics = [topic, deadLettersTopic(settings.topicPrefix)];
   const messageLimit = await readMessageLimits(admin, settings.kafka, topics, signal);
-  const encode = createEncoder(spec, registry, settings, messageLimit);
   const redrive = async (letter: ProduceLetter): Promise<{ outcome: RedriveOutcome; sent?: Message }> => {
     const { recordKey } = letter;
     const how = recordKey === undefined ? undefined : supersededBy(letter, latest.get(recordKey));
     if (how !== undefined) return { outcome: { kind: 'redriven', how } };
     if (letter.isTruncated) return { outcome: { kind: 'left', why: whyTruncated(letter) } };
-    const encoded = await encode(letter);
+    const encoded = await encodeRecord(spec, letter, services, messageLimit);
     if ('error' in encoded) return { outcome: { kind: 'again', error: encoded.error } };
     const { message, discarded } = encoded;
     if (message.key !== recordKey) {
@@ -114,67 +121,52 @@ function whyTruncated({ bytes, wholeBytes }: ProduceLetter): string {
   return `the letter holds the first ${bytes} of ${wholeBytes} bytes: produce the record again`;
 }
 
-/** Encodes by the means of a run, as if each record stood alone on a page. */
-function createEncoder(
+/** Encodes a record as a run would. Each record gets an encoder of its own, so what one has sent does not affect another. */
+async function encodeRecord(
   spec: StreamSpec,
-  registry: Registry,
-  { topicPrefix, produce }: Settings,
+  { value, headers }: ProduceLetter,
+  { registry, settings }: RecordServices,
   messageLimit: MessageLimit,
-): (letter: ProduceLetter) => Promise<Encoded> {
-  return async (letter) => {
-    const counts = createStreamCounts(spec.name, topicOf(topicPrefix, spec.name));
-    // A new one each time: what one letter has sent is no reason to leave out another.
-    const encoder = new StreamEncoder({
-      registry,
-      topicPrefix,
-      spec,
-      mode: produce.modes.get(spec.name) ?? 'evolve',
-      isFull: true,
-      keys: new KeyTable(),
-      children: new ChildTable(),
-      letters: new KeyTable(),
-      discarded: new KeyTable(),
-      counts,
-      messageLimit,
-    });
-    try {
-      await encoder.begin();
-      for await (const { messages, letters } of encoder.encode(pagesOf(spec, letter))) {
-        const [message] = messages;
-        if (message !== undefined)
-          return {
-            message: counts.discarded === 0 ? withHashOf(letter, message) : message,
-            discarded: counts.discarded,
-          };
-        const headers = letters[0]?.headers ?? {};
-        const [code, reason] = [deadLetterHeaders.code, deadLetterHeaders.reason].map((name) =>
-          String(headers[name] ?? ''),
-        );
-        return { error: { code: code ?? '', message: reason ?? '' } };
-      }
-      throw new RangeError('a page that came to nothing');
-    } catch (error) {
-      // Of this record's making: those of other records may be well.
-      if (!(error instanceof IncompatibleSchemaError || error instanceof UnexpectedAnswerError)) throw error;
-      return { error: { code: error.code, message: error.message } };
-    }
-  };
+): Promise<Encoded> {
+  const { topicPrefix, produce } = settings;
+  if (value === undefined) throw new RangeError('a dead letter that was read without its value');
+  const counts = createStreamCounts(spec.name, topicOf(topicPrefix, spec.name));
+  const mode = produce.modes.get(spec.name) ?? 'evolve';
+  const list = listOf(spec, headers[deadLetterHeaders.page]?.toString('utf8') ?? '');
+  const read = recordIn(value);
+  try {
+    const sample = isJsonObject(read) ? [withSingleKey(read, list, spec, undefined)] : [];
+    const options = { registry, topicPrefix, spec, mode, counts, messageLimit };
+    const encoder = await MessageEncoder.create(options, sample);
+    const record = identify(read, list, encoder.records, { spec, mode, keys: new KeyTable(), isFull: true });
+    if (record.error !== undefined) throw record.error;
+    const message = await encoder.encode(record, list);
+    const { discarded } = counts;
+    return { message: discarded === 0 ? withHash(message, hashIn(headers)) : message, discarded };
+  } catch (error) {
+    // Other errors concern more than this record.
+    if (
+      error instanceof RecordError ||
+      error instanceof IncompatibleSchemaError ||
+      error instanceof UnexpectedAnswerError
+    )
+      return { error: { code: error.code, message: messageOf(error) } };
+    throw error;
+  }
 }
 
-/** The hash of a whole record is that of the record as it was read: its JSON in the letter may have another. */
-function withHashOf({ headers }: ProduceLetter, message: Message): Message {
-  return { ...message, headers: { ...message.headers, [messageHeaders.hash]: hashIn(headers) } };
+/** Returns the message with the hash of the dead letter, which is that of the record as it was read: its JSON may have another. */
+function withHash(message: Message, hash: RecordHash): Message {
+  return { ...message, headers: { ...message.headers, [messageHeaders.hash]: hash } };
 }
 
-// eslint-disable-next-line @typescript-eslint/require-await -- the source of a pipeline
-async function* pagesOf(spec: StreamSpec, { value, headers }: ProduceLetter): AsyncGenerator<Page> {
-  if (value === undefined) throw new RangeError('a letter that was read without its value');
-  const at = /^(.*), page (\d{1,9})$/.exec(headers[deadLetterHeaders.page]?.toString('utf8') ?? '');
-  const list = { ...sourceList(spec, spec.paths[0]), ...(at?.[1] !== undefined && { id: at[1] }) };
-  yield { list, number: Number(at?.[2] ?? 1), records: [recordIn(value)], next: undefined };
+/** Returns the list that a page label names. */
+function listOf(spec: StreamSpec, label: string): SourceList {
+  const id = /^(.*), page \d{1,9}$/.exec(label)?.[1];
+  return { ...sourceList(spec, spec.paths[0]), ...(id !== undefined && { id }) };
 }
 
-/** What is no JSON has no key either, and fails again as such. */
+/** Returns null for bytes that are no JSON: they have no key, so they fail again. */
 function recordIn(value: Buffer): JsonValue {
   try {
     return parseJson(value.toString('utf8'));

@@ -58,7 +58,7 @@ async function merge(
           reading.failed.push(list.id);
           throw new Error(list.id);
         }
-        yield { list, number, records: [], next: undefined };
+        yield { kind: 'page', list, number, records: [], next: undefined };
       }
     } finally {
       reading.ended.add(list.id);
@@ -66,7 +66,7 @@ async function merge(
   };
   const consume = async () => {
     for await (const page of mergePages(lists(), sideBySide, read)) {
-      reading.received.push(page);
+      if (page.kind === 'page') reading.received.push(page);
       await scheduler.schedule(Promise.resolve());
       assert.ok(reading.open <= sideBySide);
       for (const [id, asked] of reading.asked) assert.ok(asked <= reading.receivedOf(id) + 1);
@@ -150,16 +150,17 @@ test('whoever has enough ends the lists that were begun, and no other is begun',
 
 const listsNamed = (...ids: string[]) =>
   ids.map((id): SourceList => ({ id, path: '/x', query: {}, listKey: 'x', paging: 'detect' }));
-const pageOf = (list: SourceList, number: number) =>
-  Promise.resolve({ list, number, records: [], next: undefined });
+const pageOf = (list: SourceList, number: number): Promise<Page> =>
+  Promise.resolve({ kind: 'page', list, number, records: [], next: undefined });
 
 test('lists that always have a page waiting take turns', async () => {
   const order: string[] = [];
   const read = async function* (list: SourceList) {
     for (let number = 1; number <= 3; number++) yield await pageOf(list, number);
   };
-  for await (const { list } of mergePages(listsNamed('a', 'b', 'c'), 3, read)) {
-    order.push(list.id);
+  for await (const event of mergePages(listsNamed('a', 'b', 'c'), 3, read)) {
+    assert.ok(event.kind === 'page');
+    order.push(event.list.id);
     await new Promise(setImmediate);
   }
   assert.equal(order.join(''), 'abcabcabc');

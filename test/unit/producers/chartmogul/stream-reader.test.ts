@@ -19,7 +19,7 @@ import {
   uuidsOf,
   type Answerer,
 } from '../../../helpers/fake-source.ts';
-import { beginning, readPages, slicesAfter, specOf } from '../../../helpers/stream-reading.ts';
+import { beginning, firstPages, readPages, slicesAfter, specOf } from '../../../helpers/stream-reading.ts';
 
 const plans = specOf('plans');
 const subscriptions = specOf('customer_subscriptions');
@@ -305,9 +305,9 @@ test('a run that was interrupted among parents has no slices: it visits those th
     '/customers/cus_1/subscriptions': listOf('a', 'b', 'c'),
     '/customers/cus_2/subscriptions': listOf('d'),
   });
-  const { pages } = await readPages(subscriptions, answer, visitsTo('cus_1', 'cus_2'));
+  const { pages, events } = await readPages(subscriptions, answer, visitsTo('cus_1', 'cus_2'));
   for (const count of pages.keys())
-    assert.equal(slicesAfter('customer_subscriptions', pages.slice(0, count)).size, 0);
+    assert.equal(slicesAfter('customer_subscriptions', firstPages(events, count)).size, 0);
 });
 
 test('sixteen parents are visited at a time, and no more', async () => {
@@ -352,11 +352,11 @@ test('a list is asked for as a whole, without a filter', async () => {
 const entry: Answerer = () => ({ entries: [{ date: '2026-01-31' }], summary: {} });
 
 test('a metric is read by each interval, which its records get, and goes on with those that are left', async () => {
-  const { pages } = await readPages(specOf('metrics_mrr'), server({ '/metrics/mrr': entry }));
+  const { pages, events } = await readPages(specOf('metrics_mrr'), server({ '/metrics/mrr': entry }));
   const expected = ['day', 'month', 'year'].map((interval) => ({ date: '2026-01-31', interval }));
   assert.deepEqual(recordsOf(pages), expected);
   for (const count of [1, 2, 3]) {
-    const slices = slicesAfter('metrics_mrr', pages.slice(0, count));
+    const slices = slicesAfter('metrics_mrr', firstPages(events, count));
     const rest = await readPages(specOf('metrics_mrr'), server({ '/metrics/mrr': entry }), { slices });
     assert.deepEqual(recordsOf(rest.pages), expected.slice(count));
   }
@@ -365,9 +365,9 @@ test('a metric is read by each interval, which its records get, and goes on with
 test('an interval that is not wanted any more is not gone on with', async () => {
   const spec = specOf('metrics_mrr');
   const answer = server({ '/metrics/mrr': entry });
-  const { pages } = await readPages(spec, answer);
+  const { events } = await readPages(spec, answer);
   const rest = await readPages(spec, answer, {
-    slices: slicesAfter('metrics_mrr', pages.slice(0, 1)),
+    slices: slicesAfter('metrics_mrr', firstPages(events, 1)),
     metrics: { ...beginning.metrics, intervals: ['day', 'year'] },
   });
   assert.deepEqual(recordsOf(rest.pages), [{ date: '2026-01-31', interval: 'year' }]);

@@ -16,7 +16,7 @@ import {
 } from '../../../../producers/publish/transaction-writable.ts';
 
 const list = sourceList({ listKey: 'plans', paging: 'detect' }, '/plans', {});
-const topics = { stream: 'plans', checkpoints: 'checkpoints', deadLetters: 'dead-letters' };
+const topics = { stream: 'plans', checkpoints: 'checkpoints', deadLetters: 'dead-deadLetters' };
 
 /** A message of so many bytes. */
 const message = (key: number, bytes = String(key).length): Message => ({
@@ -24,9 +24,13 @@ const message = (key: number, bytes = String(key).length): Message => ({
   value: Buffer.alloc(bytes - String(key).length),
 });
 
-function pageOf(number: number, messages: readonly Message[], letters: readonly Message[] = []): EncodedPage {
-  const records = [...messages, ...letters].map(({ key }) => key);
-  return { page: { list, number, records, next: { page: number + 1 } }, messages, letters };
+function pageOf(
+  number: number,
+  messages: readonly Message[],
+  deadLetters: readonly Message[] = [],
+): EncodedPage {
+  const records = [...messages, ...deadLetters].map(({ key }) => key);
+  return { kind: 'page', list, number, records, next: { page: number + 1 }, messages, deadLetters };
 }
 
 /** Pages of one small message each. */
@@ -35,7 +39,7 @@ const pages = (count: number, first = 1) =>
 
 interface Transaction {
   readonly messages: readonly string[];
-  readonly letters: readonly string[];
+  readonly deadLetters: readonly string[];
   /** Pages of the checkpoint, which is the last of what is sent. */
   readonly pages: number | undefined;
 }
@@ -43,14 +47,14 @@ interface Transaction {
 function transactionOf(batches: readonly TopicMessages[]): Transaction {
   assert.deepEqual(
     batches.map(({ topic }) => topic),
-    ['plans', 'dead-letters', 'checkpoints'],
+    ['plans', 'dead-deadLetters', 'checkpoints'],
   );
-  const [messages = [], letters = [], checkpoints = []] = batches.map((batch) => batch.messages);
+  const [messages = [], deadLetters = [], checkpoints = []] = batches.map((batch) => batch.messages);
   const checkpoint = parseCheckpoint(String(checkpoints.at(-1)?.value));
   assert.equal(checkpoint?.slices.get(list.id)?.pages, checkpoint?.pages);
   return {
     messages: messages.map(({ key }) => key),
-    letters: letters.map(({ key }) => key),
+    deadLetters: deadLetters.map(({ key }) => key),
     pages: checkpoint?.pages,
   };
 }
@@ -94,9 +98,9 @@ const batching: readonly (readonly [
     { maxPages: 2 },
     pages(5),
     [
-      { messages: texts(1, 2), letters: [], pages: 2 },
-      { messages: texts(3, 4), letters: [], pages: 4 },
-      { messages: texts(5), letters: [], pages: 5 },
+      { messages: texts(1, 2), deadLetters: [], pages: 2 },
+      { messages: texts(3, 4), deadLetters: [], pages: 4 },
+      { messages: texts(5), deadLetters: [], pages: 5 },
     ],
   ],
   [
@@ -104,8 +108,8 @@ const batching: readonly (readonly [
     { maxBytes: 20 },
     [pageOf(1, [message(1, 10), message(2, 9)]), pageOf(2, [message(3, 1)]), pageOf(3, [message(4, 19)])],
     [
-      { messages: texts(1, 2, 3), letters: [], pages: 2 },
-      { messages: texts(4), letters: [], pages: 3 },
+      { messages: texts(1, 2, 3), deadLetters: [], pages: 2 },
+      { messages: texts(4), deadLetters: [], pages: 3 },
     ],
   ],
   [
@@ -113,8 +117,8 @@ const batching: readonly (readonly [
     { maxBytes: 20 },
     [pageOf(1, [message(1, 10)], [message(2, 10)]), pageOf(2, [], [message(3, 19)]), ...pages(1, 3)],
     [
-      { messages: texts(1), letters: texts(2), pages: 1 },
-      { messages: texts(3), letters: texts(3), pages: 3 },
+      { messages: texts(1), deadLetters: texts(2), pages: 1 },
+      { messages: texts(3), deadLetters: texts(3), pages: 3 },
     ],
   ],
   [
@@ -122,16 +126,16 @@ const batching: readonly (readonly [
     { maxBytes: 20 },
     [pageOf(1, [message(1, 90), message(2, 90)]), ...pages(1, 2)],
     [
-      { messages: texts(1, 2), letters: [], pages: 1 },
-      { messages: texts(2), letters: [], pages: 2 },
+      { messages: texts(1, 2), deadLetters: [], pages: 1 },
+      { messages: texts(2), deadLetters: [], pages: 2 },
     ],
   ],
-  ['at the end', {}, pages(2), [{ messages: texts(1, 2), letters: [], pages: 2 }]],
+  ['at the end', {}, pages(2), [{ messages: texts(1, 2), deadLetters: [], pages: 2 }]],
   [
     'also of pages on which nothing changed, since the checkpoint goes on',
     {},
     [pageOf(1, []), pageOf(2, [])],
-    [{ messages: [], letters: [], pages: 2 }],
+    [{ messages: [], deadLetters: [], pages: 2 }],
   ],
   ['not at all without pages', {}, [], []],
 ];
@@ -180,13 +184,13 @@ test('a page waits no longer than it may, counted from the first of its transact
   await pass(399);
   assert.equal(transactions.length, 0);
   await pass(1);
-  assert.deepEqual(transactions.at(-1), { messages: texts(1, 2), letters: [], pages: 2 });
+  assert.deepEqual(transactions.at(-1), { messages: texts(1, 2), deadLetters: [], pages: 2 });
   await pass(5_000);
   writable.write(three);
   await pass(999);
   assert.equal(transactions.length, 1);
   await pass(1);
-  assert.deepEqual(transactions.at(-1), { messages: texts(3), letters: [], pages: 3 });
+  assert.deepEqual(transactions.at(-1), { messages: texts(3), deadLetters: [], pages: 3 });
   writable.end();
   await once(writable, 'close');
   assert.equal(transactions.length, 2);
@@ -204,7 +208,7 @@ test('a page that comes while another waits to be committed has a time of its ow
   await settled();
   assert.equal(transactions.length, 1);
   await pass(1);
-  assert.deepEqual(transactions.at(-1), { messages: texts(2), letters: [], pages: 2 });
+  assert.deepEqual(transactions.at(-1), { messages: texts(2), deadLetters: [], pages: 2 });
   waiting.shift()?.resolve();
   writable.destroy();
 });
@@ -284,9 +288,9 @@ test('a transaction under way for its age does not let a second overtake it', as
   waiting.shift()?.resolve();
   await once(writable, 'finish');
   assert.deepEqual(transactions, [
-    { messages: texts(1), letters: [], pages: 1 },
-    { messages: texts(2, 3, 4), letters: [], pages: 4 },
-    { messages: texts(5), letters: [], pages: 5 },
+    { messages: texts(1), deadLetters: [], pages: 1 },
+    { messages: texts(2, 3, 4), deadLetters: [], pages: 4 },
+    { messages: texts(5), deadLetters: [], pages: 5 },
   ]);
 });
 
@@ -357,30 +361,30 @@ test('whatever the pages and limits, the transactions are the pages in order, ea
   await fc.assert(
     fc.asyncProperty(anyPages, anyLimits, async (sizes, limits) => {
       let key = 0;
-      const written = sizes.map(([messages, letters], at) =>
+      const written = sizes.map(([messages, deadLetters], at) =>
         pageOf(
           at + 1,
           messages.map((bytes) => message(++key, bytes)),
-          letters.map((bytes) => message(++key, bytes)),
+          deadLetters.map((bytes) => message(++key, bytes)),
         ),
       );
       const { writable, transactions, told } = createWritable('at once', limits);
       await pipeline(Readable.from(written), writable);
       let first = 0;
-      for (const [index, { messages, letters, pages: last = 0 }] of transactions.entries()) {
+      for (const [index, { messages, deadLetters, pages: last = 0 }] of transactions.entries()) {
         const own = written.slice(first, last);
         assert.deepEqual(
           messages,
           own.flatMap((page) => page.messages.map((each) => each.key)),
         );
         assert.deepEqual(
-          letters,
-          own.flatMap((page) => page.letters.map((each) => each.key)),
+          deadLetters,
+          own.flatMap((page) => page.deadLetters.map((each) => each.key)),
         );
         const isFull = (some: readonly EncodedPage[]) =>
           some.length >= limits.maxPages ||
           some
-            .flatMap((page) => [...page.messages, ...page.letters])
+            .flatMap((page) => [...page.messages, ...page.deadLetters])
             .reduce((sum, each) => sum + bytesOf(each), 0) >= limits.maxBytes;
         assert.ok(!isFull(own.slice(0, -1)));
         assert.ok(isFull(own) || index === transactions.length - 1);
@@ -394,4 +398,27 @@ test('whatever the pages and limits, the transactions are the pages in order, ea
       );
     }),
   );
+});
+
+test('the end of a visit is committed at the end, although no page comes with it', async () => {
+  const commits: string[][] = [];
+  const start = { run: 'r', nowMs: 0, isFull: false, fullRoundDays: 7, isListed: () => true };
+  const writable = new TransactionWritable({
+    commit: (batches) => {
+      commits.push(batches.flatMap(({ messages }) => messages.map(({ key }) => key)));
+      return Promise.resolve();
+    },
+    topics,
+    tracker: new CheckpointTracker('s', beginCheckpoint(undefined, start).checkpoint),
+    onCommitted: () => {},
+  });
+  const end = { kind: 'visit-end', visit: { parent: 'p', token: Buffer.alloc(8) } } as const;
+  await pipeline(Readable.from([{ kind: 'plan', lists: [] }, end]), writable);
+  assert.deepEqual(commits, [['s|visit|p', 's']]);
+});
+
+test('a plan without a page commits nothing', async () => {
+  const { writable, transactions } = createWritable('at once');
+  await pipeline(Readable.from([{ kind: 'plan', lists: [list] }]), writable);
+  assert.deepEqual(transactions, []);
 });

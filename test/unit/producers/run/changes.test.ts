@@ -72,6 +72,7 @@ async function* pagesOf({ account, pageRows }: Run): AsyncGenerator<Page> {
   const records = [...account].map(([uuid, version]) => ({ uuid, ...versions[version]?.[0] }));
   for (let first = 0; first <= records.length; first += pageRows) {
     yield await Promise.resolve({
+      kind: 'page',
       list,
       number: first / pageRows + 1,
       records: records.slice(first, first + pageRows),
@@ -93,15 +94,16 @@ async function produce(topic: Topic, run: Run): Promise<readonly Message[]> {
     isFull: run.isFull,
     keys,
     children: new ChildTable(),
-    letters: new KeyTable(),
+    deadLetters: new KeyTable(),
     discarded: new KeyTable(),
     counts: createStreamCounts('plans', 'test.plans'),
   });
   await encoder.begin();
   const sent: Message[] = [];
-  for await (const { messages, letters } of encoder.encode(pagesOf(run))) {
-    assert.deepEqual(letters, []);
-    sent.push(...messages);
+  for await (const event of encoder.encode(pagesOf(run))) {
+    assert.ok(event.kind === 'page');
+    assert.deepEqual(event.deadLetters, []);
+    sent.push(...event.messages);
   }
   const vanished = live.filter((key) => !keys.isSeen(key));
   assert.equal(keys.unseen, vanished.length);

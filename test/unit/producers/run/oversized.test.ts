@@ -9,9 +9,9 @@ test('one record with hundreds of unknown fields is set aside, and the schema st
   const state = createState();
   const fields = (count: number) =>
     Object.fromEntries(Array.from({ length: count }, (_, at) => [`f${at}`, at]));
-  const { letters, keys } = await encode(state, [[{ uuid: 'pl_1', ...fields(501) }, { uuid: 'pl_2' }]]);
+  const { deadLetters, keys } = await encode(state, [[{ uuid: 'pl_1', ...fields(501) }, { uuid: 'pl_2' }]]);
   assert.deepEqual(keys, ['pl_2']);
-  assert.equal(letters[0]?.headers?.[deadLetterHeaders.code], OversizedRecordError.code);
+  assert.equal(deadLetters[0]?.headers?.[deadLetterHeaders.code], OversizedRecordError.code);
   assert.equal(state.registry.registered.length, 1);
   assert.equal((await encode(state, [[{ uuid: 'pl_1', ...fields(500) }]])).counts.newFields.length, 500);
 });
@@ -29,7 +29,7 @@ test('unknown fields count together over all levels, and a value that does not f
   });
   const options = { spec: specOf('invoices') };
   const tooMany = await encode(state, [[invoice(250, 250)]], options);
-  assert.deepEqual([tooMany.messages.length, tooMany.letters.length], [0, 1]);
+  assert.deepEqual([tooMany.messages.length, tooMany.deadLetters.length], [0, 1]);
   assert.equal(state.registry.registered.length, 1);
   const many = await encode(state, [[invoice(250, 249)]], options);
   assert.equal(many.counts.newFields.length, 500);
@@ -43,11 +43,11 @@ test('a schema grows no larger than a registry takes: what would need more is se
     uuid: `pl_${record}`,
     ...Object.fromEntries(Array.from({ length: 500 }, (_, at) => [`${'x'.repeat(250)}_${record}_${at}`, at])),
   }));
-  const { messages, letters } = await encode(state, [[...records, { uuid: 'last' }]]);
-  assert.ok(messages.length > 3 && letters.length > 0 && messages.length + letters.length === 9);
+  const { messages, deadLetters } = await encode(state, [[...records, { uuid: 'last' }]]);
+  assert.ok(messages.length > 3 && deadLetters.length > 0 && messages.length + deadLetters.length === 9);
   assert.equal(messages.at(-1)?.key, 'last');
   assert.match(
-    String(letters[0]?.headers?.[deadLetterHeaders.reason]),
+    String(deadLetters[0]?.headers?.[deadLetterHeaders.reason]),
     /STREAM_MODES=plans=discard.*x{100}, .* and 480 more$/,
   );
   for (const { schema } of state.registry.registered)
@@ -56,7 +56,7 @@ test('a schema grows no larger than a registry takes: what would need more is se
 
 test('of a stream without a schema, a record with more fields than a registry takes decides nothing', async () => {
   const fields = Object.fromEntries(Array.from({ length: 20_000 }, (_, at) => [`f${at}`, at]));
-  const { keys, letters } = await encode(
+  const { keys, deadLetters } = await encode(
     createState(),
     [
       [
@@ -66,7 +66,7 @@ test('of a stream without a schema, a record with more fields than a registry ta
     ],
     { spec: custom },
   );
-  assert.deepEqual([keys, letters.length], [['a'], 1]);
+  assert.deepEqual([keys, deadLetters.length], [['a'], 1]);
 });
 
 const tooLarge: readonly (readonly [name: string, record: JsonObject])[] = [
@@ -80,27 +80,27 @@ for (const mode of ['evolve', 'freeze', 'discard'] as const)
       const state = createState();
       const messageLimit = (topic: string) => (topic === 'test.plans' ? 1_000 : 100_000);
       const pages = [[{ uuid: 'pl_0' }, record, { uuid: 'pl_2' }]];
-      const { keys, letters, counts } = await encode(state, pages, { mode, messageLimit });
+      const { keys, deadLetters, counts } = await encode(state, pages, { mode, messageLimit });
       const isLeftOut = mode === 'discard' && 'text' in record;
       assert.deepEqual(keys, ['pl_0', ...(isLeftOut ? ['pl_1'] : []), 'pl_2']);
-      assert.deepEqual([letters.length, counts.deadLettered], isLeftOut ? [0, 0] : [1, 1]);
+      assert.deepEqual([deadLetters.length, counts.deadLettered], isLeftOut ? [0, 0] : [1, 1]);
       assert.equal(state.registry.registered.length, 1);
-      for (const { key, value, headers } of letters) {
+      for (const { key, value, headers } of deadLetters) {
         assert.ok(recordBytes({ key, value, headers: headers ?? {} }) < 100_000);
         const named = String(headers?.[deadLetterHeaders.key]);
         assert.equal(headers?.[deadLetterHeaders.page], '/plans, page 1');
         assert.ok(String(record['uuid']).startsWith(named.slice(0, 4_000)));
       }
-      assert.deepEqual((await encode(state, pages, { mode, messageLimit })).letters, []);
+      assert.deepEqual((await encode(state, pages, { mode, messageLimit })).deadLetters, []);
     });
   }
 
 test('a letter that is too large is cut, and says how long it was', async () => {
   const record = { uuid: 'pl_1', name: 'é'.repeat(100_000) };
   const messageLimit = (topic: string) => (topic === 'test.plans' ? 1_000 : 150_000);
-  const { letters } = await encode(createState(), [[record]], { messageLimit });
+  const { deadLetters } = await encode(createState(), [[record]], { messageLimit });
   const whole = JSON.stringify(record);
-  const [letter] = letters;
+  const [letter] = deadLetters;
   assert.equal(String(letter?.headers?.[deadLetterHeaders.truncated]), String(Buffer.byteLength(whole)));
   assert.ok(letter?.value && letter.value.length < 100_000);
   assert.ok(Buffer.from(whole).subarray(0, letter.value.length).equals(letter.value));

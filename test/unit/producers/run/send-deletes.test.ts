@@ -14,14 +14,13 @@ import {
   visitToken,
 } from '../../../../producers/state/checkpoint-tracker.ts';
 import { missingMessage, parseCheckpoint, visitMessage } from '../../../../producers/state/checkpoint.ts';
-import { sourceList } from '../../../../producers/chartmogul/source-list.ts';
+import type { VisitEnd } from '../../../../producers/chartmogul/source-list.ts';
 import type { DeleteProof } from '../../../../producers/chartmogul/streams.ts';
 import type { Message, TopicMessages } from '../../../../producers/encode/message.ts';
 import { createState, type StreamState } from '../../../../producers/state/read-back.ts';
 import { sendDeletes, type DeleteOptions } from '../../../../producers/run/send-deletes.ts';
 import { createStreamCounts } from '../../../../producers/report/stream-counts.ts';
 import type { TransactionalProducer } from '../../../../producers/publish/transactional-producer.ts';
-import type { EncodedPage } from '../../../../producers/publish/transaction-writable.ts';
 import { Visits } from '../../../../producers/run/visits.ts';
 import { FakeRegistry } from '../../../helpers/fake-registry.ts';
 import { fakeSource } from '../../../helpers/fake-source.ts';
@@ -61,15 +60,10 @@ async function visitsOf(state: StreamState, isParentGone: true | undefined): Pro
   const living = isParentGone === true ? 'q' : 'p';
   visits.begin({ keys: [living], hashes: [recordHash(living)] });
   if (isParentGone === true) return visits;
-  const list = {
-    ...sourceList({ listKey: 'entries', paging: 'detect' }, '/p'),
-    visit: { parent: 'p', token: tokenOf('p') },
+  const events = async function* (): AsyncGenerator<VisitEnd> {
+    yield await Promise.resolve({ kind: 'visit-end', visit: { parent: 'p', token: tokenOf('p') } });
   };
-  const page = { list, number: 1, records: [], next: undefined };
-  const pages = async function* (): AsyncGenerator<EncodedPage> {
-    yield await Promise.resolve({ page, messages: [], letters: [] });
-  };
-  for await (const settled of visits.settle(pages())) assert.ok(settled);
+  for await (const settled of visits.settle(events())) assert.ok(settled);
   return visits;
 }
 
@@ -104,7 +98,7 @@ async function deletes(given: Given) {
       client,
       registry: new FakeRegistry(),
       admin: {} as Admin,
-      letters: new KeyTable(),
+      deadLetters: new KeyTable(),
       discarded: new KeyTable(),
       messageLimit: ownMessageLimit,
       parentsOf: () => Promise.reject(new Error('the parents are asked for')),

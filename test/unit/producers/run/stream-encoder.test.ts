@@ -76,9 +76,9 @@ test('in mode freeze a record that the schema lacks a field for is set aside, th
   const state = createState();
   const frozen = { uuid: 'pl_2', vat: 19, tags: ['a'] };
   const pages = [[{ uuid: 'pl_1' }], [frozen, { uuid: 'pl_3' }]];
-  const { keys, letters, counts } = await encode(state, pages, { mode: 'freeze' });
+  const { keys, deadLetters, counts } = await encode(state, pages, { mode: 'freeze' });
   assert.deepEqual(keys, ['pl_1', 'pl_3']);
-  assert.deepEqual(letters, [
+  assert.deepEqual(deadLetters, [
     {
       key: 'plans|pl_2',
       value: Buffer.from(JSON.stringify(frozen)),
@@ -103,10 +103,10 @@ test('in mode discard what the schema cannot take is left out and counted', asyn
     { uuid: 'pl_1', name: 'Gold', vat: 19, tags: ['a'] },
     { uuid: 'pl_2', interval_count: 'often' },
   ];
-  const { values, counts, letters } = await encode(state, [records], { mode: 'discard' });
+  const { values, counts, deadLetters } = await encode(state, [records], { mode: 'discard' });
   assert.deepEqual(values, [{ uuid: 'pl_1', name: 'Gold' }, { uuid: 'pl_2' }]);
   assert.equal(state.registry.registered.length, 1);
-  assert.deepEqual([counts.discarded, counts.newFields, letters], [3, [], []]);
+  assert.deepEqual([counts.discarded, counts.newFields, deadLetters], [3, [], []]);
 });
 
 test('a record that the topic holds is left out, one that changed is sent with the hash of what it is now', async () => {
@@ -156,10 +156,10 @@ test('a record that was set aside is set aside again only when it has changed', 
   const state = createState();
   const frozen = { uuid: 'pl_1', vat: 19 };
   const options = { mode: 'freeze' } as const;
-  assert.equal((await encode(state, [[frozen], [frozen]], options)).letters.length, 1);
+  assert.equal((await encode(state, [[frozen], [frozen]], options)).deadLetters.length, 1);
   const again = await encode(state, [[frozen]], options);
-  assert.deepEqual([again.letters, again.counts.deadLettered, again.counts.unchanged], [[], 1, 0]);
-  assert.equal((await encode(state, [[{ ...frozen, vat: 7 }]], options)).letters.length, 1);
+  assert.deepEqual([again.deadLetters, again.counts.deadLettered, again.counts.unchanged], [[], 1, 0]);
+  assert.equal((await encode(state, [[{ ...frozen, vat: 7 }]], options)).deadLetters.length, 1);
 });
 
 test('the key of a record that is set aside is seen: what the topic has of it is not to be deleted', async () => {
@@ -183,10 +183,10 @@ const unkeyed: readonly (readonly [name: string, value: JsonValue, reason: RegEx
 for (const [name, value, reason] of unkeyed) {
   test(`a record ${name} is set aside under its hash, and once`, async () => {
     const state = createState();
-    const { keys, letters, counts } = await encode(state, [[value, { uuid: 'pl_2' }, value]]);
+    const { keys, deadLetters, counts } = await encode(state, [[value, { uuid: 'pl_2' }, value]]);
     assert.deepEqual(keys, ['pl_2']);
-    assert.equal(letters.length, 1);
-    const [letter] = letters;
+    assert.equal(deadLetters.length, 1);
+    const [letter] = deadLetters;
     assert.equal(letter?.key, `plans|${recordHash(value).toString('hex')}`);
     assert.equal(String(letter.value), JSON.stringify(value));
     assert.equal(letter.headers?.['code'], 'ETL_UNKEYED_RECORD');
@@ -200,13 +200,13 @@ test('a record nested too deeply for its text is set aside with the names of its
   const state = createState();
   let deep: JsonValue = [];
   for (let depth = 0; depth < 50_000; depth++) deep = [deep];
-  const { keys, letters } = await encode(state, [[{ uuid: 'pl_1', deep }], [{ uuid: 'pl_2' }]]);
+  const { keys, deadLetters } = await encode(state, [[{ uuid: 'pl_1', deep }], [{ uuid: 'pl_2' }]]);
   assert.deepEqual(keys, ['pl_2']);
   assert.deepEqual(
-    letters.map(({ key, value, headers }) => [key, String(value), headers?.['code']]),
+    deadLetters.map(({ key, value, headers }) => [key, String(value), headers?.['code']]),
     [['plans|pl_1', '["uuid","deep"]', 'ETL_NESTED_TOO_DEEPLY']],
   );
-  assert.deepEqual((await encode(state, [[{ uuid: 'pl_1', deep }]])).letters, []);
+  assert.deepEqual((await encode(state, [[{ uuid: 'pl_1', deep }]])).deadLetters, []);
 });
 
 test('an unknown field that every item of a long list has is one unknown field', async () => {
@@ -289,9 +289,10 @@ for (const [name, pages, asked] of samples) {
     let read = 0;
     const source = sourceOf(pagesOf(spec, pages), () => read++);
     const numbers: number[] = [];
-    for await (const { page } of encoder.encode(source)) {
+    for await (const event of encoder.encode(source)) {
+      assert.ok(event.kind === 'page');
       if (numbers.length === 0) assert.equal(read, asked);
-      numbers.push(page.number);
+      numbers.push(event.number);
     }
     assert.deepEqual(
       numbers,
@@ -315,8 +316,8 @@ test('a signal interrupts the encoding of a very long page, and the next run rea
   await encoder.begin();
   const pages = [[{ uuid: 'a' }], Array.from({ length: 300_000 }, () => null)];
   const encoded: number[] = [];
-  for await (const { page } of encoder.encode(sourceOf(pagesOf(specOf('plans'), pages))))
-    encoded.push(page.number);
+  for await (const event of encoder.encode(sourceOf(pagesOf(specOf('plans'), pages))))
+    if (event.kind === 'page') encoded.push(event.number);
   assert.deepEqual(encoded, [1]);
   assert.ok(counts.records < 300_000, String(counts.records));
 });

@@ -11,7 +11,7 @@ import { KeyTable } from '../../../../producers/state/key-table.ts';
 import { recordHash } from '../../../../producers/encode/record-hash.ts';
 import { visitToken } from '../../../../producers/state/checkpoint-tracker.ts';
 import { parseCheckpoint, parseCheckpointKey, visitMessage } from '../../../../producers/state/checkpoint.ts';
-import { sourceList, type Page } from '../../../../producers/chartmogul/source-list.ts';
+import { sourceList, type VisitEnd } from '../../../../producers/chartmogul/source-list.ts';
 import type { ParentSpec, StreamSpec } from '../../../../producers/chartmogul/streams.ts';
 import { messageHeaders, type Message, type TopicMessages } from '../../../../producers/encode/message.ts';
 import type { Parents } from '../../../../producers/run/parents.ts';
@@ -19,7 +19,7 @@ import { produceStream } from '../../../../producers/run/produce-stream.ts';
 import { createState, hashIn, type StreamState } from '../../../../producers/state/read-back.ts';
 import { createStreamCounts } from '../../../../producers/report/stream-counts.ts';
 import type { TransactionalProducer } from '../../../../producers/publish/transactional-producer.ts';
-import type { EncodedPage } from '../../../../producers/publish/transaction-writable.ts';
+import type { EncodedEvent, EncodedPage } from '../../../../producers/publish/transaction-writable.ts';
 import { Visits } from '../../../../producers/run/visits.ts';
 import { FakeRegistry } from '../../../helpers/fake-registry.ts';
 import { fakeSource, pageOf, type Answerer } from '../../../helpers/fake-source.ts';
@@ -48,25 +48,26 @@ function meet({ keys, children }: StreamState, key: string, parent: string): voi
   children.set(key, parent);
 }
 
-function pageTo(parent: string, some: Partial<Page> = {}): EncodedPage {
-  const list = {
-    ...sourceList(listed, `/${parent}`),
-    visit: { parent, token: visitToken(hashOf(parent), 1) },
-  };
-  return { page: { list, number: 1, records: [], next: undefined, ...some }, messages: [], letters: [] };
+function endOf(parent: string): VisitEnd {
+  return { kind: 'visit-end', visit: { parent, token: visitToken(hashOf(parent), 1) } };
 }
 
-async function settle(visits: Visits, ...pages: readonly EncodedPage[]): Promise<EncodedPage[]> {
-  const settled: EncodedPage[] = [];
+function pageTo(parent: string): EncodedPage {
+  const list = { ...sourceList(listed, `/${parent}`), visit: endOf(parent).visit };
+  return { kind: 'page', list, number: 1, records: [], next: undefined, messages: [], deadLetters: [] };
+}
+
+async function settle(visits: Visits, ...events: readonly EncodedEvent[]): Promise<EncodedEvent[]> {
+  const settled: EncodedEvent[] = [];
   const source = async function* () {
-    yield* await Promise.resolve(pages);
+    yield* await Promise.resolve(events);
   };
-  for await (const page of visits.settle(source())) settled.push(page);
+  for await (const event of visits.settle(source())) settled.push(event);
   return settled;
 }
 
-const isOpen = async (visits: Visits, page: EncodedPage) =>
-  (await settle(visits, page)).map(({ page: settled }) => settled.isVisitOpen === true)[0];
+const isHeldBack = async (visits: Visits, parent: string) =>
+  (await settle(visits, endOf(parent))).length === 0;
 
 const told = (visits: Visits) =>
   visits
@@ -117,30 +118,29 @@ test('of many parents those that are due are counted and given in their order, a
     );
 });
 
-test('the page that ends a list which lacks a child of the topic does not record the visit', async () => {
+test('the end of a visit is held back when the list lacked a child that the topic holds', async () => {
   const state = stateOf({ p: ['seen', 'missed'], q: ['of q'] });
   meet(state, 'seen', 'p');
   const visits = new Visits('s', state, 1, 'changed');
-  const [settled] = await settle(visits, pageTo('p', { records: [1], number: 3 }));
-  assert.deepEqual(settled, pageTo('p', { records: [1], number: 3, isVisitOpen: true }));
+  assert.deepEqual(await settle(visits, pageTo('p'), endOf('p')), [pageTo('p')]);
 });
 
-const recorded: readonly (readonly [name: string, page: EncodedPage])[] = [
-  ['a page with another after it', pageTo('p', { next: { page: 2 } })],
-  ['a page that ends the list of a parent without children', pageTo('childless')],
-  ['a page that ends a list with all children', pageTo('whole')],
-  ['a page that ends a list whose children are deleted on the topic', pageTo('deleted')],
-  ['a page of no parent', { ...pageTo('p'), page: { ...pageTo('p').page, list: sourceList(listed, '/s') } }],
+const recorded: readonly (readonly [name: string, event: EncodedEvent])[] = [
+  ['a page', pageTo('p')],
+  ['a plan', { kind: 'plan', lists: [sourceList(listed, '/s')] }],
+  ['the end of a visit to a parent without children', endOf('childless')],
+  ['the end of a list with all children', endOf('whole')],
+  ['the end of a list whose children are deleted on the topic', endOf('deleted')],
 ];
-for (const [name, page] of recorded) {
-  test(`${name} goes on as it is`, async () => {
+for (const [name, event] of recorded) {
+  test(`${name} passes unchanged`, async () => {
     const state = stateOf({ p: ['missed'], whole: ['seen'], deleted: ['dead'] });
     meet(state, 'seen', 'whole');
     state.keys.delete('dead');
     const visits = new Visits('s', state, 1, 'changed');
     visits.begin(parentsOf('p', 'whole', 'deleted', 'childless'));
-    const [settled] = await settle(visits, page);
-    assert.equal(settled, page);
+    const [settled] = await settle(visits, event);
+    assert.equal(settled, event);
     assert.deepEqual([visits.vanished(), visits.messages(new Set())], [[], []]);
   });
 }
@@ -150,8 +150,8 @@ test('each visit is settled when its page comes, so a child that moved there bef
   const visits = new Visits('s', state, 1, 'changed');
   visits.begin(parentsOf('p', 'q'));
   meet(state, 'mover', 'q');
-  assert.equal(await isOpen(visits, pageTo('q')), false);
-  assert.equal(await isOpen(visits, pageTo('p')), false);
+  assert.equal(await isHeldBack(visits, 'q'), false);
+  assert.equal(await isHeldBack(visits, 'p'), false);
   assert.deepEqual(visits.vanished(), []);
 });
 
@@ -159,9 +159,9 @@ test('a child that is met under another parent later has not vanished, but the v
   const state = stateOf({ p: ['mover', 'lost'] });
   const visits = new Visits('s', state, 1, 'changed');
   visits.begin(parentsOf('p', 'q'));
-  assert.equal(await isOpen(visits, pageTo('p')), true);
+  assert.equal(await isHeldBack(visits, 'p'), true);
   meet(state, 'mover', 'q');
-  assert.equal(await isOpen(visits, pageTo('q')), false);
+  assert.equal(await isHeldBack(visits, 'q'), false);
   assert.deepEqual(told(visits), ['lost of p']);
 });
 
@@ -176,7 +176,7 @@ test('what vanished is what no list had, of the parents that were visited and of
   visits.begin(parentsOf('p', 'gone while visited', 'unvisited'));
   state.keys.delete('g');
   meet(state, 'f', 'p');
-  await settle(visits, pageTo('p'), pageTo('gone while visited'));
+  await settle(visits, endOf('p'), endOf('gone while visited'));
   assert.deepEqual(told(visits), ['a of p', 'b of p', 'c of gone while visited', 'e of nobody, gone']);
 });
 
@@ -184,14 +184,14 @@ test('a child that a list lacks, and whose parent is not living, is told of once
   const state = stateOf({ p: ['a'] });
   const visits = new Visits('s', state, 1, 'changed');
   visits.begin(parentsOf('q'));
-  await settle(visits, pageTo('p'));
+  await settle(visits, endOf('p'));
   assert.deepEqual(told(visits), ['a of p']);
 });
 
 test('once all is decided the visits in doubt are recorded, but for those that are to be made once more', async () => {
   const visits = new Visits('s', stateOf({ p: ['a'], q: ['b'], r: [] }), 1, 'changed');
   visits.begin(parentsOf('p', 'q', 'r'));
-  await settle(visits, pageTo('p'), pageTo('q'), pageTo('r'));
+  await settle(visits, endOf('p'), endOf('q'), endOf('r'));
   assert.deepEqual(visits.messages(new Set(['q'])), [
     visitMessage('s', 'p', visitToken(hashOf('p'), 1)),
     visitMessage('s', 'q', null),
@@ -317,7 +317,7 @@ async function run(
       registry: new FakeRegistry(),
       // No topic is there to be read once more: visits of parents that are gone stay.
       admin: { listTopics: () => Promise.resolve([]) } as unknown as Admin,
-      letters: new KeyTable(),
+      deadLetters: new KeyTable(),
       discarded: new KeyTable(),
       messageLimit: ownMessageLimit,
       parentsOf: () => Promise.resolve({ keys: [...account.keys()], hashes }),

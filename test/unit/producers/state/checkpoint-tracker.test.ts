@@ -15,7 +15,12 @@ import {
   parseCheckpointKey,
   type Checkpoint,
 } from '../../../../producers/state/checkpoint.ts';
-import { sourceList, type Page, type SourceList } from '../../../../producers/chartmogul/source-list.ts';
+import {
+  sourceList,
+  type Page,
+  type SourceEvent,
+  type SourceList,
+} from '../../../../producers/chartmogul/source-list.ts';
 import { Visits } from '../../../../producers/run/visits.ts';
 
 const HOUR_MS = 3_600_000;
@@ -159,7 +164,7 @@ const parentOf = (index: number) => `p|${index}`;
 /** Every page has one record. */
 function pageOf(list: SourceList, number: number, length: number): Page {
   const next = number < length ? { page: number + 1 } : undefined;
-  return { list, number, records: [`${list.id} ${number}`], next };
+  return { kind: 'page', list, number, records: [`${list.id} ${number}`], next };
 }
 
 interface Part {
@@ -168,19 +173,26 @@ interface Part {
   readonly first: number;
 }
 
-/** The pages of each list in their order, the lists in turns that `picks` decide. */
-function* interleaved(parts: readonly Part[], picks: readonly number[]): Generator<Page> {
+/** The events of each list in their order, the lists in turns that `picks` decide. */
+function* interleaved(parts: readonly Part[], picks: readonly number[]): Generator<SourceEvent> {
   const left = parts.filter(({ first, length }) => first <= length).map((part) => ({ ...part }));
   for (let turn = 0; left.length > 0; turn++) {
     const at = (picks[turn % picks.length] ?? 0) % left.length;
     const part = left[at];
     if (part === undefined) return;
     yield pageOf(part.list, part.first++, part.length);
-    if (part.first > part.length) left.splice(at, 1);
+    if (part.first <= part.length) continue;
+    left.splice(at, 1);
+    if (part.list.visit !== undefined) yield { kind: 'visit-end', visit: part.list.visit };
   }
 }
 
-function* pagesOf(world: World, picks: readonly number[], visits: KeyTable, round: number): Generator<Page> {
+function* eventsOf(
+  world: World,
+  picks: readonly number[],
+  visits: KeyTable,
+  round: number,
+): Generator<SourceEvent> {
   const { kind, lengths } = world;
   const [length = 1] = lengths;
   const slices = slicesOf(world);
@@ -188,11 +200,8 @@ function* pagesOf(world: World, picks: readonly number[], visits: KeyTable, roun
   if (kind === 'by parents') {
     yield* interleaved(visitParts(world, visits, round), picks);
   } else if (kind === 'side by side') {
-    let plan: SourceList[] | undefined;
-    for (const page of interleaved(slices.map(whole), picks)) {
-      yield plan === undefined ? { ...page, plan: slices.filter(({ id }) => id !== page.list.id) } : page;
-      plan = slices;
-    }
+    yield { kind: 'plan', lists: slices };
+    yield* interleaved(slices.map(whole), picks);
   } else {
     yield* interleaved([{ list: main, length, first: 1 }], picks);
   }
@@ -215,8 +224,8 @@ function visitParts({ lengths }: World, visits: KeyTable, round: number): Part[]
 /** The topic `checkpoints`, compacted. */
 type Topic = Map<string, Buffer | null>;
 
-/** What a run that begins now reads, as far as the topic tells. */
-function pagesLeft(world: World, topic: Topic, picks: readonly number[]) {
+/** What a run that begins now reads, according to the topic. */
+function eventsLeft(world: World, topic: Topic, picks: readonly number[]) {
   const value = topic.get(checkpointKey.ofStream('s'));
   const begun = beginCheckpoint(value ? parseCheckpoint(String(value)) : undefined, start);
   const { slices, round } = begun.checkpoint;
@@ -225,7 +234,7 @@ function pagesLeft(world: World, topic: Topic, picks: readonly number[]) {
     const about = parseCheckpointKey(key);
     if (about?.kind === 'visit' && token !== null) visits.set(about.subject, token);
   }
-  if (slices.size === 0) return { ...begun, pages: pagesOf(world, picks, visits, round) };
+  if (slices.size === 0) return { ...begun, events: eventsOf(world, picks, visits, round) };
   const known = [main, ...slicesOf(world)];
   const parts = [...slices].map(([id, { path, query, next, pages, isDone }]): Part => {
     const index = known.findIndex((list) => list.id === id);
@@ -234,15 +243,21 @@ function pagesLeft(world: World, topic: Topic, picks: readonly number[]) {
     const [length = 1] = index === 0 ? world.lengths : world.lengths.slice(index - 1);
     return { list: known[index] ?? main, length, first: isDone ? length + 1 : pages + 1 };
   });
-  return { ...begun, pages: interleaved(parts, picks) };
+  return { ...begun, events: interleaved(parts, picks) };
 }
 
-const recordsOf = (pages: Iterable<Page>) => [...pages].flatMap(({ records }) => records.map(String)).sort();
+const recordsOf = (events: Iterable<SourceEvent>) =>
+  [...events].flatMap((event) => (event.kind === 'page' ? event.records.map(String) : [])).sort();
 
-/** The records that a run has to read where these are on the topic. */
-function unread({ kind, lengths }: World, all: readonly string[], committed: ReadonlySet<string>): string[] {
+/** The records that a run has to read if these records and visits are on the topic. */
+function unread(
+  { kind, lengths }: World,
+  all: readonly string[],
+  committed: ReadonlySet<string>,
+  visited: ReadonlySet<string>,
+): string[] {
   if (kind !== 'by parents') return all.filter((record) => !committed.has(record));
-  const isVisited = lengths.map((length, index) => committed.has(`/${parentOf(index)} ${length}`));
+  const isVisited = lengths.map((_, index) => visited.has(parentOf(index)));
   return all.filter(
     (record) => !isVisited[lengths.findIndex((_, at) => record.startsWith(`/${parentOf(at)} `))],
   );
@@ -270,26 +285,28 @@ test('wherever a run is killed, the next reads exactly what is not committed, an
   fc.assert(
     fc.property(anyWorld, fc.array(anyProcess, { maxLength: 6 }), (world, killed) => {
       const topic: Topic = new Map();
-      const all = [...new Set(recordsOf(pagesOf(world, [0], new KeyTable(), 1)))];
+      const all = [...new Set(recordsOf(eventsOf(world, [0], new KeyTable(), 1)))];
       let committed: string[] = [];
+      const visited = new Set<string>();
       for (const process of [...killed, { pages: Infinity, pagesOfTransaction: 2, picks: [1] }]) {
-        const { checkpoint, isResumed, pages } = pagesLeft(world, topic, process.picks);
+        const { checkpoint, isResumed, events } = eventsLeft(world, topic, process.picks);
         const tracker = new CheckpointTracker('s', checkpoint);
         let isAnew = !isResumed;
-        let waiting: Page[] = [];
+        let waiting: SourceEvent[] = [];
         const commit = (messages: ReturnType<CheckpointTracker['take']>) => {
           for (const { key, value } of messages) topic.set(key, value);
           if (isAnew) committed = [];
           isAnew = false;
-          committed.push(...waiting.flatMap(({ records }) => records.map(String)));
+          committed.push(...recordsOf(waiting));
+          for (const event of waiting) if (event.kind === 'visit-end') visited.add(event.visit.parent);
           waiting = [];
         };
         let read = 0;
-        for (const page of pages) {
-          if (read++ === process.pages) break;
-          tracker.advance(page);
-          waiting.push(page);
-          if (read % process.pagesOfTransaction === 0) commit(tracker.take());
+        for (const event of events) {
+          if (event.kind === 'page' && read++ === process.pages) break;
+          tracker.advance(event);
+          waiting.push(event);
+          if (event.kind !== 'plan' && read % process.pagesOfTransaction === 0) commit(tracker.take());
         }
         if (process.pages === Infinity) {
           commit(tracker.complete());
@@ -300,9 +317,9 @@ test('wherever a run is killed, the next reads exactly what is not committed, an
           assert.deepEqual([last.pages, last.records], [committed.length, committed.length]);
           return;
         }
-        const next = pagesLeft(world, topic, [0]);
-        const left = recordsOf(next.pages);
-        const wanted = unread(world, all, new Set(committed));
+        const next = eventsLeft(world, topic, [0]);
+        const left = recordsOf(next.events);
+        const wanted = unread(world, all, new Set(committed), visited);
         const isLeft = wanted.length > 0 || world.kind === 'by parents';
         assert.equal(next.isResumed, committed.length > 0 && isLeft);
         assert.deepEqual(left, next.isResumed ? wanted : all);
@@ -312,13 +329,14 @@ test('wherever a run is killed, the next reads exactly what is not committed, an
   );
 });
 
-test('a visit is noted once, when the last page of its list goes into a transaction', () => {
+test('a visit is recorded once, with the transaction after its end', () => {
   const tracker = new CheckpointTracker('s', beginCheckpoint(undefined, start).checkpoint);
   const list = { ...main, visit: { parent: 'p', token: Buffer.from('12345678') } };
   const keys = () => tracker.take().map(({ key }) => key);
-  tracker.advance({ list, number: 1, records: [1], next: { page: 2 } });
+  tracker.advance({ kind: 'page', list, number: 1, records: [1], next: { page: 2 } });
   assert.deepEqual(keys(), ['s']);
-  tracker.advance({ list, number: 2, records: [2, 3], next: undefined });
+  tracker.advance({ kind: 'page', list, number: 2, records: [2, 3], next: undefined });
+  tracker.advance({ kind: 'visit-end', visit: list.visit });
   const [visit, checkpoint] = tracker.take();
   assert.deepEqual(visit, { key: checkpointKey.ofVisit('s', 'p'), value: list.visit.token });
   assert.equal(checkpoint?.key, 's');
@@ -327,10 +345,10 @@ test('a visit is noted once, when the last page of its list goes into a transact
   assert.deepEqual([pages, records, slices.size], [2, 3, 0]);
 });
 
-test('a visit that may not be recorded yet is not noted, though its pages are', () => {
+test('a visit whose end is held back is not recorded, although its pages are', () => {
   const tracker = new CheckpointTracker('s', beginCheckpoint(undefined, start).checkpoint);
   const list = { ...main, visit: { parent: 'p', token: Buffer.from('12345678') } };
-  tracker.advance({ list, number: 1, records: [1], next: undefined, isVisitOpen: true });
+  tracker.advance({ kind: 'page', list, number: 1, records: [1], next: undefined });
   assert.deepEqual(
     tracker.take().map(({ key }) => key),
     ['s'],
@@ -341,7 +359,7 @@ test('a visit that may not be recorded yet is not noted, though its pages are', 
 
 test('a tracker leaves the checkpoint that it began with as it was', () => {
   const tracker = new CheckpointTracker('s', previous);
-  tracker.advance({ list: main, number: 6, records: [], next: undefined });
+  tracker.advance({ kind: 'page', list: main, number: 6, records: [], next: undefined });
   tracker.complete();
   assert.equal(previous.slices.get('/a')?.pages, 5);
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
+import type { ListProgress } from '../../../../producers/chartmogul/source-list.ts';
 import {
   checkpointKey,
   checkpointMessage,
@@ -9,7 +10,6 @@ import {
   parseCheckpointKey,
   visitMessage,
   type Checkpoint,
-  type SliceState,
 } from '../../../../producers/state/checkpoint.ts';
 
 const anyCount = fc.maxSafeNat();
@@ -18,7 +18,7 @@ const anyQuery = fc.dictionary(
   fc.oneof(fc.string({ unit: 'grapheme' }), fc.maxSafeInteger(), fc.boolean()),
   { maxKeys: 4, noNullPrototype: true },
 );
-const anySlice: fc.Arbitrary<SliceState> = fc.record(
+const anySlice: fc.Arbitrary<ListProgress> = fc.record(
   {
     path: fc.string(),
     query: anyQuery,

@@ -6,7 +6,8 @@ import { KeyTable } from '../../../../../producers/state/key-table.ts';
 import { recordHash } from '../../../../../producers/encode/record-hash.ts';
 import { noSourceDifferences, SourceDiff } from '../../../../../operations/reconcile/source/source-diff.ts';
 import { isMetricAskedFor } from '../../../../../producers/chartmogul/metrics.ts';
-import { letterKeyOf } from '../../../../../producers/encode/source-record.ts';
+import { HashedKey } from '../../../../../producers/encode/hashed-key.ts';
+import { deadLetterKeyOf } from '../../../../../producers/encode/source-record.ts';
 import { specOf } from '../../../../helpers/stream-reading.ts';
 
 /** Key and record, or null for a delete. */
@@ -17,7 +18,7 @@ type SourceRecord = readonly [key: string | undefined, record: JsonValue];
 interface Case {
   /** The topic before the source is read. */
   readonly topic?: readonly Message[];
-  readonly letters?: readonly SourceRecord[];
+  readonly deadLetters?: readonly SourceRecord[];
   readonly discarded?: readonly SourceRecord[];
   readonly source?: readonly SourceRecord[];
   /** What is sent while the source is read. */
@@ -34,15 +35,15 @@ function tableOf(messages: readonly Message[]): KeyTable {
   return table;
 }
 
-function lettersOf(records: readonly SourceRecord[]): KeyTable {
+function tableOfDeadLetters(records: readonly SourceRecord[]): KeyTable {
   return tableOf(
-    records.map(([key, record]) => [letterKeyOf('plans', key, recordHash(record)), record] as const),
+    records.map(([key, record]) => [deadLetterKeyOf('plans', key, recordHash(record)), record] as const),
   );
 }
 
 function diffOf({
   topic = [],
-  letters = [],
+  deadLetters = [],
   discarded = [],
   source = [],
   meanwhile = [],
@@ -51,11 +52,12 @@ function diffOf({
   const diff = new SourceDiff({
     stream: 'plans',
     keys: tableOf(topic),
-    letters: lettersOf([...letters, ...discarded]),
-    discarded: lettersOf(discarded),
+    deadLetters: tableOfDeadLetters([...deadLetters, ...discarded]),
+    discarded: tableOfDeadLetters(discarded),
     ...(isAskedFor && { isAskedFor }),
   });
-  for (const [key, record] of source) diff.add(key, recordHash(record));
+  for (const [key, record] of source)
+    diff.add(key === undefined ? undefined : new HashedKey(key), recordHash(record));
   if (!diff.isEqual)
     for (const [key, record] of [...topic, ...meanwhile])
       diff.settle(Buffer.from(key), record === null ? null : recordHash(record));
@@ -108,7 +110,7 @@ const cases: readonly (Case & { readonly name: string; readonly wanted: readonly
   {
     name: 'what is set aside is dead, whatever the topic has of its key',
     topic: [['b', 1]],
-    letters: [
+    deadLetters: [
       ['a', 1],
       ['b', 2],
       [undefined, 5],
@@ -138,7 +140,7 @@ const cases: readonly (Case & { readonly name: string; readonly wanted: readonly
   {
     name: 'what was set aside and was sent meanwhile is no difference',
     topic: [['b', 1]],
-    letters: [
+    deadLetters: [
       ['a', 1],
       ['b', 2],
     ],
@@ -155,7 +157,7 @@ const cases: readonly (Case & { readonly name: string; readonly wanted: readonly
   {
     name: 'what was set aside as another record is missing or changed',
     topic: [['b', 1]],
-    letters: [
+    deadLetters: [
       ['a', 1],
       ['b', 2],
     ],
@@ -179,7 +181,7 @@ const cases: readonly (Case & { readonly name: string; readonly wanted: readonly
       ['a', 1],
       ['b', 2],
     ],
-    letters: [['c', 2]],
+    deadLetters: [['c', 2]],
     source: [
       ['a', 1],
       ['a', 2],
@@ -277,9 +279,9 @@ test('whatever is on the topic, set aside, in the source and sent meanwhile, the
   const messages = fc.array(fc.tuple(key, fc.option(record)));
   const records = fc.dictionary(key, record).map((object) => Object.entries(object));
   fc.assert(
-    fc.property(messages, records, records, messages, (topic, letters, source, meanwhile) => {
+    fc.property(messages, records, records, messages, (topic, deadLetters, source, meanwhile) => {
       const [before, after] = [new Map(topic), new Map([...topic, ...meanwhile])];
-      const aside = new Map(letters);
+      const aside = new Map(deadLetters);
       const kindOf = (name: string, value: number) => {
         const [old, now] = [before.get(name) ?? null, after.get(name) ?? null];
         if (old === value || now === value) return [];
@@ -294,7 +296,7 @@ test('whatever is on the topic, set aside, in the source and sent meanwhile, the
         ...source.flatMap(([name, value]) => kindOf(name, value)),
         ...strays.map(([name]) => `${name} stray`),
       ].sort();
-      const diff = diffOf({ topic, letters, source, meanwhile });
+      const diff = diffOf({ topic, deadLetters, source, meanwhile });
       assert.deepEqual(text(diff), wanted);
       assert.equal(
         Object.values(diff.counts).reduce((sum, count) => sum + count, 0),

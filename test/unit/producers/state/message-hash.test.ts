@@ -5,7 +5,7 @@ import type { JsonObject } from '../../../../core/json.ts';
 import { ChildTable } from '../../../../producers/state/child-table.ts';
 import { KeyTable } from '../../../../producers/state/key-table.ts';
 import { recordHash } from '../../../../producers/encode/record-hash.ts';
-import { sourceList } from '../../../../producers/chartmogul/source-list.ts';
+import { pagesOf, sourceOf } from '../../../helpers/stream-encoding.ts';
 import { streams } from '../../../../producers/chartmogul/streams.ts';
 import { messageHeaders, type Message } from '../../../../producers/encode/message.ts';
 import { createStreamCounts } from '../../../../producers/report/stream-counts.ts';
@@ -23,7 +23,7 @@ function createTopic(stream = 'plans') {
     registry: new FakeRegistry(),
     keys: new KeyTable(),
     children: new ChildTable(),
-    letters: new KeyTable(),
+    deadLetters: new KeyTable(),
     discarded: new KeyTable(),
   };
   const run = async (mode: DriftMode, record: JsonObject, isFull = false): Promise<Message[]> => {
@@ -31,13 +31,9 @@ function createTopic(stream = 'plans') {
     const counts = createStreamCounts(spec.name, `test.${spec.name}`);
     const encoder = new StreamEncoder({ ...state, topicPrefix: 'test.', spec, mode, isFull, counts });
     await encoder.begin();
-    const page = { list: sourceList(spec, spec.paths[0]), number: 1, records: [record], next: undefined };
     const messages: Message[] = [];
-    // eslint-disable-next-line @typescript-eslint/require-await -- the source of a pipeline
-    const pages = (async function* () {
-      yield page;
-    })();
-    for await (const encoded of encoder.encode(pages)) messages.push(...encoded.messages);
+    for await (const event of encoder.encode(sourceOf(pagesOf(spec, [[record]]))))
+      if (event.kind === 'page') messages.push(...event.messages);
     assert.equal(state.keys.unseen, 0);
     return messages;
   };

@@ -1,0 +1,109 @@
+import { AccessDeniedError, StreamNotFoundError } from '../../core/errors.ts';
+import { logger } from '../../core/logger.ts';
+import { shownKey } from '../../core/terminal/shown-key.ts';
+import { addressOf } from './address.ts';
+import { readList } from './list-reader.ts';
+import { CONCURRENT_LISTS, mergePages } from './merge-pages.ts';
+import { sourceList, type SourceEvent, type SourceList, type Visit } from './source-list.ts';
+import { isAbsence, type StreamSource } from './stream-source.ts';
+
+/** After this many parents without a list, and none with one, the reader checks whether the address exists at all. */
+const PARENTS_BEFORE_DOUBT = 50;
+
+/** Settled parents that are asked to find out whether the address exists. */
+const PARENTS_TO_ASK = 3;
+
+type Events = AsyncGenerator<SourceEvent, void, undefined>;
+
+interface ParentList extends SourceList {
+  readonly visit: Visit;
+}
+
+/**
+ * Reads one list for each parent to visit. The parent's key is part of the address, and is added to every child.
+ *
+ * @throws StreamNotFoundError or AccessDeniedError if no parent has a list, and the errors of `readList`.
+ */
+export async function* readParentLists(source: StreamSource, path: string, field: string): Events {
+  const { client, plan, observer } = source;
+  let isFound = false;
+  /** Parents that were deleted during the run. Their visits end only once the address is known to exist. */
+  const gone: ParentList[] = [];
+  const denied: AccessDeniedError[] = [];
+  const absent: Error[] = [];
+  let settledAnswer: Promise<boolean> | undefined;
+  const doesAddressExist = async () =>
+    isFound || (await (settledAnswer ??= hasSettledParentAList(source, path, field)));
+  const read = async function* (list: ParentList): Events {
+    let pages = 0;
+    try {
+      for await (const page of readList(client, list, observer)) {
+        isFound = true;
+        pages++;
+        yield page;
+      }
+      yield { kind: 'visit-end', visit: list.visit };
+    } catch (error) {
+      if (error instanceof AccessDeniedError) {
+        // The children of this parent are unknown. They stay, and the next run visits the parent again.
+        denied.push(error);
+      } else if (error instanceof StreamNotFoundError && pages === 0) {
+        absent.push(error);
+        gone.push(list);
+      } else {
+        // A 404 after the first page does not end a list: the rows that follow need not be deleted.
+        throw error;
+      }
+      if (denied.length + absent.length >= PARENTS_BEFORE_DOUBT && !(await doesAddressExist())) throw error;
+    }
+    if (isFound) for (const list of gone.splice(0)) yield* emptyVisit(list);
+  };
+  const lists = parentLists(source, path, field, await plan.visits());
+  yield* mergePages(lists, CONCURRENT_LISTS, read);
+  const refusal: Error | undefined = denied[0] ?? absent[0];
+  if (refusal !== undefined && !(await doesAddressExist())) throw refusal;
+  for (const list of gone) yield* emptyVisit(list);
+  for (const error of denied) observer.onDenied?.(error);
+}
+
+function* emptyVisit(list: ParentList): Generator<SourceEvent> {
+  yield { kind: 'page', list, number: 1, records: [], next: undefined };
+  yield { kind: 'visit-end', visit: list.visit };
+}
+
+/** Whether the address answers for one of the parents that this run need not visit. Asks only a few. */
+async function hasSettledParentAList(source: StreamSource, path: string, field: string): Promise<boolean> {
+  const { client, spec, plan, observer } = source;
+  let asked = 0;
+  for (const parent of plan.settled()) {
+    const address = addressOf(path, field, parent);
+    if (address === undefined) continue;
+    try {
+      await client.get(address, spec.query, observer);
+      return true;
+    } catch (error) {
+      if (!isAbsence(error)) throw error;
+    }
+    if (++asked >= PARENTS_TO_ASK) break;
+  }
+  return false;
+}
+
+function* parentLists(
+  { spec }: StreamSource,
+  path: string,
+  field: string,
+  visits: Iterable<Visit>,
+): Generator<ParentList> {
+  for (const visit of visits) {
+    const address = addressOf(path, field, visit.parent);
+    if (address === undefined) {
+      logger.warn(
+        { stream: spec.name, [field]: shownKey(visit.parent) },
+        'skips a parent: its key would change the address of the list',
+      );
+      continue;
+    }
+    yield { ...sourceList(spec, address), adds: { [field]: visit.parent }, visit };
+  }
+}

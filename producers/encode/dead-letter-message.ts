@@ -1,0 +1,50 @@
+import { deadLetterHeaders } from '../../core/dead-letters/dead-letter.ts';
+import { truncated } from '../../core/dead-letters/truncate.ts';
+import { messageOf, type RecordError } from '../../core/errors.ts';
+import type { JsonValue } from '../../core/json.ts';
+import type { Page } from '../chartmogul/source-list.ts';
+import { EMPTY_BATCH_BYTES, recordBytes, type Message } from './message.ts';
+import type { RecordHash } from './record-hash.ts';
+import { textOf } from './source-record.ts';
+
+/** Space for the headers that a redrive adds. */
+const SPARE_BYTES = 16 * 1024;
+
+export interface RejectedRecord {
+  readonly stream: string;
+  /** Key on the dead-letter topic. */
+  readonly deadLetterKey: string;
+  /** The record's own key, if it has one. */
+  readonly key: string | undefined;
+  readonly value: JsonValue;
+  readonly hash: RecordHash;
+  readonly page: string;
+}
+
+/** Returns the dead letter of a record. Truncates it if the topic would not accept it with the headers of a redrive. */
+export function deadLetterMessage(
+  { stream, deadLetterKey, key, value, hash, page }: RejectedRecord,
+  error: RecordError,
+  maxBytes: number,
+): Message {
+  const deadLetter = {
+    key: deadLetterKey,
+    value: Buffer.from(textOf(value)),
+    headers: {
+      [deadLetterHeaders.stream]: stream,
+      [deadLetterHeaders.step]: 'produce',
+      [deadLetterHeaders.code]: error.code,
+      [deadLetterHeaders.reason]: messageOf(error),
+      [deadLetterHeaders.page]: page,
+      [deadLetterHeaders.hash]: hash,
+      ...(key !== undefined && { [deadLetterHeaders.key]: key }),
+    },
+  };
+  const isSmall = EMPTY_BATCH_BYTES + recordBytes(deadLetter) <= maxBytes - SPARE_BYTES;
+  return isSmall ? deadLetter : truncated(deadLetter);
+}
+
+/** Names a page in a dead letter and in logs. */
+export function pageLabel({ list, number }: Page): string {
+  return `${list.id}, page ${number}`;
+}

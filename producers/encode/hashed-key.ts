@@ -1,0 +1,27 @@
+import { hash } from 'node:crypto';
+
+/** A key and its SHA-256, one byte per character. Computed once, for all tables that look the key up. */
+export class HashedKey<K extends string | Buffer = string | Buffer> {
+  readonly value: K;
+  readonly digest: string;
+
+  constructor(value: K) {
+    this.value = value;
+    // A Buffer would take longer to allocate than the digest to compute.
+    this.digest = hash('sha256', value, 'binary');
+  }
+
+  static of(key: string | Buffer | HashedKey): HashedKey {
+    return key instanceof HashedKey ? key : new HashedKey(key);
+  }
+}
+
+/** Returns four bytes of a digest as an integer. */
+export function wordOf(digest: string, at: number): number {
+  return (
+    digest.charCodeAt(at) |
+    (digest.charCodeAt(at + 1) << 8) |
+    (digest.charCodeAt(at + 2) << 16) |
+    (digest.charCodeAt(at + 3) << 24)
+  );
+}

@@ -1,0 +1,193 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { DriftMode } from '../../core/settings/config.ts';
+import type { Registry } from '../../core/avro/registry.ts';
+import type { StreamSchema } from '../../core/avro/schema.ts';
+import { FRAME_BYTES, framed } from '../../core/avro/wire-format.ts';
+import type { ByteWriter } from '../../core/avro/byte-writer.ts';
+import { FrozenSchemaError, OversizedRecordError, UnexpectedAnswerError } from '../../core/errors.ts';
+import type { JsonObject } from '../../core/json.ts';
+import { logger } from '../../core/logger.ts';
+import type { MessageLimit } from '../../core/kafka/message-limits.ts';
+import { subjectOf } from '../../core/stream-name.ts';
+import { wellFormed } from '../../core/well-formed.ts';
+import type { SourceList } from '../chartmogul/source-list.ts';
+import type { StreamSpec } from '../chartmogul/streams.ts';
+import type { StreamCounts } from '../report/stream-counts.ts';
+import { driftName, evolve, type Drift, type ValueKind } from './drift.ts';
+import type { HashedKey } from './hashed-key.ts';
+import { EMPTY_BATCH_BYTES, messageHeaders, recordBytes, type Message } from './message.ts';
+import { RecordEncoder } from './record-encoder.ts';
+import type { RecordHash } from './record-hash.ts';
+import { streamSchema } from './stream-schema.ts';
+
+export interface MessageEncoderOptions {
+  readonly registry: Registry;
+  readonly topicPrefix: string;
+  readonly spec: StreamSpec;
+  readonly mode: DriftMode;
+  readonly counts: Pick<StreamCounts, 'topic' | 'discarded' | 'newFields'>;
+  readonly messageLimit: MessageLimit;
+}
+
+/** A record with its key and its hash. */
+export interface KeyedRecord {
+  readonly record: JsonObject;
+  readonly key: HashedKey<string>;
+  readonly hash: RecordHash;
+}
+
+/** More unknown fields than this in one record are a wrong answer, not schema drift. */
+const MAX_DRIFTS_PER_RECORD = 500;
+
+/** Registries keep a schema in a Kafka message of 1 MiB, as JSON within JSON. */
+const MAX_SCHEMA_BYTES = 800_000;
+
+/**
+ * Encodes the records of one stream. If a record does not fit the schema, the encoder registers the evolved schema before the
+ * first message that needs it. The schema grows only for records that are sent.
+ */
+export class MessageEncoder {
+  readonly #options: MessageEncoderOptions;
+  #records: RecordEncoder;
+  #schemaId: number;
+
+  private constructor(options: MessageEncoderOptions, schema: StreamSchema, schemaId: number) {
+    this.#options = options;
+    this.#records = new RecordEncoder(schema);
+    this.#schemaId = schemaId;
+  }
+
+  /**
+   * Registers the schema that the stream begins with.
+   *
+   * @param sample the first records, for a stream whose schema is inferred from them.
+   * @throws ConfigError, IncompatibleSchemaError, UnexpectedAnswerError, ServiceUnavailableError, ServiceRefusedError
+   */
+  static async create(
+    options: MessageEncoderOptions,
+    sample: readonly JsonObject[],
+  ): Promise<MessageEncoder> {
+    const { registry, spec, topicPrefix } = options;
+    const subject = subjectOf(topicPrefix, spec.name);
+    const latest = await registry.latest(subject);
+    const schema = firstSchema(spec, latest?.schema, sample);
+    const isKnown = latest !== undefined && isDeepStrictEqual(latest.schema, schema);
+    const schemaId = isKnown ? latest.id : await registry.register(subject, schema);
+    if (spec.primaryKey !== undefined && latest === undefined)
+      logger.info(
+        { stream: spec.name, fields: schema.fields.length },
+        'schema inferred from the first pages',
+      );
+    return new MessageEncoder(options, schema, schemaId);
+  }
+
+  /** The encoder of the current schema. */
+  get records(): RecordEncoder {
+    return this.#records;
+  }
+
+  /** @throws FrozenSchemaError, OversizedRecordError, and other RecordErrors for a record that cannot become a message. */
+  async encode({ record, key, hash }: KeyedRecord, list: SourceList): Promise<Message> {
+    const { mode, spec, counts } = this.#options;
+    const parent = spec.parent && (list.visit?.parent ?? record[spec.parent.field]);
+    const headers = {
+      [messageHeaders.hash]: hash,
+      ...(typeof parent === 'string' && { [messageHeaders.parent]: wellFormed(parent) }),
+    };
+    const message: Message = { key: key.value, value: null, headers };
+    if (mode === 'discard') {
+      const { avro, discarded } = this.#records.encodeDiscarding(record);
+      this.#checkSize(avro, message);
+      counts.discarded += discarded.length;
+      return { ...message, value: framed(this.#schemaId, avro) };
+    }
+    const { encoder, avro, learned } = this.#encodeEvolving(record);
+    this.#checkSize(avro, message);
+    if (learned.size > 0) await this.#learn(encoder, learned);
+    return { ...message, value: framed(this.#schemaId, avro) };
+  }
+
+  /** A misfit can appear only after the field that hides it has been added, so this encodes until nothing is missing. */
+  #encodeEvolving(record: JsonObject): {
+    readonly encoder: RecordEncoder;
+    readonly avro: ByteWriter;
+    readonly learned: ReadonlyMap<string, ValueKind>;
+  } {
+    const learned = new Map<string, ValueKind>();
+    let encoder = this.#records;
+    for (;;) {
+      const encoded = encoder.encode(record);
+      if (encoded.drifts === undefined) return { encoder, avro: encoded.avro, learned };
+      const { drifts } = encoded;
+      if (this.#options.mode === 'freeze')
+        throw new FrozenSchemaError(`fields that the schema lacks: ${namesOf(drifts)}`);
+      const known = learned.size;
+      for (const drift of drifts) learned.set(driftName(drift), drift.kind);
+      if (learned.size > MAX_DRIFTS_PER_RECORD)
+        throw new OversizedRecordError(
+          `a record with more than ${MAX_DRIFTS_PER_RECORD} fields that the schema does not know`,
+        );
+      if (learned.size === known) throw new RangeError('a field is unknown to the schema that has it');
+      encoder = new RecordEncoder(evolve(encoder.schema, drifts));
+    }
+  }
+
+  /** @throws OversizedRecordError if the topic would not accept the message */
+  #checkSize(avro: ByteWriter, message: Message): void {
+    const { messageLimit, counts } = this.#options;
+    const bytes = EMPTY_BATCH_BYTES + recordBytes(message) + FRAME_BYTES + avro.length;
+    const limit = messageLimit(counts.topic);
+    if (bytes <= limit) return;
+    // The buffer of the old encoder has grown to the size of this record.
+    this.#records = new RecordEncoder(this.#records.schema);
+    throw new OversizedRecordError(
+      `a record of ${bytes} bytes: topic ${counts.topic} accepts ${limit} (max.message.bytes)`,
+    );
+  }
+
+  async #learn(encoder: RecordEncoder, learned: ReadonlyMap<string, ValueKind>): Promise<void> {
+    const { registry, spec, counts, topicPrefix } = this.#options;
+    if (schemaBytes(encoder.schema) > MAX_SCHEMA_BYTES)
+      throw new OversizedRecordError(
+        `fields that make the schema larger than a registry accepts; STREAM_MODES=${spec.name}=discard omits them: ${firstOf([...learned.keys()])}`,
+      );
+    this.#schemaId = await registry.register(subjectOf(topicPrefix, spec.name), encoder.schema);
+    for (const [field, type] of learned) counts.newFields.push({ field, type });
+    logger.info({ stream: spec.name, schemaId: this.#schemaId, fields: [...learned.keys()] }, 'new fields');
+    this.#records = encoder;
+  }
+}
+
+/** Returns the schema to begin with. Ignores sample records with more fields than a registry accepts: they are rejected later. */
+function firstSchema(
+  spec: StreamSpec,
+  latest: StreamSchema | undefined,
+  sample: readonly JsonObject[],
+): StreamSchema {
+  const schema = streamSchema(spec, latest, sample);
+  if (sample.length === 0 || schemaBytes(schema) <= MAX_SCHEMA_BYTES) return schema;
+  const usual = sample.filter((record) => Object.keys(record).length <= MAX_DRIFTS_PER_RECORD);
+  const smaller = usual.length > 0 ? streamSchema(spec, latest, usual) : schema;
+  if (schemaBytes(smaller) <= MAX_SCHEMA_BYTES) return smaller;
+  throw new UnexpectedAnswerError(
+    `${spec.name}: the records have more fields than a registry accepts in a schema (${MAX_SCHEMA_BYTES} bytes)`,
+  );
+}
+
+function schemaBytes(schema: StreamSchema): number {
+  return Buffer.byteLength(JSON.stringify(schema));
+}
+
+function namesOf(drifts: readonly Drift[]): string {
+  return firstOf([...new Set(drifts.map(driftName))]);
+}
+
+const MAX_NAMES = 20;
+const MAX_NAME_LENGTH = 100;
+
+/** Returns the first names, short enough for a header. */
+function firstOf(names: readonly string[]): string {
+  const first = names.slice(0, MAX_NAMES).map((name) => name.slice(0, MAX_NAME_LENGTH));
+  const others = names.length - first.length;
+  return first.join(', ') + (others > 0 ? ` and ${others} more` : '');
+}
