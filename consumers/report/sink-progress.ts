@@ -1,5 +1,7 @@
-import { aligned, clock, cut, drawLive, fitRows, grouped, several } from '../../core/terminal/live-cells.ts';
-import { liveLines } from '../../core/terminal/live-lines.ts';
+import { clock, grouped, several } from '../../core/terminal/amounts.ts';
+import { cut, firstFitting, joinCells, padCells } from '../../core/terminal/columns.ts';
+import { drawLive, liveLines } from '../../core/terminal/live-lines.ts';
+import { fitRows } from '../../core/terminal/progress-lines.ts';
 import type { SinkCounts, SinkState } from './sink-counts.ts';
 
 /** Rows come by the batch: over less time than this their rate would jump. */
@@ -106,28 +108,29 @@ function isAtWork({ counts, history }: Table, nowMs: number): boolean {
 }
 
 /**
- * `customers_raw  1,240,000 rows  lag 12,000  45,600/s`, or what the table does in place of the rate; where the terminal is too
- * narrow for the longest line, columns are left out of all, from the left.
+ * `customers_raw  1,240,000 rows  lag 12,000  45,600/s`, or the state in place of the rate. Leaves
+ * out columns, from the left, until the longest line fits.
  */
 function tableLines(tables: readonly Table[], width: number): string[] {
-  const columnOf = (text: (table: Table) => string, side: 'left' | 'right') =>
-    aligned(tables.map(text), side);
-  const rates = columnOf(
-    ({ counts, history }) => (stateTexts[counts.state] === '' ? rateText(history.rowsPerSecond) : ''),
-    'right',
+  const rates = padCells(
+    tables.map(({ counts, history }) => [
+      stateTexts[counts.state] === '' ? rateText(history.rowsPerSecond) : '',
+    ]),
+    ['right'],
   );
-  const names = columnOf(({ counts }) => counts.table, 'left');
-  const columns = [
-    columnOf(({ counts }) => several(counts.rows, 'row'), 'right'),
-    columnOf(({ counts }) => (counts.lag.size === 0 ? '' : lagText(lagOf(counts))), 'right'),
-    tables.map(({ counts }, index) => stateTexts[counts.state] || (rates[index] ?? '')),
-  ];
-  for (let left = 0; ; left++) {
-    const lines = names.map((name, index) =>
-      [name, ...columns.slice(left).map((column) => column[index] ?? '')].join('  '),
-    );
-    if (left === columns.length - 1 || lines.every(({ length }) => length <= width)) return lines;
-  }
+  const rows = padCells(
+    tables.map(({ counts }, index) => [
+      counts.table,
+      several(counts.rows, 'row'),
+      counts.lag.size === 0 ? '' : lagText(lagOf(counts)),
+      stateTexts[counts.state] || (rates[index]?.[0] ?? ''),
+    ]),
+    ['left', 'right', 'right', 'left'],
+  );
+  const variants = [0, 1, 2].map((left) =>
+    rows.map(([name = '', ...cells]) => joinCells([name, ...cells.slice(left)])).join('\n'),
+  );
+  return tables.length === 0 ? [] : firstFitting(width, variants).split('\n');
 }
 
 /** `27 tables, 1 failed, 3 dead letters  5,678,901 rows  lag 12,345  123,456/s  1:05` */

@@ -1,6 +1,6 @@
 import { messageOf } from '../../core/errors.ts';
 import { endingLines } from '../../core/shared-endings.ts';
-import { textTable } from '../../core/terminal/text-table.ts';
+import { firstFitting, textTable, type Column } from '../../core/terminal/columns.ts';
 import type { SinkCounts } from './sink-counts.ts';
 
 const WIDTH = 80;
@@ -19,34 +19,25 @@ export function sinkSummary(counts: readonly SinkCounts[]): string {
     counts.every(({ failure }) => failure !== undefined)
   )
     return failures.join('\n');
-  const hasLetters = counts.some(({ deadLetters }) => deadLetters > 0);
-  const table = tableOf(counts, hasLetters, true);
-  const isWide = table.split('\n').some(({ length }) => length > WIDTH);
-  const letters = hasLetters ? ['dead: messages rejected: npm run dead-letters -- list'] : [];
-  return [isWide ? tableOf(counts, hasLetters, false) : table, ...letters, ...failures].join('\n');
+  const hasDeadLetters = counts.some(({ deadLetters }) => deadLetters > 0);
+  const deadLetterLines = hasDeadLetters ? ['dead: messages rejected: npm run dead-letters -- list'] : [];
+  const table = firstFitting(
+    WIDTH,
+    [true, false].map((hasTable) => tableOf(counts, hasDeadLetters, hasTable)),
+  );
+  return [table, ...deadLetterLines, ...failures].join('\n');
 }
 
-/** @param hasTable a column with the name of the table, which the stream's tells as well. */
-function tableOf(counts: readonly SinkCounts[], hasLetters: boolean, hasTable: boolean): string {
-  const rows = counts.map(
-    ({ stream, table, rows: rowCount, batches, insertSeconds, deadLetters, failure }) => [
-      stream,
-      ...(hasTable ? [table] : []),
-      rowCount,
-      batches,
-      Number(insertSeconds.toFixed(1)),
-      ...(hasLetters ? [deadLetters] : []),
-      failure === undefined ? 'ok' : 'failed',
-    ],
-  );
-  const heads = [
-    'stream',
-    ...(hasTable ? ['table'] : []),
-    'rows',
-    'inserts',
-    'seconds',
-    ...(hasLetters ? ['dead'] : []),
-    '',
+/** @param hasTable includes the column of table names, which follow from those of the streams. */
+function tableOf(counts: readonly SinkCounts[], hasDeadLetters: boolean, hasTable: boolean): string {
+  const columns: Column<SinkCounts>[] = [
+    { head: 'stream', of: ({ stream }) => stream },
+    ...(hasTable ? [{ head: 'table', of: ({ table }: SinkCounts) => table }] : []),
+    { head: 'rows', of: ({ rows }) => rows },
+    { head: 'inserts', of: ({ batches }) => batches },
+    { head: 'seconds', of: ({ insertSeconds }) => Number(insertSeconds.toFixed(1)) },
+    ...(hasDeadLetters ? [{ head: 'dead', of: ({ deadLetters }: SinkCounts) => deadLetters }] : []),
+    { head: '', of: ({ failure }) => (failure === undefined ? 'ok' : 'failed') },
   ];
-  return textTable(heads, rows);
+  return textTable(columns, counts);
 }

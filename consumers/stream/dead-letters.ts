@@ -1,14 +1,14 @@
 import { Partitioners, type Admin, type KafkaMessage, type Message, type Producer } from 'kafkajs';
 import type { Settings } from '../../core/settings/config.ts';
-import { deadLetterHeaders } from '../../core/dead-letters/dead-letter.ts';
-import { truncated } from '../../core/dead-letters/truncate.ts';
+import { deadLetterHeaders } from '../../core/dead-letters/format.ts';
+import { truncated } from '../../core/dead-letters/writer.ts';
 import { messageOf, ServiceRefusedError, type RecordError } from '../../core/errors.ts';
 import { createKafka, ensureTopics } from '../../core/kafka/client.ts';
 import { isTooLargeForKafka, kafkaError } from '../../core/kafka/kafka-error.ts';
 import { logger } from '../../core/logger.ts';
 import { retry, type RetryPolicy } from '../../core/retry.ts';
 import { deadLettersTopic } from '../../core/stream-name.ts';
-import { MAX_LETTER_BYTES } from '../../core/kafka/topic-retention.ts';
+import { MAX_DEAD_LETTER_BYTES } from '../../core/kafka/topic-retention.ts';
 
 /** A message that cannot become a row. */
 export interface DeadLetter {
@@ -81,7 +81,7 @@ export class DeadLetters {
       const cut = others.length === 0 ? only && truncated(only) : undefined;
       if (cut === only)
         throw new ServiceRefusedError(
-          `topic ${topic} refuses a dead letter for its size, though it was cut: set its max.message.bytes to ${MAX_LETTER_BYTES}`,
+          `topic ${topic} refuses a dead letter for its size, though it was cut: set its max.message.bytes to ${MAX_DEAD_LETTER_BYTES}`,
           { cause: error },
         );
       const middle = messages.length >>> 1;
@@ -128,7 +128,7 @@ export function requestsOf(letters: readonly DeadLetter[]): LetterMessage[][] {
   const requests: LetterMessage[][] = [];
   let bytes = Infinity;
   for (const whole of letters.map(letterMessage)) {
-    const message = sizeOf(whole) > MAX_LETTER_BYTES - SPARE_BYTES ? truncated(whole) : whole;
+    const message = sizeOf(whole) > MAX_DEAD_LETTER_BYTES - SPARE_BYTES ? truncated(whole) : whole;
     const size = sizeOf(message);
     if (bytes + size > MAX_REQUEST_BYTES) {
       requests.push([]);

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Admin, KafkaMessage } from 'kafkajs';
-import { parseLetter } from '../../core/dead-letters/parse-letter.ts';
+import { parseDeadLetter } from '../../core/dead-letters/reader.ts';
 import { ServiceRefusedError } from '../../core/errors.ts';
 import { messageTimeMs } from '../../core/kafka/message-time.ts';
 import { deadLettersTopic, streamOfTopic } from '../../core/stream-name.ts';
@@ -52,7 +52,7 @@ export class SetAside {
   note(message: KafkaMessage): void {
     if (message.key === null) return;
     const key = message.key.toString('utf8');
-    const letter = parseLetter(message, this.#topicPrefix);
+    const letter = parseDeadLetter(message, this.#topicPrefix);
     // Whatever has the key of a letter takes its place.
     if (letter === undefined || letter.state === 'redriven') {
       this.#letters.delete(key);

@@ -8,7 +8,7 @@ const DAY_MS = 86_400_000;
 /** Kafka's own default of 1 MiB is less than a large record: an invoice with thousands of line items is one message. */
 const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
 /** A letter has all of a message, and headers that say why it is one. */
-export const MAX_LETTER_BYTES = MAX_MESSAGE_BYTES + 256 * 1024;
+export const MAX_DEAD_LETTER_BYTES = MAX_MESSAGE_BYTES + 256 * 1024;
 
 /** A topic's configuration entries by name, as Kafka prints them. */
 export type TopicConfig = ReadonlyMap<string, string>;
@@ -35,7 +35,7 @@ export function wantedTopicConfig(
     'retention.bytes': '-1',
     // The broker's clock, not a producer's, orders the versions of a row.
     'message.timestamp.type': 'LogAppendTime',
-    'max.message.bytes': String(isDeadLettersTopic(topic) ? MAX_LETTER_BYTES : MAX_MESSAGE_BYTES),
+    'max.message.bytes': String(isDeadLettersTopic(topic) ? MAX_DEAD_LETTER_BYTES : MAX_MESSAGE_BYTES),
   };
 }
 

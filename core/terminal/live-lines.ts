@@ -1,16 +1,17 @@
 import { visibleLine } from './terminal.ts';
 
-/** A terminal, as far as lines that are drawn again and again need it. */
 export interface Terminal {
   write(text: string): unknown;
   readonly columns?: number;
 }
 
 const ERASE_LINE = '\u001b[2K';
+/** Interval between two drawings. */
+export const REDRAW_MS = 200;
 
 /**
- * The lines at the bottom of a terminal that are drawn again and again, such as progress. Whoever writes other lines to the
- * same terminal while they stand there writes them through {@link writeAbove}.
+ * Lines at the bottom of a terminal that are redrawn, such as progress. While they are shown, other
+ * output to the same terminal must use {@link writeAbove}.
  */
 export class LiveLines {
   readonly #terminal: Terminal;
@@ -20,7 +21,7 @@ export class LiveLines {
     this.#terminal = terminal;
   }
 
-  /** Draws the lines in place of those that stand there. They should be no more than the terminal has rows, less one. */
+  /** Replaces the lines. They must leave one row of the terminal free. */
   show(lines: readonly string[]): void {
     if (lines.length === 0 && this.#lines.length === 0) return;
     const shown = lines.map(visibleLine);
@@ -29,20 +30,20 @@ export class LiveLines {
     this.#terminal.write(text);
   }
 
-  /** Takes the lines away. */
   clear(): void {
     this.show([]);
   }
 
-  /** Writes text that stays, ended by a newline, above the lines. */
+  /** Writes permanent text, which must end with a newline, above the lines. */
   writeAbove(text: string): void {
     if (this.#lines.length === 0) this.#terminal.write(text);
     else this.#terminal.write(this.#erased() + text + drawn(this.#lines));
   }
 
   /**
-   * Erases the lines and leaves the cursor on the first; one that was drawn when the terminal was wider has several rows now.
-   * Row by row: terminals copy a whole screen that is erased at once into their scrollback.
+   * Returns the codes that erase the lines and leave the cursor on the first. A line that was drawn
+   * on a wider terminal fills several rows now. It erases row by row, because terminals copy a whole
+   * screen that is erased at once into their scrollback.
    */
   #erased(): string {
     const { columns = Infinity } = this.#terminal;
@@ -52,10 +53,33 @@ export class LiveLines {
   }
 }
 
-/** Erased first: erasing behind a line that fills the row would take its last character. */
+/** Erases before it writes: erasing after a line that fills the row would remove its last character. */
 function drawn(lines: readonly string[]): string {
   return lines.map((line) => `${ERASE_LINE}${line}\n`).join('');
 }
 
-/** Those of this process, on stderr. */
+/** The live lines of this process, on stderr. */
 export const liveLines = new LiveLines(process.stderr);
+
+/**
+ * Draws the lines five times a second until `stop` removes them. Does nothing if `out` is no terminal.
+ *
+ * @param linesOf gets the current number of columns and rows.
+ */
+export function drawLive(
+  out: NodeJS.WriteStream,
+  lines: LiveLines,
+  linesOf: (width: number, rows: number) => readonly string[],
+): { stop(): void } {
+  if (!out.isTTY) return { stop: () => undefined };
+  const timer = setInterval(() => {
+    // A terminal that does not know its size gives 0.
+    lines.show(linesOf(out.columns || 80, out.rows || 24));
+  }, REDRAW_MS).unref();
+  return {
+    stop: () => {
+      clearInterval(timer);
+      lines.clear();
+    },
+  };
+}

@@ -1,17 +1,18 @@
-import { cut, drawLive, grouped } from '../../core/terminal/live-cells.ts';
-import { liveLines } from '../../core/terminal/live-lines.ts';
+import { grouped } from '../../core/terminal/amounts.ts';
+import { cut } from '../../core/terminal/columns.ts';
+import { drawLive, liveLines } from '../../core/terminal/live-lines.ts';
 
-/** What is being done with a stream now; live. */
+/** The current step of a stream's comparison. It changes while it is shown. */
 export interface StreamProgress {
   readonly stream: string;
   doing: string;
-  /** Messages of the topic that were read. */
+  /** Messages read. */
   read: number;
-  /** As many there may be: compaction leaves gaps. */
+  /** Messages on the topic, at most: compaction leaves gaps. */
   messages: number;
 }
 
-/** Draws a line for each stream at work. Does nothing where `out` is no terminal. */
+/** Draws a line for each active stream. Does nothing if `out` is no terminal. */
 export function startReconcileProgress(
   active: ReadonlySet<StreamProgress>,
   out: NodeJS.WriteStream,

@@ -1,7 +1,7 @@
-import { cut, grouped, several } from '../../core/terminal/live-cells.ts';
 import { messageOf } from '../../core/errors.ts';
 import { shownKey } from '../../core/terminal/shown-key.ts';
-import { textTable, type Cell } from '../../core/terminal/text-table.ts';
+import { grouped, several } from '../../core/terminal/amounts.ts';
+import { cut, firstFitting, textTable, type Column } from '../../core/terminal/columns.ts';
 import { isEqual, type Allowed, type DifferenceKind, type StreamComparison } from './comparison.ts';
 
 const WIDTH = 80;
@@ -26,41 +26,38 @@ export function reconcileSummary(comparisons: readonly StreamComparison[], allow
   return [tableOf(comparisons, allowed), ...lines, ...(lines.length > 0 ? [''] : []), total].join('\n');
 }
 
-type CountColumn = readonly [name: string, of: (comparison: StreamComparison) => number];
-
-const countColumns: readonly CountColumn[] = [
-  ...(['missing', 'stray', 'older', 'other', 'twice'] as const).map((kind): CountColumn => [
-    kind,
-    ({ counts }) => counts[kind],
-  ]),
-  ['behind', ({ behind }) => behind],
+const countColumns: readonly Column<StreamComparison>[] = [
+  ...(['missing', 'stray', 'older', 'other', 'twice'] as const).map((kind) => ({
+    head: kind,
+    of: ({ counts }: StreamComparison) => counts[kind],
+  })),
+  { head: 'behind', of: ({ behind }) => behind },
 ];
 
-const deadColumn: CountColumn = ['dead', ({ deadLetters }) => deadLetters];
-
-/** A column of differences is there if any stream has one; where they take too much room, their sum: they stand below. */
+/** Shows only columns of differences that exist; if they do not fit, their sum. */
 function tableOf(comparisons: readonly StreamComparison[], allowed: Allowed): string {
-  const shown = countColumns.filter(([, of]) => comparisons.some((comparison) => of(comparison) > 0));
-  const dead = comparisons.some(({ deadLetters }) => deadLetters > 0) ? [deadColumn] : [];
-  const wide = tableWith(comparisons, [...shown, ...dead], allowed);
-  if (wide.split('\n').every(({ length }) => length <= WIDTH)) return wide;
-  const sum = (comparison: StreamComparison) => shown.reduce((total, [, of]) => total + of(comparison), 0);
-  return tableWith(comparisons, [['differing', sum], ...dead], allowed);
-}
-
-function tableWith(
-  comparisons: readonly StreamComparison[],
-  columns: readonly CountColumn[],
-  allowed: Allowed,
-): string {
-  const rows = comparisons.map((comparison): Cell[] => [
-    cut(comparison.stream, MAX_NAME_WIDTH),
-    comparison.keys,
-    ...columns.map(([, of]) => of(comparison)),
-    viewsText(comparison),
-    resultText(comparison, allowed),
-  ]);
-  return textTable(['stream', 'keys', ...columns.map(([name]) => name), 'views', ''], rows);
+  const shown = countColumns.filter(({ of }) => comparisons.some((comparison) => of(comparison) !== 0));
+  const sum = {
+    head: 'differing',
+    of: (comparison: StreamComparison) => shown.reduce((total, { of }) => total + Number(of(comparison)), 0),
+  };
+  const dead = comparisons.some(({ deadLetters }) => deadLetters > 0)
+    ? [{ head: 'dead', of: ({ deadLetters }: StreamComparison) => deadLetters }]
+    : [];
+  const tables = [shown, [sum]].map((counts) =>
+    textTable<StreamComparison>(
+      [
+        { head: 'stream', of: ({ stream }) => cut(stream, MAX_NAME_WIDTH) },
+        { head: 'keys', of: ({ keys }) => keys },
+        ...counts,
+        ...dead,
+        { head: 'views', of: viewsText },
+        { head: '', of: (comparison) => resultText(comparison, allowed) },
+      ],
+      comparisons,
+    ),
+  );
+  return firstFitting(WIDTH, tables);
 }
 
 function viewsText({ views }: StreamComparison): string {

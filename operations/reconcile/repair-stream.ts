@@ -1,5 +1,5 @@
 import { messageOf, ServiceRefusedError } from '../../core/errors.ts';
-import { several } from '../../core/terminal/live-cells.ts';
+import { several } from '../../core/terminal/amounts.ts';
 import { serviceRetry } from '../../core/retry.ts';
 import { storageTableOf, subjectOf, topicOf } from '../../core/stream-name.ts';
 import { readTopics } from '../../core/kafka/topic-reader.ts';

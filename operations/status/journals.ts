@@ -1,6 +1,6 @@
 import type { Admin, KafkaMessage } from 'kafkajs';
 import type { Settings } from '../../core/settings/config.ts';
-import { parseLetter, type StoredLetter } from '../../core/dead-letters/parse-letter.ts';
+import { parseDeadLetter, type StoredDeadLetter } from '../../core/dead-letters/reader.ts';
 import { checkpointsTopic, deadLettersTopic, topicOf } from '../../core/stream-name.ts';
 import { readTopics } from '../../core/kafka/topic-reader.ts';
 import { parseCheckpoint, parseCheckpointKey, type Checkpoint } from '../../producers/state/checkpoint.ts';
@@ -50,7 +50,7 @@ export async function readJournals(
 }
 
 /** What is kept of a letter: there may be many. */
-type Letter = Pick<StoredLetter, 'stream' | 'state'>;
+type Letter = Pick<StoredDeadLetter, 'stream' | 'state'>;
 
 /** The key is run and stream. */
 export function noteRun(
@@ -81,7 +81,7 @@ export function noteLetter(letters: Map<string, Letter>, message: KafkaMessage, 
   // A byte a character: other writers' keys may be no text.
   const place = message.key?.toString('latin1');
   if (place === undefined) return;
-  const letter = parseLetter(message, topicPrefix);
+  const letter = parseDeadLetter(message, topicPrefix);
   if (letter === undefined) letters.delete(place);
   else letters.set(place, { stream: letter.stream, state: letter.state });
 }

@@ -1,5 +1,4 @@
-import { several } from '../../core/terminal/live-cells.ts';
-import { ago } from './ago.ts';
+import { ago, several } from '../../core/terminal/amounts.ts';
 import type { StreamStatus } from './stream-status.ts';
 
 export interface ProblemOptions {

@@ -1,28 +1,24 @@
-import { aligned, cut } from '../../core/terminal/live-cells.ts';
-import { textTable } from '../../core/terminal/text-table.ts';
-import { ago } from './ago.ts';
+import { ago, formatNumber, shortNumber } from '../../core/terminal/amounts.ts';
+import { cut, firstFitting, textTable, type Cell, type Column } from '../../core/terminal/columns.ts';
 import { messagesOf, type Status, type StreamStatus, type Warning } from './stream-status.ts';
 
 const NONE = '–';
 const UNKNOWN = '?';
-
-/** So many subjects of one warning are named. */
+/** A line names at most this many subjects of one warning. */
 const MAX_NAMED = 3;
-
-type Format = (value: bigint) => string;
+const MIN_NAME = 8;
 
 /**
- * The status for people: a table with a line for each stream, then warnings and problems, a line each. Numbers are shortened, and then names cut, until
- * the table fits.
+ * Formats the status for people: a table with one line per stream, then the warnings and problems.
+ * Shortens numbers, and then names, until the table fits.
  *
  * @param width columns of the terminal.
  */
 export function statusText({ atMs, streams, warnings }: Status, width: number): string {
   if (streams.length === 0) return 'no stream has a topic or a table yet; run `npm run produce`';
+  const hasUnknown = streams.some(({ topic, table }) => topic === undefined || table === undefined);
   const notes = [
-    ...(streams.some(({ topic }) => topic === undefined) || streams.some(({ table }) => table === undefined)
-      ? [`${UNKNOWN} stands for what could not be asked`]
-      : []),
+    ...(hasUnknown ? [`${UNKNOWN} marks values whose service did not answer`] : []),
     ...streams.flatMap(({ stream, lastRun }) =>
       lastRun?.absence === undefined ? [] : `${stream} is absent from this account: ${lastRun.absence}`,
     ),
@@ -32,58 +28,55 @@ export function statusText({ atMs, streams, warnings }: Status, width: number): 
       streams.flatMap(({ stream, problems }) => problems.map((message) => ({ about: stream, message }))),
     ),
   ];
-  return [fittingTable(streams, atMs, width), ...(notes.length === 0 ? [] : ['', ...notes])].join('\n');
+  const table = firstFitting(width, tables(streams, atMs, width));
+  return [table, ...(notes.length === 0 ? [] : ['', ...notes])].join('\n');
 }
 
-function fittingTable(streams: readonly StreamStatus[], atMs: number, width: number): string {
-  const whole = table(streams, atMs, grouped, Infinity);
-  if (widthOf(whole) <= width) return whole;
-  const shortened = table(streams, atMs, short, Infinity);
-  const excess = widthOf(shortened) - width;
+/** Yields the whole table, one with short numbers, then one with short names too. */
+function* tables(streams: readonly StreamStatus[], atMs: number, width: number): Generator<string> {
+  yield tableOf(streams, atMs, formatNumber, Infinity);
+  const shortened = tableOf(streams, atMs, shortNumber, Infinity);
+  yield shortened;
+  const excess = Math.max(...shortened.split('\n').map(({ length }) => length)) - width;
   const longest = Math.max(...streams.map(({ stream }) => stream.length));
-  return excess <= 0 ? shortened : table(streams, atMs, short, Math.max(MIN_NAME, longest - excess));
+  yield tableOf(streams, atMs, shortNumber, Math.max(MIN_NAME, longest - excess));
 }
 
-const MIN_NAME = 8;
-
-function table(streams: readonly StreamStatus[], atMs: number, format: Format, nameWidth: number): string {
-  const numbers = (head: string, of: (status: StreamStatus) => bigint | null | undefined) =>
-    aligned([head, ...streams.map((status) => cell(of(status), format))], 'right');
-  const texts = (head: string, of: (status: StreamStatus) => string) => [head, ...streams.map(of)];
-  const hasLetters = streams.some(({ deadLetters }) => deadLetters !== 0);
-  const columns = [
-    texts('stream', ({ stream }) => cut(stream, nameWidth)),
-    numbers('messages', ({ topic }) => topic && messagesOf(topic)),
-    numbers('lag', ({ lag }) => lag),
-    numbers('rows', ({ table: stored }) => stored && stored.rows),
-    texts('produced', (status) => producedCell(status, atMs)),
-    texts('checkpoint', ({ checkpoint }) =>
-      cell(checkpoint, ({ isComplete, pages }) =>
-        isComplete ? 'complete' : `page ${format(BigInt(pages))}`,
-      ),
-    ),
-    ...(hasLetters
-      ? [numbers('dead', ({ deadLetters: count }) => (count === undefined ? count : BigInt(count)))]
-      : []),
+function tableOf(
+  streams: readonly StreamStatus[],
+  atMs: number,
+  format: (value: number | bigint) => string,
+  nameWidth: number,
+): string {
+  const columns: Column<StreamStatus>[] = [
+    { head: 'stream', of: ({ stream }) => cut(stream, nameWidth) },
+    { head: 'messages', of: ({ topic }) => cell(topic, messagesOf) },
+    { head: 'lag', of: ({ lag }) => cell(lag) },
+    { head: 'rows', of: ({ table }) => cell(table, ({ rows }) => rows) },
+    { head: 'produced', of: ({ lastRun }) => cell(lastRun, (run) => producedText(run, atMs)) },
+    {
+      head: 'checkpoint',
+      of: ({ checkpoint }) =>
+        cell(checkpoint, ({ isComplete, pages }) => (isComplete ? 'complete' : `page ${format(pages)}`)),
+    },
+    { head: 'dead', of: ({ deadLetters }) => cell(deadLetters) },
   ];
-  const [head = [], ...rows] = ['', ...streams].map((_, row) => columns.map((column) => column[row] ?? ''));
-  return textTable(head, rows);
+  const hasDeadLetters = streams.some(({ deadLetters }) => deadLetters !== 0);
+  return textTable(hasDeadLetters ? columns : columns.slice(0, -1), streams, format);
 }
 
-/** When, and how if not well: `3m ago`, `failed 3m ago`. */
-function producedCell({ lastRun }: StreamStatus, atMs: number): string {
-  return cell(lastRun, ({ outcome, finishedAtMs }) => {
-    const when = ago(finishedAtMs, atMs);
-    return outcome === 'done' ? when : `${outcome} ${when}`;
-  });
+/** The age of the run, and its outcome unless it is done: `3m ago`, `failed 3m ago`. */
+function producedText({ outcome, finishedAtMs }: NonNullable<StreamStatus['lastRun']>, atMs: number): string {
+  const when = ago(finishedAtMs, atMs);
+  return outcome === 'done' ? when : `${outcome} ${when}`;
 }
 
-function cell<T>(value: T | null | undefined, format: (value: T) => string): string {
+function cell<T>(value: T | null | undefined, of: (value: T) => Cell = (known) => known as Cell): Cell {
   if (value === undefined) return UNKNOWN;
-  return value === null ? NONE : format(value);
+  return value === null ? NONE : of(value);
 }
 
-/** A message that several topics or streams share is one line. */
+/** Returns one line for each message, with the topics or streams that share it. */
 function sharedLines(kind: string, warnings: readonly Warning[]): string[] {
   const subjects = new Map<string, string[]>();
   for (const { about, message } of warnings) subjects.set(message, [...(subjects.get(message) ?? []), about]);
@@ -92,23 +85,4 @@ function sharedLines(kind: string, warnings: readonly Warning[]): string[] {
     const more = about.length > MAX_NAMED ? ` and ${about.length - MAX_NAMED} more` : '';
     return `${kind}: ${named}${more}: ${message}`;
   });
-}
-
-function grouped(value: bigint): string {
-  return value.toLocaleString('en-US');
-}
-
-/** `999`, `9.9k`, `120M`: at most four characters up to a million billions. */
-function short(value: bigint): string {
-  let rest = Number(value);
-  for (const unit of ['', 'k', 'M', 'G']) {
-    if (rest < 999.5)
-      return unit === '' || rest >= 9.95 ? `${Math.round(rest)}${unit}` : rest.toFixed(1) + unit;
-    rest /= 1000;
-  }
-  return `${Math.round(rest)}T`;
-}
-
-function widthOf(text: string): number {
-  return Math.max(...text.split('\n').map(({ length }) => length));
 }

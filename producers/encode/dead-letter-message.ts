@@ -1,5 +1,5 @@
-import { deadLetterHeaders } from '../../core/dead-letters/dead-letter.ts';
-import { truncated } from '../../core/dead-letters/truncate.ts';
+import { deadLetterHeaders } from '../../core/dead-letters/format.ts';
+import { truncated } from '../../core/dead-letters/writer.ts';
 import { messageOf, type RecordError } from '../../core/errors.ts';
 import type { JsonValue } from '../../core/json.ts';
 import type { Page } from '../chartmogul/source-list.ts';

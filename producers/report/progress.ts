@@ -1,19 +1,8 @@
-import {
-  aligned,
-  bar,
-  clock,
-  cut,
-  drawLive,
-  fitRows,
-  grouped,
-  several,
-} from '../../core/terminal/live-cells.ts';
-import { liveLines } from '../../core/terminal/live-lines.ts';
+import { clock, grouped, several } from '../../core/terminal/amounts.ts';
+import { cut } from '../../core/terminal/columns.ts';
+import { drawLive, liveLines } from '../../core/terminal/live-lines.ts';
+import { fitRows, progressRows } from '../../core/terminal/progress-lines.ts';
 import { requestsPerSecond, type StreamCounts } from './stream-counts.ts';
-
-const MAX_NAME_WIDTH = 32;
-const MAX_BAR_WIDTH = 24;
-const MIN_BAR_WIDTH = 4;
 
 /**
  * Draws the progress of a run from its live counts five times a second, at the bottom of a terminal; `stop` takes it away.
@@ -44,30 +33,16 @@ export function progressLines(
     .sort((a, b) => a.startedAtMs - b.startedAtMs);
   const { shown, hidden } = fitRows(active, room);
   const more = hidden > 0 && room > 0 ? [`and ${hidden} more`] : [];
-  return [...streamLines(shown, nowMs, width), ...more, runLine(counts, nowMs)].map((line) =>
-    cut(line, width),
+  const lines = progressRows(
+    shown.map((count) => ({
+      name: count.stream,
+      share: shareRead(count),
+      cells: [progressText(count), recordsText(count), rateText(count, nowMs)],
+    })),
+    nowMs,
+    width,
   );
-}
-
-/** `customers  ████████░░░░  62 %  1,240 records  37/s` */
-function streamLines(counts: readonly StreamCounts[], nowMs: number, width: number): string[] {
-  const names = aligned(
-    counts.map(({ stream }) => cut(stream, MAX_NAME_WIDTH)),
-    'left',
-  );
-  const texts = [
-    counts.map(progressText),
-    counts.map(recordsText),
-    counts.map((count) => rateText(count, nowMs)),
-  ].map((column) => aligned(column, 'right'));
-  return counts.map((count, index) => {
-    const name = names[index] ?? '';
-    const cells = texts.map((column) => column[index] ?? '');
-    const free = width - [name, ...cells].join('  ').length - 2;
-    const barCells =
-      free < MIN_BAR_WIDTH ? [] : [bar(shareRead(count), Math.min(free, MAX_BAR_WIDTH), nowMs)];
-    return [name, ...barCells, ...cells].join('  ').trimEnd();
-  });
+  return [...lines, ...more, runLine(counts, nowMs)].map((line) => cut(line, width));
 }
 
 /** 0 to 1; undefined where the length of the way is not known. */

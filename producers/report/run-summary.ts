@@ -1,9 +1,10 @@
 import { messageOf } from '../../core/errors.ts';
 import { endingLines } from '../../core/shared-endings.ts';
-import { textTable, type Cell } from '../../core/terminal/text-table.ts';
+import { formatNumber, grouped, shortNumber } from '../../core/terminal/amounts.ts';
+import { firstFitting, textTable } from '../../core/terminal/columns.ts';
 import { requestsPerSecond, type StreamCounts } from './stream-counts.ts';
 
-interface Column {
+interface SummaryColumn {
   readonly head: string;
   readonly of: (counts: StreamCounts) => number;
   /** The sum over the streams where it is not said. */
@@ -11,7 +12,7 @@ interface Column {
   readonly isBytes?: true;
 }
 
-const columns: readonly Column[] = [
+const columns: readonly SummaryColumn[] = [
   { head: 'pages', of: ({ pages }) => pages },
   { head: 'requests', of: ({ requests }) => requests },
   { head: 'retries', of: ({ retries }) => retries },
@@ -83,59 +84,45 @@ export function runSummary(counts: readonly StreamCounts[], width = Infinity): s
 }
 
 function fittingTable(counts: readonly StreamCounts[], width: number): string {
+  return firstFitting(width, tables(counts));
+}
+
+/** Yields the table with fewer and fewer columns, then with short numbers. */
+function* tables(counts: readonly StreamCounts[]): Generator<string> {
   const isZero = (head: string) =>
     columns.some((column) => column.head === head && counts.every((count) => column.of(count) === 0));
   const leaving = [...leftOutInOrder.filter(isZero), ...leftOutInOrder.filter((head) => !isZero(head))];
-  for (let left = 0; left <= leaving.length; left++) {
-    const out = new Set(leaving.slice(0, left));
-    const whole = table(
-      counts,
-      columns.filter(({ head }) => !out.has(head)),
-    );
-    if (widthOf(whole) <= width) return whole;
-  }
-  return table(
-    counts,
-    columns.filter(({ head }) => !leaving.includes(head)),
-    short,
-  );
+  const without = (heads: readonly string[]) => columns.filter(({ head }) => !heads.includes(head));
+  for (let left = 0; left <= leaving.length; left++)
+    yield tableOf(counts, without(leaving.slice(0, left)), formatNumber);
+  yield tableOf(counts, without(leaving), shortNumber);
 }
 
-function table(
+function tableOf(
   counts: readonly StreamCounts[],
-  shown: readonly Column[],
-  format: (value: number) => Cell = (value) => value,
+  shown: readonly SummaryColumn[],
+  format: (value: number | bigint) => string,
 ): string {
-  const values = shown.map(({ head, of, total, isBytes }) => {
-    const numbers = [...counts.map(of), total?.(counts) ?? counts.reduce((sum, count) => sum + of(count), 0)];
-    return toTheRight(head, numbers.map(isBytes ? short : format));
-  });
-  const names = [...counts.map(({ stream }) => stream), 'total'];
-  return textTable(
-    ['stream', ...values.map(({ head }) => head)],
-    names.map((name, row) => [name, ...values.map(({ cells }) => cells[row] ?? '')]),
+  const valueOf = (rowCounts: readonly StreamCounts[], { of, total }: SummaryColumn) =>
+    rowCounts === counts && total !== undefined
+      ? total(counts)
+      : rowCounts.reduce((sum, count) => sum + of(count), 0);
+  const rows = [
+    ...counts.map((count) => ({ name: count.stream, counts: [count] })),
+    { name: 'total', counts },
+  ];
+  return textTable<(typeof rows)[number]>(
+    [
+      { head: 'stream', of: ({ name }) => name },
+      ...shown.map((column) => ({
+        head: column.head,
+        of: (row: { readonly counts: readonly StreamCounts[] }) => valueOf(row.counts, column),
+        ...(column.isBytes && { format: shortNumber }),
+      })),
+    ],
+    rows,
+    format,
   );
-}
-
-/** The table puts texts to the left: those that are numbers in short are filled up. */
-function toTheRight(head: string, cells: readonly Cell[]): { head: string; cells: readonly Cell[] } {
-  if (cells.some((cell) => typeof cell === 'number')) return { head, cells };
-  const width = Math.max(head.length, ...cells.map((cell) => String(cell).length));
-  return { head: head.padStart(width), cells: cells.map((cell) => String(cell).padStart(width)) };
-}
-
-/** `1.2M`, `999`: one decimal where there is a unit. */
-function short(value: number): string {
-  let rest = value;
-  for (const unit of ['', 'k', 'M', 'G']) {
-    if (rest < 999.95) return unit === '' ? String(Math.round(rest * 10) / 10) : rest.toFixed(1) + unit;
-    rest /= 1000;
-  }
-  return `${rest.toFixed(1)}T`;
-}
-
-function widthOf(text: string): number {
-  return Math.max(...text.split('\n').map(({ length }) => length));
 }
 
 /** The streams run side by side: from the first begin to the last end. */
@@ -156,10 +143,10 @@ function newFieldLines(counts: readonly StreamCounts[]): string[] {
 }
 
 /** `left out in mode discard: 3 of customers, 1 of plans` */
-function countLine(title: string, counts: readonly StreamCounts[], of: Column['of']): string[] {
+function countLine(title: string, counts: readonly StreamCounts[], of: SummaryColumn['of']): string[] {
   const parts = counts
     .filter((count) => of(count) > 0)
-    .map((count) => `${of(count).toLocaleString('en-US')} of ${count.stream}`);
+    .map((count) => `${grouped(of(count))} of ${count.stream}`);
   return parts.length === 0 ? [] : [`${title}: ${parts.join(', ')}`];
 }
 

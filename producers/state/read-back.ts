@@ -1,6 +1,6 @@
 import type { Admin, KafkaMessage } from 'kafkajs';
 import type { Settings } from '../../core/settings/config.ts';
-import { letterState } from '../../core/dead-letters/mark.ts';
+import { deadLetterState } from '../../core/dead-letters/format.ts';
 import { checkpointsTopic, deadLettersTopic, topicOf } from '../../core/stream-name.ts';
 import { readTopics, type MessageHandler } from '../../core/kafka/topic-reader.ts';
 import { ChildTable } from './child-table.ts';
@@ -56,7 +56,7 @@ export async function readBack(
   }
   // A record that was redriven, and cannot be sent again, is to be set aside again.
   handlers.set(deadLettersTopic(topicPrefix), (message) => {
-    const state = letterState(message.headers);
+    const state = deadLetterState(message.headers);
     note(deadLetters, state === 'redriven' ? { ...message, value: null } : message);
     note(discarded, state === 'discarded' ? message : { ...message, value: null });
   });

@@ -49,7 +49,7 @@ export async function playScripts(
     }
     await producer.sendBatch({ topicMessages: topicMessages.filter(({ messages }) => messages.length > 0) });
     const counts = await sinkStreams(settings, ...playing.map(({ stream }) => stream));
-    const letters = await readLetters(settings);
+    const letters = await readDeadLetters(settings);
     for (const play of playing) {
       const { stream } = play;
       await play.check(
@@ -198,7 +198,7 @@ interface Letter {
 }
 
 /** By stream, the letters that stand on the topic. */
-async function readLetters(settings: Settings): Promise<ReadonlyMap<string, readonly Letter[]>> {
+async function readDeadLetters(settings: Settings): Promise<ReadonlyMap<string, readonly Letter[]>> {
   const admin = await connectAdmin(settings.kafka, 'test', noSignal);
   const topic = deadLettersTopic(settings.topicPrefix);
   const exists = (await admin.listTopics()).includes(topic);

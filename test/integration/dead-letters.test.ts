@@ -3,8 +3,8 @@ import { test, type TestContext } from 'node:test';
 import { ReplayLock } from '../../operations/replay/replay-lock.ts';
 import { qualified } from '../../core/clickhouse/client.ts';
 import type { DriftMode, Settings } from '../../core/settings/config.ts';
-import type { StoredLetter } from '../../core/dead-letters/parse-letter.ts';
-import { readLetters } from '../../core/dead-letters/read-letters.ts';
+import type { StoredDeadLetter } from '../../core/dead-letters/reader.ts';
+import { readDeadLetters } from '../../core/dead-letters/reader.ts';
 import { connectAdmin } from '../../core/kafka/client.ts';
 import { deadLettersTopic, topicOf } from '../../core/stream-name.ts';
 import { createApiServer } from '../helpers/api-server.ts';
@@ -63,11 +63,11 @@ const dropConstraints = async (settings: Settings) =>
   );
 
 /** What stands on the topic, the latest first. */
-async function lettersOf(settings: Settings): Promise<readonly StoredLetter[]> {
+async function lettersOf(settings: Settings): Promise<readonly StoredDeadLetter[]> {
   const admin = await connectAdmin(settings.kafka, 'test', noSignal);
   try {
-    const { letters } = await readLetters(admin, settings, () => false, noSignal);
-    return letters.toSorted((a, b) => b.setAsideMs - a.setAsideMs);
+    const { deadLetters: letters } = await readDeadLetters(admin, settings, () => false, noSignal);
+    return letters.toSorted((a, b) => b.rejectedAtMs - a.rejectedAtMs);
   } finally {
     await admin.disconnect();
   }
@@ -91,7 +91,7 @@ test('messages that were refused are shown, fail again while nothing is mended, 
   assert.deepEqual(lines.slice(5), [
     '3 × plans  sink  ETL_ROW_REJECTED',
     '1 × plans  sink  ETL_DECODE',
-    '4 dead letters wait',
+    '4 dead letters pending',
   ]);
   // Whole in a pipe.
   assert.match(list.stdout, /ETL_ROW_REJECTED +table plans_raw refuses the row: .*no_thirteens/);
@@ -105,7 +105,7 @@ test('messages that were refused are shown, fail again while nothing is mended, 
 
   const vain = await deadLetters(t, settings, 'redrive', '--all');
   assert.equal(vain.exitCode, 1);
-  assert.equal(vain.stdout.split('\n').filter((line) => line.includes('fails again: ')).length, 4);
+  assert.equal(vain.stdout.split('\n').filter((line) => line.includes('failed again: ')).length, 4);
   assert.match(vain.stdout, /^0 redriven, 4 failed again$/m);
   const waiting = await waitingOf(settings);
   assert.deepEqual(
@@ -177,7 +177,7 @@ test('a redrive that was killed between row and mark inserts no second row; the 
   assert.match(second.stdout, / plans {2}sink {2}its row is in the table already\n1 redriven\n$/);
   assert.deepEqual(await storedOffsets(settings), [0, 1, 2]);
   const third = await deadLetters(t, settings, 'redrive', '--all');
-  assert.deepEqual([third.exitCode, third.stdout], [0, 'no dead letter waits\n']);
+  assert.deepEqual([third.exitCode, third.stdout], [0, 'no dead letters pending\n']);
   assert.deepEqual(
     (await lettersOf(settings)).map(({ state }) => state),
     ['redriven'],
@@ -193,7 +193,7 @@ test('a row that would lift the checkpoint over messages that are not in the tab
   await command(settings, `TRUNCATE TABLE ${table(settings)}`);
   const emptied = await deadLetters(t, settings, 'redrive', '--all');
   assert.equal(emptied.exitCode, 1);
-  assert.equal(emptied.stdout.split('left:').length, 3, emptied.stdout);
+  assert.equal(emptied.stdout.split('skipped:').length, 3, emptied.stdout);
   assert.deepEqual(await storedOffsets(settings), []);
   await sinkStreams(settings, 'plans');
   assert.deepEqual(await storedOffsets(settings), [0, 1, 2, 3]);
@@ -208,8 +208,8 @@ test('a row that would lift the checkpoint over messages that are not in the tab
   await producer.send({ topic, messages: [{ ...letter, key: `plans|sink|${PARTITION}|5`, headers }] });
   const early = await deadLetters(t, settings, 'redrive', '--step', 'sink');
   assert.equal(early.exitCode, 1);
-  assert.match(early.stdout.replace(/\s+/g, ' '), /left: the sink has not passed its message yet/);
-  assert.match(early.stdout, /^2 redriven, 1 left$/m);
+  assert.match(early.stdout.replace(/\s+/g, ' '), /skipped: the sink has not passed its message yet/);
+  assert.match(early.stdout, /^2 redriven, 1 skipped$/m);
   assert.deepEqual(await storedOffsets(settings), [0, 1, 2, 3]);
   await sinkStreams(settings, 'plans');
   assert.deepEqual(await storedOffsets(settings), [0, 1, 2, 3, 4, 5]);
@@ -285,11 +285,11 @@ test('records that a frozen schema refused are sent by a redrive in mode evolve,
 test('what is asked for in vain is told in a line', async (t) => {
   const settings = createSettings(t);
   const none = await deadLetters(t, settings, 'list');
-  assert.deepEqual([none.exitCode, none.stdout, none.stderr], [0, 'no dead letter waits\n', '']);
+  assert.deepEqual([none.exitCode, none.stdout, none.stderr], [0, 'no dead letters pending\n', '']);
   const cases = [
     [['show', 'abcd1234'], /^no dead letter has the ID abcd1234: `list --all` shows them all\n$/],
-    [['redrive'], /^redrive wants IDs, --streams a,b/],
-    [['list', '--streams', 'unicorns'], /^--streams got "unicorns", wants some of .*customers/],
+    [['redrive'], /^redrive needs IDs, --streams a,b/],
+    [['list', '--streams', 'unicorns'], /^--streams must name some of .*customers.*; got "unicorns"/],
     [['list', '--step', 'both'], /^--step is "both", wants one of produce, sink\n$/],
   ] as const;
   await Promise.all(
@@ -326,13 +326,13 @@ test('discarded letters of both steps no longer count for run, reconcile and lis
   const equal = await reconcile();
   assert.equal(equal.exitCode, 0, equal.stdout);
   const list = await deadLetters(t, settings, 'list');
-  assert.equal(list.stdout, 'no dead letter waits\n');
+  assert.equal(list.stdout, 'no dead letters pending\n');
   const all = await deadLetters(t, settings, 'list', '--all');
-  assert.match(all.stdout, /^no dead letter waits, 2 discarded$/m);
+  assert.match(all.stdout, /^no dead letters pending, 2 discarded$/m);
 
   const [letter] = (await lettersOf(settings)).filter(({ step }) => step === 'sink');
   assert.ok(letter);
   assert.equal(letter.headers['discard-reason']?.toString(), 'a test record');
   const again = await deadLetters(t, settings, 'redrive', letter.id);
-  assert.match(again.stdout, /fails again: /);
+  assert.match(again.stdout, /failed again: /);
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { qualified } from '../../core/clickhouse/client.ts';
-import { readLetters } from '../../core/dead-letters/read-letters.ts';
+import { readDeadLetters } from '../../core/dead-letters/reader.ts';
 import { connectAdmin } from '../../core/kafka/client.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { comparisonOf } from '../helpers/reconciled.ts';
@@ -75,7 +75,7 @@ test('whatever times producers give, before 1970 and beyond any calendar, the la
   await check();
 
   // The letter is found, however early its message.
-  const { letters } = await readLetters(admin, settings, () => false, noSignal);
+  const { deadLetters: letters } = await readDeadLetters(admin, settings, () => false, noSignal);
   assert.deepEqual(
     letters.map((letter) => letter.step === 'sink' && letter.offset),
     [10],

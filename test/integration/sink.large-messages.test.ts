@@ -139,7 +139,7 @@ test('a letter that was cut is redriven with its message out of the topic, and l
   assert.equal(redrive.exitCode, 1, redrive.stderr);
   assert.match(
     redrive.stdout.replace(/\s+/g, ' '),
-    /left: the letter holds the first 65536 of 90\d{5} bytes, and its message is no longer on the topic/,
+    /skipped: the (dead )?letter holds the first 65536 of 90\d{5} bytes, and its message is no longer on the topic/,
   );
   assert.match(redrive.stdout, /^1 redriven, 1 left$/m);
   assert.deepEqual(await storedPlans(settings), [

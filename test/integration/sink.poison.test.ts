@@ -19,7 +19,7 @@ const storedPlans = async (settings: Settings) =>
   (await rowsOf(settings, 'SELECT interval_count FROM plans ORDER BY 1')).map((row) => row['interval_count']);
 
 /** The headers of the letters that stand on the topic, and their bytes. */
-async function readLetters(settings: Settings) {
+async function readDeadLetters(settings: Settings) {
   const letters = new Map<string, { headers: Record<string, string>; value: Buffer }>();
   for (const { key, value, headers } of await readTopic(settings, deadLettersTopic(settings.topicPrefix))) {
     const texts = Object.entries(headers).map(([name, bytes]) => [name, bytes.toString()] as const);
@@ -52,7 +52,7 @@ test('messages that are no rows are dead letters with their place and bytes, and
   const [counts] = await sinkStreams(settings, 'plans');
   assert.deepEqual([counts?.failure, counts?.rows, counts?.deadLetters], [undefined, 3, 5]);
   assert.deepEqual(await storedPlans(settings), [1, 2, 3]);
-  const letters = await readLetters(settings);
+  const letters = await readDeadLetters(settings);
   for (const [index, { key, value, code }] of poison.entries()) {
     const letter = letters.find(({ headers }) => headers['key'] === key);
     assert.ok(letter, key);
@@ -94,7 +94,7 @@ test('rows that ClickHouse refuses are looked for one by one, and the others lan
     [undefined, 200 - refused.length, refused.length],
   );
   assert.deepEqual(await storedPlans(settings), [0, ...numbers.filter((number) => number % 13 !== 0)]);
-  const letters = await readLetters(settings);
+  const letters = await readDeadLetters(settings);
   assert.deepEqual(
     letters.map(({ headers }) => headers['key']).sort(),
     refused.map((number) => `pl_${number}`).sort(),
@@ -164,7 +164,7 @@ test('a constraint that refuses a delete stops its stream and names the cure: no
   assert.deepEqual(await storedPlans(settings), [1, 3, 4, 5]);
   // The row that it was meant for.
   assert.deepEqual(
-    (await readLetters(settings)).map(({ headers }) => headers['key']),
+    (await readDeadLetters(settings)).map(({ headers }) => headers['key']),
     ['pl_0'],
   );
 });
@@ -185,7 +185,7 @@ test('a tombstone whose key is not the primary key is a dead letter, and its byt
   const [counts] = await sinkStreams(settings, 'subscription_events');
   assert.deepEqual([counts?.failure, counts?.rows, counts?.deadLetters], [undefined, 2, 1]);
   assert.deepEqual(await rowsOf(settings, 'SELECT id FROM subscription_events'), []);
-  const [letter] = await readLetters(settings);
+  const [letter] = await readDeadLetters(settings);
   assert.deepEqual(
     [letter?.headers['key'], letter?.headers['code'], letter?.value.length],
     ['one', 'ETL_DECODE', 0],

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import kafkajs from 'kafkajs';
-import { deadLetterHeaders } from '../../core/dead-letters/dead-letter.ts';
+import { deadLetterHeaders } from '../../core/dead-letters/format.ts';
 import { connectAdmin, ensureTopics } from '../../core/kafka/client.ts';
 import { deadLettersTopic, topicOf } from '../../core/stream-name.ts';
 import { createApiServer } from '../helpers/api-server.ts';

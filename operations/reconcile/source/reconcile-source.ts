@@ -1,10 +1,10 @@
 import type { Settings } from '../../../core/settings/config.ts';
 import { ConfigError, messageOf } from '../../../core/errors.ts';
 import type { Allowed } from '../comparison.ts';
-import { cut, drawLive, grouped, several } from '../../../core/terminal/live-cells.ts';
-import { liveLines } from '../../../core/terminal/live-lines.ts';
+import { grouped, several } from '../../../core/terminal/amounts.ts';
+import { cut, textTable } from '../../../core/terminal/columns.ts';
+import { drawLive, liveLines } from '../../../core/terminal/live-lines.ts';
 import { shownKey } from '../../../core/terminal/shown-key.ts';
-import { textTable } from '../../../core/terminal/text-table.ts';
 import type { StreamSpec } from '../../../producers/chartmogul/streams.ts';
 import { compareSource, type SourceComparison, type SourceProgress } from './compare-source.ts';
 import type { SourceDifferenceKind } from './source-diff.ts';
@@ -67,14 +67,23 @@ export function sourceSummary(comparisons: readonly SourceComparison[], allowed:
   const shown = kinds.filter(
     (kind) => kind !== 'twice' || comparisons.some(({ counts }) => counts.twice > 0),
   );
-  const rows = comparisons.map((comparison) => {
-    const { stream, records, keys, counts, failure } = comparison;
-    const result =
-      failure !== undefined ? 'FAILED' : isSourceEqual(comparison, allowed) ? 'equal' : 'DIFFERS';
-    return [stream, records, keys, ...shown.map((kind) => counts[kind]), result];
-  });
-  const head = ['source', 'records', 'keys', ...shown, ''];
-  return [textTable(head, rows), ...comparisons.flatMap(linesOf)].join('\n');
+  const table = textTable<SourceComparison>(
+    [
+      { head: 'source', of: ({ stream }) => stream },
+      { head: 'records', of: ({ records }) => records },
+      { head: 'keys', of: ({ keys }) => keys },
+      ...shown.map((kind) => ({ head: kind, of: ({ counts }: SourceComparison) => counts[kind] })),
+      {
+        head: '',
+        of: (comparison) => {
+          if (comparison.failure !== undefined) return 'FAILED';
+          return isSourceEqual(comparison, allowed) ? 'equal' : 'DIFFERS';
+        },
+      },
+    ],
+    comparisons,
+  );
+  return [table, ...comparisons.flatMap(linesOf)].join('\n');
 }
 
 function linesOf({ stream, examples, failure, counts, unasked }: SourceComparison): string[] {

@@ -1,10 +1,10 @@
 import type { Admin } from 'kafkajs';
 import type { Registry } from '../../../core/avro/registry.ts';
 import type { Settings } from '../../../core/settings/config.ts';
-import { deadLetterHeaders } from '../../../core/dead-letters/dead-letter.ts';
-import { byStream } from '../../../core/dead-letters/choice.ts';
-import type { Redriven, RedriveOutcome } from '../../../core/dead-letters/mark.ts';
-import type { ProduceLetter } from '../../../core/dead-letters/parse-letter.ts';
+import { deadLetterHeaders } from '../../../core/dead-letters/format.ts';
+import { byStream } from '../../../operations/dead-letters/choose.ts';
+import type { Redriven, RedriveOutcome } from '../../../core/dead-letters/writer.ts';
+import type { ProduceDeadLetter } from '../../../core/dead-letters/reader.ts';
 import {
   IncompatibleSchemaError,
   messageOf,
@@ -21,7 +21,7 @@ import type { StreamSpec } from '../../../producers/chartmogul/streams.ts';
 import { knownStreams } from '../../../producers/chartmogul/known-streams.ts';
 import { messageHeaders, type Message } from '../../../producers/encode/message.ts';
 import { hashIn } from '../../../producers/state/read-back.ts';
-import type { RedriveProducer } from './redrive-producer.ts';
+import type { RedriveProducer } from '../redrive-producer.ts';
 import { latestMessages, type LatestMessage } from './later-messages.ts';
 import { createStreamCounts } from '../../../producers/report/stream-counts.ts';
 import { MessageEncoder } from '../../../producers/encode/message-encoder.ts';
@@ -50,17 +50,17 @@ type Encoded =
  * @throws ConfigError, FencedError, ServiceUnavailableError, ServiceRefusedError; the signal's reason.
  */
 export async function* redriveRecords(
-  letters: readonly ProduceLetter[],
+  letters: readonly ProduceDeadLetter[],
   services: RecordServices,
 ): AsyncGenerator<Redriven, void, undefined> {
   const { admin, settings, signal } = services;
   const known = knownStreams(settings);
-  const byTime = letters.toSorted((a, b) => a.setAsideMs - b.setAsideMs);
+  const byTime = letters.toSorted((a, b) => a.rejectedAtMs - b.rejectedAtMs);
   for (const [stream, ofStream] of byStream(byTime)) {
     const spec = known.find(({ name }) => name === stream);
     if (spec === undefined) {
       const why = `${stream} is no stream of ours: CONFIG_FILE wants it under streams`;
-      for (const letter of ofStream) yield { letter, outcome: { kind: 'left', why } };
+      for (const letter of ofStream) yield { deadLetter: letter, outcome: { kind: 'skipped', why } };
       continue;
     }
     await ensureTopics(admin, settings.kafka, [topicOf(settings.topicPrefix, stream)], signal);
@@ -70,7 +70,7 @@ export async function* redriveRecords(
 
 async function* redriveStream(
   spec: StreamSpec,
-  letters: readonly ProduceLetter[],
+  letters: readonly ProduceDeadLetter[],
   services: RecordServices,
 ): AsyncGenerator<Redriven, void, undefined> {
   const { admin, settings, producer, signal } = services;
@@ -79,13 +79,13 @@ async function* redriveStream(
   const latest = await latestOf(letters.flatMap(({ recordKey }) => recordKey ?? []));
   const topics = [topic, deadLettersTopic(settings.topicPrefix)];
   const messageLimit = await readMessageLimits(admin, settings.kafka, topics, signal);
-  const redrive = async (letter: ProduceLetter): Promise<{ outcome: RedriveOutcome; sent?: Message }> => {
+  const redrive = async (letter: ProduceDeadLetter): Promise<{ outcome: RedriveOutcome; sent?: Message }> => {
     const { recordKey } = letter;
     const how = recordKey === undefined ? undefined : supersededBy(letter, latest.get(recordKey));
     if (how !== undefined) return { outcome: { kind: 'redriven', how } };
-    if (letter.isTruncated) return { outcome: { kind: 'left', why: whyTruncated(letter) } };
+    if (letter.isTruncated) return { outcome: { kind: 'skipped', why: whyTruncated(letter) } };
     const encoded = await encodeRecord(spec, letter, services, messageLimit);
-    if ('error' in encoded) return { outcome: { kind: 'again', error: encoded.error } };
+    if ('error' in encoded) return { outcome: { kind: 'failed', error: encoded.error } };
     const { message, discarded } = encoded;
     if (message.key !== recordKey) {
       // Its key could not be told before.
@@ -99,12 +99,12 @@ async function* redriveStream(
     signal.throwIfAborted();
     const { outcome, sent } = await redrive(letter);
     await producer.mark(letter, outcome, sent && [{ topic, messages: [sent] }]);
-    yield { letter, outcome };
+    yield { deadLetter: letter, outcome };
   }
 }
 
 /** Why the record need not be sent; undefined where it must. */
-function supersededBy(letter: ProduceLetter, latest: LatestMessage | undefined): string | undefined {
+function supersededBy(letter: ProduceDeadLetter, latest: LatestMessage | undefined): string | undefined {
   if (latest === undefined) return undefined;
   // All zeros in a message that says no hash.
   if (
@@ -113,18 +113,18 @@ function supersededBy(letter: ProduceLetter, latest: LatestMessage | undefined):
     latest.hash.equals(hashIn(letter.headers))
   )
     return 'superseded: the topic has this record';
-  if (latest.timeMs <= letter.setAsideMs) return undefined;
+  if (latest.timeMs <= letter.rejectedAtMs) return undefined;
   return `superseded: the topic has a later ${latest.isDelete ? 'delete' : 'record'} of its key`;
 }
 
-function whyTruncated({ bytes, wholeBytes }: ProduceLetter): string {
-  return `the letter holds the first ${bytes} of ${wholeBytes} bytes: produce the record again`;
+function whyTruncated({ bytes, originalBytes }: ProduceDeadLetter): string {
+  return `the letter holds the first ${bytes} of ${originalBytes} bytes: produce the record again`;
 }
 
 /** Encodes a record as a run would. Each record gets an encoder of its own, so what one has sent does not affect another. */
 async function encodeRecord(
   spec: StreamSpec,
-  { value, headers }: ProduceLetter,
+  { value, headers }: ProduceDeadLetter,
   { registry, settings }: RecordServices,
   messageLimit: MessageLimit,
 ): Promise<Encoded> {

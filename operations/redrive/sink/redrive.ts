@@ -1,77 +1,78 @@
 import type { Admin } from 'kafkajs';
 import type { Registry } from '../../../core/avro/registry.ts';
 import type { ClickHouseClient } from '../../../core/clickhouse/client.ts';
-import type { Settings } from '../../../core/settings/config.ts';
-import { byStream } from '../../../core/dead-letters/choice.ts';
-import type { SinkLetter } from '../../../core/dead-letters/parse-letter.ts';
-import type { Redriven, RedriveOutcome } from '../../../core/dead-letters/mark.ts';
+import type { SinkDeadLetter } from '../../../core/dead-letters/reader.ts';
+import type { Redriven, RedriveOutcome } from '../../../core/dead-letters/writer.ts';
 import { IncompatibleSchemaError, ViewFailedError } from '../../../core/errors.ts';
 import { serviceRetry } from '../../../core/retry.ts';
+import type { Settings } from '../../../core/settings/config.ts';
 import { storageTableOf, subjectOf, topicOf } from '../../../core/stream-name.ts';
-import { StorageTable } from '../../../consumers/table/storage-table.ts';
-import { LetterInserter } from './insert-letters.ts';
-import { forbiddenLetters, readPlaces, type PlacesOptions } from './letter-places.ts';
-import { hasTable, lettersWithRows } from './letter-rows.ts';
 import { findMergedAway, wasMergedAway } from '../../../consumers/stream/merged-away.ts';
 import { endsOf, topicIdOf } from '../../../consumers/stream/partition-logs.ts';
-import { ReplayLock } from '../../replay/replay-lock.ts';
 import { resumeOffset } from '../../../consumers/stream/resume-offset.ts';
 import type { TableRows } from '../../../consumers/table/partition-rows.ts';
 import { SetAside } from '../../../consumers/stream/set-aside.ts';
 import { StreamSchemas } from '../../../consumers/stream/stream-schemas.ts';
+import { StorageTable } from '../../../consumers/table/storage-table.ts';
+import { byStream } from '../../dead-letters/choose.ts';
+import { ReplayLock } from '../../replay/replay-lock.ts';
+import type { RedriveProducer } from '../redrive-producer.ts';
+import { forbiddenDeadLetters, readPlaces, type PlacesOptions } from './dead-letter-places.ts';
+import { deadLettersWithRows, hasTable } from './dead-letter-rows.ts';
+import { DeadLetterInserter } from './insert-dead-letters.ts';
 import { WholeMessages } from './whole-messages.ts';
 
-export interface RowServices {
+interface RowServices {
   readonly admin: Admin;
   readonly registry: Registry;
   readonly clickhouse: ClickHouseClient;
   readonly settings: Settings;
+  readonly producer: RedriveProducer;
   readonly signal: AbortSignal;
-  /** Marks a letter; returns when Kafka has it. */
-  readonly mark: (letter: SinkLetter, outcome: RedriveOutcome) => Promise<void>;
 }
 
-/** How often the table is looked at again after it was changed by somebody else. */
-const MAX_LOOKS = 3;
+/** Attempts per stream. Each starts over after another client has changed the table. */
+const MAX_ATTEMPTS = 3;
 
 /**
- * Makes rows of the messages that the letters hold, each as the sink would have: at its own place and version. A letter whose row is
- * there already, as after a redrive that was killed, is only marked; the row comes first, then the mark.
+ * Inserts the rows of rejected messages, each at its own position and version, as the sink would
+ * have. It inserts the row first and then marks the dead letter. If the row exists already, as after
+ * a killed redrive, it only marks it.
  *
- * @param letters with their values.
- * @param waiting all sink letters that wait, chosen or not.
- * @throws ServiceUnavailableError, ServiceRefusedError, what `mark` throws; the signal's reason.
+ * @param deadLetters with their values.
+ * @param rejected all sink dead letters that were not redriven, chosen or not.
+ * @throws ServiceUnavailableError, ServiceRefusedError, FencedError; the signal's reason.
  */
 export async function* redriveRows(
-  letters: readonly SinkLetter[],
-  waiting: readonly SinkLetter[],
+  deadLetters: readonly SinkDeadLetter[],
+  rejected: readonly SinkDeadLetter[],
   services: RowServices,
 ): AsyncGenerator<Redriven, void, undefined> {
-  for (const [stream, chosen] of byStream(inOrder(letters))) {
-    let left = chosen;
+  for (const [stream, chosen] of byStream(inTopicOrder(deadLetters))) {
+    let rest = chosen;
     try {
-      for (let look = 0; look < MAX_LOOKS && left.length > 0; look++) {
-        for await (const redriven of redriveStream(stream, left, waiting, services)) {
-          left = left.slice(1);
+      for (let attempt = 0; attempt < MAX_ATTEMPTS && rest.length > 0; attempt++) {
+        for await (const redriven of redriveStream(stream, rest, rejected, services)) {
+          rest = rest.slice(1);
           yield redriven;
         }
       }
-      yield* leave(left, `table ${storageTableOf(stream)} is changed again and again: try later`);
+      yield* skip(rest, `other clients keep changing table ${storageTableOf(stream)}: try later`);
     } catch (error) {
       if (!(error instanceof IncompatibleSchemaError || error instanceof ViewFailedError)) throw error;
-      yield* leave(left, error.message);
+      yield* skip(rest, error.message);
     }
   }
 }
 
-/** Ends early when the table is changed by somebody else: then what is known of it is not worth anything. */
+/** Ends early if another client changes the table, because what was read of it is then outdated. */
 async function* redriveStream(
   stream: string,
-  letters: readonly SinkLetter[],
-  waiting: readonly SinkLetter[],
+  deadLetters: readonly SinkDeadLetter[],
+  rejected: readonly SinkDeadLetter[],
   services: RowServices,
 ): AsyncGenerator<Redriven, void, undefined> {
-  const { admin, registry, clickhouse, settings, signal, mark } = services;
+  const { admin, registry, clickhouse, settings, producer, signal } = services;
   const { clickhouse: target, topicPrefix } = settings;
   const table = new StorageTable({
     client: clickhouse,
@@ -81,61 +82,67 @@ async function* redriveStream(
     policy: serviceRetry,
   });
   if (!(await hasTable(clickhouse, target, table.name, signal))) {
-    yield* leave(
-      letters,
-      `there is no table ${table.name} yet: the sink makes it, and takes the message again`,
+    yield* skip(
+      deadLetters,
+      `table ${table.name} does not exist yet: the sink creates it and reads the message again`,
     );
     return;
   }
   if (await ReplayLock.isHeld(admin, settings, stream, signal)) {
-    yield* leave(
-      letters,
+    yield* skip(
+      deadLetters,
       `${stream} is being replayed into a new table, which would lack the row: try later`,
     );
     return;
   }
   const schemas = new StreamSchemas(registry, subjectOf(topicPrefix, stream), table, serviceRetry);
-  // As the sink does: older schemas are told from the latest by it.
+  // As in the sink, earlier schemas are interpreted relative to the latest one.
   await schemas.learnLatest();
-  const ofStream = waiting.filter((letter) => letter.stream === stream);
-  const places = await readPlaces(admin, settings, topicOf(topicPrefix, stream), ofStream, signal);
-  // Waits for the insert of a redrive that was killed.
+  const rejectedOfStream = rejected.filter((deadLetter) => deadLetter.stream === stream);
+  const places = await readPlaces(admin, settings, topicOf(topicPrefix, stream), rejectedOfStream, signal);
+  // Waits for the insert of a killed redrive.
   const rows = await table.partitionRows();
-  const present = await lettersWithRows(clickhouse, target, table.name, letters, signal);
-  const absent = letters.filter((letter) => !present.has(letter));
+  const present = await deadLettersWithRows(clickhouse, target, table.name, deadLetters, signal);
+  const absent = deadLetters.filter((deadLetter) => !present.has(deadLetter));
   const merged = await readMerged(services, table, rows, places);
-  const forbidden = await forbiddenLetters(absent, { ...places, rows, merged });
-  const inserter = new LetterInserter(table, schemas, topicIdOf(places.logs), signal);
+  const forbidden = await forbiddenDeadLetters(absent, { ...places, rows, merged });
+  const inserter = new DeadLetterInserter(table, schemas, topicIdOf(places.logs), signal);
   const messages = new WholeMessages(
-    absent.filter((letter) => !forbidden.has(letter)),
+    absent.filter((deadLetter) => !forbidden.has(deadLetter)),
     admin,
     settings,
     signal,
   );
-  const redriveOne = async (letter: SinkLetter): Promise<RedriveOutcome | undefined> => {
-    const message = letter.isTruncated ? await messages.take(letter) : undefined;
-    if (message !== undefined || !letter.isTruncated) return inserter.insert(letter, message);
-    const { bytes, wholeBytes } = letter;
-    const holds = bytes < wholeBytes ? `the first ${bytes} of ${wholeBytes} bytes` : 'a part of its key';
-    return {
-      kind: 'left',
-      why: `the letter holds ${holds}, and its message is no longer on the topic: produce the record again`,
-    };
-  };
-  for (const letter of letters) {
+  for (const deadLetter of deadLetters) {
     signal.throwIfAborted();
-    const why = forbidden.get(letter);
+    const why = forbidden.get(deadLetter);
     let outcome: RedriveOutcome | undefined;
-    if (present.has(letter)) outcome = { kind: 'redriven', how: 'its row is in the table already' };
-    else if (why !== undefined) outcome = { kind: 'left', why };
-    else outcome = await redriveOne(letter);
+    if (present.has(deadLetter)) outcome = { kind: 'redriven', how: 'its row is in the table already' };
+    else if (why !== undefined) outcome = { kind: 'skipped', why };
+    else outcome = await insertOne(deadLetter, inserter, messages);
     if (outcome === undefined) return;
-    await mark(letter, outcome);
-    yield { letter, outcome };
+    await producer.mark(deadLetter, outcome);
+    yield { deadLetter, outcome };
   }
 }
 
-/** By partition, where a starting sink would resume behind rows that merges removed. */
+async function insertOne(
+  deadLetter: SinkDeadLetter,
+  inserter: DeadLetterInserter,
+  messages: WholeMessages,
+): Promise<RedriveOutcome | undefined> {
+  const { isTruncated, bytes, originalBytes } = deadLetter;
+  if (!isTruncated) return inserter.insert(deadLetter);
+  const message = await messages.take(deadLetter);
+  if (message !== undefined) return inserter.insert(deadLetter, message);
+  const kept = bytes < originalBytes ? `the first ${bytes} of ${originalBytes} bytes` : 'a part of its key';
+  return {
+    kind: 'skipped',
+    why: `the dead letter holds ${kept}, and its message is no longer on the topic: produce the record again`,
+  };
+}
+
+/** Returns by partition the offset after rows that merges removed, where a new sink would resume. */
 async function readMerged(
   services: RowServices,
   table: StorageTable,
@@ -152,13 +159,13 @@ async function readMerged(
   return isMerged ? behind : new Map();
 }
 
-function* leave(letters: readonly SinkLetter[], why: string): Generator<Redriven, void, undefined> {
-  for (const letter of letters) yield { letter, outcome: { kind: 'left', why } };
+function* skip(deadLetters: readonly SinkDeadLetter[], why: string): Generator<Redriven, void, undefined> {
+  for (const deadLetter of deadLetters) yield { deadLetter, outcome: { kind: 'skipped', why } };
 }
 
-/** As the messages stand on their topics. */
-function inOrder(letters: readonly SinkLetter[]): SinkLetter[] {
-  return letters.toSorted(
+/** Sorts by stream, partition, time and offset. */
+function inTopicOrder(deadLetters: readonly SinkDeadLetter[]): SinkDeadLetter[] {
+  return deadLetters.toSorted(
     (a, b) =>
       compare(a.stream, b.stream) ||
       a.partition - b.partition ||

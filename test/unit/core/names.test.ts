@@ -9,7 +9,6 @@ import {
   viewOf,
   whyNoStream,
 } from '../../../core/stream-name.ts';
-import { textTable } from '../../../core/terminal/text-table.ts';
 
 test('the names of a stream are those that the documentation promises', () => {
   const names = [topicOf('chartmogul.', 'customers'), subjectOf('chartmogul.', 'customers')];
@@ -66,17 +65,3 @@ test('a stream name has a length', () => {
   assert.ok(isStreamName('a'.repeat(100)));
   assert.ok(!isStreamName('a'.repeat(101)));
 });
-
-test('a table lines numbers up to the right and texts to the left', () => {
-  const rows = [
-    ['a', 1, 'x'],
-    ['long', 12_345, 'y'],
-    ['é', 0.25, 'z'],
-  ];
-  assert.equal(
-    textTable(['name', 'count', ''], rows),
-    ['name   count', 'a          1  x', 'long  12,345  y', 'é        0.3  z'].join('\n'),
-  );
-});
-
-test('a table without rows is its head', () => assert.equal(textTable(['a', 'b'], []), 'a  b'));

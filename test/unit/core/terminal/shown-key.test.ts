@@ -3,8 +3,8 @@ import test from 'node:test';
 import { sourceSummary } from '../../../../operations/reconcile/source/reconcile-source.ts';
 import { noDifferences } from '../../../../operations/reconcile/comparison.ts';
 import { reconcileSummary } from '../../../../operations/reconcile/reconcile-summary.ts';
-import type { StoredLetter } from '../../../../core/dead-letters/parse-letter.ts';
-import { letterDetails } from '../../../../core/dead-letters/text.ts';
+import type { StoredDeadLetter } from '../../../../core/dead-letters/reader.ts';
+import { deadLetterDetails } from '../../../../operations/dead-letters/text.ts';
 import { shownKey } from '../../../../core/terminal/shown-key.ts';
 import { noSourceDifferences } from '../../../../operations/reconcile/source/source-diff.ts';
 
@@ -23,10 +23,10 @@ const letter = {
     code: 'ETL_DECODE',
     reason: '',
   },
-  ...{ recordKey: long, setAsideMs: 0, state: 'waiting', redrivenMs: undefined, attempts: 0, bytes: 2 },
+  ...{ recordKey: long, rejectedAtMs: 0, state: 'waiting', redrivenMs: undefined, attempts: 0, bytes: 2 },
   ...{ headers: { stream: Buffer.from('plans'), key: Buffer.from(long) }, value: undefined },
-  ...{ isTruncated: false, wholeBytes: 2 },
-} as StoredLetter;
+  ...{ isTruncated: false, originalBytes: 2 },
+} as StoredDeadLetter;
 
 test('a short key is shown as it is', () => {
   assert.equal(shownKey('2024-01-31|month'), '2024-01-31|month');
@@ -48,7 +48,7 @@ const texts: Readonly<Record<string, string>> = {
     ],
     nothing,
   ),
-  'a dead letter': letterDetails(letter, Infinity),
+  'a dead letter': deadLetterDetails(letter, Infinity),
 };
 for (const [name, text] of Object.entries(texts)) {
   test(`of a long key ${name} shows the start and the length, and no control characters`, () => {

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { LiveLines } from '../../../../core/terminal/live-lines.ts';
 import { print, visibleLine, visibleStream, visibleText } from '../../../../core/terminal/terminal.ts';
-import { textTable } from '../../../../core/terminal/text-table.ts';
+import { textTable } from '../../../../core/terminal/columns.ts';
 
 const OBEYED = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 const attacks: Readonly<Record<string, string>> = {
@@ -26,6 +26,11 @@ const attacks: Readonly<Record<string, string>> = {
   'separators of lines': '\u2028\u2029\u0085',
   'tags beyond 16 bits': '\u{e0041}\u{e007f}',
 };
+
+const columns = ['head', 'other'].map((head, at) => ({
+  head,
+  of: (row: readonly string[]) => row[at] ?? '',
+}));
 
 function outputOf(isTTY: boolean) {
   let written = '';
@@ -47,7 +52,7 @@ for (const [name, attack] of Object.entries(attacks)) {
     bytes.end();
     assert.equal(await text(bytes.pipe(visibleStream())), visibleText(`ö😀${attack}\n`));
 
-    assert.doesNotMatch(textTable(['head', 'other'], [['cell\n', attack]]).replaceAll('\n', ''), OBEYED);
+    assert.doesNotMatch(textTable(columns, [['cell\n', attack]]).replaceAll('\n', ''), OBEYED);
     const drawn: string[] = [];
     new LiveLines({ write: (part) => drawn.push(part) }).show([`line ${attack}`]);
     assert.equal(drawn.join(''), `\u001b[2Kline ${visibleLine(attack)}\n`);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { loadSettings } from '../../../../core/settings/config.ts';
 import type { Checkpoint } from '../../../../producers/state/checkpoint.ts';
-import { ago } from '../../../../operations/status/ago.ts';
+import { ago } from '../../../../core/terminal/amounts.ts';
 import type { LastRun } from '../../../../operations/status/last-run.ts';
 import { statusJson } from '../../../../operations/status/status-json.ts';
 import { statusText } from '../../../../operations/status/status-text.ts';
@@ -71,7 +71,7 @@ test('a stream has a line; what is not there is a dash, what could not be asked 
     ['notes', '–', '–', '1', '3m ago', 'complete'],
     ['runs', '1', '?', '?', '?', 'complete'],
   ]);
-  assert.deepEqual(lines.slice(5), ['', '? stands for what could not be asked']);
+  assert.deepEqual(lines.slice(5), ['', '? marks values whose service did not answer']);
 });
 
 test('how a run ended is said where it is not well, and the page where it stands', () => {
@@ -110,23 +110,6 @@ test('the table fits 80 columns, by shorter numbers first, then by shorter names
   assert.match(lines[1] ?? '', /^metrics_customer\w*… .* stopped 59m ago {2}page 100k +100k$/);
   assert.match(linesOf(statusOf([wide]), 200)[1] ?? '', /123,456,789,012 +123,456,789,012/);
 });
-
-const shortNumbers = [
-  [999n, '999'],
-  [1_000n, '1.0k'],
-  [9_949n, '9.9k'],
-  [9_950n, '10k'],
-  [999_499n, '999k'],
-  [999_500n, '1.0M'],
-  [1_234_567_890n, '1.2G'],
-  [5n * 10n ** 15n, '5000T'],
-] as const;
-for (const [messages, text] of shortNumbers) {
-  test(`${messages} messages are ${text} where there is little room`, () => {
-    const filler = streamStatus('x'.repeat(27), 10n ** 17n);
-    assert.equal(cells(linesOf(statusOf([filler, streamStatus('plans', messages)]))[2])[1], text);
-  });
-}
 
 test('a warning that several topics share is one line', () => {
   const same = (...names: string[]) => names.map((about) => ({ about, message: 'no table yet' }));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { deadLetterHeaders } from '../../../../core/dead-letters/dead-letter.ts';
+import { deadLetterHeaders } from '../../../../core/dead-letters/format.ts';
 import { OversizedRecordError } from '../../../../core/errors.ts';
 import type { JsonObject } from '../../../../core/json.ts';
 import { recordBytes } from '../../../../producers/encode/message.ts';

@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { isDelete } from '../../../../../operations/redrive/sink/insert-letters.ts';
+import { isDelete } from '../../../../../operations/redrive/sink/insert-dead-letters.ts';
 import {
-  forbiddenLetters,
+  forbiddenDeadLetters,
   notCaughtUp,
   notPassed,
   type PlacesOptions,
-} from '../../../../../operations/redrive/sink/letter-places.ts';
+} from '../../../../../operations/redrive/sink/dead-letter-places.ts';
 import type { PartitionLog } from '../../../../../consumers/stream/resume-offset.ts';
 import type { PartitionRows } from '../../../../../consumers/table/partition-rows.ts';
-import type { SinkLetter } from '../../../../../core/dead-letters/parse-letter.ts';
+import type { SinkDeadLetter } from '../../../../../core/dead-letters/reader.ts';
 
-const letterAt = (offset: number, timestampMs: number): SinkLetter => ({
+const deadLetterAt = (offset: number, timestampMs: number): SinkDeadLetter => ({
   step: 'sink',
   stream: 'plans',
   topic: 'test.plans',
@@ -23,14 +23,14 @@ const letterAt = (offset: number, timestampMs: number): SinkLetter => ({
   code: '',
   reason: '',
   recordKey: undefined,
-  setAsideMs: 0,
+  rejectedAtMs: 0,
   state: 'waiting',
   redrivenMs: undefined,
   attempts: 0,
   headers: {},
   bytes: 1,
   isTruncated: false,
-  wholeBytes: 1,
+  originalBytes: 1,
   value: Buffer.of(1),
 });
 
@@ -58,12 +58,12 @@ const rowsUpTo = (offset: number, timeMs: number): PartitionRows => ({
 
 interface Case {
   readonly what: string;
-  readonly letter: SinkLetter;
+  readonly deadLetter: SinkDeadLetter;
   readonly rows?: PartitionRows;
   readonly times?: readonly number[];
   readonly committed?: number;
   readonly merged?: number;
-  /** The first message from where a sink would go on that is not set aside. */
+  /** First message after the resume offset that is no dead letter. */
   readonly firstOther?: number;
   readonly why: string | undefined;
 }
@@ -72,14 +72,14 @@ const now = [10, 20, 30, 40];
 const cases: readonly Case[] = [
   {
     what: 'below rows of the table',
-    letter: letterAt(1, 20),
+    deadLetter: deadLetterAt(1, 20),
     rows: rowsUpTo(3, 40),
     times: now,
     why: undefined,
   },
   {
-    what: 'the last of all, passed, nothing but letters before it',
-    letter: letterAt(3, 40),
+    what: 'after all rows, passed, only dead letters before it',
+    deadLetter: deadLetterAt(3, 40),
     rows: rowsUpTo(1, 20),
     times: now,
     committed: 4,
@@ -87,8 +87,8 @@ const cases: readonly Case[] = [
     why: undefined,
   },
   {
-    what: 'the last of all, not passed',
-    letter: letterAt(3, 40),
+    what: 'after all rows, not passed',
+    deadLetter: deadLetterAt(3, 40),
     rows: rowsUpTo(2, 30),
     times: now,
     committed: 3,
@@ -96,8 +96,8 @@ const cases: readonly Case[] = [
     why: notPassed,
   },
   {
-    what: 'not passed, since nothing was ever committed',
-    letter: letterAt(0, 10),
+    what: 'not passed, without any commit',
+    deadLetter: deadLetterAt(0, 10),
     times: now,
     committed: -1,
     firstOther: 4,
@@ -105,15 +105,15 @@ const cases: readonly Case[] = [
   },
   {
     what: 'passed before the table was emptied',
-    letter: letterAt(3, 40),
+    deadLetter: deadLetterAt(3, 40),
     times: now,
     committed: 4,
     firstOther: 0,
     why: notCaughtUp,
   },
   {
-    what: 'of a table that is being filled again',
-    letter: letterAt(3, 40),
+    what: 'whose table is being refilled',
+    deadLetter: deadLetterAt(3, 40),
     rows: rowsUpTo(0, 10),
     times: now,
     committed: 4,
@@ -121,32 +121,32 @@ const cases: readonly Case[] = [
     why: notCaughtUp,
   },
   {
-    what: 'the first of all, passed, with nothing in the table',
-    letter: letterAt(0, 10),
+    what: 'at the start of the topic, passed, with an empty table',
+    deadLetter: deadLetterAt(0, 10),
     times: now,
     committed: 4,
     firstOther: 0,
     why: undefined,
   },
   {
-    what: 'of a topic that was made again, of which nothing is in yet, below the old rows',
-    letter: letterAt(2, 130),
+    what: 'of a recreated topic, below rows of the old one',
+    deadLetter: deadLetterAt(2, 130),
     rows: rowsUpTo(3, 40),
     times: [110, 120, 130, 140],
     committed: 0,
     why: notPassed,
   },
   {
-    what: 'of a former topic, above its rows',
-    letter: letterAt(9, 40),
+    what: 'of a deleted topic, above its rows',
+    deadLetter: deadLetterAt(9, 40),
     rows: { ...place, newest: at(1, 120), highest: at(8, 35) },
     times: [110, 120],
     committed: 2,
     why: undefined,
   },
   {
-    what: 'among messages whose rows merges have taken',
-    letter: letterAt(2, 30),
+    what: 'among messages whose rows were merged away',
+    deadLetter: deadLetterAt(2, 30),
     rows: rowsUpTo(0, 10),
     times: now,
     merged: 4,
@@ -154,25 +154,30 @@ const cases: readonly Case[] = [
     why: undefined,
   },
   {
-    what: 'behind messages whose rows merges have taken, and others that are not in',
-    letter: letterAt(3, 40),
+    what: 'after messages merged away and others not stored',
+    deadLetter: deadLetterAt(3, 40),
     rows: rowsUpTo(0, 10),
     times: now,
     merged: 2,
     firstOther: 2,
     why: notCaughtUp,
   },
-  { what: 'of a topic that is gone', letter: letterAt(3, 40), rows: rowsUpTo(1, 20), why: undefined },
+  {
+    what: 'of a topic that no longer exists',
+    deadLetter: deadLetterAt(3, 40),
+    rows: rowsUpTo(1, 20),
+    why: undefined,
+  },
 ];
 
-for (const { what, letter, rows, times, committed = 4, merged, firstOther = 4, why } of cases) {
-  test(`a letter ${what}: ${why ?? 'its row may be inserted'}`, async () => {
+for (const { what, deadLetter, rows, times, committed = 4, merged, firstOther = 4, why } of cases) {
+  test(`a dead letter ${what}: ${why ?? 'its row may be inserted'}`, async () => {
     const options: PlacesOptions = {
       rows: rows === undefined ? [] : [rows],
       logs: new Map(times === undefined ? [] : [[0, logOf(times)]]),
       committed: new Map([[0, { offset: BigInt(committed), metadata: '' }]]),
       merged: new Map(merged === undefined ? [] : [[0, BigInt(merged)]]),
-      firstNotSetAside: (gaps) =>
+      firstNotRejected: (gaps) =>
         Promise.resolve(
           new Map(
             [...gaps].map(([partition, { to }]) => {
@@ -182,12 +187,12 @@ for (const { what, letter, rows, times, committed = 4, merged, firstOther = 4, w
           ),
         ),
     };
-    const forbidden = await forbiddenLetters([letter], options);
-    assert.equal(forbidden.get(letter), why);
+    const forbidden = await forbiddenDeadLetters([deadLetter], options);
+    assert.equal(forbidden.get(deadLetter), why);
   });
 }
 
-test('an empty message is no delete, though the letters of both are empty', () => {
+test('isDelete distinguishes a tombstone from an empty value by the reason', () => {
   const framing = 'not in Confluent framing (a zero byte and a schema id)';
   const rejected = 'table plans_raw refuses the row: ClickHouse answers code 469';
   assert.deepEqual(

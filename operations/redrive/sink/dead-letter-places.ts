@@ -1,9 +1,9 @@
 import type { Admin } from 'kafkajs';
-import type { Settings } from '../../../core/settings/config.ts';
-import type { SinkLetter } from '../../../core/dead-letters/parse-letter.ts';
+import type { SinkDeadLetter } from '../../../core/dead-letters/reader.ts';
 import { adminAsker } from '../../../core/kafka/client.ts';
 import { messageTimeMs } from '../../../core/kafka/message-time.ts';
 import { readTopics, type OffsetSpan } from '../../../core/kafka/topic-reader.ts';
+import type { Settings } from '../../../core/settings/config.ts';
 import { sinkGroupOf } from '../../../consumers/run/sink-group.ts';
 import { readPartitionLogs } from '../../../consumers/stream/partition-logs.ts';
 import { resumeOffset, type PartitionLog } from '../../../consumers/stream/resume-offset.ts';
@@ -11,39 +11,40 @@ import type { TableRows } from '../../../consumers/table/partition-rows.ts';
 import type { CommittedOffset } from '../../../consumers/stream/trail.ts';
 
 /** Why a row may not be inserted now. */
-export const notPassed = 'the sink has not passed its message yet, and takes it again by itself';
-export const notCaughtUp = 'messages before its own are not in the table: let the sink catch up first';
+export const notPassed = 'the sink has not passed its message yet and will read it again';
+export const notCaughtUp = 'the table lacks messages before it: let the sink catch up first';
 
 export interface PlacesOptions {
   /** What the table holds. */
   readonly rows: TableRows;
-  /** The partitions of the topic as it is; empty if there is none. */
+  /** The partitions of the topic; empty if the topic does not exist. */
   readonly logs: ReadonlyMap<number, PartitionLog>;
-  /** By partition, the commit of the sink's group. */
+  /** By partition, what the sink's group has committed. */
   readonly committed: ReadonlyMap<number, CommittedOffset>;
-  /** By partition, where a sink resumes behind rows that merges removed. */
+  /** By partition, the offset after rows that merges removed, where a sink resumes. */
   readonly merged: ReadonlyMap<number, bigint>;
-  /** By partition, the first message in its gap that is not set aside, or the gap's end. */
-  readonly firstNotSetAside: (gaps: ReadonlyMap<number, OffsetSpan>) => Promise<ReadonlyMap<number, bigint>>;
+  /** Returns by partition the first offset of its gap that is no dead letter, or the end of the gap. */
+  readonly firstNotRejected: (gaps: ReadonlyMap<number, OffsetSpan>) => Promise<ReadonlyMap<number, bigint>>;
 }
 
 /**
- * Why the rows of some letters may not be inserted now; the others may. The table is the sink's checkpoint: a row behind all others
- * says that everything before it is in. So a row is inserted only
+ * Returns the dead letters whose rows may not be inserted now, with the reason. The table is the
+ * sink's checkpoint: its highest row says that all earlier messages are stored. So a row is inserted
+ * only if
  *
- * - where it does not change from which offset a sink would go on, or
- * - where the sink has passed the message, and what stands between that offset and the message is set aside too. What is
- *   committed alone does not tell: of a table that was dropped since, it is a thing of the past.
+ * - it does not change the resume offset of a sink, or
+ * - the sink has passed the message, and every message from the resume offset to it is a dead letter
+ *   too. A committed offset alone proves nothing: the table may have been dropped since.
  */
-export async function forbiddenLetters(
-  letters: readonly SinkLetter[],
-  { rows, logs, committed, merged, firstNotSetAside }: PlacesOptions,
-): Promise<ReadonlyMap<SinkLetter, string>> {
-  const forbidden = new Map<SinkLetter, string>();
+export async function forbiddenDeadLetters(
+  deadLetters: readonly SinkDeadLetter[],
+  { rows, logs, committed, merged, firstNotRejected }: PlacesOptions,
+): Promise<ReadonlyMap<SinkDeadLetter, string>> {
+  const forbidden = new Map<SinkDeadLetter, string>();
   const gaps = new Map<number, OffsetSpan>();
-  const last: SinkLetter[] = [];
-  for (const letter of letters) {
-    const { partition } = letter;
+  const afterGap: SinkDeadLetter[] = [];
+  for (const deadLetter of deadLetters) {
+    const { partition } = deadLetter;
     const log = logs.get(partition);
     if (log === undefined) continue;
     const resumed = async (of: TableRows) => {
@@ -51,54 +52,60 @@ export async function forbiddenLetters(
       return next < passed ? passed : next;
     };
     const from = await resumed(rows);
-    const lifted = await resumed(withRow(rows, letter, log.topicId));
+    const lifted = await resumed(withRow(rows, deadLetter, log.topicId));
     if (lifted === from) continue;
-    const offset = BigInt(letter.offset);
+    const offset = BigInt(deadLetter.offset);
     if (lifted < from || (committed.get(partition)?.offset ?? -1n) <= offset) {
-      forbidden.set(letter, notPassed);
+      forbidden.set(deadLetter, notPassed);
       continue;
     }
-    last.push(letter);
+    afterGap.push(deadLetter);
     const known = gaps.get(partition)?.to ?? from;
     gaps.set(partition, { from, to: offset > known ? offset : known });
   }
-  const first = last.length === 0 ? new Map<number, bigint>() : await firstNotSetAside(gaps);
-  for (const letter of last) {
-    if ((first.get(letter.partition) ?? -1n) < BigInt(letter.offset)) forbidden.set(letter, notCaughtUp);
+  const first = afterGap.length === 0 ? new Map<number, bigint>() : await firstNotRejected(gaps);
+  for (const deadLetter of afterGap) {
+    if ((first.get(deadLetter.partition) ?? -1n) < BigInt(deadLetter.offset))
+      forbidden.set(deadLetter, notCaughtUp);
   }
   return forbidden;
 }
 
-/** The same with the row of the letter. */
+/** Returns what the table would hold with the row of the dead letter. */
 function withRow(
   rows: TableRows,
-  { partition, offset, timestampMs }: SinkLetter,
+  { partition, offset, timestampMs }: SinkDeadLetter,
   topicId: bigint,
 ): TableRows {
   const row = { offset: BigInt(offset), timeMs: BigInt(timestampMs) };
-  const beside = rows.find((known) => known.partition === partition && known.topicId === topicId);
-  if (beside === undefined) return [...rows, { partition, topicId, newest: row, highest: row }];
-  const { newest, highest } = beside;
+  const existing = rows.find((known) => known.partition === partition && known.topicId === topicId);
+  if (existing === undefined) return [...rows, { partition, topicId, newest: row, highest: row }];
+  const { newest, highest } = existing;
   const isNewest = row.timeMs > newest.timeMs || (row.timeMs === newest.timeMs && row.offset > newest.offset);
   const changed = {
-    ...beside,
+    ...existing,
     newest: isNewest ? row : newest,
     highest: row.offset > highest.offset ? row : highest,
   };
-  return rows.map((known) => (known === beside ? changed : known));
+  return rows.map((known) => (known === existing ? changed : known));
 }
 
-/** What {@link forbiddenLetters} has to know of Kafka. @throws ServiceUnavailableError, ServiceRefusedError */
+/**
+ * Reads what {@link forbiddenDeadLetters} needs from Kafka.
+ *
+ * @param rejected all dead letters of the stream that have no row by right.
+ * @throws ServiceUnavailableError, ServiceRefusedError
+ */
 export async function readPlaces(
   admin: Admin,
   settings: Settings,
   topic: string,
-  waiting: readonly SinkLetter[],
+  rejected: readonly SinkDeadLetter[],
   signal: AbortSignal,
 ): Promise<Omit<PlacesOptions, 'rows' | 'merged'>> {
   const ask = adminAsker(settings.kafka, admin, signal);
   if (!(await ask((asked) => asked.listTopics())).includes(topic))
-    return { logs: new Map(), committed: new Map(), firstNotSetAside: () => Promise.resolve(new Map()) };
+    return { logs: new Map(), committed: new Map(), firstNotRejected: () => Promise.resolve(new Map()) };
   const groupId = sinkGroupOf(settings);
   const [group] = await ask((asked) => asked.fetchOffsets({ groupId, topics: [topic] }));
   return {
@@ -109,9 +116,9 @@ export async function readPlaces(
         { offset: BigInt(offset), metadata: metadata ?? '' },
       ]),
     ),
-    firstNotSetAside: async (gaps) => {
-      const setAside = new Set(
-        waiting.map((letter) => placeOf(letter.partition, letter.offset, letter.timestampMs)),
+    firstNotRejected: async (gaps) => {
+      const rejectedAt = new Set(
+        rejected.map(({ partition, offset, timestampMs }) => positionOf(partition, offset, timestampMs)),
       );
       const first = new Map([...gaps].map(([partition, { to }]) => [partition, to]));
       if ([...gaps.values()].every(({ from, to }) => from >= to)) return first;
@@ -126,7 +133,7 @@ export async function readPlaces(
               const gap = gaps.get(partition);
               if (gap === undefined || offset < gap.from || offset >= (first.get(partition) ?? gap.to))
                 return;
-              if (!setAside.has(placeOf(partition, text, messageTimeMs(timestamp))))
+              if (!rejectedAt.has(positionOf(partition, text, messageTimeMs(timestamp))))
                 first.set(partition, offset);
             },
           ],
@@ -138,6 +145,6 @@ export async function readPlaces(
   };
 }
 
-function placeOf(partition: number, offset: string | number, timeMs: number): string {
+function positionOf(partition: number, offset: string | number, timeMs: number): string {
   return `${partition}/${offset}@${timeMs}`;
 }

@@ -5,12 +5,12 @@ import {
   qualified,
   type ClickHouseClient,
 } from '../../../core/clickhouse/client.ts';
-import type { ClickHouseSettings } from '../../../core/settings/config.ts';
-import type { SinkLetter } from '../../../core/dead-letters/parse-letter.ts';
+import type { SinkDeadLetter } from '../../../core/dead-letters/reader.ts';
 import { retry, serviceRetry } from '../../../core/retry.ts';
+import type { ClickHouseSettings } from '../../../core/settings/config.ts';
 
-/** Letters asked for in one query. */
-const MAX_PLACES = 1_000;
+/** Positions in one query. */
+const MAX_POSITIONS = 1_000;
 
 /** Whether the server has the table. @throws ServiceUnavailableError, ServiceRefusedError */
 export async function hasTable(
@@ -24,32 +24,35 @@ export async function hasTable(
 }
 
 /**
- * Those of the letters whose message has a row in the table: of the same partition, offset and time, so that a topic that was deleted
- * and made again is told from its former self. Reads three columns of the whole table for each thousand letters.
+ * Returns the dead letters whose message has a row in the table. A row matches by partition, offset
+ * and time, so that messages of a recreated topic are not confused with those of its predecessor.
+ * Reads three columns of the whole table for each thousand dead letters.
  *
  * @throws ServiceUnavailableError, ServiceRefusedError
  */
-export async function lettersWithRows(
+export async function deadLettersWithRows(
   client: ClickHouseClient,
   settings: ClickHouseSettings,
   table: string,
-  letters: readonly SinkLetter[],
+  deadLetters: readonly SinkDeadLetter[],
   signal: AbortSignal,
-): Promise<ReadonlySet<SinkLetter>> {
+): Promise<ReadonlySet<SinkDeadLetter>> {
   const found = new Set<string>();
-  for (let at = 0; at < letters.length; at += MAX_PLACES) {
-    const places = letters.slice(at, at + MAX_PLACES).map((letter) => `(${numbersOf(letter).join(', ')})`);
+  for (let at = 0; at < deadLetters.length; at += MAX_POSITIONS) {
+    const positions = deadLetters
+      .slice(at, at + MAX_POSITIONS)
+      .map((deadLetter) => `(${positionOf(deadLetter).join(', ')})`);
     const query =
       'SELECT DISTINCT _partition AS p, toString(_offset) AS o, toString(toUnixTimestamp64Milli(_timestamp)) AS t ' +
       `FROM ${qualified(settings.database, table)} ` +
-      `WHERE (_partition, _offset, toUnixTimestamp64Milli(_timestamp)) IN (${places.join(', ')})`;
+      `WHERE (_partition, _offset, toUnixTimestamp64Milli(_timestamp)) IN (${positions.join(', ')})`;
     const rows = await ask<{ p: number; o: string; t: string }>(client, settings, table, query, signal);
     for (const { p, o, t } of rows) found.add([p, o, t].join());
   }
-  return new Set(letters.filter((letter) => found.has(numbersOf(letter).join())));
+  return new Set(deadLetters.filter((deadLetter) => found.has(positionOf(deadLetter).join())));
 }
 
-function numbersOf({ partition, offset, timestampMs }: SinkLetter): readonly number[] {
+function positionOf({ partition, offset, timestampMs }: SinkDeadLetter): readonly number[] {
   return [partition, offset, timestampMs];
 }
 

@@ -1,0 +1,165 @@
+import { createHash } from 'node:crypto';
+import type { Admin, KafkaMessage } from 'kafkajs';
+import { messageTimeMs } from '../kafka/message-time.ts';
+import { readTopics } from '../kafka/topic-reader.ts';
+import type { Settings } from '../settings/config.ts';
+import { deadLettersTopic, isStreamName, topicOf } from '../stream-name.ts';
+import { deadLetterHeaders, deadLetterMarks, deadLetterState, type DeadLetterState } from './format.ts';
+
+interface DeadLetterBase {
+  /** SHA-256 of the key in 64 hex digits. A mark does not change it. */
+  readonly id: string;
+  /** Key of the message on the dead-letter topic. */
+  readonly key: string;
+  readonly stream: string;
+  readonly code: string;
+  readonly reason: string;
+  /** Key that the rejected message has, or that the record would have had. */
+  readonly recordKey: string | undefined;
+  readonly rejectedAtMs: number;
+  readonly state: DeadLetterState;
+  readonly redrivenMs: number | undefined;
+  /** Number of redrives that failed. */
+  readonly attempts: number;
+  /** All headers, to send them again. They are copies and do not keep the fetch in memory. */
+  readonly headers: Readonly<Record<string, Buffer>>;
+  /** Length of the value. */
+  readonly bytes: number;
+  /** The value or the key was cut. */
+  readonly isTruncated: boolean;
+  /** Length of the value before it was cut. */
+  readonly originalBytes: number;
+  /** Undefined if the reader did not keep it. */
+  readonly value: Buffer | undefined;
+}
+
+/** A source record, as JSON. */
+export interface ProduceDeadLetter extends DeadLetterBase {
+  readonly step: 'produce';
+}
+
+/** A message that cannot become a row: the bytes of its value, and its position. */
+export interface SinkDeadLetter extends DeadLetterBase {
+  readonly step: 'sink';
+  readonly topic: string;
+  readonly partition: number;
+  /** Below 2^53. */
+  readonly offset: number;
+  readonly timestampMs: number;
+}
+
+/** A dead letter as stored on the topic. */
+export type StoredDeadLetter = ProduceDeadLetter | SinkDeadLetter;
+
+export const deadLetterSteps = ['produce', 'sink'] as const satisfies readonly StoredDeadLetter['step'][];
+export type DeadLetterStep = (typeof deadLetterSteps)[number];
+
+/**
+ * Reads all dead letters, the latest of each key; about 2 kB each without their values. Without the
+ * topic there are none. `others` counts messages that are no dead letters of this prefix.
+ *
+ * @param keepsValue selects the dead letters whose value is kept.
+ * @throws ServiceUnavailableError, ServiceRefusedError; the signal's reason.
+ */
+export async function readDeadLetters(
+  admin: Admin,
+  settings: Pick<Settings, 'kafka' | 'topicPrefix'>,
+  keepsValue: (deadLetter: StoredDeadLetter) => boolean,
+  signal: AbortSignal,
+): Promise<{ readonly deadLetters: readonly StoredDeadLetter[]; readonly others: number }> {
+  const { topicPrefix } = settings;
+  const latest = new Map<string, StoredDeadLetter | undefined>();
+  let keyless = 0;
+  const handle = (message: KafkaMessage) => {
+    const { key, value } = message;
+    if (key === null) {
+      keyless++;
+      return;
+    }
+    // Latin-1 keeps every byte: keys of other writers may not be valid UTF-8.
+    const id = key.toString('latin1');
+    if (value === null) latest.delete(id);
+    else {
+      const deadLetter = parseDeadLetter(message, topicPrefix);
+      // A copy: the original would keep the whole fetch in memory.
+      const isKept = deadLetter !== undefined && keepsValue(deadLetter);
+      latest.set(id, isKept ? { ...deadLetter, value: Buffer.from(value) } : deadLetter);
+    }
+  };
+  await readTopics(admin, settings, new Map([[deadLettersTopic(topicPrefix), handle]]), signal);
+  const deadLetters = [...latest.values()].filter((deadLetter) => deadLetter !== undefined);
+  return { deadLetters, others: keyless + latest.size - deadLetters.length };
+}
+
+/**
+ * Parses a message of the dead-letter topic, without its value. Returns undefined for a message that
+ * is no dead letter of this prefix: any client may write to the topic.
+ */
+export function parseDeadLetter(message: KafkaMessage, topicPrefix: string): StoredDeadLetter | undefined {
+  const { key, value } = message;
+  if (key === null || value === null) return undefined;
+  const headers = buffersOf(message.headers);
+  const text = (name: string) => headers[name]?.toString('utf8');
+  const stream = text(deadLetterHeaders.stream) ?? '';
+  const ownTime = parseTimestamp(message.timestamp);
+  // A key that is not valid UTF-8 could not be sent again unchanged.
+  const keyText = key.toString('utf8');
+  if (!isStreamName(stream) || ownTime === undefined || !Buffer.from(keyText).equals(key)) return undefined;
+  const originalBytes = parseInteger(text(deadLetterHeaders.truncated));
+  const base = {
+    id: createHash('sha256').update(key).digest('hex'),
+    key: keyText,
+    stream,
+    code: text(deadLetterHeaders.code) ?? '',
+    reason: text(deadLetterHeaders.reason) ?? '',
+    recordKey: text(deadLetterHeaders.key),
+    rejectedAtMs: parseInteger(text(deadLetterMarks.rejectedAt)) ?? ownTime,
+    state: deadLetterState(headers),
+    redrivenMs: parseInteger(text(deadLetterMarks.redrivenAt)),
+    attempts: parseInteger(text(deadLetterMarks.attempts)) ?? 0,
+    headers,
+    bytes: value.length,
+    isTruncated: originalBytes !== undefined || headers[deadLetterHeaders.keyTruncated] !== undefined,
+    originalBytes: originalBytes ?? value.length,
+    value: undefined,
+  };
+  switch (text(deadLetterHeaders.step)) {
+    case 'produce':
+      return { ...base, step: 'produce' };
+    case 'sink': {
+      const topic = text(deadLetterHeaders.topic);
+      const partition = parseInteger(text(deadLetterHeaders.partition));
+      const offset = parseInteger(text(deadLetterHeaders.offset));
+      const timestampMs = parseTimestamp(text(deadLetterHeaders.timestamp));
+      if (topic !== topicOf(topicPrefix, stream) || partition === undefined || partition > MAX_PARTITION)
+        return undefined;
+      if (offset === undefined || timestampMs === undefined) return undefined;
+      return { ...base, step: 'sink', topic, partition, offset, timestampMs };
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** Kafka numbers partitions in 32 bits. */
+const MAX_PARTITION = 2 ** 31 - 1;
+
+function buffersOf(headers: KafkaMessage['headers']): Record<string, Buffer> {
+  return Object.fromEntries(
+    Object.entries(headers ?? {}).flatMap(([name, value]) =>
+      Buffer.isBuffer(value) ? [[name, Buffer.from(value)] as const] : [],
+    ),
+  );
+}
+
+/** Parses the timestamp of a message, which may be before 1970. */
+function parseTimestamp(text: string | undefined): number | undefined {
+  return text !== undefined && /^-?\d{1,19}$/.test(text) ? messageTimeMs(text) : undefined;
+}
+
+/** Parses a count, an offset or a time in ms; undefined for any other text. */
+function parseInteger(text: string | undefined): number | undefined {
+  if (text === undefined || !/^\d{1,16}$/.test(text)) return undefined;
+  const integer = Number(text);
+  return Number.isSafeInteger(integer) ? integer : undefined;
+}

@@ -1,0 +1,73 @@
+import { formatNumber } from './amounts.ts';
+import { visibleLine } from './terminal.ts';
+
+/** Text, or a number that the table formats. */
+export type Cell = string | number | bigint;
+
+export interface Column<Row> {
+  readonly head: string;
+  readonly of: (row: Row) => Cell;
+  /** Overrides the number format of the table. */
+  readonly format?: (value: number | bigint) => string;
+}
+
+type Align = 'left' | 'right';
+
+const GAP = '  ';
+/** Width of a terminal that does not report its size. */
+const STANDARD_WIDTH = 80;
+
+/** Returns the columns of a terminal. A pipe or file has no limit. */
+export function widthOf(output: { readonly isTTY?: boolean; readonly columns?: number }): number {
+  return output.isTTY === true ? output.columns || STANDARD_WIDTH : Infinity;
+}
+
+/** Returns a table of plain text. A column that holds a number is aligned right, any other left. */
+export function textTable<Row>(
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+  format: (value: number | bigint) => string = formatNumber,
+): string {
+  const cells = rows.map((row) => columns.map(({ of }) => of(row)));
+  const aligns = columns.map((_, at) =>
+    cells.some((row) => typeof row[at] !== 'string') ? 'right' : 'left',
+  );
+  const texts = cells.map((row) =>
+    row.map((cell, at) =>
+      typeof cell === 'string' ? visibleLine(cell) : (columns[at]?.format ?? format)(cell),
+    ),
+  );
+  return padCells([columns.map(({ head }) => head), ...texts], aligns)
+    .map(joinCells)
+    .join('\n');
+}
+
+/** Pads the cells of each column to the widest one. */
+export function padCells(rows: readonly (readonly string[])[], aligns: readonly Align[]): string[][] {
+  const widths = aligns.map((_, column) => Math.max(0, ...rows.map((row) => row[column]?.length ?? 0)));
+  return rows.map((row) =>
+    aligns.map((align, column) => {
+      const [text, width] = [row[column] ?? '', widths[column] ?? 0];
+      return align === 'left' ? text.padEnd(width) : text.padStart(width);
+    }),
+  );
+}
+
+export function joinCells(cells: readonly string[]): string {
+  return cells.join(GAP).trimEnd();
+}
+
+/** Returns the first text whose lines all fit, or the last one. */
+export function firstFitting(width: number, variants: Iterable<string>): string {
+  let last = '';
+  for (const text of variants) {
+    if (text.split('\n').every(({ length }) => length <= width)) return text;
+    last = text;
+  }
+  return last;
+}
+
+/** Cuts the text to `width` and marks the cut with an ellipsis. */
+export function cut(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
+}

@@ -1,0 +1,112 @@
+import {
+  deadLetterSteps,
+  type DeadLetterStep,
+  type StoredDeadLetter,
+} from '../../core/dead-letters/reader.ts';
+import { ConfigError } from '../../core/errors.ts';
+import { oneOf, unitMs } from '../../core/settings/setting-values.ts';
+
+/** Selects dead letters. An undefined field selects all. */
+export interface DeadLetterFilter {
+  readonly streams?: readonly string[] | undefined;
+  readonly step?: DeadLetterStep | undefined;
+  /** Part of the code or reason; case does not matter. */
+  readonly reason?: string | undefined;
+  /** Rejected at this time in ms, or later. */
+  readonly sinceMs?: number | undefined;
+  /** Includes redriven and discarded ones. */
+  readonly includesSettled?: boolean;
+}
+
+/** A filter as the user typed it. */
+export interface FilterOptions {
+  readonly streams?: string;
+  readonly step?: string;
+  readonly reason?: string;
+  readonly since?: string;
+  readonly all?: true;
+}
+
+/** @throws ConfigError */
+export function parseFilter(
+  { streams, step, reason, since, all }: FilterOptions,
+  nowMs: number,
+): DeadLetterFilter {
+  return {
+    streams: streams?.split(',').map((name) => name.trim()),
+    step: step === undefined ? undefined : oneOf('--step', step, deadLetterSteps),
+    reason,
+    sinceMs: since === undefined ? undefined : parseSince(since, nowMs),
+    includesSettled: all === true,
+  };
+}
+
+export function matchesFilter(deadLetter: StoredDeadLetter, filter: DeadLetterFilter): boolean {
+  const { streams, step, reason, sinceMs, includesSettled = false } = filter;
+  const text = `${deadLetter.code} ${deadLetter.reason}`.toLowerCase();
+  return (
+    (includesSettled || deadLetter.state === 'waiting') &&
+    (streams?.includes(deadLetter.stream) ?? true) &&
+    (step === undefined || deadLetter.step === step) &&
+    (reason === undefined || text.includes(reason.toLowerCase())) &&
+    (sinceMs === undefined || deadLetter.rejectedAtMs >= sinceMs)
+  );
+}
+
+/** Groups dead letters by stream and keeps their order. */
+export function byStream<T extends StoredDeadLetter>(
+  deadLetters: readonly T[],
+): ReadonlyMap<string, readonly T[]> {
+  const streams = new Map<string, T[]>();
+  for (const deadLetter of deadLetters) {
+    const group = streams.get(deadLetter.stream);
+    if (group === undefined) streams.set(deadLetter.stream, [deadLetter]);
+    else group.push(deadLetter);
+  }
+  return streams;
+}
+
+/** Digits of an id in a list, and the limits of an id that a user types. */
+export const SHORT_ID_DIGITS = 8;
+const MIN_ID_DIGITS = 4;
+const MAX_ID_DIGITS = 64;
+
+/** Parses the first digits of an id. @throws ConfigError */
+export function parseIdPrefix(text: string): string {
+  const prefix = text.toLowerCase();
+  if (!/^[0-9a-f]+$/.test(prefix) || prefix.length < MIN_ID_DIGITS || prefix.length > MAX_ID_DIGITS)
+    throw new ConfigError(
+      `ID must be ${MIN_ID_DIGITS} to ${MAX_ID_DIGITS} hex digits, as \`list\` shows them; got ${JSON.stringify(text.slice(0, 80))}`,
+    );
+  return prefix;
+}
+
+/** Returns the dead letter whose id has this prefix. @throws ConfigError if none or several match */
+export function findDeadLetter(deadLetters: readonly StoredDeadLetter[], prefix: string): StoredDeadLetter {
+  const [deadLetter, ...more] = deadLetters.filter(({ id }) => id.startsWith(prefix));
+  if (deadLetter === undefined)
+    throw new ConfigError(`no dead letter has the ID ${prefix}: \`list --all\` shows them all`);
+  if (more.length > 0) {
+    const ids = [deadLetter, ...more]
+      .slice(0, 3)
+      .map(({ id }) => id.slice(0, prefix.length + SHORT_ID_DIGITS));
+    throw new ConfigError(
+      `the ID ${prefix} matches ${more.length + 1} dead letters, give more digits: ${ids.join(', ')}${more.length > 2 ? ', …' : ''}`,
+    );
+  }
+  return deadLetter;
+}
+
+/** Parses an ISO time (UTC without a zone) or an age such as `2h`, to ms since 1970. @throws ConfigError */
+function parseSince(text: string, nowMs: number): number {
+  const ago = /^(\d{1,6})([smhd])$/.exec(text);
+  if (ago !== null) return nowMs - Number(ago[1]) * (unitMs[ago[2] ?? ''] ?? NaN);
+  const iso = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?)(Z|[+-]\d\d:\d\d)?)?$/.exec(text);
+  const timeMs = iso === null ? NaN : Date.parse(`${iso[1]}T${iso[2] ?? '00:00'}${iso[3] ?? 'Z'}`);
+  if (Number.isNaN(timeMs))
+    throw new ConfigError(
+      `--since must be a time such as 2026-01-31T12:00Z, 2h or 3d; got ${JSON.stringify(text.slice(0, 80))}`,
+    );
+  if (timeMs > nowMs) throw new ConfigError(`--since must not be in the future; got ${text}`);
+  return timeMs;
+}

@@ -1,0 +1,105 @@
+import type { Admin } from 'kafkajs';
+import { Registry } from '../../core/avro/registry.ts';
+import { readDeadLetters, type StoredDeadLetter } from '../../core/dead-letters/reader.ts';
+import { ConfigError } from '../../core/errors.ts';
+import { askKafka } from '../../core/kafka/client.ts';
+import type { Settings } from '../../core/settings/config.ts';
+import { streamOfTopic } from '../../core/stream-name.ts';
+import { knownStreams } from '../../producers/chartmogul/known-streams.ts';
+import { findDeadLetter, matchesFilter, type DeadLetterFilter } from './choose.ts';
+import { readContent, type DeadLetterContent } from './content.ts';
+
+export interface DeadLetterServices {
+  readonly settings: Settings;
+  readonly admin: Admin;
+  readonly signal: AbortSignal;
+}
+
+/** Returns the dead letters that match, newest first, and the number of foreign messages on the topic. */
+export async function listDeadLetters(
+  services: DeadLetterServices,
+  filter: DeadLetterFilter,
+): Promise<{ readonly deadLetters: readonly StoredDeadLetter[]; readonly others: number }> {
+  const { admin, settings, signal } = services;
+  const { deadLetters, others } = await readDeadLetters(admin, settings, () => false, signal);
+  await checkStreams(services, filter, deadLetters);
+  const matching = deadLetters
+    .filter((deadLetter) => matchesFilter(deadLetter, filter))
+    .sort((a, b) => b.rejectedAtMs - a.rejectedAtMs);
+  return { deadLetters: matching, others };
+}
+
+/** Returns the dead letter whose id has this prefix, its value and its decoded content. */
+export async function showDeadLetter(
+  { admin, settings, signal }: DeadLetterServices,
+  idPrefix: string,
+): Promise<{ deadLetter: StoredDeadLetter; value: Buffer; content: DeadLetterContent }> {
+  const isChosen = (deadLetter: StoredDeadLetter) => deadLetter.id.startsWith(idPrefix);
+  const { deadLetters } = await readDeadLetters(admin, settings, isChosen, signal);
+  const deadLetter = findDeadLetter(deadLetters, idPrefix);
+  const value = deadLetter.value ?? Buffer.alloc(0);
+  const content = await readContent(deadLetter, value, new Registry(settings.schemaRegistry, signal));
+  return { deadLetter, value, content };
+}
+
+/** Names dead letters by the first digits of their ids, or by a filter. */
+export type Selection = { readonly idPrefixes: readonly string[] } | { readonly filter: DeadLetterFilter };
+
+export interface Choice {
+  /** With their values. */
+  readonly chosen: readonly StoredDeadLetter[];
+  /** Selected dead letters that were redriven or discarded before. */
+  readonly settled: readonly StoredDeadLetter[];
+  readonly all: readonly StoredDeadLetter[];
+}
+
+/**
+ * Finds the dead letters to redrive or discard.
+ *
+ * @param reopensDiscarded a discarded dead letter may be chosen again by its id.
+ * @throws ConfigError for an unknown id or stream.
+ */
+export async function chooseDeadLetters(
+  services: DeadLetterServices,
+  selection: Selection,
+  reopensDiscarded: boolean,
+): Promise<Choice> {
+  const { admin, settings, signal } = services;
+  const isSelected = (deadLetter: StoredDeadLetter) =>
+    'filter' in selection
+      ? matchesFilter(deadLetter, selection.filter)
+      : selection.idPrefixes.some((prefix) => deadLetter.id.startsWith(prefix));
+  const { deadLetters: all } = await readDeadLetters(admin, settings, isSelected, signal);
+  if ('filter' in selection) await checkStreams(services, selection.filter, all);
+  const selected =
+    'filter' in selection
+      ? all.filter(isSelected)
+      : [...new Set(selection.idPrefixes.map((prefix) => findDeadLetter(all, prefix)))];
+  const isOpen = ({ state }: StoredDeadLetter) =>
+    state === 'waiting' || (reopensDiscarded && state === 'discarded');
+  return {
+    chosen: selected.filter(isOpen),
+    settled: selected.filter((deadLetter) => !isOpen(deadLetter)),
+    all,
+  };
+}
+
+/** A stream is known by the settings, its topic or its dead letters. @throws ConfigError */
+async function checkStreams(
+  { admin, settings, signal }: DeadLetterServices,
+  { streams = [] }: DeadLetterFilter,
+  deadLetters: readonly StoredDeadLetter[],
+): Promise<void> {
+  if (streams.length === 0) return;
+  const topics = await askKafka(settings.kafka, signal, () => admin.listTopics());
+  const known = new Set([
+    ...knownStreams(settings).map(({ name }) => name),
+    ...topics.flatMap((topic) => streamOfTopic(settings.topicPrefix, topic) ?? []),
+    ...deadLetters.map(({ stream }) => stream),
+  ]);
+  const unknown = streams.find((stream) => !known.has(stream));
+  if (unknown !== undefined)
+    throw new ConfigError(
+      `--streams must name some of ${[...known].sort().join(', ')}; got "${unknown.slice(0, 80)}"`,
+    );
+}

@@ -1,0 +1,55 @@
+import type { StoredDeadLetter } from '../../core/dead-letters/reader.ts';
+import { markedDeadLetter, type Discarding, type RedriveOutcome } from '../../core/dead-letters/writer.ts';
+import { FencedError } from '../../core/errors.ts';
+import type { Settings } from '../../core/settings/config.ts';
+import { deadLettersTopic } from '../../core/stream-name.ts';
+import type { TopicMessages } from '../../producers/encode/message.ts';
+import { TransactionalProducer } from '../../producers/publish/transactional-producer.ts';
+
+/** No stream can have this name: a redrive excludes other redrives, and no run. */
+export const DEAD_LETTERS = 'dead-letters';
+
+/** Marks dead letters and sends their contents: both in one transaction. */
+export class RedriveProducer {
+  readonly #producer: TransactionalProducer;
+  readonly #topic: string;
+
+  private constructor(producer: TransactionalProducer, topic: string) {
+    this.#producer = producer;
+    this.#topic = topic;
+  }
+
+  /** Connects and fences other redrives under the prefix. @throws ServiceUnavailableError, ServiceRefusedError */
+  static async connect(settings: Pick<Settings, 'kafka' | 'topicPrefix'>): Promise<RedriveProducer> {
+    const producer = await TransactionalProducer.connect(settings, DEAD_LETTERS);
+    return new RedriveProducer(producer, deadLettersTopic(settings.topicPrefix));
+  }
+
+  /**
+   * Sends the dead letter again with its mark, together with `messages`. Sends nothing for a dead
+   * letter that was skipped.
+   *
+   * @throws FencedError if another redrive has started; ServiceUnavailableError, ServiceRefusedError
+   */
+  async mark(
+    deadLetter: StoredDeadLetter,
+    outcome: RedriveOutcome | Discarding,
+    messages: readonly TopicMessages[] = [],
+  ): Promise<void> {
+    const marked = markedDeadLetter(deadLetter, outcome, Date.now());
+    if (marked === undefined) return;
+    try {
+      await this.#producer.commit([...messages, { topic: this.#topic, messages: [marked] }]);
+    } catch (error) {
+      if (!(error instanceof FencedError)) throw error;
+      throw new FencedError(
+        'another redrive has started and continues with the rest: run one redrive per TOPIC_PREFIX at a time',
+        { cause: error },
+      );
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#producer.close();
+  }
+}

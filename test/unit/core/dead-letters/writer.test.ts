@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import type { KafkaMessage } from 'kafkajs';
+import { parseDeadLetter } from '../../../../core/dead-letters/reader.ts';
+import { markedDeadLetter, truncated } from '../../../../core/dead-letters/writer.ts';
+import {
+  deadLetterMessage,
+  deadLetterOf,
+  PREFIX,
+  REJECTED_AT,
+  sinkHeaders,
+} from '../../../helpers/dead-letters.ts';
+
+test('markedDeadLetter keeps value, headers and rejection time and adds the outcome', () => {
+  const deadLetter = deadLetterOf();
+  const error = { code: 'ETL_ROW_REJECTED', message: 'refused' };
+  const again = markedDeadLetter(deadLetter, { kind: 'failed', error }, REJECTED_AT + 1);
+  assert.ok(again);
+  assert.deepEqual([again.key, again.value], [deadLetter.key, deadLetter.value]);
+  const texts = Object.fromEntries(Object.entries(again.headers).map(([name, text]) => [name, String(text)]));
+  assert.deepEqual(texts, {
+    ...sinkHeaders,
+    code: 'ETL_ROW_REJECTED',
+    reason: 'refused',
+    attempts: '1',
+    'set-aside-at': String(REJECTED_AT),
+  });
+  // Kafka gives it the time at which it was sent again.
+  const readAgain = parseDeadLetter(
+    deadLetterMessage(texts, { timestamp: String(REJECTED_AT + 60_000) }),
+    PREFIX,
+  );
+  assert.ok(readAgain);
+  assert.deepEqual(
+    [readAgain.state, readAgain.attempts, readAgain.rejectedAtMs, readAgain.id],
+    ['waiting', 1, REJECTED_AT, deadLetter.id],
+  );
+  const done = markedDeadLetter(
+    { ...readAgain, value: deadLetter.value },
+    { kind: 'redriven', how: '' },
+    REJECTED_AT + 2,
+  );
+  const marked = parseDeadLetter(
+    deadLetterMessage(
+      Object.fromEntries(Object.entries(done?.headers ?? {}).map(([name, text]) => [name, String(text)])),
+    ),
+    PREFIX,
+  );
+  assert.deepEqual(
+    [marked?.state, marked?.redrivenMs, marked?.rejectedAtMs, marked?.attempts],
+    ['redriven', REJECTED_AT + 2, REJECTED_AT, 1],
+  );
+  assert.equal(markedDeadLetter(deadLetter, { kind: 'skipped', why: '' }, REJECTED_AT), undefined);
+});
+
+test('markedDeadLetter rejects a dead letter without its value, which would lose its bytes', () => {
+  assert.throws(
+    () =>
+      markedDeadLetter({ ...deadLetterOf(), value: undefined }, { kind: 'redriven', how: '' }, REJECTED_AT),
+    RangeError,
+  );
+});
+
+test('markedDeadLetter keeps the headers of a discarded dead letter and adds time and reason', () => {
+  const deadLetter = { ...deadLetterOf(), value: Buffer.from('x') };
+  const marked = markedDeadLetter(
+    deadLetter,
+    { kind: 'discarded', reason: 'a test record' },
+    REJECTED_AT + 1,
+  );
+  const { reason, ...marks } = { ...marked?.headers };
+  assert.equal(String(reason), String(deadLetter.headers['reason']));
+  assert.equal(marks['state'], 'discarded');
+  assert.equal(marks['discarded-at'], String(REJECTED_AT + 1));
+  assert.equal(marks['discard-reason'], 'a test record');
+});
+
+test('truncated keeps the start of value and headers and records the original lengths', () => {
+  const deadLetter = {
+    key: 'k',
+    value: Buffer.alloc(100_000, 7),
+    headers: { reason: 'why', key: 'k'.repeat(20_000) },
+  };
+  const cut = truncated(deadLetter);
+  assert.deepEqual(cut.value, deadLetter.value.subarray(0, 65_536));
+  const message = deadLetterMessage(sinkHeaders, { value: cut.value });
+  const headers: Record<string, string | Buffer> = { ...sinkHeaders, ...cut.headers };
+  const texts = Object.fromEntries(
+    Object.entries(headers).map(([name, text]) => [name, Buffer.from(String(text))]),
+  );
+  const read = parseDeadLetter({ ...message, headers: texts } as KafkaMessage, PREFIX);
+  assert.deepEqual(
+    [
+      read?.bytes,
+      read?.originalBytes,
+      read?.isTruncated,
+      read?.recordKey?.length,
+      String(texts['key-truncated']),
+    ],
+    [65_536, 100_000, true, 8_192, '20000'],
+  );
+  assert.equal(truncated(cut), cut, 'it cannot be cut further');
+  const small = { key: 'k', value: Buffer.from('v'), headers: { key: 'k' } };
+  assert.equal(truncated(small), small);
+  assert.ok(!deadLetterOf().isTruncated);
+});

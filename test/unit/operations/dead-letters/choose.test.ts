@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import {
+  findDeadLetter,
+  matchesFilter,
+  parseFilter,
+  parseIdPrefix,
+} from '../../../../operations/dead-letters/choose.ts';
+import { ConfigError } from '../../../../core/errors.ts';
+import { deadLetterOf, REJECTED_AT, sinkHeaders } from '../../../helpers/dead-letters.ts';
+
+test('findDeadLetter finds a dead letter by a unique prefix of its id', () => {
+  const deadLetters = Array.from({ length: 3_000 }, (_, at) =>
+    deadLetterOf(sinkHeaders, `plans|sink|2|${at}`),
+  );
+  const [first] = deadLetters;
+  assert.ok(first);
+  assert.equal(findDeadLetter(deadLetters, parseIdPrefix(first.id.toUpperCase())), first);
+  const counts = new Map<string, number>();
+  for (const { id } of deadLetters) counts.set(id.slice(0, 4), (counts.get(id.slice(0, 4)) ?? 0) + 1);
+  const [shared = ''] = [...counts].find(([, count]) => count > 1) ?? [];
+  assert.throws(
+    () => findDeadLetter(deadLetters, shared),
+    /^ConfigError: the ID [0-9a-f]{4} matches \d+ dead letters, give more digits: /,
+  );
+  assert.throws(() => findDeadLetter([], 'abcd'), ConfigError);
+  for (const wrong of ['abc', 'xyzz', '', 'a'.repeat(65)])
+    assert.throws(() => parseIdPrefix(wrong), ConfigError);
+});
+
+test('matchesFilter selects by stream, step, reason, time and state', () => {
+  const matches = (options: Parameters<typeof parseFilter>[0], deadLetter = deadLetterOf()) =>
+    matchesFilter(deadLetter, parseFilter(options, REJECTED_AT + 3_600_000));
+  assert.deepEqual(
+    [
+      matches({}),
+      matches({ streams: 'customers, plans' }),
+      matches({ streams: 'customers' }),
+      matches({ step: 'produce' }),
+      matches({ reason: 'etl_dec' }),
+      matches({ reason: 'BROKEN' }),
+      matches({ reason: 'whole' }),
+      matches({ since: '61m' }),
+      matches({ since: '59m' }),
+      matches({ since: '2026-03-01T12:00Z' }),
+      matches({ since: '2026-03-01T13:01+01:00' }),
+      matches({ since: '2026-03-01' }),
+    ],
+    [true, true, false, false, true, true, false, true, false, true, false, true],
+  );
+  const redriven = deadLetterOf({ ...sinkHeaders, state: 'redriven' });
+  assert.deepEqual([matches({}, redriven), matches({ all: true }, redriven)], [false, true]);
+  for (const since of ['', 'yesterday', '2026-02-30T99:00Z', '5w', '2999-01-01'])
+    assert.throws(() => parseFilter({ since }, REJECTED_AT), ConfigError, since);
+});
