@@ -17,6 +17,8 @@ const root = fileURLToPath(new URL('../', import.meta.url));
 const fastKinds = ['unit', 'integration'];
 const slowKinds = ['slow'];
 
+/** A process runs a group of files, so this is much more than any test takes. */
+const TIMEOUT_MS = 900_000;
 /** Test processes at a time. They often wait for a service, so three keep two cores busy. */
 const CONCURRENCY = 3;
 
@@ -88,7 +90,7 @@ async function runTests(
     '--import',
     'tsx',
     '--test',
-    '--test-timeout=480000',
+    `--test-timeout=${TIMEOUT_MS}`,
     `--test-concurrency=${CONCURRENCY}`,
     ...['spec', './test/runner/slowest-files.mjs'].flatMap((reporter) => [
       `--test-reporter=${reporter}`,

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import type { ServerResponse } from 'node:http';
 import { test, type TestContext } from 'node:test';
 import { readStreamSchema } from '../../core/avro/schema-files.ts';
 import type { Settings } from '../../core/settings/config.ts';
@@ -101,41 +100,6 @@ test('a run that was gone on with deletes nothing; the next complete one does', 
   const messages = (await committedMessages(settings, 'plans')).get('plans') ?? [];
   assert.equal(messages.length, planKeys.length + 1);
   assert.deepEqual([...folded(messages).keys()].sort(), planKeys.slice(1));
-});
-
-const CUSTOMERS = 40;
-const VISITED = 15;
-
-test('a run over the customers that was killed goes on with those that it has not visited', async (t) => {
-  const customers = Array.from({ length: CUSTOMERS }, (_, index) => `cus_${100 + index}`);
-  const visits: string[] = [];
-  let isHanging = true;
-  const listOf = (customer: string) => (_: URLSearchParams, response: ServerResponse) => {
-    visits.push(customer);
-    if (isHanging && visits.length > VISITED) return;
-    response.end(`{"entries":[{"id":${customer.slice(4)}}],"has_more":false,"cursor":"x"}`);
-  };
-  const { baseUrl } = await createApiServer(t, {
-    '/customers': JSON.stringify({ entries: customers.map((uuid) => ({ uuid })), has_more: false }),
-    ...Object.fromEntries(customers.map((uuid) => [`/customers/${uuid}/subscriptions`, listOf(uuid)])),
-  });
-  const settings = createSettings(t, baseUrl);
-  const args = ['--streams', 'customer_subscriptions'];
-  const command = startCommand(t, entry, args, environmentOf(settings));
-  await untilProgress(settings, 'customer_subscriptions', (progress) => progress.visits === VISITED);
-  command.kill('SIGKILL');
-  await command.result;
-  const answered = visits.splice(0).slice(0, VISITED);
-  isHanging = false;
-  const counts = await produceStreams(settings, 'customer_subscriptions');
-  assert.deepEqual(counts.map(({ failure }) => failure).filter(Boolean), []);
-  assert.deepEqual(
-    visits.sort(),
-    customers.filter((customer) => !answered.includes(customer)),
-  );
-  const keys = await committedKeys(settings, 'customer_subscriptions');
-  assert.equal(keys.length, CUSTOMERS);
-  assert.equal(new Set(keys).size, CUSTOMERS);
 });
 
 test('a run that was killed while it registered its first schema leaves nothing that stops the next one', async (t) => {

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
-import { ReplayLock } from '../../operations/replay/replay-lock.ts';
 import { replay } from '../../operations/replay/replay.ts';
 import { sink } from '../../consumers/run/sink.ts';
 import { qualified } from '../../core/clickhouse/client.ts';
@@ -8,13 +7,12 @@ import type { Settings } from '../../core/settings/config.ts';
 import { ReplayRefusedError } from '../../core/errors.ts';
 import { connectAdmin } from '../../core/kafka/client.ts';
 import { topicOf } from '../../core/stream-name.ts';
-import { startCommand } from '../helpers/command.ts';
 import { createLoad } from '../helpers/load.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
 import { assertEachOnce, command, createUnmergedPlans } from '../helpers/plans-table.ts';
 import { assertReconciled } from '../helpers/reconciled.ts';
 import { identityOfPlans, replayPlans, shadowTables, startReader } from '../helpers/replayed.ts';
-import { createSettings, environmentOf, noSignal } from '../helpers/settings.ts';
+import { createSettings, noSignal } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 import { waitFor } from '../helpers/wait-for.ts';
@@ -186,23 +184,6 @@ test('a table that is sorted by another key than the schema has now: the sink re
   assert.match(String(table?.['sorting_key']), /^\(?uuid\)?$/);
 });
 
-test('a stream of a sink that had stopped goes on when a replay has made its table anew; the process ends well', async (t) => {
-  const settings = await createPlans(t, [['a', 'one']]);
-  await sortOtherwise(settings);
-  const args = ['--streams', 'plans,plan_groups'];
-  const running = startCommand(t, 'commands/sink.ts', args, environmentOf(settings));
-  await running.logged('stream stopped');
-  await replayPlans(settings);
-  await sendPlans(t, settings, [['b', 'two']]);
-  await waitFor('the stream to go on', async () => 'b' in (await namesOf(settings)));
-  running.kill('SIGTERM');
-  const { exitCode, stderr } = await running.result;
-  assert.equal(exitCode, 0, stderr);
-  assert.equal(stderr.split('stream stopped').length, 2, stderr);
-  assert.deepEqual(await namesOf(settings), { a: 'one', b: 'two' });
-  await assertReconciled(settings, ['plans']);
-});
-
 test('messages that are gone from the topic: refused, and from a time on their rows are kept', async (t) => {
   const settings = createSettings(t);
   const topic = topicOf(settings.topicPrefix, 'plans');
@@ -299,26 +280,6 @@ test('columns that somebody else has added are kept', async (t) => {
   await replayPlans(settings);
   const rows = await rowsOf(settings, 'SELECT uuid, shout, note FROM plans_raw');
   assert.deepEqual(rows, [{ uuid: 'a', shout: 'ONE', note: 'n' }]);
-});
-
-test('a replay of a stream that another one has: refused, and done as soon as that has ended', async (t) => {
-  const settings = await createPlans(t, [['a', 'one']]);
-  const before = await identityOfPlans(settings);
-  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
-  t.after(() => admin.disconnect());
-  const other = await ReplayLock.acquire(admin, settings, 'plans', noSignal);
-  try {
-    await assert.rejects(
-      replayPlans(settings),
-      /another replay of plans .* is running .* nothing was changed/,
-    );
-  } finally {
-    await other.release();
-  }
-  assert.equal(await identityOfPlans(settings), before);
-  assert.deepEqual(await shadowTables(settings), []);
-  await replayPlans(settings);
-  assert.deepEqual(await namesOf(settings), { a: 'one' });
 });
 
 test('two replays of a stream at once: each is refused or done as a whole', async (t) => {

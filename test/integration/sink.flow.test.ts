@@ -6,13 +6,11 @@ import { readStreamSchema } from '../../core/avro/schema-files.ts';
 import { qualified } from '../../core/clickhouse/client.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { topicOf } from '../../core/stream-name.ts';
-import { startCommand } from '../helpers/command.ts';
 import { createLoad } from '../helpers/load.ts';
-import { sinkStreams } from '../helpers/pipeline.ts';
 import { assertEachOnce, command, createUnmergedPlans } from '../helpers/plans-table.ts';
 import { createProxy } from '../helpers/proxy.ts';
 import { assertReconciled } from '../helpers/reconciled.ts';
-import { createSettings, environmentOf } from '../helpers/settings.ts';
+import { createSettings } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 import { waitFor } from '../helpers/wait-for.ts';
@@ -64,29 +62,6 @@ for (const fault of ['cut', 'hang'] as const) {
     await assertReconciled(settings, ['plans']);
   });
 }
-
-test('SIGTERM while ClickHouse hangs ends the sink all the same, and the next one has the rest', async (t) => {
-  const settings = createSettings(t);
-  await createUnmergedPlans(settings);
-  const proxy = await createProxy(t, settings.clickhouse.url);
-  const load = await createLoad(t, settings, 100);
-  const slow = { ...settings, clickhouse: { ...settings.clickhouse, url: proxy.url } };
-  const running = startCommand(t, 'commands/sink.ts', ['--streams', 'plans'], environmentOf(slow));
-  await storedAtLeast(settings, 1);
-  proxy.hang();
-  const before = load.sent;
-  await waitFor('more messages', () => load.sent > before + 1_000);
-  await load.stop();
-  const startMs = performance.now();
-  running.kill('SIGTERM');
-  const { exitCode, stderr } = await running.result;
-  // docs/how-to/sink.md promises this.
-  assert.ok(performance.now() - startMs < 10_000, 'a sink that takes too long to stop');
-  assert.equal(exitCode, 1);
-  assert.match(stderr, /^stopped by SIGTERM: what was under way did not end within 9 s$/m);
-  await sinkStreams(settings, 'plans');
-  await assertEachOnce(settings, load.sent);
-});
 
 test('a registry that is away is waited for: no message is set aside, and other streams flow', async (t) => {
   const settings = createSettings(t);

@@ -27,37 +27,6 @@ const countOf = async (settings: Settings, table: string) => {
   return Number(row?.['n'] ?? 0);
 };
 
-test('sinks of different streams share the group: every message of each is stored', async (t) => {
-  const settings = createSettings(t);
-  const keys = { plans: 'uuid', tasks: 'task_uuid', notes: 'uuid' } as const;
-  const streams = Object.keys(keys) as (keyof typeof keys)[];
-  await createTopics(settings, ...streams);
-  const producer = await createProducer(t, settings);
-  let sent = 0;
-  const send = async () => {
-    for (const stream of streams) {
-      const records = Array.from({ length: 40 }, (_, index) => ({ [keys[stream]]: `k${sent + index}` }));
-      const messages = await messagesOf(settings, stream, records);
-      await producer.send({ topic: topicOf(settings.topicPrefix, stream), messages });
-    }
-    sent += 40;
-  };
-  const flows = async (...wanted: readonly (keyof typeof keys)[]) => {
-    for (const stream of wanted)
-      await waitFor(`${sent} rows of ${stream}`, async () => (await countOf(settings, stream)) === sent);
-  };
-  await send();
-  const stops = [startSink(t, settings, ['plans'])];
-  await flows('plans');
-  stops.push(startSink(t, settings, ['tasks']));
-  await flows('tasks');
-  stops.push(startSink(t, settings, ['notes', 'plans']));
-  await flows('notes');
-  await send();
-  await flows(...streams);
-  await Promise.all(stops.map((stop) => stop()));
-});
-
 test('a table that is dropped while nothing comes in is made and filled again', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');

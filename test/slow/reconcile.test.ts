@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { qualified } from '../../core/clickhouse/client.ts';
+import { topicOf } from '../../core/stream-name.ts';
+import { sinkStreams } from '../helpers/pipeline.ts';
+import { command } from '../helpers/plans-table.ts';
+import { assertReconciled, comparisonOf } from '../helpers/reconciled.ts';
+import { createSettings } from '../helpers/settings.ts';
+import { rowsOf } from '../helpers/table-rows.ts';
+import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
+
+const viewFaults: readonly (readonly [view: string, change: string, problem: RegExp])[] = [
+  ['invoices', "SELECT * REPLACE (concat(uuid, 'x') AS uuid) FROM {old}", /shows other values/],
+  ['line_items', 'SELECT 1 AS x', /other columns/],
+  ['transactions', 'SELECT * FROM {old} LIMIT 1', /shows 1 rows, and its storage table has 2/],
+];
+
+test('views that were replaced or dropped are told, and made again', async (t) => {
+  const settings = createSettings(t);
+  await createTopics(settings, 'invoices');
+  const producer = await createProducer(t, settings);
+  const record = {
+    uuid: 'inv_1',
+    line_items: [{ uuid: 'li_1' }],
+    transactions: [{ uuid: 'tr_1' }, { uuid: 'tr_2' }],
+  };
+  await producer.send({
+    topic: topicOf(settings.topicPrefix, 'invoices'),
+    messages: await messagesOf(settings, 'invoices', [record]),
+  });
+  await sinkStreams(settings, 'invoices');
+  await assertReconciled(settings, ['invoices']);
+  const { database } = settings.clickhouse;
+  for (const [view, change] of viewFaults) {
+    const [old] = await rowsOf(
+      settings,
+      `SELECT as_select AS query FROM system.tables WHERE database = currentDatabase() AND name = '${view}'`,
+    );
+    const query = change.replace('{db}', database).replace('{old}', `(${String(old?.['query'])})`);
+    const name = qualified(database, view);
+    await command(
+      settings,
+      query === '' ? `DROP VIEW ${name}` : `CREATE OR REPLACE VIEW ${name} AS ${query}`,
+    );
+  }
+  const { views } = await comparisonOf(settings, 'invoices');
+  assert.deepEqual(
+    views.map(({ view }) => view),
+    viewFaults.map(([view]) => view),
+  );
+  for (const [index, [, , problem]] of viewFaults.entries())
+    assert.match(views[index]?.problem ?? '', problem);
+  await comparisonOf(settings, 'invoices', { isRepair: true });
+  await assertReconciled(settings, ['invoices']);
+  await command(settings, `DROP VIEW ${qualified(database, 'line_items')}`);
+  const dropped = await comparisonOf(settings, 'invoices');
+  assert.deepEqual(dropped.views[1], { view: 'line_items', problem: 'is missing' });
+  const { views: mended } = await comparisonOf(settings, 'invoices', { isRepair: true });
+  assert.ok(mended.every(({ problem }) => problem === undefined));
+});

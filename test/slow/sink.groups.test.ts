@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import test, { type TestContext } from 'node:test';
+import { sink } from '../../consumers/run/sink.ts';
+import type { Settings } from '../../core/settings/config.ts';
+import { topicOf } from '../../core/stream-name.ts';
+import { createSettings } from '../helpers/settings.ts';
+import { rowsOf } from '../helpers/table-rows.ts';
+import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
+import { waitFor } from '../helpers/wait-for.ts';
+
+function startSink(t: TestContext, settings: Settings, streams: readonly string[] | undefined) {
+  const stop = new AbortController();
+  const running = sink(settings, { streams, untilCaughtUp: false }, stop.signal);
+  running.catch(() => {});
+  t.after(() => stop.abort());
+  return async () => {
+    stop.abort();
+    for (const { failure } of await running) assert.equal(failure, undefined);
+  };
+}
+
+/** 0 while there is no such table. */
+const countOf = async (settings: Settings, table: string) => {
+  const [row] = await rowsOf(settings, `SELECT count() AS n FROM ${table}`).catch(() => []);
+  return Number(row?.['n'] ?? 0);
+};
+
+test('sinks of different streams share the group: every message of each is stored', async (t) => {
+  const settings = createSettings(t);
+  const keys = { plans: 'uuid', tasks: 'task_uuid', notes: 'uuid' } as const;
+  const streams = Object.keys(keys) as (keyof typeof keys)[];
+  await createTopics(settings, ...streams);
+  const producer = await createProducer(t, settings);
+  let sent = 0;
+  const send = async () => {
+    for (const stream of streams) {
+      const records = Array.from({ length: 40 }, (_, index) => ({ [keys[stream]]: `k${sent + index}` }));
+      const messages = await messagesOf(settings, stream, records);
+      await producer.send({ topic: topicOf(settings.topicPrefix, stream), messages });
+    }
+    sent += 40;
+  };
+  const flows = async (...wanted: readonly (keyof typeof keys)[]) => {
+    for (const stream of wanted)
+      await waitFor(`${sent} rows of ${stream}`, async () => (await countOf(settings, stream)) === sent);
+  };
+  await send();
+  const stops = [startSink(t, settings, ['plans'])];
+  await flows('plans');
+  stops.push(startSink(t, settings, ['tasks']));
+  await flows('tasks');
+  stops.push(startSink(t, settings, ['notes', 'plans']));
+  await flows('notes');
+  await send();
+  await flows(...streams);
+  await Promise.all(stops.map((stop) => stop()));
+});
