@@ -1,4 +1,4 @@
-/** Questions of somebody who looks after MRR, and the SQL that answers them. */
+/** Questions about MRR, and the SQL that answers them. */
 export const demoQuestions: readonly { readonly question: string; readonly sql: string }[] = [
   {
     question: 'What is our MRR, from how many customers?',

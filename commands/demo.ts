@@ -25,19 +25,19 @@ import { print } from '../core/terminal/terminal.ts';
 const CUSTOMERS = 2_000;
 const SEED = 1;
 
-/** The simulator of the demo has no limit: nobody wants to wait minutes for two requests a customer. */
+/** The demo's simulator has no rate limit: two requests per customer would take minutes. */
 const REQUESTS_PER_SECOND = 5_000;
 
 await runMain(async (signal) => {
   createCommand(
     'demo',
-    `Shows the whole way on this machine with ${CUSTOMERS} simulated customers, on free ports and with files of its own.`,
+    `Runs the whole pipeline on this machine with ${CUSTOMERS} simulated customers, on free ports and with its own data folder.`,
   ).parse();
   const parent = loadSettings().dataDir;
   tighten(parent);
   const dataDir = `${parent}/demo`;
   const lock = `${dataDir}/demo.lock`;
-  if (existsSync(lock)) say('Another demo runs here: waiting for it to end …');
+  if (existsSync(lock)) say('Another demo is running here: waiting for it to end …');
   return withLock(lock, signal, () => demonstrate(dataDir, signal));
 });
 
@@ -47,7 +47,7 @@ async function demonstrate(dataDir: string, signal: AbortSignal): Promise<ExitCo
   const settings = await demoSettings(simulator.baseUrl, dataDir);
   try {
     say(`Starting Kafka, the schema registry and ClickHouse in ${settings.dataDir} …`);
-    // Those of somebody who looked around after an earlier demo listen on other ports.
+    // Services that a user started after an earlier demo listen on other ports.
     await stopServices(settings);
     await startServices(settings, signal);
     say(`Reading ${CUSTOMERS} customers from the ChartMogul simulator into Kafka …`);
@@ -59,15 +59,15 @@ async function demonstrate(dataDir: string, signal: AbortSignal): Promise<ExitCo
     const failures =
       produced.filter(hasFailed).length + sunk.filter(({ failure }) => failure !== undefined).length;
     const seconds = Math.round((performance.now() - startMs) / 1000);
-    print(`\n${totals(produced, sunk)}, ${seconds} seconds, ${failures} failures\n${howToGoOn(settings)}\n`);
+    print(`\n${totals(produced, sunk)}, ${seconds} seconds, ${failures} failures\n${nextSteps(settings)}\n`);
     return failures === 0 ? exitCodes.done : exitCodes.someWorkFailed;
   } finally {
-    say('Stopping what was started …');
+    say('Stopping the services …');
     await Promise.all([simulator.close(), stopServices(settings)]);
   }
 }
 
-/** The demo stands beside whatever else runs here: ports that are free, and a data folder of its own that stays. */
+/** Returns settings that do not disturb other services: free ports and a data folder that is kept. */
 async function demoSettings(baseUrl: string, dataDir: string): Promise<Settings> {
   const settings = loadSettings();
   const [kafka, registry, clickhouse] = [await freePort(), await freePort(), await freePort()];
@@ -106,8 +106,15 @@ function totals(produced: readonly StreamCounts[], sunk: readonly SinkCounts[]):
   return `${produced.length} streams, ${pages} pages, ${records} records, ${sunk.length} topics, ${rows} rows`;
 }
 
-function howToGoOn({ dataDir }: Settings): string {
-  return `To ask more:\n  export DATA_DIR=${dataDir}\n  npm run services -- up\n  npm run query -- "SELECT * FROM customers LIMIT 3 FORMAT Vertical"`;
+/** The ports are those of this run: the default ones may be in use. */
+function nextSteps({ dataDir, kafka, schemaRegistry, clickhouse }: Settings): string {
+  return [
+    'To query the data again:',
+    `  export DATA_DIR=${dataDir} KAFKA_BROKERS=${kafka.brokers.join(',')}`,
+    `  export SCHEMA_REGISTRY_URL=${schemaRegistry.url} CLICKHOUSE_URL=${clickhouse.url}`,
+    '  npm run services -- up',
+    '  npm run query -- "SELECT * FROM customers LIMIT 3 FORMAT Vertical"',
+  ].join('\n');
 }
 
 function say(line: string): void {

@@ -10,36 +10,36 @@ import { visibleStream } from '../core/terminal/terminal.ts';
 const DEFAULT_FORMAT = 'PrettyCompactMonoBlock';
 
 await runMain(async (signal) => {
-  const command = createCommand('query', 'Answers a read-only SQL query.')
-    .argument('[sql]', 'the query, in quotes; without it, or as -, the query is read from stdin')
-    .option('--format <name>', "any of ClickHouse's output formats", DEFAULT_FORMAT)
+  const command = createCommand('query', 'Runs a read-only SQL query.')
+    .argument('[sql]', 'the query, in quotes; - or nothing reads it from stdin')
+    .option('--format <name>', 'a ClickHouse output format', DEFAULT_FORMAT)
     .parse();
   const [argument = '-'] = command.args;
   const { format } = command.opts<{ format: string }>();
   if (!/^[A-Za-z0-9]+$/.test(format)) {
-    throw new ConfigError(`--format got "${format}", wants the name of a ClickHouse output format`);
+    throw new ConfigError(`--format must be the name of a ClickHouse output format; got "${format}"`);
   }
   const { clickhouse } = loadSettings();
   const sql = argument === '-' ? await readStdin() : argument;
-  // The query is the user's, and so are its settings.
+  // The user's query decides about settings.
   const client = createClickHouse(clickhouse, {}, { isStreamed: true });
   try {
     const answer = await readOnlyQuery(client, clickhouse, sql, format, signal);
-    // stdout stays open: the process ends it.
-    const ways = process.stdout.isTTY ? [visibleStream()] : [];
-    await pipeline([answer, ...ways, process.stdout], { signal, end: false });
+    // stdout must stay open: the process closes it.
+    const transforms = process.stdout.isTTY ? [visibleStream()] : [];
+    await pipeline([answer, ...transforms, process.stdout], { signal, end: false });
   } finally {
     await client.close();
   }
   return exitCodes.done;
 });
 
-/** @throws ConfigError where nothing is piped in. */
+/** @throws ConfigError if nothing is piped in. */
 async function readStdin(): Promise<string> {
   const sql = process.stdin.isTTY ? '' : (await text(process.stdin)).trim();
   if (sql === '')
     throw new ConfigError(
-      'query got no SQL: give it in quotes, or on stdin as in `npm run -s query < report.sql`',
+      'query got no SQL: pass it in quotes, or on stdin as in `npm run -s query < report.sql`',
     );
   return sql;
 }

@@ -15,24 +15,25 @@ interface Options {
 await runMain(async (signal) => {
   const options = createCommand(
     'replay',
-    'Rebuilds tables from their topics. Readers see the old table until the new one takes its place; a sink may go on meanwhile.',
+    'Rebuilds tables from their topics. Readers see the old table until it is replaced by the new one, and a sink may keep running.',
   )
-    .option('--streams <a,b>', 'only these streams; all that have messages without it')
-    .option('--from <time>', 'an ISO time: rows older than it are kept as they are', 'beginning')
-    .option('--dry-run', 'print what would be done: messages, bytes, time')
+    .option('--streams <a,b>', 'only these streams (default: all that have messages)')
+    .option('--from <time>', 'an ISO time; older rows are kept unchanged', 'beginning')
+    .option('--dry-run', 'prints an estimate of messages, bytes and time, and changes nothing')
     .parse()
     .opts<Options>();
   const streams = options.streams?.split(',').map((name) => name.trim());
   const duplicate = streams?.find((name, index) => streams.indexOf(name) !== index);
-  if (duplicate !== undefined) throw new ConfigError(`--streams names "${duplicate}" twice`);
-  const wishes = { streams, from: parseFrom(options.from, Date.now()) };
+  if (duplicate !== undefined)
+    throw new ConfigError(`--streams must name each stream once; got "${duplicate}" twice`);
+  const request = { streams, from: parseFrom(options.from, Date.now()) };
   if (options.dryRun === true) {
-    print(`${planSummary(await planReplays(loadSettings(), wishes, signal))}\n`);
+    print(`${planSummary(await planReplays(loadSettings(), request, signal))}\n`);
     return exitCodes.done;
   }
-  const counts = await replay(loadSettings(), wishes, signal);
+  const counts = await replay(loadSettings(), request, signal);
   const failures = failureLines(counts);
-  // Where nothing at all was done a table would say nothing.
+  // The table is empty if every stream failed.
   if (failures.length < counts.length) print(`${replaySummary(counts)}\n`);
   print(failures.map((line) => `${line}\n`).join(''), process.stderr);
   return counts.some(({ failure }) => failure !== undefined) ? exitCodes.someWorkFailed : exitCodes.done;

@@ -4,10 +4,10 @@ import { duration } from '../core/settings/setting-values.ts';
 import { gatherStatus } from '../operations/status/gather-status.ts';
 import { statusJson } from '../operations/status/status-json.ts';
 import { statusText } from '../operations/status/status-text.ts';
+import { widthOf } from '../core/terminal/columns.ts';
 import { print } from '../core/terminal/terminal.ts';
 
-const STANDARD_WIDTH = 80;
-/** Longer than a sink takes for a batch. */
+/** Longer than a sink needs for a batch. */
 const WATCH_MS = 4_000;
 
 interface Options {
@@ -20,13 +20,15 @@ interface Options {
 await runMain(async (signal) => {
   const options = createCommand(
     'status',
-    'Shows for each stream its topic, lag, table, last run, checkpoint and dead letters; then settings that would lose data, and ' +
-      'problems with their remedy. Writes nothing.',
+    'Shows topic, lag, table, last run, checkpoint and dead letters of each stream, then settings that would lose data and problems with their remedies. Writes nothing.',
   )
     .option('--streams <a,b>', 'only these streams')
-    .option('--json', 'as one JSON object')
-    .option('--check', 'exit 1 when a stream has failed, is stale or stalled, or has pending dead letters')
-    .option('--max-age <time>', 'a stream whose last run is older is stale, such as 90m, 6h or 2d', '1d')
+    .option('--json', 'prints one JSON object')
+    .option(
+      '--check',
+      'exits with 1 if a stream has failed, is stale or stalled, or has pending dead letters',
+    )
+    .option('--max-age <time>', 'age of the last run at which a stream is stale, such as 90m, 6h or 2d', '1d')
     .parse()
     .opts<Options>();
   const settings = loadSettings();
@@ -37,12 +39,9 @@ await runMain(async (signal) => {
   });
   if (options.json === true) print(`${statusJson(status, settings)}\n`);
   else if (status.streams.length > 0 || status.failures.length === 0)
-    // A terminal that does not know its size gives 0. A pipe has room for everything.
-    print(
-      `${statusText(status, process.stdout.isTTY ? process.stdout.columns || STANDARD_WIDTH : Infinity)}\n`,
-    );
+    print(`${statusText(status, widthOf(process.stdout))}\n`);
   for (const failure of status.failures) print(`${failure}\n`, process.stderr);
-  // Where no stream is there at all, nothing is well either.
+  // Without any stream, the check fails too.
   const isBad = status.streams.length === 0 || status.streams.some(({ problems }) => problems.length > 0);
   return status.failures.length > 0 || (options.check === true && isBad)
     ? exitCodes.someWorkFailed

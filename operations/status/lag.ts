@@ -1,27 +1,28 @@
 import type { PartitionStatus } from './stream-status.ts';
 
 /**
- * What a sink has still to pass of one partition.
+ * Returns the number of messages of one partition that a sink has not passed.
  *
- * @param next where a sink would go on by the table's rows: see `resumeOffset`.
- * @param committed what the sinks' group has committed; undefined for nothing, or nothing that is believed. Further than the rows
- *   where the last messages are no rows: dead letters, and the mark that each transaction ends with.
+ * @param next the resume offset by the table's rows: see `resumeOffset`.
+ * @param committed the committed offset of the sinks' group; undefined without a valid one. It is
+ *   beyond the rows if the last messages have none: dead letters, and the marker that ends each
+ *   transaction.
  */
 export function partitionLag(
   { start, end }: Pick<PartitionStatus, 'start' | 'end'>,
   next: bigint,
   committed: bigint | undefined,
 ): bigint {
-  // One beyond the end is of a topic that had this name before.
+  // An offset beyond the end belongs to a deleted topic of the same name.
   const passed = committed !== undefined && committed > next && committed <= end ? committed : next;
   const from = passed < start ? start : passed;
   return from < end ? end - from : 0n;
 }
 
 /**
- * Whether what the group has committed says anything. The table is the sink's checkpoint: one that is missing or was emptied is filled from
- * the beginning, dead letters or not.
+ * Whether the committed offset is valid. The table is the sink's checkpoint: the sink fills a missing
+ * or emptied table from the beginning.
  */
-export function isCommitBelieved(rows: bigint | undefined): boolean {
+export function isCommitValid(rows: bigint | undefined): boolean {
   return rows !== undefined && rows > 0n;
 }

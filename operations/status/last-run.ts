@@ -6,21 +6,21 @@ import type { RunMessage } from './journals.ts';
 
 const outcomes = ['done', 'failed', 'stopped', 'absent'] as const;
 
-/** What the last run of `produce` did with a stream: see `schemas/runs.avsc`. */
+/** The result of the last run of `produce` for a stream: see `schemas/runs.avsc`. */
 export interface LastRun {
   readonly run: string;
   readonly outcome: (typeof outcomes)[number];
-  /** When the stream ended; where the run ended before it began, when the run was told. */
+  /** When the stream ended. If the run ended before the stream began: when the run was recorded. */
   readonly finishedAtMs: number;
   readonly failure: string | undefined;
-  /** Why an absent stream is taken to be so. */
+  /** Why the stream counts as absent. */
   readonly absence?: string;
 }
 
 /**
  * Decodes the record of a run.
  *
- * @throws DecodeError for bytes that are none; what the registry raises.
+ * @throws DecodeError for invalid bytes; errors of the registry.
  */
 export async function readLastRun(
   stream: string,
@@ -28,9 +28,12 @@ export async function readLastRun(
   registry: Registry,
 ): Promise<LastRun> {
   const unreadable = (cause?: unknown) =>
-    new DecodeError(`the last run of ${stream} cannot be read: a message on the topic of runs that is none`, {
-      cause,
-    });
+    new DecodeError(
+      `the last run of ${stream} cannot be read: the topic of runs holds a message that is no run`,
+      {
+        cause,
+      },
+    );
   const decoder = new RecordDecoder(await registry.schemaById(schemaIdOf(value)));
   let record: Readonly<Record<string, unknown>>;
   try {

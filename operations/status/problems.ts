@@ -3,13 +3,13 @@ import type { StreamStatus } from './stream-status.ts';
 
 export interface ProblemOptions {
   readonly atMs: number;
-  /** A stream whose last run ended before that many milliseconds is stale. */
+  /** A stream is stale if its last run ended longer ago. */
   readonly maxAgeMs: number;
-  /** Messages wait, and the sink passed none of them while status watched. */
+  /** The stream has lag and the sink made no progress while status watched. */
   readonly isStalled: boolean;
 }
 
-/** What of a stream needs a person, each with its remedy: the last lines of `status`, and why `status --check` ends with 1. */
+/** Returns the problems of a stream with their remedies; with any, `status --check` exits with 1. */
 export function problemsOf(
   { stream, lastRun, lag, deadLetters = 0 }: Omit<StreamStatus, 'problems'>,
   { atMs, maxAgeMs, isStalled }: ProblemOptions,

@@ -2,8 +2,8 @@ import type { Settings } from '../../core/settings/config.ts';
 import { messagesOf, type Status, type StreamStatus } from './stream-status.ts';
 
 /**
- * The status for programs: one JSON object, times in ISO 8601. As in {@link StreamStatus}, null stands for what is not there; what could not be
- * asked is left out.
+ * Formats the status for programs: one JSON object with times in ISO 8601. As in
+ * {@link StreamStatus}, null means that something does not exist; unknown values are left out.
  */
 export function statusJson(status: Status, { topicPrefix, clickhouse }: Settings): string {
   const { atMs, streams, warnings, failures } = status;
@@ -16,7 +16,7 @@ export function statusJson(status: Status, { topicPrefix, clickhouse }: Settings
       warnings,
       failures,
     },
-    // Offsets and counts of rows are far from 2^53.
+    // Offsets and row counts are far below 2^53.
     (_, value: unknown) => (typeof value === 'bigint' ? Number(value) : value),
     2,
   );
@@ -48,7 +48,7 @@ function streamJson(status: StreamStatus) {
   };
 }
 
-/** Null for a time that no calendar has: it is what a message says. */
+/** Null for a time outside the calendar, which a message may contain. */
 function isoTime(ms: number): string | null {
   const time = new Date(ms);
   return Number.isNaN(time.getTime()) ? null : time.toISOString();

@@ -1,18 +1,18 @@
 import type { Checkpoint } from '../../producers/state/checkpoint.ts';
 import type { LastRun } from './last-run.ts';
 
-/** What is known of one stream. Null stands for what is not there, undefined for what could not be asked. */
+/** The status of one stream. Null means that it does not exist, undefined that its service did not answer. */
 export interface StreamStatus {
   readonly stream: string;
   readonly topic: TopicStatus | null | undefined;
   readonly table: TableStatus | null | undefined;
-  /** Messages, marks of transactions included, that the sink has not passed; null without a topic. */
+  /** Messages, including transaction markers, that the sink has not passed; null without a topic. */
   readonly lag: bigint | null | undefined;
   readonly lastRun: LastRun | null | undefined;
   readonly checkpoint: Checkpoint | null | undefined;
-  /** Records and messages that are set aside and wait. */
+  /** Pending dead letters. */
   readonly deadLetters: number | undefined;
-  /** What needs a person, each with its remedy: see `problemsOf`. */
+  /** Problems with their remedies: see `problemsOf`. */
   readonly problems: readonly string[];
 }
 
@@ -23,20 +23,20 @@ export interface TopicStatus {
 
 export interface PartitionStatus {
   readonly partition: number;
-  /** Its first offset, and the one that its next message will get. */
+  /** The first offset, and the end offset. */
   readonly start: bigint;
   readonly end: bigint;
-  /** Undefined where the table could not be asked. */
+  /** Undefined if ClickHouse did not answer. */
   readonly lag: bigint | undefined;
 }
 
 export interface TableStatus {
   readonly name: string;
-  /** Those that merges have not taken yet included: older versions, and deletes. */
+  /** Includes older versions and deletes that are not merged yet. */
   readonly rows: bigint;
 }
 
-/** Something that will lose data or is not as it should be, with its cure. */
+/** Something that will lose data or is misconfigured, with its remedy. */
 export interface Warning {
   /** `topic chartmogul.plans` or `table plans_raw`. */
   readonly about: string;
@@ -47,11 +47,11 @@ export interface Status {
   readonly atMs: number;
   readonly streams: readonly StreamStatus[];
   readonly warnings: readonly Warning[];
-  /** What could not be asked, and why: a line each. */
+  /** One line per service that did not answer. */
   readonly failures: readonly string[];
 }
 
-/** How many messages there are about: compaction leaves gaps. */
+/** Returns the approximate number of messages: compaction leaves gaps. */
 export function messagesOf({ partitions }: TopicStatus): bigint {
   return partitions.reduce((sum, { start, end }) => sum + (end - start), 0n);
 }

@@ -13,7 +13,7 @@ import type { ClickHouseSettings } from '../../core/settings/config.ts';
 import { probeRetry, retry } from '../../core/retry.ts';
 import { isStreamName, storageTableOf } from '../../core/stream-name.ts';
 
-/** What a storage table holds, by partition of its topic. */
+/** The contents of a storage table, by partition of its topic. */
 export interface TableFacts {
   readonly name: string;
   readonly rows: bigint;
@@ -22,7 +22,7 @@ export interface TableFacts {
   readonly first: ReadonlyMap<number, bigint>;
 }
 
-/** Asks ClickHouse about the storage tables. Everything raises ServiceUnavailableError or ServiceRefusedError. */
+/** Queries storage tables. All methods throw ServiceUnavailableError or ServiceRefusedError. */
 export class StorageTables {
   readonly #client: ClickHouseClient;
   readonly #settings: ClickHouseSettings;
@@ -34,7 +34,7 @@ export class StorageTables {
     this.#signal = signal;
   }
 
-  /** The streams that have a storage table, as it names them (see `viewOf`): told by its name, and by the columns that a sink goes on by. */
+  /** Returns the view names of streams that have a storage table, recognised by its name and columns. */
   async streams(): Promise<string[]> {
     const { database } = this.#settings;
     const sql =
@@ -66,7 +66,7 @@ export class StorageTables {
     };
   }
 
-  /** What is wrong with the views of a stream: `view plans was made by hand …`. */
+  /** Returns the faults of a stream's views: `view plans was made by hand …`. */
   async viewFaults(stream: string): Promise<{ readonly view: string; readonly fault: string }[]> {
     const { database } = this.#settings;
     return this.#attempt(`views of ${stream}`, async () => {
@@ -77,14 +77,14 @@ export class StorageTables {
       for (const view of viewStatements(this.#settings, stream, columns, tables)) {
         const found = await readView(this.#client, database, view.name, this.#signal);
         const fault =
-          found === undefined ? 'is missing: the next start of the sink makes it' : viewFault(found, view);
+          found === undefined ? 'is missing: the next start of the sink creates it' : viewFault(found, view);
         if (fault !== undefined) faults.push({ view: view.name, fault });
       }
       return faults;
     });
   }
 
-  /** How many of the latest live rows have their messages before these offsets. */
+  /** Counts the live rows whose messages are before these offsets. */
   async liveRowsBefore(stream: string, starts: ReadonlyMap<number, bigint>): Promise<bigint> {
     const name = storageTableOf(stream);
     const before = [...starts].map(

@@ -3,7 +3,7 @@ import { readPartitionLogs } from '../../consumers/stream/partition-logs.ts';
 import { resumeOffset } from '../../consumers/stream/resume-offset.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import type { AskAdmin } from '../../core/kafka/client.ts';
-import { isCommitBelieved, partitionLag } from './lag.ts';
+import { isCommitValid, partitionLag } from './lag.ts';
 import type { PartitionStatus, TopicStatus } from './stream-status.ts';
 import type { TableFacts } from './table-facts.ts';
 
@@ -56,8 +56,8 @@ export async function readTopicStatus(
     if (sink !== undefined) {
       const { table, committed } = sink;
       const next = await resumeOffset(table?.newest ?? [], partition, log);
-      const isBelieved = isCommitBelieved(table?.rows);
-      lag = partitionLag(log, next, isBelieved ? committed?.get(partition) : undefined);
+      const isValid = isCommitValid(table?.rows);
+      lag = partitionLag(log, next, isValid ? committed?.get(partition) : undefined);
     }
     partitions.push({ partition, start, end, lag });
   }

@@ -10,7 +10,7 @@ import {
 import { messagesOf, type StreamStatus, type TopicStatus, type Warning } from './stream-status.ts';
 import type { StorageTables, TableFacts } from './table-facts.ts';
 
-/** What the configuration of a stream's topic will lose, or makes uncertain. */
+/** Returns warnings about a topic configuration that loses messages or makes times unreliable. */
 export function topicWarnings(
   { name, partitions }: TopicStatus,
   config: TopicConfig,
@@ -24,15 +24,15 @@ export function topicWarnings(
   return messages.map((message) => ({ about: aboutTopic(name), message }));
 }
 
-/** The same of the topic of checkpoints or dead letters: nobody replays them, yet what they lose is lost. */
+/** Returns warnings about the topic of checkpoints or dead letters, which no sink copies elsewhere. */
 export function journalWarnings(name: string, config: TopicConfig): Warning[] {
   const limit = deletionLimit(config);
   if (limit === undefined) return [];
-  const message = `${limit}: what is older is lost; set cleanup.policy to compact`;
+  const message = `${limit}: older messages are lost; set cleanup.policy to compact`;
   return [{ about: aboutTopic(name), message }];
 }
 
-/** Topics under the prefix that no sink reads. */
+/** Returns warnings about topics under the prefix that no sink reads. */
 export function leftTopicWarnings(topics: readonly string[], topicPrefix: string): Warning[] {
   return streamsUnder(topicPrefix, topics).left.map(({ topic, reason }) => ({
     about: aboutTopic(topic),
@@ -40,25 +40,25 @@ export function leftTopicWarnings(topics: readonly string[], topicPrefix: string
   }));
 }
 
-/** A topic that nobody has sunk, a table that nothing can make again. */
+/** Returns warnings about a topic without a table, or a table without a topic. */
 export function pairWarnings(
   { stream, topic, table }: Pick<StreamStatus, 'stream' | 'topic' | 'table'>,
   topicPrefix: string,
 ): Warning[] {
-  // A topic without messages gets its table with the first of them: an account may lack the stream.
+  // An empty topic is normal, because an account may lack the stream. The first message creates its table.
   if (topic && table === null && messagesOf(topic) > 0n)
     return [{ about: aboutTopic(topic.name), message: 'no table yet; run `npm run sink`' }];
   if (topic === null && table) {
     const name = topicOf(topicPrefix, stream);
-    const message = `no topic ${name}, so nothing can make it again; check TOPIC_PREFIX, or run \`npm run produce\``;
+    const message = `no topic ${name}, so it cannot be rebuilt; check TOPIC_PREFIX, or run \`npm run produce\``;
     return [{ about: aboutTable(stream), message }];
   }
   return [];
 }
 
 /**
- * Live rows whose messages the topic has no more: a replay would lose them. What was deleted and sent again since is none of them. The
- * table is asked only where it has rows from before the topic's start.
+ * Returns a warning if the topic no longer holds the messages of live rows: a replay would lose them.
+ * Queries the table only if it has rows from before the start of the topic.
  */
 export async function lostRowsWarnings(
   stream: string,
@@ -79,12 +79,12 @@ export async function lostRowsWarnings(
       about: aboutTable(stream),
       message:
         `${count} live rows whose messages are gone from ${name}: a replay would lose them; ` +
-        `\`npm run produce -- --full\` sends what ChartMogul still has`,
+        `\`npm run produce -- --full\` sends the records that ChartMogul still has`,
     },
   ];
 }
 
-/** Views that readers see in place of the sink's, or do not see at all. */
+/** Returns warnings about views that are missing or are not the sink's. */
 export async function viewWarnings(stream: string, tables: StorageTables): Promise<Warning[]> {
   return (await tables.viewFaults(stream)).map(({ view, fault }) => ({
     about: `view ${view}`,

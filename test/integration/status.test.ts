@@ -146,7 +146,7 @@ test('a topic that was made again is behind by its new messages; a table without
   const without = await statusOf(settings);
   assert.deepEqual(figures(without.plans), [null, null, 100n]);
   assert.deepEqual(without.warnings, [
-    `table plans_raw: no topic ${topic}, so nothing can make it again; check TOPIC_PREFIX, or run \`npm run produce\``,
+    `table plans_raw: no topic ${topic}, so it cannot be rebuilt; check TOPIC_PREFIX, or run \`npm run produce\``,
   ]);
   await createTopics(settings, 'plans');
   await sendPlans(t, settings, 0, 20);
@@ -186,7 +186,7 @@ test('a topic that would make a replay incomplete is named with its cure, as are
   const clock = `topic ${topic}: message.timestamp.type is CreateTime: which version of a row is the latest hangs on the clocks of producers; set it to LogAppendTime`;
   const deletes = `topic ${topic}: cleanup.policy is delete with retention.ms 604800000 (7 days): a replay lacks what is older`;
   const cure = '; set cleanup.policy to compact';
-  const ofLetters = `topic ${letters}: cleanup.policy is delete with retention.ms 604800000 (7 days): what is older is lost${cure}`;
+  const ofLetters = `topic ${letters}: cleanup.policy is delete with retention.ms 604800000 (7 days): older messages are lost${cure}`;
   assert.deepEqual((await statusOf(settings)).warnings, [deletes + cure, clock, ofLetters]);
 
   await sendPlans(t, settings, 0, 10);
@@ -200,7 +200,7 @@ test('a topic that would make a replay incomplete is named with its cure, as are
     `${deletes}, and 60 of its first messages are gone already${cure}`,
     clock,
     // Ten of the sixty were sent again.
-    `table plans_raw: 50 live rows whose messages are gone from ${topic}: a replay would lose them; \`npm run produce -- --full\` sends what ChartMogul still has`,
+    `table plans_raw: 50 live rows whose messages are gone from ${topic}: a replay would lose them; \`npm run produce -- --full\` sends the records that ChartMogul still has`,
   ]);
   assert.deepEqual(figures((await statusOf(settings)).plans).slice(1, 2), [0n]);
 });
@@ -235,6 +235,7 @@ test('an unknown stream is refused, and an empty account is no failure', async (
   assert.deepEqual([streams, warnings, failures], [[], [], []]);
   await assert.rejects(
     gatherStatus(settings, ['plans', 'unicorns'], noSignal),
-    (error) => error instanceof ConfigError && /^--streams got "unicorns", wants some of/.test(error.message),
+    (error) =>
+      error instanceof ConfigError && /^--streams must name some of .*; got "unicorns"$/.test(error.message),
   );
 });

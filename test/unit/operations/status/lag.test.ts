@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { isCommitBelieved, partitionLag } from '../../../../operations/status/lag.ts';
+import { isCommitValid, partitionLag } from '../../../../operations/status/lag.ts';
 
 interface Case {
   readonly what: string;
@@ -42,7 +42,7 @@ for (const { what, log, next, committed, lag } of cases) {
 }
 
 test('what the group has committed says nothing of a table that is missing or was emptied', () => {
-  assert.equal(isCommitBelieved(undefined), false);
-  assert.equal(isCommitBelieved(0n), false);
-  assert.equal(isCommitBelieved(1n), true);
+  assert.equal(isCommitValid(undefined), false);
+  assert.equal(isCommitValid(0n), false);
+  assert.equal(isCommitValid(1n), true);
 });

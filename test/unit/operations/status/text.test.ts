@@ -55,7 +55,7 @@ const statusOf = (streams: readonly StreamStatus[], some: Partial<Status> = {}):
 const linesOf = (status: Status, width = 80) => statusText(status, width).split('\n');
 const cells = (line = '') => line.split(/ {2,}/);
 
-test('a stream has a line; what is not there is a dash, what could not be asked a question mark', () => {
+test('statusText shows a line per stream, a dash for what is missing and ? for unknown values', () => {
   const lines = linesOf(
     statusOf([
       streamStatus('plans', 1_234n, { lag: 0n }),
@@ -74,7 +74,7 @@ test('a stream has a line; what is not there is a dash, what could not be asked 
   assert.deepEqual(lines.slice(5), ['', '? marks values whose service did not answer']);
 });
 
-test('how a run ended is said where it is not well, and the page where it stands', () => {
+test('statusText shows how a run failed and the page of its checkpoint', () => {
   const [, line] = linesOf(
     statusOf([
       streamStatus('plans', 5n, {
@@ -87,7 +87,7 @@ test('how a run ended is said where it is not well, and the page where it stands
   assert.deepEqual(cells(line), ['plans', '5', '5', '5', 'failed 2h ago', 'page 1,200', '7']);
 });
 
-test('letters have a column only where there are some', () => {
+test('statusText has a column for dead letters only if there are some', () => {
   const heads = (some: Partial<StreamStatus>) =>
     cells(linesOf(statusOf([streamStatus('plans'), streamStatus('tasks', 1n, some)]))[0]).at(-1);
   assert.equal(heads({}), 'checkpoint');
@@ -95,7 +95,7 @@ test('letters have a column only where there are some', () => {
   assert.equal(heads({ deadLetters: undefined }), 'dead');
 });
 
-test('the table fits 80 columns, by shorter numbers first, then by shorter names', () => {
+test('statusText fits 80 columns by shorter numbers first, then by shorter names', () => {
   const long = { lastRun: { ...done, outcome: 'stopped', finishedAtMs: NOW_MS - 59 * MINUTE_MS } } as const;
   const wide = streamStatus('metrics_customer_churn_rate', 123_456_789_012n);
   const [, shortened = ''] = linesOf(statusOf([wide]));
@@ -111,14 +111,14 @@ test('the table fits 80 columns, by shorter numbers first, then by shorter names
   assert.match(linesOf(statusOf([wide]), 200)[1] ?? '', /123,456,789,012 +123,456,789,012/);
 });
 
-test('a warning that several topics share is one line', () => {
+test('statusText shows a warning that topics share once', () => {
   const same = (...names: string[]) => names.map((about) => ({ about, message: 'no table yet' }));
   const warnings = [...same('a', 'b'), { about: 'a', message: 'other' }, ...same('c', 'd', 'e')];
   const lines = linesOf(statusOf([streamStatus('plans')], { warnings }));
   assert.deepEqual(lines.slice(2), ['', 'warning: a, b, c and 2 more: no table yet', 'warning: a: other']);
 });
 
-test('where nothing was produced, the status says what to do', () => {
+test('statusText gives the next step if nothing was produced', () => {
   assert.equal(statusText(statusOf([]), 80), 'no stream has a topic or a table yet; run `npm run produce`');
 });
 
@@ -131,9 +131,9 @@ const agos = [
   [86_399_999, '23h ago'],
   [40 * 86_400_000, '40d ago'],
 ] as const;
-for (const [ms, text] of agos) test(`${ms} ms are ${text}`, () => assert.equal(ago(0, ms), text));
+for (const [ms, text] of agos) test(`ago formats ${ms} ms as ${text}`, () => assert.equal(ago(0, ms), text));
 
-test('for programs: numbers and times in ISO, null for what is not there, nothing for what was not asked', () => {
+test('statusJson has ISO times, null for what is missing and nothing for unknown values', () => {
   const status = statusOf(
     [
       streamStatus('plans', 12n, { lag: 3n, lastRun: { ...done, outcome: 'failed', failure: 'why' } }),
@@ -169,12 +169,12 @@ test('for programs: numbers and times in ISO, null for what is not there, nothin
   );
 });
 
-test('a time that no calendar has does not break the answer', () => {
+test('statusJson shows null for a time outside the calendar', () => {
   const odd = streamStatus('plans', 1n, { lastRun: { ...done, finishedAtMs: 9e15 } });
   assert.match(statusJson(statusOf([odd]), loadSettings({}, '')), /"finishedAt": null/);
 });
 
-test('problems of a stream stand below the table, those that streams share in one line', () => {
+test('statusText shows problems below the table and shared problems once', () => {
   const problems = ['stale: run produce'];
   const lines = linesOf(
     statusOf([
