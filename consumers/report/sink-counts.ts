@@ -1,15 +1,7 @@
-/** What a stream's sink is doing. */
-export type SinkState =
-  /** Waiting for messages, or has no partition. */
-  | 'idle'
-  | 'flowing'
-  /** Looking up in table and topic where to go on. */
-  | 'positioning'
-  /** Learning a schema it has not met, and giving the table the columns for it. */
-  | 'learning'
-  /** A service does not answer; it is asked again. */
-  | 'waiting'
-  | 'failed';
+import type { SinkPhase } from '../stream/phase.ts';
+
+/** The phase, or `waiting` while a service does not answer. */
+export type SinkState = SinkPhase | 'waiting';
 
 /** What one stream's sink has done so far. Live: read by summary, metrics and progress while it grows. */
 export interface SinkCounts {
@@ -42,7 +34,7 @@ export function createSinkCounts(stream: string, table: string): SinkCounts {
   return {
     stream,
     table,
-    state: 'idle',
+    state: 'flowing',
     rows: 0,
     bytes: 0,
     batches: 0,

@@ -10,10 +10,11 @@ const RATE_WINDOW_MS = 5_000;
 const IDLE_AFTER_MS = 10_000;
 
 const stateTexts: Readonly<Record<SinkState, string>> = {
-  idle: '',
-  flowing: '',
-  positioning: 'finding where to go on',
   learning: 'learning a schema',
+  positioning: 'finding resume offsets',
+  flowing: '',
+  inserting: '',
+  stopping: '',
   waiting: 'waiting for a service',
   failed: 'failed',
 };

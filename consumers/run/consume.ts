@@ -2,7 +2,6 @@ import { setImmediate as immediate, setInterval as every } from 'node:timers/pro
 import type { EachBatchPayload } from 'kafkajs';
 import type { CaughtUp } from '../../core/kafka/caught-up.ts';
 import type { Settings } from '../../core/settings/config.ts';
-import { TopicGoneError } from '../../core/errors.ts';
 import { type AskAdmin } from '../../core/kafka/client.ts';
 import { kafkaError } from '../../core/kafka/kafka-error.ts';
 import { logger } from '../../core/logger.ts';
@@ -41,7 +40,7 @@ export async function consume(consumed: Consumed, signal: AbortSignal): Promise<
   const allFailed = new Promise<void>((resolve) => (onAllFailed = resolve));
   const begin = (sink: StreamSink) => {
     sink.onFailure(() => {
-      if ([...sinks.values()].every(hasFailedForGood)) onAllFailed();
+      if ([...sinks.values()].every((one) => one.hasFailedForGood)) onAllFailed();
     });
     const run = sink.run();
     // It may reject before anybody waits for it.
@@ -85,11 +84,6 @@ export async function consume(consumed: Consumed, signal: AbortSignal): Promise<
     await group.current.close();
     await watching;
   }
-}
-
-/** A topic that is gone may be made again. */
-function hasFailedForGood({ counts: { failure } }: StreamSink): boolean {
-  return failure !== undefined && !(failure instanceof TopicGoneError);
 }
 
 /**

@@ -6,6 +6,7 @@ import { InsertedRows, type RowRange } from '../table/insert-rows.ts';
 import type { RowsOutcome, StorageTable } from '../table/storage-table.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import type { SinkCounts } from '../report/sink-counts.ts';
+import type { PositionFinder } from './positions.ts';
 import type { TopicPartitions } from './topic-partitions.ts';
 
 /** When so many rows are refused one after the other, it is the table that refuses, and not the rows. */
@@ -40,6 +41,7 @@ type InsertPart = (part: BatchPart) => Promise<RowsOutcome>;
 export interface BatchInserterOptions {
   readonly topic: string;
   readonly table: StorageTable;
+  readonly positions: Pick<PositionFinder, 'stillHold'>;
   readonly letters: Pick<DeadLetters, 'send'>;
   readonly counts: SinkCounts;
   readonly policy: RetryPolicy;
@@ -57,14 +59,15 @@ export class BatchInserter {
   }
 
   /** @throws ServiceRefusedError naming the table. */
-  async insert(batch: Batch, partitions: TopicPartitions): Promise<BatchOutcome> {
-    const { letters, counts, policy, limit } = this.#options;
-    // Before anything is waited for: of partitions that are given away meanwhile nothing may be inserted.
-    const { generation } = partitions;
+  async insert(
+    batch: Batch,
+    { generation, assigned }: Pick<TopicPartitions, 'generation' | 'assigned'>,
+  ): Promise<BatchOutcome> {
+    const { letters, positions, counts, policy, limit } = this.#options;
     await letters.send(batch.letters, policy);
     counts.deadLetters += batch.letters.length;
     if (batch.rowCount === 0) return 'inserted';
-    if (!(await partitions.verify())) return 'changed';
+    if (!(await positions.stillHold(batch.topicId, assigned))) return 'changed';
     return limit(() => this.#insert(batch, generation));
   }
 

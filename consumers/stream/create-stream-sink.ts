@@ -20,7 +20,8 @@ import { StreamSchemas } from './stream-schemas.ts';
 import { StreamSink, type BatchLimits } from './stream-sink.ts';
 import { SetAside } from './set-aside.ts';
 import type { CommittedOffset } from './trail.ts';
-import { TopicPartitions, type SetAsideSource } from './topic-partitions.ts';
+import { PositionFinder, type ResumeEvidence } from './positions.ts';
+import { TopicPartitions } from './topic-partitions.ts';
 
 /**
  * Large inserts are what ClickHouse is fast with; the age bounds how late a row is seen. The bytes leave room for a fetch in a buffer of
@@ -86,18 +87,21 @@ export function createStreamSink(services: SinkServices, wishes: StreamSinkWishe
   const schemas = new StreamSchemas(registry, subjectOf(settings.topicPrefix, stream), table, policy);
   const control = group.control(topic);
   const ask = adminAsker(settings.kafka, services.admin, signal, policy);
-  const aside = setAsideSource(services, ask, policy, { groupId: group.groupId, stream });
-  const partitions = new TopicPartitions({
+  const evidence = resumeEvidence(services, ask, policy, { groupId: group.groupId, stream });
+  const partitions = new TopicPartitions({ topic, table, control, caughtUp });
+  const positions = new PositionFinder({ topic, table, ask, evidence, ...(floors && { floors }) });
+  const inserter = new BatchInserter({ topic, table, positions, letters, counts, policy, limit });
+  const sink = new StreamSink({
     topic,
     table,
-    ask,
-    control,
-    caughtUp,
-    aside,
-    ...(floors && { floors }),
+    schemas,
+    partitions,
+    positions,
+    inserter,
+    limits,
+    buffers,
+    counts,
   });
-  const inserter = new BatchInserter({ topic, table, letters, counts, policy, limit });
-  const sink = new StreamSink({ topic, table, schemas, partitions, inserter, limits, buffers, counts });
   return { sink, table, schemas, partitions };
 }
 
@@ -105,12 +109,12 @@ export function createStreamSink(services: SinkServices, wishes: StreamSinkWishe
  * Without the right to read commits or dead letters, or with more dead letters than fit in memory,
  * the sink processes the messages behind the last rows again.
  */
-function setAsideSource(
+function resumeEvidence(
   services: Pick<SinkServices, 'admin' | 'settings' | 'registry' | 'clickhouse' | 'signal'>,
   ask: AskAdmin,
   policy: RetryPolicy,
   { groupId, stream }: { readonly groupId: string; readonly stream: string },
-): SetAsideSource {
+): ResumeEvidence {
   const { settings, signal } = services;
   const topic = topicOf(settings.topicPrefix, stream);
   const ifAllowed = async <T>(asked: Promise<T>, otherwise: T): Promise<T> => {

@@ -6,35 +6,37 @@ import { logger } from '../../core/logger.ts';
 import { addMessage } from './add-message.ts';
 import { Batch } from './batch.ts';
 import type { BatchInserter } from './batch-inserter.ts';
+import { nextPhase, type SinkEvent, type SinkPhase } from './phase.ts';
+import type { PositionFinder } from './positions.ts';
 import type { StorageTable } from '../table/storage-table.ts';
 import type { RowBuffers } from './row-buffers.ts';
 import type { SinkCounts } from '../report/sink-counts.ts';
 import type { StreamSchemas } from './stream-schemas.ts';
 import type { TopicPartitions } from './topic-partitions.ts';
 
-/** When a batch is inserted: as soon as one of them is reached. */
+/** A batch is inserted as soon as it reaches one of these limits. */
 export interface BatchLimits {
   readonly rows: number;
   readonly bytes: number;
-  /** Of the messages that are set aside. */
+  /** Bytes of its dead letters. */
   readonly letterBytes: number;
-  /** Since its first message came. */
+  /** Time since its first message. */
   readonly ageMs: number;
-  /** Since its last message came. */
+  /** Time since its last message. */
   readonly quietMs: number;
 }
 
-/** How often it is looked whether the group knows this process again. */
+/** Interval for re-checking group membership. */
 const MEMBER_CHECK_MS = 50;
 
-/** How often a stream without messages looks whether its table is still the one that it knows. */
+/** Interval for checking whether the table was replaced, while the stream has no messages or has failed. */
 const TABLE_CHECK_MS = 5_000;
 
-/** What one fetch brought of one partition. */
+/** Messages of one partition that were fetched together. */
 export interface FetchedMessages {
   readonly partition: number;
   readonly messages: readonly KafkaMessage[];
-  /** The offset behind the last of them, and behind what was left out, such as the marks of transactions. */
+  /** The offset behind the last message, and behind records that are no messages, such as transaction markers. */
   readonly next: bigint;
   /** The partition's end. */
   readonly end: bigint;
@@ -45,6 +47,7 @@ export interface StreamSinkOptions {
   readonly table: StorageTable;
   readonly schemas: StreamSchemas;
   readonly partitions: TopicPartitions;
+  readonly positions: PositionFinder;
   readonly inserter: BatchInserter;
   readonly limits: BatchLimits;
   /** Shared by all tables. */
@@ -53,36 +56,33 @@ export interface StreamSinkOptions {
 }
 
 /**
- * Sinks the topic of one stream into its table. Two things happen at a time:
+ * Sinks the topic of one stream into its table. Two things happen concurrently:
  *
- * - {@link accept}, called with what was fetched, turns messages into rows of the batch that is being filled. It never waits. What it
- *   cannot take is left out, and fetched again when it can.
- * - {@link run} does one step after the other: find out where to go on (`position`), insert a batch, learn a schema, or wait. While a
- *   batch is inserted the next one is filled.
+ * - {@link accept} turns fetched messages into rows of the batch that is being filled. It never
+ *   waits. Messages that it rejects are fetched again later.
+ * - {@link run} does what the phase demands, one step after the other; see `phase.ts`.
  *
- * Fetching is held while positions are found or a schema is learnt, and while a batch is full before the one ahead of it is in.
+ * Events from outside change the phase at once, also while a step waits for a service. The answer
+ * to that step comes too late then: it changes the phase no more. Only the rows of an insert are
+ * committed all the same, unless the partitions were reassigned.
  */
 export class StreamSink {
   readonly counts: SinkCounts;
   readonly topic: string;
-  /** Resolves when table and views are there, or never will be. */
+  /** Resolves when table and views exist, or cannot be made. */
   readonly prepared: Promise<void>;
   readonly #options: StreamSinkOptions;
   #onPrepared: () => void = () => {};
   readonly #failureListeners: (() => void)[] = [];
+  #phase: SinkPhase = 'learning';
+  /** Counts the events, so that a step notices those that came while it waited. */
+  #events = 0;
   #filling: Batch | undefined;
-  #isInserting = false;
-  /** The schema that a message wants which cannot be taken yet. */
-  #wanted: number | undefined;
-  /** Messages are kept until their rows are in, and rows that ClickHouse refuses are looked for one by one. */
+  /** The schema to learn once the batch before its message is inserted. */
+  #unknownSchemaId: number | undefined;
+  /** Batches keep their messages, so that a refused row can be found. */
   #isCareful = false;
-  /** The table may not be what it was, or has not been looked at yet. */
-  #mustRelearn = true;
-  #isStopping = false;
-  /** False when the topic was seen to be gone. */
-  #hasTopic = true;
-  /** Why nothing can be taken any more. */
-  #fault: { readonly error: unknown } | undefined;
+  #failure: Error | undefined;
   #lastAcceptMs = 0;
   #wake: () => void = () => {};
 
@@ -96,25 +96,35 @@ export class StreamSink {
     });
   }
 
-  /** The group has given this process these partitions of the topic, and no others. Everything before is forgotten. */
+  get isAssigned(): boolean {
+    return this.#options.partitions.assigned.length > 0;
+  }
+
+  /** Whether the stream has failed and does not wait for its topic to exist again. */
+  get hasFailedForGood(): boolean {
+    return this.#failure !== undefined && !(this.#failure instanceof TopicGoneError);
+  }
+
+  /** Replaces the partitions by those that the group has assigned to this process. */
   assign(partitions: readonly number[]): void {
     this.#options.partitions.assign(partitions);
     this.#discard();
+    this.#on('assigned');
     this.#countLag();
-    this.#wake();
   }
 
-  /** Takes messages that were fetched, as far as it can at the moment. */
-  accept(fetched: FetchedMessages): void {
+  /** Accepts fetched messages as far as possible at the moment. */
+  accept({ partition, messages, next, end }: FetchedMessages): void {
     const { partitions } = this.#options;
-    if (this.#isStopping || this.counts.failure !== undefined || !partitions.isFlowing) return;
-    const { partition, messages, next, end } = fetched;
-    const first = messages[0];
-    const wantedOffset = partitions.next(partition);
-    if (wantedOffset === undefined) return;
-    if (first !== undefined && BigInt(first.offset) < wantedOffset) {
-      // The topic was deleted and made again.
-      this.#reposition();
+    const expected = this.#isIn('flowing', 'inserting') ? partitions.next(partition) : undefined;
+    if (expected === undefined) {
+      partitions.cut(partition);
+      return;
+    }
+    const [first] = messages;
+    if (first !== undefined && BigInt(first.offset) < expected) {
+      this.#discard();
+      this.#on('topicReplaced');
       return;
     }
     const isFirst = this.#filling === undefined;
@@ -124,9 +134,8 @@ export class StreamSink {
       assertReadable(this.topic, partition, messages);
       cut = this.#fill(batch, partition, messages);
     } catch (error) {
-      // Of the stream alone: whoever fetches for all of them must not hear of it.
-      this.#fault = { error };
-      this.#wake();
+      // The other streams of the consumer must not fail with this one.
+      this.#fail(error);
       return;
     }
     const reached = cut ?? next;
@@ -140,44 +149,29 @@ export class StreamSink {
     this.#updateFlow();
   }
 
-  get isAssigned(): boolean {
-    return this.#options.partitions.isAssigned;
-  }
-
-  /** @param id Kafka's id of the topic now; 0 where it gives none, undefined if there is no such topic. */
+  /** @param id Kafka's id of the topic now; 0 if the broker has none, undefined if the topic does not exist. */
   noticeTopic(id: bigint | undefined): void {
-    const { counts, partitions } = this.#options;
-    this.#hasTopic = id !== undefined;
-    if (counts.failure instanceof TopicGoneError) {
-      if (this.#hasTopic) this.#wake();
-    } else if (counts.failure === undefined && id === undefined) {
-      this.#fault = { error: new TopicGoneError(`there is no topic ${this.topic} any more`) };
-      this.#wake();
-    } else if (id !== undefined && partitions.isOfOther(id)) {
-      this.#reposition();
+    const { topicId } = this.#options.partitions;
+    if (id === undefined) {
+      if (!this.#isIn('failed', 'stopping'))
+        this.#fail(new TopicGoneError(`topic ${this.topic} does not exist any more`));
+    } else if (this.#failure instanceof TopicGoneError) {
+      this.#recover('the topic exists again: the sink reads it');
+    } else if (this.#isIn('flowing', 'inserting') && id !== topicId && id !== 0n && topicId !== 0n) {
+      this.#discard();
+      this.#on('topicReplaced');
     }
   }
 
-  /** Where a partition ends now. */
+  /** @param end the end of the partition now. */
   noticeEnd(partition: number, end: bigint): void {
     this.#options.partitions.noticeEnd(partition, end);
     this.#countLag();
   }
 
-  /** Inserts what has been taken, takes no more, and lets {@link run} return. */
+  /** Inserts the accepted messages, accepts no more, and lets {@link run} return. */
   stop(): void {
-    this.#isStopping = true;
-    this.#wake();
-  }
-
-  /** Works until stopped. Never throws: a failure stands in the counts, until a replay has made the table anew, or a topic that was gone is there again. */
-  async run(): Promise<void> {
-    try {
-      do await this.#work();
-      while (await this.#isMended());
-    } finally {
-      this.#onPrepared();
-    }
+    this.#on('stopped');
   }
 
   /** Calls back whenever the stream has failed. */
@@ -185,167 +179,198 @@ export class StreamSink {
     this.#failureListeners.push(listener);
   }
 
-  /** Until stopped or failed. */
-  async #work(): Promise<void> {
+  /**
+   * Works until stopped. Never throws: a failure is stored in the counts until the table is
+   * replaced, or a missing topic exists again.
+   */
+  async run(): Promise<void> {
     try {
       while (await this.#step());
+    } finally {
+      this.#onPrepared();
+    }
+  }
+
+  /** Returns false after the last step. */
+  async #step(): Promise<boolean> {
+    this.counts.state = this.#phase;
+    try {
+      switch (this.#phase) {
+        case 'learning':
+          await this.#learn();
+          return true;
+        case 'positioning':
+          await this.#position();
+          return true;
+        case 'flowing':
+        case 'inserting':
+          await this.#flow();
+          return true;
+        case 'failed':
+          await this.#awaitReplacedTable();
+          return true;
+        case 'stopping':
+          return await this.#flush();
+      }
     } catch (error) {
       this.#fail(error);
+      return this.#phase !== 'stopping';
     }
   }
 
-  /** Waits, after a failure, for another table under the name, or for the topic if that was gone, and forgets the failure; false if stopped before. */
-  async #isMended(): Promise<boolean> {
-    const { table, partitions, counts } = this.#options;
-    const isTopicGone = counts.failure instanceof TopicGoneError;
-    // Known to be gone, or not found when it was looked for: then the next look counts.
-    if (isTopicGone) this.#hasTopic = false;
-    let failedWith: string | undefined;
-    while (!this.#isStopping) {
-      counts.state = 'failed';
-      if (isTopicGone) {
-        if (!this.#hasTopic) {
-          await this.#untilWoken();
-          continue;
-        }
-        logger.info(
-          { stream: counts.stream, topic: this.topic },
-          'the topic is there again: the sink reads it',
-        );
-      } else {
-        // It may be ClickHouse that the stream has failed for.
-        const identity = await table.readIdentity().catch(() => undefined);
-        failedWith ??= identity;
-        counts.state = 'failed';
-        if (identity === undefined || identity === failedWith) {
-          await this.#untilWoken();
-          continue;
-        }
-        logger.info({ stream: counts.stream }, 'the table was made anew: going on');
+  async #learn(): Promise<void> {
+    const { schemas } = this.#options;
+    const id = this.#unknownSchemaId;
+    const asked = this.#events;
+    if (id === undefined) {
+      schemas.forget();
+      // It makes table and views, so that a stream without messages can be queried too.
+      await schemas.learnLatest();
+      this.#onPrepared();
+    } else await schemas.learn(id);
+    if (asked !== this.#events) return;
+    this.#unknownSchemaId = undefined;
+    this.#on(id === undefined ? 'tableLearned' : 'schemaLearned');
+  }
+
+  async #position(): Promise<void> {
+    const { partitions, positions } = this.#options;
+    const asked = this.#events;
+    const found = await positions.find(partitions.assigned);
+    if (asked !== this.#events) return;
+    partitions.resumeAt(found);
+    this.#on('positioned');
+    this.#countLag();
+  }
+
+  async #flow(): Promise<void> {
+    const { partitions, table } = this.#options;
+    const batch = this.#filling;
+    if (batch !== undefined && this.#isDue() && partitions.isMember) {
+      await this.#insert(batch);
+    } else if (batch === undefined && this.#unknownSchemaId !== undefined) {
+      this.#on('schemaUnknown');
+    } else {
+      const isQuiet = await this.#untilWoken();
+      if (isQuiet && this.isAssigned && (await table.isReplaced())) this.#startOver();
+    }
+  }
+
+  /** Inserts the last batch. A process that the group may have forgotten leaves it to the next owner. */
+  async #flush(): Promise<boolean> {
+    const batch = this.#filling;
+    if (batch === undefined || !this.#options.partitions.isMember) return false;
+    await this.#insert(batch);
+    return true;
+  }
+
+  async #insert(batch: Batch): Promise<void> {
+    const { partitions, inserter, counts, table, buffers } = this.#options;
+    this.#filling = undefined;
+    counts.oldestRowMs = undefined;
+    this.#on('batchDue');
+    const { generation } = partitions;
+    const asked = this.#events;
+    try {
+      const outcome = await inserter.insert(batch, partitions);
+      const block = outcome === 'inserted' ? await table.lastBlock() : '';
+      if (generation.aborted) return;
+      this.#isCareful = outcome === 'refused';
+      if (outcome !== 'inserted') {
+        this.#startOver();
+        return;
       }
-      counts.failure = undefined;
-      this.#fault = undefined;
-      partitions.takeUp();
-      this.#startOver();
-      return true;
+      partitions.commit(batch.consumed, batch.trails, block);
+      counts.stalledSinceMs = undefined;
+      this.#countLag();
+      if (asked === this.#events) this.#on('inserted');
+    } catch (error) {
+      // The new owner inserts the batch again, but cannot repair what a failing view has left in the table.
+      if (!generation.aborted || error instanceof ViewFailedError) throw error;
+    } finally {
+      buffers.giveBack(batch.rows);
+      this.#updateFlow();
     }
-    return false;
   }
 
-  /** Keeps why the stream failed and says it once. */
+  /** Waits for another table under the name, as a replay leaves it. {@link noticeTopic} waits for a topic. */
+  async #awaitReplacedTable(): Promise<void> {
+    const { table, counts } = this.#options;
+    let failedWith: string | undefined;
+    while (this.#isIn('failed')) {
+      if (this.hasFailedForGood) {
+        // ClickHouse may be the reason for the failure.
+        const identity = await table.readIdentity().catch(() => undefined);
+        if (!this.#isIn('failed')) return;
+        counts.state = 'failed';
+        failedWith ??= identity;
+        if (identity !== undefined && identity !== failedWith) {
+          this.#recover('the table was replaced: the sink resumes');
+          return;
+        }
+      }
+      await this.#untilWoken();
+    }
+  }
+
+  #isIn(...phases: readonly SinkPhase[]): boolean {
+    return phases.includes(this.#phase);
+  }
+
+  #on(event: SinkEvent): void {
+    this.#phase = nextPhase(this.#phase, event);
+    this.#events++;
+    this.#updateFlow();
+    this.#wake();
+  }
+
+  /** Learns and positions again: the table may have changed, or may be gone. */
+  #startOver(): void {
+    this.#discard();
+    this.#on('tableChanged');
+  }
+
+  /** Stores the failure and logs it once. */
   #fail(error: unknown): void {
     const { counts, partitions } = this.#options;
-    if (this.#isStopping) {
-      const { stream } = counts;
-      logger.warn(
-        { stream, reason: messageOf(error) },
-        'the last rows are not in: the next sink takes them again',
-      );
-      if (counts.buffered > 0)
+    const { stream } = counts;
+    if (this.#isIn('stopping')) {
+      logger.warn({ stream, reason: messageOf(error) }, 'last rows not inserted: the next sink inserts them');
+      const count = [...partitions.lags.values()].reduce((sum, { buffered }) => sum + buffered, 0);
+      if (count > 0)
         counts.failure = new StoppedError(
-          `stopped before ${counts.buffered} messages were inserted: the next sink takes them again`,
+          `stopped before ${count} messages were inserted: the next sink inserts them`,
         );
       return;
     }
-    counts.failure = error instanceof Error ? error : new Error(messageOf(error));
-    counts.state = 'failed';
-    logger.error({ stream: counts.stream, reason: messageOf(error) }, 'stream stopped');
+    this.#failure = error instanceof Error ? error : new Error(messageOf(error));
+    counts.failure = this.#failure;
+    logger.error({ stream, reason: messageOf(error) }, 'stream stopped');
     this.#discard();
-    partitions.giveUp();
+    this.#on('failed');
+    partitions.abandon();
+    counts.state = 'failed';
     this.#countLag();
     this.#onPrepared();
     for (const listener of this.#failureListeners) listener();
   }
 
-  /** One step; false when there is none any more. */
-  async #step(): Promise<boolean> {
-    const { partitions, counts } = this.#options;
-    if (this.#fault !== undefined) throw this.#fault.error;
-    if (this.#mustRelearn && !this.#isStopping) {
-      counts.state = 'learning';
-      await this.#relearn();
-    } else if (partitions.mustPosition && !this.#isStopping) {
-      counts.state = 'positioning';
-      await this.#position();
-    } else if (this.#isDue() && partitions.isMember) {
-      await this.#insertFilling();
-    } else if (this.#isStopping) {
-      return false;
-    } else if (this.#wanted !== undefined) {
-      counts.state = 'learning';
-      await this.#learn(this.#wanted);
-    } else {
-      counts.state = this.#filling === undefined ? 'idle' : 'flowing';
-      const isLong = await this.#untilWoken();
-      if (isLong && partitions.isAssigned && (await this.#options.table.isReplaced())) this.#startOver();
-    }
-    return true;
+  #recover(reason: string): void {
+    const { counts } = this.#options;
+    logger.info({ stream: counts.stream, topic: this.topic }, reason);
+    this.#failure = undefined;
+    counts.failure = undefined;
+    this.#on('recovered');
   }
 
-  /** Makes table and views for what the topic's subject has, so that a stream without messages can be queried too. */
-  async #relearn(): Promise<void> {
-    const { schemas } = this.#options;
-    this.#mustRelearn = false;
-    schemas.forget();
-    await schemas.learnLatest();
-    this.#onPrepared();
-  }
-
-  async #position(): Promise<void> {
-    this.#discard();
-    await this.#options.partitions.position();
-    this.#countLag();
-    this.#updateFlow();
-  }
-
-  async #learn(wanted: number): Promise<void> {
-    await this.#options.schemas.learn(wanted);
-    this.#wanted = undefined;
-    this.#updateFlow();
-  }
-
-  async #insertFilling(): Promise<void> {
-    const { partitions, inserter, counts, table } = this.#options;
-    const batch = this.#filling;
-    if (batch === undefined) return;
-    this.#filling = undefined;
-    counts.oldestRowMs = undefined;
-    this.#isInserting = true;
-    this.#updateFlow();
-    const { generation } = partitions;
-    try {
-      const outcome = await inserter.insert(batch, partitions);
-      const block = outcome === 'inserted' ? await table.lastBlock() : '';
-      if (generation.aborted) return;
-      if (outcome === 'inserted') {
-        partitions.commit(batch.consumed, batch.trails, block);
-        counts.stalledSinceMs = undefined;
-        this.#countLag();
-        this.#isCareful = false;
-      } else {
-        // Once more from where the table stands: with its columns as they are now, or with an eye on every row.
-        this.#isCareful = outcome === 'refused';
-        this.#startOver();
-      }
-    } catch (error) {
-      // Whoever has the partitions now takes the batch again; but not what a view has left in the table.
-      if (!generation.aborted || error instanceof ViewFailedError) throw error;
-      return;
-    } finally {
-      this.#isInserting = false;
-      this.#options.buffers.giveBack(batch.rows);
-      this.#updateFlow();
-    }
-  }
-
-  /** Gives the offset of the message that it could not take yet. */
+  /** Returns the offset of the first message with an unknown schema. */
   #fill(batch: Batch, partition: number, messages: readonly KafkaMessage[]): bigint | undefined {
     const { schemas } = this.#options;
     for (const message of messages) {
       try {
-        const unlearnt = addMessage(batch, schemas, partition, message);
-        if (unlearnt === undefined) continue;
-        this.#wanted = unlearnt;
+        const unknownSchemaId = addMessage(batch, schemas, partition, message);
+        if (unknownSchemaId === undefined) continue;
+        this.#unknownSchemaId = unknownSchemaId;
         return BigInt(message.offset);
       } catch (error) {
         if (!(error instanceof RecordError)) throw error;
@@ -370,51 +395,37 @@ export class StreamSink {
     const batch = this.#filling;
     if (batch === undefined) return false;
     const { partitions, buffers } = this.#options;
-    const isForced =
-      this.#isStopping || this.#wanted !== undefined || partitions.isCaughtUp || buffers.isFull();
+    const isForced = this.#unknownSchemaId !== undefined || partitions.isCaughtUp || buffers.isFull();
     return isForced || this.#isFull(batch) || this.#waitMs(batch) <= 0;
   }
 
-  /** How long a batch may still wait for more messages. */
+  /** Returns how long a batch may still wait for more messages. */
   #waitMs({ startedMs }: Batch): number {
     const { ageMs, quietMs } = this.#options.limits;
     return Math.min(startedMs + ageMs, this.#lastAcceptMs + quietMs) - performance.now();
   }
 
-  /** True if nothing has happened for a long time. */
+  /** Waits for an event, a message, or the time when the batch is due. Returns true if there was no message for a long time. */
   async #untilWoken(): Promise<boolean> {
-    if (this.#isStopping) return false;
     const batch = this.#filling;
     const waitMs =
       batch === undefined
         ? TABLE_CHECK_MS
         : Math.max(this.#waitMs(batch), this.#isDue() ? MEMBER_CHECK_MS : 1);
     let timer: NodeJS.Timeout | undefined;
-    const isLong = await new Promise<boolean>((resolve) => {
+    const isQuiet = await new Promise<boolean>((resolve) => {
       this.#wake = () => resolve(false);
       timer = setTimeout(() => resolve(batch === undefined), waitMs);
     });
     clearTimeout(timer);
     this.#wake = () => {};
-    return isLong;
-  }
-
-  /** Another table may be there than before, or none. */
-  #startOver(): void {
-    this.#mustRelearn = true;
-    this.#reposition();
-  }
-
-  #reposition(): void {
-    this.#options.partitions.reposition();
-    this.#discard();
-    this.#wake();
+    return isQuiet;
   }
 
   #discard(): void {
     if (this.#filling !== undefined) this.#options.buffers.giveBack(this.#filling.rows);
     this.#filling = undefined;
-    this.#wanted = undefined;
+    this.#unknownSchemaId = undefined;
     this.counts.oldestRowMs = undefined;
   }
 
@@ -422,30 +433,32 @@ export class StreamSink {
     const { partitions, counts } = this.#options;
     counts.lag.clear();
     counts.buffered = 0;
-    if (counts.failure instanceof TopicGoneError) {
+    if (this.#failure instanceof TopicGoneError) {
       counts.stalledSinceMs = undefined;
       return;
     }
     let sum = 0;
     for (const [partition, { lag, buffered }] of partitions.lags) {
       counts.lag.set(partition, lag);
-      // What a failed stream had taken was thrown away.
-      if (counts.failure === undefined) counts.buffered += buffered;
+      // A failed stream has discarded its messages.
+      if (this.#failure === undefined) counts.buffered += buffered;
       sum += lag;
     }
     if (sum === 0) counts.stalledSinceMs = undefined;
     else counts.stalledSinceMs ??= performance.now();
   }
 
+  /** Fetches while the phase accepts messages and there is room for them. */
   #updateFlow(): void {
     const { partitions, buffers } = this.#options;
     const batch = this.#filling;
     const hasRoom = batch === undefined || (!this.#isFull(batch) && !buffers.isFull());
-    partitions.hold(this.#wanted !== undefined || (this.#isInserting && !hasRoom));
+    const isOpen = this.#isIn('flowing') || (this.#isIn('inserting') && hasRoom);
+    partitions.hold(!isOpen || this.#unknownSchemaId !== undefined);
   }
 }
 
-/** As far as the bytes name one. */
+/** Returns the schema id that the bytes name, if any. */
 function schemaIdIn(value: Buffer | null): number | undefined {
   try {
     return value === null ? undefined : schemaIdOf(value);

@@ -40,7 +40,7 @@ test('a table at work has a line with its rows, their rate now and its lag, then
 
 const states: [state: SinkState, text: string][] = [
   ['flowing', 'a_raw  1 row  lag 2  1/s'],
-  ['positioning', 'a_raw  1 row  lag 2  finding where to go on'],
+  ['positioning', 'a_raw  1 row  lag 2  finding resume offsets'],
   ['learning', 'a_raw  1 row  lag 2  learning a schema'],
   ['waiting', 'a_raw  1 row  lag 2  waiting for a service'],
   ['failed', 'a_raw  1 row  lag 2  failed'],
@@ -146,7 +146,7 @@ for (const [rows, shown] of heights) {
 const count = fc.oneof(fc.constant(0), fc.nat(99), fc.nat(99_999_999), fc.nat(1e12));
 const anyCounts = fc.record({
   stream: fc.constantFrom('a', 'metrics_customer_churn_rate', `a${'_long'.repeat(19)}`),
-  state: fc.constantFrom<SinkState>('idle', 'flowing', 'positioning', 'learning', 'waiting', 'failed'),
+  state: fc.constantFrom<SinkState>('flowing', 'inserting', 'positioning', 'learning', 'waiting', 'failed'),
   rows: count,
   deadLetters: count,
   lag: fc.array(count, { maxLength: 3 }).map((all) => lagOf(...all)),

@@ -7,7 +7,6 @@ import { BatchInserter } from '../../../../consumers/stream/batch-inserter.ts';
 import type { InsertOutcome } from '../../../../consumers/table/insert-rows.ts';
 import type { StorageTable } from '../../../../consumers/table/storage-table.ts';
 import { createSinkCounts } from '../../../../consumers/report/sink-counts.ts';
-import type { TopicPartitions } from '../../../../consumers/stream/topic-partitions.ts';
 import { RowBuffer } from '../../../../consumers/transcode/row-buffer.ts';
 import { DecodeError } from '../../../../core/errors.ts';
 import { serviceRetry } from '../../../../core/retry.ts';
@@ -49,14 +48,17 @@ function createInserter({ insert, hasStill = () => true, whileVerifying = () => 
     get generation() {
       return generation.signal;
     },
-    verify: () => {
-      whileVerifying();
-      return Promise.resolve(true);
-    },
+    assigned: [0],
   };
   const inserter = new BatchInserter({
     topic: 't.plans',
     table: table as unknown as StorageTable,
+    positions: {
+      stillHold: () => {
+        whileVerifying();
+        return Promise.resolve(true);
+      },
+    },
     letters: {
       send: (sent) => {
         letters.push(...sent.map((letter) => letter.message.offset));
@@ -69,7 +71,7 @@ function createInserter({ insert, hasStill = () => true, whileVerifying = () => 
   });
   return {
     letters,
-    insert: (batch: Batch) => inserter.insert(batch, partitions as unknown as TopicPartitions),
+    insert: (batch: Batch) => inserter.insert(batch, partitions),
     /** What {@link TopicPartitions.assign} does. */
     assign: () => {
       generation.abort();

@@ -1,0 +1,91 @@
+/** What the sink of a stream does. */
+export type SinkPhase =
+  /** It gives the table the columns for a schema: at the start for the latest one, later for one that a message names. */
+  | 'learning'
+  /** It looks up in table and topic where to resume. */
+  | 'positioning'
+  /** It fills a batch. */
+  | 'flowing'
+  /** It inserts a batch and fills the next one. */
+  | 'inserting'
+  /** It reads nothing until its table is replaced, or its topic exists again. */
+  | 'failed'
+  /** It inserts what it has accepted, and accepts nothing more. */
+  | 'stopping';
+
+export type SinkEvent =
+  | 'tableLearned'
+  | 'schemaUnknown'
+  | 'schemaLearned'
+  /** The group has assigned partitions. */
+  | 'assigned'
+  | 'positioned'
+  /** The topic was recreated or has lost messages. */
+  | 'topicReplaced'
+  | 'batchDue'
+  | 'inserted'
+  /** The table is not the one that the batch was filled for, or refuses it. */
+  | 'tableChanged'
+  | 'failed'
+  | 'recovered'
+  | 'stopped';
+
+/**
+ * The phases of a stream's sink. DESIGN.md shows the same table. An event that a phase does not list is a defect. The answer to a request
+ * leads to an event only if no other event came since the request.
+ */
+const transitions: Readonly<Record<SinkPhase, Partial<Record<SinkEvent, SinkPhase>>>> = {
+  learning: {
+    tableLearned: 'positioning',
+    schemaLearned: 'flowing',
+    assigned: 'learning',
+    tableChanged: 'learning',
+    failed: 'failed',
+    stopped: 'stopping',
+  },
+  positioning: {
+    positioned: 'flowing',
+    assigned: 'positioning',
+    tableChanged: 'learning',
+    failed: 'failed',
+    stopped: 'stopping',
+  },
+  flowing: {
+    batchDue: 'inserting',
+    schemaUnknown: 'learning',
+    assigned: 'positioning',
+    topicReplaced: 'positioning',
+    tableChanged: 'learning',
+    failed: 'failed',
+    stopped: 'stopping',
+  },
+  inserting: {
+    inserted: 'flowing',
+    assigned: 'positioning',
+    topicReplaced: 'positioning',
+    tableChanged: 'learning',
+    failed: 'failed',
+    stopped: 'stopping',
+  },
+  failed: {
+    recovered: 'learning',
+    assigned: 'failed',
+    tableChanged: 'failed',
+    failed: 'failed',
+    stopped: 'stopping',
+  },
+  stopping: {
+    batchDue: 'stopping',
+    inserted: 'stopping',
+    assigned: 'stopping',
+    tableChanged: 'stopping',
+    stopped: 'stopping',
+  },
+};
+
+/** Returns the phase that follows. @throws RangeError for an event that the phase does not list. */
+export function nextPhase(phase: SinkPhase, event: SinkEvent): SinkPhase {
+  const next = transitions[phase][event];
+  if (next === undefined) throw new RangeError(`a sink that is ${phase} got the event ${event}`);
+  return next;
+}

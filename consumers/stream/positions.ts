@@ -1,0 +1,189 @@
+import { isDeepStrictEqual } from 'node:util';
+import { NameTakenError } from '../../core/errors.ts';
+import { describeTopics, type AskAdmin } from '../../core/kafka/client.ts';
+import type { OffsetSpan } from '../../core/kafka/topic-reader.ts';
+import { logger } from '../../core/logger.ts';
+import type { StorageTable } from '../table/storage-table.ts';
+import { findMergedAway } from './merged-away.ts';
+import { endsOf, readPartitionLogs, topicIdOf } from './partition-logs.ts';
+import type { TableRows } from '../table/partition-rows.ts';
+import { highestOf, resumeOffset, rowsOfTopic } from './resume-offset.ts';
+import type { SetAside } from './set-aside.ts';
+import { trailIn, trailOf, type CommittedOffset, type Trail, type TrailOwner } from './trail.ts';
+
+type Letters = Pick<SetAside, 'countBetween' | 'has'>;
+
+/** Finds messages behind the last rows that need no row: dead letters, or rows that merges removed. */
+export interface ResumeEvidence {
+  /** Returns the group's committed offsets by partition. */
+  committed(): Promise<ReadonlyMap<number, CommittedOffset>>;
+  letters(): Promise<Letters>;
+  /** Whether the table lacks the rows of these messages because of merges and nothing else. */
+  wasMergedAway(spans: ReadonlyMap<number, OffsetSpan>, letters: Letters): Promise<boolean>;
+}
+
+/** Where one partition resumes. */
+export interface Position {
+  readonly next: bigint;
+  /** The partition's end; undefined if the topic lacks the partition. */
+  readonly end: bigint | undefined;
+  readonly trail: Trail | undefined;
+}
+
+export interface Positions {
+  /** Kafka's id of the topic; 0 if unknown. */
+  readonly topicId: bigint;
+  readonly partitions: ReadonlyMap<number, Position>;
+  /**
+   * Offsets of the partitions whose commit names another highest row: the last commit was lost, or
+   * the table was restored. Only a new commit records rows that merges remove from now on.
+   */
+  readonly uncommitted: ReadonlyMap<number, bigint>;
+  /** The last block of the table, for the commit of these offsets. */
+  readonly block: string;
+}
+
+export interface PositionFinderOptions {
+  readonly topic: string;
+  readonly table: StorageTable;
+  readonly ask: AskAdmin;
+  /** By partition, the lowest offset to resume at. */
+  readonly floors?: ReadonlyMap<number, bigint>;
+  readonly evidence: ResumeEvidence;
+}
+
+/** Reads from table and topic where the partitions resume. The table is the checkpoint. */
+export class PositionFinder {
+  readonly #options: PositionFinderOptions;
+  /** The rows of the partitions when they were positioned; undefined once an insert has found them unchanged. */
+  #unverified: TableRows | undefined;
+
+  constructor(options: PositionFinderOptions) {
+    this.#options = options;
+  }
+
+  /** @throws TopicGoneError, NameTakenError, ServiceRefusedError, ServiceUnavailableError */
+  async find(partitions: readonly number[]): Promise<Positions> {
+    if (partitions.length === 0)
+      return { topicId: 0n, partitions: new Map(), uncommitted: new Map(), block: '' };
+    const { topic, table, ask, floors } = this.#options;
+    const rows = await table.partitionRows();
+    const logs = await readPartitionLogs(ask, topic);
+    const topicId = topicIdOf(logs);
+    await this.#checkOwner(rows, topicId);
+    const found = new Map<number, Position>();
+    for (const partition of partitions) {
+      const log = logs.get(partition);
+      if (log === undefined) continue;
+      const offset = await resumeOffset(rows, partition, log);
+      const highest = highestOf(rowsOfTopic(rows, log.topicId), partition)?.offset;
+      if (highest !== undefined && offset !== highest + 1n)
+        logger.warn(
+          { topic, partition, offset, tableOffset: highest },
+          'the topic was recreated or has lost messages: the sink resumes at the offset',
+        );
+      const floor = floors?.get(partition) ?? 0n;
+      const next = offset < floor ? floor : offset;
+      found.set(partition, { next, end: log.end, trail: { highest, letters: 0 } });
+    }
+    const owner = { topicId, table: table.identity };
+    const committed = await this.#options.evidence.committed();
+    await this.#skipRowless(found, { rows, owner, committed, ends: endsOf(logs) });
+    const uncommitted = uncommittedOf(found, owner, committed);
+    const block = uncommitted.size > 0 ? await table.lastBlock() : '';
+    for (const partition of partitions)
+      if (!found.has(partition)) found.set(partition, { next: 0n, end: undefined, trail: undefined });
+    this.#unverified = rows;
+    return { topicId, partitions: found, uncommitted, block };
+  }
+
+  /**
+   * Returns whether positions still hold before an insert:
+   *
+   * - The topic is the same one. A topic that is gone counts as the same: the accepted messages are all that is left of it.
+   * - Until the first insert, the table has the rows it had. Otherwise the previous owner of the partitions has inserted more.
+   *
+   * @param topicId of the topic that the messages came from; 0 if unknown.
+   */
+  async stillHold(topicId: bigint, partitions: readonly number[]): Promise<boolean> {
+    const { topic, table, ask } = this.#options;
+    if (topicId !== 0n) {
+      const found = (await describeTopics(ask, [topic])).get(topic);
+      if (found !== undefined && found.id !== topicId) return false;
+    }
+    if (this.#unverified === undefined) return true;
+    const rows = rowsOf(await table.partitionRows(), partitions);
+    if (!isDeepStrictEqual(new Set(rows), new Set(rowsOf(this.#unverified, partitions)))) return false;
+    this.#unverified = undefined;
+    return true;
+  }
+
+  /**
+   * Moves positions behind messages that follow the last row and need no row: first those whose rows
+   * merges removed, then dead letters.
+   */
+  async #skipRowless(
+    found: Map<number, Position>,
+    state: {
+      readonly rows: TableRows;
+      readonly owner: TrailOwner;
+      readonly committed: ReadonlyMap<number, CommittedOffset>;
+      readonly ends: ReadonlyMap<number, bigint>;
+    },
+  ): Promise<void> {
+    const { topic, table, evidence } = this.#options;
+    let reading: Promise<Letters> | undefined;
+    const letters = () => (reading ??= evidence.letters());
+    const next = new Map([...found].map(([partition, position]) => [partition, position.next]));
+    const { behind, isMerged } = await findMergedAway({ ...state, table, next }, async (spans) =>
+      evidence.wasMergedAway(spans, await letters()),
+    );
+    for (const [partition, position] of found) {
+      const merged = isMerged ? behind.get(partition) : undefined;
+      const resumed =
+        merged === undefined
+          ? position
+          : { ...position, next: merged, trail: { highest: merged - 1n, letters: 0 } };
+      found.set(partition, resumed);
+      const commit = state.committed.get(partition);
+      const { end = 0n } = position;
+      const trail =
+        commit && trailIn(commit, state.owner, { next: resumed.next, highest: resumed.trail?.highest, end });
+      if (commit === undefined || trail === undefined) continue;
+      // Redriven dead letters have rows, which the table may have lost.
+      const count = (await letters()).countBetween(topic, partition, resumed.next, commit.offset);
+      if (count >= trail.letters) found.set(partition, { ...resumed, next: commit.offset, trail });
+    }
+  }
+
+  /** @throws NameTakenError if another topic whose name leads to the same table has filled it. */
+  async #checkOwner(rows: TableRows, topicId: bigint): Promise<void> {
+    const { topic, table, ask } = this.#options;
+    const others = new Set(rows.map((row) => row.topicId).filter((id) => id !== 0n && id !== topicId));
+    if (others.size === 0) return;
+    const prefix = topic.slice(0, -table.stream.length);
+    for (const [name, { id }] of await describeTopics(ask)) {
+      if (name !== topic && name.startsWith(prefix) && others.has(id))
+        throw new NameTakenError(
+          `table ${table.name} holds rows of topic ${name}, and would hold those of topic ${topic} too: rename one of the topics, or drop the table`,
+        );
+    }
+  }
+}
+
+function rowsOf(rows: TableRows, partitions: readonly number[]): TableRows {
+  return rows.filter(({ partition }) => partitions.includes(partition));
+}
+
+function uncommittedOf(
+  found: ReadonlyMap<number, Position>,
+  owner: TrailOwner,
+  committed: ReadonlyMap<number, CommittedOffset>,
+): ReadonlyMap<number, bigint> {
+  if (owner.topicId === 0n) return new Map();
+  const differing = [...found].filter(([partition, { trail }]) => {
+    const commit = committed.get(partition);
+    return (commit && trailOf(commit, owner))?.highest !== trail?.highest;
+  });
+  return new Map(differing.map(([partition, { next }]) => [partition, next]));
+}

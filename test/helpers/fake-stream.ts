@@ -1,0 +1,362 @@
+import { setImmediate as immediate } from 'node:timers/promises';
+import type { Admin, KafkaMessage } from 'kafkajs';
+import pLimit from 'p-limit';
+import { createSinkCounts } from '../../consumers/report/sink-counts.ts';
+import { BatchInserter } from '../../consumers/stream/batch-inserter.ts';
+import { RowBuffers } from '../../consumers/stream/row-buffers.ts';
+import { StreamSink, type BatchLimits } from '../../consumers/stream/stream-sink.ts';
+import type { StreamSchemas } from '../../consumers/stream/stream-schemas.ts';
+import { PositionFinder, type ResumeEvidence } from '../../consumers/stream/positions.ts';
+import { TopicPartitions, type TopicControl } from '../../consumers/stream/topic-partitions.ts';
+import type { CommittedOffset } from '../../consumers/stream/trail.ts';
+import type { TableRows } from '../../consumers/table/partition-rows.ts';
+import type { InsertedRows } from '../../consumers/table/insert-rows.ts';
+import type { RowsOutcome, StorageTable } from '../../consumers/table/storage-table.ts';
+import type { TableColumn } from '../../consumers/table/table-shape.ts';
+import type { RowBuffer } from '../../consumers/transcode/row-buffer.ts';
+import { DecodeError } from '../../core/errors.ts';
+import { CaughtUp } from '../../core/kafka/caught-up.ts';
+import type { AskAdmin } from '../../core/kafka/client.ts';
+import { serviceRetry } from '../../core/retry.ts';
+
+export const TOPIC = 't.plans';
+export const TOPIC_ID = 7n;
+export const SCHEMA_ID = 1;
+const POISON = 255;
+const TIME_MS = 1_700_000_000_000n;
+
+/** The requests that a stream's sink sends to services, by the method that sends them. */
+type Request =
+  | 'committed'
+  | 'deadLetters'
+  | 'insert'
+  | 'lastBlock'
+  | 'learn'
+  | 'learnLatest'
+  | 'partitionRows'
+  | 'readIdentity'
+  | 'topic';
+
+/** An answer that the test gives when it likes. */
+export interface HeldAnswer {
+  readonly isAsked: boolean;
+  answer(): Promise<void>;
+  fail(error: Error): Promise<void>;
+}
+
+interface Held {
+  readonly asked: () => void;
+  readonly answered: Promise<void>;
+}
+
+export interface FakeStreamOptions {
+  readonly partitionCount?: number;
+  readonly limits?: Partial<BatchLimits>;
+  readonly floors?: ReadonlyMap<number, bigint>;
+  readonly caughtUp?: CaughtUp;
+}
+
+/** A promise with its callbacks, since Node 20 has no `Promise.withResolvers`. */
+function deferred(): { promise: Promise<void>; resolve: () => void; reject: (error: Error) => void } {
+  let resolve = () => {};
+  let reject: (error: Error) => void = () => {};
+  const promise = new Promise<void>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  return { promise, resolve, reject };
+}
+
+/** Runs every step that waits for nothing but answered promises. */
+export async function settle(): Promise<void> {
+  for (let round = 0; round < 3; round++) await immediate();
+}
+
+/** A framed message; its schema has the id given. */
+export function message(offset: number, schemaId = SCHEMA_ID): KafkaMessage {
+  const value = Buffer.alloc(6, 1);
+  value.writeUInt8(0, 0);
+  value.writeUInt32BE(schemaId, 1);
+  return {
+    key: Buffer.from(`k${offset}`),
+    value,
+    timestamp: String(TIME_MS + BigInt(offset)),
+    attributes: 0,
+    headers: {},
+    offset: String(offset),
+  };
+}
+
+/** A message that no row can be made of. */
+export function poison(offset: number): KafkaMessage {
+  const found = message(offset);
+  found.value?.writeUInt8(POISON, 5);
+  return found;
+}
+
+/** What a table holds of a partition whose highest row has this offset. */
+export function rowsUpTo(partition: number, offset: number, topicId = TOPIC_ID): TableRows[number] {
+  const position = { offset: BigInt(offset), timeMs: TIME_MS + BigInt(offset) };
+  return { partition, topicId, newest: position, highest: position };
+}
+
+/**
+ * A real StreamSink with real TopicPartitions, BatchInserter and RowBuffers. Table, registry, topic and consumer are in memory; any
+ * answer of theirs can be held back.
+ */
+export class FakeStream {
+  /** Calls of the consumer, in order: `pause`, `resume`, `seek <partition>@<offset>`. */
+  readonly consumerCalls: string[] = [];
+  readonly commits: (readonly [number, CommittedOffset])[] = [];
+  /** Of each insert, `<partition>:<first>-<last>` of its rows. */
+  readonly inserts: string[] = [];
+  readonly deadLetters: string[] = [];
+  /** Requests in order. */
+  readonly requests: Request[] = [];
+  readonly knownSchemas = new Set([SCHEMA_ID]);
+  /** What the next inserts answer; `inserted` when empty. */
+  readonly outcomes: RowsOutcome[] = [];
+  readonly counts = createSinkCounts('plans', 'plans_raw');
+  readonly buffers = new RowBuffers();
+  readonly caughtUp: CaughtUp;
+  readonly partitions: TopicPartitions;
+  readonly positions: PositionFinder;
+  readonly sink: StreamSink;
+  rows: TableRows = [];
+  /** Of the table that the server has. */
+  tableIdentity = 'table1';
+  /** False when the table has other columns than the batch. */
+  matchesColumns = true;
+  isMember = true;
+  /** undefined when the topic is gone. */
+  topicId: bigint | undefined = TOPIC_ID;
+  ends: readonly bigint[];
+  committed: ReadonlyMap<number, CommittedOffset> = new Map();
+  deadLetterCount = 0;
+  isMergedAway = false;
+  failures = 0;
+  /** The run of the sink, once {@link start} was called. */
+  running: Promise<void> | undefined;
+  readonly #held = new Map<Request, Held[]>();
+  #columns: readonly TableColumn[] = [];
+  #foundIdentity = '';
+
+  constructor({
+    partitionCount = 2,
+    limits = {},
+    floors,
+    caughtUp = new CaughtUp([]),
+  }: FakeStreamOptions = {}) {
+    this.ends = Array.from({ length: partitionCount }, () => 1_000n);
+    this.caughtUp = caughtUp;
+    const table = this.#table();
+    const control: TopicControl = {
+      pause: () => this.consumerCalls.push('pause'),
+      resume: () => this.consumerCalls.push('resume'),
+      seek: (partition, offset) => this.consumerCalls.push(`seek ${partition}@${offset}`),
+      commit: (offsets) => this.commits.push(...offsets),
+      isMember: () => this.isMember,
+    };
+    this.partitions = new TopicPartitions({ topic: TOPIC, table, control, caughtUp });
+    this.positions = new PositionFinder({
+      topic: TOPIC,
+      table,
+      ask: this.#ask(),
+      evidence: this.#evidence(),
+      ...(floors && { floors }),
+    });
+    const letters = {
+      send: (sent: readonly { readonly message: KafkaMessage }[]) => {
+        this.deadLetters.push(...sent.map((letter) => letter.message.offset));
+        return Promise.resolve();
+      },
+    };
+    const inserter = new BatchInserter({
+      topic: TOPIC,
+      table,
+      positions: this.positions,
+      letters,
+      counts: this.counts,
+      policy: serviceRetry,
+      limit: pLimit(1),
+    });
+    this.sink = new StreamSink({
+      topic: TOPIC,
+      table,
+      schemas: this.#schemas(),
+      partitions: this.partitions,
+      positions: this.positions,
+      inserter,
+      buffers: this.buffers,
+      counts: this.counts,
+      // Only full batches are due, so that no test waits for a clock.
+      limits: { rows: 2, bytes: 1e6, letterBytes: 1e6, ageMs: 1e6, quietMs: 1e6, ...limits },
+    });
+    this.sink.onFailure(() => this.failures++);
+  }
+
+  /** Runs the sink and assigns partitions to it; returns when it waits for messages, or for a held answer. */
+  async start(partitions: readonly number[] = [0]): Promise<this> {
+    this.running = this.sink.run();
+    if (partitions.length > 0) this.sink.assign(partitions);
+    await settle();
+    return this;
+  }
+
+  /** Stops the sink and returns when its run has ended. */
+  async stop(): Promise<void> {
+    this.sink.stop();
+    await this.running;
+  }
+
+  /** Hands over messages of a partition, as fetched together; returns when the sink waits again. */
+  async fetch(partition: number, ...messages: readonly KafkaMessage[]): Promise<void> {
+    const next = BigInt(messages.at(-1)?.offset ?? -1) + 1n;
+    this.sink.accept({ partition, messages, next, end: this.ends[partition] ?? 0n });
+    await settle();
+  }
+
+  /** Hands over messages of the schema that the registry knows. */
+  async fetchOffsets(partition: number, ...offsets: readonly number[]): Promise<void> {
+    await this.fetch(partition, ...offsets.map((offset) => message(offset)));
+  }
+
+  /** Holds back the next answer to a request. */
+  hold(request: Request): HeldAnswer {
+    const { promise, resolve, reject } = deferred();
+    let isAsked = false;
+    const held = this.#held.get(request) ?? [];
+    held.push({ asked: () => (isAsked = true), answered: promise });
+    this.#held.set(request, held);
+    return {
+      get isAsked() {
+        return isAsked;
+      },
+      answer: async () => {
+        resolve();
+        await settle();
+      },
+      fail: async (error) => {
+        reject(error);
+        await settle();
+      },
+    };
+  }
+
+  /** Returns the calls of the consumer since the last call of this. */
+  takeConsumerCalls(): string[] {
+    return this.consumerCalls.splice(0);
+  }
+
+  /** Returns the requests since the last call of this. */
+  takeRequests(): Request[] {
+    return this.requests.splice(0);
+  }
+
+  async #request(request: Request): Promise<void> {
+    this.requests.push(request);
+    const held = this.#held.get(request)?.shift();
+    held?.asked();
+    await held?.answered;
+  }
+
+  #table(): StorageTable {
+    const stream = this as FakeStream;
+    const table = {
+      stream: 'plans',
+      name: 'plans_raw',
+      get columns() {
+        return stream.#columns;
+      },
+      get identity() {
+        return stream.#foundIdentity;
+      },
+      readIdentity: async () => {
+        await this.#request('readIdentity');
+        return this.tableIdentity;
+      },
+      isReplaced: async () => {
+        await this.#request('readIdentity');
+        return this.tableIdentity !== this.#foundIdentity;
+      },
+      partitionRows: async () => {
+        this.#foundIdentity = this.tableIdentity;
+        const { rows } = this;
+        await this.#request('partitionRows');
+        return rows;
+      },
+      lastBlock: async () => {
+        await this.#request('lastBlock');
+        return 'all_1';
+      },
+      hasBlocks: () => Promise.resolve(true),
+      hasStill: () => Promise.resolve(this.matchesColumns),
+      insert: async ({ ranges }: InsertedRows, generation: AbortSignal): Promise<RowsOutcome> => {
+        generation.throwIfAborted();
+        this.inserts.push(ranges.map(({ partition, first, last }) => `${partition}:${first}-${last}`).join());
+        await this.#request('insert');
+        return this.outcomes.shift() ?? { kind: 'inserted' };
+      },
+    };
+    return table as unknown as StorageTable;
+  }
+
+  #schemas(): StreamSchemas {
+    const transcoder = {
+      transcode: (frame: Buffer, _start: number, out: RowBuffer) => {
+        if (frame[5] === POISON) throw new DecodeError('not what the schema says');
+        const at = out.length;
+        out.reserve(1)[at] = 1;
+        out.length = at + 1;
+      },
+    };
+    const schemas = {
+      primaryKey: undefined,
+      latestFault: undefined,
+      forget: () => {},
+      learnLatest: () => this.#request('learnLatest'),
+      learn: async (id: number) => {
+        await this.#request('learn');
+        this.knownSchemas.add(id);
+        this.#columns = [...this.#columns];
+      },
+      transcoderOf: (id: number, columns: readonly TableColumn[]) =>
+        this.knownSchemas.has(id) && columns === this.#columns ? transcoder : undefined,
+    };
+    return schemas as unknown as StreamSchemas;
+  }
+
+  #ask(): AskAdmin {
+    const metadata = () => {
+      const id = this.topicId;
+      const partitions = this.ends.map((_, partitionId) => ({
+        partitionId,
+        topicId: id?.toString(16).padStart(16, '0'),
+      }));
+      return { topics: id === undefined ? [] : [{ name: TOPIC, partitions }] };
+    };
+    const admin = {
+      fetchTopicMetadata: async () => {
+        await this.#request('topic');
+        return metadata();
+      },
+      fetchTopicOffsets: () =>
+        Promise.resolve(this.ends.map((end, partition) => ({ partition, low: '0', high: String(end) }))),
+    };
+    return (question) => question(admin as unknown as Admin);
+  }
+
+  #evidence(): ResumeEvidence {
+    return {
+      committed: async () => {
+        await this.#request('committed');
+        return this.committed;
+      },
+      letters: async () => {
+        await this.#request('deadLetters');
+        return { countBetween: () => this.deadLetterCount, has: () => false };
+      },
+      wasMergedAway: () => Promise.resolve(this.isMergedAway),
+    };
+  }
+}

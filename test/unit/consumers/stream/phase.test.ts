@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import test from 'node:test';
+import { nextPhase, type SinkEvent, type SinkPhase } from '../../../../consumers/stream/phase.ts';
+
+const phases: readonly SinkPhase[] = [
+  'learning',
+  'positioning',
+  'flowing',
+  'inserting',
+  'failed',
+  'stopping',
+];
+const events: readonly SinkEvent[] = [
+  'tableLearned',
+  'schemaUnknown',
+  'schemaLearned',
+  'positioned',
+  'batchDue',
+  'inserted',
+  'assigned',
+  'topicReplaced',
+  'tableChanged',
+  'failed',
+  'recovered',
+  'stopped',
+];
+
+/** Returns the row of each event with the phase that follows in each column; empty for a defect. */
+function table(): string[] {
+  return events.map((event) => {
+    const cells = phases.map((phase) => {
+      try {
+        return nextPhase(phase, event);
+      } catch (error) {
+        assert.ok(error instanceof RangeError);
+        return '';
+      }
+    });
+    return [event, ...cells].join(' | ');
+  });
+}
+
+test('the phases are those of the table in DESIGN.md', () => {
+  const design = readFileSync(new URL('../../../../DESIGN.md', import.meta.url), 'utf8');
+  const lines = design.split('\n').map((line) => line.replace(/ *\| */g, ' | ').replace(/^ \| | \| $/g, ''));
+  const start = lines.indexOf(`event | ${phases.join(' | ')}`);
+  assert.notEqual(start, -1, 'DESIGN.md has no table with these phases');
+  const documented = lines
+    .slice(start + 2, start + 2 + events.length)
+    .map((line) => line.replaceAll('`', ''));
+  assert.deepEqual(documented, table());
+});
+
+test('an event that the phase does not list is a defect', () => {
+  assert.throws(() => nextPhase('failed', 'positioned'), /a sink that is failed got the event positioned/);
+});
+
+test('every phase can be reached, and left for stopping', () => {
+  const reached = new Set<SinkPhase>(['learning']);
+  for (const phase of reached)
+    for (const event of events) {
+      try {
+        reached.add(nextPhase(phase, event));
+      } catch {
+        // Not in the table.
+      }
+    }
+  assert.deepEqual([...reached].sort(), [...phases].sort());
+  for (const phase of phases) assert.equal(nextPhase(phase, 'stopped'), 'stopping');
+});

@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict';
+import test, { describe } from 'node:test';
+import { CaughtUp } from '../../../../core/kafka/caught-up.ts';
+import { FakeStream, rowsUpTo, settle, TOPIC, TOPIC_ID } from '../../../helpers/fake-stream.ts';
+import { trailText } from '../../../../consumers/stream/trail.ts';
+
+const owner = { topicId: TOPIC_ID, table: 'table1' };
+const commitOf = (offset: bigint, highest: bigint | undefined, letters = 0) => ({
+  offset,
+  metadata: trailText({ highest, letters }, owner, 'all_1'),
+});
+
+/** Starts a stream whose table ends at offset 4 of partition 0, with a commit of the group. */
+async function resumed(commit: ReturnType<typeof commitOf>, set: (stream: FakeStream) => void = () => {}) {
+  const stream = new FakeStream();
+  stream.rows = [rowsUpTo(0, 4)];
+  stream.committed = new Map([[0, commit]]);
+  set(stream);
+  await stream.start([0]);
+  const seek = stream.takeConsumerCalls().find((call) => call.startsWith('seek'));
+  const { commits } = stream;
+  await stream.stop();
+  return { seek, commits };
+}
+
+describe('resume offsets', () => {
+  test('dead letters behind the last row are passed', async () => {
+    const found = await resumed(commitOf(8n, 4n, 3), (stream) => (stream.deadLetterCount = 3));
+    assert.deepEqual(found, { seek: 'seek 0@8', commits: [] });
+  });
+
+  test('dead letters that were redriven are read again', async () => {
+    const found = await resumed(commitOf(8n, 4n, 3), (stream) => (stream.deadLetterCount = 2));
+    assert.deepEqual(found, { seek: 'seek 0@5', commits: [] });
+  });
+
+  test('rows that merges removed are passed', async () => {
+    const found = await resumed(commitOf(10n, 9n), (stream) => (stream.isMergedAway = true));
+    assert.deepEqual(found, { seek: 'seek 0@10', commits: [] });
+  });
+
+  test('rows that the table lost are inserted again, and the commit is corrected', async () => {
+    const { seek, commits } = await resumed(commitOf(10n, 9n));
+    assert.equal(seek, 'seek 0@5');
+    assert.deepEqual(commits, [[0, commitOf(5n, 4n)]]);
+  });
+
+  test('a floor is the lowest offset to resume at', async () => {
+    const stream = new FakeStream({ floors: new Map([[0, 7n]]) });
+    stream.rows = [rowsUpTo(0, 4), rowsUpTo(1, 4)];
+    await stream.start([0, 1]);
+    assert.deepEqual(stream.takeConsumerCalls(), ['pause', 'seek 0@7', 'seek 1@5', 'resume']);
+    await stream.stop();
+  });
+
+  test('a partition that the topic lacks resumes at its start', async () => {
+    const stream = await new FakeStream({ partitionCount: 1 }).start([0, 1]);
+    assert.deepEqual(stream.takeConsumerCalls(), ['pause', 'seek 0@0', 'seek 1@0', 'resume']);
+    await stream.stop();
+  });
+});
+
+const stillHolds = ({ positions }: FakeStream) => positions.stillHold(TOPIC_ID, [0]);
+
+describe('partitions', () => {
+  test('a commit continues the dead letters of the commit before it', async () => {
+    const { partitions, commits } = await new FakeStream().start([0]);
+    const none = { highest: undefined, letters: 2 };
+    partitions.commit(new Map([[0, 5n]]), new Map([[0, { highest: 4n, letters: 0 }]]), 'all_1');
+    partitions.commit(new Map([[0, 7n]]), new Map([[0, none]]));
+    assert.deepEqual(
+      commits.map(([, commit]) => commit),
+      [commitOf(5n, 4n), { offset: 7n, metadata: trailText({ highest: 4n, letters: 2 }, owner) }],
+    );
+  });
+
+  test('only partitions that could not take everything are sent back', async () => {
+    const stream = await new FakeStream().start([0, 1]);
+    const { partitions } = stream;
+    partitions.advance(0, 3n, true);
+    partitions.advance(1, 9n, false);
+    assert.deepEqual(
+      [partitions.next(0), partitions.next(1), partitions.next(2)],
+      [undefined, 9n, undefined],
+    );
+    stream.takeConsumerCalls();
+    partitions.hold(true);
+    partitions.hold(true);
+    partitions.hold(false);
+    assert.deepEqual(stream.takeConsumerCalls(), ['pause', 'seek 0@3', 'resume']);
+    assert.equal(partitions.next(0), 3n);
+    await stream.stop();
+  });
+
+  test('lag counts the messages before the end, and those of them that wait', async () => {
+    const stream = await new FakeStream().start([0]);
+    stream.partitions.advance(0, 10n, false);
+    assert.deepEqual(stream.partitions.lags, new Map([[0, { lag: 1_000, buffered: 10 }]]));
+    stream.partitions.noticeEnd(0, 2_000n);
+    stream.partitions.commit(new Map([[0, 10n]]), new Map());
+    assert.deepEqual(stream.partitions.lags, new Map([[0, { lag: 1_990, buffered: 0 }]]));
+    await stream.stop();
+  });
+
+  test('commits count as caught up, and offsets survive the loss of a partition', async () => {
+    const caughtUp = new CaughtUp([{ topic: TOPIC, partition: 0, end: 5n }]);
+    const stream = await new FakeStream({ caughtUp }).start([0]);
+    stream.partitions.commit(new Map([[0, 5n]]), new Map());
+    await caughtUp.reached;
+    stream.sink.assign([]);
+    await settle();
+    assert.equal(stream.partitions.done.get(0), 5n);
+    await stream.stop();
+  });
+
+  test('an assignment ends the generation before it', async () => {
+    const stream = await new FakeStream().start([0]);
+    const { generation } = stream.partitions;
+    assert.ok(!generation.aborted);
+    stream.sink.assign([0]);
+    assert.ok(generation.aborted && !stream.partitions.generation.aborted);
+    await stream.stop();
+  });
+
+  test('verification compares the rows until it has succeeded once', async () => {
+    const stream = new FakeStream();
+    stream.rows = [rowsUpTo(0, 4), rowsUpTo(1, 8)];
+    await stream.start([0]);
+    stream.takeRequests();
+    stream.rows = [rowsUpTo(0, 4), rowsUpTo(1, 20)];
+    assert.ok(await stillHolds(stream));
+    stream.rows = [rowsUpTo(0, 9)];
+    assert.ok(await stillHolds(stream));
+    assert.deepEqual(stream.takeRequests(), ['topic', 'partitionRows', 'topic']);
+    await stream.stop();
+  });
+
+  test('verification fails for another topic of the name, and passes for one that is gone', async () => {
+    const stream = await new FakeStream().start([0]);
+    stream.topicId = 8n;
+    assert.equal(await stillHolds(stream), false);
+    stream.topicId = undefined;
+    assert.equal(await stillHolds(stream), true);
+    await stream.stop();
+  });
+});
