@@ -64,7 +64,8 @@ const stillHolds = ({ positions }: FakeStream) => positions.stillHold(TOPIC_ID, 
 
 describe('partitions', () => {
   test('a commit continues the dead letters of the commit before it', async () => {
-    const { partitions, commits } = await new FakeStream().start([0]);
+    const stream = await new FakeStream().start([0]);
+    const { partitions, commits } = stream;
     const none = { highest: undefined, letters: 2 };
     partitions.commit(new Map([[0, 5n]]), new Map([[0, { highest: 4n, letters: 0 }]]), 'all_1');
     partitions.commit(new Map([[0, 7n]]), new Map([[0, none]]));
@@ -72,6 +73,7 @@ describe('partitions', () => {
       commits.map(([, commit]) => commit),
       [commitOf(5n, 4n), { offset: 7n, metadata: trailText({ highest: 4n, letters: 2 }, owner) }],
     );
+    await stream.stop();
   });
 
   test('only partitions that could not take everything are sent back', async () => {
