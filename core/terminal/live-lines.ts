@@ -46,7 +46,8 @@ export class LiveLines {
    * screen that is erased at once into their scrollback.
    */
   #erased(): string {
-    const { columns = Infinity } = this.#terminal;
+    // A terminal that does not know its size reports 0.
+    const columns = this.#terminal.columns || Infinity;
     const rows = this.#lines.reduce((sum, { length }) => sum + Math.max(1, Math.ceil(length / columns)), 0);
     const toTop = rows === 0 ? '' : `\u001b[${rows}A\r`;
     return toTop + `${ERASE_LINE}\n`.repeat(rows) + toTop;

@@ -260,3 +260,11 @@ test('nothing is drawn where there is no terminal', (t) => {
   progress.stop();
   assert.deepEqual(written, []);
 });
+
+test('LiveLines redraw on a terminal that reports 0 columns', () => {
+  const written: string[] = [];
+  const live = new LiveLines({ write: (text) => written.push(text), columns: 0 });
+  live.show(['reading']);
+  live.show(['done']);
+  assert.match(written.at(-1) ?? '', /done\n$/);
+});
