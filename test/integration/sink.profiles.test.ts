@@ -111,7 +111,7 @@ test('a database that is there needs no right to make databases; one that is not
   await send('plans', [{ uuid: 'a' }]);
   await assert.rejects(
     sinkStreams(settings, 'plans'),
-    /^ServiceRefusedError: database \w+: .*497.* clickhouse-rights\.md lists/,
+    /^ServiceRefusedError: database \w+: .*497.*clickhouse-rights\.md lists/,
   );
   await command(shared, `CREATE DATABASE ${quoted(shared.clickhouse.database)}`);
   assert.equal((await sinkOne(settings, 'plans')).rows, 1);
