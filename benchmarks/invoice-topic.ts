@@ -5,7 +5,8 @@ import type { StreamSchema } from '../core/avro/schema.ts';
 import { framed } from '../core/avro/wire-format.ts';
 import { ByteWriter } from '../core/avro/byte-writer.ts';
 import type { Settings } from '../core/settings/config.ts';
-import { connectAdmin, createKafka, ensureTopics } from '../core/kafka/client.ts';
+import { KafkaAdmin } from '../core/kafka/admin.ts';
+import { createKafka } from '../core/kafka/client.ts';
 import { subjectOf, topicOf } from '../core/stream-name.ts';
 
 export const invoiceStream = 'bench_invoices';
@@ -93,9 +94,9 @@ export class InvoiceEncoder {
 
 /** Makes the stream's topic and registers its schema. */
 export async function createInvoiceTopic(settings: Settings, signal: AbortSignal): Promise<InvoiceEncoder> {
-  const admin = await connectAdmin(settings.kafka, 'bench', signal);
-  await ensureTopics(admin, settings.kafka, [topicOf(settings.topicPrefix, invoiceStream)], signal);
-  await admin.disconnect();
+  const admin = await KafkaAdmin.connect(settings.kafka, 'bench', signal);
+  await admin.ensureTopics([topicOf(settings.topicPrefix, invoiceStream)]);
+  await admin.close();
   const registry = new Registry(settings.schemaRegistry, signal);
   return new InvoiceEncoder(
     await registry.register(subjectOf(settings.topicPrefix, invoiceStream), invoiceSchema),

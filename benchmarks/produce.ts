@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Settings } from '../core/settings/config.ts';
-import { ensureTopics, connectAdmin } from '../core/kafka/client.ts';
+import { KafkaAdmin } from '../core/kafka/admin.ts';
 import { topicOf } from '../core/stream-name.ts';
 import { chooseStreams, knownStreams } from '../producers/chartmogul/known-streams.ts';
 import { produce } from '../producers/run/produce.ts';
@@ -108,10 +108,10 @@ async function measureLimited(services: Settings, signal: AbortSignal): Promise<
 }
 
 async function usual(settings: Settings, signal: AbortSignal): Promise<Pass> {
-  const admin = await connectAdmin(settings.kafka, 'bench', signal);
+  const admin = await KafkaAdmin.connect(settings.kafka, 'bench', signal);
   const topics = lists.map(({ stream }) => topicOf(settings.topicPrefix, stream));
-  await ensureTopics(admin, settings.kafka, topics, signal);
-  await admin.disconnect();
+  await admin.ensureTopics(topics);
+  await admin.close();
   const startMs = performance.now();
   const records = await usualProducer(settings, lists);
   return { records, seconds: (performance.now() - startMs) / 1000 };

@@ -1,8 +1,7 @@
 import { deadLetterSteps, type StoredDeadLetter } from '../core/dead-letters/reader.ts';
 import type { RedriveOutcome } from '../core/dead-letters/writer.ts';
 import { ConfigError } from '../core/errors.ts';
-import { connectAdmin } from '../core/kafka/client.ts';
-import { toEtlError } from '../core/kafka/kafka-error.ts';
+import { withConnections } from '../core/connections.ts';
 import { createCommand, exitCodes, runMain, type ExitCode } from '../core/process.ts';
 import { loadSettings } from '../core/settings/config.ts';
 import { integer } from '../core/settings/setting-values.ts';
@@ -173,15 +172,7 @@ async function withKafka<T>(
   signal: AbortSignal,
   work: (services: DeadLetterServices) => Promise<T>,
 ): Promise<T> {
-  const settings = loadSettings();
-  const admin = await connectAdmin(settings.kafka, 'dead-letters', signal);
-  try {
-    return await work({ settings, admin, signal });
-  } catch (error) {
-    throw toEtlError(error, settings.kafka);
-  } finally {
-    await admin.disconnect();
-  }
+  return withConnections(loadSettings(), { name: 'dead-letters', needs: ['admin'] }, signal, work);
 }
 
 function outcomeText(outcome: RedriveOutcome): string {

@@ -1,11 +1,9 @@
 import { ChartMogulClient } from '../producers/chartmogul/client.ts';
 import { isAbsence } from '../producers/chartmogul/stream-source.ts';
-import { Registry } from '../core/avro/registry.ts';
-import { createClickHouse, probeClickHouse } from '../core/clickhouse/client.ts';
+import { withConnections } from '../core/connections.ts';
 import { loadSettings, type Settings } from '../core/settings/config.ts';
 import { ConfigError, messageOf, StreamNotFoundError, UnexpectedAnswerError } from '../core/errors.ts';
 import { foreignText } from '../core/http/foreign-text.ts';
-import { connectAdmin } from '../core/kafka/client.ts';
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { probeRetry } from '../core/retry.ts';
 import { print } from '../core/terminal/terminal.ts';
@@ -63,26 +61,25 @@ async function checkChartMogul({ chartmogul }: Settings, signal: AbortSignal): P
   }
 }
 
-async function checkKafka({ kafka }: Settings, signal: AbortSignal): Promise<string> {
-  const admin = await connectAdmin(kafka, 'ping', signal);
-  try {
-    const { brokers } = await admin.describeCluster();
-    return `${kafka.brokers.join(',')}, ${brokers.length} broker${brokers.length === 1 ? '' : 's'}`;
-  } finally {
-    await admin.disconnect();
-  }
+async function checkKafka(settings: Settings, signal: AbortSignal): Promise<string> {
+  return withConnections(settings, { name: 'ping', needs: ['admin'] }, signal, async ({ admin }) => {
+    const { length } = await admin.brokerIds();
+    return `${settings.kafka.brokers.join(',')}, ${length} broker${length === 1 ? '' : 's'}`;
+  });
 }
 
-async function checkRegistry({ schemaRegistry }: Settings, signal: AbortSignal): Promise<string> {
-  await new Registry(schemaRegistry, signal).probe(probeRetry);
-  return schemaRegistry.url;
+async function checkRegistry(settings: Settings, signal: AbortSignal): Promise<string> {
+  return withConnections(settings, { name: 'ping', needs: ['registry'] }, signal, () =>
+    Promise.resolve(settings.schemaRegistry.url),
+  );
 }
 
-async function checkClickHouse({ clickhouse }: Settings, signal: AbortSignal): Promise<string> {
-  const client = createClickHouse(clickhouse);
-  try {
-    return `${clickhouse.url}, version ${await probeClickHouse(client, clickhouse, signal)}`;
-  } finally {
-    await client.close();
-  }
+async function checkClickHouse(settings: Settings, signal: AbortSignal): Promise<string> {
+  const role = { name: 'ping', needs: ['database'] } as const;
+  return withConnections(
+    settings,
+    role,
+    signal,
+    async ({ database }) => `${settings.clickhouse.url}, version ${await database.version()}`,
+  );
 }

@@ -1,8 +1,8 @@
+import type { KafkaAdmin } from '../../core/kafka/admin.ts';
 import { setImmediate as immediate, setInterval as every } from 'node:timers/promises';
 import type { EachBatchPayload } from 'kafkajs';
 import type { CaughtUp } from '../../core/kafka/caught-up.ts';
 import type { Settings } from '../../core/settings/config.ts';
-import { type AskAdmin } from '../../core/kafka/client.ts';
 import { kafkaError } from '../../core/kafka/kafka-error.ts';
 import { logger } from '../../core/logger.ts';
 import type { SinkConsumer, SinkGroup } from './sink-group.ts';
@@ -21,7 +21,7 @@ export interface Consumed {
   readonly sinkOf?: (topic: string) => StreamSink | undefined;
   /** Where given, it is consumed until then, and no longer. */
   readonly caughtUp?: CaughtUp;
-  readonly ask: AskAdmin;
+  readonly admin: KafkaAdmin;
 }
 
 /**
@@ -32,7 +32,7 @@ export interface Consumed {
  * @throws ServiceUnavailableError or ServiceRefusedError when Kafka can be used no longer.
  */
 export async function consume(consumed: Consumed, signal: AbortSignal): Promise<void> {
-  const { group, sinks, caughtUp, ask } = consumed;
+  const { group, sinks, caughtUp, admin } = consumed;
   const assigned = new Map<string, ReadonlySet<number>>();
   const done = new AbortController();
   const working: Promise<void>[] = [];
@@ -49,7 +49,7 @@ export async function consume(consumed: Consumed, signal: AbortSignal): Promise<
   };
   for (const sink of sinks.values()) begin(sink);
   let onMoreTopics = () => {};
-  const watching = watchTopics(ask, sinks, done.signal, (topics) => {
+  const watching = watchTopics(admin, sinks, done.signal, (topics) => {
     let hasMore = false;
     for (const topic of topics) {
       const sink = consumed.sinkOf?.(topic);
@@ -60,7 +60,7 @@ export async function consume(consumed: Consumed, signal: AbortSignal): Promise<
     }
     if (hasMore) onMoreTopics();
   });
-  const others = caughtUp && watchOthers(group.groupId, ask, assigned, caughtUp, done.signal);
+  const others = caughtUp && watchOthers(group.groupId, admin, assigned, caughtUp, done.signal);
   others?.catch(() => {});
   const prepared = Promise.all([...sinks.values()].map((sink) => sink.prepared));
   const ended = Promise.race([
@@ -158,7 +158,7 @@ function handOver(payload: EachBatchPayload, sinks: ReadonlyMap<string, StreamSi
 /** What another process of the group has sunk shows only in the group's committed offsets. */
 async function watchOthers(
   groupId: string,
-  ask: AskAdmin,
+  admin: KafkaAdmin,
   assigned: ReadonlyMap<string, ReadonlySet<number>>,
   caughtUp: CaughtUp,
   signal: AbortSignal,
@@ -168,9 +168,9 @@ async function watchOthers(
       assigned.has(topic),
     );
     if (topics.length === 0) return;
-    for (const { topic, partitions } of await ask((admin) => admin.fetchOffsets({ groupId, topics }))) {
-      for (const { partition, offset } of partitions) {
-        if (assigned.get(topic)?.has(partition) === false) caughtUp.advance(topic, partition, BigInt(offset));
+    for (const [topic, partitions] of await admin.committedOffsets(groupId, topics)) {
+      for (const [partition, { offset }] of partitions) {
+        if (assigned.get(topic)?.has(partition) === false) caughtUp.advance(topic, partition, offset);
       }
     }
   };

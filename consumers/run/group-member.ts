@@ -2,7 +2,7 @@ import type { Consumer } from 'kafkajs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
-import type { CommittedOffset } from '../stream/trail.ts';
+import type { CommittedOffset } from '../../core/kafka/admin.ts';
 
 const MAX_LAST_COMMIT_MS = 2_000;
 

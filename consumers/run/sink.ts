@@ -1,24 +1,19 @@
-import { setMaxListeners } from 'node:events';
-import type { Admin } from 'kafkajs';
 import pLimit from 'p-limit';
-import { Registry } from '../../core/avro/registry.ts';
+import type { Registry } from '../../core/avro/registry.ts';
 import { CaughtUp } from '../../core/kafka/caught-up.ts';
 import {
   askRows,
   clickHouseError,
-  createClickHouse,
   literal,
-  probeClickHouse,
   quoted,
   type ClickHouseClient,
 } from '../../core/clickhouse/client.ts';
+import { withConnections, type Connections } from '../../core/connections.ts';
 import type { Settings } from '../../core/settings/config.ts';
-import { adminAsker, askKafka, connectAdmin, ensureTopics, partitionEnds } from '../../core/kafka/client.ts';
-import { toEtlError } from '../../core/kafka/kafka-error.ts';
 import { NameTakenError } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
 import { serveMetrics } from '../../core/metrics-server.ts';
-import { probeRetry, steadyRetry } from '../../core/retry.ts';
+import { steadyRetry } from '../../core/retry.ts';
 import { storageTableOf, streamOfTopic, subjectOf, topicOf } from '../../core/stream-name.ts';
 import { onCluster } from '../table/table-ddl.ts';
 import { isDerivedView } from '../table/view.ts';
@@ -56,47 +51,31 @@ export async function sink(
   options: SinkOptions,
   signal: AbortSignal,
 ): Promise<readonly SinkCounts[]> {
-  const clickhouse = createClickHouse(settings.clickhouse);
-  // Of the work itself: it ends some time after the signal, so that what was taken can be inserted.
-  const work = new AbortController();
-  setMaxListeners(0, work.signal);
-  const registry = new Registry(settings.schemaRegistry, work.signal);
-  let graceMs = 0;
-  const onAbort = () => setTimeout(() => work.abort(signal.reason), graceMs).unref();
-  signal.addEventListener('abort', onAbort, { once: true });
-  let admin: Admin | undefined;
-  try {
-    await registry.probe(probeRetry);
-    await probeClickHouse(clickhouse, settings.clickhouse, signal);
-    admin = await connectAdmin(settings.kafka, 'sink', signal);
+  const role = {
+    name: 'sink',
+    needs: ['admin', 'registry', 'database'],
+    // The work outlives the signal, so that the rows read so far can be inserted.
+    graceMs: MAX_FLUSH_MS,
+  } as const;
+  return withConnections(settings, role, signal, async (services) => {
+    const clickhouse = services.database.client;
     await createDatabase(clickhouse, settings, signal);
     signal.throwIfAborted();
-    graceMs = MAX_FLUSH_MS;
-    const services = { admin, registry, clickhouse, signal: work.signal };
-    return await sinkStreams(settings, options, services, signal);
-  } catch (error) {
-    throw toEtlError(error, settings.kafka);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-    work.abort(new Error('the sink has ended'));
-    await Promise.all([admin?.disconnect(), clickhouse.close()]);
-  }
+    return sinkStreams(settings, options, { ...services, clickhouse }, signal);
+  });
 }
 
-interface Services {
-  readonly admin: Admin;
-  readonly registry: Registry;
+interface SinkConnections extends Connections {
   readonly clickhouse: ClickHouseClient;
-  readonly signal: AbortSignal;
 }
 
 async function sinkStreams(
   settings: Settings,
   options: SinkOptions,
-  services: Services,
+  services: SinkConnections,
   signal: AbortSignal,
 ): Promise<readonly SinkCounts[]> {
-  const { topicPrefix, kafka } = settings;
+  const { topicPrefix } = settings;
   const { streams, left } = await prepareStreams(settings, options, services);
   const topics = streams.map((stream) => topicOf(topicPrefix, stream));
   const counts: SinkCounts[] = [];
@@ -112,8 +91,7 @@ async function sinkStreams(
   const leftTopics = new Set<string>();
   left.forEach(leave);
   if (topics.length === 0) return counts;
-  const ask = adminAsker(kafka, services.admin, services.signal);
-  const caughtUp = new CaughtUp(options.untilCaughtUp ? await partitionEnds(ask, topics) : []);
+  const caughtUp = new CaughtUp(options.untilCaughtUp ? await services.admin.endOffsets(topics) : []);
   const group = new SinkGroup(settings);
   const letters = new DeadLetters(services.admin, settings, services.signal);
   const shared = {
@@ -148,9 +126,9 @@ async function sinkStreams(
   const server = await serveMetrics(settings.metricsPort, createSinkMetrics(counts));
   const progress = startSinkProgress(counts, process.stderr);
   try {
-    const patientAsk = adminAsker(kafka, services.admin, services.signal, steadyRetry);
+    const admin = services.admin.with({ policy: steadyRetry });
     const until = options.untilCaughtUp ? { caughtUp } : { sinkOf };
-    await consume({ group, settings, sinks, ask: patientAsk, ...until }, signal);
+    await consume({ group, settings, sinks, admin, ...until }, signal);
     return counts;
   } finally {
     progress.stop();
@@ -179,11 +157,11 @@ async function createDatabase(
 
 /** The streams to sink, whose topics are there; and the topics that are left out, unless only some streams are wanted. */
 async function prepareStreams(
-  { topicPrefix, kafka }: Settings,
+  { topicPrefix }: Settings,
   options: SinkOptions,
-  { admin, registry, signal }: Services,
+  { admin, registry }: SinkConnections,
 ): Promise<{ readonly streams: readonly string[]; readonly left: readonly LeftTopic[] }> {
-  const existing = await askKafka(kafka, signal, () => admin.listTopics());
+  const existing = await admin.listTopics();
   const streams: string[] = [];
   for (const stream of chooseStreams(existing, topicPrefix, options.streams)) {
     if (!isDerivedView(stream) || (await isProduced(stream, existing, topicPrefix, registry)))
@@ -191,12 +169,7 @@ async function prepareStreams(
     else if (options.streams !== undefined)
       logger.info({ stream }, 'never produced: its view is made from another stream');
   }
-  await ensureTopics(
-    admin,
-    kafka,
-    streams.map((stream) => topicOf(topicPrefix, stream)),
-    signal,
-  );
+  await admin.ensureTopics(streams.map((stream) => topicOf(topicPrefix, stream)));
   return { streams, left: options.streams === undefined ? streamsUnder(topicPrefix, existing).left : [] };
 }
 

@@ -1,6 +1,6 @@
+import type { KafkaAdmin } from '../../core/kafka/admin.ts';
 import { setInterval as every } from 'node:timers/promises';
 import { messageOf } from '../../core/errors.ts';
-import { describeTopics, readTopic, type AskAdmin } from '../../core/kafka/client.ts';
 import { logger } from '../../core/logger.ts';
 import type { StreamSink } from '../stream/stream-sink.ts';
 
@@ -14,20 +14,20 @@ const LOOK_MS = 5_000;
  * @returns when the signal aborts. Never throws: what could not be asked is asked again.
  */
 export async function watchTopics(
-  ask: AskAdmin,
+  admin: KafkaAdmin,
   sinks: ReadonlyMap<string, StreamSink>,
   signal: AbortSignal,
   onOthers: (topics: readonly string[]) => void,
 ): Promise<void> {
   const look = async () => {
-    const topics = await describeTopics(ask);
+    const topics = await admin.describeTopics();
     onOthers([...topics.keys()].filter((topic) => !sinks.has(topic)));
     for (const [name, sink] of sinks) {
       const topic = topics.get(name);
       sink.noticeTopic(topic?.id);
       if (topic === undefined || !sink.isAssigned || signal.aborted) continue;
-      for (const { partition, high } of (await readTopic(ask, name))?.offsets ?? [])
-        sink.noticeEnd(partition, BigInt(high));
+      for (const { partition, end } of (await admin.topicOffsets(name))?.partitions ?? [])
+        sink.noticeEnd(partition, end);
     }
   };
   try {

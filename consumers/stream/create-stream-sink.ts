@@ -1,11 +1,9 @@
-import type { Admin } from 'kafkajs';
+import type { CommittedOffset, KafkaAdmin } from '../../core/kafka/admin.ts';
 import type { LimitFunction } from 'p-limit';
-import type { Registry } from '../../core/avro/registry.ts';
+import type { Connections } from '../../core/connections.ts';
 import type { CaughtUp } from '../../core/kafka/caught-up.ts';
 import type { ClickHouseClient } from '../../core/clickhouse/client.ts';
-import type { Settings } from '../../core/settings/config.ts';
 import { messageOf, ServiceRefusedError, ServiceUnavailableError } from '../../core/errors.ts';
-import { adminAsker, type AskAdmin } from '../../core/kafka/client.ts';
 import { retry, steadyRetry, type RetryPolicy } from '../../core/retry.ts';
 import { storageTableOf, subjectOf, topicOf } from '../../core/stream-name.ts';
 import { BatchInserter } from './batch-inserter.ts';
@@ -19,7 +17,6 @@ import type { SinkGroup } from '../run/sink-group.ts';
 import { StreamSchemas } from './stream-schemas.ts';
 import { StreamSink, type BatchLimits } from './stream-sink.ts';
 import { SetAside } from './set-aside.ts';
-import type { CommittedOffset } from './trail.ts';
 import { PositionFinder, type ResumeEvidence } from './positions.ts';
 import { TopicPartitions } from './topic-partitions.ts';
 
@@ -36,13 +33,8 @@ const limits: BatchLimits = {
 };
 
 /** What the sinks of all streams share. */
-export interface SinkServices {
-  readonly settings: Settings;
-  readonly admin: Admin;
-  readonly registry: Registry;
+export interface SinkServices extends Connections {
   readonly clickhouse: ClickHouseClient;
-  /** Of the work itself. */
-  readonly signal: AbortSignal;
   readonly letters: Pick<DeadLetters, 'send'>;
   /** Of inserts side by side. */
   readonly limit: LimitFunction;
@@ -86,10 +78,10 @@ export function createStreamSink(services: SinkServices, wishes: StreamSinkWishe
   });
   const schemas = new StreamSchemas(registry, subjectOf(settings.topicPrefix, stream), table, policy);
   const control = group.control(topic);
-  const ask = adminAsker(settings.kafka, services.admin, signal, policy);
-  const evidence = resumeEvidence(services, ask, policy, { groupId: group.groupId, stream });
+  const admin = services.admin.with({ policy });
+  const evidence = resumeEvidence(services, admin, policy, { groupId: group.groupId, stream });
   const partitions = new TopicPartitions({ topic, table, control, caughtUp });
-  const positions = new PositionFinder({ topic, table, ask, evidence, ...(floors && { floors }) });
+  const positions = new PositionFinder({ topic, table, admin, evidence, ...(floors && { floors }) });
   const inserter = new BatchInserter({ topic, table, positions, letters, counts, policy, limit });
   const sink = new StreamSink({
     topic,
@@ -111,7 +103,7 @@ export function createStreamSink(services: SinkServices, wishes: StreamSinkWishe
  */
 function resumeEvidence(
   services: Pick<SinkServices, 'admin' | 'settings' | 'registry' | 'clickhouse' | 'signal'>,
-  ask: AskAdmin,
+  admin: KafkaAdmin,
   policy: RetryPolicy,
   { groupId, stream }: { readonly groupId: string; readonly stream: string },
 ): ResumeEvidence {
@@ -126,13 +118,7 @@ function resumeEvidence(
     }
   };
   const committed = async (): Promise<ReadonlyMap<number, CommittedOffset>> => {
-    const [of] = await ask((asked) => asked.fetchOffsets({ groupId, topics: [topic] }));
-    return new Map(
-      of?.partitions.map(({ partition, offset, metadata }) => [
-        partition,
-        { offset: BigInt(offset), metadata: metadata ?? '' },
-      ]),
-    );
+    return (await admin.committedOffsets(groupId, [topic])).get(topic) ?? new Map();
   };
   const steadily = <T>(doing: string, work: () => Promise<T>) =>
     retry({ topic, doing }, policy, signal, work);

@@ -1,9 +1,10 @@
-import { Partitioners, type Admin, type KafkaMessage, type Message, type Producer } from 'kafkajs';
+import { Partitioners, type KafkaMessage, type Message, type Producer } from 'kafkajs';
+import type { KafkaAdmin } from '../../core/kafka/admin.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { deadLetterHeaders } from '../../core/dead-letters/format.ts';
 import { truncated } from '../../core/dead-letters/writer.ts';
 import { messageOf, ServiceRefusedError, type RecordError } from '../../core/errors.ts';
-import { createKafka, ensureTopics } from '../../core/kafka/client.ts';
+import { createKafka } from '../../core/kafka/client.ts';
 import { isTooLargeForKafka, kafkaError } from '../../core/kafka/kafka-error.ts';
 import { logger } from '../../core/logger.ts';
 import { retry, type RetryPolicy } from '../../core/retry.ts';
@@ -41,13 +42,13 @@ interface LetterMessage {
  * sent again, as after a crash, takes the place of the first.
  */
 export class DeadLetters {
-  readonly #admin: Admin;
+  readonly #admin: KafkaAdmin;
   readonly #settings: Pick<Settings, 'kafka' | 'topicPrefix'>;
   readonly #signal: AbortSignal;
   #connecting: Promise<Producer> | undefined;
   #told = 0;
 
-  constructor(admin: Admin, settings: Pick<Settings, 'kafka' | 'topicPrefix'>, signal: AbortSignal) {
+  constructor(admin: KafkaAdmin, settings: Pick<Settings, 'kafka' | 'topicPrefix'>, signal: AbortSignal) {
     this.#admin = admin;
     this.#settings = settings;
     this.#signal = signal;
@@ -106,7 +107,7 @@ export class DeadLetters {
 
   async #connect(topic: string): Promise<Producer> {
     const { kafka } = this.#settings;
-    await ensureTopics(this.#admin, kafka, [topic], this.#signal);
+    await this.#admin.ensureTopics([topic]);
     const producer = createKafka(kafka, 'sink').producer({
       idempotent: true,
       maxInFlightRequests: 1,

@@ -1,4 +1,5 @@
-import type { Admin, KafkaMessage } from 'kafkajs';
+import type { KafkaMessage } from 'kafkajs';
+import type { CommittedOffset, KafkaAdmin } from '../../core/kafka/admin.ts';
 import type { Registry } from '../../core/avro/registry.ts';
 import {
   askRows,
@@ -21,7 +22,7 @@ import { RowKeys } from './row-keys.ts';
 import { rowsOfTopic } from './resume-offset.ts';
 import type { TableRows } from '../table/partition-rows.ts';
 import type { SetAside } from './set-aside.ts';
-import { blockOf, lostSpan, type CommittedOffset, type TrailOwner } from './trail.ts';
+import { blockOf, lostSpan, type TrailOwner } from './trail.ts';
 
 /** The most keys in one query, and the most bytes that they may have. */
 const KEYS_PER_QUERY = 2_000;
@@ -31,7 +32,7 @@ const MAX_ROWLESS_KEYS = 100_000;
 
 export interface MergedAwayServices {
   readonly settings: Settings;
-  readonly admin: Admin;
+  readonly admin: KafkaAdmin;
   readonly registry: Registry;
   readonly clickhouse: ClickHouseClient;
   readonly signal: AbortSignal;

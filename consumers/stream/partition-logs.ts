@@ -1,7 +1,7 @@
+import type { KafkaAdmin } from '../../core/kafka/admin.ts';
 import { ServiceRefusedError, TopicGoneError } from '../../core/errors.ts';
-import { readTopic, type AskAdmin } from '../../core/kafka/client.ts';
 import { messageTimeMs } from '../../core/kafka/message-time.ts';
-import { describeTopicConfigs, hasBrokerTimes } from '../../core/kafka/topic-retention.ts';
+import { hasBrokerTimes } from '../../core/kafka/topic-retention.ts';
 import type { PartitionLog } from './resume-offset.ts';
 
 /**
@@ -9,33 +9,35 @@ import type { PartitionLog } from './resume-offset.ts';
  *
  * @throws TopicGoneError if there is no such topic; ServiceUnavailableError, ServiceRefusedError
  */
-export async function readPartitionLogs(ask: AskAdmin, topic: string): Promise<Map<number, PartitionLog>> {
-  const found = await readTopic(ask, topic);
+export async function readPartitionLogs(
+  admin: KafkaAdmin,
+  topic: string,
+): Promise<Map<number, PartitionLog>> {
+  const found = await admin.topicOffsets(topic);
   if (found === undefined) throw new TopicGoneError(`there is no topic ${topic}`);
-  const byTime = new Map<bigint, Promise<Map<number, bigint>>>();
+  const byTime = new Map<bigint, Promise<ReadonlyMap<number, bigint>>>();
   const offsetsSince = (timeMs: bigint) => {
-    const asked = byTime.get(timeMs) ?? askOffsetsSince(ask, topic, timeMs);
+    const asked = byTime.get(timeMs) ?? askOffsetsSince(admin, topic, timeMs);
     byTime.set(timeMs, asked);
     return asked;
   };
   let brokerTimes: Promise<boolean> | undefined;
   const logs = new Map<number, PartitionLog>();
-  for (const { partition, low, high } of found.offsets) {
-    const end = BigInt(high);
+  for (const { partition, start, end } of found.partitions) {
     logs.set(partition, {
       topicId: found.id,
-      start: BigInt(low),
+      start,
       end,
-      hasBrokerTimes: () => (brokerTimes ??= askBrokerTimes(ask, topic)),
+      hasBrokerTimes: () => (brokerTimes ??= askBrokerTimes(admin, topic)),
       firstOffsetSince: async (timeMs) => (await offsetsSince(timeMs)).get(partition) ?? end,
     });
   }
   return logs;
 }
 
-async function askBrokerTimes(ask: AskAdmin, topic: string): Promise<boolean> {
+async function askBrokerTimes(admin: KafkaAdmin, topic: string): Promise<boolean> {
   try {
-    return hasBrokerTimes((await describeTopicConfigs(ask, [topic])).get(topic));
+    return hasBrokerTimes((await admin.topicConfigs([topic])).get(topic));
   } catch (error) {
     // An account that may read a topic need not be allowed to see how it is configured.
     if (error instanceof ServiceRefusedError) return false;
@@ -43,11 +45,13 @@ async function askBrokerTimes(ask: AskAdmin, topic: string): Promise<boolean> {
   }
 }
 
-async function askOffsetsSince(ask: AskAdmin, topic: string, timeMs: bigint): Promise<Map<number, bigint>> {
+async function askOffsetsSince(
+  admin: KafkaAdmin,
+  topic: string,
+  timeMs: bigint,
+): Promise<ReadonlyMap<number, bigint>> {
   // Kafka takes -1 and -2 for the end and the start.
-  const asked = messageTimeMs(String(timeMs));
-  const offsets = await ask((admin) => admin.fetchTopicOffsetsByTimestamp(topic, asked));
-  return new Map(offsets.map(({ partition, offset }) => [partition, BigInt(offset)]));
+  return admin.offsetsSince(topic, messageTimeMs(String(timeMs)));
 }
 
 /** Kafka's id of the topic; 0 where it is not known. */

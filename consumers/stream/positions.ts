@@ -1,6 +1,6 @@
+import type { CommittedOffset, KafkaAdmin } from '../../core/kafka/admin.ts';
 import { isDeepStrictEqual } from 'node:util';
 import { NameTakenError } from '../../core/errors.ts';
-import { describeTopics, type AskAdmin } from '../../core/kafka/client.ts';
 import type { OffsetSpan } from '../../core/kafka/topic-reader.ts';
 import { logger } from '../../core/logger.ts';
 import type { StorageTable } from '../table/storage-table.ts';
@@ -9,7 +9,7 @@ import { endsOf, readPartitionLogs, topicIdOf } from './partition-logs.ts';
 import type { TableRows } from '../table/partition-rows.ts';
 import { highestOf, resumeOffset, rowsOfTopic } from './resume-offset.ts';
 import type { SetAside } from './set-aside.ts';
-import { trailIn, trailOf, type CommittedOffset, type Trail, type TrailOwner } from './trail.ts';
+import { trailIn, trailOf, type Trail, type TrailOwner } from './trail.ts';
 
 type Letters = Pick<SetAside, 'countBetween' | 'has'>;
 
@@ -46,7 +46,7 @@ export interface Positions {
 export interface PositionFinderOptions {
   readonly topic: string;
   readonly table: StorageTable;
-  readonly ask: AskAdmin;
+  readonly admin: KafkaAdmin;
   /** By partition, the lowest offset to resume at. */
   readonly floors?: ReadonlyMap<number, bigint>;
   readonly evidence: ResumeEvidence;
@@ -66,9 +66,9 @@ export class PositionFinder {
   async find(partitions: readonly number[]): Promise<Positions> {
     if (partitions.length === 0)
       return { topicId: 0n, partitions: new Map(), uncommitted: new Map(), block: '' };
-    const { topic, table, ask, floors } = this.#options;
+    const { topic, table, admin, floors } = this.#options;
     const rows = await table.partitionRows();
-    const logs = await readPartitionLogs(ask, topic);
+    const logs = await readPartitionLogs(admin, topic);
     const topicId = topicIdOf(logs);
     await this.#checkOwner(rows, topicId);
     const found = new Map<number, Position>();
@@ -106,9 +106,9 @@ export class PositionFinder {
    * @param topicId of the topic that the messages came from; 0 if unknown.
    */
   async stillHold(topicId: bigint, partitions: readonly number[]): Promise<boolean> {
-    const { topic, table, ask } = this.#options;
+    const { topic, table, admin } = this.#options;
     if (topicId !== 0n) {
-      const found = (await describeTopics(ask, [topic])).get(topic);
+      const found = (await admin.describeTopics([topic])).get(topic);
       if (found !== undefined && found.id !== topicId) return false;
     }
     if (this.#unverified === undefined) return true;
@@ -158,11 +158,11 @@ export class PositionFinder {
 
   /** @throws NameTakenError if another topic whose name leads to the same table has filled it. */
   async #checkOwner(rows: TableRows, topicId: bigint): Promise<void> {
-    const { topic, table, ask } = this.#options;
+    const { topic, table, admin } = this.#options;
     const others = new Set(rows.map((row) => row.topicId).filter((id) => id !== 0n && id !== topicId));
     if (others.size === 0) return;
     const prefix = topic.slice(0, -table.stream.length);
-    for (const [name, { id }] of await describeTopics(ask)) {
+    for (const [name, { id }] of await admin.describeTopics()) {
       if (name !== topic && name.startsWith(prefix) && others.has(id))
         throw new NameTakenError(
           `table ${table.name} holds rows of topic ${name}, and would hold those of topic ${topic} too: rename one of the topics, or drop the table`,

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Admin, KafkaMessage } from 'kafkajs';
+import type { KafkaMessage } from 'kafkajs';
+import type { KafkaAdmin } from '../../core/kafka/admin.ts';
 import { parseDeadLetter } from '../../core/dead-letters/reader.ts';
 import { ServiceRefusedError } from '../../core/errors.ts';
 import { messageTimeMs } from '../../core/kafka/message-time.ts';
@@ -37,7 +38,7 @@ export class SetAside {
     settings,
     signal,
   }: {
-    readonly admin: Admin;
+    readonly admin: KafkaAdmin;
     readonly settings: Settings;
     readonly signal: AbortSignal;
   }): Promise<SetAside> {

@@ -1,9 +1,10 @@
+import type { CommittedOffset } from '../../core/kafka/admin.ts';
 import { setMaxListeners } from 'node:events';
 import type { CaughtUp } from '../../core/kafka/caught-up.ts';
 import { StoppedError } from '../../core/errors.ts';
 import type { StorageTable } from '../table/storage-table.ts';
 import type { Positions } from './positions.ts';
-import { extended, trailText, type CommittedOffset, type Trail } from './trail.ts';
+import { extended, trailText, type Trail } from './trail.ts';
 
 /** What the partitions of one topic ask of the consumer. */
 export interface TopicControl {

@@ -1,3 +1,4 @@
+import type { CommittedOffset } from '../../core/kafka/admin.ts';
 import type { OffsetSpan } from '../../core/kafka/topic-reader.ts';
 
 /** Of one partition: the highest offset that is a row, and how many messages behind it were set aside. */
@@ -12,12 +13,6 @@ export interface TrailOwner {
   readonly topicId: bigint;
   /** Empty where there is no table. */
   readonly table: string;
-}
-
-export interface CommittedOffset {
-  readonly offset: bigint;
-  /** What {@link trailText} gave, if the commit is the sink's. */
-  readonly metadata: string;
 }
 
 /** The trail with what came after it. */

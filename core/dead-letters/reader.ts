@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { Admin, KafkaMessage } from 'kafkajs';
+import type { KafkaMessage } from 'kafkajs';
+import type { KafkaAdmin } from '../kafka/admin.ts';
 import { messageTimeMs } from '../kafka/message-time.ts';
 import { readTopics } from '../kafka/topic-reader.ts';
 import type { Settings } from '../settings/config.ts';
@@ -62,7 +63,7 @@ export type DeadLetterStep = (typeof deadLetterSteps)[number];
  * @throws ServiceUnavailableError, ServiceRefusedError; the signal's reason.
  */
 export async function readDeadLetters(
-  admin: Admin,
+  admin: KafkaAdmin,
   settings: Pick<Settings, 'kafka' | 'topicPrefix'>,
   keepsValue: (deadLetter: StoredDeadLetter) => boolean,
   signal: AbortSignal,

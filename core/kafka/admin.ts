@@ -7,7 +7,7 @@ import { createKafka, probeOptions } from './client.ts';
 import { kafkaError } from './kafka-error.ts';
 import type { PartitionMetadataWithId } from './kafkajs-metadata.ts';
 import { probeRetry, retry, serviceRetry, type RetryPolicy } from '../retry.ts';
-import { wantedTopicConfig, type TopicConfig } from './topic-retention.ts';
+import { judgedEntries, wantedTopicConfig, type TopicConfig } from './topic-retention.ts';
 
 /** Partitions of a new topic: the maximum number of sinks that can share one stream. */
 const PARTITIONS = 4;
@@ -238,10 +238,10 @@ export class KafkaAdmin {
     await this.#admin.deleteGroups([groupId]).catch(() => {});
   }
 
-  /** Returns the named configuration entries of existing topics. */
+  /** Returns configuration entries of existing topics. */
   topicConfigs(
     topics: readonly string[],
-    entries: readonly string[],
+    entries: readonly string[] = judgedEntries,
   ): Promise<ReadonlyMap<string, TopicConfig>> {
     return this.#configs('TOPIC', topics, entries);
   }

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { AssignerProtocol, type Admin, type PartitionAssigner } from 'kafkajs';
+import { AssignerProtocol, type PartitionAssigner } from 'kafkajs';
+import type { KafkaAdmin } from './admin.ts';
 import type { Settings } from '../settings/config.ts';
 import { notAnswering, RunActiveError } from '../errors.ts';
 import { isJsonObject, parseJson } from '../json.ts';
-import { askKafka, createKafka } from './client.ts';
+import { createKafka } from './client.ts';
 import { kafkaError } from './kafka-error.ts';
 import { logger } from '../logger.ts';
 import { deadLettersTopic } from '../stream-name.ts';
@@ -59,7 +60,7 @@ export class RunClaim {
    *   signal's reason.
    */
   static async acquire(
-    admin: Admin,
+    admin: KafkaAdmin,
     settings: Pick<Settings, 'kafka' | 'topicPrefix'>,
     { names, isTakingOver }: Pick<Claim, 'names' | 'isTakingOver'>,
     signal: AbortSignal,
@@ -81,7 +82,7 @@ export class RunClaim {
     let isRefused = false;
     let isOver = false;
     const rivals = async () =>
-      rivalsOf(names, await claimsOf(admin, settings, signal)).filter(({ id }) => id !== own.id);
+      rivalsOf(names, await claimsOf(admin, topicPrefix)).filter(({ id }) => id !== own.id);
     const present = isTakingOver ? [] : await rivals();
     if (present.length > 0)
       logger.info(
@@ -159,13 +160,8 @@ export class RunClaim {
   }
 
   /** Whether a run has any of these streams, or had one some seconds ago and was killed. */
-  static async isHeld(
-    admin: Admin,
-    settings: Pick<Settings, 'kafka' | 'topicPrefix'>,
-    names: readonly string[],
-    signal: AbortSignal,
-  ): Promise<boolean> {
-    return rivalsOf(names, await claimsOf(admin, settings, signal)).length > 0;
+  static async isHeld(admin: KafkaAdmin, topicPrefix: string, names: readonly string[]): Promise<boolean> {
+    return rivalsOf(names, await claimsOf(admin, topicPrefix)).length > 0;
   }
 
   async release(): Promise<void> {
@@ -178,15 +174,8 @@ function groupOf(topicPrefix: string): string {
 }
 
 /** What the members of the group claim, those that were killed some seconds ago included. */
-async function claimsOf(
-  admin: Admin,
-  { kafka, topicPrefix }: Pick<Settings, 'kafka' | 'topicPrefix'>,
-  signal: AbortSignal,
-): Promise<Claim[]> {
-  const { groups } = await askKafka(kafka, signal, () => admin.describeGroups([groupOf(topicPrefix)]));
-  return groups.flatMap(({ members }) =>
-    members.flatMap(({ memberMetadata }) => claimIn(memberMetadata) ?? []),
-  );
+async function claimsOf(admin: KafkaAdmin, topicPrefix: string): Promise<Claim[]> {
+  return (await admin.groupMembers(groupOf(topicPrefix))).flatMap((metadata) => claimIn(metadata) ?? []);
 }
 
 function claimAssigner(topic: string, claim: () => Claim): PartitionAssigner {

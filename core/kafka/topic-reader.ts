@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import type { Admin, KafkaMessage } from 'kafkajs';
+import type { KafkaMessage } from 'kafkajs';
+import type { KafkaAdmin } from './admin.ts';
 import { CaughtUp, type PartitionEnd } from './caught-up.ts';
 import type { Settings } from '../settings/config.ts';
 import { notAnswering, StoppedError, UnreadableBatchError } from '../errors.ts';
 import { assertReadable } from './decoder/fetched-message.ts';
-import { adminAsker, createKafka, partitionEnds } from './client.ts';
+import { createKafka } from './client.ts';
 import { kafkaError } from './kafka-error.ts';
 import { logger } from '../logger.ts';
 import { TimeSlice } from '../time-slice.ts';
@@ -51,18 +52,14 @@ export interface ReadOptions {
  *   `afterFetch` throws; UnreadableBatchError without `onUnreadable`.
  */
 export async function readTopics(
-  admin: Admin,
+  admin: KafkaAdmin,
   settings: Pick<Settings, 'kafka' | 'topicPrefix'>,
   handlers: ReadonlyMap<string, MessageHandler>,
   signal: AbortSignal,
   { afterFetch, onUnreadable, spans = new Map() }: ReadOptions = {},
 ): Promise<readonly PartitionEnd[]> {
-  const ask = adminAsker(settings.kafka, admin, signal);
-  const existing = new Set(await ask((asked) => asked.listTopics()));
-  const logs = await partitionEnds(
-    ask,
-    [...handlers.keys()].filter((topic) => existing.has(topic)),
-  );
+  const existing = new Set(await admin.listTopics());
+  const logs = await admin.endOffsets([...handlers.keys()].filter((topic) => existing.has(topic)));
   const ends = logs.flatMap(({ topic, partition, end }) => {
     const to = spans.has(topic) ? (spans.get(topic)?.get(partition)?.to ?? 0n) : end;
     return to > 0n ? [{ topic, partition, end: to < end ? to : end }] : [];
@@ -182,6 +179,6 @@ export async function readTopics(
     clearTimeout(silence);
     signal.removeEventListener('abort', onAbort);
     await consumer.disconnect();
-    await admin.deleteGroups([groupId]).catch(() => {});
+    await admin.removeGroup(groupId);
   }
 }

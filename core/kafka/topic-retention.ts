@@ -1,6 +1,4 @@
-import kafkajs from 'kafkajs';
 import { TOMBSTONE_RETENTION_DAYS } from '../settings/config.ts';
-import type { AskAdmin } from './client.ts';
 import { isDeadLettersTopic } from '../stream-name.ts';
 
 const DAY_MS = 86_400_000;
@@ -47,6 +45,9 @@ const kafkaDefaults: Readonly<Record<JudgedEntry, string>> = {
   'retention.bytes': '-1',
   'message.timestamp.type': 'CreateTime',
 };
+
+/** The entries that retention and clock warnings depend on. */
+export const judgedEntries: readonly string[] = Object.keys(kafkaDefaults);
 
 type JudgedEntry =
   'cleanup.policy' | 'delete.retention.ms' | 'retention.ms' | 'retention.bytes' | 'message.timestamp.type';
@@ -108,26 +109,6 @@ export function clockWarnings(config: TopicConfig): string[] {
   return [
     `message.timestamp.type is ${type}: which version of a row is the latest hangs on the clocks of producers; set it to LogAppendTime`,
   ];
-}
-
-/** The entries that are judged, of topics that exist. Asks nothing for no topic. @throws what `ask` throws */
-export async function describeTopicConfigs(
-  ask: AskAdmin,
-  topics: readonly string[],
-): Promise<ReadonlyMap<string, TopicConfig>> {
-  if (topics.length === 0) return new Map();
-  const resources = topics.map((name) => ({
-    type: kafkajs.ConfigResourceTypes.TOPIC,
-    name,
-    configNames: Object.keys(kafkaDefaults),
-  }));
-  const answer = await ask((admin) => admin.describeConfigs({ resources, includeSynonyms: false }));
-  return new Map(
-    answer.resources.map(({ resourceName, configEntries }) => [
-      resourceName,
-      new Map(configEntries.map(({ configName, configValue }) => [configName, configValue])),
-    ]),
-  );
 }
 
 function policiesOf(config: TopicConfig): string[] {

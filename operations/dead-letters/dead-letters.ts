@@ -1,8 +1,7 @@
-import type { Admin } from 'kafkajs';
+import type { KafkaAdmin } from '../../core/kafka/admin.ts';
 import { Registry } from '../../core/avro/registry.ts';
 import { readDeadLetters, type StoredDeadLetter } from '../../core/dead-letters/reader.ts';
 import { ConfigError } from '../../core/errors.ts';
-import { askKafka } from '../../core/kafka/client.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { streamOfTopic } from '../../core/stream-name.ts';
 import { knownStreams } from '../../producers/chartmogul/known-streams.ts';
@@ -11,7 +10,7 @@ import { readContent, type DeadLetterContent } from './content.ts';
 
 export interface DeadLetterServices {
   readonly settings: Settings;
-  readonly admin: Admin;
+  readonly admin: KafkaAdmin;
   readonly signal: AbortSignal;
 }
 
@@ -86,12 +85,12 @@ export async function chooseDeadLetters(
 
 /** A stream is known by the settings, its topic or its dead letters. @throws ConfigError */
 async function checkStreams(
-  { admin, settings, signal }: DeadLetterServices,
+  { admin, settings }: DeadLetterServices,
   { streams = [] }: DeadLetterFilter,
   deadLetters: readonly StoredDeadLetter[],
 ): Promise<void> {
   if (streams.length === 0) return;
-  const topics = await askKafka(settings.kafka, signal, () => admin.listTopics());
+  const topics = await admin.listTopics();
   const known = new Set([
     ...knownStreams(settings).map(({ name }) => name),
     ...topics.flatMap((topic) => streamOfTopic(settings.topicPrefix, topic) ?? []),

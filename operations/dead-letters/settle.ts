@@ -1,9 +1,8 @@
 import { Registry } from '../../core/avro/registry.ts';
-import { createClickHouse, probeClickHouse } from '../../core/clickhouse/client.ts';
+import { Database } from '../../core/clickhouse/database.ts';
 import type { StoredDeadLetter } from '../../core/dead-letters/reader.ts';
 import type { Redriven } from '../../core/dead-letters/writer.ts';
 import { RunClaim } from '../../core/kafka/run-claim.ts';
-import { probeRetry } from '../../core/retry.ts';
 import { redriveRecords } from '../redrive/produce/redrive.ts';
 import { DEAD_LETTERS, RedriveProducer } from '../redrive/redrive-producer.ts';
 import { redriveRows } from '../redrive/sink/redrive.ts';
@@ -43,25 +42,24 @@ export async function* redriveDeadLetters(
 ): AsyncGenerator<Redriven, void, undefined> {
   const rows = chosen.filter((deadLetter) => deadLetter.step === 'sink');
   const records = chosen.filter((deadLetter) => deadLetter.step === 'produce');
-  const registry = new Registry(settings.schemaRegistry, signal);
-  const clickhouse = createClickHouse(settings.clickhouse);
+  const registry = await Registry.connect(settings.schemaRegistry, signal);
+  const database = rows.length === 0 ? undefined : await Database.connect(settings.clickhouse, signal);
   let producer: RedriveProducer | undefined;
   let claim: RunClaim | undefined;
   try {
-    await registry.probe(probeRetry);
-    if (rows.length > 0) await probeClickHouse(clickhouse, settings.clickhouse, signal);
     // Without the claim, an old record of a dead letter could overtake what a run sends.
     const names = [DEAD_LETTERS, ...new Set(records.map(({ stream }) => stream))];
     claim = await RunClaim.acquire(admin, settings, { names, isTakingOver: false }, signal);
     producer = await RedriveProducer.connect(settings);
-    const services = { admin, registry, clickhouse, settings, producer, signal };
+    const services = { admin, registry, settings, producer, signal };
     yield* redriveRecords(records, services);
+    if (database === undefined) return;
     const rejected = all
       .filter((deadLetter) => deadLetter.step === 'sink')
       .filter(({ state }) => state !== 'redriven');
-    yield* redriveRows(rows, rejected, services);
+    yield* redriveRows(rows, rejected, { ...services, clickhouse: database.client });
   } finally {
-    await Promise.all([producer?.close(), clickhouse.close()]);
+    await Promise.all([producer?.close(), database?.close()]);
     await claim?.release();
   }
 }

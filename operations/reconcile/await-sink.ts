@@ -1,13 +1,12 @@
-import { AssignerProtocol } from 'kafkajs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { logger } from '../../core/logger.ts';
 import type { StorageTable } from '../../consumers/table/storage-table.ts';
 import { sinkGroupOf } from '../../consumers/run/sink-group.ts';
 import { readPartitionLogs } from '../../consumers/stream/partition-logs.ts';
-import { lostSpan, type CommittedOffset } from '../../consumers/stream/trail.ts';
+import { lostSpan } from '../../consumers/stream/trail.ts';
 import { resumeOffset, type PartitionLog } from '../../consumers/stream/resume-offset.ts';
 import type { TableRows } from '../../consumers/table/partition-rows.ts';
-import { askAdmin, type ReconcileServices } from './services.ts';
+import type { ReconcileServices } from './services.ts';
 
 const ASK_MS = 300;
 /** So many rounds are not worth a word. */
@@ -46,19 +45,20 @@ export async function awaitSink(
   ends: ReadonlyMap<number, PartitionLog>,
   patience: Patience,
 ): Promise<Standing> {
-  const { signal } = services;
+  const { admin, settings, signal } = services;
+  const groupId = sinkGroupOf(settings);
   let last = -1n;
   let movedMs = performance.now();
   for (let round = 0; ; round++) {
     // Commits first: each comes after the rows that it tells of.
-    const committed = await committedOf(services, topic);
+    const committed = (await admin.committedOffsets(groupId, [topic])).get(topic);
     const rows = await table.partitionRows();
     const standing = new Map(await standingOf(services, topic, () => Promise.resolve(rows)));
     let sum = 0n;
     let isReached = true;
     for (const [partition, { topicId, start, end }] of ends) {
       const stored = standing.get(partition) ?? 0n;
-      const commit = committed.get(partition) ?? { offset: 0n, metadata: '' };
+      const commit = committed?.get(partition) ?? { offset: 0n, metadata: '' };
       const owner = { topicId, table: table.identity };
       const span = lostSpan(commit, owner, { next: stored, end: commit.offset });
       if (span !== undefined && rows.length > 0) standing.set(partition, span.to);
@@ -70,7 +70,7 @@ export async function awaitSink(
     }
     if (sum !== last) movedMs = performance.now();
     last = sum;
-    if (isReached || !(await isBeingSunk(services, topic))) return standing;
+    if (isReached || !(await admin.isConsumed(groupId, topic))) return standing;
     if (performance.now() - movedMs > patience.stillMs) {
       patience.lose();
       logger.warn({ topic }, 'the sink gets no further: what is not in yet counts as behind');
@@ -89,37 +89,8 @@ export async function standingOf(
 ): Promise<Standing> {
   // Rows first: what comes in meanwhile is then within the log.
   const rows = await rowsOf();
-  const logs = await readPartitionLogs(askAdmin(services), topic);
+  const logs = await readPartitionLogs(services.admin, topic);
   const standing = new Map<number, bigint>();
   for (const [partition, log] of logs) standing.set(partition, await resumeOffset(rows, partition, log));
   return standing;
-}
-
-async function committedOf(
-  services: ReconcileServices,
-  topic: string,
-): Promise<ReadonlyMap<number, CommittedOffset>> {
-  const groupId = sinkGroupOf(services.settings);
-  const committed = new Map<number, CommittedOffset>();
-  for (const { partitions } of await askAdmin(services)((admin) =>
-    admin.fetchOffsets({ groupId, topics: [topic] }),
-  )) {
-    for (const { partition, offset, metadata } of partitions)
-      committed.set(partition, { offset: BigInt(offset), metadata: metadata ?? '' });
-  }
-  return committed;
-}
-
-/** Whether a member of the sink's group has partitions of the topic, or will have in a moment. */
-async function isBeingSunk(services: ReconcileServices, topic: string): Promise<boolean> {
-  const { groups } = await askAdmin(services)((admin) =>
-    admin.describeGroups([sinkGroupOf(services.settings)]),
-  );
-  return groups.some(({ state, members }) => {
-    if (state === 'PreparingRebalance' || state === 'CompletingRebalance') return members.length > 0;
-    return members.some(({ memberAssignment }) => {
-      const decoded = AssignerProtocol.MemberAssignment.decode(memberAssignment);
-      return (decoded?.assignment[topic]?.length ?? 0) > 0;
-    });
-  });
 }

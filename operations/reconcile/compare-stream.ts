@@ -2,7 +2,7 @@ import { qualified } from '../../core/clickhouse/client.ts';
 import { IncompatibleSchemaError } from '../../core/errors.ts';
 import { serviceRetry } from '../../core/retry.ts';
 import { storageTableOf, topicOf } from '../../core/stream-name.ts';
-import { describeTopicConfigs, hasBrokerTimes } from '../../core/kafka/topic-retention.ts';
+import { hasBrokerTimes } from '../../core/kafka/topic-retention.ts';
 import { StorageTable } from '../../consumers/table/storage-table.ts';
 import { localTableOf } from '../../consumers/table/table-ddl.ts';
 import { readTableShape, withoutSystemColumns, type TableColumn } from '../../consumers/table/table-shape.ts';
@@ -21,7 +21,7 @@ import { findTwice } from './find-twice.ts';
 import { isByPosition, keyIdOf, keyPartsSql, keyTextSql } from '../../consumers/table/key-sql.ts';
 import { projectTopic, type Extent } from './project-topic.ts';
 import type { StreamProgress } from './reconcile-progress.ts';
-import { askAdmin, tried, type ReconcileServices } from './services.ts';
+import { tried, type ReconcileServices } from './services.ts';
 import { SetAside } from '../../consumers/stream/set-aside.ts';
 import { RowKeys } from '../../consumers/stream/row-keys.ts';
 import { SideTable } from './side-table.ts';
@@ -87,7 +87,7 @@ export async function compareStream(
   });
   if (!hasTopic && !hasTable) return withFaults(`neither topic ${topic} nor table ${table} is there`);
   if (!hasTopic) return withFaults(`table ${table} has no topic ${topic}: nothing tells what it should hold`);
-  const logs = await readPartitionLogs(askAdmin(services), topic);
+  const logs = await readPartitionLogs(services.admin, topic);
   const isEmpty = [...logs.values()].every(({ start, end }) => start === end);
   if (!hasTable)
     return isEmpty
@@ -115,7 +115,7 @@ async function compareTwice(
   };
   const first = await compareSides(services, stream, topic, logs, { ...options, onDifference });
   if (told.size === 0 || told.size > MAX_DOUBTED_KEYS) return first;
-  const now = await readPartitionLogs(askAdmin(services), topic);
+  const now = await readPartitionLogs(services.admin, topic);
   const setAside = await SetAside.read(services);
   const hasGrown = [...now].some(([partition, { end }]) => end !== logs.get(partition)?.end);
   if (!hasGrown && setAside.isSame(options.setAside)) return first;
@@ -160,7 +160,7 @@ async function compareSides(
     const projection = { logs, standing, setAside, rowKeys, onRead };
     const projected = await projectTopic(services, topic, side, projection);
     const { extents, behind } = projected;
-    const config = (await describeTopicConfigs(askAdmin(services), [topic])).get(topic);
+    const config = (await services.admin.topicConfigs([topic])).get(topic);
     // The clocks of producers do not tell a row of this topic from one of a former topic of that name.
     const sinceMs = hasBrokerTimes(config) ? projected.sinceMs : undefined;
     const keyedOtherwise = rowKeys?.keyedOtherwise;
@@ -177,7 +177,7 @@ async function compareSides(
     };
     progress.doing = 'comparing keys';
     const { keys, buckets, differing } = await compareBuckets(services, sides);
-    const readEnds = async () => endsOf(await readPartitionLogs(askAdmin(services), topic));
+    const readEnds = async () => endsOf(await readPartitionLogs(services.admin, topic));
     const tell = (found: Difference) => {
       if (only?.has(keyIdOf(found.parts)) === false) return;
       counts[found.kind]++;

@@ -1,13 +1,10 @@
 import pLimit from 'p-limit';
-import type { Admin } from 'kafkajs';
-import { Registry } from '../../core/avro/registry.ts';
-import { askRows, createClickHouse, literal, probeClickHouse } from '../../core/clickhouse/client.ts';
+import { askRows, literal } from '../../core/clickhouse/client.ts';
+import { withConnections } from '../../core/connections.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { ConfigError, messageOf } from '../../core/errors.ts';
-import { connectAdmin } from '../../core/kafka/client.ts';
 import { toEtlError } from '../../core/kafka/kafka-error.ts';
 import { logger } from '../../core/logger.ts';
-import { probeRetry } from '../../core/retry.ts';
 import { storageTableOf, topicOf } from '../../core/stream-name.ts';
 import { chooseStreams, streamsOfTables, streamsUnder } from '../../consumers/run/choose-streams.ts';
 import { Patience } from './await-sink.ts';
@@ -16,7 +13,7 @@ import { noDifferences, type StreamComparison } from './comparison.ts';
 import type { Difference } from './find-differences.ts';
 import { startReconcileProgress, type StreamProgress } from './reconcile-progress.ts';
 import { MAX_REPAIRED_KEYS, repairStream } from './repair-stream.ts';
-import { askAdmin, tried, type ReconcileServices } from './services.ts';
+import { tried, type ReconcileServices } from './services.ts';
 import { SetAside } from '../../consumers/stream/set-aside.ts';
 
 export interface ReconcileOptions {
@@ -41,19 +38,10 @@ export async function reconcile(
   options: ReconcileOptions,
   signal: AbortSignal,
 ): Promise<readonly StreamComparison[]> {
-  const clickhouse = createClickHouse(settings.clickhouse, undefined, { isStreamed: true });
-  const registry = new Registry(settings.schemaRegistry, signal);
-  let admin: Admin | undefined;
-  try {
-    await registry.probe(probeRetry);
-    await probeClickHouse(clickhouse, settings.clickhouse, signal);
-    admin = await connectAdmin(settings.kafka, 'reconcile', signal);
-    return await reconcileStreams({ settings, admin, registry, clickhouse, signal }, options);
-  } catch (error) {
-    throw toEtlError(error, settings.kafka);
-  } finally {
-    await Promise.all([admin?.disconnect(), clickhouse.close()]);
-  }
+  const role = { name: 'reconcile', needs: ['admin', 'registry', 'database'] } as const;
+  return withConnections(settings, role, signal, (services) =>
+    reconcileStreams({ ...services, clickhouse: services.database.client }, options),
+  );
 }
 
 async function reconcileStreams(
@@ -143,7 +131,7 @@ async function findStreams(
   const { settings, clickhouse, signal } = services;
   const { database } = settings.clickhouse;
   const prefix = settings.topicPrefix;
-  const topics = await askAdmin(services)((admin) => admin.listTopics());
+  const topics = await services.admin.listTopics();
   // Of other tables with such a name the sink knows nothing.
   const query =
     `SELECT table FROM system.columns WHERE database = ${literal(database)} AND endsWith(table, '_raw') ` +

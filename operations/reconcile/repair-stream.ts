@@ -14,7 +14,7 @@ import type { Difference } from './find-differences.ts';
 import { insertMessages, type PlacedMessage } from './make-rows.ts';
 import { isForeign, isWithin, type Ends, type Place } from './place.ts';
 import { MessageSearch } from './search-messages.ts';
-import { askAdmin, tried, type ReconcileServices } from './services.ts';
+import { tried, type ReconcileServices } from './services.ts';
 import { deleteRows, readStoredRows } from './stored-rows.ts';
 
 /** They are held in memory. */
@@ -73,7 +73,7 @@ export async function repairStream(
   );
   // First of all: a row to which the topic has not come hides where the table stands.
   const readEnds = async () => {
-    const logs = await readPartitionLogs(askAdmin(services), topic);
+    const logs = await readPartitionLogs(services.admin, topic);
     if (topicIdOf(logs) !== topicId)
       throw new ServiceRefusedError(`topic ${topic} was made again meanwhile: run it once more`);
     return endsOf(logs);

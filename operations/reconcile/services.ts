@@ -1,23 +1,12 @@
 import type { Row } from '@clickhouse/client';
-import type { Admin } from 'kafkajs';
-import type { Registry } from '../../core/avro/registry.ts';
+import type { Connections } from '../../core/connections.ts';
 import { clickHouseError, longStatement, type ClickHouseClient } from '../../core/clickhouse/client.ts';
-import type { Settings } from '../../core/settings/config.ts';
 import { ServiceRefusedError } from '../../core/errors.ts';
-import { adminAsker, type AskAdmin } from '../../core/kafka/client.ts';
 import { retry, serviceRetry } from '../../core/retry.ts';
 
 /** What comparing and repairing a stream makes use of. */
-export interface ReconcileServices {
-  readonly settings: Settings;
-  readonly admin: Admin;
-  readonly registry: Registry;
+export interface ReconcileServices extends Connections {
   readonly clickhouse: ClickHouseClient;
-  readonly signal: AbortSignal;
-}
-
-export function askAdmin({ settings, admin, signal }: ReconcileServices): AskAdmin {
-  return adminAsker(settings.kafka, admin, signal);
 }
 
 /** Keeps a connection from being taken for dead while the server works on a long query. */

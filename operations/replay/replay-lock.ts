@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Admin, Consumer } from 'kafkajs';
+import type { Consumer } from 'kafkajs';
+import type { KafkaAdmin } from '../../core/kafka/admin.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { ReplayRefusedError } from '../../core/errors.ts';
-import { askKafka, createKafka } from '../../core/kafka/client.ts';
+import { createKafka } from '../../core/kafka/client.ts';
 import { kafkaError } from '../../core/kafka/kafka-error.ts';
 import { logger } from '../../core/logger.ts';
 import { topicOf } from '../../core/stream-name.ts';
@@ -30,7 +31,7 @@ export class ReplayLock {
 
   /** Waits for a replay that was just killed. @throws ReplayRefusedError, ServiceUnavailableError, ServiceRefusedError */
   static async acquire(
-    admin: Admin,
+    admin: KafkaAdmin,
     settings: Settings,
     stream: string,
     signal: AbortSignal,
@@ -43,7 +44,7 @@ export class ReplayLock {
       );
     const startMs = performance.now();
     let isTold = false;
-    while ((await membersOf(admin, settings, stream, signal)) > 0) {
+    while (await ReplayLock.isHeld(admin, settings, stream)) {
       if (performance.now() - startMs > PATIENCE_MS) throw taken();
       if (!isTold)
         logger.info(
@@ -99,13 +100,8 @@ export class ReplayLock {
   }
 
   /** Whether somebody has the lock, or had it some seconds ago and was killed. */
-  static async isHeld(
-    admin: Admin,
-    settings: Settings,
-    stream: string,
-    signal: AbortSignal,
-  ): Promise<boolean> {
-    return (await membersOf(admin, settings, stream, signal)) > 0;
+  static async isHeld(admin: KafkaAdmin, settings: Settings, stream: string): Promise<boolean> {
+    return (await admin.groupMembers(groupOf(settings, stream))).length > 0;
   }
 
   async release(): Promise<void> {
@@ -115,16 +111,4 @@ export class ReplayLock {
 
 function groupOf({ topicPrefix, clickhouse }: Settings, stream: string): string {
   return `${topicPrefix}replay.${clickhouse.database}.${stream}`;
-}
-
-async function membersOf(
-  admin: Admin,
-  settings: Settings,
-  stream: string,
-  signal: AbortSignal,
-): Promise<number> {
-  const { groups } = await askKafka(settings.kafka, signal, () =>
-    admin.describeGroups([groupOf(settings, stream)]),
-  );
-  return groups.reduce((sum, group) => sum + group.members.length, 0);
 }

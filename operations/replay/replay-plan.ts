@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { adminAsker, createKafka, type AskAdmin } from '../../core/kafka/client.ts';
+import { createKafka } from '../../core/kafka/client.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import type { SinkServices } from '../../consumers/stream/create-stream-sink.ts';
 import { replayRange } from './replay-range.ts';
@@ -35,12 +35,11 @@ export async function planReplay(
 ): Promise<ReplayPlan> {
   const { settings, admin, clickhouse, signal } = services;
   const topic = topicOf(settings.topicPrefix, stream);
-  const ask = adminAsker(settings.kafka, admin, signal);
   const shadow = new ShadowTable(clickhouse, settings.clickhouse, stream, signal);
-  const { partitions } = await replayRange(ask, topic, from, await shadow.partitionRows('live'));
+  const { partitions } = await replayRange(admin, topic, from, await shadow.partitionRows('live'));
   const offsets = [...partitions.values()].reduce((sum, range) => sum + Number(range.end - range.from), 0);
   const starts = new Map([...partitions].map(([partition, range]) => [partition, range.from]));
-  const sample = offsets === 0 ? undefined : await readSample(services, topic, starts, ask);
+  const sample = offsets === 0 ? undefined : await readSample(services, topic, starts);
   const messages =
     sample === undefined ? 0 : Math.round((offsets * sample.messages) / Math.max(1, sample.offsets));
   const bytes =
@@ -65,16 +64,10 @@ async function readSample(
   { settings, admin, signal }: SinkServices,
   topic: string,
   starts: ReadonlyMap<number, bigint>,
-  ask: AskAdmin,
 ): Promise<Sample> {
   const sample: Sample = { messages: 0, bytes: 0, offsets: 0 };
   const next = new Map(starts);
-  const ends = new Map(
-    (await ask((asked) => asked.fetchTopicOffsets(topic))).map(({ partition, high }) => [
-      partition,
-      BigInt(high),
-    ]),
-  );
+  const ends = new Map((await admin.endOffsets([topic])).map(({ partition, end }) => [partition, end]));
   const groupId = `${settings.topicPrefix}sample.${randomUUID()}`;
   const consumer = createKafka(settings.kafka, 'replay').consumer({
     groupId,
@@ -119,6 +112,6 @@ async function readSample(
     return sample;
   } finally {
     await consumer.disconnect();
-    await admin.deleteGroups([groupId]).catch(() => {});
+    await admin.removeGroup(groupId);
   }
 }

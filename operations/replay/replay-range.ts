@@ -1,6 +1,6 @@
+import type { KafkaAdmin } from '../../core/kafka/admin.ts';
 import { ReplayRefusedError } from '../../core/errors.ts';
-import type { AskAdmin } from '../../core/kafka/client.ts';
-import { describeTopicConfigs, hasBrokerTimes } from '../../core/kafka/topic-retention.ts';
+import { hasBrokerTimes } from '../../core/kafka/topic-retention.ts';
 import { readPartitionLogs } from '../../consumers/stream/partition-logs.ts';
 import { highestOf, resumeOffset } from '../../consumers/stream/resume-offset.ts';
 import type { TableRows } from '../../consumers/table/partition-rows.ts';
@@ -25,16 +25,16 @@ export interface ReplayRange {
  *   ServiceRefusedError
  */
 export async function replayRange(
-  ask: AskAdmin,
+  admin: KafkaAdmin,
   topic: string,
   from: number | undefined,
   live: TableRows,
 ): Promise<ReplayRange> {
-  if (from !== undefined && !(await isInOrderOfTime(ask, topic)))
+  if (from !== undefined && !(await isInOrderOfTime(admin, topic)))
     throw new ReplayRefusedError(
       `topic ${topic} has the times of its producers (message.timestamp.type), which do not tell what stands before --from: use --from beginning; nothing was changed`,
     );
-  const logs = await readPartitionLogs(ask, topic);
+  const logs = await readPartitionLogs(admin, topic);
   const partitions = new Map<number, { from: bigint; end: bigint }>();
   for (const [partition, log] of logs) {
     let start = log.start;
@@ -54,8 +54,8 @@ export async function replayRange(
 }
 
 /** Whether the times of a topic's messages tell which stands before which. @throws ServiceUnavailableError, ServiceRefusedError */
-export async function isInOrderOfTime(ask: AskAdmin, topic: string): Promise<boolean> {
-  return hasBrokerTimes((await describeTopicConfigs(ask, [topic])).get(topic));
+export async function isInOrderOfTime(admin: KafkaAdmin, topic: string): Promise<boolean> {
+  return hasBrokerTimes((await admin.topicConfigs([topic])).get(topic));
 }
 
 /** The rows of the live table that a replay from a time keeps, as far as the table was looked at. */

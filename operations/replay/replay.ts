@@ -1,14 +1,8 @@
-import { setMaxListeners } from 'node:events';
-import type { Admin } from 'kafkajs';
 import pLimit from 'p-limit';
-import { Registry } from '../../core/avro/registry.ts';
-import { createClickHouse, probeClickHouse } from '../../core/clickhouse/client.ts';
+import { withConnections } from '../../core/connections.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { ConfigError, messageOf } from '../../core/errors.ts';
-import { askKafka, connectAdmin } from '../../core/kafka/client.ts';
-import { toEtlError } from '../../core/kafka/kafka-error.ts';
 import { logger } from '../../core/logger.ts';
-import { probeRetry } from '../../core/retry.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { chooseStreams } from '../../consumers/run/choose-streams.ts';
 import type { SinkServices } from '../../consumers/stream/create-stream-sink.ts';
@@ -100,28 +94,23 @@ async function withReplayServices<T>(
 ): Promise<T> {
   if (settings.clickhouse.cluster !== undefined)
     throw new ConfigError('CLICKHOUSE_CLUSTER is set: tables of a cluster cannot be replayed yet');
-  const clickhouse = createClickHouse(settings.clickhouse);
-  const running = AbortSignal.any([signal]);
-  setMaxListeners(0, running);
-  const registry = new Registry(settings.schemaRegistry, running);
-  let admin: Admin | undefined;
-  let letters: DeadLetters | undefined;
-  try {
-    await registry.probe(probeRetry);
-    await probeClickHouse(clickhouse, settings.clickhouse, running);
-    admin = await connectAdmin(settings.kafka, 'replay', running);
-    letters = new DeadLetters(admin, settings, running);
-    const limit = pLimit(TABLES_SIDE_BY_SIDE);
-    const buffers = new RowBuffers();
-    const outages = new Outages();
-    const shared = { letters, limit, buffers, outages };
-    return await work({ settings, admin, registry, clickhouse, signal: running, ...shared });
-  } catch (error) {
-    throw toEtlError(error, settings.kafka);
-  } finally {
-    await letters?.close();
-    await Promise.all([admin?.disconnect(), clickhouse.close()]);
-  }
+  const role = { name: 'replay', needs: ['admin', 'registry', 'database'] } as const;
+  return withConnections(settings, role, signal, async (connections) => {
+    const { admin, database } = connections;
+    const letters = new DeadLetters(admin, settings, connections.signal);
+    try {
+      return await work({
+        ...connections,
+        clickhouse: database.client,
+        letters,
+        limit: pLimit(TABLES_SIDE_BY_SIDE),
+        buffers: new RowBuffers(),
+        outages: new Outages(),
+      });
+    } finally {
+      await letters.close();
+    }
+  });
 }
 
 /** @throws ConfigError for one that nobody knows, or that has no topic. */
@@ -129,8 +118,8 @@ async function replayedStreams(
   services: SinkServices,
   { streams: wanted }: ReplayOptions,
 ): Promise<string[]> {
-  const { settings, admin, signal } = services;
-  const topics = new Set(await askKafka(settings.kafka, signal, () => admin.listTopics()));
+  const { settings, admin } = services;
+  const topics = new Set(await admin.listTopics());
   const hasTopic = (stream: string) => topics.has(topicOf(settings.topicPrefix, stream));
   const chosen = chooseStreams([...topics], settings.topicPrefix, wanted);
   const missing = chosen.find((stream) => wanted !== undefined && !hasTopic(stream));
@@ -144,10 +133,7 @@ async function replayedStreams(
   // Of all there are, those that hold something.
   const full: string[] = [];
   for (const stream of streams) {
-    const offsets = await askKafka(settings.kafka, signal, () =>
-      admin.fetchTopicOffsets(topicOf(settings.topicPrefix, stream)),
-    );
-    if (offsets.some(({ low, high }) => low !== high)) full.push(stream);
+    if ((await admin.endOffsets([topicOf(settings.topicPrefix, stream)])).length > 0) full.push(stream);
   }
   return full;
 }

@@ -1,8 +1,8 @@
+import type { KafkaAdmin } from '../../core/kafka/admin.ts';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CaughtUp } from '../../core/kafka/caught-up.ts';
 import { messageOf, ReplayRefusedError, UnknownSchemaError } from '../../core/errors.ts';
-import { adminAsker, type AskAdmin } from '../../core/kafka/client.ts';
 import { logger } from '../../core/logger.ts';
 import { subjectOf, topicOf } from '../../core/stream-name.ts';
 import { StorageTable } from '../../consumers/table/storage-table.ts';
@@ -59,7 +59,7 @@ export class StreamReplay {
   readonly #counts: ReplayCounts;
   readonly #signal: AbortSignal;
   readonly #topic: string;
-  readonly #ask: AskAdmin;
+  readonly #admin: KafkaAdmin;
   readonly #shadow: ShadowTable;
   /** The identity of the new table that has what is kept of the live one. */
   #prepared = '';
@@ -71,7 +71,7 @@ export class StreamReplay {
     this.#counts = counts;
     this.#signal = signal;
     this.#topic = topicOf(settings.topicPrefix, wishes.stream);
-    this.#ask = adminAsker(settings.kafka, admin, signal);
+    this.#admin = admin;
     this.#shadow = new ShadowTable(clickhouse, settings.clickhouse, wishes.stream, signal);
   }
 
@@ -141,7 +141,7 @@ export class StreamReplay {
   /** @throws ReplayRefusedError where rows would be lost that readers see. */
   async #range(): Promise<ReplayRange> {
     const { from } = this.#wishes;
-    const range = await replayRange(this.#ask, this.#topic, from, await this.#shadow.partitionRows('live'));
+    const range = await replayRange(this.#admin, this.#topic, from, await this.#shadow.partitionRows('live'));
     const lost = await this.#shadow.countLiveBefore(range.starts, from);
     if (lost > 0)
       throw new ReplayRefusedError(
@@ -199,7 +199,7 @@ export class StreamReplay {
         .finally(() => created.sink.stop());
       following.catch(() => {});
       const sinks = new Map([[topic, created.sink]]);
-      await consume({ group, settings, sinks, ask: this.#ask }, running);
+      await consume({ group, settings, sinks, admin: this.#admin }, running);
       running.throwIfAborted();
       if (created.sink.counts.failure !== undefined) throw created.sink.counts.failure;
       await following;
@@ -208,7 +208,7 @@ export class StreamReplay {
       ended.abort(new Error('nothing is consumed any more'));
       clearInterval(counting);
       count();
-      await admin.deleteGroups([group.groupId]).catch(() => {});
+      await admin.removeGroup(group.groupId);
     }
   }
 
@@ -218,11 +218,8 @@ export class StreamReplay {
     const groupId = sinkGroupOf(this.#services.settings);
     const deadlineMs = performance.now() + FOLLOW_MS;
     while (!ended.aborted && performance.now() < deadlineMs) {
-      const answers = await this.#ask((admin) => admin.fetchOffsets({ groupId, topics: [this.#topic] }));
-      const committed = answers.flatMap((answer) => answer.partitions);
-      if (
-        committed.every(({ partition, offset }) => BigInt(offset) <= (partitions.done.get(partition) ?? 0n))
-      )
+      const committed = (await this.#admin.committedOffsets(groupId, [this.#topic])).get(this.#topic) ?? [];
+      if ([...committed].every(([partition, { offset }]) => offset <= (partitions.done.get(partition) ?? 0n)))
         return;
       await delay(FOLLOW_ASK_MS, undefined, { signal: ended });
     }
@@ -234,7 +231,7 @@ export class StreamReplay {
    */
   async #carryOver(): Promise<void> {
     const shadow = this.#shadow;
-    if (!(await isInOrderOfTime(this.#ask, this.#topic)) || !(await shadow.hasSameTypes())) return;
+    if (!(await isInOrderOfTime(this.#admin, this.#topic)) || !(await shadow.hasSameTypes())) return;
     const { live, own, ends } = await this.#standing();
     await shadow.copy(writtenMeanwhile(live, own, ends));
   }
@@ -243,7 +240,7 @@ export class StreamReplay {
   async #standing(): Promise<{ live: TableRows; own: TableRows; ends: ReadonlyMap<number, bigint> }> {
     const own = await this.#shadow.partitionRows('shadow');
     const live = await this.#shadow.partitionRows('live');
-    const logs = await readPartitionLogs(this.#ask, this.#topic);
+    const logs = await readPartitionLogs(this.#admin, this.#topic);
     const topicId = topicIdOf(logs);
     return { live: rowsOfTopic(live, topicId), own: rowsOfTopic(own, topicId), ends: endsOf(logs) };
   }
@@ -295,10 +292,7 @@ export class StreamReplay {
   }
 
   async #hasSink(): Promise<boolean> {
-    const { groups } = await this.#ask((admin) =>
-      admin.describeGroups([sinkGroupOf(this.#services.settings)]),
-    );
-    return groups.some(({ members }) => members.length > 0);
+    return (await this.#admin.groupMembers(sinkGroupOf(this.#services.settings))).length > 0;
   }
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Settings } from '../../core/settings/config.ts';
 import { checkpointsTopic, deadLettersTopic, topicOf, viewOf } from '../../core/stream-name.ts';
-import { describeTopicConfigs, type TopicConfig } from '../../core/kafka/topic-retention.ts';
+import type { TopicConfig } from '../../core/kafka/topic-retention.ts';
 import { chooseStreams } from './choose-streams.ts';
 import { readJournals, type Journals } from './journals.ts';
 import { readLastRun, type LastRun } from './last-run.ts';
@@ -58,7 +58,7 @@ export async function gatherStatus(
   try {
     await services.connect();
     const [topics, tables] = await Promise.all([
-      services.kafka(({ ask }) => ask((admin) => admin.listTopics())),
+      services.kafka((admin) => admin.listTopics()),
       services.clickhouse((asked) => asked.streams()),
     ]);
     const { topicPrefix } = settings;
@@ -71,9 +71,9 @@ export async function gatherStatus(
         ? [checkpointsTopic(topicPrefix), deadLettersTopic(topicPrefix)].filter(isThere)
         : [];
     const [configs, committed, journals] = await Promise.all([
-      services.kafka(({ ask }) => describeTopicConfigs(ask, [...ofStreams, ...ofJournals])),
-      services.kafka(({ ask }) => readCommitted(ask, settings, ofStreams)),
-      services.kafka(({ admin }) => readJournals(admin, settings, signal)),
+      services.kafka((admin) => admin.topicConfigs([...ofStreams, ...ofJournals])),
+      services.kafka((admin) => readCommitted(admin, settings, ofStreams)),
+      services.kafka((admin) => readJournals(admin, settings, signal)),
     ]);
     const shared: Shared = { settings, services, topics, tables, configs, committed, journals };
     const statuses: StreamFacts[] = [];
@@ -124,7 +124,7 @@ async function stalledStreams(
     await delay(WATCH_STEP_MS, undefined, { signal });
     // Messages without a row, such as dead letters, show in the commits alone.
     const names = [...waiting.keys()].map((stream) => topicOf(settings.topicPrefix, stream));
-    const committed = await services.kafka(({ ask }) => readCommitted(ask, settings, names));
+    const committed = await services.kafka((admin) => readCommitted(admin, settings, names));
     for (const [stream, passed] of waiting) {
       const now = await streamTopic(stream, { ...shared, committed });
       if (!now.topic || passedOf(now.topic) !== passed) waiting.delete(stream);
@@ -153,7 +153,7 @@ async function streamTopic(
   const topic =
     topics?.includes(name) === false
       ? null
-      : await services.kafka(({ ask }) => readTopicStatus(ask, name, sink));
+      : await services.kafka((admin) => readTopicStatus(admin, name, sink));
   return { topic, table };
 }
 

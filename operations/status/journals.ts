@@ -1,4 +1,5 @@
-import type { Admin, KafkaMessage } from 'kafkajs';
+import type { KafkaMessage } from 'kafkajs';
+import type { KafkaAdmin } from '../../core/kafka/admin.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { parseDeadLetter, type StoredDeadLetter } from '../../core/dead-letters/reader.ts';
 import { checkpointsTopic, deadLettersTopic, topicOf } from '../../core/stream-name.ts';
@@ -23,7 +24,7 @@ export interface Journals {
 
 /** Reads the topics of runs, checkpoints and dead letters; never those of the streams, which may be large. @throws as `readTopics` */
 export async function readJournals(
-  admin: Admin,
+  admin: KafkaAdmin,
   settings: Pick<Settings, 'kafka' | 'topicPrefix'>,
   signal: AbortSignal,
 ): Promise<Journals> {

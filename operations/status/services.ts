@@ -1,18 +1,11 @@
-import type { Admin } from 'kafkajs';
+import { KafkaAdmin } from '../../core/kafka/admin.ts';
 import { Registry } from '../../core/avro/registry.ts';
 import { createClickHouse, probeClickHouse, type ClickHouseClient } from '../../core/clickhouse/client.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { EtlError, messageOf } from '../../core/errors.ts';
-import { adminAsker, connectAdmin, type AskAdmin } from '../../core/kafka/client.ts';
 import { toEtlError } from '../../core/kafka/kafka-error.ts';
 import { probeRetry } from '../../core/retry.ts';
 import { StorageTables } from './table-facts.ts';
-
-/** What can be asked of Kafka. */
-export interface KafkaService {
-  readonly admin: Admin;
-  readonly ask: AskAdmin;
-}
 
 /** The services that answer. What cannot be asked is undefined and leaves a line: the rest of the status is told all the same. */
 export class Services {
@@ -20,7 +13,7 @@ export class Services {
   readonly #signal: AbortSignal;
   readonly #client: ClickHouseClient;
   readonly #failures = new Set<string>();
-  #kafka: KafkaService | undefined;
+  #admin: KafkaAdmin | undefined;
   #registry: Registry | undefined;
   #tables: StorageTables | undefined;
 
@@ -41,14 +34,10 @@ export class Services {
     const signal = this.#signal;
     await Promise.all([
       this.#attempt(async () => {
-        const admin = await connectAdmin(kafka, 'status', signal);
-        const ask = adminAsker(kafka, admin, signal, probeRetry);
-        this.#kafka = { admin, ask };
+        this.#admin = await KafkaAdmin.connect(kafka, 'status', signal, probeRetry);
       }),
       this.#attempt(async () => {
-        const registry = new Registry(schemaRegistry, signal);
-        await registry.probe(probeRetry);
-        this.#registry = registry;
+        this.#registry = await Registry.connect(schemaRegistry, signal);
       }),
       this.#attempt(async () => {
         await probeClickHouse(this.#client, clickhouse, signal);
@@ -58,11 +47,11 @@ export class Services {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#kafka?.admin.disconnect(), this.#client.close()]);
+    await Promise.all([this.#admin?.close(), this.#client.close()]);
   }
 
-  kafka<T>(work: (kafka: KafkaService) => Promise<T>): Promise<T | undefined> {
-    return this.#with(this.#kafka, work);
+  kafka<T>(work: (admin: KafkaAdmin) => Promise<T>): Promise<T | undefined> {
+    return this.#with(this.#admin, work);
   }
 
   registry<T>(work: (registry: Registry) => Promise<T>): Promise<T | undefined> {

@@ -1,8 +1,8 @@
+import type { KafkaAdmin } from '../../core/kafka/admin.ts';
 import { sinkGroupOf } from '../../consumers/run/sink-group.ts';
 import { readPartitionLogs } from '../../consumers/stream/partition-logs.ts';
 import { resumeOffset } from '../../consumers/stream/resume-offset.ts';
 import type { Settings } from '../../core/settings/config.ts';
-import type { AskAdmin } from '../../core/kafka/client.ts';
 import { isCommitValid, partitionLag } from './lag.ts';
 import type { PartitionStatus, TopicStatus } from './stream-status.ts';
 import type { TableFacts } from './table-facts.ts';
@@ -11,21 +11,15 @@ import type { TableFacts } from './table-facts.ts';
 export type CommittedOffsets = ReadonlyMap<string, ReadonlyMap<number, bigint>>;
 
 export async function readCommitted(
-  ask: AskAdmin,
+  admin: KafkaAdmin,
   settings: Settings,
   topics: readonly string[],
 ): Promise<CommittedOffsets> {
-  if (topics.length === 0) return new Map();
-  const groupId = sinkGroupOf(settings);
-  const committed = await ask((admin) => admin.fetchOffsets({ groupId, topics: [...topics] }));
+  const committed = await admin.committedOffsets(sinkGroupOf(settings), topics);
   return new Map(
-    committed.map(({ topic, partitions }) => [
+    [...committed].map(([topic, partitions]) => [
       topic,
-      new Map(
-        partitions
-          .map(({ partition, offset }) => [partition, BigInt(offset)] as const)
-          .filter(([, offset]) => offset >= 0n),
-      ),
+      new Map([...partitions].map(([partition, { offset }]) => [partition, offset])),
     ]),
   );
 }
@@ -45,12 +39,12 @@ export interface SinkFacts {
  * @throws ServiceUnavailableError, ServiceRefusedError
  */
 export async function readTopicStatus(
-  ask: AskAdmin,
+  admin: KafkaAdmin,
   name: string,
   sink: SinkFacts | undefined,
 ): Promise<TopicStatus> {
   const partitions: PartitionStatus[] = [];
-  for (const [partition, log] of await readPartitionLogs(ask, name)) {
+  for (const [partition, log] of await readPartitionLogs(admin, name)) {
     const { start, end } = log;
     let lag: bigint | undefined;
     if (sink !== undefined) {

@@ -1,4 +1,4 @@
-import type { Admin } from 'kafkajs';
+import type { KafkaAdmin } from '../../core/kafka/admin.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { ParentFailedError } from '../../core/errors.ts';
 import { topicOf } from '../../core/stream-name.ts';
@@ -18,7 +18,7 @@ export interface Parents {
  * runs it took. About 150 bytes each.
  */
 export async function readParents(
-  admin: Admin,
+  admin: KafkaAdmin,
   settings: Settings,
   stream: string,
   known: KeyTable,

@@ -1,7 +1,6 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { AccessDeniedError, RateLimitedError, StreamNotFoundError } from '../../core/errors.ts';
-import { ensureTopics } from '../../core/kafka/client.ts';
 import { logger } from '../../core/logger.ts';
 import { checkpointsTopic, deadLettersTopic } from '../../core/stream-name.ts';
 import { beginCheckpoint, CheckpointTracker } from '../state/checkpoint-tracker.ts';
@@ -88,7 +87,7 @@ export async function produceStream(
   let isTopicThere = spec.isOptional === true ? undefined : Promise.resolve();
   const target = new TransactionWritable({
     commit: async (batches) => {
-      await (isTopicThere ??= ensureTopics(context.admin, settings.kafka, [counts.topic], signal));
+      await (isTopicThere ??= context.admin.ensureTopics([counts.topic]));
       await producer.commit(batches);
     },
     topics: {

@@ -1,14 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { setMaxListeners } from 'node:events';
-import type { Admin } from 'kafkajs';
-import { Registry } from '../../core/avro/registry.ts';
+import type { KafkaAdmin } from '../../core/kafka/admin.ts';
+import { withConnections, type Connections } from '../../core/connections.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { EtlError, StoppedError, StreamNotFoundError } from '../../core/errors.ts';
-import { askKafka, connectAdmin, ensureTopics } from '../../core/kafka/client.ts';
-import { toEtlError } from '../../core/kafka/kafka-error.ts';
 import { logger } from '../../core/logger.ts';
 import { readMessageLimits, type MessageLimit } from '../../core/kafka/message-limits.ts';
-import { probeRetry } from '../../core/retry.ts';
 import { RunClaim } from '../../core/kafka/run-claim.ts';
 import { checkpointsTopic, deadLettersTopic, topicOf } from '../../core/stream-name.ts';
 import { ChartMogulClient } from '../chartmogul/client.ts';
@@ -43,12 +39,21 @@ export async function produce(
   // A refused key aborts the streams that are still running.
   const stop = new AbortController();
   const running = AbortSignal.any([signal, stop.signal]);
-  setMaxListeners(0, running);
-  const { topicPrefix, kafka } = settings;
+  const role = { name: 'produce', needs: ['admin', 'registry'] } as const;
+  return withConnections(settings, role, running, (connections) =>
+    produceStreams(connections, specs, stop, options, onBegin),
+  );
+}
+
+async function produceStreams(
+  { settings, admin, registry, signal: running }: Connections<'admin' | 'registry'>,
+  specs: readonly StreamSpec[],
+  stop: AbortController,
+  options: RunOptions,
+  onBegin: (counts: readonly StreamCounts[]) => void,
+): Promise<readonly StreamCounts[]> {
+  const { topicPrefix } = settings;
   const client = new ChartMogulClient(settings.chartmogul, running);
-  const registry = new Registry(settings.schemaRegistry, running);
-  await registry.probe(probeRetry);
-  const admin = await connectAdmin(kafka, 'produce', signal);
   const counts = specs.map(({ name }) => createStreamCounts(name, topicOf(topicPrefix, name)));
   onBegin(counts);
   const progress = process.stderr.isTTY ? startProgress(counts, process.stderr) : undefined;
@@ -56,23 +61,18 @@ export async function produce(
   const names = specs.map(({ name }) => name);
   let claim: RunClaim | undefined;
   try {
-    const refusal = await refusalOf(client, signal);
+    const refusal = await refusalOf(client, running);
     if (refusal !== undefined) {
       failAll(counts, refusal);
-      await tellRefusal(admin, settings, options.run, counts, signal);
+      await tellRefusal(admin, settings, options.run, counts);
       return counts;
     }
     const topics = specs.filter(({ isOptional }) => isOptional !== true).map(({ name }) => name);
-    await ensureTopics(
-      admin,
-      kafka,
-      [
-        checkpointsTopic(topicPrefix),
-        deadLettersTopic(topicPrefix),
-        ...[...topics, RUNS].map((stream) => topicOf(topicPrefix, stream)),
-      ],
-      signal,
-    );
+    await admin.ensureTopics([
+      checkpointsTopic(topicPrefix),
+      deadLettersTopic(topicPrefix),
+      ...[...topics, RUNS].map((stream) => topicOf(topicPrefix, stream)),
+    ]);
     const isTakingOver = options.isTakingOver === true;
     claim = await RunClaim.acquire(admin, settings, { names, isTakingOver }, running);
     // Before anything is read back: what an earlier producer left open is ended by it, and nobody writes any more.
@@ -81,7 +81,7 @@ export async function produce(
       checkpointsTopic(topicPrefix),
       deadLettersTopic(topicPrefix),
     ];
-    const messageLimit = await readMessageLimits(admin, kafka, written, running);
+    const messageLimit = await readMessageLimits(admin, written);
     await connectProducers(settings, specs, producers, messageLimit);
     const known = await readBack(admin, settings, names, running);
     const { deadLetters, discarded } = known;
@@ -108,14 +108,12 @@ export async function produce(
     doubtAbsence(settings, counts);
     await sendRun(settings, options.run, counts);
     return counts;
-  } catch (error) {
-    throw toEtlError(error, kafka);
   } finally {
     progress?.stop();
     // Of a stream that failed, requests may still be under way, and would be tried again.
     stop.abort(new StoppedError('the run is over'));
     await Promise.all([...producers.values()].map((producer) => producer.close()));
-    await Promise.all([claim?.release(), admin.disconnect(), client.close()]);
+    await Promise.all([claim?.release(), client.close()]);
   }
 }
 
@@ -152,17 +150,16 @@ async function refusalOf(client: ChartMogulClient, signal: AbortSignal): Promise
 
 /** On the topic of runs, if there is one; a run that is active has its own say about its streams. */
 async function tellRefusal(
-  admin: Admin,
+  admin: KafkaAdmin,
   settings: Settings,
   run: string,
   counts: readonly StreamCounts[],
-  signal: AbortSignal,
 ): Promise<void> {
-  const { kafka, topicPrefix } = settings;
-  const topics = await askKafka(kafka, signal, () => admin.listTopics());
+  const { topicPrefix } = settings;
+  const topics = await admin.listTopics();
   const names = counts.map(({ stream }) => stream);
   if (!topics.includes(topicOf(topicPrefix, RUNS))) return;
-  if (!(await RunClaim.isHeld(admin, settings, names, signal))) await sendRun(settings, run, counts);
+  if (!(await RunClaim.isHeld(admin, topicPrefix, names))) await sendRun(settings, run, counts);
 }
 
 /** All that can be connected are, so that all can be closed. @throws ServiceUnavailableError, ServiceRefusedError */

@@ -1,4 +1,4 @@
-import type { Admin } from 'kafkajs';
+import type { KafkaAdmin } from '../../core/kafka/admin.ts';
 import type { Registry } from '../../core/avro/registry.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import type { MessageLimit } from '../../core/kafka/message-limits.ts';
@@ -26,7 +26,7 @@ export interface RunContext {
   readonly options: RunOptions;
   readonly client: ChartMogulClient;
   readonly registry: Registry;
-  readonly admin: Admin;
+  readonly admin: KafkaAdmin;
   readonly deadLetters: KeyTable;
   readonly discarded: KeyTable;
   readonly messageLimit: MessageLimit;

@@ -1,4 +1,5 @@
-import type { Admin, KafkaMessage } from 'kafkajs';
+import type { KafkaMessage } from 'kafkajs';
+import type { KafkaAdmin } from '../../core/kafka/admin.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { deadLetterState } from '../../core/dead-letters/format.ts';
 import { checkpointsTopic, deadLettersTopic, topicOf } from '../../core/stream-name.ts';
@@ -38,7 +39,7 @@ export interface KnownState {
 const UNKNOWN_HASH: RecordHash = Buffer.alloc(8);
 
 export async function readBack(
-  admin: Admin,
+  admin: KafkaAdmin,
   settings: Settings,
   streams: readonly string[],
   signal: AbortSignal,

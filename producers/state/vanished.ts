@@ -1,4 +1,4 @@
-import type { Admin } from 'kafkajs';
+import type { KafkaAdmin } from '../../core/kafka/admin.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { MassDeleteError } from '../../core/errors.ts';
 import { checkpointsTopic, topicOf } from '../../core/stream-name.ts';
@@ -25,7 +25,7 @@ export interface VanishedOptions {
 
 /** Finds the keys that vanished by reading the stream's topic once more: the key table knows that there are some, not which. */
 export async function findVanished(
-  admin: Admin,
+  admin: KafkaAdmin,
   settings: Settings,
   { stream, keys, isValueWanted }: VanishedOptions,
   signal: AbortSignal,
@@ -53,7 +53,7 @@ export async function findVanished(
 
 /** The parents that were visited once and are not among the living any more, by the topic `checkpoints`. */
 export async function findUnseenVisits(
-  admin: Admin,
+  admin: KafkaAdmin,
   settings: Settings,
   { stream, visits }: { readonly stream: string; readonly visits: KeyTable },
   signal: AbortSignal,

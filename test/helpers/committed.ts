@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { connectAdmin } from '../../core/kafka/client.ts';
+import { connectAdmin } from './kafka-admin.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { checkpointsTopic, topicOf } from '../../core/stream-name.ts';
 import { readTopics, type MessageHandler } from '../../core/kafka/topic-reader.ts';
@@ -97,10 +97,10 @@ export function isAtCursor(cursor: string): (progress: Progress) => boolean {
 }
 
 async function read(settings: Settings, handlers: ReadonlyMap<string, MessageHandler>): Promise<void> {
-  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  const admin = await connectAdmin(settings);
   try {
     await readTopics(admin, settings, handlers, noSignal);
   } finally {
-    await admin.disconnect();
+    await admin.close();
   }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import type { Message } from 'kafkajs';
+import { connectKafkajs } from './kafka-admin.ts';
 import type { SinkCounts } from '../../consumers/report/sink-counts.ts';
 import {
   createClickHouse,
@@ -12,7 +13,6 @@ import {
 import { systemColumnNames } from '../../core/avro/schema.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import type { JsonObject } from '../../core/json.ts';
-import { connectAdmin } from '../../core/kafka/client.ts';
 import { deadLettersTopic, storageTableOf, subjectOf, topicOf, viewOf } from '../../core/stream-name.ts';
 import type { ExpectedLetter, Expectation, Script, Step } from '../fixtures/conformance-script.ts';
 import { ScriptWriter, type ScriptMessage } from '../fixtures/conformance-writer.ts';
@@ -178,7 +178,7 @@ async function createTopicsOf(settings: Settings, plays: readonly Play[]): Promi
     stream: play.stream,
     config: play.script.steps.find((step) => 'topic' in step)?.topic,
   }));
-  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  const admin = await connectKafkajs(settings.kafka);
   const topics = configured.flatMap(({ topic, config }) => {
     const configEntries = Object.entries(config ?? {}).map(([name, value]) => ({ name, value }));
     return config === undefined ? [] : [{ topic, numPartitions: 4, configEntries }];
@@ -199,7 +199,7 @@ interface Letter {
 
 /** By stream, the letters that stand on the topic. */
 async function readDeadLetters(settings: Settings): Promise<ReadonlyMap<string, readonly Letter[]>> {
-  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  const admin = await connectKafkajs(settings.kafka);
   const topic = deadLettersTopic(settings.topicPrefix);
   const exists = (await admin.listTopics()).includes(topic);
   await admin.disconnect();

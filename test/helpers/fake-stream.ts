@@ -1,5 +1,5 @@
 import { setImmediate as immediate } from 'node:timers/promises';
-import type { Admin, KafkaMessage } from 'kafkajs';
+import type { KafkaMessage } from 'kafkajs';
 import pLimit from 'p-limit';
 import { createSinkCounts } from '../../consumers/report/sink-counts.ts';
 import { BatchInserter } from '../../consumers/stream/batch-inserter.ts';
@@ -8,7 +8,6 @@ import { StreamSink, type BatchLimits } from '../../consumers/stream/stream-sink
 import type { StreamSchemas } from '../../consumers/stream/stream-schemas.ts';
 import { PositionFinder, type ResumeEvidence } from '../../consumers/stream/positions.ts';
 import { TopicPartitions, type TopicControl } from '../../consumers/stream/topic-partitions.ts';
-import type { CommittedOffset } from '../../consumers/stream/trail.ts';
 import type { TableRows } from '../../consumers/table/partition-rows.ts';
 import type { InsertedRows } from '../../consumers/table/insert-rows.ts';
 import type { RowsOutcome, StorageTable } from '../../consumers/table/storage-table.ts';
@@ -16,7 +15,7 @@ import type { TableColumn } from '../../consumers/table/table-shape.ts';
 import type { RowBuffer } from '../../consumers/transcode/row-buffer.ts';
 import { DecodeError } from '../../core/errors.ts';
 import { CaughtUp } from '../../core/kafka/caught-up.ts';
-import type { AskAdmin } from '../../core/kafka/client.ts';
+import type { CommittedOffset, KafkaAdmin } from '../../core/kafka/admin.ts';
 import { serviceRetry } from '../../core/retry.ts';
 
 export const TOPIC = 't.plans';
@@ -161,7 +160,7 @@ export class FakeStream {
     this.positions = new PositionFinder({
       topic: TOPIC,
       table,
-      ask: this.#ask(),
+      admin: this.#admin(),
       evidence: this.#evidence(),
       ...(floors && { floors }),
     });
@@ -326,24 +325,20 @@ export class FakeStream {
     return schemas as unknown as StreamSchemas;
   }
 
-  #ask(): AskAdmin {
-    const metadata = () => {
-      const id = this.topicId;
-      const partitions = this.ends.map((_, partitionId) => ({
-        partitionId,
-        topicId: id?.toString(16).padStart(16, '0'),
-      }));
-      return { topics: id === undefined ? [] : [{ name: TOPIC, partitions }] };
-    };
+  #admin(): KafkaAdmin {
     const admin = {
-      fetchTopicMetadata: async () => {
+      describeTopics: async () => {
         await this.#request('topic');
-        return metadata();
+        const id = this.topicId;
+        return new Map(id === undefined ? [] : [[TOPIC, { id, partitionCount: this.ends.length }]]);
       },
-      fetchTopicOffsets: () =>
-        Promise.resolve(this.ends.map((end, partition) => ({ partition, low: '0', high: String(end) }))),
+      topicOffsets: async () => {
+        await this.#request('topic');
+        const partitions = this.ends.map((end, partition) => ({ partition, start: 0n, end: BigInt(end) }));
+        return this.topicId === undefined ? undefined : { id: this.topicId, partitions };
+      },
     };
-    return (question) => question(admin as unknown as Admin);
+    return admin as unknown as KafkaAdmin;
   }
 
   #evidence(): ResumeEvidence {

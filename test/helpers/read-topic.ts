@@ -1,6 +1,6 @@
 import type { IHeaders } from 'kafkajs';
+import { connectAdmin } from './kafka-admin.ts';
 import type { Settings } from '../../core/settings/config.ts';
-import { connectAdmin } from '../../core/kafka/client.ts';
 import { readTopics } from '../../core/kafka/topic-reader.ts';
 import { noSignal } from './settings.ts';
 
@@ -13,7 +13,7 @@ export interface ReadMessage {
 
 /** Every committed message of a topic, whatever it holds: of one key in the order of the topic. */
 export async function readTopic(settings: Settings, topic: string): Promise<ReadMessage[]> {
-  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  const admin = await connectAdmin(settings);
   const messages: ReadMessage[] = [];
   const handle = ({
     key,
@@ -36,7 +36,7 @@ export async function readTopic(settings: Settings, topic: string): Promise<Read
   try {
     await readTopics(admin, settings, new Map([[topic, handle]]), noSignal);
   } finally {
-    await admin.disconnect();
+    await admin.close();
   }
   return messages;
 }

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
+import { connectKafkajs } from './kafka-admin.ts';
 import { sink } from '../../consumers/run/sink.ts';
 import { readStreamSchema } from '../../core/avro/schema-files.ts';
 import type { Settings } from '../../core/settings/config.ts';
-import { connectAdmin } from '../../core/kafka/client.ts';
 import { storageTableOf, topicOf } from '../../core/stream-name.ts';
 import { freePort } from '../../services/local-address.ts';
-import { createSettings, noSignal } from './settings.ts';
+import { createSettings } from './settings.ts';
 import { rowsOf } from './table-rows.ts';
 import { createProducer, messagesOf } from './topic.ts';
 import { waitFor } from './wait-for.ts';
@@ -17,7 +17,7 @@ export const READ_WITHIN_MS = 30_000;
 /** A sink's services, what it is given and what it shows. */
 export interface SinkBench {
   readonly settings: Settings;
-  readonly admin: Awaited<ReturnType<typeof connectAdmin>>;
+  readonly admin: Awaited<ReturnType<typeof connectKafkajs>>;
   readonly send: (stream: string, from: number, to: number, partition?: number) => Promise<void>;
   readonly hasRows: (stream: string, count: number) => Promise<void>;
   readonly metric: (name: string, stream: string) => Promise<number>;
@@ -34,7 +34,7 @@ export async function createSinkBench(t: TestContext, clickhouseUrl?: string): P
     clickhouseUrl === undefined
       ? shared
       : { ...shared, clickhouse: { ...shared.clickhouse, url: clickhouseUrl, credentials: undefined } };
-  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  const admin = await connectKafkajs(settings.kafka);
   t.after(() => admin.disconnect());
   const scrape = () => fetch(`http://127.0.0.1:${settings.metricsPort}/metrics`);
   // A sink that starts slowly does not listen yet, though another sink of the group has sunk its streams.

@@ -1,12 +1,13 @@
 import { Partitioners, type Producer } from 'kafkajs';
 import type { TestContext } from 'node:test';
+import { connectAdmin } from './kafka-admin.ts';
 import { Registry } from '../../core/avro/registry.ts';
 import { readStreamSchema } from '../../core/avro/schema-files.ts';
 import type { StreamSchema } from '../../core/avro/schema.ts';
 import { framed } from '../../core/avro/wire-format.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import type { JsonObject } from '../../core/json.ts';
-import { connectAdmin, createKafka, ensureTopics } from '../../core/kafka/client.ts';
+import { createKafka } from '../../core/kafka/client.ts';
 import { subjectOf, topicOf } from '../../core/stream-name.ts';
 import { RecordEncoder } from '../../producers/encode/record-encoder.ts';
 import type { Message } from '../../producers/encode/message.ts';
@@ -14,10 +15,16 @@ import { noSignal } from './settings.ts';
 
 /** Creates the topics of some streams. */
 export async function createTopics(settings: Settings, ...streams: string[]): Promise<void> {
-  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
-  const topics = streams.map((stream) => topicOf(settings.topicPrefix, stream));
-  await ensureTopics(admin, settings.kafka, topics, noSignal);
-  await admin.disconnect();
+  await ensureTopics(
+    settings,
+    streams.map((stream) => topicOf(settings.topicPrefix, stream)),
+  );
+}
+
+export async function ensureTopics(settings: Settings, topics: readonly string[]): Promise<void> {
+  const admin = await connectAdmin(settings);
+  await admin.ensureTopics(topics);
+  await admin.close();
 }
 
 /** A connected producer, for messages that no run of `produce` would send. */

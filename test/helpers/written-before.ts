@@ -2,10 +2,9 @@ import { readFileSync } from 'node:fs';
 import type { Admin, Message } from 'kafkajs';
 import kafkajs from 'kafkajs';
 import type { TestContext } from 'node:test';
+import { connectKafkajs } from './kafka-admin.ts';
 import { createClickHouse, quoted } from '../../core/clickhouse/client.ts';
-import { connectAdmin } from '../../core/kafka/client.ts';
 import type { Settings } from '../../core/settings/config.ts';
-import { noSignal } from './settings.ts';
 import { createProducer } from './topic.ts';
 
 /** Topic prefix and database of the fixture; a test replaces both by its own. */
@@ -65,7 +64,7 @@ export function sourceLists(): SourceLists {
 export async function loadWrittenBefore(t: TestContext, settings: Settings): Promise<number> {
   const ids = await registerSchemas(settings);
   const topics = fixture('topics') as Record<string, StoredTopic>;
-  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  const admin = await connectKafkajs(settings.kafka);
   t.after(() => admin.disconnect());
   await createTopics(admin, settings, topics);
   const writer = await createWriter(t, settings, ids);

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import kafkajs, { type Admin } from 'kafkajs';
+import { connectKafkajs } from '../helpers/kafka-admin.ts';
 import type { Settings } from '../../core/settings/config.ts';
-import { connectAdmin } from '../../core/kafka/client.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
 import { readTopic } from '../helpers/read-topic.ts';
 import { assertReconciled, comparisonOf } from '../helpers/reconciled.ts';
-import { createSettings, noSignal } from '../helpers/settings.ts';
+import { createSettings } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer, messagesOf } from '../helpers/topic.ts';
 import { waitFor } from '../helpers/wait-for.ts';
@@ -50,7 +50,7 @@ async function compact({ kafka }: Settings, topic: string): Promise<void> {
 }
 
 async function withAdmin(kafka: Settings['kafka'], work: (admin: Admin) => Promise<void>): Promise<void> {
-  const admin = await connectAdmin(kafka, 'test', noSignal);
+  const admin = await connectKafkajs(kafka);
   try {
     await work(admin);
   } finally {

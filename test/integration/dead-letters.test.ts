@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
+import { connectAdmin } from '../helpers/kafka-admin.ts';
 import { ReplayLock } from '../../operations/replay/replay-lock.ts';
 import { qualified } from '../../core/clickhouse/client.ts';
 import type { DriftMode, Settings } from '../../core/settings/config.ts';
 import type { StoredDeadLetter } from '../../core/dead-letters/reader.ts';
 import { readDeadLetters } from '../../core/dead-letters/reader.ts';
-import { connectAdmin } from '../../core/kafka/client.ts';
 import { deadLettersTopic, topicOf } from '../../core/stream-name.ts';
 import { createApiServer } from '../helpers/api-server.ts';
 import { runCommand, type CommandResult } from '../helpers/command.ts';
@@ -64,12 +64,12 @@ const dropConstraints = async (settings: Settings) =>
 
 /** What stands on the topic, the latest first. */
 async function lettersOf(settings: Settings): Promise<readonly StoredDeadLetter[]> {
-  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  const admin = await connectAdmin(settings);
   try {
     const { deadLetters: letters } = await readDeadLetters(admin, settings, () => false, noSignal);
     return letters.toSorted((a, b) => b.rejectedAtMs - a.rejectedAtMs);
   } finally {
-    await admin.disconnect();
+    await admin.close();
   }
 }
 
@@ -144,7 +144,7 @@ test('a redrive while the stream is replayed leaves the letters: the new table w
   await sendPlans(13, 1);
   await sinkStreams(settings, 'plans');
   await dropConstraints(settings);
-  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  const admin = await connectAdmin(settings);
   const replaying = await ReplayLock.acquire(admin, settings, 'plans', noSignal);
   try {
     const { exitCode, stdout } = await deadLetters(t, settings, 'redrive', '--all');
@@ -152,7 +152,7 @@ test('a redrive while the stream is replayed leaves the letters: the new table w
     assert.match(stdout, /plans is being replayed/);
   } finally {
     await replaying.release();
-    await admin.disconnect();
+    await admin.close();
   }
   assert.deepEqual(await storedOffsets(settings), [0, 2]);
   const { stdout } = await deadLetters(t, settings, 'redrive', '--all');

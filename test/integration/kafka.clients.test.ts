@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { AssignerProtocol } from 'kafkajs';
-import { adminAsker, connectAdmin, createKafka, readTopic } from '../../core/kafka/client.ts';
+import { connectAdmin } from '../helpers/kafka-admin.ts';
+import { createKafka } from '../../core/kafka/client.ts';
 import { topicOf } from '../../core/stream-name.ts';
-import { createSettings, noSignal } from '../helpers/settings.ts';
+import { createSettings } from '../helpers/settings.ts';
 import { createProducer, createTopics } from '../helpers/topic.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 
@@ -13,21 +14,21 @@ test('one admin client returns correct offsets to many concurrent callers', asyn
   const settings = createSettings(t);
   const streams = Array.from({ length: 26 }, (_, index) => `s${index}`);
   await createTopics(settings, ...streams);
-  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
-  t.after(() => admin.disconnect());
+  const connected = await connectAdmin(settings);
+  t.after(() => connected.close());
+  const admin = connected.with({ policy: ONE_ATTEMPT });
   for (let round = 0; round < 5; round++) {
     const found = await Promise.all(
       streams.map((stream) =>
         (async () => {
-          const ask = adminAsker(settings.kafka, admin, noSignal, ONE_ATTEMPT);
           const topic = topicOf(settings.topicPrefix, stream);
-          await ask((asked) => asked.fetchTopicOffsetsByTimestamp(topic, 1));
-          return readTopic(ask, topic);
+          await admin.offsetsSince(topic, 1);
+          return admin.topicOffsets(topic);
         })(),
       ),
     );
     assert.deepEqual(
-      found.map((topic) => topic?.offsets.length),
+      found.map((topic) => topic?.partitions.length),
       streams.map(() => 4),
     );
   }

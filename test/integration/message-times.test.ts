@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { connectAdmin, connectKafkajs } from '../helpers/kafka-admin.ts';
 import { qualified } from '../../core/clickhouse/client.ts';
 import { readDeadLetters } from '../../core/dead-letters/reader.ts';
-import { connectAdmin } from '../../core/kafka/client.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { comparisonOf } from '../helpers/reconciled.ts';
 import { replayPlans } from '../helpers/replayed.ts';
@@ -18,7 +18,7 @@ const MAX_INT64 = '9223372036854775807';
 test('whatever times producers give, before 1970 and beyond any calendar, the latest message is the row everywhere', async (t) => {
   const settings = createSettings(t);
   const topic = topicOf(settings.topicPrefix, 'plans');
-  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  const admin = await connectKafkajs(settings.kafka);
   t.after(() => admin.disconnect());
   const configEntries = [
     { name: 'message.timestamp.type', value: 'CreateTime' },
@@ -75,7 +75,9 @@ test('whatever times producers give, before 1970 and beyond any calendar, the la
   await check();
 
   // The letter is found, however early its message.
-  const { deadLetters: letters } = await readDeadLetters(admin, settings, () => false, noSignal);
+  const reader = await connectAdmin(settings);
+  t.after(() => reader.close());
+  const { deadLetters: letters } = await readDeadLetters(reader, settings, () => false, noSignal);
   assert.deepEqual(
     letters.map((letter) => letter.step === 'sink' && letter.offset),
     [10],

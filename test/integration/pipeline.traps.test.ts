@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import kafkajs from 'kafkajs';
+import { connectKafkajs } from '../helpers/kafka-admin.ts';
 import type { Settings } from '../../core/settings/config.ts';
-import { connectAdmin } from '../../core/kafka/client.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { createApiServer, type ApiAnswers } from '../helpers/api-server.ts';
 import { produceStreams, sinkStreams } from '../helpers/pipeline.ts';
-import { createSettings, noSignal } from '../helpers/settings.ts';
+import { createSettings } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 
 /** The traps of ChartMogul's answers, each written out as the API sends it. */
@@ -194,7 +194,7 @@ test("a key goes to the partition that Kafka's own clients choose for it", async
 
 test('a topic keeps the latest message of every key for ever', async (t) => {
   const settings = await runThrough(t, { '/plans': page('plans') }, 'plans');
-  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  const admin = await connectKafkajs(settings.kafka);
   const { resources } = await admin.describeConfigs({
     includeSynonyms: false,
     resources: [

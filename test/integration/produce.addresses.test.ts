@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { connectKafkajs } from '../helpers/kafka-admin.ts';
 import { Registry } from '../../core/avro/registry.ts';
 import { readStreamSchema } from '../../core/avro/schema-files.ts';
 import type { JsonObject } from '../../core/json.ts';
-import { connectAdmin } from '../../core/kafka/client.ts';
 import { subjectOf, topicOf } from '../../core/stream-name.ts';
 import type { Simulator } from '../../simulator/simulator.ts';
 import { createApiServer, type ApiAnswers } from '../helpers/api-server.ts';
@@ -141,7 +141,7 @@ test('the real addresses have no transactions by themselves: no failure, no topi
     const transactions = counts.find(({ stream }) => stream === 'transactions');
     assert.deepEqual([transactions?.failure, transactions?.isAbsent], [undefined, true], `run ${run}`);
   }
-  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  const admin = await connectKafkajs(settings.kafka);
   const topics = await admin.listTopics();
   await admin.disconnect();
   assert.ok(topics.includes(topicOf(settings.topicPrefix, 'plans')));

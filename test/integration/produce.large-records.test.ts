@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import kafkajs from 'kafkajs';
+import { connectKafkajs } from '../helpers/kafka-admin.ts';
+import { ensureTopics } from '../helpers/topic.ts';
 import { deadLetterHeaders } from '../../core/dead-letters/format.ts';
-import { connectAdmin, ensureTopics } from '../../core/kafka/client.ts';
 import { deadLettersTopic, topicOf } from '../../core/stream-name.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { createApiServer } from '../helpers/api-server.ts';
 import { runCommand } from '../helpers/command.ts';
 import { produceStreams } from '../helpers/pipeline.ts';
 import { keysOf, readTopic } from '../helpers/read-topic.ts';
-import { createSettings, environmentOf, noSignal } from '../helpers/settings.ts';
+import { createSettings, environmentOf } from '../helpers/settings.ts';
 
 const MB = 1_000_000;
 
@@ -35,11 +36,11 @@ async function createSource(t: TestContext, pages: () => readonly (readonly stri
   return { settings, run, keys: () => keysOf(settings, topicOf(settings.topicPrefix, 'plans')) };
 }
 
-/** Sets how much the topics take, made before if they were not there. */
+/** Sets the message limit of the streams' topics and creates missing topics. */
 async function setLimit(settings: Settings, bytes: number, ...topics: readonly string[]): Promise<void> {
-  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  await ensureTopics(settings, topics);
+  const admin = await connectKafkajs(settings.kafka);
   try {
-    await ensureTopics(admin, settings.kafka, topics, noSignal);
     const configEntries = [{ name: 'max.message.bytes', value: String(bytes) }];
     await admin.alterConfigs({
       validateOnly: false,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
+import { connectAdmin } from '../helpers/kafka-admin.ts';
 import {
   compareBuckets,
   findDifferences,
@@ -12,8 +13,8 @@ import type { ReconcileServices } from '../../operations/reconcile/services.ts';
 import { stringType } from '../../consumers/column/column-type.ts';
 import { SideTable } from '../../operations/reconcile/side-table.ts';
 import { Registry } from '../../core/avro/registry.ts';
-import { createClickHouse, qualified, quoted } from '../../core/clickhouse/client.ts';
-import { connectAdmin } from '../../core/kafka/client.ts';
+import { qualified, quoted } from '../../core/clickhouse/client.ts';
+import { Database } from '../../core/clickhouse/database.ts';
 import { command } from '../helpers/plans-table.ts';
 import { createSettings, noSignal } from '../helpers/settings.ts';
 
@@ -124,11 +125,11 @@ const cases: readonly Case[] = [
 
 async function createServices(t: TestContext): Promise<ReconcileServices> {
   const settings = createSettings(t);
-  const clickhouse = createClickHouse(settings.clickhouse);
-  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
-  t.after(() => Promise.all([clickhouse.close(), admin.disconnect()]));
+  const database = await Database.connect(settings.clickhouse, noSignal);
+  const admin = await connectAdmin(settings);
+  t.after(() => Promise.all([database.close(), admin.close()]));
   const registry = new Registry(settings.schemaRegistry, noSignal);
-  return { settings, admin, registry, clickhouse, signal: noSignal };
+  return { settings, admin, registry, database, clickhouse: database.client, signal: noSignal };
 }
 
 const columns =

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
+import { connectKafkajs } from '../helpers/kafka-admin.ts';
 import { isEqual, type StreamComparison } from '../../operations/reconcile/comparison.ts';
 import type { StreamSchema } from '../../core/avro/schema.ts';
 import { qualified } from '../../core/clickhouse/client.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import type { JsonObject } from '../../core/json.ts';
-import { connectAdmin } from '../../core/kafka/client.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
 import { command } from '../helpers/plans-table.ts';
 import { assertReconciled, comparisonOf } from '../helpers/reconciled.ts';
-import { createSettings, noSignal } from '../helpers/settings.ts';
+import { createSettings } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 
@@ -110,7 +110,7 @@ test("a stream whose message keys are not its rows' keys says so, raises no alar
   const names = Object.keys(streams);
   await createTopics(settings, ...names.filter((name) => name !== 'keyless'));
   // A compacted one takes no message without a key.
-  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  const admin = await connectKafkajs(settings.kafka);
   await admin.createTopics({
     topics: [{ topic: topicOf(settings.topicPrefix, 'keyless'), numPartitions: 1 }],
   });

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { connectAdmin } from '../helpers/kafka-admin.ts';
 import { Patience } from '../../operations/reconcile/await-sink.ts';
 import { compareStream } from '../../operations/reconcile/compare-stream.ts';
 import { noDifferences } from '../../operations/reconcile/comparison.ts';
 import { SetAside } from '../../consumers/stream/set-aside.ts';
 import { Registry } from '../../core/avro/registry.ts';
-import { createClickHouse } from '../../core/clickhouse/client.ts';
+import { Database } from '../../core/clickhouse/database.ts';
 import type { StreamSchema } from '../../core/avro/schema.ts';
-import { connectAdmin } from '../../core/kafka/client.ts';
 import { subjectOf, topicOf } from '../../core/stream-name.ts';
 import { command } from '../helpers/plans-table.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
@@ -24,13 +24,13 @@ test('a message that becomes a dead letter during the comparison is no differenc
   const poison = { key: 'pl_1', value: Buffer.from('{}') };
   await producer.send({ topic, messages: [...messages, poison] });
   await sinkStreams(settings, 'plans');
-  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
-  t.after(() => admin.disconnect());
-  const clickhouse = createClickHouse(settings.clickhouse);
-  t.after(() => clickhouse.close());
+  const admin = await connectAdmin(settings);
+  t.after(() => admin.close());
+  const database = await Database.connect(settings.clickhouse, noSignal);
+  t.after(() => database.close());
   const registry = new Registry(settings.schemaRegistry, noSignal);
   const { comparison } = await compareStream(
-    { settings, admin, registry, clickhouse, signal: noSignal },
+    { settings, admin, registry, database, clickhouse: database.client, signal: noSignal },
     { stream: 'plans', hasTopic: true, hasTable: true },
     {
       // Read before the letter was sent.

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { connectKafkajs } from '../helpers/kafka-admin.ts';
 import { Registry } from '../../core/avro/registry.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { AuthenticationError, ConfigError, ParentFailedError, StoppedError } from '../../core/errors.ts';
 import { jsonText } from '../../core/json.ts';
-import { connectAdmin } from '../../core/kafka/client.ts';
 import { subjectOf } from '../../core/stream-name.ts';
 import { noSourceDifferences } from '../../operations/reconcile/source/source-diff.ts';
 import { recordHash } from '../../producers/encode/record-hash.ts';
@@ -60,7 +60,7 @@ const sumOf = (counts: SourceComparison['counts']) =>
 
 /** Where all topics of the test begin and end; the groups that are there. */
 async function footprint({ kafka, topicPrefix }: Settings) {
-  const admin = await connectAdmin(kafka, 'test', noSignal);
+  const admin = await connectKafkajs(kafka);
   try {
     const topics = (await admin.listTopics()).filter((topic) => topic.startsWith(topicPrefix)).sort();
     const offsets = [];

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
+import { connectKafkajs } from '../helpers/kafka-admin.ts';
 import { replay } from '../../operations/replay/replay.ts';
 import { sink } from '../../consumers/run/sink.ts';
 import { qualified } from '../../core/clickhouse/client.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { ReplayRefusedError } from '../../core/errors.ts';
-import { connectAdmin } from '../../core/kafka/client.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { createLoad } from '../helpers/load.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
@@ -187,7 +187,7 @@ test('a table that is sorted by another key than the schema has now: the sink re
 test('messages that are gone from the topic: refused, and from a time on their rows are kept', async (t) => {
   const settings = createSettings(t);
   const topic = topicOf(settings.topicPrefix, 'plans');
-  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  const admin = await connectKafkajs(settings.kafka);
   t.after(() => admin.disconnect());
   // Of one that is compacted only, Kafka deletes nothing.
   const config = { 'cleanup.policy': 'compact,delete', 'message.timestamp.type': 'LogAppendTime' };
@@ -237,7 +237,7 @@ test('messages that are gone from the topic: refused, and from a time on their r
 test('from a time on, of a topic whose producers give the times: refused, and the whole of it is replayed', async (t) => {
   const settings = createSettings(t);
   const topic = topicOf(settings.topicPrefix, 'plans');
-  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  const admin = await connectKafkajs(settings.kafka);
   t.after(() => admin.disconnect());
   await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true });
   const producer = await createProducer(t, settings);

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
+import { connectKafkajs } from '../helpers/kafka-admin.ts';
 import { sinkGroupOf } from '../../consumers/run/sink-group.ts';
 import { readStreamSchema } from '../../core/avro/schema-files.ts';
 import { qualified } from '../../core/clickhouse/client.ts';
 import type { Settings } from '../../core/settings/config.ts';
-import { connectAdmin } from '../../core/kafka/client.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
 import { command } from '../helpers/plans-table.ts';
-import { createSettings, noSignal } from '../helpers/settings.ts';
+import { createSettings } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 
@@ -76,7 +76,7 @@ test('what is sunk is committed, and where to go on the table says, whatever the
   const [second] = await sinkStreams(settings, 'plans');
   assert.deepEqual([first?.rows, second?.rows], [5, 0]);
 
-  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  const admin = await connectKafkajs(settings.kafka);
   const groupId = sinkGroupOf(settings);
   const offsets = async () => (await admin.fetchOffsets({ groupId, topics: [topic] }))[0]?.partitions ?? [];
   const ends = await admin.fetchTopicOffsets(topic);

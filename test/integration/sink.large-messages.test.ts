@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
+import { connectKafkajs } from '../helpers/kafka-admin.ts';
 import { qualified } from '../../core/clickhouse/client.ts';
 import type { Settings } from '../../core/settings/config.ts';
-import { connectAdmin } from '../../core/kafka/client.ts';
 import { deadLettersTopic, topicOf } from '../../core/stream-name.ts';
 import { runCommand } from '../helpers/command.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
 import { command } from '../helpers/plans-table.ts';
 import { readTopic } from '../helpers/read-topic.ts';
-import { createSettings, environmentOf, noSignal } from '../helpers/settings.ts';
+import { createSettings, environmentOf } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer, messagesOf } from '../helpers/topic.ts';
 
@@ -17,7 +17,7 @@ const PARTITION = 1;
 
 /** Topics that take so many bytes a message. */
 async function createTopicsOf(settings: Settings, sizes: Readonly<Record<string, number>>): Promise<void> {
-  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  const admin = await connectKafkajs(settings.kafka);
   await admin.createTopics({
     topics: Object.entries(sizes).map(([topic, bytes]) => ({
       topic,
@@ -121,7 +121,7 @@ test('a letter that was cut is redriven with its message out of the topic, and l
   const [counts] = await sinkStreams(settings, 'plans');
   assert.deepEqual([counts?.failure, counts?.rows, counts?.deadLetters], [undefined, 1, 2]);
   await command(settings, `ALTER TABLE ${table} DROP CONSTRAINT short`);
-  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  const admin = await connectKafkajs(settings.kafka);
   const topic = topicOf(settings.topicPrefix, 'plans');
   // Only now does the client know the topic's leaders.
   await admin.fetchTopicOffsets(topic);

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
+import { connectKafkajs } from '../helpers/kafka-admin.ts';
 import { sinkGroupOf } from '../../consumers/run/sink-group.ts';
 import { readStreamSchema } from '../../core/avro/schema-files.ts';
 import { qualified } from '../../core/clickhouse/client.ts';
 import type { Settings } from '../../core/settings/config.ts';
-import { connectAdmin } from '../../core/kafka/client.ts';
 import { storageTableOf, topicOf } from '../../core/stream-name.ts';
 import { runCommand } from '../helpers/command.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
 import { command } from '../helpers/plans-table.ts';
-import { createSettings, environmentOf, noSignal } from '../helpers/settings.ts';
+import { createSettings, environmentOf } from '../helpers/settings.ts';
 import { assertReconciled } from '../helpers/reconciled.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer, messagesOf } from '../helpers/topic.ts';
@@ -36,7 +36,7 @@ const newestFirst = (from: number, to: number, keys = KEYS): Sent[] =>
 
 async function start(t: TestContext, streams: readonly string[], times: 'CreateTime' | 'LogAppendTime') {
   const settings = createSettings(t);
-  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  const admin = await connectKafkajs(settings.kafka);
   await admin.createTopics({
     topics: streams.map((stream) => ({
       topic: topicOf(settings.topicPrefix, stream),
@@ -106,7 +106,7 @@ test('a restarted sink does not insert rows again that merges removed behind the
   for (const stream of streams) await send(stream, scenarios[stream] ?? []);
   assert.deepEqual(await sunk(), counted(streams, 100));
   // As after a kill between insert and commit: the next sink tells of the rows before merges take them.
-  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  const admin = await connectKafkajs(settings.kafka);
   await admin.deleteGroups([sinkGroupOf(settings)]);
   await admin.disconnect();
   assert.deepEqual(await sunk(), counted(streams, 0));

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
+import { connectKafkajs } from '../helpers/kafka-admin.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { createClickHouse, qualified } from '../../core/clickhouse/client.ts';
 import { readStreamSchema } from '../../core/avro/schema-files.ts';
-import { connectAdmin } from '../../core/kafka/client.ts';
 import { storageTableOf, topicOf } from '../../core/stream-name.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
 import { command } from '../helpers/plans-table.ts';
-import { createSettings, noSignal } from '../helpers/settings.ts';
+import { createSettings } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer, messagesOf } from '../helpers/topic.ts';
 import { waitFor } from '../helpers/wait-for.ts';
@@ -19,7 +19,7 @@ const COUNT = 60;
 type TimeType = 'CreateTime' | 'LogAppendTime';
 
 async function makeTopics(settings: Settings, streams: readonly string[], times: TimeType): Promise<void> {
-  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  const admin = await connectKafkajs(settings.kafka);
   await admin.createTopics({
     topics: streams.map((stream) => ({
       topic: topicOf(settings.topicPrefix, stream),
@@ -32,7 +32,7 @@ async function makeTopics(settings: Settings, streams: readonly string[], times:
 }
 
 async function deleteTopics(settings: Settings, streams: readonly string[]): Promise<void> {
-  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  const admin = await connectKafkajs(settings.kafka);
   const topics = streams.map((stream) => topicOf(settings.topicPrefix, stream));
   await admin.deleteTopics({ topics });
   await waitFor('the end of the topics', async () => {

@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { askKafka, connectAdmin } from '../../core/kafka/client.ts';
+import { connectAdmin, connectKafkajs } from '../helpers/kafka-admin.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
 import { assertReconciled } from '../helpers/reconciled.ts';
-import { createSettings, noSignal } from '../helpers/settings.ts';
+import { createSettings } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 
 async function deleteTopic({ kafka }: Settings, topic: string): Promise<void> {
-  const admin = await connectAdmin(kafka, 'test', noSignal);
+  const admin = await connectKafkajs(kafka);
   await admin.deleteTopics({ topics: [topic] });
   await waitFor('the end of the topic', async () => !(await admin.listTopics()).includes(topic));
   await admin.disconnect();
@@ -75,20 +75,17 @@ test('keys that move to new partitions keep their latest rows, and nothing is re
   await createTopics(settings, 'plans');
   await send(t, settings, 0, 100, 1);
   await sinkStreams(settings, 'plans');
-  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  const admin = await connectKafkajs(settings.kafka);
   await admin.createPartitions({
     topicPartitions: [{ topic: topicOf(settings.topicPrefix, 'plans'), count: 7 }],
   });
   await admin.disconnect();
   // A client that knows the topic keeps what it knows for minutes: each time a new one.
   await waitFor('seven partitions', async () => {
-    const asking = await connectAdmin(settings.kafka, 'test', noSignal);
-    const topic = topicOf(settings.topicPrefix, 'plans');
-    const ends = await askKafka(settings.kafka, noSignal, () => asking.fetchTopicOffsets(topic)).catch(
-      () => [],
-    );
-    await asking.disconnect();
-    return ends.length === 7;
+    const asking = await connectAdmin(settings);
+    const offsets = await asking.topicOffsets(topicOf(settings.topicPrefix, 'plans')).catch(() => undefined);
+    await asking.close();
+    return offsets?.partitions.length === 7;
   });
   await send(t, settings, 0, 100, 2);
   const [counts] = await sinkStreams(settings, 'plans');

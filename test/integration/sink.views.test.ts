@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
+import { connectKafkajs } from '../helpers/kafka-admin.ts';
 import { replay } from '../../operations/replay/replay.ts';
 import { readStreamSchema } from '../../core/avro/schema-files.ts';
 import type { StreamSchema } from '../../core/avro/schema.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import type { JsonObject } from '../../core/json.ts';
-import { connectAdmin } from '../../core/kafka/client.ts';
 import { gatherStatus } from '../../operations/status/gather-status.ts';
 import { literal, qualified } from '../../core/clickhouse/client.ts';
 import { topicOf } from '../../core/stream-name.ts';
@@ -35,7 +35,7 @@ async function sinkAll(settings: Settings, ...streams: string[]): Promise<void> 
 }
 
 async function topicsOf({ kafka, topicPrefix }: Settings): Promise<string[]> {
-  const admin = await connectAdmin(kafka, 'test', noSignal);
+  const admin = await connectKafkajs(kafka);
   const topics = await admin.listTopics();
   await admin.disconnect();
   return topics.filter((topic) => topic.startsWith(topicPrefix));

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import type { Admin } from 'kafkajs';
+import { connectAdmin, connectKafkajs } from '../helpers/kafka-admin.ts';
 import { qualified } from '../../core/clickhouse/client.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { ConfigError } from '../../core/errors.ts';
-import { connectAdmin } from '../../core/kafka/client.ts';
 import { checkpointsTopic, deadLettersTopic, topicOf } from '../../core/stream-name.ts';
-import { describeTopicConfigs, wantedTopicConfig } from '../../core/kafka/topic-retention.ts';
+import { wantedTopicConfig } from '../../core/kafka/topic-retention.ts';
 import { checkpointMessage } from '../../producers/state/checkpoint.ts';
 import { gatherStatus } from '../../operations/status/gather-status.ts';
 import { messagesOf as messageCount, type StreamStatus } from '../../operations/status/stream-status.ts';
@@ -34,7 +34,7 @@ function figures(status: StreamStatus | undefined) {
 }
 
 async function withAdmin<T>({ kafka }: Settings, work: (admin: Admin) => Promise<T>): Promise<T> {
-  const admin = await connectAdmin(kafka, 'test', noSignal);
+  const admin = await connectKafkajs(kafka);
   try {
     return await work(admin);
   } finally {
@@ -157,9 +157,9 @@ test('topics are created to keep the latest of each key for ever, and deletes fo
   const settings = createSettings(t);
   await createTopics({ ...settings, kafka: { ...settings.kafka, tombstoneRetentionDays: 30 } }, 'plans');
   const topic = topicOf(settings.topicPrefix, 'plans');
-  const configs = await withAdmin(settings, (admin) =>
-    describeTopicConfigs((question) => question(admin), [topic]),
-  );
+  const admin = await connectAdmin(settings);
+  t.after(() => admin.close());
+  const configs = await admin.topicConfigs([topic]);
   const judged = Object.fromEntries(configs.get(topic) ?? []);
   assert.deepEqual({ ...wantedTopicConfig('plans', 30), ...judged }, wantedTopicConfig('plans', 30));
   assert.equal(judged['delete.retention.ms'], String(30 * 86_400_000));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { connectAdmin } from '../../core/kafka/client.ts';
+import { connectAdmin, connectKafkajs } from '../helpers/kafka-admin.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { readTopics } from '../../core/kafka/topic-reader.ts';
 import { createSettings, noSignal } from '../helpers/settings.ts';
@@ -8,7 +8,7 @@ import { createProducer } from '../helpers/topic.ts';
 
 test('a reader of a span gets only the messages of that span, and none of other partitions', async (t) => {
   const settings = createSettings(t);
-  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  const admin = await connectKafkajs(settings.kafka);
   t.after(() => admin.disconnect());
   const topic = topicOf(settings.topicPrefix, 'plans');
   await admin.createTopics({ topics: [{ topic, numPartitions: 3 }], waitForLeaders: true });
@@ -23,7 +23,9 @@ test('a reader of a span gets only the messages of that span, and none of other 
     [2, { from: 18n, to: 30n }],
   ]);
   const handlers = new Map([[topic, handle]]);
-  const left = await readTopics(admin, settings, handlers, noSignal, { spans: new Map([[topic, spans]]) });
+  const reader = await connectAdmin(settings);
+  t.after(() => reader.close());
+  const left = await readTopics(reader, settings, handlers, noSignal, { spans: new Map([[topic, spans]]) });
   assert.deepEqual(left, []);
   assert.deepEqual(handed.sort(), ['0/5', '0/6', '0/7', '2/18', '2/19']);
 });

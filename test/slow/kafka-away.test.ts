@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
+import { connectAdmin } from '../helpers/kafka-admin.ts';
 import { sink } from '../../consumers/run/sink.ts';
 import { qualified } from '../../core/clickhouse/client.ts';
 import { ServiceUnavailableError } from '../../core/errors.ts';
-import { connectAdmin } from '../../core/kafka/client.ts';
 import { logger } from '../../core/logger.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { readTopics } from '../../core/kafka/topic-reader.ts';
@@ -48,7 +48,7 @@ test('a Kafka that is away for a minute ends no sink, whatever happens to the ta
       await producer.send({ topic: large, messages: [{ key: String(n), partition: 0, value }] });
     const stop = new AbortController();
     const sinking = sink(settings, { streams: ['plans'], untilCaughtUp: false }, stop.signal);
-    const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+    const admin = await connectAdmin(settings);
     try {
       const hasRows = async (n: number) => {
         const [row] = await rowsOf(settings, 'SELECT count() AS n FROM plans_raw').catch(() => []);
@@ -80,7 +80,7 @@ test('a Kafka that is away for a minute ends no sink, whatever happens to the ta
       assert.equal(counts?.failure, undefined);
     } finally {
       stop.abort();
-      await Promise.allSettled([sinking, admin.disconnect(), producer.disconnect()]);
+      await Promise.allSettled([sinking, admin.close(), producer.disconnect()]);
     }
   });
 });

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
-import { connectAdmin } from '../../core/kafka/client.ts';
+import { connectKafkajs } from '../helpers/kafka-admin.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { freePort } from '../../services/local-address.ts';
 import {
@@ -16,7 +16,7 @@ import {
   type EchoingServer,
 } from '../helpers/planted-secrets.ts';
 import { readTopic } from '../helpers/read-topic.ts';
-import { createSettings, environmentOf, noSignal } from '../helpers/settings.ts';
+import { createSettings, environmentOf } from '../helpers/settings.ts';
 import { createSimulatorServer } from '../helpers/simulator.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 
@@ -231,7 +231,7 @@ test(
     });
 
     await t.test('topics and tables', async () => {
-      const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+      const admin = await connectKafkajs(settings.kafka);
       t.after(() => admin.disconnect());
       const topics = (await admin.listTopics()).filter((topic) => topic.startsWith(settings.topicPrefix));
       assert.ok(

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import kafkajs from 'kafkajs';
+import { connectKafkajs } from '../helpers/kafka-admin.ts';
+import { createTopics } from '../helpers/topic.ts';
 import { deadLetterHeaders } from '../../core/dead-letters/format.ts';
-import { connectAdmin, ensureTopics } from '../../core/kafka/client.ts';
 import { deadLettersTopic, topicOf } from '../../core/stream-name.ts';
 import { createApiServer } from '../helpers/api-server.ts';
 import { produceStreams } from '../helpers/pipeline.ts';
 import { keysOf, readTopic } from '../helpers/read-topic.ts';
-import { createSettings, noSignal } from '../helpers/settings.ts';
+import { createSettings } from '../helpers/settings.ts';
 
 test('a record beyond what a broker reads of one request is set aside, whatever its topic takes', async (t) => {
   const huge = `{"uuid":"huge","name":"${'x'.repeat(120_000_000)}"}`;
@@ -20,8 +21,8 @@ test('a record beyond what a broker reads of one request is set aside, whatever 
   });
   const settings = createSettings(t, baseUrl);
   const topic = topicOf(settings.topicPrefix, 'plans');
-  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
-  await ensureTopics(admin, settings.kafka, [topic], noSignal);
+  const admin = await connectKafkajs(settings.kafka);
+  await createTopics(settings, 'plans');
   const configEntries = [{ name: 'max.message.bytes', value: '500000000' }];
   await admin.alterConfigs({
     validateOnly: false,

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
+import { connectAdmin } from '../helpers/kafka-admin.ts';
 import { ReplayLock } from '../../operations/replay/replay-lock.ts';
 import { qualified } from '../../core/clickhouse/client.ts';
 import type { Settings } from '../../core/settings/config.ts';
-import { connectAdmin } from '../../core/kafka/client.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { startCommand } from '../helpers/command.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
@@ -73,8 +73,8 @@ test('a stream of a sink that had stopped goes on when a replay has made its tab
 test('a replay of a stream that another one has: refused, and done as soon as that has ended', async (t) => {
   const settings = await createPlans(t, [['a', 'one']]);
   const before = await identityOfPlans(settings);
-  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
-  t.after(() => admin.disconnect());
+  const admin = await connectAdmin(settings);
+  t.after(() => admin.close());
   const other = await ReplayLock.acquire(admin, settings, 'plans', noSignal);
   try {
     await assert.rejects(

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
+import { connectKafkajs } from '../helpers/kafka-admin.ts';
 import { readStreamSchema } from '../../core/avro/schema-files.ts';
 import { qualified } from '../../core/clickhouse/client.ts';
 import type { Settings } from '../../core/settings/config.ts';
-import { connectAdmin } from '../../core/kafka/client.ts';
 import { storageTableOf, topicOf } from '../../core/stream-name.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
 import { command } from '../helpers/plans-table.ts';
-import { createSettings, noSignal } from '../helpers/settings.ts';
+import { createSettings } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer, messagesOf } from '../helpers/topic.ts';
 
@@ -33,7 +33,7 @@ const newestFirst = (from: number, to: number, keys = KEYS): Sent[] =>
 
 async function start(t: TestContext, streams: readonly string[], times: 'CreateTime' | 'LogAppendTime') {
   const settings = createSettings(t);
-  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  const admin = await connectKafkajs(settings.kafka);
   await admin.createTopics({
     topics: streams.map((stream) => ({
       topic: topicOf(settings.topicPrefix, stream),

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { connectAdmin, createKafka } from '../../core/kafka/client.ts';
+import { connectAdmin, connectKafkajs } from '../helpers/kafka-admin.ts';
+import { createKafka } from '../../core/kafka/client.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { readTopics } from '../../core/kafka/topic-reader.ts';
 import { createSettings, noSignal } from '../helpers/settings.ts';
@@ -13,7 +14,7 @@ const HEARTBEAT_MS = 3_500;
 
 test('a reader that has to join its group again hands no message over twice, and none too late', async (t) => {
   const settings = createSettings(t);
-  const admin = await connectAdmin(settings.kafka, 'test', noSignal);
+  const admin = await connectKafkajs(settings.kafka);
   const topic = topicOf(settings.topicPrefix, 'plans');
   await admin.createTopics({ topics: [{ topic, numPartitions: 2 }], waitForLeaders: true });
   const producer = await createProducer(t, settings);
@@ -52,7 +53,9 @@ test('a reader that has to join its group again hands no message over twice, and
   const afterFetch = async () => {
     if (leave === undefined && new Set(handed.map(([partition]) => partition)).size === 2) await invite();
   };
-  await readTopics(admin, settings, new Map([[topic, handle]]), noSignal, { afterFetch });
+  const reader = await connectAdmin(settings);
+  t.after(() => reader.close());
+  await readTopics(reader, settings, new Map([[topic, handle]]), noSignal, { afterFetch });
   assert.ok(leave !== undefined);
   await leave;
   for (const partition of [0, 1]) {

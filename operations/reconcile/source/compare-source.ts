@@ -1,11 +1,7 @@
-import { setMaxListeners } from 'node:events';
-import { Registry } from '../../../core/avro/registry.ts';
+import { withConnections, type Connections } from '../../../core/connections.ts';
 import type { Settings } from '../../../core/settings/config.ts';
 import { StoppedError } from '../../../core/errors.ts';
-import { connectAdmin } from '../../../core/kafka/client.ts';
-import { toEtlError } from '../../../core/kafka/kafka-error.ts';
 import { logger } from '../../../core/logger.ts';
-import { probeRetry } from '../../../core/retry.ts';
 import { KeyTable } from '../../../producers/state/key-table.ts';
 import { noSourceDifferences, type SourceDifference, type SourceDifferenceKind } from './source-diff.ts';
 import { ChartMogulClient } from '../../../producers/chartmogul/client.ts';
@@ -55,11 +51,19 @@ export async function compareSource(
   // A refused key aborts the streams that are still being read.
   const stop = new AbortController();
   const running = AbortSignal.any([signal, stop.signal]);
-  setMaxListeners(0, running);
+  const role = { name: 'reconcile', needs: ['admin', 'registry'] } as const;
+  return withConnections(settings, role, running, (connections) =>
+    compareStreams(connections, specs, stop, onProgress),
+  );
+}
+
+async function compareStreams(
+  { settings, admin, registry, signal: running }: Connections<'admin' | 'registry'>,
+  specs: readonly StreamSpec[],
+  stop: AbortController,
+  onProgress: (progress: SourceProgress) => void,
+): Promise<readonly SourceComparison[]> {
   const client = new ChartMogulClient(settings.chartmogul, running);
-  const registry = new Registry(settings.schemaRegistry, running);
-  await registry.probe(probeRetry);
-  const admin = await connectAdmin(settings.kafka, 'reconcile', signal);
   try {
     const known = await readBack(
       admin,
@@ -87,14 +91,12 @@ export async function compareSource(
     const services = { settings, client, registry, admin, signal: running };
     const context = { ...services, deadLetters, discarded, unreadable, parentsOf, onProgress };
     const all = await Promise.all(specs.map(compare));
-    signal.throwIfAborted();
+    running.throwIfAborted();
     return all;
-  } catch (error) {
-    throw toEtlError(error, settings.kafka);
   } finally {
     // Of a stream that failed, requests may still be under way, and would be tried again.
     stop.abort(new StoppedError('the comparison is over'));
-    await Promise.all([admin.disconnect(), client.close()]);
+    await client.close();
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Admin } from 'kafkajs';
+import type { KafkaAdmin } from '../../../core/kafka/admin.ts';
 import type { Registry } from '../../../core/avro/registry.ts';
 import type { Settings } from '../../../core/settings/config.ts';
 import { isJsonObject } from '../../../core/json.ts';
@@ -34,7 +34,7 @@ export interface CompareContext {
   readonly settings: Settings;
   readonly client: ChartMogulClient;
   readonly registry: Registry;
-  readonly admin: Admin;
+  readonly admin: KafkaAdmin;
   /** Records that stand on the topic of dead letters. */
   readonly deadLetters: KeyTable;
   readonly discarded: KeyTable;

@@ -1,4 +1,4 @@
-import type { Admin } from 'kafkajs';
+import type { KafkaAdmin } from '../../../core/kafka/admin.ts';
 import type { Settings } from '../../../core/settings/config.ts';
 import { readTopics } from '../../../core/kafka/topic-reader.ts';
 import type { RecordHash } from '../../../producers/encode/record-hash.ts';
@@ -15,7 +15,7 @@ export interface LatestMessage {
 
 /** The latest message of each of some keys that the topic holds, read once from its beginning; none where there is no topic. */
 export async function latestMessages(
-  admin: Admin,
+  admin: KafkaAdmin,
   settings: Settings,
   topic: string,
   keys: ReadonlySet<string>,

@@ -1,4 +1,4 @@
-import type { Admin } from 'kafkajs';
+import type { KafkaAdmin } from '../../../core/kafka/admin.ts';
 import type { Registry } from '../../../core/avro/registry.ts';
 import type { Settings } from '../../../core/settings/config.ts';
 import { deadLetterHeaders } from '../../../core/dead-letters/format.ts';
@@ -12,7 +12,6 @@ import {
   UnexpectedAnswerError,
 } from '../../../core/errors.ts';
 import { isJsonObject, parseJson, type JsonValue } from '../../../core/json.ts';
-import { ensureTopics } from '../../../core/kafka/client.ts';
 import { readMessageLimits, type MessageLimit } from '../../../core/kafka/message-limits.ts';
 import { deadLettersTopic, topicOf } from '../../../core/stream-name.ts';
 import { KeyTable } from '../../../producers/state/key-table.ts';
@@ -30,7 +29,7 @@ import { withSingleKey } from '../../../producers/encode/single-record.ts';
 import { identify } from '../../../producers/state/identify.ts';
 
 export interface RecordServices {
-  readonly admin: Admin;
+  readonly admin: KafkaAdmin;
   readonly registry: Registry;
   readonly settings: Settings;
   readonly producer: RedriveProducer;
@@ -53,7 +52,7 @@ export async function* redriveRecords(
   letters: readonly ProduceDeadLetter[],
   services: RecordServices,
 ): AsyncGenerator<Redriven, void, undefined> {
-  const { admin, settings, signal } = services;
+  const { admin, settings } = services;
   const known = knownStreams(settings);
   const byTime = letters.toSorted((a, b) => a.rejectedAtMs - b.rejectedAtMs);
   for (const [stream, ofStream] of byStream(byTime)) {
@@ -63,7 +62,7 @@ export async function* redriveRecords(
       for (const letter of ofStream) yield { deadLetter: letter, outcome: { kind: 'skipped', why } };
       continue;
     }
-    await ensureTopics(admin, settings.kafka, [topicOf(settings.topicPrefix, stream)], signal);
+    await admin.ensureTopics([topicOf(settings.topicPrefix, stream)]);
     yield* redriveStream(spec, ofStream, services);
   }
 }
@@ -78,7 +77,7 @@ async function* redriveStream(
   const latestOf = (keys: readonly string[]) => latestMessages(admin, settings, topic, new Set(keys), signal);
   const latest = await latestOf(letters.flatMap(({ recordKey }) => recordKey ?? []));
   const topics = [topic, deadLettersTopic(settings.topicPrefix)];
-  const messageLimit = await readMessageLimits(admin, settings.kafka, topics, signal);
+  const messageLimit = await readMessageLimits(admin, topics);
   const redrive = async (letter: ProduceDeadLetter): Promise<{ outcome: RedriveOutcome; sent?: Message }> => {
     const { recordKey } = letter;
     const how = recordKey === undefined ? undefined : supersededBy(letter, latest.get(recordKey));

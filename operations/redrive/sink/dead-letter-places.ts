@@ -1,6 +1,5 @@
-import type { Admin } from 'kafkajs';
+import type { CommittedOffset, KafkaAdmin } from '../../../core/kafka/admin.ts';
 import type { SinkDeadLetter } from '../../../core/dead-letters/reader.ts';
-import { adminAsker } from '../../../core/kafka/client.ts';
 import { messageTimeMs } from '../../../core/kafka/message-time.ts';
 import { readTopics, type OffsetSpan } from '../../../core/kafka/topic-reader.ts';
 import type { Settings } from '../../../core/settings/config.ts';
@@ -8,7 +7,6 @@ import { sinkGroupOf } from '../../../consumers/run/sink-group.ts';
 import { readPartitionLogs } from '../../../consumers/stream/partition-logs.ts';
 import { resumeOffset, type PartitionLog } from '../../../consumers/stream/resume-offset.ts';
 import type { TableRows } from '../../../consumers/table/partition-rows.ts';
-import type { CommittedOffset } from '../../../consumers/stream/trail.ts';
 
 /** Why a row may not be inserted now. */
 export const notPassed = 'the sink has not passed its message yet and will read it again';
@@ -97,25 +95,18 @@ function withRow(
  * @throws ServiceUnavailableError, ServiceRefusedError
  */
 export async function readPlaces(
-  admin: Admin,
+  admin: KafkaAdmin,
   settings: Settings,
   topic: string,
   rejected: readonly SinkDeadLetter[],
   signal: AbortSignal,
 ): Promise<Omit<PlacesOptions, 'rows' | 'merged'>> {
-  const ask = adminAsker(settings.kafka, admin, signal);
-  if (!(await ask((asked) => asked.listTopics())).includes(topic))
+  if (!(await admin.listTopics()).includes(topic))
     return { logs: new Map(), committed: new Map(), firstNotRejected: () => Promise.resolve(new Map()) };
-  const groupId = sinkGroupOf(settings);
-  const [group] = await ask((asked) => asked.fetchOffsets({ groupId, topics: [topic] }));
+  const committed = await admin.committedOffsets(sinkGroupOf(settings), [topic]);
   return {
-    logs: await readPartitionLogs(ask, topic),
-    committed: new Map(
-      group?.partitions.map(({ partition, offset, metadata }) => [
-        partition,
-        { offset: BigInt(offset), metadata: metadata ?? '' },
-      ]),
-    ),
+    logs: await readPartitionLogs(admin, topic),
+    committed: committed.get(topic) ?? new Map(),
     firstNotRejected: async (gaps) => {
       const rejectedAt = new Set(
         rejected.map(({ partition, offset, timestampMs }) => positionOf(partition, offset, timestampMs)),

@@ -1,4 +1,4 @@
-import type { Admin } from 'kafkajs';
+import type { KafkaAdmin } from '../../../core/kafka/admin.ts';
 import type { Registry } from '../../../core/avro/registry.ts';
 import type { ClickHouseClient } from '../../../core/clickhouse/client.ts';
 import type { SinkDeadLetter } from '../../../core/dead-letters/reader.ts';
@@ -23,7 +23,7 @@ import { DeadLetterInserter } from './insert-dead-letters.ts';
 import { WholeMessages } from './whole-messages.ts';
 
 interface RowServices {
-  readonly admin: Admin;
+  readonly admin: KafkaAdmin;
   readonly registry: Registry;
   readonly clickhouse: ClickHouseClient;
   readonly settings: Settings;
@@ -88,7 +88,7 @@ async function* redriveStream(
     );
     return;
   }
-  if (await ReplayLock.isHeld(admin, settings, stream, signal)) {
+  if (await ReplayLock.isHeld(admin, settings, stream)) {
     yield* skip(
       deadLetters,
       `${stream} is being replayed into a new table, which would lack the row: try later`,

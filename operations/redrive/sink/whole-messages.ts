@@ -1,4 +1,5 @@
-import type { Admin, KafkaMessage } from 'kafkajs';
+import type { KafkaMessage } from 'kafkajs';
+import type { KafkaAdmin } from '../../../core/kafka/admin.ts';
 import type { SinkDeadLetter } from '../../../core/dead-letters/reader.ts';
 import { messageTimeMs } from '../../../core/kafka/message-time.ts';
 import { readTopics } from '../../../core/kafka/topic-reader.ts';
@@ -10,14 +11,19 @@ const MAX_BYTES = 128 * 1024 * 1024;
 
 /** Reads the messages of truncated dead letters from the topic, as many at a time as memory allows. */
 export class WholeMessages {
-  readonly #admin: Admin;
+  readonly #admin: KafkaAdmin;
   readonly #settings: Settings;
   readonly #signal: AbortSignal;
   /** In the order in which the caller asks for them. */
   readonly #missing: Map<string, SinkDeadLetter>;
   readonly #found = new Map<string, KafkaMessage>();
 
-  constructor(deadLetters: readonly SinkDeadLetter[], admin: Admin, settings: Settings, signal: AbortSignal) {
+  constructor(
+    deadLetters: readonly SinkDeadLetter[],
+    admin: KafkaAdmin,
+    settings: Settings,
+    signal: AbortSignal,
+  ) {
     this.#admin = admin;
     this.#settings = settings;
     this.#signal = signal;

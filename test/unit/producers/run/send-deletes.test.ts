@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { Admin } from 'kafkajs';
+import type { KafkaAdmin } from '../../../../core/kafka/admin.ts';
 import { loadSettings } from '../../../../core/settings/config.ts';
 import { MassDeleteError, ServiceUnavailableError, StreamNotFoundError } from '../../../../core/errors.ts';
 import type { JsonObject } from '../../../../core/json.ts';
@@ -97,7 +97,7 @@ async function deletes(given: Given) {
       options: { run: 'r', isFull: false, isMassDeleteAllowed },
       client,
       registry: new FakeRegistry(),
-      admin: {} as Admin,
+      admin: {} as unknown as KafkaAdmin,
       deadLetters: new KeyTable(),
       discarded: new KeyTable(),
       messageLimit: ownMessageLimit,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { Admin } from 'kafkajs';
+import type { KafkaAdmin } from '../../../../core/kafka/admin.ts';
 import fc from 'fast-check';
 import { loadSettings } from '../../../../core/settings/config.ts';
 import { SourceUnavailableError, StreamNotFoundError } from '../../../../core/errors.ts';
@@ -316,7 +316,7 @@ async function run(
       client: fakeSource(answer).client,
       registry: new FakeRegistry(),
       // No topic is there to be read once more: visits of parents that are gone stay.
-      admin: { listTopics: () => Promise.resolve([]) } as unknown as Admin,
+      admin: { listTopics: () => Promise.resolve([]) } as unknown as KafkaAdmin,
       deadLetters: new KeyTable(),
       discarded: new KeyTable(),
       messageLimit: ownMessageLimit,
