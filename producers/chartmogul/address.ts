@@ -1,14 +1,14 @@
-/** A segment that makes an address another one: the client resolves `.` and `..`, also in their encoded forms. */
+/** A segment that changes the address: HTTP clients resolve `.` and `..`, even in encoded form. */
 const dotSegment = /^(\.|%2e){1,2}$/i;
 
-/** Whether a path would be asked for as it stands. */
+/** Whether an HTTP client would change the path. */
 export function hasDotSegment(path: string): boolean {
   return path.split('/').some((segment) => dotSegment.test(segment));
 }
 
 /**
- * The path with a key in place of `{name}`, encoded, as (part of) one segment. Undefined for a key that cannot stand there: blank,
- * no well-formed text, or a dot segment, with which it would be another address.
+ * Replaces `{name}` in a path by an encoded key. Returns undefined for a key that cannot be part of a path: an empty text, one
+ * with a lone surrogate, or a dot segment.
  */
 export function addressOf(template: string, name: string, key: string): string | undefined {
   if (key === '' || /\p{Cs}/u.test(key)) return undefined;

@@ -11,26 +11,26 @@ import {
 import { bodyExcerpt, foreignText } from '../../core/http/foreign-text.ts';
 import { isJsonObject, parseJson, type JsonValue } from '../../core/json.ts';
 
-/** Answers any key that works, so its 403 concerns the key; that of another address need not. */
+/** Every valid key may read this address. A 403 here concerns the key, a 403 elsewhere may concern only the address. */
 export const PING_PATH = '/ping';
 
-/** An answer of a status other than 2xx. */
+/** An answer with a status other than 2xx. */
 export interface RefusedAnswer {
   readonly status: number;
-  /** Of the request, without its query. */
+  /** Path of the request, without the query. */
   readonly path: string;
   readonly body: string;
   readonly contentType?: string | undefined;
   readonly retryAfter?: string | undefined;
 }
 
-/** The error that an answer means. */
+/** Returns the error for a refused request. */
 export function answerError({ status, path, body, contentType, retryAfter }: RefusedAnswer): EtlError {
   const said = messageOfBody(body) ?? bodyExcerpt(contentType, body);
   const answered = `${path} answered ${status} (${said})`;
   if (status === 401 || (status === 403 && path === PING_PATH)) {
     return new AuthenticationError(
-      `ChartMogul refuses the key: ${answered}. Check CHARTMOGUL_API_KEY with \`npm run ping\`, which asks /ping`,
+      `ChartMogul rejects the key: ${answered}. Check CHARTMOGUL_API_KEY with \`npm run ping\``,
     );
   }
   if (status === 403) return new AccessDeniedError(`${answered}: the plan or the key's role lacks it`);
@@ -38,24 +38,24 @@ export function answerError({ status, path, body, contentType, retryAfter }: Ref
     return new StreamNotFoundError(`${answered}: this account does not have it`);
   if (status === 429 || status === 503) {
     const retryAfterMs = parseRetryAfter(retryAfter);
-    const wish =
+    const wait =
       retryAfterMs === undefined
         ? ''
-        : ` and asks to wait ${Math.ceil(retryAfterMs / 1000)} s before the next try`;
-    return new RateLimitedError(`${answered}${wish}`, { retryAfterMs });
+        : ` and asks to wait ${Math.ceil(retryAfterMs / 1000)} s before the next attempt`;
+    return new RateLimitedError(`${answered}${wait}`, { retryAfterMs });
   }
   if (status >= 500 || status === 408) return new SourceUnavailableError(answered);
   return status >= 400 ? new RequestRefusedError(answered) : new UnexpectedAnswerError(answered);
 }
 
-/** `Retry-After` in milliseconds: a number of seconds or an HTTP date. */
+/** Returns a `Retry-After` header, which is a number of seconds or an HTTP date, in milliseconds. */
 export function parseRetryAfter(value: string | undefined, nowMs = Date.now()): number | undefined {
   if (value === undefined) return undefined;
   const ms = /^\d+(\.\d+)?$/.test(value) ? Number(value) * 1000 : Date.parse(value) - nowMs;
   return Number.isFinite(ms) && ms >= 0 ? ms : undefined;
 }
 
-/** ChartMogul's errors come in at least four shapes, some as plain text; the first words found are enough for a log. */
+/** Returns the first message found. ChartMogul's errors have at least four shapes, some of them plain text. */
 function messageOfBody(body: string): string | undefined {
   let answer: JsonValue;
   try {

@@ -29,11 +29,11 @@ import { RateLimiter } from './rate-limiter.ts';
 /** ChartMogul allows 20 parallel connections to an account (dev.chartmogul.com/docs/rate-limits). */
 const MAX_CONNECTIONS = 16;
 
-const SAY_AWAY_EVERY_MS = 15_000;
-/** A wait that the server asks for is logged from here on: to a person it looks as if nothing happened. */
+const LOG_AWAY_EVERY_MS = 15_000;
+/** A longer wait that the server requests is logged, because the command appears to do nothing. */
 const LONG_WAIT_MS = 5_000;
 
-/** For the check before a run: whoever mistyped an address wants to know soon, and one torn answer is no reason. */
+/** For the check before a run: reports a wrong address soon, but tolerates a broken connection. */
 const pingRetry: RetryPolicy = {
   attempts: 4,
   attemptMs: FIRST_ANSWER_MS,
@@ -44,21 +44,21 @@ const pingRetry: RetryPolicy = {
 const CONNECT_TIMEOUT_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 60_000;
 
-/** The answer that has no body: no records, and no more pages. */
+/** Stands for an answer without a body: no records, and no more pages. */
 export const NO_CONTENT: JsonObject = Object.freeze({ entries: [], has_more: false });
 const NO_CONTENT_STATUSES = new Set([204, 205]);
 
 export type Query = Readonly<Record<string, string | number | boolean>>;
 
-/** Told of every request and of every try that failed, to count them. */
+/** Counts requests and failed attempts. */
 export interface RequestObserver {
   onRequest?(): void;
   onRetry?(error: RetriableError): void;
 }
 
 /**
- * ChartMogul's API, or any server that speaks it: signs requests, keeps to the limits over all streams, tries again what
- * can be tried again. Close it when done.
+ * A client of ChartMogul's API, or of any server that implements it. Signs requests, applies the rate limit over all streams,
+ * and retries. The caller closes it.
  */
 export class ChartMogulClient {
   readonly #baseUrl: string;
@@ -67,7 +67,7 @@ export class ChartMogulClient {
   readonly #retryPolicy: RetryPolicy;
   readonly #limit: LimitFunction = pLimit(MAX_CONNECTIONS);
   readonly #rate: RateLimiter;
-  #awaySaidMs = -Infinity;
+  #awayLoggedMs = -Infinity;
   #keyCheck: Promise<void> | undefined;
   readonly #dispatcher: Dispatcher;
   readonly #proxied: string;
@@ -75,7 +75,9 @@ export class ChartMogulClient {
   /** @throws ConfigError when no key is set. */
   constructor(settings: Settings['chartmogul'], signal: AbortSignal, retryPolicy = sourceRetry) {
     if (settings.apiKey === undefined) {
-      throw new ConfigError('CHARTMOGUL_API_KEY is not set, wants the API key of the ChartMogul account');
+      throw new ConfigError(
+        'CHARTMOGUL_API_KEY must be the API key of the ChartMogul account; it is not set',
+      );
     }
     const key = settings.apiKey.reveal();
     this.#baseUrl = settings.baseUrl;
@@ -96,14 +98,14 @@ export class ChartMogulClient {
   }
 
   /**
-   * The JSON object that a GET answers.
+   * Sends a GET request and returns the JSON object of the answer.
    *
    * @throws AuthenticationError, AccessDeniedError, StreamNotFoundError, RequestRefusedError, UnexpectedAnswerError;
-   *   RateLimitedError or SourceUnavailableError when all tries are used up.
+   *   RateLimitedError or SourceUnavailableError after the last attempt.
    */
   async get(path: string, query: Query = {}, observer: RequestObserver = {}): Promise<JsonObject> {
     try {
-      return await this.#ask(path, query, observer, this.#retryPolicy);
+      return await this.#getWithRetry(path, query, observer, this.#retryPolicy);
     } catch (error) {
       if (error instanceof AccessDeniedError) await this.#checkKey();
       throw error;
@@ -111,19 +113,19 @@ export class ChartMogulClient {
   }
 
   /**
-   * Asks whether address and key work. A server that speaks the API may lack `/ping`: that is no refusal of the key.
+   * Checks address and key. A server that implements the API may lack `/ping`; that does not concern the key.
    *
    * @throws AuthenticationError, UnexpectedAnswerError, RateLimitedError, SourceUnavailableError
    */
   async ping(): Promise<void> {
     try {
-      await this.#ask(PING_PATH, {}, {}, pingRetry);
+      await this.#getWithRetry(PING_PATH, {}, {}, pingRetry);
     } catch (error) {
       if (!(error instanceof StreamNotFoundError || error instanceof RequestRefusedError)) throw error;
     }
   }
 
-  /** Of one denied address: does it concern the key? Asked once for all of them. @throws what {@link ping} throws. */
+  /** Checks whether a denied address means a rejected key. Sends one request for all addresses. @throws what {@link ping} throws. */
   async #checkKey(): Promise<void> {
     this.#keyCheck ??= this.ping().catch((error: unknown) => {
       if (!(error instanceof AuthenticationError)) this.#keyCheck = undefined;
@@ -132,7 +134,7 @@ export class ChartMogulClient {
     await this.#keyCheck;
   }
 
-  async #ask(
+  async #getWithRetry(
     path: string,
     query: Query,
     observer: RequestObserver,
@@ -150,7 +152,7 @@ export class ChartMogulClient {
       } catch (error) {
         if (error instanceof RateLimitedError) this.#rate.refused(performance.now(), error.retryAfterMs);
         if (error instanceof RetriableError) observer.onRetry?.(error);
-        if (error instanceof SourceUnavailableError || isLongWait(error)) this.#sayAway(error);
+        if (error instanceof SourceUnavailableError || isLongWait(error)) this.#logAway(error);
         throw error;
       }
     });
@@ -158,12 +160,12 @@ export class ChartMogulClient {
     return answer;
   }
 
-  /** Somebody may be waiting for it, minutes at the worst. */
-  #sayAway(error: RetriableError): void {
+  /** A user may be waiting, in the worst case for minutes. */
+  #logAway(error: RetriableError): void {
     const nowMs = performance.now();
-    if (nowMs - this.#awaySaidMs < SAY_AWAY_EVERY_MS) return;
-    this.#awaySaidMs = nowMs;
-    logger.warn({ reason: error.message }, 'ChartMogul cannot be read at the moment, retrying');
+    if (nowMs - this.#awayLoggedMs < LOG_AWAY_EVERY_MS) return;
+    this.#awayLoggedMs = nowMs;
+    logger.warn({ reason: error.message }, 'ChartMogul is not available, retrying');
   }
 
   async close(): Promise<void> {
@@ -214,9 +216,9 @@ export class ChartMogulClient {
     try {
       return parseJson(body);
     } catch {
-      // The parser's message quotes the body, which holds records.
+      // The parser's message would quote the body, which holds records.
       throw new SourceUnavailableError(
-        `${path} answered ${statusCode} with a body that is not JSON or not all of it (${bodyExcerpt(contentType, body)})`,
+        `${path} answered ${statusCode} with a body that is not JSON, or that is incomplete (${bodyExcerpt(contentType, body)})`,
       );
     }
   }

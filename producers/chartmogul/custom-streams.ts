@@ -5,7 +5,7 @@ import { hasDotSegment } from './address.ts';
 import type { Query } from './client.ts';
 import type { ParentSpec, StreamSpec } from './streams.ts';
 
-/** Topics and views of these names exist without a stream that is read. */
+/** Topics and views with these names exist already. */
 const takenNames = ['runs', 'checkpoints', 'line_items', 'transactions', 'subscriptions', 'sources'];
 
 const entryKeys = ['name', 'path', 'listKey', 'paging', 'primaryKey', 'query', 'parent'];
@@ -18,11 +18,12 @@ const MAX_ECHO_CHARACTERS = 80;
 type Json = Readonly<Record<string, unknown>>;
 
 /**
- * The streams that CONFIG_FILE adds under `streams`. An entry has `name`, `path` and `primaryKey` (a field or a list of
- * them), and may have `listKey` ("entries"; null where the answer itself is the record), `paging` ("detect"), `query` and
- * `parent` (`stream`, `field` and `visit`, "changed"), with the parent's key in the path as `{field}`.
+ * Returns the streams that CONFIG_FILE adds under `streams`. An entry has `name`, `path` and `primaryKey` (a field or a list
+ * of fields). It may have `listKey` (default "entries"; null if the answer itself is the record), `paging` (default
+ * "detect"), `query`, and `parent` (`stream`, `field`, and `visit`, default "changed"), with the parent's key in the path as
+ * `{field}`.
  *
- * @throws ConfigError in one line that says where, what stands there and what is wanted.
+ * @throws ConfigError in one line that says where the error is, what is required, and what it got.
  */
 export function parseCustomStreams(list: readonly unknown[], builtIn: readonly StreamSpec[]): StreamSpec[] {
   const specs: StreamSpec[] = [];
@@ -68,25 +69,25 @@ function parseName(value: unknown, where: string): string {
   if (!isProducedName(name)) {
     throw wrongValue(where, name, 'a small letter, then up to 99 small letters, digits or _');
   }
-  // The view of `x_raw` would have the name of the table of `x`.
+  // The view of `x_raw` would have the same name as the table of `x`.
   if (name.endsWith('_raw')) throw wrongValue(where, name, 'a name that does not end with _raw');
   return name;
 }
 
-/** What an address would take for something else than a path is refused, `.` and `..` also in their encoded forms. */
+/** Rejects everything that an HTTP client would not treat as a plain path, such as `.` and `..`, even in encoded form. */
 function parsePath(value: unknown, where: string, field: string | undefined): string {
-  const wanted = 'a path such as "/credit_notes"';
-  const path = textOf(value, where, wanted);
+  const expected = 'a path such as "/credit_notes"';
+  const path = textOf(value, where, expected);
   if (!/^\/[^\s\p{Cc}?#\\]*$/u.test(path) || /(\.|%2e){2}/i.test(path) || hasDotSegment(path)) {
-    throw wrongValue(where, path, `${wanted}, without query, ".", "..", or spaces`);
+    throw wrongValue(where, path, `${expected}, without query, ".", "..", or spaces`);
   }
   if (field === undefined) {
-    if (/[{}]/.test(path)) throw wrongValue(where, path, 'no braces without a parent');
+    if (/[{}]/.test(path)) throw wrongValue(where, path, 'a path without braces, since there is no parent');
     return path;
   }
   const around = path.split(`{${field}}`);
   if (around.length !== 2 || around.some((part) => /[{}]/.test(part))) {
-    throw wrongValue(where, path, `{${field}}, once, and no other braces`);
+    throw wrongValue(where, path, `a path with {${field}} once, and no other braces`);
   }
   return path;
 }
@@ -97,22 +98,22 @@ function parseListKey(value: unknown, where: string): string | null {
 }
 
 function parsePrimaryKey(value: unknown, where: string): readonly string[] {
-  const wanted = 'a field or a list of different fields';
+  const expected = 'a field or a list of different fields';
   const fields = Array.isArray(value) ? (value as unknown[]) : [value];
-  if (fields.length === 0) throw wrongValue(where, value, wanted);
+  if (fields.length === 0) throw wrongValue(where, value, expected);
   const names = fields.map((field, index) =>
     parseField(field, Array.isArray(value) ? `${where}[${index}]` : where),
   );
   const twice = names.find((name, index) => names.indexOf(name) < index);
-  if (twice !== undefined) throw wrongValue(where, twice, `${wanted}, this one is there twice`);
+  if (twice !== undefined) throw wrongValue(where, twice, `${expected}, each once`);
   return names;
 }
 
-/** Fields are named as in the table, so that nothing hangs on which of two source keys became one field. */
+/** The name must be that of the column, so that it never depends on which of two source keys became the field. */
 function parseField(value: unknown, where: string): string {
-  const wanted = 'the name of a field: letters, digits and _';
-  const name = textOf(value, where, wanted);
-  if (name.length > 100 || fieldNameOf(name) !== name) throw wrongValue(where, name, wanted);
+  const expected = 'the name of a field: letters, digits and _';
+  const name = textOf(value, where, expected);
+  if (name.length > 100 || fieldNameOf(name) !== name) throw wrongValue(where, name, expected);
   return name;
 }
 
@@ -142,26 +143,30 @@ function checkAncestors(spec: StreamSpec, streams: ReadonlyMap<string, StreamSpe
   }
   for (; parent !== undefined; parent = streams.get(parent.stream)?.parent) {
     if (seen.has(parent.stream)) {
-      throw wrongValue(`${where}.parent.stream`, spec.parent?.stream, 'no circle of parents');
+      throw wrongValue(
+        `${where}.parent.stream`,
+        spec.parent?.stream,
+        'a stream that is not its own ancestor',
+      );
     }
     seen.add(parent.stream);
   }
 }
 
-/** `keys`: those that are known, all if undefined. */
+/** @param keys the known keys; all keys if undefined. */
 function objectOf(value: unknown, where: string, keys?: readonly string[]): Json {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw wrongValue(where, value, 'an object');
   }
   const unknown = keys && Object.keys(value).find((key) => !keys.includes(key));
   if (unknown !== undefined) {
-    throw new ConfigError(`${where} has the unknown key ${shown(unknown)}, wants only ${keys?.join(', ')}`);
+    throw new ConfigError(`${where} must have only the keys ${keys?.join(', ')}; got ${shown(unknown)}`);
   }
   return value as Json;
 }
 
-function textOf(value: unknown, where: string, wanted: string): string {
-  if (typeof value !== 'string' || value === '') throw wrongValue(where, value, wanted);
+function textOf(value: unknown, where: string, expected: string): string {
+  if (typeof value !== 'string' || value === '') throw wrongValue(where, value, expected);
   return value;
 }
 
@@ -171,13 +176,11 @@ function oneOf<T extends string>(value: unknown, where: string, choices: readonl
   return choice;
 }
 
-function wrongValue(where: string, got: unknown, wanted: string): ConfigError {
-  return got === undefined
-    ? new ConfigError(`${where} is missing, wants ${wanted}`)
-    : new ConfigError(`${where} is ${shown(got)}, wants ${wanted}`);
+function wrongValue(where: string, got: unknown, expected: string): ConfigError {
+  return new ConfigError(`${where} must be ${expected}; got ${got === undefined ? 'nothing' : shown(got)}`);
 }
 
-/** Of lists and objects only that they are such: they may hold anything. */
+/** Describes a value for an error. Lists and objects are not shown, because they may hold anything. */
 function shown(value: unknown): string {
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object';
   const text = typeof value === 'string' ? JSON.stringify(value) : String(value);

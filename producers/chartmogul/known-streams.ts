@@ -4,7 +4,7 @@ import { ConfigError } from '../../core/errors.ts';
 import { parseCustomStreams } from './custom-streams.ts';
 import { streams, type StreamSpec } from './streams.ts';
 
-/** ChartMogul's streams and those of the settings file. @throws ConfigError */
+/** Returns the streams of ChartMogul and those of the settings file. @throws ConfigError */
 export function knownStreams({ produce }: Pick<Settings, 'produce'>): readonly StreamSpec[] {
   const known = [...streams, ...parseCustomStreams(produce.customStreams, streams)];
   for (const { name, parent } of known) {
@@ -13,7 +13,7 @@ export function knownStreams({ produce }: Pick<Settings, 'produce'>): readonly S
     const { length } = spec.primaryKey ?? readStreamSchema(spec.name).primaryKey;
     if (length === 1) continue;
     throw new ConfigError(
-      `CONFIG_FILE: the parent of ${name} is ${parent.stream}, wants a stream whose key is one field`,
+      `CONFIG_FILE: the parent of ${name} must be a stream whose key is one field; got ${parent.stream}`,
     );
   }
   for (const stream of produce.modes.keys()) specOf(known, stream, 'STREAM_MODES');
@@ -21,7 +21,8 @@ export function knownStreams({ produce }: Pick<Settings, 'produce'>): readonly S
 }
 
 /**
- * The streams that a comma list names, all without one; each with the stream of its parents, which tells what to visit.
+ * Returns the streams of a comma-separated list, or all streams if there is none. Includes the parent stream of each, which
+ * determines what to visit.
  *
  * @throws ConfigError
  */
@@ -36,7 +37,7 @@ export function chooseStreams(known: readonly StreamSpec[], list: string | undef
   return known.filter((spec) => chosen.has(spec));
 }
 
-/** The names in a comma list, none without one. */
+/** Returns the names in a comma-separated list. */
 export function namesIn(list: string | undefined): ReadonlySet<string> {
   return new Set(list?.split(',').map((name) => name.trim()));
 }
@@ -45,5 +46,5 @@ function specOf(known: readonly StreamSpec[], name: string, where: string): Stre
   const spec = known.find((candidate) => candidate.name === name);
   if (spec !== undefined) return spec;
   const names = known.map((candidate) => candidate.name).join(', ');
-  throw new ConfigError(`${where} got "${name.slice(0, 80)}", wants some of ${names}`);
+  throw new ConfigError(`${where} must be one or more of ${names}; got "${name.slice(0, 80)}"`);
 }

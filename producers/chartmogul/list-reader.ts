@@ -24,11 +24,11 @@ import type { Page, SourceList } from './source-list.ts';
 /** ChartMogul's own default and maximum. */
 export const PAGE_ROWS = 200;
 
-/** Pages without a record, one after the other, each of which promises more: then the list does not end. */
+/** After this many consecutive pages without a record, each of which promises more, the list counts as endless. */
 const MAX_EMPTY_PAGES = 100;
 
-/** A page and how the list continues behind it. */
-interface Read {
+/** A page, and how the list continues after it. */
+interface ReadPage {
   readonly number: number;
   readonly values: readonly JsonValue[];
   readonly paginator: Paginator;
@@ -36,9 +36,9 @@ interface Read {
 }
 
 /**
- * Reads one list to its end, page by page, from where an interrupted run stopped.
+ * Reads one list to its end, page by page. Resumes where an interrupted run stopped.
  *
- * @throws StreamNotFoundError when the address answers 404; UnexpectedAnswerError, PaginationLoopError, and what `get` throws.
+ * @throws StreamNotFoundError if the address answers 404; UnexpectedAnswerError, PaginationLoopError, and the errors of `get`.
  */
 export async function* readList(
   client: ChartMogulClient,
@@ -46,13 +46,12 @@ export async function* readList(
   observer: RequestObserver,
 ): AsyncGenerator<Page, void, undefined> {
   const query: Query = { ...list.query, ...(list.paging === 'none' ? {} : { per_page: PAGE_ROWS }) };
-  const ask = async (number: number, asked: Query, known?: Paginator): Promise<Read> => {
+  const ask = async (number: number, asked: Query, known?: Paginator): Promise<ReadPage> => {
     const where = whereOf(list, number);
     const answer = await client.get(list.path, { ...query, ...asked }, observer);
     if (answer === NO_CONTENT) {
-      // Behind a page that promised more it is no end.
-      if (number > 1)
-        throw new UnexpectedAnswerError(`${where} answered without content, in place of a page`);
+      // After a page that promised more, this does not end the list.
+      if (number > 1) throw new UnexpectedAnswerError(`${where} answered without content instead of a page`);
       return { number, values: [], paginator: singlePagePaginator, next: undefined };
     }
     const values = list.listKey === null ? [answer] : listWithin(answer, list.listKey, where);
@@ -60,7 +59,7 @@ export async function* readList(
     return { number, values, paginator, next: paginator({ answer, list: values, asked, where }) };
   };
   const guard = new LoopGuard();
-  let page = (await resumed(list, ask)) ?? (await ask(1, {}));
+  let page = (await resume(list, ask)) ?? (await ask(1, {}));
   let before: readonly JsonValue[] = [];
   let empty = 0;
   for (;;) {
@@ -71,9 +70,9 @@ export async function* readList(
       if (empty > MAX_EMPTY_PAGES)
         throw new UnexpectedAnswerError(`${whereOf(list, number)}: ${empty} pages in a row have no record`);
     }
-    // Also where the cursors differ.
+    // Even if the cursors differ.
     if (values.length > 0 && isDeepStrictEqual(values, before))
-      throw new PaginationLoopError(`${whereOf(list, number)} has the records of the page before`);
+      throw new PaginationLoopError(`${whereOf(list, number)} has the records of the page before it`);
     yield { kind: 'page', list, number, records: values.map((value) => withFields(value, list.adds)), next };
     if (next === undefined) return;
     before = values;
@@ -92,13 +91,13 @@ function paginatorOf({ listKey, paging }: SourceList, firstAnswer: JsonObject): 
 }
 
 /**
- * The page that an interrupted run wanted next. A cursor may have aged, or the row it names may be gone: where it gets no page
- * with records, this is undefined, and the list is read from its beginning.
+ * Returns the page after the last one of an interrupted run. Returns undefined, so that the list is read from its start, if
+ * there is no page with records: the cursor may have expired, or the row that it names may be gone.
  */
-async function resumed(
+async function resume(
   { path, paging, from }: SourceList,
-  ask: (number: number, asked: Query, known?: Paginator) => Promise<Read>,
-): Promise<Read | undefined> {
+  ask: (number: number, asked: Query, known?: Paginator) => Promise<ReadPage>,
+): Promise<ReadPage | undefined> {
   if (from === undefined) return undefined;
   let reason = 'the page has no records';
   try {
@@ -111,14 +110,11 @@ async function resumed(
     if (!isOfCursor) throw error;
     reason = messageOf(error);
   }
-  logger.info(
-    { path, reason },
-    'cannot resume where the last run stopped: reads the list from its beginning',
-  );
+  logger.info({ path, reason }, 'cannot resume where the last run stopped: reads the list from its start');
   return undefined;
 }
 
-/** What a cursor of an earlier run may get; a source that is down gives the same to the first page. */
+/** Errors that an expired cursor may cause. If the source is down, the first page fails with the same error. */
 const cursorErrors = [
   RequestRefusedError,
   StreamNotFoundError,

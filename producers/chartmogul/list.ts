@@ -2,14 +2,14 @@ import { UnexpectedAnswerError } from '../../core/errors.ts';
 import { foreignText } from '../../core/http/foreign-text.ts';
 import type { JsonObject, JsonValue } from '../../core/json.ts';
 
-/** The most keys that the error names. */
+/** Keys that the error names. */
 const MAX_KEYS = 100;
 
 /**
- * The list within an answer: under the declared key, else under `entries`, else the only array there is. Where one of the two
- * names holds something else than a list, no other array is taken for it.
+ * Returns the list in an answer: that under the declared key, else under `entries`, else the only array. If one of these two
+ * keys holds something other than a list, no other array is used.
  *
- * @throws UnexpectedAnswerError naming the keys that were seen, when no list can be told.
+ * @throws UnexpectedAnswerError, which names the keys of the answer, if there is no such list.
  */
 export function listWithin(answer: JsonObject, listKey: string, where: string): JsonValue[] {
   const names = [listKey, 'entries'];
@@ -22,6 +22,6 @@ export function listWithin(answer: JsonObject, listKey: string, where: string): 
   if (only !== undefined && more.length === 0) return only;
   const seen = foreignText(Object.keys(answer).slice(0, MAX_KEYS).join(', '));
   throw new UnexpectedAnswerError(
-    `${where} answered ${only === undefined ? 'no list' : 'several lists'}: wants one under "${listKey}", saw the keys ${seen || 'none'}`,
+    `${where} must answer a list under "${listKey}"; got ${only === undefined ? 'no list' : 'several lists'}, with the keys ${seen || 'none'}`,
   );
 }

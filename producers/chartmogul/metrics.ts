@@ -5,8 +5,8 @@ import type { StreamSpec } from './streams.ts';
 const DAY_MS = 86_400_000;
 
 /**
- * The lists of a metric, one for each interval: ChartMogul wants to know first and last day, and answers an entry for each
- * interval between. Where the history is known, only from the beginning of the interval in which the look-back begins.
+ * Returns the lists of a metric, one for each interval. A request names the first and the last day. If the topic holds the
+ * history, the first day is the start of the interval in which the look-back begins.
  */
 export function metricLists(
   spec: StreamSpec,
@@ -23,15 +23,15 @@ export function metricLists(
         : startDate;
     const end = today.toISOString().slice(0, 10);
     const start = lookBack > startDate ? lookBack : startDate;
-    // Where the start date is set, it may be tomorrow already.
+    // METRICS_START_DATE may lie in the future.
     const query = { 'start-date': start < end ? start : end, 'end-date': end, interval };
     return { ...list, query: { ...list.query, ...query }, adds: { interval } };
   });
 }
 
 /**
- * Whether the lists of a metric, read whole, would show the entry of a key, `date|interval`: other settings may have brought
- * entries that are not asked for any more. An entry has the date of its interval's last day.
+ * Whether the current settings request the entry of a key, `date|interval`. Earlier settings may have requested others. The
+ * date of an entry is the last day of its interval.
  */
 export function isMetricAskedFor(
   spec: StreamSpec,
@@ -47,7 +47,7 @@ function intervalsOf({ metric }: StreamSpec, { intervals }: ProduceSettings['met
   return intervals.filter((interval) => known.includes(interval));
 }
 
-/** The first day of the interval that holds a day; weeks begin on Monday. */
+/** Returns the first day of the interval around a day. Weeks begin on Monday. */
 function beginningOf(interval: MetricsInterval, date: Date): string {
   const [year, month, day] = [date.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate()];
   const first = {

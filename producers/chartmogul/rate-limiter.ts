@@ -1,29 +1,29 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { MAX_RETRY_AFTER_MS } from '../../core/retry.ts';
 
-/** Answers to requests that were under way when the rate was halved say nothing about the new rate. */
+/** Answers to requests in flight when the rate was halved do not concern the new rate. */
 const HALVE_AT_MOST_EVERY_MS = 1_000;
 
 const SLOWEST_PER_SECOND = 1;
 
-/** Requests a second more with each second: fast up to near the rate that was refused last, then carefully. */
+/** Increase per second, in requests per second: fast up to near the rate that was last refused, then slow. */
 const FAST_RISE = 8;
 const CAREFUL_RISE = 0.5;
 const CAREFUL_FROM = 0.9;
 
 /**
- * Lets callers through at even distances, so that no second ever sees more than the rate, whichever second the server counts.
- * The rate adapts: halved when the server refuses (429, 503), then rising with each second, up to the maximum. One limiter is
- * shared by all streams: ChartMogul counts per account.
+ * Spaces callers evenly, so that no second exceeds the rate, whichever second the server counts. The rate is halved when the
+ * server refuses a request (429, 503), and then rises to the maximum. All streams share one limiter, because ChartMogul
+ * counts per account.
  */
 export class RateLimiter {
   readonly #maxPerSecond: number;
   #perSecond: number;
-  /** The rate that was refused last. */
+  /** The rate that was last refused. */
   #tooMany = Infinity;
   #nextMs = 0;
   #halvedMs = -Infinity;
-  /** When the callers of the last second went through. */
+  /** When the callers of the last second passed. */
   readonly #passed: number[] = [];
 
   constructor(maxPerSecond: number) {
@@ -41,18 +41,18 @@ export class RateLimiter {
       const nowMs = performance.now();
       const atMs = this.reserve(nowMs);
       if (atMs > nowMs) await delay(atMs - nowMs, undefined, { signal });
-      // A process that stood still lets several go at once: then some have to wait once more.
+      // After a pause of the process several callers may be due at once. Some of them have to wait again.
     } while (!this.pass(performance.now()));
   }
 
-  /** The moment of the caller's turn. */
+  /** Returns the time of the caller's turn. */
   reserve(nowMs: number): number {
     const atMs = Math.max(nowMs, this.#nextMs);
     this.#nextMs = atMs + 1000 / this.#perSecond;
     return atMs;
   }
 
-  /** Whether a caller may go now, in spite of those that went in the second before. */
+  /** Whether a caller may pass now, given those that passed within the last second. */
   pass(nowMs: number): boolean {
     while ((this.#passed[0] ?? nowMs) <= nowMs - 1_000) this.#passed.shift();
     if (this.#passed.length > this.#maxPerSecond) return false;
@@ -60,13 +60,13 @@ export class RateLimiter {
     return true;
   }
 
-  /** The server answered a request. */
+  /** Raises the rate after an answer. */
   accepted(): void {
     const rise = this.#perSecond < this.#tooMany * CAREFUL_FROM ? FAST_RISE : CAREFUL_RISE;
     this.#perSecond = Math.min(this.#maxPerSecond, this.#perSecond + rise / this.#perSecond);
   }
 
-  /** The server refused a request because there were too many, and may have said how long to wait. */
+  /** Halves the rate after a refusal, and waits as long as the server requested. */
   refused(nowMs: number, retryAfterMs = 0): void {
     if (nowMs - this.#halvedMs >= HALVE_AT_MOST_EVERY_MS) {
       this.#halvedMs = nowMs;

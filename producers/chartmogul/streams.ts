@@ -1,56 +1,61 @@
 import type { MetricsInterval } from '../../core/settings/config.ts';
 import type { Query } from './client.ts';
 
-/** How a record that the topic has and the source no longer shows is proved to be gone. */
+/** How to prove that a record, which the topic holds and the source no longer lists, is gone. */
 export type DeleteProof =
-  /** Its address, with the key in place of `{key}`, answers 404. A key that cannot stand in one is missed twice. */
-  | { readonly proof: 'look-up'; readonly path: string; readonly query?: Query; readonly heir?: Heir }
-  /** Two complete runs, one after the other, did not have it. */
+  /** Its address, with the key for `{key}`, answers 404. A key that cannot be part of an address counts as `twice`. */
+  | {
+      readonly proof: 'look-up';
+      readonly path: string;
+      readonly query?: Query;
+      readonly mergedInto?: MergeLookup;
+    }
+  /** Two consecutive complete runs did not list it. */
   | { readonly proof: 'twice' }
-  /** The answer is the only record that there is: any other is an earlier form of it. */
+  /** The answer is the only record. Any other record is an earlier form of it. */
   | { readonly proof: 'single' }
-  /** A run does not read all of the stream, so nothing is known of what it does not have. */
+  /** A run does not read all of the stream, so a missing record proves nothing. */
   | { readonly proof: 'none' };
 
 /** How to find the record that a vanished one was merged into: by a filter on values that it had. */
-export interface Heir {
+export interface MergeLookup {
   readonly path: string;
   readonly listKey: string;
-  /** The field that holds the values, in both. */
+  /** The field with these values, in both records. */
   readonly field: string;
   readonly filter: string;
 }
 
-/** How one resource of ChartMogul is read. Its fields and primary key stand in `schemas/<name>.avsc`. */
+/** How to read one resource of ChartMogul. `schemas/<name>.avsc` has its fields and primary key. */
 export interface StreamSpec {
   readonly name: string;
-  /** Addresses under the base URL; the next is tried where one answers 404. */
+  /** Addresses under the base URL. If one answers 404, the next is tried. */
   readonly paths: readonly [string, ...string[]];
-  /** The key of the list in an answer, or null where the answer itself is the only record. */
+  /** The key of the list in an answer, or null if the answer itself is the only record. */
   readonly listKey: string | null;
-  /** `detect`: told from the first page. `start-after`: by the uuid of the last row. */
+  /** `detect`: by the first page. `start-after`: by the uuid of the last row. */
   readonly paging: 'detect' | 'start-after' | 'none';
-  /** The stream whose key stands as `{field}` in an address and is added to every record under that name. */
+  /** The stream whose keys replace `{field}` in an address. They are added to every record under that name. */
   readonly parent?: ParentSpec;
-  /** Metrics are asked for by time and interval; these intervals are known to the endpoint, all if undefined. */
+  /** Set for metrics, which are requested by time and interval. The endpoint has these intervals; all if undefined. */
   readonly metric?: { readonly intervals?: readonly MetricsInterval[] };
-  /** Filters, without which ChartMogul would hide rows or fields. */
+  /** Parameters without which ChartMogul would hide rows or fields. */
   readonly query?: Query;
   readonly deletes: DeleteProof;
-  /** Where the account lacks the list there is simply nothing to read. */
+  /** Most accounts lack the list. That is no error. */
   readonly isOptional?: true;
-  /** Of a stream without a schema file: its schema is inferred from the first pages. */
+  /** Set for a stream without a schema file. Its schema is inferred from the first pages. */
   readonly primaryKey?: readonly string[];
 }
 
 export interface ParentSpec {
   readonly stream: string;
   readonly field: string;
-  /** `changed`: parents whose record changed since the last visit, and all of them in every full round. */
+  /** `changed`: visits parents whose record changed since the last visit, and all parents in every full refresh. */
   readonly visit: 'changed' | 'all';
 }
 
-/** Every optional part of the account. */
+/** All optional parts of the account. */
 const accountInclude =
   'churn_recognition,churn_when_zero_mrr,auto_churn_subscription,refund_handling,proximate_movement_reclassification';
 
@@ -66,10 +71,10 @@ const metrics = [
   'ltv',
 ] as const;
 
-/** Invalid and disabled rows are hidden by default, and would look deleted. */
-const invalidToo: Query = { validation_type: 'all', with_disabled: true };
+/** ChartMogul hides invalid and disabled rows by default. They would look deleted. */
+const withInvalid: Query = { validation_type: 'all', with_disabled: true };
 
-/** A plain paged list of which every record has an address of its own. */
+/** Returns a plain paged list whose records each have an address. */
 function list(name: string, listKey: string, options: Partial<StreamSpec> = {}): StreamSpec {
   const path = `/${name}`;
   const deletes: DeleteProof = {
@@ -80,21 +85,21 @@ function list(name: string, listKey: string, options: Partial<StreamSpec> = {}):
   return { name, paths: [path], listKey, paging: 'detect', deletes, ...options };
 }
 
-/** Every stream that is produced, in the order in which a run begins them: the longest first. */
+/** The streams of ChartMogul, in the order in which a run begins them: the longest first. */
 export const streams: readonly StreamSpec[] = [
-  list('invoices', 'invoices', { query: invalidToo }),
+  list('invoices', 'invoices', { query: withInvalid }),
   list('customers', 'entries', {
     deletes: {
       proof: 'look-up',
       path: '/customers/{key}',
-      heir: { path: '/customers', listKey: 'entries', field: 'external_ids', filter: 'external_id' },
+      mergedInto: { path: '/customers', listKey: 'entries', field: 'external_ids', filter: 'external_id' },
     },
   }),
   list('subscription_events', 'subscription_events', {
     query: { with_disabled: true },
     deletes: { proof: 'twice' },
   }),
-  // The cursor of this list was recorded to skip a row a page.
+  // The cursor of this list has been observed to skip one row per page.
   list('activities', 'entries', { paging: 'start-after', deletes: { proof: 'twice' } }),
   {
     name: 'customer_subscriptions',
@@ -124,7 +129,7 @@ export const streams: readonly StreamSpec[] = [
     paths: ['/plan_groups/{plan_group_uuid}/plans'],
     listKey: 'plans',
     paging: 'detect',
-    // A group's record does not tell that a plan was exchanged for another.
+    // A group's record does not change when a plan is replaced by another.
     parent: { stream: 'plan_groups', field: 'plan_group_uuid', visit: 'all' },
     deletes: { proof: 'twice' },
   },
@@ -137,8 +142,8 @@ export const streams: readonly StreamSpec[] = [
     },
     deletes: { proof: 'twice' },
   }),
-  // ChartMogul has transactions only inside invoices; servers with the addresses of dltHub's page list them.
-  list('transactions', 'transactions', { query: invalidToo, isOptional: true, deletes: { proof: 'twice' } }),
+  // ChartMogul has transactions only inside invoices. Servers with the addresses of dltHub's page list them.
+  list('transactions', 'transactions', { query: withInvalid, isOptional: true, deletes: { proof: 'twice' } }),
   ...metrics.map((metric): StreamSpec => ({
     name: `metrics_${metric.replaceAll('-', '_')}`,
     paths: [`/metrics/${metric}`],

@@ -1,96 +1,60 @@
 import { Registry } from 'prom-client';
 import { addMetric } from '../../core/metrics-server.ts';
-import { createStreamCounts, type StreamCounts } from './stream-counts.ts';
+import { StreamCounts } from './stream-counts.ts';
 
-/** What adds up over the runs of a process: names behind `chartmogul_produce_`. No value ever falls within a run. */
-const counters: readonly {
-  readonly name: string;
-  readonly help: string;
-  readonly of: (counts: StreamCounts) => number;
-}[] = [
-  {
-    name: 'requests_total',
-    help: 'Requests to the API, those tried again included',
-    of: ({ requests }) => requests,
-  },
-  { name: 'retries_total', help: 'Requests tried again after a failure', of: ({ retries }) => retries },
-  {
-    name: 'rate_limited_total',
-    help: 'Answers 429 or 503',
-    of: ({ rateLimited }) => rateLimited,
-  },
-  { name: 'pages_total', help: 'Pages read', of: ({ pages }) => pages },
-  { name: 'records_total', help: 'Records read', of: ({ records }) => records },
-  { name: 'new_total', help: 'Records that the topic did not hold', of: (counts) => counts.new },
-  {
-    name: 'changed_total',
-    help: 'Records that the topic held otherwise',
-    of: ({ changed }) => changed,
-  },
-  { name: 'deleted_total', help: 'Deletes sent', of: ({ deleted }) => deleted },
-  {
-    name: 'messages_total',
-    help: "Messages on the stream's topic that are committed, those of deletes included",
-    of: ({ messages }) => messages,
-  },
-  { name: 'bytes_total', help: 'Bytes of these messages', of: ({ bytes }) => bytes },
-  {
-    name: 'discarded_total',
-    help: 'Fields or values left out in mode discard',
-    of: ({ discarded }) => discarded,
-  },
-  {
-    name: 'new_fields_total',
-    help: 'Fields that the schema learnt',
-    of: ({ newFields }) => newFields.length,
-  },
-  {
-    name: 'runs_total',
-    help: 'Runs that the stream has ended, however they ended',
-    of: (counts) => Number(isOver(counts)),
-  },
-  {
-    name: 'failures_total',
-    help: 'Runs in which the stream failed',
-    of: ({ state }) => Number(state === 'failed'),
-  },
-  {
-    name: 'seconds_total',
-    help: 'Seconds of the runs that the stream has ended',
-    of: ({ seconds }) => seconds,
-  },
+type Counter = readonly [name: string, help: string, of: (counts: StreamCounts) => number];
+
+/** Counters over all runs of a process, without the prefix `chartmogul_produce_`. They never decrease within a run. */
+const counters: readonly Counter[] = [
+  ['requests_total', 'Requests to the API, including retries', ({ requests }) => requests],
+  ['retries_total', 'Requests that were retried after a failure', ({ retries }) => retries],
+  ['rate_limited_total', 'Answers with status 429 or 503', ({ rateLimited }) => rateLimited],
+  ['pages_total', 'Pages read', ({ pages }) => pages],
+  ['records_total', 'Records read', ({ records }) => records],
+  ['new_total', 'Records that the topic did not hold', (counts) => counts.new],
+  ['changed_total', 'Records that the topic held with other values', ({ changed }) => changed],
+  ['deleted_total', 'Tombstones sent', ({ deleted }) => deleted],
+  [
+    'messages_total',
+    "Committed messages on the stream's topic, including tombstones",
+    ({ messages }) => messages,
+  ],
+  ['bytes_total', 'Bytes of these messages', ({ bytes }) => bytes],
+  ['discarded_total', 'Fields or values omitted in mode discard', ({ discarded }) => discarded],
+  ['new_fields_total', 'Fields added to the schema', ({ newFields }) => newFields.length],
+  ['runs_total', 'Runs that the stream has ended, with any outcome', (counts) => Number(isOver(counts))],
+  ['failures_total', 'Runs in which the stream failed', ({ state }) => Number(state === 'failed')],
+  ['seconds_total', 'Duration of the runs that the stream has ended', ({ seconds }) => seconds],
 ];
 
-/** What a stream did in the runs of this process so far. */
+/** What a stream did in the runs of this process. */
 interface StreamHistory {
   /** Totals of the runs before the latest, in the order of `counters`. */
   readonly before: number[];
   latest: StreamCounts;
-  /** Of the runs before the latest: the last that ended, and the last that read the stream to its end. */
+  /** The last run before the latest that ended. */
   ended: StreamCounts | undefined;
+  /** The last run before the latest that read the stream to its end. */
   done: StreamCounts | undefined;
 }
 
-/**
- * The metrics of a process that produces, in a registry of its own: names begin with `chartmogul_produce_`, the label is `stream`.
- * Counters add up over its runs.
- */
+/** Prometheus metrics of a producer process, with the label `stream`. Counters add up over its runs. */
 export class ProducerMetrics {
   readonly registry = new Registry();
   readonly #streams = new Map<string, StreamHistory>();
 
-  /** @param streams those that have their metrics from the start, before any run. */
+  /** @param streams have metrics before their first run. */
   constructor(streams: readonly string[]) {
-    for (const stream of streams) this.#streams.set(stream, createHistory(createStreamCounts(stream, '')));
-    counters.forEach(({ name, help, of }, index) =>
+    for (const stream of streams) this.#streams.set(stream, createHistory(new StreamCounts(stream, '')));
+    counters.forEach(([name, help, of], index) =>
       this.#add('counter', name, help, ({ before, latest }) => (before[index] ?? 0) + of(latest)),
     );
     this.#add(
       'gauge',
       'dead_letters',
-      'Records that stand on the topic of dead letters in place of their own, as the latest run met them',
+      'Records on the dead-letter topic instead of their own, as seen by the latest run',
       ({ latest, done }) =>
-        // Before its end a run has not met them all.
+        // A run has seen all of them only at its end.
         latest.state === 'done'
           ? latest.deadLettered
           : Math.max(done?.deadLettered ?? 0, latest.deadLettered),
@@ -98,18 +62,18 @@ export class ProducerMetrics {
     this.#add(
       'gauge',
       'last_success_timestamp_seconds',
-      'When the stream was last read to its end, in seconds since 1970; 0: not since the process began',
+      'When the stream was last read to its end, in seconds since 1970; 0 if not in this process',
       ({ latest, done }) => endSeconds(latest.state === 'done' ? latest : done),
     );
     this.#add(
       'gauge',
       'failed',
-      '1 where the stream failed in the latest run that it has ended, else 0',
+      '1 if the stream failed in the latest run that it has ended, else 0',
       ({ latest, ended }) => Number((isOver(latest) ? latest : ended)?.state === 'failed'),
     );
   }
 
-  /** Goes on with the live counts of the next run; the one before is over, whether it ended or not. */
+  /** Switches to the live counts of the next run. The run before it is over, whether it ended or not. */
   follow(counts: readonly StreamCounts[]): void {
     for (const count of counts) {
       const history = this.#streams.get(count.stream);
@@ -141,7 +105,7 @@ function createHistory(latest: StreamCounts): StreamHistory {
 
 function followOn(history: StreamHistory, next: StreamCounts): void {
   const { before, latest } = history;
-  counters.forEach(({ of }, index) => (before[index] = (before[index] ?? 0) + of(latest)));
+  counters.forEach(([, , of], index) => (before[index] = (before[index] ?? 0) + of(latest)));
   if (isOver(latest)) history.ended = latest;
   if (latest.state === 'done') history.done = latest;
   history.latest = next;
@@ -151,7 +115,7 @@ function isOver({ state }: StreamCounts): boolean {
   return state === 'done' || state === 'failed' || state === 'stopped';
 }
 
-/** 0 for a run that there is not. */
+/** Returns 0 if there is no such run. */
 function endSeconds(counts: StreamCounts | undefined): number {
   return counts === undefined ? 0 : counts.startedAtMs / 1000 + counts.seconds;
 }

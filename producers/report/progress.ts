@@ -4,10 +4,7 @@ import { drawLive, liveLines } from '../../core/terminal/live-lines.ts';
 import { fitRows, progressRows } from '../../core/terminal/progress-lines.ts';
 import { requestsPerSecond, type StreamCounts } from './stream-counts.ts';
 
-/**
- * Draws the progress of a run from its live counts five times a second, at the bottom of a terminal; `stop` takes it away.
- * Does nothing where `out` is no terminal.
- */
+/** Draws the progress of a run at the bottom of a terminal, five times per second; `stop` removes it. Does nothing if `out` is no terminal. */
 export function startProgress(
   counts: readonly StreamCounts[],
   out: NodeJS.WriteStream,
@@ -17,8 +14,8 @@ export function startProgress(
 }
 
 /**
- * A line for each stream at work, those that began first where not all have room, then a line for the whole run. Leaves one
- * row of the terminal free for the cursor; no line is wider than `width`.
+ * Returns a line for each stream in progress, then a line for the whole run. If not all fit, the streams that began first are
+ * shown. One row of the terminal stays free for the cursor.
  */
 export function progressLines(
   counts: readonly StreamCounts[],
@@ -45,7 +42,7 @@ export function progressLines(
   return [...lines, ...more, runLine(counts, nowMs)].map((line) => cut(line, width));
 }
 
-/** 0 to 1; undefined where the length of the way is not known. */
+/** Returns 0 to 1; undefined if the number of pages is unknown. */
 function shareRead({ state, pages, expectedPages = 0 }: StreamCounts): number | undefined {
   return state === 'deleting' || expectedPages <= 0 ? undefined : Math.min(1, pages / expectedPages);
 }
@@ -53,7 +50,7 @@ function shareRead({ state, pages, expectedPages = 0 }: StreamCounts): number | 
 function progressText(count: StreamCounts): string {
   if (count.state === 'deleting') return 'deletes';
   const share = shareRead(count);
-  // The list may have grown since the run that is measured by: only the end is 100 %.
+  // The list may have grown since the last run, so only the end is 100 %.
   return share === undefined ? several(count.pages, 'page') : `${Math.min(99, Math.floor(share * 100))} %`;
 }
 

@@ -2,7 +2,7 @@ import { messageOf } from '../../core/errors.ts';
 import type { JsonObject } from '../../core/json.ts';
 import { requestsPerSecond, type StreamCounts } from './stream-counts.ts';
 
-/** What a run did with one stream, as a record of stream `runs` (`schemas/runs.avsc`). `run` is the run's UUID. */
+/** Returns what a run did with one stream, as a record of the stream `runs` (`schemas/runs.avsc`). `run` is the run's UUID. */
 export function runRecord(run: string, counts: StreamCounts): JsonObject {
   const { requests, seconds, startedAtMs } = counts;
   return {
@@ -34,7 +34,7 @@ export function runRecord(run: string, counts: StreamCounts): JsonObject {
   };
 }
 
-/** A stream that a signal ended may carry the signal's reason as its failure: it was stopped all the same. */
+/** A stopped stream may have the signal's reason as its failure. It still counts as stopped. */
 function outcomeOf({ isAbsent, state, failure }: StreamCounts): 'done' | 'failed' | 'stopped' | 'absent' {
   if (isAbsent) return 'absent';
   if (state === 'stopped') return 'stopped';

@@ -7,7 +7,7 @@ import { requestsPerSecond, type StreamCounts } from './stream-counts.ts';
 interface SummaryColumn {
   readonly head: string;
   readonly of: (counts: StreamCounts) => number;
-  /** The sum over the streams where it is not said. */
+  /** Defaults to the sum over the streams. */
   readonly total?: (counts: readonly StreamCounts[]) => number;
   readonly isBytes?: true;
 }
@@ -37,8 +37,8 @@ const columns: readonly SummaryColumn[] = [
   },
 ];
 
-/** What is left out first where the terminal is narrow; the others always stay. */
-const leftOutInOrder = [
+/** Columns that a narrow terminal omits, in this order. The others always stay. */
+const omittedInOrder = [
   'bytes',
   'req/s',
   'requests',
@@ -51,16 +51,15 @@ const leftOutInOrder = [
 ];
 
 /**
- * The run as a table with a line for every stream of the account and one for their total, then lines for what is worth a
- * sentence: fields learnt, values discarded, records set aside, failures.
+ * Returns a table with a line for each stream of the account and a total, followed by lines about new fields, discarded
+ * values, dead letters and failures.
  *
- * @param width columns of the terminal: columns of the table are left out, those that are zero everywhere first, and
- *   numbers shortened until it fits. Without it the table is whole.
+ * @param width of the terminal. To fit it, the table omits columns, those with only zeros first, and then shortens numbers.
  */
 export function runSummary(counts: readonly StreamCounts[], width = Infinity): string {
   const shown = counts.filter(({ isAbsent }) => !isAbsent);
   const endings = endingLines(shown.map((count) => [count.stream, endingOf(count)]));
-  // Where nothing was read for one reason, rows of zeros would only hide it.
+  // If nothing was read, for one reason, a table of zeros would only hide that reason.
   const hasRead = shown.some(({ records, pages, deadLettered }) => records + pages + deadLettered > 0);
   if (
     !hasRead &&
@@ -72,12 +71,12 @@ export function runSummary(counts: readonly StreamCounts[], width = Infinity): s
   if (counts.length > 0 && shown.length === 0)
     return `this account does not have ${counts.map(({ stream }) => stream).join(', ')}`;
   return [
-    // A terminal that does not know its size gives 0.
+    // A terminal of unknown size reports 0.
     fittingTable(shown, width > 0 ? width : Infinity),
     ...newFieldLines(shown),
-    ...countLine('left out in mode discard', shown, ({ discarded }) => discarded),
-    ...countLine('set aside as dead letters', shown, ({ deadLettered }) => deadLettered),
-    ...countLine('denied below a parent (403), left as they are', shown, ({ denied }) => denied),
+    ...countLine('omitted in mode discard', shown, ({ discarded }) => discarded),
+    ...countLine('sent to the dead-letter topic', shown, ({ deadLettered }) => deadLettered),
+    ...countLine('denied below a parent (403), children unchanged', shown, ({ denied }) => denied),
     ...absenceLines(counts),
     ...endings,
   ].join('\n');
@@ -91,7 +90,7 @@ function fittingTable(counts: readonly StreamCounts[], width: number): string {
 function* tables(counts: readonly StreamCounts[]): Generator<string> {
   const isZero = (head: string) =>
     columns.some((column) => column.head === head && counts.every((count) => column.of(count) === 0));
-  const leaving = [...leftOutInOrder.filter(isZero), ...leftOutInOrder.filter((head) => !isZero(head))];
+  const leaving = [...omittedInOrder.filter(isZero), ...omittedInOrder.filter((head) => !isZero(head))];
   const without = (heads: readonly string[]) => columns.filter(({ head }) => !heads.includes(head));
   for (let left = 0; left <= leaving.length; left++)
     yield tableOf(counts, without(leaving.slice(0, left)), formatNumber);
@@ -125,7 +124,7 @@ function tableOf(
   );
 }
 
-/** The streams run side by side: from the first begin to the last end. */
+/** Returns the time from the first start to the last end: the streams run at the same time. */
 function elapsedSeconds(counts: readonly StreamCounts[]): number {
   const begun = counts.filter(({ startedAtMs }) => startedAtMs > 0);
   const startMs = Math.min(...begun.map(({ startedAtMs }) => startedAtMs));
@@ -142,7 +141,7 @@ function newFieldLines(counts: readonly StreamCounts[]): string[] {
     });
 }
 
-/** `left out in mode discard: 3 of customers, 1 of plans` */
+/** `omitted in mode discard: 3 of customers, 1 of plans` */
 function countLine(title: string, counts: readonly StreamCounts[], of: SummaryColumn['of']): string[] {
   const parts = counts
     .filter((count) => of(count) > 0)

@@ -15,7 +15,7 @@ import type { RunContext, RunOptions } from './run-context.ts';
 import { startProgress } from '../report/progress.ts';
 import { readBack, type KnownState } from '../state/read-back.ts';
 import { RUNS, sendRun } from '../publish/send-run.ts';
-import { createStreamCounts, type StreamCounts } from '../report/stream-counts.ts';
+import { StreamCounts } from '../report/stream-counts.ts';
 import { failureOf } from './stream-failure.ts';
 import { TransactionalProducer } from '../publish/transactional-producer.ts';
 
@@ -54,7 +54,7 @@ async function produceStreams(
 ): Promise<readonly StreamCounts[]> {
   const { topicPrefix } = settings;
   const client = new ChartMogulClient(settings.chartmogul, running);
-  const counts = specs.map(({ name }) => createStreamCounts(name, topicOf(topicPrefix, name)));
+  const counts = specs.map(({ name }) => new StreamCounts(name, topicOf(topicPrefix, name)));
   onBegin(counts);
   const progress = process.stderr.isTTY ? startProgress(counts, process.stderr) : undefined;
   const producers = new Map<string, TransactionalProducer>();

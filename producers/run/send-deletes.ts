@@ -104,7 +104,7 @@ async function findUnseen({ context, spec, state: { keys } }: DeleteOptions): Pr
   // An earlier form of the only record goes when the record itself is there.
   const isNoneSeen = spec.deletes.proof === 'single' && keys.unseen === keys.size;
   if (keys.unseen === 0 || isNoneSeen) return [];
-  const isValueWanted = spec.deletes.proof === 'look-up' && spec.deletes.heir !== undefined;
+  const isValueWanted = spec.deletes.proof === 'look-up' && spec.deletes.mergedInto !== undefined;
   const { admin, settings, signal } = context;
   return findVanished(admin, settings, { stream: spec.name, keys, isValueWanted }, signal);
 }

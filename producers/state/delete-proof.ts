@@ -7,7 +7,7 @@ import { RecordDecoder } from '../encode/record-decoder.ts';
 import { addressOf } from '../chartmogul/address.ts';
 import type { ChartMogulClient, RequestObserver } from '../chartmogul/client.ts';
 import { listWithin } from '../chartmogul/list.ts';
-import type { DeleteProof, Heir } from '../chartmogul/streams.ts';
+import type { DeleteProof, MergeLookup } from '../chartmogul/streams.ts';
 import type { Vanished } from './vanished.ts';
 
 const LOOK_UPS_SIDE_BY_SIDE = 16;
@@ -78,8 +78,11 @@ async function lookUp(
       if (!(error instanceof StreamNotFoundError)) throw error;
     }
     const externalIds =
-      proof.heir === undefined ? [] : await valuesOf(record, proof.heir.field, registry, decoders);
-    const mergedInto = proof.heir && (await findHeir(client, proof.heir, key, externalIds, observer));
+      proof.mergedInto === undefined
+        ? []
+        : await valuesOf(record, proof.mergedInto.field, registry, decoders);
+    const mergedInto =
+      proof.mergedInto && (await findMergedInto(client, proof.mergedInto, key, externalIds, observer));
     return { key, parent, verdict: 'gone' as const, mergedInto };
   });
 }
@@ -100,9 +103,9 @@ async function valuesOf(
 }
 
 /** The record that has the lost one's external id now: then it was merged, not deleted. */
-async function findHeir(
+async function findMergedInto(
   client: ChartMogulClient,
-  { path, listKey, field, filter }: Heir,
+  { path, listKey, field, filter }: MergeLookup,
   key: string,
   externalIds: readonly string[],
   observer: RequestObserver,

@@ -4,7 +4,7 @@ import { ChildTable } from '../../producers/state/child-table.ts';
 import { KeyTable } from '../../producers/state/key-table.ts';
 import { sourceList, type Page, type SourceList } from '../../producers/chartmogul/source-list.ts';
 import { streams, type StreamSpec } from '../../producers/chartmogul/streams.ts';
-import { createStreamCounts } from '../../producers/report/stream-counts.ts';
+import { StreamCounts } from '../../producers/report/stream-counts.ts';
 import { StreamEncoder, type StreamEncoderOptions } from '../../producers/run/stream-encoder.ts';
 import type { EncodedPage } from '../../producers/publish/transaction-writable.ts';
 import { FakeRegistry } from './fake-registry.ts';
@@ -62,7 +62,7 @@ export async function encode(
   options: Partial<StreamEncoderOptions> & { readonly list?: Partial<SourceList> } = {},
 ) {
   const spec = options.spec ?? plans;
-  const counts = createStreamCounts(spec.name, `test.${spec.name}`);
+  const counts = new StreamCounts(spec.name, `test.${spec.name}`);
   state.keys.unseeAll();
   const encoder = new StreamEncoder({
     ...state,

@@ -87,7 +87,7 @@ for (const { name, record, reason } of misfits) {
     const { settings, run } = await createSource(t);
     const first = await run('freeze', `{"uuid":"pl_1"}`, record, `{"uuid":"pl_3"}`);
     assert.deepEqual([first.records, first.messages, first.deadLettered], [3, 2, 1]);
-    assert.match(runSummary([first]), /^set aside as dead letters: 1 of plans$/m);
+    assert.match(runSummary([first]), /^sent to the dead-letter topic: 1 of plans$/m);
     assert.deepEqual(await keysOf(settings, topic(settings)), ['pl_1', 'pl_3']);
     const [letter, ...more] = await lettersOf(settings);
     assert.ok(letter && more.length === 0);
@@ -132,7 +132,7 @@ test('discard: what does not fit is left out and counted, the rest of the record
   const counts = await run('discard', ...plans);
   assert.deepEqual([counts.messages, counts.discarded, counts.deadLettered], [3, 3, 0]);
   assert.deepEqual(counts.newFields, []);
-  assert.match(runSummary([counts]), /^left out in mode discard: 3 of plans$/m);
+  assert.match(runSummary([counts]), /^omitted in mode discard: 3 of plans$/m);
   assert.deepEqual(await latestFields(settings), []);
   const again = await run('discard', ...plans);
   assert.deepEqual([again.messages, again.discarded], [0, 0]);

@@ -58,7 +58,7 @@ test('a stream that fails has its pages committed, exits 1 with its name, and is
   const settings = createSettings(t, server.baseUrl);
   const failed = await runCommand(t, entry, plans, environmentOf(settings));
   assert.equal(failed.exitCode, 1, failed.stderr);
-  assert.match(failed.stdout, /^plans failed: \/plans, page 6 answered no list/m);
+  assert.match(failed.stdout, /^plans failed: \/plans, page 6 must answer a list/m);
   assert.deepEqual(await committedKeys(settings, 'plans'), planKeys.slice(0, 10));
   server.onRequest = answersAll;
   server.cursors.length = 0;

@@ -22,7 +22,7 @@ import { messageHeaders, type Message } from '../../../producers/encode/message.
 import { hashIn } from '../../../producers/state/read-back.ts';
 import type { RedriveProducer } from '../redrive-producer.ts';
 import { latestMessages, type LatestMessage } from './later-messages.ts';
-import { createStreamCounts } from '../../../producers/report/stream-counts.ts';
+import { StreamCounts } from '../../../producers/report/stream-counts.ts';
 import { MessageEncoder } from '../../../producers/encode/message-encoder.ts';
 import type { RecordHash } from '../../../producers/encode/record-hash.ts';
 import { withSingleKey } from '../../../producers/encode/single-record.ts';
@@ -129,7 +129,7 @@ async function encodeRecord(
 ): Promise<Encoded> {
   const { topicPrefix, produce } = settings;
   if (value === undefined) throw new RangeError('a dead letter that was read without its value');
-  const counts = createStreamCounts(spec.name, topicOf(topicPrefix, spec.name));
+  const counts = new StreamCounts(spec.name, topicOf(topicPrefix, spec.name));
   const mode = produce.modes.get(spec.name) ?? 'evolve';
   const list = listOf(spec, headers[deadLetterHeaders.page]?.toString('utf8') ?? '');
   const read = recordIn(value);

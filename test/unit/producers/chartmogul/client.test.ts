@@ -101,7 +101,7 @@ test('a client without a key is refused, and the setting named', () => {
   const { chartmogul } = loadSettings({}, '');
   assert.throws(
     () => new ChartMogulClient(chartmogul, new AbortController().signal),
-    (error) => error instanceof ConfigError && error.message.startsWith('CHARTMOGUL_API_KEY is not set'),
+    (error) => error instanceof ConfigError && error.message.startsWith('CHARTMOGUL_API_KEY must be'),
   );
 });
 

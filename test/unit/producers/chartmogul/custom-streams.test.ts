@@ -66,49 +66,57 @@ const withParent = (stream: string, name = 'credit_notes') => ({
 });
 
 const wrongLists: readonly (readonly [string, readonly unknown[], RegExp])[] = [
-  ['a text', ['x'], /streams\[0\] is "x", wants an object$/],
-  ['a list', [['s3cret']], /streams\[0\] is a list, wants an object$/],
-  ['null', [null], /streams\[0\] is null, wants an object$/],
+  ['a text', ['x'], /streams\[0\] must be an object.*; got "x"$/],
+  ['a list', [['s3cret']], /streams\[0\] must be an object.*; got a list$/],
+  ['null', [null], /streams\[0\] must be an object.*; got null$/],
   [
     'an unknown key',
     [simple, { ...simple, pagging: 's3cret' }],
-    /streams\[1\] has the unknown key "pagging"/,
+    /streams\[1\] must have only the keys .*; got "pagging"$/,
   ],
-  ['an unknown key of parent', [{ ...simple, parent: { visits: 1 } }], /parent has the unknown key "visits"/],
+  [
+    'an unknown key of parent',
+    [{ ...simple, parent: { visits: 1 } }],
+    /parent must have only the keys .*; got "visits"$/,
+  ],
   [
     'a second stream of one name',
     [simple, simple],
-    /\[1\]\.name is "credit_notes", wants a name that is not/,
+    /\[1\]\.name must be a name that is not.*; got "credit_notes"$/,
   ],
   [
     'a circle of one',
     [withParent('credit_notes')],
-    /\[0\]\.parent\.stream is "credit_notes", wants no circle/,
+    /\[0\]\.parent\.stream must be a stream that is not its own ancestor; got "credit_notes"$/,
   ],
-  ['a circle of two', [withParent('b', 'a'), withParent('a', 'b')], /\[0\]\.parent\.stream is "b", wants no/],
+  [
+    'a circle of two',
+    [withParent('b', 'a'), withParent('a', 'b')],
+    /\[0\]\.parent\.stream must be a stream that is not its own ancestor; got "b"$/,
+  ],
   [
     'a circle further up',
     [withParent('b', 'a'), withParent('c', 'b'), withParent('b', 'c')],
-    /\[0\]\.parent\.stream is "b", wants no circle/,
+    /\[0\]\.parent\.stream must be a stream that is not its own ancestor; got "b"$/,
   ],
 ];
 for (const [what, list, message] of wrongLists) {
-  test(`${what} among the streams is refused in one line that says where`, () => {
+  test(`${what} among the streams is rejected in one line that names its place`, () => {
     assertRefused(list, message);
   });
 }
 
 const long = `/${'x'.repeat(5000)}?`;
 const wrongEntries: readonly (readonly [Json, RegExp])[] = [
-  [{ name: undefined }, /\.name is missing, wants a name$/],
-  [{ name: 7 }, /\.name is 7, wants/],
-  [{ name: 'Credit-Notes' }, /\.name is "Credit-Notes", wants a small letter/],
-  [{ name: 'dead-letters' }, /\.name is "dead-letters", wants a small letter/],
-  [{ name: 'customers_raw' }, /\.name is "customers_raw", wants a name that does not end/],
+  [{ name: undefined }, /\.name must be a name; got nothing$/],
+  [{ name: 7 }, /\.name must be .*; got 7$/],
+  [{ name: 'Credit-Notes' }, /\.name must be a small letter.*; got "Credit-Notes"$/],
+  [{ name: 'dead-letters' }, /\.name must be a small letter.*; got "dead-letters"$/],
+  [{ name: 'customers_raw' }, /\.name must be a name that does not end.*; got "customers_raw"$/],
   ...['customers', 'runs', 'checkpoints', 'line_items', 'transactions', 'subscriptions', 'sources'].map(
-    (name) => [{ name }, /\.name is ".*", wants a name that is not taken/] as const,
+    (name) => [{ name }, /\.name must be a name that is not taken.*; got ".*"$/] as const,
   ),
-  [{ path: undefined }, /\.path is missing, wants a path/],
+  [{ path: undefined }, /\.path must be a path.*; got nothing$/],
   ...[
     'notes',
     '',
@@ -124,41 +132,56 @@ const wrongEntries: readonly (readonly [Json, RegExp])[] = [
     '/a\tb',
     '/a\n',
     '/a\\b',
-  ].map((path) => [{ path }, /\.path is ".*", wants a path such as/] as const),
-  [{ path: '/a/{b}' }, /\.path is "\/a\/{b}", wants no braces without a parent/],
-  [{ path: '/a}' }, /\.path is "\/a}", wants no braces/],
-  [{ parent: ofCustomers }, /\.path is ".*", wants {customer_uuid}, once/],
+  ].map((path) => [{ path }, /\.path must be a path such as.*; got ".*"$/] as const),
+  [{ path: '/a/{b}' }, /\.path must be a path without braces.*; got "\/a\/{b}"$/],
+  [{ path: '/a}' }, /\.path must be a path without braces.*; got "\/a}"$/],
+  [{ parent: ofCustomers }, /\.path must be a path with {customer_uuid} once.*; got ".*"$/],
   [
     { parent: ofCustomers, path: '/{customer_uuid}/{customer_uuid}' },
-    /\.path is ".*", wants {customer_uuid}/,
+    /\.path must be a path with {customer_uuid} once.*; got ".*"$/,
   ],
-  [{ parent: ofCustomers, path: '/{customer_uuid}/{uuid}' }, /\.path is ".*", wants .* no other braces/],
-  [{ path: long }, /\.path is ".{70,80}…, wants a path/],
-  [{ listKey: '' }, /\.listKey is "", wants the key/],
-  [{ listKey: ['s3cret'] }, /\.listKey is a list, wants/],
-  [{ paging: 'x' }, /^CONFIG_FILE: streams\[0\]\.paging is "x", wants one of detect, start-after, none$/],
-  [{ paging: { s3cret: 1 } }, /\.paging is an object, wants one of/],
-  [{ paging: 'start-after', listKey: null }, /\.paging is "start-after", wants "none"/],
-  [{ primaryKey: undefined }, /\.primaryKey is missing, wants/],
-  [{ primaryKey: [] }, /\.primaryKey is a list, wants a field or a list/],
-  [{ primaryKey: ['uuid', 1] }, /\.primaryKey\[1\] is 1, wants the name of a field/],
-  [{ primaryKey: ['uuid', 'a.b'] }, /\.primaryKey\[1\] is "a.b", wants the name of a field/],
-  [{ primaryKey: '_version' }, /\.primaryKey is "_version", wants the name/],
-  [{ primaryKey: 'x'.repeat(101) }, /\.primaryKey is "x+…, wants the name/],
-  [{ primaryKey: ['a', 'b', 'a'] }, /\.primaryKey is "a", wants .* twice$/],
-  [{ query: ['s3cret'] }, /\.query is a list, wants an object/],
-  [{ query: { a: 1, 'b c': null } }, /\.query\["b c"\] is null, wants text/],
-  [{ query: { a: { s3cret: 1 } } }, /\.query\["a"\] is an object, wants text/],
-  [{ query: { a: Infinity } }, /\.query\["a"\] is Infinity, wants text/],
-  [{ parent: 'customers' }, /\.parent is "customers", wants an object/],
-  [{ parent: { field: 'a' } }, /\.parent\.stream is missing, wants/],
-  [{ parent: { stream: 'customers' } }, /\.parent\.field is missing, wants/],
-  [{ parent: { ...ofCustomers, field: 'customer-uuid' } }, /\.parent\.field is "customer-uuid", wants/],
-  [{ parent: { ...ofCustomers, visit: 'never' } }, /\.parent\.visit is "never", wants one of changed, all$/],
-  [{ path: '/a/{a}', parent: { stream: 'none', field: 'a' } }, /\.parent\.stream is "none", wants a stream/],
+  [
+    { parent: ofCustomers, path: '/{customer_uuid}/{uuid}' },
+    /\.path must be .* no other braces.*; got ".*"$/,
+  ],
+  [{ path: long }, /\.path must be a path.*; got ".{70,80}…/],
+  [{ listKey: '' }, /\.listKey must be the key.*; got ""$/],
+  [{ listKey: ['s3cret'] }, /\.listKey must be .*; got a list$/],
+  [
+    { paging: 'x' },
+    /^CONFIG_FILE: streams\[0\]\.paging must be one of detect, start-after, none.*; got "x"$/,
+  ],
+  [{ paging: { s3cret: 1 } }, /\.paging must be one of.*; got an object$/],
+  [{ paging: 'start-after', listKey: null }, /\.paging must be "none".*; got "start-after"$/],
+  [{ primaryKey: undefined }, /\.primaryKey must be .*; got nothing$/],
+  [{ primaryKey: [] }, /\.primaryKey must be a field or a list.*; got a list$/],
+  [{ primaryKey: ['uuid', 1] }, /\.primaryKey\[1\] must be the name of a field.*; got 1$/],
+  [{ primaryKey: ['uuid', 'a.b'] }, /\.primaryKey\[1\] must be the name of a field.*; got "a.b"$/],
+  [{ primaryKey: '_version' }, /\.primaryKey must be the name.*; got "_version"$/],
+  [{ primaryKey: 'x'.repeat(101) }, /\.primaryKey must be the name.*; got "x+…/],
+  [{ primaryKey: ['a', 'b', 'a'] }, /\.primaryKey must be .* each once; got "a"$/],
+  [{ query: ['s3cret'] }, /\.query must be an object.*; got a list$/],
+  [{ query: { a: 1, 'b c': null } }, /\.query\["b c"\] must be text.*; got null$/],
+  [{ query: { a: { s3cret: 1 } } }, /\.query\["a"\] must be text.*; got an object$/],
+  [{ query: { a: Infinity } }, /\.query\["a"\] must be text.*; got Infinity$/],
+  [{ parent: 'customers' }, /\.parent must be an object.*; got "customers"$/],
+  [{ parent: { field: 'a' } }, /\.parent\.stream must be .*; got nothing$/],
+  [{ parent: { stream: 'customers' } }, /\.parent\.field must be .*; got nothing$/],
+  [
+    { parent: { ...ofCustomers, field: 'customer-uuid' } },
+    /\.parent\.field must be .*; got "customer-uuid"$/,
+  ],
+  [
+    { parent: { ...ofCustomers, visit: 'never' } },
+    /\.parent\.visit must be one of changed, all.*; got "never"$/,
+  ],
+  [
+    { path: '/a/{a}', parent: { stream: 'none', field: 'a' } },
+    /\.parent\.stream must be a stream.*; got "none"$/,
+  ],
 ];
 for (const [change, message] of wrongEntries) {
-  test(`a stream with ${inspect(change, { breakLength: Infinity }).slice(0, 80)} is refused in one line`, () => {
+  test(`a stream with ${inspect(change, { breakLength: Infinity }).slice(0, 80)} is rejected in one line`, () => {
     assertRefused([{ ...simple, ...change }], message);
   });
 }
@@ -176,7 +199,7 @@ function assertRefused(list: readonly unknown[], message: RegExp): void {
 }
 
 function assertHelpful(message: string): void {
-  assert.match(message, /^CONFIG_FILE: streams\[\d+\].* (is|has) .*, wants /);
+  assert.match(message, /^CONFIG_FILE: streams\[\d+\].* must (be|have) .*; got /);
   assert.doesNotMatch(message, /[\n\r]|s3cret/);
   assert.ok(message.length < 400, message);
 }

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { ProducerMetrics } from '../../../../producers/report/producer-metrics.ts';
-import { createStreamCounts, type StreamCounts } from '../../../../producers/report/stream-counts.ts';
+import { StreamCounts } from '../../../../producers/report/stream-counts.ts';
 
 const BEGIN_MS = Date.UTC(2026, 0, 1);
 const run = (some: Partial<StreamCounts> = {}, stream = 'plans'): StreamCounts => ({
-  ...createStreamCounts(stream, `chartmogul.${stream}`),
+  ...new StreamCounts(stream, `chartmogul.${stream}`),
   state: 'reading',
   startedAtMs: BEGIN_MS,
   ...some,

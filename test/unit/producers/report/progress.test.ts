@@ -3,15 +3,11 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { LiveLines } from '../../../../core/terminal/live-lines.ts';
 import { progressLines, startProgress } from '../../../../producers/report/progress.ts';
-import {
-  createStreamCounts,
-  type StreamCounts,
-  type StreamState,
-} from '../../../../producers/report/stream-counts.ts';
+import { StreamCounts, type StreamState } from '../../../../producers/report/stream-counts.ts';
 
 const BEGIN_MS = Date.UTC(2026, 0, 1);
 const reading = (stream: string, some: Partial<StreamCounts> = {}): StreamCounts => ({
-  ...createStreamCounts(stream, `chartmogul.${stream}`),
+  ...new StreamCounts(stream, `chartmogul.${stream}`),
   state: 'reading',
   startedAtMs: BEGIN_MS,
   ...some,

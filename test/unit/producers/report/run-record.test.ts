@@ -4,12 +4,12 @@ import avro from 'avsc';
 import { readStreamSchema } from '../../../../core/avro/schema-files.ts';
 import { RecordEncoder } from '../../../../producers/encode/record-encoder.ts';
 import { runRecord } from '../../../../producers/report/run-record.ts';
-import { createStreamCounts, type StreamCounts } from '../../../../producers/report/stream-counts.ts';
+import { StreamCounts } from '../../../../producers/report/stream-counts.ts';
 
 const RUN = '6f1c2a4e-6c3b-4c53-8f5e-0d8a9f4f7b11';
 const finishedAt = new Date('2026-01-02T03:04:09.778Z');
 const counted = (some: Partial<StreamCounts>): StreamCounts => ({
-  ...createStreamCounts('customers', 'chartmogul.customers'),
+  ...new StreamCounts('customers', 'chartmogul.customers'),
   ...some,
 });
 const schema = readStreamSchema('runs');

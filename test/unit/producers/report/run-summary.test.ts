@@ -2,14 +2,10 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { runSummary } from '../../../../producers/report/run-summary.ts';
-import {
-  createStreamCounts,
-  hasFailed,
-  type StreamCounts,
-} from '../../../../producers/report/stream-counts.ts';
+import { hasFailed, StreamCounts } from '../../../../producers/report/stream-counts.ts';
 
 const counted = (stream: string, some: Partial<StreamCounts> = {}): StreamCounts => ({
-  ...createStreamCounts(stream, `chartmogul.${stream}`),
+  ...new StreamCounts(stream, `chartmogul.${stream}`),
   ...some,
 });
 const cells = (line = '') => line.split(/ {2,}/);
@@ -130,8 +126,8 @@ test('what is worth a sentence stands below, and a failure that streams share is
   ];
   assert.deepEqual(runSummary(counts, 80).split('\n').slice(7), [
     'customers has new fields: health_score (long), risk (json)',
-    'left out in mode discard: 1,200 of customers, 1 of contacts',
-    'set aside as dead letters: 2 of plans',
+    'omitted in mode discard: 1,200 of customers, 1 of contacts',
+    'sent to the dead-letter topic: 2 of plans',
     'plans, notes failed: refused',
     'contacts failed: away',
     'tasks stopped before the end',

@@ -8,7 +8,7 @@ import { sourceList, type Page } from '../../../../producers/chartmogul/source-l
 import { streams } from '../../../../producers/chartmogul/streams.ts';
 import type { Message } from '../../../../producers/encode/message.ts';
 import { hashIn } from '../../../../producers/state/read-back.ts';
-import { createStreamCounts } from '../../../../producers/report/stream-counts.ts';
+import { StreamCounts } from '../../../../producers/report/stream-counts.ts';
 import { StreamEncoder } from '../../../../producers/run/stream-encoder.ts';
 import { FakeRegistry } from '../../../helpers/fake-registry.ts';
 
@@ -96,7 +96,7 @@ async function produce(topic: Topic, run: Run): Promise<readonly Message[]> {
     children: new ChildTable(),
     deadLetters: new KeyTable(),
     discarded: new KeyTable(),
-    counts: createStreamCounts('plans', 'test.plans'),
+    counts: new StreamCounts('plans', 'test.plans'),
   });
   await encoder.begin();
   const sent: Message[] = [];

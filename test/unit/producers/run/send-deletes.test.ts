@@ -19,7 +19,7 @@ import type { DeleteProof } from '../../../../producers/chartmogul/streams.ts';
 import type { Message, TopicMessages } from '../../../../producers/encode/message.ts';
 import { createState, type StreamState } from '../../../../producers/state/read-back.ts';
 import { sendDeletes, type DeleteOptions } from '../../../../producers/run/send-deletes.ts';
-import { createStreamCounts } from '../../../../producers/report/stream-counts.ts';
+import { StreamCounts } from '../../../../producers/report/stream-counts.ts';
 import type { TransactionalProducer } from '../../../../producers/publish/transactional-producer.ts';
 import { Visits } from '../../../../producers/run/visits.ts';
 import { FakeRegistry } from '../../../helpers/fake-registry.ts';
@@ -86,7 +86,7 @@ async function deletes(given: Given) {
     if (there.includes(path.replace('/subscriptions/', ''))) return {};
     throw new StreamNotFoundError(`${path} answered 404`);
   });
-  const counts = createStreamCounts(stream, topic);
+  const counts = new StreamCounts(stream, topic);
   const start = { run: 'r', nowMs: 1, isFull: false, fullRoundDays: 7, isListed: () => true };
   const begun = beginCheckpoint(undefined, start);
   const tracker = new CheckpointTracker(stream, begun.checkpoint);

@@ -5,7 +5,7 @@ import { readStreamSchema } from '../../../../core/avro/schema-files.ts';
 import { schemaIdOf } from '../../../../core/avro/wire-format.ts';
 import type { JsonObject, JsonValue } from '../../../../core/json.ts';
 import { recordHash } from '../../../../producers/encode/record-hash.ts';
-import { createStreamCounts } from '../../../../producers/report/stream-counts.ts';
+import { StreamCounts } from '../../../../producers/report/stream-counts.ts';
 import { StreamEncoder } from '../../../../producers/run/stream-encoder.ts';
 import {
   createState,
@@ -282,7 +282,7 @@ const samples: readonly (readonly [name: string, pages: Pages, asked: number])[]
 for (const [name, pages, asked] of samples) {
   test(`before its schema is made a stream without a schema file waits for ${name}`, async () => {
     const spec = custom;
-    const counts = createStreamCounts(spec.name, 'test.credit_notes');
+    const counts = new StreamCounts(spec.name, 'test.credit_notes');
     const options = { topicPrefix: 'test.', spec, mode: 'evolve', isFull: false, counts } as const;
     const encoder = new StreamEncoder({ ...createState(), ...options });
     await encoder.begin();
@@ -304,7 +304,7 @@ for (const [name, pages, asked] of samples) {
 test('a signal interrupts the encoding of a very long page, and the next run reads the page again', async () => {
   const abort = new AbortController();
   setImmediate(() => abort.abort());
-  const counts = createStreamCounts('plans', 'test.plans');
+  const counts = new StreamCounts('plans', 'test.plans');
   const options = {
     topicPrefix: 'test.',
     mode: 'evolve',

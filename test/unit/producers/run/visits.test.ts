@@ -17,7 +17,7 @@ import { messageHeaders, type Message, type TopicMessages } from '../../../../pr
 import type { Parents } from '../../../../producers/run/parents.ts';
 import { produceStream } from '../../../../producers/run/produce-stream.ts';
 import { createState, hashIn, type StreamState } from '../../../../producers/state/read-back.ts';
-import { createStreamCounts } from '../../../../producers/report/stream-counts.ts';
+import { StreamCounts } from '../../../../producers/report/stream-counts.ts';
 import type { TransactionalProducer } from '../../../../producers/publish/transactional-producer.ts';
 import type { EncodedEvent, EncodedPage } from '../../../../producers/publish/transaction-writable.ts';
 import { Visits } from '../../../../producers/run/visits.ts';
@@ -326,7 +326,7 @@ async function run(
     spec,
     readBack(log),
     { commit } as unknown as TransactionalProducer,
-    createStreamCounts(spec.name, topic),
+    new StreamCounts(spec.name, topic),
   ).catch((error: unknown) => {
     if (!(error instanceof Killed) && !(error instanceof SourceUnavailableError)) throw error;
   });

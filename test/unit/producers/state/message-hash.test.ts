@@ -8,7 +8,7 @@ import { recordHash } from '../../../../producers/encode/record-hash.ts';
 import { pagesOf, sourceOf } from '../../../helpers/stream-encoding.ts';
 import { streams } from '../../../../producers/chartmogul/streams.ts';
 import { messageHeaders, type Message } from '../../../../producers/encode/message.ts';
-import { createStreamCounts } from '../../../../producers/report/stream-counts.ts';
+import { StreamCounts } from '../../../../producers/report/stream-counts.ts';
 import { StreamEncoder } from '../../../../producers/run/stream-encoder.ts';
 import { FakeRegistry } from '../../../helpers/fake-registry.ts';
 
@@ -28,7 +28,7 @@ function createTopic(stream = 'plans') {
   };
   const run = async (mode: DriftMode, record: JsonObject, isFull = false): Promise<Message[]> => {
     state.keys.unseeAll();
-    const counts = createStreamCounts(spec.name, `test.${spec.name}`);
+    const counts = new StreamCounts(spec.name, `test.${spec.name}`);
     const encoder = new StreamEncoder({ ...state, topicPrefix: 'test.', spec, mode, isFull, counts });
     await encoder.begin();
     const messages: Message[] = [];
