@@ -31,6 +31,9 @@ export const serviceRetry: RetryPolicy = { attempts: 8, firstDelayMs: 200, maxDe
 /** For work that has nowhere else to go: until the signal aborts. */
 export const steadyRetry: RetryPolicy = { attempts: Infinity, firstDelayMs: 200, maxDelayMs: 5_000 };
 
+/** For work that is retried by its caller, or not at all. */
+export const singleAttempt: RetryPolicy = { attempts: 1, firstDelayMs: 0, maxDelayMs: 0 };
+
 /** For the first contact with a service: a person is waiting for the answer. */
 export const probeRetry: RetryPolicy = {
   attempts: 2,

@@ -76,9 +76,9 @@ export class BatchInserter {
     const { rows, rowCount, ranges } = batch;
     const outcome = await insert({ from: 0, to: rows.length, rowCount, name: '', ranges });
     if (outcome.kind === 'inserted') return 'inserted';
-    if (!(await this.#options.table.hasStill(batch.columns))) return 'changed';
+    if (!(await this.#options.table.matchesShape(batch.columns))) return 'changed';
     if (batch.kept === undefined) return 'refused';
-    if (outcome.isOfTable === true) throw await this.#options.table.faultOf(outcome.reason);
+    if (outcome.isOfTable === true) throw await this.#options.table.rejectionError(outcome.reason);
     const sifted = await this.#sift(
       { insert, batch, kept: batch.kept },
       0,
@@ -114,8 +114,8 @@ export class BatchInserter {
         ranges: rangesOf(kept.slice(start, end), batch.topicId),
       });
       if (outcome.kind === 'inserted') continue;
-      if (!(await table.hasStill(batch.columns))) return false;
-      if (outcome.isOfTable === true) throw await table.faultOf(outcome.reason);
+      if (!(await table.matchesShape(batch.columns))) return false;
+      if (outcome.isOfTable === true) throw await table.rejectionError(outcome.reason);
       if (!(await this.#sift(sifting, start, end, outcome.reason))) return false;
     }
     return true;

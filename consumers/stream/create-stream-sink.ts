@@ -3,6 +3,7 @@ import type { LimitFunction } from 'p-limit';
 import type { Connections } from '../../core/connections.ts';
 import type { CaughtUp } from '../../core/kafka/caught-up.ts';
 import type { ClickHouseClient } from '../../core/clickhouse/client.ts';
+import { Database } from '../../core/clickhouse/database.ts';
 import { messageOf, ServiceRefusedError, ServiceUnavailableError } from '../../core/errors.ts';
 import { retry, steadyRetry, type RetryPolicy } from '../../core/retry.ts';
 import { storageTableOf, subjectOf, topicOf } from '../../core/stream-name.ts';
@@ -68,12 +69,9 @@ export function createStreamSink(services: SinkServices, wishes: StreamSinkWishe
   const counts = createSinkCounts(stream, storageTableOf(stream));
   const policy = patiently(counts, services.outages);
   const table = new StorageTable({
-    client: clickhouse,
-    settings: settings.clickhouse,
+    database: new Database(clickhouse, settings.clickhouse, { signal, policy }),
     stream,
     ...(wishes.table !== undefined && { table: wishes.table }),
-    signal,
-    policy,
     onChange: () => counts.schemaChanges++,
   });
   const schemas = new StreamSchemas(registry, subjectOf(settings.topicPrefix, stream), table, policy);

@@ -8,7 +8,9 @@ import {
   qualified,
   type ClickHouseClient,
 } from '../../core/clickhouse/client.ts';
+import { Database } from '../../core/clickhouse/database.ts';
 import type { Settings } from '../../core/settings/config.ts';
+import { singleAttempt } from '../../core/retry.ts';
 import { StoppedError } from '../../core/errors.ts';
 import { versionOf } from '../../core/kafka/message-time.ts';
 import { storageTableOf, topicOf } from '../../core/stream-name.ts';
@@ -63,11 +65,11 @@ export async function wasMergedAway(
   setAside: Pick<SetAside, 'has'>,
 ): Promise<boolean> {
   const { settings, clickhouse, signal } = services;
-  const { database } = settings.clickhouse;
   const doing = `rows of ${storageTableOf(stream)}`;
   try {
     const local = localTableOf(storageTableOf(stream), settings.clickhouse);
-    const shape = await readTableShape(clickhouse, database, local, signal);
+    const asked = new Database(clickhouse, settings.clickhouse, { signal, policy: singleAttempt });
+    const shape = await readTableShape(asked, local);
     const { sortingKey = [], columns = [] } = shape ?? {};
     const key = withoutSystemColumns(
       sortingKey.flatMap((name) => columns.find((of) => of.name === name) ?? []),

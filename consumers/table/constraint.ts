@@ -1,20 +1,21 @@
-import { askRows, literal, type ClickHouseClient } from '../../core/clickhouse/client.ts';
+import { literal } from '../../core/clickhouse/client.ts';
+import type { Database } from '../../core/clickhouse/database.ts';
 import { nameIn, outlineOf } from './sql-outline.ts';
 
-/** Whether a CHECK constraint speaks of deletes, so that it means those that it refuses. */
-export async function speaksOfDeletes(
-  client: ClickHouseClient,
-  database: string,
+/** Whether a CHECK constraint mentions `_deleted`, so that it rejects deletes on purpose. */
+export async function mentionsDeletes(
+  database: Database,
   table: string,
   constraint: string,
-  signal: AbortSignal,
 ): Promise<boolean> {
-  const query = `SELECT create_table_query AS sql FROM system.tables WHERE database = ${literal(database)} AND name = ${literal(table)}`;
-  const [made] = await askRows<{ sql: string }>(client, query, signal);
-  return /\b_deleted\b/.test(checkOf(made?.sql ?? '', constraint));
+  const [created] = await database.rows<{ sql: string }>(
+    `constraints of ${table}`,
+    `SELECT create_table_query AS sql FROM system.tables WHERE database = ${literal(database.name)} AND name = ${literal(table)}`,
+  );
+  return /\b_deleted\b/.test(checkOf(created?.sql ?? '', constraint));
 }
 
-/** The condition of a CHECK constraint, with quoted texts masked; empty if there is none. Pure. */
+/** Returns the condition of a CHECK constraint with quoted texts masked; empty if there is none. */
 export function checkOf(createTableQuery: string, constraint: string): string {
   const outline = outlineOf(createTableQuery);
   for (const { index, 0: head, 1: shown = '' } of outline.matchAll(/[(,]\s*CONSTRAINT (`?\w+`?) CHECK /g)) {

@@ -1,35 +1,27 @@
-import {
-  askRows,
-  clickHouseError,
-  literal,
-  longStatement,
-  qualified,
-  type ClickHouseClient,
-} from '../../core/clickhouse/client.ts';
-import type { ClickHouseSettings } from '../../core/settings/config.ts';
+import { literal, longStatement, qualified } from '../../core/clickhouse/client.ts';
+import type { Database } from '../../core/clickhouse/database.ts';
 import type { RowRange } from './insert-rows.ts';
 import { outlineOf } from './sql-outline.ts';
 import { localTableOf, onCluster } from './table-ddl.ts';
 
 /**
- * What ClickHouse has of an insert that it answered with an error. It puts a block into the table and pushes it to the table's
- * materialized views: if one of them throws, the table keeps the block, and the targets of the views have nothing of it.
+ * The rows that a table has of an insert that ClickHouse answered with an error. ClickHouse writes a
+ * block to the table, then pushes it to the table's materialized views. If a view throws, the table
+ * keeps the block, and the targets of the views lack it.
  */
 export interface InsertedPart {
   readonly rows: number;
-  /** Rows of later messages are there too: somebody else has gone on behind them. */
+  /** Whether the table also has rows of later messages: another sink has continued after them. */
   readonly isPassed: boolean;
 }
 
-/** A batch has a range for each partition; the rows of a repair, of which later ones say nothing, have many more. */
+/** A batch has a range per partition. A repair has many more, and later rows mean nothing there. */
 const MAX_LATER = 1_000;
 
 export async function readInsertedPart(
-  client: ClickHouseClient,
-  { database }: ClickHouseSettings,
+  database: Database,
   table: string,
   ranges: readonly RowRange[],
-  signal: AbortSignal,
 ): Promise<InsertedPart> {
   const later = ranges
     .slice(0, MAX_LATER)
@@ -37,60 +29,50 @@ export async function readInsertedPart(
       ({ topicId, partition, last, minTimeMs }) =>
         `(_topic_id = ${topicId} AND _partition = ${partition} AND _offset > ${last} AND _timestamp >= ${instant(minTimeMs)})`,
     );
-  const [found] = await askRows<{ rows: string; later: string }>(
-    client,
+  const [found] = await database.rows<{ rows: string; later: string }>(
+    `rows of ${table}`,
     `SELECT toString(countIf(${within(ranges)})) AS rows, toString(countIf(${later.join(' OR ')})) AS later ` +
-      `FROM ${qualified(database, table)}`,
-    signal,
+      `FROM ${qualified(database.name, table)}`,
     longStatement,
   );
   return { rows: Number(found?.rows ?? 0), isPassed: Number(found?.later ?? 0) > 0 };
 }
 
-/** Takes the rows of an insert out of the table, so that its highest offset is again that of before. */
-export async function takeBack(
-  client: ClickHouseClient,
-  settings: ClickHouseSettings,
+/** Deletes the rows of an insert, so that the table's highest offset is what it was before. */
+export async function deleteInserted(
+  database: Database,
   table: string,
   ranges: readonly RowRange[],
-  signal: AbortSignal,
 ): Promise<void> {
-  const local = qualified(settings.database, localTableOf(table, settings));
-  const where = `${onCluster(settings)} WHERE ${within(ranges)}`;
-  const options = {
-    clickhouse_settings: { ...longStatement, lightweight_deletes_sync: '2', mutations_sync: '2' } as const,
-    abort_signal: signal,
-  };
-  try {
-    await client.command({ query: `DELETE FROM ${local}${where}`, ...options });
-  } catch (error) {
-    // Some tables take no lightweight deletes, such as one with projections.
-    await client
-      .command({
-        query: `ALTER TABLE ${local}${onCluster(settings)} DELETE WHERE ${within(ranges)}`,
-        ...options,
-      })
-      .catch(() => {
-        throw clickHouseError(error, settings, `take rows back from ${table}`);
+  const { client, settings, signal } = database;
+  const local = `${qualified(database.name, localTableOf(table, settings))}${onCluster(settings)}`;
+  const run = (query: string) =>
+    client.command({
+      query,
+      clickhouse_settings: { ...longStatement, lightweight_deletes_sync: '2', mutations_sync: '2' },
+      abort_signal: signal,
+    });
+  await database.retried(`delete rows from ${table}`, async () => {
+    try {
+      await run(`DELETE FROM ${local} WHERE ${within(ranges)}`);
+    } catch (error) {
+      // Some tables support no lightweight deletes, such as one with projections.
+      await run(`ALTER TABLE ${local} DELETE WHERE ${within(ranges)}`).catch(() => {
+        throw error;
       });
-  }
+    }
+  });
 }
 
-/** The materialized views that inserts into a table are pushed to, each with its target: `db.view to db.target`. */
-export async function readViewsOn(
-  client: ClickHouseClient,
-  { database }: ClickHouseSettings,
-  table: string,
-  signal: AbortSignal,
-): Promise<string[]> {
+/** Returns the materialized views on a table, each with its target: `db.view to db.target`. */
+export async function readViewsOn(database: Database, table: string): Promise<string[]> {
   const dependents =
     `SELECT arrayJoin(arrayZip(dependencies_database, dependencies_table)) FROM system.tables ` +
-    `WHERE database = ${literal(database)} AND name = ${literal(table)}`;
-  const views = await askRows<{ view: string; sql: string }>(
-    client,
+    `WHERE database = ${literal(database.name)} AND name = ${literal(table)}`;
+  const views = await database.rows<{ view: string; sql: string }>(
+    `views on ${table}`,
     `SELECT concat(database, '.', name) AS view, create_table_query AS sql ` +
       `FROM system.tables WHERE (database, name) IN (${dependents}) ORDER BY view`,
-    signal,
   );
   return views.map(({ view, sql }) => {
     const target = targetOf(sql);
@@ -98,17 +80,15 @@ export async function readViewsOn(
   });
 }
 
-/**
- * The target table of a materialized view, as the server prints it; empty for an inner table. Pure.
- */
+/** Returns the target table of a materialized view, as the server prints it; empty for an inner table. */
 export function targetOf(createViewQuery: string): string {
   const [head = '', target = ''] =
     /^CREATE MATERIALIZED VIEW [^(]*? TO ([^ (]+)/.exec(outlineOf(createViewQuery)) ?? [];
   return createViewQuery.slice(head.length - target.length, head.length);
 }
 
-/** In words: `partition 0, offsets 3 to 9`. */
-export function textOf(ranges: readonly RowRange[]): string {
+/** Returns the ranges as text: `partition 0, offsets 3 to 9`. */
+export function rangesText(ranges: readonly RowRange[]): string {
   const [first, ...others] = ranges;
   if (first === undefined) return 'none';
   const { partition, first: from, last } = first;

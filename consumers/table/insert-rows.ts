@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { ClickHouseError } from '@clickhouse/client';
-import { isPassing, qualified, quoted, type ClickHouseClient } from '../../core/clickhouse/client.ts';
-import type { ClickHouseSettings } from '../../core/settings/config.ts';
 import { ByteWriter } from '../../core/avro/byte-writer.ts';
+import { isPassing, qualified, quoted } from '../../core/clickhouse/client.ts';
+import type { Database } from '../../core/clickhouse/database.ts';
 import { foreignText } from '../../core/http/foreign-text.ts';
 import { columnTypeSql } from '../column/column-type.ts';
 import { systemColumns } from './stored-columns.ts';
@@ -12,18 +12,22 @@ import { identityColumnOf } from './table-ddl.ts';
 import type { TableColumn } from './table-shape.ts';
 
 /**
- * `inserted`: acknowledged. `refused`: ClickHouse does not take them; nothing was inserted. It is a row's fault, or, with `isOfTable`, that
- * of a table or of what hangs on it, such as one that was changed meanwhile. `reason` names code and kind, never what ClickHouse quotes of
- * the rows. `half-inserted`: a materialized view failed, and the table may have the rows all the same.
+ * The outcome of an insert.
+ *
+ * - `inserted`: ClickHouse acknowledged it.
+ * - `refused`: nothing was inserted. The fault lies with a row or, with `isOfTable`, with the table or an
+ *   object on it, for example after it was changed. `reason` has code and name of the error, never the
+ *   text in which ClickHouse quotes rows.
+ * - `half-inserted`: a materialized view failed, and the table may have the rows.
  */
 export type InsertOutcome =
   | { readonly kind: 'inserted' }
   | { readonly kind: 'refused'; readonly reason: string; readonly isOfTable?: true }
   | { readonly kind: 'half-inserted'; readonly reason: string; readonly view: string };
 
-/** Where rows stand in their topic: messages from `first` to `last`, of times between these. */
+/** A range of messages that rows were made from: offsets `first` to `last`, with times between the two. */
 export interface RowRange {
-  /** Of the topic: see `_topic_id`. One that was made again may have the same offsets and times. */
+  /** See `_topic_id`: a recreated topic may have the same offsets and times. */
   readonly topicId: bigint;
   readonly partition: number;
   readonly first: number;
@@ -32,17 +36,20 @@ export interface RowRange {
   readonly maxTimeMs: number;
 }
 
-/** Rows for one insert. */
+/** The rows of one insert. */
 export class InsertedRows {
-  /** Hold every row, and no other one that the table may have; empty where nobody would take the rows back. */
+  /** Cover every row, and no other row of the table. Empty if the rows are never deleted after a failure. */
   readonly ranges: readonly RowRange[];
-  /** Nobody but another sink would insert rows of later messages of their partitions. */
+  /** Whether only another sink would insert rows of later messages of the same partitions. */
   readonly areLast: boolean;
   readonly #columns: readonly TableColumn[];
   readonly #rows: Buffer;
   readonly #token: string;
 
-  /** @param rows in RowBinary: the columns given, then the system columns. @param token must never be used for other rows. */
+  /**
+   * @param rows in RowBinary: the given columns, then the system columns.
+   * @param token must never be used for other rows.
+   */
   constructor(
     columns: readonly TableColumn[],
     rows: Buffer,
@@ -58,31 +65,33 @@ export class InsertedRows {
   }
 
   /**
-   * One request, one block.
+   * Sends the rows once, in one request, as one block. The caller retries.
    *
-   * @param identity of the table: another under its name refuses the rows.
-   * @param takenBack how often the table has had the rows, and has no more: the server remembers a token all the same.
-   * @throws what the client throws, unless the rows, the table or a view of it are to blame.
+   * @param identity of the table: a table that has replaced it rejects the rows.
+   * @param deletions how often the rows were deleted from the table: the server remembers the token of
+   *   deleted rows too.
+   * @throws what the client throws, unless the rows, the table or a view on it are at fault.
    */
   async insertInto(
-    client: ClickHouseClient,
-    { database, cluster }: ClickHouseSettings,
+    database: Database,
     table: string,
     identity: string,
-    takenBack = 0,
+    deletions = 0,
   ): Promise<InsertOutcome> {
     const own = quoted(identityColumnOf(identity));
+    const { cluster } = database.settings;
     try {
-      const { stream } = await client.exec({
-        // Not each column by name: what is in the address has to be short. The last one has no values: ClickHouse fills in what the header
-        // of the rows lacks. With types: rows made for other columns than the table has by now are refused, not misread.
-        query: `INSERT INTO ${qualified(database, table)} (* EXCEPT (${own}), ${own}) FORMAT RowBinaryWithNamesAndTypes`,
+      const { stream } = await database.client.exec({
+        // Not each column by name, since the query is part of the URL. ClickHouse fills the last column,
+        // which the header of the rows lacks. With types, so that rows made for other columns than the
+        // table has now are rejected, not misread.
+        query: `INSERT INTO ${qualified(database.name, table)} (* EXCEPT (${own}), ${own}) FORMAT RowBinaryWithNamesAndTypes`,
         values: Readable.from([this.#header(), this.#rows], { objectMode: false, highWaterMark: 1 }),
         clickhouse_settings: {
           ...insertSettings,
           ...(cluster !== undefined && { distributed_foreground_insert: 1 }),
-          insert_deduplication_token: takenBack === 0 ? this.#token : `${this.#token} ${takenBack}`,
-          log_comment: insertComment(database, table),
+          insert_deduplication_token: deletions === 0 ? this.#token : `${this.#token} ${deletions}`,
+          log_comment: insertComment(database.name, table),
         },
       });
       stream.resume();
@@ -120,26 +129,26 @@ export class InsertedRows {
   }
 }
 
-/** What every insert asks of the server, whose defaults have changed between versions. */
+/** Settings of every insert. The server's defaults have changed between versions. */
 const insertSettings = {
   async_insert: 0,
   insert_deduplicate: 1,
   deduplicate_blocks_in_dependent_materialized_views: 1,
   input_format_skip_unknown_fields: 0,
   input_format_with_names_use_header: 1,
-  // Every message is a row until merges: a tenth less work, and what was inserted can be counted.
+  // Each message is a row until parts are merged: a tenth less work, and inserted rows can be counted.
   optimize_on_insert: 0,
   // One block, hence one part, hence all or nothing: larger than any batch.
   max_insert_block_size: '10000000',
   min_insert_block_size_rows: '10000000',
   min_insert_block_size_bytes: '10000000000',
-  // A batch may have more of them than the hundred that are usual: of a table that its owner has partitioned by day.
+  // The default is a hundred. A batch may have more if the user has partitioned the table by day.
   max_partitions_per_insert_block: '0',
   materialized_views_ignore_errors: 0,
   input_format_defaults_for_omitted_fields: 1,
 } as const;
 
-/** The name of a constraint that was violated: of all that the server says, no part of a row. */
+/** Returns the name of the violated constraint, the only part of the message that quotes no row. */
 function constraintIn({ code, message }: ClickHouseError): string {
   const name =
     code === VIOLATED_CONSTRAINT
@@ -149,8 +158,8 @@ function constraintIn({ code, message }: ClickHouseError): string {
 }
 
 /**
- * The materialized view that an insert failed in, with those that it is behind: the server adds its name at the end of the message, last the
- * one that hangs on the table.
+ * Returns the materialized view that failed, with the views that feed it: `inner behind outer`. The
+ * server appends their names to the message, the view on the table itself last.
  */
 export function viewIn({ message }: Pick<ClickHouseError, 'message'>): string | undefined {
   const [pushing] = /(?:: while pushing to view [^:]+?)+(?=\.?\s*(?:\([A-Z_\d]+\)|$))/.exec(message) ?? [];
@@ -159,7 +168,7 @@ export function viewIn({ message }: Pick<ClickHouseError, 'message'>): string | 
 
 const VIOLATED_CONSTRAINT = '469';
 
-/** Errors that a row can be the cause of. */
+/** Errors that a row can cause. */
 const rowCodes = new Set([
   ...['6', '26', '27', '33', '38', '41', '53', '69', '70', '72', '117', '128', '131', '153', '190', '321'],
   // CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN, CANNOT_PARSE_UUID, FUNCTION_THROW_IF_VALUE_IS_NON_ZERO, DECIMAL_OVERFLOW
@@ -168,7 +177,7 @@ const rowCodes = new Set([
   ...['441', '467', '469', '691'],
 ]);
 
-/** Errors that a table can be the cause of which was changed, dropped or made again by somebody else. */
+/** Errors of a table that was changed, dropped or recreated. */
 const tableCodes = new Set([
   // NOT_FOUND_COLUMN_IN_BLOCK, NO_SUCH_COLUMN_IN_TABLE, NUMBER_OF_COLUMNS_DOESNT_MATCH, UNKNOWN_IDENTIFIER
   ...['10', '16', '20', '47'],

@@ -1,98 +1,71 @@
 import { isDeepStrictEqual } from 'node:util';
-import { definition, type ClickHouseClient } from '../../core/clickhouse/client.ts';
-import type { ClickHouseSettings } from '../../core/settings/config.ts';
+import type { Database } from '../../core/clickhouse/database.ts';
 import { IncompatibleSchemaError } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
+import { runDefinition } from './table-ddl.ts';
 import { readStreamColumns, type TableColumn } from './table-shape.ts';
-import {
-  readView,
-  shows,
-  streamsInViewsOf,
-  viewFault,
-  viewStatements,
-  type FoundView,
-  type ViewStatement,
-} from './view.ts';
+import { readView, shows, streamsInViewsOf, viewFault, viewStatements, type ViewStatement } from './view.ts';
 
 export interface StreamViewsOptions {
-  readonly client: ClickHouseClient;
-  readonly settings: ClickHouseSettings;
+  readonly database: Database;
   readonly stream: string;
-  readonly signal: AbortSignal;
-  /** Views that were made or changed by hand are replaced as well. */
+  /** Whether views that were created or changed by hand are replaced too. */
   readonly replacesViews?: boolean;
 }
-
-/** Retries what ClickHouse does not answer, and translates its errors. `doing` names the work in an error. */
-type Ask = <T>(doing: string, work: () => Promise<T>) => Promise<T>;
 
 /** The views over the storage table of one stream. */
 export class StreamViews {
   readonly #options: StreamViewsOptions;
-  readonly #ask: Ask;
-  #made: readonly ViewStatement[] = [];
+  #current: readonly ViewStatement[] = [];
 
-  constructor(options: StreamViewsOptions, ask: Ask) {
+  constructor(options: StreamViewsOptions) {
     this.#options = options;
-    this.#ask = ask;
   }
 
-  /** The views are compared with the server's again when they are made next. */
+  /** Makes the next {@link update} compare the views with the server's. */
   forget(): void {
-    this.#made = [];
+    this.#current = [];
   }
 
   /**
-   * Makes the views by the tables as they are, and again where these have changed meanwhile. Whoever changes a table makes its
-   * views afterwards: so the last to make a view has seen every change, of this process or another.
+   * Creates or replaces the views until they match the tables. Every sink updates the views after it
+   * changes a table, so the last update has seen every change of every process.
    */
-  async make(columns: readonly TableColumn[]): Promise<void> {
-    let wanted = await this.#viewStatements(columns);
-    while (!isDeepStrictEqual(wanted, this.#made)) {
-      for (const view of wanted) await this.#makeView(view);
-      this.#made = wanted;
-      wanted = await this.#viewStatements(columns);
+  async update(columns: readonly TableColumn[]): Promise<void> {
+    let expected = await this.#viewStatements(columns);
+    while (!isDeepStrictEqual(expected, this.#current)) {
+      for (const view of expected) await this.#updateView(view);
+      this.#current = expected;
+      expected = await this.#viewStatements(columns);
     }
   }
 
-  /** Makes a view, or makes it anew; one that was made by hand is left. */
-  async #makeView(view: ViewStatement): Promise<void> {
-    let found = await this.#readView(view.name);
+  async #updateView(view: ViewStatement): Promise<void> {
+    const { database, stream, replacesViews } = this.#options;
+    const run = (query: string) => runDefinition(database, `change view ${view.name}`, query);
+    let found = await readView(database, view.name);
     if (found === undefined) {
-      await this.#command(view.name, view.create);
-      // Another sink may have made its view of the name meanwhile, or another stream its table.
-      found = await this.#readView(view.name);
+      await run(view.create);
+      // Another sink may have created the view meanwhile, or another stream its table.
+      found = await readView(database, view.name);
       if (found === undefined || shows(found, view)) return;
     }
+    const name = `${database.name}.${view.name}`;
     const fault = viewFault(found, view);
-    const isForced = fault !== undefined && found.engine === 'View' && this.#options.replacesViews === true;
-    const name = `${this.#options.settings.database}.${view.name}`;
     if (found.engine !== 'View') throw new IncompatibleSchemaError(`${name} ${fault}`);
-    if (fault === undefined || isForced) await this.#command(view.name, view.replace);
-    if (isForced)
+    if (fault === undefined || replacesViews === true) await run(view.replace);
+    if (fault === undefined) return;
+    if (replacesViews === true)
       logger.warn(
         { view: view.name, query: found.as_select },
-        `view ${name} was made or changed by hand, and is replaced`,
+        `view ${name} was created or changed by hand and is replaced`,
       );
-    else if (fault !== undefined)
-      logger.warn({ stream: this.#options.stream, view: view.name }, `view ${name} ${fault}`);
-  }
-
-  async #readView(name: string): Promise<FoundView | undefined> {
-    const { client, settings, signal } = this.#options;
-    return this.#ask(`view ${name}`, () => readView(client, settings.database, name, signal));
+    else logger.warn({ stream, view: view.name }, `view ${name} ${fault}`);
   }
 
   async #viewStatements(columns: readonly TableColumn[]): Promise<ViewStatement[]> {
-    const { client, settings, stream, signal } = this.#options;
-    const tables = await this.#ask(`columns of the tables of ${stream}`, () =>
-      readStreamColumns(client, settings.database, streamsInViewsOf(stream), signal),
-    );
-    return viewStatements(settings, stream, tables.get(stream) ?? columns, tables);
-  }
-
-  async #command(view: string, query: string): Promise<void> {
-    const { client } = this.#options;
-    await this.#ask(`change view ${view}`, () => client.command({ query, clickhouse_settings: definition }));
+    const { database, stream } = this.#options;
+    const tables = await readStreamColumns(database, streamsInViewsOf(stream));
+    return viewStatements(database.settings, stream, tables.get(stream) ?? columns, tables);
   }
 }

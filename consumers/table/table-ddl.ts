@@ -1,34 +1,35 @@
-import { literal, qualified, quoted } from '../../core/clickhouse/client.ts';
+import { definition, literal, qualified, quoted } from '../../core/clickhouse/client.ts';
+import type { Database } from '../../core/clickhouse/database.ts';
 import type { ClickHouseSettings } from '../../core/settings/config.ts';
 import type { WriterSchema } from '../schema/writer-type.ts';
 import { columnSql, fieldColumns, sortingKey, systemColumns } from './stored-columns.ts';
 import { outlineOf } from './sql-outline.ts';
 
-/** Without a window ClickHouse ignores deduplication tokens in silence. */
+/** Without a window, ClickHouse silently ignores deduplication tokens. */
 const DEDUPLICATION_WINDOW = 1000;
 const REPLICATED_WINDOW_SECONDS = 7 * 86_400;
 
-/** A part of one insert is a single file: a fifth less work for the server. Larger ones, which merges make, are a file for each column. */
+/** A part of one insert is a single file, which saves a fifth of the server's work. Larger, merged parts have a file per column. */
 const WIDE_PART_BYTES = 128 * 1024 * 1024;
 
 type Target = Pick<ClickHouseSettings, 'database' | 'cluster'>;
 
-/** ` ON CLUSTER …` where tables are made on a cluster. */
+/** Returns ` ON CLUSTER …` for a cluster, else nothing. */
 export function onCluster({ cluster }: Target): string {
   return cluster === undefined ? '' : ` ON CLUSTER ${quoted(cluster)}`;
 }
 
-/** The table that holds the rows of a storage table: itself, or on a cluster each shard's part of it. */
+/** Returns the table that holds the rows of a storage table: itself, or a shard's table on a cluster. */
 export function localTableOf(table: string, { cluster }: Target): string {
   return cluster === undefined ? table : `${table}_local`;
 }
 
-/** The column that tells a table from any other that has had its name: see {@link identitySql}. */
+/** Returns the column that distinguishes a table from others that have had its name: see {@link identitySql}. */
 export function identityColumnOf(identity: string): string {
   return `${IDENTITY_PREFIX}${identity}`;
 }
 
-/** The identity that a column of this name and default kind gives its table; undefined for any other column. */
+/** Returns the identity in the name of an identity column; undefined for any other column. */
 export function identityIn(name: string, defaultKind: string): string | undefined {
   return defaultKind === 'EPHEMERAL' && name.startsWith(IDENTITY_PREFIX)
     ? name.slice(IDENTITY_PREFIX.length)
@@ -38,18 +39,19 @@ export function identityIn(name: string, defaultKind: string): string | undefine
 const IDENTITY_PREFIX = '_table_';
 
 /**
- * A column that holds nothing, which every insert names: so rows that were made for a table which another has replaced under its name are
- * refused, and do not stand twice in the new one.
+ * Returns the definition of an empty column that every insert names. If another table has replaced the
+ * one that rows were made for, it rejects them, so no row is in the new table twice.
  */
 export function identitySql(identity: string): string {
   return `${quoted(identityColumnOf(identity))} UInt8 EPHEMERAL COMMENT 'Inserts of the sink name it, so that none goes into a table that took the place of the one it was made for'`;
 }
 
 /**
- * The statements that create a stream's storage table. On a cluster the rows lie in replicated tables behind a Distributed one, and
- * a partition's rows all in one shard: so each insert is one block in each shard, and the highest offset tells what is there.
+ * Returns the statements that create a stream's storage table. On a cluster, replicated tables behind a
+ * Distributed table hold the rows, and one shard holds all rows of a partition: each insert is one
+ * block per shard, and the highest offset shows what the table has.
  *
- * @param identity hexadecimal, which no other table has had.
+ * @param identity a hexadecimal number that no other table has had.
  */
 export function createTableSql(
   table: string,
@@ -70,7 +72,7 @@ export function createTableSql(
   const local = qualified(database, localTableOf(table, target));
   const statements = [
     `CREATE TABLE IF NOT EXISTS ${local}${onCluster(target)} (\n` +
-      `  ${[...columns, identitySql(identity), shapeConstraint(firstShape(identity))].join(',\n  ')}\n)\n` +
+      `  ${[...columns, identitySql(identity), shapeConstraint(firstVersion(identity))].join(',\n  ')}\n)\n` +
       `ENGINE = ${engine}(_version, _deleted)\n` +
       `ORDER BY (${sortingKey(schema).map(quoted).join(', ')})\n` +
       `SETTINGS ${windows}, min_bytes_for_wide_part = ${WIDE_PART_BYTES}\n${comment}`,
@@ -85,21 +87,21 @@ export function createTableSql(
 }
 
 /**
- * The statements of one change of shape, as a compare and set: the first fails when the table is not at `shape` any more, so two
- * sinks that read the same columns cannot both change them, and none undoes what the other did, nor changes a table that has taken the
- * place of the one that it read.
+ * Returns the statements of one change of shape, as a compare and set: the first fails if the table is
+ * no longer at `version`. So of two sinks that read the same columns only one changes them, and none
+ * changes a table that has replaced the one it read.
  *
- * @param shape that was read before the columns were; 0 for a table that has none yet.
+ * @param version read before the columns; 0 for a table that has none yet.
  */
 export function alterTableSql(
   table: string,
   actions: readonly string[],
-  shape: number,
+  version: number,
   target: Target,
 ): string[] {
   const next = [
-    ...(shape === 0 ? [] : [`DROP CONSTRAINT ${quoted(`shape_${shape}`)}`]),
-    `ADD ${shapeConstraint(shape + 1)}`,
+    ...(version === 0 ? [] : [`DROP CONSTRAINT ${quoted(`shape_${version}`)}`]),
+    `ADD ${shapeConstraint(version + 1)}`,
   ];
   const alter = (name: string, all: readonly string[]) =>
     `ALTER TABLE ${qualified(target.database, name)}${onCluster(target)} ${all.join(', ')}`;
@@ -109,17 +111,22 @@ export function alterTableSql(
   ];
 }
 
-/** The number of a table's shape, which every change of it raises; 0 if it has none. */
-export function shapeOf(createTableQuery: string): number {
+/** Returns the version of a table's shape, which every change raises; 0 if it has none. */
+export function shapeVersionIn(createTableQuery: string): number {
   return Number(/[(,]\s*CONSTRAINT `?shape_(\d+)`? ASSUME\b/.exec(outlineOf(createTableQuery))?.[1] ?? 0);
 }
 
-/** Of a table's own, so that no change that was meant for another meets one of its shapes. */
-function firstShape(identity: string): number {
+/** Differs between tables, so that a change meant for one never matches the shape of another. */
+function firstVersion(identity: string): number {
   return Number.parseInt(identity, 16);
 }
 
-/** An assumption that says nothing: its name is what counts. It is not checked when rows are inserted. */
-function shapeConstraint(shape: number): string {
-  return `CONSTRAINT ${quoted(`shape_${shape}`)} ASSUME 1`;
+/** An assumption without content, whose name holds the version. Inserts do not check it. */
+function shapeConstraint(version: number): string {
+  return `CONSTRAINT ${quoted(`shape_${version}`)} ASSUME 1`;
+}
+
+/** Runs a statement that creates or alters a table or view. A stop does not abort it: others may follow. */
+export async function runDefinition(database: Database, doing: string, query: string): Promise<void> {
+  await database.retried(doing, () => database.client.command({ query, clickhouse_settings: definition }));
 }

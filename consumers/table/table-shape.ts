@@ -1,66 +1,61 @@
 import { isSystemColumnName } from '../../core/avro/schema.ts';
-import { askRows, literal, type ClickHouseClient } from '../../core/clickhouse/client.ts';
+import { literal } from '../../core/clickhouse/client.ts';
+import type { Database } from '../../core/clickhouse/database.ts';
 import { IncompatibleSchemaError } from '../../core/errors.ts';
 import { storageTableOf } from '../../core/stream-name.ts';
 import type { Column } from '../column/column-type.ts';
 import { parseColumnType } from '../column/parse-column-type.ts';
 import { outlineOf } from './sql-outline.ts';
-import { identityIn, shapeOf } from './table-ddl.ts';
+import { identityIn, shapeVersionIn } from './table-ddl.ts';
 
 /** A column as the server has it. */
 export interface TableColumn extends Column {
-  /** Its type in the server's own words, which it wants to see again in front of the rows. */
+  /** Its type as the server prints it; the header of inserted rows must repeat it. */
   readonly typeText: string;
 }
 
-/** What a table looks like. */
+/** Columns, keys and engine of a table. */
 export interface TableShape {
   /** Raised by every change: see `alterTableSql`. */
   readonly version: number;
-  /** What inserts name, so that they reach no other table: see `identitySql`. */
+  /** Named by inserts, so that they reach no other table: see `identitySql`. */
   readonly identity: string | undefined;
   /** The stream's own columns and the system columns. */
   readonly columns: readonly TableColumn[];
-  /** By name, what the columns are that nobody can insert into, or of which the sink does not know the type. */
+  /** Type and kind of the columns that the sink cannot fill, by name: computed ones, or of unknown types. */
   readonly unusable: ReadonlyMap<string, string>;
   readonly sortingKey: readonly string[];
-  /** Whether its engine keeps the latest version of a row, and forgets deleted ones. */
+  /** Whether its engine keeps the latest version of a row and removes deleted rows. */
   readonly keepsLatest: boolean;
 }
 
 /**
- * The shape of a table; undefined if there is none. Its version is read first: whoever changes the columns in between makes a change
- * that is based on this reading fail.
+ * Returns the shape of a table; undefined if there is none. Reads its version before its columns: if
+ * another sink changes the columns in between, a change based on this reading fails.
  *
- * @throws IncompatibleSchemaError where a view has the name.
+ * @throws IncompatibleSchemaError if a view has the name.
  */
-export async function readTableShape(
-  client: ClickHouseClient,
-  database: string,
-  table: string,
-  signal: AbortSignal,
-): Promise<TableShape | undefined> {
-  const where = `database = ${literal(database)}`;
-  const [created] = await askRows<
+export async function readTableShape(database: Database, table: string): Promise<TableShape | undefined> {
+  const doing = `columns of ${table}`;
+  const where = `database = ${literal(database.name)}`;
+  const [created] = await database.rows<
     Readonly<Record<'engine' | 'create_table_query' | 'engine_full' | 'sorting_key', string>>
   >(
-    client,
+    doing,
     `SELECT engine, create_table_query, engine_full, sorting_key FROM system.tables WHERE ${where} AND name = ${literal(table)}`,
-    signal,
   );
   if (created === undefined) return undefined;
   if (/View$/.test(created.engine))
     throw new IncompatibleSchemaError(
-      `${database}.${table} is a view (${created.engine}) where a table of the sink belongs, perhaps that of a stream of this name: rename the view or the stream`,
+      `${database.name}.${table} is a view (${created.engine}) with the name of a storage table: rename the view or the stream`,
     );
-  const columns = await askRows<ServerColumn>(
-    client,
+  const columns = await database.rows<ServerColumn>(
+    doing,
     `SELECT name, type, default_kind FROM system.columns WHERE ${where} AND table = ${literal(table)} ORDER BY position`,
-    signal,
   );
   const usable = columns.flatMap(tableColumn);
   return {
-    version: shapeOf(created.create_table_query),
+    version: shapeVersionIn(created.create_table_query),
     identity: identityOf(columns),
     columns: usable,
     unusable: new Map(
@@ -75,16 +70,14 @@ export async function readTableShape(
   };
 }
 
-/** By stream, the columns of the storage tables that exist; without system columns. */
+/** Returns the columns of the storage tables that exist, by stream, without system columns. */
 export async function readStreamColumns(
-  client: ClickHouseClient,
-  database: string,
+  database: Database,
   streams: readonly string[],
-  signal: AbortSignal,
 ): Promise<Map<string, readonly Column[]>> {
   const found = new Map<string, readonly Column[]>();
   for (const stream of streams) {
-    const shape = await readTableShape(client, database, storageTableOf(stream), signal);
+    const shape = await readTableShape(database, storageTableOf(stream));
     if (shape !== undefined) found.set(stream, withoutSystemColumns(shape.columns));
   }
   return found;
@@ -94,7 +87,7 @@ export function withoutSystemColumns<T extends Column>(columns: readonly T[]): T
   return columns.filter(({ name }) => !isSystemColumnName(name));
 }
 
-/** `(date, \`interval\`)`, `uuid` and so on: as the server prints it, which depends on its version and on who made the table. */
+/** Servers print `(date, \`interval\`)`, `uuid` and other forms, depending on version and CREATE statement. */
 function keyNames(sortingKey: string): string[] {
   const names = sortingKey
     .replace(/^\((.*)\)$/, '$1')
@@ -109,16 +102,11 @@ interface ServerColumn {
   readonly default_kind: string;
 }
 
-/** The identity of a table; undefined if it has none, or is not there. */
-export async function readTableIdentity(
-  client: ClickHouseClient,
-  database: string,
-  table: string,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  const where = `database = ${literal(database)} AND table = ${literal(table)} AND default_kind = 'EPHEMERAL'`;
+/** Returns the identity of a table; undefined if the table has none or does not exist. */
+export async function readTableIdentity(database: Database, table: string): Promise<string | undefined> {
+  const where = `database = ${literal(database.name)} AND table = ${literal(table)} AND default_kind = 'EPHEMERAL'`;
   const query = `SELECT name, type, default_kind FROM system.columns WHERE ${where}`;
-  return identityOf(await askRows<ServerColumn>(client, query, signal));
+  return identityOf(await database.rows<ServerColumn>(`columns of ${table}`, query));
 }
 
 function identityOf(columns: readonly ServerColumn[]): string | undefined {

@@ -1,17 +1,18 @@
 import { createHash } from 'node:crypto';
-import { askRows, literal, qualified, quoted, type ClickHouseClient } from '../../core/clickhouse/client.ts';
+import { literal, qualified, quoted } from '../../core/clickhouse/client.ts';
+import type { Database } from '../../core/clickhouse/database.ts';
 import type { ClickHouseSettings } from '../../core/settings/config.ts';
 import { storageTableOf, viewOf } from '../../core/stream-name.ts';
 import type { Column } from '../column/column-type.ts';
 import { onCluster } from './table-ddl.ts';
 
-/** A view with a name of its own, made from a stream's. */
+/** A view that is derived from the view of a stream. */
 interface DerivedView {
   readonly name: string;
   readonly stream: string;
-  /** The array whose items are its rows; without one the view is another name for the stream. */
+  /** The array whose items are the rows. Without one, the view is another name for the stream. */
   readonly items?: string;
-  /** Columns of the stream that each item row carries, by their name there. */
+  /** Columns of the stream that each row repeats, and their names in the view. */
   readonly parents?: Readonly<Record<string, string>>;
 }
 
@@ -29,33 +30,32 @@ const derivedViews: readonly DerivedView[] = [
   { name: 'subscriptions', stream: 'customer_subscriptions' },
 ];
 
-/** A view, and the statements that make it. */
+/** A view and its statements. */
 export interface ViewStatement {
   readonly name: string;
-  /** The query behind it. */
   readonly select: string;
-  /** Where there is none; never takes the place of anything. */
+  /** Creates the view unless the name is in use. */
   readonly create: string;
-  /** Where there is one of the sink's. */
+  /** Replaces a view that the sink created. */
   readonly replace: string;
 }
 
-/** Whether a stream of this name would take the place of a view that is made from another stream's table. */
+/** Whether another stream has a derived view of this name. */
 export function isDerivedView(name: string): boolean {
   return derivedViews.some((view) => view.name === name);
 }
 
-/** The streams whose storage tables, where they exist, decide what the views of a stream are: its own first. */
+/** Returns the streams whose storage tables, if they exist, the views of a stream depend on; the stream itself first. */
 export function streamsInViewsOf(stream: string): string[] {
   return [stream, ...derivedViews.filter((view) => view.stream === stream).map(({ name }) => name)];
 }
 
 /**
- * The statements that make the views of a stream. A source may list by itself what is else derived (`transactions`): a view is
- * made from the storage table of the stream of its own name where there is one, whichever stream's turn it is.
+ * Returns the views of a stream. A source may have a stream with the name of a derived view
+ * (`transactions`): if that stream has a storage table, the view shows this table.
  *
- * @param columns the storage table's without the system columns.
- * @param namesakes the columns of the existing storage tables of streams that have a derived view's name.
+ * @param columns of the storage table, without system columns.
+ * @param namesakes columns of the storage tables of streams that have the name of a derived view.
  */
 export function viewStatements(
   target: Pick<ClickHouseSettings, 'database' | 'cluster'>,
@@ -87,44 +87,40 @@ export function viewStatements(
   );
 }
 
-/** What the server has under a view's name. */
+/** The view or table that the server has under a view's name. */
 export interface FoundView {
   readonly engine: string;
   readonly as_select: string;
   readonly comment: string;
 }
 
-/** What has the name of a view; undefined if nothing has. */
-export async function readView(
-  client: ClickHouseClient,
-  database: string,
-  name: string,
-  signal: AbortSignal,
-): Promise<FoundView | undefined> {
-  const query = `SELECT engine, as_select, comment FROM system.tables WHERE database = ${literal(database)} AND name = ${literal(name)}`;
-  const [found] = await askRows<FoundView>(client, query, signal);
+/** Returns the view or table of this name; undefined if there is none. */
+export async function readView(database: Database, name: string): Promise<FoundView | undefined> {
+  const query = `SELECT engine, as_select, comment FROM system.tables WHERE database = ${literal(database.name)} AND name = ${literal(name)}`;
+  const [found] = await database.rows<FoundView>(`view ${name}`, query);
   return found;
 }
 
-/** Why the sink does not make the view; undefined where it does. Pure. */
+/** Returns why the sink does not replace a view; undefined if it does. */
 export function viewFault(
   { engine, as_select: select, comment }: FoundView,
   view: ViewStatement,
 ): string | undefined {
-  if (engine !== 'View') return `is a table (${engine}) where the sink's view belongs: rename it`;
+  if (engine !== 'View') return `is a table (${engine}) with the name of a view of the sink: rename it`;
   return isOwn(select, comment, view)
     ? undefined
-    : 'was made or changed by hand, and the sink leaves it as it is: rename or drop it, and the next start of the sink makes its own';
+    : 'was created or changed by hand, so the sink does not replace it: rename or drop it, and the next start of the sink creates its own';
 }
 
-/** Whether it is the view as the sink makes it now, mark included. */
+/** Whether the view is as the sink creates it now, mark included. */
 export function shows({ engine, as_select: select, comment }: FoundView, view: ViewStatement): boolean {
   return engine === 'View' && plain(select) === plain(view.select) && comment === markOf(view.select);
 }
 
 /**
- * Whether the sink made the view, and nobody has changed it since. Its comment holds a digest of its query; what versions without one
- * have made shows in its form: all columns that the table had at the time, which are the first of those that it has now.
+ * Whether the sink created the view and no one has changed it since. Its comment holds a digest of its
+ * query. Views of earlier releases have no digest: they select all columns that the table had at the
+ * time, which are the first of its present columns.
  */
 function isOwn(select: string, comment: string, { name, select: wanted }: ViewStatement): boolean {
   const text = plain(select);
@@ -142,7 +138,7 @@ function listOf(select: string): { readonly columns: readonly string[]; readonly
   return { columns: list.split(', '), from };
 }
 
-/** A view that another stream's table was behind before the stream of its own name was sunk, or of fewer members. */
+/** Whether a view is derived as earlier schemas derived it: from another stream, or with fewer members. */
 function isFormerDerived(text: string, name: string): boolean {
   const view = derivedViews.find((derived) => derived.name === name);
   if (view === undefined) return false;
@@ -163,12 +159,12 @@ function digestOf(select: string): string {
   return createHash('sha256').update(plain(select)).digest('hex').slice(0, 16);
 }
 
-/** A query of ours as we write it and as the server prints it are the same but for quotes. */
+/** Removes the differences between our text of a query and the server's: quotes and spaces. */
 function plain(select: string): string {
   return select.replaceAll('`', '').replace(/\s+/g, ' ').trim();
 }
 
-/** The latest live row of each key. */
+/** Returns the query for the latest live row of each key. */
 function latestSelect(database: string, stream: string, columns: readonly Column[]): string {
   const names = columns.map(({ name }) =>
     constants.test(name) ? `stored.${quoted(name)} AS ${quoted(name)}` : quoted(name),
@@ -178,7 +174,7 @@ function latestSelect(database: string, stream: string, columns: readonly Column
   return `SELECT ${names.join(', ')} FROM ${storage}${alias} FINAL`;
 }
 
-/** The server stores the text of a view without these names' quotes, and takes them for values when it has started again. */
+/** The server stores these names without quotes and reads them as values after a restart. */
 const constants = /^(true|false|nan|inf|infinity)$/i;
 
 function derivedSelect(database: string, view: DerivedView, columns: readonly Column[]): string {
@@ -187,7 +183,7 @@ function derivedSelect(database: string, view: DerivedView, columns: readonly Co
   if (items?.kind !== 'array' || items.item.kind !== 'tuple') return `SELECT * FROM ${parent}`;
   const members = items.item.members.map(({ name }) => name);
   const parents = Object.entries(view.parents ?? {}).filter(([, as]) => !members.includes(as));
-  // Qualified on both sides: an alias would otherwise stand in for a column of the same name.
+  // Qualified on both sides: an alias would otherwise replace a column of the same name.
   const selected = [
     ...parents.map(([name, as]) => `parent.${quoted(name)} AS ${quoted(as)}`),
     ...members.map((name) => `item.${quoted(name)} AS ${quoted(name)}`),

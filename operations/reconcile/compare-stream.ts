@@ -1,6 +1,6 @@
 import { qualified } from '../../core/clickhouse/client.ts';
+import { Database } from '../../core/clickhouse/database.ts';
 import { IncompatibleSchemaError } from '../../core/errors.ts';
-import { serviceRetry } from '../../core/retry.ts';
 import { storageTableOf, topicOf } from '../../core/stream-name.ts';
 import { hasBrokerTimes } from '../../core/kafka/topic-retention.ts';
 import { StorageTable } from '../../consumers/table/storage-table.ts';
@@ -21,7 +21,7 @@ import { findTwice } from './find-twice.ts';
 import { isByPosition, keyIdOf, keyPartsSql, keyTextSql } from '../../consumers/table/key-sql.ts';
 import { projectTopic, type Extent } from './project-topic.ts';
 import type { StreamProgress } from './reconcile-progress.ts';
-import { tried, type ReconcileServices } from './services.ts';
+import type { ReconcileServices } from './services.ts';
 import { SetAside } from '../../consumers/stream/set-aside.ts';
 import { RowKeys } from '../../consumers/stream/row-keys.ts';
 import { SideTable } from './side-table.ts';
@@ -138,11 +138,8 @@ async function compareSides(
   const byPosition = isByPosition(sortingKey);
   const ownKey = withoutSystemColumns(key);
   const storage = new StorageTable({
-    client: clickhouse,
-    settings: settings.clickhouse,
+    database: new Database(clickhouse, settings.clickhouse, { signal }),
     stream,
-    signal,
-    policy: serviceRetry,
   });
   progress.doing = 'waiting for the sink';
   const standing = await awaitSink(services, topic, storage, logs, patience);
@@ -217,11 +214,9 @@ async function compareSides(
 
 async function shapeOf(services: ReconcileServices, stream: string) {
   const { settings, clickhouse, signal } = services;
-  const { database } = settings.clickhouse;
+  const database = new Database(clickhouse, settings.clickhouse, { signal });
   const table = storageTableOf(stream);
-  const shape = await tried(services, `columns of ${table}`, () =>
-    readTableShape(clickhouse, database, localTableOf(table, settings.clickhouse), signal),
-  );
+  const shape = await readTableShape(database, localTableOf(table, settings.clickhouse));
   if (shape?.keepsLatest !== true)
     throw new IncompatibleSchemaError(
       `table ${table} is not a ReplacingMergeTree(_version, _deleted): rename it, and the sink makes it anew`,

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { qualified } from '../../core/clickhouse/client.ts';
+import { Database } from '../../core/clickhouse/database.ts';
 import { ServiceRefusedError } from '../../core/errors.ts';
 import { readStreamColumns } from '../../consumers/table/table-shape.ts';
 import {
@@ -11,7 +12,7 @@ import {
   type ViewStatement,
 } from '../../consumers/table/view.ts';
 import type { ViewComparison } from './comparison.ts';
-import { askAllRows, tried, type ReconcileServices } from './services.ts';
+import { askAllRows, type ReconcileServices } from './services.ts';
 
 /** A sink at work changes what is compared between two looks: one that agrees is enough. */
 const LOOKS = 3;
@@ -29,10 +30,8 @@ export async function compareViews(services: ReconcileServices, stream: string):
 
 async function lookAt(services: ReconcileServices, stream: string): Promise<ViewComparison[]> {
   const { clickhouse, settings, signal } = services;
-  const { database } = settings.clickhouse;
-  const tables = await tried(services, `columns of the tables of ${stream}`, () =>
-    readStreamColumns(clickhouse, database, streamsInViewsOf(stream), signal),
-  );
+  const database = new Database(clickhouse, settings.clickhouse, { signal });
+  const tables = await readStreamColumns(database, streamsInViewsOf(stream));
   const columns = tables.get(stream);
   if (columns === undefined) return [];
   const views: ViewComparison[] = [];
@@ -53,9 +52,7 @@ async function problemOf(
   view: ViewStatement,
 ): Promise<string | undefined> {
   const { clickhouse, settings, signal } = services;
-  const found = await tried(services, `view ${view.name}`, () =>
-    readView(clickhouse, settings.clickhouse.database, view.name, signal),
-  );
+  const found = await readView(new Database(clickhouse, settings.clickhouse, { signal }), view.name);
   if (found === undefined) return 'is missing';
   const fault = viewFault(found, view);
   if (fault !== undefined && found.engine !== 'View') return fault;

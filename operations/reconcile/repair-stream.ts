@@ -1,4 +1,5 @@
 import { messageOf, ServiceRefusedError } from '../../core/errors.ts';
+import { Database } from '../../core/clickhouse/database.ts';
 import { several } from '../../core/terminal/amounts.ts';
 import { serviceRetry } from '../../core/retry.ts';
 import { storageTableOf, subjectOf, topicOf } from '../../core/stream-name.ts';
@@ -14,7 +15,7 @@ import type { Difference } from './find-differences.ts';
 import { insertMessages, type PlacedMessage } from './make-rows.ts';
 import { isForeign, isWithin, type Ends, type Place } from './place.ts';
 import { MessageSearch } from './search-messages.ts';
-import { tried, type ReconcileServices } from './services.ts';
+import type { ReconcileServices } from './services.ts';
 import { deleteRows, readStoredRows } from './stored-rows.ts';
 
 /** They are held in memory. */
@@ -42,11 +43,8 @@ export async function repairStream(
   const topic = topicOf(settings.topicPrefix, stream);
   const counts: RepairCounts = { inserted: 0, deleted: 0, left: 0, remarks: [] };
   const table = new StorageTable({
-    client: clickhouse,
-    settings: settings.clickhouse,
+    database: new Database(clickhouse, settings.clickhouse, { signal }),
     stream,
-    signal,
-    policy: serviceRetry,
     // What was asked for by name is not done in silence.
     replacesViews: true,
   });
@@ -144,9 +142,7 @@ function foreignRows(
 
 async function columnsOf(services: ReconcileServices, stream: string): Promise<readonly TableColumn[]> {
   const { settings, clickhouse, signal } = services;
-  const table = storageTableOf(stream);
-  const shape = await tried(services, `columns of ${table}`, () =>
-    readTableShape(clickhouse, settings.clickhouse.database, table, signal),
-  );
+  const database = new Database(clickhouse, settings.clickhouse, { signal });
+  const shape = await readTableShape(database, storageTableOf(stream));
   return shape?.columns ?? [];
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { literal, qualified, quoted } from '../../core/clickhouse/client.ts';
+import { Database } from '../../core/clickhouse/database.ts';
 import { ServiceRefusedError } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
 import { storageTableOf } from '../../core/stream-name.ts';
@@ -11,7 +12,7 @@ import { identitySql } from '../../consumers/table/table-ddl.ts';
 import { withoutSystemColumns, type TableColumn } from '../../consumers/table/table-shape.ts';
 import { RowBuffer } from '../../consumers/transcode/row-buffer.ts';
 import { topicIdHalves, writeSystemColumns } from '../../consumers/transcode/system-columns.ts';
-import { askAllRows, command, tried, type ReconcileServices } from './services.ts';
+import { askAllRows, command, type ReconcileServices } from './services.ts';
 
 const ROWS_PER_INSERT = 100_000;
 const BYTES_PER_INSERT = 16 * 1024 * 1024;
@@ -111,11 +112,12 @@ export class SideTable {
   /** Inserts what was taken. */
   async insert(): Promise<void> {
     if (this.#rowCount === 0) return;
-    const { clickhouse, settings } = this.#services;
+    const { clickhouse, settings, signal } = this.#services;
+    const database = new Database(clickhouse, settings.clickhouse, { signal });
     const bytes = this.#rows.bytes.subarray(0, this.#rows.length);
     const rows = new InsertedRows(this.#columns, bytes, String(this.#inserts++));
-    const outcome = await tried(this.#services, `insert into ${this.name}`, () =>
-      rows.insertInto(clickhouse, settings.clickhouse, this.name, this.#identity),
+    const outcome = await database.retried(`insert into ${this.name}`, () =>
+      rows.insertInto(database, this.name, this.#identity),
     );
     if (outcome.kind === 'refused')
       throw new ServiceRefusedError(`table ${this.name}, made to compare, refuses rows: ${outcome.reason}`);

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import {
-  askRows,
   clickHouseError,
   definition,
   isClickHouseCode,
@@ -9,11 +8,11 @@ import {
   quoted,
   type ClickHouseClient,
 } from '../../core/clickhouse/client.ts';
+import { Database } from '../../core/clickhouse/database.ts';
 import { isSystemColumnName } from '../../core/avro/schema.ts';
 import type { ClickHouseSettings } from '../../core/settings/config.ts';
 import { ReplayRefusedError, ServiceRefusedError } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
-import { retry, serviceRetry } from '../../core/retry.ts';
 import { storageTableOf } from '../../core/stream-name.ts';
 import { readPartitionRows, settleInserts } from '../../consumers/table/table-checkpoint.ts';
 import { nameIn, outlineOf } from '../../consumers/table/sql-outline.ts';
@@ -43,17 +42,13 @@ export class ShadowTable {
   readonly name: string;
   /** Of the table that readers see. */
   readonly liveName: string;
-  readonly #client: ClickHouseClient;
-  readonly #settings: ClickHouseSettings;
+  readonly #database: Database;
   readonly #stream: string;
-  readonly #signal: AbortSignal;
 
   constructor(client: ClickHouseClient, settings: ClickHouseSettings, stream: string, signal: AbortSignal) {
-    this.#client = client;
-    this.#settings = settings;
+    this.#database = new Database(client, settings, { signal });
     this.#stream = stream;
     this.liveName = storageTableOf(stream);
-    this.#signal = signal;
     this.name = `${shadowPrefixOf(stream)}${randomBytes(4).toString('hex')}`;
   }
 
@@ -61,9 +56,9 @@ export class ShadowTable {
   async dropLeftovers(): Promise<void> {
     // The view of another stream may have such a name.
     const query =
-      `SELECT name FROM system.tables WHERE database = ${literal(this.#settings.database)} AND NOT endsWith(engine, 'View') ` +
+      `SELECT name FROM system.tables WHERE database = ${literal(this.#database.name)} AND NOT endsWith(engine, 'View') ` +
       `AND match(name, ${literal(`^${shadowPrefixOf(this.#stream)}[0-9a-f]{8}$`)})`;
-    for (const { name } of await this.#ask<{ name: string }>('tables', query)) {
+    for (const { name } of await this.#database.rows<{ name: string }>('tables', query)) {
       if (name === this.name) continue;
       await this.#drop(name);
       logger.info({ table: name }, 'dropped: a replay that was killed has left it');
@@ -91,10 +86,10 @@ export class ShadowTable {
    */
   async addForeignColumns(): Promise<void> {
     const columnsOf = (table: string) =>
-      this.#ask<Readonly<Record<'name' | 'type' | 'kind' | 'expression', string>>>(
+      this.#database.rows<Readonly<Record<'name' | 'type' | 'kind' | 'expression', string>>>(
         `columns of ${table}`,
         `SELECT name, type, default_kind AS kind, default_expression AS expression FROM system.columns ` +
-          `WHERE database = ${literal(this.#settings.database)} AND table = ${literal(table)} ORDER BY position`,
+          `WHERE database = ${literal(this.#database.name)} AND table = ${literal(table)} ORDER BY position`,
       );
     const own = new Set((await columnsOf(this.name)).map(({ name }) => name));
     for (const { name, type, kind, expression } of await columnsOf(this.liveName)) {
@@ -114,9 +109,9 @@ export class ShadowTable {
   /** Says what the live table has that the new one will not have: whoever made it makes it again. */
   async tellWhatIsLost(): Promise<void> {
     const query =
-      `SELECT create_table_query AS sql FROM system.tables WHERE database = ${literal(this.#settings.database)} ` +
+      `SELECT create_table_query AS sql FROM system.tables WHERE database = ${literal(this.#database.name)} ` +
       `AND name = ${literal(this.liveName)}`;
-    const [live] = await this.#ask<{ sql: string }>(`table ${this.liveName}`, query);
+    const [live] = await this.#database.rows<{ sql: string }>(`table ${this.liveName}`, query);
     const lost = additionsIn(live?.sql ?? '');
     if (lost.length > 0)
       logger.warn(
@@ -164,9 +159,7 @@ export class ShadowTable {
   /** What a table holds of each partition: the live one, or what has this one's name. Empty where there is none. */
   partitionRows(table: 'live' | 'shadow'): Promise<TableRows> {
     const name = table === 'live' ? this.liveName : this.name;
-    return this.#attempt(`offsets in ${name}`, () =>
-      readPartitionRows(this.#client, this.#settings.database, name, this.#signal),
-    );
+    return readPartitionRows(this.#database, name);
   }
 
   /**
@@ -199,25 +192,19 @@ export class ShadowTable {
 
   /** Waits for inserts that a sink had begun before the swap: they end in the table that it began them for. */
   settle(): Promise<void> {
-    return this.#attempt('inserts', () =>
-      settleInserts(this.#client, this.#settings.database, this.liveName, this.#signal),
-    );
+    return settleInserts(this.#database, this.liveName);
   }
 
   /** Drops what has this table's name: itself before the swap, the old table after it. */
-  async drop(signal = this.#signal): Promise<void> {
+  async drop(signal = this.#database.signal): Promise<void> {
     await this.#drop(this.name, signal);
   }
 
-  async #drop(table: string, signal = this.#signal): Promise<void> {
-    const drop = () =>
-      this.#client.command({
-        query: `DROP TABLE IF EXISTS ${this.#qualified(table)} SYNC`,
-        // A table of any size: what it held stands in another one.
-        clickhouse_settings: { max_table_size_to_drop: '0', max_partition_size_to_drop: '0' },
-        abort_signal: signal,
-      });
-    await this.#attempt(`drop ${table}`, drop, signal);
+  async #drop(table: string, signal = this.#database.signal): Promise<void> {
+    // A table of any size: another one has its rows.
+    const settings = { max_table_size_to_drop: '0', max_partition_size_to_drop: '0' };
+    const query = `DROP TABLE IF EXISTS ${this.#qualified(table)} SYNC`;
+    await this.#database.with({ signal }).command(`drop ${table}`, query, settings);
   }
 
   async #commonColumns(): Promise<string[]> {
@@ -227,54 +214,37 @@ export class ShadowTable {
   }
 
   #shapeOf(table: string) {
-    return this.#attempt(`columns of ${table}`, () =>
-      readTableShape(this.#client, this.#settings.database, table, this.#signal),
-    );
+    return readTableShape(this.#database, table);
   }
 
   /** Empty for a table that no sink of this version has made. */
   async #identityOf(table: string): Promise<string | undefined> {
-    const identity = await this.#attempt(`columns of ${table}`, () =>
-      readTableIdentity(this.#client, this.#settings.database, table, this.#signal),
-    );
+    const identity = await readTableIdentity(this.#database, table);
     if (identity !== undefined) return identity;
     return (await this.#shapeOf(table)) === undefined ? undefined : '';
   }
 
   async #count(table: string, where = ''): Promise<number> {
     const query = `SELECT toString(count()) AS count FROM ${this.#qualified(table)} FINAL${where}`;
-    const [row] = await this.#ask<{ count: string }>(`rows of ${table}`, query);
+    const [row] = await this.#database.rows<{ count: string }>(`rows of ${table}`, query);
     return Number(row?.count ?? 0);
   }
 
   #qualified(table: string): string {
-    return qualified(this.#settings.database, table);
-  }
-
-  #ask<T>(doing: string, query: string): Promise<T[]> {
-    return this.#attempt(doing, () => askRows<T>(this.#client, query, this.#signal));
+    return qualified(this.#database.name, table);
   }
 
   #command(query: string): Promise<void> {
-    return this.#attempt(`fill ${this.name}`, () => this.#once(query));
+    return this.#database.retried(`fill ${this.name}`, () => this.#once(query));
   }
 
   async #once(query: string): Promise<void> {
     try {
-      await this.#client.command({ query, clickhouse_settings: definition, abort_signal: this.#signal });
+      const { client, signal } = this.#database;
+      await client.command({ query, clickhouse_settings: definition, abort_signal: signal });
     } catch (error) {
-      throw clickHouseError(error, this.#settings, `table ${this.name}`);
+      throw clickHouseError(error, this.#database.settings, `table ${this.name}`);
     }
-  }
-
-  async #attempt<T>(doing: string, work: () => Promise<T>, signal = this.#signal): Promise<T> {
-    return retry({ table: this.name }, serviceRetry, signal, async () => {
-      try {
-        return await work();
-      } catch (error) {
-        throw clickHouseError(error, this.#settings, doing);
-      }
-    });
   }
 }
 

@@ -1,9 +1,11 @@
 import type { KafkaAdmin } from '../../core/kafka/admin.ts';
 import { randomUUID } from 'node:crypto';
+import { Database } from '../../core/clickhouse/database.ts';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CaughtUp } from '../../core/kafka/caught-up.ts';
 import { messageOf, ReplayRefusedError, UnknownSchemaError } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
+import { steadyRetry } from '../../core/retry.ts';
 import { subjectOf, topicOf } from '../../core/stream-name.ts';
 import { StorageTable } from '../../consumers/table/storage-table.ts';
 import { consume } from '../../consumers/run/consume.ts';
@@ -247,9 +249,10 @@ export class StreamReplay {
 
   /** Views as the new table's columns want them. */
   async #makeViews(): Promise<void> {
-    const { clickhouse: client, settings, registry, signal } = this.#services;
+    const { clickhouse, settings, registry, signal } = this.#services;
     const { stream } = this.#wishes;
-    const table = new StorageTable({ client, settings: settings.clickhouse, stream, signal });
+    const database = new Database(clickhouse, settings.clickhouse, { signal, policy: steadyRetry });
+    const table = new StorageTable({ database, stream });
     await new StreamSchemas(registry, subjectOf(settings.topicPrefix, stream), table).learnLatest();
   }
 

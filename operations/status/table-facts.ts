@@ -2,15 +2,10 @@ import { readPartitionRows } from '../../consumers/table/table-checkpoint.ts';
 import type { TableRows } from '../../consumers/table/partition-rows.ts';
 import { readStreamColumns } from '../../consumers/table/table-shape.ts';
 import { readView, streamsInViewsOf, viewFault, viewStatements } from '../../consumers/table/view.ts';
-import {
-  askRows,
-  clickHouseError,
-  literal,
-  qualified,
-  type ClickHouseClient,
-} from '../../core/clickhouse/client.ts';
+import { literal, qualified, type ClickHouseClient } from '../../core/clickhouse/client.ts';
+import { Database } from '../../core/clickhouse/database.ts';
 import type { ClickHouseSettings } from '../../core/settings/config.ts';
-import { probeRetry, retry } from '../../core/retry.ts';
+import { probeRetry } from '../../core/retry.ts';
 import { isStreamName, storageTableOf } from '../../core/stream-name.ts';
 
 /** The contents of a storage table, by partition of its topic. */
@@ -24,23 +19,18 @@ export interface TableFacts {
 
 /** Queries storage tables. All methods throw ServiceUnavailableError or ServiceRefusedError. */
 export class StorageTables {
-  readonly #client: ClickHouseClient;
-  readonly #settings: ClickHouseSettings;
-  readonly #signal: AbortSignal;
+  readonly #database: Database;
 
   constructor(client: ClickHouseClient, settings: ClickHouseSettings, signal: AbortSignal) {
-    this.#client = client;
-    this.#settings = settings;
-    this.#signal = signal;
+    this.#database = new Database(client, settings, { signal, policy: probeRetry });
   }
 
   /** Returns the view names of streams that have a storage table, recognised by its name and columns. */
   async streams(): Promise<string[]> {
-    const { database } = this.#settings;
     const sql =
-      `SELECT table FROM system.columns WHERE database = ${literal(database)} ` +
+      `SELECT table FROM system.columns WHERE database = ${literal(this.#database.name)} ` +
       `AND name IN ('_partition', '_offset', '_version') GROUP BY table HAVING count() = 3`;
-    const rows = await this.#ask<{ table: string }>('tables', sql);
+    const rows = await this.#database.rows<{ table: string }>('tables', sql);
     const ending = storageTableOf('');
     return rows
       .filter(({ table }) => table.endsWith(ending))
@@ -50,14 +40,11 @@ export class StorageTables {
 
   async facts(stream: string): Promise<TableFacts> {
     const name = storageTableOf(stream);
-    const { database } = this.#settings;
-    const newest = await this.#attempt(name, () =>
-      readPartitionRows(this.#client, database, name, this.#signal),
-    );
+    const newest = await readPartitionRows(this.#database, name);
     const sql =
       `SELECT _partition AS partition, toString(count()) AS rows, toString(min(_offset)) AS first ` +
-      `FROM ${qualified(database, name)} GROUP BY _partition`;
-    const counts = await this.#ask<{ partition: number; rows: string; first: string }>(name, sql);
+      `FROM ${qualified(this.#database.name, name)} GROUP BY _partition`;
+    const counts = await this.#database.rows<{ partition: number; rows: string; first: string }>(name, sql);
     return {
       name,
       rows: counts.reduce((sum, { rows }) => sum + BigInt(rows), 0n),
@@ -68,20 +55,17 @@ export class StorageTables {
 
   /** Returns the faults of a stream's views: `view plans was made by hand …`. */
   async viewFaults(stream: string): Promise<{ readonly view: string; readonly fault: string }[]> {
-    const { database } = this.#settings;
-    return this.#attempt(`views of ${stream}`, async () => {
-      const tables = await readStreamColumns(this.#client, database, streamsInViewsOf(stream), this.#signal);
-      const columns = tables.get(stream);
-      if (columns === undefined) return [];
-      const faults = [];
-      for (const view of viewStatements(this.#settings, stream, columns, tables)) {
-        const found = await readView(this.#client, database, view.name, this.#signal);
-        const fault =
-          found === undefined ? 'is missing: the next start of the sink creates it' : viewFault(found, view);
-        if (fault !== undefined) faults.push({ view: view.name, fault });
-      }
-      return faults;
-    });
+    const tables = await readStreamColumns(this.#database, streamsInViewsOf(stream));
+    const columns = tables.get(stream);
+    if (columns === undefined) return [];
+    const faults = [];
+    for (const view of viewStatements(this.#database.settings, stream, columns, tables)) {
+      const found = await readView(this.#database, view.name);
+      const fault =
+        found === undefined ? 'is missing: the next start of the sink creates it' : viewFault(found, view);
+      if (fault !== undefined) faults.push({ view: view.name, fault });
+    }
+    return faults;
   }
 
   /** Counts the live rows whose messages are before these offsets. */
@@ -90,22 +74,8 @@ export class StorageTables {
     const before = [...starts].map(
       ([partition, start]) => `(_partition = ${partition} AND _offset < ${start})`,
     );
-    const sql = `SELECT toString(count()) AS n FROM ${qualified(this.#settings.database, name)} FINAL WHERE ${before.join(' OR ')}`;
-    const [row] = before.length === 0 ? [] : await this.#ask<{ n: string }>(name, sql);
+    const sql = `SELECT toString(count()) AS n FROM ${qualified(this.#database.name, name)} FINAL WHERE ${before.join(' OR ')}`;
+    const [row] = before.length === 0 ? [] : await this.#database.rows<{ n: string }>(name, sql);
     return BigInt(row?.n ?? 0);
-  }
-
-  #ask<T>(doing: string, sql: string): Promise<T[]> {
-    return this.#attempt(doing, () => askRows<T>(this.#client, sql, this.#signal));
-  }
-
-  #attempt<T>(doing: string, work: () => Promise<T>): Promise<T> {
-    return retry({ service: 'clickhouse', doing }, probeRetry, this.#signal, async () => {
-      try {
-        return await work();
-      } catch (error) {
-        throw clickHouseError(error, this.#settings, doing);
-      }
-    });
   }
 }

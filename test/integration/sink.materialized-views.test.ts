@@ -106,7 +106,7 @@ for (const { what, target: targetSql, select, says } of failing) {
       assert.match(message, says);
       assert.match(
         message,
-        /None of its rows \(partition 0, offsets 0 to 2\) is in the table: mend or drop the view/,
+        /None of its rows \(partition 0, offsets 0 to 2\) is in the table: fix or drop the view/,
       );
       assert.doesNotMatch(message, /\baa\b/);
       assert.deepEqual(await names(), []);
@@ -137,7 +137,7 @@ test('a materialized view whose target is missing stops its stream, and no messa
   assert.equal(counts.deadLetters, 0);
   assert.match(
     counts.failure?.message ?? '',
-    /^table plans_raw takes no rows, and no row is to blame: ClickHouse answers code 60 \(UNKNOWN_TABLE\): .*; look at its materialized views \(\S+\.mv to \S+\.f\)/,
+    /^table plans_raw rejects all rows: ClickHouse answers code 60 \(UNKNOWN_TABLE\): .*; check its materialized views \(\S+\.mv to \S+\.f\)/,
   );
   await run(`CREATE TABLE ${table('f')} ${target()}`);
   assert.equal((await sink()).failure, undefined);

@@ -148,7 +148,7 @@ test('a topic of transactions that nothing was ever written to leaves those of t
   assert.deepEqual(await transactions(settings), nested);
 });
 
-test("a view that was made or changed by hand is left and reported; the sink's own, marked or of former versions, follow their tables", async (t) => {
+test("a view that was created or changed by hand is left and reported; the sink's own, marked or of former versions, follow their tables", async (t) => {
   const settings = createSettings(t);
   const { database } = settings.clickhouse;
   const name = (of: string) => qualified(database, of);
@@ -193,9 +193,9 @@ test("a view that was made or changed by hand is left and reported; the sink's o
     const { warnings } = await gatherStatus(settings, ['tasks', 'plans'], noSignal);
     const [warning, ...others] = warnings.filter(({ about }) => about.startsWith('view'));
     assert.deepEqual([warning?.about, others], ['view tasks', []]);
-    assert.match(warning?.message ?? '', /made or changed by hand, and the sink leaves it/);
+    assert.match(warning?.message ?? '', /created or changed by hand, so the sink does not replace it/);
     const { views } = await comparisonOf(settings, 'tasks');
-    assert.match(views.find(({ view }) => view === 'tasks')?.problem ?? '', /made or changed by hand/);
+    assert.match(views.find(({ view }) => view === 'tasks')?.problem ?? '', /created or changed by hand/);
   }
   await command(settings, `DROP VIEW ${name('tasks')}`);
   await sinkAll(settings, 'tasks');
@@ -209,7 +209,7 @@ test('a stream whose table would have the name of a view stops and says so, and 
   await send('x_raw', [{ uuid: 'of x_raw' }], schema);
   await sinkAll(settings, 'x_raw');
   await send('x', [{ uuid: 'of x' }], schema);
-  const says = /\.x_raw is a view \(View\) where a table of the sink belongs/;
+  const says = /\.x_raw is a view \(View\) with the name of a storage table/;
   const [counts] = await sinkStreams(settings, 'x');
   assert.match(counts?.failure?.message ?? '', says);
   const [replayed] = await replay(settings, { streams: ['x'], from: undefined }, noSignal);

@@ -41,7 +41,7 @@ export class DeadLetterInserter {
       const inserted = new InsertedRows(columns, bytes, batch.token(), ranges);
       const outcome = await this.#table.insert(inserted, this.#signal);
       if (outcome.kind === 'inserted') return { kind: 'redriven', how: 'row inserted' };
-      if (!(await this.#table.hasStill(columns))) return undefined;
+      if (!(await this.#table.matchesShape(columns))) return undefined;
       throw new RowRejectedError(
         `table ${this.#table.name} refuses the row: ClickHouse answers ${outcome.reason}`,
       );

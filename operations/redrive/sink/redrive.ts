@@ -1,6 +1,7 @@
 import type { KafkaAdmin } from '../../../core/kafka/admin.ts';
 import type { Registry } from '../../../core/avro/registry.ts';
 import type { ClickHouseClient } from '../../../core/clickhouse/client.ts';
+import { Database } from '../../../core/clickhouse/database.ts';
 import type { SinkDeadLetter } from '../../../core/dead-letters/reader.ts';
 import type { Redriven, RedriveOutcome } from '../../../core/dead-letters/writer.ts';
 import { IncompatibleSchemaError, ViewFailedError } from '../../../core/errors.ts';
@@ -75,11 +76,8 @@ async function* redriveStream(
   const { admin, registry, clickhouse, settings, producer, signal } = services;
   const { clickhouse: target, topicPrefix } = settings;
   const table = new StorageTable({
-    client: clickhouse,
-    settings: target,
+    database: new Database(clickhouse, target, { signal }),
     stream,
-    signal,
-    policy: serviceRetry,
   });
   if (!(await hasTable(clickhouse, target, table.name, signal))) {
     yield* skip(

@@ -31,17 +31,17 @@ function batchOf(rows: number): Batch {
 
 interface Fakes {
   readonly insert: (generation: AbortSignal) => InsertOutcome;
-  readonly hasStill?: () => boolean;
+  readonly matchesShape?: () => boolean;
   readonly whileVerifying?: () => void;
 }
 
-function createInserter({ insert, hasStill = () => true, whileVerifying = () => {} }: Fakes) {
+function createInserter({ insert, matchesShape = () => true, whileVerifying = () => {} }: Fakes) {
   const letters: string[] = [];
   const table = {
     name: 'plans_raw',
     stream: 'plans',
     insert: (_: unknown, generation: AbortSignal) => Promise.resolve(insert(generation)),
-    hasStill: () => Promise.resolve(hasStill()),
+    matchesShape: () => Promise.resolve(matchesShape()),
   };
   let generation = new AbortController();
   const partitions = {
@@ -104,7 +104,7 @@ test('a row that is refused is set aside, and the others are in', async () => {
 
 test('rows that are refused because the table changed meanwhile are not set aside', async () => {
   let looked = 0;
-  const { insert, letters } = createInserter({ insert: () => refused, hasStill: () => ++looked === 1 });
+  const { insert, letters } = createInserter({ insert: () => refused, matchesShape: () => ++looked === 1 });
   assert.equal(await insert(batchOf(64)), 'changed');
   assert.deepEqual([looked, letters], [2, []]);
 });

@@ -7,11 +7,16 @@ import type { WriterSchema } from '../../../../consumers/schema/writer-type.ts';
 import { InsertedRows } from '../../../../consumers/table/insert-rows.ts';
 import { StorageTable } from '../../../../consumers/table/storage-table.ts';
 import { createClickHouse, type ClickHouseClient } from '../../../../core/clickhouse/client.ts';
-import { loadSettings } from '../../../../core/settings/config.ts';
+import { Database } from '../../../../core/clickhouse/database.ts';
+import { steadyRetry } from '../../../../core/retry.ts';
+import { loadSettings, type ClickHouseSettings } from '../../../../core/settings/config.ts';
 import { IncompatibleSchemaError, ServiceRefusedError } from '../../../../core/errors.ts';
 import { createApiServer } from '../../../helpers/api-server.ts';
 import { FakeClickHouse } from '../../../helpers/fake-clickhouse.ts';
 import { noSignal } from '../../../helpers/settings.ts';
+
+const databaseOf = (client: ClickHouseClient, settings: ClickHouseSettings) =>
+  new Database(client, settings, { signal: noSignal, policy: steadyRetry });
 
 /** The table of plans on a server that answers every query alike. */
 async function createTable(
@@ -22,7 +27,7 @@ async function createTable(
   const { clickhouse: settings } = loadSettings({ CLICKHOUSE_URL: baseUrl.replace('/v1', '') }, '');
   const client = createClickHouse(settings);
   t.after(() => client.close());
-  return new StorageTable({ client, settings, stream: 'plans', signal: new AbortController().signal });
+  return new StorageTable({ database: databaseOf(client, settings), stream: 'plans' });
 }
 
 const rows = () => new InsertedRows([], Buffer.from('row'), 'token');
@@ -39,7 +44,7 @@ test('an insert that the server puts off is tried again as the same block', asyn
   assert.deepEqual(tokens, ['token', 'token']);
 });
 
-test('an answer that may be the last word is given up after some attempts; one that means an absence never', async (t) => {
+test('limits retries of an error that may be permanent, but not of an unavailable server', async (t) => {
   for (const [code, name, said, isGivenUp] of [
     [241, 'MEMORY_LIMIT_EXCEEDED', 'Query memory limit exceeded', true],
     [159, 'TIMEOUT_EXCEEDED', 'Timeout exceeded', true],
@@ -62,15 +67,16 @@ test('an answer that may be the last word is given up after some attempts; one t
     const client = createClickHouse(settings);
     t.after(() => client.close());
     const policy = { attempts: Infinity, firstDelayMs: 0, maxDelayMs: 0 };
-    const table = new StorageTable({ client, settings, stream: 'plans', signal: noSignal, policy });
+    const database = new Database(client, settings, { signal: noSignal, policy });
+    const table = new StorageTable({ database, stream: 'plans' });
     const inserted = table.insert(rows(), noSignal);
     if (!isGivenUp) assert.deepEqual(await inserted, { kind: 'inserted' });
-    else await assert.rejects(inserted, /code \d+ .*Cure: raise .*for 30 attempts$/);
+    else await assert.rejects(inserted, /code \d+ .*Cure: raise .*after 30 attempts$/);
     assert.equal(requests, isGivenUp ? 30 : 101, said);
   }
 });
 
-test('an insert is not tried again when its partitions have been given away', async (t) => {
+test('stops retrying an insert once its partitions are revoked', async (t) => {
   let requests = 0;
   const generation = new AbortController();
   const table = await createTable(t, (_, response) => {
@@ -78,7 +84,7 @@ test('an insert is not tried again when its partitions have been given away', as
     generation.abort(new Error('given away'));
     response.writeHead(500).end(exception(252, 'TOO_MANY_PARTS'));
   });
-  await assert.rejects(table.insert(rows(), generation.signal), /given away/);
+  await assert.rejects(table.insert(rows(), generation.signal), /partitions were revoked/);
   assert.equal(requests, 1);
 });
 
@@ -158,7 +164,7 @@ const versions: Readonly<Record<string, readonly WriterSchema[]>> = {
 function tableOn(server: FakeClickHouse, stream: string): StorageTable {
   const { clickhouse: settings } = loadSettings({}, '');
   const client = server as unknown as ClickHouseClient;
-  return new StorageTable({ client, settings, stream, signal: noSignal, roundMs: 0 });
+  return new StorageTable({ database: databaseOf(client, settings), stream, roundMs: 0 });
 }
 
 test('whoever makes the views last, they show the tables as they are, and transactions of its own if there are any', async () => {

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { parseWriterSchema } from '../../../../consumers/schema/writer-schema.ts';
-import { alterTableSql, createTableSql, onCluster, shapeOf } from '../../../../consumers/table/table-ddl.ts';
+import {
+  alterTableSql,
+  createTableSql,
+  onCluster,
+  shapeVersionIn,
+} from '../../../../consumers/table/table-ddl.ts';
 import { viewStatements } from '../../../../consumers/table/view.ts';
 
 const schema = parseWriterSchema(
@@ -73,14 +78,20 @@ test('a change of shape takes the place of the one that was read, in one stateme
 });
 
 test('the shape is read from the text of the table', () => {
-  assert.equal(shapeOf('CREATE TABLE x (`a` String, CONSTRAINT shape_12 ASSUME 1) ENGINE = MergeTree'), 12);
-  assert.equal(shapeOf('CREATE TABLE x (`a` String, CONSTRAINT `shape_3` ASSUME 1) ENGINE = MergeTree'), 3);
-  assert.equal(shapeOf("CREATE TABLE x (`shape_7` String COMMENT 'shape_9') ENGINE = MergeTree"), 0);
+  assert.equal(
+    shapeVersionIn('CREATE TABLE x (`a` String, CONSTRAINT shape_12 ASSUME 1) ENGINE = MergeTree'),
+    12,
+  );
+  assert.equal(
+    shapeVersionIn('CREATE TABLE x (`a` String, CONSTRAINT `shape_3` ASSUME 1) ENGINE = MergeTree'),
+    3,
+  );
+  assert.equal(shapeVersionIn("CREATE TABLE x (`shape_7` String COMMENT 'shape_9') ENGINE = MergeTree"), 0);
 });
 
 test('tables that follow each other under one name share no shape, so that a change meant for one leaves the other alone', () => {
   const shapes = ['00000001', '5f3a0c11', 'ffffffff'].map((identity) =>
-    shapeOf(createTableSql('plans_raw', schema, identity, alone).join()),
+    shapeVersionIn(createTableSql('plans_raw', schema, identity, alone).join()),
   );
   assert.deepEqual(shapes, [1, 0x5f3a0c11, 0xffffffff]);
 });

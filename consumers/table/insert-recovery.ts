@@ -1,0 +1,122 @@
+import { ClickHouseError } from '@clickhouse/client';
+import type { Database } from '../../core/clickhouse/database.ts';
+import { messageOf, StoppedError } from '../../core/errors.ts';
+import { serviceRetry } from '../../core/retry.ts';
+import { deleteInserted, rangesText, readInsertedPart, readViewsOn } from './half-inserted.ts';
+import { viewIn, type InsertedRows } from './insert-rows.ts';
+import { localTableOf } from './table-ddl.ts';
+import { readTableIdentity } from './table-shape.ts';
+
+/** Limits the work after a failed insert once the sink is stopping. */
+const AFTERWARDS_MS = 20_000;
+
+/**
+ * Runs work that must finish even while the sink stops: what a failed insert has left is found and
+ * deleted. The work then has a time limit of its own.
+ */
+export async function evenWhenStopping<T>(
+  database: Database,
+  work: (database: Database) => Promise<T>,
+): Promise<T> {
+  try {
+    return await work(database);
+  } catch (error) {
+    if (!database.signal.aborted) throw error;
+  }
+  return work(database.with({ signal: AbortSignal.timeout(AFTERWARDS_MS), policy: serviceRetry }));
+}
+
+/** Returns the materialized views on a storage table; none if they cannot be read. */
+export async function viewsOn(database: Database, table: string): Promise<readonly string[]> {
+  const local = localTableOf(table, database.settings);
+  return evenWhenStopping(database, (asked) => readViewsOn(asked, local)).catch(() => []);
+}
+
+/** Finds and deletes what a table has of an insert in which a materialized view failed. */
+export class InsertRecovery {
+  readonly #database: Database;
+  readonly #table: string;
+  readonly #identity: string;
+  readonly #rows: InsertedRows;
+  readonly #generation: AbortSignal;
+
+  /**
+   * @param identity of the table that the rows were made for.
+   * @param generation aborts when the partitions of the rows are revoked.
+   */
+  constructor(
+    database: Database,
+    table: string,
+    identity: string,
+    rows: InsertedRows,
+    generation: AbortSignal,
+  ) {
+    this.#database = database;
+    this.#table = table;
+    this.#identity = identity;
+    this.#rows = rows;
+    this.#generation = generation;
+  }
+
+  /** Whether the same table has rows of the failed insert. Only tables with materialized views can. */
+  async isHalfInserted(): Promise<boolean> {
+    if (this.#rows.ranges.length === 0 || (await this.#views()).length === 0) return false;
+    const identity = await evenWhenStopping(this.#database, (database) =>
+      readTableIdentity(database, localTableOf(this.#table, database.settings)),
+    );
+    return (identity ?? '') === this.#identity && (await this.#inserted()).rows > 0;
+  }
+
+  /**
+   * Deletes the rows of an insert whose only view failed with an error that may pass: a sink killed
+   * before its next attempt would leave rows that the view lacks. With several views, those that have
+   * the block would not get it again under the same token.
+   *
+   * @returns whether rows were deleted.
+   */
+  async deleteForRetry(error: unknown): Promise<boolean> {
+    if (!(error instanceof ClickHouseError)) return false;
+    const view = viewIn(error);
+    if (view === undefined || view.includes(' behind ') || (await this.#views()).length !== 1) return false;
+    return (await this.isHalfInserted()) && (await this.#delete());
+  }
+
+  /** Deletes the rows, so that no later sink resumes after them. Returns the message of the error. */
+  async undo(reason: string, view: string | undefined): Promise<string> {
+    const views = await this.#views();
+    const what = `materialized view ${view ?? views.join(' or ')} on table ${this.#table} fails: ClickHouse answers ${reason}`;
+    const where = rangesText(this.#rows.ranges);
+    const others =
+      views.length > 1 || view?.includes(' behind ') === true
+        ? '; the targets of other views may already have them and will get them again'
+        : '';
+    try {
+      await this.#delete();
+    } catch (error) {
+      return `${what}. Rows (${where}) are in the table but not in the target of the view, and could not be deleted: ${messageOf(error)}. Fix or drop the view, then add the missing rows to its target${others}`;
+    }
+    return `${what}. None of its rows (${where}) is in the table: fix or drop the view, then restart${others}`;
+  }
+
+  /** @throws StoppedError if another sink has continued after the rows. */
+  async #delete(): Promise<boolean> {
+    const { rows: count, isPassed } = await this.#inserted();
+    if (count === 0) return false;
+    if (this.#generation.aborted || (isPassed && this.#rows.areLast))
+      throw new StoppedError('another sink has continued after them');
+    await evenWhenStopping(this.#database, (database) =>
+      deleteInserted(database, this.#table, this.#rows.ranges),
+    );
+    return true;
+  }
+
+  #inserted() {
+    return evenWhenStopping(this.#database, (database) =>
+      readInsertedPart(database, this.#table, this.#rows.ranges),
+    );
+  }
+
+  #views(): Promise<readonly string[]> {
+    return viewsOn(this.#database, this.#table);
+  }
+}

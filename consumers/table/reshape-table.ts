@@ -1,0 +1,180 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import { isSystemColumnName } from '../../core/avro/schema.ts';
+import { isClickHouseCode } from '../../core/clickhouse/client.ts';
+import type { Database } from '../../core/clickhouse/database.ts';
+import { IncompatibleSchemaError } from '../../core/errors.ts';
+import { logger } from '../../core/logger.ts';
+import type { DeclaredFields } from '../schema/declared-fields.ts';
+import type { WriterSchema } from '../schema/writer-type.ts';
+import { evolutionActions } from './evolution.ts';
+import { fieldColumns, sortingKey } from './stored-columns.ts';
+import { alterTableSql, createTableSql, identitySql, localTableOf, runDefinition } from './table-ddl.ts';
+import { readTableShape, type TableShape } from './table-shape.ts';
+
+/** How often a change is attempted while other sinks change the table first, or its columns do not show yet. */
+const MAX_ROUNDS = 30;
+
+/** Codes of a compare and set that came too late: see `alterTableSql`. */
+const ILLEGAL_COLUMN = '44';
+const BAD_ARGUMENTS = '36';
+
+/** Codes of a change that a partition key or TTL added by the user prevents. */
+const ALTER_OF_COLUMN_IS_FORBIDDEN = '524';
+const BAD_TTL_EXPRESSION = '450';
+
+export interface ReshapeOptions {
+  readonly database: Database;
+  readonly stream: string;
+  readonly table: string;
+  /** Called after the table was created or altered. */
+  readonly onChange: () => void;
+  /** Wait before the next attempt. */
+  readonly roundMs: number;
+}
+
+/** What a table must hold. */
+export interface Coverage {
+  readonly schema: WriterSchema;
+  /** Whether the topic has a later schema: see `evolutionActions`. */
+  readonly isOlder: boolean;
+  /** The fields that the topic's schemas declare: see `evolutionActions`. */
+  readonly declared: DeclaredFields;
+}
+
+/**
+ * Creates or widens a table until the server shows that it can hold every value of the schema. Any
+ * number of sinks may do so at once.
+ *
+ * @throws IncompatibleSchemaError, ServiceRefusedError
+ */
+export async function reshapeTable(options: ReshapeOptions, coverage: Coverage): Promise<TableShape> {
+  const { database, table, onChange, roundMs } = options;
+  const { schema } = coverage;
+  const doing = `change ${database.name}.${table}`;
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    if (round > 0 && roundMs > 0) await delay(roundMs, undefined, { signal: database.signal });
+    const shape = await readLocalShape(database, table);
+    if (shape === undefined) {
+      if (fieldColumns(schema).length === 0) throw noColumns(options);
+      for (const statement of createTableSql(table, schema, newIdentity(), database.settings))
+        await runDefinition(database, doing, statement);
+      logger.info({ table }, 'table created');
+      onChange();
+      continue;
+    }
+    const actions = actionsFor(options, coverage, shape);
+    if (actions.length === 0) return shape;
+    if (await alter(options, doing, actions, shape)) {
+      logger.info({ table, actions: actions.length }, 'table widened');
+      onChange();
+    }
+  }
+  throw new IncompatibleSchemaError(`table ${table} does not show the columns that were added to it`);
+}
+
+export function readLocalShape(database: Database, table: string): Promise<TableShape | undefined> {
+  return readTableShape(database, localTableOf(table, database.settings));
+}
+
+/** A schema without a primary key has the key that the table is sorted by, if it has these fields. */
+export function keyed(schema: WriterSchema, { sortingKey: key }: TableShape): WriterSchema {
+  if (schema.primaryKey !== undefined || key.length === 0) return schema;
+  const hasAll = key.every((name) => schema.fields.some((field) => field.name === name));
+  return hasAll ? { ...schema, primaryKey: key } : schema;
+}
+
+export function noColumns({
+  stream,
+  table,
+}: Pick<ReshapeOptions, 'stream' | 'table'>): IncompatibleSchemaError {
+  return new IncompatibleSchemaError(
+    `the schema of stream ${stream} has no field that a column could hold, so table ${table} would be empty: register a version with such fields`,
+  );
+}
+
+function newIdentity(): string {
+  return randomBytes(4).toString('hex');
+}
+
+function actionsFor(
+  { stream, table }: ReshapeOptions,
+  { schema, isOlder, declared }: Coverage,
+  shape: TableShape,
+): string[] {
+  const replay = `npm run replay -- --streams ${stream}`;
+  const actions = evolve();
+  if (shape.identity === undefined) actions.push(`ADD COLUMN ${identitySql(newIdentity())}`);
+  if (!isOlder) checkTable(table, schema, shape, `${replay} recreates it`);
+  checkKey(table, schema, shape);
+  return actions;
+
+  function evolve(): string[] {
+    try {
+      return evolutionActions(table, shape, keyed(schema, shape), isOlder, declared);
+    } catch (error) {
+      if (!(error instanceof IncompatibleSchemaError)) throw error;
+      throw new IncompatibleSchemaError(
+        `${error.message}: ${replay} recreates the table, if the whole topic fits; else rename the column`,
+      );
+    }
+  }
+}
+
+/** Rejects a table that the user created, or that was created for another key. */
+function checkTable(
+  table: string,
+  schema: WriterSchema,
+  { keepsLatest, sortingKey: key }: TableShape,
+  remedy: string,
+): void {
+  if (!keepsLatest)
+    throw new IncompatibleSchemaError(
+      `table ${table} is not a ReplacingMergeTree(_version, _deleted), so it would show old versions of rows: ${remedy}`,
+    );
+  const expected = schema.primaryKey === undefined ? key : sortingKey(schema);
+  if (!isDeepStrictEqual(expected, key))
+    throw new IncompatibleSchemaError(
+      `table ${table} is sorted by (${key.join(', ')}), but the topic's schema has the primary key (${expected.join(', ')}): ${remedy}`,
+    );
+}
+
+/** Rejects a schema that lacks a key column: all its messages would be versions of one row. */
+function checkKey(table: string, schema: WriterSchema, { columns, sortingKey: key }: TableShape): void {
+  const lacking = key.find(
+    (name) =>
+      !isSystemColumnName(name) &&
+      columns.some((column) => column.name === name) &&
+      !schema.fields.some((field) => field.name === name),
+  );
+  if (lacking !== undefined)
+    throw new IncompatibleSchemaError(
+      `table ${table} is sorted by ${lacking}, which a schema of the topic lacks, so its messages would all be one row: rename the table, or add the field to the schema`,
+    );
+}
+
+/** @returns false if another sink changed the table first. */
+async function alter(
+  { database, stream, table }: ReshapeOptions,
+  doing: string,
+  actions: readonly string[],
+  { version }: TableShape,
+): Promise<boolean> {
+  try {
+    for (const statement of alterTableSql(table, actions, version, database.settings))
+      await runDefinition(database, doing, statement);
+    return true;
+  } catch (error) {
+    if (isClickHouseCode(error, BAD_ARGUMENTS) || isClickHouseCode(error, ILLEGAL_COLUMN)) {
+      if ((await readLocalShape(database, table))?.version !== version) return false;
+    }
+    if (isClickHouseCode(error, ALTER_OF_COLUMN_IS_FORBIDDEN) || isClickHouseCode(error, BAD_TTL_EXPRESSION))
+      throw new IncompatibleSchemaError(
+        `table ${table} has a partition key or a TTL over a column that must change for a schema of the topic ` +
+          `(${actions.join(', ').slice(0, 300)}): remove that column from it, or npm run replay -- --streams ${stream}`,
+        { cause: error },
+      );
+    throw error;
+  }
+}
