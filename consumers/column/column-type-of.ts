@@ -27,19 +27,20 @@ const MAX_DECIMAL_DIGITS = 76;
 const MAX_VARIANT_MEMBERS = 255;
 
 /**
- * The column type that holds every value of a field; undefined for a field that is always null, which has no type yet.
+ * Returns the column type for a field; undefined for a field that is always null, which has no type yet.
  *
- * A null record becomes a Tuple of nulls, a null array or map an empty one. A union of several scalars is a Variant, so that one
- * field stays one column whose values keep their types; with a record, array or map among its branches it is JSON text (see
- * `isJsonText`). Our own producers write neither: a value of another kind has a field of its own, `<field>__v_<kind>`.
+ * A null record becomes a Tuple of nulls, a null array or map an empty one. A union of several scalars
+ * is a Variant, so that one field stays one column and its values keep their types. A union with a
+ * record, array or map is JSON text (see `isJsonText`). Our own producers write neither: they add a
+ * variant field, `<field>__v_<kind>`, for a value of another kind.
  */
 export function columnTypeOf(type: WriterType): ColumnType | undefined {
   return isAlwaysNull(type) ? undefined : innerType(type);
 }
 
 /**
- * The column type of a field of the primary key: never null, and of a kind whose values are the text of the message key, since
- * neither the sorting key nor the keys of messages can ever change.
+ * Returns the column type for a field of the primary key. It is never null, and its values have the text
+ * of the message key, since neither the sorting key nor message keys can ever change.
  *
  * @param where names the field in errors: `schema 12 of topic chartmogul.plans, field uuid`.
  * @throws IncompatibleSchemaError
@@ -59,12 +60,12 @@ export function keyColumnTypeOf(type: WriterType, where: string): ColumnType {
       return scalarType('Date32');
     default:
       throw new IncompatibleSchemaError(
-        `${where}: the primary key takes a string, enum, uuid, int, long or date: choose other fields`,
+        `${where}: fields of the primary key must be string, enum, uuid, int, long or date; got ${kind ?? 'a union'}`,
       );
   }
 }
 
-/** The comment of a field's column: its doc, and the unit where neither type nor value tells it. */
+/** Returns the comment of a field's column: its doc, and the unit if neither type nor value shows it. */
 export function columnCommentOf({ type, doc = '' }: WriterField): string {
   const kinds = splitUnion(type).values.map((branch) => branch.type.kind);
   const units = [
@@ -74,7 +75,7 @@ export function columnCommentOf({ type, doc = '' }: WriterField): string {
   return [...(doc === '' ? [] : [doc]), ...units].join(' ');
 }
 
-/** As {@link columnTypeOf}; what is always null is a text that never comes. */
+/** As {@link columnTypeOf}, but a type that is always null becomes a Nullable(String). */
 function innerType(type: WriterType): ColumnType {
   if (isAlwaysNull(type)) return nullableType({ ...stringType, isAlwaysNull: true });
   if (isJsonText(type)) return type.kind === 'union' ? orNull(type, stringType) : stringType;
@@ -108,7 +109,7 @@ function scalarUnion(type: UnionType): ColumnType {
   const [one = stringType, ...more] = members.values();
   if (more.length === 0) return one.text === 'String' ? stringType : one;
   if (members.size > MAX_VARIANT_MEMBERS) return stringType;
-  // A String that holds several kinds of text is none of them in particular.
+  // A String for several kinds of text describes none of them.
   return variantType([...members.values()].map((member) => (member.text === 'String' ? stringType : member)));
 }
 
@@ -133,7 +134,7 @@ function scalarColumn(type: WriterType): ColumnType {
     case 'uuid':
       return scalarType('UUID');
     case 'decimal':
-      // Wider ones are the exact text.
+      // Wider decimals are stored as exact text.
       return type.precision <= MAX_DECIMAL_DIGITS ? decimalType(type.precision, type.scale) : stringType;
     case 'json':
       return type.isOpen ? { ...stringType, isOpenObject: true } : stringType;

@@ -22,8 +22,8 @@ export const scalarNames = [
 export type ScalarName = (typeof scalarNames)[number];
 
 /**
- * A ClickHouse column type, as far as the sink makes use of it. `text` is the type as SQL: of a column that exists, word for
- * word what the server prints; of one that we want, a spelling that it takes.
+ * A ClickHouse column type that the sink supports. `text` is the type as SQL: exactly as the server
+ * prints it for an existing column, else any form that the server accepts.
  */
 export type ColumnType =
   | StringType
@@ -45,14 +45,18 @@ export type ColumnType =
   | { readonly kind: 'tuple'; readonly text: string; readonly members: readonly Column[] }
   | { readonly kind: 'variant'; readonly text: string; readonly members: readonly ColumnType[] };
 
-/** Where a schema wants it: the symbols of the enum, or the size of the fixed, whose values it is to hold; whether none ever come; whether they are the JSON text of an open object. */
+/** A String. The optional fields describe the values that a schema stores in it. */
 export interface StringType {
   readonly kind: 'scalar';
   readonly text: string;
   readonly name: 'String';
+  /** Symbols of an enum. */
   readonly symbols?: readonly string[];
+  /** Size of a fixed. */
   readonly bytes?: number;
+  /** The schema has no values but null. */
   readonly isAlwaysNull?: true;
+  /** JSON text of an open object. */
   readonly isOpenObject?: true;
 }
 
@@ -106,9 +110,9 @@ export function enumType(bits: 8 | 16, values: EnumType['values']): EnumType {
 }
 
 /**
- * The type of the same values and null. Of a Tuple all members are null instead, at any depth; ClickHouse's own Nullable(Tuple) is
- * experimental. Arrays and maps have no null: they are empty instead. Nor has the JSON text of an open object, since
- * functions such as JSONExtractKeys refuse a Nullable: its null is the text `null`.
+ * Returns the type of the same values and null. A null Tuple is a Tuple of nulls, at any depth, since
+ * Nullable(Tuple) is experimental in ClickHouse. A null array or map is empty. The null of an open
+ * object is the JSON text `null`, since functions such as JSONExtractKeys reject a Nullable.
  */
 export function nullableType(inner: ColumnType): ColumnType {
   switch (inner.kind) {
@@ -149,7 +153,7 @@ export function tupleType(members: readonly Column[]): ColumnType {
   return { kind: 'tuple', text: `Tuple(${list})`, members };
 }
 
-/** In a row a member is told by its place among the names in byte order, whatever order they were declared in. */
+/** In a row, a member's number is its place among the names in byte order, not in order of declaration. */
 export function variantType(members: readonly ColumnType[]): ColumnType {
   const byText = new Map(members.map((member) => [member.text, member]));
   const sorted = [...byText.values()].sort((a, b) =>
@@ -158,7 +162,7 @@ export function variantType(members: readonly ColumnType[]): ColumnType {
   return { kind: 'variant', text: `Variant(${sorted.map(({ text }) => text).join(', ')})`, members: sorted };
 }
 
-/** The type under LowCardinality and Nullable, and whether it may be null. */
+/** Returns the type inside LowCardinality and Nullable, and whether it may be null. */
 export function bareType(type: ColumnType): { readonly isNullable: boolean; readonly bare: ColumnType } {
   if (type.kind === 'lowCardinality') return bareType(type.inner);
   if (type.kind === 'nullable') return { isNullable: true, bare: type.inner };

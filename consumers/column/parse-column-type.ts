@@ -20,9 +20,9 @@ import {
 const tokenPattern = /\s*(`(?:[^`\\]|\\[^])*`|'(?:[^'\\]|\\[^]|'')*'|-?\d+|[A-Za-z_][A-Za-z0-9_]*|[(),=])/y;
 
 /**
- * Parses a type as `system.columns` prints it: `Array(Tuple(a Nullable(String), b Int64))`.
- * Undefined for a type that the sink does not fill: a column that somebody else added. The parsed type and all in it keep the
- * text that they were printed with.
+ * Parses a type as `system.columns` prints it: `Array(Tuple(a Nullable(String), b Int64))`. The type and
+ * its parts keep their printed text. Returns undefined for a type that the sink does not support, in a
+ * column that the user added.
  */
 export function parseColumnType(text: string): ColumnType | undefined {
   try {
@@ -199,7 +199,7 @@ class TypeParser {
   }
 }
 
-/** How the server writes characters that have no shape. */
+/** The server's escapes of unprintable characters. */
 const controlCharacters: ReadonlyMap<string, string> = new Map([
   ['b', '\b'],
   ['f', '\f'],

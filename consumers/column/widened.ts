@@ -21,23 +21,24 @@ import {
 type Kind<K extends ColumnType['kind']> = Extract<ColumnType, { kind: K }>;
 
 /**
- * The type that `have` must become to hold the values of `want` too: `have` itself if it does already. Only changes that keep
- * every value as it is: see the test that runs each on the server. Nothing is narrowed, and no member ever goes.
+ * Returns the type that `have` must become to hold the values of `want` too; `have` itself if it can
+ * already. Every stored value stays what it was (a test runs each change on the server). Never narrows a
+ * type or drops a member.
  *
  * @param where names the column in errors: `column customers_raw.mrr`.
- * @throws IncompatibleSchemaError when there is no such type.
+ * @throws IncompatibleSchemaError if there is no such type.
  */
 export function widened(have: ColumnType, want: ColumnType, where: string): ColumnType {
   const type = join(have, want, where);
   return isSame(type, have) ? have : type;
 }
 
-/** Whether two types are the same, however they are written. */
+/** Whether two types are the same apart from their text. */
 export function isSame(a: ColumnType, b: ColumnType): boolean {
   return a === b || withoutText(a) === withoutText(b);
 }
 
-/** The member of a Variant that takes the values of a type as they are, or as a wider number. */
+/** Returns the member of a Variant that holds the values of a type, unchanged or as a wider number. */
 export function variantMemberFor(variant: Kind<'variant'>, type: ColumnType): ColumnType | undefined {
   const { members } = variant;
   const wider = ({ Int32: 'Int64', Float32: 'Float64' } as Readonly<Record<string, string>>)[type.text];
@@ -47,12 +48,15 @@ export function variantMemberFor(variant: Kind<'variant'>, type: ColumnType): Co
 function join(have: ColumnType, want: ColumnType, where: string): ColumnType {
   const type = joinTypes(have, want, where);
   if (type !== undefined) return type;
-  throw new IncompatibleSchemaError(
-    `${where} is ${columnTypeSql(have)}, and the topic's schema wants ${columnTypeSql(want)}`,
-  );
+  throw incompatibleTypes(where, columnTypeSql(have), columnTypeSql(want));
 }
 
-/** Undefined where there is no such type. */
+/** Returns the error for a column that cannot become the type that the schema needs. */
+export function incompatibleTypes(where: string, have: string, want: string): IncompatibleSchemaError {
+  return new IncompatibleSchemaError(`${where} is ${have}, but the topic's schema needs ${want}`);
+}
+
+/** Returns undefined if there is no such type. */
 function joinTypes(have: ColumnType, want: ColumnType, where: string): ColumnType | undefined {
   if (isAlwaysNull(bareType(want))) return nullableType(have);
   if (have.kind === 'lowCardinality') return joinLowCardinality(have, want, where);
@@ -89,7 +93,7 @@ function joinLowCardinality(
   return canBe ? lowCardinalityType(inner) : inner;
 }
 
-/** A member that one side lacks is null in the other's values. */
+/** A member that one side lacks is null in its values. */
 function joinTuple(have: Kind<'tuple'>, want: Kind<'tuple'>, where: string): ColumnType {
   const kept = have.members.map((member) => {
     const wanted = want.members.find(({ name }) => name === member.name);
@@ -111,19 +115,20 @@ function joinVariant(variant: Kind<'variant'>, other: ColumnType): ColumnType | 
 }
 
 /**
- * What stands in the column becomes a member. Texts stay texts, and the members join them there: the server would look into them and
- * turn `0123` into a number. What may be null cannot become a Variant, says the server.
+ * The type of the column becomes a member. A String stays a String, which holds the other members as
+ * text: the server would parse stored texts and turn `0123` into a number. The server cannot turn a
+ * Nullable into a Variant.
  */
 function joinWithVariant(have: ColumnType, want: Kind<'variant'>): ColumnType | undefined {
   const { bare } = bareType(have);
   if (isString(bare)) return want.members.every(hasTextOfOurs) ? nullableType(have) : undefined;
   const canBe = have.kind === 'scalar' || have.kind === 'dateTime64' || have.kind === 'decimal';
   if (!canBe) return undefined;
-  // As itself: the server makes no Int64 out of an Int32 on the way.
+  // Unchanged: this conversion does not turn an Int32 into an Int64.
   return want.members.some((member) => isSame(member, have)) ? want : variantType([...want.members, have]);
 }
 
-/** What a schema wants a String for means nothing within a Variant. */
+/** Removes the description of a String, which does not matter inside a Variant. */
 function plain(type: ColumnType): ColumnType {
   return type.kind === 'scalar' && type.name === 'String' ? stringType : type;
 }
@@ -147,7 +152,7 @@ function joinWithString(have: ColumnType, want: StringType): ColumnType | undefi
   if (have.kind === 'enum') {
     return want.symbols === undefined ? stringType : withSymbols(have, want.symbols);
   }
-  // Its text would lose the zero bytes at its end.
+  // Its text would lose trailing zero bytes.
   if (have.kind === 'fixedString') return want.bytes === have.bytes ? have : undefined;
   return hasText(have) ? stringType : undefined;
 }
@@ -160,14 +165,14 @@ function isString(type: ColumnType): type is StringType {
   return type.kind === 'scalar' && type.name === 'String';
 }
 
-/** Whether the server can make it a String and nothing of it is lost. */
+/** Whether the server can convert it to a String without loss. */
 function hasText(type: ColumnType): boolean {
   return (
     type.kind === 'scalar' || type.kind === 'dateTime' || type.kind === 'dateTime64' || type.kind === 'enum'
   );
 }
 
-/** Whether we can write its values as text. */
+/** Whether the sink can write its values as text. */
 function hasTextOfOurs(type: ColumnType): boolean {
   return hasText(type) || type.kind === 'decimal';
 }
@@ -182,7 +187,7 @@ function withSymbols(have: EnumType, symbols: readonly string[]): ColumnType {
   return enumType(have.bits === 16 || last >= 2 ** 7 ? 16 : 8, values);
 }
 
-/** Bits of the value and whether it has a sign; Bool is a number of one bit. */
+/** Bits without the sign, and decimal digits. Bool is a number of one bit. */
 const integers: Readonly<Record<string, { readonly bits: number; readonly digits: number }>> = {
   Bool: { bits: 1, digits: 1 },
   Int8: { bits: 7, digits: 3 },
@@ -226,7 +231,7 @@ function digitsOf(type: ColumnType): { readonly whole: number; readonly scale: n
   return integer && { whole: integer.digits, scale: 0 };
 }
 
-/** From here on the years that a DateTime64 has are fewer than those of a Date32. */
+/** With this many digits, a DateTime64 covers fewer years than a Date32. */
 const NARROW_DIGITS = 9;
 
 function joinTimes(have: ColumnType, want: ColumnType): ColumnType | undefined {
@@ -241,7 +246,7 @@ function joinTimes(have: ColumnType, want: ColumnType): ColumnType | undefined {
   ) {
     return undefined;
   }
-  // A date is midnight in the column's zone, or the server's: only that of UTC is the same instant for everybody.
+  // A date is midnight in the zone of the column or the server: only UTC means the same instant everywhere.
   if (times.length === 1 && shown.zone !== 'UTC') return undefined;
   const digits = Math.max(...times.map((type) => (type.kind === 'dateTime64' ? type.digits : 0)));
   if (digits >= NARROW_DIGITS) {
@@ -249,7 +254,7 @@ function joinTimes(have: ColumnType, want: ColumnType): ColumnType | undefined {
       ? have
       : undefined;
   }
-  // Otherwise the zone is how the column is shown, which is for those who made it.
+  // Otherwise the zone only affects display: keep the choice of the column's creator.
   return dateTime64Type(digits, shown.zone);
 }
 
@@ -257,7 +262,7 @@ function isDate(type: ColumnType): boolean {
   return type.text === 'Date' || type.text === 'Date32';
 }
 
-/** A type without the spelling of its parts, as text. */
+/** Returns a text that is the same for equal types, however they were printed. */
 function withoutText(type: ColumnType): string {
   const part = (inner: ColumnType): string => withoutText(inner);
   switch (type.kind) {

@@ -1,10 +1,10 @@
 import type { WriterField, WriterSchema, WriterType } from './writer-type.ts';
 import { membersOf, splitUnion } from './writer-type.ts';
 
-/** By path (`a.b`, of the items of an array `a[].b`, of the values of a map `a{}.b`), what the latest schema with the field declares. */
+/** The declaration of each field in the latest schema that has it, by path: `a.b`, `a[].b` in array items, `a{}.b` in map values. */
 export type DeclaredFields = ReadonlyMap<string, WriterField>;
 
-/** @param schemas of one topic, the latest last. */
+/** @param schemas of one topic, oldest first. */
 export function declaredFields(schemas: Iterable<WriterSchema>): DeclaredFields {
   const declared = new Map<string, WriterField>();
   for (const { fields } of schemas) declare(fields, '', declared);
@@ -22,7 +22,7 @@ function declare(fields: readonly WriterField[], around: string, declared: Map<s
 function declareWithin(type: WriterType, path: string, declared: Map<string, WriterField>): void {
   switch (type.kind) {
     case 'record':
-      // What contains itself is JSON text.
+      // A record that contains itself is JSON text.
       if (!type.isRecursive) declare(membersOf(type), path, declared);
       return;
     case 'array':

@@ -4,7 +4,7 @@ import type { WriterType } from './writer-type.ts';
 
 class UnfitDefaultError extends Error {}
 
-/** The Avro bytes of a default; undefined where the JSON is no value of the type, which some registries let pass. */
+/** Returns the Avro bytes of a default; undefined if the JSON does not match the type, which some registries accept. */
 export function defaultAvro(type: WriterType, json: JsonValue): Buffer | undefined {
   const out = new ByteWriter();
   try {
@@ -97,7 +97,7 @@ function write(type: WriterType, json: JsonValue, out: ByteWriter): void {
   }
 }
 
-/** The first branch that fits: the first of all, said Avro until 1.11. */
+/** Writes the first branch that matches. Until Avro 1.11, only the first branch was allowed. */
 function writeBranch(branches: readonly WriterType[], json: JsonValue, out: ByteWriter): void {
   const start = out.length;
   for (const [index, branch] of branches.entries()) {
@@ -136,7 +136,7 @@ function objectOf(json: JsonValue) {
   return json;
 }
 
-/** Each character is a byte. @param length of a fixed; undefined where the length stands in front. */
+/** Writes each character as a byte. @param length of a fixed; if undefined, writes the length first. */
 function writeBytes(json: JsonValue, length: number | undefined, out: ByteWriter): void {
   const bytes = Buffer.from(textOf(json), 'latin1');
   const isFit = bytes.toString('latin1') === json && (length === undefined || length === bytes.length);

@@ -4,13 +4,13 @@ import { parseJson, type JsonValue } from '../../core/json.ts';
 import { logicalType } from './logical-type.ts';
 import type { RecordType, WriterField, WriterSchema, WriterType } from './writer-type.ts';
 
-/** Some times the columns of any table, a nullable one being three types; a schema of a few lines can name billions. */
+/** Several times the columns of any table; a nullable column counts as three types. A few lines of schema can name billions. */
 const MAX_TYPES = 100_000;
 const MAX_DEPTH = 64;
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** A type and what it comes to when each name in it is replaced by what it stands for. */
+/** A type, with its depth and number of types once each name in it is replaced by its definition. */
 interface Parsed {
   readonly type: WriterType;
   readonly depth: number;
@@ -23,12 +23,13 @@ interface OpenRecord extends RecordType {
 }
 
 /**
- * Reads the schema of a message, from any writer. Aliases and unknown attributes mean nothing to a reader of bytes;
- * a logical type that is unknown, or whose parameters are not valid, is the type it is made of.
+ * Parses the schema that a message of any writer was written with. Ignores aliases and unknown
+ * attributes. A logical type that is unknown or has invalid parameters is its underlying type.
  *
  * @param origin names the schema in errors: `schema 12 of topic chartmogul.plans`.
- * @param referenced the texts of schemas that define named types which this one uses, each behind those that it uses itself.
- * @throws IncompatibleSchemaError when it is not Avro, no record, too large, or has a field with the name of a system column.
+ * @param referenced schemas that define named types of this one, each after the schemas it uses itself.
+ * @throws IncompatibleSchemaError if the schema is not Avro, not a record or too large, or a field has
+ *   the name of a system column.
  */
 export function parseWriterSchema(
   text: string,
@@ -39,18 +40,16 @@ export function parseWriterSchema(
   for (const other of referenced) parser.parse(jsonOf(other, `a schema that ${origin} refers to`), '', 0, '');
   const json = jsonOf(text, origin);
   if (!isObject(json) || json['type'] !== 'record') {
-    throw new IncompatibleSchemaError(
-      `${origin} is not an Avro record: only records have columns, let the producer write one`,
-    );
+    throw new IncompatibleSchemaError(`${origin} is not an Avro record: the producer must write records`);
   }
   const { type } = parser.parse(json, '', 0, '');
   // A schema whose type is "record" is parsed to one.
   const { fields } = type as RecordType;
   const taken = fields.find(({ name }) => isReserved(name));
   if (taken !== undefined) {
-    const whose = isSystemColumnName(taken.name) ? "the sink's" : "ClickHouse's";
+    const owner = isSystemColumnName(taken.name) ? 'the sink' : 'ClickHouse';
     throw new IncompatibleSchemaError(
-      `${origin}, field ${taken.name}: ${whose} own column has this name, rename the field`,
+      `${origin}, field ${taken.name}: ${owner} reserves this name; rename the field`,
     );
   }
   const { name, doc } = json;
@@ -72,12 +71,12 @@ function jsonOf(text: string, origin: string): unknown {
   }
 }
 
-/** Names that no column for a field can have: see `identitySql` for the last. */
+/** Whether a name is reserved. For `_table_`, see `identitySql`. */
 function isReserved(name: string): boolean {
   return isSystemColumnName(name) || persistentColumns.includes(name) || /^_table_[0-9a-f]{8}$/.test(name);
 }
 
-/** ClickHouse gives them to tables of the MergeTree family itself. */
+/** Columns that ClickHouse adds to MergeTree tables. */
 const persistentColumns: readonly string[] = ['_row_exists', '_block_number', '_block_offset'];
 
 function primaryKeyOf(
@@ -90,12 +89,8 @@ function primaryKeyOf(
   const isList =
     Array.isArray(primaryKey) && primaryKey.length > 0 && new Set(primaryKey).size === primaryKey.length;
   if (!isList || !primaryKey.every((part) => fields.some((field) => field.name === part))) {
-    const wrong = Array.isArray(primaryKey)
-      ? (primaryKey as unknown[]).find((part) => !fields.some((field) => field.name === part))
-      : undefined;
-    const what = wrong === undefined ? '' : `, which ${JSON.stringify(wrong).slice(0, 100)} is not`;
     throw new IncompatibleSchemaError(
-      `${origin}: "primaryKey" wants a list of different names of top-level fields${what}`,
+      `${origin}: "primaryKey" must be a list of different top-level fields; got ${JSON.stringify(primaryKey).slice(0, 100)}`,
     );
   }
   return primaryKey as string[];
@@ -104,9 +99,9 @@ function primaryKeyOf(
 class SchemaParser {
   readonly #origin: string;
   readonly #named = new Map<string, Parsed>();
-  /** The records around what is being parsed, outermost first. */
+  /** The records that are being parsed, outermost first. */
   readonly #open: OpenRecord[] = [];
-  /** For a record that leads back to one that was open: that one, which may be closed by now and lead further. */
+  /** A record that refers back to an open record, and that record, which may since be closed and refer further back. */
   readonly #leadsBackTo = new Map<WriterType, OpenRecord>();
 
   constructor(origin: string) {
@@ -120,7 +115,7 @@ class SchemaParser {
     if (parsed.types > MAX_TYPES) {
       throw this.#refuse(
         path,
-        `more than ${MAX_TYPES} types when every name is replaced: use fewer or smaller records`,
+        `more than ${MAX_TYPES} types once every name is resolved: use fewer or smaller records`,
       );
     }
     return parsed;
@@ -156,11 +151,12 @@ class SchemaParser {
   }
 
   #union(branches: readonly unknown[], namespace: string, level: number, path: string): Parsed {
-    if (branches.length === 0) throw this.#refuse(path, 'a union without branches has no value: give it one');
+    if (branches.length === 0)
+      throw this.#refuse(path, 'a union without branches has no value: add a branch');
     const parsed = branches.map((branch) => this.parse(branch, namespace, level + 1, path));
     const hasUnion = parsed.some(({ type }) => type.kind === 'union');
     if (hasUnion || parsed.filter(({ type }) => type.kind === 'null').length > 1) {
-      throw this.#refuse(path, 'a union may hold no union and null only once: correct the schema');
+      throw this.#refuse(path, 'a union must not contain unions, nor null twice: correct the schema');
     }
     return around({ kind: 'union', branches: parsed.map(({ type }) => type) }, parsed);
   }
@@ -181,10 +177,7 @@ class SchemaParser {
       const fieldPath = path === '' ? name : `${path}.${name}`;
       if (names.has(name)) throw this.#refuse(fieldPath, 'two fields have this name: rename one');
       if (!isName(name))
-        throw this.#refuse(
-          fieldPath,
-          'names of columns have letters from A to Z, digits and _, and begin with no digit: rename the field',
-        );
+        throw this.#refuse(fieldPath, 'a field name must match [A-Za-z_][A-Za-z0-9_]*: rename the field');
       names.add(name);
       const inner = this.parse(field['type'], namespaceOf(fullName), level + 1, fieldPath);
       record.fields.push({
@@ -205,7 +198,7 @@ class SchemaParser {
     const { symbols } = json;
     const isList = Array.isArray(symbols) && symbols.length > 0 && new Set(symbols).size === symbols.length;
     if (!isList || !symbols.every((symbol) => typeof symbol === 'string')) {
-      throw this.#refuse(path, 'an enum wants a list of different symbols: correct the schema');
+      throw this.#refuse(path, 'an enum must have a list of different symbols: correct the schema');
     }
     return { kind: 'enum', symbols };
   }
@@ -213,7 +206,7 @@ class SchemaParser {
   #fixed(json: Json, path: string): WriterType {
     const { size } = json;
     if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0 || size > 2 ** 30) {
-      throw this.#refuse(path, 'a fixed wants a size of 0 to 2^30 bytes: correct the schema');
+      throw this.#refuse(path, 'the size of a fixed must be 0 to 2^30 bytes: correct the schema');
     }
     return logicalType({ kind: 'fixed', bytes: size }, json);
   }
@@ -227,11 +220,11 @@ class SchemaParser {
   #fullNameOf(json: Json, around: string, path: string): string {
     const { name, namespace } = json;
     if (typeof name !== 'string' || !name.split('.').every(isTypeName))
-      throw this.#refuse(path, 'a type without a name that Avro allows: correct the schema');
+      throw this.#refuse(path, 'a named type has no valid Avro name: correct the schema');
     const space = typeof namespace === 'string' ? namespace : around;
     const fullName = name.includes('.') || space === '' ? name : `${space}.${name}`;
     if (this.#named.has(fullName)) {
-      throw this.#refuse(path, `the name ${fullName} is given to two types: rename one`);
+      throw this.#refuse(path, `two types have the name ${fullName}: rename one`);
     }
     return fullName;
   }
@@ -242,14 +235,14 @@ class SchemaParser {
     if (found === undefined) {
       throw this.#refuse(
         path,
-        `the type ${JSON.stringify(name.slice(0, 100))} is not defined before: correct the schema`,
+        `the type ${JSON.stringify(name.slice(0, 100))} is not defined: correct the schema`,
       );
     }
     this.#markRecursive(found.type);
     return found;
   }
 
-  /** A reference to an open record, or to one that leads back to an open one, closes a circle. */
+  /** Marks the cycle that a reference closes if its record is open or refers back to an open record. */
   #markRecursive(referenced: WriterType): void {
     let target: WriterType | undefined = referenced;
     while (target !== undefined && !this.#open.some((record) => record === target)) {
@@ -260,7 +253,7 @@ class SchemaParser {
     const [outermost, ...inner] = circle;
     if (outermost === undefined) return;
     for (const record of circle) record.isRecursive = true;
-    // One that led further out before still does: those around it lead there too.
+    // A record that referred further out still does, so the records around it do too.
     for (const record of inner) this.#leadsBackTo.set(record, outermost);
   }
 
@@ -277,7 +270,7 @@ class SchemaParser {
 
 const primitives = ['null', 'boolean', 'int', 'long', 'float', 'double', 'string', 'bytes'] as const;
 
-/** ChartMogul's objects whose keys are the user's, or a third party's: people ask for their keys and values. */
+/** Objects in ChartMogul's API whose keys users or third parties choose. Queries ask for their keys and values. */
 const openObjects = new Set(['custom', 'stripe', 'clearbit']);
 
 function opened(type: WriterType): WriterType {
@@ -306,7 +299,7 @@ function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** No column is called so: letters of any language will do, as they do for Avro in Java. */
+/** Type names name no column, so letters of any language are allowed, as in Avro for Java. */
 function isTypeName(name: string): boolean {
   return /^[\p{L}_][\p{L}\p{N}_]*$/u.test(name);
 }

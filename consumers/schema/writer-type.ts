@@ -1,12 +1,12 @@
 import type { JsonValue } from '../../core/json.ts';
 
 /**
- * The types of a writer's schema with everything resolved that a reader of bytes needs: names, namespaces, logical types.
- * A logical type is a kind of its own; in the bytes it is what its line says.
+ * A type of a writer's schema with names, namespaces and logical types resolved. A logical type is a
+ * kind of its own; its line says how it is encoded.
  */
 export type WriterType =
   | { readonly kind: 'null' | 'boolean' | 'int' | 'long' | 'float' | 'double' | 'string' | 'bytes' }
-  /** In a string: JSON text; of an open object, whose null is the text `null`. */
+  /** In a string: JSON text. With `isOpen`, an open object, whose null is the text `null`. */
   | { readonly kind: 'json'; readonly isOpen?: true }
   /** In an int: days since 1970. */
   | { readonly kind: 'date' }
@@ -14,7 +14,7 @@ export type WriterType =
   | { readonly kind: 'time-millis' }
   /** In a long: microseconds since midnight. */
   | { readonly kind: 'time-micros' }
-  /** In a long: ticks since 1970, of which a second has 10^digits. */
+  /** In a long: ticks since 1970; 10^digits ticks are a second. */
   | { readonly kind: 'timestamp'; readonly digits: 3 | 6 | 9 }
   /** In a string, or in a fixed of 16 bytes. */
   | { readonly kind: 'uuid'; readonly isText: boolean }
@@ -26,7 +26,7 @@ export type WriterType =
   | RecordType
   | UnionType;
 
-/** In bytes, or in a fixed of so many: the number times 10^scale as a big-endian two's complement. */
+/** In bytes or a fixed: the number times 10^scale as a big-endian two's complement. */
 export interface DecimalType {
   readonly kind: 'decimal';
   readonly precision: number;
@@ -50,7 +50,7 @@ export interface WriterField {
   readonly name: string;
   readonly type: WriterType;
   readonly doc?: string;
-  /** As JSON: what the field holds in messages of schemas without it. Undefined where the schema declares none. */
+  /** The declared default: the field's value in messages of schemas without it. */
   readonly default?: JsonValue;
 }
 
@@ -58,18 +58,18 @@ export interface WriterField {
 export interface WriterSchema {
   readonly name: string;
   readonly doc?: string;
-  /** The fields whose values make the message key, in order; undefined where the schema does not say. */
+  /** The fields of the message key, in order; undefined if the schema declares none. */
   readonly primaryKey: readonly string[] | undefined;
   readonly fields: readonly WriterField[];
 }
 
-/** A branch of a union other than null, with its place. */
+/** A branch of a union other than null, with its index. */
 export interface ValueBranch {
   readonly index: number;
   readonly type: WriterType;
 }
 
-/** The branches beside null, and where null stands; a type that is no union is its own only branch. */
+/** Returns the branches other than null, and the index of null. A type that is no union is its own only branch. */
 export function splitUnion(type: WriterType): {
   readonly nullIndex: number | undefined;
   readonly values: readonly ValueBranch[];
@@ -80,7 +80,7 @@ export function splitUnion(type: WriterType): {
   return { nullIndex, values: all.filter(({ index }) => index !== nullIndex) };
 }
 
-/** The fields of a record by the names of their Tuple members: ClickHouse keeps the name `null` for itself. */
+/** Returns the fields of a record under the names of their Tuple members: ClickHouse reserves `null`. */
 export function membersOf({ fields }: RecordType): readonly WriterField[] {
   if (!fields.some(({ name }) => name === 'null')) return fields;
   let free = 'null_';
@@ -88,21 +88,21 @@ export function membersOf({ fields }: RecordType): readonly WriterField[] {
   return fields.map((field) => (field.name === 'null' ? { ...field, name: free } : field));
 }
 
-/** Whether null is the only value there is. */
+/** Whether null is the only value. */
 export function isAlwaysNull(type: WriterType): boolean {
   return type.kind === 'null' || (type.kind === 'union' && splitUnion(type).values.length === 0);
 }
 
-/** Whether values are open objects as JSON text: the null of these is the text `null`. */
+/** Whether values are open objects as JSON text, whose null is the text `null`. */
 export function isOpenObject(type: WriterType): boolean {
   const [only, ...others] = splitUnion(type).values;
   return others.length === 0 && only?.type.kind === 'json' && only.type.isOpen === true;
 }
 
 /**
- * Whether values become JSON text. ClickHouse has no recursive type and no Tuple without members. A union with a record, an
- * array or a map in it could be a Variant, but one that is told apart by the whole text of a nested type: each field that such a
- * record gains would make it another member, and the values of before and after would stand in two of them.
+ * Whether values become JSON text. ClickHouse has no recursive type and no Tuple without members. A union
+ * with a record, array or map could be a Variant, but the whole text of a type identifies a member of a
+ * Variant: a new field of the record would start another member.
  */
 export function isJsonText(type: WriterType): boolean {
   if (type.kind === 'record') return type.isRecursive || type.fields.length === 0;
@@ -119,7 +119,7 @@ function isNested({ kind }: WriterType): boolean {
 
 const knownMinBytes = new WeakMap<WriterType, number>();
 
-/** The fewest bytes that a value takes; 0 only where every value takes none. */
+/** Returns the fewest bytes that a value takes; 0 only if every value takes none. */
 export function minBytesOf(type: WriterType): number {
   let bytes = knownMinBytes.get(type);
   if (bytes === undefined) {
@@ -144,7 +144,7 @@ function countMinBytes(type: WriterType): number {
     case 'decimal':
       return type.fixedBytes ?? 1;
     case 'record':
-      // What contains itself without a way out has no finite value: any number will do.
+      // A record that always contains itself has no finite value: any number is right.
       return type.isRecursive ? 1 : type.fields.reduce((sum, field) => sum + minBytesOf(field.type), 0);
     default:
       return 1;

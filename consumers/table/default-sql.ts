@@ -15,14 +15,14 @@ import { decimalWidth } from '../transcode/decimal.ts';
 import { writeValue } from '../transcode/value-code.ts';
 import type { ColumnType } from '../column/column-type.ts';
 
-/** Whether the field declares what it holds in messages without it. */
+/** Whether the field declares a valid default. */
 export function hasDefault({ type, default: value }: WriterField): boolean {
   return value !== undefined && defaultAvro(type, value) !== undefined;
 }
 
 /**
- * What a column of the field holds in rows of messages without it, as SQL; empty where that is what the server puts there by itself, and
- * undefined where SQL has no text for it.
+ * Returns, as SQL, the value of the field's column in rows of messages without the field. Empty if it is
+ * the default of the column type; undefined if SQL cannot express it.
  */
 export function defaultSql(field: WriterField, column: ColumnType): string | undefined {
   const bytes = Buffer.from(absentBytes(field, column, writeValue));
@@ -31,12 +31,12 @@ export function defaultSql(field: WriterField, column: ColumnType): string | und
   return sql && `CAST(${sql}, ${literal(column.text)})`;
 }
 
-/** First and last day of the server's calendar. */
+/** First and last day of the server's calendar, in days since 1970. */
 const FIRST_DAY = -25_567;
 const LAST_DAY = 120_529;
 const DAY_SECONDS = 86_400n;
 
-/** Reads RowBinary as SQL, of the column types that schemas ask for. */
+/** Converts RowBinary to SQL, for the column types that schemas lead to. */
 class ValueReader {
   readonly #bytes: Buffer;
   #at = 0;

@@ -9,7 +9,7 @@ import {
   type Column,
   type ColumnType,
 } from '../column/column-type.ts';
-import { isSame, widened } from '../column/widened.ts';
+import { incompatibleTypes, isSame, widened } from '../column/widened.ts';
 import { declaredFields, type DeclaredFields } from '../schema/declared-fields.ts';
 import { isOpenObject, type WriterSchema } from '../schema/writer-type.ts';
 import { defaultSql, hasDefault } from './default-sql.ts';
@@ -23,11 +23,13 @@ import {
 import type { TableShape } from './table-shape.ts';
 
 /**
- * The actions of one ALTER TABLE after which the table holds every value of the schema; none if it does already.
- * Pure. Nothing is narrowed or dropped.
+ * Returns the actions of one ALTER TABLE after which the table can hold every value of the schema; none
+ * if it can already. Never narrows or drops a column.
  *
- * @param isOlder the topic has a later schema: where that made a number a text, numbers of the time before are texts too.
- * @param declared what the schemas of the topic declare: rows of this one hold null, or a default, in columns of fields that it lacks.
+ * @param isOlder the topic has a later schema. A column that the later schema made text accepts the
+ *   numbers of this one.
+ * @param declared the fields that the topic's schemas declare. Columns of fields that this schema lacks
+ *   must accept null or their default.
  * @throws IncompatibleSchemaError naming table, column and both types.
  */
 export function evolutionActions(
@@ -42,8 +44,7 @@ export function evolutionActions(
   const actions = [...fieldColumns(schema), ...systemColumns].flatMap((wanted) => {
     const where = `column ${table}.${wanted.name}`;
     const wantedText = columnTypeSql(wanted.type);
-    const unfit = (have: string) =>
-      new IncompatibleSchemaError(`${where} is ${have}, and the topic's schema wants ${wantedText}`);
+    const unfit = (have: string) => incompatibleTypes(where, have, wantedText);
     const unusable = shape.unusable.get(wanted.name);
     if (unusable !== undefined) throw unfit(unusable);
     const column = columns.find(({ name }) => name === wanted.name);
@@ -59,7 +60,7 @@ export function evolutionActions(
     if (type === have) return [];
     if (sortingKey(schema).includes(wanted.name)) {
       throw new IncompatibleSchemaError(
-        `${where} is ${have} and in the sorting key: it cannot become ${type}`,
+        `${where} is ${have} and part of the sorting key: it cannot become ${type}`,
       );
     }
     return [`MODIFY COLUMN ${quoted(wanted.name)} ${type}`];
@@ -67,7 +68,7 @@ export function evolutionActions(
   return [...actions, ...lacking];
 }
 
-/** Rows of before lack the field: they hold its default, or null. */
+/** Existing rows lack the field: they get its default, or null. */
 function addedColumnSql(column: CommentedColumn, { fields, primaryKey }: WriterSchema): string {
   const { name, type, comment } = column;
   if (primaryKey?.includes(name) === true || isSystemColumnName(name)) return columnSql(column);
@@ -80,7 +81,7 @@ function addedColumnSql(column: CommentedColumn, { fields, primaryKey }: WriterS
   return columnSql({ name, type: nullable, comment, value: nothing });
 }
 
-/** A column of a field that the schema lacks becomes one that may be null, unless the field declares what it holds then. */
+/** Makes the column of a field that the schema lacks nullable, unless the field has a default. */
 function lackingAction({ name, type }: Column, schema: WriterSchema, declared: DeclaredFields): string[] {
   const field = declared.get(name);
   const isLacking = field !== undefined && !schema.fields.some((candidate) => candidate.name === name);
@@ -89,7 +90,7 @@ function lackingAction({ name, type }: Column, schema: WriterSchema, declared: D
   return isSame(nullable, type) ? [] : [`MODIFY COLUMN ${quoted(name)} ${columnTypeSql(nullable)}`];
 }
 
-/** The server's type, with what the schemas say of its texts. */
+/** Marks the texts in the server's type that the schemas declare to be open objects. */
 function asDeclared(type: ColumnType, path: string, declared: DeclaredFields): ColumnType {
   switch (type.kind) {
     case 'scalar': {
@@ -113,8 +114,8 @@ function asDeclared(type: ColumnType, path: string, declared: DeclaredFields): C
 }
 
 /**
- * Whether a later schema has a number, or a time, where an earlier one has a text. The other way round the column becomes text and
- * loses nothing; this way it would have to stay text, which its readers would not expect.
+ * Whether a later schema turns a text into a number or time. The column would have to stay text, which
+ * its readers would not expect. A number that becomes text is fine: the column becomes text too.
  */
 function makesNumberOfText(before: ColumnType, after: ColumnType): boolean {
   const [have, want] = [bareType(before).bare, bareType(after).bare];

@@ -1,17 +1,17 @@
 import { literal, quoted } from '../../core/clickhouse/client.ts';
 import type { TableColumn } from './table-shape.ts';
 
-/** Of a table without a primary key: each message is a row of its own. */
+/** The sorting key of a table without a primary key, where each message is a row of its own. */
 const byPosition = ['_partition', '_offset'];
 
-/** Whether a table's rows are told apart by the places of their messages alone. */
+/** Whether only the positions of their messages distinguish a table's rows. */
 export function isByPosition(sortingKey: readonly string[]): boolean {
   return sortingKey.join() === byPosition.join();
 }
 
 /**
- * The text of a row's message key as SQL, out of the columns that its table is sorted by: what the producers write, parts joined by `|`.
- * Of a table without a primary key the place of the message.
+ * Returns SQL for the message key of a row as text: the sorting key's columns joined by `|`, as producers
+ * write it. For a table without a primary key: partition and offset.
  */
 export function keyTextSql(sortingKey: readonly string[]): string {
   const parts = sortingKey.map(textSql);
@@ -19,7 +19,7 @@ export function keyTextSql(sortingKey: readonly string[]): string {
   return parts.length < 2 ? only : `concat(${parts.join(", '|', ")})`;
 }
 
-/** The parts of the key as an Array(String), in the storage table and beside it: two keys may have the same text, and their parts differ. */
+/** Returns SQL for the parts of the key as an Array(String). Different keys may have the same text, never the same parts. */
 export function keyPartsSql(sortingKey: readonly string[]): string {
   return `[${sortingKey.map(textSql).join(', ')}]`;
 }
@@ -28,18 +28,18 @@ function textSql(column: string): string {
   return `CAST(toString(${quoted(column)}), 'String')`;
 }
 
-/** The same of a key that is known. */
+/** Returns the parts of a known key as an SQL literal. */
 export function partsLiteral(parts: readonly string[]): string {
   return `CAST([${parts.map(literal).join(', ')}], 'Array(String)')`;
 }
 
-/** Tells keys apart. */
+/** Returns a text that is unique to the key. */
 export function keyIdOf(parts: readonly string[]): string {
   const [only = ''] = parts;
   return parts.length < 2 ? only : JSON.stringify(parts);
 }
 
-/** A condition as SQL for the rows of some keys, given by their parts, that makes use of the table's order. */
+/** Returns an SQL condition that selects the rows of the given keys and uses the table's primary index. */
 export function keysConditionSql(
   key: readonly Pick<TableColumn, 'name' | 'typeText'>[],
   keys: readonly (readonly string[])[],

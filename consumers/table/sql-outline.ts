@@ -3,8 +3,8 @@ const MASK = '_';
 
 /**
  * Masks a statement that the server printed: `_` replaces each character of a quoted text, and of a
- * quoted name that is not a plain word. The length stays the same. Others write comments, names and
- * defaults; an outline cannot mistake them for SQL.
+ * quoted name that is not a plain word. The length stays the same. So no comment, name or default that
+ * a user wrote is mistaken for SQL.
  */
 export function outlineOf(sql: string): string {
   const parts: string[] = [];
@@ -18,7 +18,7 @@ export function outlineOf(sql: string): string {
   return parts.join('') + sql.slice(at);
 }
 
-/** A name from a statement, without its quotes. */
+/** Returns a name from a statement without its quotes. */
 export function nameIn(text: string): string {
   return text.startsWith('`')
     ? text.slice(1, -1).replace(/\\(.)|``/gs, (_, escaped?: string) => escaped ?? '`')

@@ -24,11 +24,11 @@ const systemColumnDefinitions: Readonly<Record<SystemColumnName, readonly [type:
 
 export interface CommentedColumn extends Column {
   readonly comment: string;
-  /** What rows hold that were there before, as SQL; empty, or left out, for what the server puts there by itself. */
+  /** Value in existing rows, as SQL. Empty or absent for the default of the type. */
   readonly value?: string | undefined;
 }
 
-/** What every storage table carries beside the stream's own columns, in this order at the end of each row. */
+/** The columns that every storage table has after the stream's own, in the order of each row. */
 export const systemColumns: readonly CommentedColumn[] = systemColumnNames.map((name) => {
   const [text, comment] = systemColumnDefinitions[name];
   const type = parseColumnType(text);
@@ -36,7 +36,7 @@ export const systemColumns: readonly CommentedColumn[] = systemColumnNames.map((
   return { name, type, comment };
 });
 
-/** The columns of a stream's own fields. @throws IncompatibleSchemaError for a key of a type that none can have. */
+/** Returns the columns of a stream's own fields. @throws IncompatibleSchemaError for a key of an unsupported type. */
 export function fieldColumns(schema: WriterSchema): CommentedColumn[] {
   return schema.fields.flatMap((field) => {
     const { name } = field;
@@ -46,7 +46,10 @@ export function fieldColumns(schema: WriterSchema): CommentedColumn[] {
   });
 }
 
-/** The columns that a table is sorted by: rows that agree in them are versions of one row. Without a primary key, each message is a row of its own. */
+/**
+ * Returns the columns that a table is sorted by. Rows that agree in them are versions of one row.
+ * Without a primary key, each message is a row of its own.
+ */
 export function sortingKey({ primaryKey }: WriterSchema): readonly string[] {
   return primaryKey === undefined || primaryKey.length === 0 ? ['_partition', '_offset'] : primaryKey;
 }

@@ -99,7 +99,7 @@ for (const [have, want, result] of widenings) {
     }
     assert.throws(ask, (error) => {
       assert.ok(error instanceof IncompatibleSchemaError);
-      assert.match(error.message, /^column customers_raw\.mrr is .*, and the topic's schema wants /);
+      assert.match(error.message, /^column customers_raw\.mrr is .*, but the topic's schema needs /);
       assert.ok(error.message.includes(have) && error.message.includes(want), error.message);
       return true;
     });
@@ -155,7 +155,7 @@ test('an error within a Tuple names the member', () => {
         typeOf('Array(Tuple(a Tuple(b UUID)))'),
         'column t.x',
       ),
-    /^IncompatibleSchemaError: column t\.x\.a\.b is Int64, .* wants UUID/,
+    /^IncompatibleSchemaError: column t\.x\.a\.b is Int64, .* needs UUID/,
   );
 });
 

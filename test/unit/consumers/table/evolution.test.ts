@@ -86,7 +86,7 @@ const actions: readonly (readonly [
     'a number that was a text',
     { uuid: 'String', a: 'Nullable(String)' },
     { uuid: 'string', a: 'long' },
-    /column t_raw\.a is Nullable\(String\), and the topic's schema wants Int64/,
+    /column t_raw\.a is Nullable\(String\), but the topic's schema needs Int64/,
   ],
   ['a narrower number', { uuid: 'String', a: 'Int64' }, { uuid: 'string', a: 'int' }, []],
   [
@@ -118,7 +118,7 @@ const actions: readonly (readonly [
     'a key of another type',
     { uuid: 'Int64' },
     { uuid: 'string' },
-    /t_raw\.uuid is Int64 and in the sorting key/,
+    /t_raw\.uuid is Int64 and part of the sorting key/,
   ],
 ];
 for (const [name, have, want, expected] of actions) {
