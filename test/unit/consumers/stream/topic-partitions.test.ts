@@ -120,7 +120,7 @@ describe('partitions', () => {
     const { generation } = stream.partitions;
     assert.ok(!generation.aborted);
     stream.sink.assign([0]);
-    assert.ok(generation.aborted && !stream.partitions.generation.aborted);
+    assert.deepEqual([generation.aborted, stream.partitions.generation.aborted], [true, false]);
     await stream.stop();
   });
 

@@ -1,0 +1,365 @@
+import assert from 'node:assert/strict';
+import test, { describe } from 'node:test';
+import {
+  ServiceRefusedError,
+  StoppedError,
+  TopicGoneError,
+  ViewFailedError,
+} from '../../../../core/errors.ts';
+import { FakeStream, rowsUpTo, settle, TOPIC_ID } from '../../../helpers/fake-stream.ts';
+
+const refusal = new ServiceRefusedError('refused');
+
+describe('inserting', () => {
+  /** A stream whose insert of offsets 0 and 1 waits for its answer, while offset 2 is in the next batch. */
+  async function inserting() {
+    const stream = await new FakeStream().start([0]);
+    const insert = stream.hold('insert');
+    await stream.fetchOffsets(0, 0, 1);
+    await stream.fetchOffsets(0, 2);
+    assert.ok(insert.isAsked);
+    stream.takeConsumerCalls();
+    stream.commits.length = 0;
+    return { stream, insert };
+  }
+
+  test('a full batch behind an insert holds fetching until the insert has ended', async () => {
+    const { stream, insert } = await inserting();
+    await stream.fetchOffsets(0, 3);
+    assert.deepEqual(stream.takeConsumerCalls(), ['pause']);
+    await insert.answer();
+    assert.deepEqual(stream.takeConsumerCalls(), ['resume']);
+    assert.deepEqual(stream.inserts, ['0:0-1', '0:2-3']);
+    await stream.stop();
+  });
+
+  test('an insert that answers after a rebalance commits nothing', async () => {
+    const { stream, insert } = await inserting();
+    stream.rows = [rowsUpTo(0, 1)];
+    stream.sink.assign([0]);
+    const positioning = stream.hold('partitionRows');
+    await insert.answer();
+    assert.deepEqual(
+      { commits: stream.commits, inserts: stream.inserts },
+      { commits: [], inserts: ['0:0-1'] },
+    );
+    await positioning.answer();
+    assert.deepEqual(stream.takeConsumerCalls(), ['pause', 'seek 0@2', 'resume']);
+    await stream.stop();
+  });
+
+  test('a block lookup that answers after a rebalance commits nothing', async () => {
+    const stream = await new FakeStream().start([0]);
+    stream.commits.length = 0;
+    const lookup = stream.hold('lastBlock');
+    await stream.fetchOffsets(0, 0, 1);
+    assert.ok(lookup.isAsked);
+    stream.rows = [rowsUpTo(1, 3)];
+    stream.sink.assign([1]);
+    await lookup.answer();
+    assert.deepEqual(
+      stream.commits.map(([partition]) => partition),
+      [1],
+    );
+    await stream.stop();
+  });
+
+  test('a topic lookup before an insert that answers after a rebalance inserts nothing', async () => {
+    const stream = await new FakeStream().start([0]);
+    const lookup = stream.hold('topic');
+    await stream.fetchOffsets(0, 0, 1);
+    assert.ok(lookup.isAsked);
+    stream.sink.assign([1]);
+    await lookup.answer();
+    assert.deepEqual(
+      { inserts: stream.inserts, failure: stream.counts.failure },
+      { inserts: [], failure: undefined },
+    );
+    await stream.stop();
+  });
+
+  test('an insert that fails after a rebalance is left to the new owner', async () => {
+    const { stream, insert } = await inserting();
+    stream.sink.assign([1]);
+    await insert.fail(refusal);
+    assert.equal(stream.counts.failure, undefined);
+    assert.deepEqual(stream.takeConsumerCalls().slice(-2), ['seek 1@0', 'resume']);
+    await stream.stop();
+  });
+
+  test('a materialized view that fails after a rebalance fails the stream', async () => {
+    const { stream, insert } = await inserting();
+    stream.sink.assign([1]);
+    const failure = new ViewFailedError('a view fails');
+    await insert.fail(failure);
+    assert.equal(stream.counts.failure, failure);
+    await stream.stop();
+  });
+
+  test('an insert that fails fails the stream, and the next batch is discarded', async () => {
+    const { stream, insert } = await inserting();
+    await insert.fail(refusal);
+    assert.equal(stream.counts.failure, refusal);
+    await stream.stop();
+    assert.deepEqual(stream.inserts, ['0:0-1']);
+  });
+
+  test('a changed table discards the next batch and is learned and positioned again', async () => {
+    const { stream, insert } = await inserting();
+    stream.outcomes.push({ kind: 'refused', reason: 'code 16' });
+    stream.matchesColumns = false;
+    stream.takeRequests();
+    await insert.answer();
+    assert.deepEqual(stream.takeRequests(), ['learnLatest', 'partitionRows', 'topic', 'committed']);
+    assert.deepEqual(
+      { calls: stream.takeConsumerCalls(), inserts: stream.inserts },
+      { calls: ['pause', 'seek 0@0', 'resume'], inserts: ['0:0-1'] },
+    );
+    await stream.stop();
+  });
+
+  test('a refused batch is inserted again row by row, and the refused row becomes a dead letter', async () => {
+    const { stream, insert } = await inserting();
+    const refused = { kind: 'refused', reason: 'code 469' } as const;
+    stream.outcomes.push(refused, refused, refused);
+    await insert.answer();
+    await stream.fetchOffsets(0, 0, 1);
+    assert.deepEqual(stream.inserts, ['0:0-1', '0:0-1', '0:0-0', '0:1-1']);
+    assert.deepEqual(
+      { deadLetters: stream.deadLetters, commit: stream.commits.at(-1) },
+      {
+        deadLetters: ['0'],
+        commit: [0, { offset: 2n, metadata: `${TOPIC_ID} table1 1 0 all_1` }],
+      },
+    );
+    await stream.stop();
+  });
+
+  test('an insert that answers after the topic was recreated positions again', async () => {
+    const { stream, insert } = await inserting();
+    stream.topicId = 8n;
+    stream.sink.noticeTopic(8n);
+    await insert.answer();
+    assert.deepEqual(stream.takeConsumerCalls(), ['pause', 'seek 0@0', 'resume']);
+    await stream.stop();
+    assert.deepEqual(stream.inserts, ['0:0-1']);
+  });
+
+  test('a changed table that shows after the topic was recreated is learned again', async () => {
+    const { stream, insert } = await inserting();
+    stream.topicId = 8n;
+    stream.sink.noticeTopic(8n);
+    stream.outcomes.push({ kind: 'refused', reason: 'code 16' });
+    stream.matchesColumns = false;
+    stream.takeRequests();
+    await insert.answer();
+    assert.equal(stream.takeRequests()[0], 'learnLatest');
+    await stream.stop();
+  });
+
+  test('an insert that answers after the topic is gone is committed', async () => {
+    const { stream, insert } = await inserting();
+    stream.sink.noticeTopic(undefined);
+    await insert.answer();
+    assert.ok(stream.counts.failure instanceof TopicGoneError);
+    assert.deepEqual(
+      stream.commits.map(([, { offset }]) => offset),
+      [2n],
+    );
+    assert.ok(!stream.takeConsumerCalls().includes('resume'));
+    await stream.stop();
+    assert.deepEqual(stream.inserts, ['0:0-1']);
+  });
+
+  test('an insert that answers after a stop is committed, and the next batch inserted', async () => {
+    const { stream, insert } = await inserting();
+    stream.sink.stop();
+    await insert.answer();
+    await stream.running;
+    assert.deepEqual(stream.inserts, ['0:0-1', '0:2-2']);
+    assert.deepEqual(
+      stream.commits.map(([, { offset }]) => offset),
+      [2n, 3n],
+    );
+    assert.equal(stream.counts.failure, undefined);
+  });
+
+  test('an insert that fails after a stop reports the messages left, and nothing is inserted behind it', async () => {
+    const { stream, insert } = await inserting();
+    stream.sink.stop();
+    await insert.fail(refusal);
+    await stream.running;
+    assert.ok(stream.counts.failure instanceof StoppedError);
+    assert.match(stream.counts.failure.message, /stopped before 3 messages were inserted/);
+    assert.deepEqual(
+      { inserts: stream.inserts, failures: stream.failures },
+      { inserts: ['0:0-1'], failures: 0 },
+    );
+  });
+
+  test('a changed table after a stop inserts nothing behind the refused batch', async () => {
+    const { stream, insert } = await inserting();
+    stream.outcomes.push({ kind: 'refused', reason: 'code 16' });
+    stream.matchesColumns = false;
+    stream.sink.stop();
+    await insert.answer();
+    await stream.running;
+    assert.deepEqual(
+      { inserts: stream.inserts, commits: stream.commits },
+      { inserts: ['0:0-1'], commits: [] },
+    );
+  });
+
+  test('a rebalance after a stop inserts nothing of the old partitions', async () => {
+    const { stream, insert } = await inserting();
+    stream.sink.stop();
+    stream.sink.assign([]);
+    await insert.answer();
+    await stream.running;
+    assert.deepEqual(
+      { inserts: stream.inserts, commits: stream.commits },
+      { inserts: ['0:0-1'], commits: [] },
+    );
+  });
+
+  test('an insert starts over where another sink has inserted since the position was found', async () => {
+    const stream = await new FakeStream().start([0]);
+    stream.rows = [rowsUpTo(0, 3)];
+    await stream.fetchOffsets(0, 0, 1);
+    assert.deepEqual(
+      { inserts: stream.inserts, call: stream.consumerCalls.at(-2) },
+      { inserts: [], call: 'seek 0@4' },
+    );
+    await stream.stop();
+  });
+
+  test('full row buffers make a batch due, and room in them resumes fetching', async () => {
+    const stream = await new FakeStream().start([0]);
+    const other = stream.buffers.take();
+    const insert = stream.hold('insert');
+    await stream.fetchOffsets(0, 0, 1);
+    stream.takeConsumerCalls();
+    other.length = 200 * 1024 * 1024;
+    await stream.fetchOffsets(0, 2);
+    assert.deepEqual(stream.takeConsumerCalls(), ['pause']);
+    stream.buffers.giveBack(other);
+    assert.deepEqual(stream.takeConsumerCalls(), ['resume']);
+    await insert.answer();
+    await stream.stop();
+  });
+});
+
+describe('failed', () => {
+  async function failedStream() {
+    const stream = await new FakeStream().start([0]);
+    const insert = stream.hold('insert');
+    await stream.fetchOffsets(0, 0, 1);
+    await insert.fail(refusal);
+    stream.takeConsumerCalls();
+    return stream;
+  }
+
+  test('a failed stream is paused, accepts nothing, and calls its listeners once', async () => {
+    const stream = await new FakeStream().start([0]);
+    stream.takeConsumerCalls();
+    const insert = stream.hold('insert');
+    await stream.fetchOffsets(0, 0, 1);
+    await insert.fail(refusal);
+    assert.deepEqual(
+      { calls: stream.takeConsumerCalls(), failures: stream.failures },
+      { calls: ['pause'], failures: 1 },
+    );
+    await stream.fetchOffsets(0, 0, 1);
+    assert.deepEqual(stream.inserts, ['0:0-1']);
+    const { state, buffered } = stream.counts;
+    assert.deepEqual({ state, buffered }, { state: 'failed', buffered: 0 });
+    await stream.stop();
+    assert.equal(stream.counts.failure, refusal);
+  });
+
+  test('a failed stream stays paused after a rebalance', async () => {
+    const stream = await failedStream();
+    stream.sink.assign([1]);
+    await stream.fetchOffsets(1, 0, 1);
+    // The consumer may be a new one, which fetches until it is paused.
+    assert.deepEqual(stream.takeConsumerCalls(), ['pause']);
+    assert.deepEqual(stream.inserts, ['0:0-1']);
+    await stream.stop();
+  });
+
+  test('a failed stream recovers when its table is replaced, and not before', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const stream = await failedStream();
+    t.mock.timers.tick(5_000);
+    await settle();
+    assert.equal(stream.counts.failure, refusal);
+    stream.tableIdentity = 'table2';
+    stream.takeRequests();
+    t.mock.timers.tick(5_000);
+    await settle();
+    assert.equal(stream.counts.failure, undefined);
+    assert.deepEqual(stream.takeRequests().slice(0, 3), ['readIdentity', 'learnLatest', 'partitionRows']);
+    assert.deepEqual(stream.takeConsumerCalls().slice(-2), ['seek 0@0', 'resume']);
+    await stream.fetchOffsets(0, 0, 1);
+    assert.deepEqual(stream.inserts, ['0:0-1', '0:0-1']);
+    await stream.stop();
+  });
+
+  test('a stream whose topic was gone recovers when the topic is back', async () => {
+    const stream = await new FakeStream().start([0]);
+    stream.sink.noticeTopic(undefined);
+    await settle();
+    stream.topicId = 8n;
+    stream.sink.noticeTopic(8n);
+    await settle();
+    assert.equal(stream.counts.failure, undefined);
+    await stream.fetchOffsets(0, 0, 1);
+    assert.deepEqual(stream.inserts, ['0:0-1']);
+    await stream.stop();
+  });
+
+  test('a stream whose topic is not found at its position waits for the topic', async () => {
+    const stream = new FakeStream();
+    stream.topicId = undefined;
+    await stream.start([0]);
+    assert.ok(stream.counts.failure instanceof TopicGoneError);
+    stream.topicId = TOPIC_ID;
+    stream.sink.noticeTopic(TOPIC_ID);
+    await settle();
+    assert.equal(stream.counts.failure, undefined);
+    await stream.stop();
+  });
+
+  test('a failed stream ignores what becomes of its topic', async () => {
+    const stream = await failedStream();
+    stream.sink.noticeTopic(undefined);
+    stream.sink.noticeTopic(8n);
+    await settle();
+    assert.equal(stream.counts.failure, refusal);
+    await stream.stop();
+  });
+
+  test('a table lookup that answers after a stop does not recover the stream', async () => {
+    const stream = await failedStream();
+    const lookup = stream.hold('readIdentity');
+    stream.tableIdentity = 'table2';
+    stream.sink.assign([1]);
+    await settle();
+    assert.ok(lookup.isAsked);
+    stream.sink.stop();
+    await lookup.answer();
+    await stream.running;
+    assert.equal(stream.counts.failure, refusal);
+  });
+
+  test('a stream that cannot reach its table stays failed', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const stream = await failedStream();
+    const lookup = stream.hold('readIdentity');
+    t.mock.timers.tick(5_000);
+    await settle();
+    await lookup.fail(refusal);
+    assert.equal(stream.counts.failure, refusal);
+    await stream.stop();
+  });
+});
