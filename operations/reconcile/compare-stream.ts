@@ -26,21 +26,21 @@ import { SetAside } from '../../consumers/stream/set-aside.ts';
 import { RowKeys } from '../../consumers/stream/row-keys.ts';
 import { SideTable } from './side-table.ts';
 
-/** A stream to compare: which of its two sides are there. */
+/** A stream to compare, and which of its sides exist. */
 export interface StreamSides {
   readonly stream: string;
   readonly hasTopic: boolean;
   readonly hasTable: boolean;
 }
 
-/** What of a comparison a repair needs to know. */
+/** What a repair needs from a comparison. */
 export interface Repairable {
   readonly key: readonly TableColumn[];
   readonly extents: ReadonlyMap<number, Extent>;
   readonly sinceMs: bigint | undefined;
-  /** Of the topic that was compared. */
+  /** Id of the topic that was compared. */
   readonly topicId: bigint;
-  /** Undefined where the keys are the places of messages. */
+  /** Undefined if message positions are the keys. */
   readonly rowKeys: RowKeys | undefined;
   readonly isByKey: boolean;
 }
@@ -49,18 +49,18 @@ export interface CompareOptions {
   readonly setAside: SetAside;
   readonly progress: StreamProgress;
   readonly patience: Patience;
-  /** Told of every key that differs, as found at one look. */
+  /** Receives every key that differs, from a single comparison. */
   readonly onDifference?: (difference: Difference) => void;
 }
 
-/** Keys that are looked at twice; where more differ it is no race. They are held in memory. */
+/** Keys that are compared twice, held in memory. More differences are no race. */
 const MAX_DOUBTED_KEYS = 10_000;
 
 /**
- * Compares the topic of a stream with its storage table, and that with its views. Keys are compared by the server, by sums over buckets
- * of them first: memory here does not grow with them.
+ * Compares the topic of a stream with its storage table, and the table with its views. The server
+ * compares sums over buckets of keys first, so memory here does not grow with their number.
  *
- * @returns the comparison; and what a repair needs to know, unless one side is not there.
+ * @returns the comparison, and what a repair needs unless one side is missing.
  * @throws IncompatibleSchemaError for a table or topic that cannot be compared; ServiceUnavailableError, ServiceRefusedError.
  */
 export async function compareStream(
@@ -85,8 +85,9 @@ export async function compareStream(
     comparison: { ...empty, faults },
     repairable: undefined,
   });
-  if (!hasTopic && !hasTable) return withFaults(`neither topic ${topic} nor table ${table} is there`);
-  if (!hasTopic) return withFaults(`table ${table} has no topic ${topic}: nothing tells what it should hold`);
+  if (!hasTopic && !hasTable) return withFaults(`neither topic ${topic} nor table ${table} exists`);
+  if (!hasTopic)
+    return withFaults(`table ${table} has no topic ${topic}: there is nothing to compare it with`);
   const logs = await readPartitionLogs(services.admin, topic);
   const isEmpty = [...logs.values()].every(({ start, end }) => start === end);
   if (!hasTable)
@@ -98,9 +99,9 @@ export async function compareStream(
 }
 
 /**
- * While a topic grows, compaction may take a message before it is read here, for a later one beyond what is looked at: then the row of the
- * former seems to be of no message. So what differs in a topic that has grown, or of which other messages
- * are set aside by now, is looked at once more, and told if it differs still.
+ * While a topic grows, compaction may remove a message before it is read, for a later one beyond the
+ * compared offsets. Its row then seems to have no message. So if the topic has grown or its dead letters
+ * have changed, keys that differ are compared once more and reported only if they still differ.
  */
 async function compareTwice(
   services: ReconcileServices,
@@ -109,22 +110,22 @@ async function compareTwice(
   logs: Awaited<ReturnType<typeof readPartitionLogs>>,
   options: CompareOptions,
 ): Promise<{ comparison: StreamComparison; repairable: Repairable }> {
-  const told = new Set<string>();
+  const differing = new Set<string>();
   const onDifference = ({ parts }: Difference) => {
-    if (told.size <= MAX_DOUBTED_KEYS) told.add(keyIdOf(parts));
+    if (differing.size <= MAX_DOUBTED_KEYS) differing.add(keyIdOf(parts));
   };
   const first = await compareSides(services, stream, topic, logs, { ...options, onDifference });
-  if (told.size === 0 || told.size > MAX_DOUBTED_KEYS) return first;
+  if (differing.size === 0 || differing.size > MAX_DOUBTED_KEYS) return first;
   const now = await readPartitionLogs(services.admin, topic);
   const setAside = await SetAside.read(services);
   const hasGrown = [...now].some(([partition, { end }]) => end !== logs.get(partition)?.end);
   if (!hasGrown && setAside.isSame(options.setAside)) return first;
   options.progress.messages = 0;
   options.progress.read = 0;
-  return compareSides(services, stream, topic, now, { ...options, setAside }, told);
+  return compareSides(services, stream, topic, now, { ...options, setAside }, differing);
 }
 
-/** @param only the keys of which it is told that they differ; all if undefined. */
+/** @param only limits the reported differences to these keys. */
 async function compareSides(
   services: ReconcileServices,
   stream: string,
@@ -151,14 +152,11 @@ async function compareSides(
   const rowKeys = byPosition ? undefined : await RowKeys.create(services, stream, ownKey);
   const side = await SideTable.create(services, stream, key);
   try {
-    const onRead = (messages: number) => {
-      progress.read = messages;
-    };
-    const projection = { logs, standing, setAside, rowKeys, onRead };
+    const projection = { logs, standing, setAside, rowKeys, progress };
     const projected = await projectTopic(services, topic, side, projection);
     const { extents, behind } = projected;
     const config = (await services.admin.topicConfigs([topic])).get(topic);
-    // The clocks of producers do not tell a row of this topic from one of a former topic of that name.
+    // Producers' clocks cannot distinguish this topic from a deleted one of the same name.
     const sinceMs = hasBrokerTimes(config) ? projected.sinceMs : undefined;
     const keyedOtherwise = rowKeys?.keyedOtherwise;
     const isByKey = keyedOtherwise === undefined && (byPosition || ownKey.length === key.length);
@@ -175,17 +173,17 @@ async function compareSides(
     progress.doing = 'comparing keys';
     const { keys, buckets, differing } = await compareBuckets(services, sides);
     const readEnds = async () => endsOf(await readPartitionLogs(services.admin, topic));
-    const tell = (found: Difference) => {
+    const report = (found: Difference) => {
       if (only?.has(keyIdOf(found.parts)) === false) return;
       counts[found.kind]++;
       examples.add(found);
       onDifference?.(found);
     };
     for (const [index, some] of differing.entries()) {
-      progress.doing = `looking into differences, ${index + 1} of ${differing.length}`;
-      for await (const found of findDifferences(services, sides, buckets, some, readEnds)) tell(found);
+      progress.doing = `examining differences, ${index + 1} of ${differing.length}`;
+      for await (const found of findDifferences(services, sides, buckets, some, readEnds)) report(found);
     }
-    for await (const found of findHiddenStrays(services, sides, readEnds)) tell(found);
+    for await (const found of findHiddenStrays(services, sides, readEnds)) report(found);
     counts.twice = await findTwice(services, table, keyTextSql(sortingKey), hasTopicIds, examples);
     progress.doing = 'comparing views';
     const views = await compareViews(services, stream);
@@ -225,17 +223,17 @@ async function shapeOf(services: ReconcileServices, stream: string) {
   const key = sortingKey.flatMap((name) => columns.find((column) => column.name === name) ?? []);
   if (key.length < sortingKey.length)
     throw new IncompatibleSchemaError(
-      `table ${table} is sorted by ${sortingKey.join(', ')}, of which the sink does not write all: it cannot be compared by key`,
+      `table ${table} is sorted by ${sortingKey.join(', ')}, but the sink does not write all of these columns: it cannot be compared by key`,
     );
   return { sortingKey, key, hasTopicIds: columns.some(({ name }) => name === '_topic_id') };
 }
 
-/** @param at the first message of another key; undefined where the table is sorted by more than keys. */
+/** @param at position of the first message with another key; undefined if the table is sorted by more than the key. */
 function keyedOtherwiseText(key: readonly TableColumn[], at: string | undefined): string {
   const names = key.map(({ name }) => `\`${name}\``).join(', ');
   return (
     `cannot be compared by key: message keys differ from the primary key ${names}` +
-    `${at === undefined ? '' : `, first at ${at}`}; compared by the values' keys, rows without a message were not, and --repair deletes nothing`
+    `${at === undefined ? '' : `, first at ${at}`}; the keys in the values were compared instead, without rows that have no message, and --repair deletes nothing`
   );
 }
 
@@ -246,7 +244,7 @@ function notesOf(
 ): string[] {
   const isCut = [...logs.values()].some(({ start }) => start > 0n);
   return [
-    ...(isCut ? [`topic ${topic} has lost its first messages: rows of them were not compared`] : []),
+    ...(isCut ? [`topic ${topic} has lost its first messages: their rows were not compared`] : []),
     ...(mayLackMessages
       ? [`topic ${topic} is compacted and has no primary key: rows without a message were not compared`]
       : []),

@@ -14,21 +14,21 @@ import {
 import type { ViewComparison } from './comparison.ts';
 import { askAllRows, type ReconcileServices } from './services.ts';
 
-/** A sink at work changes what is compared between two looks: one that agrees is enough. */
-const LOOKS = 3;
-const LOOK_MS = 300;
+/** A running sink changes the tables between two queries, so one attempt that agrees is enough. */
+const ATTEMPTS = 3;
+const RETRY_MS = 300;
 
-/** What the views of a stream show against what they should: all rows, all columns, by count and sum of hashes. */
+/** Compares the views of a stream with their storage tables: all rows and columns, by count and sum of hashes. */
 export async function compareViews(services: ReconcileServices, stream: string): Promise<ViewComparison[]> {
-  let views = await lookAt(services, stream);
-  for (let look = 1; look < LOOKS && views.some(({ problem }) => problem !== undefined); look++) {
-    await delay(LOOK_MS, undefined, { signal: services.signal });
-    views = await lookAt(services, stream);
+  let views = await compareOnce(services, stream);
+  for (let attempt = 1; attempt < ATTEMPTS && views.some(({ problem }) => problem !== undefined); attempt++) {
+    await delay(RETRY_MS, undefined, { signal: services.signal });
+    views = await compareOnce(services, stream);
   }
   return views;
 }
 
-async function lookAt(services: ReconcileServices, stream: string): Promise<ViewComparison[]> {
+async function compareOnce(services: ReconcileServices, stream: string): Promise<ViewComparison[]> {
   const { clickhouse, settings, signal } = services;
   const database = new Database(clickhouse, settings.clickhouse, { signal });
   const tables = await readStreamColumns(database, streamsInViewsOf(stream));
@@ -64,32 +64,35 @@ async function problemOf(
 async function differenceOf(
   services: ReconcileServices,
   stream: string,
-  { name: viewName, select: wanted }: ViewStatement,
+  { name: viewName, select: expected }: ViewStatement,
 ): Promise<string | undefined> {
   const doing = `view ${viewName}`;
   const name = qualified(services.settings.clickhouse.database, viewName);
   try {
     const columnsOf = (query: string) =>
       askAllRows<{ name: string; type: string }>(services, doing, `DESCRIBE (${query})`);
-    const [shownColumns, storedColumns] = [await columnsOf(`SELECT * FROM ${name}`), await columnsOf(wanted)];
+    const [shownColumns, storedColumns] = [
+      await columnsOf(`SELECT * FROM ${name}`),
+      await columnsOf(expected),
+    ];
     if (!isDeepStrictEqual(shownColumns, storedColumns))
-      return `has other columns than its storage table: ${columnsText(shownColumns, storedColumns)}`;
+      return `has different columns from its storage table: ${columnsText(shownColumns, storedColumns)}`;
     const sum = (side: string, from: string) =>
-      // As a tuple: else a null would make the hash of its row null.
+      // A tuple, because the hash of a row with a null would be null.
       `SELECT '${side}' AS side, toString(count()) AS rows, toString(sum(cityHash64(tuple(*)))) AS hash FROM ${from}`;
     const sums = await askAllRows<Sum>(
       services,
       doing,
-      `${sum('view', name)} UNION ALL ${sum('table', `(${wanted})`)}`,
+      `${sum('view', name)} UNION ALL ${sum('table', `(${expected})`)}`,
     );
     const of = (side: string) => sums.find((row) => row.side === side);
     const [shown, stored] = [of('view'), of('table')];
     if (shown?.rows !== stored?.rows)
-      return `shows ${shown?.rows} rows, and its storage table has ${stored?.rows}`;
-    return shown?.hash === stored?.hash ? undefined : 'shows other values than its storage table has';
+      return `shows ${shown?.rows} rows; its storage table has ${stored?.rows}`;
+    return shown?.hash === stored?.hash ? undefined : 'shows different values from its storage table';
   } catch (error) {
     if (!(error instanceof ServiceRefusedError)) throw error;
-    return `cannot be read: ${error.message}; \`npm run reconcile -- --streams ${stream} --repair\` makes it again`;
+    return `cannot be read: ${error.message}; \`npm run reconcile -- --streams ${stream} --repair\` recreates it`;
   }
 }
 
@@ -98,7 +101,7 @@ interface NamedType {
   readonly type: string;
 }
 
-/** The first column in which the two differ. */
+/** Names the first column that differs. */
 function columnsText(shown: readonly NamedType[], stored: readonly NamedType[]): string {
   const typeIn = (columns: readonly NamedType[], name: string) =>
     columns.find((column) => column.name === name)?.type ?? 'missing';
@@ -106,6 +109,6 @@ function columnsText(shown: readonly NamedType[], stored: readonly NamedType[]):
     .map((column) => column.name)
     .find((column) => typeIn(shown, column) !== typeIn(stored, column));
   return name === undefined
-    ? 'in another order'
-    : `${name} is ${typeIn(shown, name)} in the view, and ${typeIn(stored, name)} in the table`;
+    ? 'in a different order'
+    : `${name} is ${typeIn(shown, name)} in the view and ${typeIn(stored, name)} in the table`;
 }

@@ -1,7 +1,10 @@
 /**
- * What a key has wrong. `missing`: live on the topic, and no live row. `stray`: a live row, and not live on the topic; or an earlier row at
- * an offset that the topic has not come to. `older`: the row is of an earlier message than the topic's last. `other`: it is of none of the
- * topic's messages. `twice`: one message has several rows.
+ * How a key differs.
+ * - `missing`: live on the topic, without a live row.
+ * - `stray`: a live row that is not live on the topic, or a row beyond the end of the log.
+ * - `older`: the row has an earlier message than the topic's last one.
+ * - `other`: the row matches no message of the topic.
+ * - `twice`: several rows have the same message.
  */
 export type DifferenceKind = 'missing' | 'stray' | 'older' | 'other' | 'twice';
 
@@ -12,44 +15,44 @@ export interface KeyDifference {
 
 export interface ViewComparison {
   readonly view: string;
-  /** What is wrong with it, for people; undefined if it shows what the storage table holds. */
+  /** For people; undefined if the view shows what the storage table holds. */
   readonly problem: string | undefined;
 }
 
-/** What a repair has done. */
+/** The result of a repair. */
 export interface RepairCounts {
-  /** Rows made anew out of the topic's messages. */
+  /** Rows inserted from the topic's messages. */
   inserted: number;
-  /** Keys of which rows were deleted that the topic does not have. */
+  /** Keys whose rows were deleted because the topic does not have them. */
   deleted: number;
-  /** Keys left as they are: the sink has not come to their messages, or they have changed meanwhile. */
+  /** Keys left unchanged: the sink has not passed their messages, or they changed during the repair. */
   left: number;
-  /** What it could not do, and what to do instead. */
+  /** What the repair could not do, with the remedy. */
   readonly remarks: string[];
 }
 
-/** What topic, storage table and views of one stream say of each other. */
+/** The comparison of topic, storage table and views of one stream. */
 export interface StreamComparison {
   readonly stream: string;
-  /** Live on the topic. */
+  /** Number of live keys on the topic. */
   readonly keys: number;
   readonly counts: Readonly<Record<DifferenceKind, number>>;
-  /** Messages that the sink has still to take. */
+  /** Messages that the sink has not passed. */
   readonly behind: number;
-  /** Letters of the stream that wait, of both steps: readers do not see what they hold. */
+  /** Pending dead letters of both steps: readers do not see their contents. */
   readonly deadLetters: number;
-  /** Message keys are the texts of their rows' keys, or rows have none; if not, rows without a message were not compared. */
+  /** Message keys equal the rows' keys, or rows have none. Otherwise rows without a message are not compared. */
   readonly isByKey: boolean;
   /** The first ten by key. */
   readonly examples: readonly KeyDifference[];
   readonly views: readonly ViewComparison[];
-  /** What there is to say beside, such as that there is no table. Each is a difference. */
+  /** Other differences, such as a missing table. */
   readonly faults: readonly string[];
-  /** What was not compared, and why: no difference. */
+  /** What was not compared, and why. A note is no difference. */
   readonly notes: readonly string[];
-  /** Why the stream could not be compared; then the counts mean nothing. */
+  /** Why the stream could not be compared. The counts are then meaningless. */
   readonly failure?: Error;
-  /** What was repaired before this comparison was made. */
+  /** The repair that preceded this comparison. */
   readonly repair?: RepairCounts;
 }
 
@@ -57,7 +60,7 @@ export function noDifferences(): Record<DifferenceKind, number> {
   return { missing: 0, stray: 0, older: 0, other: 0, twice: 0 };
 }
 
-/** What the user takes for equal though it is not. */
+/** Differences that the user accepts. */
 export interface Allowed {
   readonly deadLetters: boolean;
 }
@@ -66,15 +69,15 @@ export function isEqual(
   { counts, behind, deadLetters, views, faults, failure }: StreamComparison,
   allowed: Allowed,
 ): boolean {
-  const letters = allowed.deadLetters ? 0 : deadLetters;
-  const differences = Object.values(counts).reduce((sum, count) => sum + count, behind + letters);
+  const dead = allowed.deadLetters ? 0 : deadLetters;
+  const differences = Object.values(counts).reduce((sum, count) => sum + count, behind + dead);
   const isWhole = faults.length === 0 && failure === undefined;
   return isWhole && differences === 0 && views.every(({ problem }) => problem === undefined);
 }
 
 const EXAMPLES = 10;
 
-/** Keeps the first ten of many differences by key. */
+/** Keeps the first ten differences by key. */
 export class Examples {
   readonly #first: KeyDifference[] = [];
 

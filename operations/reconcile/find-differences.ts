@@ -3,40 +3,40 @@ import { partsLiteral } from '../../consumers/table/key-sql.ts';
 import { foreignSql, isForeign, type Ends, type Place } from './place.ts';
 import type { Extent } from './project-topic.ts';
 import { askAllRows, askRowStream, type ReconcileServices } from './services.ts';
-import { setAsideSql } from './side-table.ts';
+import { rejectedSql } from './side-table.ts';
 
 const MIN_BUCKETS = 64;
 const MAX_BUCKETS = 65_536;
 const KEYS_PER_BUCKET = 4_096;
-/** Keys that the server holds at a time. */
+/** Keys that the server holds in memory at a time. */
 const KEYS_AT_A_TIME = 500_000;
 
-/** A key whose last message and last row are not the same. */
+/** A key whose last message and last row differ. */
 export interface Difference {
-  /** Its parts, joined by `|`. */
+  /** The parts of the key, joined by `|`. */
   readonly key: string;
   readonly kind: DifferenceKind;
-  /** The last message of the key; undefined if the topic has none. */
+  /** Last message of the key; undefined if the topic has none. */
   readonly message: Place | undefined;
   readonly parts: readonly string[];
 }
 
-/** The two sides as SQL. */
+/** Both sides, in SQL. */
 export interface Sides {
-  /** Storage table, as SQL. */
+  /** The storage table. */
   readonly table: string;
-  /** The side table, as SQL. */
+  /** The side table. */
   readonly side: string;
-  /** The parts of a key in both, as SQL. */
+  /** The parts of a key, the same in both tables. */
   readonly keyParts: string;
   readonly extents: ReadonlyMap<number, Extent>;
-  /** When the topic's first message came, in ms; undefined where no clock of the broker's tells, or there is none. */
+  /** Broker time of the topic's first message in ms; undefined without broker times or messages. */
   readonly sinceMs: bigint | undefined;
-  /** A row of a message that the topic does not have is no fault: compaction may have taken that. */
+  /** A row without a message is no difference: compaction may have removed the message. */
   readonly mayLackMessages: boolean;
   /**
-   * Every message key is the text of its row's key. If not, compaction, which goes by the message's key, may have taken the last message of
-   * a row: then only a message that is later than its row proves anything.
+   * Every message key equals its row's key. Otherwise compaction, which goes by message keys, may have
+   * removed the last message of a row, and only a message later than its row proves a difference.
    */
   readonly isByKey: boolean;
 }
@@ -51,7 +51,7 @@ interface BucketSum {
   readonly same: Flag;
 }
 
-/** Sums up both sides by buckets of their keys, which takes no memory to speak of. @returns live keys, and the buckets that differ. */
+/** Compares sums of both sides by buckets of keys, which needs little memory. @returns the number of live keys, and the buckets that differ. */
 export async function compareBuckets(
   services: ReconcileServices,
   sides: Sides,
@@ -62,8 +62,8 @@ export async function compareBuckets(
     doing,
     `SELECT toString(count()) AS n FROM ${sides.side}`,
   );
-  const wanted = Math.ceil(Number(size?.n ?? 0) / KEYS_PER_BUCKET);
-  const buckets = Math.min(MAX_BUCKETS, Math.max(MIN_BUCKETS, wanted));
+  const ideal = Math.ceil(Number(size?.n ?? 0) / KEYS_PER_BUCKET);
+  const buckets = Math.min(MAX_BUCKETS, Math.max(MIN_BUCKETS, ideal));
   const { keyParts } = sides;
   const sums = (from: string, side: 0 | 1) =>
     `SELECT cityHash64(${keyParts}) % ${buckets} AS bucket, ${side} AS side, ` +
@@ -73,7 +73,7 @@ export async function compareBuckets(
     doing,
     `SELECT toString(bucket) AS bucket, toString(countIf(side = 0)) AS messages, toString(countIf(side = 1)) AS rows, ` +
       `sumIf(hash, side = 0) = sumIf(hash, side = 1) AS same FROM (` +
-      `${sums(`${sides.side} FINAL WHERE ${setAsideSql} = 0`, 0)} UNION ALL ` +
+      `${sums(`${sides.side} FINAL WHERE ${rejectedSql} = 0`, 0)} UNION ALL ` +
       `${sums(`${sides.table} FINAL`, 1)}) GROUP BY bucket`,
   );
   let keys = 0;
@@ -93,10 +93,10 @@ export async function compareBuckets(
   return { keys, buckets, differing };
 }
 
-/** A place as the server answers it. */
+/** A place as the server returns it. */
 type PlaceText = readonly [version: string, partition: number, offset: string];
 
-/** What the two sides have of a key. */
+/** What both sides hold for a key. */
 interface FoundKey {
   readonly parts: readonly string[];
   readonly isOnTopic: Flag;
@@ -107,16 +107,16 @@ interface FoundKey {
   readonly isOlder: Flag;
   readonly newest: readonly [partition: number, offset: string];
   readonly isNewer: Flag;
-  readonly isSetAside: Flag;
-  /** The last row is that of a message that was set aside as well: as after a replay into a table that takes it. */
-  readonly isLetterRow: Flag;
+  readonly isRejected: Flag;
+  /** The last row belongs to a message that is a dead letter, as after a replay into a table that accepts it. */
+  readonly isDeadLetterRow: Flag;
 }
 
 /**
- * The keys of some buckets whose last message and last row are not the same. Left out is what a sink has written of messages that
- * came after the topic was looked at, and what the topic does not reach back to.
+ * Yields the keys of some buckets whose last message and last row differ. Omits rows of messages that
+ * arrived after the topic was read, and rows from before the start of the topic.
  *
- * @param readEnds where the partitions end by now; asked while the server works, which has read the table before.
+ * @param readEnds returns the current end offsets. It is called after the server has read the table.
  */
 export async function* findDifferences(
   services: ReconcileServices,
@@ -132,14 +132,14 @@ export async function* findDifferences(
   for await (const found of rows) {
     const [partition, offset] = found.newest;
     const isNewer = found.isNewer === 1 && BigInt(offset) < (ends.get(partition) ?? 0n);
-    if (!isNewer && found.isLetterRow === 0 && !isBeyond(found, sides, ends))
+    if (!isNewer && found.isDeadLetterRow === 0 && !isBeyond(found, sides, ends))
       yield differenceOf(found, kindOf(found));
   }
 }
 
 /**
- * The keys that agree, though the table has rows of them at offsets that the topic has not come to: nobody sees them behind later rows,
- * but a sink goes on behind the highest offset.
+ * Yields keys that agree although the table has rows for them beyond the end of the log. Readers do not
+ * see these rows behind later ones, but a sink resumes after the highest offset.
  *
  * @param readEnds see {@link findDifferences}.
  */
@@ -158,7 +158,7 @@ export async function* findHiddenStrays(
     `SELECT ${keyParts} AS parts, groupArray(${place}) AS places FROM ${table} ` +
       `WHERE ${foreignSql(await readEnds(), sinceMs)} GROUP BY parts`,
   );
-  // What a sink has inserted since the ends were read is behind those that are read now.
+  // Rows that a sink inserted since the first reading are below these ends.
   const ends = await readEnds();
   const isStray = (text: PlaceText) => isForeign(placeOf(text), ends, sinceMs);
   for await (const { parts, places } of rows) {
@@ -171,37 +171,37 @@ export async function* findHiddenStrays(
 
 const DIFFERS = 'isLive != isStored OR (isLive AND lastMessage != lastRow)';
 
-/** What both sides have of the keys of a condition as SQL; a WHERE may follow. */
+/** Returns SQL for what both sides hold for the keys of a condition; a WHERE may follow. */
 function keysSql(sides: Sides, within: string): string {
   const one = (side: string, from: string) =>
     `SELECT ${sides.keyParts} AS parts, ${side} AS side, ` +
     `_version AS version, _deleted AS deleted, (_version, _partition, _offset) AS place ` +
     `FROM ${from} WHERE ${within}`;
-  const all = `${one(`if(${setAsideSql} = 1, 2, 0)`, sides.side)} UNION ALL ${one('1', sides.table)}`;
-  // Not FINAL: one reading of the table gives its last rows and those that have come since, of one moment.
+  const all = `${one(`if(${rejectedSql} = 1, 2, 0)`, sides.side)} UNION ALL ${one('1', sides.table)}`;
+  // Without FINAL, one query reads the last rows and those that arrived since at the same moment.
   const newer = `side = 1 AND tupleElement(place, 3) >= ${endsSql(sides.extents)}`;
   return (
     `SELECT parts, onTopic > 0 AS isOnTopic, isLive, isStored, ` +
     `${placeText('lastMessage')} AS message, ${placeText('lastRow')} AS row, ` +
     `tupleElement(lastRow, 1) < tupleElement(lastMessage, 1) AS isOlder, ` +
     `(tupleElement(newest, 2), toString(tupleElement(newest, 3))) AS newest, isNewer, ` +
-    `letter > tupleElement(lastRow, 1) AS isSetAside, ` +
-    `letter > 0 AND letter = tupleElement(lastRow, 1) AS isLetterRow FROM (` +
+    `deadLetter > tupleElement(lastRow, 1) AS isRejected, ` +
+    `deadLetter > 0 AND deadLetter = tupleElement(lastRow, 1) AS isDeadLetterRow FROM (` +
     `SELECT parts, countIf(side = 0) AS onTopic, ` +
     `onTopic > 0 AND argMaxIf(deleted, version, side = 0) = 0 AS isLive, ` +
     `countIf(side = 1) > 0 AND argMaxIf(deleted, version, side = 1) = 0 AS isStored, ` +
     `argMaxIf(place, version, side = 0) AS lastMessage, argMaxIf(place, version, side = 1) AS lastRow, ` +
     `argMaxIf(place, version, ${newer}) AS newest, countIf(${newer}) > 0 AS isNewer, ` +
-    `maxIf(version, side = 2) AS letter FROM (${all}) GROUP BY parts)`
+    `maxIf(version, side = 2) AS deadLetter FROM (${all}) GROUP BY parts)`
   );
 }
 
-/** A tuple of version, partition and offset as a {@link PlaceText}, in SQL. */
+/** Returns SQL that turns a tuple of version, partition and offset into a {@link PlaceText}. */
 function placeText(place: string): string {
   return `(toString(tupleElement(${place}, 1)), tupleElement(${place}, 2), toString(tupleElement(${place}, 3)))`;
 }
 
-/** The end of a row's partition as SQL; of one that the topic does not have, one that no row is behind. */
+/** Returns SQL for the end of a row's partition; the maximum for a partition that the topic lacks. */
 function endsSql(extents: ReadonlyMap<number, Extent>): string {
   const list = [...extents];
   if (list.length === 0) return '9223372036854775807';
@@ -210,7 +210,7 @@ function endsSql(extents: ReadonlyMap<number, Extent>): string {
   return `transform(tupleElement(place, 2), [${partitions}], [${offsets}], toInt64(9223372036854775807))`;
 }
 
-/** A row of which the topic has no message, or none as late, where that proves nothing. */
+/** Whether the topic may lack the message of the row without a fault. */
 function isBeyond(
   found: FoundKey,
   { extents, mayLackMessages, isByKey, sinceMs }: Sides,
@@ -220,8 +220,8 @@ function isBeyond(
   if (isForeign(row, ends, sinceMs)) return false;
   if (!isByKey && found.isOlder === 0) return true;
   if (found.isOnTopic === 1) return false;
-  // Compaction has taken the message of the row, since a later one has its key; and that one has no row by right.
-  if (mayLackMessages || found.isSetAside === 1) return true;
+  // Compaction removed the row's message in favour of a later one, which is a dead letter without a row.
+  if (mayLackMessages || found.isRejected === 1) return true;
   return row.offset < (extents.get(row.partition)?.start ?? 0n);
 }
 

@@ -3,12 +3,12 @@ import { askAllRows, type ReconcileServices } from './services.ts';
 
 const EXAMPLES = 10;
 
-/** From here on the server sorts on its disk. */
+/** Above this size the server groups on disk. */
 const MAX_BYTES_IN_MEMORY = 1_000_000_000;
 
 /**
- * Rows that a table has too many of: one message, several rows. Merges take the copies away, and readers never see them; but exactly once
- * means that there are none.
+ * Counts surplus rows: several rows of one message. Merges remove the copies and readers never see them,
+ * but exactly once means that there are none.
  */
 export async function findTwice(
   services: ReconcileServices,
@@ -18,7 +18,7 @@ export async function findTwice(
   examples: Examples,
 ): Promise<number> {
   const doing = `rows that ${table} has twice`;
-  // A bitmap of offsets is small, and tells nearly always that there is nothing to look for.
+  // A bitmap of offsets is small and rules out duplicates in almost every case.
   const [rows] = await askAllRows<{ n: string }>(
     services,
     doing,
@@ -26,7 +26,7 @@ export async function findTwice(
       `(SELECT count() - groupBitmap(toUInt64(_offset)) AS surplus FROM ${table} GROUP BY _partition)`,
   );
   if (Number(rows?.n ?? 0) === 0) return 0;
-  // Rows of a topic that was deleted and made again share offsets with its former self's. One of an unknown topic is of any.
+  // Rows of a recreated topic share offsets with those of the old one. A row of an unknown topic matches any.
   const topics = hasTopicIds ? 'greatest(1, uniqExactIf(_topic_id, _topic_id != 0))' : '1';
   const [found] = await askAllRows<{ surplus: string; keys: string[] }>(
     services,

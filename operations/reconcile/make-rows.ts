@@ -8,18 +8,23 @@ import type { StorageTable } from '../../consumers/table/storage-table.ts';
 import type { StreamSchemas } from '../../consumers/stream/stream-schemas.ts';
 import { RowBuffer } from '../../consumers/transcode/row-buffer.ts';
 
+/** A message that cannot become a row. */
+export interface UnfitMessage {
+  readonly placed: PlacedMessage;
+  readonly error: RecordError;
+}
+
 export interface PlacedMessage {
   readonly partition: number;
   readonly message: KafkaMessage;
 }
 
 /**
- * Makes rows of single messages as the sink does, system columns included, and inserts them as one block.
+ * Converts messages to rows as the sink does, including system columns, and inserts them as one block.
  *
- * @param topicId of the topic that the messages are of.
- * @param onUnfit is told of each message that cannot become a row.
- * @returns how many rows were inserted.
- * @throws ServiceRefusedError when the table refuses them.
+ * @param topicId id of the messages' topic.
+ * @returns the number of inserted rows, and the messages that cannot become rows.
+ * @throws ServiceRefusedError if the table refuses the rows.
  */
 export async function insertMessages(
   table: StorageTable,
@@ -27,8 +32,8 @@ export async function insertMessages(
   messages: readonly PlacedMessage[],
   topicId: bigint,
   signal: AbortSignal,
-  onUnfit: (placed: PlacedMessage, error: RecordError) => void,
-): Promise<number> {
+): Promise<{ readonly inserted: number; readonly unfit: readonly UnfitMessage[] }> {
+  const unfit: UnfitMessage[] = [];
   for (const { message } of messages) {
     if (message.value === null) continue;
     try {
@@ -42,18 +47,19 @@ export async function insertMessages(
   for (const placed of messages) {
     const { partition, message } = placed;
     try {
-      let unlearnt = addMessage(batch, schemas, partition, message);
-      if (unlearnt !== undefined && message.value === null) {
-        await schemas.learn(unlearnt);
-        unlearnt = addMessage(batch, schemas, partition, message);
+      let unknownSchemaId = addMessage(batch, schemas, partition, message);
+      if (unknownSchemaId !== undefined && message.value === null) {
+        await schemas.learn(unknownSchemaId);
+        unknownSchemaId = addMessage(batch, schemas, partition, message);
       }
-      if (unlearnt !== undefined) throw new DecodeError(`the table has no columns for schema ${unlearnt}`);
+      if (unknownSchemaId !== undefined)
+        throw new DecodeError(`the table has no columns for schema ${unknownSchemaId}`);
     } catch (error) {
       if (!(error instanceof RecordError)) throw error;
-      onUnfit(placed, error);
+      unfit.push({ placed, error });
     }
   }
-  if (batch.rowCount === 0) return 0;
+  if (batch.rowCount === 0) return { inserted: 0, unfit };
   const bytes = batch.rows.bytes.subarray(0, batch.rows.length);
   const rows = new InsertedRows(
     columns,
@@ -64,7 +70,7 @@ export async function insertMessages(
   const outcome = await table.insert(rows, signal);
   if (outcome.kind === 'refused')
     throw new ServiceRefusedError(
-      `table ${table.name} refuses the rows of a repair, ${outcome.reason}: look at its constraints and materialized views, then run it again`,
+      `table ${table.name} refuses the rows of a repair, ${outcome.reason}: check its constraints and materialized views, then run it again`,
     );
-  return batch.rowCount;
+  return { inserted: batch.rowCount, unfit };
 }

@@ -1,21 +1,21 @@
 import { lowestVersionSql, positionIn } from '../../core/kafka/message-time.ts';
 
-/** Where a message stands, or the message of a row. */
+/** Position of a message, or of a row's message. */
 export interface Place {
-  /** Its time in ms × 2^64 + its offset. */
+  /** Time in ms × 2^64 + offset. */
   readonly version: bigint;
   readonly partition: number;
   readonly offset: bigint;
 }
 
-/** By partition of a topic, the offset that its next message will get. */
+/** End offsets by partition. */
 export type Ends = ReadonlyMap<number, bigint>;
 
 /**
- * Whether a row stands where nobody has sent a message: at an offset that the topic has not come to, or that none has. A row of a former topic of that
- * name, which was deleted and made again, is none: it is older than the topic.
+ * Whether no message can belong to a row: its offset is beyond the end of the log, or negative. A row of
+ * a deleted topic of the same name is not foreign: it is older than the topic.
  *
- * @param sinceMs when the topic's first message came; undefined if nobody can tell, and then no row is foreign.
+ * @param sinceMs time of the topic's first message; if it is unknown, no row is foreign.
  */
 export function isForeign(
   { version, partition, offset }: Place,
@@ -27,12 +27,12 @@ export function isForeign(
   );
 }
 
-/** Whether the topic has come to the offset. */
+/** Whether the offset is within the log. */
 export function isWithin({ partition, offset }: Omit<Place, 'version'>, ends: Ends): boolean {
   return offset >= 0n && offset < (ends.get(partition) ?? 0n);
 }
 
-/** The same of a storage table's rows, as a condition in SQL. */
+/** Returns {@link isForeign} for the rows of a storage table, as a SQL condition. */
 export function foreignSql(ends: Ends, sinceMs: bigint): string {
   const partitions = [...ends.keys()].join(', ');
   const offsets = [...ends.values()].map((end) => `toInt64(${end})`).join(', ');

@@ -10,7 +10,7 @@ import type { ReconcileServices } from './services.ts';
 import type { SetAside } from '../../consumers/stream/set-aside.ts';
 import type { SideTable } from './side-table.ts';
 
-/** What of a topic was looked at: by partition, from the first offset to before the end. */
+/** The offsets of a partition that were compared: from `start` to below `end`. */
 export interface Extent {
   readonly start: bigint;
   readonly end: bigint;
@@ -18,13 +18,13 @@ export interface Extent {
 
 export interface Projection {
   readonly extents: ReadonlyMap<number, Extent>;
-  /** The time of the earliest message, in ms; undefined if there is none. */
+  /** Time of the earliest message in ms; undefined without messages. */
   readonly sinceMs: bigint | undefined;
-  /** Messages that the sink has still to take. */
+  /** Messages that the sink has not passed. */
   readonly behind: number;
 }
 
-/** A message whose schema is learnt before it is taken. */
+/** A message that waits until its schema is known. */
 interface Waiting {
   readonly id: number;
   readonly message: KafkaMessage;
@@ -34,12 +34,12 @@ interface Waiting {
 const NO_KEY = Buffer.alloc(0);
 
 /**
- * Reads a topic once and puts the place of each message, under the key of its row, into the side table.
+ * Reads a topic once and stores the position of each message, under its row's key, in the side table.
  *
- * @param logs whose ends are the ends of what is looked at.
- * @param rowKeys undefined where rows are told apart by the place of their message: then a delete has no row by right.
- * @param onRead is told how many messages were read.
- * @throws IncompatibleSchemaError for a message that says nothing of its row.
+ * @param logs their ends limit what is compared.
+ * @param rowKeys undefined if rows are identified by their message's position. A delete then has no row.
+ * @param progress counts the messages that were read.
+ * @throws IncompatibleSchemaError for a message whose row cannot be determined.
  */
 export async function projectTopic(
   { admin, settings, signal }: ReconcileServices,
@@ -50,22 +50,22 @@ export async function projectTopic(
     standing,
     setAside,
     rowKeys,
-    onRead,
+    progress,
   }: {
     readonly logs: ReadonlyMap<number, PartitionLog>;
     readonly standing: Standing;
     readonly setAside: SetAside;
     readonly rowKeys: RowKeys | undefined;
-    readonly onRead: (messages: number) => void;
+    readonly progress: { read: number };
   },
 ): Promise<Projection> {
   let behind = 0;
   let read = 0;
   let sinceMs: bigint | undefined;
   const reached = new Map<number, bigint>();
-  const take = (message: KafkaMessage, partition: number) => {
+  const handle = (message: KafkaMessage, partition: number) => {
     const offset = BigInt(message.offset);
-    // A consumer that Kafka had lost sight of begins again.
+    // A consumer that lost its session starts over.
     if (offset < (reached.get(partition) ?? 0n)) return;
     const timeMs = messageTimeMs(message.timestamp);
     if (!reached.has(partition)) sinceMs = earlier(sinceMs, BigInt(timeMs));
@@ -75,34 +75,34 @@ export async function projectTopic(
     read++;
     const isDeleted = message.value === null;
     if (rowKeys === undefined && isDeleted) return;
-    const isSetAside = setAside.has(topic, partition, message);
-    if (!isSetAside && offset >= (standing.get(partition) ?? 0n)) behind++;
-    add(message, partition, isSetAside);
+    const isRejected = setAside.has(topic, partition, message);
+    if (!isRejected && offset >= (standing.get(partition) ?? 0n)) behind++;
+    add(message, partition, isRejected);
   };
   let waiting: Waiting[] = [];
-  const add = (message: KafkaMessage, partition: number, isSetAside: boolean) => {
-    const key = rowKeys === undefined ? NO_KEY : rowKeys.of(message, partition, isSetAside);
+  const add = (message: KafkaMessage, partition: number, isRejected: boolean) => {
+    const key = rowKeys === undefined ? NO_KEY : rowKeys.of(message, partition, isRejected);
     if (typeof key === 'number') {
       waiting.push({ id: key, message: detached(message), partition });
       return;
     }
     const isDeleted = message.value === null;
-    // A delete that names no row deletes none.
-    if (key === undefined && (isSetAside || isDeleted)) return;
+    // A delete without a row key deletes nothing.
+    if (key === undefined && (isRejected || isDeleted)) return;
     if (key === undefined)
       throw new IncompatibleSchemaError(
-        `topic ${topic} has a message that nobody can read and that is no dead letter, at ${partition}/${message.offset}: its row cannot be told from others`,
+        `topic ${topic} has an unreadable message that is no dead letter, at ${partition}/${message.offset}: its row cannot be determined`,
       );
     const timeMs = messageTimeMs(message.timestamp);
-    side.add(key, partition, Number(message.offset), timeMs, { isDeleted, isSetAside });
+    side.add(key, partition, Number(message.offset), timeMs, { isDeleted, isRejected });
   };
-  const short = await readTopics(admin, settings, new Map([[topic, take]]), signal, {
+  const short = await readTopics(admin, settings, new Map([[topic, handle]]), signal, {
     afterFetch: async () => {
-      onRead(read);
-      const learnt = waiting;
+      progress.read = read;
+      const ready = waiting;
       waiting = [];
-      for (const id of new Set(learnt.map((one) => one.id))) await rowKeys?.learn(id);
-      for (const { message, partition } of learnt)
+      for (const id of new Set(ready.map((one) => one.id))) await rowKeys?.learn(id);
+      for (const { message, partition } of ready)
         add(message, partition, setAside.has(topic, partition, message));
       if (side.isFull) await side.insert();
     },
@@ -116,7 +116,7 @@ export async function projectTopic(
   return { extents, sinceMs, behind };
 }
 
-/** Of a partition only the first counts: the others are later by the broker's clock. */
+/** Only the first message of a partition counts: by the broker's clock, the others are later. */
 function earlier(one: bigint | undefined, other: bigint): bigint {
   return one === undefined || other < one ? other : one;
 }

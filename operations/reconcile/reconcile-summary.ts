@@ -11,11 +11,11 @@ const kindTexts: Readonly<Record<DifferenceKind, string>> = {
   missing: 'on the topic, not in the table',
   stray: 'in the table, not on the topic',
   older: 'the table has an earlier version',
-  other: 'the table has a version that the topic has not',
-  twice: 'rows of a message that has one already: merges take them, or npm run replay',
+  other: 'the table has a version that the topic lacks',
+  twice: 'duplicate rows of one message: merges remove them, or npm run replay',
 };
 
-/** The differences as a table, then of each stream that differs what and where. At most 80 columns wide. */
+/** Formats the differences as a table, then the details of each stream that differs. At most 80 columns wide. */
 export function reconcileSummary(comparisons: readonly StreamComparison[], allowed: Allowed): string {
   const lines = comparisons.flatMap(linesOf);
   const equal = comparisons.filter((comparison) => isEqual(comparison, allowed)).length;
@@ -95,7 +95,7 @@ function keyLines({ counts, behind }: StreamComparison): string[] {
   const kinds = (Object.keys(counts) as DifferenceKind[]).filter((kind) => counts[kind] > 0);
   return [
     ...kinds.map((kind) => `${grouped(counts[kind])} ${kind}: ${kindTexts[kind]}`),
-    ...(behind > 0 ? [`${grouped(behind)} behind: messages that the sink has still to take`] : []),
+    ...(behind > 0 ? [`${grouped(behind)} behind: messages that the sink has not passed`] : []),
   ];
 }
 
@@ -106,13 +106,13 @@ function repairTexts({
   remarks,
 }: NonNullable<StreamComparison['repair']>): string[] {
   return [
-    `repaired: ${several(inserted, 'row')} made anew, rows of ${several(deleted, 'key')} deleted` +
+    `repaired: ${several(inserted, 'row')} inserted, rows of ${several(deleted, 'key')} deleted` +
       (left > 0 ? `, ${several(left, 'key')} left to the sink` : ''),
     ...remarks.slice(0, 10),
   ];
 }
 
-/** The same as an object for JSON. */
+/** Returns the comparison as JSON for other programs. */
 export function reconcileJson(
   comparison: StreamComparison,
   allowed: Allowed,

@@ -17,20 +17,20 @@ import { tried, type ReconcileServices } from './services.ts';
 import { SetAside } from '../../consumers/stream/set-aside.ts';
 
 export interface ReconcileOptions {
-  /** Only these streams; all that have a topic or a table if undefined. */
+  /** Undefined for all streams that have a topic or a table. */
   readonly streams: readonly string[] | undefined;
-  /** Mend what differs, and compare again. */
+  /** Repairs differences and compares again. */
   readonly isRepair: boolean;
 }
 
-/** Each has a consumer, and a query that the server may need all its cores for. */
+/** Each stream has a consumer, and a query that may use all cores of the server. */
 const STREAMS_SIDE_BY_SIDE = 2;
 
 /**
- * Compares the streams' topics with their storage tables, and these with their views; on demand makes them agree. A stream that
- * fails leaves the others whole.
+ * Compares the topics of streams with their storage tables and the tables with their views, and repairs
+ * them on request. A stream that fails does not affect the others.
  *
- * @returns a comparison of each stream, in alphabetical order: with a repair, what was found after it.
+ * @returns a comparison of each stream, in alphabetical order; after a repair, the comparison that follows it.
  * @throws ConfigError, ServiceUnavailableError or ServiceRefusedError before anything is compared; the signal's reason.
  */
 export async function reconcile(
@@ -96,7 +96,7 @@ async function reconcileStream(
   if (repairable === undefined || (count === 0 && !areViewsWrong)) return comparison;
   const { stream } = sides;
   if (count > MAX_REPAIRED_KEYS) {
-    const remark = `more than ${MAX_REPAIRED_KEYS} keys differ: npm run replay -- --streams ${stream} makes the table anew`;
+    const remark = `more than ${MAX_REPAIRED_KEYS} keys differ: npm run replay -- --streams ${stream} rebuilds the table`;
     return { ...comparison, repair: { inserted: 0, deleted: 0, left: count, remarks: [remark] } };
   }
   options.progress.doing = 'repairing';
@@ -122,17 +122,17 @@ function failed(stream: string, error: unknown, deadLetters: number): StreamComp
   return { stream, counts: noDifferences(), deadLetters, isByKey: true, ...nothing, failure };
 }
 
-/** The streams that have a topic, a table or letters; or those wanted. @throws ConfigError */
+/** Returns the requested streams, or all that have a topic, a table or dead letters. @throws ConfigError */
 async function findStreams(
   services: ReconcileServices,
-  wanted: readonly string[] | undefined,
-  withLetters: readonly string[],
+  requested: readonly string[] | undefined,
+  withDeadLetters: readonly string[],
 ): Promise<StreamSides[]> {
   const { settings, clickhouse, signal } = services;
   const { database } = settings.clickhouse;
   const prefix = settings.topicPrefix;
   const topics = await services.admin.listTopics();
-  // Of other tables with such a name the sink knows nothing.
+  // Other tables may have such a name, but not these columns.
   const query =
     `SELECT table FROM system.columns WHERE database = ${literal(database)} AND endsWith(table, '_raw') ` +
     `GROUP BY table HAVING countIf(name IN ('_version', '_deleted', '_partition', '_offset')) = 4`;
@@ -144,15 +144,17 @@ async function findStreams(
   const ofTables = streamsOfTables(views, streamsUnder(prefix, topics).streams).map((stream) =>
     topicOf(prefix, stream),
   );
-  const ofLetters = withLetters.map((stream) => topicOf(prefix, stream));
-  const streams = chooseStreams([...topics, ...ofTables, ...ofLetters], prefix, wanted).map((stream) => ({
-    stream,
-    hasTopic: topics.includes(topicOf(prefix, stream)),
-    hasTable: tables.has(storageTableOf(stream)),
-  }));
+  const ofDeadLetters = withDeadLetters.map((stream) => topicOf(prefix, stream));
+  const streams = chooseStreams([...topics, ...ofTables, ...ofDeadLetters], prefix, requested).map(
+    (stream) => ({
+      stream,
+      hasTopic: topics.includes(topicOf(prefix, stream)),
+      hasTable: tables.has(storageTableOf(stream)),
+    }),
+  );
   const found = streams.filter(
     ({ stream, hasTopic, hasTable }) =>
-      wanted !== undefined || hasTopic || hasTable || withLetters.includes(stream),
+      requested !== undefined || hasTopic || hasTable || withDeadLetters.includes(stream),
   );
   if (found.length === 0)
     throw new ConfigError(

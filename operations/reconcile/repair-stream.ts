@@ -18,20 +18,21 @@ import { MessageSearch } from './search-messages.ts';
 import type { ReconcileServices } from './services.ts';
 import { deleteRows, readStoredRows } from './stored-rows.ts';
 
-/** They are held in memory. */
+/** The keys are held in memory. */
 export const MAX_REPAIRED_KEYS = 100_000;
 
 const BYTES_PER_INSERT = 8 * 1024 * 1024;
 
 /**
- * Makes the table agree with the topic in exactly these keys, and makes the views anew. What lacks is made of the topic's messages, as
- * the sink does. Nothing is inserted where the sink has still to come, since the highest offset of the table is its checkpoint.
+ * Makes the table agree with the topic in exactly these keys, and recreates the views. It inserts missing
+ * rows from the topic's messages, as the sink does. It inserts nothing that the sink has not passed,
+ * because the highest offset of the table is the sink's checkpoint.
  *
- * A row is deleted only where its place proves it wrong: the topic has another message there, or has never come to that offset. Where the
- * topic has nothing any more, compaction may have taken the row's message: such a row stays. Where message keys are not the rows' keys
- * nothing is done.
+ * It deletes a row only if its position proves it wrong: the topic has another message there, or the
+ * offset is beyond the end of the log. A row whose message may have been compacted away stays. It does
+ * nothing if message keys differ from the rows' keys.
  *
- * @throws ServiceRefusedError, ServiceUnavailableError, IncompatibleSchemaError; then some may be repaired.
+ * @throws ServiceRefusedError, ServiceUnavailableError, IncompatibleSchemaError. Some keys may be repaired.
  */
 export async function repairStream(
   services: ReconcileServices,
@@ -45,35 +46,35 @@ export async function repairStream(
   const table = new StorageTable({
     database: new Database(clickhouse, settings.clickhouse, { signal }),
     stream,
-    // What was asked for by name is not done in silence.
+    // --repair replaces views that were changed by hand.
     replacesViews: true,
   });
   const schemas = new StreamSchemas(registry, subjectOf(settings.topicPrefix, stream), table, serviceRetry);
   const before = new Set((await columnsOf(services, stream)).map(({ name }) => name));
-  // Also makes the views.
+  // Also creates the views.
   await schemas.learnLatest();
   for (const { name } of await columnsOf(services, stream)) {
     if (before.has(name)) continue;
     counts.remarks.push(
-      `column ${name} was missing and is there again, empty in the rows of before: npm run replay -- --streams ${stream} fills it`,
+      `column ${name} was missing and has been added, empty in existing rows: npm run replay -- --streams ${stream} fills it`,
     );
   }
   if (differences.length === 0) return counts;
-  const remedy = `npm run replay -- --streams ${stream} makes the table anew`;
+  const remedy = `npm run replay -- --streams ${stream} rebuilds the table`;
   if (!isByKey) {
     counts.left = differences.length;
-    counts.remarks.push(`message keys differ from the primary key: the rows are left as they are, ${remedy}`);
+    counts.remarks.push(`message keys differ from the primary key: the rows are left unchanged, ${remedy}`);
     return counts;
   }
   const ends = endsOf(extents);
   const stored = await readStoredRows(services, stream, key, differences, (row) =>
     isForeign(row, ends, sinceMs),
   );
-  // First of all: a row to which the topic has not come hides where the table stands.
+  // Foreign rows come first: they hide the real resume offset.
   const readEnds = async () => {
     const logs = await readPartitionLogs(services.admin, topic);
     if (topicIdOf(logs) !== topicId)
-      throw new ServiceRefusedError(`topic ${topic} was made again meanwhile: run it once more`);
+      throw new ServiceRefusedError(`topic ${topic} was recreated during the repair: run it again`);
     return endsOf(logs);
   };
   const foreign = foreignRows(stored.wrong, await readEnds(), sinceMs);
@@ -81,36 +82,38 @@ export async function repairStream(
   const standing = await standingOf(services, topic, () => table.partitionRows());
   const isPassed = ({ message }: Difference) =>
     message === undefined || message.offset < (standing.get(message.partition) ?? 0n);
-  const lacking = differences.filter(
+  const missing = differences.filter(
     (difference) => difference.message !== undefined && !stored.hasLast.has(difference),
   );
-  const doubted = new Map<Difference, readonly Place[]>();
+  const suspects = new Map<Difference, readonly Place[]>();
   for (const [difference, rows] of stored.wrong) {
     const isGone = foreign.get(difference) ?? [];
     const left = rows.filter((row) => !isGone.includes(row));
-    if (left.length > 0) doubted.set(difference, left);
+    if (left.length > 0) suspects.set(difference, left);
   }
-  const search = new MessageSearch({ wanted: lacking.filter(isPassed), doubted, rowKeys });
+  const search = new MessageSearch({ needed: missing.filter(isPassed), suspects, rowKeys });
   const insert = async (messages: readonly PlacedMessage[]) => {
-    counts.inserted += await insertMessages(table, schemas, messages, topicId, signal, (placed, error) => {
-      const where = `${placed.partition}/${placed.message.offset}`;
-      counts.remarks.push(`message ${where} cannot become a row: ${messageOf(error)}`);
-    });
+    const { inserted, unfit } = await insertMessages(table, schemas, messages, topicId, signal);
+    counts.inserted += inserted;
+    for (const { placed, error } of unfit) {
+      const position = `${placed.partition}/${placed.message.offset}`;
+      counts.remarks.push(`message ${position} cannot become a row: ${messageOf(error)}`);
+    }
   };
-  const take = search.take.bind(search);
-  await readTopics(admin, settings, new Map([[topic, take]]), signal, {
+  const add = search.add.bind(search);
+  await readTopics(admin, settings, new Map([[topic, add]]), signal, {
     afterFetch: async () => {
       if (search.bytes >= BYTES_PER_INSERT) await insert(search.fetch());
     },
   });
   await insert(search.fetch());
 
-  // Read after the rows: a message of theirs would be before these ends.
+  // Read after the rows, so that their messages would be before these ends.
   const endsNow = await readEnds();
   const isWrong = (row: Place) => search.hasProved(row) || !isWithin(row, endsNow);
   const wrong = new Map<Difference, readonly Place[]>();
   const unproved = new Set<Difference>();
-  for (const [difference, rows] of doubted) {
+  for (const [difference, rows] of suspects) {
     const proved = rows.filter(isWrong);
     if (proved.length > 0) wrong.set(difference, proved);
     if (proved.length < rows.length) unproved.add(difference);
@@ -118,15 +121,15 @@ export async function repairStream(
   await deleteRows(services, stream, key, wrong);
   if (unproved.size > 0)
     counts.remarks.push(
-      `${several(unproved.size, 'key')} left: nothing proves their rows wrong, since compaction may have taken the messages in their places; ${remedy}`,
+      `${several(unproved.size, 'key')} left: nothing proves their rows wrong, since compaction may have removed the messages at their positions; ${remedy}`,
     );
   counts.deleted = new Set([...foreign.keys(), ...wrong.keys()]).size;
-  const missed = lacking.filter((difference) => !search.hasSeen(difference));
-  counts.left = new Set([...missed, ...unproved]).size;
+  const unseen = missing.filter((difference) => !search.hasSeen(difference));
+  counts.left = new Set([...unseen, ...unproved]).size;
   return counts;
 }
 
-/** Of rows that were read before the ends, those to which the topic had not come by then. */
+/** Returns the rows, read before the ends, that are beyond the end of the log. */
 function foreignRows(
   wrong: ReadonlyMap<Difference, readonly Place[]>,
   ends: Ends,

@@ -7,72 +7,71 @@ import type { PlacedMessage } from './make-rows.ts';
 import type { Place } from './place.ts';
 import type { RowKeys } from '../../consumers/stream/row-keys.ts';
 
-/** What to look for among the messages of a topic. */
 export interface SearchOptions {
-  /** Differences whose last message is wanted. */
-  readonly wanted: Iterable<Difference>;
-  /** Rows that seem to be too much. */
-  readonly doubted: ReadonlyMap<Difference, readonly Place[]>;
-  /** Undefined where the keys are the places of messages. */
+  /** Differences whose last message is needed. */
+  readonly needed: Iterable<Difference>;
+  /** Rows that may be wrong. */
+  readonly suspects: ReadonlyMap<Difference, readonly Place[]>;
+  /** Undefined if positions are the keys. */
   readonly rowKeys: RowKeys | undefined;
 }
 
-interface Doubt {
+interface Suspect {
   readonly difference: Difference;
   readonly row: Place;
 }
 
-/** Looks for messages by their places: those that rows are made of, and those that prove a row to be wrong. */
+/** Finds messages by position: those that become rows, and those that prove a row wrong. */
 export class MessageSearch {
-  readonly #wanted: ReadonlyMap<string, Difference>;
-  readonly #doubted = new Map<string, Doubt[]>();
+  readonly #needed: ReadonlyMap<string, Difference>;
+  readonly #suspects = new Map<string, Suspect[]>();
   readonly #rowKeys: RowKeys | undefined;
   readonly #seen = new Set<Difference>();
   readonly #proved = new Set<Place>();
   #found: PlacedMessage[] = [];
   #bytes = 0;
 
-  constructor({ wanted, doubted, rowKeys }: SearchOptions) {
+  constructor({ needed, suspects, rowKeys }: SearchOptions) {
     this.#rowKeys = rowKeys;
-    this.#wanted = new Map(
-      [...wanted].flatMap((difference) =>
+    this.#needed = new Map(
+      [...needed].flatMap((difference) =>
         difference.message === undefined ? [] : [[placeText(difference.message), difference] as const],
       ),
     );
-    for (const [difference, rows] of doubted) {
+    for (const [difference, rows] of suspects) {
       for (const row of rows) {
         const place = placeText(row);
-        this.#doubted.set(place, [...(this.#doubted.get(place) ?? []), { difference, row }]);
+        this.#suspects.set(place, [...(this.#suspects.get(place) ?? []), { difference, row }]);
       }
     }
   }
 
-  /** Of the values that were found and not fetched yet. */
+  /** Bytes of values that were found and not fetched yet. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  take(message: KafkaMessage, partition: number): void {
+  add(message: KafkaMessage, partition: number): void {
     const place = `${partition}|${message.offset}`;
-    const wanted = this.#wanted.get(place);
-    if (wanted?.message?.version === versionOf(message)) {
-      this.#seen.add(wanted);
+    const difference = this.#needed.get(place);
+    if (difference?.message?.version === versionOf(message)) {
+      this.#seen.add(difference);
       this.#found.push({ partition, message: detached(message) });
       this.#bytes += message.value?.length ?? 0;
     }
-    for (const { difference, row } of this.#doubted.get(place) ?? [])
-      if (row.version !== versionOf(message) || this.#isOfAnother(message, partition, difference))
+    for (const { difference: suspect, row } of this.#suspects.get(place) ?? [])
+      if (row.version !== versionOf(message) || this.#hasOtherKey(message, partition, suspect))
         this.#proved.add(row);
   }
 
-  /** Whether the message makes a row of another key; false where nobody can tell. */
-  #isOfAnother(message: KafkaMessage, partition: number, { parts }: Difference): boolean {
+  /** Whether the message becomes a row of another key; false if that is unknown. */
+  #hasOtherKey(message: KafkaMessage, partition: number, { parts }: Difference): boolean {
     const key = this.#rowKeys?.of(message, partition, false);
     const own = typeof key === 'object' ? this.#rowKeys?.partsOf(key) : undefined;
     return own !== undefined && keyIdOf(own) !== keyIdOf(parts);
   }
 
-  /** Those that were found since the last time. */
+  /** Returns the messages that were found since the last call. */
   fetch(): readonly PlacedMessage[] {
     const found = this.#found;
     this.#found = [];
@@ -80,12 +79,12 @@ export class MessageSearch {
     return found;
   }
 
-  /** Whether the message wanted was found. */
+  /** Whether the last message of the difference was found. */
   hasSeen(difference: Difference): boolean {
     return this.#seen.has(difference);
   }
 
-  /** Whether the topic has another message in the place of a row that was doubted. */
+  /** Whether the topic has another message at the row's position. */
   hasProved(row: Place): boolean {
     return this.#proved.has(row);
   }

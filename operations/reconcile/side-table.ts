@@ -16,28 +16,28 @@ import { askAllRows, command, type ReconcileServices } from './services.ts';
 
 const ROWS_PER_INSERT = 100_000;
 const BYTES_PER_INSERT = 16 * 1024 * 1024;
-/** One that another machine made and that is so old was left behind there. */
+/** A table from another machine that is this old was left behind. */
 const MAX_AGE_SECONDS = 86_400;
 const MARK = 'made to compare by process ';
 
-/** A comparison needs no id: all its rows are of the topic as it is. */
+/** A comparison needs no topic id: all rows are of the current topic. */
 const unknownTopic = topicIdHalves(0n);
 
 /**
  * 1: the message is a dead letter, so it has no row by design. It sorts apart and hides no other
  * message. The name has no space, because enforce_strict_identifier_format rejects one.
  */
-const setAsideColumn: TableColumn = {
+const rejectedColumn: TableColumn = {
   name: '_set_aside_by_chartmogul',
   type: scalarType('UInt8'),
   typeText: 'UInt8',
 };
-export const setAsideSql = quoted(setAsideColumn.name);
+export const rejectedSql = quoted(rejectedColumn.name);
 
 /**
- * A table for the time of one comparison: of every message of a topic the key of its row and its place, but not its value. It lies beside
- * the storage table, has its key columns, and keeps the last of each key as that does: so the server compares the two, and no key is held in
- * this process.
+ * A temporary table that holds the row key and position of every message of a topic, without values. It
+ * has the key columns of the storage table and keeps the last message of each key like it, so the server
+ * compares the two and this process holds no keys.
  */
 export class SideTable {
   readonly name: string;
@@ -50,12 +50,12 @@ export class SideTable {
 
   private constructor(services: ReconcileServices, stream: string, key: readonly TableColumn[]) {
     this.#services = services;
-    this.#columns = [...withoutSystemColumns(key), setAsideColumn];
+    this.#columns = [...withoutSystemColumns(key), rejectedColumn];
     this.name = `${prefixOf(stream)}${this.#identity}`;
   }
 
   /**
-   * Makes the table of a stream, after those have been dropped that killed processes left behind.
+   * Creates the table after it has dropped those that killed processes left behind.
    *
    * @param key the columns that the storage table is sorted by.
    */
@@ -69,7 +69,7 @@ export class SideTable {
     const columns = [...table.#columns, ...systemColumns].map((column) =>
       columnSql({ comment: '', ...column }),
     );
-    const sorted = [...key, setAsideColumn].map(({ name }) => quoted(name)).join(', ');
+    const sorted = [...key, rejectedColumn].map(({ name }) => quoted(name)).join(', ');
     await command(
       services,
       `create ${table.name}`,
@@ -83,33 +83,33 @@ export class SideTable {
     return qualified(this.#services.settings.clickhouse.database, this.name);
   }
 
-  /** Whether {@link insert} is due. */
+  /** Whether the caller must call {@link insert}. */
   get isFull(): boolean {
     return this.#rowCount >= ROWS_PER_INSERT || this.#rows.length >= BYTES_PER_INSERT;
   }
 
   /**
-   * Takes a message; it is in the table after {@link insert}.
+   * Buffers a message until {@link insert}.
    *
-   * @param key of its row: the key columns without system columns, in RowBinary.
-   * @param timeMs Kafka's time of the message.
+   * @param key the row's key columns without system columns, in RowBinary.
+   * @param timeMs timestamp of the message.
    */
   add(
     key: Buffer,
     partition: number,
     offset: number,
     timeMs: number,
-    { isDeleted, isSetAside }: { readonly isDeleted: boolean; readonly isSetAside: boolean },
+    { isDeleted, isRejected }: { readonly isDeleted: boolean; readonly isRejected: boolean },
   ): void {
     const rows = this.#rows;
     const bytes = rows.reserve(key.length + 1);
     rows.length += key.copy(bytes, rows.length);
-    bytes[rows.length++] = isSetAside ? 1 : 0;
+    bytes[rows.length++] = isRejected ? 1 : 0;
     writeSystemColumns(rows, partition, offset, timeMs, 0, isDeleted, unknownTopic);
     this.#rowCount++;
   }
 
-  /** Inserts what was taken. */
+  /** Inserts the buffered messages. */
   async insert(): Promise<void> {
     if (this.#rowCount === 0) return;
     const { clickhouse, settings, signal } = this.#services;
@@ -120,16 +120,18 @@ export class SideTable {
       rows.insertInto(database, this.name, this.#identity),
     );
     if (outcome.kind === 'refused')
-      throw new ServiceRefusedError(`table ${this.name}, made to compare, refuses rows: ${outcome.reason}`);
+      throw new ServiceRefusedError(
+        `table ${this.name}, created to compare, refuses rows: ${outcome.reason}`,
+      );
     this.#rows.length = 0;
     this.#rowCount = 0;
   }
 
-  /** Also when the work was stopped: only a process that is killed leaves it behind. */
+  /** Drops the table, even after the work was stopped. Only a killed process leaves it behind. */
   async drop(): Promise<void> {
     const query = `DROP TABLE IF EXISTS ${this.qualified} SYNC`;
     await this.#services.clickhouse.command({ query }).catch(() => {
-      logger.warn({ table: this.name }, 'left behind: the next reconcile of the stream drops it');
+      logger.warn({ table: this.name }, 'table left behind: the next reconcile of the stream drops it');
     });
   }
 }
@@ -149,17 +151,17 @@ async function dropLeftovers(services: ReconcileServices, stream: string): Promi
     `tables of ${database}`,
     `SELECT name, comment, toString(dateDiff('second', metadata_modification_time, now())) AS age FROM system.tables ` +
       `WHERE database = ${literal(database)} AND match(name, ${literal(`^${prefixOf(stream)}[0-9a-f]{8}$`)}) ` +
-      // The view of another stream, or a table made by hand, may have such a name.
+      // A view of another stream or a user's table may have such a name.
       `AND startsWith(comment, ${literal(MARK)})`,
   );
   for (const { name, comment, age } of left) {
     if (isInUse(comment, Number(age))) continue;
-    logger.info({ table: name }, 'dropped: left behind by a reconcile that was killed');
+    logger.info({ table: name }, 'dropped: left behind by a killed reconcile');
     await command(services, `drop ${name}`, `DROP TABLE IF EXISTS ${quoted(database)}.${quoted(name)} SYNC`);
   }
 }
 
-/** By a process that is alive; of another machine nobody can tell. */
+/** Whether a live process uses the table. On another machine that is unknown. */
 function isInUse(comment: string, ageSeconds: number): boolean {
   const [, pid, host] = /by process (\d+) of (.*)$/.exec(comment) ?? [];
   if (host !== hostname()) return ageSeconds < MAX_AGE_SECONDS;

@@ -9,15 +9,15 @@ import { askAllRows, command, type ReconcileServices } from './services.ts';
 
 const KEYS_PER_STATEMENT = 500;
 
-/** The rows of some keys, merged or not, as far as a repair has to do with them. */
+/** The rows of some keys, merged or not, that matter for a repair. */
 export interface StoredRows {
-  /** The row of the key's last message is there. */
+  /** Differences whose last message has its row. */
   readonly hasLast: ReadonlySet<Difference>;
-  /** Rows that hide it: as late or later, and of another message; all of a key that the topic does not have; and those that are foreign. */
+  /** Rows that hide it: later rows of other messages, all rows of keys that the topic lacks, and foreign rows. */
   readonly wrong: ReadonlyMap<Difference, readonly Place[]>;
 }
 
-/** @param isForeign whether the topic has not come to the row's offset. */
+/** @param isForeign whether the row is beyond the end of the log. */
 export async function readStoredRows(
   services: ReconcileServices,
   stream: string,
@@ -53,7 +53,7 @@ export async function readStoredRows(
   return { hasLast, wrong };
 }
 
-/** Deletes exactly these rows. */
+/** Deletes only these rows. */
 export async function deleteRows(
   services: ReconcileServices,
   stream: string,

@@ -24,7 +24,7 @@ interface Told {
   readonly timeMs?: number;
   readonly partition?: number;
   readonly isDeleted?: true;
-  readonly isSetAside?: true;
+  readonly isRejected?: true;
   /** Its version is another than its place says. */
   readonly isByHand?: true;
 }
@@ -65,18 +65,18 @@ const cases: readonly Case[] = [
   ['before the first message that is left', [], [{ offset: 9 }], undefined],
   ['at the first message that is left', [], [{ offset: 10 }], 'stray'],
   ['behind a message that is left', [{ offset: 20 }], [{ offset: 9 }], 'older'],
-  ['a message set aside', [{ offset: 20, isSetAside: true }], [], undefined],
-  ['a row of a message set aside', [{ offset: 20, isSetAside: true }], [{ offset: 30 }], 'stray'],
-  ['the row before one set aside', [{ offset: 30, isSetAside: true }], [{ offset: 20 }], undefined],
+  ['a message set aside', [{ offset: 20, isRejected: true }], [], undefined],
+  ['a row of a message set aside', [{ offset: 20, isRejected: true }], [{ offset: 30 }], 'stray'],
+  ['the row before one set aside', [{ offset: 30, isRejected: true }], [{ offset: 20 }], undefined],
   [
     'one set aside behind a message without a row',
-    [{ offset: 20 }, { offset: 30, isSetAside: true }],
+    [{ offset: 20 }, { offset: 30, isRejected: true }],
     [],
     'missing',
   ],
   [
     'one set aside between',
-    [{ offset: 20 }, { offset: 30, isSetAside: true }, { offset: 40 }],
+    [{ offset: 20 }, { offset: 30, isRejected: true }, { offset: 40 }],
     [{ offset: 40 }],
     undefined,
   ],
@@ -84,7 +84,7 @@ const cases: readonly Case[] = [
     'one set aside behind a delete that the table lacks',
     [
       { offset: 25, isDeleted: true },
-      { offset: 30, isSetAside: true },
+      { offset: 30, isRejected: true },
     ],
     [{ offset: 20 }],
     'stray',
@@ -163,8 +163,8 @@ async function findIn(t: TestContext, some: readonly Case[]) {
   ]);
   const rows: string[] = [];
   for (const [name, messages, stored] of some) {
-    for (const { offset, partition = 0, isDeleted = false, isSetAside = false } of messages)
-      side.add(rowBinaryText(name), partition, offset, offset * 10, { isDeleted, isSetAside });
+    for (const { offset, partition = 0, isDeleted = false, isRejected = false } of messages)
+      side.add(rowBinaryText(name), partition, offset, offset * 10, { isDeleted, isRejected });
     rows.push(...stored.map((row) => valuesOf(name, row)));
   }
   await side.insert();
@@ -206,12 +206,12 @@ test('which keys differ, and how: no more, whatever there is of them', async (t)
   );
   assert.deepEqual(found, wanted);
   const live = cases.filter(([, messages]) => {
-    const last = messages.filter(({ isSetAside }) => isSetAside !== true).at(-1);
+    const last = messages.filter(({ isRejected }) => isRejected !== true).at(-1);
     return last !== undefined && last.isDeleted !== true;
   });
   assert.equal(keys, live.length);
   const hasMessage = new Set(
-    cases.flatMap(([name, messages]) => (messages.some((told) => !told.isSetAside) ? [name] : [])),
+    cases.flatMap(([name, messages]) => (messages.some((told) => !told.isRejected) ? [name] : [])),
   );
   const isForeign = ({ offset, timeMs = offset * 10, partition = 0 }: Told) =>
     timeMs >= SINCE_MS && (offset < 0 || offset >= (partition === 0 ? END_NOW : 0));
@@ -227,7 +227,7 @@ test('which keys differ, and how: no more, whatever there is of them', async (t)
     told.reduce((last, one) => (versionIn(one) > last ? versionIn(one) : last), 0n);
   const isLater = new Set(
     cases.flatMap(([name, messages, rows]) =>
-      latest(messages.filter(({ isSetAside }) => !isSetAside)) > latest(rows) ? [name] : [],
+      latest(messages.filter(({ isRejected }) => !isRejected)) > latest(rows) ? [name] : [],
     ),
   );
   const { found: notByKey } = await look({ isByKey: false });

@@ -144,7 +144,7 @@ test("a stream whose message keys are not its rows' keys says so, raises no alar
   assert.deepEqual([repair?.inserted, repair?.deleted, repair?.left], [0, 0, 2]);
   assert.match(
     String(repair?.remarks),
-    /the rows are left as they are, npm run replay -- --streams one_for_two/,
+    /the rows are left unchanged, npm run replay -- --streams one_for_two/,
   );
   assert.deepEqual(await rowsIn('one_for_two'), before);
 });

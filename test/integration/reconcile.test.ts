@@ -319,7 +319,7 @@ test('a column that was dropped is made again, and it is told that its values ar
   await command(settings, `ALTER TABLE ${plansTable(settings)} DROP COLUMN interval_count`);
   const { repair, views } = await comparisonOf(settings, 'plans', { isRepair: true });
   assert.deepEqual(repair?.remarks, [
-    'column interval_count was missing and is there again, empty in the rows of before: npm run replay -- --streams plans fills it',
+    'column interval_count was missing and has been added, empty in existing rows: npm run replay -- --streams plans fills it',
   ]);
   assert.deepEqual(
     views.map(({ problem }) => problem),

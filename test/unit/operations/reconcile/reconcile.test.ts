@@ -24,7 +24,7 @@ import type { ReconcileServices } from '../../../../operations/reconcile/service
 import { MessageSearch } from '../../../../operations/reconcile/search-messages.ts';
 import { SetAside } from '../../../../consumers/stream/set-aside.ts';
 
-test('the first ten keys are kept in order, however they come', () => {
+test('Examples keeps the first ten keys in order', () => {
   fc.assert(
     fc.property(fc.uniqueArray(fc.string(), { maxLength: 40 }), (keys) => {
       const examples = new Examples();
@@ -38,7 +38,7 @@ test('the first ten keys are kept in order, however they come', () => {
   );
 });
 
-test('a key is the parts that the table is sorted by, whatever they are called', () => {
+test('keyTextSql joins the sorting columns, whatever their names', () => {
   assert.equal(keyTextSql(['uuid']), "CAST(toString(`uuid`), 'String')");
   assert.equal(
     keyTextSql(['date', 'in`terval']),
@@ -90,7 +90,7 @@ for (const [name, change] of unequal)
     assert.equal(reconcileJson({ ...equal, ...change }, nothing)['equal'], false);
   });
 
-test('what is equal takes a line, and notes are no difference', () => {
+test('reconcileSummary shows equal streams in one line, and notes are no difference', () => {
   assert.equal(
     reconcileSummary([equal], nothing),
     'stream                             keys  views\n' +
@@ -99,7 +99,7 @@ test('what is equal takes a line, and notes are no difference', () => {
   assert.equal(isEqual({ ...equal, notes: ['rows were not compared'] }, nothing), true);
 });
 
-test('a stream whose message keys are not those of its rows says so, and is equal where nothing differs', () => {
+test('reconcileSummary says if a stream was not compared by key', () => {
   const otherwise = { ...equal, isByKey: false };
   assert.match(reconcileSummary([otherwise], nothing), / equal, not by key$/m);
   const json = reconcileJson(otherwise, nothing);
@@ -107,7 +107,7 @@ test('a stream whose message keys are not those of its rows says so, and is equa
   assert.match(reconcileSummary([{ ...otherwise, behind: 1 }], nothing), / DIFFERS$/m);
 });
 
-test('dead letters are shown where they are allowed, and are no difference then', () => {
+test('reconcileSummary shows allowed dead letters, which are no difference', () => {
   const waiting = { ...equal, stream: 'plans', deadLetters: 52 };
   const allowed = { deadLetters: true };
   const text = reconcileSummary([equal, waiting], allowed);
@@ -121,7 +121,7 @@ test('dead letters are shown where they are allowed, and are no difference then'
   assert.match(reconcileSummary([equal, waiting], nothing), /^plans +12,345,678 +52 +equal +DIFFERS$/m);
 });
 
-test('the table fits 80 columns when everything is wrong, and says where', () => {
+test('reconcileSummary fits 80 columns when everything differs', () => {
   const millions = 1_234_567;
   const wrong: StreamComparison = {
     ...equal,
@@ -137,12 +137,12 @@ test('the table fits 80 columns when everything is wrong, and says where', () =>
   assert.match(text, /^metrics_customer_churn_rate: 1,234,567 missing: on the topic, not in the table$/m);
   assert.match(text, /^ {2}missing {2}2024-01-31\|month$/m);
   assert.match(text, /^metrics_customer_churn_rate: view line_items is missing$/m);
-  assert.match(text, /: repaired: 1 row made anew, rows of 2 keys deleted, 1,000 keys left to the sink$/m);
+  assert.match(text, /: repaired: 1 row inserted, rows of 2 keys deleted, 1,000 keys left to the sink$/m);
   assert.match(text, /: message 0\/7 cannot become a row: why$/m);
   assert.match(text, /^1 of 2 streams equal$/m);
 });
 
-test('each stream at work has a line of its progress, as wide as the terminal', () => {
+test('progressLines shows a line per active stream, as wide as the terminal', () => {
   const active = new Set([
     { stream: 'plans', doing: 'reading the topic', read: 1_200, messages: 5_000 },
     { stream: 'customers', doing: 'comparing views', read: 0, messages: 0 },
@@ -168,7 +168,7 @@ const letter = (headers: Readonly<Record<string, string>>, value: Buffer | null 
 };
 const at = (offset: string, timestamp: string) => ({ offset, timestamp }) as KafkaMessage;
 
-test('a message is set aside while its letter waits, and only the very message', () => {
+test('SetAside holds exactly the messages of pending dead letters', () => {
   const setAside = new SetAside('p.');
   assert.equal(setAside.has('p.plans', 1, at('7', '5')), false);
   setAside.note(letter({}));
@@ -192,7 +192,7 @@ test('a message is set aside while its letter waits, and only the very message',
   assert.equal(setAside.has('p.plans', 1, at('7', '5')), false);
 });
 
-test('the letters of a stream that wait are counted, of both steps, each once', () => {
+test('SetAside counts pending dead letters of both steps, each once', () => {
   const setAside = new SetAside('p.');
   const under = (key: string, headers: Readonly<Record<string, string>>, value?: null) =>
     setAside.note({ ...letter(headers, value), key: Buffer.from(key) });
@@ -331,7 +331,7 @@ for (const [name, stream, key, value, parts, isAlike] of keyings)
     assert.equal(keys.keyedOtherwise, isAlike ? undefined : '3/7');
   });
 
-test('one message of another key counts, whatever comes after it; one that is set aside without a key does not', async () => {
+test('RowKeys reports a message with another key, unless it is a dead letter', async () => {
   const keys = await rowKeysOf(...one);
   keys.of(sent('a', record(1, 'a', 1)), 0, false);
   keys.of(sent(null, Buffer.from('x')), 0, true);
@@ -341,7 +341,7 @@ test('one message of another key counts, whatever comes after it; one that is se
   assert.equal(keys.keyedOtherwise, '0/7');
 });
 
-test('a schema that is met is learnt first; one that the registry has lost leaves the key', async () => {
+test('RowKeys learns unknown schemas first and keeps the key if the registry lost one', async () => {
   const later = schemaText(['f0'], 'string', 'string', 'long');
   const keys = await rowKeysOf(one[0], one[1], later, 'no schema');
   const value = record(2, 'a', 'more', 5);
@@ -358,18 +358,18 @@ test('a schema that is met is learnt first; one that the registry has lost leave
   assert.equal(keys.keyedOtherwise, '0/7');
 });
 
-test('a search finds the messages wanted by their places, and only the very message', async () => {
+test('MessageSearch finds needed messages by position, time and partition', async () => {
   const rowKeys = await rowKeysOf(...one);
   const [wanted, moved] = [differing('wanted', place(3, 30)), differing('moved', place(5, 30))];
   const search = new MessageSearch({
-    wanted: [wanted, moved, differing('gone')],
-    doubted: new Map(),
+    needed: [wanted, moved, differing('gone')],
+    suspects: new Map(),
     rowKeys,
   });
-  search.take(message('wanted', 1, 10), 0);
-  search.take(message('any key', 3, 30), 0);
-  search.take(message('wanted', 3, 30), 1);
-  search.take(message('moved', 5, 31), 0);
+  search.add(message('wanted', 1, 10), 0);
+  search.add(message('any key', 3, 30), 0);
+  search.add(message('wanted', 3, 30), 1);
+  search.add(message('moved', 5, 31), 0);
   assert.equal(search.bytes, 1);
   assert.deepEqual(
     search.fetch().map(({ message: found }) => found.key?.toString()),
@@ -384,31 +384,31 @@ const proofs: readonly (readonly [name: string, there: KafkaMessage | undefined,
   ['its own message under another key', { ...message('c', 3, 30), value: record(1, 'a', 1) }, false],
   ['its own delete', message('a', 3, 30, null), false],
   ['a message of another row', { ...message('b', 3, 30), value: record(1, 'b', 1) }, true],
-  ['one of another row under its key', { ...message('a', 3, 30), value: record(1, 'b', 1) }, true],
+  ['a message of another row under its key', { ...message('a', 3, 30), value: record(1, 'b', 1) }, true],
   ['a delete of another row', message('b', 3, 30, null), true],
   ['a message of another time', { ...message('a', 3, 29), value: record(1, 'a', 1) }, true],
-  ['one that nobody can read', { ...message('a', 3, 30), key: null }, false],
-  ['one of a schema that was not learnt', { ...message('b', 3, 30), value: record(9, 'b', 1) }, false],
-  ['nothing: compaction may have taken its message', undefined, false],
+  ['an unreadable message', { ...message('a', 3, 30), key: null }, false],
+  ['a message of an unknown schema', { ...message('b', 3, 30), value: record(9, 'b', 1) }, false],
+  ['no message, after compaction', undefined, false],
 ];
 for (const [name, there, isProved] of proofs)
-  test(`a row is ${isProved ? '' : 'not '}proved wrong where the topic has in its place: ${name}`, async () => {
+  test(`a row is ${isProved ? '' : 'not '}proved wrong by ${name}`, async () => {
     const row = place(3, 30);
-    const doubted = new Map([[differing('a'), [row]]]);
-    const search = new MessageSearch({ wanted: [], doubted, rowKeys: await rowKeysOf(...one) });
-    if (there !== undefined) search.take(there, 0);
+    const suspects = new Map([[differing('a'), [row]]]);
+    const search = new MessageSearch({ needed: [], suspects, rowKeys: await rowKeysOf(...one) });
+    if (there !== undefined) search.add(there, 0);
     assert.equal(search.hasProved(row), isProved);
   });
 
-test('rows that are told apart by place are proved wrong by a message of another time alone', () => {
+test('rows identified by position are proved wrong only by a message of another time', () => {
   const [right, wrong] = [place(3, 30), place(4, 41)];
-  const doubted = new Map([
+  const suspects = new Map([
     [differing('0|3'), [right]],
     [differing('0|4'), [wrong]],
   ]);
-  const search = new MessageSearch({ wanted: [differing('0|3', right)], doubted, rowKeys: undefined });
-  search.take({ ...message('any', 3, 30), key: null }, 0);
-  search.take(message('any', 4, 40), 0);
+  const search = new MessageSearch({ needed: [differing('0|3', right)], suspects, rowKeys: undefined });
+  search.add({ ...message('any', 3, 30), key: null }, 0);
+  search.add(message('any', 4, 40), 0);
   assert.equal(search.fetch().length, 1);
   assert.deepEqual([search.hasProved(right), search.hasProved(wrong)], [false, true]);
 });
