@@ -10,6 +10,7 @@ import { ConfigError } from '../core/errors.ts';
 import { createCommand, exitCodes, runMain, type ExitCode } from '../core/process.ts';
 import { freePort } from '../services/local-address.ts';
 import { startServices, stopServices } from '../services/local-services.ts';
+import { buildCommands } from './runner/build.ts';
 import { entryOf, groupsOf } from './runner/groups.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
@@ -35,10 +36,14 @@ await runMain(async (signal) => {
   const kinds = command.opts<{ slow?: true }>().slow === true ? slowKinds : fastKinds;
   const files = chooseFiles(kinds, command.args);
   const dataDir = await mkdtemp(join(tmpdir(), 'chartmogul-test-'));
-  const env = await testEnv(dataDir);
+  const commands = join(dataDir, 'commands');
+  const env = { ...(await testEnv(dataDir)), TEST_COMMANDS: commands };
   const needsServices = files.some((file) => !file.startsWith('test/unit/'));
   try {
-    if (needsServices) await startServices(loadSettings(env, ''), signal);
+    if (needsServices) {
+      buildCommands(root, commands);
+      await startServices(loadSettings(env, ''), signal);
+    }
     return await runTests(entriesOf(files, dataDir), env, signal);
   } finally {
     if (needsServices) await stopServices(loadSettings(env, ''));

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -21,14 +22,23 @@ export interface RunningCommand {
   readonly result: Promise<CommandResult>;
 }
 
-/** A command as `npm run` starts it, in a process of its own. */
+/** Commands that `npm test` has compiled; without it tsx compiles them at each start. */
+const builtCommands = process.env['TEST_COMMANDS'];
+
+/** Starts a command as `npm run` does, in a process of its own. */
 export function startCommand(
   t: TestContext,
   entry: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv,
 ): RunningCommand {
-  return start(t, process.execPath, ['start.mjs', entry, ...args], env);
+  return start(t, process.execPath, [...scriptOf(entry), ...args], env);
+}
+
+function scriptOf(entry: string): readonly string[] {
+  // The demo starts services, which are not compiled.
+  if (builtCommands === undefined || entry === 'commands/demo.ts') return ['start.mjs', entry];
+  return [join(builtCommands, entry.replace(/\.ts$/, '.js'))];
 }
 
 /** A line of bash, from the project's root. */
