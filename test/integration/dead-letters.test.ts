@@ -184,37 +184,6 @@ test('a redrive that was killed between row and mark inserts no second row; the 
   );
 });
 
-test('a row that would lift the checkpoint over messages that are not in the table is not inserted', async (t) => {
-  const { settings, producer, sendPlans } = await createRefusingTable(t);
-  await sendPlans(13, 1, 26);
-  await sinkStreams(settings, 'plans');
-  await dropConstraints(settings);
-  // The group has committed all of it; its rows are gone.
-  await command(settings, `TRUNCATE TABLE ${table(settings)}`);
-  const emptied = await deadLetters(t, settings, 'redrive', '--all');
-  assert.equal(emptied.exitCode, 1);
-  assert.equal(emptied.stdout.split('skipped:').length, 3, emptied.stdout);
-  assert.deepEqual(await storedOffsets(settings), []);
-  await sinkStreams(settings, 'plans');
-  assert.deepEqual(await storedOffsets(settings), [0, 1, 2, 3]);
-
-  // A letter of a message that the sink has not come to.
-  await sendPlans(3, 39);
-  const topic = deadLettersTopic(settings.topicPrefix);
-  const letters = await readTopic(settings, topic);
-  const [letter] = letters;
-  assert.ok(letter);
-  const headers = { ...letter.headers, offset: '5', timestamp: String(Date.now()) };
-  await producer.send({ topic, messages: [{ ...letter, key: `plans|sink|${PARTITION}|5`, headers }] });
-  const early = await deadLetters(t, settings, 'redrive', '--step', 'sink');
-  assert.equal(early.exitCode, 1);
-  assert.match(early.stdout.replace(/\s+/g, ' '), /skipped: the sink has not passed its message yet/);
-  assert.match(early.stdout, /^2 redriven, 1 skipped$/m);
-  assert.deepEqual(await storedOffsets(settings), [0, 1, 2, 3]);
-  await sinkStreams(settings, 'plans');
-  assert.deepEqual(await storedOffsets(settings), [0, 1, 2, 3, 4, 5]);
-});
-
 /** A source with a list of plans that the test changes as it goes, and a run over it in some mode. */
 async function createSource(t: TestContext) {
   let answer = '';
