@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import type { Message } from 'kafkajs';
+import pLimit from 'p-limit';
 import { connectKafkajs } from './kafka-admin.ts';
 import type { SinkCounts } from '../../consumers/report/sink-counts.ts';
 import {
@@ -22,6 +22,8 @@ import { readTopic } from './read-topic.ts';
 import { noSignal } from './settings.ts';
 import { createProducer, createTopics } from './topic.ts';
 
+const PLAYS_AT_A_TIME = 8;
+
 /** What a script found: nothing, or where the sink did otherwise. */
 export type Verdict = Error | undefined;
 
@@ -42,23 +44,27 @@ export async function playScripts(
   await createTopicsOf(settings, plays);
   const isGoingOn = () => plays.filter((play) => play.verdict === undefined && !play.isOver);
   for (let playing = isGoingOn(); playing.length > 0; playing = isGoingOn()) {
-    const topicMessages: { topic: string; messages: Message[] }[] = [];
-    for (const play of playing) {
-      const messages = await play.advance();
-      topicMessages.push({ topic: topicOf(settings.topicPrefix, play.stream), messages: [...messages] });
-    }
+    const topicMessages = await each(playing, async (play) => ({
+      topic: topicOf(settings.topicPrefix, play.stream),
+      messages: [...(await play.advance())],
+    }));
     await producer.sendBatch({ topicMessages: topicMessages.filter(({ messages }) => messages.length > 0) });
     const counts = await sinkStreams(settings, ...playing.map(({ stream }) => stream));
     const letters = await readDeadLetters(settings);
-    for (const play of playing) {
-      const { stream } = play;
-      await play.check(
-        counts.find((count) => count.stream === stream),
-        letters.get(stream) ?? [],
-      );
-    }
+    await each(playing, (play) =>
+      play.check(
+        counts.find(({ stream }) => stream === play.stream),
+        letters.get(play.stream) ?? [],
+      ),
+    );
   }
   return new Map(plays.map(({ script, verdict }) => [script, verdict]));
+}
+
+/** Does some work for each play, a few at a time. */
+function each<T>(plays: readonly Play[], work: (play: Play) => Promise<T>): Promise<T[]> {
+  const limit = pLimit(PLAYS_AT_A_TIME);
+  return Promise.all(plays.map((play) => limit(() => work(play))));
 }
 
 /** One script on its way. */

@@ -23,6 +23,17 @@ const entries = {
   'dead-letters': 'commands/dead-letters.ts',
 };
 
+for (const [name, entry] of Object.entries(entries)) {
+  test(`${name} explains itself with --help and refuses an option that it does not know`, async (t) => {
+    const help = await runCommand(t, entry, ['--help'], { PATH: process.env['PATH'] });
+    assert.equal(help.exitCode, 0);
+    assert.match(help.stdout, new RegExp(`Usage: npm run ${name} --`));
+    const wrong = await runCommand(t, entry, ['--no-such-option'], { PATH: process.env['PATH'] });
+    assert.equal(wrong.exitCode, 2);
+    assert.match(wrong.stderr, /^error: unknown option '--no-such-option'\n$/);
+  });
+}
+
 const wrongSettings: readonly { env: NodeJS.ProcessEnv; says: RegExp }[] = [
   {
     env: { CHARTMOGUL_BASE_URL: 'http://example.com' },
