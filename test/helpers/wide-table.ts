@@ -55,7 +55,10 @@ export async function assertWide(t: TestContext, first: Width, second: Width): P
   ] as const) {
     await send('plans', [{ uuid, [name]: 1 }], widePlans(width));
     const [counts] = await sinkStreams(settings, 'plans');
-    assert.deepEqual([counts?.failure, counts?.rows, counts?.deadLetters], [undefined, 1, 0]);
+    assert.deepEqual(
+      { failure: counts?.failure, rows: counts?.rows, deadLetters: counts?.deadLetters },
+      { failure: undefined, rows: 1, deadLetters: 0 },
+    );
   }
   assert.deepEqual(await rowsOf(settings, `SELECT uuid, ${a} AS v, ${b} AS w FROM plans ORDER BY uuid`), [
     { uuid: 'a', v: 1, w: null },

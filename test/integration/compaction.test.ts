@@ -94,7 +94,7 @@ test('batches that compaction has emptied, and that are all a fetch brings, are 
   // Of the last 19 messages, 4 were replaced.
   await waitFor('the log to be compacted', async () => (await readTopic(settings, topic)).length === 15);
   const [counts] = await sinkStreams(settings, 'plans');
-  assert.deepEqual([counts?.failure, counts?.rows], [undefined, 15]);
+  assert.deepEqual({ failure: counts?.failure, rows: counts?.rows }, { failure: undefined, rows: 15 });
   const rows = await rowsOf(settings, 'SELECT interval_count, count() AS n FROM plans GROUP BY 1 ORDER BY 1');
   assert.deepEqual(
     rows.map((row) => [row['interval_count'], row['n']]),

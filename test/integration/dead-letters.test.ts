@@ -83,7 +83,7 @@ test('messages that were refused are shown, fail again while nothing is mended, 
   await sendPlans(1, 2, 26);
   await send([{ key: 'pl_1', value: null }]);
   const [sunk] = await sinkStreams(settings, 'plans');
-  assert.deepEqual([sunk?.rows, sunk?.failure], [2, undefined]);
+  assert.deepEqual({ rows: sunk?.rows, failure: sunk?.failure }, { rows: 2, failure: undefined });
 
   const list = await deadLetters(t, settings, 'list', '--streams', 'plans');
   assert.equal(list.exitCode, 0, list.stderr);
@@ -133,10 +133,13 @@ test('messages that were refused are shown, fail again while nothing is mended, 
     [0, 2, 13, 26],
   );
   const [sunkAgain] = await sinkStreams(settings, 'plans');
-  assert.deepEqual([sunkAgain?.rows, sunkAgain?.deadLetters], [0, 0]);
+  assert.deepEqual(
+    { rows: sunkAgain?.rows, deadLetters: sunkAgain?.deadLetters },
+    { rows: 0, deadLetters: 0 },
+  );
   const [left, ...others] = await waitingOf(settings);
   assert.ok(left?.step === 'sink' && others.length === 0);
-  assert.deepEqual([left.attempts, left.offset], [2, 2]);
+  assert.deepEqual({ attempts: left.attempts, offset: left.offset }, { attempts: 2, offset: 2 });
 });
 
 test('a redrive while the stream is replayed leaves the letters: the new table would lack their rows', async (t) => {
@@ -177,7 +180,10 @@ test('a redrive that was killed between row and mark inserts no second row; the 
   assert.match(second.stdout, / plans {2}sink {2}its row is in the table already\n1 redriven\n$/);
   assert.deepEqual(await storedOffsets(settings), [0, 1, 2]);
   const third = await deadLetters(t, settings, 'redrive', '--all');
-  assert.deepEqual([third.exitCode, third.stdout], [0, 'no dead letters pending\n']);
+  assert.deepEqual(
+    { exitCode: third.exitCode, stdout: third.stdout },
+    { exitCode: 0, stdout: 'no dead letters pending\n' },
+  );
   assert.deepEqual(
     (await lettersOf(settings)).map(({ state }) => state),
     ['redriven'],
@@ -208,7 +214,10 @@ test('records that a frozen schema refused are sent by a redrive in mode evolve,
   const drifted = (key: string) => `{"uuid":"${key}","name":"old","seats":9007199254740993}`;
   const unkeyed = '{"name":"without a key"}';
   const first = await run('freeze', '{"uuid":"pl_1"}', drifted('pl_2'), drifted('pl_3'), unkeyed);
-  assert.deepEqual([first.messages, first.deadLettered], [1, 3]);
+  assert.deepEqual(
+    { messages: first.messages, deadLettered: first.deadLettered },
+    { messages: 1, deadLettered: 3 },
+  );
   // A later record of this key stands in place of the one that was set aside.
   const second = await run(
     'freeze',
@@ -217,7 +226,10 @@ test('records that a frozen schema refused are sent by a redrive in mode evolve,
     '{"uuid":"pl_3","name":"new"}',
     unkeyed,
   );
-  assert.deepEqual([second.messages, second.deadLettered], [1, 2]);
+  assert.deepEqual(
+    { messages: second.messages, deadLettered: second.deadLettered },
+    { messages: 1, deadLettered: 2 },
+  );
   const frozen = await deadLetters(t, withMode('freeze'), 'redrive', '--step', 'produce');
   assert.equal(frozen.exitCode, 1);
   assert.match(
@@ -228,7 +240,10 @@ test('records that a frozen schema refused are sent by a redrive in mode evolve,
 
   // Redriven is not the same as known: the same record, once more in the way, is set aside once more.
   const third = await run('freeze', '{"uuid":"pl_1"}', drifted('pl_2'), drifted('pl_3'), unkeyed);
-  assert.deepEqual([third.messages, third.deadLettered], [0, 3]);
+  assert.deepEqual(
+    { messages: third.messages, deadLettered: third.deadLettered },
+    { messages: 0, deadLettered: 3 },
+  );
   const waiting = await waitingOf(settings);
   assert.deepEqual(waiting.map(({ recordKey }) => recordKey).sort(), ['pl_2', 'pl_3', undefined]);
 
@@ -242,7 +257,10 @@ test('records that a frozen schema refused are sent by a redrive in mode evolve,
   assert.match(evolved.stdout, /^2 redriven, 1 failed again$/m);
   assert.deepEqual(await keysOf(settings, topic), ['pl_1', 'pl_2', 'pl_3', 'pl_3']);
   const fourth = await run('evolve', '{"uuid":"pl_1"}', drifted('pl_2'), drifted('pl_3'), unkeyed);
-  assert.deepEqual([fourth.messages, fourth.unchanged, fourth.deadLettered], [0, 3, 1]);
+  assert.deepEqual(
+    { messages: fourth.messages, unchanged: fourth.unchanged, deadLettered: fourth.deadLettered },
+    { messages: 0, unchanged: 3, deadLettered: 1 },
+  );
   await sinkStreams(settings, 'plans');
   assert.deepEqual(await rowsOf(settings, 'SELECT uuid, name, seats FROM plans ORDER BY uuid'), [
     { uuid: 'pl_1', name: null, seats: null },
@@ -254,7 +272,10 @@ test('records that a frozen schema refused are sent by a redrive in mode evolve,
 test('what is asked for in vain is told in a line', async (t) => {
   const settings = createSettings(t);
   const none = await deadLetters(t, settings, 'list');
-  assert.deepEqual([none.exitCode, none.stdout, none.stderr], [0, 'no dead letters pending\n', '']);
+  assert.deepEqual(
+    { exitCode: none.exitCode, stdout: none.stdout, stderr: none.stderr },
+    { exitCode: 0, stdout: 'no dead letters pending\n', stderr: '' },
+  );
   const cases = [
     [['show', 'abcd1234'], /^no dead letter has the ID abcd1234: `list --all` shows them all\n$/],
     [['redrive'], /^redrive needs IDs, --streams a,b/],
@@ -283,7 +304,7 @@ test('discarded letters of both steps no longer count for run, reconcile and lis
   // The source does not have pl_2: the run deletes it, and that is a row behind the message.
   assert.equal(await deadOf(), 1);
   const [sunk] = await sinkStreams(settings, 'plans');
-  assert.deepEqual([sunk?.rows, sunk?.deadLetters], [2, 1]);
+  assert.deepEqual({ rows: sunk?.rows, deadLetters: sunk?.deadLetters }, { rows: 2, deadLetters: 1 });
   const reconcile = () =>
     runCommand(t, 'commands/reconcile.ts', ['--streams', 'plans', '--source'], environmentOf(settings));
   assert.equal((await reconcile()).exitCode, 1);

@@ -71,11 +71,14 @@ test('fields of an added stream get the types that its first pages show, at any 
   assert.equal((await run())?.messages, 3);
   assert.ok(requests.every((path) => path.startsWith('/credit_notes?validation_type=all&')));
   const again = await run();
-  assert.deepEqual([again?.messages, again?.unchanged], [0, 3]);
+  assert.deepEqual({ messages: again?.messages, unchanged: again?.unchanged }, { messages: 0, unchanged: 3 });
 
   pages.set('c2', `{"rows":[${third},${record(4, ',"colour":"blue","new":1')}],"has_more":false}`);
   const later = await run();
-  assert.deepEqual([later?.messages, later?.newFields], [1, [{ field: 'new', type: 'long' }]]);
+  assert.deepEqual(
+    { messages: later?.messages, newFields: later?.newFields },
+    { messages: 1, newFields: [{ field: 'new', type: 'long' }] },
+  );
   await sinkStreams(settings, 'credit_notes');
   const types = await rowsOf(
     settings,

@@ -68,10 +68,16 @@ test('whatever times producers give, before 1970 and beyond any calendar, the la
     );
     const comparison = await comparisonOf(settings, 'plans');
     assert.deepEqual(comparison.counts, { missing: 0, stray: 0, older: 0, other: 0, twice: 0 });
-    assert.deepEqual([comparison.behind, comparison.deadLetters], [0, rest.deadLetters ?? 1]);
+    assert.deepEqual(
+      { behind: comparison.behind, deadLetters: comparison.deadLetters },
+      { behind: 0, deadLetters: rest.deadLetters ?? 1 },
+    );
   };
   const [sunk] = await sinkStreams(settings, 'plans');
-  assert.deepEqual([sunk?.rows, sunk?.deadLetters, sunk?.failure], [13, 1, undefined]);
+  assert.deepEqual(
+    { rows: sunk?.rows, deadLetters: sunk?.deadLetters, failure: sunk?.failure },
+    { rows: 13, deadLetters: 1, failure: undefined },
+  );
   await check();
 
   // The letter is found, however early its message.
@@ -85,7 +91,7 @@ test('whatever times producers give, before 1970 and beyond any calendar, the la
 
   // A sink that starts again takes nothing twice.
   const [again] = await sinkStreams(settings, 'plans');
-  assert.deepEqual([again?.rows, again?.deadLetters], [0, 0]);
+  assert.deepEqual({ rows: again?.rows, deadLetters: again?.deadLetters }, { rows: 0, deadLetters: 0 });
 
   await replayPlans(settings);
   await check();
@@ -102,7 +108,7 @@ test('whatever times producers give, before 1970 and beyond any calendar, the la
   assert.equal(isEqual(hidden, { deadLetters: true }), false);
   assert.equal(hidden.counts.other, 1);
   const [resumed] = await sinkStreams(settings, 'plans');
-  assert.deepEqual([resumed?.rows, resumed?.failure], [0, undefined]);
+  assert.deepEqual({ rows: resumed?.rows, failure: resumed?.failure }, { rows: 0, failure: undefined });
   const repaired = await comparisonOf(settings, 'plans', { isRepair: true });
   assert.equal(repaired.counts.other, 0);
   await check();

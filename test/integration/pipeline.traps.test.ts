@@ -119,7 +119,10 @@ test('what one run learnt, the next one knows', async (t) => {
   const [first] = await produceStreams(settings, 'plans');
   plans = page('plans', `{"uuid":"pl_1","colour":"red"}`, `{"uuid":"pl_2","colour":"blue"}`);
   const [second] = await produceStreams(settings, 'plans');
-  assert.deepEqual([first?.newFields, second?.newFields], [[{ field: 'colour', type: 'string' }], []]);
+  assert.deepEqual(
+    { first: first?.newFields, second: second?.newFields },
+    { first: [{ field: 'colour', type: 'string' }], second: [] },
+  );
   await sinkStreams(settings, 'plans');
   assert.deepEqual(await rowsOf(settings, 'SELECT uuid, colour FROM plans ORDER BY uuid'), [
     { uuid: 'pl_1', colour: 'red' },
@@ -167,7 +170,10 @@ test('a record without its key is set aside as a dead letter, the others land', 
   });
   const settings = createSettings(t, baseUrl);
   const [counts] = await produceStreams(settings, 'plans');
-  assert.deepEqual([counts?.records, counts?.messages, counts?.deadLettered], [6, 1, 5]);
+  assert.deepEqual(
+    { records: counts?.records, messages: counts?.messages, deadLettered: counts?.deadLettered },
+    { records: 6, messages: 1, deadLettered: 5 },
+  );
 });
 
 test('a record of several megabytes is a message and a row', async (t) => {

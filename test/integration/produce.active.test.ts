@@ -55,7 +55,10 @@ test('nothing that a second shell starts ends a run that is active, nor one that
   );
   await Promise.all([...ofMistyped, second]);
   const [tasks] = await produceStreams(settings, 'tasks');
-  assert.deepEqual([tasks?.failure, tasks?.messages], [undefined, 1]);
+  assert.deepEqual(
+    { failure: tasks?.failure, messages: tasks?.messages },
+    { failure: undefined, messages: 1 },
+  );
 
   held.answer?.();
   await scheduled.logged('"next run"');

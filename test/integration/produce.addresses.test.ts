@@ -66,7 +66,10 @@ for (const { name, answers, records } of servers) {
     const { baseUrl } = await createApiServer(t, answers);
     const [counts] = await produceStreams(createSettings(t, baseUrl), 'plans');
     assert.equal(counts?.failure, undefined);
-    assert.deepEqual([counts?.records, counts?.messages], [records, records]);
+    assert.deepEqual(
+      { records: counts?.records, messages: counts?.messages },
+      { records, messages: records },
+    );
   });
 }
 
@@ -139,7 +142,11 @@ test('the real addresses have no transactions by themselves: no failure, no topi
   for (const run of [1, 2]) {
     const counts = await produceStreams(settings, 'transactions', 'plans');
     const transactions = counts.find(({ stream }) => stream === 'transactions');
-    assert.deepEqual([transactions?.failure, transactions?.isAbsent], [undefined, true], `run ${run}`);
+    assert.deepEqual(
+      { failure: transactions?.failure, isAbsent: transactions?.isAbsent },
+      { failure: undefined, isAbsent: true },
+      `run ${run}`,
+    );
   }
   const admin = await connectKafkajs(settings.kafka);
   const topics = await admin.listTopics();

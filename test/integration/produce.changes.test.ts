@@ -108,11 +108,17 @@ test('a schema that has grown sends nothing again', async (t) => {
     fields: [...schema.fields, grown],
   });
   const [afterGrowth] = await produceStreams(settings, 'plans');
-  assert.deepEqual([afterGrowth?.messages, afterGrowth?.unchanged], [0, 3]);
+  assert.deepEqual(
+    { messages: afterGrowth?.messages, unchanged: afterGrowth?.unchanged },
+    { messages: 0, unchanged: 3 },
+  );
 
   plans = plans.replace(`{"uuid":"pl_2"}`, `{"uuid":"pl_2","seats":4}`);
   const [afterDrift] = await produceStreams(settings, 'plans');
-  assert.deepEqual([afterDrift?.messages, afterDrift?.changed], [1, 1]);
+  assert.deepEqual(
+    { messages: afterDrift?.messages, changed: afterDrift?.changed },
+    { messages: 1, changed: 1 },
+  );
   assert.deepEqual(await keysOf(settings, topic(settings, 'plans')), ['pl_1', 'pl_2', 'pl_2', 'pl_3']);
 });
 
@@ -127,7 +133,10 @@ test('keys in another order are no change, a value in another place is', async (
   const [reordered] = await produceStreams(settings, 'plans');
   plan = `{"uuid":"pl_1","name":"b","external_id":"a"}`;
   const [swapped] = await produceStreams(settings, 'plans');
-  assert.deepEqual([reordered?.messages, swapped?.messages], [0, 1]);
+  assert.deepEqual(
+    { reordered: reordered?.messages, swapped: swapped?.messages },
+    { reordered: 0, swapped: 1 },
+  );
 });
 
 test('a full run sends every record once more, whoever is unchanged', async (t) => {
@@ -162,7 +171,7 @@ test('when its days are over a full round visits every customer, and sends nothi
     };
   };
   const first = await run();
-  assert.deepEqual([first.customers, first.visits], [2, customers]);
+  assert.deepEqual({ customers: first.customers, visits: first.visits }, { customers: 2, visits: customers });
   assert.deepEqual(await run(), { customers: 2, visits: 0, messages: 0 });
 
   await ageRounds(t, settings, 0.9, 'customers', 'customer_subscriptions');

@@ -50,7 +50,10 @@ test('a key that the list does not show is looked up: 404 is its end, and where 
   answers['/plans/pl_3'] = '{"uuid":"pl_3"}';
   requests.length = 0;
   const [counts] = await produceStreams(settings, 'plans');
-  assert.deepEqual([counts?.failure, counts?.deleted, counts?.messages], [undefined, 1, 1]);
+  assert.deepEqual(
+    { failure: counts?.failure, deleted: counts?.deleted, messages: counts?.messages },
+    { failure: undefined, deleted: 1, messages: 1 },
+  );
   assert.deepEqual(requests.slice(1).sort(), ['/plans/pl_2', '/plans/pl_3']);
   assert.deepEqual(await keysOf(settings, topic(settings, 'plans')), ['pl_1', 'pl_2', 'pl_2 †', 'pl_3']);
 
@@ -59,7 +62,11 @@ test('a key that the list does not show is looked up: 404 is its end, and where 
   assert.deepEqual([again?.deleted, requests.slice(1)], [0, ['/plans/pl_3']]);
   answers['/plans'] = page('plans', 'pl_1', 'pl_2', 'pl_3');
   const [back] = await produceStreams(settings, 'plans');
-  assert.deepEqual([back?.new, back?.messages], [1, 1], 'what comes back is new');
+  assert.deepEqual(
+    { new: back?.new, messages: back?.messages },
+    { new: 1, messages: 1 },
+    'what comes back is new',
+  );
 });
 
 test('an invoice is looked up with the invalid and the disabled ones, as the list was', async (t) => {
@@ -191,7 +198,10 @@ test('a stream that would lose more than the limit stops with the way out, delet
     [],
   );
   // Just the limit.
-  assert.deepEqual([contacts?.failure, contacts?.deleted, contacts?.new], [undefined, 2, 1]);
+  assert.deepEqual(
+    { failure: contacts?.failure, deleted: contacts?.deleted, new: contacts?.new },
+    { failure: undefined, deleted: 2, new: 1 },
+  );
 
   const allowed = await produceWith(settings, { isMassDeleteAllowed: true }, 'plans', 'contacts');
   assertWhole(allowed);
@@ -299,7 +309,10 @@ test('activities that ChartMogul has written anew take the place of the old ones
     [0, 2],
   ]) {
     const [counts] = await produceStreams(settings, 'activities');
-    assert.deepEqual([counts?.failure, counts?.new, counts?.deleted], [undefined, isNew, deleted]);
+    assert.deepEqual(
+      { failure: counts?.failure, new: counts?.new, deleted: counts?.deleted },
+      { failure: undefined, new: isNew, deleted },
+    );
   }
   await sinkStreams(settings, 'activities');
   assert.deepEqual(await rowsOf(settings, 'SELECT uuid, activity_mrr FROM activities ORDER BY uuid'), [

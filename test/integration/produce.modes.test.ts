@@ -69,7 +69,10 @@ test('evolve: a field that appears is learnt, and told by name and type, never b
   );
   assert.doesNotMatch(runSummary([counts]), /secret/);
   const second = await run('evolve', ...plans, `{"uuid":"pl_3","colour":"blue"}`);
-  assert.deepEqual([second.messages, second.newFields], [1, []]);
+  assert.deepEqual(
+    { messages: second.messages, newFields: second.newFields },
+    { messages: 1, newFields: [] },
+  );
   const learnt = counts.newFields.map(({ field }) => field);
   assert.deepEqual(await latestFields(settings), learnt);
 });
@@ -86,7 +89,10 @@ for (const { name, record, reason } of misfits) {
   test(`freeze: a record with ${name} goes to the dead letters as it came, once`, async (t) => {
     const { settings, run } = await createSource(t);
     const first = await run('freeze', `{"uuid":"pl_1"}`, record, `{"uuid":"pl_3"}`);
-    assert.deepEqual([first.records, first.messages, first.deadLettered], [3, 2, 1]);
+    assert.deepEqual(
+      { records: first.records, messages: first.messages, deadLettered: first.deadLettered },
+      { records: 3, messages: 2, deadLettered: 1 },
+    );
     assert.match(runSummary([first]), /^sent to the dead-letter topic: 1 of plans$/m);
     assert.deepEqual(await keysOf(settings, topic(settings)), ['pl_1', 'pl_3']);
     const [letter, ...more] = await lettersOf(settings);
@@ -105,7 +111,10 @@ for (const { name, record, reason } of misfits) {
     assert.deepEqual(await latestFields(settings), []);
 
     const second = await run('freeze', `{"uuid":"pl_1"}`, record, `{"uuid":"pl_3"}`);
-    assert.deepEqual([second.messages, second.deadLettered, second.unchanged], [0, 1, 2]);
+    assert.deepEqual(
+      { messages: second.messages, deadLettered: second.deadLettered, unchanged: second.unchanged },
+      { messages: 0, deadLettered: 1, unchanged: 2 },
+    );
     assert.equal((await lettersOf(settings)).length, 1);
     const changed = record.replace('{', '{"name":"another",');
     assert.equal((await run('freeze', `{"uuid":"pl_1"}`, changed, `{"uuid":"pl_3"}`)).deadLettered, 1);
@@ -116,10 +125,16 @@ test('freeze: a record that was sent before it drifted stays as it was, and is n
   const { settings, run } = await createSource(t);
   await run('freeze', `{"uuid":"pl_1","name":"old"}`);
   const drifted = await run('freeze', `{"uuid":"pl_1","name":"new","colour":"red"}`);
-  assert.deepEqual([drifted.deadLettered, drifted.deleted], [1, 0]);
+  assert.deepEqual(
+    { deadLettered: drifted.deadLettered, deleted: drifted.deleted },
+    { deadLettered: 1, deleted: 0 },
+  );
   assert.deepEqual(await keysOf(settings, topic(settings)), ['pl_1']);
   const mended = await run('evolve', `{"uuid":"pl_1","name":"new","colour":"red"}`);
-  assert.deepEqual([mended.changed, mended.deadLettered], [1, 0]);
+  assert.deepEqual(
+    { changed: mended.changed, deadLettered: mended.deadLettered },
+    { changed: 1, deadLettered: 0 },
+  );
 });
 
 test('discard: what does not fit is left out and counted, the rest of the record lands', async (t) => {
@@ -130,12 +145,15 @@ test('discard: what does not fit is left out and counted, the rest of the record
     `{"uuid":"pl_3","name":"three"}`,
   ];
   const counts = await run('discard', ...plans);
-  assert.deepEqual([counts.messages, counts.discarded, counts.deadLettered], [3, 3, 0]);
+  assert.deepEqual(
+    { messages: counts.messages, discarded: counts.discarded, deadLettered: counts.deadLettered },
+    { messages: 3, discarded: 3, deadLettered: 0 },
+  );
   assert.deepEqual(counts.newFields, []);
   assert.match(runSummary([counts]), /^omitted in mode discard: 3 of plans$/m);
   assert.deepEqual(await latestFields(settings), []);
   const again = await run('discard', ...plans);
-  assert.deepEqual([again.messages, again.discarded], [0, 0]);
+  assert.deepEqual({ messages: again.messages, discarded: again.discarded }, { messages: 0, discarded: 0 });
   await sinkStreams(settings, 'plans');
   assert.deepEqual(await rowsOf(settings, 'SELECT uuid, name, interval_count FROM plans ORDER BY uuid'), [
     { uuid: 'pl_1', name: 'one', interval_count: null },
@@ -164,7 +182,10 @@ for (const mode of ['freeze', 'discard'] as const) {
     const { settings, run } = await createSource(t);
     await run('evolve', `{"uuid":"pl_1","colour":"red"}`);
     const counts = await run(mode, `{"uuid":"pl_1","colour":"red"}`, `{"uuid":"pl_2","colour":"blue"}`);
-    assert.deepEqual([counts.messages, counts.deadLettered, counts.discarded], [1, 0, 0]);
+    assert.deepEqual(
+      { messages: counts.messages, deadLettered: counts.deadLettered, discarded: counts.discarded },
+      { messages: 1, deadLettered: 0, discarded: 0 },
+    );
     await sinkStreams(settings, 'plans');
     assert.deepEqual(await rowsOf(settings, 'SELECT uuid, colour FROM plans ORDER BY uuid'), [
       { uuid: 'pl_1', colour: 'red' },

@@ -50,7 +50,10 @@ test('a run that was killed is gone on with at the first page that was not commi
   assert.deepEqual(server.cursors, [6, 7, 8].map(cursorOf));
   assert.deepEqual(await committedKeys(settings, 'plans'), planKeys);
   const { checkpoint } = await progressOf(settings, 'plans');
-  assert.deepEqual([checkpoint?.isComplete, checkpoint?.pages, checkpoint?.records], [true, 8, 16]);
+  assert.deepEqual(
+    { isComplete: checkpoint?.isComplete, pages: checkpoint?.pages, records: checkpoint?.records },
+    { isComplete: true, pages: 8, records: 16 },
+  );
 });
 
 test('a stream that fails has its pages committed, exits 1 with its name, and is gone on with at the page that failed', async (t) => {
@@ -63,7 +66,10 @@ test('a stream that fails has its pages committed, exits 1 with its name, and is
   server.onRequest = answersAll;
   server.cursors.length = 0;
   const [counts] = await produceStreams(settings, 'plans');
-  assert.deepEqual([counts?.failure, counts?.isResumed], [undefined, true]);
+  assert.deepEqual(
+    { failure: counts?.failure, isResumed: counts?.isResumed },
+    { failure: undefined, isResumed: true },
+  );
   assert.deepEqual(server.cursors, [6, 7, 8].map(cursorOf));
   assert.deepEqual(await committedKeys(settings, 'plans'), planKeys);
 });
@@ -83,7 +89,7 @@ test('a list begins anew where its cursor is refused on going on, and sends noth
   const [counts] = await produceStreams(settings, 'plans');
   assert.equal(counts?.failure, undefined);
   assert.deepEqual(server.cursors, [cursorOf(6), null, ...[2, 3, 4, 5, 6, 7, 8].map(cursorOf)]);
-  assert.deepEqual([counts?.new, counts?.unchanged], [6, 10]);
+  assert.deepEqual({ new: counts?.new, unchanged: counts?.unchanged }, { new: 6, unchanged: 10 });
   assert.deepEqual(await committedKeys(settings, 'plans'), planKeys);
 });
 
@@ -94,9 +100,15 @@ test('a run that was gone on with deletes nothing; the next complete one does', 
   server.deleted.add('pl_01');
   await runUntilKilled(t, server, settings);
   const [resumed] = await produceStreams(settings, 'plans');
-  assert.deepEqual([resumed?.failure, resumed?.isResumed, resumed?.deleted], [undefined, true, 0]);
+  assert.deepEqual(
+    { failure: resumed?.failure, isResumed: resumed?.isResumed, deleted: resumed?.deleted },
+    { failure: undefined, isResumed: true, deleted: 0 },
+  );
   const [complete] = await produceStreams(settings, 'plans');
-  assert.deepEqual([complete?.failure, complete?.isResumed, complete?.deleted], [undefined, false, 1]);
+  assert.deepEqual(
+    { failure: complete?.failure, isResumed: complete?.isResumed, deleted: complete?.deleted },
+    { failure: undefined, isResumed: false, deleted: 1 },
+  );
   const messages = (await committedMessages(settings, 'plans')).get('plans') ?? [];
   assert.equal(messages.length, planKeys.length + 1);
   assert.deepEqual([...folded(messages).keys()].sort(), planKeys.slice(1));

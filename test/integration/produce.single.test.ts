@@ -16,7 +16,10 @@ test('an account has one row, whether its answer has an id, loses it or gets it,
   const run = async (account: object) => {
     answers['/account'] = JSON.stringify(account);
     const [counts] = await produceStreams(settings, 'account');
-    assert.deepEqual([counts?.failure, counts?.deadLettered], [undefined, 0]);
+    assert.deepEqual(
+      { failure: counts?.failure, deadLettered: counts?.deadLettered },
+      { failure: undefined, deadLettered: 0 },
+    );
     await sinkStreams(settings, 'account');
     return [counts?.messages, await rowsOf(settings, 'SELECT id, name FROM account')];
   };
@@ -37,5 +40,8 @@ test('an account has one row, whether its answer has an id, loses it or gets it,
   // What is no account deletes none.
   answers['/account'] = '{"error":"x"}';
   const [strange] = await produceStreams(settings, 'account');
-  assert.deepEqual([strange?.deadLettered, strange?.deleted], [1, 0]);
+  assert.deepEqual(
+    { deadLettered: strange?.deadLettered, deleted: strange?.deleted },
+    { deadLettered: 1, deleted: 0 },
+  );
 });

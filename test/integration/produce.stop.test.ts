@@ -42,7 +42,10 @@ for (const { name, args, exitCode, says } of runs) {
     server.onRequest = answersAll;
     server.cursors.length = 0;
     const [next] = await produceStreams(settings, 'plans');
-    assert.deepEqual([next?.failure, next?.isResumed], [undefined, true]);
+    assert.deepEqual(
+      { failure: next?.failure, isResumed: next?.isResumed },
+      { failure: undefined, isResumed: true },
+    );
     assert.deepEqual(server.cursors, [6, 7, 8].map(cursorOf));
     assert.deepEqual(await committedKeys(settings, 'plans'), planKeys);
   });

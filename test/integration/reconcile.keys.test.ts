@@ -140,8 +140,11 @@ test("a stream whose message keys are not its rows' keys says so, raises no alar
   );
   const before = await rowsIn('one_for_two');
   const { counts, repair } = await comparisonOf(settings, 'one_for_two', { isRepair: true });
-  assert.deepEqual([counts.missing, counts.stray], [1, 1]);
-  assert.deepEqual([repair?.inserted, repair?.deleted, repair?.left], [0, 0, 2]);
+  assert.deepEqual({ missing: counts.missing, stray: counts.stray }, { missing: 1, stray: 1 });
+  assert.deepEqual(
+    { inserted: repair?.inserted, deleted: repair?.deleted, left: repair?.left },
+    { inserted: 0, deleted: 0, left: 2 },
+  );
   assert.match(
     String(repair?.remarks),
     /the rows are left unchanged, npm run replay -- --streams one_for_two/,
@@ -194,12 +197,15 @@ test('a repair deletes no row of which the topic has nothing in its place: compa
   const things = await comparisonOf(settings, 'things', { isRepair: true });
   const { repair } = things;
   // `a` stays hidden; a merge may have taken its own row, which is made anew then.
-  assert.deepEqual([repair?.deleted, repair?.left], [2, 2]);
+  assert.deepEqual({ deleted: repair?.deleted, left: repair?.left }, { deleted: 2, left: 2 });
   assert.match(String(repair?.remarks), /^2 keys left: nothing proves their rows wrong, .* npm run replay/);
   assert.deepEqual(differing(things), [told[0], told[2]]);
   // Where keys differ only a row to which the topic has not come is told.
   const others = await comparisonOf(settings, 'others', { isRepair: true });
   assert.deepEqual(differing(others), [told[3]]);
-  assert.deepEqual([others.repair?.inserted, others.repair?.deleted, others.repair?.left], [0, 0, 1]);
+  assert.deepEqual(
+    { inserted: others.repair?.inserted, deleted: others.repair?.deleted, left: others.repair?.left },
+    { inserted: 0, deleted: 0, left: 1 },
+  );
   assert.equal((await rowsOf(settings, `SELECT * FROM others_raw FINAL`)).length, 6);
 });

@@ -39,7 +39,10 @@ test('a message that becomes a dead letter during the comparison is no differenc
       patience: new Patience(),
     },
   );
-  assert.deepEqual([comparison.counts, comparison.behind], [noDifferences(), 0]);
+  assert.deepEqual(
+    { counts: comparison.counts, behind: comparison.behind },
+    { counts: noDifferences(), behind: 0 },
+  );
 });
 
 test('what no sink has taken is told, and left to the sink: a repair does not move its checkpoint', async (t) => {
@@ -54,7 +57,7 @@ test('what no sink has taken is told, and left to the sink: a repair does not mo
   for (const uuid of ['pl_2', 'pl_3', 'pl_2']) await send(uuid);
   await producer.send({ topic, messages: [{ key: 'pl_none', value: null }] });
   const { counts, behind } = await comparisonOf(settings, 'plans');
-  assert.deepEqual([counts.missing, behind], [2, 4]);
+  assert.deepEqual({ missing: counts.missing, behind }, { missing: 2, behind: 4 });
   const { repair, counts: after } = await comparisonOf(settings, 'plans', { isRepair: true });
   assert.deepEqual(repair, { inserted: 0, deleted: 0, left: 2, remarks: [] });
   assert.equal(after.missing, 2);
@@ -100,7 +103,7 @@ test('keys of each type, and rows without a key, have the text that the topic ha
   await assertReconciled(settings, names);
   await command(settings, `DELETE FROM ${settings.clickhouse.database}.loose_raw WHERE n = 1`);
   const { counts, keys } = await comparisonOf(settings, 'loose');
-  assert.deepEqual([counts.missing, keys], [2, 3]);
+  assert.deepEqual({ missing: counts.missing, keys }, { missing: 2, keys: 3 });
 });
 
 /** A message whose only field is a small number. */

@@ -132,7 +132,10 @@ test('a comparison shuts no run out, and what a run sends meanwhile is no differ
   await running.isAsked;
   await untilProgress(settings, 'plans', isAtCursor(cursorOf(4)));
   const inTheMiddle = (await compare(settings, 'plans')).get('plans');
-  assert.deepEqual([inTheMiddle?.counts.missing, inTheMiddle?.keys, inTheMiddle?.records], [10, 6, 16]);
+  assert.deepEqual(
+    { missing: inTheMiddle?.counts.missing, keys: inTheMiddle?.keys, records: inTheMiddle?.records },
+    { missing: 10, keys: 6, records: 16 },
+  );
 
   const comparing = holdBack(server, 'page 8');
   const comparison = compare(settings, 'plans');
@@ -165,7 +168,10 @@ test('what is hidden at its address is no difference; what is set aside, shown t
   const modes = new Map([['plans', 'freeze'] as const]);
   const settings: Settings = { ...standard, produce: { ...standard.produce, modes } };
   const [counts] = await produceStreams(settings, 'plans');
-  assert.deepEqual([counts?.messages, counts?.deadLettered], [3, 2]);
+  assert.deepEqual(
+    { messages: counts?.messages, deadLettered: counts?.deadLettered },
+    { messages: 3, deadLettered: 2 },
+  );
   const nameless = recordHash({ name: 'x' }).toString('hex');
   assert.deepEqual(await differencesOf(settings, 'plans'), { plans: [`${nameless} dead`, 'pl_4 dead'] });
 
@@ -180,7 +186,7 @@ test('what is hidden at its address is no difference; what is set aside, shown t
     [...unkeyed.map((hash) => `${hash} missing`), 'pl_1 twice', 'pl_2 stray', 'pl_4 missing'].sort(),
   );
   assert.deepEqual(plans.counts, { missing: 5, changed: 0, stray: 1, dead: 0, twice: 1 });
-  assert.deepEqual([plans.records, plans.keys], [6, 3]);
+  assert.deepEqual({ records: plans.records, keys: plans.keys }, { records: 6, keys: 3 });
 });
 
 interface Told {
@@ -222,7 +228,7 @@ test('records that wait as dead letters end the command with 1, in a column of t
     run('--source', '--json'),
     run('--source', '--allow-dead-letters'),
   ]);
-  assert.deepEqual([json.exitCode, allowed.exitCode], [1, 0], json.stderr);
+  assert.deepEqual({ json: json.exitCode, allowed: allowed.exitCode }, { json: 1, allowed: 0 }, json.stderr);
   const told = JSON.parse(json.stdout) as Told;
   assert.equal(told.equal, false);
   assert.deepEqual(

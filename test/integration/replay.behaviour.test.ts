@@ -62,7 +62,10 @@ test('a table is built anew from its topic: what was changed by hand is as the t
 
   const counts = await replayPlans(settings);
   assert.deepEqual(await namesOf(settings), { a: 'one', b: 'two' });
-  assert.deepEqual([counts.rows, counts.liveBefore, counts.liveAfter], [4, 1, 2]);
+  assert.deepEqual(
+    { rows: counts.rows, liveBefore: counts.liveBefore, liveAfter: counts.liveAfter },
+    { rows: 4, liveBefore: 1, liveAfter: 2 },
+  );
   assert.notEqual(await identityOfPlans(settings), before);
   assert.deepEqual(await shadowTables(settings), []);
   await assertReconciled(settings, ['plans']);
@@ -129,7 +132,10 @@ test('a dropped table comes back', async (t) => {
   const settings = await createPlans(t, [['a', 'one']]);
   await command(settings, `DROP TABLE ${plansRaw(settings)} SYNC`);
   const counts = await replayPlans(settings);
-  assert.deepEqual([counts.liveBefore, counts.liveAfter], [undefined, 1]);
+  assert.deepEqual(
+    { liveBefore: counts.liveBefore, liveAfter: counts.liveAfter },
+    { liveBefore: undefined, liveAfter: 1 },
+  );
   assert.deepEqual(await namesOf(settings), { a: 'one' });
 });
 

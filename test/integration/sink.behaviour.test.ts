@@ -74,7 +74,7 @@ test('what is sunk is committed, and where to go on the table says, whatever the
   await producer.send({ topic, messages: await messagesOf(settings, 'plans', plans(1, 2, 3, 4, 5)) });
   const [first] = await sinkStreams(settings, 'plans');
   const [second] = await sinkStreams(settings, 'plans');
-  assert.deepEqual([first?.rows, second?.rows], [5, 0]);
+  assert.deepEqual({ first: first?.rows, second: second?.rows }, { first: 5, second: 0 });
 
   const admin = await connectKafkajs(settings.kafka);
   const groupId = sinkGroupOf(settings);
@@ -91,7 +91,7 @@ test('what is sunk is committed, and where to go on the table says, whatever the
       partitions: ends.map(({ partition }) => ({ partition, offset })),
     });
     const [again] = await sinkStreams(settings, 'plans');
-    assert.deepEqual([again?.failure, again?.rows], [undefined, 0]);
+    assert.deepEqual({ failure: again?.failure, rows: again?.rows }, { failure: undefined, rows: 0 });
   }
   await producer.send({ topic, messages: await messagesOf(settings, 'plans', plans(6)) });
   await admin.setOffsets({

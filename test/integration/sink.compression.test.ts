@@ -38,7 +38,10 @@ test('what a Java producer sends by any of the four codecs is read by the sink a
   java.stdin.end(lines.join('\n'));
   assert.deepEqual(await once(java, 'exit'), [0, null]);
   const [counts] = await sinkStreams(settings, 'plans');
-  assert.deepEqual([counts?.failure, counts?.rows, counts?.deadLetters], [undefined, numbers.length, 0]);
+  assert.deepEqual(
+    { failure: counts?.failure, rows: counts?.rows, deadLetters: counts?.deadLetters },
+    { failure: undefined, rows: numbers.length, deadLetters: 0 },
+  );
   const stored = await rowsOf(settings, 'SELECT interval_count FROM plans ORDER BY 1');
   assert.deepEqual(
     stored.map((row) => row['interval_count']),

@@ -50,7 +50,10 @@ test('messages that are no rows are dead letters with their place and bytes, and
   );
   await producer.send({ topic, messages: messages.map(({ key, value }) => ({ key, value, partition: 2 })) });
   const [counts] = await sinkStreams(settings, 'plans');
-  assert.deepEqual([counts?.failure, counts?.rows, counts?.deadLetters], [undefined, 3, 5]);
+  assert.deepEqual(
+    { failure: counts?.failure, rows: counts?.rows, deadLetters: counts?.deadLetters },
+    { failure: undefined, rows: 3, deadLetters: 5 },
+  );
   assert.deepEqual(await storedPlans(settings), [1, 2, 3]);
   const letters = await readDeadLetters(settings);
   for (const [index, { key, value, code }] of poison.entries()) {
@@ -90,8 +93,8 @@ test('rows that ClickHouse refuses are looked for one by one, and the others lan
   const [counts] = await sinkStreams(settings, 'plans');
   const refused = numbers.filter((number) => number % 13 === 0);
   assert.deepEqual(
-    [counts?.failure, counts?.rows, counts?.deadLetters],
-    [undefined, 200 - refused.length, refused.length],
+    { failure: counts?.failure, rows: counts?.rows, deadLetters: counts?.deadLetters },
+    { failure: undefined, rows: 200 - refused.length, deadLetters: refused.length },
   );
   assert.deepEqual(await storedPlans(settings), [0, ...numbers.filter((number) => number % 13 !== 0)]);
   const letters = await readDeadLetters(settings);
@@ -161,7 +164,10 @@ test('a tombstone whose key is not the primary key is a dead letter, and its byt
     ],
   });
   const [counts] = await sinkStreams(settings, 'subscription_events');
-  assert.deepEqual([counts?.failure, counts?.rows, counts?.deadLetters], [undefined, 2, 1]);
+  assert.deepEqual(
+    { failure: counts?.failure, rows: counts?.rows, deadLetters: counts?.deadLetters },
+    { failure: undefined, rows: 2, deadLetters: 1 },
+  );
   assert.deepEqual(await rowsOf(settings, 'SELECT id FROM subscription_events'), []);
   const [letter] = await readDeadLetters(settings);
   assert.deepEqual(
@@ -206,7 +212,7 @@ test('a batch of a compression that nobody here can undo stops its stream alone,
     first?.failure?.message ?? '',
     /^topic \S+\.plans, partition 1: the record batch that Kafka has from offset 3 on cannot be read: its compression is Snappy: nobody has it$/,
   );
-  assert.deepEqual([second?.failure, second?.rows], [undefined, 1]);
+  assert.deepEqual({ failure: second?.failure, rows: second?.rows }, { failure: undefined, rows: 1 });
   assert.ok(
     (await storedPlans(settings)).every((number) => Number(number) <= 3),
     'nothing behind it',

@@ -57,7 +57,10 @@ test('docs, defaults and comments that read as SQL break no change of the table,
   for (const [round, uuid] of rounds.entries()) {
     await send(round, uuid);
     const [counts] = await sinkStreams(settings, 'plans');
-    assert.deepEqual([counts?.failure, counts?.rows, counts?.deadLetters], [undefined, 1, 0]);
+    assert.deepEqual(
+      { failure: counts?.failure, rows: counts?.rows, deadLetters: counts?.deadLetters },
+      { failure: undefined, rows: 1, deadLetters: 0 },
+    );
   }
   const rows = 'SELECT uuid, f0, round0 FROM plans ORDER BY uuid';
   const expected = [null, 1, 2].map((round0, index) => ({ uuid: rounds[index], f0: fake, round0 }));
@@ -73,7 +76,10 @@ test('docs, defaults and comments that read as SQL break no change of the table,
   await send(4, 'd');
   assert.equal((await sinkStreams(settings, 'plans'))[0]?.failure, undefined);
   const [replayed] = await replay(settings, { streams: ['plans'], from: undefined }, noSignal);
-  assert.deepEqual([replayed?.failure, replayed?.liveAfter], [undefined, 4]);
+  assert.deepEqual(
+    { failure: replayed?.failure, liveAfter: replayed?.liveAfter },
+    { failure: undefined, liveAfter: 4 },
+  );
   await send(5, 'e');
   assert.equal((await sinkStreams(settings, 'plans'))[0]?.failure, undefined);
   assert.equal((await rowsOf(settings, rows)).length, 5);

@@ -53,7 +53,7 @@ for (const [name, count] of [
     await createTopics(settings, 'plans');
     await send(t, settings, 0, count, 2);
     const [counts] = await sinkStreams(settings, 'plans');
-    assert.deepEqual([counts?.failure, counts?.rows], [undefined, count]);
+    assert.deepEqual({ failure: counts?.failure, rows: counts?.rows }, { failure: undefined, rows: count });
     assert.deepEqual(
       await planRows(settings),
       count < 100
@@ -89,7 +89,7 @@ test('keys that move to new partitions keep their latest rows, and nothing is re
   });
   await send(t, settings, 0, 100, 2);
   const [counts] = await sinkStreams(settings, 'plans');
-  assert.deepEqual([counts?.failure, counts?.rows], [undefined, 100]);
+  assert.deepEqual({ failure: counts?.failure, rows: counts?.rows }, { failure: undefined, rows: 100 });
   assert.deepEqual(await planRows(settings), [[2, 100]]);
   assert.equal((await rowsOf(settings, 'SELECT DISTINCT _partition FROM plans_raw')).length, 7);
   await assertReconciled(settings, ['plans']);

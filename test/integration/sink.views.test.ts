@@ -192,7 +192,7 @@ test("a view that was created or changed by hand is left and reported; the sink'
     assert.ok(ofTasks !== undefined && ofTasks.length <= 2, 'made by hand');
     const { warnings } = await gatherStatus(settings, ['tasks', 'plans'], noSignal);
     const [warning, ...others] = warnings.filter(({ about }) => about.startsWith('view'));
-    assert.deepEqual([warning?.about, others], ['view tasks', []]);
+    assert.deepEqual({ about: warning?.about, others }, { about: 'view tasks', others: [] });
     assert.match(warning?.message ?? '', /created or changed by hand, so the sink does not replace it/);
     const { views } = await comparisonOf(settings, 'tasks');
     assert.match(views.find(({ view }) => view === 'tasks')?.problem ?? '', /created or changed by hand/);

@@ -71,7 +71,10 @@ test('status tells of a stream as it is produced, sunk and set aside', async (t)
   assert.ok(Math.abs(produced.atMs - produced.plans.lastRun.finishedAtMs) < 60_000);
   assert.equal(produced.plans.checkpoint?.isComplete, true);
   assert.equal(produced.plans.deadLetters, 0);
-  assert.deepEqual([produced.runs?.lastRun, produced.runs?.checkpoint], [null, null]);
+  assert.deepEqual(
+    { lastRun: produced.runs?.lastRun, checkpoint: produced.runs?.checkpoint },
+    { lastRun: null, checkpoint: null },
+  );
   assert.deepEqual(produced.warnings, [
     `topic ${topic}: no table yet; run \`npm run sink\``,
     `topic ${topicOf(settings.topicPrefix, 'runs')}: no table yet; run \`npm run sink\``,
