@@ -21,20 +21,23 @@ interface Options {
   readonly allowMassDelete?: true;
 }
 
-/** Kafka may be away when we are told to stop: then the transaction in hand is left to the next run. */
+/** If Kafka is unavailable at the end, the next run repeats the open transaction. */
 const stopping = { maxStopMs: 9_000 };
 
 await runMain(async (signal) => {
   const options = createCommand(
     'produce',
-    'Reads the streams of ChartMogul and sends to Kafka what is new, changed or deleted. A run that was interrupted is gone on with.',
+    'Reads the streams of ChartMogul and sends new, changed and deleted records to Kafka. Resumes an interrupted run.',
   )
-    .option('--streams <a,b>', `only these streams, of: ${streams.map(({ name }) => name).join(', ')}`)
-    .option('--every <time>', 'again and again, such as every 15m or 6h, until stopped')
-    .option('--cron <expression>', 'at these times (UTC), such as "0 * * * *", until stopped')
-    .option('--full', 'send every record, whether it changed or not')
-    .option('--take-over', 'end a run that is active on the same streams; without it this one gives way')
-    .option('--allow-mass-delete', 'delete however much of a stream is gone from ChartMogul')
+    .option('--streams <a,b>', `only these streams: ${streams.map(({ name }) => name).join(', ')}`)
+    .option('--every <time>', 'repeats the run at this interval, such as 15m or 6h, until stopped')
+    .option('--cron <expression>', 'runs at these times (UTC), such as "0 * * * *", until stopped')
+    .option('--full', 'sends every record, even if it did not change')
+    .option(
+      '--take-over',
+      'ends a run that is active on the same streams; without this option the new run exits',
+    )
+    .option('--allow-mass-delete', 'deletes any number of records that are gone from ChartMogul')
     .parse()
     .opts<Options>();
   const schedule = chooseSchedule(options);
@@ -42,7 +45,7 @@ await runMain(async (signal) => {
   const specs = chooseStreams(knownStreams(settings), options.streams);
   const metrics = new ProducerMetrics(specs.map(({ name }) => name));
 
-  // Of a process that stays only its first pass, or two of them would end each other again and again.
+  // Only the first pass of a schedule takes over. Otherwise two processes would end each other's runs forever.
   let isTakingOver = options.takeOver === true;
   const run = async () => {
     const counts = await produce(
@@ -60,7 +63,7 @@ await runMain(async (signal) => {
     );
     isTakingOver = false;
     print(`${runSummary(counts, process.stdout.columns)}\n`);
-    // Another run has taken over, and is to stay.
+    // Another run has taken over.
     const fenced = counts.find(({ failure }) => failure instanceof FencedError)?.failure;
     if (schedule !== undefined && fenced !== undefined) throw fenced;
     return counts.some(hasFailed) ? exitCodes.someWorkFailed : exitCodes.done;
@@ -81,7 +84,7 @@ await runMain(async (signal) => {
 
 function chooseSchedule({ every, cron }: Options): Schedule | undefined {
   if (every !== undefined && cron !== undefined)
-    throw new ConfigError('--every and --cron are both given, want only one');
+    throw new ConfigError('only one of --every and --cron may be given');
   if (every !== undefined) return everySchedule(every);
   return cron === undefined ? undefined : cronSchedule(cron);
 }

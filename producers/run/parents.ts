@@ -7,15 +7,15 @@ import { KeyTable } from '../state/key-table.ts';
 import type { RecordHash } from '../encode/record-hash.ts';
 import { hashIn } from '../state/read-back.ts';
 
-/** The living records of a parent stream: their keys and what their records are. */
+/** The live records of a parent stream: their keys and hashes. */
 export interface Parents {
   readonly keys: readonly string[];
   readonly hashes: readonly RecordHash[];
 }
 
 /**
- * Reads the parents from their own topic, after their stream has been produced: that is where they stand whole, however many
- * runs it took. About 150 bytes each.
+ * Reads the parents from their own topic, after their stream has been produced. The topic holds all of them, even if it took
+ * several runs. Uses about 150 bytes for each.
  */
 export async function readParents(
   admin: KafkaAdmin,
@@ -46,7 +46,7 @@ export async function readParents(
         if (known.compare(key, hash) !== 'unchanged' || listed.has(key)) return;
         listed.set(key, hash);
         keys.push(key.toString('utf8'));
-        // A copy: the original would keep the whole fetch.
+        // A copy: the original would retain the whole fetch.
         hashes.push(Buffer.from(hash));
       },
     ],
@@ -55,7 +55,7 @@ export async function readParents(
   return { keys, hashes };
 }
 
-/** For a stream whose parents' own stream failed. */
+/** Returns the error of a stream whose parent stream failed. */
 export function parentFailed(parentStream: string): ParentFailedError {
-  return new ParentFailedError(`${parentStream} was not read to its end, so nobody knows whom to visit`);
+  return new ParentFailedError(`${parentStream} was not read to its end, so its child lists cannot be read`);
 }

@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import type { KafkaAdmin } from '../../core/kafka/admin.ts';
-import { withConnections, type Connections } from '../../core/connections.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { EtlError, StoppedError, StreamNotFoundError } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
 import { readMessageLimits, type MessageLimit } from '../../core/kafka/message-limits.ts';
 import { RunClaim } from '../../core/kafka/run-claim.ts';
 import { checkpointsTopic, deadLettersTopic, topicOf } from '../../core/stream-name.ts';
-import { ChartMogulClient } from '../chartmogul/client.ts';
+import type { ChartMogulClient } from '../chartmogul/client.ts';
 import type { StreamSpec } from '../chartmogul/streams.ts';
 import { parentFailed, readParents, type Parents } from './parents.ts';
 import { produceStream } from './produce-stream.ts';
 import type { RunContext, RunOptions } from './run-context.ts';
+import { withSource, type SourceConnections } from './source-connections.ts';
 import { startProgress } from '../report/progress.ts';
 import { readBack, type KnownState } from '../state/read-back.ts';
 import { RUNS, sendRun } from '../publish/send-run.ts';
@@ -20,14 +20,14 @@ import { failureOf } from './stream-failure.ts';
 import { TransactionalProducer } from '../publish/transactional-producer.ts';
 
 /**
- * One pass over the streams, side by side. A stream that fails leaves the others whole; a refused key stops them all.
- * Nothing is written before every service has answered: with a key or an address that does not work every stream has failed. When the signal aborts, each stream commits the pages that it has
- * read; the next pass goes on from there.
+ * Runs one pass over the streams, all at the same time. A stream that fails does not affect the others; a rejected key stops
+ * them all. Nothing is written before every service has answered. When the signal aborts, each stream commits the pages that
+ * it has read, and the next pass resumes there.
  *
- * @param onBegin gets the counts while they are live.
+ * @param onBegin receives the live counts.
  * @returns the counts of each stream, in the order given.
- * @throws ConfigError, ServiceUnavailableError, ServiceRefusedError before any stream begins; RunActiveError where another run
- *   is active on any of the streams.
+ * @throws ConfigError, ServiceUnavailableError, ServiceRefusedError before any stream begins; RunActiveError if another run
+ *   is active on one of the streams.
  */
 export async function produce(
   settings: Settings,
@@ -36,24 +36,17 @@ export async function produce(
   options: RunOptions = { run: randomUUID(), isFull: false, isMassDeleteAllowed: false },
   onBegin: (counts: readonly StreamCounts[]) => void = () => undefined,
 ): Promise<readonly StreamCounts[]> {
-  // A refused key aborts the streams that are still running.
-  const stop = new AbortController();
-  const running = AbortSignal.any([signal, stop.signal]);
-  const role = { name: 'produce', needs: ['admin', 'registry'] } as const;
-  return withConnections(settings, role, running, (connections) =>
-    produceStreams(connections, specs, stop, options, onBegin),
-  );
+  return withSource(settings, 'produce', signal, (source) => produceStreams(source, specs, options, onBegin));
 }
 
 async function produceStreams(
-  { settings, admin, registry, signal: running }: Connections<'admin' | 'registry'>,
+  source: SourceConnections,
   specs: readonly StreamSpec[],
-  stop: AbortController,
   options: RunOptions,
   onBegin: (counts: readonly StreamCounts[]) => void,
 ): Promise<readonly StreamCounts[]> {
+  const { settings, admin, client, signal } = source;
   const { topicPrefix } = settings;
-  const client = new ChartMogulClient(settings.chartmogul, running);
   const counts = specs.map(({ name }) => new StreamCounts(name, topicOf(topicPrefix, name)));
   onBegin(counts);
   const progress = process.stderr.isTTY ? startProgress(counts, process.stderr) : undefined;
@@ -61,10 +54,10 @@ async function produceStreams(
   const names = specs.map(({ name }) => name);
   let claim: RunClaim | undefined;
   try {
-    const refusal = await refusalOf(client, running);
+    const refusal = await refusalOf(client, signal);
     if (refusal !== undefined) {
       failAll(counts, refusal);
-      await tellRefusal(admin, settings, options.run, counts);
+      await recordRefusal(admin, settings, options.run, counts);
       return counts;
     }
     const topics = specs.filter(({ isOptional }) => isOptional !== true).map(({ name }) => name);
@@ -74,8 +67,8 @@ async function produceStreams(
       ...[...topics, RUNS].map((stream) => topicOf(topicPrefix, stream)),
     ]);
     const isTakingOver = options.isTakingOver === true;
-    claim = await RunClaim.acquire(admin, settings, { names, isTakingOver }, running);
-    // Before anything is read back: what an earlier producer left open is ended by it, and nobody writes any more.
+    claim = await RunClaim.acquire(admin, settings, { names, isTakingOver }, signal);
+    // Connecting aborts the open transactions of earlier producers, so it comes before anything is read back.
     const written = [
       ...names.map((name) => topicOf(topicPrefix, name)),
       checkpointsTopic(topicPrefix),
@@ -83,13 +76,11 @@ async function produceStreams(
     ];
     const messageLimit = await readMessageLimits(admin, written);
     await connectProducers(settings, specs, producers, messageLimit);
-    const known = await readBack(admin, settings, names, running);
+    const known = await readBack(admin, settings, names, signal);
     const { deadLetters, discarded } = known;
-    const learnt = { deadLetters, discarded, messageLimit };
-    const shared = { settings, options, client, registry, admin, ...learnt, signal: running };
     const outcomes = new Map<string, Promise<StreamCounts>>();
-    const parentsOf = rememberParents(shared, known, outcomes);
-    const context: RunContext = { ...shared, parentsOf };
+    const parentsOf = rememberParents(source, known, outcomes);
+    const context: RunContext = { ...source, options, deadLetters, discarded, messageLimit, parentsOf };
     for (const [index, spec] of specs.entries()) {
       const streamCounts = counts[index];
       const producer = producers.get(spec.name);
@@ -97,7 +88,7 @@ async function produceStreams(
       if (streamCounts === undefined || producer === undefined || state === undefined) continue;
       outcomes.set(
         spec.name,
-        runStream(context, streamCounts, stop, () => {
+        runStream(source, streamCounts, () => {
           const unreadable = known.unreadable.get(spec.name);
           if (unreadable !== undefined) throw unreadable;
           return produceStream(context, spec, state, producer, streamCounts);
@@ -110,19 +101,17 @@ async function produceStreams(
     return counts;
   } finally {
     progress?.stop();
-    // Of a stream that failed, requests may still be under way, and would be tried again.
-    stop.abort(new StoppedError('the run is over'));
     await Promise.all([...producers.values()].map((producer) => producer.close()));
-    await Promise.all([claim?.release(), client.close()]);
+    await claim?.release();
   }
 }
 
-/** Where a server has none of the streams, it is the address that is wrong, or all access is lost. */
+/** Fails the run if the server has none of the streams: the address is wrong, or the key has lost all access. */
 function doubtAbsence({ chartmogul }: Settings, counts: readonly StreamCounts[]): void {
   const reason = counts.find(({ absence }) => absence !== undefined)?.absence;
   if (reason === undefined || !counts.every(({ isAbsent }) => isAbsent)) return;
   const failure = new StreamNotFoundError(
-    `${chartmogul.baseUrl} (CHARTMOGUL_BASE_URL) has none of the streams: is it the address of the API, and does it end in /v1? ${reason}`,
+    `${chartmogul.baseUrl} (CHARTMOGUL_BASE_URL) has none of the streams: check that it is the address of the API and ends in /v1. ${reason}`,
   );
   failAll(counts, failure);
 }
@@ -136,7 +125,7 @@ function failAll(counts: readonly StreamCounts[], failure: Error): void {
   logger.error({ reason: failure.message }, 'run failed');
 }
 
-/** Why key or address do not work, asked before anything else is done: a mistyped run must not end one that is well. */
+/** Checks key and address before anything else, so that a mistyped command does not end a run that works. */
 async function refusalOf(client: ChartMogulClient, signal: AbortSignal): Promise<EtlError | undefined> {
   try {
     await client.ping();
@@ -148,8 +137,8 @@ async function refusalOf(client: ChartMogulClient, signal: AbortSignal): Promise
   }
 }
 
-/** On the topic of runs, if there is one; a run that is active has its own say about its streams. */
-async function tellRefusal(
+/** Records the failure of the run, if the topic of runs exists. A run that is active reports its streams itself. */
+async function recordRefusal(
   admin: KafkaAdmin,
   settings: Settings,
   run: string,
@@ -162,7 +151,7 @@ async function tellRefusal(
   if (!(await RunClaim.isHeld(admin, topicPrefix, names))) await sendRun(settings, run, counts);
 }
 
-/** All that can be connected are, so that all can be closed. @throws ServiceUnavailableError, ServiceRefusedError */
+/** Waits for all connections, so that all can be closed. @throws ServiceUnavailableError, ServiceRefusedError */
 async function connectProducers(
   settings: Settings,
   specs: readonly StreamSpec[],
@@ -176,11 +165,10 @@ async function connectProducers(
   if (failed?.status === 'rejected') throw failed.reason;
 }
 
-/** Never throws: what went wrong stands in the counts. */
+/** Never throws: the counts hold the failure. */
 async function runStream(
-  { signal }: RunContext,
+  { signal, stop }: SourceConnections,
   counts: StreamCounts,
-  stop: AbortController,
   work: () => Promise<void>,
 ): Promise<StreamCounts> {
   const startMs = performance.now();
@@ -199,9 +187,9 @@ async function runStream(
   return counts;
 }
 
-/** The parents of a stream are read once in a run, however many streams have them. */
+/** Returns a function that reads the parents of a stream once per run. */
 function rememberParents(
-  { admin, settings, signal }: Omit<RunContext, 'parentsOf'>,
+  { admin, settings, signal }: SourceConnections,
   known: KnownState,
   outcomes: ReadonlyMap<string, Promise<StreamCounts>>,
 ): RunContext['parentsOf'] {
@@ -213,7 +201,9 @@ function rememberParents(
       throw parentFailed(stream);
     }
     if (outcome.isAbsent)
-      throw new StreamNotFoundError(`${stream}, whose list says whom to visit, is absent from this account`);
+      throw new StreamNotFoundError(
+        `${stream} is absent from this account, so its child lists cannot be read`,
+      );
     return readParents(admin, settings, stream, keys, signal);
   };
   return (stream) => {

@@ -1,44 +1,42 @@
-import { withConnections, type Connections } from '../../../core/connections.ts';
 import type { Settings } from '../../../core/settings/config.ts';
-import { StoppedError } from '../../../core/errors.ts';
 import { logger } from '../../../core/logger.ts';
 import { KeyTable } from '../../../producers/state/key-table.ts';
 import { noSourceDifferences, type SourceDifference, type SourceDifferenceKind } from './source-diff.ts';
-import { ChartMogulClient } from '../../../producers/chartmogul/client.ts';
 import type { StreamSpec } from '../../../producers/chartmogul/streams.ts';
 import { compareStream, type CompareContext, type SourceProgress } from './compare-stream.ts';
 import { parentFailed } from '../../../producers/run/parents.ts';
+import { withSource } from '../../../producers/run/source-connections.ts';
 import { readBack } from '../../../producers/state/read-back.ts';
 import { failureOf } from '../../../producers/run/stream-failure.ts';
 
 export type { SourceDifference, SourceProgress };
 
-/** What the API and the topic of one stream say of each other. */
+/** The comparison of one stream's source with its topic. */
 export interface SourceComparison {
   readonly stream: string;
-  /** Read from the source, each key once. */
+  /** Records of the source, each key once. */
   readonly records: number;
-  /** Live on the topic. */
+  /** Live keys on the topic. */
   readonly keys: number;
   readonly counts: Readonly<Record<SourceDifferenceKind, number>>;
-  /** Live on the topic, of times and intervals that the source was not asked for. */
+  /** Live keys on the topic with times and intervals that were not requested from the source. */
   readonly unasked: number;
   /** The first ten by key. */
   readonly examples: readonly SourceDifference[];
-  /** Why the stream could not be compared; then the counts mean nothing. */
+  /** Why the stream could not be compared. The counts are then meaningless. */
   readonly failure?: Error;
 }
 
 const EXAMPLES = 10;
 
 /**
- * Reads the streams whole from ChartMogul, side by side and within its limits, and compares them with their topics record by
- * record. Writes nothing, and shuts out no run of `produce`: what that sends meanwhile counts.
+ * Reads the streams from ChartMogul, all at the same time, and compares them with their topics record by record. Writes
+ * nothing, and does not affect a run of `produce`: messages that it sends in the meantime count.
  *
- * A stream that fails leaves the others whole; a refused key fails them all. Memory is that of a run of `produce`.
+ * A stream that fails does not affect the others; a rejected key fails them all. Uses as much memory as a run of `produce`.
  *
- * @param specs each with the stream of its parents: these are those that the source has, whatever the topic says of them.
- * @param onProgress is told of every page.
+ * @param specs include the parent stream of each. The comparison visits the parents that the source has.
+ * @param onProgress is called after every page.
  * @returns a comparison of each stream, in the order given.
  * @throws ConfigError, ServiceUnavailableError, ServiceRefusedError before any stream begins; the signal's reason.
  */
@@ -48,36 +46,15 @@ export async function compareSource(
   signal: AbortSignal,
   onProgress: (progress: SourceProgress) => void = () => undefined,
 ): Promise<readonly SourceComparison[]> {
-  // A refused key aborts the streams that are still being read.
-  const stop = new AbortController();
-  const running = AbortSignal.any([signal, stop.signal]);
-  const role = { name: 'reconcile', needs: ['admin', 'registry'] } as const;
-  return withConnections(settings, role, running, (connections) =>
-    compareStreams(connections, specs, stop, onProgress),
-  );
-}
-
-async function compareStreams(
-  { settings, admin, registry, signal: running }: Connections<'admin' | 'registry'>,
-  specs: readonly StreamSpec[],
-  stop: AbortController,
-  onProgress: (progress: SourceProgress) => void,
-): Promise<readonly SourceComparison[]> {
-  const client = new ChartMogulClient(settings.chartmogul, running);
-  try {
-    const known = await readBack(
-      admin,
-      settings,
-      specs.map(({ name }) => name),
-      running,
-    );
+  return withSource(settings, 'reconcile', signal, async (source) => {
+    const names = specs.map(({ name }) => name);
+    const known = await readBack(source.admin, settings, names, source.signal);
     const parents = new Map<string, string[]>();
     for (const { parent } of specs) if (parent !== undefined) parents.set(parent.stream, []);
     const comparisons = new Map<string, Promise<SourceComparison>>();
     const compare = (spec: StreamSpec): Promise<SourceComparison> => {
       const keys = known.streams.get(spec.name)?.keys ?? new KeyTable();
-      const begun =
-        comparisons.get(spec.name) ?? compareAlone(context, spec, keys, parents.get(spec.name), stop);
+      const begun = comparisons.get(spec.name) ?? compareAlone(context, spec, keys, parents.get(spec.name));
       comparisons.set(spec.name, begun);
       return begun;
     };
@@ -88,25 +65,19 @@ async function compareStreams(
       return parents.get(stream) ?? [];
     };
     const { deadLetters, discarded, unreadable } = known;
-    const services = { settings, client, registry, admin, signal: running };
-    const context = { ...services, deadLetters, discarded, unreadable, parentsOf, onProgress };
+    const context = { ...source, deadLetters, discarded, unreadable, parentsOf, onProgress };
     const all = await Promise.all(specs.map(compare));
-    running.throwIfAborted();
+    signal.throwIfAborted();
     return all;
-  } finally {
-    // Of a stream that failed, requests may still be under way, and would be tried again.
-    stop.abort(new StoppedError('the comparison is over'));
-    await client.close();
-  }
+  });
 }
 
-/** Never throws: what went wrong stands in the comparison. */
+/** Never throws: the comparison holds the failure. */
 async function compareAlone(
   context: CompareContext,
   spec: StreamSpec,
   keys: KeyTable,
   parents: string[] | undefined,
-  stop: AbortController,
 ): Promise<SourceComparison> {
   const stream = spec.name;
   try {
@@ -118,6 +89,6 @@ async function compareAlone(
     return { stream, records, keys: keys.size, counts, unasked, examples: diff.examples(EXAMPLES) };
   } catch (error) {
     const none = { records: 0, keys: keys.size, counts: noSourceDifferences(), unasked: 0, examples: [] };
-    return { stream, ...none, failure: failureOf(stream, error, { signal: context.signal, stop }) };
+    return { stream, ...none, failure: failureOf(stream, error, context) };
   }
 }

@@ -1,6 +1,3 @@
-import type { KafkaAdmin } from '../../../core/kafka/admin.ts';
-import type { Registry } from '../../../core/avro/registry.ts';
-import type { Settings } from '../../../core/settings/config.ts';
 import { isJsonObject } from '../../../core/json.ts';
 import { logger } from '../../../core/logger.ts';
 import { TimeSlice } from '../../../core/time-slice.ts';
@@ -8,10 +5,10 @@ import { subjectOf, topicOf } from '../../../core/stream-name.ts';
 import { readTopics, type MessageHandler } from '../../../core/kafka/topic-reader.ts';
 import { RecordEncoder } from '../../../producers/encode/record-encoder.ts';
 import { prove } from '../../../producers/state/delete-proof.ts';
+import type { SourceConnections } from '../../../producers/run/source-connections.ts';
 import { identify } from '../../../producers/state/identify.ts';
 import type { KeyTable } from '../../../producers/state/key-table.ts';
 import { SourceDiff } from './source-diff.ts';
-import type { ChartMogulClient } from '../../../producers/chartmogul/client.ts';
 import { isMetricAskedFor } from '../../../producers/chartmogul/metrics.ts';
 import type { Page, Visit } from '../../../producers/chartmogul/source-list.ts';
 import { readStream } from '../../../producers/chartmogul/stream-reader.ts';
@@ -30,32 +27,27 @@ export interface SourceProgress {
 }
 
 /** What the streams of a comparison share. */
-export interface CompareContext {
-  readonly settings: Settings;
-  readonly client: ChartMogulClient;
-  readonly registry: Registry;
-  readonly admin: KafkaAdmin;
-  /** Records that stand on the topic of dead letters. */
+export interface CompareContext extends SourceConnections {
+  /** Records on the dead-letter topic. */
   readonly deadLetters: KeyTable;
   readonly discarded: KeyTable;
-  /** By stream, why its topic is unreadable. */
+  /** Why a stream's topic is unreadable, by stream. */
   readonly unreadable: ReadonlyMap<string, Error>;
-  /** The keys that the source has of a stream of parents, once it has been read. */
+  /** Returns the keys that the source has of a parent stream, once that has been read. */
   readonly parentsOf: (stream: string) => Promise<readonly string[]>;
   readonly onProgress: (progress: SourceProgress) => void;
-  readonly signal: AbortSignal;
 }
 
-/** A visit is told by its parent here: nothing is recorded of it. */
+/** Comparisons record no visits, so their tokens do not matter. */
 const NO_TOKEN = Buffer.alloc(0);
 
 /**
- * Reads a stream whole from the source and compares it with what its topic holds; where they differ, with what the topic holds
- * by then. Writes nothing.
+ * Reads a stream from the source and compares it with its topic. If they differ, reads the topic again and compares with its
+ * new state. Writes nothing.
  *
- * @param keys what the topic holds; the comparison marks in it what it has met.
- * @param parents gets the keys of the records, where other streams have them as parents.
- * @throws what reading the source, the registry and the topic throws.
+ * @param keys what the topic holds; the comparison marks the keys that it has seen.
+ * @param parents receives the keys of the records, if other streams have them as parents.
+ * @throws the errors of reading the source, the registry and the topic.
  */
 export async function compareStream(
   context: CompareContext,
@@ -70,7 +62,7 @@ export async function compareStream(
   let diff = new SourceDiff(options);
   await readSource(context, spec, keys, diff, parents);
   if (diff.counts.twice > 0) {
-    // A row that moved while its list was read stood there twice; a second reading shows it once.
+    // A row that moved while its list was read appeared twice. A second reading shows it once.
     keys.unseeAll();
     parents?.splice(0);
     diff = new SourceDiff(options);
@@ -142,7 +134,7 @@ function* visitsTo(parents: readonly string[]): Generator<Visit> {
   for (const parent of parents) yield { parent, token: NO_TOKEN };
 }
 
-/** A run of `produce` may have gone on meanwhile; and the key table knows that there are strays, not which. */
+/** Reads the topic again: a run of `produce` may have sent more, and the key table knows only the number of strays. */
 async function settle(
   { admin, settings, signal }: CompareContext,
   stream: string,
@@ -155,8 +147,8 @@ async function settle(
 }
 
 /**
- * Rows move while a list is read, and some lists hide rows: as in a run of `produce`, what has an address of its own and answers
- * there is in the source. More than a thousand have not just slipped through.
+ * Looks up strays by their own addresses, as a run of `produce` does: rows move while a list is read, and some lists hide rows.
+ * Does nothing for more than a thousand strays, which cannot all be hidden rows.
  */
 async function lookUpStrays(
   { client, registry }: CompareContext,

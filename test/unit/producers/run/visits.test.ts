@@ -316,7 +316,10 @@ async function run(
       client: fakeSource(answer).client,
       registry: new FakeRegistry(),
       // No topic is there to be read once more: visits of parents that are gone stay.
-      admin: { listTopics: () => Promise.resolve([]) } as unknown as KafkaAdmin,
+      admin: {
+        listTopics: () => Promise.resolve([]),
+        endOffsets: () => Promise.resolve([]),
+      } as unknown as KafkaAdmin,
       deadLetters: new KeyTable(),
       discarded: new KeyTable(),
       messageLimit: ownMessageLimit,
