@@ -1,22 +1,22 @@
-/** What a replay of one stream is doing, in this order. */
+/** The steps of a stream's replay, in this order. */
 export type ReplayState =
   'waiting' | 'preparing' | 'filling' | 'following' | 'swapping' | 'proving' | 'done' | 'failed';
 
-/** What the replay of one stream has done so far. Live: read by progress and summary while it grows. */
+/** The progress of a stream's replay. Progress lines read it while it changes. */
 export interface ReplayCounts {
   readonly stream: string;
   state: ReplayState;
-  /** Offsets between where it begins and the topic's end at that time: messages, and gaps that compaction has left. */
+  /** Offsets from the start of the replay to the topic's end at that time, including gaps left by compaction. */
   offsets: number;
-  /** Of these, passed. */
+  /** Offsets that the replay has passed. */
   passed: number;
-  /** Rows made from messages. */
+  /** Rows inserted from messages. */
   rows: number;
   deadLetters: number;
-  /** Rows that readers saw before, and see now; undefined before the swap, or where there was no table. */
+  /** Rows that readers saw before and see now; undefined before the swap, or without a table. */
   liveBefore: number | undefined;
   liveAfter: number | undefined;
-  /** When it began to fill, and when readers saw the new table, by `performance.now()`. */
+  /** When filling began, and when readers saw the new table, by `performance.now()`. */
   startedMs: number | undefined;
   swappedMs: number | undefined;
   failure: Error | undefined;

@@ -8,7 +8,7 @@ import { kafkaError } from '../../core/kafka/kafka-error.ts';
 import { logger } from '../../core/logger.ts';
 import { topicOf } from '../../core/stream-name.ts';
 
-/** The least that a broker grants unless told otherwise. For so long a replay that was killed keeps the next one waiting. */
+/** The minimum that brokers accept by default. A killed replay blocks the next one for this long. */
 const SESSION_TIMEOUT_MS = 6_000;
 const HEARTBEAT_MS = 1_500;
 const FETCH_WAIT_MS = 500;
@@ -16,8 +16,8 @@ const ASK_MS = 250;
 const PATIENCE_MS = SESSION_TIMEOUT_MS + 4_000;
 
 /**
- * That this process, and no other, replays a stream: it leads a consumer group of that name. A process that dies loses it when its
- * session ends, so nothing is left behind that somebody would have to clear away.
+ * Ensures that only one process replays a stream: the one that leads a consumer group. A process that
+ * dies loses the lock when its session ends, so nothing needs to be cleaned up.
  */
 export class ReplayLock {
   /** Aborts when another process may have taken the lock. */
@@ -43,15 +43,15 @@ export class ReplayLock {
         `another replay of ${stream} into ${clickhouse.database} is running (consumer group ${groupId}): nothing was changed`,
       );
     const startMs = performance.now();
-    let isTold = false;
+    let isReported = false;
     while (await ReplayLock.isHeld(admin, settings, stream)) {
       if (performance.now() - startMs > PATIENCE_MS) throw taken();
-      if (!isTold)
+      if (!isReported)
         logger.info(
           { stream, group: groupId },
-          'another replay has it: waiting for some seconds whether it is dead',
+          'another replay holds the lock: waiting some seconds in case it was killed',
         );
-      isTold = true;
+      isReported = true;
       await delay(ASK_MS, undefined, { signal });
     }
 
@@ -73,7 +73,7 @@ export class ReplayLock {
     });
     const onAbort = () => onCrashed(signal.reason as Error);
     signal.addEventListener('abort', onAbort, { once: true });
-    // Nobody may be waiting for it yet.
+    // It may be rejected before it is awaited.
     joined.catch(() => {});
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
       consumer.pause([{ topic }]);
@@ -99,7 +99,7 @@ export class ReplayLock {
     }
   }
 
-  /** Whether somebody has the lock, or had it some seconds ago and was killed. */
+  /** Whether a replay holds the lock, or held it some seconds ago and was killed. */
   static async isHeld(admin: KafkaAdmin, settings: Settings, stream: string): Promise<boolean> {
     return (await admin.groupMembers(groupOf(settings, stream))).length > 0;
   }

@@ -6,28 +6,28 @@ import type { SinkServices } from '../../consumers/stream/create-stream-sink.ts'
 import { replayRange } from './replay-range.ts';
 import { ShadowTable } from './shadow-table.ts';
 
-/** Of each topic so many bytes are read, from where the replay would begin. */
+/** Bytes that a sample reads from each topic, from the start of the replay. */
 const SAMPLE_BYTES = 1024 * 1024;
 const SAMPLE_MS = 3_000;
 
-/** A modest share of what docs/benchmarks.md shows on two cores, and the time for locks, swap and proof. */
+/** A conservative share of the rates in docs/benchmarks.md, and the time for lock, swap and proof. */
 const MESSAGES_PER_SECOND = 200_000;
 const BYTES_PER_SECOND = 25 * 1024 * 1024;
 const FIXED_SECONDS = 2;
 
-/** What a replay of a stream would do. */
+/** An estimate of a stream's replay. */
 export interface ReplayPlan {
   readonly stream: string;
-  /** Rows that readers see now; undefined where there is no table. */
+  /** Rows that readers see now; undefined without a table. */
   readonly live: number | undefined;
-  /** About: compaction leaves gaps, which a sample tells of. */
+  /** An estimate: the sample shows how many gaps compaction has left. */
   readonly messages: number;
-  /** Of keys and values, about. */
+  /** Estimated size of keys and values. */
   readonly bytes: number;
   readonly seconds: number;
 }
 
-/** @throws ReplayRefusedError where a replay would be refused. */
+/** @throws ReplayRefusedError if a replay would be refused. */
 export async function planReplay(
   services: SinkServices,
   stream: string,
@@ -56,7 +56,7 @@ export async function planReplay(
 interface Sample {
   messages: number;
   bytes: number;
-  /** That were passed for them. */
+  /** Offsets that the sample passed. */
   offsets: number;
 }
 

@@ -6,22 +6,23 @@ import { highestOf, resumeOffset } from '../../consumers/stream/resume-offset.ts
 import type { TableRows } from '../../consumers/table/partition-rows.ts';
 import type { CopiedRange } from './shadow-table.ts';
 
-/** What of a topic a replay reads. */
+/** The offsets that a replay reads. */
 export interface ReplayRange {
-  /** By partition, the first offset that is read; and the end at the time. */
+  /** By partition, the first offset to read and the end offset. */
   readonly partitions: ReadonlyMap<number, { readonly from: bigint; readonly end: bigint }>;
-  /** By partition, the first offset that the topic has. */
+  /** By partition, the first offset on the topic. */
   readonly starts: ReadonlyMap<number, bigint>;
-  /** What the live table held when this was found out: what is kept of it must not be read again. */
+  /** The contents of the live table at that time. Rows that are kept must not be read again. */
   readonly live: TableRows;
 }
 
 /**
- * The whole topic, or what it has got since a time.
+ * Returns the range of the whole topic, or of its messages since a time.
  *
  * @param from ms since 1970; undefined for the beginning.
- * @param live what the live table holds: of a partition that it has not got as far as `from`, the replay begins where it stands.
- * @throws ReplayRefusedError where nothing is there, or where times do not tell what is older; ServiceUnavailableError,
+ * @param live contents of the live table. If a partition is not stored up to `from`, the replay starts
+ *   at its resume offset.
+ * @throws ReplayRefusedError for an empty topic, or if its timestamps are not in order; ServiceUnavailableError,
  *   ServiceRefusedError
  */
 export async function replayRange(
@@ -32,7 +33,7 @@ export async function replayRange(
 ): Promise<ReplayRange> {
   if (from !== undefined && !(await isInOrderOfTime(admin, topic)))
     throw new ReplayRefusedError(
-      `topic ${topic} has the times of its producers (message.timestamp.type), which do not tell what stands before --from: use --from beginning; nothing was changed`,
+      `topic ${topic} has producer timestamps (message.timestamp.type), which cannot be compared with --from: use --from beginning; nothing was changed`,
     );
   const logs = await readPartitionLogs(admin, topic);
   const partitions = new Map<number, { from: bigint; end: bigint }>();
@@ -40,8 +41,8 @@ export async function replayRange(
     let start = log.start;
     if (from !== undefined) {
       const since = await log.firstOffsetSince(BigInt(from));
-      const standing = await resumeOffset(live, partition, log);
-      start = since < standing ? since : standing;
+      const resume = await resumeOffset(live, partition, log);
+      start = since < resume ? since : resume;
     }
     partitions.set(partition, { from: start, end: log.end });
   }
@@ -53,12 +54,12 @@ export async function replayRange(
   return { partitions, starts, live };
 }
 
-/** Whether the times of a topic's messages tell which stands before which. @throws ServiceUnavailableError, ServiceRefusedError */
+/** Whether the timestamps of a topic are in the order of its messages. @throws ServiceUnavailableError, ServiceRefusedError */
 export async function isInOrderOfTime(admin: KafkaAdmin, topic: string): Promise<boolean> {
   return hasBrokerTimes((await admin.topicConfigs([topic])).get(topic));
 }
 
-/** The rows of the live table that a replay from a time keeps, as far as the table was looked at. */
+/** Returns the rows of the live table that a replay from a time keeps. */
 export function keptRows(from: number, live: TableRows): CopiedRange[] {
   return partitionsOf(live).map((partition) => ({
     partition,
@@ -73,12 +74,13 @@ function partitionsOf(rows: TableRows): number[] {
 }
 
 /**
- * What a sink has written into the live table beyond what the new one holds. Rows of a topic of before are not later than that.
+ * Returns the rows that a sink has written into the live table and the new one lacks. Rows of a deleted
+ * topic are older than these.
  *
- * @param live and `shadow`: the rows of the topic as it is, see `rowsOfTopic`.
- * @param ends of the partitions, read after the tables: no sink has written a row that is further.
+ * @param live and `shadow`: the rows of the current topic, see `rowsOfTopic`.
+ * @param ends end offsets, read after the tables, so no row is beyond them.
  */
-export function writtenMeanwhile(
+export function rowsToCarryOver(
   live: TableRows,
   shadow: TableRows,
   ends: ReadonlyMap<number, bigint>,

@@ -16,20 +16,21 @@ import { planReplay, type ReplayPlan } from './replay-plan.ts';
 import { startReplayProgress } from './replay-progress.ts';
 import { StreamReplay } from './stream-replay.ts';
 
-/** Each has a table of its own to fill, and most streams are small. */
+/** Each replay fills its own table, and most streams are small. */
 const STREAMS_SIDE_BY_SIDE = 2;
 
 export interface ReplayOptions {
-  /** Only these streams; all that have a topic if undefined. */
+  /** Undefined for all streams that have a topic. */
   readonly streams: readonly string[] | undefined;
   /** ms since 1970; undefined for the beginning. */
   readonly from: number | undefined;
 }
 
 /**
- * Rebuilds the tables of the streams from their topics, some side by side. One that fails is left as it was; the others go on.
+ * Rebuilds the tables of streams from their topics, several at a time. A stream that fails keeps its
+ * table and does not affect the others.
  *
- * @returns what each stream's replay did.
+ * @returns the counts of each stream's replay.
  * @throws ConfigError, ServiceUnavailableError or ServiceRefusedError before anything is done.
  */
 export async function replay(
@@ -52,7 +53,7 @@ export async function replay(
   });
 }
 
-/** What a replay would do; nothing is changed. */
+/** Estimates a replay and changes nothing. */
 export async function planReplays(
   settings: Settings,
   options: ReplayOptions,
@@ -66,7 +67,7 @@ export async function planReplays(
   });
 }
 
-/** Never throws: what went wrong stands in the counts. */
+/** Never throws: the counts hold the failure. */
 async function replayOne(
   services: SinkServices,
   { from }: ReplayOptions,
@@ -113,7 +114,7 @@ async function withReplayServices<T>(
   });
 }
 
-/** @throws ConfigError for one that nobody knows, or that has no topic. */
+/** Returns the streams to replay. @throws ConfigError for an unknown stream, or one without a topic. */
 async function replayedStreams(
   services: SinkServices,
   { streams: wanted }: ReplayOptions,
@@ -125,12 +126,12 @@ async function replayedStreams(
   const missing = chosen.find((stream) => wanted !== undefined && !hasTopic(stream));
   if (missing !== undefined)
     throw new ConfigError(
-      `--streams got "${missing}", whose topic ${topicOf(settings.topicPrefix, missing)} is not there: nothing was changed`,
+      `--streams got "${missing}", whose topic ${topicOf(settings.topicPrefix, missing)} does not exist: nothing was changed`,
     );
   const streams = chosen.filter(hasTopic);
   if (streams.length === 0) throw new ConfigError('no stream has a topic yet: run npm run produce first');
   if (wanted !== undefined) return streams;
-  // Of all there are, those that hold something.
+  // Without --streams, empty topics are skipped.
   const full: string[] = [];
   for (const stream of streams) {
     if ((await admin.endOffsets([topicOf(settings.topicPrefix, stream)])).length > 0) full.push(stream);

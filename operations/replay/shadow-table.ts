@@ -20,11 +20,11 @@ import { identityIn } from '../../consumers/table/table-ddl.ts';
 import { readTableIdentity, readTableShape } from '../../consumers/table/table-shape.ts';
 import type { TableRows } from '../../consumers/table/partition-rows.ts';
 
-/** Offsets that one statement copies: it ends well within the time that a request may take. */
+/** Offsets that one statement copies, so that it ends well within the request timeout. */
 const COPY_OFFSETS = 2_000_000n;
 const TABLE_ALREADY_EXISTS = '57';
 
-/** Rows to copy from the live table: of a partition those with offsets from `from` on and before `to`, and times within bounds. */
+/** Rows to copy from the live table: offsets of a partition from `from` to below `to`, within time bounds. */
 export interface CopiedRange {
   readonly partition: number;
   readonly from: bigint;
@@ -35,12 +35,12 @@ export interface CopiedRange {
 }
 
 /**
- * The table that a replay fills while readers see the live one, and which takes its place in one step. Its name is its own: what a
- * replay that was killed left behind, or still sends, never meets it.
+ * The table that a replay fills while readers see the live one, and that replaces it in one step. Its
+ * name is unique, so remains and late requests of a killed replay never affect it.
  */
 export class ShadowTable {
   readonly name: string;
-  /** Of the table that readers see. */
+  /** Name of the table that readers see. */
   readonly liveName: string;
   readonly #database: Database;
   readonly #stream: string;
@@ -52,25 +52,25 @@ export class ShadowTable {
     this.name = `${shadowPrefixOf(stream)}${randomBytes(4).toString('hex')}`;
   }
 
-  /** Drops what replays that were killed have left: tables half filled, and old ones that were swapped out. */
+  /** Drops tables that killed replays left: half-filled ones, and old ones after the swap. */
   async dropLeftovers(): Promise<void> {
-    // The view of another stream may have such a name.
+    // A view of another stream may have such a name.
     const query =
       `SELECT name FROM system.tables WHERE database = ${literal(this.#database.name)} AND NOT endsWith(engine, 'View') ` +
       `AND match(name, ${literal(`^${shadowPrefixOf(this.#stream)}[0-9a-f]{8}$`)})`;
     for (const { name } of await this.#database.rows<{ name: string }>('tables', query)) {
       if (name === this.name) continue;
       await this.#drop(name);
-      logger.info({ table: name }, 'dropped: a replay that was killed has left it');
+      logger.info({ table: name }, 'dropped: left behind by a killed replay');
     }
   }
 
-  /** How many rows readers see; undefined where there is no live table. */
+  /** Counts the rows that readers see; undefined without a live table. */
   async countLive(): Promise<number | undefined> {
     return (await this.#identityOf(this.liveName)) === undefined ? undefined : this.#count(this.liveName);
   }
 
-  /** How many of the rows that readers see, of those since a time in ms, stand before these offsets of their partitions. */
+  /** Counts the rows that readers see before these offsets, and since a time in ms. */
   async countLiveBefore(starts: ReadonlyMap<number, bigint>, sinceMs?: number): Promise<number> {
     const before = [...starts]
       .filter(([, start]) => start > 0n)
@@ -81,8 +81,8 @@ export class ShadowTable {
   }
 
   /**
-   * Adds the columns that the live table has and this one lacks: those that somebody else added, and those of fields that no schema has any
-   * more. Their values are not kept, unless the server computes them.
+   * Adds the columns that only the live table has: columns added by users, and fields that no schema has
+   * any more. Their values are lost, unless the server computes them.
    */
   async addForeignColumns(): Promise<void> {
     const columnsOf = (table: string) =>
@@ -101,13 +101,13 @@ export class ShadowTable {
       if (kind === '' || kind === 'DEFAULT')
         logger.warn(
           { table: this.liveName, column: name },
-          'no schema of the topic has this column: it is kept, its values are not',
+          'no schema of the topic has this column: the column is kept, its values are lost',
         );
     }
   }
 
-  /** Says what the live table has that the new one will not have: whoever made it makes it again. */
-  async tellWhatIsLost(): Promise<void> {
+  /** Warns about definitions of the live table that the new one will lack. */
+  async warnOfLostDefinitions(): Promise<void> {
     const query =
       `SELECT create_table_query AS sql FROM system.tables WHERE database = ${literal(this.#database.name)} ` +
       `AND name = ${literal(this.liveName)}`;
@@ -116,11 +116,11 @@ export class ShadowTable {
     if (lost.length > 0)
       logger.warn(
         { table: this.liveName, lost },
-        'the new table has none of these: make them again after the replay',
+        'the new table lacks these definitions: recreate them after the replay',
       );
   }
 
-  /** Copies rows of the live table as they are. @throws ReplayRefusedError where types differ so that values cannot be kept. */
+  /** Copies rows of the live table unchanged. @throws ReplayRefusedError if their types do not fit. */
   async copy(ranges: readonly CopiedRange[]): Promise<void> {
     const columns = await this.#commonColumns();
     const names = columns.map(quoted).join(', ');
@@ -140,7 +140,7 @@ export class ShadowTable {
         } catch (error) {
           if (!(error instanceof ServiceRefusedError)) throw error;
           throw new ReplayRefusedError(
-            `rows of ${this.liveName} cannot be kept as they are, since its columns have other types now: use --from beginning; nothing was changed`,
+            `rows of ${this.liveName} cannot be kept, since its columns have different types now: use --from beginning; nothing was changed`,
             { cause: error },
           );
         }
@@ -148,7 +148,7 @@ export class ShadowTable {
     }
   }
 
-  /** Whether every column that both have is of the same type: then rows can be copied without a change. */
+  /** Whether all common columns have the same types, so that rows can be copied unchanged. */
   async hasSameTypes(): Promise<boolean> {
     const [live, own] = await Promise.all([this.liveName, this.name].map((table) => this.#shapeOf(table)));
     if (live === undefined || own === undefined) return false;
@@ -156,18 +156,18 @@ export class ShadowTable {
     return live.columns.every(({ name, typeText }) => types.get(name) === typeText);
   }
 
-  /** What a table holds of each partition: the live one, or what has this one's name. Empty where there is none. */
+  /** Returns what a table holds of each partition: the live one, or the one with this name. Empty without a table. */
   partitionRows(table: 'live' | 'shadow'): Promise<TableRows> {
     const name = table === 'live' ? this.liveName : this.name;
     return readPartitionRows(this.#database, name);
   }
 
   /**
-   * Lets this table and the live one change names, in one step for readers; where there is no live table it just gets its name. Asked
-   * for once only, since a second time would undo it: whether it was done, the tables' identities tell.
+   * Swaps the names of this table and the live one in one step; without a live table, renames this one. Is
+   * requested once, because a second swap would undo it. The tables' identities show whether it happened.
    *
    * @param identity of this table.
-   * @throws ServiceUnavailableError, ServiceRefusedError when it was not done, or nobody can tell.
+   * @throws ServiceUnavailableError, ServiceRefusedError if the swap did not happen or cannot be verified.
    */
   async exchange(identity: string): Promise<void> {
     const [live, own] = [this.#qualified(this.liveName), this.#qualified(this.name)];
@@ -176,7 +176,7 @@ export class ShadowTable {
       await this.#once(
         hasLive ? `EXCHANGE TABLES ${own} AND ${live}` : `RENAME TABLE ${own} TO ${live}`,
       ).catch((error: unknown) => {
-        // A sink was quicker to make one.
+        // A sink has created the live table in between.
         if (!isClickHouseCode(error, TABLE_ALREADY_EXISTS)) throw error;
         return this.#once(`EXCHANGE TABLES ${own} AND ${live}`);
       });
@@ -185,17 +185,17 @@ export class ShadowTable {
     }
   }
 
-  /** Whether readers see the table of this identity. */
+  /** Whether the live table has this identity. */
   async isLive(identity: string): Promise<boolean> {
     return (await this.#identityOf(this.liveName)) === identity;
   }
 
-  /** Waits for inserts that a sink had begun before the swap: they end in the table that it began them for. */
+  /** Waits for inserts that a sink started before the swap. They end in the old table. */
   settle(): Promise<void> {
     return settleInserts(this.#database, this.liveName);
   }
 
-  /** Drops what has this table's name: itself before the swap, the old table after it. */
+  /** Drops the table with this name: itself before the swap, the old table after it. */
   async drop(signal = this.#database.signal): Promise<void> {
     await this.#drop(this.name, signal);
   }
@@ -217,7 +217,7 @@ export class ShadowTable {
     return readTableShape(this.#database, table);
   }
 
-  /** Empty for a table that no sink of this version has made. */
+  /** Returns an empty text for a table without an identity, and undefined without a table. */
   async #identityOf(table: string): Promise<string | undefined> {
     const identity = await readTableIdentity(this.#database, table);
     if (identity !== undefined) return identity;
@@ -248,7 +248,7 @@ export class ShadowTable {
   }
 }
 
-/** Constraints, indexes, projections and TTL of a table that the sink does not make: `CONSTRAINT c2`, `TTL`. Pure. */
+/** Returns constraints, indexes, projections and TTL that users added to a table: `CONSTRAINT c2`, `TTL`. */
 export function additionsIn(createTableQuery: string): string[] {
   const outline = outlineOf(createTableQuery);
   const [, columns = '', options = ''] = /^(.*?)\) ENGINE = (.*)$/s.exec(outline) ?? [];

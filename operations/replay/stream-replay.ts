@@ -24,69 +24,64 @@ import { sink } from '../../consumers/run/sink.ts';
 import { StreamSchemas } from '../../consumers/stream/stream-schemas.ts';
 import type { ReplayCounts } from './replay-counts.ts';
 import { ReplayLock } from './replay-lock.ts';
-import {
-  isInOrderOfTime,
-  keptRows,
-  replayRange,
-  writtenMeanwhile,
-  type ReplayRange,
-} from './replay-range.ts';
+import { isInOrderOfTime, keptRows, replayRange, rowsToCarryOver, type ReplayRange } from './replay-range.ts';
 import { ShadowTable } from './shadow-table.ts';
 
 const COUNT_MS = 100;
-/** How long the new table may lag behind a sink that goes on before it is swapped in all the same: what is left is carried over. */
+/** How long the new table may lag behind a running sink before the swap. The rest is carried over. */
 const FOLLOW_MS = 10_000;
 const FOLLOW_ASK_MS = 50;
-/** How long a sink may take to notice the swap and make up for what it wrote into the old table at that moment. */
+/** How long a sink may take to notice the swap and repeat what it wrote into the old table at that moment. */
 const PROVE_MS = 60_000;
 const PROVE_ASK_MS = 200;
 const CLEAN_UP_MS = 10_000;
 const SETTLE_MS = 300;
 
-export interface ReplayWishes {
+export interface StreamReplayOptions {
   readonly stream: string;
   /** ms since 1970; undefined for the beginning. */
   readonly from: number | undefined;
-  /** Messages that stand on the topic of dead letters. */
+  /** Messages that are dead letters. */
   readonly setAside: SetAside;
 }
 
 /**
- * Builds the table of one stream anew from its topic and puts it in the place of the live one. Until then readers see the live one
- * as it is, and a sink goes on with it. Afterwards the old one is dropped, once the new one is seen to hold all that it held.
+ * Rebuilds the table of one stream from its topic and swaps it with the live one. Until the swap readers
+ * see the live table, and a sink may write to it. The old table is dropped once the new one is proved to
+ * hold all that it held.
  */
 export class StreamReplay {
   readonly #services: SinkServices;
-  readonly #wishes: ReplayWishes;
+  readonly #options: StreamReplayOptions;
   readonly #counts: ReplayCounts;
   readonly #signal: AbortSignal;
   readonly #topic: string;
   readonly #admin: KafkaAdmin;
   readonly #shadow: ShadowTable;
-  /** The identity of the new table that has what is kept of the live one. */
+  /** Identity of the new table after the kept rows were copied into it. */
   #prepared = '';
 
-  constructor(services: SinkServices, wishes: ReplayWishes, counts: ReplayCounts) {
+  constructor(services: SinkServices, options: StreamReplayOptions, counts: ReplayCounts) {
     const { settings, clickhouse, admin, signal } = services;
     this.#services = services;
-    this.#wishes = wishes;
+    this.#options = options;
     this.#counts = counts;
     this.#signal = signal;
-    this.#topic = topicOf(settings.topicPrefix, wishes.stream);
+    this.#topic = topicOf(settings.topicPrefix, options.stream);
     this.#admin = admin;
-    this.#shadow = new ShadowTable(clickhouse, settings.clickhouse, wishes.stream, signal);
+    this.#shadow = new ShadowTable(clickhouse, settings.clickhouse, options.stream, signal);
   }
 
   /**
-   * @throws ReplayRefusedError and others. Before the swap: then the live table is as it was. After it, the old one is still there, and
-   *   a warning says so.
+   * @throws ReplayRefusedError and others. Before the swap the live table is unchanged. After it the old
+   *   table still exists, and a warning names it.
    */
   async run(): Promise<void> {
     const { settings, admin } = this.#services;
     this.#counts.state = 'preparing';
-    // Refused before anything is done; looked at again under the lock.
+    // A replay may be refused before it takes the lock. The range is read again under the lock.
     await this.#range();
-    const lock = await ReplayLock.acquire(admin, settings, this.#wishes.stream, this.#signal);
+    const lock = await ReplayLock.acquire(admin, settings, this.#options.stream, this.#signal);
     try {
       await this.#replay(AbortSignal.any([this.#signal, lock.lost]));
     } finally {
@@ -108,14 +103,14 @@ export class StreamReplay {
       ({ identity } = created.table);
       if (identity !== this.#prepared)
         throw new ReplayRefusedError(
-          `table ${shadow.name}, which was being filled, was dropped by somebody else: nothing was changed`,
+          `another client dropped table ${shadow.name} while it was being filled: nothing was changed`,
         );
       await this.#carryOver();
       running.throwIfAborted();
     } catch (error) {
       const signal = AbortSignal.timeout(CLEAN_UP_MS);
       await shadow.drop(signal).catch(() => {});
-      // A statement that was under way may make it anew.
+      // A statement in flight may recreate it.
       await delay(SETTLE_MS);
       await shadow.drop(signal).catch(() => {});
       throw error;
@@ -125,7 +120,7 @@ export class StreamReplay {
       counts.swappedMs = performance.now();
       logger.info({ table: shadow.liveName, rows: counts.rows }, 'swapped');
       counts.state = 'proving';
-      await this.#makeViews();
+      await this.#recreateViews();
       await this.#prove(identity, created);
       counts.liveAfter = await shadow.countLive();
       await shadow.drop();
@@ -134,29 +129,29 @@ export class StreamReplay {
       const reason = messageOf(error);
       logger.warn(
         { table: shadow.name, reason },
-        'not proved: a table is left under this name, which the next replay drops',
+        'not proved: the next replay drops the table with this name',
       );
       throw error;
     }
   }
 
-  /** @throws ReplayRefusedError where rows would be lost that readers see. */
+  /** @throws ReplayRefusedError if rows that readers see would be lost. */
   async #range(): Promise<ReplayRange> {
-    const { from } = this.#wishes;
+    const { from } = this.#options;
     const range = await replayRange(this.#admin, this.#topic, from, await this.#shadow.partitionRows('live'));
     const lost = await this.#shadow.countLiveBefore(range.starts, from);
     if (lost > 0)
       throw new ReplayRefusedError(
         `topic ${this.#topic} has lost the messages of ${lost.toLocaleString('en-US')} rows that ${this.#shadow.liveName} still has ` +
-          `(npm run status shows why): --from with a ${from === undefined ? '' : 'later '}time since which the topic is whole keeps them; nothing was changed`,
+          `(npm run status shows why): --from with a ${from === undefined ? '' : 'later '}time since which the topic is complete keeps them; nothing was changed`,
       );
     return range;
   }
 
-  /** Makes the table and fills it up to the topic's end, and until it has what the sink has. */
+  /** Creates the table and fills it up to the topic's end and to where the sink is. */
   async #fill(range: ReplayRange, running: AbortSignal): Promise<CreatedSink> {
     const { settings, admin, letters } = this.#services;
-    const { stream, from, setAside } = this.#wishes;
+    const { stream, from, setAside } = this.#options;
     const [counts, topic] = [this.#counts, this.#topic];
     const group = new SinkGroup(settings, `${settings.topicPrefix}replaying.${randomUUID()}`);
     const partitions = [...range.partitions];
@@ -176,7 +171,7 @@ export class StreamReplay {
         `the registry has no schema for subject ${subjectOf(settings.topicPrefix, stream)}: nothing was changed`,
       );
     await this.#shadow.addForeignColumns();
-    await this.#shadow.tellWhatIsLost();
+    await this.#shadow.warnOfLostDefinitions();
     if (from !== undefined) await this.#shadow.copy(keptRows(from, range.live));
     this.#prepared = await created.table.readIdentity();
 
@@ -207,14 +202,14 @@ export class StreamReplay {
       await following;
       return created;
     } finally {
-      ended.abort(new Error('nothing is consumed any more'));
+      ended.abort(new Error('the consumer has stopped'));
       clearInterval(counting);
       count();
       await admin.removeGroup(group.groupId);
     }
   }
 
-  /** Returns when the new table has what the sink has inserted into the live one, or after some seconds. */
+  /** Returns when the new table has caught up with the live one, or after some seconds. */
   async #follow({ partitions }: CreatedSink, ended: AbortSignal): Promise<void> {
     this.#counts.state = 'following';
     const groupId = sinkGroupOf(this.#services.settings);
@@ -228,18 +223,18 @@ export class StreamReplay {
   }
 
   /**
-   * What a sink has written into the live table since, so that readers miss nothing at the swap. Where types differ it cannot be
-   * copied, and where producers give the times these do not tell what belongs to it: then the sink brings it after the swap.
+   * Copies what a sink has written into the live table since, so that readers miss nothing at the swap. If
+   * types differ or timestamps come from producers, the sink inserts these rows after the swap instead.
    */
   async #carryOver(): Promise<void> {
     const shadow = this.#shadow;
     if (!(await isInOrderOfTime(this.#admin, this.#topic)) || !(await shadow.hasSameTypes())) return;
-    const { live, own, ends } = await this.#standing();
-    await shadow.copy(writtenMeanwhile(live, own, ends));
+    const { live, own, ends } = await this.#tableRows();
+    await shadow.copy(rowsToCarryOver(live, own, ends));
   }
 
-  /** What of the topic is in the live table and in that of the shadow's name, and where the topic ended thereafter. */
-  async #standing(): Promise<{ live: TableRows; own: TableRows; ends: ReadonlyMap<number, bigint> }> {
+  /** Returns what both tables hold of the topic, and the end offsets read after them. */
+  async #tableRows(): Promise<{ live: TableRows; own: TableRows; ends: ReadonlyMap<number, bigint> }> {
     const own = await this.#shadow.partitionRows('shadow');
     const live = await this.#shadow.partitionRows('live');
     const logs = await readPartitionLogs(this.#admin, this.#topic);
@@ -247,18 +242,18 @@ export class StreamReplay {
     return { live: rowsOfTopic(live, topicId), own: rowsOfTopic(own, topicId), ends: endsOf(logs) };
   }
 
-  /** Views as the new table's columns want them. */
-  async #makeViews(): Promise<void> {
+  /** Recreates the views for the new table's columns. */
+  async #recreateViews(): Promise<void> {
     const { clickhouse, settings, registry, signal } = this.#services;
-    const { stream } = this.#wishes;
+    const { stream } = this.#options;
     const database = new Database(clickhouse, settings.clickhouse, { signal, policy: steadyRetry });
     const table = new StorageTable({ database, stream });
     await new StreamSchemas(registry, subjectOf(settings.topicPrefix, stream), table).learnLatest();
   }
 
   /**
-   * Returns when readers see the new table and it has of every partition what the old one had. A sink whose inserts the new table refuses
-   * looks where that stands, and goes on from there; where no sink is at work one is run.
+   * Returns when readers see the new table and it holds every partition as far as the old one did. A sink
+   * whose inserts the new table refuses resumes from that table; without a running sink, one is run.
    */
   async #prove(identity: string, { partitions }: CreatedSink): Promise<void> {
     const shadow = this.#shadow;
@@ -267,9 +262,9 @@ export class StreamReplay {
     for (;;) {
       if (!(await shadow.isLive(identity)))
         throw new ReplayRefusedError(
-          `table ${shadow.liveName} is not the one that was swapped in: somebody else has replaced it`,
+          `table ${shadow.liveName} is not the one that was swapped in: another client has replaced it`,
         );
-      const { live: now, own: old, ends } = await this.#standing();
+      const { live: now, own: old, ends } = await this.#tableRows();
       const behind = old.filter(({ partition, highest: { offset, timeMs } }) => {
         const there = highestOf(now, partition);
         return (
@@ -288,7 +283,7 @@ export class StreamReplay {
       else
         await sink(
           this.#services.settings,
-          { streams: [this.#wishes.stream], untilCaughtUp: true },
+          { streams: [this.#options.stream], untilCaughtUp: true },
           this.#signal,
         );
     }
@@ -300,8 +295,8 @@ export class StreamReplay {
 }
 
 /**
- * Sets aside what the sink has not met yet. A schema that the registry has lost is no fault of a message: rows that readers see would
- * be missing from the new table.
+ * Rejects messages that are no dead letters yet. It refuses the replay if the registry has lost a schema,
+ * because rows that readers see would be missing from the new table.
  */
 function onlyKnownSchemas(letters: Pick<DeadLetters, 'send'>, setAside: SetAside): Pick<DeadLetters, 'send'> {
   const isKnown = ({ topic, partition, message }: DeadLetter) => setAside.has(topic, partition, message);
@@ -311,7 +306,7 @@ function onlyKnownSchemas(letters: Pick<DeadLetters, 'send'>, setAside: SetAside
       const lost = unknown.find(({ error }) => error instanceof UnknownSchemaError);
       if (lost !== undefined)
         throw new ReplayRefusedError(
-          `topic ${lost.topic}, partition ${lost.partition}, offset ${lost.message.offset}: ${lost.error.message}, and the sink has not set the message aside: ` +
+          `topic ${lost.topic}, partition ${lost.partition}, offset ${lost.message.offset}: ${lost.error.message}, and the message is no dead letter: ` +
             'register the schema again; nothing was changed',
         );
       await letters.send(unknown, policy);

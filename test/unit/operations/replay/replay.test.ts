@@ -3,7 +3,7 @@ import test from 'node:test';
 import { parseFrom } from '../../../../operations/replay/parse-from.ts';
 import { createReplayCounts, type ReplayCounts } from '../../../../operations/replay/replay-counts.ts';
 import { replayLines } from '../../../../operations/replay/replay-progress.ts';
-import { keptRows, writtenMeanwhile } from '../../../../operations/replay/replay-range.ts';
+import { keptRows, rowsToCarryOver } from '../../../../operations/replay/replay-range.ts';
 import { failureLines, planSummary, replaySummary } from '../../../../operations/replay/replay-summary.ts';
 import { additionsIn } from '../../../../operations/replay/shadow-table.ts';
 import { ConfigError, StoppedError } from '../../../../core/errors.ts';
@@ -43,7 +43,7 @@ const rowsAt = (...partitions: readonly (readonly [number, bigint, bigint?])[]) 
     return { partition, topicId: 1n, highest: position, newest: position };
   });
 
-test('of the live table those rows are carried over that the new one lacks, and none of a topic of before', () => {
+test('rowsToCarryOver returns rows that the new table lacks, and none of a deleted topic', () => {
   const live = rowsAt(
     [0, 10n, 500n],
     [1, 7n, 400n],
@@ -54,7 +54,7 @@ test('of the live table those rows are carried over that the new one lacks, and 
   );
   const shadow = rowsAt([0, 8n, 450n], [1, 9n, 460n], [2, 4n, 470n], [4, 8n, 450n], [5, 8n, 450n]);
   const ends = new Map([100n, 100n, 100n, 100n, 12n, 9n].map((end, partition) => [partition, end]));
-  assert.deepEqual(writtenMeanwhile(live, shadow, ends), [
+  assert.deepEqual(rowsToCarryOver(live, shadow, ends), [
     { partition: 0, from: 9n, to: 11n, sinceMs: 450n },
     // Its rows are older than that: the time leaves them out.
     { partition: 2, from: 5n, to: 91n, sinceMs: 470n },
@@ -63,7 +63,7 @@ test('of the live table those rows are carried over that the new one lacks, and 
   ]);
 });
 
-test('kept are the rows before a time, as far as the table was looked at', () => {
+test('keptRows returns the rows before a time', () => {
   assert.deepEqual(keptRows(1_000, rowsAt([2, 41n])), [
     { partition: 2, from: 0n, to: 42n, beforeMs: 1_000n },
   ]);
@@ -74,7 +74,7 @@ const counted = (stream: string, more: Partial<ReplayCounts>): ReplayCounts => (
   ...more,
 });
 
-test('a stream that is filled shows its share, rate and the time left', () => {
+test('replayLines shows share, rate and remaining time of a stream that is filling', () => {
   const filling = counted('customers', {
     state: 'filling',
     offsets: 2_000_000,
@@ -85,7 +85,7 @@ test('a stream that is filled shows its share, rate and the time left', () => {
   assert.match(line, /^customers {2}█+░+ {2}25 % {2}250,000\/s {2}0:06 left$/);
 });
 
-test('what has no measure is said in a word, what waits is counted, and no line is too wide', () => {
+test('replayLines names steps without a measure, counts waiting streams and fits the width', () => {
   const counts = [
     counted('a'.repeat(60), { state: 'filling', offsets: 10, passed: 1, startedMs: 0 }),
     counted('plans', { state: 'proving', rows: 1_234 }),
@@ -101,7 +101,7 @@ test('what has no measure is said in a word, what waits is counted, and no line 
   assert.deepEqual(replayLines([counted('notes', { state: 'done' })], 1_000, 40, 5), []);
 });
 
-test('the summary says what is missing, and fits 80 columns', () => {
+test('replaySummary names missing rows and fits 80 columns', () => {
   const counts = [
     counted('customers', {
       state: 'done',
@@ -133,7 +133,7 @@ test('the summary says what is missing, and fits 80 columns', () => {
   for (const line of plan.split('\n')) assert.ok(line.length <= 80, line);
 });
 
-test('streams that were stopped are told in one line', () => {
+test('failureLines shows stopped streams in one line', () => {
   const stopped = { state: 'failed' as const, failure: new StoppedError('stopped by SIGINT') };
   const counts = [counted('a', stopped), counted('b', { state: 'done' }), counted('c', stopped)];
   assert.deepEqual(failureLines(counts), ['stopped by SIGINT: 1 replayed, 2 left unchanged']);
@@ -152,5 +152,5 @@ for (const [what, sql, lost] of [
   ],
   ['no table', '', []],
 ] as const) {
-  test(`a replay tells what the new table lacks: ${what}`, () => assert.deepEqual(additionsIn(sql), lost));
+  test(`additionsIn finds ${what}`, () => assert.deepEqual(additionsIn(sql), lost));
 }
