@@ -33,7 +33,7 @@ for (const text of [
   test(`--from ${JSON.stringify(text)} is refused`, () =>
     assert.throws(
       () => parseFrom(text, NOW),
-      (error) => error instanceof ConfigError && /^--from is /.test(error.message),
+      (error) => error instanceof ConfigError && /^--from must /.test(error.message),
     ));
 }
 
