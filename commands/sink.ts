@@ -9,7 +9,7 @@ interface Options {
   readonly untilCaughtUp?: true;
 }
 
-/** What a service that hangs has got by then, the next sink finds in the table. */
+/** The next sink finds in the table what a hanging service has stored by then. */
 const stopping = { maxStopMs: 9_000 };
 
 await runMain(async (signal) => {

@@ -3,25 +3,25 @@ import type { SinkPhase } from '../stream/phase.ts';
 /** The phase, or `waiting` while a service does not answer. */
 export type SinkState = SinkPhase | 'waiting';
 
-/** What one stream's sink has done so far. Live: read by summary, metrics and progress while it grows. */
+/** The output of one stream's sink so far, live for summary, metrics and progress. No decision depends on it. */
 export interface SinkCounts {
   readonly stream: string;
   readonly table: string;
   state: SinkState;
   /** Rows that ClickHouse has acknowledged, of records and of deletes. */
   rows: number;
-  /** Of these rows, in RowBinary. */
+  /** Bytes of these rows in RowBinary. */
   bytes: number;
   batches: number;
   insertSeconds: number;
-  /** How often a service was asked again after a failure. */
+  /** Retries of requests to services. */
   retries: number;
   deadLetters: number;
   /** Tables created and altered. */
   schemaChanges: number;
   /** By partition that this process has: messages before the topic's end that are not in the table, as far as it is known. */
   readonly lag: Map<number, number>;
-  /** Of these, taken and not inserted yet. */
+  /** Messages that are accepted and not inserted yet. */
   buffered: number;
   /** While there is a lag: since when nothing was inserted, by `performance.now()`. */
   stalledSinceMs: number | undefined;

@@ -18,7 +18,7 @@ const tableMetrics: readonly TableMetric[] = [
   {
     kind: 'counter',
     name: 'rows_total',
-    help: 'Rows that ClickHouse has acknowledged, those of deletes included',
+    help: 'Rows that ClickHouse has acknowledged, including deletes',
     of: ({ rows }) => rows,
   },
   {
@@ -42,7 +42,7 @@ const tableMetrics: readonly TableMetric[] = [
   {
     kind: 'gauge',
     name: 'batch_age_seconds',
-    help: 'How long the oldest row that is not inserted yet has been here, 0 where there is none',
+    help: 'Age of the oldest row that is not inserted yet, 0 if there is none',
     of: ({ oldestRowMs }) => secondsSince(oldestRowMs),
   },
   {
@@ -54,19 +54,19 @@ const tableMetrics: readonly TableMetric[] = [
   {
     kind: 'gauge',
     name: 'stalled_seconds',
-    help: 'How long nothing was inserted though there is a lag, 0 where there is none',
+    help: 'Time since the last insert while there is a lag, 0 without lag',
     of: ({ stalledSinceMs }) => secondsSince(stalledSinceMs),
   },
   {
     kind: 'counter',
     name: 'retries_total',
-    help: 'How often a service was asked again after a failure',
+    help: 'Retries of requests to services',
     of: ({ retries }) => retries,
   },
   {
     kind: 'counter',
     name: 'dead_letters_total',
-    help: 'Messages set aside on the topic of dead letters',
+    help: 'Messages sent to the dead-letter topic',
     of: ({ deadLetters }) => deadLetters,
   },
   {
@@ -78,7 +78,7 @@ const tableMetrics: readonly TableMetric[] = [
   {
     kind: 'gauge',
     name: 'failed',
-    help: '1 where the stream has stopped for a failure, else 0',
+    help: '1 if the stream has stopped because of a failure, else 0',
     of: ({ failure }) => (failure === undefined ? 0 : 1),
   },
 ];

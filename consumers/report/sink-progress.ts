@@ -20,7 +20,7 @@ const stateTexts: Readonly<Record<SinkState, string>> = {
 };
 
 /**
- * Draws the progress of a sink from its live counts five times a second, at the bottom of a terminal; `stop` takes it away.
+ * Draws the progress of a sink from its live counts five times a second, at the bottom of a terminal; `stop` removes it.
  * Does nothing where `out` is no terminal. Streams that are added to the list are drawn too.
  */
 export function startSinkProgress(
@@ -32,7 +32,7 @@ export function startSinkProgress(
   return drawLive(out, lines, (width, rows) => progress.lines(performance.now(), width, rows));
 }
 
-/** The lines of a sink's progress; remembers the rows of the last seconds, to tell the rate now. */
+/** The lines of a sink's progress; keeps the row counts of the last seconds for the current rate. */
 export class SinkProgress {
   readonly #counts: readonly SinkCounts[];
   readonly #startedAtMs: number;

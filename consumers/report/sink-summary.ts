@@ -5,13 +5,13 @@ import type { SinkCounts } from './sink-counts.ts';
 
 const WIDTH = 80;
 
-/** What was sunk as a table, then a line for every reason of failure. At most 80 columns wide, but for the reasons. */
+/** Returns a table of the streams, then a line for each reason of failure. Only the reasons may exceed 80 columns. */
 export function sinkSummary(counts: readonly SinkCounts[]): string {
   const failures = endingLines(
     counts.map(({ stream, failure }) => [stream, failure && `failed: ${messageOf(failure)}`]),
   );
   const hasSunk = counts.some(({ rows, deadLetters }) => rows + deadLetters > 0);
-  // Where nothing was sunk for one reason, rows of zeros would only hide it.
+  // If nothing was sunk for a single reason, rows of zeros would only hide it.
   if (
     !hasSunk &&
     counts.length > 1 &&

@@ -11,15 +11,15 @@ import {
 import { isDerivedView } from '../table/view.ts';
 
 /** A topic under the prefix that is not sunk. */
-export interface LeftTopic {
+export interface SkippedTopic {
   readonly topic: string;
-  /** Of what would be its stream; undefined for a topic that can hold none. */
+  /** Its stream; undefined if the topic name is no stream name. */
   readonly stream: string | undefined;
   readonly reason: string;
 }
 
 /**
- * Of the streams that have a schema file, and those that have a topic under the prefix, the wanted ones.
+ * Returns the requested streams among those that have a schema file or a topic under the prefix.
  *
  * @throws ConfigError for a stream that is not known, or whose table would be another's.
  */
@@ -34,7 +34,7 @@ export function chooseStreams(
     throw new ConfigError(`--streams got "${rejected.stream ?? ''}": ${rejected.reason}`);
   const unknown = wanted?.find((stream) => !streams.includes(stream));
   if (unknown !== undefined)
-    throw new ConfigError(`--streams got "${unknown}", wants some of ${streams.join(', ')}`);
+    throw new ConfigError(`--streams must name some of ${streams.join(', ')}; got "${unknown}"`);
   return streams.filter((stream) => wanted?.includes(stream) ?? true);
 }
 
@@ -45,9 +45,9 @@ export function chooseStreams(
 export function streamsUnder(
   prefix: string,
   topics: readonly string[],
-): { readonly streams: readonly string[]; readonly left: readonly LeftTopic[] } {
+): { readonly streams: readonly string[]; readonly left: readonly SkippedTopic[] } {
   const found = new Set([...streamNames, ...topics.flatMap((topic) => streamOfTopic(prefix, topic) ?? [])]);
-  const left: LeftTopic[] = topics.flatMap((topic) => {
+  const left: SkippedTopic[] = topics.flatMap((topic) => {
     const reason = whyNoStream(prefix, topic);
     return reason === undefined
       ? []
@@ -55,7 +55,7 @@ export function streamsUnder(
   });
   const streams: string[] = [];
   for (const stream of [...found].sort(exactFirst)) {
-    const reason = whyTaken(prefix, stream, streams);
+    const reason = nameConflictOf(prefix, stream, streams);
     if (reason === undefined) streams.push(stream);
     else left.push({ topic: topicOf(prefix, stream), stream, reason });
   }
@@ -69,7 +69,7 @@ export function streamsOfTables(tables: Iterable<string>, others: readonly strin
 }
 
 /** Why a stream cannot have its table and view beside those of others; undefined if it can. */
-export function whyTaken(prefix: string, stream: string, others: Iterable<string>): string | undefined {
+export function nameConflictOf(prefix: string, stream: string, others: Iterable<string>): string | undefined {
   const topic = topicOf(prefix, stream);
   const [view, table] = [viewOf(stream), storageTableOf(stream)];
   const isNamed = (name: string) => name === view || name === table;

@@ -11,7 +11,7 @@ import { watchTopics } from './watch-topics.ts';
 
 const COMMITTED_CHECK_MS = 1_000;
 
-/** What {@link consume} consumes, and until when. */
+/** The topics to {@link consume}, and when to end. */
 export interface Consumed {
   readonly group: SinkGroup;
   readonly settings: Settings;
@@ -19,7 +19,7 @@ export interface Consumed {
   readonly sinks: Map<string, StreamSink>;
   /** The sink of a topic that has none; undefined for a topic that is not to be sunk. */
   readonly sinkOf?: (topic: string) => StreamSink | undefined;
-  /** Where given, it is consumed until then, and no longer. */
+  /** If given, consuming ends when it is reached. */
   readonly caughtUp?: CaughtUp;
   readonly admin: KafkaAdmin;
 }
@@ -90,7 +90,7 @@ export async function consume(consumed: Consumed, signal: AbortSignal): Promise<
  * Lets a consumer read the topics of all sinks.
  *
  * @param assigned is kept up to date: by topic, the partitions that the group has given to this process.
- * @returns what rejects when the consumer can go on no longer.
+ * @returns a promise that rejects when the consumer has crashed for good.
  */
 async function start(
   { consumer }: SinkConsumer,
@@ -119,7 +119,7 @@ async function start(
       sink.assign([]);
     }
   });
-  // Also told of batches that hold nothing but the marks of transactions, which no handler gets to see.
+  // kafkajs reports batches of nothing but transaction markers here, and to no handler.
   consumer.on(
     consumer.events.END_BATCH_PROCESS,
     ({ payload: { topic, partition, batchSize, lastOffset, highWatermark } }) => {
@@ -138,7 +138,7 @@ async function start(
     // kafkajs asks for the next fetch when this returns: so what it gave becomes rows while the broker answers.
     eachBatch: async (payload) => {
       await handing;
-      // Where the sink takes less, it sends the consumer back.
+      // A sink that accepts less seeks back.
       payload.resolveOffset(payload.batch.lastOffset());
       handing = immediate().then(() => handOver(payload, sinks));
     },
@@ -146,7 +146,7 @@ async function start(
   return { crashed };
 }
 
-/** Never waits, so that fetching and heartbeats go on whatever a table does. */
+/** Never waits, so that fetching and heartbeats continue while a table is slow. */
 function handOver(payload: EachBatchPayload, sinks: ReadonlyMap<string, StreamSink>): void {
   const { batch } = payload;
   if (!payload.isRunning() || payload.isStale()) return;
@@ -155,7 +155,7 @@ function handOver(payload: EachBatchPayload, sinks: ReadonlyMap<string, StreamSi
   sinks.get(batch.topic)?.accept({ partition, messages, next, end: BigInt(batch.highWatermark) });
 }
 
-/** What another process of the group has sunk shows only in the group's committed offsets. */
+/** Reads the progress of other processes of the group from its committed offsets. */
 async function watchOthers(
   groupId: string,
   admin: KafkaAdmin,

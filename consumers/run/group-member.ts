@@ -45,7 +45,7 @@ export class GroupMember {
     return this.#isJoined && performance.now() - this.#heardMs < this.#sessionTimeoutMs;
   }
 
-  /** Commits in the background, one request at a time, of each partition what was told last. */
+  /** Commits in the background, one request at a time, the latest offset of each partition. */
   commit(topic: string, offsets: ReadonlyMap<number, CommittedOffset>): void {
     for (const [partition, { offset, metadata }] of offsets)
       this.#pending.set(`${topic}/${partition}`, { topic, partition, offset: String(offset), metadata });
@@ -66,7 +66,7 @@ export class GroupMember {
     while (this.#pending.size > 0) {
       const offsets = [...this.#pending.values()];
       this.#pending.clear();
-      // Refused while the group rebalances: the next commit tells more anyway.
+      // Refused while the group rebalances: the next commit covers it.
       await this.#consumer.commitOffsets(offsets).catch((error: unknown) => {
         logger.debug({ reason: messageOf(error) }, 'offsets not committed');
       });

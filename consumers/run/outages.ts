@@ -21,7 +21,7 @@ export class Outages {
     logger.warn({ reason }, `${service} unavailable, waiting since ${new Date(sinceMs).toISOString()}`);
   }
 
-  /** A stream has got its answer. The outage ends with the last stream that waits: the others may still fail. */
+  /** A stream got its answer. The outage ends with the last waiting stream. */
   end(stream: string): void {
     for (const [service, { sinceMs, streams }] of this.#outages) {
       if (!streams.delete(stream) || streams.size > 0) continue;

@@ -11,7 +11,7 @@ export interface Subscriber {
 
 /**
  * Gives each partition to a member that has subscribed to its topic, so that sinks of different streams can share a group. kafkajs's own
- * assigner asks nobody what he has subscribed to: partitions that it gives to another are read by none.
+ * assigner ignores subscriptions: no member reads a partition that it assigns to a member without the topic.
  */
 export const bySubscription: PartitionAssigner = ({ cluster }) => ({
   name: 'ChartmogulBySubscription',
@@ -28,7 +28,7 @@ export const bySubscription: PartitionAssigner = ({ cluster }) => ({
       topics: MemberMetadata.decode(memberMetadata)?.topics ?? [],
     }));
     const topics = [...new Set(subscribers.flatMap((member) => member.topics))].sort();
-    // The one who assigns may know less than all the others want; of a topic that is gone there is nothing to assign.
+    // The leader may not have subscribed to the topics of the others. A missing topic has no partitions.
     await cluster.addMultipleTargetTopics(topics);
     const partitions = new Map(
       topics.map((topic) => [

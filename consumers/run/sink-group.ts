@@ -18,10 +18,10 @@ const HEARTBEAT_MS = 2_000;
 const REBALANCE_TIMEOUT_MS = 60_000;
 /** How old what a consumer knows of its topics may be: by then it reads partitions that were added. */
 const MAX_METADATA_AGE_MS = 5_000;
-/** Of what kafkajs tries again by itself, before it joins the group anew. */
+/** Retries of kafkajs before it joins the group again. */
 const MAX_RETRIES = 5;
 
-/** One group for each database. Its committed offsets are for lag tools; where to go on, each table says itself. */
+/** Returns the name of the database's group. Its committed offsets are for lag tools: each table has its resume offsets. */
 export function sinkGroupOf({ topicPrefix, clickhouse }: Settings): string {
   return `${topicPrefix}sink.${clickhouse.database}`;
 }
@@ -60,7 +60,7 @@ export class SinkGroup {
     return this.#current;
   }
 
-  /** What a stream's sink may ask of the consumer. Outside the group kafkajs would throw; what the group gives next is positioned anew. */
+  /** Returns the consumer's controls for one topic. They do nothing outside the group, where kafkajs would throw. */
   control(topic: string): TopicControl {
     const steer = (work: (consumer: Consumer) => void) => {
       const { consumer, member } = this.#current;

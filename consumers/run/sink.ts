@@ -17,7 +17,7 @@ import { steadyRetry } from '../../core/retry.ts';
 import { storageTableOf, streamOfTopic, subjectOf, topicOf } from '../../core/stream-name.ts';
 import { onCluster } from '../table/table-ddl.ts';
 import { isDerivedView } from '../table/view.ts';
-import { chooseStreams, streamsUnder, whyTaken, type LeftTopic } from './choose-streams.ts';
+import { chooseStreams, streamsUnder, nameConflictOf, type SkippedTopic } from './choose-streams.ts';
 import { consume } from './consume.ts';
 import { createStreamSink } from '../stream/create-stream-sink.ts';
 import { DeadLetters } from '../stream/dead-letters.ts';
@@ -36,12 +36,12 @@ export interface SinkOptions {
 }
 
 export const TABLES_SIDE_BY_SIDE = 4;
-/** What is taken is inserted within this time when the sink is stopped, or is taken again by the next. Before, there is nothing to insert. */
+/** Grace for the last inserts after a stop. The next sink reads again what is not inserted by then. */
 const MAX_FLUSH_MS = 7_000;
 
 /**
  * Consumes the topics of the streams and inserts them into their tables until the signal aborts or, on demand, until caught
- * up. A stream that fails is left where it stands; the others go on. Services that go away are waited for.
+ * up. A stream that fails stops alone. The sink waits for services that are unavailable.
  *
  * @returns what each stream's sink did.
  * @throws ConfigError, ServiceUnavailableError or ServiceRefusedError before anything is consumed.
@@ -80,7 +80,7 @@ async function sinkStreams(
   const topics = streams.map((stream) => topicOf(topicPrefix, stream));
   const counts: SinkCounts[] = [];
   // Once for each: the streams of before go on.
-  const leave = ({ topic, stream, reason }: LeftTopic) => {
+  const leave = ({ topic, stream, reason }: SkippedTopic) => {
     if (leftTopics.has(topic)) return;
     leftTopics.add(topic);
     logger[stream === undefined ? 'warn' : 'error']({ topic, stream }, reason);
@@ -111,7 +111,7 @@ async function sinkStreams(
   const sinkOf = (topic: string) => {
     const stream = streamOfTopic(topicPrefix, topic);
     if (stream === undefined || options.streams?.includes(stream) === false) return undefined;
-    const reason = whyTaken(
+    const reason = nameConflictOf(
       topicPrefix,
       stream,
       new Set([...sinks.values()].map((other) => other.counts.stream)),
@@ -120,7 +120,7 @@ async function sinkStreams(
       leave({ topic, stream, reason });
       return undefined;
     }
-    logger.info({ stream, topic }, 'a new topic: the sink reads it too');
+    logger.info({ stream, topic }, 'new topic: the sink reads it too');
     return create(stream);
   };
   const server = await serveMetrics(settings.metricsPort, createSinkMetrics(counts));
@@ -144,7 +144,7 @@ async function createDatabase(
 ): Promise<void> {
   const { database } = settings;
   try {
-    // First: whoever may use a database need not be one who may make databases.
+    // First, because the account may lack the right to create databases.
     const query = `SELECT 1 FROM system.databases WHERE name = ${literal(database)}`;
     if ((await askRows(clickhouse, query, signal)).length > 0) return;
     await clickhouse.command({
@@ -160,14 +160,14 @@ async function prepareStreams(
   { topicPrefix }: Settings,
   options: SinkOptions,
   { admin, registry }: SinkConnections,
-): Promise<{ readonly streams: readonly string[]; readonly left: readonly LeftTopic[] }> {
+): Promise<{ readonly streams: readonly string[]; readonly left: readonly SkippedTopic[] }> {
   const existing = await admin.listTopics();
   const streams: string[] = [];
   for (const stream of chooseStreams(existing, topicPrefix, options.streams)) {
     if (!isDerivedView(stream) || (await isProduced(stream, existing, topicPrefix, registry)))
       streams.push(stream);
     else if (options.streams !== undefined)
-      logger.info({ stream }, 'never produced: its view is made from another stream');
+      logger.info({ stream }, 'never produced: its view derives from another stream');
   }
   await admin.ensureTopics(streams.map((stream) => topicOf(topicPrefix, stream)));
   return { streams, left: options.streams === undefined ? streamsUnder(topicPrefix, existing).left : [] };

@@ -8,7 +8,7 @@ const LOOK_MS = 5_000;
 
 /**
  * Looks every five seconds which topics there are and where they end, and lets the sinks know: kafkajs hears of neither while a topic is held, and of a
- * topic that nobody has subscribed to not at all.
+ * topic without a subscription not at all.
  *
  * @param onOthers is given the topics that have no sink.
  * @returns when the signal aborts. Never throws: what could not be asked is asked again.

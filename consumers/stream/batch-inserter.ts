@@ -9,7 +9,7 @@ import type { SinkCounts } from '../report/sink-counts.ts';
 import type { PositionFinder } from './positions.ts';
 import type { TopicPartitions } from './topic-partitions.ts';
 
-/** When so many rows are refused one after the other, it is the table that refuses, and not the rows. */
+/** So many refused rows in a row mean that the table is to blame, not the rows. */
 const MAX_REFUSED_IN_A_ROW = 100;
 
 /**
@@ -18,7 +18,7 @@ const MAX_REFUSED_IN_A_ROW = 100;
  */
 export type BatchOutcome = 'inserted' | 'changed' | 'refused';
 
-/** Some rows of a batch that stand together. */
+/** Consecutive rows of a batch. */
 interface BatchPart {
   /** In bytes of the batch's rows. */
   readonly from: number;
@@ -49,7 +49,7 @@ export interface BatchInserterOptions {
   readonly limit: LimitFunction;
 }
 
-/** Inserts batches into one table: letters first, then rows, so that nothing is acknowledged that is nowhere. */
+/** Inserts batches into one table: dead letters first, then rows, so that no commit passes a message that is stored nowhere. */
 export class BatchInserter {
   readonly #options: BatchInserterOptions;
   #refusedInARow = 0;
@@ -89,16 +89,16 @@ export class BatchInserter {
   }
 
   /**
-   * Inserts what it can of some rows that were refused together, by halves, and sets the rest aside. From left to right, so that at
-   * any moment all of a partition is in up to some offset.
+   * Inserts refused rows by halves, and sends the rows that remain refused to the dead-letter topic.
+   * It works from left to right, so that a partition never has a gap.
    *
-   * @returns false when the table has changed meanwhile, so that it is not the rows' fault: the rest is not in.
+   * @returns false if the table has changed, so that no row is to blame. The rest is not inserted.
    */
   async #sift(sifting: Sifting, from: number, to: number, reason: string): Promise<boolean> {
     const { insert, batch, kept } = sifting;
     const { table } = this.#options;
     if (to - from === 1) {
-      await this.#setAside(batch, kept[from], reason);
+      await this.#rejectRow(batch, kept[from], reason);
       return true;
     }
     const middle = (from + to) >>> 1;
@@ -141,11 +141,11 @@ export class BatchInserter {
     return outcome;
   }
 
-  async #setAside(batch: Batch, kept: KeptMessage | undefined, reason: string): Promise<void> {
+  async #rejectRow(batch: Batch, kept: KeptMessage | undefined, reason: string): Promise<void> {
     const { topic, table, letters, counts, policy } = this.#options;
     if (kept === undefined) return;
     const { partition, message } = kept;
-    // It carries defaults, which no record of the source has: a letter would leave a deleted record in sight.
+    // A dead letter would leave the deleted record visible.
     if (message.value === null && !(await table.forbidsDeletes(reason)))
       throw new ServiceRefusedError(
         `table ${table.name} refuses a delete (partition ${partition}, offset ${message.offset}), whose row has a key and defaults only: ClickHouse answers ${reason}. ` +

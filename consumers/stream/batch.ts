@@ -7,10 +7,10 @@ import type { DeadLetter } from './dead-letters.ts';
 import { detached } from './detached-message.ts';
 import { deduplicationToken, type OffsetRange } from './offset-range.ts';
 import type { RowBuffer } from '../transcode/row-buffer.ts';
-import type { Trail } from './trail.ts';
+import type { CommittedRows } from './commit-metadata.ts';
 import { topicIdHalves, writeSystemColumns, type TopicIdHalves } from '../transcode/system-columns.ts';
 
-/** A message whose row stands in a batch, and where that row ends. */
+/** A message of a batch, and the end of its row. */
 export interface KeptMessage {
   readonly partition: number;
   readonly message: KafkaMessage;
@@ -22,7 +22,7 @@ interface BatchRange extends OffsetRange {
   maxTimeMs: number;
 }
 
-/** Where the rows of some messages stand that follow each other in a batch. */
+/** Returns the ranges of consecutive messages of a batch. */
 export function rangesOf(kept: readonly KeptMessage[], topicId: bigint): RowRange[] {
   const ranges = new Map<number, BatchRange>();
   for (const { partition, message } of kept)
@@ -30,7 +30,7 @@ export function rangesOf(kept: readonly KeptMessage[], topicId: bigint): RowRang
   return [...ranges.values()].map((range) => ({ topicId, ...range }));
 }
 
-/** The same of messages with others between them. */
+/** Returns a range for each message, for messages that are not consecutive. */
 export function placesOf(kept: readonly KeptMessage[], topicId: bigint): RowRange[] {
   return kept.flatMap((one) => rangesOf([one], topicId));
 }
@@ -55,7 +55,7 @@ function widen(ranges: Map<number, BatchRange>, partition: number, offset: numbe
   else if (timeMs > range.maxTimeMs) range.maxTimeMs = timeMs;
 }
 
-/** What a letter takes in memory and on the wire beside the bytes of its message, about. */
+/** Approximate bytes of a dead letter beside its key and value. */
 const LETTER_BYTES = 500;
 
 /** Rows for one table, from all partitions of its topic, as they came in. */
@@ -63,19 +63,19 @@ export class Batch {
   /** Those that the rows are made for. */
   readonly columns: readonly TableColumn[];
   readonly rows: RowBuffer;
-  /** By partition, the offset behind the last message that is in the batch, or that leaves no trace, such as the mark of a transaction. */
+  /** By partition, the offset behind the last message of the batch, transaction markers included. */
   readonly consumed = new Map<number, bigint>();
   readonly startedMs = performance.now();
-  /** The messages of the rows: only kept when a row may have to be set aside, since they take much memory. */
+  /** The messages of the rows, kept only if a row may be rejected, because they need much memory. */
   readonly kept: KeptMessage[] | undefined;
-  /** Of the topic that the messages are of; 0 where it is not known. */
+  /** Kafka's id of the topic; 0 if unknown. */
   readonly topicId: bigint;
   readonly #topic: TopicIdHalves;
   readonly #ranges = new Map<number, BatchRange>();
   readonly #id = randomUUID();
   readonly #letters: DeadLetter[] = [];
   readonly #refused = new Set<KeptMessage>();
-  #letterBytes = 0;
+  #deadLetterBytes = 0;
   #rowCount = 0;
   #timestamp = '';
   #timeMs = 0;
@@ -96,25 +96,25 @@ export class Batch {
     return this.#letters;
   }
 
-  /** About what the letters take. */
-  get letterBytes(): number {
-    return this.#letterBytes;
+  /** Approximate bytes of the dead letters. */
+  get deadLetterBytes(): number {
+    return this.#deadLetterBytes;
   }
 
-  /** Sets a message aside. */
-  setAside(letter: DeadLetter): void {
+  /** Rejects a message, which becomes a dead letter. */
+  reject(letter: DeadLetter): void {
     const { key, value } = letter.message;
     this.#letters.push({ ...letter, message: detached(letter.message) });
-    this.#letterBytes += LETTER_BYTES + (key?.length ?? 0) + (value?.length ?? 0);
+    this.#deadLetterBytes += LETTER_BYTES + (key?.length ?? 0) + (value?.length ?? 0);
   }
 
-  /** The row of the message was refused, and it is set aside. */
+  /** Records that the table refused the row, and that its message is a dead letter. */
   refuse(kept: KeptMessage): void {
     this.#refused.add(kept);
   }
 
-  /** By partition, what is left behind in the topic by this batch, once it is inserted. */
-  get trails(): ReadonlyMap<number, Trail> {
+  /** What the batch adds to each partition, for its commit. */
+  get addedRows(): ReadonlyMap<number, CommittedRows> {
     const inserted = this.kept?.filter((kept) => !this.#refused.has(kept));
     const ranges = inserted === undefined ? this.ranges : rangesOf(inserted, this.topicId);
     const aside = [...this.#letters, ...this.#refused];
@@ -134,8 +134,8 @@ export class Batch {
   }
 
   /**
-   * The deduplication token of the insert of this batch, or of a part of it. Its own: the server drops what has a token of before, also where
-   * the rows of that one were deleted since.
+   * Returns the deduplication token for the insert of this batch, or of a part of it. Every batch has its
+   * own: the server drops a repeated token even if the first rows were deleted since.
    */
   token(part = ''): string {
     return `${deduplicationToken(this.topicId, this.#ranges.values(), part)} ${this.#id}`;

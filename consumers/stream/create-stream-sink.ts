@@ -17,39 +17,39 @@ import { createSinkCounts, type SinkCounts } from '../report/sink-counts.ts';
 import type { SinkGroup } from '../run/sink-group.ts';
 import { StreamSchemas } from './stream-schemas.ts';
 import { StreamSink, type BatchLimits } from './stream-sink.ts';
-import { SetAside } from './set-aside.ts';
+import { DeadLetterIndex } from './dead-letter-index.ts';
 import { PositionFinder, type ResumeEvidence } from './positions.ts';
 import { TopicPartitions } from './topic-partitions.ts';
 
 /**
- * Large inserts are what ClickHouse is fast with; the age bounds how late a row is seen. The bytes leave room for a fetch in a buffer of
- * 32 MiB, of which a table at work has two.
+ * ClickHouse is fast with large inserts; the age bounds how late a row is visible. The bytes leave
+ * room for a fetch in a buffer of 32 MiB. A busy table has two buffers.
  */
 const limits: BatchLimits = {
   rows: 200_000,
   bytes: 24 * 1024 * 1024,
-  letterBytes: 4 * 1024 * 1024,
+  deadLetterBytes: 4 * 1024 * 1024,
   ageMs: 750,
   quietMs: 150,
 };
 
-/** What the sinks of all streams share. */
+/** Services that the sinks of all streams share. */
 export interface SinkServices extends Connections {
   readonly clickhouse: ClickHouseClient;
   readonly letters: Pick<DeadLetters, 'send'>;
-  /** Of inserts side by side. */
+  /** Limits concurrent inserts. */
   readonly limit: LimitFunction;
   readonly buffers: RowBuffers;
   readonly outages: Outages;
 }
 
-export interface StreamSinkWishes {
+export interface CreateStreamSinkOptions {
   readonly stream: string;
   readonly group: SinkGroup;
   readonly caughtUp: CaughtUp;
   /** Another table than the stream's own; see {@link StorageTable}. */
   readonly table?: string;
-  /** By partition, the offset before which nothing is taken. */
+  /** By partition, the lowest offset to resume at. */
   readonly floors?: ReadonlyMap<number, bigint>;
 }
 
@@ -61,17 +61,17 @@ export interface CreatedSink {
   readonly partitions: TopicPartitions;
 }
 
-/** Puts the sink of one stream together. It waits for services for as long as they are away. */
-export function createStreamSink(services: SinkServices, wishes: StreamSinkWishes): CreatedSink {
+/** Creates the sink of one stream. It waits for services that are unavailable. */
+export function createStreamSink(services: SinkServices, options: CreateStreamSinkOptions): CreatedSink {
   const { settings, registry, clickhouse, signal, letters, limit, buffers } = services;
-  const { stream, group, caughtUp, floors } = wishes;
+  const { stream, group, caughtUp, floors } = options;
   const topic = topicOf(settings.topicPrefix, stream);
   const counts = createSinkCounts(stream, storageTableOf(stream));
   const policy = patiently(counts, services.outages);
   const table = new StorageTable({
     database: new Database(clickhouse, settings.clickhouse, { signal, policy }),
     stream,
-    ...(wishes.table !== undefined && { table: wishes.table }),
+    ...(options.table !== undefined && { table: options.table }),
     onChange: () => counts.schemaChanges++,
   });
   const schemas = new StreamSchemas(registry, subjectOf(settings.topicPrefix, stream), table, policy);
@@ -124,8 +124,8 @@ function resumeEvidence(
     committed: () => ifAllowed(committed(), new Map()),
     letters: () =>
       ifAllowed(
-        steadily('dead letters', () => SetAside.read(services)),
-        new SetAside(settings.topicPrefix),
+        steadily('dead letters', () => DeadLetterIndex.read(services)),
+        new DeadLetterIndex(settings.topicPrefix),
       ),
     wasMergedAway: (spans, letters) =>
       ifAllowed(
@@ -135,7 +135,7 @@ function resumeEvidence(
   };
 }
 
-/** Asks a service again for as long as it takes. */
+/** Retries until the service answers, and reports the outage. */
 function patiently(counts: SinkCounts, outages: Outages): RetryPolicy {
   return {
     ...steadyRetry,

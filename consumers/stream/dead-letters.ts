@@ -21,16 +21,16 @@ export interface DeadLetter {
   readonly error: RecordError;
 }
 
-/** Requests that are told of in the log: the summary and `npm run dead-letters` have them all. */
-const MAX_TOLD = 10;
+/** Requests that are logged as warnings: the summary and `npm run dead-letters` show all. */
+const MAX_LOGGED = 10;
 
-/** Bytes of letters in one request, unless one alone has more: all may go into one record batch. */
+/** Bytes of dead letters in one request, unless a single one has more: a request may be one record batch. */
 const MAX_REQUEST_BYTES = 1024 * 1024;
 
 /** Left for what Kafka adds to a message, and for the headers of a redrive. */
 const SPARE_BYTES = 16 * 1024;
 
-/** A letter as a message of its topic. */
+/** A dead letter as a message of its topic. */
 interface LetterMessage {
   readonly key: string;
   readonly value: Buffer;
@@ -38,15 +38,15 @@ interface LetterMessage {
 }
 
 /**
- * Sends messages that cannot become rows to the topic of dead letters. A letter's key is its message's position, so one that is
- * sent again, as after a crash, takes the place of the first.
+ * Sends messages that cannot become rows to the dead-letter topic. The key is the position of the
+ * message, so a dead letter that is sent again, as after a crash, replaces the first.
  */
 export class DeadLetters {
   readonly #admin: KafkaAdmin;
   readonly #settings: Pick<Settings, 'kafka' | 'topicPrefix'>;
   readonly #signal: AbortSignal;
   #connecting: Promise<Producer> | undefined;
-  #told = 0;
+  #logged = 0;
 
   constructor(admin: KafkaAdmin, settings: Pick<Settings, 'kafka' | 'topicPrefix'>, signal: AbortSignal) {
     this.#admin = admin;
@@ -54,7 +54,7 @@ export class DeadLetters {
     this.#signal = signal;
   }
 
-  /** Returns when Kafka has them all. @throws ServiceRefusedError; ServiceUnavailableError when the policy gives up. */
+  /** Returns when Kafka has stored all. @throws ServiceRefusedError; ServiceUnavailableError after the last retry. */
   async send(letters: readonly DeadLetter[], policy: RetryPolicy): Promise<void> {
     if (letters.length === 0) return;
     const topic = deadLettersTopic(this.#settings.topicPrefix);
@@ -62,9 +62,9 @@ export class DeadLetters {
     const [first] = letters;
     if (first === undefined) return;
     const { stream, partition, message, error } = first;
-    logger[++this.#told <= MAX_TOLD ? 'warn' : 'debug'](
+    logger[++this.#logged <= MAX_LOGGED ? 'warn' : 'debug'](
       { stream, letters: letters.length, partition, offset: message.offset, reason: error.message },
-      'set aside as dead letters; the first is named',
+      'messages sent to the dead-letter topic; the first is named',
     );
   }
 
@@ -72,7 +72,7 @@ export class DeadLetters {
     if (this.#connecting !== undefined) await disconnect(this.#connecting);
   }
 
-  /** A topic that was made by somebody else may take less than ours: then fewer letters at a time, and less of each. */
+  /** Sends fewer and shorter dead letters if the topic, created by other means, accepts less than ours. */
   async #deliver(topic: string, messages: readonly LetterMessage[], policy: RetryPolicy): Promise<void> {
     try {
       await this.#sendRequest(topic, messages, policy);
@@ -119,12 +119,12 @@ export class DeadLetters {
   }
 }
 
-/** Of a producer that could not connect nothing is left. */
+/** Ignores a producer that could not connect. */
 async function disconnect(connecting: Promise<Producer>): Promise<void> {
   await connecting.then((producer) => producer.disconnect()).catch(() => {});
 }
 
-/** The messages of letters, as they are sent together. */
+/** Groups the messages of dead letters into requests. */
 export function requestsOf(letters: readonly DeadLetter[]): LetterMessage[][] {
   const requests: LetterMessage[][] = [];
   let bytes = Infinity;
@@ -141,7 +141,7 @@ export function requestsOf(letters: readonly DeadLetter[]): LetterMessage[][] {
   return requests;
 }
 
-/** In bytes, without the few that stand between the fields. */
+/** Returns the bytes of a message without those between its fields. */
 export function sizeOf({ key, value, headers = {} }: Message): number {
   const texts = [...Object.keys(headers), ...Object.values(headers).flat(), key, value];
   return texts.reduce<number>((sum, text) => sum + (text ? Buffer.byteLength(text) : 0), 0);
@@ -150,7 +150,7 @@ export function sizeOf({ key, value, headers = {} }: Message): number {
 function letterMessage({ stream, topic, partition, message, schemaId, error }: DeadLetter): LetterMessage {
   return {
     key: `${stream}|sink|${partition}|${message.offset}`,
-    // A delete has no value, which on this topic would delete the letter.
+    // The value of a delete is null, which would delete the dead letter on this topic.
     value: message.value ?? Buffer.alloc(0),
     headers: {
       [deadLetterHeaders.stream]: stream,

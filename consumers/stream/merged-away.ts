@@ -23,8 +23,8 @@ import { detached } from './detached-message.ts';
 import { RowKeys } from './row-keys.ts';
 import { rowsOfTopic } from './resume-offset.ts';
 import type { TableRows } from '../table/partition-rows.ts';
-import type { SetAside } from './set-aside.ts';
-import { blockOf, lostSpan, type TrailOwner } from './trail.ts';
+import type { DeadLetterIndex } from './dead-letter-index.ts';
+import { blockOf, lostSpan, type CommitScope } from './commit-metadata.ts';
 
 /** The most keys in one query, and the most bytes that they may have. */
 const KEYS_PER_QUERY = 2_000;
@@ -62,7 +62,7 @@ export async function wasMergedAway(
   services: MergedAwayServices,
   stream: string,
   spans: ReadonlyMap<number, OffsetSpan>,
-  setAside: Pick<SetAside, 'has'>,
+  setAside: Pick<DeadLetterIndex, 'has'>,
 ): Promise<boolean> {
   const { settings, clickhouse, signal } = services;
   const doing = `rows of ${storageTableOf(stream)}`;
@@ -89,7 +89,7 @@ export async function wasMergedAway(
 export interface ResumeState {
   readonly table: Pick<StorageTable, 'hasBlocks'>;
   readonly rows: TableRows;
-  readonly owner: TrailOwner;
+  readonly owner: CommitScope;
   readonly next: ReadonlyMap<number, bigint>;
   readonly ends: ReadonlyMap<number, bigint>;
   readonly committed: ReadonlyMap<number, CommittedOffset>;
@@ -149,7 +149,10 @@ class Comparison {
   }
 
   /** @throws UnexplainedMessage as soon as there is one. */
-  async prove(spans: ReadonlyMap<number, OffsetSpan>, setAside: Pick<SetAside, 'has'>): Promise<boolean> {
+  async prove(
+    spans: ReadonlyMap<number, OffsetSpan>,
+    setAside: Pick<DeadLetterIndex, 'has'>,
+  ): Promise<boolean> {
     const topic = topicOf(this.#services.settings.topicPrefix, this.#stream);
     await this.#read(
       (message, partition) => {

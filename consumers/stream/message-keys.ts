@@ -12,12 +12,12 @@ import { RowBuffer } from '../transcode/row-buffer.ts';
 import { dateText } from '../transcode/scalar-text.ts';
 import { Transcoding } from '../transcode/transcoding.ts';
 
-/** For how long an id that the registry does not know is not asked for again. */
+/** How long an id that the registry does not know is not requested again. */
 const UNKNOWN_FOR_MS = 60_000;
-/** Bytes of something else name a new one each. */
+/** Bytes that are no framed key may name a new id each. */
 const MAX_SCHEMAS = 1_000;
 
-/** Of which field of a schema the key is read: only records are parsed. */
+/** The field that holds the key, because only records are parsed. */
 const KEY_FIELD = 'key';
 
 /** How the keys that name a schema are read. */
@@ -30,16 +30,17 @@ interface KeySchema {
 }
 
 /**
- * Reads of a message's key which row it names: the text that our own producers write, parts joined by `|`; a framed key whose schema the
- * registry has (Avro, JSON Schema); plain JSON with the names of the primary key; an integer as Java's serializers write it. A key that may mean
- * anything else is refused: it would delete nothing, or another row.
+ * Reads from a message key which row it names. It accepts text as our producers write it, parts joined by
+ * `|`; a framed key whose schema the registry has (Avro, JSON Schema); plain JSON with the names of the
+ * primary key; an integer as Java's serializers write it. It refuses ambiguous keys, which would delete
+ * nothing or another row.
  */
 export class MessageKeys {
   readonly #registry: Registry;
   readonly #subject: string;
   readonly #policy: RetryPolicy;
   readonly #schemas = new Map<number, KeySchema>();
-  readonly #wanted = new Set<number>();
+  readonly #awaited = new Set<number>();
 
   /** @param subject of the topic's keys. */
   constructor(registry: Registry, subject: string, policy: RetryPolicy = serviceRetry) {
@@ -64,7 +65,7 @@ export class MessageKeys {
     const id = key.readUInt32BE(1);
     const schema = this.#schemas.get(id);
     if (schema === undefined || schema.untilMs < performance.now()) {
-      this.#wanted.add(id);
+      this.#awaited.add(id);
       return id;
     }
     if (integer !== undefined && !schema.isOfTopic) return [integer];
@@ -72,8 +73,8 @@ export class MessageKeys {
   }
 
   /** Whether {@link partsOf} waits for the schema. */
-  wants(id: number): boolean {
-    return this.#wanted.has(id);
+  awaits(id: number): boolean {
+    return this.#awaited.has(id);
   }
 
   /** Learns the schema of an id that {@link partsOf} has answered. @throws ServiceUnavailableError, ServiceRefusedError */
@@ -85,7 +86,7 @@ export class MessageKeys {
     if (this.#schemas.size >= MAX_SCHEMAS) this.#schemas.clear();
     const untilMs = registered === undefined ? performance.now() + UNKNOWN_FOR_MS : Infinity;
     this.#schemas.set(id, { read, isOfTopic, untilMs });
-    this.#wanted.delete(id);
+    this.#awaited.delete(id);
   }
 
   async #reader(id: number, registered: SchemaText | undefined): Promise<KeySchema['read']> {
@@ -139,7 +140,7 @@ function javaInteger(key: Buffer): string | undefined {
 function plainParts(key: Buffer, primaryKey: readonly string[]): readonly string[] {
   if (!isUtf8(key)) throw unfitKey('is neither text nor framed', primaryKey);
   const text = key.toString('utf8');
-  // What a StringConverter makes of a record.
+  // A StringConverter writes records like this.
   if (/^Struct\{.*\}$/s.test(text)) throw unfitKey('is the text of a Java object', primaryKey);
   const json = /^(?:\{.*\}|".*")$/s.test(text) ? jsonIn(text) : undefined;
   if (json !== undefined) return partsIn(withoutEnvelope(json), primaryKey, false);
@@ -182,7 +183,7 @@ function partsIn(value: JsonValue, primaryKey: readonly string[], isAnyName: boo
 }
 
 function keyText(value: JsonValue | undefined): string | undefined {
-  // What was no UTF-8 would name another row.
+  // Text that was not UTF-8 would name another row.
   if (typeof value === 'string') return value.includes('\ufffd') ? undefined : value;
   const isWhole = typeof value === 'bigint' || (typeof value === 'number' && Number.isSafeInteger(value));
   return isWhole ? String(value) : undefined;
@@ -247,7 +248,7 @@ function uuidText(bytes: string): string {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }
 
-/** Of a record, its fields. */
+/** Converts the fields of a record. */
 function asKeys(value: JsonValue, type: WriterType): JsonValue {
   const [only, ...others] = splitUnion(type).values;
   if (only?.type.kind !== 'record' || others.length > 0 || !isJsonObject(value)) return asKey(value, type);

@@ -1,4 +1,4 @@
-/** What a batch holds of one partition: every message from the first offset to the last that the topic has. */
+/** The messages of one partition in a batch: all that the topic has between two offsets. */
 export interface OffsetRange {
   readonly partition: number;
   readonly first: number;
@@ -9,11 +9,11 @@ export interface OffsetRange {
 }
 
 /**
- * The deduplication token of an insert: the topic's id, ranges, and the times of their ends. The same messages give the same
- * token, and messages of a topic that was made again give another, though their offsets are the same.
+ * Returns the deduplication token of an insert: topic id, ranges, and the times of their ends. A
+ * recreated topic gives other tokens for the same offsets.
  *
- * @param topicId 0 where it is not known: then only the times tell topics apart.
- * @param part tells apart the inserts that a batch was divided into.
+ * @param topicId 0 if unknown: then only the times distinguish topics.
+ * @param part distinguishes the inserts of one batch.
  */
 export function deduplicationToken(topicId: bigint, ranges: Iterable<OffsetRange>, part = ''): string {
   const texts = [...ranges]

@@ -50,7 +50,7 @@ async function askOffsetsSince(
   topic: string,
   timeMs: bigint,
 ): Promise<ReadonlyMap<number, bigint>> {
-  // Kafka takes -1 and -2 for the end and the start.
+  // Kafka reads -1 and -2 as the end and the start.
   return admin.offsetsSince(topic, messageTimeMs(String(timeMs)));
 }
 
@@ -60,7 +60,7 @@ export function topicIdOf(logs: ReadonlyMap<number, PartitionLog>): bigint {
   return 0n;
 }
 
-/** By partition, the offset behind the last that it has, or had when it was looked at. */
+/** Returns the end offset of each partition. */
 export function endsOf(partitions: ReadonlyMap<number, { readonly end: bigint }>): Map<number, bigint> {
   return new Map([...partitions].map(([partition, { end }]) => [partition, end]));
 }

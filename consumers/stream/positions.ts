@@ -8,10 +8,10 @@ import { findMergedAway } from './merged-away.ts';
 import { endsOf, readPartitionLogs, topicIdOf } from './partition-logs.ts';
 import type { TableRows } from '../table/partition-rows.ts';
 import { highestOf, resumeOffset, rowsOfTopic } from './resume-offset.ts';
-import type { SetAside } from './set-aside.ts';
-import { trailIn, trailOf, type Trail, type TrailOwner } from './trail.ts';
+import type { DeadLetterIndex } from './dead-letter-index.ts';
+import { trustedRows, committedRows, type CommittedRows, type CommitScope } from './commit-metadata.ts';
 
-type Letters = Pick<SetAside, 'countBetween' | 'has'>;
+type Letters = Pick<DeadLetterIndex, 'countBetween' | 'has'>;
 
 /** Finds messages behind the last rows that need no row: dead letters, or rows that merges removed. */
 export interface ResumeEvidence {
@@ -27,7 +27,7 @@ export interface Position {
   readonly next: bigint;
   /** The partition's end; undefined if the topic lacks the partition. */
   readonly end: bigint | undefined;
-  readonly trail: Trail | undefined;
+  readonly trail: CommittedRows | undefined;
 }
 
 export interface Positions {
@@ -126,7 +126,7 @@ export class PositionFinder {
     found: Map<number, Position>,
     state: {
       readonly rows: TableRows;
-      readonly owner: TrailOwner;
+      readonly owner: CommitScope;
       readonly committed: ReadonlyMap<number, CommittedOffset>;
       readonly ends: ReadonlyMap<number, bigint>;
     },
@@ -148,7 +148,8 @@ export class PositionFinder {
       const commit = state.committed.get(partition);
       const { end = 0n } = position;
       const trail =
-        commit && trailIn(commit, state.owner, { next: resumed.next, highest: resumed.trail?.highest, end });
+        commit &&
+        trustedRows(commit, state.owner, { next: resumed.next, highest: resumed.trail?.highest, end });
       if (commit === undefined || trail === undefined) continue;
       // Redriven dead letters have rows, which the table may have lost.
       const count = (await letters()).countBetween(topic, partition, resumed.next, commit.offset);
@@ -177,13 +178,13 @@ function rowsOf(rows: TableRows, partitions: readonly number[]): TableRows {
 
 function uncommittedOf(
   found: ReadonlyMap<number, Position>,
-  owner: TrailOwner,
+  owner: CommitScope,
   committed: ReadonlyMap<number, CommittedOffset>,
 ): ReadonlyMap<number, bigint> {
   if (owner.topicId === 0n) return new Map();
   const differing = [...found].filter(([partition, { trail }]) => {
     const commit = committed.get(partition);
-    return (commit && trailOf(commit, owner))?.highest !== trail?.highest;
+    return (commit && committedRows(commit, owner))?.highest !== trail?.highest;
   });
   return new Map(differing.map(([partition, { next }]) => [partition, next]));
 }

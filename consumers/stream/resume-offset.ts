@@ -1,6 +1,6 @@
 import type { MessagePosition, PartitionRows, TableRows } from '../table/partition-rows.ts';
 
-/** What the partition holds now. */
+/** The messages that a partition has now. */
 export interface PartitionLog {
   /** Kafka's id of its topic; 0 where the broker gives none (before Kafka 2.8). */
   readonly topicId: bigint;
@@ -15,8 +15,8 @@ export interface PartitionLog {
 }
 
 /**
- * The rows that are of a topic. Those of an unknown topic are among them as long as the table has none of a third: they were written
- * before it kept the topic, or by a broker that gives no ids.
+ * Returns the rows of a topic. Rows without a topic id are included unless the table has rows of another
+ * topic: an earlier version wrote them, or the broker has no ids.
  */
 export function rowsOfTopic(rows: TableRows, topicId: bigint): TableRows {
   if (topicId === 0n) return rows;
@@ -24,7 +24,7 @@ export function rowsOfTopic(rows: TableRows, topicId: bigint): TableRows {
   return rows.filter((row) => row.topicId === topicId || (row.topicId === 0n && !hasOther));
 }
 
-/** Of a partition, the highest offset that the rows have, and its time; undefined if they have none. */
+/** Returns the highest offset among a partition's rows, with its time; undefined without rows. */
 export function highestOf(rows: TableRows, partition: number): MessagePosition | undefined {
   return rows
     .filter((row) => row.partition === partition)
@@ -36,14 +36,14 @@ export function highestOf(rows: TableRows, partition: number): MessagePosition |
 }
 
 /**
- * Where a sink goes on with a partition of which the table holds some rows.
+ * Returns the offset at which a sink resumes a partition.
  *
  * - Rows of the topic as it is: behind the highest offset. Every insert is one block of contiguous ranges, so nothing below it is
  *   missing.
- * - Only rows of a topic that was deleted and made again, or was cut off: from the start.
+ * - Only rows of a topic that was recreated or truncated: from the start.
  *
- * Topics are told by their ids. Of rows without one the log's end tells; and its first message being later than the newest row, which
- * can only be if that row's message has gone. Of times that producers give nothing is inferred.
+ * Ids distinguish topics. Rows without an id count as the topic's unless they lie beyond the log's end,
+ * or the log's first message is later than the newest row. Times that producers set prove nothing.
  */
 export async function resumeOffset(rows: TableRows, partition: number, log: PartitionLog): Promise<bigint> {
   let next = log.start;

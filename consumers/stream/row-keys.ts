@@ -21,17 +21,18 @@ export interface RowKeyServices {
 }
 
 /**
- * The key of the row that a message becomes: of a record out of its value, as the sink takes it, and of a delete out of the message's key.
- * The message's own key is compared with it: only where the two are the same does compaction keep the last message of each row.
+ * Reads the row key of a message: from the value of a record, as the sink does, and from the key of a
+ * delete. Also compares it with the message key: compaction keeps the last message of each row only
+ * if the two are the same.
  */
 export class RowKeys {
   readonly #services: RowKeyServices;
   readonly #stream: string;
   readonly #columns: readonly TableColumn[];
-  /** By schema id; undefined where nobody can read its messages. */
+  /** By schema id; undefined if its messages cannot be read. */
   readonly #transcoders = new Map<number, RowTranscoder | undefined>();
   readonly #keys: MessageKeys;
-  /** Ways to read a message key, the first that fits counts. */
+  /** Ways to read a message key: the first that fits counts. */
   readonly #primaryKeys: (readonly string[])[];
   readonly #out = new RowBuffer(1_024);
   #keyedOtherwise: string | undefined;
@@ -82,7 +83,7 @@ export class RowKeys {
 
   /** Learns the schema of an id that {@link of} has answered. @throws ServiceUnavailableError, ServiceRefusedError */
   async learn(id: number): Promise<void> {
-    if (this.#keys.wants(id)) return this.#keys.learn(id);
+    if (this.#keys.awaits(id)) return this.#keys.learn(id);
     const schema = await this.#services.registry.schemaText(id);
     if (schema === undefined) this.#transcoders.set(id, undefined);
     else await this.#learn(schema);
@@ -99,7 +100,7 @@ export class RowKeys {
     try {
       const schema = await readWriterSchema(this.#services.registry, this.#stream, registered);
       const { fields, primaryKey } = schema;
-      // What stands behind the key, which is most of a message, is not looked at.
+      // Fields behind the key, most of a message, are not read.
       const isKey = ({ name }: { name: string }) => this.#columns.some((column) => column.name === name);
       const head = { ...schema, fields: fields.slice(0, fields.findLastIndex(isKey) + 1) };
       this.#transcoders.set(

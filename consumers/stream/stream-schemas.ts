@@ -45,7 +45,7 @@ export class StreamSchemas {
   readonly #policy: RetryPolicy;
   readonly #keys: MessageKeys;
   readonly #schemas = new Map<number, WriterSchema>();
-  /** Of every schema that is known, also of those for which the table has no columns yet. */
+  /** Every known schema, also without columns in the table. */
   readonly #parsed = new Map<number, WriterSchema>();
   #declared: DeclaredFields = new Map();
   /** Why the messages of an id cannot be read, and until when that is believed. */
@@ -66,7 +66,7 @@ export class StreamSchemas {
     this.#keys = new MessageKeys(registry, keySubjectOf(subject), policy);
   }
 
-  /** The fields that a delete is told by; undefined while no schema is known. */
+  /** The fields that identify a deleted row; undefined while no schema is known. */
   get primaryKey(): readonly string[] | undefined {
     return this.#primaryKey;
   }
@@ -77,7 +77,7 @@ export class StreamSchemas {
   }
 
   /**
-   * What a message's key says of the primary key; or the id of the schema that must be learnt first.
+   * Returns the parts of the primary key in a message key; or the id of the schema to learn first.
    *
    * @throws DecodeError for a key that names no row.
    */
@@ -89,7 +89,7 @@ export class StreamSchemas {
     return this.#keys.partsOf(key, primaryKey, isIntegerKey(primaryKey, columns));
   }
 
-  /** Everything is to be learnt again, since the table is not what it was. */
+  /** Forgets everything, because the table has changed. */
   forget(): void {
     this.#schemas.clear();
     this.#parsed.clear();
@@ -103,7 +103,7 @@ export class StreamSchemas {
   /**
    * The transcoder of a schema; undefined for one that must be learnt first, or for which the columns lack something.
    *
-   * @throws UnknownSchemaError for an id whose messages nobody can read.
+   * @throws UnknownSchemaError for an id whose messages cannot be read.
    */
   transcoderOf(id: number, columns: readonly TableColumn[]): RowTranscoder | undefined {
     if (this.#transcoderColumns !== columns) {
@@ -138,15 +138,15 @@ export class StreamSchemas {
       await this.#cover(latest);
     } catch (error) {
       if (!(error instanceof UnfitSchemaError)) throw error;
-      // Messages of before may be well: the first of its own stops the stream.
+      // Earlier messages may be fine: the first message of this schema stops the stream.
       this.#latestFault = error;
       logger.warn({ stream: this.#table.stream, reason: error.message }, 'the latest schema has no table');
     }
   }
 
   /**
-   * The same for every schema that the subject has had, so that a table made anew has all the columns. One that does not fit the latest
-   * is left out: it counts only if a message has it.
+   * Learns every schema of the subject, so that a recreated table has all the columns. Skips a schema
+   * that does not fit the latest: it counts only if a message names it.
    *
    * @returns whether the subject has any schema.
    */
@@ -165,12 +165,12 @@ export class StreamSchemas {
 
   /**
    * Learns a schema and gives the table its columns. The latest schema of the topic's subject is the topic's: if it has no table, the stream
-   * has to stop. Any other id is the message's own affair, which must stop nobody else's.
+   * stops. Any other id concerns only the messages that name it.
    *
    * @throws IncompatibleSchemaError, ServiceRefusedError
    */
   async learn(id: number): Promise<void> {
-    if (this.#keys.wants(id)) return this.#keys.learn(id);
+    if (this.#keys.awaits(id)) return this.#keys.learn(id);
     if (this.#schemas.has(id)) return;
     let schema = await this.#registry.schemaText(id, this.#policy);
     // A registry of several nodes may learn of a schema a little later than the topic.
@@ -237,7 +237,7 @@ export class StreamSchemas {
 
   #remember(id: number, reason: string): void {
     const nowMs = performance.now();
-    // Those of before come first.
+    // The oldest come first.
     for (const [earlier, { untilMs }] of this.#unknown) {
       if (untilMs > nowMs && earlier !== id) break;
       this.#unknown.delete(earlier);

@@ -19,7 +19,7 @@ export interface BatchLimits {
   readonly rows: number;
   readonly bytes: number;
   /** Bytes of its dead letters. */
-  readonly letterBytes: number;
+  readonly deadLetterBytes: number;
   /** Time since its first message. */
   readonly ageMs: number;
   /** Time since its last message. */
@@ -280,7 +280,7 @@ export class StreamSink {
         this.#startOver();
         return;
       }
-      partitions.commit(batch.consumed, batch.trails, block);
+      partitions.commit(batch.consumed, batch.addedRows, block);
       counts.stalledSinceMs = undefined;
       this.#countLag();
       if (asked === this.#events) this.#on('inserted');
@@ -288,7 +288,7 @@ export class StreamSink {
       // The new owner inserts the batch again, but cannot repair what a failing view has left in the table.
       if (!generation.aborted || error instanceof ViewFailedError) throw error;
     } finally {
-      buffers.giveBack(batch.rows);
+      buffers.release(batch.rows);
       this.#updateFlow();
     }
   }
@@ -375,7 +375,7 @@ export class StreamSink {
       } catch (error) {
         if (!(error instanceof RecordError)) throw error;
         const letter = { stream: this.counts.stream, topic: this.topic, partition, message, error };
-        batch.setAside({ ...letter, schemaId: schemaIdIn(message.value) });
+        batch.reject({ ...letter, schemaId: schemaIdIn(message.value) });
       }
     }
     return undefined;
@@ -383,12 +383,14 @@ export class StreamSink {
 
   #createBatch(): Batch {
     const { table, partitions, buffers } = this.#options;
-    return new Batch(table.columns, buffers.take(), partitions.topicId, this.#isCareful);
+    return new Batch(table.columns, buffers.acquire(), partitions.topicId, this.#isCareful);
   }
 
-  #isFull({ rows, rowCount, letterBytes }: Batch): boolean {
+  #isFull({ rows, rowCount, deadLetterBytes }: Batch): boolean {
     const { limits } = this.#options;
-    return rowCount >= limits.rows || rows.length >= limits.bytes || letterBytes >= limits.letterBytes;
+    return (
+      rowCount >= limits.rows || rows.length >= limits.bytes || deadLetterBytes >= limits.deadLetterBytes
+    );
   }
 
   #isDue(): boolean {
@@ -423,7 +425,7 @@ export class StreamSink {
   }
 
   #discard(): void {
-    if (this.#filling !== undefined) this.#options.buffers.giveBack(this.#filling.rows);
+    if (this.#filling !== undefined) this.#options.buffers.release(this.#filling.rows);
     this.#filling = undefined;
     this.#unknownSchemaId = undefined;
     this.counts.oldestRowMs = undefined;

@@ -4,7 +4,7 @@ import type { CaughtUp } from '../../core/kafka/caught-up.ts';
 import { StoppedError } from '../../core/errors.ts';
 import type { StorageTable } from '../table/storage-table.ts';
 import type { Positions } from './positions.ts';
-import { extended, trailText, type Trail } from './trail.ts';
+import { accumulated, commitMetadata, type CommittedRows } from './commit-metadata.ts';
 
 /** What the partitions of one topic ask of the consumer. */
 export interface TopicControl {
@@ -29,7 +29,7 @@ interface PartitionState {
   /** The partition's end; undefined if unknown. */
   end: bigint | undefined;
   /** What the last commit says of the rows; undefined before the first one. */
-  trail: Trail | undefined;
+  trail: CommittedRows | undefined;
 }
 
 /** Messages of a partition before its end that are not in the table, and how many of these were accepted. */
@@ -169,15 +169,15 @@ export class TopicPartitions {
    * @param trails what was added since the last commit.
    * @param block the last block of the table.
    */
-  commit(offsets: ReadonlyMap<number, bigint>, trails: ReadonlyMap<number, Trail>, block = ''): void {
+  commit(offsets: ReadonlyMap<number, bigint>, trails: ReadonlyMap<number, CommittedRows>, block = ''): void {
     const { table, control, caughtUp, topic } = this.#options;
     const owner = { topicId: this.#topicId, table: table.identity };
     const committed = new Map<number, CommittedOffset>();
     for (const [partition, offset] of offsets) {
       const state = this.#states.get(partition);
-      const trail = extended(state?.trail, trails.get(partition) ?? { highest: undefined, letters: 0 });
+      const trail = accumulated(state?.trail, trails.get(partition) ?? { highest: undefined, letters: 0 });
       if (state !== undefined) state.trail = trail;
-      committed.set(partition, { offset, metadata: trailText(trail, owner, block) });
+      committed.set(partition, { offset, metadata: commitMetadata(trail, owner, block) });
     }
     control.commit(committed);
     for (const [partition, offset] of offsets) {
@@ -188,6 +188,6 @@ export class TopicPartitions {
 
   /** Ends the wait for the topic's end offsets. */
   abandon(): void {
-    this.#options.caughtUp.giveUp(this.#options.topic);
+    this.#options.caughtUp.abandon(this.#options.topic);
   }
 }

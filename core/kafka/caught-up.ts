@@ -40,7 +40,7 @@ export class CaughtUp {
   }
 
   /** The topic will not be sunk any further: do not wait for it. */
-  giveUp(topic: string): void {
+  abandon(topic: string): void {
     for (const target of this.behind) {
       if (target.topic === topic) this.#behind.delete(keyOf(topic, target.partition));
     }

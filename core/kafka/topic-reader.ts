@@ -165,7 +165,7 @@ export async function readTopics(
           if (error instanceof UnreadableBatchError && onUnreadable?.(batch.topic, error) === true) {
             consumer.pause([{ topic: batch.topic }]);
             unreadable.add(batch.topic);
-            caughtUp.giveUp(batch.topic);
+            caughtUp.abandon(batch.topic);
           } else onFailed(error as Error);
         } finally {
           clearInterval(alive);

@@ -3,7 +3,7 @@ import { logger } from '../../core/logger.ts';
 import type { StorageTable } from '../../consumers/table/storage-table.ts';
 import { sinkGroupOf } from '../../consumers/run/sink-group.ts';
 import { readPartitionLogs } from '../../consumers/stream/partition-logs.ts';
-import { lostSpan } from '../../consumers/stream/trail.ts';
+import { lostSpan } from '../../consumers/stream/commit-metadata.ts';
 import { resumeOffset, type PartitionLog } from '../../consumers/stream/resume-offset.ts';
 import type { TableRows } from '../../consumers/table/partition-rows.ts';
 import type { ReconcileServices } from './services.ts';

@@ -22,7 +22,7 @@ import { isByPosition, keyIdOf, keyPartsSql, keyTextSql } from '../../consumers/
 import { projectTopic, type Extent } from './project-topic.ts';
 import type { StreamProgress } from './reconcile-progress.ts';
 import type { ReconcileServices } from './services.ts';
-import { SetAside } from '../../consumers/stream/set-aside.ts';
+import { DeadLetterIndex } from '../../consumers/stream/dead-letter-index.ts';
 import { RowKeys } from '../../consumers/stream/row-keys.ts';
 import { SideTable } from './side-table.ts';
 
@@ -46,7 +46,7 @@ export interface Repairable {
 }
 
 export interface CompareOptions {
-  readonly setAside: SetAside;
+  readonly setAside: DeadLetterIndex;
   readonly progress: StreamProgress;
   readonly patience: Patience;
   /** Receives every key that differs, from a single comparison. */
@@ -117,7 +117,7 @@ async function compareTwice(
   const first = await compareSides(services, stream, topic, logs, { ...options, onDifference });
   if (differing.size === 0 || differing.size > MAX_DOUBTED_KEYS) return first;
   const now = await readPartitionLogs(services.admin, topic);
-  const setAside = await SetAside.read(services);
+  const setAside = await DeadLetterIndex.read(services);
   const hasGrown = [...now].some(([partition, { end }]) => end !== logs.get(partition)?.end);
   if (!hasGrown && setAside.isSame(options.setAside)) return first;
   options.progress.messages = 0;

@@ -7,7 +7,7 @@ import type { PartitionLog } from '../../consumers/stream/resume-offset.ts';
 import type { Standing } from './await-sink.ts';
 import type { RowKeys } from '../../consumers/stream/row-keys.ts';
 import type { ReconcileServices } from './services.ts';
-import type { SetAside } from '../../consumers/stream/set-aside.ts';
+import type { DeadLetterIndex } from '../../consumers/stream/dead-letter-index.ts';
 import type { SideTable } from './side-table.ts';
 
 /** The offsets of a partition that were compared: from `start` to below `end`. */
@@ -54,7 +54,7 @@ export async function projectTopic(
   }: {
     readonly logs: ReadonlyMap<number, PartitionLog>;
     readonly standing: Standing;
-    readonly setAside: SetAside;
+    readonly setAside: DeadLetterIndex;
     readonly rowKeys: RowKeys | undefined;
     readonly progress: { read: number };
   },

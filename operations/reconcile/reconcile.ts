@@ -14,7 +14,7 @@ import type { Difference } from './find-differences.ts';
 import { startReconcileProgress, type StreamProgress } from './reconcile-progress.ts';
 import { MAX_REPAIRED_KEYS, repairStream } from './repair-stream.ts';
 import { tried, type ReconcileServices } from './services.ts';
-import { SetAside } from '../../consumers/stream/set-aside.ts';
+import { DeadLetterIndex } from '../../consumers/stream/dead-letter-index.ts';
 
 export interface ReconcileOptions {
   /** Undefined for all streams that have a topic or a table. */
@@ -48,7 +48,7 @@ async function reconcileStreams(
   services: ReconcileServices,
   options: ReconcileOptions,
 ): Promise<readonly StreamComparison[]> {
-  const setAside = await SetAside.read(services);
+  const setAside = await DeadLetterIndex.read(services);
   const letters = setAside.counts;
   const streams = await findStreams(services, options.streams, [...letters.keys()]);
   const patience = new Patience();

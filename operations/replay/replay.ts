@@ -7,7 +7,7 @@ import { topicOf } from '../../core/stream-name.ts';
 import { chooseStreams } from '../../consumers/run/choose-streams.ts';
 import type { SinkServices } from '../../consumers/stream/create-stream-sink.ts';
 import { DeadLetters } from '../../consumers/stream/dead-letters.ts';
-import { SetAside } from '../../consumers/stream/set-aside.ts';
+import { DeadLetterIndex } from '../../consumers/stream/dead-letter-index.ts';
 import { Outages } from '../../consumers/run/outages.ts';
 import { RowBuffers } from '../../consumers/stream/row-buffers.ts';
 import { TABLES_SIDE_BY_SIDE } from '../../consumers/run/sink.ts';
@@ -40,7 +40,7 @@ export async function replay(
 ): Promise<readonly ReplayCounts[]> {
   return withReplayServices(settings, signal, async (services) => {
     const streams = await replayedStreams(services, options);
-    const setAside = await SetAside.read(services);
+    const setAside = await DeadLetterIndex.read(services);
     const counts = streams.map(createReplayCounts);
     const limit = pLimit(STREAMS_SIDE_BY_SIDE);
     const progress = startReplayProgress(counts, process.stderr);
@@ -71,7 +71,7 @@ export async function planReplays(
 async function replayOne(
   services: SinkServices,
   { from }: ReplayOptions,
-  setAside: SetAside,
+  setAside: DeadLetterIndex,
   counts: ReplayCounts,
 ): Promise<void> {
   const { stream } = counts;

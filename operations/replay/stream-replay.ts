@@ -18,7 +18,7 @@ import type { DeadLetter, DeadLetters } from '../../consumers/stream/dead-letter
 import { endsOf, readPartitionLogs, topicIdOf } from '../../consumers/stream/partition-logs.ts';
 import { highestOf, rowsOfTopic } from '../../consumers/stream/resume-offset.ts';
 import type { TableRows } from '../../consumers/table/partition-rows.ts';
-import type { SetAside } from '../../consumers/stream/set-aside.ts';
+import type { DeadLetterIndex } from '../../consumers/stream/dead-letter-index.ts';
 import { sinkGroupOf, SinkGroup } from '../../consumers/run/sink-group.ts';
 import { sink } from '../../consumers/run/sink.ts';
 import { StreamSchemas } from '../../consumers/stream/stream-schemas.ts';
@@ -42,7 +42,7 @@ export interface StreamReplayOptions {
   /** ms since 1970; undefined for the beginning. */
   readonly from: number | undefined;
   /** Messages that are dead letters. */
-  readonly setAside: SetAside;
+  readonly setAside: DeadLetterIndex;
 }
 
 /**
@@ -298,7 +298,10 @@ export class StreamReplay {
  * Rejects messages that are no dead letters yet. It refuses the replay if the registry has lost a schema,
  * because rows that readers see would be missing from the new table.
  */
-function onlyKnownSchemas(letters: Pick<DeadLetters, 'send'>, setAside: SetAside): Pick<DeadLetters, 'send'> {
+function onlyKnownSchemas(
+  letters: Pick<DeadLetters, 'send'>,
+  setAside: DeadLetterIndex,
+): Pick<DeadLetters, 'send'> {
   const isKnown = ({ topic, partition, message }: DeadLetter) => setAside.has(topic, partition, message);
   return {
     async send(all, policy) {

@@ -189,7 +189,7 @@ export class FakeStream {
       buffers: this.buffers,
       counts: this.counts,
       // Only full batches are due, so that no test waits for a clock.
-      limits: { rows: 2, bytes: 1e6, letterBytes: 1e6, ageMs: 1e6, quietMs: 1e6, ...limits },
+      limits: { rows: 2, bytes: 1e6, deadLetterBytes: 1e6, ageMs: 1e6, quietMs: 1e6, ...limits },
     });
     this.sink.onFailure(() => this.failures++);
   }

@@ -4,7 +4,7 @@ import { connectAdmin } from '../helpers/kafka-admin.ts';
 import { Patience } from '../../operations/reconcile/await-sink.ts';
 import { compareStream } from '../../operations/reconcile/compare-stream.ts';
 import { noDifferences } from '../../operations/reconcile/comparison.ts';
-import { SetAside } from '../../consumers/stream/set-aside.ts';
+import { DeadLetterIndex } from '../../consumers/stream/dead-letter-index.ts';
 import { Registry } from '../../core/avro/registry.ts';
 import { Database } from '../../core/clickhouse/database.ts';
 import type { StreamSchema } from '../../core/avro/schema.ts';
@@ -34,7 +34,7 @@ test('a message that becomes a dead letter during the comparison is no differenc
     { stream: 'plans', hasTopic: true, hasTable: true },
     {
       // Read before the letter was sent.
-      setAside: new SetAside(settings.topicPrefix),
+      setAside: new DeadLetterIndex(settings.topicPrefix),
       progress: { stream: 'plans', doing: '', read: 0, messages: 0 },
       patience: new Patience(),
     },

@@ -284,7 +284,7 @@ test('a side that is not there is a difference, said in one line; a topic that i
     [false, true, 69, false],
   );
   assert.equal(unknown.exitCode, 2);
-  assert.match(unknown.stderr, /^--streams got "plants", wants some of account, .*\n$/);
+  assert.match(unknown.stderr, /^--streams must name some of account, .*; got "plants"\n$/);
 });
 
 test('what a killed reconcile left behind is dropped by the next; one that is at work keeps its own', async (t) => {

@@ -33,7 +33,7 @@ test('what cannot be done is told in one line, and nothing is changed', async (t
   const settings = await createPlans(t, 3);
   const before = await identityOfPlans(settings);
   const cases = [
-    [['--streams', 'plan'], 2, /^--streams got "plan", wants some of account, /],
+    [['--streams', 'plan'], 2, /^--streams must name some of account, .*; got "plan"/],
     [
       ['--streams', 'customers'],
       2,

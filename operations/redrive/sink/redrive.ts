@@ -12,7 +12,7 @@ import { findMergedAway, wasMergedAway } from '../../../consumers/stream/merged-
 import { endsOf, topicIdOf } from '../../../consumers/stream/partition-logs.ts';
 import { resumeOffset } from '../../../consumers/stream/resume-offset.ts';
 import type { TableRows } from '../../../consumers/table/partition-rows.ts';
-import { SetAside } from '../../../consumers/stream/set-aside.ts';
+import { DeadLetterIndex } from '../../../consumers/stream/dead-letter-index.ts';
 import { StreamSchemas } from '../../../consumers/stream/stream-schemas.ts';
 import { StorageTable } from '../../../consumers/table/storage-table.ts';
 import { byStream } from '../../dead-letters/choose.ts';
@@ -152,7 +152,7 @@ async function readMerged(
   const owner = { topicId: topicIdOf(logs), table: table.identity };
   const standings = { table, rows, owner, next, ends: endsOf(logs), committed };
   const { behind, isMerged } = await findMergedAway(standings, async (spans) =>
-    wasMergedAway(services, table.stream, spans, await SetAside.read(services)),
+    wasMergedAway(services, table.stream, spans, await DeadLetterIndex.read(services)),
   );
   return isMerged ? behind : new Map();
 }

@@ -44,7 +44,7 @@ test('streams are asked for by the names of their topics; one that is left out i
   ]);
   for (const [wanted, message] of [
     ['a.b', /p\.a\.b .*p\.a-b/],
-    ['my_topic', /wants some of .*my-topic/],
+    ['my_topic', /must name some of .*my-topic/],
   ] as const)
     assert.throws(
       () => chooseStreams(topics, 'p.', [wanted]),

@@ -120,8 +120,8 @@ test('a batch counts what is set aside, and keeps the bytes of a message, not th
   const fetched = Buffer.alloc(100_000);
   const set = message(7, { key: fetched.subarray(0, 10), value: fetched.subarray(10, 1_010) });
   const error = new DecodeError('x');
-  batch.setAside({ stream: 'plans', topic: 't', partition: 0, message: set, schemaId: undefined, error });
-  assert.ok(batch.letterBytes > 1_010 && batch.letterBytes < 3_000);
+  batch.reject({ stream: 'plans', topic: 't', partition: 0, message: set, schemaId: undefined, error });
+  assert.ok(batch.deadLetterBytes > 1_010 && batch.deadLetterBytes < 3_000);
   const [letter] = batch.letters;
   assert.deepEqual([letter?.message.key, letter?.message.value], [set.key, set.value]);
   assert.ok((letter?.message.value?.buffer.byteLength ?? Infinity) < 50_000);

@@ -62,9 +62,9 @@ async function partsOf(
   const keys = new MessageKeys(new KeyRegistry(), 't.mine-key');
   const parts = keys.partsOf(key, primaryKey, isInteger);
   if (typeof parts !== 'number') return parts;
-  assert.ok(keys.wants(parts));
+  assert.ok(keys.awaits(parts));
   await keys.learn(parts);
-  assert.ok(!keys.wants(parts));
+  assert.ok(!keys.awaits(parts));
   const learnt = keys.partsOf(key, primaryKey, isInteger);
   assert.ok(typeof learnt !== 'number');
   return learnt;

@@ -8,38 +8,38 @@ test('rows of all tables together fill the buffers, and what is given back makes
   const buffers = new RowBuffers();
   let told = 0;
   buffers.onRoom(() => told++);
-  const taken = [1, 2, 3, 4, 5].map(() => buffers.take());
+  const taken = [1, 2, 3, 4, 5].map(() => buffers.acquire());
   for (const buffer of taken) buffer.length = 20 * MIB;
   assert.ok(buffers.isFull());
   const [first, second] = taken;
   assert.ok(first && second);
-  buffers.giveBack(first);
+  buffers.release(first);
   assert.ok(!buffers.isFull());
-  buffers.giveBack(second);
+  buffers.release(second);
   // Told once: there was room already.
   assert.equal(told, 1);
 });
 
 test('a buffer is used again, empty, and only a few are kept', () => {
   const buffers = new RowBuffers();
-  const taken = [1, 2, 3, 4].map(() => buffers.take());
+  const taken = [1, 2, 3, 4].map(() => buffers.acquire());
   for (const buffer of taken) {
     buffer.length = 5;
-    buffers.giveBack(buffer);
+    buffers.release(buffer);
   }
-  const again = [1, 2, 3, 4].map(() => buffers.take());
+  const again = [1, 2, 3, 4].map(() => buffers.acquire());
   assert.equal(again.filter((buffer) => taken.includes(buffer)).length, 2);
   for (const { length } of again) assert.equal(length, 0);
 });
 
 test('a buffer that grew too large is not kept, and giving one back twice changes nothing', () => {
   const buffers = new RowBuffers();
-  const large = buffers.take();
+  const large = buffers.acquire();
   large.reserve(65 * MIB);
-  buffers.giveBack(large);
-  const small = buffers.take();
+  buffers.release(large);
+  const small = buffers.acquire();
   assert.notEqual(small, large);
-  buffers.giveBack(small);
-  buffers.giveBack(small);
-  assert.notEqual(buffers.take(), buffers.take());
+  buffers.release(small);
+  buffers.release(small);
+  assert.notEqual(buffers.acquire(), buffers.acquire());
 });

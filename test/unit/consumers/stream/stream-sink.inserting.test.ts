@@ -235,14 +235,14 @@ describe('inserting', () => {
 
   test('full row buffers make a batch due, and room in them resumes fetching', async () => {
     const stream = await new FakeStream().start([0]);
-    const other = stream.buffers.take();
+    const other = stream.buffers.acquire();
     const insert = stream.hold('insert');
     await stream.fetchOffsets(0, 0, 1);
     stream.takeConsumerCalls();
     other.length = 200 * 1024 * 1024;
     await stream.fetchOffsets(0, 2);
     assert.deepEqual(stream.takeConsumerCalls(), ['pause']);
-    stream.buffers.giveBack(other);
+    stream.buffers.release(other);
     assert.deepEqual(stream.takeConsumerCalls(), ['resume']);
     await insert.answer();
     await stream.stop();

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import test, { describe } from 'node:test';
 import { CaughtUp } from '../../../../core/kafka/caught-up.ts';
 import { FakeStream, rowsUpTo, settle, TOPIC, TOPIC_ID } from '../../../helpers/fake-stream.ts';
-import { trailText } from '../../../../consumers/stream/trail.ts';
+import { commitMetadata } from '../../../../consumers/stream/commit-metadata.ts';
 
 const owner = { topicId: TOPIC_ID, table: 'table1' };
 const commitOf = (offset: bigint, highest: bigint | undefined, letters = 0) => ({
   offset,
-  metadata: trailText({ highest, letters }, owner, 'all_1'),
+  metadata: commitMetadata({ highest, letters }, owner, 'all_1'),
 });
 
 /** Starts a stream whose table ends at offset 4 of partition 0, with a commit of the group. */
@@ -71,7 +71,7 @@ describe('partitions', () => {
     partitions.commit(new Map([[0, 7n]]), new Map([[0, none]]));
     assert.deepEqual(
       commits.map(([, commit]) => commit),
-      [commitOf(5n, 4n), { offset: 7n, metadata: trailText({ highest: 4n, letters: 2 }, owner) }],
+      [commitOf(5n, 4n), { offset: 7n, metadata: commitMetadata({ highest: 4n, letters: 2 }, owner) }],
     );
     await stream.stop();
   });

@@ -50,9 +50,9 @@ test('nothing to sink is caught up', async () => assert.ok(await isReached(new C
 
 test('a topic given up is not waited for', async () => {
   const caughtUp = new CaughtUp(ends);
-  caughtUp.giveUp('a');
+  caughtUp.abandon('a');
   assert.deepEqual(caughtUp.behind, [ends[2]]);
-  caughtUp.giveUp('b');
+  caughtUp.abandon('b');
   assert.ok(await isReached(caughtUp));
 });
 

@@ -22,7 +22,7 @@ import { parseColumnType } from '../../../../consumers/column/parse-column-type.
 import { RowKeys } from '../../../../consumers/stream/row-keys.ts';
 import type { ReconcileServices } from '../../../../operations/reconcile/services.ts';
 import { MessageSearch } from '../../../../operations/reconcile/search-messages.ts';
-import { SetAside } from '../../../../consumers/stream/set-aside.ts';
+import { DeadLetterIndex } from '../../../../consumers/stream/dead-letter-index.ts';
 
 test('Examples keeps the first ten keys in order', () => {
   fc.assert(
@@ -168,8 +168,8 @@ const letter = (headers: Readonly<Record<string, string>>, value: Buffer | null 
 };
 const at = (offset: string, timestamp: string) => ({ offset, timestamp }) as KafkaMessage;
 
-test('SetAside holds exactly the messages of pending dead letters', () => {
-  const setAside = new SetAside('p.');
+test('DeadLetterIndex holds exactly the messages of pending dead letters', () => {
+  const setAside = new DeadLetterIndex('p.');
   assert.equal(setAside.has('p.plans', 1, at('7', '5')), false);
   setAside.note(letter({}));
   assert.equal(setAside.has('p.plans', 1, at('7', '5')), true);
@@ -192,8 +192,8 @@ test('SetAside holds exactly the messages of pending dead letters', () => {
   assert.equal(setAside.has('p.plans', 1, at('7', '5')), false);
 });
 
-test('SetAside counts pending dead letters of both steps, each once', () => {
-  const setAside = new SetAside('p.');
+test('DeadLetterIndex counts pending dead letters of both steps, each once', () => {
+  const setAside = new DeadLetterIndex('p.');
   const under = (key: string, headers: Readonly<Record<string, string>>, value?: null) =>
     setAside.note({ ...letter(headers, value), key: Buffer.from(key) });
   under('plans|sink|1|7', {});

@@ -2,28 +2,31 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import {
   blockOf,
-  extended,
+  accumulated,
   lostSpan,
-  trailIn,
-  trailText,
-  type Trail,
-} from '../../../../consumers/stream/trail.ts';
+  trustedRows,
+  commitMetadata,
+  type CommittedRows,
+} from '../../../../consumers/stream/commit-metadata.ts';
 
 const owner = { topicId: 7n, table: 'abcd0123' };
-const trail: Trail = { highest: 9n, letters: 3 };
+const trail: CommittedRows = { highest: 9n, letters: 3 };
 const log = { next: 10n, highest: 9n, end: 20n };
-const commitOf = (of: Trail, offset = 13n, by = owner) => ({ offset, metadata: trailText(of, by) });
+const commitOf = (of: CommittedRows, offset = 13n, by = owner) => ({
+  offset,
+  metadata: commitMetadata(of, by),
+});
 
 test('what was set aside behind the last row is passed, also where there is no row and no table', () => {
-  assert.deepEqual(trailIn(commitOf(trail), owner, log), trail);
+  assert.deepEqual(trustedRows(commitOf(trail), owner, log), trail);
   const none = { highest: undefined, letters: 2 };
   const noTable = { topicId: 7n, table: '' };
   const start = { next: 0n, highest: undefined, end: 20n };
-  assert.deepEqual(trailIn(commitOf(none, 2n), owner, start), none);
-  assert.deepEqual(trailIn(commitOf(none, 2n, noTable), noTable, start), none);
+  assert.deepEqual(trustedRows(commitOf(none, 2n), owner, start), none);
+  assert.deepEqual(trustedRows(commitOf(none, 2n, noTable), noTable, start), none);
 });
 
-const unbelieved: readonly (readonly [string, ...Parameters<typeof trailIn>])[] = [
+const unbelieved: readonly (readonly [string, ...Parameters<typeof trustedRows>])[] = [
   ['the table was emptied', commitOf(trail), owner, { ...log, next: 0n, highest: undefined }],
   ['the table has lost rows', commitOf(trail), owner, { ...log, next: 9n, highest: 8n }],
   ['the table has rows more', commitOf(trail), owner, { ...log, next: 12n, highest: 11n }],
@@ -39,25 +42,25 @@ const unbelieved: readonly (readonly [string, ...Parameters<typeof trailIn>])[] 
   ['the metadata is of something else', { offset: 13n, metadata: '7 abcd0123 9 3 x' }, owner, log],
 ];
 for (const [why, ...args] of unbelieved) {
-  test(`a commit is not believed where ${why}`, () => assert.equal(trailIn(...args), undefined));
+  test(`a commit is not believed where ${why}`, () => assert.equal(trustedRows(...args), undefined));
 }
 
 test('a trail goes on with what is set aside, and begins again behind a row', () => {
   const letters = { highest: undefined, letters: 2 };
-  assert.deepEqual(extended(undefined, letters), letters);
-  assert.deepEqual(extended(trail, letters), { highest: 9n, letters: 5 });
-  assert.deepEqual(extended(trail, { highest: 15n, letters: 1 }), { highest: 15n, letters: 1 });
+  assert.deepEqual(accumulated(undefined, letters), letters);
+  assert.deepEqual(accumulated(trail, letters), { highest: 9n, letters: 5 });
+  assert.deepEqual(accumulated(trail, { highest: 15n, letters: 1 }), { highest: 15n, letters: 1 });
 });
 
 const withBlock = (offset: bigint, block: string, by = owner) => ({
   offset,
-  metadata: trailText(trail, by, block),
+  metadata: commitMetadata(trail, by, block),
 });
 
 test('a commit names the block of the table beside the trail, for any partition id', () => {
   for (const block of ['all_1', '20260101_77', 'a_b-c_9']) {
     assert.equal(blockOf(withBlock(13n, block)), block);
-    assert.deepEqual(trailIn(withBlock(13n, block), owner, log), trail);
+    assert.deepEqual(trustedRows(withBlock(13n, block), owner, log), trail);
   }
   assert.equal(blockOf(commitOf(trail)), undefined);
   assert.equal(blockOf({ offset: 13n, metadata: 'of another' }), undefined);

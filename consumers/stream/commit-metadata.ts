@@ -1,32 +1,39 @@
 import type { CommittedOffset } from '../../core/kafka/admin.ts';
 import type { OffsetSpan } from '../../core/kafka/topic-reader.ts';
 
-/** Of one partition: the highest offset that is a row, and how many messages behind it were set aside. */
-export interface Trail {
+/** The highest offset of a partition that is a row, and the number of dead letters behind it. */
+export interface CommittedRows {
   readonly highest: bigint | undefined;
   readonly letters: number;
 }
 
-/** What the trail was of: another topic or table says nothing of it. */
-export interface TrailOwner {
+/** The topic and table that a commit is about: it proves nothing about others. */
+export interface CommitScope {
   /** Kafka's id of the topic; 0 where it is not known. */
   readonly topicId: bigint;
   /** Empty where there is no table. */
   readonly table: string;
 }
 
-/** The trail with what came after it. */
-export function extended(before: Trail | undefined, { highest, letters }: Trail): Trail {
+/** Returns the committed rows with those added after them. */
+export function accumulated(
+  before: CommittedRows | undefined,
+  { highest, letters }: CommittedRows,
+): CommittedRows {
   if (highest !== undefined || before === undefined) return { highest, letters };
   return { highest: before.highest, letters: before.letters + letters };
 }
 
 /**
- * A trail as the metadata of a commit.
+ * Returns committed rows as the metadata of a commit.
  *
  * @param block the last that was inserted into the table, for {@link blockOf}; empty if unknown.
  */
-export function trailText({ highest, letters }: Trail, { topicId, table }: TrailOwner, block = ''): string {
+export function commitMetadata(
+  { highest, letters }: CommittedRows,
+  { topicId, table }: CommitScope,
+  block = '',
+): string {
   const trail = [topicId, table, highest ?? '', letters].join(' ');
   return block === '' ? trail : `${trail} ${block}`;
 }
@@ -39,13 +46,13 @@ export function blockOf({ metadata }: CommittedOffset): string | undefined {
 }
 
 /**
- * The trail in a commit; undefined if it belongs to another topic or table, or is not the sink's.
+ * Returns the committed rows; undefined if they belong to another topic or table, or the commit is not the sink's.
  */
-export function trailOf({ metadata }: CommittedOffset, owner: TrailOwner): Trail | undefined {
+export function committedRows({ metadata }: CommittedOffset, owner: CommitScope): CommittedRows | undefined {
   const [, text, highest = '', letters] = TRAIL.exec(metadata) ?? [];
   if (owner.topicId === 0n || letters === undefined) return undefined;
   const trail = { highest: highest === '' ? undefined : BigInt(highest), letters: Number(letters) };
-  return text === trailText(trail, owner) ? trail : undefined;
+  return text === commitMetadata(trail, owner) ? trail : undefined;
 }
 
 /**
@@ -56,32 +63,33 @@ export function trailOf({ metadata }: CommittedOffset, owner: TrailOwner): Trail
  */
 export function lostSpan(
   commit: CommittedOffset,
-  owner: TrailOwner,
+  owner: CommitScope,
   { next, end }: { readonly next: bigint; readonly end: bigint },
 ): OffsetSpan | undefined {
-  const highest = trailOf(commit, owner)?.highest;
+  const highest = committedRows(commit, owner)?.highest;
   if (highest === undefined || highest < next || commit.offset <= highest || commit.offset > end)
     return undefined;
   return { from: next, to: highest + 1n };
 }
 
 /**
- * The trail that a commit tells of, where it lets a sink go on behind what the table says: what stands between is set aside. Undefined where
- * it does not: the table was made anew or has lost rows, the topic is another, or nothing was set aside. The letters are still to be looked for.
+ * Returns the committed rows if a sink may resume at the commit, behind the table's last row, because
+ * only dead letters lie between. Undefined if the table was recreated or lost rows, the topic is
+ * another, or there are no dead letters. The caller checks that the dead letters exist.
  *
- * @param next where a sink goes on by the table's rows.
+ * @param next the resume offset by the table's rows.
  * @param highest the table's of the partition.
  */
-export function trailIn(
+export function trustedRows(
   commit: CommittedOffset,
-  owner: TrailOwner,
+  owner: CommitScope,
   {
     next,
     highest,
     end,
   }: { readonly next: bigint; readonly highest: bigint | undefined; readonly end: bigint },
-): Trail | undefined {
-  const trail = trailOf(commit, owner);
+): CommittedRows | undefined {
+  const trail = committedRows(commit, owner);
   if (trail === undefined || trail.letters === 0 || commit.offset <= next || commit.offset > end)
     return undefined;
   return trail.highest === highest ? trail : undefined;

@@ -11,20 +11,20 @@ import type { Settings } from '../../core/settings/config.ts';
 /** Some 200 bytes each. */
 const MAX_LETTERS = 1_000_000;
 
-/** A letter that stands in place of a row or record. */
+/** A dead letter in place of a row or record. */
 interface Letter {
   readonly stream: string;
-  /** Kafka's time in ms of the message that it stands for; undefined for a record of the source. */
+  /** Kafka's time in ms of the rejected message; undefined for a record of the source. */
   readonly timeMs: number | undefined;
-  /** False for one that a person has discarded. */
+  /** False for a discarded dead letter. */
   readonly isPending: boolean;
 }
 
 /**
- * The letters on the topic of dead letters that were not redriven, of both steps. A message of which there is one, pending or discarded, has
- * no row by right.
+ * The dead letters of both steps that were not redriven. A message with a dead letter, pending or
+ * discarded, has no row by design.
  */
-export class SetAside {
+export class DeadLetterIndex {
   readonly #topicPrefix: string;
   /** By their keys on the topic. */
   readonly #letters = new Map<string, Letter>();
@@ -41,20 +41,20 @@ export class SetAside {
     readonly admin: KafkaAdmin;
     readonly settings: Settings;
     readonly signal: AbortSignal;
-  }): Promise<SetAside> {
+  }): Promise<DeadLetterIndex> {
     const { topicPrefix } = settings;
-    const found = new SetAside(topicPrefix);
+    const found = new DeadLetterIndex(topicPrefix);
     const note = (message: KafkaMessage) => found.note(message);
     await readTopics(admin, settings, new Map([[deadLettersTopic(topicPrefix), note]]), signal);
     return found;
   }
 
-  /** Takes a message of the topic of dead letters. @throws ServiceRefusedError when there are too many. */
+  /** Adds a message of the dead-letter topic. @throws ServiceRefusedError when there are too many. */
   note(message: KafkaMessage): void {
     if (message.key === null) return;
     const key = message.key.toString('utf8');
     const letter = parseDeadLetter(message, this.#topicPrefix);
-    // Whatever has the key of a letter takes its place.
+    // A later message of the same key replaces a dead letter.
     if (letter === undefined || letter.state === 'redriven') {
       this.#letters.delete(key);
       return;
@@ -63,11 +63,11 @@ export class SetAside {
     this.#letters.set(key, { stream: letter.stream, timeMs, isPending: letter.state === 'waiting' });
     if (this.#letters.size > MAX_LETTERS)
       throw new ServiceRefusedError(
-        `more than ${MAX_LETTERS} dead letters wait: look at them first, npm run dead-letters -- list`,
+        `more than ${MAX_LETTERS} dead letters are pending: handle them first, npm run dead-letters -- list`,
       );
   }
 
-  /** How many letters of each stream are pending. */
+  /** The number of pending dead letters of each stream. */
   get counts(): ReadonlyMap<string, number> {
     const counts = new Map<string, number>();
     for (const { stream, isPending } of this.#letters.values())
@@ -75,14 +75,14 @@ export class SetAside {
     return counts;
   }
 
-  /** Of a topic that was deleted and made again, another message may stand in the place: its time differs. */
+  /** Whether the message has a dead letter. A recreated topic may have another message at the offset: its time differs. */
   has(topic: string, partition: number, { offset, timestamp }: KafkaMessage): boolean {
     if (this.#letters.size === 0) return false;
     const stream = streamOfTopic(this.#topicPrefix, topic);
     return this.#letters.get(`${stream}|sink|${partition}|${offset}`)?.timeMs === messageTimeMs(timestamp);
   }
 
-  /** How many messages of the topic are set aside from one offset to before another. */
+  /** Counts the dead letters of a partition from one offset to before another. */
   countBetween(topic: string, partition: number, from: bigint, to: bigint): number {
     const prefix = `${streamOfTopic(this.#topicPrefix, topic)}|sink|${partition}|`;
     let count = 0;
@@ -93,8 +93,8 @@ export class SetAside {
     return count;
   }
 
-  /** Whether the same messages are set aside. */
-  isSame(other: SetAside): boolean {
+  /** Whether both have the same dead letters. */
+  isSame(other: DeadLetterIndex): boolean {
     return isDeepStrictEqual(this.#letters, other.#letters);
   }
 }
