@@ -289,7 +289,7 @@ export class FakeStream {
         return 'all_1';
       },
       hasBlocks: () => Promise.resolve(true),
-      hasStill: () => Promise.resolve(this.matchesColumns),
+      matchesShape: () => Promise.resolve(this.matchesColumns),
       insert: async ({ ranges }: InsertedRows, generation: AbortSignal): Promise<RowsOutcome> => {
         generation.throwIfAborted();
         this.inserts.push(ranges.map(({ partition, first, last }) => `${partition}:${first}-${last}`).join());
