@@ -20,8 +20,8 @@ const slowKinds = ['slow'];
 
 /** A process runs a group of files, so this is much more than any test takes. */
 const TIMEOUT_MS = 900_000;
-/** Test processes at a time. They often wait for a service, so three keep two cores busy. */
-const CONCURRENCY = 3;
+/** Test processes at a time. They often wait for a service, so four keep two cores busy. */
+const CONCURRENCY = 4;
 
 /**
  * Starts a Kafka, a registry and a ClickHouse on free ports with their files in a temporary folder,
