@@ -10,23 +10,23 @@ export interface Message {
 export const messageHeaders = {
   /** The hash of the source record, 8 bytes. */
   hash: 'hash',
-  /** Key of the parent whose list the record stood in. */
+  /** Key of the parent whose list had the record. */
   parent: 'parent',
-  /** On a delete: the key of the record that took this one over. */
+  /** On a tombstone: the key of the record that this one was merged into. */
   mergedInto: 'merged-into',
 } as const;
 
-/** Bytes of a message on its way, without Kafka's own framing. */
+/** Returns the size of a message without Kafka's framing. */
 export function bytesOf({ key, value, headers }: Message): number {
   let bytes = Buffer.byteLength(key) + (value?.length ?? 0);
   for (const header of Object.values(headers ?? {})) bytes += Buffer.byteLength(header);
   return bytes;
 }
 
-/** Of a record batch without records. */
+/** Size of a record batch without records. */
 export const EMPTY_BATCH_BYTES = 61;
 
-/** Bytes of a message in a record batch, at most: lengths, times and offsets take five or ten bytes each. */
+/** Returns the maximum size of a message in a record batch: lengths, times and offsets use five or ten bytes each. */
 export function recordBytes(message: Message): number {
   const names = Object.keys(message.headers ?? {});
   const ofNames = names.reduce((bytes, name) => bytes + 2 * 5 + Buffer.byteLength(name), 0);

@@ -2,14 +2,14 @@ import { hash } from 'node:crypto';
 import { splitNumber } from 'lossless-json';
 import { isLosslessNumber, withinStack, type JsonObject, type JsonValue } from '../../core/json.ts';
 
-/** 64 bits of a digest, in 8 bytes: goes into the message header `hash`. */
+/** 64 bits of a digest. The message header `hash` holds it. */
 export type RecordHash = Buffer;
 
 export const RECORD_HASH_BYTES = 8;
 
 /**
- * The same for equal records: the order of keys does not count, every digit does. Different records share a hash once in
- * 2^64. Hashes lie in topics for years: whatever changes them here makes every record of every stream look changed.
+ * Returns a hash that depends on every digit of a record, but not on the order of keys. Different records share a hash once in
+ * 2^64. Topics keep hashes for years: a change of this function makes every record of every stream look changed.
  *
  * @throws NestedTooDeeplyError
  */
@@ -23,7 +23,7 @@ function canonicalText(record: JsonValue): string {
   return withinStack(() => JSON.stringify(ordered(record)));
 }
 
-/** What stands first in an array says what it was. An object has the digest of its keys there. */
+/** The first item of an array says what the value was. For an object it is the digest of its keys. */
 const ARRAY = 0;
 const INTEGER = 1;
 const DECIMAL = 2;

@@ -5,10 +5,10 @@ import type { SourceList } from '../chartmogul/source-list.ts';
 import type { StreamSpec } from '../chartmogul/streams.ts';
 
 /**
- * An answer that is the only record of its list (`listKey` null) needs no key: what is missing of it, or blank, gets a constant; below a
- * parent, the parent's key. Other records, and an answer that has no field of the schema, come back as they are.
+ * Completes the key of an answer that is the only record of its list (`listKey` null). A missing or blank key field gets a
+ * constant, or below a parent the parent's key. Returns other records unchanged, and so an answer without any field of the schema.
  *
- * @param schema undefined while it is still to be inferred: then keys are texts.
+ * @param schema undefined until it has been inferred. Keys are then texts.
  */
 export function withSingleKey(
   record: JsonObject,
@@ -31,7 +31,7 @@ export function withSingleKey(
     const value = spelled === undefined ? null : (record[spelled] ?? null);
     const type = schema?.fields.find((one) => one.name === field)?.type ?? 'string';
     if (value === null || (typeof value === 'string' && value.trim() === '')) {
-      // One constant for all parents would make their records one.
+      // With one constant for all parents, their records would share a key.
       const isOwn = parent === undefined || keyNames.includes(parent.field);
       const constant = isOwn ? constantOf(type, name) : type === 'string' ? record[parent.field] : undefined;
       if (constant === undefined) continue;
@@ -45,7 +45,7 @@ export function withSingleKey(
   return Object.fromEntries(keyed);
 }
 
-/** The key of the record that stands for a field, as the encoder chooses it. */
+/** Returns the source key that the encoder maps to a field. */
 function spellingOf(record: JsonObject, field: string): string | undefined {
   if ((record[field] ?? null) !== null) return field;
   return Object.keys(record)

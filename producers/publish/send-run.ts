@@ -11,14 +11,14 @@ import { RecordEncoder } from '../encode/record-encoder.ts';
 import { runRecord } from '../report/run-record.ts';
 import type { StreamCounts } from '../report/stream-counts.ts';
 
-/** The stream of what the runs did. */
+/** The stream with a record for each run and stream. */
 export const RUNS = 'runs';
 
 const DEADLINE_MS = 5_000;
 
 /**
- * Sends what the streams of a run did as records of the stream `runs`: also of a run that was stopped, so with a signal of
- * its own. A run that cannot be told is done nevertheless: then a line of the log says so.
+ * Sends what the streams of a run did to the stream `runs`. Uses a signal of its own, so that a stopped run is recorded too. A
+ * failure is only logged.
  */
 export async function sendRun(
   settings: Settings,
@@ -45,7 +45,7 @@ export async function sendRun(
     await producer.connect();
     await producer.send({ topic: topicOf(topicPrefix, RUNS), messages, acks: -1 });
   } catch (error) {
-    logger.warn({ stream: RUNS, reason: messageOf(error) }, 'the run could not be told');
+    logger.warn({ stream: RUNS, reason: messageOf(error) }, 'the run could not be recorded');
   } finally {
     await producer.disconnect();
   }

@@ -6,7 +6,7 @@ import { isTooLargeForKafka, kafkaError } from '../../core/kafka/kafka-error.ts'
 import { ownMessageLimit, type MessageLimit } from '../../core/kafka/message-limits.ts';
 import { EMPTY_BATCH_BYTES, recordBytes, type Message, type TopicMessages } from '../encode/message.ts';
 
-/** How long the broker keeps a transaction open of which the producer has died. */
+/** How long the broker keeps the transaction of a dead producer open. */
 const TRANSACTION_TIMEOUT_MS = 30_000;
 
 /** One request to Kafka; a message alone may be larger. */
@@ -41,7 +41,7 @@ export class TransactionalProducer {
     });
   }
 
-  /** Connects, and fences whoever produced the stream until now. @throws ServiceUnavailableError, ServiceRefusedError */
+  /** Connects, and fences the previous producer of the stream. @throws ServiceUnavailableError, ServiceRefusedError */
   static async connect(
     settings: Pick<Settings, 'kafka' | 'topicPrefix'>,
     stream: string,
@@ -50,7 +50,7 @@ export class TransactionalProducer {
     const producer = new TransactionalProducer(settings, stream, messageLimit);
     try {
       await producer.#producer.connect();
-      // kafkajs takes the place of the earlier producer only when a transaction begins.
+      // kafkajs fences the previous producer only when a transaction begins.
       const empty = await producer.#producer.transaction();
       await empty.abort();
     } catch (error) {
@@ -79,7 +79,7 @@ export class TransactionalProducer {
     } catch (error) {
       if (transaction?.isActive() === true) await transaction.abort().catch(() => {});
       if (!isFenced(error)) throw kafkaError(error, this.#settings.kafka);
-      // Of one that was open for too long the broker says the same as of one whose place was taken.
+      // The broker reports a timed-out transaction with the same error as a fenced producer.
       throw performance.now() - startMs < TRANSACTION_TIMEOUT_MS ? fenced(error) : timedOut(error);
     }
   }
@@ -123,7 +123,7 @@ function* inRequests(messages: readonly Message[], maxBytes: number): Generator<
   if (part.length > 0) yield part;
 }
 
-/** What a broker answers to a producer whose place another one has taken, at any depth of kafkajs' wrapping. */
+/** Whether a broker has fenced the producer, at any depth of the wrapped errors of kafkajs. */
 function isFenced(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const type = 'type' in error ? error.type : undefined;

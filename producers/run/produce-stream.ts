@@ -18,11 +18,11 @@ import { TransactionWritable } from '../publish/transaction-writable.ts';
 import { Visits } from './visits.ts';
 
 /**
- * Reads one stream to its end: pages → records → Avro → topic, counting into `counts`. Back pressure runs from Kafka to the
- * HTTP socket: while a transaction is not committed, a page or two wait and the next is not asked for. Whatever ends the
- * reading, the pages that were read are committed, so that the next run goes on from there.
+ * Reads one stream to its end: pages → records → Avro → topic. Back pressure runs from Kafka to the HTTP socket: until a
+ * transaction is committed, one or two pages wait, and the next is not requested. However the reading ends, the pages that were
+ * read are committed, so that the next run resumes there.
  *
- * @throws what reading, encoding or committing throws; the signal's reason.
+ * @throws the errors of reading, encoding and committing; the signal's reason.
  */
 export async function produceStream(
   context: RunContext,
@@ -83,7 +83,7 @@ export async function produceStream(
     observer,
   );
   const counted = countPages(events, counts, reading);
-  // The topic of a stream that the account may not have is made when it is needed.
+  // The topic of a stream that the account may lack is created only when it is needed.
   let isTopicThere = spec.isOptional === true ? undefined : Promise.resolve();
   const target = new TransactionWritable({
     commit: async (batches) => {
@@ -102,7 +102,7 @@ export async function produceStream(
     },
   });
   counts.state = 'reading';
-  // Not ended by the signal: the source is, and what it gave is committed.
+  // The signal ends the source, not the pipeline, so that the pages that were read are committed.
   await pipeline(
     Readable.from(counted, { objectMode: true, highWaterMark: 1 }),
     (source: AsyncIterable<SourceEvent>) => {
@@ -133,7 +133,7 @@ export async function produceStream(
   });
 }
 
-/** How the reading ended, where it did not come to the end of the lists. */
+/** Why the reading ended before the end of the lists. */
 interface Reading {
   failure?: unknown;
   /** The account lacks the stream. */
@@ -141,8 +141,8 @@ interface Reading {
 }
 
 /**
- * An account may lack a stream, and nothing is deleted for it. Where it was asked for by name, or has been read before, that is
- * a failure.
+ * Notes that the account lacks a stream. Nothing is deleted for it. It is a failure if the stream was named by `--streams`, or
+ * if an earlier run has read it.
  *
  * @throws AccessDeniedError, StreamNotFoundError
  */
@@ -158,7 +158,7 @@ function noteAbsence(
   if (state.hasBeenRead === true) {
     const Class = reason instanceof AccessDeniedError ? AccessDeniedError : StreamNotFoundError;
     throw new Class(
-      `${reason.message}; an earlier run has read it, and what ${counts.topic} holds stays as it is`,
+      `${reason.message}; an earlier run has read it, so topic ${counts.topic} is not changed`,
       { cause: reason },
     );
   }
@@ -181,13 +181,13 @@ function observerOf(counts: StreamCounts, reading: Reading): StreamObserver {
       if (counts.denied++ === 0)
         logger.warn(
           { stream: counts.stream, reason: error.message },
-          'denied below a parent: its children stay as they are',
+          'denied below a parent: its children are not changed',
         );
     },
   };
 }
 
-/** Ends where the reading fails, and keeps why: so the pages before are committed. */
+/** Counts pages. Ends if the reading fails, and keeps the error, so that the pages before it are committed. */
 async function* countPages(
   events: AsyncIterable<SourceEvent>,
   counts: StreamCounts,

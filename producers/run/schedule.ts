@@ -4,15 +4,15 @@ import { ConfigError, messageOf, RetriableError } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
 import { duration } from '../../core/settings/setting-values.ts';
 
-/** When the runs of a process that stays begin. */
+/** Decides when the runs of a long-running process begin. */
 export interface Schedule {
-  /** The first run, seen from the start of the process. */
+  /** Returns the time of the first run. */
   first(now: Date): Date;
-  /** The run after one that began at `begun` and is over `now`: runs never overlap, and none is made up for. */
+  /** Returns the time of the next run. Runs never overlap, and missed runs are not repeated. */
   next(begun: Date, now: Date): Date;
 }
 
-/** From start to start, the first run at once. @throws ConfigError */
+/** Repeats a run at an interval from start to start; the first run begins at once. @throws ConfigError */
 export function everySchedule(text: string): Schedule {
   const periodMs = duration('--every', text);
   return {
@@ -21,7 +21,7 @@ export function everySchedule(text: string): Schedule {
   };
 }
 
-/** At the times of a cron expression, in UTC. @throws ConfigError */
+/** Runs at the times of a cron expression, in UTC. @throws ConfigError */
 export function cronSchedule(text: string): Schedule {
   let cron: Cron;
   try {
@@ -40,10 +40,10 @@ export function cronSchedule(text: string): Schedule {
 }
 
 /**
- * Runs at the times of the schedule until the signal aborts; then the run under way has been ended by the same signal. A run
- * that fails because a service is away is told, and the next one comes at its time.
+ * Runs at the times of the schedule until the signal aborts, which also ends the current run. If a run fails because a service
+ * is unavailable, logs the error and waits for the next run.
  *
- * @throws what a run throws that will not get better by itself.
+ * @throws errors that a later run cannot recover from.
  */
 export async function runOnSchedule(
   schedule: Schedule,
@@ -68,7 +68,7 @@ export async function runOnSchedule(
   }
 }
 
-/** Timers hold 24 days at most: a later time is waited for in pieces. */
+/** Timers hold at most 24 days, so a longer wait is split. */
 const LONGEST_TIMER_MS = 86_400_000;
 
 async function waitUntil(at: Date, signal: AbortSignal): Promise<void> {

@@ -25,25 +25,25 @@ export interface DeleteOptions {
   readonly counts: StreamCounts;
   readonly observer: RequestObserver;
   readonly tracker: CheckpointTracker;
-  /** This run has not seen all pages itself, so it cannot tell what is missing. */
+  /** Whether this run resumed another one: it has not seen all pages, so it does not know what is missing. */
   readonly isResumed: boolean;
-  /** Where the stream was read by its parents. */
+  /** Set if the stream was read by its parents. */
   readonly visits: Visits | undefined;
 }
 
 /**
- * Ends a run that has read everything: sends a tombstone for each key that is proved to be gone, remembers those that are
+ * Ends a run that has read everything. Sends a tombstone for each key that is proved to be gone, records the keys that are
  * missing for the first time, and completes the checkpoint.
  *
  * @throws MassDeleteError, and what looking up and committing throw.
  */
 export async function sendDeletes(options: DeleteOptions): Promise<void> {
   const { context, spec, state, producer, counts, tracker, isResumed } = options;
-  const isTold = spec.deletes.proof !== 'none' && (!isResumed || options.visits !== undefined);
+  const isComplete = spec.deletes.proof !== 'none' && (!isResumed || options.visits !== undefined);
   const topic = checkpointsTopic(context.settings.topicPrefix);
-  const { tombstones, checkpoints } = isTold
+  const { tombstones, checkpoints } = isComplete
     ? await findDeletes(options).catch(async (error: unknown) => {
-        // All was read: a run that went on with this one would not know what two runs have missed.
+        // Everything was read. A run that resumed this one would not know which keys two runs have missed.
         if (error instanceof MassDeleteError && spec.deletes.proof === 'twice')
           await producer.commit([{ topic, messages: tracker.complete() }]);
         throw error;
@@ -52,7 +52,7 @@ export async function sendDeletes(options: DeleteOptions): Promise<void> {
   for (let start = 0; start < tombstones.length; start += DELETES_OF_A_TRANSACTION) {
     const messages = tombstones.slice(start, start + DELETES_OF_A_TRANSACTION);
     await producer.commit([{ topic: counts.topic, messages }]);
-    // Streams that have this one's records as parents ask which are living.
+    // Streams with these records as parents ask which of them are alive.
     for (const { key } of messages) state.keys.delete(key);
     counts.deleted += messages.length;
     counts.messages += messages.length;
@@ -65,7 +65,7 @@ interface Deletes {
   readonly checkpoints: readonly Message[];
 }
 
-/** Two complete runs in a row have to miss a key: one in between that cannot tell breaks the row. */
+/** Two consecutive complete runs have to miss a key, so a run that cannot decide resets the count. */
 function forgetMissing({ spec, state }: DeleteOptions): Deletes {
   const checkpoints = [...state.missing].map((key) => missingMessage(spec.name, key, false));
   return { tombstones: [], checkpoints };
@@ -79,16 +79,16 @@ async function findDeletes(options: DeleteOptions): Promise<Deletes> {
   const refuseMany = (count: number) =>
     refuseMassDelete(spec.name, count, keys.size, {
       massDeletePercent: settings.produce.massDeletePercent,
-      // Of what has one record only, nothing but its earlier forms can go.
+      // A stream with one record can lose only earlier forms of it.
       isMassDeleteAllowed: context.options.isMassDeleteAllowed || spec.deletes.proof === 'single',
     });
-  // Where two runs have to miss a key, the first may miss as many as it will: it deletes none of them.
+  // If two runs have to miss a key, the first may miss any number: it deletes none of them.
   if (spec.deletes.proof !== 'twice') refuseMany(vanished.length);
   // What a run that was interrupted met in between is not known.
   const missedBefore = options.isResumed ? new Set<string>() : missing;
   const verdicts = await prove(spec.deletes, vanished, { client, registry, observer, missing: missedBefore });
   refuseMany(verdicts.filter(({ verdict }) => verdict === 'gone').length);
-  tell(spec.name, verdicts);
+  logVerdicts(spec.name, verdicts);
   const undecided = verdicts.flatMap(({ verdict, parent }) => (verdict === 'missing' ? (parent ?? []) : []));
   return {
     tombstones: verdicts.filter(({ verdict }) => verdict === 'gone').map(tombstone),
@@ -101,7 +101,7 @@ async function findDeletes(options: DeleteOptions): Promise<Deletes> {
 }
 
 async function findUnseen({ context, spec, state: { keys } }: DeleteOptions): Promise<Vanished[]> {
-  // An earlier form of the only record goes when the record itself is there.
+  // An earlier form of the only record is deleted only once the record itself is there.
   const isNoneSeen = spec.deletes.proof === 'single' && keys.unseen === keys.size;
   if (keys.unseen === 0 || isNoneSeen) return [];
   const isValueWanted = spec.deletes.proof === 'look-up' && spec.deletes.mergedInto !== undefined;
@@ -109,7 +109,7 @@ async function findUnseen({ context, spec, state: { keys } }: DeleteOptions): Pr
   return findVanished(admin, settings, { stream: spec.name, keys, isValueWanted }, signal);
 }
 
-/** Parents that were visited in some run and are not among the living any more. */
+/** Returns the tombstones for visits to parents that no longer exist. */
 async function forgetGoneParents({ context, spec, state, visits: ofRun }: DeleteOptions): Promise<Message[]> {
   const { visits } = state;
   for (const parent of ofRun?.living ?? []) visits.see(parent);
@@ -125,8 +125,8 @@ function tombstone({ key, mergedInto }: Verdict): Message {
 }
 
 /**
- * A key that is missing for the first time is remembered; one that came back, or is gone for good, no longer. Nor one of which a
- * run that was interrupted may have met the record.
+ * Records a key that is missing for the first time. Forgets a key that came back, that is gone for good, or that an interrupted
+ * run may have seen.
  */
 function missingMessages(
   stream: string,
@@ -145,12 +145,12 @@ function missingMessages(
   return messages;
 }
 
-function tell(stream: string, verdicts: readonly Verdict[]): void {
+function logVerdicts(stream: string, verdicts: readonly Verdict[]): void {
   const count = (wanted: Verdict['verdict']) => verdicts.filter(({ verdict }) => verdict === wanted).length;
   const merged = verdicts.filter(({ mergedInto }) => mergedInto !== undefined).length;
   if (verdicts.length === 0) return;
   logger.info(
     { stream, gone: count('gone'), merged, missing: count('missing'), there: count('there') },
-    'records that the source did not show',
+    'records that the source did not list',
   );
 }

@@ -2,8 +2,7 @@ import { AuthenticationError, messageOf } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
 
 /**
- * Why a stream failed. The others go on, unless the key is refused: that stops them all, and what it stopped failed for that
- * reason and not for its own.
+ * Returns why a stream failed. A rejected key stops all streams, which then all fail for that reason.
  *
  * @param signal aborts with `stop`, and when the command is stopped.
  */

@@ -4,7 +4,7 @@ import { checkpointMessage, visitMessage, type Checkpoint } from './checkpoint.t
 import type { ListProgress, SourceEvent, SourceList } from '../chartmogul/source-list.ts';
 import type { Message } from '../encode/message.ts';
 
-/** Cursors are opaque and may age: a run that was interrupted longer ago than this is begun anew. */
+/** Cursors are opaque and may expire, so a run that was interrupted longer ago than this starts from the beginning. */
 const RESUMABLE_MS = 24 * 3_600_000;
 
 const DAY_MS = 86_400_000;
@@ -14,13 +14,13 @@ export interface RunStart {
   readonly nowMs: number;
   readonly isFull: boolean;
   readonly fullRoundDays: number;
-  /** Whether the stream is still read by this list of the interrupted run. */
+  /** Whether a run would read this list of the interrupted run today. */
   readonly isListed: (id: string, list: ListProgress) => boolean;
 }
 
 /**
- * The checkpoint that a run begins with: that of an interrupted run, to go on from, or a new one. A round lasts until the
- * first run after `fullRoundDays`, or until everything is asked for.
+ * Returns the checkpoint that a run begins with: that of an interrupted run, or a new one. A full refresh begins with the first
+ * run after `fullRoundDays`, and with every run that sends all records.
  */
 export function beginCheckpoint(
   previous: Checkpoint | undefined,
@@ -47,8 +47,8 @@ export function beginCheckpoint(
 }
 
 /**
- * A run that has read everything and did not complete is begun anew, since its deletes need a run that has seen all pages. So is
- * one whose lists are not those of today: earlier versions read lists in slices, which may have left out records.
+ * A run that has read everything but is not complete cannot be resumed, because deletes need a run that has seen all pages.
+ * Neither can a run whose lists have changed: earlier versions read lists in slices, which may have missed records.
  */
 function isResumable(previous: Checkpoint, { nowMs, isFull, isListed }: RunStart): boolean {
   const isRecent = nowMs - previous.startedAtMs < RESUMABLE_MS && nowMs >= previous.startedAtMs;
@@ -58,7 +58,7 @@ function isResumable(previous: Checkpoint, { nowMs, isFull, isListed }: RunStart
   return !previous.isComplete && isRecent && !isAllRead && areListed && (!isFull || previous.isFull);
 }
 
-/** What a parent is visited for: it changes with the parent's record and with every round. */
+/** Returns the token of a visit. It changes with the parent's record and with every full refresh. */
 export function visitToken(parentHash: RecordHash, round: number): RecordHash {
   return hash('sha256', Buffer.concat([parentHash, Buffer.from(String(round))]), 'buffer').subarray(0, 8);
 }
@@ -103,14 +103,14 @@ export class CheckpointTracker {
     }
   }
 
-  /** What goes to the topic `checkpoints` with the pages that advanced since the last call. */
+  /** Returns the messages for the topic `checkpoints` that belong to the events since the last call. */
   take(): Message[] {
     const messages = [...this.#visits, checkpointMessage(this.#stream, this.#checkpoint)];
     this.#visits = [];
     return messages;
   }
 
-  /** Everything is read, and every delete sent. */
+  /** Returns the messages that complete the run: everything is read, and every delete is sent. */
   complete(): Message[] {
     this.#checkpoint = { ...this.#checkpoint, isComplete: true };
     return this.take();

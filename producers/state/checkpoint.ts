@@ -9,9 +9,9 @@ export interface Checkpoint {
   readonly run: string;
   readonly startedAtMs: number;
   readonly isFull: boolean;
-  /** The run has read everything and sent every delete. */
+  /** Whether the run has read everything and sent every delete. */
   readonly isComplete: boolean;
-  /** Number and beginning of the round in which every parent is visited once. */
+  /** Number and start of the current full refresh, in which every parent is visited once. */
   readonly round: number;
   readonly roundAtMs: number;
   /** Pages and records of this run so far. */
@@ -22,14 +22,14 @@ export interface Checkpoint {
   readonly slices: ReadonlyMap<string, ListProgress>;
 }
 
-/** Keys of the topic `checkpoints`: the stream's own, one for each parent visited, one for each key missed once. */
+/** Keys of the topic `checkpoints`: one for the stream, one for each visited parent, one for each key that was missed once. */
 export const checkpointKey = {
   ofStream: (stream: string) => stream,
   ofVisit: (stream: string, parent: string) => `${stream}|visit|${parent}`,
   ofMissing: (stream: string, key: string) => `${stream}|missing|${key}`,
 };
 
-/** What a key of the topic `checkpoints` is about; undefined for one that is none of ours. */
+/** Parses a key of the topic `checkpoints`. Returns undefined for a foreign key. */
 export function parseCheckpointKey(
   key: string,
 ): { stream: string; kind: 'stream' | 'visit' | 'missing'; subject: string } | undefined {
@@ -54,12 +54,12 @@ export function checkpointMessage(stream: string, checkpoint: Checkpoint): Messa
   };
 }
 
-/** The token is the whole value: there is one for every parent. */
+/** Returns the checkpoint of a visit. The token is the whole value, because there is one for every parent. */
 export function visitMessage(stream: string, parent: string, token: RecordHash | null): Message {
   return { key: checkpointKey.ofVisit(stream, parent), value: token };
 }
 
-/** `isMissing` false takes it back. */
+/** Returns the checkpoint of a missing key, or its tombstone. */
 export function missingMessage(stream: string, key: string, isMissing: boolean): Message {
   return {
     key: checkpointKey.ofMissing(stream, key),
@@ -67,7 +67,7 @@ export function missingMessage(stream: string, key: string, isMissing: boolean):
   };
 }
 
-/** Undefined for a text that no version of this program wrote: the stream is then read from its beginning. */
+/** Returns undefined for a text that no version of this program wrote. The stream is then read from its start. */
 export function parseCheckpoint(text: string): Checkpoint | undefined {
   let json: JsonValue;
   try {

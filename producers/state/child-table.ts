@@ -17,18 +17,18 @@ const LONG_TEXT = 0xff;
 const SLOT_WORDS = 2;
 const SEGMENTS = 256;
 const MIN_SLOTS = 4;
-/** Higher, and a key that is not there takes long to look up. */
+/** With a higher load, the lookup of a missing key would be slow. */
 const MAX_LOAD = 0.85;
 /** All segments are about equally full: just after growing, an id takes 8 bytes × GROWTH / MAX_LOAD = 11.8 bytes. */
 const GROWTH = 1.25;
 
 /**
- * Key → key of the parent in whose list the record stands, and whether that parent is among the living. Beside the texts of
- * the children's keys, a child takes 26 to 30 bytes and a parent 18 to 21, once there are fifty thousand or more.
+ * Maps a key to its parent, and notes whether the parent is alive. In addition to the text of its key, a child uses 26 to 30
+ * bytes and a parent 18 to 21, from fifty thousand on.
  *
- * A child is known by its text. A parent is known by 64 bits of its SHA-256 alone, and its text is not kept. Among ten
- * million parents the odds that any two share them are 3 in a million. Such a pair has one list between them, and is living
- * if either is. A parent stays known when its last child has moved.
+ * The table holds the text of a child's key, but only 64 bits of the SHA-256 of a parent's. Among ten million parents the odds
+ * that any two share them are 3 in a million. Such a pair shares one list, and is alive if either is. A parent remains when its
+ * last child has moved.
  */
 export class ChildTable {
   readonly #children = new Index();
@@ -58,7 +58,7 @@ export class ChildTable {
   }
 
   /**
-   * The record of `key` stands under `parent` now; a later call for the same key moves it.
+   * Puts a key under a parent. A later call for the same key moves it.
    *
    * @throws RangeError when the texts of all keys come to more than 4 GB
    */
@@ -71,7 +71,7 @@ export class ChildTable {
     this.#link(child, to);
   }
 
-  /** Keys that stand under a parent, in no order. */
+  /** Returns the keys under a parent, in no order. */
   of(parent: string): string[] {
     const keys: string[] = [];
     const { id } = this.#findParent(parent);
@@ -81,13 +81,13 @@ export class ChildTable {
     return keys;
   }
 
-  /** Notes that a parent is living, whether it has children or not. */
+  /** Notes that a parent is alive, whether it has children or not. */
   live(parent: string): void {
     const id = this.#claimParent(parent);
     this.#living.set(id >>> 5, this.#living.get(id >>> 5) | (1 << (id & 31)));
   }
 
-  /** Keys whose parent was not noted as living, in no order. */
+  /** Returns the keys whose parent is not alive, in no order. */
   *orphans(): Generator<string, void, undefined> {
     for (let child = 1; child <= this.#children.size; child++)
       if (!this.#isLiving(this.#parentOf.get(child))) yield this.#texts.read(this.#places.get(child));

@@ -12,13 +12,13 @@ import type { Vanished } from './vanished.ts';
 
 const LOOK_UPS_SIDE_BY_SIDE = 16;
 
-/** What came out about a key that the source did not show. */
+/** The result for a key that the source did not list. */
 export interface Verdict {
   readonly key: string;
   readonly parent: string | undefined;
-  /** `missing`: not proved yet, another complete run has to miss it too. */
+  /** `missing`: not proved yet. Another complete run has to miss the key too. */
   readonly verdict: 'gone' | 'there' | 'missing';
-  /** Key of the record that took it over. */
+  /** Key of the record that it was merged into. */
   readonly mergedInto: string | undefined;
 }
 
@@ -26,11 +26,11 @@ export interface ProofContext {
   readonly client: ChartMogulClient;
   readonly registry: Registry;
   readonly observer: RequestObserver;
-  /** Keys that the last complete run did not meet either. */
+  /** Keys that the last complete run did not see either. */
   readonly missing: ReadonlySet<string>;
 }
 
-/** @throws what `get` throws, but for 404. */
+/** Decides which vanished records are gone. @throws the errors of `get`, except StreamNotFoundError. */
 export async function prove(
   proof: DeleteProof,
   vanished: readonly Vanished[],
@@ -66,13 +66,13 @@ async function lookUp(
   return limit.map(vanished, async (record) => {
     const { key, parent } = record;
     const path = addressOf(proof.path, 'key', key);
-    // What another address answers proves nothing.
+    // The answer of a different address would prove nothing.
     if (path === undefined) return missedTwice(record, { missing });
     try {
       await client.get(path, proof.query, observer);
       return { key, parent, verdict: 'there' as const, mergedInto: undefined };
     } catch (error) {
-      // Who may not see a record does not know that it is gone.
+      // A denied request does not prove that the record is gone.
       if (error instanceof AccessDeniedError)
         return { key, parent, verdict: 'missing' as const, mergedInto: undefined };
       if (!(error instanceof StreamNotFoundError)) throw error;
@@ -87,7 +87,7 @@ async function lookUp(
   });
 }
 
-/** The texts that the record's last message had in a field. */
+/** Returns the texts in one field of the record's last message. */
 async function valuesOf(
   { value }: Vanished,
   field: string,
@@ -102,7 +102,7 @@ async function valuesOf(
   return Array.isArray(values) ? values.filter((text): text is string => typeof text === 'string') : [];
 }
 
-/** The record that has the lost one's external id now: then it was merged, not deleted. */
+/** Returns the record that now has an external id of the vanished one, which was then merged and not deleted. */
 async function findMergedInto(
   client: ChartMogulClient,
   { path, listKey, field, filter }: MergeLookup,

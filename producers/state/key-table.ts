@@ -7,7 +7,7 @@ export type Key = string | Buffer | HashedKey;
 /** How a record compares with the topic. */
 export type Change = 'new' | 'changed' | 'unchanged';
 
-/** The state of a slot is the lowest byte of its first word. A dead slot stays with its key, which can live again. */
+/** The state of a slot is the lowest byte of its first word. A dead slot keeps its key, which can live again. */
 const STATE_MASK = 0xff;
 const EMPTY = 0;
 const DEAD = 1;
@@ -16,21 +16,21 @@ const SEEN = 3;
 
 /** In words of 32 bits: 24 bits of the fingerprint and the state, 32 bits of the fingerprint, 64 bits of record hash. */
 const SLOT_WORDS = 4;
-/** The first byte of a fingerprint tells the segment, so a slot need not hold it. */
+/** The first byte of a fingerprint selects the segment, so a slot does not hold it. */
 const SEGMENTS = 256;
 const MIN_SLOTS = 8;
-/** Higher, and a key that is not there takes long to look up. */
+/** With a higher load, the lookup of a missing key would be slow. */
 const MAX_LOAD = 0.85;
 /** All segments are about equally full: just after growing, a key takes 16 bytes × GROWTH / MAX_LOAD = 23.5 bytes. */
 const GROWTH = 1.25;
 
 /**
- * Key → hash of the record that the topic holds, and whether the key was met in this run. It takes 19 to 24 bytes a key
- * once there are ten thousand or more. It grows one segment at a time, so no part of note is ever held twice.
+ * Maps a key to the hash of the record that the topic holds, and notes whether this run has seen the key. Uses 19 to 24 bytes
+ * per key from ten thousand keys on. Grows one segment at a time, so it never holds a large part twice.
  *
- * A key is known by 64 bits of its SHA-256 alone. Among ten million keys the odds that any two share them are 3 in a
- * million. Such a pair shares an entry: both look changed in every run and are sent again, which gives the same rows;
- * and if one of the two vanishes from the source, that goes unnoticed.
+ * The table holds only 64 bits of a key's SHA-256. Among ten million keys the odds that any two share them are 3 in a million.
+ * Such a pair shares an entry: both look changed in every run and are sent again, which gives the same rows; and if one of the
+ * two vanishes from the source, the run does not notice.
  */
 export class KeyTable {
   readonly #segments = Array.from({ length: SEGMENTS }, () => new Segment());
@@ -42,7 +42,7 @@ export class KeyTable {
     return this.#size;
   }
 
-  /** Live keys that were not met in this run. */
+  /** Live keys that this run has not seen. */
   get unseen(): number {
     return this.#unseen;
   }
@@ -53,7 +53,7 @@ export class KeyTable {
   }
 
   /**
-   * The topic holds this record of the key. A key that was not there begins as unseen.
+   * Notes that the topic holds this record of the key. A new key is unseen.
    *
    * @throws RangeError for a hash of fewer than 8 bytes
    */
@@ -70,7 +70,7 @@ export class KeyTable {
     segment.words[slot + 3] = second;
   }
 
-  /** The topic holds a tombstone of the key. */
+  /** Notes that the topic holds a tombstone of the key. */
   delete(key: Key): void {
     const { segment, slot, state } = this.#find(key);
     if (state < UNSEEN) return;
@@ -80,7 +80,7 @@ export class KeyTable {
   }
 
   /**
-   * What a record with this hash would be; changes nothing.
+   * Compares a record with the one on the topic. Changes nothing.
    *
    * @throws RangeError for a hash of fewer than 8 bytes
    */
@@ -96,7 +96,7 @@ export class KeyTable {
     return this.#find(key).state >= UNSEEN;
   }
 
-  /** Notes that the key was met in this run; nothing for a key that is not there. */
+  /** Notes that this run has seen the key. Does nothing for a missing key. */
   see(key: Key): void {
     const { segment, slot, state } = this.#find(key);
     if (state !== UNSEEN) return;
@@ -109,7 +109,7 @@ export class KeyTable {
     return this.#find(key).state === SEEN;
   }
 
-  /** Forgets what was seen. */
+  /** Marks all keys as unseen. */
   unseeAll(): void {
     for (const segment of this.#segments) segment.unseeAll();
     this.#unseen = this.#size;
@@ -183,7 +183,7 @@ class Segment {
     return slot;
   }
 
-  /** Dead slots do not come along: after many deletes it may even shrink. */
+  /** Drops dead slots, so after many deletes the segment may even shrink. */
   #grow(): void {
     const old = this.words;
     let live = 0;

@@ -10,34 +10,35 @@ import type { RecordHash } from '../encode/record-hash.ts';
 import { parseCheckpoint, parseCheckpointKey, type Checkpoint } from './checkpoint.ts';
 import { messageHeaders } from '../encode/message.ts';
 
-/** All that is known of a stream from earlier runs; none of it is stored anywhere but in the topics. */
+/** What earlier runs left in the topics about a stream. It is stored nowhere else. */
 export interface StreamState {
-  /** What the topic holds: keys of the messages and hashes of their records. */
+  /** The keys on the topic, with the hashes of their records. */
   readonly keys: KeyTable;
-  /** Of a stream with parents: which of its keys stand under which. */
+  /** The parents of these keys, if the stream has parents. */
   readonly children: ChildTable;
   checkpoint: Checkpoint | undefined;
-  /** Of a stream with parents: what each was last visited for. */
+  /** The token of the last visit to each parent, if the stream has parents. */
   readonly visits: KeyTable;
-  /** Keys that the last complete run did not meet. */
+  /** Keys that the last complete run did not see. */
   readonly missing: Set<string>;
-  /** An earlier run has read it: the topic has records of it, or a run was complete. */
+  /** Whether an earlier run has read the stream: the topic has records, or a run was complete. */
   readonly hasBeenRead?: boolean;
 }
 
 export interface KnownState {
   readonly streams: ReadonlyMap<string, StreamState>;
-  /** Records that stand on the topic of dead letters, those that were discarded included. */
+  /** Records on the dead-letter topic, including discarded ones. */
   readonly deadLetters: KeyTable;
-  /** Of these, the ones that a person has given up. */
+  /** Dead letters that a user has discarded. */
   readonly discarded: KeyTable;
-  /** By stream, why its topic is unreadable; nothing is known of such a stream. */
+  /** Why a stream's topic is unreadable, by stream. Nothing is known about such a stream. */
   readonly unreadable: ReadonlyMap<string, Error>;
 }
 
-/** No hash of a record: such a message is sent again when its record is met. */
+/** Stands for a missing hash. The record is sent again when a run sees it. */
 const UNKNOWN_HASH: RecordHash = Buffer.alloc(8);
 
+/** Reads what earlier runs left in the topics. */
 export async function readBack(
   admin: KafkaAdmin,
   settings: Settings,
@@ -55,7 +56,7 @@ export async function readBack(
       if (message.key !== null && Buffer.isBuffer(parent)) children.set(message.key, parent);
     });
   }
-  // A record that was redriven, and cannot be sent again, is to be set aside again.
+  // A redriven record that fails again becomes a dead letter again.
   handlers.set(deadLettersTopic(topicPrefix), (message) => {
     const state = deadLetterState(message.headers);
     note(deadLetters, state === 'redriven' ? { ...message, value: null } : message);
@@ -79,7 +80,7 @@ export async function readBack(
   return { streams: states, deadLetters, discarded, unreadable };
 }
 
-/** Of a stream of which nothing is known. */
+/** Returns the state of a stream that no run has read. */
 export function createState(): StreamState {
   return {
     keys: new KeyTable(),
@@ -96,7 +97,7 @@ function note(table: KeyTable, { key, value, headers }: KafkaMessage): void {
   else table.set(key, hashIn(headers));
 }
 
-/** The hash in a message's headers. */
+/** Returns the record hash in a message's headers. */
 export function hashIn(headers: KafkaMessage['headers']): RecordHash {
   const hash = headers?.[messageHeaders.hash];
   return Buffer.isBuffer(hash) && hash.length === UNKNOWN_HASH.length ? hash : UNKNOWN_HASH;

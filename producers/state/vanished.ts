@@ -6,14 +6,14 @@ import { readTopics } from '../../core/kafka/topic-reader.ts';
 import { parseCheckpointKey } from './checkpoint.ts';
 import type { KeyTable } from './key-table.ts';
 
-/** A key that the topic has and the source did not show. */
+/** A key that the topic holds and the source did not list. */
 export interface Vanished {
   readonly key: string;
-  /** Its last message, framed; kept only where it is needed. */
+  /** Its last message, framed. Kept only if the delete proof needs it. */
   readonly value: Buffer | undefined;
   /** The parent whose list lacked it. */
   readonly parent: string | undefined;
-  /** Its parent is gone, and it with it. */
+  /** Whether its parent is gone. */
   readonly isParentGone: boolean;
 }
 
@@ -23,7 +23,7 @@ export interface VanishedOptions {
   readonly isValueWanted: boolean;
 }
 
-/** Finds the keys that vanished by reading the stream's topic once more: the key table knows that there are some, not which. */
+/** Reads the stream's topic again to find the vanished keys: the key table knows only their number. */
 export async function findVanished(
   admin: KafkaAdmin,
   settings: Settings,
@@ -51,7 +51,7 @@ export async function findVanished(
   return [...found.values()];
 }
 
-/** The parents that were visited once and are not among the living any more, by the topic `checkpoints`. */
+/** Reads the topic `checkpoints` to find the parents that were visited once and no longer exist. */
 export async function findUnseenVisits(
   admin: KafkaAdmin,
   settings: Settings,
@@ -78,8 +78,8 @@ export async function findUnseenVisits(
 }
 
 /**
- * Nothing is believed of a source that lost so much at once: it may have been cut short without saying so. One record alone may
- * go, though it be the half of a small stream, unless nothing may: it is proved by itself.
+ * Rejects a large share of deletes at once, because the source may have sent an incomplete list. A single record may always be
+ * deleted, unless MASS_DELETE_PERCENT is 0.
  *
  * @throws MassDeleteError
  */
