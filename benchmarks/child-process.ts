@@ -65,7 +65,7 @@ export class BenchProcess {
     throw new LocalServiceError(`${this.#entry} ended too soon${this.lastWords()}`);
   }
 
-  /** What it said at last, to be put behind what is wrong with it. */
+  /** Its last output, for error messages. */
   lastWords(): string {
     const lines = this.#lines.slice(-LAST_LINES).map(({ text }) => text);
     return ['; it said at last:', ...lines].join('\n');

@@ -2,7 +2,7 @@ import { Session } from 'node:inspector/promises';
 
 const SAMPLE_EVERY_US = 500;
 
-/** The stages of a producer, told by where the code stands that was running; the first that fits. */
+/** The stages of a producer, by the file of the running code. The first match counts. */
 const stages: readonly (readonly [stage: string, where: RegExp])[] = [
   ['http', /\/undici\/|chartmogul\/client|node:internal\/(?:http|net|stream_base)|node:(?:http|net|zlib)/],
   ['parse', /core\/json|lossless-json/],
@@ -36,7 +36,7 @@ export async function cpuStages<T>(
     const frame = nodes.get(id)?.callFrame;
     const parent = parents.get(id);
     const own = frame === undefined ? undefined : ownStage(frame.functionName, frame.url);
-    // What the engine and Node do for somebody is that one's: look up the stack.
+    // Work of the engine and Node counts for its caller: search up the stack.
     const stage = own ?? (parent === undefined ? 'other' : stageOf(parent));
     stageOfNode.set(id, stage);
     return stage;

@@ -39,12 +39,12 @@ export async function withServices<T>(
 
 export interface RunningSimulator {
   readonly chartmogul: (maxRequestsPerSecond: number) => Settings['chartmogul'];
-  /** What the simulator has counted. */
+  /** Counts of the simulator. */
   readonly statistics: () => Promise<Readonly<Record<string, number>>>;
   readonly stop: () => Promise<void>;
 }
 
-/** A simulator in a process of its own, so that its work is not taken for the producer's. */
+/** A simulator in a process of its own, so that its work does not count as the producer's. */
 export async function startSimulator(...options: readonly string[]): Promise<RunningSimulator> {
   const port = await freePort();
   const args = ['start.mjs', 'simulator/main.ts', '--port', String(port), ...options];

@@ -6,7 +6,7 @@ import { pause } from './environment.ts';
 import { expectedSums } from './invoice-topic.ts';
 import { selectNumbers } from './table-query.ts';
 
-/** Asking takes the server some milliseconds, which it lacks for what is measured. */
+/** A query costs the server some milliseconds, which the measured work lacks. */
 const POLL_MS = 100;
 const PATIENCE_MS = 60_000;
 

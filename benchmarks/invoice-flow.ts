@@ -27,17 +27,17 @@ export class InvoiceFlow {
     this.#perTick = (perSecond * TICK_MS) / 1000;
   }
 
-  /** How many were handed to the producer. */
+  /** Number of invoices passed to the producer. */
   get sent(): number {
     return this.#sent;
   }
 
-  /** When Kafka had taken them all, by `performance.now()`; undefined before. */
+  /** When Kafka had acknowledged all, by `performance.now()`; undefined before. */
   get endMs(): number | undefined {
     return this.#endMs;
   }
 
-  /** Sends them all, whether or not Kafka has taken the earlier ones, and returns when it has. */
+  /** Sends all without waiting for earlier ones; returns once Kafka has acknowledged them. */
   async send(signal: AbortSignal): Promise<void> {
     const producer = createKafka(this.#settings.kafka, 'bench').producer({
       createPartitioner: Partitioners.DefaultPartitioner,

@@ -47,7 +47,7 @@ const invoiceSchema: StreamSchema = {
   ],
 };
 
-/** What a table has to sum up to when it holds the invoices 0 to `messages` - 1. */
+/** Returns the sums of a table that has the invoices 0 to `messages` - 1. */
 export function expectedSums(messages: number): { readonly numbers: number; readonly lineItems: number } {
   return { numbers: (messages * (messages - 1)) / 2, lineItems: messages * 2 };
 }

@@ -46,7 +46,7 @@ async function watched(
 ): Promise<readonly number[]> {
   const client = createClickHouse(settings.clickhouse);
   const rows = new VisibleRows(client, settings, qualified(DATABASE, storageTableOf(invoiceStream)));
-  // When one of the two fails, the other need not go on.
+  // If one fails, the other stops.
   const failure = new AbortController();
   const either = AbortSignal.any([signal, failure.signal]);
   const both = [flow.send(either), rows.watch(flow, () => sink.requireRunning(), either)];

@@ -18,7 +18,7 @@ await runMain(async (signal) => {
   const [name = ''] = command.args;
   const [, bench] = Object.entries(benchmarks).find(([known]) => known === name) ?? [];
   if (bench === undefined)
-    throw new ConfigError(`no benchmark "${name}", wants one of ${Object.keys(benchmarks).join(', ')}`);
+    throw new ConfigError(`the benchmark must be one of ${Object.keys(benchmarks).join(', ')}; got ${name}`);
   const figures = await bench(signal, command.opts<BenchOptions>());
   process.stdout.write(`${JSON.stringify({ benchmark: name, ...figures })}\n`);
   return exitCodes.done;

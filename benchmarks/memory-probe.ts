@@ -30,7 +30,7 @@ export class MemoryProbe {
   }
 }
 
-/** What lies between two samples the kernel has seen; only Linux tells. */
+/** The peak between two samples, which only Linux reports. */
 function highWaterBytes(pid: number): number | undefined {
   try {
     const kibibytes = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];

@@ -3,11 +3,11 @@ import { InvalidArgumentError, type Command } from 'commander';
 export interface BenchOptions {
   /** Messages in the topic of `sink` and `replay`. */
   readonly messages: number;
-  /** How often `sink` and `replay` let every contender run. */
+  /** Number of runs of each contender in `sink` and `replay`. */
   readonly rounds: number;
   /** Whether `sink` ends with a run over five times as many messages, for its memory. */
   readonly memory: boolean;
-  /** How long `latency` sends messages. */
+  /** Duration of `latency`. */
   readonly seconds: number;
 }
 
@@ -22,5 +22,5 @@ export function withBenchOptions(command: Command): Command {
 function positive(text: string): number {
   const value = Number(text);
   if (Number.isSafeInteger(value) && value > 0) return value;
-  throw new InvalidArgumentError('It wants a positive integer.');
+  throw new InvalidArgumentError('must be a positive integer');
 }

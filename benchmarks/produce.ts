@@ -66,7 +66,7 @@ async function measureUnlimited(services: Settings, signal: AbortSignal): Promis
       note('unchanged', await pass(settings, signal));
       note('full', await pass(settings, signal, true));
     }
-    // Apart, since profiling takes time itself.
+    // In a separate run, since profiling costs time.
     const settings = { ...services, chartmogul: simulator.chartmogul(NO_LIMIT), topicPrefix: 'profiled.' };
     ({ shares } = await cpuStages(() => pass(settings, signal)));
     say(`CPU of a first run: ${JSON.stringify(shares)}`);

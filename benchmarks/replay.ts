@@ -10,7 +10,7 @@ import type { BenchOptions } from './options.ts';
 import { inProcess, isSinking, startSink, type Pass, type Turn } from './sink-contenders.ts';
 
 /**
- * A table built anew from its topic while readers have the old one, against the sink that filled the old one, side by side: messages
+ * A table rebuilt from its topic while readers use the old one, against the sink that filled the old one, side by side: messages
  * a second from the moment in which each had its partitions, for the replay until readers see the new table.
  */
 export async function benchReplay(signal: AbortSignal, { messages, rounds }: BenchOptions): Promise<object> {

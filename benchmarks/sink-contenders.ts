@@ -18,7 +18,7 @@ export interface Pass {
   readonly peakMb?: number;
 }
 
-/** One contender's turn: into a database of its own, which is dropped afterwards, so that its merges disturb nobody. */
+/** Runs one contender on a database of its own, which is then dropped, so that its merges disturb no other run. */
 export interface Turn {
   readonly settings: Settings;
   readonly database: string;
@@ -76,7 +76,7 @@ export function startSink({ settings, database }: Pick<Turn, 'settings' | 'datab
   return new BenchProcess('commands/sink.ts', args, environmentOf(settings, database), settings.dataDir);
 }
 
-/** The log line with which the sink tells that it has its partitions. */
+/** The log line of a sink that has its partitions. */
 export function isSinking(line: string): boolean {
   return line.includes('"msg":"sinking"');
 }
@@ -89,7 +89,7 @@ function isReady(line: string): boolean {
   return line === READY;
 }
 
-/** In a process of its own, from the line with which it says that it begins. @param done when all was done, by `performance.now()`. */
+/** Measures a child process from the line that it prints at its start. @param done the time of completion, by `performance.now()`. */
 export async function inProcess(
   { signal }: Pick<Turn, 'signal'>,
   child: BenchProcess,

@@ -57,7 +57,7 @@ interface Field {
   readonly type: unknown;
 }
 
-/** avsc wants values of the schema's own types: instants as numbers, free-form objects as text, every field there. */
+/** avsc needs values of the schema's own types: times as numbers, free-form objects as text, every field present. */
 function shaped(row: Json, fields: readonly Field[]): Json {
   const byName = new Map(
     Object.entries(row).map(([key, value]) => [key.replace(/[^A-Za-z0-9_]/g, '_'), value]),

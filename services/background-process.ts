@@ -7,7 +7,7 @@ import { isTrueWithin } from './deadline.ts';
 import { makePrivateFolder, openPrivate, readPrivate, writePrivate } from '../core/private-files.ts';
 import { describeProcess, ProcessRecord } from './process-record.ts';
 
-/** What to run, and where. */
+/** A command and where it runs. */
 export interface Launch {
   readonly command: string;
   readonly args: readonly string[];

@@ -24,7 +24,7 @@ export function clickhouseService(settings: Settings, folder: string): LocalServ
         args: [startScript, 'services/clickhouse/main.ts'],
         env: {
           TZ: 'UTC',
-          // Each running query occupies a thread, and reading and writing files wants some beside them.
+          // Each running query occupies a thread, and file access needs some more.
           UV_THREADPOOL_SIZE: '32',
           CLICKHOUSE_URL: address.text,
           CLICKHOUSE_USERNAME: credentials?.username,

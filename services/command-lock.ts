@@ -43,10 +43,10 @@ function discardIfStale(holder: ProcessRecord): void {
     // Of several who find it stale, one succeeds in this.
     const discarded = `${path}.${process.pid}`;
     renameSync(path, discarded);
-    // If another command has taken the lock meanwhile, it keeps the lock.
+    // If another command holds the lock by now, it keeps it.
     if (readPrivate(discarded) !== judged) linkSync(discarded, path);
     rmSync(discarded, { force: true });
   } catch {
-    // The lock was released meanwhile: the next attempt decides.
+    // The lock has been released since: the next attempt decides.
   }
 }

@@ -70,7 +70,7 @@ export function dockerHost(settings: Settings, folder: string): Host {
   };
 }
 
-/** What `docker compose ps` tells of a container. */
+/** A container in the output of `docker compose ps`. */
 export interface Container {
   readonly Name: string;
   readonly Service: string;

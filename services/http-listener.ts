@@ -3,11 +3,11 @@ import type { Server } from 'node:http';
 import { LocalServiceError, messageOf } from '../core/errors.ts';
 import { logger } from '../core/logger.ts';
 
-/** How long requests that are being answered may go on after the signal. */
+/** Limits running requests after the signal. */
 const drainMs = 8_000;
 
 /**
- * Listens at the URL's host and port until the signal aborts; then takes no new request, lets the running ones
+ * Listens at the URL's host and port until the signal aborts; then accepts no new request, lets the running ones
  * finish for a while, and returns.
  */
 export async function listenUntil(server: Server, url: URL, signal: AbortSignal): Promise<void> {
@@ -20,7 +20,7 @@ export async function listenUntil(server: Server, url: URL, signal: AbortSignal)
   }
   logger.info({ url: url.href }, 'listening');
   if (!signal.aborted) await once(signal, 'abort');
-  // A connection that has had its answer stays open for a next request, which would never be taken.
+  // An idle connection stays open for a next request, which would never be accepted.
   const closeIdle = setInterval(() => server.closeIdleConnections(), 50);
   const cutOff = setTimeout(() => server.closeAllConnections(), drainMs);
   await new Promise<void>((resolve) => server.close(() => resolve()));

@@ -4,7 +4,7 @@ import type { Settings, SettingName } from '../core/settings/config.ts';
 import { isLoopback, splitBroker } from '../core/settings/setting-values.ts';
 import { ConfigError, LocalServiceError } from '../core/errors.ts';
 
-/** Where a local service listens, and the setting that says so. */
+/** The address of a local service, and its setting. */
 export interface LocalAddress {
   readonly setting: SettingName;
   /** As in the setting. */

@@ -4,7 +4,7 @@ import { askProgram } from '../core/child-process.ts';
 const hasProc = existsSync('/proc/self/stat');
 
 /**
- * What tells a running process from a later one that was given the same id: undefined once it has ended, also while
+ * Returns what distinguishes a running process from a later one with the same id; undefined once it has ended, also while
  * its parent has not yet collected it.
  */
 export function processIdentity(pid: number): string | undefined {

@@ -63,7 +63,7 @@ function apicurioSettings(host: string, port: number, brokers: string): Record<s
     QUARKUS_HTTP_ACCESS_LOG_ENABLED: 'false',
     APICURIO_STORAGE_KIND: 'kafkasql',
     APICURIO_KAFKASQL_BOOTSTRAP_SERVERS: brokers,
-    // How long it waits for more of its journal before it declares itself ready; 5 s unless told.
+    // How long it waits for more of its journal before it declares itself ready; 5 s by default.
     APICURIO_KAFKASQL_CONSUMER_POLL_TIMEOUT: '100',
   };
 }

@@ -5,7 +5,7 @@ import type { LocalAddress } from './local-address.ts';
 export const serviceNames = ['kafka', 'registry', 'clickhouse'] as const;
 export type ServiceName = (typeof serviceNames)[number];
 
-/** One service as processes of this machine, and how to tell that it works. */
+/** One service as processes of this machine, with a check that it works. */
 export interface LocalService {
   readonly name: ServiceName;
   readonly address: LocalAddress;
@@ -20,7 +20,7 @@ export interface LocalService {
 export interface StartedService {
   readonly name: ServiceName;
   readonly address: string;
-  /** It was running and well before; whoever did not start it should not stop it. */
+  /** It was already running: a caller that did not start it must not stop it. */
   readonly alreadyRunning: boolean;
 }
 
@@ -32,7 +32,7 @@ export interface ServiceStatus {
   readonly details: string;
 }
 
-/** What services run on: processes of this machine, or containers. */
+/** Runs services as processes of this machine or as containers. */
 export interface Host {
   start(signal: AbortSignal): Promise<readonly StartedService[]>;
   stop(names: readonly ServiceName[]): Promise<void>;

@@ -2,7 +2,7 @@ import { ok, refusal, type Answer } from './answer.ts';
 import type { Simulator } from './simulator.ts';
 import type { Statistics } from './statistics.ts';
 
-/** The addresses under `/_simulator`, for whoever runs it: no key, no limits, no faults. */
+/** Answers the addresses under `/_simulator`, which control the simulator: no key, no limits, no faults. */
 export function control(
   simulator: Simulator,
   statistics: Statistics,
@@ -13,7 +13,7 @@ export function control(
     return ok({ revision: simulator.revision, ...statistics.toJSON() });
   }
   if (method === 'POST' && path === '/_simulator/revision') return moveTo(simulator, body);
-  return refusal(404, 'Not found: wants GET /_simulator/stats or POST /_simulator/revision');
+  return refusal(404, 'Not found: must be GET /_simulator/stats or POST /_simulator/revision');
 }
 
 function moveTo(simulator: Simulator, body: unknown): Answer {

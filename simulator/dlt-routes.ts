@@ -14,7 +14,7 @@ import { createdList } from './lists/created-list.ts';
 import { customers } from './lists/customers.ts';
 import { badCursor, numberedPageOf, pageOf, type List } from './paging.ts';
 
-/** How the lists of dltHub's page are paged. */
+/** Paging of the lists on dltHub's page. */
 export type DltPaging = 'cursor' | 'pages';
 
 const notThere: Handler = () => refusal(404, 'Not found');
@@ -58,8 +58,8 @@ function* accountTransactions(world: World): Iterable<Rendered> {
 }
 
 function accountSources(world: World): Rendered[] {
-  const wants = { processingStatus: false, autoChurn: false, invoiceHandling: false };
-  return dataSources.map((source) => renderDataSource(world, source, wants));
+  const expansions = { processingStatus: false, autoChurn: false, invoiceHandling: false };
+  return dataSources.map((source) => renderDataSource(world, source, expansions));
 }
 
 /**

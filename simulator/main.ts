@@ -14,7 +14,7 @@ const command = createCommand(
   'simulate',
   'Runs a ChartMogul account and its API on this machine, in the foreground.',
 )
-  .option('--port <port>', 'port on 127.0.0.1; 0 takes a free one', integer(0, 65_535), 4010)
+  .option('--port <port>', 'port on 127.0.0.1; 0 picks a free one', integer(0, 65_535), 4010)
   .option('--customers <n>', 'size of the account', integer(0, 100_000_000), standard.customers)
   .option('--seed <n>', 'another seed, another account', integer(0, 2 ** 32 - 1), standard.seed)
   .option(
@@ -48,8 +48,13 @@ const command = createCommand(
       .choices(['cursor', 'pages'])
       .preset('cursor'),
   )
-  .option('--allow-page', 'take page= instead of answering 400', standard.allowPage)
-  .option('--revision <n>', 'how often the data has moved on', integer(0, lastRevision), standard.revision)
+  .option('--allow-page', 'accept page= instead of answering 400', standard.allowPage)
+  .option(
+    '--revision <n>',
+    'number of changes of the data so far',
+    integer(0, lastRevision),
+    standard.revision,
+  )
   .option(
     '--changes <share>',
     'share of customers that change with each revision; a quarter as many are new',
@@ -62,12 +67,12 @@ const command = createCommand(
     share,
     standard.deletes,
   )
-  .option('--drift', 'from revision 1 on, fields nobody declared, and values of another type', standard.drift)
+  .option('--drift', 'from revision 1 on, undeclared fields, and values of another type', standard.drift)
   .option('--no-float-mrr', 'no fractions of a cent in the mrr of ended subscriptions')
   .addHelpText(
     'after',
     '\nAccepts only the key in CHARTMOGUL_API_KEY; accepts any key if that is not set.\n' +
-      'While it runs: POST /_simulator/revision {"revision": 1} as application/json moves the data on, GET /_simulator/stats counts.',
+      'While it runs: POST /_simulator/revision {"revision": 1} as application/json changes the data, GET /_simulator/stats shows counts.',
   );
 
 await runMain(async (signal): Promise<ExitCode> => {
@@ -92,12 +97,12 @@ function integer(low: number, high: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
     if (/^\d+$/.test(text) && value >= low && value <= high) return value;
-    throw new InvalidArgumentError(`It wants an integer from ${low} to ${high}.`);
+    throw new InvalidArgumentError(`must be an integer from ${low} to ${high}`);
   };
 }
 
 function share(text: string): number {
   const value = Number(text);
   if (text.trim() !== '' && value >= 0 && value <= 1) return value;
-  throw new InvalidArgumentError('It wants a share from 0 to 1.');
+  throw new InvalidArgumentError('must be a share from 0 to 1');
 }

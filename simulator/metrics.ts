@@ -16,7 +16,7 @@ export const metricAddresses: Readonly<Record<string, readonly MetricName[]>> = 
   ltv: ['ltv'],
 };
 
-/** Answers `/metrics/{address}`. `geo`, `plans` and `filters` are taken and change nothing. */
+/** Answers `/metrics/{address}`. Accepts and ignores `geo`, `plans` and `filters`. */
 export function answerMetrics({ world, query }: Call, address: string): Answer {
   const names = metricAddresses[address];
   if (names === undefined) return refusal(404, 'Not found');

@@ -1,6 +1,6 @@
 import type { WorldOptions } from './data/world.ts';
 
-/** How the simulated account and its API behave. */
+/** The behaviour of the simulated account and its API. */
 export interface SimulatorOptions extends WorldOptions {
   /** The only key that is let in; any, where there is none. */
   readonly apiKey: string | undefined;

@@ -3,11 +3,11 @@ import { toJson, type Rendered } from './data/rendered.ts';
 
 /** A list in the API's order, of which any page can be read without the pages before it. */
 export interface List<Item> {
-  /** Where the rows stand in the answer. */
+  /** The field of the answer that has the rows. */
   readonly key: string;
   /** Which keys of the old paging a first page still has. */
   readonly legacy: LegacyShape;
-  /** What an empty first page has in place of a cursor; null, if not said. */
+  /** The cursor of an empty first page; null by default. */
   readonly whenEmpty?: Rendered;
   /** Further keys of the answer. */
   readonly extra?: Rendered;
@@ -15,7 +15,7 @@ export interface List<Item> {
   render(item: Item): Rendered;
   /** False for a row that the query's filters leave out. */
   accepts(record: Rendered): boolean;
-  /** What continues after this row. `next` is the row that follows it, if any. */
+  /** Returns the cursor after this row. `next` is the following row, if any. */
   cursorOf(item: Item, next: Item | undefined): string;
 }
 

@@ -17,7 +17,7 @@ import { createdList, type CreatedKind } from './lists/created-list.ts';
 import { contacts, customerNotes, notes, opportunities, tasks } from './lists/crm.ts';
 import { customerSubscriptions, importedInvoices, importedSubscriptions } from './lists/customer-billing.ts';
 import { customers, customerSearch } from './lists/customers.ts';
-import { byExternalId, byUuid } from './look-ups.ts';
+import { byExternalId, byUuid } from './lookups.ts';
 import { answerMetrics } from './metrics.ts';
 import { pageOf } from './paging.ts';
 
@@ -84,7 +84,7 @@ function retrieveAttributes({ world, query }: Call, holder: number): Answer {
 }
 
 function listContactsOfCustomer({ world, query }: Call, holder: number): Answer {
-  // A contact that stands alone is in its member's hands, but not among its customer's.
+  // A contact without a customer belongs to a member, but is not in the customer's list.
   const asked = new URLSearchParams([...query, ['customer_uuid', customerUuid(world, holder)]]);
   return pageOf(createdList(world, asked, contacts), query);
 }

@@ -14,13 +14,13 @@ import { Statistics } from './statistics.ts';
 
 /** A simulator that listens. */
 export interface ListeningSimulator {
-  /** Ends in `/v1`: what CHARTMOGUL_BASE_URL wants. */
+  /** Ends in `/v1`: the value for CHARTMOGUL_BASE_URL. */
   readonly baseUrl: string;
   readonly statistics: Statistics;
   readonly close: () => Promise<void>;
 }
 
-/** Opens the simulator on a loopback port; 0 takes a free one. `now` is the clock of its rate limit, in ms. */
+/** Opens the simulator on a loopback port; 0 picks a free one. `now` is the clock of its rate limit, in ms. */
 export async function listen(
   simulator: Simulator,
   port: number,

@@ -17,7 +17,7 @@ export interface SimulatorRequest {
   readonly url: string;
   readonly authorization?: string | undefined;
   readonly body?: unknown;
-  /** Where the simulator can be reached, for the addresses it hands out. */
+  /** Address of the simulator, for links in its answers. */
   readonly origin?: string;
 }
 

@@ -1,4 +1,4 @@
-/** What a simulator has seen so far; `GET /_simulator/stats` shows it. */
+/** Counts of the requests so far, which `GET /_simulator/stats` shows. */
 export class Statistics {
   #requests = 0;
   #parallel = 0;

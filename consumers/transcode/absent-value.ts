@@ -7,8 +7,8 @@ import { RowBuffer } from './row-buffer.ts';
 import { Transcoding } from './transcoding.ts';
 
 /**
- * The RowBinary of what a column holds for a message of a schema that lacks its field: the default that the field declares, as if it
- * stood in the message, else null.
+ * Returns the RowBinary of a column in rows of messages without its field: the default that the field
+ * declares, else null.
  */
 export function absentBytes(
   field: WriterField | undefined,

@@ -5,9 +5,9 @@ import type { WriterType } from '../schema/writer-type.ts';
 import type { Converter } from './converters.ts';
 import type { Transcoding } from './transcoding.ts';
 
-/** What every check of room asks for: enough for a run of fixed-size values between two of them. */
+/** Bytes that each check of room reserves beyond the need, so that several fixed-size values share a check. */
 const ROOM = 256;
-/** A loop beats a call for texts of fewer bytes. */
+/** For shorter texts a loop is faster than a call. */
 const LOOP_BYTES = 64;
 
 export const faults = [
@@ -20,15 +20,15 @@ export const faults = [
 ] as const;
 export type Fault = (typeof faults)[number];
 
-/** Everything that is generated for one transcoder. Names and texts of the schema are constants, never part of the code. */
+/** The generated code of one transcoder. Names and texts of the schema are constants, never part of the code. */
 export class Program {
   readonly functions: string[] = [];
   readonly converters: Converter[] = [];
   readonly constants: (Buffer | readonly Buffer[])[] = [];
   readonly fields: string[] = [];
-  /** What fields hold that the writer's schema lacks. */
+  /** Declarations of fields that the writer's schema may lack. */
   readonly declared: DeclaredFields;
-  /** How many start positions are kept. */
+  /** Number of start positions that are kept. */
   starts = 0;
   #variables = 0;
 
@@ -54,7 +54,7 @@ export class Program {
     return `texts${this.constants.push(value) - 1}`;
   }
 
-  /** The function of this number, for which {@link CodeWriter.finish} gives the code. */
+  /** Compiles the program. @param main the name that {@link CodeWriter.finish} returned. */
   link(main: string): (at: Transcoding) => void {
     const converters = this.converters.map((_, index) => `const convert${index} = converters[${index}];`);
     const constants = this.constants.map((_, index) => `const texts${index} = constants[${index}];`);
@@ -75,13 +75,14 @@ function fail(at: Transcoding, field: number, fault: number): never {
 }
 
 /**
- * Writes the code of one function. In it `p` is the position in the message `src` that ends at `end`, `q` that in the row's
- * bytes `dst`, of which `cap` are there; `b`, `n`, `i`, `lo`, `hi` hold what was read last.
+ * Writes the code of one function. Its variables: `p` is the position in the message `src`, which ends at
+ * `end`; `q` is the position in the row's bytes `dst`, whose capacity is `cap`; `b`, `n`, `i`, `lo`, `hi`
+ * hold the values read last.
  */
 export class CodeWriter {
   readonly program: Program;
   readonly #lines: string[] = [];
-  /** How many bytes can be written for certain before the next check. */
+  /** Bytes that can be written before the next check. */
   #room = 0;
 
   constructor(program: Program) {
@@ -113,12 +114,12 @@ export class CodeWriter {
     return `fail(s, ${field}, ${faults.indexOf(fault)});`;
   }
 
-  /** Something rare, done by a method of `Transcoding` that reads only. */
+  /** Calls a method of `Transcoding` that only reads, for rare cases. */
   readBy(field: number, call: string): string {
     return `s.field = ${field}; s.position = p; ${call}; p = s.position;`;
   }
 
-  /** A function that reads and writes. */
+  /** Calls a function that reads and writes. */
   call(field: number, name: string): void {
     this.line(
       `s.field = ${field}; s.position = p; s.written = q; ${name}(s); p = s.position; q = s.written;`,
@@ -129,7 +130,7 @@ export class CodeWriter {
 
   // ── Room ─────────────────────────────────────────────────────────────────────────────────────
 
-  /** Makes sure that so many bytes can be written. */
+  /** Ensures room for so many bytes. */
   needs(bytes: number): void {
     if (this.#room < bytes) this.#check(String(bytes + ROOM), bytes + ROOM);
     this.#room -= bytes;
@@ -142,7 +143,7 @@ export class CodeWriter {
     this.#room = room;
   }
 
-  /** Code of which exactly one alternative runs. */
+  /** Writes alternatives of which exactly one runs. */
   alternatives(...alternatives: readonly (() => void)[]): void {
     const room = this.#room;
     let least = Infinity;
@@ -154,7 +155,7 @@ export class CodeWriter {
     this.#room = least;
   }
 
-  /** Code that runs any number of times. */
+  /** Writes code that runs any number of times. */
   repeated(write: () => void): void {
     this.#room = 0;
     write();
@@ -198,14 +199,14 @@ export class CodeWriter {
     );
   }
 
-  /** Writes `n` as LEB128; there must be room. */
+  /** Writes a count as LEB128. The caller ensures room. */
   writeCount(count: string): void {
     this.line(
       `if (${count} < 128) dst[q++] = ${count}; else { s.written = q; s.writeVarint(${count}); q = s.written; }`,
     );
   }
 
-  /** Copies the text of which the length is in `n`, with it. */
+  /** Copies a text with its length, which is in `n`. */
   copyText(): void {
     this.#check('n + 261', ROOM);
     this.writeCount('n');
@@ -227,7 +228,7 @@ export class CodeWriter {
     this.line(`p += ${bytes}; q += ${bytes};`);
   }
 
-  /** Writes one of the texts, each with its length in front, of which the number is in `lo`. */
+  /** Writes one of the texts, each prefixed with its length. `lo` has its index. */
   writeOneOf(field: number, texts: readonly Buffer[]): void {
     const longest = texts.reduce((most, { length }) => Math.max(most, length), 0);
     this.line(
@@ -239,15 +240,15 @@ export class CodeWriter {
     this.line(`for (i = 0; i < ${name}.length; i++) dst[q++] = ${name}[i];`);
   }
 
-  /** Reads a union's branch into `b`: twice its place. */
+  /** Reads a union's branch into `b`: twice its index. */
   readBranch(field: number, branches: number): void {
     const slow = this.readBy(field, `b = 2 * s.readIndex(${branches})`);
     this.line(`if (p < end && (b = src[p]) < 128) p++; else { ${slow} }`);
   }
 
   /**
-   * Reads the blocks of an array or map and writes the count of all items in front of them: that of the first block, which is
-   * nearly always the only one, put right at the end if it was not.
+   * Reads the blocks of an array or map and writes the number of all items before them. It first writes
+   * the count of the first block, nearly always the only one, and corrects it if more blocks follow.
    */
   blocks(field: number, minBytes: number, item: () => void): void {
     const id = this.program.variable();
@@ -282,12 +283,13 @@ export class CodeWriter {
   }
 }
 
-/** Where code is written for: names the field in errors, from the top. */
+/** The value that code is written for. */
 export interface Place {
+  /** Path of the field, for errors. */
   readonly path: string;
   /** Whether it is a field of the primary key, where null is an error. */
   readonly isKey: boolean;
 }
 
-/** Writes the code for one value. Handed over, since values hold records as records hold values. */
+/** Writes the code for one value. A parameter, because values contain records and records contain values. */
 export type ValueWriter = (code: CodeWriter, type: WriterType, column: ColumnType, place: Place) => void;

@@ -27,7 +27,7 @@ const scalarWidths: Readonly<Record<ScalarName, number>> = {
 const jsonNull = [4, ...Buffer.from('null')];
 
 /**
- * The RowBinary of what stands in a column for an absent value: null, or empty where ClickHouse has no null.
+ * Returns the RowBinary of an absent value: null, or empty if the column type has no null.
  *
  * @param type of the field: the null of an open object is the JSON text `null`.
  */
@@ -50,7 +50,7 @@ export function defaultBytes(column: ColumnType, type?: WriterType): readonly nu
     case 'lowCardinality':
       return defaultBytes(column.inner, type);
     case 'enum': {
-      // Zero need not be one of its values: the server's default is the first.
+      // Zero may not be one of its values: the server's default is the first.
       const first = column.values[0]?.[1] ?? 0;
       return column.bits === 8 ? [first & 255] : [first & 255, (first >> 8) & 255];
     }

@@ -11,9 +11,9 @@ import { Transcoding } from './transcoding.ts';
 /** Turns the messages of one writer schema into rows of one table, bytes to bytes. */
 export interface RowTranscoder {
   /**
-   * Appends the columns of a message whose Avro bytes are those of the frame from `start`.
+   * Appends the columns of the message whose Avro bytes begin at `start` in the frame.
    *
-   * @throws DecodeError naming the field, with `out.length` as it was, when the bytes are not what the schema says.
+   * @throws DecodeError naming the field, with `out.length` unchanged, if the bytes do not match the schema.
    */
   readonly transcode: (frame: Buffer, start: number, out: RowBuffer) => void;
 }
@@ -21,14 +21,15 @@ export interface RowTranscoder {
 const NO_FIELD = -1;
 
 /**
- * Compiles the transcoder of a schema for the columns given, in their order; one that the schema lacks gets
- * the default of its field, or null. The code goes straight through the bytes, without objects, strings or BigInt for values that need no conversion.
+ * Compiles the transcoder of a schema for the given columns, in their order. A column whose field the
+ * schema lacks gets the field's default, or null. The code copies bytes directly, without objects,
+ * strings or BigInt for values that need no conversion.
  *
- * @param columns such as `widened` made for this schema.
+ * @param columns as `widened` made them for this schema.
  * @param primaryKey the columns in which null is an error.
- * @param declared of all schemas of the topic: defaults of fields that this one lacks.
- * @param isWhole the schema has all fields of a message: bytes left over are an error.
- * @throws IncompatibleSchemaError when a column does not hold its field's values.
+ * @param declared the fields of all schemas of the topic, for defaults of fields that this one lacks.
+ * @param isWhole whether the schema has all fields of a message, so that leftover bytes are an error.
+ * @throws IncompatibleSchemaError if a column cannot hold its field's values.
  */
 export function compileRowTranscoder(
   schema: WriterSchema,
@@ -49,7 +50,7 @@ export function compileRowTranscoder(
         run(at);
         if (isWhole && at.position !== frame.length) {
           at.field = NO_FIELD;
-          throw new DecodeError('bytes are left over behind the last field');
+          throw new DecodeError('bytes are left over after the last field');
         }
         out.length = at.written;
       } catch (error) {

@@ -9,8 +9,8 @@ import type { Transcoding } from './transcoding.ts';
 export type Converter = (at: Transcoding) => void;
 
 /**
- * How a scalar gets into a column of another shape, for all that `widened` allows; what is the same in both is generated code.
- * Undefined where a column does not hold such values.
+ * Returns the conversion of a scalar for a column of another type, for every change that `widened`
+ * allows. Equal types need none: generated code copies them. Undefined if the column cannot hold the values.
  *
  * @param column without Nullable and LowCardinality.
  */
@@ -114,8 +114,7 @@ function instantConverter(
   const factor = 10n ** BigInt(columnDigits - digits);
   return (at) => {
     const value = read(at) * factor;
-    if (BigInt.asIntN(64, value) !== value)
-      throw new DecodeError('an instant outside of the range of its column');
+    if (BigInt.asIntN(64, value) !== value) throw new DecodeError('a time outside the range of its column');
     at.writeInteger(value, 8);
   };
 }
@@ -126,18 +125,18 @@ function writeFloatAsDouble(at: Transcoding): void {
   at.target.writeDoubleLE(value, to);
 }
 
-/** The value of each hexadecimal digit by its character, else 255. */
+/** The value of each hexadecimal digit by character code; 255 for other characters. */
 const hexValues = Uint8Array.from({ length: 256 }, (_, character) => {
   const value = parseInt(String.fromCharCode(character), 16);
   return Number.isNaN(value) ? 255 : value;
 });
 const UUID_TEXT_BYTES = 36;
-/** Where the digits of a UUID's bytes stand in its text. */
+/** Positions of the bytes of a UUID in its text. */
 const uuidDigits = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 
 const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** A UUID as the server writes it, in small letters; any other text as it is. */
+/** Copies a UUID in lower case, as the server prints it; any other text unchanged. */
 function copyUuidText(at: Transcoding): void {
   const length = at.readLength();
   const start = at.take(length);
@@ -162,7 +161,7 @@ function writeUuidText(at: Transcoding): void {
   }
 }
 
-/** A UUID is two numbers of 64 bits in RowBinary, each little endian. */
+/** Writes a UUID as RowBinary: two 64-bit numbers, each little endian. */
 function writeUuidBytes(at: Transcoding): void {
   const start = at.take(16);
   const to = at.claim(16);

@@ -2,12 +2,12 @@ import type { DecimalType } from '../schema/writer-type.ts';
 import { DecodeError } from '../../core/errors.ts';
 import type { Transcoding } from './transcoding.ts';
 
-/** No Decimal has more than 32; what is longer is a number of needless bytes, or text. */
+/** No Decimal has more than 32 bytes. Longer numbers have redundant bytes, or become text. */
 const MAX_BYTES = 64;
-/** Digits cost time by the square of their number. */
+/** The time to print digits grows with their square. */
 const MAX_TEXT_BYTES = 4096;
 
-/** How many bytes a Decimal of this precision has in RowBinary. */
+/** Returns the bytes of a Decimal of this precision in RowBinary. */
 export function decimalWidth(precision: number): 4 | 8 | 16 | 32 {
   if (precision <= 9) return 4;
   if (precision <= 18) return 8;
@@ -27,10 +27,10 @@ export function readDecimal(type: DecimalType, at: Transcoding): bigint {
   return value;
 }
 
-/** Writes Avro's decimal into a Decimal of the same scale: bytes turned round and the sign extended, without a BigInt. */
+/** Returns the copier into a Decimal of the same scale: it reverses the bytes and extends the sign, without BigInt. */
 export function decimalCopier(type: DecimalType, precision: number): (at: Transcoding) => void {
   const width = decimalWidth(precision);
-  // As two's complements of one sign are ordered as they are without it, bytes are compared with the bytes of the limits.
+  // Two's complements of one sign sort like unsigned numbers, so bytes are compared with the bytes of the limits.
   const most = littleEndian(10n ** BigInt(Math.min(type.precision, precision)) - 1n, width);
   const least = littleEndian(1n - 10n ** BigInt(Math.min(type.precision, precision)), width);
   return (at) => {

@@ -5,10 +5,10 @@ import { decimalText, doubleText, shortest } from './scalar-text.ts';
 import type { Transcoding } from './transcoding.ts';
 
 /**
- * Reads a value as JSON text that ClickHouse can read, and exact. Integers and decimals have all their digits, as a string where
- * 64 bits do not hold them; what JSON has no number for is the string "NaN", "Infinity" or "-Infinity", bytes are strings of the
- * code points 0 to 255 as in Avro's own JSON; dates and times are the numbers that they are made of. A union's value stands
- * without the name of its branch.
+ * Reads a value as exact JSON text that ClickHouse can parse. Integers and decimals have all their digits,
+ * as a string if they exceed 64 bits. Numbers that JSON lacks are the strings "NaN", "Infinity" and
+ * "-Infinity". Bytes are strings of the code points 0 to 255, as in Avro's JSON. Dates and times are
+ * their underlying numbers. The value of a union has no branch name.
  *
  * @throws DecodeError
  */
@@ -95,11 +95,11 @@ function readBlocks(minBytes: number, at: Transcoding, readItem: () => string): 
 function numberText(value: number): string {
   if (!Number.isFinite(value)) return `"${value}"`;
   const text = doubleText(value);
-  // ClickHouse takes digits without an exponent for an integer, of which it reads 64 bits.
+  // ClickHouse reads digits without an exponent as an integer of 64 bits.
   return freeFormNumber(text) === text ? text : value.toExponential();
 }
 
-/** As JSON; bytes that are no UTF-8 become U+FFFD. */
+/** Reads a JSON string. Bytes that are no UTF-8 become U+FFFD. */
 function stringText(at: Transcoding, length: number, encoding: 'utf8' | 'latin1'): string {
   const start = at.take(length);
   at.countText(length);

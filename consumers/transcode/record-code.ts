@@ -4,18 +4,18 @@ import { absentBytes } from './absent-value.ts';
 import { CodeWriter, type Place, type ValueWriter } from './code-writer.ts';
 import { skip } from './skip.ts';
 
-/** V8 does not optimise functions that are too long; one of so many values it does. */
+/** V8 does not optimise long functions. It does with this many values. */
 const VALUES_PER_FUNCTION = 25;
 
-/** Code for one column, and about how many values it handles. */
+/** Code for one column, and the approximate number of its values. */
 interface Step {
   readonly weight: number;
   readonly write: (code: CodeWriter) => void;
 }
 
 /**
- * Writes the code for the fields of a record, wherever they stand in the writer's order, as columns in the table's order.
- * A field is passed over, and its start kept, only where a column wants a later one first.
+ * Writes the code that turns the fields of a record, in the writer's order, into columns, in the table's
+ * order. Skips a field and keeps its start only if a later field comes first in the table.
  */
 export function writeRecord(
   code: CodeWriter,
@@ -71,7 +71,7 @@ function pathOf({ path }: Place, name: string): string {
   return path === '' ? name : `${path}.${name}`;
 }
 
-/** In one piece where they are few, else in functions of their own. */
+/** Writes few steps inline, many as functions of their own. */
 function writeSteps(code: CodeWriter, steps: readonly Step[]): void {
   const total = steps.reduce((sum, { weight }) => sum + weight, 0);
   if (total <= VALUES_PER_FUNCTION) {
@@ -93,7 +93,7 @@ function writeSteps(code: CodeWriter, steps: readonly Step[]): void {
   end();
 }
 
-/** The number of values in the code for a type; records with more are functions of their own. */
+/** Returns the number of values in the code for a type. Large records are functions of their own. */
 function weightOf(type: WriterType): number {
   switch (type.kind) {
     case 'union':

@@ -1,13 +1,13 @@
 import { DecodeError } from '../../core/errors.ts';
 
 const INITIAL_BYTES = 64 * 1024;
-/** A row of more would not be a record but an attack: a few bytes of Avro can stand for many of RowBinary. */
+/** A larger row is an attack, not a record: a few bytes of Avro can mean many of RowBinary. */
 const MAX_ROW_BYTES = 2 ** 28;
 
-/** Rows in RowBinary, one behind the other in a Buffer that doubles when it is full. Reused from batch to batch. */
+/** Consecutive rows in RowBinary, in a Buffer that doubles when full. Reused from batch to batch. */
 export class RowBuffer {
   bytes: Buffer;
-  /** How many bytes are written. */
+  /** Bytes written. */
   length = 0;
   #view: DataView;
 
@@ -16,22 +16,22 @@ export class RowBuffer {
     this.#view = viewOf(this.bytes);
   }
 
-  /** The same bytes as numbers; another view after the Buffer has grown. */
+  /** The same bytes as numbers. Replaced when the Buffer grows. */
   get view(): DataView {
     return this.#view;
   }
 
-  /** Makes room for so many bytes behind `length`; returns the Buffer, another one if it has grown. */
+  /** Makes room for so many bytes after `length`. Returns the Buffer, a new one if it has grown. */
   reserve(bytes: number): Buffer {
     return this.grow(this.length, bytes);
   }
 
-  /** As {@link reserve}, for a row of which `used - length` bytes are written already. */
+  /** As {@link reserve}, for a row with `used - length` bytes already written. */
   grow(used: number, bytes: number): Buffer {
     const needed = used + bytes;
     if (needed <= this.bytes.length) return this.bytes;
     if (needed - this.length > MAX_ROW_BYTES) {
-      throw new DecodeError(`the row would have more than ${MAX_ROW_BYTES / 2 ** 20} MiB`);
+      throw new DecodeError(`the row exceeds ${MAX_ROW_BYTES / 2 ** 20} MiB`);
     }
     const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.bytes.length * 2));
     this.bytes.copy(larger, 0, 0, used);

@@ -1,17 +1,17 @@
-/** The server's own text of scalars: what `toString` gives there, so that a column that became a String shows one form. */
+/** Scalars as the server's `toString` prints them, so that a column that became a String has one form. */
 
-/** A number as the server writes it; `nan`, `inf` and `-inf` for those that are none. */
+/** Prints a number; `nan`, `inf` or `-inf` if it is not finite. */
 export function doubleText(value: number): string {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf';
   return Object.is(value, -0) ? '-0' : String(value).replace('e+', 'e');
 }
 
-/** The shortest text that gives the same 32-bit number again. */
+/** Prints the shortest text that parses to the same 32-bit number. */
 export function floatText(value: number): string {
   return doubleText(shortest(value));
 }
 
-/** The double with the shortest text of those that a 32-bit float is rounded from. */
+/** Returns the double with the shortest text among those that round to this 32-bit float. */
 export function shortest(float: number): number {
   for (let digits = 1; digits <= 9; digits++) {
     const candidate = Number(rounded(float, digits));
@@ -20,7 +20,7 @@ export function shortest(float: number): number {
   return float;
 }
 
-/** To so many digits; what is in the middle between two of them to the even one, as the server does. */
+/** Rounds to so many digits, half to even as the server does. */
 function rounded(float: number, digits: number): string {
   const text = float.toPrecision(digits);
   const finer = float.toPrecision(digits + 1);
@@ -51,7 +51,7 @@ export function dateText(days: number): string {
   return `${yearText}-${padded(month, 2)}-${padded(day, 2)}`;
 }
 
-/** @param ticks since 1970, of which a second has 10^digits. */
+/** @param ticks since 1970; 10^digits ticks are a second. */
 export function timestampText(ticks: bigint, digits: number): string {
   const perSecond = 10n ** BigInt(digits);
   const fraction = ((ticks % perSecond) + perSecond) % perSecond;
@@ -64,7 +64,7 @@ export function timestampText(ticks: bigint, digits: number): string {
   return `${dateText(days)} ${time.join(':')}.${fraction.toString().padStart(digits, '0')}`;
 }
 
-/** The exact number `unscaled` / 10^scale, with all its decimal places. */
+/** Prints the exact number `unscaled` / 10^scale with all its decimal places. */
 export function decimalText(unscaled: bigint, scale: number): string {
   const digits = (unscaled < 0n ? -unscaled : unscaled).toString().padStart(scale + 1, '0');
   const sign = unscaled < 0n ? '-' : '';

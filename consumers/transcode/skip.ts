@@ -1,7 +1,7 @@
 import { minBytesOf, type WriterType } from '../schema/writer-type.ts';
 import type { Transcoding } from './transcoding.ts';
 
-/** Moves past one value. What it finds there is checked only as far as to know where the value ends. */
+/** Moves past one value. Checks only what is needed to find its end. */
 export function skip(type: WriterType, at: Transcoding): void {
   switch (type.kind) {
     case 'null':
@@ -49,33 +49,23 @@ export function skip(type: WriterType, at: Transcoding): void {
       });
       return;
     case 'array':
-      at.deeper(() => skipItems(type.items, at));
+      at.deeper(() => skipBlocks(minBytesOf(type.items), at, () => skip(type.items, at)));
       return;
     case 'map':
-      at.deeper(() => skipEntries(type.values, at));
+      at.deeper(() =>
+        skipBlocks(1 + minBytesOf(type.values), at, () => {
+          at.take(at.readLength());
+          skip(type.values, at);
+        }),
+      );
       return;
   }
 }
 
-/** Moves past the blocks of an array; returns how many items there are. */
-function skipItems(items: WriterType, at: Transcoding): number {
-  return skipBlocks(minBytesOf(items), at, () => skip(items, at));
-}
-
-/** Moves past the blocks of a map; returns how many entries there are. */
-function skipEntries(values: WriterType, at: Transcoding): number {
-  return skipBlocks(1 + minBytesOf(values), at, () => {
-    at.take(at.readLength());
-    skip(values, at);
-  });
-}
-
-function skipBlocks(minBytes: number, at: Transcoding, skipItem: () => void): number {
-  let total = 0;
+function skipBlocks(minBytes: number, at: Transcoding, skipItem: () => void): void {
   for (;;) {
     const count = at.readBlockCount(minBytes);
-    if (count === 0) return total;
-    total += count;
+    if (count === 0) return;
     if (at.blockEnd >= 0) at.position = at.blockEnd;
     else if (minBytes > 0) for (let item = 0; item < count; item++) skipItem();
   }

@@ -4,8 +4,8 @@ const SYSTEM_BYTES = 49;
 const TWO_TO_32 = 2 ** 32;
 
 /**
- * Writes the system columns, in the order of `systemColumns`, behind the columns of a row's fields. Where the row comes from stands
- * in arguments, not in an object: this is done for every message.
+ * Writes the system columns, in the order of `systemColumns`, after the field columns of a row. Takes
+ * arguments, not an object, because it runs for every message.
  *
  * @param timeMs Kafka's time of the message.
  * @param schemaId 0 for a delete.
@@ -24,7 +24,7 @@ export function writeSystemColumns(
   const at = rows.length;
   const offsetHigh = Math.floor(offset / TWO_TO_32);
   const timeHigh = Math.floor(timeMs / TWO_TO_32);
-  // _version, little endian: the offset below, the time above.
+  // _version as `versionOf` computes it, little endian: the offset is the lower half, the time the upper.
   writeInt32(bytes, at, offset | 0);
   writeInt32(bytes, at + 4, offsetHigh);
   writeInt32(bytes, at + 8, timeMs | 0);
@@ -41,7 +41,7 @@ export function writeSystemColumns(
   rows.length = at + SYSTEM_BYTES;
 }
 
-/** The id of a topic as two integers of 32 bits: arithmetic of bigints for every message would be slow. */
+/** A topic id as two 32-bit integers: BigInt arithmetic for every message would be slow. */
 export interface TopicIdHalves {
   readonly low: number;
   readonly high: number;

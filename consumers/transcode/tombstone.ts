@@ -8,10 +8,10 @@ import { Transcoding } from './transcoding.ts';
 const DAY_MS = 86_400_000;
 
 /**
- * Appends the columns of a row that stands for a delete: the primary key out of the message key, everything else at its default.
+ * Appends the field columns of a delete: the primary key from the message key, defaults for the rest.
  *
  * @param parts of the key, in the order of the primary key: see `MessageKeys`.
- * @throws DecodeError, with `out.length` as it was, when the key is not one of this primary key.
+ * @throws DecodeError, with `out.length` unchanged, if the key does not match the primary key.
  */
 export function writeTombstone(
   parts: readonly string[],
@@ -32,7 +32,7 @@ export function writeTombstone(
   out.length = at.written;
 }
 
-/** False for what is no value of the column. The types that a primary key may have: see `keyColumnTypeOf`. */
+/** @returns false if the text is no value of the column. For the types of a primary key, see `keyColumnTypeOf`. */
 function writeKeyPart(part: string, type: ColumnType, at: Transcoding): boolean {
   switch (columnTypeSql(type)) {
     case 'String':
@@ -47,7 +47,7 @@ function writeKeyPart(part: string, type: ColumnType, at: Transcoding): boolean 
     }
     case 'Date32': {
       const days = /^\d{4}-\d\d-\d\d$/.test(part) ? Date.parse(part) / DAY_MS : NaN;
-      // JavaScript takes the 30th of February for the 1st of March.
+      // JavaScript parses 30 February as 1 March.
       if (!Number.isInteger(days) || dateText(days) !== part) return false;
       at.writeInteger(BigInt(days), 4);
       return true;

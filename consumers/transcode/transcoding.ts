@@ -1,19 +1,19 @@
 import { DecodeError } from '../../core/errors.ts';
 import { RowBuffer } from './row-buffer.ts';
 
-/** Items that take no bytes (null, a record without fields) in one message: nothing else bounds their number. */
+/** Limits items without bytes (null, empty records) in one message; nothing else does. */
 const MAX_EMPTY_ITEMS = 65_536;
-/** JSON of one message: the names of fields may make it much longer than the message. */
+/** Limits the JSON text of one message, which field names can make much longer than the message. */
 const MAX_TEXT_LENGTH = 2 ** 26;
-/** Levels of a value whose type contains itself. */
+/** Limits the levels of a recursive value. */
 const MAX_DEPTH = 256;
 
 const nothing = new RowBuffer(0);
 
 /**
- * Where a message's Avro bytes are read and its row is written: what the generated code and the functions that it calls for
- * everything rare hand each other. The bytes are hostile: nothing is read past their end, and no length or count is believed
- * that the bytes left could not hold.
+ * The state of reading a message's Avro bytes and writing its row. Generated code shares it with the
+ * functions that it calls in rare cases. The bytes may be hostile: nothing is read past their end, and a
+ * length or count that the remaining bytes cannot hold is rejected.
  */
 export class Transcoding {
   source: Buffer = nothing.bytes;
@@ -22,23 +22,23 @@ export class Transcoding {
   out = nothing;
   target = nothing.bytes;
   view = nothing.view;
-  /** How much of the target is written, with the row that is begun. */
+  /** Bytes of the target written, including the current row. */
   written = 0;
   capacity = 0;
-  /** The halves of the integer that {@link readLong} read last. */
+  /** Halves of the integer that {@link readLong} read last. */
   low = 0;
   high = 0;
-  /** Which field an error is about. */
+  /** The field that an error is about. */
   field = 0;
-  /** Where the block of items ends whose count was read last, if it says so, else -1. */
+  /** End of the block whose count was read last; -1 if the block does not state its size. */
   blockEnd = -1;
-  /** Positions of fields that are written later than they stand in the message. */
+  /** Positions of fields that are written later than their place in the message. */
   readonly starts: Int32Array;
   #emptyItems = 0;
   #depth = 0;
   #textLength = 0;
 
-  /** @param starts how many positions are kept. */
+  /** @param starts number of positions that are kept. */
   constructor(starts = 0) {
     this.starts = new Int32Array(starts);
   }
@@ -58,7 +58,7 @@ export class Transcoding {
     this.#textLength = 0;
   }
 
-  /** Lets go of message and rows: a transcoder may wait long for its next message. */
+  /** Releases message and rows: the next message may come much later. */
   release(): void {
     this.source = nothing.bytes;
     this.out = nothing;
@@ -73,7 +73,7 @@ export class Transcoding {
     return this.source[this.position++] ?? 0;
   }
 
-  /** Reads a zig-zag coded 64-bit integer into {@link low} and {@link high}: without BigInt, and exact. */
+  /** Reads a zig-zag coded 64-bit integer into {@link low} and {@link high}, exactly and without BigInt. */
   readLong(): void {
     let byte = this.readByte();
     let low = byte & 127;
@@ -95,11 +95,10 @@ export class Transcoding {
     this.high = (high >>> 1) ^ sign;
   }
 
-  /** An integer of 32 bits. */
+  /** Reads a 32-bit integer. */
   readInt(): number {
     this.readLong();
-    if (this.high !== this.low >> 31)
-      throw new DecodeError('an integer of more than 32 bits where 32 are wanted');
+    if (this.high !== this.low >> 31) throw new DecodeError('an integer of more than 32 bits');
     return this.low;
   }
 
@@ -116,11 +115,11 @@ export class Transcoding {
     return start;
   }
 
-  /** Reads the length in front of a string, which is within the bytes left. */
+  /** Reads the length of a string and checks it against the remaining bytes. */
   readLength(): number {
     this.readLong();
     if (this.high !== 0 || this.low < 0 || this.low > this.end - this.position) {
-      throw new DecodeError('a length that the bytes left do not have');
+      throw new DecodeError('a length beyond the remaining bytes');
     }
     return this.low;
   }
@@ -131,7 +130,7 @@ export class Transcoding {
     return byte === 1;
   }
 
-  /** The place of a union's branch or of an enum's symbol. */
+  /** Reads the index of a union branch or enum symbol. */
   readIndex(count: number): number {
     const index = this.readInt();
     if (index < 0 || index >= count)
@@ -140,8 +139,8 @@ export class Transcoding {
   }
 
   /**
-   * Reads the count in front of a block of array items or map entries; 0 ends them. A negative count is followed by the size
-   * of the block.
+   * Reads the number of items in a block of an array or map; 0 ends the blocks. A negative count is
+   * followed by the size of the block.
    *
    * @param minBytes of an item.
    */
@@ -155,7 +154,7 @@ export class Transcoding {
     }
     const left = (this.blockEnd < 0 ? this.end : this.blockEnd) - this.position;
     if (count < 0 || count * minBytes > left)
-      throw new DecodeError('a count of items that the bytes left do not hold');
+      throw new DecodeError('a count of items beyond the remaining bytes');
     if (minBytes === 0) {
       this.#emptyItems += count;
       if (this.#emptyItems > MAX_EMPTY_ITEMS) {
@@ -165,20 +164,20 @@ export class Transcoding {
     return count;
   }
 
-  /** To be called where a block's items have been read. */
+  /** Checks the size of a block after its items. */
   checkBlockEnd(blockEnd: number): void {
     if (blockEnd >= 0 && this.position !== blockEnd)
       throw new DecodeError('a block of items of another size than it says');
   }
 
-  /** Moves past what is read later: items that take no bytes are counted then. */
+  /** Moves past a value that is read later, when its items without bytes are counted. */
   passOver(skip: () => void): void {
     const emptyItems = this.#emptyItems;
     skip();
     this.#emptyItems = emptyItems;
   }
 
-  /** Reads what is one level deeper. */
+  /** Reads a value one level deeper. */
   deeper<T>(read: () => T): T {
     if (++this.#depth > MAX_DEPTH) throw new DecodeError(`nested more than ${MAX_DEPTH} deep`);
     const result = read();
@@ -186,7 +185,7 @@ export class Transcoding {
     return result;
   }
 
-  /** To be called for each piece of text that is held in memory. */
+  /** Counts a text that is held in memory. */
   countText(length: number): void {
     this.#textLength += length;
     if (this.#textLength > MAX_TEXT_LENGTH) {
@@ -196,14 +195,14 @@ export class Transcoding {
 
   // ── Writing ──────────────────────────────────────────────────────────────────────────────────
 
-  /** Makes room for so many bytes behind what is written. */
+  /** Makes room for so many bytes. */
   grow(bytes: number): void {
     this.target = this.out.grow(this.written, bytes);
     this.view = this.out.view;
     this.capacity = this.target.length;
   }
 
-  /** Where so many bytes are to be written. */
+  /** Reserves bytes; returns where they start. */
   claim(bytes: number): number {
     this.grow(bytes);
     const start = this.written;
@@ -225,8 +224,8 @@ export class Transcoding {
   }
 
   /**
-   * Corrects the count in front of an array of which more blocks came than the one whose count was written; what is written
-   * behind it moves if the count has become longer.
+   * Corrects the count of an array that had more blocks than the first. Moves the items if the count has
+   * become longer.
    */
   correctCount(at: number, written: number, count: number): void {
     const end = this.written;
@@ -238,7 +237,7 @@ export class Transcoding {
     this.written = end + moved;
   }
 
-  /** RowBinary's `String`. */
+  /** Writes a RowBinary `String`. */
   writeText(text: string): void {
     const length = Buffer.byteLength(text);
     this.writeVarint(length);
@@ -246,14 +245,14 @@ export class Transcoding {
     this.target.write(text, at, length, 'utf8');
   }
 
-  /** RowBinary's `String`, out of the source. */
+  /** Copies a RowBinary `String` from the source. */
   copyText(start: number, length: number): void {
     this.writeVarint(length);
     const at = this.claim(length);
     this.source.copy(this.target, at, start, start + length);
   }
 
-  /** An integer as two's complement, little endian. */
+  /** Writes an integer as two's complement, little endian. */
   writeInteger(value: bigint, bytes: number): void {
     const at = this.claim(bytes);
     for (let byte = 0, rest = value; byte < bytes; byte++, rest >>= 8n)

@@ -19,10 +19,10 @@ import { readJsonText } from './json-text.ts';
 import { writeRecord } from './record-code.ts';
 
 /**
- * Writes the code that reads a value of the Avro type at `p` and writes it at `q`, for a column that was made to hold the type
- * (see `widened`).
+ * Writes the code that reads a value of the Avro type at `p` and writes it at `q`, for a column that
+ * `widened` made for the type.
  *
- * @throws IncompatibleSchemaError when the column does not hold such values.
+ * @throws IncompatibleSchemaError if the column cannot hold such values.
  */
 export function writeValue(code: CodeWriter, type: WriterType, column: ColumnType, place: Place): void {
   if (isJsonText(type)) writeJson(code, type, column, place);
@@ -31,7 +31,7 @@ export function writeValue(code: CodeWriter, type: WriterType, column: ColumnTyp
   else writePresent(code, type, column, place);
 }
 
-/** What stands in RowBinary in front of a value that is not null, and the column type of the value itself. */
+/** Returns the RowBinary prefix of a value that is not null, and the column type of the value itself. */
 function presentIn(
   column: ColumnType,
   want: ColumnType,
@@ -48,13 +48,13 @@ function mayBeNull(column: ColumnType): boolean {
   return ['nullable', 'variant', 'array', 'map', 'tuple'].includes(column.kind);
 }
 
-/** Null, in the type of a union that has other values. */
+/** Writes the null of a union that has other values. */
 function writeNull(code: CodeWriter, type: UnionType, column: ColumnType, place: Place): void {
-  if (!place.isKey && !mayBeNull(column) && !isOpenObject(type)) throw noHolder(place.path, 'null', column);
+  if (!place.isKey && !mayBeNull(column) && !isOpenObject(type)) throw cannotHold(place.path, 'null', column);
   writeAbsent(code, type, column, place);
 }
 
-/** What has no type yet is like a field that the schema lacks. */
+/** Writes a value that is always null like a field that the schema lacks. */
 function writeAbsent(code: CodeWriter, type: WriterType, column: ColumnType, { path, isKey }: Place): void {
   if (isKey) code.line(code.fault(code.program.field(path), 'null in the primary key'));
   else code.bytes(defaultBytes(column, type));
@@ -84,7 +84,7 @@ function writeUnion(code: CodeWriter, type: UnionType, column: ColumnType, place
 function writePresent(code: CodeWriter, type: WriterType, column: ColumnType, place: Place): void {
   const want = isAlwaysNull(type) ? undefined : columnTypeOf(type);
   const present = presentIn(column, want ?? stringType);
-  if (present === undefined) throw noHolder(place.path, type.kind, column);
+  if (present === undefined) throw cannotHold(place.path, type.kind, column);
   if (isJsonText(type)) {
     writeJson(code, type, column, place);
     return;
@@ -115,11 +115,11 @@ function writeBare(code: CodeWriter, type: WriterType, column: ColumnType, place
   }
   if (writeDirectly(code, type, column, field, place)) return;
   const convert = converterOf(type, column);
-  if (convert === undefined) throw noHolder(path, type.kind, column);
+  if (convert === undefined) throw cannotHold(path, type.kind, column);
   code.call(field, code.program.converter(convert));
 }
 
-/** The code for a scalar whose column has the same shape; false where it has another. */
+/** Writes the code for a scalar whose column has the same encoding; returns false if it differs. */
 function writeDirectly(
   code: CodeWriter,
   type: WriterType,
@@ -163,7 +163,7 @@ function writeDirectly(
       code.copyBytes(field, 8);
       return true;
     default:
-      // The text of a key is that of the message key, letter by letter.
+      // The text of a key must equal the message key.
       return writeTextDirectly(
         code,
         isKey && type.kind === 'uuid' && type.isText ? { kind: 'string' } : type,
@@ -204,13 +204,13 @@ function sizedText(text: string): Buffer {
   return Buffer.concat([Buffer.from([...size, rest]), bytes]);
 }
 
-/** JSON text is rare: it is read value by value, not by generated code. */
+/** Writes a call that reads JSON text value by value: it is rare, so there is no generated code for it. */
 function writeJson(code: CodeWriter, type: WriterType, column: ColumnType, { path, isKey }: Place): void {
   const { nullIndex } = splitUnion(type);
   const present = presentIn(column, stringType);
   const isHolder = present?.bare.kind === 'scalar' && present.bare.name === 'String';
   if (!isHolder || (nullIndex !== undefined && !mayBeNull(column)) || isKey)
-    throw noHolder(path, 'JSON text', column);
+    throw cannotHold(path, 'JSON text', column);
   const absent = defaultBytes(column);
   const convert: Converter = (at) => {
     let value = type;
@@ -228,8 +228,8 @@ function writeJson(code: CodeWriter, type: WriterType, column: ColumnType, { pat
   code.call(code.program.field(path), code.program.converter(convert));
 }
 
-function noHolder(path: string, kind: string, column: ColumnType): IncompatibleSchemaError {
+function cannotHold(path: string, kind: string, column: ColumnType): IncompatibleSchemaError {
   return new IncompatibleSchemaError(
-    `field ${path}: a column of type ${column.text} does not hold values of the topic's ${kind}: npm run replay makes the table anew, if the whole topic fits; else rename the column`,
+    `field ${path}: a column of type ${column.text} cannot hold the topic's values of type ${kind}: npm run replay recreates the table, if the whole topic fits; else rename the column`,
   );
 }

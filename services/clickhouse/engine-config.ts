@@ -10,7 +10,7 @@ const fixedSettings = [
   ...['merge_tree_disk', 'merge_tree_storage_policy'],
 ];
 
-/** What the one user of the local ClickHouse may do. */
+/** The rights of the one user of the local ClickHouse. */
 const confinedGrants: readonly string[] = [
   'GRANT ALL ON *.*',
   'REVOKE SOURCES ON *.*',

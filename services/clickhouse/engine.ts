@@ -6,7 +6,7 @@ import { LocalServiceError, messageOf } from '../../core/errors.ts';
 import { writeEngineConfig } from './engine-config.ts';
 import { ClickHouseException } from './exception.ts';
 
-/** What a query did, in the engine's own count. */
+/** The engine's counts of a query. */
 export interface QueryCounts {
   readonly rows: number;
   readonly bytes: number;
@@ -35,7 +35,7 @@ export interface Engine {
  * ClickHouse as a library (chdb) on a folder, which no other process may have open.
  *
  * @param grants of the user that runs all statements; those that confine it to its folder unless given.
- * @throws LocalServiceError where it is not installed, or the folder is taken.
+ * @throws LocalServiceError if it is not installed, or another process uses the folder.
  */
 export async function openEngine(folder: string, grants?: readonly string[]): Promise<Engine> {
   const { Session, drainPending } = await loadChdb();

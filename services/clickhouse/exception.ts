@@ -1,4 +1,4 @@
-/** A failure as ClickHouse tells it: a code, a sentence and a NAME, from which the status of the answer follows. */
+/** An error in ClickHouse's form: code, text and NAME. The HTTP status follows from the name. */
 export class ClickHouseException extends Error {
   readonly exceptionCode: number;
   readonly exceptionName: string;

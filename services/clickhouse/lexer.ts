@@ -1,14 +1,14 @@
 /** A word, or a single other character, outside every bracket, string and comment. */
 export interface Token {
   readonly text: string;
-  /** In capitals, to compare with keywords. */
+  /** In upper case, to compare with keywords. */
   readonly word: string;
   readonly isWord: boolean;
   readonly start: number;
   readonly end: number;
 }
 
-/** What the text may hold at a place, tried in this order. */
+/** The tokens, in the order in which they are tried. */
 const lexeme = new RegExp(
   [
     String.raw`(?<blank>\s+|--[^\n]*|#[ !][^\n]*|/\*[\s\S]*?(?:\*/|$))`,

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { randomUUID } from 'node:crypto';
 import { ClickHouseException } from './exception.ts';
 
-/** What a request says about its query, apart from the query's text. */
+/** The parameters of a request's query, apart from its text. */
 export interface QueryRequest {
   readonly id: string;
   /** From the address; the rest of the text is the body. */
@@ -11,9 +11,9 @@ export interface QueryRequest {
   readonly password: string;
   readonly defaultFormat: string;
   readonly wantsCompression: boolean;
-  /** What to run before the query, in its session. */
+  /** Statements to run before the query, in its session. */
   readonly preparation: readonly string[];
-  /** The same with only the settings that affect parsing. */
+  /** Those statements that affect parsing. */
   readonly parsing: readonly string[];
   /** Whether the query may only read. */
   readonly isReadOnly: boolean;

@@ -12,7 +12,7 @@ const maxQueryBytes = 64 * 1024 * 1024;
 export interface RequestBody {
   /** Shorter than `headBytes` only where it is all there is. */
   readonly head: Buffer;
-  /** What follows the first `offset` bytes. To be called once. */
+  /** Returns the body after the first `offset` bytes. Call it once. */
   after(offset: number): Readable;
 }
 

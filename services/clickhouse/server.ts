@@ -15,7 +15,7 @@ import { openBody, wholeText } from './request-body.ts';
 import { readSpooled, writeSpooled, type Spool } from './spool.ts';
 import { parseStatement, type Statement } from './statement.ts';
 
-/** What the server works with. */
+/** The parts of the server. */
 export interface Backend {
   readonly engine: Engine;
   readonly spool: Spool;
@@ -30,7 +30,7 @@ export function createClickHouseServer(backend: Backend): Server {
     (request, response) => {
       if (refuseForeign(request, response)) return;
       answer(backend, request, response).catch((error: unknown) => {
-        // The client hung up: there is nobody left to tell.
+        // The client has disconnected.
         logger.debug({ reason: messageOf(error) }, 'answer not delivered');
         response.destroy();
       });

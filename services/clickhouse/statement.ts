@@ -32,7 +32,7 @@ const givesRows = new Set([
 ]);
 
 /**
- * Understands just enough of a query to tell it from the data behind it and to redirect its input or output to a
+ * Parses just enough of a query to separate it from the data after it and to redirect its input or output to a
  * file; everything else is left to the engine.
  *
  * @param text one character per byte (latin1), since binary data may follow the query.

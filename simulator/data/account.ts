@@ -2,7 +2,7 @@ import { uuidOf } from './uuid.ts';
 import type { Rendered } from './rendered.ts';
 import type { World } from './world.ts';
 
-/** What `include=` may add to the account. */
+/** Fields that `include=` adds to the account. */
 const extras: Readonly<Record<string, unknown>> = {
   churn_recognition: 'immediate',
   churn_when_zero_mrr: false,

@@ -73,7 +73,7 @@ export class ActivityIndex {
     return low;
   }
 
-  /** Where an activity stands, or would stand if it had not gone since; undefined if it never was. */
+  /** Returns the position of an activity, also of one that has since been removed; undefined if it never existed. */
   positionOf(key: Key): number | undefined {
     const moves = subscriptionsOf(this.#world, key.member).flatMap((subscription) => subscription.moves);
     const move = moves.find(({ ordinal }) => ordinal === key.ordinal);

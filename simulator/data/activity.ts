@@ -91,7 +91,7 @@ function describe({ type, move }: Activity): string {
   }
 }
 
-/** What both views of an activity show. */
+/** The fields that both views of an activity show. */
 function commonFields(world: World, activity: Activity) {
   return {
     description: describe(activity),

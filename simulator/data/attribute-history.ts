@@ -3,7 +3,7 @@ import type { Rendered } from './rendered.ts';
 import type { World } from './world.ts';
 import { people } from './words.ts';
 
-/** What a single customer or its attributes show of their past where the query asks for it, and else nothing of. */
+/** The history of a customer or its attributes, shown only if the query asks for it. */
 export function historyOf(
   world: World,
   holder: number,

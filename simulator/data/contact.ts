@@ -21,7 +21,7 @@ export function contactsOf(world: World, member: number): Key[] {
     .filter((key) => isOrphan(world, key) || referenceTo(world, member) !== undefined);
 }
 
-/** A contact that stands alone, without a customer. */
+/** A contact without a customer. */
 export function isOrphan(world: World, { member, ordinal }: Key): boolean {
   return world.random.chance('contact.orphan', 0.03, member, ordinal);
 }

@@ -24,7 +24,7 @@ const attributes: Readonly<Record<string, Draw>> = {
   seats: (_, member) => (member % 2 === 0 ? member : String(member)),
 };
 
-/** Beyond 2^53: a reader that takes JSON numbers for doubles changes the last digits. */
+/** Beyond 2^53: a reader that parses JSON numbers as doubles changes the last digits. */
 const hugeAttributes: Readonly<Record<string, Draw>> = {
   ledgerId: (_, member) => 9_007_199_254_740_993n + BigInt(member) * 2n,
   accountNumber: (_, member) => 123_456_789_012_345_678_901_234n + BigInt(member),

@@ -38,7 +38,7 @@ export function holderByUuid(world: World, uuid: string): number | undefined {
   return member !== undefined && isHolder(world, member) ? member : undefined;
 }
 
-/** What the member's data source calls it. */
+/** Returns the member's id in its data source. */
 export function externalIdOf(world: World, member: number): string {
   return `cus_${String(sharesExternalId(world, member) ? member - 1 : member).padStart(7, '0')}`;
 }
@@ -127,7 +127,7 @@ function knownStatusOf(world: World, holder: number): string {
   return (known[holder] = statusOf(world, customer, mrrOf(world, customer.members)));
 }
 
-/** Of customers that never paid. */
+/** Statuses of customers that never paid. */
 const leadStatuses = ['New Lead', 'Working Lead', 'Qualified Lead', 'Unqualified Lead'];
 
 function statusOf(world: World, { holder, since }: Customer, mrr: number): string {

@@ -50,7 +50,7 @@ export function dataSourceUuid(world: World, source: DataSource): string {
   return uuidOf(world.random, 'data_source', { member: source.index, ordinal: 0 });
 }
 
-/** What a query may ask a data source for beyond its own fields. */
+/** The optional fields of a data source that a query asks for. */
 export interface DataSourceExpansions {
   readonly processingStatus: boolean;
   readonly autoChurn: boolean;
@@ -65,7 +65,11 @@ const handling = {
   prevent_subscription_for_invoice_written_off: true,
 };
 
-export function renderDataSource(world: World, source: DataSource, wants: DataSourceExpansions): Rendered {
+export function renderDataSource(
+  world: World,
+  source: DataSource,
+  expansions: DataSourceExpansions,
+): Rendered {
   const isUsed = source.weight > 0;
   return {
     uuid: dataSourceUuid(world, source),
@@ -73,16 +77,18 @@ export function renderDataSource(world: World, source: DataSource, wants: DataSo
     system: source.system,
     created_at: milliseconds(world.opened + source.index * day + 26_858),
     status: isUsed ? 'idle' : 'never_imported',
-    ...(wants.processingStatus && {
+    ...(expansions.processingStatus && {
       processing_status: isUsed
         ? { processed: Math.floor(world.members() * source.weight), pending: 0, failed: 0 }
         : { processed: null, pending: null, failed: null },
     }),
-    ...(wants.autoChurn && {
+    ...(expansions.autoChurn && {
       auto_churn_subscription_setting: source.automatic
         ? { enabled: true, interval: 30 }
         : { enabled: false, interval: null },
     }),
-    ...(wants.invoiceHandling && { invoice_handling_setting: { manual: handling, automatic: handling } }),
+    ...(expansions.invoiceHandling && {
+      invoice_handling_setting: { manual: handling, automatic: handling },
+    }),
   };
 }

@@ -9,7 +9,7 @@ export function mergesAtFirst(random: Random, member: number): boolean {
   return member === mergedFromTheStart || (member > 10 && random.chance('merge.first', 0.03, member));
 }
 
-/** How many members it takes for so many customers, since some are merged from the beginning. */
+/** Returns the number of members for so many customers; some are merged from the beginning. */
 export function membersFor(random: Random, customers: number): number {
   let members = 0;
   for (let seen = 0; seen < customers; members++) if (!mergesAtFirst(random, members)) seen++;

@@ -63,7 +63,7 @@ function askIntl(at: number, timeZone: string): number {
   return match?.[1] === '-' ? -size : size;
 }
 
-/** The same day and time some months later; the 31st becomes a shorter month's last day. */
+/** Returns the same day and time some months later. In a shorter month, the 31st becomes the last day. */
 export function addMonths(at: number, months: number): number {
   const moved = new Date(at);
   const dayOfMonth = moved.getUTCDate();

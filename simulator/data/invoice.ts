@@ -13,7 +13,7 @@ import type { World } from './world.ts';
 /** A subscription's invoices at the beginning take half of a member's 64 ordinals. */
 const perSubscription = 32;
 
-/** Which rows a default list hides, and whether edits are told. */
+/** Which hidden rows a list shows, and whether it shows edits. */
 export interface InvoiceSwitches {
   readonly validationType: 'valid' | 'invalid' | 'all';
   readonly withDisabled: boolean;
@@ -84,7 +84,7 @@ export function isDisabled(world: World, { member, ordinal }: Key): boolean {
   return world.random.chance('invoice.disabled', 0.02 * (1 + changes), member, ordinal);
 }
 
-/** Whether a list or look-up with these switches shows the invoice. */
+/** Whether a list or lookup with these switches shows the invoice. */
 export function isShown(world: World, invoice: Key, switches: InvoiceSwitches): boolean {
   if (!switches.withDisabled && isDisabled(world, invoice)) return false;
   return (

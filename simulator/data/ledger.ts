@@ -67,7 +67,7 @@ export function isActive(subscription: Subscription): boolean {
   return stateOf(subscription).kind !== 'cancel';
 }
 
-/** What an interval of the plan costs with this subscription's seats and discount, in cents. */
+/** Returns the price of an interval of the plan with this subscription's seats and discount, in cents. */
 export function priceOf(subscription: Subscription, move: Move): number {
   return Math.round(move.plan.price * move.quantity * (1 - subscription.discount));
 }
@@ -101,7 +101,7 @@ function movesOf(world: World, member: number, index: number): Move[] {
   return moves;
 }
 
-/** What was there when the member was first seen. */
+/** Returns the moves that existed when the member was first seen. */
 function baseMoves(world: World, member: number, index: number): Move[] {
   const { random } = world;
   if (member === alwaysLead || (member !== whale && random.chance('lead', 0.27, member))) return [];
@@ -116,7 +116,7 @@ function baseMoves(world: World, member: number, index: number): Move[] {
   let at = start;
   for (let step = 1; step < 8; step++) {
     const last = moves.at(-1);
-    // A wait of 1 to 17 months, more often short: few stay for ever, and few come back.
+    // A wait of 1 to 17 months, more often short: few never return, and few come back.
     at += Math.floor((30 + 500 * random.share('wait', member, index, step) ** 2) * day);
     if (last === undefined || at >= end) break;
     if (last.kind === 'cancel' && !random.chance('returns', 0.25, member, index, step)) break;

@@ -39,7 +39,7 @@ export function renderLineItems(world: World, invoice: Invoice, withEdits: boole
   return hasSetupFee(world, invoice) ? [...items, setupItem(world, invoice, withEdits)] : items;
 }
 
-/** What the invoice asks for, in cents. */
+/** Returns the total of the invoice in cents. */
 export function totalOf(world: World, invoice: Invoice): number {
   if (hasNoItems(world, invoice)) return 0;
   return (

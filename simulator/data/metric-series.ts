@@ -7,7 +7,7 @@ export const intervals = ['day', 'week', 'month', 'quarter', 'year'] as const;
 
 export type Interval = (typeof intervals)[number];
 
-/** What one interval brought, in cents and customers, and what stood at its end. */
+/** The movements of one interval, in cents and customers, and the totals at its end. */
 export interface Period {
   /** Its last day. */
   readonly date: string;

@@ -14,7 +14,7 @@ export interface Note extends Key {
   readonly contact: Key | undefined;
 }
 
-/** What `/notes` has. */
+/** Returns the notes that `/notes` lists. */
 export function notesOf(world: World, member: number): Note[] {
   const { random } = world;
   const count = random.pick('notes', [0, 0, 0, 0, 0, 0, 0, 1, 1, 2], member);
@@ -30,7 +30,7 @@ export function notesOf(world: World, member: number): Note[] {
     .filter((note) => world.vanishedIn('note.vanishes', note) === undefined);
 }
 
-/** What `/customer_notes` has: those about a customer. */
+/** Returns the notes that `/customer_notes` lists: those about a customer. */
 export function customerNotesOf(world: World, member: number): Note[] {
   return notesOf(world, member).filter((note) => note.contact === undefined);
 }

@@ -11,7 +11,7 @@ export interface Plan {
   readonly externalId: string;
   readonly intervalUnit: 'day' | 'month' | 'year';
   readonly intervalCount: number;
-  /** Of one seat for one interval, in cents. */
+  /** Price of one seat for one interval, in cents. */
   readonly price: number;
   /** 0 is the smallest product: an upgrade goes to a higher one. */
   readonly tier: number;
@@ -56,7 +56,7 @@ export function planInTier(plan: Plan, tier: number): Plan {
   return plans[plan.index + (nearest - plan.tier) * intervals.length] ?? plan;
 }
 
-/** What one seat of the plan adds to the MRR, in cents, not rounded. */
+/** Returns the MRR of one seat of the plan in cents, not rounded. */
 export function monthlyPrice(plan: Plan): number {
   if (plan.intervalUnit === 'day') return (plan.price * 365) / 12 / plan.intervalCount;
   return plan.price / (plan.intervalCount * (plan.intervalUnit === 'year' ? 12 : 1));

@@ -48,7 +48,7 @@ export function renderSubscription(world: World, subscription: Subscription): Re
   };
 }
 
-/** What an ended subscription was worth: in old rows with a fraction of a cent. */
+/** The former value of an ended subscription. Old rows have fractions of a cent. */
 function lastMrr(world: World, { member, index, moves }: Subscription): number {
   const worth = moves.findLast((move) => move.mrr > 0)?.mrr ?? 0;
   return world.options.floatMrr && world.random.chance('mrr.float', 0.2, member, index)

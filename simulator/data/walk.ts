@@ -30,7 +30,7 @@ export function* newestFirst<Item extends Key>(
   }
 }
 
-/** The same for a few members only, whose records are filtered out without walking past all the others. */
+/** As above, for a few members only: finds their records without a walk over all others. */
 export function newestOf<Item extends Key>(
   world: World,
   itemsOf: ItemsOf<Item>,

@@ -4,24 +4,24 @@ import type { Key } from './key.ts';
 import { revisionOf } from './key.ts';
 import { Random } from './random.ts';
 
-/** What decides every record of the account. */
+/** The options that determine every record of the account. */
 export interface WorldOptions {
   readonly seed: number;
-  /** How many customers the account has at revision 0. */
+  /** Number of customers at revision 0. */
   readonly customers: number;
-  /** How often the data has moved on since revision 0. */
+  /** Number of revisions since the start. */
   readonly revision: number;
   /** Share of members that differ from one revision to the next; a quarter as many are new. */
   readonly changes: number;
   /** Share of members, and of their records, that vanish from one revision to the next. */
   readonly deletes: number;
-  /** From revision 1 on, answers have fields that nobody declared. */
+  /** From revision 1 on, answers have undeclared fields. */
   readonly drift: boolean;
   /** Ended subscriptions have an `mrr` with a fraction, here and there. */
   readonly floatMrr: boolean;
 }
 
-/** What a revision may change about a member. */
+/** A part of a member that a revision may change. */
 export type Change = 'profile' | 'billing' | 'crm';
 
 /** Three years of business, up to a fixed day: the data must not depend on when it is read. */
@@ -60,7 +60,7 @@ export class World {
     return now + revision * day;
   }
 
-  /** How many members have ever signed up. */
+  /** Returns the number of members that have ever signed up. */
   members(revision = this.revision): number {
     return this.#firstMembers + revision * this.#newPerRevision;
   }
@@ -105,7 +105,7 @@ export class World {
     return next - start;
   }
 
-  /** What a revision after the member's first changed about it. */
+  /** Returns the change of a member in a revision after its first. */
   changeIn(revision: number, member: number): Change | undefined {
     if (revision <= this.bornIn(member) || revision > this.revision) return undefined;
     if (!this.random.chance('change', this.options.changes, member, revision)) return undefined;

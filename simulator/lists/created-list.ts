@@ -9,7 +9,7 @@ import type { Rendered } from '../data/rendered.ts';
 import { accepting, type Filters } from '../filters.ts';
 import { badCursor, idInCursor, toCursor, type LegacyShape, type List } from '../paging.ts';
 
-/** What sets one list of records in order of creation apart from another. */
+/** The differences between lists of records in order of creation. */
 export interface CreatedKind<Item extends Key> {
   readonly key: string;
   readonly uuid: UuidKind;

@@ -180,7 +180,7 @@ const refused: readonly (readonly [string, Buffer, readonly string[], RegExp, is
     'bytes that are left over',
     framed(1, 'x', 'y'),
     id,
-    /not what schema 1 says, bytes are left over behind the last field: send/,
+    /not what schema 1 says, bytes are left over after the last field: send/,
   ],
   ['bytes that are missing', framed(4, 'cus_1').subarray(0, 8), id, /not what schema 4 says, .*bytes left/],
   ['framed JSON that is none', json(16, '{'), id, /no JSON/],
