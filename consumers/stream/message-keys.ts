@@ -204,7 +204,7 @@ function avroReader({ id, text }: SchemaText, referenced: readonly string[]): Ke
     at.begin(key, FRAME_BYTES, new RowBuffer(0));
     try {
       const value = parseJson(readJsonText(type, at));
-      if (at.position !== key.length) throw new DecodeError('bytes are left over behind the last field');
+      if (at.position !== key.length) throw new DecodeError('bytes are left over after the last field');
       return asKeys(value, type);
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;

@@ -265,7 +265,7 @@ test('a message of a few bytes cannot stand for a row without end', () => {
   const avro = Buffer.concat([varint(BigInt(count)), Buffer.alloc(count), varint(0n)]);
   assert.throws(
     () => rowOf(items, avro, `Array(Tuple(x Bool, ${members}))`),
-    /DecodeError: field a.*more than 256 MiB/,
+    /DecodeError: field a.*exceeds 256 MiB/,
   );
 });
 
