@@ -182,7 +182,12 @@ const refused: readonly (readonly [string, Buffer, readonly string[], RegExp, is
     id,
     /not what schema 1 says, bytes are left over after the last field: send/,
   ],
-  ['bytes that are missing', framed(4, 'cus_1').subarray(0, 8), id, /not what schema 4 says, .*remaining bytes/],
+  [
+    'bytes that are missing',
+    framed(4, 'cus_1').subarray(0, 8),
+    id,
+    /not what schema 4 says, .*remaining bytes/,
+  ],
   ['framed JSON that is none', json(16, '{'), id, /no JSON/],
   ['a zero byte', Buffer.from([0]), id, /begins with a zero byte/],
   ['text behind a zero byte', Buffer.from('\0ab'), id, /begins with a zero byte/],
