@@ -334,7 +334,7 @@ export class FakeStream {
       },
       topicOffsets: async () => {
         await this.#request('topic');
-        const partitions = this.ends.map((end, partition) => ({ partition, start: 0n, end: BigInt(end) }));
+        const partitions = this.ends.map((end, partition) => ({ partition, start: 0n, end: end }));
         return this.topicId === undefined ? undefined : { id: this.topicId, partitions };
       },
     };
