@@ -24,23 +24,23 @@ interface Options {
 await runMain(async (signal) => {
   const options = createCommand(
     'reconcile',
-    'Proves that topics, tables and views agree, key by key and version by version; ends with 1 where they do not.',
+    'Compares topics, tables and views key by key and version by version; exits with 1 if they differ.',
   )
     .option('--streams <a,b>', 'only these streams')
-    .option('--source', "also reads ChartMogul's API again and compares it with the topics")
-    .option('--repair', 'makes tables and views agree with the topics, in exactly the keys that differ')
-    .option('--allow-dead-letters', 'letters that wait are shown, and are no difference')
-    .option('--json', 'all of it as one object')
+    .option('--source', "also reads ChartMogul's API and compares it with the topics")
+    .option('--repair', 'repairs tables and views, only in the keys that differ')
+    .option('--allow-dead-letters', 'pending dead letters are shown but are no difference')
+    .option('--json', 'prints one JSON object')
     .addHelpText(
       'after',
-      '\nExit codes: 0 all is equal, 1 something differs, waits as a dead letter or could not be compared,\n' +
+      '\nExit codes: 0 equal, 1 different, with pending dead letters or not comparable,\n' +
         '2 wrong settings or arguments.',
     )
     .parse()
     .opts<Options>();
   const settings = loadSettings();
   const streams = options.streams?.split(',').map((name) => name.trim());
-  // Before anything is compared: a wrong name stops all.
+  // A wrong name stops the command before it compares anything.
   const specs = options.source === true ? sourceSpecs(settings, streams) : [];
   const comparisons = await reconcile(settings, { streams, isRepair: options.repair === true }, signal);
   const sources = specs.length > 0 ? await compareSourceLive(settings, specs, signal) : [];
