@@ -5,12 +5,12 @@ import { ProducerMetrics } from '../../../../producers/report/producer-metrics.t
 import { StreamCounts } from '../../../../producers/report/stream-counts.ts';
 
 const BEGIN_MS = Date.UTC(2026, 0, 1);
-const run = (some: Partial<StreamCounts> = {}, stream = 'plans'): StreamCounts => ({
-  ...new StreamCounts(stream, `chartmogul.${stream}`),
-  state: 'reading',
-  startedAtMs: BEGIN_MS,
-  ...some,
-});
+const run = (some: Partial<StreamCounts> = {}, stream = 'plans'): StreamCounts =>
+  Object.assign(new StreamCounts(stream, `chartmogul.${stream}`), {
+    state: 'reading',
+    startedAtMs: BEGIN_MS,
+    ...some,
+  });
 
 /** The value for each stream. */
 async function values(metrics: ProducerMetrics, name: string): Promise<Record<string, number>> {

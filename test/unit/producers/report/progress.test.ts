@@ -6,12 +6,12 @@ import { progressLines, startProgress } from '../../../../producers/report/progr
 import { StreamCounts, type StreamState } from '../../../../producers/report/stream-counts.ts';
 
 const BEGIN_MS = Date.UTC(2026, 0, 1);
-const reading = (stream: string, some: Partial<StreamCounts> = {}): StreamCounts => ({
-  ...new StreamCounts(stream, `chartmogul.${stream}`),
-  state: 'reading',
-  startedAtMs: BEGIN_MS,
-  ...some,
-});
+const reading = (stream: string, some: Partial<StreamCounts> = {}): StreamCounts =>
+  Object.assign(new StreamCounts(stream, `chartmogul.${stream}`), {
+    state: 'reading',
+    startedAtMs: BEGIN_MS,
+    ...some,
+  });
 /** Forty seconds after the begin, on a terminal of 80 columns. */
 const lines = (counts: readonly StreamCounts[], { afterMs = 40_000, width = 80, rows = 24 } = {}) =>
   progressLines(counts, BEGIN_MS + afterMs, width, rows);

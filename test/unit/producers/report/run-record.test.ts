@@ -8,10 +8,10 @@ import { StreamCounts } from '../../../../producers/report/stream-counts.ts';
 
 const RUN = '6f1c2a4e-6c3b-4c53-8f5e-0d8a9f4f7b11';
 const finishedAt = new Date('2026-01-02T03:04:09.778Z');
-const counted = (some: Partial<StreamCounts>): StreamCounts => ({
-  ...new StreamCounts('customers', 'chartmogul.customers'),
-  ...some,
-});
+const counted = (some: Partial<StreamCounts>): StreamCounts =>
+  Object.assign(new StreamCounts('customers', 'chartmogul.customers'), {
+    ...some,
+  });
 const schema = readStreamSchema('runs');
 
 const full = counted({
