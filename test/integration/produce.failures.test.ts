@@ -40,12 +40,12 @@ test('the limits of the API are kept to: no 429 and no 503', async (t) => {
   );
 });
 
-test('a refused key stops every stream at once, with a message that names the key and /ping', async (t) => {
+test('a refused key stops every stream at once, and the message names the key and `npm run ping`', async (t) => {
   const refusal = `{"code":401,"message":"No valid API key provided","param":null}`;
   const refuse = (_: URLSearchParams, response: ServerResponse) => response.writeHead(401).end(refusal);
   const { baseUrl, requests } = await createApiServer(t, { '/plans': refuse, '/customers': refuse });
   const counts = await produceStreams(createSettings(t, baseUrl), 'plans', 'customers');
-  for (const { failure } of counts) assert.match(failure?.message ?? '', /CHARTMOGUL_API_KEY.*\/ping/);
+  for (const { failure } of counts) assert.match(failure?.message ?? '', /rejects the key.*CHARTMOGUL_API_KEY.*`npm run ping`/);
   assert.ok(requests.length <= 2, 'nothing is asked twice');
 });
 
@@ -74,14 +74,14 @@ test('a stream that was asked for, and that the account lacks, fails alone', asy
 });
 
 const strangeAnswers: readonly { answer: string; says: RegExp }[] = [
-  { answer: `{"a":[],"b":[]}`, says: /several lists.*saw the keys a, b/ },
-  { answer: `{"error":"x"}`, says: /no list.*saw the keys error/ },
+  { answer: `{"a":[],"b":[]}`, says: /several lists, with the keys a, b/ },
+  { answer: `{"error":"x"}`, says: /no list, with the keys error/ },
   { answer: `[]`, says: /not an object/ },
   {
     answer: `{"plans":[{"uuid":"pl_1"}],"has_more":true,"cursor":"same"}`,
-    says: /page 2 points at a page that was read before/,
+    says: /page 2 points to a page that was already read/,
   },
-  { answer: `{"plans":[{"uuid":"pl_1"}],"has_more":true}`, says: /neither "has_more": false nor a "cursor"/ },
+  { answer: `{"plans":[{"uuid":"pl_1"}],"has_more":true}`, says: /must have "has_more": false or a "cursor"/ },
 ];
 for (const { answer, says } of strangeAnswers) {
   test(`the stream fails and says why on ${answer}`, async (t) => {

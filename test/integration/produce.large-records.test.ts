@@ -75,7 +75,7 @@ test('a record that is too large or has too many fields is set aside, and everyt
   assert.equal(header(large, deadLetterHeaders.truncated), String(plan('large', 40 * MB).length));
   assert.match(
     header(large, deadLetterHeaders.reason) ?? '',
-    /40\d{6} bytes.*plans takes 8388608 \(max\.message\.bytes\)/,
+    /40\d{6} bytes.*plans accepts 8388608 \(max\.message\.bytes\)/,
   );
   assert.equal(letters[many]?.value?.toString('utf8'), withFields('many', 501));
   // Nothing of it is sent again, and a cut letter not redriven.

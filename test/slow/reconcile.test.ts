@@ -10,9 +10,9 @@ import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 
 const viewFaults: readonly (readonly [view: string, change: string, problem: RegExp])[] = [
-  ['invoices', "SELECT * REPLACE (concat(uuid, 'x') AS uuid) FROM {old}", /shows other values/],
+  ['invoices', "SELECT * REPLACE (concat(uuid, 'x') AS uuid) FROM {old}", /shows different values/],
   ['line_items', 'SELECT 1 AS x', /other columns/],
-  ['transactions', 'SELECT * FROM {old} LIMIT 1', /shows 1 rows, and its storage table has 2/],
+  ['transactions', 'SELECT * FROM {old} LIMIT 1', /shows 1 rows; its storage table has 2/],
 ];
 
 test('views that were replaced or dropped are told, and made again', async (t) => {
