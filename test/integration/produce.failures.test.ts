@@ -45,7 +45,8 @@ test('a refused key stops every stream at once, and the message names the key an
   const refuse = (_: URLSearchParams, response: ServerResponse) => response.writeHead(401).end(refusal);
   const { baseUrl, requests } = await createApiServer(t, { '/plans': refuse, '/customers': refuse });
   const counts = await produceStreams(createSettings(t, baseUrl), 'plans', 'customers');
-  for (const { failure } of counts) assert.match(failure?.message ?? '', /rejects the key.*CHARTMOGUL_API_KEY.*`npm run ping`/);
+  for (const { failure } of counts)
+    assert.match(failure?.message ?? '', /rejects the key.*CHARTMOGUL_API_KEY.*`npm run ping`/);
   assert.ok(requests.length <= 2, 'nothing is asked twice');
 });
 
@@ -81,7 +82,10 @@ const strangeAnswers: readonly { answer: string; says: RegExp }[] = [
     answer: `{"plans":[{"uuid":"pl_1"}],"has_more":true,"cursor":"same"}`,
     says: /page 2 points to a page that was already read/,
   },
-  { answer: `{"plans":[{"uuid":"pl_1"}],"has_more":true}`, says: /must have "has_more": false or a "cursor"/ },
+  {
+    answer: `{"plans":[{"uuid":"pl_1"}],"has_more":true}`,
+    says: /must have "has_more": false or a "cursor"/,
+  },
 ];
 for (const { answer, says } of strangeAnswers) {
   test(`the stream fails and says why on ${answer}`, async (t) => {
