@@ -138,7 +138,7 @@ test('a column that cannot take its field stops the stream and names table, colu
   const [counts] = await sinkStreams(settings, 'plans');
   assert.match(
     counts?.failure?.message ?? '',
-    /plans_raw\.interval_count is Nullable\(String\).*wants Nullable\(Int64\): npm run replay -- --streams plans /,
+    /plans_raw\.interval_count is Nullable\(String\).*needs Nullable\(Int64\): npm run replay -- --streams plans /,
   );
 });
 
