@@ -1,13 +1,8 @@
 import pLimit from 'p-limit';
 import type { Registry } from '../../core/avro/registry.ts';
 import { CaughtUp } from '../../core/kafka/caught-up.ts';
-import {
-  askRows,
-  clickHouseError,
-  literal,
-  quoted,
-  type ClickHouseClient,
-} from '../../core/clickhouse/client.ts';
+import { literal, quoted } from '../../core/clickhouse/client.ts';
+import type { Database } from '../../core/clickhouse/database.ts';
 import { withConnections, type Connections } from '../../core/connections.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { NameTakenError } from '../../core/errors.ts';
@@ -58,21 +53,16 @@ export async function sink(
     graceMs: MAX_FLUSH_MS,
   } as const;
   return withConnections(settings, role, signal, async (services) => {
-    const clickhouse = services.database.client;
-    await createDatabase(clickhouse, settings, signal);
+    await createDatabase(services.database.with({ signal }));
     signal.throwIfAborted();
-    return sinkStreams(settings, options, { ...services, clickhouse }, signal);
+    return sinkStreams(settings, options, services, signal);
   });
-}
-
-interface SinkConnections extends Connections {
-  readonly clickhouse: ClickHouseClient;
 }
 
 async function sinkStreams(
   settings: Settings,
   options: SinkOptions,
-  services: SinkConnections,
+  services: Connections,
   signal: AbortSignal,
 ): Promise<readonly SinkCounts[]> {
   const { topicPrefix } = settings;
@@ -137,29 +127,20 @@ async function sinkStreams(
 }
 
 /** Makes the database where there is none yet. */
-async function createDatabase(
-  clickhouse: ClickHouseClient,
-  { clickhouse: settings }: Settings,
-  signal: AbortSignal,
-): Promise<void> {
-  const { database } = settings;
-  try {
-    // First, because the account may lack the right to create databases.
-    const query = `SELECT 1 FROM system.databases WHERE name = ${literal(database)}`;
-    if ((await askRows(clickhouse, query, signal)).length > 0) return;
-    await clickhouse.command({
-      query: `CREATE DATABASE IF NOT EXISTS ${quoted(database)}${onCluster(settings)}`,
-    });
-  } catch (error) {
-    throw clickHouseError(error, settings, `database ${database}`);
-  }
+async function createDatabase(database: Database): Promise<void> {
+  const doing = `database ${database.name}`;
+  // First, because the account may lack the right to create databases.
+  const query = `SELECT 1 FROM system.databases WHERE name = ${literal(database.name)}`;
+  if ((await database.rows(doing, query)).length > 0) return;
+  const create = `CREATE DATABASE IF NOT EXISTS ${quoted(database.name)}${onCluster(database.settings)}`;
+  await database.command(doing, create);
 }
 
 /** The streams to sink, whose topics are there; and the topics that are left out, unless only some streams are wanted. */
 async function prepareStreams(
   { topicPrefix }: Settings,
   options: SinkOptions,
-  { admin, registry }: SinkConnections,
+  { admin, registry }: Connections,
 ): Promise<{ readonly streams: readonly string[]; readonly left: readonly SkippedTopic[] }> {
   const existing = await admin.listTopics();
   const streams: string[] = [];

@@ -2,8 +2,6 @@ import type { CommittedOffset, KafkaAdmin } from '../../core/kafka/admin.ts';
 import type { LimitFunction } from 'p-limit';
 import type { Connections } from '../../core/connections.ts';
 import type { CaughtUp } from '../../core/kafka/caught-up.ts';
-import type { ClickHouseClient } from '../../core/clickhouse/client.ts';
-import { Database } from '../../core/clickhouse/database.ts';
 import { messageOf, ServiceRefusedError, ServiceUnavailableError } from '../../core/errors.ts';
 import { retry, steadyRetry, type RetryPolicy } from '../../core/retry.ts';
 import { storageTableOf, subjectOf, topicOf } from '../../core/stream-name.ts';
@@ -35,7 +33,6 @@ const limits: BatchLimits = {
 
 /** Services that the sinks of all streams share. */
 export interface SinkServices extends Connections {
-  readonly clickhouse: ClickHouseClient;
   readonly letters: Pick<DeadLetters, 'send'>;
   /** Limits concurrent inserts. */
   readonly limit: LimitFunction;
@@ -63,13 +60,13 @@ export interface CreatedSink {
 
 /** Creates the sink of one stream. It waits for services that are unavailable. */
 export function createStreamSink(services: SinkServices, options: CreateStreamSinkOptions): CreatedSink {
-  const { settings, registry, clickhouse, signal, letters, limit, buffers } = services;
+  const { settings, registry, database, letters, limit, buffers } = services;
   const { stream, group, caughtUp, floors } = options;
   const topic = topicOf(settings.topicPrefix, stream);
   const counts = createSinkCounts(stream, storageTableOf(stream));
   const policy = patiently(counts, services.outages);
   const table = new StorageTable({
-    database: new Database(clickhouse, settings.clickhouse, { signal, policy }),
+    database: database.with({ policy }),
     stream,
     ...(options.table !== undefined && { table: options.table }),
     onChange: () => counts.schemaChanges++,
@@ -100,7 +97,7 @@ export function createStreamSink(services: SinkServices, options: CreateStreamSi
  * the sink processes the messages behind the last rows again.
  */
 function resumeEvidence(
-  services: Pick<SinkServices, 'admin' | 'settings' | 'registry' | 'clickhouse' | 'signal'>,
+  services: Pick<SinkServices, 'admin' | 'settings' | 'registry' | 'database' | 'signal'>,
   admin: KafkaAdmin,
   policy: RetryPolicy,
   { groupId, stream }: { readonly groupId: string; readonly stream: string },

@@ -1,15 +1,7 @@
+import type { Connections } from '../../core/connections.ts';
 import type { KafkaMessage } from 'kafkajs';
-import type { CommittedOffset, KafkaAdmin } from '../../core/kafka/admin.ts';
-import type { Registry } from '../../core/avro/registry.ts';
-import {
-  askRows,
-  clickHouseError,
-  longStatement,
-  qualified,
-  type ClickHouseClient,
-} from '../../core/clickhouse/client.ts';
-import { Database } from '../../core/clickhouse/database.ts';
-import type { Settings } from '../../core/settings/config.ts';
+import type { CommittedOffset } from '../../core/kafka/admin.ts';
+import { askRows, clickHouseError, longStatement, qualified } from '../../core/clickhouse/client.ts';
 import { singleAttempt } from '../../core/retry.ts';
 import { StoppedError } from '../../core/errors.ts';
 import { versionOf } from '../../core/kafka/message-time.ts';
@@ -32,14 +24,6 @@ const BYTES_PER_QUERY = 1024 * 1024;
 /** The most keys without a row held in memory. Beyond it, the sink inserts the messages again. */
 const MAX_ROWLESS_KEYS = 100_000;
 
-export interface MergedAwayServices {
-  readonly settings: Settings;
-  readonly admin: KafkaAdmin;
-  readonly registry: Registry;
-  readonly clickhouse: ClickHouseClient;
-  readonly signal: AbortSignal;
-}
-
 /** The latest message of a key. */
 interface LatestOfKey {
   readonly parts: readonly string[];
@@ -59,16 +43,16 @@ interface LatestOfKey {
  * @throws ServiceUnavailableError, ServiceRefusedError
  */
 export async function wasMergedAway(
-  services: MergedAwayServices,
+  services: Connections,
   stream: string,
   spans: ReadonlyMap<number, OffsetSpan>,
   setAside: Pick<DeadLetterIndex, 'has'>,
 ): Promise<boolean> {
-  const { settings, clickhouse, signal } = services;
+  const { settings, database } = services;
   const doing = `rows of ${storageTableOf(stream)}`;
   try {
     const local = localTableOf(storageTableOf(stream), settings.clickhouse);
-    const asked = new Database(clickhouse, settings.clickhouse, { signal, policy: singleAttempt });
+    const asked = database.with({ policy: singleAttempt });
     const shape = await readTableShape(asked, local);
     const { sortingKey = [], columns = [] } = shape ?? {};
     const key = withoutSystemColumns(
@@ -130,7 +114,7 @@ export async function findMergedAway(
 class UnexplainedMessage extends StoppedError {}
 
 class Comparison {
-  readonly #services: MergedAwayServices;
+  readonly #services: Connections;
   readonly #stream: string;
   readonly #key: readonly TableColumn[];
   readonly #rowKeys: RowKeys;
@@ -141,7 +125,7 @@ class Comparison {
   #waiting: { readonly id: number; readonly message: KafkaMessage; readonly partition: number }[] = [];
   #bytes = 0;
 
-  constructor(services: MergedAwayServices, stream: string, key: readonly TableColumn[], rowKeys: RowKeys) {
+  constructor(services: Connections, stream: string, key: readonly TableColumn[], rowKeys: RowKeys) {
     this.#services = services;
     this.#stream = stream;
     this.#key = key;
@@ -216,12 +200,12 @@ class Comparison {
 
   /** Compares the messages taken so far with the table. */
   async #compare(): Promise<void> {
-    const { clickhouse, settings, signal } = this.#services;
+    const { client, name, signal } = this.#services.database;
     if (this.#latest.size === 0) return;
-    const parts = keyPartsSql(this.#key.map(({ name }) => name));
+    const parts = keyPartsSql(this.#key.map((column) => column.name));
     const rows = await askRows<{ readonly parts: readonly string[]; readonly version: string }>(
-      clickhouse,
-      `SELECT ${parts} AS parts, toString(max(_version)) AS version FROM ${qualified(settings.clickhouse.database, storageTableOf(this.#stream))} ` +
+      client,
+      `SELECT ${parts} AS parts, toString(max(_version)) AS version FROM ${qualified(name, storageTableOf(this.#stream))} ` +
         `WHERE ${keysConditionSql(
           this.#key,
           [...this.#latest.values()].map((of) => of.parts),

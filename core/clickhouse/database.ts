@@ -15,13 +15,14 @@ import {
 /** How often the server may repeat an error that can be permanent: for about two minutes. */
 const MAX_ANSWERS = 30;
 
-/** Keeps proxies from closing a connection while the server works on a long query. */
-const longQuery = {
+/** Keeps proxies from closing a connection while the server works on a long statement. */
+const longCommand = {
   ...longStatement,
   send_progress_in_http_headers: 1,
   http_headers_progress_interval_ms: '20000',
-  output_format_json_quote_64bit_integers: 1,
 } as const;
+
+const longQuery = { ...longCommand, output_format_json_quote_64bit_integers: 1 } as const;
 
 /** The settings of a call: when it stops, and how often it is retried. */
 interface CallOptions {
@@ -40,16 +41,20 @@ export class Database {
   readonly settings: ClickHouseSettings;
   readonly signal: AbortSignal;
   readonly #policy: RetryPolicy;
+  /** Reads answers of any size; opened by the first stream, and shared by {@link with}. */
+  readonly #streaming: { client?: ClickHouseClient };
 
   constructor(
     client: ClickHouseClient,
     settings: ClickHouseSettings,
     { signal, policy = serviceRetry }: Pick<CallOptions, 'signal'> & Partial<CallOptions>,
+    streaming: { client?: ClickHouseClient } = {},
   ) {
     this.client = client;
     this.settings = settings;
     this.signal = signal;
     this.#policy = policy;
+    this.#streaming = streaming;
   }
 
   /**
@@ -79,11 +84,11 @@ export class Database {
 
   /** Returns the same connection with another signal or retry policy. */
   with({ signal = this.signal, policy = this.#policy }: Partial<CallOptions>): Database {
-    return new Database(this.client, this.settings, { signal, policy });
+    return new Database(this.client, this.settings, { signal, policy }, this.#streaming);
   }
 
   async close(): Promise<void> {
-    await this.client.close();
+    await Promise.all([this.client.close(), this.#streaming.client?.close()]);
   }
 
   /** Returns the server's version. */
@@ -104,19 +109,30 @@ export class Database {
     });
   }
 
-  /** Yields the rows of a query of any length as they arrive. 64-bit integers are texts. */
-  async *rowStream<T>(doing: string, query: string): AsyncGenerator<T, void, undefined> {
-    const client = createClickHouse(this.settings, undefined, { isStreamed: true });
+  /**
+   * Starts a query whose answer may have any length, and returns its rows as they arrive. 64-bit
+   * integers are texts.
+   */
+  async rowStream<T>(doing: string, query: string): Promise<AsyncIterable<T>> {
+    const client = (this.#streaming.client ??= createClickHouse(this.settings, undefined, {
+      isStreamed: true,
+    }));
+    const answer = await this.retried(doing, () =>
+      client.query({
+        query,
+        format: 'JSONEachRow',
+        abort_signal: this.signal,
+        clickhouse_settings: longQuery,
+      }),
+    );
+    return this.#rowsOf<T>(doing, answer.stream());
+  }
+
+  async *#rowsOf<T>(
+    doing: string,
+    stream: AsyncIterable<readonly Pick<Row, 'json'>[]>,
+  ): AsyncGenerator<T, void, undefined> {
     try {
-      const answer = await this.retried(doing, () =>
-        client.query({
-          query,
-          format: 'JSONEachRow',
-          abort_signal: this.signal,
-          clickhouse_settings: longQuery,
-        }),
-      );
-      const stream: AsyncIterable<readonly Pick<Row, 'json'>[]> = answer.stream();
       for await (const rows of stream) {
         for (const row of rows) {
           const value = row.json<T>();
@@ -126,13 +142,18 @@ export class Database {
       }
     } catch (error) {
       throw this.#translated(error, doing);
-    } finally {
-      await client.close();
     }
   }
 
-  /** Runs a statement without an answer. */
-  async command(doing: string, query: string, settings: ServerSettings = {}): Promise<void> {
+  /** Returns all rows of a query that may run long. 64-bit integers are texts. */
+  async allRows<T>(doing: string, query: string): Promise<T[]> {
+    const rows: T[] = [];
+    for await (const row of await this.rowStream<T>(doing, query)) rows.push(row);
+    return rows;
+  }
+
+  /** Runs a statement without an answer. @param settings of this statement. */
+  async command(doing: string, query: string, settings: ServerSettings = longCommand): Promise<void> {
     await this.retried(doing, () =>
       this.client.command({ query, abort_signal: this.signal, clickhouse_settings: settings }),
     );

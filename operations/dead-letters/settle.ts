@@ -57,7 +57,7 @@ export async function* redriveDeadLetters(
     const rejected = all
       .filter((deadLetter) => deadLetter.step === 'sink')
       .filter(({ state }) => state !== 'redriven');
-    yield* redriveRows(rows, rejected, { ...services, clickhouse: database.client });
+    yield* redriveRows(rows, rejected, { ...services, database });
   } finally {
     await Promise.all([producer?.close(), database?.close()]);
     await claim?.release();

@@ -6,7 +6,7 @@ import { readPartitionLogs } from '../../consumers/stream/partition-logs.ts';
 import { lostSpan } from '../../consumers/stream/commit-metadata.ts';
 import { resumeOffset, type PartitionLog } from '../../consumers/stream/resume-offset.ts';
 import type { TableRows } from '../../consumers/table/partition-rows.ts';
-import type { ReconcileServices } from './services.ts';
+import type { Connections } from '../../core/connections.ts';
 
 const ASK_MS = 300;
 /** So many rounds are not worth a word. */
@@ -39,7 +39,7 @@ export class Patience {
  *   removed. If the table lost those rows otherwise, their keys differ.
  */
 export async function awaitSink(
-  services: ReconcileServices,
+  services: Connections,
   topic: string,
   table: Pick<StorageTable, 'partitionRows' | 'identity'>,
   ends: ReadonlyMap<number, PartitionLog>,
@@ -83,7 +83,7 @@ export async function awaitSink(
 
 /** Where the next sink would go on by what the table holds. */
 export async function standingOf(
-  services: ReconcileServices,
+  services: Connections,
   topic: string,
   rowsOf: () => Promise<TableRows>,
 ): Promise<Standing> {

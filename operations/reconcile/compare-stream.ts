@@ -1,5 +1,4 @@
 import { qualified } from '../../core/clickhouse/client.ts';
-import { Database } from '../../core/clickhouse/database.ts';
 import { IncompatibleSchemaError } from '../../core/errors.ts';
 import { storageTableOf, topicOf } from '../../core/stream-name.ts';
 import { hasBrokerTimes } from '../../core/kafka/topic-retention.ts';
@@ -21,7 +20,7 @@ import { findTwice } from './find-twice.ts';
 import { isByPosition, keyIdOf, keyPartsSql, keyTextSql } from '../../consumers/table/key-sql.ts';
 import { projectTopic, type Extent } from './project-topic.ts';
 import type { StreamProgress } from './reconcile-progress.ts';
-import type { ReconcileServices } from './services.ts';
+import type { Connections } from '../../core/connections.ts';
 import { DeadLetterIndex } from '../../consumers/stream/dead-letter-index.ts';
 import { RowKeys } from '../../consumers/stream/row-keys.ts';
 import { SideTable } from './side-table.ts';
@@ -64,7 +63,7 @@ const MAX_DOUBTED_KEYS = 10_000;
  * @throws IncompatibleSchemaError for a table or topic that cannot be compared; ServiceUnavailableError, ServiceRefusedError.
  */
 export async function compareStream(
-  services: ReconcileServices,
+  services: Connections,
   { stream, hasTopic, hasTable }: StreamSides,
   options: CompareOptions,
 ): Promise<{ comparison: StreamComparison; repairable: Repairable | undefined }> {
@@ -104,7 +103,7 @@ export async function compareStream(
  * have changed, keys that differ are compared once more and reported only if they still differ.
  */
 async function compareTwice(
-  services: ReconcileServices,
+  services: Connections,
   stream: string,
   topic: string,
   logs: Awaited<ReturnType<typeof readPartitionLogs>>,
@@ -127,19 +126,19 @@ async function compareTwice(
 
 /** @param only limits the reported differences to these keys. */
 async function compareSides(
-  services: ReconcileServices,
+  services: Connections,
   stream: string,
   topic: string,
   logs: Awaited<ReturnType<typeof readPartitionLogs>>,
   { setAside, progress, patience, onDifference }: CompareOptions,
   only?: ReadonlySet<string>,
 ): Promise<{ comparison: StreamComparison; repairable: Repairable }> {
-  const { settings, clickhouse, signal } = services;
+  const { settings, database } = services;
   const { sortingKey, key, hasTopicIds } = await shapeOf(services, stream);
   const byPosition = isByPosition(sortingKey);
   const ownKey = withoutSystemColumns(key);
   const storage = new StorageTable({
-    database: new Database(clickhouse, settings.clickhouse, { signal }),
+    database,
     stream,
   });
   progress.doing = 'waiting for the sink';
@@ -210,9 +209,8 @@ async function compareSides(
   }
 }
 
-async function shapeOf(services: ReconcileServices, stream: string) {
-  const { settings, clickhouse, signal } = services;
-  const database = new Database(clickhouse, settings.clickhouse, { signal });
+async function shapeOf(services: Connections, stream: string) {
+  const { settings, database } = services;
   const table = storageTableOf(stream);
   const shape = await readTableShape(database, localTableOf(table, settings.clickhouse));
   if (shape?.keepsLatest !== true)

@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { qualified } from '../../core/clickhouse/client.ts';
-import { Database } from '../../core/clickhouse/database.ts';
 import { ServiceRefusedError } from '../../core/errors.ts';
 import { readStreamColumns } from '../../consumers/table/table-shape.ts';
 import {
@@ -12,14 +11,14 @@ import {
   type ViewStatement,
 } from '../../consumers/table/view.ts';
 import type { ViewComparison } from './comparison.ts';
-import { askAllRows, type ReconcileServices } from './services.ts';
+import type { Connections } from '../../core/connections.ts';
 
 /** A running sink changes the tables between two queries, so one attempt that agrees is enough. */
 const ATTEMPTS = 3;
 const RETRY_MS = 300;
 
 /** Compares the views of a stream with their storage tables: all rows and columns, by count and sum of hashes. */
-export async function compareViews(services: ReconcileServices, stream: string): Promise<ViewComparison[]> {
+export async function compareViews(services: Connections, stream: string): Promise<ViewComparison[]> {
   let views = await compareOnce(services, stream);
   for (let attempt = 1; attempt < ATTEMPTS && views.some(({ problem }) => problem !== undefined); attempt++) {
     await delay(RETRY_MS, undefined, { signal: services.signal });
@@ -28,9 +27,8 @@ export async function compareViews(services: ReconcileServices, stream: string):
   return views;
 }
 
-async function compareOnce(services: ReconcileServices, stream: string): Promise<ViewComparison[]> {
-  const { clickhouse, settings, signal } = services;
-  const database = new Database(clickhouse, settings.clickhouse, { signal });
+async function compareOnce(services: Connections, stream: string): Promise<ViewComparison[]> {
+  const { database, settings } = services;
   const tables = await readStreamColumns(database, streamsInViewsOf(stream));
   const columns = tables.get(stream);
   if (columns === undefined) return [];
@@ -47,12 +45,12 @@ interface Sum {
 }
 
 async function problemOf(
-  services: ReconcileServices,
+  services: Connections,
   stream: string,
   view: ViewStatement,
 ): Promise<string | undefined> {
-  const { clickhouse, settings, signal } = services;
-  const found = await readView(new Database(clickhouse, settings.clickhouse, { signal }), view.name);
+  const { database } = services;
+  const found = await readView(database, view.name);
   if (found === undefined) return 'is missing';
   const fault = viewFault(found, view);
   if (fault !== undefined && found.engine !== 'View') return fault;
@@ -62,7 +60,7 @@ async function problemOf(
 }
 
 async function differenceOf(
-  services: ReconcileServices,
+  services: Connections,
   stream: string,
   { name: viewName, select: expected }: ViewStatement,
 ): Promise<string | undefined> {
@@ -70,7 +68,7 @@ async function differenceOf(
   const name = qualified(services.settings.clickhouse.database, viewName);
   try {
     const columnsOf = (query: string) =>
-      askAllRows<{ name: string; type: string }>(services, doing, `DESCRIBE (${query})`);
+      services.database.allRows<{ name: string; type: string }>(doing, `DESCRIBE (${query})`);
     const [shownColumns, storedColumns] = [
       await columnsOf(`SELECT * FROM ${name}`),
       await columnsOf(expected),
@@ -80,8 +78,7 @@ async function differenceOf(
     const sum = (side: string, from: string) =>
       // A tuple, because the hash of a row with a null would be null.
       `SELECT '${side}' AS side, toString(count()) AS rows, toString(sum(cityHash64(tuple(*)))) AS hash FROM ${from}`;
-    const sums = await askAllRows<Sum>(
-      services,
+    const sums = await services.database.allRows<Sum>(
       doing,
       `${sum('view', name)} UNION ALL ${sum('table', `(${expected})`)}`,
     );

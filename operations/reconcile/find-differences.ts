@@ -2,7 +2,7 @@ import type { DifferenceKind } from './comparison.ts';
 import { partsLiteral } from '../../consumers/table/key-sql.ts';
 import { foreignSql, isForeign, type Ends, type Place } from './place.ts';
 import type { Extent } from './project-topic.ts';
-import { askAllRows, askRowStream, type ReconcileServices } from './services.ts';
+import type { Connections } from '../../core/connections.ts';
 import { rejectedSql } from './side-table.ts';
 
 const MIN_BUCKETS = 64;
@@ -53,12 +53,11 @@ interface BucketSum {
 
 /** Compares sums of both sides by buckets of keys, which needs little memory. @returns the number of live keys, and the buckets that differ. */
 export async function compareBuckets(
-  services: ReconcileServices,
+  services: Connections,
   sides: Sides,
 ): Promise<{ keys: number; buckets: number; differing: readonly (readonly number[])[] }> {
   const doing = `sums of ${sides.table}`;
-  const [size] = await askAllRows<{ n: string }>(
-    services,
+  const [size] = await services.database.allRows<{ n: string }>(
     doing,
     `SELECT toString(count()) AS n FROM ${sides.side}`,
   );
@@ -68,8 +67,7 @@ export async function compareBuckets(
   const sums = (from: string, side: 0 | 1) =>
     `SELECT cityHash64(${keyParts}) % ${buckets} AS bucket, ${side} AS side, ` +
     `cityHash64(${keyParts}, _version, _partition, _offset, toUnixTimestamp64Milli(_timestamp)) AS hash FROM ${from}`;
-  const rows = await askAllRows<BucketSum>(
-    services,
+  const rows = await services.database.allRows<BucketSum>(
     doing,
     `SELECT toString(bucket) AS bucket, toString(countIf(side = 0)) AS messages, toString(countIf(side = 1)) AS rows, ` +
       `sumIf(hash, side = 0) = sumIf(hash, side = 1) AS same FROM (` +
@@ -119,7 +117,7 @@ interface FoundKey {
  * @param readEnds returns the current end offsets. It is called after the server has read the table.
  */
 export async function* findDifferences(
-  services: ReconcileServices,
+  services: Connections,
   sides: Sides,
   buckets: number,
   some: readonly number[],
@@ -127,7 +125,7 @@ export async function* findDifferences(
 ): AsyncIterable<Difference> {
   const within = `cityHash64(${sides.keyParts}) % ${buckets} IN (${some.join(', ')})`;
   const query = `${keysSql(sides, within)} WHERE ${DIFFERS}`;
-  const rows = await askRowStream<FoundKey>(services, `differences of ${sides.table}`, query);
+  const rows = await services.database.rowStream<FoundKey>(`differences of ${sides.table}`, query);
   const ends = await readEnds();
   for await (const found of rows) {
     const [partition, offset] = found.newest;
@@ -144,7 +142,7 @@ export async function* findDifferences(
  * @param readEnds see {@link findDifferences}.
  */
 export async function* findHiddenStrays(
-  services: ReconcileServices,
+  services: Connections,
   sides: Sides,
   readEnds: () => Promise<Ends>,
 ): AsyncIterable<Difference> {
@@ -152,8 +150,7 @@ export async function* findHiddenStrays(
   if (sinceMs === undefined) return;
   const doing = `strays of ${table}`;
   const place = placeText('(_version, _partition, _offset)');
-  const rows = await askRowStream<{ parts: readonly string[]; places: readonly PlaceText[] }>(
-    services,
+  const rows = await services.database.rowStream<{ parts: readonly string[]; places: readonly PlaceText[] }>(
     doing,
     `SELECT ${keyParts} AS parts, groupArray(${place}) AS places FROM ${table} ` +
       `WHERE ${foreignSql(await readEnds(), sinceMs)} GROUP BY parts`,
@@ -164,7 +161,7 @@ export async function* findHiddenStrays(
   for await (const { parts, places } of rows) {
     if (!places.some(isStray)) continue;
     const query = `${keysSql(sides, `${keyParts} = ${partsLiteral(parts)}`)} WHERE NOT (${DIFFERS})`;
-    for (const found of await askAllRows<FoundKey>(services, doing, query))
+    for (const found of await services.database.allRows<FoundKey>(doing, query))
       yield differenceOf(found, 'stray');
   }
 }

@@ -1,5 +1,5 @@
 import type { Examples } from './comparison.ts';
-import { askAllRows, type ReconcileServices } from './services.ts';
+import type { Connections } from '../../core/connections.ts';
 
 const EXAMPLES = 10;
 
@@ -11,7 +11,7 @@ const MAX_BYTES_IN_MEMORY = 1_000_000_000;
  * but exactly once means that there are none.
  */
 export async function findTwice(
-  services: ReconcileServices,
+  services: Connections,
   table: string,
   keyText: string,
   hasTopicIds: boolean,
@@ -19,8 +19,7 @@ export async function findTwice(
 ): Promise<number> {
   const doing = `rows that ${table} has twice`;
   // A bitmap of offsets is small and rules out duplicates in almost every case.
-  const [rows] = await askAllRows<{ n: string }>(
-    services,
+  const [rows] = await services.database.allRows<{ n: string }>(
     doing,
     `SELECT toString(sum(surplus)) AS n FROM ` +
       `(SELECT count() - groupBitmap(toUInt64(_offset)) AS surplus FROM ${table} GROUP BY _partition)`,
@@ -28,8 +27,7 @@ export async function findTwice(
   if (Number(rows?.n ?? 0) === 0) return 0;
   // Rows of a recreated topic share offsets with those of the old one. A row of an unknown topic matches any.
   const topics = hasTopicIds ? 'greatest(1, uniqExactIf(_topic_id, _topic_id != 0))' : '1';
-  const [found] = await askAllRows<{ surplus: string; keys: string[] }>(
-    services,
+  const [found] = await services.database.allRows<{ surplus: string; keys: string[] }>(
     doing,
     `SELECT toString(sum(surplus)) AS surplus, groupArraySorted(${EXAMPLES})(text) AS keys FROM ` +
       `(SELECT any(${keyText}) AS text, count() - ${topics} AS surplus FROM ${table} GROUP BY _partition, _offset, _timestamp HAVING surplus > 0) ` +

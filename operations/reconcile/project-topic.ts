@@ -6,7 +6,7 @@ import { readTopics } from '../../core/kafka/topic-reader.ts';
 import type { PartitionLog } from '../../consumers/stream/resume-offset.ts';
 import type { Standing } from './await-sink.ts';
 import type { RowKeys } from '../../consumers/stream/row-keys.ts';
-import type { ReconcileServices } from './services.ts';
+import type { Connections } from '../../core/connections.ts';
 import type { DeadLetterIndex } from '../../consumers/stream/dead-letter-index.ts';
 import type { SideTable } from './side-table.ts';
 
@@ -42,7 +42,7 @@ const NO_KEY = Buffer.alloc(0);
  * @throws IncompatibleSchemaError for a message whose row cannot be determined.
  */
 export async function projectTopic(
-  { admin, settings, signal }: ReconcileServices,
+  { admin, settings, signal }: Connections,
   topic: string,
   side: SideTable,
   {

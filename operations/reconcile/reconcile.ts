@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import { askRows, literal } from '../../core/clickhouse/client.ts';
+import { literal } from '../../core/clickhouse/client.ts';
 import { withConnections } from '../../core/connections.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { ConfigError, messageOf } from '../../core/errors.ts';
@@ -13,7 +13,7 @@ import { noDifferences, type StreamComparison } from './comparison.ts';
 import type { Difference } from './find-differences.ts';
 import { startReconcileProgress, type StreamProgress } from './reconcile-progress.ts';
 import { MAX_REPAIRED_KEYS, repairStream } from './repair-stream.ts';
-import { tried, type ReconcileServices } from './services.ts';
+import type { Connections } from '../../core/connections.ts';
 import { DeadLetterIndex } from '../../consumers/stream/dead-letter-index.ts';
 
 export interface ReconcileOptions {
@@ -39,13 +39,11 @@ export async function reconcile(
   signal: AbortSignal,
 ): Promise<readonly StreamComparison[]> {
   const role = { name: 'reconcile', needs: ['admin', 'registry', 'database'] } as const;
-  return withConnections(settings, role, signal, (services) =>
-    reconcileStreams({ ...services, clickhouse: services.database.client }, options),
-  );
+  return withConnections(settings, role, signal, (services) => reconcileStreams(services, options));
 }
 
 async function reconcileStreams(
-  services: ReconcileServices,
+  services: Connections,
   options: ReconcileOptions,
 ): Promise<readonly StreamComparison[]> {
   const setAside = await DeadLetterIndex.read(services);
@@ -80,7 +78,7 @@ async function reconcileStreams(
 }
 
 async function reconcileStream(
-  services: ReconcileServices,
+  services: Connections,
   sides: StreamSides,
   options: CompareOptions,
   isRepair: boolean,
@@ -106,7 +104,7 @@ async function reconcileStream(
 }
 
 async function compareAgain(
-  services: ReconcileServices,
+  services: Connections,
   sides: StreamSides,
   { setAside, progress, patience }: CompareOptions,
 ): Promise<StreamComparison> {
@@ -124,21 +122,18 @@ function failed(stream: string, error: unknown, deadLetters: number): StreamComp
 
 /** Returns the requested streams, or all that have a topic, a table or dead letters. @throws ConfigError */
 async function findStreams(
-  services: ReconcileServices,
+  services: Connections,
   requested: readonly string[] | undefined,
   withDeadLetters: readonly string[],
 ): Promise<StreamSides[]> {
-  const { settings, clickhouse, signal } = services;
-  const { database } = settings.clickhouse;
+  const { settings, database } = services;
   const prefix = settings.topicPrefix;
   const topics = await services.admin.listTopics();
   // Other tables may have such a name, but not these columns.
   const query =
-    `SELECT table FROM system.columns WHERE database = ${literal(database)} AND endsWith(table, '_raw') ` +
+    `SELECT table FROM system.columns WHERE database = ${literal(database.name)} AND endsWith(table, '_raw') ` +
     `GROUP BY table HAVING countIf(name IN ('_version', '_deleted', '_partition', '_offset')) = 4`;
-  const rows = await tried(services, `tables of ${database}`, () =>
-    askRows<{ table: string }>(clickhouse, query, signal),
-  );
+  const rows = await database.rows<{ table: string }>(`tables of ${database.name}`, query);
   const tables = new Set(rows.map(({ table }) => table));
   const views = [...tables].map((table) => table.slice(0, -storageTableOf('').length));
   const ofTables = streamsOfTables(views, streamsUnder(prefix, topics).streams).map((stream) =>
@@ -158,7 +153,7 @@ async function findStreams(
   );
   if (found.length === 0)
     throw new ConfigError(
-      `no topic begins with ${prefix} (TOPIC_PREFIX) and database ${database} (CLICKHOUSE_DATABASE) has no table of a stream: produce and sink first`,
+      `no topic begins with ${prefix} (TOPIC_PREFIX) and database ${database.name} (CLICKHOUSE_DATABASE) has no table of a stream: produce and sink first`,
     );
   return found;
 }

@@ -1,5 +1,4 @@
 import { messageOf, ServiceRefusedError } from '../../core/errors.ts';
-import { Database } from '../../core/clickhouse/database.ts';
 import { several } from '../../core/terminal/amounts.ts';
 import { serviceRetry } from '../../core/retry.ts';
 import { storageTableOf, subjectOf, topicOf } from '../../core/stream-name.ts';
@@ -15,7 +14,7 @@ import type { Difference } from './find-differences.ts';
 import { insertMessages, type PlacedMessage } from './make-rows.ts';
 import { isForeign, isWithin, type Ends, type Place } from './place.ts';
 import { MessageSearch } from './search-messages.ts';
-import type { ReconcileServices } from './services.ts';
+import type { Connections } from '../../core/connections.ts';
 import { deleteRows, readStoredRows } from './stored-rows.ts';
 
 /** The keys are held in memory. */
@@ -35,16 +34,16 @@ const BYTES_PER_INSERT = 8 * 1024 * 1024;
  * @throws ServiceRefusedError, ServiceUnavailableError, IncompatibleSchemaError. Some keys may be repaired.
  */
 export async function repairStream(
-  services: ReconcileServices,
+  services: Connections,
   stream: string,
   { key, extents, sinceMs, topicId, rowKeys, isByKey }: Repairable,
   differences: readonly Difference[],
 ): Promise<RepairCounts> {
-  const { settings, clickhouse, registry, admin, signal } = services;
+  const { settings, database, registry, admin, signal } = services;
   const topic = topicOf(settings.topicPrefix, stream);
   const counts: RepairCounts = { inserted: 0, deleted: 0, left: 0, remarks: [] };
   const table = new StorageTable({
-    database: new Database(clickhouse, settings.clickhouse, { signal }),
+    database,
     stream,
     // --repair replaces views that were changed by hand.
     replacesViews: true,
@@ -143,9 +142,8 @@ function foreignRows(
   return foreign;
 }
 
-async function columnsOf(services: ReconcileServices, stream: string): Promise<readonly TableColumn[]> {
-  const { settings, clickhouse, signal } = services;
-  const database = new Database(clickhouse, settings.clickhouse, { signal });
+async function columnsOf(services: Connections, stream: string): Promise<readonly TableColumn[]> {
+  const { database } = services;
   const shape = await readTableShape(database, storageTableOf(stream));
   return shape?.columns ?? [];
 }

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { literal, qualified, quoted } from '../../core/clickhouse/client.ts';
-import { Database } from '../../core/clickhouse/database.ts';
 import { ServiceRefusedError } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
 import { storageTableOf } from '../../core/stream-name.ts';
@@ -12,7 +11,7 @@ import { identitySql } from '../../consumers/table/table-ddl.ts';
 import { withoutSystemColumns, type TableColumn } from '../../consumers/table/table-shape.ts';
 import { RowBuffer } from '../../consumers/transcode/row-buffer.ts';
 import { topicIdHalves, writeSystemColumns } from '../../consumers/transcode/system-columns.ts';
-import { askAllRows, command, type ReconcileServices } from './services.ts';
+import type { Connections } from '../../core/connections.ts';
 
 const ROWS_PER_INSERT = 100_000;
 const BYTES_PER_INSERT = 16 * 1024 * 1024;
@@ -41,14 +40,14 @@ export const rejectedSql = quoted(rejectedColumn.name);
  */
 export class SideTable {
   readonly name: string;
-  readonly #services: ReconcileServices;
+  readonly #services: Connections;
   readonly #identity = randomBytes(4).toString('hex');
   readonly #columns: readonly TableColumn[];
   readonly #rows = new RowBuffer();
   #rowCount = 0;
   #inserts = 0;
 
-  private constructor(services: ReconcileServices, stream: string, key: readonly TableColumn[]) {
+  private constructor(services: Connections, stream: string, key: readonly TableColumn[]) {
     this.#services = services;
     this.#columns = [...withoutSystemColumns(key), rejectedColumn];
     this.name = `${prefixOf(stream)}${this.#identity}`;
@@ -60,7 +59,7 @@ export class SideTable {
    * @param key the columns that the storage table is sorted by.
    */
   static async create(
-    services: ReconcileServices,
+    services: Connections,
     stream: string,
     key: readonly TableColumn[],
   ): Promise<SideTable> {
@@ -70,8 +69,7 @@ export class SideTable {
       columnSql({ comment: '', ...column }),
     );
     const sorted = [...key, rejectedColumn].map(({ name }) => quoted(name)).join(', ');
-    await command(
-      services,
+    await services.database.command(
       `create ${table.name}`,
       `CREATE TABLE ${table.qualified} (${[...columns, identitySql(table.#identity)].join(', ')}) ` +
         `ENGINE = ReplacingMergeTree(_version, _deleted) ORDER BY (${sorted}) COMMENT ${literal(ownMark())}`,
@@ -112,8 +110,7 @@ export class SideTable {
   /** Inserts the buffered messages. */
   async insert(): Promise<void> {
     if (this.#rowCount === 0) return;
-    const { clickhouse, settings, signal } = this.#services;
-    const database = new Database(clickhouse, settings.clickhouse, { signal });
+    const { database } = this.#services;
     const bytes = this.#rows.bytes.subarray(0, this.#rows.length);
     const rows = new InsertedRows(this.#columns, bytes, String(this.#inserts++));
     const outcome = await database.retried(`insert into ${this.name}`, () =>
@@ -130,7 +127,7 @@ export class SideTable {
   /** Drops the table, even after the work was stopped. Only a killed process leaves it behind. */
   async drop(): Promise<void> {
     const query = `DROP TABLE IF EXISTS ${this.qualified} SYNC`;
-    await this.#services.clickhouse.command({ query }).catch(() => {
+    await this.#services.database.client.command({ query }).catch(() => {
       logger.warn({ table: this.name }, 'table left behind: the next reconcile of the stream drops it');
     });
   }
@@ -144,10 +141,9 @@ function ownMark(): string {
   return `${MARK}${process.pid} of ${hostname()}`;
 }
 
-async function dropLeftovers(services: ReconcileServices, stream: string): Promise<void> {
+async function dropLeftovers(services: Connections, stream: string): Promise<void> {
   const { database } = services.settings.clickhouse;
-  const left = await askAllRows<{ name: string; comment: string; age: string }>(
-    services,
+  const left = await services.database.allRows<{ name: string; comment: string; age: string }>(
     `tables of ${database}`,
     `SELECT name, comment, toString(dateDiff('second', metadata_modification_time, now())) AS age FROM system.tables ` +
       `WHERE database = ${literal(database)} AND match(name, ${literal(`^${prefixOf(stream)}[0-9a-f]{8}$`)}) ` +
@@ -157,7 +153,10 @@ async function dropLeftovers(services: ReconcileServices, stream: string): Promi
   for (const { name, comment, age } of left) {
     if (isInUse(comment, Number(age))) continue;
     logger.info({ table: name }, 'dropped: left behind by a killed reconcile');
-    await command(services, `drop ${name}`, `DROP TABLE IF EXISTS ${quoted(database)}.${quoted(name)} SYNC`);
+    await services.database.command(
+      `drop ${name}`,
+      `DROP TABLE IF EXISTS ${quoted(database)}.${quoted(name)} SYNC`,
+    );
   }
 }
 

@@ -5,7 +5,7 @@ import type { TableColumn } from '../../consumers/table/table-shape.ts';
 import type { Difference } from './find-differences.ts';
 import { keyIdOf, keyPartsSql, keysConditionSql, keyTextSql } from '../../consumers/table/key-sql.ts';
 import type { Place } from './place.ts';
-import { askAllRows, command, type ReconcileServices } from './services.ts';
+import type { Connections } from '../../core/connections.ts';
 
 const KEYS_PER_STATEMENT = 500;
 
@@ -19,7 +19,7 @@ export interface StoredRows {
 
 /** @param isForeign whether the row is beyond the end of the log. */
 export async function readStoredRows(
-  services: ReconcileServices,
+  services: Connections,
   stream: string,
   key: readonly TableColumn[],
   differences: readonly Difference[],
@@ -29,11 +29,10 @@ export async function readStoredRows(
   const wrong = new Map<Difference, Place[]>();
   for (const some of chunksOf(differences)) {
     const { table, parts, ofKeys } = sqlOf(stream, key, some);
-    const rows = await askAllRows<{
+    const rows = await services.database.allRows<{
       parts: readonly string[];
       place: readonly [version: string, partition: number, offset: string];
     }>(
-      services,
       `rows of ${table}`,
       `SELECT ${parts} AS parts, (toString(_version), _partition, toString(_offset)) AS place ` +
         `FROM ${qualified(services.settings.clickhouse.database, table)} WHERE ${ofKeys}`,
@@ -55,7 +54,7 @@ export async function readStoredRows(
 
 /** Deletes only these rows. */
 export async function deleteRows(
-  services: ReconcileServices,
+  services: Connections,
   stream: string,
   key: readonly TableColumn[],
   wrong: ReadonlyMap<Difference, readonly Place[]>,
@@ -69,8 +68,7 @@ export async function deleteRows(
           `(${literal(difference.key)}, toUInt128('${version}'), toInt32(${partition}), toInt64(${offset}))`,
       ),
     );
-    await command(
-      services,
+    await services.database.command(
       `delete rows of ${table}`,
       `DELETE FROM ${qualified(target.database, localTableOf(table, target))}${onCluster(target)} ` +
         `WHERE ${ofKeys} AND (${text}, _version, _partition, _offset) IN (${places.join(', ')})`,

@@ -33,9 +33,9 @@ export async function planReplay(
   stream: string,
   from: number | undefined,
 ): Promise<ReplayPlan> {
-  const { settings, admin, clickhouse, signal } = services;
+  const { settings, admin, database } = services;
   const topic = topicOf(settings.topicPrefix, stream);
-  const shadow = new ShadowTable(clickhouse, settings.clickhouse, stream, signal);
+  const shadow = new ShadowTable(database, stream);
   const { partitions } = await replayRange(admin, topic, from, await shadow.partitionRows('live'));
   const offsets = [...partitions.values()].reduce((sum, range) => sum + Number(range.end - range.from), 0);
   const starts = new Map([...partitions].map(([partition, range]) => [partition, range.from]));

@@ -97,12 +97,11 @@ async function withReplayServices<T>(
     throw new ConfigError('CLICKHOUSE_CLUSTER is set: tables of a cluster cannot be replayed yet');
   const role = { name: 'replay', needs: ['admin', 'registry', 'database'] } as const;
   return withConnections(settings, role, signal, async (connections) => {
-    const { admin, database } = connections;
+    const { admin } = connections;
     const letters = new DeadLetters(admin, settings, connections.signal);
     try {
       return await work({
         ...connections,
-        clickhouse: database.client,
         letters,
         limit: pLimit(TABLES_SIDE_BY_SIDE),
         buffers: new RowBuffers(),

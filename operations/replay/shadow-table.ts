@@ -1,18 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import {
-  clickHouseError,
-  definition,
-  isClickHouseCode,
-  literal,
-  qualified,
-  quoted,
-  type ClickHouseClient,
-} from '../../core/clickhouse/client.ts';
-import { Database } from '../../core/clickhouse/database.ts';
+import { definition, isClickHouseCode, literal, qualified, quoted } from '../../core/clickhouse/client.ts';
+import type { Database } from '../../core/clickhouse/database.ts';
 import { isSystemColumnName } from '../../core/avro/schema.ts';
-import type { ClickHouseSettings } from '../../core/settings/config.ts';
 import { ReplayRefusedError, ServiceRefusedError } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
+import { singleAttempt } from '../../core/retry.ts';
 import { storageTableOf } from '../../core/stream-name.ts';
 import { readPartitionRows, settleInserts } from '../../consumers/table/table-checkpoint.ts';
 import { nameIn, outlineOf } from '../../consumers/table/sql-outline.ts';
@@ -45,8 +37,8 @@ export class ShadowTable {
   readonly #database: Database;
   readonly #stream: string;
 
-  constructor(client: ClickHouseClient, settings: ClickHouseSettings, stream: string, signal: AbortSignal) {
-    this.#database = new Database(client, settings, { signal });
+  constructor(database: Database, stream: string) {
+    this.#database = database;
     this.#stream = stream;
     this.liveName = storageTableOf(stream);
     this.name = `${shadowPrefixOf(stream)}${randomBytes(4).toString('hex')}`;
@@ -235,16 +227,12 @@ export class ShadowTable {
   }
 
   #command(query: string): Promise<void> {
-    return this.#database.retried(`fill ${this.name}`, () => this.#once(query));
+    return this.#database.command(`fill ${this.name}`, query, definition);
   }
 
-  async #once(query: string): Promise<void> {
-    try {
-      const { client, signal } = this.#database;
-      await client.command({ query, clickhouse_settings: definition, abort_signal: signal });
-    } catch (error) {
-      throw clickHouseError(error, this.#database.settings, `table ${this.name}`);
-    }
+  /** Runs a statement that a retry could undo. */
+  #once(query: string): Promise<void> {
+    return this.#database.with({ policy: singleAttempt }).command(`table ${this.name}`, query, definition);
   }
 }
 

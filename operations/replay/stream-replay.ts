@@ -1,6 +1,5 @@
 import type { KafkaAdmin } from '../../core/kafka/admin.ts';
 import { randomUUID } from 'node:crypto';
-import { Database } from '../../core/clickhouse/database.ts';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CaughtUp } from '../../core/kafka/caught-up.ts';
 import { messageOf, ReplayRefusedError, UnknownSchemaError } from '../../core/errors.ts';
@@ -62,14 +61,14 @@ export class StreamReplay {
   #prepared = '';
 
   constructor(services: SinkServices, options: StreamReplayOptions, counts: ReplayCounts) {
-    const { settings, clickhouse, admin, signal } = services;
+    const { database, settings, admin, signal } = services;
     this.#services = services;
     this.#options = options;
     this.#counts = counts;
     this.#signal = signal;
     this.#topic = topicOf(settings.topicPrefix, options.stream);
     this.#admin = admin;
-    this.#shadow = new ShadowTable(clickhouse, settings.clickhouse, options.stream, signal);
+    this.#shadow = new ShadowTable(database, options.stream);
   }
 
   /**
@@ -244,9 +243,9 @@ export class StreamReplay {
 
   /** Recreates the views for the new table's columns. */
   async #recreateViews(): Promise<void> {
-    const { clickhouse, settings, registry, signal } = this.#services;
+    const { settings, registry } = this.#services;
     const { stream } = this.#options;
-    const database = new Database(clickhouse, settings.clickhouse, { signal, policy: steadyRetry });
+    const database = this.#services.database.with({ policy: steadyRetry });
     const table = new StorageTable({ database, stream });
     await new StreamSchemas(registry, subjectOf(settings.topicPrefix, stream), table).learnLatest();
   }

@@ -1,6 +1,6 @@
 import { KafkaAdmin } from '../../core/kafka/admin.ts';
 import { Registry } from '../../core/avro/registry.ts';
-import { createClickHouse, probeClickHouse, type ClickHouseClient } from '../../core/clickhouse/client.ts';
+import { Database } from '../../core/clickhouse/database.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { EtlError, messageOf } from '../../core/errors.ts';
 import { toEtlError } from '../../core/kafka/kafka-error.ts';
@@ -11,16 +11,14 @@ import { StorageTables } from './table-facts.ts';
 export class Services {
   readonly #settings: Settings;
   readonly #signal: AbortSignal;
-  readonly #client: ClickHouseClient;
   readonly #failures = new Set<string>();
   #admin: KafkaAdmin | undefined;
   #registry: Registry | undefined;
-  #tables: StorageTables | undefined;
+  #database: Database | undefined;
 
   constructor(settings: Settings, signal: AbortSignal) {
     this.#settings = settings;
     this.#signal = signal;
-    this.#client = createClickHouse(settings.clickhouse);
   }
 
   /** A line for each thing that could not be asked. */
@@ -40,14 +38,13 @@ export class Services {
         this.#registry = await Registry.connect(schemaRegistry, signal);
       }),
       this.#attempt(async () => {
-        await probeClickHouse(this.#client, clickhouse, signal);
-        this.#tables = new StorageTables(this.#client, clickhouse, signal);
+        this.#database = await Database.connect(clickhouse, signal, probeRetry);
       }),
     ]);
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#admin?.close(), this.#client.close()]);
+    await Promise.all([this.#admin?.close(), this.#database?.close()]);
   }
 
   kafka<T>(work: (admin: KafkaAdmin) => Promise<T>): Promise<T | undefined> {
@@ -59,7 +56,7 @@ export class Services {
   }
 
   clickhouse<T>(work: (tables: StorageTables) => Promise<T>): Promise<T | undefined> {
-    return this.#with(this.#tables, work);
+    return this.#with(this.#database && new StorageTables(this.#database), work);
   }
 
   async #with<S, T>(service: S | undefined, work: (service: S) => Promise<T>): Promise<T | undefined> {

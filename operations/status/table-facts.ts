@@ -2,10 +2,8 @@ import { readPartitionRows } from '../../consumers/table/table-checkpoint.ts';
 import type { TableRows } from '../../consumers/table/partition-rows.ts';
 import { readStreamColumns } from '../../consumers/table/table-shape.ts';
 import { readView, streamsInViewsOf, viewFault, viewStatements } from '../../consumers/table/view.ts';
-import { literal, qualified, type ClickHouseClient } from '../../core/clickhouse/client.ts';
-import { Database } from '../../core/clickhouse/database.ts';
-import type { ClickHouseSettings } from '../../core/settings/config.ts';
-import { probeRetry } from '../../core/retry.ts';
+import { literal, qualified } from '../../core/clickhouse/client.ts';
+import type { Database } from '../../core/clickhouse/database.ts';
 import { isStreamName, storageTableOf } from '../../core/stream-name.ts';
 
 /** The contents of a storage table, by partition of its topic. */
@@ -21,8 +19,8 @@ export interface TableFacts {
 export class StorageTables {
   readonly #database: Database;
 
-  constructor(client: ClickHouseClient, settings: ClickHouseSettings, signal: AbortSignal) {
-    this.#database = new Database(client, settings, { signal, policy: probeRetry });
+  constructor(database: Database) {
+    this.#database = database;
   }
 
   /** Returns the view names of streams that have a storage table, recognised by its name and columns. */

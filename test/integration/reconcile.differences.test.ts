@@ -9,7 +9,7 @@ import {
   type Sides,
 } from '../../operations/reconcile/find-differences.ts';
 import { keyPartsSql } from '../../consumers/table/key-sql.ts';
-import type { ReconcileServices } from '../../operations/reconcile/services.ts';
+import type { Connections } from '../../core/connections.ts';
 import { stringType } from '../../consumers/column/column-type.ts';
 import { SideTable } from '../../operations/reconcile/side-table.ts';
 import { Registry } from '../../core/avro/registry.ts';
@@ -123,13 +123,13 @@ const cases: readonly Case[] = [
   ],
 ];
 
-async function createServices(t: TestContext): Promise<ReconcileServices> {
+async function createServices(t: TestContext): Promise<Connections> {
   const settings = createSettings(t);
   const database = await Database.connect(settings.clickhouse, noSignal);
   const admin = await connectAdmin(settings);
   t.after(() => Promise.all([database.close(), admin.close()]));
   const registry = new Registry(settings.schemaRegistry, noSignal);
-  return { settings, admin, registry, database, clickhouse: database.client, signal: noSignal };
+  return { settings, admin, registry, database, signal: noSignal };
 }
 
 const columns =

@@ -30,7 +30,7 @@ test('a message that becomes a dead letter during the comparison is no differenc
   t.after(() => database.close());
   const registry = new Registry(settings.schemaRegistry, noSignal);
   const { comparison } = await compareStream(
-    { settings, admin, registry, database, clickhouse: database.client, signal: noSignal },
+    { settings, admin, registry, database, signal: noSignal },
     { stream: 'plans', hasTopic: true, hasTable: true },
     {
       // Read before the letter was sent.

@@ -1,26 +1,14 @@
-import {
-  askRows,
-  clickHouseError,
-  literal,
-  qualified,
-  type ClickHouseClient,
-} from '../../../core/clickhouse/client.ts';
+import { literal, qualified } from '../../../core/clickhouse/client.ts';
+import type { Database } from '../../../core/clickhouse/database.ts';
 import type { SinkDeadLetter } from '../../../core/dead-letters/reader.ts';
-import { retry, serviceRetry } from '../../../core/retry.ts';
-import type { ClickHouseSettings } from '../../../core/settings/config.ts';
 
 /** Positions in one query. */
 const MAX_POSITIONS = 1_000;
 
 /** Whether the server has the table. @throws ServiceUnavailableError, ServiceRefusedError */
-export async function hasTable(
-  client: ClickHouseClient,
-  settings: ClickHouseSettings,
-  table: string,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const query = `SELECT 1 FROM system.tables WHERE database = ${literal(settings.database)} AND name = ${literal(table)}`;
-  return (await ask(client, settings, table, query, signal)).length > 0;
+export async function hasTable(database: Database, table: string): Promise<boolean> {
+  const query = `SELECT 1 FROM system.tables WHERE database = ${literal(database.name)} AND name = ${literal(table)}`;
+  return (await database.rows(`rows of ${table}`, query)).length > 0;
 }
 
 /**
@@ -31,11 +19,9 @@ export async function hasTable(
  * @throws ServiceUnavailableError, ServiceRefusedError
  */
 export async function deadLettersWithRows(
-  client: ClickHouseClient,
-  settings: ClickHouseSettings,
+  database: Database,
   table: string,
   deadLetters: readonly SinkDeadLetter[],
-  signal: AbortSignal,
 ): Promise<ReadonlySet<SinkDeadLetter>> {
   const found = new Set<string>();
   for (let at = 0; at < deadLetters.length; at += MAX_POSITIONS) {
@@ -44,9 +30,9 @@ export async function deadLettersWithRows(
       .map((deadLetter) => `(${positionOf(deadLetter).join(', ')})`);
     const query =
       'SELECT DISTINCT _partition AS p, toString(_offset) AS o, toString(toUnixTimestamp64Milli(_timestamp)) AS t ' +
-      `FROM ${qualified(settings.database, table)} ` +
+      `FROM ${qualified(database.name, table)} ` +
       `WHERE (_partition, _offset, toUnixTimestamp64Milli(_timestamp)) IN (${positions.join(', ')})`;
-    const rows = await ask<{ p: number; o: string; t: string }>(client, settings, table, query, signal);
+    const rows = await database.rows<{ p: number; o: string; t: string }>(`rows of ${table}`, query);
     for (const { p, o, t } of rows) found.add([p, o, t].join());
   }
   return new Set(deadLetters.filter((deadLetter) => found.has(positionOf(deadLetter).join())));
@@ -54,20 +40,4 @@ export async function deadLettersWithRows(
 
 function positionOf({ partition, offset, timestampMs }: SinkDeadLetter): readonly number[] {
   return [partition, offset, timestampMs];
-}
-
-async function ask<T>(
-  client: ClickHouseClient,
-  settings: ClickHouseSettings,
-  table: string,
-  query: string,
-  signal: AbortSignal,
-): Promise<T[]> {
-  return retry({ table }, serviceRetry, signal, async () => {
-    try {
-      return await askRows<T>(client, query, signal);
-    } catch (error) {
-      throw clickHouseError(error, settings, `rows of ${table}`);
-    }
-  });
 }

@@ -1,12 +1,8 @@
-import type { KafkaAdmin } from '../../../core/kafka/admin.ts';
-import type { Registry } from '../../../core/avro/registry.ts';
-import type { ClickHouseClient } from '../../../core/clickhouse/client.ts';
-import { Database } from '../../../core/clickhouse/database.ts';
+import type { Connections } from '../../../core/connections.ts';
 import type { SinkDeadLetter } from '../../../core/dead-letters/reader.ts';
 import type { Redriven, RedriveOutcome } from '../../../core/dead-letters/writer.ts';
 import { IncompatibleSchemaError, ViewFailedError } from '../../../core/errors.ts';
 import { serviceRetry } from '../../../core/retry.ts';
-import type { Settings } from '../../../core/settings/config.ts';
 import { storageTableOf, subjectOf, topicOf } from '../../../core/stream-name.ts';
 import { findMergedAway, wasMergedAway } from '../../../consumers/stream/merged-away.ts';
 import { endsOf, topicIdOf } from '../../../consumers/stream/partition-logs.ts';
@@ -23,13 +19,8 @@ import { deadLettersWithRows, hasTable } from './dead-letter-rows.ts';
 import { DeadLetterInserter } from './insert-dead-letters.ts';
 import { WholeMessages } from './whole-messages.ts';
 
-interface RowServices {
-  readonly admin: KafkaAdmin;
-  readonly registry: Registry;
-  readonly clickhouse: ClickHouseClient;
-  readonly settings: Settings;
+interface RowServices extends Connections {
   readonly producer: RedriveProducer;
-  readonly signal: AbortSignal;
 }
 
 /** Attempts per stream. Each starts over after another client has changed the table. */
@@ -73,13 +64,13 @@ async function* redriveStream(
   rejected: readonly SinkDeadLetter[],
   services: RowServices,
 ): AsyncGenerator<Redriven, void, undefined> {
-  const { admin, registry, clickhouse, settings, producer, signal } = services;
-  const { clickhouse: target, topicPrefix } = settings;
+  const { admin, registry, database, settings, producer, signal } = services;
+  const { topicPrefix } = settings;
   const table = new StorageTable({
-    database: new Database(clickhouse, target, { signal }),
+    database,
     stream,
   });
-  if (!(await hasTable(clickhouse, target, table.name, signal))) {
+  if (!(await hasTable(database, table.name))) {
     yield* skip(
       deadLetters,
       `table ${table.name} does not exist yet: the sink creates it and reads the message again`,
@@ -100,7 +91,7 @@ async function* redriveStream(
   const places = await readPlaces(admin, settings, topicOf(topicPrefix, stream), rejectedOfStream, signal);
   // Waits for the insert of a killed redrive.
   const rows = await table.partitionRows();
-  const present = await deadLettersWithRows(clickhouse, target, table.name, deadLetters, signal);
+  const present = await deadLettersWithRows(database, table.name, deadLetters);
   const absent = deadLetters.filter((deadLetter) => !present.has(deadLetter));
   const merged = await readMerged(services, table, rows, places);
   const forbidden = await forbiddenDeadLetters(absent, { ...places, rows, merged });

@@ -20,7 +20,7 @@ import { progressLines } from '../../../../operations/reconcile/reconcile-progre
 import { reconcileJson, reconcileSummary } from '../../../../operations/reconcile/reconcile-summary.ts';
 import { parseColumnType } from '../../../../consumers/column/parse-column-type.ts';
 import { RowKeys } from '../../../../consumers/stream/row-keys.ts';
-import type { ReconcileServices } from '../../../../operations/reconcile/services.ts';
+import type { Connections } from '../../../../core/connections.ts';
 import { MessageSearch } from '../../../../operations/reconcile/search-messages.ts';
 import { DeadLetterIndex } from '../../../../consumers/stream/dead-letter-index.ts';
 
@@ -254,7 +254,7 @@ async function rowKeysOf(columns: Readonly<Record<string, string>>, ...texts: st
     latestText: () => Promise.resolve(schemaOf(1)),
     schemaText: (id: number) => Promise.resolve(schemaOf(id)),
   };
-  const services = { registry, settings: { topicPrefix: 'p.' } } as unknown as ReconcileServices;
+  const services = { registry, settings: { topicPrefix: 'p.' } } as unknown as Connections;
   const key = Object.entries(columns).map(([name, typeText]) => {
     const type = parseColumnType(typeText);
     assert.ok(type);
