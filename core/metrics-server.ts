@@ -80,7 +80,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, regist
     end(response, 404, `metrics are at ${PATH}\n`);
   } else if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.setHeader('allow', 'GET, HEAD');
-    end(response, 405, 'wants GET\n');
+    end(response, 405, 'only GET is allowed\n');
   } else {
     try {
       end(response, 200, await registry.metrics(), registry.contentType);
@@ -112,8 +112,8 @@ async function listen(server: Server, port: number): Promise<void> {
 function whyNot(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 'EADDRINUSE')
-    return 'which is in use; wants a free port, another one for each process, or none at all';
-  if (code === 'EACCES') return 'where this user may not listen; wants a port from 1024 on';
+    return 'which is in use: set a free port, a different one for each process, or unset it';
+  if (code === 'EACCES') return 'where this user may not listen: set a port from 1024';
   return `where nobody can listen: ${messageOf(error)}`;
 }
 

@@ -16,8 +16,8 @@ export interface LocalAddress {
 /** @throws ConfigError where the setting does not point to this machine, or to something a local service cannot be. */
 export function kafkaAddress({ kafka }: Settings): LocalAddress {
   const [text = ''] = kafka.brokers;
-  if (kafka.ssl) throw new ConfigError('KAFKA_SSL is true, local services want it false');
-  if (kafka.sasl !== undefined) throw new ConfigError('KAFKA_USERNAME is set, local services want it unset');
+  if (kafka.ssl) throw new ConfigError('KAFKA_SSL must be false for local services; got true');
+  if (kafka.sasl !== undefined) throw new ConfigError('KAFKA_USERNAME must not be set for local services');
   return loopback({ setting: 'KAFKA_BROKERS', text, ...splitBroker(text) });
 }
 
@@ -35,10 +35,10 @@ export function clickhouseAddress({ clickhouse }: Settings): LocalAddress {
 function fromUrl(setting: SettingName, text: string, paths: readonly string[]): LocalAddress {
   const url = new URL(text);
   if (url.protocol !== 'http:')
-    throw new ConfigError(`${setting} is "${text}", local services want plain http`);
+    throw new ConfigError(`${setting} must be a plain http address for local services; got "${text}"`);
   if (!paths.includes(url.pathname.replace(/\/$/, ''))) {
     const allowed = paths.map((path) => (path === '' ? 'no path' : path)).join(' or ');
-    throw new ConfigError(`${setting} is "${text}", local services want ${allowed}`);
+    throw new ConfigError(`${setting} must have ${allowed} for local services; got "${text}"`);
   }
   const host = url.hostname.replace(/^\[|\]$/g, '');
   return loopback({ setting, text, host, port: url.port === '' ? 80 : Number(url.port) });
@@ -46,7 +46,9 @@ function fromUrl(setting: SettingName, text: string, paths: readonly string[]): 
 
 function loopback(address: LocalAddress): LocalAddress {
   if (isLoopback(address.host)) return address;
-  throw new ConfigError(`${address.setting} is "${address.text}", local services want a loopback address`);
+  throw new ConfigError(
+    `${address.setting} must be a loopback address for local services; got "${address.text}"`,
+  );
 }
 
 /** @throws LocalServiceError naming the setting where something else listens there. */

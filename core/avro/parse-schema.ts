@@ -41,7 +41,7 @@ export function parseStreamSchema(text: string, origin: string): StreamSchema {
   const unfit = schema.fields.find(({ name, type }) => primaryKey.includes(name) && !isKeyType(type));
   if (unfit !== undefined) {
     throw new IncompatibleSchemaError(
-      `${origin}: the primary key wants string, long or date, ${unfit.name} is another type`,
+      `${origin}: fields of the primary key must be string, long or date; ${unfit.name} is another type`,
     );
   }
   return { ...schema, primaryKey };
@@ -67,7 +67,7 @@ function parseRecord(value: unknown, origin: string): AvroRecord {
     primaryKey !== undefined &&
     !(Array.isArray(primaryKey) && primaryKey.every((part) => typeof part === 'string'))
   ) {
-    throw new IncompatibleSchemaError(`${origin}: "primaryKey" wants a list of field names`);
+    throw new IncompatibleSchemaError(`${origin}: "primaryKey" must be a list of field names`);
   }
   return {
     ...(value as Json & { name: string; primaryKey?: string[] }),

@@ -29,7 +29,6 @@ import {
 
 export type { DriftMode, MetricsInterval, ProduceSettings } from './produce-settings.ts';
 
-/** Who one is to a service. */
 export interface Credentials {
   readonly username: string;
   readonly password: Secret;
@@ -41,7 +40,7 @@ export interface ChartMogulSettings {
   readonly baseUrl: string;
   /** Over all streams. */
   readonly maxRequestsPerSecond: number;
-  /** The address of the proxy between, which may hold a password. */
+  /** The address of the proxy, which may contain a password. */
   readonly proxy?: Secret;
 }
 
@@ -50,7 +49,7 @@ export interface KafkaSettings {
   readonly brokers: readonly string[];
   readonly ssl: boolean;
   readonly sasl: (Credentials & { readonly mechanism: SaslMechanism }) | undefined;
-  /** How long the topics that we create keep a delete; without it, as long as the setting's default. */
+  /** How long new topics keep a delete; undefined means the default. */
   readonly tombstoneRetentionDays?: number;
 }
 
@@ -76,19 +75,18 @@ export interface Settings {
   readonly topicPrefix: string;
   readonly schemaRegistry: SchemaRegistrySettings;
   readonly clickhouse: ClickHouseSettings;
-  /** Where `produce` and `sink` serve their metrics; undefined: nowhere. */
+  /** The port at which `produce` and `sink` serve metrics; undefined turns them off. */
   readonly metricsPort: number | undefined;
-  /** Where local services keep their files. */
+  /** The folder of the local services' files. */
   readonly dataDir: string;
 }
 
 const saslMechanisms = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
 export type SaslMechanism = (typeof saslMechanisms)[number];
 
-/** The default of the setting of this name; settings that are made by hand need not say it. */
 export const TOMBSTONE_RETENTION_DAYS = 7;
 
-/** One setting: the same name in the environment, in `.env` and in the file that CONFIG_FILE names. */
+/** A setting has the same name in the environment, in `.env` and in CONFIG_FILE. */
 const setting = (env: string, doc: string, standard = '') => ({
   doc,
   env,
@@ -127,7 +125,7 @@ const definitions = {
   KAFKA_USERNAME: setting('KAFKA_USERNAME', 'SASL user'),
   KAFKA_PASSWORD: setting('KAFKA_PASSWORD', 'SASL password'),
   KAFKA_PASSWORD_FILE: setting('KAFKA_PASSWORD_FILE', 'file that holds the SASL password'),
-  TOPIC_PREFIX: setting('TOPIC_PREFIX', 'what every topic, subject and group begins with', 'chartmogul.'),
+  TOPIC_PREFIX: setting('TOPIC_PREFIX', 'prefix of every topic, subject and group', 'chartmogul.'),
   TOMBSTONE_RETENTION_DAYS: setting(
     'TOMBSTONE_RETENTION_DAYS',
     'how long new topics keep a delete: how long a sink may be away',
@@ -167,7 +165,7 @@ const definitions = {
 export type SettingName = keyof typeof definitions;
 type Values = Readonly<Record<SettingName, string>>;
 
-/** Other programs read these in small letters as well. */
+/** Other programs also read these names in lower case. */
 const proxySettings = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY'] as const;
 
 /** Name, meaning and default of every setting, for docs/reference/settings.md. */
@@ -176,11 +174,11 @@ export const settingDocs: readonly { name: string; doc: string; standard: string
 ).map(({ env, doc, default: standard }) => ({ name: env, doc, standard }));
 
 /**
- * The settings of this process: the environment first, then `.env`, then the JSON file named by
+ * Reads the settings of this process: the environment first, then `.env`, then the JSON file named by
  * CONFIG_FILE (an object of the same names, and the list `streams`), then the defaults. Nothing
  * else reads `process.env`. Sets the size limit of the process to MAX_DECODED_MIB.
  *
- * @throws ConfigError naming the variable, what it got (unless secret) and what it wants.
+ * @throws ConfigError naming the variable, its rule and, unless it is secret, its value.
  */
 export function loadSettings(processEnv: NodeJS.ProcessEnv = process.env, dotEnvPath = '.env'): Settings {
   const env = { ...withoutBlanks(readDotEnv(dotEnvPath)), ...withoutBlanks(processEnv) };
@@ -196,7 +194,7 @@ export function loadSettings(processEnv: NodeJS.ProcessEnv = process.env, dotEnv
   return parse(config.getProperties(), file.streams);
 }
 
-/** The environment of a program that we start: an allow-list without our settings. */
+/** Returns the environment of a child program: an allow-list without our settings. */
 export function childEnvironment(
   program?: NeedyProgram,
   processEnv: NodeJS.ProcessEnv = process.env,
@@ -204,7 +202,7 @@ export function childEnvironment(
   return allowedEnvironment(processEnv, program);
 }
 
-/** The proxy for an address, as the settings have it. */
+/** Returns the proxy for an address. */
 function proxyTo(address: string, values: Values): { readonly proxy?: Secret } {
   const proxy = proxyFor(address, {
     https: proxyUrl('HTTPS_PROXY', values.HTTPS_PROXY),
@@ -212,7 +210,7 @@ function proxyTo(address: string, values: Values): { readonly proxy?: Secret } {
     none: values.NO_PROXY,
   });
   if (proxy === undefined) return {};
-  // An address without a user is no secret.
+  // An address without a user is not secret.
   return { proxy: new Secret(proxy, new URL(proxy).username === '' ? [] : [proxy]) };
 }
 
@@ -223,11 +221,11 @@ function parse(values: Values, customStreams: readonly unknown[]): Settings {
   const username = values.KAFKA_USERNAME;
   const mechanism = values.KAFKA_SASL_MECHANISM;
   if ((username === '') !== (mechanism === '')) {
-    throw new ConfigError('KAFKA_USERNAME and KAFKA_SASL_MECHANISM want to be set together or not at all');
+    throw new ConfigError('KAFKA_USERNAME and KAFKA_SASL_MECHANISM must be set together or not at all');
   }
   const kafkaPassword = secret(values, 'KAFKA_PASSWORD');
   if (username === '' && kafkaPassword !== undefined) {
-    throw new ConfigError('KAFKA_PASSWORD is set, wants KAFKA_USERNAME beside it');
+    throw new ConfigError('KAFKA_PASSWORD needs KAFKA_USERNAME');
   }
   const registryCredentials = credentials(values, 'SCHEMA_REGISTRY_USERNAME', 'SCHEMA_REGISTRY_PASSWORD');
   const clickhouseCredentials = credentials(values, 'CLICKHOUSE_USERNAME', 'CLICKHOUSE_PASSWORD');
@@ -332,7 +330,7 @@ function readDotEnv(path: string): NodeJS.ProcessEnv {
   }
 }
 
-/** Editors of Windows begin a text with a mark that is no part of it. */
+/** Editors on Windows begin a text with a byte order mark. */
 function readTextFile(path: string): string {
   return readFileSync(path, 'utf8').replace(/^\uFEFF/, '');
 }
@@ -348,33 +346,29 @@ function readConfigFile(path: string): ConfigFile {
     content = JSON.parse(readTextFile(path));
   } catch (error) {
     // The parser quotes the text around the fault, which may hold a secret: name the kind of fault only.
-    if (error instanceof SyntaxError)
-      throw wrong('CONFIG_FILE', path, 'a JSON file that can be read (not JSON)');
+    if (error instanceof SyntaxError) throw wrong('CONFIG_FILE', path, 'a readable JSON file (not JSON)');
     // An API key may contain a slash, so a slash alone does not make a path.
     const isPath = /^[\w\s./\\:~@+-]+$/.test(path) && /^(\.{0,2}|~|[A-Z]:)[/\\]|\.json$/i.test(path);
     if (!isPath) throw unreadable('CONFIG_FILE', path, error);
-    throw wrong('CONFIG_FILE', path, `a JSON file that can be read (${codeOf(error)})`);
+    throw wrong('CONFIG_FILE', path, `a readable JSON file (${codeOf(error)})`);
   }
   if (typeof content !== 'object' || content === null || Array.isArray(content)) {
     throw wrong('CONFIG_FILE', path, 'a JSON object of setting names and values');
   }
   const { streams = [], ...values } = content as Record<string, unknown>;
-  if (!Array.isArray(streams)) throw wrong('CONFIG_FILE', path, 'a list for streams');
+  if (!Array.isArray(streams)) throw wrong('CONFIG_FILE', path, 'a file with a list for streams');
   for (const [name, value] of Object.entries(values)) {
     if (!Object.hasOwn(definitions, name))
-      throw wrong('CONFIG_FILE', path, `only known settings (it has ${shownValue(name)})`);
-    if (typeof value !== 'string') throw wrong('CONFIG_FILE', path, `a string for ${name}`);
+      throw wrong('CONFIG_FILE', path, `a file of known settings only (it has ${shownValue(name)})`);
+    if (typeof value !== 'string') throw wrong('CONFIG_FILE', path, `a file with a string for ${name}`);
   }
   return { values: values as Record<string, string>, streams };
 }
 
-/**
- * The value may be the secret itself in place of a path. Node's message would show it; ours does
- * not.
- */
+/** The value may be the secret itself instead of a path. Node's message would show it. */
 function unreadable(name: string, value: string, error: unknown): ConfigError {
   rememberSecret(value.trim());
-  return new ConfigError(`${name} names no file that can be read (${codeOf(error)}), wants the path of one`);
+  return new ConfigError(`${name} must be the path of a readable file (${codeOf(error)})`);
 }
 
 function codeOf(error: unknown): string {
@@ -408,8 +402,7 @@ function credentials(
   const username = values[usernameName];
   if (password !== undefined) rememberSecret(`${username}:${password.reveal()}`);
   if (username !== '') return { username, password: password ?? new Secret('') };
-  if (password !== undefined)
-    throw new ConfigError(`${passwordName} is set, wants ${usernameName} beside it`);
+  if (password !== undefined) throw new ConfigError(`${passwordName} needs ${usernameName}`);
   return undefined;
 }
 

@@ -79,7 +79,7 @@ function streamModes(value: string): ReadonlyMap<string, DriftMode> {
       throw wrong('STREAM_MODES', value, 'stream=mode, several by comma');
     }
     if (modes.has(stream))
-      throw new ConfigError(`STREAM_MODES names ${stream} twice, wants each stream once`);
+      throw new ConfigError(`STREAM_MODES must name each stream once; got ${stream} twice`);
     modes.set(stream, oneOf(`STREAM_MODES for ${stream}`, mode, driftModes));
   }
   return modes;

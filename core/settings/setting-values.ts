@@ -2,11 +2,11 @@ import { isIPv6 } from 'node:net';
 import { ConfigError } from '../errors.ts';
 import { UNPRINTABLE } from '../terminal/unprintable.ts';
 
-/** What a setting's text may say, one function for each kind of value. All throw ConfigError naming the setting. */
+// One parser for each kind of value. All throw a ConfigError that names the setting.
 
-/** The setting, what it got, what it wants. */
-export function wrong(name: string, got: string, wants: string): ConfigError {
-  return new ConfigError(`${name} is ${shownValue(got)}, wants ${wants}`);
+/** Returns the error of a setting: the rule, then the value. */
+export function wrong(name: string, got: string, rule: string): ConfigError {
+  return new ConfigError(`${name} must be ${rule}; got ${shownValue(got)}`);
 }
 
 /** The value of a setting for a message: quoted, truncated, with control characters escaped. */
@@ -20,14 +20,12 @@ export function shownValue(text: string): string {
 
 const MAX_SHOWN = 200;
 
-/** For addresses: a mistyped one may hold a password, and is then not repeated. */
-function wrongAddress(name: string, got: string, wants: string): ConfigError {
-  return /[@?#]/.test(got)
-    ? new ConfigError(`${name} is not understood, wants ${wants}`)
-    : wrong(name, got, wants);
+/** Does not repeat an address that may hold a password. */
+function wrongAddress(name: string, got: string, rule: string): ConfigError {
+  return /[@?#]/.test(got) ? new ConfigError(`${name} must be ${rule}`) : wrong(name, got, rule);
 }
 
-/** An address of ChartMogul's API: the key goes there, so in the clear only on this machine. */
+/** Parses the address of ChartMogul's API. The key travels there, so plain http is for this machine only. */
 export function chartmogulUrl(value: string): string {
   const url = httpUrl('CHARTMOGUL_BASE_URL', value);
   if (url.startsWith('http:') && !isLoopback(new URL(url).hostname)) {
@@ -36,17 +34,17 @@ export function chartmogulUrl(value: string): string {
   return url;
 }
 
-/** True for the names and addresses that never leave this machine. */
+/** Whether a name or address is this machine's own. */
 export function isLoopback(hostname: string): boolean {
   const host = hostname.replace(/^\[|\]$/g, '').toLowerCase();
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
-/** Without a trailing slash. */
+/** Returns the address without a trailing slash. */
 export function httpUrl(name: string, value: string): string {
   const url = URL.canParse(value) ? new URL(value) : undefined;
   if (url !== undefined && (url.username !== '' || url.password !== '')) {
-    throw new ConfigError(`${name} holds a user or password, wants them in settings of their own`);
+    throw new ConfigError(`${name} must not contain a user or password: use the settings for them`);
   }
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '') {
     throw wrongAddress(name, value, 'an http or https address without user, password and query');
@@ -54,24 +52,22 @@ export function httpUrl(name: string, value: string): string {
   return url.href.replace(/\/+$/, '');
 }
 
-/** The address of a proxy, which may hold a user and password; '' stays ''. Without a scheme it is http, as curl has it. */
+/** Parses the address of a proxy, which may contain a user and password. The default scheme is http, as in curl. */
 export function proxyUrl(name: string, value: string): string {
   if (value === '') return '';
   const address = value.includes('://') ? value : `http://${value}`;
   const url = URL.canParse(address) ? new URL(address) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.hostname === '')
-    throw new ConfigError(`${name} is not understood, must be the http or https address of a proxy`);
+    throw new ConfigError(`${name} must be the http or https address of a proxy`);
   return url.href;
 }
 
-/** A key or password without the blanks and line breaks around it, which files and shells leave there. */
+/** Returns a key or password without the surrounding blanks and line breaks that files and shells add. */
 export function secretText(name: string, value: string): string {
   const text = value.trim();
-  if (text === '') throw new ConfigError(`${name} is blank, must be one line of text that is not empty`);
+  if (text === '') throw new ConfigError(`${name} must be one line of text; got an empty text`);
   if (/\p{Cc}/u.test(text))
-    throw new ConfigError(
-      `${name} holds a line break or another control character, must be one line of text`,
-    );
+    throw new ConfigError(`${name} must be one line of text; got a line break or another control character`);
   return text;
 }
 
@@ -80,12 +76,12 @@ export function brokers(value: string): string[] {
   for (const broker of list) {
     const { host, port } = splitBroker(broker);
     if (host === '' || !(port >= 1 && port <= 65_535))
-      throw wrongAddress('KAFKA_BROKERS', value, 'host:port, several by comma');
+      throw wrongAddress('KAFKA_BROKERS', value, 'host:port, or a comma list of them');
   }
   return list;
 }
 
-/** `host:port` or `[v6]:port` in its two parts; `port` is NaN where there is none. */
+/** Splits `host:port` or `[v6]:port`. The port is NaN if it is missing. */
 export function splitBroker(broker: string): { host: string; port: number } {
   const match = /^(\[[^\]]+\]|[^:\s/@]+):(\d{1,5})$/.exec(broker);
   const host = match?.[1]?.replace(/^\[|\]$/g, '') ?? '';
@@ -103,7 +99,7 @@ export function oneOf<T extends string>(name: string, value: string, choices: re
   return choice;
 }
 
-/** A comma list of choices, each at most once. */
+/** Parses a comma list of choices, each at most once. */
 export function severalOf<T extends string>(name: string, value: string, known: readonly T[]): readonly T[] {
   const list = value.split(',').map((item) => known.find((choice) => choice === item.trim()));
   const chosen = list.filter((choice) => choice !== undefined);
@@ -113,7 +109,7 @@ export function severalOf<T extends string>(name: string, value: string, known: 
   return Object.freeze(chosen);
 }
 
-/** In plain digits, with or without a fraction. */
+/** Parses plain digits, with or without a fraction. */
 export function number(name: string, value: string, min: number, max: number): number {
   if (/^\d{1,9}(\.\d{1,9})?$/.test(value) && Number(value) >= min && Number(value) <= max)
     return Number(value);
@@ -125,10 +121,10 @@ export function integer(name: string, value: string, min: number, max: number): 
   throw wrong(name, value, `a whole number from ${min} to ${max}`);
 }
 
-/** Milliseconds of the units that times are typed in. */
+/** Milliseconds of each unit of time. */
 export const unitMs: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** `30s`, `15m`, `6h` or `1d` in milliseconds. */
+/** Returns `30s`, `15m`, `6h` or `1d` in milliseconds. */
 export function duration(name: string, value: string): number {
   const [, count, unit = ''] = /^([1-9]\d{0,5})([smhd])$/.exec(value) ?? [];
   const ms = Number(count) * (unitMs[unit] ?? NaN);
@@ -136,14 +132,14 @@ export function duration(name: string, value: string): number {
   return ms;
 }
 
-/** `YYYY-MM-DD`, a day that the calendar has; from 1900 on, where ClickHouse's dates begin. */
+/** Parses `YYYY-MM-DD`. ClickHouse's dates begin in 1900. */
 export function calendarDay(name: string, value: string): string {
   const isDay = /^(19|20)\d\d-\d\d-\d\d$/.test(value) && isOfCalendar(value);
   if (!isDay) throw wrong(name, value, 'a day from 1900-01-01 to 2099-12-31, as YYYY-MM-DD');
   return value;
 }
 
-/** `Date` takes 30 February for 1 March, so the day is compared with what came of it. */
+/** `Date` turns 30 February into 1 March, so the result is compared with the text. */
 function isOfCalendar(day: string): boolean {
   const date = new Date(`${day}T00:00:00Z`);
   return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(day);
@@ -158,7 +154,7 @@ export function identifier(name: string, value: string): string {
   );
 }
 
-export function pattern(name: string, value: string, allowed: RegExp, wants: string): string {
-  if (!allowed.test(value)) throw wrong(name, value, wants);
+export function pattern(name: string, value: string, allowed: RegExp, rule: string): string {
+  if (!allowed.test(value)) throw wrong(name, value, rule);
   return value;
 }

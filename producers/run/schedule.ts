@@ -28,7 +28,7 @@ export function cronSchedule(text: string): Schedule {
     cron = new Cron(text, { paused: true, timezone: 'UTC' });
   } catch (error) {
     throw new ConfigError(
-      `--cron got "${text}", wants a cron expression such as "0 * * * *" (${messageOf(error)})`,
+      `--cron must be a cron expression such as "0 * * * *"; got "${text}" (${messageOf(error)})`,
     );
   }
   const after = (time: Date) => {

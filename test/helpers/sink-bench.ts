@@ -20,7 +20,8 @@ export interface SinkBench {
   readonly admin: Awaited<ReturnType<typeof connectKafkajs>>;
   readonly send: (stream: string, from: number, to: number, partition?: number) => Promise<void>;
   readonly hasRows: (stream: string, count: number) => Promise<void>;
-  readonly metric: (name: string, stream: string) => Promise<number>;
+  /** Reads a metric of the sink that listens at `port`, the setting METRICS_PORT by default. */
+  readonly metric: (name: string, stream: string, port?: number) => Promise<number>;
 }
 
 /**
@@ -36,18 +37,6 @@ export async function createSinkBench(t: TestContext, clickhouseUrl?: string): P
       : { ...shared, clickhouse: { ...shared.clickhouse, url: clickhouseUrl, credentials: undefined } };
   const admin = await connectKafkajs(settings.kafka);
   t.after(() => admin.disconnect());
-  const scrape = () => fetch(`http://127.0.0.1:${settings.metricsPort}/metrics`);
-  // A sink that starts slowly does not listen yet, though another sink of the group has sunk its streams.
-  let isServed = false;
-  const firstScrape = async () => {
-    let answer: Response | undefined;
-    await waitFor(
-      'the metrics of the sink',
-      async () => (answer = await scrape().catch(() => undefined)) !== undefined,
-    );
-    assert.ok(answer);
-    return answer;
-  };
   return {
     settings,
     admin,
@@ -71,9 +60,12 @@ export async function createSinkBench(t: TestContext, clickhouseUrl?: string): P
         },
         READ_WITHIN_MS,
       ),
-    metric: async (name, stream) => {
-      const answer = await (isServed ? scrape() : firstScrape());
-      isServed = true;
+    metric: async (name, stream, port = settings.metricsPort) => {
+      // A sink that starts slowly does not listen yet.
+      let answer: Response | undefined;
+      const scrape = () => fetch(`http://127.0.0.1:${port}/metrics`).catch(() => undefined);
+      await waitFor('the metrics of the sink', async () => (answer = await scrape()) !== undefined);
+      assert.ok(answer);
       const lines = (await answer.text()).split('\n');
       const own = lines.filter((line) => line.startsWith(`chartmogul_sink_${name}{stream="${stream}"`));
       assert.notEqual(own.length, 0, `no metric ${name} of ${stream}`);

@@ -37,14 +37,14 @@ for (const [name, entry] of Object.entries(entries)) {
 const wrongSettings: readonly { env: NodeJS.ProcessEnv; says: RegExp }[] = [
   {
     env: { CHARTMOGUL_BASE_URL: 'http://example.com' },
-    says: /^CHARTMOGUL_BASE_URL is "http:\/\/example.com", wants https/,
+    says: /^CHARTMOGUL_BASE_URL must be https.*; got "http:\/\/example.com"/,
   },
-  { env: { KAFKA_BROKERS: 'localhost' }, says: /^KAFKA_BROKERS is "localhost", wants host:port/ },
+  { env: { KAFKA_BROKERS: 'localhost' }, says: /^KAFKA_BROKERS must be host:port.*; got "localhost"/ },
   { env: { CLICKHOUSE_DATABASE: 'a b' }, says: /^CLICKHOUSE_DATABASE is "a b", wants/ },
   { env: { CHARTMOGUL_API_KEY: '' }, says: /^CHARTMOGUL_API_KEY must be .*; it is not set/ },
   {
     env: { CHARTMOGUL_API_KEY: '', CHARTMOGUL_API_KEY_FILE: '/no/such/file' },
-    says: /^CHARTMOGUL_API_KEY_FILE names no file that can be read \(ENOENT\)/,
+    says: /^CHARTMOGUL_API_KEY_FILE must be the path of a readable file \(ENOENT\)/,
   },
 ];
 for (const { env, says } of wrongSettings) {

@@ -280,7 +280,7 @@ test('what is asked for in vain is told in a line', async (t) => {
     [['show', 'abcd1234'], /^no dead letter has the ID abcd1234: `list --all` shows them all\n$/],
     [['redrive'], /^redrive needs IDs, --streams a,b/],
     [['list', '--streams', 'unicorns'], /^--streams must name some of .*customers.*; got "unicorns"/],
-    [['list', '--step', 'both'], /^--step is "both", wants one of produce, sink\n$/],
+    [['list', '--step', 'both'], /^--step must be one of produce, sink; got "both"\n$/],
   ] as const;
   await Promise.all(
     cases.map(async ([args, says]) => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { topicOf } from '../../core/stream-name.ts';
+import { freePort } from '../../services/local-address.ts';
 import { createSinkBench, READ_WITHIN_MS, startSink } from '../helpers/sink-bench.ts';
 import { createTopics } from '../helpers/topic.ts';
 import { waitFor } from '../helpers/wait-for.ts';
@@ -10,7 +11,8 @@ test('a topic that is deleted stops its own stream only, and topics and partitio
   const topic = topicOf(settings.topicPrefix, 'plans');
   const { stop } = startSink(t, settings, undefined);
   // A second sink of the group, which knows of no other topic.
-  const second = startSink(t, { ...settings, metricsPort: undefined }, ['plans', 'tasks']);
+  const secondPort = await freePort();
+  const second = startSink(t, { ...settings, metricsPort: secondPort }, ['plans', 'tasks']);
   await waitFor('the topics', async () => (await admin.listTopics()).includes(topic));
   await send('plans', 0, 10);
   await send('tasks', 0, 10);
@@ -43,6 +45,9 @@ test('a topic that is deleted stops its own stream only, and topics and partitio
   await createTopics(settings, 'plans');
   await send('plans', 0, 3);
   await hasRows('plans', 16);
+  // Also the sink that no partition of the topic is assigned to finds the new topic.
+  for (const port of [settings.metricsPort, secondPort])
+    await waitFor('the recovery', async () => (await metric('failed', 'plans', port)) === 0, READ_WITHIN_MS);
   for (const counts of [await stop(), await second.stop()])
     assert.deepEqual(
       counts.flatMap(({ failure }) => failure ?? []),

@@ -43,3 +43,15 @@ test('no files import each other in a circle', () => {
     );
   }
 });
+
+test('only core/settings/config.ts reads the environment', () => {
+  const files = folders.flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) => join(folder, file)),
+  );
+  const readers = files.filter(
+    (file) =>
+      file.endsWith('.ts') &&
+      /process\.env|['"]dotenv|\benv\b.*from 'node:process'/.test(readFileSync(join(root, file), 'utf8')),
+  );
+  assert.deepEqual(readers, ['core/settings/config.ts']);
+});

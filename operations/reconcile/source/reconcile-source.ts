@@ -30,7 +30,7 @@ export function sourceSpecs(
   const foreign = streams.find((stream) => !known.some(({ name }) => name === stream));
   if (foreign === undefined) return chooseStreams(known, streams.join(','));
   throw new ConfigError(
-    `--source: ${foreign} is no stream of ChartMogul in these settings; one of your own wants its CONFIG_FILE`,
+    `--source: ${foreign} is not a stream of these settings; a stream of your own needs its CONFIG_FILE`,
   );
 }
 

@@ -58,7 +58,7 @@ export async function* redriveRecords(
   for (const [stream, ofStream] of byStream(byTime)) {
     const spec = known.find(({ name }) => name === stream);
     if (spec === undefined) {
-      const why = `${stream} is no stream of ours: CONFIG_FILE wants it under streams`;
+      const why = `${stream} is not a stream of these settings: add it to the streams in CONFIG_FILE`;
       for (const letter of ofStream) yield { deadLetter: letter, outcome: { kind: 'skipped', why } };
       continue;
     }

@@ -59,7 +59,7 @@ test('every integer keeps its digits, beside any other value', () => {
   fc.assert(
     fc.property(int64, fc.json(), (integer, other) => {
       const text = `{"integer":${integer},"other":[${JSON.stringify(JSON.parse(other))}]}`;
-      assert.equal(jsonText(parseJson(text)), text.replaceAll('-0,', '0,'));
+      assert.equal(jsonText(parseJson(text)), text.replace('{"integer":-0,', '{"integer":0,'));
     }),
   );
 });

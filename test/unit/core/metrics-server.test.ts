@@ -27,7 +27,7 @@ for (const value of ['0', '65536', '-1', '9400.5', '0x24', 'yes', '127.0.0.1:940
   test(`METRICS_PORT=${value} is refused in one line that names it`, () => {
     assert.throws(() => loadSettings({ METRICS_PORT: value }, ''), {
       name: 'ConfigError',
-      message: `METRICS_PORT is "${value}", wants a whole number from 1 to 65535`,
+      message: `METRICS_PORT must be a whole number from 1 to 65535; got "${value}"`,
     });
   });
 }
@@ -73,7 +73,7 @@ const answers: [method: string, path: string, status: number, text: RegExp][] = 
   ['GET', '/', 404, /^metrics are at \/metrics\n$/],
   ['GET', '/metrics/', 404, /^metrics are at/],
   ['GET', '/Metrics', 404, /^metrics are at/],
-  ['POST', '/metrics', 405, /^wants GET\n$/],
+  ['POST', '/metrics', 405, /^only GET is allowed\n$/],
   ['HEAD', '/metrics', 200, /^$/],
 ];
 for (const [method, path, status, text] of answers) {
@@ -110,7 +110,7 @@ test('a port that is in use is named with the cure', async (t) => {
     assert.ok(error instanceof ConfigError);
     assert.equal(
       error.message,
-      `METRICS_PORT is ${port}, which is in use; wants a free port, another one for each process, or none at all`,
+      `METRICS_PORT is ${port}, which is in use: set a free port, a different one for each process, or unset it`,
     );
     return true;
   });

@@ -96,7 +96,10 @@ test('MAX_DECODED_MIB holds for the process', () => {
   assert.equal(sizeLimit(), 7 * MIB);
   loadSettings({}, '');
   assert.equal(sizeLimit(), 128 * MIB);
-  assert.throws(() => loadSettings({ MAX_DECODED_MIB: '0' }, ''), /^ConfigError: MAX_DECODED_MIB is "0"/);
+  assert.throws(
+    () => loadSettings({ MAX_DECODED_MIB: '0' }, ''),
+    /^ConfigError: MAX_DECODED_MIB must be .*; got "0"/,
+  );
 });
 
 test('decompression runs one at a time, also after a failure', async () => {

@@ -67,7 +67,7 @@ test('a proxy that is no address is named, and not repeated', () => {
   for (const value of ['ftp://u:secret@p', 'http://', 'http://u:secret@:x'])
     assert.throws(
       () => loadSettings({ HTTPS_PROXY: value }, ''),
-      /^ConfigError: HTTPS_PROXY is not understood(?!.*secret)/,
+      /^ConfigError: HTTPS_PROXY must be the http or https address of a proxy(?!.*secret)/,
     );
 });
 

@@ -38,7 +38,7 @@ test('TOMBSTONE_RETENTION_DAYS is a week unless it is set, to whole days from on
       () => load(value),
       (error) =>
         error instanceof ConfigError &&
-        /^TOMBSTONE_RETENTION_DAYS is ".*", wants a whole number from 1 to 36500$/.test(error.message),
+        /^TOMBSTONE_RETENTION_DAYS must be a whole number from 1 to 36500; got ".*"$/.test(error.message),
     );
 });
 

@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 import { loadSettings, settingDocs } from '../../../../core/settings/config.ts';
-import { isLoopback, splitBroker } from '../../../../core/settings/setting-values.ts';
 import { ConfigError, messageOf } from '../../../../core/errors.ts';
 
 function createFile(t: TestContext, content: string): string {
@@ -20,88 +18,116 @@ function createFile(t: TestContext, content: string): string {
 const load = (env: NodeJS.ProcessEnv, dotEnv = '') => loadSettings(env, dotEnv);
 
 const wrongSettings: readonly (readonly [NodeJS.ProcessEnv, RegExp])[] = [
-  [{ CHARTMOGUL_BASE_URL: 'http://api.example.com' }, /^CHARTMOGUL_BASE_URL is "http:.*wants https/],
-  [{ CHARTMOGUL_BASE_URL: 'http://127.0.0.1.example.com' }, /^CHARTMOGUL_BASE_URL is .* wants https/],
-  [{ CHARTMOGUL_BASE_URL: 'ftp://127.0.0.1' }, /^CHARTMOGUL_BASE_URL is "ftp:.*wants an http/],
-  [{ SCHEMA_REGISTRY_URL: '127.0.0.1:8081' }, /^SCHEMA_REGISTRY_URL is .* wants an http/],
-  [{ CLICKHOUSE_URL: 'here' }, /^CLICKHOUSE_URL is "here", wants an http/],
-  [{ KAFKA_BROKERS: '127.0.0.1' }, /^KAFKA_BROKERS is "127.0.0.1", wants host:port/],
-  [{ KAFKA_BROKERS: 'a:1,,b:2' }, /^KAFKA_BROKERS is .* wants host:port/],
-  [{ KAFKA_BROKERS: 'a:65536' }, /^KAFKA_BROKERS is .* wants host:port/],
-  [{ KAFKA_BROKERS: 'a:0' }, /^KAFKA_BROKERS is .* wants host:port/],
-  [{ KAFKA_SSL: 'perhaps' }, /^KAFKA_SSL is "perhaps", wants one of true, false/],
+  [{ CHARTMOGUL_BASE_URL: 'http://api.example.com' }, /^CHARTMOGUL_BASE_URL must be https.*; got "http:/],
+  [{ CHARTMOGUL_BASE_URL: 'http://127.0.0.1.example.com' }, /^CHARTMOGUL_BASE_URL must be https/],
+  [{ CHARTMOGUL_BASE_URL: 'ftp://127.0.0.1' }, /^CHARTMOGUL_BASE_URL must be an http.*; got "ftp:/],
+  [{ SCHEMA_REGISTRY_URL: '127.0.0.1:8081' }, /^SCHEMA_REGISTRY_URL must be an http/],
+  [{ CLICKHOUSE_URL: 'here' }, /^CLICKHOUSE_URL must be an http.*; got "here"/],
+  [{ KAFKA_BROKERS: '127.0.0.1' }, /^KAFKA_BROKERS must be host:port.*; got "127.0.0.1"/],
+  [{ KAFKA_BROKERS: 'a:1,,b:2' }, /^KAFKA_BROKERS must be host:port/],
+  [{ KAFKA_BROKERS: 'a:65536' }, /^KAFKA_BROKERS must be host:port/],
+  [{ KAFKA_BROKERS: 'a:0' }, /^KAFKA_BROKERS must be host:port/],
+  [{ KAFKA_SSL: 'perhaps' }, /^KAFKA_SSL must be one of true, false.*; got "perhaps"/],
   [
     { KAFKA_USERNAME: 'u', KAFKA_SASL_MECHANISM: 'md5' },
-    /^KAFKA_SASL_MECHANISM is "md5", wants one of plain/,
+    /^KAFKA_SASL_MECHANISM must be one of plain.*; got "md5"/,
   ],
-  [{ KAFKA_USERNAME: 'u' }, /^KAFKA_USERNAME and KAFKA_SASL_MECHANISM want/],
-  [{ KAFKA_PASSWORD: 's3cret' }, /^KAFKA_PASSWORD .* wants KAFKA_USERNAME/],
-  [{ SCHEMA_REGISTRY_PASSWORD: 's3cret' }, /^SCHEMA_REGISTRY_PASSWORD .* wants SCHEMA_REGISTRY_USERNAME/],
-  [{ CLICKHOUSE_PASSWORD: 's3cret' }, /^CLICKHOUSE_PASSWORD .* wants CLICKHOUSE_USERNAME/],
-  [{ TOPIC_PREFIX: 'a b' }, /^TOPIC_PREFIX is "a b", wants/],
-  [{ TOPIC_PREFIX: 'x'.repeat(101) }, /^TOPIC_PREFIX is "x+", wants/],
-  [{ CLICKHOUSE_DATABASE: 'a`b' }, /^CLICKHOUSE_DATABASE is "a`b", wants/],
-  [{ CLICKHOUSE_DATABASE: 'a\n' }, /^CLICKHOUSE_DATABASE is "a\\n", wants/],
-  [{ CLICKHOUSE_CLUSTER: '1' }, /^CLICKHOUSE_CLUSTER is "1", wants/],
+  [{ KAFKA_USERNAME: 'u' }, /^KAFKA_USERNAME and KAFKA_SASL_MECHANISM must be set together/],
+  [{ KAFKA_PASSWORD: 's3cret' }, /^KAFKA_PASSWORD needs KAFKA_USERNAME/],
+  [{ SCHEMA_REGISTRY_PASSWORD: 's3cret' }, /^SCHEMA_REGISTRY_PASSWORD needs SCHEMA_REGISTRY_USERNAME/],
+  [{ CLICKHOUSE_PASSWORD: 's3cret' }, /^CLICKHOUSE_PASSWORD needs CLICKHOUSE_USERNAME/],
+  [{ TOPIC_PREFIX: 'a b' }, /^TOPIC_PREFIX must be .*; got "a b"/],
+  [{ TOPIC_PREFIX: 'x'.repeat(101) }, /^TOPIC_PREFIX must be .*; got "x+"/],
+  [{ CLICKHOUSE_DATABASE: 'a`b' }, /^CLICKHOUSE_DATABASE must be .*; got "a`b"/],
+  [{ CLICKHOUSE_DATABASE: 'a\n' }, /^CLICKHOUSE_DATABASE must be .*; got "a\\n"/],
+  [{ CLICKHOUSE_CLUSTER: '1' }, /^CLICKHOUSE_CLUSTER must be .*; got "1"/],
   ...['0', '0.05', '10001', '-1', '1e3', '0x26', 'many', '38 '].map(
     (value) =>
       [
         { CHARTMOGUL_MAX_REQUESTS_PER_SECOND: value },
-        /^CHARTMOGUL_MAX_REQUESTS_PER_SECOND is ".*", wants a number from 0.1 to 10000$/,
+        /^CHARTMOGUL_MAX_REQUESTS_PER_SECOND must be a number from 0.1 to 10000; got ".*"$/,
       ] as const,
   ),
   ...['2024-02-30', '2023-02-29', '2024-13-01', '1899-12-31', '2100-01-01', '2024-1-1', '01.02.2024'].map(
-    (value) => [{ METRICS_START_DATE: value }, /^METRICS_START_DATE is ".*", wants a day from 1900/] as const,
+    (value) =>
+      [{ METRICS_START_DATE: value }, /^METRICS_START_DATE must be a day from 1900.*; got ".*"/] as const,
   ),
   ...['2099-12-31', new Date(Date.now() + 2 * 86_400_000).toISOString().slice(0, 10)].map(
     (value) =>
       [
         { METRICS_START_DATE: value },
-        /^METRICS_START_DATE is "20..-..-..", wants a day that is not in the future$/,
+        /^METRICS_START_DATE must be a day that is not in the future; got "20..-..-.."$/,
       ] as const,
   ),
   ...['month,month', 'hour', 'day,', 'Month', 'day month'].map(
     (value) =>
-      [{ METRICS_INTERVALS: value }, /^METRICS_INTERVALS is ".*", wants a comma list of day, week/] as const,
+      [
+        { METRICS_INTERVALS: value },
+        /^METRICS_INTERVALS must be a comma list of day, week.*; got ".*"/,
+      ] as const,
   ),
-  [{ METRICS_LOOK_BACK_DAYS: '0' }, /^METRICS_LOOK_BACK_DAYS is "0", wants a whole number from 1 to 36500$/],
-  [{ METRICS_LOOK_BACK_DAYS: '36501' }, /^METRICS_LOOK_BACK_DAYS is "36501", wants a whole number/],
-  [{ METRICS_LOOK_BACK_DAYS: '1.5' }, /^METRICS_LOOK_BACK_DAYS is "1.5", wants a whole number/],
-  [{ FULL_ROUND_DAYS: '0' }, /^FULL_ROUND_DAYS is "0", wants a whole number from 1 to 365$/],
-  [{ FULL_ROUND_DAYS: '366' }, /^FULL_ROUND_DAYS is "366", wants a whole number/],
-  [{ MASS_DELETE_PERCENT: '-1' }, /^MASS_DELETE_PERCENT is "-1", wants a number from 0 to 100$/],
-  [{ MASS_DELETE_PERCENT: '100.1' }, /^MASS_DELETE_PERCENT is "100.1", wants a number/],
-  [{ MASS_DELETE_PERCENT: '10%' }, /^MASS_DELETE_PERCENT is "10%", wants a number/],
-  [{ STREAM_MODES: 'customers' }, /^STREAM_MODES for customers is "", wants one of evolve, freeze, discard$/],
-  [{ STREAM_MODES: 'customers=thaw' }, /^STREAM_MODES for customers is "thaw", wants one of evolve/],
-  [{ STREAM_MODES: 'Customers=freeze' }, /^STREAM_MODES is "Customers=freeze", wants stream=mode/],
-  [{ STREAM_MODES: 'plans=freeze=discard' }, /^STREAM_MODES is "plans=freeze=discard", wants stream=mode/],
-  [{ STREAM_MODES: 'plans=freeze,' }, /^STREAM_MODES is "plans=freeze,", wants stream=mode/],
-  [{ STREAM_MODES: 'plans=freeze,plans=evolve' }, /^STREAM_MODES names plans twice/],
+  [
+    { METRICS_LOOK_BACK_DAYS: '0' },
+    /^METRICS_LOOK_BACK_DAYS must be a whole number from 1 to 36500; got "0"$/,
+  ],
+  [{ METRICS_LOOK_BACK_DAYS: '36501' }, /^METRICS_LOOK_BACK_DAYS must be a whole number.*; got "36501"/],
+  [{ METRICS_LOOK_BACK_DAYS: '1.5' }, /^METRICS_LOOK_BACK_DAYS must be a whole number.*; got "1.5"/],
+  [{ FULL_ROUND_DAYS: '0' }, /^FULL_ROUND_DAYS must be a whole number from 1 to 365; got "0"$/],
+  [{ FULL_ROUND_DAYS: '366' }, /^FULL_ROUND_DAYS must be a whole number.*; got "366"/],
+  [{ MASS_DELETE_PERCENT: '-1' }, /^MASS_DELETE_PERCENT must be a number from 0 to 100; got "-1"$/],
+  [{ MASS_DELETE_PERCENT: '100.1' }, /^MASS_DELETE_PERCENT must be a number.*; got "100.1"/],
+  [{ MASS_DELETE_PERCENT: '10%' }, /^MASS_DELETE_PERCENT must be a number.*; got "10%"/],
+  [
+    { STREAM_MODES: 'customers' },
+    /^STREAM_MODES for customers must be one of evolve, freeze, discard; got ""$/,
+  ],
+  [{ STREAM_MODES: 'customers=thaw' }, /^STREAM_MODES for customers must be one of evolve.*; got "thaw"/],
+  [{ STREAM_MODES: 'Customers=freeze' }, /^STREAM_MODES must be stream=mode.*; got "Customers=freeze"/],
+  [
+    { STREAM_MODES: 'plans=freeze=discard' },
+    /^STREAM_MODES must be stream=mode.*; got "plans=freeze=discard"/,
+  ],
+  [{ STREAM_MODES: 'plans=freeze,' }, /^STREAM_MODES must be stream=mode.*; got "plans=freeze,"/],
+  [
+    { STREAM_MODES: 'plans=freeze,plans=evolve' },
+    /^STREAM_MODES must name each stream once; got plans twice/,
+  ],
   [
     { CONFIG_FILE: '/nowhere/at-all' },
-    /^CONFIG_FILE is "\/nowhere\/at-all", wants a JSON file that can be read/,
+    /^CONFIG_FILE must be a readable JSON file.*; got "\/nowhere\/at-all"/,
   ],
   [
     { CHARTMOGUL_API_KEY_FILE: '/nowhere/at-all' },
-    /^CHARTMOGUL_API_KEY_FILE names no file that can be read \(ENOENT\), wants the path of one$/,
+    /^CHARTMOGUL_API_KEY_FILE must be the path of a readable file \(ENOENT\)$/,
   ],
-  [{ CHARTMOGUL_API_KEY_FILE: '/dev/null' }, /^CHARTMOGUL_API_KEY_FILE is .* not empty/],
+  [
+    { CHARTMOGUL_API_KEY_FILE: '/dev/null' },
+    /^CHARTMOGUL_API_KEY_FILE must be one line of text; got an empty text/,
+  ],
   [
     { CHARTMOGUL_API_KEY: 's3cret', CHARTMOGUL_API_KEY_FILE: '/x' },
     /^CHARTMOGUL_API_KEY and CHARTMOGUL_API_KEY_FILE/,
   ],
-  [{ CHARTMOGUL_API_KEY: 's3cret\nX: y' }, /^CHARTMOGUL_API_KEY holds a line break/],
-  [{ CHARTMOGUL_API_KEY: 's3cret\u0007' }, /^CHARTMOGUL_API_KEY holds a line break or another control/],
-  [{ CHARTMOGUL_API_KEY: ' \n' }, /^CHARTMOGUL_API_KEY is blank/],
-  [{ CLICKHOUSE_USERNAME: 'u', CLICKHOUSE_PASSWORD: 's3\rcret' }, /^CLICKHOUSE_PASSWORD holds a line/],
+  [
+    { CHARTMOGUL_API_KEY: 's3cret\nX: y' },
+    /^CHARTMOGUL_API_KEY must be one line of text; got a line break or another control/,
+  ],
+  [
+    { CHARTMOGUL_API_KEY: 's3cret\u0007' },
+    /^CHARTMOGUL_API_KEY must be one line of text; got a line break or another control/,
+  ],
+  [{ CHARTMOGUL_API_KEY: ' \n' }, /^CHARTMOGUL_API_KEY must be one line of text; got an empty text/],
+  [
+    { CLICKHOUSE_USERNAME: 'u', CLICKHOUSE_PASSWORD: 's3\rcret' },
+    /^CLICKHOUSE_PASSWORD must be one line of text; got a line break or another control/,
+  ],
   // Addresses with a password in them, right or mistyped.
-  [{ CLICKHOUSE_URL: 'http://u:s3cret@h:8123' }, /^CLICKHOUSE_URL .* wants/],
-  [{ CLICKHOUSE_URL: 'http://u:s3cret@h:99999' }, /^CLICKHOUSE_URL .* wants/],
-  [{ CLICKHOUSE_URL: 'http://h:8123/?password=s3cret' }, /^CLICKHOUSE_URL .* wants/],
-  [{ SCHEMA_REGISTRY_URL: 'u:s3cret@h:8081' }, /^SCHEMA_REGISTRY_URL .* wants/],
-  [{ CHARTMOGUL_BASE_URL: 'http://s3cret:@api.example.com' }, /^CHARTMOGUL_BASE_URL .* wants/],
-  [{ KAFKA_BROKERS: 'u:s3cret@h:9092' }, /^KAFKA_BROKERS .* wants/],
+  [{ CLICKHOUSE_URL: 'http://u:s3cret@h:8123' }, /^CLICKHOUSE_URL must (be|not contain) /],
+  [{ CLICKHOUSE_URL: 'http://u:s3cret@h:99999' }, /^CLICKHOUSE_URL must (be|not contain) /],
+  [{ CLICKHOUSE_URL: 'http://h:8123/?password=s3cret' }, /^CLICKHOUSE_URL must (be|not contain) /],
+  [{ SCHEMA_REGISTRY_URL: 'u:s3cret@h:8081' }, /^SCHEMA_REGISTRY_URL must (be|not contain) /],
+  [{ CHARTMOGUL_BASE_URL: 'http://s3cret:@api.example.com' }, /^CHARTMOGUL_BASE_URL must (be|not contain) /],
+  [{ KAFKA_BROKERS: 'u:s3cret@h:9092' }, /^KAFKA_BROKERS must (be|not contain) /],
 ];
 for (const [env, message] of wrongSettings) {
   test(`${inspect(env, { breakLength: Infinity }).slice(0, 90)} is refused in one line that helps`, () => {
@@ -126,7 +152,7 @@ test('a key is read without the blanks and line breaks around it, from the varia
 
 test('a key file of several lines is refused without showing them', (t) => {
   const read = () => load({ CHARTMOGUL_API_KEY_FILE: createFile(t, 's3cret\nother') });
-  assert.throws(read, /^ConfigError: CHARTMOGUL_API_KEY_FILE holds a line break(?!.*s3cret)/);
+  assert.throws(read, /^ConfigError: CHARTMOGUL_API_KEY_FILE must be one line of text(?!.*s3cret)/);
 });
 
 test('.env and CONFIG_FILE may begin with a byte order mark', (t) => {
@@ -146,9 +172,9 @@ const wrongFiles: readonly (readonly [string, RegExp])[] = [
   ['["s3cret"]', /a JSON object/],
   ['{"CHARTMOGUL_API_KEY": {"a":"s3cret"}}', /a string for CHARTMOGUL_API_KEY/],
   ['{"CHARTMOGUL_KEY": "s3cret"}', /it has "CHARTMOGUL_KEY"/],
-  ['{"streams": {"path": "s3cret"}}', /a list for streams/],
-  ['{"streams": "s3cret"}', /a list for streams/],
-  ['{"streams": null}', /a list for streams/],
+  ['{"streams": {"path": "s3cret"}}', /a file with a list for streams/],
+  ['{"streams": "s3cret"}', /a file with a list for streams/],
+  ['{"streams": null}', /a file with a list for streams/],
   ['{"constructor": "s3cret"}', /it has "constructor"/],
 ];
 for (const [content, message] of wrongFiles) {
@@ -179,7 +205,7 @@ for (const value of [
         () => load({ [name]: value, ...more }),
         (error) =>
           error instanceof ConfigError &&
-          new RegExp(`^${name} names no file that can be read \\(E[A-Z_]+\\)`).test(error.message) &&
+          new RegExp(`^${name} must be the path of a readable file \\(E[A-Z_]+\\)`).test(error.message) &&
           !inspect(error).includes('s3cret'),
       );
     });
@@ -188,12 +214,18 @@ for (const value of [
 
 test('settings in place of the CONFIG_FILE that should hold them are not shown', () => {
   const content = '{"CHARTMOGUL_API_KEY": "s3cret"}';
-  assert.throws(() => load({ CONFIG_FILE: content }), /^ConfigError: CONFIG_FILE names no file(?!.*s3cret)/);
+  assert.throws(
+    () => load({ CONFIG_FILE: content }),
+    /^ConfigError: CONFIG_FILE must be the path of a readable file(?!.*s3cret)/,
+  );
 });
 
 test('a key in place of the CONFIG_FILE is not shown, whatever its characters', () => {
   for (const key of ['Zq7-pl4nted+s3cret/K9x', 's3cret', 'a/s3cret==', 's3cret\\x'])
-    assert.throws(() => load({ CONFIG_FILE: key }), /^ConfigError: CONFIG_FILE names no file(?!.*s3cret)/);
+    assert.throws(
+      () => load({ CONFIG_FILE: key }),
+      /^ConfigError: CONFIG_FILE must be the path of a readable file(?!.*s3cret)/,
+    );
 });
 
 test('no error shows a key that is also the value of another setting, in any order of checks', () => {
@@ -260,7 +292,7 @@ for (const env of encrypted) {
 test('the key of ChartMogul never goes unencrypted to another machine', () => {
   assert.throws(
     () => load({ CHARTMOGUL_BASE_URL: `http://${remote}`, ALLOW_PLAINTEXT_CREDENTIALS: 'true' }),
-    /^ConfigError: CHARTMOGUL_BASE_URL .* wants https/,
+    /^ConfigError: CHARTMOGUL_BASE_URL must be https/,
   );
 });
 
@@ -370,55 +402,15 @@ for (const name of [
   });
 }
 
-const addresses: readonly (readonly [string, string])[] = [
-  ['http://h:8081/', 'http://h:8081'],
-  ['https://h/apis/ccompat/v7/', 'https://h/apis/ccompat/v7'],
-  ['http://[::1]:8081//', 'http://[::1]:8081'],
-];
-for (const [given, url] of addresses) {
-  test(`the registry's address ${given} is kept as ${url}`, () => {
-    assert.equal(load({ SCHEMA_REGISTRY_URL: given }).schemaRegistry.url, url);
-  });
-}
-
-test('a loopback host may be spoken to without encryption', () => {
-  for (const host of ['localhost', '127.0.0.1', '127.1', '[::1]', 'LOCALHOST']) {
-    assert.equal(load({ CHARTMOGUL_BASE_URL: `http://${host}:9` }).chartmogul.baseUrl.slice(0, 5), 'http:');
-  }
-  for (const host of ['10.0.0.1', '127.0.0.1.example.com', '1270.0.0.1', '::2', ''])
-    assert.ok(!isLoopback(host));
-});
-
-test('a broker is a host and a port', () => {
-  assert.deepEqual(splitBroker('a.b:9092'), { host: 'a.b', port: 9092 });
-  assert.deepEqual(splitBroker('[::1]:9092'), { host: '::1', port: 9092 });
-  for (const wrong of ['::1:9092', '[x]:9092', 'a', 'http://a:1'])
-    assert.equal(splitBroker(wrong).host, '', wrong);
-});
-
 test('every setting has a meaning', () => {
   for (const { name, doc } of settingDocs) assert.ok(doc.length > 3, name);
-});
-
-test('nothing but the settings reads the environment', () => {
-  const root = fileURLToPath(new URL('../../../../', import.meta.url));
-  const folders = ['core', 'producers', 'consumers', 'simulator', 'services', 'commands'];
-  const files = folders.flatMap((folder) =>
-    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) => join(folder, file)),
-  );
-  const readers = files.filter(
-    (file) =>
-      file.endsWith('.ts') &&
-      /process\.env|['"]dotenv|\benv\b.*from 'node:process'/.test(readFileSync(join(root, file), 'utf8')),
-  );
-  assert.deepEqual(readers, ['core/settings/config.ts']);
 });
 
 test('a wrong setting is shown cut, and without characters that a terminal obeys', () => {
   assert.throws(
     () => load({ KAFKA_SSL: `\u202e\u009b31m${'x'.repeat(100_000)}` }),
     ({ message }: Error) => {
-      assert.match(message, /^KAFKA_SSL is "\\u202e\\u009b31mx+…", wants /);
+      assert.match(message, /^KAFKA_SSL must be .*; got "\\u202e\\u009b31mx+…"/);
       return message.length < 400;
     },
   );
