@@ -21,8 +21,8 @@ export function knownStreams({ produce }: Pick<Settings, 'produce'>): readonly S
 }
 
 /**
- * Returns the streams of a comma-separated list, or all streams if there is none. Includes the parent stream of each, which
- * determines what to visit.
+ * Returns the streams of a comma-separated list, or all streams without one. Includes their parent
+ * streams, which determine what to visit.
  *
  * @throws ConfigError
  */
@@ -46,5 +46,5 @@ function specOf(known: readonly StreamSpec[], name: string, where: string): Stre
   const spec = known.find((candidate) => candidate.name === name);
   if (spec !== undefined) return spec;
   const names = known.map((candidate) => candidate.name).join(', ');
-  throw new ConfigError(`${where} must be one or more of ${names}; got "${name.slice(0, 80)}"`);
+  throw new ConfigError(`${where} must name some of ${names}; got "${name.slice(0, 80)}"`);
 }

@@ -1,19 +1,21 @@
+import { setMaxListeners } from 'node:events';
 import { withConnections, type Connections } from '../../core/connections.ts';
 import { StoppedError } from '../../core/errors.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { ChartMogulClient } from '../chartmogul/client.ts';
 
-/** What the streams of a command that reads ChartMogul share. */
+/** What streams share in a command that reads ChartMogul. */
 export interface SourceConnections extends Connections<'admin' | 'registry'> {
   readonly client: ChartMogulClient;
-  /** Stops the work on all streams, such as for a rejected key. */
+  /** Stops all streams, for example after a rejected key. */
   readonly stop: AbortController;
 }
 
 /**
- * Opens ChartMogul, Kafka and the registry, runs the work, and closes them on every path.
+ * Connects to ChartMogul, Kafka and the registry, runs the work, and closes the connections on
+ * every path.
  *
- * @throws ConfigError if there is no API key; what `withConnections` throws.
+ * @throws ConfigError without an API key; the errors of `withConnections`.
  */
 export async function withSource<T>(
   settings: Settings,
@@ -23,6 +25,8 @@ export async function withSource<T>(
 ): Promise<T> {
   const stop = new AbortController();
   const running = AbortSignal.any([signal, stop.signal]);
+  // Every request in progress listens to it.
+  setMaxListeners(0, running);
   const client = new ChartMogulClient(settings.chartmogul, running);
   const role = { name, needs: ['admin', 'registry'] } as const;
   try {
@@ -30,7 +34,7 @@ export async function withSource<T>(
       work({ ...connections, client, stop }),
     );
   } finally {
-    // A stream that failed may still have requests in progress. They must not be retried.
+    // A failed stream may still have requests in progress, which must not be retried.
     stop.abort(new StoppedError('the work is over'));
     await client.close();
   }

@@ -68,14 +68,14 @@ const refused: readonly (readonly [string, () => unknown, RegExp])[] = [
   [
     'a list',
     () => choose('plans,plants'),
-    /^--streams must be one or more of invoices, customers, .*account; got "plants"$/,
+    /^--streams must name some of invoices, customers, .*account; got "plants"$/,
   ],
-  ['an empty list', () => choose(''), /^--streams must be one or more of .*; got ""$/],
-  ['a list with a stray comma', () => choose('plans,'), /^--streams must be one or more of .*; got ""$/],
+  ['an empty list', () => choose(''), /^--streams must name some of .*; got ""$/],
+  ['a list with a stray comma', () => choose('plans,'), /^--streams must name some of .*; got ""$/],
   [
     'a mode',
     () => known([], [['plants', 'freeze']]),
-    /^STREAM_MODES must be one or more of invoices.*; got "plants"$/,
+    /^STREAM_MODES must name some of invoices.*; got "plants"$/,
   ],
   ['a long list', () => choose('x'.repeat(5000)), /^--streams must be .*; got "x{80}"$/],
 ];
