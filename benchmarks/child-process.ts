@@ -15,7 +15,7 @@ interface Line {
   readonly atMs: number;
 }
 
-/** A command in a process of its own, as `npm run` would start it; what it says on stdout and stderr is kept. */
+/** A command in a process of its own, as `npm run` would start it. Keeps its stdout and stderr. */
 export class BenchProcess {
   readonly #entry: string;
   readonly #child: ChildProcess;
@@ -24,7 +24,7 @@ export class BenchProcess {
   readonly #closed: Promise<unknown>;
   #hasEnded = false;
 
-  /** @param cwd where no `.env` is. */
+  /** @param cwd a folder without `.env`. */
   constructor(entry: string, args: readonly string[], env: NodeJS.ProcessEnv, cwd: string) {
     this.#entry = entry;
     this.#child = spawn(process.execPath, [startScript, entry, ...args], {
@@ -44,9 +44,9 @@ export class BenchProcess {
   }
 
   /**
-   * When the first line that is wanted arrived, by `performance.now()`.
+   * Returns when the first wanted line arrived, by `performance.now()`.
    *
-   * @throws LocalServiceError when the process ends without it, and the signal's reason.
+   * @throws LocalServiceError if the process ends without it, and the signal's reason.
    */
   async said(isWanted: (line: string) => boolean, signal: AbortSignal): Promise<number> {
     for (let next = 0; ;) {
@@ -65,13 +65,13 @@ export class BenchProcess {
     throw new LocalServiceError(`${this.#entry} ended too soon${this.lastWords()}`);
   }
 
-  /** Its last output, for error messages. */
+  /** Returns its last output, for error messages. */
   lastWords(): string {
     const lines = this.#lines.slice(-LAST_LINES).map(({ text }) => text);
     return ['; it said at last:', ...lines].join('\n');
   }
 
-  /** Asks it to end, and insists after a while. */
+  /** Asks the process to end, and kills it after a while. */
   async stop(): Promise<void> {
     const deadline = setTimeout(() => this.#child.kill('SIGKILL'), GRACE_MS);
     this.#child.kill('SIGTERM');

@@ -39,12 +39,14 @@ export async function withServices<T>(
 
 export interface RunningSimulator {
   readonly chartmogul: (maxRequestsPerSecond: number) => Settings['chartmogul'];
-  /** Counts of the simulator. */
+  /** Returns the counts of the simulator. */
   readonly statistics: () => Promise<Readonly<Record<string, number>>>;
   readonly stop: () => Promise<void>;
 }
 
-/** A simulator in a process of its own, so that its work does not count as the producer's. */
+/**
+ * Starts a simulator in a process of its own, so that its work does not count as the producer's.
+ */
 export async function startSimulator(...options: readonly string[]): Promise<RunningSimulator> {
   const port = await freePort();
   const args = ['start.mjs', 'simulator/main.ts', '--port', String(port), ...options];
@@ -72,7 +74,7 @@ export async function startSimulator(...options: readonly string[]): Promise<Run
   };
 }
 
-/** The settings as a child process reads them. It sinks into `database`. */
+/** Returns the settings as a child process reads them. It sinks into `database`. */
 export function environmentOf(settings: Settings, database: string): NodeJS.ProcessEnv {
   return {
     ...childEnvironment(),

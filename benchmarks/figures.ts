@@ -2,7 +2,7 @@ export function median(values: readonly number[]): number {
   return percentile(values, 50);
 }
 
-/** The smallest value that `percent` of the values do not exceed. */
+/** Returns the smallest value that `percent` of the values do not exceed. */
 export function percentile(values: readonly number[], percent: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil((sorted.length * percent) / 100) - 1)] ?? NaN;
@@ -12,7 +12,7 @@ export function rounded(value: number, digits = 0): number {
   return Number(value.toFixed(digits));
 }
 
-/** Progress goes to stderr: stdout is for the figures. */
+/** Prints progress to stderr: stdout is for the figures. */
 export function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }

@@ -17,7 +17,7 @@ export class FillingTable {
   readonly #name: string;
   readonly #messages: number;
 
-  /** @param messages how many there are to become rows. */
+  /** @param messages number of messages that become rows. */
   constructor(
     client: ClickHouseClient,
     { settings, database, messages }: { settings: Settings; database: string; messages: number },
@@ -30,11 +30,11 @@ export class FillingTable {
   }
 
   /**
-   * When the table was first seen with all the rows, by `performance.now()`.
+   * Returns when the table was first seen with all the rows, by `performance.now()`.
    *
    * @param child that fills it, if it is one of ours.
-   * @throws LocalServiceError when it ends too soon, when nothing has come for a minute, and when the rows are not what was sent:
-   *   a contender that loses something has not won.
+   * @throws LocalServiceError if the child ends too soon, if nothing arrives for a minute, or if
+   *   the rows are not what was sent: a contender that loses something has not won.
    */
   async filled(signal: AbortSignal, child?: BenchProcess): Promise<number> {
     let rows = 0;

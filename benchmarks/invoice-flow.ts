@@ -7,7 +7,7 @@ import { invoiceStream, type InvoiceEncoder } from './invoice-topic.ts';
 
 const TICK_MS = 10;
 
-/** An even flow of invoices. The date of each is the time at which it was handed to the producer. */
+/** An even flow of invoices. The date of each is the time at which the producer received it. */
 export class InvoiceFlow {
   readonly #settings: Settings;
   readonly #encoder: InvoiceEncoder;
@@ -49,7 +49,7 @@ export class InvoiceFlow {
       const startMs = performance.now();
       for (let tick = 0; tick < this.#ticks; tick++) {
         const earlyMs = startMs + tick * TICK_MS - performance.now();
-        // One that is late is sent at once, and so are those behind it.
+        // A late invoice is sent at once, and so are those behind it.
         if (earlyMs > 0) await pause(earlyMs, signal);
         const nowMs = Date.now();
         const messages = Array.from({ length: this.#perTick }, () =>

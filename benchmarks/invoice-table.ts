@@ -21,7 +21,7 @@ export const fieldDefinitions = definitions(fields);
 
 export const invoiceColumns: [string, ...string[]] = ['uuid', ...names([...fields.slice(1), ...origin])];
 
-/** The table `invoices` that the other contenders fill. */
+/** Returns the SQL that creates the table `invoices`, which the other contenders fill. */
 export function invoiceTable(database: string): string {
   return `CREATE TABLE ${qualified(database, 'invoices')} (${definitions([...fields, ...origin])})
     ENGINE = ReplacingMergeTree ORDER BY uuid`;

@@ -16,7 +16,7 @@ const SENDS_AT_A_TIME = 3;
 
 const instant = { type: 'long', logicalType: 'timestamp-millis' } as const;
 
-/** The size and shape of an invoice: seven scalars, two of them nullable, and two line items of three fields. */
+/** An invoice's size and shape: seven scalars, two nullable, two line items of three fields. */
 const invoiceSchema: StreamSchema = {
   type: 'record',
   name: 'BenchInvoice',
@@ -61,7 +61,7 @@ export class InvoiceEncoder {
     this.#schemaId = schemaId;
   }
 
-  /** The invoice of that number, under a key of its own. */
+  /** Returns the invoice of that number, under a key of its own. */
   message(number: number, dateMs: number): Message {
     const out = this.#out;
     const uuid = randomUUID();
@@ -71,7 +71,7 @@ export class InvoiceEncoder {
     out.zigZag(dateMs);
     out.avroString(number % 3 === 0 ? 'EUR' : 'USD');
     out.zigZag((number * 7) % 8_000);
-    // A quarter of the due dates and of the coupons is there.
+    // A quarter of the due dates and of the coupons is present.
     const hasDueDate = number % 4 === 0;
     out.byte(hasDueDate ? 2 : 0);
     if (hasDueDate) out.zigZag(dateMs + 30 * 86_400_000);
@@ -92,7 +92,7 @@ export class InvoiceEncoder {
   }
 }
 
-/** Makes the stream's topic and registers its schema. */
+/** Creates the stream's topic and registers its schema. */
 export async function createInvoiceTopic(settings: Settings, signal: AbortSignal): Promise<InvoiceEncoder> {
   const admin = await KafkaAdmin.connect(settings.kafka, 'bench', signal);
   await admin.ensureTopics([topicOf(settings.topicPrefix, invoiceStream)]);
@@ -103,7 +103,7 @@ export async function createInvoiceTopic(settings: Settings, signal: AbortSignal
   );
 }
 
-/** Sends the invoices `from` to `to` - 1; gives the mean size of their values in bytes. */
+/** Sends the invoices `from` to `to` - 1; returns the mean size of their values in bytes. */
 export async function fillInvoiceTopic(
   settings: Settings,
   encoder: InvoiceEncoder,

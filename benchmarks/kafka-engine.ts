@@ -8,14 +8,14 @@ import { fieldDefinitions, invoiceColumns, invoiceTable } from './invoice-table.
 import { invoiceStream } from './invoice-topic.ts';
 import { selectNumbers } from './table-query.ts';
 
-/** The engine has no more than one for each core at work. */
+/** The engine runs at most one consumer per core. */
 const CONSUMERS = Math.min(2, availableParallelism());
 const BLOCK_ROWS = 200_000;
 const FLUSH_MS = 500;
 const POLL_MS = 20;
 const PARTITIONS_WITHIN_MS = 60_000;
 
-/** ClickHouse's own way from Kafka into a table: a Kafka table and a materialized view that moves its rows. */
+/** ClickHouse's own path from Kafka: a Kafka table and a materialized view that moves its rows. */
 export class KafkaEngine {
   readonly #client: ClickHouseClient;
   readonly #settings: Settings;
@@ -47,7 +47,7 @@ export class KafkaEngine {
       ENGINE = Kafka SETTINGS ${assignments.join(', ')}`);
   }
 
-  /** Begins to consume. Returns when every consumer has its partitions. */
+  /** Starts to consume. Returns when every consumer has its partitions. */
   async start(signal: AbortSignal): Promise<void> {
     await this.#command(`CREATE MATERIALIZED VIEW ${this.#name('mover')} TO ${this.#name('invoices')}
       AS SELECT ${invoiceColumns.join(', ')} FROM ${this.#name('queue')}`);

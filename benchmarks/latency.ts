@@ -15,8 +15,8 @@ const PER_SECOND = 1_000;
 const DATABASE = 'bench_latency';
 
 /**
- * How long after it was handed to a producer a message is visible as a row, in milliseconds: the sink with its default settings and
- * an even flow of messages, from the very first.
+ * Measures how long after it was handed to a producer a message is visible as a row, in
+ * milliseconds, with the sink's default settings and an even flow of messages, from the very first.
  */
 export async function benchLatency(signal: AbortSignal, { seconds }: BenchOptions): Promise<object> {
   return withServices(signal, async (settings) => {
@@ -37,7 +37,7 @@ export async function benchLatency(signal: AbortSignal, { seconds }: BenchOption
   });
 }
 
-/** The latency of every message of the flow. */
+/** Returns the latency of every message of the flow. */
 async function watched(
   settings: Settings,
   flow: InvoiceFlow,

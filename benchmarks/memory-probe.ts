@@ -3,7 +3,7 @@ import { residentBytes } from '../services/process-identity.ts';
 
 const SAMPLE_MS = 100;
 
-/** Watches how much memory a process has resident, while it is disposed of at the latest. */
+/** Watches the resident memory of a process. */
 export class MemoryProbe {
   readonly #pid: number;
   readonly #timer: NodeJS.Timeout;
@@ -14,7 +14,7 @@ export class MemoryProbe {
     this.#timer = setInterval(() => this.#sample(), SAMPLE_MS);
   }
 
-  /** Ends the watch: the most that was resident at a time, in MB (10^6 bytes). To be called while the process runs. */
+  /** Ends the watch while the process runs; returns the peak resident memory in MB (10^6 bytes). */
   stop(): number {
     clearInterval(this.#timer);
     this.#sample();
@@ -30,7 +30,7 @@ export class MemoryProbe {
   }
 }
 
-/** The peak between two samples, which only Linux reports. */
+/** Returns the peak including the time between samples, which only Linux reports. */
 function highWaterBytes(pid: number): number | undefined {
   try {
     const kibibytes = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];

@@ -13,7 +13,7 @@ import { usualProducer } from './usual-producer.ts';
 const CUSTOMERS = 20_000;
 const ROUNDS = 3;
 
-/** The lists of which another tool's time is known: see docs/benchmarks.md. */
+/** The lists for which another tool's time is known: see docs/benchmarks.md. */
 const lists = [
   { stream: 'customers', listKey: 'entries' },
   { stream: 'invoices', listKey: 'invoices' },
@@ -32,9 +32,10 @@ interface Pass {
 }
 
 /**
- * Against a simulator without limits: records a second of a first run, of a run in which nothing changed, of `--full`, and of what
- * one would write by hand; and where the CPU time of a first run goes. Against one with ChartMogul's limits and 250 ms latency:
- * requests a second and how many were refused.
+ * Measures against a simulator without limits: records per second of a first run, of a run in which
+ * nothing changed, of `--full`, and of a producer written by hand; and the CPU time of each stage
+ * of a first run. Measures against a simulator with ChartMogul's limits and 250 ms latency:
+ * requests per second and how many were refused.
  */
 export async function benchProduce(signal: AbortSignal): Promise<object> {
   return withServices(signal, async (settings) => {
@@ -125,7 +126,7 @@ async function pass(settings: Settings, signal: AbortSignal, isFull = false): Pr
   return { records: counts.reduce((sum, { records }) => sum + records, 0), seconds };
 }
 
-/** @throws the first failure of a stream: a figure of half a run is none. */
+/** @throws the first failure of a stream: the figure of a partial run means nothing. */
 async function run(
   settings: Settings,
   streams: string | undefined,

@@ -10,8 +10,9 @@ import type { BenchOptions } from './options.ts';
 import { inProcess, isSinking, startSink, type Pass, type Turn } from './sink-contenders.ts';
 
 /**
- * A table rebuilt from its topic while readers use the old one, against the sink that filled the old one, side by side: messages
- * a second from the moment in which each had its partitions, for the replay until readers see the new table.
+ * Measures a replay, which rebuilds a table from its topic while readers use the old one, beside
+ * the sink that filled the old one: messages per second from the moment in which each had its
+ * partitions, for the replay until readers see the new table.
  */
 export async function benchReplay(signal: AbortSignal, { messages, rounds }: BenchOptions): Promise<object> {
   return withServices(signal, async (settings) => {
@@ -34,7 +35,7 @@ export async function benchReplay(signal: AbortSignal, { messages, rounds }: Ben
   });
 }
 
-/** The sink fills the table; then the replay fills it once more. */
+/** Fills the table with the sink, then with the replay. */
 async function oneRound(turn: Turn): Promise<{ sink: Pass; replay: Pass }> {
   const { settings, database, messages, signal } = turn;
   const client = createClickHouse(settings.clickhouse);

@@ -12,13 +12,15 @@ import { DONE, READY } from './worker-consumer.ts';
 export type Contender = 'ours' | 'usual' | 'kafka_engine' | 'bare';
 
 export interface Pass {
-  /** From the moment in which the contender had its partitions until every row was visible. */
+  /** From the moment in which the contender has its partitions until every row is visible. */
   readonly seconds: number;
-  /** The most that its process had resident; undefined for a contender without one of its own. */
+  /**
+   * Peak resident memory of its process; undefined for a contender without a process of its own.
+   */
   readonly peakMb?: number;
 }
 
-/** Runs one contender on a database of its own, which is then dropped, so that its merges disturb no other run. */
+/** A contender's run on its own database, dropped afterwards: its merges disturb no other run. */
 export interface Turn {
   readonly settings: Settings;
   readonly database: string;
@@ -70,13 +72,13 @@ const contenders: Record<Contender, (turn: Turn, client: ClickHouseClient) => Pr
   },
 };
 
-/** The command itself, as users run it. */
+/** Starts the command itself, as users run it. */
 export function startSink({ settings, database }: Pick<Turn, 'settings' | 'database'>): BenchProcess {
   const args = ['--streams', invoiceStream];
   return new BenchProcess('commands/sink.ts', args, environmentOf(settings, database), settings.dataDir);
 }
 
-/** The log line of a sink that has its partitions. */
+/** Returns whether the line is the log line of a sink that has its partitions. */
 export function isSinking(line: string): boolean {
   return line.includes('"msg":"sinking"');
 }
@@ -89,7 +91,11 @@ function isReady(line: string): boolean {
   return line === READY;
 }
 
-/** Measures a child process from the line that it prints at its start. @param done the time of completion, by `performance.now()`. */
+/**
+ * Measures a child process from the line that it prints at its start.
+ *
+ * @param done the time of completion, by `performance.now()`.
+ */
 export async function inProcess(
   { signal }: Pick<Turn, 'signal'>,
   child: BenchProcess,

@@ -9,9 +9,10 @@ const contenders: readonly Contender[] = ['ours', 'usual', 'kafka_engine', 'bare
 const MEMORY_FACTOR = 5;
 
 /**
- * Messages of one topic into one table, by our sink, by what one would write by hand and by ClickHouse's own Kafka engine, and the
- * bare consumption of them: messages a second (median of the rounds), the ratios of ours to the others (median of each round's
- * own), and the sink's peak memory (of all rounds), also over five times as many messages.
+ * Measures messages of one topic into one table, by our sink, by one written by hand and by
+ * ClickHouse's own Kafka engine, and their bare consumption. Returns messages per second (median of
+ * the rounds), the ratios of ours to the others (median of each round's own), and the sink's peak
+ * memory (of all rounds), also over five times as many messages.
  */
 export async function benchSink(signal: AbortSignal, options: BenchOptions): Promise<object> {
   return withServices(signal, async (settings) => {
@@ -22,7 +23,7 @@ export async function benchSink(signal: AbortSignal, options: BenchOptions): Pro
 
     const passes = new Map<Contender, Pass[]>(contenders.map((name) => [name, []]));
     for (let round = 0; round < rounds; round++) {
-      // In another order each time, so that what disturbs the machine meets all.
+      // In another order each time, so that a disturbance of the machine affects all.
       for (const name of rotated(contenders, round)) {
         const pass = await measured(name, { settings, database: `bench_${name}_${round}`, messages, signal });
         passes.get(name)?.push(pass);
@@ -79,7 +80,7 @@ function rotated<T>(items: readonly T[], by: number): T[] {
   return [...items.slice(at), ...items.slice(0, at)];
 }
 
-/** `at_2m` */
+/** Returns a label such as `at_2m`. */
 function labelOf(messages: number): string {
   return `at_${messages / 1e6}m`;
 }

@@ -5,7 +5,7 @@ import type { Settings } from '../core/settings/config.ts';
 const UNKNOWN_TABLE = '60';
 
 /**
- * The rows of a query that gives numbers; none while its table is not there yet.
+ * Returns the rows of a query that gives numbers; none while its table does not exist.
  *
  * @throws ServiceUnavailableError, ServiceRefusedError, and the signal's reason.
  */

@@ -6,8 +6,9 @@ import type { Settings } from '../core/settings/config.ts';
 type Json = Readonly<Record<string, unknown>>;
 
 /**
- * What a competent user writes in an afternoon: page after page, each record through the registry client's `encode`, one send a
- * page. No retry, no checkpoint, no comparison, no drift; fields that the schema lacks are lost.
+ * Produces as a competent user would write it in an afternoon: page after page, each record through
+ * the registry client's `encode`, one send per page. No retry, no checkpoint, no comparison, no
+ * drift; fields that the schema lacks are lost.
  */
 export async function usualProducer(
   settings: Settings,
@@ -57,7 +58,10 @@ interface Field {
   readonly type: unknown;
 }
 
-/** avsc needs values of the schema's own types: times as numbers, free-form objects as text, every field present. */
+/**
+ * Returns the row in the schema's own types, as avsc requires: times as numbers, free-form objects
+ * as text, every field present.
+ */
 function shaped(row: Json, fields: readonly Field[]): Json {
   const byName = new Map(
     Object.entries(row).map(([key, value]) => [key.replace(/[^A-Za-z0-9_]/g, '_'), value]),

@@ -7,8 +7,9 @@ import { exitCodes, runMain } from '../core/process.ts';
 import { invoiceColumns, invoiceTable } from './invoice-table.ts';
 import { consumeInvoices } from './worker-consumer.ts';
 
-// A contender of the benchmark `sink`: what a competent user writes in an afternoon. A batch of a partition, each message through
-// the registry client's `decode`, and one insert of it as JSONEachRow. No schema evolution, no dead letters, no exactly-once.
+// A contender of the benchmark `sink`: what a competent user writes in an afternoon. A batch of a
+// partition, each message through the registry client's `decode`, and one insert of it as
+// JSONEachRow. No schema evolution, no dead letters, no exactly-once.
 await runMain(async (signal) => {
   const { clickhouse: target, ...settings } = loadSettings(undefined, devNull);
   const registry = new SchemaRegistry({ host: settings.schemaRegistry.url });
@@ -17,7 +18,8 @@ await runMain(async (signal) => {
 
   const insert = async ({ batch: { partition, messages } }: EachBatchPayload) => {
     const values: Record<string, unknown>[] = [];
-    // One after the other: the client compiles the schema again for every message that asks before the first has it.
+    // One after the other: the client compiles the schema for each message that asks before the
+    // first has it.
     for (const { value, offset } of messages) {
       const row = (await registry.decode(value ?? Buffer.alloc(0))) as Record<string, unknown>;
       row['_partition'] = partition;
@@ -29,7 +31,8 @@ await runMain(async (signal) => {
       values,
       format: 'JSONEachRow',
       columns: invoiceColumns,
-      // One batch is one block already: waiting for more of them on the server would only take longer.
+      // One batch is one block already: waiting for more of them on the server would only cost
+      // time.
       clickhouse_settings: { async_insert: 0 },
     });
   };

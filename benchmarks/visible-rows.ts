@@ -13,12 +13,12 @@ interface Sighting {
   readonly atMs: number;
 }
 
-/** Looks at a table all the time, to know from when on the message of each offset was visible as a row. */
+/** Polls a table to find out when the message of each offset became visible as a row. */
 export class VisibleRows {
   readonly #client: ClickHouseClient;
   readonly #settings: Settings;
   readonly #table: string;
-  /** By partition, rising. */
+  /** By partition, in rising order. */
   readonly #sightings = new Map<number, Sighting[]>();
 
   constructor(client: ClickHouseClient, settings: Settings, table: string) {
@@ -28,9 +28,10 @@ export class VisibleRows {
   }
 
   /**
-   * Looks until every message of the flow is visible. A look is dated by the arrival of its answer.
+   * Polls until every message of the flow is visible. Each poll has the time at which its answer
+   * arrived.
    *
-   * @throws LocalServiceError when some are still missing a minute after the last was sent.
+   * @throws LocalServiceError if some are still missing a minute after the last was sent.
    */
   async watch(
     flow: Pick<InvoiceFlow, 'sent' | 'endMs'>,
@@ -45,16 +46,16 @@ export class VisibleRows {
       const looked = await this.#select('_partition, max(_offset), count()', 'GROUP BY _partition', signal);
       const nowMs = Date.now();
       for (const [partition = 0, offset = 0, rows = 0] of looked) {
-        // With a gap below the highest one, which of them are visible would not be known: look again.
+        // With a gap below the highest offset it is unknown which rows are visible: poll again.
         if (rows > offset) this.#saw(partition, offset, nowMs);
       }
     }
   }
 
   /**
-   * From the date of each row to its first sighting, in milliseconds.
+   * Returns the time from the date of each row to its first sighting, in milliseconds.
    *
-   * @throws LocalServiceError when the rows are not those that were sent, each once.
+   * @throws LocalServiceError if the rows are not those that were sent, each once.
    */
   async latencies(sent: number, signal: AbortSignal): Promise<readonly number[]> {
     const rows = await this.#select('number, toUnixTimestamp64Milli(date), _partition, _offset', '', signal);

@@ -3,13 +3,16 @@ import type { Settings } from '../core/settings/config.ts';
 import { topicOf } from '../core/stream-name.ts';
 import { invoiceStream } from './invoice-topic.ts';
 
-/** The lines that a contender prints once it has its partitions and, if it knows, once it is done. */
+/**
+ * The lines that a contender prints once it has its partitions and, if it knows, once it is done.
+ */
 export const READY = 'ready';
 export const DONE = 'done';
 
 /**
- * Consumes the invoices as a plain user of kafkajs would, with the fetch sizes of `consumers/run/sink-group.ts`, until the signal aborts. Says
- * {@link READY} when it has its partitions.
+ * Consumes the invoices as a plain user of kafkajs would, with the fetch sizes of
+ * `consumers/run/sink-group.ts`, until the signal aborts. Prints {@link READY} when it has its
+ * partitions.
  */
 export async function consumeInvoices(
   { kafka, topicPrefix, clickhouse }: Settings,

@@ -25,7 +25,7 @@ import { print } from '../core/terminal/terminal.ts';
 const CUSTOMERS = 2_000;
 const SEED = 1;
 
-/** The demo's simulator has no rate limit: two requests per customer would take minutes. */
+/** The demo's simulator has no rate limit. Two requests per customer would take minutes. */
 const REQUESTS_PER_SECOND = 5_000;
 
 await runMain(async (signal) => {
@@ -67,7 +67,7 @@ async function demonstrate(dataDir: string, signal: AbortSignal): Promise<ExitCo
   }
 }
 
-/** Returns settings that do not disturb other services: free ports and a data folder that is kept. */
+/** Returns settings that disturb no other services: free ports and a data folder that is kept. */
 async function demoSettings(baseUrl: string, dataDir: string): Promise<Settings> {
   const settings = loadSettings();
   const [kafka, registry, clickhouse] = [await freePort(), await freePort(), await freePort()];
@@ -106,7 +106,7 @@ function totals(produced: readonly StreamCounts[], sunk: readonly SinkCounts[]):
   return `${produced.length} streams, ${pages} pages, ${records} records, ${sunk.length} topics, ${rows} rows`;
 }
 
-/** The ports are those of this run: the default ones may be in use. */
+/** Uses the ports of this run, because the default ones may be in use. */
 function nextSteps({ dataDir, kafka, schemaRegistry, clickhouse }: Settings): string {
   return [
     'To query the data again:',

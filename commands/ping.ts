@@ -8,7 +8,7 @@ import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { probeRetry } from '../core/retry.ts';
 import { print } from '../core/terminal/terminal.ts';
 
-/** Tries one service; gives what to say of it when it works, throws what to say when it does not. */
+/** Checks one service. Returns a description of it, or throws why it does not work. */
 type Check = (settings: Settings, signal: AbortSignal) => Promise<string>;
 
 const checks: Readonly<Record<string, Check>> = {
@@ -26,7 +26,7 @@ await runMain(async (signal) => {
       try {
         return { name, exitCode: exitCodes.done, said: await check(settings, signal) };
       } catch (error) {
-        // As every command: what a person must set first ends with 2.
+        // A setting that the user has to change ends every command with 2.
         const exitCode = error instanceof ConfigError ? exitCodes.wrongSettings : exitCodes.someWorkFailed;
         return { name, exitCode, said: messageOf(error) };
       }
@@ -50,7 +50,7 @@ async function checkChartMogul({ chartmogul }: Settings, signal: AbortSignal): P
       );
     });
     const { name, currency } = await client.get('/account').catch((error: unknown) => {
-      // The key works: what else it may read is another matter.
+      // The key is valid. What else it may read does not matter here.
       if (isAbsence(error)) return { name: messageOf(error), currency: null };
       throw error;
     });

@@ -45,7 +45,7 @@ await runMain(async (signal) => {
   const specs = chooseStreams(knownStreams(settings), options.streams);
   const metrics = new ProducerMetrics(specs.map(({ name }) => name));
 
-  // Only the first pass of a schedule takes over. Otherwise two processes would end each other's runs forever.
+  // Only the first scheduled pass takes over. Otherwise two processes would end each other's runs.
   let isTakingOver = options.takeOver === true;
   const run = async () => {
     const counts = await produce(

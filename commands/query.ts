@@ -21,7 +21,7 @@ await runMain(async (signal) => {
   }
   const { clickhouse } = loadSettings();
   const sql = argument === '-' ? await readStdin() : argument;
-  // The user's query decides about settings.
+  // The user's query sets its own settings.
   const client = createClickHouse(clickhouse, {}, { isStreamed: true });
   try {
     const answer = await readOnlyQuery(client, clickhouse, sql, format, signal);

@@ -40,7 +40,7 @@ await runMain(async (signal) => {
     .opts<Options>();
   const settings = loadSettings();
   const streams = options.streams?.split(',').map((name) => name.trim());
-  // A wrong name stops the command before it compares anything.
+  // Rejects a wrong stream name before anything is compared.
   const specs = options.source === true ? sourceSpecs(settings, streams) : [];
   const comparisons = await reconcile(settings, { streams, isRepair: options.repair === true }, signal);
   const sources = specs.length > 0 ? await compareSourceLive(settings, specs, signal) : [];
@@ -67,7 +67,10 @@ function textOf({ comparisons, sources }: Found, allowed: Allowed): string {
   return sources.length === 0 ? summary : `${summary}\n\n${sourceSummary(sources, allowed)}`;
 }
 
-/** `{"equal": …, "streams": {"customers": {"equal": …, "source": {…}}}}`; the parents of a stream may have a source alone. */
+/**
+ * Returns `{"equal": …, "streams": {"customers": {"equal": …, "source": {…}}}}`. The parents of a
+ * stream may have only a source.
+ */
 function jsonOf(found: Found, allowed: Allowed): string {
   const streams: Record<string, Readonly<Record<string, unknown>>> = {};
   for (const comparison of found.comparisons) streams[comparison.stream] = reconcileJson(comparison, allowed);

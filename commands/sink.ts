@@ -9,7 +9,7 @@ interface Options {
   readonly untilCaughtUp?: true;
 }
 
-/** The next sink finds in the table what a hanging service has stored by then. */
+/** The next sink reads from the table what an unresponsive service has stored by then. */
 const stopping = { maxStopMs: 9_000 };
 
 await runMain(async (signal) => {

@@ -7,7 +7,7 @@ import { statusText } from '../operations/status/status-text.ts';
 import { widthOf } from '../core/terminal/columns.ts';
 import { print } from '../core/terminal/terminal.ts';
 
-/** Longer than a sink needs for a batch. */
+/** Longer than a sink needs for one batch. */
 const WATCH_MS = 4_000;
 
 interface Options {

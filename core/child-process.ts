@@ -12,7 +12,7 @@ import { childEnvironment } from './settings/config.ts';
 
 const execFileAsync = promisify(execFile);
 
-/** How to start a program. Only this module starts programs, so none gets a secret by accident. */
+/** Options of a program. Only this module starts programs, so none gets a secret by accident. */
 interface Start {
   /** Added to the variables of `childEnvironment`. */
   readonly env?: NodeJS.ProcessEnv;

@@ -1,6 +1,6 @@
 /**
- * Runs `work` with a signal that aborts after `ms` or with `signal`. By hand, since `AbortSignal.any` on a signal that lives as
- * long as the process keeps something of every request (nodejs/node#54614).
+ * Runs `work` with a signal that aborts after `ms` or with `signal`. `AbortSignal.any` would leak
+ * memory per request on a signal that lives as long as the process (nodejs/node#54614).
  */
 export async function withDeadline<T>(
   signal: AbortSignal,

@@ -2,11 +2,14 @@ import { foreignText } from './http/foreign-text.ts';
 import { redactedInOwnWords } from './redact.ts';
 
 /**
- * Every error class of the project, grouped by what to do next. Messages name the stream, topic, partition,
- * offset or setting and the cure; never a secret and never a record's content.
+ * Every error class of the project, grouped by what to do next. Messages name the stream, topic,
+ * partition, offset or setting and the remedy; never a secret and never a record's content.
  */
 
-/** Root of all errors raised on purpose. `code` is taken from the class, so a subclass cannot report its neighbour's. */
+/**
+ * Root of all errors raised on purpose. `code` comes from the class, so a subclass cannot report
+ * another's.
+ */
 export abstract class EtlError extends Error {
   static readonly code: string = 'ETL_ERROR';
   readonly code: string;
@@ -18,24 +21,24 @@ export abstract class EtlError extends Error {
   }
 }
 
-/** Back off and try the same thing again. */
+/** Retry the same work after a wait. */
 export abstract class RetriableError extends EtlError {
   static override readonly code: string = 'ETL_RETRIABLE';
 }
 
-/** This one record cannot be handled; the rest can. */
+/** Reject this one record; the others can be handled. */
 export abstract class RecordError extends EtlError {
   static override readonly code: string = 'ETL_RECORD';
 }
 
-/** Nothing will get better by itself: stop this stream or process. */
+/** Stop this stream or process: a retry cannot help. */
 export abstract class FatalError extends EtlError {
   static override readonly code: string = 'ETL_FATAL';
 }
 
 // ── Retriable ──────────────────────────────────────────────────────────────────────────────────
 
-/** HTTP 429, or 503 for too many connections. `retryAfterMs` is the server's own wish, if it gave one. */
+/** HTTP 429, or 503 for too many connections. `retryAfterMs` is the wait the server asks for. */
 export class RateLimitedError extends RetriableError {
   static override readonly code = 'ETL_RATE_LIMITED';
   readonly retryAfterMs: number | undefined;
@@ -46,7 +49,7 @@ export class RateLimitedError extends RetriableError {
   }
 }
 
-/** The source answered 5xx, tore the connection, sent half an answer, or did not answer in time. */
+/** The source answered 5xx, closed the connection, sent half an answer, or timed out. */
 export class SourceUnavailableError extends RetriableError {
   static override readonly code = 'ETL_SOURCE_UNAVAILABLE';
 }
@@ -64,44 +67,44 @@ export class ServiceUnavailableError extends RetriableError {
 
 export type ServiceName = 'Kafka' | 'the schema registry' | 'ClickHouse';
 
-/** Another run works on the same streams: nothing was changed, a later try may find them free. */
+/** Another run works on the same streams. Nothing was changed; a later attempt may succeed. */
 export class RunActiveError extends RetriableError {
   static override readonly code = 'ETL_RUN_ACTIVE';
 }
 
 // ── Record ─────────────────────────────────────────────────────────────────────────────────────
 
-/** A source record that cannot become a message: its primary key is absent or of the wrong type. */
+/** A source record cannot become a message: its primary key is absent or of the wrong type. */
 export class UnkeyedRecordError extends RecordError {
   static override readonly code = 'ETL_UNKEYED_RECORD';
 }
 
-/** A source record nested so deeply that its text cannot be made. */
+/** A source record is nested too deeply to be written as JSON. */
 export class NestedTooDeeplyError extends RecordError {
   static override readonly code = 'ETL_NESTED_TOO_DEEPLY';
 }
 
-/** A source record with fields or values that its frozen schema does not take. */
+/** A source record has fields or values that its frozen schema does not accept. */
 export class FrozenSchemaError extends RecordError {
   static override readonly code = 'ETL_FROZEN_SCHEMA';
 }
 
-/** A source record with more bytes than Kafka takes, or with more fields than its schema can learn. */
+/** A source record has more bytes than Kafka accepts, or more fields than its schema can add. */
 export class OversizedRecordError extends RecordError {
   static override readonly code = 'ETL_OVERSIZED_RECORD';
 }
 
-/** A message whose bytes are not what its schema says. */
+/** The bytes of a message do not match its schema. */
 export class DecodeError extends RecordError {
   static override readonly code = 'ETL_DECODE';
 }
 
-/** A message that names a schema which the registry does not have, or which is no Avro record. */
+/** A message names a schema that the registry lacks, or that is not an Avro record. */
 export class UnknownSchemaError extends RecordError {
   static override readonly code = 'ETL_UNKNOWN_SCHEMA';
 }
 
-/** A row that ClickHouse refuses for what is in it, such as a violated constraint. */
+/** ClickHouse refuses a row for its content, such as a violated constraint. */
 export class RowRejectedError extends RecordError {
   static override readonly code = 'ETL_ROW_REJECTED';
 }
@@ -118,27 +121,27 @@ export class AuthenticationError extends FatalError {
   static override readonly code = 'ETL_AUTHENTICATION';
 }
 
-/** Another producer of the same stream has begun: this one may send nothing more. */
+/** Another producer of the same stream has begun: this one must not send anything more. */
 export class FencedError extends FatalError {
   static override readonly code = 'ETL_FENCED';
 }
 
-/** More of a stream would be deleted than is believed. */
+/** A run would delete implausibly much of a stream. */
 export class MassDeleteError extends FatalError {
   static override readonly code = 'ETL_MASS_DELETE';
 }
 
-/** The stream whose records are the parents of this one's was not read. */
+/** The stream that holds the parents of this stream's records was not read. */
 export class ParentFailedError extends FatalError {
   static override readonly code = 'ETL_PARENT_FAILED';
 }
 
-/** The source refuses the request as such (400, 422, …): a parameter or cursor that it does not take. */
+/** The source refuses the request as such (400, 422, …), such as for a parameter or cursor. */
 export class RequestRefusedError extends FatalError {
   static override readonly code: string = 'ETL_REQUEST_REFUSED';
 }
 
-/** The source denies one address (403) to a key that works: the plan or the user's role lacks it. */
+/** The source denies one address (403) to a valid key: the plan or the user's role lacks it. */
 export class AccessDeniedError extends RequestRefusedError {
   static override readonly code: string = 'ETL_ACCESS_DENIED';
 }
@@ -148,45 +151,45 @@ export class StreamNotFoundError extends FatalError {
   static override readonly code = 'ETL_STREAM_NOT_FOUND';
 }
 
-/** The source's answer is not what a list of this stream looks like. */
+/** The source's answer does not have the shape of a list of this stream. */
 export class UnexpectedAnswerError extends FatalError {
   static override readonly code = 'ETL_UNEXPECTED_ANSWER';
 }
 
-/** A page pointed at a cursor that was read before: following it would never end. */
+/** A page points to a cursor that was read before: following it would never end. */
 export class PaginationLoopError extends FatalError {
   static override readonly code = 'ETL_PAGINATION_LOOP';
 }
 
-/** The registry refuses a schema, or a table cannot take it. */
+/** The registry refuses a schema, or a table cannot hold its values. */
 export class IncompatibleSchemaError extends FatalError {
   static override readonly code = 'ETL_INCOMPATIBLE_SCHEMA';
 }
 
-/** Kafka, the registry or ClickHouse refused what we asked: a wrong password, a missing right, a bad query. */
+/** Kafka, the registry or ClickHouse refused a request: bad password, missing right, bad query. */
 export class ServiceRefusedError extends FatalError {
   static override readonly code = 'ETL_SERVICE_REFUSED';
 }
 
-/** The stream's table or view would have the name of another stream's. */
+/** The stream's table or view would have the same name as another stream's. */
 export class NameTakenError extends FatalError {
   static override readonly code = 'ETL_NAME_TAKEN';
 }
 
-/** There is no such topic: it was deleted, or never made. */
+/** The topic does not exist: it was deleted, or never created. */
 export class TopicGoneError extends FatalError {
   static override readonly code = 'ETL_TOPIC_GONE';
 }
 
-/** A materialized view on a table throws, or has lost its target: no row of the table gets by. */
+/** A materialized view on a table throws, or lacks its target: the table accepts no row. */
 export class ViewFailedError extends FatalError {
   static override readonly code = 'ETL_VIEW_FAILED';
 }
 
-/** What Kafka has of a log is no record batch, or one that is compressed in a way that we cannot undo. */
+/** A log holds no valid record batch, or one that cannot be decompressed. */
 export class UnreadableBatchError extends FatalError {
   static override readonly code = 'ETL_UNREADABLE_BATCH';
-  /** By this kafkajs tells that it need not ask again. */
+  /** kafkajs reads this flag to skip retries. */
   readonly retriable = false;
 }
 
@@ -195,7 +198,7 @@ export class StoppedError extends FatalError {
   static override readonly code = 'ETL_STOPPED';
 }
 
-/** A replay that would do harm, or cannot be done. Nothing was changed. */
+/** A replay would do harm or is impossible. Nothing was changed. */
 export class ReplayRefusedError extends FatalError {
   static override readonly code = 'ETL_REPLAY_REFUSED';
 }
@@ -206,6 +209,8 @@ export class LocalServiceError extends FatalError {
 }
 
 /**
+ * Returns the error of a service that does not answer.
+ *
  * @param at the service's address and, in brackets, the setting that holds it.
  * @param prefix what was being done.
  */
@@ -221,7 +226,7 @@ export function notAnswering(
 }
 
 /**
- * The message of anything thrown, for a line of a log. An error of other code may quote another
+ * Returns the message of anything thrown, for a log line. An error of other code may quote another
  * program: its message becomes one truncated line.
  */
 export function messageOf(error: unknown): string {

@@ -6,9 +6,10 @@ import { wellFormed } from './well-formed.ts';
 const MAX_LEVELS = 1_000;
 
 /**
- * The text of a free-form value, as JSON that ClickHouse can read: as {@link jsonText}, but a number beyond 64 bits or a double's
- * range is a string of its digits, what lies more than a thousand levels down is a string of its JSON, and surrogates without
- * their pair stand as {@link wellFormed} writes them.
+ * Returns the text of a free-form value as JSON that ClickHouse can read. It differs from
+ * {@link jsonText}: a number beyond 64 bits or a double's range is a string of its digits, a value
+ * more than a thousand levels down is a string of its JSON, and lone surrogates are written as by
+ * {@link wellFormed}.
  *
  * @throws NestedTooDeeplyError
  */
@@ -18,7 +19,7 @@ export function freeFormText(value: JsonValue): string {
   );
 }
 
-/** A number of JSON as ClickHouse can read it: itself, or a string of its digits. */
+/** Returns a JSON number as ClickHouse can read it: itself, or a string of its digits. */
 export function freeFormNumber(text: string): string {
   return isReadableText(text) ? text : `"${text}"`;
 }
@@ -33,12 +34,12 @@ function isReadableInteger(value: bigint): boolean {
   return value >= -(2n ** 63n) && value < 2n ** 64n;
 }
 
-/** Of the shortest digits, which round the least number of 64 bits beyond them. */
+/** Excludes -2^63, because its shortest digits round to a lower number. */
 function isWithin64Bits(value: number): boolean {
   return value > -(2 ** 63) && value < 2 ** 64;
 }
 
-/** Whether the engine's own text will do. */
+/** Returns whether ClickHouse can read the text of `JSON.stringify`. */
 function isReadable(value: JsonValue, level: number): boolean {
   switch (typeof value) {
     case 'string':

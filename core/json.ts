@@ -12,8 +12,8 @@ import { NestedTooDeeplyError } from './errors.ts';
 export { isLosslessNumber, LosslessNumber };
 
 /**
- * A JSON value as read from the source. A number that no double reproduces is a `bigint`, or, with a fraction or an exponent, a
- * `LosslessNumber`, which keeps its text.
+ * A JSON value as read from the source. A number that no double reproduces is a `bigint` or, with a
+ * fraction or an exponent, a `LosslessNumber`, which keeps its text.
  */
 export type JsonValue = null | boolean | number | bigint | LosslessNumber | string | JsonValue[] | JsonObject;
 export interface JsonObject {
@@ -28,7 +28,8 @@ const integerText = /^-?\d+$/;
 const INT64_DIGITS = 19;
 
 /**
- * Parses JSON without rounding numbers. Of a key that stands twice in an object the last value counts, as in `JSON.parse`.
+ * Parses JSON without rounding numbers. If an object has a key twice, the last value counts, as in
+ * `JSON.parse`.
  *
  * @throws SyntaxError
  */
@@ -36,16 +37,19 @@ export function parseJson(text: string): JsonValue {
   return needsExactness(text) ? parseExactly(text) : (JSON.parse(text) as JsonValue);
 }
 
-/** True also for texts with such a number within a string. */
+/** Returns whether the text has a number that a double would round, in a string or outside. */
 function needsExactness(text: string): boolean {
   if (!mayRound.test(text)) return false;
-  // A string may hold what looks like a number and is none, such as 03e7967.
+  // A string may contain a text that only looks like a number, such as 03e7967.
   return (text.match(numberTokens) ?? []).some(
     (token) => isNumber(token) && typeof exactNumber(token) !== 'number',
   );
 }
 
-/** The engine's parser alone takes any depth, but it rounds: it is given such numbers as marked strings. */
+/**
+ * Only the engine's parser accepts any depth, but it rounds: it gets numbers that it would round as
+ * marked strings.
+ */
 function parseExactly(text: string): JsonValue {
   const mark = randomUUID();
   const root = [JSON.parse(withMarkedNumbers(text, mark)) as JsonValue];
@@ -75,7 +79,7 @@ function withMarkedNumbers(text: string, mark: string): string {
     const start = at;
     while (isNumberPart(text.charCodeAt(at + 1))) at++;
     const token = text.slice(start, at + 1);
-    // What is no number is left to the parser, which refuses it.
+    // The parser rejects a token that is no number.
     if (!isNumber(token) || typeof exactNumber(token) === 'number') continue;
     parts.push(text.slice(copied, start), `"${mark}${token}"`);
     copied = at + 1;
@@ -87,7 +91,7 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const MINUS = 0x2d;
 
-/** Where the closing quote stands. */
+/** Returns the position of the closing quote. */
 function endOfString(text: string, start: number): number {
   let at = start + 1;
   for (; at < text.length; at++) {
@@ -102,7 +106,7 @@ function isDigit(code: number): boolean {
   return code >= 0x30 && code <= 0x39;
 }
 
-/** One of `0-9 + - . e E`. */
+/** Returns whether the character is one of `0-9 + - . e E`. */
 function isNumberPart(code: number): boolean {
   return isDigit(code) || code === 0x2b || code === MINUS || code === 0x2e || code === 0x65 || code === 0x45;
 }
@@ -110,14 +114,14 @@ function isNumberPart(code: number): boolean {
 function exactNumber(text: string): number | bigint | LosslessNumber {
   const value = Number(text);
   if (integerText.test(text)) return Number.isSafeInteger(value) ? value : BigInt(text);
-  // Such as 1.2.3 in a string.
+  // NaN comes from a text such as 1.2.3 in a string.
   if (Number.isNaN(value) || reproducedBy(text) !== undefined) return value;
   const { sign, digits, exponent } = splitNumber(text);
   const isLong = exponent >= digits.length - 1 && exponent < INT64_DIGITS;
   return isLong ? BigInt(sign + digits.padEnd(exponent + 1, '0')) : new LosslessNumber(text);
 }
 
-/** The double whose own text is the same number, digit for digit; undefined where there is none. */
+/** Returns the double whose text is the same number, digit for digit; undefined if none is. */
 export function reproducedBy(text: string): number | undefined {
   const value = Number(text);
   if (!Number.isFinite(value)) return undefined;
@@ -126,7 +130,7 @@ export function reproducedBy(text: string): number | undefined {
 }
 
 /**
- * The JSON text of a value, every digit of it; the inverse of {@link parseJson}.
+ * Returns the JSON text of a value with all digits; the inverse of {@link parseJson}.
  *
  * @throws NestedTooDeeplyError
  */
@@ -136,7 +140,7 @@ export function jsonText(value: JsonValue): string {
   );
 }
 
-/** The engine writes a double from 2^53 on as the digits of an integer, which may be another one. */
+/** The engine writes a double from 2^53 as an integer, whose digits may be those of another one. */
 function withExponent(_key: string, value: unknown): unknown {
   return isUnsafeInteger(value) ? new LosslessNumber(value.toExponential()) : value;
 }
@@ -152,7 +156,11 @@ function isPlain(value: JsonValue): boolean {
   return !isLosslessNumber(value) && (Array.isArray(value) ? value : Object.values(value)).every(isPlain);
 }
 
-/** What recurses once a level ends some thousand levels down. @throws NestedTooDeeplyError */
+/**
+ * Runs work that recurses once per level. The stack ends after some thousand levels.
+ *
+ * @throws NestedTooDeeplyError
+ */
 export function withinStack<T>(work: () => T): T {
   try {
     return work();
@@ -163,7 +171,7 @@ export function withinStack<T>(work: () => T): T {
   }
 }
 
-/** True for a JSON object, not for an array, a number or null. */
+/** Returns whether the value is a JSON object: no array, number or null. */
 export function isJsonObject(value: JsonValue | undefined): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !isLosslessNumber(value);
 }

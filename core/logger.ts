@@ -8,8 +8,8 @@ import { visibleLine } from './terminal/terminal.ts';
 export type { Logger };
 
 /**
- * The process's log, on stderr: readable lines on a terminal, above the progress that may stand there, JSON lines anywhere else.
- * Fields use the field's words (`stream`, `topic`, `partition`, `offset`, `rows`, `ms`).
+ * The log on stderr: readable lines above any progress on a terminal, JSON lines elsewhere. Fields
+ * have standard names (`stream`, `topic`, `partition`, `offset`, `rows`, `ms`).
  */
 export const logger: Logger = pino(
   { base: null, timestamp: pino.stdTimeFunctions.isoTime },
@@ -23,12 +23,12 @@ export const logger: Logger = pino(
     : withoutSecrets(pino.destination({ fd: 2, sync: true })),
 );
 
-/** Errors bring causes and stacks, which have not passed `messageOf`. */
+/** Redacts whole lines, because logged errors have causes and stacks that bypass `messageOf`. */
 function withoutSecrets(destination: DestinationStream): DestinationStream {
   return { write: (text) => destination.write(redactedInOwnWords(text)) };
 }
 
-/** Written before the call returns, as the lines of a process that ends at once must be. */
+/** Writes before the call returns, so that a process that exits at once loses no line. */
 function terminal(): Writable {
   return new Writable({
     decodeStrings: false,
@@ -39,10 +39,10 @@ function terminal(): Writable {
   });
 }
 
-/** What the time and the level are said by already. */
+/** Fields that pino-pretty prints itself, and the message. */
 const saidBefore = new Set(['level', 'time', 'msg']);
 
-/** `table created  table=plans_raw` */
+/** Returns `table created  table=plans_raw`. */
 function line(entry: Record<string, unknown>): string {
   const fields = Object.entries(entry).filter(([name]) => !saidBefore.has(name));
   const pairs = fields.map(

@@ -5,10 +5,10 @@ import { ConfigError, messageOf } from './errors.ts';
 import { refuseForeign } from './http/foreign-request.ts';
 import { logger } from './logger.ts';
 
-/** One value of a metric, with the labels that tell it from the others. */
+/** One value of a metric, with the labels that distinguish it. */
 export interface Sample {
   readonly labels: Readonly<Record<string, string>>;
-  /** Of a counter: never less than it was. */
+  /** A counter's value never falls. */
   readonly value: number;
 }
 
@@ -17,11 +17,11 @@ export interface Metric {
   readonly name: string;
   readonly help: string;
   readonly labelNames: readonly string[];
-  /** Called when the metric is scraped: what is counted elsewhere is not counted twice. */
+  /** Called at each scrape, so that values counted elsewhere are not counted twice. */
   readonly samples: () => readonly Sample[];
 }
 
-/** @throws Error where the registry has a metric of that name. */
+/** Adds a metric. @throws Error if the registry has one of that name. */
 export function addMetric(registry: Registry, { kind, name, help, labelNames, samples }: Metric): void {
   const common = { name, help, labelNames, registers: [registry] };
   if (kind === 'gauge') {
@@ -47,17 +47,17 @@ export interface MetricsServer {
   close(): Promise<void>;
 }
 
-/** Scrapers are few: whoever opens more connections may not use up what the work needs. */
+/** Scrapers are few: more connections must not use up what the work needs. */
 const MAX_CONNECTIONS = 50;
 
 /**
- * Serves the registry's metrics at `GET /metrics`, and beside them those of the process (CPU, memory, event loop), in the text
- * format of Prometheus. On every interface: whoever scrapes is as a rule another container or host. Once it listens, nothing
- * that goes wrong here reaches the work.
+ * Serves `GET /metrics` in the text format of Prometheus: the metrics of the registry and of the
+ * process (CPU, memory, event loop). Listens on every interface, because scrapers usually run in
+ * another container or host. Once the server listens, its failures do not reach the work.
  *
  * @param port the setting METRICS_PORT; nothing is served without one.
  * @param registry one that was not served before.
- * @throws ConfigError where nobody can listen on the port.
+ * @throws ConfigError if the server cannot listen on the port.
  */
 export async function serveMetrics(port: number | undefined, registry: Registry): Promise<MetricsServer> {
   if (port === undefined) return { close: () => Promise.resolve() };
@@ -102,7 +102,7 @@ function end(
 
 async function listen(server: Server, port: number): Promise<void> {
   try {
-    // Without a host: IPv6 and IPv4, or only the latter where there is no IPv6.
+    // Without a host, Node listens on IPv6 and IPv4, or only on IPv4 if there is no IPv6.
     await once(server.listen(port), 'listening');
   } catch (error) {
     throw new ConfigError(`METRICS_PORT is ${port}, ${whyNot(error)}`, { cause: error });
@@ -117,7 +117,7 @@ function whyNot(error: unknown): string {
   return `where nobody can listen: ${messageOf(error)}`;
 }
 
-/** Ends idle connections, which scrapers keep, and those that hang in a request: either would keep the process. */
+/** Closes idle connections of scrapers and hanging requests too: either would keep the process. */
 async function close(server: Server): Promise<void> {
   const closed = new Promise((resolve) => server.close(resolve));
   server.closeAllConnections();

@@ -55,7 +55,7 @@ export function writePrivate(path: string, content: string): void {
   renameSync(draft, path);
 }
 
-/** Creates a file atomically, unless its name is taken. @returns whether it did. */
+/** Creates a file atomically unless its name exists. @returns whether it did. */
 export function createPrivate(path: string, content: string): boolean {
   const draft = writeDraft(path, content);
   try {
@@ -69,7 +69,7 @@ export function createPrivate(path: string, content: string): boolean {
   }
 }
 
-/** The text of a regular file of this user; undefined for a link, another user's file, or none. */
+/** Returns the text of a regular file; undefined for a link, another user's file, or none. */
 export function readPrivate(path: string): string | undefined {
   let file: number | undefined;
   try {
@@ -120,7 +120,7 @@ function writeDraft(path: string, content: string): string {
   return draft;
 }
 
-/** True on a platform without file owners. */
+/** Returns whether this user owns the file; true on a platform without file owners. */
 function isOurs(uid: number): boolean {
   return process.getuid === undefined || process.getuid() === uid;
 }

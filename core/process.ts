@@ -7,10 +7,10 @@ import { print } from './terminal/terminal.ts';
 export const exitCodes = { done: 0, someWorkFailed: 1, wrongSettings: 2 } as const;
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
-/** A command's work: gets a signal that aborts on SIGINT or SIGTERM, gives the exit code. */
+/** A command's work. Its signal aborts on SIGINT or SIGTERM; it returns the exit code. */
 export type Work = (signal: AbortSignal) => Promise<ExitCode>;
 
-/** A commander Command named as users type it, whose wrong arguments end with exit code 2. */
+/** Returns a Command with the name that users type. Wrong arguments end with exit code 2. */
 export function createCommand(script: string, description: string): Command {
   return new Command()
     .name(`npm run ${script} --`)
@@ -22,20 +22,20 @@ export function createCommand(script: string, description: string): Command {
 }
 
 /**
- * Runs a command to its exit code. The first SIGINT or SIGTERM aborts the signal, the next one, a second later or more, ends the
- * process at once with 130, as does the end of `maxStopMs` with 1. A failure prints one line on stderr, and its stack only where the
- * failure is a defect of ours.
+ * Runs a command and sets the exit code. The first SIGINT or SIGTERM aborts the signal; another
+ * one, at least a second later, exits at once with 130. `maxStopMs` after the first, the process
+ * exits with 1. A failure prints one line on stderr; only a defect also prints its stack.
  */
 export async function runMain(work: Work, options: { readonly maxStopMs?: number } = {}): Promise<void> {
   // Files of this process and its children may hold customer data: only the user may read them.
   process.umask(0o077);
   const controller = new AbortController();
-  // Every request under way listens to it: many at a time are no leak.
+  // Every open request listens to the signal: many listeners are no leak.
   setMaxListeners(0, controller.signal);
   let abortedMs = -Infinity;
   const onSignal = (name: NodeJS.Signals) => {
     if (controller.signal.aborted) {
-      // npm passes on the Ctrl-C that this process has had from the terminal.
+      // npm forwards the Ctrl-C that this process also gets from the terminal.
       if (performance.now() - abortedMs < SAME_SIGNAL_MS) return;
       process.exit(130);
     }
@@ -53,17 +53,17 @@ export async function runMain(work: Work, options: { readonly maxStopMs?: number
     setTimeout(giveUp, maxStopMs).unref();
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
-  // Node's own handler would print the error's causes with all their properties, secrets included.
+  // Node's handler would print the error's causes with all their properties, including secrets.
   process.on('uncaughtException', (error) => process.exit(reportFailure(error)));
-  // The reader of a pipe has seen enough (`| head`).
+  // The reader of a pipe may close it early (`| head`).
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
     process.exit(exitCodes.done);
   });
-  // Set, not `process.exit`: what was written to a pipe must reach it.
+  // `process.exit` would lose output that has not reached a pipe.
   process.exitCode = await work(controller.signal).catch(reportFailure);
   process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
-  // A client that goes on connecting to a service that is away must not keep a process whose work is over.
+  // A client that keeps connecting to a service that is away must not keep the process alive.
   setTimeout(() => process.exit(), LINGER_MS).unref();
 }
 
@@ -78,7 +78,7 @@ function reportFailure(error: unknown): ExitCode {
   return error instanceof ConfigError ? exitCodes.wrongSettings : exitCodes.someWorkFailed;
 }
 
-/** One line, and the stack of a defect. Its causes may quote another program and are left out. */
+/** Returns one line, and the stack of a defect. Omits causes, which may quote another program. */
 function failureText(error: unknown): string {
   const message = messageOf(error);
   if (error instanceof EtlError || !(error instanceof Error)) return message;

@@ -1,19 +1,16 @@
 /** A text normalized for comparison, with the place of each character in the original. */
 export interface Reading {
   readonly text: string;
-  /** Where the character at this place begins in the original. */
+  /** Returns where the character at this place begins in the original. */
   from(at: number): number;
-  /** Where it ends. */
+  /** Returns where the character at this place ends in the original. */
   to(at: number): number;
 }
 
 /** The most layers of escapes that are removed. */
 const MAX_ESCAPES = 4;
 
-/**
- * Invisible characters (line breaks too) and the blanks behind them; signs with two spellings;
- * capitals.
- */
+/** Matches invisible characters with following blanks, signs with two spellings, and capitals. */
 const NORMALIZED = /(?:\u001b\[[0-9;?]*[ -/]*[@-~]|[\p{Cc}\p{Cf}\p{Zl}\p{Zp}])+ *|[\p{Lu} _-]/gu;
 
 /** Escapes of URLs, JSON, source code and HTML. A tag of HTML may split a word. */
@@ -23,8 +20,8 @@ const ESCAPES =
 const htmlNames: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
 
 /**
- * Lower case, without invisible characters. A blank equals `+`, as in forms; `-` and `_` as in
- * base64.
+ * Returns the text in lower case, without invisible characters. A blank equals `+`, as in forms;
+ * `-` and `_` as in base64.
  */
 export function plain(text: string): Reading {
   return normalized({ text, from: (at) => at, to: (at) => at + 1 });

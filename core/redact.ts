@@ -8,7 +8,7 @@ import { unescaped, plain, type Reading } from './reading.ts';
 
 export const REDACTED = '[secret]';
 
-/** A shorter secret is part of too many words: it is removed only where it is a word of its own. */
+/** A shorter secret is part of too many words, so it is removed only as a whole word. */
 const MIN_LENGTH = 4;
 /** Our own sentences may contain shorter secrets, and words, by chance. */
 const MIN_OWN_LENGTH = 8;
@@ -65,9 +65,7 @@ function hexForm(secret: Buffer): Form {
   return { text: secret.toString('hex'), isDistinctive: true, partDigits: 0 };
 }
 
-/**
- * The digits of the secret's base64 that do not depend on neighbours, such as a Basic user name.
- */
+/** Returns the base64 digits that do not depend on neighbours, such as a Basic user name. */
 function base64Form(secret: Buffer, before: number): Form {
   const bytes = Buffer.concat([Buffer.alloc(before), secret]);
   const digits = (bytes.length * 8) / 6;

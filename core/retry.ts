@@ -4,37 +4,37 @@ import { messageOf, RateLimitedError, RetriableError } from './errors.ts';
 import { logger } from './logger.ts';
 
 export interface RetryPolicy {
-  /** How often the work is tried in all. */
+  /** The total number of attempts. */
   readonly attempts: number;
   /** The first wait; each further one is twice as long, times a random factor between 1 and 2. */
   readonly firstDelayMs: number;
   readonly maxDelayMs: number;
-  /** How long one attempt may take, for work that asks its policy. */
+  /** The time limit of one attempt, for work that reads it. */
   readonly attemptMs?: number;
-  /** A server that asks to wait longer than this is not asked again; any wait is accepted if undefined. */
+  /** No retry if the server asks for a longer wait. If undefined, any wait is accepted. */
   readonly maxRetryAfterMs?: number;
-  /** Told of every failure that is followed by another attempt. */
+  /** Called after every failure that is retried. */
   readonly onRetry?: (error: RetriableError) => void;
   /** Called when an attempt succeeds after others failed. */
   readonly onRecovery?: () => void;
 }
 
-/** How long a service may take to answer a trivial request. */
+/** The time that a service has to answer a trivial request. */
 export const FIRST_ANSWER_MS = 15_000;
 
-/** For reading the source: about three minutes before a page is given up. */
+/** For reading the source: abandons a page after about three minutes. */
 export const sourceRetry: RetryPolicy = { attempts: 10, firstDelayMs: 250, maxDelayMs: 30_000 };
 
-/** For Kafka, the registry and ClickHouse once work is under way. */
+/** For Kafka, the registry and ClickHouse after the first contact. */
 export const serviceRetry: RetryPolicy = { attempts: 8, firstDelayMs: 200, maxDelayMs: 10_000 };
 
-/** For work that has nowhere else to go: until the signal aborts. */
+/** For work that cannot continue otherwise: retries until the signal aborts. */
 export const steadyRetry: RetryPolicy = { attempts: Infinity, firstDelayMs: 200, maxDelayMs: 5_000 };
 
-/** For work that is retried by its caller, or not at all. */
+/** For work that its caller retries, or that is not retried. */
 export const singleAttempt: RetryPolicy = { attempts: 1, firstDelayMs: 0, maxDelayMs: 0 };
 
-/** For the first contact with a service: a person is waiting for the answer. */
+/** For the first contact with a service, while a person waits. */
 export const probeRetry: RetryPolicy = {
   attempts: 2,
   attemptMs: FIRST_ANSWER_MS,
@@ -44,8 +44,9 @@ export const probeRetry: RetryPolicy = {
 };
 
 /**
- * The one place where anything is tried again: only a {@link RetriableError} is, with jittered exponential back-off and
- * at least the wait that the server asked for. Each attempt is `work`'s to bound in time.
+ * Runs work and retries it after a {@link RetriableError}, with jittered exponential back-off and
+ * at least the wait that the server asks for. Nothing else in the project retries. `work` limits
+ * the time of each attempt.
  *
  * @throws the last error, or the signal's reason.
  */
@@ -80,7 +81,7 @@ export async function retry<T>(
   });
 }
 
-/** How long the server asks to wait. */
+/** Returns how long the server asks to wait. */
 function wishOf(error: unknown): number | undefined {
   return error instanceof RateLimitedError ? error.retryAfterMs : undefined;
 }
@@ -89,5 +90,5 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await delay(ms, undefined, { signal }).catch(() => signal.throwIfAborted());
 }
 
-/** A longer wish of the server than this is not believed. */
+/** The longest wait that a server may ask for; longer ones are shortened. */
 export const MAX_RETRY_AFTER_MS = 120_000;

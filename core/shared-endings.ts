@@ -1,5 +1,5 @@
 /**
- * One line for each ending, with the streams that share it: a reason that concerns them all is said once.
+ * Returns one line for each ending, with the streams that share it, so that no reason is repeated.
  *
  * @param endings undefined for a stream that ended well.
  */

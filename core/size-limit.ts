@@ -20,7 +20,7 @@ export function setSizeLimit(mib: number): void {
   limitMib = mib;
 }
 
-/** The most bytes of a decompressed record batch, or of a body that is read whole. */
+/** Returns the most bytes of a decompressed record batch, or of a body that is read whole. */
 export function sizeLimit(): number {
   return limitMib * MIB;
 }

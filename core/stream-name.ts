@@ -1,25 +1,25 @@
 /**
- * A stream is one ChartMogul resource (`customers`). This file is the one place where the names that belong to a
- * stream are derived: its topic, its registry subject, its storage table and its view.
+ * A stream is one ChartMogul resource (`customers`). Only this file derives the names of a stream's
+ * topic, registry subject, storage table and view.
  */
 
 const CHECKPOINTS = 'checkpoints';
 const DEAD_LETTERS = 'dead-letters';
 
-/** Topics under the prefix that are no stream's. */
+/** Topics under the prefix that hold no stream. */
 const internalTopics = new Set([CHECKPOINTS, DEAD_LETTERS]);
 
-/** The topic of the producers' progress. */
+/** Returns the topic of the checkpoints. */
 export function checkpointsTopic(prefix: string): string {
   return `${prefix}${CHECKPOINTS}`;
 }
 
-/** The topic of the records and messages that were set aside. */
+/** Returns the topic of rejected records and messages. */
 export function deadLettersTopic(prefix: string): string {
   return `${prefix}${DEAD_LETTERS}`;
 }
 
-/** Of any prefix. */
+/** Returns whether the topic is a dead-letter topic of any prefix. */
 export function isDeadLettersTopic(topic: string): boolean {
   return topic.endsWith(DEAD_LETTERS);
 }
@@ -28,7 +28,7 @@ export function topicOf(prefix: string, stream: string): string {
   return `${prefix}${stream}`;
 }
 
-/** The stream of a topic, or undefined for a topic that holds no stream. */
+/** Returns the stream of a topic; undefined if the topic holds no stream. */
 export function streamOfTopic(prefix: string, topic: string): string | undefined {
   if (!topic.startsWith(prefix)) return undefined;
   const stream = topic.slice(prefix.length);
@@ -37,7 +37,7 @@ export function streamOfTopic(prefix: string, topic: string): string | undefined
     : undefined;
 }
 
-/** Why a topic under the prefix holds no stream; undefined for one that does, and for the project's own. */
+/** Returns why a topic under the prefix holds no stream; undefined if it does or is internal. */
 export function whyNoStream(prefix: string, topic: string): string | undefined {
   if (!topic.startsWith(prefix) || streamOfTopic(prefix, topic) !== undefined) return undefined;
   const rest = topic.slice(prefix.length);
@@ -51,29 +51,29 @@ export function subjectOf(prefix: string, stream: string): string {
   return `${topicOf(prefix, stream)}-value`;
 }
 
-/** The subject of the keys of a topic, by that of its values. */
+/** Returns the subject of a topic's keys, from the subject of its values. */
 export function keySubjectOf(subject: string): string {
   return subject.replace(/-value$/, '-key');
 }
 
-/** The table that the sink writes. */
+/** Returns the table that the sink writes. */
 export function storageTableOf(stream: string): string {
   return `${viewOf(stream)}_raw`;
 }
 
-/** The view that people read: the stream's name, with `_` for whatever would have to be quoted in SQL. */
+/** Returns the view that users read: the stream's name, with `_` for what SQL must quote. */
 export function viewOf(stream: string): string {
   return stream.replace(/[^A-Za-z0-9_]/g, '_').replace(/^(?=[0-9])/, '_');
 }
 
 const MAX_NAME = 100;
 
-/** What a topic under the prefix may be called behind it: whatever Kafka allows, if it is short enough for the names of tables. */
+/** Returns whether Kafka allows the name in a topic, and it is short enough for table names. */
 export function isStreamName(name: string): boolean {
   return /^[A-Za-z0-9._-]+$/.test(name) && name.length <= MAX_NAME;
 }
 
-/** What a stream of our own producers may be called: the same in topic, subject, table and view. */
+/** Returns whether a producer's stream may have the name, which is the same in topic and table. */
 export function isProducedName(name: string): boolean {
   return /^[a-z][a-z0-9_]*$/.test(name) && name.length <= MAX_NAME;
 }

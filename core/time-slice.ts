@@ -7,7 +7,7 @@ const SLICE_MS = 50;
 export class TimeSlice {
   #endMs = performance.now() + SLICE_MS;
 
-  /** Whether it is time to `await` {@link next}. */
+  /** Returns whether it is time to `await` {@link next}. */
   isOver(): boolean {
     return performance.now() >= this.#endMs;
   }

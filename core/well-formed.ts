@@ -1,6 +1,7 @@
 /**
- * The text as UTF-8 can hold it: a surrogate without its pair is U+FFFD and its four hex digits (`\ud83d` → `�d83d`). Different
- * texts stay different: where a text has such a sequence itself, `fffd` is put behind its U+FFFD.
+ * Returns the text in a form that UTF-8 can hold: a lone surrogate becomes U+FFFD and its four hex
+ * digits (`\ud83d` → `�d83d`). Different texts stay different: if a text has such a sequence
+ * itself, `fffd` follows its U+FFFD.
  */
 export function wellFormed(text: string): string {
   if (text.isWellFormed() && !text.includes('\ufffd')) return text;

@@ -20,8 +20,9 @@ export interface Launch {
 const gracePeriodMs = 12_000;
 
 /**
- * A process that outlives the command that starts it. Its id and identity are kept in `<folder>/<name>.pid`, so that
- * a later command finds it again and never signals a stranger who was given the same id.
+ * A process that outlives the command that starts it. `<folder>/<name>.pid` has its id and
+ * identity, so that a later command finds it again and never signals another process with the same
+ * id.
  */
 export class BackgroundProcess {
   readonly name: string;
@@ -36,7 +37,7 @@ export class BackgroundProcess {
     this.#record = new ProcessRecord(join(folder, `${name}.pid`));
   }
 
-  /** Its id while it runs. */
+  /** Returns its id while it runs. */
   pid(): number | undefined {
     return this.#record.read();
   }
@@ -64,7 +65,7 @@ export class BackgroundProcess {
     }
   }
 
-  /** Asks it to end, insists after a while. Nothing happens if it does not run. */
+  /** Asks the process to end, and kills it after a while. Does nothing if it does not run. */
   async stop(): Promise<void> {
     const isGone = () => this.pid() === undefined;
     this.#signal('SIGTERM');
@@ -79,7 +80,7 @@ export class BackgroundProcess {
     rmSync(this.#record.path, { force: true });
   }
 
-  /** The last lines it wrote, on one line. */
+  /** Returns the last lines that it wrote, on one line. */
   lastWords(): string {
     const lines = (readPrivate(this.logPath) ?? '').split('\n').filter((line) => line.trim() !== '');
     return lines.slice(-3).join(' | ').slice(-600);
@@ -95,7 +96,7 @@ export class BackgroundProcess {
     }
   }
 
-  /** A crash's log would otherwise be gone with the `up` that follows it. */
+  /** Keeps the log of a crash, which the next `up` would otherwise discard. */
   #keepPreviousLog(): void {
     try {
       renameSync(this.logPath, join(this.#folder, `${this.name}.previous.log`));

@@ -7,7 +7,10 @@ import { describeProcess, ProcessRecord } from './process-record.ts';
 
 const waitMs = 300_000;
 
-/** Does the work while no other process does any under the same path; a holder that was killed counts as gone. */
+/**
+ * Does the work while no other process does any under the same path. A killed holder counts as
+ * gone.
+ */
 export async function withLock<T>(
   path: string,
   signal: AbortSignal | undefined,
@@ -33,14 +36,16 @@ function tryTake(holder: ProcessRecord): boolean {
   return false;
 }
 
-/** A damaged lock, or a symbolic link, has no holder that could release it. */
+/**
+ * Discards a lock without a living holder: a damaged lock, or a symbolic link, is never released.
+ */
 function discardIfStale(holder: ProcessRecord): void {
   const { path } = holder;
   if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return;
   const judged = readPrivate(path);
   if (holder.read() !== undefined) return;
   try {
-    // Of several who find it stale, one succeeds in this.
+    // If several processes find it stale, one of them succeeds in this.
     const discarded = `${path}.${process.pid}`;
     renameSync(path, discarded);
     // If another command holds the lock by now, it keeps it.

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Asks until the answer is yes. @returns false when `ms` passed first. */
+/** Checks the condition until it is true; returns false if `ms` passed first. */
 export async function isTrueWithin(
   ms: number,
   condition: () => boolean | Promise<boolean>,

@@ -10,7 +10,7 @@ import { serviceNames, type Host, type ServiceName } from './service.ts';
 
 const composeFile = fileURLToPath(new URL('../docker-compose.yml', import.meta.url));
 
-/** True where a Docker engine answers and knows `compose`. */
+/** Returns whether a Docker engine answers and knows `compose`. */
 export async function hasDocker(signal: AbortSignal): Promise<boolean> {
   try {
     await runProgram('docker', ['version', '--format', '{{.Server.Version}}'], { signal, timeout: 5_000 });
@@ -22,7 +22,10 @@ export async function hasDocker(signal: AbortSignal): Promise<boolean> {
   }
 }
 
-/** The services as containers of docker-compose.yml; a folder of its own makes a project of its own. */
+/**
+ * Returns the services as containers of docker-compose.yml; each folder has its own Compose
+ * project.
+ */
 export function dockerHost(settings: Settings, folder: string): Host {
   const addresses: Readonly<Record<ServiceName, LocalAddress>> = {
     kafka: published(kafkaAddress(settings)),
@@ -78,7 +81,7 @@ export interface Container {
   readonly Health: string;
 }
 
-/** One JSON object per line, or one array in older versions. */
+/** Parses one JSON object per line, or the single array of older versions. */
 export function parseContainers(text: string): readonly Container[] {
   return text
     .split('\n')

@@ -7,8 +7,8 @@ import { logger } from '../core/logger.ts';
 const drainMs = 8_000;
 
 /**
- * Listens at the URL's host and port until the signal aborts; then accepts no new request, lets the running ones
- * finish for a while, and returns.
+ * Listens at the URL's host and port until the signal aborts; then accepts no new request, lets the
+ * running ones finish for a while, and returns.
  */
 export async function listenUntil(server: Server, url: URL, signal: AbortSignal): Promise<void> {
   const host = url.hostname.replace(/^\[|\]$/g, '');

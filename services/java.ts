@@ -11,16 +11,19 @@ const pom = fileURLToPath(new URL('pom.xml', import.meta.url));
 const checksums = fileURLToPath(new URL('java-packages.sha256', import.meta.url));
 
 /**
- * In the checkout, not under DATA_DIR: runs with folders of their own then share one download. The name follows the
- * POM, so new versions are fetched by themselves.
+ * In the checkout, not under DATA_DIR, so that runs with folders of their own share one download.
+ * The name follows the POM, so new versions are fetched automatically.
  */
 const store = fileURLToPath(new URL('../.data/java/', import.meta.url));
 
-/** Flags for short-lived small JVMs: they start twice as fast, and peak speed does not matter here. */
+/**
+ * Flags for short-lived small JVMs: they start twice as fast, and peak speed does not matter here.
+ */
 export const quickStart = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xshare:auto'];
 
 /**
- * The folder with `kafka/*.jar` and `registry/`, fetched through Maven the first time. Two runs may do so at once.
+ * Returns the folder with `kafka/*.jar` and `registry/`; fetches it through Maven the first time.
+ * Two runs may do so at once.
  *
  * @throws LocalServiceError saying what to install.
  */
@@ -31,7 +34,7 @@ export function javaPackages(signal: AbortSignal): Promise<string> {
   return fetching;
 }
 
-/** Kafka and the registry ask at the same time. */
+/** Kafka and the registry request it at the same time. */
 let fetching: Promise<string> | undefined;
 
 async function fetchOnce(signal: AbortSignal): Promise<string> {
@@ -90,7 +93,7 @@ async function requireJava(signal: AbortSignal): Promise<void> {
   }
 }
 
-/** Everything a failed command printed, its stderr and stdout in one. */
+/** Returns everything that a failed command printed, stderr and stdout in one. */
 export function output(error: unknown): string {
   const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
   return `${stderr}${stdout}`;

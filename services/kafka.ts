@@ -10,7 +10,7 @@ import { javaPackages, output, quickStart } from './java.ts';
 import { freePort, kafkaAddress, type LocalAddress } from './local-address.ts';
 import type { LocalService } from './service.ts';
 
-/** Kafka as one process that is broker and controller in one (KRaft). */
+/** Returns Kafka as one process that is both broker and controller (KRaft). */
 export function kafkaService(settings: Settings, folder: string): LocalService {
   const address = kafkaAddress(settings);
   const broker = new BackgroundProcess(folder, 'kafka');
@@ -62,7 +62,7 @@ export function kafkaService(settings: Settings, folder: string): LocalService {
   };
 }
 
-/** Gives the data folder its identity; Kafka refuses to start in one that has none. */
+/** Gives the data folder its identity; Kafka refuses to start in a folder without one. */
 async function format(java: readonly string[], folder: string, signal: AbortSignal): Promise<void> {
   const args = [...java, 'kafka.tools.StorageTool', 'format', '--ignore-formatted'];
   try {
@@ -82,7 +82,7 @@ async function format(java: readonly string[], folder: string, signal: AbortSign
 /** Any 16 bytes will do: two clusters on one machine never meet. */
 const clusterId = Buffer.from('local-services-1').toString('base64url');
 
-/** Paths are relative to the service's folder, so that no folder name needs escaping. */
+/** Returns Kafka's settings. Paths are relative to the service's folder: none needs escaping. */
 function serverProperties({ host, port }: LocalAddress, controllerPort: number): string {
   const name = host.includes(':') ? `[${host}]` : host;
   return `process.roles=broker,controller

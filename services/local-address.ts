@@ -7,13 +7,16 @@ import { ConfigError, LocalServiceError } from '../core/errors.ts';
 /** The address of a local service, and its setting. */
 export interface LocalAddress {
   readonly setting: SettingName;
-  /** As in the setting. */
+  /** The address as the setting has it. */
   readonly text: string;
   readonly host: string;
   readonly port: number;
 }
 
-/** @throws ConfigError where the setting does not point to this machine, or to something a local service cannot be. */
+/**
+ * @throws ConfigError if the setting points to another machine, or to something that no local
+ *   service can be.
+ */
 export function kafkaAddress({ kafka }: Settings): LocalAddress {
   const [text = ''] = kafka.brokers;
   if (kafka.ssl) throw new ConfigError('KAFKA_SSL must be false for local services; got true');
@@ -21,7 +24,10 @@ export function kafkaAddress({ kafka }: Settings): LocalAddress {
   return loopback({ setting: 'KAFKA_BROKERS', text, ...splitBroker(text) });
 }
 
-/** The registry answers on its root, as Confluent's does, and under the path that Apicurio has for the same API. */
+/**
+ * The registry answers on its root, as Confluent's does, and under the path that Apicurio has for
+ * the same API.
+ */
 export const compatibilityPath = '/apis/ccompat/v7';
 
 export function registryAddress({ schemaRegistry }: Settings): LocalAddress {
@@ -51,7 +57,7 @@ function loopback(address: LocalAddress): LocalAddress {
   );
 }
 
-/** @throws LocalServiceError naming the setting where something else listens there. */
+/** @throws LocalServiceError naming the setting if something else listens there. */
 export async function requireFree({ setting, text, host, port }: LocalAddress): Promise<void> {
   try {
     await listenOnce(host, port);

@@ -15,10 +15,10 @@ import {
 export type { ServiceName, ServiceStatus, StartedService } from './service.ts';
 
 /**
- * Brings up what is not up, all at once, and returns when every service answers: as containers where a Docker engine
- * answers, else as processes of this machine.
+ * Starts the services that are not running, all at once, and returns when every service answers.
+ * They are containers if a Docker engine answers, else processes of this machine.
  *
- * @throws ConfigError where a setting does not point to this machine.
+ * @throws ConfigError if a setting does not point to this machine.
  * @throws LocalServiceError naming the service, its address and its log.
  */
 export async function startServices(
@@ -33,7 +33,7 @@ export async function startServices(
   });
 }
 
-/** Ends the services, or only those named, in the opposite order of their dependence. Their data stays. */
+/** Stops all or only the named services, in the reverse order of dependence. Their data stays. */
 export async function stopServices(
   settings: Settings,
   only: readonly ServiceName[] = serviceNames,
@@ -55,7 +55,9 @@ function servicesFolder({ dataDir }: Settings): string {
   return resolve(dataDir, 'services');
 }
 
-/** Data made by one kind of host is of no use to the other: a folder stays with the one it began with. */
+/**
+ * Returns the host that the folder began with: data of one kind of host is of no use to the other.
+ */
 function rememberedHost(settings: Settings, folder: string): Host | undefined {
   const kind = readPrivate(join(folder, 'host'))?.trim();
   return kind === 'docker' || kind === 'processes' ? hosts[kind](settings, folder) : undefined;

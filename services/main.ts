@@ -16,7 +16,9 @@ async function up(settings: Settings, signal: AbortSignal): Promise<ExitCode> {
   return exitCodes.done;
 }
 
-/** Does not print a password that the user has set. */
+/**
+ * Returns the exports of generated credentials, and nothing if the user has set another password.
+ */
 function credentialExports({ clickhouse, dataDir }: Settings): string[] {
   const { credentials } = clickhouse;
   const local = findLocalCredentials(dataDir, clickhouse.url, credentials?.username);

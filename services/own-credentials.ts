@@ -1,7 +1,9 @@
 import { hasPassword, type Settings } from '../core/settings/config.ts';
 import { ensureLocalCredentials } from '../core/settings/local-credentials.ts';
 
-/** Settings to start ClickHouse with: it always has a password, from the settings or generated. */
+/**
+ * Returns settings to start ClickHouse with: they always have a password, configured or generated.
+ */
 export function withLocalCredentials(settings: Settings): Settings {
   const { clickhouse, dataDir } = settings;
   if (hasPassword(clickhouse.credentials)) return settings;

@@ -13,10 +13,12 @@ import type { Host, LocalService, ServiceName, ServiceStatus, StartedService } f
 
 const readyWithinMs = 120_000;
 
-/** For one that runs already: it is ready, or busy, or listens where an earlier setting said. */
+/**
+ * Limits the wait for a running service: it is ready, or busy, or listens at an earlier address.
+ */
 const answersWithinMs = 20_000;
 
-/** The services as processes of this machine, with their files under `folder`. */
+/** Returns the services as processes of this machine, with their files under `folder`. */
 export function processHost(settings: Settings, folder: string): Host {
   const servicesOf = (complete: Settings): readonly LocalService[] => [
     kafkaService(complete, join(folder, 'kafka')),
@@ -28,7 +30,8 @@ export function processHost(settings: Settings, folder: string): Host {
     async start(signal) {
       const clickhouse = services.find(({ name }) => name === 'clickhouse');
       const isUp = clickhouse !== undefined && isRunning(clickhouse);
-      // Before there is a credential for its address: whatever listens there already must never get it.
+      // Runs before a credential for the address exists: another process that listens there must
+      // never get it.
       if (clickhouse !== undefined && !isUp) await makeWay(clickhouse);
       const complete = isUp ? settings : withLocalCredentials(settings);
       const started = await startAll(servicesOf(complete), signal);
@@ -49,7 +52,7 @@ export function processHost(settings: Settings, folder: string): Host {
   };
 }
 
-/** All at once, since most of the time goes into waiting; when one fails, the others are not waited for. */
+/** Starts all at once: most of the time is waiting. If one fails, does not wait for the others. */
 async function startAll(
   services: readonly LocalService[],
   signal: AbortSignal,
@@ -70,7 +73,11 @@ async function startAll(
   return Promise.all(starting);
 }
 
-/** Stops what is left of a service that was killed. @throws ConfigError where something else listens at its address. */
+/**
+ * Stops what is left of a service that was killed.
+ *
+ * @throws ConfigError if something else listens at its address.
+ */
 async function makeWay(service: LocalService): Promise<void> {
   await stop(service);
   await requireFree(service.address);

@@ -4,14 +4,14 @@ import { askProgram } from '../core/child-process.ts';
 const hasProc = existsSync('/proc/self/stat');
 
 /**
- * Returns what distinguishes a running process from a later one with the same id; undefined once it has ended, also while
- * its parent has not yet collected it.
+ * Returns what distinguishes a running process from a later one with the same id; undefined once it
+ * has ended, even if its parent has not yet collected it.
  */
 export function processIdentity(pid: number): string | undefined {
   return hasProc ? identityFromProc(pid) : identityFromPs(pid);
 }
 
-/** Resident memory in bytes, undefined where the process is gone. */
+/** Returns the resident memory in bytes; undefined if the process is gone. */
 export function residentBytes(pid: number): number | undefined {
   const kibibytes = hasProc
     ? /^VmRSS:\s+(\d+) kB$/m.exec(readProc(`/proc/${pid}/status`))?.[1]
@@ -20,7 +20,8 @@ export function residentBytes(pid: number): number | undefined {
 }
 
 function identityFromProc(pid: number): string | undefined {
-  // The name in parentheses may hold anything; what follows it is numbers. State is field 3, start time field 22.
+  // The name in parentheses may hold anything; numbers follow it. Field 3 is the state, field 22
+  // the start time.
   const fields = readProc(`/proc/${pid}/stat`).split(') ').at(-1)?.split(' ') ?? [];
   const [state] = fields;
   const startedAt = fields[19];

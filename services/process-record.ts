@@ -2,7 +2,7 @@ import { logger } from '../core/logger.ts';
 import { readPrivate } from '../core/private-files.ts';
 import { processIdentity } from './process-identity.ts';
 
-/** The content of a {@link ProcessRecord} for this process. */
+/** Returns the content of a {@link ProcessRecord} for this process. */
 export function describeProcess(pid: number): string {
   return JSON.stringify({ pid, identity: processIdentity(pid) ?? '' });
 }
@@ -19,7 +19,7 @@ export class ProcessRecord {
     this.path = path;
   }
 
-  /** The id of the process while it runs. */
+  /** Returns the id of the process while it runs. */
   read(): number | undefined {
     const text = readPrivate(this.path);
     if (text === undefined) return undefined;

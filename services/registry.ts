@@ -12,8 +12,8 @@ const startScript = fileURLToPath(new URL('../start.mjs', import.meta.url));
 const jar = 'apicurio-registry-app-3.0.9-runner.jar';
 
 /**
- * Apicurio's registry, which keeps its schemas in Kafka, on a port of its own; and before it, where SCHEMA_REGISTRY_URL
- * points, a small front that answers on the paths Confluent's registry has.
+ * Returns Apicurio's registry, which keeps its schemas in Kafka, on a port of its own. A small
+ * front listens at SCHEMA_REGISTRY_URL and answers on the paths of Confluent's registry.
  */
 export function registryService(settings: Settings, folder: string): LocalService {
   const address = registryAddress(settings);
@@ -63,7 +63,7 @@ function apicurioSettings(host: string, port: number, brokers: string): Record<s
     QUARKUS_HTTP_ACCESS_LOG_ENABLED: 'false',
     APICURIO_STORAGE_KIND: 'kafkasql',
     APICURIO_KAFKASQL_BOOTSTRAP_SERVERS: brokers,
-    // How long it waits for more of its journal before it declares itself ready; 5 s by default.
+    // How long the registry waits for more of its journal before it reports ready; 5 s by default.
     APICURIO_KAFKASQL_CONSUMER_POLL_TIMEOUT: '100',
   };
 }

@@ -1,7 +1,7 @@
 import type { BackgroundProcess } from './background-process.ts';
 import type { LocalAddress } from './local-address.ts';
 
-/** In the order in which they depend on each other. */
+/** In the order in which the services depend on each other. */
 export const serviceNames = ['kafka', 'registry', 'clickhouse'] as const;
 export type ServiceName = (typeof serviceNames)[number];
 
@@ -9,18 +9,18 @@ export type ServiceName = (typeof serviceNames)[number];
 export interface LocalService {
   readonly name: ServiceName;
   readonly address: LocalAddress;
-  /** In the order they start; they stop in the opposite one. */
+  /** In the order in which they start; they stop in the reverse order. */
   readonly processes: readonly BackgroundProcess[];
   /** Starts the processes and returns without waiting for them to be ready. */
   start(signal: AbortSignal): Promise<void>;
-  /** True once a client's first request would be answered. Answers within seconds and never throws. */
+  /** Returns whether a client's first request would succeed, within seconds. Never throws. */
   isReady(): Promise<boolean>;
 }
 
 export interface StartedService {
   readonly name: ServiceName;
   readonly address: string;
-  /** It was already running: a caller that did not start it must not stop it. */
+  /** Whether it was already running: a caller that did not start it must not stop it. */
   readonly alreadyRunning: boolean;
 }
 

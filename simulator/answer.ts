@@ -14,12 +14,12 @@ export function ok(record: Rendered): Answer {
   return { status: 200, type: json, body: toJson(record) };
 }
 
-/** An error in the gateway's shape. */
+/** Returns an error in the gateway's shape. */
 export function refusal(status: number, message: string, param: string | null = null): Answer {
   return { status, type: json, body: JSON.stringify({ code: status, message, param }) };
 }
 
-/** A 404 in the shape of the older back end. */
+/** Returns a 404 in the shape of the older back end. */
 export function notFound(what: string): Answer {
   return { status: 404, type: json, body: JSON.stringify({ error: `${what} not found` }) };
 }
@@ -28,7 +28,7 @@ export function plainText(status: number, text: string): Answer {
   return { status, type: 'text/plain', body: text };
 }
 
-/** Thrown where a request turns out wrong while it is being answered. */
+/** Thrown if a request proves wrong while it is being answered. */
 export class RefusedError extends Error {
   override readonly name = 'RefusedError';
   readonly answer: Answer;

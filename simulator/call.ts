@@ -4,7 +4,7 @@ import type { Answer } from './answer.ts';
 /** One request, with what its answer is made from. */
 export interface Call {
   readonly method: string;
-  /** Without the `/v1` before it. */
+  /** The path without `/v1`. */
   readonly path: string;
   readonly query: URLSearchParams;
   readonly body: unknown;
@@ -16,12 +16,12 @@ export interface Call {
 /** Answers a call; `first` and `second` are the parts of the path that the route leaves open. */
 export type Handler = (call: Call, first: string, second: string) => Answer;
 
-/** `GET` or `POST`, a path with `:name` for what is left open, and who answers. */
+/** Method, path with `:name` for each open part, and handler. */
 export type Route = readonly [method: string, path: string, handler: Handler];
 
 export type Router = (call: Call) => Answer | undefined;
 
-/** The first route that fits answers. */
+/** Returns a router: the first route that fits answers. */
 export function createRouter(routes: readonly Route[]): Router {
   const compiled = routes.map(([method, path, handler]) => ({
     method,

@@ -19,7 +19,7 @@ export type DltPaging = 'cursor' | 'pages';
 
 const notThere: Handler = () => refusal(404, 'Not found');
 
-/** A list that the real API lacks: every row is known by its place. */
+/** Returns a list that the real API lacks: each row is identified by its place. */
 function listOf(
   records: () => Iterable<Rendered>,
 ): List<{ readonly record: Rendered; readonly place: number }> {
@@ -63,8 +63,9 @@ function accountSources(world: World): Rendered[] {
 }
 
 /**
- * The addresses and list keys of dltHub's ChartMogul page, and a 404 for the real ones that the page replaces. They
- * walk whole lists where the real ones do not, so they are for small accounts.
+ * Returns the addresses and list keys of dltHub's ChartMogul page, and a 404 for the real ones that
+ * the page replaces. They walk whole lists where the real ones do not, so they are for small
+ * accounts.
  */
 export function dltRoutes(paging: DltPaging): readonly Route[] {
   const page = <Item>(list: List<Item>, query: URLSearchParams): Answer =>

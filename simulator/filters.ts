@@ -3,10 +3,10 @@ import type { Rendered } from './data/rendered.ts';
 /** Whether a record passes a filter's value. */
 export type Test = (record: Rendered, value: string) => boolean;
 
-/** A filter is a parameter's name (and compares the field of that name), or comes with a test of its own. */
+/** By parameter name. A filter without a test of its own compares the field of that name. */
 export type Filters = Readonly<Record<string, Test | true>>;
 
-/** Keeps the records that pass every filter the query names. */
+/** Returns a test that accepts the records that pass every filter in the query. */
 export function accepting(query: URLSearchParams, filters: Filters): (record: Rendered) => boolean {
   const asked = Object.entries(filters).flatMap(([name, test]) => {
     const value = query.get(name);
@@ -16,19 +16,19 @@ export function accepting(query: URLSearchParams, filters: Filters): (record: Re
   return (record) => asked.every((passes) => passes(record));
 }
 
-/** A date or time field that is on the filter's day or after it. */
+/** Accepts a date or time field that is on the filter's day or after it. */
 export const onOrAfter =
   (field: string): Test =>
   (record, value) =>
     String(record[field]).slice(0, value.length) >= value;
 
-/** A date or time field that is on the filter's day or before it. */
+/** Accepts a date or time field that is on the filter's day or before it. */
 export const onOrBefore =
   (field: string): Test =>
   (record, value) =>
     String(record[field]).slice(0, value.length) <= value;
 
-/** A list field that has the value among its own. */
+/** Accepts a list field that has the value among its own. */
 export const holds =
   (field: string): Test =>
   (record, value) => {

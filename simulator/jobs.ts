@@ -25,7 +25,10 @@ interface Import {
 
 const importStatuses = ['queued', 'processing', 'completed'] as const;
 
-/** Work that continues after the answer: imports and exports of activities. Each poll advances it one step. */
+/**
+ * Work that continues after the answer: imports and exports of activities. Each poll advances it by
+ * one step.
+ */
 export class Jobs {
   readonly #exports = new Map<string, Export>();
   readonly #imports = new Map<string, Import>();
@@ -49,7 +52,9 @@ export class Jobs {
     return ok(exportOf(world, id, job, job.polls > 1 ? `${origin}/exports/${id}.csv` : null));
   }
 
-  /** The file of a finished export. The one address outside `/v1`: like a signed address, it needs no key. */
+  /**
+   * Returns a finished export. The only address outside `/v1`: like a signed one, it needs no key.
+   */
   file(world: World, path: string): Answer | undefined {
     const job = this.#exports.get(/^\/exports\/([0-9a-f-]+)\.csv$/.exec(path)?.[1] ?? '');
     return job === undefined ? undefined : { status: 200, type: 'text/csv', body: csvOf(world, job.window) };

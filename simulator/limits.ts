@@ -1,7 +1,7 @@
 import { refusal, type Answer } from './answer.ts';
 import type { SimulatorOptions } from './options.ts';
 
-/** Counts what is going on and refuses what is too much: 429 for too often, 503 for too many at a time. */
+/** Counts requests and refuses excess ones: 429 for too often, 503 for too many at a time. */
 export class Limits {
   readonly #options: SimulatorOptions;
   readonly #now: () => number;
@@ -19,7 +19,9 @@ export class Limits {
     return this.#inFlight;
   }
 
-  /** Takes a request in. Every one that entered has to leave, also one that is refused. */
+  /**
+   * Registers a request; returns its refusal, if any. Every request must leave, also a refused one.
+   */
   enter(): Answer | undefined {
     this.#inFlight++;
     const { connectionLimit, rateLimit } = this.#options;

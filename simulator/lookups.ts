@@ -15,7 +15,7 @@ const kinds = {
 
 export type NestedKind = keyof typeof kinds;
 
-/** One of them by its uuid. */
+/** Returns one of them by its uuid. */
 export function byUuid(call: Call, nested: NestedKind, uuid: string): Answer {
   const key = keyOf(call.world.random, kinds[nested].uuid, uuid);
   const invoice = key && { member: key.member, ordinal: Math.floor(key.ordinal / perInvoice) };
@@ -23,7 +23,10 @@ export function byUuid(call: Call, nested: NestedKind, uuid: string): Answer {
   return found === undefined ? notFound(kinds[nested].what) : ok(found);
 }
 
-/** The first of an invoice by the name its data source gave it. Not a list: both parameters are required. */
+/**
+ * Returns the first row of an invoice with the name that its data source gave it. Not a list: both
+ * parameters are required.
+ */
 export function byExternalId(call: Call, nested: NestedKind): Answer {
   for (const name of ['data_source_uuid', 'external_id']) {
     if (!call.query.has(name)) return refusal(400, `Parameter "${name}" is missing`, name);

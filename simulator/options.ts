@@ -2,11 +2,11 @@ import type { WorldOptions } from './data/world.ts';
 
 /** The behaviour of the simulated account and its API. */
 export interface SimulatorOptions extends WorldOptions {
-  /** The only key that is let in; any, where there is none. */
+  /** The only accepted key; undefined accepts any. */
   readonly apiKey: string | undefined;
   /** Requests a second before 429; 0 for no limit. */
   readonly rateLimit: number;
-  /** Seconds that a 429 asks for in `Retry-After`; no such header where undefined. */
+  /** Seconds that a 429 asks for in `Retry-After`; undefined omits the header. */
   readonly retryAfter: number | undefined;
   /** Requests at a time before 503; 0 for no limit. */
   readonly connectionLimit: number;
@@ -16,9 +16,12 @@ export interface SimulatorOptions extends WorldOptions {
   readonly faults: number;
   /** Whether the cursor of `/activities` skips a row after each page, as recorded, or not. */
   readonly activitiesCursor: 'faulty' | 'sound';
-  /** Serve the addresses of dltHub's page, paged by cursor or by page number, in place of those it lacks. */
+  /**
+   * Serves the addresses of dltHub's page, paged by cursor or by page number, in place of those it
+   * lacks.
+   */
   readonly dltAddresses: 'cursor' | 'pages' | undefined;
-  /** Take `page=` instead of refusing it. */
+  /** Accepts `page=` instead of refusing it. */
   readonly allowPage: boolean;
 }
 

@@ -13,7 +13,7 @@ export interface List<Item> {
   readonly extra?: Rendered;
   rows(cursor: string | undefined): Iterable<Item>;
   render(item: Item): Rendered;
-  /** False for a row that the query's filters leave out. */
+  /** Returns false for a row that the query's filters exclude. */
   accepts(record: Rendered): boolean;
   /** Returns the cursor after this row. `next` is the following row, if any. */
   cursorOf(item: Item, next: Item | undefined): string;
@@ -24,7 +24,7 @@ export type LegacyShape = 'customers' | 'search' | 'pages' | 'page' | 'per_page'
 const largestPage = 200;
 const noCursor = { cursor: null };
 
-/** One page of a list, as the query asks for it. */
+/** Returns one page of a list, as the query asks for it. */
 export function pageOf<Item>(list: List<Item>, query: URLSearchParams): Answer {
   if (query.has('page')) return numberedPageOf(list, query);
   const cursor = query.get('cursor') ?? undefined;
@@ -55,7 +55,10 @@ export function pageOf<Item>(list: List<Item>, query: URLSearchParams): Answer {
   };
 }
 
-/** The old paging, by number. It has to count all rows, as the API's own cost was: for small accounts only. */
+/**
+ * Returns a page of the old paging, by number. It must count all rows, as the API's cost was: for
+ * small accounts only.
+ */
 export function numberedPageOf<Item>(list: List<Item>, query: URLSearchParams): Answer {
   const perPage = perPageOf(query);
   const page = Math.max(Number(query.get('page') ?? 1) || 1, 1);
@@ -77,7 +80,7 @@ function answerWith(key: string, records: readonly string[], rest: Rendered): An
   };
 }
 
-/** Every row of a list that its filters leave in. */
+/** Yields every row of a list that its filters keep. */
 export function* allOf<Item>(list: List<Item>): Iterable<Rendered> {
   for (const item of list.rows(undefined)) {
     const record = list.render(item);
@@ -85,13 +88,16 @@ export function* allOf<Item>(list: List<Item>): Iterable<Rendered> {
   }
 }
 
-/** The default is also the maximum. */
+/** Returns the page size. The default is also the maximum. */
 export function perPageOf(query: URLSearchParams): number {
   const asked = Number(query.get('per_page') ?? query.get('per-page') ?? largestPage);
   return Number.isInteger(asked) && asked >= 1 ? Math.min(asked, largestPage) : largestPage;
 }
 
-/** Counting all rows would cost more than the page, so the totals are as senseless as some recorded ones. */
+/**
+ * Returns the keys of the old paging. Counting all rows would cost more than the page, so the
+ * totals are as senseless as some recorded ones.
+ */
 function legacyKeys(shape: LegacyShape, perPage: number, hasMore: boolean): Rendered {
   const totalPages = hasMore ? 0 : 1;
   switch (shape) {
@@ -116,12 +122,12 @@ export function badCursor(): RefusedError {
   return new RefusedError(refusal(400, 'Parameter "cursor" is invalid', 'cursor'));
 }
 
-/** `time&id` in base64, as the API's own cursors are made. */
+/** Returns `time&id` in base64, as in the API's own cursors. */
 export function toCursor(time: string, id: string | number): string {
   return Buffer.from(`${time}&${id}`).toString('base64');
 }
 
-/** The id inside a cursor. */
+/** Returns the id inside a cursor. */
 export function idInCursor(cursor: string): string {
   const text = Buffer.from(cursor, 'base64').toString('utf8');
   const match = /^(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z)?&([\w-]+)$/.exec(text);

@@ -25,7 +25,7 @@ function created<Item extends Key>(kind: CreatedKind<Item>): Handler {
   return ({ world, query }) => pageOf(createdList(world, query, kind), query);
 }
 
-/** A record of a created list by its uuid. */
+/** Returns the handler for a record of a created list by its uuid. */
 function single<Item extends Key>(kind: CreatedKind<Item>, what: string): Handler {
   return ({ world }, uuid) => {
     const key = keyOf(world.random, kind.uuid, uuid);
@@ -35,7 +35,7 @@ function single<Item extends Key>(kind: CreatedKind<Item>, what: string): Handle
   };
 }
 
-/** Answers about the living customer that the path names. */
+/** Returns a handler that answers about the living customer that the path names. */
 function ofCustomer(answer: (call: Call, holder: number) => Answer): Handler {
   return (call, uuid) => {
     const holder = holderByUuid(call.world, uuid);
@@ -134,7 +134,7 @@ const customerRoutes: readonly Route[] = [
   ],
 ];
 
-/** Every address of the real API. */
+/** Returns every address of the real API. */
 export function createRoutes(jobs: Jobs, activitiesCursor: ActivitiesCursor): readonly Route[] {
   return [
     ['GET', '/ping', () => ok({ data: 'pong!' })],

@@ -52,7 +52,8 @@ export async function sendFault(
       response.destroy();
       return;
     case 'hang':
-      // No answer: the connection stays open until the client loses patience, or the simulator stops.
+      // No answer: the connection stays open until the client loses patience, or the simulator
+      // stops.
       return;
   }
 }

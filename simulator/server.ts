@@ -20,7 +20,7 @@ export interface ListeningSimulator {
   readonly close: () => Promise<void>;
 }
 
-/** Opens the simulator on a loopback port; 0 picks a free one. `now` is the clock of its rate limit, in ms. */
+/** Opens the simulator on a loopback port; 0 picks one. `now` is its rate limit's clock in ms. */
 export async function listen(
   simulator: Simulator,
   port: number,
@@ -31,7 +31,7 @@ export async function listen(
   const faults = new Faults(options);
   const statistics = new Statistics();
   const stopped = new AbortController();
-  // Every answer that waits listens to it.
+  // Every waiting answer listens to it.
   setMaxListeners(0, stopped.signal);
 
   async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -98,7 +98,7 @@ const tooLarge = Symbol('too large');
 const MAX_BODY_BYTES = 1024 * 1024;
 const MAX_CONTROL_BYTES = 4096;
 
-/** A web page of any origin can send a body that is not declared as JSON. */
+/** Reads a body declared as JSON. A web page of any origin can send a body that is not. */
 async function controlBody(request: IncomingMessage): Promise<{ refused?: Answer; body?: unknown }> {
   const isJson = /^application\/json *(;|$)/i.test(request.headers['content-type'] ?? '');
   if (hasBody(request) && !isJson) {

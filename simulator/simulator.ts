@@ -13,7 +13,7 @@ import { streams } from './streams.ts';
 /** A request as it comes from the network, or from a test without one. */
 export interface SimulatorRequest {
   readonly method: string;
-  /** From the first slash on: `/v1/customers?per_page=2`. */
+  /** The URL from the first slash on: `/v1/customers?per_page=2`. */
   readonly url: string;
   readonly authorization?: string | undefined;
   readonly body?: unknown;
@@ -40,7 +40,7 @@ export class Simulator {
     return this.#world.revision;
   }
 
-  /** Moves the data on, or back. */
+  /** Moves the data to a later or earlier revision. */
   moveTo(revision: number): void {
     if (!Number.isInteger(revision) || revision < 0 || revision > lastRevision) {
       throw new RangeError(`a revision is an integer from 0 to ${lastRevision}`);
@@ -48,14 +48,15 @@ export class Simulator {
     this.#world = new World({ ...this.options, revision });
   }
 
-  /** Names of the streams of which the truth is known. */
+  /** Names of the streams whose truth is known. */
   get streams(): string[] {
     return Object.keys(streams);
   }
 
   /**
-   * Every record that a complete and correct extractor finds now in a stream, as the API shows it without optional
-   * parts: invalid and disabled rows too, child rows with their parent's key, metrics with `interval`.
+   * Returns every record that a complete and correct extractor finds now in a stream, as the API
+   * shows it without optional parts: invalid and disabled rows too, child rows with their parent's
+   * key, metrics with `interval`.
    */
   truth(stream: string, interval: Interval = 'month'): Iterable<Rendered> {
     const records = streams[stream];
@@ -101,7 +102,7 @@ export class Simulator {
   }
 }
 
-/** A simulator with standard options where none are given. */
+/** Creates a simulator with standard options by default. */
 export function createSimulator(options: Partial<SimulatorOptions> = {}): Simulator {
   return new Simulator({ ...standardOptions, ...options });
 }

@@ -25,12 +25,12 @@ const all = <Item extends Key>(kind: CreatedKind<Item>): Stream => {
   return (world) => allOf(createdList(world, everything, kind));
 };
 
-/** Every record a complete extractor finds now, child rows with their parent's key. */
+/** Returns every record that a complete extractor finds now, child rows with their parent's key. */
 export type Stream = (world: World, interval: Interval) => Iterable<Rendered>;
 
 const noExpansions = { processingStatus: false, autoChurn: false, invoiceHandling: false };
 
-/** By stream name, and lazily: a stream may hold millions of records. */
+/** The streams by name. They are lazy: a stream may hold millions of records. */
 export const streams: Readonly<Record<string, Stream>> = {
   account: (world) => [renderAccount(world, [])],
   data_sources: (world) => dataSources.map((source) => renderDataSource(world, source, noExpansions)),

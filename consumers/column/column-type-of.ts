@@ -27,20 +27,21 @@ const MAX_DECIMAL_DIGITS = 76;
 const MAX_VARIANT_MEMBERS = 255;
 
 /**
- * Returns the column type for a field; undefined for a field that is always null, which has no type yet.
+ * Returns the column type for a field; undefined for a field that is always null, which has no type
+ * yet.
  *
- * A null record becomes a Tuple of nulls, a null array or map an empty one. A union of several scalars
- * is a Variant, so that one field stays one column and its values keep their types. A union with a
- * record, array or map is JSON text (see `isJsonText`). Our own producers write neither: they add a
- * variant field, `<field>__v_<kind>`, for a value of another kind.
+ * A null record becomes a Tuple of nulls, a null array or map an empty one. A union of several
+ * scalars is a Variant, so that one field stays one column and its values keep their types. A union
+ * with a record, array or map is JSON text (see `isJsonText`). Our own producers write neither:
+ * they add a variant field, `<field>__v_<kind>`, for a value of another kind.
  */
 export function columnTypeOf(type: WriterType): ColumnType | undefined {
   return isAlwaysNull(type) ? undefined : innerType(type);
 }
 
 /**
- * Returns the column type for a field of the primary key. It is never null, and its values have the text
- * of the message key, since neither the sorting key nor message keys can ever change.
+ * Returns the column type for a field of the primary key. It is never null, and its values have the
+ * text of the message key, since neither the sorting key nor message keys can ever change.
  *
  * @param where names the field in errors: `schema 12 of topic chartmogul.plans, field uuid`.
  * @throws IncompatibleSchemaError
@@ -65,7 +66,7 @@ export function keyColumnTypeOf(type: WriterType, where: string): ColumnType {
   }
 }
 
-/** Returns the comment of a field's column: its doc, and the unit if neither type nor value shows it. */
+/** Returns the comment of a column: the field's doc, and the unit if nothing else shows it. */
 export function columnCommentOf({ type, doc = '' }: WriterField): string {
   const kinds = splitUnion(type).values.map((branch) => branch.type.kind);
   const units = [
@@ -75,7 +76,7 @@ export function columnCommentOf({ type, doc = '' }: WriterField): string {
   return [...(doc === '' ? [] : [doc]), ...units].join(' ');
 }
 
-/** As {@link columnTypeOf}, but a type that is always null becomes a Nullable(String). */
+/** As {@link columnTypeOf}, but returns a Nullable(String) for a type that is always null. */
 function innerType(type: WriterType): ColumnType {
   if (isAlwaysNull(type)) return nullableType({ ...stringType, isAlwaysNull: true });
   if (isJsonText(type)) return type.kind === 'union' ? orNull(type, stringType) : stringType;

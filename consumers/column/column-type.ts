@@ -110,9 +110,9 @@ export function enumType(bits: 8 | 16, values: EnumType['values']): EnumType {
 }
 
 /**
- * Returns the type of the same values and null. A null Tuple is a Tuple of nulls, at any depth, since
- * Nullable(Tuple) is experimental in ClickHouse. A null array or map is empty. The null of an open
- * object is the JSON text `null`, since functions such as JSONExtractKeys reject a Nullable.
+ * Returns the type of the same values and null. A null Tuple is a Tuple of nulls, at any depth,
+ * since Nullable(Tuple) is experimental in ClickHouse. A null array or map is empty. The null of an
+ * open object is the JSON text `null`, since functions such as JSONExtractKeys reject a Nullable.
  */
 export function nullableType(inner: ColumnType): ColumnType {
   switch (inner.kind) {
@@ -153,7 +153,10 @@ export function tupleType(members: readonly Column[]): ColumnType {
   return { kind: 'tuple', text: `Tuple(${list})`, members };
 }
 
-/** In a row, a member's number is its place among the names in byte order, not in order of declaration. */
+/**
+ * Returns a Variant. A row numbers the members by the byte order of their names, not by
+ * declaration.
+ */
 export function variantType(members: readonly ColumnType[]): ColumnType {
   const byText = new Map(members.map((member) => [member.text, member]));
   const sorted = [...byText.values()].sort((a, b) =>

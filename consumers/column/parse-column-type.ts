@@ -20,9 +20,9 @@ import {
 const tokenPattern = /\s*(`(?:[^`\\]|\\[^])*`|'(?:[^'\\]|\\[^]|'')*'|-?\d+|[A-Za-z_][A-Za-z0-9_]*|[(),=])/y;
 
 /**
- * Parses a type as `system.columns` prints it: `Array(Tuple(a Nullable(String), b Int64))`. The type and
- * its parts keep their printed text. Returns undefined for a type that the sink does not support, in a
- * column that the user added.
+ * Parses a type as `system.columns` prints it: `Array(Tuple(a Nullable(String), b Int64))`. The
+ * type and its parts keep their printed text. Returns undefined for a type that the sink does not
+ * support, in a column that the user added.
  */
 export function parseColumnType(text: string): ColumnType | undefined {
   try {

@@ -21,9 +21,9 @@ import {
 type Kind<K extends ColumnType['kind']> = Extract<ColumnType, { kind: K }>;
 
 /**
- * Returns the type that `have` must become to hold the values of `want` too; `have` itself if it can
- * already. Every stored value stays what it was (a test runs each change on the server). Never narrows a
- * type or drops a member.
+ * Returns the type that `have` must become to hold the values of `want` too; `have` itself if it
+ * can already. Every stored value stays what it was (a test runs each change on the server). Never
+ * narrows a type or drops a member.
  *
  * @param where names the column in errors: `column customers_raw.mrr`.
  * @throws IncompatibleSchemaError if there is no such type.
@@ -33,12 +33,14 @@ export function widened(have: ColumnType, want: ColumnType, where: string): Colu
   return isSame(type, have) ? have : type;
 }
 
-/** Whether two types are the same apart from their text. */
+/** Returns whether two types are the same apart from their text. */
 export function isSame(a: ColumnType, b: ColumnType): boolean {
   return a === b || withoutText(a) === withoutText(b);
 }
 
-/** Returns the member of a Variant that holds the values of a type, unchanged or as a wider number. */
+/**
+ * Returns the member of a Variant that holds the values of a type, unchanged or as a wider number.
+ */
 export function variantMemberFor(variant: Kind<'variant'>, type: ColumnType): ColumnType | undefined {
   const { members } = variant;
   const wider = ({ Int32: 'Int64', Float32: 'Float64' } as Readonly<Record<string, string>>)[type.text];
@@ -93,7 +95,7 @@ function joinLowCardinality(
   return canBe ? lowCardinalityType(inner) : inner;
 }
 
-/** A member that one side lacks is null in its values. */
+/** Joins two Tuples. A member that one side lacks is null in its values. */
 function joinTuple(have: Kind<'tuple'>, want: Kind<'tuple'>, where: string): ColumnType {
   const kept = have.members.map((member) => {
     const wanted = want.members.find(({ name }) => name === member.name);
@@ -115,9 +117,9 @@ function joinVariant(variant: Kind<'variant'>, other: ColumnType): ColumnType | 
 }
 
 /**
- * The type of the column becomes a member. A String stays a String, which holds the other members as
- * text: the server would parse stored texts and turn `0123` into a number. The server cannot turn a
- * Nullable into a Variant.
+ * Makes the column's type a member of the Variant. A String stays a String, which holds the other
+ * members as text: the server would parse stored texts and turn `0123` into a number. The server
+ * cannot turn a Nullable into a Variant.
  */
 function joinWithVariant(have: ColumnType, want: Kind<'variant'>): ColumnType | undefined {
   const { bare } = bareType(have);
@@ -165,14 +167,14 @@ function isString(type: ColumnType): type is StringType {
   return type.kind === 'scalar' && type.name === 'String';
 }
 
-/** Whether the server can convert it to a String without loss. */
+/** Returns whether the server can convert it to a String without loss. */
 function hasText(type: ColumnType): boolean {
   return (
     type.kind === 'scalar' || type.kind === 'dateTime' || type.kind === 'dateTime64' || type.kind === 'enum'
   );
 }
 
-/** Whether the sink can write its values as text. */
+/** Returns whether the sink can write its values as text. */
 function hasTextOfOurs(type: ColumnType): boolean {
   return hasText(type) || type.kind === 'decimal';
 }
@@ -246,7 +248,8 @@ function joinTimes(have: ColumnType, want: ColumnType): ColumnType | undefined {
   ) {
     return undefined;
   }
-  // A date is midnight in the zone of the column or the server: only UTC means the same instant everywhere.
+  // A date is midnight in the zone of the column or the server: only UTC means the same instant
+  // everywhere.
   if (times.length === 1 && shown.zone !== 'UTC') return undefined;
   const digits = Math.max(...times.map((type) => (type.kind === 'dateTime64' ? type.digits : 0)));
   if (digits >= NARROW_DIGITS) {

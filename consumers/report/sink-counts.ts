@@ -3,7 +3,10 @@ import type { SinkPhase } from '../stream/phase.ts';
 /** The phase, or `waiting` while a service does not answer. */
 export type SinkState = SinkPhase | 'waiting';
 
-/** The output of one stream's sink so far, live for summary, metrics and progress. No decision depends on it. */
+/**
+ * The output of one stream's sink so far, live for summary, metrics and progress. No decision
+ * depends on it.
+ */
 export interface SinkCounts {
   readonly stream: string;
   readonly table: string;
@@ -19,13 +22,16 @@ export interface SinkCounts {
   deadLetters: number;
   /** Tables created and altered. */
   schemaChanges: number;
-  /** By partition that this process has: messages before the topic's end that are not in the table, as far as it is known. */
+  /**
+   * The messages before the topic's end that are not in the table, as far as known, for each
+   * partition of this process.
+   */
   readonly lag: Map<number, number>;
   /** Messages that are accepted and not inserted yet. */
   buffered: number;
-  /** While there is a lag: since when nothing was inserted, by `performance.now()`. */
+  /** Since when nothing was inserted although there is a lag, by `performance.now()`. */
   stalledSinceMs: number | undefined;
-  /** When the oldest row that is not inserted yet came in, by `performance.now()`. */
+  /** Arrival of the oldest row that is not inserted yet, by `performance.now()`. */
   oldestRowMs: number | undefined;
   failure: Error | undefined;
 }

@@ -4,7 +4,7 @@ import type { SinkCounts } from './sink-counts.ts';
 
 interface TableMetric {
   readonly kind: Metric['kind'];
-  /** Behind `chartmogul_sink_`. */
+  /** The name without the prefix `chartmogul_sink_`. */
   readonly name: string;
   readonly help: string;
   readonly of: (counts: SinkCounts) => number;
@@ -84,8 +84,9 @@ const tableMetrics: readonly TableMetric[] = [
 ];
 
 /**
- * The metrics of a run of the sink, in a registry of its own: read from the live counts at every scrape, streams that are added
- * to the list included. Names begin with `chartmogul_sink_`; labels are `stream` and `table`, of the lag `stream` and `partition`.
+ * Returns a registry with the metrics of one run of the sink. Every scrape reads the live counts,
+ * also of streams that were added to the list. Names begin with `chartmogul_sink_`. The labels are
+ * `stream` and `table`; those of the lag are `stream` and `partition`.
  */
 export function createSinkMetrics(counts: readonly SinkCounts[]): Registry {
   const registry = new Registry();

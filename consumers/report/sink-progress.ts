@@ -4,9 +4,9 @@ import { drawLive, liveLines } from '../../core/terminal/live-lines.ts';
 import { fitRows } from '../../core/terminal/progress-lines.ts';
 import type { SinkCounts, SinkState } from './sink-counts.ts';
 
-/** Rows come by the batch: over less time than this their rate would jump. */
+/** Rows arrive in batches: over a shorter time, their rate would jump. */
 const RATE_WINDOW_MS = 5_000;
-/** A table without new rows for so long is folded into the line of those that are idle. */
+/** A table without new rows for this long is folded into the line of idle tables. */
 const IDLE_AFTER_MS = 10_000;
 
 const stateTexts: Readonly<Record<SinkState, string>> = {
@@ -20,8 +20,9 @@ const stateTexts: Readonly<Record<SinkState, string>> = {
 };
 
 /**
- * Draws the progress of a sink from its live counts five times a second, at the bottom of a terminal; `stop` removes it.
- * Does nothing where `out` is no terminal. Streams that are added to the list are drawn too.
+ * Draws the progress of a sink from its live counts five times a second, at the bottom of a
+ * terminal; `stop` removes it. Does nothing if `out` is not a terminal. Also draws streams that are
+ * added to the list later.
  */
 export function startSinkProgress(
   counts: readonly SinkCounts[],
@@ -32,7 +33,9 @@ export function startSinkProgress(
   return drawLive(out, lines, (width, rows) => progress.lines(performance.now(), width, rows));
 }
 
-/** The lines of a sink's progress; keeps the row counts of the last seconds for the current rate. */
+/**
+ * Formats the progress of a sink; keeps the row counts of the last seconds for the current rate.
+ */
 export class SinkProgress {
   readonly #counts: readonly SinkCounts[];
   readonly #startedAtMs: number;
@@ -45,8 +48,9 @@ export class SinkProgress {
   }
 
   /**
-   * A line for each table at work, one for those that have no room or nothing to do, then one for the whole sink. Leaves one
-   * row of the terminal free for the cursor; no line is wider than `width`.
+   * Returns a line for each busy table, one for the tables that are idle or have no room, and one
+   * for the whole sink. Leaves one row of the terminal free for the cursor. No line is wider than
+   * `width`.
    */
   lines(nowMs: number, width: number, rows: number): string[] {
     const tables = this.#counts.map((counts) => ({ counts, history: this.#noted(counts, nowMs) }));
@@ -79,7 +83,7 @@ interface Table {
   readonly history: RowHistory;
 }
 
-/** How many rows there were at the times of the last seconds. */
+/** The row counts of the last seconds. */
 class RowHistory {
   #notes: readonly { readonly atMs: number; readonly rows: number }[] = [];
   #grewAtMs = -Infinity;
@@ -87,7 +91,7 @@ class RowHistory {
   note(atMs: number, rows: number): void {
     if (rows !== (this.#notes.at(-1)?.rows ?? 0)) this.#grewAtMs = atMs;
     const recent = this.#notes.filter((note) => note.atMs > atMs - RATE_WINDOW_MS);
-    // One from before the window, so that the rate is over the whole of it.
+    // A count from before the window, so that the rate covers all of it.
     const before = this.#notes.at(-recent.length - 1);
     this.#notes = [...(before === undefined ? [] : [before]), ...recent, { atMs, rows }];
   }
@@ -109,8 +113,8 @@ function isAtWork({ counts, history }: Table, nowMs: number): boolean {
 }
 
 /**
- * `customers_raw  1,240,000 rows  lag 12,000  45,600/s`, or the state in place of the rate. Leaves
- * out columns, from the left, until the longest line fits.
+ * Returns lines such as `customers_raw 1,240,000 rows lag 12,000 45,600/s`, or with the state in
+ * place of the rate. Omits columns, from the left, until the longest line fits.
  */
 function tableLines(tables: readonly Table[], width: number): string[] {
   const rates = padCells(
@@ -134,7 +138,7 @@ function tableLines(tables: readonly Table[], width: number): string[] {
   return tables.length === 0 ? [] : firstFitting(width, variants).split('\n');
 }
 
-/** `27 tables, 1 failed, 3 dead letters  5,678,901 rows  lag 12,345  123,456/s  1:05` */
+/** Returns `27 tables, 1 failed, 3 dead letters  5,678,901 rows  lag 12,345  123,456/s  1:05`. */
 function totalLine(tables: readonly Table[], seconds: number): string {
   const sum = (of: (table: Table) => number) => tables.reduce((total, table) => total + of(table), 0);
   const failed = tables.filter(({ counts }) => counts.state === 'failed').length;

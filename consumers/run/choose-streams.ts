@@ -21,7 +21,7 @@ export interface SkippedTopic {
 /**
  * Returns the requested streams among those that have a schema file or a topic under the prefix.
  *
- * @throws ConfigError for a stream that is not known, or whose table would be another's.
+ * @throws ConfigError for an unknown stream, or one whose table would be another stream's.
  */
 export function chooseStreams(
   topics: readonly string[],
@@ -39,8 +39,9 @@ export function chooseStreams(
 }
 
 /**
- * The streams that have a schema file or a topic under the prefix, in alphabetical order, and the topics that are left out. Where two would have a
- * table or view of one name, it goes to the stream of that very name, else to the first.
+ * Returns the streams that have a schema file or a topic under the prefix, in alphabetical order,
+ * and the topics that are left out. If two streams would have a table or view of the same name, the
+ * stream of exactly that name gets it, else the first.
  */
 export function streamsUnder(
   prefix: string,
@@ -62,13 +63,20 @@ export function streamsUnder(
   return { streams: streams.sort(), left };
 }
 
-/** The streams of tables whose topics are gone. @param tables by the names of their views. @param others streams that have their own. */
+/**
+ * Returns the streams of tables whose topics are gone.
+ *
+ * @param tables by the names of their views.
+ * @param others the other known streams.
+ */
 export function streamsOfTables(tables: Iterable<string>, others: readonly string[]): string[] {
   const known = new Set(others.map(viewOf));
   return [...tables].filter((name) => isStreamName(name) && viewOf(name) === name && !known.has(name));
 }
 
-/** Why a stream cannot have its table and view beside those of others; undefined if it can. */
+/**
+ * Returns why a stream cannot have its table and view beside those of others; undefined if it can.
+ */
 export function nameConflictOf(prefix: string, stream: string, others: Iterable<string>): string | undefined {
   const topic = topicOf(prefix, stream);
   const [view, table] = [viewOf(stream), storageTableOf(stream)];

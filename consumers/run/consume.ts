@@ -15,9 +15,9 @@ const COMMITTED_CHECK_MS = 1_000;
 export interface Consumed {
   readonly group: SinkGroup;
   readonly settings: Settings;
-  /** By topic. Those that come while it is consumed are added. */
+  /** Sinks by topic. Topics that appear while consuming are added. */
   readonly sinks: Map<string, StreamSink>;
-  /** The sink of a topic that has none; undefined for a topic that is not to be sunk. */
+  /** Returns the sink of a new topic; undefined for a topic that is not sunk. */
   readonly sinkOf?: (topic: string) => StreamSink | undefined;
   /** If given, consuming ends when it is reached. */
   readonly caughtUp?: CaughtUp;
@@ -25,11 +25,12 @@ export interface Consumed {
 }
 
 /**
- * Consumes the topics of `sinks` as one member of the consumer group and hands each its partitions and messages, until the signal
- * aborts, all have failed or, on demand, until caught up. Then each sink inserts what it has taken. Topics may come, go and be made again
- * meanwhile: one that is gone stops its own stream only, until it is there again.
+ * Consumes the topics of `sinks` as one member of the consumer group and hands each sink its
+ * partitions and messages. Ends when the signal aborts, all sinks have failed or, on demand, all
+ * have caught up. Each sink then inserts what it has accepted. Topics may appear, vanish and be
+ * recreated: a missing topic stops only its own stream, until it exists again.
  *
- * @throws ServiceUnavailableError or ServiceRefusedError when Kafka can be used no longer.
+ * @throws ServiceUnavailableError or ServiceRefusedError when Kafka can no longer be used.
  */
 export async function consume(consumed: Consumed, signal: AbortSignal): Promise<void> {
   const { group, sinks, caughtUp, admin } = consumed;
@@ -43,7 +44,7 @@ export async function consume(consumed: Consumed, signal: AbortSignal): Promise<
       if ([...sinks.values()].every((one) => one.hasFailedForGood)) onAllFailed();
     });
     const run = sink.run();
-    // It may reject before anybody waits for it.
+    // The promise may reject before anything awaits it.
     run.catch(() => {});
     working.push(run);
   };
@@ -89,7 +90,8 @@ export async function consume(consumed: Consumed, signal: AbortSignal): Promise<
 /**
  * Lets a consumer read the topics of all sinks.
  *
- * @param assigned is kept up to date: by topic, the partitions that the group has given to this process.
+ * @param assigned is kept up to date: by topic, the partitions that the group has given to this
+ *   process.
  * @returns a promise that rejects when the consumer has crashed for good.
  */
 async function start(
@@ -104,7 +106,7 @@ async function start(
     });
   });
   crashed.catch(() => {});
-  // Before anything is fetched for the new assignment: listeners are called at once.
+  // Runs before anything is fetched for the new assignment: kafkajs calls listeners at once.
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
     for (const [topic, sink] of sinks) {
       const partitions = payload.memberAssignment[topic] ?? [];
@@ -135,7 +137,8 @@ async function start(
     autoCommit: false,
     eachBatchAutoResolve: false,
     partitionsConsumedConcurrently: 1,
-    // kafkajs asks for the next fetch when this returns: so what it gave becomes rows while the broker answers.
+    // kafkajs requests the next fetch when this returns, so messages become rows while the broker
+    // answers.
     eachBatch: async (payload) => {
       await handing;
       // A sink that accepts less seeks back.

@@ -6,7 +6,7 @@ import type { CommittedOffset } from '../../core/kafka/admin.ts';
 
 const MAX_LAST_COMMIT_MS = 2_000;
 
-/** This process as a member of the consumer group: what the group knows of it. */
+/** The state of this process as a member of the consumer group. */
 export class GroupMember {
   readonly #consumer: Consumer;
   readonly #sessionTimeoutMs: number;
@@ -29,18 +29,22 @@ export class GroupMember {
       hear();
     });
     consumer.on(consumer.events.HEARTBEAT, hear);
-    // Also after a crash that kafkajs gets over by itself: it has left the group, and joins it again some time later.
+    // kafkajs also stops after a crash from which it recovers: it has left the group and joins it
+    // later.
     consumer.on(consumer.events.STOP, () => {
       this.#isJoined = false;
     });
   }
 
-  /** False before the first assignment, and from a stop of the consumer to the next one: there is nothing then to pause or to seek. */
+  /** False before the first assignment and after a stop: there is nothing to pause or seek. */
   get isJoined(): boolean {
     return this.#isJoined;
   }
 
-  /** False for one that has left the group, or was asleep for so long that the group may have given its partitions to others. */
+  /**
+   * False if the process has left the group, or slept so long that the group may have reassigned
+   * its partitions.
+   */
   get isKnown(): boolean {
     return this.#isJoined && performance.now() - this.#heardMs < this.#sessionTimeoutMs;
   }
@@ -52,7 +56,9 @@ export class GroupMember {
     this.#committing ??= this.#commitPending();
   }
 
-  /** Returns when all is committed, or after two seconds: the tables know better anyway. */
+  /**
+   * Returns when all is committed, or after two seconds: the tables have the resume offsets anyway.
+   */
   async lastCommit(): Promise<void> {
     const timeout = new AbortController();
     await Promise.race([
@@ -66,7 +72,7 @@ export class GroupMember {
     while (this.#pending.size > 0) {
       const offsets = [...this.#pending.values()];
       this.#pending.clear();
-      // Refused while the group rebalances: the next commit covers it.
+      // A rebalancing group refuses the commit: the next one covers it.
       await this.#consumer.commitOffsets(offsets).catch((error: unknown) => {
         logger.debug({ reason: messageOf(error) }, 'offsets not committed');
       });

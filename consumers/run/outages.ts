@@ -5,11 +5,13 @@ interface Outage {
   readonly streams: Set<string>;
 }
 
-/** Logs one line when a service goes away and one when it is back, however many streams wait for it. */
+/**
+ * Logs one line when a service goes away and one when it is back, however many streams wait for it.
+ */
 export class Outages {
   readonly #outages = new Map<string, Outage>();
 
-  /** A stream waits for a service. @param reason of the first failure. */
+  /** Records that a stream waits for a service. @param reason of the first failure. */
   begin(service: string, stream: string, reason: string): void {
     const outage = this.#outages.get(service);
     if (outage !== undefined) {
@@ -21,7 +23,7 @@ export class Outages {
     logger.warn({ reason }, `${service} unavailable, waiting since ${new Date(sinceMs).toISOString()}`);
   }
 
-  /** A stream got its answer. The outage ends with the last waiting stream. */
+  /** Records that a stream got its answer. The outage ends with the last waiting stream. */
   end(stream: string): void {
     for (const [service, { sinceMs, streams }] of this.#outages) {
       if (!streams.delete(stream) || streams.size > 0) continue;

@@ -10,8 +10,9 @@ export interface Subscriber {
 }
 
 /**
- * Gives each partition to a member that has subscribed to its topic, so that sinks of different streams can share a group. kafkajs's own
- * assigner ignores subscriptions: no member reads a partition that it assigns to a member without the topic.
+ * Assigns each partition to a member that has subscribed to its topic, so that sinks of different
+ * streams can share a group. kafkajs's own assigner ignores subscriptions: no member reads a
+ * partition that it assigns to a member without the topic.
  */
 export const bySubscription: PartitionAssigner = ({ cluster }) => ({
   name: 'ChartmogulBySubscription',
@@ -28,7 +29,8 @@ export const bySubscription: PartitionAssigner = ({ cluster }) => ({
       topics: MemberMetadata.decode(memberMetadata)?.topics ?? [],
     }));
     const topics = [...new Set(subscribers.flatMap((member) => member.topics))].sort();
-    // The leader may not have subscribed to the topics of the others. A missing topic has no partitions.
+    // The leader may not have subscribed to the topics of the others. A missing topic has no
+    // partitions.
     await cluster.addMultipleTargetTopics(topics);
     const partitions = new Map(
       topics.map((topic) => [
@@ -48,7 +50,8 @@ export const bySubscription: PartitionAssigner = ({ cluster }) => ({
 });
 
 /**
- * By member and topic, the partitions. Each goes to the subscriber of its topic that has the fewest so far. Pure.
+ * Returns the partitions by member and topic. Each goes to the subscriber of its topic that has the
+ * fewest so far. Pure.
  *
  * @param partitions numbers of the partitions, by topic.
  */

@@ -6,27 +6,31 @@ import { bySubscription } from './partition-assigner.ts';
 import type { TopicControl } from '../stream/topic-partitions.ts';
 
 /**
- * From 256 KiB to 1 MiB a sink is equally fast; at 2 MiB it is a tenth slower, since more of what a fetch is decoded to survives V8's scavenges
- * and is copied. The smaller a fetch, the more of it is the beginning of a batch that is to be fetched again.
+ * A sink is equally fast from 256 KiB to 1 MiB and a tenth slower at 2 MiB, since more of a decoded
+ * fetch survives V8's scavenges and is copied. The smaller a fetch, the more of it is the beginning
+ * of a batch that must be fetched again.
  */
 const MAX_FETCH_BYTES = 1024 * 1024;
-/** How long a fetch waits for messages, and so how long a topic that was held may take to flow again. */
+/** How long a fetch waits for messages, and so how long a held topic may take to resume. */
 const MAX_FETCH_WAIT_MS = 100;
-/** After a kill, how long the partitions of the one that died wait for another. */
+/** How long the partitions of a killed process wait for another one. */
 const SESSION_TIMEOUT_MS = 10_000;
 const HEARTBEAT_MS = 2_000;
 const REBALANCE_TIMEOUT_MS = 60_000;
-/** How old what a consumer knows of its topics may be: by then it reads partitions that were added. */
+/** Maximum age of a consumer's topic metadata, after which it reads partitions that were added. */
 const MAX_METADATA_AGE_MS = 5_000;
 /** Retries of kafkajs before it joins the group again. */
 const MAX_RETRIES = 5;
 
-/** Returns the name of the database's group. Its committed offsets are for lag tools: each table has its resume offsets. */
+/**
+ * Returns the name of the database's group. Its committed offsets are for lag tools: each table has
+ * its resume offsets.
+ */
 export function sinkGroupOf({ topicPrefix, clickhouse }: Settings): string {
   return `${topicPrefix}sink.${clickhouse.database}`;
 }
 
-/** A consumer, and what its group knows of it. */
+/** A consumer and the state of its group membership. */
 export interface SinkConsumer {
   readonly consumer: Consumer;
   readonly member: GroupMember;
@@ -35,8 +39,8 @@ export interface SinkConsumer {
 }
 
 /**
- * This process's place in the consumer group. Its consumer reads the topics that it has subscribed to and no others: where there are more, another
- * consumer takes its place.
+ * This process's place in the consumer group. Its consumer reads only the topics that it has
+ * subscribed to. Another consumer replaces it when there are more topics.
  */
 export class SinkGroup {
   readonly groupId: string;
@@ -53,14 +57,14 @@ export class SinkGroup {
     return this.#current;
   }
 
-  /** Another consumer, which has subscribed to nothing yet. */
+  /** Replaces the consumer by one that has not subscribed to anything yet. */
   async renew(): Promise<SinkConsumer> {
     await this.#current.close();
     this.#current = this.#create();
     return this.#current;
   }
 
-  /** Returns the consumer's controls for one topic. They do nothing outside the group, where kafkajs would throw. */
+  /** Returns the controls for a topic. They do nothing outside the group: kafkajs would throw. */
   control(topic: string): TopicControl {
     const steer = (work: (consumer: Consumer) => void) => {
       const { consumer, member } = this.#current;
@@ -89,7 +93,7 @@ export class SinkGroup {
       heartbeatInterval: HEARTBEAT_MS,
       rebalanceTimeout: REBALANCE_TIMEOUT_MS,
       allowAutoTopicCreation: false,
-      // A consumer that is joining the group again survives its own end.
+      // Otherwise a consumer that is rejoining the group would outlive its close.
       retry: { retries: MAX_RETRIES, restartOnFailure: () => Promise.resolve(!isOver) },
     });
     const member = new GroupMember(consumer, SESSION_TIMEOUT_MS);

@@ -24,19 +24,24 @@ import { createSinkMetrics } from '../report/sink-metrics.ts';
 import { startSinkProgress } from '../report/sink-progress.ts';
 
 export interface SinkOptions {
-  /** Only these streams; all that there are if undefined. */
+  /** The streams to sink; all if undefined. */
   readonly streams: readonly string[] | undefined;
-  /** Return when every partition has been sunk up to the end offset that it had at the start. */
+  /**
+   * Whether to return once every partition is sunk up to the end offset that it had at the start.
+   */
   readonly untilCaughtUp: boolean;
 }
 
 export const TABLES_SIDE_BY_SIDE = 4;
-/** Grace for the last inserts after a stop. The next sink reads again what is not inserted by then. */
+/**
+ * Grace for the last inserts after a stop. The next sink reads again what is not inserted by then.
+ */
 const MAX_FLUSH_MS = 7_000;
 
 /**
- * Consumes the topics of the streams and inserts them into their tables until the signal aborts or, on demand, until caught
- * up. A stream that fails stops alone. The sink waits for services that are unavailable.
+ * Consumes the topics of the streams and inserts them into their tables until the signal aborts or,
+ * on demand, until caught up. A stream that fails stops alone. The sink waits for services that are
+ * unavailable.
  *
  * @returns what each stream's sink did.
  * @throws ConfigError, ServiceUnavailableError or ServiceRefusedError before anything is consumed.
@@ -69,7 +74,7 @@ async function sinkStreams(
   const { streams, left } = await prepareStreams(settings, options, services);
   const topics = streams.map((stream) => topicOf(topicPrefix, stream));
   const counts: SinkCounts[] = [];
-  // Once for each: the streams of before go on.
+  // Reports each topic once. The other streams continue.
   const leave = ({ topic, stream, reason }: SkippedTopic) => {
     if (leftTopics.has(topic)) return;
     leftTopics.add(topic);
@@ -126,7 +131,7 @@ async function sinkStreams(
   }
 }
 
-/** Makes the database where there is none yet. */
+/** Creates the database if it does not exist. */
 async function createDatabase(database: Database): Promise<void> {
   const doing = `database ${database.name}`;
   // First, because the account may lack the right to create databases.
@@ -136,7 +141,10 @@ async function createDatabase(database: Database): Promise<void> {
   await database.command(doing, create);
 }
 
-/** The streams to sink, whose topics are there; and the topics that are left out, unless only some streams are wanted. */
+/**
+ * Creates missing topics. Returns the streams to sink, and the topics that are left out unless only
+ * some streams are requested.
+ */
 async function prepareStreams(
   { topicPrefix }: Settings,
   options: SinkOptions,
@@ -155,8 +163,9 @@ async function prepareStreams(
 }
 
 /**
- * Whether the stream has a topic or a subject. A stream that would take the place of a derived view is sunk only then: a source
- * that does not list it by itself must not get an empty table for it. All others are awaited.
+ * Returns whether the stream has a topic or a subject. A stream that would replace a derived view
+ * is sunk only then: a source that does not list it by itself must not get an empty table for it.
+ * The sink waits for all others.
  */
 async function isProduced(
   stream: string,

@@ -7,11 +7,11 @@ import type { StreamSink } from '../stream/stream-sink.ts';
 const LOOK_MS = 5_000;
 
 /**
- * Looks every five seconds which topics there are and where they end, and lets the sinks know: kafkajs hears of neither while a topic is held, and of a
- * topic without a subscription not at all.
+ * Reads every five seconds which topics exist and where they end, and notifies the sinks: kafkajs
+ * notices neither while a topic is held, and never notices a topic without a subscription.
  *
- * @param onOthers is given the topics that have no sink.
- * @returns when the signal aborts. Never throws: what could not be asked is asked again.
+ * @param onOthers receives the topics that have no sink.
+ * @returns when the signal aborts. Never throws: a failed request is repeated.
  */
 export async function watchTopics(
   admin: KafkaAdmin,

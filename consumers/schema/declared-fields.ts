@@ -1,10 +1,13 @@
 import type { WriterField, WriterSchema, WriterType } from './writer-type.ts';
 import { membersOf, splitUnion } from './writer-type.ts';
 
-/** The declaration of each field in the latest schema that has it, by path: `a.b`, `a[].b` in array items, `a{}.b` in map values. */
+/**
+ * The declaration of each field in the latest schema that has it, by path: `a.b`, `a[].b` in array
+ * items, `a{}.b` in map values.
+ */
 export type DeclaredFields = ReadonlyMap<string, WriterField>;
 
-/** @param schemas of one topic, oldest first. */
+/** Collects the declarations of the fields. @param schemas of one topic, oldest first. */
 export function declaredFields(schemas: Iterable<WriterSchema>): DeclaredFields {
   const declared = new Map<string, WriterField>();
   for (const { fields } of schemas) declare(fields, '', declared);

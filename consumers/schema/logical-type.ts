@@ -8,7 +8,7 @@ const timestamps: ReadonlyMap<unknown, 3 | 6 | 9> = new Map(
   ]),
 );
 
-/** Returns the logical type that the JSON declares; the type itself if `logicalType` is unknown or invalid for it. */
+/** Returns the logical type that the JSON declares; the type itself if it is unknown or invalid. */
 export function logicalType(type: WriterType, json: Readonly<Record<string, unknown>>): WriterType {
   const { logicalType: name } = json;
   switch (type.kind) {
@@ -50,7 +50,7 @@ function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
-/** Whether the bytes hold every number of so many digits. */
+/** Returns whether the bytes hold every number of so many digits. */
 function fits(digits: number, fixedBytes: number | undefined): boolean {
   return fixedBytes === undefined || digits <= Math.floor(Math.log10(2) * (fixedBytes * 8 - 1));
 }

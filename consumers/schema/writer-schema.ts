@@ -4,13 +4,16 @@ import { parseJson, type JsonValue } from '../../core/json.ts';
 import { logicalType } from './logical-type.ts';
 import type { RecordType, WriterField, WriterSchema, WriterType } from './writer-type.ts';
 
-/** Several times the columns of any table; a nullable column counts as three types. A few lines of schema can name billions. */
+/**
+ * Limits a schema to several times the columns of any table; a nullable column counts as three
+ * types. A few lines of schema can name billions.
+ */
 const MAX_TYPES = 100_000;
 const MAX_DEPTH = 64;
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** A type, with its depth and number of types once each name in it is replaced by its definition. */
+/** A type, with its depth and number of types once every name is replaced by its definition. */
 interface Parsed {
   readonly type: WriterType;
   readonly depth: number;
@@ -27,9 +30,10 @@ interface OpenRecord extends RecordType {
  * attributes. A logical type that is unknown or has invalid parameters is its underlying type.
  *
  * @param origin names the schema in errors: `schema 12 of topic chartmogul.plans`.
- * @param referenced schemas that define named types of this one, each after the schemas it uses itself.
- * @throws IncompatibleSchemaError if the schema is not Avro, not a record or too large, or a field has
- *   the name of a system column.
+ * @param referenced schemas that define named types of this one, each after the schemas it uses
+ *   itself.
+ * @throws IncompatibleSchemaError if the schema is not Avro, not a record or too large, or a field
+ *   has the name of a system column.
  */
 export function parseWriterSchema(
   text: string,
@@ -71,7 +75,7 @@ function jsonOf(text: string, origin: string): unknown {
   }
 }
 
-/** Whether a name is reserved. For `_table_`, see `identitySql`. */
+/** Returns whether a name is reserved. For `_table_`, see `identitySql`. */
 function isReserved(name: string): boolean {
   return isSystemColumnName(name) || persistentColumns.includes(name) || /^_table_[0-9a-f]{8}$/.test(name);
 }
@@ -101,7 +105,10 @@ class SchemaParser {
   readonly #named = new Map<string, Parsed>();
   /** The records that are being parsed, outermost first. */
   readonly #open: OpenRecord[] = [];
-  /** A record that refers back to an open record, and that record, which may since be closed and refer further back. */
+  /**
+   * Maps a record that refers back to an open record to that record, which may since be closed and
+   * refer further back.
+   */
   readonly #leadsBackTo = new Map<WriterType, OpenRecord>();
 
   constructor(origin: string) {
@@ -242,7 +249,9 @@ class SchemaParser {
     return found;
   }
 
-  /** Marks the cycle that a reference closes if its record is open or refers back to an open record. */
+  /**
+   * Marks the cycle that a reference closes if its record is open or refers back to an open record.
+   */
   #markRecursive(referenced: WriterType): void {
     let target: WriterType | undefined = referenced;
     while (target !== undefined && !this.#open.some((record) => record === target)) {
@@ -270,7 +279,10 @@ class SchemaParser {
 
 const primitives = ['null', 'boolean', 'int', 'long', 'float', 'double', 'string', 'bytes'] as const;
 
-/** Objects in ChartMogul's API whose keys users or third parties choose. Queries ask for their keys and values. */
+/**
+ * Objects in ChartMogul's API whose keys users or third parties choose. Queries ask for their keys
+ * and values.
+ */
 const openObjects = new Set(['custom', 'stripe', 'clearbit']);
 
 function opened(type: WriterType): WriterType {

@@ -1,8 +1,8 @@
 import type { JsonValue } from '../../core/json.ts';
 
 /**
- * A type of a writer's schema with names, namespaces and logical types resolved. A logical type is a
- * kind of its own; its line says how it is encoded.
+ * A type of a writer's schema with names, namespaces and logical types resolved. A logical type is
+ * a kind of its own; its line says how it is encoded.
  */
 export type WriterType =
   | { readonly kind: 'null' | 'boolean' | 'int' | 'long' | 'float' | 'double' | 'string' | 'bytes' }
@@ -69,7 +69,7 @@ export interface ValueBranch {
   readonly type: WriterType;
 }
 
-/** Returns the branches other than null, and the index of null. A type that is no union is its own only branch. */
+/** Returns the branches other than null, and null's index. A non-union is its own only branch. */
 export function splitUnion(type: WriterType): {
   readonly nullIndex: number | undefined;
   readonly values: readonly ValueBranch[];
@@ -80,7 +80,7 @@ export function splitUnion(type: WriterType): {
   return { nullIndex, values: all.filter(({ index }) => index !== nullIndex) };
 }
 
-/** Returns the fields of a record under the names of their Tuple members: ClickHouse reserves `null`. */
+/** Returns a record's fields under the names of their Tuple members: ClickHouse reserves `null`. */
 export function membersOf({ fields }: RecordType): readonly WriterField[] {
   if (!fields.some(({ name }) => name === 'null')) return fields;
   let free = 'null_';
@@ -88,21 +88,21 @@ export function membersOf({ fields }: RecordType): readonly WriterField[] {
   return fields.map((field) => (field.name === 'null' ? { ...field, name: free } : field));
 }
 
-/** Whether null is the only value. */
+/** Returns whether null is the only value. */
 export function isAlwaysNull(type: WriterType): boolean {
   return type.kind === 'null' || (type.kind === 'union' && splitUnion(type).values.length === 0);
 }
 
-/** Whether values are open objects as JSON text, whose null is the text `null`. */
+/** Returns whether values are open objects as JSON text, whose null is the text `null`. */
 export function isOpenObject(type: WriterType): boolean {
   const [only, ...others] = splitUnion(type).values;
   return others.length === 0 && only?.type.kind === 'json' && only.type.isOpen === true;
 }
 
 /**
- * Whether values become JSON text. ClickHouse has no recursive type and no Tuple without members. A union
- * with a record, array or map could be a Variant, but the whole text of a type identifies a member of a
- * Variant: a new field of the record would start another member.
+ * Returns whether values become JSON text. ClickHouse has no recursive type and no Tuple without
+ * members. A union with a record, array or map could be a Variant, but the whole text of a type
+ * identifies a member of a Variant: a new field of the record would start another member.
  */
 export function isJsonText(type: WriterType): boolean {
   if (type.kind === 'record') return type.isRecursive || type.fields.length === 0;

@@ -8,8 +8,9 @@ import { writeTombstone } from '../transcode/tombstone.ts';
 /**
  * Makes the row of a message and adds it to a batch.
  *
- * @returns undefined; or the id of the schema that must be learnt first, and then nothing was added.
- * @throws RecordError for a message that cannot become a row; IncompatibleSchemaError for a topic of which none can. Nothing was added.
+ * @returns undefined; or the id of the schema to learn first, in which case nothing was added.
+ * @throws RecordError for a message that cannot become a row; IncompatibleSchemaError for a topic
+ *   of which none can. Nothing was added.
  */
 export function addMessage(
   batch: Batch,

@@ -13,8 +13,8 @@ import type { TopicPartitions } from './topic-partitions.ts';
 const MAX_REFUSED_IN_A_ROW = 100;
 
 /**
- * `changed`: nothing was inserted, since the table is not what the rows were made for. `refused`: nothing was inserted; a batch that
- * keeps its messages would show which rows are to blame.
+ * `changed`: nothing was inserted, since the table is not what the rows were made for. `refused`:
+ * nothing was inserted; a batch that keeps its messages would show which rows are to blame.
  */
 export type BatchOutcome = 'inserted' | 'changed' | 'refused';
 
@@ -24,12 +24,12 @@ interface BatchPart {
   readonly from: number;
   readonly to: number;
   readonly rowCount: number;
-  /** Tells its token from the others'. */
+  /** Distinguishes its token from the others'. */
   readonly name: string;
   readonly ranges: readonly RowRange[];
 }
 
-/** A batch whose rows are looked at one by one. */
+/** A batch that is searched for refused rows. */
 interface Sifting {
   readonly insert: InsertPart;
   readonly batch: Batch;
@@ -49,7 +49,10 @@ export interface BatchInserterOptions {
   readonly limit: LimitFunction;
 }
 
-/** Inserts batches into one table: dead letters first, then rows, so that no commit passes a message that is stored nowhere. */
+/**
+ * Inserts batches into one table: dead letters first, then rows, so that no commit passes a message
+ * that is not stored.
+ */
 export class BatchInserter {
   readonly #options: BatchInserterOptions;
   #refusedInARow = 0;
@@ -89,8 +92,8 @@ export class BatchInserter {
   }
 
   /**
-   * Inserts refused rows by halves, and sends the rows that remain refused to the dead-letter topic.
-   * It works from left to right, so that a partition never has a gap.
+   * Inserts refused rows by halves, and sends the rows that remain refused to the dead-letter
+   * topic. It works from left to right, so that a partition never has a gap.
    *
    * @returns false if the table has changed, so that no row is to blame. The rest is not inserted.
    */

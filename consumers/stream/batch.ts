@@ -60,13 +60,15 @@ const LETTER_BYTES = 500;
 
 /** Rows for one table, from all partitions of its topic, as they came in. */
 export class Batch {
-  /** Those that the rows are made for. */
+  /** The columns that the rows are made for. */
   readonly columns: readonly TableColumn[];
   readonly rows: RowBuffer;
-  /** By partition, the offset behind the last message of the batch, transaction markers included. */
+  /** The offset behind the last message of each partition, transaction markers included. */
   readonly consumed = new Map<number, bigint>();
   readonly startedMs = performance.now();
-  /** The messages of the rows, kept only if a row may be rejected, because they need much memory. */
+  /**
+   * The messages of the rows, kept only if a row may be rejected, because they need much memory.
+   */
   readonly kept: KeptMessage[] | undefined;
   /** Kafka's id of the topic; 0 if unknown. */
   readonly topicId: bigint;
@@ -134,8 +136,8 @@ export class Batch {
   }
 
   /**
-   * Returns the deduplication token for the insert of this batch, or of a part of it. Every batch has its
-   * own: the server drops a repeated token even if the first rows were deleted since.
+   * Returns the deduplication token for the insert of this batch, or of a part of it. Every batch
+   * has its own: the server drops a repeated token even if the first rows were deleted since.
    */
   token(part = ''): string {
     return `${deduplicationToken(this.topicId, this.#ranges.values(), part)} ${this.#id}`;

@@ -9,9 +9,9 @@ export interface CommittedRows {
 
 /** The topic and table that a commit is about: it proves nothing about others. */
 export interface CommitScope {
-  /** Kafka's id of the topic; 0 where it is not known. */
+  /** Kafka's id of the topic; 0 if unknown. */
   readonly topicId: bigint;
-  /** Empty where there is no table. */
+  /** Empty if there is no table. */
   readonly table: string;
 }
 
@@ -40,13 +40,14 @@ export function commitMetadata(
 
 const TRAIL = /^(\d+ \S* (\d{0,19}) (\d{1,15}))(?: (\S+_\d{1,19}))?$/;
 
-/** A block that the table had at the commit; undefined if unknown. */
+/** Returns a block that the table had at the commit; undefined if unknown. */
 export function blockOf({ metadata }: CommittedOffset): string | undefined {
   return TRAIL.exec(metadata)?.[4];
 }
 
 /**
- * Returns the committed rows; undefined if they belong to another topic or table, or the commit is not the sink's.
+ * Returns the committed rows; undefined if they belong to another topic or table, or the commit is
+ * not the sink's.
  */
 export function committedRows({ metadata }: CommittedOffset, owner: CommitScope): CommittedRows | undefined {
   const [, text, highest = '', letters] = TRAIL.exec(metadata) ?? [];
@@ -56,10 +57,10 @@ export function committedRows({ metadata }: CommittedOffset, owner: CommitScope)
 }
 
 /**
- * The messages behind the table's last row whose rows the table once had, according to the commit:
- * merges removed the rows, or the table lost them. Undefined if there are none.
+ * Returns the messages behind the table's last row whose rows the table once had, according to the
+ * commit: merges removed the rows, or the table lost them. Returns undefined if there are none.
  *
- * @param next where a sink resumes by the table's rows.
+ * @param next the resume offset by the table's rows.
  */
 export function lostSpan(
   commit: CommittedOffset,
@@ -73,12 +74,13 @@ export function lostSpan(
 }
 
 /**
- * Returns the committed rows if a sink may resume at the commit, behind the table's last row, because
- * only dead letters lie between. Undefined if the table was recreated or lost rows, the topic is
- * another, or there are no dead letters. The caller checks that the dead letters exist.
+ * Returns the committed rows if a sink may resume at the commit, behind the table's last row,
+ * because only dead letters lie between. Returns undefined if the table was recreated or lost rows,
+ * the topic is another, or there are no dead letters. The caller checks that the dead letters
+ * exist.
  *
  * @param next the resume offset by the table's rows.
- * @param highest the table's of the partition.
+ * @param highest the highest offset of the partition in the table.
  */
 export function trustedRows(
   commit: CommittedOffset,

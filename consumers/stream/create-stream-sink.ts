@@ -93,8 +93,9 @@ export function createStreamSink(services: SinkServices, options: CreateStreamSi
 }
 
 /**
- * Without the right to read commits or dead letters, or with more dead letters than fit in memory,
- * the sink processes the messages behind the last rows again.
+ * Returns the evidence for messages that need no row. Without the right to read commits or dead
+ * letters, or with more dead letters than fit in memory, the sink processes the messages behind the
+ * last rows again.
  */
 function resumeEvidence(
   services: Pick<SinkServices, 'admin' | 'settings' | 'registry' | 'database' | 'signal'>,
@@ -132,7 +133,7 @@ function resumeEvidence(
   };
 }
 
-/** Retries until the service answers, and reports the outage. */
+/** Returns a policy that retries until the service answers, and reports the outage. */
 function patiently(counts: SinkCounts, outages: Outages): RetryPolicy {
   return {
     ...steadyRetry,

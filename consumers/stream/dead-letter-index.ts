@@ -8,7 +8,7 @@ import { deadLettersTopic, streamOfTopic } from '../../core/stream-name.ts';
 import { readTopics } from '../../core/kafka/topic-reader.ts';
 import type { Settings } from '../../core/settings/config.ts';
 
-/** Some 200 bytes each. */
+/** Each takes some 200 bytes. */
 const MAX_LETTERS = 1_000_000;
 
 /** A dead letter in place of a row or record. */
@@ -49,7 +49,11 @@ export class DeadLetterIndex {
     return found;
   }
 
-  /** Adds a message of the dead-letter topic. @throws ServiceRefusedError when there are too many. */
+  /**
+   * Adds a message of the dead-letter topic.
+   *
+   * @throws ServiceRefusedError when there are too many.
+   */
   note(message: KafkaMessage): void {
     if (message.key === null) return;
     const key = message.key.toString('utf8');
@@ -75,7 +79,10 @@ export class DeadLetterIndex {
     return counts;
   }
 
-  /** Whether the message has a dead letter. A recreated topic may have another message at the offset: its time differs. */
+  /**
+   * Returns whether the message has a dead letter. A recreated topic may have another message at
+   * the offset: its time differs.
+   */
   has(topic: string, partition: number, { offset, timestamp }: KafkaMessage): boolean {
     if (this.#letters.size === 0) return false;
     const stream = streamOfTopic(this.#topicPrefix, topic);
@@ -93,7 +100,7 @@ export class DeadLetterIndex {
     return count;
   }
 
-  /** Whether both have the same dead letters. */
+  /** Returns whether both have the same dead letters. */
   isSame(other: DeadLetterIndex): boolean {
     return isDeepStrictEqual(this.#letters, other.#letters);
   }

@@ -24,10 +24,10 @@ export interface DeadLetter {
 /** Requests that are logged as warnings: the summary and `npm run dead-letters` show all. */
 const MAX_LOGGED = 10;
 
-/** Bytes of dead letters in one request, unless a single one has more: a request may be one record batch. */
+/** Bytes in one request, unless a dead letter has more: a request may be one record batch. */
 const MAX_REQUEST_BYTES = 1024 * 1024;
 
-/** Left for what Kafka adds to a message, and for the headers of a redrive. */
+/** Room for what Kafka adds to a message, and for the headers of a redrive. */
 const SPARE_BYTES = 16 * 1024;
 
 /** A dead letter as a message of its topic. */
@@ -54,7 +54,11 @@ export class DeadLetters {
     this.#signal = signal;
   }
 
-  /** Returns when Kafka has stored all. @throws ServiceRefusedError; ServiceUnavailableError after the last retry. */
+  /**
+   * Returns when Kafka has stored all.
+   *
+   * @throws ServiceRefusedError; ServiceUnavailableError after the last retry.
+   */
   async send(letters: readonly DeadLetter[], policy: RetryPolicy): Promise<void> {
     if (letters.length === 0) return;
     const topic = deadLettersTopic(this.#settings.topicPrefix);
@@ -72,7 +76,10 @@ export class DeadLetters {
     if (this.#connecting !== undefined) await disconnect(this.#connecting);
   }
 
-  /** Sends fewer and shorter dead letters if the topic, created by other means, accepts less than ours. */
+  /**
+   * Sends fewer and shorter dead letters if the topic, created by other means, accepts less than
+   * ours.
+   */
   async #deliver(topic: string, messages: readonly LetterMessage[], policy: RetryPolicy): Promise<void> {
     try {
       await this.#sendRequest(topic, messages, policy);
@@ -97,7 +104,7 @@ export class DeadLetters {
       try {
         await (await connecting).send({ topic, messages: [...messages], acks: -1 });
       } catch (error) {
-        // Another stream may have made a new one already.
+        // Another stream may already have created a new producer.
         if (this.#connecting === connecting) this.#connecting = undefined;
         await disconnect(connecting);
         throw kafkaError(error, this.#settings.kafka);

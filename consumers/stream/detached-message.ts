@@ -1,6 +1,6 @@
 import type { KafkaMessage } from 'kafkajs';
 
-/** A copy of a message, without its headers, to keep: the message itself holds on to all that was fetched with it. */
+/** Copies a message without headers, to keep it: the original holds its whole fetch in memory. */
 export function detached({ key, value, offset, timestamp }: KafkaMessage): KafkaMessage {
   return {
     key: key && Buffer.from(key),

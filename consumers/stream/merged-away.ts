@@ -32,10 +32,11 @@ interface LatestOfKey {
 }
 
 /**
- * Whether merges, and nothing else, removed the rows of these messages. Then each message has a row
- * of its key with a version at least as high; or no row, because a delete has such a version and a
- * cleanup merge removed both. Dead letters have no row by design. False if the table was restored
- * from a backup or lost rows: then some message is later than all rows of its key.
+ * Returns whether merges, and nothing else, removed the rows of these messages. Then each message
+ * has a row of its key with a version at least as high; or no row, because a delete has such a
+ * version and a cleanup merge removed both. Dead letters have no row by design. Returns false if
+ * the table was restored from a backup or lost rows: then some message is later than all rows of
+ * its key.
  *
  * Memory is bounded: messages are compared in portions, and only keys without a row are held.
  *
@@ -69,7 +70,7 @@ export async function wasMergedAway(
   }
 }
 
-/** Where a sink would resume by the table's rows alone, and what the group has committed. */
+/** The resume offsets by the table's rows alone, and what the group has committed. */
 export interface ResumeState {
   readonly table: Pick<StorageTable, 'hasBlocks'>;
   readonly rows: TableRows;
@@ -118,9 +119,9 @@ class Comparison {
   readonly #stream: string;
   readonly #key: readonly TableColumn[];
   readonly #rowKeys: RowKeys;
-  /** By key, the latest message that is not compared yet. */
+  /** The latest message of each key that is not compared yet. */
   readonly #latest = new Map<string, LatestOfKey>();
-  /** By key without a row, the lowest version that a delete must have. */
+  /** The lowest version that a delete must have, for each key without a row. */
   readonly #rowless = new Map<string, bigint>();
   #waiting: { readonly id: number; readonly message: KafkaMessage; readonly partition: number }[] = [];
   #bytes = 0;
@@ -180,7 +181,7 @@ class Comparison {
     });
   }
 
-  /** False if the row key of the message is unknown. */
+  /** Returns false if the row key of the message is unknown. */
   #take(message: KafkaMessage, partition: number): boolean {
     const key = this.#rowKeys.of(message, partition, false);
     if (typeof key === 'number') {
@@ -198,7 +199,7 @@ class Comparison {
     return true;
   }
 
-  /** Compares the messages taken so far with the table. */
+  /** Compares the messages read so far with the table. */
   async #compare(): Promise<void> {
     const { client, name, signal } = this.#services.database;
     if (this.#latest.size === 0) return;

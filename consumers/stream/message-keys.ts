@@ -20,20 +20,20 @@ const MAX_SCHEMAS = 1_000;
 /** The field that holds the key, because only records are parsed. */
 const KEY_FIELD = 'key';
 
-/** How the keys that name a schema are read. */
+/** Reads the keys that name one schema. */
 interface KeySchema {
   /** @throws DecodeError */
   readonly read: (key: Buffer) => JsonValue;
-  /** Whether it is a version of the subject that the topic's keys have. */
+  /** Whether it is a version of the subject of the topic's keys. */
   readonly isOfTopic: boolean;
   readonly untilMs: number;
 }
 
 /**
- * Reads from a message key which row it names. It accepts text as our producers write it, parts joined by
- * `|`; a framed key whose schema the registry has (Avro, JSON Schema); plain JSON with the names of the
- * primary key; an integer as Java's serializers write it. It refuses ambiguous keys, which would delete
- * nothing or another row.
+ * Reads from a message key which row it names. It accepts text as our producers write it, parts
+ * joined by `|`; a framed key whose schema the registry has (Avro, JSON Schema); plain JSON with
+ * the names of the primary key; an integer as Java's serializers write it. It refuses ambiguous
+ * keys, which would delete nothing or another row.
  */
 export class MessageKeys {
   readonly #registry: Registry;
@@ -50,7 +50,8 @@ export class MessageKeys {
   }
 
   /**
-   * The parts of a key as text, in the order of the primary key; or the id of the schema that must be learnt first.
+   * Returns the parts of a key as text, in the order of the primary key; or the id of the schema to
+   * learn first.
    *
    * @param isInteger see {@link isIntegerKey}.
    * @throws DecodeError
@@ -72,12 +73,16 @@ export class MessageKeys {
     return partsIn(schema.read(key), primaryKey, true);
   }
 
-  /** Whether {@link partsOf} waits for the schema. */
+  /** Returns whether {@link partsOf} waits for the schema. */
   awaits(id: number): boolean {
     return this.#awaited.has(id);
   }
 
-  /** Learns the schema of an id that {@link partsOf} has answered. @throws ServiceUnavailableError, ServiceRefusedError */
+  /**
+   * Learns the schema of an id that {@link partsOf} returned.
+   *
+   * @throws ServiceUnavailableError, ServiceRefusedError
+   */
   async learn(id: number): Promise<void> {
     const registered = await this.#registry.schemaText(id, this.#policy);
     const isOfTopic =
@@ -116,7 +121,7 @@ export class MessageKeys {
   }
 }
 
-/** Whether the primary key is one column of integers. */
+/** Returns whether the primary key is one column of integers. */
 export function isIntegerKey([name, ...others]: readonly string[], columns: readonly Column[]): boolean {
   const column = columns.find((of) => of.name === name);
   return others.length === 0 && column !== undefined && columnTypeSql(column.type) === 'Int64';
@@ -131,7 +136,7 @@ function unfitKey(what: string, primaryKey: readonly string[]): DecodeError {
   );
 }
 
-/** Big endian, of 4 or 8 bytes. */
+/** Reads a big-endian integer of 4 or 8 bytes. */
 function javaInteger(key: Buffer): string | undefined {
   if (key.length === 4) return String(key.readInt32BE(0));
   return key.length === 8 ? String(key.readBigInt64BE(0)) : undefined;
@@ -149,7 +154,7 @@ function plainParts(key: Buffer, primaryKey: readonly string[]): readonly string
   return parts;
 }
 
-/** A JsonConverter puts a schema beside the key. */
+/** Removes the schema that a JsonConverter puts beside the key. */
 function withoutEnvelope(value: JsonValue): JsonValue {
   if (!isJsonObject(value)) return value;
   const { schema, payload, ...others } = value;
@@ -223,7 +228,7 @@ function schemaIn(text: string, id: number): unknown {
   }
 }
 
-/** A value as our own keys have it; null for one of a type that no key has. */
+/** Returns a value in the form of our own keys; null for a type that no key has. */
 function asKey(value: JsonValue, type: WriterType): JsonValue {
   const [only, ...others] = splitUnion(type).values;
   if (only === undefined || others.length > 0) return null;
@@ -242,7 +247,7 @@ function asKey(value: JsonValue, type: WriterType): JsonValue {
   }
 }
 
-/** @param bytes a character each. */
+/** Formats the bytes of a UUID. @param bytes a character each. */
 function uuidText(bytes: string): string {
   const hex = Buffer.from(bytes, 'latin1').toString('hex');
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');

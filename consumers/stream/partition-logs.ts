@@ -5,7 +5,7 @@ import { hasBrokerTimes } from '../../core/kafka/topic-retention.ts';
 import type { PartitionLog } from './resume-offset.ts';
 
 /**
- * The partitions of a topic as they are now, by number.
+ * Returns the partitions of a topic as they are now, by number.
  *
  * @throws TopicGoneError if there is no such topic; ServiceUnavailableError, ServiceRefusedError
  */
@@ -54,7 +54,7 @@ async function askOffsetsSince(
   return admin.offsetsSince(topic, messageTimeMs(String(timeMs)));
 }
 
-/** Kafka's id of the topic; 0 where it is not known. */
+/** Returns Kafka's id of the topic; 0 if unknown. */
 export function topicIdOf(logs: ReadonlyMap<number, PartitionLog>): bigint {
   for (const { topicId } of logs.values()) return topicId;
   return 0n;

@@ -13,16 +13,20 @@ import { trustedRows, committedRows, type CommittedRows, type CommitScope } from
 
 type Letters = Pick<DeadLetterIndex, 'countBetween' | 'has'>;
 
-/** Finds messages behind the last rows that need no row: dead letters, or rows that merges removed. */
+/**
+ * Finds messages behind the last rows that need no row: dead letters, or rows that merges removed.
+ */
 export interface ResumeEvidence {
   /** Returns the group's committed offsets by partition. */
   committed(): Promise<ReadonlyMap<number, CommittedOffset>>;
   letters(): Promise<Letters>;
-  /** Whether the table lacks the rows of these messages because of merges and nothing else. */
+  /**
+   * Returns whether the table lacks the rows of these messages because of merges and nothing else.
+   */
   wasMergedAway(spans: ReadonlyMap<number, OffsetSpan>, letters: Letters): Promise<boolean>;
 }
 
-/** Where one partition resumes. */
+/** The resume offset of one partition, and its end. */
 export interface Position {
   readonly next: bigint;
   /** The partition's end; undefined if the topic lacks the partition. */
@@ -47,7 +51,7 @@ export interface PositionFinderOptions {
   readonly topic: string;
   readonly table: StorageTable;
   readonly admin: KafkaAdmin;
-  /** By partition, the lowest offset to resume at. */
+  /** The lowest offset to resume at, by partition. */
   readonly floors?: ReadonlyMap<number, bigint>;
   readonly evidence: ResumeEvidence;
 }
@@ -55,7 +59,9 @@ export interface PositionFinderOptions {
 /** Reads from table and topic where the partitions resume. The table is the checkpoint. */
 export class PositionFinder {
   readonly #options: PositionFinderOptions;
-  /** The rows of the partitions when they were positioned; undefined once an insert has found them unchanged. */
+  /**
+   * The rows when the partitions were positioned; undefined once an insert found them unchanged.
+   */
   #unverified: TableRows | undefined;
 
   constructor(options: PositionFinderOptions) {
@@ -100,8 +106,10 @@ export class PositionFinder {
   /**
    * Returns whether positions still hold before an insert:
    *
-   * - The topic is the same one. A topic that is gone counts as the same: the accepted messages are all that is left of it.
-   * - Until the first insert, the table has the rows it had. Otherwise the previous owner of the partitions has inserted more.
+   * - The topic is the same one. A topic that is gone counts as the same: the accepted messages are
+   *   all that is left of it.
+   * - Until the first insert, the table has the rows it had. Otherwise the previous owner of the
+   *   partitions has inserted more.
    *
    * @param topicId of the topic that the messages came from; 0 if unknown.
    */
@@ -119,8 +127,8 @@ export class PositionFinder {
   }
 
   /**
-   * Moves positions behind messages that follow the last row and need no row: first those whose rows
-   * merges removed, then dead letters.
+   * Moves positions behind messages that follow the last row and need no row: first those whose
+   * rows merges removed, then dead letters.
    */
   async #skipRowless(
     found: Map<number, Position>,

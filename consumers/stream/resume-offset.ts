@@ -8,15 +8,17 @@ export interface PartitionLog {
   readonly start: bigint;
   /** The offset that its next message will get. */
   readonly end: bigint;
-  /** Whether the broker gives messages their times. Only then do times rise with offsets. */
+  /**
+   * Returns whether the broker gives messages their times. Only then do times rise with offsets.
+   */
   hasBrokerTimes(): Promise<boolean>;
-  /** The offset of the first message that is as late as `timeMs`; the end if there is none. */
+  /** Returns the offset of the first message at or after `timeMs`; the end if there is none. */
   firstOffsetSince(timeMs: bigint): Promise<bigint>;
 }
 
 /**
- * Returns the rows of a topic. Rows without a topic id are included unless the table has rows of another
- * topic: an earlier version wrote them, or the broker has no ids.
+ * Returns the rows of a topic. Rows without a topic id are included unless the table has rows of
+ * another topic: an earlier version wrote them, or the broker has no ids.
  */
 export function rowsOfTopic(rows: TableRows, topicId: bigint): TableRows {
   if (topicId === 0n) return rows;
@@ -38,12 +40,13 @@ export function highestOf(rows: TableRows, partition: number): MessagePosition |
 /**
  * Returns the offset at which a sink resumes a partition.
  *
- * - Rows of the topic as it is: behind the highest offset. Every insert is one block of contiguous ranges, so nothing below it is
- *   missing.
+ * - Rows of the topic as it is: behind the highest offset. Every insert is one block of contiguous
+ *   ranges, so nothing below it is missing.
  * - Only rows of a topic that was recreated or truncated: from the start.
  *
- * Ids distinguish topics. Rows without an id count as the topic's unless they lie beyond the log's end,
- * or the log's first message is later than the newest row. Times that producers set prove nothing.
+ * Ids distinguish topics. Rows without an id count as the topic's unless they lie beyond the log's
+ * end, or the log's first message is later than the newest row. Times that producers set prove
+ * nothing.
  */
 export async function resumeOffset(rows: TableRows, partition: number, log: PartitionLog): Promise<bigint> {
   let next = log.start;

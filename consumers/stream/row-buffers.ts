@@ -1,21 +1,21 @@
 import { RowBuffer } from '../transcode/row-buffer.ts';
 
-/** Bytes of waiting rows in all tables: enough for two tables that fill and two that insert at full speed. */
+/** Bytes of waiting rows in all tables: enough to fill two and insert two at full speed. */
 const MAX_WAITING_BYTES = 96 * 1024 * 1024;
 /** Buffers kept for the next batches; the memory of others is released. */
 const MAX_SPARE = 2;
 const MAX_SPARE_BYTES = 64 * 1024 * 1024;
 
 /**
- * The buffers of all tables in which rows wait for their insert. Their limit keeps memory flat while
- * ClickHouse is unavailable.
+ * The buffers of all tables in which rows wait for their insert. Their limit keeps memory flat
+ * while ClickHouse is unavailable.
  */
 export class RowBuffers {
   readonly #inUse = new Set<RowBuffer>();
   readonly #spare: RowBuffer[] = [];
   readonly #listeners = new Set<() => void>();
 
-  /** Whether rows must be inserted before more are accepted. */
+  /** Returns whether rows must be inserted before more are accepted. */
   isFull(): boolean {
     let bytes = 0;
     for (const buffer of this.#inUse) bytes += buffer.length;

@@ -21,9 +21,9 @@ export interface RowKeyServices {
 }
 
 /**
- * Reads the row key of a message: from the value of a record, as the sink does, and from the key of a
- * delete. Also compares it with the message key: compaction keeps the last message of each row only
- * if the two are the same.
+ * Reads the row key of a message: from the value of a record, as the sink does, and from the key of
+ * a delete. Also compares it with the message key: compaction keeps the last message of each row
+ * only if the two are the same.
  */
 export class RowKeys {
   readonly #services: RowKeyServices;
@@ -62,15 +62,19 @@ export class RowKeys {
     return keys;
   }
 
-  /** Partition and offset of the first message whose key is not the text of its row's key; undefined if there was none. */
+  /**
+   * Partition and offset of the first message whose key is not the text of its row's key; undefined
+   * if there was none.
+   */
   get keyedOtherwise(): string | undefined {
     return this.#keyedOtherwise;
   }
 
   /**
-   * The key in RowBinary, until the next call; or the id of a schema that must be learnt first; undefined where message and key say nothing.
+   * Returns the row key in RowBinary, valid until the next call; or the id of a schema to learn
+   * first; or undefined if message and key give no row key.
    *
-   * @param isSetAside the message has no row, and a missing key of it says nothing.
+   * @param isSetAside whether the message has no row, so that a missing key proves nothing.
    */
   of(message: KafkaMessage, partition: number, isSetAside: boolean): Buffer | number | undefined {
     const found = this.#ofValue(message) ?? this.#ofKey(message);
@@ -81,7 +85,11 @@ export class RowKeys {
     return found;
   }
 
-  /** Learns the schema of an id that {@link of} has answered. @throws ServiceUnavailableError, ServiceRefusedError */
+  /**
+   * Learns the schema of an id that {@link of} returned.
+   *
+   * @throws ServiceUnavailableError, ServiceRefusedError
+   */
   async learn(id: number): Promise<void> {
     if (this.#keys.awaits(id)) return this.#keys.learn(id);
     const schema = await this.#services.registry.schemaText(id);
@@ -89,7 +97,10 @@ export class RowKeys {
     else await this.#learn(schema);
   }
 
-  /** The parts of a key as text; undefined for a column of a type that the sink makes no key of. */
+  /**
+   * Returns the parts of a key as text; undefined for a column of a type that the sink never uses
+   * in a key.
+   */
   partsOf(key: Buffer): string[] | undefined {
     return this.#textsOf(key)?.map((text) => text.toString('utf8'));
   }
@@ -150,7 +161,7 @@ export class RowKeys {
     return this.#out.bytes.subarray(0, this.#out.length);
   }
 
-  /** Whether a message key is the text of a row's key, and of no other row's. */
+  /** Returns whether a message key is the text of a row's key, and of no other row's. */
   #isTextOf(messageKey: Buffer | null, rowKey: Buffer): boolean {
     const texts = this.#textsOf(rowKey);
     if (messageKey === null || texts === undefined) return false;
@@ -175,7 +186,10 @@ export class RowKeys {
   }
 }
 
-/** The text of a value in RowBinary, as the server has it too: of the types that `keyColumnTypeOf` gives. */
+/**
+ * Returns the text of a RowBinary value as the server prints it, for the types of
+ * `keyColumnTypeOf`.
+ */
 function readText(bytes: Buffer, start: number, type: ColumnType): { text: Buffer; end: number } | undefined {
   switch (columnTypeSql(type)) {
     case 'String':

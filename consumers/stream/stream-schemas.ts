@@ -17,15 +17,15 @@ import { compileRowTranscoder, type RowTranscoder } from '../transcode/compile.t
 const ASK_AGAIN = 2;
 const ASK_AGAIN_MS = 300;
 
-/** For how long an id that the registry does not know is not asked for again. */
+/** How long an id that the registry does not know is not requested again. */
 const UNKNOWN_FOR_MS = 60_000;
 
-/** After an id that stayed unknown, others are asked for once only for so long: bytes of something else name a new one each. */
+/** After an unknown id, others are requested once only: foreign bytes name a new id each. */
 const HASTY_FOR_MS = 10_000;
 
-/** A schema that no table can be made for. */
+/** A schema for which no table can be created. */
 class UnfitSchemaError extends IncompatibleSchemaError {
-  /** Without the remedy. */
+  /** The reason without the remedy. */
   readonly reason: string;
 
   constructor(subject: string, reason: string) {
@@ -45,17 +45,17 @@ export class StreamSchemas {
   readonly #policy: RetryPolicy;
   readonly #keys: MessageKeys;
   readonly #schemas = new Map<number, WriterSchema>();
-  /** Every known schema, also without columns in the table. */
+  /** Every known schema, including those without columns in the table. */
   readonly #parsed = new Map<number, WriterSchema>();
   #declared: DeclaredFields = new Map();
-  /** Why the messages of an id cannot be read, and until when that is believed. */
+  /** Why the messages of an id cannot be read, and until when this is assumed. */
   readonly #unknown = new Map<number, { readonly reason: string; readonly untilMs: number }>();
   #hastyUntilMs = -Infinity;
   #latestFault: IncompatibleSchemaError | undefined;
   readonly #transcoders = new Map<number, RowTranscoder>();
   #transcoderColumns: readonly TableColumn[] = [];
   #primaryKey: readonly string[] | undefined;
-  /** The highest id that was met: the registry numbers schemas as they come. */
+  /** The highest id so far: the registry numbers schemas in order. */
   #latestId = 0;
 
   constructor(registry: Registry, subject: string, table: StorageTable, policy: RetryPolicy = serviceRetry) {
@@ -71,7 +71,7 @@ export class StreamSchemas {
     return this.#primaryKey;
   }
 
-  /** Why the messages of the latest schema cannot become rows, if so. */
+  /** Why the messages of the latest schema cannot become rows; undefined if they can. */
   get latestFault(): IncompatibleSchemaError | undefined {
     return this.#latestFault;
   }
@@ -101,7 +101,8 @@ export class StreamSchemas {
   }
 
   /**
-   * The transcoder of a schema; undefined for one that must be learnt first, or for which the columns lack something.
+   * Returns the transcoder of a schema; undefined if it must be learned first, or if the columns
+   * lack something for it.
    *
    * @throws UnknownSchemaError for an id whose messages cannot be read.
    */
@@ -122,11 +123,12 @@ export class StreamSchemas {
     return transcoder;
   }
 
-  /** Makes table and views for the subject's latest schema, so that a stream without messages can be queried too. */
+  /** Creates table and views for the latest schema, so that an empty stream can be queried too. */
   async learnLatest(): Promise<void> {
     const latest = await this.#registry.latestText(this.#subject, this.#policy);
     if (latest === undefined) return;
-    // A field that the latest lacks, or declares a default for, concerns the columns as well.
+    // A field that the latest schema lacks, or declares a default for, concerns the columns as
+    // well.
     for (const schema of await this.#registry.texts(this.#subject, this.#policy)) {
       try {
         await this.#read(schema);
@@ -145,8 +147,8 @@ export class StreamSchemas {
   }
 
   /**
-   * Learns every schema of the subject, so that a recreated table has all the columns. Skips a schema
-   * that does not fit the latest: it counts only if a message names it.
+   * Learns every schema of the subject, so that a recreated table has all the columns. Skips a
+   * schema that does not fit the latest: it counts only if a message names it.
    *
    * @returns whether the subject has any schema.
    */
@@ -164,8 +166,9 @@ export class StreamSchemas {
   }
 
   /**
-   * Learns a schema and gives the table its columns. The latest schema of the topic's subject is the topic's: if it has no table, the stream
-   * stops. Any other id concerns only the messages that name it.
+   * Learns a schema and gives the table its columns. The latest schema of the topic's subject is
+   * the topic's: if it has no table, the stream stops. Any other id concerns only the messages that
+   * name it.
    *
    * @throws IncompatibleSchemaError, ServiceRefusedError
    */
@@ -195,7 +198,10 @@ export class StreamSchemas {
     }
   }
 
-  /** Why a schema without a table is a fault of the messages that name it; undefined where it is the topic's. */
+  /**
+   * Returns why a schema without a table is a fault of the messages that name it; undefined if it
+   * is the topic's.
+   */
   async #whyOfMessage(id: number, error: IncompatibleSchemaError): Promise<string | undefined> {
     const latest = await this.#registry.latestText(this.#subject, this.#policy);
     if (error instanceof UnfitSchemaError) {
@@ -203,7 +209,8 @@ export class StreamSchemas {
       const isOfTopic = latest === undefined ? this.#table.identity === '' : latest.id === id;
       return isOfTopic ? undefined : error.reason;
     }
-    // A table that lacks something for it stops the stream, unless bytes named what is none of the topic's.
+    // A schema that the table cannot hold stops the stream, unless bytes named a schema that is not
+    // the topic's.
     if (latest === undefined || (await this.#registry.isVersionOf(this.#subject, id, this.#policy)))
       return undefined;
     return `schema ${id} is none of subject ${this.#subject}: ${error.message}`;
@@ -247,9 +254,11 @@ export class StreamSchemas {
 }
 
 /**
- * The schema of a stream's messages. The primary key of a stream of ours is known, though another writer's schema does not name it.
+ * Returns the schema of a stream's messages. The primary key of our own streams is known even if
+ * another writer's schema does not name it.
  *
- * @throws IncompatibleSchemaError when no table can be made for it; ServiceUnavailableError, ServiceRefusedError
+ * @throws IncompatibleSchemaError if no table can be created for it; ServiceUnavailableError,
+ *   ServiceRefusedError
  */
 export async function readWriterSchema(
   registry: Registry,

@@ -29,14 +29,14 @@ export interface BatchLimits {
 /** Interval for re-checking group membership. */
 const MEMBER_CHECK_MS = 50;
 
-/** Interval for checking whether the table was replaced, while the stream has no messages or has failed. */
+/** Interval for checking whether the table was replaced, while the stream is idle or failed. */
 const TABLE_CHECK_MS = 5_000;
 
 /** Messages of one partition that were fetched together. */
 export interface FetchedMessages {
   readonly partition: number;
   readonly messages: readonly KafkaMessage[];
-  /** The offset behind the last message, and behind records that are no messages, such as transaction markers. */
+  /** The offset behind the last message and behind other records, as transaction markers. */
   readonly next: bigint;
   /** The partition's end. */
   readonly end: bigint;
@@ -62,20 +62,20 @@ export interface StreamSinkOptions {
  *   waits. Messages that it rejects are fetched again later.
  * - {@link run} does what the phase demands, one step after the other; see `phase.ts`.
  *
- * Events from outside change the phase at once, also while a step waits for a service. The answer
- * to that step comes too late then: it changes the phase no more. Only the rows of an insert are
- * committed all the same, unless the partitions were reassigned.
+ * Events from outside change the phase at once, also while a step waits for a service. The late
+ * answer to that step no longer changes the phase. Only the rows of an insert are committed
+ * nevertheless, unless the partitions were reassigned.
  */
 export class StreamSink {
   readonly counts: SinkCounts;
   readonly topic: string;
-  /** Resolves when table and views exist, or cannot be made. */
+  /** Resolves when table and views exist, or cannot be created. */
   readonly prepared: Promise<void>;
   readonly #options: StreamSinkOptions;
   #onPrepared: () => void = () => {};
   readonly #failureListeners: (() => void)[] = [];
   #phase: SinkPhase = 'learning';
-  /** Counts the events, so that a step notices those that came while it waited. */
+  /** Counts the events, so that a step notices events that came while it waited. */
   #events = 0;
   #filling: Batch | undefined;
   /** The schema to learn once the batch before its message is inserted. */
@@ -149,7 +149,12 @@ export class StreamSink {
     this.#updateFlow();
   }
 
-  /** @param id Kafka's id of the topic now; 0 if the broker has none, undefined if the topic does not exist. */
+  /**
+   * Handles a recreated or missing topic.
+   *
+   * @param id Kafka's id of the topic now; 0 if the broker has none, undefined if the topic does
+   *   not exist.
+   */
   noticeTopic(id: bigint | undefined): void {
     const { topicId } = this.#options.partitions;
     if (id === undefined) {
@@ -163,7 +168,7 @@ export class StreamSink {
     }
   }
 
-  /** @param end the end of the partition now. */
+  /** Updates the end of a partition. */
   noticeEnd(partition: number, end: bigint): void {
     this.#options.partitions.noticeEnd(partition, end);
     this.#countLag();
@@ -224,7 +229,7 @@ export class StreamSink {
     const asked = this.#events;
     if (id === undefined) {
       schemas.forget();
-      // It makes table and views, so that a stream without messages can be queried too.
+      // Creates table and views, so that a stream without messages can be queried too.
       await schemas.learnLatest();
       this.#onPrepared();
     } else await schemas.learn(id);
@@ -256,7 +261,7 @@ export class StreamSink {
     }
   }
 
-  /** Inserts the last batch. A process that the group may have forgotten leaves it to the next owner. */
+  /** Inserts the last batch. A process that the group may have forgotten leaves it to the next. */
   async #flush(): Promise<boolean> {
     const batch = this.#filling;
     if (batch === undefined || !this.#options.partitions.isMember) return false;
@@ -285,7 +290,8 @@ export class StreamSink {
       this.#countLag();
       if (asked === this.#events) this.#on('inserted');
     } catch (error) {
-      // The new owner inserts the batch again, but cannot repair what a failing view has left in the table.
+      // The new owner inserts the batch again, but cannot repair what a failing view has left in
+      // the table.
       if (!generation.aborted || error instanceof ViewFailedError) throw error;
     } finally {
       buffers.release(batch.rows);
@@ -293,7 +299,7 @@ export class StreamSink {
     }
   }
 
-  /** Waits for another table under the name, as a replay leaves it. {@link noticeTopic} waits for a topic. */
+  /** Waits for another table of the name, as after a replay. {@link noticeTopic} awaits topics. */
   async #awaitReplacedTable(): Promise<void> {
     const { table, counts } = this.#options;
     let failedWith: string | undefined;
@@ -363,7 +369,7 @@ export class StreamSink {
     this.#on('recovered');
   }
 
-  /** Returns the offset of the first message with an unknown schema. */
+  /** Adds messages to the batch; returns the offset of the first one with an unknown schema. */
   #fill(batch: Batch, partition: number, messages: readonly KafkaMessage[]): bigint | undefined {
     const { schemas } = this.#options;
     for (const message of messages) {
@@ -407,7 +413,10 @@ export class StreamSink {
     return Math.min(startedMs + ageMs, this.#lastAcceptMs + quietMs) - performance.now();
   }
 
-  /** Waits for an event, a message, or the time when the batch is due. Returns true if there was no message for a long time. */
+  /**
+   * Waits for an event, a message, or the time when the batch is due. Returns true if there was no
+   * message for a long time.
+   */
   async #untilWoken(): Promise<boolean> {
     const batch = this.#filling;
     const waitMs =

@@ -6,7 +6,7 @@ import type { StorageTable } from '../table/storage-table.ts';
 import type { Positions } from './positions.ts';
 import { accumulated, commitMetadata, type CommittedRows } from './commit-metadata.ts';
 
-/** What the partitions of one topic ask of the consumer. */
+/** The control that the partitions of one topic have over the consumer. */
 export interface TopicControl {
   /** Fetches no more messages of the topic; those already fetched may still arrive. */
   pause(): void;
@@ -17,22 +17,25 @@ export interface TopicControl {
    * offset. Does not wait, and may fail without harm.
    */
   commit(offsets: ReadonlyMap<number, CommittedOffset>): void;
-  /** Whether the group has heard of this process lately, so that no other process has its partitions. */
+  /**
+   * Returns whether the group has heard of this process lately, so that no other process has its
+   * partitions.
+   */
   isMember(): boolean;
 }
 
 interface PartitionState {
   /** The offset of the next message to accept. */
   next: bigint;
-  /** The consumer is further than that, and must seek back. */
+  /** Whether the consumer is beyond that offset and must seek back. */
   isCut: boolean;
   /** The partition's end; undefined if unknown. */
   end: bigint | undefined;
-  /** What the last commit says of the rows; undefined before the first one. */
+  /** The rows that the last commit names; undefined before the first one. */
   trail: CommittedRows | undefined;
 }
 
-/** Messages of a partition before its end that are not in the table, and how many of these were accepted. */
+/** Messages before a partition's end that are not in the table; how many of them are accepted. */
 export interface PartitionLag {
   readonly lag: number;
   readonly buffered: number;
@@ -68,7 +71,6 @@ export class TopicPartitions {
     return this.#options.control.isMember();
   }
 
-  /** The numbers of the partitions. */
   get assigned(): readonly number[] {
     return [...this.#states.keys()];
   }
@@ -84,7 +86,10 @@ export class TopicPartitions {
     return caughtUp.isReachedBy(topic, (partition) => this.#states.get(partition)?.next);
   }
 
-  /** By partition, the offset before which this process has inserted every row or sent it to the dead-letter topic. */
+  /**
+   * The offset of each partition before which this process has inserted every row or sent it to the
+   * dead-letter topic.
+   */
   get done(): ReadonlyMap<number, bigint> {
     return this.#done;
   }
@@ -101,7 +106,10 @@ export class TopicPartitions {
     return lags;
   }
 
-  /** Replaces the partitions. The consumer, which may be a new one, does not know yet whether they are held. */
+  /**
+   * Replaces the partitions. The consumer, which may be a new one, does not know yet whether they
+   * are held.
+   */
   assign(partitions: readonly number[]): void {
     this.#states.clear();
     for (const partition of partitions)
@@ -124,7 +132,10 @@ export class TopicPartitions {
     if (uncommitted.size > 0) this.commit(uncommitted, new Map(), block);
   }
 
-  /** Returns the offset of the next message to accept; undefined if the partition is not assigned or must seek first. */
+  /**
+   * Returns the offset of the next message to accept; undefined if the partition is not assigned or
+   * must seek first.
+   */
   next(partition: number): bigint | undefined {
     const state = this.#states.get(partition);
     return state === undefined || state.isCut ? undefined : state.next;
@@ -136,7 +147,7 @@ export class TopicPartitions {
     if (state !== undefined) Object.assign(state, { next, isCut });
   }
 
-  /** Rejects what was fetched of a partition: it is fetched again. */
+  /** Rejects the fetched messages of a partition, which are fetched again. */
   cut(partition: number): void {
     const state = this.#states.get(partition);
     if (state !== undefined) state.isCut = true;

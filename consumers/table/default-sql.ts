@@ -15,14 +15,14 @@ import { decimalWidth } from '../transcode/decimal.ts';
 import { writeValue } from '../transcode/value-code.ts';
 import type { ColumnType } from '../column/column-type.ts';
 
-/** Whether the field declares a valid default. */
+/** Returns whether the field declares a valid default. */
 export function hasDefault({ type, default: value }: WriterField): boolean {
   return value !== undefined && defaultAvro(type, value) !== undefined;
 }
 
 /**
- * Returns, as SQL, the value of the field's column in rows of messages without the field. Empty if it is
- * the default of the column type; undefined if SQL cannot express it.
+ * Returns, as SQL, the value of the field's column in rows of messages without the field. Empty if
+ * it is the default of the column type; undefined if SQL cannot express it.
  */
 export function defaultSql(field: WriterField, column: ColumnType): string | undefined {
   const bytes = Buffer.from(absentBytes(field, column, writeValue));

@@ -23,13 +23,13 @@ import {
 import type { TableShape } from './table-shape.ts';
 
 /**
- * Returns the actions of one ALTER TABLE after which the table can hold every value of the schema; none
- * if it can already. Never narrows or drops a column.
+ * Returns the actions of one ALTER TABLE after which the table can hold every value of the schema;
+ * none if it can already. Never narrows or drops a column.
  *
  * @param isOlder the topic has a later schema. A column that the later schema made text accepts the
  *   numbers of this one.
- * @param declared the fields that the topic's schemas declare. Columns of fields that this schema lacks
- *   must accept null or their default.
+ * @param declared the fields that the topic's schemas declare. Columns of fields that this schema
+ *   lacks must accept null or their default.
  * @throws IncompatibleSchemaError naming table, column and both types.
  */
 export function evolutionActions(
@@ -68,7 +68,7 @@ export function evolutionActions(
   return [...actions, ...lacking];
 }
 
-/** Existing rows lack the field: they get its default, or null. */
+/** Returns the SQL that adds a column. Existing rows get the field's default, or null. */
 function addedColumnSql(column: CommentedColumn, { fields, primaryKey }: WriterSchema): string {
   const { name, type, comment } = column;
   if (primaryKey?.includes(name) === true || isSystemColumnName(name)) return columnSql(column);
@@ -114,8 +114,9 @@ function asDeclared(type: ColumnType, path: string, declared: DeclaredFields): C
 }
 
 /**
- * Whether a later schema turns a text into a number or time. The column would have to stay text, which
- * its readers would not expect. A number that becomes text is fine: the column becomes text too.
+ * Returns whether a later schema turns a text into a number or time. The column would have to stay
+ * text, which its readers would not expect. A number that becomes text is fine: the column becomes
+ * text too.
  */
 function makesNumberOfText(before: ColumnType, after: ColumnType): boolean {
   const [have, want] = [bareType(before).bare, bareType(after).bare];

@@ -5,9 +5,9 @@ import { outlineOf } from './sql-outline.ts';
 import { localTableOf, onCluster } from './table-ddl.ts';
 
 /**
- * The rows that a table has of an insert that ClickHouse answered with an error. ClickHouse writes a
- * block to the table, then pushes it to the table's materialized views. If a view throws, the table
- * keeps the block, and the targets of the views lack it.
+ * The rows that a table has of an insert that ClickHouse answered with an error. ClickHouse writes
+ * a block to the table, then pushes it to the table's materialized views. If a view throws, the
+ * table keeps the block, and the targets of the views lack it.
  */
 export interface InsertedPart {
   readonly rows: number;
@@ -80,7 +80,7 @@ export async function readViewsOn(database: Database, table: string): Promise<st
   });
 }
 
-/** Returns the target table of a materialized view, as the server prints it; empty for an inner table. */
+/** Returns the target of a materialized view, as the server prints it; empty for an inner table. */
 export function targetOf(createViewQuery: string): string {
   const [head = '', target = ''] =
     /^CREATE MATERIALIZED VIEW [^(]*? TO ([^ (]+)/.exec(outlineOf(createViewQuery)) ?? [];

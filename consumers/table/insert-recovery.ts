@@ -58,7 +58,10 @@ export class InsertRecovery {
     this.#generation = generation;
   }
 
-  /** Whether the same table has rows of the failed insert. Only tables with materialized views can. */
+  /**
+   * Returns whether the same table has rows of the failed insert. Only tables with materialized
+   * views can.
+   */
   async isHalfInserted(): Promise<boolean> {
     if (this.#rows.ranges.length === 0 || (await this.#views()).length === 0) return false;
     const identity = await evenWhenStopping(this.#database, (database) =>
@@ -69,8 +72,8 @@ export class InsertRecovery {
 
   /**
    * Deletes the rows of an insert whose only view failed with an error that may pass: a sink killed
-   * before its next attempt would leave rows that the view lacks. With several views, those that have
-   * the block would not get it again under the same token.
+   * before its next attempt would leave rows that the view lacks. With several views, those that
+   * have the block would not get it again under the same token.
    *
    * @returns whether rows were deleted.
    */
@@ -81,7 +84,9 @@ export class InsertRecovery {
     return (await this.isHalfInserted()) && (await this.#delete());
   }
 
-  /** Deletes the rows, so that no later sink resumes after them. Returns the message of the error. */
+  /**
+   * Deletes the rows, so that no later sink resumes after them. Returns the message of the error.
+   */
   async undo(reason: string, view: string | undefined): Promise<string> {
     const views = await this.#views();
     const what = `materialized view ${view ?? views.join(' or ')} on table ${this.#table} fails: ClickHouse answers ${reason}`;

@@ -15,9 +15,9 @@ import type { TableColumn } from './table-shape.ts';
  * The outcome of an insert.
  *
  * - `inserted`: ClickHouse acknowledged it.
- * - `refused`: nothing was inserted. The fault lies with a row or, with `isOfTable`, with the table or an
- *   object on it, for example after it was changed. `reason` has code and name of the error, never the
- *   text in which ClickHouse quotes rows.
+ * - `refused`: nothing was inserted. The fault lies with a row or, with `isOfTable`, with the table
+ *   or an object on it, for example after it was changed. `reason` has code and name of the error,
+ *   never the text in which ClickHouse quotes rows.
  * - `half-inserted`: a materialized view failed, and the table may have the rows.
  */
 export type InsertOutcome =
@@ -25,7 +25,7 @@ export type InsertOutcome =
   | { readonly kind: 'refused'; readonly reason: string; readonly isOfTable?: true }
   | { readonly kind: 'half-inserted'; readonly reason: string; readonly view: string };
 
-/** A range of messages that rows were made from: offsets `first` to `last`, with times between the two. */
+/** A range of messages that became rows: offsets `first` to `last`, with times between the two. */
 export interface RowRange {
   /** See `_topic_id`: a recreated topic may have the same offsets and times. */
   readonly topicId: bigint;
@@ -38,7 +38,7 @@ export interface RowRange {
 
 /** The rows of one insert. */
 export class InsertedRows {
-  /** Cover every row, and no other row of the table. Empty if the rows are never deleted after a failure. */
+  /** Cover exactly the rows of this insert. Empty if a failure never deletes the rows. */
   readonly ranges: readonly RowRange[];
   /** Whether only another sink would insert rows of later messages of the same partitions. */
   readonly areLast: boolean;
@@ -68,8 +68,8 @@ export class InsertedRows {
    * Sends the rows once, in one request, as one block. The caller retries.
    *
    * @param identity of the table: a table that has replaced it rejects the rows.
-   * @param deletions how often the rows were deleted from the table: the server remembers the token of
-   *   deleted rows too.
+   * @param deletions how often the rows were deleted from the table: the server remembers the token
+   *   of deleted rows too.
    * @throws what the client throws, unless the rows, the table or a view on it are at fault.
    */
   async insertInto(
@@ -82,9 +82,9 @@ export class InsertedRows {
     const { cluster } = database.settings;
     try {
       const { stream } = await database.client.exec({
-        // Not each column by name, since the query is part of the URL. ClickHouse fills the last column,
-        // which the header of the rows lacks. With types, so that rows made for other columns than the
-        // table has now are rejected, not misread.
+        // The query does not name the columns, since it is part of the URL. ClickHouse fills the
+        // last column, which the header of the rows lacks. The header has types, so that rows made
+        // for other columns than the table has now are rejected, not misread.
         query: `INSERT INTO ${qualified(database.name, table)} (* EXCEPT (${own}), ${own}) FORMAT RowBinaryWithNamesAndTypes`,
         values: Readable.from([this.#header(), this.#rows], { objectMode: false, highWaterMark: 1 }),
         clickhouse_settings: {
@@ -102,7 +102,7 @@ export class InsertedRows {
       const reason = `code ${error.code} (${error.type ?? 'no name'}${constraintIn(error)})`;
       const view = viewIn(error);
       if (view !== undefined && !isPassing(error)) return { kind: 'half-inserted', reason, view };
-      // Its message quotes names, no rows.
+      // The message quotes names, but no rows.
       if (tableCodes.has(error.code))
         return { kind: 'refused', reason: `${reason}: ${foreignText(error.message)}`, isOfTable: true };
       if (rowCodes.has(error.code)) return { kind: 'refused', reason };
@@ -136,9 +136,10 @@ const insertSettings = {
   deduplicate_blocks_in_dependent_materialized_views: 1,
   input_format_skip_unknown_fields: 0,
   input_format_with_names_use_header: 1,
-  // Each message is a row until parts are merged: a tenth less work, and inserted rows can be counted.
+  // Each message stays a row until parts are merged: saves a tenth of the work and lets inserted
+  // rows be counted.
   optimize_on_insert: 0,
-  // One block, hence one part, hence all or nothing: larger than any batch.
+  // One block makes one part, so the insert is all or nothing. Larger than any batch.
   max_insert_block_size: '10000000',
   min_insert_block_size_rows: '10000000',
   min_insert_block_size_bytes: '10000000000',
@@ -171,15 +172,18 @@ const VIOLATED_CONSTRAINT = '469';
 /** Errors that a row can cause. */
 const rowCodes = new Set([
   ...['6', '26', '27', '33', '38', '41', '53', '69', '70', '72', '117', '128', '131', '153', '190', '321'],
-  // CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN, CANNOT_PARSE_UUID, FUNCTION_THROW_IF_VALUE_IS_NON_ZERO, DECIMAL_OVERFLOW
+  // CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN, CANNOT_PARSE_UUID, FUNCTION_THROW_IF_VALUE_IS_NON_ZERO,
+  // DECIMAL_OVERFLOW
   ...['349', '376', '395', '407'],
-  // CANNOT_PARSE_DOMAIN_VALUE_FROM_STRING, CANNOT_PARSE_BOOL, VIOLATED_CONSTRAINT, UNKNOWN_ELEMENT_OF_ENUM
+  // CANNOT_PARSE_DOMAIN_VALUE_FROM_STRING, CANNOT_PARSE_BOOL, VIOLATED_CONSTRAINT,
+  // UNKNOWN_ELEMENT_OF_ENUM
   ...['441', '467', '469', '691'],
 ]);
 
 /** Errors of a table that was changed, dropped or recreated. */
 const tableCodes = new Set([
-  // NOT_FOUND_COLUMN_IN_BLOCK, NO_SUCH_COLUMN_IN_TABLE, NUMBER_OF_COLUMNS_DOESNT_MATCH, UNKNOWN_IDENTIFIER
+  // NOT_FOUND_COLUMN_IN_BLOCK, NO_SUCH_COLUMN_IN_TABLE, NUMBER_OF_COLUMNS_DOESNT_MATCH,
+  // UNKNOWN_IDENTIFIER
   ...['10', '16', '20', '47'],
   // UNKNOWN_TABLE, UNKNOWN_DATABASE, TABLE_IS_DROPPED
   ...['60', '81', '218'],

@@ -4,14 +4,14 @@ import type { TableColumn } from './table-shape.ts';
 /** The sorting key of a table without a primary key, where each message is a row of its own. */
 const byPosition = ['_partition', '_offset'];
 
-/** Whether only the positions of their messages distinguish a table's rows. */
+/** Returns whether only the positions of their messages distinguish a table's rows. */
 export function isByPosition(sortingKey: readonly string[]): boolean {
   return sortingKey.join() === byPosition.join();
 }
 
 /**
- * Returns SQL for the message key of a row as text: the sorting key's columns joined by `|`, as producers
- * write it. For a table without a primary key: partition and offset.
+ * Returns SQL for the message key of a row as text: the sorting key's columns joined by `|`, as
+ * producers write it. For a table without a primary key: partition and offset.
  */
 export function keyTextSql(sortingKey: readonly string[]): string {
   const parts = sortingKey.map(textSql);
@@ -19,7 +19,10 @@ export function keyTextSql(sortingKey: readonly string[]): string {
   return parts.length < 2 ? only : `concat(${parts.join(", '|', ")})`;
 }
 
-/** Returns SQL for the parts of the key as an Array(String). Different keys may have the same text, never the same parts. */
+/**
+ * Returns SQL for the parts of the key as an Array(String). Different keys may have the same text,
+ * never the same parts.
+ */
 export function keyPartsSql(sortingKey: readonly string[]): string {
   return `[${sortingKey.map(textSql).join(', ')}]`;
 }
@@ -39,7 +42,7 @@ export function keyIdOf(parts: readonly string[]): string {
   return parts.length < 2 ? only : JSON.stringify(parts);
 }
 
-/** Returns an SQL condition that selects the rows of the given keys and uses the table's primary index. */
+/** Returns an SQL condition that selects rows by key and uses the table's primary index. */
 export function keysConditionSql(
   key: readonly Pick<TableColumn, 'name' | 'typeText'>[],
   keys: readonly (readonly string[])[],

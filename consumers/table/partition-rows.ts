@@ -1,7 +1,7 @@
 /** The newest rows that a table holds of one partition of one topic. */
 export interface PartitionRows {
   readonly partition: number;
-  /** Kafka's topic id, see `TopicDescription`; 0 for rows that do not know theirs. */
+  /** Kafka's topic id, see `TopicDescription`; 0 for rows without one. */
   readonly topicId: bigint;
   /** Position of the row with the highest `_version`. */
   readonly newest: MessagePosition;

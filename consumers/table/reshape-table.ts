@@ -13,7 +13,7 @@ import { fieldColumns, sortingKey } from './stored-columns.ts';
 import { alterTableSql, createTableSql, identitySql, localTableOf, runDefinition } from './table-ddl.ts';
 import { readTableShape, type TableShape } from './table-shape.ts';
 
-/** How often a change is attempted while other sinks change the table first, or its columns do not show yet. */
+/** Attempts while other sinks change the table first, or its columns do not show yet. */
 const MAX_ROUNDS = 30;
 
 /** Codes of a compare and set that came too late: see `alterTableSql`. */
@@ -78,7 +78,7 @@ export function readLocalShape(database: Database, table: string): Promise<Table
   return readTableShape(database, localTableOf(table, database.settings));
 }
 
-/** A schema without a primary key has the key that the table is sorted by, if it has these fields. */
+/** Gives a schema without a primary key the table's sorting key, if it has these fields. */
 export function keyed(schema: WriterSchema, { sortingKey: key }: TableShape): WriterSchema {
   if (schema.primaryKey !== undefined || key.length === 0) return schema;
   const hasAll = key.every((name) => schema.fields.some((field) => field.name === name));
@@ -154,7 +154,7 @@ function checkKey(table: string, schema: WriterSchema, { columns, sortingKey: ke
     );
 }
 
-/** @returns false if another sink changed the table first. */
+/** Returns false if another sink changed the table first. */
 async function alter(
   { database, stream, table }: ReshapeOptions,
   doing: string,

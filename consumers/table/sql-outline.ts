@@ -3,8 +3,8 @@ const MASK = '_';
 
 /**
  * Masks a statement that the server printed: `_` replaces each character of a quoted text, and of a
- * quoted name that is not a plain word. The length stays the same. So no comment, name or default that
- * a user wrote is mistaken for SQL.
+ * quoted name that is not a plain word. The length stays the same. So no comment, name or default
+ * that a user wrote is mistaken for SQL.
  */
 export function outlineOf(sql: string): string {
   const parts: string[] = [];
@@ -31,7 +31,10 @@ function nextQuote(sql: string, from: number): number {
   return quote.exec(sql)?.index ?? sql.length;
 }
 
-/** An inner quote is escaped, or doubled; a doubled one reads as two texts. */
+/**
+ * Returns the end of a quoted text. An inner quote is escaped or doubled; a doubled one reads as
+ * two texts.
+ */
 function endOfQuoted(sql: string, start: number): number {
   const next = sql[start] === "'" ? /\\.|'/gs : sql[start] === '"' ? /\\.|"/gs : /\\.|`/gs;
   next.lastIndex = start + 1;

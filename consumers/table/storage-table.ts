@@ -16,7 +16,7 @@ import { hasBlocks, readLastBlock, readSettledRows } from './table-checkpoint.ts
 import { localTableOf } from './table-ddl.ts';
 import { readTableIdentity, withoutSystemColumns, type TableColumn } from './table-shape.ts';
 
-/** Wait before a table is read again that another sink changes. */
+/** Wait before the next read of a table that another sink changes. */
 const STANDARD_ROUND_MS = 100;
 
 /** Limits the read of the last block. A stop does not shorten it. */
@@ -43,7 +43,7 @@ export class StorageTable {
   #columns: readonly TableColumn[] = [];
   readonly #fields = new Set<string>();
   readonly #views: StreamViews;
-  /** The identity of the table that the offsets were last read from. Empty, as no table's is, if there was none. */
+  /** The identity of the table that the offsets were last read from; empty if there was none. */
   #identity = '';
 
   constructor(options: StorageTableOptions) {
@@ -62,12 +62,15 @@ export class StorageTable {
     return this.#columns;
   }
 
-  /** The identity of the table that {@link partitionRows} last found; no other table has had it. Empty if there was none. */
+  /**
+   * The identity of the table that {@link partitionRows} last found, which no other table has had;
+   * empty if there was none.
+   */
   get identity(): string {
     return this.#identity;
   }
 
-  /** Forgets the shape of the table, after someone else changed or dropped it. */
+  /** Forgets the shape of the table, after another process changed or dropped it. */
   forget(): void {
     this.#fields.clear();
     this.#columns = [];
@@ -104,12 +107,12 @@ export class StorageTable {
   }
 
   /**
-   * Inserts rows, all or none, into the table that {@link partitionRows} last found; a table that has
-   * replaced it rejects them. The rows have the {@link columns} of the time they were made.
+   * Inserts rows, all or none, into the table that {@link partitionRows} last found; a table that
+   * has replaced it rejects them. The rows have the {@link columns} of the time they were made.
    *
    * @param generation stops retries. An attempt under way is awaited, since its outcome is unknown.
-   * @throws ViewFailedError if a materialized view on the table fails; the table's rows of the insert
-   *   are then deleted.
+   * @throws ViewFailedError if a materialized view on the table fails; the table's rows of the
+   *   insert are then deleted.
    */
   async insert(rows: InsertedRows, generation: AbortSignal): Promise<RowsOutcome> {
     const database = this.#database;
@@ -133,12 +136,13 @@ export class StorageTable {
       // ClickHouse finds faults of the table itself before it writes anything.
       if (outcome.kind === 'refused' && (outcome.isOfTable === true || !(await recovery.isHalfInserted())))
         return outcome;
-      // The caller makes the rows again for the table that has the name now.
+      // The caller recreates the rows for the table that has the name now.
       if (await this.isReplaced()) return { kind: 'refused', reason, isOfTable: true };
       throw new ViewFailedError(await recovery.undo(reason, view));
     } catch (error) {
       if (error instanceof ViewFailedError) throw error;
-      // Without an answer of the server the outcome is unknown: most likely everything is in, views included.
+      // Without an answer from the server the outcome is unknown: most likely all is inserted,
+      // views included.
       const answer = await attempt?.then(
         () => undefined,
         (reason: unknown) => reason,
@@ -150,7 +154,11 @@ export class StorageTable {
     }
   }
 
-  /** Whether a constraint that mentions `_deleted` rejected the row. @param reason names the constraint. */
+  /**
+   * Returns whether a constraint that mentions `_deleted` rejected the row.
+   *
+   * @param reason names the constraint.
+   */
   async forbidsDeletes(reason: string): Promise<boolean> {
     const constraint = /VIOLATED_CONSTRAINT: (\w+)\)/.exec(reason)?.[1];
     if (constraint === undefined) return false;
@@ -169,14 +177,19 @@ export class StorageTable {
     );
   }
 
-  /** Whether the server still has the same table, with the columns that rows were made for. */
+  /**
+   * Returns whether the server still has the same table, with the columns that rows were made for.
+   */
   async matchesShape(columns: readonly TableColumn[]): Promise<boolean> {
     const shape = await readLocalShape(this.#database, this.name);
     if (shape === undefined || shape.identity !== this.#identity) return false;
     return columns.every((column) => shape.columns.some((now) => isDeepStrictEqual(now, column)));
   }
 
-  /** Whether the server has no table of the name, or another one than {@link partitionRows} last found. */
+  /**
+   * Returns whether the server has no table of the name, or another one than {@link partitionRows}
+   * last found.
+   */
   async isReplaced(): Promise<boolean> {
     return (await this.readIdentity()) !== this.#identity;
   }
@@ -186,7 +199,8 @@ export class StorageTable {
    * ended, even of sinks that have died. Empty if there is no table.
    */
   async partitionRows(): Promise<TableRows> {
-    // First: if another table replaces this one now, it rejects the rows that this reading leads to.
+    // Read first: if another table replaces this one now, it rejects the rows that this read leads
+    // to.
     this.#identity = await this.readIdentity();
     return readSettledRows(this.#database, this.name);
   }
@@ -199,8 +213,8 @@ export class StorageTable {
   }
 
   /**
-   * Whether the table still has all of these blocks, which merges keep. False after the table was
-   * emptied and filled from a backup. True without the right to read parts.
+   * Returns whether the table still has all of these blocks, which merges keep. False after the
+   * table was emptied and filled from a backup. True without the right to read parts.
    */
   async hasBlocks(blocks: ReadonlySet<string>): Promise<boolean> {
     if (blocks.size === 0) return true;

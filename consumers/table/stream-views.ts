@@ -28,8 +28,8 @@ export class StreamViews {
   }
 
   /**
-   * Creates or replaces the views until they match the tables. Every sink updates the views after it
-   * changes a table, so the last update has seen every change of every process.
+   * Creates or replaces the views until they match the tables. Every sink updates the views after
+   * it changes a table, so the last update has seen every change of every process.
    */
   async update(columns: readonly TableColumn[]): Promise<void> {
     let expected = await this.#viewStatements(columns);
@@ -46,7 +46,7 @@ export class StreamViews {
     let found = await readView(database, view.name);
     if (found === undefined) {
       await run(view.create);
-      // Another sink may have created the view meanwhile, or another stream its table.
+      // By now another sink may have created the view, or another stream its table.
       found = await readView(database, view.name);
       if (found === undefined || shows(found, view)) return;
     }

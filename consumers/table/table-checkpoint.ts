@@ -62,7 +62,10 @@ export async function readPartitionRows(database: Database, table: string): Prom
   }));
 }
 
-/** Waits for running inserts, then reads. If the read fails, an insert may have begun since: both are repeated. */
+/**
+ * Waits for running inserts, then reads. If the read fails, an insert may have begun since: both
+ * are repeated.
+ */
 export function readSettledRows(database: Database, table: string): Promise<TableRows> {
   const unretried = database.with({ policy: singleAttempt });
   return database.retried(`offsets in ${table}`, async () => {
@@ -73,8 +76,9 @@ export function readSettledRows(database: Database, table: string): Promise<Tabl
 
 /**
  * Returns the last block that was inserted into a table, as `<partition id>_<number>`. Merged parts
- * keep the numbers of their blocks in their names. Rows that are attached, restored or inserted from
- * a backup get other numbers. Empty if there is no block, or if the table is spread over shards.
+ * keep the numbers of their blocks in their names. Rows that are attached, restored or inserted
+ * from a backup get other numbers. Empty if there is no block, or if the table is spread over
+ * shards.
  */
 export async function readLastBlock(database: Database, table: string): Promise<string> {
   const [found] = await database.rows<{ block: string }>(
@@ -84,7 +88,7 @@ export async function readLastBlock(database: Database, table: string): Promise<
   return found?.block ?? '';
 }
 
-/** Whether the table has all of these blocks, merged or not. */
+/** Returns whether the table has all of these blocks, merged or not. */
 export async function hasBlocks(
   database: Database,
   table: string,

@@ -9,7 +9,10 @@ import { outlineOf } from './sql-outline.ts';
 const DEDUPLICATION_WINDOW = 1000;
 const REPLICATED_WINDOW_SECONDS = 7 * 86_400;
 
-/** A part of one insert is a single file, which saves a fifth of the server's work. Larger, merged parts have a file per column. */
+/**
+ * A part of one insert is a single file, which saves a fifth of the server's work. Larger, merged
+ * parts have a file per column.
+ */
 const WIDE_PART_BYTES = 128 * 1024 * 1024;
 
 type Target = Pick<ClickHouseSettings, 'database' | 'cluster'>;
@@ -19,12 +22,15 @@ export function onCluster({ cluster }: Target): string {
   return cluster === undefined ? '' : ` ON CLUSTER ${quoted(cluster)}`;
 }
 
-/** Returns the table that holds the rows of a storage table: itself, or a shard's table on a cluster. */
+/** Returns the table that holds the rows: the storage table, or a shard's table on a cluster. */
 export function localTableOf(table: string, { cluster }: Target): string {
   return cluster === undefined ? table : `${table}_local`;
 }
 
-/** Returns the column that distinguishes a table from others that have had its name: see {@link identitySql}. */
+/**
+ * Returns the column that distinguishes a table from others that have had its name: see
+ * {@link identitySql}.
+ */
 export function identityColumnOf(identity: string): string {
   return `${IDENTITY_PREFIX}${identity}`;
 }
@@ -39,17 +45,17 @@ export function identityIn(name: string, defaultKind: string): string | undefine
 const IDENTITY_PREFIX = '_table_';
 
 /**
- * Returns the definition of an empty column that every insert names. If another table has replaced the
- * one that rows were made for, it rejects them, so no row is in the new table twice.
+ * Returns the definition of an empty column that every insert names. If another table has replaced
+ * the one that rows were made for, it rejects them, so no row is in the new table twice.
  */
 export function identitySql(identity: string): string {
   return `${quoted(identityColumnOf(identity))} UInt8 EPHEMERAL COMMENT 'Inserts of the sink name it, so that none goes into a table that took the place of the one it was made for'`;
 }
 
 /**
- * Returns the statements that create a stream's storage table. On a cluster, replicated tables behind a
- * Distributed table hold the rows, and one shard holds all rows of a partition: each insert is one
- * block per shard, and the highest offset shows what the table has.
+ * Returns the statements that create a stream's storage table. On a cluster, replicated tables
+ * behind a Distributed table hold the rows, and one shard holds all rows of a partition: each
+ * insert is one block per shard, and the highest offset shows what the table has.
  *
  * @param identity a hexadecimal number that no other table has had.
  */
@@ -87,9 +93,9 @@ export function createTableSql(
 }
 
 /**
- * Returns the statements of one change of shape, as a compare and set: the first fails if the table is
- * no longer at `version`. So of two sinks that read the same columns only one changes them, and none
- * changes a table that has replaced the one it read.
+ * Returns the statements of one change of shape, as a compare and set: the first fails if the table
+ * is no longer at `version`. So of two sinks that read the same columns only one changes them, and
+ * none changes a table that has replaced the one it read.
  *
  * @param version read before the columns; 0 for a table that has none yet.
  */
@@ -116,17 +122,20 @@ export function shapeVersionIn(createTableQuery: string): number {
   return Number(/[(,]\s*CONSTRAINT `?shape_(\d+)`? ASSUME\b/.exec(outlineOf(createTableQuery))?.[1] ?? 0);
 }
 
-/** Differs between tables, so that a change meant for one never matches the shape of another. */
+/** Returns a version that differs between tables: a change for one never matches another. */
 function firstVersion(identity: string): number {
   return Number.parseInt(identity, 16);
 }
 
-/** An assumption without content, whose name holds the version. Inserts do not check it. */
+/** Returns an assumption without content whose name holds the version. Inserts do not check it. */
 function shapeConstraint(version: number): string {
   return `CONSTRAINT ${quoted(`shape_${version}`)} ASSUME 1`;
 }
 
-/** Runs a statement that creates or alters a table or view. A stop does not abort it: others may follow. */
+/**
+ * Runs a statement that creates or alters a table or view. A stop does not abort it: others may
+ * follow.
+ */
 export async function runDefinition(database: Database, doing: string, query: string): Promise<void> {
   await database.retried(doing, () => database.client.command({ query, clickhouse_settings: definition }));
 }

@@ -22,7 +22,7 @@ export interface TableShape {
   readonly identity: string | undefined;
   /** The stream's own columns and the system columns. */
   readonly columns: readonly TableColumn[];
-  /** Type and kind of the columns that the sink cannot fill, by name: computed ones, or of unknown types. */
+  /** Type and kind of columns that the sink cannot fill, by name: computed or of unknown type. */
   readonly unusable: ReadonlyMap<string, string>;
   readonly sortingKey: readonly string[];
   /** Whether its engine keeps the latest version of a row and removes deleted rows. */
@@ -30,8 +30,8 @@ export interface TableShape {
 }
 
 /**
- * Returns the shape of a table; undefined if there is none. Reads its version before its columns: if
- * another sink changes the columns in between, a change based on this reading fails.
+ * Returns the shape of a table; undefined if there is none. Reads its version before its columns:
+ * if another sink changes the columns in between, a change based on this reading fails.
  *
  * @throws IncompatibleSchemaError if a view has the name.
  */
@@ -87,7 +87,10 @@ export function withoutSystemColumns<T extends Column>(columns: readonly T[]): T
   return columns.filter(({ name }) => !isSystemColumnName(name));
 }
 
-/** Servers print `(date, \`interval\`)`, `uuid` and other forms, depending on version and CREATE statement. */
+/**
+ * Parses the names of a sorting key. Servers print `(date, \`interval\`)`, `uuid` and other forms,
+ * depending on version and CREATE statement.
+ */
 function keyNames(sortingKey: string): string[] {
   const names = sortingKey
     .replace(/^\((.*)\)$/, '$1')

@@ -40,12 +40,15 @@ export interface ViewStatement {
   readonly replace: string;
 }
 
-/** Whether another stream has a derived view of this name. */
+/** Returns whether another stream has a derived view of this name. */
 export function isDerivedView(name: string): boolean {
   return derivedViews.some((view) => view.name === name);
 }
 
-/** Returns the streams whose storage tables, if they exist, the views of a stream depend on; the stream itself first. */
+/**
+ * Returns the streams whose storage tables, if they exist, the views of a stream depend on; the
+ * stream itself first.
+ */
 export function streamsInViewsOf(stream: string): string[] {
   return [stream, ...derivedViews.filter((view) => view.stream === stream).map(({ name }) => name)];
 }
@@ -112,15 +115,15 @@ export function viewFault(
     : 'was created or changed by hand, so the sink does not replace it: rename or drop it, and the next start of the sink creates its own';
 }
 
-/** Whether the view is as the sink creates it now, mark included. */
+/** Returns whether the view is as the sink creates it now, mark included. */
 export function shows({ engine, as_select: select, comment }: FoundView, view: ViewStatement): boolean {
   return engine === 'View' && plain(select) === plain(view.select) && comment === markOf(view.select);
 }
 
 /**
- * Whether the sink created the view and no one has changed it since. Its comment holds a digest of its
- * query. Views of earlier releases have no digest: they select all columns that the table had at the
- * time, which are the first of its present columns.
+ * Returns whether the sink created the view and no one has changed it since. Its comment holds a
+ * digest of its query. Views of earlier releases have no digest: they select all columns that the
+ * table had at the time, which are the first of its present columns.
  */
 function isOwn(select: string, comment: string, { name, select: wanted }: ViewStatement): boolean {
   const text = plain(select);
@@ -138,7 +141,10 @@ function listOf(select: string): { readonly columns: readonly string[]; readonly
   return { columns: list.split(', '), from };
 }
 
-/** Whether a view is derived as earlier schemas derived it: from another stream, or with fewer members. */
+/**
+ * Returns whether a view is derived as earlier schemas derived it: from another stream, or with
+ * fewer members.
+ */
 function isFormerDerived(text: string, name: string): boolean {
   const view = derivedViews.find((derived) => derived.name === name);
   if (view === undefined) return false;

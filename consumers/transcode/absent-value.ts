@@ -7,8 +7,8 @@ import { RowBuffer } from './row-buffer.ts';
 import { Transcoding } from './transcoding.ts';
 
 /**
- * Returns the RowBinary of a column in rows of messages without its field: the default that the field
- * declares, else null.
+ * Returns the RowBinary of a column in rows of messages without its field: the default that the
+ * field declares, else null.
  */
 export function absentBytes(
   field: WriterField | undefined,

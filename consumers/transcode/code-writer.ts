@@ -5,7 +5,7 @@ import type { WriterType } from '../schema/writer-type.ts';
 import type { Converter } from './converters.ts';
 import type { Transcoding } from './transcoding.ts';
 
-/** Bytes that each check of room reserves beyond the need, so that several fixed-size values share a check. */
+/** Extra bytes that each check of room reserves, so that several fixed-size values share it. */
 const ROOM = 256;
 /** For shorter texts a loop is faster than a call. */
 const LOOP_BYTES = 64;
@@ -20,7 +20,10 @@ export const faults = [
 ] as const;
 export type Fault = (typeof faults)[number];
 
-/** The generated code of one transcoder. Names and texts of the schema are constants, never part of the code. */
+/**
+ * The generated code of one transcoder. Names and texts of the schema are constants, never part of
+ * the code.
+ */
 export class Program {
   readonly functions: string[] = [];
   readonly converters: Converter[] = [];
@@ -75,9 +78,9 @@ function fail(at: Transcoding, field: number, fault: number): never {
 }
 
 /**
- * Writes the code of one function. Its variables: `p` is the position in the message `src`, which ends at
- * `end`; `q` is the position in the row's bytes `dst`, whose capacity is `cap`; `b`, `n`, `i`, `lo`, `hi`
- * hold the values read last.
+ * Writes the code of one function. Its variables: `p` is the position in the message `src`, which
+ * ends at `end`; `q` is the position in the row's bytes `dst`, whose capacity is `cap`; `b`, `n`,
+ * `i`, `lo`, `hi` hold the values read last.
  */
 export class CodeWriter {
   readonly program: Program;
@@ -183,7 +186,7 @@ export class CodeWriter {
     );
   }
 
-  /** Writes `lo`, and `hi` above it where there are 8 bytes. */
+  /** Writes `lo`, and `hi` above it if there are 8 bytes. */
   writeInteger(bytes: 4 | 8): void {
     this.needs(bytes);
     this.line('view.setInt32(q, lo, true);');
@@ -247,8 +250,9 @@ export class CodeWriter {
   }
 
   /**
-   * Reads the blocks of an array or map and writes the number of all items before them. It first writes
-   * the count of the first block, nearly always the only one, and corrects it if more blocks follow.
+   * Reads the blocks of an array or map and writes the number of all items before them. It first
+   * writes the count of the first block, nearly always the only one, and corrects it if more blocks
+   * follow.
    */
   blocks(field: number, minBytes: number, item: () => void): void {
     const id = this.program.variable();
@@ -291,5 +295,5 @@ export interface Place {
   readonly isKey: boolean;
 }
 
-/** Writes the code for one value. A parameter, because values contain records and records contain values. */
+/** Writes the code for one value. A parameter, since values and records contain each other. */
 export type ValueWriter = (code: CodeWriter, type: WriterType, column: ColumnType, place: Place) => void;

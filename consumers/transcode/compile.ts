@@ -13,7 +13,8 @@ export interface RowTranscoder {
   /**
    * Appends the columns of the message whose Avro bytes begin at `start` in the frame.
    *
-   * @throws DecodeError naming the field, with `out.length` unchanged, if the bytes do not match the schema.
+   * @throws DecodeError naming the field, with `out.length` unchanged, if the bytes do not match
+   *   the schema.
    */
   readonly transcode: (frame: Buffer, start: number, out: RowBuffer) => void;
 }
@@ -21,14 +22,16 @@ export interface RowTranscoder {
 const NO_FIELD = -1;
 
 /**
- * Compiles the transcoder of a schema for the given columns, in their order. A column whose field the
- * schema lacks gets the field's default, or null. The code copies bytes directly, without objects,
- * strings or BigInt for values that need no conversion.
+ * Compiles the transcoder of a schema for the given columns, in their order. A column whose field
+ * the schema lacks gets the field's default, or null. The code copies bytes directly, without
+ * objects, strings or BigInt for values that need no conversion.
  *
  * @param columns as `widened` made them for this schema.
  * @param primaryKey the columns in which null is an error.
- * @param declared the fields of all schemas of the topic, for defaults of fields that this one lacks.
- * @param isWhole whether the schema has all fields of a message, so that leftover bytes are an error.
+ * @param declared the fields of all schemas of the topic, for defaults of fields that this one
+ *   lacks.
+ * @param isWhole whether the schema has all fields of a message, so that leftover bytes are an
+ *   error.
  * @throws IncompatibleSchemaError if a column cannot hold its field's values.
  */
 export function compileRowTranscoder(

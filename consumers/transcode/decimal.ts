@@ -27,10 +27,14 @@ export function readDecimal(type: DecimalType, at: Transcoding): bigint {
   return value;
 }
 
-/** Returns the copier into a Decimal of the same scale: it reverses the bytes and extends the sign, without BigInt. */
+/**
+ * Returns the copier into a Decimal of the same scale: it reverses the bytes and extends the sign,
+ * without BigInt.
+ */
 export function decimalCopier(type: DecimalType, precision: number): (at: Transcoding) => void {
   const width = decimalWidth(precision);
-  // Two's complements of one sign sort like unsigned numbers, so bytes are compared with the bytes of the limits.
+  // Two's complements of one sign sort like unsigned numbers, so bytes are compared with the bytes
+  // of the limits.
   const most = littleEndian(10n ** BigInt(Math.min(type.precision, precision)) - 1n, width);
   const least = littleEndian(1n - 10n ** BigInt(Math.min(type.precision, precision)), width);
   return (at) => {

@@ -4,7 +4,7 @@ import { absentBytes } from './absent-value.ts';
 import { CodeWriter, type Place, type ValueWriter } from './code-writer.ts';
 import { skip } from './skip.ts';
 
-/** V8 does not optimise long functions. It does with this many values. */
+/** V8 does not optimise long functions, but does optimise those with this many values. */
 const VALUES_PER_FUNCTION = 25;
 
 /** Code for one column, and the approximate number of its values. */
@@ -14,8 +14,8 @@ interface Step {
 }
 
 /**
- * Writes the code that turns the fields of a record, in the writer's order, into columns, in the table's
- * order. Skips a field and keeps its start only if a later field comes first in the table.
+ * Writes the code that turns the fields of a record, in the writer's order, into columns, in the
+ * table's order. Skips a field and keeps its start only if a later field comes first in the table.
  */
 export function writeRecord(
   code: CodeWriter,
@@ -93,7 +93,9 @@ function writeSteps(code: CodeWriter, steps: readonly Step[]): void {
   end();
 }
 
-/** Returns the number of values in the code for a type. Large records are functions of their own. */
+/**
+ * Returns the number of values in the code for a type. Large records are functions of their own.
+ */
 function weightOf(type: WriterType): number {
   switch (type.kind) {
     case 'union':

@@ -4,7 +4,9 @@ const INITIAL_BYTES = 64 * 1024;
 /** A larger row is an attack, not a record: a few bytes of Avro can mean many of RowBinary. */
 const MAX_ROW_BYTES = 2 ** 28;
 
-/** Consecutive rows in RowBinary, in a Buffer that doubles when full. Reused from batch to batch. */
+/**
+ * Consecutive rows in RowBinary, in a Buffer that doubles when full. Reused from batch to batch.
+ */
 export class RowBuffer {
   bytes: Buffer;
   /** Bytes written. */
@@ -26,7 +28,7 @@ export class RowBuffer {
     return this.grow(this.length, bytes);
   }
 
-  /** As {@link reserve}, for a row with `used - length` bytes already written. */
+  /** Does the same as {@link reserve} for a row with `used - length` bytes already written. */
   grow(used: number, bytes: number): Buffer {
     const needed = used + bytes;
     if (needed <= this.bytes.length) return this.bytes;

@@ -1,4 +1,4 @@
-/** Scalars as the server's `toString` prints them, so that a column that became a String has one form. */
+/** Scalars as the server's `toString` prints them: a column that became a String has one form. */
 
 /** Prints a number; `nan`, `inf` or `-inf` if it is not finite. */
 export function doubleText(value: number): string {

@@ -4,8 +4,8 @@ const SYSTEM_BYTES = 49;
 const TWO_TO_32 = 2 ** 32;
 
 /**
- * Writes the system columns, in the order of `systemColumns`, after the field columns of a row. Takes
- * arguments, not an object, because it runs for every message.
+ * Writes the system columns, in the order of `systemColumns`, after the field columns of a row.
+ * Takes arguments, not an object, because it runs for every message.
  *
  * @param timeMs Kafka's time of the message.
  * @param schemaId 0 for a delete.
@@ -24,7 +24,8 @@ export function writeSystemColumns(
   const at = rows.length;
   const offsetHigh = Math.floor(offset / TWO_TO_32);
   const timeHigh = Math.floor(timeMs / TWO_TO_32);
-  // _version as `versionOf` computes it, little endian: the offset is the lower half, the time the upper.
+  // _version as `versionOf` computes it, little endian: the offset is the lower half, the time the
+  // upper.
   writeInt32(bytes, at, offset | 0);
   writeInt32(bytes, at + 4, offsetHigh);
   writeInt32(bytes, at + 8, timeMs | 0);

@@ -8,7 +8,8 @@ import { Transcoding } from './transcoding.ts';
 const DAY_MS = 86_400_000;
 
 /**
- * Appends the field columns of a delete: the primary key from the message key, defaults for the rest.
+ * Appends the field columns of a delete: the primary key from the message key, defaults for the
+ * rest.
  *
  * @param parts of the key, in the order of the primary key: see `MessageKeys`.
  * @throws DecodeError, with `out.length` unchanged, if the key does not match the primary key.
@@ -32,7 +33,9 @@ export function writeTombstone(
   out.length = at.written;
 }
 
-/** @returns false if the text is no value of the column. For the types of a primary key, see `keyColumnTypeOf`. */
+/**
+ * Returns false if the text is not a value of the column. See `keyColumnTypeOf` for the key types.
+ */
 function writeKeyPart(part: string, type: ColumnType, at: Transcoding): boolean {
   switch (columnTypeSql(type)) {
     case 'String':

@@ -11,9 +11,9 @@ const MAX_DEPTH = 256;
 const nothing = new RowBuffer(0);
 
 /**
- * The state of reading a message's Avro bytes and writing its row. Generated code shares it with the
- * functions that it calls in rare cases. The bytes may be hostile: nothing is read past their end, and a
- * length or count that the remaining bytes cannot hold is rejected.
+ * The state of reading a message's Avro bytes and writing its row. Generated code shares it with
+ * the functions that it calls in rare cases. The bytes may be hostile: nothing is read past their
+ * end, and a length or count that the remaining bytes cannot hold is rejected.
  */
 export class Transcoding {
   source: Buffer = nothing.bytes;
@@ -73,7 +73,7 @@ export class Transcoding {
     return this.source[this.position++] ?? 0;
   }
 
-  /** Reads a zig-zag coded 64-bit integer into {@link low} and {@link high}, exactly and without BigInt. */
+  /** Reads a zig-zag 64-bit integer into {@link low} and {@link high}, exactly, without BigInt. */
   readLong(): void {
     let byte = this.readByte();
     let low = byte & 127;
@@ -215,7 +215,7 @@ export class Transcoding {
     this.target[at] = value;
   }
 
-  /** A number below 2^31 as LEB128. */
+  /** Writes a number below 2^31 as LEB128. */
   writeVarint(value: number): void {
     let rest = value;
     this.grow(5);
@@ -224,8 +224,8 @@ export class Transcoding {
   }
 
   /**
-   * Corrects the count of an array that had more blocks than the first. Moves the items if the count has
-   * become longer.
+   * Corrects the count of an array that had more blocks than the first. Moves the items if the
+   * count has become longer.
    */
   correctCount(at: number, written: number, count: number): void {
     const end = this.written;

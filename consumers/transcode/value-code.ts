@@ -19,8 +19,8 @@ import { readJsonText } from './json-text.ts';
 import { writeRecord } from './record-code.ts';
 
 /**
- * Writes the code that reads a value of the Avro type at `p` and writes it at `q`, for a column that
- * `widened` made for the type.
+ * Writes the code that reads a value of the Avro type at `p` and writes it at `q`, for a column
+ * that `widened` made for the type.
  *
  * @throws IncompatibleSchemaError if the column cannot hold such values.
  */
@@ -31,7 +31,7 @@ export function writeValue(code: CodeWriter, type: WriterType, column: ColumnTyp
   else writePresent(code, type, column, place);
 }
 
-/** Returns the RowBinary prefix of a value that is not null, and the column type of the value itself. */
+/** Returns the RowBinary prefix of a value that is not null, and the type of the value itself. */
 function presentIn(
   column: ColumnType,
   want: ColumnType,
@@ -204,7 +204,10 @@ function sizedText(text: string): Buffer {
   return Buffer.concat([Buffer.from([...size, rest]), bytes]);
 }
 
-/** Writes a call that reads JSON text value by value: it is rare, so there is no generated code for it. */
+/**
+ * Writes a call that reads JSON text value by value: it is rare, so there is no generated code for
+ * it.
+ */
 function writeJson(code: CodeWriter, type: WriterType, column: ColumnType, { path, isKey }: Place): void {
   const { nullIndex } = splitUnion(type);
   const present = presentIn(column, stringType);

@@ -2,24 +2,24 @@ const INITIAL_BYTES = 4096;
 const BELOW_32_BITS = 2 ** 31;
 
 /**
- * Bytes written one value after another into one growing Buffer: the primitives of Avro and of RowBinary.
- * Reused from record to record, so nothing is allocated while the Buffer is large enough.
+ * Writes the primitives of Avro and RowBinary into one growing Buffer. It is reused for each
+ * record, so nothing is allocated while the Buffer is large enough.
  */
 export class ByteWriter {
   #buffer = Buffer.allocUnsafe(INITIAL_BYTES);
   #length = 0;
 
-  /** How many bytes are written. */
+  /** The number of written bytes. */
   get length(): number {
     return this.#length;
   }
 
-  /** Forgets what was written after `length`. */
+  /** Discards the bytes after `length`. */
   truncate(length: number): void {
     this.#length = length;
   }
 
-  /** What is written, valid until the next write. */
+  /** Returns the written bytes, valid until the next write. */
   view(): Buffer {
     return this.#buffer.subarray(0, this.#length);
   }
@@ -33,7 +33,7 @@ export class ByteWriter {
     this.#buffer[this.#length++] = value;
   }
 
-  /** An unsigned integer below 2^53 as LEB128. */
+  /** Writes an unsigned integer below 2^53 as LEB128. */
   varint(value: number): void {
     this.#reserve(10);
     let rest = value;
@@ -48,7 +48,7 @@ export class ByteWriter {
     this.#buffer[this.#length++] = rest;
   }
 
-  /** A signed 64-bit integer, zig-zag coded, as LEB128: Avro's `int` and `long`. */
+  /** Writes a signed 64-bit integer, zig-zag coded, as LEB128: Avro's `int` and `long`. */
   zigZag(value: number | bigint): void {
     if (typeof value === 'number' && value < 2 ** 52 && value >= -(2 ** 52)) {
       this.varint(value >= 0 ? value * 2 : value * -2 - 1);
@@ -64,7 +64,7 @@ export class ByteWriter {
     this.#buffer[this.#length++] = Number(rest);
   }
 
-  /** UTF-8 text after its length in bytes as a zig-zag integer: Avro's `string`. */
+  /** Writes UTF-8 text after its length in bytes as a zig-zag integer: Avro's `string`. */
   avroString(value: string): void {
     const bytes = Buffer.byteLength(value);
     this.zigZag(bytes);
@@ -72,7 +72,7 @@ export class ByteWriter {
     this.#length += this.#buffer.write(value, this.#length, bytes, 'utf8');
   }
 
-  /** Raw bytes after their number as LEB128: RowBinary's `String`. */
+  /** Writes raw bytes after their number as LEB128: RowBinary's `String`. */
   sizedBytes(source: Buffer, start: number, end: number): void {
     this.varint(end - start);
     this.bytes(source, start, end);

@@ -1,6 +1,6 @@
 import avro from 'avsc';
 
-/** Avro's `long` as a bigint: avsc by itself would round it, or refuse. */
+/** Avro's `long` as a bigint, because avsc would round or refuse it. */
 export const exactLong = avro.types.LongType.__with(
   {
     fromBuffer: (bytes: Buffer) => bytes.readBigInt64LE(),

@@ -18,9 +18,10 @@ const logicalTypes: Readonly<Record<string, string>> = {
 };
 
 /**
- * Checks the text of a schema, from a file or the registry, and gives it its type.
+ * Checks the text of a schema, from a file or the registry, and returns the schema.
  *
- * @throws IncompatibleSchemaError when it is not Avro, has a type that this project does not write, or no primary key.
+ * @throws IncompatibleSchemaError if it is not Avro, has a type that this project does not write,
+ *   or lacks a primary key.
  */
 export function parseStreamSchema(text: string, origin: string): StreamSchema {
   let json: unknown;

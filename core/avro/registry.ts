@@ -24,10 +24,10 @@ import type { StreamSchema } from './schema.ts';
 const ANSWER_TIMEOUT_MS = 15_000;
 const MAX_CONNECTIONS = 8;
 
-/** Schemas that one refers to, by whatever way: more is no schema that anybody could read. */
+/** The most schemas that one refers to, directly or not. No real schema refers to more. */
 const MAX_REFERENCES = 1_000;
 
-/** A schema as it was registered. */
+/** A schema as it is registered. */
 export interface SchemaText {
   readonly id: number;
   /** `AVRO`, `JSON` or `PROTOBUF`. */
@@ -44,8 +44,9 @@ interface SchemaReference {
 }
 
 /**
- * A Confluent-compatible schema registry. Registering goes through the kafkajs client, which looks after compatibility;
- * reading asks for the schema's own text, since the client's parsed form drops attributes such as `primaryKey`.
+ * A Confluent-compatible schema registry. The kafkajs client registers schemas and ensures
+ * compatibility. Reads fetch the schema's text, because the client's parsed form drops attributes
+ * such as `primaryKey`.
  */
 export class Registry {
   readonly #settings: SchemaRegistrySettings;
@@ -62,7 +63,7 @@ export class Registry {
     this.#client = new SchemaRegistry({
       host: settings.url,
       agent: createBoundedAgent(settings.url, proxy, MAX_CONNECTIONS),
-      // The one retry is in core/retry.ts.
+      // Only core/retry.ts retries.
       retry: { retries: 0 },
       ...(credentials && {
         auth: { username: credentials.username, password: credentials.password.reveal() },
@@ -71,7 +72,7 @@ export class Registry {
   }
 
   /**
-   * Creates a client once the registry has answered a request.
+   * Returns a client once the registry has answered a request.
    *
    * @throws ServiceUnavailableError or ServiceRefusedError, which name SCHEMA_REGISTRY_URL.
    */
@@ -87,9 +88,10 @@ export class Registry {
   }
 
   /**
-   * Registers the schema under the subject, with compatibility BACKWARD, and gives its id; the same schema gives the same id.
+   * Registers the schema under the subject, with compatibility BACKWARD, and returns its id. The
+   * same schema has the same id.
    *
-   * @throws IncompatibleSchemaError when readers of the subject's earlier schemas could not read it.
+   * @throws IncompatibleSchemaError if the schema is incompatible with the subject's earlier ones.
    */
   async register(subject: string, schema: StreamSchema): Promise<number> {
     return retry({ subject }, serviceRetry, this.#signal, async () => {
@@ -108,7 +110,7 @@ export class Registry {
 
   async #register(subject: string, schema: StreamSchema): Promise<number> {
     const confluentSchema = { type: SchemaType.AVRO, schema: JSON.stringify(schema) } as const;
-    // The client has no deadline of its own.
+    // The client has no deadline.
     const { id } = await withDeadline(this.#signal, ANSWER_TIMEOUT_MS, (signal) =>
       Promise.race([this.#client.register(confluentSchema, { subject }), abortOf(signal)]),
     );
@@ -116,8 +118,9 @@ export class Registry {
   }
 
   /**
-   * The client registers a subject's first schema and then sets the compatibility. A process that ended between the two left
-   * a subject with one version, of which some registries say NONE: then it is set now.
+   * Sets the compatibility of a subject whose first registration was interrupted; returns whether
+   * it did. The client registers a subject's first schema and then sets the compatibility. A
+   * process that ended between the two left one version, for which some registries report NONE.
    */
   async #hasMended(subject: string, error: unknown): Promise<boolean> {
     if (!isCompatibilityError(error) || !error.message.includes('!= NONE')) return false;
@@ -127,19 +130,23 @@ export class Registry {
     return true;
   }
 
-  /** The latest schema of a subject, or undefined where the subject is not known. @throws IncompatibleSchemaError if it is no stream's */
+  /**
+   * Returns the latest schema of a subject; undefined if the subject does not exist.
+   *
+   * @throws IncompatibleSchemaError if it is not the schema of a stream.
+   */
   async latest(subject: string): Promise<{ id: number; schema: StreamSchema } | undefined> {
     const latest = await this.latestText(subject);
     return latest && { id: latest.id, schema: parseStreamSchema(latest.text, latestOf(subject)) };
   }
 
-  /** The same as the text that was registered. */
+  /** Returns the latest schema of a subject as text; undefined if the subject does not exist. */
   async latestText(subject: string, policy: RetryPolicy = serviceRetry): Promise<SchemaText | undefined> {
     const answer = await this.#ask(`/subjects/${encodeURIComponent(subject)}/versions/latest`, policy);
     return answer && this.#textIn(answer, `subject ${subject}`);
   }
 
-  /** Every schema that the subject has, the oldest first, as they were registered; empty where the subject is not known. */
+  /** Returns all schemas of a subject, oldest first; empty if the subject does not exist. */
   async texts(subject: string, policy: RetryPolicy = serviceRetry): Promise<SchemaText[]> {
     const versions = `/subjects/${encodeURIComponent(subject)}/versions`;
     const latest = await this.#ask(`${versions}/latest`, policy);
@@ -148,14 +155,18 @@ export class Registry {
     if (typeof last !== 'number') throw this.#strange(`subject ${subject}`);
     const found: SchemaText[] = [];
     for (let version = 1; version <= last; version++) {
-      // One that was deleted is missing.
+      // A deleted version is missing.
       const answer = await this.#ask(`${versions}/${version}`, policy);
       if (answer !== undefined) found.push(this.#textIn(answer, `subject ${subject}`));
     }
     return found;
   }
 
-  /** The schema of an id. @throws IncompatibleSchemaError if the registry has none, or it is no stream's */
+  /**
+   * Returns the schema of an id.
+   *
+   * @throws IncompatibleSchemaError if the registry lacks it or it is not the schema of a stream.
+   */
   async schemaById(id: number): Promise<StreamSchema> {
     const schema = await this.schemaText(id);
     if (schema === undefined)
@@ -163,7 +174,10 @@ export class Registry {
     return parseStreamSchema(schema.text, `schema ${id}`);
   }
 
-  /** The schema of an id as it was registered; undefined if there is none. Asked for once, however many wait for it; a failure is not remembered. */
+  /**
+   * Returns the schema of an id as text; undefined if there is none. Concurrent calls share one
+   * request. Failures and missing schemas are not cached.
+   */
   async schemaText(id: number, policy: RetryPolicy = serviceRetry): Promise<SchemaText | undefined> {
     const known = this.#texts.get(id);
     if (known !== undefined) return known;
@@ -180,10 +194,10 @@ export class Registry {
   }
 
   /**
-   * The texts of all schemas that one refers to, each behind those that it refers to itself. Of a name that is referred to twice the first
-   * counts, as in Confluent's clients.
+   * Returns the texts of all schemas that one refers to, each after those that it refers to itself.
+   * The first reference to a name counts, as in Confluent's clients.
    *
-   * @throws IncompatibleSchemaError when the registry has one of them no more.
+   * @throws IncompatibleSchemaError if the registry lacks one of them.
    */
   async referencedTexts(
     { id, references }: SchemaText,
@@ -210,7 +224,7 @@ export class Registry {
     return [...texts.values()];
   }
 
-  /** Whether the schema of an id is a version of the subject. */
+  /** Returns whether the schema of an id is a version of the subject. */
   async isVersionOf(subject: string, id: number, policy: RetryPolicy = serviceRetry): Promise<boolean> {
     return (await this.texts(subject, policy)).some((text) => text.id === id);
   }
@@ -227,7 +241,10 @@ export class Registry {
     return { id, text, type, references: (references ?? []) as unknown as readonly SchemaReference[] };
   }
 
-  /** The answer's object (a list becomes an empty one), or undefined for 404. Puts where there is something to put. */
+  /**
+   * Sends a GET, or a PUT if there is something to put. Returns the answer's object (an empty one
+   * for a list); undefined for 404.
+   */
   async #ask(path: string, policy: RetryPolicy, put?: JsonObject): Promise<JsonObject | undefined> {
     return retry({ path }, policy, this.#signal, async () => {
       const { credentials, url } = this.#settings;
@@ -313,9 +330,9 @@ export class Registry {
 }
 
 /**
- * Why the client got no answer; undefined if it got one. The client reports its own failures as
- * status 400 too, with their text only. A registry answers in JSON, and the error has just its
- * message.
+ * Returns why the client got no answer; undefined if it got one. The client reports its own
+ * failures as status 400 too, with their text only. A registry answers in JSON, and the error has
+ * just its message.
  */
 function noAnswerIn(error: unknown): Error | undefined {
   const [, said] = /, status 400: (.*)$/s.exec(messageOf(error)) ?? [];
@@ -333,7 +350,7 @@ function isReference(value: JsonValue): boolean {
   return typeof name === 'string' && typeof subject === 'string' && typeof version === 'number';
 }
 
-/** Rejects with the signal's reason when that aborts. */
+/** Rejects with the signal's reason when it aborts. */
 function abortOf(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });

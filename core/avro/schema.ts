@@ -1,6 +1,7 @@
 /**
- * Avro schemas as JSON, in the shapes that this project writes: a record whose optional fields are unions with null,
- * arrays whose items are too, and scalars. `logicalType: "json"` marks a string that holds JSON text.
+ * Avro schemas as JSON, in the shapes that this project writes: a record whose optional fields are
+ * unions with null, arrays whose items are too, and scalars. `logicalType: "json"` marks a string
+ * that holds JSON text.
  */
 export type AvroScalar = 'string' | 'long' | 'int' | 'double' | 'boolean';
 
@@ -19,7 +20,7 @@ export interface AvroRecord {
   readonly name: string;
   readonly namespace?: string;
   readonly doc?: string;
-  /** Only at the top: the fields whose values make the message key, in order. */
+  /** Only at the top: the fields whose values form the message key, in order. */
   readonly primaryKey?: readonly string[];
   readonly fields: readonly AvroField[];
 }
@@ -36,10 +37,10 @@ export interface AvroField {
   readonly aliases?: readonly string[];
 }
 
-/** The record schema of a stream: it always says what its primary key is. */
+/** The record schema of a stream, which always has a primary key. */
 export type StreamSchema = AvroRecord & { readonly primaryKey: readonly string[] };
 
-/** Columns that every storage table has for its own use: no field may be called so. */
+/** Columns that every storage table has for its own use. No field may have such a name. */
 export const systemColumnNames = [
   '_version',
   '_deleted',
@@ -55,7 +56,7 @@ export function isSystemColumnName(name: string): name is SystemColumnName {
   return systemColumnNames.some((systemName) => systemName === name);
 }
 
-/** The type without its null branch, and whether it had one. */
+/** Returns the type without its null branch, and whether it had one. */
 export function splitNullable(type: AvroType): { isNullable: boolean; valueType: AvroValueType } {
   return isNullableType(type)
     ? { isNullable: true, valueType: type[1] }
@@ -66,7 +67,7 @@ function isNullableType(type: AvroType): type is readonly ['null', AvroValueType
   return Array.isArray(type);
 }
 
-/** The record inside a field's type, through null and arrays; undefined if there is none. */
+/** Returns the record in a field's type, through null and arrays; undefined if there is none. */
 export function recordWithin(type: AvroType): AvroRecord | undefined {
   const { valueType } = splitNullable(type);
   if (typeof valueType === 'string') return undefined;
@@ -74,7 +75,7 @@ export function recordWithin(type: AvroType): AvroRecord | undefined {
   return valueType.type === 'record' ? valueType : undefined;
 }
 
-/** The same type with its inner record replaced; the inverse of {@link recordWithin}. */
+/** Returns the type with its inner record replaced; the inverse of {@link recordWithin}. */
 export function withRecordWithin(type: AvroType, record: AvroRecord): AvroType {
   const { isNullable, valueType } = splitNullable(type);
   if (typeof valueType === 'string') return type;

@@ -1,12 +1,12 @@
 import type { ByteWriter } from './byte-writer.ts';
 import { DecodeError } from '../errors.ts';
 
-/** Confluent framing: a zero byte, the schema id in four bytes (big endian), then the Avro bytes. */
+/** Confluent framing: a zero byte, the schema id in four bytes (big endian), then Avro bytes. */
 export const FRAME_BYTES = 5;
 
 const MAGIC_BYTE = 0;
 
-/** A new Buffer with the framed message whose Avro bytes are written. */
+/** Returns a new Buffer with the framed message of the written Avro bytes. */
 export function framed(schemaId: number, avro: ByteWriter): Buffer {
   const frame = Buffer.allocUnsafe(FRAME_BYTES + avro.length);
   frame[0] = MAGIC_BYTE;
@@ -16,7 +16,7 @@ export function framed(schemaId: number, avro: ByteWriter): Buffer {
 }
 
 /**
- * The schema id of a framed message; its Avro bytes begin at {@link FRAME_BYTES}.
+ * Returns the schema id of a framed message; its Avro bytes begin at {@link FRAME_BYTES}.
  *
  * @throws DecodeError
  */

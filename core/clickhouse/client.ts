@@ -27,9 +27,12 @@ export type { ClickHouseClient, ClickHouseSettings as ServerSettings } from '@cl
 const ANSWER_TIMEOUT_MS = 120_000;
 const MAX_CONNECTIONS = 16;
 
-/** What an error of the server means, where it may pass by itself. */
+/** A server error that may pass by itself. */
 interface PassingError {
-  /** Waited for without end: a service that is away. The others are permanent often enough to be given up after some attempts. */
+  /**
+   * A service is away: retried without limit. Other errors are often permanent and are abandoned
+   * after some attempts.
+   */
   readonly isAway?: true;
   readonly cure: string;
 }
@@ -49,7 +52,8 @@ const passingErrors: Readonly<Record<string, PassingError>> = {
   203: { isAway: true, cure: "look at the server's connections" },
   209: { isAway: true, cure: "look at the server's network" },
   210: { isAway: true, cure: "look at the server's network" },
-  // NO_ZOOKEEPER, TABLE_IS_READ_ONLY, TOO_FEW_LIVE_REPLICAS, UNKNOWN_STATUS_OF_INSERT, KEEPER_EXCEPTION
+  // NO_ZOOKEEPER, TABLE_IS_READ_ONLY, TOO_FEW_LIVE_REPLICAS, UNKNOWN_STATUS_OF_INSERT,
+  // KEEPER_EXCEPTION
   225: { isAway: true, cure: "look at the server's Keeper" },
   242: { isAway: true, cure: "look at the server's Keeper and at the table's disk" },
   285: { isAway: true, cure: 'look at the replicas' },
@@ -88,22 +92,26 @@ const cures: Readonly<Record<string, string>> = {
   516: CREDENTIALS,
 };
 
-/** What an error is if it may pass; undefined for one that stays. The codes of ClickHouse's own Kafka Connect sink, and some more. */
+/**
+ * Returns the entry of an error that may pass; undefined for a permanent one. The codes are those
+ * of ClickHouse's own Kafka Connect sink, and some more.
+ */
 function passingError({ code, message }: ClickHouseError): PassingError | undefined {
   const passing = passingErrors[code];
-  // The server's memory is short now; a query's or a user's limit is short tomorrow as well.
+  // A shortage of server memory passes. The memory limit of a query or user does not.
   if (code === '241' && /\(total\)|Total memory limit|server memory/i.test(message))
     return { isAway: true, ...passing, cure: 'the server is short of memory' };
-  // One code for two things: the table's parts, which are merged by and by, and the partitions of one block, which are not.
+  // One code has two causes: parts of the table, which are merged in time, and partitions of one
+  // block, which are not.
   return code === '252' && /single INSERT block/i.test(message) ? undefined : passing;
 }
 
-/** Whether trying again may help. */
+/** Returns whether a retry may help. */
 export function isPassing(error: ClickHouseError): boolean {
   return passingError(error) !== undefined;
 }
 
-/** Whether the server says something that may pass, and may as well be so until a person acts. */
+/** Returns whether the error may pass, but may also persist until a person acts. */
 export function mayStay(error: unknown): boolean {
   if (error instanceof ClickHouseError) {
     const passing = passingError(error);
@@ -113,13 +121,13 @@ export function mayStay(error: unknown): boolean {
 }
 
 /**
- * What every statement of ours relies on, whatever the profile of the user says. All are the server's own defaults, so that they are no
- * change for a user who may change nothing.
+ * Settings that our statements rely on, whatever the user's profile says. All are the server's
+ * defaults, so a user who may not change settings can send them.
  */
 const ownSettings: ServerSettings = {
-  // Columns are nullable where we say so.
+  // Columns are nullable only where the DDL says so.
   data_type_default_nullable: 0,
-  // A row that is left out, or an answer of before, would move the checkpoint.
+  // An omitted row or a cached answer would move the checkpoint.
   final: 0,
   limit: '0',
   offset: '0',
@@ -129,22 +137,25 @@ const ownSettings: ServerSettings = {
   group_by_overflow_mode: 'throw',
   timeout_overflow_mode: 'throw',
   result_overflow_mode: 'throw',
-  // Otherwise deleted rows count as present: they hide lost rows and move the checkpoint.
+  // Otherwise deleted rows count as present, hide lost rows and move the checkpoint.
   apply_deleted_mask: 1,
-  // How our own queries read.
+  // Our queries assume these.
   aggregate_functions_null_for_empty: 0,
   prefer_column_name_to_alias: 0,
   transform_null_in: 0,
 };
 
-/** For statements with a list of columns, each with a comment: the server takes 256 KiB and 50,000 words by default. */
+/**
+ * Settings for statements that list columns with comments. The server's default limits are 256 KiB
+ * and 50,000 words.
+ */
 export const longStatement = {
   max_query_size: '200000000',
   max_ast_elements: '20000000',
   max_expanded_ast_elements: '20000000',
 } as const;
 
-/** For statements that make or alter tables and views. */
+/** Settings for statements that create or alter tables and views. */
 export const definition = {
   ...longStatement,
   allow_suspicious_variant_types: 1,
@@ -168,7 +179,7 @@ function isRefused({ statusCode = 0, headers }: IncomingMessage): boolean {
   return statusCode < 200 || statusCode > 299 || headers[EXCEPTION_CODE] !== undefined;
 }
 
-/** The server's own error, from its text or, if the text is truncated, from its code. */
+/** Returns the server's own error, from its text or, if the text is truncated, from its code. */
 function refusalOf(answer: RefusedAnswer): Error {
   const isHtml = /html/i.test(answer.headers['content-type'] ?? '');
   const parsed = isHtml ? undefined : parseError(answer.body);
@@ -180,8 +191,8 @@ function refusalOf(answer: RefusedAnswer): Error {
 }
 
 /**
- * A client of the ClickHouse server; close it when done. It has no default database, since the first thing a sink does is to
- * create it: name tables with {@link qualified}.
+ * Returns a client of the ClickHouse server, which the caller closes. It has no default database,
+ * because the sink creates the database: name tables with {@link qualified}.
  *
  * @param pinned settings of every statement; none for statements that are not ours.
  * @param options.isStreamed the caller reads answers as they arrive, so they may have any size.
@@ -204,15 +215,15 @@ export function createClickHouse(
       refusalOf,
     ),
     clickhouse_settings: pinned,
-    // It logs errors itself, with the query; ours say what to do.
+    // The client would log errors with the query.
     log: { level: ClickHouseLogLevel.OFF },
   });
 }
 
 /**
- * The server's version, when it answers a query.
+ * Returns the server's version once it answers a query.
  *
- * @throws ServiceUnavailableError or ServiceRefusedError naming CLICKHOUSE_URL and the cure.
+ * @throws ServiceUnavailableError or ServiceRefusedError naming CLICKHOUSE_URL and the remedy.
  */
 export async function probeClickHouse(
   client: ClickHouseClient,
@@ -240,9 +251,9 @@ export async function probeClickHouse(
 }
 
 /**
- * The rows that a query answers.
+ * Returns the rows of a query.
  *
- * @param settings of this query, beside those of every statement.
+ * @param settings of this query, besides those of the client.
  * @throws what the client throws: see {@link clickHouseError}
  */
 export async function askRows<T>(
@@ -260,12 +271,12 @@ export async function askRows<T>(
   return answer.json<T>();
 }
 
-/** What a failure of the client means for us. `doing` names table or query, never values. */
+/** Translates a failure of the client. `doing` names the table or query, never values. */
 export function clickHouseError(error: unknown, settings: ClickHouseSettings, doing = ''): EtlError {
   if (error instanceof EtlError) return error;
   const prefix = doing === '' ? '' : `${doing}: `;
   const at = `${settings.url} (CLICKHOUSE_URL)`;
-  // Not what the server said, but what was made of it.
+  // These come from reading the answer, not from the server.
   if (
     error instanceof TypeError ||
     error instanceof SyntaxError ||
@@ -298,23 +309,23 @@ export function clickHouseError(error: unknown, settings: ClickHouseSettings, do
     : new ServiceUnavailableError(message, { service: 'ClickHouse', cause: error });
 }
 
-/** Whether the server answered with this code. */
+/** Returns whether the server answered with this code. */
 export function isClickHouseCode(error: unknown, code: string): boolean {
   if (error instanceof ClickHouseError) return error.code === code;
   return error instanceof EtlError && isClickHouseCode(error.cause, code);
 }
 
-/** An identifier as SQL. */
+/** Returns an identifier as SQL. */
 export function quoted(name: string): string {
   return `\`${name.replace(/[\\`]/g, '\\$&')}\``;
 }
 
-/** A text as SQL. */
+/** Returns a text as an SQL literal. */
 export function literal(text: string): string {
   return `'${text.replace(/[\\']/g, '\\$&')}'`;
 }
 
-/** `database`.`table` as SQL. */
+/** Returns `database`.`table` as SQL. */
 export function qualified(database: string, table: string): string {
   return `${quoted(database)}.${quoted(table)}`;
 }

@@ -12,7 +12,7 @@ import {
   type ServerSettings,
 } from './client.ts';
 
-/** How often the server may repeat an error that can be permanent: for about two minutes. */
+/** The most attempts on an error that can be permanent: about two minutes. */
 const MAX_ANSWERS = 30;
 
 /** Keeps proxies from closing a connection while the server works on a long statement. */
@@ -60,7 +60,7 @@ export class Database {
   /**
    * Connects once ClickHouse has answered a query. The caller closes the connection.
    *
-   * @throws ServiceUnavailableError or ServiceRefusedError, which name CLICKHOUSE_URL and the remedy.
+   * @throws ServiceUnavailableError or ServiceRefusedError with CLICKHOUSE_URL and the remedy.
    */
   static async connect(
     settings: ClickHouseSettings,
@@ -77,7 +77,7 @@ export class Database {
     return new Database(client, settings, { signal, ...(policy && { policy }) });
   }
 
-  /** CLICKHOUSE_DATABASE. */
+  /** The database's name, from CLICKHOUSE_DATABASE. */
   get name(): string {
     return this.settings.database;
   }
@@ -96,7 +96,7 @@ export class Database {
     return probeClickHouse(this.client, this.settings, this.signal);
   }
 
-  /** Returns the rows of a query. @param settings of this query, beside those of every statement. */
+  /** Returns the rows of a query. @param settings of this query, besides those of the client. */
   rows<T>(doing: string, query: string, settings: ServerSettings = {}): Promise<T[]> {
     return this.retried(doing, async () => {
       const answer = await this.client.query({
@@ -175,7 +175,7 @@ export class Database {
     });
   }
 
-  /** @throws the signal's reason where the work was stopped. */
+  /** Translates an error of the client. @throws the signal's reason if the work was stopped. */
   #translated(error: unknown, doing: string): Error {
     this.signal.throwIfAborted();
     return clickHouseError(error, this.settings, doing);

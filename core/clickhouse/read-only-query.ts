@@ -11,7 +11,7 @@ import { notReadOnly, parseStatementTree } from './statement-tree.ts';
 /** The limits of a query. Lower limits of the user's profile stay in force. */
 export interface QueryLimits {
   readonly rows: number;
-  /** Of the answer, before and after it is formatted. */
+  /** Limits the answer before and after it is formatted. */
   readonly bytes: number;
   readonly memoryBytes: number;
   readonly seconds: number;
@@ -24,7 +24,7 @@ export const standardLimits: QueryLimits = {
   seconds: 60,
 };
 
-/** How long the server has, beyond its own limit, to report the limit itself. */
+/** The extra time after its own limit in which the server can report the limit. */
 const GRACE_MS = 10_000;
 
 /**
@@ -91,7 +91,7 @@ async function requireReadOnly(
   { readonly, canonical }: Profile,
   signal: AbortSignal,
 ): Promise<void> {
-  // EXPLAIN takes a FORMAT of the SQL as part of the explained statement.
+  // EXPLAIN treats a FORMAT of the SQL as part of the explained statement.
   const answer = await client
     .exec({
       query: `EXPLAIN AST ${sql}`,
@@ -139,7 +139,7 @@ function settingsFor(profile: Profile, limits: QueryLimits): Record<string, stri
   };
 }
 
-/** The formatted answer may be many times as large as the rows. */
+/** Limits the formatted answer, which may be many times as large as the rows. */
 function capped(answer: Readable, limits: QueryLimits): Readable {
   let bytes = 0;
   const cap = new Transform({

@@ -9,6 +9,8 @@ export interface StatementNode {
 }
 
 /**
+ * Returns the nodes of a statement; the first is the root.
+ *
  * @param text the answer to `EXPLAIN AST`: one line per node, one blank deeper than its parent.
  * @throws ServiceRefusedError if a part is missing: a setting of the statement, such as `limit`,
  *   also truncates this answer.
@@ -37,12 +39,12 @@ function isWhole({ label, children }: StatementNode): boolean {
   return Number(/\(children (\d+)\)$/.exec(label)?.[1] ?? 0) === children.length;
 }
 
-/** The kind of a node, such as `SelectWithUnionQuery`, `Function` or `Set`. */
+/** Returns the kind of a node, such as `SelectWithUnionQuery`, `Function` or `Set`. */
 export function kindOf(node: StatementNode | undefined): string {
   return node?.label.split(' ', 1)[0] ?? '';
 }
 
-/** The word behind the kind: the name of a function or table. */
+/** Returns the word after the kind: the name of a function or table. */
 function nameOf({ label }: StatementNode): string {
   return label.split(' ', 2)[1] ?? '';
 }
@@ -98,9 +100,7 @@ const outerFunctions = new Set([
   ],
 ]);
 
-/**
- * Engines of tables and databases that reach nothing outside; Kafka is the exception on purpose.
- */
+/** Engines that reach nothing outside the database; Kafka is the exception on purpose. */
 export const innerEngines = [
   ...['MergeTree', 'ReplacingMergeTree', 'SummingMergeTree', 'AggregatingMergeTree', 'CollapsingMergeTree'],
   ...[
@@ -116,12 +116,12 @@ export const innerEngines = [
 ] as const;
 const allowedEngines = new Set<string>([...innerEngines, 'Atomic', 'Ordinary', 'ReplicatedMergeTree']);
 
-/** Their first argument is a list of columns, which may contain expressions. */
+/** Functions whose first argument is a list of columns, which may contain expressions. */
 const structured = new Set(['values', 'null', 'generaterandom']);
 const withExpression = /\b(default|materialized|ephemeral|alias)\b/i;
 
 /**
- * The part of a statement that reads or writes outside the database; undefined if there is none.
+ * Returns the part of a statement that reads or writes outside the database; undefined without one.
  *
  * @param canonical the same statement, printed by the server's `formatQuerySingleLine`.
  */
@@ -141,8 +141,8 @@ const unprinted = /[^\w\s`".(,]\s*\.\s*\*|\bTTL\b.*\bSET\b/i;
 const functionPlace = /(?:\bAPPLY |\()`?(\w+)|\b(\w+)`?(?=\()/gi;
 
 /**
- * If the tree omits something, the whole text may name no function that leads outside, and may have no
- * SELECT that the tree lacks.
+ * Checks the text if the tree omits something: it may name no function that leads outside, and may
+ * have no SELECT that the tree lacks.
  */
 function outsideUnseen(nodes: readonly StatementNode[], canonical: string): string | undefined {
   if (!nodes.some((node) => opaque.has(kindOf(node))) && !unprinted.test(canonical)) return undefined;
@@ -167,7 +167,7 @@ function outsideAt(node: StatementNode): string | undefined {
   );
   if (isTable && !innerTableFunctions.has(lower)) return `table function ${name}`;
   if (outerFunctions.has(lower)) return `function ${name}`;
-  // `arrayMap(file, …)` takes a function by its name.
+  // `arrayMap(file, …)` accepts a function by name.
   const [taken, ...others] = node.children[0]?.children ?? [];
   const isTaken = /^(array|map)/.test(lower) && kindOf(taken) === 'Identifier' && others.length > 0;
   if (taken !== undefined && isTaken && outerScalars.includes(nameOf(taken).toLowerCase()))
@@ -204,7 +204,7 @@ const reading = new Set([
 /** System tables that show credentials, or any path that a query names. */
 const secretTables = /^system\.(users|named_collections|user_directories|zookeeper\w*)$/i;
 
-/** Why a statement does more than read the database; undefined if it only reads. */
+/** Returns why a statement does more than read the database; undefined if it only reads. */
 export function notReadOnly(nodes: readonly StatementNode[], canonical: string): string | undefined {
   const [root] = nodes;
   if (root === undefined || !reading.has(kindOf(root)))

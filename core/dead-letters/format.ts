@@ -7,7 +7,7 @@ export const deadLetterHeaders = {
   code: 'code',
   /** Why, for people. It names fields, never values. */
   reason: 'reason',
-  /** Key of the rejected message, or the key that the record would have had; absent if it has none. */
+  /** Key of the rejected message, or that the record would have had; absent if it has none. */
   key: 'key',
   /** List and number of the page that held the record. */
   page: 'page',

@@ -24,7 +24,7 @@ export interface Redriven {
   readonly outcome: RedriveOutcome;
 }
 
-/** Returns the message that marks the dead letter; undefined where there is nothing to mark. */
+/** Returns the message that marks the dead letter; undefined if there is nothing to mark. */
 export function markedDeadLetter(
   { key, value, headers, attempts, rejectedAtMs }: StoredDeadLetter,
   outcome: RedriveOutcome | Discarding,

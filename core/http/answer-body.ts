@@ -3,7 +3,7 @@ import { promisify, TextDecoder } from 'node:util';
 import { brotliDecompress, gunzip, inflate, inflateRaw, type InputType, type ZlibOptions } from 'node:zlib';
 import { inTurn, sizeLimit, TooLargeError } from '../size-limit.ts';
 
-/** What {@link readBody} can decode, as the value of `Accept-Encoding`. */
+/** The value of `Accept-Encoding`: the encodings that {@link readBody} decodes. */
 export const ACCEPT_ENCODING = 'gzip, deflate, br';
 
 /** No honest server applies more encodings to one body. */
@@ -15,7 +15,8 @@ export interface HttpAnswer {
 }
 
 /**
- * The text of an answer: decompressed by its `Content-Encoding`, decoded by the charset of its `Content-Type` (UTF-8 without one).
+ * Returns the text of an answer, decompressed by its `Content-Encoding` and decoded by the charset
+ * of its `Content-Type` (UTF-8 without one).
  *
  * @throws TooLargeError for more than {@link sizeLimit}, compressed or decoded; Error for an
  *   unknown encoding or charset, or for a body that its declared encoding cannot decode.

@@ -2,11 +2,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
 import { isLoopback } from '../settings/setting-values.ts';
 
-/** Who may reach a server: programs of this machine only, or of other machines too. */
+/** The programs that may reach a server: those of this machine only, or of other machines too. */
 export type Reach = 'machine' | 'network';
 
 /**
- * Why a request may come from a web page; undefined if it cannot. A browser names the page
+ * Returns why a request may come from a web page; undefined if it cannot. A browser names the page
  * (`Origin`, `Sec-Fetch-Site`) or, after DNS rebinding, the page's host (`Host`). All our servers
  * call this first, because no key protects some of their requests.
  */

@@ -1,16 +1,16 @@
 import { REDACTED, redacted } from '../redact.ts';
 import { UNPRINTABLE } from '../terminal/unprintable.ts';
 
-/** Characters of another program's text that an error or a log line holds at most. */
+/** The most characters of another program's text in an error or a log line. */
 const MAX_CHARACTERS = 300;
 
-/** Characters that are read: the rest of a longer text would be cut anyway. */
+/** The most characters that are read: the rest of a longer text would be cut anyway. */
 const MAX_READ = 32_768;
 /** Dropped at the end of a longer text: a truncated secret there would not be recognised. */
 const MAX_SECRET = 1_024;
 
 /**
- * The text of another program as part of an error, a log line or a record: one truncated line
+ * Returns the text of another program for an error, a log line or a record: one truncated line
  * without control characters and without the secrets of this process.
  */
 export function foreignText(text: string, maxCharacters = MAX_CHARACTERS): string {
@@ -23,13 +23,16 @@ export function foreignText(text: string, maxCharacters = MAX_CHARACTERS): strin
     : line;
 }
 
-/** The start of a line, without a partial redaction at its end. */
+/** Returns the start of a line, without a partial redaction at its end. */
 function withoutPart(start: string, line: string): string {
   const at = line.lastIndexOf(REDACTED, start.length);
   return at >= 0 && at < start.length && at + REDACTED.length > start.length ? start.slice(0, at) : start;
 }
 
-/** How a body that is not what was asked for begins, and its type. A body that looks like JSON holds records: of it, the length. */
+/**
+ * Returns the type and the start of an unexpected body. JSON may hold records, so only its length
+ * is returned.
+ */
 export function bodyExcerpt(contentType: string | undefined, body: string): string {
   const type = foreignText(contentType ?? 'no content type', 80);
   if (body.trim() === '') return `${type}, an empty body`;

@@ -5,15 +5,18 @@ import { Agent, ProxyAgent, type Dispatcher } from 'undici';
 import type { Secret } from '../settings/secret.ts';
 import { isLoopback } from '../settings/setting-values.ts';
 
-/** The values of HTTPS_PROXY, HTTP_PROXY and NO_PROXY. Empty: not set. */
+/** The values of HTTPS_PROXY, HTTP_PROXY and NO_PROXY; empty if not set. */
 export interface ProxyRules {
   readonly https: string;
   readonly http: string;
-  /** Comma list: a host also means its subdomains; `host:port`, `.host`, `*.host` and `*` are understood. */
+  /** Comma list of `host` (with its subdomains), `host:port`, `.host`, `*.host` or `*`. */
   readonly none: string;
 }
 
-/** The proxy for requests to an address; undefined where they go directly. Plain http to this machine always does. */
+/**
+ * Returns the proxy for requests to an address; undefined for direct requests, such as plain http
+ * to this machine.
+ */
 export function proxyFor(address: string, { https, http, none }: ProxyRules): string | undefined {
   const { protocol, hostname, port } = new URL(address);
   const host = hostname.replace(/^\[|\]$/g, '').toLowerCase();
@@ -28,7 +31,7 @@ export function proxyFor(address: string, { https, http, none }: ProxyRules): st
 
 function isExcepted(rule: string, host: string, port: string): boolean {
   if (rule === '*') return true;
-  // An IPv6 address has a port behind it only where it is in brackets.
+  // An IPv6 address can have a port only in brackets.
   const isBareV6 = !rule.startsWith('[') && rule.split(':').length > 2;
   const [, name = '', onlyPort] = isBareV6 ? [rule, rule] : (/^(\[.*\]|[^:]*)(?::(\d+))?$/.exec(rule) ?? []);
   const suffix = name.replace(/^\[|\]$/g, '').replace(/^\*?\./, '');
@@ -36,18 +39,18 @@ function isExcepted(rule: string, host: string, port: string): boolean {
   return host === suffix || host.endsWith(`.${suffix}`);
 }
 
-/** undici's connections to an address: direct, or through its proxy. */
+/** Returns undici's connections to an address, direct or through its proxy. */
 export function createDispatcher(
   address: string,
   proxy: Secret | undefined,
   options: Agent.Options,
 ): Dispatcher {
   if (proxy === undefined) return new Agent(options);
-  // Proxies seldom take a CONNECT for plain http.
+  // Few proxies accept CONNECT for plain http.
   return new ProxyAgent({ ...options, uri: proxy.reveal(), proxyTunnel: address.startsWith('https:') });
 }
 
-/** The same for clients that are built on node's own http. */
+/** Returns connections through a proxy for clients that use node's http. */
 export function createProxyAgent(address: string, proxy: Secret, maxSockets: number): NodeAgent {
   const options = { keepAlive: true, maxSockets };
   return address.startsWith('https:')
@@ -55,7 +58,7 @@ export function createProxyAgent(address: string, proxy: Secret, maxSockets: num
     : new HttpProxyAgent(proxy.reveal(), options);
 }
 
-/** Where errors name the proxy, without its user and password. */
+/** Returns the part of an error that names the proxy, without user and password. */
 export function throughProxy(proxy: Secret | undefined): string {
   return proxy === undefined
     ? ''

@@ -3,9 +3,9 @@ import { PassThrough, pipeline, type Readable, type Transform } from 'node:strea
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { onRequest } from './bounded-agent.ts';
 
-/** The most bytes that are read of an error's body. */
+/** The most bytes that are read from an error's body. */
 const MAX_BYTES = 32_768;
-/** How long the body may take. The start of an endless body is enough. */
+/** The time limit of the body. The start of an endless body is enough. */
 const MAX_BODY_MS = 2_000;
 
 /** An answer that is an error by its status or by a header. */
@@ -23,7 +23,7 @@ const decompressors: Readonly<Record<string, () => Transform>> = {
   br: createBrotliDecompress,
 };
 
-/** The start of an error's body, decompressed; nothing beyond it is read or held. */
+/** Returns the start of an error's body, decompressed. Nothing more is read or held. */
 export async function startOfBody(headers: IncomingHttpHeaders, body: Readable): Promise<string> {
   const decompressor = decompressors[headers['content-encoding']?.trim().toLowerCase() ?? ''];
   // The loop below sees the pipeline's errors.
@@ -46,8 +46,8 @@ export async function startOfBody(headers: IncomingHttpHeaders, body: Readable):
 }
 
 /**
- * Makes each refused answer fail its request with an error of ours. A client that uses node's http
- * would read the whole body of such an answer into an error message.
+ * Makes each refused answer fail its request with `errorOf`. A client that uses node's http would
+ * read the whole body of such an answer into an error message.
  */
 export function withRefusals<T extends Agent>(
   agent: T,
@@ -88,7 +88,7 @@ function takeRefusals(
 }
 
 /**
- * The remedy when a service or a proxy rejects the credentials.
+ * Returns the remedy if a service or a proxy rejects the credentials.
  *
  * @param prefix of the settings, such as `CLICKHOUSE`.
  */

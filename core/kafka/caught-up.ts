@@ -5,7 +5,7 @@ export interface PartitionEnd {
   readonly end: bigint;
 }
 
-/** Keeps track of the partitions that have not been sunk up to the end offset they had at the start. */
+/** Tracks the partitions that have not reached the end offset that they had at the start. */
 export class CaughtUp {
   /** Resolves when no partition is behind. */
   readonly reached: Promise<void>;
@@ -24,7 +24,7 @@ export class CaughtUp {
     return [...this.#behind.values()];
   }
 
-  /** Everything before offset `next` of the partition has been sunk. */
+  /** Records that everything before offset `next` of the partition has been sunk. */
   advance(topic: string, partition: number, next: bigint): void {
     const key = keyOf(topic, partition);
     const target = this.#behind.get(key);
@@ -33,13 +33,16 @@ export class CaughtUp {
     this.#check();
   }
 
-  /** Whether `next` gives for every partition of the topic that is behind an offset at or after its end. False if none is behind. */
+  /**
+   * Returns whether `next` reaches the end offset of every partition of the topic that is behind.
+   * False if none is behind.
+   */
   isReachedBy(topic: string, next: (partition: number) => bigint | undefined): boolean {
     const behind = this.behind.filter((target) => target.topic === topic);
     return behind.length > 0 && behind.every(({ partition, end }) => (next(partition) ?? 0n) >= end);
   }
 
-  /** The topic will not be sunk any further: do not wait for it. */
+  /** Stops waiting for a topic that will not be sunk any further. */
   abandon(topic: string): void {
     for (const target of this.behind) {
       if (target.topic === topic) this.#behind.delete(keyOf(topic, target.partition));

@@ -11,7 +11,7 @@ import { replaceKafkajsDecoder } from './decoder/kafkajs-decoder.ts';
 import { extendKafkajsMetadata } from './kafkajs-metadata.ts';
 import { logger } from '../logger.ts';
 
-/** Short first waits: kafkajs backs off on answers that are normal within a transaction or a rebalance. */
+/** Short first waits: kafkajs also backs off on normal answers in a transaction or rebalance. */
 const patientRetry: RetryOptions = {
   initialRetryTime: 50,
   multiplier: 1.6,
@@ -19,7 +19,7 @@ const patientRetry: RetryOptions = {
   maxRetryTime: 10_000,
 };
 
-/** For the first contact, whose failure the caller reports: one attempt, no log lines. */
+/** For the first contact, whose failure the caller reports: one attempt without log lines. */
 export const probeOptions: Partial<KafkaConfig> = {
   retry: { retries: 0 },
   logCreator: () => () => undefined,

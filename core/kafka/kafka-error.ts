@@ -32,7 +32,7 @@ export function toEtlError(error: unknown, settings: Settings['kafka']): unknown
   return error instanceof Error && error.name.startsWith('KafkaJS') ? kafkaError(error, settings) : error;
 }
 
-/** Whether Kafka refused messages for their size alone. */
+/** Returns whether Kafka refused messages only for their size. */
 export function isTooLargeForKafka(error: unknown): boolean {
   const { cause } = error instanceof EtlError ? error : { cause: error };
   const root = rootOf(cause);
@@ -40,7 +40,7 @@ export function isTooLargeForKafka(error: unknown): boolean {
   return type === 'MESSAGE_TOO_LARGE' || type === 'RECORD_LIST_TOO_LARGE';
 }
 
-/** kafkajs wraps the broker's answer, sometimes twice, and combines the errors of several topics. */
+/** Returns the broker's answer: kafkajs wraps it, even twice, and combines those of topics. */
 function rootOf(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   if (error.cause instanceof Error) return rootOf(error.cause);

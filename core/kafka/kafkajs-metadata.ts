@@ -1,16 +1,19 @@
 import { createRequire } from 'node:module';
 
-/** Where kafkajs has the requests for metadata: in version 2.2.4, which package.json asks for. */
+/** Folder of kafkajs's metadata requests in version 2.2.4, which package.json pins. */
 const SOURCE = 'kafkajs/src/protocol';
-/** The latest version of the request that kafkajs speaks, and the first one whose answer has the ids of topics (Kafka 2.8). */
+/**
+ * The latest version of the request that kafkajs supports, and the first whose answer has topic ids
+ * (Kafka 2.8).
+ */
 const SPOKEN = 6;
 const WITH_IDS = 10;
 const UNKNOWN_TOPIC_OR_PARTITION = 3;
 
-/** A partition as kafkajs hands it out, with what {@link extendKafkajsMetadata} adds. */
+/** A partition as kafkajs returns it, with the id that {@link extendKafkajsMetadata} adds. */
 export interface PartitionMetadataWithId {
   readonly partitionId: number;
-  /** Hexadecimal; undefined where the broker has no ids. */
+  /** Hexadecimal; undefined if the broker has no topic ids. */
   readonly topicId?: string;
 }
 
@@ -71,16 +74,16 @@ interface ClusterClass {
 let isExtended = false;
 
 /**
- * Changes three things in what the clients of kafkajs learn of topics:
+ * Changes three things in the topic metadata of kafkajs's clients:
  *
- * - The id of each topic, which stands with its partitions. A topic that was deleted and made again has another one.
- * - A topic that is gone is left out of the answer. kafkajs throws for the whole answer, so that one deleted topic would keep consumers and admin
- *   clients from all others.
- * - An offset look-up returns every requested topic; a deleted topic has no partitions. kafkajs
+ * - Partitions carry the id of their topic. A recreated topic has another id.
+ * - The answer omits a deleted topic. kafkajs throws for the whole answer, so one deleted topic
+ *   would block consumers and admin clients of all others.
+ * - An offset lookup returns every requested topic; a deleted topic has no partitions. kafkajs
  *   omits it, and its callers, which read the first partition of every topic, fail with a
  *   TypeError.
  *
- * @throws Error (MODULE_NOT_FOUND) with a version of kafkajs that has no such modules.
+ * @throws Error (MODULE_NOT_FOUND) if this version of kafkajs lacks the modules.
  */
 export function extendKafkajsMetadata(): void {
   if (isExtended) return;
@@ -131,9 +134,9 @@ function encodeRequest(
   create: () => Encoder,
   { topics, allowAutoTopicCreation }: Parameters<Protocol>[0],
 ): Encoder {
-  // The tags of the header, which kafkajs does not know.
+  // The header's tags, which kafkajs does not write.
   const out = create().writeUVarInt(0);
-  // None at all asks for every topic.
+  // A null list asks for every topic.
   if (topics.length === 0) out.writeUVarInt(0);
   else
     out.writeUVarIntArray(

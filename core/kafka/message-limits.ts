@@ -9,14 +9,14 @@ export type MessageLimit = (topic: string) => number;
 /** The limit of topics that this project creates. */
 export const ownMessageLimit: MessageLimit = (topic) => Number(wantedTopicConfig(topic)['max.message.bytes']);
 
-/** Kafka's default of `socket.request.max.bytes`. A broker closes the connection on a larger request. */
+/** Kafka's default of `socket.request.max.bytes`. A broker disconnects on a larger request. */
 const DEFAULT_REQUEST_BYTES = 100 * 1024 * 1024;
 /** The part of a request that is not its record batch. */
 const REQUEST_OVERHEAD_BYTES = 64 * 1024;
 
 /**
- * Reads the limits of topics from their configuration and the brokers'. Uses the limits of own
- * topics where a topic is missing or its configuration is not readable.
+ * Reads the limits of topics from their configuration and the brokers'. Uses
+ * {@link ownMessageLimit} if a topic is missing or its configuration is not readable.
  *
  * @throws ServiceUnavailableError; the signal's reason.
  */

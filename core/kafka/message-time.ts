@@ -5,8 +5,8 @@ const OFFSET_MASK = (1n << OFFSET_BITS) - 1n;
 const LAST_MS = 8.64e15;
 
 /**
- * Returns a message's time in ms, as every part of the project reads it. Producers may send any time; -1 means none.
- * Times before 1970 count as 1970, since `_version` is unsigned; offsets order such messages.
+ * Returns a message's time in ms, as all of the project reads it. Producers may send any time; -1
+ * means none. Times before 1970 count as 1970, because `_version` is unsigned; offsets order them.
  */
 export function messageTimeMs(timestamp: string): number {
   return Math.min(Math.max(Number(timestamp), 0), LAST_MS);
@@ -30,5 +30,5 @@ export function lowestVersionSql(timeMs: bigint): string {
   return `bitShiftLeft(toUInt128(${timeMs}), ${OFFSET_BITS})`;
 }
 
-/** No message has this version or a higher one. Earlier releases wrote such versions for times before 1970. */
+/** Above the `_version` of any message. Old releases wrote higher ones for times before 1970. */
 export const versionLimitSql = 'bitShiftLeft(toUInt128(1), 127)';

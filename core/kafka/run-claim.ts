@@ -14,37 +14,38 @@ const { MemberAssignment, MemberMetadata } = AssignerProtocol;
 const PROTOCOL = 'ChartmogulRuns';
 const VERSION = 1;
 
-/** The least that a broker grants by default. For so long a run that was killed keeps the next one waiting. */
+/** The shortest that brokers allow by default. A killed run delays the next one by this time. */
 const SESSION_TIMEOUT_MS = 6_000;
 const HEARTBEAT_MS = 1_500;
 const POLL_MS = 250;
-/** Joining waits for the sessions of the dead. */
+/** Joining waits until the sessions of killed runs expire. */
 const JOIN_DEADLINE_MS = 60_000;
 
-/** The streams that one run works on, and where it runs. */
+/** The streams that a run works on, and where it runs. */
 export interface Claim {
   readonly id: string;
   readonly names: readonly string[];
   readonly host: string;
   readonly pid: number;
   readonly sinceMs: number;
-  /** The group has let it begin: later ones give way. */
+  /** The group has granted the claim; later runs give way. */
   readonly isGranted: boolean;
-  /** It begins whoever else has its streams. */
+  /** The run begins even if others have its streams. */
   readonly isTakingOver: boolean;
 }
 
-/** A member of the group, by its id. */
+/** A member of the group. */
 export interface Claimant {
   readonly memberId: string;
-  /** Undefined for one that is none of ours. */
+  /** Undefined for a member that is no run of this project. */
   readonly claim: Claim | undefined;
 }
 
 /**
- * That this process works on some streams and no other does. Each run is a member of one consumer group and says there which streams it
- * claims; whenever a run joins or leaves, the group's leader decides for all, so two that begin at once cannot both win, nor both lose.
- * A killed run loses its claim with its session. It keeps runs polite, not correct: transactional ids do that.
+ * Claims streams for this process. Each run is a member of one consumer group, where its metadata
+ * names the streams that it claims. When a run joins or leaves, the group's leader decides for all:
+ * of two rivals that start at once, one wins. A killed run loses its claim with its session.
+ * Claims only avoid conflicts; transactional ids ensure correctness.
  */
 export class RunClaim {
   readonly #end: () => Promise<void>;
@@ -54,10 +55,11 @@ export class RunClaim {
   }
 
   /**
-   * Returns once the streams are ours. Waits for the session of a run that was killed. The topic of dead letters has to be there.
+   * Returns once this process has the streams. Waits until the session of a killed run expires. The
+   * dead-letter topic must exist.
    *
-   * @throws RunActiveError where another run has any of them, unless `isTakingOver`; ServiceUnavailableError, ServiceRefusedError; the
-   *   signal's reason.
+   * @throws RunActiveError if another run has any of them, unless `isTakingOver`.
+   * @throws ServiceUnavailableError, ServiceRefusedError; the signal's reason.
    */
   static async acquire(
     admin: KafkaAdmin,
@@ -77,7 +79,7 @@ export class RunClaim {
       isTakingOver,
     };
     const verdict = { isGranted: false };
-    // What is refused claims nothing more, while it is still leaving the group.
+    // A refused run claims nothing while it leaves the group.
     const claim = () => ({ ...own, ...verdict, names: isRefused ? [] : names });
     let isRefused = false;
     let isOver = false;
@@ -96,9 +98,9 @@ export class RunClaim {
       rebalanceTimeout: SESSION_TIMEOUT_MS,
       maxWaitTimeInMs: POLL_MS,
       allowAutoTopicCreation: false,
-      // What is joining survives its own end.
+      // A consumer that is joining would outlive `disconnect`.
       retry: { restartOnFailure: () => Promise.resolve(!isOver) },
-      // Asked at every joining, so that later leaders learn what earlier ones granted.
+      // Called at every join, so later leaders see what earlier ones granted.
       partitionAssigners: [claimAssigner(topic, claim)],
     });
     const end = async () => {
@@ -124,7 +126,7 @@ export class RunClaim {
       JOIN_DEADLINE_MS,
     );
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
-      // Its partition says only that the claim is granted: nothing is to be read.
+      // The assigned partition only shows that the claim is granted; it is not read.
       consumer.pause([{ topic }]);
       verdict.isGranted ||= topic in payload.memberAssignment;
       isRefused = !verdict.isGranted;
@@ -138,12 +140,12 @@ export class RunClaim {
       await consumer.connect();
       await consumer.subscribe({ topics: [topic] });
       consumer.run({ autoCommit: false, eachBatch: () => Promise.resolve() }).catch(onFailed);
-      // Joining waits for the sessions of the dead: what is granted in any case begins meanwhile.
+      // This claim is granted in any case, so the run does not wait for the join.
       if (isTakingOver) return new RunClaim(end);
       await decided;
       if (!verdict.isGranted) {
         const active = await rivals();
-        // What refused this one may have ended meanwhile.
+        // The run that caused the refusal may have ended.
         throw new RunActiveError(
           `${claimsText(names, active.length > 0 ? active : present)}: nothing was changed. Wait for its end, or end it with \`npm run produce -- --take-over\``,
         );
@@ -159,7 +161,7 @@ export class RunClaim {
     }
   }
 
-  /** Whether a run has any of these streams, or had one some seconds ago and was killed. */
+  /** Returns whether a run has any of these streams, or had one and was killed seconds ago. */
   static async isHeld(admin: KafkaAdmin, topicPrefix: string, names: readonly string[]): Promise<boolean> {
     return rivalsOf(names, await claimsOf(admin, topicPrefix)).length > 0;
   }
@@ -173,7 +175,7 @@ function groupOf(topicPrefix: string): string {
   return `${topicPrefix}runs-active`;
 }
 
-/** What the members of the group claim, those that were killed some seconds ago included. */
+/** Returns the claims of the group's members, including runs that were killed seconds ago. */
 async function claimsOf(admin: KafkaAdmin, topicPrefix: string): Promise<Claim[]> {
   return (await admin.groupMembers(groupOf(topicPrefix))).flatMap((metadata) => claimIn(metadata) ?? []);
 }
@@ -209,8 +211,8 @@ function claimAssigner(topic: string, claim: () => Claim): PartitionAssigner {
 }
 
 /**
- * The members whose claims are granted: those that have been and those that take over, then the others, by their ids, each whose streams
- * nobody before it has. Pure: whoever leads the group decides the same.
+ * Returns the members whose claims are granted: first those granted earlier and those that take
+ * over, then, by member id, each member whose streams are free. Pure: every leader decides alike.
  */
 export function grantClaims(claimants: readonly Claimant[]): Set<string> {
   const sorted = [...claimants].sort((a, b) => (a.memberId < b.memberId ? -1 : 1));
@@ -233,7 +235,7 @@ function rivalsOf(names: readonly string[], claims: readonly Claim[]): Claim[] {
   return claims.filter((claim) => claim.names.some((name) => names.includes(name)));
 }
 
-/** Undefined for metadata that is none of ours. */
+/** Returns the claim in the metadata of a member; undefined if there is none. */
 function claimIn(memberMetadata: Buffer): Claim | undefined {
   try {
     const claim = parseJson(MemberMetadata.decode(memberMetadata)?.userData.toString('utf8') ?? '');
@@ -257,7 +259,7 @@ function claimIn(memberMetadata: Buffer): Claim | undefined {
 
 const MAX_NAMED = 5;
 
-/** `another run has plans, tasks since 2026-01-31T12:00:00.000Z (host h, process 12)` */
+/** Returns `another run has plans, tasks since 2026-01-31T12:00:00.000Z (host h, process 12)`. */
 function claimsText(names: readonly string[], rivals: readonly Claim[]): string {
   const granted = rivals.filter(({ isGranted }) => isGranted);
   const active = granted.length > 0 ? granted : rivals;

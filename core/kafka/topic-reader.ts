@@ -12,22 +12,25 @@ import { TimeSlice } from '../time-slice.ts';
 
 const MAX_FETCH_BYTES_PER_PARTITION = 4 * 1024 * 1024;
 
-/** Longer than a transaction of ours may stay open: what has not come by then, compaction has taken away. */
+/**
+ * Longer than the project's transactions may stay open: compaction has removed the messages that
+ * have not arrived by then.
+ */
 const SILENCE_MS = 60_000;
 
-/** A consumer asks for more all the time: if nothing at all was answered for so long, Kafka is away. */
+/** A consumer fetches all the time: if no fetch was answered for this long, Kafka is away. */
 const MAX_UNANSWERED_MS = 20_000;
 
-/** While a batch is worked on, Kafka hears of us so often. */
+/** Interval of heartbeats while a batch is handled. */
 const HEARTBEAT_MS = 3_000;
 
-/** Offsets of a partition from `from` to below `to`. */
+/** Offsets of a partition from `from` up to, but excluding, `to`. */
 export interface OffsetSpan {
   readonly from: bigint;
   readonly to: bigint;
 }
 
-/** Takes the messages of one topic. Of one key, in the order of the topic. */
+/** Handles the messages of one topic. Those of a key arrive in the order of the topic. */
 export type MessageHandler = (message: KafkaMessage, partition: number) => void;
 
 export interface ReadOptions {
@@ -44,12 +47,14 @@ export interface ReadOptions {
 }
 
 /**
- * Reads topics from their beginning to the end that each has now: committed messages only; a topic that is not there has none.
- * Returns when all of them have been handed over. A group of its own name, removed afterwards, so that readers never share partitions and nothing is left behind.
+ * Reads the committed messages of topics from the beginning to the current end offsets, and returns
+ * when all are handled. A missing topic has no messages. Each reader has a consumer group of its
+ * own, so that readers never share partitions, and removes it afterwards.
  *
- * @returns the partitions of which Kafka has given less than their end, since compaction has taken away what stood last.
- * @throws ServiceUnavailableError, also when Kafka stays away for a minute; ServiceRefusedError; the signal's reason; what a handler or
- *   `afterFetch` throws; UnreadableBatchError without `onUnreadable`.
+ * @returns the partitions whose last messages compaction removed.
+ * @throws ServiceUnavailableError, also if Kafka is away for a minute; ServiceRefusedError; the
+ *   signal's reason; what a handler or `afterFetch` throws; UnreadableBatchError without
+ *   `onUnreadable`.
  */
 export async function readTopics(
   admin: KafkaAdmin,
@@ -67,7 +72,7 @@ export async function readTopics(
   if (ends.length === 0) return [];
   const topics = [...new Set(ends.map(({ topic }) => topic))];
   const caughtUp = new CaughtUp(ends);
-  /** By topic and partition, the offset behind the last message that was handed over. */
+  /** By topic and partition, the offset after the last handled message. */
   const handed = new Map<string, bigint>();
   const unreadable = new Set<string>();
   const groupId = `${settings.topicPrefix}read.${randomUUID()}`;
@@ -76,7 +81,7 @@ export async function readTopics(
   const hasEnded = () => isOver;
   const consumer = createKafka(settings.kafka, 'read').consumer({
     groupId,
-    // A consumer that is connecting again survives its own end.
+    // A consumer that is reconnecting would outlive `disconnect`.
     retry: { restartOnFailure: () => Promise.resolve(!isOver) },
     maxBytesPerPartition: MAX_FETCH_BYTES_PER_PARTITION,
     maxWaitTimeInMs: 100,
@@ -109,7 +114,7 @@ export async function readTopics(
   consumer.on(consumer.events.FETCH, () => {
     answeredMs = performance.now();
   });
-  // After a crash that kafkajs gets over by itself it begins anew.
+  // kafkajs recovers from some crashes by itself, joins again and reads from the beginning.
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
     silence.refresh();
     for (const [topic, partitions] of Object.entries(payload.memberAssignment)) {
@@ -122,7 +127,7 @@ export async function readTopics(
       }
     }
   });
-  // Also told of batches that hold nothing but the marks of transactions.
+  // Unlike `eachBatch`, this also reports batches that hold only transaction markers.
   consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
     silence.refresh();
     caughtUp.advance(payload.topic, payload.partition, BigInt(payload.lastOffset) + 1n);
@@ -139,7 +144,8 @@ export async function readTopics(
         if (unreadable.has(batch.topic)) return;
         const handle = handlers.get(batch.topic);
         const place = `${batch.topic}/${batch.partition}`;
-        // Who joins the group again begins anew: of a key an earlier message would take the place of the last.
+        // A consumer that joins again reads from the beginning. Handled messages are skipped:
+        // otherwise an earlier message of a key would replace the latest.
         const span = spans.get(batch.topic)?.get(batch.partition);
         const from = handed.get(place) ?? span?.from ?? 0n;
         const alive = setInterval(() => {

@@ -3,23 +3,24 @@ import { isDeadLettersTopic } from '../stream-name.ts';
 
 const DAY_MS = 86_400_000;
 
-/** Kafka's own default of 1 MiB is less than a large record: an invoice with thousands of line items is one message. */
+/** Kafka's default, 1 MiB, is too small: an invoice with thousands of line items is one message. */
 const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
-/** A letter has all of a message, and headers that say why it is one. */
+/** A dead letter has a whole message, and headers with the reason. */
 export const MAX_DEAD_LETTER_BYTES = MAX_MESSAGE_BYTES + 256 * 1024;
 
 /** A topic's configuration entries by name, as Kafka prints them. */
 export type TopicConfig = ReadonlyMap<string, string>;
 
 /**
- * What every topic of ours is created with, so that a table can be made again from its topic at any time, and a run can read back what
- * earlier runs sent.
+ * Returns the configuration that this project gives its topics. A table can be recreated from its
+ * topic at any time, and a run can read what earlier runs sent.
  *
- * Compacted: of every key the latest record stays for ever, since nothing bounds time or size. That keeps streams of events
- * (`activities`, `subscription_events`, `runs` …) whole as well: each event has a key of its own, and compaction takes only what a later
- * message of the same key replaced.
+ * Compaction keeps the latest record of every key forever, because nothing limits time or size.
+ * Streams of events (`activities`, `subscription_events`, `runs` …) stay complete too: each event
+ * has its own key, and compaction removes only messages that a later one of the key replaced.
  *
- * @param tombstoneRetentionDays how long a delete stays on the topic: how long a sink may be away and still learn of it.
+ * @param tombstoneRetentionDays how long a tombstone stays, so how long a sink may be away without
+ *   missing deletes.
  */
 export function wantedTopicConfig(
   topic: string,
@@ -28,7 +29,7 @@ export function wantedTopicConfig(
   return {
     'cleanup.policy': 'compact',
     'delete.retention.ms': String(tombstoneRetentionDays * DAY_MS),
-    // Without a meaning while the policy is `compact`; said all the same, since brokers differ in what they take for granted.
+    // Unused while the policy is `compact`; set because the defaults of brokers differ.
     'retention.ms': '-1',
     'retention.bytes': '-1',
     // The broker's clock, not a producer's, orders the versions of a row.
@@ -37,7 +38,7 @@ export function wantedTopicConfig(
   };
 }
 
-/** What is taken for an entry that Kafka does not tell: its own defaults. */
+/** Kafka's defaults, for entries that it does not report. */
 const kafkaDefaults: Readonly<Record<JudgedEntry, string>> = {
   'cleanup.policy': 'delete',
   'delete.retention.ms': String(DAY_MS),
@@ -56,22 +57,24 @@ function entryOf(config: TopicConfig, name: JudgedEntry): string {
   return config.get(name) ?? kafkaDefaults[name];
 }
 
-/** Whether the broker's clock gives messages their times, so that these rise with the offsets. */
+/** Returns whether the broker's clock sets timestamps, so that they rise with the offsets. */
 export function hasBrokerTimes(config: TopicConfig | undefined): boolean {
   return config?.get('message.timestamp.type') === 'LogAppendTime';
 }
 
-/** Whether what a topic holds is all that a table of its records needs. */
+/** The completeness of a topic as the source of its table. */
 export interface ReplayOutlook {
-  /** A replay from the beginning that starts now brings the latest record of every key that was ever sent. */
+  /** A replay that starts now reads the latest record of every key that was ever sent. */
   readonly isComplete: boolean;
-  /** Why it is not complete, or will not stay so; undefined where nothing is ever lost. Does not name the topic. */
+  /** Why it is or will be incomplete, without the topic's name; undefined if nothing is lost. */
   readonly reason: string | undefined;
 }
 
 /**
- * @param starts the first offset of each partition. Compaction leaves them where they are: one above zero means that messages were
- *   deleted, by age, by size or by hand, whether a later message replaced them or not.
+ * Returns whether a replay can rebuild the whole table.
+ *
+ * @param starts the first offset of each partition. Compaction does not change it: above zero,
+ *   messages were deleted by age, by size or by hand, whether a later message replaced them or not.
  */
 export function replayOutlook(config: TopicConfig, starts: readonly bigint[]): ReplayOutlook {
   const gone = starts.reduce((sum, start) => sum + start, 0n);
@@ -82,7 +85,10 @@ export function replayOutlook(config: TopicConfig, starts: readonly bigint[]): R
   return { isComplete: gone === 0n, reason: gone === 0n ? reason : `${reason}, and ${lost} already` };
 }
 
-/** What of a topic's configuration loses something, each with its cure; empty if it is as good as {@link wantedTopicConfig}. */
+/**
+ * Returns a warning, with its remedy, for each entry that loses messages; none if the configuration
+ * is as safe as {@link wantedTopicConfig}.
+ */
 export function retentionWarnings(
   config: TopicConfig,
   starts: readonly bigint[],
@@ -90,7 +96,7 @@ export function retentionWarnings(
 ): string[] {
   const warnings: string[] = [];
   const { reason = '' } = replayOutlook(config, starts);
-  // What was deleted by hand is no fault of the configuration, and `produce` may have sent it again since.
+  // Deletion by hand is no fault of the configuration, and `produce` may have sent records again.
   if (deletionLimit(config) !== undefined) warnings.push(`${reason}; set cleanup.policy to compact`);
   const tombstones = entryOf(config, 'delete.retention.ms');
   const wanted = tombstoneRetentionDays * DAY_MS;
@@ -102,7 +108,7 @@ export function retentionWarnings(
   return warnings;
 }
 
-/** The same of what orders the versions of a row; for topics that are sunk. */
+/** Returns the warnings about the clock that orders the versions of a row, for topics of a sink. */
 export function clockWarnings(config: TopicConfig): string[] {
   const type = entryOf(config, 'message.timestamp.type');
   if (type === 'LogAppendTime') return [];
@@ -117,7 +123,10 @@ function policiesOf(config: TopicConfig): string[] {
     .map((policy) => policy.trim());
 }
 
-/** By what messages are deleted though nothing replaced them, as `cleanup.policy is … with retention.ms …`; undefined if by nothing. */
+/**
+ * Returns what deletes messages that nothing replaced, such as
+ * `cleanup.policy is … with retention.ms …`; undefined if nothing does.
+ */
 export function deletionLimit(config: TopicConfig): string | undefined {
   if (!policiesOf(config).includes('delete')) return undefined;
   const [ms, bytes] = [entryOf(config, 'retention.ms'), entryOf(config, 'retention.bytes')];
@@ -129,12 +138,12 @@ export function deletionLimit(config: TopicConfig): string | undefined {
   return `cleanup.policy is ${entryOf(config, 'cleanup.policy')} with ${limits.join(' and ')}`;
 }
 
-/** -1 is none, as is the largest number of 64 bits, which some write for it. */
+/** Returns whether the value limits. -1 does not, nor does the largest 64-bit number. */
 function isLimit(value: string): boolean {
   return Number(value) >= 0 && Number(value) < Number.MAX_SAFE_INTEGER;
 }
 
-/** `7 days`, `36 hours`, `1 second`: in the largest unit of which it is a whole number. */
+/** Returns `7 days`, `36 hours` or `1 second`: a whole number of the largest possible unit. */
 function timeText(ms: number): string {
   const units = [
     ['day', DAY_MS],

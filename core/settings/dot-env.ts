@@ -4,8 +4,8 @@ import { parseEnv } from 'node:util';
 const UNQUOTED_LINE = /^[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.-]*)[ \t]*=[ \t]*([^\s'"`#][^\r\n]*)/gm;
 
 /**
- * The variables of a `.env` file. In a value without quotes `#` begins a comment only behind a blank, as in a shell: node's own
- * parser would cut the password `a#b` to `a`.
+ * Returns the variables of a `.env` file. As in a shell, `#` begins a comment in an unquoted value
+ * only after a blank: node's parser would cut the password `a#b` to `a`.
  */
 export function parseDotEnv(text: string): Record<string, string> {
   const values = Object.fromEntries(
@@ -13,7 +13,7 @@ export function parseDotEnv(text: string): Record<string, string> {
   );
   for (const [, name = '', rest = ''] of text.matchAll(UNQUOTED_LINE)) {
     const value = rest.replace(/[ \t]#.*$/, '').trim();
-    // Only where the parser took this very line, which may lie within a value of several lines.
+    // The line may be part of a value of several lines, which the parser reads differently.
     if (values[name]?.trim() === rest.split('#', 1)[0]?.trim()) values[name] = value;
   }
   return values;

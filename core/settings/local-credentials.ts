@@ -11,9 +11,9 @@ export interface LocalCredentials {
 }
 
 /**
- * The credential that `services up` stores under DATA_DIR. It applies only to the loopback address
- * that the service was started for (by number or as localhost) and to its user. Any other `url`
- * gets none.
+ * Returns the credential that `services up` stores under DATA_DIR. It applies only to the loopback
+ * address that the service was started for (by number or as localhost) and to its user. Any other
+ * `url` gets none.
  */
 export function findLocalCredentials(
   dataDir: string,

@@ -3,32 +3,32 @@ import { calendarDay, integer, number, oneOf, severalOf, wrong } from './setting
 import { isProducedName } from '../stream-name.ts';
 
 const metricsIntervals = ['day', 'week', 'month', 'quarter', 'year'] as const;
-/** What one entry of a metric covers. */
+/** The period of one entry of a metric. */
 export type MetricsInterval = (typeof metricsIntervals)[number];
 
 const driftModes = ['evolve', 'freeze', 'discard'] as const;
 /**
- * What becomes of a record that its stream's schema cannot take: the schema grows, or the record is a dead letter, or its
- * unknown fields are dropped and counted.
+ * What happens on schema drift: the schema grows, the record becomes a dead letter, or its unknown
+ * fields are dropped and counted.
  */
 export type DriftMode = (typeof driftModes)[number];
 
-/** What a run reads, and how it judges what it finds. */
+/** The settings that only `produce` uses. */
 export interface ProduceSettings {
   readonly metrics: {
-    /** The first day asked for, `YYYY-MM-DD`. */
+    /** The first requested day, `YYYY-MM-DD`. */
     readonly startDate: string;
     readonly intervals: readonly MetricsInterval[];
-    /** How far back a run asks again; undefined: to `startDate`. */
+    /** The days that a run reads again; undefined: all days from `startDate`. */
     readonly lookBackDays: number | undefined;
   };
-  /** After so many days the lists of all parents are read again, however little seems to have changed. */
+  /** Days after which a full refresh reads the lists of all parents again. */
   readonly fullRoundDays: number;
-  /** A stream that would lose more of its keys than this stops. */
+  /** A stream stops if it would lose a larger share of its keys. */
   readonly massDeletePercent: number;
-  /** By stream, as written: whether there is such a stream is for the producer to say. */
+  /** By stream. The producer checks that the streams exist. */
   readonly modes: ReadonlyMap<string, DriftMode>;
-  /** The streams that CONFIG_FILE adds, as they stand there. */
+  /** The streams that CONFIG_FILE adds, not parsed. */
   readonly customStreams: readonly unknown[];
 }
 
@@ -46,7 +46,7 @@ type ProduceValues = Readonly<
   >
 >;
 
-/** @throws ConfigError naming the variable, what it got and what it wants. */
+/** @throws ConfigError that names the setting, its value and the rule. */
 export function produceSettings(values: ProduceValues, customStreams: readonly unknown[]): ProduceSettings {
   const lookBack = values.METRICS_LOOK_BACK_DAYS;
   return Object.freeze({
@@ -62,7 +62,7 @@ export function produceSettings(values: ProduceValues, customStreams: readonly u
   });
 }
 
-/** A day that has begun somewhere on Earth. */
+/** Parses a day that has begun somewhere on Earth. */
 function startDate(name: string, value: string): string {
   const day = calendarDay(name, value);
   const latest = new Date(Date.now() + EARLIEST_ZONE_MS).toISOString();

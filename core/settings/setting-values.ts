@@ -9,7 +9,7 @@ export function wrong(name: string, got: string, rule: string): ConfigError {
   return new ConfigError(`${name} must be ${rule}; got ${shownValue(got)}`);
 }
 
-/** The value of a setting for a message: quoted, truncated, with control characters escaped. */
+/** Returns a setting's value for a message: quoted, truncated, with control characters escaped. */
 export function shownValue(text: string): string {
   const line = JSON.stringify(text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text);
   return line.replace(
@@ -20,12 +20,12 @@ export function shownValue(text: string): string {
 
 const MAX_SHOWN = 200;
 
-/** Does not repeat an address that may hold a password. */
+/** Returns an error that does not repeat an address that may hold a password. */
 function wrongAddress(name: string, got: string, rule: string): ConfigError {
   return /[@?#]/.test(got) ? new ConfigError(`${name} must be ${rule}`) : wrong(name, got, rule);
 }
 
-/** Parses the address of ChartMogul's API. The key travels there, so plain http is for this machine only. */
+/** Parses the address of ChartMogul's API. To protect the key, plain http is for loopback only. */
 export function chartmogulUrl(value: string): string {
   const url = httpUrl('CHARTMOGUL_BASE_URL', value);
   if (url.startsWith('http:') && !isLoopback(new URL(url).hostname)) {
@@ -34,7 +34,7 @@ export function chartmogulUrl(value: string): string {
   return url;
 }
 
-/** Whether a name or address is this machine's own. */
+/** Returns whether a name or address is this machine's own. */
 export function isLoopback(hostname: string): boolean {
   const host = hostname.replace(/^\[|\]$/g, '').toLowerCase();
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
@@ -52,7 +52,10 @@ export function httpUrl(name: string, value: string): string {
   return url.href.replace(/\/+$/, '');
 }
 
-/** Parses the address of a proxy, which may contain a user and password. The default scheme is http, as in curl. */
+/**
+ * Parses the address of a proxy, which may contain a user and password. The default scheme is http,
+ * as in curl.
+ */
 export function proxyUrl(name: string, value: string): string {
   if (value === '') return '';
   const address = value.includes('://') ? value : `http://${value}`;
@@ -62,7 +65,7 @@ export function proxyUrl(name: string, value: string): string {
   return url.href;
 }
 
-/** Returns a key or password without the surrounding blanks and line breaks that files and shells add. */
+/** Returns a key or password without the blanks and line breaks that files and shells add. */
 export function secretText(name: string, value: string): string {
   const text = value.trim();
   if (text === '') throw new ConfigError(`${name} must be one line of text; got an empty text`);

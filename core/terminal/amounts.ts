@@ -1,14 +1,14 @@
-/** `1,200` */
+/** Returns `1,200`. */
 export function grouped(value: number | bigint): string {
   return value.toLocaleString('en-US');
 }
 
-/** `1,200`, `35.8` */
+/** Returns `1,200` or `35.8`. */
 export function formatNumber(value: number | bigint): string {
   return typeof value === 'bigint' || Number.isInteger(value) ? grouped(value) : value.toFixed(1);
 }
 
-/** `999`, `9.9k`, `120M`: at most four characters below 10^16. */
+/** Returns `999`, `9.9k` or `120M`: at most four characters below 10^16. */
 export function shortNumber(value: number | bigint): string {
   let rest = Number(value);
   if (rest < 999.5)
@@ -20,12 +20,12 @@ export function shortNumber(value: number | bigint): string {
   return `${Math.round(rest / 1000)}T`;
 }
 
-/** `1 page`, `1,200 pages` */
+/** Returns `1 page` or `1,200 pages`. */
 export function several(count: number, thing: string): string {
   return `${grouped(count)} ${thing}${count === 1 ? '' : 's'}`;
 }
 
-/** `1:05`, `2:01:05`; of whole seconds. */
+/** Returns whole seconds as `1:05` or `2:01:05`. */
 export function clock(seconds: number): string {
   const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
   const parts = [...(hours > 0 ? [hours] : []), minutes, seconds % 60];
@@ -38,7 +38,7 @@ const ageUnits = [
   ['m', 60_000],
 ] as const;
 
-/** `12s ago`, `3m ago`, `5h ago`, `40d ago`: in whole units, rounded down. A time in the future is `0s ago`. */
+/** Returns `12s ago`, `3m ago`, `5h ago` or `40d ago`, rounded down; `0s ago` for the future. */
 export function ago(timeMs: number, nowMs: number): string {
   const ms = Math.max(0, nowMs - timeMs);
   const [name, size] = ageUnits.find(([, unit]) => ms >= unit) ?? ['s', 1000];

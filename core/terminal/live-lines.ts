@@ -42,8 +42,8 @@ export class LiveLines {
 
   /**
    * Returns the codes that erase the lines and leave the cursor on the first. A line that was drawn
-   * on a wider terminal fills several rows now. It erases row by row, because terminals copy a whole
-   * screen that is erased at once into their scrollback.
+   * on a wider terminal fills several rows now. Rows are erased one by one, because terminals copy
+   * a whole screen that is erased at once into their scrollback.
    */
   #erased(): string {
     // A terminal that does not know its size reports 0.
@@ -54,7 +54,7 @@ export class LiveLines {
   }
 }
 
-/** Erases before it writes: erasing after a line that fills the row would remove its last character. */
+/** Erases before it writes: erasing after a line that fills the row would cut its end. */
 function drawn(lines: readonly string[]): string {
   return lines.map((line) => `${ERASE_LINE}${line}\n`).join('');
 }
@@ -63,7 +63,7 @@ function drawn(lines: readonly string[]): string {
 export const liveLines = new LiveLines(process.stderr);
 
 /**
- * Draws the lines five times a second until `stop` removes them. Does nothing if `out` is no terminal.
+ * Draws the lines five times a second until `stop` removes them; does nothing without a terminal.
  *
  * @param linesOf gets the current number of columns and rows.
  */
@@ -74,7 +74,7 @@ export function drawLive(
 ): { stop(): void } {
   if (!out.isTTY) return { stop: () => undefined };
   const timer = setInterval(() => {
-    // A terminal that does not know its size gives 0.
+    // A terminal that does not know its size reports 0.
     lines.show(linesOf(out.columns || 80, out.rows || 24));
   }, REDRAW_MS).unref();
   return {

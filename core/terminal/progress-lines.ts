@@ -14,7 +14,10 @@ export interface ProgressRow {
   readonly cells: readonly string[];
 }
 
-/** `customers  ████████░░░░  62 %  1,240 records  37/s`: the bar fills the space that the texts leave. */
+/**
+ * Returns lines such as `customers  ████████░░░░  62 %  1,240 records  37/s`. The bar fills the
+ * space that the texts leave.
+ */
 export function progressRows(rows: readonly ProgressRow[], nowMs: number, width: number): string[] {
   const texts = rows.map(({ name, cells }) => [cut(name, MAX_NAME_WIDTH), ...cells]);
   return padCells(texts, ['left', ...(rows[0]?.cells ?? []).map(() => 'right' as const)]).map(
@@ -30,7 +33,7 @@ export function progressRows(rows: readonly ProgressRow[], nowMs: number, width:
 /**
  * Returns the items that fit, one per row, and how many do not.
  *
- * @param hasRest reserves a row for other text. Otherwise a row is reserved only if items are hidden.
+ * @param hasRest reserves a row for other text, even if no items are hidden.
  */
 export function fitRows<T>(
   items: readonly T[],
@@ -42,7 +45,7 @@ export function fitRows<T>(
   return { shown, hidden: items.length - shown.length };
 }
 
-/** Returns a bar filled to the share, or with a part that moves back and forth if the share is unknown. */
+/** Returns a bar filled to the share; a part moves back and forth if the share is unknown. */
 function bar(share: number | undefined, width: number, nowMs: number): string {
   const [start, length] =
     share === undefined
@@ -51,7 +54,7 @@ function bar(share: number | undefined, width: number, nowMs: number): string {
   return '░'.repeat(start) + '█'.repeat(length) + '░'.repeat(width - start - length);
 }
 
-/** 0, 1, … `end` … 1, 0, 1, … for successive steps. */
+/** Returns 0, 1, … `end` … 1, 0, 1, … for successive steps. */
 function swing(step: number, end: number): number {
   return end - Math.abs(end - (step % (2 * end)));
 }

@@ -8,7 +8,7 @@ export interface Output {
   write(text: string): unknown;
 }
 
-/** Text in one line, with each such character escaped as `\u001b`. JSON stays valid and equal. */
+/** Escapes unprintable characters of one line, as `\u001b`. JSON stays valid and equal. */
 export function visibleLine(text: string): string {
   return text.replace(UNPRINTABLE, (character) =>
     Array.from({ length: character.length }, (_, at) => escapeOf(character.charCodeAt(at))).join(''),
@@ -19,7 +19,7 @@ function escapeOf(unit: number): string {
   return `\\u${unit.toString(16).padStart(4, '0')}`;
 }
 
-/** The same for several lines; tabs and line breaks stay. */
+/** Applies {@link visibleLine} to several lines. Tabs and line breaks stay. */
 export function visibleText(text: string): string {
   return text.replace(/[^\n\t]+/g, visibleLine);
 }
@@ -32,7 +32,7 @@ export function print(text: string, output: Output = process.stdout): void {
   output.write(output.isTTY === true ? visibleText(text) : text);
 }
 
-/** {@link visibleText} for a stream of bytes. */
+/** Returns a transform that applies {@link visibleText} to a stream of bytes. */
 export function visibleStream(): Transform {
   const decoder = new StringDecoder('utf8');
   return new Transform({

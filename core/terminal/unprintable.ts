@@ -1,2 +1,5 @@
-/** Control and format characters and line separators, which a terminal obeys and does not show. For `replace` only: it is global. */
+/**
+ * Control and format characters and line separators, which a terminal obeys and does not show. Only
+ * for `replace`, because it is global.
+ */
 export const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;

@@ -10,7 +10,7 @@ import { oneOf, unitMs } from '../../core/settings/setting-values.ts';
 export interface DeadLetterFilter {
   readonly streams?: readonly string[] | undefined;
   readonly step?: DeadLetterStep | undefined;
-  /** Part of the code or reason; case does not matter. */
+  /** Part of the code or reason, case-insensitive. */
   readonly reason?: string | undefined;
   /** Rejected at this time in ms, or later. */
   readonly sinceMs?: number | undefined;
@@ -81,7 +81,7 @@ export function parseIdPrefix(text: string): string {
   return prefix;
 }
 
-/** Returns the dead letter whose id has this prefix. @throws ConfigError if none or several match */
+/** Returns the dead letter whose id has this prefix. @throws ConfigError unless one matches */
 export function findDeadLetter(deadLetters: readonly StoredDeadLetter[], prefix: string): StoredDeadLetter {
   const [deadLetter, ...more] = deadLetters.filter(({ id }) => id.startsWith(prefix));
   if (deadLetter === undefined)
@@ -97,7 +97,7 @@ export function findDeadLetter(deadLetters: readonly StoredDeadLetter[], prefix:
   return deadLetter;
 }
 
-/** Parses an ISO time (UTC without a zone) or an age such as `2h`, to ms since 1970. @throws ConfigError */
+/** Parses an ISO time (UTC by default) or an age (`2h`) to ms since 1970. @throws ConfigError */
 function parseSince(text: string, nowMs: number): number {
   const ago = /^(\d{1,6})([smhd])$/.exec(text);
   if (ago !== null) return nowMs - Number(ago[1]) * (unitMs[ago[2] ?? ''] ?? NaN);

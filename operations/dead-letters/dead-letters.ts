@@ -14,7 +14,7 @@ export interface DeadLetterServices {
   readonly signal: AbortSignal;
 }
 
-/** Returns the dead letters that match, newest first, and the number of foreign messages on the topic. */
+/** Returns the matching dead letters, newest first, and the number of foreign messages. */
 export async function listDeadLetters(
   services: DeadLetterServices,
   filter: DeadLetterFilter,
@@ -28,7 +28,7 @@ export async function listDeadLetters(
   return { deadLetters: matching, others };
 }
 
-/** Returns the dead letter whose id has this prefix, its value and its decoded content. */
+/** Returns the dead letter whose id has this prefix, with its value and decoded content. */
 export async function showDeadLetter(
   { admin, settings, signal }: DeadLetterServices,
   idPrefix: string,
@@ -41,11 +41,11 @@ export async function showDeadLetter(
   return { deadLetter, value, content };
 }
 
-/** Names dead letters by the first digits of their ids, or by a filter. */
+/** Selects dead letters by the first digits of their ids, or by a filter. */
 export type Selection = { readonly idPrefixes: readonly string[] } | { readonly filter: DeadLetterFilter };
 
 export interface Choice {
-  /** With their values. */
+  /** Dead letters with their values. */
   readonly chosen: readonly StoredDeadLetter[];
   /** Selected dead letters that were redriven or discarded before. */
   readonly settled: readonly StoredDeadLetter[];
@@ -55,7 +55,7 @@ export interface Choice {
 /**
  * Finds the dead letters to redrive or discard.
  *
- * @param reopensDiscarded a discarded dead letter may be chosen again by its id.
+ * @param reopensDiscarded allows choosing a discarded dead letter again by its id.
  * @throws ConfigError for an unknown id or stream.
  */
 export async function chooseDeadLetters(
@@ -83,7 +83,7 @@ export async function chooseDeadLetters(
   };
 }
 
-/** A stream is known by the settings, its topic or its dead letters. @throws ConfigError */
+/** Checks that settings, topics or dead letters have each stream. @throws ConfigError */
 async function checkStreams(
   { admin, settings }: DeadLetterServices,
   { streams = [] }: DeadLetterFilter,

@@ -1,15 +1,17 @@
 import { parse, stringify } from 'lossless-json';
 import { NestedTooDeeplyError } from '../../core/errors.ts';
 
-/** Formats JSON text with one value per line and keeps every digit. @throws SyntaxError; NestedTooDeeplyError */
+/**
+ * Formats JSON with one value per line and every digit. @throws SyntaxError, NestedTooDeeplyError
+ */
 export function prettyJson(text: string): string {
   return jsonLines(exactJson(text));
 }
 
 /**
- * Parses JSON text for {@link jsonLines}: numbers become objects that keep their digits.
+ * Parses JSON text for {@link jsonLines}. Numbers become objects that keep their digits.
  *
- * @throws SyntaxError; NestedTooDeeplyError
+ * @throws SyntaxError, NestedTooDeeplyError
  */
 export function exactJson(text: string): unknown {
   return withinStack(() => parse(text, null, { onDuplicateKey: ({ newValue }) => newValue }));
@@ -20,7 +22,7 @@ export function jsonLines(value: unknown): string {
   return withinStack(() => stringify(value, null, 2) ?? 'null');
 }
 
-/** The stack ends after some thousand levels. */
+/** Catches the stack overflow after some thousand levels. */
 function withinStack<T>(work: () => T): T {
   try {
     return work();

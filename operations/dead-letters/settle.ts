@@ -8,7 +8,7 @@ import { DEAD_LETTERS, RedriveProducer } from '../redrive/redrive-producer.ts';
 import { redriveRows } from '../redrive/sink/redrive.ts';
 import type { Choice, DeadLetterServices } from './dead-letters.ts';
 
-/** Marks the dead letters as discarded and yields each one after it is marked. */
+/** Marks the dead letters as discarded, and yields each one after it is marked. */
 export async function* discardDeadLetters(
   { admin, settings, signal }: DeadLetterServices,
   { chosen }: Choice,
@@ -35,7 +35,7 @@ export async function* discardDeadLetters(
   }
 }
 
-/** Sends the dead letters through the step that rejected them and yields each outcome. */
+/** Sends the dead letters through the step that rejected them, and yields each outcome. */
 export async function* redriveDeadLetters(
   { admin, settings, signal }: DeadLetterServices,
   { chosen, all }: Choice,
@@ -47,7 +47,7 @@ export async function* redriveDeadLetters(
   let producer: RedriveProducer | undefined;
   let claim: RunClaim | undefined;
   try {
-    // Without the claim, an old record of a dead letter could overtake what a run sends.
+    // Without the claim, an old record of a dead letter could overtake a record that a run sends.
     const names = [DEAD_LETTERS, ...new Set(records.map(({ stream }) => stream))];
     claim = await RunClaim.acquire(admin, settings, { names, isTakingOver: false }, signal);
     producer = await RedriveProducer.connect(settings);

@@ -33,7 +33,11 @@ export function deadLetterTable(deadLetters: readonly StoredDeadLetter[], width:
     .join('\n');
 }
 
-/** Returns a line for each kind of dead letter and one with the totals. @param shown rows of the table. */
+/**
+ * Returns a line for each kind of dead letter and one with the totals.
+ *
+ * @param shown rows of the table.
+ */
 export function totalLines(deadLetters: readonly StoredDeadLetter[], shown: number): string {
   const countOf = (wanted: StoredDeadLetter['state']) =>
     deadLetters.filter(({ state }) => state === wanted).length;
@@ -48,7 +52,7 @@ export function totalLines(deadLetters: readonly StoredDeadLetter[], shown: numb
 
 export const NONE_PENDING = 'no dead letters pending';
 
-/** Counts each kind if there are several: a rare one must not get lost among the others. */
+/** Returns counts by kind if there are several, so that a rare kind remains visible. */
 function kindLines(deadLetters: readonly StoredDeadLetter[]): string[] {
   const counts = new Map<string, number>();
   for (const { stream, step, code } of deadLetters) {
@@ -59,7 +63,7 @@ function kindLines(deadLetters: readonly StoredDeadLetter[]): string[] {
   return [...counts].sort(([, a], [, b]) => b - a).map(([kind, count]) => `${count} × ${kind}`);
 }
 
-/** Formats all fields of a dead letter, one per line; long values continue on the next line. */
+/** Formats all fields of a dead letter, one per line. Long values continue on the next line. */
 export function deadLetterDetails(deadLetter: StoredDeadLetter, width: number): string {
   const { id, state, rejectedAtMs, headers, bytes } = deadLetter;
   const fields: (readonly [name: string, value: string])[] = [
@@ -114,7 +118,7 @@ export function deadLetterJson(deadLetter: StoredDeadLetter): Readonly<Record<st
   };
 }
 
-/** Formats offset, bytes and characters, 16 bytes per line; at most the first 4 KiB. */
+/** Formats offset, bytes and characters, 16 bytes per line, up to the first 4 KiB. */
 export function hexDump(bytes: Buffer): string {
   const lines: string[] = [];
   const end = hexPart(bytes).length;
@@ -138,7 +142,7 @@ export function foldLines(text: string, width: number): string {
   return fold(text, width, '    ').join('\n');
 }
 
-/** Breaks between words; a word that is longer than a line continues on the next. */
+/** Breaks lines between words. A word that is longer than a line continues on the next. */
 function fold(text: string, width: number, indent = ''): string[] {
   const lines: string[] = [];
   let line = '';
@@ -164,7 +168,7 @@ function minuteOf(ms: number): string {
   return timeText(ms).slice(0, 'YYYY-MM-DDTHH:MM'.length).replace('T', ' ');
 }
 
-/** ISO 8601 in UTC, or the milliseconds where no calendar has that time. */
+/** Formats ISO 8601 in UTC, or the milliseconds if they are outside the calendar. */
 function timeText(ms: number): string {
   const time = new Date(ms);
   return Number.isNaN(time.getTime()) ? `${ms} ms` : time.toISOString();

@@ -9,17 +9,17 @@ import type { TableRows } from '../../consumers/table/partition-rows.ts';
 import type { Connections } from '../../core/connections.ts';
 
 const ASK_MS = 300;
-/** So many rounds are not worth a word. */
+/** The wait is logged only after this many rounds. */
 const SAID_AFTER = 5;
-/** A sink that gets no further for so long is not waited for. */
+/** The wait ends if the sink makes no progress for this long. */
 const MAX_STILL_MS = 10_000;
-/** The same after one was waited for in vain: it may have been killed, and stands in the group for some time. */
+/** The limit after a first wait in vain: a killed sink stays in the group for some time. */
 const MAX_STILL_AGAIN_MS = 2_500;
 
-/** By partition, the offset at which the next sink would go on. */
+/** By partition, the offset at which the next sink resumes. */
 export type Standing = ReadonlyMap<number, bigint>;
 
-/** How long a sink that gets no further is waited for, over all streams of one run. */
+/** How long to wait for a sink without progress, over all streams of one run. */
 export class Patience {
   #stillMs = MAX_STILL_MS;
 
@@ -33,10 +33,10 @@ export class Patience {
 }
 
 /**
- * Waits until a sink that is running has sunk the topic up to the ends given, for as long as it gets further.
+ * Waits until a running sink has stored the topic up to the given ends, while it makes progress.
  *
- * @returns where the sink resumes: behind the table's last rows, or behind later rows that merges
- *   removed. If the table lost those rows otherwise, their keys differ.
+ * @returns where the sink resumes: after the table's last rows, or after later rows that merges
+ * removed. If the table lost those rows otherwise, their keys differ.
  */
 export async function awaitSink(
   services: Connections,
@@ -50,7 +50,8 @@ export async function awaitSink(
   let last = -1n;
   let movedMs = performance.now();
   for (let round = 0; ; round++) {
-    // Commits first: each comes after the rows that it tells of.
+    // Read commits before rows: the sink commits an offset only after it has stored the rows before
+    // it.
     const committed = (await admin.committedOffsets(groupId, [topic])).get(topic);
     const rows = await table.partitionRows();
     const standing = new Map(await standingOf(services, topic, () => Promise.resolve(rows)));
@@ -63,7 +64,8 @@ export async function awaitSink(
       const span = lostSpan(commit, owner, { next: stored, end: commit.offset });
       if (span !== undefined && rows.length > 0) standing.set(partition, span.to);
       const reached = commit.offset;
-      // Behind the last row there may be marks of transactions and messages that were set aside: only the group tells.
+      // Transaction markers and rejected messages may follow the last row. Only the committed
+      // offset covers them.
       const at = reached > stored ? reached : stored;
       sum += at;
       if (at < end && start < end) isReached = false;
@@ -81,13 +83,13 @@ export async function awaitSink(
   }
 }
 
-/** Where the next sink would go on by what the table holds. */
+/** Returns the offsets at which the next sink resumes, by the rows of the table. */
 export async function standingOf(
   services: Connections,
   topic: string,
   rowsOf: () => Promise<TableRows>,
 ): Promise<Standing> {
-  // Rows first: what comes in meanwhile is then within the log.
+  // Read rows before the logs, so that later messages are within the log.
   const rows = await rowsOf();
   const logs = await readPartitionLogs(services.admin, topic);
   const standing = new Map<number, bigint>();

@@ -48,19 +48,21 @@ export interface CompareOptions {
   readonly setAside: DeadLetterIndex;
   readonly progress: StreamProgress;
   readonly patience: Patience;
-  /** Receives every key that differs, from a single comparison. */
+  /** Receives every key that differs after a single comparison. */
   readonly onDifference?: (difference: Difference) => void;
 }
 
-/** Keys that are compared twice, held in memory. More differences are no race. */
+/** Maximum number of keys that are compared twice, held in memory. More are not due to a race. */
 const MAX_DOUBTED_KEYS = 10_000;
 
 /**
  * Compares the topic of a stream with its storage table, and the table with its views. The server
- * compares sums over buckets of keys first, so memory here does not grow with their number.
+ * compares sums over buckets of keys first, so the memory here does not grow with the number of
+ * keys.
  *
  * @returns the comparison, and what a repair needs unless one side is missing.
- * @throws IncompatibleSchemaError for a table or topic that cannot be compared; ServiceUnavailableError, ServiceRefusedError.
+ * @throws IncompatibleSchemaError for a table or topic that cannot be compared;
+ * ServiceUnavailableError, ServiceRefusedError.
  */
 export async function compareStream(
   services: Connections,
@@ -98,9 +100,9 @@ export async function compareStream(
 }
 
 /**
- * While a topic grows, compaction may remove a message before it is read, for a later one beyond the
- * compared offsets. Its row then seems to have no message. So if the topic has grown or its dead letters
- * have changed, keys that differ are compared once more and reported only if they still differ.
+ * Compares differing keys again if the topic has grown or its dead letters have changed, and
+ * reports those that still differ. While a topic grows, compaction may remove a message before it
+ * is read, in favour of one beyond the compared offsets. Its row then seems to have no message.
  */
 async function compareTwice(
   services: Connections,
@@ -155,7 +157,7 @@ async function compareSides(
     const projected = await projectTopic(services, topic, side, projection);
     const { extents, behind } = projected;
     const config = (await services.admin.topicConfigs([topic])).get(topic);
-    // Producers' clocks cannot distinguish this topic from a deleted one of the same name.
+    // Producers' clocks do not distinguish this topic from a deleted one of the same name.
     const sinceMs = hasBrokerTimes(config) ? projected.sinceMs : undefined;
     const keyedOtherwise = rowKeys?.keyedOtherwise;
     const isByKey = keyedOtherwise === undefined && (byPosition || ownKey.length === key.length);
@@ -226,7 +228,7 @@ async function shapeOf(services: Connections, stream: string) {
   return { sortingKey, key, hasTopicIds: columns.some(({ name }) => name === '_topic_id') };
 }
 
-/** @param at position of the first message with another key; undefined if the table is sorted by more than the key. */
+/** @param at the first message with another key; undefined if the sorting key has more columns. */
 function keyedOtherwiseText(key: readonly TableColumn[], at: string | undefined): string {
   const names = key.map(({ name }) => `\`${name}\``).join(', ');
   return (

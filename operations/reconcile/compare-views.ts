@@ -13,11 +13,11 @@ import {
 import type { ViewComparison } from './comparison.ts';
 import type { Connections } from '../../core/connections.ts';
 
-/** A running sink changes the tables between two queries, so one attempt that agrees is enough. */
+/** A running sink changes the tables between two queries, so one matching attempt is enough. */
 const ATTEMPTS = 3;
 const RETRY_MS = 300;
 
-/** Compares the views of a stream with their storage tables: all rows and columns, by count and sum of hashes. */
+/** Compares all rows and columns of a stream's views with their tables, by count and hash sum. */
 export async function compareViews(services: Connections, stream: string): Promise<ViewComparison[]> {
   let views = await compareOnce(services, stream);
   for (let attempt = 1; attempt < ATTEMPTS && views.some(({ problem }) => problem !== undefined); attempt++) {
@@ -76,7 +76,7 @@ async function differenceOf(
     if (!isDeepStrictEqual(shownColumns, storedColumns))
       return `has different columns from its storage table: ${columnsText(shownColumns, storedColumns)}`;
     const sum = (side: string, from: string) =>
-      // A tuple, because the hash of a row with a null would be null.
+      // Hashes a tuple, because the hash of a row with a null would be null.
       `SELECT '${side}' AS side, toString(count()) AS rows, toString(sum(cityHash64(tuple(*)))) AS hash FROM ${from}`;
     const sums = await services.database.allRows<Sum>(
       doing,

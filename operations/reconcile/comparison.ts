@@ -19,13 +19,12 @@ export interface ViewComparison {
   readonly problem: string | undefined;
 }
 
-/** The result of a repair. */
 export interface RepairCounts {
   /** Rows inserted from the topic's messages. */
   inserted: number;
   /** Keys whose rows were deleted because the topic does not have them. */
   deleted: number;
-  /** Keys left unchanged: the sink has not passed their messages, or they changed during the repair. */
+  /** Keys left unchanged: the sink has not passed them, or they changed during the repair. */
   left: number;
   /** What the repair could not do, with the remedy. */
   readonly remarks: string[];
@@ -41,9 +40,11 @@ export interface StreamComparison {
   readonly behind: number;
   /** Pending dead letters of both steps: readers do not see their contents. */
   readonly deadLetters: number;
-  /** Message keys equal the rows' keys, or rows have none. Otherwise rows without a message are not compared. */
+  /**
+   * Whether message keys equal row keys, if any. Otherwise rows without a message are not compared.
+   */
   readonly isByKey: boolean;
-  /** The first ten by key. */
+  /** The first ten, sorted by key. */
   readonly examples: readonly KeyDifference[];
   readonly views: readonly ViewComparison[];
   /** Other differences, such as a missing table. */

@@ -8,7 +8,7 @@ import { rejectedSql } from './side-table.ts';
 const MIN_BUCKETS = 64;
 const MAX_BUCKETS = 65_536;
 const KEYS_PER_BUCKET = 4_096;
-/** Keys that the server holds in memory at a time. */
+/** Number of keys that the server holds in memory at a time. */
 const KEYS_AT_A_TIME = 500_000;
 
 /** A key whose last message and last row differ. */
@@ -35,13 +35,13 @@ export interface Sides {
   /** A row without a message is no difference: compaction may have removed the message. */
   readonly mayLackMessages: boolean;
   /**
-   * Every message key equals its row's key. Otherwise compaction, which goes by message keys, may have
+   * Every message key equals its row's key. Otherwise compaction, which uses message keys, may have
    * removed the last message of a row, and only a message later than its row proves a difference.
    */
   readonly isByKey: boolean;
 }
 
-/** UInt8 of a condition. */
+/** UInt8 value of a condition. */
 type Flag = 0 | 1;
 
 interface BucketSum {
@@ -51,7 +51,11 @@ interface BucketSum {
   readonly same: Flag;
 }
 
-/** Compares sums of both sides by buckets of keys, which needs little memory. @returns the number of live keys, and the buckets that differ. */
+/**
+ * Compares sums over buckets of keys on both sides, which needs little memory.
+ *
+ * @returns the number of live keys, and the buckets that differ.
+ */
 export async function compareBuckets(
   services: Connections,
   sides: Sides,
@@ -106,15 +110,15 @@ interface FoundKey {
   readonly newest: readonly [partition: number, offset: string];
   readonly isNewer: Flag;
   readonly isRejected: Flag;
-  /** The last row belongs to a message that is a dead letter, as after a replay into a table that accepts it. */
+  /** The last row belongs to a dead letter, as after a replay into a table that accepts it. */
   readonly isDeadLetterRow: Flag;
 }
 
 /**
- * Yields the keys of some buckets whose last message and last row differ. Omits rows of messages that
- * arrived after the topic was read, and rows from before the start of the topic.
+ * Yields the keys of some buckets whose last message and last row differ. Omits rows of messages
+ * that arrived after the topic was read, and rows from before the start of the topic.
  *
- * @param readEnds returns the current end offsets. It is called after the server has read the table.
+ * @param readEnds returns the current end offsets. Called after the server has read the table.
  */
 export async function* findDifferences(
   services: Connections,
@@ -136,8 +140,8 @@ export async function* findDifferences(
 }
 
 /**
- * Yields keys that agree although the table has rows for them beyond the end of the log. Readers do not
- * see these rows behind later ones, but a sink resumes after the highest offset.
+ * Yields keys that agree although the table has rows for them beyond the end of the log. Later rows
+ * hide these from readers, but a sink resumes after the highest offset.
  *
  * @param readEnds see {@link findDifferences}.
  */
@@ -168,14 +172,14 @@ export async function* findHiddenStrays(
 
 const DIFFERS = 'isLive != isStored OR (isLive AND lastMessage != lastRow)';
 
-/** Returns SQL for what both sides hold for the keys of a condition; a WHERE may follow. */
+/** Returns SQL for what both sides hold for the keys of a condition. A WHERE may follow. */
 function keysSql(sides: Sides, within: string): string {
   const one = (side: string, from: string) =>
     `SELECT ${sides.keyParts} AS parts, ${side} AS side, ` +
     `_version AS version, _deleted AS deleted, (_version, _partition, _offset) AS place ` +
     `FROM ${from} WHERE ${within}`;
   const all = `${one(`if(${rejectedSql} = 1, 2, 0)`, sides.side)} UNION ALL ${one('1', sides.table)}`;
-  // Without FINAL, one query reads the last rows and those that arrived since at the same moment.
+  // Without FINAL, one query reads the last rows and newer ones at the same moment.
   const newer = `side = 1 AND tupleElement(place, 3) >= ${endsSql(sides.extents)}`;
   return (
     `SELECT parts, onTopic > 0 AS isOnTopic, isLive, isStored, ` +
@@ -198,7 +202,7 @@ function placeText(place: string): string {
   return `(toString(tupleElement(${place}, 1)), tupleElement(${place}, 2), toString(tupleElement(${place}, 3)))`;
 }
 
-/** Returns SQL for the end of a row's partition; the maximum for a partition that the topic lacks. */
+/** Returns SQL for a row's end offset; the maximum for a partition that the topic lacks. */
 function endsSql(extents: ReadonlyMap<number, Extent>): string {
   const list = [...extents];
   if (list.length === 0) return '9223372036854775807';
@@ -207,7 +211,7 @@ function endsSql(extents: ReadonlyMap<number, Extent>): string {
   return `transform(tupleElement(place, 2), [${partitions}], [${offsets}], toInt64(9223372036854775807))`;
 }
 
-/** Whether the topic may lack the message of the row without a fault. */
+/** Whether the topic may legitimately lack the message of the row. */
 function isBeyond(
   found: FoundKey,
   { extents, mayLackMessages, isByKey, sinceMs }: Sides,
@@ -217,7 +221,7 @@ function isBeyond(
   if (isForeign(row, ends, sinceMs)) return false;
   if (!isByKey && found.isOlder === 0) return true;
   if (found.isOnTopic === 1) return false;
-  // Compaction removed the row's message in favour of a later one, which is a dead letter without a row.
+  // Compaction removed the row's message in favour of a later dead letter without a row.
   if (mayLackMessages || found.isRejected === 1) return true;
   return row.offset < (extents.get(row.partition)?.start ?? 0n);
 }

@@ -3,12 +3,12 @@ import type { Connections } from '../../core/connections.ts';
 
 const EXAMPLES = 10;
 
-/** Above this size the server groups on disk. */
+/** Above this size, the server groups on disk. */
 const MAX_BYTES_IN_MEMORY = 1_000_000_000;
 
 /**
- * Counts surplus rows: several rows of one message. Merges remove the copies and readers never see them,
- * but exactly once means that there are none.
+ * Counts surplus rows: several rows of one message. Merges remove the copies and readers never see
+ * them, but exactly once means that there are none.
  */
 export async function findTwice(
   services: Connections,
@@ -25,7 +25,8 @@ export async function findTwice(
       `(SELECT count() - groupBitmap(toUInt64(_offset)) AS surplus FROM ${table} GROUP BY _partition)`,
   );
   if (Number(rows?.n ?? 0) === 0) return 0;
-  // Rows of a recreated topic share offsets with those of the old one. A row of an unknown topic matches any.
+  // A recreated topic reuses the offsets of the old one. A row of an unknown topic matches any
+  // topic.
   const topics = hasTopicIds ? 'greatest(1, uniqExactIf(_topic_id, _topic_id != 0))' : '1';
   const [found] = await services.database.allRows<{ surplus: string; keys: string[] }>(
     doing,

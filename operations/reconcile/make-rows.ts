@@ -20,7 +20,7 @@ export interface PlacedMessage {
 }
 
 /**
- * Converts messages to rows as the sink does, including system columns, and inserts them as one block.
+ * Converts messages to rows as the sink does, with system columns, and inserts them as one block.
  *
  * @param topicId id of the messages' topic.
  * @returns the number of inserted rows, and the messages that cannot become rows.

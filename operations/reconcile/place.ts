@@ -12,10 +12,10 @@ export interface Place {
 export type Ends = ReadonlyMap<number, bigint>;
 
 /**
- * Whether no message can belong to a row: its offset is beyond the end of the log, or negative. A row of
- * a deleted topic of the same name is not foreign: it is older than the topic.
+ * Whether no message can belong to a row: its offset is beyond the end of the log, or negative. A
+ * row of a deleted topic of the same name is not foreign, because it is older than the topic.
  *
- * @param sinceMs time of the topic's first message; if it is unknown, no row is foreign.
+ * @param sinceMs time of the topic's first message. If it is unknown, no row is foreign.
  */
 export function isForeign(
   { version, partition, offset }: Place,

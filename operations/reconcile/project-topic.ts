@@ -10,7 +10,7 @@ import type { Connections } from '../../core/connections.ts';
 import type { DeadLetterIndex } from '../../consumers/stream/dead-letter-index.ts';
 import type { SideTable } from './side-table.ts';
 
-/** The offsets of a partition that were compared: from `start` to below `end`. */
+/** The compared offsets of a partition: from `start` to below `end`. */
 export interface Extent {
   readonly start: bigint;
   readonly end: bigint;
@@ -34,10 +34,12 @@ interface Waiting {
 const NO_KEY = Buffer.alloc(0);
 
 /**
- * Reads a topic once and stores the position of each message, under its row's key, in the side table.
+ * Reads a topic once and stores the position of each message, under its row's key, in the side
+ * table.
  *
  * @param logs their ends limit what is compared.
- * @param rowKeys undefined if rows are identified by their message's position. A delete then has no row.
+ * @param rowKeys undefined if rows are identified by their message's position. A delete then has no
+ * row.
  * @param progress counts the messages that were read.
  * @throws IncompatibleSchemaError for a message whose row cannot be determined.
  */
@@ -65,7 +67,7 @@ export async function projectTopic(
   const reached = new Map<number, bigint>();
   const handle = (message: KafkaMessage, partition: number) => {
     const offset = BigInt(message.offset);
-    // A consumer that lost its session starts over.
+    // A consumer starts over after it has lost its session.
     if (offset < (reached.get(partition) ?? 0n)) return;
     const timeMs = messageTimeMs(message.timestamp);
     if (!reached.has(partition)) sinceMs = earlier(sinceMs, BigInt(timeMs));
@@ -116,7 +118,7 @@ export async function projectTopic(
   return { extents, sinceMs, behind };
 }
 
-/** Only the first message of a partition counts: by the broker's clock, the others are later. */
+/** Returns the earlier time. By the broker's clock, only a partition's first message matters. */
 function earlier(one: bigint | undefined, other: bigint): bigint {
   return one === undefined || other < one ? other : one;
 }

@@ -6,7 +6,6 @@ import { drawLive, liveLines } from '../../core/terminal/live-lines.ts';
 export interface StreamProgress {
   readonly stream: string;
   doing: string;
-  /** Messages read. */
   read: number;
   /** Messages on the topic, at most: compaction leaves gaps. */
   messages: number;
@@ -20,7 +19,7 @@ export function startReconcileProgress(
   return drawLive(out, liveLines, (width, rows) => progressLines(active, width).slice(0, rows - 1));
 }
 
-/** `customers  reading the topic  1,200 of 5,000 messages` */
+/** Returns lines such as `customers  reading the topic  1,200 of 5,000 messages`. */
 export function progressLines(active: ReadonlySet<StreamProgress>, width: number): string[] {
   return [...active].map(({ stream, doing, read, messages }) => {
     const share = `${grouped(read)} of ${grouped(messages)} messages`;

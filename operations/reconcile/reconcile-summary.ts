@@ -15,7 +15,7 @@ const kindTexts: Readonly<Record<DifferenceKind, string>> = {
   twice: 'duplicate rows of one message: merges remove them, or npm run replay',
 };
 
-/** Formats the differences as a table, then the details of each stream that differs. At most 80 columns wide. */
+/** Formats a table of the differences and the details of each stream, at most 80 columns wide. */
 export function reconcileSummary(comparisons: readonly StreamComparison[], allowed: Allowed): string {
   const lines = comparisons.flatMap(linesOf);
   const equal = comparisons.filter((comparison) => isEqual(comparison, allowed)).length;
@@ -34,7 +34,7 @@ const countColumns: readonly Column<StreamComparison>[] = [
   { head: 'behind', of: ({ behind }) => behind },
 ];
 
-/** Shows only columns of differences that exist; if they do not fit, their sum. */
+/** Shows only columns with differences, or their sum if they do not fit. */
 function tableOf(comparisons: readonly StreamComparison[], allowed: Allowed): string {
   const shown = countColumns.filter(({ of }) => comparisons.some((comparison) => of(comparison) !== 0));
   const sum = {
@@ -90,7 +90,7 @@ function linesOf(comparison: StreamComparison): string[] {
     : ['', ...lines.map((line) => (line.startsWith(' ') ? line : `${stream}: ${line}`))];
 }
 
-/** `3 keys missing: on the topic, not in the table` */
+/** Returns lines such as `3 keys missing: on the topic, not in the table`. */
 function keyLines({ counts, behind }: StreamComparison): string[] {
   const kinds = (Object.keys(counts) as DifferenceKind[]).filter((kind) => counts[kind] > 0);
   return [

@@ -27,11 +27,13 @@ export interface ReconcileOptions {
 const STREAMS_SIDE_BY_SIDE = 2;
 
 /**
- * Compares the topics of streams with their storage tables and the tables with their views, and repairs
- * them on request. A stream that fails does not affect the others.
+ * Compares the topics of streams with their storage tables and the tables with their views, and
+ * repairs them on request. A stream that fails does not affect the others.
  *
- * @returns a comparison of each stream, in alphabetical order; after a repair, the comparison that follows it.
- * @throws ConfigError, ServiceUnavailableError or ServiceRefusedError before anything is compared; the signal's reason.
+ * @returns a comparison of each stream, in alphabetical order; after a repair, the one that follows
+ * it.
+ * @throws ConfigError, ServiceUnavailableError or ServiceRefusedError before anything is compared;
+ * the signal's reason.
  */
 export async function reconcile(
   settings: Settings,
@@ -120,7 +122,7 @@ function failed(stream: string, error: unknown, deadLetters: number): StreamComp
   return { stream, counts: noDifferences(), deadLetters, isByKey: true, ...nothing, failure };
 }
 
-/** Returns the requested streams, or all that have a topic, a table or dead letters. @throws ConfigError */
+/** Returns the requested streams, or all with a topic, table or dead letter. @throws ConfigError */
 async function findStreams(
   services: Connections,
   requested: readonly string[] | undefined,

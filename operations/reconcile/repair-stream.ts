@@ -17,21 +17,22 @@ import { MessageSearch } from './search-messages.ts';
 import type { Connections } from '../../core/connections.ts';
 import { deleteRows, readStoredRows } from './stored-rows.ts';
 
-/** The keys are held in memory. */
+/** Maximum number of keys, because they are held in memory. */
 export const MAX_REPAIRED_KEYS = 100_000;
 
 const BYTES_PER_INSERT = 8 * 1024 * 1024;
 
 /**
- * Makes the table agree with the topic in exactly these keys, and recreates the views. It inserts missing
- * rows from the topic's messages, as the sink does. It inserts nothing that the sink has not passed,
- * because the highest offset of the table is the sink's checkpoint.
+ * Repairs the table so that it agrees with the topic in exactly these keys, and recreates the
+ * views. Inserts missing rows from the topic's messages, as the sink does. Inserts nothing that the
+ * sink has not passed, because the highest offset of the table is the sink's checkpoint.
  *
- * It deletes a row only if its position proves it wrong: the topic has another message there, or the
- * offset is beyond the end of the log. A row whose message may have been compacted away stays. It does
+ * Deletes a row only if its position proves it wrong: the topic has another message there, or the
+ * offset is beyond the end of the log. Keeps a row whose message may have been compacted away. Does
  * nothing if message keys differ from the rows' keys.
  *
- * @throws ServiceRefusedError, ServiceUnavailableError, IncompatibleSchemaError. Some keys may be repaired.
+ * @throws ServiceRefusedError, ServiceUnavailableError, IncompatibleSchemaError, possibly after a
+ * partial repair.
  */
 export async function repairStream(
   services: Connections,
@@ -107,7 +108,7 @@ export async function repairStream(
   });
   await insert(search.fetch());
 
-  // Read after the rows, so that their messages would be before these ends.
+  // Read after the rows, so that their messages are before these ends.
   const endsNow = await readEnds();
   const isWrong = (row: Place) => search.hasProved(row) || !isWithin(row, endsNow);
   const wrong = new Map<Difference, readonly Place[]>();

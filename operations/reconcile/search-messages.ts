@@ -8,7 +8,7 @@ import type { Place } from './place.ts';
 import type { RowKeys } from '../../consumers/stream/row-keys.ts';
 
 export interface SearchOptions {
-  /** Differences whose last message is needed. */
+  /** Differences whose last message is required. */
   readonly needed: Iterable<Difference>;
   /** Rows that may be wrong. */
   readonly suspects: ReadonlyMap<Difference, readonly Place[]>;
@@ -64,7 +64,7 @@ export class MessageSearch {
         this.#proved.add(row);
   }
 
-  /** Whether the message becomes a row of another key; false if that is unknown. */
+  /** Whether the message becomes a row of another key. Returns false if that is unknown. */
   #hasOtherKey(message: KafkaMessage, partition: number, { parts }: Difference): boolean {
     const key = this.#rowKeys?.of(message, partition, false);
     const own = typeof key === 'object' ? this.#rowKeys?.partsOf(key) : undefined;
@@ -79,7 +79,7 @@ export class MessageSearch {
     return found;
   }
 
-  /** Whether the last message of the difference was found. */
+  /** Whether the search found the last message of the difference. */
   hasSeen(difference: Difference): boolean {
     return this.#seen.has(difference);
   }

@@ -15,7 +15,7 @@ import type { Connections } from '../../core/connections.ts';
 
 const ROWS_PER_INSERT = 100_000;
 const BYTES_PER_INSERT = 16 * 1024 * 1024;
-/** A table from another machine that is this old was left behind. */
+/** A table of another machine that is older was left behind. */
 const MAX_AGE_SECONDS = 86_400;
 const MARK = 'made to compare by process ';
 
@@ -23,8 +23,8 @@ const MARK = 'made to compare by process ';
 const unknownTopic = topicIdHalves(0n);
 
 /**
- * 1: the message is a dead letter, so it has no row by design. It sorts apart and hides no other
- * message. The name has no space, because enforce_strict_identifier_format rejects one.
+ * 1: the message is a dead letter, so it has no row by design. It sorts separately and hides no
+ * other message. The name has no space, because enforce_strict_identifier_format rejects spaces.
  */
 const rejectedColumn: TableColumn = {
   name: '_set_aside_by_chartmogul',
@@ -34,8 +34,8 @@ const rejectedColumn: TableColumn = {
 export const rejectedSql = quoted(rejectedColumn.name);
 
 /**
- * A temporary table that holds the row key and position of every message of a topic, without values. It
- * has the key columns of the storage table and keeps the last message of each key like it, so the server
+ * A temporary table with the row key and position of every message of a topic, without values. Like
+ * the storage table, it has the key columns and keeps the last message of each key, so the server
  * compares the two and this process holds no keys.
  */
 export class SideTable {
@@ -54,9 +54,9 @@ export class SideTable {
   }
 
   /**
-   * Creates the table after it has dropped those that killed processes left behind.
+   * Drops the tables that killed processes left behind, then creates the table.
    *
-   * @param key the columns that the storage table is sorted by.
+   * @param key the sorting key columns of the storage table.
    */
   static async create(
     services: Connections,
@@ -107,7 +107,6 @@ export class SideTable {
     this.#rowCount++;
   }
 
-  /** Inserts the buffered messages. */
   async insert(): Promise<void> {
     if (this.#rowCount === 0) return;
     const { database } = this.#services;
@@ -124,7 +123,7 @@ export class SideTable {
     this.#rowCount = 0;
   }
 
-  /** Drops the table, even after the work was stopped. Only a killed process leaves it behind. */
+  /** Drops the table, even after the signal aborted. Only a killed process leaves it behind. */
   async drop(): Promise<void> {
     const query = `DROP TABLE IF EXISTS ${this.qualified} SYNC`;
     await this.#services.database.client.command({ query }).catch(() => {
@@ -160,7 +159,7 @@ async function dropLeftovers(services: Connections, stream: string): Promise<voi
   }
 }
 
-/** Whether a live process uses the table. On another machine that is unknown. */
+/** Whether a live process uses the table. For another machine this is unknown. */
 function isInUse(comment: string, ageSeconds: number): boolean {
   const [, pid, host] = /by process (\d+) of (.*)$/.exec(comment) ?? [];
   if (host !== hostname()) return ageSeconds < MAX_AGE_SECONDS;

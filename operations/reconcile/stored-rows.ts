@@ -9,11 +9,14 @@ import type { Connections } from '../../core/connections.ts';
 
 const KEYS_PER_STATEMENT = 500;
 
-/** The rows of some keys, merged or not, that matter for a repair. */
+/** The rows of some keys, merged or not, that a repair needs. */
 export interface StoredRows {
-  /** Differences whose last message has its row. */
+  /** Differences whose last message has a row. */
   readonly hasLast: ReadonlySet<Difference>;
-  /** Rows that hide it: later rows of other messages, all rows of keys that the topic lacks, and foreign rows. */
+  /**
+   * Rows that hide it: later rows of other messages, all rows of keys that the topic lacks, and
+   * foreign rows.
+   */
   readonly wrong: ReadonlyMap<Difference, readonly Place[]>;
 }
 
@@ -52,7 +55,6 @@ export async function readStoredRows(
   return { hasLast, wrong };
 }
 
-/** Deletes only these rows. */
 export async function deleteRows(
   services: Connections,
   stream: string,

@@ -6,10 +6,10 @@ import { deadLettersTopic } from '../../core/stream-name.ts';
 import type { TopicMessages } from '../../producers/encode/message.ts';
 import { TransactionalProducer } from '../../producers/publish/transactional-producer.ts';
 
-/** No stream can have this name: a redrive excludes other redrives, and no run. */
+/** No stream can have this name, so a redrive excludes other redrives, but no run. */
 export const DEAD_LETTERS = 'dead-letters';
 
-/** Marks dead letters and sends their contents: both in one transaction. */
+/** Marks dead letters and sends their contents in one transaction. */
 export class RedriveProducer {
   readonly #producer: TransactionalProducer;
   readonly #topic: string;
@@ -19,17 +19,22 @@ export class RedriveProducer {
     this.#topic = topic;
   }
 
-  /** Connects and fences other redrives under the prefix. @throws ServiceUnavailableError, ServiceRefusedError */
+  /**
+   * Connects and fences other redrives under the prefix.
+   *
+   * @throws ServiceUnavailableError, ServiceRefusedError
+   */
   static async connect(settings: Pick<Settings, 'kafka' | 'topicPrefix'>): Promise<RedriveProducer> {
     const producer = await TransactionalProducer.connect(settings, DEAD_LETTERS);
     return new RedriveProducer(producer, deadLettersTopic(settings.topicPrefix));
   }
 
   /**
-   * Sends the dead letter again with its mark, together with `messages`. Sends nothing for a dead
-   * letter that was skipped.
+   * Sends the dead letter again with its mark, together with `messages`. Sends nothing for a
+   * skipped dead letter.
    *
-   * @throws FencedError if another redrive has started; ServiceUnavailableError, ServiceRefusedError
+   * @throws FencedError if another redrive has started; ServiceUnavailableError,
+   * ServiceRefusedError
    */
   async mark(
     deadLetter: StoredDeadLetter,

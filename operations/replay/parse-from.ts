@@ -2,7 +2,11 @@ import { ConfigError } from '../../core/errors.ts';
 
 const INSTANT = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?(?:Z|[+-]\d\d:\d\d))?$/;
 
-/** Parses `beginning` to undefined and an ISO time to ms since 1970; a date is the start of its day in UTC. @throws ConfigError */
+/**
+ * Parses `beginning` to undefined, and an ISO time to ms since 1970. A date is its start in UTC.
+ *
+ * @throws ConfigError
+ */
 export function parseFrom(text: string, nowMs: number): number | undefined {
   if (text === 'beginning') return undefined;
   const ms = INSTANT.test(text) && isDay(text.slice(0, 10)) ? Date.parse(text) : NaN;
@@ -14,7 +18,7 @@ export function parseFrom(text: string, nowMs: number): number | undefined {
   return ms;
 }
 
-/** `Date.parse` reads the 30th of February as the 2nd of March. */
+/** Whether the day exists: `Date.parse` reads the 30th of February as the 2nd of March. */
 function isDay(date: string): boolean {
   const ms = Date.parse(date);
   return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(date);

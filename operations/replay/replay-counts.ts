@@ -6,9 +6,8 @@ export type ReplayState =
 export interface ReplayCounts {
   readonly stream: string;
   state: ReplayState;
-  /** Offsets from the start of the replay to the topic's end at that time, including gaps left by compaction. */
+  /** Offsets from the start of the replay to the end offset then, including compaction gaps. */
   offsets: number;
-  /** Offsets that the replay has passed. */
   passed: number;
   /** Rows inserted from messages. */
   rows: number;
@@ -16,7 +15,7 @@ export interface ReplayCounts {
   /** Rows that readers saw before and see now; undefined before the swap, or without a table. */
   liveBefore: number | undefined;
   liveAfter: number | undefined;
-  /** When filling began, and when readers saw the new table, by `performance.now()`. */
+  /** When filling began and when readers saw the new table, by `performance.now()`. */
   startedMs: number | undefined;
   swappedMs: number | undefined;
   failure: Error | undefined;

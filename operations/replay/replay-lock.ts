@@ -8,7 +8,7 @@ import { kafkaError } from '../../core/kafka/kafka-error.ts';
 import { logger } from '../../core/logger.ts';
 import { topicOf } from '../../core/stream-name.ts';
 
-/** The minimum that brokers accept by default. A killed replay blocks the next one for this long. */
+/** The minimum that brokers accept by default. A killed replay blocks the next for this long. */
 const SESSION_TIMEOUT_MS = 6_000;
 const HEARTBEAT_MS = 1_500;
 const FETCH_WAIT_MS = 500;
@@ -16,7 +16,7 @@ const ASK_MS = 250;
 const PATIENCE_MS = SESSION_TIMEOUT_MS + 4_000;
 
 /**
- * Ensures that only one process replays a stream: the one that leads a consumer group. A process that
+ * Ensures that only one process replays a stream: the leader of a consumer group. A process that
  * dies loses the lock when its session ends, so nothing needs to be cleaned up.
  */
 export class ReplayLock {
@@ -29,7 +29,11 @@ export class ReplayLock {
     this.lost = lost;
   }
 
-  /** Waits for a replay that was just killed. @throws ReplayRefusedError, ServiceUnavailableError, ServiceRefusedError */
+  /**
+   * Waits for the lock of a replay that was just killed.
+   *
+   * @throws ReplayRefusedError, ServiceUnavailableError, ServiceRefusedError
+   */
   static async acquire(
     admin: KafkaAdmin,
     settings: Settings,
@@ -99,7 +103,7 @@ export class ReplayLock {
     }
   }
 
-  /** Whether a replay holds the lock, or held it some seconds ago and was killed. */
+  /** Whether a replay holds the lock, or was killed some seconds ago. */
   static async isHeld(admin: KafkaAdmin, settings: Settings, stream: string): Promise<boolean> {
     return (await admin.groupMembers(groupOf(settings, stream))).length > 0;
   }

@@ -6,11 +6,11 @@ import type { SinkServices } from '../../consumers/stream/create-stream-sink.ts'
 import { replayRange } from './replay-range.ts';
 import { ShadowTable } from './shadow-table.ts';
 
-/** Bytes that a sample reads from each topic, from the start of the replay. */
+/** Bytes that are sampled from each topic, from the start of the replay. */
 const SAMPLE_BYTES = 1024 * 1024;
 const SAMPLE_MS = 3_000;
 
-/** A conservative share of the rates in docs/benchmarks.md, and the time for lock, swap and proof. */
+/** A conservative part of the rates in docs/benchmarks.md; seconds for lock, swap and proof. */
 const MESSAGES_PER_SECOND = 200_000;
 const BYTES_PER_SECOND = 25 * 1024 * 1024;
 const FIXED_SECONDS = 2;
@@ -20,7 +20,7 @@ export interface ReplayPlan {
   readonly stream: string;
   /** Rows that readers see now; undefined without a table. */
   readonly live: number | undefined;
-  /** An estimate: the sample shows how many gaps compaction has left. */
+  /** Estimated from the gaps that compaction has left in the sample. */
   readonly messages: number;
   /** Estimated size of keys and values. */
   readonly bytes: number;

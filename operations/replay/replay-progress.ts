@@ -4,7 +4,7 @@ import { drawLive, liveLines } from '../../core/terminal/live-lines.ts';
 import { fitRows, progressRows } from '../../core/terminal/progress-lines.ts';
 import type { ReplayCounts } from './replay-counts.ts';
 
-/** Draws a line for each stream that is being replayed; see `drawLive`. */
+/** Draws a line for each stream in a replay; see `drawLive`. */
 export function startReplayProgress(
   counts: readonly ReplayCounts[],
   out: NodeJS.WriteStream,
@@ -12,7 +12,7 @@ export function startReplayProgress(
   return drawLive(out, liveLines, (width, rows) => replayLines(counts, performance.now(), width, rows - 1));
 }
 
-/** `customers  ████████░░░░  62 %  231,000/s  0:12 left` */
+/** Returns lines such as `customers  ████████░░░░  62 %  231,000/s  0:12 left`. */
 export function replayLines(
   counts: readonly ReplayCounts[],
   nowMs: number,
@@ -31,7 +31,7 @@ export function replayLines(
   return more > 0 ? [...lines, cut(`and ${more} more`, width)] : lines;
 }
 
-/** 0 to 1; undefined while the replay is not filling the table. */
+/** Returns 0 to 1; undefined while the replay is not filling the table. */
 function shareOf({ state, offsets, passed }: ReplayCounts): number | undefined {
   return state === 'filling' && offsets > 0 ? Math.min(1, passed / offsets) : undefined;
 }

@@ -12,7 +12,7 @@ export interface ReplayRange {
   readonly partitions: ReadonlyMap<number, { readonly from: bigint; readonly end: bigint }>;
   /** By partition, the first offset on the topic. */
   readonly starts: ReadonlyMap<number, bigint>;
-  /** The contents of the live table at that time. Rows that are kept must not be read again. */
+  /** Contents of the live table when the range was read. Kept rows must not be read again. */
   readonly live: TableRows;
 }
 
@@ -20,10 +20,10 @@ export interface ReplayRange {
  * Returns the range of the whole topic, or of its messages since a time.
  *
  * @param from ms since 1970; undefined for the beginning.
- * @param live contents of the live table. If a partition is not stored up to `from`, the replay starts
- *   at its resume offset.
- * @throws ReplayRefusedError for an empty topic, or if its timestamps are not in order; ServiceUnavailableError,
- *   ServiceRefusedError
+ * @param live contents of the live table. If a partition is not stored up to `from`, the replay
+ * starts at its resume offset.
+ * @throws ReplayRefusedError for an empty topic, or if its timestamps are not in order;
+ * ServiceUnavailableError, ServiceRefusedError
  */
 export async function replayRange(
   admin: KafkaAdmin,
@@ -54,7 +54,11 @@ export async function replayRange(
   return { partitions, starts, live };
 }
 
-/** Whether the timestamps of a topic are in the order of its messages. @throws ServiceUnavailableError, ServiceRefusedError */
+/**
+ * Whether the timestamps of a topic are in the order of its messages.
+ *
+ * @throws ServiceUnavailableError, ServiceRefusedError
+ */
 export async function isInOrderOfTime(admin: KafkaAdmin, topic: string): Promise<boolean> {
   return hasBrokerTimes((await admin.topicConfigs([topic])).get(topic));
 }
@@ -74,8 +78,8 @@ function partitionsOf(rows: TableRows): number[] {
 }
 
 /**
- * Returns the rows that a sink has written into the live table and the new one lacks. Rows of a deleted
- * topic are older than these.
+ * Returns the rows that a sink has written into the live table and the new one lacks. Rows of a
+ * deleted topic are older than these.
  *
  * @param live and `shadow`: the rows of the current topic, see `rowsOfTopic`.
  * @param ends end offsets, read after the tables, so no row is beyond them.

@@ -6,7 +6,7 @@ import type { ReplayPlan } from './replay-plan.ts';
 
 const MIB = 1024 * 1024;
 
-/** Returns a line for each stream that failed, and one line for all streams that were stopped. */
+/** Returns a line for each failed stream, and one line for all stopped streams. */
 export function failureLines(counts: readonly ReplayCounts[]): string[] {
   const stopped = counts.filter(({ failure }) => failure instanceof StoppedError);
   const failed = counts.filter(({ failure }) => failure && !(failure instanceof StoppedError));
@@ -19,7 +19,7 @@ export function failureLines(counts: readonly ReplayCounts[]): string[] {
   ];
 }
 
-/** Formats the result as a table and lines about missing rows. At most 80 columns wide. */
+/** Formats the result as a table and lines about missing rows, at most 80 columns wide. */
 export function replaySummary(counts: readonly ReplayCounts[]): string {
   const table = textTable(
     [

@@ -27,11 +27,11 @@ export interface ReplayOptions {
 }
 
 /**
- * Rebuilds the tables of streams from their topics, several at a time. A stream that fails keeps its
- * table and does not affect the others.
+ * Rebuilds the tables of streams from their topics, several concurrently. A stream that fails keeps
+ * its table and does not affect the others.
  *
  * @returns the counts of each stream's replay.
- * @throws ConfigError, ServiceUnavailableError or ServiceRefusedError before anything is done.
+ * @throws ConfigError, ServiceUnavailableError or ServiceRefusedError before anything is changed.
  */
 export async function replay(
   settings: Settings,
@@ -53,7 +53,7 @@ export async function replay(
   });
 }
 
-/** Estimates a replay and changes nothing. */
+/** Estimates the replays and changes nothing. */
 export async function planReplays(
   settings: Settings,
   options: ReplayOptions,
@@ -113,7 +113,7 @@ async function withReplayServices<T>(
   });
 }
 
-/** Returns the streams to replay. @throws ConfigError for an unknown stream, or one without a topic. */
+/** Returns the streams to replay. @throws ConfigError for an unknown stream or without a topic. */
 async function replayedStreams(
   services: SinkServices,
   { streams: wanted }: ReplayOptions,

@@ -12,11 +12,11 @@ import { identityIn } from '../../consumers/table/table-ddl.ts';
 import { readTableIdentity, readTableShape } from '../../consumers/table/table-shape.ts';
 import type { TableRows } from '../../consumers/table/partition-rows.ts';
 
-/** Offsets that one statement copies, so that it ends well within the request timeout. */
+/** Offsets per copy statement, so that it ends well within the request timeout. */
 const COPY_OFFSETS = 2_000_000n;
 const TABLE_ALREADY_EXISTS = '57';
 
-/** Rows to copy from the live table: offsets of a partition from `from` to below `to`, within time bounds. */
+/** Rows of the live table to copy: offsets from `from` to below `to`, within time bounds. */
 export interface CopiedRange {
   readonly partition: number;
   readonly from: bigint;
@@ -27,8 +27,8 @@ export interface CopiedRange {
 }
 
 /**
- * The table that a replay fills while readers see the live one, and that replaces it in one step. Its
- * name is unique, so remains and late requests of a killed replay never affect it.
+ * The table that a replay fills while readers see the live one, and that replaces it in one step.
+ * Its name is unique, so leftovers and late requests of a killed replay never affect it.
  */
 export class ShadowTable {
   readonly name: string;
@@ -44,7 +44,7 @@ export class ShadowTable {
     this.name = `${shadowPrefixOf(stream)}${randomBytes(4).toString('hex')}`;
   }
 
-  /** Drops tables that killed replays left: half-filled ones, and old ones after the swap. */
+  /** Drops tables that killed replays left behind: incomplete ones, and old ones after the swap. */
   async dropLeftovers(): Promise<void> {
     // A view of another stream may have such a name.
     const query =
@@ -73,8 +73,8 @@ export class ShadowTable {
   }
 
   /**
-   * Adds the columns that only the live table has: columns added by users, and fields that no schema has
-   * any more. Their values are lost, unless the server computes them.
+   * Adds the columns that only the live table has: those that users added, and fields that no
+   * schema has any more. Their values are lost, unless the server computes them.
    */
   async addForeignColumns(): Promise<void> {
     const columnsOf = (table: string) =>
@@ -112,7 +112,7 @@ export class ShadowTable {
       );
   }
 
-  /** Copies rows of the live table unchanged. @throws ReplayRefusedError if their types do not fit. */
+  /** Copies rows of the live table unchanged. @throws ReplayRefusedError for other types. */
   async copy(ranges: readonly CopiedRange[]): Promise<void> {
     const columns = await this.#commonColumns();
     const names = columns.map(quoted).join(', ');
@@ -148,18 +148,20 @@ export class ShadowTable {
     return live.columns.every(({ name, typeText }) => types.get(name) === typeText);
   }
 
-  /** Returns what a table holds of each partition: the live one, or the one with this name. Empty without a table. */
+  /** Returns by partition what the live or this table holds. Empty without a table. */
   partitionRows(table: 'live' | 'shadow'): Promise<TableRows> {
     const name = table === 'live' ? this.liveName : this.name;
     return readPartitionRows(this.#database, name);
   }
 
   /**
-   * Swaps the names of this table and the live one in one step; without a live table, renames this one. Is
-   * requested once, because a second swap would undo it. The tables' identities show whether it happened.
+   * Swaps the names of this table and the live one in one step. Without a live table, renames this
+   * one. Requests the swap once, because a second swap would undo it. The tables' identities show
+   * whether it happened.
    *
    * @param identity of this table.
-   * @throws ServiceUnavailableError, ServiceRefusedError if the swap did not happen or cannot be verified.
+   * @throws ServiceUnavailableError, ServiceRefusedError if the swap did not happen or cannot be
+   * verified.
    */
   async exchange(identity: string): Promise<void> {
     const [live, own] = [this.#qualified(this.liveName), this.#qualified(this.name)];
@@ -168,7 +170,7 @@ export class ShadowTable {
       await this.#once(
         hasLive ? `EXCHANGE TABLES ${own} AND ${live}` : `RENAME TABLE ${own} TO ${live}`,
       ).catch((error: unknown) => {
-        // A sink has created the live table in between.
+        // A sink has created the live table since.
         if (!isClickHouseCode(error, TABLE_ALREADY_EXISTS)) throw error;
         return this.#once(`EXCHANGE TABLES ${own} AND ${live}`);
       });
@@ -177,12 +179,11 @@ export class ShadowTable {
     }
   }
 
-  /** Whether the live table has this identity. */
   async isLive(identity: string): Promise<boolean> {
     return (await this.#identityOf(this.liveName)) === identity;
   }
 
-  /** Waits for inserts that a sink started before the swap. They end in the old table. */
+  /** Waits for inserts that a sink started before the swap and that go to the old table. */
   settle(): Promise<void> {
     return settleInserts(this.#database, this.liveName);
   }
@@ -193,7 +194,7 @@ export class ShadowTable {
   }
 
   async #drop(table: string, signal = this.#database.signal): Promise<void> {
-    // A table of any size: another one has its rows.
+    // Drops tables of any size, because another one has the rows.
     const settings = { max_table_size_to_drop: '0', max_partition_size_to_drop: '0' };
     const query = `DROP TABLE IF EXISTS ${this.#qualified(table)} SYNC`;
     await this.#database.with({ signal }).command(`drop ${table}`, query, settings);
@@ -230,13 +231,13 @@ export class ShadowTable {
     return this.#database.command(`fill ${this.name}`, query, definition);
   }
 
-  /** Runs a statement that a retry could undo. */
+  /** Runs a statement without retries, because a retry could undo it. */
   #once(query: string): Promise<void> {
     return this.#database.with({ policy: singleAttempt }).command(`table ${this.name}`, query, definition);
   }
 }
 
-/** Returns constraints, indexes, projections and TTL that users added to a table: `CONSTRAINT c2`, `TTL`. */
+/** Returns what users added to a table: constraints, indexes, projections and TTL. */
 export function additionsIn(createTableQuery: string): string[] {
   const outline = outlineOf(createTableQuery);
   const [, columns = '', options = ''] = /^(.*?)\) ENGINE = (.*)$/s.exec(outline) ?? [];

@@ -27,10 +27,10 @@ import { isInOrderOfTime, keptRows, replayRange, rowsToCarryOver, type ReplayRan
 import { ShadowTable } from './shadow-table.ts';
 
 const COUNT_MS = 100;
-/** How long the new table may lag behind a running sink before the swap. The rest is carried over. */
+/** How long the new table may lag behind a running sink. The swap carries over the rest. */
 const FOLLOW_MS = 10_000;
 const FOLLOW_ASK_MS = 50;
-/** How long a sink may take to notice the swap and repeat what it wrote into the old table at that moment. */
+/** How long a sink may take to notice the swap and repeat its last writes to the old table. */
 const PROVE_MS = 60_000;
 const PROVE_ASK_MS = 200;
 const CLEAN_UP_MS = 10_000;
@@ -45,9 +45,9 @@ export interface StreamReplayOptions {
 }
 
 /**
- * Rebuilds the table of one stream from its topic and swaps it with the live one. Until the swap readers
- * see the live table, and a sink may write to it. The old table is dropped once the new one is proved to
- * hold all that it held.
+ * Rebuilds the table of one stream from its topic and swaps it with the live one. Until the swap,
+ * readers see the live table, and a sink may write to it. The old table is dropped once the new one
+ * is proved to hold all its rows.
  */
 export class StreamReplay {
   readonly #services: SinkServices;
@@ -72,13 +72,13 @@ export class StreamReplay {
   }
 
   /**
-   * @throws ReplayRefusedError and others. Before the swap the live table is unchanged. After it the old
-   *   table still exists, and a warning names it.
+   * @throws ReplayRefusedError and others. Before the swap, the live table is unchanged. After it,
+   * the old table still exists, and a warning names it.
    */
   async run(): Promise<void> {
     const { settings, admin } = this.#services;
     this.#counts.state = 'preparing';
-    // A replay may be refused before it takes the lock. The range is read again under the lock.
+    // Refuses early, without the lock. The range is read again under the lock.
     await this.#range();
     const lock = await ReplayLock.acquire(admin, settings, this.#options.stream, this.#signal);
     try {
@@ -147,7 +147,7 @@ export class StreamReplay {
     return range;
   }
 
-  /** Creates the table and fills it up to the topic's end and to where the sink is. */
+  /** Creates the table and fills it up to the end offset and to the progress of the sink. */
   async #fill(range: ReplayRange, running: AbortSignal): Promise<CreatedSink> {
     const { settings, admin, letters } = this.#services;
     const { stream, from, setAside } = this.#options;
@@ -208,7 +208,7 @@ export class StreamReplay {
     }
   }
 
-  /** Returns when the new table has caught up with the live one, or after some seconds. */
+  /** Returns when the new table has caught up with the live one, or after FOLLOW_MS. */
   async #follow({ partitions }: CreatedSink, ended: AbortSignal): Promise<void> {
     this.#counts.state = 'following';
     const groupId = sinkGroupOf(this.#services.settings);
@@ -222,8 +222,9 @@ export class StreamReplay {
   }
 
   /**
-   * Copies what a sink has written into the live table since, so that readers miss nothing at the swap. If
-   * types differ or timestamps come from producers, the sink inserts these rows after the swap instead.
+   * Copies what a sink has since written into the live table, so that readers miss nothing at the
+   * swap. If types differ or timestamps come from producers, the sink inserts these rows after the
+   * swap instead.
    */
   async #carryOver(): Promise<void> {
     const shadow = this.#shadow;
@@ -232,7 +233,7 @@ export class StreamReplay {
     await shadow.copy(rowsToCarryOver(live, own, ends));
   }
 
-  /** Returns what both tables hold of the topic, and the end offsets read after them. */
+  /** Returns the rows of both tables from the topic, and the end offsets read after them. */
   async #tableRows(): Promise<{ live: TableRows; own: TableRows; ends: ReadonlyMap<number, bigint> }> {
     const own = await this.#shadow.partitionRows('shadow');
     const live = await this.#shadow.partitionRows('live');
@@ -241,7 +242,6 @@ export class StreamReplay {
     return { live: rowsOfTopic(live, topicId), own: rowsOfTopic(own, topicId), ends: endsOf(logs) };
   }
 
-  /** Recreates the views for the new table's columns. */
   async #recreateViews(): Promise<void> {
     const { settings, registry } = this.#services;
     const { stream } = this.#options;
@@ -251,8 +251,9 @@ export class StreamReplay {
   }
 
   /**
-   * Returns when readers see the new table and it holds every partition as far as the old one did. A sink
-   * whose inserts the new table refuses resumes from that table; without a running sink, one is run.
+   * Returns when readers see the new table and it holds every partition as far as the old one did.
+   * A sink whose inserts the new table rejects resumes from that table. Runs a sink if none is
+   * running.
    */
   async #prove(identity: string, { partitions }: CreatedSink): Promise<void> {
     const shadow = this.#shadow;
@@ -294,8 +295,8 @@ export class StreamReplay {
 }
 
 /**
- * Rejects messages that are no dead letters yet. It refuses the replay if the registry has lost a schema,
- * because rows that readers see would be missing from the new table.
+ * Sends only messages that are not dead letters yet to the dead-letter topic. Refuses the replay if
+ * the registry has lost a schema, because the new table would lack rows that readers see.
  */
 function onlyKnownSchemas(
   letters: Pick<DeadLetters, 'send'>,

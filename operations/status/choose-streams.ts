@@ -4,8 +4,7 @@ import { streamsOfTables, streamsUnder } from '../../consumers/run/choose-stream
 import { topicOf, viewOf } from '../../core/stream-name.ts';
 
 /**
- * Returns the streams that have a topic or a table, in alphabetical order, or those of them that are
- * requested.
+ * Returns the requested streams, or all that have a topic or a table, in alphabetical order.
  *
  * @param topics all topics in Kafka; undefined if Kafka did not answer.
  * @param tables view names of streams with a table; undefined if ClickHouse did not answer.

@@ -19,13 +19,13 @@ import {
   viewWarnings,
 } from './warnings.ts';
 
-/** What is asked once for all streams; undefined where it could not be asked. */
+/** What all streams share; undefined if its service did not answer. */
 interface Shared {
   readonly settings: Settings;
   readonly services: Services;
   /** Names of all topics. */
   readonly topics: readonly string[] | undefined;
-  /** The streams that have a table, as the table names them. */
+  /** View names of the streams that have a table. */
   readonly tables: readonly string[] | undefined;
   readonly configs: ReadonlyMap<string, TopicConfig> | undefined;
   readonly committed: CommittedOffsets | undefined;
@@ -33,20 +33,20 @@ interface Shared {
 }
 
 export interface StatusOptions {
-  /** A stream whose last run is older is stale. */
+  /** A stream is stale if its last run is older. */
   readonly maxAgeMs?: number;
-  /** How long to watch streams with lag for progress; without it they count as moving. */
+  /** How long to watch streams with lag for progress. By default they count as moving. */
   readonly watchMs?: number;
 }
 
 const WATCH_STEP_MS = 500;
 
 /**
- * Asks Kafka, the registry and ClickHouse how the streams stand; writes nothing. A service that does not answer leaves a line among the
- * failures, and its part of the status undefined.
+ * Returns the status of the streams from Kafka, the registry and ClickHouse. Writes nothing. If a
+ * service does not answer, adds a line to the failures and leaves its part of the status undefined.
  *
- * @param wanted only these streams; all that there are if undefined.
- * @throws ConfigError for a stream that is not known; the signal's reason.
+ * @param wanted only these streams; all if undefined.
+ * @throws ConfigError for an unknown stream; the signal's reason.
  */
 export async function gatherStatus(
   settings: Settings,
@@ -65,7 +65,7 @@ export async function gatherStatus(
     const streams = chooseStreams(topics, tables, topicPrefix, wanted);
     const isThere = (name: string) => topics?.includes(name) === true;
     const ofStreams = streams.map((stream) => topicOf(topicPrefix, stream)).filter(isThere);
-    // They belong to no stream: whoever names some streams hears of those only.
+    // They belong to no stream, so they are omitted if the user names streams.
     const ofJournals =
       wanted === undefined
         ? [checkpointsTopic(topicPrefix), deadLettersTopic(topicPrefix)].filter(isThere)
@@ -106,7 +106,7 @@ export async function gatherStatus(
 
 type StreamFacts = Omit<StreamStatus, 'problems'>;
 
-/** Streams with lag whose sink passed no message for as long as they were watched. */
+/** Returns the streams with lag whose sink passed no message while they were watched. */
 async function stalledStreams(
   statuses: readonly StreamFacts[],
   shared: Shared,
@@ -122,7 +122,7 @@ async function stalledStreams(
   const endMs = performance.now() + watchMs;
   while (waiting.size > 0 && performance.now() < endMs) {
     await delay(WATCH_STEP_MS, undefined, { signal });
-    // Messages without a row, such as dead letters, show in the commits alone.
+    // Only commits cover messages without a row, such as dead letters.
     const names = [...waiting.keys()].map((stream) => topicOf(settings.topicPrefix, stream));
     const committed = await services.kafka((admin) => readCommitted(admin, settings, names));
     for (const [stream, passed] of waiting) {
@@ -133,7 +133,7 @@ async function stalledStreams(
   return new Set(waiting.keys());
 }
 
-/** How many messages the sink has passed. Retention that takes some counts as progress, too. */
+/** Returns how many messages the sink has passed. Messages removed by retention count as passed. */
 function passedOf(topic: TopicStatus): bigint {
   return topic.partitions.reduce((sum, { end, lag }) => sum + end - (lag ?? 0n), 0n);
 }
@@ -143,7 +143,7 @@ async function streamTopic(
   { settings, services, topics, tables, committed }: Shared,
 ): Promise<{ topic: StreamFacts['topic']; table: TableFacts | null | undefined }> {
   const name = topicOf(settings.topicPrefix, stream);
-  // The table first, so that no row of it is of a message that the topic did not have yet.
+  // Read the table first, so that the topic holds the message of every row.
   const table =
     tables?.includes(viewOf(stream)) === false
       ? null

@@ -7,22 +7,27 @@ import { readTopics } from '../../core/kafka/topic-reader.ts';
 import { parseCheckpoint, parseCheckpointKey, type Checkpoint } from '../../producers/state/checkpoint.ts';
 import { RUNS } from '../../producers/publish/send-run.ts';
 
-/** A message of the topic of runs, not decoded yet. */
+/** A message of the topic `runs`, not decoded yet. */
 export interface RunMessage {
   readonly value: Buffer;
   readonly timeMs: number;
 }
 
-/** What the small topics say, by stream. */
+/** What the topics of runs, checkpoints and dead letters hold, by stream. */
 export interface Journals {
-  /** The latest run that told of the stream. */
+  /** The latest run of the stream. */
   readonly runs: ReadonlyMap<string, RunMessage>;
   readonly checkpoints: ReadonlyMap<string, Checkpoint>;
-  /** Letters that wait, of both steps. */
+  /** Number of pending dead letters of both steps. */
   readonly letters: ReadonlyMap<string, number>;
 }
 
-/** Reads the topics of runs, checkpoints and dead letters; never those of the streams, which may be large. @throws as `readTopics` */
+/**
+ * Reads the topics of runs, checkpoints and dead letters, but never those of streams, which may be
+ * large.
+ *
+ * @throws the errors of `readTopics`.
+ */
 export async function readJournals(
   admin: KafkaAdmin,
   settings: Pick<Settings, 'kafka' | 'topicPrefix'>,
@@ -50,10 +55,10 @@ export async function readJournals(
   };
 }
 
-/** What is kept of a letter: there may be many. */
+/** The parts of a dead letter that are kept in memory: there may be many. */
 type Letter = Pick<StoredDeadLetter, 'stream' | 'state'>;
 
-/** The key is run and stream. */
+/** Stores the latest run of a stream. The message key is run and stream. */
 export function noteRun(
   runs: Map<string, RunMessage>,
   { key, value, timestamp }: Pick<KafkaMessage, 'key' | 'value' | 'timestamp'>,
@@ -62,7 +67,7 @@ export function noteRun(
   if (stream === undefined || value === null) return;
   const timeMs = Number(timestamp);
   if (timeMs < (runs.get(stream)?.timeMs ?? 0)) return;
-  // A copy: the original would keep the whole fetch.
+  // A copy: the original would retain the whole fetch.
   runs.set(stream, { value: Buffer.from(value), timeMs });
 }
 
@@ -77,9 +82,9 @@ export function noteCheckpoint(
   else checkpoints.set(about.stream, checkpoint);
 }
 
-/** A letter that is sent again under its key, with a mark or without, takes the place of the first. */
+/** Stores a dead letter. The same key, marked or not, replaces the earlier one. */
 export function noteLetter(letters: Map<string, Letter>, message: KafkaMessage, topicPrefix: string): void {
-  // A byte a character: other writers' keys may be no text.
+  // One character per byte: keys of other writers may not be text.
   const place = message.key?.toString('latin1');
   if (place === undefined) return;
   const letter = parseDeadLetter(message, topicPrefix);

@@ -5,8 +5,8 @@ import type { PartitionStatus } from './stream-status.ts';
  *
  * @param next the resume offset by the table's rows: see `resumeOffset`.
  * @param committed the committed offset of the sinks' group; undefined without a valid one. It is
- *   beyond the rows if the last messages have none: dead letters, and the marker that ends each
- *   transaction.
+ * beyond the rows if the last messages have none: dead letters, and the marker that ends each
+ * transaction.
  */
 export function partitionLag(
   { start, end }: Pick<PartitionStatus, 'start' | 'end'>,
@@ -20,8 +20,8 @@ export function partitionLag(
 }
 
 /**
- * Whether the committed offset is valid. The table is the sink's checkpoint: the sink fills a missing
- * or emptied table from the beginning.
+ * Whether the committed offset is valid. The table is the sink's checkpoint: the sink fills a
+ * missing or emptied table from the beginning.
  */
 export function isCommitValid(rows: bigint | undefined): boolean {
   return rows !== undefined && rows > 0n;

@@ -10,7 +10,7 @@ const outcomes = ['done', 'failed', 'stopped', 'absent'] as const;
 export interface LastRun {
   readonly run: string;
   readonly outcome: (typeof outcomes)[number];
-  /** When the stream ended. If the run ended before the stream began: when the run was recorded. */
+  /** When the stream ended, or when the run was recorded if it ended before the stream began. */
   readonly finishedAtMs: number;
   readonly failure: string | undefined;
   /** Why the stream counts as absent. */

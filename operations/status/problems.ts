@@ -5,11 +5,11 @@ export interface ProblemOptions {
   readonly atMs: number;
   /** A stream is stale if its last run ended longer ago. */
   readonly maxAgeMs: number;
-  /** The stream has lag and the sink made no progress while status watched. */
+  /** The stream has lag, and the sink made no progress while `status` watched. */
   readonly isStalled: boolean;
 }
 
-/** Returns the problems of a stream with their remedies; with any, `status --check` exits with 1. */
+/** Returns the problems of a stream with their remedies. Any problem fails `status --check`. */
 export function problemsOf(
   { stream, lastRun, lag, deadLetters = 0 }: Omit<StreamStatus, 'problems'>,
   { atMs, maxAgeMs, isStalled }: ProblemOptions,

@@ -7,7 +7,10 @@ import { toEtlError } from '../../core/kafka/kafka-error.ts';
 import { probeRetry } from '../../core/retry.ts';
 import { StorageTables } from './table-facts.ts';
 
-/** The services that answer. What cannot be asked is undefined and leaves a line: the rest of the status is told all the same. */
+/**
+ * Connects to the services. If one does not answer, its results are undefined, `failures` gets a
+ * line, and the rest of the status is still reported.
+ */
 export class Services {
   readonly #settings: Settings;
   readonly #signal: AbortSignal;
@@ -21,12 +24,12 @@ export class Services {
     this.#signal = signal;
   }
 
-  /** A line for each thing that could not be asked. */
+  /** Returns one line for each failed request. */
   get failures(): readonly string[] {
     return [...this.#failures];
   }
 
-  /** Tries all three. @throws the signal's reason */
+  /** Connects to all three services. @throws the signal's reason. */
   async connect(): Promise<void> {
     const { kafka, schemaRegistry, clickhouse } = this.#settings;
     const signal = this.#signal;
@@ -63,7 +66,7 @@ export class Services {
     return service === undefined ? undefined : this.#attempt(() => work(service));
   }
 
-  /** @throws the signal's reason; a defect of ours. */
+  /** @throws the signal's reason, and errors that are bugs. */
   async #attempt<T>(work: () => Promise<T>): Promise<T | undefined> {
     try {
       return await work();

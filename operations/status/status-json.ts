@@ -2,8 +2,8 @@ import type { Settings } from '../../core/settings/config.ts';
 import { messagesOf, type Status, type StreamStatus } from './stream-status.ts';
 
 /**
- * Formats the status for programs: one JSON object with times in ISO 8601. As in
- * {@link StreamStatus}, null means that something does not exist; unknown values are left out.
+ * Formats the status for programs: one JSON object with times in ISO 8601. As in {@link
+ * StreamStatus}, null means that something does not exist. Omits unknown values.
  */
 export function statusJson(status: Status, { topicPrefix, clickhouse }: Settings): string {
   const { atMs, streams, warnings, failures } = status;
@@ -48,7 +48,7 @@ function streamJson(status: StreamStatus) {
   };
 }
 
-/** Null for a time outside the calendar, which a message may contain. */
+/** Returns null for a time outside the calendar, which a message may contain. */
 function isoTime(ms: number): string | null {
   const time = new Date(ms);
   return Number.isNaN(time.getTime()) ? null : time.toISOString();

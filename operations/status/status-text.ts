@@ -4,7 +4,7 @@ import { messagesOf, type Status, type StreamStatus, type Warning } from './stre
 
 const NONE = '–';
 const UNKNOWN = '?';
-/** A line names at most this many subjects of one warning. */
+/** Maximum number of subjects in the line of one warning. */
 const MAX_NAMED = 3;
 const MIN_NAME = 8;
 
@@ -65,7 +65,7 @@ function tableOf(
   return textTable(hasDeadLetters ? columns : columns.slice(0, -1), streams, format);
 }
 
-/** The age of the run, and its outcome unless it is done: `3m ago`, `failed 3m ago`. */
+/** Returns the age of the run, and its outcome unless it is done: `3m ago`, `failed 3m ago`. */
 function producedText({ outcome, finishedAtMs }: NonNullable<StreamStatus['lastRun']>, atMs: number): string {
   const when = ago(finishedAtMs, atMs);
   return outcome === 'done' ? when : `${outcome} ${when}`;

@@ -1,12 +1,12 @@
 import type { Checkpoint } from '../../producers/state/checkpoint.ts';
 import type { LastRun } from './last-run.ts';
 
-/** The status of one stream. Null means that it does not exist, undefined that its service did not answer. */
+/** The status of one stream. Null means that it does not exist, undefined that it is unknown. */
 export interface StreamStatus {
   readonly stream: string;
   readonly topic: TopicStatus | null | undefined;
   readonly table: TableStatus | null | undefined;
-  /** Messages, including transaction markers, that the sink has not passed; null without a topic. */
+  /** Messages and transaction markers that the sink has not passed; null without a topic. */
   readonly lag: bigint | null | undefined;
   readonly lastRun: LastRun | null | undefined;
   readonly checkpoint: Checkpoint | null | undefined;

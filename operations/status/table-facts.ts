@@ -11,7 +11,7 @@ export interface TableFacts {
   readonly name: string;
   readonly rows: bigint;
   readonly newest: TableRows;
-  /** The lowest offset of a row. */
+  /** The lowest offset in the table. */
   readonly first: ReadonlyMap<number, bigint>;
 }
 
@@ -23,7 +23,7 @@ export class StorageTables {
     this.#database = database;
   }
 
-  /** Returns the view names of streams that have a storage table, recognised by its name and columns. */
+  /** Returns the view names of streams with a storage table, recognised by name and columns. */
   async streams(): Promise<string[]> {
     const sql =
       `SELECT table FROM system.columns WHERE database = ${literal(this.#database.name)} ` +

@@ -7,7 +7,7 @@ import { isCommitValid, partitionLag } from './lag.ts';
 import type { PartitionStatus, TopicStatus } from './stream-status.ts';
 import type { TableFacts } from './table-facts.ts';
 
-/** By topic and partition, what the sinks' group has committed. */
+/** By topic and partition, the committed offsets of the sinks' group. */
 export type CommittedOffsets = ReadonlyMap<string, ReadonlyMap<number, bigint>>;
 
 export async function readCommitted(
@@ -24,18 +24,19 @@ export async function readCommitted(
   );
 }
 
-/** How far the sink is: what its table holds, and what the group says beyond that. */
+/** The progress of the sink: what its table holds, and the committed offsets beyond that. */
 export interface SinkFacts {
-  /** Null where there is no table. */
+  /** Null without a table. */
   readonly table: TableFacts | null;
   readonly committed: ReadonlyMap<number, bigint> | undefined;
 }
 
 /**
- * The partitions of a topic as they are now. By the sink's own rule for where to go on, so that a topic which was deleted and made again is not
- * taken for one that was sunk.
+ * Returns the partitions of a topic as they are now. Computes the lag by the sink's own rule for
+ * the resume offset, so rows of a deleted topic do not count for a recreated one.
  *
- * @param sink read before, so that no row is of a message that the topic did not have; undefined where it could not be asked.
+ * @param sink read earlier, so that the topic holds the message of every row; undefined if a
+ * service did not answer.
  * @throws ServiceUnavailableError, ServiceRefusedError
  */
 export async function readTopicStatus(
@@ -58,7 +59,7 @@ export async function readTopicStatus(
   return { name, partitions: partitions.sort((a, b) => a.partition - b.partition) };
 }
 
-/** Undefined where that of a partition is not known. */
+/** Returns undefined if the lag of a partition is unknown. */
 export function lagOf({ partitions }: TopicStatus): bigint | undefined {
   let sum = 0n;
   for (const { lag } of partitions) {

@@ -24,7 +24,7 @@ export function topicWarnings(
   return messages.map((message) => ({ about: aboutTopic(name), message }));
 }
 
-/** Returns warnings about the topic of checkpoints or dead letters, which no sink copies elsewhere. */
+/** Returns warnings about the topic of checkpoints or dead letters, which exists only in Kafka. */
 export function journalWarnings(name: string, config: TopicConfig): Warning[] {
   const limit = deletionLimit(config);
   if (limit === undefined) return [];
@@ -45,7 +45,7 @@ export function pairWarnings(
   { stream, topic, table }: Pick<StreamStatus, 'stream' | 'topic' | 'table'>,
   topicPrefix: string,
 ): Warning[] {
-  // An empty topic is normal, because an account may lack the stream. The first message creates its table.
+  // An empty topic is normal, as an account may lack the stream. A message creates the table.
   if (topic && table === null && messagesOf(topic) > 0n)
     return [{ about: aboutTopic(topic.name), message: 'no table yet; run `npm run sink`' }];
   if (topic === null && table) {
@@ -57,8 +57,8 @@ export function pairWarnings(
 }
 
 /**
- * Returns a warning if the topic no longer holds the messages of live rows: a replay would lose them.
- * Queries the table only if it has rows from before the start of the topic.
+ * Returns a warning if the topic no longer holds the messages of live rows, because a replay would
+ * lose them. Queries the table only if it has rows from before the start of the topic.
  */
 export async function lostRowsWarnings(
   stream: string,

@@ -7,8 +7,8 @@ export function hasDotSegment(path: string): boolean {
 }
 
 /**
- * Replaces `{name}` in a path by an encoded key. Returns undefined for a key that cannot be part of a path: an empty text, one
- * with a lone surrogate, or a dot segment.
+ * Replaces `{name}` in a path by an encoded key. Returns undefined for a key that cannot be part of
+ * a path: an empty text, a lone surrogate, or a dot segment.
  */
 export function addressOf(template: string, name: string, key: string): string | undefined {
   if (key === '' || /\p{Cs}/u.test(key)) return undefined;

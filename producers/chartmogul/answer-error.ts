@@ -11,7 +11,10 @@ import {
 import { bodyExcerpt, foreignText } from '../../core/http/foreign-text.ts';
 import { isJsonObject, parseJson, type JsonValue } from '../../core/json.ts';
 
-/** Every valid key may read this address. A 403 here concerns the key, a 403 elsewhere may concern only the address. */
+/**
+ * Every valid key may read this address. A 403 here concerns the key; a 403 elsewhere may concern
+ * only the address.
+ */
 export const PING_PATH = '/ping';
 
 /** An answer with a status other than 2xx. */
@@ -24,7 +27,6 @@ export interface RefusedAnswer {
   readonly retryAfter?: string | undefined;
 }
 
-/** Returns the error for a refused request. */
 export function answerError({ status, path, body, contentType, retryAfter }: RefusedAnswer): EtlError {
   const said = messageOfBody(body) ?? bodyExcerpt(contentType, body);
   const answered = `${path} answered ${status} (${said})`;
@@ -48,14 +50,14 @@ export function answerError({ status, path, body, contentType, retryAfter }: Ref
   return status >= 400 ? new RequestRefusedError(answered) : new UnexpectedAnswerError(answered);
 }
 
-/** Returns a `Retry-After` header, which is a number of seconds or an HTTP date, in milliseconds. */
+/** Parses a `Retry-After` header, a number of seconds or an HTTP date, to milliseconds. */
 export function parseRetryAfter(value: string | undefined, nowMs = Date.now()): number | undefined {
   if (value === undefined) return undefined;
   const ms = /^\d+(\.\d+)?$/.test(value) ? Number(value) * 1000 : Date.parse(value) - nowMs;
   return Number.isFinite(ms) && ms >= 0 ? ms : undefined;
 }
 
-/** Returns the first message found. ChartMogul's errors have at least four shapes, some of them plain text. */
+/** Returns the first message found. Errors have at least four shapes, some of them plain text. */
 function messageOfBody(body: string): string | undefined {
   let answer: JsonValue;
   try {

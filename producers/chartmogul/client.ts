@@ -26,14 +26,14 @@ import type { Settings } from '../../core/settings/config.ts';
 import { answerError, PING_PATH } from './answer-error.ts';
 import { RateLimiter } from './rate-limiter.ts';
 
-/** ChartMogul allows 20 parallel connections to an account (dev.chartmogul.com/docs/rate-limits). */
+/** ChartMogul allows 20 parallel connections per account (dev.chartmogul.com/docs/rate-limits). */
 const MAX_CONNECTIONS = 16;
 
 const LOG_AWAY_EVERY_MS = 15_000;
-/** A longer wait that the server requests is logged, because the command appears to do nothing. */
+/** Longer waits that the server requests are logged, because the command appears to do nothing. */
 const LONG_WAIT_MS = 5_000;
 
-/** For the check before a run: reports a wrong address soon, but tolerates a broken connection. */
+/** For the check before a run: reports a wrong address soon, but tolerates a lost connection. */
 const pingRetry: RetryPolicy = {
   attempts: 4,
   attemptMs: FIRST_ANSWER_MS,
@@ -44,7 +44,7 @@ const pingRetry: RetryPolicy = {
 const CONNECT_TIMEOUT_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 60_000;
 
-/** Stands for an answer without a body: no records, and no more pages. */
+/** Represents an answer without a body: no records and no more pages. */
 export const NO_CONTENT: JsonObject = Object.freeze({ entries: [], has_more: false });
 const NO_CONTENT_STATUSES = new Set([204, 205]);
 
@@ -57,8 +57,8 @@ export interface RequestObserver {
 }
 
 /**
- * A client of ChartMogul's API, or of any server that implements it. Signs requests, applies the rate limit over all streams,
- * and retries. The caller closes it.
+ * Sends requests to ChartMogul's API, or to any server that implements it. Authenticates, limits
+ * the rate over all streams, and retries. The caller closes it.
  */
 export class ChartMogulClient {
   readonly #baseUrl: string;
@@ -100,8 +100,8 @@ export class ChartMogulClient {
   /**
    * Sends a GET request and returns the JSON object of the answer.
    *
-   * @throws AuthenticationError, AccessDeniedError, StreamNotFoundError, RequestRefusedError, UnexpectedAnswerError;
-   *   RateLimitedError or SourceUnavailableError after the last attempt.
+   * @throws AuthenticationError, AccessDeniedError, StreamNotFoundError, RequestRefusedError,
+   * UnexpectedAnswerError; RateLimitedError or SourceUnavailableError after the last attempt.
    */
   async get(path: string, query: Query = {}, observer: RequestObserver = {}): Promise<JsonObject> {
     try {
@@ -113,7 +113,8 @@ export class ChartMogulClient {
   }
 
   /**
-   * Checks address and key. A server that implements the API may lack `/ping`; that does not concern the key.
+   * Checks address and key. A server that implements the API may lack `/ping`, which does not
+   * invalidate the key.
    *
    * @throws AuthenticationError, UnexpectedAnswerError, RateLimitedError, SourceUnavailableError
    */
@@ -125,7 +126,11 @@ export class ChartMogulClient {
     }
   }
 
-  /** Checks whether a denied address means a rejected key. Sends one request for all addresses. @throws what {@link ping} throws. */
+  /**
+   * Checks whether a denied address means a rejected key. Sends one request for all addresses.
+   *
+   * @throws the errors of {@link ping}.
+   */
   async #checkKey(): Promise<void> {
     this.#keyCheck ??= this.ping().catch((error: unknown) => {
       if (!(error instanceof AuthenticationError)) this.#keyCheck = undefined;
@@ -160,7 +165,7 @@ export class ChartMogulClient {
     return answer;
   }
 
-  /** A user may be waiting, in the worst case for minutes. */
+  /** Logs that the source is unavailable, because the user may wait for minutes. */
   #logAway(error: RetriableError): void {
     const nowMs = performance.now();
     if (nowMs - this.#awayLoggedMs < LOG_AWAY_EVERY_MS) return;
@@ -216,7 +221,7 @@ export class ChartMogulClient {
     try {
       return parseJson(body);
     } catch {
-      // The parser's message would quote the body, which holds records.
+      // The parser's message would quote the body, which contains records.
       throw new SourceUnavailableError(
         `${path} answered ${statusCode} with a body that is not JSON, or that is incomplete (${bodyExcerpt(contentType, body)})`,
       );

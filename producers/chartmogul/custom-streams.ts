@@ -5,7 +5,7 @@ import { hasDotSegment } from './address.ts';
 import type { Query } from './client.ts';
 import type { ParentSpec, StreamSpec } from './streams.ts';
 
-/** Topics and views with these names exist already. */
+/** Built-in topics and views have these names. */
 const takenNames = ['runs', 'checkpoints', 'line_items', 'transactions', 'subscriptions', 'sources'];
 
 const entryKeys = ['name', 'path', 'listKey', 'paging', 'primaryKey', 'query', 'parent'];
@@ -18,12 +18,12 @@ const MAX_ECHO_CHARACTERS = 80;
 type Json = Readonly<Record<string, unknown>>;
 
 /**
- * Returns the streams that CONFIG_FILE adds under `streams`. An entry has `name`, `path` and `primaryKey` (a field or a list
- * of fields). It may have `listKey` (default "entries"; null if the answer itself is the record), `paging` (default
- * "detect"), `query`, and `parent` (`stream`, `field`, and `visit`, default "changed"), with the parent's key in the path as
- * `{field}`.
+ * Returns the streams that CONFIG_FILE adds under `streams`. An entry has `name`, `path` and
+ * `primaryKey` (a field or a list of fields). It may have `listKey` (default "entries"; null if the
+ * answer itself is the record), `paging` (default "detect"), `query`, and `parent` (`stream`,
+ * `field`, and `visit`, default "changed"), with the parent's key in the path as `{field}`.
  *
- * @throws ConfigError in one line that says where the error is, what is required, and what it got.
+ * @throws ConfigError in one line with the position, the rule and the value.
  */
 export function parseCustomStreams(list: readonly unknown[], builtIn: readonly StreamSpec[]): StreamSpec[] {
   const specs: StreamSpec[] = [];
@@ -69,12 +69,12 @@ function parseName(value: unknown, where: string): string {
   if (!isProducedName(name)) {
     throw wrongValue(where, name, 'a small letter, then up to 99 small letters, digits or _');
   }
-  // The view of `x_raw` would have the same name as the table of `x`.
+  // The view of `x_raw` would have the name of the table of `x`.
   if (name.endsWith('_raw')) throw wrongValue(where, name, 'a name that does not end with _raw');
   return name;
 }
 
-/** Rejects everything that an HTTP client would not treat as a plain path, such as `.` and `..`, even in encoded form. */
+/** Rejects what an HTTP client would not treat as a plain path, such as an encoded `..`. */
 function parsePath(value: unknown, where: string, field: string | undefined): string {
   const expected = 'a path such as "/credit_notes"';
   const path = textOf(value, where, expected);
@@ -109,7 +109,7 @@ function parsePrimaryKey(value: unknown, where: string): readonly string[] {
   return names;
 }
 
-/** The name must be that of the column, so that it never depends on which of two source keys became the field. */
+/** Requires the column's name, so that the field never depends on which source key became it. */
 function parseField(value: unknown, where: string): string {
   const expected = 'the name of a field: letters, digits and _';
   const name = textOf(value, where, expected);
@@ -153,7 +153,7 @@ function checkAncestors(spec: StreamSpec, streams: ReadonlyMap<string, StreamSpe
   }
 }
 
-/** @param keys the known keys; all keys if undefined. */
+/** @param keys the allowed keys; all if undefined. */
 function objectOf(value: unknown, where: string, keys?: readonly string[]): Json {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw wrongValue(where, value, 'an object');
@@ -180,7 +180,7 @@ function wrongValue(where: string, got: unknown, expected: string): ConfigError 
   return new ConfigError(`${where} must be ${expected}; got ${got === undefined ? 'nothing' : shown(got)}`);
 }
 
-/** Describes a value for an error. Lists and objects are not shown, because they may hold anything. */
+/** Describes a value for an error. Hides lists and objects, because they may hold anything. */
 function shown(value: unknown): string {
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object';
   const text = typeof value === 'string' ? JSON.stringify(value) : String(value);

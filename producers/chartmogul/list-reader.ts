@@ -21,10 +21,10 @@ import {
 } from './paginator.ts';
 import type { Page, SourceList } from './source-list.ts';
 
-/** ChartMogul's own default and maximum. */
+/** ChartMogul's default and maximum. */
 export const PAGE_ROWS = 200;
 
-/** After this many consecutive pages without a record, each of which promises more, the list counts as endless. */
+/** A list counts as endless after this many consecutive empty pages that promise more. */
 const MAX_EMPTY_PAGES = 100;
 
 /** A page, and how the list continues after it. */
@@ -36,9 +36,10 @@ interface ReadPage {
 }
 
 /**
- * Reads one list to its end, page by page. Resumes where an interrupted run stopped.
+ * Reads one list to its end, page by page, and resumes where an interrupted run stopped.
  *
- * @throws StreamNotFoundError if the address answers 404; UnexpectedAnswerError, PaginationLoopError, and the errors of `get`.
+ * @throws StreamNotFoundError if the address answers 404; UnexpectedAnswerError,
+ * PaginationLoopError, and the errors of `get`.
  */
 export async function* readList(
   client: ChartMogulClient,
@@ -50,7 +51,7 @@ export async function* readList(
     const where = whereOf(list, number);
     const answer = await client.get(list.path, { ...query, ...asked }, observer);
     if (answer === NO_CONTENT) {
-      // After a page that promised more, this does not end the list.
+      // After a page that promised more, an empty answer does not end the list.
       if (number > 1) throw new UnexpectedAnswerError(`${where} answered without content instead of a page`);
       return { number, values: [], paginator: singlePagePaginator, next: undefined };
     }
@@ -70,7 +71,7 @@ export async function* readList(
       if (empty > MAX_EMPTY_PAGES)
         throw new UnexpectedAnswerError(`${whereOf(list, number)}: ${empty} pages in a row have no record`);
     }
-    // Even if the cursors differ.
+    // Applies even if the cursors differ.
     if (values.length > 0 && isDeepStrictEqual(values, before))
       throw new PaginationLoopError(`${whereOf(list, number)} has the records of the page before it`);
     yield { kind: 'page', list, number, records: values.map((value) => withFields(value, list.adds)), next };
@@ -91,8 +92,9 @@ function paginatorOf({ listKey, paging }: SourceList, firstAnswer: JsonObject): 
 }
 
 /**
- * Returns the page after the last one of an interrupted run. Returns undefined, so that the list is read from its start, if
- * there is no page with records: the cursor may have expired, or the row that it names may be gone.
+ * Returns the page after the last one of an interrupted run. Returns undefined if no page with
+ * records follows, because the cursor may have expired or its row may be gone. The list is then
+ * read from its start.
  */
 async function resume(
   { path, paging, from }: SourceList,
@@ -114,7 +116,7 @@ async function resume(
   return undefined;
 }
 
-/** Errors that an expired cursor may cause. If the source is down, the first page fails with the same error. */
+/** Errors of an expired cursor. If the source is down, the first page fails with the same error. */
 const cursorErrors = [
   RequestRefusedError,
   StreamNotFoundError,

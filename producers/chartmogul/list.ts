@@ -2,14 +2,14 @@ import { UnexpectedAnswerError } from '../../core/errors.ts';
 import { foreignText } from '../../core/http/foreign-text.ts';
 import type { JsonObject, JsonValue } from '../../core/json.ts';
 
-/** Keys that the error names. */
+/** Maximum number of keys that the error names. */
 const MAX_KEYS = 100;
 
 /**
- * Returns the list in an answer: that under the declared key, else under `entries`, else the only array. If one of these two
- * keys holds something other than a list, no other array is used.
+ * Returns the list in an answer: under the declared key, else under `entries`, else the only array.
+ * If one of these two keys holds something other than a list, no other array is used.
  *
- * @throws UnexpectedAnswerError, which names the keys of the answer, if there is no such list.
+ * @throws UnexpectedAnswerError with the answer's keys if there is no such list.
  */
 export function listWithin(answer: JsonObject, listKey: string, where: string): JsonValue[] {
   const names = [listKey, 'entries'];

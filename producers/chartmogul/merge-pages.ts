@@ -1,13 +1,14 @@
 import type { SourceEvent, SourceList } from './source-list.ts';
 
-/** Lists of one stream that are read at the same time. The client limits requests over all streams. */
+/** Number of lists of one stream that are read concurrently. The client limits the requests. */
 export const CONCURRENT_LISTS = 16;
 
 type Events = AsyncGenerator<SourceEvent, void, undefined>;
 
 /**
- * Reads many lists at the same time. Events of one list keep their order; those of different lists interleave as they arrive.
- * At most one event of each open list is buffered, and a list starts only when one of the `concurrency` slots is free.
+ * Reads many lists concurrently. Events of one list keep their order; those of different lists
+ * interleave as they arrive. At most one event of each open list is buffered, and a list starts
+ * only when one of the `concurrency` slots is free.
  */
 export async function* mergePages<L extends SourceList>(
   lists: Iterable<L>,
@@ -20,7 +21,8 @@ export async function* mergePages<L extends SourceList>(
     const next = events.next().then((result) => ({ events, result }));
     // It may reject while another list is awaited. `Promise.race` reports the rejection later.
     next.catch(() => {});
-    // Moves the list to the end of the map, so that each list with a buffered event gets its turn, and so does an error.
+    // Moves the list to the end of the map, so each list with a buffered event or error gets a
+    // turn.
     pending.delete(events);
     pending.set(events, next);
   };

@@ -5,8 +5,9 @@ import type { StreamSpec } from './streams.ts';
 const DAY_MS = 86_400_000;
 
 /**
- * Returns the lists of a metric, one for each interval. A request names the first and the last day. If the topic holds the
- * history, the first day is the start of the interval in which the look-back begins.
+ * Returns the lists of a metric, one for each interval. A request names the first and the last day.
+ * If the topic holds the history, the first day is the start of the interval that contains the
+ * start of the look-back.
  */
 export function metricLists(
   spec: StreamSpec,
@@ -30,8 +31,8 @@ export function metricLists(
 }
 
 /**
- * Whether the current settings request the entry of a key, `date|interval`. Earlier settings may have requested others. The
- * date of an entry is the last day of its interval.
+ * Whether the current settings request the entry of a key, `date|interval`. Earlier settings may
+ * have requested others. An entry's date is the last day of its interval.
  */
 export function isMetricAskedFor(
   spec: StreamSpec,

@@ -13,13 +13,15 @@ export interface Answered {
 }
 
 /**
- * Returns the query for the page after an answer, or undefined after the last page. There is one function for each paging style.
+ * Returns the query for the page after an answer, or undefined after the last page. Each paging
+ * style has its own function.
  *
- * @throws UnexpectedAnswerError if the answer promises more but does not say where, or no longer says whether there is more.
+ * @throws UnexpectedAnswerError if the answer promises more but does not say where, or no longer
+ * says whether there is more.
  */
 export type Paginator = (page: Answered) => Query | undefined;
 
-/** ChartMogul's paging since October 2023. The last page has a cursor too: only `has_more` marks the end. */
+/** ChartMogul's paging since October 2023. The last page has a cursor, too: `has_more` decides. */
 export const cursorPaginator: Paginator = ({ answer, where }) => {
   if (answer['has_more'] === false) return undefined;
   const { cursor } = answer;
@@ -29,7 +31,10 @@ export const cursorPaginator: Paginator = ({ answer, where }) => {
   return { cursor };
 };
 
-/** The paging of `subscription_events` before cursors. The documentation does not say which of the two parameters the server reads. */
+/**
+ * The paging of `subscription_events` before cursors. The documentation does not say which of the
+ * two parameters the server reads.
+ */
 export const nextKeyPaginator: Paginator = ({ answer, where }) => {
   const next = metaOf(answer)?.['next_key'];
   if (next === null || next === '') {
@@ -58,8 +63,8 @@ export const pageNumberPaginator: Paginator = ({ answer, list, asked, where }) =
 };
 
 /**
- * Continues after the uuid of the last row, for lists whose cursor skips rows. If the server never sends `has_more`, an empty
- * page ends the list.
+ * Continues after the uuid of the last row, for lists whose cursor skips rows. If the server never
+ * sends `has_more`, an empty page ends the list.
  */
 export function startAfterPaginator(firstAnswer: JsonObject): Paginator {
   const sendsHasMore = isGiven(firstAnswer['has_more']);
@@ -85,7 +90,10 @@ export const singlePagePaginator: Paginator = ({ answer, where }) => {
   return undefined;
 };
 
-/** Returns the paging style of a list, by its first page. Legacy keys appear beside cursors, so cursors are checked first. */
+/**
+ * Detects the paging style of a list from its first page. Legacy keys appear beside cursors, so
+ * cursors are checked first.
+ */
 export function paginatorFor(firstAnswer: JsonObject): Paginator {
   const meta = metaOf(firstAnswer);
   const nextKey = meta?.['next_key'];
@@ -94,18 +102,18 @@ export function paginatorFor(firstAnswer: JsonObject): Paginator {
   if (hasMorePages(firstAnswer)) return pageNumberPaginator;
   if (nextKey !== undefined) return nextKeyPaginator;
   if (isGiven(firstAnswer['total_pages'] ?? meta?.['total_pages'])) return pageNumberPaginator;
-  // A cursor without `has_more` is rejected, because it does not say whether there is another page.
+  // A cursor without `has_more` is rejected: it does not say whether there is another page.
   const { cursor } = firstAnswer;
   return isGiven(cursor) && cursor !== '' ? cursorPaginator : singlePagePaginator;
 }
 
-/** Returns the paging style of a resumed list, by its next query. Later pages may not reveal the style. */
+/** Returns the paging style of a resumed list from its next query. Later pages may not show it. */
 export function paginatorAsking(next: Query): Paginator {
   if ('next_key' in next) return nextKeyPaginator;
   return 'page' in next ? pageNumberPaginator : cursorPaginator;
 }
 
-/** Prevents that one page of a list is requested twice. */
+/** Prevents requesting a page of a list twice. */
 export class LoopGuard {
   readonly #asked = new Set<string>();
 
@@ -144,7 +152,6 @@ function pageNumbersOf(answer: JsonObject): { page: number | undefined; totalPag
   };
 }
 
-/** Whether the page numbers promise more. */
 function hasMorePages(answer: JsonObject): boolean {
   const { page = 1, totalPages = 1 } = pageNumbersOf(answer);
   return page < totalPages;

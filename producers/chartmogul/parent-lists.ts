@@ -7,10 +7,10 @@ import { CONCURRENT_LISTS, mergePages } from './merge-pages.ts';
 import { sourceList, type SourceEvent, type SourceList, type Visit } from './source-list.ts';
 import { isAbsence, type StreamSource } from './stream-source.ts';
 
-/** After this many parents without a list, and none with one, the reader checks whether the address exists at all. */
+/** After this many parents without a list, and none with one, the reader checks the address. */
 const PARENTS_BEFORE_DOUBT = 50;
 
-/** Settled parents that are asked to find out whether the address exists. */
+/** Number of settled parents whose lists are requested for this check. */
 const PARENTS_TO_ASK = 3;
 
 type Events = AsyncGenerator<SourceEvent, void, undefined>;
@@ -20,14 +20,16 @@ interface ParentList extends SourceList {
 }
 
 /**
- * Reads one list for each parent to visit. The parent's key is part of the address, and is added to every child.
+ * Reads one list for each parent to visit. The address contains the parent's key, and every child
+ * gets it as a field.
  *
- * @throws StreamNotFoundError or AccessDeniedError if no parent has a list, and the errors of `readList`.
+ * @throws StreamNotFoundError or AccessDeniedError if no parent has a list, and the errors of
+ * `readList`.
  */
 export async function* readParentLists(source: StreamSource, path: string, field: string): Events {
   const { client, plan, observer } = source;
   let isFound = false;
-  /** Parents that were deleted during the run. Their visits end only once the address is known to exist. */
+  /** Deleted parents, whose visits end only once the address is known to exist. */
   const gone: ParentList[] = [];
   const denied: AccessDeniedError[] = [];
   const absent: Error[] = [];
@@ -45,13 +47,14 @@ export async function* readParentLists(source: StreamSource, path: string, field
       yield { kind: 'visit-end', visit: list.visit };
     } catch (error) {
       if (error instanceof AccessDeniedError) {
-        // The children of this parent are unknown. They stay, and the next run visits the parent again.
+        // The children of this parent are unknown, so they are kept. The next run visits the parent
+        // again.
         denied.push(error);
       } else if (error instanceof StreamNotFoundError && pages === 0) {
         absent.push(error);
         gone.push(list);
       } else {
-        // A 404 after the first page does not end a list: the rows that follow need not be deleted.
+        // A 404 after the first page does not end the list: its remaining rows may still exist.
         throw error;
       }
       if (denied.length + absent.length >= PARENTS_BEFORE_DOUBT && !(await doesAddressExist())) throw error;
@@ -71,7 +74,7 @@ function* emptyVisit(list: ParentList): Generator<SourceEvent> {
   yield { kind: 'visit-end', visit: list.visit };
 }
 
-/** Whether the address answers for one of the parents that this run need not visit. Asks only a few. */
+/** Whether the address answers for a parent that needs no visit. Requests only a few of them. */
 async function hasSettledParentAList(source: StreamSource, path: string, field: string): Promise<boolean> {
   const { client, spec, plan, observer } = source;
   let asked = 0;

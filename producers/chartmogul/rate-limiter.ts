@@ -1,20 +1,20 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { MAX_RETRY_AFTER_MS } from '../../core/retry.ts';
 
-/** Answers to requests in flight when the rate was halved do not concern the new rate. */
+/** Requests in flight when the rate was halved say nothing about the new rate. */
 const HALVE_AT_MOST_EVERY_MS = 1_000;
 
 const SLOWEST_PER_SECOND = 1;
 
-/** Increase per second, in requests per second: fast up to near the rate that was last refused, then slow. */
+/** Increase in requests/s per second: fast up to near the last refused rate, then slow. */
 const FAST_RISE = 8;
 const CAREFUL_RISE = 0.5;
 const CAREFUL_FROM = 0.9;
 
 /**
- * Spaces callers evenly, so that no second exceeds the rate, whichever second the server counts. The rate is halved when the
- * server refuses a request (429, 503), and then rises to the maximum. All streams share one limiter, because ChartMogul
- * counts per account.
+ * Spaces callers evenly, so that no second exceeds the rate, however the server aligns its seconds.
+ * The rate is halved when the server refuses a request (429, 503), and then rises to the maximum.
+ * All streams share one limiter, because ChartMogul counts per account.
  */
 export class RateLimiter {
   readonly #maxPerSecond: number;
@@ -41,7 +41,7 @@ export class RateLimiter {
       const nowMs = performance.now();
       const atMs = this.reserve(nowMs);
       if (atMs > nowMs) await delay(atMs - nowMs, undefined, { signal });
-      // After a pause of the process several callers may be due at once. Some of them have to wait again.
+      // After the process was paused, several callers may be due at once. Some of them wait again.
     } while (!this.pass(performance.now()));
   }
 

@@ -16,7 +16,7 @@ export interface SourceList extends Pick<StreamSpec, 'listKey' | 'paging'> {
   readonly from?: { readonly next: Query; readonly pages: number };
 }
 
-/** A visit to a parent. The token identifies the parent's record and the refresh; the reader only passes it on. */
+/** A visit to a parent. The token identifies the parent's record and the refresh. */
 export interface Visit {
   readonly parent: string;
   readonly token: Buffer;
@@ -59,7 +59,7 @@ export interface VisitEnd {
   readonly visit: Visit;
 }
 
-/** Returns a list of a stream at one of its addresses, with filters in addition to the stream's own. */
+/** Returns a list at one of the stream's addresses, with filters in addition to its own. */
 export function sourceList(
   { listKey, paging, query: own }: Pick<StreamSpec, 'listKey' | 'paging' | 'query'>,
   path: string,

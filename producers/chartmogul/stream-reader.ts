@@ -13,11 +13,13 @@ import type { StreamSpec } from './streams.ts';
 type Events = AsyncGenerator<SourceEvent, void, undefined>;
 
 /**
- * Reads what is left of a stream. Resumes the lists of an interrupted run, else tries the addresses of the stream in turn: an
- * account, or a server that implements the API, may know only a later one.
+ * Reads what is left of a stream. Resumes the lists of an interrupted run. Otherwise tries the
+ * addresses of the stream in turn, because an account or a compatible server may know only a later
+ * one.
  *
- * @throws StreamNotFoundError or AccessDeniedError if the account has none of the addresses ({@link isAbsence}),
- *   UnexpectedAnswerError, PaginationLoopError, and the errors of `ChartMogulClient.get`.
+ * @throws StreamNotFoundError or AccessDeniedError if the account has none of the addresses ({@link
+ * isAbsence}), UnexpectedAnswerError, PaginationLoopError, and the errors of
+ * `ChartMogulClient.get`.
  */
 export async function* readStream(
   client: ChartMogulClient,
@@ -46,7 +48,8 @@ async function* readFirstAddress(source: StreamSource): Events {
     let isAnswered = false;
     try {
       for await (const event of events) {
-        // The plan comes with the first page, so an interrupted run resumes all lists, and only at an address that answers.
+        // The plan comes with the first page, so an interrupted run resumes all lists, and only at
+        // an address that answers.
         if (!isAnswered) yield { kind: 'plan', lists };
         isAnswered = true;
         yield event;
@@ -62,7 +65,7 @@ async function* readFirstAddress(source: StreamSource): Events {
   observer.onAbsent?.(refusal);
 }
 
-/** Returns the lists that a checkpoint has to hold, and a reader of all lists, which has not started yet. */
+/** Returns the lists for the checkpoint, and a reader of all lists that has not started yet. */
 function readAddress(source: StreamSource, path: string): { lists: readonly SourceList[]; events: Events } {
   const { spec, plan } = source;
   if (spec.parent !== undefined && path.includes(`{${spec.parent.field}}`))
@@ -87,7 +90,7 @@ function isRefusal(error: unknown): error is StreamNotFoundError | RequestRefuse
   return error instanceof StreamNotFoundError || error instanceof RequestRefusedError;
 }
 
-/** Returns one error for all addresses. The account lacks the stream only if every address is absent. */
+/** Returns one error for all addresses. The stream is absent only if every address is. */
 function combined(refusals: readonly Error[]): Error {
   const [first, ...others] = refusals;
   if (first === undefined) throw new RangeError('a stream without an address');
@@ -98,7 +101,7 @@ function combined(refusals: readonly Error[]): Error {
   return isDenied ? new AccessDeniedError(reasons) : new StreamNotFoundError(reasons);
 }
 
-/** Whether a run would read this list of a checkpoint today: all of an address, or an interval of a metric. */
+/** Whether a run would now read this list of a checkpoint: all of an address, or one interval. */
 export function isListed(spec: StreamSpec, id: string, { path, query }: ListProgress): boolean {
   if (!spec.paths.includes(path)) return false;
   if (spec.metric !== undefined) return true;
@@ -113,7 +116,7 @@ function unfinishedLists(spec: StreamSpec, { slices, metrics }: ReadPlan): Sourc
   );
   return (
     [...slices]
-      // An interval that the settings no longer name has no list to complete it.
+      // A list whose interval was removed from the settings can no longer be completed.
       .filter(([id, { isDone }]) => !isDone && (spec.metric === undefined || metricsById.has(id)))
       .map(([id, { path, next, pages }]) => ({
         ...(metricsById.get(id) ?? sourceList(spec, path)),

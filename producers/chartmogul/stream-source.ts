@@ -24,7 +24,6 @@ export interface StreamObserver extends RequestObserver {
   onDenied?(error: AccessDeniedError): void;
 }
 
-/** A stream to read, and how. */
 export interface StreamSource {
   readonly client: ChartMogulClient;
   readonly spec: StreamSpec;
@@ -32,7 +31,7 @@ export interface StreamSource {
   readonly observer: StreamObserver;
 }
 
-/** Whether the account lacks the address: it does not exist (404), or the plan of the account does not include it (403). */
+/** Whether the account lacks the address: it does not exist (404) or is not in its plan (403). */
 export function isAbsence(error: unknown): error is StreamNotFoundError | AccessDeniedError {
   return error instanceof StreamNotFoundError || error instanceof AccessDeniedError;
 }

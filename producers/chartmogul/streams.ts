@@ -1,9 +1,9 @@
 import type { MetricsInterval } from '../../core/settings/config.ts';
 import type { Query } from './client.ts';
 
-/** How to prove that a record, which the topic holds and the source no longer lists, is gone. */
+/** How to prove that a record which the topic holds and the source no longer lists is gone. */
 export type DeleteProof =
-  /** Its address, with the key for `{key}`, answers 404. A key that cannot be part of an address counts as `twice`. */
+  /** Its address, with the key for `{key}`, answers 404. A key that fits none counts as `twice`. */
   | {
       readonly proof: 'look-up';
       readonly path: string;
@@ -17,11 +17,11 @@ export type DeleteProof =
   /** A run does not read all of the stream, so a missing record proves nothing. */
   | { readonly proof: 'none' };
 
-/** How to find the record that a vanished one was merged into: by a filter on values that it had. */
+/** How to find the record that a vanished one was merged into: by values that it had. */
 export interface MergeLookup {
   readonly path: string;
   readonly listKey: string;
-  /** The field with these values, in both records. */
+  /** The field that holds these values in both records. */
   readonly field: string;
   readonly filter: string;
 }
@@ -35,14 +35,14 @@ export interface StreamSpec {
   readonly listKey: string | null;
   /** `detect`: by the first page. `start-after`: by the uuid of the last row. */
   readonly paging: 'detect' | 'start-after' | 'none';
-  /** The stream whose keys replace `{field}` in an address. They are added to every record under that name. */
+  /** The stream whose keys replace `{field}` in an address. Every record gets them as a field. */
   readonly parent?: ParentSpec;
-  /** Set for metrics, which are requested by time and interval. The endpoint has these intervals; all if undefined. */
+  /** Set for a metric, requested by time and its `intervals`; all intervals if undefined. */
   readonly metric?: { readonly intervals?: readonly MetricsInterval[] };
   /** Parameters without which ChartMogul would hide rows or fields. */
   readonly query?: Query;
   readonly deletes: DeleteProof;
-  /** Most accounts lack the list. That is no error. */
+  /** Most accounts lack the list, which is no error. */
   readonly isOptional?: true;
   /** Set for a stream without a schema file. Its schema is inferred from the first pages. */
   readonly primaryKey?: readonly string[];
@@ -51,7 +51,7 @@ export interface StreamSpec {
 export interface ParentSpec {
   readonly stream: string;
   readonly field: string;
-  /** `changed`: visits parents whose record changed since the last visit, and all parents in every full refresh. */
+  /** `changed`: visits parents that changed since the last visit, and all in a full refresh. */
   readonly visit: 'changed' | 'all';
 }
 
@@ -129,7 +129,7 @@ export const streams: readonly StreamSpec[] = [
     paths: ['/plan_groups/{plan_group_uuid}/plans'],
     listKey: 'plans',
     paging: 'detect',
-    // A group's record does not change when a plan is replaced by another.
+    // Replacing a plan of a group by another does not change the group's record.
     parent: { stream: 'plan_groups', field: 'plan_group_uuid', visit: 'all' },
     deletes: { proof: 'twice' },
   },
@@ -142,7 +142,7 @@ export const streams: readonly StreamSpec[] = [
     },
     deletes: { proof: 'twice' },
   }),
-  // ChartMogul has transactions only inside invoices. Servers with the addresses of dltHub's page list them.
+  // ChartMogul has transactions only in invoices. Servers that follow dltHub's page list them.
   list('transactions', 'transactions', { query: withInvalid, isOptional: true, deletes: { proof: 'twice' } }),
   ...metrics.map((metric): StreamSpec => ({
     name: `metrics_${metric.replaceAll('-', '_')}`,

@@ -7,7 +7,7 @@ import { EMPTY_BATCH_BYTES, recordBytes, type Message } from './message.ts';
 import type { RecordHash } from './record-hash.ts';
 import { textOf } from './source-record.ts';
 
-/** Space for the headers that a redrive adds. */
+/** Reserves space for the headers that a redrive adds. */
 const SPARE_BYTES = 16 * 1024;
 
 export interface RejectedRecord {
@@ -21,7 +21,9 @@ export interface RejectedRecord {
   readonly page: string;
 }
 
-/** Returns the dead letter of a record. Truncates it if the topic would not accept it with the headers of a redrive. */
+/**
+ * Returns the dead letter of a record, truncated if a redrive of it would exceed the topic's limit.
+ */
 export function deadLetterMessage(
   { stream, deadLetterKey, key, value, hash, page }: RejectedRecord,
   error: RecordError,

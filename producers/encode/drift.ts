@@ -8,18 +8,18 @@ import {
 import { isLosslessNumber, type JsonValue } from '../../core/json.ts';
 import { isInt64 } from './scalar-encoder.ts';
 
-/** A field that the source's answers have and the schema lacks. */
+/** A field that the source has and the schema lacks. */
 export interface Drift {
-  /** Names of the fields that lead from the top to the record that lacks the field. */
+  /** Names of the fields that lead from the top to the record without the field. */
   readonly path: readonly string[];
   readonly name: string;
   readonly kind: ValueKind;
 }
 
-/** What a JSON value is when nothing else is known of it; also the ending of a variant field's name. */
+/** The kind of a JSON value whose field is unknown. Variant field names end with it. */
 export type ValueKind = 'string' | 'double' | 'long' | 'bool' | 'json';
 
-/** The type of the field that takes the values of a kind. */
+/** The type of the field that holds values of a kind. */
 export const typeOfKind: Readonly<Record<ValueKind, AvroValueType>> = {
   string: 'string',
   double: 'double',
@@ -43,24 +43,24 @@ export function kindOf(value: NonNullable<JsonValue>): ValueKind {
   }
 }
 
-/** The full name of the field, such as `line_items.price`. */
+/** Returns the full name of the field, such as `line_items.price`. */
 export function driftName({ path, name }: Drift): string {
   return [...path, name].join('.');
 }
 
-/** The field that takes the values of `field` which do not fit it. */
+/** Returns the name of the field that holds the values that do not fit `field`. */
 export function variantFieldOf(field: string, kind: ValueKind): string {
   return `${field}__v_${kind}`;
 }
 
-/** The schema with a nullable field for each drift, appended where it belongs. Pure; fields already there stay. */
+/** Returns the schema with a nullable field appended for each drift that it lacks. */
 export function evolve<R extends AvroRecord>(schema: R, drifts: readonly Drift[]): R {
   return drifts.reduce<R>((record, drift) => appendAt(record, drift.path, fieldFor(drift)), schema);
 }
 
 /**
- * `schema` with what earlier runs learnt, at every depth: the fields that only `learnt` has, and its types, since a topic's
- * field never changes type; values that a newer schema file would have typed otherwise go to variant fields.
+ * Returns `schema` with the fields and types that earlier runs added, at every depth. A type on
+ * the topic never changes: values that fit only a newer schema file go to variant fields.
  */
 export function mergeLearnt<R extends AvroRecord>(schema: R, learnt: AvroRecord): R {
   const known = new Set(schema.fields.map(({ name }) => name));

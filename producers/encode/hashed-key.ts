@@ -1,13 +1,13 @@
 import { hash } from 'node:crypto';
 
-/** A key and its SHA-256, one byte per character. Computed once, for all tables that look the key up. */
+/** A key and its SHA-256, one byte per character. Computed once for lookups in several tables. */
 export class HashedKey<K extends string | Buffer = string | Buffer> {
   readonly value: K;
   readonly digest: string;
 
   constructor(value: K) {
     this.value = value;
-    // A Buffer would take longer to allocate than the digest to compute.
+    // Allocating a Buffer would take longer than computing the digest.
     this.digest = hash('sha256', value, 'binary');
   }
 

@@ -7,9 +7,9 @@ import { parseDate, parseInstant } from './instant.ts';
 import { integerOfText, isInt64 } from './scalar-encoder.ts';
 
 export interface InferOptions {
-  /** The stream's name; the Avro record's too, with `_` behind it where Avro has a type of that name. */
+  /** The stream's name. The Avro record gets `_` appended if Avro has a type of that name. */
   readonly name: string;
-  /** The keys, as the source spells them or as fields, whose values make the message key, in order. */
+  /** The fields of the message key in order, spelled as in the source or as fields. */
   readonly primaryKey: readonly string[];
   /** The sample: the records of the first pages. */
   readonly records: readonly JsonObject[];
@@ -17,15 +17,16 @@ export interface InferOptions {
 
 type Value = NonNullable<JsonValue>;
 
-/** What may share one field: integers and fractions may, values of two other kinds may not. */
+/** Integers and fractions share a field. Other kinds never share one. */
 type Family = 'string' | 'number' | 'bool' | 'json';
 
 /**
- * The schema of a stream that has no schema file, from a sample of its records: first the key, then every field that has a
- * value, in order of appearance, each nullable. Objects and arrays are JSON text. What the sample's other records or later
- * ones hold beside that is drift. Without records the schema is the key alone, as strings.
+ * Returns a schema for a stream without a schema file, inferred from a sample of its records: the
+ * key, then every field that has a value, nullable and in order of appearance. Objects and arrays
+ * are JSON text. Values in the sample or in later records that do not fit are drift. Without
+ * records, the schema holds only the key, as strings.
  *
- * @throws UnexpectedAnswerError when no record of the sample has a value that a key field can take.
+ * @throws UnexpectedAnswerError if no record of the sample has a value that fits a key field.
  */
 export function inferSchema({ name, primaryKey, records }: InferOptions): StreamSchema {
   const valuesOf = sampleOf(records);
@@ -56,12 +57,12 @@ export function inferSchema({ name, primaryKey, records }: InferOptions): Stream
   };
 }
 
-/** No record may be called so, in any namespace. */
+/** Whether Avro reserves the name in every namespace. */
 function isPrimitive(name: string): boolean {
   return /^(null|boolean|int|long|float|double|bytes|string)$/.test(name);
 }
 
-/** The values that each field will be given by the encoder, without nulls, in order of the fields' first appearance. */
+/** Returns the non-null values that the encoder would give each field, by first appearance. */
 function sampleOf(records: readonly JsonObject[]): Map<string, Value[]> {
   const sample = new Map<string, Value[]>();
   for (const record of records) {
@@ -71,7 +72,8 @@ function sampleOf(records: readonly JsonObject[]): Map<string, Value[]> {
       if (value === null) continue;
       const field = fieldNameOf(key);
       const rival = chosen.get(field)?.key;
-      // Of two keys with one field the encoder takes the one spelled like it, else the first by name.
+      // If two keys map to one field, the encoder uses the key spelled like it, else the first by
+      // name.
       const isFirst = rival === undefined || key === field || (rival !== field && key < rival);
       if (isFirst) chosen.set(field, { key, value });
     }
@@ -84,7 +86,7 @@ function sampleOf(records: readonly JsonObject[]): Map<string, Value[]> {
   return sample;
 }
 
-/** Blanks decide nothing: where no text is wanted they mean that there is no value. */
+/** Ignores blanks: in a field that is not text they mean that there is no value. */
 function typeOf(sample: readonly Value[]): AvroValueType {
   const [first, ...rest] = sample.filter((value) => value !== '');
   if (first === undefined) return 'string';
@@ -100,7 +102,7 @@ function typeOf(sample: readonly Value[]): AvroValueType {
   }
 }
 
-/** Undefined where the sample has nothing that a key can be made of. */
+/** Returns undefined if no value of the sample can be a key. */
 function keyTypeOf(sample: readonly Value[]): AvroValueType | undefined {
   const usable = sample.filter((value) => typeof value === 'string' || kindOf(value) === 'long');
   if (usable.length === 0) return undefined;
@@ -120,7 +122,7 @@ function textTypeOf(values: readonly Value[]) {
   return 'string';
 }
 
-/** Of an instant at midnight nobody knows whether the next one is at midnight too. */
+/** Rejects an instant at midnight, because later values may have other times. */
 function isDateText(text: string): boolean {
   return text.length === 'YYYY-MM-DD'.length && parseDate(text) !== undefined;
 }

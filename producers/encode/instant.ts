@@ -1,4 +1,4 @@
-/** What both `DateTime64(3)` and `Date32` can hold: 1900-01-01 to 2299-12-31. */
+/** `DateTime64(3)` and `Date32` can both hold this range: 1900-01-01 to 2299-12-31. */
 const EARLIEST_MS = Date.UTC(1900, 0, 1);
 const LATEST_MS = Date.UTC(2300, 0, 1) - 1;
 const DAY_MS = 86_400_000;
@@ -7,9 +7,9 @@ const INSTANT =
   /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?\s?(Z|UTC|[+-](?:0\d|1[0-4]):?[0-5]\d)?)?$/;
 
 /**
- * Milliseconds since 1970 of an ISO 8601 instant, or undefined if the text is none or lies outside 1900 to 2299.
- * An offset is honoured (ChartMogul gives some instants in the account's zone); without one the text is taken as UTC.
- * Digits beyond the millisecond are cut off.
+ * Parses an ISO 8601 instant to milliseconds since 1970. Returns undefined for other texts and
+ * outside 1900 to 2299. Applies an offset, since ChartMogul gives some instants in the account's
+ * zone; without one, assumes UTC. Truncates digits beyond the millisecond.
  */
 export function parseInstant(text: string): number | undefined {
   const match = INSTANT.exec(text);
@@ -23,7 +23,10 @@ export function parseInstant(text: string): number | undefined {
   return ms >= EARLIEST_MS && ms <= LATEST_MS ? ms : undefined;
 }
 
-/** Days since 1970 of `YYYY-MM-DD` (a midnight behind it is allowed), or undefined as above. */
+/**
+ * Parses `YYYY-MM-DD`, optionally followed by midnight, to days since 1970. Returns undefined for
+ * other texts and outside 1900 to 2299.
+ */
 export function parseDate(text: string): number | undefined {
   const match = /^(\d{4})-(\d\d)-(\d\d)(?:[T ]00:00:00(?:\.0{1,9})?(?:Z|[+-]\d\d:?\d\d)?)?$/.exec(text);
   if (match === null) return undefined;
@@ -31,10 +34,10 @@ export function parseDate(text: string): number | undefined {
   return ms !== undefined && ms >= EARLIEST_MS && ms <= LATEST_MS ? ms / DAY_MS : undefined;
 }
 
-/** Undefined for a day that does not exist. */
+/** Returns undefined for a day that does not exist. */
 function utcDate(year: number, month: number, day: number): number | undefined {
   const date = new Date(Date.UTC(year, month - 1, day));
-  // `Date.UTC` takes the years 0 to 99 for 1900 to 1999.
+  // `Date.UTC` maps the years 0 to 99 to 1900 to 1999.
   const isReal =
     date.getUTCFullYear() === year && date.getUTCMonth() === month - 1 && date.getUTCDate() === day;
   return isReal ? date.getTime() : undefined;

@@ -6,15 +6,15 @@ import { fieldNameOf } from '../../core/avro/field-name.ts';
 import { parseDate } from './instant.ts';
 import { integerOfText, isInt64 } from './scalar-encoder.ts';
 
-/** The values of one record: those that are spelled like a field, by its index, and the others. Neither holds nulls. */
+/** The non-null values of a record: by index if the key is spelled like a field, and the others. */
 export interface Found {
   readonly values: (JsonValue | undefined)[];
-  /** How the source spells the fields of the values. */
+  /** The source key of each value. */
   readonly keys: (string | undefined)[];
   readonly others: readonly (readonly [key: string, value: NonNullable<JsonValue>])[];
 }
 
-/** Which field of a schema a key of the source stands for. */
+/** Maps keys of the source to fields of a schema. */
 export class FieldFinder {
   readonly #count: number;
   readonly #exactNames: ReadonlyMap<string, number>;
@@ -28,7 +28,7 @@ export class FieldFinder {
     );
   }
 
-  /** Whether a key of the source has a field, under its own name or another. */
+  /** Whether a source key maps to a field, by its own spelling or as a field name. */
   has(key: string): boolean {
     return this.#exactNames.has(key) || this.#exactNames.has(fieldNameOf(key));
   }
@@ -48,12 +48,12 @@ export class FieldFinder {
         others.push([key, value]);
       }
     }
-    // Sorted, so that the order of the keys never decides which of two gets the field.
+    // Sorted, so that the order of the keys does not decide which of two keys gets the field.
     return { values, keys, others: others.sort(([a], [b]) => (a < b ? -1 : 1)) };
   }
 }
 
-/** Reads the key of a record as its message will have it, without encoding the record. */
+/** Reads the message key of a record without encoding the record. */
 export class KeyReader {
   readonly #finder: FieldFinder;
   readonly #fields: readonly { name: string; type: AvroType; index: number; hasAliases: boolean }[];
@@ -67,11 +67,14 @@ export class KeyReader {
     });
   }
 
-  /** @throws UnkeyedRecordError when a field of the primary key is absent, null or of another type, as a blank text is of a number or a date. */
+  /**
+   * @throws UnkeyedRecordError if a field of the primary key is absent, null or of another type. A
+   * blank text does not fit a number or a date.
+   */
   keyOf(record: JsonObject): string {
     let found: Found | undefined;
     const parts = this.#fields.map(({ name, type, index, hasAliases }) => {
-      // Nearly every record spells its key as the schema does: then nothing else of it needs a look.
+      // Nearly every record spells its key as the schema does, so no other field has to be read.
       const own = !hasAliases && Object.hasOwn(record, name) ? (record[name] ?? null) : null;
       if (own !== null) return keyText(name, type, own);
       found ??= this.#finder.find(record);
@@ -86,7 +89,7 @@ export function unkeyed(field: string): UnkeyedRecordError {
   return new UnkeyedRecordError(`a record without a usable ${field}, which its key needs`);
 }
 
-/** One text for each value of a key, however the source spells it: `5`, `"5"` and `"5.0"` are the same integer. */
+/** Returns one text for all spellings of a value: `5`, `"5"` and `"5.0"` are the same integer. */
 function keyText(name: string, type: AvroType, value: JsonValue | undefined): string {
   const text = type === 'long' ? longText(value) : typeof value === 'string' ? wellFormed(value) : undefined;
   const isUnfit = text === undefined || (typeof type === 'object' && parseDate(text) === undefined);

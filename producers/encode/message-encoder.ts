@@ -29,22 +29,22 @@ export interface MessageEncoderOptions {
   readonly messageLimit: MessageLimit;
 }
 
-/** A record with its key and its hash. */
 export interface KeyedRecord {
   readonly record: JsonObject;
   readonly key: HashedKey<string>;
   readonly hash: RecordHash;
 }
 
-/** More unknown fields than this in one record are a wrong answer, not schema drift. */
+/** A record with more unknown fields than this is a wrong answer, not schema drift. */
 const MAX_DRIFTS_PER_RECORD = 500;
 
-/** Registries keep a schema in a Kafka message of 1 MiB, as JSON within JSON. */
+/** Registries store a schema in a Kafka message of at most 1 MiB, as JSON within JSON. */
 const MAX_SCHEMA_BYTES = 800_000;
 
 /**
- * Encodes the records of one stream. If a record does not fit the schema, the encoder registers the evolved schema before the
- * first message that needs it. The schema grows only for records that are sent.
+ * Encodes the records of one stream. If a record does not fit the schema, the encoder registers the
+ * evolved schema before the first message that needs it. The schema grows only for records that are
+ * sent.
  */
 export class MessageEncoder {
   readonly #options: MessageEncoderOptions;
@@ -58,10 +58,11 @@ export class MessageEncoder {
   }
 
   /**
-   * Registers the schema that the stream begins with.
+   * Registers the initial schema of the stream.
    *
    * @param sample the first records, for a stream whose schema is inferred from them.
-   * @throws ConfigError, IncompatibleSchemaError, UnexpectedAnswerError, ServiceUnavailableError, ServiceRefusedError
+   * @throws ConfigError, IncompatibleSchemaError, UnexpectedAnswerError, ServiceUnavailableError,
+   * ServiceRefusedError
    */
   static async create(
     options: MessageEncoderOptions,
@@ -81,12 +82,15 @@ export class MessageEncoder {
     return new MessageEncoder(options, schema, schemaId);
   }
 
-  /** The encoder of the current schema. */
+  /** Returns the encoder of the current schema. */
   get records(): RecordEncoder {
     return this.#records;
   }
 
-  /** @throws FrozenSchemaError, OversizedRecordError, and other RecordErrors for a record that cannot become a message. */
+  /**
+   * @throws FrozenSchemaError, OversizedRecordError and other RecordErrors if the record does not
+   * fit.
+   */
   async encode({ record, key, hash }: KeyedRecord, list: SourceList): Promise<Message> {
     const { mode, spec, counts } = this.#options;
     const parent = spec.parent && (list.visit?.parent ?? record[spec.parent.field]);
@@ -107,7 +111,7 @@ export class MessageEncoder {
     return { ...message, value: framed(this.#schemaId, avro) };
   }
 
-  /** A misfit can appear only after the field that hides it has been added, so this encodes until nothing is missing. */
+  /** Encodes until no drift is left: a misfit may appear only after a field has been added. */
   #encodeEvolving(record: JsonObject): {
     readonly encoder: RecordEncoder;
     readonly avro: ByteWriter;
@@ -158,7 +162,10 @@ export class MessageEncoder {
   }
 }
 
-/** Returns the schema to begin with. Ignores sample records with more fields than a registry accepts: they are rejected later. */
+/**
+ * Returns the initial schema. Ignores sample records with more fields than a registry accepts,
+ * because they are rejected later.
+ */
 function firstSchema(
   spec: StreamSpec,
   latest: StreamSchema | undefined,

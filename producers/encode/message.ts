@@ -1,4 +1,3 @@
-/** A record as it goes onto a topic. */
 export interface Message {
   readonly key: string;
   /** Framed Avro, or null for a delete. */
@@ -26,7 +25,7 @@ export function bytesOf({ key, value, headers }: Message): number {
 /** Size of a record batch without records. */
 export const EMPTY_BATCH_BYTES = 61;
 
-/** Returns the maximum size of a message in a record batch: lengths, times and offsets use five or ten bytes each. */
+/** Returns the maximum size in a record batch: lengths, times and offsets use five or ten bytes. */
 export function recordBytes(message: Message): number {
   const names = Object.keys(message.headers ?? {});
   const ofNames = names.reduce((bytes, name) => bytes + 2 * 5 + Buffer.byteLength(name), 0);

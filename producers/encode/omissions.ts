@@ -1,15 +1,12 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts';
 
-/**
- * Why the bytes of a record would be the same without one of its members: no field is called so, its field does not take the
- * value, or it is null.
- */
+/** Why the bytes of a record lack a member: it has no field, does not fit its field, or is null. */
 export type Omission = 'unknown' | 'misfit' | 'null' | 'unknown null';
 
-/** Of a record, and of each record within it: the members that its bytes do not hold, by their keys. */
+/** The omitted members of each record, nested records included, by key. */
 export type Omissions = ReadonlyMap<JsonObject, ReadonlyMap<string, Omission>>;
 
-/** The value with the members of some kinds dropped, or null; what is no record of the schema stays as it is. */
+/** Returns the value with some kinds of omitted members dropped or set to null. */
 export function reduced(
   value: JsonValue,
   omissions: Omissions,

@@ -3,7 +3,7 @@ import { exactLong } from '../../core/avro/exact-long.ts';
 import type { StreamSchema } from '../../core/avro/schema.ts';
 import { FRAME_BYTES } from '../../core/avro/wire-format.ts';
 
-/** Decodes framed messages of one schema; for the few that have to be looked into. */
+/** Decodes framed messages of one schema. Slow: used for few messages only. */
 export class RecordDecoder {
   readonly #type: avro.Type;
 

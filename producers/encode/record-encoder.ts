@@ -14,21 +14,21 @@ import { FieldFinder, KeyReader, unkeyed, type Found } from './key-of.ts';
 import type { Omission, Omissions } from './omissions.ts';
 import { isBlank, scalarEncoder, type ValueEncoder } from './scalar-encoder.ts';
 
-/** A record in Avro's binary form and its key, or what the schema lacks to take the record whole. */
+/** The Avro bytes and key of a record, or the drift if the schema cannot hold all of it. */
 export type Encoded =
   | { readonly key: string; readonly avro: ByteWriter; readonly drifts?: undefined }
   | { readonly drifts: readonly Drift[] };
 
-/** A record in Avro's binary form, its key, and what the schema could not take and the bytes do not hold. */
+/** The Avro bytes and the key of a record, and what the bytes lack. */
 export interface Discarded {
   readonly key: string;
   readonly avro: ByteWriter;
-  /** One for each value that is left out, so that a field of ten items may stand here ten times. */
+  /** One entry per omitted value, so one field may occur several times. */
   readonly discarded: readonly Drift[];
   readonly omissions: Omissions;
 }
 
-/** The values of one record, by the index of their field. */
+/** The values of one record, by field index. */
 interface Slots extends Pick<Found, 'values' | 'keys'> {
   readonly record: JsonObject;
   readonly fields: readonly { readonly isNullable: boolean }[];
@@ -37,8 +37,9 @@ interface Slots extends Pick<Found, 'values' | 'keys'> {
 }
 
 /**
- * Encodes the records of a stream by one schema, straight from parsed JSON to Avro bytes. Nothing is dropped: a key or a
- * value that the schema cannot take is reported as drift, and the caller encodes again with the evolved schema.
+ * Encodes parsed JSON records of a stream directly to Avro bytes of one schema. Never drops a
+ * value: it reports keys and values that do not fit as drift, and the caller encodes again with the
+ * evolved schema.
  */
 export class RecordEncoder {
   readonly schema: StreamSchema;
@@ -46,7 +47,7 @@ export class RecordEncoder {
   readonly #encode: ValueEncoder;
   readonly #keys: KeyReader;
   #drifts: Drift[] = [];
-  /** Of the record that is encoded now, where somebody asked for them. */
+  /** The omissions of the current record, if the caller requested them. */
   #omissions: Map<JsonObject, Map<string, Omission>> | undefined;
 
   constructor(schema: StreamSchema) {
@@ -56,9 +57,10 @@ export class RecordEncoder {
   }
 
   /**
-   * The bytes are valid until the next call.
+   * Encodes a record. The bytes are valid until the next call.
    *
-   * @throws UnkeyedRecordError when a field of the primary key is absent, null, blank or of another type.
+   * @throws UnkeyedRecordError if a field of the primary key is absent, null, blank or of another
+   * type.
    * @throws NestedTooDeeplyError
    */
   encode(record: JsonObject): Encoded {
@@ -67,7 +69,7 @@ export class RecordEncoder {
     return this.#drifts.length > 0 ? { drifts: this.#drifts } : { key, avro: this.#out };
   }
 
-  /** As {@link encode}, but what the schema cannot take is left out of the bytes and named. */
+  /** Encodes like {@link encode}, but omits and reports what does not fit the schema. */
   encodeDiscarding(record: JsonObject): Discarded {
     const omissions = (this.#omissions = new Map());
     const key = this.#encodeAll(record);
@@ -82,9 +84,9 @@ export class RecordEncoder {
   }
 
   /**
-   * The key that {@link encode} gives the record, without encoding it.
+   * Returns the key that {@link encode} gives the record, without encoding it.
    *
-   * @throws UnkeyedRecordError as {@link encode} does.
+   * @throws UnkeyedRecordError like {@link encode}.
    */
   keyOf(record: JsonObject): string {
     return this.#keys.keyOf(record);
@@ -120,11 +122,11 @@ export class RecordEncoder {
         if (isAbsent || field.encode(value, out)) continue;
         out.truncate(start);
         out.byte(0);
-        // What the items before the misfit lacked goes with the whole array.
+        // The array is omitted as a whole, so discard the drift of the items before the misfit.
         this.#drifts.length = driftsBefore;
         for (const inner of [...(this.#omissions?.keys() ?? [])].slice(omissionsBefore))
           this.#omissions?.delete(inner);
-        // What no double reproduces keeps its digits as text.
+        // A number that no double reproduces keeps its digits as text.
         const misfit = isLosslessNumber(value) ? value.value : value;
         this.#place(
           slots,
@@ -139,9 +141,10 @@ export class RecordEncoder {
   }
 
   /**
-   * Puts a value into the field of that name; where it is taken, under the name with `_` behind it, and so on; where there is
-   * none, it is drift. Only fields behind `after` are still to be encoded: variant fields are appended to the schema, so they
-   * come after the field whose misfits they take. A field of the key takes nothing that is not called so.
+   * Puts a value into the field of that name. If the field already has a value, tries the name with
+   * `_` appended, and so on. Reports drift if there is no such field. Only fields after `after` are
+   * not yet encoded: variant fields are appended to the schema, so they follow the field whose
+   * misfits they hold. A key field accepts only values of its own name.
    */
   #place(slots: Slots, name: string, value: NonNullable<JsonValue>, key: string, after = -1): void {
     const { record, fields, names, values, keys, path } = slots;
@@ -174,7 +177,7 @@ export class RecordEncoder {
     return type.type === 'array' ? this.#arrayEncoder(type, path) : scalarEncoder(type);
   }
 
-  /** An array fits as a whole or not at all: one item of another type makes the array a misfit. */
+  /** Rejects an array as a whole if one item has another type. */
   #arrayEncoder(type: AvroArray, path: readonly string[]): ValueEncoder {
     const encodeItem = this.#itemEncoder(type.items, path);
     return (array, out) => {

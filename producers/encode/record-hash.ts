@@ -2,19 +2,20 @@ import { hash } from 'node:crypto';
 import { splitNumber } from 'lossless-json';
 import { isLosslessNumber, withinStack, type JsonObject, type JsonValue } from '../../core/json.ts';
 
-/** 64 bits of a digest. The message header `hash` holds it. */
+/** 64 bits of a digest, as in the message header `hash`. */
 export type RecordHash = Buffer;
 
 export const RECORD_HASH_BYTES = 8;
 
 /**
- * Returns a hash that depends on every digit of a record, but not on the order of keys. Different records share a hash once in
- * 2^64. Topics keep hashes for years: a change of this function makes every record of every stream look changed.
+ * Returns a hash that depends on every digit of a record, but not on the order of keys. Two
+ * different records share a hash with a probability of 2^-64. Topics keep hashes for years: if this
+ * function changed, every record of every stream would look changed.
  *
  * @throws NestedTooDeeplyError
  */
 export function recordHash(record: JsonValue): RecordHash {
-  // A digest in a Buffer of its own takes longer to allocate than to compute; so it comes as a string, a byte a character.
+  // Allocating a Buffer for the digest takes longer than computing it, so it is a string of bytes.
   const digest = hash('sha256', canonicalText(record), 'binary');
   return Buffer.from(digest.slice(0, RECORD_HASH_BYTES), 'binary');
 }
@@ -23,7 +24,7 @@ function canonicalText(record: JsonValue): string {
   return withinStack(() => JSON.stringify(ordered(record)));
 }
 
-/** The first item of an array says what the value was. For an object it is the digest of its keys. */
+/** First item of an array: the type of the value. For an object it is the digest of its keys. */
 const ARRAY = 0;
 const INTEGER = 1;
 const DECIMAL = 2;
@@ -31,13 +32,13 @@ const DECIMAL = 2;
 type Ordered = null | boolean | number | string | Ordered[];
 
 /**
- * The value without objects and big integers, so that the engine's `JSON.stringify` writes it in one go: that and the
- * remembered order of keys make a hash cost little more than the JSON text alone.
+ * Returns the value without objects and big integers, so the engine's `JSON.stringify` writes it at
+ * once. With the cached order of keys, a hash costs little more than the JSON text alone.
  */
 function ordered(value: JsonValue): Ordered {
   switch (typeof value) {
     case 'number':
-      // The engine writes integers from 2^53 on with fewer digits than their value has.
+      // The engine writes integers from 2^53 on with fewer digits than they have.
       return Number.isInteger(value) && !Number.isSafeInteger(value) ? [INTEGER, digits(value)] : value;
     case 'bigint':
       return Number.isSafeInteger(Number(value)) ? Number(value) : [INTEGER, value.toString()];
@@ -54,7 +55,7 @@ function digits(integer: number): string {
   return BigInt(integer).toString();
 }
 
-/** One text for each number, however the source writes it. */
+/** Returns the same text for each spelling of a number. */
 function decimal(text: string): string {
   const { sign, digits, exponent } = splitNumber(text);
   return `${sign}${digits}e${exponent}`;
@@ -75,15 +76,15 @@ function orderedObject(object: JsonObject): Ordered[] {
 }
 
 interface KeyOrder {
-  /** As they stand in the object. */
+  /** In the order of the object. */
   readonly keys: readonly string[];
-  /** By UTF-16 code unit, which no locale changes. */
+  /** By UTF-16 code unit, independent of the locale. */
   readonly sorted: readonly string[];
-  /** Of the sorted keys. */
+  /** Digest of the sorted keys. */
   readonly digest: string;
 }
 
-/** The records of a list have few shapes, and sorting thirty keys takes as long as all the rest. */
+/** The records of a list have few shapes, and sorting thirty keys doubles the cost of a hash. */
 const remembered: (KeyOrder | undefined)[] = new Array<undefined>(256).fill(undefined);
 
 function keyOrder(keys: readonly string[]): KeyOrder {

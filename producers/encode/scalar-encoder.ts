@@ -5,18 +5,17 @@ import { reproducedBy, type JsonValue } from '../../core/json.ts';
 import { wellFormed } from '../../core/well-formed.ts';
 import { parseDate, parseInstant } from './instant.ts';
 
-/** Writes a value that is not null; false, with nothing written, if the value does not fit the type. */
+/** Writes a non-null value. Writes nothing and returns false if it does not fit the type. */
 export type ValueEncoder = (value: NonNullable<JsonValue>, out: ByteWriter) => boolean;
 
 const INT64_MIN = -(2n ** 63n);
 const INT64_MAX = 2n ** 63n - 1n;
 
-/** The encoder of a scalar or logical type. */
 export function scalarEncoder(type: AvroScalar | AvroLogical): ValueEncoder {
   return encoders[typeof type === 'string' ? type : type.logicalType];
 }
 
-/** `""` where no text is wanted means that there is no value: ChartMogul sends it for blank numbers. */
+/** Whether the value is `""` in a field that is not text: ChartMogul sends it for blank numbers. */
 export function isBlank(type: AvroScalar | AvroLogical, value: JsonValue): boolean {
   return value === '' && type !== 'string' && !(typeof type === 'object' && type.logicalType === 'json');
 }
@@ -78,13 +77,13 @@ function encodeParsed(
   return true;
 }
 
-/** The integer that a text stands for, such as `42` or `42.0`. */
+/** Parses a text such as `42` or `42.0`. */
 export function integerOfText(text: string): bigint | undefined {
   const match = /^(-?\d{1,20})(?:\.0+)?$/.exec(text);
   return match?.[1] === undefined ? undefined : BigInt(match[1]);
 }
 
-/** The double that reproduces the value, or undefined if none does. */
+/** Returns the double that reproduces the value exactly, or undefined if none does. */
 function numberOf(value: JsonValue): number | undefined {
   if (typeof value === 'number') return value;
   if (typeof value === 'bigint') return BigInt(Number(value)) === value ? Number(value) : undefined;

@@ -3,7 +3,7 @@ import { RecordError } from '../../core/errors.ts';
 import { isJsonObject, jsonText, type JsonValue } from '../../core/json.ts';
 import { recordHash, type RecordHash } from './record-hash.ts';
 
-/** Returns the hash of a list entry. Uses the field names alone if the record is nested too deeply. */
+/** Returns the hash of a list entry, or that of its field names if it is nested too deeply. */
 export function hashOf(value: JsonValue): RecordHash {
   try {
     return recordHash(value);
@@ -13,7 +13,7 @@ export function hashOf(value: JsonValue): RecordHash {
   }
 }
 
-/** Returns the JSON text of a list entry, or that of its field names if the record is nested too deeply. */
+/** Returns the JSON text of a list entry, or that of its field names if it is nested too deeply. */
 export function textOf(value: JsonValue): string {
   try {
     return jsonText(value);
@@ -23,10 +23,10 @@ export function textOf(value: JsonValue): string {
   }
 }
 
-/** A longer key is replaced by its digest: a dead letter can be truncated, its key cannot. */
+/** A longer key is replaced by its digest, because a dead letter's key cannot be truncated. */
 const MAX_KEY_BYTES = 8 * 1024;
 
-/** Returns the key of a record on the dead-letter topic. A record without a usable key is identified by its hash. */
+/** Returns the key of a record on the dead-letter topic. The hash replaces an unusable key. */
 export function deadLetterKeyOf(stream: string, key: string | undefined, hash: RecordHash): string {
   const isLong = key !== undefined && Buffer.byteLength(key) > MAX_KEY_BYTES;
   return `${stream}|${isLong ? digestOf('sha256', key) : (key ?? hash.toString('hex'))}`;

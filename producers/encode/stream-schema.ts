@@ -8,10 +8,12 @@ import { inferSchema } from './infer-schema.ts';
 import type { StreamSpec } from '../chartmogul/streams.ts';
 
 /**
- * The schema that a run begins with: the schema file and what earlier runs learnt. A stream without a schema file has that of
- * the registry, or one made of the records of its first pages.
+ * Returns the schema that a run begins with: the schema file, extended by earlier runs.
+ * For a stream without a schema file, returns the registry's schema, or one inferred from the first
+ * pages.
  *
- * @throws ConfigError for another primary key than the topic's; UnexpectedAnswerError when no record of the sample has a usable key.
+ * @throws ConfigError if the topic has another primary key; UnexpectedAnswerError if no record of
+ * the sample has a usable key.
  */
 export function streamSchema(
   { name, primaryKey }: Pick<StreamSpec, 'name' | 'primaryKey'>,

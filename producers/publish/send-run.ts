@@ -11,14 +11,14 @@ import { RecordEncoder } from '../encode/record-encoder.ts';
 import { runRecord } from '../report/run-record.ts';
 import type { StreamCounts } from '../report/stream-counts.ts';
 
-/** The stream with a record for each run and stream. */
+/** The stream that holds a record for each run and stream. */
 export const RUNS = 'runs';
 
 const DEADLINE_MS = 5_000;
 
 /**
- * Sends what the streams of a run did to the stream `runs`. Uses a signal of its own, so that a stopped run is recorded too. A
- * failure is only logged.
+ * Sends the results of a run to the stream `runs`, one record per stream. Uses its own signal, so a
+ * stopped run is also recorded. Only logs a failure.
  */
 export async function sendRun(
   settings: Settings,

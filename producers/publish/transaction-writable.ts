@@ -25,17 +25,18 @@ export interface TransactionWritableOptions {
 type Callback = (error?: Error | null) => void;
 
 /**
- * Writes pages to Kafka, several to a transaction, together with the checkpoint after the last of them. A transaction starts
- * only when it is full by bytes or pages, when its first page has waited long enough, or at the end, so it is open for
- * milliseconds. The write that fills a transaction calls back after the commit: a slow broker slows down the reader, and
- * memory holds one transaction.
+ * Writes pages to Kafka, several per transaction, together with the checkpoint after the last of
+ * them. A transaction starts only when it is full by bytes or pages, when its first page has waited
+ * long enough, or at the end, so it stays open for milliseconds. The write that fills a transaction
+ * calls back after the commit, so a slow broker slows down the reader, and memory holds one
+ * transaction.
  */
 export class TransactionWritable extends Writable {
   readonly #options: Required<TransactionWritableOptions>;
   #messages: Message[] = [];
   #deadLetters: Message[] = [];
   #bytes = 0;
-  /** Dead letters fill a transaction too. They are no bytes of the stream's topic. */
+  /** Dead letters also fill a transaction, but do not count as bytes of the stream's topic. */
   #deadLetterBytes = 0;
   #pages = 0;
   #hasVisits = false;
@@ -76,7 +77,7 @@ export class TransactionWritable extends Writable {
     this.#pages++;
   }
 
-  /** A plan alone commits nothing: it goes with the page after it. */
+  /** Ignores a plan, which is committed only with the page after it. */
   get #isEmpty(): boolean {
     return this.#pages === 0 && !this.#hasVisits;
   }
@@ -87,7 +88,7 @@ export class TransactionWritable extends Writable {
 
   override _destroy(error: Error | null, callback: Callback): void {
     clearTimeout(this.#age);
-    // Waits for a transaction in progress, so that nothing is sent after the stream has ended.
+    // Waits for the transaction in progress, so that nothing is sent after the stream has ended.
     this.#committing.then(
       () => callback(error),
       () => callback(error),

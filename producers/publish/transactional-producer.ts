@@ -6,15 +6,16 @@ import { isTooLargeForKafka, kafkaError } from '../../core/kafka/kafka-error.ts'
 import { ownMessageLimit, type MessageLimit } from '../../core/kafka/message-limits.ts';
 import { EMPTY_BATCH_BYTES, recordBytes, type Message, type TopicMessages } from '../encode/message.ts';
 
-/** How long the broker keeps the transaction of a dead producer open. */
+/** Time after which the broker aborts the transaction of a dead producer. */
 const TRANSACTION_TIMEOUT_MS = 30_000;
 
-/** One request to Kafka; a message alone may be larger. */
+/** Maximum size of one request to Kafka. A single message may be larger. */
 const MAX_REQUEST_BYTES = 512 * 1024;
 
 /**
- * The producer of one stream: each commit is one Kafka transaction, all of it or nothing. Its transactional id is the
- * stream's, so connecting ends what an earlier producer of the stream left open, and shuts that producer out.
+ * Sends the messages of one stream. Each commit is one Kafka transaction. The transactional id
+ * belongs to the stream: connecting aborts the open transaction of the stream's earlier producer
+ * and fences it.
  */
 export class TransactionalProducer {
   readonly #settings: Pick<Settings, 'kafka'>;
@@ -29,7 +30,7 @@ export class TransactionalProducer {
     this.#settings = settings;
     this.#messageLimit = messageLimit;
     this.#producer = createKafka(settings.kafka, 'produce', {
-      // A transaction often has to wait some milliseconds for the marks of the one before.
+      // A transaction often has to wait some milliseconds for the markers of the previous one.
       retry: { initialRetryTime: 10, multiplier: 1.5, retries: 20, maxRetryTime: 5_000 },
     }).producer({
       transactionalId: `${settings.topicPrefix}produce.${stream}`,
@@ -41,7 +42,11 @@ export class TransactionalProducer {
     });
   }
 
-  /** Connects, and fences the previous producer of the stream. @throws ServiceUnavailableError, ServiceRefusedError */
+  /**
+   * Connects and fences the previous producer of the stream.
+   *
+   * @throws ServiceUnavailableError, ServiceRefusedError
+   */
   static async connect(
     settings: Pick<Settings, 'kafka' | 'topicPrefix'>,
     stream: string,
@@ -61,8 +66,9 @@ export class TransactionalProducer {
   }
 
   /**
-   * Sends all messages in one transaction, those of a topic in their order. When it fails, the outcome may be unknown: the
-   * producer is of no further use, and the topic `checkpoints` tells the next one.
+   * Sends all messages in one transaction, and keeps the order within each topic. If it fails, the
+   * outcome may be unknown. The producer is then unusable, and the next one reads the topic
+   * `checkpoints`.
    *
    * @throws FencedError, ServiceUnavailableError, ServiceRefusedError
    */
@@ -102,7 +108,7 @@ export class TransactionalProducer {
   }
 }
 
-/** The messages in pieces that a broker takes at a time: all of a piece may go into one record batch. */
+/** Splits messages into requests that a broker accepts even as a single record batch. */
 function* inRequests(messages: readonly Message[], maxBytes: number): Generator<KafkaMessage[]> {
   let part: KafkaMessage[] = [];
   let partBytes = EMPTY_BATCH_BYTES;
@@ -123,7 +129,7 @@ function* inRequests(messages: readonly Message[], maxBytes: number): Generator<
   if (part.length > 0) yield part;
 }
 
-/** Whether a broker has fenced the producer, at any depth of the wrapped errors of kafkajs. */
+/** Whether a broker has fenced the producer, at any depth of kafkajs's wrapped errors. */
 function isFenced(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const type = 'type' in error ? error.type : undefined;

@@ -4,7 +4,7 @@ import { StreamCounts } from './stream-counts.ts';
 
 type Counter = readonly [name: string, help: string, of: (counts: StreamCounts) => number];
 
-/** Counters over all runs of a process, without the prefix `chartmogul_produce_`. They never decrease within a run. */
+/** Counters over all runs of a process, without the prefix `chartmogul_produce_`. */
 const counters: readonly Counter[] = [
   ['requests_total', 'Requests to the API, including retries', ({ requests }) => requests],
   ['retries_total', 'Requests that were retried after a failure', ({ retries }) => retries],
@@ -34,11 +34,11 @@ interface StreamHistory {
   latest: StreamCounts;
   /** The last run before the latest that ended. */
   ended: StreamCounts | undefined;
-  /** The last run before the latest that read the stream to its end. */
+  /** The last run before the latest that read the whole stream. */
   done: StreamCounts | undefined;
 }
 
-/** Prometheus metrics of a producer process, with the label `stream`. Counters add up over its runs. */
+/** Prometheus metrics of a producer process by stream. Counters add up over its runs. */
 export class ProducerMetrics {
   readonly registry = new Registry();
   readonly #streams = new Map<string, StreamHistory>();
@@ -73,7 +73,7 @@ export class ProducerMetrics {
     );
   }
 
-  /** Switches to the live counts of the next run. The run before it is over, whether it ended or not. */
+  /** Switches to the live counts of the next run. The previous one counts as over in any case. */
   follow(counts: readonly StreamCounts[]): void {
     for (const count of counts) {
       const history = this.#streams.get(count.stream);

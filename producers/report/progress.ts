@@ -4,7 +4,10 @@ import { drawLive, liveLines } from '../../core/terminal/live-lines.ts';
 import { fitRows, progressRows } from '../../core/terminal/progress-lines.ts';
 import { requestsPerSecond, type StreamCounts } from './stream-counts.ts';
 
-/** Draws the progress of a run at the bottom of a terminal, five times per second; `stop` removes it. Does nothing if `out` is no terminal. */
+/**
+ * Draws the progress of a run at the bottom of a terminal, five times per second, until `stop`
+ * removes it. Does nothing if `out` is no terminal.
+ */
 export function startProgress(
   counts: readonly StreamCounts[],
   out: NodeJS.WriteStream,
@@ -14,8 +17,8 @@ export function startProgress(
 }
 
 /**
- * Returns a line for each stream in progress, then a line for the whole run. If not all fit, the streams that began first are
- * shown. One row of the terminal stays free for the cursor.
+ * Returns a line for each stream in progress, then a line for the whole run. If not all fit, the
+ * streams that began first are shown. One row of the terminal stays free for the cursor.
  */
 export function progressLines(
   counts: readonly StreamCounts[],
@@ -63,7 +66,7 @@ function rateText({ state, records, startedAtMs }: StreamCounts, nowMs: number):
   return `${grouped(Math.round(records / Math.max(1, (nowMs - startedAtMs) / 1000)))}/s`;
 }
 
-/** `3 of 25 streams done, 1 failed  12,345 records  37.2 requests/s  1:05` */
+/** Returns `3 of 25 streams done, 1 failed  12,345 records  37.2 requests/s  1:05`. */
 function runLine(counts: readonly StreamCounts[], nowMs: number): string {
   const known = counts.filter(({ isAbsent }) => !isAbsent);
   const done = known.filter(({ state }) => state === 'done').length;

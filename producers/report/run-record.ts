@@ -2,7 +2,7 @@ import { messageOf } from '../../core/errors.ts';
 import type { JsonObject } from '../../core/json.ts';
 import { requestsPerSecond, type StreamCounts } from './stream-counts.ts';
 
-/** Returns what a run did with one stream, as a record of the stream `runs` (`schemas/runs.avsc`). `run` is the run's UUID. */
+/** Returns what a run did with one stream, as a record of the stream `runs`. `run` is a UUID. */
 export function runRecord(run: string, counts: StreamCounts): JsonObject {
   const { requests, seconds, startedAtMs } = counts;
   return {
@@ -34,7 +34,7 @@ export function runRecord(run: string, counts: StreamCounts): JsonObject {
   };
 }
 
-/** A stopped stream may have the signal's reason as its failure. It still counts as stopped. */
+/** Counts a stopped stream as stopped, even if its failure is the signal's reason. */
 function outcomeOf({ isAbsent, state, failure }: StreamCounts): 'done' | 'failed' | 'stopped' | 'absent' {
   if (isAbsent) return 'absent';
   if (state === 'stopped') return 'stopped';

@@ -51,10 +51,11 @@ const omittedInOrder = [
 ];
 
 /**
- * Returns a table with a line for each stream of the account and a total, followed by lines about new fields, discarded
- * values, dead letters and failures.
+ * Returns a table with a line for each stream of the account and a total, followed by lines about
+ * new fields, discarded values, dead letters and failures.
  *
- * @param width of the terminal. To fit it, the table omits columns, those with only zeros first, and then shortens numbers.
+ * @param width of the terminal. To fit it, the table omits columns, those with only zeros first,
+ * and then shortens numbers.
  */
 export function runSummary(counts: readonly StreamCounts[], width = Infinity): string {
   const shown = counts.filter(({ isAbsent }) => !isAbsent);
@@ -141,7 +142,7 @@ function newFieldLines(counts: readonly StreamCounts[]): string[] {
     });
 }
 
-/** `omitted in mode discard: 3 of customers, 1 of plans` */
+/** Returns a line such as `omitted in mode discard: 3 of customers, 1 of plans`. */
 function countLine(title: string, counts: readonly StreamCounts[], of: SummaryColumn['of']): string[] {
   const parts = counts
     .filter((count) => of(count) > 0)

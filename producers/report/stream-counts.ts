@@ -1,12 +1,12 @@
 export type StreamState = 'waiting' | 'reading' | 'deleting' | 'done' | 'failed' | 'stopped';
 
-/** A field that was added to the schema: its full name (`line_items.vat`) and type (`long`), never a value. */
+/** A field that was added to the schema: full name (`line_items.vat`) and type, never a value. */
 export interface NewField {
   readonly field: string;
   readonly type: string;
 }
 
-/** What one stream did in a run. Counted live, for the progress, the summary, the metrics and the run's record. */
+/** Live counts of one stream in a run, for the progress, summary, metrics and its record. */
 export class StreamCounts {
   readonly stream: string;
   readonly topic: string;
@@ -15,7 +15,6 @@ export class StreamCounts {
   retries = 0;
   /** Answers with status 429 or 503. */
   rateLimited = 0;
-  /** Records read. */
   records = 0;
   /** Records that the topic did not hold. */
   new = 0;
@@ -23,13 +22,12 @@ export class StreamCounts {
   changed = 0;
   unchanged = 0;
   deleted = 0;
-  /** Records on the dead-letter topic instead of the stream's own, sent there by this run or an earlier one. */
+  /** Records on the dead-letter topic, sent there by this run or an earlier one. */
   deadLettered = 0;
   /** Fields or values omitted in mode `discard`. */
   discarded = 0;
   /** Committed messages on the stream's own topic. */
   messages = 0;
-  /** Bytes of these messages. */
   bytes = 0;
   /** Whether the run resumed an interrupted one. */
   isResumed = false;
@@ -40,7 +38,7 @@ export class StreamCounts {
   denied = 0;
   /** Whether the account lacks the stream, and no earlier run has read it. */
   isAbsent = false;
-  /** Why the stream counts as absent; undefined for an optional stream, which most accounts lack. */
+  /** Why the stream counts as absent; undefined for an optional stream. */
   absence: string | undefined = undefined;
   state: StreamState = 'waiting';
   /** When the stream began, in milliseconds since 1970; 0 while it waits. */

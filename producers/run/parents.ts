@@ -14,8 +14,8 @@ export interface Parents {
 }
 
 /**
- * Reads the parents from their own topic, after their stream has been produced. The topic holds all of them, even if it took
- * several runs. Uses about 150 bytes for each.
+ * Reads the parents from their topic after their stream has been produced. The topic holds all of
+ * them, even if several runs read them. Uses about 150 bytes for each.
  */
 export async function readParents(
   admin: KafkaAdmin,
@@ -55,7 +55,6 @@ export async function readParents(
   return { keys, hashes };
 }
 
-/** Returns the error of a stream whose parent stream failed. */
 export function parentFailed(parentStream: string): ParentFailedError {
   return new ParentFailedError(`${parentStream} was not read to its end, so its child lists cannot be read`);
 }

@@ -18,9 +18,10 @@ import { TransactionWritable } from '../publish/transaction-writable.ts';
 import { Visits } from './visits.ts';
 
 /**
- * Reads one stream to its end: pages → records → Avro → topic. Back pressure runs from Kafka to the HTTP socket: until a
- * transaction is committed, one or two pages wait, and the next is not requested. However the reading ends, the pages that were
- * read are committed, so that the next run resumes there.
+ * Reads one stream to its end: pages → records → Avro → topic. Back pressure runs from Kafka to the
+ * HTTP socket: while a transaction commits, one or two pages wait and the next is not requested.
+ * However the reading ends, the pages read so far are committed, so that the next run resumes
+ * there.
  *
  * @throws the errors of reading, encoding and committing; the signal's reason.
  */
@@ -102,7 +103,7 @@ export async function produceStream(
     },
   });
   counts.state = 'reading';
-  // The signal ends the source, not the pipeline, so that the pages that were read are committed.
+  // The signal ends the source, not the pipeline, so the pages read so far are committed.
   await pipeline(
     Readable.from(counted, { objectMode: true, highWaterMark: 1 }),
     (source: AsyncIterable<SourceEvent>) => {
@@ -141,8 +142,8 @@ interface Reading {
 }
 
 /**
- * Notes that the account lacks a stream. Nothing is deleted for it. It is a failure if the stream was named by `--streams`, or
- * if an earlier run has read it.
+ * Records that the account lacks a stream. Deletes nothing for it. It is a failure if `--streams`
+ * names the stream or an earlier run has read it.
  *
  * @throws AccessDeniedError, StreamNotFoundError
  */
@@ -187,7 +188,7 @@ function observerOf(counts: StreamCounts, reading: Reading): StreamObserver {
   };
 }
 
-/** Counts pages. Ends if the reading fails, and keeps the error, so that the pages before it are committed. */
+/** Counts pages. If the reading fails, ends and keeps the error, so earlier pages are committed. */
 async function* countPages(
   events: AsyncIterable<SourceEvent>,
   counts: StreamCounts,

@@ -20,14 +20,14 @@ import { failureOf } from './stream-failure.ts';
 import { TransactionalProducer } from '../publish/transactional-producer.ts';
 
 /**
- * Runs one pass over the streams, all at the same time. A stream that fails does not affect the others; a rejected key stops
- * them all. Nothing is written before every service has answered. When the signal aborts, each stream commits the pages that
- * it has read, and the next pass resumes there.
+ * Runs one pass over the streams concurrently. A stream that fails does not affect the others; a
+ * rejected key stops them all. Nothing is written before every service has answered. When the
+ * signal aborts, each stream commits the pages that it has read, and the next pass resumes there.
  *
  * @param onBegin receives the live counts.
  * @returns the counts of each stream, in the order given.
- * @throws ConfigError, ServiceUnavailableError, ServiceRefusedError before any stream begins; RunActiveError if another run
- *   is active on one of the streams.
+ * @throws ConfigError, ServiceUnavailableError, ServiceRefusedError before any stream begins;
+ * RunActiveError if another run is active on one of the streams.
  */
 export async function produce(
   settings: Settings,
@@ -68,7 +68,7 @@ async function produceStreams(
     ]);
     const isTakingOver = options.isTakingOver === true;
     claim = await RunClaim.acquire(admin, settings, { names, isTakingOver }, signal);
-    // Connecting aborts the open transactions of earlier producers, so it comes before anything is read back.
+    // Connecting aborts open transactions of earlier producers, so it precedes reading the topics.
     const written = [
       ...names.map((name) => topicOf(topicPrefix, name)),
       checkpointsTopic(topicPrefix),
@@ -106,7 +106,7 @@ async function produceStreams(
   }
 }
 
-/** Fails the run if the server has none of the streams: the address is wrong, or the key has lost all access. */
+/** Fails the run if the server has no stream: a wrong address, or a key without any access. */
 function doubtAbsence({ chartmogul }: Settings, counts: readonly StreamCounts[]): void {
   const reason = counts.find(({ absence }) => absence !== undefined)?.absence;
   if (reason === undefined || !counts.every(({ isAbsent }) => isAbsent)) return;
@@ -125,7 +125,7 @@ function failAll(counts: readonly StreamCounts[], failure: Error): void {
   logger.error({ reason: failure.message }, 'run failed');
 }
 
-/** Checks key and address before anything else, so that a mistyped command does not end a run that works. */
+/** Checks key and address first, so that a mistyped command does not end a working run. */
 async function refusalOf(client: ChartMogulClient, signal: AbortSignal): Promise<EtlError | undefined> {
   try {
     await client.ping();
@@ -137,7 +137,7 @@ async function refusalOf(client: ChartMogulClient, signal: AbortSignal): Promise
   }
 }
 
-/** Records the failure of the run, if the topic of runs exists. A run that is active reports its streams itself. */
+/** Records the failure, if the topic of runs exists. An active run reports its streams itself. */
 async function recordRefusal(
   admin: KafkaAdmin,
   settings: Settings,
@@ -151,7 +151,11 @@ async function recordRefusal(
   if (!(await RunClaim.isHeld(admin, topicPrefix, names))) await sendRun(settings, run, counts);
 }
 
-/** Waits for all connections, so that all can be closed. @throws ServiceUnavailableError, ServiceRefusedError */
+/**
+ * Waits for all connections, so that all can be closed.
+ *
+ * @throws ServiceUnavailableError, ServiceRefusedError
+ */
 async function connectProducers(
   settings: Settings,
   specs: readonly StreamSpec[],

@@ -3,15 +3,14 @@ import type { KeyTable } from '../state/key-table.ts';
 import type { Parents } from './parents.ts';
 import type { SourceConnections } from './source-connections.ts';
 
-/** Options of a run. */
 export interface RunOptions {
-  /** Names the run, in checkpoints and in the stream `runs`. */
+  /** Identifies the run in checkpoints and in the stream `runs`. */
   readonly run: string;
-  /** Sends every record, even if it did not change. */
+  /** Sends every record, even if unchanged. */
   readonly isFull: boolean;
-  /** Deletes any number of records that are gone from the source. */
+  /** Allows deleting any number of records that are gone from the source. */
   readonly isMassDeleteAllowed: boolean;
-  /** Streams named by `--streams`. If the account lacks one of them, it fails. */
+  /** Streams named by `--streams`, which fail if the account lacks them. */
   readonly asked?: ReadonlySet<string>;
   /** Ends a run that is active on the same streams. */
   readonly isTakingOver?: boolean;

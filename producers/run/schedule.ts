@@ -6,13 +6,13 @@ import { duration } from '../../core/settings/setting-values.ts';
 
 /** Decides when the runs of a long-running process begin. */
 export interface Schedule {
-  /** Returns the time of the first run. */
+  /** Returns when the first run begins. */
   first(now: Date): Date;
-  /** Returns the time of the next run. Runs never overlap, and missed runs are not repeated. */
+  /** Returns when the next run begins. Runs never overlap, and missed runs are not repeated. */
   next(begun: Date, now: Date): Date;
 }
 
-/** Repeats a run at an interval from start to start; the first run begins at once. @throws ConfigError */
+/** Starts a run at every interval, the first one at once. @throws ConfigError */
 export function everySchedule(text: string): Schedule {
   const periodMs = duration('--every', text);
   return {
@@ -21,7 +21,7 @@ export function everySchedule(text: string): Schedule {
   };
 }
 
-/** Runs at the times of a cron expression, in UTC. @throws ConfigError */
+/** Starts runs at the times of a cron expression in UTC. @throws ConfigError */
 export function cronSchedule(text: string): Schedule {
   let cron: Cron;
   try {
@@ -40,8 +40,8 @@ export function cronSchedule(text: string): Schedule {
 }
 
 /**
- * Runs at the times of the schedule until the signal aborts, which also ends the current run. If a run fails because a service
- * is unavailable, logs the error and waits for the next run.
+ * Runs at the times of the schedule until the signal aborts, which also ends the current run. Logs
+ * the error and waits for the next run if a service is unavailable.
  *
  * @throws errors that a later run cannot recover from.
  */
@@ -68,7 +68,7 @@ export async function runOnSchedule(
   }
 }
 
-/** Timers hold at most 24 days, so a longer wait is split. */
+/** Timers hold at most 24 days, so longer waits are split. */
 const LONGEST_TIMER_MS = 86_400_000;
 
 async function waitUntil(at: Date, signal: AbortSignal): Promise<void> {

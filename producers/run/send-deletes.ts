@@ -14,7 +14,7 @@ import type { StreamCounts } from '../report/stream-counts.ts';
 import type { TransactionalProducer } from '../publish/transactional-producer.ts';
 import type { Visits } from './visits.ts';
 
-/** Messages of one transaction of deletes. */
+/** Maximum number of messages per transaction of deletes. */
 const DELETES_OF_A_TRANSACTION = 5_000;
 
 export interface DeleteOptions {
@@ -25,17 +25,17 @@ export interface DeleteOptions {
   readonly counts: StreamCounts;
   readonly observer: RequestObserver;
   readonly tracker: CheckpointTracker;
-  /** Whether this run resumed another one: it has not seen all pages, so it does not know what is missing. */
+  /** Whether this run resumed another and has not seen all pages, so missing keys are unknown. */
   readonly isResumed: boolean;
-  /** Set if the stream was read by its parents. */
+  /** Set if the stream is read by its parents. */
   readonly visits: Visits | undefined;
 }
 
 /**
- * Ends a run that has read everything. Sends a tombstone for each key that is proved to be gone, records the keys that are
- * missing for the first time, and completes the checkpoint.
+ * Ends a run that has read everything. Sends a tombstone for each key that is proved to be gone,
+ * records keys that are missing for the first time, and completes the checkpoint.
  *
- * @throws MassDeleteError, and what looking up and committing throw.
+ * @throws MassDeleteError, and the errors of reading and committing.
  */
 export async function sendDeletes(options: DeleteOptions): Promise<void> {
   const { context, spec, state, producer, counts, tracker, isResumed } = options;
@@ -43,7 +43,8 @@ export async function sendDeletes(options: DeleteOptions): Promise<void> {
   const topic = checkpointsTopic(context.settings.topicPrefix);
   const { tombstones, checkpoints } = isComplete
     ? await findDeletes(options).catch(async (error: unknown) => {
-        // Everything was read. A run that resumed this one would not know which keys two runs have missed.
+        // Everything was read. A run that resumed this one would not know which keys two runs have
+        // missed.
         if (error instanceof MassDeleteError && spec.deletes.proof === 'twice')
           await producer.commit([{ topic, messages: tracker.complete() }]);
         throw error;
@@ -52,7 +53,7 @@ export async function sendDeletes(options: DeleteOptions): Promise<void> {
   for (let start = 0; start < tombstones.length; start += DELETES_OF_A_TRANSACTION) {
     const messages = tombstones.slice(start, start + DELETES_OF_A_TRANSACTION);
     await producer.commit([{ topic: counts.topic, messages }]);
-    // Streams with these records as parents ask which of them are alive.
+    // Streams with these records as parents read which of them are alive.
     for (const { key } of messages) state.keys.delete(key);
     counts.deleted += messages.length;
     counts.messages += messages.length;
@@ -65,7 +66,10 @@ interface Deletes {
   readonly checkpoints: readonly Message[];
 }
 
-/** Two consecutive complete runs have to miss a key, so a run that cannot decide resets the count. */
+/**
+ * Resets the count, because two consecutive complete runs must miss a key and this one cannot
+ * decide.
+ */
 function forgetMissing({ spec, state }: DeleteOptions): Deletes {
   const checkpoints = [...state.missing].map((key) => missingMessage(spec.name, key, false));
   return { tombstones: [], checkpoints };
@@ -82,9 +86,9 @@ async function findDeletes(options: DeleteOptions): Promise<Deletes> {
       // A stream with one record can lose only earlier forms of it.
       isMassDeleteAllowed: context.options.isMassDeleteAllowed || spec.deletes.proof === 'single',
     });
-  // If two runs have to miss a key, the first may miss any number: it deletes none of them.
+  // If two runs must miss a key, the first may miss any number, because it deletes none of them.
   if (spec.deletes.proof !== 'twice') refuseMany(vanished.length);
-  // What a run that was interrupted met in between is not known.
+  // An interrupted run may have seen any of these keys.
   const missedBefore = options.isResumed ? new Set<string>() : missing;
   const verdicts = await prove(spec.deletes, vanished, { client, registry, observer, missing: missedBefore });
   refuseMany(verdicts.filter(({ verdict }) => verdict === 'gone').length);
@@ -101,7 +105,7 @@ async function findDeletes(options: DeleteOptions): Promise<Deletes> {
 }
 
 async function findUnseen({ context, spec, state: { keys } }: DeleteOptions): Promise<Vanished[]> {
-  // An earlier form of the only record is deleted only once the record itself is there.
+  // An earlier form of the only record is deleted only after the record itself has been read.
   const isNoneSeen = spec.deletes.proof === 'single' && keys.unseen === keys.size;
   if (keys.unseen === 0 || isNoneSeen) return [];
   const isValueWanted = spec.deletes.proof === 'look-up' && spec.deletes.mergedInto !== undefined;
@@ -125,8 +129,8 @@ function tombstone({ key, mergedInto }: Verdict): Message {
 }
 
 /**
- * Records a key that is missing for the first time. Forgets a key that came back, that is gone for good, or that an interrupted
- * run may have seen.
+ * Records a key that is missing for the first time. Forgets a key that came back, that is gone, or
+ * that an interrupted run may have seen.
  */
 function missingMessages(
   stream: string,

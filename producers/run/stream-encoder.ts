@@ -35,22 +35,22 @@ export interface StreamEncoderOptions extends Omit<MessageEncoderOptions, 'messa
   readonly signal?: AbortSignal;
 }
 
-/** Dead letters of a run that are logged one by one. The summary has their number. */
+/** Number of dead letters per run that are logged individually. The summary has the total. */
 const MAX_LOGGED_DEAD_LETTERS = 10;
 
-/** Size of the sample from which the schema of a stream without a schema file is inferred. */
+/** Number of records from which the schema of a stream without a schema file is inferred. */
 const SAMPLE_RECORDS = 400;
 const SAMPLE_PAGES = 20;
 
 /**
- * Turns the records of one stream into messages, but only new and changed records. A record that cannot become a message
+ * Converts new and changed records of one stream to messages. A record that cannot become a message
  * becomes a dead letter.
  */
 export class StreamEncoder {
   readonly #options: StreamEncoderOptions & MessageEncoderOptions;
   #encoder: MessageEncoder | undefined;
   #loggedDeadLetters = 0;
-  /** Dead letters of this run. Lists overlap, and a record counts once. */
+  /** Dead letters of this run. Lists overlap, so each record counts once. */
   readonly #rejected = new Set<string>();
 
   constructor(options: StreamEncoderOptions) {
@@ -58,7 +58,8 @@ export class StreamEncoder {
   }
 
   /**
-   * Registers the schema. A stream whose schema is inferred waits for its first pages, and so does one that the account may lack.
+   * Registers the schema. Streams with an inferred schema, and streams that the account may lack,
+   * wait for their first pages.
    *
    * @throws IncompatibleSchemaError, ServiceUnavailableError, ServiceRefusedError
    */
@@ -68,7 +69,7 @@ export class StreamEncoder {
       this.#encoder = await MessageEncoder.create(this.#options, []);
   }
 
-  /** A stage of `pipeline`: encodes the pages and passes on all other events. */
+  /** Encodes the pages and passes on all other events. A stage of `pipeline`. */
   async *encode(events: AsyncIterable<SourceEvent>): AsyncGenerator<EncodedEvent, void, undefined> {
     let waiting: SourceEvent[] = [];
     for await (const event of events) {
@@ -87,7 +88,7 @@ export class StreamEncoder {
     return records === 0 || records >= SAMPLE_RECORDS || pages.length >= SAMPLE_PAGES;
   }
 
-  /** Returns false if the signal aborted during a long page: the next run reads the page again. */
+  /** Returns false if the signal aborted during a long page. The next run reads the page again. */
   async *#encodeAll(events: readonly SourceEvent[]): AsyncGenerator<EncodedEvent, boolean, undefined> {
     for (const event of events) {
       const encoded = event.kind === 'page' ? await this.#encodePage(event, events) : event;
@@ -110,7 +111,7 @@ export class StreamEncoder {
         if (signal?.aborted === true) return undefined;
       }
       const record = identify(read, page.list, encoder.records, this.#options);
-      // Lists overlap, and rows move while they are read: a record counts once.
+      // Lists overlap and rows move while they are read, so each record counts once.
       const isRepeated = record.key !== undefined && keys.isSeen(record.key);
       if (!isRepeated) counts.records++;
       try {
@@ -161,7 +162,7 @@ export class StreamEncoder {
     return message;
   }
 
-  /** Returns undefined for a record that the dead-letter topic holds: it is counted, and not sent again. */
+  /** Returns undefined for a record that the dead-letter topic holds, which is only counted. */
   #reject(error: RecordError, value: JsonValue, { key, hash }: Identified, page: Page): Message | undefined {
     const { spec, deadLetters, discarded, keys, counts, topicPrefix, messageLimit } = this.#options;
     const deadLetterKey = new HashedKey(deadLetterKeyOf(spec.name, key?.value, hash));

@@ -16,8 +16,9 @@ interface Suspicion {
 }
 
 /**
- * The visits to the parents of one stream in one run. A visit is recorded when its list ends. If a child is missing, the visit
- * is recorded only after the fate of the child is decided, so that no interruption can lose the suspicion.
+ * The visits to the parents of one stream in one run. A visit is recorded when its list ends. If a
+ * child is missing, the visit is recorded only after the fate of the child is decided, so that no
+ * interruption can lose the suspicion.
  */
 export class Visits {
   readonly #stream: string;
@@ -43,7 +44,10 @@ export class Visits {
     return this.#parents?.keys ?? [];
   }
 
-  /** Sets the living parents. Returns how many are due: all, or those that changed or were not visited since the last full refresh. */
+  /**
+   * Sets the living parents. Returns how many are due: all, or those that changed or were not
+   * visited since the last full refresh.
+   */
   begin(parents: Parents): number {
     this.#parents = parents;
     const due = this.due();
@@ -71,7 +75,7 @@ export class Visits {
     return this.#isAll || this.#state.visits.compare(parent, token) !== 'unchanged';
   }
 
-  /** A stage of `pipeline`. Holds back the end of a visit if the list lacked children that the topic holds. */
+  /** Holds back the end of a visit if its list lacked known children. A stage of `pipeline`. */
   async *settle(events: AsyncIterable<EncodedEvent>): AsyncGenerator<EncodedEvent, void, undefined> {
     for await (const event of events)
       if (event.kind !== 'visit-end' || !this.#isSuspicious(event.visit)) yield event;
@@ -88,11 +92,11 @@ export class Visits {
     return keys.has(key) && !keys.isSeen(key);
   }
 
-  /** Returns the children that no list had, including those of parents that are gone. */
+  /** Returns the children that no list had, including those of deleted parents. */
   vanished(): Vanished[] {
     const { children } = this.#state;
-    // If a parent was deleted during the run, its children may have moved to a parent that was visited earlier.
-    // They count as children of a living parent, and the next run decides.
+    // The children of a parent that was deleted during the run may have moved to a parent that was
+    // visited earlier. They count as children of a living parent, and the next run decides.
     const ofLiving = [...this.#suspicions].flatMap(([parent, { keys }]) =>
       keys
         .filter((key) => this.#isMissing(key))
@@ -106,7 +110,7 @@ export class Visits {
     return [...ofLiving, ...orphans];
   }
 
-  /** Returns the checkpoint messages of the held-back visits. A parent with an undecided child is visited again. */
+  /** Returns checkpoints of the held-back visits. An undecided child makes its parent due again. */
   messages(undecided: ReadonlySet<string>): Message[] {
     return [...this.#suspicions].map(([parent, { token }]) =>
       visitMessage(this.#stream, parent, undecided.has(parent) ? null : token),

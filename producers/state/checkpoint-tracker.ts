@@ -4,7 +4,7 @@ import { checkpointMessage, visitMessage, type Checkpoint } from './checkpoint.t
 import type { ListProgress, SourceEvent, SourceList } from '../chartmogul/source-list.ts';
 import type { Message } from '../encode/message.ts';
 
-/** Cursors are opaque and may expire, so a run that was interrupted longer ago than this starts from the beginning. */
+/** Cursors may expire: a run that was interrupted earlier than this starts from the beginning. */
 const RESUMABLE_MS = 24 * 3_600_000;
 
 const DAY_MS = 86_400_000;
@@ -19,8 +19,8 @@ export interface RunStart {
 }
 
 /**
- * Returns the checkpoint that a run begins with: that of an interrupted run, or a new one. A full refresh begins with the first
- * run after `fullRoundDays`, and with every run that sends all records.
+ * Returns the checkpoint that a run begins with: that of an interrupted run, or a new one. The
+ * first run after `fullRoundDays`, and every run that sends all records, begins a full refresh.
  */
 export function beginCheckpoint(
   previous: Checkpoint | undefined,
@@ -47,8 +47,9 @@ export function beginCheckpoint(
 }
 
 /**
- * A run that has read everything but is not complete cannot be resumed, because deletes need a run that has seen all pages.
- * Neither can a run whose lists have changed: earlier versions read lists in slices, which may have missed records.
+ * Rejects a run that has read everything but is not complete, because deletes need a run that has
+ * seen all pages. Also rejects a run with other lists: earlier versions read lists in slices, which
+ * may have missed records.
  */
 function isResumable(previous: Checkpoint, { nowMs, isFull, isListed }: RunStart): boolean {
   const isRecent = nowMs - previous.startedAtMs < RESUMABLE_MS && nowMs >= previous.startedAtMs;
@@ -58,12 +59,12 @@ function isResumable(previous: Checkpoint, { nowMs, isFull, isListed }: RunStart
   return !previous.isComplete && isRecent && !isAllRead && areListed && (!isFull || previous.isFull);
 }
 
-/** Returns the token of a visit. It changes with the parent's record and with every full refresh. */
+/** Returns the token of a visit, which changes with the parent's record and every full refresh. */
 export function visitToken(parentHash: RecordHash, round: number): RecordHash {
   return hash('sha256', Buffer.concat([parentHash, Buffer.from(String(round))]), 'buffer').subarray(0, 8);
 }
 
-/** Keeps the checkpoint of a stream in step with the pages that go into its transactions. */
+/** Keeps the checkpoint of a stream consistent with the pages in its transactions. */
 export class CheckpointTracker {
   readonly #stream: string;
   readonly #slices: Map<string, ListProgress>;
@@ -103,7 +104,7 @@ export class CheckpointTracker {
     }
   }
 
-  /** Returns the messages for the topic `checkpoints` that belong to the events since the last call. */
+  /** Returns the messages for the topic `checkpoints` for the events since the last call. */
   take(): Message[] {
     const messages = [...this.#visits, checkpointMessage(this.#stream, this.#checkpoint)];
     this.#visits = [];

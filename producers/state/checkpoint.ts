@@ -3,7 +3,7 @@ import type { RecordHash } from '../encode/record-hash.ts';
 import type { ListProgress } from '../chartmogul/source-list.ts';
 import type { Message } from '../encode/message.ts';
 
-/** The durable progress of a stream: what the topic `checkpoints` holds under the stream's name. */
+/** The durable progress of a stream, stored on the topic `checkpoints` under the stream's name. */
 export interface Checkpoint {
   /** The run that wrote it. */
   readonly run: string;
@@ -17,12 +17,12 @@ export interface Checkpoint {
   /** Pages and records of this run so far. */
   readonly pages: number;
   readonly records: number;
-  /** Pages of the last complete run, for a measure of progress. */
+  /** Pages of the last complete run, used to estimate progress. */
   readonly expectedPages: number | undefined;
   readonly slices: ReadonlyMap<string, ListProgress>;
 }
 
-/** Keys of the topic `checkpoints`: one for the stream, one for each visited parent, one for each key that was missed once. */
+/** Keys of the topic `checkpoints`: of a stream, of a visited parent, of a key missed once. */
 export const checkpointKey = {
   ofStream: (stream: string) => stream,
   ofVisit: (stream: string, parent: string) => `${stream}|visit|${parent}`,
@@ -54,7 +54,7 @@ export function checkpointMessage(stream: string, checkpoint: Checkpoint): Messa
   };
 }
 
-/** Returns the checkpoint of a visit. The token is the whole value, because there is one for every parent. */
+/** Returns the checkpoint of a visit. The value is only the token, as there is one per parent. */
 export function visitMessage(stream: string, parent: string, token: RecordHash | null): Message {
   return { key: checkpointKey.ofVisit(stream, parent), value: token };
 }
@@ -67,7 +67,7 @@ export function missingMessage(stream: string, key: string, isMissing: boolean):
   };
 }
 
-/** Returns undefined for a text that no version of this program wrote. The stream is then read from its start. */
+/** Returns undefined for a foreign text. The stream is then read from its start. */
 export function parseCheckpoint(text: string): Checkpoint | undefined {
   let json: JsonValue;
   try {

@@ -3,32 +3,32 @@ import type { Key } from './key-table.ts';
 
 /** Ids of children and of parents count from 1. */
 const NONE = 0;
-/** All columns and texts grow by chunks of this size, so nothing is copied and no part of note is ever held twice. */
+/** Columns and texts grow by chunks, so growing copies nothing and needs no second buffer. */
 const COLUMN_BITS = 12;
 const COLUMN_CHUNK = 2 ** COLUMN_BITS;
-/** A place in the texts is 32 bits: 18 of the chunk, 14 within it. */
+/** A position in the texts has 32 bits: 18 for the chunk, 14 within it. */
 const TEXT_BITS = 14;
 const TEXT_CHUNK_BYTES = 2 ** TEXT_BITS;
 const MAX_TEXT_CHUNKS = 2 ** (32 - TEXT_BITS);
-/** As the length of a text: the length is in the four bytes that follow. */
+/** Marks a long text, whose length is in the four bytes that follow. */
 const LONG_TEXT = 0xff;
 
-/** A slot is two words: an id, or NONE, and the hash. */
+/** A slot is two words: an id or NONE, and the hash. */
 const SLOT_WORDS = 2;
 const SEGMENTS = 256;
 const MIN_SLOTS = 4;
 /** With a higher load, the lookup of a missing key would be slow. */
 const MAX_LOAD = 0.85;
-/** All segments are about equally full: just after growing, an id takes 8 bytes × GROWTH / MAX_LOAD = 11.8 bytes. */
+/** Segments fill evenly: just after growing, an id uses 8 × GROWTH / MAX_LOAD = 11.8 bytes. */
 const GROWTH = 1.25;
 
 /**
- * Maps a key to its parent, and notes whether the parent is alive. In addition to the text of its key, a child uses 26 to 30
- * bytes and a parent 18 to 21, from fifty thousand on.
+ * Maps a key to its parent, and records whether the parent is alive. In addition to the text of its
+ * key, a child uses 26 to 30 bytes and a parent 18 to 21, from fifty thousand on.
  *
- * The table holds the text of a child's key, but only 64 bits of the SHA-256 of a parent's. Among ten million parents the odds
- * that any two share them are 3 in a million. Such a pair shares one list, and is alive if either is. A parent remains when its
- * last child has moved.
+ * The table holds the text of a child's key, but only 64 bits of the SHA-256 of a parent's. Among
+ * ten million parents the probability that any two share them is 3 in a million. Such a pair shares
+ * one list, and is alive if either is. A parent remains after its last child has moved.
  */
 export class ChildTable {
   readonly #children = new Index();
@@ -41,10 +41,10 @@ export class ChildTable {
   readonly #parents = new Index();
   readonly #secondWords = new Column();
   readonly #firstChild = new Column();
-  /** A bit a parent. */
+  /** One bit per parent. */
   readonly #living = new Column();
 
-  /** Children. */
+  /** Number of children. */
   get size(): number {
     return this.#children.size;
   }
@@ -60,7 +60,7 @@ export class ChildTable {
   /**
    * Puts a key under a parent. A later call for the same key moves it.
    *
-   * @throws RangeError when the texts of all keys come to more than 4 GB
+   * @throws RangeError if the texts of all keys exceed 4 GB.
    */
   set(key: Key, parent: Key): void {
     const child = this.#claimChild(HashedKey.of(key));
@@ -81,7 +81,7 @@ export class ChildTable {
     return keys;
   }
 
-  /** Notes that a parent is alive, whether it has children or not. */
+  /** Records that a parent is alive, whether it has children or not. */
   live(parent: string): void {
     const id = this.#claimParent(parent);
     this.#living.set(id >>> 5, this.#living.get(id >>> 5) | (1 << (id & 31)));
@@ -102,7 +102,7 @@ export class ChildTable {
     const hash = wordOf(digest, 0);
     const known = this.#children.find(hash, (child) => this.#texts.isAt(this.#places.get(child), text));
     if (known !== NONE) return known;
-    // The text comes first: if there is no room for it, the table stays as it was.
+    // Add the text first, so that the table stays unchanged if there is no room for it.
     const place = this.#texts.add(text);
     const child = this.#children.add(hash);
     this.#places.set(child, place);
@@ -140,7 +140,7 @@ export class ChildTable {
   }
 }
 
-/** A number of 32 bits with a sign (others would be objects to the engine) for each id; 0 until it is set. */
+/** A signed 32-bit number for each id, 0 by default. The engine stores others as objects. */
 class Column {
   readonly #chunks: Int32Array[] = [];
 
@@ -159,17 +159,17 @@ class Column {
   }
 }
 
-/** Texts as UTF-8, each behind its length; a text lies in one chunk, which for a very long one is larger than others. */
+/** UTF-8 texts, each after its length in one chunk. A very long text has a larger chunk. */
 class Texts {
   readonly #chunks: Buffer[] = [];
-  /** Bytes used of the last chunk. */
+  /** Bytes used in the last chunk. */
   #used = TEXT_CHUNK_BYTES;
 
   get bytes(): number {
     return this.#chunks.reduce((sum, { byteLength }) => sum + byteLength, 0);
   }
 
-  /** @throws RangeError when there is no room left */
+  /** @throws RangeError if there is no room left. */
   add(text: Buffer): number {
     const { length } = text;
     const isLong = length >= LONG_TEXT;
@@ -177,7 +177,7 @@ class Texts {
     if (this.#used + needed > TEXT_CHUNK_BYTES) {
       if (this.#chunks.length === MAX_TEXT_CHUNKS)
         throw new RangeError('child table: the texts of the keys come to more than 4 GB');
-      // Slow, that is not from Node's pool: the chunk would hold on to what else is in it.
+      // A buffer from Node's pool would retain the other contents of the pool.
       this.#chunks.push(Buffer.allocUnsafeSlow(Math.max(TEXT_CHUNK_BYTES, needed)));
       this.#used = 0;
     }
@@ -212,12 +212,12 @@ class Texts {
   }
 }
 
-/** Gives out ids, and finds them by 32 bits of a hash: open addressing, in segments that grow one at a time. */
+/** Assigns ids and finds them by 32 bits of a hash: open addressing in growing segments. */
 class Index {
   readonly #segments = Array.from({ length: SEGMENTS }, () => new Segment());
   #size = 0;
 
-  /** Also the last id. */
+  /** Returns the number of ids, which is the last id. */
   get size(): number {
     return this.#size;
   }
@@ -226,19 +226,19 @@ class Index {
     return this.#segments.reduce((sum, { words }) => sum + words.byteLength, 0);
   }
 
-  /** The id with this hash of which `isIt` is true, or none. */
+  /** Returns the id with this hash for which `isIt` is true, or NONE. */
   find(hash: number, isIt: (id: number) => boolean): number {
     return this.#segmentOf(hash).find(hash, isIt);
   }
 
-  /** A new id, even where there is one with this hash. */
+  /** Returns a new id, even if another one has this hash. */
   add(hash: number): number {
     this.#segmentOf(hash).add(hash, ++this.#size);
     return this.#size;
   }
 
   #segmentOf(hash: number): Segment {
-    // There is a segment for every byte.
+    // Every byte has a segment.
     return this.#segments[hash & (SEGMENTS - 1)] as Segment;
   }
 }
@@ -282,7 +282,10 @@ class Segment {
     words[slot + 1] = hash;
   }
 
-  /** In proportion, not by remainder: so a segment may have any number of slots. The byte that tells the segment is left out. */
+  /**
+   * Maps a hash to a slot in proportion, not by remainder, so a segment may have any number of
+   * slots. Leaves out the byte that selects the segment.
+   */
   #slotOf(hash: number): number {
     return Math.floor(((hash >>> 8) / 2 ** 24) * (this.words.length / SLOT_WORDS)) * SLOT_WORDS;
   }

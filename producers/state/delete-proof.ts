@@ -30,7 +30,7 @@ export interface ProofContext {
   readonly missing: ReadonlySet<string>;
 }
 
-/** Decides which vanished records are gone. @throws the errors of `get`, except StreamNotFoundError. */
+/** Decides which vanished records are gone. @throws the errors of `get` but StreamNotFoundError. */
 export async function prove(
   proof: DeleteProof,
   vanished: readonly Vanished[],
@@ -66,7 +66,7 @@ async function lookUp(
   return limit.map(vanished, async (record) => {
     const { key, parent } = record;
     const path = addressOf(proof.path, 'key', key);
-    // The answer of a different address would prove nothing.
+    // The answer of another address would prove nothing.
     if (path === undefined) return missedTwice(record, { missing });
     try {
       await client.get(path, proof.query, observer);
@@ -102,7 +102,10 @@ async function valuesOf(
   return Array.isArray(values) ? values.filter((text): text is string => typeof text === 'string') : [];
 }
 
-/** Returns the record that now has an external id of the vanished one, which was then merged and not deleted. */
+/**
+ * Returns the record that now has an external id of the vanished one. The vanished record was then
+ * merged, not deleted.
+ */
 async function findMergedInto(
   client: ChartMogulClient,
   { path, listKey, field, filter }: MergeLookup,

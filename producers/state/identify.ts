@@ -25,14 +25,14 @@ export interface IdentifyOptions {
   readonly isFull: boolean;
 }
 
-/** Returns the key and the hash with which a run sends a list entry, or the reason why the entry cannot become a message. */
+/** Returns the key and hash of a list entry, or why the entry cannot become a message. */
 export function identify(
   read: JsonValue,
   list: SourceList,
   encoder: RecordEncoder,
   { spec, mode, keys, isFull }: IdentifyOptions,
 ): Identified {
-  // The hash covers the record as it was read: a key that the list adds is none of its values.
+  // The hash covers the record as it was read, without a key that the list adds.
   let hash = hashOf(read);
   let key: HashedKey<string> | undefined;
   try {

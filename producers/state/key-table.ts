@@ -1,48 +1,50 @@
 import { HashedKey, wordOf } from '../encode/hashed-key.ts';
 import type { RecordHash } from '../encode/record-hash.ts';
 
-/** A key, with its digest if that is known. */
+/** A key, with its digest if known. */
 export type Key = string | Buffer | HashedKey;
 
 /** How a record compares with the topic. */
 export type Change = 'new' | 'changed' | 'unchanged';
 
-/** The state of a slot is the lowest byte of its first word. A dead slot keeps its key, which can live again. */
+/** A slot's state is the lowest byte of its first word. A dead slot keeps its key for later. */
 const STATE_MASK = 0xff;
 const EMPTY = 0;
 const DEAD = 1;
 const UNSEEN = 2;
 const SEEN = 3;
 
-/** In words of 32 bits: 24 bits of the fingerprint and the state, 32 bits of the fingerprint, 64 bits of record hash. */
+/** 32-bit words: 24 bits of fingerprint and the state, 32 of fingerprint, 64 of record hash. */
 const SLOT_WORDS = 4;
 /** The first byte of a fingerprint selects the segment, so a slot does not hold it. */
 const SEGMENTS = 256;
 const MIN_SLOTS = 8;
 /** With a higher load, the lookup of a missing key would be slow. */
 const MAX_LOAD = 0.85;
-/** All segments are about equally full: just after growing, a key takes 16 bytes × GROWTH / MAX_LOAD = 23.5 bytes. */
+/** Segments fill evenly: just after growing, a key uses 16 × GROWTH / MAX_LOAD = 23.5 bytes. */
 const GROWTH = 1.25;
 
 /**
- * Maps a key to the hash of the record that the topic holds, and notes whether this run has seen the key. Uses 19 to 24 bytes
- * per key from ten thousand keys on. Grows one segment at a time, so it never holds a large part twice.
+ * Maps a key to the hash of its record on the topic, and records whether this run has seen the key.
+ * Uses 19 to 24 bytes per key from ten thousand keys on. Grows one segment at a time, so it never
+ * holds a large part twice.
  *
- * The table holds only 64 bits of a key's SHA-256. Among ten million keys the odds that any two share them are 3 in a million.
- * Such a pair shares an entry: both look changed in every run and are sent again, which gives the same rows; and if one of the
- * two vanishes from the source, the run does not notice.
+ * The table holds only 64 bits of a key's SHA-256. Among ten million keys the probability that any
+ * two share them is 3 in a million. Such a pair shares an entry. Both look changed in every run and
+ * are sent again, which gives the same rows. If one of the two vanishes from the source, the run
+ * does not notice.
  */
 export class KeyTable {
   readonly #segments = Array.from({ length: SEGMENTS }, () => new Segment());
   #size = 0;
   #unseen = 0;
 
-  /** Live keys. */
+  /** Number of live keys. */
   get size(): number {
     return this.#size;
   }
 
-  /** Live keys that this run has not seen. */
+  /** Number of live keys that this run has not seen. */
   get unseen(): number {
     return this.#unseen;
   }
@@ -53,9 +55,9 @@ export class KeyTable {
   }
 
   /**
-   * Notes that the topic holds this record of the key. A new key is unseen.
+   * Records that the topic holds this record of the key. A new key is unseen.
    *
-   * @throws RangeError for a hash of fewer than 8 bytes
+   * @throws RangeError for a hash of fewer than 8 bytes.
    */
   set(key: Key, hash: RecordHash): void {
     const [first, second] = [hash.readInt32LE(0), hash.readInt32LE(4)];
@@ -70,7 +72,7 @@ export class KeyTable {
     segment.words[slot + 3] = second;
   }
 
-  /** Notes that the topic holds a tombstone of the key. */
+  /** Records that the topic holds a tombstone of the key. */
   delete(key: Key): void {
     const { segment, slot, state } = this.#find(key);
     if (state < UNSEEN) return;
@@ -82,7 +84,7 @@ export class KeyTable {
   /**
    * Compares a record with the one on the topic. Changes nothing.
    *
-   * @throws RangeError for a hash of fewer than 8 bytes
+   * @throws RangeError for a hash of fewer than 8 bytes.
    */
   compare(key: Key, hash: RecordHash): Change {
     const [first, second] = [hash.readInt32LE(0), hash.readInt32LE(4)];
@@ -96,7 +98,7 @@ export class KeyTable {
     return this.#find(key).state >= UNSEEN;
   }
 
-  /** Notes that this run has seen the key. Does nothing for a missing key. */
+  /** Records that this run has seen the key. Does nothing for a missing key. */
   see(key: Key): void {
     const { segment, slot, state } = this.#find(key);
     if (state !== UNSEEN) return;
@@ -104,12 +106,11 @@ export class KeyTable {
     this.#unseen--;
   }
 
-  /** False for a key that is not there. */
+  /** Returns false for a missing key. */
   isSeen(key: Key): boolean {
     return this.#find(key).state === SEEN;
   }
 
-  /** Marks all keys as unseen. */
   unseeAll(): void {
     for (const segment of this.#segments) segment.unseeAll();
     this.#unseen = this.#size;
@@ -123,14 +124,14 @@ export class KeyTable {
 
   #locate(key: Key): { segment: Segment; digest: string } {
     const { digest } = HashedKey.of(key);
-    // There is a segment for every byte.
+    // Every byte has a segment.
     return { segment: this.#segments[digest.charCodeAt(0)] as Segment, digest };
   }
 }
 
 /**
- * Open addressing with linear probing. A slot is the index of its first word. A key's fingerprint is bytes 0 to 7 of its
- * digest; byte 0, which selects the segment, gives way to the state.
+ * Open addressing with linear probing. A slot is the index of its first word. A key's fingerprint
+ * is bytes 0 to 7 of its digest. The state replaces byte 0, which selects the segment.
  */
 class Segment {
   words = new Int32Array(MIN_SLOTS * SLOT_WORDS);
@@ -145,12 +146,12 @@ class Segment {
     this.words[slot] = (this.#word(slot) & ~STATE_MASK) | state;
   }
 
-  /** The slot of the key, or the empty one where it would go. */
+  /** Returns the slot of the key, or the empty slot for it. */
   find(digest: string): number {
     return this.#probe(wordOf(digest, 0), wordOf(digest, 4));
   }
 
-  /** The slot of the key, which becomes its own if it had none. Slots found before may have moved. */
+  /** Returns the slot of the key, and adds the key if it is missing. May move other slots. */
   claim(digest: string): number {
     const [high, low] = [wordOf(digest, 0), wordOf(digest, 4)];
     let slot = this.#probe(high, low);
@@ -173,7 +174,7 @@ class Segment {
   #probe(high: number, low: number): number {
     const { words } = this;
     const slots = words.length / SLOT_WORDS;
-    // In proportion, not by remainder: so a segment may have any number of slots.
+    // In proportion, not by remainder, so a segment may have any number of slots.
     let slot = Math.floor(((low >>> 0) / 2 ** 32) * slots) * SLOT_WORDS;
     while (this.state(slot) !== EMPTY) {
       if (words[slot + 1] === low && ((this.#word(slot) ^ high) & ~STATE_MASK) === 0) return slot;
@@ -183,7 +184,7 @@ class Segment {
     return slot;
   }
 
-  /** Drops dead slots, so after many deletes the segment may even shrink. */
+  /** Drops dead slots, so a segment may shrink after many deletes. */
   #grow(): void {
     const old = this.words;
     let live = 0;

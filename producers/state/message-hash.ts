@@ -14,7 +14,7 @@ const allOmitted: Kinds = { unknown: 'drop', misfit: 'drop', null: 'drop', 'unkn
 /** In every mode, a null without a field is not in the bytes. */
 const unknownNull: Kinds = { 'unknown null': 'drop' };
 
-/** Earlier runs may have hashed the record when it had nothing to omit: the field of a misfit was null, or absent. */
+/** An earlier run may have hashed the record with nothing omitted: a misfit was null or absent. */
 const discardedEarlier: readonly Kinds[] = [
   allOmitted,
   { unknown: 'drop', 'unknown null': 'drop', misfit: 'null' },
@@ -31,10 +31,11 @@ export interface MessageHashOptions {
 }
 
 /**
- * Returns the hash of the record's message: that of the record, or in mode `discard` that of the part which is sent.
+ * Returns the hash of the record's message: that of the record, or in mode `discard` that of the
+ * part that is sent.
  *
- * If the topic holds the same message under a hash of an earlier run or of another mode, it returns that hash. So neither an
- * omitted member nor a null without a field causes a new message.
+ * If the topic holds the same message under a hash of an earlier run or another mode, returns that
+ * hash. So neither an omitted member nor a null without a field causes a new message.
  *
  * @param whole the record's own hash.
  * @throws RecordError if the record cannot become a message.

@@ -10,7 +10,7 @@ import type { RecordHash } from '../encode/record-hash.ts';
 import { parseCheckpoint, parseCheckpointKey, type Checkpoint } from './checkpoint.ts';
 import { messageHeaders } from '../encode/message.ts';
 
-/** What earlier runs left in the topics about a stream. It is stored nowhere else. */
+/** What earlier runs left in the topics about a stream. Nothing else stores it. */
 export interface StreamState {
   /** The keys on the topic, with the hashes of their records. */
   readonly keys: KeyTable;
@@ -21,7 +21,7 @@ export interface StreamState {
   readonly visits: KeyTable;
   /** Keys that the last complete run did not see. */
   readonly missing: Set<string>;
-  /** Whether an earlier run has read the stream: the topic has records, or a run was complete. */
+  /** Whether an earlier run has read the stream: the topic has records, or a run completed. */
   readonly hasBeenRead?: boolean;
 }
 
@@ -35,10 +35,9 @@ export interface KnownState {
   readonly unreadable: ReadonlyMap<string, Error>;
 }
 
-/** Stands for a missing hash. The record is sent again when a run sees it. */
+/** Represents a missing hash. A run sends the record again when it sees it. */
 const UNKNOWN_HASH: RecordHash = Buffer.alloc(8);
 
-/** Reads what earlier runs left in the topics. */
 export async function readBack(
   admin: KafkaAdmin,
   settings: Settings,
@@ -69,7 +68,7 @@ export async function readBack(
     onUnreadable: (topic, error) => {
       const stream = ours.get(topic);
       if (stream !== undefined) unreadable.set(stream, error);
-      // Topics that all streams share must be readable.
+      // All streams need the shared topics, so these must be readable.
       return stream !== undefined;
     },
   });

@@ -23,7 +23,7 @@ export interface VanishedOptions {
   readonly isValueWanted: boolean;
 }
 
-/** Reads the stream's topic again to find the vanished keys: the key table knows only their number. */
+/** Reads the stream's topic again to find the vanished keys. The key table only counts them. */
 export async function findVanished(
   admin: KafkaAdmin,
   settings: Settings,
@@ -78,8 +78,8 @@ export async function findUnseenVisits(
 }
 
 /**
- * Rejects a large share of deletes at once, because the source may have sent an incomplete list. A single record may always be
- * deleted, unless MASS_DELETE_PERCENT is 0.
+ * Rejects a large share of deletes at once, because the source may have sent an incomplete list.
+ * Always allows deleting a single record, unless MASS_DELETE_PERCENT is 0.
  *
  * @throws MassDeleteError
  */

@@ -10,6 +10,8 @@ import { topLevelTokens } from './lexer.ts';
 // the rest from the engine's own parse of the statement.
 
 /**
+ * Checks that a statement stays in the database.
+ *
  * @param preparation the session settings that affect parsing.
  * @param isReadOnly whether the statement may only read.
  * @throws ClickHouseException unless the text is exactly one statement that stays in the database.
@@ -44,7 +46,9 @@ export async function confine(
     );
 }
 
-/** Before the format, our INSERTs have only names: such a head needs no second parse. */
+/**
+ * Returns whether the head of an INSERT has only names, as ours do: it then needs no second parse.
+ */
 export function isPlainInsert(head: string): boolean {
   return (
     /^\s*INSERT\s+INTO\s+(?!(TABLE\s+)?FUNCTION\b)[\w\s.,()`="{}:'*-]*$/i.test(head) && !head.includes('--')
@@ -52,8 +56,9 @@ export function isPlainInsert(head: string): boolean {
 }
 
 /**
- * VALUES may contain expressions, which the check of the statement does not see. The engine must
- * read data as literals only if an expression in it could read a file.
+ * Returns settings that make the engine read data as literals; empty unless an expression in the
+ * data could read a file. VALUES may contain expressions, which the check of the statement does not
+ * see.
  */
 export async function literalsOnly(path: string): Promise<string> {
   let tail = '';
@@ -76,8 +81,8 @@ function namesFile(canonical: string): boolean {
 }
 
 /**
- * `SETTINGS disk = disk(type = web, …)`: the tree omits settings, and the engine makes the disk
- * early.
+ * Returns whether a statement makes a disk: `SETTINGS disk = disk(type = web, …)`. The tree omits
+ * settings, and the engine makes the disk early.
  */
 function makesDisk(canonical: string): boolean {
   const tokens = [...topLevelTokens(canonical, Infinity)];
@@ -94,7 +99,7 @@ function denied(what: string): ClickHouseException {
   );
 }
 
-/** The error without the query that this module ran. */
+/** Throws the error without the query that this module ran. */
 function plainly(error: unknown): never {
   const { exceptionCode, exceptionName, message } = ClickHouseException.from(error);
   throw new ClickHouseException(

@@ -1,4 +1,4 @@
-/** The Content-Type of a ClickHouse output format, as the real server names it. */
+/** Returns the Content-Type of a ClickHouse output format, as the real server names it. */
 export function contentType(format: string): string {
   const isBinary =
     /^(RowBinary|Native|Parquet|Arrow|ORC|Avro|Protobuf|MsgPack|CapnProto|BSON|Npy|RawBLOB)/i.test(format);

@@ -19,11 +19,10 @@ interface Result extends QueryCounts {
 export interface Engine {
   readonly version: string;
   /**
-   * Runs the statements one after the other in a session of their own, so that settings, parameters and temporary
-   * tables end with it. The result is the last statement's.
+   * Runs the statements one after the other in a session of their own, so that settings, parameters
+   * and temporary tables end with it. Returns the result of the last statement.
    *
-   * @param format of the output, where the statement names none.
-   *
+   * @param format of the output, if the statement names none.
    * @throws ClickHouseException
    */
   run(statements: readonly string[], format?: string): Promise<Result>;
@@ -32,14 +31,15 @@ export interface Engine {
 }
 
 /**
- * ClickHouse as a library (chdb) on a folder, which no other process may have open.
+ * Opens ClickHouse as a library (chdb) on a folder, which no other process may have open.
  *
- * @param grants of the user that runs all statements; those that confine it to its folder unless given.
+ * @param grants of the user that runs all statements; by default they confine it to its folder.
  * @throws LocalServiceError if it is not installed, or another process uses the folder.
  */
 export async function openEngine(folder: string, grants?: readonly string[]): Promise<Engine> {
   const { Session, drainPending } = await loadChdb();
-  // The engine lives as long as one session does; with this one open, further ones cost a fraction of a millisecond.
+  // The engine lives as long as one session; with this one open, others cost a fraction of a
+  // millisecond.
   const config = writeEngineConfig('config', grants);
   const connectionArgs = ['--timezone=UTC', `--config-file=${config}`];
   const anchor = openFirst(() => new Session(folder, { connectionArgs }), folder);
@@ -75,7 +75,9 @@ export async function openEngine(folder: string, grants?: readonly string[]): Pr
   };
 }
 
-/** The engine silently ignores a configuration file that it does not find. */
+/**
+ * Checks the confinement: the engine silently ignores a configuration file that it does not find.
+ */
 async function proveConfinement(run: Engine['run']): Promise<void> {
   const refusal = await run(["SELECT * FROM file('config/config.xml', 'LineAsString')"]).catch(
     (error: unknown) => error,
@@ -101,7 +103,7 @@ function openFirst<T>(open: () => T, folder: string): T {
   try {
     return open();
   } catch (error) {
-    // The engine says why on stderr only; nearly always it is the lock.
+    // The engine reports the reason only on stderr; nearly always it is the lock.
     const cure = 'if another process has it open, stop that one first';
     throw new LocalServiceError(`ClickHouse cannot open ${resolve(folder)}: ${cure} (${messageOf(error)})`, {
       cause: error,

@@ -10,10 +10,12 @@ export class ClickHouseException extends Error {
     this.exceptionName = exceptionName;
   }
 
-  /** The engine's own errors read `Code: 60. DB::Exception: Table … does not exist. (UNKNOWN_TABLE)`. */
+  /**
+   * Parses the engine's errors: `Code: 60. DB::Exception: Table … does not exist. (UNKNOWN_TABLE)`.
+   */
   static from(error: unknown): ClickHouseException {
     if (error instanceof ClickHouseException) return error;
-    // The whole text with its line breaks: the client decides how to show it.
+    // Keep the whole text with its line breaks: the client decides how to show it.
     const text = (error instanceof Error ? error.message : String(error)).trim();
     const code = Number(/^Code: (\d+)\./.exec(text)?.[1] ?? 1_002);
     const name = /\(([A-Z][A-Z0-9_]+)\)$/.exec(text)?.[1] ?? 'UNKNOWN_EXCEPTION';
@@ -30,7 +32,7 @@ export class ClickHouseException extends Error {
   }
 }
 
-/** As the real server maps them; what is in none of the lists is a 500. */
+/** The real server's HTTP statuses; an error in none of the lists is a 500. */
 const statuses: readonly (readonly [number, ReadonlySet<string>])[] = [
   [
     400,

@@ -8,7 +8,7 @@ export interface Token {
   readonly end: number;
 }
 
-/** The tokens, in the order in which they are tried. */
+/** The tokens, in the order in which the pattern tries them. */
 const lexeme = new RegExp(
   [
     String.raw`(?<blank>\s+|--[^\n]*|#[ !][^\n]*|/\*[\s\S]*?(?:\*/|$))`,
@@ -21,7 +21,7 @@ const lexeme = new RegExp(
 );
 
 /**
- * The tokens of a query down to `maxDepth` brackets (0: outside all). Lazy: nothing is read ahead.
+ * Yields the tokens of a query down to `maxDepth` brackets (0: outside all). Reads nothing ahead.
  */
 export function* topLevelTokens(sql: string, maxDepth = 0): Generator<Token, undefined> {
   let depth = 0;

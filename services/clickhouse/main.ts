@@ -8,7 +8,8 @@ import { openEngine } from './engine.ts';
 import { createClickHouseServer } from './server.ts';
 import { Spool } from './spool.ts';
 
-// ClickHouse in the foreground: `services up` runs it in the background, with all its settings in the environment.
+// ClickHouse in the foreground: `services up` runs it in the background, with all its settings in
+// the environment.
 await runMain(async (signal) => {
   const settings = loadSettings(undefined, devNull);
   const folder = resolve(join(settings.dataDir, 'services', 'clickhouse'));

@@ -5,7 +5,7 @@ import { ClickHouseException } from './exception.ts';
 /** The parameters of a request's query, apart from its text. */
 export interface QueryRequest {
   readonly id: string;
-  /** From the address; the rest of the text is the body. */
+  /** The part of the query in the address; the body has the rest. */
   readonly query: string;
   readonly username: string;
   readonly password: string;
@@ -13,13 +13,13 @@ export interface QueryRequest {
   readonly wantsCompression: boolean;
   /** Statements to run before the query, in its session. */
   readonly preparation: readonly string[];
-  /** Those statements that affect parsing. */
+  /** The preparation statements that affect parsing. */
   readonly parsing: readonly string[];
   /** Whether the query may only read. */
   readonly isReadOnly: boolean;
 }
 
-/** Parameters of the interface itself: every other one is a setting of the query. */
+/** Parameters of the interface itself; every other parameter is a setting of the query. */
 const reserved = new Set([
   ...[
     'query',
@@ -93,7 +93,7 @@ function preparation(of: {
   ];
 }
 
-/** Parameters may be longer than a query may be. */
+/** Returns the setting for assignments longer than a query may be. */
 function roomFor(assignments: string): string[] {
   return assignments.length < 100_000 ? [] : ['SET max_query_size = 1000000000'];
 }

@@ -4,19 +4,19 @@ import { pipeline } from 'node:stream/promises';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { ClickHouseException } from './exception.ts';
 
-/** A query ends within so many bytes; what follows is data. The same bound as the server's `max_query_size`. */
+/** Maximum bytes of a query, as in the server's `max_query_size`; data may follow it. */
 const headBytes = 256 * 1024;
 const maxQueryBytes = 64 * 1024 * 1024;
 
 /** The text of a request, query and data: its beginning in memory, the rest still to come. */
 export interface RequestBody {
-  /** Shorter than `headBytes` only where it is all there is. */
+  /** Shorter than `headBytes` only if it is the whole text. */
   readonly head: Buffer;
   /** Returns the body after the first `offset` bytes. Call it once. */
   after(offset: number): Readable;
 }
 
-/** @param query what the address holds of the query; a line break separates it from the body. */
+/** @param query the part of the query in the address; a line break separates it from the body. */
 export async function openBody(
   request: IncomingMessage,
   query: string,
@@ -42,7 +42,7 @@ export async function openBody(
   };
 }
 
-/** All of a query that has no data behind it, one character per byte. */
+/** Returns the whole text of a query without data behind it, one character per byte. */
 export async function wholeText(body: RequestBody): Promise<string> {
   const parts: Buffer[] = [];
   let bytes = 0;

@@ -19,11 +19,14 @@ import { parseStatement, type Statement } from './statement.ts';
 export interface Backend {
   readonly engine: Engine;
   readonly spool: Spool;
-  /** Whom to let in; anyone if undefined. */
+  /** The credentials that requests need; undefined accepts any request. */
   readonly credentials: Credentials | undefined;
 }
 
-/** ClickHouse's HTTP interface over the engine. Data of inserts and results pass through files, never through memory. */
+/**
+ * Creates a server with ClickHouse's HTTP interface over the engine. Data of inserts and results
+ * pass through files, never through memory.
+ */
 export function createClickHouseServer(backend: Backend): Server {
   const server = createServer(
     { maxHeaderSize: 1024 * 1024, requestTimeout: 3_600_000 },
@@ -36,7 +39,7 @@ export function createClickHouseServer(backend: Backend): Server {
       });
     },
   );
-  // Longer than @clickhouse/client keeps an idle socket, so that it is never the server that closes first.
+  // Longer than @clickhouse/client keeps an idle socket, so that the server never closes first.
   server.keepAliveTimeout = 30_000;
   return server;
 }
@@ -59,7 +62,8 @@ async function answer(backend: Backend, request: IncomingMessage, response: Serv
   } catch (error) {
     if (response.headersSent || hangUp.signal.aborted) throw error;
     sendException(response, ClickHouseException.from(error), backend.engine.version);
-    // What is still on its way of the body is of no use, but many a client does not listen before it has sent it.
+    // The rest of the body is of no use, but many clients do not read the answer before they have
+    // sent it.
     request.resume();
   }
 }
@@ -111,7 +115,7 @@ async function runQuery(
     }
   }
 
-  /** The head is enough to know an INSERT by; any other query is all there is in the request. */
+  /** Reads a statement. The head identifies an INSERT; any other query is the whole request. */
   async function readStatement(): Promise<Statement> {
     const head = parseStatement(body.head.toString('latin1'), query.defaultFormat);
     return head.kind === 'insert' ? head : parseStatement(await wholeText(body), query.defaultFormat);
@@ -140,7 +144,9 @@ function setFormat(response: ServerResponse, format: string): void {
   response.setHeader('Content-Type', contentType(format));
 }
 
-/** Every number is text, as from the real server: they may be beyond what a JSON reader keeps exact. */
+/**
+ * Returns the counts as text, like the real server: they may exceed what a JSON reader keeps exact.
+ */
 function summary(read: QueryCounts, written: QueryCounts = { rows: 0, bytes: 0 }): string {
   return JSON.stringify({
     read_rows: String(read.rows),

@@ -10,13 +10,13 @@ const READ_BYTES = 256 * 1024;
 const WRITE_BYTES = 1024 * 1024;
 
 /**
- * The files through which data goes in and out of the engine. Paths are relative to the working folder, so that none
- * needs escaping in SQL, wherever the data folder is.
+ * The files through which data passes in and out of the engine. Paths are relative to the working
+ * folder, so that none needs escaping in SQL, wherever the data folder is.
  */
 export class Spool {
   readonly #folder: string;
 
-  /** Empties the folder: what is in it was left by a process that was killed. */
+  /** Empties the folder, which has only files of a killed process. */
   constructor(folder: string) {
     this.#folder = folder;
     rmSync(folder, { recursive: true, force: true });

@@ -13,9 +13,9 @@ export type Statement =
       /** @param forced settings that override all others. */
       from(path: string, forced?: string): string;
     }
-  /** Gives rows. */
+  /** A statement that returns rows. */
   | { readonly kind: 'rows'; readonly sql: string; readonly format: string; into(path: string): string }
-  /** Does something, and gives a line or two at most. */
+  /** A command, which returns a line or two at most. */
   | { readonly kind: 'command'; readonly sql: string };
 
 const givesRows = new Set([
@@ -32,8 +32,8 @@ const givesRows = new Set([
 ]);
 
 /**
- * Parses just enough of a query to separate it from the data after it and to redirect its input or output to a
- * file; everything else is left to the engine.
+ * Parses just enough of a query to separate it from the data after it and to redirect its input or
+ * output to a file; everything else is left to the engine.
  *
  * @param text one character per byte (latin1), since binary data may follow the query.
  * @throws ClickHouseException for an empty query, and for several in one.
@@ -84,7 +84,7 @@ function insertWithData(text: string): Statement | undefined {
   return undefined;
 }
 
-/** Data begins after the line break that ends the query, or after its blanks. */
+/** Returns where data begins: after the line break that ends the query, or after its blanks. */
 function startOfData(text: string, queryEnd: number): number {
   const gap = /^[ \t\f]*;?[ \t\f]*\r?\n?/.exec(text.slice(queryEnd, queryEnd + 1_000))?.[0] ?? '';
   return queryEnd + gap.length;

@@ -5,14 +5,15 @@ import { subscriptionsOf } from './ledger.ts';
 import { holderOf } from './merge.ts';
 import type { World } from './world.ts';
 
-/** Seconds since the account opened, and then the place in order of customers, share the 53 bits of a number. */
+/** Seconds since the account opened and the place in customer order share a number's 53 bits. */
 const placeRoom = 2 ** 26;
 
 const indexes = new WeakMap<World, ActivityIndex>();
 
 /**
- * Every activity of the account in order of time. It is the one list whose order does not follow from the order of
- * members, so this is the one thing that is kept: 23 bytes an activity, made at first need.
+ * Indexes every activity of the account in order of time. Only this list's order does not follow
+ * from the order of members, so only this index is kept: 23 bytes per activity, built at first
+ * need.
  */
 export class ActivityIndex {
   readonly #world: World;
@@ -60,7 +61,7 @@ export class ActivityIndex {
     return this.#order.length;
   }
 
-  /** The first position that is not before a moment. */
+  /** Returns the first position that is not before a moment. */
   positionAt(at: number): number {
     const wanted = Math.max(this.#secondOf(at), 0) * placeRoom;
     let low = 0;
@@ -73,7 +74,7 @@ export class ActivityIndex {
     return low;
   }
 
-  /** Returns the position of an activity, also of one that has since been removed; undefined if it never existed. */
+  /** Returns the position of an activity, even if removed since; undefined if it never existed. */
   positionOf(key: Key): number | undefined {
     const moves = subscriptionsOf(this.#world, key.member).flatMap((subscription) => subscription.moves);
     const move = moves.find(({ ordinal }) => ordinal === key.ordinal);

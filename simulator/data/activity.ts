@@ -27,7 +27,7 @@ export interface Activity extends Key {
 
 const firstId = 4_300_000_000;
 
-/** A customer's activities in order of time. Their movements add up to its MRR. */
+/** Returns a customer's activities in order of time. Their movements add up to its MRR. */
 export function activitiesOf(world: World, holder: number): Activity[] {
   if (!isHolder(world, holder)) return [];
   const steps = membersOf(world, holder)
@@ -91,7 +91,7 @@ function describe({ type, move }: Activity): string {
   }
 }
 
-/** The fields that both views of an activity show. */
+/** Returns the fields that both views of an activity show. */
 function commonFields(world: World, activity: Activity) {
   return {
     description: describe(activity),
@@ -105,7 +105,7 @@ function commonFields(world: World, activity: Activity) {
   };
 }
 
-/** As `/activities` shows it. */
+/** Renders it as `/activities` shows it. */
 export function renderActivity(world: World, activity: Activity): Rendered {
   const { holder, subscription } = activity;
   return {
@@ -120,7 +120,7 @@ export function renderActivity(world: World, activity: Activity): Rendered {
   };
 }
 
-/** As `/customers/{uuid}/activities` shows it: nothing in it leads to the other view. */
+/** Renders it as `/customers/{uuid}/activities` shows it: nothing in it leads to the other view. */
 export function renderCustomerActivity(world: World, activity: Activity): Rendered {
   return { id: activityId(activity), ...commonFields(world, activity), 'currency-sign': world.currencySign };
 }

@@ -3,7 +3,7 @@ import type { Rendered } from './rendered.ts';
 import type { World } from './world.ts';
 import { people } from './words.ts';
 
-/** The history of a customer or its attributes, shown only if the query asks for it. */
+/** Returns the history of a customer or its attributes, shown only if the query asks for it. */
 export function historyOf(
   world: World,
   holder: number,

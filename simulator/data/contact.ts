@@ -8,7 +8,6 @@ import { firstNames, lastNames, titles } from './words.ts';
 import type { Rendered } from './rendered.ts';
 import type { World } from './world.ts';
 
-/** A member's contacts. */
 export function contactsOf(world: World, member: number): Key[] {
   const { random } = world;
   const count = random.pick('contacts', [0, 0, 1, 1, 1, 1, 1, 2, 2, 3], member);
@@ -21,7 +20,7 @@ export function contactsOf(world: World, member: number): Key[] {
     .filter((key) => isOrphan(world, key) || referenceTo(world, member) !== undefined);
 }
 
-/** A contact without a customer. */
+/** Returns whether a contact has no customer. */
 export function isOrphan(world: World, { member, ordinal }: Key): boolean {
   return world.random.chance('contact.orphan', 0.03, member, ordinal);
 }

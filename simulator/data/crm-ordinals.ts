@@ -1,7 +1,10 @@
 import { perRevision } from './key.ts';
 import type { World } from './world.ts';
 
-/** The ordinals of a member's records of one kind: those it began with, then one for each CRM change that brought another. */
+/**
+ * Returns the ordinals of a member's records of one kind: the initial ones, then one for each CRM
+ * change that added another.
+ */
 export function crmOrdinals(
   world: World,
   member: number,

@@ -1,7 +1,10 @@
 import { date, day } from './instant.ts';
 import type { World } from './world.ts';
 
-/** Free-form attributes: text, integers of any size, decimals, booleans, times in two forms, null, nested. */
+/**
+ * Free-form attributes: text, integers of any size, decimals, booleans, times in two forms, null,
+ * nested.
+ */
 export type Custom = Readonly<Record<string, unknown>>;
 
 type Draw = (world: World, member: number, version: number) => unknown;
@@ -30,7 +33,9 @@ const hugeAttributes: Readonly<Record<string, Draw>> = {
   accountNumber: (_, member) => 123_456_789_012_345_678_901_234n + BigInt(member),
 };
 
-/** The first members have every attribute, so that each trap is there at any size. */
+/**
+ * Returns a member's attributes. The first members have all of them: each trap exists at any size.
+ */
 export function customOf(world: World, member: number, version: number): Custom {
   const custom: Record<string, unknown> = {};
   for (const [name, draw] of Object.entries(attributes)) {

@@ -32,7 +32,7 @@ export function customerUuid(world: World, holder: number): string {
   return uuidOf(world.random, 'customer', { member: holder, ordinal: 0 });
 }
 
-/** The number of the living customer with this uuid. */
+/** Returns the number of the living customer with this uuid. */
 export function holderByUuid(world: World, uuid: string): number | undefined {
   const member = keyOf(world.random, 'customer', uuid)?.member;
   return member !== undefined && isHolder(world, member) ? member : undefined;
@@ -43,7 +43,7 @@ export function externalIdOf(world: World, member: number): string {
   return `cus_${String(sharesExternalId(world, member) ? member - 1 : member).padStart(7, '0')}`;
 }
 
-/** The members that may have an external_id. */
+/** Returns the members that may have an external_id. */
 export function membersByExternalId(externalId: string): number[] {
   const match = /^cus_(\d{7,9})$/.exec(externalId);
   return match === null ? [] : [Number(match[1]), Number(match[1]) + 1];
@@ -78,8 +78,9 @@ export function customerOf(world: World, holder: number): Customer {
 }
 
 /**
- * Living customers as the API orders them: by the day they first paid, then those who never did; from the one
- * after `after` on; only those of one status, if it is given. A lead that starts to pay therefore moves while others read on.
+ * Yields living customers as the API orders them: by the day they first paid, then those who never
+ * did. A lead that starts to pay therefore moves while others read. Starts behind `after`; yields
+ * only those of one status, if given.
  */
 export function* customersInOrder(world: World, after?: number, status?: string): Iterable<Customer> {
   const isLead = status === undefined ? undefined : leadStatuses.includes(status);
@@ -106,7 +107,7 @@ export function* customersInOrder(world: World, after?: number, status?: string)
   }
 }
 
-/** The revision in which a customer first paid. */
+/** Returns the revision in which a customer first paid. */
 function paidFrom(world: World, { members, since }: Customer): number {
   for (const member of members) {
     const first = subscriptionsOf(world, member)[0]?.moves[0];
@@ -115,7 +116,7 @@ function paidFrom(world: World, { members, since }: Customer): number {
   return 0;
 }
 
-/** Every status that was asked for, so that the slices of a large account do not work it out one after the other. */
+/** Caches each requested status, so that the slices of a large account do not compute it again. */
 const knownStatuses = new WeakMap<World, (string | undefined)[]>();
 
 function knownStatusOf(world: World, holder: number): string {
@@ -139,7 +140,7 @@ function statusOf(world: World, { holder, since }: Customer, mrr: number): strin
   return world.random.chance('past_due', 0.04, holder) ? 'Past Due' : 'Active';
 }
 
-/** The sum of a customer's active subscriptions, in cents. */
+/** Returns the sum of a customer's active subscriptions, in cents. */
 export function mrrOf(world: World, members: readonly number[]): number {
   return members
     .flatMap((member) => subscriptionsOf(world, member))
@@ -205,7 +206,7 @@ export function renderCustomer(world: World, customer: Customer, isSingle = fals
   };
 }
 
-/** Some customers share one address, and some have none. */
+/** Returns a customer's e-mail address: some customers share one, and some have none. */
 export function emailOf(world: World, holder: number): string {
   if (world.random.chance('email.none', 0.1, holder)) return '';
   const first = asciiOf(world.random.pick('email.first', firstNames, holder));
@@ -242,7 +243,9 @@ function asciiOf(word: string): string {
   return plain === '' ? 'x' : plain;
 }
 
-/** The living customer of a member, if any, under the names that other records use for it. */
+/**
+ * Returns the living customer of a member, if any, under the names that other records use for it.
+ */
 export function referenceTo(world: World, member: number): { uuid: string; externalId: string } | undefined {
   const holder = holderOf(world, member);
   return holder === undefined

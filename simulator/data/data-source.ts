@@ -29,7 +29,7 @@ export const dataSources: readonly DataSource[] = [
 
 const fallback = dataSources[0] as DataSource;
 
-/** The source a member came from; the halves of a merged customer always came from two. */
+/** Returns the source of a member; the halves of a merged customer always came from two. */
 export function dataSourceOf(world: World, member: number): DataSource {
   const own = drawnSource(world, member);
   if (!isMergedAtFirst(world, member)) return own;

@@ -3,7 +3,7 @@ import type { Random } from './random.ts';
 /** Merged from the beginning at any seed, both halves with one external_id. */
 export const mergedFromTheStart = 7;
 
-/** Whether a member is merged at revision 0 already. */
+/** Returns whether a member is merged at revision 0 already. */
 export function mergesAtFirst(random: Random, member: number): boolean {
   if (member % 2 === 0) return false;
   return member === mergedFromTheStart || (member > 10 && random.chance('merge.first', 0.03, member));

@@ -1,31 +1,31 @@
-/** Points in time are milliseconds since 1970 here; these are the forms in which ChartMogul writes them. */
+/** Times are milliseconds since 1970; these are the forms in which ChartMogul writes them. */
 
 export const second = 1000;
 export const hour = 3_600_000;
 export const day = 24 * hour;
 
-/** `2024-03-13T04:14:41.711Z` */
+/** Formats as `2024-03-13T04:14:41.711Z`. */
 export function milliseconds(at: number): string {
   return new Date(at).toISOString();
 }
 
-/** `2023-10-27T08:15:37Z` */
+/** Formats as `2023-10-27T08:15:37Z`. */
 export function seconds(at: number): string {
   return `${new Date(at).toISOString().slice(0, 19)}Z`;
 }
 
-/** `2024-03-13T04:14:41.711248391Z`, the form inside cursors: more precise than any payload. */
+/** Formats as in cursors, more precisely than any payload: `2024-03-13T04:14:41.711248391Z`. */
 export function nanoseconds(at: number): string {
   const finer = String(((at % 99_991) * 7919) % 1_000_000).padStart(6, '0');
   return `${new Date(at).toISOString().slice(0, 23)}${finer}Z`;
 }
 
-/** `2024-03-30` */
+/** Formats as `2024-03-30`. */
 export function date(at: number): string {
   return new Date(at).toISOString().slice(0, 10);
 }
 
-/** `2016-01-25T00:00:00-05:00`: in the account's zone, and without milliseconds. */
+/** Formats in the account's zone, without milliseconds: `2016-01-25T00:00:00-05:00`. */
 export function inZone(at: number, timeZone: string): string {
   const offset = zoneOffset(at, timeZone);
   const local = new Date(at + offset * 60_000).toISOString().slice(0, 19);
@@ -34,7 +34,7 @@ export function inZone(at: number, timeZone: string): string {
   return `${local}${sign}${pad(Math.floor(minutes / 60))}:${pad(minutes % 60)}`;
 }
 
-/** `2024-03-30` of the account's own calendar. */
+/** Formats in the account's own calendar: `2024-03-30`. */
 export function dateInZone(at: number, timeZone: string): string {
   return date(at + zoneOffset(at, timeZone) * 60_000);
 }
@@ -42,7 +42,7 @@ export function dateInZone(at: number, timeZone: string): string {
 const formats = new Map<string, Intl.DateTimeFormat>();
 const offsets = new Map<string, Map<number, number>>();
 
-/** Minutes east of Greenwich. Kept by hour, since Intl is slow and a zone never changes within one. */
+/** Returns minutes east of Greenwich. Cached by hour: Intl is slow, and no zone changes within. */
 function zoneOffset(at: number, timeZone: string): number {
   let known = offsets.get(timeZone);
   if (known === undefined) offsets.set(timeZone, (known = new Map<number, number>()));
@@ -63,7 +63,7 @@ function askIntl(at: number, timeZone: string): number {
   return match?.[1] === '-' ? -size : size;
 }
 
-/** Returns the same day and time some months later. In a shorter month, the 31st becomes the last day. */
+/** Returns the same day and time some months later; in a shorter month, the last day. */
 export function addMonths(at: number, months: number): number {
   const moved = new Date(at);
   const dayOfMonth = moved.getUTCDate();

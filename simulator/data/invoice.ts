@@ -55,7 +55,7 @@ function baseInvoices(world: World, subscription: Subscription): Invoice[] {
   return invoices;
 }
 
-/** Every later move but the end of a subscription brings a bill. */
+/** Returns an invoice for every later move except the end of a subscription. */
 function laterInvoices(subscription: Subscription): Invoice[] {
   return subscription.moves
     .filter(({ ordinal, kind }) => ordinal >= perRevision && kind !== 'cancel')
@@ -77,14 +77,17 @@ export function isInvalid(world: World, { member, ordinal }: Key): boolean {
   return world.random.chance('invoice.invalid', 0.03, member, ordinal);
 }
 
-/** The first revision of a billing change may disable an old invoice of an automatic source. */
+/**
+ * Returns whether an invoice is disabled. The first revision of a billing change may disable an old
+ * invoice of an automatic source.
+ */
 export function isDisabled(world: World, { member, ordinal }: Key): boolean {
   if (!dataSourceOf(world, member).automatic) return false;
   const changes = world.changesOf(member, 'billing').length;
   return world.random.chance('invoice.disabled', 0.02 * (1 + changes), member, ordinal);
 }
 
-/** Whether a list or lookup with these switches shows the invoice. */
+/** Returns whether a list or lookup with these switches shows the invoice. */
 export function isShown(world: World, invoice: Key, switches: InvoiceSwitches): boolean {
   if (!switches.withDisabled && isDisabled(world, invoice)) return false;
   return (
@@ -98,7 +101,7 @@ function errorsOf(world: World, { member, ordinal }: Key): object | null {
   return world.random.chance('invoice.errors.null', 0.1, member, ordinal) ? null : {};
 }
 
-/** `isNested`: inside a customer's import list, where the customer stands at the top instead. */
+/** @param isNested inside a customer's import list, which names the customer at the top instead. */
 export function renderInvoice(
   world: World,
   invoice: Invoice,

@@ -40,7 +40,10 @@ export const alwaysLead = 3;
 
 const remembered = new WeakMap<World, { member: number; subscriptions: readonly Subscription[] }>();
 
-/** Everything a member ever paid for: the origin of its invoices, subscriptions, events, activities and MRR. */
+/**
+ * Returns everything a member ever paid for: the origin of invoices, subscriptions, events,
+ * activities, MRR.
+ */
 export function subscriptionsOf(world: World, member: number): readonly Subscription[] {
   const last = remembered.get(world);
   if (last?.member === member) return last.subscriptions;
@@ -56,7 +59,7 @@ export function subscriptionsOf(world: World, member: number): readonly Subscrip
   return subscriptions;
 }
 
-/** The last move: what the subscription is now. */
+/** Returns the last move: what the subscription is now. */
 export function stateOf(subscription: Subscription): Move {
   const last = subscription.moves.at(-1);
   if (last === undefined) throw new RangeError('a subscription without a move');
@@ -67,12 +70,12 @@ export function isActive(subscription: Subscription): boolean {
   return stateOf(subscription).kind !== 'cancel';
 }
 
-/** Returns the price of an interval of the plan with this subscription's seats and discount, in cents. */
+/** Returns the price of a plan's interval with these seats and this discount, in cents. */
 export function priceOf(subscription: Subscription, move: Move): number {
   return Math.round(move.plan.price * move.quantity * (1 - subscription.discount));
 }
 
-/** The end of the paid period that holds the present moment, or of the subscription. */
+/** Returns the end of the paid period that holds the present moment, or of the subscription. */
 export function endOf(world: World, subscription: Subscription): number {
   const state = stateOf(subscription);
   if (state.kind === 'cancel') return state.at;

@@ -9,7 +9,7 @@ import type { World } from './world.ts';
 /** Room for the nested rows of one invoice. */
 export const perInvoice = 4;
 
-/** Present on every kind of line item. */
+/** Returns the fields of every kind of line item. */
 function commonFields(world: World, invoice: Invoice, index: number, withEdits: boolean) {
   const isDrifting = world.options.drift && world.revision > 0;
   return {
@@ -67,7 +67,8 @@ function subscriptionItem(world: World, invoice: Invoice, withEdits: boolean): o
   const { subscription, move } = invoice;
   const set = setExternalIdOf(world, subscription);
   const isProrated = move.kind === 'update';
-  // A second spread into one literal costs ten times as much, and most of a simulator's time goes into these.
+  // A second spread into one literal costs ten times as much, and most of a simulator's time is
+  // spent here.
   return Object.assign(commonFields(world, invoice, 0, withEdits), {
     type: 'subscription',
     subscription_uuid: importSubscriptionUuid(world, subscription),

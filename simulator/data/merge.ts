@@ -2,8 +2,8 @@ import { mergedFromTheStart, mergesAtFirst } from './first-merges.ts';
 import type { World } from './world.ts';
 
 /**
- * The customer (by the number of its first member) that a member belongs to now; undefined once it was deleted.
- * Only an odd member is ever merged away, into the even one before it.
+ * Returns the customer (the number of its first member) that a member belongs to now; undefined
+ * once it was deleted. Only an odd member is ever merged away, into the even one before it.
  */
 export function holderOf(world: World, member: number): number | undefined {
   if (member < 0 || member >= world.members()) return undefined;
@@ -11,17 +11,19 @@ export function holderOf(world: World, member: number): number | undefined {
   return isDeleted(world, member) ? undefined : member;
 }
 
-/** True where a member is a living customer's first: each customer has exactly one such. */
+/** Returns whether a member is a living customer's first: each customer has exactly one. */
 export function isHolder(world: World, member: number): boolean {
   return holderOf(world, member) === member;
 }
 
-/** The members of a living customer, oldest first. */
+/** Returns the members of a living customer, oldest first. */
 export function membersOf(world: World, holder: number): number[] {
   return holderOf(world, holder + 1) === holder ? [holder, holder + 1] : [holder];
 }
 
-/** True where a merged member came with the very external_id of the other half, from another data source. */
+/**
+ * Returns whether a merged member has the external_id of the other half, from another data source.
+ */
 export function sharesExternalId(world: World, member: number): boolean {
   return (
     isMergedAtFirst(world, member) &&
@@ -29,7 +31,10 @@ export function sharesExternalId(world: World, member: number): boolean {
   );
 }
 
-/** True where two data sources knew the customer from the beginning; the first few stay single, for their traps. */
+/**
+ * Returns whether two data sources knew the customer from the beginning; the first few stay single,
+ * for their traps.
+ */
 export function isMergedAtFirst(world: World, member: number): boolean {
   return world.bornIn(member) === 0 && mergesAtFirst(world.random, member);
 }

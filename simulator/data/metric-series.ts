@@ -28,7 +28,10 @@ interface Day {
 
 const remembered = new WeakMap<World, ReadonlyMap<string, Day>>();
 
-/** The intervals that touch the days from `start` to `end`, both included, in the account's calendar. */
+/**
+ * Returns the intervals that touch the days from `start` to `end`, both included, in the account's
+ * calendar.
+ */
 export function periodsOf(world: World, start: string, end: string, interval: Interval): Period[] {
   const days = daysOf(world);
   const sorted = [...days.keys()].sort();
@@ -64,7 +67,7 @@ export function periodsOf(world: World, start: string, end: string, interval: In
   return periods;
 }
 
-/** The last day of the interval before the one that holds `start`. */
+/** Returns the last day of the interval before the one that holds `start`. */
 export function dayBefore(start: string, interval: Interval): string {
   return date(firstDay(Date.parse(start), interval) - day);
 }

@@ -18,13 +18,13 @@ export type MetricName = (typeof metricNames)[number];
 
 type Values = Readonly<Record<MetricName, number>>;
 
-/** Entries and summary of a metric, or of all of them, as the API answers. */
+/** Renders entries and summary of a metric, or of all of them, as the API answers. */
 export function renderMetrics(
   world: World,
   names: readonly MetricName[],
   window: { readonly start: string; readonly end: string; readonly interval: Interval },
 ): { readonly entries: readonly Rendered[]; readonly summary: Rendered } {
-  // The one before the window is only compared with.
+  // The period before the window only serves comparison.
   const periods = periodsOf(world, dayBefore(window.start, window.interval), window.end, window.interval);
   const values = periods.map((period, index) => valuesOf(period, periods[index - 1]));
   const only = names.length === 1 ? names[0] : undefined;

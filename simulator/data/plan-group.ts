@@ -9,7 +9,10 @@ export interface PlanGroup {
   readonly plans: readonly Plan[];
 }
 
-/** A group holds a product in all its intervals and sources; one holds everything paid by the year, one nothing. */
+/**
+ * A group holds a product in all its intervals and sources; one holds everything paid by the year,
+ * one nothing.
+ */
 export const planGroups: readonly PlanGroup[] = [
   ...[0, 1, 2, 3, 4].map((tier) => ({
     name: `Tier ${tier + 1}`,

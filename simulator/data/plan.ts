@@ -50,7 +50,7 @@ export const plans: readonly Plan[] = dataSources
   )
   .map((plan, index) => ({ ...plan, index }));
 
-/** The plan with this tier and the same interval, or the nearest there is. */
+/** Returns the plan with this tier and the same interval, or the nearest there is. */
 export function planInTier(plan: Plan, tier: number): Plan {
   const nearest = Math.min(Math.max(tier, 0), products.length - 1);
   return plans[plan.index + (nearest - plan.tier) * intervals.length] ?? plan;
@@ -62,7 +62,7 @@ export function monthlyPrice(plan: Plan): number {
   return plan.price / (plan.intervalCount * (plan.intervalUnit === 'year' ? 12 : 1));
 }
 
-/** The end of the nth period of a plan that began at `anchor`. */
+/** Returns the end of the nth period of a plan that began at `anchor`. */
 export function periodEnd(plan: Plan, anchor: number, periods: number): number {
   const count = plan.intervalCount * periods;
   if (plan.intervalUnit === 'day') return anchor + count * day;

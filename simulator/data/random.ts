@@ -1,8 +1,8 @@
 const labelHashes = new Map<string, number>();
 
 /**
- * Chance without state: every draw is a hash of the seed, a label and up to three numbers. The same question always
- * gets the same answer, in any order, so nothing that was drawn needs to be remembered.
+ * Chance without state: every draw is a hash of the seed, a label and up to three numbers. The same
+ * draw always has the same result, in any order, so no draw needs to be remembered.
  */
 export class Random {
   readonly #seed: number;
@@ -11,7 +11,7 @@ export class Random {
     this.#seed = seed | 0;
   }
 
-  /** 32 random bits, as an unsigned integer. */
+  /** Returns 32 random bits, as an unsigned integer. */
   bits(label: string, a = 0, b = 0, c = 0): number {
     let hash = stir(this.#seed ^ 0x9e37_79b9, hashOf(label));
     hash = stir(hash, a);
@@ -24,22 +24,22 @@ export class Random {
     return (hash ^ (hash >>> 16)) >>> 0;
   }
 
-  /** A number in [0, 1). */
+  /** Returns a number in [0, 1). */
   share(label: string, a = 0, b = 0, c = 0): number {
     return this.bits(label, a, b, c) / 2 ** 32;
   }
 
-  /** True in the given share of cases. */
+  /** Returns true in the given share of cases. */
   chance(label: string, probability: number, a = 0, b = 0, c = 0): boolean {
     return this.share(label, a, b, c) < probability;
   }
 
-  /** An integer from `low` to `high`, both included. */
+  /** Returns an integer from `low` to `high`, both included. */
   integer(label: string, low: number, high: number, a = 0, b = 0, c = 0): number {
     return low + Math.floor(this.share(label, a, b, c) * (high - low + 1));
   }
 
-  /** One of a list that is not empty. */
+  /** Returns an item of a non-empty list. */
   pick<T>(label: string, list: readonly T[], a = 0, b = 0, c = 0): T {
     const choice = list[Math.floor(this.share(label, a, b, c) * list.length)];
     if (choice === undefined) throw new RangeError(`nothing to pick from for ${label}`);

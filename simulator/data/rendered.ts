@@ -3,7 +3,7 @@ import { stringify } from 'lossless-json';
 /** A record as the API shows it. A bigint is an integer of JSON, in all its digits. */
 export type Rendered = Readonly<Record<string, unknown>>;
 
-/** JSON text. The slower stringifier is for the few records that hold a bigint, which the built-in one refuses. */
+/** Returns JSON. The slower stringifier is for bigint, which the built-in one refuses. */
 export function toJson(record: Rendered): string {
   return (holdsBigint(record) ? stringify(record) : JSON.stringify(record)) ?? 'null';
 }

@@ -42,7 +42,7 @@ export function subscriptionEventKey(id: number): Key {
   return { member: Math.floor(place / ordinalRoom), ordinal: place % ordinalRoom };
 }
 
-/** Hidden unless asked for. */
+/** Returns whether the event is hidden unless the query asks for it. */
 export function isDisabledEvent(world: World, { member, ordinal }: Key): boolean {
   if (!dataSourceOf(world, member).automatic) return false;
   return world.random.chance('event.disabled', 0.02, member, ordinal);
@@ -52,7 +52,7 @@ export function renderSubscriptionEvent(world: World, event: SubscriptionEvent):
   const { random } = world;
   const { member, ordinal, subscription, move } = event;
   const isCancel = move.kind === 'cancel';
-  // What the writer left blank comes back as "" from some writers and as null from others.
+  // A field that the writer left blank is "" from some writers and null from others.
   const blank = random.chance('event.blank', 0.3, member, ordinal) ? '' : null;
   const isDisabled = isDisabledEvent(world, event);
   const created = world.importedAt(event);

@@ -22,7 +22,7 @@ export function importSubscriptionUuid(world: World, { member, index }: Subscrip
   return uuidOf(world.random, 'import_subscription', { member, ordinal: index });
 }
 
-/** As `/customers/{uuid}/subscriptions` shows it. */
+/** Renders it as `/customers/{uuid}/subscriptions` shows it. */
 export function renderSubscription(world: World, subscription: Subscription): Rendered {
   const { member, index } = subscription;
   const state = stateOf(subscription);
@@ -48,7 +48,7 @@ export function renderSubscription(world: World, subscription: Subscription): Re
   };
 }
 
-/** The former value of an ended subscription. Old rows have fractions of a cent. */
+/** Returns the former value of an ended subscription. Old rows have fractions of a cent. */
 function lastMrr(world: World, { member, index, moves }: Subscription): number {
   const worth = moves.findLast((move) => move.mrr > 0)?.mrr ?? 0;
   return world.options.floatMrr && world.random.chance('mrr.float', 0.2, member, index)
@@ -56,7 +56,10 @@ function lastMrr(world: World, { member, index, moves }: Subscription): number {
     : worth;
 }
 
-/** As `/import/customers/{uuid}/subscriptions` shows it; shares only the external_id with the other view. */
+/**
+ * Renders it as `/import/customers/{uuid}/subscriptions`, which shares only the external_id with
+ * the other view.
+ */
 export function renderImportSubscription(world: World, subscription: Subscription): Rendered {
   const set = setExternalIdOf(world, subscription);
   return {

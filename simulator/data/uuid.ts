@@ -26,8 +26,8 @@ export type UuidKind = keyof typeof prefixes;
 const rounds = 4;
 
 /**
- * The uuid of a record. It looks random but holds the key in scrambled form, so that a record can be found by its
- * uuid without an index of all uuids.
+ * Returns the uuid of a record. It looks random but holds the key in scrambled form, so that a
+ * record can be found by its uuid without an index of all uuids.
  */
 export function uuidOf(random: Random, kind: UuidKind, key: Key): string {
   let left = key.member >>> 0;
@@ -44,7 +44,9 @@ export function uuidOf(random: Random, kind: UuidKind, key: Key): string {
   );
 }
 
-/** The key that a uuid of this kind was made from; undefined for a uuid that this account never gave out. */
+/**
+ * Returns the key of a uuid of this kind; undefined for a uuid that this account never gave out.
+ */
 export function keyOf(random: Random, kind: UuidKind, uuid: string): Key | undefined {
   const bare = uuid.slice(prefixes[kind].length);
   if (!uuid.startsWith(prefixes[kind]) || !/^[0-9a-f-]{36}$/.test(bare)) return undefined;

@@ -5,8 +5,9 @@ import type { World } from './world.ts';
 export type ItemsOf<Item extends Key> = (member: number) => readonly Item[];
 
 /**
- * Every record of one kind, newest created first, from the one after `after` on. Only the place is computed, so a
- * page costs what it shows: the walk starts anywhere, even after a record that is gone by now.
+ * Yields every record of one kind, newest created first, from the one after `after` on. Only the
+ * position is computed, so a page costs what it shows: the walk starts anywhere, even after a
+ * record that is gone by now.
  */
 export function* newestFirst<Item extends Key>(
   world: World,
@@ -30,7 +31,7 @@ export function* newestFirst<Item extends Key>(
   }
 }
 
-/** As above, for a few members only: finds their records without a walk over all others. */
+/** Does the same for a few members only: finds their records without a walk over all others. */
 export function newestOf<Item extends Key>(
   world: World,
   itemsOf: ItemsOf<Item>,

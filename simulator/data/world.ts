@@ -29,8 +29,9 @@ const now = Date.UTC(2026, 9, 1);
 const opened = Date.UTC(2023, 9, 1);
 
 /**
- * The account as it is at one revision; every record is a pure function of it. A *member* is a customer as one data
- * source knows it, numbered from 0 in order of signing up. A customer has one member, or two after a merge.
+ * The account as it is at one revision; every record is a pure function of it. A *member* is a
+ * customer as one data source knows it, numbered from 0 in order of signing up. A customer has one
+ * member, or two after a merge.
  */
 export class World {
   readonly options: WorldOptions;
@@ -55,7 +56,7 @@ export class World {
     return this.options.revision;
   }
 
-  /** The present moment of a revision: each is a day later than the one before. */
+  /** Returns the present moment of a revision: one day later for each revision. */
   nowAt(revision = this.revision): number {
     return now + revision * day;
   }
@@ -65,25 +66,29 @@ export class World {
     return this.#firstMembers + revision * this.#newPerRevision;
   }
 
-  /** The revision in which a member signed up. */
+  /** Returns the revision in which a member signed up. */
   bornIn(member: number): number {
     const late = member - this.#firstMembers;
     return late < 0 ? 0 : Math.floor(late / this.#newPerRevision) + 1;
   }
 
-  /** When a member signed up. A later member, a later moment; and more of them every year. */
+  /**
+   * Returns when a member signed up: a later member at a later moment, and more of them every year.
+   */
   signedUpAt(member: number): number {
     const born = this.bornIn(member);
     if (born > 0) return this.momentIn(born, member);
     return Math.floor(opened + (now - day - opened) * Math.sqrt((member + 0.5) / this.#firstMembers));
   }
 
-  /** When a member's news of a revision happened. In the order of members, as everything created is. */
+  /** Returns when a member's news of a revision happened, in the order of members. */
   momentIn(revision: number, member: number): number {
     return Math.floor(this.nowAt(revision - 1) + ((member + 0.5) / this.members(revision)) * day);
   }
 
-  /** When a record was typed in: soon after its member signed up, or with a later revision. */
+  /**
+   * Returns when a record was typed in: soon after its member signed up, or with a later revision.
+   */
   writtenAt(key: Key): number {
     const revision = revisionOf(key);
     if (revision !== undefined) return this.momentIn(revision, key.member) + (key.ordinal % 64);
@@ -92,7 +97,10 @@ export class World {
     return start + Math.floor((gap * (key.ordinal + 1)) / 65);
   }
 
-  /** When a billing record was imported: all history in the last hours before revision 0, news as they come. */
+  /**
+   * Returns when a billing record was imported: all history in the last hours before revision 0,
+   * news as they come.
+   */
   importedAt(key: Key): number {
     const revision = revisionOf(key) ?? this.bornIn(key.member);
     if (revision > 0) return this.momentIn(revision, key.member) + (key.ordinal % 64);
@@ -117,7 +125,7 @@ export class World {
     );
   }
 
-  /** The revisions that changed a member in this way, oldest first. */
+  /** Returns the revisions that changed a member in this way, oldest first. */
   changesOf(member: number, kind: Change): number[] {
     const revisions: number[] = [];
     for (let revision = this.bornIn(member) + 1; revision <= this.revision; revision++) {
@@ -126,7 +134,7 @@ export class World {
     return revisions;
   }
 
-  /** The first revision in which a record is gone, if it is by now. */
+  /** Returns the first revision in which a record is gone, if it is gone by now. */
   vanishedIn(label: string, key: Key): number | undefined {
     if (this.options.deletes === 0) return undefined;
     const first = (revisionOf(key) ?? this.bornIn(key.member)) + 1;

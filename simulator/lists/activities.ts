@@ -14,10 +14,10 @@ import type { World } from '../data/world.ts';
 import { accepting } from '../filters.ts';
 import { badCursor, idInCursor, toCursor, type List } from '../paging.ts';
 
-/** A page of `/activities` continues by the uuid of its last row, or, in the faulty kind, of the row after it. */
+/** `/activities` continues by the uuid of the last row, or, if faulty, of the row after it. */
 export type ActivitiesCursor = 'faulty' | 'sound';
 
-/** All activities in order of date, from the one after `cursor` or after `start-after` on. */
+/** Lists all activities in order of date, from the one after `cursor` or after `start-after` on. */
 export function activities(world: World, query: URLSearchParams, kind: ActivitiesCursor): List<Activity> {
   return {
     key: 'entries',
@@ -54,7 +54,7 @@ function positionOf(world: World, index: ActivityIndex, uuid: string): number {
   return position;
 }
 
-/** A day or a moment; days begin in UTC here, since their zone is not documented either. */
+/** Parses a day or a moment; days begin in UTC, since their zone is not documented either. */
 export function boundOf(query: URLSearchParams, name: string, wholeDay: number): number | undefined {
   const text = query.get(name);
   if (text === null) return undefined;
@@ -63,7 +63,7 @@ export function boundOf(query: URLSearchParams, name: string, wholeDay: number):
   return /^\d{4}-\d\d-\d\d$/.test(text) ? at + wholeDay : at;
 }
 
-/** One customer's, newest first. */
+/** Lists one customer's activities, newest first. */
 export function customerActivities(world: World, holder: number): List<Activity> {
   return {
     key: 'entries',

@@ -7,7 +7,7 @@ import type { World } from '../data/world.ts';
 import { accepting, type Filters } from '../filters.ts';
 import { badCursor, idInCursor, toCursor, type List } from '../paging.ts';
 
-/** The short lists: the same at every size and revision. Newest first, like the long ones. */
+/** Returns a short list, the same at every size and revision: newest first, like the long ones. */
 function shortList<Item extends { readonly index: number }>(
   world: World,
   options: {

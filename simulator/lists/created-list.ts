@@ -21,7 +21,7 @@ export interface CreatedKind<Item extends Key> {
   createdAt(world: World, item: Item): number;
 }
 
-/** Newest created first, with cursors of creation time and uuid. */
+/** Lists records newest first, with cursors of creation time and uuid. */
 export function createdList<Item extends Key>(
   world: World,
   query: URLSearchParams,
@@ -47,7 +47,10 @@ export function createdList<Item extends Key>(
   };
 }
 
-/** The members a query confines a list to, where it names a customer; so that one customer's rows are found at once. */
+/**
+ * Returns the members to which a query confines a list, if it names a customer, so that one
+ * customer's rows are found at once.
+ */
 export function membersAsked(world: World, query: URLSearchParams): readonly number[] | undefined {
   const uuid = query.get('customer_uuid');
   if (uuid !== null) {

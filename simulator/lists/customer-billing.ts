@@ -17,7 +17,10 @@ function subscriptionsUnder(world: World, holder: number): Subscription[] {
   return membersOf(world, holder).flatMap((member) => subscriptionsOf(world, member));
 }
 
-/** As the metrics see them. The cursor is a page number in disguise, and is there even where nothing else is. */
+/**
+ * Lists subscriptions as the metrics see them. The cursor is a disguised page number, present even
+ * on an empty page.
+ */
 export function customerSubscriptions(
   world: World,
   query: URLSearchParams,
@@ -43,7 +46,7 @@ function pageIn(cursor: string | null): number {
   return Number(match[1]);
 }
 
-/** As they were imported. */
+/** Lists subscriptions as they were imported. */
 export function importedSubscriptions(world: World, holder: number): List<Subscription> {
   const createdAt = ({ member, index }: Subscription) => world.importedAt({ member, ordinal: index });
   return {
@@ -65,7 +68,7 @@ export function importedSubscriptions(world: World, holder: number): List<Subscr
   };
 }
 
-/** A customer's invoices, which name their customer once, above them all. */
+/** Lists a customer's invoices, which name their customer once, above them all. */
 export function importedInvoices(world: World, holder: number): List<Invoice> {
   const list = createdList(
     world,

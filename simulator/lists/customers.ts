@@ -26,7 +26,8 @@ const filters = {
 
 export function customers(world: World, query: URLSearchParams): List<Customer> {
   const externalId = query.get('external_id');
-  // Underscores in the question, blanks in the answer. Told before anything is rendered.
+  // The query has underscores, the answers blanks. The status is compared before anything is
+  // rendered.
   const status = query.get('status')?.replaceAll('_', ' ');
   const inOrder = (after: number | undefined) =>
     externalId === null ? customersInOrder(world, after, status) : customersWith(world, externalId, after);
@@ -41,7 +42,7 @@ export function customers(world: World, query: URLSearchParams): List<Customer> 
   };
 }
 
-/** The customers with an e-mail address. */
+/** Lists the customers with an e-mail address. */
 export function customerSearch(world: World, email: string): List<Customer> {
   const match = /@c(\d{1,9})\.example$/.exec(email);
   const first = match === null ? world.members() : Number(match[1]);

@@ -6,9 +6,9 @@ import { inTurn, sizeLimit, TooLargeError } from '../../size-limit.ts';
 type Decompress = (bytes: Buffer) => Promise<Buffer>;
 
 /**
- * Gives kafkajs the codecs for compressed batches, so that both decoders have them. The first batch
- * that needs a library loads it. No library has a limit of its own, so {@link sizeLimit} is checked
- * against the size that the input declares, or against the output.
+ * Registers codecs for compressed batches in kafkajs, so that both decoders have them. The first
+ * batch that needs a library loads it. No library has a limit of its own, so {@link sizeLimit} is
+ * checked against the size that the input declares, or against the output.
  */
 export function registerCodecs(): void {
   const { GZIP, Snappy, LZ4, ZSTD } = kafkajs.CompressionTypes;
@@ -39,11 +39,11 @@ async function gunzipped(bytes: Buffer): Promise<Buffer> {
 
 // ── Snappy ─────────────────────────────────────────────────────────────────────────────────────
 
-/** How snappy-java begins a stream of chunks, each with its length in front; behind it stand two versions. */
+/** The start of snappy-java's streams. Two versions follow, then chunks, each after its length. */
 const XERIAL = Buffer.from('82534e4150505900', 'hex');
 const XERIAL_HEADER_BYTES = 16;
 
-/** Of Java's clients a stream of chunks, of others one block. */
+/** Java's clients write a stream of chunks, others one block. */
 async function snappyDecompressed(bytes: Buffer): Promise<Buffer> {
   const { uncompressSync } = (await import('snappy')).default;
   const blocks = snappyBlocks(bytes);
@@ -74,7 +74,7 @@ function isXerial(bytes: Buffer, at: number): boolean {
   return bytes.compare(XERIAL, 0, XERIAL.length, at, Math.min(at + XERIAL.length, bytes.length)) === 0;
 }
 
-/** The length that a block says it decompresses to, and that the library makes room for. */
+/** Returns the decompressed length that a block declares and that the library allocates. */
 function snappyLength(block: Buffer): number {
   let length = 0;
   for (let at = 0; at < 5; at++) {
@@ -100,8 +100,8 @@ async function lz4Decompressed(bytes: Buffer): Promise<Buffer> {
 }
 
 /**
- * How much a frame can become, by its blocks: https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md. Close to what it does become,
- * since writers fill their blocks.
+ * Returns how large a frame can become, by its blocks; close to its real size, because writers fill
+ * their blocks. Format: https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md
  */
 function lz4MostBytes(frame: Buffer): number {
   if (frame.length < 7 || frame.readUInt32LE(0) !== LZ4_MAGIC) throw notAsSaid();
@@ -122,16 +122,16 @@ function lz4MostBytes(frame: Buffer): number {
 
 // ── Zstandard ──────────────────────────────────────────────────────────────────────────────────
 
-/** One behind the other: those that are to be skipped. */
+/** The most empty parts in a row, which come from skippable frames. */
 const MAX_EMPTY_FRAMES = 8;
 
-/** What the library has, and its types leave out. */
+/** Methods of the library that its types omit. */
 interface StreamingDecoder {
   init(): Promise<void>;
   decodeStreaming(parts: Iterable<Uint8Array>): Iterable<Uint8Array>;
 }
 
-/** The sizes that frames tell are not needed: Java's clients do not write them. */
+/** Measures the output, because Java's clients do not declare sizes in frames. */
 async function zstdDecompressed(bytes: Buffer): Promise<Buffer> {
   const { ZSTDDecoder } = await import('zstddec/stream');
   const decoder = new ZSTDDecoder() as unknown as StreamingDecoder;
@@ -140,7 +140,7 @@ async function zstdDecompressed(bytes: Buffer): Promise<Buffer> {
   let length = 0;
   let emptyParts = 0;
   for (const part of decoder.decodeStreaming([bytes])) {
-    // Of bytes that are no frame the library gives nothing, again and again.
+    // For bytes that are no frame, the library returns empty parts endlessly.
     emptyParts = part.length === 0 ? emptyParts + 1 : 0;
     if (emptyParts > MAX_EMPTY_FRAMES) throw notAsSaid();
     length += part.length;

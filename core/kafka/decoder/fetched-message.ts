@@ -2,20 +2,20 @@ import type { IHeaders } from 'kafkajs';
 import { UnreadableBatchError } from '../../errors.ts';
 import { RecordReader } from './record-reader.ts';
 
-/** What the messages of a record batch have in common. */
+/** Fields that the messages of a record batch share. */
 export interface BatchContext {
   readonly firstOffset: bigint;
   readonly firstTimestamp: bigint;
-  /** In ms: of all messages when the broker's clock tells it, else of the latest. */
+  /** In ms: of all messages if the broker's clock sets it, else of the latest. */
   readonly maxTimestamp: string;
   readonly isLogAppendTime: boolean;
   readonly isControlBatch: boolean;
-  /** These two tell kafkajs what a transaction that was aborted has left behind. */
+  /** With `producerId`: kafkajs finds the messages of aborted transactions by them. */
   readonly inTransaction: boolean;
   readonly producerId: string;
 }
 
-/** What the consumer of kafkajs makes its batches of. */
+/** A message as kafkajs's consumer expects it from the decoder. */
 export interface Fetched {
   readonly offset: string;
   /** Kafka's time in ms. */
@@ -25,14 +25,14 @@ export interface Fetched {
   readonly headers: IHeaders;
   /** Unused by Kafka. */
   readonly attributes: number;
-  /** True of marks, which count as read and are handed to nobody. */
+  /** True for marks, which count as read and do not reach the handler. */
   readonly isControlRecord: boolean;
   readonly batchContext: BatchContext;
 }
 
 /**
- * One message of a record batch. Its headers are read when somebody asks for them, since a sink never does, and they cost more than all
- * the rest. So a copy by spread lacks them.
+ * One message of a record batch. Headers are decoded on access, because a sink never reads them and
+ * they cost more than all the rest. So a copy by spread lacks them.
  */
 export class FetchedMessage implements Fetched {
   readonly offset: string;
@@ -64,7 +64,7 @@ export class FetchedMessage implements Fetched {
     this.#end = reader.end;
   }
 
-  /** By name; several of one name as an array. @throws UnreadableBatchError */
+  /** Returns the headers by name; several of one name as an array. @throws UnreadableBatchError */
   get headers(): IHeaders {
     const reader = new RecordReader(this.#bytes, this.batchContext.firstOffset, this.#headersAt, this.#end);
     const headers = new Map<string, Buffer | Buffer[]>();
@@ -81,14 +81,14 @@ export class FetchedMessage implements Fetched {
 }
 
 /**
- * Stands for a batch that cannot be read: whoever looks at its value or headers is told so by an error, and nobody else. So one topic
- * stops, and not the consumer of all.
+ * Replaces a batch that cannot be read. Only access to its value or headers throws, so one topic
+ * stops instead of the consumer of all.
  */
 export class UnreadableMessage implements Fetched {
-  /** Of the batch's last message: behind it whoever reads goes on. */
+  /** The offset of the batch's last message. Readers resume after it. */
   readonly offset: string;
   readonly timestamp: string;
-  /** At every key kafkajs looks itself. */
+  /** Does not throw, because kafkajs reads every key. */
   readonly key = null;
   readonly attributes = 0;
   readonly isControlRecord = false;
@@ -117,14 +117,17 @@ export class UnreadableMessage implements Fetched {
   }
 }
 
-/** @throws UnreadableBatchError where messages that were fetched together stand for a batch that cannot be read. */
+/** @throws UnreadableBatchError if the fetched messages replace a batch that cannot be read. */
 export function assertReadable(topic: string, partition: number, messages: readonly object[]): void {
   const [first] = messages;
   if (first instanceof UnreadableMessage)
     throw new UnreadableBatchError(`topic ${topic}, partition ${partition}: ${first.reason}`);
 }
 
-/** Stands for messages that compaction has taken from the end of a batch: kafkajs counts as read what it is given. */
+/**
+ * Returns a mark for messages that compaction removed from the end of a batch: kafkajs counts only
+ * messages that it gets as read.
+ */
 export function compactedAway(offset: string, batchContext: BatchContext): Fetched {
   return {
     offset,

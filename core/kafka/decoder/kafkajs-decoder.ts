@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import type { Fetched } from './fetched-message.ts';
 import { decodeFetched, FetchBudget, MAGIC, MAGIC_AT } from './record-batch.ts';
 
-/** Where kafkajs decodes the messages of an answer to a fetch: in version 2.2.4, which package.json asks for. */
+/** kafkajs's decoder of fetched messages in version 2.2.4, which package.json pins. */
 const DECODER = 'kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js';
 
 /** The bytes of an answer, read up to `offset`. */
@@ -18,15 +18,16 @@ type DecodeMessages = (decoder: KafkajsDecoder) => Promise<unknown[]>;
 let isReplaced = false;
 
 /**
- * Lets the consumers of kafkajs decode what they fetch by {@link decodeFetched}, for two reasons:
+ * Makes kafkajs's consumers decode with {@link decodeFetched}, for two reasons:
  *
- * - kafkajs stands still for ever, without a word, at a batch of which compaction has taken every message, where a fetch brings nothing
- *   else, as at the end of a segment (https://github.com/tulios/kafkajs/issues/1072).
- * - It makes some 1.4 kB of objects of each message, and that was half of a sink's work.
+ * - kafkajs silently stops forever at a batch whose messages were all compacted away, if the fetch
+ *   returns nothing else, as at the end of a segment
+ *   (https://github.com/tulios/kafkajs/issues/1072).
+ * - It creates about 1.4 kB of objects per message, which was half of a sink's work.
  *
- * kafkajs loads its own when it decodes its first fetch: so this comes before.
+ * Call it before the first fetch, at which kafkajs loads its own decoder.
  *
- * @throws Error (MODULE_NOT_FOUND) with a version of kafkajs that has no such module.
+ * @throws Error (MODULE_NOT_FOUND) if this version of kafkajs lacks the module.
  */
 export function replaceKafkajsDecoder(): void {
   if (isReplaced) return;
@@ -46,13 +47,13 @@ function decodeOr(original: DecodeMessages): DecodeMessages {
     const size = decoder.readInt32();
     if (size <= 0 || !decoder.canReadBytes(size)) return [];
     const bytes = decoder.readBytes(size);
-    // Of what is cut off before it says its format, nothing can be read.
+    // A batch that is cut before its format has no readable message.
     if (size <= MAGIC_AT || bytes[MAGIC_AT] === MAGIC) {
       const budget = budgets.get(decoder) ?? new FetchBudget();
       budgets.set(decoder, budget);
       return decodeFetched(bytes, budget);
     }
-    // Written before Kafka 0.11.
+    // The format of batches from before Kafka 0.11.
     decoder.offset = start;
     return original(decoder);
   };

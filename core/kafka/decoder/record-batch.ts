@@ -10,21 +10,21 @@ import {
 } from './fetched-message.ts';
 import { RecordReader, unreadableBatch } from './record-reader.ts';
 
-/** The format since Kafka 0.11, and where a batch says which one it has. */
+/** The batch format since Kafka 0.11, and the position of the format in a batch. */
 export const MAGIC = 2;
 export const MAGIC_AT = 16;
 
-/** Offset and length of a batch, which the length does not count. */
+/** Bytes of a batch's offset and length, which the length does not count. */
 const LOG_OVERHEAD = 12;
-/** All in front of the records. */
+/** Bytes of a batch before its records. */
 const HEADER_BYTES = 61;
 
-/** Records of one batch: more objects than that are no message of anybody, and would fill the memory. */
+/** The most records of a batch. No real batch has more, and more objects would fill the memory. */
 const MAX_RECORDS = 1_000_000;
 const tooManyRecords = `it has more than ${MAX_RECORDS.toLocaleString('en-US')} records`;
-/** The memory of one fetch answer, beyond which the rest is fetched again. */
+/** The memory of one fetch answer. The rest is fetched again. */
 const ENOUGH_BYTES = 32 * 1024 * 1024;
-/** The memory of a message beside its bytes. */
+/** The memory of a message without its bytes. */
 const MESSAGE_BYTES = 400;
 
 const COMPRESSION = 0x07;
@@ -35,7 +35,7 @@ const CONTROL = 0x20;
 
 registerCodecs();
 
-/** The memory that is left for all partitions of one fetch answer. */
+/** The remaining memory for all partitions of one fetch answer. */
 export class FetchBudget {
   #left = ENOUGH_BYTES;
 
@@ -49,10 +49,11 @@ export class FetchBudget {
 }
 
 /**
- * What {@link decodeRecordBatches} gives. But where it fails, there are the messages of the batches before; and if there is none, an {@link UnreadableMessage}
- * in the batch's place. For an error kafkajs would stop the consumer, with all its topics.
+ * Returns the messages of {@link decodeRecordBatches}. If a batch is unreadable, returns the
+ * messages before it or, if there are none, an {@link UnreadableMessage} in its place: an error
+ * would make kafkajs stop the consumer, with all its topics.
  *
- * @throws UnreadableBatchError for a batch of which not even its end can be told.
+ * @throws UnreadableBatchError if even the end of the batch is unknown.
  */
 export async function decodeFetched(bytes: Buffer, budget?: FetchBudget): Promise<Fetched[]> {
   const messages: Fetched[] = [];
@@ -70,15 +71,17 @@ export async function decodeFetched(bytes: Buffer, budget?: FetchBudget): Promis
 
 /**
  * Decodes the messages of one partition in a fetch answer. Such an answer usually ends in the
- * middle of a batch; that batch is left out, as are all batches behind a spent budget. If
- * compaction removed the last messages of a batch, or all, a mark takes their place, so that the
- * reader gets past them.
+ * middle of a batch; that batch is left out, as are all batches after the budget is spent. If
+ * compaction removed the last messages of a batch, or all, a mark replaces them, so that the reader
+ * gets past them.
  *
- * Format: https://kafka.apache.org/documentation/#recordbatch. Like kafkajs it does not verify the checksum.
+ * Format: https://kafka.apache.org/documentation/#recordbatch. Like kafkajs, it does not verify the
+ * checksum.
  *
- * @param bytes record batches; one of another format than {@link MAGIC} ends them.
- * @param messages to which they are added, of a batch all or none.
- * @throws UnreadableBatchError when they are not what they say, or compressed in a way that has no codec or becomes too large.
+ * @param bytes record batches, up to the first of another format than {@link MAGIC}.
+ * @param messages gets the messages; of each batch all or none.
+ * @throws UnreadableBatchError if a batch is malformed, too large when decompressed, or has a
+ *   compression without a codec.
  */
 export async function decodeRecordBatches(
   bytes: Buffer,
@@ -104,7 +107,7 @@ export async function decodeRecordBatches(
   return messages;
 }
 
-/** Gives the bytes that were decompressed for it. */
+/** Adds the messages of a batch. Returns how many bytes were decompressed. */
 async function decodeBatch(batch: Buffer, messages: Fetched[]): Promise<number> {
   const context = contextOf(batch);
   const lastOffset = lastOffsetOf(batch);
@@ -123,7 +126,7 @@ async function decodeBatch(batch: Buffer, messages: Fetched[]): Promise<number> 
       throw unreadableBatch(context.firstOffset, 'it has another number of records than it says');
     reached = BigInt(messages.at(-1)?.offset ?? 0);
   }
-  // Whoever went by the batch's end would go back, and read the same again for ever.
+  // A reader that resumes from the batch's end would go back and read the same records forever.
   if (reached !== undefined && reached > lastOffset)
     throw unreadableBatch(context.firstOffset, 'it has records behind its end');
   if (reached !== lastOffset) messages.push(compactedAway(String(lastOffset), context));
@@ -151,7 +154,7 @@ function contextOf(batch: Buffer): BatchContext {
   };
 }
 
-/** The bytes of a batch's records. */
+/** Returns the bytes of a batch's records, decompressed. */
 async function decompressed(batch: Buffer, { firstOffset }: BatchContext): Promise<Buffer> {
   const bytes = batch.subarray(HEADER_BYTES);
   const type = attributesOf(batch) & COMPRESSION;

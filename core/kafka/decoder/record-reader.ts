@@ -1,15 +1,15 @@
 import { UnreadableBatchError } from '../../errors.ts';
 
-/** Reads the fields of a record batch's records, one behind the other, and nothing behind the end it is given. */
+/** Reads the fields of a record batch's records in order, and nothing after `end`. */
 export class RecordReader {
   readonly bytes: Buffer;
   readonly #firstOffset: bigint;
-  /** Where the next field begins. */
+  /** Position of the next field. */
   at: number;
-  /** Where the record ends that is being read. */
+  /** End of the current record. */
   end: number;
 
-  /** @param firstOffset of the batch, by which it is named when it cannot be read. */
+  /** @param firstOffset names the batch in errors. */
   constructor(bytes: Buffer, firstOffset: bigint, at = 0, end = bytes.length) {
     this.bytes = bytes;
     this.#firstOffset = firstOffset;
@@ -17,7 +17,7 @@ export class RecordReader {
     this.end = end;
   }
 
-  /** Goes to the next record, whatever of the one before has not been read. */
+  /** Moves to the next record and skips unread fields of the current one. */
   nextRecord(): void {
     if (this.at > 0) this.at = this.end;
     this.end = this.bytes.length;
@@ -30,7 +30,7 @@ export class RecordReader {
     return byte ?? this.#fail('a record ends before its fields');
   }
 
-  /** Of 32 bits, zig-zag coded. */
+  /** Reads a zig-zag coded integer of 32 bits. */
   varint(): number {
     let byte = this.byte();
     let value = byte & 127;
@@ -42,7 +42,7 @@ export class RecordReader {
     return (value >>> 1) ^ -(value & 1);
   }
 
-  /** Of 64 bits, zig-zag coded. */
+  /** Reads a zig-zag coded integer of 64 bits. */
   varlong(): bigint {
     let byte = this.byte();
     let value = BigInt(byte & 127);
@@ -54,7 +54,7 @@ export class RecordReader {
     return BigInt.asIntN(64, (value >> 1n) ^ -(value & 1n));
   }
 
-  /** Bytes with their length in front; that of null is -1. */
+  /** Reads bytes after their length; a length of -1 means null. */
   sizedBytes(): Buffer | null {
     // -1, zig-zag coded
     if (this.bytes[this.at] === 1 && this.at < this.end) {
@@ -67,7 +67,7 @@ export class RecordReader {
     return this.bytes.subarray(start, this.at);
   }
 
-  /** Of what lies within the record. */
+  /** Reads a length and checks that it ends within the record. */
   #length(): number {
     const length = this.varint();
     if (length < 0 || length > this.end - this.at) this.#fail('a record ends before its fields');

@@ -21,7 +21,7 @@ export interface SourceComparison {
   readonly counts: Readonly<Record<SourceDifferenceKind, number>>;
   /** Live keys on the topic with times and intervals that were not requested from the source. */
   readonly unasked: number;
-  /** The first ten by key. */
+  /** The first ten, sorted by key. */
   readonly examples: readonly SourceDifference[];
   /** Why the stream could not be compared. The counts are then meaningless. */
   readonly failure?: Error;
@@ -30,15 +30,18 @@ export interface SourceComparison {
 const EXAMPLES = 10;
 
 /**
- * Reads the streams from ChartMogul, all at the same time, and compares them with their topics record by record. Writes
- * nothing, and does not affect a run of `produce`: messages that it sends in the meantime count.
+ * Reads the streams from ChartMogul concurrently, and compares them with their topics record by
+ * record. Writes nothing, and does not affect a run of `produce`, whose new messages count.
  *
- * A stream that fails does not affect the others; a rejected key fails them all. Uses as much memory as a run of `produce`.
+ * A stream that fails does not affect the others; a rejected key fails them all. Uses as much
+ * memory as a run of `produce`.
  *
- * @param specs include the parent stream of each. The comparison visits the parents that the source has.
+ * @param specs include the parent stream of each. The comparison visits the parents that the source
+ * has.
  * @param onProgress is called after every page.
  * @returns a comparison of each stream, in the order given.
- * @throws ConfigError, ServiceUnavailableError, ServiceRefusedError before any stream begins; the signal's reason.
+ * @throws ConfigError, ServiceUnavailableError, ServiceRefusedError before any stream begins; the
+ * signal's reason.
  */
 export async function compareSource(
   settings: Settings,

@@ -33,7 +33,7 @@ export interface CompareContext extends SourceConnections {
   readonly discarded: KeyTable;
   /** Why a stream's topic is unreadable, by stream. */
   readonly unreadable: ReadonlyMap<string, Error>;
-  /** Returns the keys that the source has of a parent stream, once that has been read. */
+  /** Returns the keys of a parent stream in the source, after that stream has been read. */
   readonly parentsOf: (stream: string) => Promise<readonly string[]>;
   readonly onProgress: (progress: SourceProgress) => void;
 }
@@ -42,8 +42,8 @@ export interface CompareContext extends SourceConnections {
 const NO_TOKEN = Buffer.alloc(0);
 
 /**
- * Reads a stream from the source and compares it with its topic. If they differ, reads the topic again and compares with its
- * new state. Writes nothing.
+ * Reads a stream from the source and compares it with its topic. If they differ, reads the topic
+ * again and compares with its new state. Writes nothing.
  *
  * @param keys what the topic holds; the comparison marks the keys that it has seen.
  * @param parents receives the keys of the records, if other streams have them as parents.
@@ -62,7 +62,7 @@ export async function compareStream(
   let diff = new SourceDiff(options);
   await readSource(context, spec, keys, diff, parents);
   if (diff.counts.twice > 0) {
-    // A row that moved while its list was read appeared twice. A second reading shows it once.
+    // A row that moved while its list was read appeared twice. A second reading lists it once.
     keys.unseeAll();
     parents?.splice(0);
     diff = new SourceDiff(options);
@@ -93,7 +93,7 @@ async function readSource(
   const mode = settings.produce.modes.get(spec.name) ?? 'evolve';
   let encoder: RecordEncoder | undefined;
   let pages = 0;
-  // Records that are denied cannot be compared.
+  // Denied records cannot be compared.
   const onDenied = (error: Error) => {
     throw error;
   };
@@ -113,7 +113,7 @@ async function readSource(
       onProgress({ stream: spec.name, pages: ++pages, records: diff.records });
     }
   } catch (error) {
-    // The account lacks the stream. If the topic is empty too, nothing is missing.
+    // The account lacks the stream. With an empty topic, nothing is missing.
     if (!isAbsence(error) || pages > 0 || keys.size > 0) throw error;
     logger.warn({ stream: spec.name, reason: error.message }, 'absent from this account');
   }
@@ -134,7 +134,7 @@ function* visitsTo(parents: readonly string[]): Generator<Visit> {
   for (const parent of parents) yield { parent, token: NO_TOKEN };
 }
 
-/** Reads the topic again: a run of `produce` may have sent more, and the key table knows only the number of strays. */
+/** Reads the topic again, because a run may have sent more and the key table only counts strays. */
 async function settle(
   { admin, settings, signal }: CompareContext,
   stream: string,
@@ -147,8 +147,9 @@ async function settle(
 }
 
 /**
- * Looks up strays by their own addresses, as a run of `produce` does: rows move while a list is read, and some lists hide rows.
- * Does nothing for more than a thousand strays, which cannot all be hidden rows.
+ * Looks up strays by their own addresses, as a run of `produce` does: rows move while a list is
+ * read, and some lists hide rows. Skips more than a thousand strays, which cannot all be hidden
+ * rows.
  */
 async function lookUpStrays(
   { client, registry }: CompareContext,

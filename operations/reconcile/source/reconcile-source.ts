@@ -20,7 +20,7 @@ const kindTexts: Readonly<Record<SourceDifferenceKind, string>> = {
 
 const kinds = Object.keys(kindTexts) as SourceDifferenceKind[];
 
-/** What is read from the source of the streams wanted: those that come from it, with their parents. @throws ConfigError */
+/** Returns the requested streams and their parents; all if undefined. @throws ConfigError */
 export function sourceSpecs(
   settings: Settings,
   streams: readonly string[] | undefined,
@@ -34,7 +34,7 @@ export function sourceSpecs(
   );
 }
 
-/** {@link compareSource}, with a line for what was read of each stream where stderr is a terminal. */
+/** Runs {@link compareSource}, and draws the progress of each stream if stderr is a terminal. */
 export async function compareSourceLive(
   settings: Settings,
   specs: readonly StreamSpec[],
@@ -62,7 +62,7 @@ export function isSourceEqual({ counts, failure }: SourceComparison, allowed: Al
   );
 }
 
-/** What source and topics say of each other, as a table and lines below. */
+/** Formats the comparisons as a table, with the details of each stream below it. */
 export function sourceSummary(comparisons: readonly SourceComparison[], allowed: Allowed): string {
   const shown = kinds.filter(
     (kind) => kind !== 'twice' || comparisons.some(({ counts }) => counts.twice > 0),

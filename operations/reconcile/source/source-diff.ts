@@ -4,14 +4,16 @@ import { KeyTable, type Change, type Key } from '../../../producers/state/key-ta
 import type { RecordHash } from '../../../producers/encode/record-hash.ts';
 
 /**
- * `missing`: only the source has it. `changed`: the topic has another record. `stray`: only the topic has it. `dead`: the
- * source's record waits as a dead letter, whatever the topic has. `twice`: the source shows several records of the key, and
- * the topic can hold one.
+ * - `missing`: only the source has it.
+ * - `changed`: the topic has another record.
+ * - `stray`: only the topic has it.
+ * - `dead`: the source's record is a pending dead letter, whatever the topic has.
+ * - `twice`: the source lists several records of the key, and the topic can hold one.
  */
 export type SourceDifferenceKind = 'missing' | 'changed' | 'stray' | 'dead' | 'twice';
 
 export interface SourceDifference {
-  /** That of the message; where a record has no usable key, its hash in hex. */
+  /** The message key; the record's hash in hex if the record has no usable key. */
   readonly key: string;
   readonly kind: SourceDifferenceKind;
 }
@@ -20,15 +22,15 @@ export interface SourceDiffOptions {
   readonly stream: string;
   /** What the stream's topic held before the source was read. */
   readonly keys: KeyTable;
-  /** Records that wait on the topic of dead letters. */
+  /** Records on the dead-letter topic. */
   readonly deadLetters: KeyTable;
-  /** Of these, the ones that a person has given up: no difference. */
+  /** Dead letters that a user has discarded: no difference. */
   readonly discarded: KeyTable;
-  /** False for a key that the source was not asked about: it is no stray. */
+  /** Returns false for a key that was not requested from the source: it is no stray. */
   readonly isAskedFor?: (key: string) => boolean;
 }
 
-/** Differences of one kind whose keys are remembered as texts; of all others there is a number. */
+/** Keys of one kind that are kept as texts. The others are only counted. */
 const MAX_NAMES = 1_000;
 
 export function noSourceDifferences(): Record<SourceDifferenceKind, number> {
@@ -36,9 +38,10 @@ export function noSourceDifferences(): Record<SourceDifferenceKind, number> {
 }
 
 /**
- * What one stream's source and its topic say of each other, by the hashes that messages carry. First every record of the source
- * is added, then every message of the topic as it stands by then is settled: what a run of `produce` has mended in between is
- * no difference. Takes 20 bytes for each key that differs, beside the table of keys that it is given.
+ * Compares one stream's source with its topic by the hashes in the message headers. The caller
+ * first adds every record of the source, then settles every message that the topic holds by then,
+ * so what a run of `produce` repaired in between is no difference. Uses 20 bytes for each key that
+ * differs, in addition to the given key table.
  */
 export class SourceDiff {
   readonly #options: SourceDiffOptions;
@@ -54,12 +57,12 @@ export class SourceDiff {
     this.#options = options;
   }
 
-  /** Records of the source, each key once. */
+  /** Counts each key of the source once. */
   get records(): number {
     return this.#records;
   }
 
-  /** There are no strays until the topic has been settled. */
+  /** Strays are counted only while the topic is settled. */
   get counts(): Record<SourceDifferenceKind, number> {
     return {
       missing: this.#missing.count,
@@ -70,19 +73,20 @@ export class SourceDiff {
     };
   }
 
-  /** Live keys of the topic that the source was not asked about; 0 until the topic has been settled. */
+  /** Live keys on the topic that were not requested from the source; 0 until it is settled. */
   get unasked(): number {
     return this.#unasked.count;
   }
 
-  /** Every key of the topic was met, and every record as the topic has it: there is nothing to settle. */
+  /** Whether the source has exactly the topic's keys and records, so nothing has to be settled. */
   get isEqual(): boolean {
     return Object.values(this.counts).every((count) => count === 0) && this.#options.keys.unseen === 0;
   }
 
   /**
-   * Takes a record of the source; undefined stands for a key that cannot be told.
+   * Adds a record of the source.
    *
+   * @param key undefined if it is unknown.
    * @returns whether it is the first record of its key.
    */
   add(key: HashedKey<string> | undefined, hash: RecordHash): boolean {
@@ -110,13 +114,17 @@ export class SourceDiff {
     return isFirst;
   }
 
-  /** Whether the source has shown another record of the key before. */
+  /** Whether the source has listed another record of the key before. */
   #isAnother(name: HashedKey, hash: RecordHash, change: Change): boolean {
     const shown = [this.#missing, this.#changed, this.#dead].find((differences) => differences.has(name));
     return shown === undefined ? change !== 'unchanged' : !shown.holds(name, hash);
   }
 
-  /** Takes a message of the topic, those of a key in their order: the hash of its record, or null for a delete. */
+  /**
+   * Settles a message of the topic. The messages of a key must come in their order.
+   *
+   * @param hash of the record; null for a delete.
+   */
   settle(key: Buffer, hash: RecordHash | null): void {
     const { keys, isAskedFor } = this.#options;
     const name = new HashedKey(key);
@@ -127,17 +135,17 @@ export class SourceDiff {
     else differences.add(name, hash);
   }
 
-  /** The keys of all strays; undefined where there are more than a thousand. */
+  /** Returns the keys of all strays; undefined for more than a thousand. */
   strays(): readonly string[] | undefined {
     return this.#strays.count > MAX_NAMES ? undefined : [...this.#strays.names()];
   }
 
-  /** The source has the key of a stray, though its list did not show it. */
+  /** Removes a stray that the source has, although its list lacked it. */
   found(stray: string): void {
     this.#strays.drop(new HashedKey(stray));
   }
 
-  /** The first differences by their keys, of those that are remembered. */
+  /** Returns the first of the kept differences by key. */
   examples(count: number): SourceDifference[] {
     const ofKind = (kind: SourceDifferenceKind, differences: Differences) =>
       [...differences.names()].map((key) => ({ key, kind }));
@@ -153,10 +161,10 @@ export class SourceDiff {
   }
 }
 
-/** The keys that differ in one way, with the hashes of the records that they should have. */
+/** The keys with one kind of difference, with the hashes of their records in the source. */
 class Differences {
   readonly #hashes = new KeyTable();
-  /** Those whose record is on the topic by now. */
+  /** Keys whose record is on the topic by now. */
   readonly #settled = new KeyTable();
   readonly #names = new Set<string>();
 
@@ -173,7 +181,6 @@ class Differences {
     if (this.#names.size < MAX_NAMES) this.#names.add(String(name.value));
   }
 
-  /** Whether the key has this record. */
   holds(name: Key, hash: RecordHash): boolean {
     return this.#hashes.compare(name, hash) === 'unchanged';
   }

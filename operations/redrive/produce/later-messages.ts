@@ -6,14 +6,16 @@ import { hashIn } from '../../../producers/state/read-back.ts';
 
 /** The latest message of a key. */
 export interface LatestMessage {
-  /** Kafka's time of it. */
   readonly timeMs: number;
-  /** Of its record. */
+  /** Hash of its record. */
   readonly hash: RecordHash;
   readonly isDelete: boolean;
 }
 
-/** The latest message of each of some keys that the topic holds, read once from its beginning; none where there is no topic. */
+/**
+ * Returns the latest message of each of the given keys. Reads the topic once from its beginning.
+ * Returns an empty map without a topic.
+ */
 export async function latestMessages(
   admin: KafkaAdmin,
   settings: Settings,
@@ -29,7 +31,7 @@ export async function latestMessages(
       ({ key: bytes, value, headers, timestamp }) => {
         const key = bytes?.toString('utf8');
         if (key === undefined || !keys.has(key)) return;
-        // A copy: the original would keep the whole fetch.
+        // A copy: the original would retain the whole fetch.
         const hash = Buffer.from(hashIn(headers));
         latest.set(key, { timeMs: Number(timestamp), hash, isDelete: value === null });
       },

@@ -36,17 +36,19 @@ export interface RecordServices {
   readonly signal: AbortSignal;
 }
 
-/** A record as a message, or why it is none. */
+/** A record as a message, or the reason why it cannot become one. */
 type Encoded =
   | { readonly message: Message; readonly discarded: number }
   | { readonly error: { readonly code: string; readonly message: string } };
 
 /**
- * Sends the records that the letters hold to their topics, encoded as a run would: by the schema as it is now and the mode that is set.
- * Message and mark are one transaction. A record of which the topic has a later message, or this one, is only marked.
+ * Sends the records of dead letters to their topics, encoded as a run would encode them now: with
+ * the current schema and mode. Message and mark are one transaction. If the topic has a later
+ * message of the key, or this record, only marks the dead letter.
  *
- * @param letters with their values.
- * @throws ConfigError, FencedError, ServiceUnavailableError, ServiceRefusedError; the signal's reason.
+ * @param letters dead letters with their values.
+ * @throws ConfigError, FencedError, ServiceUnavailableError, ServiceRefusedError; the signal's
+ * reason.
  */
 export async function* redriveRecords(
   letters: readonly ProduceDeadLetter[],
@@ -87,7 +89,7 @@ async function* redriveStream(
     if ('error' in encoded) return { outcome: { kind: 'failed', error: encoded.error } };
     const { message, discarded } = encoded;
     if (message.key !== recordKey) {
-      // Its key could not be told before.
+      // The key was unknown when the topic was read.
       const later = supersededBy(letter, (await latestOf([message.key])).get(message.key));
       if (later !== undefined) return { outcome: { kind: 'redriven', how: later } };
     }
@@ -102,10 +104,10 @@ async function* redriveStream(
   }
 }
 
-/** Why the record need not be sent; undefined where it must. */
+/** Returns why the record need not be sent; undefined if it must be. */
 function supersededBy(letter: ProduceDeadLetter, latest: LatestMessage | undefined): string | undefined {
   if (latest === undefined) return undefined;
-  // All zeros in a message that says no hash.
+  // The hash of a message without a hash header is all zeros.
   if (
     !latest.isDelete &&
     latest.hash.some((byte) => byte !== 0) &&
@@ -120,7 +122,10 @@ function whyTruncated({ bytes, originalBytes }: ProduceDeadLetter): string {
   return `the letter holds the first ${bytes} of ${originalBytes} bytes: produce the record again`;
 }
 
-/** Encodes a record as a run would. Each record gets an encoder of its own, so what one has sent does not affect another. */
+/**
+ * Encodes a record as a run would. Uses one encoder per record, so that what one record has sent
+ * does not affect another.
+ */
 async function encodeRecord(
   spec: StreamSpec,
   { value, headers }: ProduceDeadLetter,
@@ -154,7 +159,10 @@ async function encodeRecord(
   }
 }
 
-/** Returns the message with the hash of the dead letter, which is that of the record as it was read: its JSON may have another. */
+/**
+ * Returns the message with the dead letter's hash, which is that of the record as it was read. The
+ * stored JSON may have another hash.
+ */
 function withHash(message: Message, hash: RecordHash): Message {
   return { ...message, headers: { ...message.headers, [messageHeaders.hash]: hash } };
 }
@@ -165,7 +173,7 @@ function listOf(spec: StreamSpec, label: string): SourceList {
   return { ...sourceList(spec, spec.paths[0]), ...(id !== undefined && { id }) };
 }
 
-/** Returns null for bytes that are no JSON: they have no key, so they fail again. */
+/** Returns null for bytes that are not JSON. A null has no key, so it fails again. */
 function recordIn(value: Buffer): JsonValue {
   try {
     return parseJson(value.toString('utf8'));

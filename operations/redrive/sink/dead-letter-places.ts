@@ -17,22 +17,22 @@ export interface PlacesOptions {
   readonly rows: TableRows;
   /** The partitions of the topic; empty if the topic does not exist. */
   readonly logs: ReadonlyMap<number, PartitionLog>;
-  /** By partition, what the sink's group has committed. */
+  /** Committed offsets of the sink's group, by partition. */
   readonly committed: ReadonlyMap<number, CommittedOffset>;
   /** By partition, the offset after rows that merges removed, where a sink resumes. */
   readonly merged: ReadonlyMap<number, bigint>;
-  /** Returns by partition the first offset of its gap that is no dead letter, or the end of the gap. */
+  /** Returns by partition the first offset of its gap that is no dead letter, or the gap's end. */
   readonly firstNotRejected: (gaps: ReadonlyMap<number, OffsetSpan>) => Promise<ReadonlyMap<number, bigint>>;
 }
 
 /**
  * Returns the dead letters whose rows may not be inserted now, with the reason. The table is the
- * sink's checkpoint: its highest row says that all earlier messages are stored. So a row is inserted
- * only if
+ * sink's checkpoint: its highest row implies that all earlier messages are stored. So a row is
+ * inserted only if
  *
  * - it does not change the resume offset of a sink, or
- * - the sink has passed the message, and every message from the resume offset to it is a dead letter
- *   too. A committed offset alone proves nothing: the table may have been dropped since.
+ * - the sink has passed the message, and every message from the resume offset to it is a dead
+ * letter too. A committed offset alone proves nothing: the table may have been dropped since.
  */
 export async function forbiddenDeadLetters(
   deadLetters: readonly SinkDeadLetter[],
@@ -91,7 +91,7 @@ function withRow(
 /**
  * Reads what {@link forbiddenDeadLetters} needs from Kafka.
  *
- * @param rejected all dead letters of the stream that have no row by right.
+ * @param rejected all dead letters of the stream that have no row by design.
  * @throws ServiceUnavailableError, ServiceRefusedError
  */
 export async function readPlaces(

@@ -2,7 +2,7 @@ import { literal, qualified } from '../../../core/clickhouse/client.ts';
 import type { Database } from '../../../core/clickhouse/database.ts';
 import type { SinkDeadLetter } from '../../../core/dead-letters/reader.ts';
 
-/** Positions in one query. */
+/** Maximum number of positions in one query. */
 const MAX_POSITIONS = 1_000;
 
 /** Whether the server has the table. @throws ServiceUnavailableError, ServiceRefusedError */
@@ -13,8 +13,8 @@ export async function hasTable(database: Database, table: string): Promise<boole
 
 /**
  * Returns the dead letters whose message has a row in the table. A row matches by partition, offset
- * and time, so that messages of a recreated topic are not confused with those of its predecessor.
- * Reads three columns of the whole table for each thousand dead letters.
+ * and time, so a recreated topic is not confused with its predecessor. Reads three columns of the
+ * whole table for each thousand dead letters.
  *
  * @throws ServiceUnavailableError, ServiceRefusedError
  */

@@ -11,7 +11,7 @@ import { InsertedRows } from '../../../consumers/table/insert-rows.ts';
 import type { StorageTable } from '../../../consumers/table/storage-table.ts';
 import { RowBuffer } from '../../../consumers/transcode/row-buffer.ts';
 
-/** Inserts the messages of dead letters into one table, each in its own insert. */
+/** Inserts the messages of dead letters into one table, each as its own insert. */
 export class DeadLetterInserter {
   readonly #table: StorageTable;
   readonly #schemas: StreamSchemas;
@@ -72,7 +72,7 @@ export class DeadLetterInserter {
 
 /**
  * Whether the rejected message was a delete. A dead letter never has a null value, so a delete is
- * stored with an empty one. A message whose value was empty is told apart by its reason: it is not
+ * stored with an empty one. Only a message with an empty value has the reason that it is not
  * framed.
  */
 export function isDelete({ bytes, reason }: Pick<SinkDeadLetter, 'bytes' | 'reason'>): boolean {
@@ -88,7 +88,7 @@ function emptyValueReason(): string | undefined {
   }
 }
 
-/** Restores the rejected message, as far as its row needs it. */
+/** Restores the parts of the rejected message that its row needs. */
 function rejectedMessage(deadLetter: SinkDeadLetter): KafkaMessage {
   const { offset, timestampMs, headers, value } = deadLetter;
   if (value === undefined) throw new RangeError('a dead letter that was read without its value');

@@ -23,13 +23,13 @@ interface RowServices extends Connections {
   readonly producer: RedriveProducer;
 }
 
-/** Attempts per stream. Each starts over after another client has changed the table. */
+/** Attempts per stream. Each starts over after another client changed the table. */
 const MAX_ATTEMPTS = 3;
 
 /**
  * Inserts the rows of rejected messages, each at its own position and version, as the sink would
- * have. It inserts the row first and then marks the dead letter. If the row exists already, as after
- * a killed redrive, it only marks it.
+ * have. Inserts the row first and then marks the dead letter. If the row exists already, as after a
+ * killed redrive, only marks it.
  *
  * @param deadLetters with their values.
  * @param rejected all sink dead letters that were not redriven, chosen or not.
@@ -57,7 +57,7 @@ export async function* redriveRows(
   }
 }
 
-/** Ends early if another client changes the table, because what was read of it is then outdated. */
+/** Ends early if another client changes the table, because its cached state is then outdated. */
 async function* redriveStream(
   stream: string,
   deadLetters: readonly SinkDeadLetter[],
@@ -85,7 +85,7 @@ async function* redriveStream(
     return;
   }
   const schemas = new StreamSchemas(registry, subjectOf(topicPrefix, stream), table, serviceRetry);
-  // As in the sink, earlier schemas are interpreted relative to the latest one.
+  // Like the sink, interprets earlier schemas relative to the latest one.
   await schemas.learnLatest();
   const rejectedOfStream = rejected.filter((deadLetter) => deadLetter.stream === stream);
   const places = await readPlaces(admin, settings, topicOf(topicPrefix, stream), rejectedOfStream, signal);
@@ -131,7 +131,7 @@ async function insertOne(
   };
 }
 
-/** Returns by partition the offset after rows that merges removed, where a new sink would resume. */
+/** Returns by partition the offset after rows that merges removed, where a sink would resume. */
 async function readMerged(
   services: RowServices,
   table: StorageTable,

@@ -6,15 +6,15 @@ import { readTopics } from '../../../core/kafka/topic-reader.ts';
 import type { Settings } from '../../../core/settings/config.ts';
 import { detached } from '../../../consumers/stream/detached-message.ts';
 
-/** Bytes of messages held in memory at a time. */
+/** Maximum size of the messages in memory. */
 const MAX_BYTES = 128 * 1024 * 1024;
 
-/** Reads the messages of truncated dead letters from the topic, as many at a time as memory allows. */
+/** Reads the messages of truncated dead letters from the topic, limited by memory. */
 export class WholeMessages {
   readonly #admin: KafkaAdmin;
   readonly #settings: Settings;
   readonly #signal: AbortSignal;
-  /** In the order in which the caller asks for them. */
+  /** In the order in which the caller requests them. */
   readonly #missing: Map<string, SinkDeadLetter>;
   readonly #found = new Map<string, KafkaMessage>();
 
