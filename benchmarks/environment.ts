@@ -44,9 +44,7 @@ export interface RunningSimulator {
   readonly stop: () => Promise<void>;
 }
 
-/**
- * Starts a simulator in a process of its own, so that its work does not count as the producer's.
- */
+/** Starts a simulator in a process of its own, so that its work is not counted as a producer's. */
 export async function startSimulator(...options: readonly string[]): Promise<RunningSimulator> {
   const port = await freePort();
   const args = ['start.mjs', 'simulator/main.ts', '--port', String(port), ...options];
@@ -87,7 +85,7 @@ export function environmentOf(settings: Settings, database: string): NodeJS.Proc
   };
 }
 
-/** @throws the signal's reason. */
+/** Waits. @throws the signal's reason. */
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await delay(ms, undefined, { signal }).catch(() => signal.throwIfAborted());
 }

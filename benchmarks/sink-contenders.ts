@@ -14,9 +14,7 @@ export type Contender = 'ours' | 'usual' | 'kafka_engine' | 'bare';
 export interface Pass {
   /** From the moment in which the contender has its partitions until every row is visible. */
   readonly seconds: number;
-  /**
-   * Peak resident memory of its process; undefined for a contender without a process of its own.
-   */
+  /** Peak resident memory of its process; undefined for a contender without its own process. */
   readonly peakMb?: number;
 }
 

@@ -8,7 +8,7 @@ import type { LocalService } from './service.ts';
 
 const startScript = fileURLToPath(new URL('../start.mjs', import.meta.url));
 
-/** ClickHouse as a Node process that has the engine as a library. */
+/** Returns ClickHouse as a Node process that has the engine as a library. */
 export function clickhouseService(settings: Settings, folder: string): LocalService {
   const address = clickhouseAddress(settings);
   const server = new BackgroundProcess(folder, 'clickhouse');

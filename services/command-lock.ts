@@ -36,9 +36,7 @@ function tryTake(holder: ProcessRecord): boolean {
   return false;
 }
 
-/**
- * Discards a lock without a living holder: a damaged lock, or a symbolic link, is never released.
- */
+/** Discards a lock without a living holder: a damaged lock or symbolic link is never released. */
 function discardIfStale(holder: ProcessRecord): void {
   const { path } = holder;
   if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return;

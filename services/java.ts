@@ -16,9 +16,7 @@ const checksums = fileURLToPath(new URL('java-packages.sha256', import.meta.url)
  */
 const store = fileURLToPath(new URL('../.data/java/', import.meta.url));
 
-/**
- * Flags for short-lived small JVMs: they start twice as fast, and peak speed does not matter here.
- */
+/** Flags for short-lived small JVMs: they start twice as fast; peak speed does not matter here. */
 export const quickStart = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xshare:auto'];
 
 /**

@@ -76,8 +76,8 @@ export async function freePort(host = '127.0.0.1'): Promise<number> {
 }
 
 /**
- * A loopback address that no web page can guess, for a service that accepts any `Host`. Only Linux
- * has more than one loopback address.
+ * Returns a loopback address that no web page can guess, for a service that accepts any `Host`.
+ * Only Linux has more than one loopback address.
  */
 export function unguessableHost(platform = process.platform): string {
   if (platform !== 'linux') return '127.0.0.1';

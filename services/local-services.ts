@@ -55,9 +55,7 @@ function servicesFolder({ dataDir }: Settings): string {
   return resolve(dataDir, 'services');
 }
 
-/**
- * Returns the host that the folder began with: data of one kind of host is of no use to the other.
- */
+/** Returns the host that the folder began with: data of one kind of host is useless to another. */
 function rememberedHost(settings: Settings, folder: string): Host | undefined {
   const kind = readPrivate(join(folder, 'host'))?.trim();
   return kind === 'docker' || kind === 'processes' ? hosts[kind](settings, folder) : undefined;

@@ -13,9 +13,7 @@ import type { Host, LocalService, ServiceName, ServiceStatus, StartedService } f
 
 const readyWithinMs = 120_000;
 
-/**
- * Limits the wait for a running service: it is ready, or busy, or listens at an earlier address.
- */
+/** Limits the wait for a running service: ready, or busy, or listening at an earlier address. */
 const answersWithinMs = 20_000;
 
 /** Returns the services as processes of this machine, with their files under `folder`. */

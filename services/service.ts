@@ -13,7 +13,7 @@ export interface LocalService {
   readonly processes: readonly BackgroundProcess[];
   /** Starts the processes and returns without waiting for them to be ready. */
   start(signal: AbortSignal): Promise<void>;
-  /** Returns whether a client's first request would succeed, within seconds. Never throws. */
+  /** Returns within seconds whether a client's first request would be answered. Never throws. */
   isReady(): Promise<boolean>;
 }
 

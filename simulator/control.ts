@@ -2,7 +2,7 @@ import { ok, refusal, type Answer } from './answer.ts';
 import type { Simulator } from './simulator.ts';
 import type { Statistics } from './statistics.ts';
 
-/** Answers `/_simulator`, which controls the simulator: no key, no limits, no faults. */
+/** Answers addresses under `/_simulator`, which control it: no key, no limits, no faults. */
 export function control(
   simulator: Simulator,
   statistics: Statistics,

@@ -53,7 +53,8 @@ export class Jobs {
   }
 
   /**
-   * Returns a finished export. The only address outside `/v1`: like a signed one, it needs no key.
+   * Returns the file of a finished export. This is the only address outside `/v1`: like a signed
+   * address, it needs no key.
    */
   file(world: World, path: string): Answer | undefined {
     const job = this.#exports.get(/^\/exports\/([0-9a-f-]+)\.csv$/.exec(path)?.[1] ?? '');

@@ -19,9 +19,7 @@ export class Limits {
     return this.#inFlight;
   }
 
-  /**
-   * Registers a request; returns its refusal, if any. Every request must leave, also a refused one.
-   */
+  /** Registers a request; returns its refusal, if any. Each request must leave, even if refused. */
   enter(): Answer | undefined {
     this.#inFlight++;
     const { connectionLimit, rateLimit } = this.#options;

@@ -76,7 +76,7 @@ export function columnCommentOf({ type, doc = '' }: WriterField): string {
   return [...(doc === '' ? [] : [doc]), ...units].join(' ');
 }
 
-/** As {@link columnTypeOf}, but returns a Nullable(String) for a type that is always null. */
+/** Does as {@link columnTypeOf}, but returns a Nullable(String) for a type that is always null. */
 function innerType(type: WriterType): ColumnType {
   if (isAlwaysNull(type)) return nullableType({ ...stringType, isAlwaysNull: true });
   if (isJsonText(type)) return type.kind === 'union' ? orNull(type, stringType) : stringType;

@@ -38,9 +38,7 @@ export function isSame(a: ColumnType, b: ColumnType): boolean {
   return a === b || withoutText(a) === withoutText(b);
 }
 
-/**
- * Returns the member of a Variant that holds the values of a type, unchanged or as a wider number.
- */
+/** Returns the member of a Variant that holds a type's values, unchanged or as a wider number. */
 export function variantMemberFor(variant: Kind<'variant'>, type: ColumnType): ColumnType | undefined {
   const { members } = variant;
   const wider = ({ Int32: 'Int64', Float32: 'Float64' } as Readonly<Record<string, string>>)[type.text];

@@ -33,9 +33,7 @@ export function startSinkProgress(
   return drawLive(out, lines, (width, rows) => progress.lines(performance.now(), width, rows));
 }
 
-/**
- * Formats the progress of a sink; keeps the row counts of the last seconds for the current rate.
- */
+/** Formats a sink's progress; keeps the row counts of the last seconds for the current rate. */
 export class SinkProgress {
   readonly #counts: readonly SinkCounts[];
   readonly #startedAtMs: number;
@@ -113,7 +111,7 @@ function isAtWork({ counts, history }: Table, nowMs: number): boolean {
 }
 
 /**
- * Returns lines such as `customers_raw 1,240,000 rows lag 12,000 45,600/s`, or with the state in
+ * Returns lines such as `customers_raw  1,240,000 rows  lag 12,000  45,600/s`, or with the state in
  * place of the rate. Omits columns, from the left, until the longest line fits.
  */
 function tableLines(tables: readonly Table[], width: number): string[] {

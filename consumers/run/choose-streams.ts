@@ -74,9 +74,7 @@ export function streamsOfTables(tables: Iterable<string>, others: readonly strin
   return [...tables].filter((name) => isStreamName(name) && viewOf(name) === name && !known.has(name));
 }
 
-/**
- * Returns why a stream cannot have its table and view beside those of others; undefined if it can.
- */
+/** Returns why a stream cannot have its table and view beside others'; undefined if it can. */
 export function nameConflictOf(prefix: string, stream: string, others: Iterable<string>): string | undefined {
   const topic = topicOf(prefix, stream);
   const [view, table] = [viewOf(stream), storageTableOf(stream)];

@@ -36,7 +36,7 @@ export class GroupMember {
     });
   }
 
-  /** False before the first assignment and after a stop: there is nothing to pause or seek. */
+  /** False before the first assignment and from a stop to the next: nothing to pause or seek. */
   get isJoined(): boolean {
     return this.#isJoined;
   }
@@ -56,9 +56,7 @@ export class GroupMember {
     this.#committing ??= this.#commitPending();
   }
 
-  /**
-   * Returns when all is committed, or after two seconds: the tables have the resume offsets anyway.
-   */
+  /** Returns when all is committed, or after two seconds: tables have the resume offsets anyway. */
   async lastCommit(): Promise<void> {
     const timeout = new AbortController();
     await Promise.race([

@@ -5,9 +5,7 @@ interface Outage {
   readonly streams: Set<string>;
 }
 
-/**
- * Logs one line when a service goes away and one when it is back, however many streams wait for it.
- */
+/** Logs a line when a service goes away and one when it is back, however many streams wait. */
 export class Outages {
   readonly #outages = new Map<string, Outage>();
 

@@ -26,16 +26,12 @@ import { startSinkProgress } from '../report/sink-progress.ts';
 export interface SinkOptions {
   /** The streams to sink; all if undefined. */
   readonly streams: readonly string[] | undefined;
-  /**
-   * Whether to return once every partition is sunk up to the end offset that it had at the start.
-   */
+  /** Whether to return once every partition is sunk up to the end offset of the start. */
   readonly untilCaughtUp: boolean;
 }
 
 export const TABLES_SIDE_BY_SIDE = 4;
-/**
- * Grace for the last inserts after a stop. The next sink reads again what is not inserted by then.
- */
+/** Grace for the last inserts after a stop. The next sink reads again what is not inserted. */
 const MAX_FLUSH_MS = 7_000;
 
 /**

@@ -249,9 +249,7 @@ class SchemaParser {
     return found;
   }
 
-  /**
-   * Marks the cycle that a reference closes if its record is open or refers back to an open record.
-   */
+  /** Marks the cycle that a reference closes if its record is open or leads back to an open one. */
   #markRecursive(referenced: WriterType): void {
     let target: WriterType | undefined = referenced;
     while (target !== undefined && !this.#open.some((record) => record === target)) {
@@ -311,7 +309,7 @@ function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Type names name no column, so letters of any language are allowed, as in Avro for Java. */
+/** Accepts letters of any language, as in Avro for Java: type names name no column. */
 function isTypeName(name: string): boolean {
   return /^[\p{L}_][\p{L}\p{N}_]*$/u.test(name);
 }

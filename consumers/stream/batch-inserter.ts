@@ -61,7 +61,7 @@ export class BatchInserter {
     this.#options = options;
   }
 
-  /** @throws ServiceRefusedError naming the table. */
+  /** Inserts a batch. @throws ServiceRefusedError naming the table. */
   async insert(
     batch: Batch,
     { generation, assigned }: Pick<TopicPartitions, 'generation' | 'assigned'>,

@@ -66,9 +66,7 @@ export class Batch {
   /** The offset behind the last message of each partition, transaction markers included. */
   readonly consumed = new Map<number, bigint>();
   readonly startedMs = performance.now();
-  /**
-   * The messages of the rows, kept only if a row may be rejected, because they need much memory.
-   */
+  /** The messages of the rows, kept only if a row may be rejected: they need much memory. */
   readonly kept: KeptMessage[] | undefined;
   /** Kafka's id of the topic; 0 if unknown. */
   readonly topicId: bigint;

@@ -46,7 +46,7 @@ export interface CreateStreamSinkOptions {
   readonly caughtUp: CaughtUp;
   /** Another table than the stream's own; see {@link StorageTable}. */
   readonly table?: string;
-  /** By partition, the lowest offset to resume at. */
+  /** The lowest offset to resume at, by partition. */
   readonly floors?: ReadonlyMap<number, bigint>;
 }
 

@@ -111,7 +111,7 @@ export async function findMergedAway(
   return { behind: new Map([...spans].map(([partition, { to }]) => [partition, to])), isMerged };
 }
 
-/** Ends the reading: merges do not explain why this message has no row. */
+/** Ends the comparison: merges do not explain why this message has no row. */
 class UnexplainedMessage extends StoppedError {}
 
 class Comparison {
@@ -133,7 +133,11 @@ class Comparison {
     this.#rowKeys = rowKeys;
   }
 
-  /** @throws UnexplainedMessage as soon as there is one. */
+  /**
+   * Returns whether merges explain all messages.
+   *
+   * @throws UnexplainedMessage as soon as one is not.
+   */
   async prove(
     spans: ReadonlyMap<number, OffsetSpan>,
     setAside: Pick<DeadLetterIndex, 'has'>,

@@ -194,7 +194,7 @@ function keyText(value: JsonValue | undefined): string | undefined {
   return isWhole ? String(value) : undefined;
 }
 
-/** @throws IncompatibleSchemaError */
+/** Returns a reader of keys of an Avro schema. @throws IncompatibleSchemaError */
 function avroReader({ id, text }: SchemaText, referenced: readonly string[]): KeySchema['read'] {
   const holder = {
     type: 'record',

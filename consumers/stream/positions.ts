@@ -13,16 +13,12 @@ import { trustedRows, committedRows, type CommittedRows, type CommitScope } from
 
 type Letters = Pick<DeadLetterIndex, 'countBetween' | 'has'>;
 
-/**
- * Finds messages behind the last rows that need no row: dead letters, or rows that merges removed.
- */
+/** Finds messages behind the last rows that need no row: dead letters, or rows merged away. */
 export interface ResumeEvidence {
   /** Returns the group's committed offsets by partition. */
   committed(): Promise<ReadonlyMap<number, CommittedOffset>>;
   letters(): Promise<Letters>;
-  /**
-   * Returns whether the table lacks the rows of these messages because of merges and nothing else.
-   */
+  /** Returns whether the table lacks these messages' rows because of merges and nothing else. */
   wasMergedAway(spans: ReadonlyMap<number, OffsetSpan>, letters: Letters): Promise<boolean>;
 }
 
@@ -59,9 +55,7 @@ export interface PositionFinderOptions {
 /** Reads from table and topic where the partitions resume. The table is the checkpoint. */
 export class PositionFinder {
   readonly #options: PositionFinderOptions;
-  /**
-   * The rows when the partitions were positioned; undefined once an insert found them unchanged.
-   */
+  /** The rows when partitions were positioned; undefined once an insert found them unchanged. */
   #unverified: TableRows | undefined;
 
   constructor(options: PositionFinderOptions) {
@@ -165,7 +159,7 @@ export class PositionFinder {
     }
   }
 
-  /** @throws NameTakenError if another topic whose name leads to the same table has filled it. */
+  /** Checks that no other topic with the same table name has filled it. @throws NameTakenError */
   async #checkOwner(rows: TableRows, topicId: bigint): Promise<void> {
     const { topic, table, admin } = this.#options;
     const others = new Set(rows.map((row) => row.topicId).filter((id) => id !== 0n && id !== topicId));

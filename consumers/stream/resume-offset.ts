@@ -2,15 +2,13 @@ import type { MessagePosition, PartitionRows, TableRows } from '../table/partiti
 
 /** The messages that a partition has now. */
 export interface PartitionLog {
-  /** Kafka's id of its topic; 0 where the broker gives none (before Kafka 2.8). */
+  /** Kafka's id of its topic; 0 if the broker has none (before Kafka 2.8). */
   readonly topicId: bigint;
   /** Its first offset. */
   readonly start: bigint;
   /** The offset that its next message will get. */
   readonly end: bigint;
-  /**
-   * Returns whether the broker gives messages their times. Only then do times rise with offsets.
-   */
+  /** Returns whether the broker sets message times. Only then do times rise with offsets. */
   hasBrokerTimes(): Promise<boolean>;
   /** Returns the offset of the first message at or after `timeMs`; the end if there is none. */
   firstOffsetSince(timeMs: bigint): Promise<bigint>;

@@ -1,6 +1,6 @@
 import { RowBuffer } from '../transcode/row-buffer.ts';
 
-/** Bytes of waiting rows in all tables: enough to fill two and insert two at full speed. */
+/** Bytes of waiting rows in all tables: two can fill and two insert at full speed. */
 const MAX_WAITING_BYTES = 96 * 1024 * 1024;
 /** Buffers kept for the next batches; the memory of others is released. */
 const MAX_SPARE = 2;

@@ -20,7 +20,7 @@ const ASK_AGAIN_MS = 300;
 /** How long an id that the registry does not know is not requested again. */
 const UNKNOWN_FOR_MS = 60_000;
 
-/** After an unknown id, others are requested once only: foreign bytes name a new id each. */
+/** For this long after an unknown id, others are requested once: foreign bytes name many ids. */
 const HASTY_FOR_MS = 10_000;
 
 /** A schema for which no table can be created. */
@@ -228,7 +228,7 @@ export class StreamSchemas {
     this.#primaryKey ??= covered.primaryKey;
   }
 
-  /** @throws UnfitSchemaError */
+  /** Parses a registered schema once. @throws UnfitSchemaError */
   async #read(registered: SchemaText): Promise<WriterSchema> {
     const known = this.#parsed.get(registered.id);
     if (known !== undefined) return known;

@@ -36,7 +36,7 @@ const TABLE_CHECK_MS = 5_000;
 export interface FetchedMessages {
   readonly partition: number;
   readonly messages: readonly KafkaMessage[];
-  /** The offset behind the last message and behind other records, as transaction markers. */
+  /** The offset behind the last message and behind other records such as transaction markers. */
   readonly next: bigint;
   /** The partition's end. */
   readonly end: bigint;
@@ -261,7 +261,7 @@ export class StreamSink {
     }
   }
 
-  /** Inserts the last batch. A process that the group may have forgotten leaves it to the next. */
+  /** Inserts the last batch. If the group may have forgotten this process, the next owner does. */
   async #flush(): Promise<boolean> {
     const batch = this.#filling;
     if (batch === undefined || !this.#options.partitions.isMember) return false;

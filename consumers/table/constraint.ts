@@ -2,9 +2,7 @@ import { literal } from '../../core/clickhouse/client.ts';
 import type { Database } from '../../core/clickhouse/database.ts';
 import { nameIn, outlineOf } from './sql-outline.ts';
 
-/**
- * Returns whether a CHECK constraint mentions `_deleted`, so that it rejects deletes on purpose.
- */
+/** Returns whether a CHECK constraint mentions `_deleted`, so as to reject deletes on purpose. */
 export async function mentionsDeletes(
   database: Database,
   table: string,

@@ -84,9 +84,7 @@ export class InsertRecovery {
     return (await this.isHalfInserted()) && (await this.#delete());
   }
 
-  /**
-   * Deletes the rows, so that no later sink resumes after them. Returns the message of the error.
-   */
+  /** Deletes the rows, so that no later sink resumes after them. Returns the error's message. */
   async undo(reason: string, view: string | undefined): Promise<string> {
     const views = await this.#views();
     const what = `materialized view ${view ?? views.join(' or ')} on table ${this.#table} fails: ClickHouse answers ${reason}`;
@@ -103,7 +101,7 @@ export class InsertRecovery {
     return `${what}. None of its rows (${where}) is in the table: fix or drop the view, then restart${others}`;
   }
 
-  /** @throws StoppedError if another sink has continued after the rows. */
+  /** Deletes the rows. @throws StoppedError if another sink has continued after them. */
   async #delete(): Promise<boolean> {
     const { rows: count, isPassed } = await this.#inserted();
     if (count === 0) return false;

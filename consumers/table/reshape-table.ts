@@ -13,7 +13,7 @@ import { fieldColumns, sortingKey } from './stored-columns.ts';
 import { alterTableSql, createTableSql, identitySql, localTableOf, runDefinition } from './table-ddl.ts';
 import { readTableShape, type TableShape } from './table-shape.ts';
 
-/** Attempts while other sinks change the table first, or its columns do not show yet. */
+/** Maximum attempts while other sinks change the table first, or its columns do not show yet. */
 const MAX_ROUNDS = 30;
 
 /** Codes of a compare and set that came too late: see `alterTableSql`. */

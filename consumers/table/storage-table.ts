@@ -43,7 +43,7 @@ export class StorageTable {
   #columns: readonly TableColumn[] = [];
   readonly #fields = new Set<string>();
   readonly #views: StreamViews;
-  /** The identity of the table that the offsets were last read from; empty if there was none. */
+  /** Identity of the table that offsets were last read from; empty, unlike any table's, if none. */
   #identity = '';
 
   constructor(options: StorageTableOptions) {
@@ -177,9 +177,7 @@ export class StorageTable {
     );
   }
 
-  /**
-   * Returns whether the server still has the same table, with the columns that rows were made for.
-   */
+  /** Returns whether the server has the same table still, with the columns of the rows. */
   async matchesShape(columns: readonly TableColumn[]): Promise<boolean> {
     const shape = await readLocalShape(this.#database, this.name);
     if (shape === undefined || shape.identity !== this.#identity) return false;

@@ -93,9 +93,7 @@ function writeSteps(code: CodeWriter, steps: readonly Step[]): void {
   end();
 }
 
-/**
- * Returns the number of values in the code for a type. Large records are functions of their own.
- */
+/** Returns the number of values in a type's code. Large records are functions of their own. */
 function weightOf(type: WriterType): number {
   switch (type.kind) {
     case 'union':

@@ -4,9 +4,7 @@ const INITIAL_BYTES = 64 * 1024;
 /** A larger row is an attack, not a record: a few bytes of Avro can mean many of RowBinary. */
 const MAX_ROW_BYTES = 2 ** 28;
 
-/**
- * Consecutive rows in RowBinary, in a Buffer that doubles when full. Reused from batch to batch.
- */
+/** Consecutive rows in RowBinary, in a Buffer that doubles when full. Reused between batches. */
 export class RowBuffer {
   bytes: Buffer;
   /** Bytes written. */

@@ -29,7 +29,7 @@ function rounded(float: number, digits: number): string {
   return isMiddle && Number(last) % 2 === 1 ? `${start}${Number(last) - 1}${exponent}` : text;
 }
 
-/** @param days since 1970. */
+/** Prints a date. @param days since 1970. */
 export function dateText(days: number): string {
   // Days from the civil calendar: Date reaches only to the year 275,760.
   const shifted = days + 719_468;
@@ -51,7 +51,7 @@ export function dateText(days: number): string {
   return `${yearText}-${padded(month, 2)}-${padded(day, 2)}`;
 }
 
-/** @param ticks since 1970; 10^digits ticks are a second. */
+/** Prints a timestamp. @param ticks since 1970; 10^digits ticks are a second. */
 export function timestampText(ticks: bigint, digits: number): string {
   const perSecond = 10n ** BigInt(digits);
   const fraction = ((ticks % perSecond) + perSecond) % perSecond;

@@ -33,9 +33,7 @@ export function writeTombstone(
   out.length = at.written;
 }
 
-/**
- * Returns false if the text is not a value of the column. See `keyColumnTypeOf` for the key types.
- */
+/** Returns false if the text is not a value of the column. For key types, see `keyColumnTypeOf`. */
 function writeKeyPart(part: string, type: ColumnType, at: Transcoding): boolean {
   switch (columnTypeSql(type)) {
     case 'String':

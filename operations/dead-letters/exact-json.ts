@@ -1,9 +1,7 @@
 import { parse, stringify } from 'lossless-json';
 import { NestedTooDeeplyError } from '../../core/errors.ts';
 
-/**
- * Formats JSON with one value per line and every digit. @throws SyntaxError, NestedTooDeeplyError
- */
+/** Formats JSON one value per line, with every digit. @throws SyntaxError, NestedTooDeeplyError */
 export function prettyJson(text: string): string {
   return jsonLines(exactJson(text));
 }

@@ -50,8 +50,7 @@ export async function awaitSink(
   let last = -1n;
   let movedMs = performance.now();
   for (let round = 0; ; round++) {
-    // Read commits before rows: the sink commits an offset only after it has stored the rows before
-    // it.
+    // Read commits before rows: the sink commits an offset only after it has stored its rows.
     const committed = (await admin.committedOffsets(groupId, [topic])).get(topic);
     const rows = await table.partitionRows();
     const standing = new Map(await standingOf(services, topic, () => Promise.resolve(rows)));
@@ -64,8 +63,7 @@ export async function awaitSink(
       const span = lostSpan(commit, owner, { next: stored, end: commit.offset });
       if (span !== undefined && rows.length > 0) standing.set(partition, span.to);
       const reached = commit.offset;
-      // Transaction markers and rejected messages may follow the last row. Only the committed
-      // offset covers them.
+      // Only committed offsets cover markers and rejected messages after the last row.
       const at = reached > stored ? reached : stored;
       sum += at;
       if (at < end && start < end) isReached = false;

@@ -57,8 +57,7 @@ const MAX_DOUBTED_KEYS = 10_000;
 
 /**
  * Compares the topic of a stream with its storage table, and the table with its views. The server
- * compares sums over buckets of keys first, so the memory here does not grow with the number of
- * keys.
+ * compares sums over buckets of keys first, so memory here is independent of their number.
  *
  * @returns the comparison, and what a repair needs unless one side is missing.
  * @throws IncompatibleSchemaError for a table or topic that cannot be compared;

@@ -40,9 +40,7 @@ export interface StreamComparison {
   readonly behind: number;
   /** Pending dead letters of both steps: readers do not see their contents. */
   readonly deadLetters: number;
-  /**
-   * Whether message keys equal row keys, if any. Otherwise rows without a message are not compared.
-   */
+  /** False if message keys differ from row keys. Rows without a message are then not compared. */
   readonly isByKey: boolean;
   /** The first ten, sorted by key. */
   readonly examples: readonly KeyDifference[];

@@ -25,8 +25,7 @@ export async function findTwice(
       `(SELECT count() - groupBitmap(toUInt64(_offset)) AS surplus FROM ${table} GROUP BY _partition)`,
   );
   if (Number(rows?.n ?? 0) === 0) return 0;
-  // A recreated topic reuses the offsets of the old one. A row of an unknown topic matches any
-  // topic.
+  // A recreated topic reuses offsets. A row of an unknown topic matches any.
   const topics = hasTopicIds ? 'greatest(1, uniqExactIf(_topic_id, _topic_id != 0))' : '1';
   const [found] = await services.database.allRows<{ surplus: string; keys: string[] }>(
     doing,

@@ -34,12 +34,10 @@ interface Waiting {
 const NO_KEY = Buffer.alloc(0);
 
 /**
- * Reads a topic once and stores the position of each message, under its row's key, in the side
- * table.
+ * Reads a topic once and stores the position of each message in the side table, by row key.
  *
  * @param logs their ends limit what is compared.
- * @param rowKeys undefined if rows are identified by their message's position. A delete then has no
- * row.
+ * @param rowKeys undefined if message positions identify rows. A delete then has no row.
  * @param progress counts the messages that were read.
  * @throws IncompatibleSchemaError for a message whose row cannot be determined.
  */

@@ -31,7 +31,7 @@ export class RedriveProducer {
 
   /**
    * Sends the dead letter again with its mark, together with `messages`. Sends nothing for a
-   * skipped dead letter.
+   * skipped one.
    *
    * @throws FencedError if another redrive has started; ServiceUnavailableError,
    * ServiceRefusedError

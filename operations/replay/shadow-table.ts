@@ -112,7 +112,7 @@ export class ShadowTable {
       );
   }
 
-  /** Copies rows of the live table unchanged. @throws ReplayRefusedError for other types. */
+  /** Copies rows of the live table unchanged. @throws ReplayRefusedError if types differ. */
   async copy(ranges: readonly CopiedRange[]): Promise<void> {
     const columns = await this.#commonColumns();
     const names = columns.map(quoted).join(', ');
@@ -156,12 +156,11 @@ export class ShadowTable {
 
   /**
    * Swaps the names of this table and the live one in one step. Without a live table, renames this
-   * one. Requests the swap once, because a second swap would undo it. The tables' identities show
-   * whether it happened.
+   * one. Requests the swap once, as a second swap would undo it. The tables' identities show the
+   * outcome.
    *
    * @param identity of this table.
-   * @throws ServiceUnavailableError, ServiceRefusedError if the swap did not happen or cannot be
-   * verified.
+   * @throws ServiceUnavailableError, ServiceRefusedError if the swap failed or is unverified.
    */
   async exchange(identity: string): Promise<void> {
     const [live, own] = [this.#qualified(this.liveName), this.#qualified(this.name)];

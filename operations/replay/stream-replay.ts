@@ -27,7 +27,7 @@ import { isInOrderOfTime, keptRows, replayRange, rowsToCarryOver, type ReplayRan
 import { ShadowTable } from './shadow-table.ts';
 
 const COUNT_MS = 100;
-/** How long the new table may lag behind a running sink. The swap carries over the rest. */
+/** How long to wait until the new table has caught up with a sink. The rest is carried over. */
 const FOLLOW_MS = 10_000;
 const FOLLOW_ASK_MS = 50;
 /** How long a sink may take to notice the swap and repeat its last writes to the old table. */
@@ -223,8 +223,8 @@ export class StreamReplay {
 
   /**
    * Copies what a sink has since written into the live table, so that readers miss nothing at the
-   * swap. If types differ or timestamps come from producers, the sink inserts these rows after the
-   * swap instead.
+   * swap. If types differ or timestamps come from producers, the sink inserts these rows
+   * afterwards.
    */
   async #carryOver(): Promise<void> {
     const shadow = this.#shadow;
@@ -252,8 +252,7 @@ export class StreamReplay {
 
   /**
    * Returns when readers see the new table and it holds every partition as far as the old one did.
-   * A sink whose inserts the new table rejects resumes from that table. Runs a sink if none is
-   * running.
+   * A sink whose inserts it rejects resumes from it. Runs a sink if none is running.
    */
   async #prove(identity: string, { partitions }: CreatedSink): Promise<void> {
     const shadow = this.#shadow;

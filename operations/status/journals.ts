@@ -23,8 +23,7 @@ export interface Journals {
 }
 
 /**
- * Reads the topics of runs, checkpoints and dead letters, but never those of streams, which may be
- * large.
+ * Reads the topics of runs, checkpoints and dead letters, but not the large ones of streams.
  *
  * @throws the errors of `readTopics`.
  */

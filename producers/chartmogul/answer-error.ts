@@ -11,10 +11,7 @@ import {
 import { bodyExcerpt, foreignText } from '../../core/http/foreign-text.ts';
 import { isJsonObject, parseJson, type JsonValue } from '../../core/json.ts';
 
-/**
- * Every valid key may read this address. A 403 here concerns the key; a 403 elsewhere may concern
- * only the address.
- */
+/** Any valid key may read this address, so a 403 here rejects the key and not the address. */
 export const PING_PATH = '/ping';
 
 /** An answer with a status other than 2xx. */

@@ -113,8 +113,7 @@ export class ChartMogulClient {
   }
 
   /**
-   * Checks address and key. A server that implements the API may lack `/ping`, which does not
-   * invalidate the key.
+   * Checks address and key. Ignores a missing `/ping`, which does not concern the key.
    *
    * @throws AuthenticationError, UnexpectedAnswerError, RateLimitedError, SourceUnavailableError
    */

@@ -93,8 +93,8 @@ function paginatorOf({ listKey, paging }: SourceList, firstAnswer: JsonObject): 
 
 /**
  * Returns the page after the last one of an interrupted run. Returns undefined if no page with
- * records follows, because the cursor may have expired or its row may be gone. The list is then
- * read from its start.
+ * records follows, because the cursor may have expired or its row may be gone. The list then starts
+ * over.
  */
 async function resume(
   { path, paging, from }: SourceList,

@@ -21,8 +21,7 @@ export async function* mergePages<L extends SourceList>(
     const next = events.next().then((result) => ({ events, result }));
     // It may reject while another list is awaited. `Promise.race` reports the rejection later.
     next.catch(() => {});
-    // Moves the list to the end of the map, so each list with a buffered event or error gets a
-    // turn.
+    // Moves the list to the end, so that each list with a buffered event or error gets a turn.
     pending.delete(events);
     pending.set(events, next);
   };

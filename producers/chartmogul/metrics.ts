@@ -6,8 +6,8 @@ const DAY_MS = 86_400_000;
 
 /**
  * Returns the lists of a metric, one for each interval. A request names the first and the last day.
- * If the topic holds the history, the first day is the start of the interval that contains the
- * start of the look-back.
+ * If the topic holds the history, the first day is the start of the interval in which the look-back
+ * begins.
  */
 export function metricLists(
   spec: StreamSpec,

@@ -20,8 +20,7 @@ interface ParentList extends SourceList {
 }
 
 /**
- * Reads one list for each parent to visit. The address contains the parent's key, and every child
- * gets it as a field.
+ * Reads one list for each parent to visit. The address and every child get the parent's key.
  *
  * @throws StreamNotFoundError or AccessDeniedError if no parent has a list, and the errors of
  * `readList`.
@@ -47,8 +46,7 @@ export async function* readParentLists(source: StreamSource, path: string, field
       yield { kind: 'visit-end', visit: list.visit };
     } catch (error) {
       if (error instanceof AccessDeniedError) {
-        // The children of this parent are unknown, so they are kept. The next run visits the parent
-        // again.
+        // Keeps the children, which are unknown. The next run visits the parent again.
         denied.push(error);
       } else if (error instanceof StreamNotFoundError && pages === 0) {
         absent.push(error);

@@ -14,8 +14,7 @@ type Events = AsyncGenerator<SourceEvent, void, undefined>;
 
 /**
  * Reads what is left of a stream. Resumes the lists of an interrupted run. Otherwise tries the
- * addresses of the stream in turn, because an account or a compatible server may know only a later
- * one.
+ * addresses of the stream in turn, as an account or a compatible server may know only a later one.
  *
  * @throws StreamNotFoundError or AccessDeniedError if the account has none of the addresses ({@link
  * isAbsence}), UnexpectedAnswerError, PaginationLoopError, and the errors of

@@ -3,7 +3,7 @@ import type { Query } from './client.ts';
 
 /** How to prove that a record which the topic holds and the source no longer lists is gone. */
 export type DeleteProof =
-  /** Its address, with the key for `{key}`, answers 404. A key that fits none counts as `twice`. */
+  /** Its address, with the key for `{key}`, answers 404. A key unfit for it counts as `twice`. */
   | {
       readonly proof: 'look-up';
       readonly path: string;

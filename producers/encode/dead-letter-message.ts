@@ -21,9 +21,7 @@ export interface RejectedRecord {
   readonly page: string;
 }
 
-/**
- * Returns the dead letter of a record, truncated if a redrive of it would exceed the topic's limit.
- */
+/** Returns the dead letter of a record, truncated if a redrive of it would exceed the limit. */
 export function deadLetterMessage(
   { stream, deadLetterKey, key, value, hash, page }: RejectedRecord,
   error: RecordError,

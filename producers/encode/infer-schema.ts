@@ -72,8 +72,7 @@ function sampleOf(records: readonly JsonObject[]): Map<string, Value[]> {
       if (value === null) continue;
       const field = fieldNameOf(key);
       const rival = chosen.get(field)?.key;
-      // If two keys map to one field, the encoder uses the key spelled like it, else the first by
-      // name.
+      // The encoder prefers the key spelled like the field, else the first by name.
       const isFirst = rival === undefined || key === field || (rival !== field && key < rival);
       if (isFirst) chosen.set(field, { key, value });
     }

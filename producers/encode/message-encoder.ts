@@ -43,8 +43,7 @@ const MAX_SCHEMA_BYTES = 800_000;
 
 /**
  * Encodes the records of one stream. If a record does not fit the schema, the encoder registers the
- * evolved schema before the first message that needs it. The schema grows only for records that are
- * sent.
+ * evolved schema before the first message that needs it. The schema grows only for sent records.
  */
 export class MessageEncoder {
   readonly #options: MessageEncoderOptions;
@@ -87,10 +86,7 @@ export class MessageEncoder {
     return this.#records;
   }
 
-  /**
-   * @throws FrozenSchemaError, OversizedRecordError and other RecordErrors if the record does not
-   * fit.
-   */
+  /** @throws FrozenSchemaError, OversizedRecordError and other RecordErrors. */
   async encode({ record, key, hash }: KeyedRecord, list: SourceList): Promise<Message> {
     const { mode, spec, counts } = this.#options;
     const parent = spec.parent && (list.visit?.parent ?? record[spec.parent.field]);

@@ -38,8 +38,8 @@ interface Slots extends Pick<Found, 'values' | 'keys'> {
 
 /**
  * Encodes parsed JSON records of a stream directly to Avro bytes of one schema. Never drops a
- * value: it reports keys and values that do not fit as drift, and the caller encodes again with the
- * evolved schema.
+ * value: it reports what does not fit as drift, and the caller encodes again with the evolved
+ * schema.
  */
 export class RecordEncoder {
   readonly schema: StreamSchema;
@@ -59,8 +59,7 @@ export class RecordEncoder {
   /**
    * Encodes a record. The bytes are valid until the next call.
    *
-   * @throws UnkeyedRecordError if a field of the primary key is absent, null, blank or of another
-   * type.
+   * @throws UnkeyedRecordError if a field of the key is absent, null, blank or of another type.
    * @throws NestedTooDeeplyError
    */
   encode(record: JsonObject): Encoded {

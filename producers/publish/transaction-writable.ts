@@ -28,8 +28,7 @@ type Callback = (error?: Error | null) => void;
  * Writes pages to Kafka, several per transaction, together with the checkpoint after the last of
  * them. A transaction starts only when it is full by bytes or pages, when its first page has waited
  * long enough, or at the end, so it stays open for milliseconds. The write that fills a transaction
- * calls back after the commit, so a slow broker slows down the reader, and memory holds one
- * transaction.
+ * calls back after the commit, so a slow broker slows the reader and memory holds one transaction.
  */
 export class TransactionWritable extends Writable {
   readonly #options: Required<TransactionWritableOptions>;

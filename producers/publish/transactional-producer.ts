@@ -14,8 +14,8 @@ const MAX_REQUEST_BYTES = 512 * 1024;
 
 /**
  * Sends the messages of one stream. Each commit is one Kafka transaction. The transactional id
- * belongs to the stream: connecting aborts the open transaction of the stream's earlier producer
- * and fences it.
+ * belongs to the stream: connecting fences the stream's earlier producer and aborts its
+ * transaction.
  */
 export class TransactionalProducer {
   readonly #settings: Pick<Settings, 'kafka'>;

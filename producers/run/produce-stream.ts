@@ -20,8 +20,7 @@ import { Visits } from './visits.ts';
 /**
  * Reads one stream to its end: pages → records → Avro → topic. Back pressure runs from Kafka to the
  * HTTP socket: while a transaction commits, one or two pages wait and the next is not requested.
- * However the reading ends, the pages read so far are committed, so that the next run resumes
- * there.
+ * However the reading ends, the pages read so far are committed, and the next run resumes there.
  *
  * @throws the errors of reading, encoding and committing; the signal's reason.
  */

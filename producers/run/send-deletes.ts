@@ -43,8 +43,7 @@ export async function sendDeletes(options: DeleteOptions): Promise<void> {
   const topic = checkpointsTopic(context.settings.topicPrefix);
   const { tombstones, checkpoints } = isComplete
     ? await findDeletes(options).catch(async (error: unknown) => {
-        // Everything was read. A run that resumed this one would not know which keys two runs have
-        // missed.
+        // A run that resumed this one would not know which keys two runs have missed.
         if (error instanceof MassDeleteError && spec.deletes.proof === 'twice')
           await producer.commit([{ topic, messages: tracker.complete() }]);
         throw error;
@@ -66,10 +65,7 @@ interface Deletes {
   readonly checkpoints: readonly Message[];
 }
 
-/**
- * Resets the count, because two consecutive complete runs must miss a key and this one cannot
- * decide.
- */
+/** Resets the count: two consecutive complete runs must miss a key, and this one cannot decide. */
 function forgetMissing({ spec, state }: DeleteOptions): Deletes {
   const checkpoints = [...state.missing].map((key) => missingMessage(spec.name, key, false));
   return { tombstones: [], checkpoints };

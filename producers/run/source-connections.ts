@@ -12,8 +12,7 @@ export interface SourceConnections extends Connections<'admin' | 'registry'> {
 }
 
 /**
- * Connects to ChartMogul, Kafka and the registry, runs the work, and closes the connections on
- * every path.
+ * Runs the work with ChartMogul, Kafka and the registry, and closes them on every path.
  *
  * @throws ConfigError without an API key; the errors of `withConnections`.
  */

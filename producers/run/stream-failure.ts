@@ -2,8 +2,7 @@ import { AuthenticationError, messageOf } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
 
 /**
- * Returns why a stream failed. A rejected key stops all streams, which then all fail for that
- * reason.
+ * Returns why a stream failed. All streams fail for a rejected key.
  *
  * @param signal aborts with `stop`, and when the command is stopped.
  */

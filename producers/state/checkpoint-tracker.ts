@@ -48,8 +48,7 @@ export function beginCheckpoint(
 
 /**
  * Rejects a run that has read everything but is not complete, because deletes need a run that has
- * seen all pages. Also rejects a run with other lists: earlier versions read lists in slices, which
- * may have missed records.
+ * seen all pages. Also rejects a run with other lists: slices of earlier versions may lack records.
  */
 function isResumable(previous: Checkpoint, { nowMs, isFull, isListed }: RunStart): boolean {
   const isRecent = nowMs - previous.startedAtMs < RESUMABLE_MS && nowMs >= previous.startedAtMs;

@@ -102,10 +102,7 @@ async function valuesOf(
   return Array.isArray(values) ? values.filter((text): text is string => typeof text === 'string') : [];
 }
 
-/**
- * Returns the record that now has an external id of the vanished one. The vanished record was then
- * merged, not deleted.
- */
+/** Returns the record that now has an external id of the vanished one, which was then merged. */
 async function findMergedInto(
   client: ChartMogulClient,
   { path, listKey, field, filter }: MergeLookup,

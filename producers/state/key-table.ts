@@ -31,8 +31,7 @@ const GROWTH = 1.25;
  *
  * The table holds only 64 bits of a key's SHA-256. Among ten million keys the probability that any
  * two share them is 3 in a million. Such a pair shares an entry. Both look changed in every run and
- * are sent again, which gives the same rows. If one of the two vanishes from the source, the run
- * does not notice.
+ * are sent again, which gives the same rows. If one of them vanishes, the run does not notice.
  */
 export class KeyTable {
   readonly #segments = Array.from({ length: SEGMENTS }, () => new Segment());

@@ -31,8 +31,8 @@ export interface MessageHashOptions {
 }
 
 /**
- * Returns the hash of the record's message: that of the record, or in mode `discard` that of the
- * part that is sent.
+ * Returns the hash of the record's message: that of the record, or in mode `discard` of the sent
+ * part.
  *
  * If the topic holds the same message under a hash of an earlier run or another mode, returns that
  * hash. So neither an omitted member nor a null without a field causes a new message.

@@ -46,9 +46,7 @@ export async function confine(
     );
 }
 
-/**
- * Returns whether the head of an INSERT has only names, as ours do: it then needs no second parse.
- */
+/** Returns whether an INSERT's head has only names, as ours do: it needs no second parse. */
 export function isPlainInsert(head: string): boolean {
   return (
     /^\s*INSERT\s+INTO\s+(?!(TABLE\s+)?FUNCTION\b)[\w\s.,()`="{}:'*-]*$/i.test(head) && !head.includes('--')

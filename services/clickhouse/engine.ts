@@ -75,9 +75,7 @@ export async function openEngine(folder: string, grants?: readonly string[]): Pr
   };
 }
 
-/**
- * Checks the confinement: the engine silently ignores a configuration file that it does not find.
- */
+/** Checks the confinement: the engine silently ignores a configuration file that is missing. */
 async function proveConfinement(run: Engine['run']): Promise<void> {
   const refusal = await run(["SELECT * FROM file('config/config.xml', 'LineAsString')"]).catch(
     (error: unknown) => error,

@@ -10,9 +10,7 @@ export class ClickHouseException extends Error {
     this.exceptionName = exceptionName;
   }
 
-  /**
-   * Parses the engine's errors: `Code: 60. DB::Exception: Table … does not exist. (UNKNOWN_TABLE)`.
-   */
+  /** Parses engine errors: `Code: 60. DB::Exception: Table … does not exist. (UNKNOWN_TABLE)`. */
   static from(error: unknown): ClickHouseException {
     if (error instanceof ClickHouseException) return error;
     // Keep the whole text with its line breaks: the client decides how to show it.

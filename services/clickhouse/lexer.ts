@@ -20,9 +20,7 @@ const lexeme = new RegExp(
   'y',
 );
 
-/**
- * Yields the tokens of a query down to `maxDepth` brackets (0: outside all). Reads nothing ahead.
- */
+/** Yields the tokens of a query down to `maxDepth` brackets (0: outside all). Never reads ahead. */
 export function* topLevelTokens(sql: string, maxDepth = 0): Generator<Token, undefined> {
   let depth = 0;
   for (let at = 0; at < sql.length;) {

@@ -144,9 +144,7 @@ function setFormat(response: ServerResponse, format: string): void {
   response.setHeader('Content-Type', contentType(format));
 }
 
-/**
- * Returns the counts as text, like the real server: they may exceed what a JSON reader keeps exact.
- */
+/** Returns the counts as text, like the real server: JSON readers may not keep them exact. */
 function summary(read: QueryCounts, written: QueryCounts = { rows: 0, bytes: 0 }): string {
   return JSON.stringify({
     read_rows: String(read.rows),

@@ -33,9 +33,7 @@ const hugeAttributes: Readonly<Record<string, Draw>> = {
   accountNumber: (_, member) => 123_456_789_012_345_678_901_234n + BigInt(member),
 };
 
-/**
- * Returns a member's attributes. The first members have all of them: each trap exists at any size.
- */
+/** Returns a member's attributes. The first members have all, so that each trap always exists. */
 export function customOf(world: World, member: number, version: number): Custom {
   const custom: Record<string, unknown> = {};
   for (const [name, draw] of Object.entries(attributes)) {

@@ -79,8 +79,8 @@ export function customerOf(world: World, holder: number): Customer {
 
 /**
  * Yields living customers as the API orders them: by the day they first paid, then those who never
- * did. A lead that starts to pay therefore moves while others read. Starts behind `after`; yields
- * only those of one status, if given.
+ * did. A lead that starts to pay therefore moves while others read. Starts after `after`; yields
+ * only customers of one status, if given.
  */
 export function* customersInOrder(world: World, after?: number, status?: string): Iterable<Customer> {
   const isLead = status === undefined ? undefined : leadStatuses.includes(status);
@@ -243,9 +243,7 @@ function asciiOf(word: string): string {
   return plain === '' ? 'x' : plain;
 }
 
-/**
- * Returns the living customer of a member, if any, under the names that other records use for it.
- */
+/** Returns the living customer of a member, if any, under the names that other records use. */
 export function referenceTo(world: World, member: number): { uuid: string; externalId: string } | undefined {
   const holder = holderOf(world, member);
   return holder === undefined

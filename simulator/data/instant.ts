@@ -42,7 +42,7 @@ export function dateInZone(at: number, timeZone: string): string {
 const formats = new Map<string, Intl.DateTimeFormat>();
 const offsets = new Map<string, Map<number, number>>();
 
-/** Returns minutes east of Greenwich. Cached by hour: Intl is slow, and no zone changes within. */
+/** Returns minutes east of Greenwich. Cached by hour: Intl is slow, and no zone changes in one. */
 function zoneOffset(at: number, timeZone: string): number {
   let known = offsets.get(timeZone);
   if (known === undefined) offsets.set(timeZone, (known = new Map<number, number>()));

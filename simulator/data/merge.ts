@@ -21,9 +21,7 @@ export function membersOf(world: World, holder: number): number[] {
   return holderOf(world, holder + 1) === holder ? [holder, holder + 1] : [holder];
 }
 
-/**
- * Returns whether a merged member has the external_id of the other half, from another data source.
- */
+/** Returns whether a merged member has its other half's external_id, from another data source. */
 export function sharesExternalId(world: World, member: number): boolean {
   return (
     isMergedAtFirst(world, member) &&

@@ -3,7 +3,9 @@ import { stringify } from 'lossless-json';
 /** A record as the API shows it. A bigint is an integer of JSON, in all its digits. */
 export type Rendered = Readonly<Record<string, unknown>>;
 
-/** Returns JSON. The slower stringifier is for bigint, which the built-in one refuses. */
+/**
+ * Returns JSON. JSON.stringify rejects a bigint: the slower stringifier is for those few records.
+ */
 export function toJson(record: Rendered): string {
   return (holdsBigint(record) ? stringify(record) : JSON.stringify(record)) ?? 'null';
 }

@@ -44,9 +44,7 @@ export function uuidOf(random: Random, kind: UuidKind, key: Key): string {
   );
 }
 
-/**
- * Returns the key of a uuid of this kind; undefined for a uuid that this account never gave out.
- */
+/** Returns the key of a uuid of this kind; undefined for a uuid that this account never made. */
 export function keyOf(random: Random, kind: UuidKind, uuid: string): Key | undefined {
   const bare = uuid.slice(prefixes[kind].length);
   if (!uuid.startsWith(prefixes[kind]) || !/^[0-9a-f-]{36}$/.test(bare)) return undefined;

@@ -72,9 +72,7 @@ export class World {
     return late < 0 ? 0 : Math.floor(late / this.#newPerRevision) + 1;
   }
 
-  /**
-   * Returns when a member signed up: a later member at a later moment, and more of them every year.
-   */
+  /** Returns when a member signed up: members are in order of time, and more sign up every year. */
   signedUpAt(member: number): number {
     const born = this.bornIn(member);
     if (born > 0) return this.momentIn(born, member);
@@ -87,7 +85,7 @@ export class World {
   }
 
   /**
-   * Returns when a record was typed in: soon after its member signed up, or with a later revision.
+   * Returns when a record was typed in: soon after the member signed up or with a later revision.
    */
   writtenAt(key: Key): number {
     const revision = revisionOf(key);

@@ -36,8 +36,7 @@ const EXAMPLES = 10;
  * A stream that fails does not affect the others; a rejected key fails them all. Uses as much
  * memory as a run of `produce`.
  *
- * @param specs include the parent stream of each. The comparison visits the parents that the source
- * has.
+ * @param specs include the parent streams. The comparison visits the parents in the source.
  * @param onProgress is called after every page.
  * @returns a comparison of each stream, in the order given.
  * @throws ConfigError, ServiceUnavailableError, ServiceRefusedError before any stream begins; the

@@ -148,8 +148,7 @@ async function settle(
 
 /**
  * Looks up strays by their own addresses, as a run of `produce` does: rows move while a list is
- * read, and some lists hide rows. Skips more than a thousand strays, which cannot all be hidden
- * rows.
+ * read, and some lists hide rows. Skips more than a thousand, which cannot all be hidden.
  */
 async function lookUpStrays(
   { client, registry }: CompareContext,

@@ -122,10 +122,7 @@ function whyTruncated({ bytes, originalBytes }: ProduceDeadLetter): string {
   return `the letter holds the first ${bytes} of ${originalBytes} bytes: produce the record again`;
 }
 
-/**
- * Encodes a record as a run would. Uses one encoder per record, so that what one record has sent
- * does not affect another.
- */
+/** Encodes a record as a run would. Uses one encoder per record, so that none affects another. */
 async function encodeRecord(
   spec: StreamSpec,
   { value, headers }: ProduceDeadLetter,

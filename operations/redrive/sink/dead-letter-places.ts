@@ -27,8 +27,8 @@ export interface PlacesOptions {
 
 /**
  * Returns the dead letters whose rows may not be inserted now, with the reason. The table is the
- * sink's checkpoint: its highest row implies that all earlier messages are stored. So a row is
- * inserted only if
+ * sink's checkpoint: its highest row implies that earlier messages are stored. So a row is inserted
+ * only if
  *
  * - it does not change the resume offset of a sink, or
  * - the sink has passed the message, and every message from the resume offset to it is a dead

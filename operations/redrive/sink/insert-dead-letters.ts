@@ -72,8 +72,7 @@ export class DeadLetterInserter {
 
 /**
  * Whether the rejected message was a delete. A dead letter never has a null value, so a delete is
- * stored with an empty one. Only a message with an empty value has the reason that it is not
- * framed.
+ * stored with an empty one. A message with an empty value differs by its reason: it is not framed.
  */
 export function isDelete({ bytes, reason }: Pick<SinkDeadLetter, 'bytes' | 'reason'>): boolean {
   return bytes === 0 && reason !== emptyValueReason();
