@@ -77,7 +77,7 @@ const refused: readonly (readonly [string, () => unknown, RegExp])[] = [
     () => known([], [['plants', 'freeze']]),
     /^STREAM_MODES must name some of invoices.*; got "plants"$/,
   ],
-  ['a long list', () => choose('x'.repeat(5000)), /^--streams must be .*; got "x{80}"$/],
+  ['a long list', () => choose('x'.repeat(5000)), /^--streams must name some of .*; got "x{80}"$/],
 ];
 for (const [what, choosing, message] of refused) {
   test(`${what} that names no stream is refused in one line that says which there are`, () => {
