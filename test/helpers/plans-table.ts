@@ -11,12 +11,15 @@ export async function command({ clickhouse }: Settings, ...queries: string[]): P
   await client.close();
 }
 
+/** Returns the qualified name of the table of plans. */
+export const plansTable = ({ clickhouse }: Settings) => qualified(clickhouse.database, 'plans_raw');
+
 /** The table of plans, without merges: a row that is inserted twice stays there twice. */
 export async function createUnmergedPlans(settings: Settings): Promise<void> {
   await createTopics(settings, 'plans');
   await messagesOf(settings, 'plans', []);
   await sinkStreams(settings, 'plans');
-  await command(settings, `SYSTEM STOP MERGES ${qualified(settings.clickhouse.database, 'plans_raw')}`);
+  await command(settings, `SYSTEM STOP MERGES ${plansTable(settings)}`);
 }
 
 /** Every message of a {@link createLoad} is in the table once, with its value. */

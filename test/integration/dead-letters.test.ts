@@ -2,65 +2,24 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { connectAdmin } from '../helpers/kafka-admin.ts';
 import { ReplayLock } from '../../operations/replay/replay-lock.ts';
-import { qualified } from '../../core/clickhouse/client.ts';
 import type { DriftMode, Settings } from '../../core/settings/config.ts';
 import type { StoredDeadLetter } from '../../core/dead-letters/reader.ts';
 import { readDeadLetters } from '../../core/dead-letters/reader.ts';
 import { deadLettersTopic, topicOf } from '../../core/stream-name.ts';
 import { createApiServer } from '../helpers/api-server.ts';
-import { runCommand, type CommandResult } from '../helpers/command.ts';
+import { runCommand } from '../helpers/command.ts';
 import { produceStreams, sinkStreams } from '../helpers/pipeline.ts';
-import { command } from '../helpers/plans-table.ts';
 import { keysOf, readTopic } from '../helpers/read-topic.ts';
 import { createSettings, environmentOf, noSignal } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
-import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
-
-const PARTITION = 2;
-
-const deadLetters = (t: TestContext, settings: Settings, ...args: string[]): Promise<CommandResult> =>
-  runCommand(t, 'commands/dead-letters.ts', args, environmentOf(settings));
-
-const table = ({ clickhouse }: Settings) => qualified(clickhouse.database, 'plans_raw');
-const plans = (...numbers: number[]) =>
-  numbers.map((number) => ({ uuid: `pl_${number}`, interval_count: number }));
-
-/** Plans on one partition of their topic, a table that refuses thirteens, and what the sink made of both. */
-async function createRefusingTable(t: TestContext) {
-  const settings = createSettings(t);
-  await createTopics(settings, 'plans');
-  const producer = await createProducer(t, settings);
-  const topic = topicOf(settings.topicPrefix, 'plans');
-  const send = async (messages: readonly { key: string; value: Buffer | null }[]) => {
-    const pinned = messages.map(({ key, value }) => ({ key, value, partition: PARTITION }));
-    await producer.send({ topic, messages: pinned });
-  };
-  const sendPlans = async (...numbers: number[]) =>
-    send(await messagesOf(settings, 'plans', plans(...numbers)));
-  await sendPlans(0);
-  await sinkStreams(settings, 'plans');
-  await command(
-    settings,
-    `SYSTEM STOP MERGES ${table(settings)}`,
-    `ALTER TABLE ${table(settings)} ADD CONSTRAINT no_thirteens CHECK interval_count % 13 != 0 OR _deleted`,
-    `ALTER TABLE ${table(settings)} ADD CONSTRAINT no_deletes CHECK NOT _deleted`,
-  );
-  return { settings, producer, send, sendPlans };
-}
-
-/** Offset and key of every row of the table, duplicates too, by version. */
-const storedRows = async (settings: Settings) =>
-  (await rowsOf(settings, 'SELECT _offset AS o, uuid FROM plans_raw ORDER BY _version')).map(
-    ({ o, uuid }) => [o, uuid],
-  );
-const storedOffsets = async (settings: Settings) => (await storedRows(settings)).map(([offset]) => offset);
-
-const dropConstraints = async (settings: Settings) =>
-  command(
-    settings,
-    `ALTER TABLE ${table(settings)} DROP CONSTRAINT no_thirteens`,
-    `ALTER TABLE ${table(settings)} DROP CONSTRAINT no_deletes`,
-  );
+import { createProducer } from '../helpers/topic.ts';
+import {
+  deadLetters,
+  createRefusingTable,
+  storedRows,
+  storedOffsets,
+  dropConstraints,
+} from '../helpers/refusing-table.ts';
 
 /** What stands on the topic, the latest first. */
 async function lettersOf(settings: Settings): Promise<readonly StoredDeadLetter[]> {

@@ -7,7 +7,7 @@ import type { Settings } from '../../core/settings/config.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { runCommand } from '../helpers/command.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
-import { command } from '../helpers/plans-table.ts';
+import { command, plansTable } from '../helpers/plans-table.ts';
 import { assertReconciled, comparisonOf } from '../helpers/reconciled.ts';
 import { replayPlans } from '../helpers/replayed.ts';
 import { createSettings, environmentOf } from '../helpers/settings.ts';
@@ -50,8 +50,6 @@ async function send(
   const deletes = plans.flatMap(([key, count]) => (count === null ? [{ key, value: null }] : []));
   await producer.send({ topic: topicOf(settings.topicPrefix, 'plans'), messages: [...made, ...deletes] });
 }
-
-const plansTable = ({ clickhouse }: Settings) => qualified(clickhouse.database, 'plans_raw');
 
 /** Inserts copies of a plan's row, changed. */
 function insertCopy(settings: Settings, uuid: string, changes: string): Promise<void> {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import test, { type TestContext } from 'node:test';
+import test from 'node:test';
 import { connectKafkajs } from '../helpers/kafka-admin.ts';
 import { replay } from '../../operations/replay/replay.ts';
 import { sink } from '../../consumers/run/sink.ts';
@@ -9,40 +9,14 @@ import { ReplayRefusedError } from '../../core/errors.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { createLoad } from '../helpers/load.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
-import { assertEachOnce, command, createUnmergedPlans } from '../helpers/plans-table.ts';
+import { assertEachOnce, command, createUnmergedPlans, plansTable } from '../helpers/plans-table.ts';
 import { assertReconciled } from '../helpers/reconciled.ts';
 import { identityOfPlans, replayPlans, shadowTables, startReader } from '../helpers/replayed.ts';
 import { createSettings, noSignal } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
-import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
+import { createProducer, messagesOf } from '../helpers/topic.ts';
 import { waitFor } from '../helpers/wait-for.ts';
-
-type Plan = readonly [uuid: string, name: string];
-
-/** Plans on the topic, in one request for each list, and in the table. */
-async function createPlans(t: TestContext, ...batches: (readonly Plan[])[]): Promise<Settings> {
-  const settings = createSettings(t);
-  await createTopics(settings, 'plans');
-  for (const batch of batches) await sendPlans(t, settings, batch);
-  await sinkStreams(settings, 'plans');
-  return settings;
-}
-
-async function sendPlans(t: TestContext, settings: Settings, plans: readonly Plan[]): Promise<void> {
-  const producer = await createProducer(t, settings);
-  const records = plans.map(([uuid, name]) => ({ uuid, name }));
-  await producer.send({
-    topic: topicOf(settings.topicPrefix, 'plans'),
-    messages: await messagesOf(settings, 'plans', records),
-  });
-}
-
-async function namesOf(settings: Settings): Promise<Record<string, unknown>> {
-  const rows = await rowsOf(settings, 'SELECT uuid, name FROM plans ORDER BY uuid');
-  return Object.fromEntries(rows.map(({ uuid, name }) => [String(uuid), name]));
-}
-
-const plansRaw = ({ clickhouse }: Settings) => qualified(clickhouse.database, 'plans_raw');
+import { createPlans, sendPlans, namesOf } from '../helpers/named-plans.ts';
 
 test('a table is built anew from its topic: what was changed by hand is as the topic has it, and the old table is gone', async (t) => {
   const settings = await createPlans(t, [
@@ -57,7 +31,7 @@ test('a table is built anew from its topic: what was changed by hand is as the t
   });
   await sinkStreams(settings, 'plans');
   const before = await identityOfPlans(settings);
-  await command(settings, `DELETE FROM ${plansRaw(settings)} WHERE uuid = 'a'`);
+  await command(settings, `DELETE FROM ${plansTable(settings)} WHERE uuid = 'a'`);
   assert.deepEqual(await namesOf(settings), { b: 'two' });
 
   const counts = await replayPlans(settings);
@@ -118,7 +92,7 @@ test('from a time on: older rows stay as they are, later ones are made anew', as
     ['d', 'new'],
   ]);
   await sinkStreams(settings, 'plans');
-  await command(settings, `DELETE FROM ${plansRaw(settings)} WHERE uuid IN ('a', 'c')`);
+  await command(settings, `DELETE FROM ${plansTable(settings)} WHERE uuid IN ('a', 'c')`);
   assert.deepEqual(await namesOf(settings), { b: 'old', d: 'new' });
 
   const counts = await replayPlans(settings, { from });
@@ -130,7 +104,7 @@ test('from a time on: older rows stay as they are, later ones are made anew', as
 
 test('a dropped table comes back', async (t) => {
   const settings = await createPlans(t, [['a', 'one']]);
-  await command(settings, `DROP TABLE ${plansRaw(settings)} SYNC`);
+  await command(settings, `DROP TABLE ${plansTable(settings)} SYNC`);
   const counts = await replayPlans(settings);
   assert.deepEqual(
     { liveBefore: counts.liveBefore, liveAfter: counts.liveAfter },
@@ -143,8 +117,8 @@ test('a row by hand at an offset that the topic has not come to is not in the ne
   const settings = await createPlans(t, [['a', 'one']]);
   await command(
     settings,
-    `INSERT INTO ${plansRaw(settings)} (uuid, name, _version, _deleted, _partition, _offset, _timestamp, _schema_id) ` +
-      `SELECT uuid, 'by hand', _version + bitShiftLeft(toUInt128(1000), 64), 0, _partition, 99999, _timestamp + 1, _schema_id FROM ${plansRaw(settings)}`,
+    `INSERT INTO ${plansTable(settings)} (uuid, name, _version, _deleted, _partition, _offset, _timestamp, _schema_id) ` +
+      `SELECT uuid, 'by hand', _version + bitShiftLeft(toUInt128(1000), 64), 0, _partition, 99999, _timestamp + 1, _schema_id FROM ${plansTable(settings)}`,
   );
   assert.deepEqual(await namesOf(settings), { a: 'by hand' });
   await replayPlans(settings);
@@ -154,7 +128,7 @@ test('a row by hand at an offset that the topic has not come to is not in the ne
 
 test('columns are of the types that the schema has now', async (t) => {
   const settings = await createPlans(t, [['a', '12']]);
-  await command(settings, `ALTER TABLE ${plansRaw(settings)} MODIFY COLUMN name Nullable(Int64)`);
+  await command(settings, `ALTER TABLE ${plansTable(settings)} MODIFY COLUMN name Nullable(Int64)`);
   await replayPlans(settings);
   assert.deepEqual(await namesOf(settings), { a: '12' });
   const [column] = await rowsOf(
@@ -169,9 +143,9 @@ async function sortOtherwise(settings: Settings): Promise<void> {
   const other = qualified(settings.clickhouse.database, 'other');
   await command(
     settings,
-    `CREATE TABLE ${other} AS ${plansRaw(settings)} ENGINE = ReplacingMergeTree(_version, _deleted) ORDER BY (uuid, _offset)`,
-    `DROP TABLE ${plansRaw(settings)} SYNC`,
-    `RENAME TABLE ${other} TO ${plansRaw(settings)}`,
+    `CREATE TABLE ${other} AS ${plansTable(settings)} ENGINE = ReplacingMergeTree(_version, _deleted) ORDER BY (uuid, _offset)`,
+    `DROP TABLE ${plansTable(settings)} SYNC`,
+    `RENAME TABLE ${other} TO ${plansTable(settings)}`,
   );
 }
 
@@ -281,7 +255,7 @@ test('columns that somebody else has added are kept', async (t) => {
   const settings = await createPlans(t, [['a', 'one']]);
   await command(
     settings,
-    `ALTER TABLE ${plansRaw(settings)} ADD COLUMN shout Nullable(String) MATERIALIZED upper(name), ADD COLUMN note String DEFAULT 'n'`,
+    `ALTER TABLE ${plansTable(settings)} ADD COLUMN shout Nullable(String) MATERIALIZED upper(name), ADD COLUMN note String DEFAULT 'n'`,
   );
   await replayPlans(settings);
   const rows = await rowsOf(settings, 'SELECT uuid, shout, note FROM plans_raw');

@@ -1,82 +1,22 @@
 import assert from 'node:assert/strict';
-import test, { type TestContext } from 'node:test';
+import test from 'node:test';
 import { connectKafkajs } from '../helpers/kafka-admin.ts';
 import { sinkGroupOf } from '../../consumers/run/sink-group.ts';
-import { readStreamSchema } from '../../core/avro/schema-files.ts';
 import { qualified } from '../../core/clickhouse/client.ts';
-import type { Settings } from '../../core/settings/config.ts';
-import { storageTableOf, topicOf } from '../../core/stream-name.ts';
 import { runCommand } from '../helpers/command.ts';
-import { sinkStreams } from '../helpers/pipeline.ts';
 import { command } from '../helpers/plans-table.ts';
-import { createSettings, environmentOf } from '../helpers/settings.ts';
+import { environmentOf } from '../helpers/settings.ts';
 import { assertReconciled } from '../helpers/reconciled.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
-import { createProducer, messagesOf } from '../helpers/topic.ts';
-
-const START_MS = Date.UTC(2026, 0, 1);
-const KEYS = 10;
-
-/** A message of a plan; `seconds` is its time, `isDelete` makes a tombstone of it. */
-interface Sent {
-  readonly key: number;
-  readonly partition: number;
-  readonly seconds: number;
-  readonly isDelete?: boolean;
-  readonly isPoison?: boolean;
-}
-
-/** Newest first: each key again and again, on two partitions. */
-const newestFirst = (from: number, to: number, keys = KEYS): Sent[] =>
-  Array.from({ length: to - from }, (_, index) => ({
-    key: (from + index) % keys,
-    partition: (from + index) % 2,
-    seconds: -(from + index),
-  }));
-
-async function start(t: TestContext, streams: readonly string[], times: 'CreateTime' | 'LogAppendTime') {
-  const settings = createSettings(t);
-  const admin = await connectKafkajs(settings.kafka);
-  await admin.createTopics({
-    topics: streams.map((stream) => ({
-      topic: topicOf(settings.topicPrefix, stream),
-      numPartitions: 3,
-      configEntries: [{ name: 'message.timestamp.type', value: times }],
-    })),
-    waitForLeaders: true,
-  });
-  await admin.disconnect();
-  const producer = await createProducer(t, settings);
-  for (const stream of streams) await messagesOf(settings, stream, [], readStreamSchema('plans'));
-  const send = async (stream: string, sent: readonly Sent[]) => {
-    const records = sent.map(({ key, seconds }) => ({ uuid: `pl_${key}`, interval_count: seconds }));
-    const messages = await messagesOf(settings, stream, records, readStreamSchema('plans'));
-    const topic = topicOf(settings.topicPrefix, stream);
-    await producer.send({
-      topic,
-      messages: messages.map((message, index) => {
-        const { partition = 0, seconds = 0, isDelete, isPoison } = sent[index] ?? {};
-        const timestamp = String(START_MS + seconds * 1000);
-        const value = isDelete === true ? null : isPoison === true ? Buffer.from('{}') : message.value;
-        return { ...message, value, partition, timestamp };
-      }),
-    });
-  };
-  /** Rows that a sink inserts, by stream. */
-  const sunk = async () =>
-    Object.fromEntries(
-      (await sinkStreams(settings, ...streams)).map(({ stream, failure, rows }) => [stream, failure ?? rows]),
-    );
-  const on = (statement: (table: string) => string) =>
-    command(settings, ...streams.map((stream) => statement(tableOf(settings, stream))));
-  return { settings, send, sunk, on };
-}
-
-const tableOf = (settings: Settings, stream: string) =>
-  qualified(settings.clickhouse.database, storageTableOf(stream));
-const optimize = (table: string) => `OPTIMIZE TABLE ${table} FINAL`;
-const counted = (streams: readonly string[], rows: number) =>
-  Object.fromEntries(streams.map((stream) => [stream, rows]));
+import {
+  KEYS,
+  type Sent,
+  newestFirst,
+  createOutOfOrderTopics,
+  tableOf,
+  optimize,
+  counted,
+} from '../helpers/out-of-order-topics.ts';
 
 test('a restarted sink does not insert rows again that merges removed behind the last row', async (t) => {
   const scenarios: Readonly<Record<string, readonly Sent[]>> = {
@@ -93,7 +33,7 @@ test('a restarted sink does not insert rows again that merges removed behind the
     all_at_once: newestFirst(0, 100).map((sent) => ({ ...sent, seconds: 0 })),
   };
   const streams = Object.keys(scenarios).sort();
-  const { settings, send, sunk, on } = await start(t, streams, 'CreateTime');
+  const { settings, send, sunk, on } = await createOutOfOrderTopics(t, streams, 'CreateTime');
   assert.deepEqual(await sunk(), counted(streams, 0));
   const sumOf = (stream: string) => qualified(settings.clickhouse.database, `${stream}_sum`);
   await command(
@@ -146,7 +86,7 @@ test('a restarted sink does not insert rows again that cleanup merges removed: d
   const streams = Object.keys(scenarios).sort();
   const settings = 'allow_experimental_replacing_merge_with_cleanup = 1';
   for (const times of ['CreateTime', 'LogAppendTime'] as const) {
-    const { send, sunk, on } = await start(t, streams, times);
+    const { send, sunk, on } = await createOutOfOrderTopics(t, streams, times);
     for (const stream of streams) await send(stream, scenarios[stream] ?? []);
     const expected = Object.fromEntries(streams.map((stream) => [stream, scenarios[stream]?.length]));
     assert.deepEqual(await sunk(), expected);
@@ -159,7 +99,7 @@ test('a restarted sink does not insert rows again that cleanup merges removed: d
 
 test('dead letters among and behind rows that merges removed stay dead letters', async (t) => {
   const streams = ['plans'];
-  const { settings, send, sunk, on } = await start(t, streams, 'CreateTime');
+  const { settings, send, sunk, on } = await createOutOfOrderTopics(t, streams, 'CreateTime');
   const poison = { key: 0, partition: 0, seconds: 0, isPoison: true };
   await send('plans', [...newestFirst(0, 30), poison, ...newestFirst(30, 60), poison, poison]);
   assert.deepEqual(await sunk(), counted(streams, 60));

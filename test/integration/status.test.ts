@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import type { Admin } from 'kafkajs';
 import { connectAdmin, connectKafkajs } from '../helpers/kafka-admin.ts';
-import { qualified } from '../../core/clickhouse/client.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { ConfigError } from '../../core/errors.ts';
 import { checkpointsTopic, deadLettersTopic, topicOf } from '../../core/stream-name.ts';
@@ -14,7 +13,7 @@ import { runCommand } from '../helpers/command.ts';
 import { progressOf } from '../helpers/committed.ts';
 import { produceStreams, sinkStreams } from '../helpers/pipeline.ts';
 import { createPlansServer, planKeys } from '../helpers/plans-server.ts';
-import { command } from '../helpers/plans-table.ts';
+import { command, plansTable } from '../helpers/plans-table.ts';
 import { createSettings, environmentOf, noSignal } from '../helpers/settings.ts';
 import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 import { waitFor } from '../helpers/wait-for.ts';
@@ -50,8 +49,6 @@ async function sendPlans(t: TestContext, settings: Settings, from: number, to: n
     messages: await messagesOf(settings, 'plans', records),
   });
 }
-
-const plansTable = ({ clickhouse }: Settings) => qualified(clickhouse.database, 'plans_raw');
 
 test('status tells of a stream as it is produced, sunk and set aside', async (t) => {
   const { baseUrl } = await createPlansServer(t);

@@ -1,29 +1,9 @@
-import assert from 'node:assert/strict';
-import test, { type TestContext } from 'node:test';
-import { sink } from '../../consumers/run/sink.ts';
-import type { Settings } from '../../core/settings/config.ts';
+import test from 'node:test';
 import { topicOf } from '../../core/stream-name.ts';
 import { createSettings } from '../helpers/settings.ts';
-import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 import { waitFor } from '../helpers/wait-for.ts';
-
-function startSink(t: TestContext, settings: Settings, streams: readonly string[] | undefined) {
-  const stop = new AbortController();
-  const running = sink(settings, { streams, untilCaughtUp: false }, stop.signal);
-  running.catch(() => {});
-  t.after(() => stop.abort());
-  return async () => {
-    stop.abort();
-    for (const { failure } of await running) assert.equal(failure, undefined);
-  };
-}
-
-/** 0 while there is no such table. */
-const countOf = async (settings: Settings, table: string) => {
-  const [row] = await rowsOf(settings, `SELECT count() AS n FROM ${table}`).catch(() => []);
-  return Number(row?.['n'] ?? 0);
-};
+import { startGroupSink, countOf } from '../helpers/group-sinks.ts';
 
 test('sinks of different streams share the group: every message of each is stored', async (t) => {
   const settings = createSettings(t);
@@ -45,11 +25,11 @@ test('sinks of different streams share the group: every message of each is store
       await waitFor(`${sent} rows of ${stream}`, async () => (await countOf(settings, stream)) === sent);
   };
   await send();
-  const stops = [startSink(t, settings, ['plans'])];
+  const stops = [startGroupSink(t, settings, ['plans'])];
   await flows('plans');
-  stops.push(startSink(t, settings, ['tasks']));
+  stops.push(startGroupSink(t, settings, ['tasks']));
   await flows('tasks');
-  stops.push(startSink(t, settings, ['notes', 'plans']));
+  stops.push(startGroupSink(t, settings, ['notes', 'plans']));
   await flows('notes');
   await send();
   await flows(...streams);

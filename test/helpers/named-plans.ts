@@ -1,0 +1,32 @@
+import type { TestContext } from 'node:test';
+import type { Settings } from '../../core/settings/config.ts';
+import { topicOf } from '../../core/stream-name.ts';
+import { sinkStreams } from './pipeline.ts';
+import { createSettings } from './settings.ts';
+import { rowsOf } from './table-rows.ts';
+import { createProducer, createTopics, messagesOf } from './topic.ts';
+
+export type Plan = readonly [uuid: string, name: string];
+
+/** Plans on the topic, in one request for each list, and in the table. */
+export async function createPlans(t: TestContext, ...batches: (readonly Plan[])[]): Promise<Settings> {
+  const settings = createSettings(t);
+  await createTopics(settings, 'plans');
+  for (const batch of batches) await sendPlans(t, settings, batch);
+  await sinkStreams(settings, 'plans');
+  return settings;
+}
+
+export async function sendPlans(t: TestContext, settings: Settings, plans: readonly Plan[]): Promise<void> {
+  const producer = await createProducer(t, settings);
+  const records = plans.map(([uuid, name]) => ({ uuid, name }));
+  await producer.send({
+    topic: topicOf(settings.topicPrefix, 'plans'),
+    messages: await messagesOf(settings, 'plans', records),
+  });
+}
+
+export async function namesOf(settings: Settings): Promise<Record<string, unknown>> {
+  const rows = await rowsOf(settings, 'SELECT uuid, name FROM plans ORDER BY uuid');
+  return Object.fromEntries(rows.map(({ uuid, name }) => [String(uuid), name]));
+}
