@@ -10,10 +10,10 @@ const classes = exported.filter(
     typeof entry[1] === 'function' && entry[1].prototype instanceof Error && !bases.includes(entry[1]),
 );
 
-test('the errors are found', () => assert.ok(classes.length > 10));
+test('the error classes are found', () => assert.ok(classes.length > 10));
 
 for (const [name, ErrorClass] of classes) {
-  test(`${name} says what to do next, its own name and its cause`, () => {
+  test(`${name} has its own name, its cause and a remedy`, () => {
     const cause = new Error('below');
     const error = new ErrorClass('said', { cause });
     const kinds = [RetriableError, RecordError, FatalError].filter((kind) => error instanceof kind);
@@ -24,7 +24,7 @@ for (const [name, ErrorClass] of classes) {
   });
 }
 
-test('no two errors have the same code', () => {
+test('no two errors share a code', () => {
   const codes = classes.map(([, ErrorClass]) => new ErrorClass('').code);
   assert.deepEqual(codes, [...new Set(codes)]);
 });

@@ -7,13 +7,13 @@ import { jsonText, LosslessNumber, parseJson } from '../../../core/json.ts';
 
 const int64 = fc.bigInt({ min: -(2n ** 65n), max: 2n ** 65n });
 
-/** What a double says of itself is read as that double, but integers from 2^53 on. */
-test('every JSON text without big integers is read as the engine reads it', () => {
+/** JSON texts whose numbers are doubles, except integers from 2^53 on. */
+test('parseJson reads JSON without big integers like JSON.parse', () => {
   const small = fc.json().filter((text) => !/\d{16,}(?![.\d]*e|\d*\.)/i.test(text));
   fc.assert(fc.property(small, (text) => assert.deepEqual(parseJson(text), JSON.parse(text))));
 });
 
-/** Numbers as any writer may write them. */
+/** Numbers in every valid spelling. */
 const digits = (min: number, max: number) =>
   fc.array(fc.integer({ min: 0, max: 9 }), { minLength: min, maxLength: max }).map((list) => list.join(''));
 const numberText = fc
@@ -35,7 +35,7 @@ const numberText = fc
   })
   .map(({ sign, integer, fraction, exponent }) => sign + integer + fraction + exponent);
 
-test('no number is rounded, wherever it stands and whatever stands beside it', () => {
+test('parseJson rounds no number at any position', () => {
   fc.assert(
     fc.property(numberText, numberText, fc.json(), (first, second, other) => {
       const value = parseJson(`{"${first}":[${first},"${second}",{"a":${second}}],"b":${other}}`) as {
@@ -48,14 +48,14 @@ test('no number is rounded, wherever it stands and whatever stands beside it', (
         [two, second],
       ] as const)
         assert.equal(compareNumber(String(read), wanted), 0);
-      // As text, since a zero loses its sign.
+      // As text, because the minus sign of a zero would be lost.
       assert.equal(jsonText(parseJson(jsonText(value as never))), jsonText(value as never));
     }),
     { numRuns: 1_000 },
   );
 });
 
-test('every integer keeps its digits, beside any other value', () => {
+test('parseJson keeps every digit of an integer beside any other value', () => {
   fc.assert(
     fc.property(int64, fc.json(), (integer, other) => {
       const text = `{"integer":${integer},"other":[${JSON.stringify(JSON.parse(other))}]}`;
@@ -87,7 +87,7 @@ const texts: readonly (readonly [string, unknown])[] = [
   ['{"toString":1,"n":1234567890123456789}', { toString: 1, n: 1234567890123456789n }],
 ];
 for (const [text, value] of texts) {
-  test(`${text} is read exactly`, () => assert.deepEqual(parseJson(text), value));
+  test(`parseJson reads ${text} exactly`, () => assert.deepEqual(parseJson(text), value));
 }
 
 for (const text of [
@@ -106,28 +106,29 @@ for (const text of [
   '"12345678901234567890',
   '"\\',
 ]) {
-  test(`${JSON.stringify(text)} is a syntax error`, () => assert.throws(() => parseJson(text), SyntaxError));
+  test(`parseJson rejects ${JSON.stringify(text)} as a syntax error`, () =>
+    assert.throws(() => parseJson(text), SyntaxError));
 }
 
-test('a key __proto__ is a key like any other', () => {
+test('parseJson treats __proto__ like any other key', () => {
   for (const number of ['1', '12345678901234567890']) {
     const text = `{"__proto__":{"a":${number}},"n":${number}}`;
     assert.equal(jsonText(parseJson(text)), text);
   }
 });
 
-test('a number that no double reproduces is read at any depth', () => {
+test('parseJson finds a number that no double can represent at any depth', () => {
   const depth = 50_000;
   let value = parseJson(`${'['.repeat(depth)}12345678901234567.25${']'.repeat(depth)}`);
   while (Array.isArray(value)) value = value[0] ?? null;
   assert.deepEqual(value, new LosslessNumber('12345678901234567.25'));
 });
 
-test('nesting beyond the stack is an error of the record', () => {
+test('parseJson reports nesting beyond the stack as an error of the record', () => {
   assert.throws(() => jsonText(parseJson('['.repeat(50_000) + ']'.repeat(50_000))), RecordError);
 });
 
-// As in the names of topics and the uuids of records.
+// Occurs in topic names and in the uuids of records.
 for (const string of [
   'test_03e7967',
   '00000e1234',
@@ -135,7 +136,7 @@ for (const string of [
   '0123456789012345678',
   '03e7967-12345678901234567.25',
 ])
-  test(`a string with ${string} is no number, with and without an exact one beside it`, () => {
+  test(`a string with ${string} stays a string, with and without an exact number beside it`, () => {
     for (const number of ['1', '12345678901234567.25', '12345678901234567890']) {
       const text = `{"name":"${string}","n":${number}}`;
       assert.equal(jsonText(parseJson(text)), text);

@@ -24,7 +24,7 @@ function addRows(registry: Registry, samples: () => readonly Sample[]): void {
 }
 
 for (const value of ['0', '65536', '-1', '9400.5', '0x24', 'yes', '127.0.0.1:9400']) {
-  test(`METRICS_PORT=${value} is refused in one line that names it`, () => {
+  test(`METRICS_PORT=${value} is rejected in one line that names the setting`, () => {
     assert.throws(() => loadSettings({ METRICS_PORT: value }, ''), {
       name: 'ConfigError',
       message: `METRICS_PORT must be a whole number from 1 to 65535; got "${value}"`,
@@ -32,20 +32,20 @@ for (const value of ['0', '65536', '-1', '9400.5', '0x24', 'yes', '127.0.0.1:940
   });
 }
 
-test('METRICS_PORT may be any port, and is off without one', () => {
+test('METRICS_PORT accepts any port and is off by default', () => {
   assert.equal(loadSettings({}, '').metricsPort, undefined);
   assert.equal(loadSettings({ METRICS_PORT: '1' }, '').metricsPort, 1);
   assert.equal(loadSettings({ METRICS_PORT: '65535' }, '').metricsPort, 65_535);
 });
 
-test('without a port nothing is served or measured', async () => {
+test('nothing is served or measured without a port', async () => {
   const registry = new Registry();
   const server = await serveMetrics(undefined, registry);
   await server.close();
   assert.deepEqual(registry.getMetricsAsArray(), []);
 });
 
-test('a scrape gets the values of its moment, and those of the process', async (t) => {
+test('a scrape returns the current values and those of the process', async (t) => {
   const registry = new Registry();
   const rows = new Map([
     ['plans_raw', 1],
@@ -84,7 +84,7 @@ for (const [method, path, status, text] of answers) {
   });
 }
 
-test('metrics that cannot be collected are one scrape without them', async (t) => {
+test('one scrape omits metrics whose collection failed', async (t) => {
   const registry = new Registry();
   let isBroken = true;
   addRows(registry, () => {
@@ -99,7 +99,7 @@ test('metrics that cannot be collected are one scrape without them', async (t) =
   assert.match(await (await fetch(`${address}/metrics`)).text(), /^rows_total\{table="plans_raw"\} 3$/m);
 });
 
-test('a port that is in use is named with the cure', async (t) => {
+test('the error for a port in use names the remedy', async (t) => {
   const other = createServer().listen(0);
   t.after(() => other.close());
   await once(other, 'listening');
@@ -118,12 +118,12 @@ test('a port that is in use is named with the cure', async (t) => {
 });
 
 // On Linux all of 127/8 is this machine.
-test('a scraper from elsewhere is answered', { skip: process.platform !== 'linux' }, async (t) => {
+test('a scraper on another address is answered', { skip: process.platform !== 'linux' }, async (t) => {
   const address = await serve(t);
   assert.equal((await fetch(`${address.replace('127.0.0.1', '127.0.0.2')}/metrics`)).status, 200);
 });
 
-test('closing ends the connections of scrapers, that of a hanging one too, and the port is free again', async (t) => {
+test('close ends open scrapes and frees the port', async (t) => {
   const port = await freePort();
   const server = await serveMetrics(port, new Registry());
   t.after(() => server.close());
@@ -140,13 +140,13 @@ test('closing ends the connections of scrapers, that of a hanging one too, and t
   await (await serveMetrics(port, new Registry())).close();
 });
 
-test('a name is registered once', () => {
+test('a metric name is registered once', () => {
   const registry = new Registry();
   addRows(registry, () => []);
   assert.throws(() => addRows(registry, () => []), /rows_total has already been registered/);
 });
 
-test('a page that names its own host or origin reads no metrics', async (t) => {
+test('a page cannot read metrics through its own host or origin', async (t) => {
   const { hostname, port } = new URL(await serve(t));
   const statusOf = async (headers: Record<string, string>) => {
     const asked = request({ hostname, port, path: '/metrics', headers, agent: false }).end();

@@ -10,7 +10,7 @@ import {
   whyNoStream,
 } from '../../../core/stream-name.ts';
 
-test('the names of a stream are those that the documentation promises', () => {
+test('the names of a stream are as documented', () => {
   const names = [topicOf('chartmogul.', 'customers'), subjectOf('chartmogul.', 'customers')];
   assert.deepEqual(names, ['chartmogul.customers', 'chartmogul.customers-value']);
   assert.deepEqual([storageTableOf('customers'), viewOf('customers')], ['customers_raw', 'customers']);
@@ -48,20 +48,20 @@ const tables: readonly (readonly [stream: string, view: string])[] = [
   ['9-lives.v2', '_9_lives_v2'],
 ];
 for (const [stream, view] of tables) {
-  test(`the topic ${stream} has the view ${view}, and keeps its own name as a subject`, () => {
+  test(`the topic ${stream} has the view ${view} and its own name as a subject`, () => {
     assert.deepEqual([viewOf(stream), storageTableOf(stream)], [view, `${view}_raw`]);
     assert.equal(subjectOf('p.', stream), `p.${stream}-value`);
   });
 }
 
-test('a topic under the prefix that holds no stream has a reason, but for those of the project', () => {
+test('a foreign topic under the prefix has a reason for being skipped', () => {
   for (const topic of ['p.plans', 'p.dead-letters', 'p.checkpoints', 'q.x', 'p.'])
     assert.equal(whyNoStream('p.', topic), undefined);
   assert.match(whyNoStream('p.', `p.${'a'.repeat(101)}`) ?? '', /longer than 100/);
   assert.match(whyNoStream('p.', 'p.eu.dead-letters') ?? '', /another TOPIC_PREFIX/);
 });
 
-test('a stream name has a length', () => {
+test('a stream name has a maximum length', () => {
   assert.ok(isStreamName('a'.repeat(100)));
   assert.ok(!isStreamName('a'.repeat(101)));
 });

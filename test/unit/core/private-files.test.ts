@@ -33,7 +33,7 @@ function folderOf(t: TestContext): string {
 const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8);
 
 describe('files under DATA_DIR', () => {
-  test('are for their owner alone, whatever the umask', (t) => {
+  test('are readable only by their owner with any umask', (t) => {
     const folder = folderOf(t);
     const umask = process.umask(0);
     t.after(() => process.umask(umask));
@@ -49,7 +49,7 @@ describe('files under DATA_DIR', () => {
     assert.equal(readPrivate(join(folder, 'a', 'lock')), 'mine');
   });
 
-  test('that an earlier version left readable become private; links and their targets do not change', (t) => {
+  test('of an earlier version become private, but links and their targets do not change', (t) => {
     const folder = folderOf(t);
     const elsewhere = folderOf(t);
     writeFileSync(join(elsewhere, 'file'), '', { mode: 0o644 });
@@ -60,7 +60,7 @@ describe('files under DATA_DIR', () => {
     writeFileSync(join(dataDir, 'services', 'run.sh'), '', { mode: 0o755 });
     symlinkSync(elsewhere, join(dataDir, 'services', 'link'));
     mkdirSync(join(dataDir, 'other'));
-    // Whatever the umask of the test runner.
+    // Independent of the umask of the test runner.
     for (const name of ['services', 'services/kafka', 'services/run.sh', 'other'])
       chmodSync(join(dataDir, name), 0o755);
     for (const path of [join(dataDir, 'services', 'kafka', 'segment'), join(elsewhere, 'file')])
@@ -74,7 +74,7 @@ describe('files under DATA_DIR', () => {
     assert.deepEqual([modeOf(elsewhere), modeOf(join(elsewhere, 'file'))], ['755', '644']);
   });
 
-  test('a DATA_DIR that everybody writes to, or that holds the working folder, keeps its rights', (t) => {
+  test('keep their rights when DATA_DIR is world-writable or holds the working folder', (t) => {
     const shared = folderOf(t);
     chmodSync(shared, 0o1777);
     tighten(shared);
@@ -106,7 +106,7 @@ describe('files under DATA_DIR', () => {
 describe('the credential of the local ClickHouse', () => {
   const url = 'http://127.0.0.1:8123';
 
-  test('is random, stays, is for its owner alone, and is found without an export', (t) => {
+  test('is random, stable, private, and found without an export', (t) => {
     const dataDir = folderOf(t);
     const made = ensureLocalCredentials(dataDir, url);
     assert.match(made.password.reveal(), /^[\w-]{32}$/);
@@ -118,7 +118,7 @@ describe('the credential of the local ClickHouse', () => {
     assert.equal(credentials.password.reveal(), made.password.reveal());
   });
 
-  test('is never given to another address', (t) => {
+  test('is never sent to another address', (t) => {
     const dataDir = folderOf(t);
     ensureLocalCredentials(dataDir, url);
     const others = [
@@ -142,7 +142,7 @@ describe('the credential of the local ClickHouse', () => {
     );
   });
 
-  test('is found by each name of the same service, in both directions', (t) => {
+  test('is found by each name of the same service', (t) => {
     for (const [made, asked] of [
       [url, 'http://localhost:8123'],
       [url, 'http://LOCALHOST:8123/'],
@@ -159,7 +159,7 @@ describe('the credential of the local ClickHouse', () => {
     }
   });
 
-  test('has a password also for a user that the settings name without one', (t) => {
+  test('includes a password for a user that the settings name without one', (t) => {
     const dataDir = folderOf(t);
     const named = { DATA_DIR: dataDir, CLICKHOUSE_USERNAME: 'default' };
     assert.equal(loadSettings(named, '').clickhouse.credentials?.password.reveal(), '');
@@ -171,7 +171,7 @@ describe('the credential of the local ClickHouse', () => {
     assert.equal(loadSettings({ DATA_DIR: dataDir }, '').clickhouse.credentials?.username, 'default');
   });
 
-  test('yields to settings, and is absent if its file is damaged or a link', (t) => {
+  test('yields to settings, and is ignored if its file is damaged or a link', (t) => {
     const dataDir = folderOf(t);
     ensureLocalCredentials(dataDir, url);
     const given = { DATA_DIR: dataDir, CLICKHOUSE_USERNAME: 'me', CLICKHOUSE_PASSWORD: 'mine' };

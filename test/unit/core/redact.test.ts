@@ -46,7 +46,7 @@ const forms: Readonly<Record<string, (text: string) => string>> = {
   'broken by a mark of no width': (text) => `${text.slice(0, 3)}\u200b${text.slice(3)}`,
 };
 
-/** Whatever of the form is longer than some characters and still there. */
+/** Returns a fragment of the secret form that is still shown. */
 function leftOf(form: string, said: string): string | undefined {
   const size = 9;
   for (let at = 0; at + size <= form.length; at++) {
@@ -62,16 +62,16 @@ for (const [name, formOf] of Object.entries(forms)) {
     const said = foreignText(`<p>bad ${form}</p> and ${form}`);
     assert.match(said, /^<p>bad .*\[secret\]/);
     assert.match(said, /<\/p> and .*\[secret\]/);
-    // What base64 says of the user may stay.
+    // The user part of the base64 text may stay.
     if (!name.includes('user')) assert.equal(leftOf(form, said), undefined, said);
   });
 }
 
-test('a short secret is removed where it is a word', () => {
+test('a short secret is removed when it is a whole word', () => {
   assert.equal(foreignText('öd4:ÖD4, söd4x'), '[secret]:[secret], söd4x');
 });
 
-test('any secret is removed from any text, at any place, before the text is truncated', () => {
+test('a secret is removed at any position before the text is truncated', () => {
   const secrets = fc.stringMatching(/^[!-~äÖ€😀][ -~äÖ€😀]{4,40}[!-~äÖ€😀]$/u);
   fc.assert(
     fc.property(secrets, fc.nat(330), fc.constantFrom(...Object.values(forms)), (secret, before, formOf) => {
@@ -86,20 +86,20 @@ test('any secret is removed from any text, at any place, before the text is trun
   );
 });
 
-test('a text of megabytes is cut, also where it begins with blanks and where a secret is cut off', () => {
+test('a text of megabytes is cut, even if it starts with blanks or a secret is cut off', () => {
   const said = foreignText(`${' '.repeat(32_768 - 9)}${key.slice(0, 9)}${'x'.repeat(2_000_000)}`);
   assert.equal(said, '…');
   assert.equal(foreignText('😀'.repeat(400)), `${'😀'.repeat(300)}…`);
 });
 
-test('no text makes the search for secrets slow', () => {
+test('no text slows down the search for secrets', () => {
   new Secret('aaaaaaaaaaaaaaaaaaaaaaaaab');
   new Secret('\\\\\\\\\\\\\\\\\\\\"');
   for (const unit of ['a', 'a\n', 'a\n  ', 'a\\n', '\\', '%25', '&#0', 'YWFh', '\u200b'])
     assert.ok(foreignText(unit.repeat(32_768 / unit.length)).length <= 301);
 });
 
-test('every secret of the settings is known once they are read, also where they are refused', () => {
+test('secrets are known as soon as settings are read, even if the settings are rejected', () => {
   const env = {
     CHARTMOGUL_API_KEY: 'planted-key-1',
     KAFKA_PASSWORD: 'planted-kafka-2',
@@ -115,7 +115,7 @@ test('every secret of the settings is known once they are read, also where they 
   assert.doesNotMatch(said, new RegExp(base64('planted/').slice(0, 6)));
 });
 
-test('an error of ours does not show a secret that came with another message', () => {
+test('an error does not show a secret from another message', () => {
   const cause = new Error(
     `connect http://127.0.0.1/?token=${encodeURIComponent(key)} failed\u001b]52;c;x\u0007`,
   );
@@ -125,7 +125,7 @@ test('an error of ours does not show a secret that came with another message', (
   assert.equal(messageOf(new AggregateError([new Error(key), 'x'])), '[secret]; x');
 });
 
-test('a password that is a word of ours stays in our own sentences', () => {
+test("a password that is a common word stays in the project's own sentences", () => {
   new Secret('clickhouse');
   const { message } = new ServiceRefusedError('ClickHouse at here (CLICKHOUSE_URL)');
   assert.equal(messageOf(new ServiceRefusedError(message)), message);

@@ -16,13 +16,13 @@ function createWork(...errors: Error[]) {
   return { work, tries: () => tries };
 }
 
-test('what can be tried again is, until it answers', async () => {
+test('retry repeats a transient failure until it succeeds', async () => {
   const { work, tries } = createWork(new SourceUnavailableError('1'), new RateLimitedError('2'));
   assert.equal(await retry({}, policy, never, work), 'answer');
   assert.equal(tries(), 3);
 });
 
-test('the last error comes out when all tries are used up', async () => {
+test('retry throws the last error when its attempts are exhausted', async () => {
   const { work, tries } = createWork(...['1', '2', '3', '4'].map((text) => new SourceUnavailableError(text)));
   await assert.rejects(retry({}, policy, never, work), { name: 'SourceUnavailableError', message: '3' });
   assert.equal(tries(), 3);
@@ -34,23 +34,23 @@ for (const error of [
   new TypeError('fetch failed'),
   new RangeError('x'),
 ]) {
-  test(`${error.name} (${error.message}) is not tried again`, async () => {
+  test(`retry does not repeat ${error.name} (${error.message})`, async () => {
     const { work, tries } = createWork(error);
     await assert.rejects(retry({}, policy, never, work), error);
     assert.equal(tries(), 1);
   });
 }
 
-test("the server's wish is waited for", async () => {
+test('retry waits as long as the server asks', async () => {
   const { work } = createWork(new RateLimitedError('slow', { retryAfterMs: 60 }));
   const startMs = performance.now();
   await retry({}, policy, never, work);
   assert.ok(performance.now() - startMs >= 59);
 });
 
-test('a server that asks to wait longer than the policy allows is not asked again', async () => {
+test('retry stops when the server asks for a longer wait than the policy allows', async () => {
   const { work, tries } = createWork(new RateLimitedError('slow', { retryAfterMs: 121_000 }));
-  // A wait, however long, would end with the signal's own error.
+  // A wait of any length would end with the signal's own error.
   const soon = AbortSignal.timeout(5_000);
   await assert.rejects(retry({}, { ...policy, maxRetryAfterMs: 2_000 }, soon, work), { message: 'slow' });
   assert.equal(tries(), 1);
@@ -71,7 +71,7 @@ for (const [name, retryAfterMs] of [
   });
 }
 
-test('nothing is tried once aborted', async () => {
+test('retry does not start after an abort', async () => {
   const { work, tries } = createWork();
   await assert.rejects(retry({}, policy, AbortSignal.abort(new Error('stopped')), work), {
     message: 'stopped',

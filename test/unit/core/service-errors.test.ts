@@ -13,7 +13,7 @@ const settings = loadSettings(
   },
   '',
 );
-/** kafkajs tells its errors by these properties; its classes cannot be imported. */
+/** kafkajs marks its errors with these properties; its classes cannot be imported. */
 const failure = (name: string, message: string, more: object = {}) =>
   Object.assign(new Error(message), { name, ...more });
 const password = failure('KafkaJSSASLAuthenticationError', 'SASL failed', { retriable: false });
@@ -21,7 +21,7 @@ const right = failure('KafkaJSProtocolError', 'Not authorized', {
   type: 'TOPIC_AUTHORIZATION_FAILED',
   retriable: false,
 });
-/** As kafkajs wraps what a send or a fetch cannot mend. */
+/** kafkajs wraps permanent failures of a send or fetch this way. */
 const wrapped = (cause: Error) =>
   failure('KafkaJSNonRetriableError', cause.message, { cause, retriable: false });
 
@@ -53,7 +53,7 @@ const kafkaErrors: readonly (readonly [string, unknown, string, RegExp])[] = [
   ['a text', 'gone', 'ServiceUnavailableError', /gone/],
 ];
 for (const [name, error, expected, message] of kafkaErrors) {
-  test(`${name} of Kafka is a ${expected}`, () => {
+  test(`${name} of Kafka becomes ${expected}`, () => {
     const found = kafkaError(error, settings.kafka);
     assert.equal(found.name, expected);
     assert.match(found.message, message);
@@ -83,7 +83,7 @@ const clickHouseErrors: readonly (readonly [unknown, string, RegExp])[] = [
   [new Error('ECONNREFUSED'), 'ServiceUnavailableError', /does not answer/],
 ];
 for (const [error, expected, message] of clickHouseErrors) {
-  test(`${error instanceof ClickHouseError ? `code ${error.code} (${error.message})` : 'silence'} of ClickHouse is a ${expected}`, () => {
+  test(`${error instanceof ClickHouseError ? `code ${error.code} (${error.message})` : 'a timeout'} of ClickHouse becomes ${expected}`, () => {
     const found = clickHouseError(error, settings.clickhouse, 'table plans_raw');
     assert.equal(found.name, expected);
     assert.match(found.message, message);
@@ -92,13 +92,13 @@ for (const [error, expected, message] of clickHouseErrors) {
   });
 }
 
-test('an error of our own passes unchanged', () => {
+test('kafkaError and clickHouseError return a project error unchanged', () => {
   const own = new DecodeError('x');
   assert.equal(kafkaError(own, settings.kafka), own);
   assert.equal(clickHouseError(own, settings.clickhouse), own);
 });
 
-test('names and texts cannot end themselves in SQL', () => {
+test('quoted names and texts cannot end themselves in SQL', () => {
   assert.equal(quoted('a`b\\c'), '`a\\`b\\\\c`');
   assert.equal(literal("a'b\\c"), "'a\\'b\\\\c'");
   assert.equal(qualified('d.b', 't'), '`d.b`.`t`');

@@ -12,7 +12,10 @@ import { runShell } from '../../helpers/command.ts';
 
 const MIB = 1024 * 1024;
 
-/** A process of our own: tsx, libraries and the garbage that V8 leaves for a while. */
+/**
+ * Runs in its own process, whose memory includes tsx, libraries and garbage that V8 has not yet
+ * collected.
+ */
 const BASE_MIB = 300;
 
 async function outcomesOf(t: TestContext, kind: string, address = '') {
@@ -24,7 +27,7 @@ async function outcomesOf(t: TestContext, kind: string, address = '') {
   return { outcomes, peakMib };
 }
 
-/** A server that answers everything by `respond`, and does not wait for those who hang up. */
+/** A server that answers everything with `respond`, and does not wait for clients that hang up. */
 async function serverOf(
   t: TestContext,
   respond: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
@@ -56,13 +59,13 @@ test('the batches of one fetch never exceed the memory limit, whatever their dec
     [reason, reason, reason, reason],
     // Less: one is decoded, and the others are fetched again.
     ['1 messages', '0 messages', '0 messages', '0 messages'],
-    // Of few bytes, and many messages
+    // Few bytes but many messages
     ['500001 messages', '0 messages', '0 messages', '0 messages'],
   ]);
   assert.ok(peakMib < BASE_MIB + 200, `${peakMib} MiB`);
 });
 
-test('answers of ChartMogul, the registry and ClickHouse are cut off at the limit', async (t) => {
+test('responses of ChartMogul, the registry and ClickHouse are cut off at the limit', async (t) => {
   const bomb = gzipSync(Buffer.alloc(200 * MIB));
   let asked = 0;
   const address = await serverOf(t, async ({ url = '' }, response) => {
@@ -84,14 +87,14 @@ test('answers of ChartMogul, the registry and ClickHouse are cut off at the limi
     [`${registry} /schemas/ids/1: ${tooLarge}`, `${registry} subject s: ${tooLarge}`],
     [
       clickhouse,
-      // Of an error only the beginning is read.
+      // Only the beginning of an error is read.
       `ClickHouse at ${address} (CLICKHOUSE_URL), or a proxy before it, answers 500 (application/json, begins "${'1'.repeat(120)}…"): is it the HTTP interface of ClickHouse, and is the server well?`,
     ],
   ]);
   assert.ok(peakMib < BASE_MIB + 200, `${peakMib} MiB`);
 });
 
-test('MAX_DECODED_MIB holds for the process', () => {
+test('MAX_DECODED_MIB applies to the whole process', () => {
   loadSettings({ MAX_DECODED_MIB: '7' }, '');
   assert.equal(sizeLimit(), 7 * MIB);
   loadSettings({}, '');
@@ -102,7 +105,7 @@ test('MAX_DECODED_MIB holds for the process', () => {
   );
 });
 
-test('decompression runs one at a time, also after a failure', async () => {
+test('decompression runs one at a time, including after a failure', async () => {
   let running = 0;
   const work = async (index: number) => {
     assert.equal(++running, 1);

@@ -14,13 +14,13 @@ const cases: readonly (readonly [string, string])[] = [
   ['\ufffdface', '\ufffdface'],
 ];
 for (const [text, written] of cases) {
-  test(`${JSON.stringify(text)} is written as ${written}`, () => {
+  test(`wellFormed writes ${JSON.stringify(text)} as ${written}`, () => {
     assert.equal(wellFormed(text), written);
     assert.equal(Buffer.from(wellFormed(text)).toString('utf8'), written);
   });
 }
 
-test('different texts stay different, also in UTF-8', () => {
+test('wellFormed keeps different texts different, also in UTF-8', () => {
   const piece = fc.constantFrom(
     '\ud800',
     '\udc00',

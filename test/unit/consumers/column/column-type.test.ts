@@ -22,7 +22,7 @@ import { typeOf } from '../../../fixtures/tables.ts';
 
 // ── Parsing ────────────────────────────────────────────────────────────────────────────────────
 
-test('every type is read back from its SQL', () => {
+test('parseColumnType reads every type back from its SQL', () => {
   fc.assert(
     fc.property(columnTypes, (type) => {
       const read = parseColumnType(columnTypeSql(type));
@@ -59,13 +59,13 @@ const printed = [
   ...['UInt128', 'Map(LowCardinality(String), Tuple(`\\`` Int8))'],
 ];
 for (const text of printed) {
-  test(`${text} is understood, and keeps its spelling`, () => {
+  test(`${text} is parsed and keeps its spelling`, () => {
     const type = parseColumnType(text);
     assert.equal(type && columnTypeSql(type), text);
   });
 }
 
-test('the parts of a type are what they say', () => {
+test('parseColumnType returns the parts of a type', () => {
   assert.deepEqual(parseColumnType("Enum8('a' = -1, '\\'\\n' = 2)"), {
     kind: 'enum',
     text: "Enum8('a' = -1, '\\'\\n' = 2)",
@@ -135,10 +135,10 @@ const foreign = [
   ],
 ];
 for (const text of foreign) {
-  test(`"${text}" is no type that the sink fills`, () => assert.equal(parseColumnType(text), undefined));
+  test(`"${text}" is not a type that the sink fills`, () => assert.equal(parseColumnType(text), undefined));
 }
 
-test('any text is a type or none', () => {
+test('any text is a column type or undefined', () => {
   const parts = fc.constantFrom(
     ...['Array', 'Tuple', 'Nullable', 'String', 'Enum8', '(', ')', ',', ' ', '`', '\\', 'a', "'", '=', '1'],
   );
@@ -148,7 +148,7 @@ test('any text is a type or none', () => {
   );
 });
 
-test('the members of a Variant stand in the order of their names', () => {
+test('the members of a Variant are sorted by name', () => {
   const members = ['UUID', 'String', "DateTime64(3, 'UTC')", 'Bool', 'Int64', 'Date32', 'String'].map(typeOf);
   assert.equal(variantType(members).text, "Variant(Bool, Date32, DateTime64(3, 'UTC'), Int64, String, UUID)");
 });

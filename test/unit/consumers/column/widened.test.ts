@@ -115,7 +115,7 @@ const enums: readonly (readonly [have: string, symbols: readonly string[], resul
   ['String', ['b'], 'String'],
 ];
 for (const [have, more, result] of enums) {
-  test(`${have} takes the symbols ${more.slice(0, 3).join()} as ${String(result)}`, () => {
+  test(`${have} with the symbols ${more.slice(0, 3).join()} becomes ${String(result)}`, () => {
     const want = columnTypeOf({ kind: 'enum', symbols: more });
     assert.ok(want);
     const sql = columnTypeSql(widened(typeOf(have), want, 'x'));
@@ -124,7 +124,7 @@ for (const [have, more, result] of enums) {
   });
 }
 
-test('a fixed fits a FixedString of its size and no other', () => {
+test('a fixed fits only a FixedString of its size', () => {
   const want = columnTypeOf({ kind: 'fixed', bytes: 3 });
   assert.ok(want);
   assert.equal(columnTypeSql(widened(typeOf('FixedString(3)'), want, 'x')), 'FixedString(3)');
@@ -140,7 +140,7 @@ const nulls: readonly (readonly [have: string, result: string])[] = [
   ['Variant(Int64, String)', 'Variant(Int64, String)'],
 ];
 for (const [have, result] of nulls) {
-  test(`a member that is null in every message leaves ${have} what it is, or makes it ${result}`, () => {
+  test(`${have} becomes ${result} when a member is null in every message`, () => {
     const want = columnTypeOf({ kind: 'array', items: { kind: 'null' } });
     assert.ok(want);
     assert.equal(columnTypeSql(widened(typeOf(`Array(${have})`), want, 'x')), `Array(${result})`);
@@ -161,7 +161,7 @@ test('an error within a Tuple names the member', () => {
 
 const related = fc.oneof(columnTypes, fc.constantFrom(...existingTypes).map(typeOf));
 
-test('widening a type again changes nothing, and it is as wide as itself', () => {
+test('widened returns the same type when it is applied again', () => {
   fc.assert(
     fc.property(related, related, (have, want) => {
       assert.equal(widened(have, have, 'x'), have);

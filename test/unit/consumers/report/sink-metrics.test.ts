@@ -9,7 +9,7 @@ const sinkOf = (stream: string, some: Partial<SinkCounts> = {}): SinkCounts => (
   ...some,
 });
 
-/** The lines with values, as a scraper sees them. */
+/** The lines with values, as a scraper receives them. */
 async function lines(registry: Registry, name: string): Promise<string[]> {
   const text = await registry.getSingleMetricAsString(`chartmogul_sink_${name}`);
   return text.split('\n').filter((line) => !line.startsWith('#'));
@@ -26,7 +26,7 @@ const metrics: [name: string, type: string, some: Partial<SinkCounts>, value: nu
   ['failed', 'gauge', { failure: new Error('away') }, 1],
 ];
 for (const [name, type, some, value] of metrics) {
-  test(`${name} of a table that has any and of one that has none`, async () => {
+  test(`${name} has a value for an active table and for an idle one`, async () => {
     const registry = createSinkMetrics([sinkOf('plans', some), sinkOf('invoices')]);
     const prefix = `chartmogul_sink_${name}`;
     assert.match(await registry.metrics(), new RegExp(`^# TYPE ${prefix} ${type}$`, 'm'));
@@ -37,7 +37,7 @@ for (const [name, type, some, value] of metrics) {
   });
 }
 
-test('the age of a batch is that of its oldest row', async () => {
+test('the age of a batch is the age of its oldest row', async () => {
   const registry = createSinkMetrics([
     sinkOf('plans', { oldestRowMs: performance.now() - 2_000 }),
     sinkOf('invoices', { oldestRowMs: undefined }),
@@ -48,7 +48,7 @@ test('the age of a batch is that of its oldest row', async () => {
   assert.match(invoices, / 0$/);
 });
 
-test('the lag is told by partition, as long as the process has it', async () => {
+test('lag is reported by partition while the partition is assigned', async () => {
   const plans = sinkOf('plans', {
     lag: new Map([
       [0, 12],
@@ -66,7 +66,7 @@ test('the lag is told by partition, as long as the process has it', async () => 
   ]);
 });
 
-test('values are those of the scrape, however often it comes, and a stream added later is among them', async () => {
+test('sink metrics show current values on every scrape and include streams added later', async () => {
   const counts = [sinkOf('plans', { rows: 1 })];
   const registry = createSinkMetrics(counts);
   await registry.metrics();
@@ -81,7 +81,7 @@ test('values are those of the scrape, however often it comes, and a stream added
   ]);
 });
 
-test('each run has metrics of its own', async () => {
+test('each run has its own metrics', async () => {
   const first = createSinkMetrics([sinkOf('plans', { rows: 1 })]);
   const second = createSinkMetrics([sinkOf('plans', { rows: 2 })]);
   assert.match((await lines(first, 'rows_total')).join(), / 1$/);

@@ -25,7 +25,7 @@ const show = (progress: SinkProgress, { afterMs = 0, width = 80, rows = 24 }: Vi
   progress.lines(BEGIN_MS + afterMs, width, rows);
 const lines = (counts: readonly SinkCounts[], view?: View) => show(new SinkProgress(counts, BEGIN_MS), view);
 
-test('a table at work has a line with its rows, their rate now and its lag, then the sink has one', () => {
+test('SinkProgress shows rows, rate and lag of each active table, then a total', () => {
   const customers = sinkOf('customers', { state: 'flowing', rows: 0, lag: lagOf(400, 40_000) });
   const plans = sinkOf('plans', { state: 'flowing', rows: 900, lag: lagOf(1) });
   const progress = new SinkProgress([customers, plans], BEGIN_MS);
@@ -46,7 +46,7 @@ const states: [state: SinkState, text: string][] = [
   ['failed', 'a_raw  1 row  lag 2  failed'],
 ];
 for (const [state, text] of states) {
-  test(`a table that is ${state} says so, where that is worth a word`, () => {
+  test(`SinkProgress shows the state of a table that is ${state}`, () => {
     const counts = sinkOf('a', { state, lag: lagOf(2) });
     const progress = new SinkProgress([counts], BEGIN_MS);
     show(progress);
@@ -55,7 +55,7 @@ for (const [state, text] of states) {
   });
 }
 
-test('the rate is that of the last seconds', () => {
+test('SinkProgress shows the rate of the last seconds', () => {
   const counts = sinkOf('a', { oldestRowMs: BEGIN_MS });
   const progress = new SinkProgress([counts], BEGIN_MS);
   const rates: number[] = [];
@@ -68,7 +68,7 @@ test('the rate is that of the last seconds', () => {
   assert.deepEqual(rates, [0, 1_000, 1_000, 1_000, 1_000, 500, 0, 0, 0]);
 });
 
-test('the first batch does not count as rows of a fraction of a second', () => {
+test('SinkProgress does not extrapolate the first batch from a fraction of a second', () => {
   const counts = sinkOf('a');
   const progress = new SinkProgress([counts], BEGIN_MS);
   show(progress);
@@ -93,7 +93,7 @@ for (const [why, some, isAtWork] of idleness) {
   });
 }
 
-test('a table is folded ten seconds after its last row, and shown again with the next', () => {
+test('SinkProgress hides a table ten seconds after its last row until the next row', () => {
   const counts = [sinkOf('a', { rows: 1 }), sinkOf('b'), sinkOf('c')];
   const progress = new SinkProgress(counts, BEGIN_MS);
   assert.match(show(progress).join('\n'), /^a_raw .*\n2 tables idle\n3 tables /);
@@ -104,7 +104,7 @@ test('a table is folded ten seconds after its last row, and shown again with the
   assert.match(show(progress, { afterMs: 10_200 }).join('\n'), /^a_raw .*\n2 tables idle\n/);
 });
 
-test('the last line tells of the whole sink', () => {
+test('SinkProgress shows the totals of the sink on the last line', () => {
   const counts = [
     sinkOf('a', { rows: 1_000_000, lag: lagOf(5), deadLetters: 2 }),
     sinkOf('b', { rows: 234, state: 'failed', deadLetters: 1 }),
@@ -122,7 +122,7 @@ const widths: [width: number, line: string][] = [
   [20, 'a_raw  waiting for …'],
 ];
 for (const [width, line] of widths) {
-  test(`on ${width} columns what a table does is shown before its numbers are`, () => {
+  test(`SinkProgress shows the activity of a table before its numbers on ${width} columns`, () => {
     const counts = sinkOf('a', { rows: 1_234, lag: lagOf(5), state: 'waiting' });
     assert.equal(lines([counts], { width })[0], line);
   });
@@ -137,7 +137,7 @@ const heights: [rows: number, shown: RegExp][] = [
   [1, /^$/],
 ];
 for (const [rows, shown] of heights) {
-  test(`on ${rows} rows what has no room is counted`, () => {
+  test(`SinkProgress counts the tables that do not fit on ${rows} rows`, () => {
     const counts = ['a', 'b', 'c', 'd'].map((stream) => sinkOf(stream, { rows: stream < 'c' ? 1 : 0 }));
     assert.match(lines(counts, { rows }).join('\n'), shown);
   });
@@ -153,7 +153,7 @@ const anyCounts = fc.record({
   oldestRowMs: fc.option(count, { nil: undefined }),
 });
 
-test('no line is wider than the terminal, and one row stays free, whatever was counted', () => {
+test('SinkProgress fits the terminal and leaves one row free', () => {
   const size = fc.record({ width: fc.integer({ min: 1, max: 200 }), rows: fc.integer({ min: 1, max: 30 }) });
   const step = fc.record({ ms: fc.nat(20_000), rows: count, size });
   fc.assert(
@@ -172,7 +172,7 @@ test('no line is wider than the terminal, and one row stays free, whatever was c
   );
 });
 
-test('the longest name has room beside large numbers on 80 columns, and beside what the table does', () => {
+test('SinkProgress shows the longest name beside large numbers or an activity on 80 columns', () => {
   const counts = sinkOf('metrics_customer_churn_rate', { rows: 10_000_000, lag: lagOf(10_000_000) });
   const name = 'metrics_customer_churn_rate_raw';
   assert.deepEqual(lines([counts])[0], `${name}  10,000,000 rows  lag 10,000,000  0/s`);
@@ -186,7 +186,7 @@ function terminal(isTTY: boolean): { written: string[]; out: NodeJS.WriteStream 
   return { written, out: out as unknown as NodeJS.WriteStream };
 }
 
-test('progress is drawn five times a second, with streams that came later, until it stops', (t) => {
+test('progress redraws five times a second, with streams added later, until it stops', (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] });
   const { written, out } = terminal(true);
   const counts = [sinkOf('a', { rows: 1 })];
@@ -203,7 +203,7 @@ test('progress is drawn five times a second, with streams that came later, until
   assert.equal(written.length, length);
 });
 
-test('nothing is drawn where there is no terminal', (t) => {
+test('progress draws nothing without a terminal', (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] });
   const { written, out } = terminal(false);
   const progress = startSinkProgress([sinkOf('a', { rows: 1 })], out, new LiveLines(out));

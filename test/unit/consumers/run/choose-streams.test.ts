@@ -18,7 +18,7 @@ for (const [names, left, other] of [
   [['x.y', 'x-y_raw'], 'x.y', 'p.x-y_raw'],
   [['customer-notes'], 'customer-notes', 'p.customer_notes'],
 ] as const) {
-  test(`of ${names.join(' and ')} is left out ${left}, and both are named`, () => {
+  test(`chooseStreams leaves out ${left} of ${names.join(' and ')} and names both`, () => {
     const [found, ...more] = leftOf(...names);
     assert.equal(more.length, 0);
     assert.equal(found?.[0], left);
@@ -26,16 +26,17 @@ for (const [names, left, other] of [
   });
 }
 
-test('a view that is made of another stream is not replaced by a topic of another name', () => {
+test('chooseStreams keeps a view derived from another stream when a topic has another name', () => {
   assert.deepEqual(
     leftOf('line-items', 'line_items').map(([stream]) => stream),
     ['line-items'],
   );
 });
 
-test('names that differ in case are different', () => assert.deepEqual(leftOf('Orders', 'orders'), []));
+test('chooseStreams treats names that differ in case as different', () =>
+  assert.deepEqual(leftOf('Orders', 'orders'), []));
 
-test('streams are asked for by the names of their topics; one that is left out is refused with the reason', () => {
+test('chooseStreams selects by topic name and gives the reason when a stream is left out', () => {
   const topics = ['p.my-topic', 'p.a.b', 'p.a-b', 'p.Orders'];
   assert.deepEqual(chooseStreams(topics, 'p.', ['my-topic', 'Orders', 'plans']), [
     'Orders',

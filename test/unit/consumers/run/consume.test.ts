@@ -3,10 +3,10 @@ import test from 'node:test';
 import { SinkGroup } from '../../../../consumers/run/sink-group.ts';
 import { loadSettings } from '../../../../core/settings/config.ts';
 
-test('outside the group there is nothing to pause, to resume and to seek, and nobody is a member', () => {
+test('a consumer outside its group ignores pause, resume and seek, and has no members', () => {
   const group = new SinkGroup(loadSettings({ KAFKA_BROKERS: '127.0.0.1:1' }, ''));
   const { consumer } = group.current;
-  // As kafkajs is before it joins the group, and for some seconds after a crash.
+  // kafkajs is in this state before it joins the group, and for some seconds after a crash.
   assert.throws(() => consumer.pause([{ topic: 't' }]), /not initialized/);
   const control = group.control('t');
   control.pause();

@@ -12,7 +12,7 @@ test('Outages logs one warning when a service goes away and one line when it is 
   outages.begin('Kafka', 'plans', 'refused');
   outages.end('plans');
   outages.end('notes');
-  // A stream that still waits may fail again: the same outage.
+  // A stream that still waits may fail again during the same outage.
   outages.begin('ClickHouse', 'plans', 'refused');
   outages.end('plans');
   outages.end('tasks');

@@ -5,7 +5,7 @@ import { assignPartitions } from '../../../../consumers/run/partition-assigner.t
 
 const topicNames = ['a', 'b', 'c', 'd'];
 
-test('every partition of a topic that anybody has subscribed to goes to one of its subscribers, and to one only', () => {
+test('the assigner gives every partition of a subscribed topic to exactly one subscriber', () => {
   const members = fc.uniqueArray(fc.record({ memberId: fc.uuid(), topics: fc.subarray(topicNames) }), {
     selector: ({ memberId }) => memberId,
     maxLength: 6,
@@ -33,7 +33,7 @@ test('every partition of a topic that anybody has subscribed to goes to one of i
   );
 });
 
-test('members with the same topics get the same number of partitions, or one more', () => {
+test('the assigner balances members with the same topics to within one partition', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 9 }), (size, count) => {
       const group = [...Array(size).keys()].map((id) => ({ memberId: `m${id}`, topics: topicNames }));
@@ -47,7 +47,7 @@ test('members with the same topics get the same number of partitions, or one mor
   );
 });
 
-test('the result does not depend on the order in which the members are named', () => {
+test('the assigner ignores the order of members', () => {
   const group = ['z', 'y', 'x'].map((memberId) => ({ memberId, topics: topicNames }));
   const topics = new Map(topicNames.map((topic) => [topic, [2, 0, 1]]));
   assert.deepEqual(assignPartitions(group, topics), assignPartitions(group.toReversed(), topics));

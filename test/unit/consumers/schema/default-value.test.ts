@@ -43,7 +43,7 @@ const fitting: readonly (readonly [type: unknown, json: unknown, hex: string])[]
   [{ type: 'enum', name: 'E', symbols: ['A', 'B'] }, 'B', '02'],
 ];
 for (const [type, json, hex] of fitting) {
-  test(`the default ${JSON.stringify(json)} of ${JSON.stringify(type)} is ${hex}`, () => {
+  test(`the default ${JSON.stringify(json)} of ${JSON.stringify(type)} is encoded as ${hex}`, () => {
     assert.equal(defaultAvro(typeOfField(type), json as never)?.toString('hex'), hex);
   });
 }
@@ -67,7 +67,7 @@ const unfit: readonly (readonly [type: unknown, json: unknown])[] = [
   [['null', 'long'], 'x'],
 ];
 for (const [type, json] of unfit) {
-  test(`${JSON.stringify(json)} is no default of ${JSON.stringify(type)}, and the column holds null`, () => {
+  test(`${JSON.stringify(json)} is not a default of ${JSON.stringify(type)}: the column holds null`, () => {
     const parsed = typeOfField(type);
     assert.equal(defaultAvro(parsed, json as never), undefined);
     const schema = schemaOf({ name: 'x', type, default: json });
@@ -84,7 +84,7 @@ for (const [type, json] of unfit) {
   });
 }
 
-test('a column of a field that a schema lacks takes null, unless the last schema with the field declares a default', () => {
+test('a missing field becomes null unless the last schema with the field has a default', () => {
   const [first, second, last] = [
     schemaOf(
       { name: 'x', type: 'long', default: 1 },

@@ -38,7 +38,7 @@ const unfit: readonly (readonly [string, unknown, RegExp])[] = [
   ['a primary key of numbers', top([{ name: 'a', type: 'int' }], { primaryKey: [1] }), /got \[1\]$/],
 ];
 for (const [name, schema, message] of unfit) {
-  test(`a schema whose field has ${name.length > 30 ? 'a long name' : name} names it and the remedy`, () => {
+  test(`the error for a field with ${name.length > 30 ? 'a long name' : name} names the field and the remedy`, () => {
     assert.throws(
       () => parseWriterSchema(JSON.stringify(schema), 'schema 7'),
       (error: Error) => {
@@ -51,7 +51,7 @@ for (const [name, schema, message] of unfit) {
   });
 }
 
-test('members of records may be called like columns of the sink', () => {
+test('record members may have the names of system columns', () => {
   const member = top([{ name: '_version', type: 'int' }], { name: 'R' });
   assert.equal(
     parseWriterSchema(JSON.stringify(top([{ name: 'a', type: member }])), 'schema 7').fields.length,
@@ -59,7 +59,7 @@ test('members of records may be called like columns of the sink', () => {
   );
 });
 
-test('named types are those of the schemas that it refers to as well, in their namespaces', () => {
+test('named types include those of referenced schemas, with their namespaces', () => {
   const texts = [
     { type: 'enum', name: 'geo.Country', symbols: ['DE', 'Côte d’Ivoire'] },
     { type: 'record', name: 'Address', namespace: 'geo', fields: [{ name: 'country', type: 'Country' }] },

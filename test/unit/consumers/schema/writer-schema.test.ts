@@ -55,7 +55,7 @@ for (const [schema, type] of logicals) {
   test(`${JSON.stringify(schema)} is ${type.kind}`, () => assert.deepEqual(typeOf(schema), type));
 }
 
-test('a name stands for the type in its own namespace, or for that without one', () => {
+test('a name refers to a type in its own namespace, else to one without a namespace', () => {
   const enumOf = (name: string, namespace: string | undefined, symbol: string) => ({
     name: symbol,
     type: { type: 'enum', name, ...(namespace !== undefined && { namespace }), symbols: [symbol] },
@@ -100,7 +100,7 @@ const record = (name: string, ...types: unknown[]) => ({
   fields: types.map((type, index) => ({ name: `f${index}`, type })),
 });
 
-/** The names of the records in a type, those that are recursive in capitals. */
+/** The names of the records in a type; recursive ones in capitals. */
 function recordsIn(type: WriterType): string {
   const parts = (types: readonly WriterType[]) => types.map(recordsIn).join('');
   switch (type.kind) {
@@ -137,24 +137,24 @@ const recursions: readonly (readonly [string, unknown, string])[] = [
   ],
 ];
 for (const [name, schema, expected] of recursions) {
-  test(`a record that contains ${name} is told from others`, () =>
+  test(`a record that contains ${name} is distinguished from others`, () =>
     assert.equal(recordsIn(typeOf(schema)), expected));
 }
 
-test('a field of the type of the whole message is recursive', () => {
+test("a field whose type is the message's own record is recursive", () => {
   const [next] = parsed(record('Node', ['null', 'Node'])).fields;
   assert.equal(next && recordsIn(next.type), 'R');
 });
 
-test('what leads back through a record that is closed again is recursive too', () => {
-  // X reaches A, which reaches the record around it only after X was closed.
+test('a record is recursive when it is reached through a record that is already closed', () => {
+  // X reaches A, which reaches its enclosing record only after X was closed.
   const schema = record('O', record('A', record('X', ['null', 'A']), ['null', 'O']), record('B', 'X'));
   assert.deepEqual(recordsIn(typeOf(schema)), 'R');
   const [, b] = parsed(schema).fields;
   assert.equal(b && recordsIn(b.type), 'R');
 });
 
-/** A record of records and of references to any of those that have begun before. */
+/** A record of records and of references to records that have begun before. */
 function someGraph(choices: readonly number[]): unknown {
   let next = 0;
   let count = 0;
@@ -170,7 +170,7 @@ function someGraph(choices: readonly number[]): unknown {
   return build(0);
 }
 
-test('a record is recursive if it can be reached from itself, and only then', () => {
+test('a record is recursive only when it can be reached from itself', () => {
   fc.assert(
     fc.property(fc.array(fc.nat(60), { maxLength: 60 }), (choices) => {
       const top = typeOf(someGraph(choices));
@@ -191,7 +191,7 @@ test('a record is recursive if it can be reached from itself, and only then', ()
   );
 });
 
-/** Records of which each contains the one before so many times. */
+/** Records that each contain the one before so many times. */
 function tower(levels: number, times: number): unknown {
   let fields: unknown[] = ['int'];
   let schema: unknown = record('L0', ...fields);
@@ -208,7 +208,7 @@ function nested(levels: number): unknown {
   return type;
 }
 
-/** Fields of which each is a record that contains the one before. */
+/** Records that each contain the one before in one field. */
 function chain(length: number): unknown {
   return Array.from({ length }, (_, level) => {
     return { name: `f${level}`, type: record(`L${level}`, level === 0 ? 'int' : `L${level - 1}`) };
@@ -312,7 +312,7 @@ const refused: readonly (readonly [string, unknown, RegExp])[] = [
   ],
 ];
 for (const [name, schema, message] of refused) {
-  test(`a schema with ${name} is refused`, () => {
+  test(`parseWriterSchema rejects a schema with ${name}`, () => {
     const text = typeof schema === 'string' ? schema : JSON.stringify(schema);
     assert.throws(
       () => parseWriterSchema(text, 'schema 7'),
@@ -327,11 +327,11 @@ for (const [name, schema, message] of refused) {
   });
 }
 
-test('a schema of as many levels as are allowed is read', () => {
+test('parseWriterSchema accepts a schema of the greatest allowed depth', () => {
   assert.equal(typeOf(nested(62)).kind, 'array');
 });
 
-test('docs, defaults and the primary key are kept', () => {
+test('parseWriterSchema keeps docs, defaults and the primary key', () => {
   const schema = parsed(
     top(
       [
@@ -354,7 +354,7 @@ test('docs, defaults and the primary key are kept', () => {
 });
 
 for (const stream of streamNames) {
-  test(`the schema of ${stream} is read as it stands`, () => {
+  test(`parseWriterSchema keeps the schema of ${stream} unchanged`, () => {
     const own = readStreamSchema(stream);
     const schema = parsed(own);
     assert.deepEqual(schema.primaryKey, own.primaryKey);
@@ -365,7 +365,7 @@ for (const stream of streamNames) {
   });
 }
 
-test('every schema that avsc takes is read', () => {
+test('parseWriterSchema accepts every schema that avsc accepts', () => {
   fc.assert(
     fc.property(schemas, (schema) => {
       avscType(schema);
@@ -375,7 +375,7 @@ test('every schema that avsc takes is read', () => {
   );
 });
 
-test('any JSON is a schema or refused', () => {
+test('parseWriterSchema accepts or rejects any JSON without crashing', () => {
   const words = fc.constantFrom<unknown>(
     'record',
     'array',

@@ -22,7 +22,7 @@ const message = (offset: number, more: Partial<Pick<KafkaMessage, 'key' | 'value
   ...more,
 });
 
-/** A careful batch of rows of one partition. */
+/** A batch of rows of one partition that is inserted row by row. */
 function batchOf(rows: number): Batch {
   const batch = new Batch([], new RowBuffer(), 0n, true);
   for (let offset = 0; offset < rows; offset++) batch.endRow(0, message(offset), 1, false);
@@ -72,7 +72,7 @@ function createInserter({ insert, matchesShape = () => true, whileVerifying = ()
   return {
     letters,
     insert: (batch: Batch) => inserter.insert(batch, partitions),
-    /** What {@link TopicPartitions.assign} does. */
+    /** Mimics {@link TopicPartitions.assign}. */
     assign: () => {
       generation.abort();
       generation = new AbortController();
@@ -80,7 +80,7 @@ function createInserter({ insert, matchesShape = () => true, whileVerifying = ()
   };
 }
 
-test('a batch belongs to the partitions that were there when its insert began, not to those given meanwhile', async () => {
+test('an insert commits only the partitions assigned when it began', async () => {
   const seen: boolean[] = [];
   const created: ReturnType<typeof createInserter> = createInserter({
     insert: (generation) => {
@@ -93,7 +93,7 @@ test('a batch belongs to the partitions that were there when its insert began, n
   assert.deepEqual(seen, [true]);
 });
 
-test('a row that is refused is set aside, and the others are in', async () => {
+test('a refused row becomes a dead letter and the others are inserted', async () => {
   let asked = 0;
   // All three, then the first, then the two others, then each of these.
   const outcomes = [refused, { kind: 'inserted' } as const, refused, refused, { kind: 'inserted' } as const];
@@ -102,20 +102,20 @@ test('a row that is refused is set aside, and the others are in', async () => {
   assert.deepEqual([asked, letters], [5, ['1']]);
 });
 
-test('rows that are refused because the table changed meanwhile are not set aside', async () => {
+test('rows refused because the table changed do not become dead letters', async () => {
   let looked = 0;
   const { insert, letters } = createInserter({ insert: () => refused, matchesShape: () => ++looked === 1 });
   assert.equal(await insert(batchOf(64)), 'changed');
   assert.deepEqual([looked, letters], [2, []]);
 });
 
-test('a hundred refused rows one after the other are the fault of the table', async () => {
+test('a hundred refused rows in sequence fail the stream', async () => {
   const { insert, letters } = createInserter({ insert: () => refused });
   await assert.rejects(insert(batchOf(1_000)), /table plans_raw refuses every row/);
   assert.equal(letters.length, 99);
 });
 
-test('a batch counts what is set aside, and keeps the bytes of a message, not those that came with it', () => {
+test('a batch counts its dead letters, and only the bytes of each message', () => {
   const batch = batchOf(0);
   const fetched = Buffer.alloc(100_000);
   const set = message(7, { key: fetched.subarray(0, 10), value: fetched.subarray(10, 1_010) });

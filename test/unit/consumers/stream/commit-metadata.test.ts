@@ -17,7 +17,7 @@ const commitOf = (of: CommittedRows, offset = 13n, by = owner) => ({
   metadata: commitMetadata(of, by),
 });
 
-test('what was set aside behind the last row is passed, also where there is no row and no table', () => {
+test('dead letters behind the last row are skipped, with or without a table', () => {
   assert.deepEqual(trustedRows(commitOf(trail), owner, log), trail);
   const none = { highest: undefined, letters: 2 };
   const noTable = { topicId: 7n, table: '' };
@@ -42,10 +42,10 @@ const unbelieved: readonly (readonly [string, ...Parameters<typeof trustedRows>]
   ['the metadata is of something else', { offset: 13n, metadata: '7 abcd0123 9 3 x' }, owner, log],
 ];
 for (const [why, ...args] of unbelieved) {
-  test(`a commit is not believed where ${why}`, () => assert.equal(trustedRows(...args), undefined));
+  test(`commit metadata is ignored when ${why}`, () => assert.equal(trustedRows(...args), undefined));
 }
 
-test('a trail goes on with what is set aside, and begins again behind a row', () => {
+test('commit metadata adds each dead letter and resets after a row', () => {
   const letters = { highest: undefined, letters: 2 };
   assert.deepEqual(accumulated(undefined, letters), letters);
   assert.deepEqual(accumulated(trail, letters), { highest: 9n, letters: 5 });
@@ -57,7 +57,7 @@ const withBlock = (offset: bigint, block: string, by = owner) => ({
   metadata: commitMetadata(trail, by, block),
 });
 
-test('a commit names the block of the table beside the trail, for any partition id', () => {
+test('commit metadata names the block of the table for any partition id', () => {
   for (const block of ['all_1', '20260101_77', 'a_b-c_9']) {
     assert.equal(blockOf(withBlock(13n, block)), block);
     assert.deepEqual(trustedRows(withBlock(13n, block), owner, log), trail);
@@ -66,7 +66,7 @@ test('a commit names the block of the table beside the trail, for any partition 
   assert.equal(blockOf({ offset: 13n, metadata: 'of another' }), undefined);
 });
 
-test('rows that the table once had are those from its end to the highest that was committed', () => {
+test('merged rows lie between the end of the table and the highest committed offset', () => {
   assert.deepEqual(lostSpan(withBlock(13n, 'all_1'), owner, { next: 4n, end: 20n }), { from: 4n, to: 10n });
   assert.deepEqual(lostSpan(commitOf(trail), owner, { next: 9n, end: 13n }), { from: 9n, to: 10n });
 });
@@ -82,5 +82,5 @@ const nothingLost: readonly (readonly [string, ...Parameters<typeof lostSpan>])[
   ['somebody else has committed', { offset: 13n, metadata: '' }, owner, { next: 4n, end: 20n }],
 ];
 for (const [why, ...args] of nothingLost) {
-  test(`no rows are looked for where ${why}`, () => assert.equal(lostSpan(...args), undefined));
+  test(`merged rows are not looked up when ${why}`, () => assert.equal(lostSpan(...args), undefined));
 }

@@ -14,7 +14,7 @@ function letterOf(offset: number, value: number | null, key = 0): DeadLetter {
   return { stream: 'plans', topic: 't.plans', partition: 3, message: whole, schemaId: 7, error };
 }
 
-test('requests have all letters in their order, and a MiB at most, unless one letter alone has more', () => {
+test('requests keep dead letters in order and hold at most 1 MiB unless one is larger', () => {
   const size = fc.option(fc.oneof(fc.nat(2_000), fc.nat(3 * MIB)), { nil: null });
   fc.assert(
     fc.property(fc.array(fc.tuple(size, fc.nat(300_000)), { maxLength: 30 }), (sizes) => {
@@ -34,12 +34,12 @@ test('requests have all letters in their order, and a MiB at most, unless one le
   );
 });
 
-test('letters of deletes have no value, and fill requests all the same', () => {
+test('dead letters of deletes have no value and still count toward the request size', () => {
   const requests = requestsOf(Array.from({ length: 20_000 }, (_, offset) => letterOf(offset, null)));
   assert.ok(requests.length > 2 && requests.length < 20, String(requests.length));
 });
 
-test('a letter is as large as its key, its value and its headers', () => {
+test('the size of a dead letter includes its key, value and headers', () => {
   const [[message] = []] = requestsOf([letterOf(12, 1_000, 500)]);
   assert.ok(message);
   const headers = Object.entries(message.headers).map(([name, value]) => name + String(value));

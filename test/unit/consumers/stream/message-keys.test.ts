@@ -14,7 +14,7 @@ const record = (...fields: (readonly [string, unknown])[]) => ({
 const date = { type: 'int', logicalType: 'date' };
 const uuid = { type: 'fixed', name: 'U', size: 16, logicalType: 'uuid' };
 
-/** By id, the schemas that the registry has; those below 20 are of the topic's keys. */
+/** The registry's schemas by id; ids below 20 are schemas of the topic's keys. */
 const schemas: Readonly<Record<number, Pick<SchemaText, 'type' | 'text'>>> = Object.fromEntries(
   Object.entries({
     1: 'string',
@@ -148,7 +148,7 @@ const read: readonly (readonly [string, Buffer, readonly string[], readonly stri
   ['an int of Java', int(70_000), id, ['70000'], true],
 ];
 for (const [name, key, primaryKey, parts, isInteger] of read) {
-  test(`a key is read: ${name}`, async () => {
+  test(`MessageKeys reads a key: ${name}`, async () => {
     assert.deepEqual(await partsOf(key, primaryKey, isInteger), parts);
   });
 }
@@ -195,7 +195,7 @@ const refused: readonly (readonly [string, Buffer, readonly string[], RegExp, is
   ['a negative long of Java', long(-5n), id, /neither text nor framed/, true],
 ];
 for (const [name, key, primaryKey, reason, isInteger] of refused) {
-  test(`a key is refused, with the remedy: ${name}`, async () => {
+  test(`MessageKeys rejects a key and names the remedy: ${name}`, async () => {
     await assert.rejects(partsOf(key, primaryKey, isInteger), (error: Error) => {
       assert.ok(error instanceof DecodeError, String(error));
       assert.match(error.message, reason);
@@ -204,7 +204,7 @@ for (const [name, key, primaryKey, reason, isInteger] of refused) {
   });
 }
 
-test('an id that the registry lacks is asked for again after a minute', async (t) => {
+test('MessageKeys requests an unknown schema id again after a minute', async (t) => {
   let nowMs = 0;
   t.mock.method(performance, 'now', () => nowMs);
   const keys = new MessageKeys(new KeyRegistry(), 't.mine-key');

@@ -41,7 +41,7 @@ function table(): string[] {
   });
 }
 
-test('the phases are those of the table in DESIGN.md', () => {
+test('the transition table matches the table in DESIGN.md', () => {
   const design = readFileSync(new URL('../../../../DESIGN.md', import.meta.url), 'utf8');
   const lines = design.split('\n').map((line) => line.replace(/ *\| */g, ' | ').replace(/^ \| | \| $/g, ''));
   const start = lines.indexOf(`event | ${phases.join(' | ')}`);
@@ -52,11 +52,11 @@ test('the phases are those of the table in DESIGN.md', () => {
   assert.deepEqual(documented, table());
 });
 
-test('an event that the phase does not list is a defect', () => {
+test('nextPhase throws on an event that the phase does not list', () => {
   assert.throws(() => nextPhase('failed', 'positioned'), /a sink that is failed got the event positioned/);
 });
 
-test('every phase can be reached, and left for stopping', () => {
+test('every phase can be reached and can change to stopping', () => {
   const reached = new Set<SinkPhase>(['learning']);
   for (const phase of reached)
     for (const event of events) {

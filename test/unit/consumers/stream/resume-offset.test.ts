@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { resumeOffset, type PartitionLog } from '../../../../consumers/stream/resume-offset.ts';
 import type { TableRows } from '../../../../consumers/table/partition-rows.ts';
 
-/** A broker that gives no ids, and a topic that has its times. */
+/** A broker that gives no topic ids, and a topic with broker times. */
 const byTime = { topicId: 0n, times: 'broker' } as const;
 
 interface Message {
@@ -158,16 +158,18 @@ const casesById: readonly (readonly [string, TableRows, PartitionLog, bigint])[]
   ],
 ];
 for (const [name, rows, log, expected] of casesById) {
-  test(`by id: ${name}`, async () => assert.equal(await resumeOffset(rows, 0, log), expected));
+  test(`resume offset by topic id: ${name}`, async () =>
+    assert.equal(await resumeOffset(rows, 0, log), expected));
 }
 
-/** What may happen to a partition and its table. */
+/** Events that can change a partition and its table. */
 const event = fc.oneof(
   {
     weight: 5,
     arbitrary: fc.record({ kind: fc.constant('produce' as const), key: fc.nat(5), time: fc.bigInt(0n, 9n) }),
   },
-  // Inserts up to so many messages behind the resume offset; the next begins anew, as after a crash.
+  // Inserts up to so many messages from the resume offset; the next insert starts like a sink after
+  // a crash.
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('sink' as const), count: fc.nat(6) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('compact' as const) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('merge' as const) }) },
@@ -181,7 +183,7 @@ for (const [name, hasIds, timeOf] of [
   ['a broker without ids that gives the times', false, brokerTimes],
   ['a broker with ids and producers that give the times', true, producerTimes],
 ] as const)
-  test(`${name}: whatever happens to topic, table and sink, no message is missed and none is sunk twice`, async () => {
+  test(`${name}: no message is lost or inserted twice when topic, table and sink change`, async () => {
     await fc.assert(
       fc.asyncProperty(timeOf, fc.array(event, { maxLength: 60 }), async (stampOf, events) => {
         interface Keyed extends Message {
@@ -213,7 +215,7 @@ for (const [name, hasIds, timeOf] of [
             log.push({ key: happening.key, offset: end++, timeMs: stampOf(happening.time, timeMs), life });
           if (happening.kind === 'sink') await sink(happening.count);
           if (happening.kind === 'compact') log = latestOf(log);
-          // With times of producers a merge may keep an earlier message of a key.
+          // With producer times, a merge may keep an earlier message of a key.
           if (happening.kind === 'merge' && !hasIds) rows = latestOf(rows);
           if (happening.kind === 'make again') [log, end, life] = [[], 0n, life + 1];
         }
@@ -224,7 +226,7 @@ for (const [name, hasIds, timeOf] of [
     );
   });
 
-/** The newest of each key, as compaction and merges leave them. */
+/** The newest message of each key, as compaction and merges leave them. */
 function latestOf<T extends Message & { readonly key: number }>(messages: readonly T[]): T[] {
   const latest = new Map<number, T>();
   for (const message of messages) {

@@ -4,7 +4,7 @@ import { RowBuffers } from '../../../../consumers/stream/row-buffers.ts';
 
 const MIB = 1024 * 1024;
 
-test('rows of all tables together fill the buffers, and what is given back makes room', () => {
+test('rows of all tables share one limit, and returned bytes free space', () => {
   const buffers = new RowBuffers();
   let told = 0;
   buffers.onRoom(() => told++);
@@ -16,11 +16,11 @@ test('rows of all tables together fill the buffers, and what is given back makes
   buffers.release(first);
   assert.ok(!buffers.isFull());
   buffers.release(second);
-  // Told once: there was room already.
+  // Called once: later returns find space already.
   assert.equal(told, 1);
 });
 
-test('a buffer is used again, empty, and only a few are kept', () => {
+test('RowBuffers reuses an empty buffer and keeps only a few', () => {
   const buffers = new RowBuffers();
   const taken = [1, 2, 3, 4].map(() => buffers.acquire());
   for (const buffer of taken) {
@@ -32,7 +32,7 @@ test('a buffer is used again, empty, and only a few are kept', () => {
   for (const { length } of again) assert.equal(length, 0);
 });
 
-test('a buffer that grew too large is not kept, and giving one back twice changes nothing', () => {
+test('RowBuffers drops a buffer that grew too large and ignores a second return', () => {
   const buffers = new RowBuffers();
   const large = buffers.acquire();
   large.reserve(65 * MIB);

@@ -9,7 +9,7 @@ import { FakeRegistry } from '../../../helpers/fake-registry.ts';
 const columns: never[] = [];
 const table = { stream: 'mine', columns, forget: () => {} } as unknown as StorageTable;
 
-/** A registry that knows no schema, and notes what it is asked for. */
+/** A registry that knows no schema and records requests. */
 class EmptyRegistry extends FakeRegistry {
   readonly asked: number[] = [];
 
@@ -19,7 +19,7 @@ class EmptyRegistry extends FakeRegistry {
   }
 }
 
-test('the primary key is that of the schemas that are learnt since the table was made anew', async () => {
+test('the primary key comes from the schemas learned since the table was recreated', async () => {
   const texts = [['id'], ['id', 'part']].map((primaryKey) => {
     const fields = ['id', 'part'].map((name) => ({ name, type: 'string' }));
     return JSON.stringify({ type: 'record', name: 'Mine', primaryKey, fields });
@@ -43,7 +43,7 @@ test('the primary key is that of the schemas that are learnt since the table was
   assert.deepEqual(schemas.primaryKey, ['id', 'part']);
 });
 
-test('an id that stays unknown is asked for some times, and others after it once each', async () => {
+test('an unknown schema id is requested several times, and later ids once each', async () => {
   const registry = new EmptyRegistry();
   const schemas = new StreamSchemas(registry, 't.mine-value', table);
   for (const id of [7, 8, 9]) await schemas.learn(id);
@@ -51,7 +51,7 @@ test('an id that stays unknown is asked for some times, and others after it once
   for (const id of [7, 8, 9]) assert.throws(() => schemas.transcoderOf(id, columns), UnknownSchemaError);
 });
 
-test('ids that are unknown are asked for again after a minute, and are not kept for ever', async (t) => {
+test('unknown schema ids are requested again after a minute and are not kept forever', async (t) => {
   let nowMs = 0;
   t.mock.method(performance, 'now', () => nowMs);
   const registry = new EmptyRegistry();

@@ -11,7 +11,10 @@ import { FakeStream, rowsUpTo, settle, TOPIC_ID } from '../../../helpers/fake-st
 const refusal = new ServiceRefusedError('refused');
 
 describe('inserting', () => {
-  /** A stream whose insert of offsets 0 and 1 waits for its answer, while offset 2 is in the next batch. */
+  /**
+   * A stream whose insert of offsets 0 and 1 waits for its answer, while offset 2 is in the next
+   * batch.
+   */
   async function inserting() {
     const stream = await new FakeStream().start([0]);
     const insert = stream.hold('insert');
@@ -78,7 +81,7 @@ describe('inserting', () => {
     await stream.stop();
   });
 
-  test('an insert that fails after a rebalance is left to the new owner', async () => {
+  test('an insert that fails after a rebalance leaves its rows to the new owner', async () => {
     const { stream, insert } = await inserting();
     stream.sink.assign([1]);
     await insert.fail(refusal);
@@ -184,7 +187,7 @@ describe('inserting', () => {
     assert.equal(stream.counts.failure, undefined);
   });
 
-  test('an insert that fails after a stop reports the messages left, and nothing is inserted behind it', async () => {
+  test('an insert that fails after a stop reports unstored messages and inserts nothing more', async () => {
     const { stream, insert } = await inserting();
     stream.sink.stop();
     await insert.fail(refusal);
@@ -330,7 +333,7 @@ describe('failed', () => {
     await stream.stop();
   });
 
-  test('a failed stream ignores what becomes of its topic', async () => {
+  test('a failed stream ignores changes of its topic', async () => {
     const stream = await failedStream();
     stream.sink.noticeTopic(undefined);
     stream.sink.noticeTopic(8n);

@@ -76,7 +76,7 @@ describe('partitions', () => {
     await stream.stop();
   });
 
-  test('only partitions that could not take everything are sent back', async () => {
+  test('only partitions with rejected messages are positioned again', async () => {
     const stream = await new FakeStream().start([0, 1]);
     const { partitions } = stream;
     partitions.advance(0, 3n, true);
@@ -94,7 +94,7 @@ describe('partitions', () => {
     await stream.stop();
   });
 
-  test('lag counts the messages before the end, and those of them that wait', async () => {
+  test('lag counts the messages before the end and those in unfinished batches', async () => {
     const stream = await new FakeStream().start([0]);
     stream.partitions.advance(0, 10n, false);
     assert.deepEqual(stream.partitions.lags, new Map([[0, { lag: 1_000, buffered: 10 }]]));

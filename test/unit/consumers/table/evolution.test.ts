@@ -24,7 +24,7 @@ function schemaOf(fields: Record<string, AvroType>, doc?: string): StreamSchema 
 
 const alone = { database: 'db', cluster: undefined };
 
-/** As the sink gets it from the registry. */
+/** A schema as the sink receives it from the registry. */
 function asWritten(schema: StreamSchema): WriterSchema {
   return parseWriterSchema(JSON.stringify(schema), 'test');
 }
@@ -122,7 +122,7 @@ const actions: readonly (readonly [
   ],
 ];
 for (const [name, have, want, expected] of actions) {
-  test(`a table is given ${name}: ${expected instanceof RegExp ? 'refused' : expected.join(', ') || 'nothing to do'}`, () => {
+  test(`a table is changed for ${name}: ${expected instanceof RegExp ? 'refused' : expected.join(', ') || 'nothing to do'}`, () => {
     const ask = () =>
       evolutionActions('t_raw', shape([...table(have), ...systemColumns]), asWritten(schemaOf(want)));
     if (!(expected instanceof RegExp)) assert.deepEqual(ask(), expected);
@@ -131,14 +131,14 @@ for (const [name, have, want, expected] of actions) {
   });
 }
 
-test('numbers of the time before a column became text are no change', () => {
+test('number columns from before a column became text cause no change', () => {
   const have = shape([...table({ uuid: 'String', a: 'String' }), ...systemColumns]);
   const older = asWritten(schemaOf({ uuid: 'string', a: ['null', 'long'] }));
   assert.deepEqual(evolutionActions('t_raw', have, older, true), ['MODIFY COLUMN `a` Nullable(String)']);
   assert.throws(() => evolutionActions('t_raw', have, older), IncompatibleSchemaError);
 });
 
-test('a table that somebody else made is given the columns that say where a row comes from', () => {
+test('a table created by another user gets the system columns', () => {
   const found = evolutionActions(
     't_raw',
     shape(table({ uuid: 'String' })),
@@ -150,7 +150,7 @@ test('a table that somebody else made is given the columns that say where a row 
   );
 });
 
-test('a comment cannot end its text', () => {
+test('a comment cannot end its SQL string', () => {
   const [action] = evolutionActions('t', shape([]), asWritten(schemaOf({ uuid: 'string' }, "it's \\")));
   assert.equal(action, "ADD COLUMN IF NOT EXISTS `uuid` String COMMENT 'it\\'s \\\\'");
 });
@@ -175,7 +175,7 @@ for (const stream of streamNames) {
     );
   });
 
-  test(`a field that ${stream} learns is a column that is added and nothing else`, () => {
+  test(`a field that ${stream} gains adds one column and changes nothing else`, () => {
     const learnt = evolve(known, [{ path: [], name: 'website__v_json', kind: 'json' }]);
     const found = evolutionActions(
       stream,
@@ -194,7 +194,7 @@ for (const stream of streamNames) {
   });
 }
 
-test('the items of invoices have views of their own, with the key of their invoice', () => {
+test('invoice items have their own views with the key of their invoice', () => {
   const statements = viewStatements(alone, 'invoices', fieldColumns(asWritten(readStreamSchema('invoices'))));
   for (const name of ['line_items', 'transactions']) {
     const view = statements.find((statement) => statement.name === name);
@@ -202,7 +202,7 @@ test('the items of invoices have views of their own, with the key of their invoi
   }
 });
 
-test('data sources are shown under their other name too', () => {
+test('data sources are also shown under their other name', () => {
   const [, sources] = viewStatements(
     alone,
     'data_sources',

@@ -27,7 +27,7 @@ const anyText = fc.oneof(
     .map((parts) => parts.join('')),
 );
 
-test('no foreign text or name appears in an outline or changes what the sink reads from a table', () => {
+test('an outline contains no foreign text and keeps what the sink reads from a table', () => {
   fc.assert(
     fc.property(anyText, anyText, anyText, fc.nat(), (comment, name, value, shape) => {
       const sql =
@@ -48,7 +48,7 @@ test('no foreign text or name appears in an outline or changes what the sink rea
   );
 });
 
-test('a text of many megabytes has an outline', () => {
+test('sqlOutline handles a text of many megabytes', () => {
   const sql = `a ${literal("'\\x".repeat(2_000_000))} b`;
   assert.match(outlineOf(sql), /^a _+ b$/);
 });

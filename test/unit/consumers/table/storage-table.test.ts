@@ -18,7 +18,7 @@ import { noSignal } from '../../../helpers/settings.ts';
 const databaseOf = (client: ClickHouseClient, settings: ClickHouseSettings) =>
   new Database(client, settings, { signal: noSignal, policy: steadyRetry });
 
-/** The table of plans on a server that answers every query alike. */
+/** The table of plans on a server that gives the same answer to every query. */
 async function createTable(
   t: TestContext,
   answer: (query: URLSearchParams, response: ServerResponse) => void,
@@ -33,7 +33,7 @@ async function createTable(
 const rows = () => new InsertedRows([], Buffer.from('row'), 'token');
 const exception = (code: number, name: string) => `Code: ${code}. DB::Exception: It says 4711. (${name})`;
 
-test('an insert that the server puts off is tried again as the same block', async (t) => {
+test('an insert that the server postpones is retried with the same block', async (t) => {
   const tokens: (string | null)[] = [];
   const table = await createTable(t, (query, response) => {
     tokens.push(query.get('insert_deduplication_token'));
@@ -88,7 +88,7 @@ test('stops retrying an insert once its partitions are revoked', async (t) => {
   assert.equal(requests, 1);
 });
 
-test('rows that are refused are told by code and kind, without a word of what is in them', async (t) => {
+test('rejected rows are identified by code and kind without their contents', async (t) => {
   const table = await createTable(t, (_, response) =>
     response.writeHead(500).end(exception(469, 'VIOLATED_CONSTRAINT')),
   );
@@ -96,14 +96,14 @@ test('rows that are refused are told by code and kind, without a word of what is
   assert.deepEqual(outcome, { kind: 'refused', reason: 'code 469 (VIOLATED_CONSTRAINT)' });
 });
 
-test('what is neither the fault of rows nor passes by itself ends the insert', async (t) => {
+test('an insert stops on an error that is neither a bad row nor transient', async (t) => {
   const table = await createTable(t, (_, response) =>
     response.writeHead(500).end(exception(497, 'ACCESS_DENIED')),
   );
   await assert.rejects(table.insert(rows(), noSignal), ServiceRefusedError);
 });
 
-/** Every query is answered with a table of one column, by which it is sorted. */
+/** A server that answers every query with a table of one column, its sorting key. */
 function showsTable(_: URLSearchParams, response: ServerResponse): void {
   const answer = {
     create_table_query: 'CREATE TABLE x',
@@ -116,7 +116,7 @@ function showsTable(_: URLSearchParams, response: ServerResponse): void {
   response.end(`${JSON.stringify(answer)}\n`);
 }
 
-test('a schema is not taken for covered before the server shows its columns', async (t) => {
+test('a schema is covered only when the server shows its columns', async (t) => {
   const table = await createTable(t, showsTable);
   await assert.rejects(
     table.cover(schemaOf({ uuid: 'string', name: 'string' })),
@@ -124,7 +124,7 @@ test('a schema is not taken for covered before the server shows its columns', as
   );
 });
 
-test('a schema without a field that the table is sorted by is refused: its messages would all be versions of one row', async (t) => {
+test('a schema without a sorting column is rejected: all messages would share one row', async (t) => {
   const table = await createTable(t, showsTable);
   const text = JSON.stringify({ type: 'record', name: 'T', fields: [{ name: 'id', type: 'string' }] });
   for (const isOlder of [false, true]) {
@@ -152,7 +152,7 @@ const recordOf = (name: string, members: readonly string[]) => ({
 
 const items = { type: 'array', items: ['null', recordOf('Item', ['uuid'])] };
 
-/** What each stream's schema is at first and what it becomes. */
+/** The first and the later schema of each stream. */
 const versions: Readonly<Record<string, readonly WriterSchema[]>> = {
   invoices: [
     schemaOf({ uuid: 'string', transactions: items }),
@@ -167,7 +167,7 @@ function tableOn(server: FakeClickHouse, stream: string): StorageTable {
   return new StorageTable({ database: databaseOf(client, settings), stream, roundMs: 0 });
 }
 
-test('whoever makes the views last, they show the tables as they are, and transactions of its own if there are any', async () => {
+test('the last sink to create the views shows the current tables, and its own transactions', async () => {
   const sinks = fc.array(fc.constantFrom('invoices', 'transactions'), { minLength: 1, maxLength: 4 });
   await fc.assert(
     fc.asyncProperty(fc.scheduler(), sinks, async (scheduler, streams) => {
@@ -193,7 +193,7 @@ test('whoever makes the views last, they show the tables as they are, and transa
   );
 });
 
-test('however the changes of several sinks interleave, a column or member that was there once stays', async () => {
+test('columns and members survive any interleaving of changes by several sinks', async () => {
   const members = fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd', 'e'), { minLength: 1 });
   const schemas = fc.array(fc.record({ members, field: fc.constantFrom('f', 'g', 'h') }), {
     minLength: 1,

@@ -38,7 +38,7 @@ const columns = `  \`uuid\` String COMMENT 'Its id',
   CONSTRAINT \`shape_24378\` ASSUME 1
 )`;
 
-test('a table keeps the latest version of a key, and has a window for deduplication tokens', () => {
+test('a table keeps the latest version of a key and has a deduplication window', () => {
   assert.deepEqual(createTableSql('plans_raw', schema, '5f3a', alone), [
     `CREATE TABLE IF NOT EXISTS \`db\`.\`plans_raw\` (
 ${columns}
@@ -49,7 +49,7 @@ COMMENT 'A plan\\'s terms'`,
   ]);
 });
 
-test('on a cluster it is a replicated table in each shard, behind a Distributed one that keeps partitions together', () => {
+test('a cluster gets a replicated table per shard and a Distributed table above it', () => {
   assert.deepEqual(createTableSql('plans_raw', schema, '5f3a', cluster), [
     `CREATE TABLE IF NOT EXISTS \`db\`.\`plans_raw_local\` ON CLUSTER \`c1\` (
 ${columns}
@@ -63,7 +63,7 @@ COMMENT 'A plan\\'s terms'`,
   ]);
 });
 
-test('a change of shape takes the place of the one that was read, in one statement', () => {
+test('an ALTER replaces the shape version that was read, in one statement', () => {
   const actions = ['ADD COLUMN IF NOT EXISTS `a` Int64'];
   assert.deepEqual(alterTableSql('plans_raw', actions, 4, alone), [
     'ALTER TABLE `db`.`plans_raw` DROP CONSTRAINT `shape_4`, ADD CONSTRAINT `shape_5` ASSUME 1, ADD COLUMN IF NOT EXISTS `a` Int64',
@@ -77,7 +77,7 @@ test('a change of shape takes the place of the one that was read, in one stateme
   ]);
 });
 
-test('the shape is read from the text of the table', () => {
+test('shapeVersionIn reads the shape version from the table definition', () => {
   assert.equal(
     shapeVersionIn('CREATE TABLE x (`a` String, CONSTRAINT shape_12 ASSUME 1) ENGINE = MergeTree'),
     12,
@@ -89,21 +89,21 @@ test('the shape is read from the text of the table', () => {
   assert.equal(shapeVersionIn("CREATE TABLE x (`shape_7` String COMMENT 'shape_9') ENGINE = MergeTree"), 0);
 });
 
-test('tables that follow each other under one name share no shape, so that a change meant for one leaves the other alone', () => {
+test('tables with the same name get different shape versions when they are recreated', () => {
   const shapes = ['00000001', '5f3a0c11', 'ffffffff'].map((identity) =>
     shapeVersionIn(createTableSql('plans_raw', schema, identity, alone).join()),
   );
   assert.deepEqual(shapes, [1, 0x5f3a0c11, 0xffffffff]);
 });
 
-test('views and databases are made on the cluster too', () => {
+test('views and databases are created on the cluster too', () => {
   const [view] = viewStatements(cluster, 'plans', []);
   assert.match(view?.replace ?? '', /^CREATE OR REPLACE VIEW `db`\.`plans` ON CLUSTER `c1` AS SELECT /);
   assert.equal(onCluster(cluster), ' ON CLUSTER `c1`');
   assert.equal(onCluster(alone), '');
 });
 
-test('a schema without a primary key makes every message a row of its own', () => {
+test('a schema without a primary key stores every message as its own row', () => {
   const [statement = ''] = createTableSql('plans_raw', { ...schema, primaryKey: undefined }, '5f3a', alone);
   assert.match(statement, /ORDER BY \(`_partition`, `_offset`\)/);
 });

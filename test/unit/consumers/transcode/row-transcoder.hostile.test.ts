@@ -13,7 +13,7 @@ const logical = (type: string, logicalType: string, more = {}) => ({ type, logic
 const schemaOf = (type: Schema) =>
   parseWriterSchema(JSON.stringify({ type: 'record', name: 'T', fields: [{ name: 'a', type }] }), 'schema');
 
-/** A message of one field, which the schema's own column takes, or the one given. */
+/** A message of one field, for the schema's own column or the one given. */
 function rowOf(type: Schema, avro: Buffer, column?: string, primaryKey: readonly string[] = []): Buffer {
   const schema = schemaOf(type);
   const columns: Column[] = column === undefined ? columnsOf(schema) : [{ name: 'a', type: typeOf(column) }];
@@ -212,7 +212,7 @@ for (const [name, type, avro, row, column] of taken) {
   });
 }
 
-test('an array in blocks whose count outgrows its first byte keeps its items', () => {
+test('an array in blocks keeps its items when its count outgrows one byte', () => {
   const [first, second] = [3, 200];
   const item = Buffer.from([2, 2, 97]);
   const blocks = [first, second].flatMap((count) => [
@@ -223,21 +223,21 @@ test('an array in blocks whose count outgrows its first byte keeps its items', (
   assert.equal(row.toString('hex'), `cb01${'000161'.repeat(203)}`);
 });
 
-test('arrays in many blocks, one in the other, take time by their bytes', () => {
+test('nested arrays in many blocks are read in time proportional to their bytes', () => {
   const levels = 40;
   let type: Schema = 'long';
   let avro = varint(1n);
   for (let level = 0; level < levels; level++) {
     type = { type: 'array', items: type };
-    // The item, and an empty one in a block of its own behind it.
+    // The item, and an empty one in a block of its own after it.
     const rest = level === 0 ? varint(1n) : varint(0n);
     avro = Buffer.concat([varint(1n), avro, varint(1n), rest, varint(0n)]);
   }
-  // Whoever reads what is inside twice a level, 2^40 times, does not come to an end.
+  // Reading the inner arrays twice per level, 2^40 times, would never finish.
   assert.ok(rowOf(type, avro).length > levels);
 });
 
-test('a field that is passed over counts its items once', () => {
+test('a skipped field counts its items once', () => {
   const schema = parseWriterSchema(
     JSON.stringify({
       type: 'record',
@@ -255,7 +255,7 @@ test('a field that is passed over counts its items once', () => {
   assert.equal(out.length, 4 + 3 + 65_536);
 });
 
-test('a message of a few bytes cannot stand for a row without end', () => {
+test('a message of a few bytes cannot produce an unlimited row', () => {
   const members = Array.from({ length: 200 }, (_, index) => `m${index} Decimal(76, 0)`).join(', ');
   const items = {
     type: 'array',
@@ -309,7 +309,7 @@ for (const [type, avro, wanted] of jsonTexts) {
   });
 }
 
-test('a message of a few bytes cannot stand for JSON without end', () => {
+test('a message of a few bytes cannot produce unlimited JSON', () => {
   const items = { type: 'record', name: 'R', fields: [{ name: 'x'.repeat(10_000), type: 'boolean' }] };
   const avro = Buffer.concat([varint(1n), varint(8_000n), Buffer.alloc(8_000), varint(0n)]);
   assert.throws(
@@ -326,7 +326,7 @@ test('null in the primary key is a decode error', () => {
   assert.equal(rowOf(['null', 'string'], bytesOf('02 02 61'), 'String', ['a']).toString('hex'), '0161');
 });
 
-test('a field that is null in every message leaves its column at the default, which the key does not allow', () => {
+test('a field of type null leaves its column at the default and is rejected in the key', () => {
   assert.equal(rowOf('null', bytesOf(''), 'Int64').toString('hex'), '0000000000000000');
   assert.equal(rowOf(['null'], bytesOf('00'), 'Nullable(Int64)').toString('hex'), '01');
   assert.throws(
@@ -335,7 +335,7 @@ test('a field that is null in every message leaves its column at the default, wh
   );
 });
 
-test('a UUID in a String is in small letters, but for the key, which is the text of the message key', () => {
+test('a UUID in a String is lower case, but in the key it equals the message key', () => {
   const text = '61F0c404-5cb3-11e7-907b-a6006ad3dba0';
   assert.equal(rowOf(uuid, uuidBytes(text), 'String').toString('latin1', 1), text.toLowerCase());
   assert.equal(rowOf(uuid, uuidBytes(text), 'String', ['a']).toString('latin1', 1), text);
@@ -356,7 +356,7 @@ const unfit: readonly (readonly [Schema, string])[] = [
   [{ type: 'fixed', name: 'F', size: 3 }, 'FixedString(4)'],
 ];
 for (const [type, column] of unfit) {
-  test(`a column ${column} does not take ${JSON.stringify(type)}`, () => {
+  test(`a column ${column} rejects ${JSON.stringify(type)}`, () => {
     assert.throws(
       () => rowOf(type, Buffer.alloc(0), column),
       (error) => {

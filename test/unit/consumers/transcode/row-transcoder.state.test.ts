@@ -9,7 +9,7 @@ import { varint } from '../../../fixtures/avro-encoder.ts';
 import type { Schema, SchemaField } from '../../../fixtures/avro-schemas.ts';
 import { columnsOf, typeOf } from '../../../fixtures/tables.ts';
 
-/** What one message leaves behind for the next, in the transcoder and in the rows. */
+/** A transcoder for messages that could leave state for the next one. */
 
 function transcoderOf(fields: readonly SchemaField[], columns?: readonly Column[]): RowTranscoder {
   const schema = parseWriterSchema(JSON.stringify({ type: 'record', name: 'T', fields }), 'schema');
@@ -18,7 +18,7 @@ function transcoderOf(fields: readonly SchemaField[], columns?: readonly Column[
 
 const field = (type: Schema): SchemaField[] => [{ name: 'a', type }];
 
-test('rows stand one behind the other, whatever was refused between them', () => {
+test('rows are adjacent when messages between them are rejected', () => {
   const { transcode } = transcoderOf(field(['null', 'string']));
   const out = new RowBuffer(1);
   const text = (value: string) =>
@@ -32,14 +32,14 @@ test('rows stand one behind the other, whatever was refused between them', () =>
   assert.equal(rows, `\0\x05first\0\xe8\x07${'x'.repeat(1000)}\x01`);
 });
 
-test('a message is read from where it is said to start', () => {
+test('a message is read from its start offset', () => {
   const out = new RowBuffer();
   transcoderOf(field('int')).transcode(Buffer.from([9, 9, 9, 2]), 3, out);
   assert.equal(out.bytes.toString('hex', 0, out.length), '01000000');
   assert.throws(() => transcoderOf(field('int')).transcode(Buffer.from([2]), 5, out), DecodeError);
 });
 
-test('one transcoder writes into one buffer after the other', () => {
+test('one transcoder writes into several buffers in turn', () => {
   const { transcode } = transcoderOf(field('string'));
   const [first, second] = [new RowBuffer(1), new RowBuffer(1)];
   for (const out of [first, second, first]) transcode(Buffer.from([2, 97]), 0, out);
@@ -47,7 +47,7 @@ test('one transcoder writes into one buffer after the other', () => {
   assert.equal(second.bytes.toString('latin1', 0, second.length), '\x01a');
 });
 
-test('limits are those of one message', () => {
+test('limits apply to each message separately', () => {
   const empties = transcoderOf(field({ type: 'array', items: 'null' }));
   const chain = { type: 'record', name: 'Chain', fields: [{ name: 'next', type: ['null', 'Chain'] }] };
   const chains = transcoderOf(field(chain));
@@ -62,7 +62,7 @@ test('limits are those of one message', () => {
   }
 });
 
-test('the count of an array in many blocks may need more bytes than that of its first', () => {
+test('the count of an array in many blocks may take more bytes than in its first block', () => {
   const { transcode } = transcoderOf(field({ type: 'array', items: 'boolean' }));
   for (const total of [1, 127, 128, 16_383, 16_384, 2 ** 21 - 1, 2 ** 21]) {
     for (const first of [1, Math.min(total, 127), Math.min(total, 128), total]) {
@@ -79,7 +79,7 @@ test('the count of an array in many blocks may need more bytes than that of its 
   }
 });
 
-test('there is room for the larger branch of every union', () => {
+test('the buffer has space for the larger branch of every union', () => {
   const fields = Array.from({ length: 10 }, (_, index) => ({
     name: `f${index}`,
     type: ['null', { type: 'fixed', name: `F${index}`, size: 60 }],

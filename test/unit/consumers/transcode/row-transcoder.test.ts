@@ -24,7 +24,7 @@ import { assertRows, rowOf } from '../../../fixtures/row-binary.ts';
 
 const before = Buffer.from('written before');
 
-/** The row of a message, behind what a buffer held before: that must stay, whatever happens. */
+/** Returns the row of a message after existing bytes of a buffer, which must not change. */
 function transcoded(schema: WriterSchema, columns: readonly Column[], frame: Buffer): Buffer {
   const out = new RowBuffer(before.length);
   before.copy(out.reserve(before.length), 0);
@@ -41,7 +41,7 @@ function transcoded(schema: WriterSchema, columns: readonly Column[], frame: Buf
   return out.bytes.subarray(before.length, out.length);
 }
 
-test('every message becomes the row of its values in any table wide enough', () => {
+test('every message becomes its row in any table that is wide enough', () => {
   fc.assert(
     fc.property(messageCases, ({ json, names, schema, columns, value, avro }) => {
       const row = transcoded(schema, columns, framed(avro));
@@ -52,7 +52,7 @@ test('every message becomes the row of its values in any table wide enough', () 
   );
 });
 
-test('whatever a column may have been before, it takes the values that it was widened for', () => {
+test('a widened column accepts the values that it was widened for', () => {
   let pairs = 0;
   for (const type of scalarSchemas.flatMap((scalar): Schema[] => [scalar, ['null', scalar]])) {
     const json = schemaOfField(type);
@@ -77,7 +77,7 @@ test('whatever a column may have been before, it takes the values that it was wi
   assert.ok(pairs > 500, String(pairs));
 });
 
-test('a record of many fields, which takes several functions, becomes its row in any order of columns', () => {
+test('a record compiled into several functions becomes its row in any column order', () => {
   const points = { type: 'array', items: { type: 'record', name: 'Wide', fields: manyFields(40, 1) } };
   const json: SchemaObject = {
     type: 'record',
@@ -97,7 +97,7 @@ test('a record of many fields, which takes several functions, becomes its row in
   );
 });
 
-/** Fields of the types that need no name, in turn. */
+/** Fields of the unnamed types in turn. */
 function manyFields(count: number, offset: number): SchemaField[] {
   const types = scalarSchemas.filter((type) => typeof type === 'string' || !('name' in type));
   return Array.from({ length: count }, (_, index) => {
@@ -106,7 +106,7 @@ function manyFields(count: number, offset: number): SchemaField[] {
   });
 }
 
-test('a message cut off anywhere is a decode error and writes nothing', () => {
+test('a message that is cut off anywhere is a decode error and writes nothing', () => {
   fc.assert(
     fc.property(messageCases, ({ schema, columns, avro }) => {
       const frame = framed(avro);
@@ -119,7 +119,7 @@ test('a message cut off anywhere is a decode error and writes nothing', () => {
   );
 });
 
-test('a message with any bytes in it is a row or a decode error', () => {
+test('a message of any bytes is a row or a decode error', () => {
   const bytes = fc.oneof(fc.nat(255), fc.constantFrom(0, 1, 127, 128, 255));
   const changes = fc.array(fc.tuple(fc.nat(), bytes), { minLength: 1, maxLength: 8 });
   const readOrRefused = (schema: WriterSchema, columns: readonly Column[], avro: Buffer) => {

@@ -6,7 +6,10 @@ import { RowBuffer } from '../../../../consumers/transcode/row-buffer.ts';
 import type { Schema } from '../../../fixtures/avro-schemas.ts';
 import { columnsOf } from '../../../fixtures/tables.ts';
 
-/** Avro bytes in hexadecimal, the RowBinary that they become; a bar stands between values for the eye. */
+/**
+ * Avro bytes in hexadecimal and the RowBinary that they become; bars separate values for
+ * readability.
+ */
 interface Fixture {
   readonly name: string;
   readonly type: Schema;
@@ -23,7 +26,7 @@ const record = (name: string, fields: Readonly<Record<string, Schema>>) => ({
 const utc = (digits: number) => `DateTime64(${digits}, 'UTC')`;
 const millis = logical('long', 'timestamp-millis');
 
-/** The names are those of the schemas that ClickHouse's own Kafka Connect sink is tried with. */
+/** The names come from the schemas that ClickHouse's Kafka Connect sink is tested with. */
 const fixtures: readonly Fixture[] = [
   {
     name: 'all_primitives',

@@ -46,7 +46,7 @@ const texts: readonly (readonly [text: string, expected: string])[] = [
   ],
 ];
 for (const [text, expected] of texts) {
-  test(`a value that reads ${expected} is written so`, () => assert.equal(text, expected));
+  test(`scalar text formats a value as ${expected}`, () => assert.equal(text, expected));
 }
 
 test('every float is read back from its text', () => {
@@ -58,7 +58,7 @@ test('every float is read back from its text', () => {
   );
 });
 
-test('every day that Date knows has the text that Date gives it', () => {
+test('every day within the range of Date has the same text as in Date', () => {
   fc.assert(
     fc.property(fc.integer({ min: -719_528, max: 2_932_896 }), (days) => {
       assert.equal(dateText(days), new Date(days * 86_400_000).toISOString().slice(0, 10));

@@ -56,7 +56,7 @@ const deletes: readonly (readonly [
   ],
 ];
 for (const [key, primaryKey, columns, row] of deletes) {
-  test(`a delete of "${key}" is a row with the key ${primaryKey.join('|')} and nothing else`, () => {
+  test(`a delete of "${key}" becomes a row with only the key ${primaryKey.join('|')}`, () => {
     const out = new RowBuffer(1);
     writeTombstone(partsOf(key, primaryKey), primaryKey, table(columns), out);
     assert.equal(out.bytes.toString('hex', 0, out.length), row.replaceAll(' ', ''));
@@ -92,7 +92,7 @@ for (const [key, primaryKey, columns] of wrongKeys) {
   });
 }
 
-test('a buffer grows by doubling and keeps what is written', () => {
+test('a buffer doubles when it grows and keeps its bytes', () => {
   const out = new RowBuffer(8);
   out.reserve(8).fill(7);
   out.length = 8;

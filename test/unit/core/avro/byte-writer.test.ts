@@ -12,7 +12,7 @@ function bytesOf(write: (out: ByteWriter) => void): Buffer {
   return out.view();
 }
 
-/** LEB128 by the book. */
+/** Reference implementation of LEB128. */
 function leb128(value: bigint): number[] {
   return value < 128n ? [Number(value)] : [Number(value & 127n) | 128, ...leb128(value >> 7n)];
 }
@@ -36,7 +36,7 @@ const int64 = fc.oneof(
   fc.constantFrom(...edges.flatMap((edge) => [edge, -edge, -edge - 1n])),
 );
 
-test('every integer is zig-zag coded alike as a number and as a bigint', () => {
+test('integers have the same zig-zag encoding as number and as bigint', () => {
   fc.assert(
     fc.property(int64, (value) => {
       const expected = Buffer.from(leb128(value >= 0n ? value * 2n : -value * 2n - 1n));
@@ -69,7 +69,7 @@ test('every count is a varint', () => {
   );
 });
 
-test('every text is what another Avro implementation writes', () => {
+test('texts have the same bytes as in another Avro implementation', () => {
   const type = avro.Type.forSchema('string');
   fc.assert(
     fc.property(fc.string({ unit: 'binary', maxLength: 3000 }), (text) => {
@@ -81,7 +81,7 @@ test('every text is what another Avro implementation writes', () => {
   );
 });
 
-test('what is written stays while the buffer grows, and what is truncated is gone', () => {
+test('written bytes survive growth of the buffer, and truncated bytes are dropped', () => {
   const out = new ByteWriter();
   for (let at = 0; at < 5000; at++) out.double(at);
   out.truncate(16);
@@ -95,7 +95,7 @@ test('what is written stays while the buffer grows, and what is truncated is gon
   assert.deepEqual(copy.subarray(1), out.view());
 });
 
-test('a frame tells its schema', () => {
+test('a frame names its schema', () => {
   for (const id of [0, 1, 65_536, 2 ** 31 - 1, 2 ** 32 - 1]) {
     const avro = new ByteWriter();
     avro.avroString('xy');
@@ -107,6 +107,6 @@ test('a frame tells its schema', () => {
 });
 
 for (const hex of ['', '00', '00000000', '0100000001', '7b22613a31']) {
-  test(`the bytes "${hex}" are no frame`, () =>
+  test(`the bytes "${hex}" are not a frame`, () =>
     assert.throws(() => schemaIdOf(Buffer.from(hex, 'hex')), DecodeError));
 }

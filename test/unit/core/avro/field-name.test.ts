@@ -13,10 +13,10 @@ const names: readonly (readonly [string, string])[] = [
   ['', '_'],
 ];
 for (const [key, name] of names) {
-  test(`the key "${key}" is the field ${name}`, () => assert.equal(fieldNameOf(key), name));
+  test(`fieldNameOf maps the key "${key}" to ${name}`, () => assert.equal(fieldNameOf(key), name));
 }
 
-test('every key has a name that Avro allows and that no system column has', () => {
+test('every key gets a name that Avro allows and that no system column has', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (key) => assert.match(fieldNameOf(key), /^[A-Za-z_]\w*$/)),
   );

@@ -27,7 +27,7 @@ const supported: readonly unknown[] = [
   { type: 'record', name: 'R', fields: [{ name: 'x', type: { type: 'array', items: 'string' } }] },
 ];
 for (const type of supported) {
-  test(`the type ${JSON.stringify(type)} is kept as it is`, () => {
+  test(`the type ${JSON.stringify(type)} is unchanged`, () => {
     const schema = schemaOf(type);
     assert.deepEqual(parseStreamSchema(JSON.stringify(schema), 'x'), schema);
   });
@@ -57,7 +57,7 @@ const refused: readonly (readonly [string, unknown])[] = [
   ['a key that is a list', { ...schemaOf({ type: 'array', items: 'string' }), primaryKey: ['a'] }],
 ];
 for (const [name, schema] of refused) {
-  test(`a schema with ${name} is refused by its origin`, () => {
+  test(`the error for a schema with ${name} names its origin`, () => {
     assert.throws(
       () => parseStreamSchema(JSON.stringify(schema), 'subject x, id 7'),
       (error) => {
@@ -67,6 +67,6 @@ for (const [name, schema] of refused) {
   });
 }
 
-test('text that is not JSON is refused by its origin', () => {
+test('the error for text that is not JSON names its origin', () => {
   assert.throws(() => parseStreamSchema('{', 'file x'), /^IncompatibleSchemaError: file x is not/);
 });

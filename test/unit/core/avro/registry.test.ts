@@ -9,7 +9,7 @@ import { ServiceRefusedError } from '../../../../core/errors.ts';
 import { Secret } from '../../../../core/settings/secret.ts';
 import { createApiServer } from '../../../helpers/api-server.ts';
 
-test('the schema of an id is asked for once, and again after a failure', async (t) => {
+test('the registry client requests a schema id once, and again after a failure', async (t) => {
   const schema = readStreamSchema('plans');
   let isRight = false;
   const { baseUrl, requests } = await createApiServer(t, {
@@ -24,7 +24,7 @@ test('the schema of an id is asked for once, and again after a failure', async (
   assert.equal(requests.length, 2);
 });
 
-test('a registry that takes a schema and never answers holds nobody up who is told to stop', async (t) => {
+test('a registration that gets no answer ends when the caller aborts', async (t) => {
   const stop = new AbortController();
   const { baseUrl } = await createApiServer(t, {
     '/subjects/s/versions': () => stop.abort(new Error('stopped')),
@@ -48,7 +48,7 @@ test('the client retries when the registry closes the connection during a regist
   assert.equal(await registry.register('s', readStreamSchema('plans')), 7);
 });
 
-test('the registry is told who asks, when reading and when registering', async (t) => {
+test('the client identifies itself when it reads and registers schemas', async (t) => {
   const asked: (string | undefined)[] = [];
   const server = createServer(({ headers }, response) => {
     asked.push(headers.authorization);
@@ -65,7 +65,7 @@ test('the registry is told who asks, when reading and when registering', async (
   for (const header of asked) assert.equal(header, `Basic ${Buffer.from('ann:s3cret').toString('base64')}`);
 });
 
-test('what a schema refers to is read once each, whatever leads back to whatever; what is gone is named', async (t) => {
+test('referenced schemas are read once each, and a missing one is named', async (t) => {
   const versions: Record<string, { text: string; references: string[] }> = {
     a: { text: 'A', references: ['b', 'c'] },
     b: { text: 'B', references: ['c', 'a'] },

@@ -4,7 +4,10 @@ import { readStreamSchema, streamNames } from '../../../../core/avro/schema-file
 import { recordWithin, splitNullable, type AvroField, type AvroType } from '../../../../core/avro/schema.ts';
 import { isProducedName } from '../../../../core/stream-name.ts';
 
-/** `at`, `day`, `json` for the logical types, `[…]` for a list, `{…}` for a record; `?` where null is allowed. */
+/**
+ * Short notation: `at`, `day`, `json` for the logical types, `[…]` for a list, `{…}` for a record;
+ * `?` when null is allowed.
+ */
 function shown(type: AvroType): string {
   const { isNullable, valueType } = splitNullable(type);
   const mark = isNullable ? '?' : '';
@@ -23,7 +26,7 @@ function allFields(fields: readonly AvroField[], path = ''): [string, AvroField]
   });
 }
 
-/** What ChartMogul's API is known to answer; names of one type stand together. */
+/** The documented answers of ChartMogul's API, grouped by type. */
 const known: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   account: {
     string: 'id',
@@ -147,7 +150,7 @@ for (const stream of streamNames) {
   const schema = readStreamSchema(stream);
   const fields = allFields(schema.fields);
 
-  test(`every field of ${stream} says what it means, and only its key is never null`, () => {
+  test(`every field of ${stream} has a doc, and only its key is never null`, () => {
     assert.ok(isProducedName(stream));
     for (const [name, { doc, type, default: standard }] of fields) {
       assert.ok((doc ?? '').length > 3, `${name} has no doc`);
@@ -157,7 +160,7 @@ for (const stream of streamNames) {
     }
   });
 
-  test(`${stream} has every field that the API is known to answer, of its type`, () => {
+  test(`${stream} has every field of the API's answers, with its type`, () => {
     const types = new Map(fields.map(([name, { type }]) => [name, shown(type)]));
     for (const [type, names] of Object.entries(known[stream] ?? {})) {
       for (const name of names.split(' ')) assert.equal(types.get(name), type, name);
@@ -165,11 +168,11 @@ for (const stream of streamNames) {
   });
 }
 
-test('the schemas that are known all exist', () => {
+test('the listed schemas all exist', () => {
   for (const stream of Object.keys(known)) assert.ok(streamNames.includes(stream), stream);
 });
 
-test('a transaction has the same fields wherever it is listed, and the key of its invoice where it is listed by itself', () => {
+test('a transaction has the same fields in every list, and its invoice key in its own list', () => {
   const nested = readStreamSchema('invoices').fields.find(({ name }) => name === 'transactions');
   const fields = nested && recordWithin(nested.type)?.fields.map(({ name, type }) => [name, shown(type)]);
   const alone = readStreamSchema('transactions').fields.map(({ name, type }) => [name, shown(type)]);
@@ -179,7 +182,7 @@ test('a transaction has the same fields wherever it is listed, and the key of it
   );
 });
 
-test('the customer of a subscription event is known by its other name', () => {
+test('the customer of a subscription event has an alias for its other name', () => {
   const field = readStreamSchema('subscription_events').fields.find(
     ({ name }) => name === 'customer_external_id',
   );

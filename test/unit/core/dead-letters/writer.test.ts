@@ -25,7 +25,7 @@ test('markedDeadLetter keeps value, headers and rejection time and adds the outc
     attempts: '1',
     'set-aside-at': String(REJECTED_AT),
   });
-  // Kafka gives it the time at which it was sent again.
+  // The Kafka timestamp is the time of the redrive.
   const readAgain = parseDeadLetter(
     deadLetterMessage(texts, { timestamp: String(REJECTED_AT + 60_000) }),
     PREFIX,

@@ -49,11 +49,11 @@ for (const [contentType, bytes, expected] of charsets) {
   });
 }
 
-test('an empty body is an empty text, whatever its encoding', async () => {
+test('readBody returns an empty text for an empty body of any encoding', async () => {
   assert.equal(await readBody(answer(Buffer.alloc(0), { 'content-encoding': 'gzip' }), 1_000), '');
 });
 
-test('readBody refuses more bytes than the caller accepts, compressed or not', async () => {
+test('readBody rejects a body over the limit, compressed or not', async () => {
   const zeros = Buffer.alloc(50_000);
   await assert.rejects(readBody(answer(zeros), 10_000), TooLargeError);
   for (const [encoding, bytes] of [

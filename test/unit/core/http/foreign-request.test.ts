@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
 import { refuseForeign, type Reach } from '../../../../core/http/foreign-request.ts';
 
-/** The status line of a request that is written out by hand, since clients mend what is wrong. */
+/** Returns the status line of a handwritten request, because clients correct invalid headers. */
 async function statusOf(port: number, lines: readonly string[]): Promise<number> {
   const socket = connect(port, '127.0.0.1');
   socket.write(`${lines.join('\r\n')}\r\nConnection: close\r\n\r\n`);
@@ -27,7 +27,7 @@ for (const reach of ['machine', 'network'] as const satisfies Reach[]) {
     after(() => server.close());
     const ask = (...headers: string[]) => statusOf(port, ['POST / HTTP/1.1', ...headers]);
 
-    test('lets in a program of this machine, and a page of its own', async () => {
+    test('accepts a program of this machine and a page of its own origin', async () => {
       for (const host of [
         '127.0.0.1',
         `127.0.0.1:${port}`,
@@ -42,7 +42,7 @@ for (const reach of ['machine', 'network'] as const satisfies Reach[]) {
         assert.equal(await ask('Host: localhost', `Sec-Fetch-Site: ${site}`), 200, site);
     });
 
-    test('rejects every other host, written in whatever way', async () => {
+    test('rejects every other host in any spelling', async () => {
       const hosts = [
         ...['evil.example', '127.0.0.1.evil.example', 'localhost.evil.example:80', 'evil.example:127.0.0.1'],
         ...[
@@ -58,7 +58,7 @@ for (const reach of ['machine', 'network'] as const satisfies Reach[]) {
       for (const host of hosts) assert.ok([400, 403].includes(await ask(`Host: ${host}`)), host);
     });
 
-    test('rejects a request without a host, with two, and with another address as its target', async () => {
+    test('rejects a request without a host, with two hosts, or with another target address', async () => {
       assert.equal(await statusOf(port, ['GET / HTTP/1.0']), 403);
       for (const hosts of [
         ['Host: 127.0.0.1', 'Host: evil.example'],
@@ -90,7 +90,7 @@ for (const reach of ['machine', 'network'] as const satisfies Reach[]) {
         assert.equal(await ask('Host: 127.0.0.1', `Sec-Fetch-Site: ${site}`), 403, site);
     });
 
-    test(`${reach === 'network' ? 'takes' : 'rejects'} an address of the network as its host`, async () => {
+    test(`${reach === 'network' ? 'accepts' : 'rejects'} an address of the network as its host`, async () => {
       const expected = reach === 'network' ? 200 : 403;
       assert.equal(await ask('Host: 192.0.2.7:9400'), expected);
       assert.equal(await ask('Host: [2001:db8::1]:9400'), expected);

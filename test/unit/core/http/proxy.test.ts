@@ -46,7 +46,7 @@ for (const [address, none, proxy] of chosen) {
   });
 }
 
-test('each service has the proxy of its address, by the environment in large or small letters', () => {
+test('each service uses the proxy for its address, from variables in either case', () => {
   const settings = loadSettings(
     {
       https_proxy: 'proxy.corp:3128',
@@ -63,7 +63,7 @@ test('each service has the proxy of its address, by the environment in large or 
   assert.ok(!JSON.stringify(settings).includes('p%40ss'));
 });
 
-test('a proxy that is no address is named, and not repeated', () => {
+test('the error for an invalid proxy address names the variable and hides the value', () => {
   for (const value of ['ftp://u:secret@p', 'http://', 'http://u:secret@:x'])
     assert.throws(
       () => loadSettings({ HTTPS_PROXY: value }, ''),
@@ -71,7 +71,10 @@ test('a proxy that is no address is named, and not repeated', () => {
     );
 });
 
-/** Answers what it is asked itself: for `http` by absolute address, for `https` the beginning of a tunnel. */
+/**
+ * A proxy that answers `http` requests by absolute address, and `https` requests as the beginning
+ * of a tunnel.
+ */
 async function createProxy(t: TestContext, target: string) {
   const asked: string[] = [];
   const server = createServer((incoming, answer) => {
@@ -110,7 +113,7 @@ async function createTarget(t: TestContext) {
 
 const signal = new AbortController().signal;
 
-test('ClickHouse behind a proxy for http is reached through it', async (t) => {
+test('requests to ClickHouse go through an http proxy', async (t) => {
   const { address, asked } = await createProxy(t, await createTarget(t));
   const { clickhouse } = loadSettings({ HTTP_PROXY: address, CLICKHOUSE_URL: 'http://ch.test:8123' }, '');
   const client = createClickHouse(clickhouse);
@@ -119,7 +122,7 @@ test('ClickHouse behind a proxy for http is reached through it', async (t) => {
   assert.match(asked.join('\n'), /^POST http:\/\/ch\.test:8123\//);
 });
 
-test('the registry behind a proxy for http is reached through it', async (t) => {
+test('requests to the registry go through an http proxy', async (t) => {
   const target = createServer((_, answer) => answer.end('{}')).listen(0, '127.0.0.1');
   await once(target, 'listening');
   t.after(() => {
@@ -135,7 +138,7 @@ test('the registry behind a proxy for http is reached through it', async (t) => 
   assert.deepEqual(asked, ['GET http://sr.test:8081/v7/subjects']);
 });
 
-test('all three open a tunnel to an https address, as the proxy’s user, and name a proxy that refuses', async (t) => {
+test('all clients open an authenticated tunnel to https and name a proxy that refuses it', async (t) => {
   const { address, asked } = await createProxy(t, 'http://127.0.0.1:1');
   const env = {
     HTTPS_PROXY: address.replace('//', '//u:pw@'),

@@ -109,7 +109,7 @@ const calls: Readonly<Record<string, (client: ClickHouseClient) => Promise<unkno
 
 for (const [name, answer, error, message] of statuses) {
   test(
-    `${name} in place of ClickHouse: little is read, nothing shown, the cure is named`,
+    `${name} in place of ClickHouse: the client reads little and names the remedy`,
     { timeout: 30_000 },
     async (t) => {
       const { url, credentials } = await serve(t, answer);
@@ -124,14 +124,14 @@ for (const [name, answer, error, message] of statuses) {
     },
   );
 
-  test(`${name} in place of the registry: the same`, async (t) => {
+  test(`${name} in place of the registry: the client reads little and names the remedy`, async (t) => {
     const { url, credentials } = await serve(t, answer);
     const registry = new Registry({ url, credentials }, noSignal);
     await assert.rejects(registry.probe(once1), (thrown) => check(thrown, error, message));
   });
 }
 
-test('a page with status 200 is no version of ClickHouse: nothing of a secret in it is shown', async (t) => {
+test('a page with status 200 is not a ClickHouse version, and its text is not shown', async (t) => {
   const settings = { ...(await serve(t, html(200))), database: 'd', cluster: undefined };
   const client = createClickHouse(settings);
   t.after(() => client.close());
@@ -140,7 +140,7 @@ test('a page with status 200 is no version of ClickHouse: nothing of a secret in
   );
 });
 
-test('an API that echoes the key in an endless body: little is read, nothing shown', async (t) => {
+test('an API that echoes the key in an endless body is read up to a limit and not shown', async (t) => {
   const { url } = await serve(t, endless);
   const key = new Secret('planted-key');
   const settings = { apiKey: key, baseUrl: url, maxRequestsPerSecond: 1_000 };
@@ -187,7 +187,7 @@ const own: readonly (readonly [string, number, Readonly<Record<string, string>>,
   ],
 ];
 for (const [name, status, headers, body, message] of own) {
-  test(`an error of ClickHouse itself is known by ${name}, and the connection stays`, async (t) => {
+  test(`a ClickHouse error is recognized by ${name}, and the connection stays open`, async (t) => {
     const { url, credentials, server } = await serve(t, (_, answer) =>
       answer.writeHead(status, headers).end(body),
     );
@@ -211,7 +211,7 @@ for (const [name, status, headers, body, message] of own) {
   });
 }
 
-test('a request that is aborted while its refusal is read ends', async (t) => {
+test('an abort ends a request while its error body is read', async (t) => {
   const { url, credentials } = await serve(t, (_, answer) => answer.writeHead(502).write('begins'));
   const client = createClickHouse({ url, credentials, database: 'd', cluster: undefined });
   t.after(() => client.close());

@@ -17,7 +17,7 @@ async function isReached({ reached }: CaughtUp): Promise<boolean> {
   ]);
 }
 
-test('it is caught up when every partition has reached its end, not before', async () => {
+test('CaughtUp resolves when every partition has reached its end offset', async () => {
   const caughtUp = new CaughtUp(ends);
   const steps: readonly (readonly [string, number, bigint, boolean])[] = [
     ['a', 0, 4n, false],
@@ -36,7 +36,7 @@ test('it is caught up when every partition has reached its end, not before', asy
   assert.deepEqual(caughtUp.behind, []);
 });
 
-test('each partition of a topic is waited for, whichever comes first', async () => {
+test('CaughtUp waits for each partition of a topic in any order', async () => {
   for (const last of ends) {
     const caughtUp = new CaughtUp(ends);
     for (const { topic, partition, end } of ends.filter((one) => one !== last))
@@ -46,9 +46,10 @@ test('each partition of a topic is waited for, whichever comes first', async () 
   }
 });
 
-test('nothing to sink is caught up', async () => assert.ok(await isReached(new CaughtUp([]))));
+test('CaughtUp resolves at once without partitions', async () =>
+  assert.ok(await isReached(new CaughtUp([]))));
 
-test('a topic given up is not waited for', async () => {
+test('CaughtUp does not wait for an abandoned topic', async () => {
   const caughtUp = new CaughtUp(ends);
   caughtUp.abandon('a');
   assert.deepEqual(caughtUp.behind, [ends[2]]);
@@ -65,7 +66,7 @@ test('the summary has a line for every stream and every failure', () => {
   assert.equal(lines[3], 'tasks failed: refused');
 });
 
-test('the summary tells of dead letters where there are any', () => {
+test('the summary reports dead letters if there are any', () => {
   const count = { ...createSinkCounts('plans', 'plans_raw'), deadLetters: 3 };
   const lines = sinkSummary([count]).split('\n');
   assert.match(lines[1] ?? '', /^plans +plans_raw +0 +0 +0 +3 +ok$/);

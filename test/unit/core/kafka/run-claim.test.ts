@@ -39,7 +39,7 @@ const cases: readonly (readonly [string, readonly Claimant[], string])[] = [
 for (const [name, claimants, expected] of cases)
   test(`claims: ${name}`, () => assert.equal(granted(...claimants), expected));
 
-test('whatever is claimed, no stream is granted twice, and what is refused meets one that is granted', () => {
+test('no stream is granted twice, and a refused claim overlaps a granted one', () => {
   const names = fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd'), { minLength: 1 });
   fc.assert(
     fc.property(fc.array(names, { maxLength: 6 }), (claims) => {

@@ -14,7 +14,7 @@ const config = (entries: Readonly<Record<string, string>> = {}) =>
   new Map(Object.entries({ ...wantedTopicConfig('plans'), ...entries }));
 const load = (days: string) => loadSettings({ TOMBSTONE_RETENTION_DAYS: days }, '').kafka;
 
-test('a topic of ours keeps the latest of each key for ever, and deletes for a week', () => {
+test('project topics keep the latest message per key forever and deletes for a week', () => {
   const { 'max.message.bytes': maxBytes, ...entries } = wantedTopicConfig('plans');
   assert.deepEqual(entries, {
     'cleanup.policy': 'compact',
@@ -29,7 +29,7 @@ test('a topic of ours keeps the latest of each key for ever, and deletes for a w
   assert.equal(wantedTopicConfig('plans', 30)['delete.retention.ms'], String(30 * DAY_MS));
 });
 
-test('TOMBSTONE_RETENTION_DAYS is a week unless it is set, to whole days from one on', () => {
+test('TOMBSTONE_RETENTION_DAYS is seven by default and accepts whole days from one on', () => {
   assert.equal(loadSettings({}, '').kafka.tombstoneRetentionDays, 7);
   assert.equal(load('1').tombstoneRetentionDays, 1);
   assert.equal(load('36500').tombstoneRetentionDays, 36_500);
@@ -44,7 +44,7 @@ test('TOMBSTONE_RETENTION_DAYS is a week unless it is set, to whole days from on
 
 const complete: readonly Readonly<Record<string, string>>[] = [
   {},
-  // Limits that have no meaning without the policy.
+  // Limits have no effect without the policy.
   { 'retention.ms': '604800000', 'retention.bytes': '1000000' },
   { 'cleanup.policy': 'delete', 'retention.ms': '-1', 'retention.bytes': '-1' },
   { 'cleanup.policy': 'delete', 'retention.ms': '9223372036854775807' },
@@ -52,7 +52,7 @@ const complete: readonly Readonly<Record<string, string>>[] = [
   { 'cleanup.policy': '' },
 ];
 for (const entries of complete) {
-  test(`nothing is ever lost by ${JSON.stringify(entries)}`, () => {
+  test(`no retention problem is reported with ${JSON.stringify(entries)}`, () => {
     assert.deepEqual(replayOutlook(config(entries), [0n, 0n]), { isComplete: true, reason: undefined });
     assert.deepEqual(retentionWarnings(config(entries), [0n, 0n]), []);
     const gone = replayOutlook(config(entries), [0n, 1_200n, 34n]);
@@ -79,7 +79,7 @@ const deleting: readonly (readonly [Readonly<Record<string, string>>, string])[]
   ],
 ];
 for (const [entries, limit] of deleting) {
-  test(`a replay is complete only as long as nothing is deleted by ${JSON.stringify(entries)}`, () => {
+  test(`a replay is complete only while nothing is deleted by ${JSON.stringify(entries)}`, () => {
     const reason = `${limit}: a replay lacks what is older`;
     assert.deepEqual(replayOutlook(config(entries), [0n]), { isComplete: true, reason });
     assert.deepEqual(retentionWarnings(config(entries), [0n]), [`${reason}; set cleanup.policy to compact`]);
@@ -91,14 +91,14 @@ for (const [entries, limit] of deleting) {
   });
 }
 
-test('what Kafka does not tell is taken for its default', () => {
+test('a configuration that Kafka omits has its default', () => {
   const { isComplete, reason } = replayOutlook(new Map(), [0n]);
   assert.ok(isComplete);
   assert.match(reason ?? '', /^cleanup\.policy is delete with retention\.ms 604800000/);
   assert.match(clockWarnings(new Map()).join(), /CreateTime/);
 });
 
-test('deletes that are kept for less than is set are named; a topic that is not compacted keeps them anyway', () => {
+test('short retention of deletes is reported, except on a topic without compaction', () => {
   const day = { 'delete.retention.ms': String(DAY_MS) };
   assert.deepEqual(retentionWarnings(config(day), [0n]), [
     'delete.retention.ms is 86400000 (1 day): a sink that is away for longer misses deletes; set it to 604800000 (TOMBSTONE_RETENTION_DAYS)',
@@ -109,7 +109,7 @@ test('deletes that are kept for less than is set are named; a topic that is not 
   assert.equal(retentionWarnings(config({ ...day, 'cleanup.policy': 'delete,compact' }), [0n]).length, 1);
 });
 
-test("the clocks of producers do not order the versions of a row without somebody's knowing", () => {
+test('producer timestamps on a topic are reported', () => {
   assert.deepEqual(clockWarnings(config()), []);
   assert.match(
     clockWarnings(config({ 'message.timestamp.type': 'CreateTime' })).join(),

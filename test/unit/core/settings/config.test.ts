@@ -121,7 +121,7 @@ const wrongSettings: readonly (readonly [NodeJS.ProcessEnv, RegExp])[] = [
     { CLICKHOUSE_USERNAME: 'u', CLICKHOUSE_PASSWORD: 's3\rcret' },
     /^CLICKHOUSE_PASSWORD must be one line of text; got a line break or another control/,
   ],
-  // Addresses with a password in them, right or mistyped.
+  // Addresses with a password, valid and mistyped.
   [{ CLICKHOUSE_URL: 'http://u:s3cret@h:8123' }, /^CLICKHOUSE_URL must (be|not contain) /],
   [{ CLICKHOUSE_URL: 'http://u:s3cret@h:99999' }, /^CLICKHOUSE_URL must (be|not contain) /],
   [{ CLICKHOUSE_URL: 'http://h:8123/?password=s3cret' }, /^CLICKHOUSE_URL must (be|not contain) /],
@@ -130,7 +130,7 @@ const wrongSettings: readonly (readonly [NodeJS.ProcessEnv, RegExp])[] = [
   [{ KAFKA_BROKERS: 'u:s3cret@h:9092' }, /^KAFKA_BROKERS must (be|not contain) /],
 ];
 for (const [env, message] of wrongSettings) {
-  test(`${inspect(env, { breakLength: Infinity }).slice(0, 90)} is refused in one line that helps`, () => {
+  test(`${inspect(env, { breakLength: Infinity }).slice(0, 90)} is rejected in one helpful line`, () => {
     assert.throws(
       () => load(env),
       (error) => {
@@ -144,13 +144,13 @@ for (const [env, message] of wrongSettings) {
   });
 }
 
-test('a key is read without the blanks and line breaks around it, from the variable as from a file', (t) => {
+test('a key is trimmed, from the variable and from a file', (t) => {
   const key = (env: NodeJS.ProcessEnv) => load(env).chartmogul.apiKey?.reveal();
   assert.equal(key({ CHARTMOGUL_API_KEY: ' s3cret\r\n' }), 's3cret');
   assert.equal(key({ CHARTMOGUL_API_KEY_FILE: createFile(t, '\uFEFFs3cret\r\n') }), 's3cret');
 });
 
-test('a key file of several lines is refused without showing them', (t) => {
+test('a key file with several lines is rejected without showing them', (t) => {
   const read = () => load({ CHARTMOGUL_API_KEY_FILE: createFile(t, 's3cret\nother') });
   assert.throws(read, /^ConfigError: CHARTMOGUL_API_KEY_FILE must be one line of text(?!.*s3cret)/);
 });
@@ -162,7 +162,7 @@ test('.env and CONFIG_FILE may begin with a byte order mark', (t) => {
   assert.deepEqual([topicPrefix, clickhouse.database], ['file.', 'dot']);
 });
 
-test('a password in .env may hold # without quotes', (t) => {
+test('a password in .env may contain # without quotes', (t) => {
   const dotEnv = createFile(t, 'CLICKHOUSE_USERNAME=u\nCLICKHOUSE_PASSWORD=a#b\n');
   assert.equal(loadSettings({}, dotEnv).clickhouse.credentials?.password.reveal(), 'a#b');
 });
@@ -178,7 +178,7 @@ const wrongFiles: readonly (readonly [string, RegExp])[] = [
   ['{"constructor": "s3cret"}', /it has "constructor"/],
 ];
 for (const [content, message] of wrongFiles) {
-  test(`a CONFIG_FILE of ${content} is refused without showing what it holds`, (t) => {
+  test(`a CONFIG_FILE of ${content} is rejected without showing its content`, (t) => {
     assert.throws(
       () => load({ CONFIG_FILE: createFile(t, content) }),
       (error) =>
@@ -200,7 +200,7 @@ for (const value of [
     ['SCHEMA_REGISTRY_PASSWORD_FILE', { SCHEMA_REGISTRY_USERNAME: 'u' }],
     ['CLICKHOUSE_PASSWORD_FILE', { CLICKHOUSE_USERNAME: 'u' }],
   ] as const) {
-    test(`${name} that leads to no file does not show its value, ${value.length} characters`, () => {
+    test(`the error for an unreadable ${name} hides its value of ${value.length} characters`, () => {
       assert.throws(
         () => load({ [name]: value, ...more }),
         (error) =>
@@ -212,7 +212,7 @@ for (const value of [
   }
 }
 
-test('settings in place of the CONFIG_FILE that should hold them are not shown', () => {
+test('the error for settings in place of CONFIG_FILE hides them', () => {
   const content = '{"CHARTMOGUL_API_KEY": "s3cret"}';
   assert.throws(
     () => load({ CONFIG_FILE: content }),
@@ -220,7 +220,7 @@ test('settings in place of the CONFIG_FILE that should hold them are not shown',
   );
 });
 
-test('a key in place of the CONFIG_FILE is not shown, whatever its characters', () => {
+test('the error for a key in place of CONFIG_FILE hides any key', () => {
   for (const key of ['Zq7-pl4nted+s3cret/K9x', 's3cret', 'a/s3cret==', 's3cret\\x'])
     assert.throws(
       () => load({ CONFIG_FILE: key }),
@@ -228,7 +228,7 @@ test('a key in place of the CONFIG_FILE is not shown, whatever its characters', 
     );
 });
 
-test('no error shows a key that is also the value of another setting, in any order of checks', () => {
+test('no error shows a key that is also the value of another setting', () => {
   const key = 'pl4nted-s3cret-of-two';
   for (const name of ['MAX_DECODED_MIB', 'CONFIG_FILE', 'TOPIC_PREFIX', 'CLICKHOUSE_URL']) {
     const value = name === 'CONFIG_FILE' ? `./${key}.json` : `${key}!`;
@@ -252,7 +252,7 @@ const plaintext: readonly (readonly [string, NodeJS.ProcessEnv])[] = [
   ['KAFKA_BROKERS', { ...plain, KAFKA_BROKERS: `127.0.0.1:9092,${remote}:9092` }],
 ];
 for (const [name, env] of plaintext) {
-  test(`a password would go unencrypted to ${String(env[name])}: refused, unless it is allowed`, () => {
+  test(`a password is not sent unencrypted to ${String(env[name])} unless allowed`, () => {
     assert.throws(
       () => load(env),
       (error) =>
@@ -284,19 +284,19 @@ const encrypted: readonly NodeJS.ProcessEnv[] = [
   { ...plain, KAFKA_SASL_MECHANISM: 'scram-sha-512', KAFKA_BROKERS: `${remote}:1` },
 ];
 for (const env of encrypted) {
-  test(`no password goes unencrypted with ${JSON.stringify(env).replaceAll('s3cret', '')}`, () => {
+  test(`no password is sent unencrypted with ${JSON.stringify(env).replaceAll('s3cret', '')}`, () => {
     assert.doesNotThrow(() => load(env));
   });
 }
 
-test('the key of ChartMogul never goes unencrypted to another machine', () => {
+test('the ChartMogul key is never sent unencrypted to another machine', () => {
   assert.throws(
     () => load({ CHARTMOGUL_BASE_URL: `http://${remote}`, ALLOW_PLAINTEXT_CREDENTIALS: 'true' }),
     /^ConfigError: CHARTMOGUL_BASE_URL must be https/,
   );
 });
 
-test('the environment comes before .env, that before CONFIG_FILE, that before the defaults', (t) => {
+test('the environment overrides .env, which overrides CONFIG_FILE and the defaults', (t) => {
   const file = { TOPIC_PREFIX: 'file.', CLICKHOUSE_DATABASE: 'file', DATA_DIR: 'file' };
   const configFile = createFile(t, JSON.stringify(file));
   const dotEnv = createFile(t, `TOPIC_PREFIX=dot.\nCLICKHOUSE_DATABASE=dot\nCONFIG_FILE=${configFile}\n`);
@@ -307,16 +307,16 @@ test('the environment comes before .env, that before CONFIG_FILE, that before th
   );
 });
 
-test('a blank variable is one that is not set', (t) => {
+test('a blank variable counts as unset', (t) => {
   const dotEnv = createFile(t, 'TOPIC_PREFIX=dot.\n');
   assert.equal(load({ TOPIC_PREFIX: '', CHARTMOGUL_API_KEY: '' }, dotEnv).topicPrefix, 'dot.');
 });
 
-test('a .env that cannot be read is named', () => {
+test('the error for an unreadable .env names the file', () => {
   assert.throws(() => load({}, tmpdir()), ConfigError);
 });
 
-test('the defaults are those that the documentation promises', () => {
+test('the defaults are as documented', () => {
   const { chartmogul, produce, kafka, topicPrefix, schemaRegistry, clickhouse, dataDir } = load({});
   assert.deepEqual(chartmogul, {
     apiKey: undefined,
@@ -342,7 +342,7 @@ test('the defaults are those that the documentation promises', () => {
   assert.equal(clickhouse.database, 'chartmogul');
 });
 
-test('what is read and how it is judged can be set, up to the ends of each range', () => {
+test('numeric settings accept the ends of their range', () => {
   const { chartmogul, produce } = load({
     CHARTMOGUL_MAX_REQUESTS_PER_SECOND: '0.1',
     METRICS_START_DATE: '2024-02-29',
@@ -367,7 +367,7 @@ test('what is read and how it is judged can be set, up to the ends of each range
   assert.equal(load({ MASS_DELETE_PERCENT: '100' }).produce.massDeletePercent, 100);
 });
 
-test('CONFIG_FILE may list streams beside the settings, and they are kept as they stand', (t) => {
+test('CONFIG_FILE may list streams, which are kept unchanged', (t) => {
   const streams = [{ name: 'credit_notes', path: '/credit_notes' }, 'anything', null];
   const configFile = createFile(t, JSON.stringify({ TOPIC_PREFIX: 'file.', streams }));
   const { topicPrefix, produce } = load({ CONFIG_FILE: configFile });
@@ -402,11 +402,11 @@ for (const name of [
   });
 }
 
-test('every setting has a meaning', () => {
+test('every setting has a description', () => {
   for (const { name, doc } of settingDocs) assert.ok(doc.length > 3, name);
 });
 
-test('a wrong setting is shown cut, and without characters that a terminal obeys', () => {
+test('the error for a wrong setting is shortened and free of control characters', () => {
   assert.throws(
     () => load({ KAFKA_SSL: `\u202e\u009b31m${'x'.repeat(100_000)}` }),
     ({ message }: Error) => {

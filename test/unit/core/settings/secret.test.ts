@@ -12,7 +12,7 @@ const ways: readonly (readonly [string, () => string])[] = [
   ['its properties', () => JSON.stringify(Object.entries(secret))],
 ];
 for (const [name, text] of ways) {
-  test(`a secret does not show by ${name}`, () => assert.doesNotMatch(text(), /s3cret/));
+  test(`a secret is hidden from ${name}`, () => assert.doesNotMatch(text(), /s3cret/));
 }
 
-test('a secret is revealed to whom it is meant for', () => assert.equal(secret.reveal(), 's3cret'));
+test('reveal returns the secret', () => assert.equal(secret.reveal(), 's3cret'));

@@ -19,7 +19,8 @@ test('textTable aligns columns with numbers right and texts left', () => {
   );
 });
 
-test('textTable without rows is its head', () => assert.equal(textTable(columnsOf('a', 'b'), []), 'a  b'));
+test('textTable without rows returns its head', () =>
+  assert.equal(textTable(columnsOf('a', 'b'), []), 'a  b'));
 
 test('firstFitting returns the first text that fits, else the last one', () => {
   const texts = ['12345\n1', '1234', '123'];

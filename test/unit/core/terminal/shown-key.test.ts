@@ -28,7 +28,7 @@ const letter = {
   ...{ isTruncated: false, originalBytes: 2 },
 } as StoredDeadLetter;
 
-test('a short key is shown as it is', () => {
+test('shownKey returns a short key unchanged', () => {
   assert.equal(shownKey('2024-01-31|month'), '2024-01-31|month');
   assert.equal(shownKey('k'.repeat(200)), 'k'.repeat(200));
 });
@@ -51,7 +51,7 @@ const texts: Readonly<Record<string, string>> = {
   'a dead letter': deadLetterDetails(letter, Infinity),
 };
 for (const [name, text] of Object.entries(texts)) {
-  test(`of a long key ${name} shows the start and the length, and no control characters`, () => {
+  test(`${name} shows the start and length of a long key without control characters`, () => {
     assert.ok(text.length < 2_000, String(text.length));
     assert.match(
       text,

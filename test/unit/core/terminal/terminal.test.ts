@@ -38,7 +38,7 @@ function outputOf(isTTY: boolean) {
 }
 
 for (const [name, attack] of Object.entries(attacks)) {
-  test(`${name}: a terminal shows it, a pipe gets it as it is`, async () => {
+  test(`${name}: escaped on a terminal, unchanged in a pipe`, async () => {
     const [terminal, pipe] = [outputOf(true), outputOf(false)];
     for (const output of [terminal, pipe]) print(`a\t${attack}\nb\n`, output);
     assert.equal(pipe.written(), `a\t${attack}\nb\n`);
@@ -59,13 +59,13 @@ for (const [name, attack] of Object.entries(attacks)) {
   });
 }
 
-test('bytes that are no text cannot command a terminal', async () => {
+test('bytes that are not text cannot control a terminal', async () => {
   const bytes = new PassThrough();
   bytes.end(Buffer.from([0x9b, 0x32, 0x4a, 0xff, 0x1b, 0xc2]));
   assert.doesNotMatch(await text(bytes.pipe(visibleStream())), OBEYED);
 });
 
-test('any text stays what it is where nothing in it commands, and never commands', () => {
+test('text without control characters is unchanged, and no text controls a terminal', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (any) => {
       const line = visibleLine(any);

@@ -84,13 +84,13 @@ const unequal: readonly (readonly [string, Partial<StreamComparison>])[] = [
   ['a failure', { failure: new Error('no answer') }],
 ];
 for (const [name, change] of unequal)
-  test(`${name} is a difference`, () => {
+  test(`reconcile counts ${name} as a difference`, () => {
     assert.equal(isEqual({ ...equal, ...change }, nothing), false);
     assert.match(reconcileSummary([{ ...equal, ...change }], nothing), /DIFFERS|FAILED/);
     assert.equal(reconcileJson({ ...equal, ...change }, nothing)['equal'], false);
   });
 
-test('reconcileSummary shows equal streams in one line, and notes are no difference', () => {
+test('reconcileSummary shows equal streams in one line and does not count notes', () => {
   assert.equal(
     reconcileSummary([equal], nothing),
     'stream                             keys  views\n' +
@@ -107,7 +107,7 @@ test('reconcileSummary says if a stream was not compared by key', () => {
   assert.match(reconcileSummary([{ ...otherwise, behind: 1 }], nothing), / DIFFERS$/m);
 });
 
-test('reconcileSummary shows allowed dead letters, which are no difference', () => {
+test('reconcileSummary shows allowed dead letters and does not count them', () => {
   const waiting = { ...equal, stream: 'plans', deadLetters: 52 };
   const allowed = { deadLetters: true };
   const text = reconcileSummary([equal, waiting], allowed);
@@ -186,7 +186,7 @@ test('DeadLetterIndex holds exactly the messages of pending dead letters', () =>
   setAside.note(letter({ step: 'produce' }));
   assert.equal(setAside.has('p.plans', 1, at('7', '5')), false);
   setAside.note(letter({}));
-  // Whatever has the key of a letter takes its place.
+  // A message with the key of a dead letter replaces it.
   setAside.note(letter({ topic: 'q.plans' }));
   setAside.note(letter({ offset: 'seven' }));
   assert.equal(setAside.has('p.plans', 1, at('7', '5')), false);
@@ -244,7 +244,10 @@ const schemaText = (primaryKey: readonly string[], ...types: string[]) =>
     })),
   });
 
-/** Row keys of a stream whose subject has the first of these schemas, id 1; the registry has the others as well. */
+/**
+ * Row keys of a stream whose subject has the first of these schemas, id 1; the registry has all of
+ * them.
+ */
 async function rowKeysOf(columns: Readonly<Record<string, string>>, ...texts: string[]): Promise<RowKeys> {
   const schemaOf = (id: number) => {
     const text = texts[id - 1];
@@ -324,7 +327,7 @@ const keyings: readonly (readonly [
   ['a record that ends behind its key', one, 'b', record(1, 'b'), ['b'], true],
 ];
 for (const [name, stream, key, value, parts, isAlike] of keyings)
-  test(`the key of a row: ${name}`, async () => {
+  test(`RowKeys finds the key of a row: ${name}`, async () => {
     const keys = await rowKeysOf(...stream);
     const found = keys.of(sent(key, value), 3, false);
     assert.deepEqual(typeof found === 'object' ? keys.partsOf(found) : found, parts);
@@ -341,7 +344,7 @@ test('RowKeys reports a message with another key, unless it is a dead letter', a
   assert.equal(keys.keyedOtherwise, '0/7');
 });
 
-test('RowKeys learns unknown schemas first and keeps the key if the registry lost one', async () => {
+test('RowKeys reads unknown schemas first and keeps the key if the registry lost one', async () => {
   const later = schemaText(['f0'], 'string', 'string', 'long');
   const keys = await rowKeysOf(one[0], one[1], later, 'no schema');
   const value = record(2, 'a', 'more', 5);

@@ -17,7 +17,7 @@ for (const [text, ms] of [
   ['2026-01-31T12:30:00.5+02:00', Date.parse('2026-01-31T10:30:00.500Z')],
   ['2026-03-01T00:00:00Z', NOW],
 ] as const) {
-  test(`--from ${text}`, () => assert.equal(parseFrom(text, NOW), ms));
+  test(`parses --from ${text}`, () => assert.equal(parseFrom(text, NOW), ms));
 }
 
 for (const text of [
@@ -30,7 +30,7 @@ for (const text of [
   '1769817600000',
   '2026-03-01T00:00:01Z',
 ]) {
-  test(`--from ${JSON.stringify(text)} is refused`, () =>
+  test(`rejects --from ${JSON.stringify(text)}`, () =>
     assert.throws(
       () => parseFrom(text, NOW),
       (error) => error instanceof ConfigError && /^--from must /.test(error.message),
@@ -56,9 +56,9 @@ test('rowsToCarryOver returns rows that the new table lacks, and none of a delet
   const ends = new Map([100n, 100n, 100n, 100n, 12n, 9n].map((end, partition) => [partition, end]));
   assert.deepEqual(rowsToCarryOver(live, shadow, ends), [
     { partition: 0, from: 9n, to: 11n, sinceMs: 450n },
-    // Its rows are older than that: the time leaves them out.
+    // Its rows are older, so the time excludes them.
     { partition: 2, from: 5n, to: 91n, sinceMs: 470n },
-    // The topic has not come to more.
+    // The topic has no later messages.
     { partition: 4, from: 9n, to: 12n, sinceMs: 450n },
   ]);
 });

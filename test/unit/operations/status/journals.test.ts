@@ -26,7 +26,7 @@ const messageOf = (
   ),
 });
 
-test('of the runs of a stream the latest counts, whatever partition it comes from', () => {
+test('the latest run of a stream counts, from any partition', () => {
   const runs = new Map<string, RunMessage>();
   const note = (key: string | null, value: string | null, timestamp: string) =>
     noteRun(runs, messageOf(key, value, { timestamp }));
@@ -57,7 +57,7 @@ const checkpoint: Checkpoint = {
   slices: new Map(),
 };
 
-test('of checkpoints the last counts; visits, missing keys and other texts are none', () => {
+test('the last checkpoint counts; visits, missing keys and other texts are ignored', () => {
   const checkpoints = new Map<string, Checkpoint>();
   const note = (key: string, value: string | null) => noteCheckpoint(checkpoints, messageOf(key, value));
   const text = (some: Partial<Checkpoint>) =>
@@ -73,7 +73,7 @@ test('of checkpoints the last counts; visits, missing keys and other texts are n
   assert.equal(checkpoints.size, 0);
 });
 
-test('a letter waits until it is redriven, and again when it is sent again', () => {
+test('a dead letter is waiting until it is redriven, and again when it is sent again', () => {
   const letters: Parameters<typeof noteLetter>[0] = new Map();
   const headers = {
     stream: 'plans',
@@ -103,10 +103,10 @@ test('a letter waits until it is redriven, and again when it is sent again', () 
   assert.equal(letters.size, 0);
 });
 
-test('streams are those with a topic or a table; unknown ones are refused only by who could ask everywhere', () => {
+test('streams with a topic or a table are listed, and unknown ones are rejected by name', () => {
   const topics = ['c.plans', 'c.checkpoints', 'c.dead-letters', 'other.customers'];
   assert.deepEqual(chooseStreams(topics, ['mine'], 'c.', undefined), ['mine', 'plans']);
-  // Known by its schema, though nothing was produced yet.
+  // Its schema is registered, but it has no messages yet.
   assert.deepEqual(chooseStreams(topics, ['mine'], 'c.', ['mine', 'customers']), ['mine']);
   assert.throws(() => chooseStreams(topics, [], 'c.', ['mine']), ConfigError);
   assert.deepEqual(chooseStreams(undefined, ['plans'], 'c.', ['mine', 'plans']), ['plans']);

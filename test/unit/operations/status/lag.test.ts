@@ -41,7 +41,7 @@ for (const { what, log, next, committed, lag } of cases) {
   });
 }
 
-test('what the group has committed says nothing of a table that is missing or was emptied', () => {
+test('committed offsets do not hide the lag of a missing or empty table', () => {
   assert.equal(isCommitValid(undefined), false);
   assert.equal(isCommitValid(0n), false);
   assert.equal(isCommitValid(1n), true);

@@ -21,12 +21,12 @@ type CodecName = keyof typeof codecs;
 
 const MIB = 1024 * 1024;
 
-/** As `test/helpers/JavaProducer.java batches` prints them. */
+/** Printed by `test/helpers/JavaProducer.java batches`. */
 const javaBatches = JSON.parse(
   readFileSync(new URL('../../../../fixtures/java-batches.json', import.meta.url), 'utf8'),
 ) as Record<CodecName, string>;
 
-/** A batch of two records whose compressed bytes are given. */
+/** A batch of two records with the compressed bytes given. */
 const batchWith = (codec: CodecName, body: Buffer, count = 2, firstOffset = 10n) => {
   const bytes = batchBytes(batchOf([], Number(firstOffset) + count - 1, { firstOffset }), { body, count });
   bytes.writeInt16BE(codecs[codec], 21);
@@ -36,7 +36,7 @@ const records = Buffer.concat([recordOf(0), recordOf(1)].map((record) => sized(r
 const textsOf = (messages: readonly Fetched[]) => messages.map(({ value }) => value?.toString());
 
 for (const [name, text] of Object.entries(javaBatches)) {
-  test(`a batch that a Java producer compressed by ${name} is read`, async () => {
+  test(`the decoder reads a batch that a Java producer compressed with ${name}`, async () => {
     const messages = await decodeRecordBatches(Buffer.from(text, 'base64'));
     assert.deepEqual(
       messages.map(({ offset, key, value }) => [offset, key?.toString(), value?.toString()]),
@@ -49,7 +49,7 @@ for (const [name, text] of Object.entries(javaBatches)) {
   });
 }
 
-/** The chunks of snappy-java's stream, behind its header. */
+/** The chunks of snappy-java's stream, after its header. */
 const xerial = (...chunks: readonly Buffer[]) =>
   Buffer.concat([
     Buffer.from('82534e41505059000000000100000001', 'hex'),
@@ -59,7 +59,10 @@ const xerial = (...chunks: readonly Buffer[]) =>
     }),
   ]);
 
-/** Blocks of zstd behind the header of a frame without a size or checksum: a window of 2^(10+exponent). */
+/**
+ * Blocks of zstd after the header of a frame without a size or checksum: a window of
+ * 2^(10+exponent).
+ */
 const zstdFrame = (exponent: number, ...blocks: readonly Buffer[]) =>
   Buffer.concat([Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x00, exponent << 3]), ...blocks]);
 const blockHeader = (type: number, size: number, isLast: boolean) => {
@@ -106,7 +109,7 @@ const formats: readonly (readonly [string, CodecName, Buffer])[] = [
   ],
 ];
 for (const [name, codec, body] of formats) {
-  test(`${name} is read`, async () => {
+  test(`the decoder reads ${name}`, async () => {
     assert.deepEqual(textsOf(await decodeRecordBatches(batchWith(codec, body))), ['v', 'v']);
   });
 }
@@ -148,7 +151,7 @@ const unreadable: readonly (readonly [string, CodecName, Buffer, RegExp])[] = [
   ['bytes that are no gzip', 'gzip', Buffer.alloc(40, 7), /GZIP: /],
 ];
 for (const [name, codec, body, reason] of unreadable) {
-  test(`a batch of ${name} is unreadable, and harms nothing else`, async () => {
+  test(`a batch of ${name} is unreadable and leaves other batches intact`, async () => {
     await assert.rejects(decodeRecordBatches(batchWith(codec, body)), (error: Error) => {
       assert.ok(error instanceof UnreadableBatchError, String(error));
       assert.match(error.message, reason);
@@ -156,7 +159,7 @@ for (const [name, codec, body, reason] of unreadable) {
     });
     const [message] = await decodeFetched(batchWith(codec, body));
     assert.ok(message instanceof UnreadableMessage);
-    // What comes next is decoded as ever.
+    // The next batch is decoded as before.
     assert.deepEqual(textsOf(await decodeRecordBatches(batchWith('zstd', zstdFrame(0, rawBlock(records))))), [
       'v',
       'v',
@@ -164,7 +167,7 @@ for (const [name, codec, body, reason] of unreadable) {
   });
 }
 
-test('what is fetched together is decompressed up to some size, and the rest is fetched again', async () => {
+test('one fetch is decompressed up to a limit, and the rest is fetched again', async () => {
   const large = gzipSync(sized(recordBytes(recordOf(0, { value: Buffer.alloc(20 * MIB) }))));
   const answer = Buffer.concat(
     [10n, 11n, 12n, 13n].map((firstOffset) => batchWith('gzip', large, 1, firstOffset)),
@@ -176,7 +179,7 @@ test('what is fetched together is decompressed up to some size, and the rest is 
   );
 });
 
-test('a batch of more records than any producer writes is unreadable', async () => {
+test('a batch with more records than any producer writes is unreadable', async () => {
   const record = sized(recordBytes(recordOf(0, { value: null })));
   const many = Buffer.alloc(record.length * 1_000_001, record);
   await assert.rejects(

@@ -53,25 +53,26 @@ const decode = (...of: Parameters<typeof batchBytes>) => decodeRecordBatches(bat
 const placesOf = (messages: readonly Fetched[]) =>
   messages.map(({ offset, isControlRecord }) => (isControlRecord ? `mark ${offset}` : offset));
 
-/** All that kafkajs and we read of a message, headers included. */
+/** The parts of a message that both kafkajs and the project's decoder read, headers included. */
 function shown({ offset, timestamp, key, value, headers, attributes, ...rest }: Fetched) {
   const { isControlRecord } = rest;
   const { inTransaction, producerId } = rest.batchContext;
   return { offset, timestamp, key, value, headers, attributes, isControlRecord, inTransaction, producerId };
 }
 
-/** That these are the messages of all those batches, and of nothing else. */
+/** Asserts that these are exactly the messages of all those batches. */
 const assertRead = (messages: readonly Fetched[], batches: readonly BatchOf[], message?: string) =>
   assert.deepEqual(messages.map(shown), batches.flatMap(expectedOf), message);
 
-test('batches are decoded as they were written, and as kafkajs decodes them', () =>
+test('the decoder reads batches as they were written and as kafkajs decodes them', () =>
   fc.assert(
     fc.asyncProperty(fc.array(anyBatch, { minLength: 1, maxLength: 3 }), async (batches) => {
       const answer = answerOf(batches);
       const messages = await decodeRecordBatches(answer);
       assertRead(messages, batches);
       const kafkajsMessages = await kafkajsDecode(new Decoder(joined(int(4, answer.length), answer)));
-      // It sees no mark, and takes what every object inherits for a header of that name.
+      // kafkajs knows no unreadable mark, and reads inherited object properties as headers of that
+      // name.
       const comparable = (list: readonly Fetched[]) =>
         list.map(shown).map(({ headers, ...others }) => ({
           ...others,
@@ -113,14 +114,14 @@ for (const [name, offsets, places] of compacted) {
   });
 }
 
-test('a batch with a delete horizon counts its timestamps from there', async () => {
+test('timestamps of a batch with a delete horizon count from the horizon', async () => {
   const records = [recordOf(0, { timestampDelta: -86_400_000n })];
   const batch = batchOf([], 10, { attributes: DELETE_HORIZON, firstTimestamp: 1_700_086_400_000n, records });
   const [message] = await decode(batch);
   assert.equal(message?.timestamp, '1700000000000');
 });
 
-test('kafkajs leaves out what an aborted transaction has left, and nothing else', async () => {
+test('kafkajs skips exactly the messages of an aborted transaction', async () => {
   const of = (offsets: number[], last: number, producerId: bigint, more = {}) =>
     batchOf(offsets, last, {
       firstOffset: BigInt(offsets[0] ?? last),
@@ -147,24 +148,27 @@ test('kafkajs leaves out what an aborted transaction has left, and nothing else'
   assert.deepEqual(placesOf(batch.messages), ['13', '14', '15', '18']);
 });
 
-test('an answer that is cut anywhere gives the messages of the batches that are whole', async () => {
+test('a response that is cut anywhere yields the messages of its complete batches', async () => {
   const answer = answerOf(sample);
   const ends = sample.map((_, index) => answerOf(sample.slice(0, index + 1)).length);
   for (let cut = 0; cut <= answer.length; cut++) {
     const whole = sample.filter((_, index) => (ends[index] ?? 0) <= cut);
-    // What is behind the cut is still there in memory.
+    // The bytes after the cut are still in memory.
     const messages = await decodeRecordBatches(answer.subarray(0, cut));
     assertRead(messages, whole, `cut at ${cut}`);
   }
 });
 
-test('a message set of another format ends the batches in front of it', async () => {
+test('a message set of another format ends the batches before it', async () => {
   const answer = joined(answerOf(sample), oldMessageBytes(21, 'x'.repeat(99)), answerOf(sample));
   const messages = await decodeRecordBatches(answer);
   assertRead(messages, sample);
 });
 
-/** All that can be read, or the error that says that it cannot: any other is none of ours. */
+/**
+ * Returns the readable messages or the error of an unreadable batch; any other error fails the
+ * test.
+ */
 async function readAll(answer: Buffer): Promise<Fetched[] | UnreadableBatchError> {
   try {
     const messages = await decodeRecordBatches(answer);
@@ -178,7 +182,7 @@ async function readAll(answer: Buffer): Promise<Fetched[] | UnreadableBatchError
   }
 }
 
-/** And that what it claims, which may be gigabytes, takes no memory. */
+/** Also asserts that claimed sizes, which may be gigabytes, allocate no memory. */
 async function assertUnreadable(answer: Buffer, reason: RegExp, firstOffset = 10): Promise<void> {
   const before = process.memoryUsage();
   const error = await readAll(answer);
@@ -188,7 +192,7 @@ async function assertUnreadable(answer: Buffer, reason: RegExp, firstOffset = 10
   assert.match(error.message, new RegExp(`from offset ${firstOffset} on .*: ${reason.source}`));
 }
 
-test('whatever bit of an answer flips, it is read or named as unreadable', async () => {
+test('a response with any flipped bit is read or reported as unreadable', async () => {
   const answer = answerOf(sample);
   for (let at = 0; at < answer.length; at++) {
     for (const flip of [0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0x7f, 0xff]) {
@@ -199,7 +203,7 @@ test('whatever bit of an answer flips, it is read or named as unreadable', async
   }
 });
 
-test('whatever bytes stand for records, they are read or named as unreadable', () => {
+test('a batch with any bytes as records is read or reported as unreadable', () => {
   const byte = fc.oneof(fc.constantFrom(0, 1, 2, 0x7f, 0x80, 0xff), fc.nat(255));
   return fc.assert(
     fc.asyncProperty(
@@ -230,7 +234,7 @@ const zeroOf = (width: number) => joined(Buffer.alloc(width - 1, 0x80), int(1, 0
 const tooWide = /an integer has more than 32 bits$/;
 const tooShort = /a record ends before its fields$/;
 
-/** @param first in place of the first of two records. */
+/** @param first replaces the first of two records. */
 async function assertLie(first: Buffer, reason: RegExp): Promise<void> {
   const body = joined(first, sized(recordBytes(recordOf(1))));
   for (const attributes of [0, GZIP]) {
@@ -247,9 +251,9 @@ const lies: readonly (readonly [what: string, fields: readonly Buffer[], claims:
   ["length of a header's value", upToHeaderName, lengths],
 ];
 for (const [what, fields, claims] of lies) {
-  test(`a record that lies about the ${what} is unreadable, whatever lies behind it`, async () => {
+  test(`a record with a wrong ${what} is unreadable, whatever bytes follow`, async () => {
     for (const claim of claims) {
-      // A length below zero is none, however much there is to read.
+      // A length below zero is invalid, however many bytes follow.
       const behind = Buffer.alloc(claim < 0 ? 40 : 0);
       await assertLie(sized(joined(...fields, zigZag(claim), behind)), tooShort);
     }
@@ -257,12 +261,12 @@ for (const [what, fields, claims] of lies) {
   });
 }
 
-test('a record that lies about its own length is unreadable', async () => {
+test('a record with a wrong length is unreadable', async () => {
   for (const claim of [-1, 0, ...lengths]) await assertLie(joined(zigZag(claim), ...upToKey), tooShort);
   await assertLie(endless, tooWide);
 });
 
-test('an offset or a timestamp of too many bytes is unreadable', async () => {
+test('an offset or timestamp with too many bytes is unreadable', async () => {
   const [attributes, timestamp] = [int(1, 0), zigZag(0)];
   const of64Bits = /an integer has more than 64 bits$/;
   for (const wide of [endless, zeroOf(11)]) await assertLie(sized(joined(attributes, wide)), of64Bits);
@@ -270,8 +274,8 @@ test('an offset or a timestamp of too many bytes is unreadable', async () => {
     await assertLie(sized(joined(attributes, timestamp, wide)), tooWide);
 });
 
-test('a record that ends anywhere within its fields is unreadable, although more bytes follow', async () => {
-  // Of zeros only: whatever is read from behind the end makes sense.
+test('a record that ends within one of its fields is unreadable when more bytes follow', async () => {
+  // Zeros only: bytes read beyond the end would look valid.
   const emptyRecord = recordOf(0, { key: Buffer.alloc(0), value: Buffer.alloc(0) });
   for (const fields of [secretRecord, emptyRecord].map(recordBytes)) {
     for (let length = 0; length < fields.length; length++) {
@@ -281,13 +285,13 @@ test('a record that ends anywhere within its fields is unreadable, although more
   }
 });
 
-test('what a record has behind its headers is passed over', async () => {
+test('bytes after the headers of a record are skipped', async () => {
   const body = joined(sized(joined(recordBytes(recordOf(0)), endless)), sized(recordBytes(recordOf(1))));
   const messages = await decode(batchOf([], 11), { body, count: 2 });
   assert.deepEqual(placesOf(messages), ['10', '11']);
 });
 
-test('headers that cannot be read hide nothing but themselves', async () => {
+test('unreadable headers hide only themselves', async () => {
   const body = joined(sized(joined(...upToValue, zigZag(most))), sized(recordBytes(secretRecord)));
   const [broken, whole] = await decode(batchOf([], 11), { body, count: 2 });
   assert.equal(broken?.value?.toString(), 'secretValue');
@@ -295,7 +299,7 @@ test('headers that cannot be read hide nothing but themselves', async () => {
   assert.deepEqual(whole?.headers, headersOf(secretRecord.headers));
 });
 
-test('headers of one name are all there, however many', async () => {
+test('repeated headers are all kept', async () => {
   const headers = Array.from({ length: 10_000 }, () => ['', null] as const);
   const [message] = await decode(batchOf([], 10, { records: [recordOf(0, { headers })] }));
   assert.deepEqual(message?.headers, headersOf(headers));
@@ -306,7 +310,7 @@ test('a batch that claims more records than it has is unreadable', async () => {
     await assertUnreadable(batchBytes(batchOf([10, 11], 11), { count }), tooShort);
 });
 
-test('a batch that claims fewer records than it has is unreadable: they would be lost', async () => {
+test('a batch that claims fewer records than it has is unreadable', async () => {
   for (const count of [2, 1, 0, -1, -(2 ** 31)])
     await assertUnreadable(
       batchBytes(batchOf([10, 11, 12], 12), { count }),
@@ -314,11 +318,11 @@ test('a batch that claims fewer records than it has is unreadable: they would be
     );
 });
 
-test('a batch whose end is before its records is unreadable: they would be read for ever', async () => {
+test('a batch whose last offset precedes its records is unreadable', async () => {
   await assertUnreadable(batchBytes(batchOf([10, 11, 12], 11)), /it has records behind its end$/);
 });
 
-test('a batch shorter than its header is unreadable, and one longer than the answer is left out', async () => {
+test('a batch shorter than its header is unreadable, and one beyond the response is skipped', async () => {
   const lying = (length: number) =>
     joined(answerOf(sample), batchBytes(batchOf([21], 21, { firstOffset: 21n }), { length }));
   for (const length of [-(2 ** 31), -61, -12, -1, 0, 48])
@@ -327,21 +331,21 @@ test('a batch shorter than its header is unreadable, and one longer than the ans
   assertRead(await decodeRecordBatches(lying(most)), sample);
 });
 
-test('a batch of a compression without a codec is unreadable, and the compression is named', async () => {
+test('the error for a batch of an unsupported compression names the compression', async () => {
   for (const type of [5, 6, 7]) {
     const batch = batchOf([10], 10, { attributes: type | LOG_APPEND_TIME });
     await assertUnreadable(batchBytes(batch), new RegExp(`its compression is ${type}: none of Kafka$`));
   }
 });
 
-test('of an answer, what stands before an unreadable batch is read; the batch itself is a message that says so', async () => {
+test('batches before an unreadable one are read, and the unreadable one becomes a message', async () => {
   const broken = batchBytes(batchOf([30, 31], 39, { firstOffset: 30n, attributes: 2 }));
   const behind = batchBytes(batchOf([40], 40, { firstOffset: 40n }));
   assertRead(await decodeFetched(joined(answerOf(sample), broken, behind)), sample);
   for (const answer of [broken, joined(broken, behind)]) {
     const messages = await decodeFetched(answer);
     assert.deepEqual(placesOf(messages), ['39']);
-    // Also for whoever is in the midst of it: kafkajs leaves out what lies before.
+    // Also when a fetch starts in the middle of it: kafkajs drops messages before the fetch offset.
     for (const from of ['30', '35', '39'])
       assert.deepEqual(placesOf(kafkajsBatchOf(messages, from).messages), ['39']);
     for (const field of ['value', 'headers'] as const)
@@ -352,7 +356,7 @@ test('of an answer, what stands before an unreadable batch is read; the batch it
   }
 });
 
-test('of a batch within a transaction that was aborted nobody is told that it cannot be read', async () => {
+test('an unreadable batch of an aborted transaction is not reported', async () => {
   const attributes = 2 | TRANSACTIONAL;
   const messages = await decodeFetched(batchBytes(batchOf([10], 12, { attributes, producerId: 5n })));
   const abortedTransactions = [{ producerId: '5', firstOffset: '10' }];
@@ -360,12 +364,12 @@ test('of a batch within a transaction that was aborted nobody is told that it ca
   assert.deepEqual(placesOf(kafkajsBatchOf(messages, '10').messages), ['12']);
 });
 
-test('an unreadable batch that ends before it begins is an error: nobody could get behind it', async () => {
+test('an unreadable batch whose end precedes its start is an error', async () => {
   const bytes = batchBytes(batchOf([10], 9, { attributes: 2 }));
   await assert.rejects(decodeFetched(bytes), UnreadableBatchError);
 });
 
-test('a batch of a compression that kafkajs was given a codec for is read by it', async (t) => {
+test('a batch is decoded with the codec that kafkajs has for its compression', async (t) => {
   const codecs = kafkajs.CompressionCodecs as Record<number, () => object>;
   const { 2: before } = codecs;
   t.after(() => Object.assign(codecs, { 2: before }));
@@ -375,7 +379,7 @@ test('a batch of a compression that kafkajs was given a codec for is read by it'
   assert.deepEqual(placesOf(messages), ['10']);
 });
 
-test('a batch whose gzip is broken is unreadable', async () => {
+test('a batch with corrupt gzip data is unreadable', async () => {
   const zipped = gzipSync(sized(recordBytes(secretRecord)));
   const broken = [zipped.subarray(0, -1), zipped.subarray(1), Buffer.from('secretValue'), Buffer.alloc(0)];
   for (const body of broken) {
@@ -385,7 +389,7 @@ test('a batch whose gzip is broken is unreadable', async () => {
   }
 });
 
-test('kafkajs decodes its answers by ours once it is told so, and message sets by its own', async (t) => {
+test('the installed decoder reads batches, and kafkajs reads message sets', async (t) => {
   replaceKafkajsDecoder();
   const replaced = require(decodePath) as Decode;
   assert.notEqual(replaced, kafkajsDecode);
@@ -400,13 +404,13 @@ test('kafkajs decodes its answers by ours once it is told so, and message sets b
     return responses[0]?.partitions.map(({ messages }) => messages) ?? [];
   };
 
-  await t.test('batches are read by ours', async () => {
+  await t.test('record batches', async () => {
     const [messages = []] = await decodePartitions(batchBytes(batchOf([10, 11], 11)));
     assert.deepEqual(placesOf(messages), ['10', '11']);
     assert.ok(messages.every((message) => message instanceof FetchedMessage));
   });
 
-  await t.test('message sets are read by its own', async () => {
+  await t.test('message sets', async () => {
     const set = joined(oldMessageBytes(3, 'x'), oldMessageBytes(4, 'y'));
     const [old = [], messages = []] = await decodePartitions(set, answerOf(sample));
     const read = old.map(({ offset, value }) => `${offset} ${value?.toString()}`);
@@ -414,20 +418,17 @@ test('kafkajs decodes its answers by ours once it is told so, and message sets b
     assertRead(messages, sample);
   });
 
-  await t.test(
-    'a partition that has nothing, or is cut anywhere, hides nothing of the next one',
-    async () => {
-      const first = batchBytes(batchOf([10, 11], 11));
-      const cuts = Array.from(first, (_, length) => first.subarray(0, length));
-      for (const cut of [null, ...cuts]) {
-        const [none, messages = []] = await decodePartitions(cut, answerOf(sample));
-        assert.deepEqual(none, [], `cut at ${cut?.length}`);
-        assertRead(messages, sample, `cut at ${cut?.length}`);
-      }
-    },
-  );
+  await t.test('partitions after an empty or cut one', async () => {
+    const first = batchBytes(batchOf([10, 11], 11));
+    const cuts = Array.from(first, (_, length) => first.subarray(0, length));
+    for (const cut of [null, ...cuts]) {
+      const [none, messages = []] = await decodePartitions(cut, answerOf(sample));
+      assert.deepEqual(none, [], `cut at ${cut?.length}`);
+      assertRead(messages, sample, `cut at ${cut?.length}`);
+    }
+  });
 
-  await t.test('an answer that lacks what it claims gives nothing', async () => {
+  await t.test('responses that lack the bytes they claim', async () => {
     const answer = fetchAnswer(answerOf(sample));
     const { responses } = await response.decode(answer.subarray(0, -1));
     assert.deepEqual(responses[0]?.partitions[0]?.messages, []);

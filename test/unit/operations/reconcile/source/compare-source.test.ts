@@ -21,7 +21,7 @@ interface Case {
   readonly deadLetters?: readonly SourceRecord[];
   readonly discarded?: readonly SourceRecord[];
   readonly source?: readonly SourceRecord[];
-  /** What is sent while the source is read. */
+  /** Messages sent while the source is read. */
   readonly meanwhile?: readonly Message[];
   readonly isAskedFor?: (key: string) => boolean;
 }
@@ -273,7 +273,7 @@ for (const { name, wanted, ...given } of cases) {
   });
 }
 
-test('whatever is on the topic, set aside, in the source and sent meanwhile, the differences are those of the ends', () => {
+test('compareSource finds the final differences when records change during the comparison', () => {
   const key: fc.Arbitrary<string> = fc.constantFrom('a', 'b', 'c', 'd');
   const record = fc.constantFrom(1, 2);
   const messages = fc.array(fc.tuple(key, fc.option(record)));
@@ -307,7 +307,7 @@ test('whatever is on the topic, set aside, in the source and sent meanwhile, the
   );
 });
 
-test('of many differences all are counted, and the first by key are named', () => {
+test('compareSource counts all differences and names the first by key', () => {
   const source = Array.from({ length: 3_000 }, (_, index) => [`k${9_999 - index}`, index] as const);
   const some = diffOf({ source: source.slice(0, 900) });
   assert.deepEqual([some.counts.missing, text(some)[0], text(some).length], [900, 'k9100 missing', 10]);
@@ -317,7 +317,7 @@ test('of many differences all are counted, and the first by key are named', () =
   assert.deepEqual([lost.counts.stray, lost.strays()], [3_000, undefined], 'too many to look up');
 });
 
-test('a stray that the source has at its own address is none', () => {
+test('a stray record is no difference when the source has it at its own address', () => {
   const diff = diffOf({
     topic: [
       ['a', 1],
@@ -337,10 +337,10 @@ const asked: readonly (readonly [key: string, isAskedFor: boolean])[] = [
   ['2999-12-31|month', true],
   ['2023-12-31|month', false],
   ['2024-03-31|quarter', false],
-  // A metric that has no days.
+  // A metric without days.
   ['2024-01-31|day', false],
   ['2024-01-31', false],
 ];
 for (const [key, isAskedFor] of asked)
-  test(`the entry ${key} is ${isAskedFor ? '' : 'not '}asked for`, () =>
+  test(`the entry ${key} is ${isAskedFor ? '' : 'not '}requested`, () =>
     assert.equal(isMetricAskedFor(asp, metrics, key), isAskedFor));

@@ -27,7 +27,7 @@ const counted = (counts: Partial<Record<SourceDifferenceKind, number>>) => ({
   counts: { ...noSourceDifferences(), ...counts },
 });
 
-test('what is equal takes a line', () => {
+test('equal streams take one line', () => {
   assert.equal(
     sourceSummary([equal], nothing),
     'source  records    keys  missing  changed  stray  dead\n' +
@@ -35,7 +35,7 @@ test('what is equal takes a line', () => {
   );
 });
 
-test('every difference is one; dead letters are none where they are allowed, and are shown either way', () => {
+test('every kind of difference is shown; dead letters do not count when allowed', () => {
   for (const kind of Object.keys(noSourceDifferences()) as SourceDifferenceKind[]) {
     const differing = { ...counted({ [kind]: 7 }), examples: [{ key: 'pl_1', kind }] };
     assert.equal(isSourceEqual(differing, nothing), false, kind);
@@ -52,7 +52,7 @@ test('every difference is one; dead letters are none where they are allowed, and
   }
 });
 
-test('a stream that could not be read is not equal, whatever is allowed', () => {
+test('a stream that could not be read is never equal', () => {
   const failed = { ...equal, failure: new Error('no answer') };
   assert.equal(isSourceEqual(failed, letters), false);
   assert.match(sourceSummary([failed], letters), /FAILED$/m);
@@ -62,7 +62,7 @@ test('a stream that could not be read is not equal, whatever is allowed', () => 
   );
 });
 
-test('what was not asked for is said, and no difference', () => {
+test('streams left out of the comparison are listed and are no difference', () => {
   const text = sourceSummary([{ ...equal, unasked: 2 }], nothing);
   assert.match(
     text,
