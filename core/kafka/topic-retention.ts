@@ -1,4 +1,4 @@
-import { TOMBSTONE_RETENTION_DAYS } from '../settings/config.ts';
+import { TOMBSTONE_RETENTION_DAYS } from '../settings/definitions.ts';
 import { isDeadLettersTopic } from '../stream-name.ts';
 
 const DAY_MS = 86_400_000;

@@ -1,8 +1,8 @@
 import { ConfigError } from '../errors.ts';
-import { calendarDay, integer, number, oneOf, severalOf, wrong } from './setting-values.ts';
+import { calendarDay, oneOf, wrong } from './setting-values.ts';
 import { isProducedName } from '../stream-name.ts';
 
-const metricsIntervals = ['day', 'week', 'month', 'quarter', 'year'] as const;
+export const metricsIntervals = ['day', 'week', 'month', 'quarter', 'year'] as const;
 /** The period of one entry of a metric. */
 export type MetricsInterval = (typeof metricsIntervals)[number];
 
@@ -34,53 +34,22 @@ export interface ProduceSettings {
 
 const EARLIEST_ZONE_MS = 14 * 3_600_000;
 
-type ProduceValues = Readonly<
-  Record<
-    | 'METRICS_START_DATE'
-    | 'METRICS_INTERVALS'
-    | 'METRICS_LOOK_BACK_DAYS'
-    | 'FULL_ROUND_DAYS'
-    | 'MASS_DELETE_PERCENT'
-    | 'STREAM_MODES',
-    string
-  >
->;
-
-/** @throws ConfigError that names the setting, its value and the rule. */
-export function produceSettings(values: ProduceValues, customStreams: readonly unknown[]): ProduceSettings {
-  const lookBack = values.METRICS_LOOK_BACK_DAYS;
-  return Object.freeze({
-    metrics: Object.freeze({
-      startDate: startDate('METRICS_START_DATE', values.METRICS_START_DATE),
-      intervals: severalOf('METRICS_INTERVALS', values.METRICS_INTERVALS, metricsIntervals),
-      lookBackDays: lookBack === '' ? undefined : integer('METRICS_LOOK_BACK_DAYS', lookBack, 1, 36_500),
-    }),
-    fullRoundDays: integer('FULL_ROUND_DAYS', values.FULL_ROUND_DAYS, 1, 365),
-    massDeletePercent: number('MASS_DELETE_PERCENT', values.MASS_DELETE_PERCENT, 0, 100),
-    modes: streamModes(values.STREAM_MODES),
-    customStreams,
-  });
-}
-
 /** Parses a day that has begun somewhere on Earth. */
-function startDate(name: string, value: string): string {
+export function startDate(name: string, value: string): string {
   const day = calendarDay(name, value);
   const latest = new Date(Date.now() + EARLIEST_ZONE_MS).toISOString();
   if (day > latest) throw wrong(name, value, 'a day that is not in the future');
   return day;
 }
 
-function streamModes(value: string): ReadonlyMap<string, DriftMode> {
+export function streamModes(name: string, value: string): ReadonlyMap<string, DriftMode> {
   const modes = new Map<string, DriftMode>();
   if (value === '') return modes;
   for (const item of value.split(',')) {
     const [stream = '', mode = '', ...rest] = item.split('=').map((part) => part.trim());
-    if (!isProducedName(stream) || rest.length > 0) {
-      throw wrong('STREAM_MODES', value, 'stream=mode, several by comma');
-    }
-    if (modes.has(stream))
-      throw new ConfigError(`STREAM_MODES must name each stream once; got ${stream} twice`);
-    modes.set(stream, oneOf(`STREAM_MODES for ${stream}`, mode, driftModes));
+    if (!isProducedName(stream) || rest.length > 0) throw wrong(name, value, 'stream=mode, several by comma');
+    if (modes.has(stream)) throw new ConfigError(`${name} must name each stream once; got ${stream} twice`);
+    modes.set(stream, oneOf(`${name} for ${stream}`, mode, driftModes));
   }
   return modes;
 }

@@ -26,10 +26,10 @@ function wrongAddress(name: string, got: string, rule: string): ConfigError {
 }
 
 /** Parses the address of ChartMogul's API. To protect the key, plain http is for loopback only. */
-export function chartmogulUrl(value: string): string {
-  const url = httpUrl('CHARTMOGUL_BASE_URL', value);
+export function chartmogulUrl(name: string, value: string): string {
+  const url = httpUrl(name, value);
   if (url.startsWith('http:') && !isLoopback(new URL(url).hostname)) {
-    throw wrong('CHARTMOGUL_BASE_URL', value, 'https (plain http only to a loopback host)');
+    throw wrong(name, value, 'https (plain http only to a loopback host)');
   }
   return url;
 }
@@ -74,12 +74,12 @@ export function secretText(name: string, value: string): string {
   return text;
 }
 
-export function brokers(value: string): string[] {
+export function brokers(name: string, value: string): readonly string[] {
   const list = value.split(',').map((broker) => broker.trim());
   for (const broker of list) {
     const { host, port } = splitBroker(broker);
     if (host === '' || !(port >= 1 && port <= 65_535))
-      throw wrongAddress('KAFKA_BROKERS', value, 'host:port, or a comma list of them');
+      throw wrongAddress(name, value, 'host:port, or a comma list of them');
   }
   return list;
 }

@@ -1,0 +1,144 @@
+import { MAX_DECODED_MIB } from '../size-limit.ts';
+import { metricsIntervals, startDate, streamModes } from './produce-settings.ts';
+import {
+  boolean,
+  brokers,
+  chartmogulUrl,
+  httpUrl,
+  identifier,
+  integer,
+  number,
+  oneOf,
+  pattern,
+  proxyUrl,
+  severalOf,
+} from './setting-values.ts';
+
+export const saslMechanisms = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
+
+export const TOMBSTONE_RETENTION_DAYS = 7;
+
+/** @throws ConfigError that names the setting, the rule and, unless it is secret, the value. */
+type Parser<T> = (name: string, value: string) => T;
+
+/** A setting: its meaning, the parser of its text, and its default. */
+interface Definition<T> {
+  readonly doc: string;
+  readonly parse: Parser<T>;
+  readonly standard: string;
+}
+
+function setting<T>(doc: string, parse: Parser<T>, standard = ''): Definition<T> {
+  return { doc, parse, standard };
+}
+
+/** Defines a secret, and the file that may hold it instead.. */
+function secretSettings<Name extends string>(name: Name, doc: string) {
+  const definitions = { [name]: setting(doc, text), [`${name}_FILE`]: setting(`file with the ${doc}`, text) };
+  return definitions as Record<Name | `${Name}_FILE`, Definition<string>>;
+}
+
+const text: Parser<string> = (_, value) => value;
+
+const whole =
+  (min: number, max: number): Parser<number> =>
+  (name, value) =>
+    integer(name, value, min, max);
+
+const decimal =
+  (min: number, max: number): Parser<number> =>
+  (name, value) =>
+    number(name, value, min, max);
+
+const optional =
+  <T>(parse: Parser<T>): Parser<T | undefined> =>
+  (name, value) =>
+    value === '' ? undefined : parse(name, value);
+
+/** Every setting, by its name in the environment, in `.env` and in CONFIG_FILE. */
+export const definitions = {
+  ...secretSettings('CHARTMOGUL_API_KEY', 'API key of the ChartMogul account'),
+  CHARTMOGUL_BASE_URL: setting("the API's address", chartmogulUrl, 'https://api.chartmogul.com/v1'),
+  CHARTMOGUL_MAX_REQUESTS_PER_SECOND: setting(
+    'over all streams; ChartMogul allows an account 40',
+    decimal(0.1, 10_000),
+    '39',
+  ),
+  METRICS_START_DATE: setting('first day of the metrics', startDate, '2010-01-01'),
+  METRICS_INTERVALS: setting(
+    'comma list: day, week, month, quarter, year',
+    (name, value) => severalOf(name, value, metricsIntervals),
+    'month',
+  ),
+  METRICS_LOOK_BACK_DAYS: setting(
+    'how far back metrics are read again; else all',
+    optional(whole(1, 36_500)),
+  ),
+  FULL_ROUND_DAYS: setting(
+    'after how many days the lists of all customers are read again, changed or not',
+    whole(1, 365),
+    '7',
+  ),
+  MASS_DELETE_PERCENT: setting('a stream that would lose more than this stops', decimal(0, 100), '10'),
+  STREAM_MODES: setting('comma list of stream=mode: evolve (default), freeze, discard', streamModes),
+  KAFKA_BROKERS: setting('comma list of host:port', brokers, '127.0.0.1:9092'),
+  KAFKA_SSL: setting('true or false', boolean, 'false'),
+  KAFKA_SASL_MECHANISM: setting(
+    saslMechanisms.join(', '),
+    optional((name, value) => oneOf(name, value.toLowerCase(), saslMechanisms)),
+  ),
+  KAFKA_USERNAME: setting('SASL user', text),
+  ...secretSettings('KAFKA_PASSWORD', 'SASL password'),
+  TOPIC_PREFIX: setting(
+    'prefix of every topic, subject and group',
+    (name, value) => pattern(name, value, /^[A-Za-z0-9._-]{1,100}$/, 'up to 100 of A-Z a-z 0-9 . _ -'),
+    'chartmogul.',
+  ),
+  TOMBSTONE_RETENTION_DAYS: setting(
+    'how long new topics keep a delete: how long a sink may be away',
+    whole(1, 36_500),
+    String(TOMBSTONE_RETENTION_DAYS),
+  ),
+  SCHEMA_REGISTRY_URL: setting('Confluent-compatible registry', httpUrl, 'http://127.0.0.1:8081'),
+  SCHEMA_REGISTRY_USERNAME: setting('registry user', text),
+  ...secretSettings('SCHEMA_REGISTRY_PASSWORD', 'registry password'),
+  CLICKHOUSE_URL: setting("ClickHouse's HTTP interface", httpUrl, 'http://127.0.0.1:8123'),
+  CLICKHOUSE_USERNAME: setting('ClickHouse user', text),
+  ...secretSettings('CLICKHOUSE_PASSWORD', 'ClickHouse password'),
+  CLICKHOUSE_CLUSTER: setting('cluster on which tables are created', optional(identifier)),
+  CLICKHOUSE_DATABASE: setting('database, created if missing', identifier, 'chartmogul'),
+  HTTPS_PROXY: setting('proxy for https addresses of ChartMogul, the registry and ClickHouse', proxyUrl),
+  HTTP_PROXY: setting('the same for http addresses, other than those of this machine', proxyUrl),
+  NO_PROXY: setting('comma list of hosts that are reached directly, or *', text),
+  ALLOW_PLAINTEXT_CREDENTIALS: setting(
+    'true lets passwords travel unencrypted to other machines',
+    boolean,
+    'false',
+  ),
+  MAX_DECODED_MIB: setting(
+    'the most MiB of a decompressed record batch, or of an answer that is read whole',
+    whole(1, 500),
+    String(MAX_DECODED_MIB),
+  ),
+  METRICS_PORT: setting('port of the metrics for Prometheus; off without one', optional(whole(1, 65_535))),
+  DATA_DIR: setting('where local services keep their files', text, '.data'),
+};
+
+export type SettingName = keyof typeof definitions;
+
+export type SettingTexts = Readonly<Record<SettingName, string>>;
+
+/** Returns whether a name is that of a setting. */
+export function isSettingName(name: string): name is SettingName {
+  return Object.hasOwn(definitions, name);
+}
+
+/** Returns whether the whole value of the setting is a secret. */
+export function isSensitive(name: string): boolean {
+  return /(KEY|PASSWORD|TOKEN)$/.test(name);
+}
+
+/** Name, meaning and default of every setting, for docs/reference/settings.md. */
+export const settingDocs: readonly { name: string; doc: string; standard: string }[] = Object.entries(
+  definitions,
+).map(([name, { doc, standard }]) => ({ name, doc, standard }));

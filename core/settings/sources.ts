@@ -1,0 +1,113 @@
+import convict from 'convict';
+import { existsSync, readFileSync } from 'node:fs';
+import { ConfigError, messageOf } from '../errors.ts';
+import { rememberPasswordsIn, rememberSecret } from '../redact.ts';
+import { definitions, isSensitive, isSettingName, type SettingTexts } from './definitions.ts';
+import { parseDotEnv } from './dot-env.ts';
+import { shownValue, wrong } from './setting-values.ts';
+
+/** Other programs also read these names in lower case. */
+const proxySettings = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY'] as const;
+
+/**
+ * convict decides which source counts. Its formats do not fit: they also judge values of CONFIG_FILE
+ * that the environment overrides, and their errors do not name the rule.
+ */
+const convictSchema = Object.fromEntries(
+  Object.entries(definitions).map(([name, { doc, standard }]) => [
+    name,
+    { doc, env: name, format: String, default: standard },
+  ]),
+);
+
+interface Sources {
+  readonly texts: SettingTexts;
+  /** The list `streams` of CONFIG_FILE, not parsed. */
+  readonly customStreams: readonly unknown[];
+}
+
+/**
+ * Returns the text of every setting: from the environment, else from `.env`, else from CONFIG_FILE,
+ * else the default. Remembers the secrets among them.
+ *
+ * @throws ConfigError
+ */
+export function readSources(processEnv: NodeJS.ProcessEnv, dotEnvPath: string): Sources {
+  const env = { ...withoutBlanks(readDotEnv(dotEnvPath)), ...withoutBlanks(processEnv) };
+  for (const name of proxySettings) env[name] ??= env[name.toLowerCase()] ?? '';
+  // First, so that no error about one setting shows the secret of another.
+  rememberSecrets(env);
+  const config = convict(convictSchema, { env, args: [] });
+  const path = env['CONFIG_FILE'];
+  const { values, streams } = path === undefined ? { values: {}, streams: [] } : readConfigFile(path);
+  rememberSecrets(values);
+  config.load(values);
+  return { texts: config.getProperties() as SettingTexts, customStreams: streams };
+}
+
+function rememberSecrets(values: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(values)) {
+    if (!isSettingName(name)) continue;
+    if (isSensitive(name)) rememberSecret(value.trim());
+    else rememberPasswordsIn(value);
+  }
+}
+
+function withoutBlanks(env: NodeJS.ProcessEnv): Record<string, string> {
+  const set = Object.entries(env).filter((entry): entry is [string, string] => (entry[1] ?? '') !== '');
+  return Object.fromEntries(set);
+}
+
+function readDotEnv(path: string): NodeJS.ProcessEnv {
+  if (!existsSync(path)) return {};
+  try {
+    return parseDotEnv(readTextFile(path));
+  } catch (error) {
+    throw new ConfigError(`${path} cannot be read: ${messageOf(error)}`);
+  }
+}
+
+/** Returns the text without the byte order mark that editors on Windows add. */
+export function readTextFile(path: string): string {
+  return readFileSync(path, 'utf8').replace(/^\uFEFF/, '');
+}
+
+interface ConfigFile {
+  readonly values: Readonly<Record<string, string>>;
+  readonly streams: readonly unknown[];
+}
+
+function readConfigFile(path: string): ConfigFile {
+  let content: unknown;
+  try {
+    content = JSON.parse(readTextFile(path));
+  } catch (error) {
+    // The parser quotes the text around the fault, which may hold a secret: name the kind of fault only.
+    if (error instanceof SyntaxError) throw wrong('CONFIG_FILE', path, 'a readable JSON file (not JSON)');
+    // An API key may contain a slash, so a slash alone does not make a path.
+    const isPath = /^[\w\s./\\:~@+-]+$/.test(path) && /^(\.{0,2}|~|[A-Z]:)[/\\]|\.json$/i.test(path);
+    if (!isPath) throw unreadable('CONFIG_FILE', path, error);
+    throw wrong('CONFIG_FILE', path, `a readable JSON file (${codeOf(error)})`);
+  }
+  if (typeof content !== 'object' || content === null || Array.isArray(content)) {
+    throw wrong('CONFIG_FILE', path, 'a JSON object of setting names and values');
+  }
+  const { streams = [], ...values } = content as Record<string, unknown>;
+  if (!Array.isArray(streams)) throw wrong('CONFIG_FILE', path, 'a file with a list for streams');
+  for (const [name, value] of Object.entries(values)) {
+    if (!isSettingName(name))
+      throw wrong('CONFIG_FILE', path, `a file of known settings only (it has ${shownValue(name)})`);
+    if (typeof value !== 'string') throw wrong('CONFIG_FILE', path, `a file with a string for ${name}`);
+  }
+  return { values: values as Record<string, string>, streams };
+}
+
+/** The value may be the secret itself instead of a path. Node's message would show it. */
+export function unreadable(name: string, value: string, error: unknown): ConfigError {
+  rememberSecret(value.trim());
+  return new ConfigError(`${name} must be the path of a readable file (${codeOf(error)})`);
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown fault';
+}
