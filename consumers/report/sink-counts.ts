@@ -7,51 +7,48 @@ export type SinkState = SinkPhase | 'waiting';
  * The output of one stream's sink so far, live for summary, metrics and progress. No decision
  * depends on it.
  */
-export interface SinkCounts {
+export class SinkCounts {
   readonly stream: string;
   readonly table: string;
-  state: SinkState;
+  state: SinkState = 'flowing';
   /** Rows that ClickHouse has acknowledged, of records and of deletes. */
-  rows: number;
+  rows = 0;
   /** Bytes of these rows in RowBinary. */
-  bytes: number;
-  batches: number;
-  insertSeconds: number;
+  bytes = 0;
+  batches = 0;
+  insertSeconds = 0;
   /** Retries of requests to services. */
-  retries: number;
-  deadLetters: number;
+  retries = 0;
+  deadLetters = 0;
   /** Tables created and altered. */
-  schemaChanges: number;
-  /**
-   * The messages before the topic's end that are not in the table, as far as known, for each
-   * partition of this process.
-   */
-  readonly lag: Map<number, number>;
+  schemaChanges = 0;
+  /** Known messages before the end that are not in the table, by partition of this process. */
+  readonly lag = new Map<number, number>();
   /** Messages that are accepted and not inserted yet. */
-  buffered: number;
+  buffered = 0;
   /** Since when nothing was inserted although there is a lag, by `performance.now()`. */
   stalledSinceMs: number | undefined;
   /** Arrival of the oldest row that is not inserted yet, by `performance.now()`. */
   oldestRowMs: number | undefined;
   failure: Error | undefined;
+
+  constructor(stream: string, table: string) {
+    this.stream = stream;
+    this.table = table;
+  }
 }
 
-export function createSinkCounts(stream: string, table: string): SinkCounts {
-  return {
-    stream,
-    table,
-    state: 'flowing',
-    rows: 0,
-    bytes: 0,
-    batches: 0,
-    insertSeconds: 0,
-    retries: 0,
-    deadLetters: 0,
-    schemaChanges: 0,
-    lag: new Map(),
-    buffered: 0,
-    stalledSinceMs: undefined,
-    oldestRowMs: undefined,
-    failure: undefined,
-  };
+/** @param lags by partition: messages that are not in the table, and how many are accepted. */
+export function countLags(
+  counts: SinkCounts,
+  lags: ReadonlyMap<number, { readonly lag: number; readonly buffered: number }>,
+): void {
+  counts.lag.clear();
+  counts.buffered = 0;
+  for (const [partition, { lag, buffered }] of lags) {
+    counts.lag.set(partition, lag);
+    counts.buffered += buffered;
+  }
+  const isBehind = [...counts.lag.values()].some((lag) => lag > 0);
+  counts.stalledSinceMs = isBehind ? (counts.stalledSinceMs ?? performance.now()) : undefined;
 }

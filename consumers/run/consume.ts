@@ -40,9 +40,9 @@ export async function consume(consumed: Consumed, signal: AbortSignal): Promise<
   let onAllFailed = () => {};
   const allFailed = new Promise<void>((resolve) => (onAllFailed = resolve));
   const begin = (sink: StreamSink) => {
-    sink.onFailure(() => {
+    sink.onFailure = () => {
       if ([...sinks.values()].every((one) => one.hasFailedForGood)) onAllFailed();
-    });
+    };
     const run = sink.run();
     // The promise may reject before anything awaits it.
     run.catch(() => {});

@@ -11,10 +11,11 @@ import type { DeadLetters } from './dead-letters.ts';
 import { wasMergedAway } from './merged-away.ts';
 import type { Outages } from '../run/outages.ts';
 import type { RowBuffers } from './row-buffers.ts';
-import { createSinkCounts, type SinkCounts } from '../report/sink-counts.ts';
+import { SinkCounts } from '../report/sink-counts.ts';
 import type { SinkGroup } from '../run/sink-group.ts';
 import { StreamSchemas } from './stream-schemas.ts';
-import { StreamSink, type BatchLimits } from './stream-sink.ts';
+import type { BatchLimits } from './batch-filler.ts';
+import { StreamSink } from './stream-sink.ts';
 import { DeadLetterIndex } from './dead-letter-index.ts';
 import { PositionFinder, type ResumeEvidence } from './positions.ts';
 import { TopicPartitions } from './topic-partitions.ts';
@@ -63,7 +64,7 @@ export function createStreamSink(services: SinkServices, options: CreateStreamSi
   const { settings, registry, database, letters, limit, buffers } = services;
   const { stream, group, caughtUp, floors } = options;
   const topic = topicOf(settings.topicPrefix, stream);
-  const counts = createSinkCounts(stream, storageTableOf(stream));
+  const counts = new SinkCounts(stream, storageTableOf(stream));
   const policy = patiently(counts, services.outages);
   const table = new StorageTable({
     database: database.with({ policy }),

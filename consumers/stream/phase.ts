@@ -93,3 +93,46 @@ export function nextPhase(phase: SinkPhase, event: SinkEvent): SinkPhase {
   if (next === undefined) throw new RangeError(`a sink that is ${phase} got the event ${event}`);
   return next;
 }
+
+/** The current phase of a stream's sink, and a way to wait until it may have changed. */
+export class PhaseMachine {
+  #phase: SinkPhase = 'learning';
+  #events = 0;
+  #wake: () => void = () => {};
+
+  get phase(): SinkPhase {
+    return this.#phase;
+  }
+
+  /** Counts the events, so that a step notices events that came while it waited. */
+  get events(): number {
+    return this.#events;
+  }
+
+  isIn(...phases: readonly SinkPhase[]): boolean {
+    return phases.includes(this.#phase);
+  }
+
+  on(event: SinkEvent): void {
+    this.#phase = nextPhase(this.#phase, event);
+    this.#events++;
+    this.#wake();
+  }
+
+  /** Ends a wait, for example because there are new messages. */
+  wake(): void {
+    this.#wake();
+  }
+
+  /** Waits for an event or {@link wake}. Returns false if the time passed without either. */
+  async woken(waitMs: number): Promise<boolean> {
+    let timer: NodeJS.Timeout | undefined;
+    const isWoken = await new Promise<boolean>((resolve) => {
+      this.#wake = () => resolve(true);
+      timer = setTimeout(() => resolve(false), waitMs);
+    });
+    clearTimeout(timer);
+    this.#wake = () => {};
+    return isWoken;
+  }
+}

@@ -1,66 +1,24 @@
-import type { KafkaMessage } from 'kafkajs';
-import { schemaIdOf } from '../../core/avro/wire-format.ts';
-import { messageOf, RecordError, StoppedError, TopicGoneError, ViewFailedError } from '../../core/errors.ts';
-import { assertReadable } from '../../core/kafka/decoder/fetched-message.ts';
+import { messageOf, StoppedError, TopicGoneError, ViewFailedError } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
-import { addMessage } from './add-message.ts';
-import { Batch } from './batch.ts';
+import { countLags, type SinkCounts } from '../report/sink-counts.ts';
+import { BatchFiller, type BatchFillerOptions, type FetchedMessages } from './batch-filler.ts';
 import type { BatchInserter } from './batch-inserter.ts';
-import { nextPhase, type SinkEvent, type SinkPhase } from './phase.ts';
+import { PhaseMachine, type SinkEvent } from './phase.ts';
 import type { PositionFinder } from './positions.ts';
-import type { StorageTable } from '../table/storage-table.ts';
-import type { RowBuffers } from './row-buffers.ts';
-import type { SinkCounts } from '../report/sink-counts.ts';
-import type { StreamSchemas } from './stream-schemas.ts';
-import type { TopicPartitions } from './topic-partitions.ts';
-
-/** A batch is inserted as soon as it reaches one of these limits. */
-export interface BatchLimits {
-  readonly rows: number;
-  readonly bytes: number;
-  /** Bytes of its dead letters. */
-  readonly deadLetterBytes: number;
-  /** Time since its first message. */
-  readonly ageMs: number;
-  /** Time since its last message. */
-  readonly quietMs: number;
-}
 
 /** Interval for re-checking group membership. */
 const MEMBER_CHECK_MS = 50;
-
 /** Interval for checking whether the table was replaced, while the stream is idle or failed. */
 const TABLE_CHECK_MS = 5_000;
 
-/** Messages of one partition that were fetched together. */
-export interface FetchedMessages {
-  readonly partition: number;
-  readonly messages: readonly KafkaMessage[];
-  /** The offset behind the last message and behind other records such as transaction markers. */
-  readonly next: bigint;
-  /** The partition's end. */
-  readonly end: bigint;
-}
-
-export interface StreamSinkOptions {
-  readonly topic: string;
-  readonly table: StorageTable;
-  readonly schemas: StreamSchemas;
-  readonly partitions: TopicPartitions;
+interface StreamSinkOptions extends BatchFillerOptions {
   readonly positions: PositionFinder;
   readonly inserter: BatchInserter;
-  readonly limits: BatchLimits;
-  /** Shared by all tables. */
-  readonly buffers: RowBuffers;
-  readonly counts: SinkCounts;
 }
 
 /**
- * Sinks the topic of one stream into its table. Two things happen concurrently:
- *
- * - {@link accept} turns fetched messages into rows of the batch that is being filled. It never
- *   waits. Messages that it rejects are fetched again later.
- * - {@link run} does what the phase demands, one step after the other; see `phase.ts`.
+ * Sinks the topic of one stream into its table. {@link accept} turns messages into rows and never
+ * waits; {@link run} does what the phase demands, one step after the other: see `phase.ts`.
  *
  * Events from outside change the phase at once, also while a step waits for a service. The late
  * answer to that step no longer changes the phase. Only the rows of an insert are committed
@@ -68,32 +26,22 @@ export interface StreamSinkOptions {
  */
 export class StreamSink {
   readonly counts: SinkCounts;
-  readonly topic: string;
   /** Resolves when table and views exist, or cannot be created. */
   readonly prepared: Promise<void>;
+  /** Called whenever the stream has failed. */
+  onFailure: () => void = () => {};
   readonly #options: StreamSinkOptions;
-  #onPrepared: () => void = () => {};
-  readonly #failureListeners: (() => void)[] = [];
-  #phase: SinkPhase = 'learning';
-  /** Counts the events, so that a step notices events that came while it waited. */
-  #events = 0;
-  #filling: Batch | undefined;
-  /** The schema to learn once the batch before its message is inserted. */
-  #unknownSchemaId: number | undefined;
-  /** Batches keep their messages, so that a refused row can be found. */
-  #isCareful = false;
+  readonly #filler: BatchFiller;
+  readonly #machine = new PhaseMachine();
   #failure: Error | undefined;
-  #lastAcceptMs = 0;
-  #wake: () => void = () => {};
+  #onPrepared: () => void = () => {};
 
   constructor(options: StreamSinkOptions) {
     this.#options = options;
-    this.topic = options.topic;
+    this.#filler = new BatchFiller(options);
     this.counts = options.counts;
     options.buffers.onRoom(() => this.#updateFlow());
-    this.prepared = new Promise((resolve) => {
-      this.#onPrepared = resolve;
-    });
+    this.prepared = new Promise((resolve) => (this.#onPrepared = resolve));
   }
 
   get isAssigned(): boolean {
@@ -108,67 +56,51 @@ export class StreamSink {
   /** Replaces the partitions by those that the group has assigned to this process. */
   assign(partitions: readonly number[]): void {
     this.#options.partitions.assign(partitions);
-    this.#discard();
-    this.#on('assigned');
+    this.#restart('assigned');
     this.#countLag();
   }
 
-  /** Accepts fetched messages as far as possible at the moment. */
-  accept({ partition, messages, next, end }: FetchedMessages): void {
+  /** Accepts messages as far as possible at the moment. The others are fetched again later. */
+  accept(fetched: FetchedMessages): void {
     const { partitions } = this.#options;
-    const expected = this.#isIn('flowing', 'inserting') ? partitions.next(partition) : undefined;
+    const { partition, messages, next, end } = fetched;
+    const expected = this.#machine.isIn('flowing', 'inserting') ? partitions.next(partition) : undefined;
     if (expected === undefined) {
       partitions.cut(partition);
       return;
     }
     const [first] = messages;
     if (first !== undefined && BigInt(first.offset) < expected) {
-      this.#discard();
-      this.#on('topicReplaced');
+      this.#restart('topicReplaced');
       return;
     }
-    const isFirst = this.#filling === undefined;
-    const batch = (this.#filling ??= this.#createBatch());
-    let cut: bigint | undefined;
+    const isFirst = this.#filler.batch === undefined;
     try {
-      assertReadable(this.topic, partition, messages);
-      cut = this.#fill(batch, partition, messages);
+      const reached = this.#filler.add(fetched);
+      partitions.advance(partition, reached, reached < next);
     } catch (error) {
       // The other streams of the consumer must not fail with this one.
       this.#fail(error);
       return;
     }
-    const reached = cut ?? next;
-    partitions.advance(partition, reached, cut !== undefined);
-    partitions.noticeEnd(partition, end);
-    this.#lastAcceptMs = performance.now();
-    batch.consumed.set(partition, reached);
-    this.#countLag();
-    this.counts.oldestRowMs ??= batch.startedMs;
-    if (isFirst || this.#isDue()) this.#wake();
+    this.noticeEnd(partition, end);
+    if (isFirst || this.#filler.isDue) this.#machine.wake();
     this.#updateFlow();
   }
 
-  /**
-   * Handles a recreated or missing topic.
-   *
-   * @param id Kafka's id of the topic now; 0 if the broker has none, undefined if the topic does
-   *   not exist.
-   */
+  /** Handles a recreated or missing topic. @param id 0 if the broker has none. */
   noticeTopic(id: bigint | undefined): void {
-    const { topicId } = this.#options.partitions;
+    const { topic, partitions } = this.#options;
     if (id === undefined) {
-      if (!this.#isIn('failed', 'stopping'))
-        this.#fail(new TopicGoneError(`topic ${this.topic} does not exist any more`));
+      const failure = new TopicGoneError(`topic ${topic} does not exist any more`);
+      if (!this.#machine.isIn('failed', 'stopping')) this.#fail(failure);
     } else if (this.#failure instanceof TopicGoneError) {
       this.#recover('the topic exists again: the sink reads it');
-    } else if (this.#isIn('flowing', 'inserting') && id !== topicId && id !== 0n && topicId !== 0n) {
-      this.#discard();
-      this.#on('topicReplaced');
+    } else if (this.#machine.isIn('flowing', 'inserting') && partitions.isOtherTopic(id)) {
+      this.#restart('topicReplaced');
     }
   }
 
-  /** Updates the end of a partition. */
   noticeEnd(partition: number, end: bigint): void {
     this.#options.partitions.noticeEnd(partition, end);
     this.#countLag();
@@ -179,15 +111,7 @@ export class StreamSink {
     this.#on('stopped');
   }
 
-  /** Calls back whenever the stream has failed. */
-  onFailure(listener: () => void): void {
-    this.#failureListeners.push(listener);
-  }
-
-  /**
-   * Works until stopped. Never throws: a failure is stored in the counts until the table is
-   * replaced, or a missing topic exists again.
-   */
+  /** Works until stopped. Never throws: the counts hold the failure until the stream recovers. */
   async run(): Promise<void> {
     try {
       while (await this.#step());
@@ -198,9 +122,9 @@ export class StreamSink {
 
   /** Returns false after the last step. */
   async #step(): Promise<boolean> {
-    this.counts.state = this.#phase;
+    this.counts.state = this.#machine.phase;
     try {
-      switch (this.#phase) {
+      switch (this.#machine.phase) {
         case 'learning':
           await this.#learn();
           return true;
@@ -215,34 +139,35 @@ export class StreamSink {
           await this.#awaitReplacedTable();
           return true;
         case 'stopping':
-          return await this.#flush();
+          // If the group may have forgotten this process, the next owner inserts the last batch.
+          return this.#options.partitions.isMember && (await this.#insert());
       }
     } catch (error) {
       this.#fail(error);
-      return this.#phase !== 'stopping';
+      return this.#machine.phase !== 'stopping';
     }
   }
 
   async #learn(): Promise<void> {
     const { schemas } = this.#options;
-    const id = this.#unknownSchemaId;
-    const asked = this.#events;
+    const id = this.#filler.unknownSchemaId;
+    const asked = this.#machine.events;
     if (id === undefined) {
       schemas.forget();
       // Creates table and views, so that a stream without messages can be queried too.
       await schemas.learnLatest();
       this.#onPrepared();
     } else await schemas.learn(id);
-    if (asked !== this.#events) return;
-    this.#unknownSchemaId = undefined;
+    if (asked !== this.#machine.events) return;
+    this.#filler.unknownSchemaId = undefined;
     this.#on(id === undefined ? 'tableLearned' : 'schemaLearned');
   }
 
   async #position(): Promise<void> {
     const { partitions, positions } = this.#options;
-    const asked = this.#events;
+    const asked = this.#machine.events;
     const found = await positions.find(partitions.assigned);
-    if (asked !== this.#events) return;
+    if (asked !== this.#machine.events) return;
     partitions.resumeAt(found);
     this.#on('positioned');
     this.#countLag();
@@ -250,45 +175,34 @@ export class StreamSink {
 
   async #flow(): Promise<void> {
     const { partitions, table } = this.#options;
-    const batch = this.#filling;
-    if (batch !== undefined && this.#isDue() && partitions.isMember) {
-      await this.#insert(batch);
-    } else if (batch === undefined && this.#unknownSchemaId !== undefined) {
-      this.#on('schemaUnknown');
-    } else {
-      const isQuiet = await this.#untilWoken();
-      if (isQuiet && this.isAssigned && (await table.isReplaced())) this.#startOver();
+    const { batch, isDue, unknownSchemaId } = this.#filler;
+    if (isDue && partitions.isMember) await this.#insert();
+    else if (batch === undefined && unknownSchemaId !== undefined) this.#on('schemaUnknown');
+    else {
+      const isQuiet = await this.#isQuiet();
+      if (isQuiet && this.isAssigned && (await table.isReplaced())) this.#restart('tableChanged');
     }
   }
 
-  /** Inserts the last batch. If the group may have forgotten this process, the next owner does. */
-  async #flush(): Promise<boolean> {
-    const batch = this.#filling;
-    if (batch === undefined || !this.#options.partitions.isMember) return false;
-    await this.#insert(batch);
-    return true;
-  }
-
-  async #insert(batch: Batch): Promise<void> {
+  /** Inserts the batch and commits it. Returns false if there is none. */
+  async #insert(): Promise<boolean> {
     const { partitions, inserter, counts, table, buffers } = this.#options;
-    this.#filling = undefined;
-    counts.oldestRowMs = undefined;
+    const batch = this.#filler.take();
+    if (batch === undefined) return false;
     this.#on('batchDue');
     const { generation } = partitions;
-    const asked = this.#events;
+    const asked = this.#machine.events;
     try {
       const outcome = await inserter.insert(batch, partitions);
       const block = outcome === 'inserted' ? await table.lastBlock() : '';
-      if (generation.aborted) return;
-      this.#isCareful = outcome === 'refused';
-      if (outcome !== 'inserted') {
-        this.#startOver();
-        return;
-      }
-      partitions.commit(batch.consumed, batch.addedRows, block);
-      counts.stalledSinceMs = undefined;
-      this.#countLag();
-      if (asked === this.#events) this.#on('inserted');
+      if (generation.aborted) return true;
+      this.#filler.keepsMessages = outcome === 'refused';
+      if (outcome === 'inserted') {
+        partitions.commit(batch.consumed, batch.addedRows, block);
+        counts.stalledSinceMs = undefined;
+        this.#countLag();
+        if (asked === this.#machine.events) this.#on('inserted');
+      } else this.#restart('tableChanged');
     } catch (error) {
       // The new owner inserts the batch again, but cannot repair what a failing view has left in
       // the table.
@@ -297,17 +211,18 @@ export class StreamSink {
       buffers.release(batch.rows);
       this.#updateFlow();
     }
+    return true;
   }
 
   /** Waits for another table of the name, as after a replay. {@link noticeTopic} awaits topics. */
   async #awaitReplacedTable(): Promise<void> {
     const { table, counts } = this.#options;
     let failedWith: string | undefined;
-    while (this.#isIn('failed')) {
+    while (this.#machine.isIn('failed')) {
       if (this.hasFailedForGood) {
         // ClickHouse may be the reason for the failure.
         const identity = await table.readIdentity().catch(() => undefined);
-        if (!this.#isIn('failed')) return;
+        if (!this.#machine.isIn('failed')) return;
         counts.state = 'failed';
         failedWith ??= identity;
         if (identity !== undefined && identity !== failedWith) {
@@ -315,165 +230,71 @@ export class StreamSink {
           return;
         }
       }
-      await this.#untilWoken();
+      await this.#machine.woken(TABLE_CHECK_MS);
     }
   }
 
-  #isIn(...phases: readonly SinkPhase[]): boolean {
-    return phases.includes(this.#phase);
-  }
-
   #on(event: SinkEvent): void {
-    this.#phase = nextPhase(this.#phase, event);
-    this.#events++;
+    this.#machine.on(event);
     this.#updateFlow();
-    this.#wake();
   }
 
-  /** Learns and positions again: the table may have changed, or may be gone. */
-  #startOver(): void {
-    this.#discard();
-    this.#on('tableChanged');
+  /** Drops the batch, whose messages are fetched again. */
+  #restart(event: 'assigned' | 'tableChanged' | 'topicReplaced' | 'failed'): void {
+    this.#filler.discard();
+    this.#on(event);
   }
 
   /** Stores the failure and logs it once. */
   #fail(error: unknown): void {
     const { counts, partitions } = this.#options;
     const { stream } = counts;
-    if (this.#isIn('stopping')) {
-      logger.warn({ stream, reason: messageOf(error) }, 'last rows not inserted: the next sink inserts them');
+    const reason = messageOf(error);
+    if (this.#machine.isIn('stopping')) {
+      logger.warn({ stream, reason }, 'last rows not inserted: the next sink inserts them');
       const count = [...partitions.lags.values()].reduce((sum, { buffered }) => sum + buffered, 0);
-      if (count > 0)
-        counts.failure = new StoppedError(
-          `stopped before ${count} messages were inserted: the next sink inserts them`,
-        );
+      const text = `stopped before ${count} messages were inserted: the next sink inserts them`;
+      if (count > 0) counts.failure = new StoppedError(text);
       return;
     }
-    this.#failure = error instanceof Error ? error : new Error(messageOf(error));
+    this.#failure = error instanceof Error ? error : new Error(reason);
     counts.failure = this.#failure;
-    logger.error({ stream, reason: messageOf(error) }, 'stream stopped');
-    this.#discard();
-    this.#on('failed');
+    logger.error({ stream, reason }, 'stream stopped');
+    this.#restart('failed');
     partitions.abandon();
     counts.state = 'failed';
     this.#countLag();
     this.#onPrepared();
-    for (const listener of this.#failureListeners) listener();
+    this.onFailure();
   }
 
   #recover(reason: string): void {
-    const { counts } = this.#options;
-    logger.info({ stream: counts.stream, topic: this.topic }, reason);
+    const { counts, topic } = this.#options;
+    logger.info({ stream: counts.stream, topic }, reason);
     this.#failure = undefined;
     counts.failure = undefined;
     this.#on('recovered');
   }
 
-  /** Adds messages to the batch; returns the offset of the first one with an unknown schema. */
-  #fill(batch: Batch, partition: number, messages: readonly KafkaMessage[]): bigint | undefined {
-    const { schemas } = this.#options;
-    for (const message of messages) {
-      try {
-        const unknownSchemaId = addMessage(batch, schemas, partition, message);
-        if (unknownSchemaId === undefined) continue;
-        this.#unknownSchemaId = unknownSchemaId;
-        return BigInt(message.offset);
-      } catch (error) {
-        if (!(error instanceof RecordError)) throw error;
-        const letter = { stream: this.counts.stream, topic: this.topic, partition, message, error };
-        batch.reject({ ...letter, schemaId: schemaIdIn(message.value) });
-      }
-    }
-    return undefined;
-  }
-
-  #createBatch(): Batch {
-    const { table, partitions, buffers } = this.#options;
-    return new Batch(table.columns, buffers.acquire(), partitions.topicId, this.#isCareful);
-  }
-
-  #isFull({ rows, rowCount, deadLetterBytes }: Batch): boolean {
-    const { limits } = this.#options;
-    return (
-      rowCount >= limits.rows || rows.length >= limits.bytes || deadLetterBytes >= limits.deadLetterBytes
-    );
-  }
-
-  #isDue(): boolean {
-    const batch = this.#filling;
-    if (batch === undefined) return false;
-    const { partitions, buffers } = this.#options;
-    const isForced = this.#unknownSchemaId !== undefined || partitions.isCaughtUp || buffers.isFull();
-    return isForced || this.#isFull(batch) || this.#waitMs(batch) <= 0;
-  }
-
-  /** Returns how long a batch may still wait for more messages. */
-  #waitMs({ startedMs }: Batch): number {
-    const { ageMs, quietMs } = this.#options.limits;
-    return Math.min(startedMs + ageMs, this.#lastAcceptMs + quietMs) - performance.now();
-  }
-
-  /**
-   * Waits for an event, a message, or the time when the batch is due. Returns true if there was no
-   * message for a long time.
-   */
-  async #untilWoken(): Promise<boolean> {
-    const batch = this.#filling;
-    const waitMs =
-      batch === undefined
-        ? TABLE_CHECK_MS
-        : Math.max(this.#waitMs(batch), this.#isDue() ? MEMBER_CHECK_MS : 1);
-    let timer: NodeJS.Timeout | undefined;
-    const isQuiet = await new Promise<boolean>((resolve) => {
-      this.#wake = () => resolve(false);
-      timer = setTimeout(() => resolve(batch === undefined), waitMs);
-    });
-    clearTimeout(timer);
-    this.#wake = () => {};
-    return isQuiet;
-  }
-
-  #discard(): void {
-    if (this.#filling !== undefined) this.#options.buffers.release(this.#filling.rows);
-    this.#filling = undefined;
-    this.#unknownSchemaId = undefined;
-    this.counts.oldestRowMs = undefined;
+  /** Waits for an event or a message. Returns true if none came for a long time. */
+  async #isQuiet(): Promise<boolean> {
+    const { batch, waitMs, isDue } = this.#filler;
+    if (batch === undefined) return !(await this.#machine.woken(TABLE_CHECK_MS));
+    await this.#machine.woken(Math.max(waitMs, isDue ? MEMBER_CHECK_MS : 1));
+    return false;
   }
 
   #countLag(): void {
     const { partitions, counts } = this.#options;
-    counts.lag.clear();
-    counts.buffered = 0;
-    if (this.#failure instanceof TopicGoneError) {
-      counts.stalledSinceMs = undefined;
-      return;
-    }
-    let sum = 0;
-    for (const [partition, { lag, buffered }] of partitions.lags) {
-      counts.lag.set(partition, lag);
-      // A failed stream has discarded its messages.
-      if (this.#failure === undefined) counts.buffered += buffered;
-      sum += lag;
-    }
-    if (sum === 0) counts.stalledSinceMs = undefined;
-    else counts.stalledSinceMs ??= performance.now();
+    countLags(counts, this.#failure instanceof TopicGoneError ? new Map() : partitions.lags);
+    // A failed stream has discarded its messages.
+    if (this.#failure !== undefined) counts.buffered = 0;
   }
 
   /** Fetches while the phase accepts messages and there is room for them. */
   #updateFlow(): void {
-    const { partitions, buffers } = this.#options;
-    const batch = this.#filling;
-    const hasRoom = batch === undefined || (!this.#isFull(batch) && !buffers.isFull());
-    const isOpen = this.#isIn('flowing') || (this.#isIn('inserting') && hasRoom);
-    partitions.hold(!isOpen || this.#unknownSchemaId !== undefined);
-  }
-}
-
-/** Returns the schema id that the bytes name, if any. */
-function schemaIdIn(value: Buffer | null): number | undefined {
-  try {
-    return value === null ? undefined : schemaIdOf(value);
-  } catch {
-    return undefined;
+    const { hasRoom, unknownSchemaId } = this.#filler;
+    const isOpen = this.#machine.isIn('flowing') || (this.#machine.isIn('inserting') && hasRoom);
+    this.#options.partitions.hold(!isOpen || unknownSchemaId !== undefined);
   }
 }

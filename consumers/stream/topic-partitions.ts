@@ -80,6 +80,11 @@ export class TopicPartitions {
     return this.#topicId;
   }
 
+  /** Returns whether the topic has been recreated with another id. */
+  isOtherTopic(topicId: bigint): boolean {
+    return topicId !== this.#topicId && topicId !== 0n && this.#topicId !== 0n;
+  }
+
   /** Whether every message before the end offsets of the start was accepted. */
   get isCaughtUp(): boolean {
     const { caughtUp, topic } = this.#options;

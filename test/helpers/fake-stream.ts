@@ -1,10 +1,11 @@
 import { setImmediate as immediate } from 'node:timers/promises';
 import type { KafkaMessage } from 'kafkajs';
 import pLimit from 'p-limit';
-import { createSinkCounts } from '../../consumers/report/sink-counts.ts';
+import { SinkCounts } from '../../consumers/report/sink-counts.ts';
 import { BatchInserter } from '../../consumers/stream/batch-inserter.ts';
 import { RowBuffers } from '../../consumers/stream/row-buffers.ts';
-import { StreamSink, type BatchLimits } from '../../consumers/stream/stream-sink.ts';
+import type { BatchLimits } from '../../consumers/stream/batch-filler.ts';
+import { StreamSink } from '../../consumers/stream/stream-sink.ts';
 import type { StreamSchemas } from '../../consumers/stream/stream-schemas.ts';
 import { PositionFinder, type ResumeEvidence } from '../../consumers/stream/positions.ts';
 import { TopicPartitions, type TopicControl } from '../../consumers/stream/topic-partitions.ts';
@@ -115,7 +116,7 @@ export class FakeStream {
   readonly knownSchemas = new Set([SCHEMA_ID]);
   /** What the next inserts answer; `inserted` when empty. */
   readonly outcomes: RowsOutcome[] = [];
-  readonly counts = createSinkCounts('plans', 'plans_raw');
+  readonly counts = new SinkCounts('plans', 'plans_raw');
   readonly buffers = new RowBuffers();
   readonly caughtUp: CaughtUp;
   readonly partitions: TopicPartitions;
@@ -191,7 +192,7 @@ export class FakeStream {
       // Only full batches are due, so that no test waits for a clock.
       limits: { rows: 2, bytes: 1e6, deadLetterBytes: 1e6, ageMs: 1e6, quietMs: 1e6, ...limits },
     });
-    this.sink.onFailure(() => this.failures++);
+    this.sink.onFailure = () => this.failures++;
   }
 
   /** Runs the sink and assigns partitions to it; returns when it waits for messages, or for a held answer. */

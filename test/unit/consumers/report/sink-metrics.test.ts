@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { Registry } from 'prom-client';
-import { createSinkCounts, type SinkCounts } from '../../../../consumers/report/sink-counts.ts';
+import { SinkCounts } from '../../../../consumers/report/sink-counts.ts';
 import { createSinkMetrics } from '../../../../consumers/report/sink-metrics.ts';
 
 const sinkOf = (stream: string, some: Partial<SinkCounts> = {}): SinkCounts => ({
-  ...createSinkCounts(stream, `${stream}_raw`),
+  ...new SinkCounts(stream, `${stream}_raw`),
   ...some,
 });
 

@@ -1,17 +1,13 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import {
-  createSinkCounts,
-  type SinkCounts,
-  type SinkState,
-} from '../../../../consumers/report/sink-counts.ts';
+import { SinkCounts, type SinkState } from '../../../../consumers/report/sink-counts.ts';
 import { SinkProgress, startSinkProgress } from '../../../../consumers/report/sink-progress.ts';
 import { LiveLines } from '../../../../core/terminal/live-lines.ts';
 
 const BEGIN_MS = 1_000_000;
 const sinkOf = (stream: string, some: Partial<SinkCounts> = {}): SinkCounts => ({
-  ...createSinkCounts(stream, `${stream}_raw`),
+  ...new SinkCounts(stream, `${stream}_raw`),
   ...some,
 });
 const lagOf = (...messages: number[]) => new Map(messages.entries());

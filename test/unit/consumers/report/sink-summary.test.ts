@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { createSinkCounts } from '../../../../consumers/report/sink-counts.ts';
+import { SinkCounts } from '../../../../consumers/report/sink-counts.ts';
 import { sinkSummary } from '../../../../consumers/report/sink-summary.ts';
 
 const counted = (stream: string, rows: number, reason?: string) => ({
-  ...createSinkCounts(stream, `${stream}_raw`),
+  ...new SinkCounts(stream, `${stream}_raw`),
   rows,
   failure: reason === undefined ? undefined : new Error(reason),
 });

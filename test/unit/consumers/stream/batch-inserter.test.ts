@@ -6,7 +6,7 @@ import { Batch } from '../../../../consumers/stream/batch.ts';
 import { BatchInserter } from '../../../../consumers/stream/batch-inserter.ts';
 import type { InsertOutcome } from '../../../../consumers/table/insert-rows.ts';
 import type { StorageTable } from '../../../../consumers/table/storage-table.ts';
-import { createSinkCounts } from '../../../../consumers/report/sink-counts.ts';
+import { SinkCounts } from '../../../../consumers/report/sink-counts.ts';
 import { RowBuffer } from '../../../../consumers/transcode/row-buffer.ts';
 import { DecodeError } from '../../../../core/errors.ts';
 import { serviceRetry } from '../../../../core/retry.ts';
@@ -65,7 +65,7 @@ function createInserter({ insert, matchesShape = () => true, whileVerifying = ()
         return Promise.resolve();
       },
     },
-    counts: createSinkCounts('plans', 'plans_raw'),
+    counts: new SinkCounts('plans', 'plans_raw'),
     policy: serviceRetry,
     limit: pLimit(1),
   });

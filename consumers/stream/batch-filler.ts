@@ -1,0 +1,149 @@
+import type { KafkaMessage } from 'kafkajs';
+import { schemaIdOf } from '../../core/avro/wire-format.ts';
+import { RecordError } from '../../core/errors.ts';
+import { assertReadable } from '../../core/kafka/decoder/fetched-message.ts';
+import type { SinkCounts } from '../report/sink-counts.ts';
+import type { StorageTable } from '../table/storage-table.ts';
+import { addMessage } from './add-message.ts';
+import { Batch } from './batch.ts';
+import type { RowBuffers } from './row-buffers.ts';
+import type { StreamSchemas } from './stream-schemas.ts';
+import type { TopicPartitions } from './topic-partitions.ts';
+
+/** A batch is inserted as soon as it reaches one of these limits. */
+export interface BatchLimits {
+  readonly rows: number;
+  readonly bytes: number;
+  /** Bytes of its dead letters. */
+  readonly deadLetterBytes: number;
+  /** Time since its first message. */
+  readonly ageMs: number;
+  /** Time since its last message. */
+  readonly quietMs: number;
+}
+
+/** Messages of one partition that were fetched together. */
+export interface FetchedMessages {
+  readonly partition: number;
+  readonly messages: readonly KafkaMessage[];
+  /** The offset behind the last message and behind other records such as transaction markers. */
+  readonly next: bigint;
+  /** The partition's end. */
+  readonly end: bigint;
+}
+
+export interface BatchFillerOptions {
+  readonly topic: string;
+  readonly table: StorageTable;
+  readonly schemas: StreamSchemas;
+  readonly partitions: TopicPartitions;
+  /** Shared by all tables. */
+  readonly buffers: RowBuffers;
+  readonly limits: BatchLimits;
+  readonly counts: SinkCounts;
+}
+
+/** Turns accepted messages into the rows of one batch and decides when the batch is due. */
+export class BatchFiller {
+  /** The schema to learn once the batch before its message is inserted. */
+  unknownSchemaId: number | undefined;
+  /** Whether new batches keep their messages, so that a refused row can be found. */
+  keepsMessages = false;
+  readonly #options: BatchFillerOptions;
+  #batch: Batch | undefined;
+  #lastAddMs = 0;
+
+  constructor(options: BatchFillerOptions) {
+    this.#options = options;
+  }
+
+  /** The batch that is being filled; undefined before its first message. */
+  get batch(): Batch | undefined {
+    return this.#batch;
+  }
+
+  /**
+   * Adds fetched messages up to the first with an unknown schema. A message that cannot become a
+   * row is rejected.
+   *
+   * @returns the offset behind the last message that was added.
+   * @throws IncompatibleSchemaError and others that stop the stream.
+   */
+  add({ partition, messages, next }: FetchedMessages): bigint {
+    const { topic, table, partitions, buffers, counts } = this.#options;
+    this.#batch ??= new Batch(table.columns, buffers.acquire(), partitions.topicId, this.keepsMessages);
+    assertReadable(topic, partition, messages);
+    const reached = this.#fill(this.#batch, partition, messages) ?? next;
+    this.#lastAddMs = performance.now();
+    this.#batch.consumed.set(partition, reached);
+    counts.oldestRowMs ??= this.#batch.startedMs;
+    return reached;
+  }
+
+  /** Hands over the batch for its insert. The caller releases its buffer. */
+  take(): Batch | undefined {
+    const batch = this.#batch;
+    this.#batch = undefined;
+    this.#options.counts.oldestRowMs = undefined;
+    return batch;
+  }
+
+  /** Drops the batch, whose messages are fetched again. */
+  discard(): void {
+    const batch = this.take();
+    if (batch !== undefined) this.#options.buffers.release(batch.rows);
+    this.unknownSchemaId = undefined;
+  }
+
+  get hasRoom(): boolean {
+    return this.#batch === undefined || (!this.#isFull(this.#batch) && !this.#options.buffers.isFull());
+  }
+
+  get isDue(): boolean {
+    if (this.#batch === undefined) return false;
+    const { partitions, buffers } = this.#options;
+    const isForced = this.unknownSchemaId !== undefined || partitions.isCaughtUp || buffers.isFull();
+    return isForced || this.#isFull(this.#batch) || this.waitMs <= 0;
+  }
+
+  /** How long the batch may still wait for more messages. */
+  get waitMs(): number {
+    if (this.#batch === undefined) return Infinity;
+    const { ageMs, quietMs } = this.#options.limits;
+    return Math.min(this.#batch.startedMs + ageMs, this.#lastAddMs + quietMs) - performance.now();
+  }
+
+  #isFull({ rows, rowCount, deadLetterBytes }: Batch): boolean {
+    const { limits } = this.#options;
+    return (
+      rowCount >= limits.rows || rows.length >= limits.bytes || deadLetterBytes >= limits.deadLetterBytes
+    );
+  }
+
+  /** Returns the offset of the first message with an unknown schema, if any. */
+  #fill(batch: Batch, partition: number, messages: readonly KafkaMessage[]): bigint | undefined {
+    const { topic, schemas, counts } = this.#options;
+    for (const message of messages) {
+      try {
+        const unknownSchemaId = addMessage(batch, schemas, partition, message);
+        if (unknownSchemaId === undefined) continue;
+        this.unknownSchemaId = unknownSchemaId;
+        return BigInt(message.offset);
+      } catch (error) {
+        if (!(error instanceof RecordError)) throw error;
+        const schemaId = schemaIdIn(message.value);
+        batch.reject({ stream: counts.stream, topic, partition, message, schemaId, error });
+      }
+    }
+    return undefined;
+  }
+}
+
+/** Returns the schema id that the bytes name, if any. */
+function schemaIdIn(value: Buffer | null): number | undefined {
+  try {
+    return value === null ? undefined : schemaIdOf(value);
+  } catch {
+    return undefined;
+  }
+}
