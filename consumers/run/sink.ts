@@ -84,11 +84,11 @@ async function sinkStreams(
   if (topics.length === 0) return counts;
   const caughtUp = new CaughtUp(options.untilCaughtUp ? await services.admin.endOffsets(topics) : []);
   const group = new SinkGroup(settings);
-  const letters = new DeadLetters(services.admin, settings, services.signal);
+  const deadLetters = new DeadLetters(services.admin, settings, services.signal);
   const shared = {
     ...services,
     settings,
-    letters,
+    deadLetters,
     limit: pLimit(TABLES_SIDE_BY_SIDE),
     buffers: new RowBuffers(),
     outages: new Outages(),
@@ -123,7 +123,7 @@ async function sinkStreams(
     return counts;
   } finally {
     progress.stop();
-    await Promise.all([letters.close(), server.close()]);
+    await Promise.all([deadLetters.close(), server.close()]);
   }
 }
 

@@ -42,7 +42,7 @@ export interface BatchInserterOptions {
   readonly topic: string;
   readonly table: StorageTable;
   readonly positions: Pick<PositionFinder, 'stillHold'>;
-  readonly letters: Pick<DeadLetters, 'send'>;
+  readonly deadLetters: Pick<DeadLetters, 'send'>;
   readonly counts: SinkCounts;
   readonly policy: RetryPolicy;
   /** Shared by all tables. */
@@ -66,9 +66,9 @@ export class BatchInserter {
     batch: Batch,
     { generation, assigned }: Pick<TopicPartitions, 'generation' | 'assigned'>,
   ): Promise<BatchOutcome> {
-    const { letters, positions, counts, policy, limit } = this.#options;
-    await letters.send(batch.letters, policy);
-    counts.deadLetters += batch.letters.length;
+    const { deadLetters, positions, counts, policy, limit } = this.#options;
+    await deadLetters.send(batch.deadLetters, policy);
+    counts.deadLetters += batch.deadLetters.length;
     if (batch.rowCount === 0) return 'inserted';
     if (!(await positions.stillHold(batch.topicId, assigned))) return 'changed';
     return limit(() => this.#insert(batch, generation));
@@ -145,7 +145,7 @@ export class BatchInserter {
   }
 
   async #rejectRow(batch: Batch, kept: KeptMessage | undefined, reason: string): Promise<void> {
-    const { topic, table, letters, counts, policy } = this.#options;
+    const { topic, table, deadLetters, counts, policy } = this.#options;
     if (kept === undefined) return;
     const { partition, message } = kept;
     // A dead letter would leave the deleted record visible.
@@ -161,7 +161,7 @@ export class BatchInserter {
     }
     const error = new RowRejectedError(`table ${table.name} refuses the row: ClickHouse answers ${reason}`);
     const schemaId = message.value?.readUInt32BE(1);
-    await letters.send([{ stream: table.stream, topic, partition, message, schemaId, error }], policy);
+    await deadLetters.send([{ stream: table.stream, topic, partition, message, schemaId, error }], policy);
     batch.refuse(kept);
     counts.deadLetters++;
   }

@@ -56,7 +56,7 @@ function widen(ranges: Map<number, BatchRange>, partition: number, offset: numbe
 }
 
 /** Approximate bytes of a dead letter beside its key and value. */
-const LETTER_BYTES = 500;
+const DEAD_LETTER_BYTES = 500;
 
 /** Rows for one table, from all partitions of its topic, as they came in. */
 export class Batch {
@@ -73,7 +73,7 @@ export class Batch {
   readonly #topic: TopicIdHalves;
   readonly #ranges = new Map<number, BatchRange>();
   readonly #id = randomUUID();
-  readonly #letters: DeadLetter[] = [];
+  readonly #deadLetters: DeadLetter[] = [];
   readonly #refused = new Set<KeptMessage>();
   #deadLetterBytes = 0;
   #rowCount = 0;
@@ -92,8 +92,8 @@ export class Batch {
     return this.#rowCount;
   }
 
-  get letters(): readonly DeadLetter[] {
-    return this.#letters;
+  get deadLetters(): readonly DeadLetter[] {
+    return this.#deadLetters;
   }
 
   /** Approximate bytes of the dead letters. */
@@ -102,10 +102,10 @@ export class Batch {
   }
 
   /** Rejects a message, which becomes a dead letter. */
-  reject(letter: DeadLetter): void {
-    const { key, value } = letter.message;
-    this.#letters.push({ ...letter, message: detached(letter.message) });
-    this.#deadLetterBytes += LETTER_BYTES + (key?.length ?? 0) + (value?.length ?? 0);
+  reject(deadLetter: DeadLetter): void {
+    const { key, value } = deadLetter.message;
+    this.#deadLetters.push({ ...deadLetter, message: detached(deadLetter.message) });
+    this.#deadLetterBytes += DEAD_LETTER_BYTES + (key?.length ?? 0) + (value?.length ?? 0);
   }
 
   /** Records that the table refused the row, and that its message is a dead letter. */
@@ -117,14 +117,14 @@ export class Batch {
   get addedRows(): ReadonlyMap<number, CommittedRows> {
     const inserted = this.kept?.filter((kept) => !this.#refused.has(kept));
     const ranges = inserted === undefined ? this.ranges : rangesOf(inserted, this.topicId);
-    const aside = [...this.#letters, ...this.#refused];
+    const aside = [...this.#deadLetters, ...this.#refused];
     return new Map(
       [...this.consumed.keys()].map((partition) => {
         const last = ranges.find((range) => range.partition === partition)?.last;
-        const letters = aside.filter(
+        const deadLetters = aside.filter(
           (of) => of.partition === partition && Number(of.message.offset) > (last ?? -1),
         ).length;
-        return [partition, { highest: last === undefined ? undefined : BigInt(last), letters }];
+        return [partition, { highest: last === undefined ? undefined : BigInt(last), deadLetters }];
       }),
     );
   }

@@ -4,7 +4,7 @@ import type { OffsetSpan } from '../../core/kafka/topic-reader.ts';
 /** The highest offset of a partition that is a row, and the number of dead letters behind it. */
 export interface CommittedRows {
   readonly highest: bigint | undefined;
-  readonly letters: number;
+  readonly deadLetters: number;
 }
 
 /** The topic and table that a commit is about: it proves nothing about others. */
@@ -18,10 +18,10 @@ export interface CommitScope {
 /** Returns the committed rows with those added after them. */
 export function accumulated(
   before: CommittedRows | undefined,
-  { highest, letters }: CommittedRows,
+  { highest, deadLetters }: CommittedRows,
 ): CommittedRows {
-  if (highest !== undefined || before === undefined) return { highest, letters };
-  return { highest: before.highest, letters: before.letters + letters };
+  if (highest !== undefined || before === undefined) return { highest, deadLetters };
+  return { highest: before.highest, deadLetters: before.deadLetters + deadLetters };
 }
 
 /**
@@ -30,19 +30,19 @@ export function accumulated(
  * @param block the last that was inserted into the table, for {@link blockOf}; empty if unknown.
  */
 export function commitMetadata(
-  { highest, letters }: CommittedRows,
+  { highest, deadLetters }: CommittedRows,
   { topicId, table }: CommitScope,
   block = '',
 ): string {
-  const trail = [topicId, table, highest ?? '', letters].join(' ');
-  return block === '' ? trail : `${trail} ${block}`;
+  const lastRows = [topicId, table, highest ?? '', deadLetters].join(' ');
+  return block === '' ? lastRows : `${lastRows} ${block}`;
 }
 
-const TRAIL = /^(\d+ \S* (\d{0,19}) (\d{1,15}))(?: (\S+_\d{1,19}))?$/;
+const METADATA = /^(\d+ \S* (\d{0,19}) (\d{1,15}))(?: (\S+_\d{1,19}))?$/;
 
 /** Returns a block that the table had at the commit; undefined if unknown. */
 export function blockOf({ metadata }: CommittedOffset): string | undefined {
-  return TRAIL.exec(metadata)?.[4];
+  return METADATA.exec(metadata)?.[4];
 }
 
 /**
@@ -50,10 +50,13 @@ export function blockOf({ metadata }: CommittedOffset): string | undefined {
  * not the sink's.
  */
 export function committedRows({ metadata }: CommittedOffset, owner: CommitScope): CommittedRows | undefined {
-  const [, text, highest = '', letters] = TRAIL.exec(metadata) ?? [];
-  if (owner.topicId === 0n || letters === undefined) return undefined;
-  const trail = { highest: highest === '' ? undefined : BigInt(highest), letters: Number(letters) };
-  return text === commitMetadata(trail, owner) ? trail : undefined;
+  const [, text, highest = '', deadLetters] = METADATA.exec(metadata) ?? [];
+  if (owner.topicId === 0n || deadLetters === undefined) return undefined;
+  const lastRows = {
+    highest: highest === '' ? undefined : BigInt(highest),
+    deadLetters: Number(deadLetters),
+  };
+  return text === commitMetadata(lastRows, owner) ? lastRows : undefined;
 }
 
 /**
@@ -91,8 +94,8 @@ export function trustedRows(
     end,
   }: { readonly next: bigint; readonly highest: bigint | undefined; readonly end: bigint },
 ): CommittedRows | undefined {
-  const trail = committedRows(commit, owner);
-  if (trail === undefined || trail.letters === 0 || commit.offset <= next || commit.offset > end)
+  const lastRows = committedRows(commit, owner);
+  if (lastRows === undefined || lastRows.deadLetters === 0 || commit.offset <= next || commit.offset > end)
     return undefined;
-  return trail.highest === highest ? trail : undefined;
+  return lastRows.highest === highest ? lastRows : undefined;
 }

@@ -34,7 +34,7 @@ const limits: BatchLimits = {
 
 /** Services that the sinks of all streams share. */
 export interface SinkServices extends Connections {
-  readonly letters: Pick<DeadLetters, 'send'>;
+  readonly deadLetters: Pick<DeadLetters, 'send'>;
   /** Limits concurrent inserts. */
   readonly limit: LimitFunction;
   readonly buffers: RowBuffers;
@@ -61,7 +61,7 @@ export interface CreatedSink {
 
 /** Creates the sink of one stream. It waits for services that are unavailable. */
 export function createStreamSink(services: SinkServices, options: CreateStreamSinkOptions): CreatedSink {
-  const { settings, registry, database, letters, limit, buffers } = services;
+  const { settings, registry, database, deadLetters, limit, buffers } = services;
   const { stream, group, caughtUp, floors } = options;
   const topic = topicOf(settings.topicPrefix, stream);
   const counts = new SinkCounts(stream, storageTableOf(stream));
@@ -78,7 +78,7 @@ export function createStreamSink(services: SinkServices, options: CreateStreamSi
   const evidence = resumeEvidence(services, admin, policy, { groupId: group.groupId, stream });
   const partitions = new TopicPartitions({ topic, table, control, caughtUp });
   const positions = new PositionFinder({ topic, table, admin, evidence, ...(floors && { floors }) });
-  const inserter = new BatchInserter({ topic, table, positions, letters, counts, policy, limit });
+  const inserter = new BatchInserter({ topic, table, positions, deadLetters, counts, policy, limit });
   const sink = new StreamSink({
     topic,
     table,
@@ -95,7 +95,7 @@ export function createStreamSink(services: SinkServices, options: CreateStreamSi
 
 /**
  * Returns the evidence for messages that need no row. Without the right to read commits or dead
- * letters, or with more dead letters than fit in memory, the sink processes the messages behind the
+ * deadLetters, or with more dead letters than fit in memory, the sink processes the messages behind the
  * last rows again.
  */
 function resumeEvidence(
@@ -121,14 +121,14 @@ function resumeEvidence(
     retry({ topic, doing }, policy, signal, work);
   return {
     committed: () => ifAllowed(committed(), new Map()),
-    letters: () =>
+    deadLetters: () =>
       ifAllowed(
         steadily('dead letters', () => DeadLetterIndex.read(services)),
         new DeadLetterIndex(settings.topicPrefix),
       ),
-    wasMergedAway: (spans, letters) =>
+    wasMergedAway: (spans, deadLetters) =>
       ifAllowed(
-        steadily('merged rows', () => wasMergedAway(services, stream, spans, letters)),
+        steadily('merged rows', () => wasMergedAway(services, stream, spans, deadLetters)),
         false,
       ),
   };

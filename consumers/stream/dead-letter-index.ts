@@ -9,7 +9,7 @@ import { readTopics } from '../../core/kafka/topic-reader.ts';
 import type { Settings } from '../../core/settings/config.ts';
 
 /** Each takes some 200 bytes. */
-const MAX_LETTERS = 1_000_000;
+const MAX_DEAD_LETTERS = 1_000_000;
 
 /** A dead letter in place of a row or record. */
 interface Letter {
@@ -27,7 +27,7 @@ interface Letter {
 export class DeadLetterIndex {
   readonly #topicPrefix: string;
   /** By their keys on the topic. */
-  readonly #letters = new Map<string, Letter>();
+  readonly #deadLetters = new Map<string, Letter>();
 
   constructor(topicPrefix: string) {
     this.#topicPrefix = topicPrefix;
@@ -57,24 +57,28 @@ export class DeadLetterIndex {
   note(message: KafkaMessage): void {
     if (message.key === null) return;
     const key = message.key.toString('utf8');
-    const letter = parseDeadLetter(message, this.#topicPrefix);
+    const deadLetter = parseDeadLetter(message, this.#topicPrefix);
     // A later message of the same key replaces a dead letter.
-    if (letter === undefined || letter.state === 'redriven') {
-      this.#letters.delete(key);
+    if (deadLetter === undefined || deadLetter.state === 'redriven') {
+      this.#deadLetters.delete(key);
       return;
     }
-    const timeMs = letter.step === 'sink' ? letter.timestampMs : undefined;
-    this.#letters.set(key, { stream: letter.stream, timeMs, isPending: letter.state === 'waiting' });
-    if (this.#letters.size > MAX_LETTERS)
+    const timeMs = deadLetter.step === 'sink' ? deadLetter.timestampMs : undefined;
+    this.#deadLetters.set(key, {
+      stream: deadLetter.stream,
+      timeMs,
+      isPending: deadLetter.state === 'waiting',
+    });
+    if (this.#deadLetters.size > MAX_DEAD_LETTERS)
       throw new ServiceRefusedError(
-        `more than ${MAX_LETTERS} dead letters are pending: handle them first, npm run dead-letters -- list`,
+        `more than ${MAX_DEAD_LETTERS} dead letters are pending: handle them first, npm run dead-letters -- list`,
       );
   }
 
   /** The number of pending dead letters of each stream. */
   get counts(): ReadonlyMap<string, number> {
     const counts = new Map<string, number>();
-    for (const { stream, isPending } of this.#letters.values())
+    for (const { stream, isPending } of this.#deadLetters.values())
       if (isPending) counts.set(stream, (counts.get(stream) ?? 0) + 1);
     return counts;
   }
@@ -84,16 +88,18 @@ export class DeadLetterIndex {
    * the offset: its time differs.
    */
   has(topic: string, partition: number, { offset, timestamp }: KafkaMessage): boolean {
-    if (this.#letters.size === 0) return false;
+    if (this.#deadLetters.size === 0) return false;
     const stream = streamOfTopic(this.#topicPrefix, topic);
-    return this.#letters.get(`${stream}|sink|${partition}|${offset}`)?.timeMs === messageTimeMs(timestamp);
+    return (
+      this.#deadLetters.get(`${stream}|sink|${partition}|${offset}`)?.timeMs === messageTimeMs(timestamp)
+    );
   }
 
   /** Counts the dead letters of a partition from one offset to before another. */
   countBetween(topic: string, partition: number, from: bigint, to: bigint): number {
     const prefix = `${streamOfTopic(this.#topicPrefix, topic)}|sink|${partition}|`;
     let count = 0;
-    for (const key of this.#letters.keys()) {
+    for (const key of this.#deadLetters.keys()) {
       const offset = key.startsWith(prefix) ? offsetIn(key.slice(prefix.length)) : undefined;
       if (offset !== undefined && offset >= from && offset < to) count++;
     }
@@ -102,7 +108,7 @@ export class DeadLetterIndex {
 
   /** Returns whether both have the same dead letters. */
   isSame(other: DeadLetterIndex): boolean {
-    return isDeepStrictEqual(this.#letters, other.#letters);
+    return isDeepStrictEqual(this.#deadLetters, other.#deadLetters);
   }
 }
 

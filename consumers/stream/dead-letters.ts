@@ -31,7 +31,7 @@ const MAX_REQUEST_BYTES = 1024 * 1024;
 const SPARE_BYTES = 16 * 1024;
 
 /** A dead letter as a message of its topic. */
-interface LetterMessage {
+interface DeadLetterMessage {
   readonly key: string;
   readonly value: Buffer;
   readonly headers: Readonly<Record<string, string | Buffer>>;
@@ -59,15 +59,15 @@ export class DeadLetters {
    *
    * @throws ServiceRefusedError; ServiceUnavailableError after the last retry.
    */
-  async send(letters: readonly DeadLetter[], policy: RetryPolicy): Promise<void> {
-    if (letters.length === 0) return;
+  async send(deadLetters: readonly DeadLetter[], policy: RetryPolicy): Promise<void> {
+    if (deadLetters.length === 0) return;
     const topic = deadLettersTopic(this.#settings.topicPrefix);
-    for (const messages of requestsOf(letters)) await this.#deliver(topic, messages, policy);
-    const [first] = letters;
+    for (const messages of requestsOf(deadLetters)) await this.#deliver(topic, messages, policy);
+    const [first] = deadLetters;
     if (first === undefined) return;
     const { stream, partition, message, error } = first;
     logger[++this.#logged <= MAX_LOGGED ? 'warn' : 'debug'](
-      { stream, letters: letters.length, partition, offset: message.offset, reason: error.message },
+      { stream, deadLetters: deadLetters.length, partition, offset: message.offset, reason: error.message },
       'messages sent to the dead-letter topic; the first is named',
     );
   }
@@ -80,7 +80,7 @@ export class DeadLetters {
    * Sends fewer and shorter dead letters if the topic, created by other means, accepts less than
    * ours.
    */
-  async #deliver(topic: string, messages: readonly LetterMessage[], policy: RetryPolicy): Promise<void> {
+  async #deliver(topic: string, messages: readonly DeadLetterMessage[], policy: RetryPolicy): Promise<void> {
     try {
       await this.#sendRequest(topic, messages, policy);
     } catch (error) {
@@ -98,7 +98,11 @@ export class DeadLetters {
     }
   }
 
-  async #sendRequest(topic: string, messages: readonly LetterMessage[], policy: RetryPolicy): Promise<void> {
+  async #sendRequest(
+    topic: string,
+    messages: readonly DeadLetterMessage[],
+    policy: RetryPolicy,
+  ): Promise<void> {
     await retry({ topic }, policy, this.#signal, async () => {
       const connecting = (this.#connecting ??= this.#connect(topic));
       try {
@@ -132,10 +136,10 @@ async function disconnect(connecting: Promise<Producer>): Promise<void> {
 }
 
 /** Groups the messages of dead letters into requests. */
-export function requestsOf(letters: readonly DeadLetter[]): LetterMessage[][] {
-  const requests: LetterMessage[][] = [];
+export function requestsOf(deadLetters: readonly DeadLetter[]): DeadLetterMessage[][] {
+  const requests: DeadLetterMessage[][] = [];
   let bytes = Infinity;
-  for (const whole of letters.map(letterMessage)) {
+  for (const whole of deadLetters.map(deadLetterMessage)) {
     const message = sizeOf(whole) > MAX_DEAD_LETTER_BYTES - SPARE_BYTES ? truncated(whole) : whole;
     const size = sizeOf(message);
     if (bytes + size > MAX_REQUEST_BYTES) {
@@ -154,7 +158,14 @@ export function sizeOf({ key, value, headers = {} }: Message): number {
   return texts.reduce<number>((sum, text) => sum + (text ? Buffer.byteLength(text) : 0), 0);
 }
 
-function letterMessage({ stream, topic, partition, message, schemaId, error }: DeadLetter): LetterMessage {
+function deadLetterMessage({
+  stream,
+  topic,
+  partition,
+  message,
+  schemaId,
+  error,
+}: DeadLetter): DeadLetterMessage {
   return {
     key: `${stream}|sink|${partition}|${message.offset}`,
     // The value of a delete is null, which would delete the dead letter on this topic.

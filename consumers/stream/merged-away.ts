@@ -34,7 +34,7 @@ interface LatestOfKey {
 /**
  * Returns whether merges, and nothing else, removed the rows of these messages. Then each message
  * has a row of its key with a version at least as high; or no row, because a delete has such a
- * version and a cleanup merge removed both. Dead letters have no row by design. Returns false if
+ * version and a cleanup merge removed both. Dead deadLetters have no row by design. Returns false if
  * the table was restored from a backup or lost rows: then some message is later than all rows of
  * its key.
  *
@@ -47,7 +47,7 @@ export async function wasMergedAway(
   services: Connections,
   stream: string,
   spans: ReadonlyMap<number, OffsetSpan>,
-  setAside: Pick<DeadLetterIndex, 'has'>,
+  rejected: Pick<DeadLetterIndex, 'has'>,
 ): Promise<boolean> {
   const { settings, database } = services;
   const doing = `rows of ${storageTableOf(stream)}`;
@@ -63,7 +63,7 @@ export async function wasMergedAway(
     if (shape?.keepsLatest !== true || key.length < sortingKey.length || isByPosition(sortingKey))
       return false;
     const rowKeys = await RowKeys.create(services, stream, key);
-    return await new Comparison(services, stream, key, rowKeys).prove(spans, setAside);
+    return await new Comparison(services, stream, key, rowKeys).prove(spans, rejected);
   } catch (error) {
     if (error instanceof UnexplainedMessage) return false;
     throw clickHouseError(error, settings.clickhouse, doing);
@@ -140,12 +140,12 @@ class Comparison {
    */
   async prove(
     spans: ReadonlyMap<number, OffsetSpan>,
-    setAside: Pick<DeadLetterIndex, 'has'>,
+    rejected: Pick<DeadLetterIndex, 'has'>,
   ): Promise<boolean> {
     const topic = topicOf(this.#services.settings.topicPrefix, this.#stream);
     await this.#read(
       (message, partition) => {
-        if (!setAside.has(topic, partition, message) && !this.#take(message, partition))
+        if (!rejected.has(topic, partition, message) && !this.#take(message, partition))
           throw new UnexplainedMessage('a message whose row key is unknown');
       },
       async () => {

@@ -11,15 +11,15 @@ import { highestOf, resumeOffset, rowsOfTopic } from './resume-offset.ts';
 import type { DeadLetterIndex } from './dead-letter-index.ts';
 import { trustedRows, committedRows, type CommittedRows, type CommitScope } from './commit-metadata.ts';
 
-type Letters = Pick<DeadLetterIndex, 'countBetween' | 'has'>;
+type DeadLetterLookup = Pick<DeadLetterIndex, 'countBetween' | 'has'>;
 
 /** Finds messages behind the last rows that need no row: dead letters, or rows merged away. */
 export interface ResumeEvidence {
   /** Returns the group's committed offsets by partition. */
   committed(): Promise<ReadonlyMap<number, CommittedOffset>>;
-  letters(): Promise<Letters>;
+  deadLetters(): Promise<DeadLetterLookup>;
   /** Returns whether the table lacks these messages' rows because of merges and nothing else. */
-  wasMergedAway(spans: ReadonlyMap<number, OffsetSpan>, letters: Letters): Promise<boolean>;
+  wasMergedAway(spans: ReadonlyMap<number, OffsetSpan>, deadLetters: DeadLetterLookup): Promise<boolean>;
 }
 
 /** The resume offset of one partition, and its end. */
@@ -27,7 +27,7 @@ export interface Position {
   readonly next: bigint;
   /** The partition's end; undefined if the topic lacks the partition. */
   readonly end: bigint | undefined;
-  readonly trail: CommittedRows | undefined;
+  readonly lastRows: CommittedRows | undefined;
 }
 
 export interface Positions {
@@ -84,7 +84,7 @@ export class PositionFinder {
         );
       const floor = floors?.get(partition) ?? 0n;
       const next = offset < floor ? floor : offset;
-      found.set(partition, { next, end: log.end, trail: { highest, letters: 0 } });
+      found.set(partition, { next, end: log.end, lastRows: { highest, deadLetters: 0 } });
     }
     const owner = { topicId, table: table.identity };
     const committed = await this.#options.evidence.committed();
@@ -92,7 +92,7 @@ export class PositionFinder {
     const uncommitted = uncommittedOf(found, owner, committed);
     const block = uncommitted.size > 0 ? await table.lastBlock() : '';
     for (const partition of partitions)
-      if (!found.has(partition)) found.set(partition, { next: 0n, end: undefined, trail: undefined });
+      if (!found.has(partition)) found.set(partition, { next: 0n, end: undefined, lastRows: undefined });
     this.#unverified = rows;
     return { topicId, partitions: found, uncommitted, block };
   }
@@ -134,28 +134,28 @@ export class PositionFinder {
     },
   ): Promise<void> {
     const { topic, table, evidence } = this.#options;
-    let reading: Promise<Letters> | undefined;
-    const letters = () => (reading ??= evidence.letters());
+    let reading: Promise<DeadLetterLookup> | undefined;
+    const deadLetters = () => (reading ??= evidence.deadLetters());
     const next = new Map([...found].map(([partition, position]) => [partition, position.next]));
     const { behind, isMerged } = await findMergedAway({ ...state, table, next }, async (spans) =>
-      evidence.wasMergedAway(spans, await letters()),
+      evidence.wasMergedAway(spans, await deadLetters()),
     );
     for (const [partition, position] of found) {
       const merged = isMerged ? behind.get(partition) : undefined;
       const resumed =
         merged === undefined
           ? position
-          : { ...position, next: merged, trail: { highest: merged - 1n, letters: 0 } };
+          : { ...position, next: merged, lastRows: { highest: merged - 1n, deadLetters: 0 } };
       found.set(partition, resumed);
       const commit = state.committed.get(partition);
       const { end = 0n } = position;
-      const trail =
+      const lastRows =
         commit &&
-        trustedRows(commit, state.owner, { next: resumed.next, highest: resumed.trail?.highest, end });
-      if (commit === undefined || trail === undefined) continue;
+        trustedRows(commit, state.owner, { next: resumed.next, highest: resumed.lastRows?.highest, end });
+      if (commit === undefined || lastRows === undefined) continue;
       // Redriven dead letters have rows, which the table may have lost.
-      const count = (await letters()).countBetween(topic, partition, resumed.next, commit.offset);
-      if (count >= trail.letters) found.set(partition, { ...resumed, next: commit.offset, trail });
+      const count = (await deadLetters()).countBetween(topic, partition, resumed.next, commit.offset);
+      if (count >= lastRows.deadLetters) found.set(partition, { ...resumed, next: commit.offset, lastRows });
     }
   }
 
@@ -184,9 +184,9 @@ function uncommittedOf(
   committed: ReadonlyMap<number, CommittedOffset>,
 ): ReadonlyMap<number, bigint> {
   if (owner.topicId === 0n) return new Map();
-  const differing = [...found].filter(([partition, { trail }]) => {
+  const differing = [...found].filter(([partition, { lastRows }]) => {
     const commit = committed.get(partition);
-    return (commit && committedRows(commit, owner))?.highest !== trail?.highest;
+    return (commit && committedRows(commit, owner))?.highest !== lastRows?.highest;
   });
   return new Map(differing.map(([partition, { next }]) => [partition, next]));
 }

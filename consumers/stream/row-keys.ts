@@ -74,13 +74,13 @@ export class RowKeys {
    * Returns the row key in RowBinary, valid until the next call; or the id of a schema to learn
    * first; or undefined if message and key give no row key.
    *
-   * @param isSetAside whether the message has no row, so that a missing key proves nothing.
+   * @param isRejected whether the message has no row, so that a missing key proves nothing.
    */
-  of(message: KafkaMessage, partition: number, isSetAside: boolean): Buffer | number | undefined {
+  of(message: KafkaMessage, partition: number, isRejected: boolean): Buffer | number | undefined {
     const found = this.#ofValue(message) ?? this.#ofKey(message);
     if (typeof found === 'number') return found;
     const isAlike = found === undefined ? message.key === null : this.#isTextOf(message.key, found);
-    if (!isAlike && !(isSetAside && message.key === null))
+    if (!isAlike && !(isRejected && message.key === null))
       this.#keyedOtherwise ??= `${partition}/${message.offset}`;
     return found;
   }

@@ -32,7 +32,7 @@ interface PartitionState {
   /** The partition's end; undefined if unknown. */
   end: bigint | undefined;
   /** The rows that the last commit names; undefined before the first one. */
-  trail: CommittedRows | undefined;
+  lastRows: CommittedRows | undefined;
 }
 
 /** Messages before a partition's end that are not in the table; how many of them are accepted. */
@@ -118,7 +118,7 @@ export class TopicPartitions {
   assign(partitions: readonly number[]): void {
     this.#states.clear();
     for (const partition of partitions)
-      this.#states.set(partition, { next: 0n, isCut: true, end: undefined, trail: undefined });
+      this.#states.set(partition, { next: 0n, isCut: true, end: undefined, lastRows: undefined });
     this.#generation.abort(new StoppedError('the group has reassigned its partitions'));
     this.#generation = new AbortController();
     setMaxListeners(0, this.#generation.signal);
@@ -129,8 +129,8 @@ export class TopicPartitions {
   resumeAt({ topicId, partitions, uncommitted, block }: Positions): void {
     const { caughtUp, topic } = this.#options;
     this.#topicId = topicId;
-    for (const [partition, { next, end, trail }] of partitions) {
-      this.#states.set(partition, { next, isCut: true, end, trail });
+    for (const [partition, { next, end, lastRows }] of partitions) {
+      this.#states.set(partition, { next, isCut: true, end, lastRows });
       this.#done.set(partition, next);
       caughtUp.advance(topic, partition, next);
     }
@@ -182,18 +182,21 @@ export class TopicPartitions {
   /**
    * Commits that everything before the offsets is a row or a dead letter.
    *
-   * @param trails what was added since the last commit.
+   * @param added what was added since the last commit.
    * @param block the last block of the table.
    */
-  commit(offsets: ReadonlyMap<number, bigint>, trails: ReadonlyMap<number, CommittedRows>, block = ''): void {
+  commit(offsets: ReadonlyMap<number, bigint>, added: ReadonlyMap<number, CommittedRows>, block = ''): void {
     const { table, control, caughtUp, topic } = this.#options;
     const owner = { topicId: this.#topicId, table: table.identity };
     const committed = new Map<number, CommittedOffset>();
     for (const [partition, offset] of offsets) {
       const state = this.#states.get(partition);
-      const trail = accumulated(state?.trail, trails.get(partition) ?? { highest: undefined, letters: 0 });
-      if (state !== undefined) state.trail = trail;
-      committed.set(partition, { offset, metadata: commitMetadata(trail, owner, block) });
+      const lastRows = accumulated(
+        state?.lastRows,
+        added.get(partition) ?? { highest: undefined, deadLetters: 0 },
+      );
+      if (state !== undefined) state.lastRows = lastRows;
+      committed.set(partition, { offset, metadata: commitMetadata(lastRows, owner, block) });
     }
     control.commit(committed);
     for (const [partition, offset] of offsets) {

@@ -98,17 +98,17 @@ async function withReplayServices<T>(
   const role = { name: 'replay', needs: ['admin', 'registry', 'database'] } as const;
   return withConnections(settings, role, signal, async (connections) => {
     const { admin } = connections;
-    const letters = new DeadLetters(admin, settings, connections.signal);
+    const deadLetters = new DeadLetters(admin, settings, connections.signal);
     try {
       return await work({
         ...connections,
-        letters,
+        deadLetters,
         limit: pLimit(TABLES_SIDE_BY_SIDE),
         buffers: new RowBuffers(),
         outages: new Outages(),
       });
     } finally {
-      await letters.close();
+      await deadLetters.close();
     }
   });
 }

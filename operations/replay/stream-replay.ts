@@ -149,14 +149,14 @@ export class StreamReplay {
 
   /** Creates the table and fills it up to the end offset and to the progress of the sink. */
   async #fill(range: ReplayRange, running: AbortSignal): Promise<CreatedSink> {
-    const { settings, admin, letters } = this.#services;
+    const { settings, admin, deadLetters } = this.#services;
     const { stream, from, setAside } = this.#options;
     const [counts, topic] = [this.#counts, this.#topic];
     const group = new SinkGroup(settings, `${settings.topicPrefix}replaying.${randomUUID()}`);
     const partitions = [...range.partitions];
     const caughtUp = new CaughtUp(partitions.map(([partition, { end }]) => ({ topic, partition, end })));
     const created = createStreamSink(
-      { ...this.#services, signal: running, letters: onlyKnownSchemas(letters, setAside) },
+      { ...this.#services, signal: running, deadLetters: onlyKnownSchemas(deadLetters, setAside) },
       {
         stream,
         group,

@@ -165,7 +165,7 @@ export class FakeStream {
       evidence: this.#evidence(),
       ...(floors && { floors }),
     });
-    const letters = {
+    const deadLetters = {
       send: (sent: readonly { readonly message: KafkaMessage }[]) => {
         this.deadLetters.push(...sent.map((letter) => letter.message.offset));
         return Promise.resolve();
@@ -175,7 +175,7 @@ export class FakeStream {
       topic: TOPIC,
       table,
       positions: this.positions,
-      letters,
+      deadLetters,
       counts: this.counts,
       policy: serviceRetry,
       limit: pLimit(1),
@@ -348,7 +348,7 @@ export class FakeStream {
         await this.#request('committed');
         return this.committed;
       },
-      letters: async () => {
+      deadLetters: async () => {
         await this.#request('deadLetters');
         return { countBetween: () => this.deadLetterCount, has: () => false };
       },

@@ -36,7 +36,7 @@ interface Fakes {
 }
 
 function createInserter({ insert, matchesShape = () => true, whileVerifying = () => {} }: Fakes) {
-  const letters: string[] = [];
+  const deadLetters: string[] = [];
   const table = {
     name: 'plans_raw',
     stream: 'plans',
@@ -59,9 +59,9 @@ function createInserter({ insert, matchesShape = () => true, whileVerifying = ()
         return Promise.resolve(true);
       },
     },
-    letters: {
+    deadLetters: {
       send: (sent) => {
-        letters.push(...sent.map((letter) => letter.message.offset));
+        deadLetters.push(...sent.map((letter) => letter.message.offset));
         return Promise.resolve();
       },
     },
@@ -70,7 +70,7 @@ function createInserter({ insert, matchesShape = () => true, whileVerifying = ()
     limit: pLimit(1),
   });
   return {
-    letters,
+    deadLetters,
     insert: (batch: Batch) => inserter.insert(batch, partitions),
     /** Mimics {@link TopicPartitions.assign}. */
     assign: () => {
@@ -97,22 +97,25 @@ test('a refused row becomes a dead letter and the others are inserted', async ()
   let asked = 0;
   // All three, then the first, then the two others, then each of these.
   const outcomes = [refused, { kind: 'inserted' } as const, refused, refused, { kind: 'inserted' } as const];
-  const { insert, letters } = createInserter({ insert: () => outcomes[asked++] ?? refused });
+  const { insert, deadLetters } = createInserter({ insert: () => outcomes[asked++] ?? refused });
   assert.equal(await insert(batchOf(3)), 'inserted');
-  assert.deepEqual([asked, letters], [5, ['1']]);
+  assert.deepEqual([asked, deadLetters], [5, ['1']]);
 });
 
 test('rows refused because the table changed do not become dead letters', async () => {
   let looked = 0;
-  const { insert, letters } = createInserter({ insert: () => refused, matchesShape: () => ++looked === 1 });
+  const { insert, deadLetters } = createInserter({
+    insert: () => refused,
+    matchesShape: () => ++looked === 1,
+  });
   assert.equal(await insert(batchOf(64)), 'changed');
-  assert.deepEqual([looked, letters], [2, []]);
+  assert.deepEqual([looked, deadLetters], [2, []]);
 });
 
 test('a hundred refused rows in sequence fail the stream', async () => {
-  const { insert, letters } = createInserter({ insert: () => refused });
+  const { insert, deadLetters } = createInserter({ insert: () => refused });
   await assert.rejects(insert(batchOf(1_000)), /table plans_raw refuses every row/);
-  assert.equal(letters.length, 99);
+  assert.equal(deadLetters.length, 99);
 });
 
 test('a batch counts its dead letters, and only the bytes of each message', () => {
@@ -122,7 +125,7 @@ test('a batch counts its dead letters, and only the bytes of each message', () =
   const error = new DecodeError('x');
   batch.reject({ stream: 'plans', topic: 't', partition: 0, message: set, schemaId: undefined, error });
   assert.ok(batch.deadLetterBytes > 1_010 && batch.deadLetterBytes < 3_000);
-  const [letter] = batch.letters;
+  const [letter] = batch.deadLetters;
   assert.deepEqual([letter?.message.key, letter?.message.value], [set.key, set.value]);
   assert.ok((letter?.message.value?.buffer.byteLength ?? Infinity) < 50_000);
 });

@@ -10,7 +10,7 @@ import {
 } from '../../../../consumers/stream/commit-metadata.ts';
 
 const owner = { topicId: 7n, table: 'abcd0123' };
-const trail: CommittedRows = { highest: 9n, letters: 3 };
+const lastRows: CommittedRows = { highest: 9n, deadLetters: 3 };
 const log = { next: 10n, highest: 9n, end: 20n };
 const commitOf = (of: CommittedRows, offset = 13n, by = owner) => ({
   offset,
@@ -18,8 +18,8 @@ const commitOf = (of: CommittedRows, offset = 13n, by = owner) => ({
 });
 
 test('dead letters behind the last row are skipped, with or without a table', () => {
-  assert.deepEqual(trustedRows(commitOf(trail), owner, log), trail);
-  const none = { highest: undefined, letters: 2 };
+  assert.deepEqual(trustedRows(commitOf(lastRows), owner, log), lastRows);
+  const none = { highest: undefined, deadLetters: 2 };
   const noTable = { topicId: 7n, table: '' };
   const start = { next: 0n, highest: undefined, end: 20n };
   assert.deepEqual(trustedRows(commitOf(none, 2n), owner, start), none);
@@ -27,17 +27,22 @@ test('dead letters behind the last row are skipped, with or without a table', ()
 });
 
 const unbelieved: readonly (readonly [string, ...Parameters<typeof trustedRows>])[] = [
-  ['the table was emptied', commitOf(trail), owner, { ...log, next: 0n, highest: undefined }],
-  ['the table has lost rows', commitOf(trail), owner, { ...log, next: 9n, highest: 8n }],
-  ['the table has rows more', commitOf(trail), owner, { ...log, next: 12n, highest: 11n }],
-  ['the table was made anew', commitOf(trail), { ...owner, table: 'ffff0123' }, log],
-  ['the table was dropped', commitOf(trail), { ...owner, table: '' }, log],
-  ['there is a table now', commitOf(trail, 13n, { topicId: 7n, table: '' }), owner, log],
-  ['the topic was made again', commitOf(trail), { ...owner, topicId: 8n }, log],
-  ['the topic is not known', commitOf(trail, 13n, { ...owner, topicId: 0n }), { ...owner, topicId: 0n }, log],
-  ['nothing was set aside', commitOf({ highest: 9n, letters: 0 }), owner, log],
-  ['the table is further', commitOf(trail, 10n), owner, log],
-  ['the topic is shorter', commitOf(trail), owner, { ...log, end: 12n }],
+  ['the table was emptied', commitOf(lastRows), owner, { ...log, next: 0n, highest: undefined }],
+  ['the table has lost rows', commitOf(lastRows), owner, { ...log, next: 9n, highest: 8n }],
+  ['the table has rows more', commitOf(lastRows), owner, { ...log, next: 12n, highest: 11n }],
+  ['the table was made anew', commitOf(lastRows), { ...owner, table: 'ffff0123' }, log],
+  ['the table was dropped', commitOf(lastRows), { ...owner, table: '' }, log],
+  ['there is a table now', commitOf(lastRows, 13n, { topicId: 7n, table: '' }), owner, log],
+  ['the topic was made again', commitOf(lastRows), { ...owner, topicId: 8n }, log],
+  [
+    'the topic is not known',
+    commitOf(lastRows, 13n, { ...owner, topicId: 0n }),
+    { ...owner, topicId: 0n },
+    log,
+  ],
+  ['nothing was set aside', commitOf({ highest: 9n, deadLetters: 0 }), owner, log],
+  ['the table is further', commitOf(lastRows, 10n), owner, log],
+  ['the topic is shorter', commitOf(lastRows), owner, { ...log, end: 12n }],
   ['somebody else has committed', { offset: 13n, metadata: '' }, owner, log],
   ['the metadata is of something else', { offset: 13n, metadata: '7 abcd0123 9 3 x' }, owner, log],
 ];
@@ -46,39 +51,39 @@ for (const [why, ...args] of unbelieved) {
 }
 
 test('commit metadata adds each dead letter and resets after a row', () => {
-  const letters = { highest: undefined, letters: 2 };
-  assert.deepEqual(accumulated(undefined, letters), letters);
-  assert.deepEqual(accumulated(trail, letters), { highest: 9n, letters: 5 });
-  assert.deepEqual(accumulated(trail, { highest: 15n, letters: 1 }), { highest: 15n, letters: 1 });
+  const deadLetters = { highest: undefined, deadLetters: 2 };
+  assert.deepEqual(accumulated(undefined, deadLetters), deadLetters);
+  assert.deepEqual(accumulated(lastRows, deadLetters), { highest: 9n, deadLetters: 5 });
+  assert.deepEqual(accumulated(lastRows, { highest: 15n, deadLetters: 1 }), { highest: 15n, deadLetters: 1 });
 });
 
 const withBlock = (offset: bigint, block: string, by = owner) => ({
   offset,
-  metadata: commitMetadata(trail, by, block),
+  metadata: commitMetadata(lastRows, by, block),
 });
 
 test('commit metadata names the block of the table for any partition id', () => {
   for (const block of ['all_1', '20260101_77', 'a_b-c_9']) {
     assert.equal(blockOf(withBlock(13n, block)), block);
-    assert.deepEqual(trustedRows(withBlock(13n, block), owner, log), trail);
+    assert.deepEqual(trustedRows(withBlock(13n, block), owner, log), lastRows);
   }
-  assert.equal(blockOf(commitOf(trail)), undefined);
+  assert.equal(blockOf(commitOf(lastRows)), undefined);
   assert.equal(blockOf({ offset: 13n, metadata: 'of another' }), undefined);
 });
 
 test('merged rows lie between the end of the table and the highest committed offset', () => {
   assert.deepEqual(lostSpan(withBlock(13n, 'all_1'), owner, { next: 4n, end: 20n }), { from: 4n, to: 10n });
-  assert.deepEqual(lostSpan(commitOf(trail), owner, { next: 9n, end: 13n }), { from: 9n, to: 10n });
+  assert.deepEqual(lostSpan(commitOf(lastRows), owner, { next: 9n, end: 13n }), { from: 9n, to: 10n });
 });
 
 const nothingLost: readonly (readonly [string, ...Parameters<typeof lostSpan>])[] = [
-  ['the table has its highest row', commitOf(trail), owner, { next: 10n, end: 20n }],
-  ['the table is further', commitOf(trail), owner, { next: 15n, end: 20n }],
-  ['the table was made anew', commitOf(trail), { ...owner, table: 'ffff0123' }, { next: 4n, end: 20n }],
-  ['the topic was made again', commitOf(trail), { ...owner, topicId: 8n }, { next: 4n, end: 20n }],
-  ['the topic is shorter', commitOf(trail), owner, { next: 4n, end: 12n }],
-  ['the commit was moved back', commitOf(trail, 9n), owner, { next: 4n, end: 20n }],
-  ['there was no row', commitOf({ highest: undefined, letters: 3 }), owner, { next: 0n, end: 20n }],
+  ['the table has its highest row', commitOf(lastRows), owner, { next: 10n, end: 20n }],
+  ['the table is further', commitOf(lastRows), owner, { next: 15n, end: 20n }],
+  ['the table was made anew', commitOf(lastRows), { ...owner, table: 'ffff0123' }, { next: 4n, end: 20n }],
+  ['the topic was made again', commitOf(lastRows), { ...owner, topicId: 8n }, { next: 4n, end: 20n }],
+  ['the topic is shorter', commitOf(lastRows), owner, { next: 4n, end: 12n }],
+  ['the commit was moved back', commitOf(lastRows, 9n), owner, { next: 4n, end: 20n }],
+  ['there was no row', commitOf({ highest: undefined, deadLetters: 3 }), owner, { next: 0n, end: 20n }],
   ['somebody else has committed', { offset: 13n, metadata: '' }, owner, { next: 4n, end: 20n }],
 ];
 for (const [why, ...args] of nothingLost) {

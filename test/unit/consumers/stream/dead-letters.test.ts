@@ -18,16 +18,16 @@ test('requests keep dead letters in order and hold at most 1 MiB unless one is l
   const size = fc.option(fc.oneof(fc.nat(2_000), fc.nat(3 * MIB)), { nil: null });
   fc.assert(
     fc.property(fc.array(fc.tuple(size, fc.nat(300_000)), { maxLength: 30 }), (sizes) => {
-      const letters = sizes.map(([value, key], index) => letterOf(index, value, key));
-      const requests = requestsOf(letters);
+      const deadLetters = sizes.map(([value, key], index) => letterOf(index, value, key));
+      const requests = requestsOf(deadLetters);
       const offsets = requests.flat().map(({ headers }) => headers['offset']);
       assert.deepEqual(
         offsets,
-        letters.map(({ message }) => message.offset),
+        deadLetters.map(({ message }) => message.offset),
       );
       for (const request of requests) {
         const bytes = request.reduce((sum, message) => sum + sizeOf(message), 0);
-        assert.ok(request.length === 1 || bytes <= MIB, `${request.length} letters of ${bytes} bytes`);
+        assert.ok(request.length === 1 || bytes <= MIB, `${request.length} deadLetters of ${bytes} bytes`);
       }
     }),
     { numRuns: 50 },

@@ -5,9 +5,9 @@ import { FakeStream, rowsUpTo, settle, TOPIC, TOPIC_ID } from '../../../helpers/
 import { commitMetadata } from '../../../../consumers/stream/commit-metadata.ts';
 
 const owner = { topicId: TOPIC_ID, table: 'table1' };
-const commitOf = (offset: bigint, highest: bigint | undefined, letters = 0) => ({
+const commitOf = (offset: bigint, highest: bigint | undefined, deadLetters = 0) => ({
   offset,
-  metadata: commitMetadata({ highest, letters }, owner, 'all_1'),
+  metadata: commitMetadata({ highest, deadLetters }, owner, 'all_1'),
 });
 
 /** Starts a stream whose table ends at offset 4 of partition 0, with a commit of the group. */
@@ -66,12 +66,12 @@ describe('partitions', () => {
   test('a commit continues the dead letters of the commit before it', async () => {
     const stream = await new FakeStream().start([0]);
     const { partitions, commits } = stream;
-    const none = { highest: undefined, letters: 2 };
-    partitions.commit(new Map([[0, 5n]]), new Map([[0, { highest: 4n, letters: 0 }]]), 'all_1');
+    const none = { highest: undefined, deadLetters: 2 };
+    partitions.commit(new Map([[0, 5n]]), new Map([[0, { highest: 4n, deadLetters: 0 }]]), 'all_1');
     partitions.commit(new Map([[0, 7n]]), new Map([[0, none]]));
     assert.deepEqual(
       commits.map(([, commit]) => commit),
-      [commitOf(5n, 4n), { offset: 7n, metadata: commitMetadata({ highest: 4n, letters: 2 }, owner) }],
+      [commitOf(5n, 4n), { offset: 7n, metadata: commitMetadata({ highest: 4n, deadLetters: 2 }, owner) }],
     );
     await stream.stop();
   });
