@@ -19,6 +19,12 @@ export interface RetryPolicy {
   readonly onRecovery?: () => void;
 }
 
+/** The settings of a call: when it stops, and how often it is retried. */
+export interface CallOptions {
+  readonly signal: AbortSignal;
+  readonly policy: RetryPolicy;
+}
+
 /** The time that a service has to answer a trivial request. */
 export const FIRST_ANSWER_MS = 15_000;
 
@@ -62,7 +68,7 @@ export async function retry<T>(
     return answer;
   };
   const isRetried = (error: unknown): error is RetriableError =>
-    error instanceof RetriableError && (wishOf(error) ?? 0) <= (policy.maxRetryAfterMs ?? Infinity);
+    error instanceof RetriableError && (retryAfterMsOf(error) ?? 0) <= (policy.maxRetryAfterMs ?? Infinity);
   return pRetry(attempt, {
     retries: policy.attempts - 1,
     minTimeout: policy.firstDelayMs,
@@ -75,19 +81,18 @@ export async function retry<T>(
       if (!isRetried(error) || retriesLeft === 0) return;
       policy.onRetry?.(error);
       logger.debug({ ...what, attempt: attemptNumber, reason: messageOf(error) }, 'try again');
-      const wish = wishOf(error);
-      if (wish !== undefined) await pause(Math.min(wish, MAX_RETRY_AFTER_MS), signal);
+      const waitMs = retryAfterMsOf(error);
+      if (waitMs === undefined) return;
+      await delay(Math.min(waitMs, MAX_RETRY_AFTER_MS), undefined, { signal }).catch(() =>
+        signal.throwIfAborted(),
+      );
     },
   });
 }
 
 /** Returns how long the server asks to wait. */
-function wishOf(error: unknown): number | undefined {
+function retryAfterMsOf(error: unknown): number | undefined {
   return error instanceof RateLimitedError ? error.retryAfterMs : undefined;
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await delay(ms, undefined, { signal }).catch(() => signal.throwIfAborted());
 }
 
 /** The longest wait that a server may ask for; longer ones are shortened. */

@@ -5,7 +5,7 @@ import { withDeadline } from '../deadline.ts';
 import { ACCEPT_ENCODING, readBody } from '../http/answer-body.ts';
 import { createBoundedAgent } from '../http/bounded-agent.ts';
 import { bodyExcerpt } from '../http/foreign-text.ts';
-import { credentialsCure, startOfBody } from '../http/refused-answer.ts';
+import { credentialsRemedy, startOfBody } from '../http/refused-answer.ts';
 import { createDispatcher } from '../http/proxy.ts';
 import {
   EtlError,
@@ -98,13 +98,11 @@ export class Registry {
       try {
         return await this.#register(subject, schema);
       } catch (error) {
-        if (!(await this.#hasMended(subject, error))) throw this.#registerError(subject, error);
+        if (!(await this.#hasSetCompatibility(subject, error))) throw this.#registerError(subject, error);
       }
-      try {
-        return await this.#register(subject, schema);
-      } catch (error) {
+      return this.#register(subject, schema).catch((error: unknown) => {
         throw this.#registerError(subject, error);
-      }
+      });
     });
   }
 
@@ -122,9 +120,9 @@ export class Registry {
    * it did. The client registers a subject's first schema and then sets the compatibility. A
    * process that ended between the two left one version, for which some registries report NONE.
    */
-  async #hasMended(subject: string, error: unknown): Promise<boolean> {
+  async #hasSetCompatibility(subject: string, error: unknown): Promise<boolean> {
     if (!isCompatibilityError(error) || !error.message.includes('!= NONE')) return false;
-    const latest = await this.#ask(`/subjects/${encodeURIComponent(subject)}/versions/latest`, serviceRetry);
+    const latest = await this.#ask(`${versionsOf(subject)}/latest`, serviceRetry);
     if (latest?.['version'] !== 1) return false;
     await this.#ask(`/config/${encodeURIComponent(subject)}`, serviceRetry, { compatibility: 'BACKWARD' });
     return true;
@@ -137,18 +135,22 @@ export class Registry {
    */
   async latest(subject: string): Promise<{ id: number; schema: StreamSchema } | undefined> {
     const latest = await this.latestText(subject);
-    return latest && { id: latest.id, schema: parseStreamSchema(latest.text, latestOf(subject)) };
+    if (latest === undefined) return undefined;
+    return {
+      id: latest.id,
+      schema: parseStreamSchema(latest.text, `the latest schema of subject ${subject}`),
+    };
   }
 
   /** Returns the latest schema of a subject as text; undefined if the subject does not exist. */
   async latestText(subject: string, policy: RetryPolicy = serviceRetry): Promise<SchemaText | undefined> {
-    const answer = await this.#ask(`/subjects/${encodeURIComponent(subject)}/versions/latest`, policy);
+    const answer = await this.#ask(`${versionsOf(subject)}/latest`, policy);
     return answer && this.#textIn(answer, `subject ${subject}`);
   }
 
   /** Returns all schemas of a subject, oldest first; empty if the subject does not exist. */
   async texts(subject: string, policy: RetryPolicy = serviceRetry): Promise<SchemaText[]> {
-    const versions = `/subjects/${encodeURIComponent(subject)}/versions`;
+    const versions = versionsOf(subject);
     const latest = await this.#ask(`${versions}/latest`, policy);
     if (latest === undefined) return [];
     const { version: last } = latest;
@@ -207,7 +209,7 @@ export class Registry {
     const seen = new Set<string>();
     const visit = async (list: readonly SchemaReference[]): Promise<void> => {
       for (const { name, subject, version } of list) {
-        const place = `/subjects/${encodeURIComponent(subject)}/versions/${version}`;
+        const place = `${versionsOf(subject)}/${version}`;
         if (seen.has(place)) continue;
         seen.add(place);
         const answer = seen.size > MAX_REFERENCES ? undefined : await this.#ask(place, policy);
@@ -247,26 +249,10 @@ export class Registry {
    */
   async #ask(path: string, policy: RetryPolicy, put?: JsonObject): Promise<JsonObject | undefined> {
     return retry({ path }, policy, this.#signal, async () => {
-      const { credentials, url } = this.#settings;
-      const authorization =
-        credentials &&
-        Buffer.from(`${credentials.username}:${credentials.password.reveal()}`).toString('base64');
       try {
-        const headers = {
-          accept: 'application/json',
-          'accept-encoding': ACCEPT_ENCODING,
-          ...(authorization && { authorization: `Basic ${authorization}` }),
-          ...(put && { 'content-type': 'application/vnd.schemaregistry.v1+json' }),
-        };
-        const method = put ? { method: 'PUT' as const, body: JSON.stringify(put) } : {};
-        const { statusCode, text } = await withDeadline(this.#signal, ANSWER_TIMEOUT_MS, async (signal) => {
-          const dispatcher = this.#dispatcher;
-          const response = await request(`${url}${path}`, { signal, headers, dispatcher, ...method });
-          const { statusCode, headers: given, body } = response;
-          if (statusCode === 200) return { statusCode, text: await readBody(response) };
-          const start = await startOfBody(given, body);
-          return { statusCode, text: bodyExcerpt(given['content-type']?.toString(), start) };
-        });
+        const { statusCode, text } = await withDeadline(this.#signal, ANSWER_TIMEOUT_MS, (signal) =>
+          this.#send(path, put, signal),
+        );
         if (statusCode === 404 && path !== '/subjects') return undefined;
         if (statusCode !== 200) throw this.#statusError(statusCode, text);
         const answer = parseJson(text);
@@ -279,6 +265,27 @@ export class Registry {
     });
   }
 
+  /** Returns the status, with the body of an answer or the excerpt of a refusal. */
+  async #send(path: string, put: JsonObject | undefined, signal: AbortSignal) {
+    const { credentials, url } = this.#settings;
+    const login = credentials && `${credentials.username}:${credentials.password.reveal()}`;
+    const response = await request(`${url}${path}`, {
+      signal,
+      dispatcher: this.#dispatcher,
+      headers: {
+        accept: 'application/json',
+        'accept-encoding': ACCEPT_ENCODING,
+        ...(login && { authorization: `Basic ${Buffer.from(login).toString('base64')}` }),
+        ...(put && { 'content-type': 'application/vnd.schemaregistry.v1+json' }),
+      },
+      ...(put && { method: 'PUT' as const, body: JSON.stringify(put) }),
+    });
+    const { statusCode, headers, body } = response;
+    if (statusCode === 200) return { statusCode, text: await readBody(response) };
+    const start = await startOfBody(headers, body);
+    return { statusCode, text: bodyExcerpt(headers['content-type']?.toString(), start) };
+  }
+
   #registerError(subject: string, error: unknown): unknown {
     this.#signal.throwIfAborted();
     const status = error instanceof Error && 'status' in error ? error.status : undefined;
@@ -289,12 +296,8 @@ export class Registry {
       );
     }
     if (isCompatibilityError(error)) {
-      return new IncompatibleSchemaError(
-        `subject ${subject}: ${messageOf(error)}; set it to BACKWARD in the registry`,
-        {
-          cause: error,
-        },
-      );
+      const message = `subject ${subject}: ${messageOf(error)}; set it to BACKWARD in the registry`;
+      return new IncompatibleSchemaError(message, { cause: error });
     }
     const noAnswer = noAnswerIn(error);
     return typeof status === 'number' && noAnswer === undefined
@@ -307,10 +310,10 @@ export class Registry {
     const answered = `the schema registry at ${this.#settings.url} (SCHEMA_REGISTRY_URL) answered ${status}${excerpt}`;
     if (status >= 500 || status === 429)
       return new ServiceUnavailableError(answered, { service: 'the schema registry' });
-    const cure =
-      credentialsCure(status, 'SCHEMA_REGISTRY') ??
+    const remedy =
+      credentialsRemedy(status, 'SCHEMA_REGISTRY') ??
       'is it a Confluent-compatible registry, and is the path right?';
-    return new ServiceRefusedError(`${answered}: ${cure}`);
+    return new ServiceRefusedError(`${answered}: ${remedy}`);
   }
 
   #unreachable(error: unknown, what: string): EtlError {
@@ -357,8 +360,8 @@ function abortOf(signal: AbortSignal): Promise<never> {
   });
 }
 
-function latestOf(subject: string): string {
-  return `the latest schema of subject ${subject}`;
+function versionsOf(subject: string): string {
+  return `/subjects/${encodeURIComponent(subject)}/versions`;
 }
 
 function isCompatibilityError(error: unknown): error is Error {

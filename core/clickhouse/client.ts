@@ -11,7 +11,7 @@ import type { ClickHouseSettings } from '../settings/config.ts';
 import { withDeadline } from '../deadline.ts';
 import { createBoundedAgent } from '../http/bounded-agent.ts';
 import { bodyExcerpt, foreignText } from '../http/foreign-text.ts';
-import { credentialsCure, withRefusals, type RefusedAnswer } from '../http/refused-answer.ts';
+import { credentialsRemedy, withRefusals, type RefusedAnswer } from '../http/refused-answer.ts';
 import {
   EtlError,
   messageOf,
@@ -27,60 +27,57 @@ export type { ClickHouseClient, ClickHouseSettings as ServerSettings } from '@cl
 const ANSWER_TIMEOUT_MS = 120_000;
 const MAX_CONNECTIONS = 16;
 
-/** A server error that may pass by itself. */
+/**
+ * A server error that may pass by itself. With `isAway`, a service is away: the caller retries without
+ * limit. Other errors are often permanent and are abandoned after some attempts.
+ */
 interface PassingError {
-  /**
-   * A service is away: retried without limit. Other errors are often permanent and are abandoned
-   * after some attempts.
-   */
   readonly isAway?: true;
-  readonly cure: string;
+  readonly remedy: string;
 }
 
+/** The codes of ClickHouse's own Kafka Connect sink, and some more. */
 const passingErrors: Readonly<Record<string, PassingError>> = {
   // UNEXPECTED_END_OF_FILE
-  3: { cure: 'something between here and the server cuts requests off: look at the limits of proxies' },
+  3: { remedy: 'something between here and the server cuts requests off: look at the limits of proxies' },
   // FILE_DOESNT_EXIST
-  107: { cure: "a file of the table is missing: look at the server's disk and log" },
+  107: { remedy: "a file of the table is missing: look at the server's disk and log" },
   // TIMEOUT_EXCEEDED
-  159: { cure: 'raise max_execution_time for this user' },
+  159: { remedy: 'raise max_execution_time for this user' },
   // QUOTA_EXCEEDED
-  201: { isAway: true, cure: "raise the user's quota" },
+  201: { isAway: true, remedy: "raise the user's quota" },
   // TOO_MANY_SIMULTANEOUS_QUERIES
-  202: { isAway: true, cure: 'raise max_concurrent_queries of the server or the user' },
+  202: { isAway: true, remedy: 'raise max_concurrent_queries of the server or the user' },
   // NO_FREE_CONNECTION, SOCKET_TIMEOUT, NETWORK_ERROR
-  203: { isAway: true, cure: "look at the server's connections" },
-  209: { isAway: true, cure: "look at the server's network" },
-  210: { isAway: true, cure: "look at the server's network" },
+  203: { isAway: true, remedy: "look at the server's connections" },
+  209: { isAway: true, remedy: "look at the server's network" },
+  210: { isAway: true, remedy: "look at the server's network" },
   // NO_ZOOKEEPER, TABLE_IS_READ_ONLY, TOO_FEW_LIVE_REPLICAS, UNKNOWN_STATUS_OF_INSERT,
   // KEEPER_EXCEPTION
-  225: { isAway: true, cure: "look at the server's Keeper" },
-  242: { isAway: true, cure: "look at the server's Keeper and at the table's disk" },
-  285: { isAway: true, cure: 'look at the replicas' },
-  319: { isAway: true, cure: "look at the server's Keeper" },
-  999: { isAway: true, cure: "look at the server's Keeper" },
+  225: { isAway: true, remedy: "look at the server's Keeper" },
+  242: { isAway: true, remedy: "look at the server's Keeper and at the table's disk" },
+  285: { isAway: true, remedy: 'look at the replicas' },
+  319: { isAway: true, remedy: "look at the server's Keeper" },
+  999: { isAway: true, remedy: "look at the server's Keeper" },
   // MEMORY_LIMIT_EXCEEDED
-  241: { cure: 'raise max_memory_usage for this user, or give the server more memory' },
+  241: { remedy: 'raise max_memory_usage for this user, or give the server more memory' },
   // TOO_MANY_PARTS
-  252: {
-    isAway: true,
-    cure: 'merges are slower than inserts: look at system.merges and at how the table is partitioned',
-  },
+  252: { isAway: true, remedy: 'merges are slower than inserts: look at system.merges and the partitions' },
   // ALL_CONNECTION_TRIES_FAILED
-  279: { isAway: true, cure: 'look at the shards' },
+  279: { isAway: true, remedy: 'look at the shards' },
   // SYSTEM_ERROR
-  425: { cure: "look at the server's log" },
+  425: { remedy: "look at the server's log" },
   // CANNOT_SCHEDULE_TASK, SERVER_OVERLOADED
-  439: { isAway: true, cure: 'the server has no free thread: look at its load' },
-  745: { isAway: true, cure: 'look at the load of the server' },
+  439: { isAway: true, remedy: 'the server has no free thread: look at its load' },
+  745: { isAway: true, remedy: 'look at the load of the server' },
 };
 
 const CREDENTIALS =
   'check CLICKHOUSE_USERNAME and CLICKHOUSE_PASSWORD (commands find those of the local services under DATA_DIR)';
 
 /** Errors that stay until a person acts. */
-const cures: Readonly<Record<string, string>> = {
-  81: 'the first `npm run sink` makes the database: is CLICKHOUSE_DATABASE right?',
+const remedies: Readonly<Record<string, string>> = {
+  81: 'the first `npm run sink` creates the database: is CLICKHOUSE_DATABASE right?',
   192: CREDENTIALS,
   193: CREDENTIALS,
   194: CREDENTIALS,
@@ -92,15 +89,12 @@ const cures: Readonly<Record<string, string>> = {
   516: CREDENTIALS,
 };
 
-/**
- * Returns the entry of an error that may pass; undefined for a permanent one. The codes are those
- * of ClickHouse's own Kafka Connect sink, and some more.
- */
+/** Returns the entry of an error that may pass; undefined for a permanent one. */
 function passingError({ code, message }: ClickHouseError): PassingError | undefined {
   const passing = passingErrors[code];
   // A shortage of server memory passes. The memory limit of a query or user does not.
   if (code === '241' && /\(total\)|Total memory limit|server memory/i.test(message))
-    return { isAway: true, ...passing, cure: 'the server is short of memory' };
+    return { isAway: true, ...passing, remedy: 'the server is short of memory' };
   // One code has two causes: parts of the table, which are merged in time, and partitions of one
   // block, which are not.
   return code === '252' && /single INSERT block/i.test(message) ? undefined : passing;
@@ -250,12 +244,7 @@ export async function probeClickHouse(
   });
 }
 
-/**
- * Returns the rows of a query.
- *
- * @param settings of this query, besides those of the client.
- * @throws what the client throws: see {@link clickHouseError}
- */
+/** Returns the rows of a query. @throws what the client throws: see {@link clickHouseError} */
 export async function askRows<T>(
   client: ClickHouseClient,
   query: string,
@@ -283,27 +272,21 @@ export function clickHouseError(error: unknown, settings: ClickHouseSettings, do
     error instanceof RangeError ||
     error instanceof TooLargeError
   ) {
-    return new ServiceRefusedError(
-      `${prefix}ClickHouse at ${at} gives a strange answer: ${messageOf(error)}`,
-      {
-        cause: error,
-      },
-    );
+    const message = `${prefix}ClickHouse at ${at} gives a strange answer: ${messageOf(error)}`;
+    return new ServiceRefusedError(message, { cause: error });
   }
   if (error instanceof StatusError) {
     const answered = `${prefix}ClickHouse at ${at}, or a proxy before it, answers ${error.message}`;
-    const cure = credentialsCure(error.status, 'CLICKHOUSE');
-    if (cure !== undefined) return new ServiceRefusedError(`${answered}: ${cure}`, { cause: error });
+    const remedy = credentialsRemedy(error.status, 'CLICKHOUSE');
+    if (remedy !== undefined) return new ServiceRefusedError(`${answered}: ${remedy}`, { cause: error });
     const hint = 'is it the HTTP interface of ClickHouse, and is the server well?';
     return new ServiceUnavailableError(`${answered}: ${hint}`, { service: 'ClickHouse', cause: error });
   }
-  if (!(error instanceof ClickHouseError)) {
-    return notAnswering('ClickHouse', at, error, { prefix });
-  }
+  if (!(error instanceof ClickHouseError)) return notAnswering('ClickHouse', at, error, { prefix });
   const passing = passingError(error);
-  const cure = passing === undefined ? cures[error.code] : passing.cure;
+  const remedy = (passing ?? { remedy: remedies[error.code] }).remedy;
   const said = `${prefix}ClickHouse at ${at} answers code ${error.code} (${error.type ?? 'no name'}): ${foreignText(error.message)}`;
-  const message = cure === undefined ? said : `${said.replace(/\.$/, '')}. Cure: ${cure}`;
+  const message = remedy === undefined ? said : `${said.replace(/\.$/, '')}. Remedy: ${remedy}`;
   return passing === undefined
     ? new ServiceRefusedError(message, { cause: error })
     : new ServiceUnavailableError(message, { service: 'ClickHouse', cause: error });

@@ -1,8 +1,9 @@
 import type { Row } from '@clickhouse/client';
 import type { ClickHouseSettings } from '../settings/config.ts';
 import { ServiceRefusedError } from '../errors.ts';
-import { retry, serviceRetry, type RetryPolicy } from '../retry.ts';
+import { retry, serviceRetry, type CallOptions, type RetryPolicy } from '../retry.ts';
 import {
+  askRows,
   clickHouseError,
   createClickHouse,
   longStatement,
@@ -23,12 +24,6 @@ const longCommand = {
 } as const;
 
 const longQuery = { ...longCommand, output_format_json_quote_64bit_integers: 1 } as const;
-
-/** The settings of a call: when it stops, and how often it is retried. */
-interface CallOptions {
-  readonly signal: AbortSignal;
-  readonly policy: RetryPolicy;
-}
 
 /**
  * Runs statements in ClickHouse. Retries what may pass and translates errors, which name the work
@@ -98,15 +93,7 @@ export class Database {
 
   /** Returns the rows of a query. @param settings of this query, besides those of the client. */
   rows<T>(doing: string, query: string, settings: ServerSettings = {}): Promise<T[]> {
-    return this.retried(doing, async () => {
-      const answer = await this.client.query({
-        query,
-        format: 'JSONEachRow',
-        abort_signal: this.signal,
-        clickhouse_settings: settings,
-      });
-      return answer.json<T>();
-    });
+    return this.retried(doing, () => askRows<T>(this.client, query, this.signal, settings));
   }
 
   /**
@@ -114,24 +101,18 @@ export class Database {
    * integers are texts.
    */
   async rowStream<T>(doing: string, query: string): Promise<AsyncIterable<T>> {
-    const client = (this.#streaming.client ??= createClickHouse(this.settings, undefined, {
-      isStreamed: true,
-    }));
-    const answer = await this.retried(doing, () =>
-      client.query({
-        query,
-        format: 'JSONEachRow',
-        abort_signal: this.signal,
-        clickhouse_settings: longQuery,
-      }),
-    );
+    this.#streaming.client ??= createClickHouse(this.settings, undefined, { isStreamed: true });
+    const { client } = this.#streaming;
+    const options = {
+      format: 'JSONEachRow',
+      abort_signal: this.signal,
+      clickhouse_settings: longQuery,
+    } as const;
+    const answer = await this.retried(doing, () => client.query({ query, ...options }));
     return this.#rowsOf<T>(doing, answer.stream());
   }
 
-  async *#rowsOf<T>(
-    doing: string,
-    stream: AsyncIterable<readonly Pick<Row, 'json'>[]>,
-  ): AsyncGenerator<T, void, undefined> {
+  async *#rowsOf<T>(doing: string, stream: AsyncIterable<readonly Pick<Row, 'json'>[]>): AsyncGenerator<T> {
     try {
       for await (const rows of stream) {
         for (const row of rows) {

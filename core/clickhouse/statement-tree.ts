@@ -1,7 +1,7 @@
 import { ServiceRefusedError } from '../errors.ts';
 
 /** A node of a statement, as the server's own `EXPLAIN AST` prints it. */
-export interface StatementNode {
+interface StatementNode {
   /** `Function url (children 1)` */
   readonly label: string;
   readonly parent: StatementNode | undefined;
@@ -35,12 +35,16 @@ export function parseStatementTree(text: string): readonly StatementNode[] {
   return nodes;
 }
 
+function words(text: string): readonly string[] {
+  return text.split(/\s+/);
+}
+
 function isWhole({ label, children }: StatementNode): boolean {
   return Number(/\(children (\d+)\)$/.exec(label)?.[1] ?? 0) === children.length;
 }
 
 /** Returns the kind of a node, such as `SelectWithUnionQuery`, `Function` or `Set`. */
-export function kindOf(node: StatementNode | undefined): string {
+function kindOf(node: StatementNode | undefined): string {
   return node?.label.split(' ', 1)[0] ?? '';
 }
 
@@ -50,71 +54,29 @@ function nameOf({ label }: StatementNode): string {
 }
 
 /** Table functions that stay within the database. */
-const innerTableFunctions = new Set([
-  ...['numbers', 'numbers_mt', 'zeros', 'zeros_mt', 'primes', 'generaterandom', 'generateseries'],
-  ...['generate_series', 'values', 'null', 'view', 'viewifpermitted', 'viewexplain', 'merge'],
-  ...['mergetreeindex', 'mergetreeprojection', 'mergetreetextindex', 'mergetreeanalyzeindexes'],
-]);
+const innerTableFunctions = new Set(
+  words(`numbers numbers_mt zeros zeros_mt primes generaterandom generateseries generate_series values
+    null view viewifpermitted viewexplain merge mergetreeindex mergetreeprojection mergetreetextindex
+    mergetreeanalyzeindexes`),
+);
 
-const outerScalars = [
-  ...['file', 'catboostevaluate', 'aigenerate', 'aiclassify', 'aiembed', 'aiextract', 'aitranslate'],
-];
+const outerScalars = words('file catboostevaluate aigenerate aiclassify aiembed aiextract aitranslate');
 
 /** Functions and table functions that read files or reach hosts. IN accepts table functions too. */
 const outerFunctions = new Set([
   ...outerScalars,
-  'eval',
-  ...['url', 'urlcluster', 'filecluster', 'filesystem', 'executable', 'remote', 'remotesecure', 'cluster'],
-  ...[
-    'clusterallreplicas',
-    's3',
-    's3cluster',
-    'gcs',
-    'oss',
-    'cosn',
-    'hdfs',
-    'hdfscluster',
-    'azureblobstorage',
-  ],
-  ...[
-    'azureblobstoragecluster',
-    'mysql',
-    'postgresql',
-    'mongodb',
-    'redis',
-    'sqlite',
-    'odbc',
-    'jdbc',
-    'input',
-  ],
-  ...[
-    'dictionary',
-    'loop',
-    'iceberg',
-    'iceberglocal',
-    'deltalake',
-    'deltalakelocal',
-    'hudi',
-    'paimon',
-    'ytsaurus',
-  ],
+  ...words(`eval url urlcluster filecluster filesystem executable remote remotesecure cluster
+    clusterallreplicas s3 s3cluster gcs oss cosn hdfs hdfscluster azureblobstorage
+    azureblobstoragecluster mysql postgresql mongodb redis sqlite odbc jdbc input dictionary loop
+    iceberg iceberglocal deltalake deltalakelocal hudi paimon ytsaurus`),
 ]);
 
 /** Engines that reach nothing outside the database; Kafka is the exception on purpose. */
-export const innerEngines = [
-  ...['MergeTree', 'ReplacingMergeTree', 'SummingMergeTree', 'AggregatingMergeTree', 'CollapsingMergeTree'],
-  ...[
-    'VersionedCollapsingMergeTree',
-    'GraphiteMergeTree',
-    'CoalescingMergeTree',
-    'Log',
-    'TinyLog',
-    'StripeLog',
-  ],
-  ...['Memory', 'Null', 'Set', 'Join', 'Buffer', 'Merge', 'GenerateRandom', 'View', 'MaterializedView'],
-  ...['Kafka', 'Alias'],
-] as const;
-const allowedEngines = new Set<string>([...innerEngines, 'Atomic', 'Ordinary', 'ReplicatedMergeTree']);
+export const innerEngines =
+  words(`MergeTree ReplacingMergeTree SummingMergeTree AggregatingMergeTree CollapsingMergeTree
+    VersionedCollapsingMergeTree GraphiteMergeTree CoalescingMergeTree Log TinyLog StripeLog Memory
+    Null Set Join Buffer Merge GenerateRandom View MaterializedView Kafka Alias`);
+const allowedEngines = new Set([...innerEngines, 'Atomic', 'Ordinary', 'ReplicatedMergeTree']);
 
 /** Functions whose first argument is a list of columns, which may contain expressions. */
 const structured = new Set(['values', 'null', 'generaterandom']);
@@ -126,11 +88,8 @@ const withExpression = /\b(default|materialized|ephemeral|alias)\b/i;
  * @param canonical the same statement, printed by the server's `formatQuerySingleLine`.
  */
 export function outsideOf(nodes: readonly StatementNode[], canonical: string): string | undefined {
-  for (const node of nodes) {
-    const found = outsideAt(node);
-    if (found !== undefined) return found;
-  }
-  return outsideUnseen(nodes, canonical);
+  const [found] = nodes.flatMap((node) => outsideAt(node) ?? []);
+  return found ?? outsideUnseen(nodes, canonical);
 }
 
 /** Nodes that print none of their content: the function of APPLY, the WHERE and LIMIT of SHOW. */
@@ -168,18 +127,14 @@ function outsideAt(node: StatementNode): string | undefined {
   if (isTable && !innerTableFunctions.has(lower)) return `table function ${name}`;
   if (outerFunctions.has(lower)) return `function ${name}`;
   // `arrayMap(file, …)` accepts a function by name.
-  const [taken, ...others] = node.children[0]?.children ?? [];
-  const isTaken = /^(array|map)/.test(lower) && kindOf(taken) === 'Identifier' && others.length > 0;
-  if (taken !== undefined && isTaken && outerScalars.includes(nameOf(taken).toLowerCase()))
-    return `function ${nameOf(taken)}`;
+  const [first, ...others] = node.children[0]?.children ?? [];
+  const isFunctionName = /^(array|map)/.test(lower) && kindOf(first) === 'Identifier' && others.length > 0;
+  if (first !== undefined && isFunctionName && outerScalars.includes(nameOf(first).toLowerCase()))
+    return `function ${nameOf(first)}`;
   // `x IN format(…)` is the table function.
-  if (
-    lower === 'format' &&
-    kindOf(parent?.parent) === 'Function' &&
-    /in$/i.test(nameOf(parent?.parent ?? node))
-  )
+  const caller = parent?.parent;
+  if (lower === 'format' && caller && kindOf(caller) === 'Function' && /in$/i.test(nameOf(caller)))
     return `table function ${name}`;
-  const [first] = node.children[0]?.children ?? [];
   if (structured.has(lower) && !isPlainStructure(first)) return `an expression in the columns of ${name}`;
   if (lower === 'merge' && isTable && /^Literal 'system'|^(?!Literal|Identifier)/i.test(first?.label ?? ''))
     return `table function ${name} of system tables`;
@@ -193,13 +148,13 @@ function isPlainStructure(first: StatementNode | undefined): boolean {
 }
 
 /** Statements that only read. */
-const reading = new Set([
-  ...['SelectWithUnionQuery', 'SelectIntersectExceptQuery', 'SelectQuery', 'Explain', 'DescribeQuery'],
-  ...['ExistsTableQuery', 'ExistsDatabaseQuery', 'ExistsViewQuery', 'ExistsDictionaryQuery', 'ShowTables'],
-  ...['ShowColumns', 'ShowIndexes', 'ShowFunctions', 'ShowCreateTableQuery', 'ShowCreateDatabaseQuery'],
-  ...['ShowCreateViewQuery', 'ShowCreateDictionaryQuery', 'ShowProcesslistQuery', 'ShowGrantsQuery'],
-  ...['ShowEngineQuery', 'ShowEnginesQuery', 'ShowSetting', 'ShowSettingQuery', 'ShowPrivilegesQuery'],
-]);
+const reading = new Set(
+  words(`SelectWithUnionQuery SelectIntersectExceptQuery SelectQuery Explain DescribeQuery
+    ExistsTableQuery ExistsDatabaseQuery ExistsViewQuery ExistsDictionaryQuery ShowTables ShowColumns
+    ShowIndexes ShowFunctions ShowCreateTableQuery ShowCreateDatabaseQuery ShowCreateViewQuery
+    ShowCreateDictionaryQuery ShowProcesslistQuery ShowGrantsQuery ShowEngineQuery ShowEnginesQuery
+    ShowSetting ShowSettingQuery ShowPrivilegesQuery`),
+);
 
 /** System tables that show credentials, or any path that a query names. */
 const secretTables = /^system\.(users|named_collections|user_directories|zookeeper\w*)$/i;

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { promisify, TextDecoder } from 'node:util';
-import { brotliDecompress, gunzip, inflate, inflateRaw, type InputType, type ZlibOptions } from 'node:zlib';
+import type { Transform } from 'node:stream';
+import { TextDecoder } from 'node:util';
+import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from 'node:zlib';
 import { inTurn, sizeLimit, TooLargeError } from '../size-limit.ts';
 
 /** The value of `Accept-Encoding`: the encodings that {@link readBody} decodes. */
@@ -9,10 +10,18 @@ export const ACCEPT_ENCODING = 'gzip, deflate, br';
 /** No honest server applies more encodings to one body. */
 const MAX_ENCODINGS = 4;
 
-export interface HttpAnswer {
+interface HttpAnswer {
   readonly headers: IncomingHttpHeaders;
   readonly body: AsyncIterable<Uint8Array>;
 }
+
+/** Creates the decoder of each known `Content-Encoding`. */
+export const decoders: Readonly<Record<string, (options?: { chunkSize: number }) => Transform>> = {
+  gzip: createGunzip,
+  'x-gzip': createGunzip,
+  deflate: createInflate,
+  br: createBrotliDecompress,
+};
 
 /**
  * Returns the text of an answer, decompressed by its `Content-Encoding` and decoded by the charset
@@ -22,14 +31,7 @@ export interface HttpAnswer {
  *   unknown encoding or charset, or for a body that its declared encoding cannot decode.
  */
 export async function readBody({ headers, body }: HttpAnswer, maxBytes = sizeLimit()): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of body) {
-    length += chunk.length;
-    if (length > maxBytes) throw new TooLargeError();
-    chunks.push(chunk);
-  }
-  let bytes = Buffer.concat(chunks, length);
+  let bytes = await bytesOf(body, maxBytes);
   // The server applied the encodings from left to right.
   const encodings = encodingsIn(headers).reverse();
   if (encodings.length > MAX_ENCODINGS)
@@ -43,40 +45,39 @@ function encodingsIn(headers: IncomingHttpHeaders): string[] {
   return list.split(',').flatMap((encoding) => encoding.trim() || []);
 }
 
-type Decompress = (bytes: InputType, options: ZlibOptions) => Promise<Buffer>;
-
-const decompressors: Readonly<Record<string, Decompress>> = {
-  gzip: promisify(gunzip),
-  'x-gzip': promisify(gunzip),
-  br: promisify(brotliDecompress),
-  deflate: inflateEither,
-};
-
-/** Servers send `deflate` with the zlib header that the standard asks for, or without. */
-async function inflateEither(bytes: InputType, options: ZlibOptions): Promise<Buffer> {
-  try {
-    return await (promisify(inflate) as Decompress)(bytes, options);
-  } catch (error) {
-    if (codeOf(error) !== 'Z_DATA_ERROR') throw error;
-    return (promisify(inflateRaw) as Decompress)(bytes, options);
+/** @throws TooLargeError for more than `maxBytes`, before the rest is read. */
+async function bytesOf(source: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of source) {
+    length += chunk.length;
+    if (length > maxBytes) throw new TooLargeError();
+    chunks.push(chunk);
   }
+  return Buffer.concat(chunks, length);
 }
 
-async function decoded(bytes: Buffer, encoding: string, maxBytes: number): Promise<Buffer<ArrayBuffer>> {
-  if (encoding === 'identity' || bytes.length === 0) return Buffer.from(bytes);
-  const decompress = decompressors[encoding];
-  if (decompress === undefined)
+async function decoded(bytes: Buffer, encoding: string, maxBytes: number): Promise<Buffer> {
+  if (encoding === 'identity' || bytes.length === 0) return bytes;
+  const createDecoder = decoders[encoding];
+  if (createDecoder === undefined)
     throw new Error(`its Content-Encoding is ${JSON.stringify(encoding.slice(0, 40))}, which is unknown`);
   try {
-    return (await decompress(bytes, { maxOutputLength: maxBytes })) as Buffer<ArrayBuffer>;
+    return await decodedBy(createDecoder(), bytes, maxBytes).catch((error: unknown) => {
+      // Servers send `deflate` with the zlib header that the standard asks for, or without.
+      const isRaw = encoding === 'deflate' && (error as NodeJS.ErrnoException).code === 'Z_DATA_ERROR';
+      if (isRaw) return decodedBy(createInflateRaw(), bytes, maxBytes);
+      throw error;
+    });
   } catch (error) {
-    if (codeOf(error) === 'ERR_BUFFER_TOO_LARGE') throw new TooLargeError();
+    if (error instanceof TooLargeError) throw error;
     throw new Error(`its body is not ${encoding}, or is cut off`, { cause: error });
   }
 }
 
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
+function decodedBy(decoder: Transform, bytes: Buffer, maxBytes: number): Promise<Buffer> {
+  decoder.end(bytes);
+  return bytesOf(decoder as AsyncIterable<Uint8Array>, maxBytes);
 }
 
 function decoderOf(contentType: string | undefined): TextDecoder {

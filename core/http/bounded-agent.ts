@@ -5,15 +5,15 @@ import { sizeLimit, TooLargeError } from '../size-limit.ts';
 import { createProxyAgent } from './proxy.ts';
 
 /** Node calls this for each request, but its types omit it. */
-interface RequestTaker {
+interface RequestQueue {
   addRequest(request: ClientRequest, ...rest: unknown[]): void;
 }
 
 /** Calls `hook` with each request of an agent, before anything listens to the request. */
 export function onRequest(agent: Agent, hook: (request: ClientRequest) => void): void {
-  const taker = agent as unknown as RequestTaker;
-  const addRequest = taker.addRequest.bind(agent);
-  taker.addRequest = (request, ...rest) => {
+  const queue = agent as unknown as RequestQueue;
+  const addRequest = queue.addRequest.bind(agent);
+  queue.addRequest = (request, ...rest) => {
     hook(request);
     addRequest(request, ...rest);
   };
@@ -32,12 +32,8 @@ export function createBoundedAgent(
   isWhole: (status: number) => boolean = () => true,
 ): Agent {
   const options = { keepAlive: true, maxSockets };
-  const isHttps = address.startsWith('https:');
-  const agent = proxy
-    ? createProxyAgent(address, proxy, maxSockets)
-    : isHttps
-      ? new HttpsAgent(options)
-      : new Agent(options);
+  const OwnAgent = address.startsWith('https:') ? HttpsAgent : Agent;
+  const agent = proxy ? createProxyAgent(address, proxy, maxSockets) : new OwnAgent(options);
   onRequest(agent, (request) => {
     request.prependOnceListener('response', (answer: IncomingMessage) => {
       if (isWhole(answer.statusCode ?? 0)) limit(request, answer);

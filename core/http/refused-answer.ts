@@ -1,6 +1,6 @@
 import type { Agent, ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import { PassThrough, pipeline, type Readable, type Transform } from 'node:stream';
-import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import { PassThrough, pipeline, type Readable } from 'node:stream';
+import { decoders } from './answer-body.ts';
 import { onRequest } from './bounded-agent.ts';
 
 /** The most bytes that are read from an error's body. */
@@ -16,18 +16,11 @@ export interface RefusedAnswer {
   readonly body: string;
 }
 
-const decompressors: Readonly<Record<string, () => Transform>> = {
-  gzip: createGunzip,
-  'x-gzip': createGunzip,
-  deflate: createInflate,
-  br: createBrotliDecompress,
-};
-
 /** Returns the start of an error's body, decompressed. Nothing more is read or held. */
 export async function startOfBody(headers: IncomingHttpHeaders, body: Readable): Promise<string> {
-  const decompressor = decompressors[headers['content-encoding']?.trim().toLowerCase() ?? ''];
+  const createDecoder = decoders[headers['content-encoding']?.trim().toLowerCase() ?? ''];
   // The loop below sees the pipeline's errors.
-  const decoded = pipeline(body, decompressor?.() ?? new PassThrough(), () => undefined);
+  const decoded = pipeline(body, createDecoder?.() ?? new PassThrough(), () => undefined);
   const timer = setTimeout(() => body.destroy(), MAX_BODY_MS);
   const chunks: Uint8Array[] = [];
   let length = 0;
@@ -54,13 +47,11 @@ export function withRefusals<T extends Agent>(
   isRefused: (answer: IncomingMessage) => boolean,
   errorOf: (answer: RefusedAnswer) => Error,
 ): T {
-  onRequest(agent, (request) => {
-    takeRefusals(request, isRefused, errorOf);
-  });
+  onRequest(agent, (request) => interceptAnswer(request, isRefused, errorOf));
   return agent;
 }
 
-function takeRefusals(
+function interceptAnswer(
   request: ClientRequest,
   isRefused: (answer: IncomingMessage) => boolean,
   errorOf: (answer: RefusedAnswer) => Error,
@@ -92,7 +83,7 @@ function takeRefusals(
  *
  * @param prefix of the settings, such as `CLICKHOUSE`.
  */
-export function credentialsCure(status: number, prefix: string): string | undefined {
+export function credentialsRemedy(status: number, prefix: string): string | undefined {
   if (status === 407)
     return 'the proxy rejects the credentials: check user and password in HTTPS_PROXY or HTTP_PROXY';
   return status === 401 || status === 403 ? `check ${prefix}_USERNAME and ${prefix}_PASSWORD` : undefined;

@@ -1,4 +1,4 @@
-import kafkajs, { AssignerProtocol, type Admin, type ConfigResourceTypes } from 'kafkajs';
+import kafkajs, { AssignerProtocol, type Admin } from 'kafkajs';
 import pLimit, { type LimitFunction } from 'p-limit';
 import type { PartitionEnd } from './caught-up.ts';
 import type { Settings } from '../settings/config.ts';
@@ -6,13 +6,12 @@ import { ServiceUnavailableError } from '../errors.ts';
 import { createKafka, probeOptions } from './client.ts';
 import { kafkaError } from './kafka-error.ts';
 import type { PartitionMetadataWithId } from './kafkajs-metadata.ts';
-import { probeRetry, retry, serviceRetry, type RetryPolicy } from '../retry.ts';
+import { probeRetry, retry, serviceRetry, type CallOptions, type RetryPolicy } from '../retry.ts';
 import { judgedEntries, wantedTopicConfig, type TopicConfig } from './topic-retention.ts';
 
 /** Partitions of a new topic: the maximum number of sinks that can share one stream. */
 const PARTITIONS = 4;
 
-/** A topic, as Kafka describes it. */
 export interface TopicDescription {
   /** The first 8 bytes of the topic's id, which is never reused; 0 before Kafka 2.8, which has no ids. */
   readonly id: bigint;
@@ -20,25 +19,17 @@ export interface TopicDescription {
 }
 
 /** The offsets that a partition holds: from `start` to below `end`. */
-export interface PartitionOffsets {
+interface PartitionOffsets {
   readonly partition: number;
   readonly start: bigint;
   readonly end: bigint;
 }
 
-/** A committed offset of a consumer group, with the text that was committed beside it. */
+/** A committed offset, with the text that was committed beside it. */
 export interface CommittedOffset {
   readonly offset: bigint;
   readonly metadata: string;
 }
-
-/** The settings of a call: when it stops, and how often it is retried. */
-interface CallOptions {
-  readonly signal: AbortSignal;
-  readonly policy: RetryPolicy;
-}
-
-type ConfigResource = 'TOPIC' | 'BROKER';
 
 /**
  * Queries and changes topics, consumer groups and configuration. Every method retries until Kafka
@@ -120,12 +111,11 @@ export class KafkaAdmin {
   /** Describes the given topics, or all topics. Missing topics are absent from the result. */
   async describeTopics(names: readonly string[] = []): Promise<ReadonlyMap<string, TopicDescription>> {
     const { topics } = await this.#ask((admin) => admin.fetchTopicMetadata({ topics: [...names] }));
-    return new Map(
-      topics.map(({ name, partitions }) => [
-        name,
-        { id: topicIdOf(partitions), partitionCount: partitions.length },
-      ]),
-    );
+    const describe = (partitions: readonly PartitionMetadataWithId[]) => ({
+      id: topicIdOf(partitions),
+      partitionCount: partitions.length,
+    });
+    return new Map(topics.map(({ name, partitions }) => [name, describe(partitions)]));
   }
 
   /**
@@ -136,13 +126,11 @@ export class KafkaAdmin {
     const existing = new Set(await this.listTopics());
     const missing = names.filter((topic) => !existing.has(topic));
     if (missing.length === 0) return;
-    const topics = missing.map((topic) => ({
-      topic,
-      numPartitions: PARTITIONS,
-      configEntries: Object.entries(wantedTopicConfig(topic, this.#settings.tombstoneRetentionDays)).map(
-        ([name, value]) => ({ name, value }),
-      ),
-    }));
+    const topics = missing.map((topic) => {
+      const config = wantedTopicConfig(topic, this.#settings.tombstoneRetentionDays);
+      const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
+      return { topic, numPartitions: PARTITIONS, configEntries };
+    });
     await this.#ask((admin) => admin.createTopics({ topics, waitForLeaders: true }));
     for (const topic of missing) await this.#ask((admin) => admin.fetchTopicOffsets(topic));
   }
@@ -153,18 +141,19 @@ export class KafkaAdmin {
   ): Promise<{ readonly id: bigint; readonly partitions: readonly PartitionOffsets[] } | undefined> {
     // Both requests are one attempt: if the topic is deleted in between, the retry finds it gone.
     return this.#ask(async (admin) => {
-      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
-      const [found] = topics;
+      const [found] = (await admin.fetchTopicMetadata({ topics: [topic] })).topics;
       if (found === undefined) return undefined;
       const offsets = await admin.fetchTopicOffsets(topic);
       if (offsets.length === 0)
         throw new ServiceUnavailableError(`topic ${topic} changed while its offsets were read`);
-      const partitions = offsets.map(({ partition, low, high }) => ({
-        partition,
-        start: BigInt(low),
-        end: BigInt(high),
-      }));
-      return { id: topicIdOf(found.partitions), partitions };
+      return {
+        id: topicIdOf(found.partitions),
+        partitions: offsets.map(({ partition, low, high }) => ({
+          partition,
+          start: BigInt(low),
+          end: BigInt(high),
+        })),
+      };
     });
   }
 
@@ -192,20 +181,19 @@ export class KafkaAdmin {
   ): Promise<ReadonlyMap<string, ReadonlyMap<number, CommittedOffset>>> {
     if (topics.length === 0) return new Map();
     const answer = await this.#ask((admin) => admin.fetchOffsets({ groupId, topics: [...topics] }));
-    return new Map(
-      answer.map(({ topic, partitions }) => [
-        topic,
-        new Map(
-          partitions
-            // Kafka reports -1 where nothing is committed.
-            .filter(({ offset }) => BigInt(offset) >= 0n)
-            .map(({ partition, offset, metadata }) => [
-              partition,
-              { offset: BigInt(offset), metadata: metadata ?? '' },
-            ]),
-        ),
-      ]),
-    );
+    const committed = new Map<string, ReadonlyMap<number, CommittedOffset>>();
+    for (const { topic, partitions } of answer) {
+      // Kafka reports -1 where nothing is committed.
+      const known = partitions
+        .map(({ partition, offset, metadata }) => ({
+          partition,
+          offset: BigInt(offset),
+          metadata: metadata ?? '',
+        }))
+        .filter(({ offset }) => offset >= 0n);
+      committed.set(topic, new Map(known.map(({ partition, ...position }) => [partition, position])));
+    }
+    return committed;
   }
 
   /** Returns the metadata of each member of a consumer group; killed members remain until their session ends. */
@@ -239,28 +227,18 @@ export class KafkaAdmin {
   }
 
   /** Returns configuration entries of existing topics. */
-  topicConfigs(
-    topics: readonly string[],
-    entries: readonly string[] = judgedEntries,
-  ): Promise<ReadonlyMap<string, TopicConfig>> {
-    return this.#configs('TOPIC', topics, entries);
+  topicConfigs(topics: readonly string[]): Promise<ReadonlyMap<string, TopicConfig>> {
+    return this.configs('TOPIC', topics, judgedEntries);
   }
 
-  /** Returns the named configuration entries of brokers, by broker id. */
-  brokerConfigs(
-    ids: readonly string[],
-    entries: readonly string[],
-  ): Promise<ReadonlyMap<string, TopicConfig>> {
-    return this.#configs('BROKER', ids, entries);
-  }
-
-  async #configs(
-    kind: ConfigResource,
+  /** Returns the named configuration entries of existing topics or, by their ids, of brokers. */
+  async configs(
+    kind: 'TOPIC' | 'BROKER',
     names: readonly string[],
     entries: readonly string[],
   ): Promise<ReadonlyMap<string, TopicConfig>> {
     if (names.length === 0) return new Map();
-    const type: ConfigResourceTypes = kafkajs.ConfigResourceTypes[kind];
+    const type = kafkajs.ConfigResourceTypes[kind];
     const resources = names.map((name) => ({ type, name, configNames: [...entries] }));
     const answer = await this.#ask((admin) => admin.describeConfigs({ resources, includeSynonyms: false }));
     return new Map(

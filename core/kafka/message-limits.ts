@@ -1,7 +1,7 @@
 import { ServiceRefusedError } from '../errors.ts';
 import { logger } from '../logger.ts';
 import type { KafkaAdmin } from './admin.ts';
-import { wantedTopicConfig, type TopicConfig } from './topic-retention.ts';
+import { wantedTopicConfig } from './topic-retention.ts';
 
 /** The maximum size of one record batch of a topic, in bytes. */
 export type MessageLimit = (topic: string) => number;
@@ -23,27 +23,26 @@ const REQUEST_OVERHEAD_BYTES = 64 * 1024;
 export async function readMessageLimits(admin: KafkaAdmin, topics: readonly string[]): Promise<MessageLimit> {
   const existing = new Set(await admin.listTopics());
   const found = topics.filter((topic) => existing.has(topic));
-  const ofTopics = await numbers('max.message.bytes', (entries) => admin.topicConfigs(found, entries));
-  const brokers = await admin.brokerIds();
-  const ofBrokers = await numbers('socket.request.max.bytes', (entries) =>
-    admin.brokerConfigs(brokers, entries),
-  );
+  const ofTopics = await numbers(admin, 'TOPIC', found, 'max.message.bytes');
+  const ofBrokers = await numbers(admin, 'BROKER', await admin.brokerIds(), 'socket.request.max.bytes');
   const request = Math.min(...(ofBrokers.size > 0 ? ofBrokers.values() : [DEFAULT_REQUEST_BYTES]));
   return (topic) => Math.min(ofTopics.get(topic) ?? ownMessageLimit(topic), request - REQUEST_OVERHEAD_BYTES);
 }
 
 /** Reads a numeric entry, by topic or broker; empty if the account may not read it. */
 async function numbers(
+  admin: KafkaAdmin,
+  kind: 'TOPIC' | 'BROKER',
+  names: readonly string[],
   entry: string,
-  read: (entries: readonly string[]) => Promise<ReadonlyMap<string, TopicConfig>>,
 ): Promise<ReadonlyMap<string, number>> {
   try {
-    return new Map(
-      [...(await read([entry]))].flatMap(([name, config]) => {
-        const value = config.get(entry);
-        return value !== undefined && /^\d+$/.test(value) ? [[name, Number(value)] as const] : [];
-      }),
-    );
+    const found = new Map<string, number>();
+    for (const [name, config] of await admin.configs(kind, names, [entry])) {
+      const value = config.get(entry) ?? '';
+      if (/^\d+$/.test(value)) found.set(name, Number(value));
+    }
+    return found;
   } catch (error) {
     if (!(error instanceof ServiceRefusedError)) throw error;
     logger.debug({ entry, reason: error.message }, 'Kafka does not report its message limits');

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import { decoders } from '../../core/http/answer-body.ts';
 import { ClickHouseException } from './exception.ts';
 
 /** Maximum bytes of a query, as in the server's `max_query_size`; data may follow it. */
@@ -9,7 +9,7 @@ const headBytes = 256 * 1024;
 const maxQueryBytes = 64 * 1024 * 1024;
 
 /** The text of a request, query and data: its beginning in memory, the rest still to come. */
-export interface RequestBody {
+interface RequestBody {
   /** Shorter than `headBytes` only if it is the whole text. */
   readonly head: Buffer;
   /** Returns the body after the first `offset` bytes. Call it once. */
@@ -49,36 +49,23 @@ export async function wholeText(body: RequestBody): Promise<string> {
   for await (const part of body.after(0) as AsyncIterable<Buffer>) {
     bytes += part.length;
     if (bytes > maxQueryBytes) {
-      throw new ClickHouseException(
-        229,
-        'QUERY_IS_TOO_LARGE',
-        `Query is longer than ${maxQueryBytes} bytes.`,
-      );
+      const message = `Query is longer than ${maxQueryBytes} bytes.`;
+      throw new ClickHouseException(229, 'QUERY_IS_TOO_LARGE', message);
     }
     parts.push(part);
   }
   return Buffer.concat(parts).toString('latin1');
 }
 
-const decoders = new Map([
-  ['gzip', createGunzip],
-  ['x-gzip', createGunzip],
-  ['deflate', createInflate],
-  ['br', createBrotliDecompress],
-]);
-
 function decoded(request: IncomingMessage, signal: AbortSignal): Readable {
   const encoding = request.headers['content-encoding'] ?? 'identity';
   if (encoding === 'identity') return request;
-  const create = decoders.get(encoding);
-  if (create === undefined) {
-    throw new ClickHouseException(
-      48,
-      'NOT_IMPLEMENTED',
-      `Content-Encoding ${encoding} is not supported here.`,
-    );
+  const createDecoder = decoders[encoding];
+  if (createDecoder === undefined) {
+    const message = `Content-Encoding ${encoding} is not supported here.`;
+    throw new ClickHouseException(48, 'NOT_IMPLEMENTED', message);
   }
-  const decoder = create({ chunkSize: 64 * 1024 });
+  const decoder = createDecoder({ chunkSize: 64 * 1024 });
   // A failure destroys the decoder, and thereby reaches its reader.
   pipeline(request, decoder, { signal }).catch(() => undefined);
   return decoder;
