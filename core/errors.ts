@@ -1,15 +1,10 @@
 import { foreignText } from './http/foreign-text.ts';
 import { redactedInOwnWords } from './redact.ts';
 
-/**
- * Every error class of the project, grouped by what to do next. Messages name the stream, topic,
- * partition, offset or setting and the remedy; never a secret and never a record's content.
- */
+// Messages name the stream, topic, partition, offset or setting and the remedy; never a secret and
+// never a record's content.
 
-/**
- * Root of all errors raised on purpose. `code` comes from the class, so a subclass cannot report
- * another's.
- */
+/** Root of all errors raised on purpose. A subclass cannot report another's code. */
 export abstract class EtlError extends Error {
   static readonly code: string = 'ETL_ERROR';
   readonly code: string;
@@ -35,8 +30,6 @@ export abstract class RecordError extends EtlError {
 export abstract class FatalError extends EtlError {
   static override readonly code: string = 'ETL_FATAL';
 }
-
-// ── Retriable ──────────────────────────────────────────────────────────────────────────────────
 
 /** HTTP 429, or 503 for too many connections. `retryAfterMs` is the wait the server asks for. */
 export class RateLimitedError extends RetriableError {
@@ -72,8 +65,6 @@ export class RunActiveError extends RetriableError {
   static override readonly code = 'ETL_RUN_ACTIVE';
 }
 
-// ── Record ─────────────────────────────────────────────────────────────────────────────────────
-
 /** A source record cannot become a message: its primary key is absent or of the wrong type. */
 export class UnkeyedRecordError extends RecordError {
   static override readonly code = 'ETL_UNKEYED_RECORD';
@@ -108,8 +99,6 @@ export class UnknownSchemaError extends RecordError {
 export class RowRejectedError extends RecordError {
   static override readonly code = 'ETL_ROW_REJECTED';
 }
-
-// ── Fatal ──────────────────────────────────────────────────────────────────────────────────────
 
 /** A setting or an argument is wrong. The process ends with exit code 2. */
 export class ConfigError extends FatalError {
@@ -231,8 +220,6 @@ export function notAnswering(
  */
 export function messageOf(error: unknown): string {
   if (error instanceof EtlError) return redactedInOwnWords(error.message);
-  if (error instanceof AggregateError && error.message === '') {
-    return error.errors.map(messageOf).join('; ');
-  }
+  if (error instanceof AggregateError && error.message === '') return error.errors.map(messageOf).join('; ');
   return foreignText(error instanceof Error ? error.message : String(error));
 }

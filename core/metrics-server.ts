@@ -23,27 +23,21 @@ export interface Metric {
 
 /** Adds a metric. @throws Error if the registry has one of that name. */
 export function addMetric(registry: Registry, { kind, name, help, labelNames, samples }: Metric): void {
-  const common = { name, help, labelNames, registers: [registry] };
-  if (kind === 'gauge') {
-    const gauge = new Gauge({
-      ...common,
-      collect: () => {
-        gauge.reset();
-        for (const { labels, value } of samples()) gauge.set(labels, value);
-      },
-    });
-  } else {
-    const counter = new Counter({
-      ...common,
-      collect: () => {
-        counter.reset();
-        for (const { labels, value } of samples()) counter.inc(labels, value);
-      },
-    });
-  }
+  const MetricClass = kind === 'gauge' ? Gauge : Counter;
+  const metric: Gauge | Counter = new MetricClass({
+    name,
+    help,
+    labelNames,
+    registers: [registry],
+    collect: () => {
+      metric.reset();
+      // After a reset, a gauge that is increased has the value itself.
+      for (const { labels, value } of samples()) metric.inc(labels, value);
+    },
+  });
 }
 
-export interface MetricsServer {
+interface MetricsServer {
   close(): Promise<void>;
 }
 
@@ -73,6 +67,7 @@ export async function serveMetrics(port: number | undefined, registry: Registry)
 }
 
 const PATH = '/metrics';
+const PLAIN_TEXT = 'text/plain; charset=utf-8';
 
 /** Never rejects. */
 async function answer(request: IncomingMessage, response: ServerResponse, registry: Registry): Promise<void> {
@@ -91,13 +86,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, regist
   }
 }
 
-function end(
-  response: ServerResponse,
-  status: number,
-  text: string,
-  contentType = 'text/plain; charset=utf-8',
-): void {
-  response.writeHead(status, { 'content-type': contentType }).end(text);
+function end(response: ServerResponse, status: number, text: string, type = PLAIN_TEXT): void {
+  response.writeHead(status, { 'content-type': type }).end(text);
 }
 
 async function listen(server: Server, port: number): Promise<void> {
@@ -114,7 +104,7 @@ function whyNot(error: unknown): string {
   if (code === 'EADDRINUSE')
     return 'which is in use: set a free port, a different one for each process, or unset it';
   if (code === 'EACCES') return 'where this user may not listen: set a port from 1024';
-  return `where nobody can listen: ${messageOf(error)}`;
+  return `where no process can listen: ${messageOf(error)}`;
 }
 
 /** Closes idle connections of scrapers and hanging requests too: either would keep the process. */

@@ -34,10 +34,10 @@ const FILE_MODE = 0o600;
 export function makePrivateFolder(path: string): void {
   mkdirSync(path, { recursive: true, mode: FOLDER_MODE });
   const found = lstatSync(path);
-  if (!found.isDirectory())
-    throw new ConfigError(
-      `${path} is ${found.isSymbolicLink() ? 'a symbolic link' : 'no folder'}, must be a folder: remove it`,
-    );
+  if (!found.isDirectory()) {
+    const kind = found.isSymbolicLink() ? 'a symbolic link' : 'no folder';
+    throw new ConfigError(`${path} is ${kind}, must be a folder: remove it`);
+  }
   if (isOurs(found.uid) && (found.mode & 0o077) !== 0) chmodSync(path, FOLDER_MODE);
 }
 

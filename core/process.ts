@@ -43,14 +43,10 @@ export async function runMain(work: Work, options: { readonly maxStopMs?: number
     controller.abort(new StoppedError(`stopped by ${name}`));
     const { maxStopMs } = options;
     if (maxStopMs === undefined) return;
-    const giveUp = () => {
-      print(
-        `stopped by ${name}: what was under way did not end within ${maxStopMs / 1000} s\n`,
-        process.stderr,
-      );
+    setTimeout(() => {
+      print(`stopped by ${name}: the work did not end within ${maxStopMs / 1000} s\n`, process.stderr);
       process.exit(exitCodes.someWorkFailed);
-    };
-    setTimeout(giveUp, maxStopMs).unref();
+    }, maxStopMs).unref();
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   // Node's handler would print the error's causes with all their properties, including secrets.

@@ -8,7 +8,7 @@ import { makePrivateFolder, openPrivate, readPrivate, writePrivate } from '../co
 import { describeProcess, ProcessRecord } from './process-record.ts';
 
 /** A command and where it runs. */
-export interface Launch {
+interface Launch {
   readonly command: string;
   readonly args: readonly string[];
   /** Added to the variables that every program gets. */
@@ -57,9 +57,8 @@ export class BackgroundProcess {
       child.unref();
       if (child.pid !== undefined) writePrivate(this.#record.path, describeProcess(child.pid));
     } catch (error) {
-      throw new LocalServiceError(`${this.name}: ${launch.command} cannot be run: ${messageOf(error)}`, {
-        cause: error,
-      });
+      const message = `${this.name}: ${launch.command} cannot be run: ${messageOf(error)}`;
+      throw new LocalServiceError(message, { cause: error });
     } finally {
       closeSync(log);
     }
@@ -71,11 +70,8 @@ export class BackgroundProcess {
     this.#signal('SIGTERM');
     if (!(await isTrueWithin(gracePeriodMs, isGone))) {
       this.#signal('SIGKILL');
-      if (!(await isTrueWithin(5_000, isGone))) {
-        throw new LocalServiceError(
-          `${this.name} (pid ${this.pid() ?? 'unknown'}) does not end, not even by SIGKILL`,
-        );
-      }
+      if (!(await isTrueWithin(5_000, isGone)))
+        throw new LocalServiceError(`${this.name} (pid ${this.pid() ?? 'unknown'}) survives SIGKILL`);
     }
     rmSync(this.#record.path, { force: true });
   }

@@ -18,11 +18,10 @@ export async function withLock<T>(
 ): Promise<T> {
   makePrivateFolder(dirname(path));
   const holder = new ProcessRecord(path);
-  if (!(await isTrueWithin(waitMs, () => tryTake(holder), signal))) {
+  if (!(await isTrueWithin(waitMs, () => tryAcquire(holder), signal)))
     throw new LocalServiceError(
-      `another command holds ${path} since ${waitMs / 60_000} minutes: end it first`,
+      `another command has held ${path} for ${waitMs / 60_000} minutes: end it first`,
     );
-  }
   try {
     return await work();
   } finally {
@@ -30,7 +29,7 @@ export async function withLock<T>(
   }
 }
 
-function tryTake(holder: ProcessRecord): boolean {
+function tryAcquire(holder: ProcessRecord): boolean {
   if (createPrivate(holder.path, describeProcess(process.pid))) return true;
   discardIfStale(holder);
   return false;

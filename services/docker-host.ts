@@ -34,8 +34,8 @@ export function dockerHost(settings: Settings, folder: string): Host {
   };
   const project = `chartmogul-${createHash('sha256').update(folder).digest('hex').slice(0, 8)}`;
   const compose = (args: readonly string[], timeout: number, signal?: AbortSignal, given = settings) =>
-    docker(
-      ['compose', '-f', composeFile, '-p', project, ...args],
+    runCompose(
+      ['-f', composeFile, '-p', project, ...args],
       composeSettings(given, addresses),
       timeout,
       signal,
@@ -74,7 +74,7 @@ export function dockerHost(settings: Settings, folder: string): Host {
 }
 
 /** A container in the output of `docker compose ps`. */
-export interface Container {
+interface Container {
   readonly Name: string;
   readonly Service: string;
   readonly State: string;
@@ -95,9 +95,8 @@ function isHealthy({ State, Health }: Container): boolean {
 
 function published(address: LocalAddress): LocalAddress {
   if (['127.0.0.1', 'localhost'].includes(address.host)) return address;
-  throw new ConfigError(
-    `${address.setting} is "${address.text}", containers are published on 127.0.0.1 only`,
-  );
+  const { setting, text } = address;
+  throw new ConfigError(`${setting} must be on 127.0.0.1, where containers are published; got "${text}"`);
 }
 
 function composeSettings(settings: Settings, addresses: Readonly<Record<ServiceName, LocalAddress>>) {
@@ -113,26 +112,19 @@ function composeSettings(settings: Settings, addresses: Readonly<Record<ServiceN
   };
 }
 
-async function docker(
+async function runCompose(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
   timeout: number,
   signal?: AbortSignal,
 ): Promise<string> {
   try {
-    const options = {
-      env,
-      needs: 'docker' as const,
-      timeout,
-      ...(signal === undefined ? {} : { signal }),
-    };
-    return (await runProgram('docker', args, options)).stdout;
+    const options = { env, needs: 'docker', timeout, ...(signal && { signal }) } as const;
+    return (await runProgram('docker', ['compose', ...args], options)).stdout;
   } catch (error) {
     signal?.throwIfAborted();
     const { stderr = '' } = error as { stderr?: string };
-    const reason = stderr.trim().split('\n').slice(-3).join(' | ');
-    throw new LocalServiceError(`docker compose failed: ${reason === '' ? 'no reason given' : reason}`, {
-      cause: error,
-    });
+    const reason = stderr.trim().split('\n').slice(-3).join(' | ') || 'no reason given';
+    throw new LocalServiceError(`docker compose failed: ${reason}`, { cause: error });
   }
 }

@@ -26,18 +26,11 @@ export function kafkaService(settings: Settings, folder: string): LocalService {
       makePrivateFolder(temporary);
       writePrivate(join(folder, 'server.properties'), serverProperties(address, await freePort()));
       writePrivate(join(folder, 'log4j2.properties'), loggingProperties);
-      const java = [
-        ...quickStart,
-        `-Djava.io.tmpdir=${temporary}`,
-        '-Dlog4j2.configurationFile=log4j2.properties',
-      ];
-      if (!existsSync(join(folder, 'data', 'meta.properties')))
-        await format([...java, '-cp', jars], folder, signal);
-      await broker.start({
-        command: 'java',
-        args: ['-Xmx512m', ...java, '-cp', jars, 'kafka.Kafka', 'server.properties'],
-        cwd: folder,
-      });
+      const logging = '-Dlog4j2.configurationFile=log4j2.properties';
+      const java = [...quickStart, `-Djava.io.tmpdir=${temporary}`, logging, '-cp', jars];
+      if (!existsSync(join(folder, 'data', 'meta.properties'))) await format(java, folder, signal);
+      const args = ['-Xmx512m', ...java, 'kafka.Kafka', 'server.properties'];
+      await broker.start({ command: 'java', args, cwd: folder });
     },
 
     async isReady() {
@@ -66,16 +59,12 @@ export function kafkaService(settings: Settings, folder: string): LocalService {
 async function format(java: readonly string[], folder: string, signal: AbortSignal): Promise<void> {
   const args = [...java, 'kafka.tools.StorageTool', 'format', '--ignore-formatted'];
   try {
-    await runProgram('java', [...args, '-t', clusterId, '-c', 'server.properties'], {
-      cwd: folder,
-      signal,
-      timeout: 60_000,
-    });
+    const options = { cwd: folder, signal, timeout: 60_000 };
+    await runProgram('java', [...args, '-t', clusterId, '-c', 'server.properties'], options);
   } catch (error) {
     signal.throwIfAborted();
-    throw new LocalServiceError(`kafka: ${folder} cannot be formatted: ${output(error).trim().slice(-500)}`, {
-      cause: error,
-    });
+    const message = `kafka: ${folder} cannot be formatted: ${output(error).trim().slice(-500)}`;
+    throw new LocalServiceError(message, { cause: error });
   }
 }
 
@@ -102,9 +91,9 @@ transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
-# After kill -9 the broker is let in again only when its former self has timed out; 9 s unless told.
+# After kill -9 the broker registers again only when its old session has timed out, by default 9 s.
 broker.session.timeout.ms=6000
-# Nobody else is about to join, so a group's first rebalance need not wait for them.
+# A group has few members, so its first rebalance need not wait for more.
 group.initial.rebalance.delay.ms=0
 # The topics are the record of what was read: never delete by age.
 log.retention.ms=-1

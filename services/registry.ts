@@ -38,16 +38,10 @@ export function registryService(settings: Settings, folder: string): LocalServic
         env: apicurioSettings(host, port, kafkaAddress(settings).text),
         cwd: folder,
       });
+      const addresses = ['--listen', address.text, '--to', `http://${host}:${port}`];
       await front.start({
         command: process.execPath,
-        args: [
-          startScript,
-          'services/registry-front.ts',
-          '--listen',
-          address.text,
-          '--to',
-          `http://${host}:${port}`,
-        ],
+        args: [startScript, 'services/registry-front.ts', ...addresses],
         cwd: folder,
       });
     },

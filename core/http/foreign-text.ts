@@ -1,5 +1,5 @@
 import { REDACTED, redacted } from '../redact.ts';
-import { UNPRINTABLE } from '../terminal/unprintable.ts';
+import { UNPRINTABLE } from '../terminal/terminal.ts';
 
 /** The most characters of another program's text in an error or a log line. */
 const MAX_CHARACTERS = 300;

@@ -1,5 +1,6 @@
 import { TOMBSTONE_RETENTION_DAYS } from '../settings/definitions.ts';
 import { isDeadLettersTopic } from '../stream-name.ts';
+import { grouped, several } from '../terminal/amounts.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -39,21 +40,18 @@ export function wantedTopicConfig(
 }
 
 /** Kafka's defaults, for entries that it does not report. */
-const kafkaDefaults: Readonly<Record<JudgedEntry, string>> = {
+const kafkaDefaults = {
   'cleanup.policy': 'delete',
   'delete.retention.ms': String(DAY_MS),
   'retention.ms': String(7 * DAY_MS),
   'retention.bytes': '-1',
   'message.timestamp.type': 'CreateTime',
-};
+} as const;
 
 /** The entries that retention and clock warnings depend on. */
 export const judgedEntries: readonly string[] = Object.keys(kafkaDefaults);
 
-type JudgedEntry =
-  'cleanup.policy' | 'delete.retention.ms' | 'retention.ms' | 'retention.bytes' | 'message.timestamp.type';
-
-function entryOf(config: TopicConfig, name: JudgedEntry): string {
+function entryOf(config: TopicConfig, name: keyof typeof kafkaDefaults): string {
   return config.get(name) ?? kafkaDefaults[name];
 }
 
@@ -62,32 +60,12 @@ export function hasBrokerTimes(config: TopicConfig | undefined): boolean {
   return config?.get('message.timestamp.type') === 'LogAppendTime';
 }
 
-/** The completeness of a topic as the source of its table. */
-export interface ReplayOutlook {
-  /** A replay that starts now reads the latest record of every key that was ever sent. */
-  readonly isComplete: boolean;
-  /** Why it is or will be incomplete, without the topic's name; undefined if nothing is lost. */
-  readonly reason: string | undefined;
-}
-
-/**
- * Returns whether a replay can rebuild the whole table.
- *
- * @param starts the first offset of each partition. Compaction does not change it: above zero,
- *   messages were deleted by age, by size or by hand, whether a later message replaced them or not.
- */
-export function replayOutlook(config: TopicConfig, starts: readonly bigint[]): ReplayOutlook {
-  const gone = starts.reduce((sum, start) => sum + start, 0n);
-  const limit = deletionLimit(config);
-  const lost = `${gone.toLocaleString('en-US')} of its first messages are gone`;
-  if (limit === undefined) return { isComplete: gone === 0n, reason: gone === 0n ? undefined : lost };
-  const reason = `${limit}: a replay lacks what is older`;
-  return { isComplete: gone === 0n, reason: gone === 0n ? reason : `${reason}, and ${lost} already` };
-}
-
 /**
  * Returns a warning, with its remedy, for each entry that loses messages; none if the configuration
  * is as safe as {@link wantedTopicConfig}.
+ *
+ * @param starts the first offset of each partition. Compaction does not change it: above zero,
+ *   messages were deleted by age, by size or by hand, whether a later message replaced them or not.
  */
 export function retentionWarnings(
   config: TopicConfig,
@@ -95,9 +73,12 @@ export function retentionWarnings(
   tombstoneRetentionDays = TOMBSTONE_RETENTION_DAYS,
 ): string[] {
   const warnings: string[] = [];
-  const { reason = '' } = replayOutlook(config, starts);
+  const limit = deletionLimit(config);
+  const gone = starts.reduce((sum, start) => sum + start, 0n);
+  const lost = gone === 0n ? '' : `, and ${grouped(gone)} of its first messages are gone already`;
   // Deletion by hand is no fault of the configuration, and `produce` may have sent records again.
-  if (deletionLimit(config) !== undefined) warnings.push(`${reason}; set cleanup.policy to compact`);
+  if (limit !== undefined)
+    warnings.push(`${limit}: a replay lacks older messages${lost}; set cleanup.policy to compact`);
   const tombstones = entryOf(config, 'delete.retention.ms');
   const wanted = tombstoneRetentionDays * DAY_MS;
   if (policiesOf(config).includes('compact') && Number(tombstones) < wanted)
@@ -113,7 +94,7 @@ export function clockWarnings(config: TopicConfig): string[] {
   const type = entryOf(config, 'message.timestamp.type');
   if (type === 'LogAppendTime') return [];
   return [
-    `message.timestamp.type is ${type}: which version of a row is the latest hangs on the clocks of producers; set it to LogAppendTime`,
+    `message.timestamp.type is ${type}: the clocks of producers decide which version of a row is the latest; set it to LogAppendTime`,
   ];
 }
 
@@ -152,6 +133,5 @@ function timeText(ms: number): string {
     ['second', 1000],
   ] as const;
   const [name, size] = units.find(([, unit]) => ms > 0 && ms % unit === 0) ?? ['millisecond', 1];
-  const count = ms / size;
-  return `${count.toLocaleString('en-US')} ${name}${count === 1 ? '' : 's'}`;
+  return several(ms / size, name);
 }

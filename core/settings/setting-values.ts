@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net';
 import { ConfigError } from '../errors.ts';
-import { UNPRINTABLE } from '../terminal/unprintable.ts';
+import { visibleLine } from '../terminal/terminal.ts';
 
 // One parser for each kind of value. All throw a ConfigError that names the setting.
 
@@ -11,11 +11,7 @@ export function wrong(name: string, got: string, rule: string): ConfigError {
 
 /** Returns a setting's value for a message: quoted, truncated, with control characters escaped. */
 export function shownValue(text: string): string {
-  const line = JSON.stringify(text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text);
-  return line.replace(
-    UNPRINTABLE,
-    (sign) => `\\u${(sign.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
-  );
+  return visibleLine(JSON.stringify(text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text));
 }
 
 const MAX_SHOWN = 200;

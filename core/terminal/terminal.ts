@@ -1,6 +1,13 @@
 import { Transform } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
-import { UNPRINTABLE } from './unprintable.ts';
+
+/**
+ * Control and format characters and line separators, which a terminal obeys and does not show. Only
+ * for `replace`, because it is global.
+ */
+export const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+const MAX_KEY_LENGTH = 200;
 
 /** The target of {@link print}: `process.stdout`, `process.stderr`. */
 export interface Output {
@@ -11,12 +18,15 @@ export interface Output {
 /** Escapes unprintable characters of one line, as `\u001b`. JSON stays valid and equal. */
 export function visibleLine(text: string): string {
   return text.replace(UNPRINTABLE, (character) =>
-    Array.from({ length: character.length }, (_, at) => escapeOf(character.charCodeAt(at))).join(''),
+    // By UTF-16 unit, as JSON escapes them.
+    character.replace(/[^]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`),
   );
 }
 
-function escapeOf(unit: number): string {
-  return `\\u${unit.toString(16).padStart(4, '0')}`;
+/** Returns the start of a key in one printable line. Other programs write keys of any length. */
+export function shownKey(key: string): string {
+  const start = key.slice(0, MAX_KEY_LENGTH).replace(UNPRINTABLE, '�');
+  return key.length > MAX_KEY_LENGTH ? `${start}… (${key.length.toLocaleString('en-US')} characters)` : start;
 }
 
 /** Applies {@link visibleLine} to several lines. Tabs and line breaks stay. */

@@ -2,8 +2,7 @@ import { deadLetterHeaders } from '../../core/dead-letters/format.ts';
 import type { StoredDeadLetter } from '../../core/dead-letters/reader.ts';
 import { grouped, several } from '../../core/terminal/amounts.ts';
 import { cut, textTable, type Column } from '../../core/terminal/columns.ts';
-import { shownKey } from '../../core/terminal/shown-key.ts';
-import { visibleLine } from '../../core/terminal/terminal.ts';
+import { shownKey, visibleLine } from '../../core/terminal/terminal.ts';
 import { SHORT_ID_DIGITS } from './choose.ts';
 
 const HEX_ROW_BYTES = 16;

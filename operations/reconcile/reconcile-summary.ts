@@ -1,5 +1,5 @@
 import { messageOf } from '../../core/errors.ts';
-import { shownKey } from '../../core/terminal/shown-key.ts';
+import { shownKey } from '../../core/terminal/terminal.ts';
 import { grouped, several } from '../../core/terminal/amounts.ts';
 import { cut, firstFitting, textTable, type Column } from '../../core/terminal/columns.ts';
 import { isEqual, type Allowed, type DifferenceKind, type StreamComparison } from './comparison.ts';

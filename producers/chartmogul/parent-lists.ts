@@ -1,6 +1,6 @@
 import { AccessDeniedError, StreamNotFoundError } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
-import { shownKey } from '../../core/terminal/shown-key.ts';
+import { shownKey } from '../../core/terminal/terminal.ts';
 import { addressOf } from './address.ts';
 import { readList } from './list-reader.ts';
 import { CONCURRENT_LISTS, mergePages } from './merge-pages.ts';

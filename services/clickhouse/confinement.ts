@@ -38,12 +38,9 @@ export async function confine(
     nodes[0]?.label.startsWith('Explain EXPLAIN AST') === true ? undefined : outsideOf(nodes, canonical);
   if (outside !== undefined) throw denied(outside);
   const reason = isReadOnly ? notReadOnly(nodes, canonical) : undefined;
-  if (reason !== undefined)
-    throw new ClickHouseException(
-      164,
-      'READONLY',
-      `A GET changes nothing, so ${reason}; POST accepts any statement.`,
-    );
+  if (reason === undefined) return;
+  const message = `A GET changes nothing, so ${reason}; POST accepts any statement.`;
+  throw new ClickHouseException(164, 'READONLY', message);
 }
 
 /** Returns whether an INSERT's head has only names, as ours do: it needs no second parse. */
@@ -90,19 +87,13 @@ function makesDisk(canonical: string): boolean {
 }
 
 function denied(what: string): ClickHouseException {
-  return new ClickHouseException(
-    497,
-    'ACCESS_DENIED',
-    `The local ClickHouse reads and writes nothing outside its database: ${what} is disabled`,
-  );
+  const message = `The local ClickHouse reads and writes nothing outside its database: ${what} is disabled`;
+  return new ClickHouseException(497, 'ACCESS_DENIED', message);
 }
 
 /** Throws the error without the query that this module ran. */
 function plainly(error: unknown): never {
   const { exceptionCode, exceptionName, message } = ClickHouseException.from(error);
-  throw new ClickHouseException(
-    exceptionCode,
-    exceptionName,
-    message.replace(/: In scope SELECT formatQuery[\s\S]*/, ''),
-  );
+  const ownWords = message.replace(/: In scope SELECT formatQuery[\s\S]*/, '');
+  throw new ClickHouseException(exceptionCode, exceptionName, ownWords);
 }

@@ -3,12 +3,9 @@ import { makePrivateFolder, writePrivate } from '../../core/private-files.ts';
 import { innerEngines } from '../../core/clickhouse/statement-tree.ts';
 
 /** Settings that name a file, or contain SQL that the parse of the statement does not show. */
-const fixedSettings = [
-  ...['format_schema', 'format_template_row', 'format_template_resultset', 'output_format_schema'],
-  ...['additional_table_filters', 'additional_result_filter', 'parallel_replicas_custom_key'],
-  ...['schema_inference_hints', 'dialect', 'allow_experimental_eval_table_function'],
-  ...['merge_tree_disk', 'merge_tree_storage_policy'],
-];
+const fixedSettings = `format_schema format_template_row format_template_resultset output_format_schema
+  additional_table_filters additional_result_filter parallel_replicas_custom_key schema_inference_hints
+  dialect allow_experimental_eval_table_function merge_tree_disk merge_tree_storage_policy`.split(/\s+/);
 
 /** The rights of the one user of the local ClickHouse. */
 const confinedGrants: readonly string[] = [

@@ -6,7 +6,6 @@ import { LocalServiceError, messageOf } from '../../core/errors.ts';
 import { writeEngineConfig } from './engine-config.ts';
 import { ClickHouseException } from './exception.ts';
 
-/** The engine's counts of a query. */
 export interface QueryCounts {
   readonly rows: number;
   readonly bytes: number;
@@ -90,10 +89,9 @@ async function loadChdb(): Promise<typeof Chdb> {
   try {
     return await import('chdb');
   } catch (error) {
-    const cure = 'run `npm ci` on Linux (glibc) or macOS without --omit=optional, or start Docker';
-    throw new LocalServiceError(`ClickHouse's engine (npm package chdb) cannot be loaded: ${cure}`, {
-      cause: error,
-    });
+    const remedy = 'run `npm ci` on Linux (glibc) or macOS without --omit=optional, or start Docker';
+    const message = `ClickHouse's engine (npm package chdb) cannot be loaded: ${remedy}`;
+    throw new LocalServiceError(message, { cause: error });
   }
 }
 
@@ -102,9 +100,7 @@ function openFirst<T>(open: () => T, folder: string): T {
     return open();
   } catch (error) {
     // The engine reports the reason only on stderr; nearly always it is the lock.
-    const cure = 'if another process has it open, stop that one first';
-    throw new LocalServiceError(`ClickHouse cannot open ${resolve(folder)}: ${cure} (${messageOf(error)})`, {
-      cause: error,
-    });
+    const message = `ClickHouse cannot open ${resolve(folder)}: if another process has it open, stop that one first (${messageOf(error)})`;
+    throw new LocalServiceError(message, { cause: error });
   }
 }

@@ -20,21 +20,11 @@ export interface QueryRequest {
 }
 
 /** Parameters of the interface itself; every other parameter is a setting of the query. */
-const reserved = new Set([
-  ...[
-    'query',
-    'query_id',
-    'database',
-    'default_format',
-    'user',
-    'password',
-    'role',
-    'quota_key',
-    'stacktrace',
-  ],
-  ...['session_id', 'session_timeout', 'session_check', 'close_session', 'wait_end_of_query', 'buffer_size'],
-  ...['compress', 'decompress', 'client_protocol_version'],
-]);
+const reserved = new Set(
+  `query query_id database default_format user password role quota_key stacktrace session_id
+  session_timeout session_check close_session wait_end_of_query buffer_size compress decompress
+  client_protocol_version`.split(/\s+/),
+);
 
 export function readQueryRequest(request: IncomingMessage, url: URL): QueryRequest {
   const header = (name: string) => {
@@ -44,16 +34,10 @@ export function readQueryRequest(request: IncomingMessage, url: URL): QueryReque
   const given = url.searchParams;
   const basic = basicCredentials(header('authorization'));
   const settings = new Map([...given].filter(([name]) => !reserved.has(name) && !name.startsWith('param_')));
-  const of = {
-    parameters: [...given].filter(([name]) => name.startsWith('param_')),
-    database: given.get('database') ?? header('x-clickhouse-database'),
-    isSafeMethod: request.method !== 'POST',
-  };
-  const ofParsing = [...settings].filter(([name]) => parsingSetting.test(name));
-  const preparations = {
-    preparation: preparation({ ...of, settings }),
-    parsing: preparation({ ...of, isSafeMethod: false, settings: new Map(ofParsing) }),
-  };
+  const isReadOnly = request.method !== 'POST';
+  const parameters = [...given].filter(([name]) => name.startsWith('param_'));
+  const database = given.get('database') ?? header('x-clickhouse-database') ?? '';
+  const parsingSettings = new Map([...settings].filter(([name]) => parsingSetting.test(name)));
   return {
     id: given.get('query_id') ?? randomUUID(),
     query: given.get('query') ?? '',
@@ -62,34 +46,36 @@ export function readQueryRequest(request: IncomingMessage, url: URL): QueryReque
     defaultFormat: given.get('default_format') ?? header('x-clickhouse-format') ?? 'TabSeparated',
     wantsCompression:
       isOn(given.get('enable_http_compression')) && /\bgzip\b/.test(header('accept-encoding') ?? ''),
-    isReadOnly: request.method !== 'POST',
-    ...preparations,
+    isReadOnly,
+    preparation: preparation(database, isReadOnly ? readingOnly(settings) : settings, parameters),
+    parsing: preparation(database, parsingSettings, parameters),
   };
 }
 
 const parsingSetting =
   /^(max_query_size|max_parser_|max_ast_|max_expanded_ast_|implicit_|allow_settings_after)/;
 
-function preparation(of: {
-  settings: Map<string, string>;
-  parameters: readonly (readonly [string, string])[];
-  database: string | undefined;
-  isSafeMethod: boolean;
-}): string[] {
-  // A GET must change nothing, whatever its query and settings say.
-  const given = of.settings.get('readonly') ?? '1';
-  if (of.isSafeMethod && given !== '1' && given !== '2')
+/** Returns the settings of a GET, which must change nothing, whatever its query and settings say. */
+function readingOnly(settings: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  const given = settings.get('readonly') ?? '1';
+  if (given !== '1' && given !== '2')
     throw new ClickHouseException(
       164,
       'READONLY',
       'A GET changes nothing, so its setting readonly must be 1.',
     );
-  const settings = of.isSafeMethod ? new Map(of.settings).set('readonly', '1') : of.settings;
-  const assignments = [...settings, ...of.parameters].map(assignment).join(', ');
+  return new Map(settings).set('readonly', '1');
+}
+
+function preparation(
+  database: string,
+  settings: ReadonlyMap<string, string>,
+  parameters: readonly (readonly [string, string])[],
+): string[] {
+  const assignments = [...settings, ...parameters].map(assignment).join(', ');
   return [
-    ...(of.database === undefined || of.database === '' ? [] : [`USE \`${escaped(of.database, '`')}\``]),
-    ...(assignments === '' ? [] : roomFor(assignments)),
-    ...(assignments === '' ? [] : [`SET ${assignments}`]),
+    ...(database === '' ? [] : [`USE \`${escaped(database, '`')}\``]),
+    ...(assignments === '' ? [] : [...roomFor(assignments), `SET ${assignments}`]),
   ];
 }
 

@@ -15,8 +15,7 @@ import { openBody, wholeText } from './request-body.ts';
 import { readSpooled, writeSpooled, type Spool } from './spool.ts';
 import { parseStatement, type Statement } from './statement.ts';
 
-/** The parts of the server. */
-export interface Backend {
+interface Backend {
   readonly engine: Engine;
   readonly spool: Spool;
   /** The credentials that requests need; undefined accepts any request. */
@@ -104,7 +103,9 @@ async function runQuery(
         const read = await engine.run([...query.preparation, statement.into(path)]);
         response.setHeader('X-ClickHouse-Summary', summary(read));
         setFormat(response, statement.format);
-        await sendFile(response, path, query.wantsCompression, signal);
+        if (!query.wantsCompression) return pipeline(readSpooled(path), response, { signal });
+        response.setHeader('Content-Encoding', 'gzip');
+        return pipeline(readSpooled(path), createGzip({ level: 1 }), response, { signal });
       });
     case 'command': {
       await confine(engine, query.parsing, statement.sql, query.isReadOnly);
@@ -120,17 +121,6 @@ async function runQuery(
     const head = parseStatement(body.head.toString('latin1'), query.defaultFormat);
     return head.kind === 'insert' ? head : parseStatement(await wholeText(body), query.defaultFormat);
   }
-}
-
-async function sendFile(
-  response: ServerResponse,
-  path: string,
-  compressed: boolean,
-  signal: AbortSignal,
-): Promise<void> {
-  if (!compressed) return pipeline(readSpooled(path), response, { signal });
-  response.setHeader('Content-Encoding', 'gzip');
-  return pipeline(readSpooled(path), createGzip({ level: 1 }), response, { signal });
 }
 
 function sendException(response: ServerResponse, exception: ClickHouseException, version: string): void {

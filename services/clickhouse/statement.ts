@@ -18,18 +18,7 @@ export type Statement =
   /** A command, which returns a line or two at most. */
   | { readonly kind: 'command'; readonly sql: string };
 
-const givesRows = new Set([
-  'SELECT',
-  'WITH',
-  'FROM',
-  'SHOW',
-  'DESCRIBE',
-  'DESC',
-  'EXISTS',
-  'EXPLAIN',
-  'CHECK',
-  '(',
-]);
+const givesRows = new Set('SELECT WITH FROM SHOW DESCRIBE DESC EXISTS EXPLAIN CHECK ('.split(' '));
 
 /**
  * Parses just enough of a query to separate it from the data after it and to redirect its input or

@@ -183,8 +183,8 @@ test('a topic that would make a replay incomplete is named with its cure, as are
   );
   await sendPlans(t, settings, 0, 100);
   await sinkStreams(settings, 'plans');
-  const clock = `topic ${topic}: message.timestamp.type is CreateTime: which version of a row is the latest hangs on the clocks of producers; set it to LogAppendTime`;
-  const deletes = `topic ${topic}: cleanup.policy is delete with retention.ms 604800000 (7 days): a replay lacks what is older`;
+  const clock = `topic ${topic}: message.timestamp.type is CreateTime: the clocks of producers decide which version of a row is the latest; set it to LogAppendTime`;
+  const deletes = `topic ${topic}: cleanup.policy is delete with retention.ms 604800000 (7 days): a replay lacks older messages`;
   const cure = '; set cleanup.policy to compact';
   const ofLetters = `topic ${letters}: cleanup.policy is delete with retention.ms 604800000 (7 days): older messages are lost${cure}`;
   assert.deepEqual((await statusOf(settings)).warnings, [deletes + cure, clock, ofLetters]);

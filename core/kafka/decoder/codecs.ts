@@ -37,8 +37,6 @@ async function gunzipped(bytes: Buffer): Promise<Buffer> {
   }
 }
 
-// ── Snappy ─────────────────────────────────────────────────────────────────────────────────────
-
 /** The start of snappy-java's streams. Two versions follow, then chunks, each after its length. */
 const XERIAL = Buffer.from('82534e4150505900', 'hex');
 const XERIAL_HEADER_BYTES = 16;
@@ -63,7 +61,7 @@ function snappyBlocks(bytes: Buffer): Buffer[] {
     }
     const start = at + 4;
     const length = start > bytes.length ? -1 : bytes.readInt32BE(at);
-    if (length < 0 || length > bytes.length - start) throw notAsSaid();
+    if (length < 0 || length > bytes.length - start) throw malformed();
     at = start + length;
     blocks.push(bytes.subarray(start, at));
   }
@@ -83,10 +81,8 @@ function snappyLength(block: Buffer): number {
     length += (byte & 127) * 2 ** (7 * at);
     if (byte < 128) return length;
   }
-  throw notAsSaid();
+  throw malformed();
 }
-
-// ── LZ4 ────────────────────────────────────────────────────────────────────────────────────────
 
 const LZ4_MAGIC = 0x184d2204;
 /** A byte of a block becomes 255 at most. */
@@ -104,7 +100,7 @@ async function lz4Decompressed(bytes: Buffer): Promise<Buffer> {
  * their blocks. Format: https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md
  */
 function lz4MostBytes(frame: Buffer): number {
-  if (frame.length < 7 || frame.readUInt32LE(0) !== LZ4_MAGIC) throw notAsSaid();
+  if (frame.length < 7 || frame.readUInt32LE(0) !== LZ4_MAGIC) throw malformed();
   const flags = frame.readUInt8(4);
   const has = (bit: number) => (flags >> bit) & 1;
   const maxBlock = 2 ** (8 + 2 * ((frame.readUInt8(5) >> 4) & 7));
@@ -119,8 +115,6 @@ function lz4MostBytes(frame: Buffer): number {
   }
   return most;
 }
-
-// ── Zstandard ──────────────────────────────────────────────────────────────────────────────────
 
 /** The most empty parts in a row, which come from skippable frames. */
 const MAX_EMPTY_FRAMES = 8;
@@ -142,7 +136,7 @@ async function zstdDecompressed(bytes: Buffer): Promise<Buffer> {
   for (const part of decoder.decodeStreaming([bytes])) {
     // For bytes that are no frame, the library returns empty parts endlessly.
     emptyParts = part.length === 0 ? emptyParts + 1 : 0;
-    if (emptyParts > MAX_EMPTY_FRAMES) throw notAsSaid();
+    if (emptyParts > MAX_EMPTY_FRAMES) throw malformed();
     length += part.length;
     if (length > sizeLimit()) throw tooLarge();
     parts.push(part);
@@ -154,6 +148,6 @@ function tooLarge(): Error {
   return new TooLargeError('a batch becomes ');
 }
 
-function notAsSaid(): Error {
-  return new Error('the bytes are not what they say');
+function malformed(): Error {
+  return new Error('the bytes do not match their header');
 }

@@ -4,7 +4,7 @@ import type { Allowed } from '../comparison.ts';
 import { grouped, several } from '../../../core/terminal/amounts.ts';
 import { cut, textTable } from '../../../core/terminal/columns.ts';
 import { drawLive, liveLines } from '../../../core/terminal/live-lines.ts';
-import { shownKey } from '../../../core/terminal/shown-key.ts';
+import { shownKey } from '../../../core/terminal/terminal.ts';
 import type { StreamSpec } from '../../../producers/chartmogul/streams.ts';
 import { compareSource, type SourceComparison, type SourceProgress } from './compare-source.ts';
 import type { SourceDifferenceKind } from './source-diff.ts';

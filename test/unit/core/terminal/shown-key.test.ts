@@ -5,7 +5,7 @@ import { noDifferences } from '../../../../operations/reconcile/comparison.ts';
 import { reconcileSummary } from '../../../../operations/reconcile/reconcile-summary.ts';
 import type { StoredDeadLetter } from '../../../../core/dead-letters/reader.ts';
 import { deadLetterDetails } from '../../../../operations/dead-letters/text.ts';
-import { shownKey } from '../../../../core/terminal/shown-key.ts';
+import { shownKey } from '../../../../core/terminal/terminal.ts';
 import { noSourceDifferences } from '../../../../operations/reconcile/source/source-diff.ts';
 
 const long = `cus_\u001b[2J${'x'.repeat(100_000)}`;

@@ -135,7 +135,7 @@ const unreadable: readonly (readonly [string, CodecName, Buffer, RegExp])[] = [
     'a zstd window of 2 GiB',
     'zstd',
     zstdFrame(21, rawBlock(records)),
-    /ZSTD: the bytes are not what they say/,
+    /ZSTD: the bytes do not match their header/,
   ],
   ['a zstd frame with a wrong block', 'zstd', zstdFrame(0, blockHeader(3, 5, true), records), /ZSTD: the/],
   ['bytes that are no zstd', 'zstd', Buffer.alloc(40, 7), /ZSTD: the/],
