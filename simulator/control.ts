@@ -9,9 +9,8 @@ export function control(
   request: { readonly method: string; readonly path: string; readonly body: unknown },
 ): Answer {
   const { method, path, body } = request;
-  if (method === 'GET' && path === '/_simulator/stats') {
+  if (method === 'GET' && path === '/_simulator/stats')
     return ok({ revision: simulator.revision, ...statistics.toJSON() });
-  }
   if (method === 'POST' && path === '/_simulator/revision') return moveTo(simulator, body);
   return refusal(404, 'Not found: must be GET /_simulator/stats or POST /_simulator/revision');
 }

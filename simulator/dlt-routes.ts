@@ -1,5 +1,5 @@
-import { refusal, type Answer } from './answer.ts';
-import type { Handler, Route } from './call.ts';
+import { refusal } from './answer.ts';
+import type { Call, Handler, Route } from './call.ts';
 import { customersInOrder, customerUuid } from './data/customer.ts';
 import { dataSources, renderDataSource } from './data/data-source.ts';
 import { everyInvoice, invoicesOf, renderInvoice } from './data/invoice.ts';
@@ -14,15 +14,10 @@ import { createdList } from './lists/created-list.ts';
 import { customers } from './lists/customers.ts';
 import { badCursor, numberedPageOf, pageOf, type List } from './paging.ts';
 
-/** Paging of the lists on dltHub's page. */
-export type DltPaging = 'cursor' | 'pages';
-
 const notThere: Handler = () => refusal(404, 'Not found');
 
 /** Returns a list that the real API lacks: each row is identified by its place. */
-function listOf(
-  records: () => Iterable<Rendered>,
-): List<{ readonly record: Rendered; readonly place: number }> {
+function listOf(records: Iterable<Rendered>): List<{ readonly record: Rendered; readonly place: number }> {
   return {
     key: 'entries',
     legacy: 'none',
@@ -30,7 +25,7 @@ function listOf(
       const first = cursor === undefined ? 0 : Number(cursor);
       if (!Number.isInteger(first)) throw badCursor();
       let place = 0;
-      for (const record of records()) {
+      for (const record of records) {
         if (place >= first) yield { record, place };
         place++;
       }
@@ -44,9 +39,8 @@ function listOf(
 function* accountSubscriptions(world: World): Iterable<Rendered> {
   for (const { holder, members } of customersInOrder(world)) {
     const customer = { customer_uuid: customerUuid(world, holder) };
-    for (const subscription of members.flatMap((member) => subscriptionsOf(world, member))) {
+    for (const subscription of members.flatMap((member) => subscriptionsOf(world, member)))
       yield { ...renderSubscription(world, subscription), ...customer };
-    }
   }
 }
 
@@ -57,55 +51,28 @@ function* accountTransactions(world: World): Iterable<Rendered> {
   }
 }
 
-function accountSources(world: World): Rendered[] {
-  const expansions = { processingStatus: false, autoChurn: false, invoiceHandling: false };
-  return dataSources.map((source) => renderDataSource(world, source, expansions));
-}
-
 /**
  * Returns the addresses and list keys of dltHub's ChartMogul page, and a 404 for the real ones that
  * the page replaces. They walk whole lists where the real ones do not, so they are for small
  * accounts.
  */
-export function dltRoutes(paging: DltPaging): readonly Route[] {
-  const page = <Item>(list: List<Item>, query: URLSearchParams): Answer =>
-    paging === 'pages' ? numberedPageOf(list, query) : pageOf(list, query);
+export function dltRoutes(paging: 'cursor' | 'pages'): readonly Route[] {
+  const answer = paging === 'pages' ? numberedPageOf : pageOf;
+  const get = <Item>(path: string, listIn: (call: Call) => List<Item>): Route => [
+    'GET',
+    path,
+    (call) => answer(listIn(call), call.query),
+  ];
   return [
-    [
-      'GET',
-      '/sources',
-      ({ world, query }) =>
-        page(
-          listOf(() => accountSources(world)),
-          query,
-        ),
-    ],
-    ['GET', '/customers', ({ world, query }) => page(customers(world, query), query)],
-    [
-      'GET',
-      '/invoices',
-      ({ world, query }) =>
-        page({ ...createdList(world, query, invoices(invoiceSwitches(query))), key: 'entries' }, query),
-    ],
-    [
-      'GET',
-      '/subscriptions',
-      ({ world, query }) =>
-        page(
-          listOf(() => accountSubscriptions(world)),
-          query,
-        ),
-    ],
-    ['GET', '/plans', ({ world, query }) => page({ ...planList(world, query), key: 'entries' }, query)],
-    [
-      'GET',
-      '/transactions',
-      ({ world, query }) =>
-        page(
-          listOf(() => accountTransactions(world)),
-          query,
-        ),
-    ],
+    get('/sources', ({ world }) => listOf(dataSources.map((source) => renderDataSource(world, source)))),
+    get('/customers', ({ world, query }) => customers(world, query)),
+    get('/invoices', ({ world, query }) => ({
+      ...createdList(world, query, invoices(invoiceSwitches(query))),
+      key: 'entries',
+    })),
+    get('/subscriptions', ({ world }) => listOf(accountSubscriptions(world))),
+    get('/plans', ({ world, query }) => ({ ...planList(world, query), key: 'entries' })),
+    get('/transactions', ({ world }) => listOf(accountTransactions(world))),
     ['GET', '/data_sources', notThere],
     ['GET', '/data_sources/:uuid', notThere],
     ['GET', '/customers/:uuid/subscriptions', notThere],

@@ -65,9 +65,8 @@ export class Jobs {
     if (!dataSources.some((candidate) => dataSourceUuid(world, candidate) === source))
       return notFound('Data source');
     const content = objectIn(body);
-    if (typeof content['external_id'] !== 'string') {
+    if (typeof content['external_id'] !== 'string')
       return refusal(400, 'Parameter "external_id" is missing', 'external_id');
-    }
     const id = uuidOf(world.random, 'json_import', { member: this.#imports.size, ordinal: 0 });
     const job = { source, content, createdAt: world.nowAt(), polls: 0 };
     this.#imports.set(id, job);
@@ -129,9 +128,8 @@ function* csvOf(world: World, window: URLSearchParams): Iterable<string> {
   if (index.size === 0) return;
   const columns = Object.keys(renderActivity(world, index.activityAt(0)));
   yield `${columns.join(',')}\n`;
-  for (const record of allOf(activities(world, window, 'sound'))) {
+  for (const record of allOf(activities(world, window, 'sound')))
     yield `${columns.map((column) => field(record[column])).join(',')}\n`;
-  }
 }
 
 function field(value: unknown): string {

@@ -19,7 +19,7 @@ export interface List<Item> {
   cursorOf(item: Item, next: Item | undefined): string;
 }
 
-export type LegacyShape = 'customers' | 'search' | 'pages' | 'page' | 'per_page' | 'meta' | 'none';
+export type LegacyShape = keyof typeof legacyKeys;
 
 const largestPage = 200;
 const noCursor = { cursor: null };
@@ -47,12 +47,9 @@ export function pageOf<Item>(list: List<Item>, query: URLSearchParams): Answer {
     ...(last === undefined && (cursor === undefined ? (list.whenEmpty ?? noCursor) : noCursor)),
     has_more: next !== undefined,
     ...list.extra,
-    ...(cursor === undefined && legacyKeys(list.legacy, perPage, next !== undefined)),
+    ...(cursor === undefined && legacyKeys[list.legacy](perPage, next === undefined ? 1 : 0)),
   };
-  return {
-    ...ok({}),
-    body: `{${JSON.stringify(list.key)}:[${records.join(',')}],${JSON.stringify(paging).slice(1)}`,
-  };
+  return answerWith(list.key, records, paging);
 }
 
 /**
@@ -95,28 +92,25 @@ export function perPageOf(query: URLSearchParams): number {
 }
 
 /**
- * Returns the keys of the old paging. Counting all rows would cost more than the page, so the
- * totals are as senseless as some recorded ones.
+ * The keys of the old paging. Counting all rows would cost more than the page, so the totals are as
+ * senseless as some recorded ones.
  */
-function legacyKeys(shape: LegacyShape, perPage: number, hasMore: boolean): Rendered {
-  const totalPages = hasMore ? 0 : 1;
-  switch (shape) {
-    case 'customers':
-      return { current_page: 1, total_pages: totalPages, per_page: perPage, page: 1 };
-    case 'search':
-      return { current_page: 1, total_pages: null, per_page: perPage, page: 1 };
-    case 'pages':
-      return { current_page: 1, total_pages: totalPages };
-    case 'page':
-      return { per_page: perPage, page: 1 };
-    case 'per_page':
-      return { per_page: perPage };
-    case 'meta':
-      return { meta: { next_key: null, prev_key: null, before_key: null, page: 1, total_pages: totalPages } };
-    case 'none':
-      return {};
-  }
-}
+const legacyKeys = {
+  customers: (size: number, total: number) => ({
+    current_page: 1,
+    total_pages: total,
+    per_page: size,
+    page: 1,
+  }),
+  search: (size: number) => ({ current_page: 1, total_pages: null, per_page: size, page: 1 }),
+  pages: (_: number, total: number) => ({ current_page: 1, total_pages: total }),
+  page: (size: number) => ({ per_page: size, page: 1 }),
+  per_page: (size: number) => ({ per_page: size }),
+  meta: (_: number, total: number) => ({
+    meta: { next_key: null, prev_key: null, before_key: null, page: 1, total_pages: total },
+  }),
+  none: () => ({}),
+};
 
 export function badCursor(): RefusedError {
   return new RefusedError(refusal(400, 'Parameter "cursor" is invalid', 'cursor'));

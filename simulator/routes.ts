@@ -3,11 +3,12 @@ import type { Call, Handler, Route } from './call.ts';
 import { renderAccount } from './data/account.ts';
 import { historyOf } from './data/attribute-history.ts';
 import { attributesOf, customerOf, customerUuid, holderByUuid, renderCustomer } from './data/customer.ts';
-import { dataSources, dataSourceUuid, renderDataSource } from './data/data-source.ts';
+import { dataSources, dataSourceUuid, renderDataSource, type DataSource } from './data/data-source.ts';
 import type { Key } from './data/key.ts';
-import { planGroups, planGroupUuid, renderPlanGroup } from './data/plan-group.ts';
+import { planGroups, planGroupUuid, renderPlanGroup, type PlanGroup } from './data/plan-group.ts';
 import { plans, planUuid, renderPlan } from './data/plan.ts';
 import { keyOf } from './data/uuid.ts';
+import type { World } from './data/world.ts';
 import { isTrue } from './filters.ts';
 import type { Jobs } from './jobs.ts';
 import { activities, customerActivities, type ActivitiesCursor } from './lists/activities.ts';
@@ -19,10 +20,15 @@ import { customerSubscriptions, importedInvoices, importedSubscriptions } from '
 import { customers, customerSearch } from './lists/customers.ts';
 import { byExternalId, byUuid } from './lookups.ts';
 import { answerMetrics } from './metrics.ts';
-import { pageOf } from './paging.ts';
+import { pageOf, type List } from './paging.ts';
+
+/** Returns the handler of a paged list. */
+function paged<Item>(listIn: (call: Call) => List<Item>): Handler {
+  return (call) => pageOf(listIn(call), call.query);
+}
 
 function created<Item extends Key>(kind: CreatedKind<Item>): Handler {
-  return ({ world, query }) => pageOf(createdList(world, query, kind), query);
+  return paged(({ world, query }) => createdList(world, query, kind));
 }
 
 /** Returns the handler for a record of a created list by its uuid. */
@@ -43,24 +49,33 @@ function ofCustomer(answer: (call: Call, holder: number) => Answer): Handler {
   };
 }
 
-const dataSourceExpansions = (query: URLSearchParams) => ({
-  processingStatus: isTrue(query, 'with_processing_status'),
-  autoChurn: isTrue(query, 'with_auto_churn_subscription_setting'),
-  invoiceHandling: isTrue(query, 'with_invoice_handling_setting'),
-});
-
-function listDataSources({ world, query }: Call): Answer {
-  const asked = (name: string, value: string | null) => (query.get(name) ?? value) === value;
-  const found = dataSources.filter(({ name, system }) => asked('name', name) && asked('system', system));
-  const rendered = found.map((source) => renderDataSource(world, source, dataSourceExpansions(query)));
-  return ok({ data_sources: rendered });
+/** Returns the handler of a paged list below a living customer. */
+function pagedOfCustomer<Item>(
+  listOf: (world: World, holder: number, query: URLSearchParams) => List<Item>,
+): Handler {
+  return ofCustomer(({ world, query }, holder) => pageOf(listOf(world, holder, query), query));
 }
 
-function retrieveDataSource({ world, query }: Call, uuid: string): Answer {
-  const source = dataSources.find((candidate) => dataSourceUuid(world, candidate) === uuid);
-  return source === undefined
-    ? notFound('Data source')
-    : ok(renderDataSource(world, source, dataSourceExpansions(query)));
+/** Returns a handler that answers about the item of a fixed list that the path names. */
+function ofItem<Item>(
+  items: readonly Item[],
+  uuidOf: (world: World, item: Item) => string,
+  what: string,
+  answer: (call: Call, item: Item) => Answer,
+): Handler {
+  return (call, uuid) => {
+    const item = items.find((candidate) => uuidOf(call.world, candidate) === uuid);
+    return item === undefined ? notFound(what) : answer(call, item);
+  };
+}
+
+const expandedSource = ({ world, query }: Call, source: DataSource) =>
+  renderDataSource(world, source, (parameter) => isTrue(query, parameter));
+
+function listDataSources(call: Call): Answer {
+  const isAsked = (name: string, value: string | null) => (call.query.get(name) ?? value) === value;
+  const found = dataSources.filter(({ name, system }) => isAsked('name', name) && isAsked('system', system));
+  return ok({ data_sources: found.map((source) => expandedSource(call, source)) });
 }
 
 function searchCustomers({ world, query }: Call): Answer {
@@ -83,59 +98,18 @@ function retrieveAttributes({ world, query }: Call, holder: number): Answer {
   return ok({ ...attributes, ...historyOf(world, holder, attributes, query) });
 }
 
-function listContactsOfCustomer({ world, query }: Call, holder: number): Answer {
+function contactsOfCustomer(world: World, holder: number, query: URLSearchParams): List<Key> {
   // A contact without a customer belongs to a member, but is not in the customer's list.
-  const asked = new URLSearchParams([...query, ['customer_uuid', customerUuid(world, holder)]]);
-  return pageOf(createdList(world, asked, contacts), query);
+  const filters = new URLSearchParams([...query, ['customer_uuid', customerUuid(world, holder)]]);
+  return createdList(world, filters, contacts);
 }
 
-const invoicesAsked = ({ query }: Call) => invoices(invoiceSwitches(query));
-
-function retrievePlan({ world }: Call, uuid: string): Answer {
-  const plan = plans.find((candidate) => planUuid(world, candidate) === uuid);
-  return plan === undefined ? notFound('Plan') : ok(renderPlan(world, plan));
-}
-
-function retrievePlanGroup({ world }: Call, uuid: string): Answer {
-  const group = planGroups.find((candidate) => planGroupUuid(world, candidate) === uuid);
-  return group === undefined ? notFound('Plan group') : ok(renderPlanGroup(world, group));
-}
-
-function listPlansOfGroup({ world, query }: Call, uuid: string): Answer {
-  const group = planGroups.find((candidate) => planGroupUuid(world, candidate) === uuid);
-  return group === undefined ? notFound('Plan group') : pageOf(planList(world, query, group.plans), query);
-}
-
-const customerRoutes: readonly Route[] = [
-  ['GET', '/customers', ({ world, query }) => pageOf(customers(world, query), query)],
-  ['GET', '/customers/search', searchCustomers],
-  ['GET', '/customers/:uuid', ofCustomer(retrieveCustomer)],
-  ['GET', '/customers/:uuid/attributes', ofCustomer(retrieveAttributes)],
-  ['GET', '/customers/:uuid/contacts', ofCustomer(listContactsOfCustomer)],
-  [
-    'GET',
-    '/customers/:uuid/subscriptions',
-    ofCustomer(({ world, query }, holder) => pageOf(customerSubscriptions(world, query, holder), query)),
-  ],
-  [
-    'GET',
-    '/customers/:uuid/activities',
-    ofCustomer(({ world, query }, holder) => pageOf(customerActivities(world, holder), query)),
-  ],
-  [
-    'GET',
-    '/import/customers/:uuid/invoices',
-    ofCustomer(({ world, query }, holder) => pageOf(importedInvoices(world, holder), query)),
-  ],
-  [
-    'GET',
-    '/import/customers/:uuid/subscriptions',
-    ofCustomer(({ world, query }, holder) => pageOf(importedSubscriptions(world, holder), query)),
-  ],
-];
+const invoicesIn = ({ query }: Call) => invoices(invoiceSwitches(query));
 
 /** Returns every address of the real API. */
 export function createRoutes(jobs: Jobs, activitiesCursor: ActivitiesCursor): readonly Route[] {
+  const ofGroup = (answer: (call: Call, group: PlanGroup) => Answer) =>
+    ofItem(planGroups, planGroupUuid, 'Plan group', answer);
   return [
     ['GET', '/ping', () => ok({ data: 'pong!' })],
     [
@@ -144,10 +118,22 @@ export function createRoutes(jobs: Jobs, activitiesCursor: ActivitiesCursor): re
       ({ world, query }) => ok(renderAccount(world, (query.get('include') ?? '').split(','))),
     ],
     ['GET', '/data_sources', listDataSources],
-    ['GET', '/data_sources/:uuid', retrieveDataSource],
+    [
+      'GET',
+      '/data_sources/:uuid',
+      ofItem(dataSources, dataSourceUuid, 'Data source', (call, source) => ok(expandedSource(call, source))),
+    ],
     ['POST', '/data_sources/:uuid/json_imports', (call, source) => jobs.startImport(call, source)],
     ['GET', '/data_sources/:uuid/json_imports/:id', (call, source, id) => jobs.import(call, source, id)],
-    ...customerRoutes,
+    ['GET', '/customers', paged(({ world, query }) => customers(world, query))],
+    ['GET', '/customers/search', searchCustomers],
+    ['GET', '/customers/:uuid', ofCustomer(retrieveCustomer)],
+    ['GET', '/customers/:uuid/attributes', ofCustomer(retrieveAttributes)],
+    ['GET', '/customers/:uuid/contacts', pagedOfCustomer(contactsOfCustomer)],
+    ['GET', '/customers/:uuid/subscriptions', pagedOfCustomer(customerSubscriptions)],
+    ['GET', '/customers/:uuid/activities', pagedOfCustomer(customerActivities)],
+    ['GET', '/import/customers/:uuid/invoices', pagedOfCustomer(importedInvoices)],
+    ['GET', '/import/customers/:uuid/subscriptions', pagedOfCustomer(importedSubscriptions)],
     ['GET', '/contacts', created(contacts)],
     ['GET', '/contacts/:uuid', single(contacts, 'Contact')],
     ['GET', '/customer_notes', created(customerNotes)],
@@ -158,19 +144,27 @@ export function createRoutes(jobs: Jobs, activitiesCursor: ActivitiesCursor): re
     ['GET', '/opportunities/:uuid', single(opportunities, 'Opportunity')],
     ['GET', '/tasks', created(tasks)],
     ['GET', '/tasks/:uuid', single(tasks, 'Task')],
-    ['GET', '/plans', ({ world, query }) => pageOf(planList(world, query), query)],
-    ['GET', '/plans/:uuid', retrievePlan],
-    ['GET', '/plan_groups', ({ world, query }) => pageOf(planGroupList(world, query), query)],
-    ['GET', '/plan_groups/:uuid', retrievePlanGroup],
-    ['GET', '/plan_groups/:uuid/plans', listPlansOfGroup],
-    ['GET', '/invoices', (call, ...rest) => created(invoicesAsked(call))(call, ...rest)],
-    ['GET', '/invoices/:uuid', (call, ...rest) => single(invoicesAsked(call), 'Invoice')(call, ...rest)],
+    ['GET', '/plans', paged(({ world, query }) => planList(world, query))],
+    [
+      'GET',
+      '/plans/:uuid',
+      ofItem(plans, planUuid, 'Plan', ({ world }, plan) => ok(renderPlan(world, plan))),
+    ],
+    ['GET', '/plan_groups', paged(({ world }) => planGroupList(world))],
+    ['GET', '/plan_groups/:uuid', ofGroup(({ world }, group) => ok(renderPlanGroup(world, group)))],
+    [
+      'GET',
+      '/plan_groups/:uuid/plans',
+      ofGroup(({ world, query }, group) => pageOf(planList(world, query, group.plans), query)),
+    ],
+    ['GET', '/invoices', (call, ...rest) => created(invoicesIn(call))(call, ...rest)],
+    ['GET', '/invoices/:uuid', (call, ...rest) => single(invoicesIn(call), 'Invoice')(call, ...rest)],
     ['GET', '/line_items', (call) => byExternalId(call, 'line_items')],
     ['GET', '/line_items/:uuid', (call, uuid) => byUuid(call, 'line_items', uuid)],
     ['GET', '/transactions', (call) => byExternalId(call, 'transactions')],
     ['GET', '/transactions/:uuid', (call, uuid) => byUuid(call, 'transactions', uuid)],
-    ['GET', '/subscription_events', ({ world, query }) => pageOf(subscriptionEvents(world, query), query)],
-    ['GET', '/activities', ({ world, query }) => pageOf(activities(world, query, activitiesCursor), query)],
+    ['GET', '/subscription_events', paged(({ world, query }) => subscriptionEvents(world, query))],
+    ['GET', '/activities', paged(({ world, query }) => activities(world, query, activitiesCursor))],
     ['POST', '/activities_export', (call) => jobs.startExport(call)],
     ['GET', '/activities_export/:id', (call, id) => jobs.export(call, id)],
     ['GET', '/metrics/:name', answerMetrics],

@@ -42,9 +42,8 @@ export class Simulator {
 
   /** Moves the data to a later or earlier revision. */
   moveTo(revision: number): void {
-    if (!Number.isInteger(revision) || revision < 0 || revision > lastRevision) {
+    if (!Number.isInteger(revision) || revision < 0 || revision > lastRevision)
       throw new RangeError(`a revision is an integer from 0 to ${lastRevision}`);
-    }
     this.#world = new World({ ...this.options, revision });
   }
 
@@ -67,13 +66,11 @@ export class Simulator {
 
   answer(request: SimulatorRequest): Answer {
     const url = new URL(`http://simulator.invalid${request.url}`);
-    if (!url.pathname.startsWith('/v1/')) {
+    if (!url.pathname.startsWith('/v1/'))
       return this.#jobs.file(this.#world, url.pathname) ?? refusal(404, 'Not found');
-    }
     if (!this.#letsIn(request.authorization)) return refusal(401, 'No valid API key provided');
-    if (url.searchParams.has('page') && !this.#takesPages()) {
+    if (url.searchParams.has('page') && !this.#takesPages())
       return refusal(400, 'Parameter "page" is deprecated', 'page');
-    }
     const call = {
       method: request.method,
       path: url.pathname.slice('/v1'.length).replace(/\/$/, ''),

@@ -17,7 +17,7 @@ import { contacts, customerNotes, notes, opportunities, tasks } from './lists/cr
 import { customerSubscriptions } from './lists/customer-billing.ts';
 import { customers } from './lists/customers.ts';
 import { metricAddresses } from './metrics.ts';
-import { allOf } from './paging.ts';
+import { allOf, type List } from './paging.ts';
 
 const everything = new URLSearchParams({ with_disabled: 'true' });
 
@@ -26,34 +26,30 @@ const all = <Item extends Key>(kind: CreatedKind<Item>): Stream => {
 };
 
 /** Returns every record that a complete extractor finds now, child rows with their parent's key. */
-export type Stream = (world: World, interval: Interval) => Iterable<Rendered>;
+type Stream = (world: World, interval: Interval) => Iterable<Rendered>;
 
-const noExpansions = { processingStatus: false, autoChurn: false, invoiceHandling: false };
+/** Yields the rows of each customer's list, with the customer's key. */
+function* ofCustomers<Item>(world: World, listOf: (holder: number) => List<Item>): Iterable<Rendered> {
+  for (const { holder } of customersInOrder(world)) {
+    for (const row of allOf(listOf(holder))) yield { ...row, customer_uuid: customerUuid(world, holder) };
+  }
+}
 
 /** The streams by name. They are lazy: a stream may hold millions of records. */
 export const streams: Readonly<Record<string, Stream>> = {
   account: (world) => [renderAccount(world, [])],
-  data_sources: (world) => dataSources.map((source) => renderDataSource(world, source, noExpansions)),
+  data_sources: (world) => dataSources.map((source) => renderDataSource(world, source)),
   customers: (world) => allOf(customers(world, everything)),
-  *customer_subscriptions(world) {
-    for (const { holder } of customersInOrder(world)) {
-      const rows = allOf(customerSubscriptions(world, everything, holder));
-      for (const row of rows) yield { ...row, customer_uuid: customerUuid(world, holder) };
-    }
-  },
-  *customer_activities(world) {
-    for (const { holder } of customersInOrder(world)) {
-      const rows = allOf(customerActivities(world, holder));
-      for (const row of rows) yield { ...row, customer_uuid: customerUuid(world, holder) };
-    }
-  },
+  customer_subscriptions: (world) =>
+    ofCustomers(world, (holder) => customerSubscriptions(world, holder, everything)),
+  customer_activities: (world) => ofCustomers(world, (holder) => customerActivities(world, holder)),
   contacts: all(contacts),
   customer_notes: all(customerNotes),
   notes: all(notes),
   opportunities: all(opportunities),
   tasks: all(tasks),
   plans: (world) => allOf(planList(world, everything)),
-  plan_groups: (world) => allOf(planGroupList(world, everything)),
+  plan_groups: (world) => allOf(planGroupList(world)),
   *plan_group_plans(world) {
     for (const group of planGroups) {
       const rows = allOf(planList(world, everything, group.plans));

@@ -30,9 +30,8 @@ export function parseCustomStreams(list: readonly unknown[], builtIn: readonly S
   for (const [index, entry] of list.entries()) {
     const spec = parseEntry(entry, at(index));
     const { name } = spec;
-    if (takenNames.includes(name) || [...builtIn, ...specs].some((other) => other.name === name)) {
+    if (takenNames.includes(name) || [...builtIn, ...specs].some((other) => other.name === name))
       throw wrongValue(`${at(index)}.name`, name, 'a name that is not taken');
-    }
     specs.push(spec);
   }
   const streams = new Map([...builtIn, ...specs].map((spec) => [spec.name, spec]));
@@ -49,9 +48,8 @@ function parseEntry(value: unknown, where: string): StreamSpec {
   const parent = entry['parent'] === undefined ? undefined : parseParent(entry['parent'], `${where}.parent`);
   const listKey = parseListKey(entry['listKey'], `${where}.listKey`);
   const paging = oneOf(entry['paging'] ?? 'detect', `${where}.paging`, pagings);
-  if (listKey === null && paging === 'start-after') {
+  if (listKey === null && paging === 'start-after')
     throw wrongValue(`${where}.paging`, paging, '"none", since listKey is null');
-  }
   return {
     name: parseName(entry['name'], `${where}.name`),
     paths: [parsePath(entry['path'], `${where}.path`, parent?.field)],
@@ -66,9 +64,8 @@ function parseEntry(value: unknown, where: string): StreamSpec {
 
 function parseName(value: unknown, where: string): string {
   const name = textOf(value, where, 'a name');
-  if (!isProducedName(name)) {
+  if (!isProducedName(name))
     throw wrongValue(where, name, 'a small letter, then up to 99 small letters, digits or _');
-  }
   // The view of `x_raw` would have the name of the table of `x`.
   if (name.endsWith('_raw')) throw wrongValue(where, name, 'a name that does not end with _raw');
   return name;
@@ -78,17 +75,15 @@ function parseName(value: unknown, where: string): string {
 function parsePath(value: unknown, where: string, field: string | undefined): string {
   const expected = 'a path such as "/credit_notes"';
   const path = textOf(value, where, expected);
-  if (!/^\/[^\s\p{Cc}?#\\]*$/u.test(path) || /(\.|%2e){2}/i.test(path) || hasDotSegment(path)) {
+  if (!/^\/[^\s\p{Cc}?#\\]*$/u.test(path) || /(\.|%2e){2}/i.test(path) || hasDotSegment(path))
     throw wrongValue(where, path, `${expected}, without query, ".", "..", or spaces`);
-  }
   if (field === undefined) {
     if (/[{}]/.test(path)) throw wrongValue(where, path, 'a path without braces, since there is no parent');
     return path;
   }
   const around = path.split(`{${field}}`);
-  if (around.length !== 2 || around.some((part) => /[{}]/.test(part))) {
+  if (around.length !== 2 || around.some((part) => /[{}]/.test(part)))
     throw wrongValue(where, path, `a path with {${field}} once, and no other braces`);
-  }
   return path;
 }
 
@@ -138,9 +133,8 @@ function parseParent(value: unknown, where: string): ParentSpec {
 function checkAncestors(spec: StreamSpec, streams: ReadonlyMap<string, StreamSpec>, where: string): void {
   const seen = new Set([spec.name]);
   let { parent } = spec;
-  if (parent !== undefined && !streams.has(parent.stream)) {
+  if (parent !== undefined && !streams.has(parent.stream))
     throw wrongValue(`${where}.parent.stream`, parent.stream, 'a stream that is built in or listed here');
-  }
   for (; parent !== undefined; parent = streams.get(parent.stream)?.parent) {
     if (seen.has(parent.stream)) {
       throw wrongValue(
@@ -155,13 +149,11 @@ function checkAncestors(spec: StreamSpec, streams: ReadonlyMap<string, StreamSpe
 
 /** @param keys the allowed keys; all if undefined. */
 function objectOf(value: unknown, where: string, keys?: readonly string[]): Json {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw wrongValue(where, value, 'an object');
-  }
   const unknown = keys && Object.keys(value).find((key) => !keys.includes(key));
-  if (unknown !== undefined) {
+  if (unknown !== undefined)
     throw new ConfigError(`${where} must have only the keys ${keys?.join(', ')}; got ${shown(unknown)}`);
-  }
   return value as Json;
 }
 

@@ -25,9 +25,8 @@ export type Paginator = (page: Answered) => Query | undefined;
 export const cursorPaginator: Paginator = ({ answer, where }) => {
   if (answer['has_more'] === false) return undefined;
   const { cursor } = answer;
-  if (answer['has_more'] !== true || typeof cursor !== 'string' || cursor === '') {
+  if (answer['has_more'] !== true || typeof cursor !== 'string' || cursor === '')
     throw new UnexpectedAnswerError(`${where} must have "has_more": false or a "cursor"`);
-  }
   return { cursor };
 };
 
@@ -49,9 +48,8 @@ export const nextKeyPaginator: Paginator = ({ answer, where }) => {
 /** Numbered pages, which ChartMogul has deprecated. */
 export const pageNumberPaginator: Paginator = ({ answer, list, asked, where }) => {
   const { page, totalPages } = pageNumbersOf(answer);
-  if (page === undefined || totalPages === undefined) {
+  if (page === undefined || totalPages === undefined)
     throw new UnexpectedAnswerError(`${where} has no usable "page" and "total_pages"`);
-  }
   const expected = asked['page'] ?? 1;
   if (page !== expected)
     throw new UnexpectedAnswerError(`${where} must be page ${expected}; got page ${page}`);

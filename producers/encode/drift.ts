@@ -77,12 +77,7 @@ export function mergeLearnt<R extends AvroRecord>(schema: R, learnt: AvroRecord)
 }
 
 function fieldFor({ name, kind }: Drift): AvroField {
-  return {
-    name,
-    type: ['null', typeOfKind[kind]],
-    default: null,
-    doc: "Learnt from the source's answers.",
-  };
+  return { name, type: ['null', typeOfKind[kind]], default: null, doc: "Learnt from the source's answers." };
 }
 
 function appendAt<R extends AvroRecord>(record: R, path: readonly string[], addition: AvroField): R {

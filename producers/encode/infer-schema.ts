@@ -115,9 +115,8 @@ function textTypeOf(values: readonly Value[]) {
   const isAll = (test: (text: string) => boolean) =>
     values.length > 0 && values.every((value) => typeof value === 'string' && test(value));
   if (isAll(isDateText)) return { type: 'int', logicalType: 'date' } as const;
-  if (isAll((text) => parseInstant(text) !== undefined)) {
+  if (isAll((text) => parseInstant(text) !== undefined))
     return { type: 'long', logicalType: 'timestamp-millis' } as const;
-  }
   return 'string';
 }
 

@@ -31,11 +31,7 @@ export async function readParents(
   const handle = new Map([
     [
       topic,
-      ({
-        key,
-        value,
-        headers,
-      }: {
+      ({ key, value, headers }: {
         key: Buffer | null;
         value: Buffer | null;
         headers?: Parameters<typeof hashIn>[0];

@@ -201,9 +201,8 @@ function rememberParents(
   const read = async (stream: string) => {
     const outcome = await outcomes.get(stream);
     const keys = known.streams.get(stream)?.keys;
-    if (outcome === undefined || outcome.failure !== undefined || keys === undefined) {
+    if (outcome === undefined || outcome.failure !== undefined || keys === undefined)
       throw parentFailed(stream);
-    }
     if (outcome.isAbsent)
       throw new StreamNotFoundError(
         `${stream} is absent from this account, so its child lists cannot be read`,

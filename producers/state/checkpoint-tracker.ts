@@ -90,11 +90,7 @@ export class CheckpointTracker {
       case 'page': {
         const { list, number, records, next } = event;
         const before = this.#checkpoint;
-        this.#checkpoint = {
-          ...before,
-          pages: before.pages + 1,
-          records: before.records + records.length,
-        };
+        this.#checkpoint = { ...before, pages: before.pages + 1, records: before.records + records.length };
         if (list.visit === undefined) this.#slices.set(list.id, progressOf(list, next, number));
         return;
       }

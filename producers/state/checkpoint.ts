@@ -61,10 +61,7 @@ export function visitMessage(stream: string, parent: string, token: RecordHash |
 
 /** Returns the checkpoint of a missing key, or its tombstone. */
 export function missingMessage(stream: string, key: string, isMissing: boolean): Message {
-  return {
-    key: checkpointKey.ofMissing(stream, key),
-    value: isMissing ? Buffer.from('1') : null,
-  };
+  return { key: checkpointKey.ofMissing(stream, key), value: isMissing ? Buffer.from('1') : null };
 }
 
 /** Returns undefined for a foreign text. The stream is then read from its start. */

@@ -47,17 +47,8 @@ export function activitiesOf(world: World, holder: number): Activity[] {
     const before = mrr;
     mrr += movement;
     const type = typeOf(before, movement, activities.length === 0);
-    activities.push({
-      member: move.member,
-      ordinal: move.ordinal,
-      holder,
-      at: move.at,
-      type,
-      mrr,
-      movement,
-      subscription,
-      move,
-    });
+    const { member, ordinal, at } = move;
+    activities.push({ member, ordinal, holder, at, type, mrr, movement, subscription, move });
   }
   return activities;
 }

@@ -1,6 +1,6 @@
 import { referenceTo } from './customer.ts';
 import { dataSourceOf, dataSourceUuid } from './data-source.ts';
-import { crmOrdinals } from './crm-ordinals.ts';
+import { crmKeys } from './crm-keys.ts';
 import { milliseconds, day } from './instant.ts';
 import type { Key } from './key.ts';
 import { uuidOf } from './uuid.ts';
@@ -9,24 +9,49 @@ import type { Rendered } from './rendered.ts';
 import type { World } from './world.ts';
 
 export function contactsOf(world: World, member: number): Key[] {
-  const { random } = world;
-  const count = random.pick('contacts', [0, 0, 1, 1, 1, 1, 1, 2, 2, 3], member);
-  const ordinals = crmOrdinals(world, member, count, (revision) =>
-    random.chance('contact.new', 0.3, member, revision),
+  const count = world.random.pick('contacts', [0, 0, 1, 1, 1, 1, 1, 2, 2, 3], member);
+  return crmKeys(world, member, 'contact', count, 0.3).filter(
+    (key) => isOrphan(world, key) || referenceTo(world, member) !== undefined,
   );
-  return ordinals
-    .map((ordinal) => ({ member, ordinal }))
-    .filter((key) => world.vanishedIn('contact.vanishes', key) === undefined)
-    .filter((key) => isOrphan(world, key) || referenceTo(world, member) !== undefined);
 }
 
-/** Returns whether a contact has no customer. */
-export function isOrphan(world: World, { member, ordinal }: Key): boolean {
+function isOrphan(world: World, { member, ordinal }: Key): boolean {
   return world.random.chance('contact.orphan', 0.03, member, ordinal);
 }
 
-export function contactUuid(world: World, key: Key): string {
-  return uuidOf(world.random, 'contact', key);
+/** A note or a task. It is about a contact if that is set, else about the customer. */
+export interface Attached extends Key {
+  readonly contact: Key | undefined;
+}
+
+/** Attaches a share of the records to the member's first contact. */
+export function attached(
+  world: World,
+  keys: readonly Key[],
+  kind: 'note' | 'task',
+  share: number,
+): Attached[] {
+  const [first] = keys;
+  if (first === undefined || referenceTo(world, first.member) === undefined) return [];
+  const contact = contactsOf(world, first.member)[0];
+  return keys.map(({ member, ordinal }) => {
+    const isAbout = world.random.chance(`${kind}.contact`, share, member, ordinal);
+    return { member, ordinal, contact: isAbout ? contact : undefined };
+  });
+}
+
+/** Returns the fields that name what the record is about. Some records about a customer lack them. */
+export function associationOf(
+  world: World,
+  record: Attached,
+  kind: 'note' | 'task',
+  share: number,
+): Rendered {
+  const { member, ordinal, contact } = record;
+  if (contact !== undefined)
+    return { associated_object: 'contact', associated_object_uuid: uuidOf(world.random, 'contact', contact) };
+  if (!world.random.chance(`${kind}.anchored`, share, member, ordinal)) return {};
+  return { associated_object: 'customer', associated_object_uuid: referenceTo(world, member)?.uuid };
 }
 
 export function renderContact(world: World, key: Key): Rendered {
@@ -39,7 +64,7 @@ export function renderContact(world: World, key: Key): Rendered {
   const maybe = <T>(label: string, share: number, value: T) =>
     random.chance(label, share, member, ordinal) ? value : null;
   return {
-    uuid: contactUuid(world, key),
+    uuid: uuidOf(random, 'contact', key),
     customer_uuid: customer?.uuid ?? null,
     customer_external_id: customer?.externalId ?? null,
     data_source_uuid: customer === undefined ? null : dataSourceUuid(world, dataSourceOf(world, member)),

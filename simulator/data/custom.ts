@@ -1,12 +1,8 @@
 import { date, day } from './instant.ts';
+import type { Rendered } from './rendered.ts';
 import type { World } from './world.ts';
 
-/**
- * Free-form attributes: text, integers of any size, decimals, booleans, times in two forms, null,
- * nested.
- */
-export type Custom = Readonly<Record<string, unknown>>;
-
+/** Returns a free-form attribute: text, a number of any size, a boolean, a time, null or nested. */
 type Draw = (world: World, member: number, version: number) => unknown;
 
 const attributes: Readonly<Record<string, Draw>> = {
@@ -34,7 +30,7 @@ const hugeAttributes: Readonly<Record<string, Draw>> = {
 };
 
 /** Returns a member's attributes. The first members have all, so that each trap always exists. */
-export function customOf(world: World, member: number, version: number): Custom {
+export function customOf(world: World, member: number, version: number): Rendered {
   const custom: Record<string, unknown> = {};
   for (const [name, draw] of Object.entries(attributes)) {
     if (member < 3 || world.random.chance(`custom.has.${name}`, 0.3, member))

@@ -141,7 +141,7 @@ function statusOf(world: World, { holder, since }: Customer, mrr: number): strin
 }
 
 /** Returns the sum of a customer's active subscriptions, in cents. */
-export function mrrOf(world: World, members: readonly number[]): number {
+function mrrOf(world: World, members: readonly number[]): number {
   return members
     .flatMap((member) => subscriptionsOf(world, member))
     .filter(isActive)
@@ -201,7 +201,9 @@ export function renderCustomer(world: World, customer: Customer, isSingle = fals
     currency: world.currency,
     'currency-sign': world.currencySign,
     owner: random.chance('owner', 0.4, holder) ? random.pick('owner.who', people, holder, version) : null,
-    ...((isSingle || random.chance('website', 0.5, holder)) && { website_url: websiteOf(world, holder) }),
+    ...((isSingle || random.chance('website', 0.5, holder)) && {
+      website_url: random.chance('website.has', 0.6, holder) ? `https://c${holder}.example/` : null,
+    }),
     ...(world.options.drift && world.revision > 0 && driftOf(world, holder)),
   };
 }
@@ -221,10 +223,6 @@ function addressOf(place: (typeof places)[number] | undefined): object {
     city: place?.city ?? null,
     address_zip: place?.zip ?? null,
   };
-}
-
-function websiteOf(world: World, holder: number): string | null {
-  return world.random.chance('website.has', 0.6, holder) ? `https://c${holder}.example/` : null;
 }
 
 function driftOf(world: World, holder: number): object {

@@ -50,13 +50,6 @@ export function dataSourceUuid(world: World, source: DataSource): string {
   return uuidOf(world.random, 'data_source', { member: source.index, ordinal: 0 });
 }
 
-/** The optional fields of a data source that a query asks for. */
-export interface DataSourceExpansions {
-  readonly processingStatus: boolean;
-  readonly autoChurn: boolean;
-  readonly invoiceHandling: boolean;
-}
-
 const handling = {
   create_subscription_when_invoice_is: 'open',
   update_subscription_when_invoice_is: 'open',
@@ -65,10 +58,11 @@ const handling = {
   prevent_subscription_for_invoice_written_off: true,
 };
 
+/** @param hasAsked whether the query asks for an optional field, by the name of its parameter. */
 export function renderDataSource(
   world: World,
   source: DataSource,
-  expansions: DataSourceExpansions,
+  hasAsked: (parameter: string) => boolean = () => false,
 ): Rendered {
   const isUsed = source.weight > 0;
   return {
@@ -77,17 +71,17 @@ export function renderDataSource(
     system: source.system,
     created_at: milliseconds(world.opened + source.index * day + 26_858),
     status: isUsed ? 'idle' : 'never_imported',
-    ...(expansions.processingStatus && {
+    ...(hasAsked('with_processing_status') && {
       processing_status: isUsed
         ? { processed: Math.floor(world.members() * source.weight), pending: 0, failed: 0 }
         : { processed: null, pending: null, failed: null },
     }),
-    ...(expansions.autoChurn && {
+    ...(hasAsked('with_auto_churn_subscription_setting') && {
       auto_churn_subscription_setting: source.automatic
         ? { enabled: true, interval: 30 }
         : { enabled: false, interval: null },
     }),
-    ...(expansions.invoiceHandling && {
+    ...(hasAsked('with_invoice_handling_setting') && {
       invoice_handling_setting: { manual: handling, automatic: handling },
     }),
   };

@@ -46,9 +46,8 @@ function baseInvoices(world: World, subscription: Subscription): Invoice[] {
       const to = periodEnd(begin.plan, begin.at, period + 1);
       const move = moves.findLast(({ at }) => at <= from) ?? begin;
       const ordinal = subscription.index * perSubscription + invoices.length;
-      if (from >= oldest && invoices.length < perSubscription) {
+      if (from >= oldest && invoices.length < perSubscription)
         invoices.push({ member: begin.member, ordinal, subscription, move, from, to });
-      }
       from = to;
     }
   }

@@ -150,9 +150,8 @@ function nextMove(world: World, last: Move, at: number, ordinal: number): Move {
   if (turn < 0.4) return { ...again('cancel', last.plan, last.quantity), mrr: 0 };
   const step = turn < 0.8 ? 1 : -1;
   const byPlan = planInTier(last.plan, last.plan.tier + step);
-  if (byPlan !== last.plan && random.chance('turn.plan', 0.4, last.member, ordinal)) {
+  if (byPlan !== last.plan && random.chance('turn.plan', 0.4, last.member, ordinal))
     return again('update', byPlan, last.quantity);
-  }
   const seats = last.quantity + step * random.integer('turn.seats', 1, 3, last.member, ordinal);
   return again('update', last.plan, seats < 1 ? last.quantity + 1 : seats);
 }

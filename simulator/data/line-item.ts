@@ -1,6 +1,5 @@
 import { milliseconds } from './instant.ts';
-import type { Invoice } from './ledger.ts';
-import { priceOf } from './ledger.ts';
+import { priceOf, type Invoice } from './ledger.ts';
 import { planUuid } from './plan.ts';
 import { importSubscriptionUuid, setExternalIdOf, subscriptionExternalId } from './subscription.ts';
 import { uuidOf } from './uuid.ts';

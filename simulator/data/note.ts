@@ -1,47 +1,30 @@
-import { contactsOf, contactUuid } from './contact.ts';
+import { associationOf, attached, type Attached } from './contact.ts';
 import { referenceTo } from './customer.ts';
-import { crmOrdinals } from './crm-ordinals.ts';
+import { crmKeys, editsOf } from './crm-keys.ts';
 import { milliseconds } from './instant.ts';
-import { perRevision, type Key } from './key.ts';
 import { uuidOf } from './uuid.ts';
 import { people, sentences } from './words.ts';
 import type { Rendered } from './rendered.ts';
 import type { World } from './world.ts';
 
-/** A note or a call log. */
-export interface Note extends Key {
-  /** The contact it is about, instead of a customer. */
-  readonly contact: Key | undefined;
-}
-
 /** Returns the notes that `/notes` lists. */
-export function notesOf(world: World, member: number): Note[] {
-  const { random } = world;
-  const count = random.pick('notes', [0, 0, 0, 0, 0, 0, 0, 1, 1, 2], member);
-  const ordinals = crmOrdinals(world, member, count, () => true);
-  if (ordinals.length === 0 || referenceTo(world, member) === undefined) return [];
-  const contact = contactsOf(world, member)[0];
-  return ordinals
-    .map((ordinal) => ({
-      member,
-      ordinal,
-      contact: random.chance('note.contact', 0.15, member, ordinal) ? contact : undefined,
-    }))
-    .filter((note) => world.vanishedIn('note.vanishes', note) === undefined);
+export function notesOf(world: World, member: number): Attached[] {
+  const count = world.random.pick('notes', [0, 0, 0, 0, 0, 0, 0, 1, 1, 2], member);
+  return attached(world, crmKeys(world, member, 'note', count, 1), 'note', 0.15);
 }
 
 /** Returns the notes that `/customer_notes` lists: those about a customer. */
-export function customerNotesOf(world: World, member: number): Note[] {
+export function customerNotesOf(world: World, member: number): Attached[] {
   return notesOf(world, member).filter((note) => note.contact === undefined);
 }
 
-export function renderCustomerNote(world: World, note: Note): Rendered {
+export function renderCustomerNote(world: World, note: Attached): Rendered {
   const { random } = world;
   const { member, ordinal } = note;
   const isCall = random.chance('note.call', 0.3, member, ordinal);
   const who = random.pick('note.author', people, member, ordinal);
   const written = world.writtenAt(note);
-  const edits = world.changesOf(member, 'crm').filter((revision) => ordinal < revision * perRevision);
+  const edits = editsOf(world, note);
   const edited = edits.at(-1);
   const text = random.pick('note.text', sentences, member, ordinal);
   return {
@@ -56,15 +39,6 @@ export function renderCustomerNote(world: World, note: Note): Rendered {
   };
 }
 
-export function renderNote(world: World, note: Note): Rendered {
-  const customer = referenceTo(world, note.member)?.uuid;
-  const isAnchored =
-    note.contact !== undefined || world.random.chance('note.anchored', 0.8, note.member, note.ordinal);
-  return {
-    ...renderCustomerNote(world, note),
-    ...(isAnchored && {
-      associated_object: note.contact === undefined ? 'customer' : 'contact',
-      associated_object_uuid: note.contact === undefined ? customer : contactUuid(world, note.contact),
-    }),
-  };
+export function renderNote(world: World, note: Attached): Rendered {
+  return { ...renderCustomerNote(world, note), ...associationOf(world, note, 'note', 0.8) };
 }

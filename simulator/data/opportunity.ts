@@ -1,7 +1,7 @@
-import { crmOrdinals } from './crm-ordinals.ts';
+import { crmKeys, editsOf } from './crm-keys.ts';
 import { referenceTo } from './customer.ts';
 import { date, day, milliseconds } from './instant.ts';
-import { perRevision, type Key } from './key.ts';
+import type { Key } from './key.ts';
 import { uuidOf } from './uuid.ts';
 import { people } from './words.ts';
 import type { Rendered } from './rendered.ts';
@@ -15,29 +15,22 @@ const stages = [
   { name: 'Lost', forecast: 'lost', likelihood: 0 },
 ];
 
+const customs = [null, {}, { from_campaign: true, 'lead source': 'Messe' }];
+
 /** One deal is too large for 32 bits, at any seed. */
 const largestDeal = { member: 2, amount: 3_250_000_000 };
 
 export function opportunitiesOf(world: World, member: number): Key[] {
-  const count =
-    member === largestDeal.member
-      ? 1
-      : world.random.pick('opportunities', [0, 0, 0, 0, 0, 0, 0, 0, 1, 1], member);
-  if (count === 0 && world.revision === 0) return [];
-  const ordinals = crmOrdinals(world, member, count, (revision) =>
-    world.random.chance('opportunity.new', 0.3, member, revision),
-  );
-  if (ordinals.length === 0 || referenceTo(world, member) === undefined) return [];
-  return ordinals
-    .map((ordinal) => ({ member, ordinal }))
-    .filter((key) => world.vanishedIn('opportunity.vanishes', key) === undefined);
+  const drawn = world.random.pick('opportunities', [0, 0, 0, 0, 0, 0, 0, 0, 1, 1], member);
+  const keys = crmKeys(world, member, 'opportunity', member === largestDeal.member ? 1 : drawn, 0.3);
+  return keys.length > 0 && referenceTo(world, member) !== undefined ? keys : [];
 }
 
 export function renderOpportunity(world: World, key: Key): Rendered {
   const { random } = world;
   const { member, ordinal } = key;
   const written = world.writtenAt(key);
-  const moved = world.changesOf(member, 'crm').filter((revision) => ordinal < revision * perRevision);
+  const moved = editsOf(world, key);
   const lastMove = moved.at(-1);
   const stage = random.pick('opportunity.stage', stages, member, ordinal, moved.length);
   const amount = random.integer('opportunity.amount', 5, 4000, member, ordinal) * 5000;
@@ -55,12 +48,7 @@ export function renderOpportunity(world: World, key: Key): Rendered {
     forecast_category: stage.forecast,
     // Drift: an integer that becomes a decimal.
     win_likelihood: isDrifting ? stage.likelihood + 0.5 : stage.likelihood,
-    custom: random.pick(
-      'opportunity.custom',
-      [null, {}, { from_campaign: true, 'lead source': 'Messe' }],
-      member,
-      ordinal,
-    ),
+    custom: random.pick('opportunity.custom', customs, member, ordinal),
     created_at: milliseconds(written),
     updated_at: milliseconds(lastMove === undefined ? written : world.momentIn(lastMove, member)),
   };

@@ -58,9 +58,8 @@ function hashOf(label: string): number {
   let hash = labelHashes.get(label);
   if (hash === undefined) {
     hash = 0x811c_9dc5;
-    for (let index = 0; index < label.length; index++) {
+    for (let index = 0; index < label.length; index++)
       hash = Math.imul(hash ^ label.charCodeAt(index), 0x0100_0193);
-    }
     labelHashes.set(label, hash);
   }
   return hash;

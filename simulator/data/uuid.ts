@@ -32,9 +32,8 @@ const rounds = 4;
 export function uuidOf(random: Random, kind: UuidKind, key: Key): string {
   let left = key.member >>> 0;
   let right = key.ordinal >>> 0;
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round < rounds; round++)
     [left, right] = [right, (left ^ random.bits(kind, right, round)) >>> 0];
-  }
   const check =
     hex(random.bits(kind, key.member, key.ordinal, 1)) + hex(random.bits(kind, key.member, key.ordinal, 2));
   const last = hex(right);
@@ -50,9 +49,8 @@ export function keyOf(random: Random, kind: UuidKind, uuid: string): Key | undef
   if (!uuid.startsWith(prefixes[kind]) || !/^[0-9a-f-]{36}$/.test(bare)) return undefined;
   let left = Number.parseInt(bare.slice(0, 8), 16);
   let right = Number.parseInt(bare.slice(28), 16);
-  for (let round = rounds - 1; round >= 0; round--) {
+  for (let round = rounds - 1; round >= 0; round--)
     [left, right] = [(right ^ random.bits(kind, left, round)) >>> 0, left];
-  }
   const key = { member: left, ordinal: right };
   return uuidOf(random, kind, key) === uuid ? key : undefined;
 }

@@ -1,78 +1,22 @@
-/** Words to make people and companies of; among them what breaks careless code. */
+/** Words for people and companies, including ones that break careless code. */
 
-export const firstNames = [
-  'Ada',
-  'Grace',
-  'Linus',
-  'Zoë',
-  'José',
-  'Мария',
-  '明',
-  'فاطمة',
-  'Sinéad',
-  'Søren',
-  'Priya',
-  'Kwame',
-  'Noor',
-  'Ivo',
-  'Uma',
-  'Bob',
-];
-export const lastNames = [
-  "O'Neil",
-  'García',
-  'Müller',
-  'Иванова',
-  '王',
-  'الحسن',
-  'Smith-Jones',
-  'Þórsdóttir',
-  'Nguyễn',
-  'Okafor',
-  'Rossi',
-  'de la Cruz',
-  'Li',
-  'Kumar',
-  'Novák',
-  'Tables',
-];
-export const companyFirst = [
-  'North',
-  'Blue',
-  'Rapid',
-  'Quiet',
-  'Solar',
-  'Iron',
-  'Paper',
-  'Cloud',
-  'Maple',
-  'Harbour',
-  'Lucky',
-  'Prime',
-  'Green',
-  'Silver',
-  'Urban',
-  'Open',
-];
-export const companySecond = [
-  'Wind',
-  'Fox',
-  'Works',
-  'Labs',
-  'Forge',
-  'Bikes',
-  'Foods',
-  'Data',
-  'Health',
-  'Robotics',
-  'Books',
-  'Garden',
-  'Systems',
-  'Pay',
-  'Travel',
-  'Studio',
-];
-export const companyForms = ['Ltd', 'GmbH', 'Inc.', 'S.A.', 'AB', 'Oy', 'LLC', 'B.V.'];
+function list(words: string): string[] {
+  return words.split(', ');
+}
+
+export const firstNames = list(
+  'Ada, Grace, Linus, Zoë, José, Мария, 明, فاطمة, Sinéad, Søren, Priya, Kwame, Noor, Ivo, Uma, Bob',
+);
+export const lastNames = list(
+  "O'Neil, García, Müller, Иванова, 王, الحسن, Smith-Jones, Þórsdóttir, Nguyễn, Okafor, Rossi, de la Cruz, Li, Kumar, Novák, Tables",
+);
+export const companyFirst = list(
+  'North, Blue, Rapid, Quiet, Solar, Iron, Paper, Cloud, Maple, Harbour, Lucky, Prime, Green, Silver, Urban, Open',
+);
+export const companySecond = list(
+  'Wind, Fox, Works, Labs, Forge, Bikes, Foods, Data, Health, Robotics, Books, Garden, Systems, Pay, Travel, Studio',
+);
+export const companyForms = list('Ltd, GmbH, Inc., S.A., AB, Oy, LLC, B.V.');
 
 export const awkwardNames = [
   'Emoji 🚀👩‍👩‍👧 & Söhne',
@@ -108,13 +52,9 @@ export const titles = [
   'Buyer',
 ];
 export const tags = ['managed', 'important', 'vip', 'at risk', 'partner', 'beta 🧪', 'réseau', 'a,b "c"'];
-export const people = [
-  'kim@example.com',
-  'sara@example.com',
-  'lee@example.com',
-  'noor@example.com',
-  'olu@example.com',
-];
+export const people = list(
+  'kim@example.com, sara@example.com, lee@example.com, noor@example.com, olu@example.com',
+);
 
 /** Country code, its name, a city, and a state with its name where the country has them. */
 export const places = [

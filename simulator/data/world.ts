@@ -1,7 +1,6 @@
 import { membersFor } from './first-merges.ts';
 import { day } from './instant.ts';
-import type { Key } from './key.ts';
-import { revisionOf } from './key.ts';
+import { revisionOf, type Key } from './key.ts';
 import { Random } from './random.ts';
 
 /** The options that determine every record of the account. */
@@ -23,6 +22,8 @@ export interface WorldOptions {
 
 /** A part of a member that a revision may change. */
 export type Change = 'profile' | 'billing' | 'crm';
+
+const changeKinds: readonly Change[] = ['profile', 'profile', 'billing', 'billing', 'crm'];
 
 /** Three years of business, up to a fixed day: the data must not depend on when it is read. */
 const now = Date.UTC(2026, 9, 1);
@@ -115,12 +116,7 @@ export class World {
   changeIn(revision: number, member: number): Change | undefined {
     if (revision <= this.bornIn(member) || revision > this.revision) return undefined;
     if (!this.random.chance('change', this.options.changes, member, revision)) return undefined;
-    return this.random.pick(
-      'change.kind',
-      ['profile', 'profile', 'billing', 'billing', 'crm'],
-      member,
-      revision,
-    );
+    return this.random.pick('change.kind', changeKinds, member, revision);
   }
 
   /** Returns the revisions that changed a member in this way, oldest first. */

@@ -42,9 +42,8 @@ function* inOrder(world: World, query: URLSearchParams, after: string | undefine
       yield index.activityAt(position);
     return;
   }
-  for (let position = Math.max(low, at === undefined ? low : at + 1); position < high; position++) {
+  for (let position = Math.max(low, at === undefined ? low : at + 1); position < high; position++)
     yield index.activityAt(position);
-  }
 }
 
 function positionOf(world: World, index: ActivityIndex, uuid: string): number {

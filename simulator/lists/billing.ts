@@ -20,9 +20,8 @@ import { membersAsked, type CreatedKind } from './created-list.ts';
 /** Reads from the query which hidden rows to show. */
 export function invoiceSwitches(query: URLSearchParams): InvoiceSwitches {
   const validationType = query.get('validation_type') ?? 'valid';
-  if (validationType !== 'valid' && validationType !== 'invalid' && validationType !== 'all') {
+  if (validationType !== 'valid' && validationType !== 'invalid' && validationType !== 'all')
     throw new RefusedError(refusal(400, 'Parameter "validation_type" is invalid', 'validation_type'));
-  }
   return {
     validationType,
     withDisabled: isTrue(query, 'with_disabled'),

@@ -1,8 +1,8 @@
-import { contactsOf, renderContact } from '../data/contact.ts';
+import { contactsOf, renderContact, type Attached } from '../data/contact.ts';
 import type { Key } from '../data/key.ts';
-import { customerNotesOf, notesOf, renderCustomerNote, renderNote, type Note } from '../data/note.ts';
+import { customerNotesOf, notesOf, renderCustomerNote, renderNote } from '../data/note.ts';
 import { opportunitiesOf, renderOpportunity } from '../data/opportunity.ts';
-import { renderTask, tasksOf, type Task } from '../data/task.ts';
+import { renderTask, tasksOf } from '../data/task.ts';
 import type { World } from '../data/world.ts';
 import { onOrAfter, onOrBefore, type Test } from '../filters.ts';
 import type { CreatedKind } from './created-list.ts';
@@ -30,7 +30,7 @@ export const contacts: CreatedKind<Key> = {
   createdAt: (world, key) => world.importedAt(key),
 };
 
-export const customerNotes: CreatedKind<Note> = {
+export const customerNotes: CreatedKind<Attached> = {
   key: 'entries',
   uuid: 'note',
   legacy: 'none',
@@ -40,7 +40,7 @@ export const customerNotes: CreatedKind<Note> = {
   createdAt: writtenAt,
 };
 
-export const notes: CreatedKind<Note> = {
+export const notes: CreatedKind<Attached> = {
   ...customerNotes,
   filters: { ...customerNotes.filters, contact_uuid: byContact },
   itemsOf: notesOf,
@@ -64,7 +64,7 @@ export const opportunities: CreatedKind<Key> = {
   createdAt: writtenAt,
 };
 
-export const tasks: CreatedKind<Task> = {
+export const tasks: CreatedKind<Attached> = {
   key: 'entries',
   uuid: 'task',
   legacy: 'none',

@@ -23,8 +23,8 @@ function subscriptionsUnder(world: World, holder: number): Subscription[] {
  */
 export function customerSubscriptions(
   world: World,
-  query: URLSearchParams,
   holder: number,
+  query: URLSearchParams,
 ): List<Subscription> {
   const page = pageIn(query.get('cursor'));
   const nextPage = Buffer.from(`subscriptions_next_page=${page + 1}`).toString('base64');
