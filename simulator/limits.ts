@@ -19,8 +19,8 @@ export class Limits {
     return this.#inFlight;
   }
 
-  /** Registers a request; returns its refusal, if any. Each request must leave, even if refused. */
-  enter(): Answer | undefined {
+  /** Returns the refusal of a new request, if any. The caller ends every request. */
+  begin(): Answer | undefined {
     this.#inFlight++;
     const { connectionLimit, rateLimit } = this.#options;
     if (connectionLimit > 0 && this.#inFlight > connectionLimit)
@@ -28,7 +28,7 @@ export class Limits {
     return rateLimit > 0 && !this.#takeTurn(rateLimit) ? this.tooMany() : undefined;
   }
 
-  leave(): void {
+  end(): void {
     this.#inFlight--;
   }
 

@@ -13,7 +13,7 @@ const kinds = {
   transactions: { uuid: 'transaction', externalId: /^tr_(\d+)_(\d+)$/, what: 'Transaction' },
 } as const;
 
-export type NestedKind = keyof typeof kinds;
+type NestedKind = keyof typeof kinds;
 
 /** Returns one of them by its uuid. */
 export function byUuid(call: Call, nested: NestedKind, uuid: string): Answer {

@@ -3,12 +3,12 @@ import { InvalidArgumentError, Option } from 'commander';
 import { loadSettings } from '../core/settings/config.ts';
 import { createCommand, exitCodes, runMain, type ExitCode } from '../core/process.ts';
 import { lastRevision } from './data/key.ts';
-import { standardOptions, type SimulatorOptions } from './options.ts';
+import { standardOptions as standard, type SimulatorOptions } from './options.ts';
 import { listen } from './server.ts';
 import { createSimulator } from './simulator.ts';
 import { print } from '../core/terminal/terminal.ts';
 
-const standard = standardOptions;
+const limit = integer(0, 1_000_000);
 
 const command = createCommand(
   'simulate',
@@ -17,17 +17,12 @@ const command = createCommand(
   .option('--port <port>', 'port on 127.0.0.1; 0 picks a free one', integer(0, 65_535), 4010)
   .option('--customers <n>', 'size of the account', integer(0, 100_000_000), standard.customers)
   .option('--seed <n>', 'another seed, another account', integer(0, 2 ** 32 - 1), standard.seed)
-  .option(
-    '--rate-limit <n>',
-    'requests a second before 429; 0 for no limit',
-    integer(0, 1_000_000),
-    standard.rateLimit,
-  )
+  .option('--rate-limit <n>', 'requests a second before 429; 0 for no limit', limit, standard.rateLimit)
   .option('--retry-after <seconds>', 'send this Retry-After with every 429', integer(0, 3600))
   .option(
     '--connection-limit <n>',
     'requests at a time before 503; 0 for no limit',
-    integer(0, 1_000_000),
+    limit,
     standard.connectionLimit,
   )
   .option('--latency <ms>', 'wait this long before every answer', integer(0, 600_000), standard.latency)
@@ -82,7 +77,7 @@ await runMain(async (signal): Promise<ExitCode> => {
   const apiKey = loadSettings().chartmogul.apiKey?.reveal();
   const simulator = createSimulator({ ...options, apiKey });
   const listening = await listen(simulator, port);
-  // One that a user may choose; the key of the settings is a secret.
+  // The key of the settings is a secret. Without one, the user may choose any.
   const [shown, exported] =
     apiKey === undefined ? ['any-key', ' CHARTMOGUL_API_KEY=any-key'] : ['"$CHARTMOGUL_API_KEY"', ''];
   print(

@@ -12,8 +12,7 @@ import { send, sendFault } from './send.ts';
 import type { Simulator } from './simulator.ts';
 import { Statistics } from './statistics.ts';
 
-/** A simulator that listens. */
-export interface ListeningSimulator {
+interface ListeningSimulator {
   /** Ends in `/v1`: the value for CHARTMOGUL_BASE_URL. */
   readonly baseUrl: string;
   readonly statistics: Statistics;
@@ -38,14 +37,14 @@ export async function listen(
     const { method = 'GET', url = '/' } = request;
     const path = url.replace(/\?.*$/s, '');
     if (path.startsWith('/_simulator/')) {
-      const read = await controlBody(request);
-      const answer = read.refused ?? control(simulator, statistics, { method, path, body: read.body });
+      const body = await controlBody(request);
+      const answer = body.refused ?? control(simulator, statistics, { method, path, body: body.value });
       return send(response, answer, stopped.signal);
     }
-    const refused = limits.enter();
-    response.once('close', () => limits.leave());
+    const refused = limits.begin();
+    response.once('close', () => limits.end());
     statistics.request(path, limits.inFlight);
-    const body = await bodyOf(request);
+    const body = await readBody(request);
     if (refused !== undefined) {
       statistics.status(refused.status);
       return send(response, refused, stopped.signal);
@@ -53,7 +52,7 @@ export async function listen(
     if (options.latency > 0) await wait(options.latency, undefined, { signal: stopped.signal });
     const origin = `http://${request.headers.host ?? '127.0.0.1'}`;
     const { authorization } = request.headers;
-    const answer = refusedBody(body) ?? simulator.answer({ method, url, authorization, body, origin });
+    const answer = body.refused ?? simulator.answer({ method, url, authorization, body: body.value, origin });
     const fault = faults.next();
     if (fault !== undefined) {
       statistics.fault();
@@ -93,36 +92,28 @@ export async function listen(
   };
 }
 
-const unreadable = Symbol('unreadable');
-const tooLarge = Symbol('too large');
 const MAX_BODY_BYTES = 1024 * 1024;
 const MAX_CONTROL_BYTES = 4096;
 
-/** Reads a body declared as JSON. A web page of any origin can send a body that is not. */
-async function controlBody(request: IncomingMessage): Promise<{ refused?: Answer; body?: unknown }> {
-  const isJson = /^application\/json *(;|$)/i.test(request.headers['content-type'] ?? '');
-  if (hasBody(request) && !isJson) {
-    request.resume();
-    return { refused: refusal(415, 'Unsupported media type: Content-Type must be application/json') };
-  }
-  const body = await bodyOf(request, MAX_CONTROL_BYTES);
-  const refused = refusedBody(body);
-  return refused === undefined ? { body } : { refused };
-}
+/** The parsed body of a request, or the refusal of the request for its body. */
+type Body = { readonly refused: Answer } | { readonly refused?: undefined; readonly value: unknown };
 
-function refusedBody(body: unknown): Answer | undefined {
-  if (body === tooLarge) return refusal(413, 'The body is too large');
-  return body === unreadable ? refusal(400, 'The body is not JSON') : undefined;
+/** Reads a body declared as JSON. A web page of any origin can send a body that is not. */
+async function controlBody(request: IncomingMessage): Promise<Body> {
+  const isJson = /^application\/json *(;|$)/i.test(request.headers['content-type'] ?? '');
+  if (isJson || !hasBody(request)) return readBody(request, MAX_CONTROL_BYTES);
+  request.resume();
+  return { refused: refusal(415, 'Unsupported media type: Content-Type must be application/json') };
 }
 
 function hasBody({ method }: IncomingMessage): boolean {
   return method !== 'GET' && method !== 'HEAD';
 }
 
-async function bodyOf(request: IncomingMessage, maxBytes = MAX_BODY_BYTES): Promise<unknown> {
+async function readBody(request: IncomingMessage, maxBytes = MAX_BODY_BYTES): Promise<Body> {
   if (!hasBody(request)) {
     request.resume();
-    return undefined;
+    return { value: undefined };
   }
   const parts: Buffer[] = [];
   let bytes = 0;
@@ -131,12 +122,12 @@ async function bodyOf(request: IncomingMessage, maxBytes = MAX_BODY_BYTES): Prom
       bytes += part.length;
       if (bytes > maxBytes) {
         request.resume();
-        return tooLarge;
+        return { refused: refusal(413, 'The body is too large') };
       }
       parts.push(part);
     }
-    return JSON.parse(Buffer.concat(parts).toString('utf8'));
+    return { value: JSON.parse(Buffer.concat(parts).toString('utf8')) as unknown };
   } catch {
-    return unreadable;
+    return { refused: refusal(400, 'The body is not JSON') };
   }
 }

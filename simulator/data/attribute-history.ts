@@ -12,13 +12,11 @@ export function historyOf(
 ): Rendered {
   const asked = query.get('attributes_with_history')?.split(',') ?? [];
   const custom = attributes['custom'] as Rendered;
-  const histories = asked
-    .map((name) => [name, custom[name.replace(/^custom\./, '')]] as const)
-    .filter(([name, value]) => name.startsWith('custom.') && value !== undefined)
-    .map(
-      ([name, value]) =>
-        [name, [entryOf(world, holder, null, true), entryOf(world, holder, value, false)]] as const,
-    );
+  const histories = asked.flatMap((name): [string, Rendered[]][] => {
+    const value = name.startsWith('custom.') ? custom[name.slice('custom.'.length)] : undefined;
+    if (value === undefined) return [];
+    return [[name, [entryOf(world, holder, null, true), entryOf(world, holder, value, false)]]];
+  });
   return {
     ...(query.get('with_overrides') === 'true' && { overrides: {} }),
     ...(asked.length > 0 && { historical_values: Object.fromEntries(histories) }),

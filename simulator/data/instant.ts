@@ -39,28 +39,26 @@ export function dateInZone(at: number, timeZone: string): string {
   return date(at + zoneOffset(at, timeZone) * 60_000);
 }
 
-const formats = new Map<string, Intl.DateTimeFormat>();
-const offsets = new Map<string, Map<number, number>>();
+const zones = new Map<string, { format: Intl.DateTimeFormat; offsets: Map<number, number> }>();
 
 /** Returns minutes east of Greenwich. Cached by hour: Intl is slow, and no zone changes in one. */
 function zoneOffset(at: number, timeZone: string): number {
-  let known = offsets.get(timeZone);
-  if (known === undefined) offsets.set(timeZone, (known = new Map<number, number>()));
+  let zone = zones.get(timeZone);
+  if (zone === undefined) {
+    const format = new Intl.DateTimeFormat('en', { timeZone, timeZoneName: 'longOffset' });
+    zones.set(timeZone, (zone = { format, offsets: new Map() }));
+  }
   const hourOf = Math.floor(at / hour);
-  let offset = known.get(hourOf);
-  if (offset === undefined) known.set(hourOf, (offset = askIntl(hourOf * hour, timeZone)));
+  let offset = zone.offsets.get(hourOf);
+  if (offset === undefined) zone.offsets.set(hourOf, (offset = offsetAt(hourOf * hour, zone.format)));
   return offset;
 }
 
-function askIntl(at: number, timeZone: string): number {
-  let format = formats.get(timeZone);
-  if (format === undefined) {
-    formats.set(timeZone, (format = new Intl.DateTimeFormat('en', { timeZone, timeZoneName: 'longOffset' })));
-  }
+function offsetAt(at: number, format: Intl.DateTimeFormat): number {
   const name = format.formatToParts(at).find((part) => part.type === 'timeZoneName')?.value ?? '';
-  const match = /([+-])(\d\d):(\d\d)/.exec(name);
-  const size = Number(match?.[2] ?? 0) * 60 + Number(match?.[3] ?? 0);
-  return match?.[1] === '-' ? -size : size;
+  const [, sign, hours = 0, minutes = 0] = /([+-])(\d\d):(\d\d)/.exec(name) ?? [];
+  const size = Number(hours) * 60 + Number(minutes);
+  return sign === '-' ? -size : size;
 }
 
 /** Returns the same day and time some months later; in a shorter month, the last day. */

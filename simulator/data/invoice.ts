@@ -58,21 +58,13 @@ function baseInvoices(world: World, subscription: Subscription): Invoice[] {
 function laterInvoices(subscription: Subscription): Invoice[] {
   return subscription.moves
     .filter(({ ordinal, kind }) => ordinal >= perRevision && kind !== 'cancel')
-    .map((move) => ({
-      member: move.member,
-      ordinal: move.ordinal,
-      subscription,
-      move,
-      from: move.at,
-      to: periodEnd(move.plan, move.at, 1),
-    }));
+    .map((move) => {
+      const { member, ordinal, at } = move;
+      return { member, ordinal, subscription, move, from: at, to: periodEnd(move.plan, at, 1) };
+    });
 }
 
-export function invoiceUuid(world: World, key: Key): string {
-  return uuidOf(world.random, 'invoice', key);
-}
-
-export function isInvalid(world: World, { member, ordinal }: Key): boolean {
+function isInvalid(world: World, { member, ordinal }: Key): boolean {
   return world.random.chance('invoice.invalid', 0.03, member, ordinal);
 }
 
@@ -94,10 +86,10 @@ export function isShown(world: World, invoice: Key, switches: InvoiceSwitches): 
   );
 }
 
-function errorsOf(world: World, { member, ordinal }: Key): object | null {
-  if (isInvalid(world, { member, ordinal }))
+function errorsOf(world: World, key: Key): object | null {
+  if (isInvalid(world, key))
     return { currency: ["doesn't match the plan's"], line_items: ['overlap', 'gap'] };
-  return world.random.chance('invoice.errors.null', 0.1, member, ordinal) ? null : {};
+  return world.random.chance('invoice.errors.null', 0.1, key.member, key.ordinal) ? null : {};
 }
 
 /** @param isNested inside a customer's import list, which names the customer at the top instead. */
@@ -113,8 +105,8 @@ export function renderInvoice(
   const disabled = isDisabled(world, invoice);
   const isVoid = random.chance('invoice.void', 0.01, member, ordinal);
   return {
-    uuid: invoiceUuid(world, invoice),
-    external_id: invoiceExternalId(invoice),
+    uuid: uuidOf(random, 'invoice', invoice),
+    external_id: `inv_${String(member).padStart(7, '0')}_${ordinal}`,
     date: milliseconds(invoice.from),
     due_date: random.chance('invoice.due', 0.6, member, ordinal)
       ? milliseconds(invoice.from + 14 * day)
@@ -134,10 +126,6 @@ export function renderInvoice(
     line_items: renderLineItems(world, invoice, switches.withEdits),
     transactions: renderTransactions(world, invoice, switches.withEdits),
   };
-}
-
-export function invoiceExternalId({ member, ordinal }: Key): string {
-  return `inv_${String(member).padStart(7, '0')}_${ordinal}`;
 }
 
 function editsOf(world: World, invoice: Invoice): object {

@@ -34,9 +34,9 @@ export interface Invoice extends Key {
 }
 
 /** Its seats make any sum of money outgrow 32 bits. */
-export const whale = 0;
+const whale = 0;
 /** A lead at any seed. */
-export const alwaysLead = 3;
+const alwaysLead = 3;
 
 const remembered = new WeakMap<World, { member: number; subscriptions: readonly Subscription[] }>();
 
@@ -47,14 +47,10 @@ const remembered = new WeakMap<World, { member: number; subscriptions: readonly 
 export function subscriptionsOf(world: World, member: number): readonly Subscription[] {
   const last = remembered.get(world);
   if (last?.member === member) return last.subscriptions;
-  const subscriptions = [0, 1]
-    .map((index) => ({
-      member,
-      index,
-      discount: discountOf(world, member, index),
-      moves: movesOf(world, member, index),
-    }))
-    .filter(({ moves }) => moves.length > 0);
+  const subscriptions = [0, 1].flatMap((index) => {
+    const moves = movesOf(world, member, index);
+    return moves.length === 0 ? [] : { member, index, discount: discountOf(world, member, index), moves };
+  });
   remembered.set(world, { member, subscriptions });
   return subscriptions;
 }

@@ -1,5 +1,5 @@
 import { ActivityIndex } from './activity-index.ts';
-import type { ActivityType } from './activity.ts';
+import { activityTypes, type ActivityType } from './activity.ts';
 import { addMonths, date, day, dateInZone } from './instant.ts';
 import type { World } from './world.ts';
 
@@ -8,13 +8,11 @@ export const intervals = ['day', 'week', 'month', 'quarter', 'year'] as const;
 export type Interval = (typeof intervals)[number];
 
 /** The movements of one interval, in cents and customers, and the totals at its end. */
-export interface Period {
+export interface Period extends Day {
   /** Its last day. */
   readonly date: string;
   readonly mrr: number;
   readonly customers: number;
-  readonly movements: Readonly<Record<ActivityType, number>>;
-  readonly counts: Readonly<Record<ActivityType, number>>;
 }
 
 type Sums = Record<ActivityType, number>;
@@ -39,29 +37,25 @@ export function periodsOf(world: World, start: string, end: string, interval: In
   let mrr = 0;
   let customers = 0;
   let next = 0;
-  const take = (until: string) => {
-    const movements = none();
-    const counts = none();
+  const advance = (until: string): Day => {
+    const sums: Day = { movements: none(), counts: none() };
     for (; (sorted[next] ?? '~') <= until; next++) {
-      const { movements: moved, counts: counted } = days.get(sorted[next] ?? '') ?? {
-        movements: none(),
-        counts: none(),
-      };
-      for (const type of Object.keys(moved) as ActivityType[]) {
-        movements[type] += moved[type];
-        counts[type] += counted[type];
-        mrr += moved[type];
+      const moved = days.get(sorted[next] ?? '') ?? { movements: none(), counts: none() };
+      for (const type of activityTypes) {
+        sums.movements[type] += moved.movements[type];
+        sums.counts[type] += moved.counts[type];
+        mrr += moved.movements[type];
       }
-      customers += counted.new_biz + counted.reactivation - counted.churn;
+      customers += moved.counts.new_biz + moved.counts.reactivation - moved.counts.churn;
     }
-    return { movements, counts };
+    return sums;
   };
   let first = firstDay(Date.parse(start), interval);
-  take(date(first - day));
+  advance(date(first - day));
   while (date(first) <= end) {
     const following = nextStart(first, interval);
     const last = date(following - day);
-    periods.push({ date: last, ...take(last), mrr, customers });
+    periods.push({ date: last, ...advance(last), mrr, customers });
     first = following;
   }
   return periods;

@@ -27,13 +27,35 @@ export function renderMetrics(
   // The period before the window only serves comparison.
   const periods = periodsOf(world, dayBefore(window.start, window.interval), window.end, window.interval);
   const values = periods.map((period, index) => valuesOf(period, periods[index - 1]));
-  const only = names.length === 1 ? names[0] : undefined;
+  const isOnly = names.length === 1;
+  const changeName = (name: MetricName) => (isOnly ? 'percentage-change' : `${name}-percentage-change`);
   const entries = periods.slice(1).map((period, index) => ({
     date: period.date,
-    ...fieldsOf(names, only, values[index + 1], values[index]),
-    ...(only === 'mrr' && movementsOf(period)),
+    ...fieldsOf(names, values[index + 1], values[index], (name, current, _, change) => ({
+      [name]: current,
+      [changeName(name)]: change,
+    })),
+    ...(isOnly && names[0] === 'mrr' && movementsOf(period)),
   }));
-  return { entries, summary: summaryOf(names, only, values.at(-1), values.at(-2)) };
+  const summary = fieldsOf(names, values.at(-1), values.at(-2), (name, current, previous, change) => ({
+    [isOnly ? 'current' : `current-${name}`]: current,
+    [isOnly ? 'previous' : `previous-${name}`]: previous,
+    [changeName(name)]: change,
+  }));
+  return { entries, summary };
+}
+
+function fieldsOf(
+  names: readonly MetricName[],
+  values: Values | undefined,
+  before: Values | undefined,
+  render: (name: MetricName, current: number, previous: number, change: number) => Rendered,
+): Rendered {
+  const fields = names.map((name) => {
+    const [current, previous] = [values?.[name] ?? 0, before?.[name] ?? 0];
+    return render(name, current, previous, percent(current - previous, previous));
+  });
+  return Object.assign({}, ...fields) as Rendered;
 }
 
 function valuesOf(period: Period, before: Period | undefined): Values {
@@ -53,23 +75,6 @@ function valuesOf(period: Period, before: Period | undefined): Values {
   };
 }
 
-function fieldsOf(
-  names: readonly MetricName[],
-  only: MetricName | undefined,
-  values: Values | undefined,
-  before: Values | undefined,
-): Rendered {
-  return Object.fromEntries(
-    names.flatMap((name) => [
-      [name, values?.[name] ?? 0],
-      [
-        only === undefined ? `${name}-percentage-change` : 'percentage-change',
-        changeOf(name, values, before),
-      ],
-    ]),
-  );
-}
-
 function movementsOf({ movements }: Period): Rendered {
   return {
     'mrr-new-business': movements.new_biz,
@@ -78,30 +83,6 @@ function movementsOf({ movements }: Period): Rendered {
     'mrr-churn': movements.churn,
     'mrr-reactivation': movements.reactivation,
   };
-}
-
-function summaryOf(
-  names: readonly MetricName[],
-  only: MetricName | undefined,
-  values: Values | undefined,
-  before: Values | undefined,
-): Rendered {
-  if (only !== undefined) {
-    const change = changeOf(only, values, before);
-    return { current: values?.[only] ?? 0, previous: before?.[only] ?? 0, 'percentage-change': change };
-  }
-  return Object.fromEntries(
-    names.flatMap((name) => [
-      [`current-${name}`, values?.[name] ?? 0],
-      [`previous-${name}`, before?.[name] ?? 0],
-      [`${name}-percentage-change`, changeOf(name, values, before)],
-    ]),
-  );
-}
-
-function changeOf(name: MetricName, values: Values | undefined, before: Values | undefined): number {
-  const previous = before?.[name] ?? 0;
-  return percent((values?.[name] ?? 0) - previous, previous);
 }
 
 function percent(part: number, whole: number): number {

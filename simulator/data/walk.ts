@@ -1,8 +1,8 @@
 import { compareKeys, revisionOf, type Key } from './key.ts';
 import type { World } from './world.ts';
 
-/** A member's records of one kind as they exist now, ordinals ascending. */
-export type ItemsOf<Item extends Key> = (member: number) => readonly Item[];
+/** Returns a member's records of one kind as they exist now, ordinals ascending. */
+type ItemsOf<Item extends Key> = (member: number) => readonly Item[];
 
 /**
  * Yields every record of one kind, newest created first, from the one after `after` on. Only the

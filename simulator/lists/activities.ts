@@ -54,7 +54,7 @@ function positionOf(world: World, index: ActivityIndex, uuid: string): number {
 }
 
 /** Parses a day or a moment; days begin in UTC, since their zone is not documented either. */
-export function boundOf(query: URLSearchParams, name: string, wholeDay: number): number | undefined {
+function boundOf(query: URLSearchParams, name: string, wholeDay: number): number | undefined {
   const text = query.get(name);
   if (text === null) return undefined;
   const at = Date.parse(text);

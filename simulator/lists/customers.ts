@@ -12,16 +12,14 @@ import {
 import { nanoseconds } from '../data/instant.ts';
 import { holderOf } from '../data/merge.ts';
 import type { World } from '../data/world.ts';
-import { accepting, holds } from '../filters.ts';
+import { accepting, holds, type Filters } from '../filters.ts';
 import { badCursor, idInCursor, toCursor, type List } from '../paging.ts';
 
-const filters = {
+const filters: Filters = {
   data_source_uuid: holds('data_source_uuids'),
   external_id: holds('external_ids'),
-  status: (record: Readonly<Record<string, unknown>>, value: string) =>
-    record['status'] === value.replaceAll('_', ' '),
-  system: (record: Readonly<Record<string, unknown>>, value: string) =>
-    record['billing-system-type'] === value,
+  status: (record, value) => record['status'] === value.replaceAll('_', ' '),
+  system: (record, value) => record['billing-system-type'] === value,
 };
 
 export function customers(world: World, query: URLSearchParams): List<Customer> {

@@ -12,8 +12,8 @@ function limits(options: { rateLimit?: number; connectionLimit?: number; retryAf
   );
   /** The status of one request that leaves at once. */
   const request = () => {
-    const refused = made.enter();
-    made.leave();
+    const refused = made.begin();
+    made.end();
     return refused?.status ?? 200;
   };
   return { limits: made, clock, request };
@@ -36,12 +36,12 @@ test('a limit of 0 lets everything through', () => {
 test('more requests at a time than allowed get 503 until one has left', () => {
   const { limits: made } = limits({ connectionLimit: 2 });
   assert.deepEqual(
-    [made.enter()?.status, made.enter()?.status, made.enter()?.status],
+    [made.begin()?.status, made.begin()?.status, made.begin()?.status],
     [undefined, undefined, 503],
   );
-  made.leave();
-  made.leave();
-  assert.equal(made.enter(), undefined);
+  made.end();
+  made.end();
+  assert.equal(made.begin(), undefined);
 });
 
 test('a 429 names its wait only where that is switched on', () => {
