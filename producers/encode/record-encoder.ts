@@ -109,8 +109,7 @@ export class RecordEncoder {
         const value = values[index];
         const isAbsent = value === undefined || value === null || isBlankFor(field.valueType, value);
         if (!field.isNullable) {
-          if (isAbsent || !field.encode(value, out))
-            throw unkeyed([...path, field.name].join('.'));
+          if (isAbsent || !field.encode(value, out)) throw unkeyed([...path, field.name].join('.'));
           continue;
         }
         const start = out.length;

@@ -31,7 +31,11 @@ export async function readParents(
   const handle = new Map([
     [
       topic,
-      ({ key, value, headers }: {
+      ({
+        key,
+        value,
+        headers,
+      }: {
         key: Buffer | null;
         value: Buffer | null;
         headers?: Parameters<typeof hashIn>[0];
