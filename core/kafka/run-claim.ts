@@ -3,23 +3,15 @@ import { hostname } from 'node:os';
 import { AssignerProtocol, type PartitionAssigner } from 'kafkajs';
 import type { KafkaAdmin } from './admin.ts';
 import type { Settings } from '../settings/config.ts';
-import { notAnswering, RunActiveError } from '../errors.ts';
+import { RunActiveError } from '../errors.ts';
 import { isJsonObject, parseJson } from '../json.ts';
-import { createKafka } from './client.ts';
-import { kafkaError } from './kafka-error.ts';
+import { joinLockGroup, LOCK_SESSION_MS, type GroupLock } from './group-lock.ts';
 import { logger } from '../logger.ts';
 import { deadLettersTopic } from '../stream-name.ts';
 
 const { MemberAssignment, MemberMetadata } = AssignerProtocol;
 const PROTOCOL = 'ChartmogulRuns';
 const VERSION = 1;
-
-/** The shortest that brokers allow by default. A killed run delays the next one by this time. */
-const SESSION_TIMEOUT_MS = 6_000;
-const HEARTBEAT_MS = 1_500;
-const POLL_MS = 250;
-/** Joining waits until the sessions of killed runs expire. */
-const JOIN_DEADLINE_MS = 60_000;
 
 /** The streams that a run works on, and where it runs. */
 export interface Claim {
@@ -48,10 +40,10 @@ export interface Claimant {
  * Claims only avoid conflicts; transactional ids ensure correctness.
  */
 export class RunClaim {
-  readonly #end: () => Promise<void>;
+  readonly #lock: GroupLock;
 
-  private constructor(end: () => Promise<void>) {
-    this.#end = end;
+  private constructor(lock: GroupLock) {
+    this.#lock = lock;
   }
 
   /**
@@ -78,86 +70,46 @@ export class RunClaim {
       sinceMs: Date.now(),
       isTakingOver,
     };
-    const verdict = { isGranted: false };
+    let isGranted = false;
     // A refused run claims nothing while it leaves the group.
-    const claim = () => ({ ...own, ...verdict, names: isRefused ? [] : names });
     let isRefused = false;
-    let isOver = false;
+    const claim = () => ({ ...own, isGranted, names: isRefused ? [] : names });
     const rivals = async () =>
       rivalsOf(names, await claimsOf(admin, topicPrefix)).filter(({ id }) => id !== own.id);
     const present = isTakingOver ? [] : await rivals();
     if (present.length > 0)
       logger.info(
         { group: groupId },
-        `${claimsText(names, present)}: waiting up to ${SESSION_TIMEOUT_MS / 1000} s to see whether it is alive`,
+        `${claimsText(names, present)}: waiting up to ${LOCK_SESSION_MS / 1000} s to see whether it is alive`,
       );
-    const consumer = createKafka(kafka, 'claim').consumer({
-      groupId,
-      sessionTimeout: SESSION_TIMEOUT_MS,
-      heartbeatInterval: HEARTBEAT_MS,
-      rebalanceTimeout: SESSION_TIMEOUT_MS,
-      maxWaitTimeInMs: POLL_MS,
-      allowAutoTopicCreation: false,
-      // A consumer that is joining would outlive `disconnect`.
-      retry: { restartOnFailure: () => Promise.resolve(!isOver) },
-      // Called at every join, so later leaders see what earlier ones granted.
-      partitionAssigners: [claimAssigner(topic, claim)],
-    });
-    const end = async () => {
-      isOver = true;
-      await consumer.disconnect();
-    };
-    let onDecided: () => void = () => {};
-    let onFailed: (error: unknown) => void = () => {};
-    const decided = new Promise<void>((resolve, reject) => {
-      onDecided = resolve;
-      onFailed = reject;
-    });
-    decided.catch(() => {});
-    const onAbort = () => onFailed(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    const deadline = setTimeout(
-      () =>
-        onFailed(
-          notAnswering('Kafka', `${kafka.brokers.join(',')} (KAFKA_BROKERS)`, undefined, {
-            reason: `no answer of group ${groupId}`,
-          }),
-        ),
-      JOIN_DEADLINE_MS,
+    const lock = joinLockGroup(
+      kafka,
+      {
+        role: 'claim',
+        groupId,
+        topic,
+        // Called at every join, so later leaders see what earlier ones granted.
+        partitionAssigners: [claimAssigner(topic, claim)],
+        isHolder: ({ memberAssignment }) => {
+          isGranted ||= topic in memberAssignment;
+          isRefused = !isGranted;
+          return isGranted;
+        },
+      },
+      signal,
     );
-    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
-      // The assigned partition only shows that the claim is granted; it is not read.
-      consumer.pause([{ topic }]);
-      verdict.isGranted ||= topic in payload.memberAssignment;
-      isRefused = !verdict.isGranted;
-      onDecided();
-    });
-    consumer.on(consumer.events.CRASH, ({ payload }) => {
-      if (!payload.restart) onFailed(kafkaError(payload.error, kafka));
-    });
     try {
-      signal.throwIfAborted();
-      await consumer.connect();
-      await consumer.subscribe({ topics: [topic] });
-      consumer.run({ autoCommit: false, eachBatch: () => Promise.resolve() }).catch(onFailed);
-      // This claim is granted in any case, so the run does not wait for the join.
-      if (isTakingOver) return new RunClaim(end);
-      await decided;
-      if (!verdict.isGranted) {
-        const active = await rivals();
-        // The run that caused the refusal may have ended.
-        throw new RunActiveError(
-          `${claimsText(names, active.length > 0 ? active : present)}: nothing was changed. Wait for its end, or end it with \`npm run produce -- --take-over\``,
-        );
-      }
-      return new RunClaim(end);
+      // A claim that takes over is granted in any case, so the run does not wait for the join.
+      if (isTakingOver || (await lock.joined)) return new RunClaim(lock);
+      const active = await rivals();
+      // The run that caused the refusal may have ended.
+      throw new RunActiveError(
+        `${claimsText(names, active.length > 0 ? active : present)}: nothing was changed. Wait for its end, or end it with \`npm run produce -- --take-over\``,
+      );
     } catch (error) {
-      await end();
+      await lock.release();
       signal.throwIfAborted();
-      throw kafkaError(error, kafka);
-    } finally {
-      clearTimeout(deadline);
-      signal.removeEventListener('abort', onAbort);
+      throw error;
     }
   }
 
@@ -167,7 +119,7 @@ export class RunClaim {
   }
 
   async release(): Promise<void> {
-    await this.#end();
+    await this.#lock.release();
   }
 }
 

@@ -1,0 +1,99 @@
+import type { ConsumerGroupJoinEvent, PartitionAssigner } from 'kafkajs';
+import type { Settings } from '../settings/config.ts';
+import { notAnswering } from '../errors.ts';
+import { createKafka } from './client.ts';
+import { kafkaError } from './kafka-error.ts';
+
+/** The shortest that brokers allow by default. A killed holder delays the next one by this time. */
+export const LOCK_SESSION_MS = 6_000;
+export const LOCK_POLL_MS = 250;
+const HEARTBEAT_MS = 1_500;
+/** Joining waits until the sessions of killed holders expire. */
+const JOIN_DEADLINE_MS = 60_000;
+
+interface LockOptions {
+  /** Names the Kafka client. */
+  readonly role: string;
+  readonly groupId: string;
+  /** An existing topic. The member subscribes to it and reads nothing. */
+  readonly topic: string;
+  readonly partitionAssigners?: PartitionAssigner[];
+  /** Called at every join. Returns whether this member holds the lock. */
+  readonly isHolder: (join: ConsumerGroupJoinEvent['payload']) => boolean;
+  /** Called when the member has left the group for good. */
+  readonly onCrash?: (error: Error) => void;
+}
+
+/**
+ * A member of a consumer group that serves as a lock between processes. A process that dies loses
+ * the lock with its session, so nothing needs to be cleaned up.
+ */
+export interface GroupLock {
+  /**
+   * Whether the first join made this member the holder. Rejects with ServiceUnavailableError,
+   * ServiceRefusedError or the signal's reason.
+   */
+  readonly joined: Promise<boolean>;
+  readonly release: () => Promise<void>;
+}
+
+/** Joins the group. The caller releases the lock, also if `joined` rejects. */
+export function joinLockGroup(
+  kafka: Settings['kafka'],
+  { role, groupId, topic, partitionAssigners, isHolder, onCrash }: LockOptions,
+  signal: AbortSignal,
+): GroupLock {
+  let isOver = false;
+  const consumer = createKafka(kafka, role).consumer({
+    groupId,
+    sessionTimeout: LOCK_SESSION_MS,
+    heartbeatInterval: HEARTBEAT_MS,
+    rebalanceTimeout: LOCK_SESSION_MS,
+    maxWaitTimeInMs: LOCK_POLL_MS,
+    allowAutoTopicCreation: false,
+    // A consumer that is joining would outlive `disconnect`.
+    retry: { restartOnFailure: () => Promise.resolve(!isOver) },
+    ...(partitionAssigners && { partitionAssigners }),
+  });
+  const join = async (onFailed: (error: unknown) => void) => {
+    signal.throwIfAborted();
+    await consumer.connect();
+    await consumer.subscribe({ topics: [topic] });
+    consumer.run({ autoCommit: false, eachBatch: () => Promise.resolve() }).catch(onFailed);
+  };
+  const joined = new Promise<boolean>((resolve, reject) => {
+    const onAbort = () => settle(() => reject(signal.reason as Error));
+    const deadline = setTimeout(() => {
+      const at = `${kafka.brokers.join(',')} (KAFKA_BROKERS)`;
+      onFailed(notAnswering('Kafka', at, undefined, { reason: `no answer of group ${groupId}` }));
+    }, JOIN_DEADLINE_MS);
+    const settle = (outcome: () => void) => {
+      clearTimeout(deadline);
+      signal.removeEventListener('abort', onAbort);
+      outcome();
+    };
+    const onFailed = (error: unknown) =>
+      settle(() => reject(signal.aborted ? (signal.reason as Error) : kafkaError(error, kafka)));
+    signal.addEventListener('abort', onAbort, { once: true });
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+      consumer.pause([{ topic }]);
+      const isHeld = isHolder(payload);
+      settle(() => resolve(isHeld));
+    });
+    consumer.on(consumer.events.CRASH, ({ payload }) => {
+      if (payload.restart) return;
+      onCrash?.(kafkaError(payload.error, kafka));
+      onFailed(payload.error);
+    });
+    join(onFailed).catch(onFailed);
+  });
+  // It may reject before the caller awaits it.
+  joined.catch(() => {});
+  return {
+    joined,
+    release: async () => {
+      isOver = true;
+      await consumer.disconnect();
+    },
+  };
+}
