@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { Registry } from './avro/registry.ts';
 import { Database } from './clickhouse/database.ts';
-import { StoppedError } from './errors.ts';
+import { EtlError, StoppedError } from './errors.ts';
 import { KafkaAdmin } from './kafka/admin.ts';
 import { toEtlError } from './kafka/kafka-error.ts';
 import type { Settings } from './settings/config.ts';
@@ -13,12 +13,14 @@ export interface Services {
   readonly database: Database;
 }
 
-/** What the work of a command shares: settings, a signal, and the services that it asked for. */
-export type Connections<Name extends keyof Services = keyof Services> = Pick<Services, Name> & {
+interface Shared {
   readonly settings: Settings;
   /** Aborts every request. Also aborts when the work is over, so that no request outlives it. */
   readonly signal: AbortSignal;
-};
+}
+
+/** What the work of a command shares: settings, a signal, and the services that it asked for. */
+export type Connections<Name extends keyof Services = keyof Services> = Pick<Services, Name> & Shared;
 
 /** What a command needs. */
 export interface Role<Name extends keyof Services> {
@@ -28,6 +30,11 @@ export interface Role<Name extends keyof Services> {
   /** How long requests may continue after the caller's signal aborts, once the work has begun. */
   readonly graceMs?: number;
 }
+
+/** Connects to a service and keeps the connection until the work is over. */
+type Open = (service: keyof Services) => Promise<void>;
+
+const openingOrder = ['registry', 'database', 'admin'] as const;
 
 /**
  * Opens and probes the services of a role, runs the work, and closes the services on every path.
@@ -42,6 +49,49 @@ export async function withConnections<Name extends keyof Services, T>(
   signal: AbortSignal,
   work: (connections: Connections<Name>) => Promise<T>,
 ): Promise<T> {
+  const openNeeded = async (open: Open) => {
+    for (const service of openingOrder) if (needs.some((needed) => needed === service)) await open(service);
+  };
+  return withOpened(settings, { name, graceMs }, signal, openNeeded, (opened) =>
+    work(opened as Connections<Name>),
+  );
+}
+
+/**
+ * Runs the work with the services that answer, and closes them on every path. A service that does
+ * not answer is undefined.
+ *
+ * @param onUnavailable receives the error of each service that does not answer.
+ * @throws what the work throws; the signal's reason.
+ */
+export async function withAvailableServices<T>(
+  settings: Settings,
+  name: string,
+  signal: AbortSignal,
+  onUnavailable: (error: EtlError, service: keyof Services) => void,
+  work: (available: Partial<Services> & Shared) => Promise<T>,
+): Promise<T> {
+  const openAvailable = async (open: Open) => {
+    const attempts = openingOrder.map((service) =>
+      open(service).catch((thrown: unknown) => {
+        signal.throwIfAborted();
+        const error = toEtlError(thrown, settings.kafka);
+        if (!(error instanceof EtlError)) throw error;
+        onUnavailable(error, service);
+      }),
+    );
+    await Promise.all(attempts);
+  };
+  return withOpened(settings, { name, graceMs: 0 }, signal, openAvailable, work);
+}
+
+async function withOpened<T>(
+  settings: Settings,
+  { name, graceMs }: { readonly name: string; readonly graceMs: number },
+  signal: AbortSignal,
+  openAll: (open: Open) => Promise<void>,
+  work: (opened: Partial<Services> & Shared) => Promise<T>,
+): Promise<T> {
   signal.throwIfAborted();
   const running = new AbortController();
   setMaxListeners(0, running.signal);
@@ -51,18 +101,20 @@ export async function withConnections<Name extends keyof Services, T>(
     else setTimeout(() => running.abort(signal.reason), graceMs).unref();
   };
   signal.addEventListener('abort', onAbort, { once: true });
+  const { kafka, schemaRegistry, clickhouse } = settings;
   const services: Partial<{ -readonly [Key in keyof Services]: Services[Key] }> = {};
-  const isNeeded = (service: keyof Services) => needs.some((needed) => needed === service);
+  const open: Open = async (service) => {
+    if (service === 'registry') services.registry = await Registry.connect(schemaRegistry, running.signal);
+    else if (service === 'database') services.database = await Database.connect(clickhouse, running.signal);
+    else services.admin = await KafkaAdmin.connect(kafka, name, running.signal);
+  };
   try {
-    if (isNeeded('registry'))
-      services.registry = await Registry.connect(settings.schemaRegistry, running.signal);
-    if (isNeeded('database')) services.database = await Database.connect(settings.clickhouse, running.signal);
-    if (isNeeded('admin')) services.admin = await KafkaAdmin.connect(settings.kafka, name, running.signal);
+    await openAll(open);
     signal.throwIfAborted();
     hasBegun = true;
-    return await work({ ...services, settings, signal: running.signal } as Connections<Name>);
+    return await work({ ...services, settings, signal: running.signal });
   } catch (error) {
-    throw toEtlError(error, settings.kafka);
+    throw toEtlError(error, kafka);
   } finally {
     signal.removeEventListener('abort', onAbort);
     running.abort(new StoppedError('the work is over'));

@@ -36,20 +36,20 @@ export class Database {
   readonly settings: ClickHouseSettings;
   readonly signal: AbortSignal;
   readonly #policy: RetryPolicy;
-  /** Reads answers of any size; opened by the first stream, and shared by {@link with}. */
-  readonly #streaming: { client?: ClickHouseClient };
+  /** Shared by {@link with}. The first stream opens `streaming`, which reads answers of any size. */
+  readonly #shared: { streaming?: ClickHouseClient; version?: string };
 
   constructor(
     client: ClickHouseClient,
     settings: ClickHouseSettings,
     { signal, policy = serviceRetry }: Pick<CallOptions, 'signal'> & Partial<CallOptions>,
-    streaming: { client?: ClickHouseClient } = {},
+    shared: { streaming?: ClickHouseClient; version?: string } = {},
   ) {
     this.client = client;
     this.settings = settings;
     this.signal = signal;
     this.#policy = policy;
-    this.#streaming = streaming;
+    this.#shared = shared;
   }
 
   /**
@@ -57,19 +57,15 @@ export class Database {
    *
    * @throws ServiceUnavailableError or ServiceRefusedError with CLICKHOUSE_URL and the remedy.
    */
-  static async connect(
-    settings: ClickHouseSettings,
-    signal: AbortSignal,
-    policy?: RetryPolicy,
-  ): Promise<Database> {
+  static async connect(settings: ClickHouseSettings, signal: AbortSignal): Promise<Database> {
     const client = createClickHouse(settings);
     try {
-      await probeClickHouse(client, settings, signal);
+      const version = await probeClickHouse(client, settings, signal);
+      return new Database(client, settings, { signal }, { version });
     } catch (error) {
       await client.close();
       throw error;
     }
-    return new Database(client, settings, { signal, ...(policy && { policy }) });
   }
 
   /** The database's name, from CLICKHOUSE_DATABASE. */
@@ -79,16 +75,16 @@ export class Database {
 
   /** Returns the same connection with another signal or retry policy. */
   with({ signal = this.signal, policy = this.#policy }: Partial<CallOptions>): Database {
-    return new Database(this.client, this.settings, { signal, policy }, this.#streaming);
+    return new Database(this.client, this.settings, { signal, policy }, this.#shared);
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.client.close(), this.#streaming.client?.close()]);
+    await Promise.all([this.client.close(), this.#shared.streaming?.close()]);
   }
 
-  /** Returns the server's version. */
-  version(): Promise<string> {
-    return probeClickHouse(this.client, this.settings, this.signal);
+  /** The server's version when it was connected. */
+  get version(): string {
+    return this.#shared.version ?? '';
   }
 
   /** Returns the rows of a query. @param settings of this query, besides those of the client. */
@@ -101,8 +97,9 @@ export class Database {
    * integers are texts.
    */
   async rowStream<T>(doing: string, query: string): Promise<AsyncIterable<T>> {
-    this.#streaming.client ??= createClickHouse(this.settings, undefined, { isStreamed: true });
-    const { client } = this.#streaming;
+    const client = (this.#shared.streaming ??= createClickHouse(this.settings, undefined, {
+      isStreamed: true,
+    }));
     const options = {
       format: 'JSONEachRow',
       abort_signal: this.signal,

@@ -61,12 +61,7 @@ export class KafkaAdmin {
    *
    * @throws ServiceUnavailableError or ServiceRefusedError, which name KAFKA_BROKERS and the remedy.
    */
-  static async connect(
-    settings: Settings['kafka'],
-    role: string,
-    signal: AbortSignal,
-    policy: RetryPolicy = serviceRetry,
-  ): Promise<KafkaAdmin> {
+  static async connect(settings: Settings['kafka'], role: string, signal: AbortSignal): Promise<KafkaAdmin> {
     // The first contact fails fast, because a user waits for it. Later requests are patient.
     const probe = createKafka(settings, role, probeOptions).admin();
     await retry({ service: 'kafka' }, probeRetry, signal, async () => {
@@ -87,7 +82,7 @@ export class KafkaAdmin {
       await admin.disconnect();
       throw kafkaError(error, settings);
     }
-    return new KafkaAdmin(settings, admin, { signal, policy });
+    return new KafkaAdmin(settings, admin, { signal, policy: serviceRetry });
   }
 
   /** Returns the same connection with another signal or retry policy. */

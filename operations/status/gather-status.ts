@@ -1,15 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { sinkGroupOf } from '../../consumers/run/sink-group.ts';
+import type { KafkaAdmin } from '../../core/kafka/admin.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { checkpointsTopic, deadLettersTopic, topicOf, viewOf } from '../../core/stream-name.ts';
 import type { TopicConfig } from '../../core/kafka/topic-retention.ts';
+import { RUNS } from '../../producers/publish/send-run.ts';
 import { chooseStreams } from './choose-streams.ts';
 import { readJournals, type Journals } from './journals.ts';
 import { readLastRun, type LastRun } from './last-run.ts';
 import { problemsOf } from './problems.ts';
-import { Services } from './services.ts';
+import { StatusServices } from './services.ts';
 import type { Status, StreamStatus, TopicStatus, Warning } from './stream-status.ts';
 import type { TableFacts } from './table-facts.ts';
-import { lagOf, readCommitted, readTopicStatus, type CommittedOffsets } from './topic-facts.ts';
+import { lagOf, readTopicStatus } from './topic-facts.ts';
 import {
   journalWarnings,
   leftTopicWarnings,
@@ -19,10 +22,12 @@ import {
   viewWarnings,
 } from './warnings.ts';
 
-/** What all streams share; undefined if its service did not answer. */
+/** By topic and partition, the committed offsets of the sinks' group. */
+type CommittedOffsets = Awaited<ReturnType<KafkaAdmin['committedOffsets']>>;
+
+/** Facts about all streams. A fact is undefined if its service did not answer. */
 interface Shared {
-  readonly settings: Settings;
-  readonly services: Services;
+  readonly services: StatusServices;
   /** Names of all topics. */
   readonly topics: readonly string[] | undefined;
   /** View names of the streams that have a table. */
@@ -32,7 +37,7 @@ interface Shared {
   readonly journals: Journals | undefined;
 }
 
-export interface StatusOptions {
+interface StatusOptions {
   /** A stream is stale if its last run is older. */
   readonly maxAgeMs?: number;
   /** How long to watch streams with lag for progress. By default they count as moving. */
@@ -48,60 +53,61 @@ const WATCH_STEP_MS = 500;
  * @param wanted only these streams; all if undefined.
  * @throws ConfigError for an unknown stream; the signal's reason.
  */
-export async function gatherStatus(
+export function gatherStatus(
   settings: Settings,
   wanted: readonly string[] | undefined,
   signal: AbortSignal,
-  { maxAgeMs = Infinity, watchMs = 0 }: StatusOptions = {},
+  options: StatusOptions = {},
 ): Promise<Status> {
-  const services = new Services(settings, signal);
-  try {
-    await services.connect();
-    const [topics, tables] = await Promise.all([
-      services.kafka((admin) => admin.listTopics()),
-      services.clickhouse((asked) => asked.streams()),
-    ]);
-    const { topicPrefix } = settings;
-    const streams = chooseStreams(topics, tables, topicPrefix, wanted);
-    const isThere = (name: string) => topics?.includes(name) === true;
-    const ofStreams = streams.map((stream) => topicOf(topicPrefix, stream)).filter(isThere);
-    // They belong to no stream, so they are omitted if the user names streams.
-    const ofJournals =
-      wanted === undefined
-        ? [checkpointsTopic(topicPrefix), deadLettersTopic(topicPrefix)].filter(isThere)
-        : [];
-    const [configs, committed, journals] = await Promise.all([
-      services.kafka((admin) => admin.topicConfigs([...ofStreams, ...ofJournals])),
-      services.kafka((admin) => readCommitted(admin, settings, ofStreams)),
-      services.kafka((admin) => readJournals(admin, settings, signal)),
-    ]);
-    const shared: Shared = { settings, services, topics, tables, configs, committed, journals };
-    const statuses: StreamFacts[] = [];
-    const warnings: Warning[] = [];
-    for (const stream of streams) {
-      const { status, table } = await streamStatus(stream, shared);
-      statuses.push(status);
-      warnings.push(...(await streamWarnings(status, table, shared)));
-    }
-    if (wanted === undefined) warnings.push(...leftTopicWarnings(topics ?? [], topicPrefix));
-    for (const name of ofJournals) {
-      const config = configs?.get(name);
-      if (config !== undefined) warnings.push(...journalWarnings(name, config));
-    }
-    const stalled = await stalledStreams(statuses, shared, watchMs, signal);
-    const atMs = Date.now();
-    return {
-      atMs,
-      streams: statuses.map((status) => ({
-        ...status,
-        problems: problemsOf(status, { atMs, maxAgeMs, isStalled: stalled.has(status.stream) }),
-      })),
-      warnings,
-      failures: services.failures,
-    };
-  } finally {
-    await services.close();
+  return StatusServices.with(settings, signal, (services) => gather(services, wanted, options));
+}
+
+async function gather(
+  services: StatusServices,
+  wanted: readonly string[] | undefined,
+  { maxAgeMs = Infinity, watchMs = 0 }: StatusOptions,
+): Promise<Status> {
+  const { settings, signal } = services;
+  const { topicPrefix } = settings;
+  const [topics, tables] = await Promise.all([
+    services.kafka((admin) => admin.listTopics()),
+    services.clickhouse((found) => found.streams()),
+  ]);
+  const streams = chooseStreams(topics, tables, topicPrefix, wanted);
+  const exists = (name: string) => topics?.includes(name) === true;
+  const streamTopics = streams.map((stream) => topicOf(topicPrefix, stream)).filter(exists);
+  // They belong to no stream, so they are omitted if the user names streams.
+  const journalTopics =
+    wanted === undefined ? [checkpointsTopic(topicPrefix), deadLettersTopic(topicPrefix)].filter(exists) : [];
+  const [configs, committed, journals] = await Promise.all([
+    services.kafka((admin) => admin.topicConfigs([...streamTopics, ...journalTopics])),
+    services.kafka((admin) => admin.committedOffsets(sinkGroupOf(settings), streamTopics)),
+    services.kafka((admin) => readJournals(admin, settings, signal)),
+  ]);
+  const shared: Shared = { services, topics, tables, configs, committed, journals };
+  const statuses: StreamFacts[] = [];
+  const warnings: Warning[] = [];
+  for (const stream of streams) {
+    const { status, table } = await streamStatus(stream, shared);
+    statuses.push(status);
+    warnings.push(...(await streamWarnings(status, table, shared)));
   }
+  if (wanted === undefined) warnings.push(...leftTopicWarnings(topics ?? [], topicPrefix));
+  for (const name of journalTopics) {
+    const config = configs?.get(name);
+    if (config !== undefined) warnings.push(...journalWarnings(name, config));
+  }
+  const stalled = await stalledStreams(statuses, shared, watchMs);
+  const atMs = Date.now();
+  return {
+    atMs,
+    streams: statuses.map((status) => ({
+      ...status,
+      problems: problemsOf(status, { atMs, maxAgeMs, isStalled: stalled.has(status.stream) }),
+    })),
+    warnings,
+    failures: services.failures,
+  };
 }
 
 type StreamFacts = Omit<StreamStatus, 'problems'>;
@@ -111,20 +117,24 @@ async function stalledStreams(
   statuses: readonly StreamFacts[],
   shared: Shared,
   watchMs: number,
-  signal: AbortSignal,
 ): Promise<ReadonlySet<string>> {
   const waiting = new Map(
     statuses.flatMap(({ stream, lag, topic }) =>
       watchMs > 0 && lag && topic ? [[stream, passedOf(topic)] as const] : [],
     ),
   );
-  const { settings, services } = shared;
+  const { services } = shared;
+  const groupId = sinkGroupOf(services.settings);
+  const topicName = (stream: string) => topicOf(services.settings.topicPrefix, stream);
+  // Every run of produce adds a message, so lag is normal until a sink runs again.
+  if (waiting.has(RUNS) && !(await services.kafka((admin) => admin.isConsumed(groupId, topicName(RUNS)))))
+    waiting.delete(RUNS);
   const endMs = performance.now() + watchMs;
   while (waiting.size > 0 && performance.now() < endMs) {
-    await delay(WATCH_STEP_MS, undefined, { signal });
+    await delay(WATCH_STEP_MS, undefined, { signal: services.signal });
     // Only commits cover messages without a row, such as dead letters.
-    const names = [...waiting.keys()].map((stream) => topicOf(settings.topicPrefix, stream));
-    const committed = await services.kafka((admin) => readCommitted(admin, settings, names));
+    const names = [...waiting.keys()].map(topicName);
+    const committed = await services.kafka((admin) => admin.committedOffsets(groupId, names));
     for (const [stream, passed] of waiting) {
       const now = await streamTopic(stream, { ...shared, committed });
       if (!now.topic || passedOf(now.topic) !== passed) waiting.delete(stream);
@@ -140,14 +150,14 @@ function passedOf(topic: TopicStatus): bigint {
 
 async function streamTopic(
   stream: string,
-  { settings, services, topics, tables, committed }: Shared,
+  { services, topics, tables, committed }: Shared,
 ): Promise<{ topic: StreamFacts['topic']; table: TableFacts | null | undefined }> {
-  const name = topicOf(settings.topicPrefix, stream);
+  const name = topicOf(services.settings.topicPrefix, stream);
   // Read the table first, so that the topic holds the message of every row.
   const table =
     tables?.includes(viewOf(stream)) === false
       ? null
-      : await services.clickhouse((asked) => asked.facts(stream));
+      : await services.clickhouse((found) => found.facts(stream));
   const sink =
     table === undefined || committed === undefined ? undefined : { table, committed: committed.get(name) };
   const topic =
@@ -170,14 +180,14 @@ async function streamStatus(
     lag: topic && lagOf(topic),
     lastRun: await lastRunOf(stream, services, journals),
     checkpoint: journals && (journals.checkpoints.get(stream) ?? null),
-    deadLetters: journals && (journals.letters.get(stream) ?? 0),
+    deadLetters: journals && (journals.deadLetters.get(stream) ?? 0),
   };
   return { status, table };
 }
 
 async function lastRunOf(
   stream: string,
-  services: Services,
+  services: StatusServices,
   journals: Journals | undefined,
 ): Promise<LastRun | null | undefined> {
   const message = journals?.runs.get(stream);
@@ -188,14 +198,14 @@ async function lastRunOf(
 async function streamWarnings(
   status: StreamFacts,
   table: TableFacts | null | undefined,
-  { settings, services, configs }: Shared,
+  { services, configs }: Shared,
 ): Promise<Warning[]> {
   const { stream, topic } = status;
-  const warnings = pairWarnings(status, settings.topicPrefix);
+  const warnings = pairWarnings(status, services.settings.topicPrefix);
   if (table) warnings.push(...((await services.clickhouse((tables) => viewWarnings(stream, tables))) ?? []));
   if (!topic) return warnings;
   const config = configs?.get(topic.name);
-  if (config !== undefined) warnings.push(...topicWarnings(topic, config, settings));
+  if (config !== undefined) warnings.push(...topicWarnings(topic, config, services.settings));
   if (!table) return warnings;
   const lost = await services.clickhouse((tables) => lostRowsWarnings(stream, topic, table, tables));
   return [...warnings, ...(lost ?? [])];

@@ -1,7 +1,7 @@
 import type { KafkaMessage } from 'kafkajs';
 import type { KafkaAdmin } from '../../core/kafka/admin.ts';
 import type { Settings } from '../../core/settings/config.ts';
-import { parseDeadLetter, type StoredDeadLetter } from '../../core/dead-letters/reader.ts';
+import { DeadLetterIndex } from '../../consumers/stream/dead-letter-index.ts';
 import { checkpointsTopic, deadLettersTopic, topicOf } from '../../core/stream-name.ts';
 import { readTopics } from '../../core/kafka/topic-reader.ts';
 import { parseCheckpoint, parseCheckpointKey, type Checkpoint } from '../../producers/state/checkpoint.ts';
@@ -13,13 +13,13 @@ export interface RunMessage {
   readonly timeMs: number;
 }
 
-/** What the topics of runs, checkpoints and dead letters hold, by stream. */
+/** The contents of the topics of runs, checkpoints and dead letters, by stream. */
 export interface Journals {
   /** The latest run of the stream. */
   readonly runs: ReadonlyMap<string, RunMessage>;
   readonly checkpoints: ReadonlyMap<string, Checkpoint>;
   /** Number of pending dead letters of both steps. */
-  readonly letters: ReadonlyMap<string, number>;
+  readonly deadLetters: ReadonlyMap<string, number>;
 }
 
 /**
@@ -35,27 +35,19 @@ export async function readJournals(
   const { topicPrefix } = settings;
   const runs = new Map<string, RunMessage>();
   const checkpoints = new Map<string, Checkpoint>();
-  const letters = new Map<string, Letter>();
+  const deadLetters = new DeadLetterIndex(topicPrefix);
   await readTopics(
     admin,
     settings,
     new Map([
       [topicOf(topicPrefix, RUNS), (message) => noteRun(runs, message)],
       [checkpointsTopic(topicPrefix), (message) => noteCheckpoint(checkpoints, message)],
-      [deadLettersTopic(topicPrefix), (message) => noteLetter(letters, message, topicPrefix)],
+      [deadLettersTopic(topicPrefix), (message) => deadLetters.note(message)],
     ]),
     signal,
   );
-  const all = [...letters.values()];
-  return {
-    runs,
-    checkpoints,
-    letters: countByStream(all.filter(({ state }) => state === 'waiting')),
-  };
+  return { runs, checkpoints, deadLetters: deadLetters.counts };
 }
-
-/** The parts of a dead letter that are kept in memory: there may be many. */
-type Letter = Pick<StoredDeadLetter, 'stream' | 'state'>;
 
 /** Stores the latest run of a stream. The message key is run and stream. */
 export function noteRun(
@@ -79,20 +71,4 @@ export function noteCheckpoint(
   const checkpoint = value === null ? undefined : parseCheckpoint(value.toString('utf8'));
   if (checkpoint === undefined) checkpoints.delete(about.stream);
   else checkpoints.set(about.stream, checkpoint);
-}
-
-/** Stores a dead letter. The same key, marked or not, replaces the earlier one. */
-export function noteLetter(letters: Map<string, Letter>, message: KafkaMessage, topicPrefix: string): void {
-  // One character per byte: keys of other writers may not be text.
-  const place = message.key?.toString('latin1');
-  if (place === undefined) return;
-  const letter = parseDeadLetter(message, topicPrefix);
-  if (letter === undefined) letters.delete(place);
-  else letters.set(place, { stream: letter.stream, state: letter.state });
-}
-
-function countByStream(letters: readonly Letter[]): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const { stream } of letters) counts.set(stream, (counts.get(stream) ?? 0) + 1);
-  return counts;
 }

@@ -1,3 +1,5 @@
+import type { CommittedOffset } from '../../core/kafka/admin.ts';
+import { committedRows, type CommitScope } from '../../consumers/stream/commit-metadata.ts';
 import type { PartitionStatus } from './stream-status.ts';
 
 /**
@@ -21,8 +23,11 @@ export function partitionLag(
 
 /**
  * Whether the committed offset is valid. The table is the sink's checkpoint: the sink fills a
- * missing or emptied table from the beginning.
+ * missing or emptied table from the beginning. A table without rows was not emptied if the commit
+ * is about this table and records no row.
  */
-export function isCommitValid(rows: bigint | undefined): boolean {
-  return rows !== undefined && rows > 0n;
+export function isCommitValid(commit: CommittedOffset, scope: CommitScope, rows: bigint): boolean {
+  if (rows > 0n) return true;
+  const committed = committedRows(commit, scope);
+  return committed !== undefined && committed.highest === undefined;
 }

@@ -1,78 +1,68 @@
-import { KafkaAdmin } from '../../core/kafka/admin.ts';
-import { Registry } from '../../core/avro/registry.ts';
-import { Database } from '../../core/clickhouse/database.ts';
+import type { Registry } from '../../core/avro/registry.ts';
+import { withAvailableServices, type Services } from '../../core/connections.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { EtlError, messageOf } from '../../core/errors.ts';
+import type { KafkaAdmin } from '../../core/kafka/admin.ts';
 import { toEtlError } from '../../core/kafka/kafka-error.ts';
 import { probeRetry } from '../../core/retry.ts';
 import { StorageTables } from './table-facts.ts';
 
-/**
- * Connects to the services. If one does not answer, its results are undefined, `failures` gets a
- * line, and the rest of the status is still reported.
- */
-export class Services {
-  readonly #settings: Settings;
-  readonly #signal: AbortSignal;
-  readonly #failures = new Set<string>();
-  #admin: KafkaAdmin | undefined;
-  #registry: Registry | undefined;
-  #database: Database | undefined;
+/** Queries the services. A failed query returns undefined and adds a line to `failures`. */
+export class StatusServices {
+  readonly settings: Settings;
+  readonly signal: AbortSignal;
+  readonly #available: Partial<Services>;
+  readonly #failures: Set<string>;
 
-  constructor(settings: Settings, signal: AbortSignal) {
-    this.#settings = settings;
-    this.#signal = signal;
+  private constructor(
+    { settings, signal, ...available }: Partial<Services> & Pick<StatusServices, 'settings' | 'signal'>,
+    failures: Set<string>,
+  ) {
+    this.settings = settings;
+    this.signal = signal;
+    this.#available = available;
+    this.#failures = failures;
   }
 
-  /** Returns one line for each failed request. */
+  /** Runs the work with the services that answer. @throws the signal's reason. */
+  static with<T>(
+    settings: Settings,
+    signal: AbortSignal,
+    work: (services: StatusServices) => Promise<T>,
+  ): Promise<T> {
+    const failures = new Set<string>();
+    const onUnavailable = (error: EtlError) => failures.add(messageOf(error));
+    return withAvailableServices(settings, 'status', signal, onUnavailable, (available) =>
+      work(new StatusServices(available, failures)),
+    );
+  }
+
+  /** One line for each service or query that failed. */
   get failures(): readonly string[] {
     return [...this.#failures];
   }
 
-  /** Connects to all three services. @throws the signal's reason. */
-  async connect(): Promise<void> {
-    const { kafka, schemaRegistry, clickhouse } = this.#settings;
-    const signal = this.#signal;
-    await Promise.all([
-      this.#attempt(async () => {
-        this.#admin = await KafkaAdmin.connect(kafka, 'status', signal, probeRetry);
-      }),
-      this.#attempt(async () => {
-        this.#registry = await Registry.connect(schemaRegistry, signal);
-      }),
-      this.#attempt(async () => {
-        this.#database = await Database.connect(clickhouse, signal, probeRetry);
-      }),
-    ]);
+  kafka<T>(query: (admin: KafkaAdmin) => Promise<T>): Promise<T | undefined> {
+    return this.#attempt(this.#available.admin?.with({ policy: probeRetry }), query);
   }
 
-  async close(): Promise<void> {
-    await Promise.all([this.#admin?.close(), this.#database?.close()]);
+  registry<T>(query: (registry: Registry) => Promise<T>): Promise<T | undefined> {
+    return this.#attempt(this.#available.registry, query);
   }
 
-  kafka<T>(work: (admin: KafkaAdmin) => Promise<T>): Promise<T | undefined> {
-    return this.#with(this.#admin, work);
-  }
-
-  registry<T>(work: (registry: Registry) => Promise<T>): Promise<T | undefined> {
-    return this.#with(this.#registry, work);
-  }
-
-  clickhouse<T>(work: (tables: StorageTables) => Promise<T>): Promise<T | undefined> {
-    return this.#with(this.#database && new StorageTables(this.#database), work);
-  }
-
-  async #with<S, T>(service: S | undefined, work: (service: S) => Promise<T>): Promise<T | undefined> {
-    return service === undefined ? undefined : this.#attempt(() => work(service));
+  clickhouse<T>(query: (tables: StorageTables) => Promise<T>): Promise<T | undefined> {
+    const database = this.#available.database?.with({ policy: probeRetry });
+    return this.#attempt(database && new StorageTables(database), query);
   }
 
   /** @throws the signal's reason, and errors that are bugs. */
-  async #attempt<T>(work: () => Promise<T>): Promise<T | undefined> {
+  async #attempt<S, T>(service: S | undefined, query: (service: S) => Promise<T>): Promise<T | undefined> {
+    if (service === undefined) return undefined;
     try {
-      return await work();
+      return await query(service);
     } catch (thrown) {
-      this.#signal.throwIfAborted();
-      const error = toEtlError(thrown, this.#settings.kafka);
+      this.signal.throwIfAborted();
+      const error = toEtlError(thrown, this.settings.kafka);
       if (!(error instanceof EtlError)) throw error;
       this.#failures.add(messageOf(error));
       return undefined;

@@ -1,4 +1,5 @@
 import { readPartitionRows } from '../../consumers/table/table-checkpoint.ts';
+import { StorageTable } from '../../consumers/table/storage-table.ts';
 import type { TableRows } from '../../consumers/table/partition-rows.ts';
 import { readStreamColumns } from '../../consumers/table/table-shape.ts';
 import { readView, streamsInViewsOf, viewFault, viewStatements } from '../../consumers/table/view.ts';
@@ -9,6 +10,8 @@ import { isStreamName, storageTableOf } from '../../core/stream-name.ts';
 /** The contents of a storage table, by partition of its topic. */
 export interface TableFacts {
   readonly name: string;
+  /** Distinguishes the table from others that have had its name; empty if it has none. */
+  readonly identity: string;
   readonly rows: bigint;
   readonly newest: TableRows;
   /** The lowest offset in the table. */
@@ -45,6 +48,7 @@ export class StorageTables {
     const counts = await this.#database.rows<{ partition: number; rows: string; first: string }>(name, sql);
     return {
       name,
+      identity: await new StorageTable({ database: this.#database, stream }).readIdentity(),
       rows: counts.reduce((sum, { rows }) => sum + BigInt(rows), 0n),
       newest,
       first: new Map(counts.map(({ partition, first }) => [partition, BigInt(first)])),

@@ -1,34 +1,15 @@
-import type { KafkaAdmin } from '../../core/kafka/admin.ts';
-import { sinkGroupOf } from '../../consumers/run/sink-group.ts';
+import type { CommittedOffset, KafkaAdmin } from '../../core/kafka/admin.ts';
 import { readPartitionLogs } from '../../consumers/stream/partition-logs.ts';
 import { resumeOffset } from '../../consumers/stream/resume-offset.ts';
-import type { Settings } from '../../core/settings/config.ts';
 import { isCommitValid, partitionLag } from './lag.ts';
 import type { PartitionStatus, TopicStatus } from './stream-status.ts';
 import type { TableFacts } from './table-facts.ts';
 
-/** By topic and partition, the committed offsets of the sinks' group. */
-export type CommittedOffsets = ReadonlyMap<string, ReadonlyMap<number, bigint>>;
-
-export async function readCommitted(
-  admin: KafkaAdmin,
-  settings: Settings,
-  topics: readonly string[],
-): Promise<CommittedOffsets> {
-  const committed = await admin.committedOffsets(sinkGroupOf(settings), topics);
-  return new Map(
-    [...committed].map(([topic, partitions]) => [
-      topic,
-      new Map([...partitions].map(([partition, { offset }]) => [partition, offset])),
-    ]),
-  );
-}
-
-/** The progress of the sink: what its table holds, and the committed offsets beyond that. */
-export interface SinkFacts {
+/** The progress of the sink: what its table holds, and the commits of its group. */
+interface SinkFacts {
   /** Null without a table. */
   readonly table: TableFacts | null;
-  readonly committed: ReadonlyMap<number, bigint> | undefined;
+  readonly committed: ReadonlyMap<number, CommittedOffset> | undefined;
 }
 
 /**
@@ -46,13 +27,14 @@ export async function readTopicStatus(
 ): Promise<TopicStatus> {
   const partitions: PartitionStatus[] = [];
   for (const [partition, log] of await readPartitionLogs(admin, name)) {
-    const { start, end } = log;
+    const { topicId, start, end } = log;
     let lag: bigint | undefined;
     if (sink !== undefined) {
-      const { table, committed } = sink;
-      const next = await resumeOffset(table?.newest ?? [], partition, log);
-      const isValid = isCommitValid(table?.rows);
-      lag = partitionLag(log, next, isValid ? committed?.get(partition) : undefined);
+      const { rows = 0n, identity = '', newest = [] } = sink.table ?? {};
+      const next = await resumeOffset(newest, partition, log);
+      const commit = sink.committed?.get(partition);
+      const isValid = commit !== undefined && isCommitValid(commit, { topicId, table: identity }, rows);
+      lag = partitionLag(log, next, isValid ? commit.offset : undefined);
     }
     partitions.push({ partition, start, end, lag });
   }
@@ -61,10 +43,8 @@ export async function readTopicStatus(
 
 /** Returns undefined if the lag of a partition is unknown. */
 export function lagOf({ partitions }: TopicStatus): bigint | undefined {
-  let sum = 0n;
-  for (const { lag } of partitions) {
-    if (lag === undefined) return undefined;
-    sum += lag;
-  }
-  return sum;
+  return partitions.reduce<bigint | undefined>(
+    (sum, { lag }) => (sum === undefined || lag === undefined ? undefined : sum + lag),
+    0n,
+  );
 }

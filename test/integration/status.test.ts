@@ -121,6 +121,30 @@ test('status tells of a stream as it is produced, sunk and set aside', async (t)
   );
 });
 
+test('status counts no lag for a table without rows whose topic holds only dead letters', async (t) => {
+  const settings = createSettings(t);
+  await createTopics(settings, 'plans');
+  await messagesOf(settings, 'plans', [{ uuid: 'pl_1' }]);
+  const producer = await createProducer(t, settings);
+  const broken = Array.from({ length: 20 }, (_, index) => ({ key: `x${index}`, value: Buffer.from('{}') }));
+  await producer.send({ topic: topicOf(settings.topicPrefix, 'plans'), messages: broken });
+  await sinkStreams(settings, 'plans');
+  const { plans } = await statusOf(settings);
+  assert.deepEqual([...figures(plans), plans?.deadLetters], [true, 0n, 0n, 20]);
+});
+
+test('status reports no stall of runs if only produce has run since the last sink', async (t) => {
+  const { baseUrl } = await createPlansServer(t);
+  const settings = createSettings(t, baseUrl);
+  await produceStreams(settings, 'plans');
+  await sinkStreams(settings);
+  await produceStreams(settings, 'plans');
+  const { streams } = await gatherStatus(settings, ['runs'], noSignal, { watchMs: 1_000 });
+  const [runs] = streams;
+  assert.ok((runs?.lag ?? 0n) > 0n);
+  assert.deepEqual(runs?.problems, []);
+});
+
 test('a table that was dropped or emptied is behind by the whole topic, whatever the group has committed', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { commitMetadata, type CommitScope } from '../../../../consumers/stream/commit-metadata.ts';
 import { isCommitValid, partitionLag } from '../../../../operations/status/lag.ts';
 
 interface Case {
@@ -12,19 +13,19 @@ interface Case {
 
 const cases: readonly Case[] = [
   { what: 'an empty partition', log: [0n, 0n], next: 0n, lag: 0n },
-  { what: 'a partition of which the table has nothing', log: [5n, 12n], next: 5n, lag: 7n },
-  { what: 'one that was sunk in part', log: [0n, 12n], next: 4n, lag: 8n },
-  { what: 'one that was sunk', log: [0n, 12n], next: 12n, lag: 0n },
+  { what: 'a partition without rows', log: [5n, 12n], next: 5n, lag: 7n },
+  { what: 'a partition that was sunk in part', log: [0n, 12n], next: 4n, lag: 8n },
+  { what: 'a sunk partition', log: [0n, 12n], next: 12n, lag: 0n },
   {
-    what: 'the mark of a transaction at the end, passed',
+    what: 'a transaction marker at the end, passed',
     log: [0n, 12n],
     next: 11n,
     committed: 12n,
     lag: 0n,
   },
-  { what: 'the mark at the end, not passed', log: [0n, 12n], next: 11n, committed: 10n, lag: 1n },
-  { what: 'letters, then more messages', log: [0n, 12n], next: 4n, committed: 9n, lag: 3n },
-  { what: 'a commit that the table is ahead of', log: [0n, 12n], next: 8n, committed: 3n, lag: 4n },
+  { what: 'a transaction marker at the end, not passed', log: [0n, 12n], next: 11n, committed: 10n, lag: 1n },
+  { what: 'dead letters, then more messages', log: [0n, 12n], next: 4n, committed: 9n, lag: 3n },
+  { what: 'a commit below the rows', log: [0n, 12n], next: 8n, committed: 3n, lag: 4n },
   {
     what: 'a commit beyond the end, of an earlier topic',
     log: [0n, 12n],
@@ -32,17 +33,36 @@ const cases: readonly Case[] = [
     committed: 90n,
     lag: 12n,
   },
-  { what: 'rows of messages that retention took', log: [20n, 30n], next: 4n, lag: 10n },
+  { what: 'rows of messages that retention removed', log: [20n, 30n], next: 4n, lag: 10n },
 ];
 for (const { what, log, next, committed, lag } of cases) {
-  test(`${what}: a lag of ${lag}`, () => {
+  test(`partitionLag is ${lag} for ${what}`, () => {
     const [start, end] = log;
     assert.equal(partitionLag({ start, end }, next, committed), lag);
   });
 }
 
-test('committed offsets do not hide the lag of a missing or empty table', () => {
-  assert.equal(isCommitValid(undefined), false);
-  assert.equal(isCommitValid(0n), false);
-  assert.equal(isCommitValid(1n), true);
+const scope = { topicId: 7n, table: 'a1b2' };
+const commits: readonly (readonly [
+  what: string,
+  commit: CommitScope,
+  highest: bigint | undefined,
+  rows: bigint,
+  isValid: boolean,
+])[] = [
+  ['of a table with rows', { ...scope, table: 'other' }, undefined, 1n, true],
+  ['of a table that never had rows', scope, undefined, 0n, true],
+  ['of a table that was emptied', scope, 3n, 0n, false],
+  ['of a table that was recreated', { ...scope, table: 'other' }, undefined, 0n, false],
+  ['of a topic that was recreated', { ...scope, topicId: 6n }, undefined, 0n, false],
+];
+for (const [what, committed, highest, rows, isValid] of commits) {
+  test(`isCommitValid is ${isValid} for a commit ${what}`, () => {
+    const metadata = commitMetadata({ highest, letters: 4 }, committed);
+    assert.equal(isCommitValid({ offset: 4n, metadata }, scope, rows), isValid);
+  });
+}
+
+test('isCommitValid is false without rows or metadata', () => {
+  assert.equal(isCommitValid({ offset: 4n, metadata: '' }, scope, 0n), false);
 });

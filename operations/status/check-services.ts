@@ -1,0 +1,75 @@
+import { withAvailableServices, type Services } from '../../core/connections.ts';
+import { messageOf, StreamNotFoundError, UnexpectedAnswerError } from '../../core/errors.ts';
+import { foreignText } from '../../core/http/foreign-text.ts';
+import { probeRetry } from '../../core/retry.ts';
+import type { Settings } from '../../core/settings/config.ts';
+import { several } from '../../core/terminal/amounts.ts';
+import { ChartMogulClient } from '../../producers/chartmogul/client.ts';
+import { isAbsence } from '../../producers/chartmogul/stream-source.ts';
+
+/** A service that answers, with its address, or the error of one that does not. */
+export type ServiceCheck =
+  | { readonly name: string; readonly description: string }
+  | { readonly name: string; readonly error: unknown };
+
+/** Tries the ChartMogul key, Kafka, the registry and ClickHouse. @throws the signal's reason. */
+export async function checkServices(settings: Settings, signal: AbortSignal): Promise<ServiceCheck[]> {
+  const [chartmogul, others] = await Promise.all([
+    check('chartmogul', () => describeChartMogul(settings.chartmogul, signal)),
+    checkOwnServices(settings, signal),
+  ]);
+  return [chartmogul, ...others];
+}
+
+async function check(name: string, describe: () => Promise<string>): Promise<ServiceCheck> {
+  try {
+    return { name, description: await describe() };
+  } catch (error) {
+    return { name, error };
+  }
+}
+
+function checkOwnServices(settings: Settings, signal: AbortSignal): Promise<ServiceCheck[]> {
+  const { kafka, schemaRegistry, clickhouse } = settings;
+  const errors = new Map<keyof Services, unknown>();
+  const onUnavailable = (error: unknown, service: keyof Services) => errors.set(service, error);
+  return withAvailableServices(settings, 'ping', signal, onUnavailable, ({ admin, database }) =>
+    Promise.all([
+      check('kafka', async () => {
+        if (admin === undefined) throw errors.get('admin');
+        const { length } = await admin.brokerIds();
+        return `${kafka.brokers.join(',')}, ${several(length, 'broker')}`;
+      }),
+      check('registry', () => {
+        if (errors.has('registry')) throw errors.get('registry');
+        return Promise.resolve(schemaRegistry.url);
+      }),
+      check('clickhouse', () => {
+        if (database === undefined) throw errors.get('database');
+        return Promise.resolve(`${clickhouse.url}, version ${database.version}`);
+      }),
+    ]),
+  );
+}
+
+async function describeChartMogul(chartmogul: Settings['chartmogul'], signal: AbortSignal): Promise<string> {
+  const client = new ChartMogulClient(chartmogul, signal, probeRetry);
+  try {
+    await client.get('/ping').catch((error: unknown) => {
+      if (!(error instanceof StreamNotFoundError)) throw error;
+      const address = `${chartmogul.baseUrl} (CHARTMOGUL_BASE_URL)`;
+      throw new UnexpectedAnswerError(
+        `${address} has no /ping: is it the address of the API, and does it end in /v1?`,
+      );
+    });
+    const { name, currency } = await client.get('/account').catch((error: unknown) => {
+      // The key is valid. What else it may read does not matter here.
+      if (isAbsence(error)) return { name: messageOf(error), currency: null };
+      throw error;
+    });
+    const account = [name, currency].filter((part) => typeof part === 'string');
+    return [chartmogul.baseUrl, ...account.map((part) => foreignText(part))].join(', ');
+  } finally {
+    await client.close();
+  }
+}
