@@ -1,7 +1,7 @@
 import { deadLetterSteps, type StoredDeadLetter } from '../core/dead-letters/reader.ts';
 import type { RedriveOutcome } from '../core/dead-letters/writer.ts';
 import { ConfigError } from '../core/errors.ts';
-import { withConnections } from '../core/connections.ts';
+import { withConnections, type Connections } from '../core/connections.ts';
 import { createCommand, exitCodes, runMain, type ExitCode } from '../core/process.ts';
 import { loadSettings } from '../core/settings/config.ts';
 import { integer } from '../core/settings/setting-values.ts';
@@ -13,7 +13,6 @@ import {
   chooseDeadLetters,
   listDeadLetters,
   showDeadLetter,
-  type DeadLetterServices,
   type Selection,
 } from '../operations/dead-letters/dead-letters.ts';
 import { exactJson, jsonLines, prettyJson } from '../operations/dead-letters/exact-json.ts';
@@ -131,11 +130,9 @@ async function redrive(selection: Selection, signal: AbortSignal): Promise<ExitC
     const choice = await chooseDeadLetters(services, selection, true);
     printSettled(choice.settled);
     if (choice.chosen.length === 0) return printNoneChosen(choice.all);
-    const counts = { redriven: 0, failed: 0, skipped: 0 };
-    for await (const { deadLetter, outcome } of redriveDeadLetters(services, choice)) {
-      counts[outcome.kind]++;
-      printDeadLetter(deadLetter, outcomeText(outcome));
-    }
+    const counts = await redriveDeadLetters(services, choice, ({ deadLetter, outcome }) =>
+      printDeadLetter(deadLetter, outcomeText(outcome)),
+    );
     const parts = [`${counts.redriven} redriven`];
     if (counts.failed > 0) parts.push(`${counts.failed} failed again`);
     if (counts.skipped > 0) parts.push(`${counts.skipped} skipped`);
@@ -149,8 +146,9 @@ async function discard(selection: Selection, reason: string, signal: AbortSignal
     const choice = await chooseDeadLetters(services, selection, false);
     printSettled(choice.settled);
     if (choice.chosen.length === 0) return printNoneChosen(choice.all);
-    for await (const deadLetter of discardDeadLetters(services, choice, reason))
-      printDeadLetter(deadLetter, 'discarded');
+    await discardDeadLetters(services, choice, reason, (deadLetter) =>
+      printDeadLetter(deadLetter, 'discarded'),
+    );
     print(`${choice.chosen.length} discarded`);
     return exitCodes.done;
   });
@@ -170,7 +168,7 @@ function parseSelection(command: string, ids: readonly string[], options: Option
 
 async function withKafka<T>(
   signal: AbortSignal,
-  work: (services: DeadLetterServices) => Promise<T>,
+  work: (services: Connections<'admin'>) => Promise<T>,
 ): Promise<T> {
   return withConnections(loadSettings(), { name: 'dead-letters', needs: ['admin'] }, signal, work);
 }

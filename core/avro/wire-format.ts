@@ -6,6 +6,9 @@ export const FRAME_BYTES = 5;
 
 const MAGIC_BYTE = 0;
 
+/** Why a value without the framing, such as an empty one, is rejected. */
+export const NOT_FRAMED = 'not in Confluent framing (a zero byte and a schema id)';
+
 /** Returns a new Buffer with the framed message of the written Avro bytes. */
 export function framed(schemaId: number, avro: ByteWriter): Buffer {
   const frame = Buffer.allocUnsafe(FRAME_BYTES + avro.length);
@@ -22,7 +25,7 @@ export function framed(schemaId: number, avro: ByteWriter): Buffer {
  */
 export function schemaIdOf(frame: Buffer): number {
   if (frame.length < FRAME_BYTES || frame[0] !== MAGIC_BYTE) {
-    throw new DecodeError('not in Confluent framing (a zero byte and a schema id)');
+    throw new DecodeError(NOT_FRAMED);
   }
   return frame.readUInt32BE(1);
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { KafkaMessage } from 'kafkajs';
+import { NOT_FRAMED } from '../avro/wire-format.ts';
 import type { KafkaAdmin } from '../kafka/admin.ts';
 import { messageTimeMs } from '../kafka/message-time.ts';
 import { readTopics } from '../kafka/topic-reader.ts';
@@ -47,6 +48,8 @@ export interface SinkDeadLetter extends DeadLetterBase {
   /** Below 2^53. */
   readonly offset: number;
   readonly timestampMs: number;
+  /** Whether the message was a delete. Its dead letter has an empty value. */
+  readonly isDelete: boolean;
 }
 
 /** A dead letter as stored on the topic. */
@@ -135,7 +138,9 @@ export function parseDeadLetter(message: KafkaMessage, topicPrefix: string): Sto
       if (topic !== topicOf(topicPrefix, stream) || partition === undefined || partition > MAX_PARTITION)
         return undefined;
       if (offset === undefined || timestampMs === undefined) return undefined;
-      return { ...base, step: 'sink', topic, partition, offset, timestampMs };
+      // A message with an empty value is rejected for that, and a delete for another reason.
+      const isDelete = value.length === 0 && base.reason !== NOT_FRAMED;
+      return { ...base, step: 'sink', topic, partition, offset, timestampMs, isDelete };
     }
     default:
       return undefined;

@@ -7,7 +7,6 @@ import { readWriterSchema } from '../../consumers/stream/stream-schemas.ts';
 import { readJsonText } from '../../consumers/transcode/json-text.ts';
 import { RowBuffer } from '../../consumers/transcode/row-buffer.ts';
 import { Transcoding } from '../../consumers/transcode/transcoding.ts';
-import { isDelete } from '../redrive/sink/insert-dead-letters.ts';
 import { exactJson } from './exact-json.ts';
 
 /** The rejected value as JSON text, or the reason why only its bytes can be shown. */
@@ -24,7 +23,7 @@ export async function readContent(
     return {
       why: `the first ${bytes} of ${originalBytes} bytes: the whole value is too large for the dead-letter topic`,
     };
-  if (deadLetter.step === 'sink' && isDelete(deadLetter)) return { why: 'a delete: it has no bytes' };
+  if (deadLetter.step === 'sink' && deadLetter.isDelete) return { why: 'a delete: it has no bytes' };
   try {
     const record =
       deadLetter.step === 'sink'

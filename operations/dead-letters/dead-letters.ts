@@ -1,22 +1,15 @@
-import type { KafkaAdmin } from '../../core/kafka/admin.ts';
+import type { Connections } from '../../core/connections.ts';
 import { Registry } from '../../core/avro/registry.ts';
 import { readDeadLetters, type StoredDeadLetter } from '../../core/dead-letters/reader.ts';
 import { ConfigError } from '../../core/errors.ts';
-import type { Settings } from '../../core/settings/config.ts';
 import { streamOfTopic } from '../../core/stream-name.ts';
 import { knownStreams } from '../../producers/chartmogul/known-streams.ts';
 import { findDeadLetter, matchesFilter, type DeadLetterFilter } from './choose.ts';
 import { readContent, type DeadLetterContent } from './content.ts';
 
-export interface DeadLetterServices {
-  readonly settings: Settings;
-  readonly admin: KafkaAdmin;
-  readonly signal: AbortSignal;
-}
-
 /** Returns the matching dead letters, newest first, and the number of foreign messages. */
 export async function listDeadLetters(
-  services: DeadLetterServices,
+  services: Connections<'admin'>,
   filter: DeadLetterFilter,
 ): Promise<{ readonly deadLetters: readonly StoredDeadLetter[]; readonly others: number }> {
   const { admin, settings, signal } = services;
@@ -30,7 +23,7 @@ export async function listDeadLetters(
 
 /** Returns the dead letter whose id has this prefix, with its value and decoded content. */
 export async function showDeadLetter(
-  { admin, settings, signal }: DeadLetterServices,
+  { admin, settings, signal }: Connections<'admin'>,
   idPrefix: string,
 ): Promise<{ deadLetter: StoredDeadLetter; value: Buffer; content: DeadLetterContent }> {
   const isChosen = (deadLetter: StoredDeadLetter) => deadLetter.id.startsWith(idPrefix);
@@ -59,7 +52,7 @@ export interface Choice {
  * @throws ConfigError for an unknown id or stream.
  */
 export async function chooseDeadLetters(
-  services: DeadLetterServices,
+  services: Connections<'admin'>,
   selection: Selection,
   reopensDiscarded: boolean,
 ): Promise<Choice> {
@@ -85,7 +78,7 @@ export async function chooseDeadLetters(
 
 /** Checks that settings, topics or dead letters have each stream. @throws ConfigError */
 async function checkStreams(
-  { admin, settings }: DeadLetterServices,
+  { admin, settings }: Connections<'admin'>,
   { streams = [] }: DeadLetterFilter,
   deadLetters: readonly StoredDeadLetter[],
 ): Promise<void> {

@@ -1,6 +1,4 @@
-import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
-import { createKafka } from '../../core/kafka/client.ts';
+import { readTopics, type MessageHandler, type OffsetSpan } from '../../core/kafka/topic-reader.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import type { SinkServices } from '../../consumers/stream/create-stream-sink.ts';
 import { replayRange } from './replay-range.ts';
@@ -36,14 +34,11 @@ export async function planReplay(
   const { settings, admin, database } = services;
   const topic = topicOf(settings.topicPrefix, stream);
   const shadow = new ShadowTable(database, stream);
-  const { partitions } = await replayRange(admin, topic, from, await shadow.partitionRows('live'));
-  const offsets = [...partitions.values()].reduce((sum, range) => sum + Number(range.end - range.from), 0);
-  const starts = new Map([...partitions].map(([partition, range]) => [partition, range.from]));
-  const sample = offsets === 0 ? undefined : await readSample(services, topic, starts);
-  const messages =
-    sample === undefined ? 0 : Math.round((offsets * sample.messages) / Math.max(1, sample.offsets));
-  const bytes =
-    sample === undefined ? 0 : Math.round((messages * sample.bytes) / Math.max(1, sample.messages));
+  const range = await replayRange(admin, topic, from, await shadow.partitionRows('live'));
+  const spans = new Map([...range.spans].filter(([, span]) => span.from < span.to));
+  const sample = await readSample(services, topic, spans);
+  const messages = Math.round((offsetsIn(spans) * sample.messages) / Math.max(1, sample.offsets));
+  const bytes = Math.round((messages * sample.bytes) / Math.max(1, sample.messages));
   return {
     stream,
     live: await shadow.countLive(),
@@ -54,64 +49,44 @@ export async function planReplay(
 }
 
 interface Sample {
-  messages: number;
-  bytes: number;
-  /** Offsets that the sample passed. */
-  offsets: number;
+  readonly messages: number;
+  readonly bytes: number;
+  /** Offsets that the sample passed, including gaps. */
+  readonly offsets: number;
 }
 
+/** Reads until the sample is large enough, or for some seconds after the first message. */
 async function readSample(
   { settings, admin, signal }: SinkServices,
   topic: string,
-  starts: ReadonlyMap<number, bigint>,
+  spans: ReadonlyMap<number, OffsetSpan>,
 ): Promise<Sample> {
-  const sample: Sample = { messages: 0, bytes: 0, offsets: 0 };
-  const next = new Map(starts);
-  const ends = new Map((await admin.endOffsets([topic])).map(({ partition, end }) => [partition, end]));
-  const groupId = `${settings.topicPrefix}sample.${randomUUID()}`;
-  const consumer = createKafka(settings.kafka, 'replay').consumer({
-    groupId,
-    maxBytes: SAMPLE_BYTES,
-    maxWaitTimeInMs: 100,
-    allowAutoTopicCreation: false,
-  });
-  let onEnough = () => {};
-  const enough = new Promise<void>((resolve) => (onEnough = resolve));
-  const isEnough = () =>
-    sample.bytes >= SAMPLE_BYTES ||
-    [...next].every(([partition, offset]) => offset >= (ends.get(partition) ?? 0n));
-  consumer.on(consumer.events.GROUP_JOIN, () => {
-    for (const [partition, offset] of starts) consumer.seek({ topic, partition, offset: String(offset) });
-  });
-  consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
-    const before = next.get(payload.partition) ?? 0n;
-    const after = BigInt(payload.lastOffset) + 1n;
-    sample.offsets += Math.max(0, Number(after - before));
-    next.set(payload.partition, after);
-    if (isEnough()) onEnough();
-  });
+  const enough = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  let [messages, bytes] = [0, 0];
+  const passed = new Map<number, number>();
+  const handle: MessageHandler = ({ key, value, offset }, partition) => {
+    timer ??= setTimeout(() => enough.abort(), SAMPLE_MS);
+    if (enough.signal.aborted) return;
+    messages++;
+    bytes += (key?.length ?? 0) + (value?.length ?? 0);
+    passed.set(partition, Number(BigInt(offset) + 1n - (spans.get(partition)?.from ?? 0n)));
+    if (bytes >= SAMPLE_BYTES) enough.abort();
+  };
+  const sampling = AbortSignal.any([signal, enough.signal]);
+  const options = { spans: new Map([[topic, spans]]) };
   try {
-    await consumer.connect();
-    await consumer.subscribe({ topics: [topic] });
-    await consumer.run({
-      autoCommit: false,
-      eachBatch: ({ batch }) => {
-        sample.messages += batch.messages.length;
-        for (const { key, value } of batch.messages)
-          sample.bytes += (key?.length ?? 0) + (value?.length ?? 0);
-        return Promise.resolve();
-      },
-    });
-    const timeout = new AbortController();
-    await Promise.race([
-      enough,
-      delay(SAMPLE_MS, undefined, { signal: AbortSignal.any([signal, timeout.signal]) }).catch(() => {}),
-    ]);
-    timeout.abort();
+    await readTopics(admin, settings, new Map([[topic, handle]]), sampling, options);
+    return { messages, bytes, offsets: offsetsIn(spans) };
+  } catch (error) {
     signal.throwIfAborted();
-    return sample;
+    if (!enough.signal.aborted) throw error;
+    return { messages, bytes, offsets: [...passed.values()].reduce((sum, offsets) => sum + offsets, 0) };
   } finally {
-    await consumer.disconnect();
-    await admin.removeGroup(groupId);
+    clearTimeout(timer);
   }
+}
+
+function offsetsIn(spans: ReadonlyMap<number, OffsetSpan>): number {
+  return [...spans.values()].reduce((sum, { from, to }) => sum + Number(to - from), 0);
 }

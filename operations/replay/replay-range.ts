@@ -1,5 +1,6 @@
 import type { KafkaAdmin } from '../../core/kafka/admin.ts';
 import { ReplayRefusedError } from '../../core/errors.ts';
+import type { OffsetSpan } from '../../core/kafka/topic-reader.ts';
 import { hasBrokerTimes } from '../../core/kafka/topic-retention.ts';
 import { readPartitionLogs } from '../../consumers/stream/partition-logs.ts';
 import { highestOf, resumeOffset } from '../../consumers/stream/resume-offset.ts';
@@ -8,8 +9,8 @@ import type { CopiedRange } from './shadow-table.ts';
 
 /** The offsets that a replay reads. */
 export interface ReplayRange {
-  /** By partition, the first offset to read and the end offset. */
-  readonly partitions: ReadonlyMap<number, { readonly from: bigint; readonly end: bigint }>;
+  /** By partition, up to the end offset. */
+  readonly spans: ReadonlyMap<number, OffsetSpan>;
   /** By partition, the first offset on the topic. */
   readonly starts: ReadonlyMap<number, bigint>;
   /** Contents of the live table when the range was read. Kept rows must not be read again. */
@@ -36,7 +37,7 @@ export async function replayRange(
       `topic ${topic} has producer timestamps (message.timestamp.type), which cannot be compared with --from: use --from beginning; nothing was changed`,
     );
   const logs = await readPartitionLogs(admin, topic);
-  const partitions = new Map<number, { from: bigint; end: bigint }>();
+  const spans = new Map<number, OffsetSpan>();
   for (const [partition, log] of logs) {
     let start = log.start;
     if (from !== undefined) {
@@ -44,20 +45,18 @@ export async function replayRange(
       const resume = await resumeOffset(live, partition, log);
       start = since < resume ? since : resume;
     }
-    partitions.set(partition, { from: start, end: log.end });
+    spans.set(partition, { from: start, to: log.end });
   }
   if ([...logs.values()].every(({ start, end }) => start === end))
     throw new ReplayRefusedError(
       `topic ${topic} is empty: there is nothing to replay, and nothing was changed`,
     );
   const starts = new Map([...logs].map(([partition, { start }]) => [partition, start]));
-  return { partitions, starts, live };
+  return { spans, starts, live };
 }
 
 /**
  * Whether the timestamps of a topic are in the order of its messages.
- *
- * @throws ServiceUnavailableError, ServiceRefusedError
  */
 export async function isInOrderOfTime(admin: KafkaAdmin, topic: string): Promise<boolean> {
   return hasBrokerTimes((await admin.topicConfigs([topic])).get(topic));

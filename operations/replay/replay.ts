@@ -40,12 +40,12 @@ export async function replay(
 ): Promise<readonly ReplayCounts[]> {
   return withReplayServices(settings, signal, async (services) => {
     const streams = await replayedStreams(services, options);
-    const setAside = await DeadLetterIndex.read(services);
+    const rejected = await DeadLetterIndex.read(services);
     const counts = streams.map(createReplayCounts);
     const limit = pLimit(STREAMS_SIDE_BY_SIDE);
     const progress = startReplayProgress(counts, process.stderr);
     try {
-      await Promise.all(counts.map((count) => limit(() => replayOne(services, options, setAside, count))));
+      await Promise.all(counts.map((count) => limit(() => replayOne(services, options, rejected, count))));
     } finally {
       progress.stop();
     }
@@ -71,12 +71,12 @@ export async function planReplays(
 async function replayOne(
   services: SinkServices,
   { from }: ReplayOptions,
-  setAside: DeadLetterIndex,
+  rejected: DeadLetterIndex,
   counts: ReplayCounts,
 ): Promise<void> {
   const { stream } = counts;
   try {
-    await new StreamReplay(services, { stream, from, setAside }, counts).run();
+    await new StreamReplay(services, { stream, from, rejected }, counts).run();
     logger.info(
       { stream, rows: counts.rows, before: counts.liveBefore, after: counts.liveAfter },
       'replayed',
@@ -97,8 +97,7 @@ async function withReplayServices<T>(
     throw new ConfigError('CLICKHOUSE_CLUSTER is set: tables of a cluster cannot be replayed yet');
   const role = { name: 'replay', needs: ['admin', 'registry', 'database'] } as const;
   return withConnections(settings, role, signal, async (connections) => {
-    const { admin } = connections;
-    const deadLetters = new DeadLetters(admin, settings, connections.signal);
+    const deadLetters = new DeadLetters(connections.admin, settings, connections.signal);
     try {
       return await work({
         ...connections,

@@ -59,7 +59,7 @@ export class ShadowTable {
 
   /** Counts the rows that readers see; undefined without a live table. */
   async countLive(): Promise<number | undefined> {
-    return (await this.#identityOf(this.liveName)) === undefined ? undefined : this.#count(this.liveName);
+    return (await this.#identityOf(this.liveName)) === undefined ? undefined : this.#countLive();
   }
 
   /** Counts the rows that readers see before these offsets, and since a time in ms. */
@@ -69,7 +69,7 @@ export class ShadowTable {
       .map(([partition, start]) => `(_partition = ${partition} AND _offset < ${start})`);
     if (before.length === 0 || (await this.#identityOf(this.liveName)) === undefined) return 0;
     const since = sinceMs === undefined ? '' : ` AND _timestamp >= ${instant(BigInt(sinceMs))}`;
-    return this.#count(this.liveName, ` WHERE (${before.join(' OR ')})${since}`);
+    return this.#countLive(` WHERE (${before.join(' OR ')})${since}`);
   }
 
   /**
@@ -114,19 +114,20 @@ export class ShadowTable {
 
   /** Copies rows of the live table unchanged. @throws ReplayRefusedError if types differ. */
   async copy(ranges: readonly CopiedRange[]): Promise<void> {
-    const columns = await this.#commonColumns();
-    const names = columns.map(quoted).join(', ');
+    const [live, own] = await this.#shapes();
+    const common = (live?.columns ?? []).filter(({ name }) =>
+      own?.columns.some((column) => column.name === name),
+    );
+    const names = common.map(({ name }) => quoted(name)).join(', ');
     for (const { partition, from, to, sinceMs, beforeMs } of ranges) {
-      const times = [
-        ...(sinceMs === undefined ? [] : [` AND _timestamp >= ${instant(sinceMs)}`]),
-        ...(beforeMs === undefined ? [] : [` AND _timestamp < ${instant(beforeMs)}`]),
-      ].join('');
+      const since = sinceMs === undefined ? '' : ` AND _timestamp >= ${instant(sinceMs)}`;
+      const before = beforeMs === undefined ? '' : ` AND _timestamp < ${instant(beforeMs)}`;
       for (let start = from; start < to; start += COPY_OFFSETS) {
         const end = start + COPY_OFFSETS < to ? start + COPY_OFFSETS : to;
         try {
           await this.#once(
             `INSERT INTO ${this.#qualified(this.name)} (${names}) SELECT ${names} FROM ${this.#qualified(this.liveName)} ` +
-              `WHERE _partition = ${partition} AND _offset >= ${start} AND _offset < ${end}${times} ` +
+              `WHERE _partition = ${partition} AND _offset >= ${start} AND _offset < ${end}${since}${before} ` +
               'SETTINGS optimize_on_insert = 0, insert_deduplicate = 0',
           );
         } catch (error) {
@@ -140,9 +141,9 @@ export class ShadowTable {
     }
   }
 
-  /** Whether all common columns have the same types, so that rows can be copied unchanged. */
+  /** Whether this table has all columns of the live one, with the same types. */
   async hasSameTypes(): Promise<boolean> {
-    const [live, own] = await Promise.all([this.liveName, this.name].map((table) => this.#shapeOf(table)));
+    const [live, own] = await this.#shapes();
     if (live === undefined || own === undefined) return false;
     const types = new Map(own.columns.map(({ name, typeText }) => [name, typeText]));
     return live.columns.every(({ name, typeText }) => types.get(name) === typeText);
@@ -150,8 +151,7 @@ export class ShadowTable {
 
   /** Returns by partition what the live or this table holds. Empty without a table. */
   partitionRows(table: 'live' | 'shadow'): Promise<TableRows> {
-    const name = table === 'live' ? this.liveName : this.name;
-    return readPartitionRows(this.#database, name);
+    return readPartitionRows(this.#database, table === 'live' ? this.liveName : this.name);
   }
 
   /**
@@ -199,26 +199,21 @@ export class ShadowTable {
     await this.#database.with({ signal }).command(`drop ${table}`, query, settings);
   }
 
-  async #commonColumns(): Promise<string[]> {
-    const [live, own] = await Promise.all([this.liveName, this.name].map((table) => this.#shapeOf(table)));
-    const names = new Set(own?.columns.map(({ name }) => name));
-    return (live?.columns ?? []).map(({ name }) => name).filter((name) => names.has(name));
-  }
-
-  #shapeOf(table: string) {
-    return readTableShape(this.#database, table);
+  /** Returns the shapes of the live table and of this one. */
+  #shapes() {
+    return Promise.all([this.liveName, this.name].map((table) => readTableShape(this.#database, table)));
   }
 
   /** Returns an empty text for a table without an identity, and undefined without a table. */
   async #identityOf(table: string): Promise<string | undefined> {
     const identity = await readTableIdentity(this.#database, table);
     if (identity !== undefined) return identity;
-    return (await this.#shapeOf(table)) === undefined ? undefined : '';
+    return (await readTableShape(this.#database, table)) === undefined ? undefined : '';
   }
 
-  async #count(table: string, where = ''): Promise<number> {
-    const query = `SELECT toString(count()) AS count FROM ${this.#qualified(table)} FINAL${where}`;
-    const [row] = await this.#database.rows<{ count: string }>(`rows of ${table}`, query);
+  async #countLive(where = ''): Promise<number> {
+    const query = `SELECT toString(count()) AS count FROM ${this.#qualified(this.liveName)} FINAL${where}`;
+    const [row] = await this.#database.rows<{ count: string }>(`rows of ${this.liveName}`, query);
     return Number(row?.count ?? 0);
   }
 

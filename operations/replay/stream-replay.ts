@@ -1,47 +1,36 @@
 import type { KafkaAdmin } from '../../core/kafka/admin.ts';
-import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { CaughtUp } from '../../core/kafka/caught-up.ts';
-import { messageOf, ReplayRefusedError, UnknownSchemaError } from '../../core/errors.ts';
+import { messageOf, ReplayRefusedError } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
 import { steadyRetry } from '../../core/retry.ts';
 import { subjectOf, topicOf } from '../../core/stream-name.ts';
 import { StorageTable } from '../../consumers/table/storage-table.ts';
-import { consume } from '../../consumers/run/consume.ts';
-import {
-  createStreamSink,
-  type CreatedSink,
-  type SinkServices,
-} from '../../consumers/stream/create-stream-sink.ts';
-import type { DeadLetter, DeadLetters } from '../../consumers/stream/dead-letters.ts';
+import type { CreatedSink, SinkServices } from '../../consumers/stream/create-stream-sink.ts';
 import { endsOf, readPartitionLogs, topicIdOf } from '../../consumers/stream/partition-logs.ts';
 import { highestOf, rowsOfTopic } from '../../consumers/stream/resume-offset.ts';
 import type { TableRows } from '../../consumers/table/partition-rows.ts';
 import type { DeadLetterIndex } from '../../consumers/stream/dead-letter-index.ts';
-import { sinkGroupOf, SinkGroup } from '../../consumers/run/sink-group.ts';
+import { sinkGroupOf } from '../../consumers/run/sink-group.ts';
 import { sink } from '../../consumers/run/sink.ts';
 import { StreamSchemas } from '../../consumers/stream/stream-schemas.ts';
 import type { ReplayCounts } from './replay-counts.ts';
+import { fillShadow } from './fill-shadow.ts';
 import { ReplayLock } from './replay-lock.ts';
-import { isInOrderOfTime, keptRows, replayRange, rowsToCarryOver, type ReplayRange } from './replay-range.ts';
+import { isInOrderOfTime, replayRange, rowsToCarryOver, type ReplayRange } from './replay-range.ts';
 import { ShadowTable } from './shadow-table.ts';
 
-const COUNT_MS = 100;
-/** How long to wait until the new table has caught up with a sink. The rest is carried over. */
-const FOLLOW_MS = 10_000;
-const FOLLOW_ASK_MS = 50;
 /** How long a sink may take to notice the swap and repeat its last writes to the old table. */
 const PROVE_MS = 60_000;
 const PROVE_ASK_MS = 200;
 const CLEAN_UP_MS = 10_000;
 const SETTLE_MS = 300;
 
-export interface StreamReplayOptions {
+interface StreamReplayOptions {
   readonly stream: string;
   /** ms since 1970; undefined for the beginning. */
   readonly from: number | undefined;
   /** Messages that are dead letters. */
-  readonly setAside: DeadLetterIndex;
+  readonly rejected: DeadLetterIndex;
 }
 
 /**
@@ -57,8 +46,6 @@ export class StreamReplay {
   readonly #topic: string;
   readonly #admin: KafkaAdmin;
   readonly #shadow: ShadowTable;
-  /** Identity of the new table after the kept rows were copied into it. */
-  #prepared = '';
 
   constructor(services: SinkServices, options: StreamReplayOptions, counts: ReplayCounts) {
     const { database, settings, admin, signal } = services;
@@ -96,11 +83,13 @@ export class StreamReplay {
       await shadow.dropLeftovers();
       const range = await this.#range();
       counts.liveBefore = await shadow.countLive();
-      created = await this.#fill(range, running);
+      const filling = { shadow, range, ...this.#options };
+      const filled = await fillShadow({ ...this.#services, signal: running }, filling, counts);
+      created = filled.created;
       counts.state = 'swapping';
       await created.table.partitionRows();
       ({ identity } = created.table);
-      if (identity !== this.#prepared)
+      if (identity !== filled.identity)
         throw new ReplayRefusedError(
           `another client dropped table ${shadow.name} while it was being filled: nothing was changed`,
         );
@@ -145,80 +134,6 @@ export class StreamReplay {
           `(npm run status shows why): --from with a ${from === undefined ? '' : 'later '}time since which the topic is complete keeps them; nothing was changed`,
       );
     return range;
-  }
-
-  /** Creates the table and fills it up to the end offset and to the progress of the sink. */
-  async #fill(range: ReplayRange, running: AbortSignal): Promise<CreatedSink> {
-    const { settings, admin, deadLetters } = this.#services;
-    const { stream, from, setAside } = this.#options;
-    const [counts, topic] = [this.#counts, this.#topic];
-    const group = new SinkGroup(settings, `${settings.topicPrefix}replaying.${randomUUID()}`);
-    const partitions = [...range.partitions];
-    const caughtUp = new CaughtUp(partitions.map(([partition, { end }]) => ({ topic, partition, end })));
-    const created = createStreamSink(
-      { ...this.#services, signal: running, deadLetters: onlyKnownSchemas(deadLetters, setAside) },
-      {
-        stream,
-        group,
-        caughtUp,
-        table: this.#shadow.name,
-        floors: new Map(partitions.map(([partition, { from: floor }]) => [partition, floor])),
-      },
-    );
-    if (!(await created.schemas.learnAll()))
-      throw new ReplayRefusedError(
-        `the registry has no schema for subject ${subjectOf(settings.topicPrefix, stream)}: nothing was changed`,
-      );
-    await this.#shadow.addForeignColumns();
-    await this.#shadow.warnOfLostDefinitions();
-    if (from !== undefined) await this.#shadow.copy(keptRows(from, range.live));
-    this.#prepared = await created.table.readIdentity();
-
-    counts.state = 'filling';
-    counts.startedMs = performance.now();
-    counts.offsets = partitions.reduce((sum, [, { from: start, end }]) => sum + Number(end - start), 0);
-    const count = () => {
-      counts.rows = created.sink.counts.rows;
-      counts.deadLetters = created.sink.counts.deadLetters;
-      const passed = partitions.map(([partition, { from: start }]) =>
-        Number(
-          (created.partitions.next(partition) ?? created.partitions.done.get(partition) ?? start) - start,
-        ),
-      );
-      counts.passed = passed.reduce((sum, offsets) => sum + offsets, 0);
-    };
-    const counting = setInterval(count, COUNT_MS);
-    const ended = new AbortController();
-    try {
-      const following = caughtUp.reached
-        .then(() => this.#follow(created, ended.signal))
-        .finally(() => created.sink.stop());
-      following.catch(() => {});
-      const sinks = new Map([[topic, created.sink]]);
-      await consume({ group, settings, sinks, admin: this.#admin }, running);
-      running.throwIfAborted();
-      if (created.sink.counts.failure !== undefined) throw created.sink.counts.failure;
-      await following;
-      return created;
-    } finally {
-      ended.abort(new Error('the consumer has stopped'));
-      clearInterval(counting);
-      count();
-      await admin.removeGroup(group.groupId);
-    }
-  }
-
-  /** Returns when the new table has caught up with the live one, or after FOLLOW_MS. */
-  async #follow({ partitions }: CreatedSink, ended: AbortSignal): Promise<void> {
-    this.#counts.state = 'following';
-    const groupId = sinkGroupOf(this.#services.settings);
-    const deadlineMs = performance.now() + FOLLOW_MS;
-    while (!ended.aborted && performance.now() < deadlineMs) {
-      const committed = (await this.#admin.committedOffsets(groupId, [this.#topic])).get(this.#topic) ?? [];
-      if ([...committed].every(([partition, { offset }]) => offset <= (partitions.done.get(partition) ?? 0n)))
-        return;
-      await delay(FOLLOW_ASK_MS, undefined, { signal: ended });
-    }
   }
 
   /**
@@ -291,27 +206,4 @@ export class StreamReplay {
   async #hasSink(): Promise<boolean> {
     return (await this.#admin.groupMembers(sinkGroupOf(this.#services.settings))).length > 0;
   }
-}
-
-/**
- * Sends only messages that are not dead letters yet to the dead-letter topic. Refuses the replay if
- * the registry has lost a schema, because the new table would lack rows that readers see.
- */
-function onlyKnownSchemas(
-  letters: Pick<DeadLetters, 'send'>,
-  setAside: DeadLetterIndex,
-): Pick<DeadLetters, 'send'> {
-  const isKnown = ({ topic, partition, message }: DeadLetter) => setAside.has(topic, partition, message);
-  return {
-    async send(all, policy) {
-      const unknown = all.filter((letter) => !isKnown(letter));
-      const lost = unknown.find(({ error }) => error instanceof UnknownSchemaError);
-      if (lost !== undefined)
-        throw new ReplayRefusedError(
-          `topic ${lost.topic}, partition ${lost.partition}, offset ${lost.message.offset}: ${lost.error.message}, and the message is no dead letter: ` +
-            'register the schema again; nothing was changed',
-        );
-      await letters.send(unknown, policy);
-    },
-  };
 }

@@ -1,6 +1,4 @@
-import type { KafkaAdmin } from '../../../core/kafka/admin.ts';
-import type { Registry } from '../../../core/avro/registry.ts';
-import type { Settings } from '../../../core/settings/config.ts';
+import type { Connections } from '../../../core/connections.ts';
 import { deadLetterHeaders } from '../../../core/dead-letters/format.ts';
 import { byStream } from '../../../operations/dead-letters/choose.ts';
 import type { Redriven, RedriveOutcome } from '../../../core/dead-letters/writer.ts';
@@ -28,12 +26,8 @@ import type { RecordHash } from '../../../producers/encode/record-hash.ts';
 import { withSingleKey } from '../../../producers/encode/single-record.ts';
 import { identify } from '../../../producers/state/identify.ts';
 
-export interface RecordServices {
-  readonly admin: KafkaAdmin;
-  readonly registry: Registry;
-  readonly settings: Settings;
+interface RecordServices extends Connections<'admin' | 'registry'> {
   readonly producer: RedriveProducer;
-  readonly signal: AbortSignal;
 }
 
 /** A record as a message, or the reason why it cannot become one. */
@@ -46,22 +40,22 @@ type Encoded =
  * the current schema and mode. Message and mark are one transaction. If the topic has a later
  * message of the key, or this record, only marks the dead letter.
  *
- * @param letters dead letters with their values.
+ * @param deadLetters with their values.
  * @throws ConfigError, FencedError, ServiceUnavailableError, ServiceRefusedError; the signal's
  * reason.
  */
 export async function* redriveRecords(
-  letters: readonly ProduceDeadLetter[],
+  deadLetters: readonly ProduceDeadLetter[],
   services: RecordServices,
 ): AsyncGenerator<Redriven, void, undefined> {
   const { admin, settings } = services;
   const known = knownStreams(settings);
-  const byTime = letters.toSorted((a, b) => a.rejectedAtMs - b.rejectedAtMs);
+  const byTime = deadLetters.toSorted((a, b) => a.rejectedAtMs - b.rejectedAtMs);
   for (const [stream, ofStream] of byStream(byTime)) {
     const spec = known.find(({ name }) => name === stream);
     if (spec === undefined) {
       const why = `${stream} is not a stream of these settings: add it to the streams in CONFIG_FILE`;
-      for (const letter of ofStream) yield { deadLetter: letter, outcome: { kind: 'skipped', why } };
+      for (const deadLetter of ofStream) yield { deadLetter, outcome: { kind: 'skipped', why } };
       continue;
     }
     await admin.ensureTopics([topicOf(settings.topicPrefix, stream)]);
@@ -71,55 +65,57 @@ export async function* redriveRecords(
 
 async function* redriveStream(
   spec: StreamSpec,
-  letters: readonly ProduceDeadLetter[],
+  deadLetters: readonly ProduceDeadLetter[],
   services: RecordServices,
 ): AsyncGenerator<Redriven, void, undefined> {
   const { admin, settings, producer, signal } = services;
   const topic = topicOf(settings.topicPrefix, spec.name);
   const latestOf = (keys: readonly string[]) => latestMessages(admin, settings, topic, new Set(keys), signal);
-  const latest = await latestOf(letters.flatMap(({ recordKey }) => recordKey ?? []));
+  const latest = await latestOf(deadLetters.flatMap(({ recordKey }) => recordKey ?? []));
   const topics = [topic, deadLettersTopic(settings.topicPrefix)];
   const messageLimit = await readMessageLimits(admin, topics);
-  const redrive = async (letter: ProduceDeadLetter): Promise<{ outcome: RedriveOutcome; sent?: Message }> => {
-    const { recordKey } = letter;
-    const how = recordKey === undefined ? undefined : supersededBy(letter, latest.get(recordKey));
+  const redrive = async (
+    deadLetter: ProduceDeadLetter,
+  ): Promise<{ outcome: RedriveOutcome; sent?: Message }> => {
+    const { recordKey } = deadLetter;
+    const how = recordKey === undefined ? undefined : supersededBy(deadLetter, latest.get(recordKey));
     if (how !== undefined) return { outcome: { kind: 'redriven', how } };
-    if (letter.isTruncated) return { outcome: { kind: 'skipped', why: whyTruncated(letter) } };
-    const encoded = await encodeRecord(spec, letter, services, messageLimit);
+    if (deadLetter.isTruncated) return { outcome: { kind: 'skipped', why: whyTruncated(deadLetter) } };
+    const encoded = await encodeRecord(spec, deadLetter, services, messageLimit);
     if ('error' in encoded) return { outcome: { kind: 'failed', error: encoded.error } };
     const { message, discarded } = encoded;
     if (message.key !== recordKey) {
       // The key was unknown when the topic was read.
-      const later = supersededBy(letter, (await latestOf([message.key])).get(message.key));
+      const later = supersededBy(deadLetter, (await latestOf([message.key])).get(message.key));
       if (later !== undefined) return { outcome: { kind: 'redriven', how: later } };
     }
     const without = discarded === 0 ? '' : `, ${discarded} of its fields left out in mode discard`;
     return { outcome: { kind: 'redriven', how: `record sent${without}` }, sent: message };
   };
-  for (const letter of letters) {
+  for (const deadLetter of deadLetters) {
     signal.throwIfAborted();
-    const { outcome, sent } = await redrive(letter);
-    await producer.mark(letter, outcome, sent && [{ topic, messages: [sent] }]);
-    yield { deadLetter: letter, outcome };
+    const { outcome, sent } = await redrive(deadLetter);
+    await producer.mark(deadLetter, outcome, sent && [{ topic, messages: [sent] }]);
+    yield { deadLetter, outcome };
   }
 }
 
 /** Returns why the record need not be sent; undefined if it must be. */
-function supersededBy(letter: ProduceDeadLetter, latest: LatestMessage | undefined): string | undefined {
+function supersededBy(deadLetter: ProduceDeadLetter, latest: LatestMessage | undefined): string | undefined {
   if (latest === undefined) return undefined;
   // The hash of a message without a hash header is all zeros.
   if (
     !latest.isDelete &&
     latest.hash.some((byte) => byte !== 0) &&
-    latest.hash.equals(hashIn(letter.headers))
+    latest.hash.equals(hashIn(deadLetter.headers))
   )
     return 'superseded: the topic has this record';
-  if (latest.timeMs <= letter.rejectedAtMs) return undefined;
+  if (latest.timeMs <= deadLetter.rejectedAtMs) return undefined;
   return `superseded: the topic has a later ${latest.isDelete ? 'delete' : 'record'} of its key`;
 }
 
 function whyTruncated({ bytes, originalBytes }: ProduceDeadLetter): string {
-  return `the letter holds the first ${bytes} of ${originalBytes} bytes: produce the record again`;
+  return `the dead letter holds the first ${bytes} of ${originalBytes} bytes: produce the record again`;
 }
 
 /** Encodes a record as a run would. Uses one encoder per record, so that none affects another. */

@@ -1,9 +1,8 @@
 import type { KafkaMessage } from 'kafkajs';
-import { schemaIdOf } from '../../../core/avro/wire-format.ts';
 import { deadLetterHeaders } from '../../../core/dead-letters/format.ts';
 import type { SinkDeadLetter } from '../../../core/dead-letters/reader.ts';
 import type { RedriveOutcome } from '../../../core/dead-letters/writer.ts';
-import { messageOf, RecordError, RowRejectedError } from '../../../core/errors.ts';
+import { RecordError, RowRejectedError } from '../../../core/errors.ts';
 import { addMessage } from '../../../consumers/stream/add-message.ts';
 import { Batch } from '../../../consumers/stream/batch.ts';
 import type { StreamSchemas } from '../../../consumers/stream/stream-schemas.ts';
@@ -70,30 +69,13 @@ export class DeadLetterInserter {
   }
 }
 
-/**
- * Whether the rejected message was a delete. A dead letter never has a null value, so a delete is
- * stored with an empty one. A message with an empty value differs by its reason: it is not framed.
- */
-export function isDelete({ bytes, reason }: Pick<SinkDeadLetter, 'bytes' | 'reason'>): boolean {
-  return bytes === 0 && reason !== emptyValueReason();
-}
-
-function emptyValueReason(): string | undefined {
-  try {
-    schemaIdOf(Buffer.alloc(0));
-    return undefined;
-  } catch (error) {
-    return messageOf(error);
-  }
-}
-
 /** Restores the parts of the rejected message that its row needs. */
 function rejectedMessage(deadLetter: SinkDeadLetter): KafkaMessage {
-  const { offset, timestampMs, headers, value } = deadLetter;
+  const { offset, timestampMs, headers, value, isDelete } = deadLetter;
   if (value === undefined) throw new RangeError('a dead letter that was read without its value');
   return {
     key: headers[deadLetterHeaders.key] ?? null,
-    value: isDelete(deadLetter) ? null : value,
+    value: isDelete ? null : value,
     timestamp: String(timestampMs),
     attributes: 0,
     offset: String(offset),

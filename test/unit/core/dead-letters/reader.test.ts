@@ -23,6 +23,19 @@ test('parseDeadLetter reads position, time and an id that depends on the key alo
   assert.notEqual(deadLetter.id, deadLetterOf(sinkHeaders, 'plans|sink|2|8').id);
 });
 
+test('parseDeadLetter distinguishes a delete from an empty value by the reason', () => {
+  const isDelete = (reason: string, value: string) => {
+    const message = deadLetterMessage({ ...sinkHeaders, reason }, { value: Buffer.from(value) });
+    const deadLetter = parseDeadLetter(message, PREFIX);
+    return deadLetter?.step === 'sink' && deadLetter.isDelete;
+  };
+  const rejected = 'table plans_raw refuses the row: ClickHouse answers code 469';
+  assert.equal(isDelete('not in Confluent framing (a zero byte and a schema id)', ''), false);
+  assert.equal(isDelete(rejected, ''), true);
+  assert.equal(isDelete('a key that is not id', ''), true);
+  assert.equal(isDelete(rejected, 'seven b'), false);
+});
+
 const hostile: readonly [what: string, message: KafkaMessage][] = [
   ['no headers', deadLetterMessage({})],
   ['no key', deadLetterMessage(sinkHeaders, { key: null })],

@@ -58,7 +58,7 @@ const commits: readonly (readonly [
 ];
 for (const [what, committed, highest, rows, isValid] of commits) {
   test(`isCommitValid is ${isValid} for a commit ${what}`, () => {
-    const metadata = commitMetadata({ highest, letters: 4 }, committed);
+    const metadata = commitMetadata({ highest, deadLetters: 4 }, committed);
     assert.equal(isCommitValid({ offset: 4n, metadata }, scope, rows), isValid);
   });
 }

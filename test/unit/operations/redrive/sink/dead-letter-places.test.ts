@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { isDelete } from '../../../../../operations/redrive/sink/insert-dead-letters.ts';
 import {
   forbiddenDeadLetters,
   notCaughtUp,
@@ -18,6 +17,7 @@ const deadLetterAt = (offset: number, timestampMs: number): SinkDeadLetter => ({
   partition: 0,
   offset,
   timestampMs,
+  isDelete: false,
   id: '',
   key: `plans|sink|0|${offset}`,
   code: '',
@@ -171,7 +171,7 @@ const cases: readonly Case[] = [
 ];
 
 for (const { what, deadLetter, rows, times, committed = 4, merged, firstOther = 4, why } of cases) {
-  test(`a dead letter ${what}: ${why ?? 'its row may be inserted'}`, async () => {
+  test(`forbiddenDeadLetters ${why === undefined ? 'allows' : 'forbids'} a dead letter ${what}`, async () => {
     const options: PlacesOptions = {
       rows: rows === undefined ? [] : [rows],
       logs: new Map(times === undefined ? [] : [[0, logOf(times)]]),
@@ -191,17 +191,3 @@ for (const { what, deadLetter, rows, times, committed = 4, merged, firstOther = 
     assert.equal(forbidden.get(deadLetter), why);
   });
 }
-
-test('isDelete distinguishes a tombstone from an empty value by the reason', () => {
-  const framing = 'not in Confluent framing (a zero byte and a schema id)';
-  const rejected = 'table plans_raw refuses the row: ClickHouse answers code 469';
-  assert.deepEqual(
-    [
-      isDelete({ bytes: 0, reason: framing }),
-      isDelete({ bytes: 0, reason: rejected }),
-      isDelete({ bytes: 0, reason: 'a key that is not id' }),
-      isDelete({ bytes: 7, reason: rejected }),
-    ],
-    [false, true, true, false],
-  );
-});
