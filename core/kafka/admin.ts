@@ -6,7 +6,7 @@ import { ServiceUnavailableError } from '../errors.ts';
 import { createKafka, probeOptions } from './client.ts';
 import { kafkaError } from './kafka-error.ts';
 import type { PartitionMetadataWithId } from './kafkajs-metadata.ts';
-import { probeRetry, retry, serviceRetry, type CallOptions, type RetryPolicy } from '../retry.ts';
+import { probeRetry, retry, serviceRetry, type CallOptions } from '../retry.ts';
 import { judgedEntries, wantedTopicConfig, type TopicConfig } from './topic-retention.ts';
 
 /** Partitions of a new topic: the maximum number of sinks that can share one stream. */
