@@ -1,6 +1,7 @@
 import { isSystemColumnName } from '../../core/avro/schema.ts';
 import { IncompatibleSchemaError, messageOf } from '../../core/errors.ts';
 import { parseJson, type JsonValue } from '../../core/json.ts';
+import { isAmbiguousName } from './ambiguous-name.ts';
 import { logicalType } from './logical-type.ts';
 import type { RecordType, WriterField, WriterSchema, WriterType } from './writer-type.ts';
 
@@ -95,6 +96,12 @@ function primaryKeyOf(
   if (!isList || !primaryKey.every((part) => fields.some((field) => field.name === part))) {
     throw new IncompatibleSchemaError(
       `${origin}: "primaryKey" must be a list of different top-level fields; got ${JSON.stringify(primaryKey).slice(0, 100)}`,
+    );
+  }
+  const ambiguous = (primaryKey as string[]).find((part) => part !== 'top' && isAmbiguousName(part));
+  if (ambiguous !== undefined) {
+    throw new IncompatibleSchemaError(
+      `${origin}, field ${ambiguous}: ClickHouse cannot sort a table by a column of this name; rename the field`,
     );
   }
   return primaryKey as string[];

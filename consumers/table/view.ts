@@ -4,6 +4,7 @@ import type { Database } from '../../core/clickhouse/database.ts';
 import type { ClickHouseSettings } from '../../core/settings/config.ts';
 import { storageTableOf, viewOf } from '../../core/stream-name.ts';
 import type { Column } from '../column/column-type.ts';
+import { isAmbiguousName } from '../schema/ambiguous-name.ts';
 import { onCluster } from './table-ddl.ts';
 
 /** A view that is derived from the view of a stream. */
@@ -173,15 +174,12 @@ function plain(select: string): string {
 /** Returns the query for the latest live row of each key. */
 function latestSelect(database: string, stream: string, columns: readonly Column[]): string {
   const names = columns.map(({ name }) =>
-    constants.test(name) ? `stored.${quoted(name)} AS ${quoted(name)}` : quoted(name),
+    isAmbiguousName(name) ? `stored.${quoted(name)} AS ${quoted(name)}` : quoted(name),
   );
-  const alias = columns.some(({ name }) => constants.test(name)) ? ' AS stored' : '';
+  const alias = columns.some(({ name }) => isAmbiguousName(name)) ? ' AS stored' : '';
   const storage = qualified(database, storageTableOf(stream));
   return `SELECT ${names.join(', ')} FROM ${storage}${alias} FINAL`;
 }
-
-/** The server stores these names without quotes and reads them as values after a restart. */
-const constants = /^(true|false|nan|inf|infinity)$/i;
 
 function derivedSelect(database: string, view: DerivedView, columns: readonly Column[]): string {
   const parent = qualified(database, viewOf(view.stream));

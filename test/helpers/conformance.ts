@@ -14,7 +14,7 @@ import { systemColumnNames } from '../../core/avro/schema.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import type { JsonObject } from '../../core/json.ts';
 import { deadLettersTopic, storageTableOf, subjectOf, topicOf, viewOf } from '../../core/stream-name.ts';
-import type { ExpectedLetter, Expectation, Script, Step } from '../fixtures/conformance-script.ts';
+import type { ExpectedDeadLetter, Expectation, Script, Step } from '../fixtures/conformance-script.ts';
 import { ScriptWriter, type ScriptMessage } from '../fixtures/conformance-writer.ts';
 import { exactRowsOf, exactValue } from '../fixtures/exact-rows.ts';
 import { sinkStreams } from './pipeline.ts';
@@ -24,12 +24,12 @@ import { createProducer, createTopics } from './topic.ts';
 
 const PLAYS_AT_A_TIME = 8;
 
-/** What a script found: nothing, or where the sink did otherwise. */
+/** Undefined if the sink did what the script expects. */
 export type Verdict = Error | undefined;
 
 /**
- * Plays all scripts side by side, each on a topic of its own: their steps up to the first sink, one sink over all, what they expect
- * of it, and so on. A script that found something is not played further.
+ * Plays all scripts side by side, each on a topic of its own: the steps up to the first sink, one
+ * sink for all, the expectations, and so on. A script ends at its first failed expectation.
  */
 export async function playScripts(
   t: TestContext,
@@ -42,19 +42,19 @@ export async function playScripts(
   await client.command({ query: `CREATE DATABASE ${quoted(settings.clickhouse.database)}` });
   const plays = scripts.map((script) => new Play(script, settings, client));
   await createTopicsOf(settings, plays);
-  const isGoingOn = () => plays.filter((play) => play.verdict === undefined && !play.isOver);
-  for (let playing = isGoingOn(); playing.length > 0; playing = isGoingOn()) {
+  const unfinished = () => plays.filter((play) => play.verdict === undefined && !play.isOver);
+  for (let playing = unfinished(); playing.length > 0; playing = unfinished()) {
     const topicMessages = await each(playing, async (play) => ({
       topic: topicOf(settings.topicPrefix, play.stream),
       messages: [...(await play.advance())],
     }));
     await producer.sendBatch({ topicMessages: topicMessages.filter(({ messages }) => messages.length > 0) });
     const counts = await sinkStreams(settings, ...playing.map(({ stream }) => stream));
-    const letters = await readDeadLetters(settings);
+    const deadLetters = await readDeadLetters(settings);
     await each(playing, (play) =>
       play.check(
         counts.find(({ stream }) => stream === play.stream),
-        letters.get(play.stream) ?? [],
+        deadLetters.get(play.stream) ?? [],
       ),
     );
   }
@@ -67,7 +67,7 @@ function each<T>(plays: readonly Play[], work: (play: Play) => Promise<T>): Prom
   return Promise.all(plays.map((play) => limit(() => work(play))));
 }
 
-/** One script on its way. */
+/** A script and how far it has been played. */
 class Play {
   readonly script: Script;
   readonly stream: string;
@@ -89,22 +89,25 @@ class Play {
     return this.#next >= this.script.steps.length;
   }
 
-  /** Takes the steps up to the next sink. @returns what is to stand on the topic before that. */
+  /** Runs the steps up to the next sink. @returns the messages to send before it. */
   async advance(): Promise<readonly ScriptMessage[]> {
     const messages: ScriptMessage[] = [];
     await this.#attempt(async () => {
       for (;;) {
         const step = this.script.steps[this.#next++];
         if (step === undefined || 'sink' in step) return;
-        const message = await this.#take(step);
+        const message = await this.#run(step);
         if (message !== undefined) messages.push(message);
       }
     });
     return this.verdict === undefined ? messages : [];
   }
 
-  /** Compares with what the script expects of the sink that it has just had. No letters and no failure, where it does not say. */
-  async check(counts: SinkCounts | undefined, letters: readonly Letter[]): Promise<void> {
+  /**
+   * Compares the result of the last sink with the script, which expects no dead letters and no
+   * failure unless it says otherwise.
+   */
+  async check(counts: SinkCounts | undefined, deadLetters: readonly DeadLetter[]): Promise<void> {
     const expected: Expectation[] = [];
     for (; !this.isOver; this.#next++) {
       const step = this.script.steps[this.#next];
@@ -113,23 +116,24 @@ class Play {
     }
     if (this.verdict !== undefined) return;
     const failure = expected.find((step) => 'failure' in step);
-    const lettersExpected = expected.find((step) => 'letters' in step);
+    const expectedDeadLetters = expected.find((step) => 'deadLetters' in step);
     await this.#attempt(async () => {
+      await this.#reload();
       const said = counts?.failure?.message;
       if (failure === undefined) assert.equal(said, undefined);
       else assert.match(said ?? 'no failure', new RegExp(failure.failure));
-      compareLetters(letters, lettersExpected?.letters ?? []);
+      compareDeadLetters(deadLetters, expectedDeadLetters?.deadLetters ?? []);
       for (const step of expected) await this.#compare(step);
     });
   }
 
-  async #take(step: Step): Promise<ScriptMessage | undefined> {
+  async #run(step: Step): Promise<ScriptMessage | undefined> {
     if ('record' in step) return this.#writer.record(step.record, step.writer, step);
     if ('bytes' in step) return this.#writer.bytes(step.bytes, step);
     if ('tombstone' in step) return this.#writer.tombstone(step.tombstone, step);
     if ('fields' in step || 'schema' in step) await this.#writer.register(step);
     else if ('sql' in step) await this.#client.command({ query: this.#filled(step.sql) });
-    else if (!('topic' in step)) throw new Error('what is expected stands before the first sink');
+    else if (!('topic' in step)) throw new Error('the script has an expectation before its first sink');
     return undefined;
   }
 
@@ -149,6 +153,23 @@ class Play {
       const sql = `SELECT name, type FROM system.columns WHERE ${table} AND ${own} ORDER BY position`;
       const columns = Object.entries(step.columns).map(([name, type]) => ({ name, type }));
       await this.#compareRows(sql, columns);
+    }
+  }
+
+  /** Makes ClickHouse read the definitions of the view and the table from its disk, as a start does. */
+  async #reload(): Promise<void> {
+    const { database } = this.#settings.clickhouse;
+    for (const name of [viewOf(this.stream), storageTableOf(this.stream)]) {
+      const where = `database = ${literal(database)} AND name = ${literal(name)}`;
+      const found = await exactRowsOf(
+        this.#client,
+        this.#settings.clickhouse,
+        `SELECT name FROM system.tables WHERE ${where}`,
+        noSignal,
+      );
+      if (found.length === 0) continue;
+      await this.#client.command({ query: `DETACH TABLE ${qualified(database, name)}` });
+      await this.#client.command({ query: `ATTACH TABLE ${qualified(database, name)}` });
     }
   }
 
@@ -175,7 +196,7 @@ class Play {
 }
 
 function isExpectation(step: Step): step is Expectation {
-  return ['view', 'storage', 'columns', 'letters', 'failure', 'query'].some((key) => key in step);
+  return ['view', 'storage', 'columns', 'deadLetters', 'failure', 'query'].some((key) => key in step);
 }
 
 async function createTopicsOf(settings: Settings, plays: readonly Play[]): Promise<void> {
@@ -194,7 +215,7 @@ async function createTopicsOf(settings: Settings, plays: readonly Play[]): Promi
   await createTopics(settings, ...configured.map(({ stream }) => stream));
 }
 
-interface Letter {
+interface DeadLetter {
   readonly partition: number;
   readonly offset: number;
   readonly code: string;
@@ -203,8 +224,8 @@ interface Letter {
   readonly hex: string;
 }
 
-/** By stream, the letters that stand on the topic. */
-async function readDeadLetters(settings: Settings): Promise<ReadonlyMap<string, readonly Letter[]>> {
+/** Returns the dead letters by stream. */
+async function readDeadLetters(settings: Settings): Promise<ReadonlyMap<string, readonly DeadLetter[]>> {
   const admin = await connectKafkajs(settings.kafka);
   const topic = deadLettersTopic(settings.topicPrefix);
   const exists = (await admin.listTopics()).includes(topic);
@@ -212,14 +233,17 @@ async function readDeadLetters(settings: Settings): Promise<ReadonlyMap<string, 
   const byKey = new Map(
     exists ? (await readTopic(settings, topic)).map((message) => [message.key, message]) : [],
   );
-  const byStream = new Map<string, Letter[]>();
+  const byStream = new Map<string, DeadLetter[]>();
   for (const { headers, value } of byKey.values()) {
     const { stream = '', partition, offset, code = '', reason = '', key = null } = textsOf(headers);
-    const letter = { partition: Number(partition), offset: Number(offset), code, reason, key };
-    byStream.set(stream, [...(byStream.get(stream) ?? []), { ...letter, hex: value?.toString('hex') ?? '' }]);
+    const deadLetter = { partition: Number(partition), offset: Number(offset), code, reason, key };
+    byStream.set(stream, [
+      ...(byStream.get(stream) ?? []),
+      { ...deadLetter, hex: value?.toString('hex') ?? '' },
+    ]);
   }
-  for (const letters of byStream.values())
-    letters.sort((a, b) => a.partition - b.partition || a.offset - b.offset);
+  for (const deadLetters of byStream.values())
+    deadLetters.sort((a, b) => a.partition - b.partition || a.offset - b.offset);
   return byStream;
 }
 
@@ -227,10 +251,13 @@ function textsOf(headers: Readonly<Record<string, Buffer>>): Readonly<Record<str
   return Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, text.toString('utf8')]));
 }
 
-function compareLetters(letters: readonly Letter[], expected: readonly ExpectedLetter[]): void {
+function compareDeadLetters(
+  deadLetters: readonly DeadLetter[],
+  expected: readonly ExpectedDeadLetter[],
+): void {
   const without = (letter: object, left: (name: string) => boolean) =>
     Object.fromEntries(Object.entries(letter).filter(([name]) => !left(name)));
-  const described = letters.map((letter, index) =>
+  const described = deadLetters.map((letter, index) =>
     without(letter, (name) => name === 'reason' || !(name in (expected[index] ?? letter))),
   );
   assert.deepEqual(
@@ -238,5 +265,5 @@ function compareLetters(letters: readonly Letter[], expected: readonly ExpectedL
     expected.map((letter) => without(letter, (name) => name === 'reason')),
   );
   for (const [index, { reason }] of expected.entries())
-    if (reason !== undefined) assert.match(letters[index]?.reason ?? '', new RegExp(reason));
+    if (reason !== undefined) assert.match(deadLetters[index]?.reason ?? '', new RegExp(reason));
 }

@@ -3,7 +3,7 @@ import { readScripts } from '../fixtures/conformance-script.ts';
 import { playScripts } from '../helpers/conformance.ts';
 import { createSettings } from '../helpers/settings.ts';
 
-test('what is on a topic is what the table shows', async (t) => {
+test('the table shows what the topic holds', async (t) => {
   const verdicts = await playScripts(t, createSettings(t), readScripts());
   for (const [{ name, behaviour }, verdict] of verdicts) {
     await t.test(`${name}: ${behaviour}`, () => {
