@@ -17,7 +17,11 @@ import {
   type EnumType,
 } from './column-type.ts';
 
-const tokenPattern = /\s*(`(?:[^`\\]|\\[^])*`|'(?:[^'\\]|\\[^]|'')*'|-?\d+|[A-Za-z_][A-Za-z0-9_]*|[(),=])/y;
+const typePattern = /^([A-Za-z_]\w*)(?:\s*\(([^]*)\))?$/;
+const textPattern = /^'(?:[^'\\]|\\[^]|'')*'$/;
+const symbolPattern = /^('(?:[^'\\]|\\[^]|'')*')\s*=\s*(-?\d{1,15})$/;
+const memberPattern = /^(`(?:[^`\\]|\\[^])*`|[A-Za-z_]\w*)\s+([^]*)$/;
+const tokenPattern = /`(?:[^`\\]|\\[^])*`|'(?:[^'\\]|\\[^]|'')*'|[(),]/g;
 
 /**
  * Parses a type as `system.columns` prints it: `Array(Tuple(a Nullable(String), b Int64))`. The
@@ -25,201 +29,118 @@ const tokenPattern = /\s*(`(?:[^`\\]|\\[^])*`|'(?:[^'\\]|\\[^]|'')*'|-?\d+|[A-Za
  * support, in a column that the user added.
  */
 export function parseColumnType(text: string): ColumnType | undefined {
-  try {
-    return new TypeParser(text).whole();
-  } catch (error) {
-    if (error instanceof UnknownTypeError) return undefined;
-    throw error;
+  const [, name = '', parameters] = typePattern.exec(text) ?? [];
+  const type = parameters === undefined ? plainType(name) : withParameters(name, partsOf(parameters));
+  return type && { ...type, text };
+}
+
+function plainType(name: string): ColumnType | undefined {
+  const scalar = scalarNames.find((candidate) => candidate === name);
+  if (scalar !== undefined) return scalarType(scalar);
+  return name === 'DateTime' ? dateTimeType(undefined) : undefined;
+}
+
+function withParameters(name: string, parts: readonly string[]): ColumnType | undefined {
+  const [first = '', second = '', ...others] = parts;
+  const [count, another] = [countIn(first), countIn(second)];
+  switch (name) {
+    case 'FixedString':
+      return count === undefined || parts.length > 1 ? undefined : fixedStringType(count);
+    case 'DateTime':
+      return textPattern.test(first) && parts.length === 1 ? dateTimeType(unquoted(first)) : undefined;
+    case 'DateTime64':
+      if (count === undefined || others.length > 0) return undefined;
+      if (parts.length === 1) return dateTime64Type(count, undefined);
+      return textPattern.test(second) ? dateTime64Type(count, unquoted(second)) : undefined;
+    case 'Decimal':
+      if (count === undefined || another === undefined || others.length > 0) return undefined;
+      return decimalType(count, another);
+    case 'Enum8':
+    case 'Enum16': {
+      const values = complete(parts.map(enumValue));
+      return values && enumType(name === 'Enum8' ? 8 : 16, values);
+    }
+    case 'Tuple': {
+      const members = complete(parts.map(tupleMember));
+      return members && tupleType(members);
+    }
+    default: {
+      const types = complete(parts.map(parseColumnType));
+      return types && composite(name, types);
+    }
   }
 }
 
-class UnknownTypeError extends Error {}
-
-interface Token {
-  readonly text: string;
-  readonly start: number;
-  readonly end: number;
+function composite(name: string, types: readonly ColumnType[]): ColumnType | undefined {
+  const [first, second] = types;
+  if (name === 'Variant')
+    return types.some(({ kind }) => kind === 'nullable' || kind === 'variant')
+      ? undefined
+      : variantType(types);
+  if (first === undefined || types.length > 2) return undefined;
+  if (second !== undefined) return name === 'Map' ? mapType(first, second) : undefined;
+  switch (name) {
+    case 'Array':
+      return arrayType(first);
+    case 'Nullable': {
+      const type = nullableType(first);
+      return type.kind === 'nullable' && first.kind !== 'nullable' ? type : undefined;
+    }
+    case 'LowCardinality': {
+      const { kind } = first.kind === 'nullable' ? first.inner : first;
+      const canBe = kind === 'scalar' || kind === 'fixedString' || kind === 'dateTime';
+      return canBe ? lowCardinalityType(first) : undefined;
+    }
+    default:
+      return undefined;
+  }
 }
 
-class TypeParser {
-  readonly #text: string;
-  readonly #tokens: Token[] = [];
-  #next = 0;
-
-  constructor(text: string) {
-    this.#text = text;
-    for (let end = 0; end < text.length;) {
-      tokenPattern.lastIndex = end;
-      const found = tokenPattern.exec(text);
-      const token = found?.[1];
-      if (token === undefined) throw new UnknownTypeError();
-      end = tokenPattern.lastIndex;
-      this.#tokens.push({ text: token, start: end - token.length, end });
+/** Splits parameters at the commas outside quotes and parentheses. */
+function partsOf(parameters: string): string[] {
+  const parts: string[] = [];
+  let [depth, start] = [0, 0];
+  for (const { 0: token, index } of parameters.matchAll(tokenPattern)) {
+    if (token === '(') depth++;
+    else if (token === ')') depth--;
+    else if (token === ',' && depth === 0) {
+      parts.push(parameters.slice(start, index).trim());
+      start = index + 1;
     }
   }
+  return [...parts, parameters.slice(start).trim()];
+}
 
-  whole(): ColumnType {
-    const type = this.#type();
-    if (this.#next !== this.#tokens.length) throw new UnknownTypeError();
-    return type;
-  }
+function enumValue(text: string): EnumType['values'][number] | undefined {
+  const [, symbol, value] = symbolPattern.exec(text) ?? [];
+  return symbol === undefined ? undefined : [unquoted(symbol), Number(value)];
+}
 
-  #type(): ColumnType {
-    const start = this.#tokens[this.#next]?.start;
-    const type = this.#plainType();
-    const end = this.#tokens[this.#next - 1]?.end;
-    return { ...type, text: this.#text.slice(start, end) };
-  }
+function tupleMember(text: string): Column | undefined {
+  const [, name = '', typeText = ''] = memberPattern.exec(text) ?? [];
+  const type = parseColumnType(typeText);
+  return type && { name: name.startsWith('`') ? unquoted(name) : name, type };
+}
 
-  #plainType(): ColumnType {
-    const name = this.#take();
-    const scalar = scalarNames.find((candidate) => candidate === name);
-    if (scalar !== undefined) return scalarType(scalar);
-    if (name === 'DateTime' && !this.#isNext('(')) return dateTimeType(undefined);
-    return this.#wrapped(() => this.#withParameters(name));
-  }
+function countIn(text: string): number | undefined {
+  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
 
-  #withParameters(name: string): ColumnType {
-    switch (name) {
-      case 'Nullable':
-        return nullableScalar(this.#type());
-      case 'LowCardinality':
-        return lowCardinalityScalar(this.#type());
-      case 'Array':
-        return arrayType(this.#type());
-      case 'Map': {
-        const key = this.#type();
-        this.#expect(',');
-        return mapType(key, this.#type());
-      }
-      case 'Tuple':
-        return tupleType(this.#listOf(() => this.#member()));
-      case 'Variant':
-        return this.#variant();
-      case 'FixedString':
-        return fixedStringType(this.#count());
-      case 'DateTime':
-        return dateTimeType(this.#quotedText("'"));
-      case 'DateTime64':
-        return dateTime64Type(this.#count(), this.#skip(',') ? this.#quotedText("'") : undefined);
-      case 'Decimal': {
-        const precision = this.#count();
-        this.#expect(',');
-        return decimalType(precision, this.#count());
-      }
-      case 'Enum8':
-      case 'Enum16':
-        return this.#enum(name === 'Enum8' ? 8 : 16);
-      default:
-        throw new UnknownTypeError();
-    }
-  }
-
-  #member(): Column {
-    const isQuoted = this.#peek()?.startsWith('`') === true;
-    const name = isQuoted ? this.#quotedText('`') : this.#take();
-    if (!isQuoted && !/^[A-Za-z_]/.test(name)) throw new UnknownTypeError();
-    return { name, type: this.#type() };
-  }
-
-  #enum(bits: 8 | 16): EnumType {
-    return enumType(
-      bits,
-      this.#listOf(() => {
-        const symbol = this.#quotedText("'");
-        this.#expect('=');
-        return [symbol, this.#integer()] as const;
-      }),
-    );
-  }
-
-  #variant(): ColumnType {
-    const members = this.#listOf(() => this.#type());
-    if (members.some(({ kind }) => kind === 'nullable' || kind === 'variant')) throw new UnknownTypeError();
-    return variantType(members);
-  }
-
-  #listOf<T>(part: () => T): T[] {
-    const list = [part()];
-    while (this.#skip(',')) list.push(part());
-    return list;
-  }
-
-  #wrapped<T>(inner: () => T): T {
-    this.#expect('(');
-    const result = inner();
-    this.#expect(')');
-    return result;
-  }
-
-  #quotedText(quote: '`' | "'"): string {
-    const token = this.#take();
-    if (!token.startsWith(quote)) throw new UnknownTypeError();
-    const special = quote === "'" ? /''|\\([^])/g : /\\([^])/g;
-    return token.slice(1, -1).replace(special, (_, escaped: string | undefined) => {
-      if (escaped === undefined) return "'";
-      return controlCharacters.get(escaped) ?? escaped;
-    });
-  }
-
-  #count(): number {
-    const count = this.#integer();
-    if (count < 0) throw new UnknownTypeError();
-    return count;
-  }
-
-  #integer(): number {
-    const token = this.#take();
-    if (!/^-?\d{1,15}$/.test(token)) throw new UnknownTypeError();
-    return Number(token);
-  }
-
-  #peek(): string | undefined {
-    return this.#tokens[this.#next]?.text;
-  }
-
-  #isNext(text: string): boolean {
-    return this.#peek() === text;
-  }
-
-  #take(): string {
-    const token = this.#tokens[this.#next++];
-    if (token === undefined) throw new UnknownTypeError();
-    return token.text;
-  }
-
-  #skip(text: string): boolean {
-    if (!this.#isNext(text)) return false;
-    this.#next++;
-    return true;
-  }
-
-  #expect(text: string): void {
-    if (!this.#skip(text)) throw new UnknownTypeError();
-  }
+/** Returns all values; undefined if one is. */
+function complete<T>(values: readonly (T | undefined)[]): T[] | undefined {
+  const defined = values.filter((value) => value !== undefined);
+  return defined.length === values.length ? defined : undefined;
 }
 
 /** The server's escapes of unprintable characters. */
-const controlCharacters: ReadonlyMap<string, string> = new Map([
-  ['b', '\b'],
-  ['f', '\f'],
-  ['n', '\n'],
-  ['r', '\r'],
-  ['t', '\t'],
-  ['0', '\0'],
-  ['a', '\x07'],
-  ['v', '\v'],
-]);
+const controlCharacters: Readonly<Record<string, string>> = {
+  ...{ b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' },
+  ...{ 0: '\0', a: '\x07' },
+};
 
-function nullableScalar(inner: ColumnType): ColumnType {
-  const type = nullableType(inner);
-  if (type.kind !== 'nullable' || inner.kind === 'nullable') throw new UnknownTypeError();
-  return type;
-}
-
-function lowCardinalityScalar(inner: ColumnType): ColumnType {
-  const { kind } = inner.kind === 'nullable' ? inner.inner : inner;
-  const canBe = kind === 'scalar' || kind === 'fixedString' || kind === 'dateTime';
-  if (!canBe) throw new UnknownTypeError();
-  return lowCardinalityType(inner);
+function unquoted(text: string): string {
+  const special = text.startsWith("'") ? /''|\\([^])/g : /\\([^])/g;
+  return text
+    .slice(1, -1)
+    .replace(special, (_, escaped = "'") => controlCharacters[escaped as string] ?? String(escaped));
 }

@@ -2,7 +2,7 @@ import type { LimitFunction } from 'p-limit';
 import { RowRejectedError, ServiceRefusedError } from '../../core/errors.ts';
 import type { RetryPolicy } from '../../core/retry.ts';
 import { rangesOf, type Batch, type KeptMessage } from './batch.ts';
-import { InsertedRows, type RowRange } from '../table/insert-rows.ts';
+import type { RowRange } from '../table/insert-rows.ts';
 import type { RowsOutcome, StorageTable } from '../table/storage-table.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import type { SinkCounts } from '../report/sink-counts.ts';
@@ -16,7 +16,7 @@ const MAX_REFUSED_IN_A_ROW = 100;
  * `changed`: nothing was inserted, since the table is not what the rows were made for. `refused`:
  * nothing was inserted; a batch that keeps its messages would show which rows are to blame.
  */
-export type BatchOutcome = 'inserted' | 'changed' | 'refused';
+type BatchOutcome = 'inserted' | 'changed' | 'refused';
 
 /** Consecutive rows of a batch. */
 interface BatchPart {
@@ -29,16 +29,9 @@ interface BatchPart {
   readonly ranges: readonly RowRange[];
 }
 
-/** A batch that is searched for refused rows. */
-interface Sifting {
-  readonly insert: InsertPart;
-  readonly batch: Batch;
-  readonly kept: readonly KeptMessage[];
-}
+type Refused = Extract<RowsOutcome, { readonly kind: 'refused' }>;
 
-type InsertPart = (part: BatchPart) => Promise<RowsOutcome>;
-
-export interface BatchInserterOptions {
+interface BatchInserterOptions {
   readonly topic: string;
   readonly table: StorageTable;
   readonly positions: Pick<PositionFinder, 'stillHold'>;
@@ -75,20 +68,18 @@ export class BatchInserter {
   }
 
   async #insert(batch: Batch, generation: AbortSignal): Promise<BatchOutcome> {
-    const insert: InsertPart = (part) => this.#insertPart(batch, part, generation);
-    const { rows, rowCount, ranges } = batch;
-    const outcome = await insert({ from: 0, to: rows.length, rowCount, name: '', ranges });
-    if (outcome.kind === 'inserted') return 'inserted';
-    if (!(await this.#options.table.matchesShape(batch.columns))) return 'changed';
-    if (batch.kept === undefined) return 'refused';
-    if (outcome.isOfTable === true) throw await this.#options.table.rejectionError(outcome.reason);
-    const sifted = await this.#sift(
-      { insert, batch, kept: batch.kept },
-      0,
-      batch.kept.length,
-      outcome.reason,
+    const { rows, rowCount, ranges, kept } = batch;
+    const outcome = await this.#insertPart(
+      batch,
+      { from: 0, to: rows.length, rowCount, name: '', ranges },
+      generation,
     );
-    return sifted ? 'inserted' : 'changed';
+    if (outcome.kind === 'inserted') return 'inserted';
+    const { table } = this.#options;
+    if (!(await table.matchesShape(batch.columns))) return 'changed';
+    if (kept === undefined) return 'refused';
+    if (outcome.isOfTable === true) throw await table.rejectionError(outcome.reason);
+    return (await this.#sift(batch, kept, outcome, generation)) ? 'inserted' : 'changed';
   }
 
   /**
@@ -97,11 +88,17 @@ export class BatchInserter {
    *
    * @returns false if the table has changed, so that no row is to blame. The rest is not inserted.
    */
-  async #sift(sifting: Sifting, from: number, to: number, reason: string): Promise<boolean> {
-    const { insert, batch, kept } = sifting;
+  async #sift(
+    batch: Batch,
+    kept: readonly KeptMessage[],
+    refused: Refused,
+    generation: AbortSignal,
+    from = 0,
+    to = kept.length,
+  ): Promise<boolean> {
     const { table } = this.#options;
     if (to - from === 1) {
-      await this.#rejectRow(batch, kept[from], reason);
+      await this.#rejectRow(batch, kept[from], refused);
       return true;
     }
     const middle = (from + to) >>> 1;
@@ -109,17 +106,18 @@ export class BatchInserter {
       [from, middle],
       [middle, to],
     ] as const) {
-      const outcome = await insert({
+      const part = {
         from: kept[start - 1]?.rowEnd ?? 0,
         to: kept[end - 1]?.rowEnd ?? 0,
         rowCount: end - start,
         name: `#${start}-${end}`,
         ranges: rangesOf(kept.slice(start, end), batch.topicId),
-      });
+      };
+      const outcome = await this.#insertPart(batch, part, generation);
       if (outcome.kind === 'inserted') continue;
       if (!(await table.matchesShape(batch.columns))) return false;
       if (outcome.isOfTable === true) throw await table.rejectionError(outcome.reason);
-      if (!(await this.#sift(sifting, start, end, outcome.reason))) return false;
+      if (!(await this.#sift(batch, kept, outcome, generation, start, end))) return false;
     }
     return true;
   }
@@ -132,7 +130,8 @@ export class BatchInserter {
     const { table, counts } = this.#options;
     const startMs = performance.now();
     const bytes = batch.rows.bytes.subarray(from, to);
-    const rows = new InsertedRows(batch.columns, bytes, batch.token(name), ranges, true);
+    const { columns } = batch;
+    const rows = { columns, rows: bytes, token: batch.token(name), ranges, areLast: true };
     const outcome = await table.insert(rows, generation);
     if (outcome.kind === 'inserted') {
       this.#refusedInARow = 0;
@@ -144,12 +143,17 @@ export class BatchInserter {
     return outcome;
   }
 
-  async #rejectRow(batch: Batch, kept: KeptMessage | undefined, reason: string): Promise<void> {
+  async #rejectRow(
+    batch: Batch,
+    kept: KeptMessage | undefined,
+    { reason, constraint }: Refused,
+  ): Promise<void> {
     const { topic, table, deadLetters, counts, policy } = this.#options;
     if (kept === undefined) return;
     const { partition, message } = kept;
     // A dead letter would leave the deleted record visible.
-    if (message.value === null && !(await table.forbidsDeletes(reason)))
+    const isDelete = message.value === null;
+    if (isDelete && (constraint === undefined || !(await table.forbidsDeletes(constraint))))
       throw new ServiceRefusedError(
         `table ${table.name} refuses a delete (partition ${partition}, offset ${message.offset}), whose row has a key and defaults only: ClickHouse answers ${reason}. ` +
           'Let its constraints pass deletes (CHECK _deleted OR …), then start again',

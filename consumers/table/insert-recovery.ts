@@ -32,30 +32,22 @@ export async function viewsOn(database: Database, table: string): Promise<readon
   return evenWhenStopping(database, (asked) => readViewsOn(asked, local)).catch(() => []);
 }
 
+interface InsertRecoveryOptions {
+  readonly database: Database;
+  readonly table: string;
+  /** Of the table that the rows were made for. */
+  readonly identity: string;
+  readonly rows: InsertedRows;
+  /** Aborts when the partitions of the rows are revoked. */
+  readonly generation: AbortSignal;
+}
+
 /** Finds and deletes what a table has of an insert in which a materialized view failed. */
 export class InsertRecovery {
-  readonly #database: Database;
-  readonly #table: string;
-  readonly #identity: string;
-  readonly #rows: InsertedRows;
-  readonly #generation: AbortSignal;
+  readonly #options: InsertRecoveryOptions;
 
-  /**
-   * @param identity of the table that the rows were made for.
-   * @param generation aborts when the partitions of the rows are revoked.
-   */
-  constructor(
-    database: Database,
-    table: string,
-    identity: string,
-    rows: InsertedRows,
-    generation: AbortSignal,
-  ) {
-    this.#database = database;
-    this.#table = table;
-    this.#identity = identity;
-    this.#rows = rows;
-    this.#generation = generation;
+  constructor(options: InsertRecoveryOptions) {
+    this.#options = options;
   }
 
   /**
@@ -63,11 +55,11 @@ export class InsertRecovery {
    * views can.
    */
   async isHalfInserted(): Promise<boolean> {
-    if (this.#rows.ranges.length === 0 || (await this.#views()).length === 0) return false;
-    const identity = await evenWhenStopping(this.#database, (database) =>
-      readTableIdentity(database, localTableOf(this.#table, database.settings)),
-    );
-    return (identity ?? '') === this.#identity && (await this.#inserted()).rows > 0;
+    const { database, table, identity, rows } = this.#options;
+    if (rows.ranges.length === 0 || (await this.#views()).length === 0) return false;
+    const local = localTableOf(table, database.settings);
+    const now = await evenWhenStopping(database, (asked) => readTableIdentity(asked, local));
+    return (now ?? '') === identity && (await this.#inserted()).rows > 0;
   }
 
   /**
@@ -86,9 +78,10 @@ export class InsertRecovery {
 
   /** Deletes the rows, so that no later sink resumes after them. Returns the error's message. */
   async undo(reason: string, view: string | undefined): Promise<string> {
+    const { table, rows } = this.#options;
     const views = await this.#views();
-    const what = `materialized view ${view ?? views.join(' or ')} on table ${this.#table} fails: ClickHouse answers ${reason}`;
-    const where = rangesText(this.#rows.ranges);
+    const what = `materialized view ${view ?? views.join(' or ')} on table ${table} fails: ClickHouse answers ${reason}`;
+    const where = rangesText(rows.ranges);
     const others =
       views.length > 1 || view?.includes(' behind ') === true
         ? '; the targets of other views may already have them and will get them again'
@@ -103,23 +96,21 @@ export class InsertRecovery {
 
   /** Deletes the rows. @throws StoppedError if another sink has continued after them. */
   async #delete(): Promise<boolean> {
+    const { database, table, rows, generation } = this.#options;
     const { rows: count, isPassed } = await this.#inserted();
     if (count === 0) return false;
-    if (this.#generation.aborted || (isPassed && this.#rows.areLast))
+    if (generation.aborted || (isPassed && rows.areLast === true))
       throw new StoppedError('another sink has continued after them');
-    await evenWhenStopping(this.#database, (database) =>
-      deleteInserted(database, this.#table, this.#rows.ranges),
-    );
+    await evenWhenStopping(database, (asked) => deleteInserted(asked, table, rows.ranges));
     return true;
   }
 
   #inserted() {
-    return evenWhenStopping(this.#database, (database) =>
-      readInsertedPart(database, this.#table, this.#rows.ranges),
-    );
+    const { database, table, rows } = this.#options;
+    return evenWhenStopping(database, (asked) => readInsertedPart(asked, table, rows.ranges));
   }
 
   #views(): Promise<readonly string[]> {
-    return viewsOn(this.#database, this.#table);
+    return viewsOn(this.#options.database, this.#options.table);
   }
 }

@@ -5,7 +5,6 @@ import { ByteWriter } from '../../core/avro/byte-writer.ts';
 import { isPassing, qualified, quoted } from '../../core/clickhouse/client.ts';
 import type { Database } from '../../core/clickhouse/database.ts';
 import { foreignText } from '../../core/http/foreign-text.ts';
-import { columnTypeSql } from '../column/column-type.ts';
 import { systemColumns } from './stored-columns.ts';
 import { insertComment } from './table-checkpoint.ts';
 import { identityColumnOf } from './table-ddl.ts';
@@ -22,7 +21,13 @@ import type { TableColumn } from './table-shape.ts';
  */
 export type InsertOutcome =
   | { readonly kind: 'inserted' }
-  | { readonly kind: 'refused'; readonly reason: string; readonly isOfTable?: true }
+  | {
+      readonly kind: 'refused';
+      readonly reason: string;
+      readonly isOfTable?: true;
+      /** The constraint that a row violates. */
+      readonly constraint?: string;
+    }
   | { readonly kind: 'half-inserted'; readonly reason: string; readonly view: string };
 
 /** A range of messages that became rows: offsets `first` to `last`, with times between the two. */
@@ -37,96 +42,79 @@ export interface RowRange {
 }
 
 /** The rows of one insert. */
-export class InsertedRows {
+export interface InsertedRows {
+  readonly columns: readonly TableColumn[];
+  /** In RowBinary: the columns above, then the system columns. */
+  readonly rows: Buffer;
+  /** Is never used for other rows. */
+  readonly token: string;
   /** Cover exactly the rows of this insert. Empty if a failure never deletes the rows. */
   readonly ranges: readonly RowRange[];
   /** Whether only another sink would insert rows of later messages of the same partitions. */
-  readonly areLast: boolean;
-  readonly #columns: readonly TableColumn[];
-  readonly #rows: Buffer;
-  readonly #token: string;
+  readonly areLast?: boolean;
+}
 
-  /**
-   * @param rows in RowBinary: the given columns, then the system columns.
-   * @param token must never be used for other rows.
-   */
-  constructor(
-    columns: readonly TableColumn[],
-    rows: Buffer,
-    token: string,
-    ranges: readonly RowRange[] = [],
-    areLast = false,
-  ) {
-    this.#columns = columns;
-    this.#rows = rows;
-    this.#token = token;
-    this.ranges = ranges;
-    this.areLast = areLast;
+/**
+ * Sends rows once, in one request, as one block. The caller retries.
+ *
+ * @param identity of the table: a table that has replaced it rejects the rows.
+ * @param deletions how often the rows were deleted from the table: the server remembers the token
+ *   of deleted rows too.
+ * @throws what the client throws, unless the rows, the table or a view on it are at fault.
+ */
+export async function insertRows(
+  { columns, rows, token }: Pick<InsertedRows, 'columns' | 'rows' | 'token'>,
+  database: Database,
+  table: string,
+  identity: string,
+  deletions = 0,
+): Promise<InsertOutcome> {
+  const own = quoted(identityColumnOf(identity));
+  const { cluster } = database.settings;
+  try {
+    const { stream } = await database.client.exec({
+      // The query does not name the columns, since it is part of the URL. ClickHouse fills the
+      // last column, which the header of the rows lacks. The header has types, so that rows made
+      // for other columns than the table has now are rejected, not misread.
+      query: `INSERT INTO ${qualified(database.name, table)} (* EXCEPT (${own}), ${own}) FORMAT RowBinaryWithNamesAndTypes`,
+      values: Readable.from([headerOf(columns), rows], { objectMode: false, highWaterMark: 1 }),
+      clickhouse_settings: {
+        ...insertSettings,
+        ...(cluster !== undefined && { distributed_foreground_insert: 1 }),
+        insert_deduplication_token: deletions === 0 ? token : `${token} ${deletions}`,
+        log_comment: insertComment(database.name, table),
+      },
+    });
+    stream.resume();
+    await finished(stream);
+    return { kind: 'inserted' };
+  } catch (error) {
+    if (!(error instanceof ClickHouseError)) throw error;
+    const constraint = constraintIn(error);
+    const violated = constraint === undefined ? '' : `: ${constraint}`;
+    const reason = `code ${error.code} (${error.type ?? 'no name'}${violated})`;
+    const view = viewIn(error);
+    if (view !== undefined && !isPassing(error)) return { kind: 'half-inserted', reason, view };
+    // The message quotes names, but no rows.
+    if (tableCodes.has(error.code))
+      return { kind: 'refused', reason: `${reason}: ${foreignText(error.message)}`, isOfTable: true };
+    if (rowCodes.has(error.code))
+      return { kind: 'refused', reason, ...(constraint !== undefined && { constraint }) };
+    throw error;
   }
+}
 
-  /**
-   * Sends the rows once, in one request, as one block. The caller retries.
-   *
-   * @param identity of the table: a table that has replaced it rejects the rows.
-   * @param deletions how often the rows were deleted from the table: the server remembers the token
-   *   of deleted rows too.
-   * @throws what the client throws, unless the rows, the table or a view on it are at fault.
-   */
-  async insertInto(
-    database: Database,
-    table: string,
-    identity: string,
-    deletions = 0,
-  ): Promise<InsertOutcome> {
-    const own = quoted(identityColumnOf(identity));
-    const { cluster } = database.settings;
-    try {
-      const { stream } = await database.client.exec({
-        // The query does not name the columns, since it is part of the URL. ClickHouse fills the
-        // last column, which the header of the rows lacks. The header has types, so that rows made
-        // for other columns than the table has now are rejected, not misread.
-        query: `INSERT INTO ${qualified(database.name, table)} (* EXCEPT (${own}), ${own}) FORMAT RowBinaryWithNamesAndTypes`,
-        values: Readable.from([this.#header(), this.#rows], { objectMode: false, highWaterMark: 1 }),
-        clickhouse_settings: {
-          ...insertSettings,
-          ...(cluster !== undefined && { distributed_foreground_insert: 1 }),
-          insert_deduplication_token: deletions === 0 ? this.#token : `${this.#token} ${deletions}`,
-          log_comment: insertComment(database.name, table),
-        },
-      });
-      stream.resume();
-      await finished(stream);
-      return { kind: 'inserted' };
-    } catch (error) {
-      if (!(error instanceof ClickHouseError)) throw error;
-      const reason = `code ${error.code} (${error.type ?? 'no name'}${constraintIn(error)})`;
-      const view = viewIn(error);
-      if (view !== undefined && !isPassing(error)) return { kind: 'half-inserted', reason, view };
-      // The message quotes names, but no rows.
-      if (tableCodes.has(error.code))
-        return { kind: 'refused', reason: `${reason}: ${foreignText(error.message)}`, isOfTable: true };
-      if (rowCodes.has(error.code)) return { kind: 'refused', reason };
-      throw error;
-    }
+/** Returns the names and types that precede the rows. */
+function headerOf(columns: readonly TableColumn[]): Buffer {
+  const names = [...columns, ...systemColumns].map(({ name }) => name);
+  const types = [...columns.map(({ typeText }) => typeText), ...systemColumns.map(({ type }) => type.text)];
+  const out = new ByteWriter();
+  out.varint(names.length);
+  for (const text of [...names, ...types]) {
+    const bytes = Buffer.from(text);
+    out.sizedBytes(bytes, 0, bytes.length);
   }
-
-  #named(): (readonly [name: string, type: string])[] {
-    return [
-      ...this.#columns.map(({ name, typeText }) => [name, typeText] as const),
-      ...systemColumns.map(({ name, type }) => [name, columnTypeSql(type)] as const),
-    ];
-  }
-
-  #header(): Buffer {
-    const named = this.#named();
-    const out = new ByteWriter();
-    out.varint(named.length);
-    for (const text of [...named.map(([name]) => name), ...named.map(([, type]) => type)]) {
-      const bytes = Buffer.from(text);
-      out.sizedBytes(bytes, 0, bytes.length);
-    }
-    return out.view();
-  }
+  return out.view();
 }
 
 /** Settings of every insert. The server's defaults have changed between versions. */
@@ -150,12 +138,9 @@ const insertSettings = {
 } as const;
 
 /** Returns the name of the violated constraint, the only part of the message that quotes no row. */
-function constraintIn({ code, message }: ClickHouseError): string {
-  const name =
-    code === VIOLATED_CONSTRAINT
-      ? /^(?:Code: \d+\. DB::Exception: )?Constraint `([^`]+)`/.exec(message)?.[1]
-      : undefined;
-  return name === undefined ? '' : `: ${name}`;
+function constraintIn({ code, message }: ClickHouseError): string | undefined {
+  if (code !== VIOLATED_CONSTRAINT) return undefined;
+  return /^(?:Code: \d+\. DB::Exception: )?Constraint `([^`]+)`/.exec(message)?.[1];
 }
 
 /**

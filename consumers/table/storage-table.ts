@@ -7,7 +7,7 @@ import { storageTableOf } from '../../core/stream-name.ts';
 import { declaredFields } from '../schema/declared-fields.ts';
 import type { WriterSchema } from '../schema/writer-type.ts';
 import { mentionsDeletes } from './constraint.ts';
-import { viewIn, type InsertedRows, type InsertOutcome } from './insert-rows.ts';
+import { insertRows, viewIn, type InsertedRows, type InsertOutcome } from './insert-rows.ts';
 import { evenWhenStopping, InsertRecovery, viewsOn } from './insert-recovery.ts';
 import type { TableRows } from './partition-rows.ts';
 import { keyed, noColumns, readLocalShape, reshapeTable } from './reshape-table.ts';
@@ -27,10 +27,10 @@ export type RowsOutcome = Exclude<InsertOutcome, { readonly kind: 'half-inserted
 
 export interface StorageTableOptions extends StreamViewsOptions {
   /** Another table, without views. The storage table of the stream by default. */
-  readonly table?: string;
+  readonly table?: string | undefined;
   /** Called after the table was created or altered. */
   readonly onChange?: () => void;
-  /** Wait for the change of another sink; 100 ms by default. */
+  /** Wait for the change of another sink. */
   readonly roundMs?: number;
 }
 
@@ -116,13 +116,14 @@ export class StorageTable {
    */
   async insert(rows: InsertedRows, generation: AbortSignal): Promise<RowsOutcome> {
     const database = this.#database;
-    const recovery = new InsertRecovery(database, this.name, this.#identity, rows, generation);
+    const { name: table, identity } = this;
+    const recovery = new InsertRecovery({ database, table, identity, rows, generation });
     let attempt: Promise<InsertOutcome> | undefined;
     let deletions = 0;
     try {
-      const outcome = await database.retried(`insert into ${this.name}`, async () => {
-        if (generation.aborted) throw new StoppedError(`${this.name}: its partitions were revoked`);
-        attempt = rows.insertInto(database, this.name, this.#identity, deletions);
+      const outcome = await database.retried(`insert into ${table}`, async () => {
+        if (generation.aborted) throw new StoppedError(`${table}: its partitions were revoked`);
+        attempt = insertRows(rows, database, table, identity, deletions);
         try {
           return await attempt;
         } catch (error) {
@@ -154,17 +155,10 @@ export class StorageTable {
     }
   }
 
-  /**
-   * Returns whether a constraint that mentions `_deleted` rejected the row.
-   *
-   * @param reason names the constraint.
-   */
-  async forbidsDeletes(reason: string): Promise<boolean> {
-    const constraint = /VIOLATED_CONSTRAINT: (\w+)\)/.exec(reason)?.[1];
-    if (constraint === undefined) return false;
-    return evenWhenStopping(this.#database, (database) =>
-      mentionsDeletes(database, localTableOf(this.name, database.settings), constraint),
-    );
+  /** Returns whether a constraint mentions `_deleted`, so as to reject deletes on purpose. */
+  async forbidsDeletes(constraint: string): Promise<boolean> {
+    const local = localTableOf(this.name, this.#database.settings);
+    return evenWhenStopping(this.#database, (database) => mentionsDeletes(database, local, constraint));
   }
 
   /** Returns the error for a table that rejects all rows although its shape has not changed. */
@@ -184,10 +178,7 @@ export class StorageTable {
     return columns.every((column) => shape.columns.some((now) => isDeepStrictEqual(now, column)));
   }
 
-  /**
-   * Returns whether the server has no table of the name, or another one than {@link partitionRows}
-   * last found.
-   */
+  /** Returns whether the server has another table than {@link partitionRows} found, or none. */
   async isReplaced(): Promise<boolean> {
     return (await this.readIdentity()) !== this.#identity;
   }

@@ -3,7 +3,6 @@ import { schemaIdOf } from '../../core/avro/wire-format.ts';
 import { DecodeError, RecordError, ServiceRefusedError } from '../../core/errors.ts';
 import { addMessage } from '../../consumers/stream/add-message.ts';
 import { Batch, placesOf } from '../../consumers/stream/batch.ts';
-import { InsertedRows } from '../../consumers/table/insert-rows.ts';
 import type { StorageTable } from '../../consumers/table/storage-table.ts';
 import type { StreamSchemas } from '../../consumers/stream/stream-schemas.ts';
 import { RowBuffer } from '../../consumers/transcode/row-buffer.ts';
@@ -60,13 +59,12 @@ export async function insertMessages(
     }
   }
   if (batch.rowCount === 0) return { inserted: 0, unfit };
-  const bytes = batch.rows.bytes.subarray(0, batch.rows.length);
-  const rows = new InsertedRows(
+  const rows = {
     columns,
-    bytes,
-    `repair ${batch.token()}`,
-    placesOf(batch.kept ?? [], batch.topicId),
-  );
+    rows: batch.rows.bytes.subarray(0, batch.rows.length),
+    token: `repair ${batch.token()}`,
+    ranges: placesOf(batch.kept ?? [], batch.topicId),
+  };
   const outcome = await table.insert(rows, signal);
   if (outcome.kind === 'refused')
     throw new ServiceRefusedError(

@@ -6,7 +6,7 @@ import { logger } from '../../core/logger.ts';
 import { storageTableOf } from '../../core/stream-name.ts';
 import { scalarType } from '../../consumers/column/column-type.ts';
 import { columnSql, systemColumns } from '../../consumers/table/stored-columns.ts';
-import { InsertedRows } from '../../consumers/table/insert-rows.ts';
+import { insertRows } from '../../consumers/table/insert-rows.ts';
 import { identitySql } from '../../consumers/table/table-ddl.ts';
 import { withoutSystemColumns, type TableColumn } from '../../consumers/table/table-shape.ts';
 import { RowBuffer } from '../../consumers/transcode/row-buffer.ts';
@@ -111,9 +111,9 @@ export class SideTable {
     if (this.#rowCount === 0) return;
     const { database } = this.#services;
     const bytes = this.#rows.bytes.subarray(0, this.#rows.length);
-    const rows = new InsertedRows(this.#columns, bytes, String(this.#inserts++));
+    const rows = { columns: this.#columns, rows: bytes, token: String(this.#inserts++) };
     const outcome = await database.retried(`insert into ${this.name}`, () =>
-      rows.insertInto(database, this.name, this.#identity),
+      insertRows(rows, database, this.name, this.#identity),
     );
     if (outcome.kind === 'refused')
       throw new ServiceRefusedError(

@@ -6,7 +6,6 @@ import { RecordError, RowRejectedError } from '../../../core/errors.ts';
 import { addMessage } from '../../../consumers/stream/add-message.ts';
 import { Batch } from '../../../consumers/stream/batch.ts';
 import type { StreamSchemas } from '../../../consumers/stream/stream-schemas.ts';
-import { InsertedRows } from '../../../consumers/table/insert-rows.ts';
 import type { StorageTable } from '../../../consumers/table/storage-table.ts';
 import { RowBuffer } from '../../../consumers/transcode/row-buffer.ts';
 
@@ -37,7 +36,7 @@ export class DeadLetterInserter {
       const batch = await this.#batchOf(deadLetter, whole ?? rejectedMessage(deadLetter));
       const { columns, rows, ranges } = batch;
       const bytes = rows.bytes.subarray(0, rows.length);
-      const inserted = new InsertedRows(columns, bytes, batch.token(), ranges);
+      const inserted = { columns, rows: bytes, token: batch.token(), ranges };
       const outcome = await this.#table.insert(inserted, this.#signal);
       if (outcome.kind === 'inserted') return { kind: 'redriven', how: 'row inserted' };
       if (!(await this.#table.matchesShape(columns))) return undefined;

@@ -4,7 +4,6 @@ import test, { type TestContext } from 'node:test';
 import fc from 'fast-check';
 import { parseWriterSchema } from '../../../../consumers/schema/writer-schema.ts';
 import type { WriterSchema } from '../../../../consumers/schema/writer-type.ts';
-import { InsertedRows } from '../../../../consumers/table/insert-rows.ts';
 import { StorageTable } from '../../../../consumers/table/storage-table.ts';
 import { createClickHouse, type ClickHouseClient } from '../../../../core/clickhouse/client.ts';
 import { Database } from '../../../../core/clickhouse/database.ts';
@@ -30,7 +29,7 @@ async function createTable(
   return new StorageTable({ database: databaseOf(client, settings), stream: 'plans' });
 }
 
-const rows = () => new InsertedRows([], Buffer.from('row'), 'token');
+const rows = () => ({ columns: [], rows: Buffer.from('row'), token: 'token', ranges: [] });
 const exception = (code: number, name: string) => `Code: ${code}. DB::Exception: It says 4711. (${name})`;
 
 test('an insert that the server postpones is retried with the same block', async (t) => {
