@@ -28,8 +28,8 @@ export function chooseStreams(
   prefix: string,
   wanted: readonly string[] | undefined,
 ): string[] {
-  const { streams, left } = streamsUnder(prefix, topics);
-  const rejected = left.find(({ stream }) => stream !== undefined && wanted?.includes(stream) === true);
+  const { streams, skipped } = streamsUnder(prefix, topics);
+  const rejected = skipped.find(({ stream }) => stream !== undefined && wanted?.includes(stream) === true);
   if (rejected !== undefined)
     throw new ConfigError(`--streams got "${rejected.stream ?? ''}": ${rejected.reason}`);
   const unknown = wanted?.find((stream) => !streams.includes(stream));
@@ -40,27 +40,27 @@ export function chooseStreams(
 
 /**
  * Returns the streams that have a schema file or a topic under the prefix, in alphabetical order,
- * and the topics that are left out. If two streams would have a table or view of the same name, the
- * stream of exactly that name gets it, else the first.
+ * and the skipped topics. If two streams would have a table or view of the same name, the stream of
+ * exactly that name gets it, else the first.
  */
 export function streamsUnder(
   prefix: string,
   topics: readonly string[],
-): { readonly streams: readonly string[]; readonly left: readonly SkippedTopic[] } {
+): { readonly streams: readonly string[]; readonly skipped: readonly SkippedTopic[] } {
   const found = new Set([...streamNames, ...topics.flatMap((topic) => streamOfTopic(prefix, topic) ?? [])]);
-  const left: SkippedTopic[] = topics.flatMap((topic) => {
+  const skipped: SkippedTopic[] = [];
+  for (const topic of topics) {
     const reason = whyNoStream(prefix, topic);
-    return reason === undefined
-      ? []
-      : [{ topic, stream: undefined, reason: `topic ${topic} is not sunk: ${reason}` }];
-  });
+    if (reason !== undefined)
+      skipped.push({ topic, stream: undefined, reason: `topic ${topic} is not sunk: ${reason}` });
+  }
   const streams: string[] = [];
   for (const stream of [...found].sort(exactFirst)) {
     const reason = nameConflictOf(prefix, stream, streams);
     if (reason === undefined) streams.push(stream);
-    else left.push({ topic: topicOf(prefix, stream), stream, reason });
+    else skipped.push({ topic: topicOf(prefix, stream), stream, reason });
   }
-  return { streams: streams.sort(), left };
+  return { streams: streams.sort(), skipped };
 }
 
 /**
@@ -79,14 +79,14 @@ export function nameConflictOf(prefix: string, stream: string, others: Iterable<
   const topic = topicOf(prefix, stream);
   const [view, table] = [viewOf(stream), storageTableOf(stream)];
   const isNamed = (name: string) => name === view || name === table;
-  const cure =
+  const remedy =
     'give the topic another name, or sink it into another CLICKHOUSE_DATABASE under a TOPIC_PREFIX of its own';
   for (const other of others) {
     if (other !== stream && (isNamed(viewOf(other)) || isNamed(storageTableOf(other))))
-      return `topic ${topic} is not sunk: its table ${table} or view ${view} would have the name of one of topic ${topicOf(prefix, other)}; ${cure}`;
+      return `topic ${topic} is not sunk: its table ${table} or view ${view} would have the name of one of topic ${topicOf(prefix, other)}; ${remedy}`;
   }
   return view !== stream && isDerivedView(view)
-    ? `topic ${topic} is not sunk: its view ${view} would have the name of one that is made of another stream; ${cure}`
+    ? `topic ${topic} is not sunk: its view ${view} would have the name of one that is made of another stream; ${remedy}`
     : undefined;
 }
 

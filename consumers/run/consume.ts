@@ -12,7 +12,7 @@ import { watchTopics } from './watch-topics.ts';
 const COMMITTED_CHECK_MS = 1_000;
 
 /** The topics to {@link consume}, and when to end. */
-export interface Consumed {
+interface Consumed {
   readonly group: SinkGroup;
   readonly settings: Settings;
   /** Sinks by topic. Topics that appear while consuming are added. */
@@ -36,12 +36,12 @@ export async function consume(consumed: Consumed, signal: AbortSignal): Promise<
   const { group, sinks, caughtUp, admin } = consumed;
   const assigned = new Map<string, ReadonlySet<number>>();
   const done = new AbortController();
+  const allFailed = new AbortController();
+  let moreTopics = new AbortController();
   const working: Promise<void>[] = [];
-  let onAllFailed = () => {};
-  const allFailed = new Promise<void>((resolve) => (onAllFailed = resolve));
   const begin = (sink: StreamSink) => {
     sink.onFailure = () => {
-      if ([...sinks.values()].every((one) => one.hasFailedForGood)) onAllFailed();
+      if ([...sinks.values()].every((one) => one.hasFailedForGood)) allFailed.abort();
     };
     const run = sink.run();
     // The promise may reject before anything awaits it.
@@ -49,34 +49,29 @@ export async function consume(consumed: Consumed, signal: AbortSignal): Promise<
     working.push(run);
   };
   for (const sink of sinks.values()) begin(sink);
-  let onMoreTopics = () => {};
-  const watching = watchTopics(admin, sinks, done.signal, (topics) => {
-    let hasMore = false;
-    for (const topic of topics) {
-      const sink = consumed.sinkOf?.(topic);
-      if (sink === undefined) continue;
-      sinks.set(topic, sink);
-      begin(sink);
-      hasMore = true;
-    }
-    if (hasMore) onMoreTopics();
+  const watching = watchTopics(admin, sinks, done.signal, (topic) => {
+    const sink = consumed.sinkOf?.(topic);
+    if (sink === undefined) return;
+    sinks.set(topic, sink);
+    begin(sink);
+    moreTopics.abort();
   });
   const others = caughtUp && watchOthers(group.groupId, admin, assigned, caughtUp, done.signal);
   others?.catch(() => {});
   const prepared = Promise.all([...sinks.values()].map((sink) => sink.prepared));
   const ended = Promise.race([
-    allFailed,
-    Promise.all(working),
+    aborted(allFailed.signal),
     aborted(signal),
+    Promise.all(working),
     ...(caughtUp ? [prepared.then(() => caughtUp.reached), others] : []),
   ]).then(() => 'ended' as const);
   ended.catch(() => {});
   try {
     for (let consumer = group.current; ; consumer = await group.renew()) {
-      const moreTopics = new Promise<'more'>((resolve) => (onMoreTopics = () => resolve('more')));
+      moreTopics = new AbortController();
       const { crashed } = await start(consumer, consumed, assigned);
       logger.info({ topics: sinks.size, group: group.groupId }, 'sinking');
-      if ((await Promise.race([crashed, ended, moreTopics])) === 'ended') break;
+      if ((await Promise.race([crashed, ended, aborted(moreTopics.signal)])) === 'ended') break;
     }
   } finally {
     done.abort();
@@ -106,21 +101,17 @@ async function start(
     });
   });
   crashed.catch(() => {});
-  // Runs before anything is fetched for the new assignment: kafkajs calls listeners at once.
-  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+  const assign = (assignment: Readonly<Record<string, readonly number[]>>) => {
     for (const [topic, sink] of sinks) {
-      const partitions = payload.memberAssignment[topic] ?? [];
+      const partitions = assignment[topic] ?? [];
       assigned.set(topic, new Set(partitions));
       sink.assign(partitions);
     }
-  });
+  };
+  // Runs before anything is fetched for the new assignment: kafkajs calls listeners at once.
+  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => assign(payload.memberAssignment));
   // The group gives the partitions to others, until the consumer joins it again.
-  consumer.on(consumer.events.STOP, () => {
-    for (const [topic, sink] of sinks) {
-      assigned.set(topic, new Set());
-      sink.assign([]);
-    }
-  });
+  consumer.on(consumer.events.STOP, () => assign({}));
   // kafkajs reports batches of nothing but transaction markers here, and to no handler.
   consumer.on(
     consumer.events.END_BATCH_PROCESS,

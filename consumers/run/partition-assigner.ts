@@ -4,7 +4,7 @@ const { MemberAssignment, MemberMetadata } = AssignerProtocol;
 const VERSION = 1;
 
 /** A member of a consumer group and the topics that it has subscribed to. */
-export interface Subscriber {
+interface Subscriber {
   readonly memberId: string;
   readonly topics: readonly string[];
 }
@@ -60,22 +60,21 @@ export function assignPartitions(
   partitions: ReadonlyMap<string, readonly number[]>,
 ): Map<string, Map<string, number[]>> {
   const sorted = [...members].sort((a, b) => (a.memberId < b.memberId ? -1 : 1));
-  const assignments = new Map(sorted.map(({ memberId }) => [memberId, new Map<string, number[]>()]));
-  const counts = new Map(sorted.map(({ memberId }) => [memberId, 0]));
+  const loads = sorted.map(({ memberId, topics }) => ({
+    memberId,
+    topics,
+    count: 0,
+    assigned: new Map<string, number[]>(),
+  }));
   for (const [topic, numbers] of partitions) {
-    const subscribers = sorted.filter(({ topics }) => topics.includes(topic)).map(({ memberId }) => memberId);
+    const subscribers = loads.filter(({ topics }) => topics.includes(topic));
     for (const number of [...numbers].sort((a, b) => a - b)) {
       const [first, ...others] = subscribers;
       if (first === undefined) break;
-      const least = others.reduce((best, id) => (countOf(id) < countOf(best) ? id : best), first);
-      const ofTopic = assignments.get(least);
-      ofTopic?.set(topic, [...(ofTopic.get(topic) ?? []), number]);
-      counts.set(least, countOf(least) + 1);
+      const least = others.reduce((best, load) => (load.count < best.count ? load : best), first);
+      least.assigned.set(topic, [...(least.assigned.get(topic) ?? []), number]);
+      least.count++;
     }
   }
-  return assignments;
-
-  function countOf(memberId: string): number {
-    return counts.get(memberId) ?? 0;
-  }
+  return new Map(loads.map(({ memberId, assigned }) => [memberId, assigned]));
 }

@@ -23,7 +23,7 @@ import { SinkGroup } from './sink-group.ts';
 import { createSinkMetrics } from '../report/sink-metrics.ts';
 import { startSinkProgress } from '../report/sink-progress.ts';
 
-export interface SinkOptions {
+interface SinkOptions {
   /** The streams to sink; all if undefined. */
   readonly streams: readonly string[] | undefined;
   /** Whether to return once every partition is sunk up to the end offset of the start. */
@@ -67,20 +67,20 @@ async function sinkStreams(
   signal: AbortSignal,
 ): Promise<readonly SinkCounts[]> {
   const { topicPrefix } = settings;
-  const { streams, left } = await prepareStreams(settings, options, services);
+  const { streams, skipped } = await prepareStreams(settings, options, services);
   const topics = streams.map((stream) => topicOf(topicPrefix, stream));
   const counts: SinkCounts[] = [];
+  const reported = new Set<string>();
   // Reports each topic once. The other streams continue.
-  const leave = ({ topic, stream, reason }: SkippedTopic) => {
-    if (leftTopics.has(topic)) return;
-    leftTopics.add(topic);
+  const skip = ({ topic, stream, reason }: SkippedTopic) => {
+    if (reported.has(topic)) return;
+    reported.add(topic);
     logger[stream === undefined ? 'warn' : 'error']({ topic, stream }, reason);
     if (stream === undefined) return;
     const rejected = new SinkCounts(stream, storageTableOf(stream));
     counts.push(Object.assign(rejected, { state: 'failed', failure: new NameTakenError(reason) }));
   };
-  const leftTopics = new Set<string>();
-  left.forEach(leave);
+  skipped.forEach(skip);
   if (topics.length === 0) return counts;
   const caughtUp = new CaughtUp(options.untilCaughtUp ? await services.admin.endOffsets(topics) : []);
   const group = new SinkGroup(settings);
@@ -94,21 +94,18 @@ async function sinkStreams(
     outages: new Outages(),
   };
   const create = (stream: string) => {
-    const created = createStreamSink(shared, { stream, group, caughtUp });
-    counts.push(created.sink.counts);
-    return created.sink;
+    const { sink: created } = createStreamSink(shared, { stream, group, caughtUp });
+    counts.push(created.counts);
+    return created;
   };
   const sinks = new Map(streams.map((stream) => [topicOf(topicPrefix, stream), create(stream)]));
   const sinkOf = (topic: string) => {
     const stream = streamOfTopic(topicPrefix, topic);
     if (stream === undefined || options.streams?.includes(stream) === false) return undefined;
-    const reason = nameConflictOf(
-      topicPrefix,
-      stream,
-      new Set([...sinks.values()].map((other) => other.counts.stream)),
-    );
+    const others = [...sinks.values()].map((other) => other.counts.stream);
+    const reason = nameConflictOf(topicPrefix, stream, others);
     if (reason !== undefined) {
-      leave({ topic, stream, reason });
+      skip({ topic, stream, reason });
       return undefined;
     }
     logger.info({ stream, topic }, 'new topic: the sink reads it too');
@@ -137,15 +134,12 @@ async function createDatabase(database: Database): Promise<void> {
   await database.command(doing, create);
 }
 
-/**
- * Creates missing topics. Returns the streams to sink, and the topics that are left out unless only
- * some streams are requested.
- */
+/** Creates missing topics. Returns the streams to sink and, if all are requested, what is skipped. */
 async function prepareStreams(
   { topicPrefix }: Settings,
   options: SinkOptions,
   { admin, registry }: Connections,
-): Promise<{ readonly streams: readonly string[]; readonly left: readonly SkippedTopic[] }> {
+): Promise<{ readonly streams: readonly string[]; readonly skipped: readonly SkippedTopic[] }> {
   const existing = await admin.listTopics();
   const streams: string[] = [];
   for (const stream of chooseStreams(existing, topicPrefix, options.streams)) {
@@ -155,7 +149,7 @@ async function prepareStreams(
       logger.info({ stream }, 'never produced: its view derives from another stream');
   }
   await admin.ensureTopics(streams.map((stream) => topicOf(topicPrefix, stream)));
-  return { streams, left: options.streams === undefined ? streamsUnder(topicPrefix, existing).left : [] };
+  return { streams, skipped: options.streams ? [] : streamsUnder(topicPrefix, existing).skipped };
 }
 
 /**

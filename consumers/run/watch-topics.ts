@@ -10,18 +10,18 @@ const LOOK_MS = 5_000;
  * Reads every five seconds which topics exist and where they end, and notifies the sinks: kafkajs
  * notices neither while a topic is held, and never notices a topic without a subscription.
  *
- * @param onOthers receives the topics that have no sink.
+ * @param onOther receives each topic that has no sink.
  * @returns when the signal aborts. Never throws: a failed request is repeated.
  */
 export async function watchTopics(
   admin: KafkaAdmin,
   sinks: ReadonlyMap<string, StreamSink>,
   signal: AbortSignal,
-  onOthers: (topics: readonly string[]) => void,
+  onOther: (topic: string) => void,
 ): Promise<void> {
   const look = async () => {
     const topics = await admin.describeTopics();
-    onOthers([...topics.keys()].filter((topic) => !sinks.has(topic)));
+    for (const topic of topics.keys()) if (!sinks.has(topic)) onOther(topic);
     for (const [name, sink] of sinks) {
       const topic = topics.get(name);
       sink.noticeTopic(topic?.id);
@@ -31,16 +31,11 @@ export async function watchTopics(
     }
   };
   try {
-    for await (const tick of every(LOOK_MS, look, { signal })) await tryTo(tick);
+    for await (const tick of every(LOOK_MS, look, { signal }))
+      await tick().catch((error: unknown) =>
+        logger.debug({ reason: messageOf(error) }, 'topics not looked at'),
+      );
   } catch (error) {
     if (!signal.aborted) throw error;
-  }
-}
-
-async function tryTo(look: () => Promise<void>): Promise<void> {
-  try {
-    await look();
-  } catch (error) {
-    logger.debug({ reason: messageOf(error) }, 'topics not looked at');
   }
 }

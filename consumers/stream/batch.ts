@@ -5,7 +5,6 @@ import type { RowRange } from '../table/insert-rows.ts';
 import type { TableColumn } from '../table/table-shape.ts';
 import type { DeadLetter } from './dead-letters.ts';
 import { detached } from './detached-message.ts';
-import { deduplicationToken, type OffsetRange } from './offset-range.ts';
 import type { RowBuffer } from '../transcode/row-buffer.ts';
 import type { CommittedRows } from './commit-metadata.ts';
 import { topicIdHalves, writeSystemColumns, type TopicIdHalves } from '../transcode/system-columns.ts';
@@ -17,7 +16,11 @@ export interface KeptMessage {
   readonly rowEnd: number;
 }
 
-interface BatchRange extends OffsetRange {
+/** All messages that the topic has between two offsets, with the times of the first and the last. */
+interface BatchRange extends RowRange {
+  readonly firstTimeMs: number;
+  lastTimeMs: number;
+  last: number;
   minTimeMs: number;
   maxTimeMs: number;
 }
@@ -26,8 +29,8 @@ interface BatchRange extends OffsetRange {
 export function rangesOf(kept: readonly KeptMessage[], topicId: bigint): RowRange[] {
   const ranges = new Map<number, BatchRange>();
   for (const { partition, message } of kept)
-    widen(ranges, partition, Number(message.offset), messageTimeMs(message.timestamp));
-  return [...ranges.values()].map((range) => ({ topicId, ...range }));
+    widen(ranges, topicId, partition, Number(message.offset), messageTimeMs(message.timestamp));
+  return [...ranges.values()];
 }
 
 /** Returns a range for each message, for messages that are not consecutive. */
@@ -35,18 +38,17 @@ export function placesOf(kept: readonly KeptMessage[], topicId: bigint): RowRang
   return kept.flatMap((one) => rangesOf([one], topicId));
 }
 
-function widen(ranges: Map<number, BatchRange>, partition: number, offset: number, timeMs: number): void {
+function widen(
+  ranges: Map<number, BatchRange>,
+  topicId: bigint,
+  partition: number,
+  offset: number,
+  timeMs: number,
+): void {
   const range = ranges.get(partition);
   if (range === undefined) {
-    ranges.set(partition, {
-      partition,
-      first: offset,
-      firstTimeMs: timeMs,
-      last: offset,
-      lastTimeMs: timeMs,
-      minTimeMs: timeMs,
-      maxTimeMs: timeMs,
-    });
+    const times = { firstTimeMs: timeMs, lastTimeMs: timeMs, minTimeMs: timeMs, maxTimeMs: timeMs };
+    ranges.set(partition, { topicId, partition, first: offset, last: offset, ...times });
     return;
   }
   range.last = offset;
@@ -66,6 +68,7 @@ export class Batch {
   /** The offset behind the last message of each partition, transaction markers included. */
   readonly consumed = new Map<number, bigint>();
   readonly startedMs = performance.now();
+  readonly deadLetters: DeadLetter[] = [];
   /** The messages of the rows, kept only if a row may be rejected: they need much memory. */
   readonly kept: KeptMessage[] | undefined;
   /** Kafka's id of the topic; 0 if unknown. */
@@ -73,7 +76,6 @@ export class Batch {
   readonly #topic: TopicIdHalves;
   readonly #ranges = new Map<number, BatchRange>();
   readonly #id = randomUUID();
-  readonly #deadLetters: DeadLetter[] = [];
   readonly #refused = new Set<KeptMessage>();
   #deadLetterBytes = 0;
   #rowCount = 0;
@@ -92,10 +94,6 @@ export class Batch {
     return this.#rowCount;
   }
 
-  get deadLetters(): readonly DeadLetter[] {
-    return this.#deadLetters;
-  }
-
   /** Approximate bytes of the dead letters. */
   get deadLetterBytes(): number {
     return this.#deadLetterBytes;
@@ -104,7 +102,7 @@ export class Batch {
   /** Rejects a message, which becomes a dead letter. */
   reject(deadLetter: DeadLetter): void {
     const { key, value } = deadLetter.message;
-    this.#deadLetters.push({ ...deadLetter, message: detached(deadLetter.message) });
+    this.deadLetters.push({ ...deadLetter, message: detached(deadLetter.message) });
     this.#deadLetterBytes += DEAD_LETTER_BYTES + (key?.length ?? 0) + (value?.length ?? 0);
   }
 
@@ -117,7 +115,7 @@ export class Batch {
   get addedRows(): ReadonlyMap<number, CommittedRows> {
     const inserted = this.kept?.filter((kept) => !this.#refused.has(kept));
     const ranges = inserted === undefined ? this.ranges : rangesOf(inserted, this.topicId);
-    const aside = [...this.#deadLetters, ...this.#refused];
+    const aside = [...this.deadLetters, ...this.#refused];
     return new Map(
       [...this.consumed.keys()].map((partition) => {
         const last = ranges.find((range) => range.partition === partition)?.last;
@@ -130,7 +128,7 @@ export class Batch {
   }
 
   get ranges(): readonly RowRange[] {
-    return [...this.#ranges.values()].map((range) => ({ topicId: this.topicId, ...range }));
+    return [...this.#ranges.values()];
   }
 
   /**
@@ -138,7 +136,14 @@ export class Batch {
    * has its own: the server drops a repeated token even if the first rows were deleted since.
    */
   token(part = ''): string {
-    return `${deduplicationToken(this.topicId, this.#ranges.values(), part)} ${this.#id}`;
+    const topic = this.topicId === 0n ? '' : `${this.topicId.toString(16)}/`;
+    const ranges = [...this.#ranges.values()]
+      .sort((a, b) => a.partition - b.partition)
+      .map(
+        ({ partition, first, last, firstTimeMs, lastTimeMs }) =>
+          `${partition}:${first}-${last}@${firstTimeMs}-${lastTimeMs}`,
+      );
+    return `${topic}${ranges.join(',')}${part} ${this.#id}`;
   }
 
   /** Ends the row whose field columns were just written. */
@@ -152,7 +157,7 @@ export class Batch {
     const timeMs = this.#timeMs;
     writeSystemColumns(this.rows, partition, offset, timeMs, schemaId, isDeleted, this.#topic);
     this.#rowCount++;
-    widen(this.#ranges, partition, offset, timeMs);
+    widen(this.#ranges, this.topicId, partition, offset, timeMs);
     this.kept?.push({ partition, message, rowEnd: this.rows.length });
   }
 }

@@ -16,13 +16,13 @@ export function chooseStreams(
   prefix: string,
   requested: readonly string[] | undefined,
 ): readonly string[] {
-  const { streams, left } = streamsUnder(prefix, topics ?? []);
+  const { streams, skipped } = streamsUnder(prefix, topics ?? []);
   const ofTopics = streams.filter((stream) => topics?.includes(topicOf(prefix, stream)) === true);
   const ofTables = streams.filter((stream) => tables?.includes(viewOf(stream)) === true);
   const withoutTopic = streamsOfTables(tables ?? [], streams);
   const found = [...new Set([...ofTopics, ...ofTables, ...withoutTopic])].sort();
   if (requested === undefined) return found;
-  const rejected = left.find(({ stream }) => stream !== undefined && requested.includes(stream));
+  const rejected = skipped.find(({ stream }) => stream !== undefined && requested.includes(stream));
   if (rejected !== undefined)
     throw new ConfigError(`--streams must not name "${rejected.stream ?? ''}": ${rejected.reason}`);
   const known = [...new Set([...streamNames, ...found])].sort();

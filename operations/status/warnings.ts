@@ -34,7 +34,7 @@ export function journalWarnings(name: string, config: TopicConfig): Warning[] {
 
 /** Returns warnings about topics under the prefix that no sink reads. */
 export function leftTopicWarnings(topics: readonly string[], topicPrefix: string): Warning[] {
-  return streamsUnder(topicPrefix, topics).left.map(({ topic, reason }) => ({
+  return streamsUnder(topicPrefix, topics).skipped.map(({ topic, reason }) => ({
     about: aboutTopic(topic),
     message: reason.replace(`topic ${topic} is `, ''),
   }));

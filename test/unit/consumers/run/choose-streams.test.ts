@@ -7,7 +7,7 @@ const leftOf = (...names: readonly string[]) =>
   streamsUnder(
     'p.',
     names.map((name) => `p.${name}`),
-  ).left.map(({ stream, reason }) => [stream, reason] as const);
+  ).skipped.map(({ stream, reason }) => [stream, reason] as const);
 
 for (const [names, left, other] of [
   [['a.b', 'a-b'], 'a.b', 'p.a-b'],
