@@ -9,14 +9,36 @@ import { topLevelTokens } from './lexer.ts';
 // every host. Grants and constraints (engine-config.ts) prevent most of that. This module decides
 // the rest from the engine's own parse of the statement.
 
+/** Statements that passed the check, by all that decides it; the oldest are forgotten first. */
+const confined = new Set<string>();
+const MAX_CONFINED = 1_000;
+/** A longer statement is rarely repeated, and would only occupy memory. */
+const MAX_REMEMBERED_LENGTH = 4_000;
+
 /**
- * Checks that a statement stays in the database.
+ * Checks that a statement stays in the database. A statement that passed once passes again without
+ * a question to the engine, because only its text and the settings of its parse decide.
  *
  * @param preparation the session settings that affect parsing.
  * @param isReadOnly whether the statement may only read.
  * @throws ClickHouseException unless the text is exactly one statement that stays in the database.
  */
 export async function confine(
+  engine: Engine,
+  preparation: readonly string[],
+  sql: string,
+  isReadOnly: boolean,
+): Promise<void> {
+  const decisive = JSON.stringify([preparation, sql, isReadOnly]);
+  if (confined.has(decisive)) return;
+  await check(engine, preparation, sql, isReadOnly);
+  if (decisive.length > MAX_REMEMBERED_LENGTH) return;
+  const [oldest] = confined;
+  if (confined.size >= MAX_CONFINED && oldest !== undefined) confined.delete(oldest);
+  confined.add(decisive);
+}
+
+async function check(
   engine: Engine,
   preparation: readonly string[],
   sql: string,

@@ -48,7 +48,7 @@ export function readQueryRequest(request: IncomingMessage, url: URL): QueryReque
       isOn(given.get('enable_http_compression')) && /\bgzip\b/.test(header('accept-encoding') ?? ''),
     isReadOnly,
     preparation: preparation(database, isReadOnly ? readingOnly(settings) : settings, parameters),
-    parsing: preparation(database, parsingSettings, parameters),
+    parsing: preparation('', parsingSettings, parameters),
   };
 }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createReadStream, createWriteStream, rmSync, type ReadStream } from 'node:fs';
+import { createReadStream, createWriteStream, rmSync, statSync, type ReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -40,6 +40,8 @@ export function writeSpooled(path: string, source: Readable, signal: AbortSignal
   });
 }
 
+/** Reads a file with a buffer no larger than the file: most results have a few lines. */
 export function readSpooled(path: string): ReadStream {
-  return createReadStream(path, { highWaterMark: READ_BYTES });
+  const { size } = statSync(path);
+  return createReadStream(path, { highWaterMark: Math.min(size + 1, READ_BYTES) });
 }
