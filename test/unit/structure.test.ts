@@ -34,7 +34,7 @@ function cycleFrom(file: string, way: readonly string[] = []): readonly string[]
 }
 const acyclic = new Set<string>();
 
-test('no files import each other in a circle', () => {
+test('no files import each other in a cycle', () => {
   assert.ok(imports.size > 100);
   for (const file of imports.keys()) {
     assert.deepEqual(

@@ -27,7 +27,7 @@ async function started(t: TestContext, folder: string, script: string): Promise<
   const background = new BackgroundProcess(folder, 'it');
   await background.start(launch(folder, script));
   const pid = background.pid();
-  // By its id: what removes the folder, and with it the record of the process, was registered first and runs first.
+  // By its id, because the hook that removes the folder and the process record runs first.
   t.after(() => {
     if (pid !== undefined && processIdentity(pid) !== undefined) process.kill(pid, 'SIGKILL');
   });
@@ -35,7 +35,7 @@ async function started(t: TestContext, folder: string, script: string): Promise<
 }
 
 describe('a background process', () => {
-  test('is found again by another object of the same name and folder', async (t) => {
+  test('is found again by another object with the same name and folder', async (t) => {
     const folder = folderOf(t);
     const { pid } = await started(t, folder, forever).then((background) => ({ pid: background.pid() }));
     assert.ok(pid !== undefined);
@@ -56,7 +56,7 @@ describe('a background process', () => {
     assert.ok(await isTrueWithin(10_000, () => background.pid() === undefined));
   });
 
-  test('is not mistaken for a stranger who was given the same id, and the stranger lives on', async (t) => {
+  test('is distinguished from another process with the same id, which is not killed', async (t) => {
     const folder = folderOf(t);
     const stranger = spawn(process.execPath, ['-e', forever]);
     t.after(() => stranger.kill('SIGKILL'));
@@ -71,7 +71,7 @@ describe('a background process', () => {
     assert.ok(processIdentity(stranger.pid ?? 0) !== undefined, 'the stranger was ended');
   });
 
-  test('leaves its last words in a log, and its former log beside it', async (t) => {
+  test('writes its last output to a log and keeps the previous log', async (t) => {
     const folder = folderOf(t);
     const first = await started(t, folder, 'console.error("the first reason")');
     assert.ok(await isTrueWithin(10_000, () => first.pid() === undefined));
@@ -80,7 +80,7 @@ describe('a background process', () => {
     assert.match(readFileSync(join(folder, 'it.previous.log'), 'utf8'), /the first reason/);
   });
 
-  test('that cannot be run says so, with its name', async (t) => {
+  test('reports by name that it cannot be run', async (t) => {
     const folder = folderOf(t);
     const start = new BackgroundProcess(folder, 'it').start({
       ...launch(folder, ''),
@@ -94,7 +94,7 @@ describe('a background process', () => {
 });
 
 describe('the lock of a command', () => {
-  test('lets one work at a time', async (t) => {
+  test('lets one command work at a time', async (t) => {
     const path = join(folderOf(t), 'lock');
     const running = { now: 0, most: 0 };
     const work = async () => {
@@ -107,7 +107,7 @@ describe('the lock of a command', () => {
     assert.equal(running.most, 1);
   });
 
-  test('is released where the work fails', async (t) => {
+  test('is released when the work fails', async (t) => {
     const path = join(folderOf(t), 'lock');
     await assert.rejects(
       withLock(path, undefined, () => Promise.reject(new Error('no'))),
@@ -116,7 +116,7 @@ describe('the lock of a command', () => {
     assert.equal(await withLock(path, undefined, () => Promise.resolve('mine')), 'mine');
   });
 
-  test('is taken over from a holder that was killed', async (t) => {
+  test('is acquired from a holder that was killed', async (t) => {
     const path = join(folderOf(t), 'lock');
     writeFileSync(path, JSON.stringify({ pid: process.pid, identity: 'a process of last week' }));
     assert.equal(await withLock(path, AbortSignal.timeout(10_000), () => Promise.resolve('mine')), 'mine');
@@ -137,7 +137,7 @@ describe('a damaged file', () => {
     `{"pid":${process.pid},"identity":""}`,
   ];
 
-  test('leads to no signal for any process', async (t) => {
+  test('sends no signal to any process', async (t) => {
     const kill = t.mock.method(process, 'kill', () => true);
     for (const content of damaged) {
       const folder = folderOf(t);
@@ -149,7 +149,7 @@ describe('a damaged file', () => {
     assert.equal(kill.mock.callCount(), 0);
   });
 
-  test('is no lock, nor is a symbolic link', async (t) => {
+  test('is not a lock, nor is a symbolic link', async (t) => {
     for (const content of damaged) {
       const path = join(folderOf(t), 'lock');
       writeFileSync(path, content);
@@ -163,7 +163,7 @@ describe('a damaged file', () => {
     assert.equal(readFileSync(target, 'utf8'), 'kept');
   });
 
-  test('is not followed where it is a link: log, former log and process file', async (t) => {
+  test('is not followed if it is a link: log, previous log and process file', async (t) => {
     const folder = folderOf(t);
     const target = join(folder, 'target');
     writeFileSync(target, JSON.stringify({ pid: process.pid, identity: processIdentity(process.pid) }));

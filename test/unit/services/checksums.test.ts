@@ -31,18 +31,18 @@ for (const [what, changed, message] of [
   ['added', { 'kafka/aaa.jar': 'X' }, /^LocalServiceError: kafka\/aaa\.jar is not the file/],
   ['missing', { 'registry/run.jar': undefined }, /^LocalServiceError: registry\/run\.jar is missing/],
 ] as const)
-  test(`a jar that is ${what} is refused by its name`, async (t) => {
+  test(`a jar that is ${what} is rejected by name`, async (t) => {
     await assert.rejects(verify(folderWith(t, changed)), message);
   });
 
-/** No registry that was asked has them: their integrity is still to be added. */
+/** Packages that no registry has answered for: their integrity is still missing. */
 const unknownIntegrity = [
   'node_modules/@chdb/lib-darwin-arm64',
   'node_modules/@chdb/lib-darwin-x64',
   'node_modules/@chdb/lib-linux-arm64-gnu',
 ];
 
-test('every package of the lock file has its integrity, and none comes from an address of its own', () => {
+test('every package of the lock file has its integrity and comes from the registry', () => {
   const lock = JSON.parse(readFileSync(new URL('../../../package-lock.json', import.meta.url), 'utf8')) as {
     packages: Record<string, { integrity?: string; resolved?: string }>;
   };
@@ -58,7 +58,7 @@ test('every package of the lock file has its integrity, and none comes from an a
   );
 });
 
-test('docs/sbom.cdx.json names every package of the lock file; `npm run -s sbom` prints it', () => {
+test('docs/sbom.cdx.json lists every package of the lock file like `npm run -s sbom`', () => {
   const read = (path: string) =>
     JSON.parse(readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8')) as unknown;
   const { packages } = read('package-lock.json') as {

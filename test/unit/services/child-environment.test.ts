@@ -19,7 +19,7 @@ import { runShell } from '../../helpers/command.ts';
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const SECRET = 's3cretOfOurs';
 
-/** A secret in every setting that may hold one, and in variables that no setting is. */
+/** A secret in every setting that may hold one, and in variables that are no settings. */
 const planted = {
   CHARTMOGUL_API_KEY: SECRET,
   KAFKA_USERNAME: 'u',
@@ -35,7 +35,7 @@ const planted = {
   AWS_SECRET_ACCESS_KEY: SECRET,
 };
 
-/** A checkout of its own, without packages of Java, and programs that note what environment they get. */
+/** A checkout of its own without Java packages, and programs that record their environment. */
 function checkoutWith(t: TestContext, programs: Readonly<Record<string, string>>) {
   const folder = mkdtempSync(join(tmpdir(), 'child-environment-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
@@ -56,7 +56,7 @@ function checkoutWith(t: TestContext, programs: Readonly<Record<string, string>>
 const java = `echo 'openjdk version "17.0.1"' >&2`;
 const maven = `for arg; do case $arg in -Dtarget=*) mkdir -p "\${arg#*=}/kafka" "\${arg#*=}/registry";; esac; done`;
 
-test('Maven, Java, the formatter of Kafka and the services in the background get no secret', async (t) => {
+test('Maven, Java, the Kafka formatter and background services receive no secret', async (t) => {
   const { folder, env, dumps } = checkoutWith(t, { java, mvn: maven });
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
   writeFileSync(join(folder, 'services', 'java-packages.sha256'), '');
@@ -93,7 +93,7 @@ test('Maven, Java, the formatter of Kafka and the services in the background get
   }
 });
 
-test('npm, and so the scripts of packages, gets no secret except the proxy that it needs', async (t) => {
+test('npm and the scripts of packages receive no secret except the proxy they need', async (t) => {
   const { folder, env, dumps } = checkoutWith(t, { npm: 'exit 1' });
   const line = `cd ${folder} && exec node start.mjs`;
   const { exitCode } = await runShell(t, line, {
@@ -109,7 +109,7 @@ test('npm, and so the scripts of packages, gets no secret except the proxy that 
   assert.match(dump, /^npm_config_cache=\/c$/m);
 });
 
-test('a program that we start gets what it needs of the environment, and nothing else', () => {
+test('a started program receives only the environment it needs', () => {
   const ours = Object.fromEntries(settingDocs.map(({ name }) => [name, 's3cret']));
   const others = {
     CONFIG_FILE: 'x',
@@ -128,7 +128,7 @@ test('a program that we start gets what it needs of the environment, and nothing
   assert.deepEqual(childEnvironment('npm', all), { ...common, ...npm, ...proxies });
 });
 
-test('nothing but core/child-process.ts and the start of a checkout starts programs', () => {
+test('only core/child-process.ts and the start of a checkout start programs', () => {
   const files = ['core', 'producers', 'consumers', 'operations', 'simulator', 'services', 'commands'].flatMap(
     (folder) =>
       readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) =>

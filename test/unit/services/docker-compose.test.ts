@@ -24,7 +24,7 @@ const service = (name: string) => block(block(composeFile, 'services', 0), name,
 
 describe('docker-compose.yml', () => {
   for (const name of serviceNames) {
-    test(`pins the version of ${name} to the last digit, and the image by its digest`, () => {
+    test(`pins ${name} to an exact version, and the image to its digest`, () => {
       assert.match(service(name), /^ {4}image: \S+:\d+\.\d+\.\d+(\.\d+)?@sha256:[0-9a-f]{64}$/m);
     });
 
@@ -34,20 +34,20 @@ describe('docker-compose.yml', () => {
       for (const port of ports) assert.match(port, /^ +- '127\.0\.0\.1:\$\{[A-Z_]+_PORT:-\d+\}:\d+'$/);
     });
 
-    test(`knows whether ${name} is healthy, and bounds its memory`, () => {
+    test(`checks whether ${name} is healthy, and bounds its memory`, () => {
       assert.match(block(service(name), 'healthcheck', 4), /test: \['CMD',/);
       assert.match(service(name), /^ {4}mem_limit: \d+[mg]$/m);
     });
   }
 
-  test('keeps the data of Kafka and ClickHouse in volumes it declares', () => {
+  test('keeps the data of Kafka and ClickHouse in declared volumes', () => {
     for (const name of ['kafka', 'clickhouse']) {
       assert.match(block(service(name), 'volumes', 4), new RegExp(`- ${name}:/var/lib/`));
       assert.match(block(composeFile, 'volumes', 0), new RegExp(`^ {2}${name}:$`, 'm'));
     }
   });
 
-  test('tells the machine and the other containers different addresses of Kafka', () => {
+  test('gives the machine and the other containers different addresses of Kafka', () => {
     assert.match(
       service('kafka'),
       /ADVERTISED_LISTENERS: HOST:\/\/127\.0\.0\.1:\$\{KAFKA_PORT:-9092\},INSIDE:\/\/kafka:19092$/m,
@@ -56,7 +56,7 @@ describe('docker-compose.yml', () => {
   });
 });
 
-test('ClickHouse in a container has a password, which our commands find', async (t) => {
+test('ClickHouse in a container has a password, which the commands find', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'docker-'));
   const { PATH } = process.env;
   t.after(() => {
@@ -82,7 +82,7 @@ test('ClickHouse in a container has a password, which our commands find', async 
   assert.match(service('clickhouse'), /CLICKHOUSE_PASSWORD: \$\{CLICKHOUSE_PASSWORD:\?/);
 });
 
-test('containers are read from one JSON object per line as well as from one array', () => {
+test('containers are read from one JSON object per line and from one array', () => {
   const container = { Name: 'a-kafka-1', Service: 'kafka', State: 'running', Health: 'healthy' };
   assert.deepEqual(parseContainers(`${JSON.stringify(container)}\n${JSON.stringify(container)}\n`), [
     container,

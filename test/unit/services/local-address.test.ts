@@ -30,7 +30,7 @@ describe('the address of a local service', () => {
     assert.deepEqual({ host, port }, { host: '::1', port: 18_123 });
   });
 
-  test('is refused outside this machine, naming the setting', () => {
+  test('is rejected outside this machine, naming the setting', () => {
     const env = {
       KAFKA_BROKERS: 'kafka.test:9092',
       SCHEMA_REGISTRY_URL: 'http://10.0.0.1',
@@ -45,7 +45,7 @@ describe('the address of a local service', () => {
     assert.throws(() => clickhouseAddress(remote), configError(/^CLICKHOUSE_URL must be a loopback/));
   });
 
-  test('is refused where it asks for what a local service is not', () => {
+  test('is rejected when it requests what a local service lacks', () => {
     assert.throws(() => kafkaAddress(settings({ KAFKA_SSL: 'true' })), configError(/^KAFKA_SSL/));
     assert.throws(
       () => clickhouseAddress(settings({ CLICKHOUSE_URL: 'https://127.0.0.1' })),
@@ -65,7 +65,7 @@ describe('the address of a local service', () => {
   });
 });
 
-test('a port that is taken is reported with its setting', async (t) => {
+test('a port in use is reported with its setting', async (t) => {
   const stranger = createServer().listen(0, '127.0.0.1');
   t.after(() => stranger.close());
   await once(stranger, 'listening');
@@ -80,7 +80,7 @@ test('a port that is taken is reported with its setting', async (t) => {
   );
 });
 
-test('a service that accepts any Host listens on a loopback address that no page can guess (Linux)', async () => {
+test('a service that accepts any Host uses a loopback address that pages cannot guess (Linux)', async () => {
   const hosts = Array.from({ length: 20 }, () => unguessableHost('linux'));
   assert.ok(hosts.every(isLoopback));
   assert.ok(new Set(hosts).size >= 19);

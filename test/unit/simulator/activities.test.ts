@@ -20,7 +20,10 @@ function get(simulator: Simulator, query: Readonly<Record<string, string>>) {
   return JSON.parse(answer.body) as { entries: Activity[]; cursor: string; has_more: boolean };
 }
 
-/** The uuids found by following pages of a size; the next page's query is made from the one before. */
+/**
+ * Returns the uuids found by following pages of a size; the next query is made from the previous
+ * page.
+ */
 function follow(
   simulator: Simulator,
   next: (page: { entries: Activity[]; cursor: string }) => Record<string, string>,
@@ -53,12 +56,12 @@ test('the sound cursor loses nothing', () => {
   assert.deepEqual(follow(simulator, byCursor).uuids, all(simulator));
 });
 
-test('start-after loses nothing, whatever the cursor does', () => {
+test('start-after loses nothing with either cursor', () => {
   const simulator = createSimulator({ customers: 100, activitiesCursor: 'faulty' });
   assert.deepEqual(follow(simulator, byLastRow).uuids, all(simulator));
 });
 
-test('activities come in order of date, or against it', () => {
+test('activities are sorted by date in either direction', () => {
   const simulator = createSimulator({ customers: 100, revision: 2, changes: 0.3 });
   const dates = get(simulator, {}).entries.map(({ date }) => Date.parse(date));
   assert.deepEqual(
@@ -71,7 +74,7 @@ test('activities come in order of date, or against it', () => {
   assert.ok(forth[0] !== back[0]);
 });
 
-test('windows of dates cut the list without a gap', () => {
+test('windows of dates split the list without a gap', () => {
   const simulator = createSimulator({ customers: 60 });
   const early = get(simulator, { 'end-date': '2025-06-30' }).entries;
   const late = get(simulator, { 'start-date': '2025-07-01' }).entries;
@@ -82,7 +85,7 @@ test('windows of dates cut the list without a gap', () => {
   );
 });
 
-test('type keeps one kind of activity', () => {
+test('type selects one kind of activity', () => {
   const types = get(createSimulator({ customers: 100 }), { type: 'churn' }).entries.map(({ type }) => type);
   assert.deepEqual([...new Set(types)], ['churn']);
 });

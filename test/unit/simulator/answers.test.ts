@@ -15,7 +15,7 @@ function ask(simulator: Simulator, url: string, authorization: string | undefine
 
 const simulator = createSimulator({ customers: 50 });
 
-test('any key is let in, none is not, and only the right one where one is set', () => {
+test('the simulator accepts any key unless one is set, and never a missing one', () => {
   const refused = { status: 401, body: { code: 401, message: 'No valid API key provided', param: null } };
   assert.equal(ask(simulator, '/ping').status, 200);
   assert.deepEqual(ask(simulator, '/ping', ''), refused);
@@ -25,7 +25,7 @@ test('any key is let in, none is not, and only the right one where one is set', 
   assert.deepEqual(ask(strict, '/ping', basic('wrong')), refused);
 });
 
-test('an address that is not there gets 404, and a record that is not there the older shape of it', () => {
+test('a missing address gets 404, and a missing record the older form of it', () => {
   assert.equal(ask(simulator, '/subscriptions').status, 404);
   assert.deepEqual(ask(simulator, '/data_sources/ds_none'), {
     status: 404,
@@ -37,7 +37,7 @@ test('an address that is not there gets 404, and a record that is not there the 
   });
 });
 
-test('a search without a match gets 404 with the address it did not find', () => {
+test('a search without a match gets 404 with the address that was not found', () => {
   assert.deepEqual(ask(simulator, '/customers/search?email=no@email.com'), {
     status: 404,
     body: { code: 404, message: `Can't find any customers with email: "no@email.com"`, param: 'email' },
@@ -52,7 +52,7 @@ test('a search finds every customer with the address', () => {
   assert.ok(found.every((row) => row['email'] === first?.['email']));
 });
 
-test('page= is refused as deprecated, and taken where that is switched on', () => {
+test('page= is rejected as deprecated and accepted when enabled', () => {
   const message = 'Parameter "page" is deprecated';
   assert.deepEqual(ask(simulator, '/customers?page=2'), {
     status: 400,
@@ -62,7 +62,7 @@ test('page= is refused as deprecated, and taken where that is switched on', () =
   assert.deepEqual([(body['plans'] as Row[]).length, body['current_page'], body['total_pages']], [10, 2, 2]);
 });
 
-test('a cursor that was never given out gets 400', () => {
+test('an unknown cursor gets 400', () => {
   for (const address of ['customers', 'contacts', 'plans', 'invoices', 'subscription_events', 'activities']) {
     assert.equal(ask(simulator, `/${address}?cursor=bm90IG1pbmU%3D`).status, 400, address);
   }
@@ -73,7 +73,7 @@ test('line items and transactions can only be looked up', () => {
   assert.equal(ask(simulator, '/transactions?external_id=tr_1_1').status, 400);
 });
 
-test('account and sources grow by what is asked for, and only by that', () => {
+test('account and sources grow only by the requested parts', () => {
   assert.ok(!('refund_handling' in ask(simulator, '/account').body));
   assert.equal(ask(simulator, '/account?include=refund_handling').body['refund_handling'], 'ignore');
   const [plain] = ask(simulator, '/data_sources').body['data_sources'] as Row[];
@@ -81,7 +81,7 @@ test('account and sources grow by what is asked for, and only by that', () => {
   assert.ok(!('processing_status' in (plain ?? {})) && 'processing_status' in (asked ?? {}));
 });
 
-test('a customer shows overrides and history only where they are asked for', () => {
+test('a customer shows overrides and history only on request', () => {
   const [customer] = simulator.truth('customers');
   for (const address of ['', '/attributes']) {
     const url = `/customers/${String(customer?.['uuid'])}${address}`;
@@ -129,7 +129,7 @@ const dltLists: Readonly<Record<string, string>> = {
   '/plans': 'plans',
 };
 
-test("the addresses of dltHub's page hold the same rows, under entries, by cursor", () => {
+test("the addresses of dltHub's page return the same rows under entries, by cursor", () => {
   const served = createSimulator({ ...dlt, dltAddresses: 'cursor' });
   for (const [address, stream] of Object.entries(dltLists)) {
     const rows: Row[] = [];
@@ -147,7 +147,7 @@ test("the addresses of dltHub's page hold the same rows, under entries, by curso
   }
 });
 
-test("the addresses of dltHub's page hold the same rows, under entries, by page number", () => {
+test("the addresses of dltHub's page return the same rows under entries, by page number", () => {
   const served = createSimulator({ ...dlt, dltAddresses: 'pages' });
   for (const [address, stream] of Object.entries(dltLists)) {
     const rows: Row[] = [];
@@ -165,7 +165,7 @@ test("the addresses of dltHub's page hold the same rows, under entries, by page 
   }
 });
 
-test("where dltHub's addresses are served, the real ones it replaces are not", () => {
+test("dltHub's addresses replace the real ones when they are served", () => {
   const served = createSimulator({ ...dlt, dltAddresses: 'cursor' });
   const [customer] = served.truth('customers');
   assert.equal(ask(served, '/data_sources').status, 404);

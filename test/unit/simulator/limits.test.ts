@@ -10,7 +10,7 @@ function limits(options: { rateLimit?: number; connectionLimit?: number; retryAf
     { ...standardOptions, rateLimit: 0, connectionLimit: 0, ...options },
     () => clock.now,
   );
-  /** The status of one request that leaves at once. */
+  /** Returns the status of one request that ends at once. */
   const request = () => {
     const refused = made.begin();
     made.end();
@@ -19,7 +19,7 @@ function limits(options: { rateLimit?: number; connectionLimit?: number; retryAf
   return { limits: made, clock, request };
 }
 
-test('more requests a second than allowed get 429 until a second has passed', () => {
+test('requests beyond the rate get 429 until a second has passed', () => {
   const { clock, request } = limits({ rateLimit: 3 });
   assert.deepEqual([request(), request(), request(), request()], [200, 200, 200, 429]);
   clock.now = 999;
@@ -33,7 +33,7 @@ test('a limit of 0 lets everything through', () => {
   assert.ok(Array.from({ length: 500 }, request).every((status) => status === 200));
 });
 
-test('more requests at a time than allowed get 503 until one has left', () => {
+test('requests beyond the parallel limit get 503 until one has ended', () => {
   const { limits: made } = limits({ connectionLimit: 2 });
   assert.deepEqual(
     [made.begin()?.status, made.begin()?.status, made.begin()?.status],
@@ -44,12 +44,12 @@ test('more requests at a time than allowed get 503 until one has left', () => {
   assert.equal(made.begin(), undefined);
 });
 
-test('a 429 names its wait only where that is switched on', () => {
+test('a 429 has a Retry-After only when enabled', () => {
   assert.equal(limits({}).limits.tooMany().headers, undefined);
   assert.deepEqual(limits({ retryAfter: 7 }).limits.tooMany().headers, { 'Retry-After': '7' });
 });
 
-test('faults come in their share, in every kind, and the same at the same seed', () => {
+test('faults occur at their rate, in every kind, and identically with the same seed', () => {
   const draw = (seed: number) => {
     const faults = new Faults({ seed, faults: 0.25 });
     return Array.from({ length: 2000 }, () => faults.next());

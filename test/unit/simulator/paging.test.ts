@@ -56,7 +56,7 @@ const lists = [
   ['/activities', 'entries'],
 ] as const;
 
-/** Accounts with everything that makes an order hard: later revisions, merges, deletes. */
+/** Accounts with everything that complicates an order: later revisions, merges, deletes. */
 const accounts: fc.Arbitrary<Partial<SimulatorOptions>> = fc.record({
   seed: fc.nat(),
   customers: fc.integer({ min: 1, max: 60 }),
@@ -82,7 +82,7 @@ for (const [address, key] of lists) {
   });
 }
 
-test('a page is the same whether or not the pages before it were read', () => {
+test('a page is the same whether or not the previous pages were read', () => {
   const read = createSimulator({ customers: 300, seed: 9 });
   const first = get(read, '/invoices', { per_page: '40' });
   const second = get(read, '/invoices', { per_page: '40', cursor: first.cursor ?? '' });
@@ -90,7 +90,7 @@ test('a page is the same whether or not the pages before it were read', () => {
   assert.deepEqual(get(fresh, '/invoices', { per_page: '40', cursor: first.cursor ?? '' }), second);
 });
 
-test('customers come by the day they first paid, and those who never did come last', () => {
+test('customers are sorted by the day of their first payment, others last', () => {
   const simulator = createSimulator({ customers: 200, revision: 3, changes: 0.4 });
   const since = readAll(simulator, '/customers', 'entries', { per_page: '7' }).map(
     (row) => row['customer-since'],
@@ -108,7 +108,7 @@ test('customers come by the day they first paid, and those who never did come la
 for (const [address, key] of lists.filter(([name]) =>
   ['/customer_notes', '/opportunities', '/subscription_events'].includes(name),
 )) {
-  test(`${address} come newest created first, also after changes`, () => {
+  test(`${address} are sorted newest first, also after changes`, () => {
     const simulator = createSimulator({ customers: 200, revision: 3, changes: 0.4, deletes: 0.05 });
     const created = readAll(simulator, address, key, hidden).map((row) =>
       Date.parse(String(row['created_at'])),
@@ -120,7 +120,7 @@ for (const [address, key] of lists.filter(([name]) =>
   });
 }
 
-test('the last page has a cursor, and what is asked with it is empty', () => {
+test('the last page has a cursor that leads to an empty page', () => {
   const simulator = createSimulator({ customers: 10 });
   const last = get(simulator, '/invoices');
   assert.equal(last.has_more, false);
@@ -132,7 +132,7 @@ test('the last page has a cursor, and what is asked with it is empty', () => {
   });
 });
 
-test('an empty list has a null cursor, none, or one that leads nowhere, by resource', () => {
+test('the cursor of an empty list is null, absent or a dead end, by resource', () => {
   const simulator = createSimulator({ customers: 10 });
   const lead = [...simulator.truth('customers')].find((customer) => customer['customer-since'] === null);
   const path = `/customers/${String(lead?.['uuid'])}`;
@@ -164,7 +164,7 @@ test('only a first page has the keys of the old paging, and each resource has it
   }
 });
 
-test('a page holds 200 rows unless fewer are asked for, and never more', () => {
+test('a page holds 200 rows by default and at most', () => {
   const simulator = createSimulator({ customers: 400 });
   const size = (query: Readonly<Record<string, string>>) =>
     (get(simulator, '/customers', query)['entries'] as Row[]).length;
@@ -183,7 +183,7 @@ test('a cursor holds the creation time with nine decimals and the id of the last
   assert.equal(id, last?.['uuid']);
 });
 
-test('reading on after a deleted row loses nothing', () => {
+test('reading past a deleted row loses nothing', () => {
   const simulator = createSimulator({ customers: 300, deletes: 0.3, changes: 0 });
   const first = get(simulator, '/contacts', { per_page: '100' });
   simulator.moveTo(1);

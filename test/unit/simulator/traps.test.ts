@@ -17,7 +17,7 @@ function get(simulator: Simulator, address: string): string {
   return body;
 }
 
-/** Every value anywhere inside. */
+/** Every value at any depth. */
 function* valuesIn(value: unknown): Iterable<unknown> {
   yield value;
   if (typeof value === 'object' && value !== null)
@@ -27,7 +27,7 @@ function* valuesIn(value: unknown): Iterable<unknown> {
 const has = (simulator: Simulator, stream: string, test: (row: Row) => boolean) =>
   [...simulator.truth(stream)].some(test);
 
-test('integers beyond 64 bits reach the answer in all their digits, at any seed', () => {
+test('integers beyond 64 bits appear with all their digits at any seed', () => {
   for (const simulator of everyAccount(10)) {
     const text = get(simulator, '/customers');
     assert.match(text, /"ledgerId":9007199254740993[,}]/);
@@ -35,7 +35,7 @@ test('integers beyond 64 bits reach the answer in all their digits, at any seed'
   }
 });
 
-test('ids above 2^32 and money above 2^31 are there at any seed', () => {
+test('ids above 2^32 and money above 2^31 appear at any seed', () => {
   for (const simulator of everyAccount(10)) {
     for (const stream of ['customer_subscriptions', 'customer_activities', 'subscription_events']) {
       assert.ok(
@@ -49,7 +49,7 @@ test('ids above 2^32 and money above 2^31 are there at any seed', () => {
   }
 });
 
-test('a merged customer holds one external_id twice, at any seed', () => {
+test('a merged customer has one external_id twice at any seed', () => {
   for (const simulator of everyAccount(10)) {
     const isTwice = (row: Row) =>
       new Set(row['external_ids'] as string[]).size < (row['external_ids'] as string[]).length;
@@ -57,7 +57,7 @@ test('a merged customer holds one external_id twice, at any seed', () => {
   }
 });
 
-test('text has quotes, backslashes, line breaks, emoji and other scripts, and lists hold null', () => {
+test('texts have quotes, backslashes, line breaks, emoji and other scripts; lists hold null', () => {
   for (const simulator of everyAccount(20)) {
     const text = get(simulator, '/customers');
     for (const piece of [
@@ -78,7 +78,7 @@ test('text has quotes, backslashes, line breaks, emoji and other scripts, and li
   }
 });
 
-test('custom attributes mix strings, integers, decimals, booleans, null and objects under one roof', () => {
+test('custom attributes mix strings, integers, decimals, booleans, null and objects', () => {
   for (const simulator of everyAccount(10)) {
     const customs = [...simulator.truth('customers')].map(
       (row) => (row['attributes'] as Row)['custom'] as Row,
@@ -93,7 +93,7 @@ test('custom attributes mix strings, integers, decimals, booleans, null and obje
   }
 });
 
-test('subscription events have "" and null where numbers belong', () => {
+test('subscription events have "" and null in place of numbers', () => {
   for (const simulator of everyAccount(300)) {
     const quantities = new Set([...simulator.truth('subscription_events')].map((row) => row['quantity']));
     assert.ok(quantities.has('') && quantities.has(null) && quantities.has(1));
@@ -107,7 +107,7 @@ test('errors of invoices are an empty object, null, or lists of text', () => {
   }
 });
 
-test('invalid and disabled invoices are hidden unless asked for', () => {
+test('invalid and disabled invoices are hidden by default', () => {
   const simulator = createSimulator({ customers: 300 });
   const count = (query: string) => {
     let cursor = '';
@@ -137,7 +137,7 @@ test('times are in the zone of the account, which is not UTC', () => {
   assert.deepEqual([...new Set(dates)].sort(), ['-04:00', '-05:00']);
 });
 
-test('ended subscriptions have fractions of a cent, unless switched off', () => {
+test('ended subscriptions have fractions of a cent unless disabled', () => {
   const isFraction = (row: Row) => !Number.isInteger(row['mrr']);
   const withFractions = createSimulator({ customers: 300 });
   assert.ok(has(withFractions, 'customer_subscriptions', isFraction));
@@ -145,7 +145,7 @@ test('ended subscriptions have fractions of a cent, unless switched off', () => 
   assert.ok(!has(withFractions, 'customers', isFraction));
 });
 
-test('contacts and tasks may stand alone', () => {
+test('contacts and tasks may lack a customer', () => {
   const simulator = createSimulator({ customers: 1000 });
   for (const stream of ['contacts', 'tasks', 'notes'])
     assert.ok(
@@ -154,7 +154,7 @@ test('contacts and tasks may stand alone', () => {
     );
 });
 
-test('drift brings unknown fields, at the top and nested, other types, and takes a field away', () => {
+test('drift adds unknown fields at any depth, changes types and removes a field', () => {
   const drifted = createSimulator({ customers: 100, drift: true, revision: 1 });
   const before = createSimulator({ customers: 100, drift: true, revision: 0 });
   const first = (simulator: Simulator, stream: string) => [...simulator.truth(stream)][0] ?? {};

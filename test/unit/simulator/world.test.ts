@@ -10,7 +10,7 @@ const sum = (values: readonly unknown[]) => values.reduce<number>((total, value)
 const uuids = (records: readonly Row[]) => records.map((row) => row['uuid']);
 const moving: Partial<SimulatorOptions> = { customers: 400, seed: 11, changes: 0.2, deletes: 0.1 };
 
-test('the same seed gives the same account, another seed another', () => {
+test('a seed always gives the same account, and another seed another account', () => {
   const first = createSimulator({ customers: 100, seed: 4 });
   const same = createSimulator({ customers: 100, seed: 4 });
   const other = createSimulator({ customers: 100, seed: 5 });
@@ -20,7 +20,7 @@ test('the same seed gives the same account, another seed another', () => {
   assert.notDeepEqual(rows(first, 'customers'), rows(other, 'customers'));
 });
 
-test('a simulator moved to a revision is the one that was started there', () => {
+test('a simulator moved to a revision equals one that was started there', () => {
   const moved = createSimulator(moving);
   moved.moveTo(5);
   moved.moveTo(3);
@@ -28,7 +28,7 @@ test('a simulator moved to a revision is the one that was started there', () => 
   for (const stream of started.streams) assert.deepEqual(rows(moved, stream), rows(started, stream), stream);
 });
 
-test('a revision changes, adds and removes about the shares it is told to', () => {
+test('a revision changes, adds and removes about the configured shares', () => {
   const before = new Map(rows(createSimulator(moving), 'customers').map((row) => [row['uuid'], row]));
   const after = rows(createSimulator({ ...moving, revision: 1 }), 'customers');
   const left = new Set(uuids(after));
@@ -50,7 +50,7 @@ function plain(row: Row | undefined): unknown {
   );
 }
 
-test('without changes and deletes a revision is the one before', () => {
+test('a revision without changes and deletes equals the previous one', () => {
   const still = { customers: 100, changes: 0, deletes: 0 };
   for (const stream of ['customers', 'invoices', 'activities', 'contacts', 'tasks']) {
     assert.deepEqual(
@@ -60,7 +60,7 @@ test('without changes and deletes a revision is the one before', () => {
   }
 });
 
-test('some lost customers come back as an external_id of another', () => {
+test('some deleted customers reappear as an external_id of another', () => {
   const before = rows(createSimulator(moving), 'customers');
   const after = rows(createSimulator({ ...moving, revision: 1 }), 'customers');
   const left = new Set(uuids(after));
@@ -71,7 +71,7 @@ test('some lost customers come back as an external_id of another', () => {
 });
 
 for (const revision of [0, 4]) {
-  test(`money and references agree everywhere at revision ${revision}`, () => {
+  test(`money and references are consistent at revision ${revision}`, () => {
     const simulator = createSimulator({ ...moving, revision });
     const customers = rows(simulator, 'customers');
     const known = new Set(uuids(customers));
@@ -126,8 +126,8 @@ test('every stream has a row for each key', () => {
   }
 });
 
-// Whoever makes them all runs out of memory.
-test('ten million customers cost no more than the page that is asked for', () => {
+// Creating all of them would run out of memory.
+test('ten million customers cost no more than the requested page', () => {
   const simulator = createSimulator({ customers: 10_000_000 });
   for (const stream of ['customers', 'contacts', 'invoices', 'subscription_events', 'opportunities']) {
     let seen = 0;

@@ -33,7 +33,7 @@ const keys = fc.oneof(
   fc.array(fc.constantFrom(...pieces), { maxLength: 5 }).map((parts) => parts.join('')),
 );
 
-test('a key never changes the address around it, and no two keys have the same one', () => {
+test('a key never changes the address around it, and different keys have different addresses', () => {
   let refused = 0;
   fc.assert(
     fc.property(fc.constantFrom(...templates), keys, keys, (template, key, other) => {
@@ -55,10 +55,10 @@ test('a key never changes the address around it, and no two keys have the same o
 });
 
 for (const key of ['.', '..', '', '\ud800', 'a\udc00'])
-  test(`${JSON.stringify(key)} has no address`, () =>
+  test(`the key ${JSON.stringify(key)} has no address`, () =>
     assert.equal(addressOf('/plans/{key}', 'key', key), undefined));
 
-test('what only looks like a dot segment has one', () => {
+test('a key that only resembles a dot segment has an address', () => {
   for (const key of ['...', '.a', 'a.', '%2e', '%2e%2e', '../x', 'a/../b'])
     assert.equal(addressOf('/plans/{key}', 'key', key), `/plans/${encodeURIComponent(key)}`);
 });

@@ -74,7 +74,7 @@ const statuses: readonly (readonly [number, string, string, RegExp])[] = [
   [301, 'null', 'UnexpectedAnswerError', /301/],
 ];
 for (const [status, body, name, message] of statuses) {
-  test(`status ${status} with ${body || 'no body'} is a ${name}`, () => {
+  test(`status ${status} with ${body || 'no body'} becomes ${name}`, () => {
     const error = answerError({ status, path: '/customers', body });
     assert.equal(error.name, name);
     assert.match(error.message, message);
@@ -83,7 +83,7 @@ for (const [status, body, name, message] of statuses) {
   });
 }
 
-test('only a 403 of /ping concerns the key', () => {
+test('only a 403 of /ping means that the key is rejected', () => {
   const error = answerError({ status: 403, path: '/ping', body: '' });
   assert.ok(error instanceof errors.AuthenticationError);
   assert.match(error.message, /\/ping answered 403.*CHARTMOGUL_API_KEY/);
@@ -95,7 +95,7 @@ test('a message of many lines and pages is cut to one short line', () => {
   assert.ok(message.length < 350 && !message.includes('\n'));
 });
 
-test("a limit carries the server's wish", () => {
+test('a rate-limit error carries the Retry-After of the server', () => {
   const error = answerError({ status: 429, path: '/x', body: '', retryAfter: '7' });
   assert.ok(error instanceof errors.RateLimitedError);
   assert.equal(error.retryAfterMs, 7000);
@@ -118,19 +118,19 @@ const wishes: readonly (readonly [string | undefined, number | undefined])[] = [
   ['9'.repeat(400), undefined],
 ];
 for (const [value, ms] of wishes) {
-  test(`Retry-After ${value?.slice(0, 40) ?? 'missing'} is ${ms ?? 'no wish'}`, () => {
+  test(`Retry-After ${value?.slice(0, 40) ?? 'missing'} is ${ms ?? 'ignored'}`, () => {
     assert.equal(parseRetryAfter(value, now), ms);
   });
 }
 
-test('an error about a body shows its content type and how it begins', () => {
+test('an error about a body shows its content type and its beginning', () => {
   const body = '<html><body>\n<h1>Sign in to the network</h1></body></html>';
   const answer = { status: 502, path: '/customers', body, contentType: 'text/html; charset=utf-8' };
   const { message } = answerError(answer);
   assert.match(message, /502 \(text\/html; charset=utf-8, begins "<html><body> <h1>Sign in to the network/);
 });
 
-test('an error never shows the key that a server echoes, in any of its forms', () => {
+test('an error never shows the key that a server echoes in any form', () => {
   const key = 'k&y/1';
   new Secret(key);
   const forms = [key, encodeURIComponent(key), Buffer.from(`${key}:`).toString('base64')];

@@ -31,7 +31,7 @@ async function createClient(t: TestContext, answers: ApiAnswers, env: NodeJS.Pro
   return { client: new ChartMogulClient(chartmogul, stop.signal, policy), requests, stop };
 }
 
-test('the wish of an answer 429 is waited for before the page is asked for again', async (t) => {
+test('the client waits for the Retry-After of a 429 before it repeats the request', async (t) => {
   let tries = 0;
   const { client } = await createClient(t, {
     '/plans': (_, response) => {
@@ -45,14 +45,14 @@ test('the wish of an answer 429 is waited for before the page is asked for again
   assert.equal(tries, 2);
 });
 
-test('the 41st request of a second waits for the next', async (t) => {
+test('the client delays the 41st request of a second', async (t) => {
   const { client } = await createClient(t, { '/plans': '{}' });
   const startMs = performance.now();
   await Promise.all(Array.from({ length: 41 }, () => client.get('/plans')));
   assert.ok(performance.now() - startMs >= 1_000);
 });
 
-test('a client has 16 requests under way, and no more', { timeout: 10_000 }, async (t) => {
+test('the client has at most 16 requests in flight', { timeout: 10_000 }, async (t) => {
   const open: ServerResponse[] = [];
   const full = new AbortController();
   const { client } = await createClient(
@@ -66,12 +66,12 @@ test('a client has 16 requests under way, and no more', { timeout: 10_000 }, asy
   );
   for (let asked = 0; asked < 40; asked++) client.get('/plans').catch(() => {});
   await once(full.signal, 'abort');
-  // Turns of the event loop enough for many more to come, if they were sent.
+  // Enough turns of the event loop for further requests to be sent.
   for (let turn = 0; turn < 5_000; turn++) await new Promise(setImmediate);
   assert.equal(open.length, 16);
 });
 
-test('a body that is not all of its JSON is asked for again, and an error does not repeat it', async (t) => {
+test('the client retries truncated JSON, and its error does not repeat the body', async (t) => {
   const torn = '{"customers":[{"email":"ann@example.com"';
   let tries = 0;
   const { client } = await createClient(t, {
@@ -85,19 +85,19 @@ test('a body that is not all of its JSON is asked for again, and an error does n
   );
 });
 
-test('JSON that is no object is not an answer', async (t) => {
+test('the client rejects JSON that is not an object', async (t) => {
   const { client } = await createClient(t, { '/plans': '[1]' });
   await assert.rejects(client.get('/plans'), UnexpectedAnswerError);
 });
 
-test('the key is sent as the user of Basic authentication, without a password', async (t) => {
+test('the client sends the key as the user of Basic authentication without a password', async (t) => {
   const { client } = await createClient(t, {
     '/ping': (_, response) => response.end(JSON.stringify({ was: response.req.headers.authorization })),
   });
   assert.deepEqual(await client.get('/ping'), { was: `Basic ${Buffer.from('key:').toString('base64')}` });
 });
 
-test('a client without a key is refused, and the setting named', () => {
+test('the client rejects a missing key and names the setting', () => {
   const { chartmogul } = loadSettings({}, '');
   assert.throws(
     () => new ChartMogulClient(chartmogul, new AbortController().signal),
@@ -105,7 +105,7 @@ test('a client without a key is refused, and the setting named', () => {
   );
 });
 
-test('filters are sent as a query, and every try is told of', async (t) => {
+test('the client sends filters as a query and reports every attempt', async (t) => {
   let tries = 0;
   const { client, requests } = await createClient(t, {
     '/plans': (_, response) => response.writeHead(++tries === 1 ? 500 : 200).end('{}'),
@@ -126,7 +126,7 @@ test('filters are sent as a query, and every try is told of', async (t) => {
   assert.deepEqual(asked, [wanted, wanted]);
 });
 
-/** How often `/ping` was asked while so many addresses were denied, and what came out about each. */
+/** Returns how often `/ping` was sent while these addresses were denied, and the error of each. */
 async function denyAll(t: TestContext, statusOfPing: number, addresses: number) {
   let pings = 0;
   const { client } = await createClient(t, {
@@ -156,17 +156,17 @@ for (const [status, failure] of [
   [403, 'AuthenticationError'],
   [401, 'AuthenticationError'],
 ] as const) {
-  test(`denied addresses are a ${failure} where /ping answers ${status}, which is asked once`, async (t) => {
+  test(`denied addresses become ${failure} when /ping answers ${status}, and /ping is sent once`, async (t) => {
     assert.deepEqual(await denyAll(t, status, 20), { pings: 1, failures: [failure] });
   });
 }
 
-test('where /ping cannot be asked, nobody knows whether the key is refused', async (t) => {
+test('the state of the key is unknown when /ping fails', async (t) => {
   const { failures } = await denyAll(t, 500, 1);
   assert.deepEqual(failures, ['SourceUnavailableError']);
 });
 
-test('where a person waits, an address that takes connections and never answers is given up soon', async (t) => {
+test('an interactive command soon times out on an address that accepts connections only', async (t) => {
   const { baseUrl } = await createApiServer(t, { '/ping': () => {} });
   const env = { CHARTMOGUL_API_KEY: 'key', CHARTMOGUL_BASE_URL: baseUrl };
   const { chartmogul } = loadSettings(env, '');
@@ -176,7 +176,7 @@ test('where a person waits, an address that takes connections and never answers 
   assert.ok((probeRetry.attemptMs ?? Infinity) <= 15_000);
 });
 
-test('before a run, /ping may be missing, but not refused, unreachable or a web page', async (t) => {
+test('a run accepts a missing /ping, but no rejected, unreachable or HTML one', async (t) => {
   const answering = async (status: number, body = '{"data":"pong!"}') =>
     (await createClient(t, { '/ping': (_, response) => response.writeHead(status).end(body) })).client;
   for (const status of [200, 400, 404, 405]) await (await answering(status)).ping();
@@ -187,13 +187,13 @@ test('before a run, /ping may be missing, but not refused, unreachable or a web 
   await assert.rejects(client.ping(), /127\.0\.0\.1:1\/v1\/ping did not answer/);
 });
 
-test('a signal ends what is under way, with its own reason', async (t) => {
+test('a signal ends requests in flight with its own reason', async (t) => {
   const reason = new Error('enough');
   const { client, stop } = await createClient(t, { '/plans': () => stop.abort(reason) });
   await assert.rejects(client.get('/plans'), (error) => error === reason);
 });
 
-test('a client accepts compressed answers', async (t) => {
+test('the client accepts compressed responses', async (t) => {
   let accepted: unknown;
   const { client } = await createClient(t, {
     '/plans': (_, response) => {
@@ -205,7 +205,7 @@ test('a client accepts compressed answers', async (t) => {
   assert.equal(accepted, 'gzip, deflate, br');
 });
 
-test('a compressed answer that is cut off is asked for again', async (t) => {
+test('the client retries a compressed response that is cut off', async (t) => {
   let tries = 0;
   const { client } = await createClient(t, {
     '/plans': (_, response) => {
@@ -218,7 +218,7 @@ test('a compressed answer that is cut off is asked for again', async (t) => {
   assert.equal(tries, 2);
 });
 
-test('a page of another program in place of the API is named by its type and how it begins', async (t) => {
+test('the error for a foreign page names its content type and its beginning', async (t) => {
   const { client } = await createClient(t, {
     '/plans': (_, response) => {
       response
@@ -232,7 +232,7 @@ test('a page of another program in place of the API is named by its type and how
   });
 });
 
-test('an answer without content is an empty list', async (t) => {
+test('a response without content is an empty list', async (t) => {
   const { client } = await createClient(t, { '/plans': (_, response) => response.writeHead(204).end() });
   assert.deepEqual(await client.get('/plans'), { entries: [], has_more: false });
 });

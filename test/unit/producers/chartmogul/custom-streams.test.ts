@@ -14,7 +14,7 @@ const ofCustomers = { stream: 'customers', field: 'customer_uuid' };
 const childPath = '/customers/{customer_uuid}/credit_notes';
 const parse = (...list: unknown[]) => parseCustomStreams(list, streams);
 
-test('an entry that says only what it must is a list under "entries", paged as the first page tells', () => {
+test('a minimal entry is a list under "entries" whose first page decides the paging', () => {
   assert.deepEqual(parse(simple), [
     {
       name: 'credit_notes',
@@ -27,7 +27,7 @@ test('an entry that says only what it must is a list under "entries", paged as t
   ]);
 });
 
-test('an entry may say everything', () => {
+test('an entry may set every option', () => {
   const entry = {
     name: 'credit_notes',
     path: childPath,
@@ -41,14 +41,14 @@ test('an entry may say everything', () => {
   assert.deepEqual(parse(entry), [{ ...same, paths: [path], deletes: { proof: 'twice' } }]);
 });
 
-test('parents are visited when they changed, unless the entry says otherwise', () => {
+test('parents are visited after changes unless the entry says otherwise', () => {
   assert.deepEqual(parse({ ...simple, path: childPath, parent: ofCustomers })[0]?.parent, {
     ...ofCustomers,
     visit: 'changed',
   });
 });
 
-test('an answer can be the record itself', () => {
+test('the response can be the record itself', () => {
   assert.equal(parse({ ...simple, listKey: null, paging: 'none' })[0]?.listKey, null);
 });
 
@@ -101,7 +101,7 @@ const wrongLists: readonly (readonly [string, readonly unknown[], RegExp])[] = [
   ],
 ];
 for (const [what, list, message] of wrongLists) {
-  test(`${what} among the streams is rejected in one line that names its place`, () => {
+  test(`${what} in the list of streams is rejected in one line that names its place`, () => {
     assertRefused(list, message);
   });
 }
@@ -204,7 +204,7 @@ function assertHelpful(message: string): void {
   assert.ok(message.length < 400, message);
 }
 
-/** Mostly right, so that every rule is come to; each part wrong now and then. */
+/** Mostly valid, so that every rule is reached; each part is sometimes invalid. */
 const mostly = <T>(right: fc.Arbitrary<T>, wrong: fc.Arbitrary<unknown> = fc.jsonValue()) =>
   fc.oneof({ weight: 30, arbitrary: right }, { weight: 1, arbitrary: wrong });
 const names = mostly(
@@ -235,7 +235,7 @@ const entries = mostly(
   ),
 );
 
-test('whatever the list holds, it becomes streams that can be read, or one line that helps', () => {
+test('any list becomes readable streams or one helpful error line', () => {
   let accepted = 0;
   let refused = 0;
   fc.assert(
@@ -268,7 +268,7 @@ test('whatever the list holds, it becomes streams that can be read, or one line 
   assert.ok(accepted > 100 && refused > 100, `${accepted} streams accepted, ${refused} lists refused`);
 });
 
-test('no JSON at all makes it throw anything else', () => {
+test('JSON of any other shape throws no other error', () => {
   fc.assert(
     fc.property(fc.array(fc.jsonValue()), (list) => {
       try {

@@ -24,7 +24,7 @@ const choose = (list: string | undefined, specs = known()) =>
   chooseStreams(specs, list).map(({ name }) => name);
 const names = streams.map(({ name }) => name);
 
-test('the streams of the settings file come after the built-in ones', () => {
+test('the streams of the settings file follow the built-in ones', () => {
   assert.deepEqual(known(), streams);
   assert.deepEqual(
     known([creditNotes, refunds]).map(({ name }) => name),
@@ -32,11 +32,11 @@ test('the streams of the settings file come after the built-in ones', () => {
   );
 });
 
-test('without a list all streams are chosen', () => {
+test('all streams are chosen without a list', () => {
   assert.deepEqual(choose(undefined), names);
 });
 
-test('streams are chosen in the order in which a run begins them, each once, whatever the order of the list', () => {
+test('streams are chosen once each in run order, whatever the order of the list', () => {
   assert.deepEqual(choose('account, plans ,customers,plans'), ['customers', 'plans', 'account']);
 });
 
@@ -46,12 +46,12 @@ const withParents: readonly (readonly [string, readonly string[]])[] = [
   ['refunds', ['customers', 'customer_activities', 'refunds']],
 ];
 for (const [list, chosen] of withParents) {
-  test(`${list} comes with its parents, and with theirs`, () => {
+  test(`${list} comes with its parents and their parents`, () => {
     assert.deepEqual(choose(list, known([creditNotes, refunds])), chosen);
   });
 }
 
-test('a mode may name any stream that is known', () => {
+test('a mode may name any known stream', () => {
   assert.equal(
     known(
       [creditNotes],
@@ -80,7 +80,7 @@ const refused: readonly (readonly [string, () => unknown, RegExp])[] = [
   ['a long list', () => choose('x'.repeat(5000)), /^--streams must name some of .*; got "x{80}"$/],
 ];
 for (const [what, choosing, message] of refused) {
-  test(`${what} that names no stream is refused in one line that says which there are`, () => {
+  test(`${what} that names no stream is rejected in one line that lists the streams`, () => {
     assert.throws(choosing, (error) => {
       assert.ok(error instanceof ConfigError);
       assert.match(error.message, message);
@@ -90,10 +90,10 @@ for (const [what, choosing, message] of refused) {
   });
 }
 
-test('the refusal names the streams of the settings file too', () => {
+test('the error also lists the streams of the settings file', () => {
   assert.throws(() => choose('plants', known([creditNotes])), /credit_notes; got "plants"$/);
 });
 
-test('a stream of the settings file that is wrong is refused', () => {
+test('an invalid stream of the settings file is rejected', () => {
   assert.throws(() => known([{ ...creditNotes, name: 'plans' }]), ConfigError);
 });

@@ -42,7 +42,7 @@ const listings = fc.record({
 });
 const pagingOf = (style: string) => (style === 'start-after' ? 'start-after' : 'detect');
 
-test('every record comes once and in order, however many there are and however they are paged', async () => {
+test('the reader returns every record once and in order with any paging', async () => {
   await fc.assert(
     fc.asyncProperty(listings, async ({ count, style, rowsOfAPage }) => {
       const rows = rowsOf(count);
@@ -59,7 +59,7 @@ test('every record comes once and in order, however many there are and however t
   );
 });
 
-test('gone on with after any page, a list gives exactly the pages after it, however it is paged', async () => {
+test('the reader resumes after any page with exactly the remaining pages', async () => {
   await fc.assert(
     fc.asyncProperty(listings, async ({ count, style, rowsOfAPage }) => {
       const rows = rowsOf(count);
@@ -87,7 +87,7 @@ const spoilt: readonly (readonly [string, EtlError | JsonObject])[] = [
   ['points at itself', { entries: [{ uuid: 'pl_4' }], has_more: true, cursor: 'aged' }],
 ];
 for (const [what, spoiltAnswer] of spoilt) {
-  test(`a list whose saved cursor ${what} is read from its beginning`, async () => {
+  test(`the reader restarts a list whose saved cursor ${what}`, async () => {
     const rows = rowsOf(5);
     const from = { next: { cursor: 'aged' }, pages: 7 };
     const { pages, requests } = await read(
@@ -107,7 +107,7 @@ for (const [what, spoiltAnswer] of spoilt) {
   });
 }
 
-test('an activity that is gone, or a list that has become empty behind it, begins its list anew', async () => {
+test('the reader restarts activities whose start-after activity is gone or list is empty', async () => {
   for (const answer of [{ entries: [] }, { entries: [], has_more: true }, { entries: [], has_more: false }]) {
     const { pages } = await read(
       (_, query) =>
@@ -120,7 +120,7 @@ test('an activity that is gone, or a list that has become empty behind it, begin
   }
 });
 
-test('where the source is down a saved cursor fails its list', async () => {
+test('the reader fails a list with a saved cursor when the source is down', async () => {
   let requests = 0;
   const answer = () => {
     requests++;
@@ -130,7 +130,7 @@ test('where the source is down a saved cursor fails its list', async () => {
   assert.equal(requests, 2);
 });
 
-test('a key that is refused begins no list anew', async () => {
+test('the reader does not restart a list when the key is rejected', async () => {
   let requests = 0;
   const answer = () => {
     requests++;
@@ -140,7 +140,7 @@ test('a key that is refused begins no list anew', async () => {
   assert.equal(requests, 1);
 });
 
-test('a cursor that is refused in the middle of a list fails it', async () => {
+test('the reader fails a list whose cursor is rejected in the middle', async () => {
   const answer: Answerer = (_, query) => {
     if ('cursor' in query) throw new RequestRefusedError('cursor expired');
     return pageOf(rowsOf(5), query, { style: 'stray cursor', rowsOfAPage: 2 });
@@ -148,7 +148,7 @@ test('a cursor that is refused in the middle of a list fails it', async () => {
   await assert.rejects(read(answer), RequestRefusedError);
 });
 
-test('a list does not end at a later page that does not say that it is the last', async () => {
+test('a list does not end at a later page without an end mark', async () => {
   for (const [first, ...later] of [
     [{ has_more: true, cursor: 'c' }, {}, { has_more: null }, { has_more: 'false' }, { cursor: 'd' }],
     [{ page: 1, total_pages: 3 }, {}, { page: 2 }, { total_pages: 3 }, { page: 1, total_pages: 3 }],
@@ -163,7 +163,7 @@ test('a list does not end at a later page that does not say that it is the last'
     }
 });
 
-test('a list whose cursors point back is refused, after no more requests than it has pages; any other ends', async () => {
+test('the reader rejects lists whose cursors point back within as many requests as pages', async () => {
   const pointers = fc
     .integer({ min: 1, max: 8 })
     .chain((count) =>
@@ -197,7 +197,7 @@ test('a list whose cursors point back is refused, after no more requests than it
   assert.ok(outcomes.ended > 10 && outcomes.refused > 10, JSON.stringify(outcomes));
 });
 
-test('a server that has ever new cursors for the same page, or for no record at all, is refused', async () => {
+test('the reader rejects a server with ever new cursors for the same or an empty page', async () => {
   for (const [entries, error] of [
     [rowsOf(2), PaginationLoopError],
     [[], UnexpectedAnswerError],
@@ -209,7 +209,7 @@ test('a server that has ever new cursors for the same page, or for no record at 
   }
 });
 
-test('a page without a record that says where the list continues is followed', async () => {
+test('the reader follows the cursor of an empty page', async () => {
   const { pages } = await read((_, { cursor }) =>
     cursor === undefined
       ? { entries: [], has_more: true, cursor: 'c' }
@@ -219,14 +219,14 @@ test('a page without a record that says where the list continues is followed', a
 });
 
 for (const style of pagingStyles) {
-  test(`a server that answers its first page whatever is asked is refused (${style})`, async () => {
+  test(`the reader rejects a server that always answers its first page (${style})`, async () => {
     const answer: Answerer = () => pageOf(rowsOf(3), {}, { style, rowsOfAPage: 2 });
     const error = style.endsWith('page') ? UnexpectedAnswerError : PaginationLoopError;
     await assert.rejects(read(answer, { paging: pagingOf(style) }), error);
   });
 }
 
-test('the largest page is asked for, beside the filters, and none where a list has no pages', async () => {
+test('the reader requests the largest page beside filters, and no page size without paging', async () => {
   const query = { with_disabled: true };
   const answer = () => ({ entries: [] });
   assert.deepEqual((await read(answer, { query })).requests, [
@@ -235,7 +235,7 @@ test('the largest page is asked for, beside the filters, and none where a list h
   assert.deepEqual((await read(answer, { query, paging: 'none' })).requests, [{ path: '/plans', query }]);
 });
 
-test('filters go along to every page', async () => {
+test('the reader sends filters with every page', async () => {
   const answer: Answerer = (_, query) => pageOf(rowsOf(3), query, { style: 'page', rowsOfAPage: 1 });
   const { requests } = await read(answer, { query: { status: 'Active' } });
   assert.deepEqual(
@@ -244,14 +244,14 @@ test('filters go along to every page', async () => {
   );
 });
 
-test('what the answer does not say of a record is added to each, and to nothing that is no record', async () => {
+test('the reader adds missing fields to each record and skips values that are no records', async () => {
   const { pages } = await read(() => ({ entries: [{ uuid: 'a' }, 'b', null] }), {
     adds: { interval: 'day' },
   });
   assert.deepEqual(recordsOf(pages), [{ uuid: 'a', interval: 'day' }, 'b', null]);
 });
 
-test('an answer without a list is the record itself where the stream says so', async () => {
+test('a response without a list is the record itself if the stream says so', async () => {
   const account = { id: 'acc_1', has_more: true };
   const { pages } = await read(() => account, { listKey: null, paging: 'none' });
   assert.deepEqual(
@@ -260,14 +260,14 @@ test('an answer without a list is the record itself where the stream says so', a
   );
 });
 
-test('a list that answers without content (204) has no record, and so has a single object', async () => {
+test('a list or single object with status 204 has no record', async () => {
   for (const listKey of ['entries', null]) {
     const { pages } = await read(() => NO_CONTENT, { listKey });
     assert.deepEqual(recordsOf(pages), []);
   }
 });
 
-test('an answer without content behind a page that promises more is no end of the list', async () => {
+test('an empty response after a page that promises more does not end the list', async () => {
   const first = { entries: rowsOf(2), has_more: true, cursor: 'c' };
   await assert.rejects(
     read((_, query) => ('cursor' in query ? NO_CONTENT : first)),

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { mergePages } from '../../../../producers/chartmogul/merge-pages.ts';
 import type { Page, SourceList } from '../../../../producers/chartmogul/source-list.ts';
 
-/** What is known of a reading under way. */
+/** The state of a read in progress. */
 class Reading {
   readonly begun = new Set<string>();
   readonly ended = new Set<string>();
@@ -32,7 +32,7 @@ const listPlans = (failsAt: fc.Arbitrary<number | undefined>) =>
   fc.array(fc.record({ pages: fc.nat({ max: 4 }), failsAt }), { maxLength: 6 });
 const sideBySides = fc.integer({ min: 1, max: 4 });
 
-/** Merges the lists while every wait, also the reader's, ends when the scheduler says so. */
+/** Merges the lists; the scheduler ends every wait, including those of the reader. */
 async function merge(
   scheduler: fc.Scheduler,
   plans: readonly ListPlan[],
@@ -83,7 +83,7 @@ async function merge(
   return { reading, error };
 }
 
-test('every page comes once, each list in its order, no more lists at a time than wanted, a page of each ahead', async () => {
+test('mergePages yields each list in order, reads a limited number at a time, one page ahead', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.scheduler(),
@@ -108,7 +108,7 @@ test('every page comes once, each list in its order, no more lists at a time tha
   );
 });
 
-test('an error comes out before any list has had another turn, and by then all lists are ended', async () => {
+test('mergePages ends all lists before it throws the error of one', async () => {
   let failures = 0;
   await fc.assert(
     fc.asyncProperty(
@@ -131,7 +131,7 @@ test('an error comes out before any list has had another turn, and by then all l
   assert.ok(failures > 20, `${failures} failures`);
 });
 
-test('whoever has enough ends the lists that were begun, and no other is begun', async () => {
+test('mergePages ends the lists it began and begins no other when the caller stops', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.scheduler(),
@@ -153,7 +153,7 @@ const listsNamed = (...ids: string[]) =>
 const pageOf = (list: SourceList, number: number): Promise<Page> =>
   Promise.resolve({ kind: 'page', list, number, records: [], next: undefined });
 
-test('lists that always have a page waiting take turns', async () => {
+test('mergePages alternates between lists that have a page ready', async () => {
   const order: string[] = [];
   const read = async function* (list: SourceList) {
     for (let number = 1; number <= 3; number++) yield await pageOf(list, number);
@@ -166,7 +166,7 @@ test('lists that always have a page waiting take turns', async () => {
   assert.equal(order.join(''), 'abcabcabc');
 });
 
-test('while a page is worked on the next is fetched, and if that fails it is heard of when it is asked for', async () => {
+test('mergePages fetches the next page during work and reports its failure when it is due', async () => {
   let fetched = 0;
   const read = async function* (list: SourceList) {
     for (;;) {
@@ -176,13 +176,13 @@ test('while a page is worked on the next is fetched, and if that fails it is hea
   };
   const pages = mergePages(listsNamed('a'), 1, read);
   await pages.next();
-  // Long enough for the runtime to find an error that nobody hears.
+  // Long enough for the runtime to report an unhandled rejection.
   for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
   assert.equal(fetched, 2);
   await assert.rejects(pages.next(), { message: 'torn' });
 });
 
-test('an error of naming the lists comes out as well', async () => {
+test('mergePages throws an error of the list of lists', async () => {
   function* lists(): Generator<SourceList> {
     throw new RangeError('no parents');
   }

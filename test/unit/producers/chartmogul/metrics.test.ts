@@ -34,7 +34,7 @@ const listsOf = (
 const startsOf = (...options: Parameters<typeof listsOf>) =>
   listsOf(...options).map(({ query }) => query['start-date']);
 
-/** Whether an interval begins with the day. */
+/** Whether an interval starts with the day. */
 function isBeginning(interval: MetricsInterval, day: string): boolean {
   if (interval === 'day') return true;
   if (interval === 'week') return new Date(day).getUTCDay() === 1;
@@ -46,7 +46,7 @@ function isBeginning(interval: MetricsInterval, day: string): boolean {
 }
 const dayOf = (ms: number) => new Date(ms).toISOString().slice(0, 10);
 
-test('a look-back begins where the interval begins that holds its first day, and never before the start date', () => {
+test('a look-back starts with the interval of its first day, at the earliest on the start date', () => {
   const instants = (from: string, to: string) => fc.integer({ min: Date.parse(from), max: Date.parse(to) });
   let lookedBack = 0;
   fc.assert(
@@ -79,17 +79,17 @@ const beginnings: readonly (readonly [MetricsInterval, number, string])[] = [
   ['year', 140, '2025-01-01'],
 ];
 for (const [interval, lookBackDays, start] of beginnings) {
-  test(`on Wednesday 2026-05-20, ${lookBackDays} days by the ${interval} begin on ${start}`, () => {
+  test(`a look-back of ${lookBackDays} days by ${interval} starts on ${start} on 2026-05-20`, () => {
     assert.deepEqual(startsOf(mrr, { intervals: [interval], lookBackDays }), [start]);
   });
 }
 
-test('all is asked for from the start date on where there is no look-back, or nothing to look back to', () => {
+test('everything from the start date on is requested without a look-back', () => {
   assert.deepEqual(startsOf(mrr, { lookBackDays: undefined }), ['2020-02-10']);
   assert.deepEqual(startsOf(mrr, {}, undefined, false), ['2020-02-10']);
 });
 
-test('there is a list for each interval, up to today, that adds the interval to its records', () => {
+test('each interval has a list up to today that adds the interval to its records', () => {
   const [day, year] = listsOf(mrr, { intervals: ['day', 'year'] }, '2026-05-20T00:00:00Z', false);
   assert.deepEqual(day, {
     id: '/metrics/mrr?interval=day',
@@ -102,13 +102,13 @@ test('there is a list for each interval, up to today, that adds the interval to 
   assert.deepEqual([year?.id, year?.adds], ['/metrics/mrr?interval=year', { interval: 'year' }]);
 });
 
-test('a list is known by its interval alone, so that the next day goes on with it', () => {
+test('a list is identified by its interval alone, so the next day continues it', () => {
   const idsAt = (today: string, isLookingBack: boolean) =>
     listsOf(mrr, {}, today, isLookingBack).map(({ id }) => id);
   assert.deepEqual(idsAt('2026-05-20', true), idsAt('2026-05-21', false));
 });
 
-test('asp is not asked for by day or week, every other metric by all intervals', () => {
+test('asp lacks days and weeks, and every other metric has all intervals', () => {
   for (const spec of streams.filter(({ metric }) => metric !== undefined)) {
     const asked = listsOf(spec, { intervals }).map(({ query }) => query['interval']);
     assert.deepEqual(asked, spec.name === 'metrics_asp' ? ['month', 'quarter', 'year'] : [...intervals]);
@@ -116,7 +116,7 @@ test('asp is not asked for by day or week, every other metric by all intervals',
   assert.deepEqual(listsOf(specOf('metrics_asp'), { intervals: ['day', 'week'] }), []);
 });
 
-test('a start date that is tomorrow here asks for today, never for a time that ends before it begins', () => {
+test('a start date after the local date requests today only', () => {
   const asked = listsOf(mrr, { startDate: '2026-05-21' }, undefined, false).map(({ query }) => query);
   assert.deepEqual(asked, [{ 'start-date': '2026-05-20', 'end-date': '2026-05-20', interval: 'month' }]);
 });

@@ -17,7 +17,7 @@ const cursorStyle = { has_more: true, cursor: 'c' };
 const keyStyle = { meta: { next_key: 5 } };
 const pageStyle = { page: 1, total_pages: 9 };
 
-/** First page, answer, what to ask next. */
+/** First page, response, next query. */
 const pages: readonly (readonly [string, JsonObject, JsonObject, Next])[] = [
   ['a cursor', cursorStyle, { has_more: true, cursor: 'abc' }, { cursor: 'abc' }],
   ['a stray cursor on the last page', cursorStyle, { has_more: false, cursor: 'abc' }, undefined],
@@ -96,7 +96,7 @@ const pages: readonly (readonly [string, JsonObject, JsonObject, Next])[] = [
   ['a cursor without has_more', { cursor: 'c' }, { cursor: 'c' }, refused],
   ['a null cursor without has_more', { cursor: null }, { cursor: null }, undefined],
   ['total_pages null', { page: 1, total_pages: null }, { page: 1, total_pages: null }, undefined],
-  // A list that says in some way that it goes on is never taken for a whole one.
+  // A list whose page indicates more is never treated as complete.
   [
     'has_more that is not a boolean',
     { has_more: 'true', cursor: 'c' },
@@ -105,14 +105,14 @@ const pages: readonly (readonly [string, JsonObject, JsonObject, Next])[] = [
   ],
 ];
 for (const [name, first, answer, next] of pages) {
-  test(`${name} ${next === refused ? 'is refused' : next ? `leads to ${JSON.stringify(next)}` : 'is the end'}`, () => {
+  test(`${name} ${next === refused ? 'is rejected' : next ? `leads to ${JSON.stringify(next)}` : 'ends the list'}`, () => {
     const ask = () => paginatorFor(first)({ answer, list: [], asked: {}, where: 'page 1' });
     if (next === refused) assert.throws(ask, UnexpectedAnswerError);
     else assert.deepEqual(ask(), next);
   });
 }
 
-test('a numbered page has to be the one that was asked for, and hold nothing beyond the last', () => {
+test('a numbered page must be the requested one and empty beyond the last', () => {
   const read = (answer: JsonObject, asked: Query, list: JsonObject[]) =>
     pageNumberPaginator({ answer, list, asked, where: 'page' });
   assert.deepEqual(read({ page: 2, total_pages: 9 }, { page: 2 }, [{}]), { page: 3 });
@@ -127,7 +127,7 @@ test('a numbered page has to be the one that was asked for, and hold nothing bey
     assert.throws(() => read(answer, asked, [{}]), UnexpectedAnswerError, JSON.stringify(answer));
 });
 
-/** First page, answer, its rows, what to ask next. */
+/** First page, response, its rows, next query. */
 const rows: readonly (readonly [string, JsonObject, JsonObject, JsonObject[], Next])[] = [
   [
     'the uuid of the last row',
@@ -169,13 +169,13 @@ for (const [answer, isWhole] of [
   [{ page: 1, total_pages: 2 }, false],
   [{ total_pages: 2 }, false],
 ] as const)
-  test(`a list that is read as one page is ${isWhole ? 'whole' : 'refused'} with ${JSON.stringify(answer)}`, () => {
+  test(`a single-page list is ${isWhole ? 'complete' : 'rejected'} with ${JSON.stringify(answer)}`, () => {
     const ask = () => singlePagePaginator({ answer, list: [], asked: {}, where: '/metrics/mrr, page 1' });
     if (isWhole) assert.equal(ask(), undefined);
     else assert.throws(ask, UnexpectedAnswerError);
   });
 
-test('a page that was read before is not asked for again', () => {
+test('a page that was already read is not requested again', () => {
   const guard = new LoopGuard();
   for (const cursor of ['a', 'b', 'c']) guard.check({ cursor }, 'page');
   assert.throws(

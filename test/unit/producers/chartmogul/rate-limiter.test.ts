@@ -3,7 +3,7 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { RateLimiter } from '../../../../producers/chartmogul/rate-limiter.ts';
 
-test('callers go through in order and at even distances', () => {
+test('callers pass in order and at even intervals', () => {
   const limiter = new RateLimiter(100);
   assert.deepEqual(
     [0, 0, 0, 5, 5].map((nowMs) => limiter.reserve(nowMs)),
@@ -11,13 +11,13 @@ test('callers go through in order and at even distances', () => {
   );
 });
 
-test('time that nobody used is not saved up', () => {
+test('unused time is not saved up', () => {
   const limiter = new RateLimiter(20);
   limiter.reserve(0);
   assert.deepEqual([limiter.reserve(10_000), limiter.reserve(10_000)], [10_000, 10_050]);
 });
 
-test('no second sees more turns than the rate, whatever the callers do', () => {
+test('no second exceeds the rate, whatever the callers do', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 0, max: 200 }), { maxLength: 200 }), (gaps) => {
       const limiter = new RateLimiter(38);
@@ -31,7 +31,7 @@ test('no second sees more turns than the rate, whatever the callers do', () => {
   );
 });
 
-test('a refusal halves the rate, once for all the requests that were under way', () => {
+test('a rejection halves the rate once for all requests in flight', () => {
   const limiter = new RateLimiter(40);
   for (const nowMs of [0, 10, 500, 999]) limiter.refused(nowMs);
   assert.equal(limiter.perSecond, 20);
@@ -39,13 +39,13 @@ test('a refusal halves the rate, once for all the requests that were under way',
   assert.equal(limiter.perSecond, 10);
 });
 
-test('the rate never falls below one a second', () => {
+test('the rate never falls below one per second', () => {
   const limiter = new RateLimiter(40);
   for (let second = 0; second < 20; second++) limiter.refused(second * 1_000);
   assert.equal(limiter.perSecond, 1);
 });
 
-test('answers raise the rate fast, and carefully where it was refused, up to the maximum', () => {
+test('responses raise the rate quickly, then slowly near its last limit, up to the maximum', () => {
   const limiter = new RateLimiter(40);
   limiter.refused(0);
   for (let answer = 0; answer < 20; answer++) limiter.accepted();
@@ -59,7 +59,7 @@ test('answers raise the rate fast, and carefully where it was refused, up to the
   assert.equal(limiter.perSecond, 40);
 });
 
-test('callers that a standstill sets free at once do not all go', () => {
+test('callers released together by a pause do not all pass at once', () => {
   const limiter = new RateLimiter(10);
   const passed = Array.from({ length: 30 }, () => limiter.pass(5_000)).filter(Boolean);
   assert.equal(passed.length, 11);
@@ -67,7 +67,7 @@ test('callers that a standstill sets free at once do not all go', () => {
   assert.equal(limiter.pass(6_000), true);
 });
 
-test('everybody waits as long as the server asks, but not for ever', () => {
+test('all callers wait as long as the server asks, up to a limit', () => {
   const limiter = new RateLimiter(40);
   limiter.refused(1_000, 5_000);
   assert.equal(limiter.reserve(1_100), 6_000);

@@ -44,7 +44,7 @@ const listOf =
   (...uuids: string[]): Answerer =>
   (_, query) =>
     pageOf(rowsOf(...uuids), query, { style: 'stray cursor', rowsOfAPage: 2 });
-/** A list whose first page promises another that is not had. */
+/** A list whose first page promises another page, which fails. */
 const broken =
   (error: EtlError): Answerer =>
   (_, query) => {
@@ -56,7 +56,7 @@ const visitsTo = (...parents: string[]) => ({
     Promise.resolve(parents.map((parent) => ({ parent, token: visitToken(Buffer.from(parent), 1) }))),
 });
 
-test('the next address is tried where one answers 404', async () => {
+test('the reader tries the next address after a 404', async () => {
   const { pages, requests, isAbsent } = await readPages(
     specOf('data_sources'),
     server({ '/sources': listOf('a', 'b', 'c') }),
@@ -66,7 +66,7 @@ test('the next address is tried where one answers 404', async () => {
   assert.equal(isAbsent, false);
 });
 
-test('where no address is known, the stream fails', async () => {
+test('the stream fails when no address is known', async () => {
   await assert.rejects(readPages(specOf('data_sources'), server({})), StreamNotFoundError);
 });
 
@@ -75,7 +75,7 @@ for (const error of [
   new UnexpectedAnswerError('no list'),
   new SourceUnavailableError('503'),
 ]) {
-  test(`another address is not tried after a ${error.name}`, async () => {
+  test(`the reader does not try another address after ${error.name}`, async () => {
     const answer = server({ '/data_sources': error, '/sources': listOf('a') });
     await assert.rejects(readPages(specOf('data_sources'), answer), (thrown) => thrown === error);
   });
@@ -84,7 +84,7 @@ for (const error of [
 const denied = new AccessDeniedError('403');
 
 for (const error of [notThere, refused, denied]) {
-  test(`the next address is tried after a ${error.name}`, async () => {
+  test(`the reader tries the next address after ${error.name}`, async () => {
     const answer = server({ '/data_sources': error, '/sources': listOf('a') });
     const { pages } = await readPages(specOf('data_sources'), answer);
     assert.deepEqual(uuidsOf(recordsOf(pages)), ['a']);
@@ -94,7 +94,7 @@ for (const error of [notThere, refused, denied]) {
   });
 }
 
-/** What both addresses of a stream answer, and what that says of the stream. */
+/** The responses of both addresses of a stream, and the resulting error. */
 const bothRefused: readonly [EtlError, EtlError, string][] = [
   [notThere, denied, 'AccessDeniedError'],
   [denied, notThere, 'AccessDeniedError'],
@@ -103,24 +103,24 @@ const bothRefused: readonly [EtlError, EtlError, string][] = [
   [denied, refused, 'RequestRefusedError'],
 ];
 for (const [first, second, name] of bothRefused) {
-  test(`addresses that answer ${first.message} and ${second.message} make a ${name}`, async () => {
+  test(`addresses that answer ${first.message} and ${second.message} become ${name}`, async () => {
     const answer = server({ '/data_sources': first, '/sources': second });
     await assert.rejects(readPages(specOf('data_sources'), answer), { name });
   });
 }
 
-test('another address is not tried once a page has been read', async () => {
+test('the reader keeps the address once it has read a page', async () => {
   const answer = server({ '/data_sources': broken(notThere), '/sources': listOf('a') });
   await assert.rejects(readPages(specOf('data_sources'), answer), StreamNotFoundError);
 });
 
 for (const error of [notThere, refused, denied]) {
-  test(`an optional stream that meets a ${error.name} is absent, which is no failure`, async () => {
+  test(`an optional stream is absent after ${error.name}, without a failure`, async () => {
     const { pages, isAbsent } = await readPages(transactions, server({ '/transactions': error }));
     assert.deepEqual([pages, isAbsent], [[], true]);
   });
 
-  test(`an optional stream that meets a ${error.name} after its first page fails`, async () => {
+  test(`an optional stream with ${error.name} after its first page fails`, async () => {
     await assert.rejects(
       readPages(transactions, server({ '/transactions': broken(error) })),
       (thrown) => thrown === error,
@@ -128,19 +128,19 @@ for (const error of [notThere, refused, denied]) {
   });
 }
 
-test('an optional stream that is there is read, and one that cannot be read now fails', async () => {
+test('an available optional stream is read, and one with a temporary error fails', async () => {
   const { pages, isAbsent } = await readPages(transactions, server({ '/transactions': listOf('tr_1') }));
   assert.deepEqual([uuidsOf(recordsOf(pages)), isAbsent], [['tr_1'], false]);
   const down = server({ '/transactions': new AuthenticationError('401') });
   await assert.rejects(readPages(transactions, down), AuthenticationError);
 });
 
-test('subscriptions are read from the list of the account, where there is one, and nobody is visited', async () => {
+test('subscriptions come from the list of the account, if there is one, without visits', async () => {
   const { pages } = await readPages(subscriptions, server({ '/subscriptions': listOf('a', 'b', 'c') }));
   assert.deepEqual(recordsOf(pages), rowsOf('a', 'b', 'c'));
 });
 
-test("else every parent's list is read, and its key added to the children", async () => {
+test('subscriptions come from the list of every parent otherwise, with its key added', async () => {
   const { pages } = await readPages(
     subscriptions,
     server({
@@ -168,7 +168,7 @@ test("else every parent's list is read, and its key added to the children", asyn
   );
 });
 
-test('a parent whose key would make the address another one is left out, and the others are read', async () => {
+test('a parent whose key would change the address is skipped, and the others are read', async () => {
   const { pages, requests } = await readPages(
     subscriptions,
     server({
@@ -185,7 +185,7 @@ test('a parent whose key would make the address another one is left out, and the
   ]);
 });
 
-test('a parent that went in the meantime has no children any more, and the others are read', async () => {
+test('a parent that is gone has no children, and the others are read', async () => {
   const { pages } = await readPages(
     subscriptions,
     server({ '/customers/cus_2/subscriptions': listOf('b') }),
@@ -221,7 +221,7 @@ test('a parent whose list is denied ends no visit, and the others are read', asy
   assert.equal(denials, 2);
 });
 
-test('where every parent is denied, so is the stream, however many there are', async () => {
+test('the stream is denied when every parent is denied', async () => {
   const all = Array.from({ length: 40 }, (_, index) => `cus_${index}`);
   const answer: Answerer = () => {
     throw denied;
@@ -231,22 +231,22 @@ test('where every parent is denied, so is the stream, however many there are', a
   await assert.rejects(readPages(activities, mixed, visitsTo('cus_7', 'cus_1')), AccessDeniedError);
 });
 
-test('where all parents that are due are denied, one that is not tells whether the stream is there', async () => {
+test('a parent that is not due shows whether the stream exists when all due ones are denied', async () => {
   const answer = server({ [addressOf('cus_1')]: denied, [addressOf('cus_9')]: listOf('b') });
   const settled = (...parents: string[]) => ({ ...visitsTo('cus_1'), settled: () => parents });
   const { pages, denials } = await readPages(activities, answer, settled('cus_8', 'cus_9'));
   assert.deepEqual([pages, denials], [[], 1]);
   await assert.rejects(readPages(activities, answer, settled('cus_8')), AccessDeniedError);
-  // A few are asked, not all.
+  // Only a few are requested.
   await assert.rejects(readPages(activities, answer, settled('a', 'b', 'c', 'cus_9')), AccessDeniedError);
 });
 
-test('where parent after parent has no list, it is the address that is not there', async () => {
+test('the address is missing when parent after parent has no list', async () => {
   const nobody = visitsTo('cus_1', 'cus_2', 'cus_3', 'cus_4');
   await assert.rejects(readPages(subscriptions, server({}), nobody), StreamNotFoundError);
 });
 
-test('so it is where the few parents that there are have none, unless one that is not due has', async () => {
+test('the address is missing when all of a few parents have none, unless another has one', async () => {
   const few = visitsTo('cus_1', 'cus_2');
   await assert.rejects(readPages(activities, server({}), few), StreamNotFoundError);
   const answer = server({ [addressOf('cus_9')]: listOf('b') });
@@ -268,7 +268,7 @@ for (const error of [notThere, denied]) {
     assert.deepEqual(uuidsOf(recordsOf(pages)), ['a']);
   });
 
-  test(`an address that answers ${error.message} for everybody is given up before all are asked`, async () => {
+  test(`the reader stops early when an address answers ${error.message} for every parent`, async () => {
     const all = Array.from({ length: 500 }, (_, index) => `cus_${index}`);
     let asked = 0;
     const answer: Answerer = () => {
@@ -280,12 +280,12 @@ for (const error of [notThere, denied]) {
   });
 }
 
-test('a 404 behind the first page of a parent is no end of its list', async () => {
+test('a 404 after the first page of a parent does not end its list', async () => {
   const answer = server({ [addressOf('cus_1')]: broken(notThere), [addressOf('cus_2')]: listOf('b') });
   await assert.rejects(readPages(activities, answer, visitsTo('cus_1', 'cus_2')), StreamNotFoundError);
 });
 
-test('many parents without a list are no doubt once another has shown a page', async () => {
+test('parents without a list are ignored once another parent has shown a page', async () => {
   const parents = Array.from({ length: 40 }, (_, index) => `cus_${index}`);
   const nine = listOf('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i');
   const answer: Answerer = async (path, query) => {
@@ -300,7 +300,7 @@ test('many parents without a list are no doubt once another has shown a page', a
   assert.equal(recordsOf(pages).length, 9);
 });
 
-test('a run that was interrupted among parents has no slices: it visits those that are left', async () => {
+test('a run that was interrupted among parents resumes with the remaining visits', async () => {
   const answer = server({
     '/customers/cus_1/subscriptions': listOf('a', 'b', 'c'),
     '/customers/cus_2/subscriptions': listOf('d'),
@@ -310,7 +310,7 @@ test('a run that was interrupted among parents has no slices: it visits those th
     assert.equal(slicesAfter('customer_subscriptions', firstPages(events, count)).size, 0);
 });
 
-test('sixteen parents are visited at a time, and no more', async () => {
+test('the reader visits at most sixteen parents at a time', async () => {
   let underWay = 0;
   let most = 0;
   const parents = Array.from({ length: 40 }, (_, index) => `cus_${index}`);
@@ -325,7 +325,7 @@ test('sixteen parents are visited at a time, and no more', async () => {
   assert.deepEqual([pages.length, most], [40, 16]);
 });
 
-test('no page is asked for before the page before it was taken', async () => {
+test('the reader requests no page before the previous one was consumed', async () => {
   const { client, requests } = fakeSource(listOf('a', 'b', 'c', 'd', 'e'));
   const pages = readStream(client, plans, beginning, {});
   await pages.next();
@@ -334,7 +334,7 @@ test('no page is asked for before the page before it was taken', async () => {
   await pages.return();
 });
 
-test('a list is asked for as a whole, without a filter', async () => {
+test('the reader requests a list without filters', async () => {
   for (const name of ['customers', 'invoices', 'subscription_events', 'activities']) {
     const spec = specOf(name);
     const { requests } = await readPages(spec, (_, query) =>
@@ -351,7 +351,7 @@ test('a list is asked for as a whole, without a filter', async () => {
 
 const entry: Answerer = () => ({ entries: [{ date: '2026-01-31' }], summary: {} });
 
-test('a metric is read by each interval, which its records get, and goes on with those that are left', async () => {
+test('a metric is read by each interval, which its records get, and resumes with the rest', async () => {
   const { pages, events } = await readPages(specOf('metrics_mrr'), server({ '/metrics/mrr': entry }));
   const expected = ['day', 'month', 'year'].map((interval) => ({ date: '2026-01-31', interval }));
   assert.deepEqual(recordsOf(pages), expected);
@@ -362,7 +362,7 @@ test('a metric is read by each interval, which its records get, and goes on with
   }
 });
 
-test('an interval that is not wanted any more is not gone on with', async () => {
+test('an interval that is no longer configured is not resumed', async () => {
   const spec = specOf('metrics_mrr');
   const answer = server({ '/metrics/mrr': entry });
   const { events } = await readPages(spec, answer);
@@ -373,14 +373,14 @@ test('an interval that is not wanted any more is not gone on with', async () => 
   assert.deepEqual(recordsOf(rest.pages), [{ date: '2026-01-31', interval: 'year' }]);
 });
 
-test('a metric that knows no wanted interval has no pages, and nothing is asked', async () => {
+test('a metric without configured intervals sends no requests', async () => {
   const { pages, requests } = await readPages(specOf('metrics_asp'), entry, {
     metrics: { ...beginning.metrics, intervals: ['day'] },
   });
   assert.deepEqual([pages, requests], [[], []]);
 });
 
-test('every request is told of', async () => {
+test('the reader reports every request', async () => {
   let told = 0;
   const { client, requests } = fakeSource(server({ '/sources': listOf('a', 'b', 'c') }));
   await collect(readStream(client, specOf('data_sources'), beginning, { onRequest: () => told++ }));

@@ -26,7 +26,7 @@ for (const stream of ['customers', 'activities', 'plans']) {
     (style) => (style === 'start-after') === (spec.paging === 'start-after'),
   );
 
-  test(`interrupted after any page, the reading of ${stream} resumes with exactly the pages that are left`, async () => {
+  test(`the reader of ${stream} resumes after any page with exactly the remaining pages`, async () => {
     const pagings = fc.record({
       style: fc.constantFrom(...styles),
       rowsOfAPage: fc.integer({ min: 1, max: 7 }),
@@ -51,12 +51,14 @@ for (const stream of ['customers', 'activities', 'plans']) {
   });
 }
 
-/** Stream, id, path and filters of a list in a checkpoint, and whether today's reading knows it. */
+/**
+ * Stream, id, path and filters of a list in a checkpoint, and whether the current reader knows it.
+ */
 const lists: readonly (readonly [string, string, string, Query, boolean])[] = [
   ['customers', '/customers', '/customers', {}, true],
   ['customers', '/customers?status=Active', '/customers', { status: 'Active' }, false],
   ['invoices', '/invoices', '/invoices', { validation_type: 'all', with_disabled: true }, true],
-  // Filters of the stream itself that were others when the list was begun.
+  // The stream had other filters when the list was begun.
   ['invoices', '/invoices', '/invoices', {}, false],
   ['invoices', '/invoices', '/invoices', { validation_type: 'valid', with_disabled: true }, false],
   [
@@ -70,7 +72,7 @@ const lists: readonly (readonly [string, string, string, Query, boolean])[] = [
   ['activities', '/activities?end-date=2025-01-02', '/activities', { 'end-date': '2025-01-02' }, false],
   ['data_sources', '/sources', '/sources', specOf('data_sources').query ?? {}, true],
   ['plans', '/an_address_of_before', '/an_address_of_before', {}, false],
-  // A metric is asked for up to another day.
+  // A metric is requested up to another day.
   [
     'metrics_mrr',
     '/metrics/mrr?interval=day',
@@ -88,7 +90,7 @@ for (const [stream, id, path, query, isKnown] of lists) {
   });
 }
 
-test('reads a list again from its start when the address that an interrupted run read is gone', async () => {
+test('the reader restarts a list when the address of the interrupted run is gone', async () => {
   const spec = specOf('data_sources');
   const paging: Paging = { style: 'stray cursor', rowsOfAPage: 2 };
   const serve: Answerer = (_, query) => pageOf(rowsOf(9), query, paging);

@@ -7,18 +7,18 @@ import { RUNS } from '../../../../producers/publish/send-run.ts';
 
 const specOf = (name: string) => streams.find((candidate) => candidate.name === name);
 
-test('every stream has a schema, and every schema a stream, but for that of the runs themselves', () => {
+test('every stream has a schema, and every schema except that of runs has a stream', () => {
   assert.deepEqual([...streams.map(({ name }) => name), RUNS].sort(), [...streamNames]);
 });
 
 for (const { name, paths, query, parent, metric, deletes } of streams) {
-  test(`${name} has a safe name, and addresses that begin with a slash and hold no query`, () => {
+  test(`${name} has a safe name and addresses with a leading slash and no query`, () => {
     assert.ok(isProducedName(name));
     for (const path of paths) assert.match(path, /^(\/([a-z_-]+|\{[a-z_]+\}))+$/);
     assert.ok(!('per_page' in (query ?? {})));
   });
 
-  test(`${name} knows where what its addresses name comes from, and what is added to its records`, () => {
+  test(`${name} defines the source of its address parameters and added fields`, () => {
     const named = paths.flatMap((path) => [...path.matchAll(/\{(\w+)\}/g)].map(([, field]) => field));
     assert.deepEqual(named, parent === undefined ? [] : [parent.field]);
     const { fields, primaryKey } = readStreamSchema(name);
@@ -31,33 +31,33 @@ for (const { name, paths, query, parent, metric, deletes } of streams) {
     if (parent !== undefined) assert.ok(specOf(parent.stream)?.parent === undefined && specOf(parent.stream));
   });
 
-  test(`${name} ${deletes.proof === 'look-up' ? 'looks a vanished record up by its key' : 'looks nothing up'}`, () => {
+  test(`${name} ${deletes.proof === 'look-up' ? 'looks up a missing record by its key' : 'looks up nothing'}`, () => {
     if (deletes.proof !== 'look-up') return;
     assert.equal(deletes.path, `${paths[0]}/{key}`);
-    // A record that the list shows only for its filters is not gone because the look-up lacks them.
+    // A lookup without the filters of the list would miss records that the list shows.
     assert.deepEqual(deletes.query, query);
     assert.equal(readStreamSchema(name).primaryKey.length, 1);
   });
 }
 
-test('nothing that is invalid or disabled is hidden', () => {
+test('no stream hides invalid or disabled records', () => {
   const everything = { validation_type: 'all', with_disabled: true };
   assert.deepEqual(specOf('invoices')?.query, everything);
   assert.deepEqual(specOf('transactions')?.query, everything);
   assert.deepEqual(specOf('subscription_events')?.query, { with_disabled: true });
 });
 
-test('a source that only knows the addresses of dltHub is read too', () => {
+test('a source with only the addresses of dltHub is read too', () => {
   assert.deepEqual(specOf('data_sources')?.paths, ['/data_sources', '/sources']);
   assert.equal(specOf('customer_subscriptions')?.paths[0], '/subscriptions');
   assert.ok(specOf('transactions')?.isOptional);
 });
 
-test('the faulty cursor of activities is not followed', () => {
+test('the unreliable cursor of activities is not followed', () => {
   assert.equal(specOf('activities')?.paging, 'start-after');
 });
 
-test('only what has an address of its own, or is the only record there is, is deleted by one run alone', () => {
+test('one run deletes only records with an address or of a single-record stream', () => {
   const proofs = new Map(streams.map(({ name, deletes }) => [name, deletes.proof]));
   assert.deepEqual([proofs.get('activities'), proofs.get('subscription_events')], ['twice', 'twice']);
   assert.deepEqual(new Set(proofs.values()), new Set(['look-up', 'twice', 'single', 'none']));
@@ -68,12 +68,12 @@ test('only what has an address of its own, or is the only record there is, is de
   );
 });
 
-test('tasks are keyed and looked up by task_uuid', () => {
+test('tasks are identified and looked up by task_uuid', () => {
   assert.deepEqual(readStreamSchema('tasks').primaryKey, ['task_uuid']);
   assert.equal(specOf('tasks')?.deletes.proof, 'look-up');
 });
 
-test('the nine metrics are streams, of which asp alone lacks intervals', () => {
+test('the nine metrics are streams, and only asp lacks intervals', () => {
   const metrics = streams.filter(({ metric }) => metric !== undefined);
   assert.equal(metrics.length, 9);
   assert.deepEqual(

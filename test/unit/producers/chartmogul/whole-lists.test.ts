@@ -6,7 +6,7 @@ import type { Query } from '../../../../producers/chartmogul/client.ts';
 import { pageOf, recordsOf, uuidsOf, type Answerer, type Paging } from '../../../helpers/fake-source.ts';
 import { readPages, specOf } from '../../../helpers/stream-reading.ts';
 
-/** What a server takes for a record's value when it filters: a record without one passes no filter. */
+/** The value by which a server filters; a record without one passes no filter. */
 function isServed(row: JsonObject, query: Query): boolean {
   const day = Date.parse(String(row['date']));
   const bound = (name: string) => Date.parse(String(query[name]));
@@ -35,7 +35,7 @@ const usual: Readonly<Record<string, Readonly<Record<string, readonly JsonValue[
   subscription_events: { data_source_uuid: ['ds_a', 'ds_b'] },
   activities: { date: ['2024-02-01T00:00:00+00:00', '2025-08-01T00:00:00+00:00'] },
 };
-/** What no filter names: a value of tomorrow, of another spelling, of another type, null, or the field left out. */
+/** Values that no filter names: new, of another spelling, of another type, null, or absent. */
 const strange: readonly (JsonValue | undefined)[] = [
   'Lead',
   'Dreaming',
@@ -56,7 +56,7 @@ for (const [stream, fields] of Object.entries(usual)) {
   const [field = '', values = []] = Object.entries(fields)[0] ?? [];
   const style = stream === 'activities' ? 'start-after' : 'stray cursor';
 
-  test(`every record of ${stream} is read in one run, whatever its ${field} is and on whatever page it stands`, async () => {
+  test(`one run reads every record of ${stream} with any ${field} on any page`, async () => {
     const rows = fc
       .tuple(fc.nat({ max: 30 }), fc.array(fc.constantFrom(...values, ...strange), { maxLength: 30 }))
       .map(([count, drawn]) =>
@@ -75,7 +75,7 @@ for (const [stream, fields] of Object.entries(usual)) {
     );
   });
 
-  test(`two hundred usual records of ${stream} before twenty strange ones hide none`, async () => {
+  test(`two hundred usual records of ${stream} before twenty unusual ones hide none`, async () => {
     const rows = [...Array.from({ length: 230 }, (_, index) => values[index % 2] ?? null), ...strange].map(
       (value, index): JsonObject => ({ uuid: `u${index}`, ...(value !== undefined && { [field]: value }) }),
     );

@@ -23,7 +23,7 @@ const drifts = [
   { path: [], name: 'new', kind: 'string' },
 ] as const;
 
-test('what was learnt is added once, where it belongs, behind what stood there, and may be null', () => {
+test('a learned field is added once, nullable, after the existing fields', () => {
   const learnt = evolve(schema, drifts);
   const added = { default: null, doc: "Learnt from the source's answers." };
   const price = { name: 'price', type: ['null', 'long'], ...added };
@@ -38,7 +38,7 @@ test('what was learnt is added once, where it belongs, behind what stood there, 
   assert.deepEqual(evolve(learnt, drifts), learnt);
 });
 
-test('what an earlier run learnt stays known at every depth', () => {
+test('fields learned by an earlier run stay known at every depth', () => {
   const learnt = evolve(schema, drifts);
   assert.deepEqual(mergeLearnt(schema, learnt), learnt);
   assert.deepEqual(mergeLearnt(learnt, schema), learnt);
@@ -60,7 +60,7 @@ for (const [value, kind] of kinds) {
   test(`${typeof value} ${String(value)} is of the kind ${kind}`, () => assert.equal(kindOf(value), kind));
 }
 
-test('a field whose type the schema file now gives another keeps the type that rows were stored with', () => {
+test('a field keeps its stored type when the schema file gives another', () => {
   const file: StreamSchema = {
     ...schema,
     fields: [...schema.fields, { name: 'new', type: ['null', 'long'], default: null }],
@@ -72,7 +72,7 @@ test('a field whose type the schema file now gives another keeps the type that r
   ]);
 });
 
-test('the full name of what drifted leads from the top to the field', () => {
+test('the full name of a drifted field contains the whole path', () => {
   assert.deepEqual(
     [['line_items', 'period'], []].map((path) => driftName({ path, name: 'end', kind: 'string' })),
     ['line_items.period.end', 'end'],
@@ -107,7 +107,7 @@ const taking: StreamSchema = {
   ],
 };
 
-test('discarding, a record keeps what the schema takes, and the rest is named', () => {
+test('discard keeps the fields of the schema and names the others', () => {
   const { key, avro, discarded } = new RecordEncoder(taking).encodeDiscarding({
     uuid: 'u',
     new: { a: 1 },
@@ -133,7 +133,7 @@ test('discarding, a record keeps what the schema takes, and the rest is named', 
   assert.deepEqual(kept.discarded, []);
 });
 
-test('an array that goes to its variant field whole brings no fields of its items with it', () => {
+test('an array that moves to its variant field adds no fields of its items', () => {
   const record = { uuid: 'u', items: [{ unknown: 1 }, 5] };
   const { drifts = [] } = new RecordEncoder(taking).encode(record);
   assert.deepEqual(drifts.map(driftName), ['items__v_json']);

@@ -85,7 +85,7 @@ const unusable: readonly (readonly (JsonValue | typeof absent)[])[] = [
   [{}, [], true, 0.5, 2n ** 64n],
 ];
 for (const [index, values] of unusable.entries()) {
-  test(`a sample without a usable key, ${index + 1}, is refused with the stream, the field and the setting`, () => {
+  test(`a sample without a usable key, ${index + 1}, is rejected with stream, field and setting`, () => {
     assert.throws(
       () => inferred(values, ['f']),
       (error) =>
@@ -95,7 +95,7 @@ for (const [index, values] of unusable.entries()) {
   });
 }
 
-test('the key comes first, the other fields in the order in which they appear', () => {
+test('the key comes first, the other fields in order of appearance', () => {
   const { primaryKey, fields: found } = inferSchema({
     name: 'things',
     primaryKey: ['day', 'customer-uuid'],
@@ -112,7 +112,7 @@ test('the key comes first, the other fields in the order in which they appear', 
   );
 });
 
-test('of two keys with one field, that one gives the type whose value the encoder puts there', () => {
+test('of two keys for one field, the one that the encoder uses gives the type', () => {
   const record = { uuid: 'u', 'a-b': 'text', a_b: 1, 'c-d': true, 'c d': 2.5, e_f: 1, 'e f': 'text' };
   const schema = inferSchema({ name: 'things', primaryKey: ['uuid'], records: [record] });
   assert.deepEqual(
@@ -130,7 +130,7 @@ test('of two keys with one field, that one gives the type whose value the encode
   );
 });
 
-test('an empty sample gives the key alone', () => {
+test('an empty sample yields the key alone', () => {
   const schema = inferSchema({ name: 'things', primaryKey: ['a', 'b-c', 'a'], records: [] });
   assert.deepEqual(schema.fields, [
     { name: 'a', type: 'string' },
@@ -183,7 +183,10 @@ const aSample = fc.array(
   { maxLength: 5 },
 );
 
-/** True once the record is encoded, after as many rounds of evolution as it takes; false if it has no usable key. */
+/**
+ * Returns true once the record is encoded, after any number of schema changes; false without a
+ * usable key.
+ */
 function isEncodable(start: StreamSchema, record: JsonObject): boolean {
   let encoder = new RecordEncoder(start);
   for (let round = 0; round < 50; round++) {
@@ -209,7 +212,7 @@ function isKeyed(schema: StreamSchema, record: JsonObject): boolean {
   }
 }
 
-test('any sample with a key gives a schema that parses, and by which each of its keyed records can be encoded', () => {
+test('any sample with a key yields a schema that parses and encodes each keyed record', () => {
   let [encoded, keyless, refused] = [0, 0, 0];
   fc.assert(
     fc.property(aSample, fc.constantFrom(['id'], ['day'], ['id', 'day']), (records, primaryKey) => {

@@ -52,7 +52,7 @@ const noInstants = [
   ...['2024-01-01T00:00:00Z ', ' 2024-01-01', '2024-01-01T00:00:00Z\n', '2024-01-01\n', 'x2024-01-01x'],
 ];
 for (const text of noInstants) {
-  test(`${JSON.stringify(text)} is no instant and no date`, () => {
+  test(`${JSON.stringify(text)} is neither an instant nor a date`, () => {
     assert.deepEqual([parseInstant(text), parseDate(text)], [undefined, undefined]);
   });
 }
@@ -71,7 +71,7 @@ const days: readonly (readonly [string, string | undefined])[] = [
   ['2024-03-30T12:00:00.000Z', undefined],
 ];
 for (const [text, expected] of days) {
-  test(`the date of ${text} is ${expected ?? 'not given up to a date'}`, () => {
+  test(`the date of ${text} is ${expected ?? 'undefined'}`, () => {
     const day = parseDate(text);
     assert.equal(day && new Date(day * 86_400_000).toISOString().slice(0, 10), expected);
   });
@@ -93,7 +93,7 @@ test('every instant is read back from any zone', () => {
   );
 });
 
-test('any text is an instant within 1900 and 2299 or none', () => {
+test('any text is an instant from 1900 to 2299 or none', () => {
   const rubbish = fc.stringMatching(
     /^\d{3,5}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:?\d\d)?)?$/,
   );

@@ -23,7 +23,7 @@ const keyed: StreamSchema = {
   type: 'record',
   name: 'Keyed',
   primaryKey: ['a_b_', 'day', 'id', 'x__v_string'],
-  // Placed so that misfits of `x` and other spellings of `a_b` come near the key.
+  // Arranged so that misfits of `x` and other spellings of `a_b` are close to the key.
   fields: [
     nullable('x', 'long'),
     nullable('a_b', 'string'),
@@ -73,7 +73,7 @@ function unlessUnkeyed<T>(read: () => T): T | undefined {
   }
 }
 
-test('the key that is read before encoding is the key of the encoded record, and fails as it does', () => {
+test('the key read before encoding equals the key of the encoded record, or fails alike', () => {
   let usable = 0;
   fc.assert(
     fc.property(keyedRecord, (record) => {
@@ -92,7 +92,7 @@ test('the key that is read before encoding is the key of the encoded record, and
   assert.ok(usable > 50 && usable < 450, `${usable} of 500 records had a key`);
 });
 
-test('reading a key leaves the bytes of the record before it alone', () => {
+test('reading a key leaves the bytes of the previous record unchanged', () => {
   const whole = { a_b_: 'k', day: '2024-01-31', id: 5, x__v_string: 'x' };
   const encoder = new RecordEncoder(keyed);
   const { avro: bytes } = encoder.encodeDiscarding(whole);
@@ -109,7 +109,7 @@ const spellings: readonly (readonly [string, JsonObject, string | undefined])[] 
   ['like another field', { a_b: '1', 'a-b': '2', id: 5 }, undefined],
 ];
 for (const [name, record, key] of spellings) {
-  test(`a key that the source spells ${name} is ${key ?? 'none'}`, () => {
+  test(`a key spelled ${name} in the source is ${key ?? 'undefined'}`, () => {
     const whole = { ...record, day: '2024-01-31', x__v_string: 'x' };
     const encoder = new RecordEncoder(keyed);
     assert.equal(
@@ -120,7 +120,7 @@ for (const [name, record, key] of spellings) {
   });
 }
 
-test('what every object inherits is no key', () => {
+test('an inherited property is no key', () => {
   const inherited: StreamSchema = {
     type: 'record',
     name: 'Inherited',

@@ -109,7 +109,7 @@ const fitting = fc.record(
   plain,
 );
 
-/** The JSON value that a decoded Avro value stands for. */
+/** The JSON value that a decoded Avro value represents. */
 function asJson(type: AvroType, value: unknown): JsonValue {
   if (value === null) return null;
   const { valueType } = splitNullable(type);
@@ -131,10 +131,10 @@ function asJson(type: AvroType, value: unknown): JsonValue {
   }
 }
 
-/** A free-form value as its text says it. */
+/** A free-form value as written in its text. */
 const asRead = (value: JsonValue) => parseJson(freeFormText(value));
 
-test('every record that fits is read back the same by another Avro implementation', () => {
+test('every matching record is read back unchanged by another Avro implementation', () => {
   fc.assert(
     fc.property(fitting, (record) => {
       const { key, decoded, rounds } = roundTrip(schema, record);
@@ -147,7 +147,7 @@ test('every record that fits is read back the same by another Avro implementatio
   );
 });
 
-/** True where the stored value stands for the value of the source, whether it kept its form or was understood. */
+/** True when the stored value represents the source value, unchanged or converted. */
 function standsFor(type: AvroType, stored: unknown, value: JsonValue): boolean {
   if (value === null || value === '') return stored === null || stored === '' || stored === '""';
   if (stored === null) return false;
@@ -163,7 +163,7 @@ function standsFor(type: AvroType, stored: unknown, value: JsonValue): boolean {
     );
   }
   const found = asJson(type, stored);
-  // A date field takes the midnight of its day.
+  // A date field stores the midnight of its day.
   const isDate = typeof valueType === 'object' && valueType.type === 'int';
   if (isDate && typeof value === 'string') return value.replace(/T00:00:00\.000Z$/, '') === found;
   if (typeof value === 'bigint' && Number.isInteger(found)) return BigInt(found as number) === value;
@@ -184,7 +184,10 @@ function equal(a: unknown, b: unknown): boolean {
   }
 }
 
-/** Every value of the source is found once, in its field, in one of its variants, or under a longer name. */
+/**
+ * Asserts that every source value is found once: in its field, in a variant field, or under a
+ * longer name.
+ */
 function isLossless(
   fields: StreamSchema['fields'],
   stored: Record<string, unknown>,
@@ -289,7 +292,7 @@ const misfits: readonly (readonly [string, JsonValue, Record<string, unknown>])[
   ['tags', ['a', 1], { tags__v_json: '["a",1]' }],
   ['amounts', [1, null], { amounts__v_json: '[1,null]' }],
   ['line_items', { a: 1 }, { line_items__v_json: '{"a":1}' }],
-  // A number in a text, and a blank, are what they stand for.
+  // A number in a text, and a blank text, represent a number and null.
   ['cents', '42', { cents: 42n }],
   ['cents', '-9223372036854775808', { cents: -(2n ** 63n) }],
   ['cents', '42.00', { cents: 42n }],
@@ -310,7 +313,7 @@ for (const [field, value, expected] of misfits) {
   });
 }
 
-test('a misfit within an item of an array goes to a field of that item', () => {
+test('a misfit within an array item goes to a field of that item', () => {
   const { decoded } = roundTrip(schema, {
     uuid: 'u',
     line_items: [{ period: { start: 'soon', 'new-one': 1 } }],
@@ -337,18 +340,18 @@ for (const [name, start, record] of clashing) {
   });
 }
 
-test('a key that spells its field exactly gets it, whatever stands before it in the record', () => {
+test('an exactly spelled key gets its field, whatever precedes it in the record', () => {
   const start = streamSchema(nullable('a_b', 'long'), nullable('a_b_', 'long'));
   assert.deepEqual(present(start, { 'a-b': 1, a_b: 2 }), present(start, { a_b: 2, 'a-b': 1 }));
 });
 
-test('a name of the source other than the field is known by its alias', () => {
+test('an alias matches another name of the source', () => {
   assert.deepEqual(present(streamSchema(nullable('own', 'string', ['theirs'])), { theirs: 'x' }), {
     own: 'x',
   });
 });
 
-test('a key of an object cannot reach its prototype', () => {
+test('a key of an object cannot change its prototype', () => {
   for (const digits of ['1', '12345678901234567890']) {
     const record = parseJson(`{"uuid":"u","__proto__":{"uuid":1},"constructor":${digits},"toString":3}`);
     const { drifts } = new RecordEncoder(schema).encode(record as JsonObject);
@@ -359,7 +362,7 @@ test('a key of an object cannot reach its prototype', () => {
   }
 });
 
-test('discarding, any record with a key has bytes of the schema as it is, and loses only what encoding calls drift', () => {
+test('discard encodes any keyed record with the given schema and loses only drift', () => {
   fc.assert(
     fc.property(misfitting, (record) => {
       const encoder = new RecordEncoder(schema);
@@ -367,7 +370,7 @@ test('discarding, any record with a key has bytes of the schema as it is, and lo
       const type = avro.Type.forSchema(JSON.parse(JSON.stringify(schema)) as avro.Schema, {
         registry: { long: exactLong },
       });
-      // Throws where bytes are missing or left over.
+      // Throws on missing or remaining bytes.
       type.fromBuffer(Buffer.from(bytes.view()));
       assert.equal(key, 'u');
       assert.deepEqual(encoder.encode(record).drifts ?? [], discarded);
@@ -385,7 +388,7 @@ for (const record of unkeyedRecords) {
   });
 }
 
-test('a record without a usable key is refused without saying what it holds', () => {
+test('a record without a usable key is rejected without its contents in the error', () => {
   assert.throws(
     () => new RecordEncoder(schema).encode({ uuid: 1234567 }),
     (error) => error instanceof UnkeyedRecordError && !inspect(error).includes('1234567'),
@@ -401,7 +404,7 @@ test('the parts of a key are joined by |', () => {
 });
 
 for (const id of ['5', '005', '5.0', 5]) {
-  test(`the id ${JSON.stringify(id)} has the key of the number it is stored as`, () => {
+  test(`the id ${JSON.stringify(id)} has the key of the number that is stored`, () => {
     const events: StreamSchema = {
       type: 'record',
       name: 'E',
@@ -413,7 +416,7 @@ for (const id of ['5', '005', '5.0', 5]) {
   });
 }
 
-test('a record nested deeper than the stack ends as an error of that record or is taken', () => {
+test('a record nested deeper than the stack is encoded or is an error of that record', () => {
   const deep = parseJson('['.repeat(20_000) + ']'.repeat(20_000));
   try {
     new RecordEncoder(schema).encode({ uuid: 'u', custom: deep });
@@ -422,7 +425,7 @@ test('a record nested deeper than the stack ends as an error of that record or i
   }
 });
 
-test('an encoder that refused a record encodes the next one whole', () => {
+test('an encoder that rejected a record encodes the next one completely', () => {
   const encoder = new RecordEncoder(schema);
   assert.ok(encoder.encode({ uuid: 'u', text: 'long enough', cents: 'misfit' }).drifts);
   const encoded = encoder.encode({ uuid: 'v' });

@@ -7,7 +7,7 @@ import { recordHash } from '../../../../producers/encode/record-hash.ts';
 
 const hex = (value: JsonValue): string => recordHash(value).toString('hex');
 
-/** What the hash means, in the simplest way that says it. */
+/** Reference implementation of the hash. */
 function naiveText(value: JsonValue): string {
   if (typeof value === 'number') return naiveText(Number.isInteger(value) ? BigInt(value) : String(value));
   if (typeof value === 'bigint') return `i${value}`;
@@ -19,7 +19,7 @@ function naiveText(value: JsonValue): string {
   return `{${entries.join()}}`;
 }
 
-/** Values from so small a world that two of them are often equal, or nearly. */
+/** Values from a small range, so that two of them are often equal or nearly equal. */
 const { value: smallValues } = fc.letrec<{ value: JsonValue }>((tie) => ({
   value: fc.oneof(
     { maxDepth: 3 },
@@ -29,7 +29,7 @@ const { value: smallValues } = fc.letrec<{ value: JsonValue }>((tie) => ({
   ),
 }));
 
-test('two values have one hash exactly if they are equal', () => {
+test('two values have the same hash exactly if they are equal', () => {
   fc.assert(
     fc.property(smallValues, smallValues, (left, right) => {
       assert.equal(hex(left) === hex(right), naiveText(left) === naiveText(right));
@@ -38,7 +38,7 @@ test('two values have one hash exactly if they are equal', () => {
   );
 });
 
-/** The same value with the keys of every object the other way round; digits as keys have one order only. */
+/** The same value with the keys of every object reversed; keys of digits have only one order. */
 function turned(value: JsonValue): JsonValue {
   if (Array.isArray(value)) return value.map(turned);
   if (!isJsonObject(value)) return value;
@@ -49,7 +49,7 @@ function turned(value: JsonValue): JsonValue {
   );
 }
 
-test('the order of keys does not count, at any depth', () => {
+test('the order of keys does not change the hash at any depth', () => {
   fc.assert(fc.property(smallValues, (value) => assert.equal(hex(turned(value)), hex(value))));
   const value = parseJson('{"list":[{"a":{"x":1,"y":[]},"b":null}],"name":"n"}');
   assert.notDeepEqual(JSON.stringify(turned(value)), JSON.stringify(value));
@@ -97,7 +97,7 @@ const different: readonly JsonValue[] = [
   parseJson('{"__proto__":{"a":1}}'),
 ];
 
-test('what is not equal has another hash: null, absent, blank, zero, empty, and neighbours beyond 2^53', () => {
+test('unequal values have different hashes: null, absent, blank, zero, empty, beyond 2^53', () => {
   const seen = new Map<string, number>();
   for (const [index, value] of different.entries()) {
     assert.equal(seen.get(hex(value)), undefined, `number ${index}`);
@@ -118,12 +118,12 @@ const equal: readonly (readonly [JsonValue, JsonValue])[] = [
   [0, parseJson('0e999')],
 ];
 for (const [number, integer] of equal) {
-  test(`${String(number)} has one hash as a number and as a big integer`, () => {
+  test(`${String(number)} has one hash as a number and as a bigint`, () => {
     assert.equal(hex({ a: [number] }), hex({ a: [integer] }));
   });
 }
 
-/** If one of these changes, every record in every topic would be sent again. */
+/** A change of one of these would send every record of every topic again. */
 const golden: readonly (readonly [string, string])[] = [
   ['null', '74234e98afe7498f'],
   ['true', 'b5bea41b6c623f7c'],
@@ -142,10 +142,10 @@ const golden: readonly (readonly [string, string])[] = [
   ],
 ];
 for (const [text, hash] of golden) {
-  test(`${text} has the hash that it always had`, () => assert.equal(hex(parseJson(text)), hash));
+  test(`the hash of ${text} never changes`, () => assert.equal(hex(parseJson(text)), hash));
 }
 
-test('a number has one hash, however it is written', () => {
+test('a number has one hash in every spelling', () => {
   const same = [
     ['99999999999999.99', '9999999999999999e-2', '99999999999999.990'],
     ['1e400', '10E+399'],
@@ -155,8 +155,8 @@ test('a number has one hash, however it is written', () => {
     assert.equal(new Set(texts.map((text) => hex(parseJson(text)))).size, 1, texts[0]);
 });
 
-test('an object is not taken for one whose keys begin alike', () => {
-  // The second falls on the first one's place among the orders that are remembered.
+test('an object is distinguished from one whose keys begin alike', () => {
+  // The second replaces the first in the cache of key orders.
   const long = { a: 1, b: 2, c: 3, d: 4, e: 5, f: 6, g: 7, h: 8, 'nine long': 9 };
   assert.notEqual(hex({ a: 1 }), hex(long));
   assert.notEqual(hex(long), hex({ ...long, 'nine long': 10 }));

@@ -37,7 +37,7 @@ for (const record of [
   { id: {}, name },
   { id: true, name },
 ])
-  test(`no key is made for ${JSON.stringify(record)}, which may be no account`, () => {
+  test(`${JSON.stringify(record)} gets no constant key, since it may be no account`, () => {
     assert.throws(() => keyOf(record), /a record without a usable id/);
   });
 
@@ -73,7 +73,7 @@ const keyed = (record: JsonObject, known: StreamSchema, parent?: typeof account.
     ),
   );
 
-test('a key of any type has its constant, and a key that is spelled otherwise counts', () => {
+test('a constant exists for a key of any type, and a key in another spelling counts', () => {
   assert.equal(keyed({ name }, custom('long')), '0');
   assert.equal(keyed({ name }, custom({ type: 'int', logicalType: 'date' })), '1970-01-01');
   assert.equal(keyed({ name, 'the-id': 'x' }, custom('string')), 'x');
@@ -81,7 +81,7 @@ test('a key of any type has its constant, and a key that is spelled otherwise co
   assert.equal(keyed({ name, region: 'eu' }, custom('string', ['region', 'the_id'])), 'eu|usage');
 });
 
-test('below parents each record has a key of its own', () => {
+test('records below parents have their own keys', () => {
   const parent = { stream: 'customers', field: 'customer_uuid', visit: 'changed' } as const;
   const record = { name, customer_uuid: 'cus_1' };
   assert.equal(keyed(record, custom('string'), parent), 'cus_1');
@@ -89,7 +89,7 @@ test('below parents each record has a key of its own', () => {
   assert.throws(() => keyed(record, custom('long'), parent), /without a usable the_id/);
 });
 
-test('the schema of a stream whose first answer has no key takes it as a text, and a number stays one', () => {
+test('the schema of a first record without a key stores the key as text and keeps numbers', () => {
   const spec = { name: 'usage', primaryKey: ['the_id'] };
   assert.deepEqual(withSingleKey({ name }, list, spec, undefined), { name, the_id: 'usage' });
   assert.deepEqual(withSingleKey({ name, the_id: 5 }, list, spec, undefined), { name, the_id: 5 });

@@ -3,7 +3,7 @@ import test from 'node:test';
 import { ConfigError } from '../../../../core/errors.ts';
 import { streamSchema } from '../../../../producers/encode/stream-schema.ts';
 
-test('a stream of the settings file keeps the schema of its topic, and is refused with another primary key', () => {
+test('a custom stream keeps the schema of its topic and rejects another primary key', () => {
   const records = [{ id: 'a', date: '2024-01-01' }];
   const first = streamSchema({ name: 'mine', primaryKey: ['id'] }, undefined, records);
   assert.equal(streamSchema({ name: 'mine', primaryKey: ['id'] }, first, []), first);

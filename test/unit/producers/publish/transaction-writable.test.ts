@@ -40,7 +40,7 @@ const pages = (count: number, first = 1) =>
 interface Transaction {
   readonly messages: readonly string[];
   readonly deadLetters: readonly string[];
-  /** Pages of the checkpoint, which is the last of what is sent. */
+  /** Pages of the checkpoint, which is the last message of a transaction. */
   readonly pages: number | undefined;
 }
 
@@ -59,7 +59,7 @@ function transactionOf(batches: readonly TopicMessages[]): Transaction {
   };
 }
 
-/** Commits at once, or when told to. */
+/** Commits at once, or when the test says so. */
 function createWritable(commits: 'at once' | 'when told', options: Partial<TransactionWritableOptions> = {}) {
   const transactions: Transaction[] = [];
   const waiting: { resolve: () => void; reject: (error: Error) => void }[] = [];
@@ -80,7 +80,7 @@ function createWritable(commits: 'at once' | 'when told', options: Partial<Trans
   return { writable, transactions, waiting, told };
 }
 
-/** Everything that is ready to happen has happened. */
+/** Runs everything that is ready. */
 async function settled(turns = 20): Promise<void> {
   for (let turned = 0; turned < turns; turned++) await turn();
 }
@@ -140,7 +140,7 @@ const batching: readonly (readonly [
   ['not at all without pages', {}, [], []],
 ];
 for (const [name, options, written, expected] of batching) {
-  test(`a transaction is made ${name}`, async () => {
+  test(`a transaction is committed ${name}`, async () => {
     const { writable, transactions, told } = createWritable('at once', options);
     await pipeline(Readable.from(written), writable);
     assert.deepEqual(transactions, expected);
@@ -151,7 +151,7 @@ for (const [name, options, written, expected] of batching) {
   });
 }
 
-test('the messages and bytes of a transaction are told once it is committed, without its dead letters', async () => {
+test('commits report messages and bytes without dead letters', async () => {
   const { writable, told, waiting } = createWritable('when told');
   const messages = [
     { key: 'é', value: null },
@@ -165,7 +165,7 @@ test('the messages and bytes of a transaction are told once it is committed, wit
   assert.deepEqual(told, [[2, 2 + 1 + 3 + 8]]);
 });
 
-/** Time that passes when the test says so. */
+/** A clock that the test advances. */
 function mockTime(t: TestContext): (ms: number) => Promise<void> {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   return async (ms) => {
@@ -174,7 +174,7 @@ function mockTime(t: TestContext): (ms: number) => Promise<void> {
   };
 }
 
-test('a page waits no longer than it may, counted from the first of its transaction', async (t) => {
+test('a page waits at most its limit, counted from the first page of its transaction', async (t) => {
   const pass = mockTime(t);
   const { writable, transactions } = createWritable('at once', { maxAgeMs: 1_000 });
   const [one, two, three] = pages(3);
@@ -196,7 +196,7 @@ test('a page waits no longer than it may, counted from the first of its transact
   assert.equal(transactions.length, 2);
 });
 
-test('a page that comes while another waits to be committed has a time of its own', async (t) => {
+test('a page that arrives while another waits for its commit has its own time limit', async (t) => {
   const pass = mockTime(t);
   const { writable, transactions, waiting } = createWritable('when told', { maxAgeMs: 1_000 });
   const [one, two] = pages(2);
@@ -213,7 +213,7 @@ test('a page that comes while another waits to be committed has a time of its ow
   writable.destroy();
 });
 
-test('a page that comes after a full transaction does not have less time for it', async (t) => {
+test('a page after a full transaction has its full time limit', async (t) => {
   const pass = mockTime(t);
   const { writable, transactions } = createWritable('at once', { maxPages: 2, maxAgeMs: 1_000 });
   const [one, two, three] = pages(3);
@@ -228,7 +228,7 @@ test('a page that comes after a full transaction does not have less time for it'
   writable.destroy();
 });
 
-test('a page that comes just when a transaction is made is in it, or in the next, with its checkpoint', async (t) => {
+test('a page that arrives at a commit joins it or the next one, with its checkpoint', async (t) => {
   const pass = mockTime(t);
   for (let microtasks = 0; microtasks < 10; microtasks++) {
     const { writable, transactions } = createWritable('at once', { maxAgeMs: 1_000 });
@@ -247,7 +247,7 @@ test('a page that comes just when a transaction is made is in it, or in the next
   }
 });
 
-test('while a transaction is not committed the source is read no further than a page or two', async () => {
+test('an open commit lets the source read at most two further pages', async () => {
   const { writable, transactions, waiting } = createWritable('when told', { maxPages: 10 });
   let read = 0;
   function* source() {
@@ -267,7 +267,7 @@ test('while a transaction is not committed the source is read no further than a 
   );
 });
 
-test('a transaction under way for its age does not let a second overtake it', async (t) => {
+test('a transaction that is due by age does not overlap another', async (t) => {
   const pass = mockTime(t);
   const { writable, transactions, waiting } = createWritable('when told', { maxPages: 3, maxAgeMs: 1 });
   const [first, ...others] = pages(5);
@@ -300,7 +300,7 @@ for (const [name, options, count] of [
   ['a transaction that is made for its age, with a full one behind it', { maxPages: 2, maxAgeMs: 1 }, 4],
   ['the last transaction', {}, 1],
 ] as const) {
-  test(`the failure of ${name} ends the pipeline and nothing is sent afterwards`, async (t) => {
+  test(`the failure of ${name} ends the pipeline, and nothing is sent afterwards`, async (t) => {
     const pass = mockTime(t);
     const { writable, transactions, waiting, told } = createWritable('when told', options);
     const isOfAge = 'maxAgeMs' in options;
@@ -322,7 +322,7 @@ for (const [name, options, count] of [
   });
 }
 
-test('a stream destroyed while it commits closes when Kafka has answered', async () => {
+test('a stream destroyed during a commit closes when Kafka has answered', async () => {
   const { writable, transactions, waiting } = createWritable('when told', { maxPages: 1 });
   for (const page of pages(3)) writable.write(page);
   await settled();
@@ -340,7 +340,7 @@ test('a stream destroyed while it commits closes when Kafka has answered', async
   );
 });
 
-test('a stream destroyed while pages wait sends nothing afterwards', async (t) => {
+test('a stream destroyed with waiting pages sends nothing afterwards', async (t) => {
   const pass = mockTime(t);
   const { writable, transactions } = createWritable('at once', { maxAgeMs: 5 });
   writable.write(pages(1)[0]);
@@ -352,7 +352,7 @@ test('a stream destroyed while pages wait sends nothing afterwards', async (t) =
 
 const anyMessages = fc.array(fc.integer({ min: 4, max: 40 }), { maxLength: 4 });
 
-test('whatever the pages and limits, the transactions are the pages in order, each with its checkpoint', async () => {
+test('transactions keep the pages in order, each with its checkpoint, under any limits', async () => {
   const anyPages = fc.array(fc.tuple(anyMessages, anyMessages), { maxLength: 20 });
   const anyLimits = fc.record({
     maxBytes: fc.integer({ min: 1, max: 200 }),
@@ -400,7 +400,7 @@ test('whatever the pages and limits, the transactions are the pages in order, ea
   );
 });
 
-test('the end of a visit is committed at the end, although no page comes with it', async () => {
+test('the end of a visit is committed at the end without a page', async () => {
   const commits: string[][] = [];
   const start = { run: 'r', nowMs: 0, isFull: false, fullRoundDays: 7, isListed: () => true };
   const writable = new TransactionWritable({

@@ -41,7 +41,7 @@ const counters: [name: string, some: Partial<StreamCounts>, value: number][] = [
   ['failures_total', { state: 'stopped', failure: new Error('stopped') }, 0],
 ];
 for (const [name, some, value] of counters) {
-  test(`${name} of runs with ${JSON.stringify(some)} adds up`, async () => {
+  test(`${name} adds up over runs with ${JSON.stringify(some)}`, async () => {
     const metrics = new ProducerMetrics(['plans', 'invoices']);
     metrics.follow([run(some)]);
     assert.deepEqual(await values(metrics, name), { plans: value, invoices: 0 });
@@ -52,7 +52,7 @@ for (const [name, some, value] of counters) {
   });
 }
 
-test('every stream has its metrics before the first run, and one that was not named gets them with its run', async () => {
+test('every stream has metrics before its first run, and a new one gets them with its run', async () => {
   const metrics = new ProducerMetrics(['plans']);
   for (const name of ['records_total', 'dead_letters', 'last_success_timestamp_seconds', 'failed'])
     assert.deepEqual(await values(metrics, name), { plans: 0 }, name);
@@ -60,7 +60,7 @@ test('every stream has its metrics before the first run, and one that was not na
   assert.deepEqual(await values(metrics, 'records_total'), { plans: 0, invoices: 5 });
 });
 
-test('a counter grows while a run is at work, and never falls over runs that end anyhow', async () => {
+test('a counter grows during a run and never falls between runs', async () => {
   const growth = fc.record({
     records: fc.nat(1_000),
     state: fc.constantFrom('reading', 'done', 'failed', 'stopped'),
@@ -83,7 +83,7 @@ test('a counter grows while a run is at work, and never falls over runs that end
   );
 });
 
-test('the last success is the end of the last run that read all, and failed tells of the latest that ended', async () => {
+test('last success is the end of the last complete run, and failed reflects the latest run', async () => {
   const metrics = new ProducerMetrics(['plans']);
   const told = async () => [
     (await values(metrics, 'last_success_timestamp_seconds'))['plans'],
@@ -109,7 +109,7 @@ test('the last success is the end of the last run that read all, and failed tell
   assert.deepEqual(await told(), [BEGIN_MS / 1000 + 123, 0]);
 });
 
-test('dead letters are those that stand now: a run that is at work does not make them fewer before its end', async () => {
+test('an unfinished run does not lower the number of dead letters', async () => {
   const metrics = new ProducerMetrics(['plans']);
   const told = async () => (await values(metrics, 'dead_letters'))['plans'];
   metrics.follow([run({ state: 'done', deadLettered: 3 })]);

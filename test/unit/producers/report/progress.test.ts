@@ -12,11 +12,11 @@ const reading = (stream: string, some: Partial<StreamCounts> = {}): StreamCounts
     startedAtMs: BEGIN_MS,
     ...some,
   });
-/** Forty seconds after the begin, on a terminal of 80 columns. */
+/** Forty seconds after the start, on a terminal of 80 columns. */
 const lines = (counts: readonly StreamCounts[], { afterMs = 40_000, width = 80, rows = 24 } = {}) =>
   progressLines(counts, BEGIN_MS + afterMs, width, rows);
 
-test('a stream that is read shows how far it is by the pages of its last complete run', () => {
+test('RunProgress shows progress by the pages of the last complete run', () => {
   const customers = reading('customers', { pages: 62, expectedPages: 100, records: 1_240 });
   assert.deepEqual(lines([customers], { width: 51 }), [
     'customers  ████████░░░░░  62 %  1,240 records  31/s',
@@ -34,7 +34,7 @@ const shares: [pages: number, expectedPages: number | undefined, text: RegExp][]
   [3, undefined, /^a {2}░*███░* {2}3 pages /],
 ];
 for (const [pages, expectedPages, text] of shares) {
-  test(`${pages} pages of ${expectedPages ?? 'an unknown number'} have their bar and their number`, () => {
+  test(`RunProgress shows ${pages} pages of ${expectedPages ?? 'an unknown number'} as a bar and a number`, () => {
     assert.match(lines([reading('a', { pages, expectedPages })])[0] ?? '', text);
   });
 }
@@ -48,12 +48,12 @@ test('the bar of a stream of unknown length moves to and fro', () => {
   assert.ok(starts.slice(1).every((start, step) => Math.abs(start - Number(starts[step])) === 1));
 });
 
-test('a stream whose deletes are looked for says so', () => {
+test('RunProgress shows when a stream looks for deletes', () => {
   const line = lines([reading('a', { state: 'deleting', expectedPages: 5, pages: 5, deleted: 1_200 })])[0];
   assert.match(line ?? '', /^a {2}░*███░* {2}deletes {2}1,200 deleted$/);
 });
 
-test('the numbers of streams stand under each other', () => {
+test('RunProgress aligns the numbers of streams', () => {
   const [first = '', second = ''] = lines([
     reading('customers', { pages: 5, expectedPages: 100, records: 5 }),
     reading('a', { pages: 1_234, records: 5_000_000 }),
@@ -63,7 +63,7 @@ test('the numbers of streams stand under each other', () => {
   assert.equal(first.search(/[█░]/), second.search(/[█░]/));
 });
 
-test('the last line tells of the whole run: streams that the account lacks do not count', () => {
+test('the last line shows the totals of the run without absent streams', () => {
   const state = (name: StreamState, some: Partial<StreamCounts> = {}) =>
     reading('a', { state: name, ...some });
   const counts = [
@@ -91,7 +91,7 @@ const heights: [rows: number, names: string[]][] = [
   [1, []],
 ];
 for (const [rows, names] of heights) {
-  test(`of ${rows} rows ${names.length} are taken, the streams that began first kept`, () => {
+  test(`RunProgress uses ${names.length} of ${rows} rows and keeps the streams that began first`, () => {
     const ages = { new: 0, old: 900, mid: 500 };
     const counts = Object.entries(ages).map(([stream, ms]) =>
       reading(stream, { startedAtMs: BEGIN_MS - ms }),
@@ -116,7 +116,7 @@ const anyCounts = fc.record({
   startedAtMs: fc.nat(10_000).map((ms) => BEGIN_MS + ms),
 });
 
-test('no line is wider than the terminal, and one row stays free, whatever was counted', () => {
+test('RunProgress fits the terminal and leaves one row free', () => {
   const size = fc.record({ width: fc.integer({ min: 1, max: 200 }), rows: fc.integer({ min: 1, max: 30 }) });
   fc.assert(
     fc.property(fc.array(anyCounts), size, fc.nat(20_000), (some, { width, rows }, afterMs) => {
@@ -128,12 +128,14 @@ test('no line is wider than the terminal, and one row stays free, whatever was c
   );
 });
 
-test('the bar has room beside the longest stream name on 80 columns', () => {
+test('the bar has space beside the longest stream name on 80 columns', () => {
   const big = { pages: 99_999, records: 10_000_000, afterMs: 1_000 };
   assert.match(lines([reading('metrics_customer_churn_rate', big)])[0] ?? '', /░/);
 });
 
-/** What stands on a terminal that wraps lines and knows the few signs that live lines are drawn with. */
+/**
+ * The contents of a terminal that wraps lines and knows the few control sequences of live lines.
+ */
 class Screen {
   readonly text: string[] = [''];
   readonly isTTY = true;
@@ -188,7 +190,7 @@ const step = fc.oneof(
   fc.constant({ isCleared: true }),
 );
 
-test('text written above stays, whole and in order, and only the latest live lines stand below it', () => {
+test('text written above stays complete and in order, with only the latest live lines below', () => {
   fc.assert(
     fc.property(fc.array(step), (steps) => {
       const screen = new Screen(10);
@@ -210,7 +212,7 @@ test('text written above stays, whole and in order, and only the latest live lin
   );
 });
 
-test('live lines that a narrower terminal wraps are taken away whole', () => {
+test('live lines are erased completely when a narrower terminal wraps them', () => {
   const screen = new Screen(5);
   const live = new LiveLines(screen);
   live.writeAbove('text\n');
@@ -219,7 +221,7 @@ test('live lines that a narrower terminal wraps are taken away whole', () => {
   assert.deepEqual(withoutBlankEnd(screen.text), ['text']);
 });
 
-test('without live lines nothing but the text is written', () => {
+test('only the text is written without live lines', () => {
   const written: string[] = [];
   const live = new LiveLines({ write: (text) => written.push(text) });
   live.clear();
@@ -227,7 +229,7 @@ test('without live lines nothing but the text is written', () => {
   assert.deepEqual(written, ['text\n']);
 });
 
-test('progress is drawn five times a second and is gone when it stops', (t) => {
+test('progress redraws five times a second and disappears when it stops', (t) => {
   t.mock.timers.enable({ apis: ['setInterval', 'Date'], now: BEGIN_MS });
   const screen = new Screen(80);
   const live = new LiveLines(screen);
@@ -246,7 +248,7 @@ test('progress is drawn five times a second and is gone when it stops', (t) => {
   assert.deepEqual(withoutBlankEnd(screen.text), ['told']);
 });
 
-test('nothing is drawn where there is no terminal', (t) => {
+test('progress draws nothing without a terminal', (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] });
   const written: string[] = [];
   const out = { isTTY: false, write: (text: string) => written.push(text) };

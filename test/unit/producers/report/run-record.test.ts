@@ -37,7 +37,7 @@ const full = counted({
   failure: new Error('the registry refused'),
 });
 
-test('the record of a run becomes a message of stream runs with every field filled, without drift', () => {
+test('the record of a run fills every field of its message without drift', () => {
   const encoded = new RecordEncoder(schema).encode(runRecord(RUN, full));
   assert.ok(encoded.drifts === undefined);
   assert.equal(encoded.key, `${RUN}|customers`);
@@ -77,7 +77,7 @@ test('the record of a run becomes a message of stream runs with every field fill
   );
 });
 
-test('every field of the record is one of the schema, in its order', () => {
+test('the record has exactly the fields of the schema, in their order', () => {
   assert.deepEqual(
     Object.keys(runRecord(RUN, counted({}))),
     schema.fields.map(({ name }) => name),

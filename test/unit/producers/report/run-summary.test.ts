@@ -30,7 +30,7 @@ const busy = {
   startedAtMs: 1_000,
 } satisfies Partial<StreamCounts>;
 
-test('every stream has a line, and the last is their total', () => {
+test('runSummary shows a line per stream and a total', () => {
   const later = { ...busy, startedAtMs: 101_000, seconds: 100 };
   const lines = runSummary([counted('customers', busy), counted('plans', later)]).split('\n');
   assert.deepEqual(lines.slice(0, 4).map(cells), [
@@ -39,7 +39,7 @@ test('every stream has a line, and the last is their total', () => {
       ' ',
     ),
     'plans 5,000 5,100 90 40 1,000,000 300,000 200,000 500,000 1,000 3 501,000 1.2M 100 51'.split(' '),
-    // From the first begin to the last end: 200 seconds, since streams run side by side.
+    // From the first start to the last end: 200 seconds, since streams run side by side.
     'total 10,000 10,200 180 80 2,000,000 600,000 400,000 1,000,000 2,000 6 1,002,000 2.5M 200 51'.split(' '),
   ]);
 });
@@ -70,7 +70,7 @@ const narrow: [width: number, some: Partial<StreamCounts>, head: string][] = [
   [10, busy, 'stream records new changed deleted seconds'],
 ];
 for (const [width, some, head] of narrow) {
-  test(`${width} columns take ${head}`, () => {
+  test(`runSummary shows ${head} on ${width} columns`, () => {
     const lines = runSummary([counted('metrics_customer_churn_rate', some)], width).split('\n');
     assert.deepEqual(cells(lines[0]), head.split(' '));
   });
@@ -91,7 +91,7 @@ const anyCounts = fc.record({
   seconds: fc.nat(999_999).map((tenths) => tenths / 10),
 });
 
-test('the table fits 80 columns whatever was counted', () => {
+test('runSummary fits 80 columns with any counts', () => {
   fc.assert(
     fc.property(fc.array(anyCounts, { maxLength: 3 }), (some) => {
       const summary = runSummary(
@@ -104,14 +104,14 @@ test('the table fits 80 columns whatever was counted', () => {
   );
 });
 
-test('a run without streams has a summary', () => assert.match(runSummary([], 80), /^stream/));
+test('runSummary handles a run without streams', () => assert.match(runSummary([], 80), /^stream/));
 
-test('a stream that the account lacks is not shown', () => {
+test('runSummary hides a stream that the account lacks', () => {
   const lacking = counted('transactions', { isAbsent: true });
   assert.equal(runSummary([counted('plans'), lacking]), runSummary([counted('plans')]));
 });
 
-test('what is worth a sentence stands below, and a failure that streams share is said once', () => {
+test('runSummary shows remarks below the table and a shared failure once', () => {
   const failure = new Error('refused');
   const learnt = [
     { field: 'health_score', type: 'long' },
@@ -134,7 +134,7 @@ test('what is worth a sentence stands below, and a failure that streams share is
   ]);
 });
 
-test('a stream has failed when it or one of its records did', () => {
+test('runSummary shows a stream as failed when it or one of its records failed', () => {
   const counts = [{}, { discarded: 1 }, { deadLettered: 1 }, { failure: new Error() }];
   assert.deepEqual(
     counts.map((some) => hasFailed(counted('plans', some))),
@@ -142,7 +142,7 @@ test('a stream has failed when it or one of its records did', () => {
   );
 });
 
-test('runSummary shows the reason alone when every stream failed for it before anything was read', () => {
+test('runSummary shows the reason alone when every stream failed for it before reading', () => {
   const failure = new Error('Kafka does not answer');
   const counts = ['plans', 'tasks'].map((stream) => counted(stream, { state: 'failed', failure }));
   assert.equal(runSummary(counts), 'every stream failed: Kafka does not answer');

@@ -14,7 +14,7 @@ import { FakeRegistry } from '../../../helpers/fake-registry.ts';
 
 const spec = streams.find(({ name }) => name === 'plans');
 
-/** What a record may be: as the source gives it, and as a reader of the topic sees it. */
+/** A version of a record, as the source returns it and as a reader of the topic sees it. */
 const versions: readonly (readonly [source: JsonObject, read: Readonly<Record<string, unknown>>])[] = [
   [{}, {}],
   [{ name: 'Gold' }, { name: 'Gold' }],
@@ -41,13 +41,13 @@ interface Run {
   readonly isFull: boolean;
 }
 
-/** The topic, never compacted, and all that a run knows of it. */
+/** The topic, never compacted, and everything that a run knows of it. */
 interface Topic {
   readonly registry: FakeRegistry;
   readonly log: Message[];
 }
 
-/** What a reader of the topic has in the end. */
+/** Returns the final state for a reader of the topic. */
 function readerOf({ registry, log }: Topic): Map<string, unknown> {
   const rows = new Map<string, unknown>();
   for (const { key, value } of log) {
@@ -81,7 +81,7 @@ async function* pagesOf({ account, pageRows }: Run): AsyncGenerator<Page> {
   }
 }
 
-/** One run: what is new or changed, and a tombstone for each key that the source did not show. */
+/** One run: sends what is new or changed, and a tombstone for each missing key. */
 async function produce(topic: Topic, run: Run): Promise<readonly Message[]> {
   assert.ok(spec !== undefined);
   const keys = tableOf(topic.log);
@@ -123,7 +123,7 @@ const anyRun: fc.Arbitrary<Run> = fc.record({
   isFull: fc.boolean(),
 });
 
-test('whatever the account was in earlier runs, a reader of the topic has what it is in the last, and no more is sent', async () => {
+test('a reader of the topic has the account of the last run, and no extra messages are sent', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(anyRun, { minLength: 1, maxLength: 6 }), async (runs) => {
       const topic: Topic = { registry: new FakeRegistry(), log: [] };

@@ -5,7 +5,7 @@ import { OversizedRecordError } from '../../../../core/errors.ts';
 import type { JsonObject } from '../../../../core/json.ts';
 import { recordBytes } from '../../../../producers/encode/message.ts';
 import { createState, custom, encode, specOf } from '../../../helpers/stream-encoding.ts';
-test('one record with hundreds of unknown fields is set aside, and the schema stays as it was', async () => {
+test('a record with hundreds of unknown fields is rejected, and the schema stays unchanged', async () => {
   const state = createState();
   const fields = (count: number) =>
     Object.fromEntries(Array.from({ length: count }, (_, at) => [`f${at}`, at]));
@@ -16,7 +16,7 @@ test('one record with hundreds of unknown fields is set aside, and the schema st
   assert.equal((await encode(state, [[{ uuid: 'pl_1', ...fields(500) }]])).counts.newFields.length, 500);
 });
 
-test('unknown fields count together over all levels, and a value that does not fit is one of them', async () => {
+test('the limit counts unknown fields and misfits of all levels together', async () => {
   const state = createState();
   const items = (count: number) => [
     Object.fromEntries(Array.from({ length: count }, (_, at) => [`f${at}`, at])),
@@ -33,11 +33,11 @@ test('unknown fields count together over all levels, and a value that does not f
   assert.equal(state.registry.registered.length, 1);
   const many = await encode(state, [[invoice(250, 249)]], options);
   assert.equal(many.counts.newFields.length, 500);
-  // The rounds that a record takes are one schema.
+  // All schema changes for one record are one new version.
   assert.equal(state.registry.registered.length, 2);
 });
 
-test('a schema grows no larger than a registry takes: what would need more is set aside', async () => {
+test('a schema stays below the limit of a registry, and records that exceed it are rejected', async () => {
   const state = createState();
   const records = Array.from({ length: 8 }, (_, record) => ({
     uuid: `pl_${record}`,
@@ -54,7 +54,7 @@ test('a schema grows no larger than a registry takes: what would need more is se
     assert.ok(JSON.stringify(JSON.stringify(schema)).length < 1_000_000);
 });
 
-test('of a stream without a schema, a record with more fields than a registry takes decides nothing', async () => {
+test('a record beyond the registry limit does not define a stream without a schema', async () => {
   const fields = Object.fromEntries(Array.from({ length: 20_000 }, (_, at) => [`f${at}`, at]));
   const { keys, deadLetters } = await encode(
     createState(),
@@ -76,7 +76,7 @@ const tooLarge: readonly (readonly [name: string, record: JsonObject])[] = [
 ];
 for (const mode of ['evolve', 'freeze', 'discard'] as const)
   for (const [name, record] of tooLarge) {
-    test(`${mode}: a record that is too large ${name} is set aside, the others are sent`, async () => {
+    test(`${mode}: a record that is too large ${name} is rejected, and the others are sent`, async () => {
       const state = createState();
       const messageLimit = (topic: string) => (topic === 'test.plans' ? 1_000 : 100_000);
       const pages = [[{ uuid: 'pl_0' }, record, { uuid: 'pl_2' }]];
@@ -95,7 +95,7 @@ for (const mode of ['evolve', 'freeze', 'discard'] as const)
     });
   }
 
-test('a letter that is too large is cut, and says how long it was', async () => {
+test('a dead letter that is too large is truncated and states its original length', async () => {
   const record = { uuid: 'pl_1', name: 'é'.repeat(100_000) };
   const messageLimit = (topic: string) => (topic === 'test.plans' ? 1_000 : 150_000);
   const { deadLetters } = await encode(createState(), [[record]], { messageLimit });

@@ -23,31 +23,31 @@ for (const [text, next] of periods) {
   });
 }
 
-test('--every begins at once, and right after a run that took longer than the period', () => {
+test('--every starts at once, and right after a run that exceeded the period', () => {
   const schedule = everySchedule('15m');
   assert.deepEqual(schedule.first(at('10:00:00')), at('10:00:00'));
   assert.deepEqual(schedule.next(at('10:00:00'), at('10:40:00')), at('10:40:00'));
 });
 
-test('--cron goes by UTC, and passes over the times at which a run was under way', () => {
+test('--cron uses UTC and skips times during a run', () => {
   const schedule = cronSchedule('0 * * * *');
   assert.deepEqual(schedule.first(at('10:20:00')), at('11:00:00'));
   assert.deepEqual(schedule.next(at('11:00:00'), at('13:10:00')), at('14:00:00'));
 });
 
 for (const text of ['', '15', '0m', '-5m', '1.5h', '15 m', 'm']) {
-  test(`--every refuses "${text}"`, () => assert.throws(() => everySchedule(text), ConfigError));
+  test(`--every rejects "${text}"`, () => assert.throws(() => everySchedule(text), ConfigError));
 }
 for (const text of ['', 'hourly-ish', '99 * * * *', '0 0 31 2 *']) {
-  test(`--cron refuses "${text}"`, () => {
+  test(`--cron rejects "${text}"`, () => {
     assert.throws(() => cronSchedule(text).first(at('10:00:00')), ConfigError);
   });
 }
 
-/** Always now. */
+/** Always due. */
 const atOnce: Schedule = { first: (now) => now, next: (_, now) => now };
 
-test('a service that is away does not end the schedule, a refusal does', async () => {
+test('a schedule survives an unavailable service but not a rejection', async () => {
   const failures = [new ServiceUnavailableError('away'), undefined, new ConfigError('wrong')];
   let runs = 0;
   const run = () => {
@@ -58,7 +58,7 @@ test('a service that is away does not end the schedule, a refusal does', async (
   assert.equal(runs, 3);
 });
 
-test('runs never overlap, and an abort ends the schedule, in a run or between two', async () => {
+test('runs never overlap, and an abort ends the schedule during or between runs', async () => {
   for (const schedule of [atOnce, everySchedule('1d')]) {
     const stop = new AbortController();
     let underWay = 0;

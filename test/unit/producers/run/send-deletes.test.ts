@@ -36,18 +36,18 @@ const lookUp: DeleteProof = { proof: 'look-up', path: '/subscriptions/{key}' };
 
 interface Given {
   readonly proof?: DeleteProof;
-  /** Children on the topic that this run met, and those that it did not; all stand under the parent `p`. */
+  /** Children on the topic that this run met or missed; all belong to the parent `p`. */
   readonly met?: readonly string[];
   readonly unmet?: readonly string[];
   /** Missed by the last complete run. */
   readonly missing?: readonly string[];
   readonly isResumed?: boolean;
-  /** The parent `p` is not among the living. */
+  /** The parent `p` is not alive. */
   readonly isParentGone?: true;
-  /** `p` is visited; else the stream is no stream of parents. */
+  /** `p` is visited; else the stream has no parents. */
   readonly isByParents?: boolean;
   readonly isMassDeleteAllowed?: boolean;
-  /** Keys that a look-up finds. */
+  /** Keys that a lookup finds. */
   readonly there?: readonly string[];
   /** The commit that fails, from 1. */
   readonly failing?: number;
@@ -67,7 +67,10 @@ async function visitsOf(state: StreamState, isParentGone: true | undefined): Pro
   return visits;
 }
 
-/** Deletes as a whole, of which nothing needs a topic to be read; what is asked of Kafka beside commits fails. */
+/**
+ * Runs the whole delete step with deletes that need no topic reads; any Kafka request beside
+ * commits fails.
+ */
 async function deletes(given: Given) {
   const { proof = twice, met = [], unmet = [], there = [], isByParents = true, failing = Infinity } = given;
   const state: StreamState = { ...createState(), missing: new Set(given.missing) };
@@ -136,7 +139,10 @@ const isNotMissing = (key: string) => missingMessage(stream, key, false);
 const isVisited = visitMessage(stream, 'p', tokenOf('p'));
 const isToBeVisited = visitMessage(stream, 'p', null);
 
-/** What a run sends: keys of tombstones, and messages to the topic `checkpoints` before that which completes it. */
+/**
+ * The result of a run: keys of tombstones, and messages to `checkpoints` before the one that
+ * completes it.
+ */
 const cases: readonly (readonly [
   name: string,
   given: Given,
@@ -224,7 +230,8 @@ for (const [name, given, tombstones, notes] of cases) {
     assert.ok(last !== undefined && isComplete(last));
     const before = sent.checkpoints.slice(0, -1);
     assert.deepEqual(before.sort(byKey), [...notes].sort(byKey));
-    // What is noted of a delete may be seen only once the tombstone is; and with it the run is complete.
+    // Notes about a delete must not be visible before its tombstone, and the tombstone completes
+    // the run.
     assert.deepEqual(
       sent.commits.map((batches) => batches.map((batch) => batch.topic)),
       [...(tombstones.length > 0 ? [[topic]] : []), [checkpoints]],
@@ -239,7 +246,7 @@ for (const [name, given, tombstones, notes] of cases) {
 
 const many = (count: number, name: string) => Array.from({ length: count }, (_, index) => `${name}${index}`);
 
-test('a run that misses too much proves nothing, sends nothing and does not complete, unless it is believed', async () => {
+test('a run that misses too many keys sends no deletes and stays incomplete unless allowed', async () => {
   const given = { proof: lookUp, met: many(89, 'met'), unmet: many(11, 'unmet') };
   const refused = await deletes({ ...given, isMassDeleteAllowed: false });
   assert.ok(refused.failure instanceof MassDeleteError);
@@ -251,7 +258,7 @@ test('a run that misses too much proves nothing, sends nothing and does not comp
   assert.equal((await deletes({ ...few, isMassDeleteAllowed: false })).tombstones.length, 10);
 });
 
-test('what is missing for the first time is not deleted yet, so it may be much; what two runs have missed may not', async () => {
+test('the limit ignores keys missing for the first time and counts those missed twice', async () => {
   const given = { met: ['a'], unmet: ['b', 'c'], isMassDeleteAllowed: false };
   const first = await deletes(given);
   assert.deepEqual([first.failure, first.tombstones], [undefined, []]);
@@ -260,7 +267,7 @@ test('what is missing for the first time is not deleted yet, so it may be much; 
   assert.deepEqual(tombstones, []);
 });
 
-test('many tombstones go in transactions of five thousand, and the run completes after the last', async () => {
+test('tombstones go in transactions of five thousand, and the last completes the run', async () => {
   const sent = await deletes({ unmet: many(10_001, 'k'), isParentGone: true });
   const sizes = sent.commits.map((batches) => batches.map(({ messages }) => messages.length));
   assert.deepEqual(sizes, [[5_000], [5_000], [1], [1]]);
@@ -272,7 +279,7 @@ for (const [failing, deleted] of [
   [2, 5_000],
   [3, 5_001],
 ] as const) {
-  test(`where commit ${failing} of 3 fails, only what is committed counts as deleted, and the run does not complete`, async () => {
+  test(`only committed deletes count when commit ${failing} of 3 fails, and the run is incomplete`, async () => {
     const sent = await deletes({ unmet: many(5_001, 'k'), isParentGone: true, failing });
     assert.ok(sent.failure instanceof ServiceUnavailableError);
     assert.deepEqual([sent.tombstones.length, sent.counts.deleted], [deleted, deleted]);

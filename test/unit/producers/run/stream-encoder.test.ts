@@ -18,7 +18,7 @@ import {
 } from '../../../helpers/stream-encoding.ts';
 const namesOf = (fields: readonly AvroField[]) => fields.map(({ name }) => name);
 
-test('a stream begins with its schema file, under its own subject, and registers it once', async () => {
+test('a stream starts with its schema file and registers it once under its own subject', async () => {
   const state = createState();
   await encode(state, []);
   await encode(state, [[{ uuid: 'pl_1' }]]);
@@ -27,7 +27,7 @@ test('a stream begins with its schema file, under its own subject, and registers
   ]);
 });
 
-test('in mode evolve the schema learns a field before the first message that needs it, and once', async () => {
+test('evolve adds a field to the schema once, before the first message that needs it', async () => {
   const state = createState();
   const plain = { uuid: 'pl_1', name: 'Gold' };
   const drifted = { uuid: 'pl_2', name: 'Silver', vat: 19, 'is hidden': true };
@@ -51,7 +51,7 @@ test('in mode evolve the schema learns a field before the first message that nee
   ]);
 });
 
-test('what an earlier run learnt is known from the beginning, and not told again', async () => {
+test('fields learned by an earlier run are known and not reported again', async () => {
   const state = createState();
   await encode(state, [[{ uuid: 'pl_1', vat: 19 }]]);
   const { values, counts } = await encode(state, [[{ uuid: 'pl_2', vat: 7 }]], { mode: 'freeze' });
@@ -60,7 +60,7 @@ test('what an earlier run learnt is known from the beginning, and not told again
   assert.deepEqual(counts.newFields, []);
 });
 
-test('a value that does not fit goes to a variant field, though its record has to be encoded again and again', async () => {
+test('a misfit goes to a variant field, even if its record must be encoded repeatedly', async () => {
   const records = [
     { uuid: 'pl_1', interval_count: 'often' },
     { uuid: 'pl_2', interval_count: [1] },
@@ -72,7 +72,7 @@ test('a value that does not fit goes to a variant field, though its record has t
   ]);
 });
 
-test('in mode freeze a record that the schema lacks a field for is set aside, the others are sent', async () => {
+test('freeze rejects a record with an unknown field and sends the others', async () => {
   const state = createState();
   const frozen = { uuid: 'pl_2', vat: 19, tags: ['a'] };
   const pages = [[{ uuid: 'pl_1' }], [frozen, { uuid: 'pl_3' }]];
@@ -97,7 +97,7 @@ test('in mode freeze a record that the schema lacks a field for is set aside, th
   assert.deepEqual([counts.records, counts.new, counts.deadLettered], [3, 2, 1]);
 });
 
-test('in mode discard what the schema cannot take is left out and counted', async () => {
+test('discard drops and counts what the schema lacks', async () => {
   const state = createState();
   const records = [
     { uuid: 'pl_1', name: 'Gold', vat: 19, tags: ['a'] },
@@ -109,7 +109,7 @@ test('in mode discard what the schema cannot take is left out and counted', asyn
   assert.deepEqual([counts.discarded, counts.newFields, deadLetters], [3, [], []]);
 });
 
-test('a record that the topic holds is left out, one that changed is sent with the hash of what it is now', async () => {
+test('an unchanged record is skipped, and a changed one is sent with its new hash', async () => {
   const state = createState();
   const [one, two] = [
     { uuid: 'pl_1', name: 'Gold' },
@@ -133,7 +133,7 @@ test('a record that the topic holds is left out, one that changed is sent with t
   assert.equal(state.keys.unseen, 0);
 });
 
-test('everything that was asked for is sent once, however often the source shows it', async () => {
+test('a full run sends everything once, however often the source returns it', async () => {
   const state = createState();
   const records = [{ uuid: 'pl_1' }, { uuid: 'pl_2' }];
   await encode(state, [records]);
@@ -142,7 +142,7 @@ test('everything that was asked for is sent once, however often the source shows
   assert.deepEqual([counts.records, counts.unchanged, counts.new], [3, 2, 1]);
 });
 
-test('a record that changes while the source is read is sent again, and stands on the topic as it was read last', async () => {
+test('a record that changes during the run is sent again, and the topic has the last version', async () => {
   const state = createState();
   const named = (name: string) => ({ uuid: 'pl_1', name });
   const pages = [[named('a')], [named('b')], [named('b')], [named('a')]];
@@ -152,7 +152,7 @@ test('a record that changes while the source is read is sent again, and stands o
   assert.deepEqual((await encode(state, [[named('a')]])).values, []);
 });
 
-test('a record that was set aside is set aside again only when it has changed', async () => {
+test('a rejected record is rejected again only after a change', async () => {
   const state = createState();
   const frozen = { uuid: 'pl_1', vat: 19 };
   const options = { mode: 'freeze' } as const;
@@ -162,7 +162,7 @@ test('a record that was set aside is set aside again only when it has changed', 
   assert.equal((await encode(state, [[{ ...frozen, vat: 7 }]], options)).deadLetters.length, 1);
 });
 
-test('the key of a record that is set aside is seen: what the topic has of it is not to be deleted', async () => {
+test('the key of a rejected record counts as seen, so its row is not deleted', async () => {
   const state = createState();
   await encode(state, [[{ uuid: 'pl_1' }, { uuid: 'pl_2' }]]);
   for (let runs = 0; runs < 2; runs++) {
@@ -181,7 +181,7 @@ const unkeyed: readonly (readonly [name: string, value: JsonValue, reason: RegEx
   ['that is null', null, /not an object/],
 ];
 for (const [name, value, reason] of unkeyed) {
-  test(`a record ${name} is set aside under its hash, and once`, async () => {
+  test(`a record ${name} is rejected once, with its hash`, async () => {
     const state = createState();
     const { keys, deadLetters, counts } = await encode(state, [[value, { uuid: 'pl_2' }, value]]);
     assert.deepEqual(keys, ['pl_2']);
@@ -196,7 +196,7 @@ for (const [name, value, reason] of unkeyed) {
   });
 }
 
-test('a record nested too deeply for its text is set aside with the names of its fields, and once', async () => {
+test('a record nested too deeply is rejected once, with the names of its fields', async () => {
   const state = createState();
   let deep: JsonValue = [];
   for (let depth = 0; depth < 50_000; depth++) deep = [deep];
@@ -209,7 +209,7 @@ test('a record nested too deeply for its text is set aside with the names of its
   assert.deepEqual((await encode(state, [[{ uuid: 'pl_1', deep }]])).deadLetters, []);
 });
 
-test('an unknown field that every item of a long list has is one unknown field', async () => {
+test('an unknown field of every item of a long list counts once', async () => {
   const state = createState();
   const items = Array.from({ length: 600 }, (_, at) => ({ uuid: `li_${at}`, vat: at }));
   const invoice = { uuid: 'inv_1', line_items: items };
@@ -218,7 +218,7 @@ test('an unknown field that every item of a long list has is one unknown field',
   assert.equal(messages.length, 1);
 });
 
-test('the parent stands in the header of a message: that of the list, or the one that the record names', async () => {
+test('the parent header names the parent of the list or of the record', async () => {
   const state = createState();
   const spec = specOf('customer_subscriptions');
   const records: JsonObject[] = [{ id: 1, customer_uuid: 'cus_1' }, { id: 2 }];
@@ -236,7 +236,7 @@ test('the parent stands in the header of a message: that of the list, or the one
   assert.ok(!Object.keys(messages[0]?.headers ?? {}).includes('parent'));
 });
 
-test('a stream that the account may not have registers nothing before there is a record', async () => {
+test('an optional stream registers nothing before its first record', async () => {
   const state = createState();
   const spec = specOf('transactions');
   await encode(state, [], { spec });
@@ -249,7 +249,7 @@ test('a stream that the account may not have registers nothing before there is a
   ]);
 });
 
-test('the schema of a stream without a schema file is made of its first pages, and kept', async () => {
+test('a stream without a schema file infers its schema from the first pages and keeps it', async () => {
   const state = createState();
   const pages = [[{ id: 1, total: 5 }], [], [{ id: 2, note: 'late' }]];
   const { values } = await encode(state, pages, { spec: custom });
@@ -280,7 +280,7 @@ const samples: readonly (readonly [name: string, pages: Pages, asked: number])[]
   ['no page for one that is empty', [[], rows(1)], 1],
 ];
 for (const [name, pages, asked] of samples) {
-  test(`before its schema is made a stream without a schema file waits for ${name}`, async () => {
+  test(`a stream without a schema file waits for ${name} before it infers its schema`, async () => {
     const spec = custom;
     const counts = new StreamCounts(spec.name, 'test.credit_notes');
     const options = { topicPrefix: 'test.', spec, mode: 'evolve', isFull: false, counts } as const;
@@ -301,7 +301,7 @@ for (const [name, pages, asked] of samples) {
   });
 }
 
-test('a signal interrupts the encoding of a very long page, and the next run reads the page again', async () => {
+test('a signal interrupts the encoding of a long page, and the next run reads it again', async () => {
   const abort = new AbortController();
   setImmediate(() => abort.abort());
   const counts = new StreamCounts('plans', 'test.plans');

@@ -30,7 +30,7 @@ const hashOf = (value: JsonValue) => recordHash(value);
 const parentsOf = (...keys: string[]): Parents => ({ keys, hashes: keys.map(hashOf) });
 const listed = { listKey: 'entries', paging: 'detect' } as const;
 
-/** The topic holds these children, by their parents. */
+/** The topic has these children, by parent. */
 function stateOf(families: Readonly<Record<string, readonly string[]>>): StreamState {
   const state = createState();
   for (const [parent, keys] of Object.entries(families))
@@ -41,7 +41,7 @@ function stateOf(families: Readonly<Record<string, readonly string[]>>): StreamS
   return state;
 }
 
-/** A child that a list shows: as the encoder notes it. */
+/** A child that a list shows, as the encoder records it. */
 function meet({ keys, children }: StreamState, key: string, parent: string): void {
   keys.set(key, hashOf(key));
   keys.see(key);
@@ -75,7 +75,7 @@ const told = (visits: Visits) =>
     .map(({ key, parent, isParentGone }) => `${key} of ${parent ?? 'nobody'}${isParentGone ? ', gone' : ''}`)
     .sort();
 
-/** By the record and the round of which the visit was recorded; undefined for none. */
+/** The record and the round of the recorded visit; undefined for none. */
 const dues: readonly (readonly [
   name: string,
   visit: ParentSpec['visit'],
@@ -104,7 +104,7 @@ for (const [name, visit, recorded, isDue] of dues) {
   });
 }
 
-test('of many parents those that are due are counted and given in their order, as often as they are asked for', () => {
+test('due parents are counted and returned in order on every request', () => {
   const state = createState();
   state.visits.set('b', visitToken(hashOf('b'), 1));
   const visits = new Visits('s', state, 1, 'changed');
@@ -118,7 +118,7 @@ test('of many parents those that are due are counted and given in their order, a
     );
 });
 
-test('the end of a visit is held back when the list lacked a child that the topic holds', async () => {
+test('the end of a visit is held back when the list lacked a child that the topic has', async () => {
   const state = stateOf({ p: ['seen', 'missed'], q: ['of q'] });
   meet(state, 'seen', 'p');
   const visits = new Visits('s', state, 1, 'changed');
@@ -145,7 +145,7 @@ for (const [name, event] of recorded) {
   });
 }
 
-test('each visit is settled when its page comes, so a child that moved there before is not missed', async () => {
+test('each visit is settled with its page, so a child that moved earlier is not missed', async () => {
   const state = stateOf({ p: ['mover'], q: [] });
   const visits = new Visits('s', state, 1, 'changed');
   visits.begin(parentsOf('p', 'q'));
@@ -155,7 +155,7 @@ test('each visit is settled when its page comes, so a child that moved there bef
   assert.deepEqual(visits.vanished(), []);
 });
 
-test('a child that is met under another parent later has not vanished, but the visit waits for the end', async () => {
+test('a child found under another parent has not vanished, but the visit ends later', async () => {
   const state = stateOf({ p: ['mover', 'lost'] });
   const visits = new Visits('s', state, 1, 'changed');
   visits.begin(parentsOf('p', 'q'));
@@ -165,7 +165,7 @@ test('a child that is met under another parent later has not vanished, but the v
   assert.deepEqual(told(visits), ['lost of p']);
 });
 
-test('what vanished is what no list had, of the parents that were visited and of those that are not living', async () => {
+test('vanished children are those in no list of a visited or deleted parent', async () => {
   const state = stateOf({
     p: ['a', 'b'],
     'gone while visited': ['c'],
@@ -180,7 +180,7 @@ test('what vanished is what no list had, of the parents that were visited and of
   assert.deepEqual(told(visits), ['a of p', 'b of p', 'c of gone while visited', 'e of nobody, gone']);
 });
 
-test('a child that a list lacks, and whose parent is not living, is told of once', async () => {
+test('a child missing from a list under a deleted parent is reported once', async () => {
   const state = stateOf({ p: ['a'] });
   const visits = new Visits('s', state, 1, 'changed');
   visits.begin(parentsOf('q'));
@@ -188,7 +188,7 @@ test('a child that a list lacks, and whose parent is not living, is told of once
   assert.deepEqual(told(visits), ['a of p']);
 });
 
-test('once all is decided the visits in doubt are recorded, but for those that are to be made once more', async () => {
+test('visits in doubt are recorded at the end unless they must be repeated', async () => {
   const visits = new Visits('s', stateOf({ p: ['a'], q: ['b'], r: [] }), 1, 'changed');
   visits.begin(parentsOf('p', 'q', 'r'));
   await settle(visits, endOf('p'), endOf('q'), endOf('r'));
@@ -198,12 +198,15 @@ test('once all is decided the visits in doubt are recorded, but for those that a
   ]);
 });
 
-/** The source: its parents, each with a record and the children that its list shows. */
+/** The source: its parents, each with a record and the children in its list. */
 type Account = Map<string, { record: number; readonly children: Set<number> }>;
 
 interface Step {
   readonly parent: string;
-  /** Moves there, or comes back; undefined: the parent vanishes with its children, or comes back without. */
+  /**
+   * The child moves there, or returns; undefined: the parent vanishes with its children, or returns
+   * without.
+   */
   readonly child: number | undefined;
   /** The child vanishes, if the parent has it. */
   readonly isLost: boolean;
@@ -227,7 +230,7 @@ function change(account: Account, { parent, child, isLost }: Step): void {
 const keysOf = (account: Account) =>
   new Map([...account].flatMap(([parent, { children }]) => [...children].map((id) => [String(id), parent])));
 
-/** What stands on the topics, in the order in which it was committed. */
+/** The contents of the topics, in commit order. */
 type Log = { readonly topic: string; readonly message: Message }[];
 
 const settings = loadSettings({}, '');
@@ -253,7 +256,7 @@ function readBack(log: Log): StreamState {
   return state.keys.size === 0 ? createState() : state;
 }
 
-/** The children that stand on the topic, and under whom. */
+/** The children on the topic, with their parents. */
 function liveOn(log: Log): Map<string, string> {
   const live = new Map<string, string>();
   for (const { topic: at, message } of log) {
@@ -265,18 +268,21 @@ function liveOn(log: Log): Map<string, string> {
 }
 
 interface Process {
-  /** The source fails at this request; what was read before is committed. */
+  /** The source fails at this request; pages read before it are committed. */
   readonly requests: number;
-  /** It is killed at this commit. */
+  /** The run is killed at this commit. */
   readonly commits: number;
   readonly isFull: boolean;
-  /** A child that its list does not show in this run, though the source has it: as where a row moves while pages are read. */
+  /**
+   * A child that its list hides in this run, although the source has it, as when rows move between
+   * pages.
+   */
   readonly hidden?: number;
 }
 
 class Killed extends Error {}
 
-/** One run of the stream, of which no tombstone may be for a child that the source has. */
+/** One run of the stream. Asserts that no tombstone is for a child that the source has. */
 async function run(
   account: Account,
   log: Log,
@@ -315,7 +321,7 @@ async function run(
       options: { run: 'run', isFull, isMassDeleteAllowed: true },
       client: fakeSource(answer).client,
       registry: new FakeRegistry(),
-      // No topic is there to be read once more: visits of parents that are gone stay.
+      // No topic can be read again, so visits of deleted parents stay.
       admin: {
         listTopics: () => Promise.resolve([]),
         endOffsets: () => Promise.resolve([]),
@@ -347,7 +353,7 @@ const anyProcess: fc.Arbitrary<Process> = fc.record({
 });
 const uninterrupted: Process = { requests: Infinity, commits: Infinity, isFull: false };
 
-test('whatever becomes of families while runs are interrupted, two whole runs bring the topic to what the source has', async () => {
+test('two complete runs match the topic to the source after any interrupted runs', async () => {
   const history = fc.array(fc.tuple(fc.array(anyStep, { maxLength: 4 }), anyProcess), {
     minLength: 1,
     maxLength: 6,
@@ -365,7 +371,7 @@ test('whatever becomes of families while runs are interrupted, two whole runs br
           change(account, { parent: child < 4 ? 'p' : 'q', child, isLost: false });
         const log: Log = [];
         await run(account, log, visit, uninterrupted, fullRoundDays);
-        // Hidden in this run alone, so nothing can miss it twice.
+        // Hidden in this run only, so no two runs can miss it.
         await run(account, log, visit, { ...uninterrupted, hidden: 1 }, fullRoundDays);
         for (const [steps, process] of runs) {
           for (const step of steps) change(account, step);

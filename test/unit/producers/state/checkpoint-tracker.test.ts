@@ -47,7 +47,7 @@ const previous: Checkpoint = {
   slices: new Map([['/a', { path: '/a', query: {}, next: { cursor: 'c' }, pages: 5, isDone: false }]]),
 };
 
-test('the first run of a stream begins the first round, and knows no number of pages', () => {
+test('the first run of a stream starts the first round without expected pages', () => {
   assert.deepEqual(beginCheckpoint(undefined, start), {
     checkpoint: {
       run: 'new',
@@ -88,7 +88,7 @@ const interrupted: readonly (readonly [
   ['whose round is over', true, { roundAtMs: NOW_MS - 30 * DAY_MS }],
 ];
 for (const [name, isResumed, some, started] of interrupted) {
-  test(`a run begun ${name} is ${isResumed ? 'gone on with' : 'not gone on with'}`, () => {
+  test(`a run begun ${name} is ${isResumed ? 'resumed' : 'not resumed'}`, () => {
     const before = { ...previous, ...some };
     const begun = beginCheckpoint(before, { ...start, ...started });
     assert.equal(begun.isResumed, isResumed);
@@ -121,7 +121,7 @@ for (const [name, ageMs, round, started] of rounds) {
   });
 }
 
-test('a run expects the pages of the last complete one, however many were interrupted since', () => {
+test('a run expects the pages of the last complete run after any interruptions', () => {
   const expected = (before: Partial<Checkpoint>) =>
     beginCheckpoint({ ...previous, startedAtMs: 0, ...before }, start).checkpoint.expectedPages;
   assert.equal(expected({ isComplete: true, pages: 50 }), 50);
@@ -129,7 +129,7 @@ test('a run expects the pages of the last complete one, however many were interr
   assert.equal(expected({ isComplete: false, expectedPages: undefined }), undefined);
 });
 
-test('a run over a list that is not read in this way any more is begun anew, in the same round', () => {
+test('a run over a list that is no longer read this way restarts in the same round', () => {
   const isListed = (id: string) => id === '/a';
   const slices = new Map([...previous.slices, ['/a?status=Active', { ...read[1], isDone: false }] as const]);
   const begun = beginCheckpoint({ ...previous, slices }, { ...start, isListed });
@@ -139,7 +139,7 @@ test('a run over a list that is not read in this way any more is begun anew, in 
   assert.ok(beginCheckpoint(previous, { ...start, isListed }).isResumed);
 });
 
-test('a parent is visited for another thing when its record or the round is another', () => {
+test('a parent is visited again when its record or the round changes', () => {
   const hash = Buffer.from('12345678');
   const other = Buffer.from('12345679');
   assert.deepEqual(visitToken(hash, 1), visitToken(Buffer.from(hash), 1));
@@ -148,7 +148,7 @@ test('a parent is visited for another thing when its record or the round is anot
   assert.equal(new Set(tokens.map(String)).size, tokens.length);
 });
 
-/** What a stream consists of, and how a run that begins reads it. */
+/** The lists of a stream and how a new run reads it. */
 interface World {
   readonly kind: 'one list' | 'side by side' | 'by parents';
   /** Pages of each list. */
@@ -173,7 +173,7 @@ interface Part {
   readonly first: number;
 }
 
-/** The events of each list in their order, the lists in turns that `picks` decide. */
+/** The events of each list in their order; `picks` decides whose turn it is. */
 function* interleaved(parts: readonly Part[], picks: readonly number[]): Generator<SourceEvent> {
   const left = parts.filter(({ first, length }) => first <= length).map((part) => ({ ...part }));
   for (let turn = 0; left.length > 0; turn++) {
@@ -224,7 +224,7 @@ function visitParts({ lengths }: World, visits: KeyTable, round: number): Part[]
 /** The topic `checkpoints`, compacted. */
 type Topic = Map<string, Buffer | null>;
 
-/** What a run that begins now reads, according to the topic. */
+/** What a new run reads, according to the topic. */
 function eventsLeft(world: World, topic: Topic, picks: readonly number[]) {
   const value = topic.get(checkpointKey.ofStream('s'));
   const begun = beginCheckpoint(value ? parseCheckpoint(String(value)) : undefined, start);
@@ -249,7 +249,7 @@ function eventsLeft(world: World, topic: Topic, picks: readonly number[]) {
 const recordsOf = (events: Iterable<SourceEvent>) =>
   [...events].flatMap((event) => (event.kind === 'page' ? event.records.map(String) : [])).sort();
 
-/** The records that a run has to read if these records and visits are on the topic. */
+/** The records that a run must read when these records and visits are on the topic. */
 function unread(
   { kind, lengths }: World,
   all: readonly string[],
@@ -263,7 +263,10 @@ function unread(
   );
 }
 
-/** A complete checkpoint says of each list that it was read: so a metric knows which intervals have their history. */
+/**
+ * A complete checkpoint lists every list that was read, so a metric knows which intervals have
+ * their history.
+ */
 function assertAllKept(world: World, slices: Checkpoint['slices']): void {
   const { kind } = world;
   const lists = { 'one list': [main], 'side by side': slicesOf(world), 'by parents': [] }[kind];
@@ -275,13 +278,13 @@ const anyWorld: fc.Arbitrary<World> = fc.record({
   lengths: fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 4 }),
 });
 const anyProcess = fc.record({
-  /** After so many pages it is killed, with what it has not committed. */
+  /** The run is killed after so many pages, with everything uncommitted. */
   pages: fc.nat(8),
   pagesOfTransaction: fc.integer({ min: 1, max: 3 }),
   picks: fc.array(fc.nat(20), { minLength: 1, maxLength: 6 }),
 });
 
-test('wherever a run is killed, the next reads exactly what is not committed, and the last completes it', () => {
+test('the next run after any kill reads exactly what is not committed', () => {
   fc.assert(
     fc.property(anyWorld, fc.array(anyProcess, { maxLength: 6 }), (world, killed) => {
       const topic: Topic = new Map();
@@ -357,7 +360,7 @@ test('a visit whose end is held back is not recorded, although its pages are', (
   assert.deepEqual([pages, records, slices.size], [1, 1, 0]);
 });
 
-test('a tracker leaves the checkpoint that it began with as it was', () => {
+test('a tracker does not change its initial checkpoint', () => {
   const tracker = new CheckpointTracker('s', previous);
   tracker.advance({ kind: 'page', list: main, number: 6, records: [], next: undefined });
   tracker.complete();

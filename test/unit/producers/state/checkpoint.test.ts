@@ -49,7 +49,7 @@ const anyStream = fc.stringMatching(/^[a-z][a-z0-9_]{0,99}$/);
 
 const textOf = (checkpoint: Checkpoint) => String(checkpointMessage('customers', checkpoint).value);
 
-test('a checkpoint is read from its message as it was written', () => {
+test('a checkpoint is read back from its message', () => {
   fc.assert(
     fc.property(anyStream, anyCheckpoint, (stream, checkpoint) => {
       const { key, value } = checkpointMessage(stream, checkpoint);
@@ -72,7 +72,7 @@ const whole = {
   slices: [slice],
 };
 
-test('a checkpoint without a number of expected pages, or a strange one, is one that does not know it', () => {
+test('a missing or invalid number of expected pages is unknown', () => {
   for (const expectedPages of [undefined, null, -1, 0.5, 'many', []]) {
     const checkpoint = parseCheckpoint(JSON.stringify({ ...whole, expectedPages }));
     assert.ok(checkpoint !== undefined);
@@ -89,14 +89,14 @@ const isRight: Readonly<Record<string, (value: unknown) => boolean>> = {
   query: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
 };
 for (const field of Object.keys(whole)) {
-  test(`a checkpoint with a strange ${field} is none`, () => {
+  test(`a checkpoint with an invalid ${field} is ignored`, () => {
     for (const value of hostile.filter((each) => isRight[field]?.(each) !== true)) {
       assert.equal(parseCheckpoint(JSON.stringify({ ...whole, [field]: value })), undefined, String(value));
     }
   });
 }
 for (const field of Object.keys(slice)) {
-  test(`a checkpoint with a slice of a strange ${field} is none`, () => {
+  test(`a checkpoint with an invalid ${field} in a slice is ignored`, () => {
     for (const value of hostile.filter((each) => isRight[field]?.(each) !== true)) {
       const text = JSON.stringify({ ...whole, slices: [slice, { ...slice, [field]: value }] });
       assert.equal(parseCheckpoint(text), undefined, String(value));
@@ -126,7 +126,7 @@ for (const [name, text] of strangeTexts) {
   });
 }
 
-test('whatever stands in a message, reading it as a checkpoint never fails', () => {
+test('reading a checkpoint never fails, whatever the message holds', () => {
   const anyText = fc.oneof(
     fc.string({ unit: 'binary' }),
     fc.json(),
@@ -154,7 +154,7 @@ const anySubject = fc.oneof(
   fc.string({ unit: fc.constantFrom('|', 'visit', 'missing', '\n', 'a') }),
 );
 
-test('what a key of the checkpoints is about is told from it, whatever the parent or the record is called', () => {
+test('a checkpoint key identifies its subject with any parent or record name', () => {
   fc.assert(
     fc.property(anyStream, anySubject, (stream, subject) => {
       assert.deepEqual(parseCheckpointKey(checkpointKey.ofStream(stream)), {
@@ -186,12 +186,12 @@ for (const key of [
   'customers|other|a',
   ' a',
 ]) {
-  test(`the key "${key}" is none of ours`, () => {
+  test(`the key "${key}" is not a checkpoint key`, () => {
     assert.equal(parseCheckpointKey(key), undefined);
   });
 }
 
-test('a visit is noted with its token and forgotten with a tombstone; so is a key that is missing', () => {
+test('a visit is recorded by its token and removed by a tombstone, like a missing key', () => {
   const token = Buffer.from('12345678');
   assert.deepEqual(visitMessage('a', 'b', token).value, token);
   assert.equal(visitMessage('a', 'b', null).value, null);

@@ -52,7 +52,7 @@ function assertSame(
   assert.deepEqual([...table.orphans()].sort(), orphans.sort());
 }
 
-test('whatever is set, moved and noted as living in whatever order, the table answers as a map would', () => {
+test('the table answers like a map after any sequence of set, move and mark as alive', () => {
   const range = fc.record({
     step: fc.constantFrom(...Object.keys(steps)),
     first: fc.nat(keys.length - 1),
@@ -71,7 +71,7 @@ test('whatever is set, moved and noted as living in whatever order, the table an
   );
 });
 
-test('any few keys and parents are told apart, at every step', () => {
+test('few keys and parents are distinguished at every step', () => {
   const few = (...words: string[]): fc.Arbitrary<string> =>
     fc.oneof(
       { weight: 9, arbitrary: fc.constantFrom(...words) },
@@ -100,7 +100,7 @@ test('any few keys and parents are told apart, at every step', () => {
   );
 });
 
-test('a text and its UTF-8 bytes are one key, and one parent', () => {
+test('a text and its UTF-8 bytes are the same key and the same parent', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (key, parent) => {
       const table = new ChildTable();
@@ -114,7 +114,7 @@ test('a text and its UTF-8 bytes are one key, and one parent', () => {
   );
 });
 
-test('children that move leave the list of their old parent at once, in whatever order they go', () => {
+test('children that move leave the list of their old parent at once, in any order', () => {
   const children = ['a', 'b', 'c'];
   for (const text of ['abc', 'acb', 'bac', 'bca', 'cab', 'cba']) {
     const order = Array.from(text);
@@ -132,7 +132,7 @@ test('children that move leave the list of their old parent at once, in whatever
   }
 });
 
-test('a parent that was living before it had children has no orphans', () => {
+test('a parent that was alive before it had children has no orphans', () => {
   const table = new ChildTable();
   table.live('cus_1');
   table.set('a', 'cus_1');
@@ -142,7 +142,7 @@ test('a parent that was living before it had children has no orphans', () => {
   assert.deepEqual([...table.orphans()], []);
 });
 
-test('keys of any length are kept whole, those that outgrow a chunk too', () => {
+test('keys of any length are kept, even those longer than a chunk', () => {
   const lengths = [0, 1, 253, 254, 255, 256, 16_377, 16_378, 16_379, 16_383, 16_384, 200_000];
   const texts = lengths.flatMap((length) => ['a', 'b'].map((end) => 'x'.repeat(length) + end));
   const table = new ChildTable();
@@ -152,8 +152,8 @@ test('keys of any length are kept whole, those that outgrow a chunk too', () => 
   assert.ok(table.of('parent').sort().join('\n') === expected.join('\n'), 'a key came back as another');
 });
 
-test('keys whose hashes are the same are two keys', () => {
-  // Words of one length with one FNV-1a of 32 bits.
+test('keys with equal hashes are different keys', () => {
+  // Words of equal length with the same 32-bit FNV-1a.
   const words = ['declinate', 'macallums'];
   const table = new ChildTable();
   for (const word of [...words, ...words]) table.set(word, `parent of ${word}`);
@@ -163,7 +163,7 @@ test('keys whose hashes are the same are two keys', () => {
   );
 });
 
-test('the table keeps no hold on the bytes that it was given', () => {
+test('the table keeps no reference to the bytes passed to it', () => {
   const table = new ChildTable();
   const [key, parent] = [Buffer.from('key'), Buffer.from('parent')];
   table.set(key, parent);
@@ -172,7 +172,7 @@ test('the table keeps no hold on the bytes that it was given', () => {
   assert.deepEqual(table.of('parent'), ['key']);
 });
 
-test('children that move between the same parents take no more room', () => {
+test('children that move between the same parents use no more memory', () => {
   const table = new ChildTable();
   const setAll = (round: number): void => {
     for (const key of keys) table.set(key, round % 2 === 0 ? 'even' : 'odd');
@@ -183,13 +183,13 @@ test('children that move between the same parents take no more room', () => {
   assert.deepEqual([table.bytes, table.of('odd').length, table.of('even').length], [bytes, keys.length, 0]);
 });
 
-/** The keys of subscriptions and customers are this long. */
+/** Keys of subscriptions and customers have this length. */
 function setOwn(table: ChildTable, index: number): void {
   const digits = String(index).padStart(8, '0');
   table.set(`sub_${digits}`, `cus_${digits}-0000-0000-0000-000000000000`);
 }
 
-test('two hundred thousand children with a parent each take 48 to 64 bytes, at every size from fifty thousand on', () => {
+test('200,000 children with a parent each use 48 to 64 bytes each from 50,000 on', () => {
   const table = new ChildTable();
   const bytesPerChild: number[] = [];
   for (let index = 0; index < 200_000; index++) {
@@ -201,7 +201,7 @@ test('two hundred thousand children with a parent each take 48 to 64 bytes, at e
   assert.equal(table.size, 200_000);
 });
 
-test('no child makes the table grow by a tenth of itself', () => {
+test('no child makes the table grow by a tenth', () => {
   const table = new ChildTable();
   for (let index = 0; index < 30_000; index++) {
     const { bytes } = table;

@@ -27,7 +27,7 @@ import { streams, type DeleteProof } from '../../../../producers/chartmogul/stre
 import { FakeRegistry } from '../../../helpers/fake-registry.ts';
 import { noSignal } from '../../../helpers/settings.ts';
 
-/** By path and query: an object, an error, or a promise of one; 404 for what is not said. */
+/** Answers by path and query: an object, an error, or a promise of one; 404 for other requests. */
 type Answers = Readonly<Record<string, JsonObject | Error | Promise<JsonObject>>>;
 
 class FakeClient extends ChartMogulClient {
@@ -86,7 +86,7 @@ async function proveWith(
 
 const verdictsOf = (verdicts: readonly Verdict[]) => verdicts.map(({ key, verdict }) => `${key} ${verdict}`);
 
-test('a key whose address answers 404 is gone, one whose address answers is there', async () => {
+test('a key whose address answers 404 is gone, and one whose address answers exists', async () => {
   const { verdicts, asked } = await proveWith('plans', [vanished('pl_1'), vanished('pl_2')], {
     '/plans/pl_2': { uuid: 'pl_2' },
   });
@@ -97,7 +97,7 @@ test('a key whose address answers 404 is gone, one whose address answers is ther
   assert.deepEqual(asked, ['/plans/pl_1', '/plans/pl_2']);
 });
 
-test('a key is part of the address as it is, with the filters without which the record would be hidden', async () => {
+test('a lookup uses the exact key and the filters that reveal hidden records', async () => {
   const hidden = '?validation_type=all&with_disabled=true';
   const { verdicts, asked } = await proveWith('invoices', [vanished('inv/1?$&'), vanished('inv_2')], {
     [`/invoices/inv_2${hidden}`]: {},
@@ -106,7 +106,7 @@ test('a key is part of the address as it is, with the filters without which the 
   assert.deepEqual(verdictsOf(verdicts), ['inv/1?$& gone', 'inv_2 there']);
 });
 
-test('a key that would make the address another one is not looked up: it has to be missed twice', async () => {
+test('a key that would change the address is not looked up and must be missed twice', async () => {
   const strange = ['.', '..', '', '\ud800'];
   const encoded = ['%2e%2e', 'a/../b', '../x', '...', '.a'];
   const { verdicts, asked } = await proveWith(
@@ -134,19 +134,19 @@ for (const error of [
   new AuthenticationError('/plans/pl_2 answered 403'),
   new UnexpectedAnswerError('/plans/pl_2 answered JSON that is not an object'),
 ]) {
-  test(`where a look-up fails with ${error.code} nothing is told of any key`, async () => {
+  test(`no key is decided when a lookup fails with ${error.code}`, async () => {
     const keys = ['pl_1', 'pl_2', 'pl_3'].map((key) => vanished(key));
     await assert.rejects(proveWith('plans', keys, { '/plans/pl_2': error }), error);
   });
 }
 
-test('a key whose address is denied is neither gone nor there', async () => {
+test('a key whose address is denied is neither gone nor present', async () => {
   const answers = { '/plans/pl_1': new AccessDeniedError('/plans/pl_1 answered 403') };
   const { verdicts } = await proveWith('plans', [vanished('pl_1'), vanished('pl_2')], answers);
   assert.deepEqual(verdictsOf(verdicts), ['pl_1 missing', 'pl_2 gone']);
 });
 
-test('at most 16 keys are looked up side by side, and all in the end', async () => {
+test('at most 16 lookups run at once, and all complete', async () => {
   const keys = Array.from({ length: 40 }, (_, at) => `pl_${at}`);
   const waiting: (() => void)[] = [];
   const answer = () => new Promise<JsonObject>((resolve) => waiting.push(() => resolve({})));
@@ -167,7 +167,7 @@ test('at most 16 keys are looked up side by side, and all in the end', async () 
   );
 });
 
-/** The last message of a customer, and the registry that has its schema. */
+/** The last message of a customer, and the registry with its schema. */
 function customer(key: string, fields: JsonObject, schema = readStreamSchema('customers')) {
   const registry = new FakeRegistry();
   const encoded = new RecordEncoder(schema).encode({ uuid: key, ...fields });
@@ -244,7 +244,7 @@ for (const [name, answers, mergedInto, externalIds = ['ext_1', 'ext_2']] of merg
   });
 }
 
-test('a customer that is there is not asked about any further', async () => {
+test('a customer that exists is not searched for', async () => {
   const { registry, record } = customer('cus_1', lost);
   const { verdicts, asked } = await proveWith(
     'customers',
@@ -255,7 +255,7 @@ test('a customer that is there is not asked about any further', async () => {
   assert.deepEqual([verdictsOf(verdicts), asked], [['cus_1 there'], ['/customers/cus_1']]);
 });
 
-test('where the search for the heir fails nothing is told of any key', async () => {
+test('no key is decided when the search for the merge target fails', async () => {
   const { registry, record } = customer('cus_1', lost);
   const error = new SourceUnavailableError('/customers answered 500');
   await assert.rejects(
@@ -269,14 +269,14 @@ const unknown: readonly (readonly [name: string, JsonObject])[] = [
   ['an empty list of external ids', { external_ids: [] }],
 ];
 for (const [name, fields] of unknown) {
-  test(`a customer with ${name} is gone without an heir`, async () => {
+  test(`a customer with ${name} is gone without a merge target`, async () => {
     const { registry, record } = customer('cus_1', fields);
     const { verdicts, asked } = await proveWith('customers', [record], {}, { registry });
     assert.deepEqual([verdictsOf(verdicts), asked], [['cus_1 gone'], ['/customers/cus_1']]);
   });
 }
 
-test('external ids are read by the schema of the message, which may have learnt fields since', async () => {
+test('external ids are read with the schema of the message, which may have more fields', async () => {
   const drift = { path: [], name: 'vat', kind: 'long' } as const;
   const schema = evolve(readStreamSchema('customers'), [drift]);
   const { registry, record } = customer('cus_1', { ...lost, vat: 2n ** 60n }, schema);
@@ -285,12 +285,12 @@ test('external ids are read by the schema of the message, which may have learnt 
   assert.equal(verdicts[0]?.mergedInto, 'cus_2');
 });
 
-test('a message that is not in Confluent framing is an error that says so', async () => {
+test('the error for a message without Confluent framing says so', async () => {
   const record = vanished('cus_1', { value: Buffer.from('{}') });
   await assert.rejects(proveWith('customers', [record]), DecodeError);
 });
 
-test('where nothing is asked, a key is missing at first, and gone when the last complete run missed it too', async () => {
+test('a key without a lookup is missing first and gone after a second complete run', async () => {
   const keys = ['se_1', 'se_2', 'se_3'].map((key) => vanished(key, { parent: 'p' }));
   const missing = new Set(['se_2', 'other']);
   const { verdicts, asked } = await proveWith('subscription_events', keys, {}, { missing });
@@ -308,12 +308,12 @@ test('a key whose parent is gone is gone at once', async () => {
   assert.deepEqual(verdictsOf(verdicts), ['1 gone', '2 missing']);
 });
 
-test('what a source that rewrites its history does not show any more has to be missed twice as well', async () => {
+test('a record of a source that rewrites its history must be missed twice too', async () => {
   const missing = new Set(['b']);
   const { verdicts, asked } = await proveWith('activities', [vanished('a'), vanished('b')], {}, { missing });
   assert.deepEqual([verdictsOf(verdicts), asked], [['a missing', 'b gone'], []]);
 });
 
-test('of a stream that is not read whole nothing is told', async () => {
+test('nothing is decided for a stream that is not read completely', async () => {
   assert.deepEqual((await proveWith('metrics_mrr', [vanished('2026-01-01|month')])).verdicts, []);
 });

@@ -55,7 +55,7 @@ function assertSame(table: KeyTable, model: Model): void {
   }
 }
 
-test('whatever is set, deleted and seen in whatever order, the table answers as a map would', () => {
+test('the table answers like a map after any sequence of set, delete and mark as seen', () => {
   const range = fc.record({
     step: fc.constantFrom(...Object.keys(steps)),
     first: fc.nat(keys.length - 1),
@@ -85,7 +85,7 @@ test('whatever is set, deleted and seen in whatever order, the table answers as 
   );
 });
 
-test('a text and its UTF-8 bytes are one key', () => {
+test('a text and its UTF-8 bytes are the same key', () => {
   const table = new KeyTable();
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (key) => {
@@ -105,7 +105,7 @@ test('a key that was seen twice counts once', () => {
   assert.deepEqual([table.unseen, table.size], [1, 2]);
 });
 
-test('a key keeps having been seen when its record changes, not when it comes back from the dead', () => {
+test('a key stays seen when its record changes, but not when it returns after a delete', () => {
   const table = new KeyTable();
   table.set('a', one);
   table.see('a');
@@ -116,7 +116,7 @@ test('a key keeps having been seen when its record changes, not when it comes ba
   assert.deepEqual([table.isSeen('a'), table.unseen], [false, 1]);
 });
 
-test('hashes that differ in either half are a change', () => {
+test('a change of either half of a hash is a change', () => {
   const table = new KeyTable();
   table.set('a', one);
   const other = Buffer.from([1, 0, 0, 0, 1, 0, 0, 0]);
@@ -126,7 +126,7 @@ test('hashes that differ in either half are a change', () => {
   );
 });
 
-test('the table keeps no hold on the hash that it was given', () => {
+test('the table keeps no reference to the hash passed to it', () => {
   const table = new KeyTable();
   const hash = Buffer.from(one);
   table.set('a', hash);
@@ -134,13 +134,13 @@ test('the table keeps no hold on the hash that it was given', () => {
   assert.equal(table.compare('a', one), 'unchanged');
 });
 
-test('a hash that is too short is refused and leaves the table as it was', () => {
+test('a hash that is too short is rejected and leaves the table unchanged', () => {
   const table = new KeyTable();
   assert.throws(() => table.set('a', Buffer.alloc(7)), RangeError);
   assert.deepEqual([table.size, table.unseen, table.has('a')], [0, 0, false]);
 });
 
-test('keys that come and go take no more room than those that stay', () => {
+test('keys that come and go use no more memory than keys that stay', () => {
   const table = new KeyTable();
   for (let round = 0; round < 100; round++) {
     for (let index = 0; index < 1_000; index++) table.set(`${round}/${index}`, one);
@@ -150,7 +150,7 @@ test('keys that come and go take no more room than those that stay', () => {
   assert.ok(table.bytes < 100_000, `${table.bytes} bytes`);
 });
 
-test('a million keys take 16 to 24 bytes each, at every size from fifty thousand on', () => {
+test('a million keys use 16 to 24 bytes each from 50,000 on', () => {
   const table = new KeyTable();
   const bytesPerKey: number[] = [];
   for (let index = 0; index < 1_000_000; index++) {
@@ -162,7 +162,7 @@ test('a million keys take 16 to 24 bytes each, at every size from fifty thousand
   assert.equal(table.size, 1_000_000);
 });
 
-test('the table grows seldom, and never by a hundredth of itself', () => {
+test('the table grows rarely and never by more than a hundredth', () => {
   const table = new KeyTable();
   const keyCount = 20_000;
   for (let index = 0; index < keyCount; index++) {

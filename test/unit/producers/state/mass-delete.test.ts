@@ -28,18 +28,18 @@ const cases: readonly (readonly [vanished: number, live: number, percent: number
 for (const [vanished, live, massDeletePercent, isRefused] of cases) {
   const settings = (isMassDeleteAllowed: boolean) => ({ massDeletePercent, isMassDeleteAllowed });
 
-  test(`of ${live} records ${vanished} may ${isRefused ? 'not ' : ''}be deleted at ${massDeletePercent} %`, () => {
+  test(`${vanished} of ${live} records may ${isRefused ? 'not ' : ''}be deleted at ${massDeletePercent} %`, () => {
     const refuse = () => refuseMassDelete('plans', vanished, live, settings(false));
     if (isRefused) assert.throws(refuse, MassDeleteError);
     else assert.doesNotThrow(refuse);
   });
 
-  test(`of ${live} records ${vanished} may be deleted where it is allowed`, () => {
+  test(`${vanished} of ${live} records may be deleted when allowed`, () => {
     assert.doesNotThrow(() => refuseMassDelete('plans', vanished, live, settings(true)));
   });
 }
 
-test('the refusal names the stream, both numbers, the setting and the command that believes the source', () => {
+test('the error names the stream, both numbers, the setting and the command to proceed', () => {
   assert.throws(
     () => refuseMassDelete('plans', 6, 50, { massDeletePercent: 10, isMassDeleteAllowed: false }),
     /^MassDeleteError: plans: 6 of 50 .* MASS_DELETE_PERCENT \(10\).*--streams plans --allow-mass-delete/,

@@ -189,14 +189,14 @@ const histories: readonly (readonly [name: string, stream: string, runs: readonl
   ],
 ];
 for (const [name, stream, runs] of histories) {
-  test(`only what is sent makes a message: ${name}`, async () => {
+  test(`only a change in the message sends one: ${name}`, async () => {
     const { run } = createTopic(stream);
     for (const [at, [mode, record, messages]] of runs.entries())
       assert.equal((await run(mode, record)).length, messages, `run ${at + 1}`);
   });
 }
 
-test('the hash is that of the record, unless a part of it is left out', async () => {
+test('the hash covers the whole record unless a part is dropped', async () => {
   const records: JsonObject[] = [
     { uuid: 'a', name: null, interval_count: 3 },
     { uuid: 'b', name: 'n', x: null },
@@ -210,7 +210,7 @@ test('the hash is that of the record, unless a part of it is left out', async ()
     }
 });
 
-test('discard: a record that was sent under the hash of the whole is not sent again; with --full it gets the other', async () => {
+test('discard skips a record sent under the hash of the whole, and --full gives it the other', async () => {
   const topic = createTopic();
   const record = { uuid: 'p', x: 1 };
   topic.keys.set('p', recordHash(record));

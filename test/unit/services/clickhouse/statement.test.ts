@@ -7,7 +7,7 @@ const latin1 = (text: string) => Buffer.from(text).toString('latin1');
 const parse = (text: string) => parseStatement(latin1(text), 'TabSeparated');
 const oneLine = (sql: string) => sql.replace(/\s+/g, ' ').trim();
 
-/** What the engine is given for an INSERT, and what is left as its data. */
+/** The statement for the engine and the data of an INSERT. */
 function insertOf(text: string): { sql: string; data: string } {
   const statement = parse(text);
   assert.equal(statement.kind, 'insert');
@@ -24,45 +24,45 @@ function rowsOf(text: string): { sql: string; format: string } {
 }
 
 describe('an INSERT with data', () => {
-  test('is cut behind the line break that follows its format', () => {
+  test('is cut after the line break that follows its format', () => {
     assert.deepEqual(insertOf('INSERT INTO t (a, b) FORMAT RowBinary\n\n\x01'), {
       sql: "INSERT INTO t (a, b) FROM INFILE 'F' COMPRESSION 'none' FORMAT RowBinary",
       data: '\n\x01',
     });
   });
 
-  test('is cut behind the blanks that follow its format', () => {
+  test('is cut after the blanks that follow its format', () => {
     assert.equal(insertOf('insert into t format JSONEachRow {"a":1}').data, '{"a":1}');
   });
 
-  test('is cut directly behind VALUES', () => {
+  test('is cut directly after VALUES', () => {
     assert.deepEqual(insertOf("INSERT INTO t VALUES(1, 'é')"), {
       sql: "INSERT INTO t FROM INFILE 'F' COMPRESSION 'none' FORMAT Values",
       data: "(1, 'é')",
     });
   });
 
-  test('keeps its settings, between file and format', () => {
+  test('keeps its settings between file and format', () => {
     assert.equal(
       insertOf('INSERT INTO t SETTINGS async_insert = 0 FORMAT CSV\n1').sql,
       "INSERT INTO t FROM INFILE 'F' COMPRESSION 'none' SETTINGS async_insert = 0 FORMAT CSV",
     );
   });
 
-  test('is not misled by words in names, strings and comments', () => {
+  test('ignores keywords in names, strings and comments', () => {
     const text = 'INSERT /* VALUES */ INTO `FORMAT x` ("VALUES", settings) -- FORMAT TSV\n FORMAT TSV\n1\t2';
     assert.equal(insertOf(text).data, '1\t2');
   });
 
-  test('is not misled by columns that are called like keywords', () => {
+  test('ignores columns that are named like keywords', () => {
     assert.equal(insertOf('INSERT INTO t (values, select, format) FORMAT TSV\n1\t2\t3').data, '1\t2\t3');
   });
 
-  test('keeps letters outside ASCII in its names', () => {
+  test('keeps non-ASCII letters in its names', () => {
     assert.match(insertOf('INSERT INTO `größe` FORMAT TSV\n1').sql, /`größe`/);
   });
 
-  test('is none where it selects, or names a file itself', () => {
+  test('is not recognized when it selects or names a file itself', () => {
     assert.equal(parse('INSERT INTO t SELECT 1').kind, 'command');
     assert.equal(parse("INSERT INTO t FROM INFILE 'x' FORMAT CSV").kind, 'command');
     assert.equal(parse('INSERT INTO t (a) WITH 1 AS x SELECT x').kind, 'command');
@@ -77,7 +77,7 @@ describe('a query for rows', () => {
     });
   });
 
-  test('is sent to a file in the default format where it names none', () => {
+  test('is sent to a file in the default format when it names none', () => {
     assert.equal(rowsOf("SELECT 'FORMAT JSON' AS x").format, 'TabSeparated');
     assert.equal(rowsOf('SELECT 1 AS format').format, 'TabSeparated');
     assert.equal(rowsOf('SELECT x FROM (SELECT 1 AS x) -- FORMAT JSON').format, 'TabSeparated');
@@ -99,7 +99,7 @@ describe('a query for rows', () => {
     assert.match(rowsOf("SELECT ';' AS x;").sql, /^SELECT ';' AS x INTO OUTFILE/);
   });
 
-  test('may begin with a bracket, WITH, SHOW or a comment', () => {
+  test('may begin with a parenthesis, WITH, SHOW or a comment', () => {
     for (const query of [
       '(SELECT 1)',
       'WITH 1 AS x SELECT x',
@@ -113,13 +113,13 @@ describe('a query for rows', () => {
 });
 
 describe('any other query', () => {
-  test('is left to the engine as it is, without its semicolon', () => {
+  test('is passed to the engine unchanged, without its semicolon', () => {
     const statement = parse('DROP TABLE t;\n');
     assert.ok(statement.kind === 'command');
     assert.equal(statement.sql, 'DROP TABLE t');
   });
 
-  test('is refused where it is empty, or where there are two', () => {
+  test('is rejected when it is empty or has two statements', () => {
     for (const text of ['', ' -- nothing\n', 'SELECT 1; SELECT 2', 'DROP TABLE a; DROP TABLE b']) {
       assert.throws(
         () => parse(text),
