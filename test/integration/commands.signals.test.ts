@@ -6,7 +6,11 @@ import { createSettings, environmentOf } from '../helpers/settings.ts';
 import { createSimulatorServer } from '../helpers/simulator.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 
-/** Runs a command by npm, sends a signal once it is ready, and waits until nothing of it is left. @returns what it wrote. */
+/**
+ * Runs a command through npm, sends a signal once it is ready, and waits until all processes have
+ * ended.
+ * @returns the output
+ */
 async function outputUntilSignal(
   t: TestContext,
   args: readonly string[],
@@ -52,7 +56,7 @@ test('SIGTERM to npm ends the command that it runs', async (t) => {
   );
 });
 
-test('Ctrl-C, which the terminal sends and npm passes on, ends the command in order', async (t) => {
+test('Ctrl-C, which the terminal sends and npm forwards, ends the command cleanly', async (t) => {
   const env = { ...environmentOf(createSettings(t)), HOME: process.env['HOME'] };
   const output = await outputUntilSignal(t, ['sink'], 'sinking', env, (npm) => process.kill(-npm, 'SIGINT'));
   assert.match(output, /^stream .*rows/m);

@@ -24,7 +24,7 @@ const entries = {
 };
 
 for (const [name, entry] of Object.entries(entries)) {
-  test(`${name} explains itself with --help and refuses an option that it does not know`, async (t) => {
+  test(`${name} explains itself with --help and rejects an unknown option`, async (t) => {
     const help = await runCommand(t, entry, ['--help'], { PATH: process.env['PATH'] });
     assert.equal(help.exitCode, 0);
     assert.match(help.stdout, new RegExp(`Usage: npm run ${name} --`));
@@ -48,7 +48,7 @@ const wrongSettings: readonly { env: NodeJS.ProcessEnv; says: RegExp }[] = [
   },
 ];
 for (const { env, says } of wrongSettings) {
-  test(`produce ends with 2 and one line for ${JSON.stringify(env)}`, async (t) => {
+  test(`produce exits with 2 and one line for ${JSON.stringify(env)}`, async (t) => {
     const settings = createSettings(t);
     const result = await runCommand(t, entries.produce, [], { ...environmentOf(settings), ...env });
     assert.equal(result.exitCode, 2);
@@ -58,7 +58,7 @@ for (const { env, says } of wrongSettings) {
   });
 }
 
-test('produce and sink refuse a stream that does not exist', async (t) => {
+test('produce and sink reject a stream that does not exist', async (t) => {
   const env = environmentOf(createSettings(t));
   for (const entry of [entries.produce, entries.sink]) {
     const result = await runCommand(t, entry, ['--streams', 'plans,unicorns'], env);
@@ -67,7 +67,7 @@ test('produce and sink refuse a stream that does not exist', async (t) => {
   }
 });
 
-test('produce, sink and query work each in a process of its own', async (t) => {
+test('produce, sink and query each run in their own process', async (t) => {
   const { baseUrl } = await createSimulatorServer(t, { customers: 50 });
   const env = environmentOf(createSettings(t, baseUrl));
   const produced = await runCommand(t, entries.produce, ['--streams', 'customers,plans'], env);
@@ -88,7 +88,7 @@ test('produce, sink and query work each in a process of its own', async (t) => {
   assert.match(write.stderr, /READONLY/);
 });
 
-test('produce ends with 1 where a record was rejected, sink where a stream failed', async (t) => {
+test('produce exits with 1 when a record was rejected, sink when a stream failed', async (t) => {
   const { baseUrl } = await createApiServer(t, {
     '/plans': `{"plans":[{"name":"no uuid"}],"has_more":false}`,
   });
@@ -114,7 +114,7 @@ test('produce ends with 1 where a record was rejected, sink where a stream faile
   assert.match(failed.stdout, /plans failed: table plans_raw refuses every row/);
 });
 
-test('a sink that is stopped before it is caught up ends with 1', async (t) => {
+test('a sink that is stopped before it has caught up exits with 1', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
   const producer = await createProducer(t, settings, `${settings.topicPrefix}transactions`);
@@ -133,7 +133,7 @@ test('a sink that is stopped before it is caught up ends with 1', async (t) => {
   assert.match(stdout, /plans_raw/);
 });
 
-test('a refused key is never printed', async (t) => {
+test('a rejected key is never printed', async (t) => {
   const { baseUrl } = await createSimulatorServer(t, { customers: 1, apiKey: 'the right one' });
   const env = { ...environmentOf(createSettings(t, baseUrl)), CHARTMOGUL_API_KEY: 'the-wrong-secret' };
   for (const entry of [entries.produce, entries.ping]) {
@@ -144,7 +144,7 @@ test('a refused key is never printed', async (t) => {
   }
 });
 
-test('ping says one line for each service, and what to do about those that are down', async (t) => {
+test('ping prints one line for each service, with a remedy for those that are down', async (t) => {
   const { baseUrl } = await createSimulatorServer(t, { customers: 1 });
   const env = environmentOf(createSettings(t, baseUrl));
   const well = await runCommand(t, entries.ping, [], env);
@@ -188,21 +188,21 @@ test('SIGINT ends a run of produce with one line and exit code 1', async (t) => 
   assert.equal(stderr, 'stopped by SIGINT\n');
 });
 
-test('an address without /v1 is told from an account that lacks something', async (t) => {
+test('an address without /v1 is distinguished from an account without some streams', async (t) => {
   const { baseUrl } = await createSimulatorServer(t, { customers: 1 });
   const env = environmentOf(createSettings(t, baseUrl.replace('/v1', '')));
   const { stdout } = await runCommand(t, entries.ping, [], env);
   assert.match(stdout, /chartmogul +FAILED .*\(CHARTMOGUL_BASE_URL\) has no \/ping: .*does it end in \/v1/);
 });
 
-test('a pipe that closes early ends a query without a word', async (t) => {
+test('a query ends silently when its pipe closes early', async (t) => {
   const env = environmentOf(createSettings(t));
   const command = `"${process.execPath}" start.mjs ${entries.query} "SELECT number FROM system.numbers LIMIT 3000000" --format TSV | head -1; exit \${PIPESTATUS[0]}`;
   const { stdout, stderr } = await runShell(t, command, { ...env, CLICKHOUSE_DATABASE: 'default' });
   assert.deepEqual({ stdout, stderr }, { stdout: '0\n', stderr: '' });
 });
 
-test('produce on a schedule runs again and again, and SIGTERM ends it with exit code 0', async (t) => {
+test('produce on a schedule runs repeatedly, and SIGTERM ends it with exit code 0', async (t) => {
   const { baseUrl } = await createSimulatorServer(t, { customers: 10 });
   const env = environmentOf(createSettings(t, baseUrl));
   const command = startCommand(t, entries.produce, ['--streams', 'plans', '--every', '1s'], env);

@@ -12,7 +12,10 @@ import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer, messagesOf } from '../helpers/topic.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 
-/** Of a batch, so that no two of them fit into a segment of the smallest size that Kafka allows: each has one of its own. */
+/**
+ * Bytes of a batch: no two fit into the smallest segment that Kafka allows, so each has its own
+ * segment.
+ */
 const BATCH_BYTES = 700_000;
 const SEGMENT_BYTES = 1024 * 1024;
 
@@ -28,7 +31,7 @@ async function createTopic({ kafka }: Settings, topic: string): Promise<void> {
   });
 }
 
-/** Lets the broker compact the topic: all but its last segment, each by itself, and soon. */
+/** Lets the broker compact the topic soon: all but its last segment, each by itself. */
 async function compact({ kafka }: Settings, topic: string): Promise<void> {
   const { BROKER, TOPIC } = kafkajs.ConfigResourceTypes;
   const config = {
@@ -62,7 +65,10 @@ function entriesOf(config: Readonly<Record<string, string>>) {
   return Object.entries(config).map(([name, value]) => ({ name, value }));
 }
 
-/** One batch, as the last of a producer of its own: compaction keeps it, empty, when later messages have replaced all that was in it. */
+/**
+ * One batch with its own producer: compaction keeps the last batch of a producer, even when it is
+ * empty.
+ */
 async function sendBatch(
   t: TestContext,
   settings: Settings,
@@ -80,18 +86,18 @@ async function sendBatch(
   await producer.send({ topic: topicOf(settings.topicPrefix, 'plans'), messages });
 }
 
-test('batches that compaction has emptied, and that are all a fetch brings, are read past', async (t) => {
+test('readers skip batches emptied by compaction, even if a fetch returns nothing else', async (t) => {
   const settings = createSettings(t);
   const topic = topicOf(settings.topicPrefix, 'plans');
   await createTopic(settings, topic);
   const keys = Array.from({ length: 10 }, (_, key) => key);
-  // Segments of which compaction takes all, the beginning and the end; the last one it leaves alone.
+  // Compaction empties the segments at the beginning and at the end, but never the last one.
   for (const count of [1, 2, 3]) await sendBatch(t, settings, keys, count);
   await sendBatch(t, settings, [10, 11, 12, 0, 1], 4);
   await sendBatch(t, settings, [11, 12, 13], 5);
   await sendBatch(t, settings, [14], 6);
   await compact(settings, topic);
-  // Of the last 19 messages, 4 were replaced.
+  // 4 of the last 19 messages were replaced.
   await waitFor('the log to be compacted', async () => (await readTopic(settings, topic)).length === 15);
   const [counts] = await sinkStreams(settings, 'plans');
   assert.deepEqual({ failure: counts?.failure, rows: counts?.rows }, { failure: undefined, rows: 15 });
@@ -108,7 +114,7 @@ test('batches that compaction has emptied, and that are all a fetch brings, are 
   await assertReconciled(settings, ['plans']);
 });
 
-test('rows whose messages compaction has taken, since others have their message key, are no strays, and no repair deletes them', async (t) => {
+test('compacted messages with a shared message key make no strays, and no repair deletes rows', async (t) => {
   const settings = createSettings(t);
   const topic = topicOf(settings.topicPrefix, 'plans');
   await createTopic(settings, topic);
@@ -118,7 +124,7 @@ test('rows whose messages compaction has taken, since others have their message 
   await compact(settings, topic);
   await waitFor('the log to be compacted', async () => (await readTopic(settings, topic)).length === 2);
   const { examples, isByKey, repair } = await comparisonOf(settings, 'plans', { isRepair: true });
-  assert.deepEqual([examples, isByKey, repair], [[], false, undefined]);
+  assert.deepEqual({ examples, isByKey, repair }, { examples: [], isByKey: false, repair: undefined });
   const rows = await rowsOf(settings, 'SELECT uuid FROM plans ORDER BY 1');
   assert.deepEqual(
     rows.map(({ uuid }) => uuid),

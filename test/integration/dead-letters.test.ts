@@ -21,7 +21,7 @@ import {
   dropConstraints,
 } from '../helpers/refusing-table.ts';
 
-/** What stands on the topic, the latest first. */
+/** The messages of the dead-letter topic, latest first. */
 async function lettersOf(settings: Settings): Promise<readonly StoredDeadLetter[]> {
   const admin = await connectAdmin(settings);
   try {
@@ -35,7 +35,7 @@ async function lettersOf(settings: Settings): Promise<readonly StoredDeadLetter[
 const waitingOf = async (settings: Settings) =>
   (await lettersOf(settings)).filter(({ state }) => state === 'waiting');
 
-test('messages that were refused are shown, fail again while nothing is mended, then become rows, each once', async (t) => {
+test('rejected messages are listed, fail again until repaired, then become rows once', async (t) => {
   const { settings, send, sendPlans } = await createRefusingTable(t);
   await sendPlans(13);
   await send([{ key: 'broken', value: Buffer.from('not a frame') }]);
@@ -52,7 +52,7 @@ test('messages that were refused are shown, fail again while nothing is mended, 
     '1 × plans  sink  ETL_DECODE',
     '4 dead letters pending',
   ]);
-  // Whole in a pipe.
+  // Complete in a pipe.
   assert.match(list.stdout, /ETL_ROW_REJECTED +table plans_raw refuses the row: .*no_thirteens/);
   const broken = lines.find((line) => line.includes('ETL_DECODE'))?.slice(0, 8) ?? '';
   assert.match(broken, /^[0-9a-f]{8}$/);
@@ -101,7 +101,7 @@ test('messages that were refused are shown, fail again while nothing is mended, 
   assert.deepEqual({ attempts: left.attempts, offset: left.offset }, { attempts: 2, offset: 2 });
 });
 
-test('a redrive while the stream is replayed leaves the letters: the new table would lack their rows', async (t) => {
+test('a redrive during a replay leaves the dead letters, since the new table lacks their rows', async (t) => {
   const { settings, sendPlans } = await createRefusingTable(t);
   await sendPlans(13, 1);
   await sinkStreams(settings, 'plans');
@@ -122,7 +122,7 @@ test('a redrive while the stream is replayed leaves the letters: the new table w
   assert.deepEqual(await storedOffsets(settings), [0, 1, 2]);
 });
 
-test('a redrive that was killed between row and mark inserts no second row; the next finds nothing', async (t) => {
+test('a redrive killed between row and mark inserts no second row and leaves no dead letter', async (t) => {
   const { settings, producer, sendPlans } = await createRefusingTable(t);
   await sendPlans(13, 1);
   await sinkStreams(settings, 'plans');
@@ -132,8 +132,12 @@ test('a redrive that was killed between row and mark inserts no second row; the 
   assert.ok(letter);
   const [{ id } = { id: '' }] = await waitingOf(settings);
   const first = await deadLetters(t, settings, 'redrive', id.slice(0, 6));
-  assert.deepEqual([first.exitCode, first.stdout.split('\n').length], [0, 3], first.stdout + first.stderr);
-  // As if the mark had not been sent.
+  assert.deepEqual(
+    { exitCode: first.exitCode, lines: first.stdout.split('\n').length },
+    { exitCode: 0, lines: 3 },
+    first.stdout + first.stderr,
+  );
+  // Simulates that the mark was not sent.
   await producer.send({ topic, messages: [letter] });
   const second = await deadLetters(t, settings, 'redrive', '--all');
   assert.match(second.stdout, / plans {2}sink {2}its row is in the table already\n1 redriven\n$/);
@@ -149,7 +153,7 @@ test('a redrive that was killed between row and mark inserts no second row; the 
   );
 });
 
-/** A source with a list of plans that the test changes as it goes, and a run over it in some mode. */
+/** A source with a list of plans that the test changes, and a run over it in some mode. */
 async function createSource(t: TestContext) {
   let answer = '';
   const { baseUrl } = await createApiServer(t, { '/plans': (_, response) => response.end(answer) });
@@ -168,7 +172,7 @@ async function createSource(t: TestContext) {
   return { settings, withMode, run, topic: topicOf(settings.topicPrefix, 'plans') };
 }
 
-test('records that a frozen schema refused are sent by a redrive in mode evolve, and no run sends them again', async (t) => {
+test('a redrive with evolve sends records rejected by freeze, and no run sends them again', async (t) => {
   const { settings, withMode, run, topic } = await createSource(t);
   const drifted = (key: string) => `{"uuid":"${key}","name":"old","seats":9007199254740993}`;
   const unkeyed = '{"name":"without a key"}';
@@ -177,7 +181,7 @@ test('records that a frozen schema refused are sent by a redrive in mode evolve,
     { messages: first.messages, deadLettered: first.deadLettered },
     { messages: 1, deadLettered: 3 },
   );
-  // A later record of this key stands in place of the one that was set aside.
+  // A later record of this key replaces the rejected one.
   const second = await run(
     'freeze',
     '{"uuid":"pl_1"}',
@@ -197,7 +201,7 @@ test('records that a frozen schema refused are sent by a redrive in mode evolve,
   );
   assert.match(frozen.stdout, /^1 redriven, 2 failed again$/m);
 
-  // Redriven is not the same as known: the same record, once more in the way, is set aside once more.
+  // A redriven record that is in the way again is rejected again.
   const third = await run('freeze', '{"uuid":"pl_1"}', drifted('pl_2'), drifted('pl_3'), unkeyed);
   assert.deepEqual(
     { messages: third.messages, deadLettered: third.deadLettered },
@@ -228,7 +232,7 @@ test('records that a frozen schema refused are sent by a redrive in mode evolve,
   ]);
 });
 
-test('what is asked for in vain is told in a line', async (t) => {
+test('requests that match nothing are answered in one line', async (t) => {
   const settings = createSettings(t);
   const none = await deadLetters(t, settings, 'list');
   assert.deepEqual(
@@ -244,13 +248,13 @@ test('what is asked for in vain is told in a line', async (t) => {
   await Promise.all(
     cases.map(async ([args, says]) => {
       const { exitCode, stdout, stderr } = await deadLetters(t, settings, ...args);
-      assert.deepEqual([exitCode, stdout], [2, ''], args.join(' '));
+      assert.deepEqual({ exitCode, stdout }, { exitCode: 2, stdout: '' }, args.join(' '));
       assert.match(stderr, says);
     }),
   );
 });
 
-test('discarded letters of both steps no longer count for run, reconcile and list, and may be redriven by their ID', async (t) => {
+test('discarded dead letters count nowhere and may be redriven by their ID', async (t) => {
   const { baseUrl } = await createApiServer(t, {
     '/plans': `{"plans":[{"uuid":"pl_1"},{"name":"no uuid"}],"has_more":false}`,
   });
@@ -260,7 +264,7 @@ test('discarded letters of both steps no longer count for run, reconcile and lis
   const producer = await createProducer(t, settings);
   const topic = topicOf(settings.topicPrefix, 'plans');
   await producer.send({ topic, messages: [{ key: 'pl_2', value: Buffer.from('not a frame') }] });
-  // The source does not have pl_2: the run deletes it, and that is a row behind the message.
+  // The source lacks pl_2, so the run deletes it: a row behind the message.
   assert.equal(await deadOf(), 1);
   const [sunk] = await sinkStreams(settings, 'plans');
   assert.deepEqual({ rows: sunk?.rows, deadLetters: sunk?.deadLetters }, { rows: 2, deadLetters: 1 });

@@ -46,7 +46,7 @@ test('a consumer that is assigned a deleted topic keeps reading its other topics
   const consumer = createKafka(settings.kafka, 'test').consumer({
     groupId: `${settings.topicPrefix}test`,
     allowAutoTopicCreation: false,
-    // As a group does whose leader has not heard of the end of the topic.
+    // Like a group whose leader has not yet noticed the deletion of the topic.
     partitionAssigners: [
       () => ({
         name: 'stale',
@@ -86,5 +86,5 @@ test('a consumer that is assigned a deleted topic keeps reading its other topics
     },
   });
   await waitFor('the message', () => Promise.resolve(read === 1 || crashes.length > 0));
-  assert.deepEqual([read, crashes], [1, []]);
+  assert.deepEqual({ read, crashes }, { read: 1, crashes: [] });
 });

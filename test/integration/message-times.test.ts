@@ -15,7 +15,7 @@ import { isEqual } from '../../operations/reconcile/comparison.ts';
 
 const MAX_INT64 = '9223372036854775807';
 
-test('whatever times producers give, before 1970 and beyond any calendar, the latest message is the row everywhere', async (t) => {
+test('the latest message becomes the row with any producer timestamps', async (t) => {
   const settings = createSettings(t);
   const topic = topicOf(settings.topicPrefix, 'plans');
   const admin = await connectKafkajs(settings.kafka);
@@ -80,7 +80,7 @@ test('whatever times producers give, before 1970 and beyond any calendar, the la
   );
   await check();
 
-  // The letter is found, however early its message.
+  // The dead letter is found, however early its message.
   const reader = await connectAdmin(settings);
   t.after(() => reader.close());
   const { deadLetters: letters } = await readDeadLetters(reader, settings, () => false, noSignal);
@@ -89,14 +89,14 @@ test('whatever times producers give, before 1970 and beyond any calendar, the la
     [10],
   );
 
-  // A sink that starts again takes nothing twice.
+  // A restarted sink inserts nothing twice.
   const [again] = await sinkStreams(settings, 'plans');
   assert.deepEqual({ rows: again?.rows, deadLetters: again?.deadLetters }, { rows: 0, deadLetters: 0 });
 
   await replayPlans(settings);
   await check();
 
-  // A row as an earlier version wrote it, with a version that no later one exceeds.
+  // A row of an earlier version, with a version that no later one exceeds.
   const table = qualified(settings.clickhouse.database, 'plans_raw');
   const wrapped = `bitShiftLeft(reinterpretAsUInt128(reinterpretAsUInt128(toInt128(-1))), 64) + _offset`;
   await command(

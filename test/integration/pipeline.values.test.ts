@@ -9,7 +9,7 @@ import { createSimulatorServer } from '../helpers/simulator.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 import { assertSameRows } from '../helpers/same-rows.ts';
 
-test('every record of every stream is in ClickHouse, down to the value', async (t) => {
+test('every record of every stream is in ClickHouse with every value', async (t) => {
   const { simulator, baseUrl } = await createSimulatorServer(t, { customers: 400, seed: 7 });
   const settings = createSettings(t, baseUrl);
   const produced = await produceStreams(settings);
@@ -20,7 +20,7 @@ test('every record of every stream is in ClickHouse, down to the value', async (
     await t.test(name, async () => {
       const records = [...simulator.truth(name)] as JsonObject[];
       assert.ok(records.length > 0);
-      // Metrics are asked for from long before the account's first day up to the day of the test.
+      // Metrics are requested from long before the account's first day up to the day of the test.
       const isPart = name.startsWith('metrics_');
       const rows = await rowsOf(settings, `SELECT * FROM ${name}`);
       assertSameRows(rows, records, readStreamSchema(name).primaryKey, { isPart });
@@ -40,7 +40,7 @@ test('every record of every stream is in ClickHouse, down to the value', async (
   });
 });
 
-test('the views for the nested and the familiar show what their streams hold', async (t) => {
+test('the derived views show what their streams hold', async (t) => {
   const { simulator, baseUrl } = await createSimulatorServer(t, { customers: 60, seed: 3 });
   const settings = createSettings(t, baseUrl);
   const names = ['invoices', 'data_sources', 'customer_subscriptions'];

@@ -15,7 +15,7 @@ const refusing = (status: number, message: string) => (_: URLSearchParams, respo
 const noCrm = refusing(403, 'Your plan does not include CRM');
 const pong = '{"data":"pong!"}';
 
-/** A source whose answers a test may change while it runs. */
+/** A source whose answers a test may change at any time. */
 async function createSource(t: TestContext, answers: Answers) {
   const { baseUrl, requests } = await createApiServer(t, answers);
   return { settings: createSettings(t, baseUrl), answers, requests };
@@ -28,12 +28,12 @@ async function liveKeys(
   return [...folded((await committedMessages(settings, stream)).get(stream) ?? []).keys()].sort();
 }
 
-test('a plan without a stream: the others are read, exit 0, and summary and status say that it is absent', async (t) => {
+test('a plan without a stream reads the others, exits 0 and reports the stream as absent', async (t) => {
   const { settings } = await createSource(t, {
     '/ping': pong,
     '/plans': list({ uuid: 'pl_1' }),
     '/opportunities': noCrm,
-    // Who may see no customers has none of their children either.
+    // A key without access to customers has no access to their children.
     '/customers': noCrm,
   });
   const env = environmentOf(settings);
@@ -52,7 +52,7 @@ test('a plan without a stream: the others are read, exit 0, and summary and stat
   assert.deepEqual(await liveKeys(settings, 'plans'), ['pl_1']);
 });
 
-test('an absent stream has failed where it was asked for by name or has been read before, and deletes nothing', async (t) => {
+test('an absent stream fails when it was requested or read before, and deletes nothing', async (t) => {
   const { settings, answers } = await createSource(t, {
     '/plans': list({ uuid: 'pl_1' }),
     '/tasks': list({ task_uuid: 't_1' }),
@@ -84,7 +84,7 @@ test('an absent stream has failed where it was asked for by name or has been rea
     assert.deepEqual(await outcomes(), {
       plans: 'done',
       tasks: 'AccessDeniedError',
-      // It had no record, and was read to its end.
+      // The list had no record and was read to its end.
       notes: 'AccessDeniedError',
       customers: 'AccessDeniedError',
       customer_activities: 'ParentFailedError',
@@ -96,7 +96,7 @@ test('an absent stream has failed where it was asked for by name or has been rea
   assert.deepEqual(await liveKeys(settings, 'customer_activities'), ['1']);
 });
 
-test('one denied customer keeps its children, and is asked again; where all are denied the stream is lost', async (t) => {
+test('a denied customer keeps its children, and the stream is lost when all are denied', async (t) => {
   const address = (customer: string) => `/customers/${customer}/activities`;
   const { settings, answers, requests } = await createSource(t, {
     '/customers': list({ uuid: 'cus_1' }, { uuid: 'cus_2' }),
@@ -125,7 +125,7 @@ test('one denied customer keeps its children, and is asked again; where all are 
   assert.deepEqual(await liveKeys(settings, 'customer_activities'), ['1', '2']);
 });
 
-test('a server that has none of the streams has the wrong address, and a key that /ping refuses is refused', async (t) => {
+test('a server without any stream is a wrong address, and a key rejected by /ping is rejected', async (t) => {
   const nothing = await createSource(t, {});
   const lacking = await produceStreams(nothing.settings);
   assert.ok(lacking.every(({ failure }) => /CHARTMOGUL_BASE_URL.*none of the streams/.test(String(failure))));

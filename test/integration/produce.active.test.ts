@@ -11,7 +11,7 @@ import { createSettings, environmentOf } from '../helpers/settings.ts';
 
 const entry = 'commands/produce.ts';
 
-test('nothing that a second shell starts ends a run that is active, nor one that waits for its next pass', async (t) => {
+test('no second command ends an active run or one that waits for its next run', async (t) => {
   let onAsked = () => {};
   const isAsked = new Promise<void>((resolve) => (onAsked = resolve));
   const held: { answer?: () => void } = {};
@@ -40,7 +40,7 @@ test('nothing that a second shell starts ends a run that is active, nor one that
     { ...chartmogul, apiKey: new Secret('mistyped') },
     { ...chartmogul, baseUrl: 'http://127.0.0.1:1/v1' },
   ];
-  // What means to take over does so with a key that works, or not at all.
+  // A takeover requires a valid key.
   const ofMistyped = mistyped.map(async (wrong) => {
     const [counts] = await produceWith({ ...settings, chartmogul: wrong }, { isTakingOver: true }, 'plans');
     assert.match(counts?.failure?.message ?? '', /CHARTMOGUL_API_KEY|127\.0\.0\.1:1\/v1/);
@@ -48,7 +48,7 @@ test('nothing that a second shell starts ends a run that is active, nor one that
   const second = assert.rejects(
     produceStreams(settings, 'plans', 'tasks'),
     (error) =>
-      // By its kind a schedule tries again at its next time.
+      // A schedule retries at its next time.
       error instanceof RetriableError &&
       error instanceof RunActiveError &&
       /^another run has plans since 20\S+Z \(host \S+, process \d+\).*--take-over/.test(error.message),
@@ -70,7 +70,7 @@ test('nothing that a second shell starts ends a run that is active, nor one that
   assert.deepEqual(await committedKeys(settings, 'plans'), ['pl_1']);
 });
 
-test('of runs that begin at the same moment exactly one goes on', async (t) => {
+test('exactly one of several simultaneous runs continues', async (t) => {
   const server = await createPlansServer(t);
   const settings = createSettings(t, server.baseUrl);
   const held = holdBack(server, 'page 1');

@@ -62,7 +62,7 @@ const servers: readonly { name: string; answers: ApiAnswers; records: number }[]
 ];
 
 for (const { name, answers, records } of servers) {
-  test(`a list is read whole from a server with ${name}`, async (t) => {
+  test(`a list is read completely from a server with ${name}`, async (t) => {
     const { baseUrl } = await createApiServer(t, answers);
     const [counts] = await produceStreams(createSettings(t, baseUrl), 'plans');
     assert.equal(counts?.failure, undefined);
@@ -73,7 +73,7 @@ for (const { name, answers, records } of servers) {
   });
 }
 
-test('data sources are read from /sources where /data_sources answers 404', async (t) => {
+test('data sources are read from /sources when /data_sources answers 404', async (t) => {
   const { baseUrl, requests } = await createApiServer(t, {
     '/sources': list('entries', [1, 2], ',"has_more":false'),
   });
@@ -85,7 +85,7 @@ test('data sources are read from /sources where /data_sources answers 404', asyn
   );
 });
 
-test('invoices are asked for with the invalid and the disabled ones', async (t) => {
+test('invoices are requested with invalid and disabled ones', async (t) => {
   const { baseUrl, requests } = await createApiServer(t, {
     '/invoices': list('invoices', [], ',"has_more":false'),
   });
@@ -93,7 +93,7 @@ test('invoices are asked for with the invalid and the disabled ones', async (t) 
   assert.deepEqual(requests, ['/invoices?validation_type=all&with_disabled=true&per_page=200']);
 });
 
-/** The transactions, which the truth has only inside invoices. */
+/** The transactions, which the expected data has only inside invoices. */
 function transactionsOf(simulator: Simulator): JsonObject[] {
   return ([...simulator.truth('invoices')] as JsonObject[]).flatMap(({ uuid, transactions }) =>
     (transactions as JsonObject[]).map((transaction) => ({ ...transaction, invoice_uuid: uuid ?? null })),
@@ -101,7 +101,7 @@ function transactionsOf(simulator: Simulator): JsonObject[] {
 }
 
 for (const dltAddresses of ['cursor', 'pages'] as const) {
-  test(`the addresses of dltHub, paged by ${dltAddresses}, give the tables that the real ones give`, async (t) => {
+  test(`the addresses of dltHub, paged by ${dltAddresses}, yield the same tables as the real ones`, async (t) => {
     const { simulator, baseUrl } = await createSimulatorServer(t, { customers: 450, seed: 4, dltAddresses });
     const settings = createSettings(t, baseUrl);
     const names = [
@@ -128,7 +128,7 @@ for (const dltAddresses of ['cursor', 'pages'] as const) {
     assert.deepEqual(await count('subscriptions'), await count('customer_subscriptions'));
     assert.deepEqual(await count('transactions'), await count('transactions_raw FINAL WHERE _deleted = 0'));
     const paths = new Map(produced.map(({ stream, requests, pages }) => [stream, { requests, pages }]));
-    // One list for the account, not one a customer: as many requests as pages.
+    // One list for the account, not one per customer: as many requests as pages.
     assert.deepEqual(
       paths.get('customer_subscriptions')?.requests,
       paths.get('customer_subscriptions')?.pages,
@@ -136,7 +136,7 @@ for (const dltAddresses of ['cursor', 'pages'] as const) {
   });
 }
 
-test('the real addresses have no transactions by themselves: no failure, no topic, no subject', async (t) => {
+test('the real addresses have no list of transactions, so no failure, topic or subject', async (t) => {
   const { baseUrl } = await createSimulatorServer(t, { customers: 20, seed: 4 });
   const settings = createSettings(t, baseUrl);
   for (const run of [1, 2]) {
@@ -157,7 +157,7 @@ test('the real addresses have no transactions by themselves: no failure, no topi
   assert.equal(await registry.latest(subjectOf(settings.topicPrefix, 'transactions')), undefined);
 });
 
-test('subscriptions are asked of every customer where the account has no list of them', async (t) => {
+test('subscriptions are requested per customer when the account has no list of them', async (t) => {
   const { baseUrl, requests } = await createApiServer(t, {
     '/customers': `{"entries":[{"uuid":"cus_1"},{"uuid":"cus_2"}],"has_more":false}`,
     '/customers/cus_1/subscriptions': `{"entries":[{"id":11}],"has_more":false}`,

@@ -21,7 +21,7 @@ const topic = (settings: Settings, stream: string) => topicOf(settings.topicPref
 /** The streams that the real addresses have. */
 const present = streams.map(({ name }) => name).filter((name) => name !== 'transactions');
 
-/** How many messages each stream's topic has. */
+/** The number of messages in each stream's topic. */
 async function messagesByStream(settings: Settings): Promise<Record<string, number>> {
   const messages = await committedMessages(settings, ...present);
   return Object.fromEntries([...messages].map(([stream, { length }]) => [stream, length]));
@@ -40,7 +40,7 @@ function hasChanged(before: Truth | undefined, now: Truth | undefined, key: Json
   return record !== undefined && (old === undefined || jsonText(old) !== jsonText(record));
 }
 
-test('a run over an account that has not changed adds no message to any stream', async (t) => {
+test('a run over an unchanged account adds no message to any stream', async (t) => {
   const { baseUrl } = await createSimulatorServer(t, { customers: 210, seed: 11 });
   const settings = createSettings(t, baseUrl);
   const first = await produceStreams(settings);
@@ -53,8 +53,12 @@ test('a run over an account that has not changed adds no message to any stream',
   assertWhole(second);
   assert.deepEqual(await messagesByStream(settings), before);
   for (const { stream, messages, new: isNew, changed, deleted, records, unchanged } of second)
-    assert.deepEqual([messages, isNew, changed, deleted, unchanged], [0, 0, 0, 0, records], stream);
-  // Nobody is visited whose record is as it was.
+    assert.deepEqual(
+      { messages, new: isNew, changed, deleted, unchanged },
+      { messages: 0, new: 0, changed: 0, deleted: 0, unchanged: records },
+      stream,
+    );
+  // Customers with an unchanged record are not visited.
   const visiting = second.filter(({ stream }) => /^customer_(subscriptions|activities)$/.test(stream));
   assert.equal(
     sum(visiting, ({ records }) => records),
@@ -62,7 +66,7 @@ test('a run over an account that has not changed adds no message to any stream',
   );
 });
 
-test('of an account that has changed only what is new or changed travels, each message with the hash of its record', async (t) => {
+test('only new or changed records are sent, each with its hash', async (t) => {
   const { simulator, baseUrl } = await createSimulatorServer(t, { customers: 210, seed: 11, deletes: 0 });
   const settings = createSettings(t, baseUrl);
   assertWhole(await produceStreams(settings));
@@ -72,7 +76,7 @@ test('of an account that has changed only what is new or changed travels, each m
   assertWhole(await produceStreams(settings));
 
   const after = truths();
-  // The parts of a data source that the truth leaves out have changed too.
+  // The parts of a data source that the expected data lacks have changed too.
   const compared = present.filter((name) => !name.startsWith('metrics_') && name !== 'data_sources');
   for (const [stream, messages] of await committedMessages(settings, ...compared)) {
     const [old, now] = [before.get(stream), after.get(stream)];
@@ -95,7 +99,7 @@ test('of an account that has changed only what is new or changed travels, each m
   }
 });
 
-test('a schema that has grown sends nothing again', async (t) => {
+test('a schema with more fields sends nothing again', async (t) => {
   let plans = `{"plans":[{"uuid":"pl_1"},{"uuid":"pl_2"},{"uuid":"pl_3"}],"has_more":false}`;
   const { baseUrl } = await createApiServer(t, { '/plans': (_, response) => response.end(plans) });
   const settings = createSettings(t, baseUrl);
@@ -122,7 +126,7 @@ test('a schema that has grown sends nothing again', async (t) => {
   assert.deepEqual(await keysOf(settings, topic(settings, 'plans')), ['pl_1', 'pl_2', 'pl_2', 'pl_3']);
 });
 
-test('keys in another order are no change, a value in another place is', async (t) => {
+test('keys in another order are no change, but reordered values are', async (t) => {
   let plan = `{"uuid":"pl_1","name":"a","external_id":"b"}`;
   const { baseUrl } = await createApiServer(t, {
     '/plans': (_, response) => response.end(`{"plans":[${plan}],"has_more":false}`),
@@ -139,7 +143,7 @@ test('keys in another order are no change, a value in another place is', async (
   );
 });
 
-test('a full run sends every record once more, whoever is unchanged', async (t) => {
+test('a full run sends every record again, unchanged or not', async (t) => {
   const { simulator, baseUrl } = await createSimulatorServer(t, { customers: 210, seed: 11 });
   const settings = createSettings(t, baseUrl);
   const names = ['customers', 'customer_subscriptions', 'activities', 'plan_groups', 'plan_group_plans'];
@@ -155,7 +159,7 @@ test('a full run sends every record once more, whoever is unchanged', async (t) 
   );
 });
 
-test('when its days are over a full round visits every customer, and sends nothing for it', async (t) => {
+test('a full refresh visits every customer when it is due and sends nothing for it', async (t) => {
   const customers = 210;
   const { baseUrl } = await createSimulatorServer(t, { customers, seed: 11 });
   const standard = createSettings(t, baseUrl);
@@ -181,7 +185,7 @@ test('when its days are over a full round visits every customer, and sends nothi
   assert.deepEqual(await run(), { customers: 2, visits: 0, messages: 0 });
 });
 
-test('a customer whose record changed is visited, and nobody else', async (t) => {
+test('only a customer whose record changed is visited', async (t) => {
   let mrr = 1;
   const { baseUrl, requests } = await createApiServer(t, {
     '/customers': (_, response) =>

@@ -26,12 +26,12 @@ function assertWhole(counts: readonly { readonly failure: Error | undefined }[])
   assert.deepEqual(counts.map(({ failure }) => failure).filter(Boolean), []);
 }
 
-/** Small streams lose much at once. */
+/** Small streams lose a large share at once. */
 function trusting(settings: Settings): Settings {
   return { ...settings, produce: { ...settings.produce, massDeletePercent: 100 } };
 }
 
-/** A source whose answers the test changes as it goes. */
+/** A source whose answers the test changes. */
 async function createSource(t: TestContext, answers: Record<string, ApiAnswers[string]>) {
   const { baseUrl, requests } = await createApiServer(t, answers);
   return { settings: trusting(createSettings(t, baseUrl)), answers, requests };
@@ -41,7 +41,7 @@ async function createSource(t: TestContext, answers: Record<string, ApiAnswers[s
 const page = (key: string, ...uuids: string[]) =>
   `{"${key}":[${uuids.map((uuid) => `{"uuid":"${uuid}"}`).join(',')}],"has_more":false}`;
 
-test('a key that the list does not show is looked up: 404 is its end, and where it answers it stays', async (t) => {
+test('a missing key is looked up: it is deleted on 404 and kept otherwise', async (t) => {
   const { settings, answers, requests } = await createSource(t, {
     '/plans': page('plans', 'pl_1', 'pl_2', 'pl_3'),
   });
@@ -59,7 +59,10 @@ test('a key that the list does not show is looked up: 404 is its end, and where 
 
   requests.length = 0;
   const [again] = await produceStreams(settings, 'plans');
-  assert.deepEqual([again?.deleted, requests.slice(1)], [0, ['/plans/pl_3']]);
+  assert.deepEqual(
+    { deleted: again?.deleted, requests: requests.slice(1) },
+    { deleted: 0, requests: ['/plans/pl_3'] },
+  );
   answers['/plans'] = page('plans', 'pl_1', 'pl_2', 'pl_3');
   const [back] = await produceStreams(settings, 'plans');
   assert.deepEqual(
@@ -69,7 +72,7 @@ test('a key that the list does not show is looked up: 404 is its end, and where 
   );
 });
 
-test('an invoice is looked up with the invalid and the disabled ones, as the list was', async (t) => {
+test('an invoice is looked up with invalid and disabled ones, like its list', async (t) => {
   const { settings, answers, requests } = await createSource(t, { '/invoices': page('invoices', 'inv_1') });
   assertWhole(await produceStreams(settings, 'invoices'));
   answers['/invoices'] = page('invoices');
@@ -78,7 +81,7 @@ test('an invoice is looked up with the invalid and the disabled ones, as the lis
   assert.equal(requests[1], '/invoices/inv_1?validation_type=all&with_disabled=true');
 });
 
-test('of a merged customer the delete names the customer that has its external id now', async (t) => {
+test('the delete of a merged customer names the customer that has its external id now', async (t) => {
   const options = { customers: 400, seed: 12, deletes: 0.05, changes: 0 };
   const { simulator, baseUrl } = await createSimulatorServer(t, options);
   const settings = createSettings(t, baseUrl);
@@ -101,7 +104,7 @@ test('of a merged customer the delete names the customer that has its external i
   assert.ok(merged.length > 1 && merged.length < wanted.length, 'some are merged, some deleted');
 });
 
-test('without a look-up a key is gone when two complete runs have missed it, and what comes back between is not', async (t) => {
+test('a key without a lookup is deleted when two complete runs have missed it', async (t) => {
   const { settings, answers } = await createSource(t, { '/data_sources': '' });
   const runs: readonly { shows: string[]; deleted: string[] }[] = [
     { shows: ['ds_1', 'ds_2', 'ds_3'], deleted: [] },
@@ -120,7 +123,7 @@ test('without a look-up a key is gone when two complete runs have missed it, and
   }
 });
 
-/** A list of two pages, or of one and an answer that is none. */
+/** A list of two pages, or of one page and an invalid answer. */
 function pages(
   key: string,
   first: readonly string[],
@@ -131,7 +134,7 @@ function pages(
   return (query, response) => response.end(query.get('cursor') === 'c2' ? last : more);
 }
 
-test('a run with a page that failed deletes nothing, nor does the one that goes on from there', async (t) => {
+test('a run with a failed page deletes nothing, nor does the run that resumes it', async (t) => {
   const { settings, answers, requests } = await createSource(t, {});
   const run = (first: string[], second: string[] | undefined) => {
     requests.length = 0;
@@ -148,18 +151,18 @@ test('a run with a page that failed deletes nothing, nor does the one that goes 
   assertWhole(await run(['x_1', 'x_2'], ['x_3']));
   for (const { failure } of await run(['x_1'], undefined))
     assert.match(failure?.message ?? '', /not an object/);
-  assert.deepEqual([lookUps(), await deleted()], [[], [[], []]]);
+  assert.deepEqual({ lookups: lookUps(), deleted: await deleted() }, { lookups: [], deleted: [[], []] });
   const resumed = await run(['x_1'], ['x_3']);
   assertWhole(resumed);
   assert.ok(resumed.every(({ isResumed }) => isResumed));
-  assert.deepEqual([lookUps(), await deleted()], [[], [[], []]]);
+  assert.deepEqual({ lookups: lookUps(), deleted: await deleted() }, { lookups: [], deleted: [[], []] });
   assertWhole(await run(['x_1'], ['x_3']));
   assert.deepEqual(await deleted(), [['x_2'], []]);
   assertWhole(await run(['x_1'], ['x_3']));
   assert.deepEqual(await deleted(), [['x_2'], ['x_2']]);
 });
 
-test('a key that was missed once and then met by a run that went on with another is not missing any more', async (t) => {
+test('a key missed once and then met by a resumed run is no longer missing', async (t) => {
   const { settings, answers } = await createSource(t, {});
   const run = async (second: string[] | undefined) => {
     answers['/data_sources'] = pages('data_sources', ['ds_1'], second);
@@ -174,7 +177,7 @@ test('a key that was missed once and then met by a run that went on with another
   assert.equal(await run([]), 1);
 });
 
-test('a stream that would lose more than the limit stops with the way out, deletes nothing, and leaves the others whole', async (t) => {
+test('a stream that would lose more than the limit stops, names the remedy and deletes nothing', async (t) => {
   const uuids = Array.from({ length: 20 }, (_, index) => `x_${index}`);
   const source = await createSource(t, {
     '/plans': page('plans', ...uuids),
@@ -192,12 +195,15 @@ test('a stream that would lose more than the limit stops with the way out, delet
     plans?.failure?.message ?? '',
     /^plans: 3 of 20 records .*MASS_DELETE_PERCENT \(10\).*nothing was deleted.*--allow-mass-delete/,
   );
-  assert.deepEqual([plans?.deleted, await tombstonesOf(settings, 'plans')], [0, []]);
+  assert.deepEqual(
+    { deleted: plans?.deleted, tombstones: await tombstonesOf(settings, 'plans') },
+    { deleted: 0, tombstones: [] },
+  );
   assert.deepEqual(
     requests.filter((path) => path.startsWith('/plans/')),
     [],
   );
-  // Just the limit.
+  // Exactly the limit.
   assert.deepEqual(
     { failure: contacts?.failure, deleted: contacts?.deleted, new: contacts?.new },
     { failure: undefined, deleted: 2, new: 1 },
@@ -208,7 +214,7 @@ test('a stream that would lose more than the limit stops with the way out, delet
   assert.deepEqual(await tombstonesOf(settings, 'plans'), ['x_0', 'x_1', 'x_2']);
 });
 
-test('a stream whose records cannot be looked up loses as many as is allowed, once two runs have missed them', async (t) => {
+test('a stream without lookups loses up to the limit once two runs have missed the records', async (t) => {
   const uuids = Array.from({ length: 20 }, (_, index) => `ds_${index}`);
   const { settings: trusted, answers } = await createSource(t, {
     '/data_sources': page('data_sources', ...uuids),
@@ -226,7 +232,7 @@ test('a stream whose records cannot be looked up loses as many as is allowed, on
   assert.equal((await tombstonesOf(settings, 'data_sources')).length, 5);
 });
 
-test('children that two runs have missed, too many to be believed, are deleted by the run that may', async (t) => {
+test('too many missing children are deleted only by the run that is allowed to', async (t) => {
   const events = (...ids: number[]) =>
     `{"entries":[${ids.map((id) => `{"id":${id}}`).join(',')}],"has_more":false}`;
   const all = Array.from({ length: 10 }, (_, index) => index + 1);
@@ -250,7 +256,7 @@ test('children that two runs have missed, too many to be believed, are deleted b
   assert.deepEqual(await run(true), [5, undefined]);
 });
 
-test('what belongs to a deleted customer goes in the same run, what belongs to others stays', async (t) => {
+test('the children of a deleted customer are deleted in the same run', async (t) => {
   const { settings, answers } = await createSource(t, {
     '/customers': page('entries', 'cus_1', 'cus_2'),
     '/customers/cus_1/subscriptions': `{"entries":[{"id":11},{"id":12}],"has_more":false}`,
@@ -267,7 +273,7 @@ test('what belongs to a deleted customer goes in the same run, what belongs to o
   assert.deepEqual(await tombstonesOf(settings, 'customer_activities'), ['29']);
 });
 
-test('a subscription that its customer no longer has is gone when two visits have missed it', async (t) => {
+test('a subscription that its customer lacks is deleted when two visits have missed it', async (t) => {
   const customer = (mrr: number) => `{"entries":[{"uuid":"cus_1","mrr":${mrr}}],"has_more":false}`;
   const list = (...ids: number[]) =>
     `{"entries":[${ids.map((id) => `{"id":${id}}`).join(',')}],"has_more":false}`;
@@ -280,7 +286,7 @@ test('a subscription that its customer no longer has is gone when two visits hav
   answers['/customers/cus_1/subscriptions'] = list(11);
   assertWhole(await produceStreams(settings, 'customer_subscriptions'));
   assert.deepEqual(await tombstonesOf(settings, 'customer_subscriptions'), []);
-  // It is visited once more, though its record did not change again.
+  // The customer is visited again, although its record did not change again.
   assertWhole(await produceStreams(settings, 'customer_subscriptions'));
   assert.deepEqual(await tombstonesOf(settings, 'customer_subscriptions'), ['12']);
   requests.length = 0;
@@ -288,7 +294,7 @@ test('a subscription that its customer no longer has is gone when two visits hav
   assert.equal(requests.filter((path) => path.startsWith('/customers/')).length, 0);
 });
 
-test('activities that ChartMogul has written anew take the place of the old ones in the second run that misses these', async (t) => {
+test('activities under new ids replace the old ones in the second run that misses these', async (t) => {
   const activity = (uuid: string, month: number, mrr: number) =>
     `{"uuid":"${uuid}","date":"2025-${String(month).padStart(2, '0')}-10T12:00:00+00:00","activity-mrr":${mrr}}`;
   const list = (...activities: string[]) => `{"entries":[${activities.join(',')}],"has_more":false}`;

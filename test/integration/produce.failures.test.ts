@@ -8,8 +8,8 @@ import { createSettings } from '../helpers/settings.ts';
 import { createSimulatorServer } from '../helpers/simulator.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 
-test('torn, half and refused answers are asked for again until every record is there', async (t) => {
-  // Of this seed, the first hundred requests meet every fault but the one that takes a minute.
+test('truncated and failed responses are requested again until every record is there', async (t) => {
+  // With this seed, the first hundred requests meet every fault except the one that takes a minute.
   const { simulator, baseUrl } = await createSimulatorServer(t, { customers: 300, seed: 271, faults: 0.25 });
   const settings = createSettings(t, baseUrl);
   const counts = await produceStreams(settings, 'customers', 'invoices', 'contacts');
@@ -21,7 +21,7 @@ test('torn, half and refused answers are asked for again until every record is t
   assert.ok(counts.reduce((sum, { retries }) => sum + retries, 0) > 0, 'the faults were met');
 });
 
-test('the limits of the API are kept to: no 429 and no 503', async (t) => {
+test('the client keeps the limits of the API: no 429 and no 503', async (t) => {
   const { baseUrl } = await createSimulatorServer(t, {
     customers: 50,
     seed: 5,
@@ -30,7 +30,8 @@ test('the limits of the API are kept to: no 429 and no 503', async (t) => {
     latency: 100,
   });
   const settings = createSettings(t, baseUrl);
-  // For all streams together. Not the default of 38: a machine that stands still for a moment sends what has gathered.
+  // For all streams together. Less than the default of 38: a machine that pauses briefly sends
+  // everything queued at once.
   const chartmogul = { ...settings.chartmogul, maxRequestsPerSecond: 20 };
   const counts = await produceStreams({ ...settings, chartmogul });
   assert.deepEqual(counts.map(({ failure }) => failure).filter(Boolean), []);
@@ -40,7 +41,7 @@ test('the limits of the API are kept to: no 429 and no 503', async (t) => {
   );
 });
 
-test('a refused key stops every stream at once, and the message names the key and `npm run ping`', async (t) => {
+test('a rejected key stops every stream, and the error names the key and `npm run ping`', async (t) => {
   const refusal = `{"code":401,"message":"No valid API key provided","param":null}`;
   const refuse = (_: URLSearchParams, response: ServerResponse) => response.writeHead(401).end(refusal);
   const { baseUrl, requests } = await createApiServer(t, { '/plans': refuse, '/customers': refuse });
@@ -50,7 +51,7 @@ test('a refused key stops every stream at once, and the message names the key an
   assert.ok(requests.length <= 2, 'nothing is asked twice');
 });
 
-test('a key refused in one stream stops the others in the middle of their pages', async (t) => {
+test('a key rejected in one stream stops the others in the middle of their pages', async (t) => {
   const pages = 100;
   let asked = 0;
   const { baseUrl } = await createApiServer(t, {
@@ -63,7 +64,7 @@ test('a key refused in one stream stops the others in the middle of their pages'
   assert.ok(asked < pages, `${asked} pages were asked for`);
 });
 
-test('a stream that was asked for, and that the account lacks, fails alone', async (t) => {
+test('a requested stream that the account lacks fails alone', async (t) => {
   const { baseUrl } = await createApiServer(t, { '/plans': `{"plans":[{"uuid":"pl_1"}],"has_more":false}` });
   const settings = createSettings(t, baseUrl);
   const counts = await produceWith(settings, { asked: new Set(['plans', 'tasks']) }, 'plans', 'tasks');
@@ -88,14 +89,14 @@ const strangeAnswers: readonly { answer: string; says: RegExp }[] = [
   },
 ];
 for (const { answer, says } of strangeAnswers) {
-  test(`the stream fails and says why on ${answer}`, async (t) => {
+  test(`the stream fails and reports why on ${answer}`, async (t) => {
     const { baseUrl } = await createApiServer(t, { '/plans': answer });
     const [counts] = await produceStreams(createSettings(t, baseUrl), 'plans');
     assert.match(counts?.failure?.message ?? '', says);
   });
 }
 
-test('a service that is down is named with its setting before anything is read or written', async (t) => {
+test('an unavailable service is named with its setting before anything is read or written', async (t) => {
   const { baseUrl, requests } = await createApiServer(t, {});
   const settings = createSettings(t, baseUrl);
   const downs = [

@@ -9,7 +9,7 @@ import { createSettings, environmentOf } from '../helpers/settings.ts';
 
 const entry = 'commands/produce.ts';
 
-test('a second run that takes over shuts out the first before its first transaction, and no record is sent twice', async (t) => {
+test('a takeover fences a run before its first transaction, and no record is sent twice', async (t) => {
   const server = await createPlansServer(t);
   const settings = createSettings(t, server.baseUrl);
   const held = holdBack(server, 'page 1');
@@ -26,7 +26,7 @@ test('a second run that takes over shuts out the first before its first transact
   assert.deepEqual(await committedKeys(settings, 'plans'), planKeys);
 });
 
-test('a second run that takes over shuts out the first between two transactions and goes on after it; the first exits 1', async (t) => {
+test('a takeover fences a run between two transactions and resumes it; the first exits 1', async (t) => {
   const server = await createPlansServer(t);
   const settings = createSettings(t, server.baseUrl);
   const held = holdBack(server, 'page 4');
@@ -44,7 +44,7 @@ test('a second run that takes over shuts out the first between two transactions 
   assert.deepEqual(await committedKeys(settings, 'plans'), planKeys);
 });
 
-test('a run that was shut out while it looked up what is gone deletes nothing', async (t) => {
+test('a run that is fenced during lookups deletes nothing', async (t) => {
   const server = await createPlansServer(t);
   const settings = createSettings(t, server.baseUrl);
   await produceStreams(settings, 'plans');

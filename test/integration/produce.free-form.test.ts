@@ -11,7 +11,7 @@ import { rowsOf } from '../helpers/table-rows.ts';
 
 const nested = (open: string, levels: number, close: string) => open.repeat(levels) + close.repeat(levels);
 
-/** Numbers, strings and depths at the edges of what ClickHouse can read. */
+/** Numbers, strings and depths at the limits of ClickHouse. */
 const edges: readonly string[] = [
   ...['18446744073709551615', '18446744073709551616', '-9223372036854775808', '-9223372036854775809'],
   ...['1e19', '1e20', '-1e19', '-9223372036854775808.0', '18446744073709551616.0', '18446744073709551615.0'],
@@ -44,7 +44,7 @@ const hostile = fc.letrec<{ value: string }>((tie) => ({
   ),
 }));
 
-test('ClickHouse can read every free-form text, and every key of it', async (t) => {
+test('ClickHouse can read every free-form text and all its keys', async (t) => {
   const settings = createSettings(t);
   const client = createTestClient(t, settings.clickhouse.url, userOf(settings.clickhouse));
   const values = [...edges, ...fc.sample(hostile.value, 2_000)];
@@ -63,7 +63,7 @@ test('ClickHouse can read every free-form text, and every key of it', async (t) 
   assert.deepEqual(unreadable, []);
 });
 
-test('digits, 64 bits and surrogates: from the source to the table', async (t) => {
+test('digits, 64-bit integers and surrogates stay intact from source to table', async (t) => {
   const records = [
     `{"uuid":"a","free":{"n":99999999999999.99,"big":18446744073709551616,"huge":1e400,"last":7},"rate":0.5}`,
     `{"uuid":"b","free":{"n":12345678901234567.25},"rate":99999999999999.99}`,

@@ -51,7 +51,7 @@ async function setLimit(settings: Settings, bytes: number, ...topics: readonly s
   }
 }
 
-test('a record that is too large or has too many fields is set aside, and everything else is sent', async (t) => {
+test('a record with too many bytes or fields is rejected, and everything else is sent', async (t) => {
   let pages = [
     [plan('a', 10), plan('large', 40 * MB), plan('b', 2 * MB)],
     [withFields('many', 501), plan('c', 7 * MB)],
@@ -78,7 +78,7 @@ test('a record that is too large or has too many fields is set aside, and everyt
     /40\d{6} bytes.*plans accepts 8388608 \(max\.message\.bytes\)/,
   );
   assert.equal(letters[many]?.value?.toString('utf8'), withFields('many', 501));
-  // Nothing of it is sent again, and a cut letter not redriven.
+  // Nothing is sent again, and a truncated dead letter is not redriven.
   assert.deepEqual(await run(), [0, 2]);
   const redrive = await runCommand(
     t,
@@ -89,7 +89,7 @@ test('a record that is too large or has too many fields is set aside, and everyt
   const said = redrive.stdout.replace(/\s+/g, ' ');
   assert.match(said, /skipped: the (dead )?letter holds the first \d+ of 40\d{6} bytes/);
   assert.match(said, /failed again: .*more than 500 fields/);
-  // Once its source has mended them, they are sent.
+  // The records are sent once the source has corrected them.
   pages = [
     [plan('a', 10), plan('large', 20), plan('b', 2 * MB)],
     [withFields('many', 5), plan('c', 7 * MB)],
@@ -98,7 +98,7 @@ test('a record that is too large or has too many fields is set aside, and everyt
   assert.deepEqual(await run(), [2, 0]);
 });
 
-test('what a topic takes is asked of the topic: less than a page, or more than others', async (t) => {
+test('the message limit comes from each topic, below a page or above other topics', async (t) => {
   let pages = [Array.from({ length: 40 }, (_, at) => plan(`p${at}`, 20_000)), [plan('large', 60_000)]];
   const { settings, run, keys } = await createSource(t, () => pages);
   const topic = topicOf(settings.topicPrefix, 'plans');

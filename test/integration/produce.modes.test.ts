@@ -14,7 +14,7 @@ import { keysOf, readTopic } from '../helpers/read-topic.ts';
 import { createSettings, noSignal } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 
-/** A source with a list of plans that the test changes as it goes, and a run over it in some mode. */
+/** A source with a list of plans that the test changes, and a run over it in some mode. */
 async function createSource(t: TestContext) {
   let answer = '';
   const { baseUrl } = await createApiServer(t, { '/plans': (_, response) => response.end(answer) });
@@ -48,7 +48,7 @@ async function latestFields({ schemaRegistry, topicPrefix }: Settings): Promise<
   return (latest?.schema.fields ?? []).map(({ name }) => name).filter((name) => !known.includes(name));
 }
 
-test('evolve: a field that appears is learnt, and told by name and type, never by value', async (t) => {
+test('evolve adds a new field and reports its name and type, never its value', async (t) => {
   const { settings, run } = await createSource(t);
   const plans = [
     `{"uuid":"pl_1","colour":"secret red","seats":3,"is-legacy":true}`,
@@ -86,7 +86,7 @@ const misfits: readonly { name: string; record: string; reason: RegExp }[] = [
   },
 ];
 for (const { name, record, reason } of misfits) {
-  test(`freeze: a record with ${name} goes to the dead letters as it came, once`, async (t) => {
+  test(`freeze sends a record with ${name} to the dead-letter topic unchanged, once`, async (t) => {
     const { settings, run } = await createSource(t);
     const first = await run('freeze', `{"uuid":"pl_1"}`, record, `{"uuid":"pl_3"}`);
     assert.deepEqual(
@@ -121,7 +121,7 @@ for (const { name, record, reason } of misfits) {
   });
 }
 
-test('freeze: a record that was sent before it drifted stays as it was, and is not taken for deleted', async (t) => {
+test('freeze keeps a record that drifted after it was sent, and does not delete it', async (t) => {
   const { settings, run } = await createSource(t);
   await run('freeze', `{"uuid":"pl_1","name":"old"}`);
   const drifted = await run('freeze', `{"uuid":"pl_1","name":"new","colour":"red"}`);
@@ -137,7 +137,7 @@ test('freeze: a record that was sent before it drifted stays as it was, and is n
   );
 });
 
-test('discard: what does not fit is left out and counted, the rest of the record lands', async (t) => {
+test('discard drops and counts what does not fit, and sends the rest of the record', async (t) => {
   const { settings, run } = await createSource(t);
   const plans = [
     `{"uuid":"pl_1","name":"one","colour":"red","seats":3}`,
@@ -162,7 +162,7 @@ test('discard: what does not fit is left out and counted, the rest of the record
   ]);
 });
 
-test('discard: a change of what is left out sends nothing and is no difference; a later run in evolve sends it', async (t) => {
+test('discard ignores changes of dropped fields, and a later run with evolve sends them', async (t) => {
   const { run, compare } = await createSource(t);
   await run('discard', `{"uuid":"pl_1","name":"one","colour":"red"}`, `{"uuid":"pl_2","name":null}`);
   const changed = [
@@ -178,7 +178,7 @@ test('discard: a change of what is left out sends nothing and is no difference; 
 });
 
 for (const mode of ['freeze', 'discard'] as const) {
-  test(`${mode}: what the registry knows from earlier runs fits`, async (t) => {
+  test(`${mode} accepts fields that earlier runs registered`, async (t) => {
     const { settings, run } = await createSource(t);
     await run('evolve', `{"uuid":"pl_1","colour":"red"}`);
     const counts = await run(mode, `{"uuid":"pl_1","colour":"red"}`, `{"uuid":"pl_2","colour":"blue"}`);
@@ -194,7 +194,7 @@ for (const mode of ['freeze', 'discard'] as const) {
   });
 }
 
-test('the mode is that of its stream alone', async (t) => {
+test('a mode applies to its stream alone', async (t) => {
   const drifting = (key: string) => `{"${key}":[{"uuid":"x_1","colour":"red"}],"has_more":false}`;
   const { baseUrl } = await createApiServer(t, {
     '/plans': drifting('plans'),

@@ -28,7 +28,7 @@ import { createSettings, environmentOf } from '../helpers/settings.ts';
 const entry = 'commands/produce.ts';
 const plans = ['--streams', 'plans'];
 
-/** A run that is killed while it waits for page 6, once the pages before are committed. */
+/** A run that is killed while it waits for page 6, once the previous pages are committed. */
 async function runUntilKilled(t: TestContext, server: PlansServer, settings: Settings): Promise<void> {
   server.onRequest = hangsAt('page 6');
   const command = startCommand(t, entry, plans, environmentOf(settings));
@@ -40,7 +40,7 @@ async function runUntilKilled(t: TestContext, server: PlansServer, settings: Set
   server.cursors.length = 0;
 }
 
-test('a run that was killed is gone on with at the first page that was not committed', async (t) => {
+test('a killed run resumes at the first page that was not committed', async (t) => {
   const server = await createPlansServer(t);
   const settings = createSettings(t, server.baseUrl);
   await runUntilKilled(t, server, settings);
@@ -56,7 +56,7 @@ test('a run that was killed is gone on with at the first page that was not commi
   );
 });
 
-test('a stream that fails has its pages committed, exits 1 with its name, and is gone on with at the page that failed', async (t) => {
+test('a failed stream keeps its committed pages, exits 1 by name, and resumes at that page', async (t) => {
   const server = await createPlansServer(t, sendsAt('page 6', 200, '{"error":"x"}'));
   const settings = createSettings(t, server.baseUrl);
   const failed = await runCommand(t, entry, plans, environmentOf(settings));
@@ -74,7 +74,7 @@ test('a stream that fails has its pages committed, exits 1 with its name, and is
   assert.deepEqual(await committedKeys(settings, 'plans'), planKeys);
 });
 
-test('a list begins anew where its cursor is refused on going on, and sends nothing twice', async (t) => {
+test('a list restarts when its cursor is rejected on resume, and sends nothing twice', async (t) => {
   const server = await createPlansServer(t, sendsAt('page 6', 200, '{"error":"x"}'));
   const settings = createSettings(t, server.baseUrl);
   await produceStreams(settings, 'plans');
@@ -93,7 +93,7 @@ test('a list begins anew where its cursor is refused on going on, and sends noth
   assert.deepEqual(await committedKeys(settings, 'plans'), planKeys);
 });
 
-test('a run that was gone on with deletes nothing; the next complete one does', async (t) => {
+test('a resumed run deletes nothing, and the next complete one does', async (t) => {
   const server = await createPlansServer(t);
   const settings = createSettings(t, server.baseUrl);
   await produceStreams(settings, 'plans');
@@ -114,12 +114,12 @@ test('a run that was gone on with deletes nothing; the next complete one does', 
   assert.deepEqual([...folded(messages).keys()].sort(), planKeys.slice(1));
 });
 
-test('a run that was killed while it registered its first schema leaves nothing that stops the next one', async (t) => {
+test('a run killed while it registered its first schema does not block the next one', async (t) => {
   const { baseUrl } = await createApiServer(t, {
     '/plans': '{"plans":[{"uuid":"pl_1","a_new_field":1}],"has_more":false}',
   });
   const settings = createSettings(t, baseUrl);
-  // The first half of what the client does: the compatibility of the subject is not set.
+  // The first half of the client's registration: the compatibility of the subject is not set.
   const subject = subjectOf(settings.topicPrefix, 'plans');
   const answer = await fetch(`${settings.schemaRegistry.url}/subjects/${subject}/versions`, {
     method: 'POST',

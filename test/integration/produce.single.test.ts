@@ -6,11 +6,11 @@ import { produceStreams, sinkStreams } from '../helpers/pipeline.ts';
 import { createSettings } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 
-test('an account has one row, whether its answer has an id, loses it or gets it, and unchanged sends nothing', async (t) => {
+test('an account has one row whether its id is present, lost or new, and is sent on changes', async (t) => {
   const answers: Record<string, ApiAnswers[string]> = {};
   const { baseUrl } = await createApiServer(t, answers);
   const { produce, ...rest } = createSettings(t, baseUrl);
-  // Not even where no record may go: what goes is an earlier form of the one that stays.
+  // No record may be deleted here, but an earlier form of the remaining record is.
   const settings = { ...rest, produce: { ...produce, massDeletePercent: 0 } };
   /** Messages of a run, and the rows that readers see after it. */
   const run = async (account: object) => {
@@ -37,7 +37,7 @@ test('an account has one row, whether its answer has an id, loses it or gets it,
   });
   assert.deepEqual(keys?.toSorted(), ['acc_1', 'acc_1 deleted', 'account', 'account', 'account deleted']);
 
-  // What is no account deletes none.
+  // An invalid account deletes none.
   answers['/account'] = '{"error":"x"}';
   const [strange] = await produceStreams(settings, 'account');
   assert.deepEqual(

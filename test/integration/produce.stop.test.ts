@@ -11,7 +11,7 @@ const entry = 'commands/produce.ts';
 const plans = ['--streams', 'plans'];
 const WITHIN_MS = 10_000;
 
-/** Sends the signal and gives how the process ended. */
+/** Sends the signal and returns how the process ended. */
 async function stop(command: RunningCommand, signal: NodeJS.Signals = 'SIGTERM') {
   const startMs = performance.now();
   command.kill(signal);
@@ -27,7 +27,7 @@ const runs = [
   { name: 'a run on a schedule', args: [...plans, '--every', '1s'], exitCode: 0, says: /^/ },
 ];
 for (const { name, args, exitCode, says } of runs) {
-  test(`SIGTERM in the middle of ${name} commits the pages that were read, and ends it with ${exitCode}`, async (t) => {
+  test(`SIGTERM during ${name} commits the pages that were read and exits with ${exitCode}`, async (t) => {
     const server = await createPlansServer(t);
     const settings = createSettings(t, server.baseUrl);
     const { isAsked } = holdBack(server, 'page 6');
@@ -51,7 +51,7 @@ for (const { name, args, exitCode, says } of runs) {
   });
 }
 
-test('SIGTERM between two runs of a schedule ends it at once with exit code 0', async (t) => {
+test('SIGTERM between two scheduled runs ends the schedule at once with exit code 0', async (t) => {
   const server = await createPlansServer(t);
   const settings = createSettings(t, server.baseUrl);
   const command = startCommand(t, entry, [...plans, '--every', '1h'], environmentOf(settings));
@@ -61,7 +61,7 @@ test('SIGTERM between two runs of a schedule ends it at once with exit code 0', 
   assert.match(stdout, /^plans +8 /m);
 });
 
-test('SIGTERM while a run looks up what is gone deletes nothing, and the next run does', async (t) => {
+test('SIGTERM during lookups deletes nothing, and the next run does', async (t) => {
   const server = await createPlansServer(t);
   const settings = createSettings(t, server.baseUrl);
   await produceStreams(settings, 'plans');
@@ -79,7 +79,7 @@ test('SIGTERM while a run looks up what is gone deletes nothing, and the next ru
   assert.deepEqual(await committedKeys(settings, 'plans'), ['pl_01', ...planKeys]);
 });
 
-test('SIGTERM in the middle of all streams ends a schedule with exit code 0, and the next run has the rest', async (t) => {
+test('SIGTERM during all streams ends a schedule with exit code 0, and the next run resumes', async (t) => {
   const { simulator, baseUrl } = await createSimulatorServer(t, { customers: 100, seed: 4, latency: 5 });
   const settings = createSettings(t, baseUrl);
   const slow = { ...settings, chartmogul: { ...settings.chartmogul, maxRequestsPerSecond: 30 } };

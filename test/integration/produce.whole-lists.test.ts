@@ -14,7 +14,7 @@ import { createProducer } from '../helpers/topic.ts';
 
 const ROWS_OF_A_PAGE = 200;
 
-/** What ChartMogul would answer: pages by cursor or by the last row, of what passes the filters. */
+/** The answers of ChartMogul: pages by cursor or by the last row, of what passes the filters. */
 function pageOf(key: string, rows: readonly JsonObject[], query: URLSearchParams): string {
   const status = query.get('status')?.replaceAll('_', ' ');
   const source = query.get('data_source_uuid');
@@ -56,7 +56,7 @@ function assertWhole(counts: readonly StreamCounts[]): void {
   assert.deepEqual(counts.map(({ failure }) => failure).filter(Boolean), []);
 }
 
-/** Leaves the checkpoint of a stream as an interrupted run would have that had read so far. */
+/** Writes the checkpoint of a stream as a run interrupted at this point would. */
 async function leaveCheckpoint(
   t: TestContext,
   settings: Settings,
@@ -75,7 +75,7 @@ async function leaveCheckpoint(
   await producer.send({ topic: checkpointsTopic(settings.topicPrefix), messages: [{ key, value }] });
 }
 
-test('one run sends every record, also those behind the first page that no filter names, and the next deletes none', async (t) => {
+test('one run sends records that no filter names on any page, and the next deletes none', async (t) => {
   const lists: Readonly<Record<string, readonly JsonObject[]>> = {
     customers: rowsOf('status', ['Active'], ['Lead', 'Dreaming', null]),
     invoices: rowsOf('data_source_uuid', ['ds_a', 'ds_b'], ['ds_gone', null]),
@@ -101,12 +101,12 @@ test('one run sends every record, also those behind the first page that no filte
     const counts = await produceStreams(settings, ...Object.keys(lists));
     assertWhole(counts);
     for (const { stream, records, deleted } of counts)
-      assert.deepEqual([records, deleted], [250, 0], `${stream}, run ${run}`);
+      assert.deepEqual({ records, deleted }, { records: 250, deleted: 0 }, `${stream}, run ${run}`);
   }
   for (const name of Object.keys(lists)) assert.equal((await liveKeys(settings, name)).length, 250, name);
 });
 
-test('what an earlier version left of a list read in slices is not resumed: the list is read whole', async (t) => {
+test('a list that an earlier version read in slices is not resumed but read completely', async (t) => {
   const rows = [...rowsOf('status', ['Active'], ['Lead'])];
   const { baseUrl } = await createApiServer(t, {
     '/customers': (query, response) => response.end(pageOf('entries', rows, query)),
@@ -134,7 +134,7 @@ test('what an earlier version left of a list read in slices is not resumed: the 
   assert.equal((await liveKeys(settings, 'customers')).length, 250);
 });
 
-test('activities behind a page that promises more and holds nothing are not deleted, nor what one run alone has missed', async (t) => {
+test('activities after an empty page that promises more are not deleted', async (t) => {
   const rows = Array.from({ length: 109 }, (_, index) => ({
     uuid: `a_${String(index).padStart(3, '0')}`,
     date: '2025-01-10T12:00:00+00:00',
@@ -153,7 +153,7 @@ test('activities behind a page that promises more and holds nothing are not dele
   for (const rest of [{ has_more: true, cursor: 'x' }, { has_more: true }, {}, { has_more: null }]) {
     answer = (query) =>
       query.has('start-after') ? list([], rest) : list(rows.slice(0, 100), { has_more: true, cursor: 'x' });
-    // The first finds the page, the second resumes at it, and neither takes it for the end.
+    // The first run finds the page, the second resumes at it, and neither treats it as the end.
     for (let time = 0; time < 2; time++)
       assert.deepEqual(await run(), ['UnexpectedAnswerError', 0], JSON.stringify(rest));
   }
@@ -173,7 +173,7 @@ test('activities behind a page that promises more and holds nothing are not dele
   );
 });
 
-test('ids that are dot segments stand on the topic, are asked for at no address, and go when two runs have missed them', async (t) => {
+test('ids that are dot segments are sent, never requested, and deleted when missed twice', async (t) => {
   const customers = (...uuids: string[]) =>
     JSON.stringify({ entries: uuids.map((uuid) => ({ uuid })), has_more: false });
   const answers = {

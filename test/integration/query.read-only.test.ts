@@ -79,7 +79,7 @@ test('a query that does more than read is rejected', async (t) => {
     'OPTIMIZE TABLE t': readsOnly,
     'CHECK TABLE t': readsOnly,
     'BACKUP TABLE t TO Null': readsOnly,
-    // The local server refuses it first.
+    // The local server rejects it first.
     'GRANT SELECT ON *.* TO default': /only SELECT, WITH, SHOW|cannot be checked/,
     'SHOW CREATE USER default': readsOnly,
     'SHOW USERS': readsOnly,
@@ -168,7 +168,7 @@ test('a query that exceeds a limit fails with the name of the limit', async (t) 
   await assert.rejects(ask('SELECT count() FROM system.numbers', { seconds: 1 }), refused(/1 seconds/));
 });
 
-/** A server whose user has a profile of its own, and what it was sent to run. */
+/** A server whose user has its own profile, and the settings it received. */
 async function serverOf(t: TestContext, readonly: string, maxMemory = '0') {
   let sent: URLSearchParams | undefined;
   const server = createServer((request, response) => {
@@ -199,7 +199,7 @@ async function serverOf(t: TestContext, readonly: string, maxMemory = '0') {
   return { ask, sent: () => sent };
 }
 
-test('the client sends only settings that the profile of the user permits: all, no readonly, or none', async (t) => {
+test("the client sends only settings that the user's profile permits: all, some, or none", async (t) => {
   for (const [readonly, expected] of [
     ['0', { readonly: '1', max_execution_time: '60', max_memory_usage: '1000' }],
     ['2', { readonly: null, max_execution_time: '60', max_memory_usage: '1000' }],

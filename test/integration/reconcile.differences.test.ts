@@ -18,14 +18,14 @@ import { Database } from '../../core/clickhouse/database.ts';
 import { command } from '../helpers/plans-table.ts';
 import { createSettings, noSignal } from '../helpers/settings.ts';
 
-/** Place of a message in partition 0 unless told otherwise; its time is ten times its offset unless told. */
+/** Position of a message in partition 0 by default; its time is ten times its offset by default. */
 interface Told {
   readonly offset: number;
   readonly timeMs?: number;
   readonly partition?: number;
   readonly isDeleted?: true;
   readonly isRejected?: true;
-  /** Its version is another than its place says. */
+  /** Its version does not match its position. */
   readonly isByHand?: true;
 }
 
@@ -36,11 +36,14 @@ type Case = readonly [
   kind: string | undefined,
 ];
 
-/** The topic is looked at from offset 10 to 100 in partition 0, and reaches to 110 when the table has been read. */
+/**
+ * The topic is compared from offset 10 to 100 in partition 0, and ends at 110 once the table has
+ * been read.
+ */
 const START = 10;
 const END = 100;
 const END_NOW = 110;
-/** Of the topic's first message: what is earlier was on a former topic. */
+/** Of the topic's first message: earlier ones belong to a former topic. */
 const SINCE_MS = 200;
 
 const cases: readonly Case[] = [
@@ -147,7 +150,7 @@ function valuesOf(
 /** A short text. */
 const rowBinaryText = (text: string) => Buffer.from([Buffer.byteLength(text), ...Buffer.from(text)]);
 
-/** What is found of the cases, each a key of its own. */
+/** Returns the differences found for the cases, each with its own key. */
 async function findIn(t: TestContext, some: readonly Case[]) {
   const services = await createServices(t);
   const { settings } = services;
@@ -190,7 +193,7 @@ async function findIn(t: TestContext, some: readonly Case[]) {
     for (const chunk of differing)
       for await (const difference of findDifferences(services, looked, buckets, chunk, readEnds))
         tell(difference);
-    // The end has moved since it was read first.
+    // The end has moved since it was first read.
     const ends = [END, END_NOW];
     const readEndsAgain = () => Promise.resolve(new Map([[0, BigInt(ends.shift() ?? END_NOW)]]));
     for await (const difference of findHiddenStrays(services, looked, readEndsAgain)) tell(difference);
@@ -198,7 +201,7 @@ async function findIn(t: TestContext, some: readonly Case[]) {
   };
 }
 
-test('which keys differ, and how: no more, whatever there is of them', async (t) => {
+test('the comparison names exactly the keys that differ, and how', async (t) => {
   const look = await findIn(t, cases);
   const { keys, found } = await look();
   const wanted = new Map(
@@ -221,7 +224,8 @@ test('which keys differ, and how: no more, whatever there is of them', async (t)
     lacking.found,
     new Map([...wanted].filter(([name]) => hasMessage.has(name) || hasForeign.has(name))),
   );
-  // Where message keys are other texts, only a message later than its row proves anything, and a row to which the topic has not come.
+  // With other message keys, only a later message than the row's, or a row beyond the end of the
+  // topic, proves anything.
   const versionIn = ({ offset, timeMs = offset * 10 }: Told) => (BigInt(timeMs) << 64n) + BigInt(offset);
   const latest = (told: readonly Told[]) =>
     told.reduce((last, one) => (versionIn(one) > last ? versionIn(one) : last), 0n);
@@ -235,18 +239,18 @@ test('which keys differ, and how: no more, whatever there is of them', async (t)
     notByKey,
     new Map([...wanted].filter(([name]) => isLater.has(name) || hasForeign.has(name))),
   );
-  // Without a clock that tells, no row is taken for one that is to come.
+  // Without comparable times, no row counts as one of the future.
   const { found: timeless } = await look({ sinceMs: undefined });
   assert.equal(timeless.get('an earlier row to come'), undefined);
   assert.equal(timeless.get('behind the end that there is now'), 'stray');
 });
 
-// Alone: another difference in its bucket would have it looked at anyway.
+// Alone, because another difference in its bucket would have the key compared anyway.
 for (const one of [
   ['a version by hand', [{ offset: 20 }], [{ offset: 20, isByHand: true }], 'other'],
   ['another partition', [{ offset: 20 }], [{ offset: 20, partition: 1 }], 'other'],
 ] as const satisfies readonly Case[])
-  test(`${one[0]} alone makes the sums differ`, async (t) => {
+  test(`a difference in ${one[0]} alone changes the sums`, async (t) => {
     const look = await findIn(t, [one]);
     assert.deepEqual((await look()).found, new Map([[one[0], one[3]]]));
   });

@@ -39,7 +39,7 @@ async function send(
   const messages = [];
   for (const [key, record] of sent) {
     const [made] = record === null ? [] : await messagesOf(settings, stream, [record], schema);
-    // The first partition: the places of all are known then.
+    // The first partition: the positions of all are known then.
     messages.push({ key, value: made?.value ?? null, partition: 0 });
   }
   const producer = await createProducer(t, settings, transactionalId);
@@ -54,7 +54,7 @@ async function send(
 
 const thing = (id: string | number, n: number, part = ''): JsonObject => ({ id, part, n });
 
-/** By stream: how its messages are keyed, of which no two have the text of their rows' keys. */
+/** How the messages of each stream are keyed; none has the text of its row key. */
 const streams: Readonly<Record<string, readonly [schema: StreamSchema, sent: Sent]>> = {
   one_for_two: [
     schemaOf(['id']),
@@ -105,11 +105,11 @@ const streams: Readonly<Record<string, readonly [schema: StreamSchema, sent: Sen
   ],
 };
 
-test("a stream whose message keys are not its rows' keys says so, raises no alarm, and no repair deletes of it", async (t) => {
+test('a stream whose message keys are not its row keys says so, without alarm or repair', async (t) => {
   const settings = createSettings(t);
   const names = Object.keys(streams);
   await createTopics(settings, ...names.filter((name) => name !== 'keyless'));
-  // A compacted one takes no message without a key.
+  // A compacted topic rejects messages without a key.
   const admin = await connectKafkajs(settings.kafka);
   await admin.createTopics({
     topics: [{ topic: topicOf(settings.topicPrefix, 'keyless'), numPartitions: 1 }],
@@ -122,20 +122,24 @@ test("a stream whose message keys are not its rows' keys says so, raises no alar
     const before = await rowsIn(name);
     const comparison = await comparisonOf(settings, name, { isRepair: true });
     const { repair, isByKey, notes, examples } = comparison;
-    assert.deepEqual([examples, repair, isByKey], [[], undefined, false], name);
+    assert.deepEqual(
+      { examples, repair, isByKey },
+      { examples: [], repair: undefined, isByKey: false },
+      name,
+    );
     assert.ok(isEqual(comparison, { deadLetters: true }), name);
     assert.match(notes.join(), /cannot be compared by key: message keys differ from the primary key `id`/);
     assert.deepEqual(await rowsIn(name), before, name);
   }
 
-  // What is missing is told all the same; and of rows that are too much a repair deletes none.
+  // Missing rows are still reported, but a repair deletes no extra rows.
   const { database } = settings.clickhouse;
   const table = qualified(database, 'one_for_two_raw');
   await command(
     settings,
     `DELETE FROM ${table} WHERE id = 'i1'`,
     `INSERT INTO ${table} (id, _version, _partition, _offset, _timestamp) SELECT 'forged', _version, 77, 5, _timestamp FROM ${table} WHERE id = 'i2'`,
-    // In the place of a message that compaction could have taken.
+    // In the place of a message that compaction could have removed.
     `INSERT INTO ${table} (id, _version, _partition, _offset) VALUES ('i0', 1, 0, 0)`,
   );
   const before = await rowsIn('one_for_two');
@@ -152,11 +156,11 @@ test("a stream whose message keys are not its rows' keys says so, raises no alar
   assert.deepEqual(await rowsIn('one_for_two'), before);
 });
 
-test('a repair deletes no row of which the topic has nothing in its place: compaction may have taken the message', async (t) => {
+test('a repair keeps rows whose message compaction may have removed', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'things', 'others');
   const schema = schemaOf(['id']);
-  // Offset 2 is the mark of the transaction: nothing is there to read.
+  // Offset 2 is the mark of the transaction, which no reader sees.
   for (const [stream, key] of [
     ['things', 'a'],
     ['others', 'c1'],
@@ -185,7 +189,7 @@ test('a repair deletes no row of which the topic has nothing in its place: compa
     await copy(stream, `'to come' AS id, 99 AS _offset`);
     await copy(stream, `9 AS n, ${later}`);
   }
-  // Copies of a place are told as well.
+  // Copies of one position are reported as well.
   const differing = ({ examples }: StreamComparison) => examples.filter(({ kind }) => kind !== 'twice');
   const told = [
     { key: 'a', kind: 'other' },
@@ -196,11 +200,11 @@ test('a repair deletes no row of which the topic has nothing in its place: compa
   assert.deepEqual(differing(await comparisonOf(settings, 'things')), told);
   const things = await comparisonOf(settings, 'things', { isRepair: true });
   const { repair } = things;
-  // `a` stays hidden; a merge may have taken its own row, which is made anew then.
+  // `a` stays hidden; a merge may have removed its own row, which is then recreated.
   assert.deepEqual({ deleted: repair?.deleted, left: repair?.left }, { deleted: 2, left: 2 });
   assert.match(String(repair?.remarks), /^2 keys left: nothing proves their rows wrong, .* npm run replay/);
   assert.deepEqual(differing(things), [told[0], told[2]]);
-  // Where keys differ only a row to which the topic has not come is told.
+  // With other keys only a row beyond the end of the topic is reported.
   const others = await comparisonOf(settings, 'others', { isRepair: true });
   assert.deepEqual(differing(others), [told[3]]);
   assert.deepEqual(

@@ -33,7 +33,7 @@ test('a message that becomes a dead letter during the comparison is no differenc
     { settings, admin, registry, database, signal: noSignal },
     { stream: 'plans', hasTopic: true, hasTable: true },
     {
-      // Read before the letter was sent.
+      // Read before the dead letter was sent.
       setAside: new DeadLetterIndex(settings.topicPrefix),
       progress: { stream: 'plans', doing: '', read: 0, messages: 0 },
       patience: new Patience(),
@@ -45,7 +45,7 @@ test('a message that becomes a dead letter during the comparison is no differenc
   );
 });
 
-test('what no sink has taken is told, and left to the sink: a repair does not move its checkpoint', async (t) => {
+test('messages that no sink has read are reported, and a repair leaves them to the sink', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
   const topic = topicOf(settings.topicPrefix, 'plans');
@@ -66,7 +66,7 @@ test('what no sink has taken is told, and left to the sink: a repair does not mo
   await assertReconciled(settings, ['plans']);
 });
 
-test('keys of each type, and rows without a key, have the text that the topic has', async (t) => {
+test('keys of every type, and rows without a key, have the same text as in the topic', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'metrics_mrr', 'plan_group_plans', 'loose');
   const producer = await createProducer(t, settings);
@@ -86,7 +86,7 @@ test('keys of each type, and rows without a key, have the text that the topic ha
     const messages = await messagesOf(settings, stream, records);
     await producer.send({ topic: topicOf(settings.topicPrefix, stream), messages });
   }
-  // A schema that names no primary key: each message is a row.
+  // The schema names no primary key, so each message is a row.
   const loose: Omit<StreamSchema, 'primaryKey'> = {
     type: 'record',
     name: 'Loose',

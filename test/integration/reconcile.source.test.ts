@@ -36,7 +36,7 @@ async function compare(
   return new Map(comparisons.map((comparison) => [comparison.stream, comparison]));
 }
 
-/** `pl_1 changed`, or why it failed. */
+/** `pl_1 changed`, or the reason of the failure. */
 function told({ examples, failure }: SourceComparison): string[] {
   return failure === undefined ? examples.map(({ key, kind }) => `${key} ${kind}`) : [failure.message];
 }
@@ -49,7 +49,7 @@ async function differencesOf(settings: Settings, ...names: string[]): Promise<Re
 function assertEqual(comparisons: ReadonlyMap<string, SourceComparison>): void {
   for (const [stream, { failure, records, keys, counts, examples }] of comparisons) {
     assert.equal(failure, undefined, stream);
-    assert.deepEqual([counts, examples], [noSourceDifferences(), []], stream);
+    assert.deepEqual({ counts, examples }, { counts: noSourceDifferences(), examples: [] }, stream);
     assert.equal(records, keys, stream);
   }
 }
@@ -57,7 +57,7 @@ function assertEqual(comparisons: ReadonlyMap<string, SourceComparison>): void {
 const sumOf = (counts: SourceComparison['counts']) =>
   Object.values(counts).reduce((sum, count) => sum + count, 0);
 
-/** Where all topics of the test begin and end; the groups that are there. */
+/** The first and last offsets of all topics of the test, and the existing groups. */
 async function footprint({ kafka, topicPrefix }: Settings) {
   const admin = await connectKafkajs(kafka);
   try {
@@ -71,11 +71,11 @@ async function footprint({ kafka, topicPrefix }: Settings) {
   }
 }
 
-test('after a run source and topics are equal; of an account that has moved on exactly the differences are told; nothing is written', async (t) => {
+test('source and topics are equal after a run, and later changes are reported without writes', async (t) => {
   const account = { customers: 50, seed: 11, changes: 0.2, deletes: 0.05 };
   const { simulator, baseUrl } = await createSimulatorServer(t, account);
   const settings = createSettings(t, baseUrl);
-  // One metric is like the other.
+  // One metric is like the others.
   const names = simulator.streams.filter((name) => !/^metrics_(?!mrr$)/.test(name));
   await produceStreams(settings, ...names);
   const before = await footprint(settings);
@@ -90,7 +90,7 @@ test('after a run source and topics are equal; of an account that has moved on e
   const comparisons = await compare(settings, ...names);
   assert.deepEqual(await footprint(settings), before);
   const kinds = new Set<string>();
-  // The truth of the others leaves out parts, or is of another time.
+  // The expected data of the others is incomplete or of another time.
   for (const stream of names.filter((name) => !/^(metrics_mrr|data_sources|account)$/.test(name))) {
     const wanted = differences(old.get(stream), now.get(stream));
     const comparison = comparisons.get(stream);
@@ -98,14 +98,18 @@ test('after a run source and topics are equal; of an account that has moved on e
     assert.deepEqual(told(comparison), wanted.slice(0, 10), stream);
     const { counts, records, keys } = comparison;
     assert.equal(sumOf(counts), wanted.length, stream);
-    assert.deepEqual([records, keys], [now.get(stream)?.size, old.get(stream)?.size], stream);
+    assert.deepEqual(
+      { records, keys },
+      { records: now.get(stream)?.size, keys: old.get(stream)?.size },
+      stream,
+    );
     for (const { kind } of comparison.examples) kinds.add(`${kind} ${stream}`);
   }
-  // The differences of a customer's subscriptions show though its own record stayed as it was.
+  // Differences in a customer's subscriptions show although its own record is unchanged.
   for (const wanted of ['stray customers', 'missing invoices', 'changed customer_subscriptions'])
     assert.ok(kinds.has(wanted), `${wanted}, of ${[...kinds].join(', ')}`);
 
-  // Of the first three one run proves what is gone, of activities two.
+  // One run proves what is gone in the first three; activities need two.
   const proved = ['customers', 'invoices', 'contacts', 'activities'];
   for (let time = 0; time < 2; time++) await produceWith(settings, { isMassDeleteAllowed: true }, ...proved);
   assertEqual(await compare(settings, ...proved));
@@ -123,7 +127,7 @@ function differences(before: Truth | undefined, now: Truth | undefined): string[
   return [...ofSource, ...strays].sort();
 }
 
-test('a comparison shuts no run out, and what a run sends meanwhile is no difference', async (t) => {
+test('a comparison does not block a run, whose messages are no differences', async (t) => {
   const server = await createPlansServer(t);
   const settings = createSettings(t, server.baseUrl);
   const running = holdBack(server, 'page 4');
@@ -144,14 +148,14 @@ test('a comparison shuts no run out, and what a run sends meanwhile is no differ
   assert.deepEqual(await committedKeys(settings, 'plans'), planKeys);
   comparing.letGo();
   const { counts, keys, records } = (await comparison).get('plans') ?? {};
-  assert.deepEqual([counts, keys, records], [noSourceDifferences(), 6, 16]);
+  assert.deepEqual({ counts, keys, records }, { counts: noSourceDifferences(), keys: 6, records: 16 });
 });
 
 /** A list of one page. */
 const page = (key: string, ...records: string[]) => `{"${key}":[${records.join(',')}],"has_more":false}`;
 const plan = (uuid: string, name = '') => `{"uuid":"${uuid}","name":"${name}"}`;
 
-test('what is hidden at its address is no difference; what is set aside, shown twice with other values, or has no key is', async (t) => {
+test('hidden records are no difference; rejected, contradictory and keyless ones are', async (t) => {
   const answers: Record<string, ApiAnswers[string]> = {
     '/plans': page(
       'plans',
@@ -188,7 +192,7 @@ test('what is hidden at its address is no difference; what is set aside, shown t
   assert.deepEqual({ records: plans.records, keys: plans.keys }, { records: 6, keys: 3 });
 });
 
-test('a stream that the source lacks, or of which nothing proves a delete, is not equal while the topic has records', async (t) => {
+test('a stream without a source or a proof of deletes is unequal while its topic has records', async (t) => {
   const answers: Record<string, ApiAnswers[string]> = {
     '/transactions': page('transactions', `{"uuid":"tr_1"}`),
     '/account': `{"id":"acc_1","name":"x"}`,
@@ -218,7 +222,7 @@ test('a stream that the source lacks, or of which nothing proves a delete, is no
   assert.ok(failed?.failure);
 });
 
-test('two records of one key differ; one that moved while its list was read does not', async (t) => {
+test('two records of one key differ, but one that moved during the read does not', async (t) => {
   let reading = 0;
   const plans = (...records: string[]) => page('plans', ...records);
   const first = () => plans(plan('pl_1', 'a'), plan('pl_2')).replace('false', 'true,"cursor":"c"');
@@ -238,7 +242,7 @@ test('two records of one key differ; one that moved while its list was read does
   assert.deepEqual(await differencesOf(settings, 'plans'), { plans: ['pl_1 twice'] });
 });
 
-test('a record on a later page that no filter names is compared: with a run it is no difference, without one it is missing', async (t) => {
+test('a record on a later page that no filter names is missing until a run sends it', async (t) => {
   const customer = (uuid: string, status: string) => `{"uuid":"${uuid}","status":"${status}"}`;
   const { baseUrl } = await createApiServer(t, {
     '/customers': (query, response) => {
@@ -256,7 +260,7 @@ test('a record on a later page that no filter names is compared: with a run it i
   assert.deepEqual(await differencesOf(settings, 'customers'), { customers: [] });
 });
 
-test('the children of the parents that the source has are compared, whatever the topic says of these', async (t) => {
+test("the children of the source's parents are compared, whatever parents the topic has", async (t) => {
   const subscriptions = (...ids: number[]) => page('entries', ...ids.map((id) => `{"id":${id}}`));
   const customers = (...uuids: string[]) => page('entries', ...uuids.map((uuid) => `{"uuid":"${uuid}"}`));
   const answers: Record<string, ApiAnswers[string]> = {
@@ -281,20 +285,26 @@ test('the children of the parents that the source has are compared, whatever the
   assert.equal(visited.length, 2, requests.join(' '));
 });
 
-test('a stream that fails fails alone but for its children; one that account and topic lack has nothing', async (t) => {
+test('a failed stream fails only itself and its children', async (t) => {
   const answers = { '/plans': page('plans', plan('pl_1')), '/customers': '[]' };
   const { baseUrl } = await createApiServer(t, answers);
   const settings = createSettings(t, baseUrl);
   await produceStreams(settings, 'plans');
   const comparisons = await compare(settings, 'plans', 'customer_subscriptions', 'tasks', 'transactions');
   const told = (stream: string) => comparisons.get(stream)?.failure?.message ?? '';
-  assert.deepEqual([told('plans'), told('tasks'), told('transactions')], ['', '', '']);
+  assert.deepEqual(
+    { plans: told('plans'), tasks: told('tasks'), transactions: told('transactions') },
+    { plans: '', tasks: '', transactions: '' },
+  );
   assert.match(told('customers'), /not an object/);
   assert.ok(comparisons.get('customer_subscriptions')?.failure instanceof ParentFailedError);
-  assert.deepEqual([comparisons.get('plans')?.records, comparisons.get('transactions')?.records], [1, 0]);
+  assert.deepEqual(
+    { plans: comparisons.get('plans')?.records, transactions: comparisons.get('transactions')?.records },
+    { plans: 1, transactions: 0 },
+  );
 });
 
-test('a refused key fails every stream, and without a key nothing begins', async (t) => {
+test('a rejected key fails every stream, and a missing key stops before the first', async (t) => {
   const { baseUrl, requests } = await createApiServer(t, {
     '/customers': (_, response) => response.writeHead(401).end(),
     // Never answers.
@@ -310,7 +320,7 @@ test('a refused key fails every stream, and without a key nothing begins', async
   assert.deepEqual(requests, []);
 });
 
-test('a comparison that is stopped says so and gives nothing', async (t) => {
+test('a comparison that is stopped says so and returns nothing', async (t) => {
   const server = await createPlansServer(t, hangsAt('page 2'));
   const settings = createSettings(t, server.baseUrl);
   const specs = chooseStreams(knownStreams(settings), 'plans');
@@ -321,7 +331,7 @@ test('a comparison that is stopped says so and gives nothing', async (t) => {
   await assert.rejects(stopped, /by the test/);
 });
 
-test('metrics are compared from the first day and by the intervals that are set, those of other settings are no strays', async (t) => {
+test('metrics are compared by the configured days and intervals without strays of others', async (t) => {
   let mrr = 5;
   const { baseUrl, requests } = await createApiServer(t, {
     '/metrics/mrr': (query, response) => {
@@ -350,7 +360,7 @@ test('metrics are compared from the first day and by the intervals that are set,
   });
 });
 
-test('streams of the settings file that were never produced are missing altogether; their pages are told as they come', async (t) => {
+test('custom streams that were never produced are missing, and their pages are reported', async (t) => {
   const { baseUrl } = await createApiServer(t, {
     '/credit_notes': (query, response) =>
       response.end(

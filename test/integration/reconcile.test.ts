@@ -17,7 +17,7 @@ import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 const KEYS = 30;
 const LATER = 40;
 
-/** Plans `pl_00` to `pl_29`, of which `pl_01` was deleted and `pl_02` sent twice, sunk. */
+/** Sinks plans `pl_00` to `pl_29`, of which `pl_01` was deleted and `pl_02` sent twice. */
 async function createPlans(t: TestContext): Promise<Settings> {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
@@ -30,7 +30,7 @@ async function createPlans(t: TestContext): Promise<Settings> {
     ['pl_01', null],
     ['pl_02', 200],
   ]);
-  // In every partition, so that nothing of the above is the last of its own.
+  // In every partition, so that none of the above is the last of its partition.
   const later = Array.from({ length: LATER }, (_, index) => [`pl_later_${index}`, index] as const);
   await send(t, settings, later);
   await sinkStreams(settings, 'plans');
@@ -51,7 +51,7 @@ async function send(
   await producer.send({ topic: topicOf(settings.topicPrefix, 'plans'), messages: [...made, ...deletes] });
 }
 
-/** Inserts copies of a plan's row, changed. */
+/** Inserts changed copies of a plan's row. */
 function insertCopy(settings: Settings, uuid: string, changes: string): Promise<void> {
   const table = plansTable(settings);
   return command(
@@ -121,7 +121,7 @@ const highestOffsets = (settings: Settings) =>
   rowsOf(settings, 'SELECT _partition, max(_offset) FROM plans_raw GROUP BY 1 ORDER BY 1');
 const plans = (settings: Settings) => rowsOf(settings, 'SELECT * FROM plans ORDER BY uuid');
 
-test('what was changed by hand is told key by key, and mended; the checkpoint stays where it is', async (t) => {
+test('manual changes are reported by key and repaired without moving the checkpoint', async (t) => {
   const settings = await createPlans(t);
   await assertReconciled(settings, ['plans']);
   const [before, highest] = [await plans(settings), await highestOffsets(settings)];
@@ -132,25 +132,26 @@ test('what was changed by hand is told key by key, and mended; the checkpoint st
     faults.map(([, , kind, key]) => [key, kind]).sort(([a = ''], [b = '']) => (a < b ? -1 : 1)),
   );
   assert.deepEqual(counts, { missing: 2, stray: 2, older: 1, other: 1, twice: 0 });
-  assert.deepEqual([keys, behind], [KEYS + LATER - 1, 0]);
+  assert.deepEqual({ keys, behind }, { keys: KEYS + LATER - 1, behind: 0 });
   const { repair, examples: left } = await comparisonOf(settings, 'plans', { isRepair: true });
-  // Merges may have taken the right rows from behind those by hand: then they are made anew as well.
+  // Merges may have removed the right rows in favour of the manual ones: then they are recreated
+  // too.
   const { inserted = 0, ...rest } = repair ?? {};
   assert.ok(inserted >= 3 && inserted <= 5, `${inserted} rows`);
-  assert.deepEqual([left, rest], [[], { deleted: 3, left: 0, remarks: [] }]);
+  assert.deepEqual({ left, rest }, { left: [], rest: { deleted: 3, left: 0, remarks: [] } });
   await assertReconciled(settings, ['plans']);
   assert.deepEqual(await plans(settings), before);
   assert.deepEqual(await highestOffsets(settings), highest);
   const [again] = await sinkStreams(settings, 'plans');
   assert.equal(again?.rows, 0);
-  // What was repaired once can be repaired again, though it is the same rows.
+  // Repaired rows can be repaired again, although they are the same rows.
   const [, damage] = faults[0] ?? assert.fail();
   await damage(settings);
   await comparisonOf(settings, 'plans', { isRepair: true });
   await assertReconciled(settings, ['plans']);
 });
 
-test('an earlier row at an offset that the topic has not come to is told, and a repair keeps it from leading the sink astray', async (t) => {
+test('a repair deletes a row beyond the end of the topic, so no sink resumes behind it', async (t) => {
   const settings = await createPlans(t);
   const [before, highest] = [await plans(settings), await highestOffsets(settings)];
   await insertCopy(settings, 'pl_later_5', '_offset + 12 AS _offset, _version - 1 AS _version');
@@ -160,8 +161,11 @@ test('an earlier row at an offset that the topic has not come to is told, and a 
   const { repair } = await comparisonOf(settings, 'plans', { isRepair: true });
   assert.deepEqual(repair, { inserted: 0, deleted: 1, left: 0, remarks: [] });
   await assertReconciled(settings, ['plans']);
-  assert.deepEqual([await plans(settings), await highestOffsets(settings)], [before, highest]);
-  // Behind the offset of the row, if it were still there, a sink would go on.
+  assert.deepEqual(
+    { rows: await plans(settings), offsets: await highestOffsets(settings) },
+    { rows: before, offsets: highest },
+  );
+  // A sink would resume behind the offset of the row if it still existed.
   await send(
     t,
     settings,
@@ -172,7 +176,7 @@ test('an earlier row at an offset that the topic has not come to is told, and a 
   await assertReconciled(settings, ['plans']);
 });
 
-test('a row by hand that is the newest of its partition is deleted by a repair, wherever it lets the table seem to stand', async (t) => {
+test('a repair deletes a manual row that is the newest of its partition', async (t) => {
   const settings = await createPlans(t);
   const [before, highest] = [await plans(settings), await highestOffsets(settings)];
   await insertCopy(
@@ -183,29 +187,32 @@ test('a row by hand that is the newest of its partition is deleted by a repair, 
   const { counts } = await comparisonOf(settings, 'plans');
   assert.deepEqual(counts, { missing: 0, stray: 0, older: 0, other: 1, twice: 0 });
   const { repair } = await comparisonOf(settings, 'plans', { isRepair: true });
-  // A merge may have taken the right row from behind it: then it is made anew.
+  // A merge may have removed the right row in favour of it: then the row is recreated.
   const { inserted = 0, ...rest } = repair ?? {};
   assert.ok(inserted <= 1, `${inserted} rows`);
   assert.deepEqual(rest, { deleted: 1, left: 0, remarks: [] });
   await assertReconciled(settings, ['plans']);
-  assert.deepEqual([await plans(settings), await highestOffsets(settings)], [before, highest]);
+  assert.deepEqual(
+    { rows: await plans(settings), offsets: await highestOffsets(settings) },
+    { rows: before, offsets: highest },
+  );
   const [again] = await sinkStreams(settings, 'plans');
   assert.equal(again?.rows, 0);
 });
 
-test('a message that is stored twice is told; merges take the copy, and a repair leaves it to them', async (t) => {
+test('a message stored twice is reported and left to merges', async (t) => {
   const settings = await createPlans(t);
   const table = plansTable(settings);
   await command(settings, `OPTIMIZE TABLE ${table} FINAL`, `SYSTEM STOP MERGES ${table}`);
   await insertCopy(settings, 'pl_05', "'pl_05' AS uuid");
   await assertReconciled(settings, ['plans'], { plans: { twice: 1 } });
   const { repair, examples } = await comparisonOf(settings, 'plans', { isRepair: true });
-  assert.deepEqual([repair, examples], [undefined, [{ key: 'pl_05', kind: 'twice' }]]);
+  assert.deepEqual({ repair, examples }, { repair: undefined, examples: [{ key: 'pl_05', kind: 'twice' }] });
   await command(settings, `SYSTEM START MERGES ${table}`, `OPTIMIZE TABLE ${table} FINAL`);
   await assertReconciled(settings, ['plans']);
 });
 
-test('a message that waits as a dead letter has no row by right, nor has the row before it lost its own', async (t) => {
+test('a waiting dead letter has no row, and the previous row of its key is no difference', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
   await send(t, settings, [
@@ -223,7 +230,7 @@ test('a message that waits as a dead letter has no row by right, nor has the row
   assert.equal(isEqual(comparison, { deadLetters: false }), false);
 });
 
-test('a message that was set aside and has its row by now is no difference', async (t) => {
+test('a dead letter that has its row already is no difference', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
   await send(t, settings, [['pl_1', 1]]);
@@ -246,7 +253,7 @@ test('a message that was set aside and has its row by now is no difference', asy
   await assertReconciled(settings, ['plans']);
 });
 
-test('a side that is not there is a difference, said in one line; a topic that is empty needs no table', async (t) => {
+test('a missing topic or table is one difference in one line; an empty topic needs no table', async (t) => {
   const settings = await createPlans(t);
   await createTopics(settings, 'tasks', 'transactions');
   await command(
@@ -278,14 +285,14 @@ test('a side that is not there is a difference, said in one line; a topic that i
     streams: Record<string, { equal: boolean; keys: number; faults: string[] }>;
   };
   assert.deepEqual(
-    [equal, streams['plans']?.equal, streams['plans']?.keys, streams['tasks']?.equal],
-    [false, true, 69, false],
+    { equal, plans: streams['plans']?.equal, keys: streams['plans']?.keys, tasks: streams['tasks']?.equal },
+    { equal: false, plans: true, keys: 69, tasks: false },
   );
   assert.equal(unknown.exitCode, 2);
   assert.match(unknown.stderr, /^--streams must name some of account, .*; got "plants"\n$/);
 });
 
-test('what a killed reconcile left behind is dropped by the next; one that is at work keeps its own', async (t) => {
+test('a reconcile drops the leftovers of a killed one but not those of a running one', async (t) => {
   const settings = await createPlans(t);
   const { database } = settings.clickhouse;
   const leave = (name: string, process: number) =>
@@ -312,7 +319,7 @@ test('what a killed reconcile left behind is dropped by the next; one that is at
   );
 });
 
-test('a column that was dropped is made again, and it is told that its values are not', async (t) => {
+test('a dropped column is recreated, and its missing values are reported', async (t) => {
   const settings = await createPlans(t);
   await command(settings, `ALTER TABLE ${plansTable(settings)} DROP COLUMN interval_count`);
   const { repair, views } = await comparisonOf(settings, 'plans', { isRepair: true });

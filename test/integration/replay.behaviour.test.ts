@@ -18,7 +18,7 @@ import { createProducer, messagesOf } from '../helpers/topic.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 import { createPlans, sendPlans, namesOf } from '../helpers/named-plans.ts';
 
-test('a table is built anew from its topic: what was changed by hand is as the topic has it, and the old table is gone', async (t) => {
+test('a replay recreates a table from its topic and drops the old one with manual changes', async (t) => {
   const settings = await createPlans(t, [
     ['a', 'one'],
     ['b', 'two'],
@@ -44,12 +44,12 @@ test('a table is built anew from its topic: what was changed by hand is as the t
   assert.deepEqual(await shadowTables(settings), []);
   await assertReconciled(settings, ['plans']);
 
-  // The table is the sink's checkpoint as before.
+  // The table is still the sink's checkpoint.
   const [again] = await sinkStreams(settings, 'plans');
   assert.equal(again?.rows, 0);
 });
 
-test('readers see every row all the time, and a sink that goes on stores each message once, without a restart', async (t) => {
+test('readers see every row during a replay, and a running sink stores each message once', async (t) => {
   const settings = createSettings(t);
   await createUnmergedPlans(settings);
   const load = await createLoad(t, settings, 100);
@@ -76,7 +76,7 @@ test('readers see every row all the time, and a sink that goes on stores each me
   await assertReconciled(settings, ['plans']);
 });
 
-test('from a time on: older rows stay as they are, later ones are made anew', async (t) => {
+test('a replay from a time keeps earlier rows and recreates later ones', async (t) => {
   const settings = await createPlans(t, [
     ['a', 'old'],
     ['b', 'old'],
@@ -102,7 +102,7 @@ test('from a time on: older rows stay as they are, later ones are made anew', as
   assert.equal(again?.rows, 0);
 });
 
-test('a dropped table comes back', async (t) => {
+test('a replay recreates a dropped table', async (t) => {
   const settings = await createPlans(t, [['a', 'one']]);
   await command(settings, `DROP TABLE ${plansTable(settings)} SYNC`);
   const counts = await replayPlans(settings);
@@ -113,7 +113,7 @@ test('a dropped table comes back', async (t) => {
   assert.deepEqual(await namesOf(settings), { a: 'one' });
 });
 
-test('a row by hand at an offset that the topic has not come to is not in the new table', async (t) => {
+test('the new table lacks a manual row beyond the end of the topic', async (t) => {
   const settings = await createPlans(t, [['a', 'one']]);
   await command(
     settings,
@@ -126,7 +126,7 @@ test('a row by hand at an offset that the topic has not come to is not in the ne
   await assertReconciled(settings, ['plans']);
 });
 
-test('columns are of the types that the schema has now', async (t) => {
+test('the new table has the column types of the current schema', async (t) => {
   const settings = await createPlans(t, [['a', '12']]);
   await command(settings, `ALTER TABLE ${plansTable(settings)} MODIFY COLUMN name Nullable(Int64)`);
   await replayPlans(settings);
@@ -138,7 +138,7 @@ test('columns are of the types that the schema has now', async (t) => {
   assert.equal(column?.['type'], 'Nullable(String)');
 });
 
-/** Puts a table in the place of plans that is sorted by another key. */
+/** Replaces the table of plans by one with another sorting key. */
 async function sortOtherwise(settings: Settings): Promise<void> {
   const other = qualified(settings.clickhouse.database, 'other');
   await command(
@@ -149,7 +149,7 @@ async function sortOtherwise(settings: Settings): Promise<void> {
   );
 }
 
-test('a table that is sorted by another key than the schema has now: the sink refuses it, and a replay makes it anew', async (t) => {
+test('a replay changes the sorting key to that of a schema that the sink rejects', async (t) => {
   const settings = await createPlans(t, [['a', 'one']]);
   await sortOtherwise(settings);
   const [refused] = await sinkStreams(settings, 'plans');
@@ -164,12 +164,12 @@ test('a table that is sorted by another key than the schema has now: the sink re
   assert.match(String(table?.['sorting_key']), /^\(?uuid\)?$/);
 });
 
-test('messages that are gone from the topic: refused, and from a time on their rows are kept', async (t) => {
+test('a replay without its first messages is rejected, and from a time it keeps their rows', async (t) => {
   const settings = createSettings(t);
   const topic = topicOf(settings.topicPrefix, 'plans');
   const admin = await connectKafkajs(settings.kafka);
   t.after(() => admin.disconnect());
-  // Of one that is compacted only, Kafka deletes nothing.
+  // Kafka deletes nothing from a topic that is only compacted.
   const config = { 'cleanup.policy': 'compact,delete', 'message.timestamp.type': 'LogAppendTime' };
   const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
   await admin.createTopics({ topics: [{ topic, numPartitions: 2, configEntries }], waitForLeaders: true });
@@ -203,7 +203,7 @@ test('messages that are gone from the topic: refused, and from a time on their r
   assert.deepEqual(await namesOf(settings), { a: 'old', b: 'old', c: 'old', d: 'new' });
   assert.notEqual(await identityOfPlans(settings), before);
 
-  // Sent again, they are on the topic: then it is whole.
+  // Sent again, the messages are on the topic, which is complete then.
   await sendPlans(t, settings, [
     ['a', 'again'],
     ['b', 'again'],
@@ -214,7 +214,7 @@ test('messages that are gone from the topic: refused, and from a time on their r
   assert.deepEqual(await namesOf(settings), { a: 'again', b: 'again', c: 'again', d: 'new' });
 });
 
-test('from a time on, of a topic whose producers give the times: refused, and the whole of it is replayed', async (t) => {
+test('a replay from a time is rejected on producer timestamps, and a full one succeeds', async (t) => {
   const settings = createSettings(t);
   const topic = topicOf(settings.topicPrefix, 'plans');
   const admin = await connectKafkajs(settings.kafka);
@@ -236,7 +236,7 @@ test('from a time on, of a topic whose producers give the times: refused, and th
   assert.deepEqual(await namesOf(settings), { a: 'one', b: 'two' });
 });
 
-test('a replay drops neither a view nor a foreign table whose name begins like one of its own', async (t) => {
+test('a replay keeps views and foreign tables whose names resemble its own', async (t) => {
   const settings = await createPlans(t, [['a', 'one']]);
   const { database } = settings.clickhouse;
   const tables = ['plans_raw_shadow_mine', 'plans_raw_shadow_0123abcd'];
@@ -251,7 +251,7 @@ test('a replay drops neither a view nor a foreign table whose name begins like o
   assert.deepEqual(await shadowTables(settings), [view, 'plans_raw_shadow_mine']);
 });
 
-test('columns that somebody else has added are kept', async (t) => {
+test('columns added by other clients are kept', async (t) => {
   const settings = await createPlans(t, [['a', 'one']]);
   await command(
     settings,
@@ -262,13 +262,14 @@ test('columns that somebody else has added are kept', async (t) => {
   assert.deepEqual(rows, [{ uuid: 'a', shout: 'ONE', note: 'n' }]);
 });
 
-test('two replays of a stream at once: each is refused or done as a whole', async (t) => {
+test('two replays of a stream at once are each rejected or completed', async (t) => {
   const settings = await createPlans(t, [['a', 'one']]);
   const both = await Promise.all(
     [1, 2].map(() => replay(settings, { streams: ['plans'], from: undefined }, noSignal)),
   );
   const failures = both.flatMap(([counts]) => counts?.failure ?? []);
-  // The second one waits for some seconds whether the first is dead, and may find that it is done.
+  // The second waits several seconds for the first to release its claim, and may find the work
+  // done.
   assert.ok(failures.length <= 1);
   for (const failure of failures) assert.match(String(failure), /another replay of plans/);
   assert.deepEqual(await namesOf(settings), { a: 'one' });
@@ -276,7 +277,7 @@ test('two replays of a stream at once: each is refused or done as a whole', asyn
   await assertReconciled(settings, ['plans']);
 });
 
-test('a schema that the registry has lost: one line, and nothing is changed', async (t) => {
+test('a schema that the registry lost fails in one line and changes nothing', async (t) => {
   const settings = await createPlans(t, [['a', 'one']]);
   const before = await identityOfPlans(settings);
   const producer = await createProducer(t, settings);
@@ -294,7 +295,7 @@ test('a schema that the registry has lost: one line, and nothing is changed', as
   assert.equal(await identityOfPlans(settings), before);
   assert.deepEqual(await shadowTables(settings), []);
 
-  // One that the sink has set aside is no reason.
+  // A message that the sink rejected is no reason to stop.
   await sinkStreams(settings, 'plans');
   await replayPlans(settings);
   assert.deepEqual(await namesOf(settings), { a: 'one' });

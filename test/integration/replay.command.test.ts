@@ -29,7 +29,7 @@ async function createPlans(t: TestContext, count: number): Promise<Settings> {
 const plainLines = (stderr: string) =>
   stderr.split('\n').filter((line) => line !== '' && !line.startsWith('{'));
 
-test('what cannot be done is told in one line, and nothing is changed', async (t) => {
+test('impossible requests are rejected in one line and change nothing', async (t) => {
   const settings = await createPlans(t, 3);
   const before = await identityOfPlans(settings);
   const cases = [
@@ -58,7 +58,7 @@ test('what cannot be done is told in one line, and nothing is changed', async (t
   assert.deepEqual(await shadowTables(settings), []);
 });
 
-test('a dry run tells messages, bytes and time, and changes nothing', async (t) => {
+test('a dry run reports messages, bytes and time, and changes nothing', async (t) => {
   const settings = await createPlans(t, 1_234);
   const before = await identityOfPlans(settings);
   const { exitCode, stdout } = await replay(t, settings, '--streams', 'plans', '--dry-run');
@@ -68,7 +68,7 @@ test('a dry run tells messages, bytes and time, and changes nothing', async (t) 
   assert.deepEqual(await shadowTables(settings), []);
 });
 
-test('all streams that have messages, side by side', async (t) => {
+test('a replay without streams replays all that have messages, in parallel', async (t) => {
   const settings = await createPlans(t, 10);
   const producer = await createProducer(t, settings);
   const messages = await messagesOf(settings, 'tasks', [{ task_uuid: 't1' }]);
@@ -81,7 +81,7 @@ test('all streams that have messages, side by side', async (t) => {
   for (const line of stdout.split('\n')) assert.ok(line.length <= 80);
 });
 
-test('stopped in the middle, it leaves the live table and nothing else', async (t) => {
+test('a replay that is stopped leaves only the live table', async (t) => {
   const settings = await createPlans(t, 10);
   const before = await identityOfPlans(settings);
   const running = startCommand(t, 'commands/replay.ts', ['--streams', 'plans'], environmentOf(settings));

@@ -78,7 +78,7 @@ describe('the local ClickHouse server', () => {
     assert.equal(await (await fetch(`${url}/ping`, { signal: AbortSignal.timeout(5_000) })).text(), 'Ok.\n');
   });
 
-  test('stores an array of objects, and says how many rows were written', async (t) => {
+  test('stores an array of objects and reports the number of rows', async (t) => {
     const { client, name } = await table(t);
     const { summary } = await client.insert({
       table: name,
@@ -104,7 +104,7 @@ describe('the local ClickHouse server', () => {
     assert.equal(read.at(-1)?.text, 'row 19999');
   });
 
-  test('stores a binary stream that looks like SQL, to the byte', async (t) => {
+  test('stores a binary stream that resembles SQL unchanged', async (t) => {
     const { client, name } = await table(t);
     const texts = ['FORMAT RowBinary', '\n', ';', "'", '--', 'VALUES', ''];
     const { stream, summary } = await client.exec({
@@ -123,7 +123,7 @@ describe('the local ClickHouse server', () => {
     );
   });
 
-  test('takes an INSERT with its data in the body, whatever the form', async (t) => {
+  test('accepts an INSERT with its data in the body in any form', async (t) => {
     const { client, name } = await table(t);
     await curl(`INSERT INTO ${name} VALUES (1, 'a'), (1 + 1, concat('b', 'c'))`);
     await curl(`INSERT INTO ${name} (text, id) SETTINGS async_insert = 0 FORMAT CSV\n"d,e",3\n`);
@@ -137,7 +137,7 @@ describe('the local ClickHouse server', () => {
     );
   });
 
-  test('takes a body that is compressed with gzip', async (t) => {
+  test('accepts a body that is compressed with gzip', async (t) => {
     const { client, name } = await table(t);
     const body = gzipSync(`INSERT INTO ${name} VALUES (1, 'small')`);
     const { response } = await curl('', { body, headers: { 'Content-Encoding': 'gzip' } });
@@ -145,7 +145,7 @@ describe('the local ClickHouse server', () => {
     assert.equal(await countOf(client, name), 1);
   });
 
-  test('refuses a body that is not the gzip it claims to be', async () => {
+  test('rejects a body that is not valid gzip', async () => {
     const { response } = await curl('SELECT 1', { headers: { 'Content-Encoding': 'gzip' } });
     assert.equal(response.status, 500);
   });
@@ -161,12 +161,12 @@ describe('the local ClickHouse server', () => {
     assert.deepEqual(await result.json(), [{ text, ids: [1, 2], none: null }]);
   });
 
-  test('binds a parameter that is longer than a query may be', async () => {
+  test('binds a parameter that is longer than the limit of a query', async () => {
     const search = { param_text: 'x'.repeat(300_000) };
     assert.equal((await curl('SELECT length({text:String})', { search })).text, '300000\n');
   });
 
-  test('binds parameters of queries that run at the same time without mixing them up', async (t) => {
+  test('binds parameters of concurrent queries separately', async (t) => {
     const client = createTestClient(t, url);
     const ask = async (value: number) => {
       const query = 'SELECT {value:Int32} + sleep(0.01) AS value';
@@ -192,7 +192,7 @@ describe('the local ClickHouse server', () => {
     assert.deepEqual(await result.json(), [{ id: '9007199254740993' }]);
   });
 
-  test('gives each format its bytes and its type', async () => {
+  test('returns each format with its bytes and its type', async () => {
     const expected = {
       JSON: ['application/json; charset=UTF-8', /"data"[\s\S]*"rows": 2/],
       JSONEachRow: ['application/x-ndjson; charset=UTF-8', /^\{"number":0\}\n\{"number":1\}\n$/],
@@ -209,7 +209,7 @@ describe('the local ClickHouse server', () => {
     assert.equal(text, '{"a":1}\n');
   });
 
-  test('gives rows for statements that are no SELECT', async (t) => {
+  test('returns rows for statements other than SELECT', async (t) => {
     const { name } = await table(t);
     assert.match((await curl('SHOW TABLES')).text, new RegExp(`^${name}$`, 'm'));
     assert.match((await curl(`SHOW COLUMNS FROM ${name}`)).text, /^id\tInt64/);
@@ -232,7 +232,7 @@ describe('the local ClickHouse server', () => {
     assert.equal(lines.filter((line) => line.includes('number')).length, 1);
   });
 
-  test('says what is wrong with a query in code, name and status', async (t) => {
+  test('reports the code, name and status of a failed query', async (t) => {
     const client = createTestClient(t, url);
     await assert.rejects(client.command({ query: 'SELEC 1' }), withCode('62', 'SYNTAX_ERROR'));
     await assert.rejects(
@@ -254,7 +254,7 @@ describe('the local ClickHouse server', () => {
     assert.deepEqual(await Promise.all(statuses), expected);
   });
 
-  test('reports an error after many rows as an error, not as a torn result', async (t) => {
+  test('reports an error after many rows as an error, not as a truncated result', async (t) => {
     const query = 'SELECT throwIf(number = 250000) FROM numbers(300000)';
     await assert.rejects(
       createTestClient(t, url).query({ query }),
@@ -270,14 +270,14 @@ describe('the local ClickHouse server', () => {
     assert.equal(await countOf(client, name), 0);
   });
 
-  test('refuses two statements in one query', async () => {
+  test('rejects two statements in one query', async () => {
     const { response, text } = await curl('SELECT 1; SELECT 2');
     assert.equal(response.status, 400);
     assert.match(text, /Multi-statements are not allowed/);
     assert.equal((await curl('SELECT 1;  -- and no more\n')).text, '1\n');
   });
 
-  test('lets a GET and readonly=1 change nothing', async (t) => {
+  test('changes nothing with a GET or readonly=1', async (t) => {
     const { client, name } = await table(t);
     const viaGet = await fetch(`${url}/?query=DROP%20TABLE%20${name}`, {
       signal: AbortSignal.timeout(5_000),
@@ -304,7 +304,7 @@ describe('the local ClickHouse server', () => {
     assert.equal((await curl('SELECT 1', { search: { database: 'nowhere' } })).response.status, 404);
   });
 
-  test('drops a retried insert that carries the same deduplication token', async (t) => {
+  test('drops a retried insert with the same deduplication token', async (t) => {
     const client = createTestClient(t, url);
     await client.command({
       query: `CREATE TABLE once (id Int64) ENGINE = MergeTree ORDER BY id
@@ -317,7 +317,7 @@ describe('the local ClickHouse server', () => {
     assert.equal(await countOf(client, 'once'), 1);
   });
 
-  test('knows ReplacingMergeTree, views with FINAL, EXCHANGE TABLES and system.columns', async (t) => {
+  test('supports ReplacingMergeTree, FINAL views, EXCHANGE TABLES and system.columns', async (t) => {
     const client = createTestClient(t, url);
     const create = (name: string) =>
       `CREATE TABLE ${name} (id Int64, v Int64) ENGINE = ReplacingMergeTree(v) ORDER BY id`;
@@ -338,7 +338,7 @@ describe('the local ClickHouse server', () => {
     assert.deepEqual(await valuesOf(client, columns), [{ name: 'id' }, { name: 'v' }]);
   });
 
-  test('answers queries while a big insert runs', async (t) => {
+  test('answers queries during a large insert', async (t) => {
     const { client, name } = await table(t);
     const rows = Buffer.concat(Array.from({ length: 50_000 }, (_, id) => binaryRow(id, 'some text')));
     const values = Readable.from(Array<Buffer>(20).fill(rows), { objectMode: false });
@@ -353,7 +353,7 @@ describe('the local ClickHouse server', () => {
     assert.equal(await countOf(client, name), 1_000_000);
   });
 
-  test('survives a client that hangs up in the middle of an insert, and stores nothing of it', async (t) => {
+  test('stores nothing of an insert whose client disconnects', async (t) => {
     const { client, name } = await table(t);
     const abort = new AbortController();
     async function* endless() {

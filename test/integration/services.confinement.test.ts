@@ -63,7 +63,7 @@ describe('the local ClickHouse keeps to its folder', () => {
     return { code, text: await response.text() };
   }
 
-  /** Whatever it answers: nothing came from outside, nothing went there. */
+  /** Whatever the answer, no data came from outside and none was sent there. */
   async function assertConfined(query: string, search: Record<string, string> = {}, method = 'POST') {
     const filled = query
       .replaceAll('{SECRET}', secretFile)
@@ -78,7 +78,7 @@ describe('the local ClickHouse keeps to its folder', () => {
     return { code, text };
   }
 
-  test('for table functions and functions, however they are written', async () => {
+  test('for table functions and functions in any spelling', async () => {
     const queries = [
       "SELECT * FROM file('{SECRET}', 'LineAsString')",
       "SELECT file('{SECRET}')",
@@ -109,7 +109,7 @@ describe('the local ClickHouse keeps to its folder', () => {
       "SELECT file('{SECRET}') SETTINGS max_result_rows = 1, result_overflow_mode = 'break', max_block_size = 1",
       "SELECT file('{SECRET}') AS `a\n Function numbers`",
       "SELECT a$$; SELECT file('{SECRET}'); $$",
-      // What the tree of a statement leaves out.
+      // Parts of a statement that its syntax tree omits.
       "SELECT * APPLY(file) FROM (SELECT '{SECRET}')",
       "SELECT COLUMNS('x') APPLY `f\\x69le` FROM (SELECT '{SECRET}' AS x)",
       "SELECT * APPLY(x -> concat(file(x))) FROM (SELECT '{SECRET}')",
@@ -136,7 +136,7 @@ describe('the local ClickHouse keeps to its folder', () => {
     await assertConfined('SELECT 1', { format_template_row: secretFile, default_format: 'Template' });
   });
 
-  test('for INSERTs, wherever the file or the address stands', async () => {
+  test('for INSERTs with a file or address at any position', async () => {
     const queries = [
       "INSERT INTO FUNCTION file('{OUT}', 'CSV', 'a String') SELECT 'x'",
       "INSERT INTO FUNCTION file('{OUT}', 'CSV', 'a String') VALUES ('x')",
@@ -207,7 +207,7 @@ describe('the local ClickHouse keeps to its folder', () => {
     for (const query of queries) await assertConfined(query);
   });
 
-  test('and takes what stays within it', async () => {
+  test('and accepts what stays within it', async () => {
     const queries = [
       "SELECT * FROM values('a String', ('file')) LIMIT 1 SETTINGS max_threads = 1",
       'SELECT number IN (SELECT number FROM numbers(3)) FROM numbers(2)',
@@ -241,7 +241,7 @@ describe('the local ClickHouse keeps to its folder', () => {
     );
   });
 
-  test('and a GET changes nothing, whatever its settings', async () => {
+  test('and a GET changes nothing with any settings', async () => {
     for (const value of ['0', '00', '+0', '-0', '0.0', ' 0', '', 'false', '3', '10', '1 '])
       assert.equal((await ask('DROP TABLE t', { readonly: value }, 'GET')).code, '164', value);
     const changing = [
@@ -263,7 +263,7 @@ describe('the local ClickHouse keeps to its folder', () => {
       for (const query of changing)
         assert.equal((await ask(query, { readonly }, 'GET')).code, '164', `${query} ${readonly}`);
     assert.equal((await ask('SELECT * FROM t', { readonly: '2', max_threads: '1' }, 'GET')).text, 'kept\n');
-    // The query of the address goes before the body, in whatever method.
+    // The query of the address precedes the body with any method.
     const target = new URL(url);
     target.search = new URLSearchParams({ query: 'SELECT 1;' }).toString();
     for (const method of ['PUT', 'DELETE', 'PATCH', 'OPTIONS']) {

@@ -7,7 +7,7 @@ import type { SimulatorOptions } from '../../simulator/options.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 type Query = Readonly<Record<string, unknown>>;
-/** A resource of ChartMogul's own client, which comes without types. */
+/** A resource of ChartMogul's own client, which has no types. */
 type Resource = Readonly<Record<string, (config: unknown, ...rest: unknown[]) => Promise<Row>>>;
 
 interface OfficialClient {
@@ -38,7 +38,7 @@ function call(owner: string, method: string, ...args: unknown[]): Promise<Row> {
   return found.apply(resource, args as [unknown]);
 }
 
-/** Follows cursors until `has_more` is false, as the client's users have to. */
+/** Follows cursors until `has_more` is false, as users of the client must. */
 async function allPages(
   read: (query: Query) => Promise<Row>,
   key: string,
@@ -54,7 +54,7 @@ async function allPages(
   }
 }
 
-/** The truth as a JSON client sees it, where 64-bit integers have lost their last digits. */
+/** The expected data as a JSON client sees it, with 64-bit integers rounded. */
 function truth(simulator: Simulator, stream: string): unknown {
   const records = [...simulator.truth(stream)];
   return JSON.parse(
@@ -162,7 +162,7 @@ test('the official client reads every metric', async (t) => {
   }
 });
 
-test('the official client retrieves single records and looks nested ones up', async (t) => {
+test('the official client retrieves single records and looks up nested ones', async (t) => {
   const { simulator, config } = await start(t);
   for (const [stream, owner] of [
     ['contacts', 'Contact'],
@@ -223,7 +223,7 @@ test('the official client imports in bulk and polls until it is done', async (t)
   assert.deepEqual(Object.keys(done['status_details'] as Row), ['plans', 'scus_1']);
 });
 
-test('the official client knows the errors for what they are', async (t) => {
+test('the official client recognizes the errors', async (t) => {
   const { config } = await start(t, { apiKey: 'right-key' });
   await assert.rejects(call('Ping', 'ping', config), { status: 401 });
   const { config: letIn } = await start(t);

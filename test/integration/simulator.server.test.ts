@@ -26,7 +26,7 @@ async function start(t: TestContext, options: Partial<SimulatorOptions>, now?: (
   return { ...listening, get, control };
 }
 
-/** How a request ended, for a client that reads the whole answer. */
+/** Returns how a request ended for a client that reads the whole response. */
 async function outcome(answer: Promise<Response>): Promise<string> {
   try {
     const response = await answer;
@@ -40,17 +40,20 @@ async function outcome(answer: Promise<Response>): Promise<string> {
   }
 }
 
-test('requests beyond the rate get 429, and the counts say so', async (t) => {
+test('requests beyond the rate get 429 and are counted', async (t) => {
   const { get, control } = await start(t, { rateLimit: 5, retryAfter: 1 }, () => 0);
   const answers = await Promise.all(Array.from({ length: 12 }, () => get('/ping')));
   const refused = answers.filter(({ status }) => status === 429);
   assert.equal(refused.length, 7);
   assert.equal(refused[0]?.headers.get('retry-after'), '1');
   const stats = (await (await control('/stats')).json()) as Record<string, unknown>;
-  assert.deepEqual([stats['requests'], stats['rate_limited'], stats['paths']], [12, 7, { '/v1/ping': 12 }]);
+  assert.deepEqual(
+    { requests: stats['requests'], rate_limited: stats['rate_limited'], paths: stats['paths'] },
+    { requests: 12, rate_limited: 7, paths: { '/v1/ping': 12 } },
+  );
 });
 
-/** Opens a request whose answer waits for the end of its body. */
+/** Opens a request whose response waits for the end of its body. */
 function openRequest(t: TestContext, url: string): ClientRequest {
   const opened = request(url, { method: 'POST', headers, agent: false });
   t.after(() => opened.destroy());
@@ -58,7 +61,7 @@ function openRequest(t: TestContext, url: string): ClientRequest {
   return opened;
 }
 
-test('requests beyond the parallel limit get 503, and the counts know how many there were', async (t) => {
+test('requests beyond the parallel limit get 503, and the maximum is counted', async (t) => {
   const { get, baseUrl, statistics } = await start(t, { connectionLimit: 3 });
   const open = Array.from({ length: 3 }, () => openRequest(t, `${baseUrl}/ping`));
   await waitFor('three requests under way', () => statistics.toJSON().max_parallel === 3);
@@ -96,7 +99,7 @@ test('every kind of fault reaches the client', async (t) => {
   assert.deepEqual(seen, new Set([...Object.keys(outcomes), undefined]));
 });
 
-test('a running simulator moves to another revision when told, and refuses nonsense', async (t) => {
+test('a running simulator moves to another revision on request and rejects invalid input', async (t) => {
   const { get, control } = await start(t, { changes: 0.8 });
   const read = async () => (await get('/customers')).text();
   const before = await read();
@@ -113,7 +116,7 @@ test('a running simulator moves to another revision when told, and refuses nonse
   assert.equal(await read(), before);
 });
 
-test('the control endpoint takes small JSON from programs of this machine, and nothing from a page', async (t) => {
+test('the control endpoint accepts small JSON from local programs and nothing from a page', async (t) => {
   const { baseUrl, control } = await start(t, {});
   const post = (body: string, headers: Record<string, string>) =>
     control('/revision', { method: 'POST', body, headers }).then(({ status }) => status);
@@ -149,7 +152,7 @@ function run(t: TestContext, args: readonly string[], env: NodeJS.ProcessEnv = {
   return child;
 }
 
-test('the command says on one line where it listens, and ends with 0 when told to stop', async (t) => {
+test('the command prints its address on one line and ends with 0 when stopped', async (t) => {
   const child = run(t, ['--port', '0', '--customers', '5']);
   const exited = once(child, 'exit');
   const [line] = (await once(child.stdout, 'data', { signal: AbortSignal.timeout(30_000) })) as [Buffer];
@@ -163,14 +166,14 @@ test('the command says on one line where it listens, and ends with 0 when told t
   assert.deepEqual(await exited, [0, null]);
 });
 
-test('the command ends with 2 and names the argument that is wrong', async (t) => {
+test('the command exits with 2 and names the invalid argument', async (t) => {
   const child = run(t, ['--faults', '2']);
   const [exit, message] = await Promise.all([once(child, 'exit'), text(child.stderr)]);
   assert.deepEqual(exit, [2, null]);
   assert.match(message, /--faults/);
 });
 
-test('the command lets only the key of the environment in, which neither its arguments nor its words show', async (t) => {
+test('the command accepts only the key of the environment and never prints it', async (t) => {
   const child = run(t, ['--port', '0', '--customers', '5'], { CHARTMOGUL_API_KEY: 'planted-key' });
   const [line] = (await once(child.stdout, 'data', { signal: AbortSignal.timeout(30_000) })) as [Buffer];
   assert.doesNotMatch(line.toString(), /planted-key/);
@@ -179,7 +182,10 @@ test('the command lets only the key of the environment in, which neither its arg
     const authorization = `Basic ${Buffer.from(`${key}:`).toString('base64')}`;
     return (await fetch(`${baseUrl}/ping`, { headers: { authorization } })).status;
   };
-  assert.deepEqual([await statusFor('planted-key'), await statusFor('another')], [200, 401]);
+  assert.deepEqual(
+    { planted: await statusFor('planted-key'), another: await statusFor('another') },
+    { planted: 200, another: 401 },
+  );
   const refused = run(t, ['--api-key', 'k']);
   assert.deepEqual(await once(refused, 'exit'), [2, null]);
 });

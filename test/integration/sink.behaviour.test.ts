@@ -23,7 +23,7 @@ async function openTopic(t: TestContext, settings: Settings, stream: string) {
   return { topic: topicOf(settings.topicPrefix, stream), producer: await createProducer(t, settings) };
 }
 
-test('a tombstone hides the row, and a later record brings it back', async (t) => {
+test('a tombstone hides the row, and a later record restores it', async (t) => {
   const settings = createSettings(t);
   const { producer, topic } = await openTopic(t, settings, 'plans');
   await producer.send({ topic, messages: await messagesOf(settings, 'plans', plans(1, 2)) });
@@ -55,7 +55,7 @@ test('a tombstone of an integer key finds its row', async (t) => {
   assert.deepEqual(await rowsOf(settings, 'SELECT id FROM subscription_events'), [{ id: 2n ** 62n + 1n }]);
 });
 
-test('the latest of the versions of a key is the row, and the others stay in storage until merged', async (t) => {
+test('the latest version of a key is the row, and the others stay stored until merged', async (t) => {
   const settings = createSettings(t);
   const { producer, topic } = await openTopic(t, settings, 'plans');
   for (const count of [1, 2, 3]) {
@@ -68,7 +68,7 @@ test('the latest of the versions of a key is the row, and the others stay in sto
   assert.deepEqual(await planRows(settings), [{ uuid: 'pl_1', interval_count: 3 }]);
 });
 
-test('what is sunk is committed, and where to go on the table says, whatever the group says', async (t) => {
+test('a sink commits its offsets but resumes from the table and ignores committed offsets', async (t) => {
   const settings = createSettings(t);
   const { producer, topic } = await openTopic(t, settings, 'plans');
   await producer.send({ topic, messages: await messagesOf(settings, 'plans', plans(1, 2, 3, 4, 5)) });
@@ -104,7 +104,7 @@ test('what is sunk is committed, and where to go on the table says, whatever the
   assert.deepEqual(await planRows(settings), plans(1, 2, 3, 4, 5, 6));
 });
 
-test('only committed transactions are sunk, and their marks do not keep the sink waiting', async (t) => {
+test('only committed transactions are sunk, and their markers do not block the sink', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
   const producer = await createProducer(t, settings, `${settings.topicPrefix}transactions`);
@@ -121,7 +121,7 @@ test('only committed transactions are sunk, and their marks do not keep the sink
   assert.equal(again?.rows, 0);
 });
 
-test('a column that cannot take its field stops the stream and names table, column and both types', async (t) => {
+test('a column that cannot store its field stops the stream, and the error names both types', async (t) => {
   const settings = createSettings(t);
   const { database } = settings.clickhouse;
   await createTopics(settings, 'plans');
@@ -142,7 +142,7 @@ test('a column that cannot take its field stops the stream and names table, colu
   );
 });
 
-test('columns that somebody else added are left alone', async (t) => {
+test('columns added by other clients are unchanged', async (t) => {
   const settings = createSettings(t);
   const { producer, topic } = await openTopic(t, settings, 'plans');
   await producer.send({ topic, messages: await messagesOf(settings, 'plans', plans(1)) });
@@ -180,7 +180,7 @@ test('messages of an older schema fit a wider table', async (t) => {
   ]);
 });
 
-test('every column says in its comment what it holds', async (t) => {
+test('every column comment describes the column', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'invoices');
   await messagesOf(settings, 'invoices', []);
@@ -192,7 +192,7 @@ test('every column says in its comment what it holds', async (t) => {
   assert.deepEqual(bare, []);
 });
 
-test('a sink that comes before anything was produced ends at once and has nothing to say', async (t) => {
+test('a sink that starts before any message was produced ends at once without output', async (t) => {
   const counts = await sinkStreams(createSettings(t));
   assert.deepEqual(
     counts.filter(({ rows, failure }) => rows > 0 || failure !== undefined),
@@ -200,7 +200,7 @@ test('a sink that comes before anything was produced ends at once and has nothin
   );
 });
 
-test("the later message is the row, whatever its producer's clock says", async (t) => {
+test("the later message is the row, whatever its producer's clock", async (t) => {
   const settings = createSettings(t);
   const { producer, topic } = await openTopic(t, settings, 'plans');
   for (const [count, timestamp] of [
@@ -215,7 +215,7 @@ test("the later message is the row, whatever its producer's clock says", async (
   assert.deepEqual(await planRows(settings), [{ uuid: 'pl_1', interval_count: 2 }]);
 });
 
-test('a stream that fails is not waited for, and the others are sunk', async (t) => {
+test('the sink does not wait for a failed stream and sinks the others', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans', 'tasks');
   const { database } = settings.clickhouse;

@@ -14,7 +14,7 @@ import { createTopics, messagesOf } from '../helpers/topic.ts';
 const program = fileURLToPath(new URL('../helpers/JavaProducer.java', import.meta.url));
 const PER_CODEC = 50;
 
-test('what a Java producer sends by any of the four codecs is read by the sink and by whoever reads topics', async (t) => {
+test('the sink and topic readers read all four codecs of a Java producer', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
   const topic = topicOf(settings.topicPrefix, 'plans');

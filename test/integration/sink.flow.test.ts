@@ -15,7 +15,7 @@ import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 
-/** A sink of plans in this process; `stop` gives what it did. */
+/** A sink of plans in this process; `stop` returns its counts. */
 function startSink(t: TestContext, settings: Settings, ...streams: string[]) {
   const stop = new AbortController();
   const running = sink(settings, { streams, untilCaughtUp: false }, stop.signal);
@@ -35,7 +35,7 @@ async function storedAtLeast(settings: Settings, count: number): Promise<void> {
 }
 
 for (const fault of ['cut', 'hang'] as const) {
-  test(`ClickHouse goes away (${fault}) and comes back: the sink goes on, and nothing is lost or doubled`, async (t) => {
+  test(`a sink survives a ClickHouse outage (${fault}) without lost or duplicate rows`, async (t) => {
     const settings = createSettings(t);
     await createUnmergedPlans(settings);
     const proxy = await createProxy(t, settings.clickhouse.url);
@@ -63,7 +63,7 @@ for (const fault of ['cut', 'hang'] as const) {
   });
 }
 
-test('a registry that is away is waited for: no message is set aside, and other streams flow', async (t) => {
+test('a sink waits for the registry without rejecting messages, and other streams flow', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans', 'tasks');
   const proxy = await createProxy(t, settings.schemaRegistry.url);
@@ -94,7 +94,7 @@ test('a registry that is away is waited for: no message is set aside, and other 
   proxy.restore();
   await waitFor('plans after the wait', async () => (await count('plans')) === 2);
   for (const { failure, deadLetters } of await stop())
-    assert.deepEqual([failure, deadLetters], [undefined, 0]);
+    assert.deepEqual({ failure, deadLetters }, { failure: undefined, deadLetters: 0 });
   await assertReconciled(settings, ['plans', 'tasks']);
 });
 
@@ -128,7 +128,7 @@ test('a table that is dropped while its sink runs is filled again from the begin
   await assertReconciled(settings, ['plans']);
 });
 
-test('a column that is dropped while its sink runs comes back', async (t) => {
+test('a column that is dropped while its sink runs is recreated', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
   const producer = await createProducer(t, settings);

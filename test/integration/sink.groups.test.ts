@@ -7,7 +7,7 @@ import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 import { startGroupSink, countOf } from '../helpers/group-sinks.ts';
 
-test('a table that is dropped while nothing comes in is made and filled again', async (t) => {
+test('a table that is dropped while the topic is quiet is recreated and filled again', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
   const producer = await createProducer(t, settings);

@@ -6,7 +6,7 @@ import { createSinkBench, READ_WITHIN_MS, startSink } from '../helpers/sink-benc
 import { createTopics } from '../helpers/topic.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 
-test('a sink that is to catch up with a topic that is deleted meanwhile ends, and says so', async (t) => {
+test('a sink with --until-caught-up ends with an error when its topic is deleted', async (t) => {
   const { settings, admin, send, hasRows, metric } = await createSinkBench(t);
   await createTopics(settings, 'plans', 'tasks');
   await send('plans', 0, 10);
@@ -18,7 +18,7 @@ test('a sink that is to catch up with a topic that is deleted meanwhile ends, an
     ['plans', 'tasks'],
     true,
   );
-  // It begins now, and gets no further than its first question.
+  // The sink starts and stops at its first request.
   await waitFor('the sink', () =>
     metric('failed', 'plans').then(
       () => true,
@@ -39,7 +39,7 @@ test('a sink that is to catch up with a topic that is deleted meanwhile ends, an
   await hasRows('tasks', 10);
 });
 
-test('lag is what is not inserted: it grows while ClickHouse hangs, and so does the time without progress', async (t) => {
+test('lag and stall time grow while ClickHouse hangs', async (t) => {
   const { settings, send, hasRows, metric } = await createSinkBench(t);
   await createTopics(settings, 'plans');
   const proxy = await createProxy(t, settings.clickhouse.url);

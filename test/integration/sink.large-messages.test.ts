@@ -15,7 +15,7 @@ import { createProducer, messagesOf } from '../helpers/topic.ts';
 const MB = 1_000_000;
 const PARTITION = 1;
 
-/** Topics that take so many bytes a message. */
+/** Topics that accept so many bytes per message. */
 async function createTopicsOf(settings: Settings, sizes: Readonly<Record<string, number>>): Promise<void> {
   const admin = await connectKafkajs(settings.kafka);
   await admin.createTopics({
@@ -72,14 +72,14 @@ for (const [name, letterBytes] of [
   ['that the sink makes', undefined],
   ["that takes Kafka's standard of 1 MiB", 1_048_588],
 ] as const) {
-  test(`large poison is cut to fit a topic of dead letters ${name}, and what is good is sunk`, async (t) => {
+  test(`large bad messages are truncated for a dead-letter topic ${name}, and good ones sunk`, async (t) => {
     const { settings, send, plan } = await start(t, letterBytes);
     await send(await plan(0));
     await send({ key: 'poison', value: Buffer.alloc(9 * MB, 7) });
     await send(await plan(1, 'x'.repeat(20 * MB)));
     await send({ key: Buffer.alloc(9 * MB, 'k'), value: Buffer.from('no frame') });
     await send({ ...(await plan(2)), headers: { large: Buffer.alloc(9 * MB, 'h') } });
-    // Less than its own topic takes, and more than the other.
+    // Less than its own topic accepts, and more than the other.
     await send({ key: 'poison', value: Buffer.alloc(2 * MB, 7) });
     await send({ key: Buffer.alloc(5 * MB, 'k'), value: Buffer.alloc(5 * MB, 7) });
     await send(await plan(3));

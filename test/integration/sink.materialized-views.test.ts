@@ -13,7 +13,7 @@ import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 
-/** A sunk table of plans, and a means to send more of them. */
+/** A sunk table of plans, and a function that sends more plans. */
 async function createPlans(t: TestContext) {
   const settings = createSettings(t);
   const { database } = settings.clickhouse;
@@ -55,7 +55,7 @@ async function letters(settings: Settings): Promise<number> {
 
 const target = (more = '') => `(f String${more}) ENGINE = MergeTree ORDER BY tuple()`;
 
-/** Views that fail on `aa`, or on all, and what the message has to say. */
+/** Views that fail on `aa`, or on all rows, and the expected message. */
 const failing: readonly {
   readonly what: string;
   readonly target: string;
@@ -90,7 +90,7 @@ const failing: readonly {
 ];
 
 for (const { what, target: targetSql, select, says } of failing) {
-  test(`a materialized view that ${what} stops its stream; mended, it and the table have every row once`, async (t) => {
+  test(`a materialized view that ${what} stops its stream, and all rows exist once after repair`, async (t) => {
     const { settings, table, send, run, sink, names, columnOf } = await createPlans(t);
     const view = (expression: string) =>
       `CREATE MATERIALIZED VIEW ${table('mv')} TO ${table('f')} AS SELECT ${expression} AS f FROM ${table('plans_raw')}`;
@@ -124,7 +124,7 @@ for (const { what, target: targetSql, select, says } of failing) {
   });
 }
 
-test('a materialized view whose target is missing stops its stream, and no message becomes a letter', async (t) => {
+test('a materialized view without its target stops its stream and makes no dead letter', async (t) => {
   const { settings, table, send, run, sink, names, columnOf } = await createPlans(t);
   await run(
     `CREATE TABLE ${table('f')} ${target()}`,
@@ -146,10 +146,10 @@ test('a materialized view whose target is missing stops its stream, and no messa
   assert.equal(await letters(settings), 0);
 });
 
-test('a view that fails in the midst of sifting takes nothing but its own part back; one behind another is named with it', async (t) => {
+test('a view that fails during row-by-row inserts rolls back only its part; others are named', async (t) => {
   const { settings, table, send, run, sink, names, columnOf } = await createPlans(t);
   await run(
-    // With one, a table takes no lightweight deletes.
+    // With a projection, a table rejects lightweight deletes.
     `ALTER TABLE ${table('plans_raw')} MODIFY SETTING deduplicate_merge_projection_mode = 'drop'`,
     `ALTER TABLE ${table('plans_raw')} ADD PROJECTION by_name (SELECT name, count() GROUP BY name)`,
     `ALTER TABLE ${table('plans_raw')} ADD CONSTRAINT no_bb CHECK name != 'bb' OR _deleted`,
@@ -173,7 +173,7 @@ test('a view that fails in the midst of sifting takes nothing but its own part b
   assert.equal(await letters(settings), 1);
 });
 
-test('a view that fails for a reason that may pass leaves nothing in the table while it is waited for, however the sink ends', async (t) => {
+test('a view with a transient failure leaves nothing in the table, however the sink ends', async (t) => {
   const { settings, table, send, run, names, columnOf } = await createPlans(t);
   const view = (expression: string) =>
     `CREATE MATERIALIZED VIEW ${table('mv')} TO ${table('f')} AS SELECT ${expression} AS f FROM ${table('plans_raw')}`;

@@ -21,10 +21,10 @@ import {
 test('a restarted sink does not insert rows again that merges removed behind the last row', async (t) => {
   const scenarios: Readonly<Record<string, readonly Sent[]>> = {
     newest_first: newestFirst(0, 100),
-    // Each key is on all partitions: the row that has won may be of another one.
+    // Each key is on all partitions: the winning row may be on another one.
     over_partitions: newestFirst(0, 100).map((sent, index) => ({ ...sent, partition: index % 3 })),
     one_key: newestFirst(0, 100, 1),
-    // The tombstones of some keys come first, and are the newest; others come in order.
+    // The tombstones of some keys come first and are the newest; others come in order.
     deleted: [
       ...[0, 1, 2].map((key) => ({ key, partition: key % 2, seconds: 10, isDelete: true })),
       ...newestFirst(3, 97),
@@ -45,7 +45,8 @@ test('a restarted sink does not insert rows again that merges removed behind the
   );
   for (const stream of streams) await send(stream, scenarios[stream] ?? []);
   assert.deepEqual(await sunk(), counted(streams, 100));
-  // As after a kill between insert and commit: the next sink tells of the rows before merges take them.
+  // As after a kill between insert and commit: the next sink commits the rows before merges remove
+  // them.
   const admin = await connectKafkajs(settings.kafka);
   await admin.deleteGroups([sinkGroupOf(settings)]);
   await admin.disconnect();
@@ -63,7 +64,7 @@ test('a restarted sink does not insert rows again that merges removed behind the
   }
 });
 
-test('a restarted sink does not insert rows again that cleanup merges removed: deletes and deleted rows', async (t) => {
+test('a restarted sink does not insert rows again that cleanup merges removed', async (t) => {
   const gone = (key: number, seconds: number) => ({ key, partition: key % 2, seconds, isDelete: true });
   const live = [20, 21].map((key) => ({ key, partition: key % 2, seconds: 0 }));
   const scenarios: Readonly<Record<string, readonly Sent[]>> = {
@@ -110,7 +111,7 @@ test('dead letters among and behind rows that merges removed stay dead letters',
   await on(optimize);
   assert.deepEqual(await sunk(), counted(streams, 0));
   await assertReconciled(settings, streams);
-  // The row of a letter goes in among them, and moves no sink.
+  // The row of a dead letter is inserted among them and moves no resume offset.
   const constraint = 'CONSTRAINT small';
   await on((table) => `ALTER TABLE ${table} ADD ${constraint} CHECK interval_count != -75 OR _deleted`);
   await send('plans', newestFirst(70, 80));

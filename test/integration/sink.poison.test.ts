@@ -18,7 +18,7 @@ const plans = (...numbers: number[]) =>
 const storedPlans = async (settings: Settings) =>
   (await rowsOf(settings, 'SELECT interval_count FROM plans ORDER BY 1')).map((row) => row['interval_count']);
 
-/** The headers of the letters that stand on the topic, and their bytes. */
+/** The headers and bytes of the messages on the dead-letter topic. */
 async function readDeadLetters(settings: Settings) {
   const letters = new Map<string, { headers: Record<string, string>; value: Buffer }>();
   for (const { key, value, headers } of await readTopic(settings, deadLettersTopic(settings.topicPrefix))) {
@@ -28,7 +28,7 @@ async function readDeadLetters(settings: Settings) {
   return [...letters.values()];
 }
 
-test('messages that are no rows are dead letters with their place and bytes, and the rest of the batch lands', async (t) => {
+test('bad messages become dead letters with position and bytes, and the others become rows', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
   const producer = await createProducer(t, settings);
@@ -76,7 +76,7 @@ test('messages that are no rows are dead letters with their place and bytes, and
   }
 });
 
-test('rows that ClickHouse refuses are looked for one by one, and the others land', async (t) => {
+test('the sink finds rows that ClickHouse rejects and inserts the others', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
   const producer = await createProducer(t, settings);
@@ -111,7 +111,7 @@ test('rows that ClickHouse refuses are looked for one by one, and the others lan
   }
 });
 
-test('a constraint that refuses a delete stops its stream and names the cure: no letter, and the record is gone once it is mended', async (t) => {
+test('a constraint that rejects a delete stops its stream and names the remedy', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
   const producer = await createProducer(t, settings);
@@ -143,14 +143,14 @@ test('a constraint that refuses a delete stops its stream and names the cure: no
   const [counts] = await sinkStreams(settings, 'plans');
   assert.equal(counts?.failure, undefined);
   assert.deepEqual(await storedPlans(settings), [1, 3, 4, 5]);
-  // The row that it was meant for.
+  // The row that the tombstone was for.
   assert.deepEqual(
     (await readDeadLetters(settings)).map(({ headers }) => headers['key']),
     ['pl_0'],
   );
 });
 
-test('a tombstone whose key is not the primary key is a dead letter, and its bytes are none', async (t) => {
+test('a tombstone without the primary key is a dead letter with zero bytes', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'subscription_events');
   const producer = await createProducer(t, settings);
@@ -171,8 +171,8 @@ test('a tombstone whose key is not the primary key is a dead letter, and its byt
   assert.deepEqual(await rowsOf(settings, 'SELECT id FROM subscription_events'), []);
   const [letter] = await readDeadLetters(settings);
   assert.deepEqual(
-    [letter?.headers['key'], letter?.headers['code'], letter?.value.length],
-    ['one', 'ETL_DECODE', 0],
+    { key: letter?.headers['key'], code: letter?.headers['code'], bytes: letter?.value.length },
+    { key: 'one', code: 'ETL_DECODE', bytes: 0 },
   );
 });
 
@@ -185,7 +185,7 @@ function literalSnappy(bytes: Buffer): Buffer {
   return Buffer.concat([head, bytes]);
 }
 
-test('a batch of a compression that nobody here can undo stops its stream alone, and names the place', async (t) => {
+test('a batch of an unsupported compression stops only its stream and names the position', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans', 'tasks');
   const { Snappy } = kafkajs.CompressionTypes;

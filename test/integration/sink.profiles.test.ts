@@ -24,11 +24,11 @@ const at = (settings: Settings, url: string): Settings => ({
   clickhouse: { ...settings.clickhouse, url },
 });
 
-test('a wide table with long comments is made, widened, filled and proved; no address is long', async (t) => {
+test('a wide table with long comments is created, widened, filled and compared', async (t) => {
   await assertWide(t, { count: 800, doc: 'x'.repeat(390) }, { count: 900, doc: "it's ".repeat(78) });
 });
 
-test("a user's profile changes neither tables nor what is read of them", async (t) => {
+test("a user's profile changes neither tables nor what is read from them", async (t) => {
   const shared = createSettings(t);
   const front = await createClickHouseFront(t, shared.clickhouse.url, {
     data_type_default_nullable: '1',
@@ -51,7 +51,7 @@ test("a user's profile changes neither tables nor what is read of them", async (
   const send = await createSender(t, settings);
   await send('plans', [{ uuid: 'a' }, { uuid: 'b' }, { uuid: 'c' }]);
   const producer = await createProducer(t, settings);
-  // The last of its partition is a delete, which FINAL would hide.
+  // The last row of its partition is a delete, which FINAL would hide.
   const topic = topicOf(settings.topicPrefix, 'plans');
   await producer.send({ topic, messages: ['a', 'b', 'c'].map((key) => ({ key, value: null })) });
   assert.equal((await sinkOne(settings, 'plans')).rows, 6);
@@ -63,7 +63,7 @@ test("a user's profile changes neither tables nor what is read of them", async (
     ['String', 'Nullable(String)', 'UInt128', 'UInt8'],
   );
   await assertReconciled(settings, ['plans']);
-  // Rows that were deleted are not there, for whoever looks.
+  // Deleted rows are invisible to every reader.
   await send('plans', [{ uuid: 'd' }, { uuid: 'e' }]);
   assert.equal((await sinkOne(settings, 'plans')).rows, 2);
   const table = qualified(shared.clickhouse.database, 'plans_raw');
@@ -73,7 +73,7 @@ test("a user's profile changes neither tables nor what is read of them", async (
   assert.equal((await sinkOne(settings, 'plans')).rows, 0);
 });
 
-test('a batch of three hundred days goes into a table that is partitioned by day', async (t) => {
+test('a batch of three hundred days is inserted into a table partitioned by day', async (t) => {
   const settings = createSettings(t);
   const send = await createSender(t, settings);
   await send('plans', []);
@@ -95,7 +95,7 @@ test('a batch of three hundred days goes into a table that is partitioned by day
   ]);
 });
 
-test('a database that is there needs no right to make databases; one that is not is asked for', async (t) => {
+test('only a missing database needs the right to create databases', async (t) => {
   const shared = createSettings(t);
   const front = await createClickHouseFront(t, shared.clickhouse.url);
   front.refuse = (statement) =>

@@ -11,7 +11,7 @@ import { rowsOf } from '../helpers/table-rows.ts';
 
 const MAX_STOP_MS = 10_000;
 
-test('sinks that come and go under load lose nothing and store nothing twice, and each stops by itself', async (t) => {
+test('sinks that start and stop under load lose and duplicate nothing, and stop cleanly', async (t) => {
   const settings = createSettings(t);
   await createUnmergedPlans(settings);
   const load = await createLoad(t, settings, 200);
@@ -23,7 +23,9 @@ test('sinks that come and go under load lose nothing and store nothing twice, an
     assert.equal(exitCode, 0, stderr);
     assert.ok(performance.now() - startMs < MAX_STOP_MS, 'a sink that takes too long to stop');
   };
-  /** What was sent until now gets stored, so whoever has the partitions is at work. */
+  /**
+   * Waits until everything sent so far is stored, so that the owners of the partitions are active.
+   */
   const flows = async () => {
     const { sent } = load;
     await waitFor(`${sent} rows`, async () => {

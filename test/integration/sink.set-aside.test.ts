@@ -9,7 +9,7 @@ import { createSettings, environmentOf } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 
-/** Plans on their topic, each on the partition given, and poison. */
+/** Plans on their topic, each on its given partition, and bad messages. */
 async function start(t: TestContext) {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
@@ -21,7 +21,7 @@ async function start(t: TestContext) {
     const messages = await messagesOf(settings, 'plans', [{ uuid: `pl_${number}`, interval_count: number }]);
     await producer.send({ topic, messages: messages.map((message) => ({ ...message, partition })) });
   };
-  /** Rows and letters of one sink. */
+  /** Rows and dead letters of one sink. */
   const sunk = async () => {
     const [counts] = await sinkStreams(settings, 'plans');
     assert.equal(counts?.failure, undefined);
@@ -33,9 +33,9 @@ async function start(t: TestContext) {
   return { settings, poison, plan, sunk, table, stored };
 }
 
-test('what a sink has set aside behind the last rows, later sinks do not set aside again', async (t) => {
+test('later sinks skip the dead letters that a sink has committed behind the last rows', async (t) => {
   const { poison, plan, sunk } = await start(t);
-  // Of one partition only letters, of another letters behind a row.
+  // One partition has only dead letters, another has dead letters behind a row.
   await poison(0);
   await poison(0);
   await plan(1, 1);
@@ -51,20 +51,20 @@ test('what a sink has set aside behind the last rows, later sinks do not set asi
   assert.deepEqual(await sunk(), [1, 0]);
 });
 
-test('a topic of letters alone is set aside once, and sunk when a schema says what it is', async (t) => {
+test('a topic of dead letters is rejected once, and sunk when a schema describes it', async (t) => {
   const { poison, sunk, plan, stored } = await start(t);
   await poison(2);
   assert.deepEqual(await sunk(), [0, 1]);
   assert.deepEqual(await sunk(), [0, 0]);
   await plan(2, 1);
-  // Now there is a table: what was set aside may be rows of it.
+  // A table exists now, so rejected messages may become its rows.
   const [rows] = await sunk();
   assert.equal(rows, 1);
   assert.deepEqual(await stored(), [1]);
   assert.deepEqual(await sunk(), [0, 0]);
 });
 
-test('rows that were refused and redriven are taken again where the table was emptied or dropped', async (t) => {
+test('redriven rows are inserted again when the table was emptied or dropped', async (t) => {
   const { settings, plan, sunk, table, stored } = await start(t);
   await plan(1, 0);
   await sunk();

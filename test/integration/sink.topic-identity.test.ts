@@ -42,7 +42,7 @@ async function deleteTopics(settings: Settings, streams: readonly string[]): Pro
   await admin.disconnect();
 }
 
-/** Sends plans `from` to `to`, one after the other, with a time for each. */
+/** Sends plans `from` to `to`, in order, each with a time. */
 async function send(
   t: TestContext,
   settings: Settings,
@@ -77,7 +77,7 @@ const times: Readonly<Record<string, (index: number) => number>> = {
   before_1970: (index) => -DAY_MS + index,
 };
 
-test('whatever times producers give their messages, no start sinks any of them again', async (t) => {
+test('no restart sinks a message again, whatever timestamps producers set', async (t) => {
   const settings = createSettings(t);
   const streams = Object.keys(times).sort();
   await makeTopics(settings, streams, 'CreateTime');
@@ -92,7 +92,7 @@ test('whatever times producers give their messages, no start sinks any of them a
 });
 
 for (const timeType of ['CreateTime', 'LogAppendTime'] as const) {
-  test(`a topic with ${timeType} that was made again is read once from its start, however many messages it has`, async (t) => {
+  test(`a recreated topic with ${timeType} is read once from its start at any length`, async (t) => {
     const settings = createSettings(t);
     const counts = { as_many: COUNT, fewer: 20, more: 90, none: 0 };
     const streams = Object.keys(counts).sort();
@@ -105,7 +105,7 @@ for (const timeType of ['CreateTime', 'LogAppendTime'] as const) {
     for (const [stream, count] of rowsOfLife) if (count > 0) await send(t, settings, stream, [0, count]);
     const expected = rowsOfLife.map(([stream, rows]) => [stream, undefined, rows]);
     assert.deepEqual(await sunk(settings, streams), expected);
-    // The rows of both lives have the same offsets: each start finds out where the new one stands.
+    // The rows of both topics have the same offsets: each start finds the position of the new one.
     for (const stream of streams) await send(t, settings, stream, [0, 10]);
     assert.deepEqual(
       await sunk(settings, streams),
@@ -116,7 +116,7 @@ for (const timeType of ['CreateTime', 'LogAppendTime'] as const) {
   });
 }
 
-test('a table of a version that did not keep the topic is gone on with, and keeps it from then on', async (t) => {
+test('a table of a version without topic ids is resumed and stores the id from then on', async (t) => {
   const settings = createSettings(t);
   await makeTopics(settings, ['plans'], 'CreateTime');
   await send(t, settings, 'plans', [0, COUNT], times['newest_first']);
@@ -129,7 +129,7 @@ test('a table of a version that did not keep the topic is gone on with, and keep
   assert.deepEqual(await sunk(settings, ['plans']), [['plans', undefined, 0]]);
   await send(t, settings, 'plans', [0, 1]);
   assert.deepEqual(await sunk(settings, ['plans']), [['plans', undefined, 1]]);
-  // Partition 1 has rows of that version only; yet they are of the topic of before.
+  // Partition 1 has only rows of that version, but they belong to the former topic.
   await deleteTopics(settings, ['plans']);
   await makeTopics(settings, ['plans'], 'CreateTime');
   await send(t, settings, 'plans', [0, COUNT + 20]);
@@ -137,7 +137,7 @@ test('a table of a version that did not keep the topic is gone on with, and keep
   assert.equal(await rawCount(settings, 'plans'), 2 * COUNT + 21);
 });
 
-test('what a failing view left of a topic is taken back, and no row of the topic that had its name, offsets and times before', async (t) => {
+test('a sink removes what a failing view left, but no rows of a former topic of the name', async (t) => {
   const settings = createSettings(t);
   const name = (of: string) => qualified(settings.clickhouse.database, of);
   for (const before of [10, COUNT]) {

@@ -44,7 +44,7 @@ for (const [name, count] of [
   ['shorter than', 20],
   ['longer than', 200],
 ] as const) {
-  test(`a topic that was made again and is ${name} it was is read from its start, and its rows are the latest`, async (t) => {
+  test(`a recreated topic that is ${name} is read from its start, and its rows are the latest`, async (t) => {
     const settings = createSettings(t);
     await createTopics(settings, 'plans');
     await send(t, settings, 0, 100, 1);
@@ -65,7 +65,7 @@ for (const [name, count] of [
     );
     const [again] = await sinkStreams(settings, 'plans');
     assert.equal(again?.rows, 0);
-    // The table keeps what the topic does not have any more.
+    // The table keeps rows that the topic no longer has.
     await assertReconciled(settings, ['plans'], { plans: { stray: Math.max(0, 100 - count) } });
   });
 }
@@ -80,7 +80,7 @@ test('keys that move to new partitions keep their latest rows, and nothing is re
     topicPartitions: [{ topic: topicOf(settings.topicPrefix, 'plans'), count: 7 }],
   });
   await admin.disconnect();
-  // A client that knows the topic keeps what it knows for minutes: each time a new one.
+  // A client caches the partitions of a topic for minutes, so each step uses a new one.
   await waitFor('seven partitions', async () => {
     const asking = await connectAdmin(settings);
     const offsets = await asking.topicOffsets(topicOf(settings.topicPrefix, 'plans')).catch(() => undefined);

@@ -18,7 +18,7 @@ import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 
 type Send = (stream: string, records: readonly JsonObject[], schema?: StreamSchema) => Promise<void>;
 
-/** Sends records, and makes their topic. */
+/** Sends records and creates their topic. */
 async function createSender(t: TestContext, settings: Settings): Promise<Send> {
   const producer = await createProducer(t, settings);
   return async (stream, records, schema) => {
@@ -28,7 +28,7 @@ async function createSender(t: TestContext, settings: Settings): Promise<Send> {
   };
 }
 
-/** Fails where a sink did. */
+/** Fails if a sink failed. */
 async function sinkAll(settings: Settings, ...streams: string[]): Promise<void> {
   for (const { stream, failure } of await sinkStreams(settings, ...streams))
     assert.equal(failure, undefined, stream);
@@ -58,7 +58,7 @@ function withField(stream: string, name: string): StreamSchema {
   return { ...schema, fields: [...schema.fields, { name, type: ['null', 'long'], default: null }] };
 }
 
-test('subscriptions are the live rows of customer_subscriptions, fields learnt later included', async (t) => {
+test('subscriptions are the live rows of customer_subscriptions with later fields', async (t) => {
   const settings = createSettings(t);
   const send = await createSender(t, settings);
   await send('customer_subscriptions', [
@@ -83,7 +83,7 @@ test('subscriptions are the live rows of customer_subscriptions, fields learnt l
   ]);
 });
 
-test('transactions come from the invoices where no source lists them: no topic and no table is made for them', async (t) => {
+test('transactions come from the invoices, without a topic or a table, when none are listed', async (t) => {
   const settings = createSettings(t);
   const send = await createSender(t, settings);
   await send('invoices', [invoice]);
@@ -104,7 +104,7 @@ const starts: readonly (readonly [string, readonly (readonly string[])[]])[] = [
   ['beside the invoices', [['invoices', 'transactions']]],
 ];
 for (const [name, orders] of starts) {
-  test(`transactions that the source lists are the view, sunk ${name}, and remain so when either stream widens`, async (t) => {
+  test(`the view of listed transactions, sunk ${name}, stays when either stream widens`, async (t) => {
     const settings = createSettings(t);
     const send = await createSender(t, settings);
     await send('invoices', [invoice]);
@@ -129,7 +129,7 @@ for (const [name, orders] of starts) {
   });
 }
 
-test('transactions whose schema is registered are the view before the first of them is produced', async (t) => {
+test('transactions with a registered schema become the view before the first message', async (t) => {
   const settings = createSettings(t);
   const send = await createSender(t, settings);
   await send('invoices', [invoice]);
@@ -139,7 +139,7 @@ test('transactions whose schema is registered are the view before the first of t
   assert.ok((await topicsOf(settings)).includes(topicOf(settings.topicPrefix, 'transactions')));
 });
 
-test('a topic of transactions that nothing was ever written to leaves those of the invoices in view', async (t) => {
+test('an empty topic of transactions keeps those of the invoices in the view', async (t) => {
   const settings = createSettings(t);
   const send = await createSender(t, settings);
   await createTopics(settings, 'transactions');
@@ -148,7 +148,7 @@ test('a topic of transactions that nothing was ever written to leaves those of t
   assert.deepEqual(await transactions(settings), nested);
 });
 
-test("a view that was created or changed by hand is left and reported; the sink's own, marked or of former versions, follow their tables", async (t) => {
+test("a changed view is left and reported; the sink's own views follow their tables", async (t) => {
   const settings = createSettings(t);
   const { database } = settings.clickhouse;
   const name = (of: string) => qualified(database, of);
@@ -171,7 +171,7 @@ test("a view that was created or changed by hand is left and reported; the sink'
     `SELECT comment FROM system.tables WHERE database = currentDatabase() AND name = 'tasks'`,
   );
   for (const [index, select] of handMade.entries()) {
-    // The last one is the sink's, with columns taken out of it.
+    // The last one is the sink's own, without some of its columns.
     const comment = index === 2 ? ` COMMENT ${literal(String(marked?.['comment']))}` : '';
     await command(
       settings,
@@ -202,7 +202,7 @@ test("a view that was created or changed by hand is left and reported; the sink'
   assert.equal((await rowsOf(settings, 'SELECT score_2 FROM tasks')).length, 1);
 });
 
-test('a stream whose table would have the name of a view stops and says so, and a replay takes no view for a table', async (t) => {
+test('a stream whose table has the name of a view stops, and a replay ignores the view', async (t) => {
   const settings = createSettings(t);
   const send = await createSender(t, settings);
   const schema = { ...readStreamSchema('plans'), name: 'X' };
@@ -217,7 +217,7 @@ test('a stream whose table would have the name of a view stops and says so, and 
   assert.deepEqual(await rowsOf(settings, 'SELECT uuid FROM x_raw'), [{ uuid: 'of x_raw' }]);
 });
 
-test('a view shows columns that are named like constants also after the server has read it from its disk', async (t) => {
+test('a view keeps columns that are named like constants after a server restart', async (t) => {
   const settings = createSettings(t);
   const names = ['true', 'false', 'nan', 'inf', 'null', 'select'];
   const schema: StreamSchema = {

@@ -27,7 +27,7 @@ async function statusOf(settings: Settings, ...streams: string[]) {
   return { ...status, warnings, plans: of('plans'), runs: of('runs') };
 }
 
-/** Messages, lag and rows of a stream; null where there is none, undefined where it was not asked. */
+/** Messages, lag and rows of a stream; null when there is none, undefined when not requested. */
 function figures(status: StreamStatus | undefined) {
   return [status?.topic && messageCount(status.topic) > 0n, status?.lag, status?.table && status.table.rows];
 }
@@ -50,7 +50,7 @@ async function sendPlans(t: TestContext, settings: Settings, from: number, to: n
   });
 }
 
-test('status tells of a stream as it is produced, sunk and set aside', async (t) => {
+test('status reports a stream while it is produced, sunk and rejected', async (t) => {
   const { baseUrl } = await createPlansServer(t);
   const settings = createSettings(t, baseUrl);
   const topic = topicOf(settings.topicPrefix, 'plans');
@@ -79,7 +79,7 @@ test('status tells of a stream as it is produced, sunk and set aside', async (t)
 
   await sinkStreams(settings);
   const sunk = await statusOf(settings, 'plans', 'runs');
-  // The marks at the end of the transactions are no rows, and no lag either.
+  // The markers at the end of transactions are neither rows nor lag.
   assert.deepEqual(figures(sunk.plans), [true, 0n, PLANS]);
   assert.deepEqual(figures(sunk.runs), [true, 0n, 1n]);
   assert.deepEqual(sunk.warnings, []);
@@ -116,8 +116,13 @@ test('status tells of a stream as it is produced, sunk and set aside', async (t)
   const [told, ...others] = (JSON.parse(json.stdout) as { streams: Record<string, unknown>[] }).streams;
   assert.deepEqual(others, []);
   assert.deepEqual(
-    [told?.['stream'], told?.['lag'], told?.['table'], told?.['deadLetters']],
-    ['plans', 0, { name: 'plans_raw', rows: 16 }, 20],
+    {
+      stream: told?.['stream'],
+      lag: told?.['lag'],
+      table: told?.['table'],
+      deadLetters: told?.['deadLetters'],
+    },
+    { stream: 'plans', lag: 0, table: { name: 'plans_raw', rows: 16 }, deadLetters: 20 },
   );
 });
 
@@ -145,7 +150,7 @@ test('status reports no stall of runs if only produce has run since the last sin
   assert.deepEqual(runs?.problems, []);
 });
 
-test('a table that was dropped or emptied is behind by the whole topic, whatever the group has committed', async (t) => {
+test('a missing or empty table lags by the whole topic, whatever offsets are committed', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
   await sendPlans(t, settings, 0, 100);
@@ -157,7 +162,7 @@ test('a table that was dropped or emptied is behind by the whole topic, whatever
   assert.deepEqual(figures((await statusOf(settings)).plans), [true, 100n, null]);
 });
 
-test('a topic that was made again is behind by its new messages; a table without a topic is named', async (t) => {
+test('a recreated topic lags by its new messages, and a table without a topic is named', async (t) => {
   const settings = createSettings(t);
   const topic = topicOf(settings.topicPrefix, 'plans');
   await createTopics(settings, 'plans');
@@ -177,7 +182,7 @@ test('a topic that was made again is behind by its new messages; a table without
   assert.deepEqual(figures((await statusOf(settings)).plans), [true, 20n, 100n]);
 });
 
-test('topics are created to keep the latest of each key for ever, and deletes for as long as is set', async (t) => {
+test('topics keep the latest message per key forever, and deletes for the configured time', async (t) => {
   const settings = createSettings(t);
   await createTopics({ ...settings, kafka: { ...settings.kafka, tombstoneRetentionDays: 30 } }, 'plans');
   const topic = topicOf(settings.topicPrefix, 'plans');
@@ -191,7 +196,7 @@ test('topics are created to keep the latest of each key for ever, and deletes fo
   assert.deepEqual((await statusOf(settings)).warnings, []);
 });
 
-test('a topic that would make a replay incomplete is named with its cure, as are the rows that would be lost', async (t) => {
+test('status reports retention that makes a replay incomplete, and the rows at risk', async (t) => {
   const settings = createSettings(t);
   const topic = topicOf(settings.topicPrefix, 'plans');
   const letters = deadLettersTopic(settings.topicPrefix);
@@ -216,7 +221,7 @@ test('a topic that would make a replay incomplete is named with its cure, as are
   await sendPlans(t, settings, 0, 10);
   await sinkStreams(settings, 'plans');
   await withAdmin(settings, async (admin) => {
-    // kafkajs deletes only from a topic that it has been asked about before.
+    // kafkajs deletes only from a topic whose metadata it has loaded.
     await admin.fetchTopicOffsets(topic);
     await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '60' }] });
   });
@@ -229,7 +234,7 @@ test('a topic that would make a replay incomplete is named with its cure, as are
   assert.deepEqual(figures((await statusOf(settings)).plans).slice(1, 2), [0n]);
 });
 
-test('a service that is away leaves a line and its part of the status unknown', async (t) => {
+test('an unavailable service is reported, and its part of the status is unknown', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
   await sendPlans(t, settings, 0, 10);
@@ -253,10 +258,10 @@ test('a service that is away leaves a line and its part of the status unknown', 
   for (const failure of withoutKafka.failures) assert.match(failure, /KAFKA_BROKERS|SCHEMA_REGISTRY_URL/);
 });
 
-test('an unknown stream is refused, and an empty account is no failure', async (t) => {
+test('an unknown stream is rejected, and an empty account is no failure', async (t) => {
   const settings = createSettings(t);
   const { streams, warnings, failures } = await statusOf(settings);
-  assert.deepEqual([streams, warnings, failures], [[], [], []]);
+  assert.deepEqual({ streams, warnings, failures }, { streams: [], warnings: [], failures: [] });
   await assert.rejects(
     gatherStatus(settings, ['plans', 'unicorns'], noSignal),
     (error) =>

@@ -6,7 +6,7 @@ import { readTopics } from '../../core/kafka/topic-reader.ts';
 import { createSettings, noSignal } from '../helpers/settings.ts';
 import { createProducer } from '../helpers/topic.ts';
 
-test('a reader of a span gets only the messages of that span, and none of other partitions', async (t) => {
+test('a reader of a span receives only the messages of that span and of no other partition', async (t) => {
   const settings = createSettings(t);
   const admin = await connectKafkajs(settings.kafka);
   t.after(() => admin.disconnect());
@@ -19,7 +19,7 @@ test('a reader of a span gets only the messages of that span, and none of other 
   const handle = ({ offset }: { offset: string }, partition: number) => handed.push(`${partition}/${offset}`);
   const spans = new Map([
     [0, { from: 5n, to: 8n }],
-    // Kafka has less.
+    // Kafka has fewer.
     [2, { from: 18n, to: 30n }],
   ]);
   const handlers = new Map([[topic, handle]]);

@@ -32,7 +32,7 @@ import { columnsOf, existingTypes, typeOf, widenedOr } from '../fixtures/tables.
 const shape: ClickHouseSettings = {
   allow_suspicious_variant_types: 1,
   allow_suspicious_low_cardinality_types: 1,
-  // A value that a column does not take is an error, not another value.
+  // A value that a column rejects is an error, not another value.
   date_time_overflow_behavior: 'throw',
 };
 const database = `transcode_${process.pid}`;
@@ -55,7 +55,7 @@ after(async () => {
 
 let tables = 0;
 
-/** Makes a table and gives its name. */
+/** Creates a table and returns its name. */
 async function tableOf(columns: readonly Column[]): Promise<string> {
   const name = `${database}.t${tables++}`;
   const definitions = columns.map((column) => `${quoted(column.name)} ${columnTypeSql(column.type)}`);
@@ -64,7 +64,10 @@ async function tableOf(columns: readonly Column[]): Promise<string> {
   return name;
 }
 
-/** The columns as the server prints them, without the number of the row; every type has to be understood. */
+/**
+ * The columns as the server prints them, without the number of the row; asserts that every type is
+ * parsed.
+ */
 async function columnsIn(table: string): Promise<Column[]> {
   const query = `SELECT name, type FROM system.columns WHERE database || '.' || table = '${table}' ORDER BY position`;
   return (await answer(query)).slice(1).map((row) => {
@@ -91,7 +94,9 @@ async function answer(query: string): Promise<Record<string, unknown>[]> {
   return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
-/** Inserts messages through a transcoder for the columns as they are now; rows are numbered from `first`. */
+/**
+ * Inserts messages through a transcoder for the current columns; rows are numbered from `first`.
+ */
 async function insert(
   table: string,
   schema: WriterSchema,
@@ -127,7 +132,7 @@ function hasColumns(schema: SchemaObject): boolean {
   return columnsOf(parseWriterSchema(JSON.stringify(schema), 'schema')).length > 0;
 }
 
-test('what ClickHouse shows of messages of any schema is what avsc decodes', async () => {
+test('ClickHouse shows messages of any schema as avsc decodes them', async () => {
   const cases = fc.sample(
     schemas.filter((schema) => !hasRawBytes(schema) && hasColumns(schema)),
     { numRuns: 30, seed: 11 },
@@ -153,7 +158,7 @@ test('what ClickHouse shows of messages of any schema is what avsc decodes', asy
 
 // ── Widening ───────────────────────────────────────────────────────────────────────────────────
 
-/** Of every type of column that writers make, the values that come through a transcoder. */
+/** The values that pass a transcoder, for every type of column that writers create. */
 const written: readonly Schema[] = [
   ...scalarSchemas.filter((type) => !hasRawBytes(type)),
   { type: 'array', items: 'int' },
@@ -180,7 +185,7 @@ const wanted: readonly ColumnType[] = [
   typeOf('Array(Tuple(c Nullable(String), a Int64, d Array(String), e Map(String, Int8), f Tuple(g Bool)))'),
 ];
 
-/** The types that a column becomes when it has to hold what is wanted too. */
+/** The types that a column gets when it must also store the other type. */
 function widenedBy(have: ColumnType, wants: readonly ColumnType[]): ColumnType[] {
   const wide = wants
     .map((want) => widenedOr(have, want))
@@ -188,7 +193,7 @@ function widenedBy(have: ColumnType, wants: readonly ColumnType[]): ColumnType[]
   return [...new Map(wide.map((type) => [type?.text, type])).values()].filter((type) => type !== undefined);
 }
 
-test('a value that was there before a column was widened reads like one that comes after', async () => {
+test('a value stored before a column was widened reads like a later one', async () => {
   let pairs = 0;
   for (const type of written) {
     const results = widenedBy(columnOfWriter(type), wanted);
@@ -199,7 +204,7 @@ test('a value that was there before a column was widened reads like one that com
     const schema = parseWriterSchema(JSON.stringify(json), 'schema');
     const own = columnsOf(schema);
     const values = fc.sample(valuesOf(json.fields?.[0]?.type ?? 'null', names), { numRuns: 12, seed: 5 });
-    // The same value in every column, to be widened in another way.
+    // The same value in every column, each of which is widened differently.
     const messages = values.map((value) => {
       const record = Object.fromEntries(own.map(({ name }) => [name, value]));
       return encode(json, record, names, () => 0);
@@ -224,7 +229,10 @@ test('a value that was there before a column was widened reads like one that com
   assert.ok(pairs > 80, String(pairs));
 });
 
-/** Columns that only people make, with values, and the type to which each value must go back unharmed. */
+/**
+ * Columns that only people create, with values, and the type to which each value must be restored
+ * unchanged.
+ */
 const byHand: readonly (readonly [have: string, values: string])[] = [
   ['Int8', '-128, 127, 0'],
   ['Int16', '-32768, 32767'],
@@ -250,7 +258,7 @@ function columnOfWriter(type: Schema): ColumnType {
   return column.type;
 }
 
-test('the values of columns made by hand come back out of what the columns are widened to', async () => {
+test('values of manually created columns survive every widening', async () => {
   let pairs = 0;
   for (const [text, values] of byHand) {
     const have = typeOf(text);

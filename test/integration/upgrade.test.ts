@@ -25,7 +25,7 @@ const produced = [
 const streams = [...produced, 'tasks'];
 const MINUTE_MS = 60_000;
 
-/** Sinks all streams. Returns the rows that were inserted, by stream, where there were any. */
+/** Sinks all streams. Returns the inserted rows by stream, if any. */
 async function sinkAll(settings: Settings): Promise<Record<string, number>> {
   const counts = await sinkStreams(settings, ...streams);
   for (const { stream, failure, deadLetters } of counts)
@@ -33,7 +33,7 @@ async function sinkAll(settings: Settings): Promise<Record<string, number>> {
   return Object.fromEntries(counts.filter(({ rows }) => rows > 0).map(({ stream, rows }) => [stream, rows]));
 }
 
-/** Produces all streams. Returns the messages that were sent, by stream, where there were any. */
+/** Produces all streams. Returns the sent messages by stream, if any. */
 async function produceAll(settings: Settings): Promise<Record<string, number>> {
   const counts = await produceStreams(settings, ...produced);
   for (const { stream, failure } of counts) assert.equal(failure, undefined, stream);
@@ -42,7 +42,7 @@ async function produceAll(settings: Settings): Promise<Record<string, number>> {
   );
 }
 
-/** Returns what the views show. */
+/** Returns the contents of the views. */
 async function viewsOf(settings: Settings): Promise<Record<string, unknown>> {
   const rows = streams.map((stream) => rowsOf(settings, `SELECT * FROM ${stream} ORDER BY ALL`));
   const shown = await Promise.all(rows);
@@ -65,7 +65,7 @@ function replayedRows(value: unknown): unknown {
 const messageCount = async (settings: Settings, stream: string) =>
   (await readTopic(settings, topicOf(settings.topicPrefix, stream))).length;
 
-test('an upgrade from 72728e4 resumes, reconciles, replays and redrives without a row too many', async (t) => {
+test('an upgrade from 72728e4 resumes, reconciles, replays and redrives without extra rows', async (t) => {
   const source = await createListedSource(t, sourceLists());
   const settings = createSettings(t, source.baseUrl);
   const lastAtMs = await loadWrittenBefore(t, settings);
@@ -74,11 +74,12 @@ test('an upgrade from 72728e4 resumes, reconciles, replays and redrives without 
   assert.deepEqual(await sinkAll(settings), {});
   await assertReconciled(settings, streams);
 
-  // Only a run that was interrupted less than a day ago is resumed, so this one comes a minute later.
+  // Only a run interrupted less than a day ago is resumed, so this one starts a minute later.
   const aheadMs = Date.now() - lastAtMs - MINUTE_MS;
   const now = Date.now.bind(Date);
   const clock = t.mock.method(Date, 'now', () => now() - aheadMs);
-  // A contact changed behind the page at which the run was killed. A plan left its group, which a second run confirms.
+  // A contact changed after the page at which the run was killed. A plan left its group, which a
+  // second run confirms.
   assert.deepEqual(await produceAll(settings), { contacts: 1, plan_group_plans: 1 });
   assert.deepEqual(
     source.requests.filter((request) => request.startsWith('/contacts')),

@@ -48,7 +48,7 @@ const counts = fc
     fc.constantFrom(2n ** 31n - 1n, -(2n ** 31n), 2n ** 40n, 2n ** 63n - 1n, -(2n ** 63n)),
   )
   .map((count) => varint(count));
-/** Counts of blocks and lengths, one behind the other, with bytes between. */
+/** Counts and lengths of blocks, adjacent, with bytes between them. */
 const hostileCounts = fc
   .array(
     fc.oneof(
@@ -59,7 +59,7 @@ const hostileCounts = fc
   )
   .map((parts) => Buffer.concat(parts));
 
-test('Avro bytes become a row or a DecodeError, regardless of the bytes behind them', async (t) => {
+test('Avro bytes become a row or a DecodeError, regardless of the bytes after them', async (t) => {
   const inputs = schemas.chain((schema) => {
     const names = namesOf(schema);
     const encoded = fc
@@ -107,7 +107,7 @@ function zstdHeader(size: number): Buffer {
   return header;
 }
 
-test('record batches become messages or an UnreadableBatchError, regardless of the bytes behind them', async (t) => {
+test('record batches become messages or an UnreadableBatchError, whatever bytes follow', async (t) => {
   const compressed = fc.record({ batch: anyBatch, codec: fc.nat(4) }).chain(({ batch, codec }) => {
     const plain = Buffer.concat(batch.records.map((record) => sized(recordBytes(record))));
     const compress = compressors[codec] ?? gzipSync;
@@ -167,7 +167,7 @@ const encodings = {
   nonsense: (bytes: Buffer) => bytes,
 } as const;
 
-/** An answer with a body of a kind: JSON as a server means it, changed, or anything else. */
+/** A response whose body is valid JSON, changed JSON, or anything else. */
 const answersOf = (json: fc.Arbitrary<unknown>) =>
   fc
     .record({
@@ -192,7 +192,7 @@ const answersOf = (json: fc.Arbitrary<unknown>) =>
     });
 type Sent = typeof answersOf extends (json: never) => fc.Arbitrary<infer T> ? T : never;
 
-/** A server that answers every address with the same, which changes. */
+/** A server that gives every address the same response, which the test changes. */
 async function fuzzedServer(t: TestContext, paths: readonly string[]) {
   const now: { sent?: Sent } = {};
   const respond = (_: unknown, response: ServerResponse) => {
@@ -221,7 +221,7 @@ const anyPage = fc.record(
   { requiredKeys: [] },
 );
 
-test('answers of the API become pages or an error of one line', async (t) => {
+test('API responses become pages or an error of one line', async (t) => {
   const { baseUrl, now } = await fuzzedServer(t, ['/plans']);
   const settings = { apiKey: new Secret(SECRET), baseUrl, maxRequestsPerSecond: 10_000 };
   const client = new ChartMogulClient(settings, noSignal, once);
@@ -245,7 +245,7 @@ const anySchemaText = fc.oneof(
   fc.string(),
 );
 
-test('answers of the registry become schemas or an error of one line', async (t) => {
+test('registry responses become schemas or an error of one line', async (t) => {
   const { baseUrl, now } = await fuzzedServer(t, ['/schemas/ids/1']);
   const answer = fc.record(
     {
@@ -310,7 +310,7 @@ const anyValue = fc.oneof(
 );
 const secretNames = names.filter((name) => /(?:KEY|PASSWORD)$/.test(name));
 
-/** Loads settings: gives them or one clear line, which holds none of the secrets. */
+/** Loads settings. Returns them or one clear line without any of the secrets. */
 function assertLoads(env: NodeJS.ProcessEnv, secrets: readonly (string | undefined)[]) {
   try {
     knownStreams(loadSettings(env, ''));
@@ -325,7 +325,7 @@ function assertLoads(env: NodeJS.ProcessEnv, secrets: readonly (string | undefin
   }
 }
 
-test('settings are accepted, or rejected with one line without a secret', (t) =>
+test('settings are accepted, or rejected in one line without a secret', (t) =>
   fuzz(t, fc.dictionary(fc.constantFrom(...names), anyValue, { maxKeys: 6 }), (env) =>
     assertLoads(
       env,
@@ -333,7 +333,7 @@ test('settings are accepted, or rejected with one line without a secret', (t) =>
     ),
   ));
 
-test('a CONFIG_FILE is accepted, or rejected with one line without a secret', async (t) => {
+test('a CONFIG_FILE is accepted, or rejected in one line without a secret', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'fuzz-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const path = join(folder, 'settings.json');

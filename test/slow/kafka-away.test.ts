@@ -15,7 +15,7 @@ import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 
 const MIB = 1024 * 1024;
-/** kafkajs tries for some 23 s before it stops a consumer, and starts it again up to 10 s later. */
+/** kafkajs retries for about 23 s before it stops a consumer, and restarts it up to 10 s later. */
 const CRASH_MS = 60_000;
 const BACK_MS = 90_000;
 
@@ -25,7 +25,7 @@ const plans = (from: number, to: number) =>
     interval_count: from + index,
   }));
 
-/** How many consumers of this process kafkajs has stopped because Kafka did not answer. */
+/** Returns how many consumers of this process kafkajs has stopped because Kafka did not respond. */
 function countCrashes(t: TestContext): () => number {
   let crashes = 0;
   t.mock.method(logger, 'debug', (_: unknown, text?: string) => {
@@ -34,7 +34,7 @@ function countCrashes(t: TestContext): () => number {
   return () => crashes;
 }
 
-test('a Kafka that is away for a minute ends no sink, whatever happens to the table meanwhile, and is no end of a topic', async (t) => {
+test('a one-minute Kafka outage ends no sink, whatever happens to its table', async (t) => {
   await withOwnKafka(createSettings(t), async (kafka) => {
     const { settings } = kafka;
     const [topic, large] = ['plans', 'invoices'].map((stream) => topicOf(settings.topicPrefix, stream));
@@ -42,7 +42,7 @@ test('a Kafka that is away for a minute ends no sink, whatever happens to the ta
     await createTopics(settings, 'plans', 'invoices');
     const producer = await createProducer(t, settings);
     await producer.send({ topic, messages: await messagesOf(settings, 'plans', plans(0, 100)) });
-    // More than one fetch brings.
+    // More than one fetch returns.
     const value = Buffer.alloc(MIB);
     for (let n = 0; n < 12; n++)
       await producer.send({ topic: large, messages: [{ key: String(n), partition: 0, value }] });
@@ -67,7 +67,7 @@ test('a Kafka that is away for a minute ends no sink, whatever happens to the ta
       kafka.kill();
       killed();
       await waitFor('the end of both consumers', () => crashes() >= 2, CRASH_MS);
-      // The sink begins anew with another, though there is no consumer to hold.
+      // The sink restarts with another table, although there is no consumer to pause.
       await command(settings, `DROP TABLE ${qualified(settings.clickhouse.database, 'plans_raw')}`);
       await Promise.race([refused, sinking.then(() => assert.fail('the sink has ended'))]);
 

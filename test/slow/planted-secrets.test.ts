@@ -32,7 +32,7 @@ const forms = Object.entries(secrets).flatMap(([name, secret]) =>
   formsOf(secret).map((form) => ({ name, form })),
 );
 
-/** Fails with the place, never with the text around it. */
+/** Fails with the position, never with the surrounding text. */
 function assertShowsNone(where: string, shown: string): void {
   for (const { name, form } of forms)
     assert.ok(!shown.includes(form), `${where} shows the secret ${name} as ${JSON.stringify(form)}`);
@@ -57,7 +57,7 @@ interface Planted {
   readonly api: EchoingServer;
   readonly registry: EchoingServer;
   readonly clickhouse: EchoingServer;
-  /** Files that this test's commands may write. */
+  /** Files that the commands of this test may write. */
   readonly dataDir: string;
 }
 
@@ -94,7 +94,7 @@ async function plant(t: TestContext): Promise<Planted> {
   return { settings, env, api, registry, clickhouse, dataDir };
 }
 
-/** Runs commands, three at a time, and looks at what they write. */
+/** Runs commands, three at a time, and checks their output. */
 async function assertSilent(
   t: TestContext,
   names: readonly string[],
@@ -113,7 +113,7 @@ async function assertSilent(
 }
 
 test(
-  'no secret of any setting is shown, stored or passed on, whatever a server answers',
+  'no secret of any setting is shown, stored or forwarded, whatever a server answers',
   { timeout: 900_000 },
   async (t) => {
     const planted = await plant(t);
@@ -161,7 +161,7 @@ test(
       for (const [index, misbehaviour] of misbehaviours.entries()) {
         await t.test(`${service}: ${misbehaviour}`, async () => {
           server.misbehaviour = misbehaviour;
-          // What a query is answered is data, whatever it holds.
+          // The result of a query is data, whatever it contains.
           const isData = misbehaviour === '200 that is no JSON' || misbehaviour === 'torn';
           await assertSilent(
             t,
@@ -193,7 +193,7 @@ test(
       });
     }
 
-    await t.test('a list of the API that fails becomes a record of the run', async () => {
+    await t.test('a failing list of the API becomes a record of the run', async () => {
       for (const misbehaviour of ['403', '404', '200 that is no JSON', 'redirect'] as const) {
         api.isConcerned = (path) => path.includes('/customers');
         api.misbehaviour = misbehaviour;
@@ -203,7 +203,7 @@ test(
       await assertSilent(t, ['sink', 'status --json', 'dead-letters'], env, 'afterwards');
     });
 
-    await t.test('Kafka refuses the password', async () => {
+    await t.test('Kafka rejects the password', async () => {
       const sasl = {
         KAFKA_SASL_MECHANISM: 'plain',
         KAFKA_USERNAME: 'someone',
@@ -212,7 +212,7 @@ test(
       await assertSilent(t, ['ping', 'status', 'produce', 'sink'], { ...env, ...sasl }, 'SASL');
     });
 
-    await t.test('settings that are wrong', async () => {
+    await t.test('invalid settings', async () => {
       for (const wrong of [
         { CHARTMOGUL_API_KEY: undefined, CHARTMOGUL_API_KEY_FILE: secrets.apiKey },
         { CLICKHOUSE_PASSWORD: undefined, CLICKHOUSE_PASSWORD_FILE: secrets.clickhouse },
@@ -275,7 +275,7 @@ test(
         assert.ok(started.length >= 3, `services up: ${up}`);
         for (const [pid, { command, environment }] of started) {
           assertShowsNone(`the command of process ${pid}`, command);
-          // The local ClickHouse asks for its own password.
+          // The local ClickHouse requests its own password.
           for (const { name, form } of forms)
             if (name !== 'clickhouse')
               assert.ok(
@@ -291,7 +291,7 @@ test(
   },
 );
 
-/** All commands against the first of the misbehaviours; of the others ping and, in turn, two more. */
+/** All commands against the first misbehaviour; ping and two more in turn against the others. */
 function chosen(names: readonly string[], index: number): string[] {
   if (index === 0) return [...names];
   const [ping = 'ping', ...others] = names;

@@ -6,7 +6,7 @@ import { sinkStreams } from '../helpers/pipeline.ts';
 import { assertReconciled } from '../helpers/reconciled.ts';
 import { assertTruth, truthOf } from '../helpers/truth.ts';
 
-test(`after 20 kills and one whole run each record is one message (KILL_SEED=${killSeed})`, async (t) => {
+test(`each record is one message after 20 kills and one complete run (KILL_SEED=${killSeed})`, async (t) => {
   const runs = await KilledRuns.begin(t, { customers: 500, seed: 11 });
   for (let round = 0; round < 5; round++) await runs.kill(['start', 'read', 'read', 'read']);
   await runs.finish();

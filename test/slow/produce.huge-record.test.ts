@@ -10,7 +10,7 @@ import { produceStreams } from '../helpers/pipeline.ts';
 import { keysOf, readTopic } from '../helpers/read-topic.ts';
 import { createSettings } from '../helpers/settings.ts';
 
-test('a record beyond what a broker reads of one request is set aside, whatever its topic takes', async (t) => {
+test('a record beyond the request limit of a broker is rejected, whatever its topic accepts', async (t) => {
   const huge = `{"uuid":"huge","name":"${'x'.repeat(120_000_000)}"}`;
   const { baseUrl } = await createApiServer(t, {
     '/plans': (_, response) => {

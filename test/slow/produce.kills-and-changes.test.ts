@@ -7,11 +7,11 @@ import { sinkStreams } from '../helpers/pipeline.ts';
 import { assertReconciled } from '../helpers/reconciled.ts';
 import { assertTruth, truthOf } from '../helpers/truth.ts';
 
-/** A customer's renewal does not change the customer: such a stream hears of it in its next full round. */
+/** A renewal does not change the customer, so these streams see it in the next full refresh. */
 const isBehind = (stream: string) =>
   streams.some(({ name, parent }) => name === stream && parent?.visit === 'changed');
 
-/** No message says what the message of its key before it said. */
+/** Every message differs from the previous message of its key. */
 function assertNothingTwice(stream: string, messages: readonly Committed[]): void {
   const last = new Map<string, string | undefined>();
   for (const { key, hash } of messages) {
@@ -20,10 +20,13 @@ function assertNothingTwice(stream: string, messages: readonly Committed[]): voi
   }
 }
 
-/** One goes on where the last was killed and deletes nothing; what no look-up proves to be gone two more have to miss. */
+/**
+ * The first resumes where the last kill was and deletes nothing; keys without a lookup must be
+ * missed by two more.
+ */
 const RUNS_TO_THE_LAST_DELETE = 3;
 
-test(`the account changes, fields appear, runs are killed: the topics follow, nothing is sent twice (KILL_SEED=${killSeed})`, async (t) => {
+test(`killed runs over a changing account send everything once (KILL_SEED=${killSeed})`, async (t) => {
   const runs = await KilledRuns.begin(t, { customers: 300, seed: 12, drift: true, deletes: 0.02 });
   const { simulator, settings } = runs;
   await runs.finish();

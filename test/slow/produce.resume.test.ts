@@ -12,7 +12,7 @@ const entry = 'commands/produce.ts';
 const CUSTOMERS = 40;
 const VISITED = 15;
 
-test('a run over the customers that was killed goes on with those that it has not visited', async (t) => {
+test('a run killed among customers resumes with the customers it has not visited', async (t) => {
   const customers = Array.from({ length: CUSTOMERS }, (_, index) => `cus_${100 + index}`);
   const visits: string[] = [];
   let isHanging = true;

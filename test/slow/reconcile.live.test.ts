@@ -17,7 +17,7 @@ const PER_TICK = 60;
 const TICK_MS = 30;
 const LOOKS = 4;
 
-test('a topic that grows and a sink at work are no difference, whatever comes and goes meanwhile', async (t) => {
+test('a growing topic and a running sink cause no differences, whatever else changes', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
   const topic = topicOf(settings.topicPrefix, 'plans');
@@ -47,7 +47,7 @@ test('a topic that grows and a sink at work are no difference, whatever comes an
     await assertReconciled(settings, ['plans']);
     assert.ok(sent > before, 'the topic did not grow');
   }
-  // What differs is looked at twice, and told if it differs still.
+  // reconcile checks a difference twice and reports it if it persists.
   const table = qualified(settings.clickhouse.database, 'plans_raw');
   await command(settings, `INSERT INTO ${table} (uuid, _version) VALUES ('pl_by_hand', 1)`);
   await assertReconciled(settings, ['plans'], { plans: { stray: 1 } });

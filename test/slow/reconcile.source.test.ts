@@ -22,7 +22,7 @@ interface Told {
   >;
 }
 
-test('records that wait as dead letters end the command with 1, in a column of their own, unless they are allowed', async (t) => {
+test('waiting dead letters end the command with 1, in their own column, unless allowed', async (t) => {
   const customer = (uuid: string, more = '') => `{"uuid":"${uuid}","name":"old"${more}}`;
   const nameless = Array.from({ length: 6 }, (_, index) => `{"name":"no key ${index}"}`);
   const answers: Record<string, ApiAnswers[string]> = {
@@ -65,6 +65,6 @@ test('records that wait as dead letters end the command with 1, in a column of t
   assert.match(allowed.stdout, /^customers +2 +2 +0 +0 +0 +1 +equal$/m);
   assert.match(allowed.stdout, /^plans +7 +1 +0 +0 +0 +6 +equal$/m);
   assert.match(allowed.stdout, /^ {2}dead {5}cus_2$/m);
-  // Topic against table: the letters of the stream stand there as well.
+  // The comparison of topic and table also shows the dead letters of the stream.
   assert.match(allowed.stdout, /^plans +1 +6 +equal +equal$/m);
 });

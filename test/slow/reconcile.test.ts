@@ -15,7 +15,7 @@ const viewFaults: readonly (readonly [view: string, change: string, problem: Reg
   ['transactions', 'SELECT * FROM {old} LIMIT 1', /shows 1 rows; its storage table has 2/],
 ];
 
-test('views that were replaced or dropped are told, and made again', async (t) => {
+test('reconcile reports replaced and dropped views, and the sink recreates them', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'invoices');
   const producer = await createProducer(t, settings);

@@ -12,7 +12,7 @@ import { environmentOf, noSignal } from '../helpers/settings.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 import { createPlans, sendPlans, namesOf } from '../helpers/named-plans.ts';
 
-/** Puts a table in the place of plans that is sorted by another key. */
+/** Replaces the table of plans by one with another sorting key. */
 async function sortOtherwise(settings: Settings): Promise<void> {
   const other = qualified(settings.clickhouse.database, 'other');
   await command(
@@ -23,7 +23,7 @@ async function sortOtherwise(settings: Settings): Promise<void> {
   );
 }
 
-test('a stream of a sink that had stopped goes on when a replay has made its table anew; the process ends well', async (t) => {
+test('a failed stream of a running sink resumes once a replay has recreated its table', async (t) => {
   const settings = await createPlans(t, [['a', 'one']]);
   await sortOtherwise(settings);
   const args = ['--streams', 'plans,plan_groups'];
@@ -40,7 +40,7 @@ test('a stream of a sink that had stopped goes on when a replay has made its tab
   await assertReconciled(settings, ['plans']);
 });
 
-test('a replay of a stream that another one has: refused, and done as soon as that has ended', async (t) => {
+test('a replay of a stream under replay is rejected, and runs once the other has ended', async (t) => {
   const settings = await createPlans(t, [['a', 'one']]);
   const before = await identityOfPlans(settings);
   const admin = await connectAdmin(settings);

@@ -16,10 +16,10 @@ import { waitFor } from '../helpers/wait-for.ts';
 const PIPELINES = 2;
 const KILLS = 6;
 
-/** Another seed each time; KILL_SEED in the environment repeats one. */
+/** A new seed for each run; KILL_SEED in the environment repeats one. */
 const seed = Number(process.env['KILL_SEED'] ?? randomInt(1_000_000));
 
-/** Kills replays while a sink goes on, each a random moment after it has begun, up to one that would be over by then. */
+/** Kills replays while a sink runs, each at a random moment before its expected end. */
 async function killReplays(t: TestContext, random: Random, pipeline: number): Promise<void> {
   const settings = createSettings(t);
   await createUnmergedPlans(settings);
@@ -64,7 +64,7 @@ async function killReplays(t: TestContext, random: Random, pipeline: number): Pr
   await assertReconciled(settings, ['plans']);
 }
 
-test(`${PIPELINES * KILLS} replays killed at random while sinks go on: readers miss nothing, and every message is stored once`, async (t) => {
+test(`readers see every row and messages are stored once over ${PIPELINES * KILLS} killed replays`, async (t) => {
   t.diagnostic(`KILL_SEED=${seed}`);
   const random = new Random(seed);
   await Promise.all(Array.from({ length: PIPELINES }, (_, pipeline) => killReplays(t, random, pipeline)));

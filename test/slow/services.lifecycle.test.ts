@@ -19,7 +19,10 @@ interface Outcome {
   readonly stderr: string;
 }
 
-/** These tests are about processes, whether or not there is a Docker engine: a folder stays with what it began with. */
+/**
+ * These tests are about processes, with or without a Docker engine: a folder keeps the kind it
+ * started with.
+ */
 async function folderForProcesses(): Promise<string> {
   const dataDir = await mkdtemp(join(tmpdir(), 'services-lifecycle-'));
   await mkdir(join(dataDir, 'services'));
@@ -142,7 +145,7 @@ describe('local services', { timeout: 300_000 }, () => {
     assert.deepEqual(Object.keys(await runningProcesses()).sort(), everyProcess);
   });
 
-  test('ClickHouse answers nobody without the credential, and our commands find it', async () => {
+  test('ClickHouse rejects requests without the credential, and the commands find it', async () => {
     for (const headers of [
       {},
       { 'X-ClickHouse-User': 'local' },
@@ -163,12 +166,12 @@ describe('local services', { timeout: 300_000 }, () => {
     assert.equal(stdout, '42\n');
   });
 
-  test('what is under DATA_DIR is for its owner alone', async () => {
+  test('DATA_DIR is readable only by its owner', async () => {
     const open: string[] = [];
     for (const name of ['.', ...(await readdir(env.DATA_DIR, { recursive: true }))]) {
-      // Vert.x sets the rights of its cache itself.
+      // Vert.x sets the permissions of its cache itself.
       if (name.endsWith('vertx-cache')) continue;
-      // Kafka and the registry make and remove files all the time.
+      // Kafka and the registry create and delete files all the time.
       const found = await lstat(join(env.DATA_DIR, name)).catch(() => undefined);
       if (found !== undefined && !found.isSymbolicLink() && (found.mode & 0o077) !== 0) open.push(name);
     }
@@ -178,7 +181,7 @@ describe('local services', { timeout: 300_000 }, () => {
   test('no page reaches the registry', async () => {
     const init = { headers: { Origin: 'https://evil.example' }, signal: AbortSignal.timeout(10_000) };
     assert.equal((await fetch(`${env.SCHEMA_REGISTRY_URL}/subjects`, init)).status, 403);
-    // Nor Apicurio behind it, which takes any name.
+    // Nor Apicurio behind it, which accepts any name.
     if (process.platform !== 'linux') return;
     const command = await readFile(`/proc/${(await runningProcesses())['registry']}/cmdline`, 'utf8');
     const [, host, port] = /--to\0http:\/\/([\d.]+):(\d+)/.exec(command) ?? [];
@@ -187,7 +190,7 @@ describe('local services', { timeout: 300_000 }, () => {
     await assert.rejects(fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(10_000) }));
   });
 
-  test('a second up, even two at once, starts nothing', async () => {
+  test('a second up, or two at once, starts nothing', async () => {
     const before = await runningProcesses();
     await Promise.all([up(), up()]);
     assert.deepEqual(await runningProcesses(), before);
@@ -204,7 +207,7 @@ describe('local services', { timeout: 300_000 }, () => {
     assert.match(lines[0] ?? '', /127\.0\.0\.1:\d+ +pid \d+ +\d+ MiB$/);
   });
 
-  test('Kafka takes transactions and the registry refuses an incompatible schema', async (t) => {
+  test('Kafka accepts transactions, and the registry rejects an incompatible schema', async (t) => {
     const admin = kafka().admin();
     const producer = kafka().producer({
       transactionalId: 'lifecycle',
@@ -236,18 +239,21 @@ describe('local services', { timeout: 300_000 }, () => {
     await assertAllIsKept(t);
   });
 
-  test('the registry answers on the root and under the path of Apicurio', async () => {
+  test('the registry responds at the root and under the path of Apicurio', async () => {
     assert.equal(await get('/subjects'), '["kept-value"]');
     assert.equal(await get('/apis/ccompat/v7/subjects'), '["kept-value"]');
   });
 
-  test('a registry whose front was killed is whole after the next up', async () => {
+  test('a registry whose front was killed works again after the next up', async () => {
     const before = await runningProcesses();
     await killAll(['registry']);
     assert.equal((await services(env, 'status')).exitCode, 1);
     await up();
     const now = await runningProcesses();
-    assert.deepEqual([now['kafka'], now['clickhouse']], [before['kafka'], before['clickhouse']]);
+    assert.deepEqual(
+      { kafka: now['kafka'], clickhouse: now['clickhouse'] },
+      { kafka: before['kafka'], clickhouse: before['clickhouse'] },
+    );
     assert.equal(processIdentity(before['apicurio'] ?? 0), undefined, 'the old Apicurio still runs');
     assert.equal(await get('/subjects'), '["kept-value"]');
   });
@@ -271,7 +277,7 @@ describe('local services', { timeout: 300_000 }, () => {
   });
 });
 
-test('up says in one line which setting names a port that is taken, and starts nothing else', async (t) => {
+test('up names the setting of a port in use in one line and starts nothing else', async (t) => {
   const stranger = createServer().listen(0, '127.0.0.1');
   await once(stranger, 'listening');
   const address = stranger.address();

@@ -12,7 +12,10 @@ import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 const VERSIONS = 60;
 const PER_VERSION = 40;
 
-/** Version n: a field f1 … fn of every kind in turn, and a nested record that gains a member with every third. */
+/**
+ * Version n: fields f1 … fn of every kind in turn, and a nested record that gains a member with
+ * every third version.
+ */
 function schemaOf(version: number): StreamSchema {
   const optional = (name: string, type: 'long' | 'string'): AvroField => ({
     name,
@@ -43,7 +46,7 @@ function schemaOf(version: number): StreamSchema {
   };
 }
 
-test(`${VERSIONS} versions of a schema while two sinks flow: every value of every record arrives`, async (t) => {
+test(`${VERSIONS} schema versions during two sinks lose no value of any record`, async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'race');
   const topic = topicOf(settings.topicPrefix, 'race');

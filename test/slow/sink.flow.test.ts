@@ -17,7 +17,7 @@ async function storedAtLeast(settings: Settings, count: number): Promise<void> {
   });
 }
 
-test('SIGTERM while ClickHouse hangs ends the sink all the same, and the next one has the rest', async (t) => {
+test('SIGTERM ends a sink while ClickHouse hangs, and the next sink inserts the rest', async (t) => {
   const settings = createSettings(t);
   await createUnmergedPlans(settings);
   const proxy = await createProxy(t, settings.clickhouse.url);

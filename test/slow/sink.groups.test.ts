@@ -5,7 +5,7 @@ import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 import { startGroupSink, countOf } from '../helpers/group-sinks.ts';
 
-test('sinks of different streams share the group: every message of each is stored', async (t) => {
+test('sinks of different streams share a group and store every message of their streams', async (t) => {
   const settings = createSettings(t);
   const keys = { plans: 'uuid', tasks: 'task_uuid', notes: 'uuid' } as const;
   const streams = Object.keys(keys) as (keyof typeof keys)[];

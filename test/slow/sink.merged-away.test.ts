@@ -13,20 +13,20 @@ import {
   counted,
 } from '../helpers/out-of-order-topics.ts';
 
-test('a table that was restored from an older backup, or lost rows, gets them again', async (t) => {
+test('a table restored from an older backup, or without some rows, gets its rows again', async (t) => {
   const later: Readonly<Record<string, readonly Sent[]>> = {
     other_keys: newestFirst(50, 100).map((sent) => ({ ...sent, key: sent.key + KEYS })),
-    // Of one partition every key has a later row.
+    // Every key of one partition has a later row.
     another_key_last: [...newestFirst(50, 99), { key: 99, partition: 2, seconds: 0 }],
     newer: newestFirst(0, 50).map((sent) => ({ ...sent, seconds: 100 + sent.seconds })),
     deleted_then_older: [{ key: 3, partition: 1, seconds: 50, isDelete: true }, ...newestFirst(50, 99)],
-    // Older, deleted, and there again.
+    // Older, deleted, and back again.
     deleted_then_back: [
       ...newestFirst(50, 98),
       { key: 5, partition: 1, seconds: 50, isDelete: true },
       { key: 5, partition: 1, seconds: 200 },
     ],
-    // Nothing but the table's parts tells that these rows were never in it.
+    // Only the parts of the table show that these rows were never in it.
     only_older: newestFirst(50, 100),
   };
   const streams = Object.keys(later).sort();
@@ -44,13 +44,13 @@ test('a table that was restored from an older backup, or lost rows, gets them ag
     if (isMerged) await on((table) => optimize(backupOf(table)));
     await on((table) => `TRUNCATE TABLE ${table}`);
     await on((table) => `ALTER TABLE ${table} ATTACH PARTITION ID 'all' FROM ${backupOf(table)}`);
-    // What the backup has lost to merges itself comes with them.
+    // Rows that the backup lost to merges return with them.
     const again = await sunk();
     for (const stream of streams) assert.equal(again[stream], isMerged ? 90 : 50, `${stream} ${isMerged}`);
     await on(optimize);
     assert.deepEqual(await sunk(), counted(streams, 0));
   }
-  // Its messages are of an earlier schema than the topic's by now.
+  // The schema of the topic has changed since these messages.
   const plans = readStreamSchema('plans');
   const fields = [...plans.fields, { name: 'more', type: ['null', 'string'], default: null }] as const;
   await messagesOf(settings, 'newer', [], { ...plans, fields });

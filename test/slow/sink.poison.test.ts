@@ -10,7 +10,7 @@ import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 const plans = (...numbers: number[]) =>
   numbers.map((number) => ({ uuid: `pl_${number}`, interval_count: number }));
 
-test('a table that refuses every row stops its stream, and not all of the topic becomes dead letters', async (t) => {
+test('a table that rejects every row stops its stream after a limited number of dead letters', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
   const producer = await createProducer(t, settings);

@@ -12,7 +12,7 @@ import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 
 const fake = 'CONSTRAINT shape_424242 ASSUME 1';
 
-/** Docs that look like parts of a table, and docs that would end the quotes around them. */
+/** Docs that resemble parts of a table, and docs that would end the quotes around them. */
 const docs = [
   fake,
   `, ${fake}, `,
@@ -26,7 +26,7 @@ const docs = [
   `CONSTRAINT c CHECK 1, ${fake}`,
 ];
 
-test('docs, defaults and comments that read as SQL break no change of the table, no replay and no constraint', async (t) => {
+test('docs, defaults and comments that resemble SQL break no table change and no replay', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
   const producer = await createProducer(t, settings);
@@ -66,7 +66,7 @@ test('docs, defaults and comments that read as SQL break no change of the table,
   const expected = [null, 1, 2].map((round0, index) => ({ uuid: rounds[index], f0: fake, round0 }));
   assert.deepEqual(await rowsOf(settings, rows), expected);
 
-  // A condition that names `_deleted` in a text only says nothing of deletes.
+  // A condition that only mentions `_deleted` in a text does not depend on deletes.
   const table = qualified(settings.clickhouse.database, 'plans_raw');
   await command(
     settings,

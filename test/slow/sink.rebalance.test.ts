@@ -10,7 +10,7 @@ import { createSettings, environmentOf } from '../helpers/settings.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 
-test('a sink that slept while its partitions went to another inserts nothing of what it had taken', async (t) => {
+test('a sink that slept through a rebalance inserts nothing of its former partitions', async (t) => {
   const settings = createSettings(t);
   await createUnmergedPlans(settings);
   const load = await createLoad(t, settings, 50);
@@ -23,7 +23,7 @@ test('a sink that slept while its partitions went to another inserts nothing of 
   };
   const sleeper = start();
   await flows();
-  // Right after an insert, so that it is not asleep in one, with a batch half filled.
+  // Right after an insert, so that it sleeps with a half-filled batch and not during an insert.
   const before = await stored();
   await waitFor('an insert', async () => (await stored())?.['n'] !== before?.['n']);
   await delay(300);

@@ -16,10 +16,13 @@ import { createSettings, noSignal } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 
-/** But for files and other hosts, which no local server reaches. */
+/** Without files and other hosts, which no local server can reach. */
 const everything = ['GRANT ALL ON *.*', 'REVOKE SOURCES ON *.*'];
 
-/** The grants of docs/how-to/clickhouse-rights.md for a single server, on this database, by their first right. */
+/**
+ * The grants of docs/how-to/clickhouse-rights.md for a single server, on this database, by their
+ * first right.
+ */
 function grantsInDocs(database: string): Map<string, string> {
   const lines = readFileSync('docs/how-to/clickhouse-rights.md', 'utf8').matchAll(
     /^(GRANT (.*?) ON (.*?)) TO etl;/gm,
@@ -34,14 +37,14 @@ function grantsInDocs(database: string): Map<string, string> {
   );
 }
 
-test('an account with exactly the documented rights sinks, evolves, repairs and replays', async (t) => {
+test('a user with exactly the documented rights can sink, evolve, repair and replay', async (t) => {
   const shared = createSettings(t);
   const { database } = shared.clickhouse;
   const folder = await mkdtemp(join(tmpdir(), 'chartmogul-rights-'));
   const servers: OwnServer[] = [];
   const serve = async (grants: readonly string[]): Promise<Settings> => {
     for (const server of servers.splice(0)) await endServer(server, 'SIGTERM');
-    // A server asks for no right to an engine by default; the local one does.
+    // By default a server requires no right to an engine; the local one does.
     const server = await startRestrictedServer(folder, [...grants, 'GRANT TABLE ENGINE ON *']);
     servers.push(server);
     return { ...shared, clickhouse: { ...shared.clickhouse, url: server.url, credentials: undefined } };
@@ -70,13 +73,13 @@ test('an account with exactly the documented rights sinks, evolves, repairs and 
     });
   await send('a', 'b', 'c');
 
-  // The database is there, and this user may not make it.
+  // The database exists, and this user may not create it.
   const settings = await serve(withoutDatabase.map(([, grant]) => grant));
   const [first] = await sinkStreams(settings, 'plans');
   assert.deepEqual({ failure: first?.failure, rows: first?.rows }, { failure: undefined, rows: 3 });
   await assert.rejects(command(settings, `CREATE DATABASE ${database}_other`), /Not enough privileges/);
 
-  // Something to repair.
+  // A difference to repair.
   await command(settings, `DELETE FROM ${database}.plans_raw WHERE uuid = 'a'`);
   await comparisonOf(settings, 'plans', { isRepair: true });
   assert.deepEqual(await rowsOf(settings, 'SELECT uuid FROM plans ORDER BY uuid'), [
@@ -88,7 +91,8 @@ test('an account with exactly the documented rights sinks, evolves, repairs and 
   assert.equal(replayed?.failure, undefined);
   assert.deepEqual((await gatherStatus(settings, ['plans'], noSignal)).failures, []);
 
-  // Without the right to alter, a table that has to change stops its stream, which names the remedy.
+  // Without the right to alter, a table that must change stops its stream, and the error names the
+  // remedy.
   const owner = await serve(everything);
   await command(owner, `ALTER TABLE ${database}.plans_raw DROP COLUMN external_id`);
   await send('d');

@@ -11,7 +11,9 @@ import { comparisonOf } from '../helpers/reconciled.ts';
 import { createSettings, noSignal } from '../helpers/settings.ts';
 import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 
-/** What the server wants of a user for each kind of statement, by its documentation of GRANT. */
+/**
+ * The rights that the server requires for each kind of statement, from its documentation of GRANT.
+ */
 const wanted: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^CREATE DATABASE /, ['CREATE DATABASE']],
   [/^CREATE TABLE /, ['CREATE TABLE']],
@@ -37,7 +39,7 @@ function rightsFor(statement: string): readonly string[] {
   return kind[1];
 }
 
-test('an account with the documented rights may run every statement of sink, replay and reconcile', async (t) => {
+test('a user with the documented rights may run every statement of sink, replay, reconcile', async (t) => {
   const shared = createSettings(t);
   const front = await createClickHouseFront(t, shared.clickhouse.url);
   const settings = { ...shared, clickhouse: { ...shared.clickhouse, url: front.url } };
@@ -56,7 +58,7 @@ test('an account with the documented rights may run every statement of sink, rep
   await send('a', 'b', 'c');
   await sinkStreams(settings, 'plans');
   const database = `\`${settings.clickhouse.database}\``;
-  // Something to widen, a view to fail, and something to repair.
+  // A column to widen, a view that fails, and a difference to repair.
   await command(
     shared,
     `ALTER TABLE ${database}.plans_raw DROP COLUMN external_id, MODIFY COLUMN interval_count Nullable(Int32)`,

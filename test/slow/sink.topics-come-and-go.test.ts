@@ -6,11 +6,11 @@ import { createSinkBench, READ_WITHIN_MS, startSink } from '../helpers/sink-benc
 import { createTopics } from '../helpers/topic.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 
-test('a topic that is deleted stops its own stream only, and topics and partitions that come are read', async (t) => {
+test('a deleted topic stops only its own stream, and new topics and partitions are read', async (t) => {
   const { settings, admin, send, hasRows, metric } = await createSinkBench(t);
   const topic = topicOf(settings.topicPrefix, 'plans');
   const { stop } = startSink(t, settings, undefined);
-  // A second sink of the group, which knows of no other topic.
+  // A second sink of the group, which knows no other topic.
   const secondPort = await freePort();
   const second = startSink(t, { ...settings, metricsPort: secondPort }, ['plans', 'tasks']);
   await waitFor('the topics', async () => (await admin.listTopics()).includes(topic));
@@ -39,13 +39,13 @@ test('a topic that is deleted stops its own stream only, and topics and partitio
   await send('plans', 0, 3);
   await hasRows('plans', 13);
   await waitFor('its end', async () => (await metric('failed', 'plans')) === 0, READ_WITHIN_MS);
-  // Made again within a moment, and with as many messages: nothing but the topic's id tells.
+  // Recreated at once with the same number of messages: only the topic id differs.
   await admin.deleteTopics({ topics: [topic] });
   await waitFor('the end of the topic', async () => !(await admin.listTopics()).includes(topic));
   await createTopics(settings, 'plans');
   await send('plans', 0, 3);
   await hasRows('plans', 16);
-  // Also the sink that no partition of the topic is assigned to finds the new topic.
+  // A sink without partitions of the topic finds the new topic too.
   for (const port of [settings.metricsPort, secondPort])
     await waitFor('the recovery', async () => (await metric('failed', 'plans', port)) === 0, READ_WITHIN_MS);
   for (const counts of [await stop(), await second.stop()])

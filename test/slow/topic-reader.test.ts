@@ -12,19 +12,22 @@ import { waitFor } from '../helpers/wait-for.ts';
 const MESSAGES = 40;
 const HEARTBEAT_MS = 3_500;
 
-test('a reader that has to join its group again hands no message over twice, and none too late', async (t) => {
+test('a reader that must rejoin its group passes every message once, and none too late', async (t) => {
   const settings = createSettings(t);
   const admin = await connectKafkajs(settings.kafka);
   const topic = topicOf(settings.topicPrefix, 'plans');
   await admin.createTopics({ topics: [{ topic, numPartitions: 2 }], waitForLeaders: true });
   const producer = await createProducer(t, settings);
-  // More than one fetch brings.
+  // More than one fetch returns.
   const value = Buffer.alloc(500_000);
   for (let n = 0; n < MESSAGES; n++)
     await producer.send({ topic, messages: [{ partition: n % 2, key: 'k', value }] });
 
   let leave: Promise<void> | undefined;
-  /** Somebody joins the reader's group, and leaves it as soon as it is in; returns when the reader will have to join again. */
+  /**
+   * Another member joins the reader's group and leaves at once. Resolves when the reader must
+   * rejoin.
+   */
   const invite = async () => {
     const { groups } = await admin.listGroups();
     const groupId = groups.find((group) => group.groupId.startsWith(`${settings.topicPrefix}read.`))?.groupId;
@@ -43,13 +46,13 @@ test('a reader that has to join its group again hands no message over twice, and
       const { groups: described } = await admin.describeGroups([groupId]);
       return described.some(({ state }) => state === 'PreparingRebalance');
     });
-    // It asks only so often, and else would be done before it is told.
+    // The reader checks at intervals and would otherwise finish before it learns of the rebalance.
     await delay(HEARTBEAT_MS);
   };
   const handed: (readonly [partition: number, offset: number])[] = [];
   const handle = ({ offset }: { offset: string }, partition: number) =>
     handed.push([partition, Number(offset)]);
-  // When both partitions have been begun, and neither has come to its end.
+  // Both partitions have begun, and neither has reached its end.
   const afterFetch = async () => {
     if (leave === undefined && new Set(handed.map(([partition]) => partition)).size === 2) await invite();
   };

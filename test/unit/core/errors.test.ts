@@ -19,7 +19,10 @@ for (const [name, ErrorClass] of classes) {
     const kinds = [RetriableError, RecordError, FatalError].filter((kind) => error instanceof kind);
     assert.equal(kinds.length, 1);
     assert.ok(error instanceof EtlError);
-    assert.deepEqual([error.name, error.message, error.cause], [name, 'said', cause]);
+    assert.deepEqual(
+      { name: error.name, message: error.message, cause: error.cause },
+      { name, message: 'said', cause },
+    );
     assert.match(error.code, /^ETL_[A-Z_]+$/);
   });
 }

@@ -13,7 +13,10 @@ import {
 test('the names of a stream are as documented', () => {
   const names = [topicOf('chartmogul.', 'customers'), subjectOf('chartmogul.', 'customers')];
   assert.deepEqual(names, ['chartmogul.customers', 'chartmogul.customers-value']);
-  assert.deepEqual([storageTableOf('customers'), viewOf('customers')], ['customers_raw', 'customers']);
+  assert.deepEqual(
+    { table: storageTableOf('customers'), view: viewOf('customers') },
+    { table: 'customers_raw', view: 'customers' },
+  );
 });
 
 const topics: readonly (readonly [string, string | undefined])[] = [
@@ -49,7 +52,7 @@ const tables: readonly (readonly [stream: string, view: string])[] = [
 ];
 for (const [stream, view] of tables) {
   test(`the topic ${stream} has the view ${view} and its own name as a subject`, () => {
-    assert.deepEqual([viewOf(stream), storageTableOf(stream)], [view, `${view}_raw`]);
+    assert.deepEqual({ view: viewOf(stream), table: storageTableOf(stream) }, { view, table: `${view}_raw` });
     assert.equal(subjectOf('p.', stream), `p.${stream}-value`);
   });
 }

@@ -71,7 +71,10 @@ describe('files under DATA_DIR', () => {
       modes.map((name) => modeOf(join(dataDir, name))),
       ['700', '700', '700', '600', '700', '755'],
     );
-    assert.deepEqual([modeOf(elsewhere), modeOf(join(elsewhere, 'file'))], ['755', '644']);
+    assert.deepEqual(
+      { folder: modeOf(elsewhere), file: modeOf(join(elsewhere, 'file')) },
+      { folder: '755', file: '644' },
+    );
   });
 
   test('keep their rights when DATA_DIR is world-writable or holds the working folder', (t) => {

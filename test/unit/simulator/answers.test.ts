@@ -59,7 +59,14 @@ test('page= is rejected as deprecated and accepted when enabled', () => {
     body: { code: 400, message, param: 'page' },
   });
   const { body } = ask(createSimulator({ customers: 50, allowPage: true }), '/plans?page=2&per_page=50');
-  assert.deepEqual([(body['plans'] as Row[]).length, body['current_page'], body['total_pages']], [10, 2, 2]);
+  assert.deepEqual(
+    {
+      plans: (body['plans'] as Row[]).length,
+      currentPage: body['current_page'],
+      totalPages: body['total_pages'],
+    },
+    { plans: 10, currentPage: 2, totalPages: 2 },
+  );
 });
 
 test('an unknown cursor gets 400', () => {

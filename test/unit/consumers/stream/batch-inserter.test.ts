@@ -99,7 +99,7 @@ test('a refused row becomes a dead letter and the others are inserted', async ()
   const outcomes = [refused, { kind: 'inserted' } as const, refused, refused, { kind: 'inserted' } as const];
   const { insert, deadLetters } = createInserter({ insert: () => outcomes[asked++] ?? refused });
   assert.equal(await insert(batchOf(3)), 'inserted');
-  assert.deepEqual([asked, deadLetters], [5, ['1']]);
+  assert.deepEqual({ inserts: asked, deadLetters }, { inserts: 5, deadLetters: ['1'] });
 });
 
 test('rows refused because the table changed do not become dead letters', async () => {
@@ -109,7 +109,7 @@ test('rows refused because the table changed do not become dead letters', async 
     matchesShape: () => ++looked === 1,
   });
   assert.equal(await insert(batchOf(64)), 'changed');
-  assert.deepEqual([looked, deadLetters], [2, []]);
+  assert.deepEqual({ checks: looked, deadLetters }, { checks: 2, deadLetters: [] });
 });
 
 test('a hundred refused rows in sequence fail the stream', async () => {
@@ -125,7 +125,10 @@ test('a batch counts its dead letters, and only the bytes of each message', () =
   const error = new DecodeError('x');
   batch.reject({ stream: 'plans', topic: 't', partition: 0, message: set, schemaId: undefined, error });
   assert.ok(batch.deadLetterBytes > 1_010 && batch.deadLetterBytes < 3_000);
-  const [letter] = batch.deadLetters;
-  assert.deepEqual([letter?.message.key, letter?.message.value], [set.key, set.value]);
-  assert.ok((letter?.message.value?.buffer.byteLength ?? Infinity) < 50_000);
+  const [deadLetter] = batch.deadLetters;
+  assert.deepEqual(
+    { key: deadLetter?.message.key, value: deadLetter?.message.value },
+    { key: set.key, value: set.value },
+  );
+  assert.ok((deadLetter?.message.value?.buffer.byteLength ?? Infinity) < 50_000);
 });

@@ -82,8 +82,8 @@ describe('partitions', () => {
     partitions.advance(0, 3n, true);
     partitions.advance(1, 9n, false);
     assert.deepEqual(
-      [partitions.next(0), partitions.next(1), partitions.next(2)],
-      [undefined, 9n, undefined],
+      { partition0: partitions.next(0), partition1: partitions.next(1), partition2: partitions.next(2) },
+      { partition0: undefined, partition1: 9n, partition2: undefined },
     );
     stream.takeConsumerCalls();
     partitions.hold(true);
@@ -120,7 +120,10 @@ describe('partitions', () => {
     const { generation } = stream.partitions;
     assert.ok(!generation.aborted);
     stream.sink.assign([0]);
-    assert.deepEqual([generation.aborted, stream.partitions.generation.aborted], [true, false]);
+    assert.deepEqual(
+      { before: generation.aborted, after: stream.partitions.generation.aborted },
+      { before: true, after: false },
+    );
     await stream.stop();
   });
 

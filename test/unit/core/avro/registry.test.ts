@@ -86,7 +86,10 @@ test('referenced schemas are read once each, and a missing one is named', async 
   const registry = new Registry({ url: baseUrl, credentials: undefined }, new AbortController().signal);
   const schema = { id: 9, type: 'AVRO', text: 'top' };
   const texts = await registry.referencedTexts({ ...schema, references: referencesOf(['a', 'c']) });
-  assert.deepEqual([[...texts].sort(), requests.length], [['A', 'B', 'C'], 3]);
+  assert.deepEqual(
+    { texts: [...texts].sort(), requests: requests.length },
+    { texts: ['A', 'B', 'C'], requests: 3 },
+  );
   assert.deepEqual(await registry.referencedTexts({ ...schema, references: referencesOf(['c']) }), [
     'A',
     'B',

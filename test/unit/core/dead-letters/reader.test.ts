@@ -16,8 +16,16 @@ test('parseDeadLetter reads position, time and an id that depends on the key alo
   assert.ok(deadLetter.step === 'sink');
   const { partition, offset, timestampMs, rejectedAtMs, attempts, bytes } = deadLetter;
   assert.deepEqual(
-    [partition, offset, timestampMs, rejectedAtMs, attempts, bytes, deadLetter.state],
-    [2, 7, 1_700_000_000_000, REJECTED_AT, 0, 5, 'waiting'],
+    { partition, offset, timestampMs, rejectedAtMs, attempts, bytes, state: deadLetter.state },
+    {
+      partition: 2,
+      offset: 7,
+      timestampMs: 1_700_000_000_000,
+      rejectedAtMs: REJECTED_AT,
+      attempts: 0,
+      bytes: 5,
+      state: 'waiting',
+    },
   );
   assert.equal(deadLetter.id, deadLetterOf({ ...sinkHeaders, reason: 'another' }).id);
   assert.notEqual(deadLetter.id, deadLetterOf(sinkHeaders, 'plans|sink|2|8').id);

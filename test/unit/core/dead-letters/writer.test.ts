@@ -16,7 +16,7 @@ test('markedDeadLetter keeps value, headers and rejection time and adds the outc
   const error = { code: 'ETL_ROW_REJECTED', message: 'refused' };
   const again = markedDeadLetter(deadLetter, { kind: 'failed', error }, REJECTED_AT + 1);
   assert.ok(again);
-  assert.deepEqual([again.key, again.value], [deadLetter.key, deadLetter.value]);
+  assert.deepEqual({ key: again.key, value: again.value }, { key: deadLetter.key, value: deadLetter.value });
   const texts = Object.fromEntries(Object.entries(again.headers).map(([name, text]) => [name, String(text)]));
   assert.deepEqual(texts, {
     ...sinkHeaders,
@@ -32,8 +32,13 @@ test('markedDeadLetter keeps value, headers and rejection time and adds the outc
   );
   assert.ok(readAgain);
   assert.deepEqual(
-    [readAgain.state, readAgain.attempts, readAgain.rejectedAtMs, readAgain.id],
-    ['waiting', 1, REJECTED_AT, deadLetter.id],
+    {
+      state: readAgain.state,
+      attempts: readAgain.attempts,
+      rejectedAtMs: readAgain.rejectedAtMs,
+      id: readAgain.id,
+    },
+    { state: 'waiting', attempts: 1, rejectedAtMs: REJECTED_AT, id: deadLetter.id },
   );
   const done = markedDeadLetter(
     { ...readAgain, value: deadLetter.value },
@@ -47,8 +52,13 @@ test('markedDeadLetter keeps value, headers and rejection time and adds the outc
     PREFIX,
   );
   assert.deepEqual(
-    [marked?.state, marked?.redrivenMs, marked?.rejectedAtMs, marked?.attempts],
-    ['redriven', REJECTED_AT + 2, REJECTED_AT, 1],
+    {
+      state: marked?.state,
+      redrivenMs: marked?.redrivenMs,
+      rejectedAtMs: marked?.rejectedAtMs,
+      attempts: marked?.attempts,
+    },
+    { state: 'redriven', redrivenMs: REJECTED_AT + 2, rejectedAtMs: REJECTED_AT, attempts: 1 },
   );
   assert.equal(markedDeadLetter(deadLetter, { kind: 'skipped', why: '' }, REJECTED_AT), undefined);
 });
@@ -90,14 +100,20 @@ test('truncated keeps the start of value and headers and records the original le
   );
   const read = parseDeadLetter({ ...message, headers: texts } as KafkaMessage, PREFIX);
   assert.deepEqual(
-    [
-      read?.bytes,
-      read?.originalBytes,
-      read?.isTruncated,
-      read?.recordKey?.length,
-      String(texts['key-truncated']),
-    ],
-    [65_536, 100_000, true, 8_192, '20000'],
+    {
+      bytes: read?.bytes,
+      originalBytes: read?.originalBytes,
+      isTruncated: read?.isTruncated,
+      keyLength: read?.recordKey?.length,
+      originalKeyLength: String(texts['key-truncated']),
+    },
+    {
+      bytes: 65_536,
+      originalBytes: 100_000,
+      isTruncated: true,
+      keyLength: 8_192,
+      originalKeyLength: '20000',
+    },
   );
   assert.equal(truncated(cut), cut, 'it cannot be cut further');
   const small = { key: 'k', value: Buffer.from('v'), headers: { key: 'k' } };

@@ -159,7 +159,7 @@ test('.env and CONFIG_FILE may begin with a byte order mark', (t) => {
   const configFile = createFile(t, '\uFEFF{"TOPIC_PREFIX": "file."}');
   const dotEnv = createFile(t, `\uFEFFCONFIG_FILE=${configFile}\nCLICKHOUSE_DATABASE=dot\n`);
   const { topicPrefix, clickhouse } = loadSettings({}, dotEnv);
-  assert.deepEqual([topicPrefix, clickhouse.database], ['file.', 'dot']);
+  assert.deepEqual({ topicPrefix, database: clickhouse.database }, { topicPrefix: 'file.', database: 'dot' });
 });
 
 test('a password in .env may contain # without quotes', (t) => {
@@ -302,8 +302,8 @@ test('the environment overrides .env, which overrides CONFIG_FILE and the defaul
   const dotEnv = createFile(t, `TOPIC_PREFIX=dot.\nCLICKHOUSE_DATABASE=dot\nCONFIG_FILE=${configFile}\n`);
   const { topicPrefix, clickhouse, dataDir, kafka } = load({ TOPIC_PREFIX: 'env.' }, dotEnv);
   assert.deepEqual(
-    [topicPrefix, clickhouse.database, dataDir, kafka.brokers],
-    ['env.', 'dot', 'file', ['127.0.0.1:9092']],
+    { topicPrefix, database: clickhouse.database, dataDir, brokers: kafka.brokers },
+    { topicPrefix: 'env.', database: 'dot', dataDir: 'file', brokers: ['127.0.0.1:9092'] },
   );
 });
 
@@ -336,7 +336,7 @@ test('the defaults are as documented', () => {
     sasl: undefined,
     tombstoneRetentionDays: 7,
   });
-  assert.deepEqual([topicPrefix, dataDir], ['chartmogul.', '.data']);
+  assert.deepEqual({ topicPrefix, dataDir }, { topicPrefix: 'chartmogul.', dataDir: '.data' });
   assert.deepEqual(schemaRegistry, { url: 'http://127.0.0.1:8081', credentials: undefined });
   assert.equal(clickhouse.url, 'http://127.0.0.1:8123');
   assert.equal(clickhouse.database, 'chartmogul');
@@ -371,7 +371,10 @@ test('CONFIG_FILE may list streams, which are kept unchanged', (t) => {
   const streams = [{ name: 'credit_notes', path: '/credit_notes' }, 'anything', null];
   const configFile = createFile(t, JSON.stringify({ TOPIC_PREFIX: 'file.', streams }));
   const { topicPrefix, produce } = load({ CONFIG_FILE: configFile });
-  assert.deepEqual([topicPrefix, produce.customStreams], ['file.', streams]);
+  assert.deepEqual(
+    { topicPrefix, customStreams: produce.customStreams },
+    { topicPrefix: 'file.', customStreams: streams },
+  );
 });
 
 for (const name of [

@@ -46,7 +46,7 @@ test('hexDump shows 16 bytes per line, up to 4 KiB', () => {
     ].join('\n'),
   );
   const long = hexDump(Buffer.alloc(5_096)).split('\n');
-  assert.deepEqual([long.length, long.at(-1)], [257, '… and 1,000 bytes more']);
+  assert.deepEqual({ lines: long.length, last: long.at(-1) }, { lines: 257, last: '… and 1,000 bytes more' });
 });
 
 test('prettyJson keeps every digit', () => {

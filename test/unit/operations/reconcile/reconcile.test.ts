@@ -54,7 +54,10 @@ test('keyTextSql joins the sorting columns, whatever their names', () => {
     keysConditionSql([uuid, { name: 'id', typeText: 'Int64' }], [['a', '-1']]),
     "(`uuid`, `id`) IN ((CAST('a', 'String'), CAST('-1', 'Int64')))",
   );
-  assert.deepEqual([isByPosition(['_partition', '_offset']), isByPosition(['_offset'])], [true, false]);
+  assert.deepEqual(
+    { both: isByPosition(['_partition', '_offset']), offsetOnly: isByPosition(['_offset']) },
+    { both: true, offsetOnly: false },
+  );
 });
 
 const equal: StreamComparison = {
@@ -103,7 +106,7 @@ test('reconcileSummary says if a stream was not compared by key', () => {
   const otherwise = { ...equal, isByKey: false };
   assert.match(reconcileSummary([otherwise], nothing), / equal, not by key$/m);
   const json = reconcileJson(otherwise, nothing);
-  assert.deepEqual([json['equal'], json['by_key']], [true, false]);
+  assert.deepEqual({ equal: json['equal'], by_key: json['by_key'] }, { equal: true, by_key: false });
   assert.match(reconcileSummary([{ ...otherwise, behind: 1 }], nothing), / DIFFERS$/m);
 });
 
@@ -116,7 +119,10 @@ test('reconcileSummary shows allowed dead letters and does not count them', () =
   assert.match(text, /^2 streams equal$/m);
   assert.equal(isEqual(waiting, allowed), true);
   const json = reconcileJson(waiting, allowed);
-  assert.deepEqual([json['equal'], json['dead_letters']], [true, 52]);
+  assert.deepEqual(
+    { equal: json['equal'], dead_letters: json['dead_letters'] },
+    { equal: true, dead_letters: 52 },
+  );
   assert.equal(isEqual({ ...waiting, behind: 1 }, allowed), false);
   assert.match(reconcileSummary([equal, waiting], nothing), /^plans +12,345,678 +52 +equal +DIFFERS$/m);
 });
@@ -355,7 +361,7 @@ test('RowKeys reads unknown schemas first and keeps the key if the registry lost
     const found = keys.of(sent('c', id === 2 ? value : record(id, 'a', 5)), 0, false);
     return typeof found === 'object' ? keys.partsOf(found) : found;
   };
-  assert.deepEqual([told(3), told(4)], [['c'], ['c']]);
+  assert.deepEqual({ schema3: told(3), schema4: told(4) }, { schema3: ['c'], schema4: ['c'] });
   assert.equal(keys.keyedOtherwise, undefined);
   assert.deepEqual(told(2), ['a']);
   assert.equal(keys.keyedOtherwise, '0/7');
@@ -378,8 +384,11 @@ test('MessageSearch finds needed messages by position, time and partition', asyn
     search.fetch().map(({ message: found }) => found.key?.toString()),
     ['any key'],
   );
-  assert.deepEqual([search.bytes, search.fetch()], [0, []]);
-  assert.deepEqual([search.hasSeen(wanted), search.hasSeen(moved)], [true, false]);
+  assert.deepEqual({ bytes: search.bytes, messages: search.fetch() }, { bytes: 0, messages: [] });
+  assert.deepEqual(
+    { wanted: search.hasSeen(wanted), moved: search.hasSeen(moved) },
+    { wanted: true, moved: false },
+  );
 });
 
 const proofs: readonly (readonly [name: string, there: KafkaMessage | undefined, isProved: boolean])[] = [
@@ -413,5 +422,8 @@ test('rows identified by position are proved wrong only by a message of another 
   search.add({ ...message('any', 3, 30), key: null }, 0);
   search.add(message('any', 4, 40), 0);
   assert.equal(search.fetch().length, 1);
-  assert.deepEqual([search.hasProved(right), search.hasProved(wrong)], [false, true]);
+  assert.deepEqual(
+    { right: search.hasProved(right), wrong: search.hasProved(wrong) },
+    { right: false, wrong: true },
+  );
 });

@@ -145,10 +145,13 @@ test('statusJson has ISO times, null for what is missing and nothing for unknown
     streams: Record<string, unknown>[];
   };
   assert.deepEqual(
-    [json['at'], json['topicPrefix'], json['database']],
-    ['2026-01-31T12:00:00.000Z', 'chartmogul.', 'chartmogul'],
+    { at: json['at'], topicPrefix: json['topicPrefix'], database: json['database'] },
+    { at: '2026-01-31T12:00:00.000Z', topicPrefix: 'chartmogul.', database: 'chartmogul' },
   );
-  assert.deepEqual([json['warnings'], json['failures']], [[{ about: 'topic a', message: 'b' }], ['c']]);
+  assert.deepEqual(
+    { warnings: json['warnings'], failures: json['failures'] },
+    { warnings: [{ about: 'topic a', message: 'b' }], failures: ['c'] },
+  );
   assert.deepEqual(json.streams[0], {
     stream: 'plans',
     topic: {

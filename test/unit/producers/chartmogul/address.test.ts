@@ -43,7 +43,7 @@ test('a key never changes the address around it, and different keys have differe
         return;
       }
       const { pathname, search, hash } = new URL(`http://source.invalid/v1${path}`);
-      assert.deepEqual([pathname, search, hash], [`/v1${path}`, '', '']);
+      assert.deepEqual({ pathname, search, hash }, { pathname: `/v1${path}`, search: '', hash: '' });
       const [before = '', after = ''] = template.split('{key}');
       assert.ok(path.startsWith(before) && path.endsWith(after));
       assert.equal(decodeURIComponent(path.slice(before.length, path.length - after.length)), key);

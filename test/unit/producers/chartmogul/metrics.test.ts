@@ -99,7 +99,10 @@ test('each interval has a list up to today that adds the interval to its records
     paging: 'none',
     adds: { interval: 'day' },
   });
-  assert.deepEqual([year?.id, year?.adds], ['/metrics/mrr?interval=year', { interval: 'year' }]);
+  assert.deepEqual(
+    { id: year?.id, adds: year?.adds },
+    { id: '/metrics/mrr?interval=year', adds: { interval: 'year' } },
+  );
 });
 
 test('a list is identified by its interval alone, so the next day continues it', () => {

@@ -14,7 +14,10 @@ test('callers pass in order and at even intervals', () => {
 test('unused time is not saved up', () => {
   const limiter = new RateLimiter(20);
   limiter.reserve(0);
-  assert.deepEqual([limiter.reserve(10_000), limiter.reserve(10_000)], [10_000, 10_050]);
+  assert.deepEqual(
+    { first: limiter.reserve(10_000), second: limiter.reserve(10_000) },
+    { first: 10_000, second: 10_050 },
+  );
 });
 
 test('no second exceeds the rate, whatever the callers do', () => {

@@ -117,7 +117,7 @@ test('the reader keeps the address once it has read a page', async () => {
 for (const error of [notThere, refused, denied]) {
   test(`an optional stream is absent after ${error.name}, without a failure`, async () => {
     const { pages, isAbsent } = await readPages(transactions, server({ '/transactions': error }));
-    assert.deepEqual([pages, isAbsent], [[], true]);
+    assert.deepEqual({ pages, isAbsent }, { pages: [], isAbsent: true });
   });
 
   test(`an optional stream with ${error.name} after its first page fails`, async () => {
@@ -130,7 +130,10 @@ for (const error of [notThere, refused, denied]) {
 
 test('an available optional stream is read, and one with a temporary error fails', async () => {
   const { pages, isAbsent } = await readPages(transactions, server({ '/transactions': listOf('tr_1') }));
-  assert.deepEqual([uuidsOf(recordsOf(pages)), isAbsent], [['tr_1'], false]);
+  assert.deepEqual(
+    { transactions: uuidsOf(recordsOf(pages)), isAbsent },
+    { transactions: ['tr_1'], isAbsent: false },
+  );
   const down = server({ '/transactions': new AuthenticationError('401') });
   await assert.rejects(readPages(transactions, down), AuthenticationError);
 });
@@ -235,7 +238,7 @@ test('a parent that is not due shows whether the stream exists when all due ones
   const answer = server({ [addressOf('cus_1')]: denied, [addressOf('cus_9')]: listOf('b') });
   const settled = (...parents: string[]) => ({ ...visitsTo('cus_1'), settled: () => parents });
   const { pages, denials } = await readPages(activities, answer, settled('cus_8', 'cus_9'));
-  assert.deepEqual([pages, denials], [[], 1]);
+  assert.deepEqual({ pages, denials }, { pages: [], denials: 1 });
   await assert.rejects(readPages(activities, answer, settled('cus_8')), AccessDeniedError);
   // Only a few are requested.
   await assert.rejects(readPages(activities, answer, settled('a', 'b', 'c', 'cus_9')), AccessDeniedError);
@@ -322,7 +325,7 @@ test('the reader visits at most sixteen parents at a time', async () => {
     return { entries: [] };
   };
   const { pages } = await readPages(subscriptions, answer, visitsTo(...parents));
-  assert.deepEqual([pages.length, most], [40, 16]);
+  assert.deepEqual({ pages: pages.length, most }, { pages: 40, most: 16 });
 });
 
 test('the reader requests no page before the previous one was consumed', async () => {
@@ -345,7 +348,11 @@ test('the reader requests a list without filters', async () => {
     );
     const usual = [...Object.keys(spec.query ?? {}), 'per_page', 'cursor', 'start-after'];
     const asked = requests.flatMap(({ query }) => Object.keys(query));
-    assert.deepEqual([requests.length, asked.filter((key) => !usual.includes(key))], [3, []], name);
+    assert.deepEqual(
+      { requests: requests.length, unusual: asked.filter((key) => !usual.includes(key)) },
+      { requests: 3, unusual: [] },
+      name,
+    );
   }
 });
 
@@ -377,12 +384,12 @@ test('a metric without configured intervals sends no requests', async () => {
   const { pages, requests } = await readPages(specOf('metrics_asp'), entry, {
     metrics: { ...beginning.metrics, intervals: ['day'] },
   });
-  assert.deepEqual([pages, requests], [[], []]);
+  assert.deepEqual({ pages, requests }, { pages: [], requests: [] });
 });
 
 test('the reader reports every request', async () => {
   let told = 0;
   const { client, requests } = fakeSource(server({ '/sources': listOf('a', 'b', 'c') }));
   await collect(readStream(client, specOf('data_sources'), beginning, { onRequest: () => told++ }));
-  assert.deepEqual([told, requests.length], [3, 3]);
+  assert.deepEqual({ reported: told, requests: requests.length }, { reported: 3, requests: 3 });
 });

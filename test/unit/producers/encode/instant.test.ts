@@ -53,7 +53,10 @@ const noInstants = [
 ];
 for (const text of noInstants) {
   test(`${JSON.stringify(text)} is neither an instant nor a date`, () => {
-    assert.deepEqual([parseInstant(text), parseDate(text)], [undefined, undefined]);
+    assert.deepEqual(
+      { instant: parseInstant(text), date: parseDate(text) },
+      { instant: undefined, date: undefined },
+    );
   });
 }
 

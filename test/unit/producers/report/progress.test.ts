@@ -44,7 +44,7 @@ test('the bar of a stream of unknown length moves to and fro', () => {
     const [line = ''] = lines([reading('a')], { afterMs: step * 200 });
     return line.indexOf('█') - 'a  '.length;
   });
-  assert.deepEqual([Math.min(...starts), Math.max(...starts)], [0, 24 - 3]);
+  assert.deepEqual({ first: Math.min(...starts), last: Math.max(...starts) }, { first: 0, last: 24 - 3 });
   assert.ok(starts.slice(1).every((start, step) => Math.abs(start - Number(starts[step])) === 1));
 });
 

@@ -87,8 +87,13 @@ test('the record has exactly the fields of the schema, in their order', () => {
 test('a stream that never began has no start, no rate and no failure', () => {
   const record = runRecord(RUN, counted({}));
   assert.deepEqual(
-    [record['started_at'], record['requests_per_second'], record['failure'], record['new_fields']],
-    [null, 0, null, []],
+    {
+      started_at: record['started_at'],
+      requests_per_second: record['requests_per_second'],
+      failure: record['failure'],
+      new_fields: record['new_fields'],
+    },
+    { started_at: null, requests_per_second: 0, failure: null, new_fields: [] },
   );
   assert.equal(new RecordEncoder(schema).encode(record).drifts, undefined);
 });

@@ -236,7 +236,10 @@ for (const [name, given, tombstones, notes] of cases) {
       sent.commits.map((batches) => batches.map((batch) => batch.topic)),
       [...(tombstones.length > 0 ? [[topic]] : []), [checkpoints]],
     );
-    assert.deepEqual([sent.counts.deleted, sent.counts.messages], [tombstones.length, tombstones.length]);
+    assert.deepEqual(
+      { deleted: sent.counts.deleted, messages: sent.counts.messages },
+      { deleted: tombstones.length, messages: tombstones.length },
+    );
     for (const key of [...(given.met ?? []), ...(given.unmet ?? [])])
       assert.equal(sent.keys.has(key), !tombstones.includes(key));
     const isLookedUp = given.proof?.proof === 'look-up';
@@ -250,10 +253,16 @@ test('a run that misses too many keys sends no deletes and stays incomplete unle
   const given = { proof: lookUp, met: many(89, 'met'), unmet: many(11, 'unmet') };
   const refused = await deletes({ ...given, isMassDeleteAllowed: false });
   assert.ok(refused.failure instanceof MassDeleteError);
-  assert.deepEqual([refused.commits, refused.requests, refused.counts.deleted], [[], [], 0]);
+  assert.deepEqual(
+    { commits: refused.commits, requests: refused.requests, deleted: refused.counts.deleted },
+    { commits: [], requests: [], deleted: 0 },
+  );
   assert.equal(refused.keys.size, 100);
   const believed = await deletes(given);
-  assert.deepEqual([believed.failure, believed.tombstones.length], [undefined, 11]);
+  assert.deepEqual(
+    { failure: believed.failure, tombstones: believed.tombstones.length },
+    { failure: undefined, tombstones: 11 },
+  );
   const few = { ...given, met: many(90, 'met'), unmet: many(10, 'unmet') };
   assert.equal((await deletes({ ...few, isMassDeleteAllowed: false })).tombstones.length, 10);
 });
@@ -261,7 +270,10 @@ test('a run that misses too many keys sends no deletes and stays incomplete unle
 test('the limit ignores keys missing for the first time and counts those missed twice', async () => {
   const given = { met: ['a'], unmet: ['b', 'c'], isMassDeleteAllowed: false };
   const first = await deletes(given);
-  assert.deepEqual([first.failure, first.tombstones], [undefined, []]);
+  assert.deepEqual(
+    { failure: first.failure, tombstones: first.tombstones },
+    { failure: undefined, tombstones: [] },
+  );
   const { failure, tombstones } = await deletes({ ...given, missing: ['b', 'c'] });
   assert.ok(failure instanceof MassDeleteError);
   assert.deepEqual(tombstones, []);
@@ -271,7 +283,10 @@ test('tombstones go in transactions of five thousand, and the last completes the
   const sent = await deletes({ unmet: many(10_001, 'k'), isParentGone: true });
   const sizes = sent.commits.map((batches) => batches.map(({ messages }) => messages.length));
   assert.deepEqual(sizes, [[5_000], [5_000], [1], [1]]);
-  assert.deepEqual([new Set(sent.tombstones.map(({ key }) => key)).size, sent.keys.size], [10_001, 0]);
+  assert.deepEqual(
+    { tombstones: new Set(sent.tombstones.map(({ key }) => key)).size, keys: sent.keys.size },
+    { tombstones: 10_001, keys: 0 },
+  );
 });
 
 for (const [failing, deleted] of [
@@ -282,7 +297,13 @@ for (const [failing, deleted] of [
   test(`only committed deletes count when commit ${failing} of 3 fails, and the run is incomplete`, async () => {
     const sent = await deletes({ unmet: many(5_001, 'k'), isParentGone: true, failing });
     assert.ok(sent.failure instanceof ServiceUnavailableError);
-    assert.deepEqual([sent.tombstones.length, sent.counts.deleted], [deleted, deleted]);
-    assert.deepEqual([sent.keys.size, sent.checkpoints], [5_001 - deleted, []]);
+    assert.deepEqual(
+      { tombstones: sent.tombstones.length, deleted: sent.counts.deleted },
+      { tombstones: deleted, deleted },
+    );
+    assert.deepEqual(
+      { keys: sent.keys.size, checkpoints: sent.checkpoints },
+      { keys: 5_001 - deleted, checkpoints: [] },
+    );
   });
 }

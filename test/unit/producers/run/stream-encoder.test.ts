@@ -94,7 +94,10 @@ test('freeze rejects a record with an unknown field and sends the others', async
     },
   ]);
   assert.equal(state.registry.registered.length, 1);
-  assert.deepEqual([counts.records, counts.new, counts.deadLettered], [3, 2, 1]);
+  assert.deepEqual(
+    { records: counts.records, new: counts.new, deadLettered: counts.deadLettered },
+    { records: 3, new: 2, deadLettered: 1 },
+  );
 });
 
 test('discard drops and counts what the schema lacks', async () => {
@@ -106,7 +109,10 @@ test('discard drops and counts what the schema lacks', async () => {
   const { values, counts, deadLetters } = await encode(state, [records], { mode: 'discard' });
   assert.deepEqual(values, [{ uuid: 'pl_1', name: 'Gold' }, { uuid: 'pl_2' }]);
   assert.equal(state.registry.registered.length, 1);
-  assert.deepEqual([counts.discarded, counts.newFields, deadLetters], [3, [], []]);
+  assert.deepEqual(
+    { discarded: counts.discarded, newFields: counts.newFields, deadLetters },
+    { discarded: 3, newFields: [], deadLetters: [] },
+  );
 });
 
 test('an unchanged record is skipped, and a changed one is sent with its new hash', async () => {
@@ -116,7 +122,10 @@ test('an unchanged record is skipped, and a changed one is sent with its new has
     { uuid: 'pl_2', name: 'Silver' },
   ];
   const first = await encode(state, [[one], [two]]);
-  assert.deepEqual([first.counts.new, first.counts.changed, first.counts.unchanged], [2, 0, 0]);
+  assert.deepEqual(
+    { new: first.counts.new, changed: first.counts.changed, unchanged: first.counts.unchanged },
+    { new: 2, changed: 0, unchanged: 0 },
+  );
   const changed = { ...two, name: 'Steel' };
   const { messages, counts } = await encode(state, [
     [{ name: 'Gold', uuid: 'pl_1' }, changed],
@@ -129,7 +138,10 @@ test('an unchanged record is skipped, and a changed one is sent with its new has
       { key: 'pl_3', headers: { hash: recordHash({ uuid: 'pl_3' }) } },
     ],
   );
-  assert.deepEqual([counts.records, counts.new, counts.changed, counts.unchanged], [3, 1, 1, 1]);
+  assert.deepEqual(
+    { records: counts.records, new: counts.new, changed: counts.changed, unchanged: counts.unchanged },
+    { records: 3, new: 1, changed: 1, unchanged: 1 },
+  );
   assert.equal(state.keys.unseen, 0);
 });
 
@@ -139,7 +151,10 @@ test('a full run sends everything once, however often the source returns it', as
   await encode(state, [records]);
   const { keys, counts } = await encode(state, [records, records, [{ uuid: 'pl_3' }]], { isFull: true });
   assert.deepEqual(keys, ['pl_1', 'pl_2', 'pl_3']);
-  assert.deepEqual([counts.records, counts.unchanged, counts.new], [3, 2, 1]);
+  assert.deepEqual(
+    { records: counts.records, unchanged: counts.unchanged, new: counts.new },
+    { records: 3, unchanged: 2, new: 1 },
+  );
 });
 
 test('a record that changes during the run is sent again, and the topic has the last version', async () => {
@@ -148,7 +163,10 @@ test('a record that changes during the run is sent again, and the topic has the 
   const pages = [[named('a')], [named('b')], [named('b')], [named('a')]];
   const { values, counts } = await encode(state, pages);
   assert.deepEqual(values, [named('a'), named('b'), named('a')]);
-  assert.deepEqual([counts.records, counts.new, counts.changed, counts.unchanged], [1, 1, 2, 0]);
+  assert.deepEqual(
+    { records: counts.records, new: counts.new, changed: counts.changed, unchanged: counts.unchanged },
+    { records: 1, new: 1, changed: 2, unchanged: 0 },
+  );
   assert.deepEqual((await encode(state, [[named('a')]])).values, []);
 });
 
@@ -158,7 +176,14 @@ test('a rejected record is rejected again only after a change', async () => {
   const options = { mode: 'freeze' } as const;
   assert.equal((await encode(state, [[frozen], [frozen]], options)).deadLetters.length, 1);
   const again = await encode(state, [[frozen]], options);
-  assert.deepEqual([again.deadLetters, again.counts.deadLettered, again.counts.unchanged], [[], 1, 0]);
+  assert.deepEqual(
+    {
+      deadLetters: again.deadLetters,
+      deadLettered: again.counts.deadLettered,
+      unchanged: again.counts.unchanged,
+    },
+    { deadLetters: [], deadLettered: 1, unchanged: 0 },
+  );
   assert.equal((await encode(state, [[{ ...frozen, vat: 7 }]], options)).deadLetters.length, 1);
 });
 
@@ -167,7 +192,10 @@ test('the key of a rejected record counts as seen, so its row is not deleted', a
   await encode(state, [[{ uuid: 'pl_1' }, { uuid: 'pl_2' }]]);
   for (let runs = 0; runs < 2; runs++) {
     await encode(state, [[{ uuid: 'pl_1', vat: 19 }]], { mode: 'freeze' });
-    assert.deepEqual([state.keys.isSeen('pl_1'), state.keys.isSeen('pl_2')], [true, false]);
+    assert.deepEqual(
+      { pl_1: state.keys.isSeen('pl_1'), pl_2: state.keys.isSeen('pl_2') },
+      { pl_1: true, pl_2: false },
+    );
   }
   assert.deepEqual((await encode(state, [[{ uuid: 'pl_1', vat: 19 }]])).values, [{ uuid: 'pl_1', vat: 19n }]);
 });
@@ -192,7 +220,15 @@ for (const [name, value, reason] of unkeyed) {
     assert.equal(letter.headers?.['code'], 'ETL_UNKEYED_RECORD');
     assert.match(String(letter.headers['reason']), reason);
     assert.ok(!('key' in letter.headers));
-    assert.deepEqual([counts.records, counts.new, counts.deadLettered, counts.unchanged], [3, 1, 1, 0]);
+    assert.deepEqual(
+      {
+        records: counts.records,
+        new: counts.new,
+        deadLettered: counts.deadLettered,
+        unchanged: counts.unchanged,
+      },
+      { records: 3, new: 1, deadLettered: 1, unchanged: 0 },
+    );
   });
 }
 
@@ -231,7 +267,10 @@ test('the parent header names the parent of the list or of the record', async ()
   const list = { visit: { parent: 'cus_2', token: Buffer.alloc(8) } };
   const visited = await encode(state, [[{ id: 3 }]], { spec, list });
   assert.equal(visited.messages[0]?.headers?.['parent'], 'cus_2');
-  assert.deepEqual([state.children.of('cus_1'), state.children.of('cus_2')], [['1'], ['3']]);
+  assert.deepEqual(
+    { cus_1: state.children.of('cus_1'), cus_2: state.children.of('cus_2') },
+    { cus_1: ['1'], cus_2: ['3'] },
+  );
   const { messages } = await encode(state, [[{ uuid: 'pl_1', customer_uuid: 'cus_1' }]]);
   assert.ok(!Object.keys(messages[0]?.headers ?? {}).includes('parent'));
 });

@@ -108,9 +108,15 @@ test('due parents are counted and returned in order on every request', () => {
   const state = createState();
   state.visits.set('b', visitToken(hashOf('b'), 1));
   const visits = new Visits('s', state, 1, 'changed');
-  assert.deepEqual([visits.isBegun, visits.living, [...visits.due()]], [false, [], []]);
+  assert.deepEqual(
+    { isBegun: visits.isBegun, living: visits.living, due: [...visits.due()] },
+    { isBegun: false, living: [], due: [] },
+  );
   assert.equal(visits.begin(parentsOf('a', 'b', 'c')), 2);
-  assert.deepEqual([visits.isBegun, visits.living], [true, ['a', 'b', 'c']]);
+  assert.deepEqual(
+    { isBegun: visits.isBegun, living: visits.living },
+    { isBegun: true, living: ['a', 'b', 'c'] },
+  );
   for (let time = 0; time < 2; time++)
     assert.deepEqual(
       [...visits.due()].map(({ parent }) => parent),
@@ -141,7 +147,10 @@ for (const [name, event] of recorded) {
     visits.begin(parentsOf('p', 'whole', 'deleted', 'childless'));
     const [settled] = await settle(visits, event);
     assert.equal(settled, event);
-    assert.deepEqual([visits.vanished(), visits.messages(new Set())], [[], []]);
+    assert.deepEqual(
+      { vanished: visits.vanished(), messages: visits.messages(new Set()) },
+      { vanished: [], messages: [] },
+    );
   });
 }
 

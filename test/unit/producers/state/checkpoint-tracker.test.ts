@@ -95,7 +95,10 @@ for (const [name, isResumed, some, started] of interrupted) {
     if (isResumed) assert.deepEqual(begun.checkpoint, { ...before, run: 'new' });
     else {
       const { run, startedAtMs, isFull, isComplete, pages, records, slices } = begun.checkpoint;
-      assert.deepEqual([run, startedAtMs, isComplete, pages, records], ['new', NOW_MS, false, 0, 0]);
+      assert.deepEqual(
+        { run, startedAtMs, isComplete, pages, records },
+        { run: 'new', startedAtMs: NOW_MS, isComplete: false, pages: 0, records: 0 },
+      );
       assert.equal(isFull, started?.isFull ?? false);
       assert.equal(slices.size, 0);
     }
@@ -134,8 +137,14 @@ test('a run over a list that is no longer read this way restarts in the same rou
   const slices = new Map([...previous.slices, ['/a?status=Active', { ...read[1], isDone: false }] as const]);
   const begun = beginCheckpoint({ ...previous, slices }, { ...start, isListed });
   const { round, roundAtMs, expectedPages, pages } = begun.checkpoint;
-  assert.deepEqual([begun.isResumed, begun.checkpoint.slices.size, pages], [false, 0, 0]);
-  assert.deepEqual([round, roundAtMs, expectedPages], [3, previous.roundAtMs, 40]);
+  assert.deepEqual(
+    { isResumed: begun.isResumed, slices: begun.checkpoint.slices.size, pages },
+    { isResumed: false, slices: 0, pages: 0 },
+  );
+  assert.deepEqual(
+    { round, roundAtMs, expectedPages },
+    { round: 3, roundAtMs: previous.roundAtMs, expectedPages: 40 },
+  );
   assert.ok(beginCheckpoint(previous, { ...start, isListed }).isResumed);
 });
 
@@ -317,7 +326,10 @@ test('the next run after any kill reads exactly what is not committed', () => {
           const last = parseCheckpoint(String(topic.get('s')));
           assert.ok(last?.isComplete === true && [...last.slices.values()].every(({ isDone }) => isDone));
           assertAllKept(world, last.slices);
-          assert.deepEqual([last.pages, last.records], [committed.length, committed.length]);
+          assert.deepEqual(
+            { pages: last.pages, records: last.records },
+            { pages: committed.length, records: committed.length },
+          );
           return;
         }
         const next = eventsLeft(world, topic, [0]);
@@ -345,7 +357,7 @@ test('a visit is recorded once, with the transaction after its end', () => {
   assert.equal(checkpoint?.key, 's');
   assert.deepEqual(keys(), ['s']);
   const { pages, records, slices } = tracker.checkpoint;
-  assert.deepEqual([pages, records, slices.size], [2, 3, 0]);
+  assert.deepEqual({ pages, records, slices: slices.size }, { pages: 2, records: 3, slices: 0 });
 });
 
 test('a visit whose end is held back is not recorded, although its pages are', () => {
@@ -357,7 +369,7 @@ test('a visit whose end is held back is not recorded, although its pages are', (
     ['s'],
   );
   const { pages, records, slices } = tracker.checkpoint;
-  assert.deepEqual([pages, records, slices.size], [1, 1, 0]);
+  assert.deepEqual({ pages, records, slices: slices.size }, { pages: 1, records: 1, slices: 0 });
 });
 
 test('a tracker does not change its initial checkpoint', () => {

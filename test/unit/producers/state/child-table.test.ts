@@ -107,7 +107,10 @@ test('a text and its UTF-8 bytes are the same key and the same parent', () => {
       table.set(key, 'another parent');
       table.set(Buffer.from(key), Buffer.from(parent));
       table.set(key, parent);
-      assert.deepEqual([table.size, table.of(parent), table.of('another parent')], [1, [key], []]);
+      assert.deepEqual(
+        { size: table.size, children: table.of(parent), others: table.of('another parent') },
+        { size: 1, children: [key], others: [] },
+      );
       table.live(parent);
       assert.deepEqual([...table.orphans()], []);
     }),
@@ -125,8 +128,8 @@ test('children that move leave the list of their old parent at once, in any orde
       const gone = order.slice(0, index + 1);
       const stayed = children.filter((child) => !gone.includes(child));
       assert.deepEqual(
-        [table.of('old').sort(), table.of('new').sort(), table.size],
-        [stayed, gone.sort(), 3],
+        { old: table.of('old').sort(), new: table.of('new').sort(), size: table.size },
+        { old: stayed, new: gone.sort(), size: 3 },
       );
     }
   }
@@ -180,7 +183,10 @@ test('children that move between the same parents use no more memory', () => {
   for (let round = 0; round < 2; round++) setAll(round);
   const { bytes } = table;
   for (let round = 2; round < 20; round++) setAll(round);
-  assert.deepEqual([table.bytes, table.of('odd').length, table.of('even').length], [bytes, keys.length, 0]);
+  assert.deepEqual(
+    { bytes: table.bytes, odd: table.of('odd').length, even: table.of('even').length },
+    { bytes, odd: keys.length, even: 0 },
+  );
 });
 
 /** Keys of subscriptions and customers have this length. */

@@ -252,7 +252,10 @@ test('a customer that exists is not searched for', async () => {
     { '/customers/cus_1': {} },
     { registry },
   );
-  assert.deepEqual([verdictsOf(verdicts), asked], [['cus_1 there'], ['/customers/cus_1']]);
+  assert.deepEqual(
+    { verdicts: verdictsOf(verdicts), requests: asked },
+    { verdicts: ['cus_1 there'], requests: ['/customers/cus_1'] },
+  );
 });
 
 test('no key is decided when the search for the merge target fails', async () => {
@@ -272,7 +275,10 @@ for (const [name, fields] of unknown) {
   test(`a customer with ${name} is gone without a merge target`, async () => {
     const { registry, record } = customer('cus_1', fields);
     const { verdicts, asked } = await proveWith('customers', [record], {}, { registry });
-    assert.deepEqual([verdictsOf(verdicts), asked], [['cus_1 gone'], ['/customers/cus_1']]);
+    assert.deepEqual(
+      { verdicts: verdictsOf(verdicts), requests: asked },
+      { verdicts: ['cus_1 gone'], requests: ['/customers/cus_1'] },
+    );
   });
 }
 
@@ -311,7 +317,10 @@ test('a key whose parent is gone is gone at once', async () => {
 test('a record of a source that rewrites its history must be missed twice too', async () => {
   const missing = new Set(['b']);
   const { verdicts, asked } = await proveWith('activities', [vanished('a'), vanished('b')], {}, { missing });
-  assert.deepEqual([verdictsOf(verdicts), asked], [['a missing', 'b gone'], []]);
+  assert.deepEqual(
+    { verdicts: verdictsOf(verdicts), requests: asked },
+    { verdicts: ['a missing', 'b gone'], requests: [] },
+  );
 });
 
 test('nothing is decided for a stream that is not read completely', async () => {

@@ -102,7 +102,7 @@ test('a key that was seen twice counts once', () => {
   const table = new KeyTable();
   for (const key of ['a', 'b']) table.set(key, one);
   for (const key of ['a', 'a', 'not there']) table.see(key);
-  assert.deepEqual([table.unseen, table.size], [1, 2]);
+  assert.deepEqual({ unseen: table.unseen, size: table.size }, { unseen: 1, size: 2 });
 });
 
 test('a key stays seen when its record changes, but not when it returns after a delete', () => {
@@ -110,10 +110,10 @@ test('a key stays seen when its record changes, but not when it returns after a 
   table.set('a', one);
   table.see('a');
   table.set('a', two);
-  assert.deepEqual([table.isSeen('a'), table.unseen], [true, 0]);
+  assert.deepEqual({ isSeen: table.isSeen('a'), unseen: table.unseen }, { isSeen: true, unseen: 0 });
   table.delete('a');
   table.set('a', two);
-  assert.deepEqual([table.isSeen('a'), table.unseen], [false, 1]);
+  assert.deepEqual({ isSeen: table.isSeen('a'), unseen: table.unseen }, { isSeen: false, unseen: 1 });
 });
 
 test('a change of either half of a hash is a change', () => {
@@ -137,7 +137,10 @@ test('the table keeps no reference to the hash passed to it', () => {
 test('a hash that is too short is rejected and leaves the table unchanged', () => {
   const table = new KeyTable();
   assert.throws(() => table.set('a', Buffer.alloc(7)), RangeError);
-  assert.deepEqual([table.size, table.unseen, table.has('a')], [0, 0, false]);
+  assert.deepEqual(
+    { size: table.size, unseen: table.unseen, hasKey: table.has('a') },
+    { size: 0, unseen: 0, hasKey: false },
+  );
 });
 
 test('keys that come and go use no more memory than keys that stay', () => {

@@ -310,11 +310,21 @@ test('compareSource finds the final differences when records change during the c
 test('compareSource counts all differences and names the first by key', () => {
   const source = Array.from({ length: 3_000 }, (_, index) => [`k${9_999 - index}`, index] as const);
   const some = diffOf({ source: source.slice(0, 900) });
-  assert.deepEqual([some.counts.missing, text(some)[0], text(some).length], [900, 'k9100 missing', 10]);
+  assert.deepEqual(
+    { missing: some.counts.missing, first: text(some)[0], examples: text(some).length },
+    { missing: 900, first: 'k9100 missing', examples: 10 },
+  );
   const many = diffOf({ source, topic: [['x', 1]] });
-  assert.deepEqual([many.counts.missing, many.counts.stray, text(many).length], [3_000, 1, 10]);
+  assert.deepEqual(
+    { missing: many.counts.missing, stray: many.counts.stray, examples: text(many).length },
+    { missing: 3_000, stray: 1, examples: 10 },
+  );
   const lost = diffOf({ topic: source });
-  assert.deepEqual([lost.counts.stray, lost.strays()], [3_000, undefined], 'too many to look up');
+  assert.deepEqual(
+    { stray: lost.counts.stray, toLookUp: lost.strays() },
+    { stray: 3_000, toLookUp: undefined },
+    'too many to look up',
+  );
 });
 
 test('a stray record is no difference when the source has it at its own address', () => {
@@ -326,7 +336,7 @@ test('a stray record is no difference when the source has it at its own address'
   });
   assert.deepEqual(diff.strays(), ['a', 'b']);
   diff.found('a');
-  assert.deepEqual([diff.counts.stray, text(diff)], [1, ['b stray']]);
+  assert.deepEqual({ stray: diff.counts.stray, examples: text(diff) }, { stray: 1, examples: ['b stray'] });
 });
 
 const asp = specOf('metrics_asp');

@@ -57,8 +57,8 @@ test('a stream that could not be read is never equal', () => {
   assert.equal(isSourceEqual(failed, letters), false);
   assert.match(sourceSummary([failed], letters), /FAILED$/m);
   assert.deepEqual(
-    [sourceJson(failed, letters)['equal'], sourceJson(failed, letters)['failure']],
-    [false, 'no answer'],
+    { equal: sourceJson(failed, letters)['equal'], failure: sourceJson(failed, letters)['failure'] },
+    { equal: false, failure: 'no answer' },
   );
 });
 
