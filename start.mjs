@@ -1,5 +1,6 @@
-// The door every `npm run` command goes through: installs what a clean checkout lacks, then runs the
-// TypeScript entry given as first argument in this same process (no child between you and its signals). Without an entry it only installs.
+// Every `npm run` command starts here. Installs what a clean checkout lacks, then runs the TypeScript
+// entry of the first argument in this process, so that it gets signals directly. Without an entry it
+// only installs.
 import { spawnSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -22,7 +23,7 @@ if (modifiedAt('node_modules/.package-lock.json') < modifiedAt('package-lock.jso
     stdio: ['ignore', 2, 2],
   });
   if (npm.status !== 0) {
-    console.error('`npm ci` failed: its own lines above say why.');
+    console.error('`npm ci` failed: see its output above.');
     process.exit(1);
   }
 }

@@ -10,16 +10,11 @@ const startScript = fileURLToPath(new URL('../start.mjs', import.meta.url));
 const GRACE_MS = 15_000;
 const LAST_LINES = 10;
 
-interface Line {
-  readonly text: string;
-  readonly atMs: number;
-}
-
 /** A command in a process of its own, as `npm run` would start it. Keeps its stdout and stderr. */
 export class BenchProcess {
   readonly #entry: string;
   readonly #child: ChildProcess;
-  readonly #lines: Line[] = [];
+  readonly #lines: { readonly text: string; readonly atMs: number }[] = [];
   readonly #changes = new EventEmitter();
   readonly #closed: Promise<unknown>;
   #hasEnded = false;
@@ -27,13 +22,11 @@ export class BenchProcess {
   /** @param cwd a folder without `.env`. */
   constructor(entry: string, args: readonly string[], env: NodeJS.ProcessEnv, cwd: string) {
     this.#entry = entry;
-    this.#child = spawn(process.execPath, [startScript, entry, ...args], {
-      cwd,
-      env,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    for (const stream of [this.#child.stdout, this.#child.stderr]) if (stream !== null) this.#listen(stream);
-    this.#closed = once(this.#child, 'close').then(() => {
+    const stdio: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe'];
+    const child = spawn(process.execPath, [startScript, entry, ...args], { cwd, env, stdio });
+    this.#child = child;
+    for (const stream of [child.stdout, child.stderr]) this.#listen(stream);
+    this.#closed = once(child, 'close').then(() => {
       this.#hasEnded = true;
       this.#changes.emit('change');
     });
@@ -45,7 +38,6 @@ export class BenchProcess {
 
   /**
    * Returns when the first wanted line arrived, by `performance.now()`.
-   *
    * @throws LocalServiceError if the process ends without it, and the signal's reason.
    */
   async said(isWanted: (line: string) => boolean, signal: AbortSignal): Promise<number> {
@@ -68,7 +60,7 @@ export class BenchProcess {
   /** Returns its last output, for error messages. */
   lastWords(): string {
     const lines = this.#lines.slice(-LAST_LINES).map(({ text }) => text);
-    return ['; it said at last:', ...lines].join('\n');
+    return ['; its last lines:', ...lines].join('\n');
   }
 
   /** Asks the process to end, and kills it after a while. */

@@ -7,15 +7,12 @@ const stages: readonly (readonly [stage: string, where: RegExp])[] = [
   ['http', /\/undici\/|chartmogul\/client|node:internal\/(?:http|net|stream_base)|node:(?:http|net|zlib)/],
   ['parse', /core\/json|lossless-json/],
   ['page', /producers\/chartmogul\//],
-  ['compare', /producers\/changes\//],
-  ['encode', /producers\/avro\/|stream-encoder|byte-writer|wire-format/],
+  ['compare', /producers\/state\//],
+  ['encode', /producers\/encode\/|stream-encoder|byte-writer|wire-format/],
   ['kafka', /kafkajs|transaction|node:zlib/],
 ];
 
-/**
- * Runs `work` under the engine's sampling profiler; returns each stage's share of its CPU time in
- * percent.
- */
+/** Runs `work` under the engine's profiler; returns each stage's share of its CPU time in percent. */
 export async function cpuStages<T>(
   work: () => Promise<T>,
 ): Promise<{ result: T; shares: Record<string, number> }> {
@@ -28,25 +25,15 @@ export async function cpuStages<T>(
   const { profile } = await session.post('Profiler.stop');
   session.disconnect();
 
-  const stageOfNode = new Map<number, string>();
-  const parents = new Map(
-    profile.nodes.flatMap(({ id, children = [] }) => children.map((child) => [child, id])),
-  );
-  const nodes = new Map(profile.nodes.map((node) => [node.id, node]));
-  const stageOf = (id: number): string => {
-    const known = stageOfNode.get(id);
-    if (known !== undefined) return known;
-    const frame = nodes.get(id)?.callFrame;
-    const parent = parents.get(id);
-    const own = frame === undefined ? undefined : ownStage(frame.functionName, frame.url);
-    // Work of the engine and Node counts for its caller: search up the stack.
-    const stage = own ?? (parent === undefined ? 'other' : stageOf(parent));
-    stageOfNode.set(id, stage);
-    return stage;
-  };
+  // Parents come before their children. Work of the engine and Node counts for its caller.
+  const stageOf = new Map<number, string>();
+  for (const { id, callFrame, children = [] } of profile.nodes) {
+    const stage = ownStage(callFrame.functionName, callFrame.url) ?? stageOf.get(id) ?? 'other';
+    for (const node of [id, ...children]) stageOf.set(node, stage);
+  }
   const microseconds = new Map<string, number>();
   for (const [index, id] of (profile.samples ?? []).entries()) {
-    const stage = stageOf(id);
+    const stage = stageOf.get(id) ?? 'other';
     microseconds.set(stage, (microseconds.get(stage) ?? 0) + (profile.timeDeltas?.[index] ?? 0));
   }
   microseconds.delete('idle');

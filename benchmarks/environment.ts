@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -37,30 +37,21 @@ export async function withServices<T>(
   }
 }
 
-export interface RunningSimulator {
-  readonly chartmogul: (maxRequestsPerSecond: number) => Settings['chartmogul'];
-  /** Returns the counts of the simulator. */
-  readonly statistics: () => Promise<Readonly<Record<string, number>>>;
-  readonly stop: () => Promise<void>;
-}
-
 /** Starts a simulator in a process of its own, so that its work is not counted as a producer's. */
-export async function startSimulator(...options: readonly string[]): Promise<RunningSimulator> {
+export async function startSimulator(...options: readonly string[]) {
   const port = await freePort();
   const args = ['start.mjs', 'simulator/main.ts', '--port', String(port), ...options];
-  const child: ChildProcess = spawn(process.execPath, args, {
-    cwd: root,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = once(child, 'exit');
-  if (child.stdout !== null) await once(child.stdout, 'data');
+  await once(child.stdout, 'data');
   const origin = `http://127.0.0.1:${port}`;
   return {
-    chartmogul: (maxRequestsPerSecond) => ({
+    chartmogul: (maxRequestsPerSecond: number): Settings['chartmogul'] => ({
       apiKey: new Secret('bench'),
       baseUrl: `${origin}/v1`,
       maxRequestsPerSecond,
     }),
+    /** Returns the counts of the simulator. */
     statistics: async () => {
       const answer = await fetch(`${origin}/_simulator/stats`);
       return (await answer.json()) as Record<string, number>;
@@ -70,6 +61,14 @@ export async function startSimulator(...options: readonly string[]): Promise<Run
       await exited;
     },
   };
+}
+
+/** A contender's run on its own database, dropped afterwards: its merges disturb no other run. */
+export interface Turn {
+  readonly settings: Settings;
+  readonly database: string;
+  readonly messages: number;
+  readonly signal: AbortSignal;
 }
 
 /** Returns the settings as a child process reads them. It sinks into `database`. */

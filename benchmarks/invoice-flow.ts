@@ -13,8 +13,10 @@ export class InvoiceFlow {
   readonly #encoder: InvoiceEncoder;
   readonly #ticks: number;
   readonly #perTick: number;
-  #sent = 0;
-  #endMs: number | undefined;
+  /** Number of invoices passed to the producer. */
+  sent = 0;
+  /** When Kafka had acknowledged all, by `performance.now()`; undefined before. */
+  endMs: number | undefined;
 
   constructor(
     settings: Settings,
@@ -25,16 +27,6 @@ export class InvoiceFlow {
     this.#encoder = encoder;
     this.#ticks = (seconds * 1000) / TICK_MS;
     this.#perTick = (perSecond * TICK_MS) / 1000;
-  }
-
-  /** Number of invoices passed to the producer. */
-  get sent(): number {
-    return this.#sent;
-  }
-
-  /** When Kafka had acknowledged all, by `performance.now()`; undefined before. */
-  get endMs(): number | undefined {
-    return this.#endMs;
   }
 
   /** Sends all without waiting for earlier ones; returns once Kafka has acknowledged them. */
@@ -53,12 +45,12 @@ export class InvoiceFlow {
         if (earlyMs > 0) await pause(earlyMs, signal);
         const nowMs = Date.now();
         const messages = Array.from({ length: this.#perTick }, () =>
-          this.#encoder.message(this.#sent++, nowMs),
+          this.#encoder.message(this.sent++, nowMs),
         );
         sends.push(producer.send({ topic, messages }));
       }
       await Promise.all(sends);
-      this.#endMs = performance.now();
+      this.endMs = performance.now();
     } finally {
       await Promise.allSettled(sends);
       await producer.disconnect();

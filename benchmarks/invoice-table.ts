@@ -19,7 +19,10 @@ const origin = [
 
 export const fieldDefinitions = definitions(fields);
 
-export const invoiceColumns: [string, ...string[]] = ['uuid', ...names([...fields.slice(1), ...origin])];
+export const invoiceColumns: [string, ...string[]] = [
+  'uuid',
+  ...[...fields.slice(1), ...origin].map(([name]) => name),
+];
 
 /** Returns the SQL that creates the table `invoices`, which the other contenders fill. */
 export function invoiceTable(database: string): string {
@@ -27,12 +30,6 @@ export function invoiceTable(database: string): string {
     ENGINE = ReplacingMergeTree ORDER BY uuid`;
 }
 
-type Columns = readonly (readonly [name: string, type: string])[];
-
-function names(columns: Columns): string[] {
-  return columns.map(([name]) => name);
-}
-
-function definitions(columns: Columns): string {
+function definitions(columns: readonly (readonly [name: string, type: string])[]): string {
   return columns.map(([name, type]) => `${name} ${type}`).join(', ');
 }

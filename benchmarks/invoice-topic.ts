@@ -11,6 +11,9 @@ import { subjectOf, topicOf } from '../core/stream-name.ts';
 
 export const invoiceStream = 'bench_invoices';
 
+/** Line items of each invoice. */
+export const LINE_ITEMS = 2;
+
 const MESSAGES_PER_SEND = 2_000;
 const SENDS_AT_A_TIME = 3;
 
@@ -47,11 +50,6 @@ const invoiceSchema: StreamSchema = {
   ],
 };
 
-/** Returns the sums of a table that has the invoices 0 to `messages` - 1. */
-export function expectedSums(messages: number): { readonly numbers: number; readonly lineItems: number } {
-  return { numbers: (messages * (messages - 1)) / 2, lineItems: messages * 2 };
-}
-
 /** Writes invoices as messages of the stream's registered schema. */
 export class InvoiceEncoder {
   readonly #schemaId: number;
@@ -78,7 +76,7 @@ export class InvoiceEncoder {
     const hasCoupon = number % 4 === 1;
     out.byte(hasCoupon ? 2 : 0);
     if (hasCoupon) out.avroString('SPRING');
-    out.zigZag(2);
+    out.zigZag(LINE_ITEMS);
     this.#lineItem('gold', 1, (number * 7) % 4_000);
     this.#lineItem('seat', number % 50, number % 100);
     out.zigZag(0);
@@ -98,9 +96,8 @@ export async function createInvoiceTopic(settings: Settings, signal: AbortSignal
   await admin.ensureTopics([topicOf(settings.topicPrefix, invoiceStream)]);
   await admin.close();
   const registry = new Registry(settings.schemaRegistry, signal);
-  return new InvoiceEncoder(
-    await registry.register(subjectOf(settings.topicPrefix, invoiceStream), invoiceSchema),
-  );
+  const subject = subjectOf(settings.topicPrefix, invoiceStream);
+  return new InvoiceEncoder(await registry.register(subject, invoiceSchema));
 }
 
 /** Sends the invoices `from` to `to` - 1; returns the mean size of their values in bytes. */

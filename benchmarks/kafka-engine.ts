@@ -42,15 +42,16 @@ export class KafkaEngine {
       kafka_flush_interval_ms: FLUSH_MS,
     };
     const assignments = Object.entries(settings).map(([name, value]) => `${name} = ${value}`);
-    await this.#command(invoiceTable(this.#database));
-    await this.#command(`CREATE TABLE ${this.#name('queue')} (${fieldDefinitions})
-      ENGINE = Kafka SETTINGS ${assignments.join(', ')}`);
+    await this.#client.command({ query: invoiceTable(this.#database) });
+    const columns = `CREATE TABLE ${this.#name('queue')} (${fieldDefinitions})`;
+    await this.#client.command({ query: `${columns} ENGINE = Kafka SETTINGS ${assignments.join(', ')}` });
   }
 
   /** Starts to consume. Returns when every consumer has its partitions. */
   async start(signal: AbortSignal): Promise<void> {
-    await this.#command(`CREATE MATERIALIZED VIEW ${this.#name('mover')} TO ${this.#name('invoices')}
-      AS SELECT ${invoiceColumns.join(', ')} FROM ${this.#name('queue')}`);
+    const view = `CREATE MATERIALIZED VIEW ${this.#name('mover')} TO ${this.#name('invoices')}`;
+    const select = `SELECT ${invoiceColumns.join(', ')} FROM ${this.#name('queue')}`;
+    await this.#client.command({ query: `${view} AS ${select}` });
     const query = `SELECT min(length(assignments.topic)) FROM system.kafka_consumers
       WHERE database = ${literal(this.#database)}`;
     const deadlineMs = performance.now() + PARTITIONS_WITHIN_MS;
@@ -64,11 +65,7 @@ export class KafkaEngine {
 
   async stop(): Promise<void> {
     for (const table of ['mover', 'queue'])
-      await this.#command(`DROP TABLE IF EXISTS ${this.#name(table)} SYNC`);
-  }
-
-  async #command(query: string): Promise<void> {
-    await this.#client.command({ query });
+      await this.#client.command({ query: `DROP TABLE IF EXISTS ${this.#name(table)} SYNC` });
   }
 
   #name(table: string): string {

@@ -10,15 +10,14 @@ import { benchSink } from './sink.ts';
 const benchmarks = { produce: benchProduce, sink: benchSink, latency: benchLatency, replay: benchReplay };
 
 await runMain(async (signal) => {
-  const command = createCommand(
-    'bench',
-    'Measures on this machine, side by side in one run, with services of its own; the last line is JSON.',
-  ).argument('<name>', `one of: ${Object.keys(benchmarks).join(', ')}`);
+  const description =
+    'Measures on this machine, side by side in one run, with services of its own; the last line is JSON.';
+  const names = Object.keys(benchmarks).join(', ');
+  const command = createCommand('bench', description).argument('<name>', `one of: ${names}`);
   withBenchOptions(command).parse();
   const [name = ''] = command.args;
   const [, bench] = Object.entries(benchmarks).find(([known]) => known === name) ?? [];
-  if (bench === undefined)
-    throw new ConfigError(`the benchmark must be one of ${Object.keys(benchmarks).join(', ')}; got ${name}`);
+  if (bench === undefined) throw new ConfigError(`the benchmark must be one of ${names}; got ${name}`);
   const figures = await bench(signal, command.opts<BenchOptions>());
   process.stdout.write(`${JSON.stringify({ benchmark: name, ...figures })}\n`);
   return exitCodes.done;

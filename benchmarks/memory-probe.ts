@@ -22,11 +22,8 @@ export class MemoryProbe {
   }
 
   #sample(): void {
-    this.#peakBytes = Math.max(
-      this.#peakBytes,
-      residentBytes(this.#pid) ?? 0,
-      highWaterBytes(this.#pid) ?? 0,
-    );
+    const bytes = [residentBytes(this.#pid) ?? 0, highWaterBytes(this.#pid) ?? 0];
+    this.#peakBytes = Math.max(this.#peakBytes, ...bytes);
   }
 }
 

@@ -74,10 +74,8 @@ async function measureUnlimited(services: Settings, signal: AbortSignal): Promis
   } finally {
     await simulator.stop();
   }
-  const rates = [...passes].map(([name, of]) => [
-    name,
-    rounded(median(of.map(({ records, seconds }) => records / seconds))),
-  ]);
+  const rateOf = (runs: readonly Pass[]) => median(runs.map(({ records, seconds }) => records / seconds));
+  const rates = [...passes].map(([name, runs]) => [name, rounded(rateOf(runs))]);
   return { records_per_second: Object.fromEntries(rates) as object, cpu_percent: shares };
 }
 
@@ -88,18 +86,14 @@ async function measureLimited(services: Settings, signal: AbortSignal): Promise<
     const startMs = performance.now();
     const counts = await run(settings, undefined, signal);
     const seconds = (performance.now() - startMs) / 1000;
-    const {
-      requests = 0,
-      rate_limited: refused = 0,
-      max_parallel: parallel = 0,
-    } = await simulator.statistics();
+    const { requests = 0, rate_limited = 0, max_parallel = 0 } = await simulator.statistics();
     const figures = {
       streams: counts.length,
       requests,
       seconds: rounded(seconds, 1),
       requests_per_second: rounded(requests / seconds, 1),
-      rate_limited_percent: rounded((refused / requests) * 100, 2),
-      max_connections: parallel,
+      rate_limited_percent: rounded((rate_limited / requests) * 100, 2),
+      max_connections: max_parallel,
     };
     say(`all streams at 40 requests/s and 250 ms: ${JSON.stringify(figures)}`);
     return figures;
@@ -134,11 +128,8 @@ async function run(
   isFull = false,
 ): Promise<readonly StreamCounts[]> {
   const specs = chooseStreams(knownStreams(settings), streams);
-  const counts = await produce(settings, specs, signal, {
-    run: randomUUID(),
-    isFull,
-    isMassDeleteAllowed: false,
-  });
+  const options = { run: randomUUID(), isFull, isMassDeleteAllowed: false };
+  const counts = await produce(settings, specs, signal, options);
   const failed = counts.find(({ failure }) => failure !== undefined);
   if (failed?.failure !== undefined) throw failed.failure;
   return counts;

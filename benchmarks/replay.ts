@@ -1,13 +1,11 @@
 import { createClickHouse, quoted } from '../core/clickhouse/client.ts';
-import type { Settings } from '../core/settings/config.ts';
 import { storageTableOf } from '../core/stream-name.ts';
-import { BenchProcess } from './child-process.ts';
-import { environmentOf, withServices } from './environment.ts';
+import { withServices, type Turn } from './environment.ts';
 import { median, rounded, say } from './figures.ts';
 import { FillingTable } from './filling-table.ts';
 import { createInvoiceTopic, fillInvoiceTopic, invoiceStream } from './invoice-topic.ts';
 import type { BenchOptions } from './options.ts';
-import { inProcess, isSinking, startSink, type Pass, type Turn } from './sink-contenders.ts';
+import { inProcess, isSinking, startEntry, startSink, type Pass } from './sink-contenders.ts';
 
 /**
  * Measures a replay, which rebuilds a table from its topic while readers use the old one, beside
@@ -42,12 +40,13 @@ async function oneRound(turn: Turn): Promise<{ sink: Pass; replay: Pass }> {
   const table = new FillingTable(client, turn, storageTableOf(invoiceStream));
   try {
     await client.command({ query: `CREATE DATABASE ${quoted(database)}` });
-    const sink = await inProcess(turn, startSink(turn), isSinking, (child) => table.filled(signal, child));
+    const sink = await inProcess(turn, startSink(turn), isSinking, (child) => table.filled(child));
     say(`sink: ${rounded(messages / sink.seconds)} messages/s, ${rounded(sink.seconds, 2)} s`);
-    const replay = await inProcess(turn, startReplay(settings, database), isSinking, async (child) => {
+    const replayProcess = startEntry('commands/replay.ts', turn, '--streams', invoiceStream);
+    const replay = await inProcess(turn, replayProcess, isSinking, async (child) => {
       const swappedMs = await child.said((line) => line.includes('"msg":"swapped"'), signal);
       await child.said((line) => line.includes('"msg":"replayed"'), signal);
-      await table.filled(signal);
+      await table.filled();
       return swappedMs;
     });
     say(`replay: ${rounded(messages / replay.seconds)} messages/s, ${rounded(replay.seconds, 2)} s`);
@@ -56,9 +55,4 @@ async function oneRound(turn: Turn): Promise<{ sink: Pass; replay: Pass }> {
     await client.command({ query: `DROP DATABASE IF EXISTS ${quoted(database)} SYNC` });
     await client.close();
   }
-}
-
-function startReplay(settings: Settings, database: string): BenchProcess {
-  const args = ['--streams', invoiceStream];
-  return new BenchProcess('commands/replay.ts', args, environmentOf(settings, database), settings.dataDir);
 }

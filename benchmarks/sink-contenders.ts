@@ -1,8 +1,7 @@
 import { createClickHouse, quoted, type ClickHouseClient } from '../core/clickhouse/client.ts';
-import type { Settings } from '../core/settings/config.ts';
 import { storageTableOf } from '../core/stream-name.ts';
 import { BenchProcess } from './child-process.ts';
-import { environmentOf } from './environment.ts';
+import { environmentOf, type Turn } from './environment.ts';
 import { FillingTable } from './filling-table.ts';
 import { invoiceStream } from './invoice-topic.ts';
 import { KafkaEngine } from './kafka-engine.ts';
@@ -16,14 +15,6 @@ export interface Pass {
   readonly seconds: number;
   /** Peak resident memory of its process; undefined for a contender without its own process. */
   readonly peakMb?: number;
-}
-
-/** A contender's run on its own database, dropped afterwards: its merges disturb no other run. */
-export interface Turn {
-  readonly settings: Settings;
-  readonly database: string;
-  readonly messages: number;
-  readonly signal: AbortSignal;
 }
 
 export async function runContender(contender: Contender, turn: Turn): Promise<Pass> {
@@ -41,18 +32,17 @@ export async function runContender(contender: Contender, turn: Turn): Promise<Pa
 const contenders: Record<Contender, (turn: Turn, client: ClickHouseClient) => Promise<Pass>> = {
   ours: (turn, client) => {
     const table = new FillingTable(client, turn, storageTableOf(invoiceStream));
-    return inProcess(turn, startSink(turn), isSinking, (child) => table.filled(turn.signal, child));
+    return inProcess(turn, startSink(turn), isSinking, (child) => table.filled(child));
   },
 
   usual: (turn, client) => {
     const table = new FillingTable(client, turn, 'invoices');
-    return inProcess(turn, startWorker('usual-sink', turn), isReady, (child) =>
-      table.filled(turn.signal, child),
-    );
+    const child = startEntry('benchmarks/usual-sink.ts', turn);
+    return inProcess(turn, child, isReady, () => table.filled(child));
   },
 
   bare: (turn) => {
-    const child = startWorker('bare-consumer', turn, '--messages', String(turn.messages));
+    const child = startEntry('benchmarks/bare-consumer.ts', turn, '--messages', String(turn.messages));
     return inProcess(turn, child, isReady, () => child.said((line) => line === DONE, turn.signal));
   },
 
@@ -63,7 +53,7 @@ const contenders: Record<Contender, (turn: Turn, client: ClickHouseClient) => Pr
       await engine.create();
       await engine.start(turn.signal);
       const startMs = performance.now();
-      return { seconds: ((await table.filled(turn.signal)) - startMs) / 1000 };
+      return { seconds: ((await table.filled()) - startMs) / 1000 };
     } finally {
       await engine.stop();
     }
@@ -71,18 +61,21 @@ const contenders: Record<Contender, (turn: Turn, client: ClickHouseClient) => Pr
 };
 
 /** Starts the command itself, as users run it. */
-export function startSink({ settings, database }: Pick<Turn, 'settings' | 'database'>): BenchProcess {
-  const args = ['--streams', invoiceStream];
-  return new BenchProcess('commands/sink.ts', args, environmentOf(settings, database), settings.dataDir);
+export function startSink(turn: Pick<Turn, 'settings' | 'database'>): BenchProcess {
+  return startEntry('commands/sink.ts', turn, '--streams', invoiceStream);
+}
+
+export function startEntry(
+  entry: string,
+  { settings, database }: Pick<Turn, 'settings' | 'database'>,
+  ...args: readonly string[]
+): BenchProcess {
+  return new BenchProcess(entry, args, environmentOf(settings, database), settings.dataDir);
 }
 
 /** Returns whether the line is the log line of a sink that has its partitions. */
 export function isSinking(line: string): boolean {
   return line.includes('"msg":"sinking"');
-}
-
-function startWorker(name: string, { settings, database }: Turn, ...args: readonly string[]): BenchProcess {
-  return new BenchProcess(`benchmarks/${name}.ts`, args, environmentOf(settings, database), settings.dataDir);
 }
 
 function isReady(line: string): boolean {
@@ -91,7 +84,6 @@ function isReady(line: string): boolean {
 
 /**
  * Measures a child process from the line that it prints at its start.
- *
  * @param done the time of completion, by `performance.now()`.
  */
 export async function inProcess(

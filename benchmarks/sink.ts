@@ -1,5 +1,4 @@
-import type { Settings } from '../core/settings/config.ts';
-import { withServices } from './environment.ts';
+import { withServices, type Turn } from './environment.ts';
 import { median, rounded, say } from './figures.ts';
 import { createInvoiceTopic, fillInvoiceTopic } from './invoice-topic.ts';
 import type { BenchOptions } from './options.ts';
@@ -39,20 +38,12 @@ export async function benchSink(signal: AbortSignal, options: BenchOptions): Pro
       const last = await measured('ours', { settings, database: 'bench_memory', messages: more, signal });
       rss[labelOf(more)] = rounded(last.peakMb ?? NaN);
     }
-    return {
-      messages,
-      rounds,
-      bytes_per_message: rounded(bytes),
-      ...comparison(passes, messages),
-      rss_mb: rss,
-    };
+    const rates = comparison(passes, messages);
+    return { messages, rounds, bytes_per_message: rounded(bytes), ...rates, rss_mb: rss };
   });
 }
 
-async function measured(
-  name: Contender,
-  turn: { settings: Settings; database: string; messages: number; signal: AbortSignal },
-): Promise<Pass> {
+async function measured(name: Contender, turn: Turn): Promise<Pass> {
   const pass = await runContender(name, turn);
   const memory = pass.peakMb === undefined ? '' : `, ${rounded(pass.peakMb)} MB at the most`;
   say(`${name}: ${rounded(turn.messages / pass.seconds)} messages/s, ${rounded(pass.seconds, 2)} s${memory}`);
@@ -63,12 +54,11 @@ function comparison(passes: ReadonlyMap<Contender, readonly Pass[]>, messages: n
   const seconds = (name: Contender) => (passes.get(name) ?? []).map((pass) => pass.seconds);
   const rates = contenders.map((name) => [name, rounded(messages / median(seconds(name)))]);
   const ours = seconds('ours');
-  const ratios = contenders
-    .filter((name) => name !== 'ours')
-    .map((name) => {
-      const ofRounds = seconds(name).map((theirs, round) => theirs / (ours[round] ?? NaN));
-      return [`ours_to_${name}`, rounded(median(ofRounds), 2)];
-    });
+  const others = contenders.filter((name) => name !== 'ours');
+  const ratios = others.map((name) => {
+    const ofRounds = seconds(name).map((theirs, round) => theirs / (ours[round] ?? NaN));
+    return [`ours_to_${name}`, rounded(median(ofRounds), 2)];
+  });
   return {
     messages_per_second: Object.fromEntries(rates) as object,
     ratios: Object.fromEntries(ratios) as object,

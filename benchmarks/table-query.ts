@@ -6,7 +6,6 @@ const UNKNOWN_TABLE = '60';
 
 /**
  * Returns the rows of a query that gives numbers; none while its table does not exist.
- *
  * @throws ServiceUnavailableError, ServiceRefusedError, and the signal's reason.
  */
 export async function selectNumbers(

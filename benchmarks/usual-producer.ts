@@ -5,6 +5,11 @@ import type { Settings } from '../core/settings/config.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
+interface Field {
+  readonly name: string;
+  readonly type: unknown;
+}
+
 /**
  * Produces as a competent user would write it in an afternoon: page after page, each record through
  * the registry client's `encode`, one send per page. No retry, no checkpoint, no comparison, no
@@ -16,11 +21,8 @@ export async function usualProducer(
 ): Promise<number> {
   const { chartmogul, kafka, schemaRegistry, topicPrefix } = settings;
   const registry = new SchemaRegistry({ host: schemaRegistry.url });
-  const producer = new Kafka({
-    clientId: 'usual',
-    brokers: [...kafka.brokers],
-    logLevel: logLevel.NOTHING,
-  }).producer({ createPartitioner: Partitioners.DefaultPartitioner });
+  const client = new Kafka({ clientId: 'usual', brokers: [...kafka.brokers], logLevel: logLevel.NOTHING });
+  const producer = client.producer({ createPartitioner: Partitioners.DefaultPartitioner });
   await producer.connect();
   let records = 0;
   const produceList = async ({ stream, listKey }: (typeof lists)[number]) => {
@@ -53,11 +55,6 @@ export async function usualProducer(
   return records;
 }
 
-interface Field {
-  readonly name: string;
-  readonly type: unknown;
-}
-
 /**
  * Returns the row in the schema's own types, as avsc requires: times as numbers, free-form objects
  * as text, every field present.
@@ -66,7 +63,7 @@ function shaped(row: Json, fields: readonly Field[]): Json {
   const byName = new Map(
     Object.entries(row).map(([key, value]) => [key.replace(/[^A-Za-z0-9_]/g, '_'), value]),
   );
-  return Object.fromEntries(fields.map(({ name, type }) => [name, valueOf(byName.get(name) ?? null, type)]));
+  return Object.fromEntries(fields.map(({ name, type }) => [name, valueOf(byName.get(name), type)]));
 }
 
 function valueOf(value: unknown, type: unknown): unknown {

@@ -8,18 +8,13 @@ import { selectNumbers } from './table-query.ts';
 const POLL_MS = 10;
 const LAST_WITHIN_MS = 60_000;
 
-interface Sighting {
-  readonly offset: number;
-  readonly atMs: number;
-}
-
 /** Polls a table to find out when the message of each offset became visible as a row. */
 export class VisibleRows {
   readonly #client: ClickHouseClient;
   readonly #settings: Settings;
   readonly #table: string;
   /** By partition, in rising order. */
-  readonly #sightings = new Map<number, Sighting[]>();
+  readonly #sightings = new Map<number, { readonly offset: number; readonly atMs: number }[]>();
 
   constructor(client: ClickHouseClient, settings: Settings, table: string) {
     this.#client = client;
@@ -30,7 +25,6 @@ export class VisibleRows {
   /**
    * Polls until every message of the flow is visible. Each poll has the time at which its answer
    * arrived.
-   *
    * @throws LocalServiceError if some are still missing a minute after the last was sent.
    */
   async watch(
@@ -54,15 +48,12 @@ export class VisibleRows {
 
   /**
    * Returns the time from the date of each row to its first sighting, in milliseconds.
-   *
    * @throws LocalServiceError if the rows are not those that were sent, each once.
    */
   async latencies(sent: number, signal: AbortSignal): Promise<readonly number[]> {
     const rows = await this.#select('number, toUnixTimestamp64Milli(date), _partition, _offset', '', signal);
     if (rows.length !== sent || new Set(rows.map(([number]) => number)).size !== sent)
-      throw new LocalServiceError(
-        `${this.#table} does not hold the ${sent} messages that were sent, each once`,
-      );
+      throw new LocalServiceError(`${this.#table} does not hold the ${sent} sent messages, each once`);
     return rows.map(
       ([, dateMs = NaN, partition = 0, offset = 0]) => this.#seenAt(partition, offset) - dateMs,
     );
@@ -80,23 +71,12 @@ export class VisibleRows {
   }
 
   #seenAt(partition: number, offset: number): number {
-    const sightings = this.#sightings.get(partition) ?? [];
-    let low = 0;
-    let high = sightings.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((sightings[middle]?.offset ?? 0) < offset) low = middle + 1;
-      else high = middle;
-    }
-    return sightings[low]?.atMs ?? NaN;
+    const sighting = this.#sightings.get(partition)?.find((seen) => seen.offset >= offset);
+    return sighting?.atMs ?? NaN;
   }
 
   #select(expressions: string, rest: string, signal: AbortSignal): Promise<number[][]> {
-    return selectNumbers(
-      this.#client,
-      this.#settings,
-      `SELECT ${expressions} FROM ${this.#table} ${rest}`,
-      signal,
-    );
+    const query = `SELECT ${expressions} FROM ${this.#table} ${rest}`;
+    return selectNumbers(this.#client, this.#settings, query, signal);
   }
 }

@@ -17,11 +17,8 @@ export async function consumeInvoices(
   eachBatch: (payload: EachBatchPayload) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
-  const consumer = new Kafka({
-    clientId: 'bench',
-    brokers: [...kafka.brokers],
-    logLevel: logLevel.ERROR,
-  }).consumer({
+  const client = new Kafka({ clientId: 'bench', brokers: [...kafka.brokers], logLevel: logLevel.ERROR });
+  const consumer = client.consumer({
     groupId: `bench.${clickhouse.database}`,
     maxBytesPerPartition: 4 * 1024 * 1024,
     maxWaitTimeInMs: 100,

@@ -19,11 +19,10 @@ interface Shared {
   readonly signal: AbortSignal;
 }
 
-/** What the work of a command shares: settings, a signal, and the services that it asked for. */
+/** The settings, a signal, and the services that a command needs. */
 export type Connections<Name extends keyof Services = keyof Services> = Pick<Services, Name> & Shared;
 
-/** What a command needs. */
-export interface Role<Name extends keyof Services> {
+interface Role<Name extends keyof Services> {
   /** Names the Kafka clients. */
   readonly name: string;
   readonly needs: readonly Name[];
@@ -39,7 +38,6 @@ const openingOrder = ['registry', 'database', 'admin'] as const;
 /**
  * Opens and probes the services of a role, runs the work, and closes the services on every path.
  * Translates errors of kafkajs.
- *
  * @throws ServiceUnavailableError or ServiceRefusedError if a service does not answer; what the work
  *   throws; the signal's reason.
  */

@@ -199,7 +199,6 @@ export class LocalServiceError extends FatalError {
 
 /**
  * Returns the error of a service that does not answer.
- *
  * @param at the service's address and, in brackets, the setting that holds it.
  * @param prefix what was being done.
  */
@@ -215,8 +214,8 @@ export function notAnswering(
 }
 
 /**
- * Returns the message of anything thrown, for a log line. An error of other code may quote another
- * program: its message becomes one truncated line.
+ * Returns the message of any error, for a log line. An error of other code may quote another
+ * program, so its message becomes one truncated line.
  */
 export function messageOf(error: unknown): string {
   if (error instanceof EtlError) return redactedInOwnWords(error.message);

@@ -10,7 +10,6 @@ const MAX_LEVELS = 1_000;
  * {@link jsonText}: a number beyond 64 bits or a double's range is a string of its digits, a value
  * more than a thousand levels down is a string of its JSON, and lone surrogates are written as by
  * {@link wellFormed}.
- *
  * @throws NestedTooDeeplyError
  */
 export function freeFormText(value: JsonValue): string {

@@ -30,7 +30,6 @@ const INT64_DIGITS = 19;
 /**
  * Parses JSON without rounding numbers. If an object has a key twice, the last value counts, as in
  * `JSON.parse`.
- *
  * @throws SyntaxError
  */
 export function parseJson(text: string): JsonValue {
@@ -131,7 +130,6 @@ export function reproducedBy(text: string): number | undefined {
 
 /**
  * Returns the JSON text of a value with all digits; the inverse of {@link parseJson}.
- *
  * @throws NestedTooDeeplyError
  */
 export function jsonText(value: JsonValue): string {
@@ -158,7 +156,6 @@ function isPlain(value: JsonValue): boolean {
 
 /**
  * Runs work that recurses once per level. The stack ends after some thousand levels.
- *
  * @throws NestedTooDeeplyError
  */
 export function withinStack<T>(work: () => T): T {

@@ -21,7 +21,7 @@ export interface Metric {
   readonly samples: () => readonly Sample[];
 }
 
-/** Adds a metric. @throws Error if the registry has one of that name. */
+/** @throws Error if the registry has a metric of that name. */
 export function addMetric(registry: Registry, { kind, name, help, labelNames, samples }: Metric): void {
   const MetricClass = kind === 'gauge' ? Gauge : Counter;
   const metric: Gauge | Counter = new MetricClass({
@@ -48,7 +48,6 @@ const MAX_CONNECTIONS = 50;
  * Serves `GET /metrics` in the text format of Prometheus: the metrics of the registry and of the
  * process (CPU, memory, event loop). Listens on every interface, because scrapers usually run in
  * another container or host. Once the server listens, its failures do not reach the work.
- *
  * @param port the setting METRICS_PORT; nothing is served without one.
  * @param registry one that was not served before.
  * @throws ConfigError if the server cannot listen on the port.

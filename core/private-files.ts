@@ -28,7 +28,6 @@ const FILE_MODE = 0o600;
 
 /**
  * Creates a folder and its parents for their owner only.
- *
  * @throws ConfigError if something else has its name, such as a symbolic link.
  */
 export function makePrivateFolder(path: string): void {

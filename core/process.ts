@@ -67,9 +67,7 @@ const LINGER_MS = 2_000;
 const SAME_SIGNAL_MS = 1_000;
 
 function reportFailure(error: unknown): ExitCode {
-  if (error instanceof CommanderError) {
-    return error.exitCode === 0 ? exitCodes.done : exitCodes.wrongSettings;
-  }
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.wrongSettings;
   print(`${failureText(error)}\n`, process.stderr);
   return error instanceof ConfigError ? exitCodes.wrongSettings : exitCodes.someWorkFailed;
 }

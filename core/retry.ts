@@ -51,9 +51,7 @@ export const probeRetry: RetryPolicy = {
 
 /**
  * Runs work and retries it after a {@link RetriableError}, with jittered exponential back-off and
- * at least the wait that the server asks for. Nothing else in the project retries. `work` limits
- * the time of each attempt.
- *
+ * at least the wait that the server asks for. `work` limits the time of each attempt.
  * @throws the last error, or the signal's reason.
  */
 export async function retry<T>(
@@ -63,9 +61,9 @@ export async function retry<T>(
   work: (attempt: number) => Promise<T>,
 ): Promise<T> {
   const attempt = async (number: number) => {
-    const answer = await work(number);
+    const result = await work(number);
     if (number > 1) policy.onRecovery?.();
-    return answer;
+    return result;
   };
   const isRetried = (error: unknown): error is RetriableError =>
     error instanceof RetriableError && (retryAfterMsOf(error) ?? 0) <= (policy.maxRetryAfterMs ?? Infinity);

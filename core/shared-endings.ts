@@ -1,6 +1,5 @@
 /**
  * Returns one line for each ending, with the streams that share it, so that no reason is repeated.
- *
  * @param endings undefined for a stream that ended well.
  */
 export function endingLines(

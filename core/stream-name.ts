@@ -9,12 +9,10 @@ const DEAD_LETTERS = 'dead-letters';
 /** Topics under the prefix that hold no stream. */
 const internalTopics = new Set([CHECKPOINTS, DEAD_LETTERS]);
 
-/** Returns the topic of the checkpoints. */
 export function checkpointsTopic(prefix: string): string {
   return `${prefix}${CHECKPOINTS}`;
 }
 
-/** Returns the topic of rejected records and messages. */
 export function deadLettersTopic(prefix: string): string {
   return `${prefix}${DEAD_LETTERS}`;
 }
@@ -32,9 +30,8 @@ export function topicOf(prefix: string, stream: string): string {
 export function streamOfTopic(prefix: string, topic: string): string | undefined {
   if (!topic.startsWith(prefix)) return undefined;
   const stream = topic.slice(prefix.length);
-  return isStreamName(stream) && !internalTopics.has(stream.slice(stream.lastIndexOf('.') + 1))
-    ? stream
-    : undefined;
+  const isInternal = internalTopics.has(stream.slice(stream.lastIndexOf('.') + 1));
+  return isStreamName(stream) && !isInternal ? stream : undefined;
 }
 
 /** Returns why a topic under the prefix holds no stream; undefined if it does or is internal. */

@@ -1,22 +1,17 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, readdirSync } from 'node:fs';
-import { join, sep } from 'node:path';
+import { join, relative, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { LocalServiceError } from '../core/errors.ts';
 
 /**
  * Compares the files in some folders with a list in the format of `sha256sum`. An extra file is as
  * wrong as a changed one, because Java runs every jar in a folder.
- *
  * @throws LocalServiceError naming the first file that differs.
  */
 export async function verifyChecksums(root: string, folders: readonly string[], list: string): Promise<void> {
-  const wanted = new Map(
-    list
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => [line.slice(66), line.slice(0, 64)] as const),
-  );
+  const lines = list.split('\n').filter((line) => line !== '');
+  const wanted = new Map(lines.map((line) => [line.slice(66), line.slice(0, 64)]));
   for (const path of folders.flatMap((folder) => filesIn(root, folder))) {
     const hash = createHash('sha256');
     await pipeline(createReadStream(join(root, path)), hash);
@@ -28,13 +23,9 @@ export async function verifyChecksums(root: string, folders: readonly string[], 
 }
 
 function filesIn(root: string, folder: string): string[] {
-  return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
-    .filter((entry) => !entry.isDirectory())
-    .map((entry) =>
-      join(entry.parentPath, entry.name)
-        .slice(root.length + 1)
-        .replaceAll(sep, '/'),
-    );
+  const entries = readdirSync(join(root, folder), { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => !entry.isDirectory());
+  return files.map(({ parentPath, name }) => relative(root, join(parentPath, name)).replaceAll(sep, '/'));
 }
 
 function differs(path: string, how: string): LocalServiceError {

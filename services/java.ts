@@ -22,7 +22,6 @@ export const quickStart = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xsha
 /**
  * Returns the folder with `kafka/*.jar` and `registry/`; fetches it through Maven the first time.
  * Two runs may do so at once.
- *
  * @throws LocalServiceError saying what to install.
  */
 export function javaPackages(signal: AbortSignal): Promise<string> {

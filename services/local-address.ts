@@ -13,10 +13,7 @@ export interface LocalAddress {
   readonly port: number;
 }
 
-/**
- * @throws ConfigError if the setting points to another machine, or to something that no local
- *   service can be.
- */
+/** @throws ConfigError if the setting does not name an address that a local service can have. */
 export function kafkaAddress({ kafka }: Settings): LocalAddress {
   const [text = ''] = kafka.brokers;
   if (kafka.ssl) throw new ConfigError('KAFKA_SSL must be false for local services; got true');
@@ -24,10 +21,7 @@ export function kafkaAddress({ kafka }: Settings): LocalAddress {
   return loopback({ setting: 'KAFKA_BROKERS', text, ...splitBroker(text) });
 }
 
-/**
- * The registry answers on its root, as Confluent's does, and under the path that Apicurio has for
- * the same API.
- */
+/** Apicurio's path of the API. The registry also answers on its root, as Confluent's does. */
 export const compatibilityPath = '/apis/ccompat/v7';
 
 export function registryAddress({ schemaRegistry }: Settings): LocalAddress {
@@ -52,9 +46,8 @@ function fromUrl(setting: SettingName, text: string, paths: readonly string[]): 
 
 function loopback(address: LocalAddress): LocalAddress {
   if (isLoopback(address.host)) return address;
-  throw new ConfigError(
-    `${address.setting} must be a loopback address for local services; got "${address.text}"`,
-  );
+  const { setting, text } = address;
+  throw new ConfigError(`${setting} must be a loopback address for local services; got "${text}"`);
 }
 
 /** @throws LocalServiceError naming the setting if something else listens there. */
@@ -62,12 +55,12 @@ export async function requireFree({ setting, text, host, port }: LocalAddress): 
   try {
     await listenOnce(host, port);
   } catch (error) {
-    const cause = (error as NodeJS.ErrnoException).code;
-    const message =
-      cause === 'EADDRINUSE'
-        ? `${setting} is "${text}", but something else listens there: stop it, or set ${setting} to a free port`
-        : `${setting} is "${text}", where this process cannot listen (${cause ?? 'unknown'}): set it to another port`;
-    throw new LocalServiceError(message, { cause: error });
+    const { code = 'unknown' } = error as NodeJS.ErrnoException;
+    const fault =
+      code === 'EADDRINUSE'
+        ? `but something else listens there: stop it, or set ${setting} to a free port`
+        : `where this process cannot listen (${code}): set it to another port`;
+    throw new LocalServiceError(`${setting} is "${text}", ${fault}`, { cause: error });
   }
 }
 

@@ -17,7 +17,6 @@ export type { ServiceName, ServiceStatus, StartedService } from './service.ts';
 /**
  * Starts the services that are not running, all at once, and returns when every service answers.
  * They are containers if a Docker engine answers, else processes of this machine.
- *
  * @throws ConfigError if a setting does not point to this machine.
  * @throws LocalServiceError naming the service, its address and its log.
  */

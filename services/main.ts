@@ -26,11 +26,6 @@ function credentialExports({ clickhouse, dataDir }: Settings): string[] {
   return [`export CLICKHOUSE_USERNAME=${local.username}`, `export CLICKHOUSE_PASSWORD=${password}`];
 }
 
-async function down(settings: Settings): Promise<ExitCode> {
-  await stopServices(settings);
-  return exitCodes.done;
-}
-
 async function status(settings: Settings): Promise<ExitCode> {
   const services = await servicesStatus(settings);
   for (const { name, running, address, details } of services) {
@@ -52,10 +47,12 @@ await runMain(async (signal) => {
       .action(async () => {
         exitCode = await work(loadSettings());
       });
-  add('up', 'start what is not running, wait until all are ready, print the settings to export', (settings) =>
-    up(settings, signal),
-  );
-  add('down', 'stop them; their data stays', down);
+  const upHelp = 'start what is not running, wait until all are ready, print the settings to export';
+  add('up', upHelp, (settings) => up(settings, signal));
+  add('down', 'stop them; their data stays', async (settings) => {
+    await stopServices(settings);
+    return exitCodes.done;
+  });
   add('status', 'one line each; exit code 1 if any is stopped', status);
   await command.parseAsync();
   return exitCode;

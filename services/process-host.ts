@@ -73,7 +73,6 @@ async function startAll(
 
 /**
  * Stops what is left of a service that was killed.
- *
  * @throws ConfigError if something else listens at its address.
  */
 async function makeWay(service: LocalService): Promise<void> {
@@ -94,22 +93,20 @@ async function start(service: LocalService, signal: AbortSignal): Promise<Starte
     logger.info({ address: address.text }, `${name} is ready`);
     return { name, address: address.text, alreadyRunning };
   }
-  if (alreadyRunning && !isInTime) throw elsewhere(service);
-  throw notReady(service, isInTime ? 'ended' : `did not answer within ${readyWithinMs / 1000} s`);
+  if (alreadyRunning && !isInTime) {
+    const running = `${name} runs (pid ${runningPids(service).join('+')})`;
+    throw new LocalServiceError(
+      `${running} and does not answer at ${address.text}: did ${address.setting} change since its start? Run \`npm run services -- down\` first`,
+    );
+  }
+  const fault = isInTime ? 'ended' : `did not answer within ${readyWithinMs / 1000} s`;
+  throw new LocalServiceError(`${name} at ${address.text} ${fault}${logOf(service)}`);
 }
 
-function elsewhere(service: LocalService): LocalServiceError {
-  const { name, address } = service;
-  const pids = runningPids(service).join('+');
-  return new LocalServiceError(
-    `${name} runs (pid ${pids}) and does not answer at ${address.text}: was ${address.setting} another when it was started? Run \`npm run services -- down\` first`,
-  );
-}
-
-function notReady({ name, address, processes }: LocalService, what: string): LocalServiceError {
+/** Returns the end of the log of the process that has probably failed. */
+function logOf({ processes }: LocalService): string {
   const suspect = processes.find((process) => process.pid() === undefined) ?? processes[0];
-  const log = suspect === undefined ? '' : `; ${suspect.logPath} ends with: ${suspect.lastWords()}`;
-  return new LocalServiceError(`${name} at ${address.text} ${what}${log}`);
+  return suspect === undefined ? '' : `; ${suspect.logPath} ends with: ${suspect.lastWords()}`;
 }
 
 async function stop({ name, processes }: LocalService): Promise<void> {
@@ -128,7 +125,7 @@ async function statusOf(service: LocalService): Promise<ServiceStatus> {
     name: service.name,
     address: service.address.text,
     running: isRunning(service) && (await service.isReady()),
-    details: pids.length === 0 ? await strangerAt(service) : processDetails(pids),
+    details: pids.length === 0 ? await foreignListener(service) : processDetails(pids),
   };
 }
 
@@ -137,11 +134,9 @@ function processDetails(pids: readonly number[]): string {
   return `pid ${pids.join('+')}  ${Math.round(memory / 2 ** 20)} MiB`;
 }
 
-function strangerAt({ address }: LocalService): Promise<string> {
-  return requireFree(address).then(
-    () => '',
-    () => 'something else listens there',
-  );
+function foreignListener({ address }: LocalService): Promise<string> {
+  const isFree = requireFree(address).then(() => true);
+  return isFree.catch(() => false).then((free) => (free ? '' : 'something else listens there'));
 }
 
 function isRunning(service: LocalService): boolean {

@@ -35,18 +35,13 @@ async function forward(
 
 function refuse(answer: ServerResponse, error: unknown): void {
   if (answer.headersSent) return void answer.destroy();
-  const body = JSON.stringify({
-    error_code: 50_301,
-    message: `The registry is not ready: ${messageOf(error)}`,
-  });
+  const message = `The registry is not ready: ${messageOf(error)}`;
+  const body = JSON.stringify({ error_code: 50_301, message });
   answer.writeHead(503, { 'content-type': 'application/vnd.schemaregistry.v1+json' }).end(body);
 }
 
 await runMain(async (signal) => {
-  const command = createCommand(
-    'services',
-    'Serves Confluent paths before Apicurio (started by `services up`)',
-  )
+  const command = createCommand('services', 'Serves Confluent paths before Apicurio (for `services up`)')
     .requiredOption('--listen <url>', 'where to listen')
     .requiredOption('--to <url>', "Apicurio's address")
     .parse();

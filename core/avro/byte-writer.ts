@@ -1,15 +1,11 @@
 const INITIAL_BYTES = 4096;
 const BELOW_32_BITS = 2 ** 31;
 
-/**
- * Writes the primitives of Avro and RowBinary into one growing Buffer. It is reused for each
- * record, so nothing is allocated while the Buffer is large enough.
- */
+/** Writes the primitives of Avro and RowBinary into one growing Buffer, reused for each record. */
 export class ByteWriter {
   #buffer = Buffer.allocUnsafe(INITIAL_BYTES);
   #length = 0;
 
-  /** The number of written bytes. */
   get length(): number {
     return this.#length;
   }

@@ -11,15 +11,14 @@ import type {
 } from './schema.ts';
 
 const scalars: readonly string[] = ['string', 'long', 'int', 'double', 'boolean'] satisfies AvroScalar[];
-const logicalTypes: Readonly<Record<string, string>> = {
-  json: 'string',
-  'timestamp-millis': 'long',
-  date: 'int',
-};
+const logicalTypes = new Map([
+  ['json', 'string'],
+  ['timestamp-millis', 'long'],
+  ['date', 'int'],
+]);
 
 /**
  * Checks the text of a schema, from a file or the registry, and returns the schema.
- *
  * @throws IncompatibleSchemaError if it is not Avro, has a type that this project does not write,
  *   or lacks a primary key.
  */
@@ -33,18 +32,16 @@ export function parseStreamSchema(text: string, origin: string): StreamSchema {
   }
   const schema = parseRecord(json, origin);
   const { primaryKey } = schema;
-  if (primaryKey === undefined || primaryKey.length === 0) {
+  if (primaryKey === undefined || primaryKey.length === 0)
     throw new IncompatibleSchemaError(`${origin} names no "primaryKey"`);
-  }
   const missing = primaryKey.find((name) => !schema.fields.some((field) => field.name === name));
   if (missing !== undefined)
     throw new IncompatibleSchemaError(`${origin} has no field ${missing} for its primary key`);
   const unfit = schema.fields.find(({ name, type }) => primaryKey.includes(name) && !isKeyType(type));
-  if (unfit !== undefined) {
+  if (unfit !== undefined)
     throw new IncompatibleSchemaError(
       `${origin}: fields of the primary key must be string, long or date; ${unfit.name} is another type`,
     );
-  }
   return { ...schema, primaryKey };
 }
 
@@ -60,16 +57,11 @@ function isObject(value: unknown): value is Json {
 }
 
 function parseRecord(value: unknown, origin: string): AvroRecord {
-  if (!isObject(value) || value['type'] !== 'record' || !Array.isArray(value['fields'])) {
+  if (!isObject(value) || value['type'] !== 'record' || !Array.isArray(value['fields']))
     throw new IncompatibleSchemaError(`${origin} is not a record`);
-  }
-  const { primaryKey } = value;
-  if (
-    primaryKey !== undefined &&
-    !(Array.isArray(primaryKey) && primaryKey.every((part) => typeof part === 'string'))
-  ) {
+  const { primaryKey = [] } = value;
+  if (!Array.isArray(primaryKey) || primaryKey.some((part) => typeof part !== 'string'))
     throw new IncompatibleSchemaError(`${origin}: "primaryKey" must be a list of field names`);
-  }
   return {
     ...(value as Json & { name: string; primaryKey?: string[] }),
     type: 'record',
@@ -86,9 +78,8 @@ function parseField(value: unknown, origin: string): AvroField {
 function parseType(value: unknown, origin: string): AvroType {
   if (!Array.isArray(value)) return parseValueType(value, origin);
   const [first, second, ...more] = value as unknown[];
-  if (first !== 'null' || second === undefined || more.length > 0) {
+  if (first !== 'null' || second === undefined || more.length > 0)
     throw new IncompatibleSchemaError(`${origin}: a union other than [null, type] is not supported`);
-  }
   return ['null', parseValueType(second, origin)];
 }
 
@@ -98,9 +89,8 @@ function parseValueType(value: unknown, origin: string): AvroValueType {
     const { type, logicalType } = value;
     if (type === 'record') return parseRecord(value, origin);
     if (type === 'array') return { type, items: parseType(value['items'], origin) };
-    if (typeof logicalType === 'string' && logicalTypes[logicalType] === type) {
+    if (typeof logicalType === 'string' && logicalTypes.get(logicalType) === type)
       return { type, logicalType } as AvroLogical;
-    }
     if (typeof type === 'string' && logicalType === undefined) return parseValueType(type, origin);
   }
   throw new IncompatibleSchemaError(`${origin}: the type ${JSON.stringify(value)} is not supported`);

@@ -27,7 +27,6 @@ const MAX_CONNECTIONS = 8;
 /** The most schemas that one refers to, directly or not. No real schema refers to more. */
 const MAX_REFERENCES = 1_000;
 
-/** A schema as it is registered. */
 export interface SchemaText {
   readonly id: number;
   /** `AVRO`, `JSON` or `PROTOBUF`. */
@@ -44,9 +43,8 @@ interface SchemaReference {
 }
 
 /**
- * A Confluent-compatible schema registry. The kafkajs client registers schemas and ensures
- * compatibility. Reads fetch the schema's text, because the client's parsed form drops attributes
- * such as `primaryKey`.
+ * A Confluent-compatible schema registry. The kafkajs client registers schemas. Reads fetch the
+ * schema's text, because the client's parsed form drops attributes such as `primaryKey`.
  */
 export class Registry {
   readonly #settings: SchemaRegistrySettings;
@@ -65,15 +63,12 @@ export class Registry {
       agent: createBoundedAgent(settings.url, proxy, MAX_CONNECTIONS),
       // Only core/retry.ts retries.
       retry: { retries: 0 },
-      ...(credentials && {
-        auth: { username: credentials.username, password: credentials.password.reveal() },
-      }),
+      ...(credentials && { auth: { ...credentials, password: credentials.password.reveal() } }),
     });
   }
 
   /**
    * Returns a client once the registry has answered a request.
-   *
    * @throws ServiceUnavailableError or ServiceRefusedError, which name SCHEMA_REGISTRY_URL.
    */
   static async connect(settings: SchemaRegistrySettings, signal: AbortSignal): Promise<Registry> {
@@ -90,7 +85,6 @@ export class Registry {
   /**
    * Registers the schema under the subject, with compatibility BACKWARD, and returns its id. The
    * same schema has the same id.
-   *
    * @throws IncompatibleSchemaError if the schema is incompatible with the subject's earlier ones.
    */
   async register(subject: string, schema: StreamSchema): Promise<number> {
@@ -117,8 +111,8 @@ export class Registry {
 
   /**
    * Sets the compatibility of a subject whose first registration was interrupted; returns whether
-   * it did. The client registers a subject's first schema and then sets the compatibility. A
-   * process that ended between the two left one version, for which some registries report NONE.
+   * it did. A process that ended between the client's two requests, to register the first schema
+   * and to set the compatibility, left one version, for which some registries report NONE.
    */
   async #hasSetCompatibility(subject: string, error: unknown): Promise<boolean> {
     if (!isCompatibilityError(error) || !error.message.includes('!= NONE')) return false;
@@ -130,7 +124,6 @@ export class Registry {
 
   /**
    * Returns the latest schema of a subject; undefined if the subject does not exist.
-   *
    * @throws IncompatibleSchemaError if it is not the schema of a stream.
    */
   async latest(subject: string): Promise<{ id: number; schema: StreamSchema } | undefined> {
@@ -166,7 +159,6 @@ export class Registry {
 
   /**
    * Returns the schema of an id.
-   *
    * @throws IncompatibleSchemaError if the registry lacks it or it is not the schema of a stream.
    */
   async schemaById(id: number): Promise<StreamSchema> {
@@ -198,7 +190,6 @@ export class Registry {
   /**
    * Returns the texts of all schemas that one refers to, each after those that it refers to itself.
    * The first reference to a name counts, as in Confluent's clients.
-   *
    * @throws IncompatibleSchemaError if the registry lacks one of them.
    */
   async referencedTexts(
@@ -233,13 +224,9 @@ export class Registry {
 
   #textIn(answer: JsonObject, where: string): SchemaText {
     const { id, schema: text, schemaType: type = 'AVRO', references = [] } = answer;
-    if (
-      typeof id !== 'number' ||
-      typeof text !== 'string' ||
-      typeof type !== 'string' ||
-      !(references === null || (Array.isArray(references) && references.every(isReference)))
-    )
-      throw this.#strange(where);
+    const isWhole = typeof id === 'number' && typeof text === 'string' && typeof type === 'string';
+    const areReferences = references === null || (Array.isArray(references) && references.every(isReference));
+    if (!isWhole || !areReferences) throw this.#strange(where);
     return { id, text, type, references: (references ?? []) as unknown as readonly SchemaReference[] };
   }
 
@@ -290,10 +277,8 @@ export class Registry {
     this.#signal.throwIfAborted();
     const status = error instanceof Error && 'status' in error ? error.status : undefined;
     if (status === 409) {
-      return new IncompatibleSchemaError(
-        `the registry refuses the new schema of subject ${subject}: it is not BACKWARD-compatible with the earlier ones`,
-        { cause: error },
-      );
+      const message = `the registry refuses the new schema of subject ${subject}: it is not BACKWARD-compatible with the earlier ones`;
+      return new IncompatibleSchemaError(message, { cause: error });
     }
     if (isCompatibilityError(error)) {
       const message = `subject ${subject}: ${messageOf(error)}; set it to BACKWARD in the registry`;
@@ -310,10 +295,8 @@ export class Registry {
     const answered = `the schema registry at ${this.#settings.url} (SCHEMA_REGISTRY_URL) answered ${status}${excerpt}`;
     if (status >= 500 || status === 429)
       return new ServiceUnavailableError(answered, { service: 'the schema registry' });
-    const remedy =
-      credentialsRemedy(status, 'SCHEMA_REGISTRY') ??
-      'is it a Confluent-compatible registry, and is the path right?';
-    return new ServiceRefusedError(`${answered}: ${remedy}`);
+    const hint = 'is it a Confluent-compatible registry, and is the path right?';
+    return new ServiceRefusedError(`${answered}: ${credentialsRemedy(status, 'SCHEMA_REGISTRY') ?? hint}`);
   }
 
   #unreachable(error: unknown, what: string): EtlError {
@@ -325,10 +308,10 @@ export class Registry {
 
   #strange(what: string, cause?: TooLargeError): ServiceRefusedError {
     const why = cause === undefined ? '' : `: ${cause.message}`;
-    return new ServiceRefusedError(
-      `the schema registry at ${this.#settings.url} (SCHEMA_REGISTRY_URL) gave a strange answer for ${what}${why}`,
-      { cause },
-    );
+    const at = `${this.#settings.url} (SCHEMA_REGISTRY_URL)`;
+    return new ServiceRefusedError(`the schema registry at ${at} gave a strange answer for ${what}${why}`, {
+      cause,
+    });
   }
 }
 

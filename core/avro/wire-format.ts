@@ -20,12 +20,9 @@ export function framed(schemaId: number, avro: ByteWriter): Buffer {
 
 /**
  * Returns the schema id of a framed message; its Avro bytes begin at {@link FRAME_BYTES}.
- *
  * @throws DecodeError
  */
 export function schemaIdOf(frame: Buffer): number {
-  if (frame.length < FRAME_BYTES || frame[0] !== MAGIC_BYTE) {
-    throw new DecodeError(NOT_FRAMED);
-  }
+  if (frame.length < FRAME_BYTES || frame[0] !== MAGIC_BYTE) throw new DecodeError(NOT_FRAMED);
   return frame.readUInt32BE(1);
 }

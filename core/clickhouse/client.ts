@@ -40,36 +40,27 @@ interface PassingError {
 const passingErrors: Readonly<Record<string, PassingError>> = {
   // UNEXPECTED_END_OF_FILE
   3: { remedy: 'something between here and the server cuts requests off: look at the limits of proxies' },
-  // FILE_DOESNT_EXIST
-  107: { remedy: "a file of the table is missing: look at the server's disk and log" },
-  // TIMEOUT_EXCEEDED
-  159: { remedy: 'raise max_execution_time for this user' },
-  // QUOTA_EXCEEDED
-  201: { isAway: true, remedy: "raise the user's quota" },
+  107: { remedy: "a file of the table is missing: look at the server's disk and log" }, // FILE_DOESNT_EXIST
+  159: { remedy: 'raise max_execution_time for this user' }, // TIMEOUT_EXCEEDED
+  201: { isAway: true, remedy: "raise the user's quota" }, // QUOTA_EXCEEDED
   // TOO_MANY_SIMULTANEOUS_QUERIES
   202: { isAway: true, remedy: 'raise max_concurrent_queries of the server or the user' },
-  // NO_FREE_CONNECTION, SOCKET_TIMEOUT, NETWORK_ERROR
-  203: { isAway: true, remedy: "look at the server's connections" },
-  209: { isAway: true, remedy: "look at the server's network" },
-  210: { isAway: true, remedy: "look at the server's network" },
-  // NO_ZOOKEEPER, TABLE_IS_READ_ONLY, TOO_FEW_LIVE_REPLICAS, UNKNOWN_STATUS_OF_INSERT,
-  // KEEPER_EXCEPTION
-  225: { isAway: true, remedy: "look at the server's Keeper" },
-  242: { isAway: true, remedy: "look at the server's Keeper and at the table's disk" },
-  285: { isAway: true, remedy: 'look at the replicas' },
-  319: { isAway: true, remedy: "look at the server's Keeper" },
-  999: { isAway: true, remedy: "look at the server's Keeper" },
+  203: { isAway: true, remedy: "look at the server's connections" }, // NO_FREE_CONNECTION
+  209: { isAway: true, remedy: "look at the server's network" }, // SOCKET_TIMEOUT
+  210: { isAway: true, remedy: "look at the server's network" }, // NETWORK_ERROR
+  225: { isAway: true, remedy: "look at the server's Keeper" }, // NO_ZOOKEEPER
+  242: { isAway: true, remedy: "look at the server's Keeper and at the table's disk" }, // TABLE_IS_READ_ONLY
+  285: { isAway: true, remedy: 'look at the replicas' }, // TOO_FEW_LIVE_REPLICAS
+  319: { isAway: true, remedy: "look at the server's Keeper" }, // UNKNOWN_STATUS_OF_INSERT
+  999: { isAway: true, remedy: "look at the server's Keeper" }, // KEEPER_EXCEPTION
   // MEMORY_LIMIT_EXCEEDED
   241: { remedy: 'raise max_memory_usage for this user, or give the server more memory' },
   // TOO_MANY_PARTS
   252: { isAway: true, remedy: 'merges are slower than inserts: look at system.merges and the partitions' },
-  // ALL_CONNECTION_TRIES_FAILED
-  279: { isAway: true, remedy: 'look at the shards' },
-  // SYSTEM_ERROR
-  425: { remedy: "look at the server's log" },
-  // CANNOT_SCHEDULE_TASK, SERVER_OVERLOADED
-  439: { isAway: true, remedy: 'the server has no free thread: look at its load' },
-  745: { isAway: true, remedy: 'look at the load of the server' },
+  279: { isAway: true, remedy: 'look at the shards' }, // ALL_CONNECTION_TRIES_FAILED
+  425: { remedy: "look at the server's log" }, // SYSTEM_ERROR
+  439: { isAway: true, remedy: 'the server has no free thread: look at its load' }, // CANNOT_SCHEDULE_TASK
+  745: { isAway: true, remedy: 'look at the load of the server' }, // SERVER_OVERLOADED
 };
 
 const CREDENTIALS =
@@ -100,7 +91,6 @@ function passingError({ code, message }: ClickHouseError): PassingError | undefi
   return code === '252' && /single INSERT block/i.test(message) ? undefined : passing;
 }
 
-/** Returns whether a retry may help. */
 export function isPassing(error: ClickHouseError): boolean {
   return passingError(error) !== undefined;
 }
@@ -187,7 +177,6 @@ function refusalOf(answer: RefusedAnswer): Error {
 /**
  * Returns a client of the ClickHouse server, which the caller closes. It has no default database,
  * because the sink creates the database: name tables with {@link qualified}.
- *
  * @param pinned settings of every statement; none for statements that are not ours.
  * @param options.isStreamed the caller reads answers as they arrive, so they may have any size.
  */
@@ -216,7 +205,6 @@ export function createClickHouse(
 
 /**
  * Returns the server's version once it answers a query.
- *
  * @throws ServiceUnavailableError or ServiceRefusedError naming CLICKHOUSE_URL and the remedy.
  */
 export async function probeClickHouse(
@@ -226,12 +214,9 @@ export async function probeClickHouse(
 ): Promise<string> {
   return retry({ service: 'clickhouse' }, probeRetry, signal, async () => {
     try {
-      const version = await withDeadline(signal, FIRST_ANSWER_MS, async (limited) => {
-        const result = await client.query({
-          query: 'SELECT version()',
-          format: 'TabSeparated',
-          abort_signal: limited,
-        });
+      const version = await withDeadline(signal, FIRST_ANSWER_MS, async (soon) => {
+        const query = 'SELECT version()';
+        const result = await client.query({ query, format: 'TabSeparated', abort_signal: soon });
         return (await result.text()).trim();
       });
       // A proxy or another server may answer 200 with any body.
@@ -251,13 +236,8 @@ export async function askRows<T>(
   signal: AbortSignal,
   settings: ServerSettings = {},
 ): Promise<T[]> {
-  const answer = await client.query({
-    query,
-    format: 'JSONEachRow',
-    abort_signal: signal,
-    clickhouse_settings: settings,
-  });
-  return answer.json<T>();
+  const options = { format: 'JSONEachRow', abort_signal: signal, clickhouse_settings: settings } as const;
+  return (await client.query({ query, ...options })).json<T>();
 }
 
 /** Translates a failure of the client. `doing` names the table or query, never values. */

@@ -27,9 +27,8 @@ const longQuery = { ...longCommand, output_format_json_quote_64bit_integers: 1 }
 
 /**
  * Runs statements in ClickHouse. Retries what may pass and translates errors, which name the work
- * (`doing`), never values.
- *
- * All methods throw ServiceUnavailableError, ServiceRefusedError or the signal's reason.
+ * (`doing`), never values. All methods throw ServiceUnavailableError, ServiceRefusedError or the
+ * signal's reason.
  */
 export class Database {
   readonly client: ClickHouseClient;
@@ -54,7 +53,6 @@ export class Database {
 
   /**
    * Connects once ClickHouse has answered a query. The caller closes the connection.
-   *
    * @throws ServiceUnavailableError or ServiceRefusedError with CLICKHOUSE_URL and the remedy.
    */
   static async connect(settings: ClickHouseSettings, signal: AbortSignal): Promise<Database> {
@@ -146,9 +144,8 @@ export class Database {
       } catch (error) {
         const failure = this.#translated(error, doing);
         if (!mayStay(failure) || ++answers < MAX_ANSWERS) throw failure;
-        throw new ServiceRefusedError(`${failure.message}; the error persists after ${answers} attempts`, {
-          cause: error,
-        });
+        const message = `${failure.message}; the error persists after ${answers} attempts`;
+        throw new ServiceRefusedError(message, { cause: error });
       }
     });
   }

@@ -31,7 +31,6 @@ const GRACE_MS = 10_000;
  * Runs a query that only reads the database, and returns the answer as the server formats it. A
  * FORMAT in the SQL overrides `format`. The server's own parser judges the query; then the server
  * runs it with readonly=1.
- *
  * @throws ServiceRefusedError if the query does more than read, leaves the database, or exceeds a
  *   limit.
  * @throws ServiceUnavailableError or ServiceRefusedError with the server's own words.
@@ -92,15 +91,12 @@ async function requireReadOnly(
   signal: AbortSignal,
 ): Promise<void> {
   // EXPLAIN treats a FORMAT of the SQL as part of the explained statement.
+  const settings: Record<string, string> = {
+    default_format: 'TSVRaw',
+    ...(readonly === '0' && { readonly: '1' }),
+  };
   const answer = await client
-    .exec({
-      query: `EXPLAIN AST ${sql}`,
-      abort_signal: signal,
-      clickhouse_settings: {
-        default_format: 'TSVRaw',
-        ...(readonly === '0' && { readonly: '1' }),
-      } as Record<string, string>,
-    })
+    .exec({ query: `EXPLAIN AST ${sql}`, abort_signal: signal, clickhouse_settings: settings })
     .catch((error: unknown) => {
       // The text parsed before, so the fault is SETTINGS: not changeable, or placed behind FORMAT.
       if (isClickHouseCode(error, '164') || isClickHouseCode(error, '62')) return undefined;

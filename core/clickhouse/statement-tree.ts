@@ -10,7 +10,6 @@ interface StatementNode {
 
 /**
  * Returns the nodes of a statement; the first is the root.
- *
  * @param text the answer to `EXPLAIN AST`: one line per node, one blank deeper than its parent.
  * @throws ServiceRefusedError if a part is missing: a setting of the statement, such as `limit`,
  *   also truncates this answer.
@@ -84,7 +83,6 @@ const withExpression = /\b(default|materialized|ephemeral|alias)\b/i;
 
 /**
  * Returns the part of a statement that reads or writes outside the database; undefined without one.
- *
  * @param canonical the same statement, printed by the server's `formatQuerySingleLine`.
  */
 export function outsideOf(nodes: readonly StatementNode[], canonical: string): string | undefined {

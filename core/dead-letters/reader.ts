@@ -11,7 +11,6 @@ import { deadLetterHeaders, deadLetterMarks, deadLetterState, type DeadLetterSta
 interface DeadLetterBase {
   /** SHA-256 of the key in 64 hex digits. A mark does not change it. */
   readonly id: string;
-  /** Key of the message on the dead-letter topic. */
   readonly key: string;
   readonly stream: string;
   readonly code: string;
@@ -25,9 +24,7 @@ interface DeadLetterBase {
   readonly attempts: number;
   /** All headers, to send them again. They are copies and do not keep the fetch in memory. */
   readonly headers: Readonly<Record<string, Buffer>>;
-  /** Length of the value. */
   readonly bytes: number;
-  /** The value or the key was cut. */
   readonly isTruncated: boolean;
   /** Length of the value before it was cut. */
   readonly originalBytes: number;
@@ -35,7 +32,6 @@ interface DeadLetterBase {
   readonly value: Buffer | undefined;
 }
 
-/** A source record, as JSON. */
 export interface ProduceDeadLetter extends DeadLetterBase {
   readonly step: 'produce';
 }
@@ -61,7 +57,6 @@ export type DeadLetterStep = (typeof deadLetterSteps)[number];
 /**
  * Reads all dead letters, the latest of each key; about 2 kB each without their values. Without the
  * topic there are none. `others` counts messages that are no dead letters of this prefix.
- *
  * @param keepsValue selects the dead letters whose value is kept.
  * @throws ServiceUnavailableError, ServiceRefusedError; the signal's reason.
  */
@@ -82,13 +77,11 @@ export async function readDeadLetters(
     }
     // Latin-1 keeps every byte: keys of other writers may not be valid UTF-8.
     const id = key.toString('latin1');
-    if (value === null) latest.delete(id);
-    else {
-      const deadLetter = parseDeadLetter(message, topicPrefix);
-      // A copy: the original would keep the whole fetch in memory.
-      const isKept = deadLetter !== undefined && keepsValue(deadLetter);
-      latest.set(id, isKept ? { ...deadLetter, value: Buffer.from(value) } : deadLetter);
-    }
+    if (value === null) return void latest.delete(id);
+    const deadLetter = parseDeadLetter(message, topicPrefix);
+    // A copy: the original would keep the whole fetch in memory.
+    const isKept = deadLetter !== undefined && keepsValue(deadLetter);
+    latest.set(id, isKept ? { ...deadLetter, value: Buffer.from(value) } : deadLetter);
   };
   await readTopics(admin, settings, new Map([[deadLettersTopic(topicPrefix), handle]]), signal);
   const deadLetters = [...latest.values()].filter((deadLetter) => deadLetter !== undefined);

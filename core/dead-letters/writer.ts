@@ -18,7 +18,7 @@ export interface Discarding {
   readonly reason: string;
 }
 
-/** A dead letter and its outcome. It is marked already. */
+/** A dead letter that is marked with its outcome. */
 export interface Redriven {
   readonly deadLetter: StoredDeadLetter;
   readonly outcome: RedriveOutcome;
@@ -33,8 +33,8 @@ export function markedDeadLetter(
   if (outcome.kind === 'skipped') return undefined;
   // A message without a value would delete the dead letter or lose its bytes.
   if (value === undefined) throw new RangeError('a dead letter that was read without its value');
-  const kept = { ...headers, [deadLetterMarks.rejectedAt]: String(rejectedAtMs) };
-  return { key, value, headers: { ...kept, ...marksOf(outcome, attempts, nowMs) } };
+  const marks = { [deadLetterMarks.rejectedAt]: String(rejectedAtMs), ...marksOf(outcome, attempts, nowMs) };
+  return { key, value, headers: { ...headers, ...marks } };
 }
 
 function marksOf(
@@ -57,13 +57,16 @@ function marksOf(
   }
 }
 
+interface Sendable {
+  readonly value: Buffer;
+  readonly headers: Readonly<Record<string, string | Buffer>>;
+}
+
 /**
  * Returns the message with its value and headers cut, and with headers that give the original
  * lengths. Returns the same object if nothing is too large.
  */
-export function truncated<
-  T extends { readonly value: Buffer; readonly headers: Readonly<Record<string, string | Buffer>> },
->(message: T): T {
+export function truncated<T extends Sendable>(message: T): T {
   const { truncated: valueHeader, keyTruncated: keyHeader } = deadLetterHeaders;
   const { value } = message;
   const headers: Record<string, string | Buffer> = { ...message.headers };

@@ -16,17 +16,16 @@ interface HttpAnswer {
 }
 
 /** Creates the decoder of each known `Content-Encoding`. */
-export const decoders: Readonly<Record<string, (options?: { chunkSize: number }) => Transform>> = {
-  gzip: createGunzip,
-  'x-gzip': createGunzip,
-  deflate: createInflate,
-  br: createBrotliDecompress,
-};
+export const decoders = new Map<string, (options?: { chunkSize: number }) => Transform>([
+  ['gzip', createGunzip],
+  ['x-gzip', createGunzip],
+  ['deflate', createInflate],
+  ['br', createBrotliDecompress],
+]);
 
 /**
  * Returns the text of an answer, decompressed by its `Content-Encoding` and decoded by the charset
  * of its `Content-Type` (UTF-8 without one).
- *
  * @throws TooLargeError for more than {@link sizeLimit}, compressed or decoded; Error for an
  *   unknown encoding or charset, or for a body that its declared encoding cannot decode.
  */
@@ -59,7 +58,7 @@ async function bytesOf(source: AsyncIterable<Uint8Array>, maxBytes: number): Pro
 
 async function decoded(bytes: Buffer, encoding: string, maxBytes: number): Promise<Buffer> {
   if (encoding === 'identity' || bytes.length === 0) return bytes;
-  const createDecoder = decoders[encoding];
+  const createDecoder = decoders.get(encoding);
   if (createDecoder === undefined)
     throw new Error(`its Content-Encoding is ${JSON.stringify(encoding.slice(0, 40))}, which is unknown`);
   try {

@@ -22,7 +22,6 @@ export function onRequest(agent: Agent, hook: (request: ClientRequest) => void):
 /**
  * Returns connections for clients that use node's http and read answers whole. An answer with more
  * bytes than {@link sizeLimit} fails.
- *
  * @param isWhole whether the client reads an answer of this status whole.
  */
 export function createBoundedAgent(

@@ -6,7 +6,7 @@ import type { Secret } from '../settings/secret.ts';
 import { isLoopback } from '../settings/setting-values.ts';
 
 /** The values of HTTPS_PROXY, HTTP_PROXY and NO_PROXY; empty if not set. */
-export interface ProxyRules {
+interface ProxyRules {
   readonly https: string;
   readonly http: string;
   /** Comma list of `host` (with its subdomains), `host:port`, `.host`, `*.host` or `*`. */
@@ -24,9 +24,8 @@ export function proxyFor(address: string, { https, http, none }: ProxyRules): st
   const proxy = isHttps ? https : http;
   if (proxy === '' || (!isHttps && isLoopback(host))) return undefined;
   const usedPort = port === '' ? (isHttps ? '443' : '80') : port;
-  return none.split(/[\s,]+/).some((rule) => isExcepted(rule.toLowerCase(), host, usedPort))
-    ? undefined
-    : proxy;
+  const rules = none.toLowerCase().split(/[\s,]+/);
+  return rules.some((rule) => isExcepted(rule, host, usedPort)) ? undefined : proxy;
 }
 
 function isExcepted(rule: string, host: string, port: string): boolean {
@@ -52,15 +51,12 @@ export function createDispatcher(
 
 /** Returns connections through a proxy for clients that use node's http. */
 export function createProxyAgent(address: string, proxy: Secret, maxSockets: number): NodeAgent {
-  const options = { keepAlive: true, maxSockets };
-  return address.startsWith('https:')
-    ? new HttpsProxyAgent(proxy.reveal(), options)
-    : new HttpProxyAgent(proxy.reveal(), options);
+  const ProxyAgentClass = address.startsWith('https:') ? HttpsProxyAgent : HttpProxyAgent;
+  return new ProxyAgentClass(proxy.reveal(), { keepAlive: true, maxSockets });
 }
 
 /** Returns the part of an error that names the proxy, without user and password. */
 export function throughProxy(proxy: Secret | undefined): string {
-  return proxy === undefined
-    ? ''
-    : ` through the proxy ${new URL(proxy.reveal()).host} (HTTPS_PROXY or HTTP_PROXY)`;
+  if (proxy === undefined) return '';
+  return ` through the proxy ${new URL(proxy.reveal()).host} (HTTPS_PROXY or HTTP_PROXY)`;
 }

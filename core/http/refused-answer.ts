@@ -18,7 +18,7 @@ export interface RefusedAnswer {
 
 /** Returns the start of an error's body, decompressed. Nothing more is read or held. */
 export async function startOfBody(headers: IncomingHttpHeaders, body: Readable): Promise<string> {
-  const createDecoder = decoders[headers['content-encoding']?.trim().toLowerCase() ?? ''];
+  const createDecoder = decoders.get(headers['content-encoding']?.trim().toLowerCase() ?? '');
   // The loop below sees the pipeline's errors.
   const decoded = pipeline(body, createDecoder?.() ?? new PassThrough(), () => undefined);
   const timer = setTimeout(() => body.destroy(), MAX_BODY_MS);
@@ -80,7 +80,6 @@ function interceptAnswer(
 
 /**
  * Returns the remedy if a service or a proxy rejects the credentials.
- *
  * @param prefix of the settings, such as `CLICKHOUSE`.
  */
 export function credentialsRemedy(status: number, prefix: string): string | undefined {

@@ -32,10 +32,9 @@ export interface CommittedOffset {
 }
 
 /**
- * Queries and changes topics, consumer groups and configuration. Every method retries until Kafka
- * answers, because a broker refuses valid requests for a moment after a change of leaders.
- *
- * All methods throw ServiceUnavailableError, ServiceRefusedError or the signal's reason.
+ * Queries and changes topics, consumer groups and configuration. Every method retries, because a
+ * broker refuses valid requests for a moment after a change of leaders. All methods throw
+ * ServiceUnavailableError, ServiceRefusedError or the signal's reason.
  */
 export class KafkaAdmin {
   readonly #settings: Settings['kafka'];
@@ -44,12 +43,7 @@ export class KafkaAdmin {
   /** kafkajs overwrites a client's metadata with each answer, so requests run one at a time. */
   readonly #turns: LimitFunction;
 
-  private constructor(
-    settings: Settings['kafka'],
-    admin: Admin,
-    options: CallOptions,
-    turns: LimitFunction = pLimit(1),
-  ) {
+  private constructor(settings: Settings['kafka'], admin: Admin, options: CallOptions, turns = pLimit(1)) {
     this.#settings = settings;
     this.#admin = admin;
     this.#options = options;
@@ -58,7 +52,6 @@ export class KafkaAdmin {
 
   /**
    * Connects once Kafka has answered a request. The caller closes the connection.
-   *
    * @throws ServiceUnavailableError or ServiceRefusedError, which name KAFKA_BROKERS and the remedy.
    */
   static async connect(settings: Settings['kafka'], role: string, signal: AbortSignal): Promise<KafkaAdmin> {

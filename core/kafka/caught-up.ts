@@ -44,9 +44,8 @@ export class CaughtUp {
 
   /** Stops waiting for a topic that will not be sunk any further. */
   abandon(topic: string): void {
-    for (const target of this.behind) {
-      if (target.topic === topic) this.#behind.delete(keyOf(topic, target.partition));
-    }
+    for (const { topic: behind, partition } of this.behind)
+      if (behind === topic) this.#behind.delete(keyOf(topic, partition));
     this.#check();
   }
 

@@ -1,23 +1,11 @@
-import {
-  Kafka,
-  logLevel,
-  type KafkaConfig,
-  type LogEntry,
-  type RetryOptions,
-  type SASLOptions,
-} from 'kafkajs';
+import { Kafka, logLevel, type KafkaConfig, type LogEntry, type SASLOptions } from 'kafkajs';
 import type { Settings } from '../settings/config.ts';
 import { replaceKafkajsDecoder } from './decoder/kafkajs-decoder.ts';
 import { extendKafkajsMetadata } from './kafkajs-metadata.ts';
 import { logger } from '../logger.ts';
 
 /** Short first waits: kafkajs also backs off on normal answers in a transaction or rebalance. */
-const patientRetry: RetryOptions = {
-  initialRetryTime: 50,
-  multiplier: 1.6,
-  retries: 12,
-  maxRetryTime: 10_000,
-};
+const patientRetry = { initialRetryTime: 50, multiplier: 1.6, retries: 12, maxRetryTime: 10_000 };
 
 /** For the first contact, whose failure the caller reports: one attempt without log lines. */
 export const probeOptions: Partial<KafkaConfig> = {

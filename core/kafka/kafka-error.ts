@@ -13,16 +13,14 @@ export function kafkaError(error: unknown, settings: Settings['kafka']): EtlErro
   const reason = messageOf(root);
   if (root instanceof Error && /^KafkaJS.*SASL/i.test(root.name)) {
     const remedy = 'check KAFKA_USERNAME, KAFKA_PASSWORD and KAFKA_SASL_MECHANISM';
-    return new ServiceRefusedError(`Kafka at ${at} refuses the login: ${reason}; ${remedy}`, {
-      cause: error,
-    });
+    const message = `Kafka at ${at} refuses the login: ${reason}; ${remedy}`;
+    return new ServiceRefusedError(message, { cause: error });
   }
   // The broker's own answer, such as TOPIC_AUTHORIZATION_FAILED or MESSAGE_TOO_LARGE.
   if (root instanceof Error && 'type' in root && 'retriable' in root && root.retriable === false) {
     const topic = 'topic' in root ? ` for topic ${String(root.topic)}` : '';
-    return new ServiceRefusedError(`Kafka at ${at} answers ${String(root.type)}${topic}: ${reason}`, {
-      cause: error,
-    });
+    const message = `Kafka at ${at} answers ${String(root.type)}${topic}: ${reason}`;
+    return new ServiceRefusedError(message, { cause: error });
   }
   return notAnswering('Kafka', at, error, { reason });
 }

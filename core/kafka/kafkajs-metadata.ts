@@ -26,13 +26,12 @@ interface Response {
   readonly parse: (metadata: Metadata) => Promise<Metadata>;
 }
 
-type Protocol = (options: {
+interface RequestOptions {
   readonly topics: readonly string[];
   readonly allowAutoTopicCreation: boolean;
-}) => {
-  readonly request: object;
-  readonly response: Response;
-};
+}
+
+type Protocol = (options: RequestOptions) => { readonly request: object; readonly response: Response };
 
 interface Definition {
   versions: string[];
@@ -62,13 +61,11 @@ interface TopicPartitions {
   readonly partitions: readonly object[];
 }
 
-interface ClusterClass {
-  readonly prototype: {
-    fetchTopicsOffset: (
-      this: unknown,
-      asked: readonly TopicPartitions[],
-    ) => Promise<readonly TopicPartitions[]>;
-  };
+interface Cluster {
+  fetchTopicsOffset: (
+    this: unknown,
+    asked: readonly TopicPartitions[],
+  ) => Promise<readonly TopicPartitions[]>;
 }
 
 let isExtended = false;
@@ -82,7 +79,6 @@ let isExtended = false;
  * - An offset lookup returns every requested topic; a deleted topic has no partitions. kafkajs
  *   omits it, and its callers, which read the first partition of every topic, fail with a
  *   TypeError.
- *
  * @throws Error (MODULE_NOT_FOUND) if this version of kafkajs lacks the modules.
  */
 export function extendKafkajsMetadata(): void {
@@ -92,7 +88,7 @@ export function extendKafkajsMetadata(): void {
   const definition = require(`${SOURCE}/requests/metadata/index.js`) as Definition;
   const EncoderClass = require(`${SOURCE}/encoder.js`) as new () => Encoder;
   const DecoderClass = require(`${SOURCE}/decoder.js`) as new (bytes: Buffer) => Decoder;
-  answerForEveryTopic((require('kafkajs/src/cluster/index.js') as ClusterClass).prototype);
+  answerForEveryTopic((require('kafkajs/src/cluster/index.js') as { readonly prototype: Cluster }).prototype);
   const spoken = definition.protocol;
   definition.versions = [...definition.versions, String(WITH_IDS)];
   definition.protocol = ({ version }) => {
@@ -113,7 +109,7 @@ export function extendKafkajsMetadata(): void {
   };
 }
 
-function answerForEveryTopic(cluster: ClusterClass['prototype']): void {
+function answerForEveryTopic(cluster: Cluster): void {
   const original = cluster.fetchTopicsOffset;
   cluster.fetchTopicsOffset = async function (asked) {
     const answers = new Map((await original.call(this, asked)).map((answer) => [answer.topic, answer]));
@@ -130,33 +126,26 @@ function withoutUnknown(metadata: Metadata): Metadata {
 
 const NO_ID = Buffer.alloc(16);
 
-function encodeRequest(
-  create: () => Encoder,
-  { topics, allowAutoTopicCreation }: Parameters<Protocol>[0],
-): Encoder {
+function encodeRequest(create: () => Encoder, { topics, allowAutoTopicCreation }: RequestOptions): Encoder {
   // The header's tags, which kafkajs does not write.
   const out = create().writeUVarInt(0);
+  const asked = topics.map((topic) => create().writeBuffer(NO_ID).writeUVarIntString(topic).writeUVarInt(0));
   // A null list asks for every topic.
-  if (topics.length === 0) out.writeUVarInt(0);
-  else
-    out.writeUVarIntArray(
-      topics.map((topic) => create().writeBuffer(NO_ID).writeUVarIntString(topic).writeUVarInt(0)),
-    );
+  if (asked.length === 0) out.writeUVarInt(0);
+  else out.writeUVarIntArray(asked);
   return out.writeBoolean(allowAutoTopicCreation).writeBoolean(false).writeBoolean(false).writeUVarInt(0);
 }
 
 function decodeResponse(decoder: Decoder): Metadata & Record<string, unknown> {
   decoder.readTaggedFields();
-  const throttleTime = decoder.readInt32();
-  const metadata = {
+  return {
     throttleTime: 0,
-    clientSideThrottleTime: throttleTime,
+    clientSideThrottleTime: decoder.readInt32(),
     brokers: decoder.readUVarIntArray(decodeBroker) ?? [],
     clusterId: decoder.readUVarIntString(),
     controllerId: decoder.readInt32(),
     topicMetadata: decoder.readUVarIntArray(decodeTopic) ?? [],
   };
-  return metadata;
 }
 
 function decodeBroker(decoder: Decoder) {

@@ -6,7 +6,7 @@ import { wantedTopicConfig } from './topic-retention.ts';
 /** The maximum size of one record batch of a topic, in bytes. */
 export type MessageLimit = (topic: string) => number;
 
-/** The limit of topics that this project creates. */
+/** Returns the limit of topics that this project creates. */
 export const ownMessageLimit: MessageLimit = (topic) => Number(wantedTopicConfig(topic)['max.message.bytes']);
 
 /** Kafka's default of `socket.request.max.bytes`. A broker disconnects on a larger request. */
@@ -17,12 +17,10 @@ const REQUEST_OVERHEAD_BYTES = 64 * 1024;
 /**
  * Reads the limits of topics from their configuration and the brokers'. Uses
  * {@link ownMessageLimit} if a topic is missing or its configuration is not readable.
- *
  * @throws ServiceUnavailableError; the signal's reason.
  */
 export async function readMessageLimits(admin: KafkaAdmin, topics: readonly string[]): Promise<MessageLimit> {
-  const existing = new Set(await admin.listTopics());
-  const found = topics.filter((topic) => existing.has(topic));
+  const found = (await admin.listTopics()).filter((topic) => topics.includes(topic));
   const ofTopics = await numbers(admin, 'TOPIC', found, 'max.message.bytes');
   const ofBrokers = await numbers(admin, 'BROKER', await admin.brokerIds(), 'socket.request.max.bytes');
   const request = Math.min(...(ofBrokers.size > 0 ? ofBrokers.values() : [DEFAULT_REQUEST_BYTES]));

@@ -12,10 +12,7 @@ import { TimeSlice } from '../time-slice.ts';
 
 const MAX_FETCH_BYTES_PER_PARTITION = 4 * 1024 * 1024;
 
-/**
- * Longer than the project's transactions may stay open: compaction has removed the messages that
- * have not arrived by then.
- */
+/** Longer than our transactions may stay open: compaction has removed messages that are still missing. */
 const SILENCE_MS = 60_000;
 
 /** A consumer fetches all the time: if no fetch was answered for this long, Kafka is away. */
@@ -33,16 +30,12 @@ export interface OffsetSpan {
 /** Handles the messages of one topic. Those of a key arrive in the order of the topic. */
 export type MessageHandler = (message: KafkaMessage, partition: number) => void;
 
-export interface ReadOptions {
-  /**
-   * By topic and partition, the only offsets that are read. Topics without an entry are read whole.
-   */
+interface ReadOptions {
+  /** By topic and partition, the only offsets that are read. Topics without an entry are read whole. */
   readonly spans?: ReadonlyMap<string, ReadonlyMap<number, OffsetSpan>> | undefined;
   /** Awaited after each fetched batch, before the next one is handed over. It may take any time. */
   readonly afterFetch?: () => Promise<void>;
-  /**
-   * Called for an unreadable topic. True: the reader continues with the others; false: it fails.
-   */
+  /** Called for an unreadable topic. True: the reader continues with the others; false: it fails. */
   readonly onUnreadable?: (topic: string, error: UnreadableBatchError) => boolean;
 }
 
@@ -50,7 +43,6 @@ export interface ReadOptions {
  * Reads the committed messages of topics from the beginning to the current end offsets, and returns
  * when all are handled. A missing topic has no messages. Each reader has a consumer group of its
  * own, so that readers never share partitions, and removes it afterwards.
- *
  * @returns the partitions whose last messages compaction removed.
  * @throws ServiceUnavailableError, also if Kafka is away for a minute; ServiceRefusedError; the
  *   signal's reason; what a handler or `afterFetch` throws; UnreadableBatchError without
@@ -63,8 +55,7 @@ export async function readTopics(
   signal: AbortSignal,
   { afterFetch, onUnreadable, spans = new Map() }: ReadOptions = {},
 ): Promise<readonly PartitionEnd[]> {
-  const existing = new Set(await admin.listTopics());
-  const logs = await admin.endOffsets([...handlers.keys()].filter((topic) => existing.has(topic)));
+  const logs = await admin.endOffsets([...handlers.keys()]);
   const ends = logs.flatMap(({ topic, partition, end }) => {
     const to = spans.has(topic) ? (spans.get(topic)?.get(partition)?.to ?? 0n) : end;
     return to > 0n ? [{ topic, partition, end: to < end ? to : end }] : [];
@@ -97,23 +88,21 @@ export async function readTopics(
   let answeredMs = -Infinity;
   const silence = setTimeout(() => {
     if (performance.now() - answeredMs > MAX_UNANSWERED_MS) {
-      onFailed(
-        notAnswering('Kafka', `${settings.kafka.brokers.join(',')} (KAFKA_BROKERS)`, undefined, {
-          reason: 'no answer for a minute',
-        }),
-      );
+      const at = `${settings.kafka.brokers.join(',')} (KAFKA_BROKERS)`;
+      onFailed(notAnswering('Kafka', at, undefined, { reason: 'no answer for a minute' }));
       return;
     }
     const behind = caughtUp.behind.map(({ topic, partition, end }) => `${topic}/${partition} before ${end}`);
-    logger.warn({ behind, ms: SILENCE_MS }, 'Kafka gives no more messages: taken as the end');
+    logger.warn(
+      { behind, ms: SILENCE_MS },
+      'Kafka returns no more messages: compaction has removed the last ones',
+    );
     onSilent();
   }, SILENCE_MS);
   consumer.on(consumer.events.CRASH, ({ payload }) => {
     if (!payload.restart) onFailed(kafkaError(payload.error, settings.kafka));
   });
-  consumer.on(consumer.events.FETCH, () => {
-    answeredMs = performance.now();
-  });
+  consumer.on(consumer.events.FETCH, () => void (answeredMs = performance.now()));
   // kafkajs recovers from some crashes by itself, joins again and reads from the beginning.
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
     silence.refresh();
@@ -139,7 +128,7 @@ export async function readTopics(
       autoCommit: false,
       partitionsConsumedConcurrently: 1,
       eachBatch: async (payload) => {
-        if (isOver) throw new StoppedError('nobody reads any more');
+        if (isOver) throw new StoppedError('the reader has ended');
         const { batch } = payload;
         if (unreadable.has(batch.topic)) return;
         const handle = handlers.get(batch.topic);

@@ -19,7 +19,6 @@ export type TopicConfig = ReadonlyMap<string, string>;
  * Compaction keeps the latest record of every key forever, because nothing limits time or size.
  * Streams of events (`activities`, `subscription_events`, `runs` …) stay complete too: each event
  * has its own key, and compaction removes only messages that a later one of the key replaced.
- *
  * @param tombstoneRetentionDays how long a tombstone stays, so how long a sink may be away without
  *   missing deletes.
  */
@@ -63,7 +62,6 @@ export function hasBrokerTimes(config: TopicConfig | undefined): boolean {
 /**
  * Returns a warning, with its remedy, for each entry that loses messages; none if the configuration
  * is as safe as {@link wantedTopicConfig}.
- *
  * @param starts the first offset of each partition. Compaction does not change it: above zero,
  *   messages were deleted by age, by size or by hand, whether a later message replaced them or not.
  */

@@ -69,7 +69,6 @@ export interface Settings {
  * Reads the settings of this process: the environment first, then `.env`, then the JSON file named by
  * CONFIG_FILE (an object of the same names, and the list `streams`), then the defaults. Nothing
  * else reads `process.env`. Sets the size limit of the process to MAX_DECODED_MIB.
- *
  * @throws ConfigError naming the variable, its rule and, unless it is secret, its value.
  */
 export function loadSettings(processEnv: NodeJS.ProcessEnv = process.env, dotEnvPath = '.env'): Settings {
@@ -132,13 +131,10 @@ export function childEnvironment(
 function kafkaSettings(texts: SettingTexts): KafkaSettings {
   const username = valueOf('KAFKA_USERNAME', texts);
   const mechanism = valueOf('KAFKA_SASL_MECHANISM', texts);
-  if ((username === '') !== (mechanism === undefined)) {
+  if ((username === '') !== (mechanism === undefined))
     throw new ConfigError('KAFKA_USERNAME and KAFKA_SASL_MECHANISM must be set together or not at all');
-  }
   const password = secret('KAFKA_PASSWORD', texts);
-  if (username === '' && password !== undefined) {
-    throw new ConfigError('KAFKA_PASSWORD needs KAFKA_USERNAME');
-  }
+  if (username === '' && password !== undefined) throw new ConfigError('KAFKA_PASSWORD needs KAFKA_USERNAME');
   const brokers = valueOf('KAFKA_BROKERS', texts);
   const ssl = valueOf('KAFKA_SSL', texts);
   // SCRAM proves knowledge of the password without sending it.

@@ -5,7 +5,7 @@ import { Secret } from './secret.ts';
 import { isLoopback } from './setting-values.ts';
 
 /** The account of the local ClickHouse. */
-export interface LocalCredentials {
+interface LocalCredentials {
   readonly username: string;
   readonly password: Secret;
 }
@@ -68,12 +68,9 @@ function parse(text: string | undefined): Stored | undefined {
   try {
     const stored = JSON.parse(text ?? '') as Partial<Stored> | null;
     const { origin, username, password } = stored ?? {};
-    return typeof origin === 'string' &&
-      typeof username === 'string' &&
-      typeof password === 'string' &&
-      password.length >= 16
-      ? { origin, username, password }
-      : undefined;
+    if (typeof origin !== 'string' || typeof username !== 'string' || typeof password !== 'string')
+      return undefined;
+    return password.length >= 16 ? { origin, username, password } : undefined;
   } catch {
     return undefined;
   }

@@ -24,9 +24,8 @@ function wrongAddress(name: string, got: string, rule: string): ConfigError {
 /** Parses the address of ChartMogul's API. To protect the key, plain http is for loopback only. */
 export function chartmogulUrl(name: string, value: string): string {
   const url = httpUrl(name, value);
-  if (url.startsWith('http:') && !isLoopback(new URL(url).hostname)) {
+  if (url.startsWith('http:') && !isLoopback(new URL(url).hostname))
     throw wrong(name, value, 'https (plain http only to a loopback host)');
-  }
   return url;
 }
 
@@ -39,12 +38,10 @@ export function isLoopback(hostname: string): boolean {
 /** Returns the address without a trailing slash. */
 export function httpUrl(name: string, value: string): string {
   const url = URL.canParse(value) ? new URL(value) : undefined;
-  if (url !== undefined && (url.username !== '' || url.password !== '')) {
+  if (url !== undefined && (url.username !== '' || url.password !== ''))
     throw new ConfigError(`${name} must not contain a user or password: use the settings for them`);
-  }
-  if (url === undefined || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '') {
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '')
     throw wrongAddress(name, value, 'an http or https address without user, password and query');
-  }
   return url.href.replace(/\/+$/, '');
 }
 
@@ -102,9 +99,8 @@ export function oneOf<T extends string>(name: string, value: string, choices: re
 export function severalOf<T extends string>(name: string, value: string, known: readonly T[]): readonly T[] {
   const list = value.split(',').map((item) => known.find((choice) => choice === item.trim()));
   const chosen = list.filter((choice) => choice !== undefined);
-  if (new Set(chosen).size < list.length) {
+  if (new Set(chosen).size < list.length)
     throw wrong(name, value, `a comma list of ${known.join(', ')}, each at most once`);
-  }
   return Object.freeze(chosen);
 }
 
@@ -133,24 +129,16 @@ export function duration(name: string, value: string): number {
 
 /** Parses `YYYY-MM-DD`. ClickHouse's dates begin in 1900. */
 export function calendarDay(name: string, value: string): string {
-  const isDay = /^(19|20)\d\d-\d\d-\d\d$/.test(value) && isOfCalendar(value);
-  if (!isDay) throw wrong(name, value, 'a day from 1900-01-01 to 2099-12-31, as YYYY-MM-DD');
+  const timeMs = /^(19|20)\d\d-\d\d-\d\d$/.test(value) ? Date.parse(`${value}T00:00:00Z`) : NaN;
+  // `Date` turns 30 February into 1 March, so the result is compared with the text.
+  if (Number.isNaN(timeMs) || !new Date(timeMs).toISOString().startsWith(value))
+    throw wrong(name, value, 'a day from 1900-01-01 to 2099-12-31, as YYYY-MM-DD');
   return value;
 }
 
-/** `Date` turns 30 February into 1 March, so the result is compared with the text. */
-function isOfCalendar(day: string): boolean {
-  const date = new Date(`${day}T00:00:00Z`);
-  return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(day);
-}
-
 export function identifier(name: string, value: string): string {
-  return pattern(
-    name,
-    value,
-    /^[A-Za-z_][A-Za-z0-9_-]{0,63}$/,
-    'a letter or _, then letters, digits, _ or -',
-  );
+  const rule = 'a letter or _, then letters, digits, _ or -';
+  return pattern(name, value, /^[A-Za-z_][A-Za-z0-9_-]{0,63}$/, rule);
 }
 
 export function pattern(name: string, value: string, allowed: RegExp, rule: string): string {

@@ -29,7 +29,6 @@ interface Sources {
 /**
  * Returns the text of every setting: from the environment, else from `.env`, else from CONFIG_FILE,
  * else the default. Remembers the secrets among them.
- *
  * @throws ConfigError
  */
 export function readSources(processEnv: NodeJS.ProcessEnv, dotEnvPath: string): Sources {
@@ -89,9 +88,8 @@ function readConfigFile(path: string): ConfigFile {
     if (!isPath) throw unreadable('CONFIG_FILE', path, error);
     throw wrong('CONFIG_FILE', path, `a readable JSON file (${codeOf(error)})`);
   }
-  if (typeof content !== 'object' || content === null || Array.isArray(content)) {
+  if (typeof content !== 'object' || content === null || Array.isArray(content))
     throw wrong('CONFIG_FILE', path, 'a JSON object of setting names and values');
-  }
   const { streams = [], ...values } = content as Record<string, unknown>;
   if (!Array.isArray(streams)) throw wrong('CONFIG_FILE', path, 'a file with a list for streams');
   for (const [name, value] of Object.entries(values)) {

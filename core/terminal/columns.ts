@@ -29,17 +29,12 @@ export function textTable<Row>(
   format: (value: number | bigint) => string = formatNumber,
 ): string {
   const cells = rows.map((row) => columns.map(({ of }) => of(row)));
-  const aligns = columns.map((_, at) =>
-    cells.some((row) => typeof row[at] !== 'string') ? 'right' : 'left',
-  );
-  const texts = cells.map((row) =>
-    row.map((cell, at) =>
-      typeof cell === 'string' ? visibleLine(cell) : (columns[at]?.format ?? format)(cell),
-    ),
-  );
-  return padCells([columns.map(({ head }) => head), ...texts], aligns)
-    .map(joinCells)
-    .join('\n');
+  const isNumeric = (at: number) => cells.some((row) => typeof row[at] !== 'string');
+  const aligns = columns.map((_, at) => (isNumeric(at) ? 'right' : 'left'));
+  const textOf = (cell: Cell, at: number) =>
+    typeof cell === 'string' ? visibleLine(cell) : (columns[at]?.format ?? format)(cell);
+  const lines = [columns.map(({ head }) => head), ...cells.map((row) => row.map(textOf))];
+  return padCells(lines, aligns).map(joinCells).join('\n');
 }
 
 /** Pads the cells of each column to the widest one. */

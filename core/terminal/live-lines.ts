@@ -1,12 +1,11 @@
 import { visibleLine } from './terminal.ts';
 
-export interface Terminal {
+interface Terminal {
   write(text: string): unknown;
   readonly columns?: number;
 }
 
 const ERASE_LINE = '\u001b[2K';
-/** Interval between two drawings. */
 export const REDRAW_MS = 200;
 
 /**
@@ -28,10 +27,6 @@ export class LiveLines {
     const text = this.#erased() + drawn(shown);
     this.#lines = shown;
     this.#terminal.write(text);
-  }
-
-  clear(): void {
-    this.show([]);
   }
 
   /** Writes permanent text, which must end with a newline, above the lines. */
@@ -64,7 +59,6 @@ export const liveLines = new LiveLines(process.stderr);
 
 /**
  * Draws the lines five times a second until `stop` removes them; does nothing without a terminal.
- *
  * @param linesOf gets the current number of columns and rows.
  */
 export function drawLive(
@@ -80,7 +74,7 @@ export function drawLive(
   return {
     stop: () => {
       clearInterval(timer);
-      lines.clear();
+      lines.show([]);
     },
   };
 }

@@ -7,7 +7,7 @@ const MAX_BAR_WIDTH = 24;
 const MIN_BAR_WIDTH = 4;
 
 /** Progress of one stream. */
-export interface ProgressRow {
+interface ProgressRow {
   readonly name: string;
   /** 0 to 1; undefined if the total is unknown. */
   readonly share: number | undefined;
@@ -32,7 +32,6 @@ export function progressRows(rows: readonly ProgressRow[], nowMs: number, width:
 
 /**
  * Returns the items that fit, one per row, and how many do not.
- *
  * @param hasRest reserves a row for other text, even if no items are hidden.
  */
 export function fitRows<T>(

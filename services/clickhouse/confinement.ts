@@ -18,7 +18,6 @@ const MAX_REMEMBERED_LENGTH = 4_000;
 /**
  * Checks that a statement stays in the database. A statement that passed once passes again without
  * a question to the engine, because only its text and the settings of its parse decide.
- *
  * @param preparation the session settings that affect parsing.
  * @param isReadOnly whether the statement may only read.
  * @throws ClickHouseException unless the text is exactly one statement that stays in the database.

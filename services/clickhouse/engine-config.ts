@@ -18,11 +18,7 @@ const confinedGrants: readonly string[] = [
   'GRANT READ, WRITE ON KAFKA',
 ];
 
-/**
- * Writes the configuration that confines the engine to its folder.
- *
- * @returns the path of its main file.
- */
+/** Writes the configuration that confines the engine to its folder. @returns its main file. */
 export function writeEngineConfig(folder: string, grants = confinedGrants): string {
   makePrivateFolder(folder);
   const userFiles = join(folder, 'user-files');

@@ -20,7 +20,6 @@ export interface Engine {
   /**
    * Runs the statements one after the other in a session of their own, so that settings, parameters
    * and temporary tables end with it. Returns the result of the last statement.
-   *
    * @param format of the output, if the statement names none.
    * @throws ClickHouseException
    */
@@ -31,7 +30,6 @@ export interface Engine {
 
 /**
  * Opens ClickHouse as a library (chdb) on a folder, which no other process may have open.
- *
  * @param grants of the user that runs all statements; by default they confine it to its folder.
  * @throws LocalServiceError if it is not installed, or another process uses the folder.
  */

@@ -60,7 +60,7 @@ export async function wholeText(body: RequestBody): Promise<string> {
 function decoded(request: IncomingMessage, signal: AbortSignal): Readable {
   const encoding = request.headers['content-encoding'] ?? 'identity';
   if (encoding === 'identity') return request;
-  const createDecoder = decoders[encoding];
+  const createDecoder = decoders.get(encoding);
   if (createDecoder === undefined) {
     const message = `Content-Encoding ${encoding} is not supported here.`;
     throw new ClickHouseException(48, 'NOT_IMPLEMENTED', message);

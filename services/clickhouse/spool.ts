@@ -35,9 +35,8 @@ export class Spool {
 }
 
 export function writeSpooled(path: string, source: Readable, signal: AbortSignal): Promise<void> {
-  return pipeline(source, createWriteStream(path, { flags: 'wx', mode: 0o600, highWaterMark: WRITE_BYTES }), {
-    signal,
-  });
+  const file = createWriteStream(path, { flags: 'wx', mode: 0o600, highWaterMark: WRITE_BYTES });
+  return pipeline(source, file, { signal });
 }
 
 /** Reads a file with a buffer no larger than the file: most results have a few lines. */

@@ -23,7 +23,6 @@ const givesRows = new Set('SELECT WITH FROM SHOW DESCRIBE DESC EXISTS EXPLAIN CH
 /**
  * Parses just enough of a query to separate it from the data after it and to redirect its input or
  * output to a file; everything else is left to the engine.
- *
  * @param text one character per byte (latin1), since binary data may follow the query.
  * @throws ClickHouseException for an empty query, and for several in one.
  */

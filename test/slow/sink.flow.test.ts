@@ -35,7 +35,7 @@ test('SIGTERM ends a sink while ClickHouse hangs, and the next sink inserts the 
   // docs/how-to/sink.md promises this.
   assert.ok(performance.now() - startMs < 10_000, 'a sink that takes too long to stop');
   assert.equal(exitCode, 1);
-  assert.match(stderr, /^stopped by SIGTERM: what was under way did not end within 9 s$/m);
+  assert.match(stderr, /^stopped by SIGTERM: the work did not end within 9 s$/m);
   await sinkStreams(settings, 'plans');
   await assertEachOnce(settings, load.sent);
 });

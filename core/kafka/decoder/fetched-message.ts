@@ -30,10 +30,7 @@ export interface Fetched {
   readonly batchContext: BatchContext;
 }
 
-/**
- * One message of a record batch. Headers are decoded on access, because a sink never reads them and
- * they cost more than all the rest. So a copy by spread lacks them.
- */
+/** One message of a record batch. Decodes headers on access, because a sink never reads them. */
 export class FetchedMessage implements Fetched {
   readonly offset: string;
   readonly timestamp: string;

@@ -26,7 +26,6 @@ let isReplaced = false;
  * - It creates about 1.4 kB of objects per message, which was half of a sink's work.
  *
  * Call it before the first fetch, at which kafkajs loads its own decoder.
- *
  * @throws Error (MODULE_NOT_FOUND) if this version of kafkajs lacks the module.
  */
 export function replaceKafkajsDecoder(): void {

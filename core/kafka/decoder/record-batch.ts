@@ -52,7 +52,6 @@ export class FetchBudget {
  * Returns the messages of {@link decodeRecordBatches}. If a batch is unreadable, returns the
  * messages before it or, if there are none, an {@link UnreadableMessage} in its place: an error
  * would make kafkajs stop the consumer, with all its topics.
- *
  * @throws UnreadableBatchError if even the end of the batch is unknown.
  */
 export async function decodeFetched(bytes: Buffer, budget?: FetchBudget): Promise<Fetched[]> {
@@ -70,14 +69,12 @@ export async function decodeFetched(bytes: Buffer, budget?: FetchBudget): Promis
 }
 
 /**
- * Decodes the messages of one partition in a fetch answer. Such an answer usually ends in the
- * middle of a batch; that batch is left out, as are all batches after the budget is spent. If
- * compaction removed the last messages of a batch, or all, a mark replaces them, so that the reader
- * gets past them.
+ * Decodes the messages of one partition in a fetch answer. Omits a batch that the answer cuts off,
+ * and all batches after the budget is spent. If compaction removed the last messages of a batch, or
+ * all, a mark replaces them, so that the reader gets past them.
  *
  * Format: https://kafka.apache.org/documentation/#recordbatch. Like kafkajs, it does not verify the
  * checksum.
- *
  * @param bytes record batches, up to the first of another format than {@link MAGIC}.
  * @param messages gets the messages; of each batch all or none.
  * @throws UnreadableBatchError if a batch is malformed, too large when decompressed, or has a
@@ -123,7 +120,7 @@ async function decodeBatch(batch: Buffer, messages: Fetched[]): Promise<number> 
       messages.push(new FetchedMessage(reader, context));
     }
     if (count <= 0 || reader.end < reader.bytes.length)
-      throw unreadableBatch(context.firstOffset, 'it has another number of records than it says');
+      throw unreadableBatch(context.firstOffset, 'its number of records is not the declared one');
     reached = BigInt(messages.at(-1)?.offset ?? 0);
   }
   // A reader that resumes from the batch's end would go back and read the same records forever.
@@ -159,8 +156,11 @@ async function decompressed(batch: Buffer, { firstOffset }: BatchContext): Promi
   const bytes = batch.subarray(HEADER_BYTES);
   const type = attributesOf(batch) & COMPRESSION;
   if (type === UNCOMPRESSED) return bytes;
+  const codecs = kafkajs.CompressionCodecs as Readonly<Record<number, (() => Codec) | undefined>>;
   try {
-    return await codecOf(type).decompress(bytes);
+    const createCodec = codecs[type];
+    if (createCodec === undefined) throw new Error('none of Kafka');
+    return await createCodec().decompress(bytes);
   } catch (error) {
     throw unreadableBatch(firstOffset, `its compression is ${nameOf(type)}: ${messageOf(error)}`);
   }
@@ -168,13 +168,6 @@ async function decompressed(batch: Buffer, { firstOffset }: BatchContext): Promi
 
 interface Codec {
   decompress(bytes: Buffer): Promise<Buffer>;
-}
-
-function codecOf(type: number): Codec {
-  const codecs = kafkajs.CompressionCodecs as Readonly<Record<number, (() => Codec) | undefined>>;
-  const codec = codecs[type];
-  if (codec === undefined) throw new Error('none of Kafka');
-  return codec();
 }
 
 function nameOf(type: number): string {

@@ -9,7 +9,6 @@ export class RecordReader {
   /** End of the current record. */
   end: number;
 
-  /** @param firstOffset names the batch in errors. */
   constructor(bytes: Buffer, firstOffset: bigint, at = 0, end = bytes.length) {
     this.bytes = bytes;
     this.#firstOffset = firstOffset;

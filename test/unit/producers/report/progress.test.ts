@@ -203,7 +203,7 @@ test('text written above stays complete and in order, with only the latest live 
           live.writeAbove(each.write.map((line) => `${line}\n`).join(''));
           kept.push(...each.write);
         } else {
-          live.clear();
+          live.show([]);
           below = [];
         }
         assert.deepEqual(withoutBlankEnd(screen.text), withoutBlankEnd([...kept, ...below]));
@@ -217,14 +217,14 @@ test('live lines are erased completely when a narrower terminal wraps them', () 
   const live = new LiveLines(screen);
   live.writeAbove('text\n');
   live.show(['1234567890!', '']);
-  live.clear();
+  live.show([]);
   assert.deepEqual(withoutBlankEnd(screen.text), ['text']);
 });
 
 test('only the text is written without live lines', () => {
   const written: string[] = [];
   const live = new LiveLines({ write: (text) => written.push(text) });
-  live.clear();
+  live.show([]);
   live.writeAbove('text\n');
   assert.deepEqual(written, ['text\n']);
 });

@@ -314,7 +314,7 @@ test('a batch that claims fewer records than it has is unreadable', async () => 
   for (const count of [2, 1, 0, -1, -(2 ** 31)])
     await assertUnreadable(
       batchBytes(batchOf([10, 11, 12], 12), { count }),
-      /it has another number of records than it says$/,
+      /its number of records is not the declared one$/,
     );
 });
 
