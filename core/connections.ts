@@ -37,7 +37,6 @@ const openingOrder = ['registry', 'database', 'admin'] as const;
 
 /**
  * Opens and probes the services of a role, runs the work, and closes the services on every path.
- * Translates errors of kafkajs.
  * @throws ServiceUnavailableError or ServiceRefusedError if a service does not answer; what the work
  *   throws; the signal's reason.
  */
@@ -58,7 +57,6 @@ export async function withConnections<Name extends keyof Services, T>(
 /**
  * Runs the work with the services that answer, and closes them on every path. A service that does
  * not answer is undefined.
- *
  * @param onUnavailable receives the error of each service that does not answer.
  * @throws what the work throws; the signal's reason.
  */

@@ -68,46 +68,27 @@ function parseExactly(text: string): JsonValue {
 function withMarkedNumbers(text: string, mark: string): string {
   const parts: string[] = [];
   let copied = 0;
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code === QUOTE) {
-      at = endOfString(text, at);
-      continue;
-    }
-    if (code !== MINUS && !isDigit(code)) continue;
-    const start = at;
-    while (isNumberPart(text.charCodeAt(at + 1))) at++;
-    const token = text.slice(start, at + 1);
+  const tokens = /"|[-\d][-+.\deE]*/g;
+  for (let match = tokens.exec(text); match !== null; match = tokens.exec(text)) {
+    const [token] = match;
+    if (token === '"') tokens.lastIndex = endOfString(text, match.index);
     // The parser rejects a token that is no number.
     if (!isNumber(token) || typeof exactNumber(token) === 'number') continue;
-    parts.push(text.slice(copied, start), `"${mark}${token}"`);
-    copied = at + 1;
+    parts.push(text.slice(copied, match.index), `"${mark}${token}"`);
+    copied = match.index + token.length;
   }
   return parts.join('') + text.slice(copied);
 }
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
-const MINUS = 0x2d;
 
-/** Returns the position of the closing quote. */
+/** Returns the position after the closing quote of the string that begins at `start`. */
 function endOfString(text: string, start: number): number {
   let at = start + 1;
-  for (; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code === QUOTE) break;
-    if (code === BACKSLASH) at++;
-  }
-  return at;
-}
-
-function isDigit(code: number): boolean {
-  return code >= 0x30 && code <= 0x39;
-}
-
-/** Returns whether the character is one of `0-9 + - . e E`. */
-function isNumberPart(code: number): boolean {
-  return isDigit(code) || code === 0x2b || code === MINUS || code === 0x2e || code === 0x65 || code === 0x45;
+  for (let code = text.charCodeAt(at); code !== QUOTE && at < text.length; code = text.charCodeAt(at))
+    at += code === BACKSLASH ? 2 : 1;
+  return at + 1;
 }
 
 function exactNumber(text: string): number | bigint | LosslessNumber {

@@ -40,11 +40,11 @@ function terminal(): Writable {
 }
 
 /** Fields that pino-pretty prints itself, and the message. */
-const saidBefore = new Set(['level', 'time', 'msg']);
+const ownFields = new Set(['level', 'time', 'msg']);
 
 /** Returns `table created  table=plans_raw`. */
 function line(entry: Record<string, unknown>): string {
-  const fields = Object.entries(entry).filter(([name]) => !saidBefore.has(name));
+  const fields = Object.entries(entry).filter(([name]) => !ownFields.has(name));
   const pairs = fields.map(
     ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
   );

@@ -58,11 +58,8 @@ function formsOf(secret: string): Form[] {
   texts.delete('');
   const spelled = Array.from(texts, (text) => ({ text, isDistinctive, partDigits: 0 }));
   if (secret.length < MIN_LENGTH) return spelled;
-  return [...spelled, ...[0, 1, 2].map((before) => base64Form(bytes, before)), hexForm(bytes)];
-}
-
-function hexForm(secret: Buffer): Form {
-  return { text: secret.toString('hex'), isDistinctive: true, partDigits: 0 };
+  const hex = { text: bytes.toString('hex'), isDistinctive: true, partDigits: 0 };
+  return [...spelled, ...[0, 1, 2].map((before) => base64Form(bytes, before)), hex];
 }
 
 /** Returns the base64 digits that do not depend on neighbours, such as a Basic user name. */

@@ -2,12 +2,9 @@ import { createRequire } from 'node:module';
 
 /** Folder of kafkajs's metadata requests in version 2.2.4, which package.json pins. */
 const SOURCE = 'kafkajs/src/protocol';
-/**
- * The latest version of the request that kafkajs supports, and the first whose answer has topic ids
- * (Kafka 2.8).
- */
-const SPOKEN = 6;
-const WITH_IDS = 10;
+/** The latest version of the request that kafkajs has, and the first with topic ids (Kafka 2.8). */
+const KNOWN_VERSION = 6;
+const VERSION_WITH_IDS = 10;
 const UNKNOWN_TOPIC_OR_PARTITION = 3;
 
 /** A partition as kafkajs returns it, with the id that {@link extendKafkajsMetadata} adds. */
@@ -89,18 +86,18 @@ export function extendKafkajsMetadata(): void {
   const EncoderClass = require(`${SOURCE}/encoder.js`) as new () => Encoder;
   const DecoderClass = require(`${SOURCE}/decoder.js`) as new (bytes: Buffer) => Decoder;
   answerForEveryTopic((require('kafkajs/src/cluster/index.js') as { readonly prototype: Cluster }).prototype);
-  const spoken = definition.protocol;
-  definition.versions = [...definition.versions, String(WITH_IDS)];
+  const createProtocol = definition.protocol;
+  definition.versions = [...definition.versions, String(VERSION_WITH_IDS)];
   definition.protocol = ({ version }) => {
-    const original = spoken({ version: Math.min(version, SPOKEN) });
+    const original = createProtocol({ version: Math.min(version, KNOWN_VERSION) });
     return (options) => {
       const { request, response } = original(options);
       const parse = (metadata: Metadata) => response.parse(withoutUnknown(metadata));
-      if (version < WITH_IDS) return { request, response: { decode: response.decode, parse } };
+      if (version < VERSION_WITH_IDS) return { request, response: { decode: response.decode, parse } };
       return {
         request: {
           ...request,
-          apiVersion: WITH_IDS,
+          apiVersion: VERSION_WITH_IDS,
           encode: () => Promise.resolve(encodeRequest(() => new EncoderClass(), options)),
         },
         response: { decode: (bytes) => Promise.resolve(decodeResponse(new DecoderClass(bytes))), parse },

@@ -79,12 +79,11 @@ export async function readTopics(
     allowAutoTopicCreation: false,
   });
   let onFailed: (error: Error) => void = () => {};
-  const failed = new Promise<never>((_, reject) => (onFailed = reject));
-  failed.catch(() => {});
+  let onSilent = () => {};
+  const ended = new Promise<void>((resolve, reject) => ([onSilent, onFailed] = [resolve, reject]));
+  ended.catch(() => {});
   const onAbort = () => onFailed(signal.reason as Error);
   signal.addEventListener('abort', onAbort, { once: true });
-  let onSilent = () => {};
-  const silent = new Promise<void>((resolve) => (onSilent = resolve));
   let answeredMs = -Infinity;
   const silence = setTimeout(() => {
     if (performance.now() - answeredMs > MAX_UNANSWERED_MS) {
@@ -167,7 +166,7 @@ export async function readTopics(
         }
       },
     });
-    await Promise.race([caughtUp.reached, silent, failed]);
+    await Promise.race([caughtUp.reached, ended]);
     return caughtUp.behind;
   } finally {
     isOver = true;

@@ -138,7 +138,7 @@ test('record batches become messages or an UnreadableBatchError, whatever bytes 
           const stored = Buffer.concat([answer, Buffer.alloc(64, behind)]).subarray(0, answer.length);
           const messages = await decodeFetched(stored);
           return messages.map((message) => {
-            if (message instanceof UnreadableMessage) return message.reason;
+            if (message instanceof UnreadableMessage) return message.error.message;
             const { offset, timestamp, key, value } = message;
             try {
               return [offset, timestamp, key, value, message.headers].map((part) => JSON.stringify(part));

@@ -90,27 +90,21 @@ export class UnreadableMessage implements Fetched {
   readonly attributes = 0;
   readonly isControlRecord = false;
   readonly batchContext: BatchContext;
-  readonly #error: UnreadableBatchError;
+  readonly error: UnreadableBatchError;
 
   constructor(offset: string, batchContext: BatchContext, error: UnreadableBatchError) {
     this.offset = offset;
     this.timestamp = batchContext.maxTimestamp;
     this.batchContext = batchContext;
-    this.#error = error;
+    this.error = error;
   }
 
-  get reason(): string {
-    return this.#error.message;
-  }
-
-  /** @throws UnreadableBatchError */
   get value(): never {
-    throw this.#error;
+    throw this.error;
   }
 
-  /** @throws UnreadableBatchError */
   get headers(): never {
-    throw this.#error;
+    throw this.error;
   }
 }
 
@@ -118,7 +112,7 @@ export class UnreadableMessage implements Fetched {
 export function assertReadable(topic: string, partition: number, messages: readonly object[]): void {
   const [first] = messages;
   if (first instanceof UnreadableMessage)
-    throw new UnreadableBatchError(`topic ${topic}, partition ${partition}: ${first.reason}`);
+    throw new UnreadableBatchError(`topic ${topic}, partition ${partition}: ${first.error.message}`);
 }
 
 /**

@@ -37,15 +37,7 @@ registerCodecs();
 
 /** The remaining memory for all partitions of one fetch answer. */
 export class FetchBudget {
-  #left = ENOUGH_BYTES;
-
-  get isSpent(): boolean {
-    return this.#left < 0;
-  }
-
-  spend(bytes: number): void {
-    this.#left -= bytes;
-  }
+  bytes = ENOUGH_BYTES;
 }
 
 /**
@@ -90,11 +82,11 @@ export async function decodeRecordBatches(
     const end = at + LOG_OVERHEAD + bytes.readInt32BE(at + 8);
     if (end < at + HEADER_BYTES)
       throw unreadableBatch(bytes.readBigInt64BE(at), 'it is shorter than its header');
-    if (end > bytes.length || budget.isSpent) break;
+    if (end > bytes.length || budget.bytes < 0) break;
     const before = messages.length;
     try {
       const decompressedBytes = await decodeBatch(bytes.subarray(at, end), messages);
-      budget.spend(decompressedBytes + (messages.length - before) * MESSAGE_BYTES);
+      budget.bytes -= decompressedBytes + (messages.length - before) * MESSAGE_BYTES;
     } catch (error) {
       messages.length = before;
       throw error;
