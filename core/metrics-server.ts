@@ -70,16 +70,18 @@ const PLAIN_TEXT = 'text/plain; charset=utf-8';
 
 /** Never rejects. */
 async function answer(request: IncomingMessage, response: ServerResponse, registry: Registry): Promise<void> {
-  if (request.url?.split('?')[0] !== PATH) return end(response, 404, `metrics are at ${PATH}\n`);
-  if (request.method !== 'GET' && request.method !== 'HEAD') {
+  if (request.url?.split('?')[0] !== PATH) {
+    end(response, 404, `metrics are at ${PATH}\n`);
+  } else if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.setHeader('allow', 'GET, HEAD');
-    return end(response, 405, 'only GET is allowed\n');
-  }
-  try {
-    end(response, 200, await registry.metrics(), registry.contentType);
-  } catch (error) {
-    logger.warn({ reason: messageOf(error) }, 'metrics cannot be collected');
-    end(response, 500, 'metrics cannot be collected: see the log\n');
+    end(response, 405, 'only GET is allowed\n');
+  } else {
+    try {
+      end(response, 200, await registry.metrics(), registry.contentType);
+    } catch (error) {
+      logger.warn({ reason: messageOf(error) }, 'metrics cannot be collected');
+      end(response, 500, 'metrics cannot be collected: see the log\n');
+    }
   }
 }
 
