@@ -56,6 +56,16 @@ export async function resumeOffset(rows: TableRows, partition: number, log: Part
   return next;
 }
 
+/** Returns the offset at which a sink resumes each partition. */
+export async function resumeOffsetsOf(
+  rows: TableRows,
+  logs: ReadonlyMap<number, PartitionLog>,
+): Promise<Map<number, bigint>> {
+  const offsets = new Map<number, bigint>();
+  for (const [partition, log] of logs) offsets.set(partition, await resumeOffset(rows, partition, log));
+  return offsets;
+}
+
 async function offsetBehind({ topicId, newest, highest }: PartitionRows, log: PartitionLog): Promise<bigint> {
   const isCertain = topicId !== 0n && topicId === log.topicId;
   if (isCertain || !(await log.hasBrokerTimes()))

@@ -45,7 +45,7 @@ export interface Repairable {
 }
 
 export interface CompareOptions {
-  readonly setAside: DeadLetterIndex;
+  readonly rejected: DeadLetterIndex;
   readonly progress: StreamProgress;
   readonly patience: Patience;
   /** Receives every key that differs after a single comparison. */
@@ -75,7 +75,7 @@ export async function compareStream(
     keys: 0,
     counts: noDifferences(),
     behind: 0,
-    deadLetters: options.setAside.counts.get(stream) ?? 0,
+    deadLetters: options.rejected.counts.get(stream) ?? 0,
     isByKey: true,
     examples: [],
     views: [],
@@ -117,12 +117,12 @@ async function compareTwice(
   const first = await compareSides(services, stream, topic, logs, { ...options, onDifference });
   if (differing.size === 0 || differing.size > MAX_DOUBTED_KEYS) return first;
   const now = await readPartitionLogs(services.admin, topic);
-  const setAside = await DeadLetterIndex.read(services);
+  const rejected = await DeadLetterIndex.read(services);
   const hasGrown = [...now].some(([partition, { end }]) => end !== logs.get(partition)?.end);
-  if (!hasGrown && setAside.isSame(options.setAside)) return first;
+  if (!hasGrown && rejected.isSame(options.rejected)) return first;
   options.progress.messages = 0;
   options.progress.read = 0;
-  return compareSides(services, stream, topic, now, { ...options, setAside }, differing);
+  return compareSides(services, stream, topic, now, { ...options, rejected }, differing);
 }
 
 /** @param only limits the reported differences to these keys. */
@@ -131,7 +131,7 @@ async function compareSides(
   stream: string,
   topic: string,
   logs: Awaited<ReturnType<typeof readPartitionLogs>>,
-  { setAside, progress, patience, onDifference }: CompareOptions,
+  { rejected, progress, patience, onDifference }: CompareOptions,
   only?: ReadonlySet<string>,
 ): Promise<{ comparison: StreamComparison; repairable: Repairable }> {
   const { settings, database } = services;
@@ -143,7 +143,7 @@ async function compareSides(
     stream,
   });
   progress.doing = 'waiting for the sink';
-  const standing = await awaitSink(services, topic, storage, logs, patience);
+  const resumeOffsets = await awaitSink(services, topic, storage, logs, patience);
 
   progress.doing = 'reading the topic';
   for (const { start, end } of logs.values()) progress.messages += Number(end - start);
@@ -152,7 +152,7 @@ async function compareSides(
   const rowKeys = byPosition ? undefined : await RowKeys.create(services, stream, ownKey);
   const side = await SideTable.create(services, stream, key);
   try {
-    const projection = { logs, standing, setAside, rowKeys, progress };
+    const projection = { logs, resumeOffsets, rejected, rowKeys, progress };
     const projected = await projectTopic(services, topic, side, projection);
     const { extents, behind } = projected;
     const config = (await services.admin.topicConfigs([topic])).get(topic);
@@ -196,7 +196,7 @@ async function compareSides(
       keys,
       counts,
       behind,
-      deadLetters: setAside.counts.get(stream) ?? 0,
+      deadLetters: rejected.counts.get(stream) ?? 0,
       isByKey,
       examples: examples.all,
       views,

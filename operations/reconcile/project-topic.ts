@@ -4,7 +4,7 @@ import { messageTimeMs } from '../../core/kafka/message-time.ts';
 import { detached } from '../../consumers/stream/detached-message.ts';
 import { readTopics } from '../../core/kafka/topic-reader.ts';
 import type { PartitionLog } from '../../consumers/stream/resume-offset.ts';
-import type { Standing } from './await-sink.ts';
+import type { ResumeOffsets } from './await-sink.ts';
 import type { RowKeys } from '../../consumers/stream/row-keys.ts';
 import type { Connections } from '../../core/connections.ts';
 import type { DeadLetterIndex } from '../../consumers/stream/dead-letter-index.ts';
@@ -47,14 +47,14 @@ export async function projectTopic(
   side: SideTable,
   {
     logs,
-    standing,
-    setAside,
+    resumeOffsets,
+    rejected,
     rowKeys,
     progress,
   }: {
     readonly logs: ReadonlyMap<number, PartitionLog>;
-    readonly standing: Standing;
-    readonly setAside: DeadLetterIndex;
+    readonly resumeOffsets: ResumeOffsets;
+    readonly rejected: DeadLetterIndex;
     readonly rowKeys: RowKeys | undefined;
     readonly progress: { read: number };
   },
@@ -75,8 +75,8 @@ export async function projectTopic(
     read++;
     const isDeleted = message.value === null;
     if (rowKeys === undefined && isDeleted) return;
-    const isRejected = setAside.has(topic, partition, message);
-    if (!isRejected && offset >= (standing.get(partition) ?? 0n)) behind++;
+    const isRejected = rejected.has(topic, partition, message);
+    if (!isRejected && offset >= (resumeOffsets.get(partition) ?? 0n)) behind++;
     add(message, partition, isRejected);
   };
   let waiting: Waiting[] = [];
@@ -103,7 +103,7 @@ export async function projectTopic(
       waiting = [];
       for (const id of new Set(ready.map((one) => one.id))) await rowKeys?.learn(id);
       for (const { message, partition } of ready)
-        add(message, partition, setAside.has(topic, partition, message));
+        add(message, partition, rejected.has(topic, partition, message));
       if (side.isFull) await side.insert();
     },
   });

@@ -47,8 +47,8 @@ async function reconcileStreams(
   services: Connections,
   options: ReconcileOptions,
 ): Promise<readonly StreamComparison[]> {
-  const setAside = await DeadLetterIndex.read(services);
-  const letters = setAside.counts;
+  const rejected = await DeadLetterIndex.read(services);
+  const letters = rejected.counts;
   const streams = await findStreams(services, options.streams, [...letters.keys()]);
   const patience = new Patience();
   const active = new Set<StreamProgress>();
@@ -62,7 +62,7 @@ async function reconcileStreams(
           const progress = { stream: sides.stream, doing: '', read: 0, messages: 0 };
           active.add(progress);
           try {
-            return await reconcileStream(services, sides, { setAside, progress, patience }, options.isRepair);
+            return await reconcileStream(services, sides, { rejected, progress, patience }, options.isRepair);
           } catch (error) {
             services.signal.throwIfAborted();
             const failure = toEtlError(error, services.settings.kafka);
@@ -107,11 +107,11 @@ async function reconcileStream(
 async function compareAgain(
   services: Connections,
   sides: StreamSides,
-  { setAside, progress, patience }: CompareOptions,
+  { rejected, progress, patience }: CompareOptions,
 ): Promise<StreamComparison> {
   progress.messages = 0;
   progress.read = 0;
-  return (await compareStream(services, sides, { setAside, progress, patience })).comparison;
+  return (await compareStream(services, sides, { rejected, progress, patience })).comparison;
 }
 
 function failed(stream: string, error: unknown, deadLetters: number): StreamComparison {

@@ -1,18 +1,19 @@
+import type { Database } from '../../core/clickhouse/database.ts';
 import { messageOf, ServiceRefusedError } from '../../core/errors.ts';
 import { several } from '../../core/terminal/amounts.ts';
 import { serviceRetry } from '../../core/retry.ts';
-import { storageTableOf, subjectOf, topicOf } from '../../core/stream-name.ts';
+import { subjectOf, topicOf } from '../../core/stream-name.ts';
 import { readTopics } from '../../core/kafka/topic-reader.ts';
 import { StorageTable } from '../../consumers/table/storage-table.ts';
-import { readTableShape, type TableColumn } from '../../consumers/table/table-shape.ts';
+import { readTableShape } from '../../consumers/table/table-shape.ts';
 import { endsOf, readPartitionLogs, topicIdOf } from '../../consumers/stream/partition-logs.ts';
 import { StreamSchemas } from '../../consumers/stream/stream-schemas.ts';
-import { standingOf } from './await-sink.ts';
+import { resumeOffsetsOf } from '../../consumers/stream/resume-offset.ts';
 import type { RepairCounts } from './comparison.ts';
 import type { Repairable } from './compare-stream.ts';
 import type { Difference } from './find-differences.ts';
 import { insertMessages, type PlacedMessage } from './make-rows.ts';
-import { isForeign, isWithin, type Ends, type Place } from './place.ts';
+import { isForeign, isWithin, type Place } from './place.ts';
 import { MessageSearch } from './search-messages.ts';
 import type { Connections } from '../../core/connections.ts';
 import { deleteRows, readStoredRows } from './stored-rows.ts';
@@ -43,22 +44,17 @@ export async function repairStream(
   const { settings, database, registry, admin, signal } = services;
   const topic = topicOf(settings.topicPrefix, stream);
   const counts: RepairCounts = { inserted: 0, deleted: 0, left: 0, remarks: [] };
-  const table = new StorageTable({
-    database,
-    stream,
-    // --repair replaces views that were changed by hand.
-    replacesViews: true,
-  });
+  // --repair replaces views that were changed by hand.
+  const table = new StorageTable({ database, stream, replacesViews: true });
   const schemas = new StreamSchemas(registry, subjectOf(settings.topicPrefix, stream), table, serviceRetry);
-  const before = new Set((await columnsOf(services, stream)).map(({ name }) => name));
+  const before = await columnNames(database, table.name);
   // Also creates the views.
   await schemas.learnLatest();
-  for (const { name } of await columnsOf(services, stream)) {
-    if (before.has(name)) continue;
+  const added = (await columnNames(database, table.name)).filter((name) => !before.includes(name));
+  for (const name of added)
     counts.remarks.push(
       `column ${name} was missing and has been added, empty in existing rows: npm run replay -- --streams ${stream} fills it`,
     );
-  }
   if (differences.length === 0) return counts;
   const remedy = `npm run replay -- --streams ${stream} rebuilds the table`;
   if (!isByKey) {
@@ -67,9 +63,8 @@ export async function repairStream(
     return counts;
   }
   const ends = endsOf(extents);
-  const stored = await readStoredRows(services, stream, key, differences, (row) =>
-    isForeign(row, ends, sinceMs),
-  );
+  const isBeyondLog = (row: Place) => isForeign(row, ends, sinceMs);
+  const stored = await readStoredRows(services, stream, key, differences, isBeyondLog);
   // Foreign rows come first: they hide the real resume offset.
   const readEnds = async () => {
     const logs = await readPartitionLogs(services.admin, topic);
@@ -77,20 +72,17 @@ export async function repairStream(
       throw new ServiceRefusedError(`topic ${topic} was recreated during the repair: run it again`);
     return endsOf(logs);
   };
-  const foreign = foreignRows(stored.wrong, await readEnds(), sinceMs);
+  const currentEnds = await readEnds();
+  const foreign = filterRows(stored.wrong, (row) => isForeign(row, currentEnds, sinceMs));
   await deleteRows(services, stream, key, foreign);
-  const standing = await standingOf(services, topic, () => table.partitionRows());
+  const rows = await table.partitionRows();
+  const resumeOffsets = await resumeOffsetsOf(rows, await readPartitionLogs(admin, topic));
   const isPassed = ({ message }: Difference) =>
-    message === undefined || message.offset < (standing.get(message.partition) ?? 0n);
+    message === undefined || message.offset < (resumeOffsets.get(message.partition) ?? 0n);
   const missing = differences.filter(
     (difference) => difference.message !== undefined && !stored.hasLast.has(difference),
   );
-  const suspects = new Map<Difference, readonly Place[]>();
-  for (const [difference, rows] of stored.wrong) {
-    const isGone = foreign.get(difference) ?? [];
-    const left = rows.filter((row) => !isGone.includes(row));
-    if (left.length > 0) suspects.set(difference, left);
-  }
+  const suspects = filterRows(stored.wrong, (row) => !isForeign(row, currentEnds, sinceMs));
   const search = new MessageSearch({ needed: missing.filter(isPassed), suspects, rowKeys });
   const insert = async (messages: readonly PlacedMessage[]) => {
     const { inserted, unfit } = await insertMessages(table, schemas, messages, topicId, signal);
@@ -111,13 +103,8 @@ export async function repairStream(
   // Read after the rows, so that their messages are before these ends.
   const endsNow = await readEnds();
   const isWrong = (row: Place) => search.hasProved(row) || !isWithin(row, endsNow);
-  const wrong = new Map<Difference, readonly Place[]>();
-  const unproved = new Set<Difference>();
-  for (const [difference, rows] of suspects) {
-    const proved = rows.filter(isWrong);
-    if (proved.length > 0) wrong.set(difference, proved);
-    if (proved.length < rows.length) unproved.add(difference);
-  }
+  const wrong = filterRows(suspects, isWrong);
+  const unproved = filterRows(suspects, (row) => !isWrong(row));
   await deleteRows(services, stream, key, wrong);
   if (unproved.size > 0)
     counts.remarks.push(
@@ -125,26 +112,19 @@ export async function repairStream(
     );
   counts.deleted = new Set([...foreign.keys(), ...wrong.keys()]).size;
   const unseen = missing.filter((difference) => !search.hasSeen(difference));
-  counts.left = new Set([...unseen, ...unproved]).size;
+  counts.left = new Set([...unseen, ...unproved.keys()]).size;
   return counts;
 }
 
-/** Returns the rows, read before the ends, that are beyond the end of the log. */
-function foreignRows(
-  wrong: ReadonlyMap<Difference, readonly Place[]>,
-  ends: Ends,
-  sinceMs: bigint | undefined,
+/** Keeps the rows that match, and the differences that have any. */
+function filterRows(
+  rows: ReadonlyMap<Difference, readonly Place[]>,
+  isKept: (row: Place) => boolean,
 ): ReadonlyMap<Difference, readonly Place[]> {
-  const foreign = new Map<Difference, readonly Place[]>();
-  for (const [difference, rows] of wrong) {
-    const some = rows.filter((row) => isForeign(row, ends, sinceMs));
-    if (some.length > 0) foreign.set(difference, some);
-  }
-  return foreign;
+  const kept = [...rows].map(([difference, places]) => [difference, places.filter(isKept)] as const);
+  return new Map(kept.filter(([, places]) => places.length > 0));
 }
 
-async function columnsOf(services: Connections, stream: string): Promise<readonly TableColumn[]> {
-  const { database } = services;
-  const shape = await readTableShape(database, storageTableOf(stream));
-  return shape?.columns ?? [];
+async function columnNames(database: Database, table: string): Promise<readonly string[]> {
+  return (await readTableShape(database, table))?.columns.map(({ name }) => name) ?? [];
 }

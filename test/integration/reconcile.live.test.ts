@@ -34,7 +34,7 @@ test('a message that becomes a dead letter during the comparison is no differenc
     { stream: 'plans', hasTopic: true, hasTable: true },
     {
       // Read before the dead letter was sent.
-      setAside: new DeadLetterIndex(settings.topicPrefix),
+      rejected: new DeadLetterIndex(settings.topicPrefix),
       progress: { stream: 'plans', doing: '', read: 0, messages: 0 },
       patience: new Patience(),
     },

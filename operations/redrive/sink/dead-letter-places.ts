@@ -1,11 +1,12 @@
 import type { CommittedOffset, KafkaAdmin } from '../../../core/kafka/admin.ts';
 import type { SinkDeadLetter } from '../../../core/dead-letters/reader.ts';
 import { messageTimeMs } from '../../../core/kafka/message-time.ts';
-import { readTopics, type OffsetSpan } from '../../../core/kafka/topic-reader.ts';
+import { readTopics, type MessageHandler, type OffsetSpan } from '../../../core/kafka/topic-reader.ts';
 import type { Settings } from '../../../core/settings/config.ts';
 import { sinkGroupOf } from '../../../consumers/run/sink-group.ts';
 import { readPartitionLogs } from '../../../consumers/stream/partition-logs.ts';
 import { resumeOffset, type PartitionLog } from '../../../consumers/stream/resume-offset.ts';
+import { positionOf } from './dead-letter-rows.ts';
 import type { TableRows } from '../../../consumers/table/partition-rows.ts';
 
 /** Why a row may not be inserted now. */
@@ -108,34 +109,18 @@ export async function readPlaces(
     logs: await readPartitionLogs(admin, topic),
     committed: committed.get(topic) ?? new Map(),
     firstNotRejected: async (gaps) => {
-      const rejectedAt = new Set(
-        rejected.map(({ partition, offset, timestampMs }) => positionOf(partition, offset, timestampMs)),
-      );
+      const rejectedAt = new Set(rejected.map(positionOf));
       const first = new Map([...gaps].map(([partition, { to }]) => [partition, to]));
       if ([...gaps.values()].every(({ from, to }) => from >= to)) return first;
-      await readTopics(
-        admin,
-        settings,
-        new Map([
-          [
-            topic,
-            ({ offset: text, timestamp }, partition) => {
-              const offset = BigInt(text);
-              const gap = gaps.get(partition);
-              if (gap === undefined || offset < gap.from || offset >= (first.get(partition) ?? gap.to))
-                return;
-              if (!rejectedAt.has(positionOf(partition, text, messageTimeMs(timestamp))))
-                first.set(partition, offset);
-            },
-          ],
-        ]),
-        signal,
-      );
+      const handle: MessageHandler = ({ offset: text, timestamp }, partition) => {
+        const offset = BigInt(text);
+        const gap = gaps.get(partition);
+        if (gap === undefined || offset < gap.from || offset >= (first.get(partition) ?? gap.to)) return;
+        const position = positionOf({ partition, offset: text, timestampMs: messageTimeMs(timestamp) });
+        if (!rejectedAt.has(position)) first.set(partition, offset);
+      };
+      await readTopics(admin, settings, new Map([[topic, handle]]), signal);
       return first;
     },
   };
-}
-
-function positionOf(partition: number, offset: string | number, timeMs: number): string {
-  return `${partition}/${offset}@${timeMs}`;
 }

@@ -27,17 +27,24 @@ export async function deadLettersWithRows(
   for (let at = 0; at < deadLetters.length; at += MAX_POSITIONS) {
     const positions = deadLetters
       .slice(at, at + MAX_POSITIONS)
-      .map((deadLetter) => `(${positionOf(deadLetter).join(', ')})`);
+      .map(({ partition, offset, timestampMs }) => `(${partition}, ${offset}, ${timestampMs})`);
     const query =
-      'SELECT DISTINCT _partition AS p, toString(_offset) AS o, toString(toUnixTimestamp64Milli(_timestamp)) AS t ' +
+      'SELECT DISTINCT _partition AS partition, toString(_offset) AS offset, ' +
+      'toString(toUnixTimestamp64Milli(_timestamp)) AS timestampMs ' +
       `FROM ${qualified(database.name, table)} ` +
       `WHERE (_partition, _offset, toUnixTimestamp64Milli(_timestamp)) IN (${positions.join(', ')})`;
-    const rows = await database.rows<{ p: number; o: string; t: string }>(`rows of ${table}`, query);
-    for (const { p, o, t } of rows) found.add([p, o, t].join());
+    for (const row of await database.rows<Position>(`rows of ${table}`, query)) found.add(positionOf(row));
   }
-  return new Set(deadLetters.filter((deadLetter) => found.has(positionOf(deadLetter).join())));
+  return new Set(deadLetters.filter((deadLetter) => found.has(positionOf(deadLetter))));
 }
 
-function positionOf({ partition, offset, timestampMs }: SinkDeadLetter): readonly number[] {
-  return [partition, offset, timestampMs];
+interface Position {
+  readonly partition: number;
+  readonly offset: number | string;
+  readonly timestampMs: number | string;
+}
+
+/** Identifies a message of one topic. A recreated topic may reuse offsets, at other times. */
+export function positionOf({ partition, offset, timestampMs }: Position): string {
+  return `${partition}/${offset}@${timestampMs}`;
 }

@@ -6,7 +6,7 @@ import { serviceRetry } from '../../../core/retry.ts';
 import { storageTableOf, subjectOf, topicOf } from '../../../core/stream-name.ts';
 import { findMergedAway, wasMergedAway } from '../../../consumers/stream/merged-away.ts';
 import { endsOf, topicIdOf } from '../../../consumers/stream/partition-logs.ts';
-import { resumeOffset } from '../../../consumers/stream/resume-offset.ts';
+import { resumeOffsetsOf } from '../../../consumers/stream/resume-offset.ts';
 import type { TableRows } from '../../../consumers/table/partition-rows.ts';
 import { DeadLetterIndex } from '../../../consumers/stream/dead-letter-index.ts';
 import { StreamSchemas } from '../../../consumers/stream/stream-schemas.ts';
@@ -66,10 +66,7 @@ async function* redriveStream(
 ): AsyncGenerator<Redriven, void, undefined> {
   const { admin, registry, database, settings, producer, signal } = services;
   const { topicPrefix } = settings;
-  const table = new StorageTable({
-    database,
-    stream,
-  });
+  const table = new StorageTable({ database, stream });
   if (!(await hasTable(database, table.name))) {
     yield* skip(
       deadLetters,
@@ -96,12 +93,8 @@ async function* redriveStream(
   const merged = await readMerged(services, table, rows, places);
   const forbidden = await forbiddenDeadLetters(absent, { ...places, rows, merged });
   const inserter = new DeadLetterInserter(table, schemas, topicIdOf(places.logs), signal);
-  const messages = new WholeMessages(
-    absent.filter((deadLetter) => !forbidden.has(deadLetter)),
-    admin,
-    settings,
-    signal,
-  );
+  const allowed = absent.filter((deadLetter) => !forbidden.has(deadLetter));
+  const messages = new WholeMessages(allowed, services);
   for (const deadLetter of deadLetters) {
     signal.throwIfAborted();
     const why = forbidden.get(deadLetter);
@@ -138,11 +131,10 @@ async function readMerged(
   rows: TableRows,
   { logs, committed }: Pick<PlacesOptions, 'logs' | 'committed'>,
 ): Promise<ReadonlyMap<number, bigint>> {
-  const next = new Map<number, bigint>();
-  for (const [partition, log] of logs) next.set(partition, await resumeOffset(rows, partition, log));
+  const next = await resumeOffsetsOf(rows, logs);
   const owner = { topicId: topicIdOf(logs), table: table.identity };
-  const standings = { table, rows, owner, next, ends: endsOf(logs), committed };
-  const { behind, isMerged } = await findMergedAway(standings, async (spans) =>
+  const state = { table, rows, owner, next, ends: endsOf(logs), committed };
+  const { behind, isMerged } = await findMergedAway(state, async (spans) =>
     wasMergedAway(services, table.stream, spans, await DeadLetterIndex.read(services)),
   );
   return isMerged ? behind : new Map();
@@ -156,14 +148,9 @@ function* skip(deadLetters: readonly SinkDeadLetter[], why: string): Generator<R
 function inTopicOrder(deadLetters: readonly SinkDeadLetter[]): SinkDeadLetter[] {
   return deadLetters.toSorted(
     (a, b) =>
-      compare(a.stream, b.stream) ||
+      (a.stream === b.stream ? 0 : a.stream < b.stream ? -1 : 1) ||
       a.partition - b.partition ||
       a.timestampMs - b.timestampMs ||
       a.offset - b.offset,
   );
-}
-
-function compare(a: string, b: string): number {
-  if (a === b) return 0;
-  return a < b ? -1 : 1;
 }

@@ -1,37 +1,25 @@
 import type { KafkaMessage } from 'kafkajs';
-import type { KafkaAdmin } from '../../../core/kafka/admin.ts';
+import type { Connections } from '../../../core/connections.ts';
 import type { SinkDeadLetter } from '../../../core/dead-letters/reader.ts';
 import { messageTimeMs } from '../../../core/kafka/message-time.ts';
 import { readTopics } from '../../../core/kafka/topic-reader.ts';
-import type { Settings } from '../../../core/settings/config.ts';
 import { detached } from '../../../consumers/stream/detached-message.ts';
+import { positionOf } from './dead-letter-rows.ts';
 
 /** Maximum size of the messages in memory. */
 const MAX_BYTES = 128 * 1024 * 1024;
 
-/** Reads the messages of truncated dead letters from the topic, limited by memory. */
+/** Reads the messages of one stream's truncated dead letters from the topic, limited by memory. */
 export class WholeMessages {
-  readonly #admin: KafkaAdmin;
-  readonly #settings: Settings;
-  readonly #signal: AbortSignal;
-  /** In the order in which the caller requests them. */
+  readonly #services: Connections<'admin'>;
+  /** By position, in the order in which the caller requests them. */
   readonly #missing: Map<string, SinkDeadLetter>;
   readonly #found = new Map<string, KafkaMessage>();
 
-  constructor(
-    deadLetters: readonly SinkDeadLetter[],
-    admin: KafkaAdmin,
-    settings: Settings,
-    signal: AbortSignal,
-  ) {
-    this.#admin = admin;
-    this.#settings = settings;
-    this.#signal = signal;
-    this.#missing = new Map(
-      deadLetters
-        .filter(({ isTruncated }) => isTruncated)
-        .map((deadLetter) => [positionOf(deadLetter), deadLetter]),
-    );
+  constructor(deadLetters: readonly SinkDeadLetter[], services: Connections<'admin'>) {
+    this.#services = services;
+    const truncated = deadLetters.filter(({ isTruncated }) => isTruncated);
+    this.#missing = new Map(truncated.map((deadLetter) => [positionOf(deadLetter), deadLetter]));
   }
 
   /**
@@ -58,18 +46,10 @@ export class WholeMessages {
     }
     const keep = (message: KafkaMessage, partition: number) => {
       const { offset, timestamp } = message;
-      const position = positionOf({ topic, partition, offset, timestampMs: messageTimeMs(timestamp) });
+      const position = positionOf({ partition, offset, timestampMs: messageTimeMs(timestamp) });
       if (next.has(position)) this.#found.set(position, detached(message));
     };
-    await readTopics(this.#admin, this.#settings, new Map([[topic, keep]]), this.#signal);
+    const { admin, settings, signal } = this.#services;
+    await readTopics(admin, settings, new Map([[topic, keep]]), signal);
   }
-}
-
-function positionOf(of: {
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: number | string;
-  readonly timestampMs: number;
-}): string {
-  return `${of.topic}/${of.partition}/${of.offset}@${of.timestampMs}`;
 }
