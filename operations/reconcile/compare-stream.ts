@@ -6,8 +6,9 @@ import { StorageTable } from '../../consumers/table/storage-table.ts';
 import { localTableOf } from '../../consumers/table/table-ddl.ts';
 import { readTableShape, withoutSystemColumns, type TableColumn } from '../../consumers/table/table-shape.ts';
 import { endsOf, readPartitionLogs, topicIdOf } from '../../consumers/stream/partition-logs.ts';
+import type { PartitionLog } from '../../consumers/stream/resume-offset.ts';
 import { awaitSink, type Patience } from './await-sink.ts';
-import { Examples, noDifferences, type StreamComparison } from './comparison.ts';
+import { emptyComparison, Examples, noDifferences, type StreamComparison } from './comparison.ts';
 import { compareViews } from './compare-views.ts';
 import {
   compareBuckets,
@@ -53,7 +54,7 @@ export interface CompareOptions {
 }
 
 /** Maximum number of keys that are compared twice, held in memory. More are not due to a race. */
-const MAX_DOUBTED_KEYS = 10_000;
+const MAX_KEYS_COMPARED_TWICE = 10_000;
 
 /**
  * Compares the topic of a stream with its storage table, and the table with its views. The server
@@ -70,21 +71,8 @@ export async function compareStream(
 ): Promise<{ comparison: StreamComparison; repairable: Repairable | undefined }> {
   const topic = topicOf(services.settings.topicPrefix, stream);
   const table = storageTableOf(stream);
-  const empty = {
-    stream,
-    keys: 0,
-    counts: noDifferences(),
-    behind: 0,
-    deadLetters: options.rejected.counts.get(stream) ?? 0,
-    isByKey: true,
-    examples: [],
-    views: [],
-    notes: [],
-  };
-  const withFaults = (...faults: string[]) => ({
-    comparison: { ...empty, faults },
-    repairable: undefined,
-  });
+  const empty = emptyComparison(stream, options.rejected.counts.get(stream) ?? 0);
+  const withFaults = (...faults: string[]) => ({ comparison: { ...empty, faults }, repairable: undefined });
   if (!hasTopic && !hasTable) return withFaults(`neither topic ${topic} nor table ${table} exists`);
   if (!hasTopic)
     return withFaults(`table ${table} has no topic ${topic}: there is nothing to compare it with`);
@@ -107,21 +95,20 @@ async function compareTwice(
   services: Connections,
   stream: string,
   topic: string,
-  logs: Awaited<ReturnType<typeof readPartitionLogs>>,
+  logs: ReadonlyMap<number, PartitionLog>,
   options: CompareOptions,
 ): Promise<{ comparison: StreamComparison; repairable: Repairable }> {
   const differing = new Set<string>();
   const onDifference = ({ parts }: Difference) => {
-    if (differing.size <= MAX_DOUBTED_KEYS) differing.add(keyIdOf(parts));
+    if (differing.size <= MAX_KEYS_COMPARED_TWICE) differing.add(keyIdOf(parts));
   };
   const first = await compareSides(services, stream, topic, logs, { ...options, onDifference });
-  if (differing.size === 0 || differing.size > MAX_DOUBTED_KEYS) return first;
+  if (differing.size === 0 || differing.size > MAX_KEYS_COMPARED_TWICE) return first;
   const now = await readPartitionLogs(services.admin, topic);
   const rejected = await DeadLetterIndex.read(services);
   const hasGrown = [...now].some(([partition, { end }]) => end !== logs.get(partition)?.end);
   if (!hasGrown && rejected.isSame(options.rejected)) return first;
-  options.progress.messages = 0;
-  options.progress.read = 0;
+  Object.assign(options.progress, { messages: 0, read: 0 });
   return compareSides(services, stream, topic, now, { ...options, rejected }, differing);
 }
 
@@ -130,7 +117,7 @@ async function compareSides(
   services: Connections,
   stream: string,
   topic: string,
-  logs: Awaited<ReturnType<typeof readPartitionLogs>>,
+  logs: ReadonlyMap<number, PartitionLog>,
   { rejected, progress, patience, onDifference }: CompareOptions,
   only?: ReadonlySet<string>,
 ): Promise<{ comparison: StreamComparison; repairable: Repairable }> {
@@ -138,10 +125,7 @@ async function compareSides(
   const { sortingKey, key, hasTopicIds } = await shapeOf(services, stream);
   const byPosition = isByPosition(sortingKey);
   const ownKey = withoutSystemColumns(key);
-  const storage = new StorageTable({
-    database,
-    stream,
-  });
+  const storage = new StorageTable({ database, stream });
   progress.doing = 'waiting for the sink';
   const resumeOffsets = await awaitSink(services, topic, storage, logs, patience);
 
@@ -191,20 +175,11 @@ async function compareSides(
       ...notesOf(topic, logs, sides),
       ...(isByKey ? [] : [keyedOtherwiseText(ownKey, keyedOtherwise)]),
     ];
-    const comparison = {
-      stream,
-      keys,
-      counts,
-      behind,
-      deadLetters: rejected.counts.get(stream) ?? 0,
-      isByKey,
-      examples: examples.all,
-      views,
-      faults: [],
-      notes,
+    const empty = emptyComparison(stream, rejected.counts.get(stream) ?? 0);
+    return {
+      comparison: { ...empty, keys, counts, behind, isByKey, examples: examples.all, views, notes },
+      repairable: { key, extents, sinceMs, topicId: topicIdOf(logs), rowKeys, isByKey },
     };
-    const topicId = topicIdOf(logs);
-    return { comparison, repairable: { key, extents, sinceMs, topicId, rowKeys, isByKey } };
   } finally {
     await side.drop();
   }
@@ -216,7 +191,7 @@ async function shapeOf(services: Connections, stream: string) {
   const shape = await readTableShape(database, localTableOf(table, settings.clickhouse));
   if (shape?.keepsLatest !== true)
     throw new IncompatibleSchemaError(
-      `table ${table} is not a ReplacingMergeTree(_version, _deleted): rename it, and the sink makes it anew`,
+      `table ${table} is not a ReplacingMergeTree(_version, _deleted): rename it, and the sink recreates it`,
     );
   const { sortingKey, columns } = shape;
   const key = sortingKey.flatMap((name) => columns.find((column) => column.name === name) ?? []);

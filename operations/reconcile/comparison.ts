@@ -8,9 +8,9 @@
  */
 export type DifferenceKind = 'missing' | 'stray' | 'older' | 'other' | 'twice';
 
-export interface KeyDifference {
+export interface KeyDifference<Kind = DifferenceKind> {
   readonly key: string;
-  readonly kind: DifferenceKind;
+  readonly kind: Kind;
 }
 
 export interface ViewComparison {
@@ -57,6 +57,12 @@ export interface StreamComparison {
 
 export function noDifferences(): Record<DifferenceKind, number> {
   return { missing: 0, stray: 0, older: 0, other: 0, twice: 0 };
+}
+
+/** Returns the comparison of a stream whose keys were not compared. */
+export function emptyComparison(stream: string, deadLetters: number): StreamComparison {
+  const nothing = { keys: 0, behind: 0, examples: [], views: [], faults: [], notes: [] };
+  return { stream, counts: noDifferences(), deadLetters, isByKey: true, ...nothing };
 }
 
 /** Differences that the user accepts. */

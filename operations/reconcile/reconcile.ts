@@ -1,15 +1,15 @@
 import pLimit from 'p-limit';
-import { literal } from '../../core/clickhouse/client.ts';
 import { withConnections } from '../../core/connections.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { ConfigError, messageOf } from '../../core/errors.ts';
 import { toEtlError } from '../../core/kafka/kafka-error.ts';
 import { logger } from '../../core/logger.ts';
-import { storageTableOf, topicOf } from '../../core/stream-name.ts';
+import { topicOf, viewOf } from '../../core/stream-name.ts';
 import { chooseStreams, streamsOfTables, streamsUnder } from '../../consumers/run/choose-streams.ts';
+import { listStorageTables } from '../status/table-facts.ts';
 import { Patience } from './await-sink.ts';
 import { compareStream, type CompareOptions, type StreamSides } from './compare-stream.ts';
-import { noDifferences, type StreamComparison } from './comparison.ts';
+import { emptyComparison, type StreamComparison } from './comparison.ts';
 import type { Difference } from './find-differences.ts';
 import { startReconcileProgress, type StreamProgress } from './reconcile-progress.ts';
 import { MAX_REPAIRED_KEYS, repairStream } from './repair-stream.ts';
@@ -48,8 +48,8 @@ async function reconcileStreams(
   options: ReconcileOptions,
 ): Promise<readonly StreamComparison[]> {
   const rejected = await DeadLetterIndex.read(services);
-  const letters = rejected.counts;
-  const streams = await findStreams(services, options.streams, [...letters.keys()]);
+  const deadLetters = rejected.counts;
+  const streams = await findStreams(services, options.streams, [...deadLetters.keys()]);
   const patience = new Patience();
   const active = new Set<StreamProgress>();
   const drawn = startReconcileProgress(active, process.stderr);
@@ -66,7 +66,7 @@ async function reconcileStreams(
           } catch (error) {
             services.signal.throwIfAborted();
             const failure = toEtlError(error, services.settings.kafka);
-            return failed(sides.stream, failure, letters.get(sides.stream) ?? 0);
+            return failed(sides.stream, failure, deadLetters.get(sides.stream) ?? 0);
           } finally {
             active.delete(progress);
           }
@@ -101,24 +101,14 @@ async function reconcileStream(
   options.progress.doing = 'repairing';
   const repair = await repairStream(services, stream, repairable, found);
   logger.info({ stream, keys: count, inserted: repair.inserted, deleted: repair.deleted }, 'repaired');
-  return { ...(await compareAgain(services, sides, options)), repair };
-}
-
-async function compareAgain(
-  services: Connections,
-  sides: StreamSides,
-  { rejected, progress, patience }: CompareOptions,
-): Promise<StreamComparison> {
-  progress.messages = 0;
-  progress.read = 0;
-  return (await compareStream(services, sides, { rejected, progress, patience })).comparison;
+  Object.assign(options.progress, { messages: 0, read: 0 });
+  return { ...(await compareStream(services, sides, options)).comparison, repair };
 }
 
 function failed(stream: string, error: unknown, deadLetters: number): StreamComparison {
   const failure = error instanceof Error ? error : new Error(messageOf(error));
   logger.error({ stream, reason: failure.message }, 'stream not compared');
-  const nothing = { keys: 0, behind: 0, examples: [], views: [], faults: [], notes: [] };
-  return { stream, counts: noDifferences(), deadLetters, isByKey: true, ...nothing, failure };
+  return { ...emptyComparison(stream, deadLetters), failure };
 }
 
 /** Returns the requested streams, or all with a topic, table or dead letter. @throws ConfigError */
@@ -130,14 +120,8 @@ async function findStreams(
   const { settings, database } = services;
   const prefix = settings.topicPrefix;
   const topics = await services.admin.listTopics();
-  // Other tables may have such a name, but not these columns.
-  const query =
-    `SELECT table FROM system.columns WHERE database = ${literal(database.name)} AND endsWith(table, '_raw') ` +
-    `GROUP BY table HAVING countIf(name IN ('_version', '_deleted', '_partition', '_offset')) = 4`;
-  const rows = await database.rows<{ table: string }>(`tables of ${database.name}`, query);
-  const tables = new Set(rows.map(({ table }) => table));
-  const views = [...tables].map((table) => table.slice(0, -storageTableOf('').length));
-  const ofTables = streamsOfTables(views, streamsUnder(prefix, topics).streams).map((stream) =>
+  const tables = await listStorageTables(database);
+  const ofTables = streamsOfTables(tables, streamsUnder(prefix, topics).streams).map((stream) =>
     topicOf(prefix, stream),
   );
   const ofDeadLetters = withDeadLetters.map((stream) => topicOf(prefix, stream));
@@ -145,7 +129,7 @@ async function findStreams(
     (stream) => ({
       stream,
       hasTopic: topics.includes(topicOf(prefix, stream)),
-      hasTable: tables.has(storageTableOf(stream)),
+      hasTable: tables.includes(viewOf(stream)),
     }),
   );
   const found = streams.filter(

@@ -19,11 +19,7 @@ export class RedriveProducer {
     this.#topic = topic;
   }
 
-  /**
-   * Connects and fences other redrives under the prefix.
-   *
-   * @throws ServiceUnavailableError, ServiceRefusedError
-   */
+  /** Connects and fences other redrives under the prefix. */
   static async connect(settings: Pick<Settings, 'kafka' | 'topicPrefix'>): Promise<RedriveProducer> {
     const producer = await TransactionalProducer.connect(settings, DEAD_LETTERS);
     return new RedriveProducer(producer, deadLettersTopic(settings.topicPrefix));

@@ -55,9 +55,7 @@ export async function replayRange(
   return { spans, starts, live };
 }
 
-/**
- * Whether the timestamps of a topic are in the order of its messages.
- */
+/** Whether the timestamps of a topic are in the order of its messages. */
 export async function isInOrderOfTime(admin: KafkaAdmin, topic: string): Promise<boolean> {
   return hasBrokerTimes((await admin.topicConfigs([topic])).get(topic));
 }

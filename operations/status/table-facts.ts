@@ -26,17 +26,8 @@ export class StorageTables {
     this.#database = database;
   }
 
-  /** Returns the view names of streams with a storage table, recognised by name and columns. */
-  async streams(): Promise<string[]> {
-    const sql =
-      `SELECT table FROM system.columns WHERE database = ${literal(this.#database.name)} ` +
-      `AND name IN ('_partition', '_offset', '_version') GROUP BY table HAVING count() = 3`;
-    const rows = await this.#database.rows<{ table: string }>('tables', sql);
-    const ending = storageTableOf('');
-    return rows
-      .filter(({ table }) => table.endsWith(ending))
-      .map(({ table }) => table.slice(0, -ending.length))
-      .filter(isStreamName);
+  streams(): Promise<string[]> {
+    return listStorageTables(this.#database);
   }
 
   async facts(stream: string): Promise<TableFacts> {
@@ -80,4 +71,14 @@ export class StorageTables {
     const [row] = before.length === 0 ? [] : await this.#database.rows<{ n: string }>(name, sql);
     return BigInt(row?.n ?? 0);
   }
+}
+
+/** Returns the view names of streams with a storage table, recognised by name and columns. */
+export async function listStorageTables(database: Database): Promise<string[]> {
+  const ending = storageTableOf('');
+  const sql =
+    `SELECT table FROM system.columns WHERE database = ${literal(database.name)} AND endsWith(table, ${literal(ending)}) ` +
+    `AND name IN ('_version', '_deleted', '_partition', '_offset') GROUP BY table HAVING count() = 4`;
+  const rows = await database.rows<{ table: string }>(`tables of ${database.name}`, sql);
+  return rows.map(({ table }) => table.slice(0, -ending.length)).filter(isStreamName);
 }

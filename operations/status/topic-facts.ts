@@ -18,7 +18,6 @@ interface SinkFacts {
  *
  * @param sink read earlier, so that the topic holds the message of every row; undefined if a
  * service did not answer.
- * @throws ServiceUnavailableError, ServiceRefusedError
  */
 export async function readTopicStatus(
   admin: KafkaAdmin,

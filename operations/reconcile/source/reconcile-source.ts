@@ -7,18 +7,16 @@ import { drawLive, liveLines } from '../../../core/terminal/live-lines.ts';
 import { shownKey } from '../../../core/terminal/terminal.ts';
 import type { StreamSpec } from '../../../producers/chartmogul/streams.ts';
 import { compareSource, type SourceComparison, type SourceProgress } from './compare-source.ts';
-import type { SourceDifferenceKind } from './source-diff.ts';
+import { sourceKinds, type SourceDifferenceKind } from './source-diff.ts';
 import { chooseStreams, knownStreams } from '../../../producers/chartmogul/known-streams.ts';
 
 const kindTexts: Readonly<Record<SourceDifferenceKind, string>> = {
   missing: 'in ChartMogul, not on the topic',
   changed: 'not the same in both',
   stray: 'on the topic, not in ChartMogul',
-  dead: 'in ChartMogul, set aside as dead letters',
+  dead: 'in ChartMogul, rejected as dead letters',
   twice: 'ChartMogul shows several records of the key, the topic holds one',
 };
-
-const kinds = Object.keys(kindTexts) as SourceDifferenceKind[];
 
 /** Returns the requested streams and their parents; all if undefined. @throws ConfigError */
 export function sourceSpecs(
@@ -58,13 +56,13 @@ function progressLine({ stream, pages, records }: SourceProgress): string {
 export function isSourceEqual({ counts, failure }: SourceComparison, allowed: Allowed): boolean {
   return (
     failure === undefined &&
-    kinds.every((kind) => counts[kind] === 0 || (kind === 'dead' && allowed.deadLetters))
+    sourceKinds.every((kind) => counts[kind] === 0 || (kind === 'dead' && allowed.deadLetters))
   );
 }
 
 /** Formats the comparisons as a table, with the details of each stream below it. */
 export function sourceSummary(comparisons: readonly SourceComparison[], allowed: Allowed): string {
-  const shown = kinds.filter(
+  const shown = sourceKinds.filter(
     (kind) => kind !== 'twice' || comparisons.some(({ counts }) => counts.twice > 0),
   );
   const table = textTable<SourceComparison>(
@@ -87,7 +85,7 @@ export function sourceSummary(comparisons: readonly SourceComparison[], allowed:
 }
 
 function linesOf({ stream, examples, failure, counts, unasked }: SourceComparison): string[] {
-  const differing = kinds.filter((kind) => counts[kind] > 0);
+  const differing = sourceKinds.filter((kind) => counts[kind] > 0);
   const lines = [
     ...(failure === undefined ? [] : [`${stream} failed: ${messageOf(failure)}`]),
     ...differing.map((kind) => `${stream}: ${grouped(counts[kind])} ${kind}: ${kindTexts[kind]}`),

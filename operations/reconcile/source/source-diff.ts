@@ -1,3 +1,4 @@
+import type { KeyDifference } from '../comparison.ts';
 import { HashedKey } from '../../../producers/encode/hashed-key.ts';
 import { deadLetterKeyOf } from '../../../producers/encode/source-record.ts';
 import { KeyTable, type Change, type Key } from '../../../producers/state/key-table.ts';
@@ -10,15 +11,13 @@ import type { RecordHash } from '../../../producers/encode/record-hash.ts';
  * - `dead`: the source's record is a pending dead letter, whatever the topic has.
  * - `twice`: the source lists several records of the key, and the topic can hold one.
  */
-export type SourceDifferenceKind = 'missing' | 'changed' | 'stray' | 'dead' | 'twice';
+export const sourceKinds = ['missing', 'changed', 'stray', 'dead', 'twice'] as const;
+export type SourceDifferenceKind = (typeof sourceKinds)[number];
 
-export interface SourceDifference {
-  /** The message key; the record's hash in hex if the record has no usable key. */
-  readonly key: string;
-  readonly kind: SourceDifferenceKind;
-}
+/** The key is the message key; the record's hash in hex if the record has no usable key. */
+export type SourceDifference = KeyDifference<SourceDifferenceKind>;
 
-export interface SourceDiffOptions {
+interface SourceDiffOptions {
   readonly stream: string;
   /** What the stream's topic held before the source was read. */
   readonly keys: KeyTable;
@@ -34,7 +33,11 @@ export interface SourceDiffOptions {
 const MAX_NAMES = 1_000;
 
 export function noSourceDifferences(): Record<SourceDifferenceKind, number> {
-  return { missing: 0, changed: 0, stray: 0, dead: 0, twice: 0 };
+  return byKind(() => 0);
+}
+
+function byKind<T>(of: (kind: SourceDifferenceKind) => T): Record<SourceDifferenceKind, T> {
+  return Object.fromEntries(sourceKinds.map((kind) => [kind, of(kind)])) as Record<SourceDifferenceKind, T>;
 }
 
 /**
@@ -45,11 +48,7 @@ export function noSourceDifferences(): Record<SourceDifferenceKind, number> {
  */
 export class SourceDiff {
   readonly #options: SourceDiffOptions;
-  readonly #missing = new Differences();
-  readonly #changed = new Differences();
-  readonly #strays = new Differences();
-  readonly #dead = new Differences();
-  readonly #twice = new Differences();
+  readonly #found = byKind(() => new Differences());
   readonly #unasked = new Differences();
   #records = 0;
 
@@ -64,13 +63,7 @@ export class SourceDiff {
 
   /** Strays are counted only while the topic is settled. */
   get counts(): Record<SourceDifferenceKind, number> {
-    return {
-      missing: this.#missing.count,
-      changed: this.#changed.count,
-      stray: this.#strays.count,
-      dead: this.#dead.count,
-      twice: this.#twice.count,
-    };
+    return byKind((kind) => this.#found[kind].count);
   }
 
   /** Live keys on the topic that were not requested from the source; 0 until it is settled. */
@@ -91,13 +84,14 @@ export class SourceDiff {
    */
   add(key: HashedKey<string> | undefined, hash: RecordHash): boolean {
     const { stream, keys, deadLetters, discarded } = this.#options;
+    const { missing, changed, dead, twice } = this.#found;
     const name = key ?? new HashedKey(hash.toString('hex'));
     const change = key === undefined ? 'new' : keys.compare(key, hash);
-    const differences = change === 'new' ? this.#missing : this.#changed;
-    const isFirst = change === 'new' ? !differences.has(name) && !this.#dead.has(name) : !keys.isSeen(name);
+    const differences = change === 'new' ? missing : changed;
+    const isFirst = change === 'new' ? !differences.has(name) && !dead.has(name) : !keys.isSeen(name);
     if (change !== 'new') keys.see(name);
     if (isFirst) this.#records++;
-    else if (this.#isAnother(name, hash, change)) this.#twice.add(name, hash);
+    else if (this.#isAnother(name, hash, change)) twice.add(name, hash);
     if (change === 'unchanged') {
       differences.drop(name);
       return isFirst;
@@ -107,7 +101,7 @@ export class SourceDiff {
       differences.drop(name);
     } else if (deadLetters.compare(deadLetterKey, hash) === 'unchanged') {
       differences.drop(name);
-      this.#dead.add(name, hash);
+      dead.add(name, hash);
     } else if (isFirst || differences.has(name)) {
       differences.add(name, hash);
     }
@@ -116,7 +110,8 @@ export class SourceDiff {
 
   /** Whether the source has listed another record of the key before. */
   #isAnother(name: HashedKey, hash: RecordHash, change: Change): boolean {
-    const shown = [this.#missing, this.#changed, this.#dead].find((differences) => differences.has(name));
+    const { missing, changed, dead } = this.#found;
+    const shown = [missing, changed, dead].find((differences) => differences.has(name));
     return shown === undefined ? change !== 'unchanged' : !shown.holds(name, hash);
   }
 
@@ -128,34 +123,28 @@ export class SourceDiff {
   settle(key: Buffer, hash: RecordHash | null): void {
     const { keys, isAskedFor } = this.#options;
     const name = new HashedKey(key);
-    for (const differences of [this.#missing, this.#changed, this.#dead]) differences.settle(name, hash);
+    const { missing, changed, dead, stray } = this.#found;
+    for (const differences of [missing, changed, dead]) differences.settle(name, hash);
     if (!keys.has(name) || keys.isSeen(name)) return;
-    const differences = isAskedFor?.(key.toString('utf8')) === false ? this.#unasked : this.#strays;
+    const differences = isAskedFor?.(key.toString('utf8')) === false ? this.#unasked : stray;
     if (hash === null) differences.drop(name);
     else differences.add(name, hash);
   }
 
   /** Returns the keys of all strays; undefined for more than a thousand. */
   strays(): readonly string[] | undefined {
-    return this.#strays.count > MAX_NAMES ? undefined : [...this.#strays.names()];
+    return this.#found.stray.count > MAX_NAMES ? undefined : [...this.#found.stray.names()];
   }
 
   /** Removes a stray that the source has, although its list lacked it. */
   found(stray: string): void {
-    this.#strays.drop(new HashedKey(stray));
+    this.#found.stray.drop(new HashedKey(stray));
   }
 
   /** Returns the first of the kept differences by key. */
   examples(count: number): SourceDifference[] {
-    const ofKind = (kind: SourceDifferenceKind, differences: Differences) =>
-      [...differences.names()].map((key) => ({ key, kind }));
-    return [
-      ...ofKind('missing', this.#missing),
-      ...ofKind('changed', this.#changed),
-      ...ofKind('stray', this.#strays),
-      ...ofKind('dead', this.#dead),
-      ...ofKind('twice', this.#twice),
-    ]
+    return sourceKinds
+      .flatMap((kind) => [...this.#found[kind].names()].map((key) => ({ key, kind })))
       .sort((a, b) => (a.key < b.key ? -1 : 1))
       .slice(0, count);
   }

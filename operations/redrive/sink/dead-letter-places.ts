@@ -93,7 +93,6 @@ function withRow(
  * Reads what {@link forbiddenDeadLetters} needs from Kafka.
  *
  * @param rejected all dead letters of the stream that have no row by design.
- * @throws ServiceUnavailableError, ServiceRefusedError
  */
 export async function readPlaces(
   admin: KafkaAdmin,

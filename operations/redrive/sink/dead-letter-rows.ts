@@ -5,7 +5,7 @@ import type { SinkDeadLetter } from '../../../core/dead-letters/reader.ts';
 /** Maximum number of positions in one query. */
 const MAX_POSITIONS = 1_000;
 
-/** Whether the server has the table. @throws ServiceUnavailableError, ServiceRefusedError */
+/** Whether the server has the table. */
 export async function hasTable(database: Database, table: string): Promise<boolean> {
   const query = `SELECT 1 FROM system.tables WHERE database = ${literal(database.name)} AND name = ${literal(table)}`;
   return (await database.rows(`rows of ${table}`, query)).length > 0;
@@ -15,8 +15,6 @@ export async function hasTable(database: Database, table: string): Promise<boole
  * Returns the dead letters whose message has a row in the table. A row matches by partition, offset
  * and time, so a recreated topic is not confused with its predecessor. Reads three columns of the
  * whole table for each thousand dead letters.
- *
- * @throws ServiceUnavailableError, ServiceRefusedError
  */
 export async function deadLettersWithRows(
   database: Database,

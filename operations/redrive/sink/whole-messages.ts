@@ -22,11 +22,7 @@ export class WholeMessages {
     this.#missing = new Map(truncated.map((deadLetter) => [positionOf(deadLetter), deadLetter]));
   }
 
-  /**
-   * Returns the message of a dead letter once; undefined if the topic no longer holds it.
-   *
-   * @throws ServiceUnavailableError, ServiceRefusedError
-   */
+  /** Returns the message of a dead letter once; undefined if the topic no longer holds it. */
   async take(deadLetter: SinkDeadLetter): Promise<KafkaMessage | undefined> {
     const position = positionOf(deadLetter);
     if (this.#missing.has(position) && !this.#found.has(position)) await this.#read(deadLetter.topic);
