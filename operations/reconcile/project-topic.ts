@@ -16,12 +16,23 @@ export interface Extent {
   readonly end: bigint;
 }
 
-export interface Projection {
+interface Projection {
   readonly extents: ReadonlyMap<number, Extent>;
   /** Time of the earliest message in ms; undefined without messages. */
   readonly sinceMs: bigint | undefined;
   /** Messages that the sink has not passed. */
   readonly behind: number;
+}
+
+interface ProjectionOptions {
+  /** Their ends limit what is compared. */
+  readonly logs: ReadonlyMap<number, PartitionLog>;
+  readonly resumeOffsets: ResumeOffsets;
+  readonly rejected: DeadLetterIndex;
+  /** Undefined if message positions identify rows. A delete then has no row. */
+  readonly rowKeys: RowKeys | undefined;
+  /** Counts the messages that were read. */
+  readonly progress: { read: number };
 }
 
 /** A message that waits until its schema is known. */
@@ -36,28 +47,13 @@ const NO_KEY = Buffer.alloc(0);
 /**
  * Reads a topic once and stores the position of each message in the side table, by row key.
  *
- * @param logs their ends limit what is compared.
- * @param rowKeys undefined if message positions identify rows. A delete then has no row.
- * @param progress counts the messages that were read.
  * @throws IncompatibleSchemaError for a message whose row cannot be determined.
  */
 export async function projectTopic(
   { admin, settings, signal }: Connections,
   topic: string,
   side: SideTable,
-  {
-    logs,
-    resumeOffsets,
-    rejected,
-    rowKeys,
-    progress,
-  }: {
-    readonly logs: ReadonlyMap<number, PartitionLog>;
-    readonly resumeOffsets: ResumeOffsets;
-    readonly rejected: DeadLetterIndex;
-    readonly rowKeys: RowKeys | undefined;
-    readonly progress: { read: number };
-  },
+  { logs, resumeOffsets, rejected, rowKeys, progress }: ProjectionOptions,
 ): Promise<Projection> {
   let behind = 0;
   let read = 0;
@@ -67,14 +63,13 @@ export async function projectTopic(
     const offset = BigInt(message.offset);
     // A consumer starts over after it has lost its session.
     if (offset < (reached.get(partition) ?? 0n)) return;
-    const timeMs = messageTimeMs(message.timestamp);
-    if (!reached.has(partition)) sinceMs = earlier(sinceMs, BigInt(timeMs));
+    // By the broker's clock, only a partition's first message matters.
+    const timeMs = BigInt(messageTimeMs(message.timestamp));
+    if (!reached.has(partition) && (sinceMs === undefined || timeMs < sinceMs)) sinceMs = timeMs;
     reached.set(partition, offset + 1n);
-    const end = logs.get(partition)?.end ?? 0n;
-    if (offset >= end) return;
+    if (offset >= (logs.get(partition)?.end ?? 0n)) return;
     read++;
-    const isDeleted = message.value === null;
-    if (rowKeys === undefined && isDeleted) return;
+    if (rowKeys === undefined && message.value === null) return;
     const isRejected = rejected.has(topic, partition, message);
     if (!isRejected && offset >= (resumeOffsets.get(partition) ?? 0n)) behind++;
     add(message, partition, isRejected);
@@ -114,9 +109,4 @@ export async function projectTopic(
     extents.set(partition, { start, end: isShort ? (reached.get(partition) ?? start) : end });
   }
   return { extents, sinceMs, behind };
-}
-
-/** Returns the earlier time. By the broker's clock, only a partition's first message matters. */
-function earlier(one: bigint | undefined, other: bigint): bigint {
-  return one === undefined || other < one ? other : one;
 }

@@ -12,7 +12,8 @@ import { resumeOffsetsOf } from '../../consumers/stream/resume-offset.ts';
 import type { RepairCounts } from './comparison.ts';
 import type { Repairable } from './compare-stream.ts';
 import type { Difference } from './find-differences.ts';
-import { insertMessages, type PlacedMessage } from './make-rows.ts';
+import { placesOf, type Batch } from '../../consumers/stream/batch.ts';
+import { batchOf, type PlacedMessage } from '../redrive/sink/message-batch.ts';
 import { isForeign, isWithin, type Place } from './place.ts';
 import { MessageSearch } from './search-messages.ts';
 import type { Connections } from '../../core/connections.ts';
@@ -85,8 +86,9 @@ export async function repairStream(
   const suspects = filterRows(stored.wrong, (row) => !isForeign(row, currentEnds, sinceMs));
   const search = new MessageSearch({ needed: missing.filter(isPassed), suspects, rowKeys });
   const insert = async (messages: readonly PlacedMessage[]) => {
-    const { inserted, unfit } = await insertMessages(table, schemas, messages, topicId, signal);
-    counts.inserted += inserted;
+    const { batch, unfit } = await batchOf(table, schemas, messages, topicId);
+    if (batch.rowCount > 0) await insertBatch(table, batch, signal);
+    counts.inserted += batch.rowCount;
     for (const { placed, error } of unfit) {
       const position = `${placed.partition}/${placed.message.offset}`;
       counts.remarks.push(`message ${position} cannot become a row: ${messageOf(error)}`);
@@ -114,6 +116,18 @@ export async function repairStream(
   const unseen = missing.filter((difference) => !search.hasSeen(difference));
   counts.left = new Set([...unseen, ...unproved.keys()]).size;
   return counts;
+}
+
+/** Inserts the rows as one block. @throws ServiceRefusedError if the table refuses them. */
+async function insertBatch(table: StorageTable, batch: Batch, signal: AbortSignal): Promise<void> {
+  const bytes = batch.rows.bytes.subarray(0, batch.rows.length);
+  const ranges = placesOf(batch.kept ?? [], batch.topicId);
+  const token = `repair ${batch.token()}`;
+  const outcome = await table.insert({ columns: batch.columns, rows: bytes, token, ranges }, signal);
+  if (outcome.kind === 'refused')
+    throw new ServiceRefusedError(
+      `table ${table.name} refuses the rows of a repair, ${outcome.reason}: check its constraints and materialized views, then run it again`,
+    );
 }
 
 /** Keeps the rows that match, and the differences that have any. */

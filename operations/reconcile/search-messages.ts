@@ -3,11 +3,11 @@ import { versionOf } from '../../core/kafka/message-time.ts';
 import { detached } from '../../consumers/stream/detached-message.ts';
 import type { Difference } from './find-differences.ts';
 import { keyIdOf } from '../../consumers/table/key-sql.ts';
-import type { PlacedMessage } from './make-rows.ts';
+import type { PlacedMessage } from '../redrive/sink/message-batch.ts';
 import type { Place } from './place.ts';
 import type { RowKeys } from '../../consumers/stream/row-keys.ts';
 
-export interface SearchOptions {
+interface SearchOptions {
   /** Differences whose last message is required. */
   readonly needed: Iterable<Difference>;
   /** Rows that may be wrong. */

@@ -10,7 +10,7 @@ import type { Connections } from '../../core/connections.ts';
 const KEYS_PER_STATEMENT = 500;
 
 /** The rows of some keys, merged or not, that a repair needs. */
-export interface StoredRows {
+interface StoredRows {
   /** Differences whose last message has a row. */
   readonly hasLast: ReadonlySet<Difference>;
   /**

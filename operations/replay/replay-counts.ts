@@ -1,5 +1,5 @@
 /** The steps of a stream's replay, in this order. */
-export type ReplayState =
+type ReplayState =
   'waiting' | 'preparing' | 'filling' | 'following' | 'swapping' | 'proving' | 'done' | 'failed';
 
 /** The progress of a stream's replay. Progress lines read it while it changes. */

@@ -1,7 +1,7 @@
 import { ago, several } from '../../core/terminal/amounts.ts';
 import type { StreamStatus } from './stream-status.ts';
 
-export interface ProblemOptions {
+interface ProblemOptions {
   readonly atMs: number;
   /** A stream is stale if its last run ended longer ago. */
   readonly maxAgeMs: number;

@@ -30,7 +30,7 @@ export interface PartitionStatus {
   readonly lag: bigint | undefined;
 }
 
-export interface TableStatus {
+interface TableStatus {
   readonly name: string;
   /** Includes older versions and deletes that are not merged yet. */
   readonly rows: bigint;
