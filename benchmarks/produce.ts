@@ -26,10 +26,7 @@ const lists = [
 
 const NO_LIMIT = 10_000;
 
-interface Pass {
-  readonly records: number;
-  readonly seconds: number;
-}
+type Pass = Readonly<Record<'records' | 'seconds', number>>;
 
 /**
  * Measures against a simulator without limits: records per second of a first run, of a run in which

@@ -83,9 +83,8 @@ export function readPrivate(path: string): string | undefined {
 }
 
 /**
- * Removes the rights of other users from a folder and the subfolders `below`, which earlier
- * versions left readable. A shared folder (a home, a sticky one, one with the working folder) keeps
- * its rights.
+ * Removes the rights of other users from a folder and its subfolders `below`. A shared folder (a
+ * home, a sticky one, one with the working folder) keeps its rights.
  */
 export function tighten(folder: string, ...below: readonly string[]): void {
   mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });

@@ -13,7 +13,6 @@ export interface RetryPolicy {
   readonly attemptMs?: number;
   /** No retry if the server asks for a longer wait. If undefined, any wait is accepted. */
   readonly maxRetryAfterMs?: number;
-  /** Called after every failure that is retried. */
   readonly onRetry?: (error: RetriableError) => void;
   /** Called when an attempt succeeds after others failed. */
   readonly onRecovery?: () => void;

@@ -7,10 +7,7 @@ import { describeProcess, ProcessRecord } from './process-record.ts';
 
 const waitMs = 300_000;
 
-/**
- * Does the work while no other process does any under the same path. A killed holder counts as
- * gone.
- */
+/** Does the work while no other living process does any under the same path. */
 export async function withLock<T>(
   path: string,
   signal: AbortSignal | undefined,

@@ -22,10 +22,7 @@ export async function hasDocker(signal: AbortSignal): Promise<boolean> {
   }
 }
 
-/**
- * Returns the services as containers of docker-compose.yml; each folder has its own Compose
- * project.
- */
+/** Returns the services as containers of docker-compose.yml. Each folder has a Compose project. */
 export function dockerHost(settings: Settings, folder: string): Host {
   const addresses: Readonly<Record<ServiceName, LocalAddress>> = {
     kafka: published(kafkaAddress(settings)),

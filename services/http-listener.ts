@@ -3,7 +3,6 @@ import type { Server } from 'node:http';
 import { LocalServiceError, messageOf } from '../core/errors.ts';
 import { logger } from '../core/logger.ts';
 
-/** Limits running requests after the signal. */
 const drainMs = 8_000;
 
 /**

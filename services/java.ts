@@ -10,10 +10,7 @@ import { verifyChecksums } from './checksums.ts';
 const pom = fileURLToPath(new URL('pom.xml', import.meta.url));
 const checksums = fileURLToPath(new URL('java-packages.sha256', import.meta.url));
 
-/**
- * In the checkout, not under DATA_DIR, so that runs with folders of their own share one download.
- * The name follows the POM, so new versions are fetched automatically.
- */
+/** In the checkout, not under DATA_DIR, so that runs with folders of their own share one download. */
 const store = fileURLToPath(new URL('../.data/java/', import.meta.url));
 
 /** Flags that halve the start of a small JVM, at the cost of peak speed. */
@@ -25,10 +22,7 @@ export const quickStart = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xsha
  * @throws LocalServiceError saying what to install.
  */
 export function javaPackages(signal: AbortSignal): Promise<string> {
-  fetching ??= fetchOnce(signal).finally(() => {
-    fetching = undefined;
-  });
-  return fetching;
+  return (fetching ??= fetchOnce(signal).finally(() => (fetching = undefined)));
 }
 
 /** Kafka and the registry request it at the same time. */

@@ -175,16 +175,13 @@ export class Registry {
   async schemaText(id: number, policy: RetryPolicy = serviceRetry): Promise<SchemaText | undefined> {
     const known = this.#texts.get(id);
     if (known !== undefined) return known;
-    const asked = this.#fetchText(id, policy);
+    const asked = this.#ask(`/schemas/ids/${id}`, policy).then(
+      (answer) => answer && this.#textIn({ ...answer, id }, `schema ${id}`),
+    );
     this.#texts.set(id, asked);
     const forget = () => this.#texts.delete(id);
     asked.then((text) => text === undefined && forget(), forget);
     return asked;
-  }
-
-  async #fetchText(id: number, policy: RetryPolicy): Promise<SchemaText | undefined> {
-    const answer = await this.#ask(`/schemas/ids/${id}`, policy);
-    return answer && this.#textIn({ ...answer, id }, `schema ${id}`);
   }
 
   /**

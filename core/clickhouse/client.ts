@@ -175,8 +175,8 @@ function refusalOf(answer: RefusedAnswer): Error {
 }
 
 /**
- * Returns a client of the ClickHouse server, which the caller closes. It has no default database,
- * because the sink creates the database: name tables with {@link qualified}.
+ * Returns a client, which the caller closes. It has no default database, because the sink creates
+ * the database: name tables with {@link qualified}.
  * @param pinned settings of every statement; none for statements that are not ours.
  * @param options.isStreamed the caller reads answers as they arrive, so they may have any size.
  */

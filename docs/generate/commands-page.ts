@@ -12,7 +12,7 @@ export const contributorScripts = ['test', 'test:slow', 'check', 'format', 'docs
 /** As many processes at a time as two cores run well. */
 const limit = pLimit(3);
 
-/** The page that shows the `--help` of every command and subcommand in package.json. */
+/** Returns the page that shows the `--help` of every command and subcommand in package.json. */
 export async function commandsPage(): Promise<string> {
   const { scripts } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as {
     scripts: Record<string, string>;
@@ -43,7 +43,7 @@ ${sections.join('\n\n')}
 `;
 }
 
-/** The help of a command, then of each of its subcommands. */
+/** Returns the help of a command, then of each of its subcommands. */
 async function helpTexts(entry: string): Promise<string[]> {
   const help = await helpText(entry);
   const commands = /^Commands:\n((?: {2,}.*\n?)+)/m.exec(help)?.[1] ?? '';

@@ -5,7 +5,7 @@ import { streamsPage } from './streams-page.ts';
 
 export const referenceFolder = new URL('../reference/', import.meta.url);
 
-/** The generated pages by file name, formatted as `npm run check` expects. */
+/** Returns the generated pages by file name, formatted as `npm run check` expects. */
 export async function referencePages(): Promise<ReadonlyMap<string, string>> {
   const pages: Readonly<Record<string, string>> = {
     'settings.md': settingsPage(),

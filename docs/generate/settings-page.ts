@@ -55,7 +55,7 @@ const groups: readonly Group[] = [
 
 const groupOf = (name: string) => groups.find(({ names }) => names.test(name));
 
-/** The page that lists every setting with its default and its meaning. */
+/** Returns the page that lists every setting with its default and its meaning. */
 export function settingsPage(): string {
   const sections = groups.map((group) => {
     const rows = settingDocs

@@ -13,7 +13,7 @@ const deletes: Readonly<Record<StreamSpec['deletes']['proof'], string>> = {
   none: 'never',
 };
 
-/** The page that lists every stream, where it is read from, its key and its columns. */
+/** Returns the page that lists every stream, where it is read from, its key and its columns. */
 export function streamsPage(): string {
   const specs = new Map(streams.map((spec) => [spec.name, spec]));
   const rows = streamNames.map((name) => {

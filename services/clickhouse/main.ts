@@ -8,8 +8,7 @@ import { openEngine } from './engine.ts';
 import { createClickHouseServer } from './server.ts';
 import { Spool } from './spool.ts';
 
-// ClickHouse in the foreground: `services up` runs it in the background, with all its settings in
-// the environment.
+// `services up` runs this in the background, with all settings in the environment.
 await runMain(async (signal) => {
   const settings = loadSettings(undefined, devNull);
   const folder = resolve(join(settings.dataDir, 'services', 'clickhouse'));
@@ -17,11 +16,8 @@ await runMain(async (signal) => {
   process.chdir(folder);
   const engine = await openEngine('data');
   try {
-    const server = createClickHouseServer({
-      engine,
-      spool: new Spool('spool'),
-      credentials: settings.clickhouse.credentials,
-    });
+    const { credentials } = settings.clickhouse;
+    const server = createClickHouseServer({ engine, spool: new Spool('spool'), credentials });
     await listenUntil(server, new URL(settings.clickhouse.url), signal);
   } finally {
     await engine.close();

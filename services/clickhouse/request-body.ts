@@ -31,15 +31,12 @@ export async function openBody(
     bytes += next.value.length;
   }
   const head = Buffer.concat(parts);
-  const rest = { [Symbol.asyncIterator]: () => source };
   async function* from(offset: number) {
     if (offset < head.length) yield head.subarray(offset);
-    yield* rest;
+    yield* { [Symbol.asyncIterator]: () => source };
   }
-  return {
-    head,
-    after: (offset) => Readable.from(from(offset), { objectMode: false, highWaterMark: headBytes }),
-  };
+  const options = { objectMode: false, highWaterMark: headBytes };
+  return { head, after: (offset) => Readable.from(from(offset), options) };
 }
 
 /** Returns the whole text of a query without data behind it, one character per byte. */

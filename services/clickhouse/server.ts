@@ -22,10 +22,7 @@ interface Backend {
   readonly credentials: Credentials | undefined;
 }
 
-/**
- * Creates a server with ClickHouse's HTTP interface over the engine. Data of inserts and results
- * pass through files, never through memory.
- */
+/** Creates ClickHouse's HTTP interface. Data of inserts and results pass through files, not memory. */
 export function createClickHouseServer(backend: Backend): Server {
   const server = createServer(
     { maxHeaderSize: 1024 * 1024, requestTimeout: 3_600_000 },

@@ -11,7 +11,7 @@ const WRITE_BYTES = 1024 * 1024;
 
 /**
  * The files through which data passes in and out of the engine. Paths are relative to the working
- * folder, so that none needs escaping in SQL, wherever the data folder is.
+ * folder, so that none needs escaping in SQL.
  */
 export class Spool {
   readonly #folder: string;

@@ -21,10 +21,8 @@ export function registerCodecs(): void {
 }
 
 function codecOf(decompress: Decompress): object {
-  return {
-    decompress: (bytes: Buffer) => inTurn(decompress, bytes),
-    compress: () => Promise.reject(new Error('it is only read here')),
-  };
+  const compress = () => Promise.reject(new Error('this codec only decompresses'));
+  return { decompress: (bytes: Buffer) => inTurn(decompress, bytes), compress };
 }
 
 const gunzipAsync = promisify(gunzip);
