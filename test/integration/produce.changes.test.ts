@@ -93,7 +93,7 @@ test('only new or changed records are sent, each with its hash', async (t) => {
     const hashes = new Map<string, string>();
     for (const { key, hash } of sent) {
       assert.match(hash ?? '', /^[0-9a-f]{16}$/, `${stream} ${key}`);
-      assert.notEqual(hashes.get(key), hash, `${stream} ${key} was sent again as it was`);
+      assert.notEqual(hashes.get(key), hash, `${stream} ${key} was sent again unchanged`);
       hashes.set(key, hash ?? '');
     }
   }

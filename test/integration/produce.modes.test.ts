@@ -73,8 +73,8 @@ test('evolve adds a new field and reports its name and type, never its value', a
     { messages: second.messages, newFields: second.newFields },
     { messages: 1, newFields: [] },
   );
-  const learnt = counts.newFields.map(({ field }) => field);
-  assert.deepEqual(await latestFields(settings), learnt);
+  const learned = counts.newFields.map(({ field }) => field);
+  assert.deepEqual(await latestFields(settings), learned);
 });
 
 const misfits: readonly { name: string; record: string; reason: RegExp }[] = [
@@ -130,9 +130,9 @@ test('freeze keeps a record that drifted after it was sent, and does not delete 
     { deadLettered: 1, deleted: 0 },
   );
   assert.deepEqual(await keysOf(settings, topic(settings)), ['pl_1']);
-  const mended = await run('evolve', `{"uuid":"pl_1","name":"new","colour":"red"}`);
+  const repaired = await run('evolve', `{"uuid":"pl_1","name":"new","colour":"red"}`);
   assert.deepEqual(
-    { changed: mended.changed, deadLettered: mended.deadLettered },
+    { changed: repaired.changed, deadLettered: repaired.deadLettered },
     { changed: 1, deadLettered: 0 },
   );
 });

@@ -19,7 +19,7 @@ import { command } from '../helpers/plans-table.ts';
 import { createSettings, noSignal } from '../helpers/settings.ts';
 
 /** Position of a message in partition 0 by default; its time is ten times its offset by default. */
-interface Told {
+interface Sent {
   readonly offset: number;
   readonly timeMs?: number;
   readonly partition?: number;
@@ -31,8 +31,8 @@ interface Told {
 
 type Case = readonly [
   name: string,
-  messages: readonly Told[],
-  rows: readonly Told[],
+  messages: readonly Sent[],
+  rows: readonly Sent[],
   kind: string | undefined,
 ];
 
@@ -59,32 +59,32 @@ const cases: readonly Case[] = [
   ['only the row deleted', [{ offset: 20 }], [{ offset: 20 }, { offset: 30, isDeleted: true }], 'missing'],
   ['deleted without a row', [{ offset: 30, isDeleted: true }], [], undefined],
   ['a deleted row alone', [], [{ offset: 30, isDeleted: true }], undefined],
-  ['a row that came meanwhile', [{ offset: 20 }], [{ offset: 20 }, { offset: 105 }], undefined],
-  ['a key that came meanwhile', [], [{ offset: 100 }], undefined],
-  ['a delete that came meanwhile', [{ offset: 20 }], [{ offset: 105, isDeleted: true }], undefined],
+  ['a row added during the comparison', [{ offset: 20 }], [{ offset: 20 }, { offset: 105 }], undefined],
+  ['a key added during the comparison', [], [{ offset: 100 }], undefined],
+  ['a delete added during the comparison', [{ offset: 20 }], [{ offset: 105, isDeleted: true }], undefined],
   ['the last before the end', [], [{ offset: 99 }], 'stray'],
   ['behind the end that there is now', [], [{ offset: 110 }], 'stray'],
   ['of a partition that there is not', [], [{ offset: 105, partition: 9 }], 'stray'],
   ['before the first message that is left', [], [{ offset: 9 }], undefined],
   ['at the first message that is left', [], [{ offset: 10 }], 'stray'],
   ['behind a message that is left', [{ offset: 20 }], [{ offset: 9 }], 'older'],
-  ['a message set aside', [{ offset: 20, isRejected: true }], [], undefined],
-  ['a row of a message set aside', [{ offset: 20, isRejected: true }], [{ offset: 30 }], 'stray'],
-  ['the row before one set aside', [{ offset: 30, isRejected: true }], [{ offset: 20 }], undefined],
+  ['a rejected message', [{ offset: 20, isRejected: true }], [], undefined],
+  ['a row of a rejected message', [{ offset: 20, isRejected: true }], [{ offset: 30 }], 'stray'],
+  ['the row before a rejected message', [{ offset: 30, isRejected: true }], [{ offset: 20 }], undefined],
   [
-    'one set aside behind a message without a row',
+    'a rejected message behind one without a row',
     [{ offset: 20 }, { offset: 30, isRejected: true }],
     [],
     'missing',
   ],
   [
-    'one set aside between',
+    'a rejected message in between',
     [{ offset: 20 }, { offset: 30, isRejected: true }, { offset: 40 }],
     [{ offset: 40 }],
     undefined,
   ],
   [
-    'one set aside behind a delete that the table lacks',
+    'a rejected message behind a delete that the table lacks',
     [
       { offset: 25, isDeleted: true },
       { offset: 30, isRejected: true },
@@ -141,7 +141,7 @@ const columns =
 
 function valuesOf(
   key: string,
-  { offset, timeMs = offset * 10, partition = 0, isDeleted, isByHand }: Told,
+  { offset, timeMs = offset * 10, partition = 0, isDeleted, isByHand }: Sent,
 ): string {
   const version = `bitShiftLeft(toUInt128(${timeMs}), 64) + ${offset + (isByHand ? 1 : 0)}`;
   return `('${key}', ${version}, ${isDeleted ? 1 : 0}, ${partition}, ${offset}, fromUnixTimestamp64Milli(${timeMs}), 1)`;
@@ -184,19 +184,19 @@ async function findIn(t: TestContext, some: readonly Case[]) {
   return async (change: Partial<Sides> = {}) => {
     const looked = { ...sides, ...change };
     const found = new Map<string, string>();
-    const tell = ({ key, kind }: Difference) => {
-      assert.ok(!found.has(key), `${key} is told once`);
+    const add = ({ key, kind }: Difference) => {
+      assert.ok(!found.has(key), `${key} is reported once`);
       found.set(key, kind);
     };
     const readEnds = () => Promise.resolve(new Map([[0, BigInt(END_NOW)]]));
     const { keys, buckets, differing } = await compareBuckets(services, looked);
     for (const chunk of differing)
       for await (const difference of findDifferences(services, looked, buckets, chunk, readEnds))
-        tell(difference);
+        add(difference);
     // The end has moved since it was first read.
     const ends = [END, END_NOW];
     const readEndsAgain = () => Promise.resolve(new Map([[0, BigInt(ends.shift() ?? END_NOW)]]));
-    for await (const difference of findHiddenStrays(services, looked, readEndsAgain)) tell(difference);
+    for await (const difference of findHiddenStrays(services, looked, readEndsAgain)) add(difference);
     return { keys, found };
   };
 }
@@ -214,9 +214,9 @@ test('the comparison names exactly the keys that differ, and how', async (t) => 
   });
   assert.equal(keys, live.length);
   const hasMessage = new Set(
-    cases.flatMap(([name, messages]) => (messages.some((told) => !told.isRejected) ? [name] : [])),
+    cases.flatMap(([name, messages]) => (messages.some((message) => !message.isRejected) ? [name] : [])),
   );
-  const isForeign = ({ offset, timeMs = offset * 10, partition = 0 }: Told) =>
+  const isForeign = ({ offset, timeMs = offset * 10, partition = 0 }: Sent) =>
     timeMs >= SINCE_MS && (offset < 0 || offset >= (partition === 0 ? END_NOW : 0));
   const hasForeign = new Set(cases.flatMap(([name, , rows]) => (rows.some(isForeign) ? [name] : [])));
   const lacking = await look({ mayLackMessages: true });
@@ -226,9 +226,9 @@ test('the comparison names exactly the keys that differ, and how', async (t) => 
   );
   // With other message keys, only a later message than the row's, or a row beyond the end of the
   // topic, proves anything.
-  const versionIn = ({ offset, timeMs = offset * 10 }: Told) => (BigInt(timeMs) << 64n) + BigInt(offset);
-  const latest = (told: readonly Told[]) =>
-    told.reduce((last, one) => (versionIn(one) > last ? versionIn(one) : last), 0n);
+  const versionIn = ({ offset, timeMs = offset * 10 }: Sent) => (BigInt(timeMs) << 64n) + BigInt(offset);
+  const latest = (messages: readonly Sent[]) =>
+    messages.reduce((last, one) => (versionIn(one) > last ? versionIn(one) : last), 0n);
   const isLater = new Set(
     cases.flatMap(([name, messages, rows]) =>
       latest(messages.filter(({ isRejected }) => !isRejected)) > latest(rows) ? [name] : [],

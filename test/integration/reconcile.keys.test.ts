@@ -191,22 +191,22 @@ test('a repair keeps rows whose message compaction may have removed', async (t) 
   }
   // Copies of one position are reported as well.
   const differing = ({ examples }: StreamComparison) => examples.filter(({ kind }) => kind !== 'twice');
-  const told = [
+  const differences = [
     { key: 'a', kind: 'other' },
     { key: 'of b', kind: 'stray' },
     { key: 'taken', kind: 'stray' },
     { key: 'to come', kind: 'stray' },
   ];
-  assert.deepEqual(differing(await comparisonOf(settings, 'things')), told);
+  assert.deepEqual(differing(await comparisonOf(settings, 'things')), differences);
   const things = await comparisonOf(settings, 'things', { isRepair: true });
   const { repair } = things;
   // `a` stays hidden; a merge may have removed its own row, which is then recreated.
   assert.deepEqual({ deleted: repair?.deleted, left: repair?.left }, { deleted: 2, left: 2 });
   assert.match(String(repair?.remarks), /^2 keys left: nothing proves their rows wrong, .* npm run replay/);
-  assert.deepEqual(differing(things), [told[0], told[2]]);
+  assert.deepEqual(differing(things), [differences[0], differences[2]]);
   // With other keys only a row beyond the end of the topic is reported.
   const others = await comparisonOf(settings, 'others', { isRepair: true });
-  assert.deepEqual(differing(others), [told[3]]);
+  assert.deepEqual(differing(others), [differences[3]]);
   assert.deepEqual(
     { inserted: others.repair?.inserted, deleted: others.repair?.deleted, left: others.repair?.left },
     { inserted: 0, deleted: 0, left: 1 },

@@ -37,13 +37,13 @@ async function compare(
 }
 
 /** `pl_1 changed`, or the reason of the failure. */
-function told({ examples, failure }: SourceComparison): string[] {
+function linesOf({ examples, failure }: SourceComparison): string[] {
   return failure === undefined ? examples.map(({ key, kind }) => `${key} ${kind}`) : [failure.message];
 }
 
 async function differencesOf(settings: Settings, ...names: string[]): Promise<Record<string, string[]>> {
   const comparisons = await compare(settings, ...names);
-  return Object.fromEntries([...comparisons].map(([stream, comparison]) => [stream, told(comparison)]));
+  return Object.fromEntries([...comparisons].map(([stream, comparison]) => [stream, linesOf(comparison)]));
 }
 
 function assertEqual(comparisons: ReadonlyMap<string, SourceComparison>): void {
@@ -95,7 +95,7 @@ test('source and topics are equal after a run, and later changes are reported wi
     const wanted = differences(old.get(stream), now.get(stream));
     const comparison = comparisons.get(stream);
     assert.ok(comparison);
-    assert.deepEqual(told(comparison), wanted.slice(0, 10), stream);
+    assert.deepEqual(linesOf(comparison), wanted.slice(0, 10), stream);
     const { counts, records, keys } = comparison;
     assert.equal(sumOf(counts), wanted.length, stream);
     assert.deepEqual(
@@ -185,7 +185,7 @@ test('hidden records are no difference; rejected, contradictory and keyless ones
   assert.ok(plans);
   const unkeyed = [{ name: 'y' }, 7, null, []].map((record) => recordHash(record).toString('hex'));
   assert.deepEqual(
-    told(plans),
+    linesOf(plans),
     [...unkeyed.map((hash) => `${hash} missing`), 'pl_1 twice', 'pl_2 stray', 'pl_4 missing'].sort(),
   );
   assert.deepEqual(plans.counts, { missing: 5, changed: 0, stray: 1, dead: 0, twice: 1 });
@@ -291,12 +291,12 @@ test('a failed stream fails only itself and its children', async (t) => {
   const settings = createSettings(t, baseUrl);
   await produceStreams(settings, 'plans');
   const comparisons = await compare(settings, 'plans', 'customer_subscriptions', 'tasks', 'transactions');
-  const told = (stream: string) => comparisons.get(stream)?.failure?.message ?? '';
+  const failureOf = (stream: string) => comparisons.get(stream)?.failure?.message ?? '';
   assert.deepEqual(
-    { plans: told('plans'), tasks: told('tasks'), transactions: told('transactions') },
+    { plans: failureOf('plans'), tasks: failureOf('tasks'), transactions: failureOf('transactions') },
     { plans: '', tasks: '', transactions: '' },
   );
-  assert.match(told('customers'), /not an object/);
+  assert.match(failureOf('customers'), /not an object/);
   assert.ok(comparisons.get('customer_subscriptions')?.failure instanceof ParentFailedError);
   assert.deepEqual(
     { plans: comparisons.get('plans')?.records, transactions: comparisons.get('transactions')?.records },
@@ -382,7 +382,7 @@ test('custom streams that were never produced are missing, and their pages are r
   const progress: SourceProgress[] = [];
   const specs = chooseStreams(knownStreams(settings), 'credit_lines');
   const comparisons = await compareSource(settings, specs, noSignal, (now) => progress.push(now));
-  assert.deepEqual(comparisons.map(told), [['11 missing'], ['1 missing', '2 missing']]);
+  assert.deepEqual(comparisons.map(linesOf), [['11 missing'], ['1 missing', '2 missing']]);
   const ofNotes = progress.filter(({ stream }) => stream === 'credit_notes');
   assert.deepEqual(
     ofNotes.map(({ pages, records }) => [pages, records]),

@@ -113,14 +113,14 @@ test('status reports a stream while it is produced, sunk and rejected', async (t
   assert.equal(checked.exitCode, 1);
   assert.match(checked.stdout, /problem: plans: 20 dead letters pending: `npm run dead-letters/);
   const json = await runCommand(t, 'commands/status.ts', ['--json', '--streams', 'plans'], env);
-  const [told, ...others] = (JSON.parse(json.stdout) as { streams: Record<string, unknown>[] }).streams;
+  const [first, ...others] = (JSON.parse(json.stdout) as { streams: Record<string, unknown>[] }).streams;
   assert.deepEqual(others, []);
   assert.deepEqual(
     {
-      stream: told?.['stream'],
-      lag: told?.['lag'],
-      table: told?.['table'],
-      deadLetters: told?.['deadLetters'],
+      stream: first?.['stream'],
+      lag: first?.['lag'],
+      table: first?.['table'],
+      deadLetters: first?.['deadLetters'],
     },
     { stream: 'plans', lag: 0, table: { name: 'plans_raw', rows: 16 }, deadLetters: 20 },
   );

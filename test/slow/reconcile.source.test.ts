@@ -10,7 +10,7 @@ import { createSettings, environmentOf } from '../helpers/settings.ts';
 const page = (key: string, ...records: string[]) => `{"${key}":[${records.join(',')}],"has_more":false}`;
 const plan = (uuid: string, name = '') => `{"uuid":"${uuid}","name":"${name}"}`;
 
-interface Told {
+interface Report {
   readonly equal: boolean;
   readonly streams: Record<
     string,
@@ -50,11 +50,11 @@ test('waiting dead letters end the command with 1, in their own column, unless a
     run('--source', '--allow-dead-letters'),
   ]);
   assert.deepEqual({ json: json.exitCode, allowed: allowed.exitCode }, { json: 1, allowed: 0 }, json.stderr);
-  const told = JSON.parse(json.stdout) as Told;
-  assert.equal(told.equal, false);
+  const report = JSON.parse(json.stdout) as Report;
+  assert.equal(report.equal, false);
   assert.deepEqual(
     ['customers', 'plans'].map((stream) => {
-      const { equal, dead_letters: letters, source } = told.streams[stream] ?? {};
+      const { equal, dead_letters: letters, source } = report.streams[stream] ?? {};
       return [equal, letters, source?.equal, source?.dead_letters, source?.missing];
     }),
     [

@@ -55,6 +55,6 @@ test('reconcile reports replaced and dropped views, and the sink recreates them'
   await command(settings, `DROP VIEW ${qualified(database, 'line_items')}`);
   const dropped = await comparisonOf(settings, 'invoices');
   assert.deepEqual(dropped.views[1], { view: 'line_items', problem: 'is missing' });
-  const { views: mended } = await comparisonOf(settings, 'invoices', { isRepair: true });
-  assert.ok(mended.every(({ problem }) => problem === undefined));
+  const { views: repaired } = await comparisonOf(settings, 'invoices', { isRepair: true });
+  assert.ok(repaired.every(({ problem }) => problem === undefined));
 });

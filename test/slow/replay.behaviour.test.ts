@@ -31,7 +31,7 @@ test('a failed stream of a running sink resumes once a replay has recreated its 
   await running.logged('stream stopped');
   await replayPlans(settings);
   await sendPlans(t, settings, [['b', 'two']]);
-  await waitFor('the stream to go on', async () => 'b' in (await namesOf(settings)));
+  await waitFor('the stream to resume', async () => 'b' in (await namesOf(settings)));
   running.kill('SIGTERM');
   const { exitCode, stderr } = await running.result;
   assert.equal(exitCode, 0, stderr);

@@ -55,9 +55,9 @@ test('a table restored from an older backup, or without some rows, gets its rows
   const fields = [...plans.fields, { name: 'more', type: ['null', 'string'], default: null }] as const;
   await messagesOf(settings, 'newer', [], { ...plans, fields });
   await on((table) => `ALTER TABLE ${table} DELETE WHERE uuid = 'pl_5' SETTINGS mutations_sync = 2`);
-  const mended = await sunk();
+  const restored = await sunk();
   for (const stream of ['only_older', 'deleted_then_older', 'deleted_then_back', 'newer']) {
-    assert.ok(Number(mended[stream]) > 0, stream);
+    assert.ok(Number(restored[stream]) > 0, stream);
     const found = `SELECT count() > 0 AS found FROM ${tableOf(settings, stream)} WHERE uuid = 'pl_5'`;
     assert.deepEqual(await rowsOf(settings, found), [{ found: 1 }]);
   }

@@ -35,7 +35,7 @@ function rightsFor(statement: string): readonly string[] {
     return all.map((action) => `ALTER ${action}`);
   }
   const kind = wanted.find(([pattern]) => pattern.test(statement));
-  assert.ok(kind, `a statement whose rights nobody knows: ${statement.slice(0, 200)}`);
+  assert.ok(kind, `a statement with unknown rights: ${statement.slice(0, 200)}`);
   return kind[1];
 }
 

@@ -24,7 +24,7 @@ test('a deleted topic stops only its own stream, and new topics and partitions a
   await send('tasks', 10, 20);
   await hasRows('tasks', 20);
   assert.equal(await metric('failed', 'tasks'), 0);
-  assert.ok(!(await admin.listTopics()).includes(topic), 'the topic was made again by nobody');
+  assert.ok(!(await admin.listTopics()).includes(topic), 'no client recreated the topic');
 
   await createTopics(settings, 'brand_new');
   await send('brand_new', 0, 10);

@@ -57,7 +57,7 @@ test('retry stops when the server asks for a longer wait than the policy allows'
 });
 
 for (const [name, retryAfterMs] of [
-  ["the server's wish", 60_000],
+  ["the server's Retry-After", 60_000],
   ['the next try', undefined],
 ] as const) {
   test(`an abort ends the wait for ${name} with its reason`, async () => {

@@ -124,14 +124,14 @@ const recursions: readonly (readonly [string, unknown, string])[] = [
   ['one that contains itself', record('A', record('B', ['null', 'B']), 'int'), 'r(R)'],
   ['one that contains itself, twice', record('A', record('B', ['null', 'B']), 'B'), 'r(RR)'],
   ['the same record twice', record('A', record('B', 'int'), 'B'), 'r(r()r())'],
-  ['one that leads back to it later', record('A', record('B', record('C', ['null', 'B'])), 'C'), 'r(RR)'],
+  ['one that refers back to it later', record('A', record('B', record('C', ['null', 'B'])), 'C'), 'r(RR)'],
   [
-    'itself by way of a record known before',
+    'itself through a record defined before',
     record('A', record('B', record('C', ['null', 'A'])), record('D', 'C')),
     'R',
   ],
   [
-    'two circles that share a record',
+    'two cycles that share a record',
     record('A', record('B', ['null', 'B'], record('C', ['null', 'B', 'A']))),
     'R',
   ],
@@ -218,13 +218,13 @@ function chain(length: number): unknown {
 const top = (fields: unknown, more = {}) => ({ type: 'record', name: 'T', fields, ...more });
 const refused: readonly (readonly [string, unknown, RegExp])[] = [
   ['a text', '"string"', /no|not an Avro record/],
-  ['no JSON', '{', /^schema 7 is not JSON/],
+  ['invalid JSON', '{', /^schema 7 is not JSON/],
   ['an array', '[]', /not an Avro record/],
   ['null', 'null', /not an Avro record/],
   ['an enum', { type: 'enum', name: 'E', symbols: ['A'] }, /not an Avro record/],
   ['no fields', { type: 'record', name: 'T' }, /list of fields/],
   ['no name', { type: 'record', fields: [] }, /no valid Avro name/],
-  ['a name that is none', { type: 'record', name: 'a-b', fields: [] }, /no valid Avro name/],
+  ['an invalid name', { type: 'record', name: 'a-b', fields: [] }, /no valid Avro name/],
   ['a field without a type', top([{ name: 'a' }]), /field a: not an Avro type/],
   ['a field without a name', top([{ type: 'int' }]), /a field without a name/],
   [
@@ -277,12 +277,12 @@ const refused: readonly (readonly [string, unknown, RegExp])[] = [
     /field _version: the sink reserves.*rename/,
   ],
   [
-    'a primary key that is no field',
+    'an unknown primary key',
     top([{ name: 'a', type: 'int' }], { primaryKey: ['b'] }),
     /"primaryKey" must be/,
   ],
   [
-    'a primary key that is no list',
+    'a primary key that is not a list',
     top([{ name: 'a', type: 'int' }], { primaryKey: 'a' }),
     /"primaryKey" must be/,
   ],

@@ -29,22 +29,22 @@ test('dead letters behind the last row are skipped, with or without a table', ()
 const unbelieved: readonly (readonly [string, ...Parameters<typeof trustedRows>])[] = [
   ['the table was emptied', commitOf(lastRows), owner, { ...log, next: 0n, highest: undefined }],
   ['the table has lost rows', commitOf(lastRows), owner, { ...log, next: 9n, highest: 8n }],
-  ['the table has rows more', commitOf(lastRows), owner, { ...log, next: 12n, highest: 11n }],
-  ['the table was made anew', commitOf(lastRows), { ...owner, table: 'ffff0123' }, log],
+  ['the table has more rows', commitOf(lastRows), owner, { ...log, next: 12n, highest: 11n }],
+  ['the table was recreated', commitOf(lastRows), { ...owner, table: 'ffff0123' }, log],
   ['the table was dropped', commitOf(lastRows), { ...owner, table: '' }, log],
-  ['there is a table now', commitOf(lastRows, 13n, { topicId: 7n, table: '' }), owner, log],
-  ['the topic was made again', commitOf(lastRows), { ...owner, topicId: 8n }, log],
+  ['the table is new', commitOf(lastRows, 13n, { topicId: 7n, table: '' }), owner, log],
+  ['the topic was recreated', commitOf(lastRows), { ...owner, topicId: 8n }, log],
   [
-    'the topic is not known',
+    'the topic id is unknown',
     commitOf(lastRows, 13n, { ...owner, topicId: 0n }),
     { ...owner, topicId: 0n },
     log,
   ],
-  ['nothing was set aside', commitOf({ highest: 9n, deadLetters: 0 }), owner, log],
-  ['the table is further', commitOf(lastRows, 10n), owner, log],
+  ['it counts no dead letters', commitOf({ highest: 9n, deadLetters: 0 }), owner, log],
+  ['the table has later rows', commitOf(lastRows, 10n), owner, log],
   ['the topic is shorter', commitOf(lastRows), owner, { ...log, end: 12n }],
-  ['somebody else has committed', { offset: 13n, metadata: '' }, owner, log],
-  ['the metadata is of something else', { offset: 13n, metadata: '7 abcd0123 9 3 x' }, owner, log],
+  ['another consumer has committed', { offset: 13n, metadata: '' }, owner, log],
+  ['the metadata has another format', { offset: 13n, metadata: '7 abcd0123 9 3 x' }, owner, log],
 ];
 for (const [why, ...args] of unbelieved) {
   test(`commit metadata is ignored when ${why}`, () => assert.equal(trustedRows(...args), undefined));
@@ -78,13 +78,13 @@ test('merged rows lie between the end of the table and the highest committed off
 
 const nothingLost: readonly (readonly [string, ...Parameters<typeof lostSpan>])[] = [
   ['the table has its highest row', commitOf(lastRows), owner, { next: 10n, end: 20n }],
-  ['the table is further', commitOf(lastRows), owner, { next: 15n, end: 20n }],
-  ['the table was made anew', commitOf(lastRows), { ...owner, table: 'ffff0123' }, { next: 4n, end: 20n }],
-  ['the topic was made again', commitOf(lastRows), { ...owner, topicId: 8n }, { next: 4n, end: 20n }],
+  ['the table has later rows', commitOf(lastRows), owner, { next: 15n, end: 20n }],
+  ['the table was recreated', commitOf(lastRows), { ...owner, table: 'ffff0123' }, { next: 4n, end: 20n }],
+  ['the topic was recreated', commitOf(lastRows), { ...owner, topicId: 8n }, { next: 4n, end: 20n }],
   ['the topic is shorter', commitOf(lastRows), owner, { next: 4n, end: 12n }],
   ['the commit was moved back', commitOf(lastRows, 9n), owner, { next: 4n, end: 20n }],
   ['there was no row', commitOf({ highest: undefined, deadLetters: 3 }), owner, { next: 0n, end: 20n }],
-  ['somebody else has committed', { offset: 13n, metadata: '' }, owner, { next: 4n, end: 20n }],
+  ['another consumer has committed', { offset: 13n, metadata: '' }, owner, { next: 4n, end: 20n }],
 ];
 for (const [why, ...args] of nothingLost) {
   test(`merged rows are not looked up when ${why}`, () => assert.equal(lostSpan(...args), undefined));

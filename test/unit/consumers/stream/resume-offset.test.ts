@@ -48,54 +48,49 @@ const line = (count: number, timeMs: number) =>
 const cases: readonly (readonly [string, TableRows, PartitionLog, bigint])[] = [
   ['an empty table is filled from the start', [], logOf(line(3, 100), 3n), 0n],
   ['an empty table is filled from where retention begins', [], logOf(line(3, 100), 9n, 6n), 6n],
-  ['a table goes on behind its highest offset', rowsOf(line(3, 100)), logOf(line(5, 100), 5n), 3n],
-  ['a table that has all has nothing to do', rowsOf(line(5, 100)), logOf(line(5, 100), 5n), 5n],
+  ['a table resumes behind its highest offset', rowsOf(line(3, 100)), logOf(line(5, 100), 5n), 3n],
+  ['a complete table needs nothing', rowsOf(line(5, 100)), logOf(line(5, 100), 5n), 5n],
   [
-    'a log that lost what was not read goes on where it begins',
+    'a log that lost unread messages resumes at its start',
     rowsOf(line(3, 100)),
     logOf([at(8, 200)], 9n, 8n),
     8n,
   ],
+  ['compacted messages change nothing', rowsOf(line(5, 100)), logOf([at(3, 103), at(6, 106)], 7n), 5n],
+  ['a log without older messages resumes behind the rows', rowsOf(line(5, 100)), logOf([at(6, 106)], 7n), 5n],
+  ['a shorter log belongs to a recreated topic', rowsOf(line(5, 100)), logOf(line(2, 900), 2n), 0n],
   [
-    'what compaction took from the log changes nothing',
-    rowsOf(line(5, 100)),
-    logOf([at(3, 103), at(6, 106)], 7n),
-    5n,
-  ],
-  [
-    'a log of which nothing older is left goes on behind the rows',
-    rowsOf(line(5, 100)),
-    logOf([at(6, 106)], 7n),
-    5n,
-  ],
-  ['a shorter log is a new one', rowsOf(line(5, 100)), logOf(line(2, 900), 2n), 0n],
-  [
-    'a longer log whose first message is later is a new one',
+    'a longer log with a later first message belongs to a recreated topic',
     rowsOf(line(5, 100)),
     logOf(line(9, 900), 9n),
     0n,
   ],
   [
-    'a new log is gone on with behind its own rows',
+    'a recreated topic resumes behind its own rows',
     rowsOf([...line(5, 100), ...line(2, 900)]),
     logOf(line(4, 900), 4n),
     2n,
   ],
   [
-    'so is one that is longer than the old one by now',
+    'a recreated topic resumes when it is longer than the old one',
     rowsOf([...line(5, 100), ...line(2, 900)]),
     logOf(line(9, 900), 9n),
     2n,
   ],
   [
-    'and one that has as many rows as the old one',
+    'a recreated topic resumes when it is as long as the old one',
     rowsOf([...line(3, 100), ...line(3, 900)]),
     logOf(line(4, 900), 4n),
     3n,
   ],
-  ['a third log is new again', rowsOf([...line(5, 100), ...line(2, 500)]), logOf(line(9, 900), 9n), 0n],
   [
-    'times that do not rise with the offsets do not make a log new',
+    'a topic recreated twice starts at 0',
+    rowsOf([...line(5, 100), ...line(2, 500)]),
+    logOf(line(9, 900), 9n),
+    0n,
+  ],
+  [
+    'times out of order do not indicate a recreated topic',
     rowsOf([at(0, 100), at(1, 300), at(2, 200)]),
     logOf([at(0, 100), at(1, 300), at(2, 200), at(3, 310)], 4n),
     3n,
@@ -113,45 +108,45 @@ const withId = (count: number, timeMs = 100, start = 0n) =>
 const inPartition = (rows: TableRows, partition: number) => rows.map((row) => ({ ...row, partition }));
 
 const casesById: readonly (readonly [string, TableRows, PartitionLog, bigint])[] = [
-  ['rows of the topic count, whatever their times', rowsOf([at(0, 900), at(1, 100)], B), withId(5), 2n],
-  ['rows of a topic of before do not, be they more', rowsOf(line(9, 100), A), withId(5), 0n],
-  ['or as many, at the same times', rowsOf(line(5, 100), A), withId(5), 0n],
-  ['or fewer', rowsOf(line(2, 100), A), withId(5), 0n],
+  ['rows of the topic count at any time', rowsOf([at(0, 900), at(1, 100)], B), withId(5), 2n],
+  ['more rows of a former topic do not count', rowsOf(line(9, 100), A), withId(5), 0n],
+  ['equally many rows of a former topic do not count', rowsOf(line(5, 100), A), withId(5), 0n],
+  ['fewer rows of a former topic do not count', rowsOf(line(2, 100), A), withId(5), 0n],
   [
-    'of both topics those of the topic count',
+    'only rows of the current topic count among both',
     [...rowsOf(line(4, 100), A), ...rowsOf(line(2, 50), B)],
     withId(5),
     2n,
   ],
   ['rows of an unknown topic count', rowsOf([at(0, 900), at(1, 100)]), withId(5), 2n],
-  ['unless the topic has not come so far', rowsOf(line(6, 100)), withId(5), 0n],
+  ['rows of an unknown topic beyond the end do not count', rowsOf(line(6, 100)), withId(5), 0n],
   [
-    'or the table has rows of a topic of before',
+    'rows of an unknown topic do not count beside a former topic',
     [...rowsOf(line(2, 100)), ...inPartition(rowsOf(line(1, 100), A), 7)],
     withId(5),
     0n,
   ],
   [
-    'also where the table has rows of the topic in another partition',
+    'rows of an unknown topic do not count when another partition knows the topic',
     [...rowsOf(line(2, 100)), ...inPartition(rowsOf(line(1, 100), B), 7)],
     withId(5),
     2n,
   ],
   [
-    'rows of an unknown topic behind those of the topic',
+    'rows of an unknown topic behind rows of the topic do not count',
     [...rowsOf(line(2, 100), B), ...rowsOf(line(4, 100))],
     withId(5),
     4n,
   ],
-  ['what was deleted from the log is not looked for', rowsOf(line(2, 100), B), withId(9, 100, 4n), 4n],
+  ['deleted messages are skipped', rowsOf(line(2, 100), B), withId(9, 100, 4n), 4n],
   [
-    'a broker without ids and with times of producers: behind the highest offset',
+    'without ids and with producer times, the highest offset counts',
     rowsOf([at(0, 900), at(1, 100)], A),
     logOf(line(5, 100), 5n, 0n, { topicId: 0n, times: 'producer' }),
     2n,
   ],
   [
-    'a topic with times of the broker: rows without an id are told by it',
+    'with broker times, rows without an id are identified by time',
     rowsOf(line(5, 100)),
     logOf(line(9, 900), 9n, 0n, { topicId: B, times: 'broker' }),
     0n,
@@ -180,8 +175,8 @@ const brokerTimes = fc.constant<(time: bigint, nowMs: bigint) => bigint>((_, now
 const producerTimes = fc.constant<(time: bigint, nowMs: bigint) => bigint>((time) => time);
 
 for (const [name, hasIds, timeOf] of [
-  ['a broker without ids that gives the times', false, brokerTimes],
-  ['a broker with ids and producers that give the times', true, producerTimes],
+  ['broker times without topic ids', false, brokerTimes],
+  ['producer times with topic ids', true, producerTimes],
 ] as const)
   test(`${name}: no message is lost or inserted twice when topic, table and sink change`, async () => {
     await fc.assert(

@@ -6,8 +6,8 @@ const MIB = 1024 * 1024;
 
 test('rows of all tables share one limit, and returned bytes free space', () => {
   const buffers = new RowBuffers();
-  let told = 0;
-  buffers.onRoom(() => told++);
+  let calls = 0;
+  buffers.onRoom(() => calls++);
   const taken = [1, 2, 3, 4, 5].map(() => buffers.acquire());
   for (const buffer of taken) buffer.length = 20 * MIB;
   assert.ok(buffers.isFull());
@@ -17,7 +17,7 @@ test('rows of all tables share one limit, and returned bytes free space', () => 
   assert.ok(!buffers.isFull());
   buffers.release(second);
   // Called once: later returns find space already.
-  assert.equal(told, 1);
+  assert.equal(calls, 1);
 });
 
 test('RowBuffers reuses an empty buffer and keeps only a few', () => {

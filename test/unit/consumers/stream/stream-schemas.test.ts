@@ -61,7 +61,7 @@ test('unknown schema ids are requested again after a minute and are not kept for
   nowMs = 59_999;
   assert.throws(() => schemas.transcoderOf(1, columns), UnknownSchemaError);
   nowMs = 60_000;
-  assert.equal(schemas.transcoderOf(1, columns), undefined, 'it is to be learnt again');
+  assert.equal(schemas.transcoderOf(1, columns), undefined, 'the schema must be learned again');
   registry.asked.length = 0;
   await schemas.learn(1);
   assert.deepEqual(registry.asked, [1, 1, 1]);

@@ -176,11 +176,11 @@ for (const stream of streamNames) {
   });
 
   test(`a field that ${stream} gains adds one column and changes nothing else`, () => {
-    const learnt = evolve(known, [{ path: [], name: 'website__v_json', kind: 'json' }]);
+    const learned = evolve(known, [{ path: [], name: 'website__v_json', kind: 'json' }]);
     const found = evolutionActions(
       stream,
       shape([...fieldColumns(schema), ...systemColumns]),
-      asWritten(learnt),
+      asWritten(learned),
     );
     assert.equal(found.length, 1);
     assert.match(found[0] ?? '', /^ADD COLUMN IF NOT EXISTS `website__v_json` Nullable\(String\)/);

@@ -46,7 +46,7 @@ const refused: readonly (readonly [string, unknown])[] = [
   ['a logical type of another type', schemaOf({ type: 'string', logicalType: 'date' })],
   ['a record that holds itself', schemaOf(['null', 'T'])],
   ['a name that Avro forbids', { ...schemaOf('string'), fields: [uuid, { name: 'a-b', type: 'string' }] }],
-  ['a field that stands twice', { ...schemaOf('string'), fields: [uuid, uuid] }],
+  ['a duplicate field', { ...schemaOf('string'), fields: [uuid, uuid] }],
   ['no record', 'string'],
   ['nothing', null],
   ['no key', { ...schemaOf('string'), primaryKey: undefined }],

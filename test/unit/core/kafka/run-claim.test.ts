@@ -20,21 +20,21 @@ const granted = (...claimants: readonly Claimant[]) => [...grantClaims(claimants
 
 const cases: readonly (readonly [string, readonly Claimant[], string])[] = [
   ['alone', [member('a', ['plans'])], 'a'],
-  ['of two at once the first by id, in any order', [member('b', ['plans']), member('a', ['plans'])], 'a'],
+  ['the lower id wins among simultaneous claims', [member('b', ['plans']), member('a', ['plans'])], 'a'],
   ['disjoint streams', [member('a', ['plans']), member('b', ['tasks'])], 'a b'],
-  ['one stream in common is enough', [member('a', ['plans', 'x']), member('b', ['x', 'y'])], 'a'],
+  ['one shared stream is a conflict', [member('a', ['plans', 'x']), member('b', ['x', 'y'])], 'a'],
+  ['an earlier grant stays', [member('a', ['plans']), member('b', ['plans'], { isGranted: true })], 'b'],
   [
-    'who was granted before stays',
-    [member('a', ['plans']), member('b', ['plans'], { isGranted: true })],
-    'b',
-  ],
-  [
-    'who takes over begins beside who was granted',
+    'a takeover starts beside the granted run',
     [member('a', ['plans'], { isTakingOver: true }), member('b', ['plans'], { isGranted: true })],
     'a b',
   ],
-  ['a refused one holds up nobody', [member('a', ['x']), member('b', ['x', 'y']), member('c', ['y'])], 'a c'],
-  ['a member that is none of ours', [{ memberId: 'a', claim: undefined }, member('b', ['plans'])], 'b'],
+  [
+    'a rejected claim blocks no other',
+    [member('a', ['x']), member('b', ['x', 'y']), member('c', ['y'])],
+    'a c',
+  ],
+  ['a foreign member is ignored', [{ memberId: 'a', claim: undefined }, member('b', ['plans'])], 'b'],
 ];
 for (const [name, claimants, expected] of cases)
   test(`claims: ${name}`, () => assert.equal(granted(...claimants), expected));

@@ -159,7 +159,7 @@ test('progressLines shows a line per active stream, as wide as the terminal', ()
   ]);
 });
 
-const letter = (headers: Readonly<Record<string, string>>, value: Buffer | null = Buffer.from('x')) => {
+const deadLetter = (headers: Readonly<Record<string, string>>, value: Buffer | null = Buffer.from('x')) => {
   const place = {
     stream: 'plans',
     step: 'sink',
@@ -175,40 +175,40 @@ const letter = (headers: Readonly<Record<string, string>>, value: Buffer | null 
 const at = (offset: string, timestamp: string) => ({ offset, timestamp }) as KafkaMessage;
 
 test('DeadLetterIndex holds exactly the messages of pending dead letters', () => {
-  const setAside = new DeadLetterIndex('p.');
-  assert.equal(setAside.has('p.plans', 1, at('7', '5')), false);
-  setAside.note(letter({}));
-  assert.equal(setAside.has('p.plans', 1, at('7', '5')), true);
-  assert.equal(setAside.has('p.plans', 1, at('7', '6')), false);
-  assert.equal(setAside.has('p.plans', 1, at('8', '5')), false);
-  assert.equal(setAside.has('p.plans', 2, at('7', '5')), false);
-  assert.equal(setAside.has('p.tasks', 1, at('7', '5')), false);
-  setAside.note(letter({ state: 'redriven' }));
-  assert.equal(setAside.has('p.plans', 1, at('7', '5')), false);
-  setAside.note(letter({ state: 'waiting' }));
-  assert.equal(setAside.has('p.plans', 1, at('7', '5')), true);
-  setAside.note(letter({}, null));
-  assert.equal(setAside.has('p.plans', 1, at('7', '5')), false);
-  setAside.note(letter({ step: 'produce' }));
-  assert.equal(setAside.has('p.plans', 1, at('7', '5')), false);
-  setAside.note(letter({}));
+  const deadLetters = new DeadLetterIndex('p.');
+  assert.equal(deadLetters.has('p.plans', 1, at('7', '5')), false);
+  deadLetters.note(deadLetter({}));
+  assert.equal(deadLetters.has('p.plans', 1, at('7', '5')), true);
+  assert.equal(deadLetters.has('p.plans', 1, at('7', '6')), false);
+  assert.equal(deadLetters.has('p.plans', 1, at('8', '5')), false);
+  assert.equal(deadLetters.has('p.plans', 2, at('7', '5')), false);
+  assert.equal(deadLetters.has('p.tasks', 1, at('7', '5')), false);
+  deadLetters.note(deadLetter({ state: 'redriven' }));
+  assert.equal(deadLetters.has('p.plans', 1, at('7', '5')), false);
+  deadLetters.note(deadLetter({ state: 'waiting' }));
+  assert.equal(deadLetters.has('p.plans', 1, at('7', '5')), true);
+  deadLetters.note(deadLetter({}, null));
+  assert.equal(deadLetters.has('p.plans', 1, at('7', '5')), false);
+  deadLetters.note(deadLetter({ step: 'produce' }));
+  assert.equal(deadLetters.has('p.plans', 1, at('7', '5')), false);
+  deadLetters.note(deadLetter({}));
   // A message with the key of a dead letter replaces it.
-  setAside.note(letter({ topic: 'q.plans' }));
-  setAside.note(letter({ offset: 'seven' }));
-  assert.equal(setAside.has('p.plans', 1, at('7', '5')), false);
+  deadLetters.note(deadLetter({ topic: 'q.plans' }));
+  deadLetters.note(deadLetter({ offset: 'seven' }));
+  assert.equal(deadLetters.has('p.plans', 1, at('7', '5')), false);
 });
 
 test('DeadLetterIndex counts pending dead letters of both steps, each once', () => {
-  const setAside = new DeadLetterIndex('p.');
+  const deadLetters = new DeadLetterIndex('p.');
   const under = (key: string, headers: Readonly<Record<string, string>>, value?: null) =>
-    setAside.note({ ...letter(headers, value), key: Buffer.from(key) });
+    deadLetters.note({ ...deadLetter(headers, value), key: Buffer.from(key) });
   under('plans|sink|1|7', {});
   under('plans|sink|1|7', { attempts: '1' });
   under('plans|pl_1', { step: 'produce' });
   under('plans|pl_2', { step: 'produce' });
   under('tasks|t', { step: 'produce', stream: 'tasks' });
   assert.deepEqual(
-    [...setAside.counts],
+    [...deadLetters.counts],
     [
       ['plans', 3],
       ['tasks', 1],
@@ -217,7 +217,7 @@ test('DeadLetterIndex counts pending dead letters of both steps, each once', () 
   under('plans|pl_1', { step: 'produce', state: 'redriven' });
   under('plans|pl_2', { step: 'produce' }, null);
   under('tasks|t', { step: 'produce', stream: 'tasks', state: 'redriven' });
-  assert.deepEqual([...setAside.counts], [['plans', 1]]);
+  assert.deepEqual([...deadLetters.counts], [['plans', 1]]);
 });
 
 const message = (key: string, offset: number, timestamp: number, value: string | null = 'v') =>
@@ -318,12 +318,12 @@ const keyings: readonly (readonly [
   ['a date in another form', date, '3 Jan 1970', record(1, 2), ['1970-01-03'], false],
   ['a delete', one, 'a', null, ['a'], true],
   ['a delete of two parts', two, 'a|b', null, ['a', 'b'], true],
-  ['a delete that no row has the key of', two, 'a', null, undefined, false],
+  ['a delete of a key without a row', two, 'a', null, undefined, false],
   ['a delete of an integer with zeros in front', number, '007', null, ['7'], false],
-  ['bytes that nobody can read, by their key', one, 'a', Buffer.from('x'), ['a'], true],
-  ['bytes that nobody can read and a key that is none', number, 'x', Buffer.from('x'), undefined, false],
+  ['unreadable bytes, by their key', one, 'a', Buffer.from('x'), ['a'], true],
+  ['unreadable bytes without a valid key', number, 'x', Buffer.from('x'), undefined, false],
   [
-    'a record that ends within its key, by that of the message',
+    'a record that ends within its key, by the message key',
     one,
     'a',
     record(1, 'b').subarray(0, 6),
@@ -357,13 +357,13 @@ test('RowKeys reads unknown schemas first and keeps the key if the registry lost
   assert.equal(keys.of(sent('c', value), 0, false), 2);
   assert.equal(keys.keyedOtherwise, undefined);
   for (const id of [2, 3, 4]) await keys.learn(id);
-  const told = (id: number) => {
+  const partsBy = (id: number) => {
     const found = keys.of(sent('c', id === 2 ? value : record(id, 'a', 5)), 0, false);
     return typeof found === 'object' ? keys.partsOf(found) : found;
   };
-  assert.deepEqual({ schema3: told(3), schema4: told(4) }, { schema3: ['c'], schema4: ['c'] });
+  assert.deepEqual({ schema3: partsBy(3), schema4: partsBy(4) }, { schema3: ['c'], schema4: ['c'] });
   assert.equal(keys.keyedOtherwise, undefined);
-  assert.deepEqual(told(2), ['a']);
+  assert.deepEqual(partsBy(2), ['a']);
   assert.equal(keys.keyedOtherwise, '0/7');
 });
 

@@ -141,12 +141,12 @@ test('failureLines shows stopped streams in one line', () => {
 
 for (const [what, sql, lost] of [
   [
-    'what the sink makes',
+    "no additions in the sink's own table",
     'CREATE TABLE a.b (`x` String, CONSTRAINT shape_3 ASSUME 1) ENGINE = ReplacingMergeTree ORDER BY x',
     [],
   ],
   [
-    'what somebody has added',
+    'indexes, projections, constraints and TTL',
     "CREATE TABLE a.b (`x` String COMMENT 'an INDEX i of TTL', INDEX ix x TYPE set(0) GRANULARITY 1, PROJECTION p (SELECT x ORDER BY x), CONSTRAINT shape_3 ASSUME 1, CONSTRAINT c2 CHECK x != '') ENGINE = MergeTree ORDER BY x TTL t + INTERVAL 1 DAY SETTINGS a = 1",
     ['INDEX ix', 'PROJECTION p', 'CONSTRAINT c2', 'TTL'],
   ],

@@ -103,7 +103,7 @@ test('a rate-limit error carries the Retry-After of the server', () => {
 });
 
 const now = Date.parse('2026-01-01T00:00:00Z');
-const wishes: readonly (readonly [string | undefined, number | undefined])[] = [
+const retryAfters: readonly (readonly [string | undefined, number | undefined])[] = [
   ['2', 2000],
   ['0', 0],
   ['1.5', 1500],
@@ -117,7 +117,7 @@ const wishes: readonly (readonly [string | undefined, number | undefined])[] = [
   ['Infinity', undefined],
   ['9'.repeat(400), undefined],
 ];
-for (const [value, ms] of wishes) {
+for (const [value, ms] of retryAfters) {
   test(`Retry-After ${value?.slice(0, 40) ?? 'missing'} is ${ms ?? 'ignored'}`, () => {
     assert.equal(parseRetryAfter(value, now), ms);
   });

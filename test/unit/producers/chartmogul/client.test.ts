@@ -110,13 +110,13 @@ test('the client sends filters as a query and reports every attempt', async (t) 
   const { client, requests } = await createClient(t, {
     '/plans': (_, response) => response.writeHead(++tries === 1 ? 500 : 200).end('{}'),
   });
-  const told: string[] = [];
+  const reported: string[] = [];
   await client.get(
     '/plans',
     { 'start-after': 'a b&c', per_page: 200, with_disabled: true },
-    { onRequest: () => told.push('request'), onRetry: (error) => told.push(error.name) },
+    { onRequest: () => reported.push('request'), onRetry: (error) => reported.push(error.name) },
   );
-  assert.deepEqual(told, ['request', 'SourceUnavailableError', 'request']);
+  assert.deepEqual(reported, ['request', 'SourceUnavailableError', 'request']);
   const asked = requests.map((path) => [...new URL(path, 'http://h').searchParams]);
   const wanted = [
     ['start-after', 'a b&c'],

@@ -80,22 +80,22 @@ const wrongLists: readonly (readonly [string, readonly unknown[], RegExp])[] = [
     /parent must have only the keys .*; got "visits"$/,
   ],
   [
-    'a second stream of one name',
+    'a duplicate stream name',
     [simple, simple],
     /\[1\]\.name must be a name that is not.*; got "credit_notes"$/,
   ],
   [
-    'a circle of one',
+    'a cycle of one',
     [withParent('credit_notes')],
     /\[0\]\.parent\.stream must be a stream that is not its own ancestor; got "credit_notes"$/,
   ],
   [
-    'a circle of two',
+    'a cycle of two',
     [withParent('b', 'a'), withParent('a', 'b')],
     /\[0\]\.parent\.stream must be a stream that is not its own ancestor; got "b"$/,
   ],
   [
-    'a circle further up',
+    'a cycle further up',
     [withParent('b', 'a'), withParent('c', 'b'), withParent('b', 'c')],
     /\[0\]\.parent\.stream must be a stream that is not its own ancestor; got "b"$/,
   ],

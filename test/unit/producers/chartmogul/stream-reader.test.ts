@@ -245,8 +245,8 @@ test('a parent that is not due shows whether the stream exists when all due ones
 });
 
 test('the address is missing when parent after parent has no list', async () => {
-  const nobody = visitsTo('cus_1', 'cus_2', 'cus_3', 'cus_4');
-  await assert.rejects(readPages(subscriptions, server({}), nobody), StreamNotFoundError);
+  const withoutLists = visitsTo('cus_1', 'cus_2', 'cus_3', 'cus_4');
+  await assert.rejects(readPages(subscriptions, server({}), withoutLists), StreamNotFoundError);
 });
 
 test('the address is missing when all of a few parents have none, unless another has one', async () => {
@@ -388,8 +388,8 @@ test('a metric without configured intervals sends no requests', async () => {
 });
 
 test('the reader reports every request', async () => {
-  let told = 0;
+  let reported = 0;
   const { client, requests } = fakeSource(server({ '/sources': listOf('a', 'b', 'c') }));
-  await collect(readStream(client, specOf('data_sources'), beginning, { onRequest: () => told++ }));
-  assert.deepEqual({ reported: told, requests: requests.length }, { reported: 3, requests: 3 });
+  await collect(readStream(client, specOf('data_sources'), beginning, { onRequest: () => reported++ }));
+  assert.deepEqual({ reported, requests: requests.length }, { reported: 3, requests: 3 });
 });

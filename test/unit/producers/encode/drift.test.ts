@@ -24,10 +24,10 @@ const drifts = [
 ] as const;
 
 test('a learned field is added once, nullable, after the existing fields', () => {
-  const learnt = evolve(schema, drifts);
+  const learned = evolve(schema, drifts);
   const added = { default: null, doc: "Learnt from the source's answers." };
   const price = { name: 'price', type: ['null', 'long'], ...added };
-  assert.deepEqual(learnt.fields, [
+  assert.deepEqual(learned.fields, [
     schema.fields[0],
     {
       name: 'items',
@@ -35,13 +35,13 @@ test('a learned field is added once, nullable, after the existing fields', () =>
     },
     { name: 'new', type: ['null', { type: 'string', logicalType: 'json' }], ...added },
   ]);
-  assert.deepEqual(evolve(learnt, drifts), learnt);
+  assert.deepEqual(evolve(learned, drifts), learned);
 });
 
 test('fields learned by an earlier run stay known at every depth', () => {
-  const learnt = evolve(schema, drifts);
-  assert.deepEqual(mergeLearnt(schema, learnt), learnt);
-  assert.deepEqual(mergeLearnt(learnt, schema), learnt);
+  const learned = evolve(schema, drifts);
+  assert.deepEqual(mergeLearnt(schema, learned), learned);
+  assert.deepEqual(mergeLearnt(learned, schema), learned);
 });
 
 const kinds: readonly (readonly [NonNullable<JsonValue>, string])[] = [

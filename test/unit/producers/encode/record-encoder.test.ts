@@ -325,7 +325,7 @@ test('a misfit within an array item goes to a field of that item', () => {
 const clashing: readonly (readonly [string, StreamSchema, JsonObject])[] = [
   ['beside a misfit', streamSchema(nullable('x', 'long')), { x: 'foo', x__v_string: 'bar' }],
   [
-    'that was learnt before its field',
+    'that was learned before its field',
     streamSchema(nullable('x__v_string', 'string'), nullable('x', 'long')),
     { x: 'foo' },
   ],

@@ -60,24 +60,27 @@ function transactionOf(batches: readonly TopicMessages[]): Transaction {
 }
 
 /** Commits at once, or when the test says so. */
-function createWritable(commits: 'at once' | 'when told', options: Partial<TransactionWritableOptions> = {}) {
+function createWritable(
+  commits: 'at once' | 'on request',
+  options: Partial<TransactionWritableOptions> = {},
+) {
   const transactions: Transaction[] = [];
   const waiting: { resolve: () => void; reject: (error: Error) => void }[] = [];
-  const told: [messages: number, bytes: number][] = [];
+  const reported: [messages: number, bytes: number][] = [];
   const start = { run: 'r', nowMs: 0, isFull: false, fullRoundDays: 7, isListed: () => true };
   const writable = new TransactionWritable({
     commit: async (batches) => {
       transactions.push(transactionOf(batches));
-      if (commits === 'when told')
+      if (commits === 'on request')
         await new Promise<void>((resolve, reject) => waiting.push({ resolve, reject }));
     },
     topics,
     tracker: new CheckpointTracker('plans', beginCheckpoint(undefined, start).checkpoint),
-    onCommitted: (...counts) => told.push(counts),
+    onCommitted: (...counts) => reported.push(counts),
     maxAgeMs: 60_000,
     ...options,
   });
-  return { writable, transactions, waiting, told };
+  return { writable, transactions, waiting, reported };
 }
 
 /** Runs everything that is ready. */
@@ -94,7 +97,7 @@ const batching: readonly (readonly [
   expected: readonly Transaction[],
 ])[] = [
   [
-    'of so many pages',
+    'at the page limit',
     { maxPages: 2 },
     pages(5),
     [
@@ -104,7 +107,7 @@ const batching: readonly (readonly [
     ],
   ],
   [
-    'when their bytes are enough',
+    'at the byte limit',
     { maxBytes: 20 },
     [pageOf(1, [message(1, 10), message(2, 9)]), pageOf(2, [message(3, 1)]), pageOf(3, [message(4, 19)])],
     [
@@ -113,7 +116,7 @@ const batching: readonly (readonly [
     ],
   ],
   [
-    'when the bytes of their dead letters are enough',
+    'at the byte limit of dead letters',
     { maxBytes: 20 },
     [pageOf(1, [message(1, 10)], [message(2, 10)]), pageOf(2, [], [message(3, 19)]), ...pages(1, 3)],
     [
@@ -122,7 +125,7 @@ const batching: readonly (readonly [
     ],
   ],
   [
-    'of one page that is too large by itself',
+    'for one page beyond the limit',
     { maxBytes: 20 },
     [pageOf(1, [message(1, 90), message(2, 90)]), ...pages(1, 2)],
     [
@@ -132,7 +135,7 @@ const batching: readonly (readonly [
   ],
   ['at the end', {}, pages(2), [{ messages: texts(1, 2), deadLetters: [], pages: 2 }]],
   [
-    'also of pages on which nothing changed, since the checkpoint goes on',
+    'for unchanged pages too, since the checkpoint advances',
     {},
     [pageOf(1, []), pageOf(2, [])],
     [{ messages: [], deadLetters: [], pages: 2 }],
@@ -141,28 +144,28 @@ const batching: readonly (readonly [
 ];
 for (const [name, options, written, expected] of batching) {
   test(`a transaction is committed ${name}`, async () => {
-    const { writable, transactions, told } = createWritable('at once', options);
+    const { writable, transactions, reported } = createWritable('at once', options);
     await pipeline(Readable.from(written), writable);
     assert.deepEqual(transactions, expected);
     assert.deepEqual(
-      told.map(([messages]) => messages),
+      reported.map(([messages]) => messages),
       expected.map(({ messages }) => messages.length),
     );
   });
 }
 
 test('commits report messages and bytes without dead letters', async () => {
-  const { writable, told, waiting } = createWritable('when told');
+  const { writable, reported, waiting } = createWritable('on request');
   const messages = [
     { key: 'é', value: null },
     { key: 'b', value: Buffer.alloc(3), headers: { hash: Buffer.alloc(8) } },
   ];
   writable.end(pageOf(1, messages, [message(1, 50)]));
   await settled();
-  assert.deepEqual({ waiting: waiting.length, reported: told }, { waiting: 1, reported: [] });
+  assert.deepEqual({ waiting: waiting.length, reported }, { waiting: 1, reported: [] });
   waiting.shift()?.resolve();
   await once(writable, 'close');
-  assert.deepEqual(told, [[2, 2 + 1 + 3 + 8]]);
+  assert.deepEqual(reported, [[2, 2 + 1 + 3 + 8]]);
 });
 
 /** A clock that the test advances. */
@@ -198,7 +201,7 @@ test('a page waits at most its limit, counted from the first page of its transac
 
 test('a page that arrives while another waits for its commit has its own time limit', async (t) => {
   const pass = mockTime(t);
-  const { writable, transactions, waiting } = createWritable('when told', { maxAgeMs: 1_000 });
+  const { writable, transactions, waiting } = createWritable('on request', { maxAgeMs: 1_000 });
   const [one, two] = pages(2);
   writable.write(one);
   await pass(1_000);
@@ -248,7 +251,7 @@ test('a page that arrives at a commit joins it or the next one, with its checkpo
 });
 
 test('an open commit lets the source read at most two further pages', async () => {
-  const { writable, transactions, waiting } = createWritable('when told', { maxPages: 10 });
+  const { writable, transactions, waiting } = createWritable('on request', { maxPages: 10 });
   let read = 0;
   function* source() {
     while (read < 100) yield* pages(1, ++read);
@@ -269,7 +272,7 @@ test('an open commit lets the source read at most two further pages', async () =
 
 test('a transaction that is due by age does not overlap another', async (t) => {
   const pass = mockTime(t);
-  const { writable, transactions, waiting } = createWritable('when told', { maxPages: 3, maxAgeMs: 1 });
+  const { writable, transactions, waiting } = createWritable('on request', { maxPages: 3, maxAgeMs: 1 });
   const [first, ...others] = pages(5);
   writable.write(first);
   await pass(1);
@@ -296,13 +299,13 @@ test('a transaction that is due by age does not overlap another', async (t) => {
 
 for (const [name, options, count] of [
   ['a full transaction', { maxPages: 1 }, 3],
-  ['a transaction that is made for its age', { maxPages: 2, maxAgeMs: 1 }, 1],
-  ['a transaction that is made for its age, with a full one behind it', { maxPages: 2, maxAgeMs: 1 }, 4],
+  ['a transaction due by age', { maxPages: 2, maxAgeMs: 1 }, 1],
+  ['a transaction due by age with a full one behind it', { maxPages: 2, maxAgeMs: 1 }, 4],
   ['the last transaction', {}, 1],
 ] as const) {
   test(`the failure of ${name} ends the pipeline, and nothing is sent afterwards`, async (t) => {
     const pass = mockTime(t);
-    const { writable, transactions, waiting, told } = createWritable('when told', options);
+    const { writable, transactions, waiting, reported } = createWritable('on request', options);
     const isOfAge = 'maxAgeMs' in options;
     async function* source() {
       yield* pages(1);
@@ -319,14 +322,14 @@ for (const [name, options, count] of [
     await pass(60_000);
     assert.ok(writable.destroyed);
     assert.deepEqual(
-      { transactions: transactions.length, reported: told.length },
+      { transactions: transactions.length, reported: reported.length },
       { transactions: 1, reported: 0 },
     );
   });
 }
 
 test('a stream destroyed during a commit closes when Kafka has answered', async () => {
-  const { writable, transactions, waiting } = createWritable('when told', { maxPages: 1 });
+  const { writable, transactions, waiting } = createWritable('on request', { maxPages: 1 });
   for (const page of pages(3)) writable.write(page);
   await settled();
   let isClosed = false;
@@ -371,7 +374,7 @@ test('transactions keep the pages in order, each with its checkpoint, under any 
           deadLetters.map((bytes) => message(++key, bytes)),
         ),
       );
-      const { writable, transactions, told } = createWritable('at once', limits);
+      const { writable, transactions, reported } = createWritable('at once', limits);
       await pipeline(Readable.from(written), writable);
       let first = 0;
       for (const [index, { messages, deadLetters, pages: last = 0 }] of transactions.entries()) {
@@ -396,7 +399,7 @@ test('transactions keep the pages in order, each with its checkpoint, under any 
       assert.equal(first, written.length);
       const bytes = written.flatMap(({ messages }) => messages).reduce((sum, each) => sum + bytesOf(each), 0);
       assert.equal(
-        told.reduce((sum, [, each]) => sum + each, 0),
+        reported.reduce((sum, [, each]) => sum + each, 0),
         bytes,
       );
     }),

@@ -85,40 +85,40 @@ test('a counter grows during a run and never falls between runs', async () => {
 
 test('last success is the end of the last complete run, and failed reflects the latest run', async () => {
   const metrics = new ProducerMetrics(['plans']);
-  const told = async () => [
+  const lastSuccessAndFailed = async () => [
     (await values(metrics, 'last_success_timestamp_seconds'))['plans'],
     (await values(metrics, 'failed'))['plans'],
   ];
   const counts = run();
   metrics.follow([counts]);
-  assert.deepEqual(await told(), [0, 0]);
+  assert.deepEqual(await lastSuccessAndFailed(), [0, 0]);
   Object.assign(counts, { state: 'done', seconds: 12.5 });
   const endedAt = BEGIN_MS / 1000 + 12.5;
-  assert.deepEqual(await told(), [endedAt, 0]);
+  assert.deepEqual(await lastSuccessAndFailed(), [endedAt, 0]);
 
   const second = run({ startedAtMs: BEGIN_MS + 60_000 });
   metrics.follow([second]);
-  assert.deepEqual(await told(), [endedAt, 0]);
+  assert.deepEqual(await lastSuccessAndFailed(), [endedAt, 0]);
   Object.assign(second, { state: 'failed', seconds: 1, failure: new Error('away') });
-  assert.deepEqual(await told(), [endedAt, 1]);
+  assert.deepEqual(await lastSuccessAndFailed(), [endedAt, 1]);
 
   const third = run({ startedAtMs: BEGIN_MS + 120_000 });
   metrics.follow([third]);
-  assert.deepEqual(await told(), [endedAt, 1]);
+  assert.deepEqual(await lastSuccessAndFailed(), [endedAt, 1]);
   Object.assign(third, { state: 'done', seconds: 3 });
-  assert.deepEqual(await told(), [BEGIN_MS / 1000 + 123, 0]);
+  assert.deepEqual(await lastSuccessAndFailed(), [BEGIN_MS / 1000 + 123, 0]);
 });
 
 test('an unfinished run does not lower the number of dead letters', async () => {
   const metrics = new ProducerMetrics(['plans']);
-  const told = async () => (await values(metrics, 'dead_letters'))['plans'];
+  const deadLetters = async () => (await values(metrics, 'dead_letters'))['plans'];
   metrics.follow([run({ state: 'done', deadLettered: 3 })]);
-  assert.equal(await told(), 3);
+  assert.equal(await deadLetters(), 3);
   const second = run();
   metrics.follow([second]);
-  assert.equal(await told(), 3);
+  assert.equal(await deadLetters(), 3);
   second.deadLettered = 4;
-  assert.equal(await told(), 4);
+  assert.equal(await deadLetters(), 4);
   Object.assign(second, { deadLettered: 1, state: 'done' });
-  assert.equal(await told(), 1);
+  assert.equal(await deadLetters(), 1);
 });

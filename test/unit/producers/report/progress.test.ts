@@ -238,14 +238,14 @@ test('progress redraws five times a second and disappears when it stops', (t) =>
   t.mock.timers.tick(200);
   assert.match(screen.text[0] ?? '', /^customers .* 0 records/);
   customers.records = 7;
-  live.writeAbove('told\n');
+  live.writeAbove('written\n');
   t.mock.timers.tick(200);
   assert.equal(screen.text.length, 4);
-  assert.equal(screen.text[0], 'told');
+  assert.equal(screen.text[0], 'written');
   assert.match(screen.text[1] ?? '', / 7 records/);
   progress.stop();
   t.mock.timers.tick(1_000);
-  assert.deepEqual(withoutBlankEnd(screen.text), ['told']);
+  assert.deepEqual(withoutBlankEnd(screen.text), ['written']);
 });
 
 test('progress draws nothing without a terminal', (t) => {

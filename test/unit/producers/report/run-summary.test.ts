@@ -113,12 +113,12 @@ test('runSummary hides a stream that the account lacks', () => {
 
 test('runSummary shows remarks below the table and a shared failure once', () => {
   const failure = new Error('refused');
-  const learnt = [
+  const learned = [
     { field: 'health_score', type: 'long' },
     { field: 'risk', type: 'json' },
   ];
   const counts = [
-    counted('customers', { newFields: learnt, discarded: 1_200 }),
+    counted('customers', { newFields: learned, discarded: 1_200 }),
     counted('plans', { failure, state: 'failed', deadLettered: 2 }),
     counted('contacts', { discarded: 1, failure: new Error('away'), state: 'failed' }),
     counted('notes', { failure, state: 'failed' }),

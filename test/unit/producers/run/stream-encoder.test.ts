@@ -308,15 +308,11 @@ test('a stream without a schema file infers its schema from the first pages and 
 
 const rows = (count: number) => Array.from({ length: count }, (_, id) => ({ id }));
 const samples: readonly (readonly [name: string, pages: Pages, asked: number])[] = [
-  ['all pages, where there are few', [rows(1), rows(2), rows(3)], 3],
-  ['twenty pages, where they are small', Array.from({ length: 30 }, () => rows(1)), 20],
-  [
-    'twenty pages, though all but the first are empty',
-    [rows(1), ...Array.from({ length: 30 }, () => [])],
-    20,
-  ],
-  ['as many as hold four hundred records', Array.from({ length: 30 }, () => rows(200)), 2],
-  ['no page for one that is empty', [[], rows(1)], 1],
+  ['all of a few pages', [rows(1), rows(2), rows(3)], 3],
+  ['twenty small pages', Array.from({ length: 30 }, () => rows(1)), 20],
+  ['twenty pages of which one has records', [rows(1), ...Array.from({ length: 30 }, () => [])], 20],
+  ['four hundred records', Array.from({ length: 30 }, () => rows(200)), 2],
+  ['nothing after an empty page', [[], rows(1)], 1],
 ];
 for (const [name, pages, asked] of samples) {
   test(`a stream without a schema file waits for ${name} before it infers its schema`, async () => {

@@ -69,10 +69,12 @@ async function settle(visits: Visits, ...events: readonly EncodedEvent[]): Promi
 const isHeldBack = async (visits: Visits, parent: string) =>
   (await settle(visits, endOf(parent))).length === 0;
 
-const told = (visits: Visits) =>
+const vanishedOf = (visits: Visits) =>
   visits
     .vanished()
-    .map(({ key, parent, isParentGone }) => `${key} of ${parent ?? 'nobody'}${isParentGone ? ', gone' : ''}`)
+    .map(
+      ({ key, parent, isParentGone }) => `${key} of ${parent ?? 'no parent'}${isParentGone ? ', gone' : ''}`,
+    )
     .sort();
 
 /** The record and the round of the recorded visit; undefined for none. */
@@ -82,16 +84,11 @@ const dues: readonly (readonly [
   recorded: readonly [record: string, round: number] | undefined,
   isDue: boolean,
 ])[] = [
-  ['was visited in this round, and did not change,', 'changed', ['p', 2], false],
+  ['was visited unchanged in this round', 'changed', ['p', 2], false],
   ['was not visited', 'changed', undefined, true],
-  ['changed', 'changed', ['p as it was', 2], true],
+  ['changed', 'changed', ['p unchanged', 2], true],
   ['was visited in another round', 'changed', ['p', 1], true],
-  [
-    'was visited in this round, and did not change, but whose record does not tell of children,',
-    'all',
-    ['p', 2],
-    true,
-  ],
+  ['was visited unchanged, but whose record does not reflect its children,', 'all', ['p', 2], true],
 ];
 for (const [name, visit, recorded, isDue] of dues) {
   test(`a parent that ${name} is ${isDue ? '' : 'not '}due`, () => {
@@ -171,7 +168,7 @@ test('a child found under another parent has not vanished, but the visit ends la
   assert.equal(await isHeldBack(visits, 'p'), true);
   meet(state, 'mover', 'q');
   assert.equal(await isHeldBack(visits, 'q'), false);
-  assert.deepEqual(told(visits), ['lost of p']);
+  assert.deepEqual(vanishedOf(visits), ['lost of p']);
 });
 
 test('vanished children are those in no list of a visited or deleted parent', async () => {
@@ -186,7 +183,12 @@ test('vanished children are those in no list of a visited or deleted parent', as
   state.keys.delete('g');
   meet(state, 'f', 'p');
   await settle(visits, endOf('p'), endOf('gone while visited'));
-  assert.deepEqual(told(visits), ['a of p', 'b of p', 'c of gone while visited', 'e of nobody, gone']);
+  assert.deepEqual(vanishedOf(visits), [
+    'a of p',
+    'b of p',
+    'c of gone while visited',
+    'e of no parent, gone',
+  ]);
 });
 
 test('a child missing from a list under a deleted parent is reported once', async () => {
@@ -194,7 +196,7 @@ test('a child missing from a list under a deleted parent is reported once', asyn
   const visits = new Visits('s', state, 1, 'changed');
   visits.begin(parentsOf('q'));
   await settle(visits, endOf('p'));
-  assert.deepEqual(told(visits), ['a of p']);
+  assert.deepEqual(vanishedOf(visits), ['a of p']);
 });
 
 test('visits in doubt are recorded at the end unless they must be repeated', async () => {

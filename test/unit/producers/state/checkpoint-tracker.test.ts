@@ -76,16 +76,16 @@ const interrupted: readonly (readonly [
   ['an hour ago', true, {}],
   ['almost a day ago', true, { startedAtMs: NOW_MS - DAY_MS + 1 }],
   ['a day ago', false, { startedAtMs: NOW_MS - DAY_MS }],
-  ['by a clock that was ahead of this one', false, { startedAtMs: NOW_MS + 1 }],
+  ['by a clock that was ahead', false, { startedAtMs: NOW_MS + 1 }],
   ['in this millisecond', true, { startedAtMs: NOW_MS }],
-  ['that had come to its end', false, { isComplete: true }],
-  ['that had read everything, but not sent the deletes', false, { slices: new Map([read]) }],
+  ['that was complete', false, { isComplete: true }],
+  ['that had read everything without sending its deletes', false, { slices: new Map([read]) }],
   ['that had read one list of two', true, { slices: new Map([read, ...previous.slices]) }],
-  ['that had recorded visits alone', true, { slices: new Map() }],
-  ['that did not send everything, as is now asked for', false, {}, { isFull: true }],
-  ['that sent everything, as is asked for again', true, { isFull: true }, { isFull: true }],
-  ['that sent everything, which is not asked for any more', true, { isFull: true }],
-  ['whose round is over', true, { roundAtMs: NOW_MS - 30 * DAY_MS }],
+  ['that had recorded only visits', true, { slices: new Map() }],
+  ['without --full before a full run', false, {}, { isFull: true }],
+  ['with --full before a full run', true, { isFull: true }, { isFull: true }],
+  ['with --full before a normal run', true, { isFull: true }],
+  ['whose round has ended', true, { roundAtMs: NOW_MS - 30 * DAY_MS }],
 ];
 for (const [name, isResumed, some, started] of interrupted) {
   test(`a run begun ${name} is ${isResumed ? 'resumed' : 'not resumed'}`, () => {
@@ -107,13 +107,13 @@ for (const [name, isResumed, some, started] of interrupted) {
 
 const rounds: readonly (readonly [name: string, ageMs: number, round: number, start?: Partial<RunStart>])[] =
   [
-    ['before the days of a round are over stays in it', 7 * DAY_MS - 1, 3],
-    ['when the days of a round are over begins the next', 7 * DAY_MS, 4],
-    ['long after begins the next', 70 * DAY_MS, 4],
-    ['by a clock that was set back stays in the round', -DAY_MS, 3],
-    ['that sends everything begins the next', DAY_MS, 4, { isFull: true }],
-    ['where a round lasts no day begins the next', 0, 4, { fullRoundDays: 0 }],
-    ['where a round lasts half a day begins the next', DAY_MS / 2, 4, { fullRoundDays: 0.5 }],
+    ['before the end of the round stays in it', 7 * DAY_MS - 1, 3],
+    ['at the end of the round begins the next', 7 * DAY_MS, 4],
+    ['long after the end of the round begins the next', 70 * DAY_MS, 4],
+    ['after the clock was set back stays in the round', -DAY_MS, 3],
+    ['that sends everything begins the next round', DAY_MS, 4, { isFull: true }],
+    ['with rounds of zero days begins the next', 0, 4, { fullRoundDays: 0 }],
+    ['with rounds of half a day begins the next', DAY_MS / 2, 4, { fullRoundDays: 0.5 }],
   ];
 for (const [name, ageMs, round, started] of rounds) {
   test(`a run ${name}`, () => {

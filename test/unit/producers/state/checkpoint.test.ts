@@ -111,12 +111,9 @@ const strangeTexts: readonly (readonly [name: string, text: string])[] = [
   ['a list', JSON.stringify([whole])],
   ['a number', '12'],
   ['a slice that is a text', JSON.stringify({ ...whole, slices: ['/customers'] })],
-  [
-    'a next page that is not asked for by a query',
-    JSON.stringify({ ...whole, slices: [{ ...slice, next: 2 }] }),
-  ],
+  ['a next page without a query', JSON.stringify({ ...whole, slices: [{ ...slice, next: 2 }] })],
   ['a query with an object', JSON.stringify({ ...whole, slices: [{ ...slice, query: { a: {} } }] })],
-  ['a number beyond what JavaScript holds', JSON.stringify(whole).replace('"pages":1', '"pages":1e999')],
+  ['a number beyond the range of JavaScript', JSON.stringify(whole).replace('"pages":1', '"pages":1e999')],
   ['very deep lists', '['.repeat(200_000)],
   ['very deep lists around a long number', `${'['.repeat(200_000)}12345678901234567890`],
 ];

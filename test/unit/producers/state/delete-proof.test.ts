@@ -200,14 +200,14 @@ const merges: readonly (readonly [
     },
     'cus_3',
   ],
-  ['into none where nobody has them', { '/customers?external_id=ext_1': heirs() }, undefined],
+  ['into none when no customer has them', { '/customers?external_id=ext_1': heirs() }, undefined],
   [
-    'into none where the list still shows it itself',
+    'into none when the list still shows it',
     { '/customers?external_id=ext_1': heirs({ uuid: 'cus_1', external_ids: ['ext_1'] }) },
     undefined,
   ],
   [
-    'into the other where the list shows itself as well',
+    'into the other when the list shows both',
     {
       '/customers?external_id=ext_1': heirs(
         { uuid: 'cus_1', external_ids: ['ext_1'] },
@@ -218,7 +218,7 @@ const merges: readonly (readonly [
     ['ext_1'],
   ],
   [
-    'into none where the server does not filter',
+    'into none when the server does not filter',
     {
       '/customers?external_id=ext_1': heirs(
         { uuid: 'cus_2', external_ids: ['other'] },
@@ -230,7 +230,7 @@ const merges: readonly (readonly [
     undefined,
   ],
   [
-    'into none where the server refuses the filter',
+    'into none when the server rejects the filter',
     { '/customers?external_id=ext_1': new RequestRefusedError('/customers answered 400') },
     undefined,
   ],

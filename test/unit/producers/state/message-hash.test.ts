@@ -55,7 +55,7 @@ const histories: readonly (readonly [name: string, stream: string, runs: readonl
     ],
   ],
   [
-    'a null of which no field is known',
+    'a null of an unknown field',
     'plans',
     [
       [discard, { uuid: 'p', name: null }, 1],
@@ -65,7 +65,7 @@ const histories: readonly (readonly [name: string, stream: string, runs: readonl
     ],
   ],
   [
-    'a null of which no field is known, from the first message on',
+    'a null of an unknown field from the first message on',
     'plans',
     [
       [discard, { uuid: 'p', name: 'n', x: null }, 1],
@@ -107,7 +107,7 @@ const histories: readonly (readonly [name: string, stream: string, runs: readonl
     ],
   ],
   [
-    'in evolve nulls, known and unknown, that were left out',
+    'nulls left out before evolve',
     'plans',
     [
       [discard, { uuid: 'p', name: null, x: null }, 1],
@@ -115,7 +115,7 @@ const histories: readonly (readonly [name: string, stream: string, runs: readonl
     ],
   ],
   [
-    'members of records within, in lists too',
+    'members of nested records, also in lists',
     'invoices',
     [
       [
@@ -152,7 +152,7 @@ const histories: readonly (readonly [name: string, stream: string, runs: readonl
     ],
   ],
   [
-    'what a free-form object holds, nulls too',
+    'contents of a free-form object, nulls too',
     'customers',
     [
       [discard, { uuid: 'c', attributes: { custom: { a: null, b: [{ c: null }] } } }, 1],
@@ -165,7 +165,7 @@ const histories: readonly (readonly [name: string, stream: string, runs: readonl
     ],
   ],
   [
-    'in evolve what was left out',
+    'fields dropped before evolve',
     'plans',
     [
       [discard, { uuid: 'p', name: 'n', x: 1, interval_count: 'a few' }, 1],
@@ -179,7 +179,7 @@ const histories: readonly (readonly [name: string, stream: string, runs: readonl
     ],
   ],
   [
-    'in evolve a value in a list that became JSON, nulls too',
+    'a list value that became JSON with evolve',
     'invoices',
     [
       [evolve, { uuid: 'i', line_items: [{ uuid: 'l', x: null }, 'no item'] }, 1],

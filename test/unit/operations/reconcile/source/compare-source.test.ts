@@ -22,7 +22,7 @@ interface Case {
   readonly discarded?: readonly SourceRecord[];
   readonly source?: readonly SourceRecord[];
   /** Messages sent while the source is read. */
-  readonly meanwhile?: readonly Message[];
+  readonly sentDuring?: readonly Message[];
   readonly isAskedFor?: (key: string) => boolean;
 }
 
@@ -46,7 +46,7 @@ function diffOf({
   deadLetters = [],
   discarded = [],
   source = [],
-  meanwhile = [],
+  sentDuring = [],
   isAskedFor,
 }: Case): SourceDiff {
   const diff = new SourceDiff({
@@ -59,7 +59,7 @@ function diffOf({
   for (const [key, record] of source)
     diff.add(key === undefined ? undefined : new HashedKey(key), recordHash(record));
   if (!diff.isEqual)
-    for (const [key, record] of [...topic, ...meanwhile])
+    for (const [key, record] of [...topic, ...sentDuring])
       diff.settle(Buffer.from(key), record === null ? null : recordHash(record));
   return diff;
 }
@@ -70,7 +70,7 @@ const hex = (record: JsonValue) => recordHash(record).toString('hex');
 const cases: readonly (Case & { readonly name: string; readonly wanted: readonly string[] })[] = [
   { name: 'nothing is the same as nothing', wanted: [] },
   {
-    name: 'the same records are the same, whatever was there before',
+    name: 'equal records are no difference with any history',
     topic: [
       ['a', 1],
       ['b', 1],
@@ -85,7 +85,7 @@ const cases: readonly (Case & { readonly name: string; readonly wanted: readonly
     wanted: [],
   },
   {
-    name: 'each kind of difference is told',
+    name: 'each kind of difference is reported',
     topic: [
       ['a', 1],
       ['b', 1],
@@ -99,7 +99,7 @@ const cases: readonly (Case & { readonly name: string; readonly wanted: readonly
     wanted: ['b stray', 'c changed', 'd missing'],
   },
   {
-    name: 'what was deleted and is in the source is missing',
+    name: 'a deleted record in the source is missing',
     topic: [
       ['a', 1],
       ['a', null],
@@ -108,7 +108,7 @@ const cases: readonly (Case & { readonly name: string; readonly wanted: readonly
     wanted: ['a missing'],
   },
   {
-    name: 'what is set aside is dead, whatever the topic has of its key',
+    name: 'a rejected record counts as a dead letter with any message of its key',
     topic: [['b', 1]],
     deadLetters: [
       ['a', 1],
@@ -123,7 +123,7 @@ const cases: readonly (Case & { readonly name: string; readonly wanted: readonly
     wanted: ['a dead', 'b dead', `${hex(5)} dead`],
   },
   {
-    name: 'what a person has discarded is no difference, until the record changes',
+    name: 'a discarded record is no difference until it changes',
     topic: [['b', 1]],
     discarded: [
       ['a', 1],
@@ -138,7 +138,7 @@ const cases: readonly (Case & { readonly name: string; readonly wanted: readonly
     wanted: ['c missing'],
   },
   {
-    name: 'what was set aside and was sent meanwhile is no difference',
+    name: 'a rejected record that is sent during the comparison is no difference',
     topic: [['b', 1]],
     deadLetters: [
       ['a', 1],
@@ -148,14 +148,14 @@ const cases: readonly (Case & { readonly name: string; readonly wanted: readonly
       ['a', 1],
       ['b', 2],
     ],
-    meanwhile: [
+    sentDuring: [
       ['a', 1],
       ['b', 2],
     ],
     wanted: [],
   },
   {
-    name: 'what was set aside as another record is missing or changed',
+    name: 'a record rejected in another version is missing or changed',
     topic: [['b', 1]],
     deadLetters: [
       ['a', 1],
@@ -168,7 +168,7 @@ const cases: readonly (Case & { readonly name: string; readonly wanted: readonly
     wanted: ['a missing', 'b changed'],
   },
   {
-    name: 'a record without a key that was not set aside is missing under its hash, once',
+    name: 'a record without a key or dead letter is missing once, under its hash',
     source: [
       [undefined, 5],
       [undefined, 5],
@@ -176,7 +176,7 @@ const cases: readonly (Case & { readonly name: string; readonly wanted: readonly
     wanted: [`${hex(5)} missing`],
   },
   {
-    name: 'a key that the source shows with several records is told as that, and no more where the topic has one of them',
+    name: 'a key with several records is reported as such, unless the topic has one of them',
     topic: [
       ['a', 1],
       ['b', 2],
@@ -193,11 +193,11 @@ const cases: readonly (Case & { readonly name: string; readonly wanted: readonly
       ['d', 1],
       ['d', 1],
     ],
-    meanwhile: [['d', 1]],
+    sentDuring: [['d', 1]],
     wanted: ['a twice', 'b twice', 'c dead', 'c twice'],
   },
   {
-    name: 'a key that the source shows twice is missing or changed once',
+    name: 'a key listed twice is missing or changed once',
     topic: [['a', 1]],
     source: [
       ['a', 2],
@@ -208,7 +208,7 @@ const cases: readonly (Case & { readonly name: string; readonly wanted: readonly
     wanted: ['a changed', 'a twice', 'b missing'],
   },
   {
-    name: 'what a run has sent meanwhile is no difference',
+    name: 'a message sent during the comparison is no difference',
     topic: [
       ['a', 1],
       ['b', 1],
@@ -218,7 +218,7 @@ const cases: readonly (Case & { readonly name: string; readonly wanted: readonly
       ['a', 2],
       ['d', 1],
     ],
-    meanwhile: [
+    sentDuring: [
       ['a', 2],
       ['b', null],
       ['c', null],
@@ -228,7 +228,7 @@ const cases: readonly (Case & { readonly name: string; readonly wanted: readonly
     wanted: [],
   },
   {
-    name: 'what has changed on once more meanwhile, or came back, differs',
+    name: 'a record that changes or returns during the comparison differs',
     topic: [
       ['a', 1],
       ['b', 1],
@@ -237,7 +237,7 @@ const cases: readonly (Case & { readonly name: string; readonly wanted: readonly
       ['a', 2],
       ['c', 1],
     ],
-    meanwhile: [
+    sentDuring: [
       ['a', 2],
       ['a', 3],
       ['b', null],
@@ -248,7 +248,7 @@ const cases: readonly (Case & { readonly name: string; readonly wanted: readonly
     wanted: ['a changed', 'b stray', 'c missing'],
   },
   {
-    name: 'what was not asked for is no stray',
+    name: 'a record that was not requested is no stray',
     topic: [
       ['a', 1],
       ['b', 1],
@@ -279,8 +279,8 @@ test('compareSource finds the final differences when records change during the c
   const messages = fc.array(fc.tuple(key, fc.option(record)));
   const records = fc.dictionary(key, record).map((object) => Object.entries(object));
   fc.assert(
-    fc.property(messages, records, records, messages, (topic, deadLetters, source, meanwhile) => {
-      const [before, after] = [new Map(topic), new Map([...topic, ...meanwhile])];
+    fc.property(messages, records, records, messages, (topic, deadLetters, source, sentDuring) => {
+      const [before, after] = [new Map(topic), new Map([...topic, ...sentDuring])];
       const aside = new Map(deadLetters);
       const kindOf = (name: string, value: number) => {
         const [old, now] = [before.get(name) ?? null, after.get(name) ?? null];
@@ -296,7 +296,7 @@ test('compareSource finds the final differences when records change during the c
         ...source.flatMap(([name, value]) => kindOf(name, value)),
         ...strays.map(([name]) => `${name} stray`),
       ].sort();
-      const diff = diffOf({ topic, deadLetters, source, meanwhile });
+      const diff = diffOf({ topic, deadLetters, source, sentDuring });
       assert.deepEqual(text(diff), wanted);
       assert.equal(
         Object.values(diff.counts).reduce((sum, count) => sum + count, 0),
