@@ -41,7 +41,7 @@ await runMain(async (signal) => {
   const needsServices = files.some((file) => !file.startsWith('test/unit/'));
   try {
     if (needsServices) {
-      buildCommands(root, commands);
+      await buildCommands(root, commands);
       await startServices(loadSettings(env, ''), signal);
     }
     return await runTests(entriesOf(files, dataDir), env, signal);

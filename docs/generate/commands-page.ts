@@ -12,8 +12,11 @@ export const contributorScripts = ['test', 'test:slow', 'check', 'format', 'docs
 /** As many processes at a time as two cores run well. */
 const limit = pLimit(3);
 
+/** Returns the arguments of node that run a command. */
+export type ScriptOf = (entry: string) => readonly string[];
+
 /** Returns the page that shows the `--help` of every command and subcommand in package.json. */
-export async function commandsPage(): Promise<string> {
+export async function commandsPage(scriptOf: ScriptOf): Promise<string> {
   const { scripts } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as {
     scripts: Record<string, string>;
   };
@@ -22,7 +25,7 @@ export async function commandsPage(): Promise<string> {
     entries.map(async ([name, script]) => {
       const entry = /start\.mjs (\S+)/.exec(script)?.[1];
       if (entry === undefined) throw new Error(`the script ${name} does not run a command`);
-      return `## ${name}\n\n${(await helpTexts(entry)).join('\n\n')}`;
+      return `## ${name}\n\n${(await helpTexts(scriptOf(entry))).join('\n\n')}`;
     }),
   );
   return `${generatedNote}
@@ -44,17 +47,16 @@ ${sections.join('\n\n')}
 }
 
 /** Returns the help of a command, then of each of its subcommands. */
-async function helpTexts(entry: string): Promise<string[]> {
-  const help = await helpText(entry);
+async function helpTexts(script: readonly string[]): Promise<string[]> {
+  const help = await helpText(script);
   const commands = /^Commands:\n((?: {2,}.*\n?)+)/m.exec(help)?.[1] ?? '';
   const names = [...commands.matchAll(/^ {2}([a-z-]+)/gm)].map(([, name = '']) => name);
   const texts = await Promise.all(
-    names.filter((name) => name !== 'help').map((name) => helpText(entry, name)),
+    names.filter((name) => name !== 'help').map((name) => helpText([...script, name])),
   );
   return [help, ...texts].map((text) => `\`\`\`text\n${text.trimEnd()}\n\`\`\``);
 }
 
-async function helpText(entry: string, ...subcommand: readonly string[]): Promise<string> {
-  const args = ['start.mjs', entry, ...subcommand, '--help'];
-  return (await limit(() => runProgram(process.execPath, args, { cwd: root }))).stdout;
+async function helpText(args: readonly string[]): Promise<string> {
+  return (await limit(() => runProgram(process.execPath, [...args, '--help'], { cwd: root }))).stdout;
 }

@@ -1,15 +1,17 @@
 import { format, resolveConfig } from 'prettier';
-import { commandsPage } from './commands-page.ts';
+import { commandsPage, type ScriptOf } from './commands-page.ts';
 import { settingsPage } from './settings-page.ts';
 import { streamsPage } from './streams-page.ts';
 
 export const referenceFolder = new URL('../reference/', import.meta.url);
 
 /** Returns the generated pages by file name, formatted as `npm run check` expects. */
-export async function referencePages(): Promise<ReadonlyMap<string, string>> {
+export async function referencePages(
+  scriptOf: ScriptOf = (entry) => ['start.mjs', entry],
+): Promise<ReadonlyMap<string, string>> {
   const pages: Readonly<Record<string, string>> = {
     'settings.md': settingsPage(),
-    'commands.md': await commandsPage(),
+    'commands.md': await commandsPage(scriptOf),
     'streams.md': streamsPage(),
   };
   const config = await resolveConfig(new URL('settings.md', referenceFolder));

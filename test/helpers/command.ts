@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { TestContext } from 'node:test';
@@ -22,7 +23,7 @@ export interface RunningCommand {
   readonly result: Promise<CommandResult>;
 }
 
-/** Commands that `npm test` has compiled; without it tsx compiles them at each start. */
+/** Commands that `npm test` has built; without it tsx compiles them at each start. */
 const builtCommands = process.env['TEST_COMMANDS'];
 
 /** Starts a command as `npm run` does, in a process of its own. */
@@ -35,10 +36,12 @@ export function startCommand(
   return start(t, process.execPath, [...scriptOf(entry), ...args], env);
 }
 
-function scriptOf(entry: string): readonly string[] {
-  // The demo starts services, which are not compiled.
-  if (builtCommands === undefined || entry === 'commands/demo.ts') return ['start.mjs', entry];
-  return [join(builtCommands, entry.replace(/\.ts$/, '.js'))];
+/** Returns the arguments of node that run a command, from the project's root. */
+export function scriptOf(entry: string): readonly string[] {
+  const built = join(builtCommands ?? '', entry.replace(/\.ts$/, '.js'));
+  // The demo starts services, which are not built.
+  const isBuilt = builtCommands !== undefined && entry !== 'commands/demo.ts' && existsSync(built);
+  return isBuilt ? [built] : ['start.mjs', entry];
 }
 
 /** A line of bash, from the project's root. */

@@ -1,7 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 const DEADLINE_MS = 40_000;
-const ASK_MS = 25;
+/** The first pause is short, for states that come at once. Later ones leave the CPU to what is waited for. */
+const FIRST_PAUSE_MS = 10;
+const MAX_PAUSE_MS = 100;
 
 /** Asks until the answer is true. @throws after 40 s, naming what was waited for */
 export async function waitFor(
@@ -10,8 +12,10 @@ export async function waitFor(
   deadlineMs = DEADLINE_MS,
 ): Promise<void> {
   const startMs = performance.now();
+  let pauseMs = FIRST_PAUSE_MS;
   while (!(await ask())) {
     if (performance.now() - startMs > deadlineMs) throw new Error(`waited in vain for ${what}`);
-    await delay(ASK_MS);
+    await delay(pauseMs);
+    pauseMs = Math.min(pauseMs * 1.5, MAX_PAUSE_MS);
   }
 }

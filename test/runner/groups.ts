@@ -8,10 +8,10 @@ const USUAL_SECONDS: Readonly<Record<string, number>> = { unit: 0.4, integration
 
 /**
  * The number of processes that share the files of a folder. A process loads tsx and the modules
- * under test once, which takes 1.5 s of CPU. Several short groups balance the load better than one
+ * under test once, which takes 2 s of CPU. Several short groups balance the load better than one
  * long group per core. Slow tests each have a process of their own.
  */
-const GROUPS: Readonly<Record<string, number>> = { unit: 2, integration: 12 };
+const GROUPS: Readonly<Record<string, number>> = { unit: 2, integration: 8 };
 
 /** Files that leave something behind in their process, such as secrets that are removed from later texts. */
 const OWN_PROCESS: ReadonlySet<string> = new Set([

@@ -5,12 +5,13 @@ import { streamNames } from '../../../core/avro/schema-files.ts';
 import { contributorScripts } from '../../../docs/generate/commands-page.ts';
 import { referenceFolder, referencePages } from '../../../docs/generate/reference.ts';
 import { streams } from '../../../producers/chartmogul/streams.ts';
+import { scriptOf } from '../../helpers/command.ts';
 
 const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8');
 const packageJson = JSON.parse(read('package.json')) as Record<string, Record<string, string>>;
 
 test('docs/reference matches the settings, commands and schemas of the code', async () => {
-  for (const [name, text] of await referencePages()) {
+  for (const [name, text] of await referencePages(scriptOf)) {
     const stored = readFileSync(new URL(name, referenceFolder), 'utf8');
     assert.equal(stored, text, `docs/reference/${name} is stale: run \`npm run docs\``);
   }
