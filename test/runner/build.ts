@@ -42,8 +42,8 @@ export async function buildCommands(root: string, folder: string): Promise<void>
 function sourceAddresses(root: string, folder: string): Plugin {
   return {
     name: 'source addresses',
-    setup({ onLoad }) {
-      onLoad({ filter: /\.ts$/ }, ({ path }) => {
+    setup(build) {
+      build.onLoad({ filter: /\.ts$/ }, ({ path }) => {
         const url = pathToFileURL(join(folder, relative(root, path))).href;
         const contents = readFileSync(path, 'utf8').replaceAll('import.meta.url', JSON.stringify(url));
         return { contents, loader: 'ts' };

@@ -10,6 +10,8 @@ import { createSettings, environmentOf } from '../helpers/settings.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 
+const MAX_STOP_MS = 10_000;
+
 test('a sink that slept through a rebalance inserts nothing of its former partitions', async (t) => {
   const settings = createSettings(t);
   await createUnmergedPlans(settings);
@@ -34,6 +36,44 @@ test('a sink that slept through a rebalance inserts nothing of its former partit
   await flows();
   for (const sink of [sleeper, other]) sink.kill('SIGTERM');
   for (const sink of [sleeper, other]) assert.equal((await sink.result).exitCode, 0);
+  await load.stop();
+  await sinkStreams(settings, 'plans');
+  await assertEachOnce(settings, load.sent);
+  await assertReconciled(settings, ['plans']);
+});
+
+test('sinks that start and stop under load lose and duplicate nothing, and stop cleanly', async (t) => {
+  const settings = createSettings(t);
+  await createUnmergedPlans(settings);
+  const load = await createLoad(t, settings, 200);
+  const start = () => startCommand(t, 'commands/sink.ts', ['--streams', 'plans'], environmentOf(settings));
+  const stop = async (sink: ReturnType<typeof start>) => {
+    const startMs = performance.now();
+    sink.kill('SIGTERM');
+    const { exitCode, stderr } = await sink.result;
+    assert.equal(exitCode, 0, stderr);
+    assert.ok(performance.now() - startMs < MAX_STOP_MS, 'a sink that takes too long to stop');
+  };
+  /**
+   * Waits until everything sent so far is stored, so that the owners of the partitions are active.
+   */
+  const flows = async () => {
+    const { sent } = load;
+    await waitFor(`${sent} rows`, async () => {
+      const [row] = await rowsOf(settings, 'SELECT count() AS n FROM plans_raw');
+      return Number(row?.['n']) >= sent;
+    });
+  };
+  const first = start();
+  await flows();
+  const [second, third] = [start(), start()];
+  await Promise.all([second.logged('"sinking"'), third.logged('"sinking"')]);
+  await flows();
+  await stop(first);
+  await flows();
+  await stop(second);
+  await flows();
+  await stop(third);
   await load.stop();
   await sinkStreams(settings, 'plans');
   await assertEachOnce(settings, load.sent);
