@@ -13,7 +13,9 @@ import { consumeInvoices } from './worker-consumer.ts';
 await runMain(async (signal) => {
   const { clickhouse: target, ...settings } = loadSettings(undefined, devNull);
   const registry = new SchemaRegistry({ host: settings.schemaRegistry.url });
-  const clickhouse = createClient({ url: target.url, database: target.database });
+  const { url, database, credentials } = target;
+  const login = credentials && { username: credentials.username, password: credentials.password.reveal() };
+  const clickhouse = createClient({ url, database, ...login });
   await clickhouse.command({ query: invoiceTable(target.database) });
 
   const insert = async ({ batch: { partition, messages } }: EachBatchPayload) => {
