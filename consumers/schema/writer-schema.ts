@@ -41,8 +41,7 @@ export function parseWriterSchema(
   origin: string,
   referenced: readonly string[] = [],
 ): WriterSchema {
-  const parser = new SchemaParser(origin);
-  for (const other of referenced) parser.parse(jsonOf(other, `a schema that ${origin} refers to`), '', 0, '');
+  const parser = createParser(origin, referenced);
   const json = jsonOf(text, origin);
   if (!isObject(json) || json['type'] !== 'record') {
     throw new IncompatibleSchemaError(`${origin} is not an Avro record: the producer must write records`);
@@ -64,6 +63,17 @@ export function parseWriterSchema(
     primaryKey: primaryKeyOf(json, fields, origin),
     fields,
   };
+}
+
+/** Parses a schema of any type, such as that of a message key. See {@link parseWriterSchema}. */
+export function parseWriterType(text: string, origin: string, referenced: readonly string[]): WriterType {
+  return createParser(origin, referenced).parse(jsonOf(text, origin), '', 0, '').type;
+}
+
+function createParser(origin: string, referenced: readonly string[]): SchemaParser {
+  const parser = new SchemaParser(origin);
+  for (const other of referenced) parser.parse(jsonOf(other, `a schema that ${origin} refers to`), '', 0, '');
+  return parser;
 }
 
 function jsonOf(text: string, origin: string): unknown {

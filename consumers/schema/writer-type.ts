@@ -64,7 +64,7 @@ export interface WriterSchema {
 }
 
 /** A branch of a union other than null, with its index. */
-export interface ValueBranch {
+interface ValueBranch {
   readonly index: number;
   readonly type: WriterType;
 }

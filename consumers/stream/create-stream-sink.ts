@@ -41,7 +41,7 @@ export interface SinkServices extends Connections {
   readonly outages: Outages;
 }
 
-export interface CreateStreamSinkOptions {
+interface CreateStreamSinkOptions {
   readonly stream: string;
   readonly group: SinkGroup;
   readonly caughtUp: CaughtUp;
@@ -69,7 +69,7 @@ export function createStreamSink(services: SinkServices, options: CreateStreamSi
   const table = new StorageTable({
     database: database.with({ policy }),
     stream,
-    ...(options.table !== undefined && { table: options.table }),
+    table: options.table,
     onChange: () => counts.schemaChanges++,
   });
   const schemas = new StreamSchemas(registry, subjectOf(settings.topicPrefix, stream), table, policy);
@@ -77,19 +77,10 @@ export function createStreamSink(services: SinkServices, options: CreateStreamSi
   const admin = services.admin.with({ policy });
   const evidence = resumeEvidence(services, admin, policy, { groupId: group.groupId, stream });
   const partitions = new TopicPartitions({ topic, table, control, caughtUp });
-  const positions = new PositionFinder({ topic, table, admin, evidence, ...(floors && { floors }) });
+  const positions = new PositionFinder({ topic, table, admin, evidence, floors });
   const inserter = new BatchInserter({ topic, table, positions, deadLetters, counts, policy, limit });
-  const sink = new StreamSink({
-    topic,
-    table,
-    schemas,
-    partitions,
-    positions,
-    inserter,
-    limits,
-    buffers,
-    counts,
-  });
+  const shared = { topic, table, schemas, partitions, positions, inserter };
+  const sink = new StreamSink({ ...shared, limits, buffers, counts });
   return { sink, table, schemas, partitions };
 }
 
@@ -106,31 +97,24 @@ function resumeEvidence(
 ): ResumeEvidence {
   const { settings, signal } = services;
   const topic = topicOf(settings.topicPrefix, stream);
-  const ifAllowed = async <T>(asked: Promise<T>, otherwise: T): Promise<T> => {
-    try {
-      return await asked;
-    } catch (error) {
-      if (!(error instanceof ServiceRefusedError)) throw error;
-      return otherwise;
-    }
-  };
-  const committed = async (): Promise<ReadonlyMap<number, CommittedOffset>> => {
-    return (await admin.committedOffsets(groupId, [topic])).get(topic) ?? new Map();
-  };
-  const steadily = <T>(doing: string, work: () => Promise<T>) =>
-    retry({ topic, doing }, policy, signal, work);
+  const ifAllowed = <T>(asked: Promise<T>, otherwise: T): Promise<T> =>
+    asked.catch((error: unknown) => {
+      if (error instanceof ServiceRefusedError) return otherwise;
+      throw error;
+    });
+  const steadily = <T>(doing: string, otherwise: T, work: () => Promise<T>): Promise<T> =>
+    ifAllowed(retry({ topic, doing }, policy, signal, work), otherwise);
   return {
-    committed: () => ifAllowed(committed(), new Map()),
+    committed: async () => {
+      const committed = await ifAllowed(admin.committedOffsets(groupId, [topic]), new Map());
+      return committed.get(topic) ?? new Map<number, CommittedOffset>();
+    },
     deadLetters: () =>
-      ifAllowed(
-        steadily('dead letters', () => DeadLetterIndex.read(services)),
-        new DeadLetterIndex(settings.topicPrefix),
+      steadily('dead letters', new DeadLetterIndex(settings.topicPrefix), () =>
+        DeadLetterIndex.read(services),
       ),
     wasMergedAway: (spans, deadLetters) =>
-      ifAllowed(
-        steadily('merged rows', () => wasMergedAway(services, stream, spans, deadLetters)),
-        false,
-      ),
+      steadily('merged rows', false, () => wasMergedAway(services, stream, spans, deadLetters)),
   };
 }
 

@@ -71,7 +71,7 @@ export async function wasMergedAway(
 }
 
 /** The resume offsets by the table's rows alone, and what the group has committed. */
-export interface ResumeState {
+interface ResumeState {
   readonly table: Pick<StorageTable, 'hasBlocks'>;
   readonly rows: TableRows;
   readonly owner: CommitScope;

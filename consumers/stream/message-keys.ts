@@ -4,21 +4,18 @@ import { FRAME_BYTES } from '../../core/avro/wire-format.ts';
 import { DecodeError, IncompatibleSchemaError } from '../../core/errors.ts';
 import { isJsonObject, parseJson, type JsonObject, type JsonValue } from '../../core/json.ts';
 import { serviceRetry, type RetryPolicy } from '../../core/retry.ts';
-import { parseWriterSchema } from '../schema/writer-schema.ts';
+import { parseWriterType } from '../schema/writer-schema.ts';
 import { splitUnion, type WriterType } from '../schema/writer-type.ts';
 import { columnTypeSql, type Column } from '../column/column-type.ts';
 import { readJsonText } from '../transcode/json-text.ts';
 import { RowBuffer } from '../transcode/row-buffer.ts';
-import { dateText } from '../transcode/scalar-text.ts';
+import { dateText, uuidText } from '../transcode/scalar-text.ts';
 import { Transcoding } from '../transcode/transcoding.ts';
 
 /** How long an id that the registry does not know is not requested again. */
 const UNKNOWN_FOR_MS = 60_000;
 /** Bytes that are no framed key may name a new id each. */
 const MAX_SCHEMAS = 1_000;
-
-/** The field that holds the key, because only records are parsed. */
-const KEY_FIELD = 'key';
 
 /** Reads the keys that name one schema. */
 interface KeySchema {
@@ -196,14 +193,7 @@ function keyText(value: JsonValue | undefined): string | undefined {
 
 /** Returns a reader of keys of an Avro schema. @throws IncompatibleSchemaError */
 function avroReader({ id, text }: SchemaText, referenced: readonly string[]): KeySchema['read'] {
-  const holder = {
-    type: 'record',
-    name: 'holder_of_the_key',
-    fields: [{ name: KEY_FIELD, type: schemaIn(text, id) }],
-  };
-  const [field] = parseWriterSchema(JSON.stringify(holder), `schema ${id}`, referenced).fields;
-  const type = field?.type;
-  if (type === undefined) throw new RangeError('a record without its field');
+  const type = parseWriterType(text, `schema ${id}`, referenced);
   return (key) => {
     const at = new Transcoding();
     at.begin(key, FRAME_BYTES, new RowBuffer(0));
@@ -220,14 +210,6 @@ function avroReader({ id, text }: SchemaText, referenced: readonly string[]): Ke
   };
 }
 
-function schemaIn(text: string, id: number): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new IncompatibleSchemaError(`schema ${id} is not JSON`);
-  }
-}
-
 /** Returns a value in the form of our own keys; null for a type that no key has. */
 function asKey(value: JsonValue, type: WriterType): JsonValue {
   const [only, ...others] = splitUnion(type).values;
@@ -239,18 +221,15 @@ function asKey(value: JsonValue, type: WriterType): JsonValue {
     case 'long':
       return value;
     case 'uuid':
-      return only.type.isText || typeof value !== 'string' ? value : uuidText(value);
+      // The bytes of a UUID are a character each.
+      return only.type.isText || typeof value !== 'string'
+        ? value
+        : uuidText(Buffer.from(value, 'latin1'), 0);
     case 'date':
       return typeof value === 'number' ? dateText(value) : value;
     default:
       return null;
   }
-}
-
-/** Formats the bytes of a UUID. @param bytes a character each. */
-function uuidText(bytes: string): string {
-  const hex = Buffer.from(bytes, 'latin1').toString('hex');
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }
 
 /** Converts the fields of a record. */

@@ -43,12 +43,12 @@ export interface Positions {
   readonly block: string;
 }
 
-export interface PositionFinderOptions {
+interface PositionFinderOptions {
   readonly topic: string;
   readonly table: StorageTable;
   readonly admin: KafkaAdmin;
   /** The lowest offset to resume at, by partition. */
-  readonly floors?: ReadonlyMap<number, bigint>;
+  readonly floors?: ReadonlyMap<number, bigint> | undefined;
   readonly evidence: ResumeEvidence;
 }
 

@@ -15,7 +15,7 @@ import { writeTombstone } from '../transcode/tombstone.ts';
 
 const separator = Buffer.from('|');
 
-export interface RowKeyServices {
+interface RowKeyServices {
   readonly registry: Registry;
   readonly settings: Pick<Settings, 'topicPrefix'>;
 }

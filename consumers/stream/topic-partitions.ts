@@ -36,12 +36,12 @@ interface PartitionState {
 }
 
 /** Messages before a partition's end that are not in the table; how many of them are accepted. */
-export interface PartitionLag {
+interface PartitionLag {
   readonly lag: number;
   readonly buffered: number;
 }
 
-export interface TopicPartitionsOptions {
+interface TopicPartitionsOptions {
   readonly topic: string;
   readonly table: Pick<StorageTable, 'identity'>;
   readonly control: TopicControl;

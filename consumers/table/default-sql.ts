@@ -51,28 +51,22 @@ class ValueReader {
         return this.#byte() === 1 ? 'NULL' : this.sql(column.inner);
       case 'variant': {
         const member = column.members[this.#byte()];
-        if (member === undefined) return 'NULL';
-        return this.#typed(member);
+        return member === undefined ? 'NULL' : this.#typed(member);
       }
       case 'array':
-        return this.#list(
+        return joined(
+          this.#times(() => this.#typed(column.item)),
           '[',
           ']',
-          this.#times(this.#count(), () => this.#typed(column.item)),
         );
       case 'map': {
-        const entries = this.#times(this.#count(), () => [
-          this.#typed(column.key),
-          this.#typed(column.value),
-        ]);
-        return this.#list('map(', ')', entries.flat());
+        const entries = this.#times(() => [this.#typed(column.key), this.#typed(column.value)]);
+        return joined(entries.flat(), 'map(', ')');
       }
-      case 'tuple':
-        return this.#list(
-          'tuple(',
-          ')',
-          column.members.map(({ type }) => this.#typed(type)),
-        );
+      case 'tuple': {
+        const members = column.members.map(({ type }) => this.#typed(type));
+        return joined(members, 'tuple(', ')');
+      }
       default: {
         if (column.text === 'String') return this.#string();
         const text = this.#text(column);
@@ -86,12 +80,8 @@ class ValueReader {
     return sql && `CAST(${sql}, ${literal(column.text)})`;
   }
 
-  #list(open: string, close: string, parts: readonly (string | undefined)[]): string | undefined {
-    return parts.includes(undefined) ? undefined : `${open}${parts.join(', ')}${close}`;
-  }
-
-  #times<T>(count: number, read: () => T): T[] {
-    return Array.from({ length: count }, read);
+  #times<T>(read: () => T): T[] {
+    return Array.from({ length: this.#count() }, read);
   }
 
   #string(): string {
@@ -149,4 +139,8 @@ class ValueReader {
     this.#at += length;
     return this.#bytes.subarray(start, this.#at);
   }
+}
+
+function joined(parts: readonly (string | undefined)[], open: string, close: string): string | undefined {
+  return parts.includes(undefined) ? undefined : `${open}${parts.join(', ')}${close}`;
 }

@@ -9,7 +9,7 @@ import { localTableOf, onCluster } from './table-ddl.ts';
  * a block to the table, then pushes it to the table's materialized views. If a view throws, the
  * table keeps the block, and the targets of the views lack it.
  */
-export interface InsertedPart {
+interface InsertedPart {
   readonly rows: number;
   /** Whether the table also has rows of later messages: another sink has continued after them. */
   readonly isPassed: boolean;

@@ -24,7 +24,7 @@ const BAD_ARGUMENTS = '36';
 const ALTER_OF_COLUMN_IS_FORBIDDEN = '524';
 const BAD_TTL_EXPRESSION = '450';
 
-export interface ReshapeOptions {
+interface ReshapeOptions {
   readonly database: Database;
   readonly stream: string;
   readonly table: string;
@@ -35,7 +35,7 @@ export interface ReshapeOptions {
 }
 
 /** What a table must hold. */
-export interface Coverage {
+interface Coverage {
   readonly schema: WriterSchema;
   /** Whether the topic has a later schema: see `evolutionActions`. */
   readonly isOlder: boolean;

@@ -25,7 +25,7 @@ const BLOCK_MS = 2_000;
 /** The outcome of an insert that is complete or has left nothing. */
 export type RowsOutcome = Exclude<InsertOutcome, { readonly kind: 'half-inserted' }>;
 
-export interface StorageTableOptions extends StreamViewsOptions {
+interface StorageTableOptions extends StreamViewsOptions {
   /** Another table, without views. The storage table of the stream by default. */
   readonly table?: string | undefined;
   /** Called after the table was created or altered. */

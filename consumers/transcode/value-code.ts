@@ -1,3 +1,4 @@
+import { ByteWriter } from '../../core/avro/byte-writer.ts';
 import { IncompatibleSchemaError } from '../../core/errors.ts';
 import {
   isAlwaysNull,
@@ -198,10 +199,9 @@ function writeTextDirectly(code: CodeWriter, type: WriterType, column: ColumnTyp
 
 function sizedText(text: string): Buffer {
   const bytes = Buffer.from(text);
-  const size: number[] = [];
-  let rest = bytes.length;
-  for (; rest >= 128; rest >>>= 7) size.push((rest & 127) | 128);
-  return Buffer.concat([Buffer.from([...size, rest]), bytes]);
+  const out = new ByteWriter();
+  out.sizedBytes(bytes, 0, bytes.length);
+  return Buffer.from(out.view());
 }
 
 /**
