@@ -27,21 +27,20 @@ const MAX_DECIMAL_DIGITS = 76;
 const MAX_VARIANT_MEMBERS = 255;
 
 /**
- * Returns the column type for a field; undefined for a field that is always null, which has no type
- * yet.
+ * Returns the column type for a field; undefined for a field that is always null.
  *
- * A null record becomes a Tuple of nulls, a null array or map an empty one. A union of several
- * scalars is a Variant, so that one field stays one column and its values keep their types. A union
- * with a record, array or map is JSON text (see `isJsonText`). Our own producers write neither:
- * they add a variant field, `<field>__v_<kind>`, for a value of another kind.
+ * A null record becomes a Tuple of nulls, a null array or map an empty one. A union of scalars is a
+ * Variant, so that one field stays one column. A union with a record, array or map is JSON text
+ * (see `isJsonText`). Our own producers write no unions, but variant fields
+ * `<field>__v_<kind>`.
  */
 export function columnTypeOf(type: WriterType): ColumnType | undefined {
   return isAlwaysNull(type) ? undefined : innerType(type);
 }
 
 /**
- * Returns the column type for a field of the primary key. It is never null, and its values have the
- * text of the message key, since neither the sorting key nor message keys can ever change.
+ * Returns the type of a key column. It is never null, and its values have the text of the message
+ * key, since neither sorting key nor message keys can ever change.
  *
  * @param where names the field in errors: `schema 12 of topic chartmogul.plans, field uuid`.
  * @throws IncompatibleSchemaError

@@ -153,10 +153,7 @@ export function tupleType(members: readonly Column[]): ColumnType {
   return { kind: 'tuple', text: `Tuple(${list})`, members };
 }
 
-/**
- * Returns a Variant. A row numbers the members by the byte order of their names, not by
- * declaration.
- */
+/** Returns a Variant. Rows number its members by the byte order of their names. */
 export function variantType(members: readonly ColumnType[]): ColumnType {
   const byText = new Map(members.map((member) => [member.text, member]));
   const sorted = [...byText.values()].sort((a, b) =>

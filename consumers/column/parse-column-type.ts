@@ -25,8 +25,7 @@ const tokenPattern = /`(?:[^`\\]|\\[^])*`|'(?:[^'\\]|\\[^]|'')*'|[(),]/g;
 
 /**
  * Parses a type as `system.columns` prints it: `Array(Tuple(a Nullable(String), b Int64))`. The
- * type and its parts keep their printed text. Returns undefined for a type that the sink does not
- * support, in a column that the user added.
+ * type and its parts keep their printed text. Returns undefined for an unsupported type.
  */
 export function parseColumnType(text: string): ColumnType | undefined {
   const [, name = '', parameters] = typePattern.exec(text) ?? [];

@@ -3,10 +3,7 @@ import type { SinkPhase } from '../stream/phase.ts';
 /** The phase, or `waiting` while a service does not answer. */
 export type SinkState = SinkPhase | 'waiting';
 
-/**
- * The output of one stream's sink so far, live for summary, metrics and progress. No decision
- * depends on it.
- */
+/** The live output of one stream's sink, for people. No decision depends on it. */
 export class SinkCounts {
   readonly stream: string;
   readonly table: string;

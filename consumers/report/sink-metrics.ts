@@ -40,9 +40,8 @@ function secondsSince(ms: number | undefined): number {
 }
 
 /**
- * Returns a registry with the metrics of one run of the sink. Every scrape reads the live counts,
- * also of streams that were added to the list. Names begin with `chartmogul_sink_`. The labels are
- * `stream` and `table`; those of the lag are `stream` and `partition`.
+ * Returns a registry whose scrapes read the live counts, also of streams that are added to the
+ * list.
  */
 export function createSinkMetrics(counts: readonly SinkCounts[]): Registry {
   const registry = new Registry();

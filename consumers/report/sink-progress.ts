@@ -20,9 +20,8 @@ const stateTexts: Readonly<Record<SinkState, string>> = {
 };
 
 /**
- * Draws the progress of a sink from its live counts five times a second, at the bottom of a
- * terminal; `stop` removes it. Does nothing if `out` is not a terminal. Also draws streams that are
- * added to the list later.
+ * Draws the progress of a sink at the bottom of a terminal five times a second; `stop` removes it.
+ * Also draws streams that are added to the list later.
  */
 export function startSinkProgress(
   counts: readonly SinkCounts[],
@@ -46,9 +45,8 @@ export class SinkProgress {
   }
 
   /**
-   * Returns a line for each busy table, one for the tables that are idle or have no room, and one
-   * for the whole sink. Leaves one row of the terminal free for the cursor. No line is wider than
-   * `width`.
+   * Returns a line for each busy table, one for the others, and one for the whole sink. Leaves one
+   * row of the terminal free for the cursor.
    */
   lines(nowMs: number, width: number, rows: number): string[] {
     const tables = this.#counts.map((counts) => ({ counts, history: this.#noted(counts, nowMs) }));
@@ -110,10 +108,7 @@ function isAtWork({ counts, history }: Table, nowMs: number): boolean {
   return nowMs - history.grewAtMs < IDLE_AFTER_MS;
 }
 
-/**
- * Returns lines such as `customers_raw  1,240,000 rows  lag 12,000  45,600/s`, or with the state in
- * place of the rate. Omits columns, from the left, until the longest line fits.
- */
+/** Returns `customers_raw  1,240,000 rows  lag 12,000  45,600/s`; omits columns that do not fit. */
 function tableLines(tables: readonly Table[], width: number): string[] {
   const rates = padCells(
     tables.map(({ counts, history }) => [

@@ -5,10 +5,7 @@ import type { SinkCounts } from './sink-counts.ts';
 
 const WIDTH = 80;
 
-/**
- * Returns a table of the streams, then a line for each reason of failure. Only the reasons may
- * exceed 80 columns.
- */
+/** Returns a table of the streams and the reasons of failures, which may exceed 80 columns. */
 export function sinkSummary(counts: readonly SinkCounts[]): string {
   const failures = endingLines(
     counts.map(({ stream, failure }) => [stream, failure && `failed: ${messageOf(failure)}`]),

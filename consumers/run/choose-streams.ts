@@ -64,10 +64,7 @@ export function streamsUnder(
 }
 
 /**
- * Returns the streams of tables whose topics are gone.
- *
- * @param tables by the names of their views.
- * @param others the other known streams.
+ * Returns the streams of tables whose topics are gone. @param tables by the names of their views.
  */
 export function streamsOfTables(tables: Iterable<string>, others: readonly string[]): string[] {
   const known = new Set(others.map(viewOf));

@@ -85,8 +85,7 @@ export async function consume(consumed: Consumed, signal: AbortSignal): Promise<
 /**
  * Lets a consumer read the topics of all sinks.
  *
- * @param assigned is kept up to date: by topic, the partitions that the group has given to this
- *   process.
+ * @param assigned receives the partitions of this process, by topic.
  * @returns a promise that rejects when the consumer has crashed for good.
  */
 async function start(

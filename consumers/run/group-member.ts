@@ -41,10 +41,7 @@ export class GroupMember {
     return this.#isJoined;
   }
 
-  /**
-   * False if the process has left the group, or slept so long that the group may have reassigned
-   * its partitions.
-   */
+  /** False if the group may have reassigned the partitions of this process. */
   get isKnown(): boolean {
     return this.#isJoined && performance.now() - this.#heardMs < this.#sessionTimeoutMs;
   }

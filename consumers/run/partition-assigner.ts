@@ -11,8 +11,7 @@ interface Subscriber {
 
 /**
  * Assigns each partition to a member that has subscribed to its topic, so that sinks of different
- * streams can share a group. kafkajs's own assigner ignores subscriptions: no member reads a
- * partition that it assigns to a member without the topic.
+ * streams can share a group. kafkajs's own assigner ignores subscriptions.
  */
 export const bySubscription: PartitionAssigner = ({ cluster }) => ({
   name: 'ChartmogulBySubscription',
@@ -50,10 +49,7 @@ export const bySubscription: PartitionAssigner = ({ cluster }) => ({
 });
 
 /**
- * Returns the partitions by member and topic. Each goes to the subscriber of its topic that has the
- * fewest so far. Pure.
- *
- * @param partitions numbers of the partitions, by topic.
+ * Returns the partitions by member and topic. Each goes to the subscriber with the fewest so far.
  */
 export function assignPartitions(
   members: readonly Subscriber[],

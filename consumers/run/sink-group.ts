@@ -22,10 +22,7 @@ const MAX_METADATA_AGE_MS = 5_000;
 /** Retries of kafkajs before it joins the group again. */
 const MAX_RETRIES = 5;
 
-/**
- * Returns the name of the database's group. Its committed offsets are for lag tools: each table has
- * its resume offsets.
- */
+/** Returns the group of the database. Its offsets are for lag tools: tables hold resume offsets. */
 export function sinkGroupOf({ topicPrefix, clickhouse }: Settings): string {
   return `${topicPrefix}sink.${clickhouse.database}`;
 }
@@ -38,10 +35,7 @@ export interface SinkConsumer {
   close(): Promise<void>;
 }
 
-/**
- * This process's place in the consumer group. Its consumer reads only the topics that it has
- * subscribed to. Another consumer replaces it when there are more topics.
- */
+/** This process's place in the group. A new consumer replaces its consumer for more topics. */
 export class SinkGroup {
   readonly groupId: string;
   readonly #settings: Settings;

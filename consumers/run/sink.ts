@@ -36,10 +36,8 @@ const MAX_FLUSH_MS = 7_000;
 
 /**
  * Consumes the topics of the streams and inserts them into their tables until the signal aborts or,
- * on demand, until caught up. A stream that fails stops alone. The sink waits for services that are
- * unavailable.
+ * on demand, until caught up. A stream that fails stops alone.
  *
- * @returns what each stream's sink did.
  * @throws ConfigError, ServiceUnavailableError or ServiceRefusedError before anything is consumed.
  */
 export async function sink(
@@ -153,9 +151,8 @@ async function prepareStreams(
 }
 
 /**
- * Returns whether the stream has a topic or a subject. A stream that would replace a derived view
- * is sunk only then: a source that does not list it by itself must not get an empty table for it.
- * The sink waits for all others.
+ * Returns whether the stream has a topic or a subject. Only then is a stream sunk that would
+ * replace a derived view: otherwise an empty table would take its place.
  */
 async function isProduced(
   stream: string,

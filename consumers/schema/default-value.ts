@@ -4,10 +4,7 @@ import type { WriterType } from './writer-type.ts';
 
 class UnfitDefaultError extends Error {}
 
-/**
- * Returns the Avro bytes of a default; undefined if the JSON does not match the type, which some
- * registries accept.
- */
+/** Returns the Avro bytes of a default; undefined if the JSON does not match the type. */
 export function defaultAvro(type: WriterType, json: JsonValue): Buffer | undefined {
   const out = new ByteWriter();
   try {
@@ -139,11 +136,7 @@ function objectOf(json: JsonValue) {
   return json;
 }
 
-/**
- * Writes each character as a byte.
- *
- * @param length of a fixed; if undefined, writes the length first.
- */
+/** Writes each character as a byte, after the length unless it is given, as for a fixed. */
 function writeBytes(json: JsonValue, length: number | undefined, out: ByteWriter): void {
   const bytes = Buffer.from(textOf(json), 'latin1');
   const isFit = bytes.toString('latin1') === json && (length === undefined || length === bytes.length);

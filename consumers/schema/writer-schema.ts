@@ -5,10 +5,7 @@ import { isAmbiguousName } from './ambiguous-name.ts';
 import { logicalType } from './logical-type.ts';
 import type { RecordType, WriterField, WriterSchema, WriterType } from './writer-type.ts';
 
-/**
- * Limits a schema to several times the columns of any table; a nullable column counts as three
- * types. A few lines of schema can name billions.
- */
+/** Several times the types of any table: a few lines of schema can name billions. */
 const MAX_TYPES = 100_000;
 const MAX_DEPTH = 64;
 
@@ -31,8 +28,7 @@ interface OpenRecord extends RecordType {
  * attributes. A logical type that is unknown or has invalid parameters is its underlying type.
  *
  * @param origin names the schema in errors: `schema 12 of topic chartmogul.plans`.
- * @param referenced schemas that define named types of this one, each after the schemas it uses
- *   itself.
+ * @param referenced schemas of named types, each after the schemas it uses itself.
  * @throws IncompatibleSchemaError if the schema is not Avro, not a record or too large, or a field
  *   has the name of a system column.
  */
@@ -122,10 +118,7 @@ class SchemaParser {
   readonly #named = new Map<string, Parsed>();
   /** The records that are being parsed, outermost first. */
   readonly #open: OpenRecord[] = [];
-  /**
-   * Maps a record that refers back to an open record to that record, which may since be closed and
-   * refer further back.
-   */
+  /** Maps a record to the record around it that it refers back to, which may since be closed. */
   readonly #leadsBackTo = new Map<WriterType, OpenRecord>();
 
   constructor(origin: string) {
@@ -294,10 +287,7 @@ class SchemaParser {
 
 const primitives = ['null', 'boolean', 'int', 'long', 'float', 'double', 'string', 'bytes'] as const;
 
-/**
- * Objects in ChartMogul's API whose keys users or third parties choose. Queries ask for their keys
- * and values.
- */
+/** Objects in ChartMogul's API with keys of third parties: queries ask for keys and values. */
 const openObjects = new Set(['custom', 'stripe', 'clearbit']);
 
 function opened(type: WriterType): WriterType {

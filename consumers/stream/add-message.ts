@@ -6,9 +6,8 @@ import type { StreamSchemas } from './stream-schemas.ts';
 import { writeTombstone } from '../transcode/tombstone.ts';
 
 /**
- * Makes the row of a message and adds it to a batch.
+ * Adds the row of a message to a batch, or returns the id of the schema to learn first.
  *
- * @returns undefined; or the id of the schema to learn first, in which case nothing was added.
  * @throws RecordError for a message that cannot become a row; IncompatibleSchemaError for a topic
  *   of which none can. Nothing was added.
  */

@@ -63,8 +63,7 @@ export class BatchFiller {
   }
 
   /**
-   * Adds fetched messages up to the first with an unknown schema. A message that cannot become a
-   * row is rejected.
+   * Adds messages up to the first with an unknown schema; rejects those that cannot become rows.
    *
    * @returns the offset behind the last message that was added.
    * @throws IncompatibleSchemaError and others that stop the stream.

@@ -42,10 +42,7 @@ interface BatchInserterOptions {
   readonly limit: LimitFunction;
 }
 
-/**
- * Inserts batches into one table: dead letters first, then rows, so that no commit passes a message
- * that is not stored.
- */
+/** Inserts batches: dead letters first, so that no commit passes a message that is not stored. */
 export class BatchInserter {
   readonly #options: BatchInserterOptions;
   #refusedInARow = 0;

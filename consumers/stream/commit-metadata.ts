@@ -45,10 +45,7 @@ export function blockOf({ metadata }: CommittedOffset): string | undefined {
   return METADATA.exec(metadata)?.[4];
 }
 
-/**
- * Returns the committed rows; undefined if they belong to another topic or table, or the commit is
- * not the sink's.
- */
+/** Returns the committed rows; undefined if they are not of this topic and table. */
 export function committedRows({ metadata }: CommittedOffset, owner: CommitScope): CommittedRows | undefined {
   const [, text, highest = '', deadLetters] = METADATA.exec(metadata) ?? [];
   if (owner.topicId === 0n || deadLetters === undefined) return undefined;
@@ -60,8 +57,8 @@ export function committedRows({ metadata }: CommittedOffset, owner: CommitScope)
 }
 
 /**
- * Returns the messages behind the table's last row whose rows the table once had, according to the
- * commit: merges removed the rows, or the table lost them. Returns undefined if there are none.
+ * Returns the messages behind the table's last row whose rows it once had, according to the commit:
+ * merges removed the rows, or the table lost them.
  *
  * @param next the resume offset by the table's rows.
  */
@@ -79,8 +76,7 @@ export function lostSpan(
 /**
  * Returns the committed rows if a sink may resume at the commit, behind the table's last row,
  * because only dead letters lie between. Returns undefined if the table was recreated or lost rows,
- * the topic is another, or there are no dead letters. The caller checks that the dead letters
- * exist.
+ * the topic is another, or there are none. The caller checks that the dead letters exist.
  *
  * @param next the resume offset by the table's rows.
  * @param highest the highest offset of the partition in the table.

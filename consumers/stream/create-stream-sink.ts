@@ -86,8 +86,7 @@ export function createStreamSink(services: SinkServices, options: CreateStreamSi
 
 /**
  * Returns the evidence for messages that need no row. Without the right to read commits or dead
- * deadLetters, or with more dead letters than fit in memory, the sink processes the messages behind the
- * last rows again.
+ * letters, or with too many dead letters, the sink reads the messages behind the last rows again.
  */
 function resumeEvidence(
   services: Pick<SinkServices, 'admin' | 'settings' | 'registry' | 'database' | 'signal'>,

@@ -20,10 +20,7 @@ interface Letter {
   readonly isPending: boolean;
 }
 
-/**
- * The dead letters of both steps that were not redriven. A message with a dead letter, pending or
- * discarded, has no row by design.
- */
+/** Dead letters, pending or discarded, of both steps: their messages have no row by design. */
 export class DeadLetterIndex {
   readonly #topicPrefix: string;
   /** By their keys on the topic. */
@@ -49,11 +46,7 @@ export class DeadLetterIndex {
     return found;
   }
 
-  /**
-   * Adds a message of the dead-letter topic.
-   *
-   * @throws ServiceRefusedError when there are too many.
-   */
+  /** Adds a message of the dead-letter topic. @throws ServiceRefusedError for too many. */
   note(message: KafkaMessage): void {
     if (message.key === null) return;
     const key = message.key.toString('utf8');
@@ -83,10 +76,7 @@ export class DeadLetterIndex {
     return counts;
   }
 
-  /**
-   * Returns whether the message has a dead letter. A recreated topic may have another message at
-   * the offset: its time differs.
-   */
+  /** Returns whether the message has a dead letter: one of a deleted topic has another time. */
   has(topic: string, partition: number, { offset, timestamp }: KafkaMessage): boolean {
     if (this.#deadLetters.size === 0) return false;
     const stream = streamOfTopic(this.#topicPrefix, topic);

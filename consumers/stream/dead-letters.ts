@@ -76,10 +76,7 @@ export class DeadLetters {
     if (this.#connecting !== undefined) await disconnect(this.#connecting);
   }
 
-  /**
-   * Sends fewer and shorter dead letters if the topic, created by other means, accepts less than
-   * ours.
-   */
+  /** Sends fewer and shorter dead letters if a topic created by other means accepts less. */
   async #deliver(topic: string, messages: readonly DeadLetterMessage[], policy: RetryPolicy): Promise<void> {
     try {
       await this.#sendRequest(topic, messages, policy);

@@ -34,13 +34,11 @@ interface LatestOfKey {
 /**
  * Returns whether merges, and nothing else, removed the rows of these messages. Then each message
  * has a row of its key with a version at least as high; or no row, because a delete has such a
- * version and a cleanup merge removed both. Dead deadLetters have no row by design. Returns false if
- * the table was restored from a backup or lost rows: then some message is later than all rows of
- * its key.
+ * version and a cleanup merge removed both. Dead letters have no row by design. Returns false if
+ * the table was restored or lost rows: then some message is later than all rows of its key.
  *
  * Memory is bounded: messages are compared in portions, and only keys without a row are held.
  *
- * @param spans by partition.
  * @throws ServiceUnavailableError, ServiceRefusedError
  */
 export async function wasMergedAway(
@@ -83,10 +81,8 @@ interface ResumeState {
 /**
  * Finds rows that the table once had, according to the commits, behind its present last rows.
  *
- * @param wasMerged compares the messages; not called if the table was emptied or filled by other
- *   means.
- * @returns by partition, where such rows end; and whether merges alone removed them, so that a sink
- *   resumes there.
+ * @param wasMerged not called if the table was emptied or filled by other means.
+ * @returns by partition, where such rows end; and whether merges alone removed them.
  */
 export async function findMergedAway(
   { table, rows, owner, next, ends, committed }: ResumeState,
@@ -133,11 +129,7 @@ class Comparison {
     this.#rowKeys = rowKeys;
   }
 
-  /**
-   * Returns whether merges explain all messages.
-   *
-   * @throws UnexplainedMessage as soon as one is not.
-   */
+  /** Returns whether merges explain all messages. @throws UnexplainedMessage if one does not. */
   async prove(
     spans: ReadonlyMap<number, OffsetSpan>,
     rejected: Pick<DeadLetterIndex, 'has'>,

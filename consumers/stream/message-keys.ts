@@ -28,9 +28,8 @@ interface KeySchema {
 
 /**
  * Reads from a message key which row it names. It accepts text as our producers write it, parts
- * joined by `|`; a framed key whose schema the registry has (Avro, JSON Schema); plain JSON with
- * the names of the primary key; an integer as Java's serializers write it. It refuses ambiguous
- * keys, which would delete nothing or another row.
+ * joined by `|`; a framed key (Avro, JSON Schema); plain JSON with the names of the primary key; an
+ * integer as Java's serializers write it. It refuses ambiguous keys.
  */
 export class MessageKeys {
   readonly #registry: Registry;
@@ -47,8 +46,7 @@ export class MessageKeys {
   }
 
   /**
-   * Returns the parts of a key as text, in the order of the primary key; or the id of the schema to
-   * learn first.
+   * Returns the parts of a key in the order of the primary key; or the id of the schema to learn.
    *
    * @param isInteger see {@link isIntegerKey}.
    * @throws DecodeError

@@ -1,9 +1,6 @@
 /** What the sink of a stream does. */
 export type SinkPhase =
-  /**
-   * It gives the table the columns for a schema: at the start for the latest one, later for one
-   * that a message names.
-   */
+  /** It gives the table the columns for the latest schema, later for one that a message names. */
   | 'learning'
   /** It looks up in table and topic where to resume. */
   | 'positioning'
@@ -34,9 +31,8 @@ export type SinkEvent =
   | 'stopped';
 
 /**
- * The phases of a stream's sink. DESIGN.md shows the same table. An event that a phase does not
- * list is a defect. The answer to a request leads to an event only if no other event came since the
- * request.
+ * The phases of a stream's sink, as in DESIGN.md. An event that a phase does not list is a defect.
+ * The answer to a request leads to an event only if no other event came since the request.
  */
 const transitions: Readonly<Record<SinkPhase, Partial<Record<SinkEvent, SinkPhase>>>> = {
   learning: {

@@ -98,12 +98,9 @@ export class PositionFinder {
   }
 
   /**
-   * Returns whether positions still hold before an insert:
-   *
-   * - The topic is the same one. A topic that is gone counts as the same: the accepted messages are
-   *   all that is left of it.
-   * - Until the first insert, the table has the rows it had. Otherwise the previous owner of the
-   *   partitions has inserted more.
+   * Returns whether positions still hold before an insert: the topic is the same one, or gone, and
+   * until the first insert the table has the rows it had. Otherwise the previous owner of the
+   * partitions has inserted more.
    *
    * @param topicId of the topic that the messages came from; 0 if unknown.
    */
@@ -120,10 +117,7 @@ export class PositionFinder {
     return true;
   }
 
-  /**
-   * Moves positions behind messages that follow the last row and need no row: first those whose
-   * rows merges removed, then dead letters.
-   */
+  /** Moves positions behind messages without rows: first merged ones, then dead letters. */
   async #skipRowless(
     found: Map<number, Position>,
     state: {

@@ -6,10 +6,7 @@ const MAX_WAITING_BYTES = 96 * 1024 * 1024;
 const MAX_SPARE = 2;
 const MAX_SPARE_BYTES = 64 * 1024 * 1024;
 
-/**
- * The buffers of all tables in which rows wait for their insert. Their limit keeps memory flat
- * while ClickHouse is unavailable.
- */
+/** The row buffers of all tables. Their limit keeps memory flat while ClickHouse is unavailable. */
 export class RowBuffers {
   readonly #inUse = new Set<RowBuffer>();
   readonly #spare: RowBuffer[] = [];

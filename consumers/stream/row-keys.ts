@@ -21,9 +21,8 @@ interface RowKeyServices {
 }
 
 /**
- * Reads the row key of a message: from the value of a record, as the sink does, and from the key of
- * a delete. Also compares it with the message key: compaction keeps the last message of each row
- * only if the two are the same.
+ * Reads the row key of a message from the value of a record or the key of a delete. Also compares
+ * it with the message key: compaction keeps the right messages only if the two are the same.
  */
 export class RowKeys {
   readonly #services: RowKeyServices;
@@ -62,17 +61,14 @@ export class RowKeys {
     return keys;
   }
 
-  /**
-   * Partition and offset of the first message whose key is not the text of its row's key; undefined
-   * if there was none.
-   */
+  /** Position of the first message whose key is not the text of its row's key, if any. */
   get keyedOtherwise(): string | undefined {
     return this.#keyedOtherwise;
   }
 
   /**
-   * Returns the row key in RowBinary, valid until the next call; or the id of a schema to learn
-   * first; or undefined if message and key give no row key.
+   * Returns the row key in RowBinary, valid until the next call; the id of a schema to learn first;
+   * or undefined if there is no row key.
    *
    * @param isRejected whether the message has no row, so that a missing key proves nothing.
    */
@@ -97,10 +93,7 @@ export class RowKeys {
     else await this.#learn(schema);
   }
 
-  /**
-   * Returns the parts of a key as text; undefined for a column of a type that the sink never uses
-   * in a key.
-   */
+  /** Returns the parts of a key as text; undefined for a column that the sink does not create. */
   partsOf(key: Buffer): string[] | undefined {
     return this.#textsOf(key)?.map((text) => text.toString('utf8'));
   }
@@ -186,10 +179,7 @@ export class RowKeys {
   }
 }
 
-/**
- * Returns the text of a RowBinary value as the server prints it, for the types of
- * `keyColumnTypeOf`.
- */
+/** Returns a key's value as the server prints it, for the types of `keyColumnTypeOf`. */
 function readText(bytes: Buffer, start: number, type: ColumnType): { text: Buffer; end: number } | undefined {
   switch (columnTypeSql(type)) {
     case 'String':

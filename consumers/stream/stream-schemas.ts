@@ -101,8 +101,7 @@ export class StreamSchemas {
   }
 
   /**
-   * Returns the transcoder of a schema; undefined if it must be learned first, or if the columns
-   * lack something for it.
+   * Returns the transcoder of a schema; undefined if the schema must be learned first.
    *
    * @throws UnknownSchemaError for an id whose messages cannot be read.
    */
@@ -148,9 +147,7 @@ export class StreamSchemas {
 
   /**
    * Learns every schema of the subject, so that a recreated table has all the columns. Skips a
-   * schema that does not fit the latest: it counts only if a message names it.
-   *
-   * @returns whether the subject has any schema.
+   * schema that does not fit the latest. Returns whether the subject has any schema.
    */
   async learnAll(): Promise<boolean> {
     await this.learnLatest();
@@ -198,10 +195,7 @@ export class StreamSchemas {
     }
   }
 
-  /**
-   * Returns why a schema without a table is a fault of the messages that name it; undefined if it
-   * is the topic's.
-   */
+  /** Returns why the fault lies with the messages that name the schema, if it does. */
   async #whyOfMessage(id: number, error: IncompatibleSchemaError): Promise<string | undefined> {
     const latest = await this.#registry.latestText(this.#subject, this.#policy);
     if (error instanceof UnfitSchemaError) {
@@ -257,8 +251,7 @@ export class StreamSchemas {
  * Returns the schema of a stream's messages. The primary key of our own streams is known even if
  * another writer's schema does not name it.
  *
- * @throws IncompatibleSchemaError if no table can be created for it; ServiceUnavailableError,
- *   ServiceRefusedError
+ * @throws IncompatibleSchemaError, ServiceUnavailableError, ServiceRefusedError
  */
 export async function readWriterSchema(
   registry: Registry,

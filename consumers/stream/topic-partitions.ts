@@ -12,15 +12,9 @@ export interface TopicControl {
   pause(): void;
   resume(): void;
   seek(partition: number, offset: bigint): void;
-  /**
-   * Commits for lag tools, and to pass dead letters behind the last row: the table has the resume
-   * offset. Does not wait, and may fail without harm.
-   */
+  /** Commits for lag tools and to pass dead letters. Does not wait; may fail without harm. */
   commit(offsets: ReadonlyMap<number, CommittedOffset>): void;
-  /**
-   * Returns whether the group has heard of this process lately, so that no other process has its
-   * partitions.
-   */
+  /** Returns whether the group knows this process, so that no other has its partitions. */
   isMember(): boolean;
 }
 
@@ -91,10 +85,7 @@ export class TopicPartitions {
     return caughtUp.isReachedBy(topic, (partition) => this.#states.get(partition)?.next);
   }
 
-  /**
-   * The offset of each partition before which this process has inserted every row or sent it to the
-   * dead-letter topic.
-   */
+  /** The offset of each partition before which every message is a row or a dead letter. */
   get done(): ReadonlyMap<number, bigint> {
     return this.#done;
   }
@@ -111,10 +102,7 @@ export class TopicPartitions {
     return lags;
   }
 
-  /**
-   * Replaces the partitions. The consumer, which may be a new one, does not know yet whether they
-   * are held.
-   */
+  /** Replaces the partitions. The consumer may be a new one, which does not hold them yet. */
   assign(partitions: readonly number[]): void {
     this.#states.clear();
     for (const partition of partitions)
@@ -137,10 +125,7 @@ export class TopicPartitions {
     if (uncommitted.size > 0) this.commit(uncommitted, new Map(), block);
   }
 
-  /**
-   * Returns the offset of the next message to accept; undefined if the partition is not assigned or
-   * must seek first.
-   */
+  /** Returns the next offset to accept; undefined if it is unknown or needs a seek first. */
   next(partition: number): bigint | undefined {
     const state = this.#states.get(partition);
     return state === undefined || state.isCut ? undefined : state.next;
@@ -181,9 +166,6 @@ export class TopicPartitions {
 
   /**
    * Commits that everything before the offsets is a row or a dead letter.
-   *
-   * @param added what was added since the last commit.
-   * @param block the last block of the table.
    */
   commit(offsets: ReadonlyMap<number, bigint>, added: ReadonlyMap<number, CommittedRows>, block = ''): void {
     const { table, control, caughtUp, topic } = this.#options;

@@ -26,10 +26,9 @@ import type { TableShape } from './table-shape.ts';
  * Returns the actions of one ALTER TABLE after which the table can hold every value of the schema;
  * none if it can already. Never narrows or drops a column.
  *
- * @param isOlder the topic has a later schema. A column that the later schema made text accepts the
- *   numbers of this one.
- * @param declared the fields that the topic's schemas declare. Columns of fields that this schema
- *   lacks must accept null or their default.
+ * @param isOlder the topic has a later schema: columns that it made text accept numbers.
+ * @param declared the fields of all schemas. Columns that this one lacks must accept null or their
+ *   default.
  * @throws IncompatibleSchemaError naming table, column and both types.
  */
 export function evolutionActions(
@@ -114,9 +113,8 @@ function asDeclared(type: ColumnType, path: string, declared: DeclaredFields): C
 }
 
 /**
- * Returns whether a later schema turns a text into a number or time. The column would have to stay
- * text, which its readers would not expect. A number that becomes text is fine: the column becomes
- * text too.
+ * Returns whether a later schema turns a text into a number or time, so that the column would have
+ * to stay text. A number may become text.
  */
 function makesNumberOfText(before: ColumnType, after: ColumnType): boolean {
   const [have, want] = [bareType(before).bare, bareType(after).bare];

@@ -5,9 +5,8 @@ import { outlineOf } from './sql-outline.ts';
 import { localTableOf, onCluster } from './table-ddl.ts';
 
 /**
- * The rows that a table has of an insert that ClickHouse answered with an error. ClickHouse writes
- * a block to the table, then pushes it to the table's materialized views. If a view throws, the
- * table keeps the block, and the targets of the views lack it.
+ * The rows that a table has of a failed insert. ClickHouse writes a block to the table before its
+ * materialized views: if a view throws, the table keeps the block and their targets lack it.
  */
 interface InsertedPart {
   readonly rows: number;

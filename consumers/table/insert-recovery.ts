@@ -10,10 +10,7 @@ import { readTableIdentity } from './table-shape.ts';
 /** Limits the work after a failed insert once the sink is stopping. */
 const AFTERWARDS_MS = 20_000;
 
-/**
- * Runs work that must finish even while the sink stops: what a failed insert has left is found and
- * deleted. The work then has a time limit of its own.
- */
+/** Runs work that must finish even if the sink stops: it then has its own time limit. */
 export async function evenWhenStopping<T>(
   database: Database,
   work: (database: Database) => Promise<T>,
@@ -50,10 +47,7 @@ export class InsertRecovery {
     this.#options = options;
   }
 
-  /**
-   * Returns whether the same table has rows of the failed insert. Only tables with materialized
-   * views can.
-   */
+  /** Returns whether the table has rows of the failed insert: only one with views can. */
   async isHalfInserted(): Promise<boolean> {
     const { database, table, identity, rows } = this.#options;
     if (rows.ranges.length === 0 || (await this.#views()).length === 0) return false;

@@ -58,8 +58,7 @@ export interface InsertedRows {
  * Sends rows once, in one request, as one block. The caller retries.
  *
  * @param identity of the table: a table that has replaced it rejects the rows.
- * @param deletions how often the rows were deleted from the table: the server remembers the token
- *   of deleted rows too.
+ * @param deletions how often the rows were deleted: the server remembers tokens of deleted rows.
  * @throws what the client throws, unless the rows, the table or a view on it are at fault.
  */
 export async function insertRows(

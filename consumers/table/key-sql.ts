@@ -19,10 +19,7 @@ export function keyTextSql(sortingKey: readonly string[]): string {
   return parts.length < 2 ? only : `concat(${parts.join(", '|', ")})`;
 }
 
-/**
- * Returns SQL for the parts of the key as an Array(String). Different keys may have the same text,
- * never the same parts.
- */
+/** Returns SQL for the parts of the key as an Array(String), which is unique to the key. */
 export function keyPartsSql(sortingKey: readonly string[]): string {
   return `[${sortingKey.map(textSql).join(', ')}]`;
 }

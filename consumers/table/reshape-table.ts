@@ -44,10 +44,8 @@ interface Coverage {
 }
 
 /**
- * Creates or widens a table until the server shows that it can hold every value of the schema. Any
- * number of sinks may do so at once.
- *
- * @throws IncompatibleSchemaError, ServiceRefusedError
+ * Creates or widens a table until the server shows that it can hold every value of the schema. Many
+ * sinks may do so at once. @throws IncompatibleSchemaError, ServiceRefusedError
  */
 export async function reshapeTable(options: ReshapeOptions, coverage: Coverage): Promise<TableShape> {
   const { database, table, onChange, roundMs } = options;

@@ -2,9 +2,8 @@
 const MASK = '_';
 
 /**
- * Masks a statement that the server printed: `_` replaces each character of a quoted text, and of a
- * quoted name that is not a plain word. The length stays the same. So no comment, name or default
- * that a user wrote is mistaken for SQL.
+ * Masks a statement that the server printed: `_` replaces each character of quoted texts, and of
+ * quoted names that are not plain words. So nothing that a user wrote is mistaken for SQL.
  */
 export function outlineOf(sql: string): string {
   const parts: string[] = [];
@@ -31,10 +30,7 @@ function nextQuote(sql: string, from: number): number {
   return quote.exec(sql)?.index ?? sql.length;
 }
 
-/**
- * Returns the end of a quoted text. An inner quote is escaped or doubled; a doubled one reads as
- * two texts.
- */
+/** Returns the end of a quoted text. A doubled quote inside it reads as two texts. */
 function endOfQuoted(sql: string, start: number): number {
   const next = sql[start] === "'" ? /\\.|'/gs : sql[start] === '"' ? /\\.|"/gs : /\\.|`/gs;
   next.lastIndex = start + 1;

@@ -54,18 +54,12 @@ export class StorageTable {
     this.#views = new StreamViews(options);
   }
 
-  /**
-   * The columns of the covered fields, as last read from the server. The same array until they
-   * change. Excludes columns that the user added.
-   */
+  /** The columns of covered fields as the server has them: the same array until they change. */
   get columns(): readonly TableColumn[] {
     return this.#columns;
   }
 
-  /**
-   * The identity of the table that {@link partitionRows} last found, which no other table has had;
-   * empty if there was none.
-   */
+  /** The unique identity of the table that {@link partitionRows} found; empty if there was none. */
   get identity(): string {
     return this.#identity;
   }
@@ -78,10 +72,9 @@ export class StorageTable {
   }
 
   /**
-   * Creates or widens the table until it can hold every value of the schema.
+   * Creates or widens the table until it can hold every value of the schema. For `isOlder` and
+   * `declared`, see `evolutionActions`.
    *
-   * @param isOlder the topic has a later schema: see `evolutionActions`.
-   * @param declared the fields that the topic's schemas declare: see `evolutionActions`.
    * @returns the schema; its primary key is the table's sorting key if it names none.
    * @throws IncompatibleSchemaError, ServiceRefusedError
    */
@@ -183,10 +176,7 @@ export class StorageTable {
     return (await this.readIdentity()) !== this.#identity;
   }
 
-  /**
-   * Returns the newest rows of each partition and topic, after the inserts of earlier sinks have
-   * ended, even of sinks that have died. Empty if there is no table.
-   */
+  /** Returns the newest rows once earlier inserts have ended; empty if there is no table. */
   async partitionRows(): Promise<TableRows> {
     // Read first: if another table replaces this one now, it rejects the rows that this read leads
     // to.
@@ -201,10 +191,7 @@ export class StorageTable {
     return readLastBlock(limited, this.name).catch(() => '');
   }
 
-  /**
-   * Returns whether the table still has all of these blocks, which merges keep. False after the
-   * table was emptied and filled from a backup. True without the right to read parts.
-   */
+  /** Returns whether the table still has all blocks. True without the right to read parts. */
   async hasBlocks(blocks: ReadonlySet<string>): Promise<boolean> {
     if (blocks.size === 0) return true;
     try {

@@ -36,11 +36,7 @@ export const systemColumns: readonly CommentedColumn[] = systemColumnNames.map((
   return { name, type, comment };
 });
 
-/**
- * Returns the columns of a stream's own fields.
- *
- * @throws IncompatibleSchemaError for a key of an unsupported type.
- */
+/** Returns the columns of a stream's fields. @throws IncompatibleSchemaError for a key type. */
 export function fieldColumns(schema: WriterSchema): CommentedColumn[] {
   return schema.fields.flatMap((field) => {
     const { name } = field;

@@ -27,10 +27,7 @@ export class StreamViews {
     this.#current = [];
   }
 
-  /**
-   * Creates or replaces the views until they match the tables. Every sink updates the views after
-   * it changes a table, so the last update has seen every change of every process.
-   */
+  /** Updates the views until they match the tables, which other sinks may change. */
   async update(columns: readonly TableColumn[]): Promise<void> {
     let expected = await this.#viewStatements(columns);
     while (!isDeepStrictEqual(expected, this.#current)) {

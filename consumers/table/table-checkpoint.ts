@@ -15,10 +15,7 @@ export function insertComment(database: string, table: string): string {
   return `chartmogul sink ${database}.${table}`;
 }
 
-/**
- * Waits for the inserts into the table that are running now. A sink that was killed, or lost its
- * partitions, may have left one behind whose rows are not visible yet.
- */
+/** Waits for running inserts, which a sink that was killed or reassigned may have left behind. */
 export async function settleInserts(database: Database, table: string): Promise<void> {
   const marked = `Settings['log_comment'] = ${literal(insertComment(database.name, table))}`;
   const running = async () => {
@@ -62,10 +59,7 @@ export async function readPartitionRows(database: Database, table: string): Prom
   }));
 }
 
-/**
- * Waits for running inserts, then reads. If the read fails, an insert may have begun since: both
- * are repeated.
- */
+/** Waits for running inserts, then reads. Repeats both, since a retry may meet new inserts. */
 export function readSettledRows(database: Database, table: string): Promise<TableRows> {
   const unretried = database.with({ policy: singleAttempt });
   return database.retried(`offsets in ${table}`, async () => {
@@ -75,10 +69,9 @@ export function readSettledRows(database: Database, table: string): Promise<Tabl
 }
 
 /**
- * Returns the last block that was inserted into a table, as `<partition id>_<number>`. Merged parts
- * keep the numbers of their blocks in their names. Rows that are attached, restored or inserted
- * from a backup get other numbers. Empty if there is no block, or if the table is spread over
- * shards.
+ * Returns the last inserted block as `<partition id>_<number>`. Merged parts keep these numbers in
+ * their names; rows that are attached, restored or inserted from a backup get others. Empty if
+ * there is no block, or if the table is spread over shards.
  */
 export async function readLastBlock(database: Database, table: string): Promise<string> {
   const [found] = await database.rows<{ block: string }>(

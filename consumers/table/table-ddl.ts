@@ -9,10 +9,7 @@ import { outlineOf } from './sql-outline.ts';
 const DEDUPLICATION_WINDOW = 1000;
 const REPLICATED_WINDOW_SECONDS = 7 * 86_400;
 
-/**
- * A part of one insert is a single file, which saves a fifth of the server's work. Larger, merged
- * parts have a file per column.
- */
+/** Keeps the part of one insert in a single file, which saves a fifth of the server's work. */
 const WIDE_PART_BYTES = 128 * 1024 * 1024;
 
 type Target = Pick<ClickHouseSettings, 'database' | 'cluster'>;
@@ -27,10 +24,7 @@ export function localTableOf(table: string, { cluster }: Target): string {
   return cluster === undefined ? table : `${table}_local`;
 }
 
-/**
- * Returns the column that distinguishes a table from others that have had its name: see
- * {@link identitySql}.
- */
+/** Returns the column that distinguishes tables of the same name: see {@link identitySql}. */
 export function identityColumnOf(identity: string): string {
   return `${IDENTITY_PREFIX}${identity}`;
 }
@@ -94,8 +88,8 @@ export function createTableSql(
 
 /**
  * Returns the statements of one change of shape, as a compare and set: the first fails if the table
- * is no longer at `version`. So of two sinks that read the same columns only one changes them, and
- * none changes a table that has replaced the one it read.
+ * is no longer at `version`. So only one of two sinks changes the columns that both read, and none
+ * changes a table that has replaced them.
  *
  * @param version read before the columns; 0 for a table that has none yet.
  */
@@ -132,10 +126,7 @@ function shapeConstraint(version: number): string {
   return `CONSTRAINT ${quoted(`shape_${version}`)} ASSUME 1`;
 }
 
-/**
- * Runs a statement that creates or alters a table or view. A stop does not abort it: others may
- * follow.
- */
+/** Runs a DDL statement. A stop does not abort it: others may follow. */
 export async function runDefinition(database: Database, doing: string, query: string): Promise<void> {
   await database.retried(doing, () => database.client.command({ query, clickhouse_settings: definition }));
 }

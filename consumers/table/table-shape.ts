@@ -87,10 +87,7 @@ export function withoutSystemColumns<T extends Column>(columns: readonly T[]): T
   return columns.filter(({ name }) => !isSystemColumnName(name));
 }
 
-/**
- * Parses the names of a sorting key. Servers print `(date, \`interval\`)`, `uuid` and other forms,
- * depending on version and CREATE statement.
- */
+/** Parses a sorting key, which servers print as `(date, \`interval\`)` or `uuid`. */
 function keyNames(sortingKey: string): string[] {
   const names = sortingKey
     .replace(/^\((.*)\)$/, '$1')

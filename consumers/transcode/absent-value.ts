@@ -6,10 +6,7 @@ import { defaultBytes } from './column-default.ts';
 import { RowBuffer } from './row-buffer.ts';
 import { Transcoding } from './transcoding.ts';
 
-/**
- * Returns the RowBinary of a column in rows of messages without its field: the default that the
- * field declares, else null.
- */
+/** Returns the column's RowBinary for messages without the field: its default, else null. */
 export function absentBytes(
   field: WriterField | undefined,
   column: ColumnType,

@@ -20,10 +20,7 @@ export const faults = [
 ] as const;
 export type Fault = (typeof faults)[number];
 
-/**
- * The generated code of one transcoder. Names and texts of the schema are constants, never part of
- * the code.
- */
+/** The generated code of one transcoder. Texts of the schema are constants, never code. */
 export class Program {
   readonly functions: string[] = [];
   readonly converters: Converter[] = [];
@@ -250,9 +247,8 @@ export class CodeWriter {
   }
 
   /**
-   * Reads the blocks of an array or map and writes the number of all items before them. It first
-   * writes the count of the first block, nearly always the only one, and corrects it if more blocks
-   * follow.
+   * Reads the blocks of an array or map and writes the number of all items before them: the count
+   * of the first block, nearly always the only one, corrected if more blocks follow.
    */
   blocks(field: number, minBytes: number, item: () => void): void {
     const id = this.program.variable();

@@ -13,8 +13,7 @@ export interface RowTranscoder {
   /**
    * Appends the columns of the message whose Avro bytes begin at `start` in the frame.
    *
-   * @throws DecodeError naming the field, with `out.length` unchanged, if the bytes do not match
-   *   the schema.
+   * @throws DecodeError naming the field, with `out.length` unchanged.
    */
   readonly transcode: (frame: Buffer, start: number, out: RowBuffer) => void;
 }
@@ -28,10 +27,8 @@ const NO_FIELD = -1;
  *
  * @param columns as `widened` made them for this schema.
  * @param primaryKey the columns in which null is an error.
- * @param declared the fields of all schemas of the topic, for defaults of fields that this one
- *   lacks.
- * @param isWhole whether the schema has all fields of a message, so that leftover bytes are an
- *   error.
+ * @param declared the fields of all schemas, for defaults of fields that this one lacks.
+ * @param isWhole whether leftover bytes of a message are an error.
  * @throws IncompatibleSchemaError if a column cannot hold its field's values.
  */
 export function compileRowTranscoder(

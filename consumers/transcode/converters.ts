@@ -10,8 +10,7 @@ export type Converter = (at: Transcoding) => void;
 
 /**
  * Returns the conversion of a scalar for a column of another type, for every change that `widened`
- * allows. Equal types need none: generated code copies them. Returns undefined if the column cannot
- * hold the values.
+ * allows; undefined if the column cannot hold the values. Generated code copies equal types.
  *
  * @param column without Nullable and LowCardinality.
  */

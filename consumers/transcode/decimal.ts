@@ -27,10 +27,7 @@ export function readDecimal(type: DecimalType, at: Transcoding): bigint {
   return value;
 }
 
-/**
- * Returns the copier into a Decimal of the same scale: it reverses the bytes and extends the sign,
- * without BigInt.
- */
+/** Returns a copier into a Decimal of the same scale, which works without BigInt. */
 export function decimalCopier(type: DecimalType, precision: number): (at: Transcoding) => void {
   const width = decimalWidth(precision);
   // Two's complements of one sign sort like unsigned numbers, so bytes are compared with the bytes

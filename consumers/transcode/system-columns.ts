@@ -4,10 +4,9 @@ const SYSTEM_BYTES = 49;
 const TWO_TO_32 = 2 ** 32;
 
 /**
- * Writes the system columns, in the order of `systemColumns`, after the field columns of a row.
+ * Writes the system columns after the field columns of a row, in the order of `systemColumns`.
  * Takes arguments, not an object, because it runs for every message.
  *
- * @param timeMs Kafka's time of the message.
  * @param schemaId 0 for a delete.
  * @param topic see {@link topicIdHalves}.
  */

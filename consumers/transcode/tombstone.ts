@@ -8,8 +8,7 @@ import { Transcoding } from './transcoding.ts';
 const DAY_MS = 86_400_000;
 
 /**
- * Appends the field columns of a delete: the primary key from the message key, defaults for the
- * rest.
+ * Appends the field columns of a delete: the key from the message key, defaults for the rest.
  *
  * @param parts of the key, in the order of the primary key: see `MessageKeys`.
  * @throws DecodeError, with `out.length` unchanged, if the key does not match the primary key.

@@ -139,10 +139,8 @@ export class Transcoding {
   }
 
   /**
-   * Reads the number of items in a block of an array or map; 0 ends the blocks. A negative count is
-   * followed by the size of the block.
-   *
-   * @param minBytes of an item.
+   * Reads the number of items in a block; 0 ends the blocks. A negative count is followed by the
+   * size of the block. @param minBytes of an item.
    */
   readBlockCount(minBytes: number): number {
     let count = this.readInt();
@@ -223,10 +221,7 @@ export class Transcoding {
     this.target[this.written++] = rest;
   }
 
-  /**
-   * Corrects the count of an array that had more blocks than the first. Moves the items if the
-   * count has become longer.
-   */
+  /** Corrects the count of an array of several blocks, and moves the items if it is longer. */
   correctCount(at: number, written: number, count: number): void {
     const end = this.written;
     const moved = varintBytes(count) - varintBytes(written);

@@ -20,10 +20,8 @@ import { readJsonText } from './json-text.ts';
 import { writeRecord } from './record-code.ts';
 
 /**
- * Writes the code that reads a value of the Avro type at `p` and writes it at `q`, for a column
- * that `widened` made for the type.
- *
- * @throws IncompatibleSchemaError if the column cannot hold such values.
+ * Writes the code that copies a value of the Avro type from `p` to `q`, for a column that `widened`
+ * made. @throws IncompatibleSchemaError if the column cannot hold such values.
  */
 export function writeValue(code: CodeWriter, type: WriterType, column: ColumnType, place: Place): void {
   if (isJsonText(type)) writeJson(code, type, column, place);
@@ -204,10 +202,7 @@ function sizedText(text: string): Buffer {
   return Buffer.from(out.view());
 }
 
-/**
- * Writes a call that reads JSON text value by value: it is rare, so there is no generated code for
- * it.
- */
+/** Writes a call that reads JSON text, which is too rare for generated code. */
 function writeJson(code: CodeWriter, type: WriterType, column: ColumnType, { path, isKey }: Place): void {
   const { nullIndex } = splitUnion(type);
   const present = presentIn(column, stringType);
