@@ -1,11 +1,11 @@
 import type { KafkaAdmin } from '../../core/kafka/admin.ts';
 import { setImmediate as immediate, setInterval as every } from 'node:timers/promises';
-import type { EachBatchPayload } from 'kafkajs';
+import type { Consumer, EachBatchPayload } from 'kafkajs';
 import type { CaughtUp } from '../../core/kafka/caught-up.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { kafkaError } from '../../core/kafka/kafka-error.ts';
 import { logger } from '../../core/logger.ts';
-import type { SinkConsumer, SinkGroup } from './sink-group.ts';
+import type { SinkGroup } from './sink-group.ts';
 import type { StreamSink } from '../stream/stream-sink.ts';
 import { watchTopics } from './watch-topics.ts';
 
@@ -67,9 +67,9 @@ export async function consume(consumed: Consumed, signal: AbortSignal): Promise<
   ]).then(() => 'ended' as const);
   ended.catch(() => {});
   try {
-    for (let consumer = group.current; ; consumer = await group.renew()) {
+    for (let member = group.current; ; member = await group.renew()) {
       moreTopics = new AbortController();
-      const { crashed } = await start(consumer, consumed, assigned);
+      const { crashed } = await start(member.consumer, consumed, assigned);
       logger.info({ topics: sinks.size, group: group.groupId }, 'sinking');
       if ((await Promise.race([crashed, ended, aborted(moreTopics.signal)])) === 'ended') break;
     }
@@ -89,7 +89,7 @@ export async function consume(consumed: Consumed, signal: AbortSignal): Promise<
  * @returns a promise that rejects when the consumer has crashed for good.
  */
 async function start(
-  { consumer }: SinkConsumer,
+  consumer: Consumer,
   { settings, sinks }: Consumed,
   assigned: Map<string, ReadonlySet<number>>,
 ): Promise<{ readonly crashed: Promise<never> }> {

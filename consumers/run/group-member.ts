@@ -6,12 +6,13 @@ import type { CommittedOffset } from '../../core/kafka/admin.ts';
 
 const MAX_LAST_COMMIT_MS = 2_000;
 
-/** The state of this process as a member of the consumer group. */
+/** A consumer, and its state as a member of the consumer group. */
 export class GroupMember {
-  readonly #consumer: Consumer;
+  readonly consumer: Consumer;
   readonly #sessionTimeoutMs: number;
   #heardMs = -Infinity;
   #isJoined = false;
+  #isClosed = false;
   readonly #pending = new Map<
     string,
     { topic: string; partition: number; offset: string; metadata: string }
@@ -19,7 +20,7 @@ export class GroupMember {
   #committing: Promise<void> | undefined;
 
   constructor(consumer: Consumer, sessionTimeoutMs: number) {
-    this.#consumer = consumer;
+    this.consumer = consumer;
     this.#sessionTimeoutMs = sessionTimeoutMs;
     const hear = () => {
       this.#heardMs = performance.now();
@@ -53,14 +54,21 @@ export class GroupMember {
     this.#committing ??= this.#commitPending();
   }
 
-  /** Returns when all is committed, or after two seconds: tables have the resume offsets anyway. */
-  async lastCommit(): Promise<void> {
+  /** Whether {@link close} was called. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** Leaves the group for good. Commits for two seconds at most: tables have the resume offsets. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
     const timeout = new AbortController();
     await Promise.race([
       this.#committing,
       delay(MAX_LAST_COMMIT_MS, undefined, { signal: timeout.signal }).catch(() => {}),
     ]);
     timeout.abort();
+    await this.consumer.disconnect();
   }
 
   async #commitPending(): Promise<void> {
@@ -68,7 +76,7 @@ export class GroupMember {
       const offsets = [...this.#pending.values()];
       this.#pending.clear();
       // A rebalancing group refuses the commit: the next one covers it.
-      await this.#consumer.commitOffsets(offsets).catch((error: unknown) => {
+      await this.consumer.commitOffsets(offsets).catch((error: unknown) => {
         logger.debug({ reason: messageOf(error) }, 'offsets not committed');
       });
     }

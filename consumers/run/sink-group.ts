@@ -27,19 +27,11 @@ export function sinkGroupOf({ topicPrefix, clickhouse }: Settings): string {
   return `${topicPrefix}sink.${clickhouse.database}`;
 }
 
-/** A consumer and the state of its group membership. */
-export interface SinkConsumer {
-  readonly consumer: Consumer;
-  readonly member: GroupMember;
-  /** Leaves the group for good. */
-  close(): Promise<void>;
-}
-
 /** This process's place in the group. A new consumer replaces its consumer for more topics. */
 export class SinkGroup {
   readonly groupId: string;
   readonly #settings: Settings;
-  #current: SinkConsumer;
+  #current: GroupMember;
 
   constructor(settings: Settings, groupId = sinkGroupOf(settings)) {
     this.groupId = groupId;
@@ -47,12 +39,12 @@ export class SinkGroup {
     this.#current = this.#create();
   }
 
-  get current(): SinkConsumer {
+  get current(): GroupMember {
     return this.#current;
   }
 
   /** Replaces the consumer by one that has not subscribed to anything yet. */
-  async renew(): Promise<SinkConsumer> {
+  async renew(): Promise<GroupMember> {
     await this.#current.close();
     this.#current = this.#create();
     return this.#current;
@@ -61,21 +53,19 @@ export class SinkGroup {
   /** Returns the controls for a topic. They do nothing outside the group: kafkajs would throw. */
   control(topic: string): TopicControl {
     const steer = (work: (consumer: Consumer) => void) => {
-      const { consumer, member } = this.#current;
-      if (member.isJoined) work(consumer);
+      if (this.#current.isJoined) work(this.#current.consumer);
     };
     return {
       pause: () => steer((consumer) => consumer.pause([{ topic }])),
       resume: () => steer((consumer) => consumer.resume([{ topic }])),
       seek: (partition, offset) =>
         steer((consumer) => consumer.seek({ topic, partition, offset: String(offset) })),
-      commit: (offsets) => this.#current.member.commit(topic, offsets),
-      isMember: () => this.#current.member.isKnown,
+      commit: (offsets) => this.#current.commit(topic, offsets),
+      isMember: () => this.#current.isKnown,
     };
   }
 
-  #create(): SinkConsumer {
-    let isOver = false;
+  #create(): GroupMember {
     const consumer = createKafka(this.#settings.kafka, 'sink').consumer({
       groupId: this.groupId,
       partitionAssigners: [bySubscription],
@@ -88,17 +78,9 @@ export class SinkGroup {
       rebalanceTimeout: REBALANCE_TIMEOUT_MS,
       allowAutoTopicCreation: false,
       // Otherwise a consumer that is rejoining the group would outlive its close.
-      retry: { retries: MAX_RETRIES, restartOnFailure: () => Promise.resolve(!isOver) },
+      retry: { retries: MAX_RETRIES, restartOnFailure: () => Promise.resolve(!member.isClosed) },
     });
     const member = new GroupMember(consumer, SESSION_TIMEOUT_MS);
-    return {
-      consumer,
-      member,
-      close: async () => {
-        isOver = true;
-        await member.lastCommit();
-        await consumer.disconnect();
-      },
-    };
+    return member;
   }
 }

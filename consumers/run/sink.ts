@@ -82,7 +82,7 @@ async function sinkStreams(
   if (topics.length === 0) return counts;
   const caughtUp = new CaughtUp(options.untilCaughtUp ? await services.admin.endOffsets(topics) : []);
   const group = new SinkGroup(settings);
-  const deadLetters = new DeadLetters(services.admin, settings, services.signal);
+  const deadLetters = new DeadLetters(services);
   const shared = {
     ...services,
     settings,

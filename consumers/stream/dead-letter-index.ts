@@ -1,12 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { KafkaMessage } from 'kafkajs';
-import type { KafkaAdmin } from '../../core/kafka/admin.ts';
+import type { Connections } from '../../core/connections.ts';
 import { parseDeadLetter } from '../../core/dead-letters/reader.ts';
 import { ServiceRefusedError } from '../../core/errors.ts';
 import { messageTimeMs } from '../../core/kafka/message-time.ts';
 import { deadLettersTopic, streamOfTopic } from '../../core/stream-name.ts';
 import { readTopics } from '../../core/kafka/topic-reader.ts';
-import type { Settings } from '../../core/settings/config.ts';
 
 /** Each takes some 200 bytes. */
 const MAX_DEAD_LETTERS = 1_000_000;
@@ -34,11 +33,7 @@ export class DeadLetterIndex {
     admin,
     settings,
     signal,
-  }: {
-    readonly admin: KafkaAdmin;
-    readonly settings: Settings;
-    readonly signal: AbortSignal;
-  }): Promise<DeadLetterIndex> {
+  }: Pick<Connections, 'admin' | 'settings' | 'signal'>): Promise<DeadLetterIndex> {
     const { topicPrefix } = settings;
     const found = new DeadLetterIndex(topicPrefix);
     const note = (message: KafkaMessage) => found.note(message);

@@ -1,6 +1,5 @@
 import { Partitioners, type KafkaMessage, type Message, type Producer } from 'kafkajs';
-import type { KafkaAdmin } from '../../core/kafka/admin.ts';
-import type { Settings } from '../../core/settings/config.ts';
+import type { Connections } from '../../core/connections.ts';
 import { deadLetterHeaders } from '../../core/dead-letters/format.ts';
 import { truncated } from '../../core/dead-letters/writer.ts';
 import { messageOf, ServiceRefusedError, type RecordError } from '../../core/errors.ts';
@@ -23,10 +22,8 @@ export interface DeadLetter {
 
 /** Requests that are logged as warnings: the summary and `npm run dead-letters` show all. */
 const MAX_LOGGED = 10;
-
 /** Bytes in one request, unless a dead letter has more: a request may be one record batch. */
 const MAX_REQUEST_BYTES = 1024 * 1024;
-
 /** Room for what Kafka adds to a message, and for the headers of a redrive. */
 const SPARE_BYTES = 16 * 1024;
 
@@ -42,16 +39,12 @@ interface DeadLetterMessage {
  * message, so a dead letter that is sent again, as after a crash, replaces the first.
  */
 export class DeadLetters {
-  readonly #admin: KafkaAdmin;
-  readonly #settings: Pick<Settings, 'kafka' | 'topicPrefix'>;
-  readonly #signal: AbortSignal;
+  readonly #services: Pick<Connections, 'admin' | 'settings' | 'signal'>;
   #connecting: Promise<Producer> | undefined;
   #logged = 0;
 
-  constructor(admin: KafkaAdmin, settings: Pick<Settings, 'kafka' | 'topicPrefix'>, signal: AbortSignal) {
-    this.#admin = admin;
-    this.#settings = settings;
-    this.#signal = signal;
+  constructor(services: Pick<Connections, 'admin' | 'settings' | 'signal'>) {
+    this.#services = services;
   }
 
   /**
@@ -60,11 +53,10 @@ export class DeadLetters {
    * @throws ServiceRefusedError; ServiceUnavailableError after the last retry.
    */
   async send(deadLetters: readonly DeadLetter[], policy: RetryPolicy): Promise<void> {
-    if (deadLetters.length === 0) return;
-    const topic = deadLettersTopic(this.#settings.topicPrefix);
-    for (const messages of requestsOf(deadLetters)) await this.#deliver(topic, messages, policy);
     const [first] = deadLetters;
     if (first === undefined) return;
+    const topic = deadLettersTopic(this.#services.settings.topicPrefix);
+    for (const messages of requestsOf(deadLetters)) await this.#deliver(topic, messages, policy);
     const { stream, partition, message, error } = first;
     logger[++this.#logged <= MAX_LOGGED ? 'warn' : 'debug'](
       { stream, deadLetters: deadLetters.length, partition, offset: message.offset, reason: error.message },
@@ -100,7 +92,7 @@ export class DeadLetters {
     messages: readonly DeadLetterMessage[],
     policy: RetryPolicy,
   ): Promise<void> {
-    await retry({ topic }, policy, this.#signal, async () => {
+    await retry({ topic }, policy, this.#services.signal, async () => {
       const connecting = (this.#connecting ??= this.#connect(topic));
       try {
         await (await connecting).send({ topic, messages: [...messages], acks: -1 });
@@ -108,15 +100,15 @@ export class DeadLetters {
         // Another stream may already have created a new producer.
         if (this.#connecting === connecting) this.#connecting = undefined;
         await disconnect(connecting);
-        throw kafkaError(error, this.#settings.kafka);
+        throw kafkaError(error, this.#services.settings.kafka);
       }
     });
   }
 
   async #connect(topic: string): Promise<Producer> {
-    const { kafka } = this.#settings;
-    await this.#admin.ensureTopics([topic]);
-    const producer = createKafka(kafka, 'sink').producer({
+    const { admin, settings } = this.#services;
+    await admin.ensureTopics([topic]);
+    const producer = createKafka(settings.kafka, 'sink').producer({
       idempotent: true,
       maxInFlightRequests: 1,
       allowAutoTopicCreation: false,

@@ -164,9 +164,7 @@ export class TopicPartitions {
     control.resume();
   }
 
-  /**
-   * Commits that everything before the offsets is a row or a dead letter.
-   */
+  /** Commits that everything before the offsets is a row or a dead letter. */
   commit(offsets: ReadonlyMap<number, bigint>, added: ReadonlyMap<number, CommittedRows>, block = ''): void {
     const { table, control, caughtUp, topic } = this.#options;
     const owner = { topicId: this.#topicId, table: table.identity };

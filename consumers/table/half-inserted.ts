@@ -96,20 +96,17 @@ export function rangesText(ranges: readonly RowRange[]): string {
 }
 
 function within(ranges: readonly RowRange[]): string {
-  const singles = ranges.filter(({ first, last }) => first === last);
-  const longer = ranges.filter(({ first, last }) => first !== last);
-  const places = singles.map(
-    ({ topicId, partition, first, minTimeMs }) => `(${topicId}, ${partition}, ${first}, ${minTimeMs})`,
-  );
-  return [
-    ...(places.length === 0
-      ? []
-      : [`(_topic_id, _partition, _offset, toUnixTimestamp64Milli(_timestamp)) IN (${places.join(', ')})`]),
-    ...longer.map(
+  const places = ranges
+    .filter(({ first, last }) => first === last)
+    .map(({ topicId, partition, first, minTimeMs }) => `(${topicId}, ${partition}, ${first}, ${minTimeMs})`);
+  const position = '(_topic_id, _partition, _offset, toUnixTimestamp64Milli(_timestamp))';
+  const longer = ranges
+    .filter(({ first, last }) => first !== last)
+    .map(
       ({ topicId, partition, first, last, minTimeMs, maxTimeMs }) =>
         `(_topic_id = ${topicId} AND _partition = ${partition} AND _offset BETWEEN ${first} AND ${last} AND _timestamp BETWEEN ${instant(minTimeMs)} AND ${instant(maxTimeMs)})`,
-    ),
-  ].join(' OR ');
+    );
+  return [...(places.length === 0 ? [] : [`${position} IN (${places.join(', ')})`]), ...longer].join(' OR ');
 }
 
 function instant(ms: number): string {

@@ -97,7 +97,7 @@ async function withReplayServices<T>(
     throw new ConfigError('CLICKHOUSE_CLUSTER is set: tables of a cluster cannot be replayed yet');
   const role = { name: 'replay', needs: ['admin', 'registry', 'database'] } as const;
   return withConnections(settings, role, signal, async (connections) => {
-    const deadLetters = new DeadLetters(connections.admin, settings, connections.signal);
+    const deadLetters = new DeadLetters(connections);
     try {
       return await work({
         ...connections,

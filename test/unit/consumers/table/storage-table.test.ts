@@ -70,7 +70,7 @@ test('limits retries of an error that may be permanent, but not of an unavailabl
     const table = new StorageTable({ database, stream: 'plans' });
     const inserted = table.insert(rows(), noSignal);
     if (!isGivenUp) assert.deepEqual(await inserted, { kind: 'inserted' });
-    else await assert.rejects(inserted, /code \d+ .*Cure: raise .*after 30 attempts$/);
+    else await assert.rejects(inserted, /code \d+ .*Remedy: raise .*after 30 attempts$/);
     assert.equal(requests, isGivenUp ? 30 : 101, said);
   }
 });
