@@ -16,6 +16,7 @@ import type { DeadLetters } from '../../consumers/stream/dead-letters.ts';
 import type { ReplayCounts } from './replay-counts.ts';
 import { keptRows, type ReplayRange } from './replay-range.ts';
 import type { ShadowTable } from './shadow-table.ts';
+import { addForeignColumns, warnOfLostDefinitions } from './user-definitions.ts';
 
 const COUNT_MS = 100;
 /** How long to wait until the new table has caught up with a sink. The rest is carried over. */
@@ -44,7 +45,7 @@ export async function fillShadow(
   { stream, shadow, range, from, rejected }: Filling,
   counts: ReplayCounts,
 ): Promise<{ readonly created: CreatedSink; readonly identity: string }> {
-  const { settings, admin, signal, deadLetters } = services;
+  const { settings, admin, database, signal, deadLetters } = services;
   const topic = topicOf(settings.topicPrefix, stream);
   const group = new SinkGroup(settings, `${settings.topicPrefix}replaying.${randomUUID()}`);
   const spans = [...range.spans];
@@ -63,8 +64,8 @@ export async function fillShadow(
     throw new ReplayRefusedError(
       `the registry has no schema for subject ${subjectOf(settings.topicPrefix, stream)}: nothing was changed`,
     );
-  await shadow.addForeignColumns();
-  await shadow.warnOfLostDefinitions();
+  await addForeignColumns(database, shadow.liveName, shadow.name);
+  await warnOfLostDefinitions(database, shadow.liveName);
   if (from !== undefined) await shadow.copy(keptRows(from, range.live));
   const identity = await created.table.readIdentity();
 

@@ -1,14 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { definition, isClickHouseCode, literal, qualified, quoted } from '../../core/clickhouse/client.ts';
 import type { Database } from '../../core/clickhouse/database.ts';
-import { isSystemColumnName } from '../../core/avro/schema.ts';
 import { ReplayRefusedError, ServiceRefusedError } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
 import { singleAttempt } from '../../core/retry.ts';
 import { storageTableOf } from '../../core/stream-name.ts';
 import { readPartitionRows, settleInserts } from '../../consumers/table/table-checkpoint.ts';
-import { nameIn, outlineOf } from '../../consumers/table/sql-outline.ts';
-import { identityIn } from '../../consumers/table/table-ddl.ts';
 import { readTableIdentity, readTableShape } from '../../consumers/table/table-shape.ts';
 import type { TableRows } from '../../consumers/table/partition-rows.ts';
 
@@ -70,46 +67,6 @@ export class ShadowTable {
     if (before.length === 0 || (await this.#identityOf(this.liveName)) === undefined) return 0;
     const since = sinceMs === undefined ? '' : ` AND _timestamp >= ${instant(BigInt(sinceMs))}`;
     return this.#countLive(` WHERE (${before.join(' OR ')})${since}`);
-  }
-
-  /**
-   * Adds the columns that only the live table has: those that users added, and fields that no
-   * schema has any more. Their values are lost, unless the server computes them.
-   */
-  async addForeignColumns(): Promise<void> {
-    const columnsOf = (table: string) =>
-      this.#database.rows<Readonly<Record<'name' | 'type' | 'kind' | 'expression', string>>>(
-        `columns of ${table}`,
-        `SELECT name, type, default_kind AS kind, default_expression AS expression FROM system.columns ` +
-          `WHERE database = ${literal(this.#database.name)} AND table = ${literal(table)} ORDER BY position`,
-      );
-    const own = new Set((await columnsOf(this.name)).map(({ name }) => name));
-    for (const { name, type, kind, expression } of await columnsOf(this.liveName)) {
-      if (own.has(name) || isSystemColumnName(name) || identityIn(name, kind) !== undefined) continue;
-      const value = kind === '' ? '' : ` ${kind} ${expression}`;
-      await this.#command(
-        `ALTER TABLE ${this.#qualified(this.name)} ADD COLUMN ${quoted(name)} ${type}${value}`,
-      );
-      if (kind === '' || kind === 'DEFAULT')
-        logger.warn(
-          { table: this.liveName, column: name },
-          'no schema of the topic has this column: the column is kept, its values are lost',
-        );
-    }
-  }
-
-  /** Warns about definitions of the live table that the new one will lack. */
-  async warnOfLostDefinitions(): Promise<void> {
-    const query =
-      `SELECT create_table_query AS sql FROM system.tables WHERE database = ${literal(this.#database.name)} ` +
-      `AND name = ${literal(this.liveName)}`;
-    const [live] = await this.#database.rows<{ sql: string }>(`table ${this.liveName}`, query);
-    const lost = additionsIn(live?.sql ?? '');
-    if (lost.length > 0)
-      logger.warn(
-        { table: this.liveName, lost },
-        'the new table lacks these definitions: recreate them after the replay',
-      );
   }
 
   /** Copies rows of the live table unchanged. @throws ReplayRefusedError if types differ. */
@@ -221,27 +178,10 @@ export class ShadowTable {
     return qualified(this.#database.name, table);
   }
 
-  #command(query: string): Promise<void> {
-    return this.#database.command(`fill ${this.name}`, query, definition);
-  }
-
   /** Runs a statement without retries, because a retry could undo it. */
   #once(query: string): Promise<void> {
     return this.#database.with({ policy: singleAttempt }).command(`table ${this.name}`, query, definition);
   }
-}
-
-/** Returns what users added to a table: constraints, indexes, projections and TTL. */
-export function additionsIn(createTableQuery: string): string[] {
-  const outline = outlineOf(createTableQuery);
-  const [, columns = '', options = ''] = /^(.*?)\) ENGINE = (.*)$/s.exec(outline) ?? [];
-  const named = [...columns.matchAll(/[(,]\s*(CONSTRAINT|INDEX|PROJECTION) (`?\w+`?)/g)]
-    .map(({ index, 0: head, 1: kind = '', 2: name = '' }) => {
-      const end = index + head.length;
-      return `${kind} ${nameIn(createTableQuery.slice(end - name.length, end))}`;
-    })
-    .filter((addition) => !/^CONSTRAINT shape_\d+$/.test(addition));
-  return [...named, ...(/\bTTL\b/.test(options) ? ['TTL'] : [])];
 }
 
 function instant(ms: bigint): string {

@@ -1,4 +1,3 @@
-import type { KafkaAdmin } from '../../core/kafka/admin.ts';
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf, ReplayRefusedError } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
@@ -42,19 +41,15 @@ export class StreamReplay {
   readonly #services: SinkServices;
   readonly #options: StreamReplayOptions;
   readonly #counts: ReplayCounts;
-  readonly #signal: AbortSignal;
   readonly #topic: string;
-  readonly #admin: KafkaAdmin;
   readonly #shadow: ShadowTable;
 
   constructor(services: SinkServices, options: StreamReplayOptions, counts: ReplayCounts) {
-    const { database, settings, admin, signal } = services;
+    const { database, settings } = services;
     this.#services = services;
     this.#options = options;
     this.#counts = counts;
-    this.#signal = signal;
     this.#topic = topicOf(settings.topicPrefix, options.stream);
-    this.#admin = admin;
     this.#shadow = new ShadowTable(database, options.stream);
   }
 
@@ -63,13 +58,13 @@ export class StreamReplay {
    * the old table still exists, and a warning names it.
    */
   async run(): Promise<void> {
-    const { settings, admin } = this.#services;
+    const { settings, admin, signal } = this.#services;
     this.#counts.state = 'preparing';
     // Refuses early, without the lock. The range is read again under the lock.
     await this.#range();
-    const lock = await ReplayLock.acquire(admin, settings, this.#options.stream, this.#signal);
+    const lock = await ReplayLock.acquire(admin, settings, this.#options.stream, signal);
     try {
-      await this.#replay(AbortSignal.any([this.#signal, lock.lost]));
+      await this.#replay(AbortSignal.any([signal, lock.lost]));
     } finally {
       await lock.release();
     }
@@ -126,7 +121,8 @@ export class StreamReplay {
   /** @throws ReplayRefusedError if rows that readers see would be lost. */
   async #range(): Promise<ReplayRange> {
     const { from } = this.#options;
-    const range = await replayRange(this.#admin, this.#topic, from, await this.#shadow.partitionRows('live'));
+    const live = await this.#shadow.partitionRows('live');
+    const range = await replayRange(this.#services.admin, this.#topic, from, live);
     const lost = await this.#shadow.countLiveBefore(range.starts, from);
     if (lost > 0)
       throw new ReplayRefusedError(
@@ -143,7 +139,7 @@ export class StreamReplay {
    */
   async #carryOver(): Promise<void> {
     const shadow = this.#shadow;
-    if (!(await isInOrderOfTime(this.#admin, this.#topic)) || !(await shadow.hasSameTypes())) return;
+    if (!(await isInOrderOfTime(this.#services.admin, this.#topic)) || !(await shadow.hasSameTypes())) return;
     const { live, own, ends } = await this.#tableRows();
     await shadow.copy(rowsToCarryOver(live, own, ends));
   }
@@ -152,7 +148,7 @@ export class StreamReplay {
   async #tableRows(): Promise<{ live: TableRows; own: TableRows; ends: ReadonlyMap<number, bigint> }> {
     const own = await this.#shadow.partitionRows('shadow');
     const live = await this.#shadow.partitionRows('live');
-    const logs = await readPartitionLogs(this.#admin, this.#topic);
+    const logs = await readPartitionLogs(this.#services.admin, this.#topic);
     const topicId = topicIdOf(logs);
     return { live: rowsOfTopic(live, topicId), own: rowsOfTopic(own, topicId), ends: endsOf(logs) };
   }
@@ -171,6 +167,8 @@ export class StreamReplay {
    */
   async #prove(identity: string, { partitions }: CreatedSink): Promise<void> {
     const shadow = this.#shadow;
+    const { settings, signal } = this.#services;
+    const options = { streams: [this.#options.stream], untilCaughtUp: true };
     await shadow.settle();
     const deadlineMs = performance.now() + PROVE_MS;
     for (;;) {
@@ -193,17 +191,12 @@ export class StreamReplay {
         throw new ReplayRefusedError(
           `table ${shadow.liveName} lacks the last rows of partitions ${behind.map(({ partition }) => partition).join(', ')}: run npm run sink`,
         );
-      if (await this.#hasSink()) await delay(PROVE_ASK_MS, undefined, { signal: this.#signal });
-      else
-        await sink(
-          this.#services.settings,
-          { streams: [this.#options.stream], untilCaughtUp: true },
-          this.#signal,
-        );
+      if (await this.#hasSink()) await delay(PROVE_ASK_MS, undefined, { signal });
+      else await sink(settings, options, signal);
     }
   }
 
   async #hasSink(): Promise<boolean> {
-    return (await this.#admin.groupMembers(sinkGroupOf(this.#services.settings))).length > 0;
+    return (await this.#services.admin.groupMembers(sinkGroupOf(this.#services.settings))).length > 0;
   }
 }

@@ -5,7 +5,7 @@ import { checkOf } from '../../../../consumers/table/constraint.ts';
 import { targetOf } from '../../../../consumers/table/half-inserted.ts';
 import { nameIn, outlineOf } from '../../../../consumers/table/sql-outline.ts';
 import { shapeVersionIn } from '../../../../consumers/table/table-ddl.ts';
-import { additionsIn } from '../../../../operations/replay/shadow-table.ts';
+import { additionsIn } from '../../../../operations/replay/user-definitions.ts';
 import { literal, quoted } from '../../../../core/clickhouse/client.ts';
 
 for (const [sql, outline] of [

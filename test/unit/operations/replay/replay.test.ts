@@ -5,7 +5,7 @@ import { createReplayCounts, type ReplayCounts } from '../../../../operations/re
 import { replayLines } from '../../../../operations/replay/replay-progress.ts';
 import { keptRows, rowsToCarryOver } from '../../../../operations/replay/replay-range.ts';
 import { failureLines, planSummary, replaySummary } from '../../../../operations/replay/replay-summary.ts';
-import { additionsIn } from '../../../../operations/replay/shadow-table.ts';
+import { additionsIn } from '../../../../operations/replay/user-definitions.ts';
 import { ConfigError, StoppedError } from '../../../../core/errors.ts';
 
 const NOW = Date.parse('2026-03-01T00:00:00Z');
