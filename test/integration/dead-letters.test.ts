@@ -22,7 +22,7 @@ import {
 } from '../helpers/refusing-table.ts';
 
 /** The messages of the dead-letter topic, latest first. */
-async function lettersOf(settings: Settings): Promise<readonly StoredDeadLetter[]> {
+async function deadLettersOf(settings: Settings): Promise<readonly StoredDeadLetter[]> {
   const admin = await connectAdmin(settings);
   try {
     const { deadLetters: letters } = await readDeadLetters(admin, settings, () => false, noSignal);
@@ -33,7 +33,7 @@ async function lettersOf(settings: Settings): Promise<readonly StoredDeadLetter[
 }
 
 const waitingOf = async (settings: Settings) =>
-  (await lettersOf(settings)).filter(({ state }) => state === 'waiting');
+  (await deadLettersOf(settings)).filter(({ state }) => state === 'waiting');
 
 test('rejected messages are listed, fail again until repaired, then become rows once', async (t) => {
   const { settings, send, sendPlans } = await createRefusingTable(t);
@@ -128,8 +128,8 @@ test('a redrive killed between row and mark inserts no second row and leaves no 
   await sinkStreams(settings, 'plans');
   await dropConstraints(settings);
   const topic = deadLettersTopic(settings.topicPrefix);
-  const [letter] = await readTopic(settings, topic);
-  assert.ok(letter);
+  const [deadLetter] = await readTopic(settings, topic);
+  assert.ok(deadLetter);
   const [{ id } = { id: '' }] = await waitingOf(settings);
   const first = await deadLetters(t, settings, 'redrive', id.slice(0, 6));
   assert.deepEqual(
@@ -138,7 +138,7 @@ test('a redrive killed between row and mark inserts no second row and leaves no 
     first.stdout + first.stderr,
   );
   // Simulates that the mark was not sent.
-  await producer.send({ topic, messages: [letter] });
+  await producer.send({ topic, messages: [deadLetter] });
   const second = await deadLetters(t, settings, 'redrive', '--all');
   assert.match(second.stdout, / plans {2}sink {2}its row is in the table already\n1 redriven\n$/);
   assert.deepEqual(await storedOffsets(settings), [0, 1, 2]);
@@ -148,7 +148,7 @@ test('a redrive killed between row and mark inserts no second row and leaves no 
     { exitCode: 0, stdout: 'no dead letters pending\n' },
   );
   assert.deepEqual(
-    (await lettersOf(settings)).map(({ state }) => state),
+    (await deadLettersOf(settings)).map(({ state }) => state),
     ['redriven'],
   );
 });
@@ -210,8 +210,8 @@ test('a redrive with evolve sends records rejected by freeze, and no run sends t
   const waiting = await waitingOf(settings);
   assert.deepEqual(waiting.map(({ recordKey }) => recordKey).sort(), ['pl_2', 'pl_3', undefined]);
 
-  const letter = waiting.find(({ recordKey }) => recordKey === 'pl_2');
-  const shown = await deadLetters(t, settings, 'show', letter?.id ?? '');
+  const deadLetter = waiting.find(({ recordKey }) => recordKey === 'pl_2');
+  const shown = await deadLetters(t, settings, 'show', deadLetter?.id ?? '');
   assert.match(shown.stdout, /^ {2}"seats": 9007199254740993$/m);
 
   const evolved = await deadLetters(t, withMode('evolve'), 'redrive', '--all');
@@ -283,9 +283,9 @@ test('discarded dead letters count nowhere and may be redriven by their ID', asy
   const all = await deadLetters(t, settings, 'list', '--all');
   assert.match(all.stdout, /^no dead letters pending, 2 discarded$/m);
 
-  const [letter] = (await lettersOf(settings)).filter(({ step }) => step === 'sink');
-  assert.ok(letter);
-  assert.equal(letter.headers['discard-reason']?.toString(), 'a test record');
-  const again = await deadLetters(t, settings, 'redrive', letter.id);
+  const [deadLetter] = (await deadLettersOf(settings)).filter(({ step }) => step === 'sink');
+  assert.ok(deadLetter);
+  assert.equal(deadLetter.headers['discard-reason']?.toString(), 'a test record');
+  const again = await deadLetters(t, settings, 'redrive', deadLetter.id);
   assert.match(again.stdout, /failed again: /);
 });

@@ -60,10 +60,10 @@ test('a record with too many bytes or fields is rejected, and everything else is
   const { settings, run, keys } = await createSource(t, () => pages);
   assert.deepEqual(await run(), [4, 2]);
   assert.deepEqual(await keys(), ['a', 'b', 'c', 'd']);
-  const letters = await readTopic(settings, deadLettersTopic(settings.topicPrefix));
-  const header = (at: number, name: string) => letters[at]?.headers[name]?.toString('utf8');
-  const [large, many] = letters[0]?.key === 'plans|large' ? [0, 1] : [1, 0];
-  assert.equal(letters.length, 2);
+  const deadLetters = await readTopic(settings, deadLettersTopic(settings.topicPrefix));
+  const header = (at: number, name: string) => deadLetters[at]?.headers[name]?.toString('utf8');
+  const [large, many] = deadLetters[0]?.key === 'plans|large' ? [0, 1] : [1, 0];
+  assert.equal(deadLetters.length, 2);
   for (const [at, key, page] of [
     [large, 'large', '/plans, page 1'],
     [many, 'many', '/plans, page 2'],
@@ -77,7 +77,7 @@ test('a record with too many bytes or fields is rejected, and everything else is
     header(large, deadLetterHeaders.reason) ?? '',
     /40\d{6} bytes.*plans accepts 8388608 \(max\.message\.bytes\)/,
   );
-  assert.equal(letters[many]?.value?.toString('utf8'), withFields('many', 501));
+  assert.equal(deadLetters[many]?.value?.toString('utf8'), withFields('many', 501));
   // Nothing is sent again, and a truncated dead letter is not redriven.
   assert.deepEqual(await run(), [0, 2]);
   const redrive = await runCommand(
@@ -102,9 +102,9 @@ test('the message limit comes from each topic, below a page or above other topic
   let pages = [Array.from({ length: 40 }, (_, at) => plan(`p${at}`, 20_000)), [plan('large', 60_000)]];
   const { settings, run, keys } = await createSource(t, () => pages);
   const topic = topicOf(settings.topicPrefix, 'plans');
-  const letters = deadLettersTopic(settings.topicPrefix);
+  const deadLetters = deadLettersTopic(settings.topicPrefix);
   await setLimit(settings, 50_000, topic);
-  await setLimit(settings, 100_000, letters);
+  await setLimit(settings, 100_000, deadLetters);
   assert.deepEqual(await run(), [40, 1]);
   await setLimit(settings, 10 * MB, topic);
   pages = [...pages, [plan('larger', 9 * MB), plan('largest', 11 * MB)]];
@@ -113,5 +113,5 @@ test('the message limit comes from each topic, below a page or above other topic
     (await keys()).filter((key) => key.startsWith('l')),
     ['large', 'larger'],
   );
-  assert.ok((await readTopic(settings, letters)).every(({ value }) => (value?.length ?? 0) < 100_000));
+  assert.ok((await readTopic(settings, deadLetters)).every(({ value }) => (value?.length ?? 0) < 100_000));
 });

@@ -40,7 +40,7 @@ async function createSource(t: TestContext) {
 }
 
 const topic = ({ topicPrefix }: Settings) => topicOf(topicPrefix, 'plans');
-const lettersOf = (settings: Settings) => readTopic(settings, deadLettersTopic(settings.topicPrefix));
+const deadLettersOf = (settings: Settings) => readTopic(settings, deadLettersTopic(settings.topicPrefix));
 
 async function latestFields({ schemaRegistry, topicPrefix }: Settings): Promise<string[]> {
   const latest = await new Registry(schemaRegistry, noSignal).latest(subjectOf(topicPrefix, 'plans'));
@@ -95,10 +95,10 @@ for (const { name, record, reason } of misfits) {
     );
     assert.match(runSummary([first]), /^sent to the dead-letter topic: 1 of plans$/m);
     assert.deepEqual(await keysOf(settings, topic(settings)), ['pl_1', 'pl_3']);
-    const [letter, ...more] = await lettersOf(settings);
-    assert.ok(letter && more.length === 0);
-    assert.equal(letter.value?.toString('utf8'), record);
-    const header = (key: string) => letter.headers[key]?.toString('utf8') ?? '';
+    const [deadLetter, ...more] = await deadLettersOf(settings);
+    assert.ok(deadLetter && more.length === 0);
+    assert.equal(deadLetter.value?.toString('utf8'), record);
+    const header = (key: string) => deadLetter.headers[key]?.toString('utf8') ?? '';
     assert.deepEqual(['stream', 'step', 'key', 'page', 'code'].map(header), [
       'plans',
       'produce',
@@ -115,7 +115,7 @@ for (const { name, record, reason } of misfits) {
       { messages: second.messages, deadLettered: second.deadLettered, unchanged: second.unchanged },
       { messages: 0, deadLettered: 1, unchanged: 2 },
     );
-    assert.equal((await lettersOf(settings)).length, 1);
+    assert.equal((await deadLettersOf(settings)).length, 1);
     const changed = record.replace('{', '{"name":"another",');
     assert.equal((await run('freeze', `{"uuid":"pl_1"}`, changed, `{"uuid":"pl_3"}`)).deadLettered, 1);
   });

@@ -32,11 +32,14 @@ async function createTopicsOf(settings: Settings, sizes: Readonly<Record<string,
   await admin.disconnect();
 }
 
-async function start(t: TestContext, letterBytes?: number) {
+async function start(t: TestContext, deadLetterBytes?: number) {
   const settings = createSettings(t);
   const topic = topicOf(settings.topicPrefix, 'plans');
-  const letters = deadLettersTopic(settings.topicPrefix);
-  await createTopicsOf(settings, { [topic]: 64 * MB, ...(letterBytes && { [letters]: letterBytes }) });
+  const deadLetters = deadLettersTopic(settings.topicPrefix);
+  await createTopicsOf(settings, {
+    [topic]: 64 * MB,
+    ...(deadLetterBytes && { [deadLetters]: deadLetterBytes }),
+  });
   const producer = await createProducer(t, settings);
   const send = (...messages: readonly { key: Buffer | string; value: Buffer | null; headers?: object }[]) =>
     producer.send({
@@ -58,9 +61,9 @@ const storedPlans = async (settings: Settings) =>
     ({ n, l }) => [n, Number(l)],
   );
 
-async function lettersOf(settings: Settings) {
-  const letters = await readTopic(settings, deadLettersTopic(settings.topicPrefix));
-  return letters
+async function deadLettersOf(settings: Settings) {
+  const deadLetters = await readTopic(settings, deadLettersTopic(settings.topicPrefix));
+  return deadLetters
     .map(({ key, value, headers }) => {
       const texts = Object.entries(headers).map(([name, bytes]) => [name, bytes.toString()] as const);
       return { id: key, bytes: value?.length ?? -1, headers: Object.fromEntries(texts) };
@@ -68,12 +71,12 @@ async function lettersOf(settings: Settings) {
     .sort((a, b) => Number(a.headers['offset']) - Number(b.headers['offset']));
 }
 
-for (const [name, letterBytes] of [
+for (const [name, deadLetterBytes] of [
   ['that the sink makes', undefined],
   ["that takes Kafka's standard of 1 MiB", 1_048_588],
 ] as const) {
   test(`large bad messages are truncated for a dead-letter topic ${name}, and good ones sunk`, async (t) => {
-    const { settings, send, plan } = await start(t, letterBytes);
+    const { settings, send, plan } = await start(t, deadLetterBytes);
     await send(await plan(0));
     await send({ key: 'poison', value: Buffer.alloc(9 * MB, 7) });
     await send(await plan(1, 'x'.repeat(20 * MB)));
@@ -94,15 +97,15 @@ for (const [name, letterBytes] of [
       [2, 0],
       [3, 0],
     ]);
-    const letters = await lettersOf(settings);
-    const truncated = letters.map(({ bytes, headers }) => [
+    const deadLetters = await deadLettersOf(settings);
+    const truncated = deadLetters.map(({ bytes, headers }) => [
       headers['offset'],
       headers['key']?.slice(0, 6),
       bytes < 100_000,
       headers['truncated'],
       headers['key-truncated'],
     ]);
-    const isWhole = letterBytes === undefined;
+    const isWhole = deadLetterBytes === undefined;
     assert.deepEqual(truncated, [
       ['1', 'poison', true, String(9 * MB), undefined],
       ['3', 'kkkkkk', true, undefined, String(9 * MB)],

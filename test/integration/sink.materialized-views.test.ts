@@ -48,7 +48,7 @@ async function createPlans(t: TestContext) {
   };
 }
 
-async function letters(settings: Settings): Promise<number> {
+async function deadLetters(settings: Settings): Promise<number> {
   const topic = deadLettersTopic(settings.topicPrefix);
   return (await readTopic(settings, topic).catch(() => [])).length;
 }
@@ -120,7 +120,7 @@ for (const { what, target: targetSql, select, says } of failing) {
     assert.equal((await sink()).failure, undefined);
     assert.deepEqual(await names(), ['2', '3', 'aa']);
     assert.deepEqual(await columnOf('f', 'f'), ['2', '3', 'aa']);
-    assert.equal(await letters(settings), 0);
+    assert.equal(await deadLetters(settings), 0);
   });
 }
 
@@ -143,7 +143,7 @@ test('a materialized view without its target stops its stream and makes no dead 
   assert.equal((await sink()).failure, undefined);
   assert.deepEqual(await names(), many);
   assert.deepEqual(await columnOf('f', 'f'), many);
-  assert.equal(await letters(settings), 0);
+  assert.equal(await deadLetters(settings), 0);
 });
 
 test('a view that fails during row-by-row inserts rolls back only its part; others are named', async (t) => {
@@ -170,7 +170,7 @@ test('a view that fails during row-by-row inserts rolls back only its part; othe
   assert.equal((await sink()).failure, undefined);
   assert.deepEqual(await names(), ['1', '2', '4', '5', '7', '8', 'aa']);
   assert.deepEqual(await columnOf('g', 'f'), [0, 1, 2, 4, 5, 7, 8]);
-  assert.equal(await letters(settings), 1);
+  assert.equal(await deadLetters(settings), 1);
 });
 
 test('a view with a transient failure leaves nothing in the table, however the sink ends', async (t) => {

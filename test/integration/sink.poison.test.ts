@@ -20,12 +20,12 @@ const storedPlans = async (settings: Settings) =>
 
 /** The headers and bytes of the messages on the dead-letter topic. */
 async function readDeadLetters(settings: Settings) {
-  const letters = new Map<string, { headers: Record<string, string>; value: Buffer }>();
+  const deadLetters = new Map<string, { headers: Record<string, string>; value: Buffer }>();
   for (const { key, value, headers } of await readTopic(settings, deadLettersTopic(settings.topicPrefix))) {
     const texts = Object.entries(headers).map(([name, bytes]) => [name, bytes.toString()] as const);
-    letters.set(key, { headers: Object.fromEntries(texts), value: value ?? Buffer.alloc(0) });
+    deadLetters.set(key, { headers: Object.fromEntries(texts), value: value ?? Buffer.alloc(0) });
   }
-  return [...letters.values()];
+  return [...deadLetters.values()];
 }
 
 test('bad messages become dead letters with position and bytes, and the others become rows', async (t) => {
@@ -55,12 +55,12 @@ test('bad messages become dead letters with position and bytes, and the others b
     { failure: undefined, rows: 3, deadLetters: 5 },
   );
   assert.deepEqual(await storedPlans(settings), [1, 2, 3]);
-  const letters = await readDeadLetters(settings);
+  const deadLetters = await readDeadLetters(settings);
   for (const [index, { key, value, code }] of poison.entries()) {
-    const letter = letters.find(({ headers }) => headers['key'] === key);
-    assert.ok(letter, key);
-    assert.deepEqual(letter.value, value);
-    const { reason, timestamp, ...headers } = letter.headers;
+    const deadLetter = deadLetters.find(({ headers }) => headers['key'] === key);
+    assert.ok(deadLetter, key);
+    assert.deepEqual(deadLetter.value, value);
+    const { reason, timestamp, ...headers } = deadLetter.headers;
     assert.ok(Number(timestamp) > 0 && (reason ?? '') !== '');
     const ids: Readonly<Record<string, number>> = { 'too short': id, 'too long': id, unknown: 0x7ffffff0 };
     assert.deepEqual(headers, {
@@ -97,12 +97,12 @@ test('the sink finds rows that ClickHouse rejects and inserts the others', async
     { failure: undefined, rows: 200 - refused.length, deadLetters: refused.length },
   );
   assert.deepEqual(await storedPlans(settings), [0, ...numbers.filter((number) => number % 13 !== 0)]);
-  const letters = await readDeadLetters(settings);
+  const deadLetters = await readDeadLetters(settings);
   assert.deepEqual(
-    letters.map(({ headers }) => headers['key']).sort(),
+    deadLetters.map(({ headers }) => headers['key']).sort(),
     refused.map((number) => `pl_${number}`).sort(),
   );
-  for (const { headers } of letters) {
+  for (const { headers } of deadLetters) {
     assert.equal(headers['code'], 'ETL_ROW_REJECTED');
     assert.match(
       headers['reason'] ?? '',
@@ -169,9 +169,9 @@ test('a tombstone without the primary key is a dead letter with zero bytes', asy
     { failure: undefined, rows: 2, deadLetters: 1 },
   );
   assert.deepEqual(await rowsOf(settings, 'SELECT id FROM subscription_events'), []);
-  const [letter] = await readDeadLetters(settings);
+  const [deadLetter] = await readDeadLetters(settings);
   assert.deepEqual(
-    { key: letter?.headers['key'], code: letter?.headers['code'], bytes: letter?.value.length },
+    { key: deadLetter?.headers['key'], code: deadLetter?.headers['code'], bytes: deadLetter?.value.length },
     { key: 'one', code: 'ETL_DECODE', bytes: 0 },
   );
 });

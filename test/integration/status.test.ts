@@ -199,14 +199,14 @@ test('topics keep the latest message per key forever, and deletes for the config
 test('status reports retention that makes a replay incomplete, and the rows at risk', async (t) => {
   const settings = createSettings(t);
   const topic = topicOf(settings.topicPrefix, 'plans');
-  const letters = deadLettersTopic(settings.topicPrefix);
+  const deadLetters = deadLettersTopic(settings.topicPrefix);
   const configEntries = [
     { name: 'cleanup.policy', value: 'delete' },
     { name: 'retention.ms', value: '604800000' },
   ];
   await withAdmin(settings, (admin) =>
     admin.createTopics({
-      topics: [topic, letters].map((name) => ({ topic: name, numPartitions: 1, configEntries })),
+      topics: [topic, deadLetters].map((name) => ({ topic: name, numPartitions: 1, configEntries })),
       waitForLeaders: true,
     }),
   );
@@ -215,8 +215,8 @@ test('status reports retention that makes a replay incomplete, and the rows at r
   const clock = `topic ${topic}: message.timestamp.type is CreateTime: the clocks of producers decide which version of a row is the latest; set it to LogAppendTime`;
   const deletes = `topic ${topic}: cleanup.policy is delete with retention.ms 604800000 (7 days): a replay lacks older messages`;
   const cure = '; set cleanup.policy to compact';
-  const ofLetters = `topic ${letters}: cleanup.policy is delete with retention.ms 604800000 (7 days): older messages are lost${cure}`;
-  assert.deepEqual((await statusOf(settings)).warnings, [deletes + cure, clock, ofLetters]);
+  const ofDeadLetters = `topic ${deadLetters}: cleanup.policy is delete with retention.ms 604800000 (7 days): older messages are lost${cure}`;
+  assert.deepEqual((await statusOf(settings)).warnings, [deletes + cure, clock, ofDeadLetters]);
 
   await sendPlans(t, settings, 0, 10);
   await sinkStreams(settings, 'plans');

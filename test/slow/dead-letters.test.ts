@@ -30,10 +30,10 @@ test('a redrive skips a row that would move the checkpoint past messages missing
   await sendPlans(3, 39);
   const topic = deadLettersTopic(settings.topicPrefix);
   const letters = await readTopic(settings, topic);
-  const [letter] = letters;
-  assert.ok(letter);
-  const headers = { ...letter.headers, offset: '5', timestamp: String(Date.now()) };
-  await producer.send({ topic, messages: [{ ...letter, key: `plans|sink|${PARTITION}|5`, headers }] });
+  const [deadLetter] = letters;
+  assert.ok(deadLetter);
+  const headers = { ...deadLetter.headers, offset: '5', timestamp: String(Date.now()) };
+  await producer.send({ topic, messages: [{ ...deadLetter, key: `plans|sink|${PARTITION}|5`, headers }] });
   const early = await deadLetters(t, settings, 'redrive', '--step', 'sink');
   assert.equal(early.exitCode, 1);
   assert.match(early.stdout.replace(/\s+/g, ' '), /skipped: the sink has not passed its message yet/);

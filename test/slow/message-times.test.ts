@@ -85,7 +85,7 @@ test('the latest message becomes the row with any producer timestamps', async (t
   t.after(() => reader.close());
   const { deadLetters: letters } = await readDeadLetters(reader, settings, () => false, noSignal);
   assert.deepEqual(
-    letters.map((letter) => letter.step === 'sink' && letter.offset),
+    letters.map((deadLetter) => deadLetter.step === 'sink' && deadLetter.offset),
     [10],
   );
 

@@ -36,7 +36,7 @@ test('a record beyond the request limit of a broker is rejected, whatever its to
     { messages: 2, deadLettered: 1 },
   );
   assert.deepEqual(await keysOf(settings, topic), ['a', 'b']);
-  const [letter] = await readTopic(settings, deadLettersTopic(settings.topicPrefix));
-  assert.equal(String(letter?.headers[deadLetterHeaders.truncated]), String(huge.length));
-  assert.ok(letter?.value && huge.startsWith(letter.value.toString('utf8')));
+  const [deadLetter] = await readTopic(settings, deadLettersTopic(settings.topicPrefix));
+  assert.equal(String(deadLetter?.headers[deadLetterHeaders.truncated]), String(huge.length));
+  assert.ok(deadLetter?.value && huge.startsWith(deadLetter.value.toString('utf8')));
 });

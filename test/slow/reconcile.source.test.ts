@@ -54,8 +54,8 @@ test('waiting dead letters end the command with 1, in their own column, unless a
   assert.equal(report.equal, false);
   assert.deepEqual(
     ['customers', 'plans'].map((stream) => {
-      const { equal, dead_letters: letters, source } = report.streams[stream] ?? {};
-      return [equal, letters, source?.equal, source?.dead_letters, source?.missing];
+      const { equal, dead_letters: deadLetters, source } = report.streams[stream] ?? {};
+      return [equal, deadLetters, source?.equal, source?.dead_letters, source?.missing];
     }),
     [
       [false, 1, false, 1, 0],

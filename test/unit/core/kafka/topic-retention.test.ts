@@ -23,8 +23,8 @@ test('project topics keep the latest message per key forever and deletes for a w
     'message.timestamp.type': 'LogAppendTime',
   });
   assert.ok(Number(maxBytes) > 1024 * 1024);
-  const letters = wantedTopicConfig('chartmogul.dead-letters');
-  assert.ok(Number(letters['max.message.bytes']) > Number(maxBytes), 'a letter of the largest message');
+  const deadLetters = wantedTopicConfig('chartmogul.dead-letters');
+  assert.ok(Number(deadLetters['max.message.bytes']) > Number(maxBytes), 'a letter of the largest message');
   assert.equal(wantedTopicConfig('plans', 30)['delete.retention.ms'], String(30 * DAY_MS));
 });
 

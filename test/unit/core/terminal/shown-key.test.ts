@@ -14,7 +14,7 @@ const comparison = {
   ...{ stream: 'plans', keys: 1, behind: 0, deadLetters: 0, isByKey: true, views: [], faults: [], notes: [] },
   counts: { ...noDifferences(), missing: 1 },
 };
-const letter = {
+const deadLetter = {
   ...{
     id: 'ab'.repeat(32),
     key: `plans|${long}`,
@@ -48,7 +48,7 @@ const texts: Readonly<Record<string, string>> = {
     ],
     nothing,
   ),
-  'a dead letter': deadLetterDetails(letter, Infinity),
+  'a dead letter': deadLetterDetails(deadLetter, Infinity),
 };
 for (const [name, text] of Object.entries(texts)) {
   test(`${name} shows the start and length of a long key without control characters`, () => {

@@ -105,8 +105,8 @@ test('a dead letter that is too large is truncated and states its original lengt
   const messageLimit = (topic: string) => (topic === 'test.plans' ? 1_000 : 150_000);
   const { deadLetters } = await encode(createState(), [[record]], { messageLimit });
   const whole = JSON.stringify(record);
-  const [letter] = deadLetters;
-  assert.equal(String(letter?.headers?.[deadLetterHeaders.truncated]), String(Buffer.byteLength(whole)));
-  assert.ok(letter?.value && letter.value.length < 100_000);
-  assert.ok(Buffer.from(whole).subarray(0, letter.value.length).equals(letter.value));
+  const [deadLetter] = deadLetters;
+  assert.equal(String(deadLetter?.headers?.[deadLetterHeaders.truncated]), String(Buffer.byteLength(whole)));
+  assert.ok(deadLetter?.value && deadLetter.value.length < 100_000);
+  assert.ok(Buffer.from(whole).subarray(0, deadLetter.value.length).equals(deadLetter.value));
 });

@@ -214,12 +214,12 @@ for (const [name, value, reason] of unkeyed) {
     const { keys, deadLetters, counts } = await encode(state, [[value, { uuid: 'pl_2' }, value]]);
     assert.deepEqual(keys, ['pl_2']);
     assert.equal(deadLetters.length, 1);
-    const [letter] = deadLetters;
-    assert.equal(letter?.key, `plans|${recordHash(value).toString('hex')}`);
-    assert.equal(String(letter.value), JSON.stringify(value));
-    assert.equal(letter.headers?.['code'], 'ETL_UNKEYED_RECORD');
-    assert.match(String(letter.headers['reason']), reason);
-    assert.ok(!('key' in letter.headers));
+    const [deadLetter] = deadLetters;
+    assert.equal(deadLetter?.key, `plans|${recordHash(value).toString('hex')}`);
+    assert.equal(String(deadLetter.value), JSON.stringify(value));
+    assert.equal(deadLetter.headers?.['code'], 'ETL_UNKEYED_RECORD');
+    assert.match(String(deadLetter.headers['reason']), reason);
+    assert.ok(!('key' in deadLetter.headers));
     assert.deepEqual(
       {
         records: counts.records,

@@ -12,7 +12,7 @@ import {
 import type { SourceComparison } from '../../../../../operations/reconcile/source/compare-source.ts';
 
 const nothing = { deadLetters: false };
-const letters = { deadLetters: true };
+const deadLetters = { deadLetters: true };
 
 const equal: SourceComparison = {
   stream: 'plans',
@@ -39,8 +39,8 @@ test('every kind of difference is shown; dead letters do not count when allowed'
   for (const kind of Object.keys(noSourceDifferences()) as SourceDifferenceKind[]) {
     const differing = { ...counted({ [kind]: 7 }), examples: [{ key: 'pl_1', kind }] };
     assert.equal(isSourceEqual(differing, nothing), false, kind);
-    assert.equal(isSourceEqual(differing, letters), kind === 'dead', kind);
-    for (const allowed of [nothing, letters]) {
+    assert.equal(isSourceEqual(differing, deadLetters), kind === 'dead', kind);
+    for (const allowed of [nothing, deadLetters]) {
       const text = sourceSummary([equal, differing], allowed);
       assert.match(text, allowed.deadLetters && kind === 'dead' ? /7 +(0 +)?equal$/m : /DIFFERS$/m);
       assert.match(text, new RegExp(`^plans: 7 ${kind}: `, 'm'));
@@ -54,10 +54,10 @@ test('every kind of difference is shown; dead letters do not count when allowed'
 
 test('a stream that could not be read is never equal', () => {
   const failed = { ...equal, failure: new Error('no answer') };
-  assert.equal(isSourceEqual(failed, letters), false);
-  assert.match(sourceSummary([failed], letters), /FAILED$/m);
+  assert.equal(isSourceEqual(failed, deadLetters), false);
+  assert.match(sourceSummary([failed], deadLetters), /FAILED$/m);
   assert.deepEqual(
-    { equal: sourceJson(failed, letters)['equal'], failure: sourceJson(failed, letters)['failure'] },
+    { equal: sourceJson(failed, deadLetters)['equal'], failure: sourceJson(failed, deadLetters)['failure'] },
     { equal: false, failure: 'no answer' },
   );
 });
