@@ -11,7 +11,7 @@ const benchmarks = { produce: benchProduce, sink: benchSink, latency: benchLaten
 
 await runMain(async (signal) => {
   const description =
-    'Measures on this machine, side by side in one run, with services of its own; the last line is JSON.';
+    'Runs a benchmark on this machine with its own services. The last line of the output is JSON.';
   const names = Object.keys(benchmarks).join(', ');
   const command = createCommand('bench', description).argument('<name>', `one of: ${names}`);
   withBenchOptions(command).parse();

@@ -50,11 +50,11 @@ await runMain(async (signal) => {
     .description('lists pending dead letters, newest first')
     .option('--streams <a,b>', 'only these streams')
     .option('--step <name>', `only this step: ${steps}`)
-    .option('--reason <text>', 'only if the code or reason contains this text')
-    .option('--since <time>', 'only those rejected since a time, such as 2026-01-31T12:00Z, 2h or 3d')
-    .option('--all', 'includes redriven and discarded ones')
+    .option('--reason <text>', 'only dead letters whose code or reason contains this text')
+    .option('--since <time>', 'only dead letters since this time, such as 2026-01-31T12:00Z, 2h or 3d')
+    .option('--all', 'includes redriven and discarded dead letters')
     .option('--limit <n>', `maximum number shown (default: ${DEFAULT_LIMIT})`)
-    .option('--json', 'prints JSON; all of them unless --limit is given')
+    .option('--json', 'prints JSON, of all dead letters unless --limit is given')
     .action((options: Options) => {
       run = () => list(options, signal);
     });
@@ -67,20 +67,22 @@ await runMain(async (signal) => {
     });
   command
     .command('redrive [IDs...]')
-    .description('sends dead letters through the step that rejected them, each once, and marks them')
-    .option('--streams <a,b>', 'those of these streams')
-    .option('--step <name>', `those of this step: ${steps}`)
-    .option('--all', 'all pending ones')
+    .description('sends dead letters through the step that rejected them, and marks them')
+    .option('--streams <a,b>', 'only dead letters of these streams')
+    .option('--step <name>', `only dead letters of this step: ${steps}`)
+    .option('--all', 'all pending dead letters')
     .action((ids: string[], options: Options) => {
       run = () => redrive(parseSelection('redrive', ids, options), signal);
     });
   command
     .command('discard [IDs...]')
-    .description('abandons dead letters: they no longer count, and a record is retried once it changes')
-    .option('--reason <text>', 'recorded for other users', 'no reason given')
-    .option('--streams <a,b>', 'those of these streams')
-    .option('--step <name>', `those of this step: ${steps}`)
-    .option('--all', 'all pending ones')
+    .description(
+      'marks dead letters as discarded: they no longer count, and produce retries a record once it changes',
+    )
+    .option('--reason <text>', 'why they are discarded; stored with the dead letters', 'no reason given')
+    .option('--streams <a,b>', 'only dead letters of these streams')
+    .option('--step <name>', `only dead letters of this step: ${steps}`)
+    .option('--all', 'all pending dead letters')
     .action((ids: string[], { reason = '', ...options }: Options) => {
       run = () => discard(parseSelection('discard', ids, options), reason, signal);
     });

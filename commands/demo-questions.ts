@@ -1,7 +1,7 @@
 /** Questions about MRR, and the SQL that answers them. */
 export const demoQuestions: readonly { readonly question: string; readonly sql: string }[] = [
   {
-    question: 'What is our MRR, from how many customers?',
+    question: 'What is our MRR, and how many customers pay it?',
     sql: `
       SELECT status,
              count() AS customers,
@@ -13,7 +13,7 @@ export const demoQuestions: readonly { readonly question: string; readonly sql: 
       ORDER BY mrr_usd DESC, count() DESC`,
   },
   {
-    question: 'Which plans bring the money of the last twelve months?',
+    question: 'Which plans earned the most in the last twelve months?',
     sql: `
       SELECT plan.name AS plan,
              any(plan.interval_unit) AS billed_per,
@@ -28,7 +28,7 @@ export const demoQuestions: readonly { readonly question: string; readonly sql: 
       LIMIT 6`,
   },
   {
-    question: 'How many subscriptions begin and end each month?',
+    question: 'How many subscriptions start and end each month?',
     sql: `
       SELECT toStartOfMonth(effective_date) AS month,
              countIf(event_type = 'subscription_start') AS started,

@@ -5,7 +5,7 @@ import { print } from '../core/terminal/terminal.ts';
 import { checkServices } from '../operations/status/check-services.ts';
 
 await runMain(async (signal) => {
-  createCommand('ping', 'Tries the ChartMogul key, Kafka, the schema registry and ClickHouse.').parse();
+  createCommand('ping', 'Checks the ChartMogul key, Kafka, the schema registry and ClickHouse.').parse();
   const checks = await checkServices(loadSettings(), signal);
   for (const check of checks) {
     const [result, text] =

@@ -33,11 +33,11 @@ await runMain(async (signal) => {
     .option('--every <time>', 'repeats the run at this interval, such as 15m or 6h, until stopped')
     .option('--cron <expression>', 'runs at these times (UTC), such as "0 * * * *", until stopped')
     .option('--full', 'sends every record, even if it did not change')
+    .option('--take-over', 'ends an active run on the same streams; without this option, the new run exits')
     .option(
-      '--take-over',
-      'ends a run that is active on the same streams; without this option the new run exits',
+      '--allow-mass-delete',
+      'deletes records even if more than MASS_DELETE_PERCENT of a stream is gone',
     )
-    .option('--allow-mass-delete', 'deletes any number of records that are gone from ChartMogul')
     .parse()
     .opts<Options>();
   const schedule = chooseSchedule(options);
@@ -84,7 +84,7 @@ await runMain(async (signal) => {
 
 function chooseSchedule({ every, cron }: Options): Schedule | undefined {
   if (every !== undefined && cron !== undefined)
-    throw new ConfigError('only one of --every and --cron may be given');
+    throw new ConfigError('--every and --cron must not be given together');
   if (every !== undefined) return everySchedule(every);
   return cron === undefined ? undefined : cronSchedule(cron);
 }

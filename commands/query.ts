@@ -11,7 +11,7 @@ const DEFAULT_FORMAT = 'PrettyCompactMonoBlock';
 
 await runMain(async (signal) => {
   const command = createCommand('query', 'Runs a read-only SQL query.')
-    .argument('[sql]', 'the query, in quotes; - or nothing reads it from stdin')
+    .argument('[sql]', 'the query, in quotes; reads stdin if it is - or missing')
     .option('--format <name>', 'a ClickHouse output format', DEFAULT_FORMAT)
     .parse();
   const [argument = '-'] = command.args;

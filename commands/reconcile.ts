@@ -14,16 +14,16 @@ interface Options {
 await runMain(async (signal) => {
   const { streams, source, repair, allowDeadLetters, json } = createCommand(
     'reconcile',
-    'Compares topics, tables and views key by key and version by version; exits with 1 if they differ.',
+    'Compares the keys and versions of topics, tables and views. Exits with 1 if they differ.',
   )
     .option('--streams <a,b>', 'only these streams')
     .option('--source', "also reads ChartMogul's API and compares it with the topics")
-    .option('--repair', 'repairs tables and views, only in the keys that differ')
-    .option('--allow-dead-letters', 'pending dead letters are shown but are no difference')
+    .option('--repair', 'repairs views, and tables in the keys that differ')
+    .option('--allow-dead-letters', 'shows pending dead letters without counting them as differences')
     .option('--json', 'prints one JSON object')
     .addHelpText(
       'after',
-      '\nExit codes: 0 equal, 1 different, with pending dead letters or not comparable,\n' +
+      '\nExit codes: 0 equal; 1 different, not comparable, or with pending dead letters;\n' +
         '2 wrong settings or arguments.',
     )
     .parse()

@@ -15,10 +15,14 @@ interface Options {
 await runMain(async (signal) => {
   const options = createCommand(
     'replay',
-    'Rebuilds tables from their topics. Readers see the old table until it is replaced by the new one, and a sink may keep running.',
+    'Rebuilds tables from their topics. Readers see the old table until the new one replaces it. Sinks may keep running.',
   )
-    .option('--streams <a,b>', 'only these streams (default: all that have messages)')
-    .option('--from <time>', 'an ISO time; older rows are kept unchanged', 'beginning')
+    .option('--streams <a,b>', 'only these streams (default: all streams with messages)')
+    .option(
+      '--from <time>',
+      'ISO time from which messages are replayed; older rows stay unchanged',
+      'beginning',
+    )
     .option('--dry-run', 'prints an estimate of messages, bytes and time, and changes nothing')
     .parse()
     .opts<Options>();

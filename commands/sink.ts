@@ -13,9 +13,12 @@ interface Options {
 const stopping = { maxStopMs: 9_000 };
 
 await runMain(async (signal) => {
-  const options = createCommand('sink', 'Sinks the topics into ClickHouse tables, until stopped.')
+  const options = createCommand('sink', 'Copies topics to ClickHouse tables until stopped.')
     .option('--streams <a,b>', 'only these streams')
-    .option('--until-caught-up', 'exit when every partition is sunk up to the end offset it had at the start')
+    .option(
+      '--until-caught-up',
+      'exits once every partition has reached the end offset that it had at the start',
+    )
     .parse()
     .opts<Options>();
   const streams = options.streams?.split(',').map((name) => name.trim());

@@ -20,7 +20,7 @@ interface Options {
 await runMain(async (signal) => {
   const options = createCommand(
     'status',
-    'Shows topic, lag, table, last run, checkpoint and dead letters of each stream, then settings that would lose data and problems with their remedies. Writes nothing.',
+    'Shows the topic, lag, table, last run, checkpoint and dead letters of each stream. Then lists topic settings that would lose data, and problems with their remedies. Writes nothing.',
   )
     .option('--streams <a,b>', 'only these streams')
     .option('--json', 'prints one JSON object')
@@ -28,7 +28,11 @@ await runMain(async (signal) => {
       '--check',
       'exits with 1 if a stream has failed, is stale or stalled, or has pending dead letters',
     )
-    .option('--max-age <time>', 'age of the last run at which a stream is stale, such as 90m, 6h or 2d', '1d')
+    .option(
+      '--max-age <time>',
+      'age of the last run after which a stream is stale, such as 90m, 6h or 2d',
+      '1d',
+    )
     .parse()
     .opts<Options>();
   const settings = loadSettings();

@@ -113,7 +113,7 @@ async function withOpened<T>(
     throw toEtlError(error, kafka);
   } finally {
     signal.removeEventListener('abort', onAbort);
-    running.abort(new StoppedError('the work is over'));
+    running.abort(new StoppedError('the work has ended'));
     await Promise.all([services.admin?.close(), services.database?.close()]);
   }
 }

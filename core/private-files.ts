@@ -35,7 +35,7 @@ export function makePrivateFolder(path: string): void {
   const found = lstatSync(path);
   if (!found.isDirectory()) {
     const kind = found.isSymbolicLink() ? 'a symbolic link' : 'no folder';
-    throw new ConfigError(`${path} is ${kind}, must be a folder: remove it`);
+    throw new ConfigError(`${path} must be a folder; got ${kind}: remove it`);
   }
   if (isOurs(found.uid) && (found.mode & 0o077) !== 0) chmodSync(path, FOLDER_MODE);
 }

@@ -37,7 +37,10 @@ async function status(settings: Settings): Promise<ExitCode> {
 
 await runMain(async (signal) => {
   let exitCode: ExitCode = exitCodes.done;
-  const command = createCommand('services', 'Local Kafka, schema registry and ClickHouse, in the background');
+  const command = createCommand(
+    'services',
+    'Runs Kafka, a schema registry and ClickHouse on this machine, in the background.',
+  );
   const add = (name: string, description: string, work: (settings: Settings) => Promise<ExitCode>) =>
     command
       .command(name)
@@ -47,13 +50,14 @@ await runMain(async (signal) => {
       .action(async () => {
         exitCode = await work(loadSettings());
       });
-  const upHelp = 'start what is not running, wait until all are ready, print the settings to export';
+  const upHelp =
+    'starts what is not running, waits until all services are ready, and prints the settings to export';
   add('up', upHelp, (settings) => up(settings, signal));
-  add('down', 'stop them; their data stays', async (settings) => {
+  add('down', 'stops the services and keeps their data', async (settings) => {
     await stopServices(settings);
     return exitCodes.done;
   });
-  add('status', 'one line each; exit code 1 if any is stopped', status);
+  add('status', 'prints one line per service; exits with 1 if any is stopped', status);
   await command.parseAsync();
   return exitCode;
 });

@@ -96,7 +96,7 @@ async function start(service: LocalService, signal: AbortSignal): Promise<Starte
   if (alreadyRunning && !isInTime) {
     const running = `${name} runs (pid ${runningPids(service).join('+')})`;
     throw new LocalServiceError(
-      `${running} and does not answer at ${address.text}: did ${address.setting} change since its start? Run \`npm run services -- down\` first`,
+      `${running} but does not answer at ${address.text}: did ${address.setting} change after its start? Run \`npm run services -- down\` first`,
     );
   }
   const fault = isInTime ? 'ended' : `did not answer within ${readyWithinMs / 1000} s`;

@@ -15,22 +15,32 @@ const command = createCommand(
   'Runs a ChartMogul account and its API on this machine, in the foreground.',
 )
   .option('--port <port>', 'port on 127.0.0.1; 0 picks a free one', integer(0, 65_535), 4010)
-  .option('--customers <n>', 'size of the account', integer(0, 100_000_000), standard.customers)
-  .option('--seed <n>', 'another seed, another account', integer(0, 2 ** 32 - 1), standard.seed)
-  .option('--rate-limit <n>', 'requests a second before 429; 0 for no limit', limit, standard.rateLimit)
-  .option('--retry-after <seconds>', 'send this Retry-After with every 429', integer(0, 3600))
+  .option(
+    '--customers <n>',
+    'number of customers in the account',
+    integer(0, 100_000_000),
+    standard.customers,
+  )
+  .option('--seed <n>', 'seed of the generated account', integer(0, 2 ** 32 - 1), standard.seed)
+  .option(
+    '--rate-limit <n>',
+    'requests per second before it answers 429; 0 for no limit',
+    limit,
+    standard.rateLimit,
+  )
+  .option('--retry-after <seconds>', 'sends this Retry-After with every 429', integer(0, 3600))
   .option(
     '--connection-limit <n>',
-    'requests at a time before 503; 0 for no limit',
+    'concurrent requests before it answers 503; 0 for no limit',
     limit,
     standard.connectionLimit,
   )
-  .option('--latency <ms>', 'wait this long before every answer', integer(0, 600_000), standard.latency)
+  .option('--latency <ms>', 'waits this long before every answer', integer(0, 600_000), standard.latency)
   .option('--faults <share>', 'share of requests that fail, in eight ways', share, standard.faults)
   .addOption(
     new Option(
       '--activities-cursor <kind>',
-      'faulty: a page of /activities skips the row after it, as once recorded',
+      'faulty: each page of /activities skips the next row, as was observed at the API',
     )
       .choices(['faulty', 'sound'])
       .default(standard.activitiesCursor),
@@ -38,36 +48,31 @@ const command = createCommand(
   .addOption(
     new Option(
       '--dlt-addresses [paging]',
-      "serve the addresses of dltHub's page, paged by cursor or by page number",
+      "serves the addresses that dltHub's page lists, paged by cursor or by page number",
     )
       .choices(['cursor', 'pages'])
       .preset('cursor'),
   )
-  .option('--allow-page', 'accept page= instead of answering 400', standard.allowPage)
-  .option(
-    '--revision <n>',
-    'number of changes of the data so far',
-    integer(0, lastRevision),
-    standard.revision,
-  )
+  .option('--allow-page', 'accepts page= instead of answering 400', standard.allowPage)
+  .option('--revision <n>', 'revision of the data at the start', integer(0, lastRevision), standard.revision)
   .option(
     '--changes <share>',
-    'share of customers that change with each revision; a quarter as many are new',
+    'share of customers that change in each revision; a quarter as many are added',
     share,
     standard.changes,
   )
   .option(
     '--deletes <share>',
-    'share of customers and other records that vanish with each revision',
+    'share of customers and other records that each revision deletes',
     share,
     standard.deletes,
   )
-  .option('--drift', 'from revision 1 on, undeclared fields, and values of another type', standard.drift)
-  .option('--no-float-mrr', 'no fractions of a cent in the mrr of ended subscriptions')
+  .option('--drift', 'adds undeclared fields and values of another type, from revision 1 on', standard.drift)
+  .option('--no-float-mrr', 'serves no fractions of a cent in the mrr of ended subscriptions')
   .addHelpText(
     'after',
-    '\nAccepts only the key in CHARTMOGUL_API_KEY; accepts any key if that is not set.\n' +
-      'While it runs: POST /_simulator/revision {"revision": 1} as application/json changes the data, GET /_simulator/stats shows counts.',
+    '\nAccepts only the key in CHARTMOGUL_API_KEY, or any key if that is not set.\n' +
+      'While it runs: POST /_simulator/revision {"revision": 1} as application/json changes the data; GET /_simulator/stats shows counts.',
   );
 
 await runMain(async (signal): Promise<ExitCode> => {

@@ -31,7 +31,7 @@ export function chooseStreams(
   const { streams, skipped } = streamsUnder(prefix, topics);
   const rejected = skipped.find(({ stream }) => stream !== undefined && wanted?.includes(stream) === true);
   if (rejected !== undefined)
-    throw new ConfigError(`--streams got "${rejected.stream ?? ''}": ${rejected.reason}`);
+    throw new ConfigError(`--streams must not name "${rejected.stream ?? ''}": ${rejected.reason}`);
   const unknown = wanted?.find((stream) => !streams.includes(stream));
   if (unknown !== undefined)
     throw new ConfigError(`--streams must name some of ${streams.join(', ')}; got "${unknown}"`);

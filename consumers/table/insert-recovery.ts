@@ -94,7 +94,7 @@ export class InsertRecovery {
     const { rows: count, isPassed } = await this.#inserted();
     if (count === 0) return false;
     if (generation.aborted || (isPassed && rows.areLast === true))
-      throw new StoppedError('another sink has continued after them');
+      throw new StoppedError('another sink has inserted later rows');
     await evenWhenStopping(database, (asked) => deleteInserted(asked, table, rows.ranges));
     return true;
   }

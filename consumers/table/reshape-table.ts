@@ -69,7 +69,7 @@ export async function reshapeTable(options: ReshapeOptions, coverage: Coverage):
       onChange();
     }
   }
-  throw new IncompatibleSchemaError(`table ${table} does not show the columns that were added to it`);
+  throw new IncompatibleSchemaError(`table ${table} still lacks the columns that were added to it`);
 }
 
 export function readLocalShape(database: Database, table: string): Promise<TableShape | undefined> {
@@ -114,7 +114,7 @@ function actionsFor(
     } catch (error) {
       if (!(error instanceof IncompatibleSchemaError)) throw error;
       throw new IncompatibleSchemaError(
-        `${error.message}: ${replay} recreates the table, if the whole topic fits; else rename the column`,
+        `${error.message}: run ${replay} if the whole topic fits the new type; otherwise rename the column`,
       );
     }
   }

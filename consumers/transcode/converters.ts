@@ -169,7 +169,7 @@ function writeUuidBytes(at: Transcoding): void {
 }
 
 function noUuid(): DecodeError {
-  return new DecodeError('a text that is no UUID');
+  return new DecodeError('a text that is not a UUID');
 }
 
 function enumConverter(symbols: readonly string[], column: EnumType): Converter {
@@ -187,7 +187,7 @@ function symbolConverter(column: EnumType): Converter {
 }
 
 function writeEnum(value: number | undefined, column: EnumType, at: Transcoding): void {
-  if (value === undefined) throw new DecodeError("a symbol that its column's Enum does not have");
+  if (value === undefined) throw new DecodeError("a symbol that the column's Enum lacks");
   at.writeInteger(BigInt(value), column.bits / 8);
 }
 
@@ -195,7 +195,7 @@ function fixedConverter(bytes: number): Converter {
   return (at) => {
     const length = at.readLength();
     if (length !== bytes)
-      throw new DecodeError(`a text of another length than the ${bytes} bytes of its column`);
+      throw new DecodeError(`a text whose length is not the ${bytes} bytes of its column`);
     const start = at.take(length);
     const to = at.claim(bytes);
     at.source.copy(at.target, to, start, start + length);

@@ -26,7 +26,7 @@ export function writeTombstone(
     if (part === undefined) for (const byte of defaultBytes(type)) at.writeByte(byte);
     else if (!writeKeyPart(part, type, at))
       throw new DecodeError(
-        `a delete whose key has no ${columnTypeSql(type)} for ${name}: send it again with one`,
+        `a delete whose key lacks a ${columnTypeSql(type)} for ${name}: send the delete again with a complete key`,
       );
   }
   out.length = at.written;

@@ -134,7 +134,7 @@ export class Transcoding {
   readIndex(count: number): number {
     const index = this.readInt();
     if (index < 0 || index >= count)
-      throw new DecodeError('a union branch or enum symbol that the schema does not have');
+      throw new DecodeError('a union branch or enum symbol that the schema lacks');
     return index;
   }
 
@@ -156,7 +156,7 @@ export class Transcoding {
     if (minBytes === 0) {
       this.#emptyItems += count;
       if (this.#emptyItems > MAX_EMPTY_ITEMS) {
-        throw new DecodeError(`more than ${MAX_EMPTY_ITEMS} items that take no bytes`);
+        throw new DecodeError(`more than ${MAX_EMPTY_ITEMS} items without bytes`);
       }
     }
     return count;
@@ -165,7 +165,7 @@ export class Transcoding {
   /** Checks the size of a block after its items. */
   checkBlockEnd(blockEnd: number): void {
     if (blockEnd >= 0 && this.position !== blockEnd)
-      throw new DecodeError('a block of items of another size than it says');
+      throw new DecodeError('a block of items whose size differs from its header');
   }
 
   /** Moves past a value that is read later, when its items without bytes are counted. */

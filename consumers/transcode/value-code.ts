@@ -77,7 +77,7 @@ function writeUnion(code: CodeWriter, type: UnionType, column: ColumnType, place
       write();
     }),
   );
-  code.line(`} else ${code.fault(field, 'a union branch that the schema does not have')}`);
+  code.line(`} else ${code.fault(field, 'a union branch that the schema lacks')}`);
 }
 
 function writePresent(code: CodeWriter, type: WriterType, column: ColumnType, place: Place): void {
@@ -228,6 +228,6 @@ function writeJson(code: CodeWriter, type: WriterType, column: ColumnType, { pat
 
 function cannotHold(path: string, kind: string, column: ColumnType): IncompatibleSchemaError {
   return new IncompatibleSchemaError(
-    `field ${path}: a column of type ${column.text} cannot hold the topic's values of type ${kind}: npm run replay recreates the table, if the whole topic fits; else rename the column`,
+    `field ${path}: a column of type ${column.text} cannot hold the topic's values of type ${kind}: run npm run replay if the whole topic fits the new type; otherwise rename the column`,
   );
 }

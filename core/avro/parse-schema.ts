@@ -33,10 +33,10 @@ export function parseStreamSchema(text: string, origin: string): StreamSchema {
   const schema = parseRecord(json, origin);
   const { primaryKey } = schema;
   if (primaryKey === undefined || primaryKey.length === 0)
-    throw new IncompatibleSchemaError(`${origin} names no "primaryKey"`);
+    throw new IncompatibleSchemaError(`${origin} has no "primaryKey"`);
   const missing = primaryKey.find((name) => !schema.fields.some((field) => field.name === name));
   if (missing !== undefined)
-    throw new IncompatibleSchemaError(`${origin} has no field ${missing} for its primary key`);
+    throw new IncompatibleSchemaError(`${origin} lacks the field ${missing} of its primary key`);
   const unfit = schema.fields.find(({ name, type }) => primaryKey.includes(name) && !isKeyType(type));
   if (unfit !== undefined)
     throw new IncompatibleSchemaError(

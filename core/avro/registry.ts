@@ -203,7 +203,7 @@ export class Registry {
         const answer = seen.size > MAX_REFERENCES ? undefined : await this.#ask(place, policy);
         if (answer === undefined)
           throw new IncompatibleSchemaError(
-            `schema ${id} refers to version ${version} of subject ${subject}, which the registry does not give: register it again`,
+            `schema ${id} refers to version ${version} of subject ${subject}, which the registry does not return: register it again`,
           );
         const referenced = this.#textIn(answer, `subject ${subject}`);
         await visit(referenced.references);
@@ -292,7 +292,7 @@ export class Registry {
     const answered = `the schema registry at ${this.#settings.url} (SCHEMA_REGISTRY_URL) answered ${status}${excerpt}`;
     if (status >= 500 || status === 429)
       return new ServiceUnavailableError(answered, { service: 'the schema registry' });
-    const hint = 'is it a Confluent-compatible registry, and is the path right?';
+    const hint = 'check that it is a Confluent-compatible registry and that the path is correct';
     return new ServiceRefusedError(`${answered}: ${credentialsRemedy(status, 'SCHEMA_REGISTRY') ?? hint}`);
   }
 
@@ -306,9 +306,12 @@ export class Registry {
   #strange(what: string, cause?: TooLargeError): ServiceRefusedError {
     const why = cause === undefined ? '' : `: ${cause.message}`;
     const at = `${this.#settings.url} (SCHEMA_REGISTRY_URL)`;
-    return new ServiceRefusedError(`the schema registry at ${at} gave a strange answer for ${what}${why}`, {
-      cause,
-    });
+    return new ServiceRefusedError(
+      `the schema registry at ${at} returned an unexpected answer for ${what}${why}`,
+      {
+        cause,
+      },
+    );
   }
 }
 

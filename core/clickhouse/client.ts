@@ -252,14 +252,14 @@ export function clickHouseError(error: unknown, settings: ClickHouseSettings, do
     error instanceof RangeError ||
     error instanceof TooLargeError
   ) {
-    const message = `${prefix}ClickHouse at ${at} gives a strange answer: ${messageOf(error)}`;
+    const message = `${prefix}ClickHouse at ${at} returned an unexpected answer: ${messageOf(error)}`;
     return new ServiceRefusedError(message, { cause: error });
   }
   if (error instanceof StatusError) {
-    const answered = `${prefix}ClickHouse at ${at}, or a proxy before it, answers ${error.message}`;
+    const answered = `${prefix}ClickHouse at ${at}, or a proxy in front of it, answers ${error.message}`;
     const remedy = credentialsRemedy(error.status, 'CLICKHOUSE');
     if (remedy !== undefined) return new ServiceRefusedError(`${answered}: ${remedy}`, { cause: error });
-    const hint = 'is it the HTTP interface of ClickHouse, and is the server well?';
+    const hint = 'check that it is the HTTP interface of ClickHouse and that the server is healthy';
     return new ServiceUnavailableError(`${answered}: ${hint}`, { service: 'ClickHouse', cause: error });
   }
   if (!(error instanceof ClickHouseError)) return notAnswering('ClickHouse', at, error, { prefix });

@@ -167,7 +167,7 @@ function meaningOf(
 
 function exceeded(limit: string, cause?: unknown): ServiceRefusedError {
   return new ServiceRefusedError(
-    `the query exceeds a limit of read-only queries (${limit}, or less by the user's profile): aggregate, filter or add a LIMIT`,
+    `the query exceeds a limit of read-only queries (${limit}, or a lower one of the user's profile): aggregate, filter or add a LIMIT`,
     { cause },
   );
 }

@@ -32,7 +32,7 @@ export function markedDeadLetter(
 ): { key: string; value: Buffer; headers: Record<string, string | Buffer> } | undefined {
   if (outcome.kind === 'skipped') return undefined;
   // A message without a value would delete the dead letter or lose its bytes.
-  if (value === undefined) throw new RangeError('a dead letter that was read without its value');
+  if (value === undefined) throw new RangeError('the dead letter was read without its value');
   const marks = { [deadLetterMarks.rejectedAt]: String(rejectedAtMs), ...marksOf(outcome, attempts, nowMs) };
   return { key, value, headers: { ...headers, ...marks } };
 }

@@ -191,7 +191,7 @@ function secret(
   const direct = valueOf(name, texts);
   const file = valueOf(`${name}_FILE`, texts);
   if (direct !== '' && file !== '')
-    throw new ConfigError(`${name} and ${name}_FILE are both set, set only one of them`);
+    throw new ConfigError(`${name} and ${name}_FILE are both set: set only one of them`);
   if (file === '') return direct === '' ? undefined : new Secret(secretText(name, direct));
   let content: string;
   try {

@@ -58,9 +58,9 @@ const optional =
 /** Every setting, by its name in the environment, in `.env` and in CONFIG_FILE. */
 export const definitions = {
   ...secretSettings('CHARTMOGUL_API_KEY', 'API key of the ChartMogul account'),
-  CHARTMOGUL_BASE_URL: setting("the API's address", chartmogulUrl, 'https://api.chartmogul.com/v1'),
+  CHARTMOGUL_BASE_URL: setting("address of ChartMogul's API", chartmogulUrl, 'https://api.chartmogul.com/v1'),
   CHARTMOGUL_MAX_REQUESTS_PER_SECOND: setting(
-    'over all streams; ChartMogul allows an account 40',
+    'maximum over all streams; ChartMogul allows 40 per account',
     decimal(0.1, 10_000),
     '39',
   ),
@@ -71,20 +71,24 @@ export const definitions = {
     'month',
   ),
   METRICS_LOOK_BACK_DAYS: setting(
-    'how far back metrics are read again; else all',
+    'days of metrics that a run reads again; all days if unset',
     optional(whole(1, 36_500)),
   ),
   FULL_ROUND_DAYS: setting(
-    'after how many days the lists of all customers are read again, changed or not',
+    'days between full refreshes, which read the child lists of all parents',
     whole(1, 365),
     '7',
   ),
-  MASS_DELETE_PERCENT: setting('a stream that would lose more than this stops', decimal(0, 100), '10'),
+  MASS_DELETE_PERCENT: setting(
+    'a stream fails if a run would delete more than this share of its records',
+    decimal(0, 100),
+    '10',
+  ),
   STREAM_MODES: setting('comma list of stream=mode: evolve (default), freeze, discard', streamModes),
   KAFKA_BROKERS: setting('comma list of host:port', brokers, '127.0.0.1:9092'),
-  KAFKA_SSL: setting('true or false', boolean, 'false'),
+  KAFKA_SSL: setting('true connects with TLS', boolean, 'false'),
   KAFKA_SASL_MECHANISM: setting(
-    saslMechanisms.join(', '),
+    `SASL mechanism: ${saslMechanisms.join(', ')}`,
     optional((name, value) => oneOf(name, value.toLowerCase(), saslMechanisms)),
   ),
   KAFKA_USERNAME: setting('SASL user', text),
@@ -95,7 +99,7 @@ export const definitions = {
     'chartmogul.',
   ),
   TOMBSTONE_RETENTION_DAYS: setting(
-    'how long new topics keep a delete: how long a sink may be away',
+    'days for which new topics keep deletes: the longest time a sink may be stopped',
     whole(1, 36_500),
     String(TOMBSTONE_RETENTION_DAYS),
   ),
@@ -106,21 +110,21 @@ export const definitions = {
   CLICKHOUSE_USERNAME: setting('ClickHouse user', text),
   ...secretSettings('CLICKHOUSE_PASSWORD', 'ClickHouse password'),
   CLICKHOUSE_CLUSTER: setting('cluster on which tables are created', optional(identifier)),
-  CLICKHOUSE_DATABASE: setting('database, created if missing', identifier, 'chartmogul'),
+  CLICKHOUSE_DATABASE: setting('database; created if missing', identifier, 'chartmogul'),
   HTTPS_PROXY: setting('proxy for https addresses of ChartMogul, the registry and ClickHouse', proxyUrl),
-  HTTP_PROXY: setting('the same for http addresses, other than those of this machine', proxyUrl),
+  HTTP_PROXY: setting('proxy for http addresses, except those of this machine', proxyUrl),
   NO_PROXY: setting('comma list of hosts that are reached directly, or *', text),
   ALLOW_PLAINTEXT_CREDENTIALS: setting(
-    'true lets passwords travel unencrypted to other machines',
+    'true allows unencrypted passwords to other machines',
     boolean,
     'false',
   ),
   MAX_DECODED_MIB: setting(
-    'the most MiB of a decompressed record batch, or of an answer that is read whole',
+    'maximum MiB of a decompressed record batch, or of an answer that is read whole',
     whole(1, 500),
     String(MAX_DECODED_MIB),
   ),
-  METRICS_PORT: setting('port of the metrics for Prometheus; off without one', optional(whole(1, 65_535))),
+  METRICS_PORT: setting('port of the Prometheus metrics; no metrics if unset', optional(whole(1, 65_535))),
   DATA_DIR: setting('where local services keep their files', text, '.data'),
 };
 

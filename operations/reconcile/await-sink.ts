@@ -63,10 +63,10 @@ export async function awaitSink(
     if (isReached || !(await admin.isConsumed(groupId, topic))) return resumeOffsets;
     if (performance.now() - movedMs > patience.maxIdleMs) {
       patience.maxIdleMs = MAX_IDLE_AGAIN_MS;
-      logger.warn({ topic }, 'the sink makes no progress: messages that it has not passed count as behind');
+      logger.warn({ topic }, 'the sink makes no progress: messages that it has not inserted count as behind');
       return resumeOffsets;
     }
-    if (round === ROUNDS_BEFORE_LOG) logger.info({ topic }, 'waiting for the sink that has the topic');
+    if (round === ROUNDS_BEFORE_LOG) logger.info({ topic }, 'waiting for the sink of the topic');
     await delay(ASK_MS, undefined, { signal });
   }
 }

@@ -86,7 +86,7 @@ export async function projectTopic(
     if (key === undefined && (isRejected || isDeleted)) return;
     if (key === undefined)
       throw new IncompatibleSchemaError(
-        `topic ${topic} has an unreadable message that is no dead letter, at ${partition}/${message.offset}: its row cannot be determined`,
+        `topic ${topic} has an unreadable message at ${partition}/${message.offset} that is not a dead letter: its row cannot be determined`,
       );
     const timeMs = messageTimeMs(message.timestamp);
     side.add(key, partition, Number(message.offset), timeMs, { isDeleted, isRejected });

@@ -138,7 +138,7 @@ async function findStreams(
   );
   if (found.length === 0)
     throw new ConfigError(
-      `no topic begins with ${prefix} (TOPIC_PREFIX) and database ${database.name} (CLICKHOUSE_DATABASE) has no table of a stream: produce and sink first`,
+      `no topic begins with ${prefix} (TOPIC_PREFIX) and database ${database.name} (CLICKHOUSE_DATABASE) has no table of a stream: run npm run produce and npm run sink first`,
     );
   return found;
 }

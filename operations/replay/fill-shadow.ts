@@ -135,7 +135,7 @@ function onlyKnownSchemas(
       const lost = unknown.find(({ error }) => error instanceof UnknownSchemaError);
       if (lost !== undefined)
         throw new ReplayRefusedError(
-          `topic ${lost.topic}, partition ${lost.partition}, offset ${lost.message.offset}: ${lost.error.message}, and the message is no dead letter: ` +
+          `topic ${lost.topic}, partition ${lost.partition}, offset ${lost.message.offset}: ${lost.error.message}, and the message is not a dead letter: ` +
             'register the schema again; nothing was changed',
         );
       await deadLetters.send(unknown, policy);

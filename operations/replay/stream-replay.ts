@@ -112,7 +112,7 @@ export class StreamReplay {
       const reason = messageOf(error);
       logger.warn(
         { table: shadow.name, reason },
-        'not proved: the next replay drops the table with this name',
+        'the swap was not verified: the next replay drops the table with this name',
       );
       throw error;
     }
@@ -127,7 +127,7 @@ export class StreamReplay {
     if (lost > 0)
       throw new ReplayRefusedError(
         `topic ${this.#topic} has lost the messages of ${lost.toLocaleString('en-US')} rows that ${this.#shadow.liveName} still has ` +
-          `(npm run status shows why): --from with a ${from === undefined ? '' : 'later '}time since which the topic is complete keeps them; nothing was changed`,
+          `(npm run status shows why): to keep them, use --from with a ${from === undefined ? '' : 'later '}time from which the topic is complete; nothing was changed`,
       );
     return range;
   }
@@ -174,7 +174,7 @@ export class StreamReplay {
     for (;;) {
       if (!(await shadow.isLive(identity)))
         throw new ReplayRefusedError(
-          `table ${shadow.liveName} is not the one that was swapped in: another client has replaced it`,
+          `table ${shadow.liveName} is not the table that the replay swapped in: another client has replaced it`,
         );
       const { live: now, own: old, ends } = await this.#tableRows();
       const behind = old.filter(({ partition, highest: { offset, timeMs } }) => {

@@ -59,7 +59,7 @@ async function describeChartMogul(chartmogul: Settings['chartmogul'], signal: Ab
       if (!(error instanceof StreamNotFoundError)) throw error;
       const address = `${chartmogul.baseUrl} (CHARTMOGUL_BASE_URL)`;
       throw new UnexpectedAnswerError(
-        `${address} has no /ping: is it the address of the API, and does it end in /v1?`,
+        `${address} has no /ping: check that it is the address of the API and ends in /v1`,
       );
     });
     const { name, currency } = await client.get('/account').catch((error: unknown) => {

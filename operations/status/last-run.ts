@@ -29,7 +29,7 @@ export async function readLastRun(
 ): Promise<LastRun> {
   const unreadable = (cause?: unknown) =>
     new DecodeError(
-      `the last run of ${stream} cannot be read: the topic of runs holds a message that is no run`,
+      `the last run of ${stream} cannot be read: the topic of runs holds a message that cannot be decoded`,
       {
         cause,
       },

@@ -16,7 +16,7 @@ export function problemsOf(
 ): string[] {
   const problems: string[] = [];
   if (lastRun?.outcome === 'failed')
-    problems.push(`the last run of produce failed: ${lastRun.failure ?? 'it gave no reason'}`);
+    problems.push(`the last run of produce failed: ${lastRun.failure ?? 'no reason recorded'}`);
   if (lastRun && atMs - lastRun.finishedAtMs > maxAgeMs)
     problems.push(
       `stale: the last run of produce ended ${ago(lastRun.finishedAtMs, atMs)}; is \`npm run produce -- --every 1h\` running?`,

@@ -35,8 +35,8 @@ export function inferSchema({ name, primaryKey, records }: InferOptions): Stream
     const type = records.length === 0 ? 'string' : keyTypeOf(valuesOf.get(field) ?? []);
     if (type !== undefined) return { name: field, type };
     throw new UnexpectedAnswerError(
-      `${name}: no record of the first pages has a text or an integer in ${field}, which its key needs; ` +
-        '`primaryKey` in the settings file may be wrong',
+      `${name}: no record of the first pages has a text or an integer in ${field}, a field of its primary key: ` +
+        'check `primaryKey` in CONFIG_FILE',
     );
   });
   const others = [...valuesOf].filter(([field]) => !keyNames.includes(field));

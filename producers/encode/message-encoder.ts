@@ -125,7 +125,7 @@ export class MessageEncoder {
       for (const drift of drifts) learned.set(driftName(drift), drift.kind);
       if (learned.size > MAX_DRIFTS_PER_RECORD)
         throw new OversizedRecordError(
-          `a record with more than ${MAX_DRIFTS_PER_RECORD} fields that the schema does not know`,
+          `a record with more than ${MAX_DRIFTS_PER_RECORD} fields that the schema lacks`,
         );
       if (learned.size === known) throw new RangeError('a field is unknown to the schema that has it');
       encoder = new RecordEncoder(evolve(encoder.schema, drifts));
@@ -141,7 +141,7 @@ export class MessageEncoder {
     // The buffer of the old encoder has grown to the size of this record.
     this.#records = new RecordEncoder(this.#records.schema);
     throw new OversizedRecordError(
-      `a record of ${bytes} bytes: topic ${counts.topic} accepts ${limit} (max.message.bytes)`,
+      `a record of ${bytes} bytes; topic ${counts.topic} accepts at most ${limit} (max.message.bytes)`,
     );
   }
 

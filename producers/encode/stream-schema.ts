@@ -23,8 +23,8 @@ export function streamSchema(
     if (latest === undefined) return inferSchema({ name, primaryKey, records });
     if (!isDeepStrictEqual(latest.primaryKey, primaryKey))
       throw new ConfigError(
-        `stream ${name} has the primary key (${primaryKey.join(', ')}) in CONFIG_FILE, and (${latest.primaryKey.join(', ')}) on its topic, whose messages have keys of that: ` +
-          'set it back, or give the stream another name',
+        `stream ${name} has the primary key (${primaryKey.join(', ')}) in CONFIG_FILE, but the messages on its topic have the primary key (${latest.primaryKey.join(', ')}): ` +
+          'restore the primary key, or rename the stream',
       );
     return latest;
   }

@@ -96,8 +96,8 @@ export class TransactionalProducer {
     } catch (error) {
       if (!isTooLargeForKafka(error)) throw error;
       throw new ServiceRefusedError(
-        `topic ${topic} refuses a message for its size: set its max.message.bytes to ${ownMessageLimit(topic)}, ` +
-          'and let the account of KAFKA_USERNAME describe the configuration of topics',
+        `topic ${topic} rejects a message because of its size: set its max.message.bytes to ${ownMessageLimit(topic)}, ` +
+          'and allow KAFKA_USERNAME to describe topic configurations',
         { cause: error },
       );
     }
@@ -138,14 +138,14 @@ function isFenced(error: unknown): boolean {
 
 function timedOut(cause: unknown): ServiceUnavailableError {
   return new ServiceUnavailableError(
-    `Kafka did not take a transaction within ${TRANSACTION_TIMEOUT_MS / 1000} s and has ended it: the next run sends it again`,
+    `Kafka did not commit a transaction within ${TRANSACTION_TIMEOUT_MS / 1000} s and aborted it: the next run sends it again`,
     { service: 'Kafka', cause },
   );
 }
 
 function fenced(cause: unknown): FencedError {
   return new FencedError(
-    'another producer of the same stream has begun, and Kafka takes nothing more from this one: let only one run for a TOPIC_PREFIX',
+    'another producer of the same stream has started, and Kafka rejects all further messages of this one: run only one producer per stream and TOPIC_PREFIX',
     { cause },
   );
 }

@@ -33,7 +33,7 @@ export function cronSchedule(text: string): Schedule {
   }
   const after = (time: Date) => {
     const next = cron.nextRun(time);
-    if (next === null) throw new ConfigError(`--cron got "${text}", which never comes`);
+    if (next === null) throw new ConfigError(`--cron must match a time in the future; got "${text}"`);
     return next;
   };
   return { first: after, next: (_, now) => after(now) };

@@ -34,7 +34,7 @@ export async function withSource<T>(
     );
   } finally {
     // A failed stream may still have requests in progress, which must not be retried.
-    stop.abort(new StoppedError('the work is over'));
+    stop.abort(new StoppedError('the work has ended'));
     await client.close();
   }
 }

@@ -93,6 +93,6 @@ export function refuseMassDelete(
   const isMass = !isAlone && vanished * 100 > live * massDeletePercent;
   if (isMassDeleteAllowed || !isMass) return;
   throw new MassDeleteError(
-    `${stream}: ${vanished} of ${live} records are gone from the source, more than MASS_DELETE_PERCENT (${massDeletePercent}); nothing was deleted. If they are meant to be gone, run \`npm run produce -- --streams ${stream} --allow-mass-delete\``,
+    `${stream}: ${vanished} of ${live} records are gone from the source, more than MASS_DELETE_PERCENT (${massDeletePercent}); nothing was deleted. If this is intended, run \`npm run produce -- --streams ${stream} --allow-mass-delete\``,
   );
 }

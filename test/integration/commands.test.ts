@@ -192,7 +192,7 @@ test('an address without /v1 is distinguished from an account without some strea
   const { baseUrl } = await createSimulatorServer(t, { customers: 1 });
   const env = environmentOf(createSettings(t, baseUrl.replace('/v1', '')));
   const { stdout } = await runCommand(t, entries.ping, [], env);
-  assert.match(stdout, /chartmogul +FAILED .*\(CHARTMOGUL_BASE_URL\) has no \/ping: .*does it end in \/v1/);
+  assert.match(stdout, /chartmogul +FAILED .*\(CHARTMOGUL_BASE_URL\) has no \/ping: .*ends in \/v1/);
 });
 
 test('a query ends silently when its pipe closes early', async (t) => {

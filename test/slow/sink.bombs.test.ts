@@ -35,7 +35,7 @@ test('a decompression bomb in any partition stops only its stream and is named b
     await producer.send({ topic, messages: [{ key: `k${partition}`, value, partition }], compression: GZIP });
 
   const unreadable =
-    /^topic \S+\.plans, partition \d: the record batch that Kafka has from offset \d on cannot be read: its compression is GZIP: a batch becomes more than 16 MiB \(MAX_DECODED_MIB\)$/;
+    /^topic \S+\.plans, partition \d: the record batch at offset \d cannot be read: its compression is GZIP: a batch decompresses to more than 16 MiB \(MAX_DECODED_MIB\)$/;
   const reasonOf = (counts: readonly { stream: string; failure?: Error | undefined }[], name: string) =>
     counts.find(({ stream }) => stream === name)?.failure?.message ?? '';
   for (const run of [sinkStreams, produceStreams]) {

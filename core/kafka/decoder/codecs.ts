@@ -143,7 +143,7 @@ async function zstdDecompressed(bytes: Buffer): Promise<Buffer> {
 }
 
 function tooLarge(): Error {
-  return new TooLargeError('a batch becomes ');
+  return new TooLargeError('a batch decompresses to ');
 }
 
 function malformed(): Error {

@@ -151,7 +151,7 @@ async function decompressed(batch: Buffer, { firstOffset }: BatchContext): Promi
   const codecs = kafkajs.CompressionCodecs as Readonly<Record<number, (() => Codec) | undefined>>;
   try {
     const createCodec = codecs[type];
-    if (createCodec === undefined) throw new Error('none of Kafka');
+    if (createCodec === undefined) throw new Error('Kafka has no such codec');
     return await createCodec().decompress(bytes);
   } catch (error) {
     throw unreadableBatch(firstOffset, `its compression is ${nameOf(type)}: ${messageOf(error)}`);

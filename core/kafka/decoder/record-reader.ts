@@ -79,7 +79,5 @@ export class RecordReader {
 }
 
 export function unreadableBatch(firstOffset: bigint, reason: string): UnreadableBatchError {
-  return new UnreadableBatchError(
-    `the record batch that Kafka has from offset ${firstOffset} on cannot be read: ${reason}`,
-  );
+  return new UnreadableBatchError(`the record batch at offset ${firstOffset} cannot be read: ${reason}`);
 }

@@ -12,10 +12,10 @@ import { chooseStreams, knownStreams } from '../../../producers/chartmogul/known
 
 const kindTexts: Readonly<Record<SourceDifferenceKind, string>> = {
   missing: 'in ChartMogul, not on the topic',
-  changed: 'not the same in both',
+  changed: 'different in ChartMogul and on the topic',
   stray: 'on the topic, not in ChartMogul',
   dead: 'in ChartMogul, rejected as dead letters',
-  twice: 'ChartMogul shows several records of the key, the topic holds one',
+  twice: 'ChartMogul returns several records of the key, the topic holds one',
 };
 
 /** Returns the requested streams and their parents; all if undefined. @throws ConfigError */

@@ -126,7 +126,7 @@ async function encodeRecord(
   messageLimit: MessageLimit,
 ): Promise<Encoded> {
   const { topicPrefix, produce } = settings;
-  if (value === undefined) throw new RangeError('a dead letter that was read without its value');
+  if (value === undefined) throw new RangeError('the dead letter was read without its value');
   const counts = new StreamCounts(spec.name, topicOf(topicPrefix, spec.name));
   const mode = produce.modes.get(spec.name) ?? 'evolve';
   const list = listOf(spec, headers[deadLetterHeaders.page]?.toString('utf8') ?? '');

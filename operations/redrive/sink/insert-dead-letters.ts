@@ -47,7 +47,7 @@ export class DeadLetterInserter {
 /** Restores the parts of the rejected message that its row needs. */
 function rejectedMessage(deadLetter: SinkDeadLetter): KafkaMessage {
   const { offset, timestampMs, headers, value, isDelete } = deadLetter;
-  if (value === undefined) throw new RangeError('a dead letter that was read without its value');
+  if (value === undefined) throw new RangeError('the dead letter was read without its value');
   return {
     key: headers[deadLetterHeaders.key] ?? null,
     value: isDelete ? null : value,

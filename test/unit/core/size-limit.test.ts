@@ -53,7 +53,7 @@ function* digits(mib: number) {
 test('the batches of one fetch never exceed the memory limit, whatever their decompressed size', async (t) => {
   const { outcomes, peakMib } = await outcomesOf(t, 'batches');
   const reason =
-    'the record batch that Kafka has from offset 10 on cannot be read: its compression is GZIP: a batch becomes more than 48 MiB (MAX_DECODED_MIB)';
+    'the record batch at offset 10 cannot be read: its compression is GZIP: a batch decompresses to more than 48 MiB (MAX_DECODED_MIB)';
   assert.deepEqual(outcomes, [
     // More than the limit, each
     [reason, reason, reason, reason],
@@ -79,16 +79,16 @@ test('responses of ChartMogul, the registry and ClickHouse are cut off at the li
     await pipeline(Readable.from(digits(300)), response);
   });
   const { outcomes, peakMib } = await outcomesOf(t, 'answers', address);
-  const registry = `the schema registry at ${address} (SCHEMA_REGISTRY_URL) gave a strange answer for`;
+  const registry = `the schema registry at ${address} (SCHEMA_REGISTRY_URL) returned an unexpected answer for`;
   const tooLarge = 'more than 48 MiB (MAX_DECODED_MIB)';
-  const clickhouse = `ClickHouse at ${address} (CLICKHOUSE_URL) gives a strange answer: ${tooLarge}`;
+  const clickhouse = `ClickHouse at ${address} (CLICKHOUSE_URL) returned an unexpected answer: ${tooLarge}`;
   assert.deepEqual(outcomes, [
     Array.from({ length: 4 }, () => `/customers answered ${tooLarge}`),
     [`${registry} /schemas/ids/1: ${tooLarge}`, `${registry} subject s: ${tooLarge}`],
     [
       clickhouse,
       // Only the beginning of an error is read.
-      `ClickHouse at ${address} (CLICKHOUSE_URL), or a proxy before it, answers 500 (application/json, begins "${'1'.repeat(120)}…"): is it the HTTP interface of ClickHouse, and is the server well?`,
+      `ClickHouse at ${address} (CLICKHOUSE_URL), or a proxy in front of it, answers 500 (application/json, begins "${'1'.repeat(120)}…"): check that it is the HTTP interface of ClickHouse and that the server is healthy`,
     ],
   ]);
   assert.ok(peakMib < BASE_MIB + 200, `${peakMib} MiB`);

@@ -97,6 +97,6 @@ test('referenced schemas are read once each, and a missing one is named', async 
   ]);
   await assert.rejects(
     registry.referencedTexts({ ...schema, references: referencesOf(['broken']) }),
-    /^IncompatibleSchemaError: schema 9 refers to version 1 of subject gone, which the registry does not give: register it again$/,
+    /^IncompatibleSchemaError: schema 9 refers to version 1 of subject gone, which the registry does not return: register it again$/,
   );
 });

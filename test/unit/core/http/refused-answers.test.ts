@@ -136,7 +136,7 @@ test('a page with status 200 is not a ClickHouse version, and its text is not sh
   const client = createClickHouse(settings);
   t.after(() => client.close());
   await assert.rejects(probeClickHouse(client, settings, noSignal), (thrown) =>
-    check(thrown, 'ServiceRefusedError', /gives a strange answer: no version \(.*begins "<html>/),
+    check(thrown, 'ServiceRefusedError', /returned an unexpected answer: no version \(.*begins "<html>/),
   );
 });
 

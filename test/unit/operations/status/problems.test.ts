@@ -47,7 +47,7 @@ const cases: readonly (readonly [
     'has all of it',
     { lastRun: run('failed', 48 * hourMs), deadLetters: 2, lag: 1n },
     true,
-    [/failed: it gave no reason/, /stale/, /lag 1 message and/, /2 dead letters/],
+    [/failed: no reason recorded/, /stale/, /lag 1 message and/, /2 dead letters/],
   ],
 ];
 for (const [name, some, isStalled, expected] of cases) {

@@ -10,6 +10,6 @@ test('a custom stream keeps the schema of its topic and rejects another primary 
   assert.throws(
     () => streamSchema({ name: 'mine', primaryKey: ['id', 'date'] }, first, records),
     (error) =>
-      error instanceof ConfigError && /mine .*\(id, date\) in CONFIG_FILE, and \(id\)/.test(error.message),
+      error instanceof ConfigError && /mine .*\(id, date\) in CONFIG_FILE, .*\(id\)/.test(error.message),
   );
 });
