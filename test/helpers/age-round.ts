@@ -6,7 +6,7 @@ import { checkpointMessage } from '../../producers/state/checkpoint.ts';
 import { progressOf } from './committed.ts';
 import { createProducer } from './topic.ts';
 
-/** Rewrites the checkpoints that a run left, as if their rounds had begun so many days earlier. */
+/** Rewrites the checkpoints of a run as if their rounds had begun so many days earlier. */
 export async function ageRounds(
   t: TestContext,
   settings: Settings,

@@ -3,12 +3,18 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
 
-/** Answers of a source by path, such as `/customers`: a body to send as it is, or a function for anything else. */
+/**
+ * Responses of a source by path, such as `/customers`: a body that is sent unchanged, or a function
+ * for anything else.
+ */
 export type ApiAnswers = Readonly<
   Record<string, string | ((query: URLSearchParams, response: ServerResponse) => void)>
 >;
 
-/** A server that answers like ChartMogul's API, byte for byte what the test says; 404 for any other path. */
+/**
+ * A server that responds like ChartMogul's API with exactly the given bytes; 404 for any other
+ * path.
+ */
 export async function createApiServer(
   t: TestContext,
   answers: ApiAnswers,
@@ -16,7 +22,7 @@ export async function createApiServer(
   const requests: string[] = [];
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://source.invalid');
-    // Every run begins by asking it.
+    // Every run requests this first.
     if (!url.pathname.endsWith('/ping')) requests.push(`${url.pathname.replace('/v1', '')}${url.search}`);
     const answer = answers[url.pathname.replace('/v1', '')];
     if (typeof answer === 'function') answer(url.searchParams, response);

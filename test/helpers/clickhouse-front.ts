@@ -6,15 +6,18 @@ import type { TestContext } from 'node:test';
 
 export interface ClickHouseFront {
   readonly url: string;
-  /** Every statement that came by, data left out. */
+  /** Every statement that was sent, without data. */
   readonly statements: string[];
-  /** By length, the longest address. */
+  /** The longest address. */
   longestUrl: number;
-  /** Answers instead of the server, where it gives code, name and text. */
+  /** Responds in place of the server when it returns code, name and text. */
   refuse: (statement: string) => readonly [code: number, name: string, text: string] | undefined;
 }
 
-/** A way to a ClickHouse server, on which its users have a profile of these settings: what a request sets itself wins. */
+/**
+ * A proxy of a ClickHouse server whose users have a profile of these settings; a setting of the
+ * request wins.
+ */
 export async function createClickHouseFront(
   t: TestContext,
   target: string,

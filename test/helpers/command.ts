@@ -18,7 +18,7 @@ export interface CommandResult {
 
 export interface RunningCommand {
   kill(signal: NodeJS.Signals): void;
-  /** Resolves once the text has been seen on stderr, so many times. */
+  /** Resolves once the text has appeared on stderr so many times. */
   logged(text: string, times?: number): Promise<void>;
   readonly result: Promise<CommandResult>;
 }
@@ -56,7 +56,7 @@ function start(
   env: NodeJS.ProcessEnv,
 ): RunningCommand {
   const child = spawn(program, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
-  // A command that hangs is ended, so that the test shows what it said until then.
+  // A command that hangs is killed, so that the test shows its output up to then.
   const deadline = setTimeout(() => child.kill('SIGKILL'), DEADLINE_MS);
   t.after(() => {
     clearTimeout(deadline);

@@ -13,7 +13,7 @@ export interface Committed extends Pick<Message, 'key' | 'value'> {
   readonly hash: string | undefined;
 }
 
-/** Every committed message of some streams' topics: of one key in the order of the topic. */
+/** Every committed message of some streams' topics; messages of one key are in topic order. */
 export async function committedMessages(
   settings: Settings,
   ...streams: string[]
@@ -38,13 +38,13 @@ export async function committedMessages(
   return messages;
 }
 
-/** The keys of a stream's committed messages, sorted: one that was sent twice stands there twice. */
+/** The keys of a stream's committed messages, sorted, with duplicates. */
 export async function committedKeys(settings: Settings, stream: string): Promise<string[]> {
   const messages = (await committedMessages(settings, stream)).get(stream) ?? [];
   return messages.map(({ key }) => key).sort();
 }
 
-/** The last message of each key, without what was deleted. */
+/** The last message of each key, without deleted keys. */
 export function folded(messages: readonly Committed[]): Map<string, Committed> {
   const live = new Map<string, Committed>();
   for (const message of messages) {
@@ -54,7 +54,7 @@ export function folded(messages: readonly Committed[]): Map<string, Committed> {
   return live;
 }
 
-/** What the topic `checkpoints` says of a stream. */
+/** The contents of the topic `checkpoints` for a stream. */
 export interface Progress {
   readonly checkpoint: Checkpoint | undefined;
   /** Parents that were visited. */
@@ -76,7 +76,7 @@ export async function progressOf(settings: Settings, stream: string): Promise<Pr
 
 const DEADLINE_MS = 30_000;
 
-/** Reads the topic `checkpoints` again and again until it says so. */
+/** Reads the topic `checkpoints` repeatedly until the condition holds. */
 export async function untilProgress(
   settings: Settings,
   stream: string,

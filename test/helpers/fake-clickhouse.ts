@@ -13,7 +13,7 @@ interface FakeTable {
 export class FakeClickHouse {
   readonly views = new Map<string, string>();
   readonly tables = new Map<string, FakeTable>();
-  /** Told after every ALTER. */
+  /** Called after every ALTER. */
   onAlter: () => void = () => {};
   readonly #comments = new Map<string, string>();
   readonly #scheduler: fc.Scheduler;

@@ -3,7 +3,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.t
 import type { ChartMogulClient, Query, RequestObserver } from '../../producers/chartmogul/client.ts';
 import type { Page } from '../../producers/chartmogul/source-list.ts';
 
-/** What a source answers; it throws what the client would. */
+/** The response of a source; throws like the client. */
 export type Answerer = (path: string, query: Query) => JsonObject | Promise<JsonObject>;
 
 export interface FakeSource {
@@ -11,7 +11,7 @@ export interface FakeSource {
   readonly requests: readonly { readonly path: string; readonly query: Query }[];
 }
 
-/** A client without a network: it answers what the test says. */
+/** A client without a network, with the responses of the test. */
 export function fakeSource(answer: Answerer): FakeSource {
   const requests: { path: string; query: Query }[] = [];
   const get = async (path: string, query: Query = {}, observer: RequestObserver = {}) => {
@@ -22,7 +22,10 @@ export function fakeSource(answer: Answerer): FakeSource {
   return { client: { get } as unknown as ChartMogulClient, requests };
 }
 
-/** The ways in which servers page; `stray cursor` is ChartMogul's own, whose last page has a cursor too. */
+/**
+ * The ways in which servers page; `stray cursor` is ChartMogul's own, whose last page has a cursor
+ * too.
+ */
 export const pagingStyles = [
   'stray cursor',
   'null cursor',
@@ -76,7 +79,7 @@ function startOf(rows: readonly JsonObject[], query: Query, style: PagingStyle, 
   return cursor === undefined ? 0 : Number(String(cursor).replace('after ', ''));
 }
 
-/** Reads to the end, or to the number of pages that is enough. */
+/** Reads to the end, or until enough pages were read. */
 export async function collect<T>(items: AsyncIterable<T>, enough = Infinity): Promise<T[]> {
   const collected: T[] = [];
   if (enough === 0) return collected;
@@ -91,7 +94,7 @@ export function recordsOf(pages: readonly Page[]): JsonValue[] {
   return pages.flatMap(({ records }) => [...records]);
 }
 
-/** The uuids of records, in alphabetical order; each once. */
+/** The uuids of records, sorted; each once. */
 export function uuidsOf(records: readonly JsonValue[]): string[] {
   const uuids = records.map((record) => (isJsonObject(record) ? String(record['uuid']) : ''));
   return [...new Set(uuids)].sort();

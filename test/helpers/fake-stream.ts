@@ -37,7 +37,7 @@ type Request =
   | 'readIdentity'
   | 'topic';
 
-/** An answer that the test gives when it likes. */
+/** An answer that the test gives at any time. */
 export interface HeldAnswer {
   readonly isAsked: boolean;
   answer(): Promise<void>;
@@ -67,7 +67,7 @@ function deferred(): { promise: Promise<void>; resolve: () => void; reject: (err
   return { promise, resolve, reject };
 }
 
-/** Runs every step that waits for nothing but answered promises. */
+/** Runs every step that waits only for resolved promises. */
 export async function settle(): Promise<void> {
   for (let round = 0; round < 3; round++) await immediate();
 }
@@ -87,14 +87,14 @@ export function message(offset: number, schemaId = SCHEMA_ID): KafkaMessage {
   };
 }
 
-/** A message that no row can be made of. */
+/** A message that cannot become a row. */
 export function poison(offset: number): KafkaMessage {
   const found = message(offset);
   found.value?.writeUInt8(POISON, 5);
   return found;
 }
 
-/** What a table holds of a partition whose highest row has this offset. */
+/** The rows of a partition whose highest offset in the table is this one. */
 export function rowsUpTo(partition: number, offset: number, topicId = TOPIC_ID): TableRows[number] {
   const position = { offset: BigInt(offset), timeMs: TIME_MS + BigInt(offset) };
   return { partition, topicId, newest: position, highest: position };

@@ -5,7 +5,7 @@ import { EtlError, messageOf } from '../../core/errors.ts';
 
 /** How long each property runs. */
 const TRY_MS = 8_000;
-/** Of the process, whatever bytes it gets: a bound that only something unlimited passes. */
+/** The limit of the process for any bytes; only unlimited memory exceeds it. */
 const MAX_RSS_MIB = 1_500;
 const MAX_MESSAGE = 2_000;
 
@@ -35,7 +35,7 @@ export async function fuzz<T>(
   assert.ok(rss < MAX_RSS_MIB, `${Math.round(rss)} MiB`);
 }
 
-/** Asserts that the error is ours: one clear line without a secret. */
+/** Asserts that the error is a project error: one clear line without a secret. */
 export function assertClear(error: unknown, secrets: readonly string[] = []): asserts error is EtlError {
   assert.ok(error instanceof EtlError, error instanceof Error ? error.stack : String(error));
   const message = messageOf(error);

@@ -4,7 +4,10 @@ import type { Settings } from '../../core/settings/config.ts';
 import { startSink } from './sink-bench.ts';
 import { rowsOf } from './table-rows.ts';
 
-/** Starts a sink in this process. @returns what stops it, and asserts that no stream has failed. */
+/**
+ * Starts a sink in this process.
+ * @returns a function that stops it and asserts that no stream has failed.
+ */
 export function startGroupSink(t: TestContext, settings: Settings, streams: readonly string[]) {
   const { stop } = startSink(t, settings, streams);
   return async () => {
@@ -12,7 +15,7 @@ export function startGroupSink(t: TestContext, settings: Settings, streams: read
   };
 }
 
-/** 0 while there is no such table. */
+/** 0 while the table does not exist. */
 export const countOf = async (settings: Settings, table: string) => {
   const [row] = await rowsOf(settings, `SELECT count() AS n FROM ${table}`).catch(() => []);
   return Number(row?.['n'] ?? 0);

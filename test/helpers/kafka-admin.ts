@@ -4,7 +4,10 @@ import { createKafka } from '../../core/kafka/client.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { noSignal } from './settings.ts';
 
-/** Connects kafkajs's own admin client, for what the project itself never does, such as deleting topics. */
+/**
+ * Connects kafkajs's own admin client, for operations that the project never performs, such as
+ * deleting topics.
+ */
 export async function connectKafkajs(kafka: Settings['kafka']): Promise<Admin> {
   const admin = createKafka(kafka, 'test').admin();
   await admin.connect();

@@ -11,7 +11,7 @@ import { createSettings, environmentOf } from './settings.ts';
 import { createWatchedSimulator, type WatchedSimulator } from './watched-simulator.ts';
 
 const entry = 'commands/produce.ts';
-/** The session of a run that was killed is not waited for: that has a test of its own. */
+/** Runs do not wait for the session of a killed run: another test covers that. */
 const args = ['--take-over'];
 
 /** The streams of the real addresses: without the list of transactions, which they lack. */
@@ -19,14 +19,17 @@ export const streamNames: readonly string[] = streams
   .filter(({ isOptional }) => isOptional !== true)
   .map(({ name }) => name);
 
-/** Decides when runs are killed: another seed each time, KILL_SEED in the environment repeats one. */
+/** Decides when runs are killed: a new seed each time; KILL_SEED in the environment repeats one. */
 export const killSeed = Number(process.env['KILL_SEED'] ?? randomInt(1_000_000));
 
 /** While a run starts, while it reads, or about when its last streams end. */
 export type Moment = 'start' | 'read' | 'end';
 
 const MAX_START_MS = 4_000;
-/** Each run asks some 75 times for what earlier runs have whole, and a transaction takes the pages of a second. */
+/**
+ * Each run sends about 75 requests for what earlier runs have completely, and a transaction holds
+ * the pages of a second.
+ */
 const MAX_REQUESTS = 280;
 const MIN_REQUESTS = 70;
 
@@ -48,7 +51,7 @@ export class KilledRuns {
     this.#env = environmentOf(settings);
   }
 
-  /** Slow enough that a run has a middle. */
+  /** Slow enough to kill a run in the middle. */
   static async begin(t: TestContext, options: Partial<SimulatorOptions>): Promise<KilledRuns> {
     const { simulator, baseUrl } = await createWatchedSimulator(t, { latency: 5, ...options });
     const { chartmogul, produce, ...rest } = createSettings(t, baseUrl);
@@ -63,14 +66,17 @@ export class KilledRuns {
     return `${this.#kills} kills of ${this.#runs} runs, ${this.simulator.requests} requests`;
   }
 
-  /** Kills one run at each of these moments. A run that was quicker is no kill, and another one is killed instead. */
+  /**
+   * Kills one run at each of these moments. A run that ends earlier does not count, and another one
+   * is killed.
+   */
   async kill(moments: readonly Moment[]): Promise<void> {
     const wanted = this.#kills + moments.length;
     for (const moment of moments) await this.#killOnce(moment);
     while (this.#kills < wanted) await this.#killOnce('read');
   }
 
-  /** One run to its end, which has to be 0. */
+  /** Runs to completion; the exit code must be 0. */
   async finish(): Promise<void> {
     const { exitCode, stdout, stderr } = await runCommand(this.#t, entry, args, this.#env);
     assert.equal(exitCode, 0, `${stdout}${stderr}`);
@@ -94,7 +100,7 @@ export class KilledRuns {
     if (exitCode === null) this.#kills++;
     else {
       assert.equal(exitCode, 0, `${stdout}${stderr}`);
-      // There is not so much left to read: the next are killed sooner.
+      // Less is left to read, so the next are killed sooner.
       this.#maxRequests = Math.max(MIN_REQUESTS, this.#maxRequests / 2);
     }
   }

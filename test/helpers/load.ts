@@ -6,14 +6,17 @@ import { createProducer, createTopics, messagesOf } from './topic.ts';
 
 const TICK_MS = 50;
 
-/** Messages with keys of their own that keep coming until stopped. */
+/** Messages with unique keys that are sent until stopped. */
 export interface Load {
-  /** How many messages were sent, and acknowledged. */
+  /** The number of messages sent and acknowledged. */
   readonly sent: number;
   stop(): Promise<void>;
 }
 
-/** Produces plans `pl_0`, `pl_1`, … whose `interval_count` is their number, so many at a time, some twenty times a second. */
+/**
+ * Produces plans `pl_0`, `pl_1`, … with their number as `interval_count`, so many at a time, about
+ * twenty times a second.
+ */
 export async function createLoad(t: TestContext, settings: Settings, perTick: number): Promise<Load> {
   await createTopics(settings, 'plans');
   let sent = 0;
@@ -23,7 +26,7 @@ export async function createLoad(t: TestContext, settings: Settings, perTick: nu
     isStopped = true;
     await working;
   };
-  // Before the producer's own end.
+  // Before the producer disconnects.
   t.after(stop);
   const producer = await createProducer(t, settings);
   const topic = topicOf(settings.topicPrefix, 'plans');

@@ -21,7 +21,7 @@ export interface Sent {
   readonly isPoison?: boolean;
 }
 
-/** Newest first: each key again and again, on two partitions. */
+/** Newest first: each key repeatedly, on two partitions. */
 export const newestFirst = (from: number, to: number, keys = KEYS): Sent[] =>
   Array.from({ length: to - from }, (_, index) => ({
     key: (from + index) % keys,

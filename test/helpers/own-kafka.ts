@@ -7,16 +7,16 @@ import type { Settings } from '../../core/settings/config.ts';
 import { noSignal } from './settings.ts';
 import { waitFor } from './wait-for.ts';
 
-/** A Kafka that one test may kill: the others have theirs together. */
+/** A Kafka that one test may kill; the other tests share one. */
 export interface OwnKafka {
   readonly settings: Settings;
   /** `kill -9`. */
   kill(): void;
-  /** Returns when it answers. */
+  /** Resolves when it responds. */
   start(): Promise<void>;
 }
 
-/** Runs some work beside a Kafka of its own, on a free port, which is gone afterwards. */
+/** Runs work with its own Kafka on a free port, and removes it afterwards. */
 export async function withOwnKafka(
   shared: Settings,
   work: (kafka: OwnKafka) => Promise<void>,

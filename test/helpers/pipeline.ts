@@ -8,7 +8,7 @@ import { produce } from '../../producers/run/produce.ts';
 import type { StreamCounts } from '../../producers/report/stream-counts.ts';
 import { noSignal } from './settings.ts';
 
-/** One pass over some streams and the streams of their parents, or over all. */
+/** One run over some streams and the streams of their parents, or over all. */
 export async function produceStreams(
   settings: Settings,
   ...names: string[]

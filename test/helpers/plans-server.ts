@@ -5,22 +5,22 @@ import { createApiServer } from './api-server.ts';
 const PAGES = 8;
 const PLANS_OF_A_PAGE = 2;
 
-/** What may be done with a request; without any of it, the request stays open. */
+/** The possible answers to a request; without one, the request stays open. */
 export interface Reply {
-  /** As ChartMogul would. */
+  /** Responds like ChartMogul. */
   readonly answer: () => void;
   readonly send: (status: number, body: string) => void;
 }
 
-/** Told of every request: `page 1` to `page 8` of the list, or the key that is looked up. */
+/** Called for every request: `page 1` to `page 8` of the list, or the key that is looked up. */
 export type OnRequest = (what: string, reply: Reply) => void;
 
 export interface PlansServer {
   readonly baseUrl: string;
-  /** The pages of the list that were asked for, in order, by their cursors; null for a first page. */
+  /** The requested pages of the list, in order, by their cursors; null for a first page. */
   readonly cursors: (string | null)[];
   onRequest: OnRequest;
-  /** Not in the list any more, and 404 by its address. */
+  /** Missing from the list, and 404 at its address. */
   readonly deleted: Set<string>;
 }
 
@@ -39,12 +39,15 @@ export function hangsAt(wanted: string): OnRequest {
   };
 }
 
-/** Answers this request with something else. */
+/** Answers this request with another response. */
 export function sendsAt(wanted: string, status: number, body: string): OnRequest {
   return (what, { answer, send }) => (what === wanted ? send(status, body) : answer());
 }
 
-/** Holds back the answer to the first such request, until it is let go; whoever asks later is answered. */
+/**
+ * Holds back the answer to the first such request until it is released; later requests are
+ * answered.
+ */
 export function holdBack(
   server: PlansServer,
   wanted: string,
@@ -61,12 +64,12 @@ export function holdBack(
   return { isAsked, letGo: () => held.answer?.() };
 }
 
-/** The cursor that asks for a page, from the second on. */
+/** The cursor that requests a page, from the second on. */
 export function cursorOf(page: number): string {
   return `c${page}`;
 }
 
-/** A server with eight pages of plans by cursor, and each plan by its address. */
+/** A server with eight pages of plans by cursor, and each plan at its address. */
 export async function createPlansServer(t: TestContext, onRequest = answersAll): Promise<PlansServer> {
   const deleted = new Set<string>();
   const cursors: (string | null)[] = [];

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** For one command, on a busy machine. */
+/** For one command on a busy machine. */
 const DEADLINE_MS = 120_000;
 
 /** How a server misbehaves. Every answer repeats the request, credentials included. */
@@ -32,7 +32,7 @@ export type Misbehaviour = (typeof misbehaviours)[number];
 export interface EchoingServer {
   readonly url: string;
   misbehaviour: Misbehaviour | undefined;
-  /** Addresses that misbehave; all unless given. */
+  /** Addresses that misbehave; all by default. */
   isConcerned: (path: string) => boolean;
 }
 
@@ -80,7 +80,10 @@ export async function createEchoingServer(
   return echoing;
 }
 
-/** All that a request holds, as a careless server might repeat it: plain, decoded, in base64 and URL-encoded. */
+/**
+ * All parts of a request in the forms in which a server might repeat them: plain, decoded, base64
+ * and URL-encoded.
+ */
 function echoOf({ method, url, headers, rawHeaders }: IncomingMessage): string {
   const authorization = headers.authorization ?? '';
   const [, encoded = ''] = authorization.split(' ');
@@ -136,7 +139,7 @@ function misbehave(how: Misbehaviour, incoming: IncomingMessage, response: Serve
       response.write(echo, () => response.destroy());
       return;
     case 'slow':
-      // Begins to answer, and never ends.
+      // Starts to respond and never ends.
       response.writeHead(500, plain).write(echo);
   }
 }
@@ -172,7 +175,7 @@ export async function outputOf(
 export function formsOf(secret: string): string[] {
   const aligned = [0, 1, 2].map((shift) => {
     const encoded = Buffer.from(' '.repeat(shift) + secret).toString('base64');
-    // What stands at the ends depends on what surrounds the secret.
+    // The characters at the ends depend on the text around the secret.
     return encoded.replace(/=+$/, '').slice(shift === 0 ? 0 : 4, -2);
   });
   return [
@@ -199,7 +202,7 @@ export function processTexts(): Map<number, { readonly command: string; readonly
       ) as [string, string];
       texts.set(Number(entry), { command, environment });
     } catch {
-      // It has ended, or is another user's.
+      // It has ended, or belongs to another user.
     }
   }
   return texts;

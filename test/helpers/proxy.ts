@@ -2,15 +2,17 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 
-/** Between a client and a service, so that the service can go away for that client alone. */
+/**
+ * A proxy between a client and a service: the service can become unavailable for that client alone.
+ */
 export interface Proxy {
-  /** The service's address by way of the proxy. */
+  /** The service's address through the proxy. */
   readonly url: string;
-  /** Ends every connection, and refuses new ones. */
+  /** Ends every connection and refuses new ones. */
   cut(): void;
-  /** Takes what is sent and lets nothing through, either way. */
+  /** Accepts data and forwards nothing in either direction. */
   hang(): void;
-  /** Lets everything through again; what hung is lost with its connection. */
+  /** Forwards everything again; data held back is lost with its connection. */
   restore(): void;
   /** Connections that were opened so far. */
   readonly connections: number;

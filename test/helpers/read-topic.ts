@@ -11,7 +11,7 @@ export interface ReadMessage {
   readonly headers: Readonly<Record<string, Buffer>>;
 }
 
-/** Every committed message of a topic, whatever it holds: of one key in the order of the topic. */
+/** Every committed message of a topic with any content; messages of one key are in topic order. */
 export async function readTopic(settings: Settings, topic: string): Promise<ReadMessage[]> {
   const admin = await connectAdmin(settings);
   const messages: ReadMessage[] = [];
@@ -41,7 +41,7 @@ export async function readTopic(settings: Settings, topic: string): Promise<Read
   return messages;
 }
 
-/** The keys of the topic, deletes marked, such as `pl_1`, `pl_2 †`: one that was sent twice stands there twice. */
+/** The keys of the topic with deletes marked, such as `pl_1`, `pl_2 †`, and with duplicates. */
 export async function keysOf(settings: Settings, topic: string): Promise<string[]> {
   const messages = await readTopic(settings, topic);
   return messages.map(({ key, value }) => (value === null ? `${key} †` : key)).sort();

@@ -5,10 +5,10 @@ import { reconcileSummary } from '../../operations/reconcile/reconcile-summary.t
 import type { Settings } from '../../core/settings/config.ts';
 import { noSignal } from './settings.ts';
 
-/** Tests look at letters by themselves. */
+/** Tests check dead letters separately. */
 const letters = { deadLetters: true };
 
-/** The comparison of one stream in this process, after a repair if wanted. */
+/** The comparison of one stream in this process, after a repair if requested. */
 export async function comparisonOf(
   settings: Settings,
   stream: string,

@@ -16,7 +16,10 @@ export const deadLetters = (t: TestContext, settings: Settings, ...args: string[
 const plans = (...numbers: number[]) =>
   numbers.map((number) => ({ uuid: `pl_${number}`, interval_count: number }));
 
-/** Plans on one partition of their topic, a table that refuses thirteens, and what the sink made of both. */
+/**
+ * Plans on one partition of their topic, a table that rejects thirteens, and the result of the
+ * sink.
+ */
 export async function createRefusingTable(t: TestContext) {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
@@ -39,7 +42,7 @@ export async function createRefusingTable(t: TestContext) {
   return { settings, producer, send, sendPlans };
 }
 
-/** Offset and key of every row of the table, duplicates too, by version. */
+/** Offset and key of every row of the table, with duplicates, by version. */
 export const storedRows = async (settings: Settings) =>
   (await rowsOf(settings, 'SELECT _offset AS o, uuid FROM plans_raw ORDER BY _version')).map(
     ({ o, uuid }) => [o, uuid],

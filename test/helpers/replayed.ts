@@ -10,7 +10,7 @@ import { rowsOf } from './table-rows.ts';
 
 const ASK_MS = 10;
 
-/** Replays plans and gives what it did; a failure fails the test. */
+/** Replays plans and returns the result; a failure fails the test. */
 export async function replayPlans(
   settings: Settings,
   options: Partial<ReplayOptions> = {},
@@ -21,7 +21,7 @@ export async function replayPlans(
   return counts;
 }
 
-/** Tables that a replay has made and not taken away. */
+/** Tables that a replay created and did not remove. */
 export async function shadowTables(settings: Settings): Promise<string[]> {
   const rows = await rowsOf(
     settings,
@@ -38,17 +38,20 @@ export async function identityOfPlans(settings: Settings): Promise<unknown> {
   return row?.['uuid'];
 }
 
-/** What readers of a view have seen. */
+/** The rows that readers of a view have seen. */
 export interface Reader {
   /** The fewest and the most rows. */
   readonly fewest: number;
   readonly most: number;
   readonly reads: number;
-  /** @throws what a read has met. */
+  /** @throws the error of a read. */
   stop(): Promise<void>;
 }
 
-/** Counts the rows of the view of plans again and again; keeps new tables from merging, so that nothing that is doubled vanishes. */
+/**
+ * Counts the rows of the view of plans repeatedly; keeps new tables from merging, so that no
+ * duplicate vanishes.
+ */
 export function startReader(t: TestContext, settings: Settings): Reader {
   const client = createClickHouse(settings.clickhouse);
   const reader = { fewest: Infinity, most: 0, reads: 0, stop };
@@ -64,7 +67,7 @@ export function startReader(t: TestContext, settings: Settings): Reader {
         if (unmerged.has(table)) continue;
         unmerged.add(table);
         const query = `SYSTEM STOP MERGES ${qualified(settings.clickhouse.database, table)}`;
-        // It may have got its other name meanwhile.
+        // The table may have been renamed in between.
         await client.command({ query }).catch(() => {});
       }
       const [row] = await rowsOf(settings, 'SELECT count() AS n FROM plans');

@@ -24,7 +24,7 @@ export function assertSameRows(
     const row = rowsByKey.get(key);
     assert.ok(row, `${key} has no row`);
     const wanted = Object.fromEntries(valuesOf(record, ''));
-    // The producer asks for optional parts that the truth leaves out.
+    // The producer requests optional parts that the expected data lacks.
     const got = [...valuesOf(row, '')].filter(([path]) => path in wanted || !isExpansion(path));
     assert.deepEqual(Object.fromEntries(got), wanted);
   }

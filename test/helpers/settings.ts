@@ -11,7 +11,7 @@ import { Secret } from '../../core/settings/secret.ts';
 export const noSignal = new AbortController().signal;
 setMaxListeners(0, noSignal);
 
-// What goes wrong on purpose is no news: tests look at the outcome.
+// Errors that a test causes are expected; tests check the outcome.
 logger.level = process.env['LOG'] ?? 'silent';
 
 /**
@@ -30,7 +30,9 @@ export function createSettings(t: TestContext, baseUrl = 'http://127.0.0.1:1/v1'
   return settings;
 }
 
-/** The same settings for a child process; custom streams want a CONFIG_FILE of the test's own. */
+/**
+ * The same settings for a child process; custom streams require a CONFIG_FILE of the test's own.
+ */
 export function environmentOf(settings: Settings): NodeJS.ProcessEnv {
   const { metrics, fullRoundDays, massDeletePercent, modes } = settings.produce;
   return {

@@ -11,10 +11,10 @@ import { rowsOf } from './table-rows.ts';
 import { createProducer, messagesOf } from './topic.ts';
 import { waitFor } from './wait-for.ts';
 
-/** For a topic or partition that comes, or a figure that changes. */
+/** For a new topic or partition, or a metric that changes. */
 export const READ_WITHIN_MS = 30_000;
 
-/** A sink's services, what it is given and what it shows. */
+/** A sink's services, input and metrics. */
 export interface SinkBench {
   readonly settings: Settings;
   readonly admin: Awaited<ReturnType<typeof connectKafkajs>>;
@@ -41,7 +41,7 @@ export async function createSinkBench(t: TestContext, clickhouseUrl?: string): P
     settings,
     admin,
     send: async (stream, from, to, partition) => {
-      // One that knows nothing yet of partitions.
+      // A producer without cached partitions.
       const producer = await createProducer(t, settings);
       const records = Array.from({ length: to - from }, (_, index) => ({ uuid: `pl_${from + index}` }));
       const messages = await messagesOf(settings, stream, records, readStreamSchema('plans'));

@@ -25,7 +25,7 @@ export const custom: StreamSpec = {
   primaryKey: ['id'],
 };
 
-/** What outlives a run. */
+/** State that outlives a run. */
 export const createState = () => ({
   registry: new FakeRegistry(),
   keys: new KeyTable(),
@@ -55,7 +55,7 @@ export async function* sourceOf(pages: readonly Page[], onAsked: () => void = ()
   }
 }
 
-/** What a run makes of the pages. */
+/** The result of a run over the pages. */
 export async function encode(
   state: ReturnType<typeof createState>,
   pages: Pages,

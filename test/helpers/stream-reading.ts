@@ -9,10 +9,10 @@ import type { ReadPlan } from '../../producers/chartmogul/stream-source.ts';
 import { streams, type StreamSpec } from '../../producers/chartmogul/streams.ts';
 import { collect, fakeSource, type Answerer } from './fake-source.ts';
 
-// What goes wrong on purpose is no news: tests look at the outcome.
+// Errors that a test causes are expected; tests check the outcome.
 logger.level = 'silent';
 
-/** A run that begins, without parents to visit. */
+/** A new run without parents to visit. */
 export const beginning: ReadPlan = {
   slices: new Map(),
   metrics: { ...loadSettings({}, '').produce.metrics, intervals: ['day', 'month', 'year'] },

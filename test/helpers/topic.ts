@@ -44,7 +44,9 @@ export async function createProducer(
   return producer;
 }
 
-/** Records as messages of a stream, by its schema file or the schema given, which is registered. */
+/**
+ * Records as messages of a stream, with its schema file or the given schema, which is registered.
+ */
 export async function messagesOf(
   settings: Settings,
   stream: string,

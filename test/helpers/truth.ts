@@ -13,7 +13,7 @@ import { noSignal } from './settings.ts';
 
 export type Truth = ReadonlyMap<string, JsonObject>;
 
-/** What the simulator has now of a stream, by key. */
+/** The current records of a stream in the simulator, by key. */
 export function truthOf(simulator: Simulator, stream: string): Truth {
   const keys = new KeyReader(readStreamSchema(stream));
   const truth = new Map<string, JsonObject>();

@@ -5,7 +5,10 @@ const DEADLINE_MS = 40_000;
 const FIRST_PAUSE_MS = 10;
 const MAX_PAUSE_MS = 100;
 
-/** Asks until the answer is true. @throws after 40 s, naming what was waited for */
+/**
+ * Polls until the condition is true.
+ * @throws after 40 s, with the name of the condition
+ */
 export async function waitFor(
   what: string,
   ask: () => boolean | Promise<boolean>,

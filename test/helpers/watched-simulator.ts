@@ -5,14 +5,14 @@ import { standardOptions, type SimulatorOptions } from '../../simulator/options.
 import { listen } from '../../simulator/server.ts';
 import { Simulator, type SimulatorRequest } from '../../simulator/simulator.ts';
 
-/** A simulator that tells of its requests; without limits unless asked for. */
+/** A simulator that reports its requests; without limits by default. */
 export class WatchedSimulator extends Simulator {
   requests = 0;
   readonly #asked = new EventEmitter();
 
   constructor(options: Partial<SimulatorOptions>) {
     super({ ...standardOptions, rateLimit: 0, connectionLimit: 0, ...options });
-    // Every wait of a test that was given up stays until the next request.
+    // Waits of a test that were abandoned stay until the next request.
     this.#asked.setMaxListeners(0);
   }
 
@@ -22,7 +22,7 @@ export class WatchedSimulator extends Simulator {
     return super.answer(request);
   }
 
-  /** Resolves after so many requests more. */
+  /** Resolves after so many further requests. */
   async asked(more: number): Promise<void> {
     const wanted = this.requests + more;
     while (this.requests < wanted) await once(this.#asked, 'asked');

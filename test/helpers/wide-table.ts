@@ -12,7 +12,7 @@ import { createSettings } from './settings.ts';
 import { rowsOf } from './table-rows.ts';
 import { createProducer, createTopics, messagesOf } from './topic.ts';
 
-/** Sends records of a stream, and makes its topic. */
+/** Sends records of a stream and creates its topic. */
 export async function createSender(t: TestContext, settings: Settings) {
   const producer = await createProducer(t, settings);
   return async (stream: string, records: readonly JsonObject[], schema?: StreamSchema) => {
@@ -25,7 +25,7 @@ export async function createSender(t: TestContext, settings: Settings) {
 interface Width {
   /** Columns beside those of plans. */
   readonly count: number;
-  /** The comment of each. */
+  /** The comment of each column. */
   readonly doc: string;
 }
 
@@ -42,7 +42,10 @@ function widePlans({ count, doc }: Width): StreamSchema {
   return { ...plans, fields: [...plans.fields, ...more] };
 }
 
-/** A table of one width is made, then of a greater; each row is there, and the address of no request is long. */
+/**
+ * Creates a table, widens it, and asserts that each row is stored and no request has a long
+ * address.
+ */
 export async function assertWide(t: TestContext, first: Width, second: Width): Promise<void> {
   const shared = createSettings(t);
   const front = await createClickHouseFront(t, shared.clickhouse.url);

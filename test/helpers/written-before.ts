@@ -9,7 +9,7 @@ import { createProducer } from './topic.ts';
 
 /** Topic prefix and database of the fixture; a test replaces both by its own. */
 const BEFORE = 'before.';
-/** Keeps compaction away: a segment of old messages would be closed at the next message. */
+/** Prevents compaction: the next message would close a segment of old messages. */
 const HUNDRED_YEARS_MS = '3153600000000';
 const FRAME_BYTES = 5;
 
@@ -41,7 +41,7 @@ type Commits = Record<
   { topic: string; partitions: { partition: number; offset: string; metadata: string | null }[] }[]
 >;
 
-/** Lists of the source by path, as they are when the fixture ends. */
+/** Lists of the source by path, as at the end of the fixture. */
 export type SourceLists = Readonly<
   Record<string, { readonly listKey: string; readonly records: readonly Record<string, unknown>[] }>
 >;
@@ -92,7 +92,7 @@ async function registerSchemas({ schemaRegistry, topicPrefix }: Settings): Promi
   return ids;
 }
 
-/** Creates the topics such that messages keep the times that they are sent with. */
+/** Creates the topics so that messages keep the times they are sent with. */
 async function createTopics(
   admin: Admin,
   { topicPrefix }: Settings,
@@ -129,7 +129,7 @@ function entriesOf(config: Readonly<Record<string, string>>): { name: string; va
   return Object.entries(config).map(([name, value]) => ({ name, value }));
 }
 
-/** Returns a function that writes a topic such that every message gets the offset that it had. */
+/** Returns a function that writes a topic so that every message gets its original offset. */
 async function createWriter(
   t: TestContext,
   settings: Settings,
@@ -155,7 +155,7 @@ async function createWriter(
     };
     for (const [partition, end] of Object.entries(stored.ends))
       for (const { messages, gap } of runsOf(stored, Number(partition), end)) {
-        // The end of a transaction takes an offset, and so do messages of an aborted one.
+        // The end of a transaction uses an offset, and so do messages of an aborted one.
         if (gap === 1) await transact(messages.map(messageOf), true);
         else await plain.send({ topic, messages: messages.map(messageOf) });
         const filler = { key: 'aborted', value: null, partition: Number(partition) };
