@@ -37,11 +37,9 @@ export function answerError({ status, path, body, contentType, retryAfter }: Ref
     return new StreamNotFoundError(`${answered}: this account does not have it`);
   if (status === 429 || status === 503) {
     const retryAfterMs = parseRetryAfter(retryAfter);
-    const wait =
-      retryAfterMs === undefined
-        ? ''
-        : ` and asks to wait ${Math.ceil(retryAfterMs / 1000)} s before the next attempt`;
-    return new RateLimitedError(`${answered}${wait}`, { retryAfterMs });
+    if (retryAfterMs === undefined) return new RateLimitedError(answered, { retryAfterMs });
+    const wait = `asks to wait ${Math.ceil(retryAfterMs / 1000)} s before the next attempt`;
+    return new RateLimitedError(`${answered} and ${wait}`, { retryAfterMs });
   }
   if (status >= 500 || status === 408) return new SourceUnavailableError(answered);
   return status >= 400 ? new RequestRefusedError(answered) : new UnexpectedAnswerError(answered);

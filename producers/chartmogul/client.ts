@@ -164,7 +164,7 @@ export class ChartMogulClient {
     return answer;
   }
 
-  /** Logs that the source is unavailable, because the user may wait for minutes. */
+  /** The user may wait for minutes. */
   #logAway(error: RetriableError): void {
     const nowMs = performance.now();
     if (nowMs - this.#awayLoggedMs < LOG_AWAY_EVERY_MS) return;
@@ -188,7 +188,7 @@ export class ChartMogulClient {
             authorization: this.#authorization,
             accept: 'application/json',
             'accept-encoding': ACCEPT_ENCODING,
-            'user-agent': USER_AGENT,
+            'user-agent': 'chartmogul-clickhouse',
           },
           signal,
         });
@@ -204,25 +204,19 @@ export class ChartMogulClient {
         { cause: error },
       );
     }
-    const { statusCode } = response;
-    const contentType = response.headers['content-type']?.toString();
-    if (statusCode < 200 || statusCode > 299) {
-      const retryAfter = response.headers['retry-after'];
-      throw answerError({
-        status: statusCode,
-        path,
-        body,
-        contentType,
-        retryAfter: Array.isArray(retryAfter) ? retryAfter[0] : retryAfter,
-      });
+    const { statusCode: status, headers } = response;
+    const contentType = headers['content-type']?.toString();
+    if (status < 200 || status > 299) {
+      const [retryAfter] = [headers['retry-after']].flat();
+      throw answerError({ status, path, body, contentType, retryAfter });
     }
-    if (NO_CONTENT_STATUSES.has(statusCode)) return NO_CONTENT;
+    if (NO_CONTENT_STATUSES.has(status)) return NO_CONTENT;
     try {
       return parseJson(body);
     } catch {
       // The parser's message would quote the body, which contains records.
       throw new SourceUnavailableError(
-        `${path} answered ${statusCode} with a body that is not JSON, or that is incomplete (${bodyExcerpt(contentType, body)})`,
+        `${path} answered ${status} with a body that is not JSON, or that is incomplete (${bodyExcerpt(contentType, body)})`,
       );
     }
   }
@@ -231,5 +225,3 @@ export class ChartMogulClient {
 function isLongWait(error: unknown): error is RateLimitedError {
   return error instanceof RateLimitedError && (error.retryAfterMs ?? 0) >= LONG_WAIT_MS;
 }
-
-const USER_AGENT = 'chartmogul-clickhouse';

@@ -6,7 +6,7 @@ import type { Query } from './client.ts';
 import type { ParentSpec, StreamSpec } from './streams.ts';
 
 /** Built-in topics and views have these names. */
-const takenNames = ['runs', 'checkpoints', 'line_items', 'transactions', 'subscriptions', 'sources'];
+const reservedNames = ['runs', 'checkpoints', 'line_items', 'transactions', 'subscriptions', 'sources'];
 
 const entryKeys = ['name', 'path', 'listKey', 'paging', 'primaryKey', 'query', 'parent'];
 const parentKeys = ['stream', 'field', 'visit'];
@@ -30,7 +30,7 @@ export function parseCustomStreams(list: readonly unknown[], builtIn: readonly S
   for (const [index, entry] of list.entries()) {
     const spec = parseEntry(entry, at(index));
     const { name } = spec;
-    if (takenNames.includes(name) || [...builtIn, ...specs].some((other) => other.name === name))
+    if (reservedNames.includes(name) || [...builtIn, ...specs].some((other) => other.name === name))
       throw wrongValue(`${at(index)}.name`, name, 'a name that is not taken');
     specs.push(spec);
   }
@@ -96,9 +96,9 @@ function parsePrimaryKey(value: unknown, where: string): readonly string[] {
   const expected = 'a field or a list of different fields';
   const fields = Array.isArray(value) ? (value as unknown[]) : [value];
   if (fields.length === 0) throw wrongValue(where, value, expected);
-  const names = fields.map((field, index) =>
-    parseField(field, Array.isArray(value) ? `${where}[${index}]` : where),
-  );
+  const names = fields.map((field, index) => {
+    return parseField(field, Array.isArray(value) ? `${where}[${index}]` : where);
+  });
   const twice = names.find((name, index) => names.indexOf(name) < index);
   if (twice !== undefined) throw wrongValue(where, twice, `${expected}, each once`);
   return names;
@@ -136,13 +136,12 @@ function checkAncestors(spec: StreamSpec, streams: ReadonlyMap<string, StreamSpe
   if (parent !== undefined && !streams.has(parent.stream))
     throw wrongValue(`${where}.parent.stream`, parent.stream, 'a stream that is built in or listed here');
   for (; parent !== undefined; parent = streams.get(parent.stream)?.parent) {
-    if (seen.has(parent.stream)) {
+    if (seen.has(parent.stream))
       throw wrongValue(
         `${where}.parent.stream`,
         spec.parent?.stream,
         'a stream that is not its own ancestor',
       );
-    }
     seen.add(parent.stream);
   }
 }

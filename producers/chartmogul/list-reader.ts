@@ -22,7 +22,7 @@ import {
 import type { Page, SourceList } from './source-list.ts';
 
 /** ChartMogul's default and maximum. */
-export const PAGE_ROWS = 200;
+const PAGE_ROWS = 200;
 
 /** A list counts as endless after this many consecutive empty pages that promise more. */
 const MAX_EMPTY_PAGES = 100;
@@ -108,8 +108,7 @@ async function resume(
     if (isDeepStrictEqual(page.next, from.next)) reason = 'the page points at itself';
     else if (page.values.length > 0) return page;
   } catch (error) {
-    const isOfCursor = cursorErrors.some((kind) => error instanceof kind);
-    if (!isOfCursor) throw error;
+    if (!cursorErrors.some((kind) => error instanceof kind)) throw error;
     reason = messageOf(error);
   }
   logger.info({ path, reason }, 'cannot resume where the last run stopped: reads the list from its start');

@@ -1,23 +1,24 @@
-import type { SourceEvent, SourceList } from './source-list.ts';
+import type { SourceEvents, SourceEvent, SourceList } from './source-list.ts';
 
 /** Number of lists of one stream that are read concurrently. The client limits the requests. */
 export const CONCURRENT_LISTS = 16;
 
-type Events = AsyncGenerator<SourceEvent, void, undefined>;
-
 /**
- * Reads many lists concurrently. Events of one list keep their order; those of different lists
+ * Reads many lists concurrently. SourceEvents of one list keep their order; those of different lists
  * interleave as they arrive. At most one event of each open list is buffered, and a list starts
  * only when one of the `concurrency` slots is free.
  */
 export async function* mergePages<L extends SourceList>(
   lists: Iterable<L>,
   concurrency: number,
-  read: (list: L) => Events,
-): Events {
+  read: (list: L) => SourceEvents,
+): SourceEvents {
   const waiting = lists[Symbol.iterator]();
-  const pending = new Map<Events, Promise<{ events: Events; result: IteratorResult<SourceEvent, void> }>>();
-  const advance = (events: Events) => {
+  const pending = new Map<
+    SourceEvents,
+    Promise<{ events: SourceEvents; result: IteratorResult<SourceEvent, void> }>
+  >();
+  const advance = (events: SourceEvents) => {
     const next = events.next().then((result) => ({ events, result }));
     // It may reject while another list is awaited. `Promise.race` reports the rejection later.
     next.catch(() => {});

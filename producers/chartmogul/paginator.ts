@@ -3,7 +3,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.t
 import type { Query } from './client.ts';
 
 /** A page as the server answered it. */
-export interface Answered {
+interface Answered {
   readonly answer: JsonObject;
   readonly list: readonly JsonValue[];
   /** The query for this page, without the list's own query; empty for the first page. */
@@ -22,7 +22,7 @@ export interface Answered {
 export type Paginator = (page: Answered) => Query | undefined;
 
 /** ChartMogul's paging since October 2023. The last page has a cursor, too: `has_more` decides. */
-export const cursorPaginator: Paginator = ({ answer, where }) => {
+const cursorPaginator: Paginator = ({ answer, where }) => {
   if (answer['has_more'] === false) return undefined;
   const { cursor } = answer;
   if (answer['has_more'] !== true || typeof cursor !== 'string' || cursor === '')
@@ -34,7 +34,7 @@ export const cursorPaginator: Paginator = ({ answer, where }) => {
  * The paging of `subscription_events` before cursors. The documentation does not say which of the
  * two parameters the server reads.
  */
-export const nextKeyPaginator: Paginator = ({ answer, where }) => {
+const nextKeyPaginator: Paginator = ({ answer, where }) => {
   const next = metaOf(answer)?.['next_key'];
   if (next === null || next === '') {
     rejectPromise(answer, where);
@@ -130,12 +130,11 @@ function metaOf(answer: JsonObject): JsonObject | undefined {
 
 /** Rejects a last page that promises more in another paging style. */
 function rejectPromise(answer: JsonObject, where: string): void {
+  const { has_more: hasMore } = answer;
   const nextKey = metaOf(answer)?.['next_key'];
-  const isMore =
-    (isGiven(answer['has_more']) && answer['has_more'] !== false) ||
-    (isGiven(nextKey) && nextKey !== '') ||
-    hasMorePages(answer);
-  if (isMore) throw new UnexpectedAnswerError(`${where} promises more but does not say how to continue`);
+  const hasNextKey = isGiven(nextKey) && nextKey !== '';
+  if ((isGiven(hasMore) && hasMore !== false) || hasNextKey || hasMorePages(answer))
+    throw new UnexpectedAnswerError(`${where} promises more but does not say how to continue`);
 }
 
 function isGiven(value: JsonValue | undefined): boolean {
@@ -144,10 +143,8 @@ function isGiven(value: JsonValue | undefined): boolean {
 
 function pageNumbersOf(answer: JsonObject): { page: number | undefined; totalPages: number | undefined } {
   const meta = metaOf(answer);
-  return {
-    page: integer(answer['page'] ?? answer['current_page'] ?? meta?.['page']),
-    totalPages: integer(answer['total_pages'] ?? meta?.['total_pages']),
-  };
+  const page = integer(answer['page'] ?? answer['current_page'] ?? meta?.['page']);
+  return { page, totalPages: integer(answer['total_pages'] ?? meta?.['total_pages']) };
 }
 
 function hasMorePages(answer: JsonObject): boolean {

@@ -4,20 +4,22 @@ import { shownKey } from '../../core/terminal/terminal.ts';
 import { addressOf } from './address.ts';
 import { readList } from './list-reader.ts';
 import { CONCURRENT_LISTS, mergePages } from './merge-pages.ts';
-import { sourceList, type SourceEvent, type SourceList, type Visit } from './source-list.ts';
+import {
+  sourceList,
+  type SourceEvent,
+  type SourceEvents,
+  type SourceList,
+  type Visit,
+} from './source-list.ts';
 import { isAbsence, type StreamSource } from './stream-source.ts';
 
 /** After this many parents without a list, and none with one, the reader checks the address. */
 const PARENTS_BEFORE_DOUBT = 50;
 
 /** Number of settled parents whose lists are requested for this check. */
-const PARENTS_TO_ASK = 3;
+const SETTLED_PARENTS_TO_CHECK = 3;
 
-type Events = AsyncGenerator<SourceEvent, void, undefined>;
-
-interface ParentList extends SourceList {
-  readonly visit: Visit;
-}
+type ParentList = SourceList & { readonly visit: Visit };
 
 /**
  * Reads one list for each parent to visit. The address and every child get the parent's key.
@@ -25,7 +27,7 @@ interface ParentList extends SourceList {
  * @throws StreamNotFoundError or AccessDeniedError if no parent has a list, and the errors of
  * `readList`.
  */
-export async function* readParentLists(source: StreamSource, path: string, field: string): Events {
+export async function* readParentLists(source: StreamSource, path: string, field: string): SourceEvents {
   const { client, plan, observer } = source;
   let isFound = false;
   /** Deleted parents, whose visits end only once the address is known to exist. */
@@ -35,7 +37,7 @@ export async function* readParentLists(source: StreamSource, path: string, field
   let settledAnswer: Promise<boolean> | undefined;
   const doesAddressExist = async () =>
     isFound || (await (settledAnswer ??= hasSettledParentAList(source, path, field)));
-  const read = async function* (list: ParentList): Events {
+  const read = async function* (list: ParentList): SourceEvents {
     let pages = 0;
     try {
       for await (const page of readList(client, list, observer)) {
@@ -75,7 +77,7 @@ function* emptyVisit(list: ParentList): Generator<SourceEvent> {
 /** Whether the address answers for a parent that needs no visit. Requests only a few of them. */
 async function hasSettledParentAList(source: StreamSource, path: string, field: string): Promise<boolean> {
   const { client, spec, plan, observer } = source;
-  let asked = 0;
+  let checked = 0;
   for (const parent of plan.settled()) {
     const address = addressOf(path, field, parent);
     if (address === undefined) continue;
@@ -85,7 +87,7 @@ async function hasSettledParentAList(source: StreamSource, path: string, field: 
     } catch (error) {
       if (!isAbsence(error)) throw error;
     }
-    if (++asked >= PARENTS_TO_ASK) break;
+    if (++checked >= SETTLED_PARENTS_TO_CHECK) break;
   }
   return false;
 }
@@ -98,13 +100,11 @@ function* parentLists(
 ): Generator<ParentList> {
   for (const visit of visits) {
     const address = addressOf(path, field, visit.parent);
-    if (address === undefined) {
+    if (address !== undefined) yield { ...sourceList(spec, address), adds: { [field]: visit.parent }, visit };
+    else
       logger.warn(
         { stream: spec.name, [field]: shownKey(visit.parent) },
         'skips a parent: its key would change the address of the list',
       );
-      continue;
-    }
-    yield { ...sourceList(spec, address), adds: { [field]: visit.parent }, visit };
   }
 }

@@ -35,6 +35,8 @@ export interface ListProgress {
 /** What a reader reports while it reads a stream. */
 export type SourceEvent = Page | Plan | VisitEnd;
 
+export type SourceEvents = AsyncGenerator<SourceEvent, void, undefined>;
+
 /** One answer of the API: the unit of reading, of transactions and of resuming. */
 export interface Page {
   readonly kind: 'page';

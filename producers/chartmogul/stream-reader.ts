@@ -6,11 +6,9 @@ import { readList } from './list-reader.ts';
 import { CONCURRENT_LISTS, mergePages } from './merge-pages.ts';
 import { metricLists } from './metrics.ts';
 import { readParentLists } from './parent-lists.ts';
-import { sourceList, type ListProgress, type SourceEvent, type SourceList } from './source-list.ts';
+import { sourceList, type ListProgress, type SourceEvents, type SourceList } from './source-list.ts';
 import { isAbsence, type ReadPlan, type StreamObserver, type StreamSource } from './stream-source.ts';
 import type { StreamSpec } from './streams.ts';
-
-type Events = AsyncGenerator<SourceEvent, void, undefined>;
 
 /**
  * Reads what is left of a stream. Resumes the lists of an interrupted run. Otherwise tries the
@@ -25,7 +23,7 @@ export async function* readStream(
   spec: StreamSpec,
   plan: ReadPlan,
   observer: StreamObserver,
-): Events {
+): SourceEvents {
   const source: StreamSource = { client, spec, plan, observer };
   if (plan.slices.size > 0) {
     try {
@@ -39,7 +37,7 @@ export async function* readStream(
   yield* readFirstAddress(source);
 }
 
-async function* readFirstAddress(source: StreamSource): Events {
+async function* readFirstAddress(source: StreamSource): SourceEvents {
   const { spec, observer } = source;
   const refusals: Error[] = [];
   for (const path of spec.paths) {
@@ -65,7 +63,10 @@ async function* readFirstAddress(source: StreamSource): Events {
 }
 
 /** Returns the lists for the checkpoint, and a reader of all lists that has not started yet. */
-function readAddress(source: StreamSource, path: string): { lists: readonly SourceList[]; events: Events } {
+function readAddress(
+  source: StreamSource,
+  path: string,
+): { lists: readonly SourceList[]; events: SourceEvents } {
   const { spec, plan } = source;
   if (spec.parent !== undefined && path.includes(`{${spec.parent.field}}`))
     return { lists: [], events: readParentLists(source, path, spec.parent.field) };
@@ -77,7 +78,7 @@ function readAddress(source: StreamSource, path: string): { lists: readonly Sour
   return { lists, events: readLists(source, lists) };
 }
 
-function readLists({ client, observer }: StreamSource, lists: readonly SourceList[]): Events {
+function readLists({ client, observer }: StreamSource, lists: readonly SourceList[]): SourceEvents {
   const [only, ...others] = lists;
   return only !== undefined && others.length === 0
     ? readList(client, only, observer)

@@ -85,6 +85,21 @@ function list(name: string, listKey: string, options: Partial<StreamSpec> = {}):
   return { name, paths: [path], listKey, paging: 'detect', deletes, ...options };
 }
 
+/** Returns a stream that is read by its parents, or whole at the first of its addresses. */
+function childList(
+  name: string,
+  listKey: string,
+  parent: ParentSpec,
+  paths: StreamSpec['paths'],
+): StreamSpec {
+  return { name, paths, listKey, paging: 'detect', parent, deletes: { proof: 'twice' } };
+}
+
+const ofCustomer: ParentSpec = { stream: 'customers', field: 'customer_uuid', visit: 'changed' };
+
+// Replacing a plan of a group by another does not change the group's record.
+const ofPlanGroup: ParentSpec = { stream: 'plan_groups', field: 'plan_group_uuid', visit: 'all' };
+
 /** The streams of ChartMogul, in the order in which a run begins them: the longest first. */
 export const streams: readonly StreamSpec[] = [
   list('invoices', 'invoices', { query: withInvalid }),
@@ -101,22 +116,11 @@ export const streams: readonly StreamSpec[] = [
   }),
   // The cursor of this list has been observed to skip one row per page.
   list('activities', 'entries', { paging: 'start-after', deletes: { proof: 'twice' } }),
-  {
-    name: 'customer_subscriptions',
-    paths: ['/subscriptions', '/customers/{customer_uuid}/subscriptions'],
-    listKey: 'entries',
-    paging: 'detect',
-    parent: { stream: 'customers', field: 'customer_uuid', visit: 'changed' },
-    deletes: { proof: 'twice' },
-  },
-  {
-    name: 'customer_activities',
-    paths: ['/customers/{customer_uuid}/activities'],
-    listKey: 'entries',
-    paging: 'detect',
-    parent: { stream: 'customers', field: 'customer_uuid', visit: 'changed' },
-    deletes: { proof: 'twice' },
-  },
+  childList('customer_subscriptions', 'entries', ofCustomer, [
+    '/subscriptions',
+    '/customers/{customer_uuid}/subscriptions',
+  ]),
+  childList('customer_activities', 'entries', ofCustomer, ['/customers/{customer_uuid}/activities']),
   list('contacts', 'entries'),
   list('customer_notes', 'entries'),
   list('notes', 'entries'),
@@ -124,15 +128,7 @@ export const streams: readonly StreamSpec[] = [
   list('tasks', 'entries'),
   list('plans', 'plans'),
   list('plan_groups', 'plan_groups'),
-  {
-    name: 'plan_group_plans',
-    paths: ['/plan_groups/{plan_group_uuid}/plans'],
-    listKey: 'plans',
-    paging: 'detect',
-    // Replacing a plan of a group by another does not change the group's record.
-    parent: { stream: 'plan_groups', field: 'plan_group_uuid', visit: 'all' },
-    deletes: { proof: 'twice' },
-  },
+  childList('plan_group_plans', 'plans', ofPlanGroup, ['/plan_groups/{plan_group_uuid}/plans']),
   list('data_sources', 'data_sources', {
     paths: ['/data_sources', '/sources'],
     query: {

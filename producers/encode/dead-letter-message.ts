@@ -10,7 +10,7 @@ import { textOf } from './source-record.ts';
 /** Reserves space for the headers that a redrive adds. */
 const SPARE_BYTES = 16 * 1024;
 
-export interface RejectedRecord {
+interface RejectedRecord {
   readonly stream: string;
   /** Key on the dead-letter topic. */
   readonly deadLetterKey: string;

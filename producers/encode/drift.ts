@@ -62,18 +62,20 @@ export function evolve<R extends AvroRecord>(schema: R, drifts: readonly Drift[]
  * Returns `schema` with the fields and types that earlier runs added, at every depth. A type on
  * the topic never changes: values that fit only a newer schema file go to variant fields.
  */
-export function mergeLearnt<R extends AvroRecord>(schema: R, learnt: AvroRecord): R {
+export function withLearnedFields<R extends AvroRecord>(schema: R, learned: AvroRecord): R {
   const known = new Set(schema.fields.map(({ name }) => name));
   const merged = schema.fields.map((field) => {
-    const theirs = learnt.fields.find(({ name }) => name === field.name);
+    const theirs = learned.fields.find(({ name }) => name === field.name);
     if (theirs === undefined) return field;
     const inner = recordWithin(field.type);
-    const learntInner = recordWithin(theirs.type);
-    const areRecords = inner !== undefined && learntInner !== undefined;
-    const type = areRecords ? withRecordWithin(theirs.type, mergeLearnt(inner, learntInner)) : theirs.type;
+    const learnedInner = recordWithin(theirs.type);
+    const areRecords = inner !== undefined && learnedInner !== undefined;
+    const type = areRecords
+      ? withRecordWithin(theirs.type, withLearnedFields(inner, learnedInner))
+      : theirs.type;
     return { ...field, type };
   });
-  return { ...schema, fields: [...merged, ...learnt.fields.filter(({ name }) => !known.has(name))] };
+  return { ...schema, fields: [...merged, ...learned.fields.filter(({ name }) => !known.has(name))] };
 }
 
 function fieldFor({ name, kind }: Drift): AvroField {

@@ -6,7 +6,7 @@ import { fieldNameOf } from '../../core/avro/field-name.ts';
 import { parseDate, parseInstant } from './instant.ts';
 import { integerOfText, isInt64 } from './scalar-encoder.ts';
 
-export interface InferOptions {
+interface InferOptions {
   /** The stream's name. The Avro record gets `_` appended if Avro has a type of that name. */
   readonly name: string;
   /** The fields of the message key in order, spelled as in the source or as fields. */
@@ -42,25 +42,21 @@ export function inferSchema({ name, primaryKey, records }: InferOptions): Stream
   const others = [...valuesOf].filter(([field]) => !keyNames.includes(field));
   return {
     type: 'record',
-    name: isPrimitive(name) ? `${name}_` : name,
+    name: primitives.test(name) ? `${name}_` : name,
     namespace: 'chartmogul',
     doc: 'Inferred from the first pages of the source.',
     primaryKey: keyNames,
     fields: [
       ...keyFields,
-      ...others.map(([field, values]) => ({
-        name: field,
-        type: ['null', typeOf(values)] as const,
-        default: null,
-      })),
+      ...others.map(([field, values]): AvroField => {
+        return { name: field, type: ['null', typeOf(values)], default: null };
+      }),
     ],
   };
 }
 
-/** Whether Avro reserves the name in every namespace. */
-function isPrimitive(name: string): boolean {
-  return /^(null|boolean|int|long|float|double|bytes|string)$/.test(name);
-}
+/** Avro reserves these names in every namespace. */
+const primitives = /^(null|boolean|int|long|float|double|bytes|string)$/;
 
 /** Returns the non-null values that the encoder would give each field, by first appearance. */
 function sampleOf(records: readonly JsonObject[]): Map<string, Value[]> {
@@ -77,9 +73,9 @@ function sampleOf(records: readonly JsonObject[]): Map<string, Value[]> {
       if (isFirst) chosen.set(field, { key, value });
     }
     for (const [field, { value }] of chosen) {
-      const values = sample.get(field);
-      if (values === undefined) sample.set(field, [value]);
-      else values.push(value);
+      const values = sample.get(field) ?? [];
+      sample.set(field, values);
+      values.push(value);
     }
   }
   return sample;

@@ -13,7 +13,7 @@ import { wellFormed } from '../../core/well-formed.ts';
 import type { SourceList } from '../chartmogul/source-list.ts';
 import type { StreamSpec } from '../chartmogul/streams.ts';
 import type { StreamCounts } from '../report/stream-counts.ts';
-import { driftName, evolve, type Drift, type ValueKind } from './drift.ts';
+import { driftName, evolve, type ValueKind } from './drift.ts';
 import type { HashedKey } from './hashed-key.ts';
 import { EMPTY_BATCH_BYTES, messageHeaders, recordBytes, type Message } from './message.ts';
 import { RecordEncoder } from './record-encoder.ts';
@@ -73,11 +73,9 @@ export class MessageEncoder {
     const schema = firstSchema(spec, latest?.schema, sample);
     const isKnown = latest !== undefined && isDeepStrictEqual(latest.schema, schema);
     const schemaId = isKnown ? latest.id : await registry.register(subject, schema);
+    const note = { stream: spec.name, fields: schema.fields.length };
     if (spec.primaryKey !== undefined && latest === undefined)
-      logger.info(
-        { stream: spec.name, fields: schema.fields.length },
-        'schema inferred from the first pages',
-      );
+      logger.info(note, 'schema inferred from the first pages');
     return new MessageEncoder(options, schema, schemaId);
   }
 
@@ -108,11 +106,7 @@ export class MessageEncoder {
   }
 
   /** Encodes until no drift is left: a misfit may appear only after a field has been added. */
-  #encodeEvolving(record: JsonObject): {
-    readonly encoder: RecordEncoder;
-    readonly avro: ByteWriter;
-    readonly learned: ReadonlyMap<string, ValueKind>;
-  } {
+  #encodeEvolving(record: JsonObject) {
     const learned = new Map<string, ValueKind>();
     let encoder = this.#records;
     for (;;) {
@@ -120,7 +114,9 @@ export class MessageEncoder {
       if (encoded.drifts === undefined) return { encoder, avro: encoded.avro, learned };
       const { drifts } = encoded;
       if (this.#options.mode === 'freeze')
-        throw new FrozenSchemaError(`fields that the schema lacks: ${namesOf(drifts)}`);
+        throw new FrozenSchemaError(
+          `fields that the schema lacks: ${firstOf([...new Set(drifts.map(driftName))])}`,
+        );
       const known = learned.size;
       for (const drift of drifts) learned.set(driftName(drift), drift.kind);
       if (learned.size > MAX_DRIFTS_PER_RECORD)
@@ -179,10 +175,6 @@ function firstSchema(
 
 function schemaBytes(schema: StreamSchema): number {
   return Buffer.byteLength(JSON.stringify(schema));
-}
-
-function namesOf(drifts: readonly Drift[]): string {
-  return firstOf([...new Set(drifts.map(driftName))]);
 }
 
 const MAX_NAMES = 20;

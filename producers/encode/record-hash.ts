@@ -5,7 +5,7 @@ import { isLosslessNumber, withinStack, type JsonObject, type JsonValue } from '
 /** 64 bits of a digest, as in the message header `hash`. */
 export type RecordHash = Buffer;
 
-export const RECORD_HASH_BYTES = 8;
+const RECORD_HASH_BYTES = 8;
 
 /**
  * Returns a hash that depends on every digit of a record, but not on the order of keys. Two

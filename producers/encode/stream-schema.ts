@@ -3,7 +3,7 @@ import { readStreamSchema } from '../../core/avro/schema-files.ts';
 import type { StreamSchema } from '../../core/avro/schema.ts';
 import type { JsonObject } from '../../core/json.ts';
 import { ConfigError } from '../../core/errors.ts';
-import { mergeLearnt } from './drift.ts';
+import { withLearnedFields } from './drift.ts';
 import { inferSchema } from './infer-schema.ts';
 import type { StreamSpec } from '../chartmogul/streams.ts';
 
@@ -29,5 +29,5 @@ export function streamSchema(
     return latest;
   }
   const own = readStreamSchema(name);
-  return latest === undefined ? own : mergeLearnt(own, latest);
+  return latest === undefined ? own : withLearnedFields(own, latest);
 }

@@ -52,14 +52,9 @@ export class TransactionWritable extends Writable {
     tracker.advance(event);
     if (event.kind === 'page') this.#add(event);
     if (event.kind === 'visit-end') this.#hasVisits = true;
-    if (this.#isEmpty) {
-      callback();
-      return;
-    }
-    if (this.#bytes + this.#deadLetterBytes >= maxBytes || this.#pages >= maxPages) {
-      this.#flush(callback);
-      return;
-    }
+    if (this.#isEmpty) return callback();
+    if (this.#bytes + this.#deadLetterBytes >= maxBytes || this.#pages >= maxPages)
+      return this.#flush(callback);
     this.#age ??= setTimeout(() => this.#flush((error) => error && this.destroy(error)), maxAgeMs);
     callback();
   }

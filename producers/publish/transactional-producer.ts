@@ -119,11 +119,7 @@ function* inRequests(messages: readonly Message[], maxBytes: number): Generator<
       part = [];
       partBytes = EMPTY_BATCH_BYTES;
     }
-    part.push({
-      key: message.key,
-      value: message.value,
-      ...(message.headers && { headers: message.headers }),
-    });
+    part.push({ ...message });
     partBytes += bytes;
   }
   if (part.length > 0) yield part;

@@ -38,6 +38,28 @@ interface StreamHistory {
   done: StreamCounts | undefined;
 }
 
+type Gauge = readonly [name: string, help: string, valueOf: (history: StreamHistory) => number];
+
+const gauges: readonly Gauge[] = [
+  [
+    'dead_letters',
+    'Records on the dead-letter topic instead of their own, as seen by the latest run',
+    // A run has seen all of them only at its end.
+    ({ latest, done }) =>
+      latest.state === 'done' ? latest.deadLettered : Math.max(done?.deadLettered ?? 0, latest.deadLettered),
+  ],
+  [
+    'last_success_timestamp_seconds',
+    'When the stream was last read to its end, in seconds since 1970; 0 if not in this process',
+    ({ latest, done }) => endSeconds(latest.state === 'done' ? latest : done),
+  ],
+  [
+    'failed',
+    '1 if the stream failed in the latest run that it has ended, else 0',
+    ({ latest, ended }) => Number((isOver(latest) ? latest : ended)?.state === 'failed'),
+  ],
+];
+
 /** Prometheus metrics of a producer process by stream. Counters add up over its runs. */
 export class ProducerMetrics {
   readonly registry = new Registry();
@@ -49,28 +71,7 @@ export class ProducerMetrics {
     counters.forEach(([name, help, of], index) =>
       this.#add('counter', name, help, ({ before, latest }) => (before[index] ?? 0) + of(latest)),
     );
-    this.#add(
-      'gauge',
-      'dead_letters',
-      'Records on the dead-letter topic instead of their own, as seen by the latest run',
-      ({ latest, done }) =>
-        // A run has seen all of them only at its end.
-        latest.state === 'done'
-          ? latest.deadLettered
-          : Math.max(done?.deadLettered ?? 0, latest.deadLettered),
-    );
-    this.#add(
-      'gauge',
-      'last_success_timestamp_seconds',
-      'When the stream was last read to its end, in seconds since 1970; 0 if not in this process',
-      ({ latest, done }) => endSeconds(latest.state === 'done' ? latest : done),
-    );
-    this.#add(
-      'gauge',
-      'failed',
-      '1 if the stream failed in the latest run that it has ended, else 0',
-      ({ latest, ended }) => Number((isOver(latest) ? latest : ended)?.state === 'failed'),
-    );
+    for (const [name, help, valueOf] of gauges) this.#add('gauge', name, help, valueOf);
   }
 
   /** Switches to the live counts of the next run. The previous one counts as over in any case. */
@@ -82,19 +83,15 @@ export class ProducerMetrics {
     }
   }
 
-  #add(
-    kind: 'counter' | 'gauge',
-    name: string,
-    help: string,
-    valueOf: (history: StreamHistory) => number,
-  ): void {
+  #add(kind: 'counter' | 'gauge', ...[name, help, valueOf]: Gauge): void {
+    const samples = () =>
+      [...this.#streams].map(([stream, history]) => ({ labels: { stream }, value: valueOf(history) }));
     addMetric(this.registry, {
       kind,
       name: `chartmogul_produce_${name}`,
       help,
       labelNames: ['stream'],
-      samples: () =>
-        [...this.#streams].map(([stream, history]) => ({ labels: { stream }, value: valueOf(history) })),
+      samples,
     });
   }
 }

@@ -26,29 +26,16 @@ const columns: readonly SummaryColumn[] = [
   { head: 'sent', of: ({ messages }) => messages },
   { head: 'bytes', of: ({ bytes }) => bytes, isBytes: true },
   { head: 'seconds', of: ({ seconds }) => seconds, total: elapsedSeconds },
-  {
-    head: 'req/s',
-    of: ({ requests, seconds }) => requestsPerSecond(requests, seconds),
-    total: (counts) =>
-      requestsPerSecond(
-        counts.reduce((sum, { requests }) => sum + requests, 0),
-        elapsedSeconds(counts),
-      ),
-  },
+  { head: 'req/s', of: ({ requests, seconds }) => requestsPerSecond(requests, seconds), total: totalRate },
 ];
 
+interface Row {
+  readonly name: string;
+  readonly counts: readonly StreamCounts[];
+}
+
 /** Columns that a narrow terminal omits, in this order. The others always stay. */
-const omittedInOrder = [
-  'bytes',
-  'req/s',
-  'requests',
-  'unchanged',
-  'pages',
-  'retries',
-  '429s',
-  'sent',
-  'dead',
-];
+const omittedInOrder = 'bytes req/s requests unchanged pages retries 429s sent dead'.split(' ');
 
 /**
  * Returns a table with a line for each stream of the account and a total, followed by lines about
@@ -62,18 +49,13 @@ export function runSummary(counts: readonly StreamCounts[], width = Infinity): s
   const endings = endingLines(shown.map((count) => [count.stream, endingOf(count)]));
   // If nothing was read, for one reason, a table of zeros would only hide that reason.
   const hasRead = shown.some(({ records, pages, deadLettered }) => records + pages + deadLettered > 0);
-  if (
-    !hasRead &&
-    shown.length > 1 &&
-    endings.length === 1 &&
-    shown.every((count) => endingOf(count) !== undefined)
-  )
-    return endings.join('\n');
+  const haveAllEnded = shown.length > 1 && shown.every((count) => endingOf(count) !== undefined);
+  if (!hasRead && haveAllEnded && endings.length === 1) return endings.join('\n');
   if (counts.length > 0 && shown.length === 0)
     return `this account does not have ${counts.map(({ stream }) => stream).join(', ')}`;
   return [
     // A terminal of unknown size reports 0.
-    fittingTable(shown, width > 0 ? width : Infinity),
+    firstFitting(width > 0 ? width : Infinity, tables(shown)),
     ...newFieldLines(shown),
     ...countLine('omitted in mode discard', shown, ({ discarded }) => discarded),
     ...countLine('sent to the dead-letter topic', shown, ({ deadLettered }) => deadLettered),
@@ -83,19 +65,15 @@ export function runSummary(counts: readonly StreamCounts[], width = Infinity): s
   ].join('\n');
 }
 
-function fittingTable(counts: readonly StreamCounts[], width: number): string {
-  return firstFitting(width, tables(counts));
-}
-
 /** Yields the table with fewer and fewer columns, then with short numbers. */
 function* tables(counts: readonly StreamCounts[]): Generator<string> {
   const isZero = (head: string) =>
     columns.some((column) => column.head === head && counts.every((count) => column.of(count) === 0));
-  const leaving = [...omittedInOrder.filter(isZero), ...omittedInOrder.filter((head) => !isZero(head))];
+  const omitted = [...omittedInOrder.filter(isZero), ...omittedInOrder.filter((head) => !isZero(head))];
   const without = (heads: readonly string[]) => columns.filter(({ head }) => !heads.includes(head));
-  for (let left = 0; left <= leaving.length; left++)
-    yield tableOf(counts, without(leaving.slice(0, left)), formatNumber);
-  yield tableOf(counts, without(leaving), shortNumber);
+  for (let left = 0; left <= omitted.length; left++)
+    yield tableOf(counts, without(omitted.slice(0, left)), formatNumber);
+  yield tableOf(counts, without(omitted), shortNumber);
 }
 
 function tableOf(
@@ -103,26 +81,20 @@ function tableOf(
   shown: readonly SummaryColumn[],
   format: (value: number | bigint) => string,
 ): string {
-  const valueOf = (rowCounts: readonly StreamCounts[], { of, total }: SummaryColumn) =>
-    rowCounts === counts && total !== undefined
-      ? total(counts)
-      : rowCounts.reduce((sum, count) => sum + of(count), 0);
-  const rows = [
+  const rows: readonly Row[] = [
     ...counts.map((count) => ({ name: count.stream, counts: [count] })),
     { name: 'total', counts },
   ];
-  return textTable<(typeof rows)[number]>(
-    [
-      { head: 'stream', of: ({ name }) => name },
-      ...shown.map((column) => ({
-        head: column.head,
-        of: (row: { readonly counts: readonly StreamCounts[] }) => valueOf(row.counts, column),
-        ...(column.isBytes && { format: shortNumber }),
-      })),
-    ],
-    rows,
-    format,
-  );
+  const valueOf = (row: Row, { of, total }: SummaryColumn) =>
+    row.counts === counts && total !== undefined
+      ? total(counts)
+      : row.counts.reduce((sum, count) => sum + of(count), 0);
+  const numbers = shown.map((column) => ({
+    head: column.head,
+    of: (row: Row) => valueOf(row, column),
+    ...(column.isBytes && { format: shortNumber }),
+  }));
+  return textTable<Row>([{ head: 'stream', of: ({ name }) => name }, ...numbers], rows, format);
 }
 
 /** Returns the time from the first start to the last end: the streams run at the same time. */
@@ -131,6 +103,11 @@ function elapsedSeconds(counts: readonly StreamCounts[]): number {
   const startMs = Math.min(...begun.map(({ startedAtMs }) => startedAtMs));
   const endMs = Math.max(...begun.map(({ startedAtMs, seconds }) => startedAtMs + seconds * 1000));
   return begun.length === 0 ? 0 : Math.round((endMs - startMs) / 100) / 10;
+}
+
+function totalRate(counts: readonly StreamCounts[]): number {
+  const requests = counts.reduce((sum, count) => sum + count.requests, 0);
+  return requestsPerSecond(requests, elapsedSeconds(counts));
 }
 
 function newFieldLines(counts: readonly StreamCounts[]): string[] {

@@ -1,7 +1,7 @@
 export type StreamState = 'waiting' | 'reading' | 'deleting' | 'done' | 'failed' | 'stopped';
 
 /** A field that was added to the schema: full name (`line_items.vat`) and type, never a value. */
-export interface NewField {
+interface NewField {
   readonly field: string;
   readonly type: string;
 }

@@ -2,7 +2,7 @@ import type { KafkaAdmin } from '../../core/kafka/admin.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { ParentFailedError } from '../../core/errors.ts';
 import { topicOf } from '../../core/stream-name.ts';
-import { readTopics } from '../../core/kafka/topic-reader.ts';
+import { readTopics, type MessageHandler } from '../../core/kafka/topic-reader.ts';
 import { KeyTable } from '../state/key-table.ts';
 import type { RecordHash } from '../encode/record-hash.ts';
 import { hashIn } from '../state/read-back.ts';
@@ -27,31 +27,17 @@ export async function readParents(
   const listed = new KeyTable();
   const keys: string[] = [];
   const hashes: RecordHash[] = [];
-  const topic = topicOf(settings.topicPrefix, stream);
-  const handle = new Map([
-    [
-      topic,
-      ({
-        key,
-        value,
-        headers,
-      }: {
-        key: Buffer | null;
-        value: Buffer | null;
-        headers?: Parameters<typeof hashIn>[0];
-      }) => {
-        if (key === null || value === null) return;
-        const hash = hashIn(headers);
-        // Earlier messages of the key have other hashes; the same record may have been sent again.
-        if (known.compare(key, hash) !== 'unchanged' || listed.has(key)) return;
-        listed.set(key, hash);
-        keys.push(key.toString('utf8'));
-        // A copy: the original would retain the whole fetch.
-        hashes.push(Buffer.from(hash));
-      },
-    ],
-  ]);
-  await readTopics(admin, settings, handle, signal);
+  const note: MessageHandler = ({ key, value, headers }) => {
+    if (key === null || value === null) return;
+    const hash = hashIn(headers);
+    // Earlier messages of the key have other hashes; the same record may have been sent again.
+    if (known.compare(key, hash) !== 'unchanged' || listed.has(key)) return;
+    listed.set(key, hash);
+    keys.push(key.toString('utf8'));
+    // A copy: the original would retain the whole fetch.
+    hashes.push(Buffer.from(hash));
+  };
+  await readTopics(admin, settings, new Map([[topicOf(settings.topicPrefix, stream), note]]), signal);
   return { keys, hashes };
 }
 

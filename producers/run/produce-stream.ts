@@ -31,7 +31,7 @@ export async function produceStream(
   producer: TransactionalProducer,
   counts: StreamCounts,
 ): Promise<void> {
-  const { settings, options, client, registry, signal } = context;
+  const { settings, options, client, signal } = context;
   const { topicPrefix } = settings;
   const begun = beginCheckpoint(state.checkpoint, {
     run: options.run,
@@ -45,20 +45,9 @@ export async function produceStream(
   const { expectedPages, pages: pagesBefore } = begun.checkpoint;
   counts.expectedPages = expectedPages === undefined ? undefined : Math.max(expectedPages - pagesBefore, 0);
 
-  const encoder = new StreamEncoder({
-    registry,
-    topicPrefix,
-    spec,
-    mode: settings.produce.modes.get(spec.name) ?? 'evolve',
-    isFull: begun.checkpoint.isFull,
-    keys: state.keys,
-    children: state.children,
-    deadLetters: context.deadLetters,
-    discarded: context.discarded,
-    counts,
-    messageLimit: context.messageLimit,
-    signal,
-  });
+  const mode = settings.produce.modes.get(spec.name) ?? 'evolve';
+  const { isFull } = begun.checkpoint;
+  const encoder = new StreamEncoder({ ...context, ...state, topicPrefix, spec, mode, isFull, counts });
   await encoder.begin();
 
   const reading: Reading = {};
@@ -71,10 +60,9 @@ export async function produceStream(
       slices: begun.checkpoint.slices,
       metrics: settings.produce.metrics,
       isHistoryKnown: (id) =>
-        !begun.checkpoint.isFull && state.checkpoint?.isComplete === true && state.checkpoint.slices.has(id),
+        !isFull && state.checkpoint?.isComplete === true && state.checkpoint.slices.has(id),
       visits: async () => {
-        if (spec.parent === undefined || visits === undefined)
-          throw new RangeError(`${spec.name} has no parent stream`);
+        if (!spec.parent || !visits) throw new RangeError(`${spec.name} has no parent stream`);
         counts.expectedPages = visits.begin(await context.parentsOf(spec.parent.stream));
         return visits.due();
       },

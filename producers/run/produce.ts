@@ -11,12 +11,11 @@ import type { StreamSpec } from '../chartmogul/streams.ts';
 import { parentFailed, readParents, type Parents } from './parents.ts';
 import { produceStream } from './produce-stream.ts';
 import type { RunContext, RunOptions } from './run-context.ts';
-import { withSource, type SourceConnections } from './source-connections.ts';
+import { failureOf, withSource, type SourceConnections } from './source-connections.ts';
 import { startProgress } from '../report/progress.ts';
 import { readBack, type KnownState } from '../state/read-back.ts';
 import { RUNS, sendRun } from '../publish/send-run.ts';
 import { StreamCounts } from '../report/stream-counts.ts';
-import { failureOf } from './stream-failure.ts';
 import { TransactionalProducer } from '../publish/transactional-producer.ts';
 
 /**
@@ -60,26 +59,21 @@ async function produceStreams(
       await recordRefusal(admin, settings, options.run, counts);
       return counts;
     }
-    const topics = specs.filter(({ isOptional }) => isOptional !== true).map(({ name }) => name);
+    const shared = [checkpointsTopic(topicPrefix), deadLettersTopic(topicPrefix)];
+    const certain = specs.filter(({ isOptional }) => isOptional !== true).map(({ name }) => name);
     await admin.ensureTopics([
-      checkpointsTopic(topicPrefix),
-      deadLettersTopic(topicPrefix),
-      ...[...topics, RUNS].map((stream) => topicOf(topicPrefix, stream)),
+      ...shared,
+      ...[...certain, RUNS].map((stream) => topicOf(topicPrefix, stream)),
     ]);
     const isTakingOver = options.isTakingOver === true;
     claim = await RunClaim.acquire(admin, settings, { names, isTakingOver }, signal);
     // Connecting aborts open transactions of earlier producers, so it precedes reading the topics.
-    const written = [
-      ...names.map((name) => topicOf(topicPrefix, name)),
-      checkpointsTopic(topicPrefix),
-      deadLettersTopic(topicPrefix),
-    ];
-    const messageLimit = await readMessageLimits(admin, written);
+    const messageLimit = await readMessageLimits(admin, [...counts.map(({ topic }) => topic), ...shared]);
     await connectProducers(settings, specs, producers, messageLimit);
     const known = await readBack(admin, settings, names, signal);
-    const { deadLetters, discarded } = known;
     const outcomes = new Map<string, Promise<StreamCounts>>();
     const parentsOf = rememberParents(source, known, outcomes);
+    const { deadLetters, discarded } = known;
     const context: RunContext = { ...source, options, deadLetters, discarded, messageLimit, parentsOf };
     for (const [index, spec] of specs.entries()) {
       const streamCounts = counts[index];
@@ -110,10 +104,8 @@ async function produceStreams(
 function doubtAbsence({ chartmogul }: Settings, counts: readonly StreamCounts[]): void {
   const reason = counts.find(({ absence }) => absence !== undefined)?.absence;
   if (reason === undefined || !counts.every(({ isAbsent }) => isAbsent)) return;
-  const failure = new StreamNotFoundError(
-    `${chartmogul.baseUrl} (CHARTMOGUL_BASE_URL) has none of the streams: check that it is the address of the API and ends in /v1. ${reason}`,
-  );
-  failAll(counts, failure);
+  const message = `${chartmogul.baseUrl} (CHARTMOGUL_BASE_URL) has none of the streams: check that it is the address of the API and ends in /v1. ${reason}`;
+  failAll(counts, new StreamNotFoundError(message));
 }
 
 function failAll(counts: readonly StreamCounts[], failure: Error): void {
@@ -145,9 +137,8 @@ async function recordRefusal(
   counts: readonly StreamCounts[],
 ): Promise<void> {
   const { topicPrefix } = settings;
-  const topics = await admin.listTopics();
+  if (!(await admin.listTopics()).includes(topicOf(topicPrefix, RUNS))) return;
   const names = counts.map(({ stream }) => stream);
-  if (!topics.includes(topicOf(topicPrefix, RUNS))) return;
   if (!(await RunClaim.isHeld(admin, topicPrefix, names))) await sendRun(settings, run, counts);
 }
 
@@ -171,7 +162,7 @@ async function connectProducers(
 
 /** Never throws: the counts hold the failure. */
 async function runStream(
-  { signal, stop }: SourceConnections,
+  source: SourceConnections,
   counts: StreamCounts,
   work: () => Promise<void>,
 ): Promise<StreamCounts> {
@@ -181,8 +172,9 @@ async function runStream(
     await work();
     counts.state = 'done';
   } catch (error) {
-    counts.state = signal.aborted && signal.reason instanceof StoppedError ? 'stopped' : 'failed';
-    counts.failure = failureOf(counts.stream, error, { signal, stop });
+    const { aborted, reason } = source.signal;
+    counts.state = aborted && reason instanceof StoppedError ? 'stopped' : 'failed';
+    counts.failure = failureOf(counts.stream, error, source);
   }
   counts.seconds = Math.round((performance.now() - startMs) / 100) / 10;
   const { stream, pages, records, messages, deleted, seconds } = counts;

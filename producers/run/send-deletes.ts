@@ -15,7 +15,7 @@ import type { TransactionalProducer } from '../publish/transactional-producer.ts
 import type { Visits } from './visits.ts';
 
 /** Maximum number of messages per transaction of deletes. */
-const DELETES_OF_A_TRANSACTION = 5_000;
+const DELETES_PER_TRANSACTION = 5_000;
 
 export interface DeleteOptions {
   readonly context: RunContext;
@@ -39,9 +39,9 @@ export interface DeleteOptions {
  */
 export async function sendDeletes(options: DeleteOptions): Promise<void> {
   const { context, spec, state, producer, counts, tracker, isResumed } = options;
-  const isComplete = spec.deletes.proof !== 'none' && (!isResumed || options.visits !== undefined);
+  const isDecidable = spec.deletes.proof !== 'none' && (!isResumed || options.visits !== undefined);
   const topic = checkpointsTopic(context.settings.topicPrefix);
-  const { tombstones, checkpoints } = isComplete
+  const { tombstones, checkpoints } = isDecidable
     ? await findDeletes(options).catch(async (error: unknown) => {
         // A run that resumed this one would not know which keys two runs have missed.
         if (error instanceof MassDeleteError && spec.deletes.proof === 'twice')
@@ -49,8 +49,8 @@ export async function sendDeletes(options: DeleteOptions): Promise<void> {
         throw error;
       })
     : forgetMissing(options);
-  for (let start = 0; start < tombstones.length; start += DELETES_OF_A_TRANSACTION) {
-    const messages = tombstones.slice(start, start + DELETES_OF_A_TRANSACTION);
+  for (let start = 0; start < tombstones.length; start += DELETES_PER_TRANSACTION) {
+    const messages = tombstones.slice(start, start + DELETES_PER_TRANSACTION);
     await producer.commit([{ topic: counts.topic, messages }]);
     // Streams with these records as parents read which of them are alive.
     for (const { key } of messages) state.keys.delete(key);
@@ -76,22 +76,22 @@ async function findDeletes(options: DeleteOptions): Promise<Deletes> {
   const { settings, client, registry } = context;
   const { keys, missing } = state;
   const vanished = visits === undefined ? await findUnseen(options) : visits.vanished();
+  const { massDeletePercent } = settings.produce;
+  // A stream with one record can lose only earlier forms of it.
+  const isMassDeleteAllowed = context.options.isMassDeleteAllowed || spec.deletes.proof === 'single';
   const refuseMany = (count: number) =>
-    refuseMassDelete(spec.name, count, keys.size, {
-      massDeletePercent: settings.produce.massDeletePercent,
-      // A stream with one record can lose only earlier forms of it.
-      isMassDeleteAllowed: context.options.isMassDeleteAllowed || spec.deletes.proof === 'single',
-    });
+    refuseMassDelete(spec.name, count, keys.size, { massDeletePercent, isMassDeleteAllowed });
   // If two runs must miss a key, the first may miss any number, because it deletes none of them.
   if (spec.deletes.proof !== 'twice') refuseMany(vanished.length);
   // An interrupted run may have seen any of these keys.
   const missedBefore = options.isResumed ? new Set<string>() : missing;
   const verdicts = await prove(spec.deletes, vanished, { client, registry, observer, missing: missedBefore });
-  refuseMany(verdicts.filter(({ verdict }) => verdict === 'gone').length);
+  const gone = verdicts.filter(({ verdict }) => verdict === 'gone');
+  refuseMany(gone.length);
   logVerdicts(spec.name, verdicts);
   const undecided = verdicts.flatMap(({ verdict, parent }) => (verdict === 'missing' ? (parent ?? []) : []));
   return {
-    tombstones: verdicts.filter(({ verdict }) => verdict === 'gone').map(tombstone),
+    tombstones: gone.map(tombstone),
     checkpoints: [
       ...missingMessages(spec.name, verdicts, missing, (key) => options.isResumed || keys.isSeen(key)),
       ...(visits?.messages(new Set(undecided)) ?? []),
@@ -104,9 +104,8 @@ async function findUnseen({ context, spec, state: { keys } }: DeleteOptions): Pr
   // An earlier form of the only record is deleted only after the record itself has been read.
   const isNoneSeen = spec.deletes.proof === 'single' && keys.unseen === keys.size;
   if (keys.unseen === 0 || isNoneSeen) return [];
-  const isValueWanted = spec.deletes.proof === 'look-up' && spec.deletes.mergedInto !== undefined;
-  const { admin, settings, signal } = context;
-  return findVanished(admin, settings, { stream: spec.name, keys, isValueWanted }, signal);
+  const isValueNeeded = spec.deletes.proof === 'look-up' && spec.deletes.mergedInto !== undefined;
+  return findVanished(context, spec.name, keys, isValueNeeded);
 }
 
 /** Returns the tombstones for visits to parents that no longer exist. */
@@ -114,8 +113,7 @@ async function forgetGoneParents({ context, spec, state, visits: ofRun }: Delete
   const { visits } = state;
   for (const parent of ofRun?.living ?? []) visits.see(parent);
   if (visits.unseen === 0) return [];
-  const { admin, settings, signal } = context;
-  const gone = await findUnseenVisits(admin, settings, { stream: spec.name, visits }, signal);
+  const gone = await findUnseenVisits(context, spec.name, visits);
   return gone.map((parent) => visitMessage(spec.name, parent, null));
 }
 
@@ -132,7 +130,7 @@ function missingMessages(
   stream: string,
   verdicts: readonly Verdict[],
   missing: ReadonlySet<string>,
-  mayBeMet: (key: string) => boolean,
+  isMaybeSeen: (key: string) => boolean,
 ): Message[] {
   const messages: Message[] = [];
   const decided = new Set(verdicts.map(({ key }) => key));
@@ -141,12 +139,12 @@ function missingMessages(
     else if (missing.has(key)) messages.push(missingMessage(stream, key, false));
   }
   for (const key of missing)
-    if (!decided.has(key) && mayBeMet(key)) messages.push(missingMessage(stream, key, false));
+    if (!decided.has(key) && isMaybeSeen(key)) messages.push(missingMessage(stream, key, false));
   return messages;
 }
 
 function logVerdicts(stream: string, verdicts: readonly Verdict[]): void {
-  const count = (wanted: Verdict['verdict']) => verdicts.filter(({ verdict }) => verdict === wanted).length;
+  const count = (kind: Verdict['verdict']) => verdicts.filter(({ verdict }) => verdict === kind).length;
   const merged = verdicts.filter(({ mergedInto }) => mergedInto !== undefined).length;
   if (verdicts.length === 0) return;
   logger.info(

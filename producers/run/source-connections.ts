@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { withConnections, type Connections } from '../../core/connections.ts';
-import { StoppedError } from '../../core/errors.ts';
+import { AuthenticationError, messageOf, StoppedError } from '../../core/errors.ts';
+import { logger } from '../../core/logger.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { ChartMogulClient } from '../chartmogul/client.ts';
 
@@ -37,4 +38,20 @@ export async function withSource<T>(
     stop.abort(new StoppedError('the work has ended'));
     await client.close();
   }
+}
+
+/**
+ * Returns why a stream failed. All streams fail for a rejected key.
+ *
+ * @param signal aborts with `stop`, and when the command is stopped.
+ */
+export function failureOf(
+  stream: string,
+  error: unknown,
+  { signal, stop }: Pick<SourceConnections, 'signal' | 'stop'>,
+): Error {
+  if (error instanceof AuthenticationError) stop.abort(error);
+  if (!signal.aborted) logger.error({ stream, reason: messageOf(error) }, 'stream failed');
+  const cause = signal.aborted ? (signal.reason as unknown) : error;
+  return cause instanceof Error ? cause : new Error(messageOf(cause));
 }

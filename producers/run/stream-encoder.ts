@@ -14,15 +14,11 @@ import { deadLetterKeyOf } from '../encode/source-record.ts';
 import type { EncodedEvent, EncodedPage } from '../publish/transaction-writable.ts';
 import type { StreamCounts } from '../report/stream-counts.ts';
 import type { ChildTable } from '../state/child-table.ts';
-import { identify, type Identified } from '../state/identify.ts';
+import { identify, type Identified, type IdentifyOptions } from '../state/identify.ts';
 import type { KeyTable } from '../state/key-table.ts';
 
-export interface StreamEncoderOptions extends Omit<MessageEncoderOptions, 'messageLimit'> {
-  /** Whether every record is sent, even if it did not change. */
-  readonly isFull: boolean;
-  /** What the stream's topic holds. */
-  readonly keys: KeyTable;
-  /** The parents of these keys. */
+export interface StreamEncoderOptions extends Omit<MessageEncoderOptions, 'messageLimit'>, IdentifyOptions {
+  /** The parents of the keys on the topic. */
   readonly children: ChildTable;
   /** What the dead-letter topic holds. */
   readonly deadLetters: KeyTable;
@@ -147,8 +143,8 @@ export class StreamEncoder {
     const { keys, children, counts, isFull } = this.#options;
     const { key, hash } = keyed;
     const change = keys.compare(key, hash);
-    if (change === 'unchanged' && (isRepeated || !isFull)) {
-      if (isRepeated) return undefined;
+    if (change === 'unchanged' && isRepeated) return undefined;
+    if (change === 'unchanged' && !isFull) {
       keys.see(key);
       counts.unchanged++;
       return undefined;
@@ -174,16 +170,10 @@ export class StreamEncoder {
     this.#rejected.add(deadLetterKey.value);
     if (isKnown) return undefined;
     deadLetters.set(deadLetterKey, hash);
-    const label = pageLabel(page);
+    const place = { stream: spec.name, page: pageLabel(page) };
     if (++this.#loggedDeadLetters <= MAX_LOGGED_DEAD_LETTERS)
-      logger.warn(
-        { stream: spec.name, page: label, reason: error.message },
-        'record sent to the dead-letter topic',
-      );
-    return deadLetterMessage(
-      { stream: spec.name, deadLetterKey: deadLetterKey.value, key: key?.value, value, hash, page: label },
-      error,
-      messageLimit(deadLettersTopic(topicPrefix)),
-    );
+      logger.warn({ ...place, reason: error.message }, 'record sent to the dead-letter topic');
+    const rejected = { ...place, deadLetterKey: deadLetterKey.value, key: key?.value, value, hash };
+    return deadLetterMessage(rejected, error, messageLimit(deadLettersTopic(topicPrefix)));
   }
 }

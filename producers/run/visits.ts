@@ -26,7 +26,8 @@ export class Visits {
   readonly #round: number;
   readonly #isAll: boolean;
   readonly #suspicions = new Map<string, Suspicion>();
-  #parents: Parents | undefined;
+  #parents: Parents = { keys: [], hashes: [] };
+  #isBegun = false;
 
   constructor(stream: string, state: StreamState, round: number, visit: ParentSpec['visit']) {
     this.#stream = stream;
@@ -37,11 +38,11 @@ export class Visits {
 
   /** Whether the stream is read by its parents in this run. */
   get isBegun(): boolean {
-    return this.#parents !== undefined;
+    return this.#isBegun;
   }
 
   get living(): readonly string[] {
-    return this.#parents?.keys ?? [];
+    return this.#parents.keys;
   }
 
   /**
@@ -50,9 +51,9 @@ export class Visits {
    */
   begin(parents: Parents): number {
     this.#parents = parents;
-    const due = this.due();
+    this.#isBegun = true;
     let count = 0;
-    while (due.next().done !== true) count++;
+    for (const visit of this.#all()) if (this.#isDue(visit)) count++;
     return count;
   }
 
@@ -66,7 +67,7 @@ export class Visits {
   }
 
   *#all(): Generator<Visit> {
-    const { keys, hashes } = this.#parents ?? { keys: [], hashes: [] };
+    const { keys, hashes } = this.#parents;
     for (const [index, parent] of keys.entries())
       yield { parent, token: visitToken(hashes[index] ?? Buffer.alloc(0), this.#round) };
   }
@@ -97,17 +98,15 @@ export class Visits {
     const { children } = this.#state;
     // The children of a parent that was deleted during the run may have moved to a parent that was
     // visited earlier. They count as children of a living parent, and the next run decides.
-    const ofLiving = [...this.#suspicions].flatMap(([parent, { keys }]) =>
-      keys
-        .filter((key) => this.#isMissing(key))
-        .map((key) => ({ key, value: undefined, parent, isParentGone: false })),
-    );
+    const vanished = new Map<string, Vanished>();
+    for (const [parent, { keys }] of this.#suspicions)
+      for (const key of keys.filter((key) => this.#isMissing(key)))
+        vanished.set(key, { key, value: undefined, parent, isParentGone: false });
     for (const parent of this.living) children.live(parent);
-    const known = new Set(ofLiving.map(({ key }) => key));
-    const orphans = [...children.orphans()]
-      .filter((key) => this.#isMissing(key) && !known.has(key))
-      .map((key) => ({ key, value: undefined, parent: undefined, isParentGone: true }));
-    return [...ofLiving, ...orphans];
+    for (const key of children.orphans())
+      if (this.#isMissing(key) && !vanished.has(key))
+        vanished.set(key, { key, value: undefined, parent: undefined, isParentGone: true });
+    return [...vanished.values()];
   }
 
   /** Returns checkpoints of the held-back visits. An undecided child makes its parent due again. */

@@ -1,4 +1,4 @@
-import { isJsonObject, parseJson, type JsonObject, type JsonValue } from '../../core/json.ts';
+import { isJsonObject, parseJson, type JsonValue } from '../../core/json.ts';
 import type { RecordHash } from '../encode/record-hash.ts';
 import type { ListProgress } from '../chartmogul/source-list.ts';
 import type { Message } from '../encode/message.ts';
@@ -40,18 +40,11 @@ export function parseCheckpointKey(
 }
 
 export function checkpointMessage(stream: string, checkpoint: Checkpoint): Message {
-  const slices = [...checkpoint.slices].map(([id, { path, query, next, pages, isDone }]) => ({
-    id,
-    path,
-    query,
-    ...(next !== undefined && { next }),
-    pages,
-    isDone,
-  }));
-  return {
-    key: checkpointKey.ofStream(stream),
-    value: Buffer.from(JSON.stringify({ ...checkpoint, slices })),
-  };
+  const slices = [...checkpoint.slices].map(([id, { path, query, next, pages, isDone }]) => {
+    return { id, path, query, next, pages, isDone };
+  });
+  const value = Buffer.from(JSON.stringify({ ...checkpoint, slices }));
+  return { key: checkpointKey.ofStream(stream), value };
 }
 
 /** Returns the checkpoint of a visit. The value is only the token, as there is one per parent. */
@@ -75,47 +68,25 @@ export function parseCheckpoint(text: string): Checkpoint | undefined {
   if (!isJsonObject(json)) return undefined;
   const { run, startedAtMs, isFull, isComplete, round, roundAtMs, pages, records, expectedPages } = json;
   const slices = parseSlices(json['slices']);
-  const isKnown =
-    typeof run === 'string' &&
-    typeof isFull === 'boolean' &&
-    typeof isComplete === 'boolean' &&
-    isCount(startedAtMs) &&
-    isCount(round) &&
-    isCount(roundAtMs) &&
-    isCount(pages) &&
-    isCount(records);
-  if (!isKnown || slices === undefined) return undefined;
-  return {
-    run,
-    startedAtMs,
-    isFull,
-    isComplete,
-    round,
-    roundAtMs,
-    pages,
-    records,
-    expectedPages: isCount(expectedPages) ? expectedPages : undefined,
-    slices,
-  };
+  if (slices === undefined || typeof run !== 'string') return undefined;
+  if (typeof isFull !== 'boolean' || typeof isComplete !== 'boolean') return undefined;
+  if (!isCount(startedAtMs) || !isCount(round) || !isCount(roundAtMs)) return undefined;
+  if (!isCount(pages) || !isCount(records)) return undefined;
+  const progress = { pages, records, expectedPages: isCount(expectedPages) ? expectedPages : undefined };
+  return { run, startedAtMs, isFull, isComplete, round, roundAtMs, ...progress, slices };
 }
 
 function parseSlices(list: JsonValue | undefined): Map<string, ListProgress> | undefined {
   if (!Array.isArray(list)) return undefined;
   const slices = new Map<string, ListProgress>();
   for (const entry of list) {
-    const slice = isJsonObject(entry) ? parseSlice(entry) : undefined;
-    if (slice === undefined) return undefined;
-    slices.set(slice.id, slice.state);
+    if (!isJsonObject(entry)) return undefined;
+    const { id, path, query, next, pages, isDone } = entry;
+    if (typeof id !== 'string' || typeof path !== 'string' || typeof isDone !== 'boolean') return undefined;
+    if (!isCount(pages) || !isQuery(query) || (next !== undefined && !isQuery(next))) return undefined;
+    slices.set(id, { path, query, next, pages, isDone });
   }
   return slices;
-}
-
-function parseSlice(entry: JsonObject): { id: string; state: ListProgress } | undefined {
-  const { id, path, query, next, pages, isDone } = entry;
-  if (typeof id !== 'string' || typeof path !== 'string' || typeof isDone !== 'boolean' || !isCount(pages))
-    return undefined;
-  if (!isQuery(query) || (next !== undefined && !isQuery(next))) return undefined;
-  return { id, state: { path, query, next, pages, isDone } };
 }
 
 function isCount(value: JsonValue | undefined): value is number {

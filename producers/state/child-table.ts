@@ -1,5 +1,5 @@
 import { HashedKey, wordOf } from '../encode/hashed-key.ts';
-import type { Key } from './key-table.ts';
+import { MAX_LOAD, SEGMENTS, slotsFor, type Key } from './key-table.ts';
 
 /** Ids of children and of parents count from 1. */
 const NONE = 0;
@@ -15,12 +15,7 @@ const LONG_TEXT = 0xff;
 
 /** A slot is two words: an id or NONE, and the hash. */
 const SLOT_WORDS = 2;
-const SEGMENTS = 256;
 const MIN_SLOTS = 4;
-/** With a higher load, the lookup of a missing key would be slow. */
-const MAX_LOAD = 0.85;
-/** Segments fill evenly: just after growing, an id uses 8 × GROWTH / MAX_LOAD = 11.8 bytes. */
-const GROWTH = 1.25;
 
 /**
  * Maps a key to its parent, and records whether the parent is alive. In addition to the text of its
@@ -51,10 +46,9 @@ export class ChildTable {
 
   /** Memory held by the entries. */
   get bytes(): number {
-    const columns = [this.#places, this.#parentOf, this.#next, this.#previous];
-    columns.push(this.#secondWords, this.#firstChild, this.#living);
-    const held = [this.#children, this.#texts, this.#parents, ...columns];
-    return held.reduce((sum, { bytes }) => sum + bytes, 0);
+    const children = [this.#children, this.#texts, this.#places, this.#parentOf, this.#next, this.#previous];
+    const parents = [this.#parents, this.#secondWords, this.#firstChild, this.#living];
+    return [...children, ...parents].reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   /**
@@ -198,9 +192,7 @@ class Texts {
 
   isAt(place: number, text: Buffer): boolean {
     const { chunk, start, end } = this.#locate(place);
-    if (end - start !== text.length) return false;
-    for (let at = start; at < end; at++) if (chunk[at] !== text[at - start]) return false;
-    return true;
+    return text.compare(chunk, start, end) === 0;
   }
 
   #locate(place: number): { chunk: Buffer; start: number; end: number } {
@@ -248,14 +240,7 @@ class Segment {
   #used = 0;
 
   find(hash: number, isIt: (id: number) => boolean): number {
-    const { words } = this;
-    let slot = this.#slotOf(hash);
-    for (let id = words[slot] as number; id !== NONE; id = words[slot] as number) {
-      if (words[slot + 1] === hash && isIt(id)) return id;
-      slot += SLOT_WORDS;
-      if (slot === words.length) slot = 0;
-    }
-    return NONE;
+    return this.words[this.#probe(hash, isIt)] as number;
   }
 
   add(hash: number, id: number): void {
@@ -266,27 +251,28 @@ class Segment {
 
   #grow(): void {
     const old = this.words;
-    this.words = new Int32Array(Math.ceil(((this.#used + 1) * GROWTH) / MAX_LOAD) * SLOT_WORDS);
+    this.words = new Int32Array(slotsFor(this.#used + 1) * SLOT_WORDS);
     for (let slot = 0; slot < old.length; slot += SLOT_WORDS)
       if (old[slot] !== NONE) this.#put(old[slot + 1] as number, old[slot] as number);
   }
 
   #put(hash: number, id: number): void {
+    const slot = this.#probe(hash, () => false);
+    this.words[slot] = id;
+    this.words[slot + 1] = hash;
+  }
+
+  /** Returns the slot with this hash for whose id `isIt` is true, else an empty slot. */
+  #probe(hash: number, isIt: (id: number) => boolean): number {
     const { words } = this;
-    let slot = this.#slotOf(hash);
-    while (words[slot] !== NONE) {
+    // In proportion, not by remainder, so a segment may have any number of slots. The lowest byte
+    // selects the segment.
+    let slot = Math.floor(((hash >>> 8) / 2 ** 24) * (words.length / SLOT_WORDS)) * SLOT_WORDS;
+    for (let id = words[slot] as number; id !== NONE; id = words[slot] as number) {
+      if (words[slot + 1] === hash && isIt(id)) break;
       slot += SLOT_WORDS;
       if (slot === words.length) slot = 0;
     }
-    words[slot] = id;
-    words[slot + 1] = hash;
-  }
-
-  /**
-   * Maps a hash to a slot in proportion, not by remainder, so a segment may have any number of
-   * slots. Leaves out the byte that selects the segment.
-   */
-  #slotOf(hash: number): number {
-    return Math.floor(((hash >>> 8) / 2 ** 24) * (this.words.length / SLOT_WORDS)) * SLOT_WORDS;
+    return slot;
   }
 }

@@ -10,7 +10,7 @@ import { listWithin } from '../chartmogul/list.ts';
 import type { DeleteProof, MergeLookup } from '../chartmogul/streams.ts';
 import type { Vanished } from './vanished.ts';
 
-const LOOK_UPS_SIDE_BY_SIDE = 16;
+const CONCURRENT_LOOKUPS = 16;
 
 /** The result for a key that the source did not list. */
 export interface Verdict {
@@ -40,20 +40,20 @@ export async function prove(
     case 'none':
       return [];
     case 'single':
-      return vanished.map(({ key, parent }) => ({ key, parent, verdict: 'gone', mergedInto: undefined }));
+      return vanished.map((record) => verdictOn(record, 'gone'));
     case 'twice':
-      return vanished.map((record) => missedTwice(record, context));
+      return vanished.map((record) => missedTwice(record, context.missing));
     case 'look-up':
       return lookUp(proof, vanished, context);
   }
 }
 
-function missedTwice(
-  { key, parent, isParentGone }: Vanished,
-  { missing }: Pick<ProofContext, 'missing'>,
-): Verdict {
-  const isGone = isParentGone || missing.has(key);
-  return { key, parent, verdict: isGone ? 'gone' : 'missing', mergedInto: undefined };
+function verdictOn({ key, parent }: Vanished, verdict: Verdict['verdict'], mergedInto?: string): Verdict {
+  return { key, parent, verdict, mergedInto };
+}
+
+function missedTwice(record: Vanished, missing: ReadonlySet<string>): Verdict {
+  return verdictOn(record, record.isParentGone || missing.has(record.key) ? 'gone' : 'missing');
 }
 
 async function lookUp(
@@ -61,29 +61,24 @@ async function lookUp(
   vanished: readonly Vanished[],
   { client, registry, observer, missing }: ProofContext,
 ): Promise<Verdict[]> {
-  const limit = pLimit(LOOK_UPS_SIDE_BY_SIDE);
+  const limit = pLimit(CONCURRENT_LOOKUPS);
   const decoders = new Map<number, RecordDecoder>();
   return limit.map(vanished, async (record) => {
-    const { key, parent } = record;
-    const path = addressOf(proof.path, 'key', key);
+    const path = addressOf(proof.path, 'key', record.key);
     // The answer of another address would prove nothing.
-    if (path === undefined) return missedTwice(record, { missing });
+    if (path === undefined) return missedTwice(record, missing);
     try {
       await client.get(path, proof.query, observer);
-      return { key, parent, verdict: 'there' as const, mergedInto: undefined };
+      return verdictOn(record, 'there');
     } catch (error) {
       // A denied request does not prove that the record is gone.
-      if (error instanceof AccessDeniedError)
-        return { key, parent, verdict: 'missing' as const, mergedInto: undefined };
+      if (error instanceof AccessDeniedError) return verdictOn(record, 'missing');
       if (!(error instanceof StreamNotFoundError)) throw error;
     }
-    const externalIds =
-      proof.mergedInto === undefined
-        ? []
-        : await valuesOf(record, proof.mergedInto.field, registry, decoders);
-    const mergedInto =
-      proof.mergedInto && (await findMergedInto(client, proof.mergedInto, key, externalIds, observer));
-    return { key, parent, verdict: 'gone' as const, mergedInto };
+    if (proof.mergedInto === undefined) return verdictOn(record, 'gone');
+    const externalIds = await valuesOf(record, proof.mergedInto.field, registry, decoders);
+    const mergedInto = await findMergedInto(client, proof.mergedInto, record.key, externalIds, observer);
+    return verdictOn(record, 'gone', mergedInto);
   });
 }
 

@@ -17,12 +17,17 @@ const SEEN = 3;
 /** 32-bit words: 24 bits of fingerprint and the state, 32 of fingerprint, 64 of record hash. */
 const SLOT_WORDS = 4;
 /** The first byte of a fingerprint selects the segment, so a slot does not hold it. */
-const SEGMENTS = 256;
+export const SEGMENTS = 256;
 const MIN_SLOTS = 8;
 /** With a higher load, the lookup of a missing key would be slow. */
-const MAX_LOAD = 0.85;
+export const MAX_LOAD = 0.85;
 /** Segments fill evenly: just after growing, a key uses 16 × GROWTH / MAX_LOAD = 23.5 bytes. */
 const GROWTH = 1.25;
+
+/** Returns the number of slots of a segment that has grown to hold so many entries. */
+export function slotsFor(entries: number): number {
+  return Math.ceil((entries * GROWTH) / MAX_LOAD);
+}
 
 /**
  * Maps a key to the hash of its record on the topic, and records whether this run has seen the key.
@@ -188,8 +193,7 @@ class Segment {
     const old = this.words;
     let live = 0;
     for (let slot = 0; slot < old.length; slot += SLOT_WORDS) if (this.state(slot) >= UNSEEN) live++;
-    const slots = Math.max(MIN_SLOTS, Math.ceil(((live + 1) * GROWTH) / MAX_LOAD));
-    this.words = new Int32Array(slots * SLOT_WORDS);
+    this.words = new Int32Array(Math.max(MIN_SLOTS, slotsFor(live + 1)) * SLOT_WORDS);
     this.#used = live;
     for (let from = 0; from < old.length; from += SLOT_WORDS) {
       const high = old[from] as number;

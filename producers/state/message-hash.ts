@@ -21,7 +21,7 @@ const discardedEarlier: readonly Kinds[] = [
   { unknown: 'drop', 'unknown null': 'drop', misfit: 'drop' },
 ];
 
-export interface MessageHashOptions {
+interface MessageHashOptions {
   /** What the topic holds. */
   readonly keys: KeyTable;
   readonly encoder: RecordEncoder;

@@ -1,8 +1,7 @@
-import type { KafkaAdmin } from '../../core/kafka/admin.ts';
-import type { Settings } from '../../core/settings/config.ts';
+import type { Connections } from '../../core/connections.ts';
 import { MassDeleteError } from '../../core/errors.ts';
 import { checkpointsTopic, topicOf } from '../../core/stream-name.ts';
-import { readTopics } from '../../core/kafka/topic-reader.ts';
+import { readTopics, type MessageHandler } from '../../core/kafka/topic-reader.ts';
 import { parseCheckpointKey } from './checkpoint.ts';
 import type { KeyTable } from './key-table.ts';
 
@@ -17,63 +16,40 @@ export interface Vanished {
   readonly isParentGone: boolean;
 }
 
-export interface VanishedOptions {
-  readonly stream: string;
-  readonly keys: KeyTable;
-  readonly isValueWanted: boolean;
-}
+/** What reads the topics of a run. */
+type Reading = Pick<Connections<'admin'>, 'admin' | 'settings' | 'signal'>;
 
 /** Reads the stream's topic again to find the vanished keys. The key table only counts them. */
 export async function findVanished(
-  admin: KafkaAdmin,
-  settings: Settings,
-  { stream, keys, isValueWanted }: VanishedOptions,
-  signal: AbortSignal,
+  { admin, settings, signal }: Reading,
+  stream: string,
+  keys: KeyTable,
+  isValueNeeded: boolean,
 ): Promise<Vanished[]> {
   const found = new Map<string, Vanished>();
-  const topic = topicOf(settings.topicPrefix, stream);
-  await readTopics(
-    admin,
-    settings,
-    new Map([
-      [
-        topic,
-        ({ key, value }) => {
-          if (key === null || value === null || !keys.has(key) || keys.isSeen(key)) return;
-          const text = key.toString('utf8');
-          const kept = isValueWanted ? Buffer.from(value) : undefined;
-          found.set(text, { key: text, value: kept, parent: undefined, isParentGone: false });
-        },
-      ],
-    ]),
-    signal,
-  );
+  const note: MessageHandler = ({ key, value }) => {
+    if (key === null || value === null || !keys.has(key) || keys.isSeen(key)) return;
+    const text = key.toString('utf8');
+    const kept = isValueNeeded ? Buffer.from(value) : undefined;
+    found.set(text, { key: text, value: kept, parent: undefined, isParentGone: false });
+  };
+  await readTopics(admin, settings, new Map([[topicOf(settings.topicPrefix, stream), note]]), signal);
   return [...found.values()];
 }
 
 /** Reads the topic `checkpoints` to find the parents that were visited once and no longer exist. */
 export async function findUnseenVisits(
-  admin: KafkaAdmin,
-  settings: Settings,
-  { stream, visits }: { readonly stream: string; readonly visits: KeyTable },
-  signal: AbortSignal,
+  { admin, settings, signal }: Reading,
+  stream: string,
+  visits: KeyTable,
 ): Promise<string[]> {
   const parents = new Set<string>();
-  await readTopics(
-    admin,
-    settings,
-    new Map([
-      [
-        checkpointsTopic(settings.topicPrefix),
-        ({ key }) => {
-          const about = key === null ? undefined : parseCheckpointKey(key.toString('utf8'));
-          if (about?.stream !== stream || about.kind !== 'visit') return;
-          if (visits.has(about.subject) && !visits.isSeen(about.subject)) parents.add(about.subject);
-        },
-      ],
-    ]),
-    signal,
-  );
+  const note: MessageHandler = ({ key }) => {
+    const about = key === null ? undefined : parseCheckpointKey(key.toString('utf8'));
+    if (about?.stream !== stream || about.kind !== 'visit') return;
+    if (visits.has(about.subject) && !visits.isSeen(about.subject)) parents.add(about.subject);
+  };
+  await readTopics(admin, settings, new Map([[checkpointsTopic(settings.topicPrefix), note]]), signal);
   return [...parents];
 }
 

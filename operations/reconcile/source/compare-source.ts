@@ -5,9 +5,8 @@ import { noSourceDifferences, type SourceDifference, type SourceDifferenceKind }
 import type { StreamSpec } from '../../../producers/chartmogul/streams.ts';
 import { compareStream, type CompareContext, type SourceProgress } from './compare-stream.ts';
 import { parentFailed } from '../../../producers/run/parents.ts';
-import { withSource } from '../../../producers/run/source-connections.ts';
+import { failureOf, withSource } from '../../../producers/run/source-connections.ts';
 import { readBack } from '../../../producers/state/read-back.ts';
-import { failureOf } from '../../../producers/run/stream-failure.ts';
 
 export type { SourceDifference, SourceProgress };
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { StreamSchema } from '../../../../core/avro/schema.ts';
 import type { JsonValue } from '../../../../core/json.ts';
-import { driftName, evolve, kindOf, mergeLearnt } from '../../../../producers/encode/drift.ts';
+import { driftName, evolve, kindOf, withLearnedFields } from '../../../../producers/encode/drift.ts';
 import { RecordEncoder } from '../../../../producers/encode/record-encoder.ts';
 
 const schema: StreamSchema = {
@@ -40,8 +40,8 @@ test('a learned field is added once, nullable, after the existing fields', () =>
 
 test('fields learned by an earlier run stay known at every depth', () => {
   const learned = evolve(schema, drifts);
-  assert.deepEqual(mergeLearnt(schema, learned), learned);
-  assert.deepEqual(mergeLearnt(learned, schema), learned);
+  assert.deepEqual(withLearnedFields(schema, learned), learned);
+  assert.deepEqual(withLearnedFields(learned, schema), learned);
 });
 
 const kinds: readonly (readonly [NonNullable<JsonValue>, string])[] = [
@@ -65,7 +65,7 @@ test('a field keeps its stored type when the schema file gives another', () => {
     ...schema,
     fields: [...schema.fields, { name: 'new', type: ['null', 'long'], default: null }],
   };
-  const merged = mergeLearnt(file, evolve(schema, drifts));
+  const merged = withLearnedFields(file, evolve(schema, drifts));
   assert.deepEqual(merged.fields.find(({ name }) => name === 'new')?.type, [
     'null',
     { type: 'string', logicalType: 'json' },
