@@ -85,8 +85,7 @@ export class Jobs {
 
 function exportOf(world: World, id: string, job: Export, fileUrl: string | null): Rendered {
   const { window, createdAt } = job;
-  const bound = (name: string, time: string) =>
-    window.has(name) ? `${window.get(name) ?? ''} ${time} +0000` : null;
+  const bound = (name: string) => (window.has(name) ? `${window.get(name) ?? ''} 00:00:00 +0000` : null);
   return {
     id,
     status: fileUrl === null ? 'pending' : 'succeeded',
@@ -94,8 +93,8 @@ function exportOf(world: World, id: string, job: Export, fileUrl: string | null)
     params: {
       kind: 'activities',
       params: {
-        start_date: bound('start-date', '00:00:00'),
-        end_date: bound('end-date', '00:00:00'),
+        start_date: bound('start-date'),
+        end_date: bound('end-date'),
         activity_type: window.get('type'),
       },
     },

@@ -29,6 +29,7 @@ export async function sendFault(
   signal: AbortSignal,
 ): Promise<void> {
   const text = typeof answer.body === 'string' ? answer.body : '';
+  const length = Buffer.byteLength(text);
   const half = text.slice(0, Math.floor(text.length / 2));
   switch (fault) {
     case '500':
@@ -42,18 +43,14 @@ export async function sendFault(
     case 'half JSON':
       return send(response, { ...answer, body: half }, signal);
     case 'torn body':
-      response.writeHead(answer.status, {
-        'Content-Type': answer.type,
-        'Content-Length': Buffer.byteLength(text),
-      });
+      response.writeHead(answer.status, { 'Content-Type': answer.type, 'Content-Length': length });
       response.write(half, () => response.destroy());
       return;
     case 'reset':
       response.destroy();
       return;
     case 'hang':
-      // No answer: the connection stays open until the client loses patience, or the simulator
-      // stops.
+      // The connection stays open until the client closes it or the simulator stops.
       return;
   }
 }

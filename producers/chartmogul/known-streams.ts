@@ -11,10 +11,10 @@ export function knownStreams({ produce }: Pick<Settings, 'produce'>): readonly S
     if (parent === undefined) continue;
     const spec = specOf(known, parent.stream, `the parent of ${name}`);
     const { length } = spec.primaryKey ?? readStreamSchema(spec.name).primaryKey;
-    if (length === 1) continue;
-    throw new ConfigError(
-      `CONFIG_FILE: the parent of ${name} must be a stream whose key is one field; got ${parent.stream}`,
-    );
+    if (length !== 1)
+      throw new ConfigError(
+        `CONFIG_FILE: the parent of ${name} must be a stream whose key is one field; got ${parent.stream}`,
+      );
   }
   for (const stream of produce.modes.keys()) specOf(known, stream, 'STREAM_MODES');
   return known;

@@ -21,11 +21,8 @@ export class FieldFinder {
 
   constructor(fields: readonly AvroField[]) {
     this.#count = fields.length;
-    this.#exactNames = new Map(
-      fields.flatMap(({ name, aliases = [] }, index) =>
-        [name, ...aliases].map((key) => [key, index] as const),
-      ),
-    );
+    const names = fields.map(({ name, aliases = [] }) => [name, ...aliases]);
+    this.#exactNames = new Map(names.flatMap((keys, index) => keys.map((key) => [key, index] as const)));
   }
 
   /** Whether a source key maps to a field, by its own spelling or as a field name. */

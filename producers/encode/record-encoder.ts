@@ -20,7 +20,7 @@ export type Encoded =
   | { readonly drifts: readonly Drift[] };
 
 /** The Avro bytes and the key of a record, and what the bytes lack. */
-export interface Discarded {
+interface Discarded {
   readonly key: string;
   readonly avro: ByteWriter;
   /** One entry per omitted value, so one field may occur several times. */
@@ -125,13 +125,8 @@ export class RecordEncoder {
           this.#omissions?.delete(inner);
         // A number that no double reproduces keeps its digits as text.
         const misfit = isLosslessNumber(value) ? value.value : value;
-        this.#place(
-          slots,
-          variantFieldOf(field.name, kindOf(misfit)),
-          misfit,
-          keys[index] ?? field.name,
-          index,
-        );
+        const variant = variantFieldOf(field.name, kindOf(misfit));
+        this.#place(slots, variant, misfit, keys[index] ?? field.name, index);
       }
       return true;
     };
@@ -162,10 +157,8 @@ export class RecordEncoder {
   #omitNulls(record: JsonObject, finder: FieldFinder): void {
     if (this.#omissions === undefined) return;
     const nulls = Object.keys(record).filter((key) => (record[key] ?? null) === null);
-    this.#omissions.set(
-      record,
-      new Map(nulls.map((key) => [key, finder.has(key) ? 'null' : 'unknown null'])),
-    );
+    const kinds = nulls.map((key) => [key, finder.has(key) ? 'null' : 'unknown null'] as const);
+    this.#omissions.set(record, new Map(kinds));
   }
 
   #valueEncoder(type: AvroValueType, path: readonly string[]): ValueEncoder {
@@ -199,8 +192,6 @@ export class RecordEncoder {
 }
 
 function isBlankFor(type: AvroValueType, value: JsonValue): boolean {
-  if (value !== '') return false;
-  return typeof type === 'string' || (type.type !== 'array' && type.type !== 'record')
-    ? isBlank(type, value)
-    : false;
+  if (typeof type === 'string') return isBlank(type, value);
+  return type.type !== 'array' && type.type !== 'record' && isBlank(type, value);
 }

@@ -66,11 +66,7 @@ const encoders: Readonly<Record<AvroScalar | AvroLogical['logicalType'], ValueEn
   date: (value, out) => encodeParsed(value, out, parseDate),
 };
 
-function encodeParsed(
-  value: JsonValue,
-  out: ByteWriter,
-  parse: (text: string) => number | undefined,
-): boolean {
+function encodeParsed(value: JsonValue, out: ByteWriter, parse: typeof parseDate): boolean {
   const parsed = typeof value === 'string' ? parse(value) : undefined;
   if (parsed === undefined) return false;
   out.zigZag(parsed);

@@ -52,10 +52,13 @@ export class TransactionWritable extends Writable {
     tracker.advance(event);
     if (event.kind === 'page') this.#add(event);
     if (event.kind === 'visit-end') this.#hasVisits = true;
-    if (this.#isEmpty) return callback();
-    if (this.#bytes + this.#deadLetterBytes >= maxBytes || this.#pages >= maxPages)
-      return this.#flush(callback);
-    this.#age ??= setTimeout(() => this.#flush((error) => error && this.destroy(error)), maxAgeMs);
+    const isFull = this.#bytes + this.#deadLetterBytes >= maxBytes || this.#pages >= maxPages;
+    if (isFull && !this.#isEmpty) {
+      this.#flush(callback);
+      return;
+    }
+    if (!this.#isEmpty)
+      this.#age ??= setTimeout(() => this.#flush((error) => error && this.destroy(error)), maxAgeMs);
     callback();
   }
 

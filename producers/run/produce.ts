@@ -172,8 +172,8 @@ async function runStream(
     await work();
     counts.state = 'done';
   } catch (error) {
-    const { aborted, reason } = source.signal;
-    counts.state = aborted && reason instanceof StoppedError ? 'stopped' : 'failed';
+    const { signal } = source;
+    counts.state = signal.aborted && signal.reason instanceof StoppedError ? 'stopped' : 'failed';
     counts.failure = failureOf(counts.stream, error, source);
   }
   counts.seconds = Math.round((performance.now() - startMs) / 100) / 10;

@@ -16,7 +16,7 @@ export interface RunOptions {
   readonly isTakingOver?: boolean;
 }
 
-/** What the streams of a run share. */
+/** The context that the streams of a run share. */
 export interface RunContext extends Omit<SourceConnections, 'stop'> {
   readonly options: RunOptions;
   readonly deadLetters: KeyTable;

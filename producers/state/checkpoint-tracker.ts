@@ -51,8 +51,8 @@ export function beginCheckpoint(
  * seen all pages. Also rejects a run with other lists: slices of earlier versions may lack records.
  */
 function isResumable(previous: Checkpoint, { nowMs, isFull, isListed }: RunStart): boolean {
-  const isRecent = nowMs - previous.startedAtMs < RESUMABLE_MS && nowMs >= previous.startedAtMs;
-  const { slices } = previous;
+  const { slices, startedAtMs } = previous;
+  const isRecent = nowMs - startedAtMs < RESUMABLE_MS && nowMs >= startedAtMs;
   const isAllRead = slices.size > 0 && [...slices.values()].every(({ isDone }) => isDone);
   const areListed = [...slices].every(([id, list]) => isListed(id, list));
   return !previous.isComplete && isRecent && !isAllRead && areListed && (!isFull || previous.isFull);

@@ -63,18 +63,18 @@ export async function readBack(
   });
   handlers.set(checkpointsTopic(topicPrefix), (message) => noteCheckpoint(states, message));
   const unreadable = new Map<string, Error>();
-  const ours = new Map(streams.map((stream) => [topicOf(topicPrefix, stream), stream]));
   await readTopics(admin, settings, handlers, signal, {
     onUnreadable: (topic, error) => {
-      const stream = ours.get(topic);
+      const stream = streams.find((name) => topicOf(topicPrefix, name) === topic);
       if (stream !== undefined) unreadable.set(stream, error);
       // All streams need the shared topics, so these must be readable.
       return stream !== undefined;
     },
   });
   for (const [stream, state] of states) {
-    const hasBeenRead = state.keys.size > 0 || state.checkpoint?.isComplete === true;
-    states.set(stream, { ...(state.keys.size === 0 ? createState() : state), hasBeenRead });
+    const isEmpty = state.keys.size === 0;
+    const hasBeenRead = !isEmpty || state.checkpoint?.isComplete === true;
+    states.set(stream, { ...(isEmpty ? createState() : state), hasBeenRead });
   }
   return { streams: states, deadLetters, discarded, unreadable };
 }

@@ -58,7 +58,7 @@ export function renderContact(world: World, key: Key): Rendered {
   const { random } = world;
   const { member, ordinal } = key;
   const customer = isOrphan(world, key) ? undefined : referenceTo(world, member);
-  const isDrifting = world.options.drift && world.revision > 0;
+  const { isDrifting } = world;
   const first = random.pick('contact.first', firstNames, member, ordinal);
   const version = world.changesOf(member, 'profile').length;
   const maybe = <T>(label: string, share: number, value: T) =>

@@ -71,9 +71,8 @@ export function customerName(world: World, holder: number): string {
 
 export function customerOf(world: World, holder: number): Customer {
   const members = membersOf(world, holder);
-  const starts = members.flatMap((member) =>
-    subscriptionsOf(world, member).map(({ moves }) => moves[0]?.at ?? Infinity),
-  );
+  const subscriptions = members.flatMap((member) => subscriptionsOf(world, member));
+  const starts = subscriptions.map(({ moves }) => moves[0]?.at ?? Infinity);
   return { holder, members, since: starts.length === 0 ? undefined : Math.min(...starts) };
 }
 
@@ -190,7 +189,12 @@ export function renderCustomer(world: World, customer: Customer, isSingle = fals
     zip: isLocated ? place.zip : null,
     lead_created_at: startsAsLead ? milliseconds(signedUp - 30 * hour) : null,
     free_trial_started_at: random.chance('trial', 0.2, holder) ? milliseconds(signedUp - 14 * hour) : null,
-    address: addressOf(isLocated ? place : undefined),
+    address: {
+      country: isLocated ? place.country : null,
+      state: isLocated ? place.stateName : null,
+      city: isLocated ? place.city : null,
+      address_zip: isLocated ? place.zip : null,
+    },
     mrr,
     arr: mrr * 12,
     'billing-system-url': dataSourceOf(world, holder).automatic
@@ -204,7 +208,7 @@ export function renderCustomer(world: World, customer: Customer, isSingle = fals
     ...((isSingle || random.chance('website', 0.5, holder)) && {
       website_url: random.chance('website.has', 0.6, holder) ? `https://c${holder}.example/` : null,
     }),
-    ...(world.options.drift && world.revision > 0 && driftOf(world, holder)),
+    ...(world.isDrifting && driftOf(world, holder)),
   };
 }
 
@@ -216,15 +220,6 @@ export function emailOf(world: World, holder: number): string {
   return `${first}.${last}@c${holder - (holder % 5)}.example`;
 }
 
-function addressOf(place: (typeof places)[number] | undefined): object {
-  return {
-    country: place?.country ?? null,
-    state: place?.stateName ?? null,
-    city: place?.city ?? null,
-    address_zip: place?.zip ?? null,
-  };
-}
-
 function driftOf(world: World, holder: number): object {
   return {
     'health-score': world.random.integer('drift.health', 0, 100, holder),
@@ -234,17 +229,13 @@ function driftOf(world: World, holder: number): object {
 }
 
 function asciiOf(word: string): string {
-  const plain = word
-    .normalize('NFKD')
-    .toLowerCase()
-    .replace(/[^a-z]/g, '');
-  return plain === '' ? 'x' : plain;
+  const letters = word.normalize('NFKD').toLowerCase().match(/[a-z]/g);
+  return letters?.join('') ?? 'x';
 }
 
 /** Returns the living customer of a member, if any, under the names that other records use. */
 export function referenceTo(world: World, member: number): { uuid: string; externalId: string } | undefined {
   const holder = holderOf(world, member);
-  return holder === undefined
-    ? undefined
-    : { uuid: customerUuid(world, holder), externalId: externalIdOf(world, member) };
+  if (holder === undefined) return undefined;
+  return { uuid: customerUuid(world, holder), externalId: externalIdOf(world, member) };
 }

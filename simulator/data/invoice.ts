@@ -38,10 +38,8 @@ function baseInvoices(world: World, subscription: Subscription): Invoice[] {
   for (const [index, begin] of moves.entries()) {
     if (begin.kind !== 'start' && begin.kind !== 'restart') continue;
     const cancel = moves.slice(index).find(({ kind }) => kind === 'cancel');
-    const end = Math.min(
-      cancel?.at ?? Infinity,
-      world.bornIn(begin.member) === 0 ? world.firstNow - day : begin.at + 1,
-    );
+    const last = world.bornIn(begin.member) === 0 ? world.firstNow - day : begin.at + 1;
+    const end = Math.min(cancel?.at ?? Infinity, last);
     for (let period = 0, from = begin.at; from < end; period++) {
       const to = periodEnd(begin.plan, begin.at, period + 1);
       const move = moves.findLast(({ at }) => at <= from) ?? begin;
@@ -81,9 +79,8 @@ export function isDisabled(world: World, { member, ordinal }: Key): boolean {
 /** Returns whether a list or lookup with these switches shows the invoice. */
 export function isShown(world: World, invoice: Key, switches: InvoiceSwitches): boolean {
   if (!switches.withDisabled && isDisabled(world, invoice)) return false;
-  return (
-    switches.validationType === 'all' || (switches.validationType === 'invalid') === isInvalid(world, invoice)
-  );
+  const { validationType } = switches;
+  return validationType === 'all' || (validationType === 'invalid') === isInvalid(world, invoice);
 }
 
 function errorsOf(world: World, key: Key): object | null {
@@ -103,14 +100,13 @@ export function renderInvoice(
   const { member, ordinal } = invoice;
   const customer = referenceTo(world, member);
   const disabled = isDisabled(world, invoice);
+  const isDue = random.chance('invoice.due', 0.6, member, ordinal);
   const isVoid = random.chance('invoice.void', 0.01, member, ordinal);
   return {
     uuid: uuidOf(random, 'invoice', invoice),
     external_id: `inv_${String(member).padStart(7, '0')}_${ordinal}`,
     date: milliseconds(invoice.from),
-    due_date: random.chance('invoice.due', 0.6, member, ordinal)
-      ? milliseconds(invoice.from + 14 * day)
-      : null,
+    due_date: isDue ? milliseconds(invoice.from + 14 * day) : null,
     currency: world.currency,
     ...(!isNested && { customer_uuid: customer?.uuid }),
     customer_external_id: customer?.externalId ?? null,

@@ -9,20 +9,17 @@ import type { World } from './world.ts';
 export const perInvoice = 4;
 
 /** Returns the fields of every kind of line item. */
-function commonFields(world: World, invoice: Invoice, index: number, withEdits: boolean) {
-  const isDrifting = world.options.drift && world.revision > 0;
+function commonFields(world: World, { member, ordinal }: Invoice, index: number, withEdits: boolean) {
+  const { isDrifting } = world;
   return {
-    uuid: uuidOf(world.random, 'line_item', {
-      member: invoice.member,
-      ordinal: invoice.ordinal * perInvoice + index,
-    }),
-    external_id: index === 0 ? `li_${invoice.member}_${invoice.ordinal}` : null,
+    uuid: uuidOf(world.random, 'line_item', { member, ordinal: ordinal * perInvoice + index }),
+    external_id: index === 0 ? `li_${member}_${ordinal}` : null,
     transaction_fees_in_cents: 0,
     transaction_fees_currency: null,
     discount_description: null,
     event_order: null,
     balance_transfer: null,
-    errors: world.random.pick('line_item.errors', [{}, {}, null], invoice.member, invoice.ordinal, index),
+    errors: world.random.pick('line_item.errors', [{}, {}, null], member, ordinal, index),
     disabled: false,
     disabled_at: null,
     disabled_by: null,
@@ -41,11 +38,8 @@ export function renderLineItems(world: World, invoice: Invoice, withEdits: boole
 /** Returns the total of the invoice in cents. */
 export function totalOf(world: World, invoice: Invoice): number {
   if (hasNoItems(world, invoice)) return 0;
-  return (
-    priceOf(invoice.subscription, invoice.move) +
-    taxOf(world, invoice) +
-    (hasSetupFee(world, invoice) ? setupFee : 0)
-  );
+  const fee = hasSetupFee(world, invoice) ? setupFee : 0;
+  return priceOf(invoice.subscription, invoice.move) + taxOf(world, invoice) + fee;
 }
 
 const setupFee = 25_000;

@@ -23,10 +23,8 @@ export function membersOf(world: World, holder: number): number[] {
 
 /** Returns whether a merged member has its other half's external_id, from another data source. */
 export function sharesExternalId(world: World, member: number): boolean {
-  return (
-    isMergedAtFirst(world, member) &&
-    (member === mergedFromTheStart || world.random.chance('merge.same', 0.5, member))
-  );
+  if (!isMergedAtFirst(world, member)) return false;
+  return member === mergedFromTheStart || world.random.chance('merge.same', 0.5, member);
 }
 
 /**

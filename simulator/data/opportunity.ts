@@ -34,7 +34,7 @@ export function renderOpportunity(world: World, key: Key): Rendered {
   const lastMove = moved.at(-1);
   const stage = random.pick('opportunity.stage', stages, member, ordinal, moved.length);
   const amount = random.integer('opportunity.amount', 5, 4000, member, ordinal) * 5000;
-  const isDrifting = world.options.drift && world.revision > 0;
+  const { isDrifting } = world;
   return {
     uuid: uuidOf(random, 'opportunity', key),
     customer_uuid: referenceTo(world, member)?.uuid,

@@ -81,6 +81,6 @@ export function renderPlan(world: World, plan: Plan): Rendered {
     interval_count: plan.intervalCount,
     interval_unit: plan.intervalUnit,
     external_id: plan.externalId,
-    ...(world.options.drift && world.revision > 0 && { 'billing-scheme': 'per_unit' }),
+    ...(world.isDrifting && { 'billing-scheme': 'per_unit' }),
   };
 }

@@ -13,9 +13,8 @@ export function subscriptionExternalId({ member, index }: Subscription): string 
 }
 
 export function setExternalIdOf(world: World, { member, index }: Subscription): string | undefined {
-  return world.random.chance('set', 0.2, member, index)
-    ? `set_${String(member).padStart(7, '0')}`
-    : undefined;
+  const isInSet = world.random.chance('set', 0.2, member, index);
+  return isInSet ? `set_${String(member).padStart(7, '0')}` : undefined;
 }
 
 export function importSubscriptionUuid(world: World, { member, index }: Subscription): string {
@@ -43,17 +42,15 @@ export function renderSubscription(world: World, subscription: Subscription): Re
     'end-date': inZone(endOf(world, subscription), world.timeZone),
     currency: world.currency,
     'currency-sign': world.currencySign,
-    ...(world.options.drift &&
-      world.revision > 0 && { 'trial-end': null, auto_renew: isActive(subscription) }),
+    ...(world.isDrifting && { 'trial-end': null, auto_renew: isActive(subscription) }),
   };
 }
 
 /** Returns the former value of an ended subscription. Old rows have fractions of a cent. */
 function lastMrr(world: World, { member, index, moves }: Subscription): number {
   const worth = moves.findLast((move) => move.mrr > 0)?.mrr ?? 0;
-  return world.options.floatMrr && world.random.chance('mrr.float', 0.2, member, index)
-    ? worth + 0.610_930_209_98
-    : worth;
+  const isFloat = world.options.floatMrr && world.random.chance('mrr.float', 0.2, member, index);
+  return isFloat ? worth + 0.610_930_209_98 : worth;
 }
 
 /**

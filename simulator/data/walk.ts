@@ -8,12 +8,16 @@ type ItemsOf<Item extends Key> = (member: number) => readonly Item[];
  * Yields every record of one kind, newest created first, from the one after `after` on. Only the
  * position is computed, so a page costs what it shows: the walk starts anywhere, even after a
  * record that is gone by now.
+ *
+ * @param members the only members whose records are yielded; all if undefined.
  */
 export function* newestFirst<Item extends Key>(
   world: World,
   itemsOf: ItemsOf<Item>,
   after?: Key,
+  members?: readonly number[],
 ): Iterable<Item> {
+  if (members !== undefined) return yield* newestOf(world, itemsOf, members, after);
   const start = after === undefined ? world.revision : (revisionOf(after) ?? world.bornIn(after.member));
   for (let revision = start; revision >= 0; revision--) {
     const resume = revision === start ? after : undefined;
@@ -31,8 +35,8 @@ export function* newestFirst<Item extends Key>(
   }
 }
 
-/** Does the same for a few members only: finds their records without a walk over all others. */
-export function newestOf<Item extends Key>(
+/** Finds the records of a few members without a walk over all others. */
+function newestOf<Item extends Key>(
   world: World,
   itemsOf: ItemsOf<Item>,
   members: readonly number[],

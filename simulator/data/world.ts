@@ -57,6 +57,11 @@ export class World {
     return this.options.revision;
   }
 
+  /** Whether answers have undeclared fields by now. */
+  get isDrifting(): boolean {
+    return this.options.drift && this.revision > 0;
+  }
+
   /** Returns the present moment of a revision: one day later for each revision. */
   nowAt(revision = this.revision): number {
     return now + revision * day;

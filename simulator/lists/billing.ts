@@ -10,7 +10,7 @@ import {
   subscriptionEventsOf,
   type SubscriptionEvent,
 } from '../data/subscription-event.ts';
-import { newestFirst, newestOf } from '../data/walk.ts';
+import { newestFirst } from '../data/walk.ts';
 import type { World } from '../data/world.ts';
 import { refusal, RefusedError } from '../answer.ts';
 import { accepting, isTrue, type Filters } from '../filters.ts';
@@ -62,12 +62,8 @@ export function subscriptionEvents(world: World, query: URLSearchParams): List<S
   return {
     key: 'subscription_events',
     legacy: 'meta',
-    rows(cursor) {
-      const after = cursor === undefined ? undefined : eventIn(cursor);
-      return members === undefined
-        ? newestFirst(world, itemsOf, after)
-        : newestOf(world, itemsOf, members, after);
-    },
+    rows: (cursor) =>
+      newestFirst(world, itemsOf, cursor === undefined ? undefined : eventIn(cursor), members),
     render: (event) => renderSubscriptionEvent(world, event),
     accepts: accepting(query, eventFilters),
     cursorOf: (event) => toCursor(nanoseconds(world.importedAt(event)), subscriptionEventId(event)),

@@ -3,7 +3,7 @@ import { nanoseconds } from '../data/instant.ts';
 import type { Key } from '../data/key.ts';
 import { membersOf } from '../data/merge.ts';
 import { keyOf, uuidOf, type UuidKind } from '../data/uuid.ts';
-import { newestFirst, newestOf } from '../data/walk.ts';
+import { newestFirst } from '../data/walk.ts';
 import type { World } from '../data/world.ts';
 import type { Rendered } from '../data/rendered.ts';
 import { accepting, type Filters } from '../filters.ts';
@@ -36,9 +36,7 @@ export function createdList<Item extends Key>(
     rows(cursor) {
       const after = cursor === undefined ? undefined : keyOf(world.random, kind.uuid, idInCursor(cursor));
       if (cursor !== undefined && after === undefined) throw badCursor();
-      return members === undefined
-        ? newestFirst(world, itemsOf, after)
-        : newestOf(world, itemsOf, members, after);
+      return newestFirst(world, itemsOf, after, members);
     },
     render: (item) => kind.render(world, item),
     accepts: accepting(query, kind.filters),

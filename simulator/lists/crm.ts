@@ -7,16 +7,19 @@ import type { World } from '../data/world.ts';
 import { onOrAfter, onOrBefore, type Test } from '../filters.ts';
 import type { CreatedKind } from './created-list.ts';
 
-const writtenAt = (world: World, key: Key) => world.writtenAt(key);
-
 const byAuthor: Test = (record, value) => String(record['author']).endsWith(`(${value})`);
 const byContact: Test = (record, value) =>
   record['associated_object'] === 'contact' && record['associated_object_uuid'] === value;
 
-export const contacts: CreatedKind<Key> = {
+const entries = {
   key: 'entries',
-  uuid: 'contact',
   legacy: 'none',
+  createdAt: (world: World, key: Key) => world.writtenAt(key),
+} as const;
+
+export const contacts: CreatedKind<Key> = {
+  ...entries,
+  uuid: 'contact',
   whenEmpty: {},
   filters: {
     customer_uuid: true,
@@ -31,13 +34,11 @@ export const contacts: CreatedKind<Key> = {
 };
 
 export const customerNotes: CreatedKind<Attached> = {
-  key: 'entries',
+  ...entries,
   uuid: 'note',
-  legacy: 'none',
   filters: { customer_uuid: true, type: true, author_email: byAuthor },
   itemsOf: customerNotesOf,
   render: renderCustomerNote,
-  createdAt: writtenAt,
 };
 
 export const notes: CreatedKind<Attached> = {
@@ -48,9 +49,8 @@ export const notes: CreatedKind<Attached> = {
 };
 
 export const opportunities: CreatedKind<Key> = {
-  key: 'entries',
+  ...entries,
   uuid: 'opportunity',
-  legacy: 'none',
   filters: {
     customer_uuid: true,
     owner: true,
@@ -61,13 +61,11 @@ export const opportunities: CreatedKind<Key> = {
   },
   itemsOf: opportunitiesOf,
   render: renderOpportunity,
-  createdAt: writtenAt,
 };
 
 export const tasks: CreatedKind<Attached> = {
-  key: 'entries',
+  ...entries,
   uuid: 'task',
-  legacy: 'none',
   filters: {
     customer_uuid: true,
     contact_uuid: byContact,
@@ -78,5 +76,4 @@ export const tasks: CreatedKind<Attached> = {
   },
   itemsOf: tasksOf,
   render: renderTask,
-  createdAt: writtenAt,
 };
