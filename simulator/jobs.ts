@@ -25,10 +25,7 @@ interface Import {
 
 const importStatuses = ['queued', 'processing', 'completed'] as const;
 
-/**
- * Work that continues after the answer: imports and exports of activities. Each poll advances it by
- * one step.
- */
+/** Imports and exports of activities, which outlive a request. Each poll advances one step. */
 export class Jobs {
   readonly #exports = new Map<string, Export>();
   readonly #imports = new Map<string, Import>();
@@ -52,10 +49,7 @@ export class Jobs {
     return ok(exportOf(world, id, job, job.polls > 1 ? `${origin}/exports/${id}.csv` : null));
   }
 
-  /**
-   * Returns the file of a finished export. This is the only address outside `/v1`: like a signed
-   * address, it needs no key.
-   */
+  /** Returns the file of an export. Like a signed address, it needs no key. */
   file(world: World, path: string): Answer | undefined {
     const job = this.#exports.get(/^\/exports\/([0-9a-f-]+)\.csv$/.exec(path)?.[1] ?? '');
     return job === undefined ? undefined : { status: 200, type: 'text/csv', body: csvOf(world, job.window) };

@@ -23,10 +23,7 @@ export function byUuid(call: Call, nested: NestedKind, uuid: string): Answer {
   return found === undefined ? notFound(kinds[nested].what) : ok(found);
 }
 
-/**
- * Returns the first row of an invoice with the name that its data source gave it. Not a list: both
- * parameters are required.
- */
+/** Returns the first row of an invoice by its external_id. Both parameters are required. */
 export function byExternalId(call: Call, nested: NestedKind): Answer {
   for (const name of ['data_source_uuid', 'external_id']) {
     if (!call.query.has(name)) return refusal(400, `Parameter "${name}" is missing`, name);

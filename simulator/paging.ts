@@ -52,10 +52,7 @@ export function pageOf<Item>(list: List<Item>, query: URLSearchParams): Answer {
   return answerWith(list.key, records, paging);
 }
 
-/**
- * Returns a page of the old paging, by number. It must count all rows, as the API's cost was: for
- * small accounts only.
- */
+/** Returns a page by number. Counts all rows, as the API did, so it is for small accounts only. */
 export function numberedPageOf<Item>(list: List<Item>, query: URLSearchParams): Answer {
   const perPage = perPageOf(query);
   const page = Math.max(Number(query.get('page') ?? 1) || 1, 1);
@@ -91,10 +88,7 @@ export function perPageOf(query: URLSearchParams): number {
   return Number.isInteger(asked) && asked >= 1 ? Math.min(asked, largestPage) : largestPage;
 }
 
-/**
- * The keys of the old paging. Counting all rows would cost more than the page, so the totals are as
- * senseless as some recorded ones.
- */
+/** The keys of the old paging. The totals are as senseless as some recorded ones. */
 const legacyKeys = {
   customers: (size: number, total: number) => ({
     current_page: 1,

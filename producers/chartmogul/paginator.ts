@@ -30,10 +30,7 @@ const cursorPaginator: Paginator = ({ answer, where }) => {
   return { cursor };
 };
 
-/**
- * The paging of `subscription_events` before cursors. The documentation does not say which of the
- * two parameters the server reads.
- */
+/** The paging of `subscription_events` before cursors. Either parameter may be the one read. */
 const nextKeyPaginator: Paginator = ({ answer, where }) => {
   const next = metaOf(answer)?.['next_key'];
   if (next === null || next === '') {
@@ -88,10 +85,7 @@ export const singlePagePaginator: Paginator = ({ answer, where }) => {
   return undefined;
 };
 
-/**
- * Detects the paging style of a list from its first page. Legacy keys appear beside cursors, so
- * cursors are checked first.
- */
+/** Detects the paging style. Legacy keys appear beside cursors, so cursors are checked first. */
 export function paginatorFor(firstAnswer: JsonObject): Paginator {
   const meta = metaOf(firstAnswer);
   const nextKey = meta?.['next_key'];

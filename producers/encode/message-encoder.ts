@@ -154,10 +154,7 @@ export class MessageEncoder {
   }
 }
 
-/**
- * Returns the initial schema. Ignores sample records with more fields than a registry accepts,
- * because they are rejected later.
- */
+/** Returns the initial schema. Ignores records with so many fields that they are rejected later. */
 function firstSchema(
   spec: StreamSpec,
   latest: StreamSchema | undefined,

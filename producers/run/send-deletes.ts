@@ -122,10 +122,7 @@ function tombstone({ key, mergedInto }: Verdict): Message {
   return { key, value: null, ...headers };
 }
 
-/**
- * Records a key that is missing for the first time. Forgets a key that came back, that is gone, or
- * that an interrupted run may have seen.
- */
+/** Records keys that are missing for the first time, and forgets those that no longer are. */
 function missingMessages(
   stream: string,
   verdicts: readonly Verdict[],

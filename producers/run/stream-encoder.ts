@@ -38,10 +38,7 @@ const MAX_LOGGED_DEAD_LETTERS = 10;
 const SAMPLE_RECORDS = 400;
 const SAMPLE_PAGES = 20;
 
-/**
- * Converts new and changed records of one stream to messages. A record that cannot become a message
- * becomes a dead letter.
- */
+/** Converts new and changed records of a stream to messages, and rejected ones to dead letters. */
 export class StreamEncoder {
   readonly #options: StreamEncoderOptions & MessageEncoderOptions;
   #encoder: MessageEncoder | undefined;

@@ -45,10 +45,7 @@ export class Visits {
     return this.#parents.keys;
   }
 
-  /**
-   * Sets the living parents. Returns how many are due: all, or those that changed or were not
-   * visited since the last full refresh.
-   */
+  /** Sets the living parents. Returns how many of them are due. */
   begin(parents: Parents): number {
     this.#parents = parents;
     this.#isBegun = true;

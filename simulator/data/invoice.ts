@@ -66,10 +66,7 @@ function isInvalid(world: World, { member, ordinal }: Key): boolean {
   return world.random.chance('invoice.invalid', 0.03, member, ordinal);
 }
 
-/**
- * Returns whether an invoice is disabled. The first revision of a billing change may disable an old
- * invoice of an automatic source.
- */
+/** Whether an invoice is disabled. A billing change may disable an old one. */
 export function isDisabled(world: World, { member, ordinal }: Key): boolean {
   if (!dataSourceOf(world, member).automatic) return false;
   const changes = world.changesOf(member, 'billing').length;

@@ -40,10 +40,7 @@ const alwaysLead = 3;
 
 const remembered = new WeakMap<World, { member: number; subscriptions: readonly Subscription[] }>();
 
-/**
- * Returns everything a member ever paid for: the origin of invoices, subscriptions, events,
- * activities, MRR.
- */
+/** Returns all subscriptions that a member ever had, from which all its billing records follow. */
 export function subscriptionsOf(world: World, member: number): readonly Subscription[] {
   const last = remembered.get(world);
   if (last?.member === member) return last.subscriptions;

@@ -27,10 +27,7 @@ export function sharesExternalId(world: World, member: number): boolean {
   return member === mergedFromTheStart || world.random.chance('merge.same', 0.5, member);
 }
 
-/**
- * Returns whether two data sources knew the customer from the beginning; the first few stay single,
- * for their traps.
- */
+/** Whether two data sources knew the customer from the beginning. The first few stay single. */
 export function isMergedAtFirst(world: World, member: number): boolean {
   return world.bornIn(member) === 0 && mergesAtFirst(world.random, member);
 }

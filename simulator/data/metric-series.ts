@@ -26,10 +26,7 @@ interface Day {
 
 const remembered = new WeakMap<World, ReadonlyMap<string, Day>>();
 
-/**
- * Returns the intervals that touch the days from `start` to `end`, both included, in the account's
- * calendar.
- */
+/** Returns the intervals that touch the days from `start` to `end`, in the account's calendar. */
 export function periodsOf(world: World, start: string, end: string, interval: Interval): Period[] {
   const days = daysOf(world);
   const sorted = [...days.keys()].sort();

@@ -9,10 +9,7 @@ export interface PlanGroup {
   readonly plans: readonly Plan[];
 }
 
-/**
- * A group holds a product in all its intervals and sources; one holds everything paid by the year,
- * one nothing.
- */
+/** One group for each product, one for everything that is paid by the year, and an empty one. */
 export const planGroups: readonly PlanGroup[] = [
   ...[0, 1, 2, 3, 4].map((tier) => ({
     name: `Tier ${tier + 1}`,

@@ -3,9 +3,7 @@ import { stringify } from 'lossless-json';
 /** A record as the API shows it. A bigint is an integer of JSON, in all its digits. */
 export type Rendered = Readonly<Record<string, unknown>>;
 
-/**
- * Returns JSON. JSON.stringify rejects a bigint: the slower stringifier is for those few records.
- */
+/** Returns JSON. `JSON.stringify` rejects a bigint, and the other stringifier is slower. */
 export function toJson(record: Rendered): string {
   return (holdsBigint(record) ? stringify(record) : JSON.stringify(record)) ?? 'null';
 }

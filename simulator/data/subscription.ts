@@ -53,10 +53,7 @@ function lastMrr(world: World, { member, index, moves }: Subscription): number {
   return isFloat ? worth + 0.610_930_209_98 : worth;
 }
 
-/**
- * Renders it as `/import/customers/{uuid}/subscriptions`, which shares only the external_id with
- * the other view.
- */
+/** Renders the imported form. Only the external_id leads to the other form. */
 export function renderImportSubscription(world: World, subscription: Subscription): Rendered {
   const set = setExternalIdOf(world, subscription);
   return {

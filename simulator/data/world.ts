@@ -90,9 +90,7 @@ export class World {
     return Math.floor(this.nowAt(revision - 1) + ((member + 0.5) / this.members(revision)) * day);
   }
 
-  /**
-   * Returns when a record was typed in: soon after the member signed up or with a later revision.
-   */
+  /** Returns when a user created a record: after the sign-up, or with a later revision. */
   writtenAt(key: Key): number {
     const revision = revisionOf(key);
     if (revision !== undefined) return this.momentIn(revision, key.member) + (key.ordinal % 64);
@@ -101,10 +99,7 @@ export class World {
     return start + Math.floor((gap * (key.ordinal + 1)) / 65);
   }
 
-  /**
-   * Returns when a billing record was imported: all history in the last hours before revision 0,
-   * news as they come.
-   */
+  /** Returns the time of import: for all history, the last hours before revision 0. */
   importedAt(key: Key): number {
     const revision = revisionOf(key) ?? this.bornIn(key.member);
     if (revision > 0) return this.momentIn(revision, key.member) + (key.ordinal % 64);

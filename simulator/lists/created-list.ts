@@ -45,10 +45,7 @@ export function createdList<Item extends Key>(
   };
 }
 
-/**
- * Returns the members to which a query confines a list, if it names a customer, so that one
- * customer's rows are found at once.
- */
+/** Returns the only members that a list shows if the query names a customer. */
 export function membersAsked(world: World, query: URLSearchParams): readonly number[] | undefined {
   const uuid = query.get('customer_uuid');
   if (uuid !== null) {

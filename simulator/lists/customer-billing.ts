@@ -17,10 +17,7 @@ function subscriptionsUnder(world: World, holder: number): Subscription[] {
   return membersOf(world, holder).flatMap((member) => subscriptionsOf(world, member));
 }
 
-/**
- * Lists subscriptions as the metrics see them. The cursor is a disguised page number, present even
- * on an empty page.
- */
+/** Lists subscriptions. The cursor is a disguised page number, even on an empty page. */
 export function customerSubscriptions(
   world: World,
   holder: number,
