@@ -30,7 +30,11 @@ const groups: readonly Group[] = [
       'The user and the mechanism are set together or not at all. `TOMBSTONE_RETENTION_DAYS` applies to topics that ' +
       '`produce` creates; existing topics are never altered.',
   },
-  { title: 'Schema registry', names: /^SCHEMA_REGISTRY_/, notes: 'A path in the address is kept.' },
+  {
+    title: 'Schema registry',
+    names: /^SCHEMA_REGISTRY_/,
+    notes: '`SCHEMA_REGISTRY_URL` may contain a path.',
+  },
   {
     title: 'ClickHouse',
     names: /^CLICKHOUSE_/,
@@ -67,7 +71,7 @@ export function settingsPage(): string {
 
 # Settings
 
-A setting comes from the first of these that has it:
+Each setting is read from the first of these sources that has it:
 
 1. the environment
 2. the file \`.env\` in the working directory

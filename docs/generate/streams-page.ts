@@ -48,7 +48,7 @@ server lists them, otherwise from the invoices.
 - A value that does not fit its column is in \`<column>__v_<type>\` beside it: \`mrr__v_double\` for a fraction of a cent,
   \`rate__v_string\` for \`99999999999999.99\`, which a Float64 would round.
 - A field that ChartMogul adds becomes a column of its own.
-- Half a surrogate pair, which UTF-8 cannot hold, becomes U+FFFD and its four hex digits (\`\ufffdd83d\`), in keys too.
+- An unpaired surrogate, which UTF-8 cannot hold, becomes U+FFFD and its four hex digits (\`\ufffdd83d\`), in keys too.
 
 Free-form objects such as \`attributes.custom\` are JSON text with the keys that you gave them:
 
@@ -57,8 +57,7 @@ SELECT JSONExtract(attributes.custom, 'CAC', 'Nullable(Int64)'), JSONExtractKeys
 \`\`\`
 
 - \`simpleJSONExtractRaw\` returns a fraction with all its digits; \`JSONExtract…\` rounds to a double.
-- What ClickHouse cannot read is a string: the digits of a number beyond 64 bits (or beyond a double, \`1e400\`), and the
-  JSON of what is nested more than 1,000 levels deep.
+- Values that ClickHouse cannot read become strings: the digits of a number beyond 64 bits (or beyond a double, \`1e400\`), and JSON that is nested more than 1,000 levels deep.
 - In \`custom\`, \`stripe\` and \`clearbit\`, null is the text \`null\`. Other JSON, such as \`errors\`, has nulls:
   \`JSONExtractKeys(ifNull(errors, 'null'))\`. Columns that an earlier version created keep their nulls until a replay.
 
