@@ -19,7 +19,7 @@ test('sinkSummary shows a reason of failure once, with the streams that share it
   assert.equal(lines.at(-1), 'b, c failed: no table');
 });
 
-test('sinkSummary shows the reason alone when every stream failed for it before anything was sunk', () => {
+test('sinkSummary shows the reason alone when every stream failed for it before the first row', () => {
   const counts = [counted('a', 0, 'access denied'), counted('b', 0, 'access denied')];
   assert.equal(sinkSummary(counts), 'every stream failed: access denied');
   assert.match(sinkSummary([counted('a', 1, 'access denied'), counted('b', 0, 'access denied')]), /a_raw/);

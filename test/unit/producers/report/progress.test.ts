@@ -16,7 +16,7 @@ const reading = (stream: string, some: Partial<StreamCounts> = {}): StreamCounts
 const lines = (counts: readonly StreamCounts[], { afterMs = 40_000, width = 80, rows = 24 } = {}) =>
   progressLines(counts, BEGIN_MS + afterMs, width, rows);
 
-test('RunProgress shows progress by the pages of the last complete run', () => {
+test('progressLines shows progress by the pages of the last complete run', () => {
   const customers = reading('customers', { pages: 62, expectedPages: 100, records: 1_240 });
   assert.deepEqual(lines([customers], { width: 51 }), [
     'customers  ████████░░░░░  62 %  1,240 records  31/s',
@@ -34,7 +34,7 @@ const shares: [pages: number, expectedPages: number | undefined, text: RegExp][]
   [3, undefined, /^a {2}░*███░* {2}3 pages /],
 ];
 for (const [pages, expectedPages, text] of shares) {
-  test(`RunProgress shows ${pages} pages of ${expectedPages ?? 'an unknown number'} as a bar and a number`, () => {
+  test(`progressLines shows ${pages} pages of ${expectedPages ?? 'an unknown number'} as a bar and a number`, () => {
     assert.match(lines([reading('a', { pages, expectedPages })])[0] ?? '', text);
   });
 }
@@ -48,12 +48,12 @@ test('the bar of a stream of unknown length moves to and fro', () => {
   assert.ok(starts.slice(1).every((start, step) => Math.abs(start - Number(starts[step])) === 1));
 });
 
-test('RunProgress shows when a stream looks for deletes', () => {
+test('progressLines shows when a stream looks for deletes', () => {
   const line = lines([reading('a', { state: 'deleting', expectedPages: 5, pages: 5, deleted: 1_200 })])[0];
   assert.match(line ?? '', /^a {2}░*███░* {2}deletes {2}1,200 deleted$/);
 });
 
-test('RunProgress aligns the numbers of streams', () => {
+test('progressLines aligns the numbers of streams', () => {
   const [first = '', second = ''] = lines([
     reading('customers', { pages: 5, expectedPages: 100, records: 5 }),
     reading('a', { pages: 1_234, records: 5_000_000 }),
@@ -91,7 +91,7 @@ const heights: [rows: number, names: string[]][] = [
   [1, []],
 ];
 for (const [rows, names] of heights) {
-  test(`RunProgress uses ${names.length} of ${rows} rows and keeps the streams that began first`, () => {
+  test(`progressLines uses ${names.length} of ${rows} rows and keeps the streams that began first`, () => {
     const ages = { new: 0, old: 900, mid: 500 };
     const counts = Object.entries(ages).map(([stream, ms]) =>
       reading(stream, { startedAtMs: BEGIN_MS - ms }),
@@ -116,7 +116,7 @@ const anyCounts = fc.record({
   startedAtMs: fc.nat(10_000).map((ms) => BEGIN_MS + ms),
 });
 
-test('RunProgress fits the terminal and leaves one row free', () => {
+test('progressLines fits the terminal and leaves one row free', () => {
   const size = fc.record({ width: fc.integer({ min: 1, max: 200 }), rows: fc.integer({ min: 1, max: 30 }) });
   fc.assert(
     fc.property(fc.array(anyCounts), size, fc.nat(20_000), (some, { width, rows }, afterMs) => {
