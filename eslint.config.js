@@ -48,14 +48,14 @@ export default tseslint.config(
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
       'no-restricted-syntax': [
         'error',
-        { selector: 'ExportDefaultDeclaration', message: 'a name says what a thing is: export it by name' },
+        { selector: 'ExportDefaultDeclaration', message: 'must be a named export, not a default export' },
       ],
       eqeqeq: 'error',
       'no-console': 'error',
       'max-lines': ['error', { max: 400, skipBlankLines: true, skipComments: true }],
     },
   },
-  // What a test prints of a value that is wrong matters less than that it is short.
+  // Assertions in tests may print a value as [object Object].
   { files: ['test/**/*.ts'], rules: { '@typescript-eslint/no-base-to-string': 'off' } },
   ...keepApart,
 );

@@ -72,7 +72,7 @@ function withMarkedNumbers(text: string, mark: string): string {
   for (let match = tokens.exec(text); match !== null; match = tokens.exec(text)) {
     const [token] = match;
     if (token === '"') tokens.lastIndex = endOfString(text, match.index);
-    // The parser rejects a token that is no number.
+    // The parser rejects a token that is not a number.
     if (!isNumber(token) || typeof exactNumber(token) === 'number') continue;
     parts.push(text.slice(copied, match.index), `"${mark}${token}"`);
     copied = match.index + token.length;

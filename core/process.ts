@@ -30,7 +30,7 @@ export async function runMain(work: Work, options: { readonly maxStopMs?: number
   // Files of this process and its children may hold customer data: only the user may read them.
   process.umask(0o077);
   const controller = new AbortController();
-  // Every open request listens to the signal: many listeners are no leak.
+  // Every open request listens to the signal: many listeners are not a leak.
   setMaxListeners(0, controller.signal);
   let abortedMs = -Infinity;
   const onSignal = (name: NodeJS.Signals) => {

@@ -15,7 +15,7 @@ export async function verifyChecksums(root: string, folders: readonly string[], 
   for (const path of folders.flatMap((folder) => filesIn(root, folder))) {
     const hash = createHash('sha256');
     await pipeline(createReadStream(join(root, path)), hash);
-    if (wanted.get(path) !== hash.digest('hex')) throw differs(path, 'is not the file that was expected');
+    if (wanted.get(path) !== hash.digest('hex')) throw differs(path, 'is not the expected file');
     wanted.delete(path);
   }
   const [missing] = wanted.keys();
@@ -30,6 +30,6 @@ function filesIn(root: string, folder: string): string[] {
 
 function differs(path: string, how: string): LocalServiceError {
   return new LocalServiceError(
-    `${path} ${how}: services/java-packages.sha256 lists other content. Check whether a mirror or proxy of Maven changes files. Nothing was kept`,
+    `${path} ${how}: services/java-packages.sha256 lists a different checksum. Check whether a Maven mirror or proxy changes files. No file was kept`,
   );
 }

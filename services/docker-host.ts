@@ -45,7 +45,7 @@ export function dockerHost(settings: Settings, folder: string): Host {
   return {
     async start(signal) {
       const before = await containers(signal);
-      logger.info('starting containers; the first time their images are fetched');
+      logger.info('starting containers; the first start downloads their images');
       const up = ['up', '--detach', '--wait', '--wait-timeout', '300'];
       await compose(up, 1_800_000, signal, withLocalCredentials(settings));
       return serviceNames.map((name) => ({

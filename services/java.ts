@@ -32,7 +32,7 @@ async function fetchOnce(signal: AbortSignal): Promise<string> {
   await requireJava(signal);
   const target = join(store, createHash('sha256').update(readFileSync(pom)).digest('hex').slice(0, 12));
   if (existsSync(target)) return target;
-  logger.info('fetching Kafka and the schema registry through Maven, about 150 MB, once');
+  logger.info('downloading Kafka and the schema registry through Maven (about 150 MB, once)');
   mkdirSync(store, { recursive: true });
   const draft = mkdtempSync(join(store, 'draft-'));
   try {

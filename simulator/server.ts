@@ -74,7 +74,7 @@ export async function listen(
   server.listen(port, '127.0.0.1');
   await listening.catch((error: unknown) => {
     throw new LocalServiceError(
-      `port ${port} cannot be opened (${messageOf(error)}): give another with --port`,
+      `port ${port} cannot be opened (${messageOf(error)}): choose another with --port`,
     );
   });
   const address = server.address();

@@ -13,7 +13,7 @@ import { isDerivedView } from '../table/view.ts';
 /** A topic under the prefix that is not sunk. */
 export interface SkippedTopic {
   readonly topic: string;
-  /** Its stream; undefined if the topic name is no stream name. */
+  /** Its stream; undefined if the topic name is not a stream name. */
   readonly stream: string | undefined;
   readonly reason: string;
 }

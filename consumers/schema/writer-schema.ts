@@ -101,7 +101,7 @@ function primaryKeyOf(
     Array.isArray(primaryKey) && primaryKey.length > 0 && new Set(primaryKey).size === primaryKey.length;
   if (!isList || !primaryKey.every((part) => fields.some((field) => field.name === part))) {
     throw new IncompatibleSchemaError(
-      `${origin}: "primaryKey" must be a list of different top-level fields; got ${JSON.stringify(primaryKey).slice(0, 100)}`,
+      `${origin}: "primaryKey" must be a list of distinct top-level fields; got ${JSON.stringify(primaryKey).slice(0, 100)}`,
     );
   }
   const ambiguous = (primaryKey as string[]).find((part) => part !== 'top' && isAmbiguousName(part));
@@ -215,7 +215,7 @@ class SchemaParser {
     const { symbols } = json;
     const isList = Array.isArray(symbols) && symbols.length > 0 && new Set(symbols).size === symbols.length;
     if (!isList || !symbols.every((symbol) => typeof symbol === 'string')) {
-      throw this.#refuse(path, 'an enum must have a list of different symbols: correct the schema');
+      throw this.#refuse(path, 'an enum must have a list of distinct symbols: correct the schema');
     }
     return { kind: 'enum', symbols };
   }

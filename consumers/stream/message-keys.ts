@@ -14,7 +14,7 @@ import { Transcoding } from '../transcode/transcoding.ts';
 
 /** How long an id that the registry does not know is not requested again. */
 const UNKNOWN_FOR_MS = 60_000;
-/** Bytes that are no framed key may name a new id each. */
+/** Bytes that are not a framed key may name a new id each. */
 const MAX_SCHEMAS = 1_000;
 
 /** Reads the keys that name one schema. */
@@ -95,23 +95,23 @@ export class MessageKeys {
     };
     switch (registered?.type) {
       case undefined:
-        return refuse('which the registry does not have');
+        return refuse('which the registry lacks');
       case 'AVRO':
         try {
           const referenced = await this.#registry.referencedTexts(registered, this.#policy);
           return avroReader(registered, referenced);
         } catch (error) {
           if (!(error instanceof IncompatibleSchemaError)) throw error;
-          return refuse(`of which no key can be read (${error.message})`);
+          return refuse(`from which no key can be read (${error.message})`);
         }
       case 'JSON':
         return (key) => {
           const value = jsonIn(key.toString('utf8', FRAME_BYTES));
-          if (value === undefined) throw new DecodeError(`a delete whose key is no JSON: ${remedy}`);
+          if (value === undefined) throw new DecodeError(`a delete whose key is not JSON: ${remedy}`);
           return value;
         };
       default:
-        return refuse(`of type ${registered?.type.slice(0, 40) ?? ''}, which is not read`);
+        return refuse(`of type ${registered?.type.slice(0, 40) ?? ''}, which is not supported`);
     }
   }
 }

@@ -90,7 +90,7 @@ export async function readDeadLetters(
 
 /**
  * Parses a message of the dead-letter topic, without its value. Returns undefined for a message
- * that is no dead letter of this prefix: any client may write to the topic.
+ * that is not a dead letter of this prefix: any client may write to the topic.
  */
 export function parseDeadLetter(message: KafkaMessage, topicPrefix: string): StoredDeadLetter | undefined {
   const { key, value } = message;

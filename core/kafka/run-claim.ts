@@ -29,7 +29,7 @@ export interface Claim {
 /** A member of the group. */
 export interface Claimant {
   readonly memberId: string;
-  /** Undefined for a member that is no run of this project. */
+  /** Undefined for a member that is not a run of this project. */
   readonly claim: Claim | undefined;
 }
 
@@ -211,14 +211,14 @@ function claimIn(memberMetadata: Buffer): Claim | undefined {
 
 const MAX_NAMED = 5;
 
-/** Returns `another run has plans, tasks since 2026-01-31T12:00:00.000Z (host h, process 12)`. */
+/** Returns `another run has claimed plans, tasks since 2026-01-31T12:00:00.000Z (host h, process 12)`. */
 function claimsText(names: readonly string[], rivals: readonly Claim[]): string {
   const granted = rivals.filter(({ isGranted }) => isGranted);
   const active = granted.length > 0 ? granted : rivals;
   const [first] = active;
-  if (first === undefined) return 'another run has begun at the same moment';
+  if (first === undefined) return 'another run has started at the same time';
   const common = names.filter((name) => active.some((rival) => rival.names.includes(name)));
   const more = common.length > MAX_NAMED ? ` and ${common.length - MAX_NAMED} more` : '';
   const since = new Date(Math.min(...active.map(({ sinceMs }) => sinceMs))).toISOString();
-  return `another run has ${common.slice(0, MAX_NAMED).join(', ')}${more} since ${since} (host ${first.host}, process ${first.pid})`;
+  return `another run has claimed ${common.slice(0, MAX_NAMED).join(', ')}${more} since ${since} (host ${first.host}, process ${first.pid})`;
 }

@@ -74,7 +74,7 @@ export function retentionWarnings(
   const limit = deletionLimit(config);
   const gone = starts.reduce((sum, start) => sum + start, 0n);
   const lost = gone === 0n ? '' : `, and ${grouped(gone)} of its first messages are gone already`;
-  // Deletion by hand is no fault of the configuration, and `produce` may have sent records again.
+  // Manual deletion is not a fault of the configuration, and `produce` may have sent records again.
   if (limit !== undefined)
     warnings.push(`${limit}: a replay lacks older messages${lost}; set cleanup.policy to compact`);
   const tombstones = entryOf(config, 'delete.retention.ms');

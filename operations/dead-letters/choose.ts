@@ -91,7 +91,7 @@ export function findDeadLetter(deadLetters: readonly StoredDeadLetter[], prefix:
       .slice(0, 3)
       .map(({ id }) => id.slice(0, prefix.length + SHORT_ID_DIGITS));
     throw new ConfigError(
-      `the ID ${prefix} matches ${more.length + 1} dead letters, give more digits: ${ids.join(', ')}${more.length > 2 ? ', …' : ''}`,
+      `the ID ${prefix} matches ${more.length + 1} dead letters; give more digits: ${ids.join(', ')}${more.length > 2 ? ', …' : ''}`,
     );
   }
   return deadLetter;

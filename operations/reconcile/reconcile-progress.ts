@@ -11,7 +11,7 @@ export interface StreamProgress {
   messages: number;
 }
 
-/** Draws a line for each active stream. Does nothing if `out` is no terminal. */
+/** Draws a line for each active stream. Does nothing if `out` is not a terminal. */
 export function startReconcileProgress(
   active: ReadonlySet<StreamProgress>,
   out: NodeJS.WriteStream,

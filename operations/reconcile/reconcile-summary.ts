@@ -95,7 +95,7 @@ function keyLines({ counts, behind }: StreamComparison): string[] {
   const kinds = (Object.keys(counts) as DifferenceKind[]).filter((kind) => counts[kind] > 0);
   return [
     ...kinds.map((kind) => `${grouped(counts[kind])} ${kind}: ${kindTexts[kind]}`),
-    ...(behind > 0 ? [`${grouped(behind)} behind: messages that the sink has not passed`] : []),
+    ...(behind > 0 ? [`${grouped(behind)} behind: messages that the sink has not inserted`] : []),
   ];
 }
 

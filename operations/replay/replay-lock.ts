@@ -42,7 +42,7 @@ export class ReplayLock {
       if (attempt === 0)
         logger.info(
           { stream, group: groupId },
-          'another replay holds the lock: waiting some seconds in case it was killed',
+          'another replay holds the lock: waiting a few seconds in case it was killed',
         );
       await delay(LOCK_POLL_MS, undefined, { signal });
     }

@@ -40,9 +40,7 @@ export function replaySummary(counts: readonly ReplayCounts[]): string {
   const fewer = counts.flatMap(({ stream, liveBefore = 0, liveAfter }) =>
     liveAfter === undefined || liveAfter >= liveBefore
       ? []
-      : [
-          `${stream}: ${grouped(liveBefore - liveAfter)} rows fewer than before: the topic does not have them`,
-        ],
+      : [`${stream}: ${grouped(liveBefore - liveAfter)} fewer rows than before: the topic lacks them`],
   );
   const dead = counts.flatMap(({ stream, deadLetters }) =>
     deadLetters === 0

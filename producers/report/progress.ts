@@ -6,7 +6,7 @@ import { requestsPerSecond, type StreamCounts } from './stream-counts.ts';
 
 /**
  * Draws the progress of a run at the bottom of a terminal, five times per second, until `stop`
- * removes it. Does nothing if `out` is no terminal.
+ * removes it. Does nothing if `out` is not a terminal.
  */
 export function startProgress(
   counts: readonly StreamCounts[],

@@ -45,7 +45,7 @@ async function answer(backend: Backend, request: IncomingMessage, response: Serv
   response.setHeader('X-ClickHouse-Server-Display-Name', 'local');
   response.setHeader('X-ClickHouse-Timezone', 'UTC');
   if (['/ping', '/replicas_status'].includes(url.pathname)) return void response.end('Ok.\n');
-  if (url.pathname !== '/') return void response.writeHead(404).end(`There is no handle ${url.pathname}\n`);
+  if (url.pathname !== '/') return void response.writeHead(404).end(`Not found: ${url.pathname}\n`);
   if (request.method !== 'POST' && !url.searchParams.has('query')) return void response.end('Ok.\n');
 
   const hangUp = new AbortController();

@@ -140,7 +140,7 @@ test('a redrive killed between row and mark inserts no second row and leaves no 
   // Simulates that the mark was not sent.
   await producer.send({ topic, messages: [deadLetter] });
   const second = await deadLetters(t, settings, 'redrive', '--all');
-  assert.match(second.stdout, / plans {2}sink {2}its row is in the table already\n1 redriven\n$/);
+  assert.match(second.stdout, / plans {2}sink {2}its row is already in the table\n1 redriven\n$/);
   assert.deepEqual(await storedOffsets(settings), [0, 1, 2]);
   const third = await deadLetters(t, settings, 'redrive', '--all');
   assert.deepEqual(

@@ -132,7 +132,7 @@ async function zstdDecompressed(bytes: Buffer): Promise<Buffer> {
   let length = 0;
   let emptyParts = 0;
   for (const part of decoder.decodeStreaming([bytes])) {
-    // For bytes that are no frame, the library returns empty parts endlessly.
+    // For bytes that are not a frame, the library returns empty parts endlessly.
     emptyParts = part.length === 0 ? emptyParts + 1 : 0;
     if (emptyParts > MAX_EMPTY_FRAMES) throw malformed();
     length += part.length;

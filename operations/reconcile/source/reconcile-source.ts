@@ -27,9 +27,7 @@ export function sourceSpecs(
   if (streams === undefined) return known;
   const foreign = streams.find((stream) => !known.some(({ name }) => name === stream));
   if (foreign === undefined) return chooseStreams(known, streams.join(','));
-  throw new ConfigError(
-    `--source: ${foreign} is not a stream of these settings; a stream of your own needs its CONFIG_FILE`,
-  );
+  throw new ConfigError(`--source: ${foreign} is not a known stream: set the CONFIG_FILE that defines it`);
 }
 
 /** Runs {@link compareSource}, and draws the progress of each stream if stderr is a terminal. */

@@ -25,7 +25,7 @@ interface SourceDiffOptions {
   readonly deadLetters: KeyTable;
   /** Dead letters that a user has discarded: no difference. */
   readonly discarded: KeyTable;
-  /** Returns false for a key that was not requested from the source: it is no stray. */
+  /** Returns false for a key that was not requested from the source: it is not a stray. */
   readonly isAskedFor?: (key: string) => boolean;
 }
 

@@ -54,7 +54,7 @@ export async function* redriveRecords(
   for (const [stream, ofStream] of byStream(byTime)) {
     const spec = known.find(({ name }) => name === stream);
     if (spec === undefined) {
-      const why = `${stream} is not a stream of these settings: add it to the streams in CONFIG_FILE`;
+      const why = `${stream} is not a known stream: add it to the streams in CONFIG_FILE`;
       for (const deadLetter of ofStream) yield { deadLetter, outcome: { kind: 'skipped', why } };
       continue;
     }

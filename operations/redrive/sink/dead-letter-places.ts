@@ -10,8 +10,8 @@ import { positionOf } from './dead-letter-rows.ts';
 import type { TableRows } from '../../../consumers/table/partition-rows.ts';
 
 /** Why a row may not be inserted now. */
-export const notPassed = 'the sink has not passed its message yet and will read it again';
-export const notCaughtUp = 'the table lacks messages before it: let the sink catch up first';
+export const notPassed = 'the sink has not reached its message yet and will read it again';
+export const notCaughtUp = 'the table lacks earlier messages: let the sink catch up first';
 
 export interface PlacesOptions {
   /** What the table holds. */
@@ -22,7 +22,7 @@ export interface PlacesOptions {
   readonly committed: ReadonlyMap<number, CommittedOffset>;
   /** By partition, the offset after rows that merges removed, where a sink resumes. */
   readonly merged: ReadonlyMap<number, bigint>;
-  /** Returns by partition the first offset of its gap that is no dead letter, or the gap's end. */
+  /** Returns by partition the first offset of its gap that is not a dead letter, or the gap's end. */
   readonly firstNotRejected: (gaps: ReadonlyMap<number, OffsetSpan>) => Promise<ReadonlyMap<number, bigint>>;
 }
 

@@ -99,7 +99,7 @@ async function* redriveStream(
     signal.throwIfAborted();
     const why = forbidden.get(deadLetter);
     let outcome: RedriveOutcome | undefined;
-    if (present.has(deadLetter)) outcome = { kind: 'redriven', how: 'its row is in the table already' };
+    if (present.has(deadLetter)) outcome = { kind: 'redriven', how: 'its row is already in the table' };
     else if (why !== undefined) outcome = { kind: 'skipped', why };
     else outcome = await insertOne(deadLetter, inserter, messages);
     if (outcome === undefined) return;

@@ -27,8 +27,12 @@ test('jars that match the list are accepted', async (t) => {
 });
 
 for (const [what, changed, message] of [
-  ['changed', { 'registry/lib/b c.jar': 'X' }, /^LocalServiceError: registry\/lib\/b c\.jar is not the file/],
-  ['added', { 'kafka/aaa.jar': 'X' }, /^LocalServiceError: kafka\/aaa\.jar is not the file/],
+  [
+    'changed',
+    { 'registry/lib/b c.jar': 'X' },
+    /^LocalServiceError: registry\/lib\/b c\.jar is not the expected file/,
+  ],
+  ['added', { 'kafka/aaa.jar': 'X' }, /^LocalServiceError: kafka\/aaa\.jar is not the expected file/],
   ['missing', { 'registry/run.jar': undefined }, /^LocalServiceError: registry\/run\.jar is missing/],
 ] as const)
   test(`a jar that is ${what} is rejected by name`, async (t) => {

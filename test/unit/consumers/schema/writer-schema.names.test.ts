@@ -33,7 +33,7 @@ const unfit: readonly (readonly [string, unknown, RegExp])[] = [
   [
     'a primary key of a member',
     top([{ name: 'a', type: top([{ name: 'b', type: 'int' }], { name: 'R' }) }], { primaryKey: ['a.b'] }),
-    /"primaryKey" must be a list of different top-level fields; got \["a\.b"\]$/,
+    /"primaryKey" must be a list of distinct top-level fields; got \["a\.b"\]$/,
   ],
   ['a primary key of numbers', top([{ name: 'a', type: 'int' }], { primaryKey: [1] }), /got \[1\]$/],
 ];

@@ -259,7 +259,7 @@ const refused: readonly (readonly [string, unknown, RegExp])[] = [
   [
     'an enum without symbols',
     top([{ name: 'a', type: { type: 'enum', name: 'E' } }]),
-    /list of different symbols/,
+    /list of distinct symbols/,
   ],
   [
     'a fixed without a size',

@@ -157,9 +157,9 @@ const refused: readonly (readonly [string, Buffer, readonly string[], RegExp, is
   ['JSON of null', Buffer.from('{"id":null}'), id, /neither text nor a whole number/],
   ['JSON of a fraction', Buffer.from('{"id":1.5}'), id, /neither text nor a whole number/],
   ['JSON of an object', Buffer.from('{"id":{}}'), id, /neither text nor a whole number/],
-  ['an id that the registry lacks', framed(99, 'x'), id, /names schema 99, which the registry does not have/],
-  ['Protobuf', framed(17, 'x'), id, /names schema 17, of type PROTOBUF, which is not read/],
-  ['an invalid schema', framed(18, 'x'), id, /names schema 18, of which no key can be read/],
+  ['an id that the registry lacks', framed(99, 'x'), id, /names schema 99, which the registry lacks/],
+  ['Protobuf', framed(17, 'x'), id, /names schema 17, of type PROTOBUF, which is not supported/],
+  ['an invalid schema', framed(18, 'x'), id, /names schema 18, from which no key can be read/],
   ['one value for two fields', framed(1, 'x'), ['a', 'b'], /is one value, where the primary key is a\|b/],
   ['one field for two', framed(4, 'x'), ['a', 'b'], /lacks fields/],
   ['several fields of other names', framed(6, -3, 0, 1, 'x'), id, /lacks fields/],
@@ -180,7 +180,7 @@ const refused: readonly (readonly [string, Buffer, readonly string[], RegExp, is
   ['invalid framed JSON', json(16, '{'), id, /no JSON/],
   ['a zero byte', Buffer.from([0]), id, /begins with a zero byte/],
   ['text behind a zero byte', Buffer.from('\0ab'), id, /begins with a zero byte/],
-  ['a long of Java for a text', long(5n), id, /names schema 0, which the registry does not have/],
+  ['a long of Java for a text', long(5n), id, /names schema 0, which the registry lacks/],
   ['a negative long of Java', long(-5n), id, /neither text nor framed/, true],
 ];
 for (const [name, key, primaryKey, reason, isInteger] of refused) {

@@ -21,7 +21,7 @@ test('findDeadLetter finds a dead letter by a unique prefix of its id', () => {
   const [shared = ''] = [...counts].find(([, count]) => count > 1) ?? [];
   assert.throws(
     () => findDeadLetter(deadLetters, shared),
-    /^ConfigError: the ID [0-9a-f]{4} matches \d+ dead letters, give more digits: /,
+    /^ConfigError: the ID [0-9a-f]{4} matches \d+ dead letters; give more digits: /,
   );
   assert.throws(() => findDeadLetter([], 'abcd'), ConfigError);
   for (const wrong of ['abc', 'xyzz', '', 'a'.repeat(65)])
