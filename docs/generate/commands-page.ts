@@ -37,8 +37,8 @@ Options follow \`--\`: \`npm run produce -- --streams customers\`. Every command
 - **Exit codes**: 0 done, 1 some of the work failed, 2 wrong settings or arguments. \`npm run\` turns Ctrl-C into 130.
   SIGTERM, or \`node start.mjs commands/produce.ts\` without npm, shows the command's own code.
 - **Output**: results go to stdout. The log goes to stderr, as JSON lines where stderr is not a terminal.
-  \`npm run -s …\` keeps npm's own two lines out of a pipe.
-- **Ctrl-C** and SIGTERM stop a command in order. A second signal, a second later or more, ends it at once.
+  \`npm run -s …\` suppresses npm's own two lines of output.
+- **Ctrl-C** and SIGTERM stop a command cleanly. A second signal, at least one second later, ends it immediately.
 
 [CONTRIBUTING.md](../../CONTRIBUTING.md) explains ${contributorScripts.map((name) => `\`${name}\``).join(', ')}.
 

@@ -39,7 +39,7 @@ const groups: readonly Group[] = [
     title: 'ClickHouse',
     names: /^CLICKHOUSE_/,
     notes:
-      'The local ClickHouse needs no user or password here: commands read its credential under `DATA_DIR`. `npm run ' +
+      'The local ClickHouse does not need these settings: commands read its credential under `DATA_DIR`. `npm run ' +
       'services -- up` prints it for other programs. [Rights](../how-to/clickhouse-rights.md) lists the grants that the ' +
       'user needs.',
   },

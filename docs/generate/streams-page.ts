@@ -29,25 +29,23 @@ export function streamsPage(): string {
 
 # Streams
 
-A stream \`customers\` has the topic \`chartmogul.customers\`, the subject \`chartmogul.customers-value\`, the table
+The stream \`customers\` has the topic \`chartmogul.customers\`, the subject \`chartmogul.customers-value\`, the table
 \`customers_raw\` and the view \`customers\`, which shows the latest live row of each key. Other views: \`line_items\`
 and \`transactions\` (a row for each item of an invoice, with \`invoice_uuid\`), \`subscriptions\` (the same as
 \`customer_subscriptions\`) and \`sources\` (the same as \`data_sources\`).
 
 ${table(['stream', 'read from', 'key', 'deleted when'], rows)}
 
-Metrics have a row for each date and each of \`METRICS_INTERVALS\`; \`asp\` has months, quarters and years only. Invoices
-include the invalid and the disabled ones, subscription events the disabled ones. \`transactions\` is read where a
-server lists them, otherwise from the invoices.
+Metrics have a row for each date and each of \`METRICS_INTERVALS\`; \`metrics_asp\` has months, quarters and years only. \`invoices\` includes invalid and disabled invoices, and \`subscription_events\` includes disabled events. \`transactions\` is read from \`/transactions\` if the server has it; otherwise the view derives from the invoices.
 
 ## Values
 
 - Amounts are integers in cents. Instants are in UTC.
-- A blank where ChartMogul means a number is null.
+- A blank value of a number field is null.
 - An \`account\` without an id has the id \`account\`.
-- A value that does not fit its column is in \`<column>__v_<type>\` beside it: \`mrr__v_double\` for a fraction of a cent,
+- A value that does not fit its column is stored in \`<column>__v_<type>\`: \`mrr__v_double\` for a fraction of a cent,
   \`rate__v_string\` for \`99999999999999.99\`, which a Float64 would round.
-- A field that ChartMogul adds becomes a column of its own.
+- A field that ChartMogul adds becomes a new column.
 - An unpaired surrogate, which UTF-8 cannot hold, becomes U+FFFD and its four hex digits (\`\ufffdd83d\`), in keys too.
 
 Free-form objects such as \`attributes.custom\` are JSON text with the keys that you gave them:

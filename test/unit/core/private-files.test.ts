@@ -102,7 +102,7 @@ describe('files under DATA_DIR', () => {
     assert.equal(lstatSync(link).isSymbolicLink(), false);
     const linkedFolder = join(folder, 'linked');
     symlinkSync(folderOf(t), linkedFolder);
-    assert.throws(() => makePrivateFolder(linkedFolder), /is a symbolic link/);
+    assert.throws(() => makePrivateFolder(linkedFolder), /must be a folder; got a symbolic link/);
   });
 });
 

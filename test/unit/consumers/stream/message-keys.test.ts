@@ -177,7 +177,7 @@ const refused: readonly (readonly [string, Buffer, readonly string[], RegExp, is
     /not what schema 1 says, bytes are left over after the last field: send/,
   ],
   ['missing bytes', framed(4, 'cus_1').subarray(0, 8), id, /not what schema 4 says, .*remaining bytes/],
-  ['invalid framed JSON', json(16, '{'), id, /no JSON/],
+  ['invalid framed JSON', json(16, '{'), id, /not JSON/],
   ['a zero byte', Buffer.from([0]), id, /begins with a zero byte/],
   ['text behind a zero byte', Buffer.from('\0ab'), id, /begins with a zero byte/],
   ['a long of Java for a text', long(5n), id, /names schema 0, which the registry lacks/],
