@@ -132,9 +132,11 @@ async function redrive(selection: Selection, signal: AbortSignal): Promise<ExitC
     const choice = await chooseDeadLetters(services, selection, true);
     printSettled(choice.settled);
     if (choice.chosen.length === 0) return printNoneChosen(choice.all);
-    const counts = await redriveDeadLetters(services, choice, ({ deadLetter, outcome }) =>
-      printDeadLetter(deadLetter, outcomeText(outcome)),
-    );
+    const counts = { redriven: 0, failed: 0, skipped: 0 };
+    await redriveDeadLetters(services, choice, ({ deadLetter, outcome }) => {
+      counts[outcome.kind]++;
+      printDeadLetter(deadLetter, outcomeText(outcome));
+    });
     const parts = [`${counts.redriven} redriven`];
     if (counts.failed > 0) parts.push(`${counts.failed} failed again`);
     if (counts.skipped > 0) parts.push(`${counts.skipped} skipped`);
@@ -176,14 +178,8 @@ async function withKafka<T>(
 }
 
 function outcomeText(outcome: RedriveOutcome): string {
-  switch (outcome.kind) {
-    case 'redriven':
-      return outcome.how;
-    case 'failed':
-      return `failed again: ${outcome.error.message}`;
-    case 'skipped':
-      return `skipped: ${outcome.why}`;
-  }
+  if (outcome.kind === 'redriven') return outcome.how;
+  return outcome.kind === 'failed' ? `failed again: ${outcome.error.message}` : `skipped: ${outcome.why}`;
 }
 
 function printSettled(deadLetters: readonly StoredDeadLetter[]): void {

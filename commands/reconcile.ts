@@ -1,22 +1,29 @@
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { loadSettings } from '../core/settings/config.ts';
+import { commaList } from '../core/settings/setting-values.ts';
 import { print } from '../core/terminal/terminal.ts';
 import { createReport, reportJson, reportText } from '../operations/reconcile/report.ts';
 
 interface Options {
-  readonly streams?: string;
-  readonly source?: true;
-  readonly repair?: true;
-  readonly allowDeadLetters?: true;
-  readonly json?: true;
+  readonly streams?: readonly string[];
+  readonly source?: boolean;
+  readonly repair?: boolean;
+  readonly allowDeadLetters?: boolean;
+  readonly json?: boolean;
 }
 
 await runMain(async (signal) => {
-  const { streams, source, repair, allowDeadLetters, json } = createCommand(
+  const {
+    streams,
+    source: comparesSource = false,
+    repair: isRepair = false,
+    allowDeadLetters: deadLetters = false,
+    json,
+  } = createCommand(
     'reconcile',
     'Compares the keys and versions of topics, tables and views. Exits with 1 if they differ.',
   )
-    .option('--streams <a,b>', 'only these streams')
+    .option('--streams <a,b>', 'only these streams', commaList)
     .option('--source', "also reads ChartMogul's API and compares it with the topics")
     .option('--repair', 'repairs views, and tables in the keys that differ')
     .option('--allow-dead-letters', 'shows pending dead letters without counting them as differences')
@@ -28,16 +35,8 @@ await runMain(async (signal) => {
     )
     .parse()
     .opts<Options>();
-  const report = await createReport(
-    loadSettings(),
-    {
-      streams: streams?.split(',').map((name) => name.trim()),
-      isRepair: repair === true,
-      comparesSource: source === true,
-      allowed: { deadLetters: allowDeadLetters === true },
-    },
-    signal,
-  );
+  const options = { streams, isRepair, comparesSource, allowed: { deadLetters } };
+  const report = await createReport(loadSettings(), options, signal);
   print(`${json === true ? reportJson(report) : reportText(report)}\n`);
   return report.isEqual ? exitCodes.done : exitCodes.someWorkFailed;
 });

@@ -1,5 +1,6 @@
 import { loadSettings } from '../core/settings/config.ts';
 import { ConfigError } from '../core/errors.ts';
+import { commaList } from '../core/settings/setting-values.ts';
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { parseFrom } from '../operations/replay/parse-from.ts';
 import { planReplays, replay } from '../operations/replay/replay.ts';
@@ -7,17 +8,17 @@ import { failureLines, planSummary, replaySummary } from '../operations/replay/r
 import { print } from '../core/terminal/terminal.ts';
 
 interface Options {
-  readonly streams?: string;
+  readonly streams?: readonly string[];
   readonly from: string;
   readonly dryRun?: true;
 }
 
 await runMain(async (signal) => {
-  const options = createCommand(
+  const { streams, from, dryRun } = createCommand(
     'replay',
     'Rebuilds tables from their topics. Readers see the old table until the new one replaces it. Sinks may keep running.',
   )
-    .option('--streams <a,b>', 'only these streams (default: all streams with messages)')
+    .option('--streams <a,b>', 'only these streams (default: all streams with messages)', commaList)
     .option(
       '--from <time>',
       'ISO time from which messages are replayed; older rows stay unchanged',
@@ -26,12 +27,11 @@ await runMain(async (signal) => {
     .option('--dry-run', 'prints an estimate of messages, bytes and time, and changes nothing')
     .parse()
     .opts<Options>();
-  const streams = options.streams?.split(',').map((name) => name.trim());
   const duplicate = streams?.find((name, index) => streams.indexOf(name) !== index);
   if (duplicate !== undefined)
     throw new ConfigError(`--streams must name each stream once; got "${duplicate}" twice`);
-  const request = { streams, from: parseFrom(options.from, Date.now()) };
-  if (options.dryRun === true) {
+  const request = { streams, from: parseFrom(from, Date.now()) };
+  if (dryRun === true) {
     print(`${planSummary(await planReplays(loadSettings(), request, signal))}\n`);
     return exitCodes.done;
   }

@@ -1,11 +1,12 @@
 import { loadSettings } from '../core/settings/config.ts';
+import { commaList } from '../core/settings/setting-values.ts';
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { sinkSummary } from '../consumers/report/sink-summary.ts';
 import { sink } from '../consumers/run/sink.ts';
 import { print } from '../core/terminal/terminal.ts';
 
 interface Options {
-  readonly streams?: string;
+  readonly streams?: readonly string[];
   readonly untilCaughtUp?: true;
 }
 
@@ -13,22 +14,20 @@ interface Options {
 const stopping = { maxStopMs: 9_000 };
 
 await runMain(async (signal) => {
-  const options = createCommand('sink', 'Copies topics to ClickHouse tables until stopped.')
-    .option('--streams <a,b>', 'only these streams')
+  const { streams, untilCaughtUp = false } = createCommand(
+    'sink',
+    'Copies topics to ClickHouse tables until stopped.',
+  )
+    .option('--streams <a,b>', 'only these streams', commaList)
     .option(
       '--until-caught-up',
       'exits once every partition has reached the end offset that it had at the start',
     )
     .parse()
     .opts<Options>();
-  const streams = options.streams?.split(',').map((name) => name.trim());
-  const counts = await sink(
-    loadSettings(),
-    { streams, untilCaughtUp: options.untilCaughtUp ?? false },
-    signal,
-  );
+  const counts = await sink(loadSettings(), { streams, untilCaughtUp }, signal);
   print(`${sinkSummary(counts)}\n`);
-  const isCutShort = signal.aborted && options.untilCaughtUp === true;
+  const isCutShort = signal.aborted && untilCaughtUp;
   return isCutShort || counts.some(({ failure }) => failure !== undefined)
     ? exitCodes.someWorkFailed
     : exitCodes.done;

@@ -1,6 +1,6 @@
 import { loadSettings } from '../core/settings/config.ts';
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
-import { duration } from '../core/settings/setting-values.ts';
+import { commaList, duration } from '../core/settings/setting-values.ts';
 import { gatherStatus } from '../operations/status/gather-status.ts';
 import { statusJson } from '../operations/status/status-json.ts';
 import { statusText } from '../operations/status/status-text.ts';
@@ -11,7 +11,7 @@ import { print } from '../core/terminal/terminal.ts';
 const WATCH_MS = 4_000;
 
 interface Options {
-  readonly streams?: string;
+  readonly streams?: readonly string[];
   readonly json?: true;
   readonly check?: true;
   readonly maxAge: string;
@@ -22,7 +22,7 @@ await runMain(async (signal) => {
     'status',
     'Shows the topic, lag, table, last run, checkpoint and dead letters of each stream. Then lists topic settings that would lose data, and problems with their remedies. Writes nothing.',
   )
-    .option('--streams <a,b>', 'only these streams')
+    .option('--streams <a,b>', 'only these streams', commaList)
     .option('--json', 'prints one JSON object')
     .option(
       '--check',
@@ -36,8 +36,7 @@ await runMain(async (signal) => {
     .parse()
     .opts<Options>();
   const settings = loadSettings();
-  const wanted = options.streams?.split(',').map((name) => name.trim());
-  const status = await gatherStatus(settings, wanted, signal, {
+  const status = await gatherStatus(settings, options.streams, signal, {
     maxAgeMs: duration('--max-age', options.maxAge),
     watchMs: WATCH_MS,
   });

@@ -19,6 +19,9 @@ interface Shared {
   readonly signal: AbortSignal;
 }
 
+/** The services that answer. A service that does not answer is undefined. */
+export type AvailableServices = Partial<Services> & Shared;
+
 /** The settings, a signal, and the services that a command needs. */
 export type Connections<Name extends keyof Services = keyof Services> = Pick<Services, Name> & Shared;
 
@@ -55,8 +58,7 @@ export async function withConnections<Name extends keyof Services, T>(
 }
 
 /**
- * Runs the work with the services that answer, and closes them on every path. A service that does
- * not answer is undefined.
+ * Runs the work with the services that answer, and closes them on every path.
  * @param onUnavailable receives the error of each service that does not answer.
  * @throws what the work throws; the signal's reason.
  */
@@ -65,7 +67,7 @@ export async function withAvailableServices<T>(
   name: string,
   signal: AbortSignal,
   onUnavailable: (error: EtlError, service: keyof Services) => void,
-  work: (available: Partial<Services> & Shared) => Promise<T>,
+  work: (available: AvailableServices) => Promise<T>,
 ): Promise<T> {
   const openAvailable = async (open: Open) => {
     const attempts = openingOrder.map((service) =>
@@ -76,7 +78,8 @@ export async function withAvailableServices<T>(
         onUnavailable(error, service);
       }),
     );
-    await Promise.all(attempts);
+    // No service may open after the others were closed.
+    await Promise.all(attempts).finally(() => Promise.allSettled(attempts));
   };
   return withOpened(settings, { name, graceMs: 0 }, signal, openAvailable, work);
 }
@@ -86,7 +89,7 @@ async function withOpened<T>(
   { name, graceMs }: { readonly name: string; readonly graceMs: number },
   signal: AbortSignal,
   openAll: (open: Open) => Promise<void>,
-  work: (opened: Partial<Services> & Shared) => Promise<T>,
+  work: (opened: AvailableServices) => Promise<T>,
 ): Promise<T> {
   signal.throwIfAborted();
   const running = new AbortController();

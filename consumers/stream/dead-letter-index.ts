@@ -22,11 +22,13 @@ interface Letter {
 /** Dead letters, pending or discarded, of both steps: their messages have no row by design. */
 export class DeadLetterIndex {
   readonly #topicPrefix: string;
+  readonly #maxDeadLetters: number;
   /** By their keys on the topic. */
   readonly #deadLetters = new Map<string, Letter>();
 
-  constructor(topicPrefix: string) {
+  constructor(topicPrefix: string, maxDeadLetters = MAX_DEAD_LETTERS) {
     this.#topicPrefix = topicPrefix;
+    this.#maxDeadLetters = maxDeadLetters;
   }
 
   static async read({
@@ -57,9 +59,9 @@ export class DeadLetterIndex {
       timeMs,
       isPending: deadLetter.state === 'waiting',
     });
-    if (this.#deadLetters.size > MAX_DEAD_LETTERS)
+    if (this.#deadLetters.size > this.#maxDeadLetters)
       throw new ServiceRefusedError(
-        `more than ${MAX_DEAD_LETTERS} dead letters are pending: handle them first, npm run dead-letters -- list`,
+        `more than ${this.#maxDeadLetters} dead letters are pending: handle them first, npm run dead-letters -- list`,
       );
   }
 

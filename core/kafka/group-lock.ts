@@ -59,7 +59,9 @@ export function joinLockGroup(
     signal.throwIfAborted();
     await consumer.connect();
     await consumer.subscribe({ topics: [topic] });
-    consumer.run({ autoCommit: false, eachBatch: () => Promise.resolve() }).catch(onFailed);
+    // A lock that was released meanwhile must not join the group.
+    if (isOver) await consumer.disconnect();
+    else consumer.run({ autoCommit: false, eachBatch: () => Promise.resolve() }).catch(onFailed);
   };
   const joined = new Promise<boolean>((resolve, reject) => {
     const onAbort = () => settle(() => reject(signal.reason as Error));

@@ -67,8 +67,12 @@ export function secretText(name: string, value: string): string {
   return text;
 }
 
+export function commaList(value: string): string[] {
+  return value.split(',').map((item) => item.trim());
+}
+
 export function brokers(name: string, value: string): readonly string[] {
-  const list = value.split(',').map((broker) => broker.trim());
+  const list = commaList(value);
   for (const broker of list) {
     const { host, port } = splitBroker(broker);
     if (host === '' || !(port >= 1 && port <= 65_535))

@@ -4,7 +4,7 @@ import {
   type StoredDeadLetter,
 } from '../../core/dead-letters/reader.ts';
 import { ConfigError } from '../../core/errors.ts';
-import { oneOf, unitMs } from '../../core/settings/setting-values.ts';
+import { commaList, oneOf, unitMs } from '../../core/settings/setting-values.ts';
 
 /** Selects dead letters. An undefined field selects all. */
 export interface DeadLetterFilter {
@@ -33,7 +33,7 @@ export function parseFilter(
   nowMs: number,
 ): DeadLetterFilter {
   return {
-    streams: streams?.split(',').map((name) => name.trim()),
+    streams: streams === undefined ? undefined : commaList(streams),
     step: step === undefined ? undefined : oneOf('--step', step, deadLetterSteps),
     reason,
     sinceMs: since === undefined ? undefined : parseSince(since, nowMs),

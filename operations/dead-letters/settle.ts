@@ -1,6 +1,6 @@
 import { withConnections, type Connections } from '../../core/connections.ts';
 import type { StoredDeadLetter } from '../../core/dead-letters/reader.ts';
-import type { Redriven, RedriveOutcome } from '../../core/dead-letters/writer.ts';
+import type { Redriven } from '../../core/dead-letters/writer.ts';
 import { RunClaim } from '../../core/kafka/run-claim.ts';
 import { redriveRecords } from '../redrive/produce/redrive.ts';
 import { DEAD_LETTERS, RedriveProducer } from '../redrive/redrive-producer.ts';
@@ -22,28 +22,18 @@ export async function discardDeadLetters(
   });
 }
 
-/**
- * Sends the dead letters through the step that rejected them.
- *
- * @param onOutcome is called after each one is marked.
- * @returns the number of dead letters by outcome.
- */
+/** Redrives the dead letters. @param onOutcome is called after each one is marked. */
 export async function redriveDeadLetters(
   services: Connections<'admin'>,
   { chosen, all }: Choice,
   onOutcome: (redriven: Redriven) => void,
-): Promise<Readonly<Record<RedriveOutcome['kind'], number>>> {
+): Promise<void> {
   const { settings, signal } = services;
   const rows = chosen.filter((deadLetter) => deadLetter.step === 'sink');
   const records = chosen.filter((deadLetter) => deadLetter.step === 'produce');
   const rejected = all
     .filter((deadLetter) => deadLetter.step === 'sink')
     .filter(({ state }) => state !== 'redriven');
-  const counts = { redriven: 0, failed: 0, skipped: 0 };
-  const count = (redriven: Redriven) => {
-    counts[redriven.outcome.kind]++;
-    onOutcome(redriven);
-  };
   // Without the claim, an old record of a dead letter could overtake a record that a run sends.
   const claimed = new Set(records.map(({ stream }) => stream));
   // Records need no ClickHouse.
@@ -51,11 +41,10 @@ export async function redriveDeadLetters(
   await withConnections(settings, { name: 'dead-letters', needs }, signal, (connections) =>
     withRedriveProducer(services, [...claimed], async (producer) => {
       const shared = { ...services, ...connections, producer };
-      for await (const redriven of redriveRecords(records, shared)) count(redriven);
-      for await (const redriven of redriveRows(rows, rejected, shared)) count(redriven);
+      for await (const redriven of redriveRecords(records, shared)) onOutcome(redriven);
+      for await (const redriven of redriveRows(rows, rejected, shared)) onOutcome(redriven);
     }),
   );
-  return counts;
 }
 
 /** Claims dead letters and these streams while the work runs. */

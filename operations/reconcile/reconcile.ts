@@ -55,24 +55,24 @@ async function reconcileStreams(
   const drawn = startReconcileProgress(active, process.stderr);
   const limit = pLimit(STREAMS_SIDE_BY_SIDE);
   try {
-    return await Promise.all(
-      streams.map((sides) =>
-        limit(async () => {
+    const comparisons = streams.map((sides) =>
+      limit(async () => {
+        services.signal.throwIfAborted();
+        const progress = { stream: sides.stream, doing: '', read: 0, messages: 0 };
+        active.add(progress);
+        try {
+          return await reconcileStream(services, sides, { rejected, progress, patience }, options.isRepair);
+        } catch (error) {
           services.signal.throwIfAborted();
-          const progress = { stream: sides.stream, doing: '', read: 0, messages: 0 };
-          active.add(progress);
-          try {
-            return await reconcileStream(services, sides, { rejected, progress, patience }, options.isRepair);
-          } catch (error) {
-            services.signal.throwIfAborted();
-            const failure = toEtlError(error, services.settings.kafka);
-            return failed(sides.stream, failure, deadLetters.get(sides.stream) ?? 0);
-          } finally {
-            active.delete(progress);
-          }
-        }),
-      ),
+          const failure = toEtlError(error, services.settings.kafka);
+          return failed(sides.stream, failure, deadLetters.get(sides.stream) ?? 0);
+        } finally {
+          active.delete(progress);
+        }
+      }),
     );
+    // After an abort, every stream drops its side table before the services are closed.
+    return await Promise.all(comparisons).finally(() => Promise.allSettled(comparisons));
   } finally {
     drawn.stop();
   }

@@ -18,6 +18,7 @@ export async function checkServices(settings: Settings, signal: AbortSignal): Pr
     check('chartmogul', () => describeChartMogul(settings.chartmogul, signal)),
     checkOwnServices(settings, signal),
   ]);
+  signal.throwIfAborted();
   return [chartmogul, ...others];
 }
 

@@ -1,5 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { sinkGroupOf } from '../../consumers/run/sink-group.ts';
+import { DeadLetterIndex } from '../../consumers/stream/dead-letter-index.ts';
+import { withAvailableServices } from '../../core/connections.ts';
+import { messageOf, type EtlError } from '../../core/errors.ts';
 import type { KafkaAdmin } from '../../core/kafka/admin.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { checkpointsTopic, deadLettersTopic, topicOf, viewOf } from '../../core/stream-name.ts';
@@ -7,7 +10,7 @@ import type { TopicConfig } from '../../core/kafka/topic-retention.ts';
 import { RUNS } from '../../producers/publish/send-run.ts';
 import { chooseStreams } from './choose-streams.ts';
 import { readJournals, type Journals } from './journals.ts';
-import { readLastRun, type LastRun } from './last-run.ts';
+import { readLastRun } from './last-run.ts';
 import { problemsOf } from './problems.ts';
 import { StatusServices } from './services.ts';
 import type { Status, StreamStatus, TopicStatus, Warning } from './stream-status.ts';
@@ -22,19 +25,18 @@ import {
   viewWarnings,
 } from './warnings.ts';
 
-/** By topic and partition, the committed offsets of the sinks' group. */
-type CommittedOffsets = Awaited<ReturnType<KafkaAdmin['committedOffsets']>>;
-
 /** Facts about all streams. A fact is undefined if its service did not answer. */
 interface Shared {
   readonly services: StatusServices;
-  /** Names of all topics. */
   readonly topics: readonly string[] | undefined;
   /** View names of the streams that have a table. */
   readonly tables: readonly string[] | undefined;
   readonly configs: ReadonlyMap<string, TopicConfig> | undefined;
-  readonly committed: CommittedOffsets | undefined;
+  /** Of the sinks' group, by topic and partition. */
+  readonly committed: Awaited<ReturnType<KafkaAdmin['committedOffsets']>> | undefined;
   readonly journals: Journals | undefined;
+  /** Number of pending dead letters by stream; undefined also if there are too many to count. */
+  readonly deadLetters: ReadonlyMap<string, number> | undefined;
 }
 
 interface StatusOptions {
@@ -59,13 +61,17 @@ export function gatherStatus(
   signal: AbortSignal,
   options: StatusOptions = {},
 ): Promise<Status> {
-  return StatusServices.with(settings, signal, (services) => gather(services, wanted, options));
+  const failures = new Set<string>();
+  const onUnavailable = (error: EtlError) => failures.add(messageOf(error));
+  return withAvailableServices(settings, 'status', signal, onUnavailable, (available) =>
+    gatherFrom(new StatusServices(available, failures), wanted, options),
+  );
 }
 
-async function gather(
+export async function gatherFrom(
   services: StatusServices,
   wanted: readonly string[] | undefined,
-  { maxAgeMs = Infinity, watchMs = 0 }: StatusOptions,
+  { maxAgeMs = Infinity, watchMs = 0 }: StatusOptions = {},
 ): Promise<Status> {
   const { settings, signal } = services;
   const { topicPrefix } = settings;
@@ -79,12 +85,13 @@ async function gather(
   // They belong to no stream, so they are omitted if the user names streams.
   const journalTopics =
     wanted === undefined ? [checkpointsTopic(topicPrefix), deadLettersTopic(topicPrefix)].filter(exists) : [];
-  const [configs, committed, journals] = await Promise.all([
+  const [configs, committed, journals, deadLetters] = await Promise.all([
     services.kafka((admin) => admin.topicConfigs([...streamTopics, ...journalTopics])),
     services.kafka((admin) => admin.committedOffsets(sinkGroupOf(settings), streamTopics)),
     services.kafka((admin) => readJournals(admin, settings, signal)),
+    services.kafka(async (admin) => (await DeadLetterIndex.read({ admin, settings, signal })).counts),
   ]);
-  const shared: Shared = { services, topics, tables, configs, committed, journals };
+  const shared = { services, topics, tables, configs, committed, journals, deadLetters };
   const statuses: StreamFacts[] = [];
   const warnings: Warning[] = [];
   for (const stream of streams) {
@@ -106,7 +113,7 @@ async function gather(
       problems: problemsOf(status, { atMs, maxAgeMs, isStalled: stalled.has(status.stream) }),
     })),
     warnings,
-    failures: services.failures,
+    failures: [...services.failures],
   };
 }
 
@@ -171,28 +178,22 @@ async function streamStatus(
   stream: string,
   shared: Shared,
 ): Promise<{ status: StreamFacts; table: TableFacts | null | undefined }> {
-  const { services, journals } = shared;
+  const { services, journals, deadLetters } = shared;
+  const run = journals?.runs.get(stream);
   const { topic, table } = await streamTopic(stream, shared);
   const status: StreamFacts = {
     stream,
     topic,
     table: table && { name: table.name, rows: table.rows },
     lag: topic && lagOf(topic),
-    lastRun: await lastRunOf(stream, services, journals),
+    lastRun:
+      run === undefined
+        ? journals && null
+        : await services.registry((registry) => readLastRun(stream, run, registry)),
     checkpoint: journals && (journals.checkpoints.get(stream) ?? null),
-    deadLetters: journals && (journals.deadLetters.get(stream) ?? 0),
+    deadLetters: deadLetters && (deadLetters.get(stream) ?? 0),
   };
   return { status, table };
-}
-
-async function lastRunOf(
-  stream: string,
-  services: StatusServices,
-  journals: Journals | undefined,
-): Promise<LastRun | null | undefined> {
-  const message = journals?.runs.get(stream);
-  if (message === undefined) return journals && null;
-  return services.registry((registry) => readLastRun(stream, message, registry));
 }
 
 async function streamWarnings(

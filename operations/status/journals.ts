@@ -1,8 +1,7 @@
 import type { KafkaMessage } from 'kafkajs';
 import type { KafkaAdmin } from '../../core/kafka/admin.ts';
 import type { Settings } from '../../core/settings/config.ts';
-import { DeadLetterIndex } from '../../consumers/stream/dead-letter-index.ts';
-import { checkpointsTopic, deadLettersTopic, topicOf } from '../../core/stream-name.ts';
+import { checkpointsTopic, topicOf } from '../../core/stream-name.ts';
 import { readTopics } from '../../core/kafka/topic-reader.ts';
 import { parseCheckpoint, parseCheckpointKey, type Checkpoint } from '../../producers/state/checkpoint.ts';
 import { RUNS } from '../../producers/publish/send-run.ts';
@@ -13,20 +12,14 @@ export interface RunMessage {
   readonly timeMs: number;
 }
 
-/** The contents of the topics of runs, checkpoints and dead letters, by stream. */
+/** The contents of the topics of runs and checkpoints, by stream. */
 export interface Journals {
   /** The latest run of the stream. */
   readonly runs: ReadonlyMap<string, RunMessage>;
   readonly checkpoints: ReadonlyMap<string, Checkpoint>;
-  /** Number of pending dead letters of both steps. */
-  readonly deadLetters: ReadonlyMap<string, number>;
 }
 
-/**
- * Reads the topics of runs, checkpoints and dead letters, but not the large ones of streams.
- *
- * @throws the errors of `readTopics`.
- */
+/** @throws the errors of `readTopics`. */
 export async function readJournals(
   admin: KafkaAdmin,
   settings: Pick<Settings, 'kafka' | 'topicPrefix'>,
@@ -35,18 +28,16 @@ export async function readJournals(
   const { topicPrefix } = settings;
   const runs = new Map<string, RunMessage>();
   const checkpoints = new Map<string, Checkpoint>();
-  const deadLetters = new DeadLetterIndex(topicPrefix);
   await readTopics(
     admin,
     settings,
     new Map([
       [topicOf(topicPrefix, RUNS), (message) => noteRun(runs, message)],
       [checkpointsTopic(topicPrefix), (message) => noteCheckpoint(checkpoints, message)],
-      [deadLettersTopic(topicPrefix), (message) => deadLetters.note(message)],
     ]),
     signal,
   );
-  return { runs, checkpoints, deadLetters: deadLetters.counts };
+  return { runs, checkpoints };
 }
 
 /** Stores the latest run of a stream. The message key is run and stream. */

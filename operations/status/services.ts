@@ -1,5 +1,5 @@
 import type { Registry } from '../../core/avro/registry.ts';
-import { withAvailableServices, type Services } from '../../core/connections.ts';
+import type { AvailableServices } from '../../core/connections.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { EtlError, messageOf } from '../../core/errors.ts';
 import type { KafkaAdmin } from '../../core/kafka/admin.ts';
@@ -11,35 +11,15 @@ import { StorageTables } from './table-facts.ts';
 export class StatusServices {
   readonly settings: Settings;
   readonly signal: AbortSignal;
-  readonly #available: Partial<Services>;
-  readonly #failures: Set<string>;
-
-  private constructor(
-    { settings, signal, ...available }: Partial<Services> & Pick<StatusServices, 'settings' | 'signal'>,
-    failures: Set<string>,
-  ) {
-    this.settings = settings;
-    this.signal = signal;
-    this.#available = available;
-    this.#failures = failures;
-  }
-
-  /** Runs the work with the services that answer. @throws the signal's reason. */
-  static with<T>(
-    settings: Settings,
-    signal: AbortSignal,
-    work: (services: StatusServices) => Promise<T>,
-  ): Promise<T> {
-    const failures = new Set<string>();
-    const onUnavailable = (error: EtlError) => failures.add(messageOf(error));
-    return withAvailableServices(settings, 'status', signal, onUnavailable, (available) =>
-      work(new StatusServices(available, failures)),
-    );
-  }
-
   /** One line for each service or query that failed. */
-  get failures(): readonly string[] {
-    return [...this.#failures];
+  readonly failures: Set<string>;
+  readonly #available: AvailableServices;
+
+  constructor(available: AvailableServices, failures: Set<string>) {
+    this.settings = available.settings;
+    this.signal = available.signal;
+    this.failures = failures;
+    this.#available = available;
   }
 
   kafka<T>(query: (admin: KafkaAdmin) => Promise<T>): Promise<T | undefined> {
@@ -64,7 +44,7 @@ export class StatusServices {
       this.signal.throwIfAborted();
       const error = toEtlError(thrown, this.settings.kafka);
       if (!(error instanceof EtlError)) throw error;
-      this.#failures.add(messageOf(error));
+      this.failures.add(messageOf(error));
       return undefined;
     }
   }
