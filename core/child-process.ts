@@ -1,22 +1,16 @@
-import {
-  execFile,
-  execFileSync,
-  spawn,
-  type ChildProcess,
-  type ExecFileOptions,
-  type SpawnOptions,
-} from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
+import type { ChildProcess, ExecFileOptions, SpawnOptions } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { NeedyProgram } from './child-environment.mjs';
 import { childEnvironment } from './settings/config.ts';
 
+// Only this module starts programs, so none gets a secret by accident.
+
 const execFileAsync = promisify(execFile);
 
-/** Options of a program. Only this module starts programs, so none gets a secret by accident. */
 interface Start {
   /** Added to the variables of `childEnvironment`. */
   readonly env?: NodeJS.ProcessEnv;
-  /** Adds the variables that this program needs. */
   readonly needs?: NeedyProgram;
 }
 
@@ -34,7 +28,6 @@ export function askProgram(command: string, args: readonly string[], timeout: nu
   return execFileSync(command, args, { encoding: 'utf8', timeout, stdio: 'pipe', env: childEnvironment() });
 }
 
-/** Starts a program that runs beside this one. */
 export function startProgram(
   command: string,
   args: readonly string[],

@@ -6,7 +6,6 @@ import { KafkaAdmin } from './kafka/admin.ts';
 import { toEtlError } from './kafka/kafka-error.ts';
 import type { Settings } from './settings/config.ts';
 
-/** Clients of the three services. */
 export interface Services {
   readonly admin: KafkaAdmin;
   readonly registry: Registry;
@@ -19,10 +18,9 @@ interface Shared {
   readonly signal: AbortSignal;
 }
 
-/** The services that answer. A service that does not answer is undefined. */
+/** The services that answer. */
 export type AvailableServices = Partial<Services> & Shared;
 
-/** The settings, a signal, and the services that a command needs. */
 export type Connections<Name extends keyof Services = keyof Services> = Pick<Services, Name> & Shared;
 
 interface Role<Name extends keyof Services> {
@@ -33,14 +31,13 @@ interface Role<Name extends keyof Services> {
   readonly graceMs?: number;
 }
 
-/** Connects to a service and keeps the connection until the work is over. */
 type Open = (service: keyof Services) => Promise<void>;
 
 const openingOrder = ['registry', 'database', 'admin'] as const;
 
 /**
- * Opens and probes the services of a role, runs the work, and closes the services on every path.
- * @throws ServiceUnavailableError or ServiceRefusedError if a service does not answer; what the work
+ * Opens the services that a role needs, runs the work, and closes the services on every path.
+ * @throws ServiceUnavailableError, ServiceRefusedError if a service does not answer; what the work
  *   throws; the signal's reason.
  */
 export async function withConnections<Name extends keyof Services, T>(

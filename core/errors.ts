@@ -197,11 +197,7 @@ export class LocalServiceError extends FatalError {
   static override readonly code = 'ETL_LOCAL_SERVICE';
 }
 
-/**
- * Returns the error of a service that does not answer.
- * @param at the service's address and, in brackets, the setting that holds it.
- * @param prefix what was being done.
- */
+/** @param at the service's address and its setting, in brackets. @param prefix what was being done. */
 export function notAnswering(
   service: ServiceName,
   at: string,
@@ -213,10 +209,7 @@ export function notAnswering(
   return new ServiceUnavailableError(message, { service, cause });
 }
 
-/**
- * Returns the message of any error, for a log line. An error of other code may quote another
- * program, so its message becomes one truncated line.
- */
+/** Returns a message for a log line. Other code may quote a program: it gives one cut line. */
 export function messageOf(error: unknown): string {
   if (error instanceof EtlError) return redactedInOwnWords(error.message);
   if (error instanceof AggregateError && error.message === '') return error.errors.map(messageOf).join('; ');

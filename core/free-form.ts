@@ -6,11 +6,9 @@ import { wellFormed } from './well-formed.ts';
 const MAX_LEVELS = 1_000;
 
 /**
- * Returns the text of a free-form value as JSON that ClickHouse can read. It differs from
- * {@link jsonText}: a number beyond 64 bits or a double's range is a string of its digits, a value
- * more than a thousand levels down is a string of its JSON, and lone surrogates are written as by
- * {@link wellFormed}.
- * @throws NestedTooDeeplyError
+ * Returns JSON that ClickHouse can read. It differs from {@link jsonText}: a number beyond 64 bits
+ * or a double's range is a string of its digits, a value more than a thousand levels down is a
+ * string of its JSON, and {@link wellFormed} writes lone surrogates. @throws NestedTooDeeplyError
  */
 export function freeFormText(value: JsonValue): string {
   return withinStack(() =>

@@ -27,11 +27,7 @@ const integerText = /^-?\d+$/;
 /** The digits of the longest integer of 64 bits. */
 const INT64_DIGITS = 19;
 
-/**
- * Parses JSON without rounding numbers. If an object has a key twice, the last value counts, as in
- * `JSON.parse`.
- * @throws SyntaxError
- */
+/** Parses JSON without rounding numbers. The last value of a key counts. @throws SyntaxError */
 export function parseJson(text: string): JsonValue {
   return needsExactness(text) ? parseExactly(text) : (JSON.parse(text) as JsonValue);
 }
@@ -83,7 +79,6 @@ function withMarkedNumbers(text: string, mark: string): string {
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
-/** Returns the position after the closing quote of the string that begins at `start`. */
 function endOfString(text: string, start: number): number {
   let at = start + 1;
   for (let code = text.charCodeAt(at); code !== QUOTE && at < text.length; code = text.charCodeAt(at))
@@ -109,10 +104,7 @@ export function reproducedBy(text: string): number | undefined {
   return own === text || compareNumber(own, text) === 0 ? value : undefined;
 }
 
-/**
- * Returns the JSON text of a value with all digits; the inverse of {@link parseJson}.
- * @throws NestedTooDeeplyError
- */
+/** Writes all digits; the inverse of {@link parseJson}. @throws NestedTooDeeplyError */
 export function jsonText(value: JsonValue): string {
   return withinStack(() =>
     isPlain(value) ? JSON.stringify(value) : (stringify(value, withExponent) ?? 'null'),
@@ -135,10 +127,7 @@ function isPlain(value: JsonValue): boolean {
   return !isLosslessNumber(value) && (Array.isArray(value) ? value : Object.values(value)).every(isPlain);
 }
 
-/**
- * Runs work that recurses once per level. The stack ends after some thousand levels.
- * @throws NestedTooDeeplyError
- */
+/** Runs work that recurses once per level. @throws NestedTooDeeplyError */
 export function withinStack<T>(work: () => T): T {
   try {
     return work();
@@ -149,7 +138,6 @@ export function withinStack<T>(work: () => T): T {
   }
 }
 
-/** Returns whether the value is a JSON object: no array, number or null. */
 export function isJsonObject(value: JsonValue | undefined): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !isLosslessNumber(value);
 }

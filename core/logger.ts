@@ -7,10 +7,7 @@ import { visibleLine } from './terminal/terminal.ts';
 
 export type { Logger };
 
-/**
- * The log on stderr: readable lines above any progress on a terminal, JSON lines elsewhere. Fields
- * have standard names (`stream`, `topic`, `partition`, `offset`, `rows`, `ms`).
- */
+/** The log on stderr: readable lines above any progress on a terminal, JSON lines elsewhere. */
 export const logger: Logger = pino(
   { base: null, timestamp: pino.stdTimeFunctions.isoTime },
   process.stderr.isTTY
@@ -39,7 +36,6 @@ function terminal(): Writable {
   });
 }
 
-/** Fields that pino-pretty prints itself, and the message. */
 const ownFields = new Set(['level', 'time', 'msg']);
 
 /** Returns `table created  table=plans_raw`. */

@@ -5,7 +5,6 @@ import { ConfigError, messageOf } from './errors.ts';
 import { refuseForeign } from './http/foreign-request.ts';
 import { logger } from './logger.ts';
 
-/** One value of a metric, with the labels that distinguish it. */
 export interface Sample {
   readonly labels: Readonly<Record<string, string>>;
   /** A counter's value never falls. */
@@ -37,22 +36,17 @@ export function addMetric(registry: Registry, { kind, name, help, labelNames, sa
   });
 }
 
-interface MetricsServer {
-  close(): Promise<void>;
-}
-
 /** Scrapers are few: more connections must not use up what the work needs. */
 const MAX_CONNECTIONS = 50;
 
 /**
- * Serves `GET /metrics` in the text format of Prometheus: the metrics of the registry and of the
- * process (CPU, memory, event loop). Listens on every interface, because scrapers usually run in
- * another container or host. Once the server listens, its failures do not reach the work.
+ * Serves `GET /metrics` for Prometheus, with the metrics of the process (CPU, memory, event loop).
+ * Listens on every interface, because scrapers usually run in another container or host. Once the
+ * server listens, its failures do not reach the work.
  * @param port the setting METRICS_PORT; nothing is served without one.
- * @param registry one that was not served before.
- * @throws ConfigError if the server cannot listen on the port.
+ * @throws ConfigError if the server cannot listen on the port; Error if `registry` was served.
  */
-export async function serveMetrics(port: number | undefined, registry: Registry): Promise<MetricsServer> {
+export async function serveMetrics(port: number | undefined, registry: Registry) {
   if (port === undefined) return { close: () => Promise.resolve() };
   const server = createServer((request, response) => {
     if (!refuseForeign(request, response, 'network')) void answer(request, response, registry);
@@ -68,7 +62,6 @@ export async function serveMetrics(port: number | undefined, registry: Registry)
 const PATH = '/metrics';
 const PLAIN_TEXT = 'text/plain; charset=utf-8';
 
-/** Never rejects. */
 async function answer(request: IncomingMessage, response: ServerResponse, registry: Registry): Promise<void> {
   if (request.url?.split('?')[0] !== PATH) {
     end(response, 404, `metrics are at ${PATH}\n`);

@@ -26,10 +26,7 @@ import { ConfigError } from './errors.ts';
 const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
 
-/**
- * Creates a folder and its parents for their owner only.
- * @throws ConfigError if something else has its name, such as a symbolic link.
- */
+/** @throws ConfigError if something else has the folder's name, such as a symbolic link. */
 export function makePrivateFolder(path: string): void {
   mkdirSync(path, { recursive: true, mode: FOLDER_MODE });
   const found = lstatSync(path);
@@ -50,8 +47,7 @@ export function openPrivate(path: string): number {
 
 /** Writes a file atomically, replacing whatever has its name. */
 export function writePrivate(path: string, content: string): void {
-  const draft = writeDraft(path, content);
-  renameSync(draft, path);
+  renameSync(writeDraft(path, content), path);
 }
 
 /** Creates a file atomically unless its name exists. @returns whether it did. */
@@ -83,8 +79,8 @@ export function readPrivate(path: string): string | undefined {
 }
 
 /**
- * Removes the rights of other users from a folder and its subfolders `below`. A shared folder (a
- * home, a sticky one, one with the working folder) keeps its rights.
+ * Removes other users' rights from a folder and its subfolders `below`. A shared folder (a home, a
+ * sticky one, one with the working folder) keeps its rights.
  */
 export function tighten(folder: string, ...below: readonly string[]): void {
   mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
@@ -118,7 +114,7 @@ function writeDraft(path: string, content: string): string {
   return draft;
 }
 
-/** Returns whether this user owns the file; true on a platform without file owners. */
+/** True on a platform without file owners. */
 function isOurs(uid: number): boolean {
   return process.getuid === undefined || process.getuid() === uid;
 }

@@ -3,14 +3,13 @@ import { Command, CommanderError } from 'commander';
 import { ConfigError, EtlError, messageOf, StoppedError } from './errors.ts';
 import { print } from './terminal/terminal.ts';
 
-/** Exit codes of every command. */
 export const exitCodes = { done: 0, someWorkFailed: 1, wrongSettings: 2 } as const;
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
 /** A command's work. Its signal aborts on SIGINT or SIGTERM; it returns the exit code. */
 export type Work = (signal: AbortSignal) => Promise<ExitCode>;
 
-/** Returns a Command with the name that users type. Wrong arguments end with exit code 2. */
+/** Wrong arguments end with exit code 2. */
 export function createCommand(script: string, description: string): Command {
   return new Command()
     .name(`npm run ${script} --`)
@@ -23,8 +22,8 @@ export function createCommand(script: string, description: string): Command {
 
 /**
  * Runs a command and sets the exit code. The first SIGINT or SIGTERM aborts the signal; another
- * one, at least a second later, exits at once with 130. `maxStopMs` after the first, the process
- * exits with 1. A failure prints one line on stderr; only a defect also prints its stack.
+ * one, at least a second later, exits at once with 130. `maxStopMs` after the first, the process exits
+ * with 1. A failure prints one line on stderr; only a defect also prints its stack.
  */
 export async function runMain(work: Work, options: { readonly maxStopMs?: number } = {}): Promise<void> {
   // Files of this process and its children may hold customer data: only the user may read them.

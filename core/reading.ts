@@ -1,13 +1,10 @@
-/** A text normalized for comparison, with the place of each character in the original. */
+/** A text normalized for comparison; `from` and `to` return a character's place in the original. */
 export interface Reading {
   readonly text: string;
-  /** Returns where the character at this place begins in the original. */
   from(at: number): number;
-  /** Returns where the character at this place ends in the original. */
   to(at: number): number;
 }
 
-/** The most layers of escapes that are removed. */
 const MAX_ESCAPES = 4;
 
 /** Matches invisible characters with following blanks, signs with two spellings, and capitals. */
@@ -19,10 +16,7 @@ const ESCAPES =
 
 const htmlNames: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
 
-/**
- * Returns the text in lower case, without invisible characters. A blank equals `+`, as in forms;
- * `-` and `_` as in base64.
- */
+/** In lower case, without invisible characters. Blanks equal `+` (forms), `-_` `+/` (base64). */
 export function plain(text: string): Reading {
   return normalized({ text, from: (at) => at, to: (at) => at + 1 });
 }

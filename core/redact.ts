@@ -10,7 +10,6 @@ const MIN_LENGTH = 4;
 /** Our own sentences may contain shorter secrets, and words, by chance. */
 const MIN_OWN_LENGTH = 8;
 
-/** A secret as it may be echoed. */
 interface Form {
   readonly text: string;
   /** Our own sentences would not contain it by chance. */
@@ -67,7 +66,6 @@ function base64Form(secret: Buffer, before: number): Form {
   return { text, isDistinctive: text.length >= MIN_OWN_LENGTH, partDigits: Number.isInteger(digits) ? 0 : 1 };
 }
 
-/** Removes all secrets from text of another program. */
 export function redacted(text: string): string {
   return without(text, forms);
 }

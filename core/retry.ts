@@ -4,7 +4,6 @@ import { messageOf, RateLimitedError, RetriableError } from './errors.ts';
 import { logger } from './logger.ts';
 
 export interface RetryPolicy {
-  /** The total number of attempts. */
   readonly attempts: number;
   /** The first wait; each further one is twice as long, times a random factor between 1 and 2. */
   readonly firstDelayMs: number;
@@ -18,7 +17,6 @@ export interface RetryPolicy {
   readonly onRecovery?: () => void;
 }
 
-/** The settings of a call: when it stops, and how often it is retried. */
 export interface CallOptions {
   readonly signal: AbortSignal;
   readonly policy: RetryPolicy;
@@ -49,8 +47,8 @@ export const probeRetry: RetryPolicy = {
 };
 
 /**
- * Runs work and retries it after a {@link RetriableError}, with jittered exponential back-off and
- * at least the wait that the server asks for. `work` limits the time of each attempt.
+ * Retries after a {@link RetriableError}, with jittered exponential back-off and at least the wait
+ * that the server asks for. `work` limits the time of each attempt.
  * @throws the last error, or the signal's reason.
  */
 export async function retry<T>(
@@ -87,7 +85,6 @@ export async function retry<T>(
   });
 }
 
-/** Returns how long the server asks to wait. */
 function retryAfterMsOf(error: unknown): number | undefined {
   return error instanceof RateLimitedError ? error.retryAfterMs : undefined;
 }

@@ -1,7 +1,4 @@
-/**
- * Returns one line for each ending, with the streams that share it, so that no reason is repeated.
- * @param endings undefined for a stream that ended well.
- */
+/** Returns one line for each ending, with its streams. Undefined: the stream ended well. */
 export function endingLines(
   endings: readonly (readonly [stream: string, ending: string | undefined])[],
 ): string[] {

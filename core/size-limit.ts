@@ -2,12 +2,10 @@ import pLimit from 'p-limit';
 
 const MIB = 1024 * 1024;
 
-/** The default of MAX_DECODED_MIB. */
 export const MAX_DECODED_MIB = 128;
 
 let limitMib = MAX_DECODED_MIB;
 
-/** A record batch or body exceeds {@link sizeLimit}. */
 export class TooLargeError extends Error {
   constructor(what = '') {
     super(`${what}more than ${limitMib} MiB (MAX_DECODED_MIB)`);

@@ -1,12 +1,8 @@
-/**
- * A stream is one ChartMogul resource (`customers`). Only this file derives the names of a stream's
- * topic, registry subject, storage table and view.
- */
+// Only this file derives the names of a stream's topic, registry subject, storage table and view.
 
 const CHECKPOINTS = 'checkpoints';
 const DEAD_LETTERS = 'dead-letters';
 
-/** Topics under the prefix that hold no stream. */
 const internalTopics = new Set([CHECKPOINTS, DEAD_LETTERS]);
 
 export function checkpointsTopic(prefix: string): string {
@@ -17,7 +13,6 @@ export function deadLettersTopic(prefix: string): string {
   return `${prefix}${DEAD_LETTERS}`;
 }
 
-/** Returns whether the topic is a dead-letter topic of any prefix. */
 export function isDeadLettersTopic(topic: string): boolean {
   return topic.endsWith(DEAD_LETTERS);
 }
@@ -48,12 +43,10 @@ export function subjectOf(prefix: string, stream: string): string {
   return `${topicOf(prefix, stream)}-value`;
 }
 
-/** Returns the subject of a topic's keys, from the subject of its values. */
 export function keySubjectOf(subject: string): string {
   return subject.replace(/-value$/, '-key');
 }
 
-/** Returns the table that the sink writes. */
 export function storageTableOf(stream: string): string {
   return `${viewOf(stream)}_raw`;
 }

@@ -1,6 +1,6 @@
 import { setImmediate as turnOfOthers } from 'node:timers/promises';
 
-/** The longest wait of signals and timers. A page of usual size takes less. */
+/** The longest wait of signals and timers. */
 const SLICE_MS = 50;
 
 /** Lets loops over foreign data, possibly ten million entries, yield to the event loop. */

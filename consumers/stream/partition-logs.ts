@@ -1,7 +1,6 @@
 import type { KafkaAdmin } from '../../core/kafka/admin.ts';
 import { ServiceRefusedError, TopicGoneError } from '../../core/errors.ts';
 import { messageTimeMs } from '../../core/kafka/message-time.ts';
-import { hasBrokerTimes } from '../../core/kafka/topic-retention.ts';
 import type { PartitionLog } from './resume-offset.ts';
 
 /**
@@ -37,7 +36,7 @@ export async function readPartitionLogs(
 
 async function askBrokerTimes(admin: KafkaAdmin, topic: string): Promise<boolean> {
   try {
-    return hasBrokerTimes((await admin.topicConfigs([topic])).get(topic));
+    return await admin.hasBrokerTimes(topic);
   } catch (error) {
     // An account that may read a topic need not be allowed to see how it is configured.
     if (error instanceof ServiceRefusedError) return false;

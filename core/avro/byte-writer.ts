@@ -10,12 +10,11 @@ export class ByteWriter {
     return this.#length;
   }
 
-  /** Discards the bytes after `length`. */
   truncate(length: number): void {
     this.#length = length;
   }
 
-  /** Returns the written bytes, valid until the next write. */
+  /** The bytes are valid until the next write. */
   view(): Buffer {
     return this.#buffer.subarray(0, this.#length);
   }

@@ -18,9 +18,8 @@ const logicalTypes = new Map([
 ]);
 
 /**
- * Checks the text of a schema, from a file or the registry, and returns the schema.
- * @throws IncompatibleSchemaError if it is not Avro, has a type that this project does not write,
- *   or lacks a primary key.
+ * Checks the text of a schema, from a file or the registry.
+ * @throws IncompatibleSchemaError if it is not Avro, has a type not written here, or lacks a key.
  */
 export function parseStreamSchema(text: string, origin: string): StreamSchema {
   let json: unknown;

@@ -24,7 +24,7 @@ import type { StreamSchema } from './schema.ts';
 const ANSWER_TIMEOUT_MS = 15_000;
 const MAX_CONNECTIONS = 8;
 
-/** The most schemas that one refers to, directly or not. No real schema refers to more. */
+/** No real schema refers to more, directly or not. */
 const MAX_REFERENCES = 1_000;
 
 export interface SchemaText {
@@ -35,7 +35,6 @@ export interface SchemaText {
   readonly references: readonly SchemaReference[];
 }
 
-/** The version of a subject that defines types which another schema uses. */
 interface SchemaReference {
   readonly name: string;
   readonly subject: string;
@@ -43,8 +42,8 @@ interface SchemaReference {
 }
 
 /**
- * A Confluent-compatible schema registry. The kafkajs client registers schemas. Reads fetch the
- * schema's text, because the client's parsed form drops attributes such as `primaryKey`.
+ * A Confluent-compatible schema registry. Reads do not use the client, because its parsed form of a
+ * schema drops attributes such as `primaryKey`.
  */
 export class Registry {
   readonly #settings: SchemaRegistrySettings;
@@ -67,24 +66,19 @@ export class Registry {
     });
   }
 
-  /**
-   * Returns a client once the registry has answered a request.
-   * @throws ServiceUnavailableError or ServiceRefusedError, which name SCHEMA_REGISTRY_URL.
-   */
+  /** @throws ServiceUnavailableError, ServiceRefusedError if the registry does not answer. */
   static async connect(settings: SchemaRegistrySettings, signal: AbortSignal): Promise<Registry> {
     const registry = new Registry(settings, signal);
     await registry.probe();
     return registry;
   }
 
-  /** Checks that the registry answers. */
   async probe(policy: RetryPolicy = probeRetry): Promise<void> {
     await this.#ask('/subjects', policy);
   }
 
   /**
-   * Registers the schema under the subject, with compatibility BACKWARD, and returns its id. The
-   * same schema has the same id.
+   * Returns the id, the same for the same schema. Sets compatibility BACKWARD.
    * @throws IncompatibleSchemaError if the schema is incompatible with the subject's earlier ones.
    */
   async register(subject: string, schema: StreamSchema): Promise<number> {
@@ -110,9 +104,8 @@ export class Registry {
   }
 
   /**
-   * Sets the compatibility of a subject whose first registration was interrupted; returns whether
-   * it did. A process that ended between the client's two requests, to register the first schema
-   * and to set the compatibility, left one version, for which some registries report NONE.
+   * Repairs a subject whose first registration was interrupted: a process that ended between the
+   * client's two requests left one version and, in some registries, compatibility NONE.
    */
   async #hasSetCompatibility(subject: string, error: unknown): Promise<boolean> {
     if (!isCompatibilityError(error) || !error.message.includes('!= NONE')) return false;
@@ -122,26 +115,20 @@ export class Registry {
     return true;
   }
 
-  /**
-   * Returns the latest schema of a subject; undefined if the subject does not exist.
-   * @throws IncompatibleSchemaError if it is not the schema of a stream.
-   */
+  /** Undefined if there is no such subject. @throws IncompatibleSchemaError if no stream's. */
   async latest(subject: string): Promise<{ id: number; schema: StreamSchema } | undefined> {
     const latest = await this.latestText(subject);
     if (latest === undefined) return undefined;
-    return {
-      id: latest.id,
-      schema: parseStreamSchema(latest.text, `the latest schema of subject ${subject}`),
-    };
+    const { id, text } = latest;
+    return { id, schema: parseStreamSchema(text, `the latest schema of subject ${subject}`) };
   }
 
-  /** Returns the latest schema of a subject as text; undefined if the subject does not exist. */
   async latestText(subject: string, policy: RetryPolicy = serviceRetry): Promise<SchemaText | undefined> {
     const answer = await this.#ask(`${versionsOf(subject)}/latest`, policy);
     return answer && this.#textIn(answer, `subject ${subject}`);
   }
 
-  /** Returns all schemas of a subject, oldest first; empty if the subject does not exist. */
+  /** Oldest first; empty if the subject does not exist. */
   async texts(subject: string, policy: RetryPolicy = serviceRetry): Promise<SchemaText[]> {
     const versions = versionsOf(subject);
     const latest = await this.#ask(`${versions}/latest`, policy);
@@ -157,10 +144,7 @@ export class Registry {
     return found;
   }
 
-  /**
-   * Returns the schema of an id.
-   * @throws IncompatibleSchemaError if the registry lacks it or it is not the schema of a stream.
-   */
+  /** @throws IncompatibleSchemaError if the registry lacks it or it is no stream's schema. */
   async schemaById(id: number): Promise<StreamSchema> {
     const schema = await this.schemaText(id);
     if (schema === undefined)
@@ -168,10 +152,7 @@ export class Registry {
     return parseStreamSchema(schema.text, `schema ${id}`);
   }
 
-  /**
-   * Returns the schema of an id as text; undefined if there is none. Concurrent calls share one
-   * request. Failures and missing schemas are not cached.
-   */
+  /** Undefined if there is none. Concurrent calls share a request; only found schemas are cached. */
   async schemaText(id: number, policy: RetryPolicy = serviceRetry): Promise<SchemaText | undefined> {
     const known = this.#texts.get(id);
     if (known !== undefined) return known;
@@ -214,7 +195,6 @@ export class Registry {
     return [...texts.values()];
   }
 
-  /** Returns whether the schema of an id is a version of the subject. */
   async isVersionOf(subject: string, id: number, policy: RetryPolicy = serviceRetry): Promise<boolean> {
     return (await this.texts(subject, policy)).some((text) => text.id === id);
   }
@@ -227,10 +207,7 @@ export class Registry {
     return { id, text, type, references: (references ?? []) as unknown as readonly SchemaReference[] };
   }
 
-  /**
-   * Sends a GET, or a PUT if there is something to put. Returns the answer's object (an empty one
-   * for a list); undefined for 404.
-   */
+  /** Returns the answer's object (an empty one for a list); undefined for 404. */
   async #ask(path: string, policy: RetryPolicy, put?: JsonObject): Promise<JsonObject | undefined> {
     return retry({ path }, policy, this.#signal, async () => {
       try {
@@ -317,8 +294,7 @@ export class Registry {
 
 /**
  * Returns why the client got no answer; undefined if it got one. The client reports its own
- * failures as status 400 too, with their text only. A registry answers in JSON, and the error has
- * just its message.
+ * failures as status 400 too, with their text only.
  */
 function noAnswerIn(error: unknown): Error | undefined {
   const [, said] = /, status 400: (.*)$/s.exec(messageOf(error)) ?? [];
@@ -336,7 +312,6 @@ function isReference(value: JsonValue): boolean {
   return typeof name === 'string' && typeof subject === 'string' && typeof version === 'number';
 }
 
-/** Rejects with the signal's reason when it aborts. */
 function abortOf(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });

@@ -9,7 +9,6 @@ const MAGIC_BYTE = 0;
 /** Why a value without the framing, such as an empty one, is rejected. */
 export const NOT_FRAMED = 'not in Confluent framing (a zero byte and a schema id)';
 
-/** Returns a new Buffer with the framed message of the written Avro bytes. */
 export function framed(schemaId: number, avro: ByteWriter): Buffer {
   const frame = Buffer.allocUnsafe(FRAME_BYTES + avro.length);
   frame[0] = MAGIC_BYTE;
@@ -18,10 +17,7 @@ export function framed(schemaId: number, avro: ByteWriter): Buffer {
   return frame;
 }
 
-/**
- * Returns the schema id of a framed message; its Avro bytes begin at {@link FRAME_BYTES}.
- * @throws DecodeError
- */
+/** The Avro bytes begin at {@link FRAME_BYTES}. @throws DecodeError for {@link NOT_FRAMED} bytes. */
 export function schemaIdOf(frame: Buffer): number {
   if (frame.length < FRAME_BYTES || frame[0] !== MAGIC_BYTE) throw new DecodeError(NOT_FRAMED);
   return frame.readUInt32BE(1);

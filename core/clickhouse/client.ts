@@ -28,8 +28,8 @@ const ANSWER_TIMEOUT_MS = 120_000;
 const MAX_CONNECTIONS = 16;
 
 /**
- * A server error that may pass by itself. With `isAway`, a service is away: the caller retries without
- * limit. Other errors are often permanent and are abandoned after some attempts.
+ * A server error that may pass by itself. The caller retries without limit if a service `isAway`;
+ * otherwise the error is often permanent and is abandoned after some attempts.
  */
 interface PassingError {
   readonly isAway?: true;
@@ -80,7 +80,6 @@ const remedies: Readonly<Record<string, string>> = {
   516: CREDENTIALS,
 };
 
-/** Returns the entry of an error that may pass; undefined for a permanent one. */
 function passingError({ code, message }: ClickHouseError): PassingError | undefined {
   const passing = passingErrors[code];
   // A shortage of server memory passes. The memory limit of a query or user does not.
@@ -129,17 +128,13 @@ const ownSettings: ServerSettings = {
   transform_null_in: 0,
 };
 
-/**
- * Settings for statements that list columns with comments. The server's default limits are 256 KiB
- * and 50,000 words.
- */
+/** For statements that list columns with comments. The defaults are 256 KiB and 50,000 words. */
 export const longStatement = {
   max_query_size: '200000000',
   max_ast_elements: '20000000',
   max_expanded_ast_elements: '20000000',
 } as const;
 
-/** Settings for statements that create or alter tables and views. */
 export const definition = {
   ...longStatement,
   allow_suspicious_variant_types: 1,
@@ -203,10 +198,7 @@ export function createClickHouse(
   });
 }
 
-/**
- * Returns the server's version once it answers a query.
- * @throws ServiceUnavailableError or ServiceRefusedError naming CLICKHOUSE_URL and the remedy.
- */
+/** Returns the server's version. @throws ServiceUnavailableError, ServiceRefusedError */
 export async function probeClickHouse(
   client: ClickHouseClient,
   settings: ClickHouseSettings,
@@ -229,7 +221,7 @@ export async function probeClickHouse(
   });
 }
 
-/** Returns the rows of a query. @throws what the client throws: see {@link clickHouseError} */
+/** @throws what the client throws: see {@link clickHouseError} */
 export async function askRows<T>(
   client: ClickHouseClient,
   query: string,
@@ -246,12 +238,8 @@ export function clickHouseError(error: unknown, settings: ClickHouseSettings, do
   const prefix = doing === '' ? '' : `${doing}: `;
   const at = `${settings.url} (CLICKHOUSE_URL)`;
   // These come from reading the answer, not from the server.
-  if (
-    error instanceof TypeError ||
-    error instanceof SyntaxError ||
-    error instanceof RangeError ||
-    error instanceof TooLargeError
-  ) {
+  const unreadable = [TypeError, SyntaxError, RangeError, TooLargeError];
+  if (unreadable.some((type) => error instanceof type)) {
     const message = `${prefix}ClickHouse at ${at} returned an unexpected answer: ${messageOf(error)}`;
     return new ServiceRefusedError(message, { cause: error });
   }
@@ -272,18 +260,15 @@ export function clickHouseError(error: unknown, settings: ClickHouseSettings, do
     : new ServiceUnavailableError(message, { service: 'ClickHouse', cause: error });
 }
 
-/** Returns whether the server answered with this code. */
 export function isClickHouseCode(error: unknown, code: string): boolean {
   if (error instanceof ClickHouseError) return error.code === code;
   return error instanceof EtlError && isClickHouseCode(error.cause, code);
 }
 
-/** Returns an identifier as SQL. */
 export function quoted(name: string): string {
   return `\`${name.replace(/[\\`]/g, '\\$&')}\``;
 }
 
-/** Returns a text as an SQL literal. */
 export function literal(text: string): string {
   return `'${text.replace(/[\\']/g, '\\$&')}'`;
 }

@@ -26,9 +26,8 @@ const longCommand = {
 const longQuery = { ...longCommand, output_format_json_quote_64bit_integers: 1 } as const;
 
 /**
- * Runs statements in ClickHouse. Retries what may pass and translates errors, which name the work
- * (`doing`), never values. All methods throw ServiceUnavailableError, ServiceRefusedError or the
- * signal's reason.
+ * Runs statements, retries what may pass and translates errors, which name the work (`doing`) and
+ * never values. All methods throw ServiceUnavailableError, ServiceRefusedError or the signal's reason.
  */
 export class Database {
   readonly client: ClickHouseClient;
@@ -51,10 +50,7 @@ export class Database {
     this.#shared = shared;
   }
 
-  /**
-   * Connects once ClickHouse has answered a query. The caller closes the connection.
-   * @throws ServiceUnavailableError or ServiceRefusedError with CLICKHOUSE_URL and the remedy.
-   */
+  /** Connects once ClickHouse has answered a query. The caller closes the connection. */
   static async connect(settings: ClickHouseSettings, signal: AbortSignal): Promise<Database> {
     const client = createClickHouse(settings);
     try {
@@ -66,7 +62,6 @@ export class Database {
     }
   }
 
-  /** The database's name, from CLICKHOUSE_DATABASE. */
   get name(): string {
     return this.settings.database;
   }
@@ -80,30 +75,21 @@ export class Database {
     await Promise.all([this.client.close(), this.#shared.streaming?.close()]);
   }
 
-  /** The server's version when it was connected. */
   get version(): string {
     return this.#shared.version ?? '';
   }
 
-  /** Returns the rows of a query. @param settings of this query, besides those of the client. */
+  /** @param settings of this query, besides those of the client. */
   rows<T>(doing: string, query: string, settings: ServerSettings = {}): Promise<T[]> {
     return this.retried(doing, () => askRows<T>(this.client, query, this.signal, settings));
   }
 
-  /**
-   * Starts a query whose answer may have any length, and returns its rows as they arrive. 64-bit
-   * integers are texts.
-   */
+  /** Returns the rows of an answer of any length as they arrive. 64-bit integers are texts. */
   async rowStream<T>(doing: string, query: string): Promise<AsyncIterable<T>> {
-    const client = (this.#shared.streaming ??= createClickHouse(this.settings, undefined, {
-      isStreamed: true,
-    }));
-    const options = {
-      format: 'JSONEachRow',
-      abort_signal: this.signal,
-      clickhouse_settings: longQuery,
-    } as const;
-    const answer = await this.retried(doing, () => client.query({ query, ...options }));
+    const { settings, signal } = this;
+    const client = (this.#shared.streaming ??= createClickHouse(settings, undefined, { isStreamed: true }));
+    const options = { format: 'JSONEachRow', clickhouse_settings: longQuery } as const;
+    const answer = await this.retried(doing, () => client.query({ query, abort_signal: signal, ...options }));
     return this.#rowsOf<T>(doing, answer.stream());
   }
 
@@ -128,14 +114,12 @@ export class Database {
     return rows;
   }
 
-  /** Runs a statement without an answer. @param settings of this statement. */
   async command(doing: string, query: string, settings: ServerSettings = longCommand): Promise<void> {
     await this.retried(doing, () =>
       this.client.command({ query, abort_signal: this.signal, clickhouse_settings: settings }),
     );
   }
 
-  /** Retries `work` and translates the client's errors. */
   retried<T>(doing: string, work: () => Promise<T>): Promise<T> {
     let answers = 0;
     return retry({ service: 'clickhouse', doing }, this.#policy, this.signal, async () => {
@@ -150,7 +134,7 @@ export class Database {
     });
   }
 
-  /** Translates an error of the client. @throws the signal's reason if the work was stopped. */
+  /** @throws the signal's reason if the work was stopped. */
   #translated(error: unknown, doing: string): Error {
     this.signal.throwIfAborted();
     return clickHouseError(error, this.settings, doing);

@@ -28,12 +28,11 @@ export const standardLimits: QueryLimits = {
 const GRACE_MS = 10_000;
 
 /**
- * Runs a query that only reads the database, and returns the answer as the server formats it. A
- * FORMAT in the SQL overrides `format`. The server's own parser judges the query; then the server
- * runs it with readonly=1.
- * @throws ServiceRefusedError if the query does more than read, leaves the database, or exceeds a
- *   limit.
- * @throws ServiceUnavailableError or ServiceRefusedError with the server's own words.
+ * Runs a query that only reads the database, and returns the answer as the server formats it. The
+ * server's own parser judges the query; then the server runs it with readonly=1.
+ * @param format unless the SQL has a FORMAT.
+ * @throws ServiceRefusedError if the query does more than read, leaves the database, exceeds a
+ *   limit or is refused; ServiceUnavailableError.
  */
 export async function readOnlyQuery(
   client: ClickHouseClient,

@@ -11,8 +11,7 @@ interface StatementNode {
 /**
  * Returns the nodes of a statement; the first is the root.
  * @param text the answer to `EXPLAIN AST`: one line per node, one blank deeper than its parent.
- * @throws ServiceRefusedError if a part is missing: a setting of the statement, such as `limit`,
- *   also truncates this answer.
+ * @throws ServiceRefusedError if a part is missing: a setting, such as `limit`, truncates answers.
  */
 export function parseStatementTree(text: string): readonly StatementNode[] {
   const nodes: StatementNode[] = [];
@@ -47,7 +46,6 @@ function kindOf(node: StatementNode | undefined): string {
   return node?.label.split(' ', 1)[0] ?? '';
 }
 
-/** Returns the word after the kind: the name of a function or table. */
 function nameOf({ label }: StatementNode): string {
   return label.split(' ', 2)[1] ?? '';
 }
@@ -94,13 +92,9 @@ export function outsideOf(nodes: readonly StatementNode[], canonical: string): s
 const opaque = new Set(['ColumnsApplyTransformer', 'ShowTables', 'ShowColumns']);
 /** The tree also omits the expression before an asterisk, and the assignments of a TTL. */
 const unprinted = /[^\w\s`".(,]\s*\.\s*\*|\bTTL\b.*\bSET\b/i;
-/** Words that may name a function. */
 const functionPlace = /(?:\bAPPLY |\()`?(\w+)|\b(\w+)`?(?=\()/gi;
 
-/**
- * Checks the text if the tree omits something: it may name no function that leads outside, and may
- * have no SELECT that the tree lacks.
- */
+/** If the tree omits something, the text may name no outer function and no unseen SELECT. */
 function outsideUnseen(nodes: readonly StatementNode[], canonical: string): string | undefined {
   if (!nodes.some((node) => opaque.has(kindOf(node))) && !unprinted.test(canonical)) return undefined;
   const selects = canonical.match(/\bselect\b/gi) ?? [];

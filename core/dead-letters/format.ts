@@ -45,7 +45,6 @@ export const deadLetterMarks = {
 /** `redriven`: its record or row is in place. `discarded`: a user has abandoned it. */
 export type DeadLetterState = 'waiting' | 'redriven' | 'discarded';
 
-/** Returns the state that the headers of a dead letter name. */
 export function deadLetterState(headers: Readonly<Record<string, unknown>> | undefined): DeadLetterState {
   const header = headers?.[deadLetterMarks.state];
   const state = Buffer.isBuffer(header) ? header.toString('utf8') : '';

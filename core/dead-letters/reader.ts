@@ -36,7 +36,6 @@ export interface ProduceDeadLetter extends DeadLetterBase {
   readonly step: 'produce';
 }
 
-/** A message that cannot become a row: the bytes of its value, and its position. */
 export interface SinkDeadLetter extends DeadLetterBase {
   readonly step: 'sink';
   readonly topic: string;
@@ -48,16 +47,15 @@ export interface SinkDeadLetter extends DeadLetterBase {
   readonly isDelete: boolean;
 }
 
-/** A dead letter as stored on the topic. */
 export type StoredDeadLetter = ProduceDeadLetter | SinkDeadLetter;
 
 export const deadLetterSteps = ['produce', 'sink'] as const satisfies readonly StoredDeadLetter['step'][];
 export type DeadLetterStep = (typeof deadLetterSteps)[number];
 
 /**
- * Reads all dead letters, the latest of each key; about 2 kB each without their values. Without the
- * topic there are none. `others` counts messages that are no dead letters of this prefix.
- * @param keepsValue selects the dead letters whose value is kept.
+ * Reads the latest dead letter of each key; none without the topic. `others` counts messages that
+ * are no dead letters of this prefix.
+ * @param keepsValue selects the dead letters whose value is kept; each has about 2 kB without it.
  * @throws ServiceUnavailableError, ServiceRefusedError; the signal's reason.
  */
 export async function readDeadLetters(
@@ -89,8 +87,8 @@ export async function readDeadLetters(
 }
 
 /**
- * Parses a message of the dead-letter topic, without its value. Returns undefined for a message
- * that is not a dead letter of this prefix: any client may write to the topic.
+ * Parses a message without its value. Undefined if it is not a dead letter of this prefix: any
+ * client may write to the topic.
  */
 export function parseDeadLetter(message: KafkaMessage, topicPrefix: string): StoredDeadLetter | undefined {
   const { key, value } = message;
@@ -151,12 +149,11 @@ function buffersOf(headers: KafkaMessage['headers']): Record<string, Buffer> {
   );
 }
 
-/** Parses the timestamp of a message, which may be before 1970. */
+/** The time may be before 1970. */
 function parseTimestamp(text: string | undefined): number | undefined {
   return text !== undefined && /^-?\d{1,19}$/.test(text) ? messageTimeMs(text) : undefined;
 }
 
-/** Parses a count, an offset or a time in ms; undefined for any other text. */
 function parseInteger(text: string | undefined): number | undefined {
   if (text === undefined || !/^\d{1,16}$/.test(text)) return undefined;
   const integer = Number(text);

@@ -12,19 +12,16 @@ export type RedriveOutcome =
   | { readonly kind: 'failed'; readonly error: { readonly code: string; readonly message: string } }
   | { readonly kind: 'skipped'; readonly why: string };
 
-/** A user abandons the dead letter. */
 export interface Discarding {
   readonly kind: 'discarded';
   readonly reason: string;
 }
 
-/** A dead letter that is marked with its outcome. */
 export interface Redriven {
   readonly deadLetter: StoredDeadLetter;
   readonly outcome: RedriveOutcome;
 }
 
-/** Returns the message that marks the dead letter; undefined if there is nothing to mark. */
 export function markedDeadLetter(
   { key, value, headers, attempts, rejectedAtMs }: StoredDeadLetter,
   outcome: RedriveOutcome | Discarding,
@@ -57,16 +54,10 @@ function marksOf(
   }
 }
 
-interface Sendable {
-  readonly value: Buffer;
-  readonly headers: Readonly<Record<string, string | Buffer>>;
-}
+type Headers = Readonly<Record<string, string | Buffer>>;
 
-/**
- * Returns the message with its value and headers cut, and with headers that give the original
- * lengths. Returns the same object if nothing is too large.
- */
-export function truncated<T extends Sendable>(message: T): T {
+/** Cuts the value and headers and adds their lengths; the same object if nothing is too large. */
+export function truncated<T extends { readonly value: Buffer; readonly headers: Headers }>(message: T): T {
   const { truncated: valueHeader, keyTruncated: keyHeader } = deadLetterHeaders;
   const { value } = message;
   const headers: Record<string, string | Buffer> = { ...message.headers };

@@ -10,12 +10,7 @@ export const ACCEPT_ENCODING = 'gzip, deflate, br';
 /** No honest server applies more encodings to one body. */
 const MAX_ENCODINGS = 4;
 
-interface HttpAnswer {
-  readonly headers: IncomingHttpHeaders;
-  readonly body: AsyncIterable<Uint8Array>;
-}
-
-/** Creates the decoder of each known `Content-Encoding`. */
+/** By `Content-Encoding`. */
 export const decoders = new Map<string, (options?: { chunkSize: number }) => Transform>([
   ['gzip', createGunzip],
   ['x-gzip', createGunzip],
@@ -24,12 +19,14 @@ export const decoders = new Map<string, (options?: { chunkSize: number }) => Tra
 ]);
 
 /**
- * Returns the text of an answer, decompressed by its `Content-Encoding` and decoded by the charset
- * of its `Content-Type` (UTF-8 without one).
+ * Returns the text, decompressed by `Content-Encoding` and decoded by its charset (else UTF-8).
  * @throws TooLargeError for more than {@link sizeLimit}, compressed or decoded; Error for an
  *   unknown encoding or charset, or for a body that its declared encoding cannot decode.
  */
-export async function readBody({ headers, body }: HttpAnswer, maxBytes = sizeLimit()): Promise<string> {
+export async function readBody(
+  { headers, body }: { readonly headers: IncomingHttpHeaders; readonly body: AsyncIterable<Uint8Array> },
+  maxBytes = sizeLimit(),
+): Promise<string> {
   let bytes = await bytesOf(body, maxBytes);
   // The server applied the encodings from left to right.
   const encodings = encodingsIn(headers).reverse();

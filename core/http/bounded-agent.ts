@@ -4,14 +4,10 @@ import type { Secret } from '../settings/secret.ts';
 import { sizeLimit, TooLargeError } from '../size-limit.ts';
 import { createProxyAgent } from './proxy.ts';
 
-/** Node calls this for each request, but its types omit it. */
-interface RequestQueue {
-  addRequest(request: ClientRequest, ...rest: unknown[]): void;
-}
-
 /** Calls `hook` with each request of an agent, before anything listens to the request. */
 export function onRequest(agent: Agent, hook: (request: ClientRequest) => void): void {
-  const queue = agent as unknown as RequestQueue;
+  // Node calls it for each request, but its types omit it.
+  const queue = agent as unknown as { addRequest(request: ClientRequest, ...rest: unknown[]): void };
   const addRequest = queue.addRequest.bind(agent);
   queue.addRequest = (request, ...rest) => {
     hook(request);
@@ -20,8 +16,7 @@ export function onRequest(agent: Agent, hook: (request: ClientRequest) => void):
 }
 
 /**
- * Returns connections for clients that use node's http and read answers whole. An answer with more
- * bytes than {@link sizeLimit} fails.
+ * For clients that use node's http and read answers whole: a body over {@link sizeLimit} fails.
  * @param isWhole whether the client reads an answer of this status whole.
  */
 export function createBoundedAgent(

@@ -25,7 +25,7 @@ export function foreignRequest(request: IncomingMessage, reach: Reach = 'machine
   return undefined;
 }
 
-/** Answers 403 to a request that may come from a web page. @returns whether it did. */
+/** Answers 403 if {@link foreignRequest} returns a reason. @returns whether it did. */
 export function refuseForeign(
   request: IncomingMessage,
   response: ServerResponse,

@@ -9,10 +9,7 @@ const MAX_READ = 32_768;
 /** Dropped at the end of a longer text: a truncated secret there would not be recognised. */
 const MAX_SECRET = 1_024;
 
-/**
- * Returns the text of another program for an error, a log line or a record: one truncated line
- * without control characters and without the secrets of this process.
- */
+/** Returns another program's text as one cut line without control characters and our secrets. */
 export function foreignText(text: string, maxCharacters = MAX_CHARACTERS): string {
   const isLong = text.length > MAX_READ;
   const safe = redacted(text.slice(0, MAX_READ)).slice(0, isLong ? -MAX_SECRET : undefined);
@@ -23,16 +20,13 @@ export function foreignText(text: string, maxCharacters = MAX_CHARACTERS): strin
     : line;
 }
 
-/** Returns the start of a line, without a partial redaction at its end. */
+/** Removes a partial redaction from the end of `start`. */
 function withoutPart(start: string, line: string): string {
   const at = line.lastIndexOf(REDACTED, start.length);
   return at >= 0 && at < start.length && at + REDACTED.length > start.length ? start.slice(0, at) : start;
 }
 
-/**
- * Returns the type and the start of an unexpected body. JSON may hold records, so only its length
- * is returned.
- */
+/** Shows the type and start of an unexpected body; of JSON, which may hold records, its length. */
 export function bodyExcerpt(contentType: string | undefined, body: string): string {
   const type = foreignText(contentType ?? 'no content type', 80);
   if (body.trim() === '') return `${type}, an empty body`;

@@ -5,18 +5,13 @@ import { Agent, ProxyAgent, type Dispatcher } from 'undici';
 import type { Secret } from '../settings/secret.ts';
 import { isLoopback } from '../settings/setting-values.ts';
 
-/** The values of HTTPS_PROXY, HTTP_PROXY and NO_PROXY; empty if not set. */
-interface ProxyRules {
-  readonly https: string;
-  readonly http: string;
-  /** Comma list of `host` (with its subdomains), `host:port`, `.host`, `*.host` or `*`. */
-  readonly none: string;
-}
-
 /**
- * Returns the proxy for requests to an address; undefined for direct requests, such as plain http
- * to this machine.
+ * The values of HTTPS_PROXY, HTTP_PROXY and NO_PROXY; empty if not set. `none` is a comma list of
+ * `host` (with its subdomains), `host:port`, `.host`, `*.host` or `*`.
  */
+type ProxyRules = Readonly<Record<'https' | 'http' | 'none', string>>;
+
+/** Undefined: requests go directly, such as plain http to this machine. */
 export function proxyFor(address: string, { https, http, none }: ProxyRules): string | undefined {
   const { protocol, hostname, port } = new URL(address);
   const host = hostname.replace(/^\[|\]$/g, '').toLowerCase();
@@ -38,7 +33,6 @@ function isExcepted(rule: string, host: string, port: string): boolean {
   return host === suffix || host.endsWith(`.${suffix}`);
 }
 
-/** Returns undici's connections to an address, direct or through its proxy. */
 export function createDispatcher(
   address: string,
   proxy: Secret | undefined,
@@ -49,7 +43,7 @@ export function createDispatcher(
   return new ProxyAgent({ ...options, uri: proxy.reveal(), proxyTunnel: address.startsWith('https:') });
 }
 
-/** Returns connections through a proxy for clients that use node's http. */
+/** For clients that use node's http. */
 export function createProxyAgent(address: string, proxy: Secret, maxSockets: number): NodeAgent {
   const ProxyAgentClass = address.startsWith('https:') ? HttpsProxyAgent : HttpProxyAgent;
   return new ProxyAgentClass(proxy.reveal(), { keepAlive: true, maxSockets });

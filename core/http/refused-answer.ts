@@ -1,4 +1,4 @@
-import type { Agent, ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { Agent, IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { PassThrough, pipeline, type Readable } from 'node:stream';
 import { decoders } from './answer-body.ts';
 import { onRequest } from './bounded-agent.ts';
@@ -12,7 +12,7 @@ const MAX_BODY_MS = 2_000;
 export interface RefusedAnswer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
-  /** The start of the body. */
+  /** Only its start. */
   readonly body: string;
 }
 
@@ -47,41 +47,32 @@ export function withRefusals<T extends Agent>(
   isRefused: (answer: IncomingMessage) => boolean,
   errorOf: (answer: RefusedAnswer) => Error,
 ): T {
-  onRequest(agent, (request) => interceptAnswer(request, isRefused, errorOf));
+  onRequest(agent, (request) => {
+    const emit = request.emit.bind(request);
+    let isReading = false;
+    const read = async (answer: IncomingMessage) => {
+      isReading = true;
+      const { statusCode: status = 0, headers } = answer;
+      const body = await startOfBody(headers, answer);
+      isReading = false;
+      // An aborted request has no listener, and an `error` without one ends the process.
+      if (request.listenerCount('error') > 0) emit('error', errorOf({ status, headers, body }));
+      emit('close');
+    };
+    request.emit = (event: string, ...values: unknown[]) => {
+      const [answer] = values as [IncomingMessage];
+      if (event === 'response' && isRefused(answer)) {
+        void read(answer);
+        return true;
+      }
+      // `close` must follow the error.
+      return event === 'close' && isReading ? true : emit(event, ...values);
+    };
+  });
   return agent;
 }
 
-function interceptAnswer(
-  request: ClientRequest,
-  isRefused: (answer: IncomingMessage) => boolean,
-  errorOf: (answer: RefusedAnswer) => Error,
-): void {
-  const emit = request.emit.bind(request);
-  let isReading = false;
-  const read = async (answer: IncomingMessage) => {
-    isReading = true;
-    const { statusCode = 0, headers } = answer;
-    const body = await startOfBody(headers, answer);
-    isReading = false;
-    // An aborted request has no listener, and an `error` without one ends the process.
-    if (request.listenerCount('error') > 0) emit('error', errorOf({ status: statusCode, headers, body }));
-    emit('close');
-  };
-  request.emit = (event: string, ...values: unknown[]) => {
-    const [answer] = values as [IncomingMessage];
-    if (event === 'response' && isRefused(answer)) {
-      void read(answer);
-      return true;
-    }
-    // `close` must follow the error.
-    return event === 'close' && isReading ? true : emit(event, ...values);
-  };
-}
-
-/**
- * Returns the remedy if a service or a proxy rejects the credentials.
- * @param prefix of the settings, such as `CLICKHOUSE`.
- */
+/** @param prefix of the settings, such as `CLICKHOUSE`. */
 export function credentialsRemedy(status: number, prefix: string): string | undefined {
   if (status === 407)
     return 'the proxy rejects the credentials: check user and password in HTTPS_PROXY or HTTP_PROXY';

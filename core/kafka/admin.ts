@@ -7,7 +7,7 @@ import { createKafka, probeOptions } from './client.ts';
 import { kafkaError } from './kafka-error.ts';
 import type { PartitionMetadataWithId } from './kafkajs-metadata.ts';
 import { probeRetry, retry, serviceRetry, type CallOptions } from '../retry.ts';
-import { judgedEntries, wantedTopicConfig, type TopicConfig } from './topic-retention.ts';
+import { hasBrokerTimes, judgedEntries, wantedTopicConfig, type TopicConfig } from './topic-retention.ts';
 
 /** Partitions of a new topic: the maximum number of sinks that can share one stream. */
 const PARTITIONS = 4;
@@ -50,10 +50,7 @@ export class KafkaAdmin {
     this.#turns = turns;
   }
 
-  /**
-   * Connects once Kafka has answered a request. The caller closes the connection.
-   * @throws ServiceUnavailableError or ServiceRefusedError, which name KAFKA_BROKERS and the remedy.
-   */
+  /** Connects once Kafka has answered a request. The caller closes the connection. */
   static async connect(settings: Settings['kafka'], role: string, signal: AbortSignal): Promise<KafkaAdmin> {
     // The first contact fails fast, because a user waits for it. Later requests are patient.
     const probe = createKafka(settings, role, probeOptions).admin();
@@ -156,13 +153,13 @@ export class KafkaAdmin {
     return ends;
   }
 
-  /** Returns by partition the first offset whose message is not older than the given time. */
+  /** Returns by partition the first offset whose message is not older. */
   async offsetsSince(topic: string, timeMs: number): Promise<ReadonlyMap<number, bigint>> {
     const offsets = await this.#ask((admin) => admin.fetchTopicOffsetsByTimestamp(topic, timeMs));
     return new Map(offsets.map(({ partition, offset }) => [partition, BigInt(offset)]));
   }
 
-  /** Returns by topic and partition what a consumer group has committed. */
+  /** By topic and partition. */
   async committedOffsets(
     groupId: string,
     topics: readonly string[],
@@ -172,14 +169,11 @@ export class KafkaAdmin {
     const committed = new Map<string, ReadonlyMap<number, CommittedOffset>>();
     for (const { topic, partitions } of answer) {
       // Kafka reports -1 where nothing is committed.
-      const known = partitions
-        .map(({ partition, offset, metadata }) => ({
-          partition,
-          offset: BigInt(offset),
-          metadata: metadata ?? '',
-        }))
-        .filter(({ offset }) => offset >= 0n);
-      committed.set(topic, new Map(known.map(({ partition, ...position }) => [partition, position])));
+      const known = partitions.filter(({ offset }) => BigInt(offset) >= 0n);
+      const positions = known.map(({ partition, offset, metadata }) => {
+        return [partition, { offset: BigInt(offset), metadata: metadata ?? '' }] as const;
+      });
+      committed.set(topic, new Map(positions));
     }
     return committed;
   }
@@ -190,7 +184,7 @@ export class KafkaAdmin {
     return members.map(({ memberMetadata }) => memberMetadata);
   }
 
-  /** Whether a member of the group reads the topic, or a rebalance is about to assign it. */
+  /** Returns whether a member of the group reads the topic, or a rebalance is about to assign it. */
   async isConsumed(groupId: string, topic: string): Promise<boolean> {
     const { isRebalancing, members } = await this.#describeGroup(groupId);
     if (isRebalancing) return members.length > 0;
@@ -214,9 +208,14 @@ export class KafkaAdmin {
     await this.#admin.deleteGroups([groupId]).catch(() => {});
   }
 
-  /** Returns configuration entries of existing topics. */
+  /** Returns the {@link judgedEntries} of existing topics. */
   topicConfigs(topics: readonly string[]): Promise<ReadonlyMap<string, TopicConfig>> {
     return this.configs('TOPIC', topics, judgedEntries);
+  }
+
+  /** Returns whether the broker's clock sets timestamps, so that they rise with the offsets. */
+  async hasBrokerTimes(topic: string): Promise<boolean> {
+    return hasBrokerTimes((await this.topicConfigs([topic])).get(topic));
   }
 
   /** Returns the named configuration entries of existing topics or, by their ids, of brokers. */

@@ -24,7 +24,7 @@ export class CaughtUp {
     return [...this.#behind.values()];
   }
 
-  /** Records that everything before offset `next` of the partition has been sunk. */
+  /** Everything before offset `next` of the partition has been sunk. */
   advance(topic: string, partition: number, next: bigint): void {
     const key = keyOf(topic, partition);
     const target = this.#behind.get(key);
@@ -33,10 +33,7 @@ export class CaughtUp {
     this.#check();
   }
 
-  /**
-   * Returns whether `next` reaches the end offset of every partition of the topic that is behind.
-   * False if none is behind.
-   */
+  /** Returns whether `next` reaches the ends of all partitions behind; false if none is behind. */
   isReachedBy(topic: string, next: (partition: number) => bigint | undefined): boolean {
     const behind = this.behind.filter((target) => target.topic === topic);
     return behind.length > 0 && behind.every(({ partition, end }) => (next(partition) ?? 0n) >= end);

@@ -13,7 +13,6 @@ export const probeOptions: Partial<KafkaConfig> = {
   logCreator: () => () => undefined,
 };
 
-/** Creates a Kafka client that logs through {@link logger}. */
 export function createKafka(
   settings: Settings['kafka'],
   role: string,

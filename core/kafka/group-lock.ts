@@ -1,8 +1,7 @@
 import type { ConsumerGroupJoinEvent, PartitionAssigner } from 'kafkajs';
 import type { Settings } from '../settings/config.ts';
-import { notAnswering } from '../errors.ts';
 import { createKafka } from './client.ts';
-import { kafkaError } from './kafka-error.ts';
+import { kafkaError, kafkaNotAnswering } from './kafka-error.ts';
 
 /** The shortest that brokers allow by default. A killed holder delays the next one by this time. */
 export const LOCK_SESSION_MS = 6_000;
@@ -30,7 +29,7 @@ interface LockOptions {
  */
 export interface GroupLock {
   /**
-   * Whether the first join made this member the holder. Rejects with ServiceUnavailableError,
+   * Whether the first join gave the lock. Rejects with ServiceUnavailableError,
    * ServiceRefusedError or the signal's reason.
    */
   readonly joined: Promise<boolean>;
@@ -65,10 +64,10 @@ export function joinLockGroup(
   };
   const joined = new Promise<boolean>((resolve, reject) => {
     const onAbort = () => settle(() => reject(signal.reason as Error));
-    const deadline = setTimeout(() => {
-      const at = `${kafka.brokers.join(',')} (KAFKA_BROKERS)`;
-      onFailed(notAnswering('Kafka', at, undefined, { reason: `no answer of group ${groupId}` }));
-    }, JOIN_DEADLINE_MS);
+    const deadline = setTimeout(
+      () => onFailed(kafkaNotAnswering(kafka, `no answer of group ${groupId}`)),
+      JOIN_DEADLINE_MS,
+    );
     const settle = (outcome: () => void) => {
       clearTimeout(deadline);
       signal.removeEventListener('abort', onAbort);

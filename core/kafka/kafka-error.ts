@@ -22,7 +22,11 @@ export function kafkaError(error: unknown, settings: Settings['kafka']): EtlErro
     const message = `Kafka at ${at} answers ${String(root.type)}${topic}: ${reason}`;
     return new ServiceRefusedError(message, { cause: error });
   }
-  return notAnswering('Kafka', at, error, { reason });
+  return kafkaNotAnswering(settings, reason, error);
+}
+
+export function kafkaNotAnswering({ brokers }: Settings['kafka'], reason: string, cause?: unknown) {
+  return notAnswering('Kafka', `${brokers.join(',')} (KAFKA_BROKERS)`, cause, { reason });
 }
 
 /** Translates errors of kafkajs and returns all others unchanged. */

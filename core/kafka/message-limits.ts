@@ -6,7 +6,6 @@ import { wantedTopicConfig } from './topic-retention.ts';
 /** The maximum size of one record batch of a topic, in bytes. */
 export type MessageLimit = (topic: string) => number;
 
-/** Returns the limit of topics that this project creates. */
 export const ownMessageLimit: MessageLimit = (topic) => Number(wantedTopicConfig(topic)['max.message.bytes']);
 
 /** Kafka's default of `socket.request.max.bytes`. A broker disconnects on a larger request. */
@@ -15,8 +14,7 @@ const DEFAULT_REQUEST_BYTES = 100 * 1024 * 1024;
 const REQUEST_OVERHEAD_BYTES = 64 * 1024;
 
 /**
- * Reads the limits of topics from their configuration and the brokers'. Uses
- * {@link ownMessageLimit} if a topic is missing or its configuration is not readable.
+ * Reads the limits of topics and brokers; {@link ownMessageLimit} where Kafka reports none.
  * @throws ServiceUnavailableError; the signal's reason.
  */
 export async function readMessageLimits(admin: KafkaAdmin, topics: readonly string[]): Promise<MessageLimit> {

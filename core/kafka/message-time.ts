@@ -12,15 +12,11 @@ export function messageTimeMs(timestamp: string): number {
   return Math.min(Math.max(Number(timestamp), 0), LAST_MS);
 }
 
-/**
- * Returns the `_version` of a message's row: the highest of a key is the latest.
- * `writeSystemColumns` writes the same number byte by byte.
- */
+/** The highest `_version` of a key is the latest. `writeSystemColumns` writes it byte by byte. */
 export function versionOf({ timestamp, offset }: { timestamp: string; offset: string }): bigint {
   return (BigInt(messageTimeMs(timestamp)) << OFFSET_BITS) + BigInt(offset);
 }
 
-/** Returns time and offset of a `_version`. */
 export function positionIn(version: bigint): { readonly offset: bigint; readonly timeMs: bigint } {
   return { offset: version & OFFSET_MASK, timeMs: version >> OFFSET_BITS };
 }

@@ -26,7 +26,6 @@ export interface Claim {
   readonly isTakingOver: boolean;
 }
 
-/** A member of the group. */
 export interface Claimant {
   readonly memberId: string;
   /** Undefined for a member that is not a run of this project. */
@@ -187,7 +186,6 @@ function rivalsOf(names: readonly string[], claims: readonly Claim[]): Claim[] {
   return claims.filter((claim) => claim.names.some((name) => names.includes(name)));
 }
 
-/** Returns the claim in the metadata of a member; undefined if there is none. */
 function claimIn(memberMetadata: Buffer): Claim | undefined {
   try {
     const claim = parseJson(MemberMetadata.decode(memberMetadata)?.userData.toString('utf8') ?? '');

@@ -3,10 +3,10 @@ import type { KafkaMessage } from 'kafkajs';
 import type { KafkaAdmin } from './admin.ts';
 import { CaughtUp, type PartitionEnd } from './caught-up.ts';
 import type { Settings } from '../settings/config.ts';
-import { notAnswering, StoppedError, UnreadableBatchError } from '../errors.ts';
+import { StoppedError, UnreadableBatchError } from '../errors.ts';
 import { assertReadable } from './decoder/fetched-message.ts';
 import { createKafka } from './client.ts';
-import { kafkaError } from './kafka-error.ts';
+import { kafkaError, kafkaNotAnswering } from './kafka-error.ts';
 import { logger } from '../logger.ts';
 import { TimeSlice } from '../time-slice.ts';
 
@@ -41,8 +41,8 @@ interface ReadOptions {
 
 /**
  * Reads the committed messages of topics from the beginning to the current end offsets, and returns
- * when all are handled. A missing topic has no messages. Each reader has a consumer group of its
- * own, so that readers never share partitions, and removes it afterwards.
+ * when all are handled. Each reader has a consumer group of its own, so that readers never share
+ * partitions, and removes it afterwards.
  * @returns the partitions whose last messages compaction removed.
  * @throws ServiceUnavailableError, also if Kafka is away for a minute; ServiceRefusedError; the
  *   signal's reason; what a handler or `afterFetch` throws; UnreadableBatchError without
@@ -87,8 +87,7 @@ export async function readTopics(
   let answeredMs = -Infinity;
   const silence = setTimeout(() => {
     if (performance.now() - answeredMs > MAX_UNANSWERED_MS) {
-      const at = `${settings.kafka.brokers.join(',')} (KAFKA_BROKERS)`;
-      onFailed(notAnswering('Kafka', at, undefined, { reason: 'no answer for a minute' }));
+      onFailed(kafkaNotAnswering(settings.kafka, 'no answer for a minute'));
       return;
     }
     const behind = caughtUp.behind.map(({ topic, partition, end }) => `${topic}/${partition} before ${end}`);

@@ -6,56 +6,45 @@ import { setSizeLimit } from '../size-limit.ts';
 import { definitions, type saslMechanisms, type SettingName, type SettingTexts } from './definitions.ts';
 import { findLocalCredentials } from './local-credentials.ts';
 import type { ProduceSettings } from './produce-settings.ts';
-import { Secret } from './secret.ts';
+import { Secret, type Credentials } from './secret.ts';
 import { isLoopback, secretText, splitBroker } from './setting-values.ts';
 import { readSources, readTextFile, unreadable } from './sources.ts';
 
 export type { DriftMode, MetricsInterval, ProduceSettings } from './produce-settings.ts';
+export type { Credentials } from './secret.ts';
 export { settingDocs, type SettingName } from './definitions.ts';
-
-export interface Credentials {
-  readonly username: string;
-  readonly password: Secret;
-}
-
-interface ChartMogulSettings {
-  readonly apiKey: Secret | undefined;
-  /** Without a trailing slash. */
-  readonly baseUrl: string;
-  /** Over all streams. */
-  readonly maxRequestsPerSecond: number;
-  /** The address of the proxy, which may contain a password. */
-  readonly proxy?: Secret;
-}
-
-interface KafkaSettings {
-  /** `host:port` of each bootstrap broker. */
-  readonly brokers: readonly string[];
-  readonly ssl: boolean;
-  readonly sasl: (Credentials & { readonly mechanism: (typeof saslMechanisms)[number] }) | undefined;
-  /** How long new topics keep a delete; undefined means the default. */
-  readonly tombstoneRetentionDays?: number;
-}
 
 export interface SchemaRegistrySettings {
   /** Without a trailing slash; any path is kept. */
   readonly url: string;
   readonly credentials: Credentials | undefined;
+  /** The address of the proxy, which may contain a password. */
   readonly proxy?: Secret;
 }
 
-export interface ClickHouseSettings {
-  readonly url: string;
-  readonly proxy?: Secret;
-  readonly credentials: Credentials | undefined;
+export interface ClickHouseSettings extends SchemaRegistrySettings {
   readonly database: string;
   readonly cluster: string | undefined;
 }
 
 export interface Settings {
-  readonly chartmogul: ChartMogulSettings;
+  readonly chartmogul: {
+    readonly apiKey: Secret | undefined;
+    /** Without a trailing slash. */
+    readonly baseUrl: string;
+    /** Over all streams. */
+    readonly maxRequestsPerSecond: number;
+    readonly proxy?: Secret;
+  };
   readonly produce: ProduceSettings;
-  readonly kafka: KafkaSettings;
+  readonly kafka: {
+    /** `host:port` of each bootstrap broker. */
+    readonly brokers: readonly string[];
+    readonly ssl: boolean;
+    readonly sasl: (Credentials & { readonly mechanism: (typeof saslMechanisms)[number] }) | undefined;
+    /** How long new topics keep a delete; undefined means the default. */
+    readonly tombstoneRetentionDays?: number;
+  };
   readonly topicPrefix: string;
   readonly schemaRegistry: SchemaRegistrySettings;
   readonly clickhouse: ClickHouseSettings;
@@ -66,9 +55,9 @@ export interface Settings {
 }
 
 /**
- * Reads the settings of this process: the environment first, then `.env`, then the JSON file named by
- * CONFIG_FILE (an object of the same names, and the list `streams`), then the defaults. Nothing
- * else reads `process.env`. Sets the size limit of the process to MAX_DECODED_MIB.
+ * Reads the settings: the environment first, then `.env`, then the JSON file named by CONFIG_FILE
+ * (an object of the same names, and the list `streams`), then the defaults. Sets the size limit of
+ * the process to MAX_DECODED_MIB.
  * @throws ConfigError naming the variable, its rule and, unless it is secret, its value.
  */
 export function loadSettings(processEnv: NodeJS.ProcessEnv = process.env, dotEnvPath = '.env'): Settings {
@@ -128,7 +117,7 @@ export function childEnvironment(
   return allowedEnvironment(processEnv, program);
 }
 
-function kafkaSettings(texts: SettingTexts): KafkaSettings {
+function kafkaSettings(texts: SettingTexts): Settings['kafka'] {
   const username = valueOf('KAFKA_USERNAME', texts);
   const mechanism = valueOf('KAFKA_SASL_MECHANISM', texts);
   if ((username === '') !== (mechanism === undefined))
@@ -150,11 +139,9 @@ function kafkaSettings(texts: SettingTexts): KafkaSettings {
   });
 }
 
-/** Returns how the registry or ClickHouse is reached. */
-function serviceAddress(
-  service: 'SCHEMA_REGISTRY' | 'CLICKHOUSE',
-  texts: SettingTexts,
-): SchemaRegistrySettings {
+type Service = 'SCHEMA_REGISTRY' | 'CLICKHOUSE';
+
+function serviceAddress(service: Service, texts: SettingTexts): SchemaRegistrySettings {
   const name = `${service}_URL` as const;
   const url = valueOf(name, texts);
   const credentials = credentialsOf(service, texts);
@@ -163,7 +150,6 @@ function serviceAddress(
   return Object.freeze({ url, ...proxyTo(url, texts), credentials });
 }
 
-/** Returns the proxy for an address. */
 function proxyTo(address: string, texts: SettingTexts): { readonly proxy?: Secret } {
   const proxy = proxyFor(address, {
     https: valueOf('HTTPS_PROXY', texts),
@@ -183,7 +169,7 @@ function refusePlaintext(name: string, hosts: readonly string[], remedy: string,
   );
 }
 
-/** Returns a secret from its setting or from the file of its `_FILE` setting. */
+/** Reads the setting or the file of its `_FILE` setting. */
 function secret(
   name: 'CHARTMOGUL_API_KEY' | 'KAFKA_PASSWORD' | 'SCHEMA_REGISTRY_PASSWORD' | 'CLICKHOUSE_PASSWORD',
   texts: SettingTexts,
@@ -202,10 +188,7 @@ function secret(
   return new Secret(secretText(`${name}_FILE`, content));
 }
 
-function credentialsOf(
-  service: 'SCHEMA_REGISTRY' | 'CLICKHOUSE',
-  texts: SettingTexts,
-): Credentials | undefined {
+function credentialsOf(service: Service, texts: SettingTexts): Credentials | undefined {
   const password = secret(`${service}_PASSWORD`, texts);
   const username = valueOf(`${service}_USERNAME`, texts);
   if (password !== undefined) rememberSecret(`${username}:${password.reveal()}`);

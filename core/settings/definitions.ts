@@ -21,7 +21,6 @@ export const TOMBSTONE_RETENTION_DAYS = 7;
 /** @throws ConfigError that names the setting, the rule and, unless it is secret, the value. */
 type Parser<T> = (name: string, value: string) => T;
 
-/** A setting: its meaning, the parser of its text, and its default. */
 interface Definition<T> {
   readonly doc: string;
   readonly parse: Parser<T>;
@@ -32,7 +31,7 @@ function setting<T>(doc: string, parse: Parser<T>, standard = ''): Definition<T>
   return { doc, parse, standard };
 }
 
-/** Defines a secret, and the file that may hold it instead.. */
+/** Defines a secret, and the file that may hold it instead. */
 function secretSettings<Name extends string>(name: Name, doc: string) {
   const definitions = { [name]: setting(doc, text), [`${name}_FILE`]: setting(`file with the ${doc}`, text) };
   return definitions as Record<Name | `${Name}_FILE`, Definition<string>>;
@@ -132,7 +131,6 @@ export type SettingName = keyof typeof definitions;
 
 export type SettingTexts = Readonly<Record<SettingName, string>>;
 
-/** Returns whether a name is that of a setting. */
 export function isSettingName(name: string): name is SettingName {
   return Object.hasOwn(definitions, name);
 }

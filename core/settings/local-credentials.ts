@@ -1,25 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { makePrivateFolder, readPrivate, writePrivate } from '../private-files.ts';
-import { Secret } from './secret.ts';
+import { Secret, type Credentials } from './secret.ts';
 import { isLoopback } from './setting-values.ts';
 
-/** The account of the local ClickHouse. */
-interface LocalCredentials {
-  readonly username: string;
-  readonly password: Secret;
-}
-
 /**
- * Returns the credential that `services up` stores under DATA_DIR. It applies only to the loopback
- * address that the service was started for (by number or as localhost) and to its user. Any other
- * `url` gets none.
+ * Returns the credential that `services up` stores under DATA_DIR, for its user and the loopback
+ * address that the service was started for (by number or as localhost). Any other `url` gets none.
  */
 export function findLocalCredentials(
   dataDir: string,
   url: string,
   username?: string,
-): LocalCredentials | undefined {
+): Credentials | undefined {
   const stored = parse(readPrivate(pathIn(dataDir)));
   if (stored === undefined || !isSameService(url, stored.origin)) return undefined;
   if (username !== undefined && username !== stored.username) return undefined;
@@ -40,11 +33,8 @@ function isSameService(url: string, storedOrigin: string): boolean {
   return hostname === other || means(hostname, other) || means(other, hostname);
 }
 
-/**
- * Finds the credential or creates it. For another address or user the password stays the same, so
- * earlier exports of it stay valid.
- */
-export function ensureLocalCredentials(dataDir: string, url: string, username = 'local'): LocalCredentials {
+/** For another address or user the password stays the same, so earlier exports stay valid. */
+export function ensureLocalCredentials(dataDir: string, url: string, username = 'local'): Credentials {
   const found = findLocalCredentials(dataDir, url, username);
   if (found !== undefined) return found;
   const path = pathIn(dataDir);
@@ -58,11 +48,7 @@ function pathIn(dataDir: string): string {
   return join(dataDir, 'services', 'clickhouse-credential');
 }
 
-interface Stored {
-  readonly origin: string;
-  readonly username: string;
-  readonly password: string;
-}
+type Stored = Readonly<Record<'origin' | 'username' | 'password', string>>;
 
 function parse(text: string | undefined): Stored | undefined {
   try {

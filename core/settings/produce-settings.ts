@@ -3,17 +3,12 @@ import { calendarDay, oneOf, wrong } from './setting-values.ts';
 import { isProducedName } from '../stream-name.ts';
 
 export const metricsIntervals = ['day', 'week', 'month', 'quarter', 'year'] as const;
-/** The period of one entry of a metric. */
 export type MetricsInterval = (typeof metricsIntervals)[number];
 
 const driftModes = ['evolve', 'freeze', 'discard'] as const;
-/**
- * What happens on schema drift: the schema grows, the record becomes a dead letter, or its unknown
- * fields are dropped and counted.
- */
+/** On schema drift: the schema grows, the record is rejected, or unknown fields are dropped. */
 export type DriftMode = (typeof driftModes)[number];
 
-/** The settings that only `produce` uses. */
 export interface ProduceSettings {
   readonly metrics: {
     /** The first requested day, `YYYY-MM-DD`. */

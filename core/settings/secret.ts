@@ -8,9 +8,7 @@ import { REDACTED, rememberSecret } from '../redact.ts';
 export class Secret {
   readonly #value: string;
 
-  /**
-   * @param sensitive the parts of the value that must stay hidden, such as the password in a URL.
-   */
+  /** @param sensitive the parts that must stay hidden, such as the password in a URL. */
   constructor(value: string, sensitive: readonly string[] = [value]) {
     this.#value = value;
     sensitive.forEach(rememberSecret);
@@ -31,4 +29,9 @@ export class Secret {
   [inspect.custom](): string {
     return REDACTED;
   }
+}
+
+export interface Credentials {
+  readonly username: string;
+  readonly password: Secret;
 }

@@ -4,7 +4,6 @@ import { visibleLine } from '../terminal/terminal.ts';
 
 // One parser for each kind of value. All throw a ConfigError that names the setting.
 
-/** Returns the error of a setting: the rule, then the value. */
 export function wrong(name: string, got: string, rule: string): ConfigError {
   return new ConfigError(`${name} must be ${rule}; got ${shownValue(got)}`);
 }
@@ -29,13 +28,12 @@ export function chartmogulUrl(name: string, value: string): string {
   return url;
 }
 
-/** Returns whether a name or address is this machine's own. */
 export function isLoopback(hostname: string): boolean {
   const host = hostname.replace(/^\[|\]$/g, '').toLowerCase();
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
-/** Returns the address without a trailing slash. */
+/** Drops a trailing slash. */
 export function httpUrl(name: string, value: string): string {
   const url = URL.canParse(value) ? new URL(value) : undefined;
   if (url !== undefined && (url.username !== '' || url.password !== ''))
@@ -45,10 +43,7 @@ export function httpUrl(name: string, value: string): string {
   return url.href.replace(/\/+$/, '');
 }
 
-/**
- * Parses the address of a proxy, which may contain a user and password. The default scheme is http,
- * as in curl.
- */
+/** The address may contain a user and password. The default scheme is http, as in curl. */
 export function proxyUrl(name: string, value: string): string {
   if (value === '') return '';
   const address = value.includes('://') ? value : `http://${value}`;
@@ -108,7 +103,6 @@ export function severalOf<T extends string>(name: string, value: string, known: 
   return Object.freeze(chosen);
 }
 
-/** Parses plain digits, with or without a fraction. */
 export function number(name: string, value: string, min: number, max: number): number {
   if (/^\d{1,9}(\.\d{1,9})?$/.test(value) && Number(value) >= min && Number(value) <= max)
     return Number(value);
@@ -120,7 +114,6 @@ export function integer(name: string, value: string, min: number, max: number): 
   throw wrong(name, value, `a whole number from ${min} to ${max}`);
 }
 
-/** Milliseconds of each unit of time. */
 export const unitMs: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** Returns `30s`, `15m`, `6h` or `1d` in milliseconds. */

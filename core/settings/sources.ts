@@ -10,8 +10,8 @@ import { shownValue, wrong } from './setting-values.ts';
 const proxySettings = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY'] as const;
 
 /**
- * convict decides which source counts. Its formats do not fit: they also judge values of CONFIG_FILE
- * that the environment overrides, and their errors do not name the rule.
+ * convict decides which source counts. Its formats do not fit: they also judge values of
+ * CONFIG_FILE that the environment overrides, and their errors do not name the rule.
  */
 const convictSchema = Object.fromEntries(
   Object.entries(definitions).map(([name, { doc, standard }]) => [
@@ -20,18 +20,11 @@ const convictSchema = Object.fromEntries(
   ]),
 );
 
-interface Sources {
-  readonly texts: SettingTexts;
-  /** The list `streams` of CONFIG_FILE, not parsed. */
-  readonly customStreams: readonly unknown[];
-}
-
 /**
- * Returns the text of every setting: from the environment, else from `.env`, else from CONFIG_FILE,
- * else the default. Remembers the secrets among them.
- * @throws ConfigError
+ * Reads each setting from the environment, else `.env`, else CONFIG_FILE, else the default, and
+ * remembers the secrets among them. @throws ConfigError
  */
-export function readSources(processEnv: NodeJS.ProcessEnv, dotEnvPath: string): Sources {
+export function readSources(processEnv: NodeJS.ProcessEnv, dotEnvPath: string) {
   const env = { ...withoutBlanks(readDotEnv(dotEnvPath)), ...withoutBlanks(processEnv) };
   for (const name of proxySettings) env[name] ??= env[name.toLowerCase()] ?? '';
   // First, so that no error about one setting shows the secret of another.
@@ -71,12 +64,7 @@ export function readTextFile(path: string): string {
   return readFileSync(path, 'utf8').replace(/^\uFEFF/, '');
 }
 
-interface ConfigFile {
-  readonly values: Readonly<Record<string, string>>;
-  readonly streams: readonly unknown[];
-}
-
-function readConfigFile(path: string): ConfigFile {
+function readConfigFile(path: string) {
   let content: unknown;
   try {
     content = JSON.parse(readTextFile(path));
@@ -97,7 +85,7 @@ function readConfigFile(path: string): ConfigFile {
       throw wrong('CONFIG_FILE', path, `a file of known settings only (it has ${shownValue(name)})`);
     if (typeof value !== 'string') throw wrong('CONFIG_FILE', path, `a file with a string for ${name}`);
   }
-  return { values: values as Record<string, string>, streams };
+  return { values: values as Record<string, string>, streams: streams as unknown[] };
 }
 
 /** The value may be the secret itself instead of a path. Node's message would show it. */

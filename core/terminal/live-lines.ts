@@ -1,16 +1,13 @@
-import { visibleLine } from './terminal.ts';
+import { visibleLine, type Output } from './terminal.ts';
 
-interface Terminal {
-  write(text: string): unknown;
-  readonly columns?: number;
-}
+type Terminal = Pick<Output, 'write'> & { readonly columns?: number };
 
 const ERASE_LINE = '\u001b[2K';
 export const REDRAW_MS = 200;
 
 /**
- * Lines at the bottom of a terminal that are redrawn, such as progress. While they are shown, other
- * output to the same terminal must use {@link writeAbove}.
+ * Lines at the bottom of a terminal that are redrawn. While they are shown, other output to the
+ * same terminal must use {@link writeAbove}.
  */
 export class LiveLines {
   readonly #terminal: Terminal;

@@ -6,7 +6,6 @@ const MAX_NAME_WIDTH = 32;
 const MAX_BAR_WIDTH = 24;
 const MIN_BAR_WIDTH = 4;
 
-/** Progress of one stream. */
 interface ProgressRow {
   readonly name: string;
   /** 0 to 1; undefined if the total is unknown. */
@@ -14,10 +13,7 @@ interface ProgressRow {
   readonly cells: readonly string[];
 }
 
-/**
- * Returns lines such as `customers  ████████░░░░  62 %  1,240 records  37/s`. The bar fills the
- * space that the texts leave.
- */
+/** `customers  ████████░░░░  62 %  1,240 records  37/s`: the bar fills the space of the line. */
 export function progressRows(rows: readonly ProgressRow[], nowMs: number, width: number): string[] {
   const texts = rows.map(({ name, cells }) => [cut(name, MAX_NAME_WIDTH), ...cells]);
   return padCells(texts, ['left', ...(rows[0]?.cells ?? []).map(() => 'right' as const)]).map(
@@ -30,10 +26,7 @@ export function progressRows(rows: readonly ProgressRow[], nowMs: number, width:
   );
 }
 
-/**
- * Returns the items that fit, one per row, and how many do not.
- * @param hasRest reserves a row for other text, even if no items are hidden.
- */
+/** @param hasRest reserves a row for other text, even if no items are hidden. */
 export function fitRows<T>(
   items: readonly T[],
   rows: number,

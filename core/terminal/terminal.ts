@@ -1,10 +1,7 @@
 import { Transform } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 
-/**
- * Control and format characters and line separators, which a terminal obeys and does not show. Only
- * for `replace`, because it is global.
- */
+/** Invisible characters that a terminal obeys. Only for `replace`, because it is global. */
 export const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
 const MAX_KEY_LENGTH = 200;
@@ -34,10 +31,7 @@ export function visibleText(text: string): string {
   return text.replace(/[^\n\t]+/g, visibleLine);
 }
 
-/**
- * Writes text of any origin. A terminal gets {@link visibleText}, a pipe or file the text
- * unchanged.
- */
+/** Writes text of any origin: to a terminal as {@link visibleText}, to a pipe or file unchanged. */
 export function print(text: string, output: Output = process.stdout): void {
   output.write(output.isTTY === true ? visibleText(text) : text);
 }

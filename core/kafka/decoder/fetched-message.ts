@@ -115,10 +115,7 @@ export function assertReadable(topic: string, partition: number, messages: reado
     throw new UnreadableBatchError(`topic ${topic}, partition ${partition}: ${first.error.message}`);
 }
 
-/**
- * Returns a mark for messages that compaction removed from the end of a batch: kafkajs counts only
- * messages that it gets as read.
- */
+/** Returns a mark for removed messages: kafkajs counts only messages that it gets as read. */
 export function compactedAway(offset: string, batchContext: BatchContext): Fetched {
   return {
     offset,

@@ -96,7 +96,7 @@ export async function decodeRecordBatches(
   return messages;
 }
 
-/** Adds the messages of a batch. Returns how many bytes were decompressed. */
+/** Returns how many bytes were decompressed. */
 async function decodeBatch(batch: Buffer, messages: Fetched[]): Promise<number> {
   const context = contextOf(batch);
   const lastOffset = lastOffsetOf(batch);
@@ -143,12 +143,12 @@ function contextOf(batch: Buffer): BatchContext {
   };
 }
 
-/** Returns the bytes of a batch's records, decompressed. */
 async function decompressed(batch: Buffer, { firstOffset }: BatchContext): Promise<Buffer> {
   const bytes = batch.subarray(HEADER_BYTES);
   const type = attributesOf(batch) & COMPRESSION;
   if (type === UNCOMPRESSED) return bytes;
-  const codecs = kafkajs.CompressionCodecs as Readonly<Record<number, (() => Codec) | undefined>>;
+  type CreateCodec = () => { decompress(bytes: Buffer): Promise<Buffer> };
+  const codecs = kafkajs.CompressionCodecs as Readonly<Record<number, CreateCodec | undefined>>;
   try {
     const createCodec = codecs[type];
     if (createCodec === undefined) throw new Error('Kafka has no such codec');
@@ -156,10 +156,6 @@ async function decompressed(batch: Buffer, { firstOffset }: BatchContext): Promi
   } catch (error) {
     throw unreadableBatch(firstOffset, `its compression is ${nameOf(type)}: ${messageOf(error)}`);
   }
-}
-
-interface Codec {
-  decompress(bytes: Buffer): Promise<Buffer>;
 }
 
 function nameOf(type: number): string {
