@@ -110,7 +110,7 @@ export class AuthenticationError extends FatalError {
   static override readonly code = 'ETL_AUTHENTICATION';
 }
 
-/** Another producer of the same stream has begun: this one must not send anything more. */
+/** Another producer of the same stream has started: this one must not send anything more. */
 export class FencedError extends FatalError {
   static override readonly code = 'ETL_FENCED';
 }

@@ -21,7 +21,7 @@ test('a takeover fences a run before its first transaction, and no record is sen
   held.letGo();
   const [shutOut] = await first;
   assert.ok(shutOut?.failure instanceof FencedError, String(shutOut?.failure));
-  assert.match(shutOut.failure.message, /another producer of the same stream has begun.*TOPIC_PREFIX/);
+  assert.match(shutOut.failure.message, /another producer of the same stream has started.*TOPIC_PREFIX/);
   assert.equal(shutOut.messages, 0);
   assert.deepEqual(await committedKeys(settings, 'plans'), planKeys);
 });
@@ -39,7 +39,7 @@ test('a takeover fences a run between two transactions and resumes it; the first
   held.letGo();
   const { exitCode, stdout, stderr } = await first.result;
   assert.equal(exitCode, 1, stderr);
-  assert.match(stdout, /^plans failed: another producer of the same stream has begun/m);
+  assert.match(stdout, /^plans failed: another producer of the same stream has started/m);
   assert.doesNotMatch(stderr, /\n {4}at /);
   assert.deepEqual(await committedKeys(settings, 'plans'), planKeys);
 });
