@@ -31,7 +31,6 @@ function listOf(records: Iterable<Rendered>): List<{ readonly record: Rendered; 
       }
     },
     render: ({ record }) => record,
-    accepts: () => true,
     cursorOf: ({ place }) => String(place + 1),
   };
 }

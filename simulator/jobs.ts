@@ -39,14 +39,14 @@ export class Jobs {
     const id = uuidOf(world.random, 'activities_export', { member: this.#exports.size, ordinal: 0 });
     const job = { window, createdAt: world.nowAt(), polls: 0 };
     this.#exports.set(id, job);
-    return ok(exportOf(world, id, job, null));
+    return ok(exportOf(id, job, null));
   }
 
-  export({ world, origin }: Call, id: string): Answer {
+  export({ origin }: Call, id: string): Answer {
     const job = this.#exports.get(id);
     if (job === undefined) return notFound('Activities export');
     job.polls++;
-    return ok(exportOf(world, id, job, job.polls > 1 ? `${origin}/exports/${id}.csv` : null));
+    return ok(exportOf(id, job, job.polls > 1 ? `${origin}/exports/${id}.csv` : null));
   }
 
   /** Returns the file of an export. Like a signed address, it needs no key. */
@@ -67,7 +67,7 @@ export class Jobs {
     return ok(importOf(id, job));
   }
 
-  import(_: Call, source: string, id: string): Answer {
+  import(source: string, id: string): Answer {
     for (const [uuid, job] of this.#imports) {
       if (job.source !== source || (uuid !== id && job.content['external_id'] !== id)) continue;
       job.polls++;
@@ -77,8 +77,7 @@ export class Jobs {
   }
 }
 
-function exportOf(world: World, id: string, job: Export, fileUrl: string | null): Rendered {
-  const { window, createdAt } = job;
+function exportOf(id: string, { window, createdAt }: Export, fileUrl: string | null): Rendered {
   const bound = (name: string) => (window.has(name) ? `${window.get(name) ?? ''} 00:00:00 +0000` : null);
   return {
     id,
@@ -92,8 +91,8 @@ function exportOf(world: World, id: string, job: Export, fileUrl: string | null)
         activity_type: window.get('type'),
       },
     },
-    expires_at: inZone(createdAt + 7 * day, world.timeZone),
-    created_at: inZone(createdAt, world.timeZone),
+    expires_at: inZone(createdAt + 7 * day),
+    created_at: inZone(createdAt),
   };
 }
 

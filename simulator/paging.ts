@@ -6,20 +6,18 @@ export interface List<Item> {
   /** The field of the answer that has the rows. */
   readonly key: string;
   /** Which keys of the old paging a first page still has. */
-  readonly legacy: LegacyShape;
+  readonly legacy: keyof typeof legacyKeys;
   /** The cursor of an empty first page; null by default. */
   readonly whenEmpty?: Rendered;
   /** Further keys of the answer. */
   readonly extra?: Rendered;
   rows(cursor: string | undefined): Iterable<Item>;
   render(item: Item): Rendered;
-  /** Returns false for a row that the query's filters exclude. */
-  accepts(record: Rendered): boolean;
+  /** Returns false for a row that the query's filters exclude. Absent: keeps all. */
+  accepts?(record: Rendered): boolean;
   /** Returns the cursor after this row. `next` is the following row, if any. */
   cursorOf(item: Item, next: Item | undefined): string;
 }
-
-export type LegacyShape = keyof typeof legacyKeys;
 
 const largestPage = 200;
 const noCursor = { cursor: null };
@@ -34,7 +32,7 @@ export function pageOf<Item>(list: List<Item>, query: URLSearchParams): Answer {
   let next: Item | undefined;
   for (const item of list.rows(cursor)) {
     const record = list.render(item);
-    if (!list.accepts(record)) continue;
+    if (list.accepts?.(record) === false) continue;
     if (records.length === perPage) {
       next = item;
       break;
@@ -78,7 +76,7 @@ function answerWith(key: string, records: readonly string[], rest: Rendered): An
 export function* allOf<Item>(list: List<Item>): Iterable<Rendered> {
   for (const item of list.rows(undefined)) {
     const record = list.render(item);
-    if (list.accepts(record)) yield record;
+    if (list.accepts?.(record) !== false) yield record;
   }
 }
 
@@ -90,21 +88,16 @@ export function perPageOf(query: URLSearchParams): number {
 
 /** The keys of the old paging. The totals are as senseless as some recorded ones. */
 const legacyKeys = {
-  customers: (size: number, total: number) => ({
-    current_page: 1,
-    total_pages: total,
-    per_page: size,
-    page: 1,
-  }),
-  search: (size: number) => ({ current_page: 1, total_pages: null, per_page: size, page: 1 }),
-  pages: (_: number, total: number) => ({ current_page: 1, total_pages: total }),
-  page: (size: number) => ({ per_page: size, page: 1 }),
-  per_page: (size: number) => ({ per_page: size }),
-  meta: (_: number, total: number) => ({
+  customers: (size, total) => ({ current_page: 1, total_pages: total, per_page: size, page: 1 }),
+  search: (size) => ({ current_page: 1, total_pages: null, per_page: size, page: 1 }),
+  pages: (_, total) => ({ current_page: 1, total_pages: total }),
+  page: (size) => ({ per_page: size, page: 1 }),
+  per_page: (size) => ({ per_page: size }),
+  meta: (_, total) => ({
     meta: { next_key: null, prev_key: null, before_key: null, page: 1, total_pages: total },
   }),
   none: () => ({}),
-};
+} satisfies Record<string, (size: number, total: number) => Rendered>;
 
 export function badCursor(): RefusedError {
   return new RefusedError(refusal(400, 'Parameter "cursor" is invalid', 'cursor'));
@@ -115,10 +108,22 @@ export function toCursor(time: string, id: string | number): string {
   return Buffer.from(`${time}&${id}`).toString('base64');
 }
 
-/** Returns the id inside a cursor. */
 export function idInCursor(cursor: string): string {
   const text = Buffer.from(cursor, 'base64').toString('utf8');
   const match = /^(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z)?&([\w-]+)$/.exec(text);
   if (match?.[1] === undefined) throw badCursor();
   return match[1];
+}
+
+/** Returns the rows after the one whose id the cursor has, or all without a cursor. */
+export function rowsAfter<Item>(
+  cursor: string | undefined,
+  rows: Item[],
+  idOf: (row: Item) => string,
+): Item[] {
+  if (cursor === undefined) return rows;
+  const id = idInCursor(cursor);
+  const last = rows.findIndex((row) => idOf(row) === id);
+  if (last < 0) throw badCursor();
+  return rows.slice(last + 1);
 }

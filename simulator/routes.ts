@@ -5,13 +5,20 @@ import { historyOf } from './data/attribute-history.ts';
 import { attributesOf, customerOf, customerUuid, holderByUuid, renderCustomer } from './data/customer.ts';
 import { dataSources, dataSourceUuid, renderDataSource, type DataSource } from './data/data-source.ts';
 import type { Key } from './data/key.ts';
-import { planGroups, planGroupUuid, renderPlanGroup, type PlanGroup } from './data/plan-group.ts';
-import { plans, planUuid, renderPlan } from './data/plan.ts';
+import {
+  planGroups,
+  planGroupUuid,
+  renderPlanGroup,
+  plans,
+  planUuid,
+  renderPlan,
+  type PlanGroup,
+} from './data/plan.ts';
 import { keyOf } from './data/uuid.ts';
 import type { World } from './data/world.ts';
 import { isTrue } from './filters.ts';
 import type { Jobs } from './jobs.ts';
-import { activities, customerActivities, type ActivitiesCursor } from './lists/activities.ts';
+import { activities, customerActivities } from './lists/activities.ts';
 import { invoices, invoiceSwitches, subscriptionEvents } from './lists/billing.ts';
 import { planGroupList, planList } from './lists/catalogue.ts';
 import { createdList, type CreatedKind } from './lists/created-list.ts';
@@ -20,9 +27,9 @@ import { customerSubscriptions, importedInvoices, importedSubscriptions } from '
 import { customers, customerSearch } from './lists/customers.ts';
 import { byExternalId, byUuid } from './lookups.ts';
 import { answerMetrics } from './metrics.ts';
+import type { SimulatorOptions } from './options.ts';
 import { pageOf, type List } from './paging.ts';
 
-/** Returns the handler of a paged list. */
 function paged<Item>(listIn: (call: Call) => List<Item>): Handler {
   return (call) => pageOf(listIn(call), call.query);
 }
@@ -49,7 +56,6 @@ function ofCustomer(answer: (call: Call, holder: number) => Answer): Handler {
   };
 }
 
-/** Returns the handler of a paged list below a living customer. */
 function pagedOfCustomer<Item>(
   listOf: (world: World, holder: number, query: URLSearchParams) => List<Item>,
 ): Handler {
@@ -90,12 +96,11 @@ function searchCustomers({ world, query }: Call): Answer {
 
 function retrieveCustomer({ world, query }: Call, holder: number): Answer {
   const customer = renderCustomer(world, customerOf(world, holder), true);
-  return ok({ ...customer, ...historyOf(world, holder, attributesOf(world, holder), query) });
+  return ok({ ...customer, ...historyOf(world, holder, query) });
 }
 
 function retrieveAttributes({ world, query }: Call, holder: number): Answer {
-  const attributes = attributesOf(world, holder);
-  return ok({ ...attributes, ...historyOf(world, holder, attributes, query) });
+  return ok({ ...attributesOf(world, holder), ...historyOf(world, holder, query) });
 }
 
 function contactsOfCustomer(world: World, holder: number, query: URLSearchParams): List<Key> {
@@ -107,16 +112,12 @@ function contactsOfCustomer(world: World, holder: number, query: URLSearchParams
 const invoicesIn = ({ query }: Call) => invoices(invoiceSwitches(query));
 
 /** Returns every address of the real API. */
-export function createRoutes(jobs: Jobs, activitiesCursor: ActivitiesCursor): readonly Route[] {
+export function createRoutes(jobs: Jobs, { activitiesCursor }: SimulatorOptions): readonly Route[] {
   const ofGroup = (answer: (call: Call, group: PlanGroup) => Answer) =>
     ofItem(planGroups, planGroupUuid, 'Plan group', answer);
   return [
     ['GET', '/ping', () => ok({ data: 'pong!' })],
-    [
-      'GET',
-      '/account',
-      ({ world, query }) => ok(renderAccount(world, (query.get('include') ?? '').split(','))),
-    ],
+    ['GET', '/account', ({ world, query }) => ok(renderAccount(world, query.get('include')))],
     ['GET', '/data_sources', listDataSources],
     [
       'GET',
@@ -124,7 +125,7 @@ export function createRoutes(jobs: Jobs, activitiesCursor: ActivitiesCursor): re
       ofItem(dataSources, dataSourceUuid, 'Data source', (call, source) => ok(expandedSource(call, source))),
     ],
     ['POST', '/data_sources/:uuid/json_imports', (call, source) => jobs.startImport(call, source)],
-    ['GET', '/data_sources/:uuid/json_imports/:id', (call, source, id) => jobs.import(call, source, id)],
+    ['GET', '/data_sources/:uuid/json_imports/:id', (_, source, id) => jobs.import(source, id)],
     ['GET', '/customers', paged(({ world, query }) => customers(world, query))],
     ['GET', '/customers/search', searchCustomers],
     ['GET', '/customers/:uuid', ofCustomer(retrieveCustomer)],

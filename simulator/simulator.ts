@@ -31,7 +31,7 @@ export class Simulator {
   constructor(options: SimulatorOptions) {
     this.options = options;
     this.#world = new World(options);
-    const routes = createRoutes(this.#jobs, options.activitiesCursor);
+    const routes = createRoutes(this.#jobs, options);
     const { dltAddresses } = options;
     this.#route = createRouter(dltAddresses === undefined ? routes : [...dltRoutes(dltAddresses), ...routes]);
   }
@@ -69,7 +69,8 @@ export class Simulator {
     if (!url.pathname.startsWith('/v1/'))
       return this.#jobs.file(this.#world, url.pathname) ?? refusal(404, 'Not found');
     if (!this.#letsIn(request.authorization)) return refusal(401, 'No valid API key provided');
-    if (url.searchParams.has('page') && !this.#takesPages())
+    const { allowPage, dltAddresses } = this.options;
+    if (url.searchParams.has('page') && !allowPage && dltAddresses !== 'pages')
       return refusal(400, 'Parameter "page" is deprecated', 'page');
     const call = {
       method: request.method,
@@ -85,10 +86,6 @@ export class Simulator {
       if (error instanceof RefusedError) return error.answer;
       throw error;
     }
-  }
-
-  #takesPages(): boolean {
-    return this.options.allowPage || this.options.dltAddresses === 'pages';
   }
 
   #letsIn(authorization: string | undefined): boolean {

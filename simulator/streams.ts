@@ -6,7 +6,7 @@ import { date } from './data/instant.ts';
 import type { Key } from './data/key.ts';
 import type { Interval } from './data/metric-series.ts';
 import { renderMetrics } from './data/metric.ts';
-import { planGroups, planGroupUuid } from './data/plan-group.ts';
+import { planGroups, planGroupUuid } from './data/plan.ts';
 import type { Rendered } from './data/rendered.ts';
 import type { World } from './data/world.ts';
 import { activities, customerActivities } from './lists/activities.ts';
@@ -21,12 +21,12 @@ import { allOf, type List } from './paging.ts';
 
 const everything = new URLSearchParams({ with_disabled: 'true' });
 
+/** Returns every record that a complete extractor finds now, child rows with their parent's key. */
+type Stream = (world: World, interval: Interval) => Iterable<Rendered>;
+
 const all = <Item extends Key>(kind: CreatedKind<Item>): Stream => {
   return (world) => allOf(createdList(world, everything, kind));
 };
-
-/** Returns every record that a complete extractor finds now, child rows with their parent's key. */
-type Stream = (world: World, interval: Interval) => Iterable<Rendered>;
 
 /** Yields the rows of each customer's list, with the customer's key. */
 function* ofCustomers<Item>(world: World, listOf: (holder: number) => List<Item>): Iterable<Rendered> {
@@ -37,7 +37,7 @@ function* ofCustomers<Item>(world: World, listOf: (holder: number) => List<Item>
 
 /** The streams by name. They are lazy: a stream may hold millions of records. */
 export const streams: Readonly<Record<string, Stream>> = {
-  account: (world) => [renderAccount(world, [])],
+  account: (world) => [renderAccount(world, null)],
   data_sources: (world) => dataSources.map((source) => renderDataSource(world, source)),
   customers: (world) => allOf(customers(world, everything)),
   customer_subscriptions: (world) =>

@@ -1,3 +1,4 @@
+import { timeZone } from './instant.ts';
 import { uuidOf } from './uuid.ts';
 import type { Rendered } from './rendered.ts';
 import type { World } from './world.ts';
@@ -11,13 +12,14 @@ const extras: Readonly<Record<string, unknown>> = {
   proximate_movement_reclassification: 'enabled',
 };
 
-export function renderAccount(world: World, include: readonly string[]): Rendered {
+export function renderAccount(world: World, include: string | null): Rendered {
+  const included = include?.split(',') ?? [];
   return {
     id: uuidOf(world.random, 'account', { member: 0, ordinal: 0 }),
     name: 'Acme "Simulated" Ltd. 🧪',
     currency: world.currency,
-    time_zone: world.timeZone,
+    time_zone: timeZone,
     week_start_on: 'monday',
-    ...Object.fromEntries(Object.entries(extras).filter(([name]) => include.includes(name))),
+    ...Object.fromEntries(Object.entries(extras).filter(([name]) => included.includes(name))),
   };
 }

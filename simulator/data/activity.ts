@@ -68,35 +68,27 @@ export function activityId({ member, ordinal }: Key): number {
 }
 
 function describe({ type, move }: Activity): string {
-  switch (type) {
-    case 'new_biz':
-    case 'reactivation':
-      return `purchased the ${move.plan.name} plan (${move.quantity})`;
-    case 'expansion':
-    case 'contraction':
-      return move.kind === 'update'
-        ? `changed to ${move.quantity} × ${move.plan.name}`
-        : `changed its subscriptions`;
-    case 'churn':
-      return `cancelled the ${move.plan.name} plan`;
-  }
+  if (type === 'churn') return `cancelled the ${move.plan.name} plan`;
+  if (type === 'new_biz' || type === 'reactivation')
+    return `purchased the ${move.plan.name} plan (${move.quantity})`;
+  return move.kind === 'update'
+    ? `changed to ${move.quantity} × ${move.plan.name}`
+    : 'changed its subscriptions';
 }
 
-/** Returns the fields that both views of an activity show. */
 function commonFields(world: World, activity: Activity) {
   return {
     description: describe(activity),
     'activity-mrr-movement': activity.movement,
     'activity-mrr': activity.mrr,
     'activity-arr': activity.mrr * 12,
-    date: inZone(activity.at, world.timeZone),
+    date: inZone(activity.at),
     type: activity.type,
     currency: world.currency,
     'subscription-external-id': subscriptionExternalId(activity.subscription),
   };
 }
 
-/** Renders it as `/activities` shows it. */
 export function renderActivity(world: World, activity: Activity): Rendered {
   const { holder, subscription } = activity;
   return {
@@ -111,7 +103,7 @@ export function renderActivity(world: World, activity: Activity): Rendered {
   };
 }
 
-/** Renders it as `/customers/{uuid}/activities` shows it: nothing in it leads to the other view. */
+/** For `/customers/{uuid}/activities`: no field leads to the row of `/activities`. */
 export function renderCustomerActivity(world: World, activity: Activity): Rendered {
   return { id: activityId(activity), ...commonFields(world, activity), 'currency-sign': world.currencySign };
 }

@@ -1,17 +1,13 @@
+import { attributesOf } from './customer.ts';
 import { day, seconds } from './instant.ts';
 import type { Rendered } from './rendered.ts';
 import type { World } from './world.ts';
 import { people } from './words.ts';
 
 /** Returns the history of a customer or its attributes, shown only if the query asks for it. */
-export function historyOf(
-  world: World,
-  holder: number,
-  attributes: Rendered,
-  query: URLSearchParams,
-): Rendered {
+export function historyOf(world: World, holder: number, query: URLSearchParams): Rendered {
   const asked = query.get('attributes_with_history')?.split(',') ?? [];
-  const custom = attributes['custom'] as Rendered;
+  const custom = attributesOf(world, holder)['custom'] as Rendered;
   const histories = asked.flatMap((name): [string, Rendered[]][] => {
     const value = name.startsWith('custom.') ? custom[name.slice('custom.'.length)] : undefined;
     if (value === undefined) return [];

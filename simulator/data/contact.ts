@@ -25,12 +25,7 @@ export interface Attached extends Key {
 }
 
 /** Attaches a share of the records to the member's first contact. */
-export function attached(
-  world: World,
-  keys: readonly Key[],
-  kind: 'note' | 'task',
-  share: number,
-): Attached[] {
+export function attached(world: World, keys: Key[], kind: 'note' | 'task', share: number): Attached[] {
   const [first] = keys;
   if (first === undefined || referenceTo(world, first.member) === undefined) return [];
   const contact = contactsOf(world, first.member)[0];
@@ -40,14 +35,9 @@ export function attached(
   });
 }
 
-/** Returns the fields that name what the record is about. Some records about a customer lack them. */
-export function associationOf(
-  world: World,
-  record: Attached,
-  kind: 'note' | 'task',
-  share: number,
-): Rendered {
-  const { member, ordinal, contact } = record;
+/** Returns the fields that name what the item is about. Some items about a customer lack them. */
+export function associationOf(world: World, item: Attached, kind: 'note' | 'task', share: number): Rendered {
+  const { member, ordinal, contact } = item;
   if (contact !== undefined)
     return { associated_object: 'contact', associated_object_uuid: uuidOf(world.random, 'contact', contact) };
   if (!world.random.chance(`${kind}.anchored`, share, member, ordinal)) return {};
@@ -55,10 +45,9 @@ export function associationOf(
 }
 
 export function renderContact(world: World, key: Key): Rendered {
-  const { random } = world;
+  const { random, isDrifting } = world;
   const { member, ordinal } = key;
   const customer = isOrphan(world, key) ? undefined : referenceTo(world, member);
-  const { isDrifting } = world;
   const first = random.pick('contact.first', firstNames, member, ordinal);
   const version = world.changesOf(member, 'profile').length;
   const maybe = <T>(label: string, share: number, value: T) =>

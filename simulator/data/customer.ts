@@ -5,17 +5,7 @@ import { isActive, stateOf, subscriptionsOf } from './ledger.ts';
 import { holderOf, isHolder, membersOf, sharesExternalId } from './merge.ts';
 import { revisionOf } from './key.ts';
 import { keyOf, uuidOf } from './uuid.ts';
-import {
-  awkwardNames,
-  companyFirst,
-  companyForms,
-  companySecond,
-  firstNames,
-  lastNames,
-  people,
-  places,
-  tags,
-} from './words.ts';
+import { companies, firstNames, lastNames, people, places, tags } from './words.ts';
 import type { Rendered } from './rendered.ts';
 import type { World } from './world.ts';
 
@@ -38,15 +28,15 @@ export function holderByUuid(world: World, uuid: string): number | undefined {
   return member !== undefined && isHolder(world, member) ? member : undefined;
 }
 
-/** Returns the member's id in its data source. */
 export function externalIdOf(world: World, member: number): string {
   return `cus_${String(sharesExternalId(world, member) ? member - 1 : member).padStart(7, '0')}`;
 }
 
-/** Returns the members that may have an external_id. */
-export function membersByExternalId(externalId: string): number[] {
-  const match = /^cus_(\d{7,9})$/.exec(externalId);
-  return match === null ? [] : [Number(match[1]), Number(match[1]) + 1];
+export function membersByExternalId(world: World, externalId: string): number[] {
+  const first = Number(/^cus_(\d{7,9})$/.exec(externalId)?.[1] ?? NaN);
+  return [first, first + 1].filter(
+    (member) => member < world.members() && externalIdOf(world, member) === externalId,
+  );
 }
 
 export function customerId(holder: number): number {
@@ -60,12 +50,12 @@ export function holderById(id: number): number {
 export function customerName(world: World, holder: number): string {
   const { random } = world;
   const version = world.changesOf(holder, 'profile').length;
-  const awkward = awkwardNames[holder - 1];
+  const { first, second, forms, awkward } = companies;
   const name =
-    awkward ??
+    awkward[holder - 1] ??
     (random.chance('name.awkward', 0.03, holder)
-      ? random.pick('name.which', awkwardNames, holder)
-      : `${random.pick('name.1', companyFirst, holder)}${random.pick('name.2', companySecond, holder).toLowerCase()} ${random.pick('name.form', companyForms, holder)}`);
+      ? random.pick('name.which', awkward, holder)
+      : `${random.pick('name.1', first, holder)}${random.pick('name.2', second, holder).toLowerCase()} ${random.pick('name.form', forms, holder)}`);
   return version === 0 ? name : `${name} (${version + 1})`;
 }
 
@@ -161,11 +151,12 @@ export function attributesOf(world: World, holder: number): Rendered {
 
 export function renderCustomer(world: World, customer: Customer, isSingle = false): Rendered {
   const { holder, members, since } = customer;
-  const { random, timeZone } = world;
+  const { random } = world;
   const mrr = mrrOf(world, members);
   const name = customerName(world, holder);
   const place = random.pick('place', places, holder);
   const isLocated = random.chance('located', 0.85, holder);
+  const source = dataSourceOf(world, holder);
   const sources = members.map((member) => dataSourceUuid(world, dataSourceOf(world, member)));
   const signedUp = world.signedUpAt(holder);
   const startsAsLead = since === undefined || random.chance('lead_created', 0.3, holder);
@@ -177,7 +168,7 @@ export function renderCustomer(world: World, customer: Customer, isSingle = fals
     name,
     email: emailOf(world, holder),
     status: statusOf(world, customer, mrr),
-    'customer-since': since === undefined ? null : inZone(since, timeZone),
+    'customer-since': since === undefined ? null : inZone(since),
     attributes: attributesOf(world, holder),
     data_source_uuid: sources[0],
     data_source_uuids: [...new Set(sources)],
@@ -197,11 +188,9 @@ export function renderCustomer(world: World, customer: Customer, isSingle = fals
     },
     mrr,
     arr: mrr * 12,
-    'billing-system-url': dataSourceOf(world, holder).automatic
-      ? `https://billing.example/customers/${holder}`
-      : null,
+    'billing-system-url': source.automatic ? `https://billing.example/customers/${holder}` : null,
     'chartmogul-url': `https://app.chartmogul.com/#/customers/${customerId(holder)}-${encodeURIComponent(name.replaceAll(' ', '_'))}`,
-    'billing-system-type': dataSourceOf(world, holder).system ?? 'Import API',
+    'billing-system-type': source.system ?? 'Import API',
     currency: world.currency,
     'currency-sign': world.currencySign,
     owner: random.chance('owner', 0.4, holder) ? random.pick('owner.who', people, holder, version) : null,
@@ -212,7 +201,7 @@ export function renderCustomer(world: World, customer: Customer, isSingle = fals
   };
 }
 
-/** Returns a customer's e-mail address: some customers share one, and some have none. */
+/** Some customers share an e-mail address, and some have none. */
 export function emailOf(world: World, holder: number): string {
   if (world.random.chance('email.none', 0.1, holder)) return '';
   const first = asciiOf(world.random.pick('email.first', firstNames, holder));
@@ -229,8 +218,7 @@ function driftOf(world: World, holder: number): object {
 }
 
 function asciiOf(word: string): string {
-  const letters = word.normalize('NFKD').toLowerCase().match(/[a-z]/g);
-  return letters?.join('') ?? 'x';
+  return word.normalize('NFKD').toLowerCase().match(/[a-z]/g)?.join('') ?? 'x';
 }
 
 /** Returns the living customer of a member, if any, under the names that other records use. */

@@ -15,17 +15,11 @@ export interface DataSource {
 }
 
 export const dataSources: readonly DataSource[] = [
-  { index: 0, name: 'Stripe', system: 'Stripe', weight: 0.6, automatic: true },
-  { index: 1, name: 'Billing API', system: 'Import API', weight: 0.3, automatic: false },
-  {
-    index: 2,
-    name: 'Spreadsheet of the "early days"',
-    system: 'Google Sheets',
-    weight: 0.1,
-    automatic: false,
-  },
-  { index: 3, name: 'Empty drawer', system: null, weight: 0, automatic: false },
-];
+  { name: 'Stripe', system: 'Stripe', weight: 0.6, automatic: true },
+  { name: 'Billing API', system: 'Import API', weight: 0.3, automatic: false },
+  { name: 'Spreadsheet of the "early days"', system: 'Google Sheets', weight: 0.1, automatic: false },
+  { name: 'Empty drawer', system: null, weight: 0, automatic: false },
+].map((source, index) => ({ ...source, index }));
 
 const fallback = dataSources[0] as DataSource;
 

@@ -1,5 +1,8 @@
 /** Times are milliseconds since 1970; these are the forms in which ChartMogul writes them. */
 
+/** The account's zone. */
+export const timeZone = 'America/New_York';
+
 export const second = 1000;
 export const hour = 3_600_000;
 export const day = 24 * hour;
@@ -26,36 +29,31 @@ export function date(at: number): string {
 }
 
 /** Formats in the account's zone, without milliseconds: `2016-01-25T00:00:00-05:00`. */
-export function inZone(at: number, timeZone: string): string {
-  const offset = zoneOffset(at, timeZone);
+export function inZone(at: number): string {
+  const offset = zoneOffset(at);
   const local = new Date(at + offset * 60_000).toISOString().slice(0, 19);
-  const sign = offset < 0 ? '-' : '+';
   const minutes = Math.abs(offset);
-  return `${local}${sign}${pad(Math.floor(minutes / 60))}:${pad(minutes % 60)}`;
+  return `${local}${offset < 0 ? '-' : '+'}${pad(Math.floor(minutes / 60))}:${pad(minutes % 60)}`;
 }
 
 /** Formats in the account's own calendar: `2024-03-30`. */
-export function dateInZone(at: number, timeZone: string): string {
-  return date(at + zoneOffset(at, timeZone) * 60_000);
+export function dateInZone(at: number): string {
+  return date(at + zoneOffset(at) * 60_000);
 }
 
-const zones = new Map<string, { format: Intl.DateTimeFormat; offsets: Map<number, number> }>();
+const zoneFormat = new Intl.DateTimeFormat('en', { timeZone, timeZoneName: 'longOffset' });
+const zoneOffsets = new Map<number, number>();
 
 /** Returns minutes east of Greenwich. Cached by hour: Intl is slow, and no zone changes in one. */
-function zoneOffset(at: number, timeZone: string): number {
-  let zone = zones.get(timeZone);
-  if (zone === undefined) {
-    const format = new Intl.DateTimeFormat('en', { timeZone, timeZoneName: 'longOffset' });
-    zones.set(timeZone, (zone = { format, offsets: new Map() }));
-  }
+function zoneOffset(at: number): number {
   const hourOf = Math.floor(at / hour);
-  let offset = zone.offsets.get(hourOf);
-  if (offset === undefined) zone.offsets.set(hourOf, (offset = offsetAt(hourOf * hour, zone.format)));
+  let offset = zoneOffsets.get(hourOf);
+  if (offset === undefined) zoneOffsets.set(hourOf, (offset = offsetAt(hourOf * hour)));
   return offset;
 }
 
-function offsetAt(at: number, format: Intl.DateTimeFormat): number {
-  const name = format.formatToParts(at).find((part) => part.type === 'timeZoneName')?.value ?? '';
+function offsetAt(at: number): number {
+  const name = zoneFormat.formatToParts(at).find((part) => part.type === 'timeZoneName')?.value ?? '';
   const [, sign, hours = 0, minutes = 0] = /([+-])(\d\d):(\d\d)/.exec(name) ?? [];
   const size = Number(hours) * 60 + Number(minutes);
   return sign === '-' ? -size : size;

@@ -129,15 +129,16 @@ function firstMove(world: World, member: number, index: number, at: number, ordi
   const drawn = plans.find((plan) => plan.source === source && plan.tier === tier);
   const plan = plans[(drawn?.index ?? 0) + interval];
   if (plan === undefined) throw new RangeError(`no plan in tier ${tier}`);
-  if (member === whale) return move(world, member, 'start', at, ordinal, planInTier(plan, 4), 1800);
-  return move(world, member, 'start', at, ordinal, plan, random.integer('seats', 1, 4, member, index), index);
+  const start = { member, ordinal, kind: 'start', at } as const;
+  if (member === whale) return withMrr(world, { ...start, plan: planInTier(plan, 4), quantity: 1800 }, index);
+  return withMrr(world, { ...start, plan, quantity: random.integer('seats', 1, 4, member, index) }, index);
 }
 
 function nextMove(world: World, last: Move, at: number, ordinal: number): Move {
   const { random } = world;
   const index = ordinal < perRevision && ordinal >= 16 ? 1 : 0;
   const again = (kind: Move['kind'], plan: Plan, quantity: number) =>
-    move(world, last.member, kind, at, ordinal, plan, quantity, index);
+    withMrr(world, { member: last.member, ordinal, kind, at, plan, quantity }, index);
   if (last.kind === 'cancel') return again('restart', last.plan, last.quantity);
   const turn = random.share('turn', last.member, ordinal);
   if (turn < 0.4) return { ...again('cancel', last.plan, last.quantity), mrr: 0 };
@@ -149,16 +150,7 @@ function nextMove(world: World, last: Move, at: number, ordinal: number): Move {
   return again('update', last.plan, seats < 1 ? last.quantity + 1 : seats);
 }
 
-function move(
-  world: World,
-  member: number,
-  kind: Move['kind'],
-  at: number,
-  ordinal: number,
-  plan: Plan,
-  quantity: number,
-  index = 0,
-): Move {
-  const mrr = Math.round(monthlyPrice(plan) * quantity * (1 - discountOf(world, member, index)));
-  return { member, ordinal, kind, at, plan, quantity, mrr };
+function withMrr(world: World, move: Omit<Move, 'mrr'>, index: number): Move {
+  const discount = discountOf(world, move.member, index);
+  return { ...move, mrr: Math.round(monthlyPrice(move.plan) * move.quantity * (1 - discount)) };
 }

@@ -15,6 +15,8 @@ export interface Period extends Day {
   readonly customers: number;
 }
 
+const monthsIn = { month: 1, quarter: 3, year: 12 } as const;
+
 type Sums = Record<ActivityType, number>;
 
 const none = (): Sums => ({ new_biz: 0, reactivation: 0, expansion: 0, contraction: 0, churn: 0 });
@@ -23,6 +25,8 @@ interface Day {
   readonly movements: Sums;
   readonly counts: Sums;
 }
+
+const noMoves = (): Day => ({ movements: none(), counts: none() });
 
 const remembered = new WeakMap<World, ReadonlyMap<string, Day>>();
 
@@ -35,9 +39,9 @@ export function periodsOf(world: World, start: string, end: string, interval: In
   let customers = 0;
   let next = 0;
   const advance = (until: string): Day => {
-    const sums: Day = { movements: none(), counts: none() };
+    const sums = noMoves();
     for (; (sorted[next] ?? '~') <= until; next++) {
-      const moved = days.get(sorted[next] ?? '') ?? { movements: none(), counts: none() };
+      const moved = days.get(sorted[next] ?? '') ?? noMoves();
       for (const type of activityTypes) {
         sums.movements[type] += moved.movements[type];
         sums.counts[type] += moved.counts[type];
@@ -69,9 +73,9 @@ function daysOf(world: World): ReadonlyMap<string, Day> {
   const index = ActivityIndex.of(world);
   const days = new Map<string, Day>();
   for (let position = 0; position < index.size; position++) {
-    const name = dateInZone(index.momentAt(position), world.timeZone);
+    const name = dateInZone(index.momentAt(position));
     let entry = days.get(name);
-    if (entry === undefined) days.set(name, (entry = { movements: none(), counts: none() }));
+    if (entry === undefined) days.set(name, (entry = noMoves()));
     const type = index.typeAt(position);
     entry.movements[type] += index.movementAt(position);
     entry.counts[type]++;
@@ -82,24 +86,15 @@ function daysOf(world: World): ReadonlyMap<string, Day> {
 
 function firstDay(at: number, interval: Interval): number {
   const moment = new Date(at);
-  const [year, month] = [moment.getUTCFullYear(), moment.getUTCMonth()];
-  switch (interval) {
-    case 'day':
-      return at;
-    case 'week':
-      // The account's week starts on Monday.
-      return at - ((moment.getUTCDay() + 6) % 7) * day;
-    case 'month':
-      return Date.UTC(year, month);
-    case 'quarter':
-      return Date.UTC(year, month - (month % 3));
-    case 'year':
-      return Date.UTC(year);
-  }
+  if (interval === 'day') return at;
+  // The account's week starts on Monday.
+  if (interval === 'week') return at - ((moment.getUTCDay() + 6) % 7) * day;
+  const month = moment.getUTCMonth();
+  return Date.UTC(moment.getUTCFullYear(), month - (month % monthsIn[interval]));
 }
 
 function nextStart(at: number, interval: Interval): number {
   if (interval === 'day') return at + day;
   if (interval === 'week') return at + 7 * day;
-  return addMonths(at, { month: 1, quarter: 3, year: 12 }[interval]);
+  return addMonths(at, monthsIn[interval]);
 }

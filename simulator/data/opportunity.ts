@@ -27,14 +27,13 @@ export function opportunitiesOf(world: World, member: number): Key[] {
 }
 
 export function renderOpportunity(world: World, key: Key): Rendered {
-  const { random } = world;
+  const { random, isDrifting } = world;
   const { member, ordinal } = key;
   const written = world.writtenAt(key);
   const moved = editsOf(world, key);
   const lastMove = moved.at(-1);
   const stage = random.pick('opportunity.stage', stages, member, ordinal, moved.length);
   const amount = random.integer('opportunity.amount', 5, 4000, member, ordinal) * 5000;
-  const { isDrifting } = world;
   return {
     uuid: uuidOf(random, 'opportunity', key),
     customer_uuid: referenceTo(world, member)?.uuid,

@@ -21,7 +21,6 @@ export function importSubscriptionUuid(world: World, { member, index }: Subscrip
   return uuidOf(world.random, 'import_subscription', { member, ordinal: index });
 }
 
-/** Renders it as `/customers/{uuid}/subscriptions` shows it. */
 export function renderSubscription(world: World, subscription: Subscription): Rendered {
   const { member, index } = subscription;
   const state = stateOf(subscription);
@@ -38,8 +37,8 @@ export function renderSubscription(world: World, subscription: Subscription): Re
     plan: state.plan.name,
     'billing-cycle': state.plan.intervalUnit,
     'billing-cycle-count': state.plan.intervalCount,
-    'start-date': inZone(subscription.moves[0]?.at ?? state.at, world.timeZone),
-    'end-date': inZone(endOf(world, subscription), world.timeZone),
+    'start-date': inZone(subscription.moves[0]?.at ?? state.at),
+    'end-date': inZone(endOf(world, subscription)),
     currency: world.currency,
     'currency-sign': world.currencySign,
     ...(world.isDrifting && { 'trial-end': null, auto_renew: isActive(subscription) }),
@@ -56,14 +55,13 @@ function lastMrr(world: World, { member, index, moves }: Subscription): number {
 /** Renders the imported form. Only the external_id leads to the other form. */
 export function renderImportSubscription(world: World, subscription: Subscription): Rendered {
   const set = setExternalIdOf(world, subscription);
+  const cancels = subscription.moves.filter(({ kind }) => kind === 'cancel');
   return {
     uuid: importSubscriptionUuid(world, subscription),
     external_id: subscriptionExternalId(subscription),
     ...(set !== undefined && { subscription_set_external_id: set }),
     plan_uuid: planUuid(world, stateOf(subscription).plan),
     data_source_uuid: dataSourceUuid(world, dataSourceOf(world, subscription.member)),
-    cancellation_dates: subscription.moves
-      .filter(({ kind }) => kind === 'cancel')
-      .map(({ at }) => milliseconds(at)),
+    cancellation_dates: cancels.map(({ at }) => milliseconds(at)),
   };
 }

@@ -4,18 +4,12 @@ import { perInvoice, totalOf } from './line-item.ts';
 import { uuidOf } from './uuid.ts';
 import type { World } from './world.ts';
 
-interface Transaction {
-  readonly type: 'payment' | 'refund';
-  readonly result: 'successful' | 'failed';
-  /** Hours after the invoice. */
-  readonly after: number;
-}
+/** `after` is in hours after the invoice. */
+const paid = { type: 'payment', result: 'successful', after: 1 };
+const failed = { type: 'payment', result: 'failed', after: 0.1 };
+const refunded = { type: 'refund', result: 'successful', after: 200 };
 
-const paid: Transaction = { type: 'payment', result: 'successful', after: 1 };
-const failed: Transaction = { type: 'payment', result: 'failed', after: 0.1 };
-const refunded: Transaction = { type: 'refund', result: 'successful', after: 200 };
-
-const histories: readonly (readonly Transaction[])[] = [
+const histories = [
   ...Array.from({ length: 16 }, () => [paid]),
   [failed, paid],
   [failed],

@@ -10,25 +10,26 @@ export const firstNames = list(
 export const lastNames = list(
   "O'Neil, García, Müller, Иванова, 王, الحسن, Smith-Jones, Þórsdóttir, Nguyễn, Okafor, Rossi, de la Cruz, Li, Kumar, Novák, Tables",
 );
-export const companyFirst = list(
-  'North, Blue, Rapid, Quiet, Solar, Iron, Paper, Cloud, Maple, Harbour, Lucky, Prime, Green, Silver, Urban, Open',
-);
-export const companySecond = list(
-  'Wind, Fox, Works, Labs, Forge, Bikes, Foods, Data, Health, Robotics, Books, Garden, Systems, Pay, Travel, Studio',
-);
-export const companyForms = list('Ltd, GmbH, Inc., S.A., AB, Oy, LLC, B.V.');
-
-export const awkwardNames = [
-  'Emoji 🚀👩‍👩‍👧 & Söhne',
-  'The "Quoted" Company',
-  'Back\\slash \\n Holdings',
-  'Two\nlines and a\ttab',
-  '株式会社シミュレーション',
-  'شركة المحاكاة',
-  "Robert'); DROP TABLE customers;--",
-  ' blank at both ends ',
-  'Zero\u200bwidth \u2028 separator',
-];
+export const companies = {
+  first: list(
+    'North, Blue, Rapid, Quiet, Solar, Iron, Paper, Cloud, Maple, Harbour, Lucky, Prime, Green, Silver, Urban, Open',
+  ),
+  second: list(
+    'Wind, Fox, Works, Labs, Forge, Bikes, Foods, Data, Health, Robotics, Books, Garden, Systems, Pay, Travel, Studio',
+  ),
+  forms: list('Ltd, GmbH, Inc., S.A., AB, Oy, LLC, B.V.'),
+  awkward: [
+    'Emoji 🚀👩‍👩‍👧 & Söhne',
+    'The "Quoted" Company',
+    'Back\\slash \\n Holdings',
+    'Two\nlines and a\ttab',
+    '株式会社シミュレーション',
+    'شركة المحاكاة',
+    "Robert'); DROP TABLE customers;--",
+    ' blank at both ends ',
+    'Zero\u200bwidth \u2028 separator',
+  ],
+};
 
 export const sentences = [
   'Called back, wants a quote for 20 more seats.',
@@ -41,16 +42,7 @@ export const sentences = [
   'Escalated: invoice was wrong twice.',
 ];
 
-export const titles = [
-  'CEO',
-  'CTO',
-  'CFO',
-  'Head of "Growth"',
-  'Office Manager',
-  'Développeuse',
-  'VP Sales',
-  'Buyer',
-];
+export const titles = list('CEO, CTO, CFO, Head of "Growth", Office Manager, Développeuse, VP Sales, Buyer');
 export const tags = ['managed', 'important', 'vip', 'at risk', 'partner', 'beta 🧪', 'réseau', 'a,b "c"'];
 export const people = list(
   'kim@example.com, sara@example.com, lee@example.com, noor@example.com, olu@example.com',

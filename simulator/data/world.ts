@@ -36,8 +36,10 @@ const opened = Date.UTC(2023, 9, 1);
  */
 export class World {
   readonly options: WorldOptions;
+  readonly revision: number;
+  /** Whether answers have undeclared fields by now. */
+  readonly isDrifting: boolean;
   readonly random: Random;
-  readonly timeZone = 'America/New_York';
   readonly currency = 'USD';
   readonly currencySign = '$';
   readonly opened = opened;
@@ -48,18 +50,11 @@ export class World {
 
   constructor(options: WorldOptions) {
     this.options = options;
+    this.revision = options.revision;
+    this.isDrifting = options.drift && options.revision > 0;
     this.random = new Random(options.seed);
     this.#firstMembers = membersFor(this.random, options.customers);
     this.#newPerRevision = Math.ceil((options.customers * options.changes) / 4);
-  }
-
-  get revision(): number {
-    return this.options.revision;
-  }
-
-  /** Whether answers have undeclared fields by now. */
-  get isDrifting(): boolean {
-    return this.options.drift && this.revision > 0;
   }
 
   /** Returns the present moment of a revision: one day later for each revision. */
@@ -67,12 +62,12 @@ export class World {
     return now + revision * day;
   }
 
-  /** Returns the number of members that have ever signed up. */
+  /** Returns how many have ever signed up. */
   members(revision = this.revision): number {
     return this.#firstMembers + revision * this.#newPerRevision;
   }
 
-  /** Returns the revision in which a member signed up. */
+  /** Returns the revision of the sign-up. */
   bornIn(member: number): number {
     const late = member - this.#firstMembers;
     return late < 0 ? 0 : Math.floor(late / this.#newPerRevision) + 1;
@@ -95,7 +90,8 @@ export class World {
     const revision = revisionOf(key);
     if (revision !== undefined) return this.momentIn(revision, key.member) + (key.ordinal % 64);
     const start = this.signedUpAt(key.member);
-    const gap = this.bornIn(key.member) === 0 ? this.#gapAfter(key.member, start) : 64;
+    const next = key.member + 1 < this.#firstMembers ? this.signedUpAt(key.member + 1) : now;
+    const gap = this.bornIn(key.member) === 0 ? next - start : 64;
     return start + Math.floor((gap * (key.ordinal + 1)) / 65);
   }
 
@@ -105,11 +101,6 @@ export class World {
     if (revision > 0) return this.momentIn(revision, key.member) + (key.ordinal % 64);
     const place = (key.member + (key.ordinal + 1) / 65) / this.#firstMembers;
     return Math.floor(now - (1 - place) * (day / 4));
-  }
-
-  #gapAfter(member: number, start: number): number {
-    const next = member + 1 < this.#firstMembers ? this.signedUpAt(member + 1) : now;
-    return next - start;
   }
 
   /** Returns the change of a member in a revision after its first. */

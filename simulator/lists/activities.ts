@@ -12,13 +12,13 @@ import { day, nanoseconds } from '../data/instant.ts';
 import { keyOf } from '../data/uuid.ts';
 import type { World } from '../data/world.ts';
 import { accepting } from '../filters.ts';
-import { badCursor, idInCursor, toCursor, type List } from '../paging.ts';
+import { badCursor, rowsAfter, toCursor, type List } from '../paging.ts';
 
-/** `/activities` continues by the uuid of the last row, or, if faulty, of the row after it. */
-export type ActivitiesCursor = 'faulty' | 'sound';
-
-/** Lists all activities in order of date, from the one after `cursor` or after `start-after` on. */
-export function activities(world: World, query: URLSearchParams, kind: ActivitiesCursor): List<Activity> {
+/**
+ * Lists all activities in order of date, from the one after `cursor` or after `start-after` on.
+ * The cursor is the uuid of the last row, or, if faulty, of the row after it.
+ */
+export function activities(world: World, query: URLSearchParams, kind: 'faulty' | 'sound'): List<Activity> {
   return {
     key: 'entries',
     legacy: 'per_page',
@@ -68,15 +68,9 @@ export function customerActivities(world: World, holder: number): List<Activity>
     key: 'entries',
     legacy: 'page',
     whenEmpty: {},
-    rows(cursor) {
-      const newest = activitiesOf(world, holder).reverse();
-      if (cursor === undefined) return newest;
-      const last = newest.findIndex((activity) => String(activityId(activity)) === idInCursor(cursor));
-      if (last < 0) throw badCursor();
-      return newest.slice(last + 1);
-    },
+    rows: (cursor) =>
+      rowsAfter(cursor, activitiesOf(world, holder).reverse(), (row) => String(activityId(row))),
     render: (activity) => renderCustomerActivity(world, activity),
-    accepts: () => true,
     cursorOf: (activity) => toCursor(nanoseconds(activity.at), activityId(activity)),
   };
 }

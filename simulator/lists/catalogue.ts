@@ -1,6 +1,5 @@
 import { nanoseconds } from '../data/instant.ts';
-import { planGroups, renderPlanGroup, type PlanGroup } from '../data/plan-group.ts';
-import { plans, renderPlan, type Plan } from '../data/plan.ts';
+import { planGroups, plans, renderPlan, renderPlanGroup, type Plan, type PlanGroup } from '../data/plan.ts';
 import { keyOf, uuidOf } from '../data/uuid.ts';
 import type { World } from '../data/world.ts';
 import { accepting } from '../filters.ts';
@@ -43,6 +42,5 @@ export function planGroupList(world: World): List<PlanGroup> {
     ...shortList(world, 'plan_group', planGroups),
     key: 'plan_groups',
     render: (group) => renderPlanGroup(world, group),
-    accepts: () => true,
   };
 }

@@ -1,4 +1,4 @@
-import { externalIdOf, holderByUuid, membersByExternalId } from '../data/customer.ts';
+import { holderByUuid, membersByExternalId } from '../data/customer.ts';
 import { nanoseconds } from '../data/instant.ts';
 import type { Key } from '../data/key.ts';
 import { membersOf } from '../data/merge.ts';
@@ -7,14 +7,11 @@ import { newestFirst } from '../data/walk.ts';
 import type { World } from '../data/world.ts';
 import type { Rendered } from '../data/rendered.ts';
 import { accepting, type Filters } from '../filters.ts';
-import { badCursor, idInCursor, toCursor, type LegacyShape, type List } from '../paging.ts';
+import { badCursor, idInCursor, toCursor, type List } from '../paging.ts';
 
 /** The differences between lists of records in order of creation. */
-export interface CreatedKind<Item extends Key> {
-  readonly key: string;
+export interface CreatedKind<Item extends Key> extends Pick<List<Item>, 'key' | 'legacy' | 'whenEmpty'> {
   readonly uuid: UuidKind;
-  readonly legacy: LegacyShape;
-  readonly whenEmpty?: Rendered;
   readonly filters: Filters;
   itemsOf(world: World, member: number): readonly Item[];
   render(world: World, item: Item): Rendered;
@@ -30,9 +27,7 @@ export function createdList<Item extends Key>(
 ): List<Item> {
   const itemsOf = (member: number) => kind.itemsOf(world, member);
   return {
-    key: kind.key,
-    legacy: kind.legacy,
-    ...(kind.whenEmpty && { whenEmpty: kind.whenEmpty }),
+    ...kind,
     rows(cursor) {
       const after = cursor === undefined ? undefined : keyOf(world.random, kind.uuid, idInCursor(cursor));
       if (cursor !== undefined && after === undefined) throw badCursor();
@@ -53,8 +48,5 @@ export function membersAsked(world: World, query: URLSearchParams): readonly num
     return holder === undefined ? [] : membersOf(world, holder);
   }
   const externalId = query.get('customer_external_id');
-  if (externalId === null) return undefined;
-  return membersByExternalId(externalId).filter(
-    (member) => member < world.members() && externalIdOf(world, member) === externalId,
-  );
+  return externalId === null ? undefined : membersByExternalId(world, externalId);
 }

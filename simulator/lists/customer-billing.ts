@@ -1,5 +1,5 @@
 import { customerUuid } from '../data/customer.ts';
-import { everyInvoice, invoicesOf, renderInvoice } from '../data/invoice.ts';
+import { everyInvoice, renderInvoice } from '../data/invoice.ts';
 import { subscriptionsOf, type Invoice, type Subscription } from '../data/ledger.ts';
 import { membersOf } from '../data/merge.ts';
 import {
@@ -7,11 +7,11 @@ import {
   renderImportSubscription,
   renderSubscription,
 } from '../data/subscription.ts';
-import { keyOf } from '../data/uuid.ts';
 import type { World } from '../data/world.ts';
-import { badCursor, idInCursor, perPageOf, toCursor, type List } from '../paging.ts';
+import { badCursor, perPageOf, rowsAfter, toCursor, type List } from '../paging.ts';
 import { nanoseconds } from '../data/instant.ts';
-import { createdList } from './created-list.ts';
+import { invoices } from './billing.ts';
+import { createdList, type CreatedKind } from './created-list.ts';
 
 function subscriptionsUnder(world: World, holder: number): Subscription[] {
   return membersOf(world, holder).flatMap((member) => subscriptionsOf(world, member));
@@ -31,7 +31,6 @@ export function customerSubscriptions(
     whenEmpty: { cursor: nextPage },
     rows: () => subscriptionsUnder(world, holder).slice((page - 1) * perPageOf(query)),
     render: (subscription) => renderSubscription(world, subscription),
-    accepts: () => true,
     cursorOf: () => nextPage,
   };
 }
@@ -43,43 +42,27 @@ function pageIn(cursor: string | null): number {
   return Number(match[1]);
 }
 
-/** Lists subscriptions as they were imported. */
 export function importedSubscriptions(world: World, holder: number): List<Subscription> {
-  const createdAt = ({ member, index }: Subscription) => world.importedAt({ member, ordinal: index });
+  const uuidOf = (subscription: Subscription) => importSubscriptionUuid(world, subscription);
   return {
     key: 'subscriptions',
     legacy: 'pages',
     extra: { customer_uuid: customerUuid(world, holder) },
-    rows(cursor) {
-      const newest = subscriptionsUnder(world, holder).reverse();
-      if (cursor === undefined) return newest;
-      const key = keyOf(world.random, 'import_subscription', idInCursor(cursor));
-      const last = newest.findIndex(({ member, index }) => member === key?.member && index === key.ordinal);
-      if (last < 0) throw badCursor();
-      return newest.slice(last + 1);
-    },
+    rows: (cursor) => rowsAfter(cursor, subscriptionsUnder(world, holder).reverse(), uuidOf),
     render: (subscription) => renderImportSubscription(world, subscription),
-    accepts: () => true,
-    cursorOf: (subscription) =>
-      toCursor(nanoseconds(createdAt(subscription)), importSubscriptionUuid(world, subscription)),
+    cursorOf: (subscription) => {
+      const { member, index } = subscription;
+      return toCursor(nanoseconds(world.importedAt({ member, ordinal: index })), uuidOf(subscription));
+    },
   };
 }
 
 /** Lists a customer's invoices, which name their customer once, above them all. */
 export function importedInvoices(world: World, holder: number): List<Invoice> {
-  const list = createdList(
-    world,
-    new URLSearchParams(),
-    {
-      key: 'invoices',
-      uuid: 'invoice',
-      legacy: 'pages',
-      filters: {},
-      itemsOf: invoicesOf,
-      render: (_, invoice) => renderInvoice(world, invoice, everyInvoice, true),
-      createdAt: (_, invoice) => world.importedAt(invoice),
-    },
-    membersOf(world, holder),
-  );
+  const kind: CreatedKind<Invoice> = {
+    ...invoices(everyInvoice),
+    render: (_, invoice) => renderInvoice(world, invoice, everyInvoice, true),
+  };
+  const list = createdList(world, new URLSearchParams(), kind, membersOf(world, holder));
   return { ...list, extra: { customer_uuid: customerUuid(world, holder) } };
 }

@@ -3,7 +3,6 @@ import {
   customerOf,
   customersInOrder,
   emailOf,
-  externalIdOf,
   holderById,
   membersByExternalId,
   renderCustomer,
@@ -58,8 +57,7 @@ export function customerSearch(world: World, email: string): List<Customer> {
 }
 
 function customersWith(world: World, externalId: string, after: number | undefined): Customer[] {
-  const holders = membersByExternalId(externalId)
-    .filter((member) => member < world.members() && externalIdOf(world, member) === externalId)
+  const holders = membersByExternalId(world, externalId)
     .map((member) => holderOf(world, member))
     .filter((holder) => holder !== undefined);
   return [...new Set(holders)]
