@@ -114,7 +114,7 @@ export function integer(name: string, value: string, min: number, max: number): 
   throw wrong(name, value, `a whole number from ${min} to ${max}`);
 }
 
-export const unitMs: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const unitMs: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** Returns `30s`, `15m`, `6h` or `1d` in milliseconds. */
 export function duration(name: string, value: string): number {
@@ -124,11 +124,34 @@ export function duration(name: string, value: string): number {
   return ms;
 }
 
+/** Returns an age such as `2h`, or an ISO time, as ms since 1970. */
+export function timeOrAge(name: string, value: string, nowMs: number, rule: string): number {
+  const [, count, unit = ''] = /^(\d{1,6})([smhd])$/.exec(value) ?? [];
+  return count === undefined
+    ? pastTime(name, value, nowMs, rule)
+    : nowMs - Number(count) * (unitMs[unit] ?? NaN);
+}
+
+const ISO_TIME = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?)(Z|[+-]\d\d:\d\d)?)?$/;
+
+/** Returns a past ISO time as ms since 1970. A date is its start; a time without a zone is UTC. */
+export function pastTime(name: string, value: string, nowMs: number, rule: string): number {
+  const [, day = '', time = '00:00', zone = 'Z'] = ISO_TIME.exec(value) ?? [];
+  const timeMs = isDay(day) ? Date.parse(`${day}T${time}${zone}`) : NaN;
+  if (Number.isNaN(timeMs)) throw wrong(name, value.slice(0, 80), rule);
+  if (timeMs > nowMs) throw new ConfigError(`${name} must not be in the future; got ${value}`);
+  return timeMs;
+}
+
+function isDay(text: string): boolean {
+  const timeMs = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(text) : NaN;
+  // `Date` turns 30 February into 1 March, so the result is compared with the text.
+  return !Number.isNaN(timeMs) && new Date(timeMs).toISOString().startsWith(text);
+}
+
 /** Parses `YYYY-MM-DD`. ClickHouse's dates begin in 1900. */
 export function calendarDay(name: string, value: string): string {
-  const timeMs = /^(19|20)\d\d-\d\d-\d\d$/.test(value) ? Date.parse(`${value}T00:00:00Z`) : NaN;
-  // `Date` turns 30 February into 1 March, so the result is compared with the text.
-  if (Number.isNaN(timeMs) || !new Date(timeMs).toISOString().startsWith(value))
+  if (!/^(19|20)/.test(value) || !isDay(value))
     throw wrong(name, value, 'a day from 1900-01-01 to 2099-12-31, as YYYY-MM-DD');
   return value;
 }

@@ -4,7 +4,7 @@ import {
   type StoredDeadLetter,
 } from '../../core/dead-letters/reader.ts';
 import { ConfigError } from '../../core/errors.ts';
-import { commaList, oneOf, unitMs } from '../../core/settings/setting-values.ts';
+import { commaList, oneOf, timeOrAge } from '../../core/settings/setting-values.ts';
 
 /** Selects dead letters. An undefined field selects all. */
 export interface DeadLetterFilter {
@@ -27,6 +27,8 @@ export interface FilterOptions {
   readonly all?: true;
 }
 
+const SINCE_RULE = 'a time such as 2026-01-31T12:00Z, 2h or 3d';
+
 /** @throws ConfigError */
 export function parseFilter(
   { streams, step, reason, since, all }: FilterOptions,
@@ -36,7 +38,7 @@ export function parseFilter(
     streams: streams === undefined ? undefined : commaList(streams),
     step: step === undefined ? undefined : oneOf('--step', step, deadLetterSteps),
     reason,
-    sinceMs: since === undefined ? undefined : parseSince(since, nowMs),
+    sinceMs: since === undefined ? undefined : timeOrAge('--since', since, nowMs, SINCE_RULE),
     includesSettled: all === true,
   };
 }
@@ -66,7 +68,7 @@ export function byStream<T extends StoredDeadLetter>(
   return streams;
 }
 
-/** Digits of an id in a list, and the limits of an id that a user types. */
+/** Digits of an id in a list. */
 export const SHORT_ID_DIGITS = 8;
 const MIN_ID_DIGITS = 4;
 const MAX_ID_DIGITS = 64;
@@ -95,18 +97,4 @@ export function findDeadLetter(deadLetters: readonly StoredDeadLetter[], prefix:
     );
   }
   return deadLetter;
-}
-
-/** Parses an ISO time (UTC by default) or an age (`2h`) to ms since 1970. @throws ConfigError */
-function parseSince(text: string, nowMs: number): number {
-  const ago = /^(\d{1,6})([smhd])$/.exec(text);
-  if (ago !== null) return nowMs - Number(ago[1]) * (unitMs[ago[2] ?? ''] ?? NaN);
-  const iso = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?)(Z|[+-]\d\d:\d\d)?)?$/.exec(text);
-  const timeMs = iso === null ? NaN : Date.parse(`${iso[1]}T${iso[2] ?? '00:00'}${iso[3] ?? 'Z'}`);
-  if (Number.isNaN(timeMs))
-    throw new ConfigError(
-      `--since must be a time such as 2026-01-31T12:00Z, 2h or 3d; got ${JSON.stringify(text.slice(0, 80))}`,
-    );
-  if (timeMs > nowMs) throw new ConfigError(`--since must not be in the future; got ${text}`);
-  return timeMs;
 }

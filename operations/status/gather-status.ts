@@ -22,7 +22,6 @@ import {
   lostRowsWarnings,
   pairWarnings,
   topicWarnings,
-  viewWarnings,
 } from './warnings.ts';
 
 /** Facts about all streams. A fact is undefined if its service did not answer. */
@@ -203,10 +202,11 @@ async function streamWarnings(
 ): Promise<Warning[]> {
   const { stream, topic } = status;
   const warnings = pairWarnings(status, services.settings.topicPrefix);
-  if (table) warnings.push(...((await services.clickhouse((tables) => viewWarnings(stream, tables))) ?? []));
+  if (table) warnings.push(...((await services.clickhouse((tables) => tables.viewWarnings(stream))) ?? []));
   if (!topic) return warnings;
   const config = configs?.get(topic.name);
-  if (config !== undefined) warnings.push(...topicWarnings(topic, config, services.settings));
+  if (config !== undefined)
+    warnings.push(...topicWarnings(topic, config, services.settings.kafka.tombstoneRetentionDays));
   if (!table) return warnings;
   const lost = await services.clickhouse((tables) => lostRowsWarnings(stream, topic, table, tables));
   return [...warnings, ...(lost ?? [])];

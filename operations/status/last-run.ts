@@ -17,33 +17,23 @@ export interface LastRun {
   readonly absence?: string;
 }
 
-/**
- * Decodes the record of a run.
- *
- * @throws DecodeError for invalid bytes; errors of the registry.
- */
+/** @throws DecodeError for invalid bytes; errors of the registry. */
 export async function readLastRun(
   stream: string,
   { value, timeMs }: RunMessage,
   registry: Registry,
 ): Promise<LastRun> {
-  const unreadable = (cause?: unknown) =>
-    new DecodeError(
-      `the last run of ${stream} cannot be read: the topic of runs holds a message that cannot be decoded`,
-      {
-        cause,
-      },
-    );
+  const reason = `the last run of ${stream} cannot be read: the topic of runs holds a message that cannot be decoded`;
   const decoder = new RecordDecoder(await registry.schemaById(schemaIdOf(value)));
   let record: Readonly<Record<string, unknown>>;
   try {
     record = decoder.decode(value);
   } catch (error) {
-    throw unreadable(error);
+    throw new DecodeError(reason, { cause: error });
   }
   const { run, finished_at: finishedAt, failure, absence } = record;
   const outcome = outcomes.find((known) => known === record['outcome']);
-  if (typeof run !== 'string' || outcome === undefined) throw unreadable();
+  if (typeof run !== 'string' || outcome === undefined) throw new DecodeError(reason);
   return {
     run,
     outcome,

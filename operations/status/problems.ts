@@ -1,18 +1,14 @@
 import { ago, several } from '../../core/terminal/amounts.ts';
 import type { StreamStatus } from './stream-status.ts';
 
-interface ProblemOptions {
-  readonly atMs: number;
-  /** A stream is stale if its last run ended longer ago. */
-  readonly maxAgeMs: number;
-  /** The stream has lag, and the sink made no progress while `status` watched. */
-  readonly isStalled: boolean;
-}
-
-/** Returns the problems of a stream with their remedies. Any problem fails `status --check`. */
+/**
+ * Returns the problems of a stream with their remedies. Any problem fails `status --check`.
+ *
+ * @param isStalled the stream has lag, and the sink made no progress while `status` watched.
+ */
 export function problemsOf(
   { stream, lastRun, lag, deadLetters = 0 }: Omit<StreamStatus, 'problems'>,
-  { atMs, maxAgeMs, isStalled }: ProblemOptions,
+  { atMs, maxAgeMs, isStalled }: { atMs: number; maxAgeMs: number; isStalled: boolean },
 ): string[] {
   const problems: string[] = [];
   if (lastRun?.outcome === 'failed')

@@ -65,7 +65,7 @@ function tableOf(
   return textTable(hasDeadLetters ? columns : columns.slice(0, -1), streams, format);
 }
 
-/** Returns the age of the run, and its outcome unless it is done: `3m ago`, `failed 3m ago`. */
+/** Returns `3m ago` for a run that is done, and `failed 3m ago` for another one. */
 function producedText({ outcome, finishedAtMs }: NonNullable<StreamStatus['lastRun']>, atMs: number): string {
   const when = ago(finishedAtMs, atMs);
   return outcome === 'done' ? when : `${outcome} ${when}`;

@@ -5,7 +5,8 @@ import type { LastRun } from './last-run.ts';
 export interface StreamStatus {
   readonly stream: string;
   readonly topic: TopicStatus | null | undefined;
-  readonly table: TableStatus | null | undefined;
+  /** Its rows include older versions and deletes that are not merged yet. */
+  readonly table: { readonly name: string; readonly rows: bigint } | null | undefined;
   /** Messages and transaction markers that the sink has not passed; null without a topic. */
   readonly lag: bigint | null | undefined;
   readonly lastRun: LastRun | null | undefined;
@@ -28,12 +29,6 @@ export interface PartitionStatus {
   readonly end: bigint;
   /** Undefined if ClickHouse did not answer. */
   readonly lag: bigint | undefined;
-}
-
-interface TableStatus {
-  readonly name: string;
-  /** Includes older versions and deletes that are not merged yet. */
-  readonly rows: bigint;
 }
 
 /** Something that will lose data or is misconfigured, with its remedy. */

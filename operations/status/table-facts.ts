@@ -6,6 +6,7 @@ import { readView, streamsInViewsOf, viewFault, viewStatements } from '../../con
 import { literal, qualified } from '../../core/clickhouse/client.ts';
 import type { Database } from '../../core/clickhouse/database.ts';
 import { isStreamName, storageTableOf } from '../../core/stream-name.ts';
+import type { Warning } from './stream-status.ts';
 
 /** The contents of a storage table, by partition of its topic. */
 export interface TableFacts {
@@ -46,19 +47,19 @@ export class StorageTables {
     };
   }
 
-  /** Returns the faults of a stream's views: `view plans was made by hand …`. */
-  async viewFaults(stream: string): Promise<{ readonly view: string; readonly fault: string }[]> {
+  /** Returns warnings about views of a stream that are missing or are not the sink's. */
+  async viewWarnings(stream: string): Promise<Warning[]> {
     const tables = await readStreamColumns(this.#database, streamsInViewsOf(stream));
     const columns = tables.get(stream);
     if (columns === undefined) return [];
-    const faults = [];
+    const warnings: Warning[] = [];
     for (const view of viewStatements(this.#database.settings, stream, columns, tables)) {
       const found = await readView(this.#database, view.name);
-      const fault =
+      const message =
         found === undefined ? 'is missing: the next start of the sink creates it' : viewFault(found, view);
-      if (fault !== undefined) faults.push({ view: view.name, fault });
+      if (message !== undefined) warnings.push({ about: `view ${view.name}`, message });
     }
-    return faults;
+    return warnings;
   }
 
   /** Counts the live rows whose messages are before these offsets. */

@@ -1,28 +1,21 @@
 import type { CommittedOffset, KafkaAdmin } from '../../core/kafka/admin.ts';
+import { committedRows, type CommitScope } from '../../consumers/stream/commit-metadata.ts';
 import { readPartitionLogs } from '../../consumers/stream/partition-logs.ts';
 import { resumeOffset } from '../../consumers/stream/resume-offset.ts';
-import { isCommitValid, partitionLag } from './lag.ts';
 import type { PartitionStatus, TopicStatus } from './stream-status.ts';
 import type { TableFacts } from './table-facts.ts';
-
-/** The progress of the sink: what its table holds, and the commits of its group. */
-interface SinkFacts {
-  /** Null without a table. */
-  readonly table: TableFacts | null;
-  readonly committed: ReadonlyMap<number, CommittedOffset> | undefined;
-}
 
 /**
  * Returns the partitions of a topic as they are now. Computes the lag by the sink's own rule for
  * the resume offset, so rows of a deleted topic do not count for a recreated one.
  *
- * @param sink read earlier, so that the topic holds the message of every row; undefined if a
- * service did not answer.
+ * @param sink its table, null without one, and the commits of its group: read earlier, so that the
+ * topic holds the message of every row; undefined if a service did not answer.
  */
 export async function readTopicStatus(
   admin: KafkaAdmin,
   name: string,
-  sink: SinkFacts | undefined,
+  sink: { table: TableFacts | null; committed: ReadonlyMap<number, CommittedOffset> | undefined } | undefined,
 ): Promise<TopicStatus> {
   const partitions: PartitionStatus[] = [];
   for (const [partition, log] of await readPartitionLogs(admin, name)) {
@@ -46,4 +39,34 @@ export function lagOf({ partitions }: TopicStatus): bigint | undefined {
     (sum, { lag }) => (sum === undefined || lag === undefined ? undefined : sum + lag),
     0n,
   );
+}
+
+/**
+ * Returns the number of messages of one partition that a sink has not passed.
+ *
+ * @param next the resume offset by the table's rows: see `resumeOffset`.
+ * @param committed the committed offset of the sinks' group; undefined without a valid one. It is
+ * beyond the rows if the last messages have none: dead letters, and the marker that ends each
+ * transaction.
+ */
+export function partitionLag(
+  { start, end }: Pick<PartitionStatus, 'start' | 'end'>,
+  next: bigint,
+  committed: bigint | undefined,
+): bigint {
+  // An offset beyond the end belongs to a deleted topic of the same name.
+  const passed = committed !== undefined && committed > next && committed <= end ? committed : next;
+  const from = passed < start ? start : passed;
+  return from < end ? end - from : 0n;
+}
+
+/**
+ * Whether the committed offset is valid. The table is the sink's checkpoint: the sink fills a
+ * missing or emptied table from the beginning. A table without rows was not emptied if the commit
+ * is about this table and records no row.
+ */
+export function isCommitValid(commit: CommittedOffset, scope: CommitScope, rows: bigint): boolean {
+  if (rows > 0n) return true;
+  const committed = committedRows(commit, scope);
+  return committed !== undefined && committed.highest === undefined;
 }

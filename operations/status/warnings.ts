@@ -1,6 +1,6 @@
 import { streamsUnder } from '../../consumers/run/choose-streams.ts';
-import type { Settings } from '../../core/settings/config.ts';
-import { storageTableOf, topicOf } from '../../core/stream-name.ts';
+import { grouped } from '../../core/terminal/amounts.ts';
+import { topicOf } from '../../core/stream-name.ts';
 import {
   clockWarnings,
   deletionLimit,
@@ -14,28 +14,24 @@ import type { StorageTables, TableFacts } from './table-facts.ts';
 export function topicWarnings(
   { name, partitions }: TopicStatus,
   config: TopicConfig,
-  { kafka }: Pick<Settings, 'kafka'>,
+  tombstoneRetentionDays: number | undefined,
 ): Warning[] {
   const starts = partitions.map(({ start }) => start);
-  const messages = [
-    ...retentionWarnings(config, starts, kafka.tombstoneRetentionDays),
-    ...clockWarnings(config),
-  ];
-  return messages.map((message) => ({ about: aboutTopic(name), message }));
+  const messages = [...retentionWarnings(config, starts, tombstoneRetentionDays), ...clockWarnings(config)];
+  return messages.map((message) => ({ about: `topic ${name}`, message }));
 }
 
 /** Returns warnings about the topic of checkpoints or dead letters, which exists only in Kafka. */
 export function journalWarnings(name: string, config: TopicConfig): Warning[] {
   const limit = deletionLimit(config);
-  if (limit === undefined) return [];
   const message = `${limit}: older messages are lost; set cleanup.policy to compact`;
-  return [{ about: aboutTopic(name), message }];
+  return limit === undefined ? [] : [{ about: `topic ${name}`, message }];
 }
 
 /** Returns warnings about topics under the prefix that no sink reads. */
 export function leftTopicWarnings(topics: readonly string[], topicPrefix: string): Warning[] {
   return streamsUnder(topicPrefix, topics).skipped.map(({ topic, reason }) => ({
-    about: aboutTopic(topic),
+    about: `topic ${topic}`,
     message: reason.replace(`topic ${topic} is `, ''),
   }));
 }
@@ -47,11 +43,11 @@ export function pairWarnings(
 ): Warning[] {
   // An empty topic is normal, as an account may lack the stream. A message creates the table.
   if (topic && table === null && messagesOf(topic) > 0n)
-    return [{ about: aboutTopic(topic.name), message: 'no table yet; run `npm run sink`' }];
+    return [{ about: `topic ${topic.name}`, message: 'no table yet; run `npm run sink`' }];
   if (topic === null && table) {
     const name = topicOf(topicPrefix, stream);
     const message = `no topic ${name}, so it cannot be rebuilt; check TOPIC_PREFIX, or run \`npm run produce\``;
-    return [{ about: aboutTable(stream), message }];
+    return [{ about: `table ${table.name}`, message }];
   }
   return [];
 }
@@ -63,7 +59,7 @@ export function pairWarnings(
 export async function lostRowsWarnings(
   stream: string,
   { name, partitions }: TopicStatus,
-  { first }: TableFacts,
+  { name: table, first }: TableFacts,
   tables: StorageTables,
 ): Promise<Warning[]> {
   const starts = new Map(
@@ -73,29 +69,8 @@ export async function lostRowsWarnings(
   );
   const rows = await tables.liveRowsBefore(stream, starts);
   if (rows === 0n) return [];
-  const count = rows.toLocaleString('en-US');
-  return [
-    {
-      about: aboutTable(stream),
-      message:
-        `${count} live rows whose messages are gone from ${name}: a replay would lose them; ` +
-        `\`npm run produce -- --full\` sends the records that ChartMogul still has`,
-    },
-  ];
-}
-
-/** Returns warnings about views that are missing or are not the sink's. */
-export async function viewWarnings(stream: string, tables: StorageTables): Promise<Warning[]> {
-  return (await tables.viewFaults(stream)).map(({ view, fault }) => ({
-    about: `view ${view}`,
-    message: fault,
-  }));
-}
-
-function aboutTopic(name: string): string {
-  return `topic ${name}`;
-}
-
-function aboutTable(stream: string): string {
-  return `table ${storageTableOf(stream)}`;
+  const message =
+    `${grouped(rows)} live rows whose messages are gone from ${name}: a replay would lose them; ` +
+    `\`npm run produce -- --full\` sends the records that ChartMogul still has`;
+  return [{ about: `table ${table}`, message }];
 }

@@ -11,6 +11,7 @@ import {
 } from '../../../core/errors.ts';
 import { isJsonObject, parseJson, type JsonValue } from '../../../core/json.ts';
 import { readMessageLimits, type MessageLimit } from '../../../core/kafka/message-limits.ts';
+import { readTopics, type MessageHandler } from '../../../core/kafka/topic-reader.ts';
 import { deadLettersTopic, topicOf } from '../../../core/stream-name.ts';
 import { KeyTable } from '../../../producers/state/key-table.ts';
 import { sourceList, type SourceList } from '../../../producers/chartmogul/source-list.ts';
@@ -19,7 +20,6 @@ import { knownStreams } from '../../../producers/chartmogul/known-streams.ts';
 import { messageHeaders, type Message } from '../../../producers/encode/message.ts';
 import { hashIn } from '../../../producers/state/read-back.ts';
 import type { RedriveProducer } from '../redrive-producer.ts';
-import { latestMessages, type LatestMessage } from './later-messages.ts';
 import { StreamCounts } from '../../../producers/report/stream-counts.ts';
 import { MessageEncoder } from '../../../producers/encode/message-encoder.ts';
 import type { RecordHash } from '../../../producers/encode/record-hash.ts';
@@ -70,8 +70,11 @@ async function* redriveStream(
 ): AsyncGenerator<Redriven, void, undefined> {
   const { admin, settings, producer, signal } = services;
   const topic = topicOf(settings.topicPrefix, spec.name);
-  const latestOf = (keys: readonly string[]) => latestMessages(admin, settings, topic, new Set(keys), signal);
-  const latest = await latestOf(deadLetters.flatMap(({ recordKey }) => recordKey ?? []));
+  const latest = await latestMessages(
+    services,
+    topic,
+    deadLetters.flatMap(({ recordKey }) => recordKey ?? []),
+  );
   const topics = [topic, deadLettersTopic(settings.topicPrefix)];
   const messageLimit = await readMessageLimits(admin, topics);
   const redrive = async (
@@ -80,13 +83,19 @@ async function* redriveStream(
     const { recordKey } = deadLetter;
     const how = recordKey === undefined ? undefined : supersededBy(deadLetter, latest.get(recordKey));
     if (how !== undefined) return { outcome: { kind: 'redriven', how } };
-    if (deadLetter.isTruncated) return { outcome: { kind: 'skipped', why: whyTruncated(deadLetter) } };
+    if (deadLetter.isTruncated) {
+      const why = `the dead letter holds the first ${deadLetter.bytes} of ${deadLetter.originalBytes} bytes: produce the record again`;
+      return { outcome: { kind: 'skipped', why } };
+    }
     const encoded = await encodeRecord(spec, deadLetter, services, messageLimit);
     if ('error' in encoded) return { outcome: { kind: 'failed', error: encoded.error } };
     const { message, discarded } = encoded;
     if (message.key !== recordKey) {
       // The key was unknown when the topic was read.
-      const later = supersededBy(deadLetter, (await latestOf([message.key])).get(message.key));
+      const later = supersededBy(
+        deadLetter,
+        (await latestMessages(services, topic, [message.key])).get(message.key),
+      );
       if (later !== undefined) return { outcome: { kind: 'redriven', how: later } };
     }
     const without = discarded === 0 ? '' : `, ${discarded} of its fields left out in mode discard`;
@@ -98,6 +107,32 @@ async function* redriveStream(
     await producer.mark(deadLetter, outcome, sent && [{ topic, messages: [sent] }]);
     yield { deadLetter, outcome };
   }
+}
+
+interface LatestMessage {
+  readonly timeMs: number;
+  readonly hash: RecordHash;
+  readonly isDelete: boolean;
+}
+
+/** Returns the latest message of each of the keys. Reads the whole topic. */
+async function latestMessages(
+  { admin, settings, signal }: RecordServices,
+  topic: string,
+  keys: readonly string[],
+): Promise<ReadonlyMap<string, LatestMessage>> {
+  const latest = new Map<string, LatestMessage>();
+  const wanted = new Set(keys);
+  if (wanted.size === 0) return latest;
+  const handle: MessageHandler = ({ key: bytes, value, headers, timestamp }) => {
+    const key = bytes?.toString('utf8');
+    if (key === undefined || !wanted.has(key)) return;
+    // A copy: the original would retain the whole fetch.
+    const hash = Buffer.from(hashIn(headers));
+    latest.set(key, { timeMs: Number(timestamp), hash, isDelete: value === null });
+  };
+  await readTopics(admin, settings, new Map([[topic, handle]]), signal);
+  return latest;
 }
 
 /** Returns why the record need not be sent; undefined if it must be. */
@@ -112,10 +147,6 @@ function supersededBy(deadLetter: ProduceDeadLetter, latest: LatestMessage | und
     return 'superseded: the topic has this record';
   if (latest.timeMs <= deadLetter.rejectedAtMs) return undefined;
   return `superseded: the topic has a later ${latest.isDelete ? 'delete' : 'record'} of its key`;
-}
-
-function whyTruncated({ bytes, originalBytes }: ProduceDeadLetter): string {
-  return `the dead letter holds the first ${bytes} of ${originalBytes} bytes: produce the record again`;
 }
 
 /** Encodes a record as a run would. Uses one encoder per record, so that none affects another. */
@@ -139,7 +170,10 @@ async function encodeRecord(
     if (record.error !== undefined) throw record.error;
     const message = await encoder.encode(record, list);
     const { discarded } = counts;
-    return { message: discarded === 0 ? withHash(message, hashIn(headers)) : message, discarded };
+    if (discarded > 0) return { message, discarded };
+    // The dead letter's hash is that of the record as it was read. The stored JSON may have another.
+    const hashed = { ...message.headers, [messageHeaders.hash]: hashIn(headers) };
+    return { message: { ...message, headers: hashed }, discarded };
   } catch (error) {
     // Other errors concern more than this record.
     if (
@@ -150,14 +184,6 @@ async function encodeRecord(
       return { error: { code: error.code, message: messageOf(error) } };
     throw error;
   }
-}
-
-/**
- * Returns the message with the dead letter's hash, which is that of the record as it was read. The
- * stored JSON may have another hash.
- */
-function withHash(message: Message, hash: RecordHash): Message {
-  return { ...message, headers: { ...message.headers, [messageHeaders.hash]: hash } };
 }
 
 /** Returns the list that a page label names. */

@@ -5,7 +5,6 @@ import type { SinkDeadLetter } from '../../../core/dead-letters/reader.ts';
 /** Maximum number of positions in one query. */
 const MAX_POSITIONS = 1_000;
 
-/** Whether the server has the table. */
 export async function hasTable(database: Database, table: string): Promise<boolean> {
   const query = `SELECT 1 FROM system.tables WHERE database = ${literal(database.name)} AND name = ${literal(table)}`;
   return (await database.rows(`rows of ${table}`, query)).length > 0;

@@ -16,7 +16,7 @@ import { ReplayLock } from '../../replay/replay-lock.ts';
 import type { RedriveProducer } from '../redrive-producer.ts';
 import { forbiddenDeadLetters, readPlaces, type PlacesOptions } from './dead-letter-places.ts';
 import { deadLettersWithRows, hasTable } from './dead-letter-rows.ts';
-import { DeadLetterInserter } from './insert-dead-letters.ts';
+import { insertDeadLetter, rejectedMessage, type RedriveTarget } from './insert-dead-letters.ts';
 import { WholeMessages } from './whole-messages.ts';
 
 interface RowServices extends Connections {
@@ -68,10 +68,8 @@ async function* redriveStream(
   const { topicPrefix } = settings;
   const table = new StorageTable({ database, stream });
   if (!(await hasTable(database, table.name))) {
-    yield* skip(
-      deadLetters,
-      `table ${table.name} does not exist yet: the sink creates it and reads the message again`,
-    );
+    const why = `table ${table.name} does not exist yet: the sink creates it and reads the message again`;
+    yield* skip(deadLetters, why);
     return;
   }
   if (await ReplayLock.isHeld(admin, settings, stream)) {
@@ -92,7 +90,7 @@ async function* redriveStream(
   const absent = deadLetters.filter((deadLetter) => !present.has(deadLetter));
   const merged = await readMerged(services, table, rows, places);
   const forbidden = await forbiddenDeadLetters(absent, { ...places, rows, merged });
-  const inserter = new DeadLetterInserter(table, schemas, topicIdOf(places.logs), signal);
+  const target = { table, schemas, topicId: topicIdOf(places.logs), signal };
   const allowed = absent.filter((deadLetter) => !forbidden.has(deadLetter));
   const messages = new WholeMessages(allowed, services);
   for (const deadLetter of deadLetters) {
@@ -101,7 +99,7 @@ async function* redriveStream(
     let outcome: RedriveOutcome | undefined;
     if (present.has(deadLetter)) outcome = { kind: 'redriven', how: 'its row is already in the table' };
     else if (why !== undefined) outcome = { kind: 'skipped', why };
-    else outcome = await insertOne(deadLetter, inserter, messages);
+    else outcome = await insertOne(target, deadLetter, messages);
     if (outcome === undefined) return;
     await producer.mark(deadLetter, outcome);
     yield { deadLetter, outcome };
@@ -109,14 +107,13 @@ async function* redriveStream(
 }
 
 async function insertOne(
+  target: RedriveTarget,
   deadLetter: SinkDeadLetter,
-  inserter: DeadLetterInserter,
   messages: WholeMessages,
 ): Promise<RedriveOutcome | undefined> {
   const { isTruncated, bytes, originalBytes } = deadLetter;
-  if (!isTruncated) return inserter.insert(deadLetter);
-  const message = await messages.take(deadLetter);
-  if (message !== undefined) return inserter.insert(deadLetter, message);
+  const message = isTruncated ? await messages.take(deadLetter) : rejectedMessage(deadLetter);
+  if (message !== undefined) return insertDeadLetter(target, deadLetter, message);
   const kept = bytes < originalBytes ? `the first ${bytes} of ${originalBytes} bytes` : 'a part of its key';
   return {
     kind: 'skipped',

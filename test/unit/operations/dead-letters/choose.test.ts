@@ -51,6 +51,6 @@ test('matchesFilter selects by stream, step, reason, time and state', () => {
     { byDefault: matches({}, redriven), all: matches({ all: true }, redriven) },
     { byDefault: false, all: true },
   );
-  for (const since of ['', 'yesterday', '2026-02-30T99:00Z', '5w', '2999-01-01'])
+  for (const since of ['', 'yesterday', '2026-02-30T99:00Z', '2026-02-30', '5w', '2999-01-01'])
     assert.throws(() => parseFilter({ since }, REJECTED_AT), ConfigError, since);
 });

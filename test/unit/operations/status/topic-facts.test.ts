@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { commitMetadata, type CommitScope } from '../../../../consumers/stream/commit-metadata.ts';
-import { isCommitValid, partitionLag } from '../../../../operations/status/lag.ts';
+import { isCommitValid, partitionLag } from '../../../../operations/status/topic-facts.ts';
 
 interface Case {
   readonly what: string;
