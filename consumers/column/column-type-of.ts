@@ -41,7 +41,6 @@ export function columnTypeOf(type: WriterType): ColumnType | undefined {
 /**
  * Returns the type of a key column. It is never null, and its values have the text of the message
  * key, since neither sorting key nor message keys can ever change.
- *
  * @param where names the field in errors: `schema 12 of topic chartmogul.plans, field uuid`.
  * @throws IncompatibleSchemaError
  */

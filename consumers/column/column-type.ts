@@ -74,10 +74,6 @@ export interface Column {
   readonly type: ColumnType;
 }
 
-export function columnTypeSql(type: ColumnType): string {
-  return type.text;
-}
-
 export const stringType: StringType = { kind: 'scalar', text: 'String', name: 'String' };
 
 export function scalarType(name: ScalarName): ColumnType {

@@ -2,7 +2,6 @@ import { IncompatibleSchemaError } from '../../core/errors.ts';
 import {
   arrayType,
   bareType,
-  columnTypeSql,
   dateTime64Type,
   decimalType,
   enumType,
@@ -24,12 +23,12 @@ type Kind<K extends ColumnType['kind']> = Extract<ColumnType, { kind: K }>;
  * Returns the type that `have` must become to hold the values of `want` too; `have` itself if it
  * can already. Every stored value stays what it was (a test runs each change on the server). Never
  * narrows a type or drops a member.
- *
  * @param where names the column in errors: `column customers_raw.mrr`.
  * @throws IncompatibleSchemaError if there is no such type.
  */
 export function widened(have: ColumnType, want: ColumnType, where: string): ColumnType {
-  const type = join(have, want, where);
+  const type = joinTypes(have, want, where);
+  if (type === undefined) throw incompatibleTypes(where, have.text, want.text);
   return isSame(type, have) ? have : type;
 }
 
@@ -45,12 +44,6 @@ export function variantMemberFor(variant: Kind<'variant'>, type: ColumnType): Co
   return members.find((member) => isSame(member, type)) ?? members.find((member) => member.text === wider);
 }
 
-function join(have: ColumnType, want: ColumnType, where: string): ColumnType {
-  const type = joinTypes(have, want, where);
-  if (type !== undefined) return type;
-  throw incompatibleTypes(where, columnTypeSql(have), columnTypeSql(want));
-}
-
 /** Returns the error for a column that cannot become the type that the schema needs. */
 export function incompatibleTypes(where: string, have: string, want: string): IncompatibleSchemaError {
   return new IncompatibleSchemaError(`${where} is ${have}, but the topic's schema needs ${want}`);
@@ -58,7 +51,8 @@ export function incompatibleTypes(where: string, have: string, want: string): In
 
 /** Returns undefined if there is no such type. */
 function joinTypes(have: ColumnType, want: ColumnType, where: string): ColumnType | undefined {
-  if (isAlwaysNull(bareType(want))) return nullableType(have);
+  const { bare: value } = bareType(want);
+  if (isString(value) && value.isAlwaysNull === true) return nullableType(have);
   if (have.kind === 'lowCardinality') return joinLowCardinality(have, want, where);
   if (want.kind === 'lowCardinality') return joinTypes(have, want.inner, where);
   if (have.kind === 'variant') return joinVariant(have, want.kind === 'nullable' ? want.inner : want);
@@ -137,13 +131,10 @@ function joinScalars(have: ColumnType, want: ColumnType): ColumnType | undefined
   if (isSame(have, want)) return have;
   if (isString(want)) return joinWithString(have, want);
   if (isString(have)) return hasTextOfOurs(want) ? have : undefined;
-  if (have.kind === 'enum')
-    return want.kind === 'enum'
-      ? withSymbols(
-          have,
-          want.values.map(([symbol]) => symbol),
-        )
-      : undefined;
+  if (have.kind === 'enum') {
+    const symbols = want.kind === 'enum' ? want.values.map(([symbol]) => symbol) : undefined;
+    return symbols && withSymbols(have, symbols);
+  }
   if (have.kind === 'decimal' || want.kind === 'decimal') return joinDecimals(have, want);
   return joinIntegers(have, want) ?? joinFloats(have, want) ?? joinTimes(have, want);
 }
@@ -157,19 +148,13 @@ function joinWithString(have: ColumnType, want: StringType): ColumnType | undefi
   return hasText(have) ? stringType : undefined;
 }
 
-function isAlwaysNull({ bare }: { readonly bare: ColumnType }): boolean {
-  return isString(bare) && bare.isAlwaysNull === true;
-}
-
 function isString(type: ColumnType): type is StringType {
   return type.kind === 'scalar' && type.name === 'String';
 }
 
 /** Returns whether the server can convert it to a String without loss. */
 function hasText(type: ColumnType): boolean {
-  return (
-    type.kind === 'scalar' || type.kind === 'dateTime' || type.kind === 'dateTime64' || type.kind === 'enum'
-  );
+  return ['scalar', 'dateTime', 'dateTime64', 'enum'].includes(type.kind);
 }
 
 /** Returns whether the sink can write its values as text. */
@@ -265,21 +250,20 @@ function isDate(type: ColumnType): boolean {
 
 /** Returns a text that is the same for equal types, however they were printed. */
 function withoutText(type: ColumnType): string {
-  const part = (inner: ColumnType): string => withoutText(inner);
   switch (type.kind) {
     case 'scalar':
       return type.name;
     case 'nullable':
     case 'lowCardinality':
-      return `${type.kind}(${part(type.inner)})`;
+      return `${type.kind}(${withoutText(type.inner)})`;
     case 'array':
-      return `array(${part(type.item)})`;
+      return `array(${withoutText(type.item)})`;
     case 'map':
-      return `map(${part(type.key)},${part(type.value)})`;
+      return `map(${withoutText(type.key)},${withoutText(type.value)})`;
     case 'tuple':
-      return `tuple(${type.members.map(({ name, type: of }) => `${JSON.stringify(name)} ${part(of)}`).join()})`;
+      return `tuple(${type.members.map(({ name, type: of }) => `${JSON.stringify(name)} ${withoutText(of)}`).join()})`;
     case 'variant':
-      return `variant(${type.members.map(part).sort().join()})`;
+      return `variant(${type.members.map(withoutText).sort().join()})`;
     case 'enum':
       return `enum${type.bits}(${JSON.stringify(type.values)})`;
     case 'dateTime64':

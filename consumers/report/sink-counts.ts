@@ -14,7 +14,6 @@ export class SinkCounts {
   bytes = 0;
   batches = 0;
   insertSeconds = 0;
-  /** Retries of requests to services. */
   retries = 0;
   deadLetters = 0;
   /** Tables created and altered. */

@@ -19,10 +19,7 @@ const stateTexts: Readonly<Record<SinkState, string>> = {
   failed: 'failed',
 };
 
-/**
- * Draws the progress of a sink at the bottom of a terminal five times a second; `stop` removes it.
- * Also draws streams that are added to the list later.
- */
+/** Draws the progress of all streams, also of those added later. `stop` removes it. */
 export function startSinkProgress(
   counts: readonly SinkCounts[],
   out: NodeJS.WriteStream,
@@ -45,8 +42,7 @@ export class SinkProgress {
   }
 
   /**
-   * Returns a line for each busy table, one for the others, and one for the whole sink. Leaves one
-   * row of the terminal free for the cursor.
+   * Returns a line per busy table, one for the others, one for all. Leaves a row for the cursor.
    */
   lines(nowMs: number, width: number, rows: number): string[] {
     const tables = this.#counts.map((counts) => ({ counts, history: this.#noted(counts, nowMs) }));
@@ -82,18 +78,14 @@ interface Table {
 /** The row counts of the last seconds. */
 class RowHistory {
   #notes: readonly { readonly atMs: number; readonly rows: number }[] = [];
-  #grewAtMs = -Infinity;
+  grewAtMs = -Infinity;
 
   note(atMs: number, rows: number): void {
-    if (rows !== (this.#notes.at(-1)?.rows ?? 0)) this.#grewAtMs = atMs;
+    if (rows !== (this.#notes.at(-1)?.rows ?? 0)) this.grewAtMs = atMs;
     const recent = this.#notes.filter((note) => note.atMs > atMs - RATE_WINDOW_MS);
     // A count from before the window, so that the rate covers all of it.
     const before = this.#notes.at(-recent.length - 1);
     this.#notes = [...(before === undefined ? [] : [before]), ...recent, { atMs, rows }];
-  }
-
-  get grewAtMs(): number {
-    return this.#grewAtMs;
   }
 
   get rowsPerSecond(): number {

@@ -20,7 +20,6 @@ export interface SkippedTopic {
 
 /**
  * Returns the requested streams among those that have a schema file or a topic under the prefix.
- *
  * @throws ConfigError for an unknown stream, or one whose table would be another stream's.
  */
 export function chooseStreams(
@@ -39,9 +38,8 @@ export function chooseStreams(
 }
 
 /**
- * Returns the streams that have a schema file or a topic under the prefix, in alphabetical order,
- * and the skipped topics. If two streams would have a table or view of the same name, the stream of
- * exactly that name gets it, else the first.
+ * Returns the streams with a schema file or a topic under the prefix, sorted, and the skipped
+ * topics. A table or view name goes to the stream of exactly that name, else to the first stream.
  */
 export function streamsUnder(
   prefix: string,
@@ -63,9 +61,7 @@ export function streamsUnder(
   return { streams: streams.sort(), skipped };
 }
 
-/**
- * Returns the streams of tables whose topics are gone. @param tables by the names of their views.
- */
+/** Returns streams of tables whose topics are gone. @param tables by the names of their views. */
 export function streamsOfTables(tables: Iterable<string>, others: readonly string[]): string[] {
   const known = new Set(others.map(viewOf));
   return [...tables].filter((name) => isStreamName(name) && viewOf(name) === name && !known.has(name));

@@ -11,7 +11,6 @@ import { watchTopics } from './watch-topics.ts';
 
 const COMMITTED_CHECK_MS = 1_000;
 
-/** The topics to {@link consume}, and when to end. */
 interface Consumed {
   readonly group: SinkGroup;
   readonly settings: Settings;
@@ -29,7 +28,6 @@ interface Consumed {
  * partitions and messages. Ends when the signal aborts, all sinks have failed or, on demand, all
  * have caught up. Each sink then inserts what it has accepted. Topics may appear, vanish and be
  * recreated: a missing topic stops only its own stream, until it exists again.
- *
  * @throws ServiceUnavailableError or ServiceRefusedError when Kafka can no longer be used.
  */
 export async function consume(consumed: Consumed, signal: AbortSignal): Promise<void> {
@@ -83,10 +81,8 @@ export async function consume(consumed: Consumed, signal: AbortSignal): Promise<
 }
 
 /**
- * Lets a consumer read the topics of all sinks.
- *
- * @param assigned receives the partitions of this process, by topic.
- * @returns a promise that rejects when the consumer has crashed for good.
+ * Lets a consumer read the topics of all sinks and keeps `assigned` up to date. `crashed` rejects
+ * when the consumer has crashed for good.
  */
 async function start(
   consumer: Consumer,
@@ -127,8 +123,7 @@ async function start(
     autoCommit: false,
     eachBatchAutoResolve: false,
     partitionsConsumedConcurrently: 1,
-    // kafkajs requests the next fetch when this returns, so messages become rows while the broker
-    // answers.
+    // kafkajs requests the next fetch when this returns: the broker answers while rows are made.
     eachBatch: async (payload) => {
       await handing;
       // A sink that accepts less seeks back.
@@ -157,9 +152,8 @@ async function watchOthers(
   signal: AbortSignal,
 ): Promise<never> {
   const check = async () => {
-    const topics = [...new Set(caughtUp.behind.map(({ topic }) => topic))].filter((topic) =>
-      assigned.has(topic),
-    );
+    const behind = new Set(caughtUp.behind.map(({ topic }) => topic));
+    const topics = [...behind].filter((topic) => assigned.has(topic));
     if (topics.length === 0) return;
     for (const [topic, partitions] of await admin.committedOffsets(groupId, topics)) {
       for (const [partition, { offset }] of partitions) {

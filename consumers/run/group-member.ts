@@ -1,4 +1,4 @@
-import type { Consumer } from 'kafkajs';
+import type { Consumer, TopicPartitionOffsetAndMetadata } from 'kafkajs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
@@ -13,28 +13,20 @@ export class GroupMember {
   #heardMs = -Infinity;
   #isJoined = false;
   #isClosed = false;
-  readonly #pending = new Map<
-    string,
-    { topic: string; partition: number; offset: string; metadata: string }
-  >();
+  readonly #pending = new Map<string, TopicPartitionOffsetAndMetadata>();
   #committing: Promise<void> | undefined;
 
   constructor(consumer: Consumer, sessionTimeoutMs: number) {
     this.consumer = consumer;
     this.#sessionTimeoutMs = sessionTimeoutMs;
-    const hear = () => {
-      this.#heardMs = performance.now();
-    };
+    const hear = () => (this.#heardMs = performance.now());
     consumer.on(consumer.events.GROUP_JOIN, () => {
       this.#isJoined = true;
       hear();
     });
     consumer.on(consumer.events.HEARTBEAT, hear);
-    // kafkajs also stops after a crash from which it recovers: it has left the group and joins it
-    // later.
-    consumer.on(consumer.events.STOP, () => {
-      this.#isJoined = false;
-    });
+    // kafkajs also stops at a crash from which it recovers by joining the group again.
+    consumer.on(consumer.events.STOP, () => (this.#isJoined = false));
   }
 
   /** False before the first assignment and from a stop to the next: nothing to pause or seek. */
@@ -54,7 +46,6 @@ export class GroupMember {
     this.#committing ??= this.#commitPending();
   }
 
-  /** Whether {@link close} was called. */
   get isClosed(): boolean {
     return this.#isClosed;
   }

@@ -1,13 +1,8 @@
 import { logger } from '../../core/logger.ts';
 
-interface Outage {
-  readonly sinceMs: number;
-  readonly streams: Set<string>;
-}
-
 /** Logs a line when a service goes away and one when it is back, however many streams wait. */
 export class Outages {
-  readonly #outages = new Map<string, Outage>();
+  readonly #outages = new Map<string, { readonly sinceMs: number; readonly streams: Set<string> }>();
 
   /** Records that a stream waits for a service. @param reason of the first failure. */
   begin(service: string, stream: string, reason: string): void {

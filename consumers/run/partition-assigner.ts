@@ -3,7 +3,6 @@ import { AssignerProtocol, type PartitionAssigner } from 'kafkajs';
 const { MemberAssignment, MemberMetadata } = AssignerProtocol;
 const VERSION = 1;
 
-/** A member of a consumer group and the topics that it has subscribed to. */
 interface Subscriber {
   readonly memberId: string;
   readonly topics: readonly string[];
@@ -28,8 +27,7 @@ export const bySubscription: PartitionAssigner = ({ cluster }) => ({
       topics: MemberMetadata.decode(memberMetadata)?.topics ?? [],
     }));
     const topics = [...new Set(subscribers.flatMap((member) => member.topics))].sort();
-    // The leader may not have subscribed to the topics of the others. A missing topic has no
-    // partitions.
+    // The leader may not have subscribed to all of them. A missing topic has no partitions.
     await cluster.addMultipleTargetTopics(topics);
     const partitions = new Map(
       topics.map((topic) => [
@@ -48,20 +46,14 @@ export const bySubscription: PartitionAssigner = ({ cluster }) => ({
   },
 });
 
-/**
- * Returns the partitions by member and topic. Each goes to the subscriber with the fewest so far.
- */
+/** Returns partitions by member and topic. Each goes to the subscriber with the fewest so far. */
 export function assignPartitions(
   members: readonly Subscriber[],
   partitions: ReadonlyMap<string, readonly number[]>,
 ): Map<string, Map<string, number[]>> {
-  const sorted = [...members].sort((a, b) => (a.memberId < b.memberId ? -1 : 1));
-  const loads = sorted.map(({ memberId, topics }) => ({
-    memberId,
-    topics,
-    count: 0,
-    assigned: new Map<string, number[]>(),
-  }));
+  const loads = [...members]
+    .sort((a, b) => (a.memberId < b.memberId ? -1 : 1))
+    .map((member) => ({ ...member, count: 0, assigned: new Map<string, number[]>() }));
   for (const [topic, numbers] of partitions) {
     const subscribers = loads.filter(({ topics }) => topics.includes(topic));
     for (const number of [...numbers].sort((a, b) => a - b)) {

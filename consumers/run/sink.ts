@@ -37,7 +37,6 @@ const MAX_FLUSH_MS = 7_000;
 /**
  * Consumes the topics of the streams and inserts them into their tables until the signal aborts or,
  * on demand, until caught up. A stream that fails stops alone.
- *
  * @throws ConfigError, ServiceUnavailableError or ServiceRefusedError before anything is consumed.
  */
 export async function sink(
@@ -52,7 +51,7 @@ export async function sink(
     graceMs: MAX_FLUSH_MS,
   } as const;
   return withConnections(settings, role, signal, async (services) => {
-    await createDatabase(services.database.with({ signal }));
+    await ensureDatabase(services.database.with({ signal }));
     signal.throwIfAborted();
     return sinkStreams(settings, options, services, signal);
   });
@@ -122,8 +121,7 @@ async function sinkStreams(
   }
 }
 
-/** Creates the database if it does not exist. */
-async function createDatabase(database: Database): Promise<void> {
+async function ensureDatabase(database: Database): Promise<void> {
   const doing = `database ${database.name}`;
   // First, because the account may lack the right to create databases.
   const query = `SELECT 1 FROM system.databases WHERE name = ${literal(database.name)}`;

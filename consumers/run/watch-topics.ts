@@ -8,10 +8,9 @@ const LOOK_MS = 5_000;
 
 /**
  * Reads every five seconds which topics exist and where they end, and notifies the sinks: kafkajs
- * notices neither while a topic is held, and never notices a topic without a subscription.
- *
+ * notices neither while a topic is held, and never notices a topic without a subscription. Returns
+ * when the signal aborts; a failed request is repeated.
  * @param onOther receives each topic that has no sink.
- * @returns when the signal aborts. Never throws: a failed request is repeated.
  */
 export async function watchTopics(
   admin: KafkaAdmin,

@@ -37,13 +37,8 @@ function decimal(
   fixedBytes: number | undefined,
   { precision, scale = 0 }: Readonly<Record<string, unknown>>,
 ): WriterType {
-  const isValid =
-    isCount(precision) &&
-    precision > 0 &&
-    isCount(scale) &&
-    scale <= precision &&
-    fits(precision, fixedBytes);
-  return isValid ? { kind: 'decimal', precision, scale, fixedBytes } : type;
+  const isValid = isCount(precision) && precision > 0 && isCount(scale) && scale <= precision;
+  return isValid && fits(precision, fixedBytes) ? { kind: 'decimal', precision, scale, fixedBytes } : type;
 }
 
 function isCount(value: unknown): value is number {

@@ -26,7 +26,6 @@ interface OpenRecord extends RecordType {
 /**
  * Parses the schema that a message of any writer was written with. Ignores aliases and unknown
  * attributes. A logical type that is unknown or has invalid parameters is its underlying type.
- *
  * @param origin names the schema in errors: `schema 12 of topic chartmogul.plans`.
  * @param referenced schemas of named types, each after the schemas it uses itself.
  * @throws IncompatibleSchemaError if the schema is not Avro, not a record or too large, or a field
@@ -39,9 +38,8 @@ export function parseWriterSchema(
 ): WriterSchema {
   const parser = createParser(origin, referenced);
   const json = jsonOf(text, origin);
-  if (!isObject(json) || json['type'] !== 'record') {
+  if (!isObject(json) || json['type'] !== 'record')
     throw new IncompatibleSchemaError(`${origin} is not an Avro record: the producer must write records`);
-  }
   const { type } = parser.parse(json, '', 0, '');
   // A schema whose type is "record" is parsed to one.
   const { fields } = type as RecordType;
@@ -99,17 +97,15 @@ function primaryKeyOf(
   if (primaryKey === undefined) return undefined;
   const isList =
     Array.isArray(primaryKey) && primaryKey.length > 0 && new Set(primaryKey).size === primaryKey.length;
-  if (!isList || !primaryKey.every((part) => fields.some((field) => field.name === part))) {
+  if (!isList || !primaryKey.every((part) => fields.some((field) => field.name === part)))
     throw new IncompatibleSchemaError(
       `${origin}: "primaryKey" must be a list of distinct top-level fields; got ${JSON.stringify(primaryKey).slice(0, 100)}`,
     );
-  }
   const ambiguous = (primaryKey as string[]).find((part) => part !== 'top' && isAmbiguousName(part));
-  if (ambiguous !== undefined) {
+  if (ambiguous !== undefined)
     throw new IncompatibleSchemaError(
       `${origin}, field ${ambiguous}: ClickHouse cannot sort a table by a column of this name; rename the field`,
     );
-  }
   return primaryKey as string[];
 }
 
@@ -129,12 +125,11 @@ class SchemaParser {
     if (level > MAX_DEPTH) throw this.#tooDeep(path);
     const parsed = this.#parse(json, namespace, level, path);
     if (parsed.depth + level > MAX_DEPTH) throw this.#tooDeep(path);
-    if (parsed.types > MAX_TYPES) {
+    if (parsed.types > MAX_TYPES)
       throw this.#refuse(
         path,
         `more than ${MAX_TYPES} types once every name is resolved: use fewer or smaller records`,
       );
-    }
     return parsed;
   }
 
@@ -172,9 +167,8 @@ class SchemaParser {
       throw this.#refuse(path, 'a union without branches has no value: add a branch');
     const parsed = branches.map((branch) => this.parse(branch, namespace, level + 1, path));
     const hasUnion = parsed.some(({ type }) => type.kind === 'union');
-    if (hasUnion || parsed.filter(({ type }) => type.kind === 'null').length > 1) {
+    if (hasUnion || parsed.filter(({ type }) => type.kind === 'null').length > 1)
       throw this.#refuse(path, 'a union must not contain unions, nor null twice: correct the schema');
-    }
     return around({ kind: 'union', branches: parsed.map(({ type }) => type) }, parsed);
   }
 
@@ -193,7 +187,7 @@ class SchemaParser {
         throw this.#refuse(path, 'a field without a name: correct the schema');
       const fieldPath = path === '' ? name : `${path}.${name}`;
       if (names.has(name)) throw this.#refuse(fieldPath, 'two fields have this name: rename one');
-      if (!isName(name))
+      if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
         throw this.#refuse(fieldPath, 'a field name must match [A-Za-z_][A-Za-z0-9_]*: rename the field');
       names.add(name);
       const inner = this.parse(field['type'], namespaceOf(fullName), level + 1, fieldPath);
@@ -214,17 +208,15 @@ class SchemaParser {
   #enum(json: Json, path: string): WriterType {
     const { symbols } = json;
     const isList = Array.isArray(symbols) && symbols.length > 0 && new Set(symbols).size === symbols.length;
-    if (!isList || !symbols.every((symbol) => typeof symbol === 'string')) {
+    if (!isList || !symbols.every((symbol) => typeof symbol === 'string'))
       throw this.#refuse(path, 'an enum must have a list of distinct symbols: correct the schema');
-    }
     return { kind: 'enum', symbols };
   }
 
   #fixed(json: Json, path: string): WriterType {
     const { size } = json;
-    if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0 || size > 2 ** 30) {
+    if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0 || size > 2 ** 30)
       throw this.#refuse(path, 'the size of a fixed must be 0 to 2^30 bytes: correct the schema');
-    }
     return logicalType({ kind: 'fixed', bytes: size }, json);
   }
 
@@ -240,21 +232,19 @@ class SchemaParser {
       throw this.#refuse(path, 'a named type has no valid Avro name: correct the schema');
     const space = typeof namespace === 'string' ? namespace : around;
     const fullName = name.includes('.') || space === '' ? name : `${space}.${name}`;
-    if (this.#named.has(fullName)) {
+    if (this.#named.has(fullName))
       throw this.#refuse(path, `two types have the name ${fullName}: rename one`);
-    }
     return fullName;
   }
 
   #reference(name: string, namespace: string, path: string): Parsed {
     const inNamespace = name.includes('.') || namespace === '' ? name : `${namespace}.${name}`;
     const found = this.#named.get(inNamespace) ?? this.#named.get(name);
-    if (found === undefined) {
+    if (found === undefined)
       throw this.#refuse(
         path,
         `the type ${JSON.stringify(name.slice(0, 100))} is not defined: correct the schema`,
       );
-    }
     this.#markRecursive(found.type);
     return found;
   }
@@ -319,8 +309,4 @@ function isObject(value: unknown): value is Json {
 /** Accepts letters of any language, as in Avro for Java: type names name no column. */
 function isTypeName(name: string): boolean {
   return /^[\p{L}_][\p{L}\p{N}_]*$/u.test(name);
-}
-
-function isName(value: unknown): value is string {
-  return typeof value === 'string' && /^[A-Za-z_][A-Za-z0-9_]*$/.test(value);
 }

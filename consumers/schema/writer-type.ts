@@ -63,16 +63,10 @@ export interface WriterSchema {
   readonly fields: readonly WriterField[];
 }
 
-/** A branch of a union other than null, with its index. */
-interface ValueBranch {
-  readonly index: number;
-  readonly type: WriterType;
-}
-
-/** Returns the branches other than null, and null's index. A non-union is its own only branch. */
+/** Returns null's index and the other branches with theirs. A non-union is its own only branch. */
 export function splitUnion(type: WriterType): {
   readonly nullIndex: number | undefined;
-  readonly values: readonly ValueBranch[];
+  readonly values: readonly { readonly index: number; readonly type: WriterType }[];
 } {
   if (type.kind !== 'union') return { nullIndex: undefined, values: [{ index: 0, type }] };
   const all = type.branches.map((branch, index) => ({ index, type: branch }));
@@ -110,22 +104,15 @@ export function isJsonText(type: WriterType): boolean {
   const { values } = splitUnion(type);
   const [first] = values;
   if (values.length === 1 && first !== undefined) return isJsonText(first.type);
-  return values.some((branch) => isNested(branch.type));
-}
-
-function isNested({ kind }: WriterType): boolean {
-  return kind === 'record' || kind === 'array' || kind === 'map';
+  return values.some(({ type: { kind } }) => kind === 'record' || kind === 'array' || kind === 'map');
 }
 
 const knownMinBytes = new WeakMap<WriterType, number>();
 
 /** Returns the fewest bytes that a value takes; 0 only if every value takes none. */
 export function minBytesOf(type: WriterType): number {
-  let bytes = knownMinBytes.get(type);
-  if (bytes === undefined) {
-    bytes = countMinBytes(type);
-    knownMinBytes.set(type, bytes);
-  }
+  const bytes = knownMinBytes.get(type) ?? countMinBytes(type);
+  knownMinBytes.set(type, bytes);
   return bytes;
 }
 

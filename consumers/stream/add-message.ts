@@ -7,7 +7,6 @@ import { writeTombstone } from '../transcode/tombstone.ts';
 
 /**
  * Adds the row of a message to a batch, or returns the id of the schema to learn first.
- *
  * @throws RecordError for a message that cannot become a row; IncompatibleSchemaError for a topic
  *   of which none can. Nothing was added.
  */

@@ -28,7 +28,6 @@ export interface FetchedMessages {
   readonly messages: readonly KafkaMessage[];
   /** The offset behind the last message and behind other records such as transaction markers. */
   readonly next: bigint;
-  /** The partition's end. */
   readonly end: bigint;
 }
 
@@ -64,7 +63,6 @@ export class BatchFiller {
 
   /**
    * Adds messages up to the first with an unknown schema; rejects those that cannot become rows.
-   *
    * @returns the offset behind the last message that was added.
    * @throws IncompatibleSchemaError and others that stop the stream.
    */
@@ -113,10 +111,8 @@ export class BatchFiller {
   }
 
   #isFull({ rows, rowCount, deadLetterBytes }: Batch): boolean {
-    const { limits } = this.#options;
-    return (
-      rowCount >= limits.rows || rows.length >= limits.bytes || deadLetterBytes >= limits.deadLetterBytes
-    );
+    const { limits: max } = this.#options;
+    return rowCount >= max.rows || rows.length >= max.bytes || deadLetterBytes >= max.deadLetterBytes;
   }
 
   /** Returns the offset of the first message with an unknown schema, if any. */

@@ -66,11 +66,8 @@ export class BatchInserter {
 
   async #insert(batch: Batch, generation: AbortSignal): Promise<BatchOutcome> {
     const { rows, rowCount, ranges, kept } = batch;
-    const outcome = await this.#insertPart(
-      batch,
-      { from: 0, to: rows.length, rowCount, name: '', ranges },
-      generation,
-    );
+    const whole = { from: 0, to: rows.length, rowCount, name: '', ranges };
+    const outcome = await this.#insertPart(batch, whole, generation);
     if (outcome.kind === 'inserted') return 'inserted';
     const { table } = this.#options;
     if (!(await table.matchesShape(batch.columns))) return 'changed';
@@ -82,7 +79,6 @@ export class BatchInserter {
   /**
    * Inserts refused rows by halves, and sends the rows that remain refused to the dead-letter
    * topic. It works from left to right, so that a partition never has a gap.
-   *
    * @returns false if the table has changed, so that no row is to blame. The rest is not inserted.
    */
   async #sift(
@@ -119,34 +115,28 @@ export class BatchInserter {
     return true;
   }
 
-  async #insertPart(
-    batch: Batch,
-    { from, to, rowCount, name, ranges }: BatchPart,
-    generation: AbortSignal,
-  ): Promise<RowsOutcome> {
+  async #insertPart(batch: Batch, part: BatchPart, generation: AbortSignal): Promise<RowsOutcome> {
     const { table, counts } = this.#options;
-    const startMs = performance.now();
-    const bytes = batch.rows.bytes.subarray(from, to);
     const { columns } = batch;
-    const rows = { columns, rows: bytes, token: batch.token(name), ranges, areLast: true };
-    const outcome = await table.insert(rows, generation);
+    const { ranges, rowCount } = part;
+    const startMs = performance.now();
+    const rows = batch.rows.bytes.subarray(part.from, part.to);
+    const inserted = { columns, rows, token: batch.token(part.name), ranges, areLast: true };
+    const outcome = await table.insert(inserted, generation);
     if (outcome.kind === 'inserted') {
       this.#refusedInARow = 0;
       counts.insertSeconds += (performance.now() - startMs) / 1000;
       counts.batches++;
       counts.rows += rowCount;
-      counts.bytes += bytes.length;
+      counts.bytes += rows.length;
     }
     return outcome;
   }
 
-  async #rejectRow(
-    batch: Batch,
-    kept: KeptMessage | undefined,
-    { reason, constraint }: Refused,
-  ): Promise<void> {
+  async #rejectRow(batch: Batch, kept: KeptMessage | undefined, refused: Refused): Promise<void> {
     const { topic, table, deadLetters, counts, policy } = this.#options;
     if (kept === undefined) return;
+    const { reason, constraint } = refused;
     const { partition, message } = kept;
     // A dead letter would leave the deleted record visible.
     const isDelete = message.value === null;
@@ -155,11 +145,10 @@ export class BatchInserter {
         `table ${table.name} refuses a delete (partition ${partition}, offset ${message.offset}), whose row has a key and defaults only: ClickHouse answers ${reason}. ` +
           'Let its constraints pass deletes (CHECK _deleted OR …), then start again',
       );
-    if (++this.#refusedInARow >= MAX_REFUSED_IN_A_ROW) {
+    if (++this.#refusedInARow >= MAX_REFUSED_IN_A_ROW)
       throw new ServiceRefusedError(
         `table ${table.name} refuses every row, ${reason}: look at its constraints and materialized views, then start again`,
       );
-    }
     const error = new RowRejectedError(`table ${table.name} refuses the row: ClickHouse answers ${reason}`);
     const schemaId = message.value?.readUInt32BE(1);
     await deadLetters.send([{ stream: table.stream, topic, partition, message, schemaId, error }], policy);

@@ -62,7 +62,6 @@ const DEAD_LETTER_BYTES = 500;
 
 /** Rows for one table, from all partitions of its topic, as they came in. */
 export class Batch {
-  /** The columns that the rows are made for. */
   readonly columns: readonly TableColumn[];
   readonly rows: RowBuffer;
   /** The offset behind the last message of each partition, transaction markers included. */
@@ -99,7 +98,6 @@ export class Batch {
     return this.#deadLetterBytes;
   }
 
-  /** Rejects a message, which becomes a dead letter. */
   reject(deadLetter: DeadLetter): void {
     const { key, value } = deadLetter.message;
     this.deadLetters.push({ ...deadLetter, message: detached(deadLetter.message) });
@@ -115,11 +113,11 @@ export class Batch {
   get addedRows(): ReadonlyMap<number, CommittedRows> {
     const inserted = this.kept?.filter((kept) => !this.#refused.has(kept));
     const ranges = inserted === undefined ? this.ranges : rangesOf(inserted, this.topicId);
-    const aside = [...this.deadLetters, ...this.#refused];
+    const rowless = [...this.deadLetters, ...this.#refused];
     return new Map(
       [...this.consumed.keys()].map((partition) => {
         const last = ranges.find((range) => range.partition === partition)?.last;
-        const deadLetters = aside.filter(
+        const deadLetters = rowless.filter(
           (of) => of.partition === partition && Number(of.message.offset) > (last ?? -1),
         ).length;
         return [partition, { highest: last === undefined ? undefined : BigInt(last), deadLetters }];

@@ -26,7 +26,6 @@ export function accumulated(
 
 /**
  * Returns committed rows as the metadata of a commit.
- *
  * @param block the last that was inserted into the table, for {@link blockOf}; empty if unknown.
  */
 export function commitMetadata(
@@ -59,7 +58,6 @@ export function committedRows({ metadata }: CommittedOffset, owner: CommitScope)
 /**
  * Returns the messages behind the table's last row whose rows it once had, according to the commit:
  * merges removed the rows, or the table lost them.
- *
  * @param next the resume offset by the table's rows.
  */
 export function lostSpan(
@@ -77,7 +75,6 @@ export function lostSpan(
  * Returns the committed rows if a sink may resume at the commit, behind the table's last row,
  * because only dead letters lie between. Returns undefined if the table was recreated or lost rows,
  * the topic is another, or there are none. The caller checks that the dead letters exist.
- *
  * @param next the resume offset by the table's rows.
  * @param highest the highest offset of the partition in the table.
  */

@@ -51,7 +51,6 @@ interface CreateStreamSinkOptions {
   readonly floors?: ReadonlyMap<number, bigint>;
 }
 
-/** A sink of one stream with all that belongs to it. */
 export interface CreatedSink {
   readonly sink: StreamSink;
   readonly table: StorageTable;

@@ -11,7 +11,7 @@ import { readTopics } from '../../core/kafka/topic-reader.ts';
 const MAX_DEAD_LETTERS = 1_000_000;
 
 /** A dead letter in place of a row or record. */
-interface Letter {
+interface IndexedDeadLetter {
   readonly stream: string;
   /** Kafka's time in ms of the rejected message; undefined for a record of the source. */
   readonly timeMs: number | undefined;
@@ -24,18 +24,15 @@ export class DeadLetterIndex {
   readonly #topicPrefix: string;
   readonly #maxDeadLetters: number;
   /** By their keys on the topic. */
-  readonly #deadLetters = new Map<string, Letter>();
+  readonly #deadLetters = new Map<string, IndexedDeadLetter>();
 
   constructor(topicPrefix: string, maxDeadLetters = MAX_DEAD_LETTERS) {
     this.#topicPrefix = topicPrefix;
     this.#maxDeadLetters = maxDeadLetters;
   }
 
-  static async read({
-    admin,
-    settings,
-    signal,
-  }: Pick<Connections, 'admin' | 'settings' | 'signal'>): Promise<DeadLetterIndex> {
+  static async read(services: Pick<Connections, 'admin' | 'settings' | 'signal'>): Promise<DeadLetterIndex> {
+    const { admin, settings, signal } = services;
     const { topicPrefix } = settings;
     const found = new DeadLetterIndex(topicPrefix);
     const note = (message: KafkaMessage) => found.note(message);
@@ -53,12 +50,9 @@ export class DeadLetterIndex {
       this.#deadLetters.delete(key);
       return;
     }
+    const { stream, state } = deadLetter;
     const timeMs = deadLetter.step === 'sink' ? deadLetter.timestampMs : undefined;
-    this.#deadLetters.set(key, {
-      stream: deadLetter.stream,
-      timeMs,
-      isPending: deadLetter.state === 'waiting',
-    });
+    this.#deadLetters.set(key, { stream, timeMs, isPending: state === 'waiting' });
     if (this.#deadLetters.size > this.#maxDeadLetters)
       throw new ServiceRefusedError(
         `more than ${this.#maxDeadLetters} dead letters are pending: handle them first, npm run dead-letters -- list`,
@@ -76,10 +70,8 @@ export class DeadLetterIndex {
   /** Returns whether the message has a dead letter: one of a deleted topic has another time. */
   has(topic: string, partition: number, { offset, timestamp }: KafkaMessage): boolean {
     if (this.#deadLetters.size === 0) return false;
-    const stream = streamOfTopic(this.#topicPrefix, topic);
-    return (
-      this.#deadLetters.get(`${stream}|sink|${partition}|${offset}`)?.timeMs === messageTimeMs(timestamp)
-    );
+    const key = `${streamOfTopic(this.#topicPrefix, topic)}|sink|${partition}|${offset}`;
+    return this.#deadLetters.get(key)?.timeMs === messageTimeMs(timestamp);
   }
 
   /** Counts the dead letters of a partition from one offset to before another. */
@@ -93,7 +85,6 @@ export class DeadLetterIndex {
     return count;
   }
 
-  /** Returns whether both have the same dead letters. */
   isSame(other: DeadLetterIndex): boolean {
     return isDeepStrictEqual(this.#deadLetters, other.#deadLetters);
   }

@@ -27,7 +27,6 @@ const MAX_REQUEST_BYTES = 1024 * 1024;
 /** Room for what Kafka adds to a message, and for the headers of a redrive. */
 const SPARE_BYTES = 16 * 1024;
 
-/** A dead letter as a message of its topic. */
 interface DeadLetterMessage {
   readonly key: string;
   readonly value: Buffer;
@@ -49,7 +48,6 @@ export class DeadLetters {
 
   /**
    * Returns when Kafka has stored all.
-   *
    * @throws ServiceRefusedError; ServiceUnavailableError after the last retry.
    */
   async send(deadLetters: readonly DeadLetter[], policy: RetryPolicy): Promise<void> {
@@ -147,14 +145,8 @@ export function sizeOf({ key, value, headers = {} }: Message): number {
   return texts.reduce<number>((sum, text) => sum + (text ? Buffer.byteLength(text) : 0), 0);
 }
 
-function deadLetterMessage({
-  stream,
-  topic,
-  partition,
-  message,
-  schemaId,
-  error,
-}: DeadLetter): DeadLetterMessage {
+function deadLetterMessage(deadLetter: DeadLetter): DeadLetterMessage {
+  const { stream, topic, partition, message, schemaId, error } = deadLetter;
   return {
     key: `${stream}|sink|${partition}|${message.offset}`,
     // The value of a delete is null, which would delete the dead letter on this topic.

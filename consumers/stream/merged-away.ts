@@ -24,7 +24,6 @@ const BYTES_PER_QUERY = 1024 * 1024;
 /** The most keys without a row held in memory. Beyond it, the sink inserts the messages again. */
 const MAX_ROWLESS_KEYS = 100_000;
 
-/** The latest message of a key. */
 interface LatestOfKey {
   readonly parts: readonly string[];
   readonly version: bigint;
@@ -38,7 +37,6 @@ interface LatestOfKey {
  * the table was restored or lost rows: then some message is later than all rows of its key.
  *
  * Memory is bounded: messages are compared in portions, and only keys without a row are held.
- *
  * @throws ServiceUnavailableError, ServiceRefusedError
  */
 export async function wasMergedAway(
@@ -54,9 +52,8 @@ export async function wasMergedAway(
     const asked = database.with({ policy: singleAttempt });
     const shape = await readTableShape(asked, local);
     const { sortingKey = [], columns = [] } = shape ?? {};
-    const key = withoutSystemColumns(
-      sortingKey.flatMap((name) => columns.find((of) => of.name === name) ?? []),
-    );
+    const sorted = sortingKey.flatMap((name) => columns.find((of) => of.name === name) ?? []);
+    const key = withoutSystemColumns(sorted);
     // If each message is a row of its own, merges remove none.
     if (shape?.keepsLatest !== true || key.length < sortingKey.length || isByPosition(sortingKey))
       return false;
@@ -69,7 +66,7 @@ export async function wasMergedAway(
 }
 
 /** The resume offsets by the table's rows alone, and what the group has committed. */
-interface ResumeState {
+export interface ResumeState {
   readonly table: Pick<StorageTable, 'hasBlocks'>;
   readonly rows: TableRows;
   readonly owner: CommitScope;
@@ -80,7 +77,6 @@ interface ResumeState {
 
 /**
  * Finds rows that the table once had, according to the commits, behind its present last rows.
- *
  * @param wasMerged not called if the table was emptied or filled by other means.
  * @returns by partition, where such rows end; and whether merges alone removed them.
  */
@@ -168,10 +164,10 @@ class Comparison {
     await readTopics(admin, settings, handlers, signal, {
       spans,
       afterFetch: async () => {
-        const learnt = this.#waiting;
+        const waiting = this.#waiting;
         this.#waiting = [];
-        for (const id of new Set(learnt.map((one) => one.id))) await this.#rowKeys.learn(id);
-        for (const { message, partition } of learnt) take(message, partition);
+        for (const id of new Set(waiting.map((one) => one.id))) await this.#rowKeys.learn(id);
+        for (const { message, partition } of waiting) take(message, partition);
         await afterFetch();
       },
     });
@@ -195,18 +191,15 @@ class Comparison {
     return true;
   }
 
-  /** Compares the messages read so far with the table. */
   async #compare(): Promise<void> {
     const { client, name, signal } = this.#services.database;
     if (this.#latest.size === 0) return;
     const parts = keyPartsSql(this.#key.map((column) => column.name));
+    const keys = [...this.#latest.values()].map((of) => of.parts);
     const rows = await askRows<{ readonly parts: readonly string[]; readonly version: string }>(
       client,
       `SELECT ${parts} AS parts, toString(max(_version)) AS version FROM ${qualified(name, storageTableOf(this.#stream))} ` +
-        `WHERE ${keysConditionSql(
-          this.#key,
-          [...this.#latest.values()].map((of) => of.parts),
-        )} GROUP BY parts`,
+        `WHERE ${keysConditionSql(this.#key, keys)} GROUP BY parts`,
       signal,
       longStatement,
     );

@@ -6,7 +6,7 @@ import { isJsonObject, parseJson, type JsonObject, type JsonValue } from '../../
 import { serviceRetry, type RetryPolicy } from '../../core/retry.ts';
 import { parseWriterType } from '../schema/writer-schema.ts';
 import { splitUnion, type WriterType } from '../schema/writer-type.ts';
-import { columnTypeSql, type Column } from '../column/column-type.ts';
+import type { Column } from '../column/column-type.ts';
 import { readJsonText } from '../transcode/json-text.ts';
 import { RowBuffer } from '../transcode/row-buffer.ts';
 import { dateText, uuidText } from '../transcode/scalar-text.ts';
@@ -47,7 +47,6 @@ export class MessageKeys {
 
   /**
    * Returns the parts of a key in the order of the primary key; or the id of the schema to learn.
-   *
    * @param isInteger see {@link isIntegerKey}.
    * @throws DecodeError
    */
@@ -75,7 +74,6 @@ export class MessageKeys {
 
   /**
    * Learns the schema of an id that {@link partsOf} returned.
-   *
    * @throws ServiceUnavailableError, ServiceRefusedError
    */
   async learn(id: number): Promise<void> {
@@ -119,7 +117,7 @@ export class MessageKeys {
 /** Returns whether the primary key is one column of integers. */
 export function isIntegerKey([name, ...others]: readonly string[], columns: readonly Column[]): boolean {
   const column = columns.find((of) => of.name === name);
-  return others.length === 0 && column !== undefined && columnTypeSql(column.type) === 'Int64';
+  return others.length === 0 && column !== undefined && column.type.text === 'Int64';
 }
 
 const remedy =
@@ -230,7 +228,6 @@ function asKey(value: JsonValue, type: WriterType): JsonValue {
   }
 }
 
-/** Converts the fields of a record. */
 function asKeys(value: JsonValue, type: WriterType): JsonValue {
   const [only, ...others] = splitUnion(type).values;
   if (only?.type.kind !== 'record' || others.length > 0 || !isJsonObject(value)) return asKey(value, type);

@@ -5,7 +5,6 @@ import type { PartitionLog } from './resume-offset.ts';
 
 /**
  * Returns the partitions of a topic as they are now, by number.
- *
  * @throws TopicGoneError if there is no such topic; ServiceUnavailableError, ServiceRefusedError
  */
 export async function readPartitionLogs(
@@ -16,7 +15,8 @@ export async function readPartitionLogs(
   if (found === undefined) throw new TopicGoneError(`there is no topic ${topic}`);
   const byTime = new Map<bigint, Promise<ReadonlyMap<number, bigint>>>();
   const offsetsSince = (timeMs: bigint) => {
-    const asked = byTime.get(timeMs) ?? askOffsetsSince(admin, topic, timeMs);
+    // Kafka reads -1 and -2 as the end and the start.
+    const asked = byTime.get(timeMs) ?? admin.offsetsSince(topic, messageTimeMs(String(timeMs)));
     byTime.set(timeMs, asked);
     return asked;
   };
@@ -44,22 +44,12 @@ async function askBrokerTimes(admin: KafkaAdmin, topic: string): Promise<boolean
   }
 }
 
-async function askOffsetsSince(
-  admin: KafkaAdmin,
-  topic: string,
-  timeMs: bigint,
-): Promise<ReadonlyMap<number, bigint>> {
-  // Kafka reads -1 and -2 as the end and the start.
-  return admin.offsetsSince(topic, messageTimeMs(String(timeMs)));
-}
-
 /** Returns Kafka's id of the topic; 0 if unknown. */
 export function topicIdOf(logs: ReadonlyMap<number, PartitionLog>): bigint {
   for (const { topicId } of logs.values()) return topicId;
   return 0n;
 }
 
-/** Returns the end offset of each partition. */
 export function endsOf(partitions: ReadonlyMap<number, { readonly end: bigint }>): Map<number, bigint> {
   return new Map([...partitions].map(([partition, { end }]) => [partition, end]));
 }

@@ -4,7 +4,7 @@ import { NameTakenError } from '../../core/errors.ts';
 import type { OffsetSpan } from '../../core/kafka/topic-reader.ts';
 import { logger } from '../../core/logger.ts';
 import type { StorageTable } from '../table/storage-table.ts';
-import { findMergedAway } from './merged-away.ts';
+import { findMergedAway, type ResumeState } from './merged-away.ts';
 import { endsOf, readPartitionLogs, topicIdOf } from './partition-logs.ts';
 import type { TableRows } from '../table/partition-rows.ts';
 import { highestOf, resumeOffset, rowsOfTopic } from './resume-offset.ts';
@@ -101,7 +101,6 @@ export class PositionFinder {
    * Returns whether positions still hold before an insert: the topic is the same one, or gone, and
    * until the first insert the table has the rows it had. Otherwise the previous owner of the
    * partitions has inserted more.
-   *
    * @param topicId of the topic that the messages came from; 0 if unknown.
    */
   async stillHold(topicId: bigint, partitions: readonly number[]): Promise<boolean> {
@@ -120,12 +119,7 @@ export class PositionFinder {
   /** Moves positions behind messages without rows: first merged ones, then dead letters. */
   async #skipRowless(
     found: Map<number, Position>,
-    state: {
-      readonly rows: TableRows;
-      readonly owner: CommitScope;
-      readonly committed: ReadonlyMap<number, CommittedOffset>;
-      readonly ends: ReadonlyMap<number, bigint>;
-    },
+    state: Omit<ResumeState, 'table' | 'next'>,
   ): Promise<void> {
     const { topic, table, evidence } = this.#options;
     let reading: Promise<DeadLetterLookup> | undefined;

@@ -4,7 +4,6 @@ import type { MessagePosition, PartitionRows, TableRows } from '../table/partiti
 export interface PartitionLog {
   /** Kafka's id of its topic; 0 if the broker has none (before Kafka 2.8). */
   readonly topicId: bigint;
-  /** Its first offset. */
   readonly start: bigint;
   /** The offset that its next message will get. */
   readonly end: bigint;
@@ -26,21 +25,14 @@ export function rowsOfTopic(rows: TableRows, topicId: bigint): TableRows {
 
 /** Returns the highest offset among a partition's rows, with its time; undefined without rows. */
 export function highestOf(rows: TableRows, partition: number): MessagePosition | undefined {
-  return rows
-    .filter((row) => row.partition === partition)
-    .map(({ highest }) => highest)
-    .reduce<MessagePosition | undefined>(
-      (a, b) => (a === undefined || b.offset > a.offset ? b : a),
-      undefined,
-    );
+  const [first, ...others] = rows.filter((row) => row.partition === partition).map(({ highest }) => highest);
+  return first && others.reduce((a, b) => (b.offset > a.offset ? b : a), first);
 }
 
 /**
- * Returns the offset at which a sink resumes a partition.
- *
- * - Rows of the topic as it is: behind the highest offset. Every insert is one block of contiguous
- *   ranges, so nothing below it is missing.
- * - Only rows of a topic that was recreated or truncated: from the start.
+ * Returns the offset at which a sink resumes a partition: behind the highest offset of its rows,
+ * since every insert is one block of contiguous ranges; at the start if all its rows are of a topic
+ * that was recreated or truncated.
  *
  * Ids distinguish topics. Rows without an id count as the topic's unless they lie beyond the log's
  * end, or the log's first message is later than the newest row. Times that producers set prove
@@ -56,7 +48,6 @@ export async function resumeOffset(rows: TableRows, partition: number, log: Part
   return next;
 }
 
-/** Returns the offset at which a sink resumes each partition. */
 export async function resumeOffsetsOf(
   rows: TableRows,
   logs: ReadonlyMap<number, PartitionLog>,

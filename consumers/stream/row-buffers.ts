@@ -34,7 +34,6 @@ export class RowBuffers {
     if (wasFull && !this.isFull()) for (const listener of this.#listeners) listener();
   }
 
-  /** Calls back whenever there is room again. */
   onRoom(listener: () => void): void {
     this.#listeners.add(listener);
   }

@@ -4,7 +4,7 @@ import { FRAME_BYTES, schemaIdOf } from '../../core/avro/wire-format.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { IncompatibleSchemaError, RecordError } from '../../core/errors.ts';
 import { keySubjectOf, subjectOf } from '../../core/stream-name.ts';
-import { columnTypeSql, type ColumnType } from '../column/column-type.ts';
+import type { ColumnType } from '../column/column-type.ts';
 import type { TableColumn } from '../table/table-shape.ts';
 import { isIntegerKey, MessageKeys } from './message-keys.ts';
 import { readWriterSchema } from './stream-schemas.ts';
@@ -69,7 +69,6 @@ export class RowKeys {
   /**
    * Returns the row key in RowBinary, valid until the next call; the id of a schema to learn first;
    * or undefined if there is no row key.
-   *
    * @param isRejected whether the message has no row, so that a missing key proves nothing.
    */
   of(message: KafkaMessage, partition: number, isRejected: boolean): Buffer | number | undefined {
@@ -83,7 +82,6 @@ export class RowKeys {
 
   /**
    * Learns the schema of an id that {@link of} returned.
-   *
    * @throws ServiceUnavailableError, ServiceRefusedError
    */
   async learn(id: number): Promise<void> {
@@ -107,10 +105,8 @@ export class RowKeys {
       // Fields behind the key, most of a message, are not read.
       const isKey = ({ name }: { name: string }) => this.#columns.some((column) => column.name === name);
       const head = { ...schema, fields: fields.slice(0, fields.findLastIndex(isKey) + 1) };
-      this.#transcoders.set(
-        id,
-        compileRowTranscoder(head, this.#columns, primaryKey ?? [], new Map(), false),
-      );
+      const transcoder = compileRowTranscoder(head, this.#columns, primaryKey ?? [], new Map(), false);
+      this.#transcoders.set(id, transcoder);
       return primaryKey;
     } catch (error) {
       // The sink cannot make rows of such a message either.
@@ -161,9 +157,8 @@ export class RowKeys {
     const [only] = texts;
     if (texts.length === 1 && only !== undefined) return only.equals(messageKey);
     if (texts.some((text) => text.includes(separator))) return false;
-    return Buffer.concat(texts.flatMap((text, at) => (at === 0 ? [text] : [separator, text]))).equals(
-      messageKey,
-    );
+    const joined = Buffer.concat(texts.flatMap((text, at) => (at === 0 ? [text] : [separator, text])));
+    return joined.equals(messageKey);
   }
 
   #textsOf(rowKey: Buffer): Buffer[] | undefined {
@@ -181,7 +176,7 @@ export class RowKeys {
 
 /** Returns a key's value as the server prints it, for the types of `keyColumnTypeOf`. */
 function readText(bytes: Buffer, start: number, type: ColumnType): { text: Buffer; end: number } | undefined {
-  switch (columnTypeSql(type)) {
+  switch (type.text) {
     case 'String':
     case 'LowCardinality(String)': {
       let [at, length, unit] = [start, 0, 1];

@@ -78,7 +78,6 @@ export class StreamSchemas {
 
   /**
    * Returns the parts of the primary key in a message key; or the id of the schema to learn first.
-   *
    * @throws DecodeError for a key that names no row.
    */
   keyPartsOf(
@@ -102,7 +101,6 @@ export class StreamSchemas {
 
   /**
    * Returns the transcoder of a schema; undefined if the schema must be learned first.
-   *
    * @throws UnknownSchemaError for an id whose messages cannot be read.
    */
   transcoderOf(id: number, columns: readonly TableColumn[]): RowTranscoder | undefined {
@@ -126,8 +124,7 @@ export class StreamSchemas {
   async learnLatest(): Promise<void> {
     const latest = await this.#registry.latestText(this.#subject, this.#policy);
     if (latest === undefined) return;
-    // A field that the latest schema lacks, or declares a default for, concerns the columns as
-    // well.
+    // Fields that the latest schema lacks, or declares defaults for, concern the columns too.
     for (const schema of await this.#registry.texts(this.#subject, this.#policy)) {
       try {
         await this.#read(schema);
@@ -165,9 +162,7 @@ export class StreamSchemas {
   /**
    * Learns a schema and gives the table its columns. The latest schema of the topic's subject is
    * the topic's: if it has no table, the stream stops. Any other id concerns only the messages that
-   * name it.
-   *
-   * @throws IncompatibleSchemaError, ServiceRefusedError
+   * name it. @throws IncompatibleSchemaError, ServiceRefusedError
    */
   async learn(id: number): Promise<void> {
     if (this.#keys.awaits(id)) return this.#keys.learn(id);
@@ -250,7 +245,6 @@ export class StreamSchemas {
 /**
  * Returns the schema of a stream's messages. The primary key of our own streams is known even if
  * another writer's schema does not name it.
- *
  * @throws IncompatibleSchemaError, ServiceUnavailableError, ServiceRefusedError
  */
 export async function readWriterSchema(

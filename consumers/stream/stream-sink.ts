@@ -28,7 +28,6 @@ export class StreamSink {
   readonly counts: SinkCounts;
   /** Resolves when table and views exist, or cannot be created. */
   readonly prepared: Promise<void>;
-  /** Called whenever the stream has failed. */
   onFailure: () => void = () => {};
   readonly #options: StreamSinkOptions;
   readonly #filler: BatchFiller;
@@ -94,7 +93,7 @@ export class StreamSink {
     if (id === undefined) {
       const failure = new TopicGoneError(`topic ${topic} does not exist any more`);
       if (!this.#machine.isIn('failed', 'stopping')) this.#fail(failure);
-    } else if (this.#failure instanceof TopicGoneError) {
+    } else if (this.#failure instanceof TopicGoneError && this.#machine.isIn('failed')) {
       this.#recover('the topic exists again: the sink reads it');
     } else if (this.#machine.isIn('flowing', 'inserting') && partitions.isOtherTopic(id)) {
       this.#restart('topicReplaced');
@@ -245,7 +244,6 @@ export class StreamSink {
     this.#on(event);
   }
 
-  /** Stores the failure and logs it once. */
   #fail(error: unknown): void {
     const { counts, partitions } = this.#options;
     const { stream } = counts;

@@ -171,18 +171,14 @@ export class TopicPartitions {
     const committed = new Map<number, CommittedOffset>();
     for (const [partition, offset] of offsets) {
       const state = this.#states.get(partition);
-      const lastRows = accumulated(
-        state?.lastRows,
-        added.get(partition) ?? { highest: undefined, deadLetters: 0 },
-      );
+      const rows = added.get(partition) ?? { highest: undefined, deadLetters: 0 };
+      const lastRows = accumulated(state?.lastRows, rows);
       if (state !== undefined) state.lastRows = lastRows;
       committed.set(partition, { offset, metadata: commitMetadata(lastRows, owner, block) });
-    }
-    control.commit(committed);
-    for (const [partition, offset] of offsets) {
       this.#done.set(partition, offset);
       caughtUp.advance(topic, partition, offset);
     }
+    control.commit(committed);
   }
 
   /** Ends the wait for the topic's end offsets. */

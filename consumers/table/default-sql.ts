@@ -53,12 +53,10 @@ class ValueReader {
         const member = column.members[this.#byte()];
         return member === undefined ? 'NULL' : this.#typed(member);
       }
-      case 'array':
-        return joined(
-          this.#times(() => this.#typed(column.item)),
-          '[',
-          ']',
-        );
+      case 'array': {
+        const items = this.#times(() => this.#typed(column.item));
+        return joined(items, '[', ']');
+      }
       case 'map': {
         const entries = this.#times(() => [this.#typed(column.key), this.#typed(column.value)]);
         return joined(entries.flat(), 'map(', ')');

@@ -1,14 +1,7 @@
 import { isSystemColumnName } from '../../core/avro/schema.ts';
 import { quoted } from '../../core/clickhouse/client.ts';
 import { IncompatibleSchemaError } from '../../core/errors.ts';
-import {
-  bareType,
-  columnTypeSql,
-  nullableType,
-  stringType,
-  type Column,
-  type ColumnType,
-} from '../column/column-type.ts';
+import { bareType, nullableType, stringType, type Column, type ColumnType } from '../column/column-type.ts';
 import { incompatibleTypes, isSame, widened } from '../column/widened.ts';
 import { declaredFields, type DeclaredFields } from '../schema/declared-fields.ts';
 import { isOpenObject, type WriterSchema } from '../schema/writer-type.ts';
@@ -25,7 +18,6 @@ import type { TableShape } from './table-shape.ts';
 /**
  * Returns the actions of one ALTER TABLE after which the table can hold every value of the schema;
  * none if it can already. Never narrows or drops a column.
- *
  * @param isOlder the topic has a later schema: columns that it made text accept numbers.
  * @param declared the fields of all schemas. Columns that this one lacks must accept null or their
  *   default.
@@ -42,26 +34,25 @@ export function evolutionActions(
   const lacking = columns.flatMap((column) => lackingAction(column, schema, declared));
   const actions = [...fieldColumns(schema), ...systemColumns].flatMap((wanted) => {
     const where = `column ${table}.${wanted.name}`;
-    const wantedText = columnTypeSql(wanted.type);
+    const wantedText = wanted.type.text;
     const unfit = (have: string) => incompatibleTypes(where, have, wantedText);
     const unusable = shape.unusable.get(wanted.name);
     if (unusable !== undefined) throw unfit(unusable);
     const column = columns.find(({ name }) => name === wanted.name);
     if (column === undefined) return [`ADD COLUMN IF NOT EXISTS ${addedColumnSql(wanted, schema)}`];
-    const have = columnTypeSql(column.type);
+    const have = column.type.text;
     const [before, after] = isOlder ? [wanted.type, column.type] : [column.type, wanted.type];
     if (makesNumberOfText(before, after)) throw unfit(have);
     if (isSystemColumnName(wanted.name)) {
       if (!isSame(column.type, wanted.type)) throw unfit(have);
       return [];
     }
-    const type = columnTypeSql(widened(column.type, wanted.type, where));
+    const type = widened(column.type, wanted.type, where).text;
     if (type === have) return [];
-    if (sortingKey(schema).includes(wanted.name)) {
+    if (sortingKey(schema).includes(wanted.name))
       throw new IncompatibleSchemaError(
         `${where} is ${have} and part of the sorting key: it cannot become ${type}`,
       );
-    }
     return [`MODIFY COLUMN ${quoted(wanted.name)} ${type}`];
   });
   return [...actions, ...lacking];
@@ -86,7 +77,7 @@ function lackingAction({ name, type }: Column, schema: WriterSchema, declared: D
   const isLacking = field !== undefined && !schema.fields.some((candidate) => candidate.name === name);
   if (!isLacking || sortingKey(schema).includes(name) || hasDefault(field)) return [];
   const nullable = nullableType(type);
-  return isSame(nullable, type) ? [] : [`MODIFY COLUMN ${quoted(name)} ${columnTypeSql(nullable)}`];
+  return isSame(nullable, type) ? [] : [`MODIFY COLUMN ${quoted(name)} ${nullable.text}`];
 }
 
 /** Marks the texts in the server's type that the schemas declare to be open objects. */

@@ -3,7 +3,7 @@ import type { Database } from '../../core/clickhouse/database.ts';
 import { messageOf, StoppedError } from '../../core/errors.ts';
 import { serviceRetry } from '../../core/retry.ts';
 import { deleteInserted, rangesText, readInsertedPart, readViewsOn } from './half-inserted.ts';
-import { viewIn, type InsertedRows } from './insert-rows.ts';
+import { failedViews, type InsertedRows } from './insert-rows.ts';
 import { localTableOf } from './table-ddl.ts';
 import { readTableIdentity } from './table-shape.ts';
 
@@ -60,24 +60,26 @@ export class InsertRecovery {
    * Deletes the rows of an insert whose only view failed with an error that may pass: a sink killed
    * before its next attempt would leave rows that the view lacks. With several views, those that
    * have the block would not get it again under the same token.
-   *
    * @returns whether rows were deleted.
    */
   async deleteForRetry(error: unknown): Promise<boolean> {
-    if (!(error instanceof ClickHouseError)) return false;
-    const view = viewIn(error);
-    if (view === undefined || view.includes(' behind ') || (await this.#views()).length !== 1) return false;
+    if (!(error instanceof ClickHouseError) || failedViews(error).length !== 1) return false;
+    if ((await this.#views()).length !== 1) return false;
     return (await this.isHalfInserted()) && (await this.#delete());
   }
 
-  /** Deletes the rows, so that no later sink resumes after them. Returns the error's message. */
-  async undo(reason: string, view: string | undefined): Promise<string> {
+  /**
+   * Deletes the rows, so that no later sink resumes after them. Returns the error's message.
+   * @param failed see {@link failedViews}.
+   */
+  async undo(reason: string, failed: readonly string[]): Promise<string> {
     const { table, rows } = this.#options;
     const views = await this.#views();
-    const what = `materialized view ${view ?? views.join(' or ')} on table ${table} fails: ClickHouse answers ${reason}`;
+    const view = failed.join(' behind ') || views.join(' or ');
+    const what = `materialized view ${view} on table ${table} fails: ClickHouse answers ${reason}`;
     const where = rangesText(rows.ranges);
     const others =
-      views.length > 1 || view?.includes(' behind ') === true
+      views.length > 1 || failed.length > 1
         ? '; the targets of other views may already have them and will get them again'
         : '';
     try {

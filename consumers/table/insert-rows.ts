@@ -28,7 +28,7 @@ export type InsertOutcome =
       /** The constraint that a row violates. */
       readonly constraint?: string;
     }
-  | { readonly kind: 'half-inserted'; readonly reason: string; readonly view: string };
+  | { readonly kind: 'half-inserted'; readonly reason: string; readonly failed: readonly string[] };
 
 /** A range of messages that became rows: offsets `first` to `last`, with times between the two. */
 export interface RowRange {
@@ -56,7 +56,6 @@ export interface InsertedRows {
 
 /**
  * Sends rows once, in one request, as one block. The caller retries.
- *
  * @param identity of the table: a table that has replaced it rejects the rows.
  * @param deletions how often the rows were deleted: the server remembers tokens of deleted rows.
  * @throws what the client throws, unless the rows, the table or a view on it are at fault.
@@ -92,8 +91,8 @@ export async function insertRows(
     const constraint = constraintIn(error);
     const violated = constraint === undefined ? '' : `: ${constraint}`;
     const reason = `code ${error.code} (${error.type ?? 'no name'}${violated})`;
-    const view = viewIn(error);
-    if (view !== undefined && !isPassing(error)) return { kind: 'half-inserted', reason, view };
+    const failed = failedViews(error);
+    if (failed.length > 0 && !isPassing(error)) return { kind: 'half-inserted', reason, failed };
     // The message quotes names, but no rows.
     if (tableCodes.has(error.code))
       return { kind: 'refused', reason: `${reason}: ${foreignText(error.message)}`, isOfTable: true };
@@ -143,12 +142,12 @@ function constraintIn({ code, message }: ClickHouseError): string | undefined {
 }
 
 /**
- * Returns the materialized view that failed, with the views that feed it: `inner behind outer`. The
- * server appends their names to the message, the view on the table itself last.
+ * Returns the materialized view that failed, then the views that feed it, the one on the table
+ * last. The server appends their names to the message. Empty if no view failed.
  */
-export function viewIn({ message }: Pick<ClickHouseError, 'message'>): string | undefined {
+export function failedViews({ message }: Pick<ClickHouseError, 'message'>): readonly string[] {
   const [pushing] = /(?:: while pushing to view [^:]+?)+(?=\.?\s*(?:\([A-Z_\d]+\)|$))/.exec(message) ?? [];
-  return pushing?.split(': while pushing to view ').slice(1).join(' behind ');
+  return pushing?.split(': while pushing to view ').slice(1) ?? [];
 }
 
 const VIOLATED_CONSTRAINT = '469';

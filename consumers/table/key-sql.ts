@@ -10,8 +10,7 @@ export function isByPosition(sortingKey: readonly string[]): boolean {
 }
 
 /**
- * Returns SQL for the message key of a row as text: the sorting key's columns joined by `|`, as
- * producers write it. For a table without a primary key: partition and offset.
+ * Returns SQL for the message key of a row: the text of the sorting key's columns, joined by `|`.
  */
 export function keyTextSql(sortingKey: readonly string[]): string {
   const parts = sortingKey.map(textSql);
@@ -28,7 +27,6 @@ function textSql(column: string): string {
   return `CAST(toString(${quoted(column)}), 'String')`;
 }
 
-/** Returns the parts of a known key as an SQL literal. */
 export function partsLiteral(parts: readonly string[]): string {
   return `CAST([${parts.map(literal).join(', ')}], 'Array(String)')`;
 }

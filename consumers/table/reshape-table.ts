@@ -28,7 +28,6 @@ interface ReshapeOptions {
   readonly database: Database;
   readonly stream: string;
   readonly table: string;
-  /** Called after the table was created or altered. */
   readonly onChange: () => void;
   /** Wait before the next attempt. */
   readonly roundMs: number;
@@ -55,7 +54,7 @@ export async function reshapeTable(options: ReshapeOptions, coverage: Coverage):
     if (round > 0 && roundMs > 0) await delay(roundMs, undefined, { signal: database.signal });
     const shape = await readLocalShape(database, table);
     if (shape === undefined) {
-      if (fieldColumns(schema).length === 0) throw noColumns(options);
+      if (fieldColumns(schema).length === 0) throw noColumns(options.stream, table);
       for (const statement of createTableSql(table, schema, newIdentity(), database.settings))
         await runDefinition(database, doing, statement);
       logger.info({ table }, 'table created');
@@ -83,10 +82,7 @@ export function keyed(schema: WriterSchema, { sortingKey: key }: TableShape): Wr
   return hasAll ? { ...schema, primaryKey: key } : schema;
 }
 
-export function noColumns({
-  stream,
-  table,
-}: Pick<ReshapeOptions, 'stream' | 'table'>): IncompatibleSchemaError {
+export function noColumns(stream: string, table: string): IncompatibleSchemaError {
   return new IncompatibleSchemaError(
     `the schema of stream ${stream} has no field that a column could hold, so table ${table} would be empty: register a version with such fields`,
   );

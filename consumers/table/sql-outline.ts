@@ -1,6 +1,3 @@
-/** Replaces each character of a quoted text. */
-const MASK = '_';
-
 /**
  * Masks a statement that the server printed: `_` replaces each character of quoted texts, and of
  * quoted names that are not plain words. So nothing that a user wrote is mistaken for SQL.
@@ -11,7 +8,7 @@ export function outlineOf(sql: string): string {
   for (let start = nextQuote(sql, 0); start < sql.length; start = nextQuote(sql, at)) {
     const end = endOfQuoted(sql, start);
     const quoted = sql.slice(start, end);
-    parts.push(sql.slice(at, start), /^`\w+`$/.test(quoted) ? quoted : MASK.repeat(quoted.length));
+    parts.push(sql.slice(at, start), /^`\w+`$/.test(quoted) ? quoted : '_'.repeat(quoted.length));
     at = end;
   }
   return parts.join('') + sql.slice(at);

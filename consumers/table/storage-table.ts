@@ -7,7 +7,7 @@ import { storageTableOf } from '../../core/stream-name.ts';
 import { declaredFields } from '../schema/declared-fields.ts';
 import type { WriterSchema } from '../schema/writer-type.ts';
 import { mentionsDeletes } from './constraint.ts';
-import { insertRows, viewIn, type InsertedRows, type InsertOutcome } from './insert-rows.ts';
+import { failedViews, insertRows, type InsertedRows, type InsertOutcome } from './insert-rows.ts';
 import { evenWhenStopping, InsertRecovery, viewsOn } from './insert-recovery.ts';
 import type { TableRows } from './partition-rows.ts';
 import { keyed, noColumns, readLocalShape, reshapeTable } from './reshape-table.ts';
@@ -74,7 +74,6 @@ export class StorageTable {
   /**
    * Creates or widens the table until it can hold every value of the schema. For `isOlder` and
    * `declared`, see `evolutionActions`.
-   *
    * @returns the schema; its primary key is the table's sorting key if it names none.
    * @throws IncompatibleSchemaError, ServiceRefusedError
    */
@@ -93,7 +92,7 @@ export class StorageTable {
     const shape = await reshapeTable(target, { schema, isOlder, declared });
     for (const [path, { name }] of declared) if (path === name) this.#fields.add(name);
     const columns = withoutSystemColumns(shape.columns).filter(({ name }) => this.#fields.has(name));
-    if (columns.length === 0) throw noColumns(target);
+    if (columns.length === 0) throw noColumns(this.stream, this.name);
     if (!isDeepStrictEqual(columns, this.#columns)) this.#columns = columns;
     if (this.#options.table === undefined) await this.#views.update(this.#columns);
     return keyed(schema, shape);
@@ -102,7 +101,6 @@ export class StorageTable {
   /**
    * Inserts rows, all or none, into the table that {@link partitionRows} last found; a table that
    * has replaced it rejects them. The rows have the {@link columns} of the time they were made.
-   *
    * @param generation stops retries. An attempt under way is awaited, since its outcome is unknown.
    * @throws ViewFailedError if a materialized view on the table fails; the table's rows of the
    *   insert are then deleted.
@@ -126,13 +124,13 @@ export class StorageTable {
       });
       if (outcome.kind === 'inserted') return outcome;
       const { reason } = outcome;
-      const view = outcome.kind === 'half-inserted' ? outcome.view : undefined;
+      const failed = outcome.kind === 'half-inserted' ? outcome.failed : [];
       // ClickHouse finds faults of the table itself before it writes anything.
       if (outcome.kind === 'refused' && (outcome.isOfTable === true || !(await recovery.isHalfInserted())))
         return outcome;
       // The caller recreates the rows for the table that has the name now.
       if (await this.isReplaced()) return { kind: 'refused', reason, isOfTable: true };
-      throw new ViewFailedError(await recovery.undo(reason, view));
+      throw new ViewFailedError(await recovery.undo(reason, failed));
     } catch (error) {
       if (error instanceof ViewFailedError) throw error;
       // Without an answer from the server the outcome is unknown: most likely all is inserted,
@@ -144,7 +142,7 @@ export class StorageTable {
       if (!(answer instanceof ClickHouseError)) throw error;
       if (deletions === 0 && !(await recovery.isHalfInserted().catch(() => false))) throw error;
       const reason = `code ${answer.code} (${answer.type ?? 'no name'})`;
-      throw new ViewFailedError(await recovery.undo(reason, viewIn(answer)), { cause: error });
+      throw new ViewFailedError(await recovery.undo(reason, failedViews(answer)), { cause: error });
     }
   }
 

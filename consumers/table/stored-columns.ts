@@ -1,26 +1,22 @@
 import { systemColumnNames, type SystemColumnName } from '../../core/avro/schema.ts';
 import { literal, quoted } from '../../core/clickhouse/client.ts';
 import { columnCommentOf, columnTypeOf, keyColumnTypeOf } from '../column/column-type-of.ts';
-import { columnTypeSql, type Column } from '../column/column-type.ts';
+import type { Column } from '../column/column-type.ts';
 import { parseColumnType } from '../column/parse-column-type.ts';
 import type { WriterSchema } from '../schema/writer-type.ts';
 
-const systemColumnDefinitions: Readonly<Record<SystemColumnName, readonly [type: string, comment: string]>> =
-  {
-    _version: [
-      'UInt128',
-      'Message time in ms × 2^64 + offset: of the rows of a key the highest is the latest',
-    ],
-    _deleted: ['UInt8', '1 for a row that stands for a delete'],
-    _partition: ['Int32', 'Partition of the message'],
-    _offset: ['Int64', 'Offset of the message'],
-    _timestamp: ["DateTime64(3, 'UTC')", 'Time at which Kafka took the message'],
-    _schema_id: ['Int32', 'Id of its schema in the registry; 0 for a delete'],
-    _topic_id: [
-      'UInt64',
-      'First 8 bytes of the id of its topic: one that was deleted and made again has another; 0 where it is not known',
-    ],
-  };
+const definitions: Readonly<Record<SystemColumnName, readonly [type: string, comment: string]>> = {
+  _version: ['UInt128', 'Message time in ms × 2^64 + offset: of the rows of a key the highest is the latest'],
+  _deleted: ['UInt8', '1 for a row that stands for a delete'],
+  _partition: ['Int32', 'Partition of the message'],
+  _offset: ['Int64', 'Offset of the message'],
+  _timestamp: ["DateTime64(3, 'UTC')", 'Time at which Kafka took the message'],
+  _schema_id: ['Int32', 'Id of its schema in the registry; 0 for a delete'],
+  _topic_id: [
+    'UInt64',
+    'First 8 bytes of the id of its topic: one that was deleted and made again has another; 0 where it is not known',
+  ],
+};
 
 export interface CommentedColumn extends Column {
   readonly comment: string;
@@ -30,7 +26,7 @@ export interface CommentedColumn extends Column {
 
 /** The columns that every storage table has after the stream's own, in the order of each row. */
 export const systemColumns: readonly CommentedColumn[] = systemColumnNames.map((name) => {
-  const [text, comment] = systemColumnDefinitions[name];
+  const [text, comment] = definitions[name];
   const type = parseColumnType(text);
   if (type === undefined) throw new Error(`unknown type ${text}`);
   return { name, type, comment };
@@ -56,5 +52,5 @@ export function sortingKey({ primaryKey }: WriterSchema): readonly string[] {
 
 export function columnSql({ name, type, comment, value = '' }: CommentedColumn): string {
   const otherwise = value === '' ? '' : ` DEFAULT ${value}`;
-  return `${quoted(name)} ${columnTypeSql(type)}${otherwise}${comment === '' ? '' : ` COMMENT ${literal(comment)}`}`;
+  return `${quoted(name)} ${type.text}${otherwise}${comment === '' ? '' : ` COMMENT ${literal(comment)}`}`;
 }

@@ -14,7 +14,6 @@ const WIDE_PART_BYTES = 128 * 1024 * 1024;
 
 type Target = Pick<ClickHouseSettings, 'database' | 'cluster'>;
 
-/** Returns ` ON CLUSTER …` for a cluster, else nothing. */
 export function onCluster({ cluster }: Target): string {
   return cluster === undefined ? '' : ` ON CLUSTER ${quoted(cluster)}`;
 }
@@ -50,7 +49,6 @@ export function identitySql(identity: string): string {
  * Returns the statements that create a stream's storage table. On a cluster, replicated tables
  * behind a Distributed table hold the rows, and one shard holds all rows of a partition: each
  * insert is one block per shard, and the highest offset shows what the table has.
- *
  * @param identity a hexadecimal number that no other table has had.
  */
 export function createTableSql(
@@ -70,9 +68,11 @@ export function createTableSql(
           `replicated_deduplication_window = ${DEDUPLICATION_WINDOW}, replicated_deduplication_window_seconds = ${REPLICATED_WINDOW_SECONDS}`,
         ];
   const local = qualified(database, localTableOf(table, target));
+  // Differs between tables, so that a change of one never matches another.
+  const firstShape = shapeConstraint(Number.parseInt(identity, 16));
   const statements = [
     `CREATE TABLE IF NOT EXISTS ${local}${onCluster(target)} (\n` +
-      `  ${[...columns, identitySql(identity), shapeConstraint(firstVersion(identity))].join(',\n  ')}\n)\n` +
+      `  ${[...columns, identitySql(identity), firstShape].join(',\n  ')}\n)\n` +
       `ENGINE = ${engine}(_version, _deleted)\n` +
       `ORDER BY (${sortingKey(schema).map(quoted).join(', ')})\n` +
       `SETTINGS ${windows}, min_bytes_for_wide_part = ${WIDE_PART_BYTES}\n${comment}`,
@@ -90,7 +90,6 @@ export function createTableSql(
  * Returns the statements of one change of shape, as a compare and set: the first fails if the table
  * is no longer at `version`. So only one of two sinks changes the columns that both read, and none
  * changes a table that has replaced them.
- *
  * @param version read before the columns; 0 for a table that has none yet.
  */
 export function alterTableSql(
@@ -114,11 +113,6 @@ export function alterTableSql(
 /** Returns the version of a table's shape, which every change raises; 0 if it has none. */
 export function shapeVersionIn(createTableQuery: string): number {
   return Number(/[(,]\s*CONSTRAINT `?shape_(\d+)`? ASSUME\b/.exec(outlineOf(createTableQuery))?.[1] ?? 0);
-}
-
-/** Returns a version that differs between tables: a change for one never matches another. */
-function firstVersion(identity: string): number {
-  return Number.parseInt(identity, 16);
 }
 
 /** Returns an assumption without content whose name holds the version. Inserts do not check it. */

@@ -32,7 +32,6 @@ export interface TableShape {
 /**
  * Returns the shape of a table; undefined if there is none. Reads its version before its columns:
  * if another sink changes the columns in between, a change based on this reading fails.
- *
  * @throws IncompatibleSchemaError if a view has the name.
  */
 export async function readTableShape(database: Database, table: string): Promise<TableShape | undefined> {

@@ -14,18 +14,9 @@ export function absentBytes(
 ): readonly number[] {
   const avro = field?.default === undefined ? undefined : defaultAvro(field.type, field.default);
   if (field === undefined || avro === undefined) return defaultBytes(column, field?.type);
-  return transcoded(field, avro, column, writeValue);
-}
-
-function transcoded(
-  { name, type }: WriterField,
-  avro: Buffer,
-  column: ColumnType,
-  writeValue: ValueWriter,
-): readonly number[] {
   const program = new Program(new Map());
   const code = new CodeWriter(program);
-  writeValue(code, type, column, { path: name, isKey: false });
+  writeValue(code, field.type, column, { path: field.name, isKey: false });
   const write = program.link(code.finish());
   const at = new Transcoding(program.starts);
   at.begin(avro, 0, new RowBuffer(avro.length));

@@ -119,7 +119,6 @@ export class CodeWriter {
     return `s.field = ${field}; s.position = p; ${call}; p = s.position;`;
   }
 
-  /** Calls a function that reads and writes. */
   call(field: number, name: string): void {
     this.line(
       `s.field = ${field}; s.position = p; s.written = q; ${name}(s); p = s.position; q = s.written;`,
@@ -128,9 +127,6 @@ export class CodeWriter {
     this.#room = 0;
   }
 
-  // ── Room ─────────────────────────────────────────────────────────────────────────────────────
-
-  /** Ensures room for so many bytes. */
   needs(bytes: number): void {
     if (this.#room < bytes) this.#check(String(bytes + ROOM), bytes + ROOM);
     this.#room -= bytes;
@@ -161,8 +157,6 @@ export class CodeWriter {
     write();
     this.#room = 0;
   }
-
-  // ── Values ───────────────────────────────────────────────────────────────────────────────────
 
   bytes(values: readonly number[]): void {
     if (values.length === 0) return;
@@ -216,7 +210,6 @@ export class CodeWriter {
     );
   }
 
-  /** Copies so many bytes. */
   copyBytes(field: number, bytes: number): void {
     this.line(`if (end - p < ${bytes}) ${this.fault(field, 'the bytes end within a value')}`);
     this.needs(bytes);
@@ -285,7 +278,6 @@ export class CodeWriter {
 
 /** The value that code is written for. */
 export interface Place {
-  /** Path of the field, for errors. */
   readonly path: string;
   /** Whether it is a field of the primary key, where null is an error. */
   readonly isKey: boolean;

@@ -28,7 +28,6 @@ const jsonNull = [4, ...Buffer.from('null')];
 
 /**
  * Returns the RowBinary of an absent value: null, or empty if the column type has no null.
- *
  * @param type of the field: the null of an open object is the JSON text `null`.
  */
 export function defaultBytes(column: ColumnType, type?: WriterType): readonly number[] {

@@ -12,7 +12,6 @@ import { Transcoding } from './transcoding.ts';
 export interface RowTranscoder {
   /**
    * Appends the columns of the message whose Avro bytes begin at `start` in the frame.
-   *
    * @throws DecodeError naming the field, with `out.length` unchanged.
    */
   readonly transcode: (frame: Buffer, start: number, out: RowBuffer) => void;
@@ -24,7 +23,6 @@ const NO_FIELD = -1;
  * Compiles the transcoder of a schema for the given columns, in their order. A column whose field
  * the schema lacks gets the field's default, or null. The code copies bytes directly, without
  * objects, strings or BigInt for values that need no conversion.
- *
  * @param columns as `widened` made them for this schema.
  * @param primaryKey the columns in which null is an error.
  * @param declared the fields of all schemas, for defaults of fields that this one lacks.

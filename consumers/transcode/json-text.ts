@@ -9,7 +9,6 @@ import type { Transcoding } from './transcoding.ts';
  * digits, as a string if they exceed 64 bits. Numbers that JSON lacks are the strings "NaN",
  * "Infinity" and "-Infinity". Bytes are strings of the code points 0 to 255, as in Avro's JSON.
  * Dates and times are their underlying numbers. The value of a union has no branch name.
- *
  * @throws DecodeError
  */
 export function readJsonText(type: WriterType, at: Transcoding): string {

@@ -30,9 +30,8 @@ export class RowBuffer {
   grow(used: number, bytes: number): Buffer {
     const needed = used + bytes;
     if (needed <= this.bytes.length) return this.bytes;
-    if (needed - this.length > MAX_ROW_BYTES) {
+    if (needed - this.length > MAX_ROW_BYTES)
       throw new DecodeError(`the row exceeds ${MAX_ROW_BYTES / 2 ** 20} MiB`);
-    }
     const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.bytes.length * 2));
     this.bytes.copy(larger, 0, 0, used);
     this.bytes = larger;

@@ -6,7 +6,6 @@ const TWO_TO_32 = 2 ** 32;
 /**
  * Writes the system columns after the field columns of a row, in the order of `systemColumns`.
  * Takes arguments, not an object, because it runs for every message.
- *
  * @param schemaId 0 for a delete.
  * @param topic see {@link topicIdHalves}.
  */

@@ -1,5 +1,5 @@
 import { DecodeError } from '../../core/errors.ts';
-import { columnTypeSql, type Column, type ColumnType } from '../column/column-type.ts';
+import { type Column, type ColumnType } from '../column/column-type.ts';
 import { defaultBytes } from './column-default.ts';
 import type { RowBuffer } from './row-buffer.ts';
 import { dateText } from './scalar-text.ts';
@@ -9,7 +9,6 @@ const DAY_MS = 86_400_000;
 
 /**
  * Appends the field columns of a delete: the key from the message key, defaults for the rest.
- *
  * @param parts of the key, in the order of the primary key: see `MessageKeys`.
  * @throws DecodeError, with `out.length` unchanged, if the key does not match the primary key.
  */
@@ -26,7 +25,7 @@ export function writeTombstone(
     if (part === undefined) for (const byte of defaultBytes(type)) at.writeByte(byte);
     else if (!writeKeyPart(part, type, at))
       throw new DecodeError(
-        `a delete whose key lacks a ${columnTypeSql(type)} for ${name}: send the delete again with a complete key`,
+        `a delete whose key lacks a ${type.text} for ${name}: send the delete again with a complete key`,
       );
   }
   out.length = at.written;
@@ -34,7 +33,7 @@ export function writeTombstone(
 
 /** Returns false if the text is not a value of the column. For key types, see `keyColumnTypeOf`. */
 function writeKeyPart(part: string, type: ColumnType, at: Transcoding): boolean {
-  switch (columnTypeSql(type)) {
+  switch (type.text) {
     case 'String':
     case 'LowCardinality(String)':
       at.writeText(part);

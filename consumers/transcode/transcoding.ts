@@ -5,7 +5,6 @@ import { RowBuffer } from './row-buffer.ts';
 const MAX_EMPTY_ITEMS = 65_536;
 /** Limits the JSON text of one message, which field names can make much longer than the message. */
 const MAX_TEXT_LENGTH = 2 ** 26;
-/** Limits the levels of a recursive value. */
 const MAX_DEPTH = 256;
 
 const nothing = new RowBuffer(0);
@@ -66,8 +65,6 @@ export class Transcoding {
     this.view = nothing.view;
   }
 
-  // ── Reading ──────────────────────────────────────────────────────────────────────────────────
-
   readByte(): number {
     if (this.position >= this.end) throw tooShort();
     return this.source[this.position++] ?? 0;
@@ -95,7 +92,6 @@ export class Transcoding {
     this.high = (high >>> 1) ^ sign;
   }
 
-  /** Reads a 32-bit integer. */
   readInt(): number {
     this.readLong();
     if (this.high !== this.low >> 31) throw new DecodeError('an integer of more than 32 bits');
@@ -118,9 +114,8 @@ export class Transcoding {
   /** Reads the length of a string and checks it against the remaining bytes. */
   readLength(): number {
     this.readLong();
-    if (this.high !== 0 || this.low < 0 || this.low > this.end - this.position) {
+    if (this.high !== 0 || this.low < 0 || this.low > this.end - this.position)
       throw new DecodeError('a length beyond the remaining bytes');
-    }
     return this.low;
   }
 
@@ -155,9 +150,8 @@ export class Transcoding {
       throw new DecodeError('a count of items beyond the remaining bytes');
     if (minBytes === 0) {
       this.#emptyItems += count;
-      if (this.#emptyItems > MAX_EMPTY_ITEMS) {
+      if (this.#emptyItems > MAX_EMPTY_ITEMS)
         throw new DecodeError(`more than ${MAX_EMPTY_ITEMS} items without bytes`);
-      }
     }
     return count;
   }
@@ -175,7 +169,6 @@ export class Transcoding {
     this.#emptyItems = emptyItems;
   }
 
-  /** Reads a value one level deeper. */
   deeper<T>(read: () => T): T {
     if (++this.#depth > MAX_DEPTH) throw new DecodeError(`nested more than ${MAX_DEPTH} deep`);
     const result = read();
@@ -186,14 +179,10 @@ export class Transcoding {
   /** Counts a text that is held in memory. */
   countText(length: number): void {
     this.#textLength += length;
-    if (this.#textLength > MAX_TEXT_LENGTH) {
+    if (this.#textLength > MAX_TEXT_LENGTH)
       throw new DecodeError(`JSON text of more than ${MAX_TEXT_LENGTH / 2 ** 20} Mi characters`);
-    }
   }
 
-  // ── Writing ──────────────────────────────────────────────────────────────────────────────────
-
-  /** Makes room for so many bytes. */
   grow(bytes: number): void {
     this.target = this.out.grow(this.written, bytes);
     this.view = this.out.view;
@@ -247,7 +236,6 @@ export class Transcoding {
     this.source.copy(this.target, at, start, start + length);
   }
 
-  /** Writes an integer as two's complement, little endian. */
   writeInteger(value: bigint, bytes: number): void {
     const at = this.claim(bytes);
     for (let byte = 0, rest = value; byte < bytes; byte++, rest >>= 8n)

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { readStreamSchema, streamNames } from '../../core/avro/schema-files.ts';
-import { columnTypeSql } from '../../consumers/column/column-type.ts';
 import { fieldColumns, systemColumns, type CommentedColumn } from '../../consumers/table/stored-columns.ts';
 import { parseWriterSchema } from '../../consumers/schema/writer-schema.ts';
 import { streams, type StreamSpec } from '../../producers/chartmogul/streams.ts';
@@ -78,6 +77,6 @@ function streamSection(name: string): string {
 function columnTable(columns: readonly CommentedColumn[]): string {
   return table(
     ['column', 'type', 'meaning'],
-    columns.map(({ name, type, comment }) => [code(name), code(columnTypeSql(type)), comment]),
+    columns.map(({ name, type, comment }) => [code(name), code(type.text), comment]),
   );
 }

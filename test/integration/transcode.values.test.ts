@@ -7,7 +7,7 @@ import { createClient, type ClickHouseClient, type ClickHouseSettings } from '@c
 import fc from 'fast-check';
 import { parseWriterSchema } from '../../consumers/schema/writer-schema.ts';
 import type { WriterSchema } from '../../consumers/schema/writer-type.ts';
-import { columnTypeSql, type Column, type ColumnType } from '../../consumers/column/column-type.ts';
+import { type Column, type ColumnType } from '../../consumers/column/column-type.ts';
 import { parseColumnType } from '../../consumers/column/parse-column-type.ts';
 import { compileRowTranscoder } from '../../consumers/transcode/compile.ts';
 import { RowBuffer } from '../../consumers/transcode/row-buffer.ts';
@@ -58,7 +58,7 @@ let tables = 0;
 /** Creates a table and returns its name. */
 async function tableOf(columns: readonly Column[]): Promise<string> {
   const name = `${database}.t${tables++}`;
-  const definitions = columns.map((column) => `${quoted(column.name)} ${columnTypeSql(column.type)}`);
+  const definitions = columns.map((column) => `${quoted(column.name)} ${column.type.text}`);
   const query = `CREATE TABLE ${name} (_row UInt32, ${definitions.join(', ')}) ENGINE = MergeTree ORDER BY _row`;
   await client.command({ query, clickhouse_settings: shape });
   return name;
@@ -74,7 +74,7 @@ async function columnsIn(table: string): Promise<Column[]> {
     const [name, printed] = [String(row['name']), String(row['type'])];
     const type = parseColumnType(printed);
     assert.ok(type, `${printed} is not understood`);
-    assert.equal(columnTypeSql(type), printed);
+    assert.equal(type.text, printed);
     return { name, type };
   });
 }
@@ -107,7 +107,7 @@ async function insert(
   const header = new ByteWriter();
   const all = [...columns, { name: '_row', type: typeOf('UInt32') }];
   header.varint(all.length);
-  for (const value of [...all.map(({ name }) => name), ...all.map(({ type }) => columnTypeSql(type))]) {
+  for (const value of [...all.map(({ name }) => name), ...all.map(({ type }) => type.text)]) {
     const bytes = Buffer.from(value);
     header.sizedBytes(bytes, 0, bytes.length);
   }
@@ -296,9 +296,7 @@ async function modify(
   columns: readonly Column[],
   types: readonly ColumnType[],
 ): Promise<void> {
-  const actions = types.map(
-    (type, index) => `MODIFY COLUMN ${columns[index]?.name ?? ''} ${columnTypeSql(type)}`,
-  );
+  const actions = types.map((type, index) => `MODIFY COLUMN ${columns[index]?.name ?? ''} ${type.text}`);
   await client.command({
     query: `ALTER TABLE ${table} ${actions.join(', ')}`,
     clickhouse_settings: { ...shape, mutations_sync: '1', alter_sync: '1' },

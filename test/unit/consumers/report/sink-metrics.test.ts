@@ -4,10 +4,8 @@ import type { Registry } from 'prom-client';
 import { SinkCounts } from '../../../../consumers/report/sink-counts.ts';
 import { createSinkMetrics } from '../../../../consumers/report/sink-metrics.ts';
 
-const sinkOf = (stream: string, some: Partial<SinkCounts> = {}): SinkCounts => ({
-  ...new SinkCounts(stream, `${stream}_raw`),
-  ...some,
-});
+const sinkOf = (stream: string, some: Partial<SinkCounts> = {}): SinkCounts =>
+  Object.assign(new SinkCounts(stream, `${stream}_raw`), some);
 
 /** The lines with values, as a scraper receives them. */
 async function lines(registry: Registry, name: string): Promise<string[]> {

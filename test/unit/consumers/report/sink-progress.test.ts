@@ -6,10 +6,8 @@ import { SinkProgress, startSinkProgress } from '../../../../consumers/report/si
 import { LiveLines } from '../../../../core/terminal/live-lines.ts';
 
 const BEGIN_MS = 1_000_000;
-const sinkOf = (stream: string, some: Partial<SinkCounts> = {}): SinkCounts => ({
-  ...new SinkCounts(stream, `${stream}_raw`),
-  ...some,
-});
+const sinkOf = (stream: string, some: Partial<SinkCounts> = {}): SinkCounts =>
+  Object.assign(new SinkCounts(stream, `${stream}_raw`), some);
 const lagOf = (...messages: number[]) => new Map(messages.entries());
 
 interface View {

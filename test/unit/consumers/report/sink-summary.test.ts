@@ -3,11 +3,10 @@ import test from 'node:test';
 import { SinkCounts } from '../../../../consumers/report/sink-counts.ts';
 import { sinkSummary } from '../../../../consumers/report/sink-summary.ts';
 
-const counted = (stream: string, rows: number, reason?: string) => ({
-  ...new SinkCounts(stream, `${stream}_raw`),
-  rows,
-  failure: reason === undefined ? undefined : new Error(reason),
-});
+const counted = (stream: string, rows: number, reason?: string): SinkCounts => {
+  const failure = reason === undefined ? undefined : new Error(reason);
+  return Object.assign(new SinkCounts(stream, `${stream}_raw`), { rows, failure });
+};
 
 test('sinkSummary shows a reason of failure once, with the streams that share it', () => {
   const lines = sinkSummary([

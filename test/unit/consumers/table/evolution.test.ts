@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { columnTypeSql, type Column } from '../../../../consumers/column/column-type.ts';
+import type { Column } from '../../../../consumers/column/column-type.ts';
 import { parseWriterSchema } from '../../../../consumers/schema/writer-schema.ts';
 import type { WriterSchema } from '../../../../consumers/schema/writer-type.ts';
 import { evolutionActions } from '../../../../consumers/table/evolution.ts';
@@ -30,7 +30,7 @@ function asWritten(schema: StreamSchema): WriterSchema {
 }
 
 const shape = (columns: readonly Column[]) => ({
-  columns: columns.map((column) => ({ ...column, typeText: columnTypeSql(column.type) })),
+  columns: columns.map((column) => ({ ...column, typeText: column.type.text })),
   unusable: new Map<string, string>(),
 });
 
