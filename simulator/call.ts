@@ -1,7 +1,6 @@
 import type { World } from './data/world.ts';
 import type { Answer } from './answer.ts';
 
-/** One request, with what its answer is made from. */
 export interface Call {
   readonly method: string;
   /** The path without `/v1`. */

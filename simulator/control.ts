@@ -6,16 +6,13 @@ import type { Statistics } from './statistics.ts';
 export function control(
   simulator: Simulator,
   statistics: Statistics,
-  request: { readonly method: string; readonly path: string; readonly body: unknown },
+  endpoint: string,
+  body: unknown,
 ): Answer {
-  const { method, path, body } = request;
-  if (method === 'GET' && path === '/_simulator/stats')
+  if (endpoint === 'GET /_simulator/stats')
     return ok({ revision: simulator.revision, ...statistics.toJSON() });
-  if (method === 'POST' && path === '/_simulator/revision') return moveTo(simulator, body);
-  return refusal(404, 'Not found: must be GET /_simulator/stats or POST /_simulator/revision');
-}
-
-function moveTo(simulator: Simulator, body: unknown): Answer {
+  if (endpoint !== 'POST /_simulator/revision')
+    return refusal(404, 'Not found: must be GET /_simulator/stats or POST /_simulator/revision');
   const revision =
     typeof body === 'object' && body !== null && 'revision' in body ? body.revision : undefined;
   try {

@@ -15,7 +15,6 @@ const kinds = {
 
 type NestedKind = keyof typeof kinds;
 
-/** Returns one of them by its uuid. */
 export function byUuid(call: Call, nested: NestedKind, uuid: string): Answer {
   const key = keyOf(call.world.random, kinds[nested].uuid, uuid);
   const invoice = key && { member: key.member, ordinal: Math.floor(key.ordinal / perInvoice) };

@@ -15,23 +15,13 @@ const command = createCommand(
   'Runs a ChartMogul account and its API on this machine, in the foreground.',
 )
   .option('--port <port>', 'port on 127.0.0.1; 0 picks a free one', integer(0, 65_535), 4010)
-  .option(
-    '--customers <n>',
-    'number of customers in the account',
-    integer(0, 100_000_000),
-    standard.customers,
-  )
+  .option('--customers <n>', 'number of customers', integer(0, 100_000_000), standard.customers)
   .option('--seed <n>', 'seed of the generated account', integer(0, 2 ** 32 - 1), standard.seed)
-  .option(
-    '--rate-limit <n>',
-    'requests per second before it answers 429; 0 for no limit',
-    limit,
-    standard.rateLimit,
-  )
+  .option('--rate-limit <n>', 'requests per second before a 429; 0 for no limit', limit, standard.rateLimit)
   .option('--retry-after <seconds>', 'sends this Retry-After with every 429', integer(0, 3600))
   .option(
     '--connection-limit <n>',
-    'concurrent requests before it answers 503; 0 for no limit',
+    'concurrent requests before a 503; 0 for no limit',
     limit,
     standard.connectionLimit,
   )
@@ -61,12 +51,7 @@ const command = createCommand(
     share,
     standard.changes,
   )
-  .option(
-    '--deletes <share>',
-    'share of customers and other records that each revision deletes',
-    share,
-    standard.deletes,
-  )
+  .option('--deletes <share>', 'share of all records that each revision deletes', share, standard.deletes)
   .option('--drift', 'adds undeclared fields and values of another type, from revision 1 on', standard.drift)
   .option('--no-float-mrr', 'serves no fractions of a cent in the mrr of ended subscriptions')
   .addHelpText(

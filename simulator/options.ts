@@ -1,6 +1,5 @@
 import type { WorldOptions } from './data/world.ts';
 
-/** The behaviour of the simulated account and its API. */
 export interface SimulatorOptions extends WorldOptions {
   /** The only accepted key; undefined accepts any. */
   readonly apiKey: string | undefined;

@@ -22,7 +22,6 @@ export interface List<Item> {
 const largestPage = 200;
 const noCursor = { cursor: null };
 
-/** Returns one page of a list, as the query asks for it. */
 export function pageOf<Item>(list: List<Item>, query: URLSearchParams): Answer {
   if (query.has('page')) return numberedPageOf(list, query);
   const cursor = query.get('cursor') ?? undefined;

@@ -3,18 +3,10 @@ import type { Call, Handler, Route } from './call.ts';
 import { renderAccount } from './data/account.ts';
 import { historyOf } from './data/attribute-history.ts';
 import { attributesOf, customerOf, customerUuid, holderByUuid, renderCustomer } from './data/customer.ts';
-import { dataSources, dataSourceUuid, renderDataSource, type DataSource } from './data/data-source.ts';
+import { dataSources, renderDataSource, type DataSource } from './data/data-source.ts';
 import type { Key } from './data/key.ts';
-import {
-  planGroups,
-  planGroupUuid,
-  renderPlanGroup,
-  plans,
-  planUuid,
-  renderPlan,
-  type PlanGroup,
-} from './data/plan.ts';
-import { keyOf } from './data/uuid.ts';
+import { planGroups, plans, renderPlan, renderPlanGroup, type PlanGroup } from './data/plan.ts';
+import { keyOf, uuidOf } from './data/uuid.ts';
 import type { World } from './data/world.ts';
 import { isTrue } from './filters.ts';
 import type { Jobs } from './jobs.ts';
@@ -48,7 +40,6 @@ function single<Item extends Key>(kind: CreatedKind<Item>, what: string): Handle
   };
 }
 
-/** Returns a handler that answers about the living customer that the path names. */
 function ofCustomer(answer: (call: Call, holder: number) => Answer): Handler {
   return (call, uuid) => {
     const holder = holderByUuid(call.world, uuid);
@@ -63,14 +54,15 @@ function pagedOfCustomer<Item>(
 }
 
 /** Returns a handler that answers about the item of a fixed list that the path names. */
-function ofItem<Item>(
+function ofItem<Item extends { readonly index: number }>(
   items: readonly Item[],
-  uuidOf: (world: World, item: Item) => string,
+  kind: 'data_source' | 'plan' | 'plan_group',
   what: string,
   answer: (call: Call, item: Item) => Answer,
 ): Handler {
   return (call, uuid) => {
-    const item = items.find((candidate) => uuidOf(call.world, candidate) === uuid);
+    const { random } = call.world;
+    const item = items.find(({ index }) => uuidOf(random, kind, { member: index, ordinal: 0 }) === uuid);
     return item === undefined ? notFound(what) : answer(call, item);
   };
 }
@@ -114,7 +106,7 @@ const invoicesIn = ({ query }: Call) => invoices(invoiceSwitches(query));
 /** Returns every address of the real API. */
 export function createRoutes(jobs: Jobs, { activitiesCursor }: SimulatorOptions): readonly Route[] {
   const ofGroup = (answer: (call: Call, group: PlanGroup) => Answer) =>
-    ofItem(planGroups, planGroupUuid, 'Plan group', answer);
+    ofItem(planGroups, 'plan_group', 'Plan group', answer);
   return [
     ['GET', '/ping', () => ok({ data: 'pong!' })],
     ['GET', '/account', ({ world, query }) => ok(renderAccount(world, query.get('include')))],
@@ -122,7 +114,7 @@ export function createRoutes(jobs: Jobs, { activitiesCursor }: SimulatorOptions)
     [
       'GET',
       '/data_sources/:uuid',
-      ofItem(dataSources, dataSourceUuid, 'Data source', (call, source) => ok(expandedSource(call, source))),
+      ofItem(dataSources, 'data_source', 'Data source', (call, source) => ok(expandedSource(call, source))),
     ],
     ['POST', '/data_sources/:uuid/json_imports', (call, source) => jobs.startImport(call, source)],
     ['GET', '/data_sources/:uuid/json_imports/:id', (_, source, id) => jobs.import(source, id)],
@@ -146,11 +138,7 @@ export function createRoutes(jobs: Jobs, { activitiesCursor }: SimulatorOptions)
     ['GET', '/tasks', created(tasks)],
     ['GET', '/tasks/:uuid', single(tasks, 'Task')],
     ['GET', '/plans', paged(({ world, query }) => planList(world, query))],
-    [
-      'GET',
-      '/plans/:uuid',
-      ofItem(plans, planUuid, 'Plan', ({ world }, plan) => ok(renderPlan(world, plan))),
-    ],
+    ['GET', '/plans/:uuid', ofItem(plans, 'plan', 'Plan', ({ world }, plan) => ok(renderPlan(world, plan)))],
     ['GET', '/plan_groups', paged(({ world }) => planGroupList(world))],
     ['GET', '/plan_groups/:uuid', ofGroup(({ world }, group) => ok(renderPlanGroup(world, group)))],
     [

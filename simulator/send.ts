@@ -4,7 +4,6 @@ import { pipeline } from 'node:stream/promises';
 import { plainText, type Answer } from './answer.ts';
 import type { Fault } from './faults.ts';
 
-/** Sends an answer whole. */
 export async function send(response: ServerResponse, answer: Answer, signal: AbortSignal): Promise<void> {
   const headers = {
     'Content-Type': answer.type,

@@ -12,19 +12,8 @@ import { send, sendFault } from './send.ts';
 import type { Simulator } from './simulator.ts';
 import { Statistics } from './statistics.ts';
 
-interface ListeningSimulator {
-  /** Ends in `/v1`: the value for CHARTMOGUL_BASE_URL. */
-  readonly baseUrl: string;
-  readonly statistics: Statistics;
-  readonly close: () => Promise<void>;
-}
-
 /** Opens the simulator on a loopback port; 0 picks one. `now` is its rate limit's clock in ms. */
-export async function listen(
-  simulator: Simulator,
-  port: number,
-  now?: () => number,
-): Promise<ListeningSimulator> {
+export async function listen(simulator: Simulator, port: number, now?: () => number) {
   const { options } = simulator;
   const limits = new Limits(options, now);
   const faults = new Faults(options);
@@ -38,7 +27,7 @@ export async function listen(
     const path = url.replace(/\?.*$/s, '');
     if (path.startsWith('/_simulator/')) {
       const body = await controlBody(request);
-      const answer = body.refused ?? control(simulator, statistics, { method, path, body: body.value });
+      const answer = body.refused ?? control(simulator, statistics, `${method} ${path}`, body.value);
       return send(response, answer, stopped.signal);
     }
     const refused = limits.begin();
@@ -80,6 +69,7 @@ export async function listen(
   const address = server.address();
   const bound = typeof address === 'object' && address !== null ? address.port : port;
   return {
+    /** The value for CHARTMOGUL_BASE_URL. */
     baseUrl: `http://127.0.0.1:${bound}/v1`,
     statistics,
     async close() {

@@ -10,7 +10,6 @@ import { standardOptions, type SimulatorOptions } from './options.ts';
 import { createRoutes } from './routes.ts';
 import { streams } from './streams.ts';
 
-/** A request as it comes from the network, or from a test without one. */
 export interface SimulatorRequest {
   readonly method: string;
   /** The URL from the first slash on: `/v1/customers?per_page=2`. */
@@ -40,14 +39,12 @@ export class Simulator {
     return this.#world.revision;
   }
 
-  /** Moves the data to a later or earlier revision. */
   moveTo(revision: number): void {
     if (!Number.isInteger(revision) || revision < 0 || revision > lastRevision)
       throw new RangeError(`a revision is an integer from 0 to ${lastRevision}`);
     this.#world = new World({ ...this.options, revision });
   }
 
-  /** Names of the streams whose truth is known. */
   get streams(): string[] {
     return Object.keys(streams);
   }
@@ -96,7 +93,6 @@ export class Simulator {
   }
 }
 
-/** Creates a simulator with standard options by default. */
 export function createSimulator(options: Partial<SimulatorOptions> = {}): Simulator {
   return new Simulator({ ...standardOptions, ...options });
 }

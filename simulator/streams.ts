@@ -21,7 +21,6 @@ import { allOf, type List } from './paging.ts';
 
 const everything = new URLSearchParams({ with_disabled: 'true' });
 
-/** Returns every record that a complete extractor finds now, child rows with their parent's key. */
 type Stream = (world: World, interval: Interval) => Iterable<Rendered>;
 
 const all = <Item extends Key>(kind: CreatedKind<Item>): Stream => {

@@ -22,7 +22,6 @@ export function customerUuid(world: World, holder: number): string {
   return uuidOf(world.random, 'customer', { member: holder, ordinal: 0 });
 }
 
-/** Returns the number of the living customer with this uuid. */
 export function holderByUuid(world: World, uuid: string): number | undefined {
   const member = keyOf(world.random, 'customer', uuid)?.member;
   return member !== undefined && isHolder(world, member) ? member : undefined;
@@ -96,7 +95,7 @@ export function* customersInOrder(world: World, after?: number, status?: string)
   }
 }
 
-/** Returns the revision in which a customer first paid. */
+/** Returns the revision of the first payment. */
 function paidFrom(world: World, { members, since }: Customer): number {
   for (const member of members) {
     const first = subscriptionsOf(world, member)[0]?.moves[0];

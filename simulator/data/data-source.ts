@@ -1,5 +1,4 @@
 import { day, milliseconds } from './instant.ts';
-import { isMergedAtFirst } from './merge.ts';
 import { uuidOf } from './uuid.ts';
 import type { Rendered } from './rendered.ts';
 import type { World } from './world.ts';
@@ -26,7 +25,7 @@ const fallback = dataSources[0] as DataSource;
 /** Returns the source of a member; the halves of a merged customer always came from two. */
 export function dataSourceOf(world: World, member: number): DataSource {
   const own = drawnSource(world, member);
-  if (!isMergedAtFirst(world, member)) return own;
+  if (!world.isMergedAtFirst(member)) return own;
   const other = drawnSource(world, member - 1);
   return dataSources.find((source) => source.weight > 0 && source.index !== other.index) ?? own;
 }

@@ -8,7 +8,6 @@ import type { World } from './world.ts';
 /** Room for the nested rows of one invoice. */
 export const perInvoice = 4;
 
-/** Returns the fields of every kind of line item. */
 function commonFields(world: World, { member, ordinal }: Invoice, index: number, withEdits: boolean) {
   const { isDrifting } = world;
   return {
@@ -35,7 +34,7 @@ export function renderLineItems(world: World, invoice: Invoice, withEdits: boole
   return hasSetupFee(world, invoice) ? [...items, setupItem(world, invoice, withEdits)] : items;
 }
 
-/** Returns the total of the invoice in cents. */
+/** In cents. */
 export function totalOf(world: World, invoice: Invoice): number {
   if (hasNoItems(world, invoice)) return 0;
   const fee = hasSetupFee(world, invoice) ? setupFee : 0;

@@ -1,5 +1,4 @@
-import { mergedFromTheStart, mergesAtFirst } from './first-merges.ts';
-import type { World } from './world.ts';
+import { mergedFromTheStart, type World } from './world.ts';
 
 /**
  * Returns the customer (the number of its first member) that a member belongs to now; undefined
@@ -23,21 +22,16 @@ export function membersOf(world: World, holder: number): number[] {
 
 /** Returns whether a merged member has its other half's external_id, from another data source. */
 export function sharesExternalId(world: World, member: number): boolean {
-  if (!isMergedAtFirst(world, member)) return false;
+  if (!world.isMergedAtFirst(member)) return false;
   return member === mergedFromTheStart || world.random.chance('merge.same', 0.5, member);
 }
 
-/** Whether two data sources knew the customer from the beginning. The first few stay single. */
-export function isMergedAtFirst(world: World, member: number): boolean {
-  return world.bornIn(member) === 0 && mergesAtFirst(world.random, member);
-}
-
 function isMergedAway(world: World, member: number): boolean {
-  return isMergedAtFirst(world, member) || (isGone(world, member) && leavesByMerge(world, member));
+  return world.isMergedAtFirst(member) || (isGone(world, member) && leavesByMerge(world, member));
 }
 
 function isDeleted(world: World, member: number): boolean {
-  return !isMergedAtFirst(world, member) && isGone(world, member) && !leavesByMerge(world, member);
+  return !world.isMergedAtFirst(member) && isGone(world, member) && !leavesByMerge(world, member);
 }
 
 function isGone(world: World, member: number): boolean {

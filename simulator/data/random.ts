@@ -29,7 +29,6 @@ export class Random {
     return this.bits(label, a, b, c) / 2 ** 32;
   }
 
-  /** Returns true in the given share of cases. */
   chance(label: string, probability: number, a = 0, b = 0, c = 0): boolean {
     return this.share(label, a, b, c) < probability;
   }
@@ -39,7 +38,6 @@ export class Random {
     return low + Math.floor(this.share(label, a, b, c) * (high - low + 1));
   }
 
-  /** Returns an item of a non-empty list. */
   pick<T>(label: string, list: readonly T[], a = 0, b = 0, c = 0): T {
     const choice = list[Math.floor(this.share(label, a, b, c) * list.length)];
     if (choice === undefined) throw new RangeError(`nothing to pick from for ${label}`);

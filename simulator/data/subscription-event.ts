@@ -7,7 +7,6 @@ import { setExternalIdOf, subscriptionExternalId } from './subscription.ts';
 import type { Rendered } from './rendered.ts';
 import type { World } from './world.ts';
 
-/** A move of a subscription as an event. */
 export interface SubscriptionEvent extends Key {
   readonly subscription: Subscription;
   readonly move: Move;

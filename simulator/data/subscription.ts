@@ -52,8 +52,8 @@ function lastMrr(world: World, { member, index, moves }: Subscription): number {
   return isFloat ? worth + 0.610_930_209_98 : worth;
 }
 
-/** Renders the imported form. Only the external_id leads to the other form. */
-export function renderImportSubscription(world: World, subscription: Subscription): Rendered {
+/** Only the external_id leads to the row of `renderSubscription`. */
+export function renderImported(world: World, subscription: Subscription): Rendered {
   const set = setExternalIdOf(world, subscription);
   const cancels = subscription.moves.filter(({ kind }) => kind === 'cancel');
   return {

@@ -1,19 +1,17 @@
 import { compareKeys, revisionOf, type Key } from './key.ts';
 import type { World } from './world.ts';
 
-/** Returns a member's records of one kind as they exist now, ordinals ascending. */
-type ItemsOf<Item extends Key> = (member: number) => readonly Item[];
-
 /**
  * Yields every record of one kind, newest created first, from the one after `after` on. Only the
  * position is computed, so a page costs what it shows: the walk starts anywhere, even after a
  * record that is gone by now.
  *
+ * @param itemsOf returns a member's records as they exist now, ordinals ascending.
  * @param members the only members whose records are yielded; all if undefined.
  */
 export function* newestFirst<Item extends Key>(
   world: World,
-  itemsOf: ItemsOf<Item>,
+  itemsOf: (member: number) => readonly Item[],
   after?: Key,
   members?: readonly number[],
 ): Iterable<Item> {
@@ -38,7 +36,7 @@ export function* newestFirst<Item extends Key>(
 /** Finds the records of a few members without a walk over all others. */
 function newestOf<Item extends Key>(
   world: World,
-  itemsOf: ItemsOf<Item>,
+  itemsOf: (member: number) => readonly Item[],
   members: readonly number[],
   after?: Key,
 ): Item[] {

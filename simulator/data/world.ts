@@ -1,4 +1,3 @@
-import { membersFor } from './first-merges.ts';
 import { day } from './instant.ts';
 import { revisionOf, type Key } from './key.ts';
 import { Random } from './random.ts';
@@ -29,6 +28,9 @@ const changeKinds: readonly Change[] = ['profile', 'profile', 'billing', 'billin
 const now = Date.UTC(2026, 9, 1);
 const opened = Date.UTC(2023, 9, 1);
 
+/** Merged from the beginning at any seed, both halves with one external_id. */
+export const mergedFromTheStart = 7;
+
 /**
  * The account as it is at one revision; every record is a pure function of it. A *member* is a
  * customer as one data source knows it, numbered from 0 in order of signing up. A customer has one
@@ -53,13 +55,25 @@ export class World {
     this.revision = options.revision;
     this.isDrifting = options.drift && options.revision > 0;
     this.random = new Random(options.seed);
-    this.#firstMembers = membersFor(this.random, options.customers);
+    let members = 0;
+    for (let seen = 0; seen < options.customers; members++) if (!this.#mergesAtFirst(members)) seen++;
+    this.#firstMembers = members;
     this.#newPerRevision = Math.ceil((options.customers * options.changes) / 4);
   }
 
   /** Returns the present moment of a revision: one day later for each revision. */
   nowAt(revision = this.revision): number {
     return now + revision * day;
+  }
+
+  /** Whether two data sources knew the customer from the beginning. The first few stay single. */
+  isMergedAtFirst(member: number): boolean {
+    return this.bornIn(member) === 0 && this.#mergesAtFirst(member);
+  }
+
+  #mergesAtFirst(member: number): boolean {
+    if (member % 2 === 0) return false;
+    return member === mergedFromTheStart || (member > 10 && this.random.chance('merge.first', 0.03, member));
   }
 
   /** Returns how many have ever signed up. */
@@ -103,7 +117,6 @@ export class World {
     return Math.floor(now - (1 - place) * (day / 4));
   }
 
-  /** Returns the change of a member in a revision after its first. */
   changeIn(revision: number, member: number): Change | undefined {
     if (revision <= this.bornIn(member) || revision > this.revision) return undefined;
     if (!this.random.chance('change', this.options.changes, member, revision)) return undefined;

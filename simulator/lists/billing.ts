@@ -17,7 +17,6 @@ import { accepting, isTrue, type Filters } from '../filters.ts';
 import { badCursor, idInCursor, toCursor, type List } from '../paging.ts';
 import { membersAsked, type CreatedKind } from './created-list.ts';
 
-/** Reads from the query which hidden rows to show. */
 export function invoiceSwitches(query: URLSearchParams): InvoiceSwitches {
   const validationType = query.get('validation_type') ?? 'valid';
   if (validationType !== 'valid' && validationType !== 'invalid' && validationType !== 'all')

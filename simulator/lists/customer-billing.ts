@@ -2,11 +2,7 @@ import { customerUuid } from '../data/customer.ts';
 import { everyInvoice, renderInvoice } from '../data/invoice.ts';
 import { subscriptionsOf, type Invoice, type Subscription } from '../data/ledger.ts';
 import { membersOf } from '../data/merge.ts';
-import {
-  importSubscriptionUuid,
-  renderImportSubscription,
-  renderSubscription,
-} from '../data/subscription.ts';
+import { importSubscriptionUuid, renderImported, renderSubscription } from '../data/subscription.ts';
 import type { World } from '../data/world.ts';
 import { badCursor, perPageOf, rowsAfter, toCursor, type List } from '../paging.ts';
 import { nanoseconds } from '../data/instant.ts';
@@ -49,7 +45,7 @@ export function importedSubscriptions(world: World, holder: number): List<Subscr
     legacy: 'pages',
     extra: { customer_uuid: customerUuid(world, holder) },
     rows: (cursor) => rowsAfter(cursor, subscriptionsUnder(world, holder).reverse(), uuidOf),
-    render: (subscription) => renderImportSubscription(world, subscription),
+    render: (subscription) => renderImported(world, subscription),
     cursorOf: (subscription) => {
       const { member, index } = subscription;
       return toCursor(nanoseconds(world.importedAt({ member, ordinal: index })), uuidOf(subscription));

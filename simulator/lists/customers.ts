@@ -11,20 +11,19 @@ import {
 import { nanoseconds } from '../data/instant.ts';
 import { holderOf } from '../data/merge.ts';
 import type { World } from '../data/world.ts';
-import { accepting, holds, type Filters } from '../filters.ts';
+import { accepting, includes, type Filters } from '../filters.ts';
 import { badCursor, idInCursor, toCursor, type List } from '../paging.ts';
 
 const filters: Filters = {
-  data_source_uuid: holds('data_source_uuids'),
-  external_id: holds('external_ids'),
+  data_source_uuid: includes('data_source_uuids'),
+  external_id: includes('external_ids'),
   status: (record, value) => record['status'] === value.replaceAll('_', ' '),
   system: (record, value) => record['billing-system-type'] === value,
 };
 
 export function customers(world: World, query: URLSearchParams): List<Customer> {
   const externalId = query.get('external_id');
-  // The query has underscores, the answers blanks. The status is compared before anything is
-  // rendered.
+  // The query has underscores, the answers blanks.
   const status = query.get('status')?.replaceAll('_', ' ');
   const inOrder = (after: number | undefined) =>
     externalId === null ? customersInOrder(world, after, status) : customersWith(world, externalId, after);
@@ -39,7 +38,6 @@ export function customers(world: World, query: URLSearchParams): List<Customer> 
   };
 }
 
-/** Lists the customers with an e-mail address. */
 export function customerSearch(world: World, email: string): List<Customer> {
   const match = /@c(\d{1,9})\.example$/.exec(email);
   const first = match === null ? world.members() : Number(match[1]);
