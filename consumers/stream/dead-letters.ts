@@ -1,9 +1,9 @@
-import { Partitioners, type KafkaMessage, type Message, type Producer } from 'kafkajs';
+import type { KafkaMessage, Message, Producer } from 'kafkajs';
 import type { Connections } from '../../core/connections.ts';
 import { deadLetterHeaders } from '../../core/dead-letters/format.ts';
 import { truncated } from '../../core/dead-letters/writer.ts';
 import { messageOf, ServiceRefusedError, type RecordError } from '../../core/errors.ts';
-import { createKafka } from '../../core/kafka/client.ts';
+import { createKafka, producerOptions } from '../../core/kafka/client.ts';
 import { isTooLargeForKafka, kafkaError } from '../../core/kafka/kafka-error.ts';
 import { logger } from '../../core/logger.ts';
 import { retry, type RetryPolicy } from '../../core/retry.ts';
@@ -106,12 +106,7 @@ export class DeadLetters {
   async #connect(topic: string): Promise<Producer> {
     const { admin, settings } = this.#services;
     await admin.ensureTopics([topic]);
-    const producer = createKafka(settings.kafka, 'sink').producer({
-      idempotent: true,
-      maxInFlightRequests: 1,
-      allowAutoTopicCreation: false,
-      createPartitioner: Partitioners.DefaultPartitioner,
-    });
+    const producer = createKafka(settings.kafka, 'sink').producer(producerOptions);
     await producer.connect();
     return producer;
   }

@@ -1,4 +1,4 @@
-import { Kafka, logLevel, type KafkaConfig, type LogEntry, type SASLOptions } from 'kafkajs';
+import { Kafka, logLevel, Partitioners, type KafkaConfig, type LogEntry, type SASLOptions } from 'kafkajs';
 import type { Settings } from '../settings/config.ts';
 import { replaceKafkajsDecoder } from './decoder/kafkajs-decoder.ts';
 import { extendKafkajsMetadata } from './kafkajs-metadata.ts';
@@ -11,6 +11,14 @@ const patientRetry = { initialRetryTime: 50, multiplier: 1.6, retries: 12, maxRe
 export const probeOptions: Partial<KafkaConfig> = {
   retry: { retries: 0 },
   logCreator: () => () => undefined,
+};
+
+/** One request in flight, so that a retry keeps the order. */
+export const producerOptions = {
+  idempotent: true,
+  maxInFlightRequests: 1,
+  allowAutoTopicCreation: false,
+  createPartitioner: Partitioners.DefaultPartitioner,
 };
 
 export function createKafka(

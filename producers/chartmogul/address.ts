@@ -1,9 +1,6 @@
-/** A segment that changes the address: HTTP clients resolve `.` and `..`, even in encoded form. */
-const dotSegment = /^(\.|%2e){1,2}$/i;
-
-/** Whether an HTTP client would change the path. */
+/** Whether an HTTP client would change the path: it resolves `.` and `..`, even in encoded form. */
 export function hasDotSegment(path: string): boolean {
-  return path.split('/').some((segment) => dotSegment.test(segment));
+  return path.split('/').some((segment) => /^(\.|%2e){1,2}$/i.test(segment));
 }
 
 /**

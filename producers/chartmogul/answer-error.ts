@@ -15,7 +15,7 @@ import { isJsonObject, parseJson, type JsonValue } from '../../core/json.ts';
 export const PING_PATH = '/ping';
 
 /** An answer with a status other than 2xx. */
-export interface RefusedAnswer {
+interface RefusedAnswer {
   readonly status: number;
   /** Path of the request, without the query. */
   readonly path: string;
@@ -27,11 +27,10 @@ export interface RefusedAnswer {
 export function answerError({ status, path, body, contentType, retryAfter }: RefusedAnswer): EtlError {
   const said = messageOfBody(body) ?? bodyExcerpt(contentType, body);
   const answered = `${path} answered ${status} (${said})`;
-  if (status === 401 || (status === 403 && path === PING_PATH)) {
+  if (status === 401 || (status === 403 && path === PING_PATH))
     return new AuthenticationError(
       `ChartMogul rejects the key: ${answered}. Check CHARTMOGUL_API_KEY with \`npm run ping\``,
     );
-  }
   if (status === 403) return new AccessDeniedError(`${answered}: the plan or the key's role lacks it`);
   if (status === 404 || status === 410)
     return new StreamNotFoundError(`${answered}: this account does not have it`);

@@ -34,12 +34,7 @@ const LOG_AWAY_EVERY_MS = 15_000;
 const LONG_WAIT_MS = 5_000;
 
 /** For the check before a run: reports a wrong address soon, but tolerates a lost connection. */
-const pingRetry: RetryPolicy = {
-  attempts: 4,
-  attemptMs: FIRST_ANSWER_MS,
-  firstDelayMs: 250,
-  maxDelayMs: 1_000,
-};
+const pingRetry = { attempts: 4, attemptMs: FIRST_ANSWER_MS, firstDelayMs: 250, maxDelayMs: 1_000 };
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 60_000;
@@ -50,7 +45,6 @@ const NO_CONTENT_STATUSES = new Set([204, 205]);
 
 export type Query = Readonly<Record<string, string | number | boolean>>;
 
-/** Counts requests and failed attempts. */
 export interface RequestObserver {
   onRequest?(): void;
   onRetry?(error: RetriableError): void;
@@ -74,11 +68,10 @@ export class ChartMogulClient {
 
   /** @throws ConfigError when no key is set. */
   constructor(settings: Settings['chartmogul'], signal: AbortSignal, retryPolicy = sourceRetry) {
-    if (settings.apiKey === undefined) {
+    if (settings.apiKey === undefined)
       throw new ConfigError(
         'CHARTMOGUL_API_KEY must be the API key of the ChartMogul account; it is not set',
       );
-    }
     const key = settings.apiKey.reveal();
     this.#baseUrl = settings.baseUrl;
     this.#authorization = `Basic ${Buffer.from(`${key}:`).toString('base64')}`;
@@ -125,11 +118,7 @@ export class ChartMogulClient {
     }
   }
 
-  /**
-   * Checks whether a denied address means a rejected key. Sends one request for all addresses.
-   *
-   * @throws the errors of {@link ping}.
-   */
+  /** Checks with one request for all denied addresses whether the key is rejected. */
   async #checkKey(): Promise<void> {
     this.#keyCheck ??= this.ping().catch((error: unknown) => {
       if (!(error instanceof AuthenticationError)) this.#keyCheck = undefined;
@@ -156,7 +145,8 @@ export class ChartMogulClient {
       } catch (error) {
         if (error instanceof RateLimitedError) this.#rate.refused(performance.now(), error.retryAfterMs);
         if (error instanceof RetriableError) observer.onRetry?.(error);
-        if (error instanceof SourceUnavailableError || isLongWait(error)) this.#logAway(error);
+        const isLongWait = error instanceof RateLimitedError && (error.retryAfterMs ?? 0) >= LONG_WAIT_MS;
+        if (error instanceof SourceUnavailableError || isLongWait) this.#logAway(error);
         throw error;
       }
     });
@@ -164,7 +154,6 @@ export class ChartMogulClient {
     return answer;
   }
 
-  /** The user may wait for minutes. */
   #logAway(error: RetriableError): void {
     const nowMs = performance.now();
     if (nowMs - this.#awayLoggedMs < LOG_AWAY_EVERY_MS) return;
@@ -220,8 +209,4 @@ export class ChartMogulClient {
       );
     }
   }
-}
-
-function isLongWait(error: unknown): error is RateLimitedError {
-  return error instanceof RateLimitedError && (error.retryAfterMs ?? 0) >= LONG_WAIT_MS;
 }

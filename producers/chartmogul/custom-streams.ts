@@ -15,8 +15,6 @@ const visits = ['changed', 'all'] as const;
 
 const MAX_ECHO_CHARACTERS = 80;
 
-type Json = Readonly<Record<string, unknown>>;
-
 /**
  * Returns the streams that CONFIG_FILE adds under `streams`. An entry has `name`, `path` and
  * `primaryKey` (a field or a list of fields). It may have `listKey` (default "entries"; null if the
@@ -27,20 +25,17 @@ type Json = Readonly<Record<string, unknown>>;
  */
 export function parseCustomStreams(list: readonly unknown[], builtIn: readonly StreamSpec[]): StreamSpec[] {
   const specs: StreamSpec[] = [];
+  const streams = new Map(builtIn.map((spec) => [spec.name, spec]));
+  const at = (index: number) => `CONFIG_FILE: streams[${index}]`;
   for (const [index, entry] of list.entries()) {
     const spec = parseEntry(entry, at(index));
-    const { name } = spec;
-    if (reservedNames.includes(name) || [...builtIn, ...specs].some((other) => other.name === name))
-      throw wrongValue(`${at(index)}.name`, name, 'a name that is not taken');
+    if (reservedNames.includes(spec.name) || streams.has(spec.name))
+      throw wrongValue(`${at(index)}.name`, spec.name, 'a name that is not taken');
     specs.push(spec);
+    streams.set(spec.name, spec);
   }
-  const streams = new Map([...builtIn, ...specs].map((spec) => [spec.name, spec]));
-  for (const [index, spec] of specs.entries()) checkAncestors(spec, streams, at(index));
+  for (const [index, spec] of specs.entries()) checkAncestors(spec, streams, `${at(index)}.parent.stream`);
   return specs;
-}
-
-function at(index: number): string {
-  return `CONFIG_FILE: streams[${index}]`;
 }
 
 function parseEntry(value: unknown, where: string): StreamSpec {
@@ -96,9 +91,8 @@ function parsePrimaryKey(value: unknown, where: string): readonly string[] {
   const expected = 'a field or a list of different fields';
   const fields = Array.isArray(value) ? (value as unknown[]) : [value];
   if (fields.length === 0) throw wrongValue(where, value, expected);
-  const names = fields.map((field, index) => {
-    return parseField(field, Array.isArray(value) ? `${where}[${index}]` : where);
-  });
+  const placeOf = (index: number) => (Array.isArray(value) ? `${where}[${index}]` : where);
+  const names = fields.map((field, index) => parseField(field, placeOf(index)));
   const twice = names.find((name, index) => names.indexOf(name) < index);
   if (twice !== undefined) throw wrongValue(where, twice, `${expected}, each once`);
   return names;
@@ -134,26 +128,22 @@ function checkAncestors(spec: StreamSpec, streams: ReadonlyMap<string, StreamSpe
   const seen = new Set([spec.name]);
   let { parent } = spec;
   if (parent !== undefined && !streams.has(parent.stream))
-    throw wrongValue(`${where}.parent.stream`, parent.stream, 'a stream that is built in or listed here');
+    throw wrongValue(where, parent.stream, 'a stream that is built in or listed here');
   for (; parent !== undefined; parent = streams.get(parent.stream)?.parent) {
     if (seen.has(parent.stream))
-      throw wrongValue(
-        `${where}.parent.stream`,
-        spec.parent?.stream,
-        'a stream that is not its own ancestor',
-      );
+      throw wrongValue(where, spec.parent?.stream, 'a stream that is not its own ancestor');
     seen.add(parent.stream);
   }
 }
 
-/** @param keys the allowed keys; all if undefined. */
-function objectOf(value: unknown, where: string, keys?: readonly string[]): Json {
+/** Allows every key if `keys` is undefined. */
+function objectOf(value: unknown, where: string, keys?: readonly string[]): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw wrongValue(where, value, 'an object');
   const unknown = keys && Object.keys(value).find((key) => !keys.includes(key));
   if (unknown !== undefined)
     throw new ConfigError(`${where} must have only the keys ${keys?.join(', ')}; got ${shown(unknown)}`);
-  return value as Json;
+  return value as Record<string, unknown>;
 }
 
 function textOf(value: unknown, where: string, expected: string): string {

@@ -20,12 +20,7 @@ export function knownStreams({ produce }: Pick<Settings, 'produce'>): readonly S
   return known;
 }
 
-/**
- * Returns the streams of a comma-separated list, or all streams without one. Includes their parent
- * streams, which determine what to visit.
- *
- * @throws ConfigError
- */
+/** Returns the streams of a comma-separated list and their parents; all streams without a list. */
 export function chooseStreams(known: readonly StreamSpec[], list: string | undefined): readonly StreamSpec[] {
   if (list === undefined) return known;
   const chosen = new Set<StreamSpec>();
@@ -37,7 +32,6 @@ export function chooseStreams(known: readonly StreamSpec[], list: string | undef
   return known.filter((spec) => chosen.has(spec));
 }
 
-/** Returns the names in a comma-separated list. */
 export function namesIn(list: string | undefined): ReadonlySet<string> {
   return new Set(list?.split(',').map((name) => name.trim()));
 }

@@ -12,7 +12,6 @@ import { logger } from '../../core/logger.ts';
 import { NO_CONTENT, type ChartMogulClient, type Query, type RequestObserver } from './client.ts';
 import { listWithin } from './list.ts';
 import {
-  LoopGuard,
   paginatorAsking,
   paginatorFor,
   singlePagePaginator,
@@ -27,7 +26,6 @@ const PAGE_ROWS = 200;
 /** A list counts as endless after this many consecutive empty pages that promise more. */
 const MAX_EMPTY_PAGES = 100;
 
-/** A page, and how the list continues after it. */
 interface ReadPage {
   readonly number: number;
   readonly values: readonly JsonValue[];
@@ -59,7 +57,7 @@ export async function* readList(
     const paginator = known ?? paginatorOf(list, answer);
     return { number, values, paginator, next: paginator({ answer, list: values, asked, where }) };
   };
-  const guard = new LoopGuard();
+  const requested = new Set<string>();
   let page = (await resume(list, ask)) ?? (await ask(1, {}));
   let before: readonly JsonValue[] = [];
   let empty = 0;
@@ -67,7 +65,10 @@ export async function* readList(
     const { number, values, paginator, next } = page;
     empty = values.length === 0 ? empty + 1 : 0;
     if (next !== undefined) {
-      guard.check(next, whereOf(list, number));
+      const request = JSON.stringify(next);
+      if (requested.has(request))
+        throw new PaginationLoopError(`${whereOf(list, number)} points to a page that was already read`);
+      requested.add(request);
       if (empty > MAX_EMPTY_PAGES)
         throw new UnexpectedAnswerError(`${whereOf(list, number)}: ${empty} pages in a row have no record`);
     }
@@ -92,9 +93,8 @@ function paginatorOf({ listKey, paging }: SourceList, firstAnswer: JsonObject): 
 }
 
 /**
- * Returns the page after the last one of an interrupted run. Returns undefined if no page with
- * records follows, because the cursor may have expired or its row may be gone. The list then starts
- * over.
+ * Returns the page after the last one of an interrupted run; undefined if no page with records
+ * follows, because the cursor may have expired or its row may be gone. The list then starts over.
  */
 async function resume(
   { path, paging, from }: SourceList,

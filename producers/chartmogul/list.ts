@@ -2,9 +2,6 @@ import { UnexpectedAnswerError } from '../../core/errors.ts';
 import { foreignText } from '../../core/http/foreign-text.ts';
 import type { JsonObject, JsonValue } from '../../core/json.ts';
 
-/** Maximum number of keys that the error names. */
-const MAX_KEYS = 100;
-
 /**
  * Returns the list in an answer: under the declared key, else under `entries`, else the only array.
  * If one of these two keys holds something other than a list, no other array is used.
@@ -13,14 +10,12 @@ const MAX_KEYS = 100;
  */
 export function listWithin(answer: JsonObject, listKey: string, where: string): JsonValue[] {
   const names = [listKey, 'entries'];
-  for (const name of names) {
-    const list = answer[name];
-    if (Array.isArray(list)) return list;
-  }
+  const named = names.map((name) => answer[name]).find((value) => Array.isArray(value));
+  if (named !== undefined) return named;
   const arrays = Object.values(answer).filter((value) => Array.isArray(value));
   const [only, ...more] = names.some((name) => Object.hasOwn(answer, name)) ? [] : arrays;
   if (only !== undefined && more.length === 0) return only;
-  const seen = foreignText(Object.keys(answer).slice(0, MAX_KEYS).join(', '));
+  const seen = foreignText(Object.keys(answer).slice(0, 100).join(', '));
   throw new UnexpectedAnswerError(
     `${where} must answer a list under "${listKey}"; got ${only === undefined ? 'no list' : 'several lists'}, with the keys ${seen || 'none'}`,
   );

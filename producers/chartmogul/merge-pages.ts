@@ -3,8 +3,10 @@ import type { SourceEvents, SourceEvent, SourceList } from './source-list.ts';
 /** Number of lists of one stream that are read concurrently. The client limits the requests. */
 export const CONCURRENT_LISTS = 16;
 
+type NextEvent = Promise<{ events: SourceEvents; result: IteratorResult<SourceEvent, void> }>;
+
 /**
- * Reads many lists concurrently. SourceEvents of one list keep their order; those of different lists
+ * Reads many lists concurrently. Events of one list keep their order; those of different lists
  * interleave as they arrive. At most one event of each open list is buffered, and a list starts
  * only when one of the `concurrency` slots is free.
  */
@@ -14,10 +16,7 @@ export async function* mergePages<L extends SourceList>(
   read: (list: L) => SourceEvents,
 ): SourceEvents {
   const waiting = lists[Symbol.iterator]();
-  const pending = new Map<
-    SourceEvents,
-    Promise<{ events: SourceEvents; result: IteratorResult<SourceEvent, void> }>
-  >();
+  const pending = new Map<SourceEvents, NextEvent>();
   const advance = (events: SourceEvents) => {
     const next = events.next().then((result) => ({ events, result }));
     // It may reject while another list is awaited. `Promise.race` reports the rejection later.

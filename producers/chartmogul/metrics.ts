@@ -4,15 +4,16 @@ import type { StreamSpec } from './streams.ts';
 
 const DAY_MS = 86_400_000;
 
+type MetricSettings = ProduceSettings['metrics'];
+
 /**
- * Returns the lists of a metric, one for each interval. A request names the first and the last day.
- * If the topic holds the history, the first day is the start of the interval in which the look-back
- * begins.
+ * Returns the lists of a metric, one for each interval. If the topic holds the history, the first
+ * day requested is the start of the interval in which the look-back begins.
  */
 export function metricLists(
   spec: StreamSpec,
   path: string,
-  settings: ProduceSettings['metrics'],
+  settings: MetricSettings,
   { today, isHistoryKnown }: { readonly today: Date; readonly isHistoryKnown: (id: string) => boolean },
 ): SourceList[] {
   const { startDate, lookBackDays } = settings;
@@ -34,16 +35,12 @@ export function metricLists(
  * Whether the current settings request the entry of a key, `date|interval`. Earlier settings may
  * have requested others. An entry's date is the last day of its interval.
  */
-export function isMetricAskedFor(
-  spec: StreamSpec,
-  settings: ProduceSettings['metrics'],
-  key: string,
-): boolean {
+export function isMetricAskedFor(spec: StreamSpec, settings: MetricSettings, key: string): boolean {
   const [date = '', interval] = key.split('|');
   return date >= settings.startDate && intervalsOf(spec, settings).some((asked) => asked === interval);
 }
 
-function intervalsOf({ metric }: StreamSpec, { intervals }: ProduceSettings['metrics']): MetricsInterval[] {
+function intervalsOf({ metric }: StreamSpec, { intervals }: MetricSettings): MetricsInterval[] {
   const known = metric?.intervals ?? intervals;
   return intervals.filter((interval) => known.includes(interval));
 }

@@ -1,8 +1,7 @@
-import { PaginationLoopError, UnexpectedAnswerError } from '../../core/errors.ts';
+import { UnexpectedAnswerError } from '../../core/errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts';
 import type { Query } from './client.ts';
 
-/** A page as the server answered it. */
 interface Answered {
   readonly answer: JsonObject;
   readonly list: readonly JsonValue[];
@@ -13,8 +12,7 @@ interface Answered {
 }
 
 /**
- * Returns the query for the page after an answer, or undefined after the last page. Each paging
- * style has its own function.
+ * Returns the query for the page after an answer, or undefined after the last page.
  *
  * @throws UnexpectedAnswerError if the answer promises more but does not say where, or no longer
  * says whether there is more.
@@ -79,7 +77,6 @@ export function startAfterPaginator(firstAnswer: JsonObject): Paginator {
   };
 }
 
-/** The answer is the whole list. */
 export const singlePagePaginator: Paginator = ({ answer, where }) => {
   rejectPromise(answer, where);
   return undefined;
@@ -103,19 +100,6 @@ export function paginatorFor(firstAnswer: JsonObject): Paginator {
 export function paginatorAsking(next: Query): Paginator {
   if ('next_key' in next) return nextKeyPaginator;
   return 'page' in next ? pageNumberPaginator : cursorPaginator;
-}
-
-/** Prevents requesting a page of a list twice. */
-export class LoopGuard {
-  readonly #asked = new Set<string>();
-
-  /** @throws PaginationLoopError */
-  check(next: Query, where: string): void {
-    const page = JSON.stringify(next);
-    if (this.#asked.has(page))
-      throw new PaginationLoopError(`${where} points to a page that was already read`);
-    this.#asked.add(page);
-  }
 }
 
 function metaOf(answer: JsonObject): JsonObject | undefined {

@@ -16,7 +16,6 @@ import { isAbsence, type StreamSource } from './stream-source.ts';
 /** After this many parents without a list, and none with one, the reader checks the address. */
 const PARENTS_BEFORE_DOUBT = 50;
 
-/** Number of settled parents whose lists are requested for this check. */
 const SETTLED_PARENTS_TO_CHECK = 3;
 
 type ParentList = SourceList & { readonly visit: Visit };

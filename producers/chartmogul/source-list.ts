@@ -22,7 +22,6 @@ export interface Visit {
   readonly token: Buffer;
 }
 
-/** How far one list has been read. */
 export interface ListProgress {
   readonly path: string;
   readonly query: Query;
@@ -32,7 +31,6 @@ export interface ListProgress {
   readonly isDone: boolean;
 }
 
-/** What a reader reports while it reads a stream. */
 export type SourceEvent = Page | Plan | VisitEnd;
 
 export type SourceEvents = AsyncGenerator<SourceEvent, void, undefined>;
@@ -61,17 +59,14 @@ export interface VisitEnd {
   readonly visit: Visit;
 }
 
-/** Returns a list at one of the stream's addresses, with filters in addition to its own. */
+/** Returns a list at one of the stream's addresses. The filters are part of its id. */
 export function sourceList(
   { listKey, paging, query: own }: Pick<StreamSpec, 'listKey' | 'paging' | 'query'>,
   path: string,
   filters: Query = {},
 ): SourceList {
   const query = { ...own, ...filters };
-  return { id: listId(path, filters), path, query, listKey, paging };
-}
-
-function listId(path: string, filters: Query): string {
   const pairs = Object.entries(filters).map(([name, value]): [string, string] => [name, String(value)]);
-  return pairs.length === 0 ? path : `${path}?${new URLSearchParams(pairs).toString()}`;
+  const id = pairs.length === 0 ? path : `${path}?${new URLSearchParams(pairs).toString()}`;
+  return { id, path, query, listKey, paging };
 }

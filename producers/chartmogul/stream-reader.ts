@@ -11,12 +11,11 @@ import { isAbsence, type ReadPlan, type StreamObserver, type StreamSource } from
 import type { StreamSpec } from './streams.ts';
 
 /**
- * Reads what is left of a stream. Resumes the lists of an interrupted run. Otherwise tries the
- * addresses of the stream in turn, as an account or a compatible server may know only a later one.
+ * Resumes the lists of an interrupted run. Otherwise tries the addresses of the stream in turn, as
+ * an account or a compatible server may know only a later one.
  *
- * @throws StreamNotFoundError or AccessDeniedError if the account has none of the addresses ({@link
- * isAbsence}), UnexpectedAnswerError, PaginationLoopError, and the errors of
- * `ChartMogulClient.get`.
+ * @throws StreamNotFoundError or AccessDeniedError if the account has none of the addresses,
+ * UnexpectedAnswerError, PaginationLoopError, and the errors of `ChartMogulClient.get`.
  */
 export async function* readStream(
   client: ChartMogulClient,
@@ -111,16 +110,13 @@ export function isListed(spec: StreamSpec, id: string, { path, query }: ListProg
 
 function unfinishedLists(spec: StreamSpec, { slices, metrics }: ReadPlan): SourceList[] {
   const options = { today: new Date(), isHistoryKnown: () => false };
-  const metricsById = new Map(
-    spec.metric && metricLists(spec, spec.paths[0], metrics, options).map((list) => [list.id, list] as const),
-  );
-  return (
-    [...slices]
-      // A list whose interval was removed from the settings can no longer be completed.
-      .filter(([id, { isDone }]) => !isDone && (spec.metric === undefined || metricsById.has(id)))
-      .map(([id, { path, next, pages }]) => ({
-        ...(metricsById.get(id) ?? sourceList(spec, path)),
-        ...(next !== undefined && { from: { next, pages } }),
-      }))
-  );
+  const lists = spec.metric && metricLists(spec, spec.paths[0], metrics, options);
+  const metricsById = new Map(lists?.map((list) => [list.id, list]));
+  // A list whose interval was removed from the settings can no longer be completed.
+  return [...slices]
+    .filter(([id, { isDone }]) => !isDone && (spec.metric === undefined || metricsById.has(id)))
+    .map(([id, { path, next, pages }]) => ({
+      ...(metricsById.get(id) ?? sourceList(spec, path)),
+      ...(next !== undefined && { from: { next, pages } }),
+    }));
 }

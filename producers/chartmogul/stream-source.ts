@@ -4,7 +4,6 @@ import type { ChartMogulClient, RequestObserver } from './client.ts';
 import type { ListProgress, Visit } from './source-list.ts';
 import type { StreamSpec } from './streams.ts';
 
-/** Decides which lists of a stream are read. */
 export interface ReadPlan {
   /** The lists of an interrupted run; empty for a new run. */
   readonly slices: ReadonlyMap<string, ListProgress>;

@@ -59,22 +59,12 @@ export interface ParentSpec {
 const accountInclude =
   'churn_recognition,churn_when_zero_mrr,auto_churn_subscription,refund_handling,proximate_movement_reclassification';
 
-const metrics = [
-  'all',
-  'mrr',
-  'arr',
-  'arpa',
-  'asp',
-  'customer-count',
-  'customer-churn-rate',
-  'mrr-churn-rate',
-  'ltv',
-] as const;
+const metrics = 'all mrr arr arpa asp customer-count customer-churn-rate mrr-churn-rate ltv'.split(' ');
 
 /** ChartMogul hides invalid and disabled rows by default. They would look deleted. */
 const withInvalid: Query = { validation_type: 'all', with_disabled: true };
 
-/** Returns a plain paged list whose records each have an address. */
+/** Returns a paged list whose records each have an address. */
 function list(name: string, listKey: string, options: Partial<StreamSpec> = {}): StreamSpec {
   const path = `/${name}`;
   const deletes: DeleteProof = {
@@ -86,12 +76,7 @@ function list(name: string, listKey: string, options: Partial<StreamSpec> = {}):
 }
 
 /** Returns a stream that is read by its parents, or whole at the first of its addresses. */
-function childList(
-  name: string,
-  listKey: string,
-  parent: ParentSpec,
-  paths: StreamSpec['paths'],
-): StreamSpec {
+function children(name: string, listKey: string, parent: ParentSpec, paths: StreamSpec['paths']): StreamSpec {
   return { name, paths, listKey, paging: 'detect', parent, deletes: { proof: 'twice' } };
 }
 
@@ -116,11 +101,11 @@ export const streams: readonly StreamSpec[] = [
   }),
   // The cursor of this list has been observed to skip one row per page.
   list('activities', 'entries', { paging: 'start-after', deletes: { proof: 'twice' } }),
-  childList('customer_subscriptions', 'entries', ofCustomer, [
+  children('customer_subscriptions', 'entries', ofCustomer, [
     '/subscriptions',
     '/customers/{customer_uuid}/subscriptions',
   ]),
-  childList('customer_activities', 'entries', ofCustomer, ['/customers/{customer_uuid}/activities']),
+  children('customer_activities', 'entries', ofCustomer, ['/customers/{customer_uuid}/activities']),
   list('contacts', 'entries'),
   list('customer_notes', 'entries'),
   list('notes', 'entries'),
@@ -128,7 +113,7 @@ export const streams: readonly StreamSpec[] = [
   list('tasks', 'entries'),
   list('plans', 'plans'),
   list('plan_groups', 'plan_groups'),
-  childList('plan_group_plans', 'plans', ofPlanGroup, ['/plan_groups/{plan_group_uuid}/plans']),
+  children('plan_group_plans', 'plans', ofPlanGroup, ['/plan_groups/{plan_group_uuid}/plans']),
   list('data_sources', 'data_sources', {
     paths: ['/data_sources', '/sources'],
     query: {

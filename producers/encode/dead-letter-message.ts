@@ -44,7 +44,6 @@ export function deadLetterMessage(
   return isSmall ? deadLetter : truncated(deadLetter);
 }
 
-/** Names a page in a dead letter and in logs. */
 export function pageLabel({ list, number }: Page): string {
   return `${list.id}, page ${number}`;
 }

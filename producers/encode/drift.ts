@@ -43,19 +43,21 @@ export function kindOf(value: NonNullable<JsonValue>): ValueKind {
   }
 }
 
-/** Returns the full name of the field, such as `line_items.price`. */
+/** Returns a name such as `line_items.price`. */
 export function driftName({ path, name }: Drift): string {
   return [...path, name].join('.');
 }
 
-/** Returns the name of the field that holds the values that do not fit `field`. */
 export function variantFieldOf(field: string, kind: ValueKind): string {
   return `${field}__v_${kind}`;
 }
 
 /** Returns the schema with a nullable field appended for each drift that it lacks. */
 export function evolve<R extends AvroRecord>(schema: R, drifts: readonly Drift[]): R {
-  return drifts.reduce<R>((record, drift) => appendAt(record, drift.path, fieldFor(drift)), schema);
+  return drifts.reduce<R>((record, { path, name, kind }) => {
+    const type = ['null', typeOfKind[kind]] as const;
+    return appendAt(record, path, { name, type, default: null, doc: "Learnt from the source's answers." });
+  }, schema);
 }
 
 /**
@@ -69,17 +71,10 @@ export function withLearnedFields<R extends AvroRecord>(schema: R, learned: Avro
     if (theirs === undefined) return field;
     const inner = recordWithin(field.type);
     const learnedInner = recordWithin(theirs.type);
-    const areRecords = inner !== undefined && learnedInner !== undefined;
-    const type = areRecords
-      ? withRecordWithin(theirs.type, withLearnedFields(inner, learnedInner))
-      : theirs.type;
-    return { ...field, type };
+    if (inner === undefined || learnedInner === undefined) return { ...field, type: theirs.type };
+    return { ...field, type: withRecordWithin(theirs.type, withLearnedFields(inner, learnedInner)) };
   });
   return { ...schema, fields: [...merged, ...learned.fields.filter(({ name }) => !known.has(name))] };
-}
-
-function fieldFor({ name, kind }: Drift): AvroField {
-  return { name, type: ['null', typeOfKind[kind]], default: null, doc: "Learnt from the source's answers." };
 }
 
 function appendAt<R extends AvroRecord>(record: R, path: readonly string[], addition: AvroField): R {

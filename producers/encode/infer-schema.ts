@@ -7,11 +7,10 @@ import { parseDate, parseInstant } from './instant.ts';
 import { integerOfText, isInt64 } from './scalar-encoder.ts';
 
 interface InferOptions {
-  /** The stream's name. The Avro record gets `_` appended if Avro has a type of that name. */
   readonly name: string;
   /** The fields of the message key in order, spelled as in the source or as fields. */
   readonly primaryKey: readonly string[];
-  /** The sample: the records of the first pages. */
+  /** The records of the first pages. */
   readonly records: readonly JsonObject[];
 }
 
@@ -55,7 +54,7 @@ export function inferSchema({ name, primaryKey, records }: InferOptions): Stream
   };
 }
 
-/** Avro reserves these names in every namespace. */
+/** Avro reserves these names in every namespace, so a record gets `_` appended. */
 const primitives = /^(null|boolean|int|long|float|double|bytes|string)$/;
 
 /** Returns the non-null values that the encoder would give each field, by first appearance. */

@@ -79,7 +79,6 @@ export class MessageEncoder {
     return new MessageEncoder(options, schema, schemaId);
   }
 
-  /** Returns the encoder of the current schema. */
   get records(): RecordEncoder {
     return this.#records;
   }
@@ -177,7 +176,7 @@ function schemaBytes(schema: StreamSchema): number {
 const MAX_NAMES = 20;
 const MAX_NAME_LENGTH = 100;
 
-/** Returns the first names, short enough for a header. */
+/** Returns a text short enough for a header. */
 function firstOf(names: readonly string[]): string {
   const first = names.slice(0, MAX_NAMES).map((name) => name.slice(0, MAX_NAME_LENGTH));
   const others = names.length - first.length;

@@ -19,7 +19,6 @@ export type Encoded =
   | { readonly key: string; readonly avro: ByteWriter; readonly drifts?: undefined }
   | { readonly drifts: readonly Drift[] };
 
-/** The Avro bytes and the key of a record, and what the bytes lack. */
 interface Discarded {
   readonly key: string;
   readonly avro: ByteWriter;
@@ -82,11 +81,7 @@ export class RecordEncoder {
     return this.keyOf(record);
   }
 
-  /**
-   * Returns the key that {@link encode} gives the record, without encoding it.
-   *
-   * @throws UnkeyedRecordError like {@link encode}.
-   */
+  /** Returns the key without encoding the record. @throws UnkeyedRecordError like {@link encode} */
   keyOf(record: JsonObject): string {
     return this.#keys.keyOf(record);
   }

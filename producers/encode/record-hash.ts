@@ -5,8 +5,6 @@ import { isLosslessNumber, withinStack, type JsonObject, type JsonValue } from '
 /** 64 bits of a digest, as in the message header `hash`. */
 export type RecordHash = Buffer;
 
-const RECORD_HASH_BYTES = 8;
-
 /**
  * Returns a hash that depends on every digit of a record, but not on the order of keys. Two
  * different records share a hash with a probability of 2^-64. Topics keep hashes for years: if this
@@ -16,12 +14,9 @@ const RECORD_HASH_BYTES = 8;
  */
 export function recordHash(record: JsonValue): RecordHash {
   // Allocating a Buffer for the digest takes longer than computing it, so it is a string of bytes.
-  const digest = hash('sha256', canonicalText(record), 'binary');
-  return Buffer.from(digest.slice(0, RECORD_HASH_BYTES), 'binary');
-}
-
-function canonicalText(record: JsonValue): string {
-  return withinStack(() => JSON.stringify(ordered(record)));
+  const text = withinStack(() => JSON.stringify(ordered(record)));
+  const digest = hash('sha256', text, 'binary');
+  return Buffer.from(digest.slice(0, 8), 'binary');
 }
 
 /** First item of an array: the type of the value. For an object it is the digest of its keys. */
@@ -39,7 +34,8 @@ function ordered(value: JsonValue): Ordered {
   switch (typeof value) {
     case 'number':
       // The engine writes integers from 2^53 on with fewer digits than they have.
-      return Number.isInteger(value) && !Number.isSafeInteger(value) ? [INTEGER, digits(value)] : value;
+      if (!Number.isInteger(value) || Number.isSafeInteger(value)) return value;
+      return [INTEGER, BigInt(value).toString()];
     case 'bigint':
       return Number.isSafeInteger(Number(value)) ? Number(value) : [INTEGER, value.toString()];
     case 'object':
@@ -49,10 +45,6 @@ function ordered(value: JsonValue): Ordered {
     default:
       return value;
   }
-}
-
-function digits(integer: number): string {
-  return BigInt(integer).toString();
 }
 
 /** Returns the same text for each spelling of a number. */

@@ -73,7 +73,7 @@ function encodeParsed(value: JsonValue, out: ByteWriter, parse: typeof parseDate
   return true;
 }
 
-/** Parses a text such as `42` or `42.0`. */
+/** Accepts `42` and `42.0`. */
 export function integerOfText(text: string): bigint | undefined {
   const match = /^(-?\d{1,20})(?:\.0+)?$/.exec(text);
   return match?.[1] === undefined ? undefined : BigInt(match[1]);

@@ -20,9 +20,8 @@ export function withSingleKey(
   if (list.listKey !== null) return record;
   const keyNames = schema?.primaryKey ?? primaryKey;
   const isKnown = (field: string) => schema === undefined || schema.fields.some((one) => one.name === field);
-  const says = Object.keys(record)
-    .filter((key) => (record[key] ?? null) !== null)
-    .map(fieldNameOf);
+  const given = Object.keys(record).filter((key) => (record[key] ?? null) !== null);
+  const says = given.map(fieldNameOf);
   if (!says.some((field) => !keyNames.includes(field) && field !== parent?.field && isKnown(field)))
     return record;
 
@@ -49,9 +48,8 @@ export function withSingleKey(
 /** Returns the source key that the encoder maps to a field. */
 function spellingOf(record: JsonObject, field: string): string | undefined {
   if ((record[field] ?? null) !== null) return field;
-  return Object.keys(record)
-    .sort()
-    .find((key) => (record[key] ?? null) !== null && fieldNameOf(key) === field);
+  const keys = Object.keys(record).sort();
+  return keys.find((key) => (record[key] ?? null) !== null && fieldNameOf(key) === field);
 }
 
 function isInteger(value: JsonValue): value is number | bigint {

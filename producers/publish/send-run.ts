@@ -1,10 +1,9 @@
-import { Partitioners } from 'kafkajs';
 import { Registry } from '../../core/avro/registry.ts';
 import { readStreamSchema } from '../../core/avro/schema-files.ts';
 import { framed } from '../../core/avro/wire-format.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { messageOf } from '../../core/errors.ts';
-import { createKafka } from '../../core/kafka/client.ts';
+import { createKafka, producerOptions } from '../../core/kafka/client.ts';
 import { logger } from '../../core/logger.ts';
 import { subjectOf, topicOf } from '../../core/stream-name.ts';
 import { RecordEncoder } from '../encode/record-encoder.ts';
@@ -26,12 +25,7 @@ export async function sendRun(
   counts: readonly StreamCounts[],
 ): Promise<void> {
   const { kafka, topicPrefix } = settings;
-  const producer = createKafka(kafka, 'runs', { retry: { retries: 5 } }).producer({
-    idempotent: true,
-    maxInFlightRequests: 1,
-    allowAutoTopicCreation: false,
-    createPartitioner: Partitioners.DefaultPartitioner,
-  });
+  const producer = createKafka(kafka, 'runs', { retry: { retries: 5 } }).producer(producerOptions);
   try {
     const registry = new Registry(settings.schemaRegistry, AbortSignal.timeout(DEADLINE_MS));
     const schema = readStreamSchema(RUNS);

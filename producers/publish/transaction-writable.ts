@@ -3,7 +3,6 @@ import type { CheckpointTracker } from '../state/checkpoint-tracker.ts';
 import type { Page, Plan, VisitEnd } from '../chartmogul/source-list.ts';
 import { bytesOf, type Message, type TopicMessages } from '../encode/message.ts';
 
-/** A page with the messages for the stream's topic and for the dead-letter topic. */
 export interface EncodedPage extends Page {
   readonly messages: readonly Message[];
   readonly deadLetters: readonly Message[];

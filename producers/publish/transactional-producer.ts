@@ -1,7 +1,7 @@
-import { Partitioners, type Message as KafkaMessage, type Producer, type Transaction } from 'kafkajs';
+import type { Message as KafkaMessage, Producer, Transaction } from 'kafkajs';
 import type { Settings } from '../../core/settings/config.ts';
 import { FencedError, ServiceRefusedError, ServiceUnavailableError } from '../../core/errors.ts';
-import { createKafka } from '../../core/kafka/client.ts';
+import { createKafka, producerOptions } from '../../core/kafka/client.ts';
 import { isTooLargeForKafka, kafkaError } from '../../core/kafka/kafka-error.ts';
 import { ownMessageLimit, type MessageLimit } from '../../core/kafka/message-limits.ts';
 import { EMPTY_BATCH_BYTES, recordBytes, type Message, type TopicMessages } from '../encode/message.ts';
@@ -12,21 +12,18 @@ const TRANSACTION_TIMEOUT_MS = 30_000;
 /** Maximum size of one request to Kafka. A single message may be larger. */
 const MAX_REQUEST_BYTES = 512 * 1024;
 
+type ProducerSettings = Pick<Settings, 'kafka' | 'topicPrefix'>;
+
 /**
  * Sends the messages of one stream. Each commit is one Kafka transaction. The transactional id
- * belongs to the stream: connecting fences the stream's earlier producer and aborts its
- * transaction.
+ * belongs to the stream.
  */
 export class TransactionalProducer {
-  readonly #settings: Pick<Settings, 'kafka'>;
+  readonly #settings: ProducerSettings;
   readonly #messageLimit: MessageLimit;
   readonly #producer: Producer;
 
-  private constructor(
-    settings: Pick<Settings, 'kafka' | 'topicPrefix'>,
-    stream: string,
-    messageLimit: MessageLimit,
-  ) {
+  private constructor(settings: ProducerSettings, stream: string, messageLimit: MessageLimit) {
     this.#settings = settings;
     this.#messageLimit = messageLimit;
     this.#producer = createKafka(settings.kafka, 'produce', {
@@ -35,20 +32,17 @@ export class TransactionalProducer {
     }).producer({
       transactionalId: `${settings.topicPrefix}produce.${stream}`,
       transactionTimeout: TRANSACTION_TIMEOUT_MS,
-      idempotent: true,
-      maxInFlightRequests: 1,
-      allowAutoTopicCreation: false,
-      createPartitioner: Partitioners.DefaultPartitioner,
+      ...producerOptions,
     });
   }
 
   /**
-   * Connects and fences the previous producer of the stream.
+   * Fences the previous producer of the stream, and aborts its transaction.
    *
    * @throws ServiceUnavailableError, ServiceRefusedError
    */
   static async connect(
-    settings: Pick<Settings, 'kafka' | 'topicPrefix'>,
+    settings: ProducerSettings,
     stream: string,
     messageLimit = ownMessageLimit,
   ): Promise<TransactionalProducer> {
@@ -66,9 +60,8 @@ export class TransactionalProducer {
   }
 
   /**
-   * Sends all messages in one transaction, and keeps the order within each topic. If it fails, the
-   * outcome may be unknown. The producer is then unusable, and the next one reads the topic
-   * `checkpoints`.
+   * Sends all messages in one transaction, and keeps the order within each topic. After a failure
+   * the outcome may be unknown: the next producer reads the topic `checkpoints`.
    *
    * @throws FencedError, ServiceUnavailableError, ServiceRefusedError
    */
@@ -86,7 +79,15 @@ export class TransactionalProducer {
       if (transaction?.isActive() === true) await transaction.abort().catch(() => {});
       if (!isFenced(error)) throw kafkaError(error, this.#settings.kafka);
       // The broker reports a timed-out transaction with the same error as a fenced producer.
-      throw performance.now() - startMs < TRANSACTION_TIMEOUT_MS ? fenced(error) : timedOut(error);
+      if (performance.now() - startMs < TRANSACTION_TIMEOUT_MS)
+        throw new FencedError(
+          'another producer of the same stream has started, and Kafka rejects all further messages of this one: run only one producer per stream and TOPIC_PREFIX',
+          { cause: error },
+        );
+      throw new ServiceUnavailableError(
+        `Kafka did not commit a transaction within ${TRANSACTION_TIMEOUT_MS / 1000} s and aborted it: the next run sends it again`,
+        { service: 'Kafka', cause: error },
+      );
     }
   }
 
@@ -130,18 +131,4 @@ function isFenced(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const type = 'type' in error ? error.type : undefined;
   return type === 'INVALID_PRODUCER_EPOCH' || type === 'INVALID_PRODUCER_ID_MAPPING' || isFenced(error.cause);
-}
-
-function timedOut(cause: unknown): ServiceUnavailableError {
-  return new ServiceUnavailableError(
-    `Kafka did not commit a transaction within ${TRANSACTION_TIMEOUT_MS / 1000} s and aborted it: the next run sends it again`,
-    { service: 'Kafka', cause },
-  );
-}
-
-function fenced(cause: unknown): FencedError {
-  return new FencedError(
-    'another producer of the same stream has started, and Kafka rejects all further messages of this one: run only one producer per stream and TOPIC_PREFIX',
-    { cause },
-  );
 }

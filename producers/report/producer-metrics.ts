@@ -27,7 +27,6 @@ const counters: readonly Counter[] = [
   ['seconds_total', 'Duration of the runs that the stream has ended', ({ seconds }) => seconds],
 ];
 
-/** What a stream did in the runs of this process. */
 interface StreamHistory {
   /** Totals of the runs before the latest, in the order of `counters`. */
   readonly before: number[];

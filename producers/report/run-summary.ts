@@ -65,7 +65,7 @@ export function runSummary(counts: readonly StreamCounts[], width = Infinity): s
   ].join('\n');
 }
 
-/** Yields the table with fewer and fewer columns, then with short numbers. */
+/** Yields narrower and narrower tables: fewer columns, then short numbers. */
 function* tables(counts: readonly StreamCounts[]): Generator<string> {
   const isZero = (head: string) =>
     columns.some((column) => column.head === head && counts.every((count) => column.of(count) === 0));

@@ -1,13 +1,12 @@
-import type { KafkaAdmin } from '../../core/kafka/admin.ts';
-import type { Settings } from '../../core/settings/config.ts';
 import { ParentFailedError } from '../../core/errors.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { readTopics, type MessageHandler } from '../../core/kafka/topic-reader.ts';
 import { KeyTable } from '../state/key-table.ts';
 import type { RecordHash } from '../encode/record-hash.ts';
 import { hashIn } from '../state/read-back.ts';
+import type { SourceConnections } from './source-connections.ts';
 
-/** The live records of a parent stream: their keys and hashes. */
+/** The live records of a parent stream. */
 export interface Parents {
   readonly keys: readonly string[];
   readonly hashes: readonly RecordHash[];
@@ -18,11 +17,9 @@ export interface Parents {
  * them, even if several runs read them. Uses about 150 bytes for each.
  */
 export async function readParents(
-  admin: KafkaAdmin,
-  settings: Settings,
+  { admin, settings, signal }: SourceConnections,
   stream: string,
   known: KeyTable,
-  signal: AbortSignal,
 ): Promise<Parents> {
   const listed = new KeyTable();
   const keys: string[] = [];

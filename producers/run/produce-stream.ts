@@ -104,21 +104,12 @@ export async function produceStream(
   signal.throwIfAborted();
 
   if (reading.absence !== undefined) {
-    noteAbsence(reading.absence, { spec, state, options, counts });
+    noteAbsence(reading.absence, spec, state, options, counts);
     return;
   }
   counts.state = 'deleting';
-  await sendDeletes({
-    context,
-    spec,
-    state,
-    producer,
-    counts,
-    observer,
-    tracker,
-    isResumed: begun.isResumed,
-    visits: visits?.isBegun === true ? visits : undefined,
-  });
+  const visited = visits?.isBegun === true ? visits : undefined;
+  await sendDeletes({ context, spec, state, producer, counts, observer, tracker, visits: visited });
 }
 
 /** Why the reading ended before the end of the lists. */
@@ -129,19 +120,17 @@ interface Reading {
 }
 
 /**
- * Records that the account lacks a stream. Deletes nothing for it. It is a failure if `--streams`
- * names the stream or an earlier run has read it.
+ * Records that the account lacks a stream, which is a failure if `--streams` names the stream or an
+ * earlier run has read it.
  *
  * @throws AccessDeniedError, StreamNotFoundError
  */
 function noteAbsence(
   reason: Error,
-  {
-    spec: { name, isOptional },
-    state,
-    options,
-    counts,
-  }: { spec: StreamSpec; state: StreamState; options: RunOptions; counts: StreamCounts },
+  { name, isOptional }: StreamSpec,
+  state: StreamState,
+  options: RunOptions,
+  counts: StreamCounts,
 ): void {
   if (state.hasBeenRead === true) {
     const Class = reason instanceof AccessDeniedError ? AccessDeniedError : StreamNotFoundError;

@@ -61,10 +61,8 @@ async function produceStreams(
     }
     const shared = [checkpointsTopic(topicPrefix), deadLettersTopic(topicPrefix)];
     const certain = specs.filter(({ isOptional }) => isOptional !== true).map(({ name }) => name);
-    await admin.ensureTopics([
-      ...shared,
-      ...[...certain, RUNS].map((stream) => topicOf(topicPrefix, stream)),
-    ]);
+    const ownTopics = [...certain, RUNS].map((stream) => topicOf(topicPrefix, stream));
+    await admin.ensureTopics([...shared, ...ownTopics]);
     const isTakingOver = options.isTakingOver === true;
     claim = await RunClaim.acquire(admin, settings, { names, isTakingOver }, signal);
     // Connecting aborts open transactions of earlier producers, so it precedes reading the topics.
@@ -185,7 +183,7 @@ async function runStream(
 
 /** Returns a function that reads the parents of a stream once per run. */
 function rememberParents(
-  { admin, settings, signal }: SourceConnections,
+  source: SourceConnections,
   known: KnownState,
   outcomes: ReadonlyMap<string, Promise<StreamCounts>>,
 ): RunContext['parentsOf'] {
@@ -199,7 +197,7 @@ function rememberParents(
       throw new StreamNotFoundError(
         `${stream} is absent from this account, so its child lists cannot be read`,
       );
-    return readParents(admin, settings, stream, keys, signal);
+    return readParents(source, stream, keys);
   };
   return (stream) => {
     const asked = parents.get(stream) ?? read(stream);

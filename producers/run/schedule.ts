@@ -6,9 +6,8 @@ import { duration } from '../../core/settings/setting-values.ts';
 
 /** Decides when the runs of a long-running process begin. */
 export interface Schedule {
-  /** Returns when the first run begins. */
   first(now: Date): Date;
-  /** Returns when the next run begins. Runs never overlap, and missed runs are not repeated. */
+  /** Runs never overlap, and missed runs are not repeated. */
   next(begun: Date, now: Date): Date;
 }
 

@@ -14,7 +14,6 @@ import type { StreamCounts } from '../report/stream-counts.ts';
 import type { TransactionalProducer } from '../publish/transactional-producer.ts';
 import type { Visits } from './visits.ts';
 
-/** Maximum number of messages per transaction of deletes. */
 const DELETES_PER_TRANSACTION = 5_000;
 
 export interface DeleteOptions {
@@ -25,8 +24,6 @@ export interface DeleteOptions {
   readonly counts: StreamCounts;
   readonly observer: RequestObserver;
   readonly tracker: CheckpointTracker;
-  /** Whether this run resumed another and has not seen all pages, so missing keys are unknown. */
-  readonly isResumed: boolean;
   /** Set if the stream is read by its parents. */
   readonly visits: Visits | undefined;
 }
@@ -38,8 +35,9 @@ export interface DeleteOptions {
  * @throws MassDeleteError, and the errors of reading and committing.
  */
 export async function sendDeletes(options: DeleteOptions): Promise<void> {
-  const { context, spec, state, producer, counts, tracker, isResumed } = options;
-  const isDecidable = spec.deletes.proof !== 'none' && (!isResumed || options.visits !== undefined);
+  const { context, spec, state, producer, counts, tracker } = options;
+  // A run that resumed another has not seen all pages, so it does not know the missing keys.
+  const isDecidable = spec.deletes.proof !== 'none' && (!counts.isResumed || options.visits !== undefined);
   const topic = checkpointsTopic(context.settings.topicPrefix);
   const { tombstones, checkpoints } = isDecidable
     ? await findDeletes(options).catch(async (error: unknown) => {
@@ -60,10 +58,7 @@ export async function sendDeletes(options: DeleteOptions): Promise<void> {
   await producer.commit([{ topic, messages: [...checkpoints, ...tracker.complete()] }]);
 }
 
-interface Deletes {
-  readonly tombstones: readonly Message[];
-  readonly checkpoints: readonly Message[];
-}
+type Deletes = Readonly<Record<'tombstones' | 'checkpoints', readonly Message[]>>;
 
 /** Resets the count: two consecutive complete runs must miss a key, and this one cannot decide. */
 function forgetMissing({ spec, state }: DeleteOptions): Deletes {
@@ -72,7 +67,7 @@ function forgetMissing({ spec, state }: DeleteOptions): Deletes {
 }
 
 async function findDeletes(options: DeleteOptions): Promise<Deletes> {
-  const { context, spec, state, observer, visits } = options;
+  const { context, spec, state, counts, observer, visits } = options;
   const { settings, client, registry } = context;
   const { keys, missing } = state;
   const vanished = visits === undefined ? await findUnseen(options) : visits.vanished();
@@ -84,7 +79,7 @@ async function findDeletes(options: DeleteOptions): Promise<Deletes> {
   // If two runs must miss a key, the first may miss any number, because it deletes none of them.
   if (spec.deletes.proof !== 'twice') refuseMany(vanished.length);
   // An interrupted run may have seen any of these keys.
-  const missedBefore = options.isResumed ? new Set<string>() : missing;
+  const missedBefore = counts.isResumed ? new Set<string>() : missing;
   const verdicts = await prove(spec.deletes, vanished, { client, registry, observer, missing: missedBefore });
   const gone = verdicts.filter(({ verdict }) => verdict === 'gone');
   refuseMany(gone.length);
@@ -93,7 +88,7 @@ async function findDeletes(options: DeleteOptions): Promise<Deletes> {
   return {
     tombstones: gone.map(tombstone),
     checkpoints: [
-      ...missingMessages(spec.name, verdicts, missing, (key) => options.isResumed || keys.isSeen(key)),
+      ...missingMessages(spec.name, verdicts, missing, (key) => counts.isResumed || keys.isSeen(key)),
       ...(visits?.messages(new Set(undecided)) ?? []),
       ...(visits === undefined ? [] : await forgetGoneParents(options)),
     ],

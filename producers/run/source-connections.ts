@@ -5,7 +5,6 @@ import { logger } from '../../core/logger.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { ChartMogulClient } from '../chartmogul/client.ts';
 
-/** The connections that streams share in a command that reads ChartMogul. */
 export interface SourceConnections extends Connections<'admin' | 'registry'> {
   readonly client: ChartMogulClient;
   /** Stops all streams, for example after a rejected key. */

@@ -34,7 +34,7 @@ export interface StreamEncoderOptions extends Omit<MessageEncoderOptions, 'messa
 /** Number of dead letters per run that are logged individually. The summary has the total. */
 const MAX_LOGGED_DEAD_LETTERS = 10;
 
-/** Number of records from which the schema of a stream without a schema file is inferred. */
+/** The schema of a stream without a schema file is inferred from so many records or pages. */
 const SAMPLE_RECORDS = 400;
 const SAMPLE_PAGES = 20;
 
@@ -122,11 +122,10 @@ export class StreamEncoder {
 
   async #createEncoder(sample: readonly SourceEvent[]): Promise<MessageEncoder> {
     const { spec } = this.#options;
-    const records = sample
-      .filter((event) => event.kind === 'page')
-      .flatMap(({ list, records }) =>
-        records.filter(isJsonObject).map((record) => withSingleKey(record, list, spec, undefined)),
-      );
+    const pages = sample.filter((event) => event.kind === 'page');
+    const records = pages.flatMap(({ list, records }) =>
+      records.filter(isJsonObject).map((record) => withSingleKey(record, list, spec, undefined)),
+    );
     return MessageEncoder.create(this.#options, records);
   }
 

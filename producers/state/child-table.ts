@@ -39,12 +39,10 @@ export class ChildTable {
   /** One bit per parent. */
   readonly #living = new Column();
 
-  /** Number of children. */
   get size(): number {
     return this.#children.size;
   }
 
-  /** Memory held by the entries. */
   get bytes(): number {
     const children = [this.#children, this.#texts, this.#places, this.#parentOf, this.#next, this.#previous];
     const parents = [this.#parents, this.#secondWords, this.#firstChild, this.#living];
@@ -207,12 +205,8 @@ class Texts {
 /** Assigns ids and finds them by 32 bits of a hash: open addressing in growing segments. */
 class Index {
   readonly #segments = Array.from({ length: SEGMENTS }, () => new Segment());
-  #size = 0;
-
-  /** Returns the number of ids, which is the last id. */
-  get size(): number {
-    return this.#size;
-  }
+  /** Number of ids, which is the last id. */
+  size = 0;
 
   get bytes(): number {
     return this.#segments.reduce((sum, { words }) => sum + words.byteLength, 0);
@@ -225,8 +219,8 @@ class Index {
 
   /** Returns a new id, even if another one has this hash. */
   add(hash: number): number {
-    this.#segmentOf(hash).add(hash, ++this.#size);
-    return this.#size;
+    this.#segmentOf(hash).add(hash, ++this.size);
+    return this.size;
   }
 
   #segmentOf(hash: number): Segment {

@@ -1,16 +1,16 @@
 import type { DriftMode } from '../../core/settings/config.ts';
 import { RecordError, UnkeyedRecordError } from '../../core/errors.ts';
-import { isJsonObject, type JsonValue } from '../../core/json.ts';
+import { isJsonObject, withinStack, type JsonValue } from '../../core/json.ts';
 import type { SourceList } from '../chartmogul/source-list.ts';
 import type { StreamSpec } from '../chartmogul/streams.ts';
 import { HashedKey } from '../encode/hashed-key.ts';
 import type { KeyedRecord } from '../encode/message-encoder.ts';
+import { reduced } from '../encode/omissions.ts';
 import type { RecordEncoder } from '../encode/record-encoder.ts';
-import type { RecordHash } from '../encode/record-hash.ts';
+import { recordHash, type RecordHash } from '../encode/record-hash.ts';
 import { withSingleKey } from '../encode/single-record.ts';
 import { hashOf } from '../encode/source-record.ts';
 import type { KeyTable } from './key-table.ts';
-import { messageHash } from './message-hash.ts';
 
 export type Identified =
   | (KeyedRecord & { readonly error?: undefined })
@@ -30,19 +30,64 @@ export function identify(
   read: JsonValue,
   list: SourceList,
   encoder: RecordEncoder,
-  { spec, mode, keys, isFull }: IdentifyOptions,
+  options: IdentifyOptions,
 ): Identified {
   // The hash covers the record as it was read, without a key that the list adds.
   let hash = hashOf(read);
   let key: HashedKey<string> | undefined;
   try {
     if (!isJsonObject(read)) throw new UnkeyedRecordError('a list entry that is not an object');
-    const record = withSingleKey(read, list, spec, encoder.schema);
+    const record = withSingleKey(read, list, options.spec, encoder.schema);
     key = new HashedKey(encoder.keyOf(record));
-    hash = messageHash(record, key, hash, { keys, encoder, mode, isFull: isFull && !keys.isSeen(key) });
+    hash = messageHash({ record, key, hash }, encoder, options);
     return { record, key, hash };
   } catch (error) {
     if (!(error instanceof RecordError)) throw error;
     return { key, hash, error };
   }
+}
+
+type Kinds = Parameters<typeof reduced>[2];
+
+/** Drops every member that the Avro bytes of a record do not hold. */
+const allOmitted: Kinds = { unknown: 'drop', misfit: 'drop', null: 'drop', 'unknown null': 'drop' };
+
+/** In every mode, a null without a field is not in the bytes. */
+const unknownNull: Kinds = { 'unknown null': 'drop' };
+
+/** An earlier run may have hashed the record with nothing omitted: a misfit was null or absent. */
+const discardedEarlier: readonly Kinds[] = [
+  allOmitted,
+  { unknown: 'drop', 'unknown null': 'drop', misfit: 'null' },
+  { unknown: 'drop', 'unknown null': 'drop', misfit: 'drop' },
+];
+
+/**
+ * Returns the hash of the record's message: that of the record, or in mode `discard` of the sent
+ * part.
+ *
+ * If the topic holds the same message under a hash of an earlier run or another mode, returns that
+ * hash. So neither an omitted member nor a null without a field causes a new message.
+ *
+ * @throws RecordError if the record cannot become a message.
+ */
+function messageHash(
+  { record, key, hash: whole }: KeyedRecord,
+  encoder: RecordEncoder,
+  { mode, keys, isFull }: IdentifyOptions,
+): RecordHash {
+  const isCompared = (!isFull || keys.isSeen(key)) && keys.has(key);
+  const isOnTopic = (hash: RecordHash) => keys.compare(key, hash) === 'unchanged';
+  if (isCompared ? isOnTopic(whole) : mode !== 'discard') return whole;
+
+  const { omissions, discarded } = encoder.encodeDiscarding(record);
+  const hashWithout = (kinds: Kinds) => withinStack(() => recordHash(reduced(record, omissions, kinds)));
+  const hasDiscarded = discarded.length > 0;
+  if (mode !== 'discard') {
+    const earlier = hasDiscarded ? [unknownNull] : [unknownNull, allOmitted];
+    return earlier.map(hashWithout).find(isOnTopic) ?? whole;
+  }
+  const reasons = [...omissions.values()].flatMap((kinds) => [...kinds.values()]);
+  const sent = hasDiscarded || reasons.includes('unknown null') ? hashWithout(allOmitted) : whole;
+  return (isCompared ? discardedEarlier.map(hashWithout).find(isOnTopic) : undefined) ?? sent;
 }

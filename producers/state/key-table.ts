@@ -53,7 +53,6 @@ export class KeyTable {
     return this.#unseen;
   }
 
-  /** Memory held by the entries. */
   get bytes(): number {
     return this.#segments.reduce((bytes, segment) => bytes + segment.words.byteLength, 0);
   }

@@ -16,7 +16,6 @@ export interface Vanished {
   readonly isParentGone: boolean;
 }
 
-/** What reads the topics of a run. */
 type Reading = Pick<Connections<'admin'>, 'admin' | 'settings' | 'signal'>;
 
 /** Reads the stream's topic again to find the vanished keys. The key table only counts them. */

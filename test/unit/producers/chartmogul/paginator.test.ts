@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { PaginationLoopError, UnexpectedAnswerError } from '../../../../core/errors.ts';
+import { UnexpectedAnswerError } from '../../../../core/errors.ts';
 import type { JsonObject } from '../../../../core/json.ts';
 import type { Query } from '../../../../producers/chartmogul/client.ts';
 import {
-  LoopGuard,
   pageNumberPaginator,
   paginatorFor,
   singlePagePaginator,
@@ -174,14 +173,3 @@ for (const [answer, isWhole] of [
     if (isWhole) assert.equal(ask(), undefined);
     else assert.throws(ask, UnexpectedAnswerError);
   });
-
-test('a page that was already read is not requested again', () => {
-  const guard = new LoopGuard();
-  for (const cursor of ['a', 'b', 'c']) guard.check({ cursor }, 'page');
-  assert.throws(
-    () => guard.check({ cursor: 'b' }, '/customers, page 4'),
-    (error) => {
-      return error instanceof PaginationLoopError && error.message.includes('/customers, page 4');
-    },
-  );
-});

@@ -94,6 +94,7 @@ async function deletes(given: Given) {
   const begun = beginCheckpoint(undefined, start);
   const tracker = new CheckpointTracker(stream, begun.checkpoint);
   const { isMassDeleteAllowed = true, isResumed = false } = given;
+  counts.isResumed = isResumed;
   const options: DeleteOptions = {
     context: {
       settings,
@@ -113,7 +114,6 @@ async function deletes(given: Given) {
     counts,
     observer: {},
     tracker,
-    isResumed,
     visits: isByParents ? await visitsOf(state, given.isParentGone) : undefined,
   };
   let failure: unknown;
