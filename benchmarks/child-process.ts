@@ -57,13 +57,10 @@ export class BenchProcess {
     throw new LocalServiceError(`${this.#entry} ended too soon${this.lastWords()}`);
   }
 
-  /** Returns its last output, for error messages. */
   lastWords(): string {
-    const lines = this.#lines.slice(-LAST_LINES).map(({ text }) => text);
-    return ['; its last lines:', ...lines].join('\n');
+    return ['; its last lines:', ...this.#lines.slice(-LAST_LINES).map(({ text }) => text)].join('\n');
   }
 
-  /** Asks the process to end, and kills it after a while. */
   async stop(): Promise<void> {
     const deadline = setTimeout(() => this.#child.kill('SIGKILL'), GRACE_MS);
     this.#child.kill('SIGTERM');

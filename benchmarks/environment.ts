@@ -51,11 +51,8 @@ export async function startSimulator(...options: readonly string[]) {
       baseUrl: `${origin}/v1`,
       maxRequestsPerSecond,
     }),
-    /** Returns the counts of the simulator. */
-    statistics: async () => {
-      const answer = await fetch(`${origin}/_simulator/stats`);
-      return (await answer.json()) as Record<string, number>;
-    },
+    statistics: async () =>
+      (await (await fetch(`${origin}/_simulator/stats`)).json()) as Record<string, number>,
     stop: async () => {
       child.kill();
       await exited;

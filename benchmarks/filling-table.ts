@@ -9,7 +9,6 @@ import { selectNumbers } from './table-query.ts';
 const POLL_MS = 100;
 const PATIENCE_MS = 60_000;
 
-/** The table that a contender fills. */
 export class FillingTable {
   readonly #client: ClickHouseClient;
   readonly #turn: Turn;
@@ -24,8 +23,8 @@ export class FillingTable {
   /**
    * Returns when the table was first seen with all the rows, by `performance.now()`.
    * @param child that fills it, if it is one of ours.
-   * @throws LocalServiceError if the child ends too soon, if nothing arrives for a minute, or if
-   *   the rows are not what was sent: a contender that loses something has not won.
+   * @throws LocalServiceError if the child ends too soon, nothing arrives for a minute, or the rows are
+   *   not what was sent.
    */
   async filled(child?: BenchProcess): Promise<number> {
     const { messages, signal } = this.#turn;

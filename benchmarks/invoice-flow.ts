@@ -13,7 +13,6 @@ export class InvoiceFlow {
   readonly #encoder: InvoiceEncoder;
   readonly #ticks: number;
   readonly #perTick: number;
-  /** Number of invoices passed to the producer. */
   sent = 0;
   /** When Kafka had acknowledged all, by `performance.now()`; undefined before. */
   endMs: number | undefined;

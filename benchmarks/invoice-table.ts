@@ -24,7 +24,7 @@ export const invoiceColumns: [string, ...string[]] = [
   ...[...fields.slice(1), ...origin].map(([name]) => name),
 ];
 
-/** Returns the SQL that creates the table `invoices`, which the other contenders fill. */
+/** The table that the other contenders fill. */
 export function invoiceTable(database: string): string {
   return `CREATE TABLE ${qualified(database, 'invoices')} (${definitions([...fields, ...origin])})
     ENGINE = ReplacingMergeTree ORDER BY uuid`;

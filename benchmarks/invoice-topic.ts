@@ -11,7 +11,6 @@ import { subjectOf, topicOf } from '../core/stream-name.ts';
 
 export const invoiceStream = 'bench_invoices';
 
-/** Line items of each invoice. */
 export const LINE_ITEMS = 2;
 
 const MESSAGES_PER_SEND = 2_000;
@@ -50,7 +49,6 @@ const invoiceSchema: StreamSchema = {
   ],
 };
 
-/** Writes invoices as messages of the stream's registered schema. */
 export class InvoiceEncoder {
   readonly #schemaId: number;
   readonly #out = new ByteWriter();
@@ -90,7 +88,6 @@ export class InvoiceEncoder {
   }
 }
 
-/** Creates the stream's topic and registers its schema. */
 export async function createInvoiceTopic(settings: Settings, signal: AbortSignal): Promise<InvoiceEncoder> {
   const admin = await KafkaAdmin.connect(settings.kafka, 'bench', signal);
   await admin.ensureTopics([topicOf(settings.topicPrefix, invoiceStream)]);

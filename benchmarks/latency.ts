@@ -15,8 +15,8 @@ const PER_SECOND = 1_000;
 const DATABASE = 'bench_latency';
 
 /**
- * Measures how long after it was handed to a producer a message is visible as a row, in
- * milliseconds, with the sink's default settings and an even flow of messages, from the very first.
+ * Measures how long after its hand-over to a producer a message is visible as a row, in ms, with
+ * the sink's default settings and an even flow of messages, from the very first.
  */
 export async function benchLatency(signal: AbortSignal, { seconds }: BenchOptions): Promise<object> {
   return withServices(signal, async (settings) => {
@@ -36,7 +36,6 @@ export async function benchLatency(signal: AbortSignal, { seconds }: BenchOption
   });
 }
 
-/** Returns the latency of every message of the flow. */
 async function watched(
   settings: Settings,
   flow: InvoiceFlow,

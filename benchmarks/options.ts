@@ -1,13 +1,9 @@
 import { InvalidArgumentError, type Command } from 'commander';
 
 export interface BenchOptions {
-  /** Messages in the topic of `sink` and `replay`. */
   readonly messages: number;
-  /** Number of runs of each contender in `sink` and `replay`. */
   readonly rounds: number;
-  /** Whether `sink` ends with a run over five times as many messages, for its memory. */
   readonly memory: boolean;
-  /** Duration of `latency`. */
   readonly seconds: number;
 }
 

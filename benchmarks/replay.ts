@@ -1,16 +1,15 @@
-import { createClickHouse, quoted } from '../core/clickhouse/client.ts';
 import { storageTableOf } from '../core/stream-name.ts';
 import { withServices, type Turn } from './environment.ts';
 import { median, rounded, say } from './figures.ts';
 import { FillingTable } from './filling-table.ts';
 import { createInvoiceTopic, fillInvoiceTopic, invoiceStream } from './invoice-topic.ts';
 import type { BenchOptions } from './options.ts';
-import { inProcess, isSinking, startEntry, startSink, type Pass } from './sink-contenders.ts';
+import { inProcess, isSinking, startEntry, startSink, withDatabase, type Pass } from './sink-contenders.ts';
 
 /**
- * Measures a replay, which rebuilds a table from its topic while readers use the old one, beside
- * the sink that filled the old one: messages per second from the moment in which each had its
- * partitions, for the replay until readers see the new table.
+ * Measures a replay while readers use the old table, beside the sink that filled the old one:
+ * messages per second from the moment in which each had its partitions, for the replay until
+ * readers see the new table.
  */
 export async function benchReplay(signal: AbortSignal, { messages, rounds }: BenchOptions): Promise<object> {
   return withServices(signal, async (settings) => {
@@ -20,26 +19,22 @@ export async function benchReplay(signal: AbortSignal, { messages, rounds }: Ben
     const passes: { sink: Pass; replay: Pass }[] = [];
     for (let round = 0; round < rounds; round++)
       passes.push(await oneRound({ settings, database: `bench_replay_${round}`, messages, signal }));
+    const ratios = passes.map(({ sink, replay }) => sink.seconds / replay.seconds);
     const rateOf = (name: 'sink' | 'replay') => messages / median(passes.map((pass) => pass[name].seconds));
     return {
       messages,
       rounds,
       messages_per_second: { sink: rounded(rateOf('sink')), replay: rounded(rateOf('replay')) },
-      ratios: {
-        replay_to_sink: rounded(median(passes.map(({ sink, replay }) => sink.seconds / replay.seconds)), 2),
-      },
+      ratios: { replay_to_sink: rounded(median(ratios), 2) },
       rss_mb: { replay: rounded(Math.max(...passes.map(({ replay }) => replay.peakMb ?? NaN))) },
     };
   });
 }
 
-/** Fills the table with the sink, then with the replay. */
-async function oneRound(turn: Turn): Promise<{ sink: Pass; replay: Pass }> {
-  const { settings, database, messages, signal } = turn;
-  const client = createClickHouse(settings.clickhouse);
-  const table = new FillingTable(client, turn, storageTableOf(invoiceStream));
-  try {
-    await client.command({ query: `CREATE DATABASE ${quoted(database)}` });
+function oneRound(turn: Turn): Promise<{ sink: Pass; replay: Pass }> {
+  const { messages, signal } = turn;
+  return withDatabase(turn, async (client) => {
+    const table = new FillingTable(client, turn, storageTableOf(invoiceStream));
     const sink = await inProcess(turn, startSink(turn), isSinking, (child) => table.filled(child));
     say(`sink: ${rounded(messages / sink.seconds)} messages/s, ${rounded(sink.seconds, 2)} s`);
     const replayProcess = startEntry('commands/replay.ts', turn, '--streams', invoiceStream);
@@ -51,8 +46,5 @@ async function oneRound(turn: Turn): Promise<{ sink: Pass; replay: Pass }> {
     });
     say(`replay: ${rounded(messages / replay.seconds)} messages/s, ${rounded(replay.seconds, 2)} s`);
     return { sink, replay };
-  } finally {
-    await client.command({ query: `DROP DATABASE IF EXISTS ${quoted(database)} SYNC` });
-    await client.close();
-  }
+  });
 }

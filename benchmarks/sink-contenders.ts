@@ -17,12 +17,18 @@ export interface Pass {
   readonly peakMb?: number;
 }
 
-export async function runContender(contender: Contender, turn: Turn): Promise<Pass> {
-  const { settings, database } = turn;
+export function runContender(contender: Contender, turn: Turn): Promise<Pass> {
+  return withDatabase(turn, (client) => contenders[contender](turn, client));
+}
+
+export async function withDatabase<T>(
+  { settings, database }: Turn,
+  work: (client: ClickHouseClient) => Promise<T>,
+): Promise<T> {
   const client = createClickHouse(settings.clickhouse);
   try {
     await client.command({ query: `CREATE DATABASE ${quoted(database)}` });
-    return await contenders[contender](turn, client);
+    return await work(client);
   } finally {
     await client.command({ query: `DROP DATABASE IF EXISTS ${quoted(database)} SYNC` });
     await client.close();
@@ -60,7 +66,6 @@ const contenders: Record<Contender, (turn: Turn, client: ClickHouseClient) => Pr
   },
 };
 
-/** Starts the command itself, as users run it. */
 export function startSink(turn: Pick<Turn, 'settings' | 'database'>): BenchProcess {
   return startEntry('commands/sink.ts', turn, '--streams', invoiceStream);
 }
@@ -78,9 +83,7 @@ export function isSinking(line: string): boolean {
   return line.includes('"msg":"sinking"');
 }
 
-function isReady(line: string): boolean {
-  return line === READY;
-}
+const isReady = (line: string) => line === READY;
 
 /**
  * Measures a child process from the line that it prints at its start.

@@ -8,10 +8,9 @@ const contenders: readonly Contender[] = ['ours', 'usual', 'kafka_engine', 'bare
 const MEMORY_FACTOR = 5;
 
 /**
- * Measures messages of one topic into one table, by our sink, by one written by hand and by
- * ClickHouse's own Kafka engine, and their bare consumption. Returns messages per second (median of
- * the rounds), the ratios of ours to the others (median of each round's own), and the sink's peak
- * memory (of all rounds), also over five times as many messages.
+ * Measures our sink, one written by hand, ClickHouse's own Kafka engine and bare consumption.
+ * Returns messages per second (median of the rounds), the ratios of ours to the others (median of
+ * each round's own), and the sink's peak memory, also over five times as many messages.
  */
 export async function benchSink(signal: AbortSignal, options: BenchOptions): Promise<object> {
   return withServices(signal, async (settings) => {
@@ -70,7 +69,6 @@ function rotated<T>(items: readonly T[], by: number): T[] {
   return [...items.slice(at), ...items.slice(0, at)];
 }
 
-/** Returns a label such as `at_2m`. */
 function labelOf(messages: number): string {
   return `at_${messages / 1e6}m`;
 }

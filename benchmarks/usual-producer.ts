@@ -12,8 +12,7 @@ interface Field {
 
 /**
  * Produces as a competent user would write it in an afternoon: page after page, each record through
- * the registry client's `encode`, one send per page. No retry, no checkpoint, no comparison, no
- * drift; fields that the schema lacks are lost.
+ * the registry client, one send per page. No retry, checkpoint, comparison or schema drift.
  */
 export async function usualProducer(
   settings: Settings,
@@ -55,10 +54,7 @@ export async function usualProducer(
   return records;
 }
 
-/**
- * Returns the row in the schema's own types, as avsc requires: times as numbers, free-form objects
- * as text, every field present.
- */
+/** Converts a row as avsc requires: times to numbers, free-form objects to text, all fields. */
 function shaped(row: Json, fields: readonly Field[]): Json {
   const byName = new Map(
     Object.entries(row).map(([key, value]) => [key.replace(/[^A-Za-z0-9_]/g, '_'), value]),

@@ -20,8 +20,7 @@ await runMain(async (signal) => {
 
   const insert = async ({ batch: { partition, messages } }: EachBatchPayload) => {
     const values: Record<string, unknown>[] = [];
-    // One after the other: the client compiles the schema for each message that asks before the
-    // first has it.
+    // One after the other: otherwise the client compiles the schema for each message.
     for (const { value, offset } of messages) {
       const row = (await registry.decode(value ?? Buffer.alloc(0))) as Record<string, unknown>;
       row['_partition'] = partition;
@@ -33,8 +32,7 @@ await runMain(async (signal) => {
       values,
       format: 'JSONEachRow',
       columns: invoiceColumns,
-      // One batch is one block already: waiting for more of them on the server would only cost
-      // time.
+      // One batch is one block already: the server need not wait for more.
       clickhouse_settings: { async_insert: 0 },
     });
   };

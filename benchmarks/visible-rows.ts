@@ -23,8 +23,7 @@ export class VisibleRows {
   }
 
   /**
-   * Polls until every message of the flow is visible. Each poll has the time at which its answer
-   * arrived.
+   * Polls until every message of the flow is visible.
    * @throws LocalServiceError if some are still missing a minute after the last was sent.
    */
   async watch(

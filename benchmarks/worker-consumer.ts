@@ -8,9 +8,8 @@ export const READY = 'ready';
 export const DONE = 'done';
 
 /**
- * Consumes the invoices as a plain user of kafkajs would, with the fetch sizes of
- * `consumers/run/sink-group.ts`, until the signal aborts. Prints {@link READY} when it has its
- * partitions.
+ * Consumes as a plain user of kafkajs would, with the fetch sizes of `consumers/run/sink-group.ts`,
+ * until the signal aborts. Prints {@link READY} when it has its partitions.
  */
 export async function consumeInvoices(
   { kafka, topicPrefix, clickhouse }: Settings,

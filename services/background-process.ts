@@ -7,7 +7,6 @@ import { isTrueWithin } from './deadline.ts';
 import { makePrivateFolder, openPrivate, readPrivate, writePrivate } from '../core/private-files.ts';
 import { describeProcess, ProcessRecord } from './process-record.ts';
 
-/** A command and where it runs. */
 interface Launch {
   readonly command: string;
   readonly args: readonly string[];
@@ -21,8 +20,7 @@ const gracePeriodMs = 12_000;
 
 /**
  * A process that outlives the command that starts it. `<folder>/<name>.pid` has its id and
- * identity, so that a later command finds it again and never signals another process with the same
- * id.
+ * identity, so that a later command finds it and never signals another process with the same id.
  */
 export class BackgroundProcess {
   readonly name: string;
@@ -37,7 +35,6 @@ export class BackgroundProcess {
     this.#record = new ProcessRecord(join(folder, `${name}.pid`));
   }
 
-  /** Returns its id while it runs. */
   pid(): number | undefined {
     return this.#record.read();
   }
@@ -64,7 +61,6 @@ export class BackgroundProcess {
     }
   }
 
-  /** Asks the process to end, and kills it after a while. Does nothing if it does not run. */
   async stop(): Promise<void> {
     const isGone = () => this.pid() === undefined;
     this.#signal('SIGTERM');
@@ -76,7 +72,6 @@ export class BackgroundProcess {
     rmSync(this.#record.path, { force: true });
   }
 
-  /** Returns the last lines that it wrote, on one line. */
   lastWords(): string {
     const lines = (readPrivate(this.logPath) ?? '').split('\n').filter((line) => line.trim() !== '');
     return lines.slice(-3).join(' | ').slice(-600);

@@ -30,17 +30,13 @@ export function dockerHost(settings: Settings, folder: string): Host {
     clickhouse: published(clickhouseAddress(settings)),
   };
   const project = `chartmogul-${createHash('sha256').update(folder).digest('hex').slice(0, 8)}`;
-  const compose = (args: readonly string[], timeout: number, signal?: AbortSignal, given = settings) =>
-    runCompose(
-      ['-f', composeFile, '-p', project, ...args],
-      composeSettings(given, addresses),
-      timeout,
-      signal,
-    );
+  const compose = (command: readonly string[], timeout: number, signal?: AbortSignal, given = settings) => {
+    const args = ['-f', composeFile, '-p', project, ...command];
+    return runCompose(args, composeSettings(given, addresses), timeout, signal);
+  };
 
-  async function containers(signal?: AbortSignal): Promise<readonly Container[]> {
-    return parseContainers(await compose(['ps', '--format', 'json'], 30_000, signal));
-  }
+  const containers = async (signal?: AbortSignal) =>
+    parseContainers(await compose(['ps', '--format', 'json'], 30_000, signal));
 
   return {
     async start(signal) {
@@ -55,8 +51,8 @@ export function dockerHost(settings: Settings, folder: string): Host {
       }));
     },
 
-    async stop(names) {
-      await compose(['stop', ...names], 120_000);
+    async stop() {
+      await compose(['stop', ...serviceNames], 120_000);
     },
 
     async status() {
@@ -70,13 +66,7 @@ export function dockerHost(settings: Settings, folder: string): Host {
   };
 }
 
-/** A container in the output of `docker compose ps`. */
-interface Container {
-  readonly Name: string;
-  readonly Service: string;
-  readonly State: string;
-  readonly Health: string;
-}
+type Container = Readonly<Record<'Name' | 'Service' | 'State' | 'Health', string>>;
 
 /** Parses one JSON object per line, or the single array of older versions. */
 export function parseContainers(text: string): readonly Container[] {

@@ -5,10 +5,7 @@ import { logger } from '../core/logger.ts';
 
 const drainMs = 8_000;
 
-/**
- * Listens at the URL's host and port until the signal aborts; then accepts no new request, lets the
- * running ones finish for a while, and returns.
- */
+/** Listens until the signal aborts; then running requests may finish, for a while. */
 export async function listenUntil(server: Server, url: URL, signal: AbortSignal): Promise<void> {
   const host = url.hostname.replace(/^\[|\]$/g, '');
   server.listen({ host, port: url.port === '' ? 80 : Number(url.port) });

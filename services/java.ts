@@ -18,8 +18,7 @@ export const quickStart = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xsha
 
 /**
  * Returns the folder with `kafka/*.jar` and `registry/`; fetches it through Maven the first time.
- * Two runs may do so at once.
- * @throws LocalServiceError saying what to install.
+ * Two runs may do so at once. @throws LocalServiceError saying what to install.
  */
 export function javaPackages(signal: AbortSignal): Promise<string> {
   return (fetching ??= fetchOnce(signal).finally(() => (fetching = undefined)));
@@ -77,7 +76,7 @@ async function requireJava(signal: AbortSignal): Promise<void> {
   }
 }
 
-/** Returns everything that a failed command printed, stderr and stdout in one. */
+/** Returns everything that a failed command printed. */
 export function output(error: unknown): string {
   const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
   return `${stderr}${stdout}`;

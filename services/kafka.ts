@@ -34,15 +34,14 @@ export function kafkaService(settings: Settings, folder: string): LocalService {
     },
 
     async isReady() {
-      const kafka = new Kafka({
+      const admin = new Kafka({
         clientId: 'services',
         brokers: [address.text],
         logLevel: logLevel.NOTHING,
         connectionTimeout: 2_000,
         requestTimeout: 5_000,
         retry: { retries: 0 },
-      });
-      const admin = kafka.admin();
+      }).admin();
       try {
         await admin.connect();
         return (await admin.describeCluster()).brokers.length > 0;

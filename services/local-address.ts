@@ -4,7 +4,6 @@ import type { Settings, SettingName } from '../core/settings/config.ts';
 import { isLoopback, splitBroker } from '../core/settings/setting-values.ts';
 import { ConfigError, LocalServiceError } from '../core/errors.ts';
 
-/** The address of a local service, and its setting. */
 export interface LocalAddress {
   readonly setting: SettingName;
   /** The address as the setting has it. */
@@ -64,7 +63,7 @@ export async function requireFree({ setting, text, host, port }: LocalAddress): 
   }
 }
 
-export async function freePort(host = '127.0.0.1'): Promise<number> {
+export function freePort(host = '127.0.0.1'): Promise<number> {
   return listenOnce(host, 0);
 }
 

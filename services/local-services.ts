@@ -4,21 +4,13 @@ import { makePrivateFolder, readPrivate, tighten, writePrivate } from '../core/p
 import { withLock } from './command-lock.ts';
 import { dockerHost, hasDocker } from './docker-host.ts';
 import { processHost } from './process-host.ts';
-import {
-  serviceNames,
-  type Host,
-  type ServiceName,
-  type ServiceStatus,
-  type StartedService,
-} from './service.ts';
-
-export type { ServiceName, ServiceStatus, StartedService } from './service.ts';
+import type { Host, ServiceStatus, StartedService } from './service.ts';
 
 /**
  * Starts the services that are not running, all at once, and returns when every service answers.
  * They are containers if a Docker engine answers, else processes of this machine.
- * @throws ConfigError if a setting does not point to this machine.
- * @throws LocalServiceError naming the service, its address and its log.
+ * @throws ConfigError if a setting does not point to this machine; LocalServiceError naming the
+ *   service, its address and its log.
  */
 export async function startServices(
   settings: Settings,
@@ -32,13 +24,10 @@ export async function startServices(
   });
 }
 
-/** Stops all or only the named services, in the reverse order of dependence. Their data stays. */
-export async function stopServices(
-  settings: Settings,
-  only: readonly ServiceName[] = serviceNames,
-): Promise<void> {
+/** Stops the services in the reverse order of dependence. Their data stays. */
+export async function stopServices(settings: Settings): Promise<void> {
   const folder = servicesFolder(settings);
-  await withLock(join(folder, 'lock'), undefined, async () => hostInUse(settings, folder).stop(only));
+  await withLock(join(folder, 'lock'), undefined, async () => hostInUse(settings, folder).stop());
 }
 
 export async function servicesStatus(settings: Settings): Promise<readonly ServiceStatus[]> {

@@ -9,7 +9,7 @@ import { requireFree } from './local-address.ts';
 import { residentBytes } from './process-identity.ts';
 import { withLocalCredentials } from './own-credentials.ts';
 import { registryService } from './registry.ts';
-import type { Host, LocalService, ServiceName, ServiceStatus, StartedService } from './service.ts';
+import type { Host, LocalService, ServiceStatus, StartedService } from './service.ts';
 
 const readyWithinMs = 120_000;
 
@@ -40,10 +40,8 @@ export function processHost(settings: Settings, folder: string): Host {
       return started;
     },
 
-    async stop(names: readonly ServiceName[]) {
-      for (const service of [...services].reverse()) {
-        if (names.includes(service.name)) await stop(service);
-      }
+    async stop() {
+      for (const service of [...services].reverse()) await stop(service);
     },
 
     status: () => Promise.all(services.map(statusOf)),
@@ -71,10 +69,7 @@ async function startAll(
   return Promise.all(starting);
 }
 
-/**
- * Stops what is left of a service that was killed.
- * @throws ConfigError if something else listens at its address.
- */
+/** Stops what is left of a killed service. @throws LocalServiceError if its address is not free. */
 async function makeWay(service: LocalService): Promise<void> {
   await stop(service);
   await requireFree(service.address);
@@ -103,7 +98,7 @@ async function start(service: LocalService, signal: AbortSignal): Promise<Starte
   throw new LocalServiceError(`${name} at ${address.text} ${fault}${logOf(service)}`);
 }
 
-/** Returns the end of the log of the process that has probably failed. */
+/** The process that does not run has probably failed. */
 function logOf({ processes }: LocalService): string {
   const suspect = processes.find((process) => process.pid() === undefined) ?? processes[0];
   return suspect === undefined ? '' : `; ${suspect.logPath} ends with: ${suspect.lastWords()}`;
@@ -135,8 +130,10 @@ function processDetails(pids: readonly number[]): string {
 }
 
 function foreignListener({ address }: LocalService): Promise<string> {
-  const isFree = requireFree(address).then(() => true);
-  return isFree.catch(() => false).then((free) => (free ? '' : 'something else listens there'));
+  return requireFree(address).then(
+    () => '',
+    () => 'something else listens there',
+  );
 }
 
 function isRunning(service: LocalService): boolean {

@@ -4,8 +4,8 @@ import { askProgram } from '../core/child-process.ts';
 const hasProc = existsSync('/proc/self/stat');
 
 /**
- * Returns what distinguishes a running process from a later one with the same id; undefined once it
- * has ended, even if its parent has not yet collected it.
+ * Returns what distinguishes a running process from a later one with its id; undefined once it has
+ * ended, even if its parent has not yet collected it.
  */
 export function processIdentity(pid: number): string | undefined {
   return hasProc ? identityFromProc(pid) : identityFromPs(pid);

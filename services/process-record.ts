@@ -19,7 +19,7 @@ export class ProcessRecord {
     this.path = path;
   }
 
-  /** Returns the id of the process while it runs. */
+  /** Undefined once the process has ended. */
   read(): number | undefined {
     const text = readPrivate(this.path);
     if (text === undefined) return undefined;

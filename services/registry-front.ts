@@ -11,12 +11,7 @@ import { listenUntil } from './http-listener.ts';
 
 const deadlineMs = 60_000;
 
-async function forward(
-  target: URL,
-  agent: Agent,
-  incoming: IncomingMessage,
-  answer: ServerResponse,
-): Promise<void> {
+async function forward(target: URL, agent: Agent, incoming: IncomingMessage, answer: ServerResponse) {
   const path = incoming.url ?? '/';
   const signal = AbortSignal.timeout(deadlineMs);
   const outgoing = request(target, {

@@ -35,6 +35,6 @@ export interface ServiceStatus {
 /** Runs services as processes of this machine or as containers. */
 export interface Host {
   start(signal: AbortSignal): Promise<readonly StartedService[]>;
-  stop(names: readonly ServiceName[]): Promise<void>;
+  stop(): Promise<void>;
   status(): Promise<readonly ServiceStatus[]>;
 }

@@ -1,7 +1,6 @@
 /**
- * Avro schemas as JSON, in the shapes that this project writes: a record whose optional fields are
- * unions with null, arrays whose items are too, and scalars. `logicalType: "json"` marks a string
- * that holds JSON text.
+ * Avro schemas as JSON, in the shapes that this project writes: records whose optional fields are
+ * unions with null, arrays and scalars. `logicalType: "json"` marks a string that holds JSON.
  */
 export type AvroScalar = 'string' | 'long' | 'int' | 'double' | 'boolean';
 

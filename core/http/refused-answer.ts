@@ -38,10 +38,7 @@ export async function startOfBody(headers: IncomingHttpHeaders, body: Readable):
   return Buffer.concat(chunks).subarray(0, MAX_BYTES).toString('utf8');
 }
 
-/**
- * Makes each refused answer fail its request with `errorOf`. A client that uses node's http would
- * read the whole body of such an answer into an error message.
- */
+/** Fails requests with refused answers: node's clients would read the whole body into a message. */
 export function withRefusals<T extends Agent>(
   agent: T,
   isRefused: (answer: IncomingMessage) => boolean,

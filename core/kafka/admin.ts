@@ -104,8 +104,8 @@ export class KafkaAdmin {
   }
 
   /**
-   * Creates the missing topics with {@link wantedTopicConfig} and leaves existing ones unchanged.
-   * Returns when every new partition answers: before that, a client finds no leader.
+   * Creates the missing topics with {@link wantedTopicConfig}. Returns when every new partition
+   * answers: before that, a client finds no leader.
    */
   async ensureTopics(names: readonly string[]): Promise<void> {
     const existing = new Set(await this.listTopics());

@@ -44,10 +44,7 @@ export function createKafka(
   });
 }
 
-/**
- * Logs a lost broker as a warning, at most every 10 s, and everything else at debug level: kafkajs
- * retries by itself and throws what it cannot retry.
- */
+/** Warns of lost brokers at most every 10 s: kafkajs retries, and throws what it cannot retry. */
 function logKafka({ namespace, log }: LogEntry): void {
   const isAway =
     namespace === 'Connection' &&

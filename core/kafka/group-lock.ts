@@ -23,10 +23,7 @@ interface LockOptions {
   readonly onCrash?: (error: Error) => void;
 }
 
-/**
- * A member of a consumer group that serves as a lock between processes. A process that dies loses
- * the lock with its session, so nothing needs to be cleaned up.
- */
+/** A group member as a lock between processes. A dead process loses it with its session. */
 export interface GroupLock {
   /**
    * Whether the first join gave the lock. Rejects with ServiceUnavailableError,

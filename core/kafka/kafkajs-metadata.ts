@@ -71,11 +71,9 @@ let isExtended = false;
  * Changes three things in the topic metadata of kafkajs's clients:
  *
  * - Partitions carry the id of their topic. A recreated topic has another id.
- * - The answer omits a deleted topic. kafkajs throws for the whole answer, so one deleted topic
- *   would block consumers and admin clients of all others.
- * - An offset lookup returns every requested topic; a deleted topic has no partitions. kafkajs
- *   omits it, and its callers, which read the first partition of every topic, fail with a
- *   TypeError.
+ * - The answer omits a deleted topic, for which kafkajs would fail the whole answer.
+ * - An offset lookup returns a deleted topic without partitions. kafkajs omits it, and its callers,
+ *   which read the first partition of every topic, fail with a TypeError.
  * @throws Error (MODULE_NOT_FOUND) if this version of kafkajs lacks the modules.
  */
 export function extendKafkajsMetadata(): void {

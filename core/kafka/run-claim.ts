@@ -37,89 +37,73 @@ export interface Claimant {
  * names the streams that it claims. When a run joins or leaves, the group's leader decides for all:
  * of two rivals that start at once, one wins. A killed run loses its claim with its session.
  * Claims only avoid conflicts; transactional ids ensure correctness.
+ *
+ * Returns once this process has the streams, at the latest when the session of a killed run
+ * expires; the caller releases the claim. The dead-letter topic must exist.
+ * @throws RunActiveError if another run has any of them, unless `isTakingOver`;
+ *   ServiceUnavailableError, ServiceRefusedError; the signal's reason.
  */
-export class RunClaim {
-  readonly #lock: GroupLock;
-
-  private constructor(lock: GroupLock) {
-    this.#lock = lock;
-  }
-
-  /**
-   * Returns once this process has the streams. Waits until the session of a killed run expires. The
-   * dead-letter topic must exist.
-   *
-   * @throws RunActiveError if another run has any of them, unless `isTakingOver`.
-   * @throws ServiceUnavailableError, ServiceRefusedError; the signal's reason.
-   */
-  static async acquire(
-    admin: KafkaAdmin,
-    settings: Pick<Settings, 'kafka' | 'topicPrefix'>,
-    { names, isTakingOver }: Pick<Claim, 'names' | 'isTakingOver'>,
-    signal: AbortSignal,
-  ): Promise<RunClaim> {
-    const { kafka, topicPrefix } = settings;
-    const groupId = groupOf(topicPrefix);
-    const topic = deadLettersTopic(topicPrefix);
-    const own = {
-      id: randomUUID(),
-      names,
-      host: hostname(),
-      pid: process.pid,
-      sinceMs: Date.now(),
-      isTakingOver,
-    };
-    let isGranted = false;
-    // A refused run claims nothing while it leaves the group.
-    let isRefused = false;
-    const claim = () => ({ ...own, isGranted, names: isRefused ? [] : names });
-    const rivals = async () =>
-      rivalsOf(names, await claimsOf(admin, topicPrefix)).filter(({ id }) => id !== own.id);
-    const present = isTakingOver ? [] : await rivals();
-    if (present.length > 0)
-      logger.info(
-        { group: groupId },
-        `${claimsText(names, present)}: waiting up to ${LOCK_SESSION_MS / 1000} s to see whether it is alive`,
-      );
-    const lock = joinLockGroup(
-      kafka,
-      {
-        role: 'claim',
-        groupId,
-        topic,
-        // Called at every join, so later leaders see what earlier ones granted.
-        partitionAssigners: [claimAssigner(topic, claim)],
-        isHolder: ({ memberAssignment }) => {
-          isGranted ||= topic in memberAssignment;
-          isRefused = !isGranted;
-          return isGranted;
-        },
-      },
-      signal,
+export async function claimStreams(
+  admin: KafkaAdmin,
+  settings: Pick<Settings, 'kafka' | 'topicPrefix'>,
+  { names, isTakingOver }: Pick<Claim, 'names' | 'isTakingOver'>,
+  signal: AbortSignal,
+): Promise<GroupLock> {
+  const { kafka, topicPrefix } = settings;
+  const groupId = groupOf(topicPrefix);
+  const topic = deadLettersTopic(topicPrefix);
+  const id = randomUUID();
+  const own = { id, host: hostname(), pid: process.pid, sinceMs: Date.now(), isTakingOver };
+  let isGranted = false;
+  // A refused run claims nothing while it leaves the group.
+  let isRefused = false;
+  const claim = () => ({ ...own, isGranted, names: isRefused ? [] : names });
+  const rivals = async () =>
+    rivalsOf(names, await claimsOf(admin, topicPrefix)).filter((claim) => claim.id !== id);
+  const present = isTakingOver ? [] : await rivals();
+  if (present.length > 0)
+    logger.info(
+      { group: groupId },
+      `${claimsText(names, present)}: waiting up to ${LOCK_SESSION_MS / 1000} s to see whether it is alive`,
     );
-    try {
-      // A claim that takes over is granted in any case, so the run does not wait for the join.
-      if (isTakingOver || (await lock.joined)) return new RunClaim(lock);
-      const active = await rivals();
-      // The run that caused the refusal may have ended.
-      throw new RunActiveError(
-        `${claimsText(names, active.length > 0 ? active : present)}: nothing was changed. Wait for its end, or end it with \`npm run produce -- --take-over\``,
-      );
-    } catch (error) {
-      await lock.release();
-      signal.throwIfAborted();
-      throw error;
-    }
+  const lock = joinLockGroup(
+    kafka,
+    {
+      role: 'claim',
+      groupId,
+      topic,
+      // Called at every join, so later leaders see what earlier ones granted.
+      partitionAssigners: [claimAssigner(topic, claim)],
+      isHolder: ({ memberAssignment }) => {
+        isGranted ||= topic in memberAssignment;
+        isRefused = !isGranted;
+        return isGranted;
+      },
+    },
+    signal,
+  );
+  try {
+    // A claim that takes over is granted in any case, so the run does not wait for the join.
+    if (isTakingOver || (await lock.joined)) return lock;
+    const active = await rivals();
+    // The run that caused the refusal may have ended.
+    throw new RunActiveError(
+      `${claimsText(names, active.length > 0 ? active : present)}: nothing was changed. Wait for its end, or end it with \`npm run produce -- --take-over\``,
+    );
+  } catch (error) {
+    await lock.release();
+    signal.throwIfAborted();
+    throw error;
   }
+}
 
-  /** Returns whether a run has any of these streams, or had one and was killed seconds ago. */
-  static async isHeld(admin: KafkaAdmin, topicPrefix: string, names: readonly string[]): Promise<boolean> {
-    return rivalsOf(names, await claimsOf(admin, topicPrefix)).length > 0;
-  }
-
-  async release(): Promise<void> {
-    await this.#lock.release();
-  }
+/** Returns whether a run has any of these streams, or had one and was killed seconds ago. */
+export async function areClaimed(
+  admin: KafkaAdmin,
+  topicPrefix: string,
+  names: readonly string[],
+): Promise<boolean> {
+  return rivalsOf(names, await claimsOf(admin, topicPrefix)).length > 0;
 }
 
 function groupOf(topicPrefix: string): string {

@@ -9,18 +9,14 @@ const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
 /** A dead letter has a whole message, and headers with the reason. */
 export const MAX_DEAD_LETTER_BYTES = MAX_MESSAGE_BYTES + 256 * 1024;
 
-/** A topic's configuration entries by name, as Kafka prints them. */
+/** Entries by name, as Kafka prints them. */
 export type TopicConfig = ReadonlyMap<string, string>;
 
 /**
- * Returns the configuration that this project gives its topics. A table can be recreated from its
- * topic at any time, and a run can read what earlier runs sent.
- *
- * Compaction keeps the latest record of every key forever, because nothing limits time or size.
- * Streams of events (`activities`, `subscription_events`, `runs` …) stay complete too: each event
- * has its own key, and compaction removes only messages that a later one of the key replaced.
- * @param tombstoneRetentionDays how long a tombstone stays, so how long a sink may be away without
- *   missing deletes.
+ * Returns the configuration that lets a table be recreated from its topic at any time: compaction
+ * keeps the latest message of every key forever, and streams of events (`activities`, `runs` …),
+ * where each event has its own key, stay complete.
+ * @param tombstoneRetentionDays how long a sink may be away without missing deletes.
  */
 export function wantedTopicConfig(
   topic: string,
@@ -60,10 +56,9 @@ export function hasBrokerTimes(config: TopicConfig | undefined): boolean {
 }
 
 /**
- * Returns a warning, with its remedy, for each entry that loses messages; none if the configuration
- * is as safe as {@link wantedTopicConfig}.
- * @param starts the first offset of each partition. Compaction does not change it: above zero,
- *   messages were deleted by age, by size or by hand, whether a later message replaced them or not.
+ * Returns a warning, with its remedy, for each entry that loses messages.
+ * @param starts the first offset of each partition: above zero, messages were deleted by age, by
+ *   size or by hand. Compaction does not change it.
  */
 export function retentionWarnings(
   config: TopicConfig,
@@ -87,7 +82,6 @@ export function retentionWarnings(
   return warnings;
 }
 
-/** Returns the warnings about the clock that orders the versions of a row, for topics of a sink. */
 export function clockWarnings(config: TopicConfig): string[] {
   const type = entryOf(config, 'message.timestamp.type');
   if (type === 'LogAppendTime') return [];
@@ -98,14 +92,11 @@ export function clockWarnings(config: TopicConfig): string[] {
 
 function policiesOf(config: TopicConfig): string[] {
   return entryOf(config, 'cleanup.policy')
-    .split(',')
-    .map((policy) => policy.trim());
+    .trim()
+    .split(/\s*,\s*/);
 }
 
-/**
- * Returns what deletes messages that nothing replaced, such as
- * `cleanup.policy is … with retention.ms …`; undefined if nothing does.
- */
+/** Returns what deletes messages that nothing replaced; undefined if nothing does. */
 export function deletionLimit(config: TopicConfig): string | undefined {
   if (!policiesOf(config).includes('delete')) return undefined;
   const [ms, bytes] = [entryOf(config, 'retention.ms'), entryOf(config, 'retention.bytes')];

@@ -4,10 +4,10 @@ import {
   boolean,
   brokers,
   chartmogulUrl,
+  decimal,
   httpUrl,
   identifier,
   integer,
-  number,
   oneOf,
   pattern,
   proxyUrl,
@@ -43,11 +43,6 @@ const whole =
   (min: number, max: number): Parser<number> =>
   (name, value) =>
     integer(name, value, min, max);
-
-const decimal =
-  (min: number, max: number): Parser<number> =>
-  (name, value) =>
-    number(name, value, min, max);
 
 const optional =
   <T>(parse: Parser<T>): Parser<T | undefined> =>

@@ -103,10 +103,12 @@ export function severalOf<T extends string>(name: string, value: string, known: 
   return Object.freeze(chosen);
 }
 
-export function number(name: string, value: string, min: number, max: number): number {
-  if (/^\d{1,9}(\.\d{1,9})?$/.test(value) && Number(value) >= min && Number(value) <= max)
-    return Number(value);
-  throw wrong(name, value, `a number from ${min} to ${max}`);
+export function decimal(min: number, max: number): (name: string, value: string) => number {
+  return (name, value) => {
+    const isNumber = /^\d{1,9}(\.\d{1,9})?$/.test(value);
+    if (isNumber && Number(value) >= min && Number(value) <= max) return Number(value);
+    throw wrong(name, value, `a number from ${min} to ${max}`);
+  };
 }
 
 export function integer(name: string, value: string, min: number, max: number): number {

@@ -33,9 +33,8 @@ export class LiveLines {
   }
 
   /**
-   * Returns the codes that erase the lines and leave the cursor on the first. A line that was drawn
-   * on a wider terminal fills several rows now. Rows are erased one by one, because terminals copy
-   * a whole screen that is erased at once into their scrollback.
+   * A line that was drawn on a wider terminal fills several rows now. Rows are erased one by one,
+   * because terminals copy a whole screen that is erased at once into their scrollback.
    */
   #erased(): string {
     // A terminal that does not know its size reports 0.
@@ -54,14 +53,11 @@ function drawn(lines: readonly string[]): string {
 /** The live lines of this process, on stderr. */
 export const liveLines = new LiveLines(process.stderr);
 
-/**
- * Draws the lines five times a second until `stop` removes them; does nothing without a terminal.
- * @param linesOf gets the current number of columns and rows.
- */
+/** Draws five times a second until `stop` removes the lines; does nothing without a terminal. */
 export function drawLive(
   out: NodeJS.WriteStream,
   lines: LiveLines,
-  linesOf: (width: number, rows: number) => readonly string[],
+  linesOf: (columns: number, rows: number) => readonly string[],
 ): { stop(): void } {
   if (!out.isTTY) return { stop: () => undefined };
   const timer = setInterval(() => {

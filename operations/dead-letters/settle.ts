@@ -1,7 +1,7 @@
 import { withConnections, type Connections } from '../../core/connections.ts';
 import type { StoredDeadLetter } from '../../core/dead-letters/reader.ts';
 import type { Redriven } from '../../core/dead-letters/writer.ts';
-import { RunClaim } from '../../core/kafka/run-claim.ts';
+import { claimStreams } from '../../core/kafka/run-claim.ts';
 import { redriveRecords } from '../redrive/produce/redrive.ts';
 import { DEAD_LETTERS, RedriveProducer } from '../redrive/redrive-producer.ts';
 import { redriveRows } from '../redrive/sink/redrive.ts';
@@ -54,7 +54,7 @@ async function withRedriveProducer(
   work: (producer: RedriveProducer) => Promise<void>,
 ): Promise<void> {
   const names = [DEAD_LETTERS, ...streams];
-  const claim = await RunClaim.acquire(admin, settings, { names, isTakingOver: false }, signal);
+  const claim = await claimStreams(admin, settings, { names, isTakingOver: false }, signal);
   try {
     const producer = await RedriveProducer.connect(settings);
     try {

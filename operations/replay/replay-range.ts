@@ -1,7 +1,6 @@
 import type { KafkaAdmin } from '../../core/kafka/admin.ts';
 import { ReplayRefusedError } from '../../core/errors.ts';
 import type { OffsetSpan } from '../../core/kafka/topic-reader.ts';
-import { hasBrokerTimes } from '../../core/kafka/topic-retention.ts';
 import { readPartitionLogs } from '../../consumers/stream/partition-logs.ts';
 import { highestOf, resumeOffset } from '../../consumers/stream/resume-offset.ts';
 import type { TableRows } from '../../consumers/table/partition-rows.ts';
@@ -32,7 +31,7 @@ export async function replayRange(
   from: number | undefined,
   live: TableRows,
 ): Promise<ReplayRange> {
-  if (from !== undefined && !(await isInOrderOfTime(admin, topic)))
+  if (from !== undefined && !(await admin.hasBrokerTimes(topic)))
     throw new ReplayRefusedError(
       `topic ${topic} has producer timestamps (message.timestamp.type), which cannot be compared with --from: use --from beginning; nothing was changed`,
     );
@@ -53,11 +52,6 @@ export async function replayRange(
     );
   const starts = new Map([...logs].map(([partition, { start }]) => [partition, start]));
   return { spans, starts, live };
-}
-
-/** Whether the timestamps of a topic are in the order of its messages. */
-export async function isInOrderOfTime(admin: KafkaAdmin, topic: string): Promise<boolean> {
-  return hasBrokerTimes((await admin.topicConfigs([topic])).get(topic));
 }
 
 /** Returns the rows of the live table that a replay from a time keeps. */

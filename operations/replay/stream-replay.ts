@@ -15,7 +15,7 @@ import { StreamSchemas } from '../../consumers/stream/stream-schemas.ts';
 import type { ReplayCounts } from './replay-counts.ts';
 import { fillShadow } from './fill-shadow.ts';
 import { ReplayLock } from './replay-lock.ts';
-import { isInOrderOfTime, replayRange, rowsToCarryOver, type ReplayRange } from './replay-range.ts';
+import { replayRange, rowsToCarryOver, type ReplayRange } from './replay-range.ts';
 import { ShadowTable } from './shadow-table.ts';
 
 /** How long a sink may take to notice the swap and repeat its last writes to the old table. */
@@ -139,7 +139,8 @@ export class StreamReplay {
    */
   async #carryOver(): Promise<void> {
     const shadow = this.#shadow;
-    if (!(await isInOrderOfTime(this.#services.admin, this.#topic)) || !(await shadow.hasSameTypes())) return;
+    const hasOrder = await this.#services.admin.hasBrokerTimes(this.#topic);
+    if (!hasOrder || !(await shadow.hasSameTypes())) return;
     const { live, own, ends } = await this.#tableRows();
     await shadow.copy(rowsToCarryOver(live, own, ends));
   }

@@ -4,7 +4,8 @@ import type { Settings } from '../../core/settings/config.ts';
 import { EtlError, StoppedError, StreamNotFoundError } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
 import { readMessageLimits, type MessageLimit } from '../../core/kafka/message-limits.ts';
-import { RunClaim } from '../../core/kafka/run-claim.ts';
+import type { GroupLock } from '../../core/kafka/group-lock.ts';
+import { areClaimed, claimStreams } from '../../core/kafka/run-claim.ts';
 import { checkpointsTopic, deadLettersTopic, topicOf } from '../../core/stream-name.ts';
 import type { ChartMogulClient } from '../chartmogul/client.ts';
 import type { StreamSpec } from '../chartmogul/streams.ts';
@@ -51,7 +52,7 @@ async function produceStreams(
   const progress = process.stderr.isTTY ? startProgress(counts, process.stderr) : undefined;
   const producers = new Map<string, TransactionalProducer>();
   const names = specs.map(({ name }) => name);
-  let claim: RunClaim | undefined;
+  let claim: GroupLock | undefined;
   try {
     const refusal = await refusalOf(client, signal);
     if (refusal !== undefined) {
@@ -64,7 +65,7 @@ async function produceStreams(
     const ownTopics = [...certain, RUNS].map((stream) => topicOf(topicPrefix, stream));
     await admin.ensureTopics([...shared, ...ownTopics]);
     const isTakingOver = options.isTakingOver === true;
-    claim = await RunClaim.acquire(admin, settings, { names, isTakingOver }, signal);
+    claim = await claimStreams(admin, settings, { names, isTakingOver }, signal);
     // Connecting aborts open transactions of earlier producers, so it precedes reading the topics.
     const messageLimit = await readMessageLimits(admin, [...counts.map(({ topic }) => topic), ...shared]);
     await connectProducers(settings, specs, producers, messageLimit);
@@ -137,7 +138,7 @@ async function recordRefusal(
   const { topicPrefix } = settings;
   if (!(await admin.listTopics()).includes(topicOf(topicPrefix, RUNS))) return;
   const names = counts.map(({ stream }) => stream);
-  if (!(await RunClaim.isHeld(admin, topicPrefix, names))) await sendRun(settings, run, counts);
+  if (!(await areClaimed(admin, topicPrefix, names))) await sendRun(settings, run, counts);
 }
 
 /**

@@ -16,10 +16,9 @@ const MAX_CONFINED = 1_000;
 const MAX_REMEMBERED_LENGTH = 4_000;
 
 /**
- * Checks that a statement stays in the database. A statement that passed once passes again without
- * a question to the engine, because only its text and the settings of its parse decide.
+ * Checks that a statement stays in the database. One that passed once passes again without a
+ * question to the engine, because only its text and the settings of its parse decide.
  * @param preparation the session settings that affect parsing.
- * @param isReadOnly whether the statement may only read.
  * @throws ClickHouseException unless the text is exactly one statement that stays in the database.
  */
 export async function confine(
@@ -73,8 +72,7 @@ export function isPlainInsert(head: string): boolean {
 
 /**
  * Returns settings that make the engine read data as literals; empty unless an expression in the
- * data could read a file. VALUES may contain expressions, which the check of the statement does not
- * see.
+ * data could read a file: the check of the statement does not see expressions in VALUES.
  */
 export async function literalsOnly(path: string): Promise<string> {
   let tail = '';
@@ -96,10 +94,7 @@ function namesFile(canonical: string): boolean {
   );
 }
 
-/**
- * Returns whether a statement makes a disk: `SETTINGS disk = disk(type = web, …)`. The tree omits
- * settings, and the engine makes the disk early.
- */
+/** Finds `SETTINGS disk = disk(type = web, …)`, which the tree omits and the engine makes early. */
 function makesDisk(canonical: string): boolean {
   const tokens = [...topLevelTokens(canonical, Infinity)];
   return tokens.some(

@@ -18,8 +18,8 @@ interface Result extends QueryCounts {
 export interface Engine {
   readonly version: string;
   /**
-   * Runs the statements one after the other in a session of their own, so that settings, parameters
-   * and temporary tables end with it. Returns the result of the last statement.
+   * Runs the statements in a session of their own, with which their settings, parameters and
+   * temporary tables end. Returns the result of the last statement.
    * @param format of the output, if the statement names none.
    * @throws ClickHouseException
    */
@@ -35,8 +35,7 @@ export interface Engine {
  */
 export async function openEngine(folder: string, grants?: readonly string[]): Promise<Engine> {
   const { Session, drainPending } = await loadChdb();
-  // The engine lives as long as one session; with this one open, others cost a fraction of a
-  // millisecond.
+  // The engine lives as long as one session; with this one open, others cost little.
   const config = writeEngineConfig('config', grants);
   const connectionArgs = ['--timezone=UTC', `--config-file=${config}`];
   const anchor = openFirst(() => new Session(folder, { connectionArgs }), folder);

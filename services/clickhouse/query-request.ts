@@ -2,7 +2,6 @@ import type { IncomingMessage } from 'node:http';
 import { randomUUID } from 'node:crypto';
 import { ClickHouseException } from './exception.ts';
 
-/** The parameters of a request's query, apart from its text. */
 export interface QueryRequest {
   readonly id: string;
   /** The part of the query in the address; the body has the rest. */
@@ -15,7 +14,6 @@ export interface QueryRequest {
   readonly preparation: readonly string[];
   /** The preparation statements that affect parsing. */
   readonly parsing: readonly string[];
-  /** Whether the query may only read. */
   readonly isReadOnly: boolean;
 }
 
@@ -57,13 +55,9 @@ const parsingSetting =
 
 /** Returns the settings of a GET, which must change nothing, whatever its query and settings say. */
 function readingOnly(settings: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
-  const given = settings.get('readonly') ?? '1';
-  if (given !== '1' && given !== '2')
-    throw new ClickHouseException(
-      164,
-      'READONLY',
-      'A GET changes nothing, so its setting readonly must be 1.',
-    );
+  const message = 'A GET changes nothing, so its setting readonly must be 1.';
+  if (!['1', '2'].includes(settings.get('readonly') ?? '1'))
+    throw new ClickHouseException(164, 'READONLY', message);
   return new Map(settings).set('readonly', '1');
 }
 
@@ -75,13 +69,10 @@ function preparation(
   const assignments = [...settings, ...parameters].map(assignment).join(', ');
   return [
     ...(database === '' ? [] : [`USE \`${escaped(database, '`')}\``]),
-    ...(assignments === '' ? [] : [...roomFor(assignments), `SET ${assignments}`]),
+    // Assignments may be longer than a query.
+    ...(assignments.length < 100_000 ? [] : ['SET max_query_size = 1000000000']),
+    ...(assignments === '' ? [] : [`SET ${assignments}`]),
   ];
-}
-
-/** Returns the setting for assignments longer than a query may be. */
-function roomFor(assignments: string): string[] {
-  return assignments.length < 100_000 ? [] : ['SET max_query_size = 1000000000'];
 }
 
 function assignment([name, value]: readonly [string, string]): string {

@@ -7,7 +7,6 @@ import { messageOf } from '../../core/errors.ts';
 import { refuseForeign } from '../../core/http/foreign-request.ts';
 import { logger } from '../../core/logger.ts';
 import { confine, isPlainInsert, literalsOnly } from './confinement.ts';
-import { contentType } from './content-type.ts';
 import type { Engine, QueryCounts } from './engine.ts';
 import { ClickHouseException } from './exception.ts';
 import { readQueryRequest, type QueryRequest } from './query-request.ts';
@@ -58,8 +57,7 @@ async function answer(backend: Backend, request: IncomingMessage, response: Serv
   } catch (error) {
     if (response.headersSent || hangUp.signal.aborted) throw error;
     sendException(response, ClickHouseException.from(error), backend.engine.version);
-    // The rest of the body is of no use, but many clients do not read the answer before they have
-    // sent it.
+    // Many clients do not read the answer before they have sent the body.
     request.resume();
   }
 }
@@ -139,4 +137,18 @@ function summary(read: QueryCounts, written: QueryCounts = { rows: 0, bytes: 0 }
     written_rows: String(written.rows),
     written_bytes: String(written.bytes),
   });
+}
+
+/** Returns the Content-Type of a ClickHouse output format, as the real server names it. */
+function contentType(format: string): string {
+  const isBinary =
+    /^(RowBinary|Native|Parquet|Arrow|ORC|Avro|Protobuf|MsgPack|CapnProto|BSON|Npy|RawBLOB)/i.test(format);
+  if (isBinary) return 'application/octet-stream';
+  if (/^JSON.*(EachRow|Lines)|^NDJSON/i.test(format)) return 'application/x-ndjson; charset=UTF-8';
+  if (/^JSON/i.test(format)) return 'application/json; charset=UTF-8';
+  const header = /WithNames/i.test(format) ? 'present' : 'absent';
+  if (/^CSV/i.test(format)) return `text/csv; charset=UTF-8; header=${header}`;
+  if (/^(TabSeparated|TSV)/i.test(format)) return 'text/tab-separated-values; charset=UTF-8';
+  if (/^XML/i.test(format)) return 'application/xml; charset=UTF-8';
+  return 'text/plain; charset=UTF-8';
 }

@@ -1,7 +1,6 @@
 import { ClickHouseException } from './exception.ts';
 import { topLevelTokens, type Token } from './lexer.ts';
 
-/** A query as this server has to run it. */
 export type Statement =
   /** An INSERT whose data follows it in the request. */
   | {
@@ -13,7 +12,6 @@ export type Statement =
       /** @param forced settings that override all others. */
       from(path: string, forced?: string): string;
     }
-  /** A statement that returns rows. */
   | { readonly kind: 'rows'; readonly sql: string; readonly format: string; into(path: string): string }
   /** A command, which returns a line or two at most. */
   | { readonly kind: 'command'; readonly sql: string };
@@ -21,8 +19,8 @@ export type Statement =
 const givesRows = new Set('SELECT WITH FROM SHOW DESCRIBE DESC EXISTS EXPLAIN CHECK ('.split(' '));
 
 /**
- * Parses just enough of a query to separate it from the data after it and to redirect its input or
- * output to a file; everything else is left to the engine.
+ * Separates a query from the data after it, and redirects its input or output to a file; the engine
+ * parses everything else.
  * @param text one character per byte (latin1), since binary data may follow the query.
  * @throws ClickHouseException for an empty query, and for several in one.
  */

@@ -18,7 +18,7 @@ export interface BatchContext {
 /** A message as kafkajs's consumer expects it from the decoder. */
 export interface Fetched {
   readonly offset: string;
-  /** Kafka's time in ms. */
+  /** In ms. */
   readonly timestamp: string;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
@@ -30,7 +30,7 @@ export interface Fetched {
   readonly batchContext: BatchContext;
 }
 
-/** One message of a record batch. Decodes headers on access, because a sink never reads them. */
+/** Decodes headers on access, because a sink never reads them. */
 export class FetchedMessage implements Fetched {
   readonly offset: string;
   readonly timestamp: string;
@@ -77,10 +77,7 @@ export class FetchedMessage implements Fetched {
   }
 }
 
-/**
- * Replaces a batch that cannot be read. Only access to its value or headers throws, so one topic
- * stops instead of the consumer of all.
- */
+/** Replaces an unreadable batch. Only access to value or headers throws, so one topic stops. */
 export class UnreadableMessage implements Fetched {
   /** The offset of the batch's last message. Readers resume after it. */
   readonly offset: string;

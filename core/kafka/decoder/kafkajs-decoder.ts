@@ -18,14 +18,10 @@ type DecodeMessages = (decoder: KafkajsDecoder) => Promise<unknown[]>;
 let isReplaced = false;
 
 /**
- * Makes kafkajs's consumers decode with {@link decodeFetched}, for two reasons:
- *
- * - kafkajs silently stops forever at a batch whose messages were all compacted away, if the fetch
- *   returns nothing else, as at the end of a segment
- *   (https://github.com/tulios/kafkajs/issues/1072).
- * - It creates about 1.4 kB of objects per message, which was half of a sink's work.
- *
- * Call it before the first fetch, at which kafkajs loads its own decoder.
+ * Makes kafkajs's consumers decode with {@link decodeFetched}. Call it before the first fetch, at
+ * which kafkajs loads its own decoder, which creates about 1.4 kB of objects per message and
+ * silently stops forever at a batch whose messages were all compacted away, if the fetch returns
+ * nothing else (https://github.com/tulios/kafkajs/issues/1072).
  * @throws Error (MODULE_NOT_FOUND) if this version of kafkajs lacks the module.
  */
 export function replaceKafkajsDecoder(): void {

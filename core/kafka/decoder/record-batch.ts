@@ -41,9 +41,8 @@ export class FetchBudget {
 }
 
 /**
- * Returns the messages of {@link decodeRecordBatches}. If a batch is unreadable, returns the
- * messages before it or, if there are none, an {@link UnreadableMessage} in its place: an error
- * would make kafkajs stop the consumer, with all its topics.
+ * Returns the messages before the first unreadable batch or, if there are none, an
+ * {@link UnreadableMessage} in its place: an error would make kafkajs stop the whole consumer.
  * @throws UnreadableBatchError if even the end of the batch is unknown.
  */
 export async function decodeFetched(bytes: Buffer, budget?: FetchBudget): Promise<Fetched[]> {
@@ -61,12 +60,10 @@ export async function decodeFetched(bytes: Buffer, budget?: FetchBudget): Promis
 }
 
 /**
- * Decodes the messages of one partition in a fetch answer. Omits a batch that the answer cuts off,
- * and all batches after the budget is spent. If compaction removed the last messages of a batch, or
- * all, a mark replaces them, so that the reader gets past them.
- *
- * Format: https://kafka.apache.org/documentation/#recordbatch. Like kafkajs, it does not verify the
- * checksum.
+ * Decodes one partition of a fetch answer: https://kafka.apache.org/documentation/#recordbatch.
+ * Like kafkajs, it does not verify checksums. Omits a batch that the answer cuts off, and all batches
+ * after the budget is spent. If compaction removed the last messages of a batch, or all, a mark
+ * replaces them, so that the reader gets past them.
  * @param bytes record batches, up to the first of another format than {@link MAGIC}.
  * @param messages gets the messages; of each batch all or none.
  * @throws UnreadableBatchError if a batch is malformed, too large when decompressed, or has a
