@@ -14,9 +14,6 @@ const MAX_IDLE_MS = 10_000;
 /** The limit after a first timeout: a killed sink stays in the group for some time. */
 const MAX_IDLE_AGAIN_MS = 2_500;
 
-/** By partition, the offset at which the next sink resumes. */
-export type ResumeOffsets = ReadonlyMap<number, bigint>;
-
 /** How long to wait for a sink without progress. The streams of one run share it. */
 export class Patience {
   maxIdleMs = MAX_IDLE_MS;
@@ -25,7 +22,7 @@ export class Patience {
 /**
  * Waits until a running sink has stored the topic up to the given ends, while it makes progress.
  *
- * @returns where the next sink resumes: after the table's last rows, or after later rows that merges
+ * @returns by partition, where the next sink resumes: after the table's last rows, or after later rows that merges
  * removed. If the table lost those rows otherwise, their keys differ.
  */
 export async function awaitSink(
@@ -34,7 +31,7 @@ export async function awaitSink(
   table: Pick<StorageTable, 'partitionRows' | 'identity'>,
   ends: ReadonlyMap<number, PartitionLog>,
   patience: Patience,
-): Promise<ResumeOffsets> {
+): Promise<ReadonlyMap<number, bigint>> {
   const { admin, settings, signal } = services;
   const groupId = sinkGroupOf(settings);
   let last = -1n;

@@ -38,19 +38,12 @@ async function compareOnce(services: Connections, stream: string): Promise<ViewC
   return views;
 }
 
-interface Sum {
-  readonly side: string;
-  readonly rows: string;
-  readonly hash: string;
-}
-
 async function problemOf(
   services: Connections,
   stream: string,
   view: ViewStatement,
 ): Promise<string | undefined> {
-  const { database } = services;
-  const found = await readView(database, view.name);
+  const found = await readView(services.database, view.name);
   if (found === undefined) return 'is missing';
   const fault = viewFault(found, view);
   if (fault !== undefined && found.engine !== 'View') return fault;
@@ -60,28 +53,23 @@ async function problemOf(
 }
 
 async function differenceOf(
-  services: Connections,
+  { database }: Connections,
   stream: string,
   { name: viewName, select: expected }: ViewStatement,
 ): Promise<string | undefined> {
   const doing = `view ${viewName}`;
-  const name = qualified(services.settings.clickhouse.database, viewName);
+  const name = qualified(database.name, viewName);
   try {
-    const columnsOf = (query: string) =>
-      services.database.allRows<{ name: string; type: string }>(doing, `DESCRIBE (${query})`);
-    const [shownColumns, storedColumns] = [
-      await columnsOf(`SELECT * FROM ${name}`),
-      await columnsOf(expected),
-    ];
+    const columnsOf = (query: string) => database.allRows<NamedType>(doing, `DESCRIBE (${query})`);
+    const shownColumns = await columnsOf(`SELECT * FROM ${name}`);
+    const storedColumns = await columnsOf(expected);
     if (!isDeepStrictEqual(shownColumns, storedColumns))
       return `has different columns from its storage table: ${columnsText(shownColumns, storedColumns)}`;
     const sum = (side: string, from: string) =>
       // Hashes a tuple, because the hash of a row with a null would be null.
       `SELECT '${side}' AS side, toString(count()) AS rows, toString(sum(cityHash64(tuple(*)))) AS hash FROM ${from}`;
-    const sums = await services.database.allRows<Sum>(
-      doing,
-      `${sum('view', name)} UNION ALL ${sum('table', `(${expected})`)}`,
-    );
+    const query = `${sum('view', name)} UNION ALL ${sum('table', `(${expected})`)}`;
+    const sums = await database.allRows<{ side: string; rows: string; hash: string }>(doing, query);
     const of = (side: string) => sums.find((row) => row.side === side);
     const [shown, stored] = [of('view'), of('table')];
     if (shown?.rows !== stored?.rows)
@@ -102,10 +90,9 @@ interface NamedType {
 function columnsText(shown: readonly NamedType[], stored: readonly NamedType[]): string {
   const typeIn = (columns: readonly NamedType[], name: string) =>
     columns.find((column) => column.name === name)?.type ?? 'missing';
-  const name = [...shown, ...stored]
-    .map((column) => column.name)
-    .find((column) => typeIn(shown, column) !== typeIn(stored, column));
-  return name === undefined
-    ? 'in a different order'
-    : `${name} is ${typeIn(shown, name)} in the view and ${typeIn(stored, name)} in the table`;
+  for (const { name } of [...shown, ...stored]) {
+    const [inView, inTable] = [typeIn(shown, name), typeIn(stored, name)];
+    if (inView !== inTable) return `${name} is ${inView} in the view and ${inTable} in the table`;
+  }
+  return 'in a different order';
 }

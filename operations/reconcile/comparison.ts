@@ -84,18 +84,14 @@ const EXAMPLES = 10;
 
 /** Keeps the first ten differences by key. */
 export class Examples {
-  readonly #first: KeyDifference[] = [];
+  readonly all: KeyDifference[] = [];
 
   add(difference: KeyDifference): void {
-    const last = this.#first[EXAMPLES - 1];
+    const last = this.all[EXAMPLES - 1];
     if (last !== undefined && last.key <= difference.key) return;
     const { key, kind } = difference;
-    const at = this.#first.findIndex((other) => other.key > key);
-    this.#first.splice(at < 0 ? this.#first.length : at, 0, { key, kind });
-    this.#first.length = Math.min(this.#first.length, EXAMPLES);
-  }
-
-  get all(): readonly KeyDifference[] {
-    return this.#first;
+    const at = this.all.findIndex((other) => other.key > key);
+    this.all.splice(at < 0 ? this.all.length : at, 0, { key, kind });
+    this.all.length = Math.min(this.all.length, EXAMPLES);
   }
 }

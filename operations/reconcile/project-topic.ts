@@ -4,7 +4,6 @@ import { messageTimeMs } from '../../core/kafka/message-time.ts';
 import { detached } from '../../consumers/stream/detached-message.ts';
 import { readTopics } from '../../core/kafka/topic-reader.ts';
 import type { PartitionLog } from '../../consumers/stream/resume-offset.ts';
-import type { ResumeOffsets } from './await-sink.ts';
 import type { RowKeys } from '../../consumers/stream/row-keys.ts';
 import type { Connections } from '../../core/connections.ts';
 import type { DeadLetterIndex } from '../../consumers/stream/dead-letter-index.ts';
@@ -27,19 +26,13 @@ interface Projection {
 interface ProjectionOptions {
   /** Their ends limit what is compared. */
   readonly logs: ReadonlyMap<number, PartitionLog>;
-  readonly resumeOffsets: ResumeOffsets;
+  /** By partition, where the next sink resumes. */
+  readonly resumeOffsets: ReadonlyMap<number, bigint>;
   readonly rejected: DeadLetterIndex;
   /** Undefined if message positions identify rows. A delete then has no row. */
   readonly rowKeys: RowKeys | undefined;
   /** Counts the messages that were read. */
   readonly progress: { read: number };
-}
-
-/** A message that waits until its schema is known. */
-interface Waiting {
-  readonly id: number;
-  readonly message: KafkaMessage;
-  readonly partition: number;
 }
 
 const NO_KEY = Buffer.alloc(0);
@@ -74,12 +67,12 @@ export async function projectTopic(
     if (!isRejected && offset >= (resumeOffsets.get(partition) ?? 0n)) behind++;
     add(message, partition, isRejected);
   };
-  let waiting: Waiting[] = [];
+  /** Messages that wait until their schema is known. */
+  let waiting: { id: number; message: KafkaMessage; partition: number }[] = [];
   const add = (message: KafkaMessage, partition: number, isRejected: boolean) => {
     const key = rowKeys === undefined ? NO_KEY : rowKeys.of(message, partition, isRejected);
     if (typeof key === 'number') {
-      waiting.push({ id: key, message: detached(message), partition });
-      return;
+      return void waiting.push({ id: key, message: detached(message), partition });
     }
     const isDeleted = message.value === null;
     // A delete without a row key deletes nothing.

@@ -1,6 +1,5 @@
 import { grouped } from '../../core/terminal/amounts.ts';
 import { cut } from '../../core/terminal/columns.ts';
-import { drawLive, liveLines } from '../../core/terminal/live-lines.ts';
 
 /** The current step of a stream's comparison. It changes while it is shown. */
 export interface StreamProgress {
@@ -9,14 +8,6 @@ export interface StreamProgress {
   read: number;
   /** Messages on the topic, at most: compaction leaves gaps. */
   messages: number;
-}
-
-/** Draws a line for each active stream. Does nothing if `out` is not a terminal. */
-export function startReconcileProgress(
-  active: ReadonlySet<StreamProgress>,
-  out: NodeJS.WriteStream,
-): { stop(): void } {
-  return drawLive(out, liveLines, (width, rows) => progressLines(active, width).slice(0, rows - 1));
 }
 
 /** Returns lines such as `customers  reading the topic  1,200 of 5,000 messages`. */

@@ -1,19 +1,19 @@
 import pLimit from 'p-limit';
-import { withConnections } from '../../core/connections.ts';
+import { withConnections, type Connections } from '../../core/connections.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { ConfigError, messageOf } from '../../core/errors.ts';
 import { toEtlError } from '../../core/kafka/kafka-error.ts';
 import { logger } from '../../core/logger.ts';
 import { topicOf, viewOf } from '../../core/stream-name.ts';
+import { drawLive, liveLines } from '../../core/terminal/live-lines.ts';
 import { chooseStreams, streamsOfTables, streamsUnder } from '../../consumers/run/choose-streams.ts';
 import { listStorageTables } from '../status/table-facts.ts';
 import { Patience } from './await-sink.ts';
 import { compareStream, type CompareOptions, type StreamSides } from './compare-stream.ts';
 import { emptyComparison, type StreamComparison } from './comparison.ts';
 import type { Difference } from './find-differences.ts';
-import { startReconcileProgress, type StreamProgress } from './reconcile-progress.ts';
+import { progressLines, type StreamProgress } from './reconcile-progress.ts';
 import { MAX_REPAIRED_KEYS, repairStream } from './repair-stream.ts';
-import type { Connections } from '../../core/connections.ts';
 import { DeadLetterIndex } from '../../consumers/stream/dead-letter-index.ts';
 
 export interface ReconcileOptions {
@@ -52,7 +52,9 @@ async function reconcileStreams(
   const streams = await findStreams(services, options.streams, [...deadLetters.keys()]);
   const patience = new Patience();
   const active = new Set<StreamProgress>();
-  const drawn = startReconcileProgress(active, process.stderr);
+  const drawn = drawLive(process.stderr, liveLines, (width, rows) =>
+    progressLines(active, width).slice(0, rows - 1),
+  );
   const limit = pLimit(STREAMS_SIDE_BY_SIDE);
   try {
     const comparisons = streams.map((sides) =>
@@ -117,25 +119,22 @@ async function findStreams(
   requested: readonly string[] | undefined,
   withDeadLetters: readonly string[],
 ): Promise<StreamSides[]> {
-  const { settings, database } = services;
-  const prefix = settings.topicPrefix;
-  const topics = await services.admin.listTopics();
+  const { database, admin } = services;
+  const prefix = services.settings.topicPrefix;
+  const topics = await admin.listTopics();
   const tables = await listStorageTables(database);
-  const ofTables = streamsOfTables(tables, streamsUnder(prefix, topics).streams).map((stream) =>
-    topicOf(prefix, stream),
-  );
-  const ofDeadLetters = withDeadLetters.map((stream) => topicOf(prefix, stream));
-  const streams = chooseStreams([...topics, ...ofTables, ...ofDeadLetters], prefix, requested).map(
-    (stream) => ({
+  const ofTables = streamsOfTables(tables, streamsUnder(prefix, topics).streams);
+  const others = [...ofTables, ...withDeadLetters].map((stream) => topicOf(prefix, stream));
+  const found = chooseStreams([...topics, ...others], prefix, requested)
+    .map((stream) => ({
       stream,
       hasTopic: topics.includes(topicOf(prefix, stream)),
       hasTable: tables.includes(viewOf(stream)),
-    }),
-  );
-  const found = streams.filter(
-    ({ stream, hasTopic, hasTable }) =>
-      requested !== undefined || hasTopic || hasTable || withDeadLetters.includes(stream),
-  );
+    }))
+    .filter(
+      ({ stream, hasTopic, hasTable }) =>
+        requested !== undefined || hasTopic || hasTable || withDeadLetters.includes(stream),
+    );
   if (found.length === 0)
     throw new ConfigError(
       `no topic begins with ${prefix} (TOPIC_PREFIX) and database ${database.name} (CLICKHOUSE_DATABASE) has no table of a stream: run npm run produce and npm run sink first`,

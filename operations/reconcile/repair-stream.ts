@@ -84,7 +84,7 @@ export async function repairStream(
     (difference) => difference.message !== undefined && !stored.hasLast.has(difference),
   );
   const suspects = filterRows(stored.wrong, (row) => !isForeign(row, currentEnds, sinceMs));
-  const search = new MessageSearch({ needed: missing.filter(isPassed), suspects, rowKeys });
+  const search = new MessageSearch(missing.filter(isPassed), suspects, rowKeys);
   const insert = async (messages: readonly PlacedMessage[]) => {
     const { batch, unfit } = await batchOf(table, schemas, messages, topicId);
     if (batch.rowCount > 0) await insertBatch(table, batch, signal);
@@ -104,7 +104,7 @@ export async function repairStream(
 
   // Read after the rows, so that their messages are before these ends.
   const endsNow = await readEnds();
-  const isWrong = (row: Place) => search.hasProved(row) || !isWithin(row, endsNow);
+  const isWrong = (row: Place) => search.proved.has(row) || !isWithin(row, endsNow);
   const wrong = filterRows(suspects, isWrong);
   const unproved = filterRows(suspects, (row) => !isWrong(row));
   await deleteRows(services, stream, key, wrong);
@@ -113,7 +113,7 @@ export async function repairStream(
       `${several(unproved.size, 'key')} left: nothing proves their rows wrong, since compaction may have removed the messages at their positions; ${remedy}`,
     );
   counts.deleted = new Set([...foreign.keys(), ...wrong.keys()]).size;
-  const unseen = missing.filter((difference) => !search.hasSeen(difference));
+  const unseen = missing.filter((difference) => !search.seen.has(difference));
   counts.left = new Set([...unseen, ...unproved.keys()]).size;
   return counts;
 }

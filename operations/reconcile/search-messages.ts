@@ -7,34 +7,31 @@ import type { PlacedMessage } from '../redrive/sink/message-batch.ts';
 import type { Place } from './place.ts';
 import type { RowKeys } from '../../consumers/stream/row-keys.ts';
 
-interface SearchOptions {
-  /** Differences whose last message is required. */
-  readonly needed: Iterable<Difference>;
-  /** Rows that may be wrong. */
-  readonly suspects: ReadonlyMap<Difference, readonly Place[]>;
-  /** Undefined if positions are the keys. */
-  readonly rowKeys: RowKeys | undefined;
-}
-
-interface Suspect {
-  readonly difference: Difference;
-  readonly row: Place;
-}
-
 /** Finds messages by position: those that become rows, and those that prove a row wrong. */
 export class MessageSearch {
   readonly #needed: ReadonlyMap<string, Difference>;
-  readonly #suspects = new Map<string, Suspect[]>();
+  readonly #suspects = new Map<string, { readonly difference: Difference; readonly row: Place }[]>();
   readonly #rowKeys: RowKeys | undefined;
-  readonly #seen = new Set<Difference>();
-  readonly #proved = new Set<Place>();
+  /** Differences whose last message was found. */
+  readonly seen = new Set<Difference>();
+  /** Rows at whose positions the topic has another message. */
+  readonly proved = new Set<Place>();
   #found: PlacedMessage[] = [];
   #bytes = 0;
 
-  constructor({ needed, suspects, rowKeys }: SearchOptions) {
+  /**
+   * @param needed differences whose last message is required.
+   * @param suspects rows that may be wrong.
+   * @param rowKeys undefined if positions are the keys.
+   */
+  constructor(
+    needed: readonly Difference[],
+    suspects: ReadonlyMap<Difference, readonly Place[]>,
+    rowKeys: RowKeys | undefined,
+  ) {
     this.#rowKeys = rowKeys;
     this.#needed = new Map(
-      [...needed].flatMap((difference) =>
+      needed.flatMap((difference) =>
         difference.message === undefined ? [] : [[placeText(difference.message), difference] as const],
       ),
     );
@@ -55,13 +52,13 @@ export class MessageSearch {
     const place = `${partition}|${message.offset}`;
     const difference = this.#needed.get(place);
     if (difference?.message?.version === versionOf(message)) {
-      this.#seen.add(difference);
+      this.seen.add(difference);
       this.#found.push({ partition, message: detached(message) });
       this.#bytes += message.value?.length ?? 0;
     }
     for (const { difference: suspect, row } of this.#suspects.get(place) ?? [])
       if (row.version !== versionOf(message) || this.#hasOtherKey(message, partition, suspect))
-        this.#proved.add(row);
+        this.proved.add(row);
   }
 
   /** Whether the message becomes a row of another key. Returns false if that is unknown. */
@@ -77,16 +74,6 @@ export class MessageSearch {
     this.#found = [];
     this.#bytes = 0;
     return found;
-  }
-
-  /** Whether the search found the last message of the difference. */
-  hasSeen(difference: Difference): boolean {
-    return this.#seen.has(difference);
-  }
-
-  /** Whether the topic has another message at the row's position. */
-  hasProved(row: Place): boolean {
-    return this.#proved.has(row);
   }
 }
 

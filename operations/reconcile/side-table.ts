@@ -65,20 +65,18 @@ export class SideTable {
   ): Promise<SideTable> {
     await dropLeftovers(services, stream);
     const table = new SideTable(services, stream, key);
-    const columns = [...table.#columns, ...systemColumns].map((column) =>
-      columnSql({ comment: '', ...column }),
-    );
+    const columns = [...table.#columns, ...systemColumns].map((each) => columnSql({ comment: '', ...each }));
     const sorted = [...key, rejectedColumn].map(({ name }) => quoted(name)).join(', ');
     await services.database.command(
       `create ${table.name}`,
       `CREATE TABLE ${table.qualified} (${[...columns, identitySql(table.#identity)].join(', ')}) ` +
-        `ENGINE = ReplacingMergeTree(_version, _deleted) ORDER BY (${sorted}) COMMENT ${literal(ownMark())}`,
+        `ENGINE = ReplacingMergeTree(_version, _deleted) ORDER BY (${sorted}) COMMENT ${literal(`${MARK}${process.pid} of ${hostname()}`)}`,
     );
     return table;
   }
 
   get qualified(): string {
-    return qualified(this.#services.settings.clickhouse.database, this.name);
+    return qualified(this.#services.database.name, this.name);
   }
 
   /** Whether the caller must call {@link insert}. */
@@ -136,12 +134,8 @@ function prefixOf(stream: string): string {
   return `${storageTableOf(stream)}_reconcile_`;
 }
 
-function ownMark(): string {
-  return `${MARK}${process.pid} of ${hostname()}`;
-}
-
 async function dropLeftovers(services: Connections, stream: string): Promise<void> {
-  const { database } = services.settings.clickhouse;
+  const database = services.database.name;
   const left = await services.database.allRows<{ name: string; comment: string; age: string }>(
     `tables of ${database}`,
     `SELECT name, comment, toString(dateDiff('second', metadata_modification_time, now())) AS age FROM system.tables ` +
@@ -152,10 +146,7 @@ async function dropLeftovers(services: Connections, stream: string): Promise<voi
   for (const { name, comment, age } of left) {
     if (isInUse(comment, Number(age))) continue;
     logger.info({ table: name }, 'dropped: left behind by a killed reconcile');
-    await services.database.command(
-      `drop ${name}`,
-      `DROP TABLE IF EXISTS ${quoted(database)}.${quoted(name)} SYNC`,
-    );
+    await services.database.command(`drop ${name}`, `DROP TABLE IF EXISTS ${qualified(database, name)} SYNC`);
   }
 }
 

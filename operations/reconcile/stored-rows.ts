@@ -9,25 +9,20 @@ import type { Connections } from '../../core/connections.ts';
 
 const KEYS_PER_STATEMENT = 500;
 
-/** The rows of some keys, merged or not, that a repair needs. */
-interface StoredRows {
-  /** Differences whose last message has a row. */
-  readonly hasLast: ReadonlySet<Difference>;
-  /**
-   * Rows that hide it: later rows of other messages, all rows of keys that the topic lacks, and
-   * foreign rows.
-   */
-  readonly wrong: ReadonlyMap<Difference, readonly Place[]>;
-}
-
-/** @param isForeign whether the row is beyond the end of the log. */
+/**
+ * Reads the rows of some keys, merged or not.
+ *
+ * @param isForeign whether the row is beyond the end of the log.
+ * @returns `hasLast`: differences whose last message has a row; `wrong`: rows that hide it, which are
+ * later rows of other messages, all rows of keys that the topic lacks, and foreign rows.
+ */
 export async function readStoredRows(
   services: Connections,
   stream: string,
   key: readonly TableColumn[],
   differences: readonly Difference[],
   isForeign: (row: Place) => boolean,
-): Promise<StoredRows> {
+): Promise<{ hasLast: ReadonlySet<Difference>; wrong: ReadonlyMap<Difference, readonly Place[]> }> {
   const hasLast = new Set<Difference>();
   const wrong = new Map<Difference, Place[]>();
   for (const some of chunksOf(differences)) {
@@ -79,14 +74,13 @@ export async function deleteRows(
 }
 
 function sqlOf(stream: string, key: readonly TableColumn[], differences: readonly Difference[]) {
+  const names = key.map(({ name }) => name);
+  const keys = differences.map(({ parts }) => parts);
   return {
     table: storageTableOf(stream),
-    text: keyTextSql(key.map(({ name }) => name)),
-    parts: keyPartsSql(key.map(({ name }) => name)),
-    ofKeys: keysConditionSql(
-      key,
-      differences.map(({ parts }) => parts),
-    ),
+    text: keyTextSql(names),
+    parts: keyPartsSql(names),
+    ofKeys: keysConditionSql(key, keys),
   };
 }
 

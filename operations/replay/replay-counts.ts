@@ -3,15 +3,15 @@ type ReplayState =
   'waiting' | 'preparing' | 'filling' | 'following' | 'swapping' | 'proving' | 'done' | 'failed';
 
 /** The progress of a stream's replay. Progress lines read it while it changes. */
-export interface ReplayCounts {
+export class ReplayCounts {
   readonly stream: string;
-  state: ReplayState;
+  state: ReplayState = 'waiting';
   /** Offsets from the start of the replay to the end offset then, including compaction gaps. */
-  offsets: number;
-  passed: number;
+  offsets = 0;
+  passed = 0;
   /** Rows inserted from messages. */
-  rows: number;
-  deadLetters: number;
+  rows = 0;
+  deadLetters = 0;
   /** Rows that readers saw before and see now; undefined before the swap, or without a table. */
   liveBefore: number | undefined;
   liveAfter: number | undefined;
@@ -19,20 +19,8 @@ export interface ReplayCounts {
   startedMs: number | undefined;
   swappedMs: number | undefined;
   failure: Error | undefined;
-}
 
-export function createReplayCounts(stream: string): ReplayCounts {
-  return {
-    stream,
-    state: 'waiting',
-    offsets: 0,
-    passed: 0,
-    rows: 0,
-    deadLetters: 0,
-    liveBefore: undefined,
-    liveAfter: undefined,
-    startedMs: undefined,
-    swappedMs: undefined,
-    failure: undefined,
-  };
+  constructor(stream: string) {
+    this.stream = stream;
+  }
 }

@@ -13,7 +13,6 @@ const MESSAGES_PER_SECOND = 200_000;
 const BYTES_PER_SECOND = 25 * 1024 * 1024;
 const FIXED_SECONDS = 2;
 
-/** An estimate of a stream's replay. */
 export interface ReplayPlan {
   readonly stream: string;
   /** Rows that readers see now; undefined without a table. */
@@ -48,19 +47,15 @@ export async function planReplay(
   };
 }
 
-interface Sample {
-  readonly messages: number;
-  readonly bytes: number;
-  /** Offsets that the sample passed, including gaps. */
-  readonly offsets: number;
-}
-
-/** Reads until the sample is large enough, or for some seconds after the first message. */
+/**
+ * Reads until the sample is large enough, or for some seconds after the first message. Returns what
+ * it passed; the offsets include gaps.
+ */
 async function readSample(
   { settings, admin, signal }: SinkServices,
   topic: string,
   spans: ReadonlyMap<number, OffsetSpan>,
-): Promise<Sample> {
+): Promise<{ messages: number; bytes: number; offsets: number }> {
   const enough = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   let [messages, bytes] = [0, 0];

@@ -1,16 +1,7 @@
 import { clock, grouped } from '../../core/terminal/amounts.ts';
 import { cut } from '../../core/terminal/columns.ts';
-import { drawLive, liveLines } from '../../core/terminal/live-lines.ts';
 import { fitRows, progressRows } from '../../core/terminal/progress-lines.ts';
 import type { ReplayCounts } from './replay-counts.ts';
-
-/** Draws a line for each stream in a replay; see `drawLive`. */
-export function startReplayProgress(
-  counts: readonly ReplayCounts[],
-  out: NodeJS.WriteStream,
-): { stop(): void } {
-  return drawLive(out, liveLines, (width, rows) => replayLines(counts, performance.now(), width, rows - 1));
-}
 
 /** Returns lines such as `customers  ████████░░░░  62 %  231,000/s  0:12 left`. */
 export function replayLines(
@@ -39,8 +30,8 @@ function shareOf({ state, offsets, passed }: ReplayCounts): number | undefined {
 function cellsOf(count: ReplayCounts, nowMs: number): string[] {
   const { state, rows, offsets, passed, startedMs } = count;
   const share = shareOf(count);
-  const seconds = startedMs === undefined ? 0 : (nowMs - startedMs) / 1000;
   if (share === undefined) return [state, `${grouped(rows)} rows`, ''];
+  const seconds = startedMs === undefined ? 0 : (nowMs - startedMs) / 1000;
   const perSecond = passed / Math.max(seconds, 0.1);
   const left = perSecond > 0 ? `${clock(Math.ceil((offsets - passed) / perSecond))} left` : '';
   return [`${Math.floor(share * 100)} %`, `${grouped(Math.round(perSecond))}/s`, left];

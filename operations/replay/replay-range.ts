@@ -6,9 +6,8 @@ import { highestOf, resumeOffset } from '../../consumers/stream/resume-offset.ts
 import type { TableRows } from '../../consumers/table/partition-rows.ts';
 import type { CopiedRange } from './shadow-table.ts';
 
-/** The offsets that a replay reads. */
 export interface ReplayRange {
-  /** By partition, up to the end offset. */
+  /** By partition, the offsets to read, up to the end offset. */
   readonly spans: ReadonlyMap<number, OffsetSpan>;
   /** By partition, the first offset on the topic. */
   readonly starts: ReadonlyMap<number, bigint>;
@@ -17,8 +16,6 @@ export interface ReplayRange {
 }
 
 /**
- * Returns the range of the whole topic, or of its messages since a time.
- *
  * @param from ms since 1970; undefined for the beginning.
  * @param live contents of the live table. If a partition is not stored up to `from`, the replay
  * starts at its resume offset.

@@ -11,12 +11,10 @@ export function failureLines(counts: readonly ReplayCounts[]): string[] {
   const stopped = counts.filter(({ failure }) => failure instanceof StoppedError);
   const failed = counts.filter(({ failure }) => failure && !(failure instanceof StoppedError));
   const done = counts.filter(({ state }) => state === 'done').length;
-  return [
-    ...(stopped.length === 0
-      ? []
-      : [`${messageOf(stopped[0]?.failure)}: ${done} replayed, ${stopped.length} left unchanged`]),
-    ...failed.map(({ stream, failure }) => `${stream} failed: ${messageOf(failure)}`),
-  ];
+  const lines = failed.map(({ stream, failure }) => `${stream} failed: ${messageOf(failure)}`);
+  const [first] = stopped;
+  if (first === undefined) return lines;
+  return [`${messageOf(first.failure)}: ${done} replayed, ${stopped.length} left unchanged`, ...lines];
 }
 
 /** Formats the result as a table and lines about missing rows, at most 80 columns wide. */
@@ -50,7 +48,6 @@ export function replaySummary(counts: readonly ReplayCounts[]): string {
   return [table, ...fewer, ...dead].join('\n');
 }
 
-/** Formats the plans as a table. */
 export function planSummary(plans: readonly ReplayPlan[]): string {
   const table = textTable(
     [

@@ -4,6 +4,7 @@ import type { Settings } from '../../core/settings/config.ts';
 import { ConfigError, messageOf } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
 import { topicOf } from '../../core/stream-name.ts';
+import { drawLive, liveLines } from '../../core/terminal/live-lines.ts';
 import { chooseStreams } from '../../consumers/run/choose-streams.ts';
 import type { SinkServices } from '../../consumers/stream/create-stream-sink.ts';
 import { DeadLetters } from '../../consumers/stream/dead-letters.ts';
@@ -11,9 +12,9 @@ import { DeadLetterIndex } from '../../consumers/stream/dead-letter-index.ts';
 import { Outages } from '../../consumers/run/outages.ts';
 import { RowBuffers } from '../../consumers/stream/row-buffers.ts';
 import { TABLES_SIDE_BY_SIDE } from '../../consumers/run/sink.ts';
-import { createReplayCounts, type ReplayCounts } from './replay-counts.ts';
+import { ReplayCounts } from './replay-counts.ts';
 import { planReplay, type ReplayPlan } from './replay-plan.ts';
-import { startReplayProgress } from './replay-progress.ts';
+import { replayLines } from './replay-progress.ts';
 import { StreamReplay } from './stream-replay.ts';
 
 /** Each replay fills its own table, and most streams are small. */
@@ -41,9 +42,11 @@ export async function replay(
   return withReplayServices(settings, signal, async (services) => {
     const streams = await replayedStreams(services, options);
     const rejected = await DeadLetterIndex.read(services);
-    const counts = streams.map(createReplayCounts);
+    const counts = streams.map((stream) => new ReplayCounts(stream));
     const limit = pLimit(STREAMS_SIDE_BY_SIDE);
-    const progress = startReplayProgress(counts, process.stderr);
+    const progress = drawLive(process.stderr, liveLines, (width, rows) =>
+      replayLines(counts, performance.now(), width, rows - 1),
+    );
     try {
       await Promise.all(counts.map((count) => limit(() => replayOne(services, options, rejected, count))));
     } finally {
@@ -53,7 +56,6 @@ export async function replay(
   });
 }
 
-/** Estimates the replays and changes nothing. */
 export async function planReplays(
   settings: Settings,
   options: ReplayOptions,
@@ -77,10 +79,8 @@ async function replayOne(
   const { stream } = counts;
   try {
     await new StreamReplay(services, { stream, from, rejected }, counts).run();
-    logger.info(
-      { stream, rows: counts.rows, before: counts.liveBefore, after: counts.liveAfter },
-      'replayed',
-    );
+    const { rows, liveBefore: before, liveAfter: after } = counts;
+    logger.info({ stream, rows, before, after }, 'replayed');
   } catch (error) {
     const cause: unknown = services.signal.aborted ? services.signal.reason : error;
     counts.state = 'failed';

@@ -29,7 +29,6 @@ export interface CopiedRange {
  */
 export class ShadowTable {
   readonly name: string;
-  /** Name of the table that readers see. */
   readonly liveName: string;
   readonly #database: Database;
   readonly #stream: string;
@@ -49,14 +48,17 @@ export class ShadowTable {
       `AND match(name, ${literal(`^${shadowPrefixOf(this.#stream)}[0-9a-f]{8}$`)})`;
     for (const { name } of await this.#database.rows<{ name: string }>('tables', query)) {
       if (name === this.name) continue;
-      await this.#drop(name);
+      await this.drop(this.#database.signal, name);
       logger.info({ table: name }, 'dropped: left behind by a killed replay');
     }
   }
 
   /** Counts the rows that readers see; undefined without a live table. */
-  async countLive(): Promise<number | undefined> {
-    return (await this.#identityOf(this.liveName)) === undefined ? undefined : this.#countLive();
+  async countLive(where = ''): Promise<number | undefined> {
+    if ((await this.#identityOf(this.liveName)) === undefined) return undefined;
+    const query = `SELECT toString(count()) AS count FROM ${this.#qualified(this.liveName)} FINAL${where}`;
+    const [row] = await this.#database.rows<{ count: string }>(`rows of ${this.liveName}`, query);
+    return Number(row?.count ?? 0);
   }
 
   /** Counts the rows that readers see before these offsets, and since a time in ms. */
@@ -64,9 +66,9 @@ export class ShadowTable {
     const before = [...starts]
       .filter(([, start]) => start > 0n)
       .map(([partition, start]) => `(_partition = ${partition} AND _offset < ${start})`);
-    if (before.length === 0 || (await this.#identityOf(this.liveName)) === undefined) return 0;
+    if (before.length === 0) return 0;
     const since = sinceMs === undefined ? '' : ` AND _timestamp >= ${instant(BigInt(sinceMs))}`;
-    return this.#countLive(` WHERE (${before.join(' OR ')})${since}`);
+    return (await this.countLive(` WHERE (${before.join(' OR ')})${since}`)) ?? 0;
   }
 
   /** Copies rows of the live table unchanged. @throws ReplayRefusedError if types differ. */
@@ -145,18 +147,13 @@ export class ShadowTable {
   }
 
   /** Drops the table with this name: itself before the swap, the old table after it. */
-  async drop(signal = this.#database.signal): Promise<void> {
-    await this.#drop(this.name, signal);
-  }
-
-  async #drop(table: string, signal = this.#database.signal): Promise<void> {
+  async drop(signal = this.#database.signal, table = this.name): Promise<void> {
     // Drops tables of any size, because another one has the rows.
     const settings = { max_table_size_to_drop: '0', max_partition_size_to_drop: '0' };
     const query = `DROP TABLE IF EXISTS ${this.#qualified(table)} SYNC`;
     await this.#database.with({ signal }).command(`drop ${table}`, query, settings);
   }
 
-  /** Returns the shapes of the live table and of this one. */
   #shapes() {
     return Promise.all([this.liveName, this.name].map((table) => readTableShape(this.#database, table)));
   }
@@ -166,12 +163,6 @@ export class ShadowTable {
     const identity = await readTableIdentity(this.#database, table);
     if (identity !== undefined) return identity;
     return (await readTableShape(this.#database, table)) === undefined ? undefined : '';
-  }
-
-  async #countLive(where = ''): Promise<number> {
-    const query = `SELECT toString(count()) AS count FROM ${this.#qualified(this.liveName)} FINAL${where}`;
-    const [row] = await this.#database.rows<{ count: string }>(`rows of ${this.liveName}`, query);
-    return Number(row?.count ?? 0);
   }
 
   #qualified(table: string): string {

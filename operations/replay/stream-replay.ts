@@ -109,11 +109,8 @@ export class StreamReplay {
       await shadow.drop();
       counts.state = 'done';
     } catch (error) {
-      const reason = messageOf(error);
-      logger.warn(
-        { table: shadow.name, reason },
-        'the swap was not verified: the next replay drops the table with this name',
-      );
+      const what = { table: shadow.name, reason: messageOf(error) };
+      logger.warn(what, 'the swap was not verified: the next replay drops the table with this name');
       throw error;
     }
   }
@@ -134,8 +131,7 @@ export class StreamReplay {
 
   /**
    * Copies what a sink has since written into the live table, so that readers miss nothing at the
-   * swap. If types differ or timestamps come from producers, the sink inserts these rows
-   * afterwards.
+   * swap. If types differ or timestamps come from producers, the sink inserts these rows later.
    */
   async #carryOver(): Promise<void> {
     const shadow = this.#shadow;
@@ -155,10 +151,9 @@ export class StreamReplay {
   }
 
   async #recreateViews(): Promise<void> {
-    const { settings, registry } = this.#services;
+    const { settings, registry, database } = this.#services;
     const { stream } = this.#options;
-    const database = this.#services.database.with({ policy: steadyRetry });
-    const table = new StorageTable({ database, stream });
+    const table = new StorageTable({ database: database.with({ policy: steadyRetry }), stream });
     await new StreamSchemas(registry, subjectOf(settings.topicPrefix, stream), table).learnLatest();
   }
 
@@ -168,7 +163,7 @@ export class StreamReplay {
    */
   async #prove(identity: string, { partitions }: CreatedSink): Promise<void> {
     const shadow = this.#shadow;
-    const { settings, signal } = this.#services;
+    const { settings, admin, signal } = this.#services;
     const options = { streams: [this.#options.stream], untilCaughtUp: true };
     await shadow.settle();
     const deadlineMs = performance.now() + PROVE_MS;
@@ -192,12 +187,9 @@ export class StreamReplay {
         throw new ReplayRefusedError(
           `table ${shadow.liveName} lacks the last rows of partitions ${behind.map(({ partition }) => partition).join(', ')}: run npm run sink`,
         );
-      if (await this.#hasSink()) await delay(PROVE_ASK_MS, undefined, { signal });
+      if ((await admin.groupMembers(sinkGroupOf(settings))).length > 0)
+        await delay(PROVE_ASK_MS, undefined, { signal });
       else await sink(settings, options, signal);
     }
-  }
-
-  async #hasSink(): Promise<boolean> {
-    return (await this.#services.admin.groupMembers(sinkGroupOf(this.#services.settings))).length > 0;
   }
 }

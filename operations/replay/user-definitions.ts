@@ -37,11 +37,8 @@ export async function warnOfLostDefinitions(database: Database, live: string): P
     `AND name = ${literal(live)}`;
   const [table] = await database.rows<{ sql: string }>(`table ${live}`, query);
   const lost = additionsIn(table?.sql ?? '');
-  if (lost.length > 0)
-    logger.warn(
-      { table: live, lost },
-      'the new table lacks these definitions: recreate them after the replay',
-    );
+  if (lost.length === 0) return;
+  logger.warn({ table: live, lost }, 'the new table lacks these definitions: recreate them after the replay');
 }
 
 /** Returns what users added to a table: constraints, indexes, projections and TTL. */

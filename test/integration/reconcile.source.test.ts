@@ -8,11 +8,8 @@ import { jsonText } from '../../core/json.ts';
 import { subjectOf } from '../../core/stream-name.ts';
 import { noSourceDifferences } from '../../operations/reconcile/source/source-diff.ts';
 import { recordHash } from '../../producers/encode/record-hash.ts';
-import {
-  compareSource,
-  type SourceComparison,
-  type SourceProgress,
-} from '../../operations/reconcile/source/compare-source.ts';
+import { compareSource, type SourceComparison } from '../../operations/reconcile/source/compare-source.ts';
+import type { SourceProgress } from '../../operations/reconcile/source/compare-stream.ts';
 import { chooseStreams, knownStreams } from '../../producers/chartmogul/known-streams.ts';
 import { createApiServer, type ApiAnswers } from '../helpers/api-server.ts';
 import { committedKeys, isAtCursor, untilProgress } from '../helpers/committed.ts';

@@ -8,8 +8,6 @@ import { parentFailed } from '../../../producers/run/parents.ts';
 import { failureOf, withSource } from '../../../producers/run/source-connections.ts';
 import { readBack } from '../../../producers/state/read-back.ts';
 
-export type { SourceDifference, SourceProgress };
-
 /** The comparison of one stream's source with its topic. */
 export interface SourceComparison {
   readonly stream: string;

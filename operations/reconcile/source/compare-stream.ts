@@ -157,12 +157,8 @@ async function lookUpStrays(
 ): Promise<void> {
   if (deletes.proof !== 'look-up') return;
   const { path, query } = deletes;
-  const strays = (diff.strays() ?? []).map((key) => ({
-    key,
-    value: undefined,
-    parent: undefined,
-    isParentGone: false,
-  }));
+  const unknown = { value: undefined, parent: undefined, isParentGone: false };
+  const strays = (diff.strays() ?? []).map((key) => ({ key, ...unknown }));
   const proof = { proof: 'look-up', path, ...(query && { query }) } as const;
   const verdicts = await prove(proof, strays, { client, registry, observer: {}, missing: new Set() });
   for (const { key, verdict } of verdicts) if (verdict === 'there') diff.found(key);

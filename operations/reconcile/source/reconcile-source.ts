@@ -6,7 +6,8 @@ import { cut, textTable } from '../../../core/terminal/columns.ts';
 import { drawLive, liveLines } from '../../../core/terminal/live-lines.ts';
 import { shownKey } from '../../../core/terminal/terminal.ts';
 import type { StreamSpec } from '../../../producers/chartmogul/streams.ts';
-import { compareSource, type SourceComparison, type SourceProgress } from './compare-source.ts';
+import { compareSource, type SourceComparison } from './compare-source.ts';
+import type { SourceProgress } from './compare-stream.ts';
 import { sourceKinds, type SourceDifferenceKind } from './source-diff.ts';
 import { chooseStreams, knownStreams } from '../../../producers/chartmogul/known-streams.ts';
 
@@ -38,17 +39,16 @@ export async function compareSourceLive(
 ): Promise<readonly SourceComparison[]> {
   const live = new Map<string, SourceProgress>();
   const drawn = drawLive(process.stderr, liveLines, (width, rows) =>
-    [...live.values()].slice(-(rows - 1)).map((progress) => cut(progressLine(progress), width)),
+    [...live.values()].slice(-(rows - 1)).map(({ stream, pages, records }) => {
+      const read = `${several(pages, 'page')}  ${several(records, 'record')}`;
+      return cut(`${stream}  reading the source  ${read}`, width);
+    }),
   );
   try {
     return await compareSource(settings, specs, signal, (progress) => live.set(progress.stream, progress));
   } finally {
     drawn.stop();
   }
-}
-
-function progressLine({ stream, pages, records }: SourceProgress): string {
-  return `${stream}  reading the source  ${several(pages, 'page')}  ${several(records, 'record')}`;
 }
 
 export function isSourceEqual({ counts, failure }: SourceComparison, allowed: Allowed): boolean {
@@ -60,6 +60,10 @@ export function isSourceEqual({ counts, failure }: SourceComparison, allowed: Al
 
 /** Formats the comparisons as a table, with the details of each stream below it. */
 export function sourceSummary(comparisons: readonly SourceComparison[], allowed: Allowed): string {
+  const resultOf = (comparison: SourceComparison) => {
+    if (comparison.failure !== undefined) return 'FAILED';
+    return isSourceEqual(comparison, allowed) ? 'equal' : 'DIFFERS';
+  };
   const shown = sourceKinds.filter(
     (kind) => kind !== 'twice' || comparisons.some(({ counts }) => counts.twice > 0),
   );
@@ -69,13 +73,7 @@ export function sourceSummary(comparisons: readonly SourceComparison[], allowed:
       { head: 'records', of: ({ records }) => records },
       { head: 'keys', of: ({ keys }) => keys },
       ...shown.map((kind) => ({ head: kind, of: ({ counts }: SourceComparison) => counts[kind] })),
-      {
-        head: '',
-        of: (comparison) => {
-          if (comparison.failure !== undefined) return 'FAILED';
-          return isSourceEqual(comparison, allowed) ? 'equal' : 'DIFFERS';
-        },
-      },
+      { head: '', of: resultOf },
     ],
     comparisons,
   );
@@ -88,12 +86,9 @@ function linesOf({ stream, examples, failure, counts, unasked }: SourceCompariso
     ...(failure === undefined ? [] : [`${stream} failed: ${messageOf(failure)}`]),
     ...differing.map((kind) => `${stream}: ${grouped(counts[kind])} ${kind}: ${kindTexts[kind]}`),
     ...examples.map(({ key, kind }) => `  ${kind.padEnd(7)}  ${shownKey(key)}`),
-    ...(unasked > 0
-      ? [
-          `${stream}: ${several(unasked, 'key')} not compared: outside METRICS_START_DATE and METRICS_INTERVALS`,
-        ]
-      : []),
   ];
+  const outside = 'outside METRICS_START_DATE and METRICS_INTERVALS';
+  if (unasked > 0) lines.push(`${stream}: ${several(unasked, 'key')} not compared: ${outside}`);
   return lines.length === 0 ? [] : ['', ...lines];
 }
 

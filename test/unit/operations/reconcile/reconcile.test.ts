@@ -370,11 +370,7 @@ test('RowKeys reads unknown schemas first and keeps the key if the registry lost
 test('MessageSearch finds needed messages by position, time and partition', async () => {
   const rowKeys = await rowKeysOf(...one);
   const [wanted, moved] = [differing('wanted', place(3, 30)), differing('moved', place(5, 30))];
-  const search = new MessageSearch({
-    needed: [wanted, moved, differing('gone')],
-    suspects: new Map(),
-    rowKeys,
-  });
+  const search = new MessageSearch([wanted, moved, differing('gone')], new Map(), rowKeys);
   search.add(message('wanted', 1, 10), 0);
   search.add(message('any key', 3, 30), 0);
   search.add(message('wanted', 3, 30), 1);
@@ -386,7 +382,7 @@ test('MessageSearch finds needed messages by position, time and partition', asyn
   );
   assert.deepEqual({ bytes: search.bytes, messages: search.fetch() }, { bytes: 0, messages: [] });
   assert.deepEqual(
-    { wanted: search.hasSeen(wanted), moved: search.hasSeen(moved) },
+    { wanted: search.seen.has(wanted), moved: search.seen.has(moved) },
     { wanted: true, moved: false },
   );
 });
@@ -407,9 +403,9 @@ for (const [name, there, isProved] of proofs)
   test(`a row is ${isProved ? '' : 'not '}proved wrong by ${name}`, async () => {
     const row = place(3, 30);
     const suspects = new Map([[differing('a'), [row]]]);
-    const search = new MessageSearch({ needed: [], suspects, rowKeys: await rowKeysOf(...one) });
+    const search = new MessageSearch([], suspects, await rowKeysOf(...one));
     if (there !== undefined) search.add(there, 0);
-    assert.equal(search.hasProved(row), isProved);
+    assert.equal(search.proved.has(row), isProved);
   });
 
 test('rows identified by position are proved wrong only by a message of another time', () => {
@@ -418,12 +414,12 @@ test('rows identified by position are proved wrong only by a message of another 
     [differing('0|3'), [right]],
     [differing('0|4'), [wrong]],
   ]);
-  const search = new MessageSearch({ needed: [differing('0|3', right)], suspects, rowKeys: undefined });
+  const search = new MessageSearch([differing('0|3', right)], suspects, undefined);
   search.add({ ...message('any', 3, 30), key: null }, 0);
   search.add(message('any', 4, 40), 0);
   assert.equal(search.fetch().length, 1);
   assert.deepEqual(
-    { right: search.hasProved(right), wrong: search.hasProved(wrong) },
+    { right: search.proved.has(right), wrong: search.proved.has(wrong) },
     { right: false, wrong: true },
   );
 });

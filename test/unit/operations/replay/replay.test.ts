@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { parseFrom } from '../../../../operations/replay/parse-from.ts';
-import { createReplayCounts, type ReplayCounts } from '../../../../operations/replay/replay-counts.ts';
+import { ReplayCounts } from '../../../../operations/replay/replay-counts.ts';
 import { replayLines } from '../../../../operations/replay/replay-progress.ts';
 import { keptRows, rowsToCarryOver } from '../../../../operations/replay/replay-range.ts';
 import { failureLines, planSummary, replaySummary } from '../../../../operations/replay/replay-summary.ts';
@@ -69,10 +69,8 @@ test('keptRows returns the rows before a time', () => {
   ]);
 });
 
-const counted = (stream: string, more: Partial<ReplayCounts>): ReplayCounts => ({
-  ...createReplayCounts(stream),
-  ...more,
-});
+const counted = (stream: string, more: Partial<ReplayCounts>) =>
+  Object.assign(new ReplayCounts(stream), more);
 
 test('replayLines shows share, rate and remaining time of a stream that is filling', () => {
   const filling = counted('customers', {
