@@ -38,3 +38,7 @@ export class RefusedError extends Error {
     this.answer = answer;
   }
 }
+
+export function badParameter(name: string, fault: 'missing' | 'invalid'): RefusedError {
+  return new RefusedError(refusal(400, `Parameter "${name}" is ${fault}`, name));
+}

@@ -1,4 +1,4 @@
-import { refusal } from './answer.ts';
+import { badParameter, refusal } from './answer.ts';
 import type { Call, Handler, Route } from './call.ts';
 import { customersInOrder, customerUuid } from './data/customer.ts';
 import { dataSources, renderDataSource } from './data/data-source.ts';
@@ -12,7 +12,7 @@ import { invoices, invoiceSwitches } from './lists/billing.ts';
 import { planList } from './lists/catalogue.ts';
 import { createdList } from './lists/created-list.ts';
 import { customers } from './lists/customers.ts';
-import { badCursor, numberedPageOf, pageOf, type List } from './paging.ts';
+import { numberedPageOf, pageOf, type List } from './paging.ts';
 
 const notThere: Handler = () => refusal(404, 'Not found');
 
@@ -23,7 +23,7 @@ function listOf(records: Iterable<Rendered>): List<{ readonly record: Rendered; 
     legacy: 'none',
     *rows(cursor) {
       const first = cursor === undefined ? 0 : Number(cursor);
-      if (!Number.isInteger(first)) throw badCursor();
+      if (!Number.isInteger(first)) throw badParameter('cursor', 'invalid');
       let place = 0;
       for (const record of records) {
         if (place >= first) yield { record, place };

@@ -1,4 +1,4 @@
-import { notFound, refusal, RefusedError, ok, type Answer } from './answer.ts';
+import { badParameter, notFound, ok, refusal, RefusedError, type Answer } from './answer.ts';
 import type { Call } from './call.ts';
 import { ActivityIndex } from './data/activity-index.ts';
 import { renderActivity } from './data/activity.ts';
@@ -59,8 +59,7 @@ export class Jobs {
     if (!dataSources.some((candidate) => dataSourceUuid(world, candidate) === source))
       return notFound('Data source');
     const content = objectIn(body);
-    if (typeof content['external_id'] !== 'string')
-      return refusal(400, 'Parameter "external_id" is missing', 'external_id');
+    if (typeof content['external_id'] !== 'string') throw badParameter('external_id', 'missing');
     const id = uuidOf(world.random, 'json_import', { member: this.#imports.size, ordinal: 0 });
     const job = { source, content, createdAt: world.nowAt(), polls: 0 };
     this.#imports.set(id, job);

@@ -1,4 +1,4 @@
-import { notFound, ok, refusal, type Answer } from './answer.ts';
+import { badParameter, notFound, ok, type Answer } from './answer.ts';
 import type { Call } from './call.ts';
 import { invoicesOf, isShown, renderInvoice } from './data/invoice.ts';
 import type { Key } from './data/key.ts';
@@ -25,7 +25,7 @@ export function byUuid(call: Call, nested: NestedKind, uuid: string): Answer {
 /** Returns the first row of an invoice by its external_id. Both parameters are required. */
 export function byExternalId(call: Call, nested: NestedKind): Answer {
   for (const name of ['data_source_uuid', 'external_id']) {
-    if (!call.query.has(name)) return refusal(400, `Parameter "${name}" is missing`, name);
+    if (!call.query.has(name)) throw badParameter(name, 'missing');
   }
   const externalId = call.query.get('external_id') ?? '';
   const match = kinds[nested].externalId.exec(externalId);

@@ -1,4 +1,4 @@
-import { ok, refusal, RefusedError, type Answer } from './answer.ts';
+import { badParameter, ok, refusal, type Answer } from './answer.ts';
 import type { Call } from './call.ts';
 import { intervals, type Interval } from './data/metric-series.ts';
 import { metricNames, renderMetrics, type MetricName } from './data/metric.ts';
@@ -23,24 +23,21 @@ export function answerMetrics({ world, query }: Call, address: string): Answer {
   const start = dateIn(query, 'start-date');
   const end = dateIn(query, 'end-date');
   const interval = intervalIn(query);
-  if (address === 'asp' && (interval === 'day' || interval === 'week')) throw wrong('interval', 'invalid');
+  if (address === 'asp' && (interval === 'day' || interval === 'week'))
+    throw badParameter('interval', 'invalid');
   return ok(renderMetrics(world, names, { start, end, interval }));
 }
 
 function dateIn(query: URLSearchParams, name: string): string {
   const text = query.get(name);
-  if (text === null) throw wrong(name, 'missing');
-  if (!/^\d{4}-\d\d-\d\d$/.test(text) || Number.isNaN(Date.parse(text))) throw wrong(name, 'invalid');
+  if (text === null) throw badParameter(name, 'missing');
+  if (!/^\d{4}-\d\d-\d\d$/.test(text) || Number.isNaN(Date.parse(text))) throw badParameter(name, 'invalid');
   return text;
 }
 
 function intervalIn(query: URLSearchParams): Interval {
   const text = query.get('interval') ?? 'month';
   const interval = intervals.find((candidate) => candidate === text);
-  if (interval === undefined) throw wrong('interval', 'invalid');
+  if (interval === undefined) throw badParameter('interval', 'invalid');
   return interval;
-}
-
-function wrong(name: string, fault: string): RefusedError {
-  return new RefusedError(refusal(400, `Parameter "${name}" is ${fault}`, name));
 }

@@ -15,7 +15,7 @@ export interface SimulatorOptions extends WorldOptions {
   readonly faults: number;
   /** Whether the cursor of `/activities` skips a row after each page, as recorded, or not. */
   readonly activitiesCursor: 'faulty' | 'sound';
-  /** Serves the addresses of dltHub's page, paged by cursor or by number, and not those it lacks. */
+  /** Serves dltHub's addresses, paged by cursor or by number, in place of those that differ. */
   readonly dltAddresses: 'cursor' | 'pages' | undefined;
   /** Accepts `page=` instead of refusing it. */
   readonly allowPage: boolean;

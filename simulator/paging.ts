@@ -1,4 +1,4 @@
-import { ok, refusal, RefusedError, type Answer } from './answer.ts';
+import { badParameter, ok, type Answer } from './answer.ts';
 import { toJson, type Rendered } from './data/rendered.ts';
 
 /** A list in the API's order, of which any page can be read without the pages before it. */
@@ -98,10 +98,6 @@ const legacyKeys = {
   none: () => ({}),
 } satisfies Record<string, (size: number, total: number) => Rendered>;
 
-export function badCursor(): RefusedError {
-  return new RefusedError(refusal(400, 'Parameter "cursor" is invalid', 'cursor'));
-}
-
 /** Returns `time&id` in base64, as in the API's own cursors. */
 export function toCursor(time: string, id: string | number): string {
   return Buffer.from(`${time}&${id}`).toString('base64');
@@ -110,7 +106,7 @@ export function toCursor(time: string, id: string | number): string {
 export function idInCursor(cursor: string): string {
   const text = Buffer.from(cursor, 'base64').toString('utf8');
   const match = /^(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z)?&([\w-]+)$/.exec(text);
-  if (match?.[1] === undefined) throw badCursor();
+  if (match?.[1] === undefined) throw badParameter('cursor', 'invalid');
   return match[1];
 }
 
@@ -123,6 +119,6 @@ export function rowsAfter<Item>(
   if (cursor === undefined) return rows;
   const id = idInCursor(cursor);
   const last = rows.findIndex((row) => idOf(row) === id);
-  if (last < 0) throw badCursor();
+  if (last < 0) throw badParameter('cursor', 'invalid');
   return rows.slice(last + 1);
 }

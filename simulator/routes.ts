@@ -1,4 +1,4 @@
-import { notFound, ok, refusal, type Answer } from './answer.ts';
+import { badParameter, notFound, ok, refusal, type Answer } from './answer.ts';
 import type { Call, Handler, Route } from './call.ts';
 import { renderAccount } from './data/account.ts';
 import { historyOf } from './data/attribute-history.ts';
@@ -78,7 +78,7 @@ function listDataSources(call: Call): Answer {
 
 function searchCustomers({ world, query }: Call): Answer {
   const email = query.get('email');
-  if (email === null) return refusal(400, 'Parameter "email" is missing', 'email');
+  if (email === null) throw badParameter('email', 'missing');
   const list = customerSearch(world, email);
   const isFound = !list.rows(undefined)[Symbol.iterator]().next().done;
   return isFound

@@ -18,7 +18,7 @@ export interface Subscription {
   readonly member: number;
   /** 0 for a member's first. */
   readonly index: number;
-  /** Share of the price that is let off. */
+  /** Share of the price, from 0 to 1. */
   readonly discount: number;
   /** Never empty, oldest first. */
   readonly moves: readonly Move[];

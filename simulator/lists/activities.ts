@@ -1,4 +1,4 @@
-import { refusal, RefusedError } from '../answer.ts';
+import { badParameter } from '../answer.ts';
 import { ActivityIndex } from '../data/activity-index.ts';
 import {
   activitiesOf,
@@ -12,7 +12,7 @@ import { day, nanoseconds } from '../data/instant.ts';
 import { keyOf } from '../data/uuid.ts';
 import type { World } from '../data/world.ts';
 import { accepting } from '../filters.ts';
-import { badCursor, rowsAfter, toCursor, type List } from '../paging.ts';
+import { rowsAfter, toCursor, type List } from '../paging.ts';
 
 /**
  * Lists all activities in order of date, from the one after `cursor` or after `start-after` on.
@@ -49,7 +49,7 @@ function* inOrder(world: World, query: URLSearchParams, after: string | undefine
 function positionOf(world: World, index: ActivityIndex, uuid: string): number {
   const key = keyOf(world.random, 'activity', uuid);
   const position = key === undefined ? undefined : index.positionOf(key);
-  if (position === undefined) throw badCursor();
+  if (position === undefined) throw badParameter('cursor', 'invalid');
   return position;
 }
 
@@ -58,7 +58,7 @@ function boundOf(query: URLSearchParams, name: string, wholeDay: number): number
   const text = query.get(name);
   if (text === null) return undefined;
   const at = Date.parse(text);
-  if (Number.isNaN(at)) throw new RefusedError(refusal(400, `Parameter "${name}" is invalid`, name));
+  if (Number.isNaN(at)) throw badParameter(name, 'invalid');
   return /^\d{4}-\d\d-\d\d$/.test(text) ? at + wholeDay : at;
 }
 

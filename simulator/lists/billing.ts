@@ -12,15 +12,15 @@ import {
 } from '../data/subscription-event.ts';
 import { newestFirst } from '../data/walk.ts';
 import type { World } from '../data/world.ts';
-import { refusal, RefusedError } from '../answer.ts';
+import { badParameter } from '../answer.ts';
 import { accepting, isTrue, type Filters } from '../filters.ts';
-import { badCursor, idInCursor, toCursor, type List } from '../paging.ts';
+import { idInCursor, toCursor, type List } from '../paging.ts';
 import { membersAsked, type CreatedKind } from './created-list.ts';
 
 export function invoiceSwitches(query: URLSearchParams): InvoiceSwitches {
   const validationType = query.get('validation_type') ?? 'valid';
   if (validationType !== 'valid' && validationType !== 'invalid' && validationType !== 'all')
-    throw new RefusedError(refusal(400, 'Parameter "validation_type" is invalid', 'validation_type'));
+    throw badParameter('validation_type', 'invalid');
   return {
     validationType,
     withDisabled: isTrue(query, 'with_disabled'),
@@ -71,6 +71,6 @@ export function subscriptionEvents(world: World, query: URLSearchParams): List<S
 
 function eventIn(cursor: string): Key {
   const key = subscriptionEventKey(Number(idInCursor(cursor)));
-  if (!Number.isInteger(key.member) || key.member < 0) throw badCursor();
+  if (!Number.isInteger(key.member) || key.member < 0) throw badParameter('cursor', 'invalid');
   return key;
 }

@@ -1,9 +1,10 @@
+import { badParameter } from '../answer.ts';
 import { nanoseconds } from '../data/instant.ts';
 import { planGroups, plans, renderPlan, renderPlanGroup, type Plan, type PlanGroup } from '../data/plan.ts';
 import { keyOf, uuidOf } from '../data/uuid.ts';
 import type { World } from '../data/world.ts';
 import { accepting } from '../filters.ts';
-import { badCursor, idInCursor, toCursor, type List } from '../paging.ts';
+import { idInCursor, toCursor, type List } from '../paging.ts';
 
 /** Lists items that are the same at every size and revision, newest first. */
 function shortList<Item extends { readonly index: number }>(
@@ -15,7 +16,7 @@ function shortList<Item extends { readonly index: number }>(
     legacy: 'pages',
     rows(cursor) {
       const after = cursor === undefined ? Infinity : keyOf(world.random, uuid, idInCursor(cursor))?.member;
-      if (after === undefined) throw badCursor();
+      if (after === undefined) throw badParameter('cursor', 'invalid');
       return items.filter(({ index }) => index < after).reverse();
     },
     cursorOf: ({ index }) =>

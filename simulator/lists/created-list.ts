@@ -1,3 +1,4 @@
+import { badParameter } from '../answer.ts';
 import { holderByUuid, membersByExternalId } from '../data/customer.ts';
 import { nanoseconds } from '../data/instant.ts';
 import type { Key } from '../data/key.ts';
@@ -7,7 +8,7 @@ import { newestFirst } from '../data/walk.ts';
 import type { World } from '../data/world.ts';
 import type { Rendered } from '../data/rendered.ts';
 import { accepting, type Filters } from '../filters.ts';
-import { badCursor, idInCursor, toCursor, type List } from '../paging.ts';
+import { idInCursor, toCursor, type List } from '../paging.ts';
 
 /** The differences between lists of records in order of creation. */
 export interface CreatedKind<Item extends Key> extends Pick<List<Item>, 'key' | 'legacy' | 'whenEmpty'> {
@@ -30,7 +31,7 @@ export function createdList<Item extends Key>(
     ...kind,
     rows(cursor) {
       const after = cursor === undefined ? undefined : keyOf(world.random, kind.uuid, idInCursor(cursor));
-      if (cursor !== undefined && after === undefined) throw badCursor();
+      if (cursor !== undefined && after === undefined) throw badParameter('cursor', 'invalid');
       return newestFirst(world, itemsOf, after, members);
     },
     render: (item) => kind.render(world, item),

@@ -1,10 +1,11 @@
+import { badParameter } from '../answer.ts';
 import { customerUuid } from '../data/customer.ts';
 import { everyInvoice, renderInvoice } from '../data/invoice.ts';
 import { subscriptionsOf, type Invoice, type Subscription } from '../data/ledger.ts';
 import { membersOf } from '../data/merge.ts';
 import { importSubscriptionUuid, renderImported, renderSubscription } from '../data/subscription.ts';
 import type { World } from '../data/world.ts';
-import { badCursor, perPageOf, rowsAfter, toCursor, type List } from '../paging.ts';
+import { perPageOf, rowsAfter, toCursor, type List } from '../paging.ts';
 import { nanoseconds } from '../data/instant.ts';
 import { invoices } from './billing.ts';
 import { createdList, type CreatedKind } from './created-list.ts';
@@ -34,7 +35,7 @@ export function customerSubscriptions(
 function pageIn(cursor: string | null): number {
   if (cursor === null) return 1;
   const match = /^subscriptions_next_page=(\d{1,6})$/.exec(Buffer.from(cursor, 'base64').toString('utf8'));
-  if (match === null) throw badCursor();
+  if (match === null) throw badParameter('cursor', 'invalid');
   return Number(match[1]);
 }
 

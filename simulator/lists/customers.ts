@@ -1,3 +1,4 @@
+import { badParameter } from '../answer.ts';
 import {
   customerId,
   customerOf,
@@ -12,7 +13,7 @@ import { nanoseconds } from '../data/instant.ts';
 import { holderOf } from '../data/merge.ts';
 import type { World } from '../data/world.ts';
 import { accepting, includes, type Filters } from '../filters.ts';
-import { badCursor, idInCursor, toCursor, type List } from '../paging.ts';
+import { idInCursor, toCursor, type List } from '../paging.ts';
 
 const filters: Filters = {
   data_source_uuid: includes('data_source_uuids'),
@@ -65,6 +66,6 @@ function customersWith(world: World, externalId: string, after: number | undefin
 
 function holderIn(cursor: string): number {
   const holder = holderById(Number(idInCursor(cursor)));
-  if (!Number.isInteger(holder) || holder < 0) throw badCursor();
+  if (!Number.isInteger(holder) || holder < 0) throw badParameter('cursor', 'invalid');
   return holder;
 }
