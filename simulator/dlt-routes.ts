@@ -5,7 +5,7 @@ import { dataSources, renderDataSource } from './data/data-source.ts';
 import { everyInvoice, invoicesOf, renderInvoice } from './data/invoice.ts';
 import type { Rendered } from './data/rendered.ts';
 import type { World } from './data/world.ts';
-import { subscriptionsOf } from './data/ledger.ts';
+import { subscriptionsUnder } from './data/ledger.ts';
 import { renderSubscription } from './data/subscription.ts';
 import { newestFirst } from './data/walk.ts';
 import { invoices, invoiceSwitches } from './lists/billing.ts';
@@ -36,9 +36,9 @@ function listOf(records: Iterable<Rendered>): List<{ readonly record: Rendered; 
 }
 
 function* accountSubscriptions(world: World): Iterable<Rendered> {
-  for (const { holder, members } of customersInOrder(world)) {
+  for (const { holder } of customersInOrder(world)) {
     const customer = { customer_uuid: customerUuid(world, holder) };
-    for (const subscription of members.flatMap((member) => subscriptionsOf(world, member)))
+    for (const subscription of subscriptionsUnder(world, holder))
       yield { ...renderSubscription(world, subscription), ...customer };
   }
 }

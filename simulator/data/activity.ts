@@ -2,8 +2,8 @@ import { customerName, customerUuid, externalIdOf } from './customer.ts';
 import { dataSourceOf, dataSourceUuid } from './data-source.ts';
 import { inZone } from './instant.ts';
 import type { Key } from './key.ts';
-import { subscriptionsOf, type Move, type Subscription } from './ledger.ts';
-import { isHolder, membersOf } from './merge.ts';
+import { subscriptionsUnder, type Move, type Subscription } from './ledger.ts';
+import { isHolder } from './merge.ts';
 import type { Rendered } from './rendered.ts';
 import { setExternalIdOf, subscriptionExternalId } from './subscription.ts';
 import { uuidOf } from './uuid.ts';
@@ -30,8 +30,7 @@ const firstId = 4_300_000_000;
 /** Returns a customer's activities in order of time. Their movements add up to its MRR. */
 export function activitiesOf(world: World, holder: number): Activity[] {
   if (!isHolder(world, holder)) return [];
-  const steps = membersOf(world, holder)
-    .flatMap((member) => subscriptionsOf(world, member))
+  const steps = subscriptionsUnder(world, holder)
     .flatMap((subscription) =>
       subscription.moves.map((move, index) => ({
         subscription,

@@ -1,7 +1,7 @@
 import { customOf } from './custom.ts';
 import { dataSourceOf, dataSourceUuid } from './data-source.ts';
 import { hour, inZone, milliseconds } from './instant.ts';
-import { isActive, stateOf, subscriptionsOf } from './ledger.ts';
+import { isActive, stateOf, subscriptionsOf, subscriptionsUnder } from './ledger.ts';
 import { holderOf, isHolder, membersOf, sharesExternalId } from './merge.ts';
 import { revisionOf } from './key.ts';
 import { keyOf, uuidOf } from './uuid.ts';
@@ -59,10 +59,12 @@ export function customerName(world: World, holder: number): string {
 }
 
 export function customerOf(world: World, holder: number): Customer {
-  const members = membersOf(world, holder);
-  const subscriptions = members.flatMap((member) => subscriptionsOf(world, member));
-  const starts = subscriptions.map(({ moves }) => moves[0]?.at ?? Infinity);
-  return { holder, members, since: starts.length === 0 ? undefined : Math.min(...starts) };
+  const starts = subscriptionsUnder(world, holder).map(({ moves }) => moves[0]?.at ?? Infinity);
+  return {
+    holder,
+    members: membersOf(world, holder),
+    since: starts.length === 0 ? undefined : Math.min(...starts),
+  };
 }
 
 /**
@@ -113,7 +115,7 @@ function knownStatusOf(world: World, holder: number): string {
   const status = known[holder];
   if (status !== undefined) return status;
   const customer = customerOf(world, holder);
-  return (known[holder] = statusOf(world, customer, mrrOf(world, customer.members)));
+  return (known[holder] = statusOf(world, customer, mrrOf(world, holder)));
 }
 
 /** Statuses of customers that never paid. */
@@ -129,9 +131,8 @@ function statusOf(world: World, { holder, since }: Customer, mrr: number): strin
 }
 
 /** Returns the sum of a customer's active subscriptions, in cents. */
-function mrrOf(world: World, members: readonly number[]): number {
-  return members
-    .flatMap((member) => subscriptionsOf(world, member))
+function mrrOf(world: World, holder: number): number {
+  return subscriptionsUnder(world, holder)
     .filter(isActive)
     .reduce((sum, subscription) => sum + stateOf(subscription).mrr, 0);
 }
@@ -151,7 +152,7 @@ export function attributesOf(world: World, holder: number): Rendered {
 export function renderCustomer(world: World, customer: Customer, isSingle = false): Rendered {
   const { holder, members, since } = customer;
   const { random } = world;
-  const mrr = mrrOf(world, members);
+  const mrr = mrrOf(world, holder);
   const name = customerName(world, holder);
   const place = random.pick('place', places, holder);
   const isLocated = random.chance('located', 0.85, holder);

@@ -1,6 +1,7 @@
 import { dataSourceOf } from './data-source.ts';
 import { day } from './instant.ts';
 import { perRevision, type Key } from './key.ts';
+import { membersOf } from './merge.ts';
 import { monthlyPrice, periodEnd, planInTier, plans, type Plan } from './plan.ts';
 import type { World } from './world.ts';
 
@@ -50,6 +51,11 @@ export function subscriptionsOf(world: World, member: number): readonly Subscrip
   });
   remembered.set(world, { member, subscriptions });
   return subscriptions;
+}
+
+/** Returns the subscriptions of all members of a customer. */
+export function subscriptionsUnder(world: World, holder: number): Subscription[] {
+  return membersOf(world, holder).flatMap((member) => subscriptionsOf(world, member));
 }
 
 /** Returns the last move: what the subscription is now. */

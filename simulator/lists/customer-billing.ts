@@ -1,7 +1,7 @@
 import { badParameter } from '../answer.ts';
 import { customerUuid } from '../data/customer.ts';
 import { everyInvoice, renderInvoice } from '../data/invoice.ts';
-import { subscriptionsOf, type Invoice, type Subscription } from '../data/ledger.ts';
+import { subscriptionsUnder, type Invoice, type Subscription } from '../data/ledger.ts';
 import { membersOf } from '../data/merge.ts';
 import { importSubscriptionUuid, renderImported, renderSubscription } from '../data/subscription.ts';
 import type { World } from '../data/world.ts';
@@ -9,10 +9,6 @@ import { perPageOf, rowsAfter, toCursor, type List } from '../paging.ts';
 import { nanoseconds } from '../data/instant.ts';
 import { invoices } from './billing.ts';
 import { createdList, type CreatedKind } from './created-list.ts';
-
-function subscriptionsUnder(world: World, holder: number): Subscription[] {
-  return membersOf(world, holder).flatMap((member) => subscriptionsOf(world, member));
-}
 
 /** Lists subscriptions. The cursor is a disguised page number, even on an empty page. */
 export function customerSubscriptions(
