@@ -23,7 +23,6 @@ import { demoQuestions } from './demo-questions.ts';
 import { print } from '../core/terminal/terminal.ts';
 
 const CUSTOMERS = 2_000;
-const SEED = 1;
 
 /** The demo's simulator has no rate limit. Two requests per customer would take minutes. */
 const REQUESTS_PER_SECOND = 5_000;
@@ -43,7 +42,7 @@ await runMain(async (signal) => {
 
 async function demonstrate(dataDir: string, signal: AbortSignal): Promise<ExitCode> {
   const startMs = performance.now();
-  const simulator = await listen(createSimulator({ customers: CUSTOMERS, seed: SEED, rateLimit: 0 }), 0);
+  const simulator = await listen(createSimulator({ customers: CUSTOMERS, seed: 1, rateLimit: 0 }), 0);
   const settings = await demoSettings(simulator.baseUrl, dataDir);
   try {
     say(`Starting Kafka, the schema registry and ClickHouse in ${settings.dataDir} …`);

@@ -7,18 +7,15 @@ import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { readOnlyQuery } from '../core/clickhouse/read-only-query.ts';
 import { visibleStream } from '../core/terminal/terminal.ts';
 
-const DEFAULT_FORMAT = 'PrettyCompactMonoBlock';
-
 await runMain(async (signal) => {
   const command = createCommand('query', 'Runs a read-only SQL query.')
     .argument('[sql]', 'the query, in quotes; reads stdin if it is - or missing')
-    .option('--format <name>', 'a ClickHouse output format', DEFAULT_FORMAT)
+    .option('--format <name>', 'a ClickHouse output format', 'PrettyCompactMonoBlock')
     .parse();
   const [argument = '-'] = command.args;
   const { format } = command.opts<{ format: string }>();
-  if (!/^[A-Za-z0-9]+$/.test(format)) {
+  if (!/^[A-Za-z0-9]+$/.test(format))
     throw new ConfigError(`--format must be the name of a ClickHouse output format; got "${format}"`);
-  }
   const { clickhouse } = loadSettings();
   const sql = argument === '-' ? await readStdin() : argument;
   // The user's query sets its own settings.

@@ -6,7 +6,7 @@ import {
 import { ConfigError } from '../../core/errors.ts';
 import { commaList, oneOf, timeOrAge } from '../../core/settings/setting-values.ts';
 
-/** Selects dead letters. An undefined field selects all. */
+/** An undefined field selects all. */
 export interface DeadLetterFilter {
   readonly streams?: readonly string[] | undefined;
   readonly step?: DeadLetterStep | undefined;
@@ -18,7 +18,6 @@ export interface DeadLetterFilter {
   readonly includesSettled?: boolean;
 }
 
-/** A filter as the user typed it. */
 export interface FilterOptions {
   readonly streams?: string;
   readonly step?: string;
@@ -55,17 +54,13 @@ export function matchesFilter(deadLetter: StoredDeadLetter, filter: DeadLetterFi
   );
 }
 
-/** Groups dead letters by stream and keeps their order. */
 export function byStream<T extends StoredDeadLetter>(
   deadLetters: readonly T[],
 ): ReadonlyMap<string, readonly T[]> {
-  const streams = new Map<string, T[]>();
-  for (const deadLetter of deadLetters) {
-    const group = streams.get(deadLetter.stream);
-    if (group === undefined) streams.set(deadLetter.stream, [deadLetter]);
-    else group.push(deadLetter);
-  }
-  return streams;
+  const groups = new Map<string, T[]>();
+  for (const { stream } of deadLetters) groups.set(stream, []);
+  for (const deadLetter of deadLetters) groups.get(deadLetter.stream)?.push(deadLetter);
+  return groups;
 }
 
 /** Digits of an id in a list. */
@@ -89,9 +84,8 @@ export function findDeadLetter(deadLetters: readonly StoredDeadLetter[], prefix:
   if (deadLetter === undefined)
     throw new ConfigError(`no dead letter has the ID ${prefix}: \`list --all\` shows them all`);
   if (more.length > 0) {
-    const ids = [deadLetter, ...more]
-      .slice(0, 3)
-      .map(({ id }) => id.slice(0, prefix.length + SHORT_ID_DIGITS));
+    const shown = [deadLetter, ...more].slice(0, 3);
+    const ids = shown.map(({ id }) => id.slice(0, prefix.length + SHORT_ID_DIGITS));
     throw new ConfigError(
       `the ID ${prefix} matches ${more.length + 1} dead letters; give more digits: ${ids.join(', ')}${more.length > 2 ? ', …' : ''}`,
     );

@@ -12,7 +12,6 @@ import { exactJson } from './exact-json.ts';
 /** The rejected value as JSON text, or the reason why only its bytes can be shown. */
 export type DeadLetterContent = { readonly record: string } | { readonly why: string };
 
-/** Decodes the value of a dead letter that was read with its value. */
 export async function readContent(
   deadLetter: StoredDeadLetter,
   value: Buffer,
@@ -39,11 +38,8 @@ export async function readContent(
 }
 
 /**
- * Decodes a message to JSON text with every digit, by the schema that it names. The bytes are
- * untrusted: see {@link Transcoding}.
- *
- * @throws DecodeError, UnknownSchemaError, IncompatibleSchemaError, ServiceUnavailableError,
- * ServiceRefusedError
+ * Decodes a message to JSON text with every digit. The bytes are untrusted: see {@link Transcoding}.
+ * @throws EtlError
  */
 async function decodeMessage(stream: string, value: Buffer, registry: Registry): Promise<string> {
   const id = schemaIdOf(value);

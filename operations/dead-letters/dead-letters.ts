@@ -47,7 +47,6 @@ export interface Choice {
 
 /**
  * Finds the dead letters to redrive or discard.
- *
  * @param reopensDiscarded allows choosing a discarded dead letter again by its id.
  * @throws ConfigError for an unknown id or stream.
  */
@@ -69,11 +68,8 @@ export async function chooseDeadLetters(
       : [...new Set(selection.idPrefixes.map((prefix) => findDeadLetter(all, prefix)))];
   const isOpen = ({ state }: StoredDeadLetter) =>
     state === 'waiting' || (reopensDiscarded && state === 'discarded');
-  return {
-    chosen: selected.filter(isOpen),
-    settled: selected.filter((deadLetter) => !isOpen(deadLetter)),
-    all,
-  };
+  const settled = selected.filter((deadLetter) => !isOpen(deadLetter));
+  return { chosen: selected.filter(isOpen), settled, all };
 }
 
 /** Checks that settings, topics or dead letters have each stream. @throws ConfigError */

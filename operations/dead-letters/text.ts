@@ -19,24 +19,21 @@ export function deadLetterTable(deadLetters: readonly StoredDeadLetter[], width:
   const hasSettled = deadLetters.some(({ state }) => state !== 'waiting');
   const columns: Column<StoredDeadLetter>[] = [
     { head: 'id', of: shortId },
-    { head: 'rejected, UTC', of: ({ rejectedAtMs }) => minuteOf(rejectedAtMs) },
+    {
+      head: 'rejected, UTC',
+      of: ({ rejectedAtMs }) => timeText(rejectedAtMs).slice(0, 16).replace('T', ' '),
+    },
     { head: 'stream', of: ({ stream }) => stream },
     { head: 'step', of: ({ step }) => step },
     ...(hasSettled ? [stateColumn] : []),
     { head: 'code', of: ({ code }) => code },
     { head: 'reason', of: ({ reason }) => reason },
   ];
-  return textTable(columns, deadLetters)
-    .split('\n')
-    .map((line) => cut(line, width))
-    .join('\n');
+  const lines = textTable(columns, deadLetters).split('\n');
+  return lines.map((line) => cut(line, width)).join('\n');
 }
 
-/**
- * Returns a line for each kind of dead letter and one with the totals.
- *
- * @param shown rows of the table.
- */
+/** Returns a line for each kind of dead letter and one with the totals. @param shown rows above. */
 export function totalLines(deadLetters: readonly StoredDeadLetter[], shown: number): string {
   const countOf = (wanted: StoredDeadLetter['state']) =>
     deadLetters.filter(({ state }) => state === wanted).length;
@@ -92,7 +89,6 @@ export function headerTexts({ headers }: StoredDeadLetter): Readonly<Record<stri
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, headerText(value)]));
 }
 
-/** Returns a dead letter as JSON for other programs. */
 export function deadLetterJson(deadLetter: StoredDeadLetter): Readonly<Record<string, unknown>> {
   const { id, key, stream, step, code, reason, recordKey, rejectedAtMs, state, redrivenMs } = deadLetter;
   return {
@@ -131,7 +127,6 @@ export function hexDump(bytes: Buffer): string {
   return lines.join('\n');
 }
 
-/** Returns the bytes that are shown. */
 export function hexPart(bytes: Buffer): Buffer {
   return bytes.subarray(0, MAX_HEX_BYTES);
 }
@@ -161,10 +156,6 @@ function headerText(value: Buffer): string {
   const text = value.toString('utf8');
   const isText = Buffer.from(text).equals(value) && !/\p{Cc}/u.test(text);
   return isText ? visibleLine(text) : value.toString('hex');
-}
-
-function minuteOf(ms: number): string {
-  return timeText(ms).slice(0, 'YYYY-MM-DDTHH:MM'.length).replace('T', ' ');
 }
 
 /** Formats ISO 8601 in UTC, or the milliseconds if they are outside the calendar. */

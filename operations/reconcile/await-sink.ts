@@ -9,21 +9,18 @@ import type { Connections } from '../../core/connections.ts';
 
 const ASK_MS = 300;
 const ROUNDS_BEFORE_LOG = 5;
-/** The wait ends if the sink makes no progress for this long. */
-const MAX_IDLE_MS = 10_000;
 /** The limit after a first timeout: a killed sink stays in the group for some time. */
 const MAX_IDLE_AGAIN_MS = 2_500;
 
 /** How long to wait for a sink without progress. The streams of one run share it. */
 export class Patience {
-  maxIdleMs = MAX_IDLE_MS;
+  maxIdleMs = 10_000;
 }
 
 /**
  * Waits until a running sink has stored the topic up to the given ends, while it makes progress.
- *
- * @returns by partition, where the next sink resumes: after the table's last rows, or after later rows that merges
- * removed. If the table lost those rows otherwise, their keys differ.
+ * @returns by partition, where the next sink resumes: after the table's last rows, or after later
+ * rows that merges removed. If the table lost those rows otherwise, their keys differ.
  */
 export async function awaitSink(
   services: Connections,

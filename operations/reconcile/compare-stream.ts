@@ -26,7 +26,6 @@ import { DeadLetterIndex } from '../../consumers/stream/dead-letter-index.ts';
 import { RowKeys } from '../../consumers/stream/row-keys.ts';
 import { SideTable } from './side-table.ts';
 
-/** A stream to compare, and which of its sides exist. */
 export interface StreamSides {
   readonly stream: string;
   readonly hasTopic: boolean;
@@ -59,10 +58,8 @@ const MAX_KEYS_COMPARED_TWICE = 10_000;
 /**
  * Compares the topic of a stream with its storage table, and the table with its views. The server
  * compares sums over buckets of keys first, so memory here is independent of their number.
- *
  * @returns the comparison, and what a repair needs unless one side is missing.
- * @throws IncompatibleSchemaError for a table or topic that cannot be compared;
- * ServiceUnavailableError, ServiceRefusedError.
+ * @throws IncompatibleSchemaError if it cannot be compared; ServiceUnavailableError, ServiceRefusedError
  */
 export async function compareStream(
   services: Connections,

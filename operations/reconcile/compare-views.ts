@@ -81,10 +81,7 @@ async function differenceOf(
   }
 }
 
-interface NamedType {
-  readonly name: string;
-  readonly type: string;
-}
+type NamedType = Readonly<Record<'name' | 'type', string>>;
 
 /** Names the first column that differs. */
 function columnsText(shown: readonly NamedType[], stored: readonly NamedType[]): string {

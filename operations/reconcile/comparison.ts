@@ -30,7 +30,6 @@ export interface RepairCounts {
   readonly remarks: string[];
 }
 
-/** The comparison of topic, storage table and views of one stream. */
 export interface StreamComparison {
   readonly stream: string;
   /** Number of live keys on the topic. */
@@ -65,8 +64,8 @@ export function emptyComparison(stream: string, deadLetters: number): StreamComp
   return { stream, counts: noDifferences(), deadLetters, isByKey: true, ...nothing };
 }
 
-/** Differences that the user accepts. */
 export interface Allowed {
+  /** The user accepts dead letters. */
   readonly deadLetters: boolean;
 }
 

@@ -21,7 +21,6 @@ export interface Difference {
   readonly parts: readonly string[];
 }
 
-/** Both sides, in SQL. */
 export interface Sides {
   /** The storage table. */
   readonly table: string;
@@ -44,34 +43,26 @@ export interface Sides {
 /** UInt8 value of a condition. */
 type Flag = 0 | 1;
 
-interface BucketSum {
-  readonly bucket: string;
-  readonly messages: string;
-  readonly rows: string;
-  readonly same: Flag;
-}
-
-/**
- * Compares sums over buckets of keys on both sides, which needs little memory.
- *
- * @returns the number of live keys, and the buckets that differ.
- */
+/** Compares sums over buckets of keys. Returns the number of live keys, and the buckets that differ. */
 export async function compareBuckets(
   services: Connections,
   sides: Sides,
 ): Promise<{ keys: number; buckets: number; differing: readonly (readonly number[])[] }> {
   const doing = `sums of ${sides.table}`;
-  const [size] = await services.database.allRows<{ n: string }>(
-    doing,
-    `SELECT toString(count()) AS n FROM ${sides.side}`,
-  );
+  const sizeQuery = `SELECT toString(count()) AS n FROM ${sides.side}`;
+  const [size] = await services.database.allRows<{ n: string }>(doing, sizeQuery);
   const ideal = Math.ceil(Number(size?.n ?? 0) / KEYS_PER_BUCKET);
   const buckets = Math.min(MAX_BUCKETS, Math.max(MIN_BUCKETS, ideal));
   const { keyParts } = sides;
   const sums = (from: string, side: 0 | 1) =>
     `SELECT cityHash64(${keyParts}) % ${buckets} AS bucket, ${side} AS side, ` +
     `cityHash64(${keyParts}, _version, _partition, _offset, toUnixTimestamp64Milli(_timestamp)) AS hash FROM ${from}`;
-  const rows = await services.database.allRows<BucketSum>(
+  const rows = await services.database.allRows<{
+    bucket: string;
+    messages: string;
+    rows: string;
+    same: Flag;
+  }>(
     doing,
     `SELECT toString(bucket) AS bucket, toString(countIf(side = 0)) AS messages, toString(countIf(side = 1)) AS rows, ` +
       `sumIf(hash, side = 0) = sumIf(hash, side = 1) AS same FROM (` +
@@ -95,10 +86,8 @@ export async function compareBuckets(
   return { keys, buckets, differing };
 }
 
-/** A place as the server returns it. */
 type PlaceText = readonly [version: string, partition: number, offset: string];
 
-/** What both sides hold for a key. */
 interface FoundKey {
   readonly parts: readonly string[];
   readonly isOnTopic: Flag;
@@ -117,7 +106,6 @@ interface FoundKey {
 /**
  * Yields the keys of some buckets whose last message and last row differ. Omits rows of messages
  * that arrived after the topic was read, and rows from before the start of the topic.
- *
  * @param readEnds returns the current end offsets. Called after the server has read the table.
  */
 export async function* findDifferences(
@@ -142,8 +130,6 @@ export async function* findDifferences(
 /**
  * Yields keys that agree although the table has rows for them beyond the end of the log. Later rows
  * hide these from readers, but a sink resumes after the highest offset.
- *
- * @param readEnds see {@link findDifferences}.
  */
 export async function* findHiddenStrays(
   services: Connections,

@@ -14,7 +14,6 @@ export type Ends = ReadonlyMap<number, bigint>;
 /**
  * Whether no message can belong to a row: its offset is beyond the end of the log, or negative. A
  * row of a deleted topic of the same name is not foreign, because it is older than the topic.
- *
  * @param sinceMs time of the topic's first message. If it is unknown, no row is foreign.
  */
 export function isForeign(

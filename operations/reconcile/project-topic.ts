@@ -15,14 +15,6 @@ export interface Extent {
   readonly end: bigint;
 }
 
-interface Projection {
-  readonly extents: ReadonlyMap<number, Extent>;
-  /** Time of the earliest message in ms; undefined without messages. */
-  readonly sinceMs: bigint | undefined;
-  /** Messages that the sink has not passed. */
-  readonly behind: number;
-}
-
 interface ProjectionOptions {
   /** Their ends limit what is compared. */
   readonly logs: ReadonlyMap<number, PartitionLog>;
@@ -39,7 +31,7 @@ const NO_KEY = Buffer.alloc(0);
 
 /**
  * Reads a topic once and stores the position of each message in the side table, by row key.
- *
+ * @returns `sinceMs`: time of the earliest message; `behind`: messages that the sink has not passed.
  * @throws IncompatibleSchemaError for a message whose row cannot be determined.
  */
 export async function projectTopic(
@@ -47,7 +39,7 @@ export async function projectTopic(
   topic: string,
   side: SideTable,
   { logs, resumeOffsets, rejected, rowKeys, progress }: ProjectionOptions,
-): Promise<Projection> {
+): Promise<{ extents: ReadonlyMap<number, Extent>; sinceMs: bigint | undefined; behind: number }> {
   let behind = 0;
   let read = 0;
   let sinceMs: bigint | undefined;

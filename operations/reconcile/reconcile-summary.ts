@@ -2,7 +2,13 @@ import { messageOf } from '../../core/errors.ts';
 import { shownKey } from '../../core/terminal/terminal.ts';
 import { grouped, several } from '../../core/terminal/amounts.ts';
 import { cut, firstFitting, textTable, type Column } from '../../core/terminal/columns.ts';
-import { isEqual, type Allowed, type DifferenceKind, type StreamComparison } from './comparison.ts';
+import {
+  isEqual,
+  type Allowed,
+  type DifferenceKind,
+  type RepairCounts,
+  type StreamComparison,
+} from './comparison.ts';
 
 const WIDTH = 80;
 const MAX_NAME_WIDTH = 30;
@@ -85,9 +91,8 @@ function linesOf(comparison: StreamComparison): string[] {
       : []),
     ...notes,
   ];
-  return lines.length === 0
-    ? []
-    : ['', ...lines.map((line) => (line.startsWith(' ') ? line : `${stream}: ${line}`))];
+  const named = lines.map((line) => (line.startsWith(' ') ? line : `${stream}: ${line}`));
+  return lines.length === 0 ? [] : ['', ...named];
 }
 
 /** Returns lines such as `3 keys missing: on the topic, not in the table`. */
@@ -99,20 +104,12 @@ function keyLines({ counts, behind }: StreamComparison): string[] {
   ];
 }
 
-function repairTexts({
-  inserted,
-  deleted,
-  left,
-  remarks,
-}: NonNullable<StreamComparison['repair']>): string[] {
-  return [
-    `repaired: ${several(inserted, 'row')} inserted, rows of ${several(deleted, 'key')} deleted` +
-      (left > 0 ? `, ${several(left, 'key')} left to the sink` : ''),
-    ...remarks.slice(0, 10),
-  ];
+function repairTexts({ inserted, deleted, left, remarks }: RepairCounts): string[] {
+  const changed = `${several(inserted, 'row')} inserted, rows of ${several(deleted, 'key')} deleted`;
+  const rest = left > 0 ? `, ${several(left, 'key')} left to the sink` : '';
+  return [`repaired: ${changed}${rest}`, ...remarks.slice(0, 10)];
 }
 
-/** Returns the comparison as JSON for other programs. */
 export function reconcileJson(
   comparison: StreamComparison,
   allowed: Allowed,

@@ -32,9 +32,7 @@ const BYTES_PER_INSERT = 8 * 1024 * 1024;
  * Deletes a row only if its position proves it wrong: the topic has another message there, or the
  * offset is beyond the end of the log. Keeps a row whose message may have been compacted away. Does
  * nothing if message keys differ from the rows' keys.
- *
- * @throws ServiceRefusedError, ServiceUnavailableError, IncompatibleSchemaError, possibly after a
- * partial repair.
+ * @throws ServiceRefusedError, ServiceUnavailableError, IncompatibleSchemaError, possibly half-way
  */
 export async function repairStream(
   services: Connections,

@@ -17,7 +17,8 @@ export class MessageSearch {
   /** Rows at whose positions the topic has another message. */
   readonly proved = new Set<Place>();
   #found: PlacedMessage[] = [];
-  #bytes = 0;
+  /** Size of the values that were found and not fetched yet. */
+  bytes = 0;
 
   /**
    * @param needed differences whose last message is required.
@@ -43,18 +44,13 @@ export class MessageSearch {
     }
   }
 
-  /** Bytes of values that were found and not fetched yet. */
-  get bytes(): number {
-    return this.#bytes;
-  }
-
   add(message: KafkaMessage, partition: number): void {
     const place = `${partition}|${message.offset}`;
     const difference = this.#needed.get(place);
     if (difference?.message?.version === versionOf(message)) {
       this.seen.add(difference);
       this.#found.push({ partition, message: detached(message) });
-      this.#bytes += message.value?.length ?? 0;
+      this.bytes += message.value?.length ?? 0;
     }
     for (const { difference: suspect, row } of this.#suspects.get(place) ?? [])
       if (row.version !== versionOf(message) || this.#hasOtherKey(message, partition, suspect))
@@ -72,7 +68,7 @@ export class MessageSearch {
   fetch(): readonly PlacedMessage[] {
     const found = this.#found;
     this.#found = [];
-    this.#bytes = 0;
+    this.bytes = 0;
     return found;
   }
 }

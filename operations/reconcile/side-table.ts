@@ -53,11 +53,7 @@ export class SideTable {
     this.name = `${prefixOf(stream)}${this.#identity}`;
   }
 
-  /**
-   * Drops the tables that killed processes left behind, then creates the table.
-   *
-   * @param key the sorting key columns of the storage table.
-   */
+  /** Also drops tables of killed processes. @param key sorting key columns of the storage table. */
   static async create(
     services: Connections,
     stream: string,
@@ -86,9 +82,7 @@ export class SideTable {
 
   /**
    * Buffers a message until {@link insert}.
-   *
    * @param key the row's key columns without system columns, in RowBinary.
-   * @param timeMs timestamp of the message.
    */
   add(
     key: Buffer,

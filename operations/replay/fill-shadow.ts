@@ -36,7 +36,6 @@ interface Filling {
 /**
  * Creates the shadow table, copies the rows that are kept, and sinks the topic into it up to the
  * end offset and to the progress of the sink.
- *
  * @param counts shows the progress.
  * @returns the sink that filled the table, and the identity of the table before it was filled.
  */

@@ -19,11 +19,7 @@ export class ReplayLock {
     this.lost = lost;
   }
 
-  /**
-   * Waits for the lock of a replay that was just killed.
-   *
-   * @throws ReplayRefusedError, ServiceUnavailableError, ServiceRefusedError
-   */
+  /** @throws ReplayRefusedError if another replay is alive; the errors of {@link joinLockGroup}. */
   static async acquire(
     admin: KafkaAdmin,
     settings: Settings,

@@ -19,8 +19,7 @@ export interface ReplayRange {
  * @param from ms since 1970; undefined for the beginning.
  * @param live contents of the live table. If a partition is not stored up to `from`, the replay
  * starts at its resume offset.
- * @throws ReplayRefusedError for an empty topic, or if its timestamps are not in order;
- * ServiceUnavailableError, ServiceRefusedError
+ * @throws ReplayRefusedError for an empty topic, or if its timestamps are not in order.
  */
 export async function replayRange(
   admin: KafkaAdmin,
@@ -68,7 +67,6 @@ function partitionsOf(rows: TableRows): number[] {
 /**
  * Returns the rows that a sink has written into the live table and the new one lacks. Rows of a
  * deleted topic are older than these.
- *
  * @param live and `shadow`: the rows of the current topic, see `rowsOfTopic`.
  * @param ends end offsets, read after the tables, so no row is beyond them.
  */

@@ -30,8 +30,6 @@ export interface ReplayOptions {
 /**
  * Rebuilds the tables of streams from their topics, several concurrently. A stream that fails keeps
  * its table and does not affect the others.
- *
- * @returns the counts of each stream's replay.
  * @throws ConfigError, ServiceUnavailableError or ServiceRefusedError before anything is changed.
  */
 export async function replay(

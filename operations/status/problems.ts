@@ -3,7 +3,6 @@ import type { StreamStatus } from './stream-status.ts';
 
 /**
  * Returns the problems of a stream with their remedies. Any problem fails `status --check`.
- *
  * @param isStalled the stream has lag, and the sink made no progress while `status` watched.
  */
 export function problemsOf(

@@ -1,25 +1,13 @@
 import type { Settings } from '../../core/settings/config.ts';
 import { messagesOf, type Status, type StreamStatus } from './stream-status.ts';
 
-/**
- * Formats the status for programs: one JSON object with times in ISO 8601. As in {@link
- * StreamStatus}, null means that something does not exist. Omits unknown values.
- */
+/** Returns a JSON object. As in {@link StreamStatus}, null means absent. Omits unknown values. */
 export function statusJson(status: Status, { topicPrefix, clickhouse }: Settings): string {
   const { atMs, streams, warnings, failures } = status;
-  return JSON.stringify(
-    {
-      at: isoTime(atMs),
-      topicPrefix,
-      database: clickhouse.database,
-      streams: streams.map(streamJson),
-      warnings,
-      failures,
-    },
-    // Offsets and row counts are far below 2^53.
-    (_, value: unknown) => (typeof value === 'bigint' ? Number(value) : value),
-    2,
-  );
+  const head = { at: isoTime(atMs), topicPrefix, database: clickhouse.database };
+  // Offsets and row counts are far below 2^53.
+  const toNumber = (_: string, value: unknown) => (typeof value === 'bigint' ? Number(value) : value);
+  return JSON.stringify({ ...head, streams: streams.map(streamJson), warnings, failures }, toNumber, 2);
 }
 
 function streamJson(status: StreamStatus) {

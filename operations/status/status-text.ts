@@ -10,9 +10,7 @@ const MIN_NAME = 8;
 
 /**
  * Formats the status for people: a table with one line per stream, then the warnings and problems.
- * Shortens numbers, and then names, until the table fits.
- *
- * @param width columns of the terminal.
+ * Shortens numbers, and then names, until the table fits the width.
  */
 export function statusText({ atMs, streams, warnings }: Status, width: number): string {
   if (streams.length === 0) return 'no stream has a topic or a table yet; run `npm run produce`';

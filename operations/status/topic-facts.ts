@@ -8,7 +8,6 @@ import type { TableFacts } from './table-facts.ts';
 /**
  * Returns the partitions of a topic as they are now. Computes the lag by the sink's own rule for
  * the resume offset, so rows of a deleted topic do not count for a recreated one.
- *
  * @param sink its table, null without one, and the commits of its group: read earlier, so that the
  * topic holds the message of every row; undefined if a service did not answer.
  */
@@ -43,7 +42,6 @@ export function lagOf({ partitions }: TopicStatus): bigint | undefined {
 
 /**
  * Returns the number of messages of one partition that a sink has not passed.
- *
  * @param next the resume offset by the table's rows: see `resumeOffset`.
  * @param committed the committed offset of the sinks' group; undefined without a valid one. It is
  * beyond the rows if the last messages have none: dead letters, and the marker that ends each

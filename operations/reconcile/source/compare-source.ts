@@ -8,7 +8,6 @@ import { parentFailed } from '../../../producers/run/parents.ts';
 import { failureOf, withSource } from '../../../producers/run/source-connections.ts';
 import { readBack } from '../../../producers/state/read-back.ts';
 
-/** The comparison of one stream's source with its topic. */
 export interface SourceComparison {
   readonly stream: string;
   /** Records of the source, each key once. */
@@ -29,15 +28,11 @@ const EXAMPLES = 10;
 /**
  * Reads the streams from ChartMogul concurrently, and compares them with their topics record by
  * record. Writes nothing, and does not affect a run of `produce`, whose new messages count.
- *
  * A stream that fails does not affect the others; a rejected key fails them all. Uses as much
  * memory as a run of `produce`.
- *
  * @param specs include the parent streams. The comparison visits the parents in the source.
  * @param onProgress is called after every page.
- * @returns a comparison of each stream, in the order given.
- * @throws ConfigError, ServiceUnavailableError, ServiceRefusedError before any stream begins; the
- * signal's reason.
+ * @throws ConfigError, ServiceUnavailableError, ServiceRefusedError; the signal's reason.
  */
 export async function compareSource(
   settings: Settings,

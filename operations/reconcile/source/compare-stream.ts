@@ -10,7 +10,7 @@ import { identify } from '../../../producers/state/identify.ts';
 import type { KeyTable } from '../../../producers/state/key-table.ts';
 import { SourceDiff } from './source-diff.ts';
 import { isMetricAskedFor } from '../../../producers/chartmogul/metrics.ts';
-import type { Page, Visit } from '../../../producers/chartmogul/source-list.ts';
+import type { Page } from '../../../producers/chartmogul/source-list.ts';
 import { readStream } from '../../../producers/chartmogul/stream-reader.ts';
 import { isAbsence } from '../../../producers/chartmogul/stream-source.ts';
 import type { StreamSpec } from '../../../producers/chartmogul/streams.ts';
@@ -26,7 +26,6 @@ export interface SourceProgress {
   readonly records: number;
 }
 
-/** What the streams of a comparison share. */
 export interface CompareContext extends SourceConnections {
   /** Records on the dead-letter topic. */
   readonly deadLetters: KeyTable;
@@ -40,14 +39,13 @@ export interface CompareContext extends SourceConnections {
 
 /** Comparisons record no visits, so their tokens do not matter. */
 const NO_TOKEN = Buffer.alloc(0);
+const visitTo = (parent: string) => ({ parent, token: NO_TOKEN });
 
 /**
  * Reads a stream from the source and compares it with its topic. If they differ, reads the topic
  * again and compares with its new state. Writes nothing.
- *
  * @param keys what the topic holds; the comparison marks the keys that it has seen.
  * @param parents receives the keys of the records, if other streams have them as parents.
- * @throws the errors of reading the source, the registry and the topic.
  */
 export async function compareStream(
   context: CompareContext,
@@ -88,7 +86,7 @@ async function readSource(
     metrics: settings.produce.metrics,
     isHistoryKnown: () => false,
     settled: () => [],
-    visits: async () => visitsTo(spec.parent === undefined ? [] : await parentsOf(spec.parent.stream)),
+    visits: async () => (spec.parent === undefined ? [] : (await parentsOf(spec.parent.stream)).map(visitTo)),
   };
   const mode = settings.produce.modes.get(spec.name) ?? 'evolve';
   let encoder: RecordEncoder | undefined;
@@ -128,10 +126,6 @@ async function createEncoder(
   const latest = await registry.latest(subjectOf(settings.topicPrefix, spec.name));
   const sample = records.filter(isJsonObject).map((record) => withSingleKey(record, list, spec, undefined));
   return new RecordEncoder(streamSchema(spec, latest?.schema, sample));
-}
-
-function* visitsTo(parents: readonly string[]): Generator<Visit> {
-  for (const parent of parents) yield { parent, token: NO_TOKEN };
 }
 
 /** Reads the topic again, because a run may have sent more and the key table only counts strays. */

@@ -20,10 +20,7 @@ const kindTexts: Readonly<Record<SourceDifferenceKind, string>> = {
 };
 
 /** Returns the requested streams and their parents; all if undefined. @throws ConfigError */
-export function sourceSpecs(
-  settings: Settings,
-  streams: readonly string[] | undefined,
-): readonly StreamSpec[] {
+export function sourceSpecs(settings: Settings, streams?: readonly string[]): readonly StreamSpec[] {
   const known = knownStreams(settings);
   if (streams === undefined) return known;
   const foreign = streams.find((stream) => !known.some(({ name }) => name === stream));

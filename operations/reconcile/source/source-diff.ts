@@ -50,15 +50,11 @@ export class SourceDiff {
   readonly #options: SourceDiffOptions;
   readonly #found = byKind(() => new Differences());
   readonly #unasked = new Differences();
-  #records = 0;
+  /** Counts each key of the source once. */
+  records = 0;
 
   constructor(options: SourceDiffOptions) {
     this.#options = options;
-  }
-
-  /** Counts each key of the source once. */
-  get records(): number {
-    return this.#records;
   }
 
   /** Strays are counted only while the topic is settled. */
@@ -78,8 +74,6 @@ export class SourceDiff {
 
   /**
    * Adds a record of the source.
-   *
-   * @param key undefined if it is unknown.
    * @returns whether it is the first record of its key.
    */
   add(key: HashedKey<string> | undefined, hash: RecordHash): boolean {
@@ -90,7 +84,7 @@ export class SourceDiff {
     const differences = change === 'new' ? missing : changed;
     const isFirst = change === 'new' ? !differences.has(name) && !dead.has(name) : !keys.isSeen(name);
     if (change !== 'new') keys.see(name);
-    if (isFirst) this.#records++;
+    if (isFirst) this.records++;
     else if (this.#isAnother(name, hash, change)) twice.add(name, hash);
     if (change === 'unchanged') {
       differences.drop(name);
@@ -117,7 +111,6 @@ export class SourceDiff {
 
   /**
    * Settles a message of the topic. The messages of a key must come in their order.
-   *
    * @param hash of the record; null for a delete.
    */
   settle(key: Buffer, hash: RecordHash | null): void {

@@ -39,10 +39,8 @@ type Encoded =
  * Sends the records of dead letters to their topics, encoded as a run would encode them now: with
  * the current schema and mode. Message and mark are one transaction. If the topic has a later
  * message of the key, or this record, only marks the dead letter.
- *
  * @param deadLetters with their values.
- * @throws ConfigError, FencedError, ServiceUnavailableError, ServiceRefusedError; the signal's
- * reason.
+ * @throws ConfigError, FencedError, ServiceUnavailableError, ServiceRefusedError; the signal's reason
  */
 export async function* redriveRecords(
   deadLetters: readonly ProduceDeadLetter[],
@@ -186,7 +184,6 @@ async function encodeRecord(
   }
 }
 
-/** Returns the list that a page label names. */
 function listOf(spec: StreamSpec, label: string): SourceList {
   const id = /^(.*), page \d{1,9}$/.exec(label)?.[1];
   return { ...sourceList(spec, spec.paths[0]), ...(id !== undefined && { id }) };

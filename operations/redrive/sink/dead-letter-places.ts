@@ -91,7 +91,6 @@ function withRow(
 
 /**
  * Reads what {@link forbiddenDeadLetters} needs from Kafka.
- *
  * @param rejected all dead letters of the stream that have no row by design.
  */
 export async function readPlaces(

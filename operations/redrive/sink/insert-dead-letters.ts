@@ -18,7 +18,6 @@ export interface RedriveTarget {
 /**
  * Inserts the row of a dead letter's message. Returns undefined, and inserts nothing, if another
  * client has changed the table.
- *
  * @throws IncompatibleSchemaError if the table cannot hold the message's schema.
  */
 export async function insertDeadLetter(

@@ -12,17 +12,9 @@ export interface PlacedMessage {
   readonly message: KafkaMessage;
 }
 
-/** A message that cannot become a row. */
-interface UnfitMessage {
-  readonly placed: PlacedMessage;
-  readonly error: RecordError;
-}
-
 /**
  * Converts messages to rows as the sink does, with system columns. Learns their schemas first, so
- * that the table has all columns.
- *
- * @param topicId id of the messages' topic.
+ * that the table has all columns. `unfit` messages cannot become rows.
  * @throws IncompatibleSchemaError if the table cannot hold a schema.
  */
 export async function batchOf(
@@ -30,8 +22,8 @@ export async function batchOf(
   schemas: StreamSchemas,
   messages: readonly PlacedMessage[],
   topicId: bigint,
-): Promise<{ readonly batch: Batch; readonly unfit: readonly UnfitMessage[] }> {
-  const unfit: UnfitMessage[] = [];
+): Promise<{ batch: Batch; unfit: readonly { placed: PlacedMessage; error: RecordError }[] }> {
+  const unfit: { placed: PlacedMessage; error: RecordError }[] = [];
   for (const { message } of messages) {
     if (message.value === null) continue;
     try {

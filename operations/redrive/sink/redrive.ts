@@ -30,7 +30,6 @@ const MAX_ATTEMPTS = 3;
  * Inserts the rows of rejected messages, each at its own position and version, as the sink would
  * have. Inserts the row first and then marks the dead letter. If the row exists already, as after a
  * killed redrive, only marks it.
- *
  * @param deadLetters with their values.
  * @param rejected all sink dead letters that were not redriven, chosen or not.
  * @throws ServiceUnavailableError, ServiceRefusedError, FencedError; the signal's reason.
