@@ -21,7 +21,6 @@ import {
   type ColumnType,
 } from './column-type.ts';
 
-/** Digits of the widest Decimal. */
 const MAX_DECIMAL_DIGITS = 76;
 /** The server's limit. */
 const MAX_VARIANT_MEMBERS = 255;
@@ -100,9 +99,8 @@ function scalarUnion(type: UnionType): ColumnType {
   const { values } = splitUnion(type);
   const [first, ...others] = values;
   if (first !== undefined && others.length === 0) return innerType(first.type);
-  const members = new Map(
-    values.map((branch) => scalarColumn(branch.type)).map((member) => [member.text, member]),
-  );
+  const columns = values.map((branch) => scalarColumn(branch.type));
+  const members = new Map(columns.map((member) => [member.text, member]));
   if (members.has('Int64')) members.delete('Int32');
   if (members.has('Float64')) members.delete('Float32');
   const [one = stringType, ...more] = members.values();

@@ -21,10 +21,7 @@ export const scalarNames = [
 ] as const;
 export type ScalarName = (typeof scalarNames)[number];
 
-/**
- * A ClickHouse column type that the sink supports. `text` is the type as SQL: exactly as the server
- * prints it for an existing column, else any form that the server accepts.
- */
+/** A supported column type. `text` is its SQL: as the server prints it, if the column exists. */
 export type ColumnType =
   | StringType
   | { readonly kind: 'scalar'; readonly text: string; readonly name: Exclude<ScalarName, 'String'> }

@@ -23,10 +23,7 @@ const symbolPattern = /^('(?:[^'\\]|\\[^]|'')*')\s*=\s*(-?\d{1,15})$/;
 const memberPattern = /^(`(?:[^`\\]|\\[^])*`|[A-Za-z_]\w*)\s+([^]*)$/;
 const tokenPattern = /`(?:[^`\\]|\\[^])*`|'(?:[^'\\]|\\[^]|'')*'|[(),]/g;
 
-/**
- * Parses a type as `system.columns` prints it: `Array(Tuple(a Nullable(String), b Int64))`. The
- * type and its parts keep their printed text. Returns undefined for an unsupported type.
- */
+/** Parses a type that the server printed; its parts keep their text. Undefined if unsupported. */
 export function parseColumnType(text: string): ColumnType | undefined {
   const [, name = '', parameters] = typePattern.exec(text) ?? [];
   const type = parameters === undefined ? plainType(name) : withParameters(name, partsOf(parameters));

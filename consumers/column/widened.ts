@@ -189,9 +189,8 @@ function joinIntegers(have: ColumnType, want: ColumnType): ColumnType | undefine
   const [a, b] = [integers[have.text], integers[want.text]];
   if (a === undefined || b === undefined) return undefined;
   const bits = Math.max(a.bits, b.bits);
-  const name = (['Int8', 'Int16', 'Int32', 'Int64'] as const).find(
-    (wide) => (integers[wide]?.bits ?? 0) >= bits,
-  );
+  const names = ['Int8', 'Int16', 'Int32', 'Int64'] as const;
+  const name = names.find((wide) => (integers[wide]?.bits ?? 0) >= bits);
   return name && scalarType(name);
 }
 
@@ -224,13 +223,8 @@ function joinTimes(have: ColumnType, want: ColumnType): ColumnType | undefined {
   const times = [have, want].filter((type) => type.kind === 'dateTime' || type.kind === 'dateTime64');
   const [shown] = times;
   const hasTicks = times.some((type) => type.kind === 'dateTime64');
-  if (
-    shown === undefined ||
-    !hasTicks ||
-    ![have, want].every((type) => isDate(type) || times.some((time) => time === type))
-  ) {
-    return undefined;
-  }
+  const areTimes = [have, want].every((type) => isDate(type) || times.some((time) => time === type));
+  if (shown === undefined || !hasTicks || !areTimes) return undefined;
   // A date is midnight in the zone of the column or the server: only UTC means the same instant
   // everywhere.
   if (times.length === 1 && shown.zone !== 'UTC') return undefined;

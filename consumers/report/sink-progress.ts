@@ -41,9 +41,7 @@ export class SinkProgress {
     this.#startedAtMs = nowMs;
   }
 
-  /**
-   * Returns a line per busy table, one for the others, one for all. Leaves a row for the cursor.
-   */
+  /** Returns a line per busy table, one for the others, one for all. Leaves one row free. */
   lines(nowMs: number, width: number, rows: number): string[] {
     const tables = this.#counts.map((counts) => ({ counts, history: this.#noted(counts, nowMs) }));
     const room = rows - 2;
@@ -75,7 +73,6 @@ interface Table {
   readonly history: RowHistory;
 }
 
-/** The row counts of the last seconds. */
 class RowHistory {
   #notes: readonly { readonly atMs: number; readonly rows: number }[] = [];
   grewAtMs = -Infinity;
@@ -102,10 +99,10 @@ function isAtWork({ counts, history }: Table, nowMs: number): boolean {
 
 /** Returns `customers_raw  1,240,000 rows  lag 12,000  45,600/s`; omits columns that do not fit. */
 function tableLines(tables: readonly Table[], width: number): string[] {
+  const rateOf = ({ counts, history }: Table) =>
+    stateTexts[counts.state] === '' ? rateText(history.rowsPerSecond) : '';
   const rates = padCells(
-    tables.map(({ counts, history }) => [
-      stateTexts[counts.state] === '' ? rateText(history.rowsPerSecond) : '',
-    ]),
+    tables.map((table) => [rateOf(table)]),
     ['right'],
   );
   const rows = padCells(

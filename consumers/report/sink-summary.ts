@@ -11,21 +11,13 @@ export function sinkSummary(counts: readonly SinkCounts[]): string {
     counts.map(({ stream, failure }) => [stream, failure && `failed: ${messageOf(failure)}`]),
   );
   const hasSunk = counts.some(({ rows, deadLetters }) => rows + deadLetters > 0);
+  const hasOneReason = failures.length === 1 && counts.every(({ failure }) => failure !== undefined);
   // If nothing was sunk for a single reason, rows of zeros would only hide it.
-  if (
-    !hasSunk &&
-    counts.length > 1 &&
-    failures.length === 1 &&
-    counts.every(({ failure }) => failure !== undefined)
-  )
-    return failures.join('\n');
+  if (!hasSunk && counts.length > 1 && hasOneReason) return failures.join('\n');
   const hasDeadLetters = counts.some(({ deadLetters }) => deadLetters > 0);
   const deadLetterLines = hasDeadLetters ? ['dead: messages rejected: npm run dead-letters -- list'] : [];
-  const table = firstFitting(
-    WIDTH,
-    [true, false].map((hasTable) => tableOf(counts, hasDeadLetters, hasTable)),
-  );
-  return [table, ...deadLetterLines, ...failures].join('\n');
+  const tables = [true, false].map((hasTable) => tableOf(counts, hasDeadLetters, hasTable));
+  return [firstFitting(WIDTH, tables), ...deadLetterLines, ...failures].join('\n');
 }
 
 /** @param hasTable includes the column of table names, which follow from those of the streams. */

@@ -18,10 +18,7 @@ export interface SkippedTopic {
   readonly reason: string;
 }
 
-/**
- * Returns the requested streams among those that have a schema file or a topic under the prefix.
- * @throws ConfigError for an unknown stream, or one whose table would be another stream's.
- */
+/** Returns the requested streams. @throws ConfigError for one that is unknown or not sunk. */
 export function chooseStreams(
   topics: readonly string[],
   prefix: string,

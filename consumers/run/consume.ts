@@ -80,10 +80,7 @@ export async function consume(consumed: Consumed, signal: AbortSignal): Promise<
   }
 }
 
-/**
- * Lets a consumer read the topics of all sinks and keeps `assigned` up to date. `crashed` rejects
- * when the consumer has crashed for good.
- */
+/** Lets a consumer read all topics. Keeps `assigned` up to date. `crashed` rejects at the end. */
 async function start(
   consumer: Consumer,
   { settings, sinks }: Consumed,

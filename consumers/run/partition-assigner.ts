@@ -8,10 +8,7 @@ interface Subscriber {
   readonly topics: readonly string[];
 }
 
-/**
- * Assigns each partition to a member that has subscribed to its topic, so that sinks of different
- * streams can share a group. kafkajs's own assigner ignores subscriptions.
- */
+/** Assigns partitions to members that subscribed to the topic, which kafkajs's assigner ignores. */
 export const bySubscription: PartitionAssigner = ({ cluster }) => ({
   name: 'ChartmogulBySubscription',
   version: VERSION,
@@ -29,12 +26,9 @@ export const bySubscription: PartitionAssigner = ({ cluster }) => ({
     const topics = [...new Set(subscribers.flatMap((member) => member.topics))].sort();
     // The leader may not have subscribed to all of them. A missing topic has no partitions.
     await cluster.addMultipleTargetTopics(topics);
-    const partitions = new Map(
-      topics.map((topic) => [
-        topic,
-        cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => partitionId),
-      ]),
-    );
+    const numbersOf = (topic: string) =>
+      cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => partitionId);
+    const partitions = new Map(topics.map((topic) => [topic, numbersOf(topic)]));
     return [...assignPartitions(subscribers, partitions)].map(([memberId, assignment]) => ({
       memberId,
       memberAssignment: MemberAssignment.encode({

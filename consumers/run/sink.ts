@@ -148,10 +148,7 @@ async function prepareStreams(
   return { streams, skipped: options.streams ? [] : streamsUnder(topicPrefix, existing).skipped };
 }
 
-/**
- * Returns whether the stream has a topic or a subject. Only then is a stream sunk that would
- * replace a derived view: otherwise an empty table would take its place.
- */
+/** Returns whether the stream exists: an empty table must not replace a derived view. */
 async function isProduced(
   stream: string,
   topics: readonly string[],

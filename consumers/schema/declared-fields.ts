@@ -2,8 +2,7 @@ import type { WriterField, WriterSchema, WriterType } from './writer-type.ts';
 import { membersOf, splitUnion } from './writer-type.ts';
 
 /**
- * The declaration of each field in the latest schema that has it, by path: `a.b`, `a[].b` in array
- * items, `a{}.b` in map values.
+ * The latest declaration of each field, by path: `a.b`, `a[].b` in items, `a{}.b` in map values.
  */
 export type DeclaredFields = ReadonlyMap<string, WriterField>;
 

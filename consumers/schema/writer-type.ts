@@ -1,9 +1,6 @@
 import type { JsonValue } from '../../core/json.ts';
 
-/**
- * A type of a writer's schema with names, namespaces and logical types resolved. A logical type is
- * a kind of its own; its line says how it is encoded.
- */
+/** An Avro type with resolved names and logical types. Each logical type is a kind of its own. */
 export type WriterType =
   | { readonly kind: 'null' | 'boolean' | 'int' | 'long' | 'float' | 'double' | 'string' | 'bytes' }
   /** In a string: JSON text. With `isOpen`, an open object, whose null is the text `null`. */
@@ -82,7 +79,6 @@ export function membersOf({ fields }: RecordType): readonly WriterField[] {
   return fields.map((field) => (field.name === 'null' ? { ...field, name: free } : field));
 }
 
-/** Returns whether null is the only value. */
 export function isAlwaysNull(type: WriterType): boolean {
   return type.kind === 'null' || (type.kind === 'union' && splitUnion(type).values.length === 0);
 }

@@ -7,8 +7,7 @@ import { writeTombstone } from '../transcode/tombstone.ts';
 
 /**
  * Adds the row of a message to a batch, or returns the id of the schema to learn first.
- * @throws RecordError for a message that cannot become a row; IncompatibleSchemaError for a topic
- *   of which none can. Nothing was added.
+ * @throws RecordError if the message cannot become a row; IncompatibleSchemaError if none can.
  */
 export function addMessage(
   batch: Batch,

@@ -63,8 +63,7 @@ export class BatchFiller {
 
   /**
    * Adds messages up to the first with an unknown schema; rejects those that cannot become rows.
-   * @returns the offset behind the last message that was added.
-   * @throws IncompatibleSchemaError and others that stop the stream.
+   * Returns the offset behind the last one. @throws IncompatibleSchemaError
    */
   add({ partition, messages, next }: FetchedMessages): bigint {
     const { topic, table, partitions, buffers, counts } = this.#options;

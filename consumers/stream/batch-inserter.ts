@@ -18,7 +18,6 @@ const MAX_REFUSED_IN_A_ROW = 100;
  */
 type BatchOutcome = 'inserted' | 'changed' | 'refused';
 
-/** Consecutive rows of a batch. */
 interface BatchPart {
   /** In bytes of the batch's rows. */
   readonly from: number;

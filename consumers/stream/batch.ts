@@ -9,7 +9,6 @@ import type { RowBuffer } from '../transcode/row-buffer.ts';
 import type { CommittedRows } from './commit-metadata.ts';
 import { topicIdHalves, writeSystemColumns, type TopicIdHalves } from '../transcode/system-columns.ts';
 
-/** A message of a batch, and the end of its row. */
 export interface KeptMessage {
   readonly partition: number;
   readonly message: KafkaMessage;
@@ -129,10 +128,7 @@ export class Batch {
     return [...this.#ranges.values()];
   }
 
-  /**
-   * Returns the deduplication token for the insert of this batch, or of a part of it. Every batch
-   * has its own: the server drops a repeated token even if the first rows were deleted since.
-   */
+  /** Returns a token that no other batch has: the server also remembers tokens of deleted rows. */
   token(part = ''): string {
     const topic = this.topicId === 0n ? '' : `${this.topicId.toString(16)}/`;
     const ranges = [...this.#ranges.values()]

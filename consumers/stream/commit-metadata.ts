@@ -16,25 +16,17 @@ export interface CommitScope {
 }
 
 /** Returns the committed rows with those added after them. */
-export function accumulated(
-  before: CommittedRows | undefined,
-  { highest, deadLetters }: CommittedRows,
-): CommittedRows {
-  if (highest !== undefined || before === undefined) return { highest, deadLetters };
-  return { highest: before.highest, deadLetters: before.deadLetters + deadLetters };
+export function accumulated(before: CommittedRows | undefined, added: CommittedRows): CommittedRows {
+  if (added.highest !== undefined || before === undefined) return added;
+  return { highest: before.highest, deadLetters: before.deadLetters + added.deadLetters };
 }
 
 /**
- * Returns committed rows as the metadata of a commit.
- * @param block the last that was inserted into the table, for {@link blockOf}; empty if unknown.
+ * Returns rows as metadata of a commit. @param block the last one in the table; empty if unknown.
  */
-export function commitMetadata(
-  { highest, deadLetters }: CommittedRows,
-  { topicId, table }: CommitScope,
-  block = '',
-): string {
-  const lastRows = [topicId, table, highest ?? '', deadLetters].join(' ');
-  return block === '' ? lastRows : `${lastRows} ${block}`;
+export function commitMetadata(rows: CommittedRows, owner: CommitScope, block = ''): string {
+  const text = [owner.topicId, owner.table, rows.highest ?? '', rows.deadLetters].join(' ');
+  return block === '' ? text : `${text} ${block}`;
 }
 
 const METADATA = /^(\d+ \S* (\d{0,19}) (\d{1,15}))(?: (\S+_\d{1,19}))?$/;
@@ -48,11 +40,8 @@ export function blockOf({ metadata }: CommittedOffset): string | undefined {
 export function committedRows({ metadata }: CommittedOffset, owner: CommitScope): CommittedRows | undefined {
   const [, text, highest = '', deadLetters] = METADATA.exec(metadata) ?? [];
   if (owner.topicId === 0n || deadLetters === undefined) return undefined;
-  const lastRows = {
-    highest: highest === '' ? undefined : BigInt(highest),
-    deadLetters: Number(deadLetters),
-  };
-  return text === commitMetadata(lastRows, owner) ? lastRows : undefined;
+  const rows = { highest: highest === '' ? undefined : BigInt(highest), deadLetters: Number(deadLetters) };
+  return text === commitMetadata(rows, owner) ? rows : undefined;
 }
 
 /**
@@ -75,20 +64,15 @@ export function lostSpan(
  * Returns the committed rows if a sink may resume at the commit, behind the table's last row,
  * because only dead letters lie between. Returns undefined if the table was recreated or lost rows,
  * the topic is another, or there are none. The caller checks that the dead letters exist.
- * @param next the resume offset by the table's rows.
- * @param highest the highest offset of the partition in the table.
+ * @param at the resume offset and the highest offset by the table's rows; the partition's end.
  */
 export function trustedRows(
   commit: CommittedOffset,
   owner: CommitScope,
-  {
-    next,
-    highest,
-    end,
-  }: { readonly next: bigint; readonly highest: bigint | undefined; readonly end: bigint },
+  at: { readonly next: bigint; readonly highest: bigint | undefined; readonly end: bigint },
 ): CommittedRows | undefined {
   const lastRows = committedRows(commit, owner);
-  if (lastRows === undefined || lastRows.deadLetters === 0 || commit.offset <= next || commit.offset > end)
-    return undefined;
-  return lastRows.highest === highest ? lastRows : undefined;
+  if (lastRows === undefined || lastRows.deadLetters === 0) return undefined;
+  if (commit.offset <= at.next || commit.offset > at.end) return undefined;
+  return lastRows.highest === at.highest ? lastRows : undefined;
 }

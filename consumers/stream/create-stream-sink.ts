@@ -20,10 +20,7 @@ import { DeadLetterIndex } from './dead-letter-index.ts';
 import { PositionFinder, type ResumeEvidence } from './positions.ts';
 import { TopicPartitions } from './topic-partitions.ts';
 
-/**
- * ClickHouse is fast with large inserts; the age bounds how late a row is visible. The bytes leave
- * room for a fetch in a buffer of 32 MiB. A busy table has two buffers.
- */
+/** ClickHouse is fast with large inserts. The bytes leave room for a fetch in 32 MiB. */
 const limits: BatchLimits = {
   rows: 200_000,
   bytes: 24 * 1024 * 1024,
@@ -32,7 +29,6 @@ const limits: BatchLimits = {
   quietMs: 150,
 };
 
-/** Services that the sinks of all streams share. */
 export interface SinkServices extends Connections {
   readonly deadLetters: Pick<DeadLetters, 'send'>;
   /** Limits concurrent inserts. */

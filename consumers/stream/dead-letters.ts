@@ -46,10 +46,7 @@ export class DeadLetters {
     this.#services = services;
   }
 
-  /**
-   * Returns when Kafka has stored all.
-   * @throws ServiceRefusedError; ServiceUnavailableError after the last retry.
-   */
+  /** Returns when all are stored. @throws ServiceRefusedError, ServiceUnavailableError */
   async send(deadLetters: readonly DeadLetter[], policy: RetryPolicy): Promise<void> {
     const [first] = deadLetters;
     if (first === undefined) return;
@@ -69,7 +66,7 @@ export class DeadLetters {
   /** Sends fewer and shorter dead letters if a topic created by other means accepts less. */
   async #deliver(topic: string, messages: readonly DeadLetterMessage[], policy: RetryPolicy): Promise<void> {
     try {
-      await this.#sendRequest(topic, messages, policy);
+      await this.#request(topic, messages, policy);
     } catch (error) {
       if (!isTooLargeForKafka(error)) throw error;
       const [only, ...others] = messages;
@@ -85,11 +82,7 @@ export class DeadLetters {
     }
   }
 
-  async #sendRequest(
-    topic: string,
-    messages: readonly DeadLetterMessage[],
-    policy: RetryPolicy,
-  ): Promise<void> {
+  async #request(topic: string, messages: readonly DeadLetterMessage[], policy: RetryPolicy): Promise<void> {
     await retry({ topic }, policy, this.#services.signal, async () => {
       const connecting = (this.#connecting ??= this.#connect(topic));
       try {

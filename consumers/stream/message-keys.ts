@@ -17,7 +17,6 @@ const UNKNOWN_FOR_MS = 60_000;
 /** Bytes that are not a framed key may name a new id each. */
 const MAX_SCHEMAS = 1_000;
 
-/** Reads the keys that name one schema. */
 interface KeySchema {
   /** @throws DecodeError */
   readonly read: (key: Buffer) => JsonValue;
@@ -45,11 +44,7 @@ export class MessageKeys {
     this.#policy = policy;
   }
 
-  /**
-   * Returns the parts of a key in the order of the primary key; or the id of the schema to learn.
-   * @param isInteger see {@link isIntegerKey}.
-   * @throws DecodeError
-   */
+  /** Returns the parts of a key in order; or the id of the schema to learn. @throws DecodeError */
   partsOf(key: Buffer, primaryKey: readonly string[], isInteger: boolean): readonly string[] | number {
     if (key[0] !== 0) return plainParts(key, primaryKey);
     const integer = isInteger ? javaInteger(key) : undefined;
@@ -72,10 +67,7 @@ export class MessageKeys {
     return this.#awaited.has(id);
   }
 
-  /**
-   * Learns the schema of an id that {@link partsOf} returned.
-   * @throws ServiceUnavailableError, ServiceRefusedError
-   */
+  /** Learns the schema of an id that {@link partsOf} returned. */
   async learn(id: number): Promise<void> {
     const registered = await this.#registry.schemaText(id, this.#policy);
     const isOfTopic =

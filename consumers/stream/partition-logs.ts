@@ -3,10 +3,7 @@ import { ServiceRefusedError, TopicGoneError } from '../../core/errors.ts';
 import { messageTimeMs } from '../../core/kafka/message-time.ts';
 import type { PartitionLog } from './resume-offset.ts';
 
-/**
- * Returns the partitions of a topic as they are now, by number.
- * @throws TopicGoneError if there is no such topic; ServiceUnavailableError, ServiceRefusedError
- */
+/** Returns the present partitions of a topic by number. @throws TopicGoneError */
 export async function readPartitionLogs(
   admin: KafkaAdmin,
   topic: string,

@@ -30,10 +30,7 @@ export type SinkEvent =
   | 'recovered'
   | 'stopped';
 
-/**
- * The phases of a stream's sink, as in DESIGN.md. An event that a phase does not list is a defect.
- * The answer to a request leads to an event only if no other event came since the request.
- */
+/** The phases of a sink, as in DESIGN.md. An event that a phase does not list is a defect. */
 const transitions: Readonly<Record<SinkPhase, Partial<Record<SinkEvent, SinkPhase>>>> = {
   learning: {
     tableLearned: 'positioning',

@@ -34,10 +34,7 @@ export interface Positions {
   /** Kafka's id of the topic; 0 if unknown. */
   readonly topicId: bigint;
   readonly partitions: ReadonlyMap<number, Position>;
-  /**
-   * Offsets of the partitions whose commit names another highest row: the last commit was lost, or
-   * the table was restored. Only a new commit records rows that merges remove from now on.
-   */
+  /** Offsets to commit again, since the last commit was lost or the table was restored. */
   readonly uncommitted: ReadonlyMap<number, bigint>;
   /** The last block of the table, for the commit of these offsets. */
   readonly block: string;

@@ -13,10 +13,7 @@ export interface PartitionLog {
   firstOffsetSince(timeMs: bigint): Promise<bigint>;
 }
 
-/**
- * Returns the rows of a topic. Rows without a topic id are included unless the table has rows of
- * another topic: an earlier version wrote them, or the broker has no ids.
- */
+/** Returns rows of a topic. Rows without id count unless the table has rows of another topic. */
 export function rowsOfTopic(rows: TableRows, topicId: bigint): TableRows {
   if (topicId === 0n) return rows;
   const hasOther = rows.some((other) => other.topicId !== 0n && other.topicId !== topicId);

@@ -10,6 +10,7 @@ import { isIntegerKey, MessageKeys } from './message-keys.ts';
 import { readWriterSchema } from './stream-schemas.ts';
 import { compileRowTranscoder, type RowTranscoder } from '../transcode/compile.ts';
 import { RowBuffer } from '../transcode/row-buffer.ts';
+import { RowReader } from '../transcode/row-reader.ts';
 import { dateText } from '../transcode/scalar-text.ts';
 import { writeTombstone } from '../transcode/tombstone.ts';
 
@@ -67,8 +68,7 @@ export class RowKeys {
   }
 
   /**
-   * Returns the row key in RowBinary, valid until the next call; the id of a schema to learn first;
-   * or undefined if there is no row key.
+   * Returns the row key in RowBinary, valid until the next call; or the id of a schema to learn.
    * @param isRejected whether the message has no row, so that a missing key proves nothing.
    */
   of(message: KafkaMessage, partition: number, isRejected: boolean): Buffer | number | undefined {
@@ -80,10 +80,7 @@ export class RowKeys {
     return found;
   }
 
-  /**
-   * Learns the schema of an id that {@link of} returned.
-   * @throws ServiceUnavailableError, ServiceRefusedError
-   */
+  /** Learns the schema of an id that {@link of} returned. */
   async learn(id: number): Promise<void> {
     if (this.#keys.awaits(id)) return this.#keys.learn(id);
     const schema = await this.#services.registry.schemaText(id);
@@ -162,34 +159,27 @@ export class RowKeys {
   }
 
   #textsOf(rowKey: Buffer): Buffer[] | undefined {
+    const reader = new RowReader(rowKey);
     const texts: Buffer[] = [];
-    let at = 0;
     for (const { type } of this.#columns) {
-      const read = readText(rowKey, at, type);
-      if (read === undefined) return undefined;
-      texts.push(read.text);
-      at = read.end;
+      const text = readText(reader, type);
+      if (text === undefined) return undefined;
+      texts.push(text);
     }
     return texts;
   }
 }
 
 /** Returns a key's value as the server prints it, for the types of `keyColumnTypeOf`. */
-function readText(bytes: Buffer, start: number, type: ColumnType): { text: Buffer; end: number } | undefined {
+function readText(reader: RowReader, type: ColumnType): Buffer | undefined {
   switch (type.text) {
     case 'String':
-    case 'LowCardinality(String)': {
-      let [at, length, unit] = [start, 0, 1];
-      for (let byte = 128; byte >= 128; unit *= 128) {
-        byte = bytes[at++] ?? 0;
-        length += (byte & 127) * unit;
-      }
-      return { text: bytes.subarray(at, at + length), end: at + length };
-    }
+    case 'LowCardinality(String)':
+      return reader.take(reader.count());
     case 'Int64':
-      return { text: Buffer.from(String(bytes.readBigInt64LE(start))), end: start + 8 };
+      return Buffer.from(String(reader.take(8).readBigInt64LE()));
     case 'Date32':
-      return { text: Buffer.from(dateText(bytes.readInt32LE(start))), end: start + 4 };
+      return Buffer.from(dateText(reader.take(4).readInt32LE()));
     default:
       return undefined;
   }

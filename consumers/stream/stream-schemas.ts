@@ -76,10 +76,7 @@ export class StreamSchemas {
     return this.#latestFault;
   }
 
-  /**
-   * Returns the parts of the primary key in a message key; or the id of the schema to learn first.
-   * @throws DecodeError for a key that names no row.
-   */
+  /** Returns the parts of a message key; or the id of the schema to learn. @throws DecodeError */
   keyPartsOf(
     key: Buffer,
     primaryKey: readonly string[],
@@ -99,10 +96,7 @@ export class StreamSchemas {
     this.#table.forget();
   }
 
-  /**
-   * Returns the transcoder of a schema; undefined if the schema must be learned first.
-   * @throws UnknownSchemaError for an id whose messages cannot be read.
-   */
+  /** Returns a transcoder; undefined if it must be learned first. @throws UnknownSchemaError */
   transcoderOf(id: number, columns: readonly TableColumn[]): RowTranscoder | undefined {
     if (this.#transcoderColumns !== columns) {
       this.#transcoderColumns = columns;
@@ -142,10 +136,7 @@ export class StreamSchemas {
     }
   }
 
-  /**
-   * Learns every schema of the subject, so that a recreated table has all the columns. Skips a
-   * schema that does not fit the latest. Returns whether the subject has any schema.
-   */
+  /** Learns every schema that fits the latest. Returns whether the subject has any schema. */
   async learnAll(): Promise<boolean> {
     await this.learnLatest();
     for (const schema of await this.#registry.texts(this.#subject, this.#policy)) {

@@ -113,7 +113,6 @@ export class TopicPartitions {
     this.#isHeld = false;
   }
 
-  /** Resumes each partition at its position. */
   resumeAt({ topicId, partitions, uncommitted, block }: Positions): void {
     const { caughtUp, topic } = this.#options;
     this.#topicId = topicId;

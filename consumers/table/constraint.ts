@@ -3,16 +3,12 @@ import type { Database } from '../../core/clickhouse/database.ts';
 import { nameIn, outlineOf } from './sql-outline.ts';
 
 /** Returns whether a CHECK constraint mentions `_deleted`, so as to reject deletes on purpose. */
-export async function mentionsDeletes(
-  database: Database,
-  table: string,
-  constraint: string,
-): Promise<boolean> {
+export async function mentionsDeletes(database: Database, table: string, name: string): Promise<boolean> {
   const [created] = await database.rows<{ sql: string }>(
     `constraints of ${table}`,
     `SELECT create_table_query AS sql FROM system.tables WHERE database = ${literal(database.name)} AND name = ${literal(table)}`,
   );
-  return /\b_deleted\b/.test(checkOf(created?.sql ?? '', constraint));
+  return /\b_deleted\b/.test(checkOf(created?.sql ?? '', name));
 }
 
 /** Returns the condition of a CHECK constraint with quoted texts masked; empty if there is none. */

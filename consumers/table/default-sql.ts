@@ -3,6 +3,7 @@ import type { WriterField } from '../schema/writer-type.ts';
 import { literal } from '../../core/clickhouse/client.ts';
 import { absentBytes } from '../transcode/absent-value.ts';
 import { defaultBytes } from '../transcode/column-default.ts';
+import { RowReader } from '../transcode/row-reader.ts';
 import {
   dateText,
   decimalText,
@@ -20,10 +21,7 @@ export function hasDefault({ type, default: value }: WriterField): boolean {
   return value !== undefined && defaultAvro(type, value) !== undefined;
 }
 
-/**
- * Returns, as SQL, the value of the field's column in rows of messages without the field. Empty if
- * it is the default of the column type; undefined if SQL cannot express it.
- */
+/** Returns the default in SQL; empty for the default of the type, undefined if SQL has none. */
 export function defaultSql(field: WriterField, column: ColumnType): string | undefined {
   const bytes = Buffer.from(absentBytes(field, column, writeValue));
   if (bytes.equals(Buffer.from(defaultBytes(column)))) return '';
@@ -37,20 +35,13 @@ const LAST_DAY = 120_529;
 const DAY_SECONDS = 86_400n;
 
 /** Converts RowBinary to SQL, for the column types that schemas lead to. */
-class ValueReader {
-  readonly #bytes: Buffer;
-  #at = 0;
-
-  constructor(bytes: Buffer) {
-    this.#bytes = bytes;
-  }
-
+class ValueReader extends RowReader {
   sql(column: ColumnType): string | undefined {
     switch (column.kind) {
       case 'nullable':
-        return this.#byte() === 1 ? 'NULL' : this.sql(column.inner);
+        return this.byte() === 1 ? 'NULL' : this.sql(column.inner);
       case 'variant': {
-        const member = column.members[this.#byte()];
+        const member = column.members[this.byte()];
         return member === undefined ? 'NULL' : this.#typed(member);
       }
       case 'array': {
@@ -79,11 +70,11 @@ class ValueReader {
   }
 
   #times<T>(read: () => T): T[] {
-    return Array.from({ length: this.#count() }, read);
+    return Array.from({ length: this.count() }, read);
   }
 
   #string(): string {
-    const bytes = this.#take(this.#count());
+    const bytes = this.take(this.count());
     const text = bytes.toString('utf8');
     return Buffer.from(text).equals(bytes) ? literal(text) : `unhex('${bytes.toString('hex')}')`;
   }
@@ -91,51 +82,32 @@ class ValueReader {
   #text(column: ColumnType): string | undefined {
     switch (column.text) {
       case 'Bool':
-        return this.#byte() === 1 ? 'true' : 'false';
+        return this.byte() === 1 ? 'true' : 'false';
       case 'Int32':
-        return String(this.#take(4).readInt32LE());
+        return String(this.take(4).readInt32LE());
       case 'Int64':
-        return this.#take(8).readBigInt64LE().toString();
+        return this.take(8).readBigInt64LE().toString();
       case 'Float32':
-        return floatText(this.#take(4).readFloatLE());
+        return floatText(this.take(4).readFloatLE());
       case 'Float64':
-        return doubleText(this.#take(8).readDoubleLE());
+        return doubleText(this.take(8).readDoubleLE());
       case 'Date32': {
-        const days = this.#take(4).readInt32LE();
+        const days = this.take(4).readInt32LE();
         return days < FIRST_DAY || days > LAST_DAY ? undefined : dateText(days);
       }
       case 'UUID':
-        return uuidText(Buffer.concat([this.#take(8).reverse(), this.#take(8).reverse()]), 0);
+        return uuidText(Buffer.concat([this.take(8).reverse(), this.take(8).reverse()]), 0);
       default:
     }
     if (column.kind === 'decimal') {
-      const bytes = Buffer.from(this.#take(decimalWidth(column.precision))).reverse();
+      const bytes = Buffer.from(this.take(decimalWidth(column.precision))).reverse();
       return decimalText(BigInt.asIntN(bytes.length * 8, BigInt(`0x${bytes.toString('hex')}`)), column.scale);
     }
     if (column.kind !== 'dateTime64') return undefined;
-    const ticks = this.#take(8).readBigInt64LE();
+    const ticks = this.take(8).readBigInt64LE();
     const day = 10n ** BigInt(column.digits) * DAY_SECONDS;
     const isWithin = ticks >= BigInt(FIRST_DAY) * day && ticks < BigInt(LAST_DAY) * day;
     return isWithin ? timestampText(ticks, column.digits) : undefined;
-  }
-
-  #byte(): number {
-    return this.#take(1)[0] ?? 0;
-  }
-
-  #count(): number {
-    let count = 0;
-    for (let factor = 1; ; factor *= 128) {
-      const byte = this.#byte();
-      count += (byte & 127) * factor;
-      if (byte < 128) return count;
-    }
-  }
-
-  #take(length: number): Buffer {
-    const start = this.#at;
-    this.#at += length;
-    return this.#bytes.subarray(start, this.#at);
   }
 }
 

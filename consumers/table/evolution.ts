@@ -103,10 +103,7 @@ function asDeclared(type: ColumnType, path: string, declared: DeclaredFields): C
   }
 }
 
-/**
- * Returns whether a later schema turns a text into a number or time, so that the column would have
- * to stay text. A number may become text.
- */
+/** Returns whether a text becomes a number or time: the column would have to stay text. */
 function makesNumberOfText(before: ColumnType, after: ColumnType): boolean {
   const [have, want] = [bareType(before).bare, bareType(after).bare];
   if (have.kind === 'array' && want.kind === 'array') return makesNumberOfText(have.item, want.item);

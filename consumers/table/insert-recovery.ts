@@ -50,7 +50,7 @@ export class InsertRecovery {
   /** Returns whether the table has rows of the failed insert: only one with views can. */
   async isHalfInserted(): Promise<boolean> {
     const { database, table, identity, rows } = this.#options;
-    if (rows.ranges.length === 0 || (await this.#views()).length === 0) return false;
+    if (rows.ranges.length === 0 || (await viewsOn(database, table)).length === 0) return false;
     const local = localTableOf(table, database.settings);
     const now = await evenWhenStopping(database, (asked) => readTableIdentity(asked, local));
     return (now ?? '') === identity && (await this.#inserted()).rows > 0;
@@ -64,17 +64,15 @@ export class InsertRecovery {
    */
   async deleteForRetry(error: unknown): Promise<boolean> {
     if (!(error instanceof ClickHouseError) || failedViews(error).length !== 1) return false;
-    if ((await this.#views()).length !== 1) return false;
+    const { database, table } = this.#options;
+    if ((await viewsOn(database, table)).length !== 1) return false;
     return (await this.isHalfInserted()) && (await this.#delete());
   }
 
-  /**
-   * Deletes the rows, so that no later sink resumes after them. Returns the error's message.
-   * @param failed see {@link failedViews}.
-   */
+  /** Deletes the rows, so that no later sink resumes after them. Returns the error's message. */
   async undo(reason: string, failed: readonly string[]): Promise<string> {
-    const { table, rows } = this.#options;
-    const views = await this.#views();
+    const { database, table, rows } = this.#options;
+    const views = await viewsOn(database, table);
     const view = failed.join(' behind ') || views.join(' or ');
     const what = `materialized view ${view} on table ${table} fails: ClickHouse answers ${reason}`;
     const where = rangesText(rows.ranges);
@@ -104,9 +102,5 @@ export class InsertRecovery {
   #inserted() {
     const { database, table, rows } = this.#options;
     return evenWhenStopping(database, (asked) => readInsertedPart(asked, table, rows.ranges));
-  }
-
-  #views(): Promise<readonly string[]> {
-    return viewsOn(this.#options.database, this.#options.table);
   }
 }

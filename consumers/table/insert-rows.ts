@@ -41,7 +41,6 @@ export interface RowRange {
   readonly maxTimeMs: number;
 }
 
-/** The rows of one insert. */
 export interface InsertedRows {
   readonly columns: readonly TableColumn[];
   /** In RowBinary: the columns above, then the system columns. */
@@ -141,10 +140,7 @@ function constraintIn({ code, message }: ClickHouseError): string | undefined {
   return /^(?:Code: \d+\. DB::Exception: )?Constraint `([^`]+)`/.exec(message)?.[1];
 }
 
-/**
- * Returns the materialized view that failed, then the views that feed it, the one on the table
- * last. The server appends their names to the message. Empty if no view failed.
- */
+/** Returns the materialized view that failed, then those that feed it; empty if none failed. */
 export function failedViews({ message }: Pick<ClickHouseError, 'message'>): readonly string[] {
   const [pushing] = /(?:: while pushing to view [^:]+?)+(?=\.?\s*(?:\([A-Z_\d]+\)|$))/.exec(message) ?? [];
   return pushing?.split(': while pushing to view ').slice(1) ?? [];

@@ -9,9 +9,7 @@ export function isByPosition(sortingKey: readonly string[]): boolean {
   return sortingKey.join() === byPosition.join();
 }
 
-/**
- * Returns SQL for the message key of a row: the text of the sorting key's columns, joined by `|`.
- */
+/** Returns SQL for a row's message key: the text of its sorting key's columns, joined by `|`. */
 export function keyTextSql(sortingKey: readonly string[]): string {
   const parts = sortingKey.map(textSql);
   const [only = "''"] = parts;

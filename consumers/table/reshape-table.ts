@@ -33,7 +33,6 @@ interface ReshapeOptions {
   readonly roundMs: number;
 }
 
-/** What a table must hold. */
 interface Coverage {
   readonly schema: WriterSchema;
   /** Whether the topic has a later schema: see `evolutionActions`. */
@@ -42,10 +41,7 @@ interface Coverage {
   readonly declared: DeclaredFields;
 }
 
-/**
- * Creates or widens a table until the server shows that it can hold every value of the schema. Many
- * sinks may do so at once. @throws IncompatibleSchemaError, ServiceRefusedError
- */
+/** Creates or widens a table until the server shows it. @throws IncompatibleSchemaError */
 export async function reshapeTable(options: ReshapeOptions, coverage: Coverage): Promise<TableShape> {
   const { database, table, onChange, roundMs } = options;
   const { schema } = coverage;

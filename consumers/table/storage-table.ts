@@ -28,7 +28,6 @@ export type RowsOutcome = Exclude<InsertOutcome, { readonly kind: 'half-inserted
 interface StorageTableOptions extends StreamViewsOptions {
   /** Another table, without views. The storage table of the stream by default. */
   readonly table?: string | undefined;
-  /** Called after the table was created or altered. */
   readonly onChange?: () => void;
   /** Wait for the change of another sink. */
   readonly roundMs?: number;
@@ -72,9 +71,9 @@ export class StorageTable {
   }
 
   /**
-   * Creates or widens the table until it can hold every value of the schema. For `isOlder` and
-   * `declared`, see `evolutionActions`.
-   * @returns the schema; its primary key is the table's sorting key if it names none.
+   * Creates or widens the table until it can hold every value of the schema: see
+   * `evolutionActions`.
+   * @returns the schema; its primary key is the sorting key if it names none.
    * @throws IncompatibleSchemaError, ServiceRefusedError
    */
   async cover(
@@ -135,10 +134,7 @@ export class StorageTable {
       if (error instanceof ViewFailedError) throw error;
       // Without an answer from the server the outcome is unknown: most likely all is inserted,
       // views included.
-      const answer = await attempt?.then(
-        () => undefined,
-        (reason: unknown) => reason,
-      );
+      const answer = await attempt?.catch((reason: unknown) => reason);
       if (!(answer instanceof ClickHouseError)) throw error;
       if (deletions === 0 && !(await recovery.isHalfInserted().catch(() => false))) throw error;
       const reason = `code ${answer.code} (${answer.type ?? 'no name'})`;
@@ -146,7 +142,6 @@ export class StorageTable {
     }
   }
 
-  /** Returns whether a constraint mentions `_deleted`, so as to reject deletes on purpose. */
   async forbidsDeletes(constraint: string): Promise<boolean> {
     const local = localTableOf(this.name, this.#database.settings);
     return evenWhenStopping(this.#database, (database) => mentionsDeletes(database, local, constraint));

@@ -42,10 +42,7 @@ export function fieldColumns(schema: WriterSchema): CommentedColumn[] {
   });
 }
 
-/**
- * Returns the columns that a table is sorted by. Rows that agree in them are versions of one row.
- * Without a primary key, each message is a row of its own.
- */
+/** Returns the sorting key. Without a primary key, each message is a row of its own. */
 export function sortingKey({ primaryKey }: WriterSchema): readonly string[] {
   return primaryKey === undefined || primaryKey.length === 0 ? ['_partition', '_offset'] : primaryKey;
 }

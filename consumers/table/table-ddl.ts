@@ -37,10 +37,7 @@ export function identityIn(name: string, defaultKind: string): string | undefine
 
 const IDENTITY_PREFIX = '_table_';
 
-/**
- * Returns the definition of an empty column that every insert names. If another table has replaced
- * the one that rows were made for, it rejects them, so no row is in the new table twice.
- */
+/** Defines the column that every insert names, so that a replaced table rejects stale rows. */
 export function identitySql(identity: string): string {
   return `${quoted(identityColumnOf(identity))} UInt8 EPHEMERAL COMMENT 'Inserts of the sink name it, so that none goes into a table that took the place of the one it was made for'`;
 }

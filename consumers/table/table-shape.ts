@@ -8,13 +8,11 @@ import { parseColumnType } from '../column/parse-column-type.ts';
 import { outlineOf } from './sql-outline.ts';
 import { identityIn, shapeVersionIn } from './table-ddl.ts';
 
-/** A column as the server has it. */
 export interface TableColumn extends Column {
   /** Its type as the server prints it; the header of inserted rows must repeat it. */
   readonly typeText: string;
 }
 
-/** Columns, keys and engine of a table. */
 export interface TableShape {
   /** Raised by every change: see `alterTableSql`. */
   readonly version: number;

@@ -58,11 +58,9 @@ export class Program {
   link(main: string): (at: Transcoding) => void {
     const converters = this.converters.map((_, index) => `const convert${index} = converters[${index}];`);
     const constants = this.constants.map((_, index) => `const texts${index} = constants[${index}];`);
-    const code = ['"use strict";', ...converters, ...constants, ...this.functions, `return ${main};`].join(
-      '\n',
-    );
+    const parts = ['"use strict";', ...converters, ...constants, ...this.functions, `return ${main};`];
     // eslint-disable-next-line @typescript-eslint/no-implied-eval -- numbers and names of our own only
-    const factory = new Function('fail', 'converters', 'constants', code) as (
+    const factory = new Function('fail', 'converters', 'constants', parts.join('\n')) as (
       ...parts: unknown[]
     ) => (at: Transcoding) => void;
     return factory(fail, this.converters, this.constants);

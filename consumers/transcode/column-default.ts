@@ -26,10 +26,7 @@ const scalarWidths: Readonly<Record<ScalarName, number>> = {
 
 const jsonNull = [4, ...Buffer.from('null')];
 
-/**
- * Returns the RowBinary of an absent value: null, or empty if the column type has no null.
- * @param type of the field: the null of an open object is the JSON text `null`.
- */
+/** Returns an absent value: null, or empty. Null is the JSON text `null` in an open object. */
 export function defaultBytes(column: ColumnType, type?: WriterType): readonly number[] {
   const [only, ...others] = type === undefined ? [] : splitUnion(type).values;
   const value = others.length === 0 ? only?.type : undefined;

@@ -11,8 +11,7 @@ import { Transcoding } from './transcoding.ts';
 /** Turns the messages of one writer schema into rows of one table, bytes to bytes. */
 export interface RowTranscoder {
   /**
-   * Appends the columns of the message whose Avro bytes begin at `start` in the frame.
-   * @throws DecodeError naming the field, with `out.length` unchanged.
+   * Appends a message whose Avro bytes begin at `start`. @throws DecodeError; keeps `out.length`
    */
   readonly transcode: (frame: Buffer, start: number, out: RowBuffer) => void;
 }

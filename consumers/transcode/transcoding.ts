@@ -133,10 +133,7 @@ export class Transcoding {
     return index;
   }
 
-  /**
-   * Reads the number of items in a block; 0 ends the blocks. A negative count is followed by the
-   * size of the block. @param minBytes of an item.
-   */
+  /** Reads the number of items of a block, and its size if stated; 0 ends the blocks. */
   readBlockCount(minBytes: number): number {
     let count = this.readInt();
     this.blockEnd = -1;
@@ -156,7 +153,6 @@ export class Transcoding {
     return count;
   }
 
-  /** Checks the size of a block after its items. */
   checkBlockEnd(blockEnd: number): void {
     if (blockEnd >= 0 && this.position !== blockEnd)
       throw new DecodeError('a block of items whose size differs from its header');

@@ -19,10 +19,7 @@ import { converterOf, type Converter } from './converters.ts';
 import { readJsonText } from './json-text.ts';
 import { writeRecord } from './record-code.ts';
 
-/**
- * Writes the code that copies a value of the Avro type from `p` to `q`, for a column that `widened`
- * made. @throws IncompatibleSchemaError if the column cannot hold such values.
- */
+/** Writes code that copies a value from `p` to `q`. @throws IncompatibleSchemaError */
 export function writeValue(code: CodeWriter, type: WriterType, column: ColumnType, place: Place): void {
   if (isJsonText(type)) writeJson(code, type, column, place);
   else if (type.kind === 'union') writeUnion(code, type, column, place);
@@ -161,14 +158,11 @@ function writeDirectly(
     case 'double Float64':
       code.copyBytes(field, 8);
       return true;
-    default:
+    default: {
       // The text of a key must equal the message key.
-      return writeTextDirectly(
-        code,
-        isKey && type.kind === 'uuid' && type.isText ? { kind: 'string' } : type,
-        column,
-        field,
-      );
+      const isKeyText = isKey && type.kind === 'uuid' && type.isText;
+      return writeTextDirectly(code, isKeyText ? { kind: 'string' } : type, column, field);
+    }
   }
 }
 
