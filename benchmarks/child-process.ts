@@ -36,10 +36,7 @@ export class BenchProcess {
     return this.#child.pid ?? 0;
   }
 
-  /**
-   * Returns when the first wanted line arrived, by `performance.now()`.
-   * @throws LocalServiceError if the process ends without it, and the signal's reason.
-   */
+  /** Returns when the first wanted line came. @throws LocalServiceError if the process ended. */
   async said(isWanted: (line: string) => boolean, signal: AbortSignal): Promise<number> {
     for (let next = 0; ;) {
       for (; next < this.#lines.length; next++) {

@@ -81,7 +81,6 @@ export function environmentOf(settings: Settings, database: string): NodeJS.Proc
   };
 }
 
-/** Waits. @throws the signal's reason. */
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await delay(ms, undefined, { signal }).catch(() => signal.throwIfAborted());
 }

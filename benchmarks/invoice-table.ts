@@ -1,6 +1,5 @@
 import { qualified } from '../core/clickhouse/client.ts';
 
-/** The invoice's fields as columns, as one writes them by hand. */
 const fields = [
   ['uuid', 'String'],
   ['number', 'Int64'],
@@ -24,7 +23,6 @@ export const invoiceColumns: [string, ...string[]] = [
   ...[...fields.slice(1), ...origin].map(([name]) => name),
 ];
 
-/** The table that the other contenders fill. */
 export function invoiceTable(database: string): string {
   return `CREATE TABLE ${qualified(database, 'invoices')} (${definitions([...fields, ...origin])})
     ENGINE = ReplacingMergeTree ORDER BY uuid`;

@@ -57,7 +57,6 @@ export class InvoiceEncoder {
     this.#schemaId = schemaId;
   }
 
-  /** Returns the invoice of that number, under a key of its own. */
   message(number: number, dateMs: number): Message {
     const out = this.#out;
     const uuid = randomUUID();

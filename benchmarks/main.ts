@@ -6,7 +6,6 @@ import { benchProduce } from './produce.ts';
 import { benchReplay } from './replay.ts';
 import { benchSink } from './sink.ts';
 
-/** Each benchmark prints what it measures; its figures are printed as one line of JSON. */
 const benchmarks = { produce: benchProduce, sink: benchSink, latency: benchLatency, replay: benchReplay };
 
 await runMain(async (signal) => {

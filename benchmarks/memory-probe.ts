@@ -3,7 +3,6 @@ import { residentBytes } from '../services/process-identity.ts';
 
 const SAMPLE_MS = 100;
 
-/** Watches the resident memory of a process. */
 export class MemoryProbe {
   readonly #pid: number;
   readonly #timer: NodeJS.Timeout;

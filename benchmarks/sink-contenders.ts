@@ -78,17 +78,13 @@ export function startEntry(
   return new BenchProcess(entry, args, environmentOf(settings, database), settings.dataDir);
 }
 
-/** Returns whether the line is the log line of a sink that has its partitions. */
 export function isSinking(line: string): boolean {
   return line.includes('"msg":"sinking"');
 }
 
 const isReady = (line: string) => line === READY;
 
-/**
- * Measures a child process from the line that it prints at its start.
- * @param done the time of completion, by `performance.now()`.
- */
+/** Measures from the line that the child prints at its start until `done` (`performance.now()`). */
 export async function inProcess(
   { signal }: Pick<Turn, 'signal'>,
   child: BenchProcess,

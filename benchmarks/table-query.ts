@@ -4,10 +4,7 @@ import type { Settings } from '../core/settings/config.ts';
 
 const UNKNOWN_TABLE = '60';
 
-/**
- * Returns the rows of a query that gives numbers; none while its table does not exist.
- * @throws ServiceUnavailableError, ServiceRefusedError, and the signal's reason.
- */
+/** No rows while the table does not exist. @throws ServiceUnavailableError, ServiceRefusedError */
 export async function selectNumbers(
   client: ClickHouseClient,
   settings: Settings,

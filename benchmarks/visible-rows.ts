@@ -22,10 +22,7 @@ export class VisibleRows {
     this.#table = table;
   }
 
-  /**
-   * Polls until every message of the flow is visible.
-   * @throws LocalServiceError if some are still missing a minute after the last was sent.
-   */
+  /** @throws LocalServiceError if rows are still missing a minute after the last was sent. */
   async watch(
     flow: Pick<InvoiceFlow, 'sent' | 'endMs'>,
     requireRunning: () => void,
@@ -45,10 +42,7 @@ export class VisibleRows {
     }
   }
 
-  /**
-   * Returns the time from the date of each row to its first sighting, in milliseconds.
-   * @throws LocalServiceError if the rows are not those that were sent, each once.
-   */
+  /** In ms. @throws LocalServiceError if the rows are not those that were sent, each once. */
   async latencies(sent: number, signal: AbortSignal): Promise<readonly number[]> {
     const rows = await this.#select('number, toUnixTimestamp64Milli(date), _partition, _offset', '', signal);
     if (rows.length !== sent || new Set(rows.map(([number]) => number)).size !== sent)

@@ -9,7 +9,6 @@ import { childEnvironment } from './settings/config.ts';
 const execFileAsync = promisify(execFile);
 
 interface Start {
-  /** Added to the variables of `childEnvironment`. */
   readonly env?: NodeJS.ProcessEnv;
   readonly needs?: NeedyProgram;
 }

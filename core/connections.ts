@@ -18,7 +18,6 @@ interface Shared {
   readonly signal: AbortSignal;
 }
 
-/** The services that answer. */
 export type AvailableServices = Partial<Services> & Shared;
 
 export type Connections<Name extends keyof Services = keyof Services> = Pick<Services, Name> & Shared;

@@ -17,19 +17,13 @@ export abstract class EtlError extends Error {
 }
 
 /** Retry the same work after a wait. */
-export abstract class RetriableError extends EtlError {
-  static override readonly code: string = 'ETL_RETRIABLE';
-}
+export abstract class RetriableError extends EtlError {}
 
 /** Reject this one record; the others can be handled. */
-export abstract class RecordError extends EtlError {
-  static override readonly code: string = 'ETL_RECORD';
-}
+export abstract class RecordError extends EtlError {}
 
 /** Stop this stream or process: a retry cannot help. */
-export abstract class FatalError extends EtlError {
-  static override readonly code: string = 'ETL_FATAL';
-}
+export abstract class FatalError extends EtlError {}
 
 /** HTTP 429, or 503 for too many connections. `retryAfterMs` is the wait the server asks for. */
 export class RateLimitedError extends RetriableError {

@@ -24,7 +24,6 @@ export interface JsonObject {
 const mayRound = /\d{16}|\d[\d.]{15}\d|\d[eE][+-]?\d{3}/;
 const numberTokens = /\d[\d.]*(?:[eE][+-]?\d+)?/g;
 const integerText = /^-?\d+$/;
-/** The digits of the longest integer of 64 bits. */
 const INT64_DIGITS = 19;
 
 /** Parses JSON without rounding numbers. The last value of a key counts. @throws SyntaxError */

@@ -15,7 +15,6 @@ interface Launch {
   readonly cwd: string;
 }
 
-/** How long a process has to end by itself before it is killed. */
 const gracePeriodMs = 12_000;
 
 /**

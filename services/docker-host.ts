@@ -10,7 +10,6 @@ import { serviceNames, type Host, type ServiceName } from './service.ts';
 
 const composeFile = fileURLToPath(new URL('../docker-compose.yml', import.meta.url));
 
-/** Returns whether a Docker engine answers and knows `compose`. */
 export async function hasDocker(signal: AbortSignal): Promise<boolean> {
   try {
     await runProgram('docker', ['version', '--format', '{{.Server.Version}}'], { signal, timeout: 5_000 });

@@ -6,7 +6,6 @@ import { ConfigError, LocalServiceError } from '../core/errors.ts';
 
 export interface LocalAddress {
   readonly setting: SettingName;
-  /** The address as the setting has it. */
   readonly text: string;
   readonly host: string;
   readonly port: number;

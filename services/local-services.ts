@@ -34,7 +34,6 @@ export async function servicesStatus(settings: Settings): Promise<readonly Servi
   return hostInUse(settings, servicesFolder(settings)).status();
 }
 
-/** The project's folders in DATA_DIR. */
 const ownFolders = ['services', 'demo', 'java'];
 
 const hosts = { docker: dockerHost, processes: processHost };

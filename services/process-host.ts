@@ -16,7 +16,6 @@ const readyWithinMs = 120_000;
 /** Limits the wait for a running service: ready, or busy, or listening at an earlier address. */
 const answersWithinMs = 20_000;
 
-/** Returns the services as processes of this machine, with their files under `folder`. */
 export function processHost(settings: Settings, folder: string): Host {
   const servicesOf = (complete: Settings): readonly LocalService[] => [
     kafkaService(complete, join(folder, 'kafka')),

@@ -3,10 +3,7 @@ import { askProgram } from '../core/child-process.ts';
 
 const hasProc = existsSync('/proc/self/stat');
 
-/**
- * Returns what distinguishes a running process from a later one with its id; undefined once it has
- * ended, even if its parent has not yet collected it.
- */
+/** Distinguishes a process from a later one with its id. Undefined for an ended (or zombie) one. */
 export function processIdentity(pid: number): string | undefined {
   return hasProc ? identityFromProc(pid) : identityFromPs(pid);
 }

@@ -2,7 +2,6 @@ import { logger } from '../core/logger.ts';
 import { readPrivate } from '../core/private-files.ts';
 import { processIdentity } from './process-identity.ts';
 
-/** Returns the content of a {@link ProcessRecord} for this process. */
 export function describeProcess(pid: number): string {
   return JSON.stringify({ pid, identity: processIdentity(pid) ?? '' });
 }

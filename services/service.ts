@@ -5,7 +5,6 @@ import type { LocalAddress } from './local-address.ts';
 export const serviceNames = ['kafka', 'registry', 'clickhouse'] as const;
 export type ServiceName = (typeof serviceNames)[number];
 
-/** One service as processes of this machine, with a check that it works. */
 export interface LocalService {
   readonly name: ServiceName;
   readonly address: LocalAddress;
@@ -32,7 +31,6 @@ export interface ServiceStatus {
   readonly details: string;
 }
 
-/** Runs services as processes of this machine or as containers. */
 export interface Host {
   start(signal: AbortSignal): Promise<readonly StartedService[]>;
   stop(): Promise<void>;

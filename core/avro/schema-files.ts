@@ -10,7 +10,6 @@ export const streamNames: readonly string[] = readdirSync(folder)
   .map((file) => file.slice(0, -'.avsc'.length))
   .sort();
 
-/** Returns the schema that a stream begins with: `schemas/<stream>.avsc`. */
 export function readStreamSchema(stream: string): StreamSchema {
   return parseStreamSchema(readFileSync(new URL(`${stream}.avsc`, folder), 'utf8'), `schemas/${stream}.avsc`);
 }

@@ -273,7 +273,6 @@ export function literal(text: string): string {
   return `'${text.replace(/[\\']/g, '\\$&')}'`;
 }
 
-/** Returns `database`.`table` as SQL. */
 export function qualified(database: string, table: string): string {
   return `${quoted(database)}.${quoted(table)}`;
 }

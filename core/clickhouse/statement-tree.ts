@@ -139,7 +139,6 @@ function isPlainStructure(first: StatementNode | undefined): boolean {
   return isText || first.label.startsWith('Function tuple');
 }
 
-/** Statements that only read. */
 const reading = new Set(
   words(`SelectWithUnionQuery SelectIntersectExceptQuery SelectQuery Explain DescribeQuery
     ExistsTableQuery ExistsDatabaseQuery ExistsViewQuery ExistsDictionaryQuery ShowTables ShowColumns

@@ -4,7 +4,6 @@ import { TextDecoder } from 'node:util';
 import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from 'node:zlib';
 import { inTurn, sizeLimit, TooLargeError } from '../size-limit.ts';
 
-/** The value of `Accept-Encoding`: the encodings that {@link readBody} decodes. */
 export const ACCEPT_ENCODING = 'gzip, deflate, br';
 
 /** No honest server applies more encodings to one body. */

@@ -1,7 +1,6 @@
 import { REDACTED, redacted } from '../redact.ts';
 import { UNPRINTABLE } from '../terminal/terminal.ts';
 
-/** The most characters of another program's text in an error or a log line. */
 const MAX_CHARACTERS = 300;
 
 /** The most characters that are read: the rest of a longer text would be cut anyway. */

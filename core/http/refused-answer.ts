@@ -3,7 +3,6 @@ import { PassThrough, pipeline, type Readable } from 'node:stream';
 import { decoders } from './answer-body.ts';
 import { onRequest } from './bounded-agent.ts';
 
-/** The most bytes that are read from an error's body. */
 const MAX_BYTES = 32_768;
 /** The time limit of the body. The start of an endless body is enough. */
 const MAX_BODY_MS = 2_000;

@@ -18,13 +18,6 @@ export interface TopicDescription {
   readonly partitionCount: number;
 }
 
-/** The offsets that a partition holds: from `start` to below `end`. */
-interface PartitionOffsets {
-  readonly partition: number;
-  readonly start: bigint;
-  readonly end: bigint;
-}
-
 /** A committed offset, with the text that was committed beside it. */
 export interface CommittedOffset {
   readonly offset: bigint;
@@ -120,10 +113,8 @@ export class KafkaAdmin {
     for (const topic of missing) await this.#ask((admin) => admin.fetchTopicOffsets(topic));
   }
 
-  /** Returns a topic's id and the offsets of its partitions; undefined if the topic does not exist. */
-  async topicOffsets(
-    topic: string,
-  ): Promise<{ readonly id: bigint; readonly partitions: readonly PartitionOffsets[] } | undefined> {
+  /** Its partitions hold offsets from `start` to below `end`. Undefined if there is no such topic. */
+  topicOffsets(topic: string) {
     // Both requests are one attempt: if the topic is deleted in between, the retry finds it gone.
     return this.#ask(async (admin) => {
       const [found] = (await admin.fetchTopicMetadata({ topics: [topic] })).topics;
@@ -131,14 +122,10 @@ export class KafkaAdmin {
       const offsets = await admin.fetchTopicOffsets(topic);
       if (offsets.length === 0)
         throw new ServiceUnavailableError(`topic ${topic} changed while its offsets were read`);
-      return {
-        id: topicIdOf(found.partitions),
-        partitions: offsets.map(({ partition, low, high }) => ({
-          partition,
-          start: BigInt(low),
-          end: BigInt(high),
-        })),
-      };
+      const partitions = offsets.map(({ partition, low, high }) => {
+        return { partition, start: BigInt(low), end: BigInt(high) };
+      });
+      return { id: topicIdOf(found.partitions), partitions };
     });
   }
 

@@ -50,7 +50,6 @@ export interface Settings {
   readonly clickhouse: ClickHouseSettings;
   /** The port at which `produce` and `sink` serve metrics; undefined turns them off. */
   readonly metricsPort: number | undefined;
-  /** The folder of the local services' files. */
   readonly dataDir: string;
 }
 

@@ -135,7 +135,6 @@ export function isSensitive(name: string): boolean {
   return /(KEY|PASSWORD|TOKEN)$/.test(name);
 }
 
-/** Name, meaning and default of every setting, for docs/reference/settings.md. */
 export const settingDocs: readonly { name: string; doc: string; standard: string }[] = Object.entries(
   definitions,
 ).map(([name, { doc, standard }]) => ({ name, doc, standard }));

@@ -19,7 +19,6 @@ export function findLocalCredentials(
   return { username: stored.username, password: new Secret(stored.password) };
 }
 
-/** The addresses of localhost. */
 const localhosts = ['127.0.0.1', '[::1]'];
 
 function isSameService(url: string, storedOrigin: string): boolean {

@@ -33,7 +33,6 @@ export function isLoopback(hostname: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
-/** Drops a trailing slash. */
 export function httpUrl(name: string, value: string): string {
   const url = URL.canParse(value) ? new URL(value) : undefined;
   if (url !== undefined && (url.username !== '' || url.password !== ''))
@@ -94,7 +93,6 @@ export function oneOf<T extends string>(name: string, value: string, choices: re
   return choice;
 }
 
-/** Parses a comma list of choices, each at most once. */
 export function severalOf<T extends string>(name: string, value: string, known: readonly T[]): readonly T[] {
   const list = value.split(',').map((item) => known.find((choice) => choice === item.trim()));
   const chosen = list.filter((choice) => choice !== undefined);

@@ -14,7 +14,6 @@ export interface Column<Row> {
 type Align = 'left' | 'right';
 
 const GAP = '  ';
-/** Width of a terminal that does not report its size. */
 const STANDARD_WIDTH = 80;
 
 /** Returns the columns of a terminal. A pipe or file has no limit. */
@@ -37,7 +36,6 @@ export function textTable<Row>(
   return padCells(lines, aligns).map(joinCells).join('\n');
 }
 
-/** Pads the cells of each column to the widest one. */
 export function padCells(rows: readonly (readonly string[])[], aligns: readonly Align[]): string[][] {
   const widths = aligns.map((_, column) => Math.max(0, ...rows.map((row) => row[column]?.length ?? 0)));
   return rows.map((row) =>
@@ -62,7 +60,6 @@ export function firstFitting(width: number, variants: Iterable<string>): string 
   return last;
 }
 
-/** Cuts the text to `width` and marks the cut with an ellipsis. */
 export function cut(text: string, width: number): string {
   return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
 }

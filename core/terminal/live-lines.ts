@@ -50,7 +50,6 @@ function drawn(lines: readonly string[]): string {
   return lines.map((line) => `${ERASE_LINE}${line}\n`).join('');
 }
 
-/** The live lines of this process, on stderr. */
 export const liveLines = new LiveLines(process.stderr);
 
 /** Draws five times a second until `stop` removes the lines; does nothing without a terminal. */

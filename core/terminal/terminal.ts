@@ -6,7 +6,6 @@ export const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
 const MAX_KEY_LENGTH = 200;
 
-/** The target of {@link print}: `process.stdout`, `process.stderr`. */
 export interface Output {
   readonly isTTY?: boolean;
   write(text: string): unknown;
@@ -36,7 +35,6 @@ export function print(text: string, output: Output = process.stdout): void {
   output.write(output.isTTY === true ? visibleText(text) : text);
 }
 
-/** Returns a transform that applies {@link visibleText} to a stream of bytes. */
 export function visibleStream(): Transform {
   const decoder = new StringDecoder('utf8');
   return new Transform({

@@ -7,7 +7,6 @@ const fixedSettings = `format_schema format_template_row format_template_results
   additional_table_filters additional_result_filter parallel_replicas_custom_key schema_inference_hints
   dialect allow_experimental_eval_table_function merge_tree_disk merge_tree_storage_policy`.split(/\s+/);
 
-/** The rights of the one user of the local ClickHouse. */
 const confinedGrants: readonly string[] = [
   'GRANT ALL ON *.*',
   'REVOKE SOURCES ON *.*',

@@ -1,14 +1,12 @@
 /** A word, or a single other character, outside every bracket, string and comment. */
 export interface Token {
   readonly text: string;
-  /** In upper case, to compare with keywords. */
   readonly word: string;
   readonly isWord: boolean;
   readonly start: number;
   readonly end: number;
 }
 
-/** The tokens, in the order in which the pattern tries them. */
 const lexeme = new RegExp(
   [
     String.raw`(?<blank>\s+|--[^\n]*|#[ !][^\n]*|/\*[\s\S]*?(?:\*/|$))`,

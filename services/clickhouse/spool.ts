@@ -9,10 +9,7 @@ const READ_BYTES = 256 * 1024;
 /** Collects input for larger writes, which save a third of the time for 30 MB. */
 const WRITE_BYTES = 1024 * 1024;
 
-/**
- * The files through which data passes in and out of the engine. Paths are relative to the working
- * folder, so that none needs escaping in SQL.
- */
+/** Files for data in and out of the engine. Relative paths need no escaping in SQL. */
 export class Spool {
   readonly #folder: string;
 

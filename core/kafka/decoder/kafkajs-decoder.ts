@@ -5,7 +5,6 @@ import { decodeFetched, FetchBudget, MAGIC, MAGIC_AT } from './record-batch.ts';
 /** kafkajs's decoder of fetched messages in version 2.2.4, which package.json pins. */
 const DECODER = 'kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js';
 
-/** The bytes of an answer, read up to `offset`. */
 interface KafkajsDecoder {
   offset: number;
   readInt32(): number;

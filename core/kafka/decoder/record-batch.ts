@@ -16,7 +16,6 @@ export const MAGIC_AT = 16;
 
 /** Bytes of a batch's offset and length, which the length does not count. */
 const LOG_OVERHEAD = 12;
-/** Bytes of a batch before its records. */
 const HEADER_BYTES = 61;
 
 /** The most records of a batch. No real batch has more, and more objects would fill the memory. */
