@@ -36,7 +36,6 @@ interface Options extends FilterOptions {
 }
 
 const DEFAULT_LIMIT = 50;
-const MAX_LIMIT = 1_000_000;
 
 await runMain(async (signal) => {
   let run: () => Promise<ExitCode> = () => Promise.resolve(exitCodes.wrongSettings);
@@ -92,7 +91,7 @@ await runMain(async (signal) => {
 
 async function list(options: Options, signal: AbortSignal): Promise<ExitCode> {
   const isJson = options.json === true;
-  const limit = options.limit === undefined ? undefined : integer('--limit', options.limit, 1, MAX_LIMIT);
+  const limit = options.limit === undefined ? undefined : integer('--limit', options.limit, 1, 1_000_000);
   const filter = parseFilter(options, Date.now());
   return withKafka(signal, async (services) => {
     const { deadLetters, others } = await listDeadLetters(services, filter);
@@ -112,17 +111,15 @@ async function show(id: string, { json }: Options, signal: AbortSignal): Promise
   return withKafka(signal, async (services) => {
     const { deadLetter, value, content } = await showDeadLetter(services, prefix);
     if (json === true) {
-      const shown =
-        'record' in content
-          ? { record: exactJson(content.record) }
-          : { why: content.why, hex: hexPart(value).toString('hex') };
+      const hex = hexPart(value).toString('hex');
+      const shown = 'record' in content ? { record: exactJson(content.record) } : { why: content.why, hex };
       print(jsonLines({ ...deadLetterJson(deadLetter), headers: headerTexts(deadLetter), ...shown }));
       return exitCodes.done;
     }
     const width = widthOf(process.stdout);
     print(`${deadLetterDetails(deadLetter, width)}\n`);
     if ('record' in content) print(prettyJson(content.record));
-    else print([foldLines(content.why, width), hexDump(value)].join('\n').trimEnd());
+    else print(`${foldLines(content.why, width)}\n${hexDump(value)}`.trimEnd());
     return exitCodes.done;
   });
 }
@@ -150,9 +147,8 @@ async function discard(selection: Selection, reason: string, signal: AbortSignal
     const choice = await chooseDeadLetters(services, selection, false);
     printSettled(choice.settled);
     if (choice.chosen.length === 0) return printNoneChosen(choice.all);
-    await discardDeadLetters(services, choice, reason, (deadLetter) =>
-      printDeadLetter(deadLetter, 'discarded'),
-    );
+    const onDiscarded = (deadLetter: StoredDeadLetter) => printDeadLetter(deadLetter, 'discarded');
+    await discardDeadLetters(services, choice, reason, onDiscarded);
     print(`${choice.chosen.length} discarded`);
     return exitCodes.done;
   });
@@ -170,10 +166,7 @@ function parseSelection(command: string, ids: readonly string[], options: Option
   return { filter: { ...parseFilter(options, Date.now()), includesSettled: false } };
 }
 
-async function withKafka<T>(
-  signal: AbortSignal,
-  work: (services: Connections<'admin'>) => Promise<T>,
-): Promise<T> {
+function withKafka(signal: AbortSignal, work: (services: Connections<'admin'>) => Promise<ExitCode>) {
   return withConnections(loadSettings(), { name: 'dead-letters', needs: ['admin'] }, signal, work);
 }
 

@@ -6,20 +6,14 @@ import { createReport, reportJson, reportText } from '../operations/reconcile/re
 
 interface Options {
   readonly streams?: readonly string[];
-  readonly source?: boolean;
-  readonly repair?: boolean;
-  readonly allowDeadLetters?: boolean;
-  readonly json?: boolean;
+  readonly source?: true;
+  readonly repair?: true;
+  readonly allowDeadLetters?: true;
+  readonly json?: true;
 }
 
 await runMain(async (signal) => {
-  const {
-    streams,
-    source: comparesSource = false,
-    repair: isRepair = false,
-    allowDeadLetters: deadLetters = false,
-    json,
-  } = createCommand(
+  const { streams, source, repair, allowDeadLetters, json } = createCommand(
     'reconcile',
     'Compares the keys and versions of topics, tables and views. Exits with 1 if they differ.',
   )
@@ -35,7 +29,12 @@ await runMain(async (signal) => {
     )
     .parse()
     .opts<Options>();
-  const options = { streams, isRepair, comparesSource, allowed: { deadLetters } };
+  const options = {
+    streams,
+    isRepair: repair === true,
+    comparesSource: source === true,
+    allowed: { deadLetters: allowDeadLetters === true },
+  };
   const report = await createReport(loadSettings(), options, signal);
   print(`${json === true ? reportJson(report) : reportText(report)}\n`);
   return report.isEqual ? exitCodes.done : exitCodes.someWorkFailed;

@@ -7,12 +7,6 @@ import { planReplays, replay } from '../operations/replay/replay.ts';
 import { failureLines, planSummary, replaySummary } from '../operations/replay/replay-summary.ts';
 import { print } from '../core/terminal/terminal.ts';
 
-interface Options {
-  readonly streams?: readonly string[];
-  readonly from: string;
-  readonly dryRun?: true;
-}
-
 await runMain(async (signal) => {
   const { streams, from, dryRun } = createCommand(
     'replay',
@@ -26,7 +20,7 @@ await runMain(async (signal) => {
     )
     .option('--dry-run', 'prints an estimate of messages, bytes and time, and changes nothing')
     .parse()
-    .opts<Options>();
+    .opts<{ streams?: readonly string[]; from: string; dryRun?: true }>();
   const duplicate = streams?.find((name, index) => streams.indexOf(name) !== index);
   if (duplicate !== undefined)
     throw new ConfigError(`--streams must name each stream once; got "${duplicate}" twice`);

@@ -5,11 +5,6 @@ import { sinkSummary } from '../consumers/report/sink-summary.ts';
 import { sink } from '../consumers/run/sink.ts';
 import { print } from '../core/terminal/terminal.ts';
 
-interface Options {
-  readonly streams?: readonly string[];
-  readonly untilCaughtUp?: true;
-}
-
 /** The next sink reads from the table what an unresponsive service has stored by then. */
 const stopping = { maxStopMs: 9_000 };
 
@@ -24,7 +19,7 @@ await runMain(async (signal) => {
       'exits once every partition has reached the end offset that it had at the start',
     )
     .parse()
-    .opts<Options>();
+    .opts<{ streams?: readonly string[]; untilCaughtUp?: boolean }>();
   const counts = await sink(loadSettings(), { streams, untilCaughtUp }, signal);
   print(`${sinkSummary(counts)}\n`);
   const isCutShort = signal.aborted && untilCaughtUp;

@@ -10,13 +10,6 @@ import { print } from '../core/terminal/terminal.ts';
 /** Longer than a sink needs for one batch. */
 const WATCH_MS = 4_000;
 
-interface Options {
-  readonly streams?: readonly string[];
-  readonly json?: true;
-  readonly check?: true;
-  readonly maxAge: string;
-}
-
 await runMain(async (signal) => {
   const options = createCommand(
     'status',
@@ -34,7 +27,7 @@ await runMain(async (signal) => {
       '1d',
     )
     .parse()
-    .opts<Options>();
+    .opts<{ streams?: readonly string[]; json?: true; check?: true; maxAge: string }>();
   const settings = loadSettings();
   const status = await gatherStatus(settings, options.streams, signal, {
     maxAgeMs: duration('--max-age', options.maxAge),
