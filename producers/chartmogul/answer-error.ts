@@ -14,7 +14,6 @@ import { isJsonObject, parseJson, type JsonValue } from '../../core/json.ts';
 /** Any valid key may read this address, so a 403 here rejects the key and not the address. */
 export const PING_PATH = '/ping';
 
-/** An answer with a status other than 2xx. */
 interface RefusedAnswer {
   readonly status: number;
   /** Path of the request, without the query. */

@@ -13,8 +13,6 @@ const parentKeys = ['stream', 'field', 'visit'];
 const pagings = ['detect', 'start-after', 'none'] as const;
 const visits = ['changed', 'all'] as const;
 
-const MAX_ECHO_CHARACTERS = 80;
-
 /**
  * Returns the streams that CONFIG_FILE adds under `streams`. An entry has `name`, `path` and
  * `primaryKey` (a field or a list of fields). It may have `listKey` (default "entries"; null if the
@@ -165,5 +163,5 @@ function wrongValue(where: string, got: unknown, expected: string): ConfigError 
 function shown(value: unknown): string {
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object';
   const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
-  return text.length <= MAX_ECHO_CHARACTERS ? text : `${text.slice(0, MAX_ECHO_CHARACTERS - 1)}…`;
+  return text.length <= 80 ? text : `${text.slice(0, 79)}…`;
 }

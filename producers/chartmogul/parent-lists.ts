@@ -4,13 +4,7 @@ import { shownKey } from '../../core/terminal/terminal.ts';
 import { addressOf } from './address.ts';
 import { readList } from './list-reader.ts';
 import { CONCURRENT_LISTS, mergePages } from './merge-pages.ts';
-import {
-  sourceList,
-  type SourceEvent,
-  type SourceEvents,
-  type SourceList,
-  type Visit,
-} from './source-list.ts';
+import { sourceList, type SourceEvent, type SourceEvents, type SourceList } from './source-list.ts';
 import { isAbsence, type StreamSource } from './stream-source.ts';
 
 /** After this many parents without a list, and none with one, the reader checks the address. */
@@ -18,7 +12,7 @@ const PARENTS_BEFORE_DOUBT = 50;
 
 const SETTLED_PARENTS_TO_CHECK = 3;
 
-type ParentList = SourceList & { readonly visit: Visit };
+type ParentList = SourceList & Required<Pick<SourceList, 'visit'>>;
 
 /**
  * Reads one list for each parent to visit. The address and every child get the parent's key.
@@ -95,7 +89,7 @@ function* parentLists(
   { spec }: StreamSource,
   path: string,
   field: string,
-  visits: Iterable<Visit>,
+  visits: Iterable<ParentList['visit']>,
 ): Generator<ParentList> {
   for (const visit of visits) {
     const address = addressOf(path, field, visit.parent);

@@ -60,7 +60,6 @@ export class RateLimiter {
     return true;
   }
 
-  /** Raises the rate after an answer. */
   accepted(): void {
     const rise = this.#perSecond < this.#tooMany * CAREFUL_FROM ? FAST_RISE : CAREFUL_RISE;
     this.#perSecond = Math.min(this.#maxPerSecond, this.#perSecond + rise / this.#perSecond);

@@ -1,13 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import { AccessDeniedError, messageOf, RequestRefusedError, StreamNotFoundError } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
-import type { ChartMogulClient } from './client.ts';
 import { readList } from './list-reader.ts';
 import { CONCURRENT_LISTS, mergePages } from './merge-pages.ts';
 import { metricLists } from './metrics.ts';
 import { readParentLists } from './parent-lists.ts';
 import { sourceList, type ListProgress, type SourceEvents, type SourceList } from './source-list.ts';
-import { isAbsence, type ReadPlan, type StreamObserver, type StreamSource } from './stream-source.ts';
+import { isAbsence, type ReadPlan, type StreamSource } from './stream-source.ts';
 import type { StreamSpec } from './streams.ts';
 
 /**
@@ -17,13 +16,8 @@ import type { StreamSpec } from './streams.ts';
  * @throws StreamNotFoundError or AccessDeniedError if the account has none of the addresses,
  * UnexpectedAnswerError, PaginationLoopError, and the errors of `ChartMogulClient.get`.
  */
-export async function* readStream(
-  client: ChartMogulClient,
-  spec: StreamSpec,
-  plan: ReadPlan,
-  observer: StreamObserver,
-): SourceEvents {
-  const source: StreamSource = { client, spec, plan, observer };
+export async function* readStream(source: StreamSource): SourceEvents {
+  const { spec, plan } = source;
   if (plan.slices.size > 0) {
     try {
       yield* readLists(source, unfinishedLists(spec, plan));
@@ -62,10 +56,7 @@ async function* readFirstAddress(source: StreamSource): SourceEvents {
 }
 
 /** Returns the lists for the checkpoint, and a reader of all lists that has not started yet. */
-function readAddress(
-  source: StreamSource,
-  path: string,
-): { lists: readonly SourceList[]; events: SourceEvents } {
+function readAddress(source: StreamSource, path: string) {
   const { spec, plan } = source;
   if (spec.parent !== undefined && path.includes(`{${spec.parent.field}}`))
     return { lists: [], events: readParentLists(source, path, spec.parent.field) };

@@ -12,7 +12,6 @@ const SPARE_BYTES = 16 * 1024;
 
 interface RejectedRecord {
   readonly stream: string;
-  /** Key on the dead-letter topic. */
   readonly deadLetterKey: string;
   /** The record's own key, if it has one. */
   readonly key: string | undefined;

@@ -86,14 +86,9 @@ function typeOf(sample: readonly Value[]): AvroValueType {
   if (first === undefined) return 'string';
   const family = familyOf(first);
   const values = [first, ...rest.filter((value) => familyOf(value) === family)];
-  switch (family) {
-    case 'string':
-      return textTypeOf(values);
-    case 'number':
-      return values.every((value) => kindOf(value) === 'long') ? 'long' : 'double';
-    default:
-      return typeOfKind[family];
-  }
+  if (family === 'string') return textTypeOf(values);
+  if (family !== 'number') return typeOfKind[family];
+  return values.every((value) => kindOf(value) === 'long') ? 'long' : 'double';
 }
 
 /** Returns undefined if no value of the sample can be a key. */

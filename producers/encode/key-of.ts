@@ -25,7 +25,6 @@ export class FieldFinder {
     this.#exactNames = new Map(names.flatMap((keys, index) => keys.map((key) => [key, index] as const)));
   }
 
-  /** Whether a source key maps to a field, by its own spelling or as a field name. */
   has(key: string): boolean {
     return this.#exactNames.has(key) || this.#exactNames.has(fieldNameOf(key));
   }

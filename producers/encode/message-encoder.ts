@@ -57,9 +57,8 @@ export class MessageEncoder {
   }
 
   /**
-   * Registers the initial schema of the stream.
+   * Registers the initial schema of the stream, which may be inferred from the sample.
    *
-   * @param sample the first records, for a stream whose schema is inferred from them.
    * @throws ConfigError, IncompatibleSchemaError, UnexpectedAnswerError, ServiceUnavailableError,
    * ServiceRefusedError
    */

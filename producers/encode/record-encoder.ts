@@ -14,18 +14,10 @@ import { FieldFinder, KeyReader, unkeyed, type Found } from './key-of.ts';
 import type { Omission, Omissions } from './omissions.ts';
 import { isBlank, scalarEncoder, type ValueEncoder } from './scalar-encoder.ts';
 
-/** The Avro bytes and key of a record, or the drift if the schema cannot hold all of it. */
+/** The bytes and key of a record, or the drift if the schema cannot hold all of it. */
 export type Encoded =
   | { readonly key: string; readonly avro: ByteWriter; readonly drifts?: undefined }
   | { readonly drifts: readonly Drift[] };
-
-interface Discarded {
-  readonly key: string;
-  readonly avro: ByteWriter;
-  /** One entry per omitted value, so one field may occur several times. */
-  readonly discarded: readonly Drift[];
-  readonly omissions: Omissions;
-}
 
 /** The values of one record, by field index. */
 interface Slots extends Pick<Found, 'values' | 'keys'> {
@@ -67,9 +59,9 @@ export class RecordEncoder {
     return this.#drifts.length > 0 ? { drifts: this.#drifts } : { key, avro: this.#out };
   }
 
-  /** Encodes like {@link encode}, but omits and reports what does not fit the schema. */
-  encodeDiscarding(record: JsonObject): Discarded {
-    const omissions = (this.#omissions = new Map());
+  /** Encodes like {@link encode}, but omits what does not fit, and reports each omitted value. */
+  encodeDiscarding(record: JsonObject) {
+    const omissions: Omissions = (this.#omissions = new Map());
     const key = this.#encodeAll(record);
     return { key, avro: this.#out, discarded: this.#drifts, omissions };
   }

@@ -8,9 +8,6 @@ import { parseDate, parseInstant } from './instant.ts';
 /** Writes a non-null value. Writes nothing and returns false if it does not fit the type. */
 export type ValueEncoder = (value: NonNullable<JsonValue>, out: ByteWriter) => boolean;
 
-const INT64_MIN = -(2n ** 63n);
-const INT64_MAX = 2n ** 63n - 1n;
-
 export function scalarEncoder(type: AvroScalar | AvroLogical): ValueEncoder {
   return encoders[typeof type === 'string' ? type : type.logicalType];
 }
@@ -21,7 +18,7 @@ export function isBlank(type: AvroScalar | AvroLogical, value: JsonValue): boole
 }
 
 export function isInt64(value: bigint): boolean {
-  return value >= INT64_MIN && value <= INT64_MAX;
+  return BigInt.asIntN(64, value) === value;
 }
 
 const long: ValueEncoder = (value, out) => {

@@ -15,19 +15,15 @@ export const RUNS = 'runs';
 
 const DEADLINE_MS = 5_000;
 
-/**
- * Sends the results of a run to the stream `runs`, one record per stream. Uses its own signal, so a
- * stopped run is also recorded. Only logs a failure.
- */
+/** Records the results of a run, also of a stopped one: uses its own signal. Only logs a failure. */
 export async function sendRun(
-  settings: Settings,
+  { kafka, schemaRegistry, topicPrefix }: Settings,
   run: string,
   counts: readonly StreamCounts[],
 ): Promise<void> {
-  const { kafka, topicPrefix } = settings;
   const producer = createKafka(kafka, 'runs', { retry: { retries: 5 } }).producer(producerOptions);
   try {
-    const registry = new Registry(settings.schemaRegistry, AbortSignal.timeout(DEADLINE_MS));
+    const registry = new Registry(schemaRegistry, AbortSignal.timeout(DEADLINE_MS));
     const schema = readStreamSchema(RUNS);
     const schemaId = await registry.register(subjectOf(topicPrefix, RUNS), schema);
     const encoder = new RecordEncoder(schema);

@@ -85,10 +85,7 @@ export class TransactionWritable extends Writable {
   override _destroy(error: Error | null, callback: Callback): void {
     clearTimeout(this.#age);
     // Waits for the transaction in progress, so that nothing is sent after the stream has ended.
-    this.#committing.then(
-      () => callback(error),
-      () => callback(error),
-    );
+    void this.#committing.catch(() => {}).then(() => callback(error));
   }
 
   #flush(callback: Callback): void {

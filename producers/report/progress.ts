@@ -4,10 +4,7 @@ import { drawLive, liveLines } from '../../core/terminal/live-lines.ts';
 import { fitRows, progressRows } from '../../core/terminal/progress-lines.ts';
 import { requestsPerSecond, type StreamCounts } from './stream-counts.ts';
 
-/**
- * Draws the progress of a run at the bottom of a terminal, five times per second, until `stop`
- * removes it. Does nothing if `out` is not a terminal.
- */
+/** Draws the progress of a run at the bottom of a terminal until `stop` removes it. */
 export function startProgress(
   counts: readonly StreamCounts[],
   out: NodeJS.WriteStream,

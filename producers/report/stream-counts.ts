@@ -29,7 +29,6 @@ export class StreamCounts {
   /** Committed messages on the stream's own topic. */
   messages = 0;
   bytes = 0;
-  /** Whether the run resumed an interrupted one. */
   isResumed = false;
   readonly newFields: NewField[] = [];
   /** Pages of the last complete run, as a measure of progress; undefined in the first run. */

@@ -53,10 +53,11 @@ export async function produceStream(
   const reading: Reading = {};
   const observer = observerOf(counts, reading);
   const visits = spec.parent && new Visits(spec.name, state, begun.checkpoint.round, spec.parent.visit);
-  const events = readStream(
+  const events = readStream({
     client,
     spec,
-    {
+    observer,
+    plan: {
       slices: begun.checkpoint.slices,
       metrics: settings.produce.metrics,
       isHistoryKnown: (id) =>
@@ -68,8 +69,7 @@ export async function produceStream(
       },
       settled: () => visits?.settled() ?? [],
     },
-    observer,
-  );
+  });
   const counted = countPages(events, counts, reading);
   // The topic of a stream that the account may lack is created only when it is needed.
   let isTopicThere = spec.isOptional === true ? undefined : Promise.resolve();

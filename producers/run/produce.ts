@@ -24,8 +24,7 @@ import { TransactionalProducer } from '../publish/transactional-producer.ts';
  * rejected key stops them all. Nothing is written before every service has answered. When the
  * signal aborts, each stream commits the pages that it has read, and the next pass resumes there.
  *
- * @param onBegin receives the live counts.
- * @returns the counts of each stream, in the order given.
+ * @param onBegin receives the live counts, which are returned at the end.
  * @throws ConfigError, ServiceUnavailableError, ServiceRefusedError before any stream begins;
  * RunActiveError if another run is active on one of the streams.
  */

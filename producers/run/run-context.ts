@@ -16,7 +16,6 @@ export interface RunOptions {
   readonly isTakingOver?: boolean;
 }
 
-/** The context that the streams of a run share. */
 export interface RunContext extends Omit<SourceConnections, 'stop'> {
   readonly options: RunOptions;
   readonly deadLetters: KeyTable;

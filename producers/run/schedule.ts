@@ -4,7 +4,6 @@ import { ConfigError, messageOf, RetriableError } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
 import { duration } from '../../core/settings/setting-values.ts';
 
-/** Decides when the runs of a long-running process begin. */
 export interface Schedule {
   first(now: Date): Date;
   /** Runs never overlap, and missed runs are not repeated. */

@@ -29,9 +29,7 @@ export async function withSource<T>(
   const client = new ChartMogulClient(settings.chartmogul, running);
   const role = { name, needs: ['admin', 'registry'] } as const;
   try {
-    return await withConnections(settings, role, running, (connections) =>
-      work({ ...connections, client, stop }),
-    );
+    return await withConnections(settings, role, running, (opened) => work({ ...opened, client, stop }));
   } finally {
     // A failed stream may still have requests in progress, which must not be retried.
     stop.abort(new StoppedError('the work has ended'));
@@ -39,11 +37,7 @@ export async function withSource<T>(
   }
 }
 
-/**
- * Returns why a stream failed. All streams fail for a rejected key.
- *
- * @param signal aborts with `stop`, and when the command is stopped.
- */
+/** Returns why a stream failed. Stops all streams after a rejected key. */
 export function failureOf(
   stream: string,
   error: unknown,

@@ -2,7 +2,6 @@ import { RecordError } from '../../core/errors.ts';
 import { isJsonObject, type JsonValue } from '../../core/json.ts';
 import { logger } from '../../core/logger.ts';
 import { TimeSlice } from '../../core/time-slice.ts';
-import { ownMessageLimit } from '../../core/kafka/message-limits.ts';
 import { deadLettersTopic } from '../../core/stream-name.ts';
 import type { Page, SourceEvent } from '../chartmogul/source-list.ts';
 import { deadLetterMessage, pageLabel } from '../encode/dead-letter-message.ts';
@@ -17,16 +16,13 @@ import type { ChildTable } from '../state/child-table.ts';
 import { identify, type Identified, type IdentifyOptions } from '../state/identify.ts';
 import type { KeyTable } from '../state/key-table.ts';
 
-export interface StreamEncoderOptions extends Omit<MessageEncoderOptions, 'messageLimit'>, IdentifyOptions {
+export interface StreamEncoderOptions extends MessageEncoderOptions, IdentifyOptions {
   /** The parents of the keys on the topic. */
   readonly children: ChildTable;
-  /** What the dead-letter topic holds. */
   readonly deadLetters: KeyTable;
   /** Dead letters that a user has discarded. */
   readonly discarded: KeyTable;
   readonly counts: StreamCounts;
-  /** Defaults to the limit of topics that this program creates. */
-  readonly messageLimit?: MessageEncoderOptions['messageLimit'];
   /** Stops the encoding of a long page. */
   readonly signal?: AbortSignal;
 }
@@ -40,14 +36,14 @@ const SAMPLE_PAGES = 20;
 
 /** Converts new and changed records of a stream to messages, and rejected ones to dead letters. */
 export class StreamEncoder {
-  readonly #options: StreamEncoderOptions & MessageEncoderOptions;
+  readonly #options: StreamEncoderOptions;
   #encoder: MessageEncoder | undefined;
   #loggedDeadLetters = 0;
   /** Dead letters of this run. Lists overlap, so each record counts once. */
   readonly #rejected = new Set<string>();
 
   constructor(options: StreamEncoderOptions) {
-    this.#options = { messageLimit: ownMessageLimit, ...options };
+    this.#options = options;
   }
 
   /**

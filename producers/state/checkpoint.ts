@@ -5,7 +5,6 @@ import type { Message } from '../encode/message.ts';
 
 /** The durable progress of a stream, stored on the topic `checkpoints` under the stream's name. */
 export interface Checkpoint {
-  /** The run that wrote it. */
   readonly run: string;
   readonly startedAtMs: number;
   readonly isFull: boolean;
@@ -52,7 +51,7 @@ export function visitMessage(stream: string, parent: string, token: RecordHash |
   return { key: checkpointKey.ofVisit(stream, parent), value: token };
 }
 
-/** Returns the checkpoint of a missing key, or its tombstone. */
+/** Returns a tombstone for a key that is no longer missing. */
 export function missingMessage(stream: string, key: string, isMissing: boolean): Message {
   return { key: checkpointKey.ofMissing(stream, key), value: isMissing ? Buffer.from('1') : null };
 }

@@ -12,7 +12,6 @@ import type { Vanished } from './vanished.ts';
 
 const CONCURRENT_LOOKUPS = 16;
 
-/** The result for a key that the source did not list. */
 export interface Verdict {
   readonly key: string;
   readonly parent: string | undefined;

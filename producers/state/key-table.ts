@@ -43,7 +43,6 @@ export class KeyTable {
   #size = 0;
   #unseen = 0;
 
-  /** Number of live keys. */
   get size(): number {
     return this.#size;
   }

@@ -79,7 +79,6 @@ export async function readBack(
   return { streams: states, deadLetters, discarded, unreadable };
 }
 
-/** Returns the state of a stream that no run has read. */
 export function createState(): StreamState {
   return {
     keys: new KeyTable(),
@@ -96,7 +95,6 @@ function note(table: KeyTable, { key, value, headers }: KafkaMessage): void {
   else table.set(key, hashIn(headers));
 }
 
-/** Returns the record hash in a message's headers. */
 export function hashIn(headers: KafkaMessage['headers']): RecordHash {
   const hash = headers?.[messageHeaders.hash];
   return Buffer.isBuffer(hash) && hash.length === UNKNOWN_HASH.length ? hash : UNKNOWN_HASH;

@@ -12,7 +12,6 @@ export interface Vanished {
   readonly value: Buffer | undefined;
   /** The parent whose list lacked it. */
   readonly parent: string | undefined;
-  /** Whether its parent is gone. */
   readonly isParentGone: boolean;
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { JsonValue } from '../../core/json.ts';
+import { ownMessageLimit } from '../../core/kafka/message-limits.ts';
 import { ChildTable } from '../../producers/state/child-table.ts';
 import { KeyTable } from '../../producers/state/key-table.ts';
 import { sourceList, type Page, type SourceList } from '../../producers/chartmogul/source-list.ts';
@@ -32,6 +33,7 @@ export const createState = () => ({
   children: new ChildTable(),
   deadLetters: new KeyTable(),
   discarded: new KeyTable(),
+  messageLimit: ownMessageLimit,
 });
 
 export type Pages = readonly (readonly JsonValue[])[];

@@ -33,7 +33,7 @@ export async function readPages(spec: StreamSpec, answer: Answerer, plan: Partia
   const absences: true[] = [];
   let denials = 0;
   const observer = { onAbsent: () => absences.push(true), onDenied: () => denials++ };
-  const events = await collect(readStream(client, spec, { ...beginning, ...plan }, observer));
+  const events = await collect(readStream({ client, spec, plan: { ...beginning, ...plan }, observer }));
   const pages = events.filter((event) => event.kind === 'page');
   return { events, pages, requests, isAbsent: absences.length > 0, denials };
 }

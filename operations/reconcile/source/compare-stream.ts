@@ -96,7 +96,7 @@ async function readSource(
     throw error;
   };
   try {
-    for await (const event of readStream(client, spec, plan, { onDenied })) {
+    for await (const event of readStream({ client, spec, plan, observer: { onDenied } })) {
       if (event.kind !== 'page') continue;
       const slice = new TimeSlice();
       for (const record of event.records) {

@@ -330,7 +330,7 @@ test('the reader visits at most sixteen parents at a time', async () => {
 
 test('the reader requests no page before the previous one was consumed', async () => {
   const { client, requests } = fakeSource(listOf('a', 'b', 'c', 'd', 'e'));
-  const pages = readStream(client, plans, beginning, {});
+  const pages = readStream({ client, spec: plans, plan: beginning, observer: {} });
   await pages.next();
   await ticks(5);
   assert.equal(requests.length, 1);
@@ -390,6 +390,13 @@ test('a metric without configured intervals sends no requests', async () => {
 test('the reader reports every request', async () => {
   let reported = 0;
   const { client, requests } = fakeSource(server({ '/sources': listOf('a', 'b', 'c') }));
-  await collect(readStream(client, specOf('data_sources'), beginning, { onRequest: () => reported++ }));
+  await collect(
+    readStream({
+      client,
+      spec: specOf('data_sources'),
+      plan: beginning,
+      observer: { onRequest: () => reported++ },
+    }),
+  );
   assert.deepEqual({ reported, requests: requests.length }, { reported: 3, requests: 3 });
 });

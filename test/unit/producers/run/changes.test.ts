@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import type { JsonObject } from '../../../../core/json.ts';
+import { ownMessageLimit } from '../../../../core/kafka/message-limits.ts';
 import { ChildTable } from '../../../../producers/state/child-table.ts';
 import { KeyTable } from '../../../../producers/state/key-table.ts';
 import { sourceList, type Page } from '../../../../producers/chartmogul/source-list.ts';
@@ -97,6 +98,7 @@ async function produce(topic: Topic, run: Run): Promise<readonly Message[]> {
     deadLetters: new KeyTable(),
     discarded: new KeyTable(),
     counts: new StreamCounts('plans', 'test.plans'),
+    messageLimit: ownMessageLimit,
   });
   await encoder.begin();
   const sent: Message[] = [];

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { DriftMode } from '../../../../core/settings/config.ts';
 import type { JsonObject } from '../../../../core/json.ts';
+import { ownMessageLimit } from '../../../../core/kafka/message-limits.ts';
 import { ChildTable } from '../../../../producers/state/child-table.ts';
 import { KeyTable } from '../../../../producers/state/key-table.ts';
 import { recordHash } from '../../../../producers/encode/record-hash.ts';
@@ -29,7 +30,8 @@ function createTopic(stream = 'plans') {
   const run = async (mode: DriftMode, record: JsonObject, isFull = false): Promise<Message[]> => {
     state.keys.unseeAll();
     const counts = new StreamCounts(spec.name, `test.${spec.name}`);
-    const encoder = new StreamEncoder({ ...state, topicPrefix: 'test.', spec, mode, isFull, counts });
+    const options = { topicPrefix: 'test.', spec, mode, isFull, counts, messageLimit: ownMessageLimit };
+    const encoder = new StreamEncoder({ ...state, ...options });
     await encoder.begin();
     const messages: Message[] = [];
     for await (const event of encoder.encode(sourceOf(pagesOf(spec, [[record]]))))
