@@ -321,6 +321,15 @@ describe('failed', () => {
     await stream.stop();
   });
 
+  test('a stream whose topic was gone keeps its failure when the topic is back after a stop', async () => {
+    const stream = await new FakeStream().start([0]);
+    stream.sink.noticeTopic(undefined);
+    stream.sink.stop();
+    stream.sink.noticeTopic(8n);
+    await stream.stop();
+    assert.ok(stream.counts.failure instanceof TopicGoneError);
+  });
+
   test('a stream whose topic is not found at its position waits for the topic', async () => {
     const stream = new FakeStream();
     stream.topicId = undefined;
