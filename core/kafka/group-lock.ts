@@ -1,4 +1,6 @@
 import type { ConsumerGroupJoinEvent, PartitionAssigner } from 'kafkajs';
+import { messageOf, StoppedError } from '../errors.ts';
+import { logger } from '../logger.ts';
 import type { Settings } from '../settings/config.ts';
 import { createKafka } from './client.ts';
 import { kafkaError, kafkaNotAnswering } from './kafka-error.ts';
@@ -56,8 +58,11 @@ export function joinLockGroup(
     await consumer.connect();
     await consumer.subscribe({ topics: [topic] });
     // A lock that was released meanwhile must not join the group.
-    if (isOver) await consumer.disconnect();
-    else consumer.run({ autoCommit: false, eachBatch: () => Promise.resolve() }).catch(onFailed);
+    if (isOver) {
+      await consumer.disconnect();
+      throw new StoppedError('the lock was released');
+    }
+    consumer.run({ autoCommit: false, eachBatch: () => Promise.resolve() }).catch(onFailed);
   };
   const joined = new Promise<boolean>((resolve, reject) => {
     const onAbort = () => settle(() => reject(signal.reason as Error));
@@ -91,7 +96,10 @@ export function joinLockGroup(
     joined,
     release: async () => {
       isOver = true;
-      await consumer.disconnect();
+      // The session expires by itself, and the error of the caller's work must not be lost.
+      await consumer.disconnect().catch((error: unknown) => {
+        logger.warn({ group: groupId, reason: messageOf(error) }, 'lock not released: its session expires');
+      });
     },
   };
 }
