@@ -24,8 +24,9 @@ const client = createRequire(import.meta.url)('chartmogul-node') as OfficialClie
 
 async function start(t: TestContext, options: Partial<SimulatorOptions> = {}) {
   const simulator = createSimulator({ customers: 120, seed: 5, rateLimit: 0, ...options });
-  const { baseUrl, close } = await listen(simulator, 0);
-  t.after(close);
+  const server = await listen(simulator, 0);
+  const { baseUrl } = server;
+  t.after(() => server.close());
   const config = new client.Config('any-key', baseUrl.replace(/\/v1$/, ''));
   config.retries = 0;
   return { simulator, config };

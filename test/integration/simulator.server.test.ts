@@ -23,7 +23,7 @@ async function start(t: TestContext, options: Partial<SimulatorOptions>, now?: (
       signal: AbortSignal.timeout(10_000),
       ...init,
     });
-  return { ...listening, get, control };
+  return { ...listening, listening, get, control };
 }
 
 /** Returns how a request ended for a client that reads the whole response. */
@@ -136,9 +136,9 @@ test('the control endpoint accepts small JSON from local programs and nothing fr
 });
 
 test('closing ends requests that hang', async (t) => {
-  const { get, close } = await start(t, { latency: 60_000 });
+  const { get, listening } = await start(t, { latency: 60_000 });
   const answer = outcome(get('/ping'));
-  await close();
+  await listening.close();
   assert.equal(await answer, 'torn');
 });
 

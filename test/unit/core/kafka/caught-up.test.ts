@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { CaughtUp } from '../../../../core/kafka/caught-up.ts';
-import { SinkCounts } from '../../../../consumers/report/sink-counts.ts';
-import { sinkSummary } from '../../../../consumers/report/sink-summary.ts';
 
 const ends = [
   { topic: 'a', partition: 0, end: 5n },
@@ -55,20 +53,4 @@ test('CaughtUp does not wait for an abandoned topic', async () => {
   assert.deepEqual(caughtUp.behind, [ends[2]]);
   caughtUp.abandon('b');
   assert.ok(await isReached(caughtUp));
-});
-
-test('the summary has a line for every stream and every failure', () => {
-  const count = { ...new SinkCounts('plans', 'plans_raw'), batches: 2, rows: 1234, insertSeconds: 0.04 };
-  const failed = { ...count, stream: 'tasks', table: 'tasks_raw', failure: new Error('refused') };
-  const lines = sinkSummary([count, failed]).split('\n');
-  assert.match(lines[1] ?? '', /^plans +plans_raw +1,234 +2 +0 +ok$/);
-  assert.match(lines[2] ?? '', /^tasks .* failed$/);
-  assert.equal(lines[3], 'tasks failed: refused');
-});
-
-test('the summary reports dead letters if there are any', () => {
-  const count = { ...new SinkCounts('plans', 'plans_raw'), deadLetters: 3 };
-  const lines = sinkSummary([count]).split('\n');
-  assert.match(lines[1] ?? '', /^plans +plans_raw +0 +0 +0 +3 +ok$/);
-  assert.match(lines[2] ?? '', /^dead: /);
 });
