@@ -118,7 +118,6 @@ class Play {
     const failure = expected.find((step) => 'failure' in step);
     const expectedDeadLetters = expected.find((step) => 'deadLetters' in step);
     await this.#attempt(async () => {
-      await this.#reload();
       const said = counts?.failure?.message;
       if (failure === undefined) assert.equal(said, undefined);
       else assert.match(said ?? 'no failure', new RegExp(failure.failure));
@@ -153,23 +152,6 @@ class Play {
       const sql = `SELECT name, type FROM system.columns WHERE ${table} AND ${own} ORDER BY position`;
       const columns = Object.entries(step.columns).map(([name, type]) => ({ name, type }));
       await this.#compareRows(sql, columns);
-    }
-  }
-
-  /** Makes ClickHouse read the definitions of the view and the table from its disk, as a start does. */
-  async #reload(): Promise<void> {
-    const { database } = this.#settings.clickhouse;
-    for (const name of [viewOf(this.stream), storageTableOf(this.stream)]) {
-      const where = `database = ${literal(database)} AND name = ${literal(name)}`;
-      const found = await exactRowsOf(
-        this.#client,
-        this.#settings.clickhouse,
-        `SELECT name FROM system.tables WHERE ${where}`,
-        noSignal,
-      );
-      if (found.length === 0) continue;
-      await this.#client.command({ query: `DETACH TABLE ${qualified(database, name)}` });
-      await this.#client.command({ query: `ATTACH TABLE ${qualified(database, name)}` });
     }
   }
 

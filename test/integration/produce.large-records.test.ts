@@ -75,7 +75,7 @@ test('a record with too many bytes or fields is rejected, and everything else is
   assert.equal(header(large, deadLetterHeaders.truncated), String(plan('large', 40 * MB).length));
   assert.match(
     header(large, deadLetterHeaders.reason) ?? '',
-    /40\d{6} bytes.*plans accepts 8388608 \(max\.message\.bytes\)/,
+    /40\d{6} bytes.*plans accepts at most 8388608 \(max\.message\.bytes\)/,
   );
   assert.equal(deadLetters[many]?.value?.toString('utf8'), withFields('many', 501));
   // Nothing is sent again, and a truncated dead letter is not redriven.
