@@ -138,7 +138,7 @@ test('a column that cannot store its field stops the stream, and the error names
   const [counts] = await sinkStreams(settings, 'plans');
   assert.match(
     counts?.failure?.message ?? '',
-    /plans_raw\.interval_count is Nullable\(String\).*needs Nullable\(Int64\): npm run replay -- --streams plans /,
+    /plans_raw\.interval_count is Nullable\(String\).*needs Nullable\(Int64\): run npm run replay -- --streams plans /,
   );
 });
 
