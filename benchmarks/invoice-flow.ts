@@ -40,7 +40,7 @@ export class InvoiceFlow {
       const startMs = performance.now();
       for (let tick = 0; tick < this.#ticks; tick++) {
         const earlyMs = startMs + tick * TICK_MS - performance.now();
-        // A late invoice is sent at once, and so are those behind it.
+        // A late invoice is sent at once, and so are those after it.
         if (earlyMs > 0) await pause(earlyMs, signal);
         const nowMs = Date.now();
         const messages = Array.from({ length: this.#perTick }, () =>

@@ -13,7 +13,10 @@ export class MemoryProbe {
     this.#timer = setInterval(() => this.#sample(), SAMPLE_MS);
   }
 
-  /** Ends the watch while the process runs; returns the peak resident memory in MB (10^6 bytes). */
+  /**
+   * Stops sampling, and returns the peak resident memory in MB (10^6 bytes). The process must still be
+   * running.
+   */
   stop(): number {
     clearInterval(this.#timer);
     this.#sample();

@@ -4,12 +4,18 @@ import { median, rounded, say } from './figures.ts';
 import { FillingTable } from './filling-table.ts';
 import { createInvoiceTopic, fillInvoiceTopic, invoiceStream } from './invoice-topic.ts';
 import type { BenchOptions } from './options.ts';
-import { inProcess, isSinking, startEntry, startSink, withDatabase, type Pass } from './sink-contenders.ts';
+import {
+  measureChild,
+  isSinking,
+  startEntry,
+  startSink,
+  withDatabase,
+  type Pass,
+} from './sink-contenders.ts';
 
 /**
- * Measures a replay while readers use the old table, beside the sink that filled the old one:
- * messages per second from the moment in which each had its partitions, for the replay until
- * readers see the new table.
+ * Measures a replay while readers use the old table, and the sink that filled the old table: messages
+ * per second from the moment each has its partitions, for the replay until readers see the new table.
  */
 export async function benchReplay(signal: AbortSignal, { messages, rounds }: BenchOptions): Promise<object> {
   return withServices(signal, async (settings) => {
@@ -35,10 +41,10 @@ function oneRound(turn: Turn): Promise<{ sink: Pass; replay: Pass }> {
   const { messages, signal } = turn;
   return withDatabase(turn, async (client) => {
     const table = new FillingTable(client, turn, storageTableOf(invoiceStream));
-    const sink = await inProcess(turn, startSink(turn), isSinking, (child) => table.filled(child));
+    const sink = await measureChild(turn, startSink(turn), isSinking, (child) => table.filled(child));
     say(`sink: ${rounded(messages / sink.seconds)} messages/s, ${rounded(sink.seconds, 2)} s`);
     const replayProcess = startEntry('commands/replay.ts', turn, '--streams', invoiceStream);
-    const replay = await inProcess(turn, replayProcess, isSinking, async (child) => {
+    const replay = await measureChild(turn, replayProcess, isSinking, async (child) => {
       const swappedMs = await child.said((line) => line.includes('"msg":"swapped"'), signal);
       await child.said((line) => line.includes('"msg":"replayed"'), signal);
       await table.filled();

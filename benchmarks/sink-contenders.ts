@@ -11,7 +11,7 @@ import { DONE, READY } from './worker-consumer.ts';
 export type Contender = 'ours' | 'usual' | 'kafka_engine' | 'bare';
 
 export interface Pass {
-  /** From the moment in which the contender has its partitions until every row is visible. */
+  /** From the moment the contender has its partitions until every row is visible. */
   readonly seconds: number;
   /** Peak resident memory of its process; undefined for a contender without its own process. */
   readonly peakMb?: number;
@@ -38,18 +38,18 @@ export async function withDatabase<T>(
 const contenders: Record<Contender, (turn: Turn, client: ClickHouseClient) => Promise<Pass>> = {
   ours: (turn, client) => {
     const table = new FillingTable(client, turn, storageTableOf(invoiceStream));
-    return inProcess(turn, startSink(turn), isSinking, (child) => table.filled(child));
+    return measureChild(turn, startSink(turn), isSinking, (child) => table.filled(child));
   },
 
   usual: (turn, client) => {
     const table = new FillingTable(client, turn, 'invoices');
     const child = startEntry('benchmarks/usual-sink.ts', turn);
-    return inProcess(turn, child, isReady, () => table.filled(child));
+    return measureChild(turn, child, isReady, () => table.filled(child));
   },
 
   bare: (turn) => {
     const child = startEntry('benchmarks/bare-consumer.ts', turn, '--messages', String(turn.messages));
-    return inProcess(turn, child, isReady, () => child.said((line) => line === DONE, turn.signal));
+    return measureChild(turn, child, isReady, () => child.said((line) => line === DONE, turn.signal));
   },
 
   kafka_engine: async (turn, client) => {
@@ -84,8 +84,8 @@ export function isSinking(line: string): boolean {
 
 const isReady = (line: string) => line === READY;
 
-/** Measures from the line that the child prints at its start until `done` (`performance.now()`). */
-export async function inProcess(
+/** Measures from the line that `isStart` accepts until the time that `done` returns. */
+export async function measureChild(
   { signal }: Pick<Turn, 'signal'>,
   child: BenchProcess,
   isStart: (line: string) => boolean,

@@ -4,7 +4,7 @@ import type { Settings } from '../core/settings/config.ts';
 
 const UNKNOWN_TABLE = '60';
 
-/** No rows while the table does not exist. @throws ServiceUnavailableError, ServiceRefusedError */
+/** Returns [] while there is no table. @throws ServiceUnavailableError, ServiceRefusedError */
 export async function selectNumbers(
   client: ClickHouseClient,
   settings: Settings,

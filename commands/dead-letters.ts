@@ -53,7 +53,7 @@ await runMain(async (signal) => {
     .option('--since <time>', 'only dead letters since this time, such as 2026-01-31T12:00Z, 2h or 3d')
     .option('--all', 'includes redriven and discarded dead letters')
     .option('--limit <n>', `maximum number shown (default: ${DEFAULT_LIMIT})`)
-    .option('--json', 'prints JSON, of all dead letters unless --limit is given')
+    .option('--json', 'prints JSON; includes all dead letters unless --limit is given')
     .action((options: Options) => {
       run = () => list(options, signal);
     });

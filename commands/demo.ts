@@ -51,7 +51,7 @@ async function demonstrate(dataDir: string, signal: AbortSignal): Promise<ExitCo
     await startServices(settings, signal);
     say(`Reading ${CUSTOMERS} customers from the ChartMogul simulator into Kafka …`);
     const produced = await produce(settings, knownStreams(settings), signal);
-    say('Sinking the topics into ClickHouse …');
+    say('Copying the topics to ClickHouse …');
     const sunk = await sink(settings, { streams: undefined, untilCaughtUp: true }, signal);
     print(`${runSummary(produced, process.stdout.columns)}\n\n${sinkSummary(sunk)}\n`);
     await answerQuestions(settings, signal);

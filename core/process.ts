@@ -9,7 +9,7 @@ export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 /** A command's work. Its signal aborts on SIGINT or SIGTERM; it returns the exit code. */
 export type Work = (signal: AbortSignal) => Promise<ExitCode>;
 
-/** Wrong arguments end with exit code 2. */
+/** Returns a command that exits with 2 if its arguments are wrong. */
 export function createCommand(script: string, description: string): Command {
   return new Command()
     .name(`npm run ${script} --`)
@@ -58,7 +58,7 @@ export async function runMain(work: Work, options: { readonly maxStopMs?: number
   // `process.exit` would lose output that has not reached a pipe.
   process.exitCode = await work(controller.signal).catch(reportFailure);
   process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
-  // A client that keeps connecting to a service that is away must not keep the process alive.
+  // A client that keeps connecting to an unavailable service must not keep the process alive.
   setTimeout(() => process.exit(), LINGER_MS).unref();
 }
 
@@ -71,7 +71,7 @@ function reportFailure(error: unknown): ExitCode {
   return error instanceof ConfigError ? exitCodes.wrongSettings : exitCodes.someWorkFailed;
 }
 
-/** Returns one line, and the stack of a defect. Omits causes, which may quote another program. */
+/** Returns one line, plus the stack for a defect. Omits causes, which may quote another program. */
 function failureText(error: unknown): string {
   const message = messageOf(error);
   if (error instanceof EtlError || !(error instanceof Error)) return message;

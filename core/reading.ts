@@ -21,7 +21,7 @@ export function plain(text: string): Reading {
   return normalized({ text, from: (at) => at, to: (at) => at + 1 });
 }
 
-/** Removes all escapes, also nested ones. Returns a text without escapes unchanged. */
+/** Removes all escapes, including nested ones. Returns a string without escapes unchanged. */
 export function unescaped(reading: Reading): Reading {
   let found = reading;
   for (let times = 0; times < MAX_ESCAPES; times++) {

@@ -29,7 +29,7 @@ export function rememberSecret(secret: string): void {
   rememberPasswordsIn(secret);
 }
 
-/** Remembers user and password of every URL in a text, also joined as in Basic authentication. */
+/** Remembers user and password of every URL in a text, and both joined as in Basic auth. */
 export function rememberPasswordsIn(text: string): void {
   for (const [, user = '', password] of text.matchAll(/\/\/([^/?#:@]*)(?::([^/?#]*))?@/g)) {
     rememberSecret(password ?? user);

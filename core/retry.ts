@@ -75,7 +75,7 @@ export async function retry<T>(
       // p-retry calls shouldRetry only after this.
       if (!isRetried(error) || retriesLeft === 0) return;
       policy.onRetry?.(error);
-      logger.debug({ ...what, attempt: attemptNumber, reason: messageOf(error) }, 'try again');
+      logger.debug({ ...what, attempt: attemptNumber, reason: messageOf(error) }, 'retrying');
       const waitMs = retryAfterMsOf(error);
       if (waitMs === undefined) return;
       await delay(Math.min(waitMs, MAX_RETRY_AFTER_MS), undefined, { signal }).catch(() =>

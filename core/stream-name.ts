@@ -36,7 +36,7 @@ export function whyNoStream(prefix: string, topic: string): string | undefined {
   if (internalTopics.has(rest) || rest === '') return undefined;
   return rest.length > MAX_NAME
     ? `what follows ${prefix} is longer than ${MAX_NAME} characters`
-    : 'it has the name of a topic of checkpoints or dead letters, of another TOPIC_PREFIX';
+    : 'it is named like the checkpoints or dead letters of another TOPIC_PREFIX';
 }
 
 export function subjectOf(prefix: string, stream: string): string {

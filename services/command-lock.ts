@@ -7,7 +7,7 @@ import { describeProcess, ProcessRecord } from './process-record.ts';
 
 const waitMs = 300_000;
 
-/** Does the work while no other living process does any under the same path. */
+/** Runs `work` while holding the lock at `path`, which one process at a time can hold. */
 export async function withLock<T>(
   path: string,
   signal: AbortSignal | undefined,
@@ -32,17 +32,17 @@ function tryAcquire(holder: ProcessRecord): boolean {
   return false;
 }
 
-/** Discards a lock without a living holder: a damaged lock or symbolic link is never released. */
+/** Discards a lock that nobody will release: its holder is dead, or it is damaged or a link. */
 function discardIfStale(holder: ProcessRecord): void {
   const { path } = holder;
   if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return;
   const judged = readPrivate(path);
   if (holder.read() !== undefined) return;
   try {
-    // If several processes find it stale, one of them succeeds in this.
+    // If several processes find the lock stale, only one of them succeeds in renaming it.
     const discarded = `${path}.${process.pid}`;
     renameSync(path, discarded);
-    // If another command holds the lock by now, it keeps it.
+    // If another command acquired the lock in the meantime, put it back.
     if (readPrivate(discarded) !== judged) linkSync(discarded, path);
     rmSync(discarded, { force: true });
   } catch {

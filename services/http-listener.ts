@@ -12,7 +12,7 @@ export async function listenUntil(server: Server, url: URL, signal: AbortSignal)
   try {
     await once(server, 'listening', { signal });
   } catch (error) {
-    throw new LocalServiceError(`cannot listen at ${url.href}: ${messageOf(error)}`, { cause: error });
+    throw new LocalServiceError(`cannot listen on ${url.href}: ${messageOf(error)}`, { cause: error });
   }
   logger.info({ url: url.href }, 'listening');
   if (!signal.aborted) await once(signal, 'abort');

@@ -1,7 +1,7 @@
 import { hasPassword, type Settings } from '../core/settings/config.ts';
 import { ensureLocalCredentials } from '../core/settings/local-credentials.ts';
 
-/** Returns settings to start ClickHouse with: with a password, configured or generated. */
+/** Returns the settings with a password, configured or generated, so that ClickHouse needs one. */
 export function withLocalCredentials(settings: Settings): Settings {
   const { clickhouse, dataDir } = settings;
   if (hasPassword(clickhouse.credentials)) return settings;

@@ -131,7 +131,7 @@ function processDetails(pids: readonly number[]): string {
 function foreignListener({ address }: LocalService): Promise<string> {
   return requireFree(address).then(
     () => '',
-    () => 'something else listens there',
+    () => 'something else is listening there',
   );
 }
 

@@ -12,15 +12,15 @@ export interface Call {
   readonly world: World;
 }
 
-/** Answers a call; `first` and `second` are the parts of the path that the route leaves open. */
+/** Answers a call; `first` and `second` are the values of the route's path parameters. */
 export type Handler = (call: Call, first: string, second: string) => Answer;
 
-/** Method, path with `:name` for each open part, and handler. */
+/** Method, path with `:name` for each parameter, and handler. */
 export type Route = readonly [method: string, path: string, handler: Handler];
 
 export type Router = (call: Call) => Answer | undefined;
 
-/** Returns a router: the first route that fits answers. */
+/** Returns a router that calls the handler of the first matching route. */
 export function createRouter(routes: readonly Route[]): Router {
   const compiled = routes.map(([method, path, handler]) => ({
     method,

@@ -25,7 +25,7 @@ interface Import {
 
 const importStatuses = ['queued', 'processing', 'completed'] as const;
 
-/** Imports and exports of activities, which outlive a request. Each poll advances one step. */
+/** JSON imports and activity exports, which outlive a request. Each poll advances one step. */
 export class Jobs {
   readonly #exports = new Map<string, Export>();
   readonly #imports = new Map<string, Import>();
@@ -49,7 +49,7 @@ export class Jobs {
     return ok(exportOf(id, job, job.polls > 1 ? `${origin}/exports/${id}.csv` : null));
   }
 
-  /** Returns the file of an export. Like a signed address, it needs no key. */
+  /** Returns the file of an export. Like a signed URL, it needs no key. */
   file(world: World, path: string): Answer | undefined {
     const job = this.#exports.get(/^\/exports\/([0-9a-f-]+)\.csv$/.exec(path)?.[1] ?? '');
     return job === undefined ? undefined : { status: 200, type: 'text/csv', body: csvOf(world, job.window) };

@@ -30,7 +30,7 @@ const command = createCommand(
   .addOption(
     new Option(
       '--activities-cursor <kind>',
-      'faulty: each page of /activities skips the next row, as was observed at the API',
+      'faulty: each page of /activities skips the next row, as observed in the real API',
     )
       .choices(['faulty', 'sound'])
       .default(standard.activitiesCursor),
@@ -38,7 +38,7 @@ const command = createCommand(
   .addOption(
     new Option(
       '--dlt-addresses [paging]',
-      "serves the addresses that dltHub's page lists, paged by cursor or by page number",
+      "serves the addresses that dltHub's documentation lists, paged by cursor or by page number",
     )
       .choices(['cursor', 'pages'])
       .preset('cursor'),

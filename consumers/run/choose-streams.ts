@@ -10,7 +10,7 @@ import {
 } from '../../core/stream-name.ts';
 import { isDerivedView } from '../table/view.ts';
 
-/** A topic under the prefix that is not sunk. */
+/** A topic under the prefix that the sink does not copy. */
 export interface SkippedTopic {
   readonly topic: string;
   /** Its stream; undefined if the topic name is not a stream name. */
@@ -18,7 +18,7 @@ export interface SkippedTopic {
   readonly reason: string;
 }
 
-/** Returns the requested streams. @throws ConfigError for one that is unknown or not sunk. */
+/** Returns the requested streams. @throws ConfigError for one that is unknown or not copied. */
 export function chooseStreams(
   topics: readonly string[],
   prefix: string,
@@ -30,7 +30,7 @@ export function chooseStreams(
     throw new ConfigError(`--streams must not name "${rejected.stream ?? ''}": ${rejected.reason}`);
   const unknown = wanted?.find((stream) => !streams.includes(stream));
   if (unknown !== undefined)
-    throw new ConfigError(`--streams must name some of ${streams.join(', ')}; got "${unknown}"`);
+    throw new ConfigError(`--streams may name only ${streams.join(', ')}; got "${unknown}"`);
   return streams.filter((stream) => wanted?.includes(stream) ?? true);
 }
 
@@ -47,7 +47,7 @@ export function streamsUnder(
   for (const topic of topics) {
     const reason = whyNoStream(prefix, topic);
     if (reason !== undefined)
-      skipped.push({ topic, stream: undefined, reason: `topic ${topic} is not sunk: ${reason}` });
+      skipped.push({ topic, stream: undefined, reason: `topic ${topic} is not copied: ${reason}` });
   }
   const streams: string[] = [];
   for (const stream of [...found].sort(exactFirst)) {
@@ -73,10 +73,10 @@ export function nameConflictOf(prefix: string, stream: string, others: Iterable<
     'give the topic another name, or sink it into another CLICKHOUSE_DATABASE under a TOPIC_PREFIX of its own';
   for (const other of others) {
     if (other !== stream && (isNamed(viewOf(other)) || isNamed(storageTableOf(other))))
-      return `topic ${topic} is not sunk: its table ${table} or view ${view} would have the name of one of topic ${topicOf(prefix, other)}; ${remedy}`;
+      return `topic ${topic} is not copied: its table ${table} or view ${view} would have the same name as one of topic ${topicOf(prefix, other)}; ${remedy}`;
   }
   return view !== stream && isDerivedView(view)
-    ? `topic ${topic} is not sunk: its view ${view} would have the name of one that is made of another stream; ${remedy}`
+    ? `topic ${topic} is not copied: its view ${view} would have the same name as one that is derived from another stream; ${remedy}`
     : undefined;
 }
 

@@ -16,7 +16,7 @@ interface Consumed {
   readonly settings: Settings;
   /** Sinks by topic. Topics that appear while consuming are added. */
   readonly sinks: Map<string, StreamSink>;
-  /** Returns the sink of a new topic; undefined for a topic that is not sunk. */
+  /** Returns the sink of a new topic; undefined for a topic that is not copied. */
   readonly sinkOf?: (topic: string) => StreamSink | undefined;
   /** If given, consuming ends when it is reached. */
   readonly caughtUp?: CaughtUp;

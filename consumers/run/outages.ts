@@ -1,6 +1,6 @@
 import { logger } from '../../core/logger.ts';
 
-/** Logs a line when a service goes away and one when it is back, however many streams wait. */
+/** Logs one line when a service goes down and one when it is back, however many streams wait. */
 export class Outages {
   readonly #outages = new Map<string, { readonly sinceMs: number; readonly streams: Set<string> }>();
 

@@ -26,7 +26,7 @@ import { startSinkProgress } from '../report/sink-progress.ts';
 interface SinkOptions {
   /** The streams to sink; all if undefined. */
   readonly streams: readonly string[] | undefined;
-  /** Whether to return once every partition is sunk up to the end offset of the start. */
+  /** Whether to return once every partition is copied up to the end offset of the start. */
   readonly untilCaughtUp: boolean;
 }
 

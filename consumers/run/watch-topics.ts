@@ -32,7 +32,7 @@ export async function watchTopics(
   try {
     for await (const tick of every(LOOK_MS, look, { signal }))
       await tick().catch((error: unknown) =>
-        logger.debug({ reason: messageOf(error) }, 'topics not looked at'),
+        logger.debug({ reason: messageOf(error) }, 'topics could not be listed'),
       );
   } catch (error) {
     if (!signal.aborted) throw error;

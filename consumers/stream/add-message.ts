@@ -21,7 +21,7 @@ export function addMessage(
     const { primaryKey } = schemas;
     if (schemas.latestFault !== undefined && primaryKey === undefined) throw schemas.latestFault;
     if (primaryKey === undefined)
-      throw new DecodeError("a delete, though no schema of the topic's says what the key of its rows is");
+      throw new DecodeError('a delete, although no schema of the topic declares the key of its rows');
     if (message.key === null) throw new DecodeError('a delete without a key');
     const parts = schemas.keyPartsOf(message.key, primaryKey, columns);
     if (typeof parts === 'number') return parts;

@@ -26,7 +26,7 @@ export interface BatchLimits {
 export interface FetchedMessages {
   readonly partition: number;
   readonly messages: readonly KafkaMessage[];
-  /** The offset behind the last message and behind other records such as transaction markers. */
+  /** The offset after the last message and after other records such as transaction markers. */
   readonly next: bigint;
   readonly end: bigint;
 }
@@ -63,7 +63,7 @@ export class BatchFiller {
 
   /**
    * Adds messages up to the first with an unknown schema; rejects those that cannot become rows.
-   * Returns the offset behind the last one. @throws IncompatibleSchemaError
+   * Returns the offset after the last one. @throws IncompatibleSchemaError
    */
   add({ partition, messages, next }: FetchedMessages): bigint {
     const { topic, table, partitions, buffers, counts } = this.#options;

@@ -56,14 +56,14 @@ function widen(
   else if (timeMs > range.maxTimeMs) range.maxTimeMs = timeMs;
 }
 
-/** Approximate bytes of a dead letter beside its key and value. */
+/** Approximate bytes of a dead letter apart from its key and value. */
 const DEAD_LETTER_BYTES = 500;
 
 /** Rows for one table, from all partitions of its topic, as they came in. */
 export class Batch {
   readonly columns: readonly TableColumn[];
   readonly rows: RowBuffer;
-  /** The offset behind the last message of each partition, transaction markers included. */
+  /** The offset after the last message of each partition, transaction markers included. */
   readonly consumed = new Map<number, bigint>();
   readonly startedMs = performance.now();
   readonly deadLetters: DeadLetter[] = [];

@@ -1,7 +1,7 @@
 import type { CommittedOffset } from '../../core/kafka/admin.ts';
 import type { OffsetSpan } from '../../core/kafka/topic-reader.ts';
 
-/** The highest offset of a partition that is a row, and the number of dead letters behind it. */
+/** The highest offset of a partition that is a row, and the number of dead letters after it. */
 export interface CommittedRows {
   readonly highest: bigint | undefined;
   readonly deadLetters: number;
@@ -45,7 +45,7 @@ export function committedRows({ metadata }: CommittedOffset, owner: CommitScope)
 }
 
 /**
- * Returns the messages behind the table's last row whose rows it once had, according to the commit:
+ * Returns the messages after the table's last row whose rows it once had, according to the commit:
  * merges removed the rows, or the table lost them.
  * @param next the resume offset by the table's rows.
  */
@@ -61,7 +61,7 @@ export function lostSpan(
 }
 
 /**
- * Returns the committed rows if a sink may resume at the commit, behind the table's last row,
+ * Returns the committed rows if a sink may resume at the commit, after the table's last row,
  * because only dead letters lie between. Returns undefined if the table was recreated or lost rows,
  * the topic is another, or there are none. The caller checks that the dead letters exist.
  * @param at the resume offset and the highest offset by the table's rows; the partition's end.

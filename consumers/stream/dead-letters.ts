@@ -20,9 +20,9 @@ export interface DeadLetter {
   readonly error: RecordError;
 }
 
-/** Requests that are logged as warnings: the summary and `npm run dead-letters` show all. */
+/** Number of requests logged as warnings. The summary and `npm run dead-letters` show all. */
 const MAX_LOGGED = 10;
-/** Bytes in one request, unless a dead letter has more: a request may be one record batch. */
+/** Maximum bytes of a request, which may be one record batch. Larger dead letters are sent alone. */
 const MAX_REQUEST_BYTES = 1024 * 1024;
 /** Room for what Kafka adds to a message, and for the headers of a redrive. */
 const SPARE_BYTES = 16 * 1024;
@@ -35,7 +35,7 @@ interface DeadLetterMessage {
 
 /**
  * Sends messages that cannot become rows to the dead-letter topic. The key is the position of the
- * message, so a dead letter that is sent again, as after a crash, replaces the first.
+ * message, so a dead letter that is sent again (after a crash, for instance) replaces the first.
  */
 export class DeadLetters {
   readonly #services: Pick<Connections, 'admin' | 'settings' | 'signal'>;
@@ -55,7 +55,7 @@ export class DeadLetters {
     const { stream, partition, message, error } = first;
     logger[++this.#logged <= MAX_LOGGED ? 'warn' : 'debug'](
       { stream, deadLetters: deadLetters.length, partition, offset: message.offset, reason: error.message },
-      'messages sent to the dead-letter topic; the first is named',
+      'messages sent to the dead-letter topic; this is the first of them',
     );
   }
 
@@ -63,7 +63,7 @@ export class DeadLetters {
     if (this.#connecting !== undefined) await disconnect(this.#connecting);
   }
 
-  /** Sends fewer and shorter dead letters if a topic created by other means accepts less. */
+  /** Splits requests and truncates dead letters if another client's topic accepts less. */
   async #deliver(topic: string, messages: readonly DeadLetterMessage[], policy: RetryPolicy): Promise<void> {
     try {
       await this.#request(topic, messages, policy);
@@ -73,7 +73,7 @@ export class DeadLetters {
       const cut = others.length === 0 ? only && truncated(only) : undefined;
       if (cut === only)
         throw new ServiceRefusedError(
-          `topic ${topic} refuses a dead letter for its size, though it was cut: set its max.message.bytes to ${MAX_DEAD_LETTER_BYTES}`,
+          `topic ${topic} refuses a dead letter because of its size, although it was truncated: set its max.message.bytes to ${MAX_DEAD_LETTER_BYTES}`,
           { cause: error },
         );
       const middle = messages.length >>> 1;
@@ -127,7 +127,7 @@ export function requestsOf(deadLetters: readonly DeadLetter[]): DeadLetterMessag
   return requests;
 }
 
-/** Returns the bytes of a message without those between its fields. */
+/** Returns the size of a message's fields, without the bytes between them. */
 export function sizeOf({ key, value, headers = {} }: Message): number {
   const texts = [...Object.keys(headers), ...Object.values(headers).flat(), key, value];
   return texts.reduce<number>((sum, text) => sum + (text ? Buffer.byteLength(text) : 0), 0);

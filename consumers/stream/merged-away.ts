@@ -76,14 +76,14 @@ export interface ResumeState {
 }
 
 /**
- * Finds rows that the table once had, according to the commits, behind its present last rows.
+ * Finds rows that the table once had, according to the commits, after its present last rows.
  * @param wasMerged not called if the table was emptied or filled by other means.
  * @returns by partition, where such rows end; and whether merges alone removed them.
  */
 export async function findMergedAway(
   { table, rows, owner, next, ends, committed }: ResumeState,
   wasMerged: (spans: ReadonlyMap<number, OffsetSpan>) => Promise<boolean>,
-): Promise<{ readonly behind: ReadonlyMap<number, bigint>; readonly isMerged: boolean }> {
+): Promise<{ readonly resumeAt: ReadonlyMap<number, bigint>; readonly isMerged: boolean }> {
   const spans = new Map<number, OffsetSpan>();
   const blocks = new Set<string>();
   for (const [partition, commit] of committed) {
@@ -100,7 +100,7 @@ export async function findMergedAway(
     rowsOfTopic(rows, owner.topicId).length > 0 &&
     (await table.hasBlocks(blocks)) &&
     (await wasMerged(spans));
-  return { behind: new Map([...spans].map(([partition, { to }]) => [partition, to])), isMerged };
+  return { resumeAt: new Map([...spans].map(([partition, { to }]) => [partition, to])), isMerged };
 }
 
 /** Ends the comparison: merges do not explain why this message has no row. */

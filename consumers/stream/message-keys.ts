@@ -191,7 +191,7 @@ function avroReader({ id, text }: SchemaText, referenced: readonly string[]): Ke
       return asKeys(value, type);
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
-      throw new DecodeError(`a delete whose key is not what schema ${id} says, ${error.message}: ${remedy}`, {
+      throw new DecodeError(`a delete whose key does not match schema ${id}, ${error.message}: ${remedy}`, {
         cause: error,
       });
     }

@@ -13,7 +13,7 @@ import { trustedRows, committedRows, type CommittedRows, type CommitScope } from
 
 type DeadLetterLookup = Pick<DeadLetterIndex, 'countBetween' | 'has'>;
 
-/** Finds messages behind the last rows that need no row: dead letters, or rows merged away. */
+/** Finds messages after the last rows that need no row: dead letters, or rows merged away. */
 export interface ResumeEvidence {
   /** Returns the group's committed offsets by partition. */
   committed(): Promise<ReadonlyMap<number, CommittedOffset>>;
@@ -113,7 +113,7 @@ export class PositionFinder {
     return true;
   }
 
-  /** Moves positions behind messages without rows: first merged ones, then dead letters. */
+  /** Moves positions past messages without rows: first merged ones, then dead letters. */
   async #skipRowless(
     found: Map<number, Position>,
     state: Omit<ResumeState, 'table' | 'next'>,
@@ -122,11 +122,11 @@ export class PositionFinder {
     let reading: Promise<DeadLetterLookup> | undefined;
     const deadLetters = () => (reading ??= evidence.deadLetters());
     const next = new Map([...found].map(([partition, position]) => [partition, position.next]));
-    const { behind, isMerged } = await findMergedAway({ ...state, table, next }, async (spans) =>
+    const { resumeAt, isMerged } = await findMergedAway({ ...state, table, next }, async (spans) =>
       evidence.wasMergedAway(spans, await deadLetters()),
     );
     for (const [partition, position] of found) {
-      const merged = isMerged ? behind.get(partition) : undefined;
+      const merged = isMerged ? resumeAt.get(partition) : undefined;
       const resumed =
         merged === undefined
           ? position

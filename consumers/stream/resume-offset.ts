@@ -27,7 +27,7 @@ export function highestOf(rows: TableRows, partition: number): MessagePosition |
 }
 
 /**
- * Returns the offset at which a sink resumes a partition: behind the highest offset of its rows,
+ * Returns the offset at which a sink resumes a partition: after the highest offset of its rows,
  * since every insert is one block of contiguous ranges; at the start if all its rows are of a topic
  * that was recreated or truncated.
  *

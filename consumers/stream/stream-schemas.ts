@@ -31,7 +31,7 @@ class UnfitSchemaError extends IncompatibleSchemaError {
   constructor(subject: string, reason: string) {
     super(
       `${reason}. It is the schema of the topic's messages (subject ${subject}), and none of them can become a row: register a corrected ` +
-        'version, let the producer write by it, and start the sink again; messages of this one are dead letters then',
+        'version, make the producer use it, and start the sink again; messages of the unusable version then become dead letters',
     );
     this.reason = reason;
   }
@@ -132,7 +132,10 @@ export class StreamSchemas {
       if (!(error instanceof UnfitSchemaError)) throw error;
       // Earlier messages may be fine: the first message of this schema stops the stream.
       this.#latestFault = error;
-      logger.warn({ stream: this.#table.stream, reason: error.message }, 'the latest schema has no table');
+      logger.warn(
+        { stream: this.#table.stream, reason: error.message },
+        'the latest schema cannot have a table',
+      );
     }
   }
 
@@ -193,7 +196,7 @@ export class StreamSchemas {
     // the topic's.
     if (latest === undefined || (await this.#registry.isVersionOf(this.#subject, id, this.#policy)))
       return undefined;
-    return `schema ${id} is none of subject ${this.#subject}: ${error.message}`;
+    return `schema ${id} does not belong to subject ${this.#subject}: ${error.message}`;
   }
 
   async #cover(registered: SchemaText): Promise<void> {
@@ -247,7 +250,7 @@ export async function readWriterSchema(
   const { id, type, text, references } = registered;
   if (type !== 'AVRO')
     throw new IncompatibleSchemaError(
-      `schema ${id} is of type ${type.slice(0, 40)}: tables are made from Avro, let the producer write Avro`,
+      `schema ${id} is of type ${type.slice(0, 40)}, but only an Avro schema can have a table: make the producer write Avro`,
     );
   const referenced = references.length > 0 ? await registry.referencedTexts(registered, policy) : [];
   const schema = parseWriterSchema(text, `schema ${id}`, referenced);

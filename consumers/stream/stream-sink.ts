@@ -20,7 +20,7 @@ interface StreamSinkOptions extends BatchFillerOptions {
  * Sinks the topic of one stream into its table. {@link accept} turns messages into rows and never
  * waits; {@link run} does what the phase demands, one step after the other: see `phase.ts`.
  *
- * Events from outside change the phase at once, also while a step waits for a service. The late
+ * Events from outside change the phase at once, even while a step waits for a service. The late
  * answer to that step no longer changes the phase. Only the rows of an insert are committed
  * nevertheless, unless the partitions were reassigned.
  */
@@ -91,7 +91,7 @@ export class StreamSink {
   noticeTopic(id: bigint | undefined): void {
     const { topic, partitions } = this.#options;
     if (id === undefined) {
-      const failure = new TopicGoneError(`topic ${topic} does not exist any more`);
+      const failure = new TopicGoneError(`topic ${topic} no longer exists`);
       if (!this.#machine.isIn('failed', 'stopping')) this.#fail(failure);
     } else if (this.#failure instanceof TopicGoneError && this.#machine.isIn('failed')) {
       this.#recover('the topic exists again: the sink reads it');

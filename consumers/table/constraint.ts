@@ -2,7 +2,7 @@ import { literal } from '../../core/clickhouse/client.ts';
 import type { Database } from '../../core/clickhouse/database.ts';
 import { nameIn, outlineOf } from './sql-outline.ts';
 
-/** Returns whether a CHECK constraint mentions `_deleted`, so as to reject deletes on purpose. */
+/** Returns whether a CHECK constraint mentions `_deleted`, and so rejects deletes on purpose. */
 export async function mentionsDeletes(database: Database, table: string, name: string): Promise<boolean> {
   const [created] = await database.rows<{ sql: string }>(
     `constraints of ${table}`,
@@ -11,7 +11,7 @@ export async function mentionsDeletes(database: Database, table: string, name: s
   return /\b_deleted\b/.test(checkOf(created?.sql ?? '', name));
 }
 
-/** Returns the condition of a CHECK constraint with quoted texts masked; empty if there is none. */
+/** Returns a CHECK constraint's condition with quoted strings masked; empty if there is none. */
 export function checkOf(createTableQuery: string, constraint: string): string {
   const outline = outlineOf(createTableQuery);
   for (const { index, 0: head, 1: shown = '' } of outline.matchAll(/[(,]\s*CONSTRAINT (`?\w+`?) CHECK /g)) {

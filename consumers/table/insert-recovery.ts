@@ -73,7 +73,7 @@ export class InsertRecovery {
   async undo(reason: string, failed: readonly string[]): Promise<string> {
     const { database, table, rows } = this.#options;
     const views = await viewsOn(database, table);
-    const view = failed.join(' behind ') || views.join(' or ');
+    const view = failed.join(' fed by ') || views.join(' or ');
     const what = `materialized view ${view} on table ${table} fails: ClickHouse answers ${reason}`;
     const where = rangesText(rows.ranges);
     const others =

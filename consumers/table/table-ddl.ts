@@ -9,7 +9,7 @@ import { outlineOf } from './sql-outline.ts';
 const DEDUPLICATION_WINDOW = 1000;
 const REPLICATED_WINDOW_SECONDS = 7 * 86_400;
 
-/** Keeps the part of one insert in a single file, which saves a fifth of the server's work. */
+/** Makes each insert one file, not one per column, which saves a fifth of the server's work. */
 const WIDE_PART_BYTES = 128 * 1024 * 1024;
 
 type Target = Pick<ClickHouseSettings, 'database' | 'cluster'>;
@@ -44,8 +44,8 @@ export function identitySql(identity: string): string {
 
 /**
  * Returns the statements that create a stream's storage table. On a cluster, replicated tables
- * behind a Distributed table hold the rows, and one shard holds all rows of a partition: each
- * insert is one block per shard, and the highest offset shows what the table has.
+ * behind a Distributed table hold the rows. One shard holds all rows of a partition, so each insert
+ * is one block per shard, and the highest offset of a partition shows what the table has.
  * @param identity a hexadecimal number that no other table has had.
  */
 export function createTableSql(
@@ -65,7 +65,7 @@ export function createTableSql(
           `replicated_deduplication_window = ${DEDUPLICATION_WINDOW}, replicated_deduplication_window_seconds = ${REPLICATED_WINDOW_SECONDS}`,
         ];
   const local = qualified(database, localTableOf(table, target));
-  // Differs between tables, so that a change of one never matches another.
+  // The first version differs between tables, so that a change to one never applies to another.
   const firstShape = shapeConstraint(Number.parseInt(identity, 16));
   const statements = [
     `CREATE TABLE IF NOT EXISTS ${local}${onCluster(target)} (\n` +
@@ -85,9 +85,9 @@ export function createTableSql(
 
 /**
  * Returns the statements of one change of shape, as a compare and set: the first fails if the table
- * is no longer at `version`. So only one of two sinks changes the columns that both read, and none
- * changes a table that has replaced them.
- * @param version read before the columns; 0 for a table that has none yet.
+ * is no longer at `version`. So only one of two sinks changes the columns that both have read, and
+ * neither changes a table that has replaced the one that it read.
+ * @param version read before the columns; 0 for a table that has no version yet.
  */
 export function alterTableSql(
   table: string,
@@ -112,12 +112,12 @@ export function shapeVersionIn(createTableQuery: string): number {
   return Number(/[(,]\s*CONSTRAINT `?shape_(\d+)`? ASSUME\b/.exec(outlineOf(createTableQuery))?.[1] ?? 0);
 }
 
-/** Returns an assumption without content whose name holds the version. Inserts do not check it. */
+/** Returns an ASSUME constraint whose name holds the version. Inserts do not check it. */
 function shapeConstraint(version: number): string {
   return `CONSTRAINT ${quoted(`shape_${version}`)} ASSUME 1`;
 }
 
-/** Runs a DDL statement. A stop does not abort it: others may follow. */
+/** Runs a DDL statement. A stop does not abort it, because other statements may have to follow. */
 export async function runDefinition(database: Database, doing: string, query: string): Promise<void> {
   await database.retried(doing, () => database.client.command({ query, clickhouse_settings: definition }));
 }

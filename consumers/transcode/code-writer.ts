@@ -5,9 +5,9 @@ import type { WriterType } from '../schema/writer-type.ts';
 import type { Converter } from './converters.ts';
 import type { Transcoding } from './transcoding.ts';
 
-/** Extra bytes that each check of room reserves, so that several fixed-size values share it. */
+/** Extra bytes that each capacity check reserves, so that several fixed-size values share one. */
 const ROOM = 256;
-/** For shorter texts a loop is faster than a call. */
+/** Below this length, copying a string in a loop is faster than a call. */
 const LOOP_BYTES = 64;
 
 export const faults = [
@@ -20,7 +20,7 @@ export const faults = [
 ] as const;
 export type Fault = (typeof faults)[number];
 
-/** The generated code of one transcoder. Texts of the schema are constants, never code. */
+/** The generated code of one transcoder. Strings from the schema are constants, never code. */
 export class Program {
   readonly functions: string[] = [];
   readonly converters: Converter[] = [];
@@ -28,7 +28,7 @@ export class Program {
   readonly fields: string[] = [];
   /** Declarations of fields that the writer's schema may lack. */
   readonly declared: DeclaredFields;
-  /** Number of start positions that are kept. */
+  /** Number of field positions in the message that the code stores. */
   starts = 0;
   #variables = 0;
 
@@ -59,7 +59,7 @@ export class Program {
     const converters = this.converters.map((_, index) => `const convert${index} = converters[${index}];`);
     const constants = this.constants.map((_, index) => `const texts${index} = constants[${index}];`);
     const parts = ['"use strict";', ...converters, ...constants, ...this.functions, `return ${main};`];
-    // eslint-disable-next-line @typescript-eslint/no-implied-eval -- numbers and names of our own only
+    // eslint-disable-next-line @typescript-eslint/no-implied-eval -- only our own numbers and names
     const factory = new Function('fail', 'converters', 'constants', parts.join('\n')) as (
       ...parts: unknown[]
     ) => (at: Transcoding) => void;
@@ -75,7 +75,7 @@ function fail(at: Transcoding, field: number, fault: number): never {
 /**
  * Writes the code of one function. Its variables: `p` is the position in the message `src`, which
  * ends at `end`; `q` is the position in the row's bytes `dst`, whose capacity is `cap`; `b`, `n`,
- * `i`, `lo`, `hi` hold the values read last.
+ * `i`, `lo`, `hi` hold the values that were read last.
  */
 export class CodeWriter {
   readonly program: Program;
@@ -112,7 +112,7 @@ export class CodeWriter {
     return `fail(s, ${field}, ${faults.indexOf(fault)});`;
   }
 
-  /** Calls a method of `Transcoding` that only reads, for rare cases. */
+  /** Returns code that calls a method of `Transcoding` that only reads, for rare cases. */
   readBy(field: number, call: string): string {
     return `s.field = ${field}; s.position = p; ${call}; p = s.position;`;
   }
@@ -175,7 +175,7 @@ export class CodeWriter {
     );
   }
 
-  /** Writes `lo`, and `hi` above it if there are 8 bytes. */
+  /** Writes `lo`, and `hi` above it if `bytes` is 8. */
   writeInteger(bytes: 4 | 8): void {
     this.needs(bytes);
     this.line('view.setInt32(q, lo, true);');
@@ -183,7 +183,7 @@ export class CodeWriter {
     this.line(`q += ${bytes};`);
   }
 
-  /** Reads the length of a text into `n`. */
+  /** Reads the length of a string into `n`. */
   readLength(field: number): void {
     const slow = this.readBy(field, 'n = s.readLength()');
     this.line(
@@ -198,7 +198,7 @@ export class CodeWriter {
     );
   }
 
-  /** Copies a text with its length, which is in `n`. */
+  /** Copies a string with its length, which is in `n`. */
   copyText(): void {
     this.#check('n + 261', ROOM);
     this.writeCount('n');
@@ -219,7 +219,7 @@ export class CodeWriter {
     this.line(`p += ${bytes}; q += ${bytes};`);
   }
 
-  /** Writes one of the texts, each prefixed with its length. `lo` has its index. */
+  /** Writes the string at index `lo`. Each string is prefixed with its length. */
   writeOneOf(field: number, texts: readonly Buffer[]): void {
     const longest = texts.reduce((most, { length }) => Math.max(most, length), 0);
     this.line(
@@ -238,8 +238,8 @@ export class CodeWriter {
   }
 
   /**
-   * Reads the blocks of an array or map and writes the number of all items before them: the count
-   * of the first block, nearly always the only one, corrected if more blocks follow.
+   * Reads the blocks of an array or map, and writes the total count before the items. Writes the
+   * count of the first block, nearly always the only one, and corrects it if more blocks follow.
    */
   blocks(field: number, minBytes: number, item: () => void): void {
     const id = this.program.variable();
@@ -281,5 +281,5 @@ export interface Place {
   readonly isKey: boolean;
 }
 
-/** Writes the code for one value. A parameter, since values and records contain each other. */
+/** Writes the code for one value. It is passed along, since values and records contain each other. */
 export type ValueWriter = (code: CodeWriter, type: WriterType, column: ColumnType, place: Place) => void;

@@ -168,7 +168,7 @@ function writeUuidBytes(at: Transcoding): void {
 }
 
 function noUuid(): DecodeError {
-  return new DecodeError('a text that is not a UUID');
+  return new DecodeError('a string that is not a UUID');
 }
 
 function enumConverter(symbols: readonly string[], column: EnumType): Converter {
@@ -194,7 +194,7 @@ function fixedConverter(bytes: number): Converter {
   return (at) => {
     const length = at.readLength();
     if (length !== bytes)
-      throw new DecodeError(`a text whose length is not the ${bytes} bytes of its column`);
+      throw new DecodeError(`a string whose length is not the ${bytes} bytes of its column`);
     const start = at.take(length);
     const to = at.claim(bytes);
     at.source.copy(at.target, to, start, start + length);

@@ -39,28 +39,28 @@ interface PassingError {
 /** The codes of ClickHouse's own Kafka Connect sink, and some more. */
 const passingErrors: Readonly<Record<string, PassingError>> = {
   // UNEXPECTED_END_OF_FILE
-  3: { remedy: 'something between here and the server cuts requests off: look at the limits of proxies' },
-  107: { remedy: "a file of the table is missing: look at the server's disk and log" }, // FILE_DOESNT_EXIST
+  3: { remedy: 'something between here and the server cuts requests off: check the limits of proxies' },
+  107: { remedy: "a file of the table is missing: check the server's disk and log" }, // FILE_DOESNT_EXIST
   159: { remedy: 'raise max_execution_time for this user' }, // TIMEOUT_EXCEEDED
   201: { isAway: true, remedy: "raise the user's quota" }, // QUOTA_EXCEEDED
   // TOO_MANY_SIMULTANEOUS_QUERIES
   202: { isAway: true, remedy: 'raise max_concurrent_queries of the server or the user' },
-  203: { isAway: true, remedy: "look at the server's connections" }, // NO_FREE_CONNECTION
-  209: { isAway: true, remedy: "look at the server's network" }, // SOCKET_TIMEOUT
-  210: { isAway: true, remedy: "look at the server's network" }, // NETWORK_ERROR
-  225: { isAway: true, remedy: "look at the server's Keeper" }, // NO_ZOOKEEPER
-  242: { isAway: true, remedy: "look at the server's Keeper and at the table's disk" }, // TABLE_IS_READ_ONLY
-  285: { isAway: true, remedy: 'look at the replicas' }, // TOO_FEW_LIVE_REPLICAS
-  319: { isAway: true, remedy: "look at the server's Keeper" }, // UNKNOWN_STATUS_OF_INSERT
-  999: { isAway: true, remedy: "look at the server's Keeper" }, // KEEPER_EXCEPTION
+  203: { isAway: true, remedy: "check the server's connections" }, // NO_FREE_CONNECTION
+  209: { isAway: true, remedy: "check the server's network" }, // SOCKET_TIMEOUT
+  210: { isAway: true, remedy: "check the server's network" }, // NETWORK_ERROR
+  225: { isAway: true, remedy: "check the server's Keeper" }, // NO_ZOOKEEPER
+  242: { isAway: true, remedy: "check the server's Keeper and the table's disk" }, // TABLE_IS_READ_ONLY
+  285: { isAway: true, remedy: 'check the replicas' }, // TOO_FEW_LIVE_REPLICAS
+  319: { isAway: true, remedy: "check the server's Keeper" }, // UNKNOWN_STATUS_OF_INSERT
+  999: { isAway: true, remedy: "check the server's Keeper" }, // KEEPER_EXCEPTION
   // MEMORY_LIMIT_EXCEEDED
   241: { remedy: 'raise max_memory_usage for this user, or give the server more memory' },
   // TOO_MANY_PARTS
-  252: { isAway: true, remedy: 'merges are slower than inserts: look at system.merges and the partitions' },
-  279: { isAway: true, remedy: 'look at the shards' }, // ALL_CONNECTION_TRIES_FAILED
-  425: { remedy: "look at the server's log" }, // SYSTEM_ERROR
-  439: { isAway: true, remedy: 'the server has no free thread: look at its load' }, // CANNOT_SCHEDULE_TASK
-  745: { isAway: true, remedy: 'look at the load of the server' }, // SERVER_OVERLOADED
+  252: { isAway: true, remedy: 'merges are slower than inserts: check system.merges and the partitions' },
+  279: { isAway: true, remedy: 'check the shards' }, // ALL_CONNECTION_TRIES_FAILED
+  425: { remedy: "check the server's log" }, // SYSTEM_ERROR
+  439: { isAway: true, remedy: 'the server has no free thread: check its load' }, // CANNOT_SCHEDULE_TASK
+  745: { isAway: true, remedy: 'check the load of the server' }, // SERVER_OVERLOADED
 };
 
 const CREDENTIALS =

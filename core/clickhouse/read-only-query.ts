@@ -6,7 +6,7 @@ import type { ClickHouseSettings } from '../settings/config.ts';
 import { withDeadline } from '../deadline.ts';
 import { ServiceRefusedError } from '../errors.ts';
 import { FIRST_ANSWER_MS } from '../retry.ts';
-import { notReadOnly, parseStatementTree } from './statement-tree.ts';
+import { whyNotReadOnly, parseStatementTree } from './statement-tree.ts';
 
 /** The limits of a query. Lower limits of the user's profile stay in force. */
 export interface QueryLimits {
@@ -97,14 +97,14 @@ async function requireReadOnly(
   const answer = await client
     .exec({ query: `EXPLAIN AST ${sql}`, abort_signal: signal, clickhouse_settings: settings })
     .catch((error: unknown) => {
-      // The text parsed before, so the fault is SETTINGS: not changeable, or placed behind FORMAT.
+      // The text parsed before, so the fault is SETTINGS: not changeable, or placed after FORMAT.
       if (isClickHouseCode(error, '164') || isClickHouseCode(error, '62')) return undefined;
       throw error;
     });
   const reason =
     answer === undefined
       ? 'only SELECT, WITH, SHOW, DESCRIBE, EXPLAIN and EXISTS are allowed, without SETTINGS'
-      : notReadOnly(parseStatementTree(await text(answer.stream)), canonical);
+      : whyNotReadOnly(parseStatementTree(await text(answer.stream)), canonical);
   if (reason !== undefined) throw new ServiceRefusedError(`the query may only read (READONLY): ${reason}`);
 }
 

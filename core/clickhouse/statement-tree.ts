@@ -10,7 +10,7 @@ interface StatementNode {
 
 /**
  * Returns the nodes of a statement; the first is the root.
- * @param text the answer to `EXPLAIN AST`: one line per node, one blank deeper than its parent.
+ * @param text the answer to `EXPLAIN AST`: a line per node, indented one space more than its parent.
  * @throws ServiceRefusedError if a part is missing: a setting, such as `limit`, truncates answers.
  */
 export function parseStatementTree(text: string): readonly StatementNode[] {
@@ -51,41 +51,42 @@ function nameOf({ label }: StatementNode): string {
 }
 
 /** Table functions that stay within the database. */
-const innerTableFunctions = new Set(
+const internalTableFunctions = new Set(
   words(`numbers numbers_mt zeros zeros_mt primes generaterandom generateseries generate_series values
     null view viewifpermitted viewexplain merge mergetreeindex mergetreeprojection mergetreetextindex
     mergetreeanalyzeindexes`),
 );
 
-const outerScalars = words('file catboostevaluate aigenerate aiclassify aiembed aiextract aitranslate');
+const externalScalars = words('file catboostevaluate aigenerate aiclassify aiembed aiextract aitranslate');
 
 /** Functions and table functions that read files or reach hosts. IN accepts table functions too. */
-const outerFunctions = new Set([
-  ...outerScalars,
+const externalFunctions = new Set([
+  ...externalScalars,
   ...words(`eval url urlcluster filecluster filesystem executable remote remotesecure cluster
     clusterallreplicas s3 s3cluster gcs oss cosn hdfs hdfscluster azureblobstorage
     azureblobstoragecluster mysql postgresql mongodb redis sqlite odbc jdbc input dictionary loop
     iceberg iceberglocal deltalake deltalakelocal hudi paimon ytsaurus`),
 ]);
 
-/** Engines that reach nothing outside the database; Kafka is the exception on purpose. */
-export const innerEngines =
+/** Engines that reach nothing outside the database. Kafka is a deliberate exception. */
+export const internalEngines =
   words(`MergeTree ReplacingMergeTree SummingMergeTree AggregatingMergeTree CollapsingMergeTree
     VersionedCollapsingMergeTree GraphiteMergeTree CoalescingMergeTree Log TinyLog StripeLog Memory
     Null Set Join Buffer Merge GenerateRandom View MaterializedView Kafka Alias`);
-const allowedEngines = new Set([...innerEngines, 'Atomic', 'Ordinary', 'ReplicatedMergeTree']);
+const allowedEngines = new Set([...internalEngines, 'Atomic', 'Ordinary', 'ReplicatedMergeTree']);
 
 /** Functions whose first argument is a list of columns, which may contain expressions. */
 const structured = new Set(['values', 'null', 'generaterandom']);
 const withExpression = /\b(default|materialized|ephemeral|alias)\b/i;
 
 /**
- * Returns the part of a statement that reads or writes outside the database; undefined without one.
+ * Returns the part of a statement that reads or writes outside the database; undefined if there is
+ * none.
  * @param canonical the same statement, printed by the server's `formatQuerySingleLine`.
  */
-export function outsideOf(nodes: readonly StatementNode[], canonical: string): string | undefined {
-  const [found] = nodes.flatMap((node) => outsideAt(node) ?? []);
-  return found ?? outsideUnseen(nodes, canonical);
+export function externalAccessOf(nodes: readonly StatementNode[], canonical: string): string | undefined {
+  const [found] = nodes.flatMap((node) => externalAccessAt(node) ?? []);
+  return found ?? unseenExternalAccess(nodes, canonical);
 }
 
 /** Nodes that print none of their content: the function of APPLY, the WHERE and LIMIT of SHOW. */
@@ -94,18 +95,18 @@ const opaque = new Set(['ColumnsApplyTransformer', 'ShowTables', 'ShowColumns'])
 const unprinted = /[^\w\s`".(,]\s*\.\s*\*|\bTTL\b.*\bSET\b/i;
 const functionPlace = /(?:\bAPPLY |\()`?(\w+)|\b(\w+)`?(?=\()/gi;
 
-/** If the tree omits something, the text may name no outer function and no unseen SELECT. */
-function outsideUnseen(nodes: readonly StatementNode[], canonical: string): string | undefined {
+/** If the tree omits something, the text must not name an external function or an unseen SELECT. */
+function unseenExternalAccess(nodes: readonly StatementNode[], canonical: string): string | undefined {
   if (!nodes.some((node) => opaque.has(kindOf(node))) && !unprinted.test(canonical)) return undefined;
   const selects = canonical.match(/\bselect\b/gi) ?? [];
   if (selects.length > nodes.filter((node) => kindOf(node) === 'SelectQuery').length)
     return 'a SELECT that cannot be checked (in APPLY, SHOW or TTL)';
   const names = Array.from(canonical.matchAll(functionPlace), ([, first, second]) => first ?? second ?? '');
-  const outer = names.find((name) => outerFunctions.has(name.toLowerCase()) || /^format$/i.test(name));
-  return outer === undefined ? undefined : `"${outer}" beside APPLY, SHOW or TTL`;
+  const external = names.find((name) => externalFunctions.has(name.toLowerCase()) || /^format$/i.test(name));
+  return external === undefined ? undefined : `"${external}" together with APPLY, SHOW or TTL`;
 }
 
-function outsideAt(node: StatementNode): string | undefined {
+function externalAccessAt(node: StatementNode): string | undefined {
   if (node.label.startsWith('Dictionary definition')) return 'the source of a dictionary';
   if (kindOf(node) !== 'Function') return undefined;
   const name = nameOf(node);
@@ -116,14 +117,14 @@ function outsideAt(node: StatementNode): string | undefined {
   const isTable = ['TableExpression', 'InsertQuery', 'CreateQuery', 'AttachQuery', 'Explain'].includes(
     kindOf(parent),
   );
-  if (isTable && !innerTableFunctions.has(lower)) return `table function ${name}`;
-  if (outerFunctions.has(lower)) return `function ${name}`;
+  if (isTable && !internalTableFunctions.has(lower)) return `table function ${name}`;
+  if (externalFunctions.has(lower)) return `function ${name}`;
   // `arrayMap(file, …)` accepts a function by name.
   const [first, ...others] = node.children[0]?.children ?? [];
   const isFunctionName = /^(array|map)/.test(lower) && kindOf(first) === 'Identifier' && others.length > 0;
-  if (first !== undefined && isFunctionName && outerScalars.includes(nameOf(first).toLowerCase()))
+  if (first !== undefined && isFunctionName && externalScalars.includes(nameOf(first).toLowerCase()))
     return `function ${nameOf(first)}`;
-  // `x IN format(…)` is the table function.
+  // In `x IN format(…)`, `format` is the table function.
   const caller = parent?.parent;
   if (lower === 'format' && caller && kindOf(caller) === 'Function' && /in$/i.test(nameOf(caller)))
     return `table function ${name}`;
@@ -151,7 +152,7 @@ const reading = new Set(
 const secretTables = /^system\.(users|named_collections|user_directories|zookeeper\w*)$/i;
 
 /** Returns why a statement does more than read the database; undefined if it only reads. */
-export function notReadOnly(nodes: readonly StatementNode[], canonical: string): string | undefined {
+export function whyNotReadOnly(nodes: readonly StatementNode[], canonical: string): string | undefined {
   const [root] = nodes;
   if (root === undefined || !reading.has(kindOf(root)))
     return 'only SELECT, WITH, SHOW, DESCRIBE, EXPLAIN and EXISTS are allowed';
@@ -167,10 +168,10 @@ export function notReadOnly(nodes: readonly StatementNode[], canonical: string):
     if (kindOf(parent) === 'Explain' && /Query/.test(kind) && !reading.has(kind))
       return 'EXPLAIN is allowed only for statements that only read';
     const [, second = ''] = node.label.split(' ', 2);
-    // A table behind IN is an Identifier.
+    // A table after IN is an Identifier.
     if (/^(Table)?Identifier$/.test(kind) && secretTables.test(second.replaceAll('`', '')))
       return `${second} is not readable here, because it shows credentials`;
   }
-  const outside = outsideOf(nodes, canonical);
-  return outside === undefined ? undefined : `${outside} leaves the database`;
+  const access = externalAccessOf(nodes, canonical);
+  return access === undefined ? undefined : `${access} leaves the database`;
 }

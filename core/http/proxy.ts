@@ -6,8 +6,8 @@ import type { Secret } from '../settings/secret.ts';
 import { isLoopback } from '../settings/setting-values.ts';
 
 /**
- * The values of HTTPS_PROXY, HTTP_PROXY and NO_PROXY; empty if not set. `none` is a comma list of
- * `host` (with its subdomains), `host:port`, `.host`, `*.host` or `*`.
+ * The values of HTTPS_PROXY, HTTP_PROXY and NO_PROXY; empty if not set. `none` is a comma-separated
+ * list of `host` (with its subdomains), `host:port`, `.host`, `*.host` or `*`.
  */
 type ProxyRules = Readonly<Record<'https' | 'http' | 'none', string>>;
 

@@ -18,7 +18,7 @@ export interface TopicDescription {
   readonly partitionCount: number;
 }
 
-/** A committed offset, with the text that was committed beside it. */
+/** A committed offset, with the metadata that was committed with it. */
 export interface CommittedOffset {
   readonly offset: bigint;
   readonly metadata: string;

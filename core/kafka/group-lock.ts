@@ -35,7 +35,7 @@ export interface GroupLock {
   readonly release: () => Promise<void>;
 }
 
-/** Joins the group. The caller releases the lock, also if `joined` rejects. */
+/** Joins the group. The caller releases the lock, even if `joined` rejects. */
 export function joinLockGroup(
   kafka: Settings['kafka'],
   { role, groupId, topic, partitionAssigners, isHolder, onCrash }: LockOptions,

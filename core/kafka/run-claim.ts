@@ -88,7 +88,7 @@ export async function claimStreams(
     const active = await rivals();
     // The run that caused the refusal may have ended.
     throw new RunActiveError(
-      `${claimsText(names, active.length > 0 ? active : present)}: nothing was changed. Wait for its end, or end it with \`npm run produce -- --take-over\``,
+      `${claimsText(names, active.length > 0 ? active : present)}: nothing was changed. Wait for it to end, or end it with \`npm run produce -- --take-over\``,
     );
   } catch (error) {
     await lock.release();

@@ -15,7 +15,7 @@ const MAX_FETCH_BYTES_PER_PARTITION = 4 * 1024 * 1024;
 /** Longer than our transactions may stay open: compaction has removed messages that are still missing. */
 const SILENCE_MS = 60_000;
 
-/** A consumer fetches all the time: if no fetch was answered for this long, Kafka is away. */
+/** A consumer fetches all the time: if no fetch is answered for this long, Kafka is down. */
 const MAX_UNANSWERED_MS = 20_000;
 
 /** Interval of heartbeats while a batch is handled. */
@@ -44,7 +44,7 @@ interface ReadOptions {
  * when all are handled. Each reader has a consumer group of its own, so that readers never share
  * partitions, and removes it afterwards.
  * @returns the partitions whose last messages compaction removed.
- * @throws ServiceUnavailableError, also if Kafka is away for a minute; ServiceRefusedError; the
+ * @throws ServiceUnavailableError, also after a minute without an answer; ServiceRefusedError; the
  *   signal's reason; what a handler or `afterFetch` throws; UnreadableBatchError without
  *   `onUnreadable`.
  */
@@ -151,8 +151,8 @@ export async function readTopics(
             if (offset < from || (span !== undefined && offset >= span.to)) continue;
             handle?.(message, batch.partition);
           }
-          const behind = BigInt(batch.lastOffset()) + 1n;
-          if (behind > from) handed.set(place, behind);
+          const next = BigInt(batch.lastOffset()) + 1n;
+          if (next > from) handed.set(place, next);
           await afterFetch?.();
         } catch (error) {
           if (error instanceof UnreadableBatchError && onUnreadable?.(batch.topic, error) === true) {

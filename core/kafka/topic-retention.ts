@@ -16,7 +16,7 @@ export type TopicConfig = ReadonlyMap<string, string>;
  * Returns the configuration that lets a table be recreated from its topic at any time: compaction
  * keeps the latest message of every key forever, and streams of events (`activities`, `runs` …),
  * where each event has its own key, stay complete.
- * @param tombstoneRetentionDays how long a sink may be away without missing deletes.
+ * @param tombstoneRetentionDays how long a sink may be stopped without missing deletes.
  */
 export function wantedTopicConfig(
   topic: string,
@@ -68,7 +68,7 @@ export function retentionWarnings(
   const warnings: string[] = [];
   const limit = deletionLimit(config);
   const gone = starts.reduce((sum, start) => sum + start, 0n);
-  const lost = gone === 0n ? '' : `, and ${grouped(gone)} of its first messages are gone already`;
+  const lost = gone === 0n ? '' : `, and its first ${grouped(gone)} messages are already gone`;
   // Manual deletion is not a fault of the configuration, and `produce` may have sent records again.
   if (limit !== undefined)
     warnings.push(`${limit}: a replay lacks older messages${lost}; set cleanup.policy to compact`);
@@ -76,7 +76,7 @@ export function retentionWarnings(
   const wanted = tombstoneRetentionDays * DAY_MS;
   if (policiesOf(config).includes('compact') && Number(tombstones) < wanted)
     warnings.push(
-      `delete.retention.ms is ${tombstones} (${timeText(Number(tombstones))}): a sink that is away for longer misses deletes; ` +
+      `delete.retention.ms is ${tombstones} (${timeText(Number(tombstones))}): a sink that is stopped for longer misses deletes; ` +
         `set it to ${wanted} (TOMBSTONE_RETENTION_DAYS)`,
     );
   return warnings;

@@ -60,7 +60,7 @@ export const definitions = {
   ),
   METRICS_START_DATE: setting('first day of the metrics', startDate, '2010-01-01'),
   METRICS_INTERVALS: setting(
-    'comma list: day, week, month, quarter, year',
+    'comma-separated list: day, week, month, quarter, year',
     (name, value) => severalOf(name, value, metricsIntervals),
     'month',
   ),
@@ -78,8 +78,11 @@ export const definitions = {
     decimal(0, 100),
     '10',
   ),
-  STREAM_MODES: setting('comma list of stream=mode: evolve (default), freeze, discard', streamModes),
-  KAFKA_BROKERS: setting('comma list of host:port', brokers, '127.0.0.1:9092'),
+  STREAM_MODES: setting(
+    'comma-separated list of stream=mode: evolve (default), freeze, discard',
+    streamModes,
+  ),
+  KAFKA_BROKERS: setting('comma-separated list of host:port', brokers, '127.0.0.1:9092'),
   KAFKA_SSL: setting('true connects with TLS', boolean, 'false'),
   KAFKA_SASL_MECHANISM: setting(
     `SASL mechanism: ${saslMechanisms.join(', ')}`,
@@ -107,7 +110,7 @@ export const definitions = {
   CLICKHOUSE_DATABASE: setting('database; created if missing', identifier, 'chartmogul'),
   HTTPS_PROXY: setting('proxy for https addresses of ChartMogul, the registry and ClickHouse', proxyUrl),
   HTTP_PROXY: setting('proxy for http addresses, except those of this machine', proxyUrl),
-  NO_PROXY: setting('comma list of hosts that are reached directly, or *', text),
+  NO_PROXY: setting('comma-separated list of hosts that are reached directly, or *', text),
   ALLOW_PLAINTEXT_CREDENTIALS: setting(
     'true allows unencrypted passwords to other machines',
     boolean,

@@ -5,8 +5,8 @@ import { Secret, type Credentials } from './secret.ts';
 import { isLoopback } from './setting-values.ts';
 
 /**
- * Returns the credential that `services up` stores under DATA_DIR, for its user and the loopback
- * address that the service was started for (by number or as localhost). Any other `url` gets none.
+ * Returns the credential that `services up` stores under DATA_DIR. Returns undefined for another
+ * user, or for any address but the loopback address of the service (by number or as localhost).
  */
 export function findLocalCredentials(
   dataDir: string,
@@ -27,12 +27,15 @@ function isSameService(url: string, storedOrigin: string): boolean {
   const stored = new URL(storedOrigin);
   if (protocol !== 'http:' || stored.protocol !== 'http:' || port !== stored.port || !isLoopback(hostname))
     return false;
-  const means = (name: string, other: string) => name === 'localhost' && localhosts.includes(other);
+  const isAliasOf = (name: string, other: string) => name === 'localhost' && localhosts.includes(other);
   const { hostname: other } = stored;
-  return hostname === other || means(hostname, other) || means(other, hostname);
+  return hostname === other || isAliasOf(hostname, other) || isAliasOf(other, hostname);
 }
 
-/** For another address or user the password stays the same, so earlier exports stay valid. */
+/**
+ * Returns the stored credential, or stores a new one. The password survives a change of address or
+ * user, so that settings exported earlier stay valid.
+ */
 export function ensureLocalCredentials(dataDir: string, url: string, username = 'local'): Credentials {
   const found = findLocalCredentials(dataDir, url, username);
   if (found !== undefined) return found;

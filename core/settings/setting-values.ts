@@ -55,7 +55,7 @@ export function proxyUrl(name: string, value: string): string {
 /** Returns a key or password without the blanks and line breaks that files and shells add. */
 export function secretText(name: string, value: string): string {
   const text = value.trim();
-  if (text === '') throw new ConfigError(`${name} must be one line of text; got an empty text`);
+  if (text === '') throw new ConfigError(`${name} must be one line of text; got an empty string`);
   if (/\p{Cc}/u.test(text))
     throw new ConfigError(`${name} must be one line of text; got a line break or another control character`);
   return text;
@@ -70,7 +70,7 @@ export function brokers(name: string, value: string): readonly string[] {
   for (const broker of list) {
     const { host, port } = splitBroker(broker);
     if (host === '' || !(port >= 1 && port <= 65_535))
-      throw wrongAddress(name, value, 'host:port, or a comma list of them');
+      throw wrongAddress(name, value, 'host:port, or a comma-separated list of them');
   }
   return list;
 }
@@ -97,7 +97,7 @@ export function severalOf<T extends string>(name: string, value: string, known: 
   const list = value.split(',').map((item) => known.find((choice) => choice === item.trim()));
   const chosen = list.filter((choice) => choice !== undefined);
   if (new Set(chosen).size < list.length)
-    throw wrong(name, value, `a comma list of ${known.join(', ')}, each at most once`);
+    throw wrong(name, value, `a comma-separated list of ${known.join(', ')}, each at most once`);
   return Object.freeze(chosen);
 }
 

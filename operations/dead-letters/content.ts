@@ -38,7 +38,7 @@ export async function readContent(
 }
 
 /**
- * Decodes a message to JSON text with every digit. The bytes are untrusted: see {@link Transcoding}.
+ * Decodes a message to JSON text, unrounded. The bytes are untrusted: see {@link Transcoding}.
  * @throws EtlError
  */
 async function decodeMessage(stream: string, value: Buffer, registry: Registry): Promise<string> {

@@ -88,6 +88,6 @@ async function checkStreams(
   const unknown = streams.find((stream) => !known.has(stream));
   if (unknown !== undefined)
     throw new ConfigError(
-      `--streams must name some of ${[...known].sort().join(', ')}; got "${unknown.slice(0, 80)}"`,
+      `--streams may name only ${[...known].sort().join(', ')}; got "${unknown.slice(0, 80)}"`,
     );
 }

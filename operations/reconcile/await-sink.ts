@@ -7,20 +7,20 @@ import { lostSpan } from '../../consumers/stream/commit-metadata.ts';
 import { resumeOffsetsOf, type PartitionLog } from '../../consumers/stream/resume-offset.ts';
 import type { Connections } from '../../core/connections.ts';
 
-const ASK_MS = 300;
+const POLL_MS = 300;
 const ROUNDS_BEFORE_LOG = 5;
 /** The limit after a first timeout: a killed sink stays in the group for some time. */
 const MAX_IDLE_AGAIN_MS = 2_500;
 
-/** How long to wait for a sink without progress. The streams of one run share it. */
+/** How long to wait for a sink that makes no progress. The streams of one run share it. */
 export class Patience {
   maxIdleMs = 10_000;
 }
 
 /**
- * Waits until a running sink has stored the topic up to the given ends, while it makes progress.
+ * Waits until a running sink has stored the topic up to the given ends, or makes no progress.
  * @returns by partition, where the next sink resumes: after the table's last rows, or after later
- * rows that merges removed. If the table lost those rows otherwise, their keys differ.
+ * rows that merges removed. If the table lost those rows in another way, their keys differ.
  */
 export async function awaitSink(
   services: Connections,
@@ -32,7 +32,7 @@ export async function awaitSink(
   const { admin, settings, signal } = services;
   const groupId = sinkGroupOf(settings);
   let last = -1n;
-  let movedMs = performance.now();
+  let lastProgressMs = performance.now();
   for (let round = 0; ; round++) {
     // Read commits before rows: the sink commits an offset only after it has stored its rows.
     const committed = (await admin.committedOffsets(groupId, [topic])).get(topic);
@@ -40,7 +40,7 @@ export async function awaitSink(
     // Read rows before the logs, so that later messages are within the log.
     const resumeOffsets = await resumeOffsetsOf(rows, await readPartitionLogs(admin, topic));
     let sum = 0n;
-    let isReached = true;
+    let hasReachedEnds = true;
     for (const [partition, { topicId, start, end }] of ends) {
       const stored = resumeOffsets.get(partition) ?? 0n;
       const commit = committed?.get(partition) ?? { offset: 0n, metadata: '' };
@@ -50,17 +50,20 @@ export async function awaitSink(
       // Only committed offsets cover markers and rejected messages after the last row.
       const passed = commit.offset > stored ? commit.offset : stored;
       sum += passed;
-      if (passed < end && start < end) isReached = false;
+      if (passed < end && start < end) hasReachedEnds = false;
     }
-    if (sum !== last) movedMs = performance.now();
+    if (sum !== last) lastProgressMs = performance.now();
     last = sum;
-    if (isReached || !(await admin.isConsumed(groupId, topic))) return resumeOffsets;
-    if (performance.now() - movedMs > patience.maxIdleMs) {
+    if (hasReachedEnds || !(await admin.isConsumed(groupId, topic))) return resumeOffsets;
+    if (performance.now() - lastProgressMs > patience.maxIdleMs) {
       patience.maxIdleMs = MAX_IDLE_AGAIN_MS;
-      logger.warn({ topic }, 'the sink makes no progress: messages that it has not inserted count as behind');
+      logger.warn(
+        { topic },
+        'the sink makes no progress: messages that it has not inserted are reported as behind',
+      );
       return resumeOffsets;
     }
     if (round === ROUNDS_BEFORE_LOG) logger.info({ topic }, 'waiting for the sink of the topic');
-    await delay(ASK_MS, undefined, { signal });
+    await delay(POLL_MS, undefined, { signal });
   }
 }

@@ -204,7 +204,7 @@ function keyedOtherwiseText(key: readonly TableColumn[], at: string | undefined)
   const names = key.map(({ name }) => `\`${name}\``).join(', ');
   return (
     `cannot be compared by key: message keys differ from the primary key ${names}` +
-    `${at === undefined ? '' : `, first at ${at}`}; the keys in the values were compared instead, without rows that have no message, and --repair deletes nothing`
+    `${at === undefined ? '' : `, first at ${at}`}; the keys in the values were compared instead, rows without a message were not, and --repair deletes nothing`
   );
 }
 

@@ -95,14 +95,14 @@ export async function repairStream(
   const add = search.add.bind(search);
   await readTopics(admin, settings, new Map([[topic, add]]), signal, {
     afterFetch: async () => {
-      if (search.bytes >= BYTES_PER_INSERT) await insert(search.fetch());
+      if (search.bytes >= BYTES_PER_INSERT) await insert(search.take());
     },
   });
-  await insert(search.fetch());
+  await insert(search.take());
 
   // Read after the rows, so that their messages are before these ends.
   const endsNow = await readEnds();
-  const isWrong = (row: Place) => search.proved.has(row) || !isWithin(row, endsNow);
+  const isWrong = (row: Place) => search.provedWrong.has(row) || !isWithin(row, endsNow);
   const wrong = filterRows(suspects, isWrong);
   const unproved = filterRows(suspects, (row) => !isWrong(row));
   await deleteRows(services, stream, key, wrong);

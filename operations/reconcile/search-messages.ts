@@ -14,10 +14,10 @@ export class MessageSearch {
   readonly #rowKeys: RowKeys | undefined;
   /** Differences whose last message was found. */
   readonly seen = new Set<Difference>();
-  /** Rows at whose positions the topic has another message. */
-  readonly proved = new Set<Place>();
+  /** Rows that are proved wrong: the topic has another message at their positions. */
+  readonly provedWrong = new Set<Place>();
   #found: PlacedMessage[] = [];
-  /** Size of the values that were found and not fetched yet. */
+  /** Total size of the values of the found messages that {@link take} has not returned yet. */
   bytes = 0;
 
   /**
@@ -54,10 +54,10 @@ export class MessageSearch {
     }
     for (const { difference: suspect, row } of this.#suspects.get(place) ?? [])
       if (row.version !== versionOf(message) || this.#hasOtherKey(message, partition, suspect))
-        this.proved.add(row);
+        this.provedWrong.add(row);
   }
 
-  /** Whether the message becomes a row of another key. Returns false if that is unknown. */
+  /** Whether the message becomes a row of another key. Returns false if the key is unknown. */
   #hasOtherKey(message: KafkaMessage, partition: number, { parts }: Difference): boolean {
     const key = this.#rowKeys?.of(message, partition, false);
     const own = typeof key === 'object' ? this.#rowKeys?.partsOf(key) : undefined;
@@ -65,7 +65,7 @@ export class MessageSearch {
   }
 
   /** Returns the messages that were found since the last call. */
-  fetch(): readonly PlacedMessage[] {
+  take(): readonly PlacedMessage[] {
     const found = this.#found;
     this.#found = [];
     this.bytes = 0;

@@ -108,9 +108,7 @@ export class SideTable {
       insertRows(rows, database, this.name, this.#identity),
     );
     if (outcome.kind === 'refused')
-      throw new ServiceRefusedError(
-        `table ${this.name}, created to compare, refuses rows: ${outcome.reason}`,
-      );
+      throw new ServiceRefusedError(`comparison table ${this.name} refuses rows: ${outcome.reason}`);
     this.#rows.length = 0;
     this.#rowCount = 0;
   }

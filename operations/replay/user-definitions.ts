@@ -7,7 +7,7 @@ import { identityIn } from '../../consumers/table/table-ddl.ts';
 
 /**
  * Adds the columns that only the live table has to the new one: those that users added, and fields
- * that no schema has any more. Their values are lost, unless the server computes them.
+ * that no schema has any longer. Their values are lost, unless the server computes them.
  */
 export async function addForeignColumns(database: Database, live: string, shadow: string): Promise<void> {
   const columnsOf = (table: string) =>
@@ -25,7 +25,7 @@ export async function addForeignColumns(database: Database, live: string, shadow
     if (kind === '' || kind === 'DEFAULT')
       logger.warn(
         { table: live, column: name },
-        'no schema of the topic has this column: the column is kept, its values are lost',
+        'no schema of the topic has this column: the column is kept, but its values are lost',
       );
   }
 }

@@ -12,7 +12,7 @@ export type ServiceCheck =
   | { readonly name: string; readonly description: string }
   | { readonly name: string; readonly error: unknown };
 
-/** Tries the ChartMogul key, Kafka, the registry and ClickHouse. @throws the signal's reason. */
+/** Checks the ChartMogul key, Kafka, the registry and ClickHouse. @throws the signal's reason. */
 export async function checkServices(settings: Settings, signal: AbortSignal): Promise<ServiceCheck[]> {
   const [chartmogul, others] = await Promise.all([
     check('chartmogul', () => describeChartMogul(settings.chartmogul, signal)),

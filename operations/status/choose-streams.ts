@@ -27,6 +27,6 @@ export function chooseStreams(
   const known = [...new Set([...streamNames, ...found])].sort();
   const unknown = requested.find((stream) => !known.includes(stream));
   if (unknown !== undefined && topics !== undefined && tables !== undefined)
-    throw new ConfigError(`--streams must name some of ${known.join(', ')}; got "${unknown.slice(0, 80)}"`);
+    throw new ConfigError(`--streams may name only ${known.join(', ')}; got "${unknown.slice(0, 80)}"`);
   return found.filter((stream) => requested.includes(stream));
 }

@@ -18,7 +18,7 @@ import type { TableFacts } from './table-facts.ts';
 import { lagOf, readTopicStatus } from './topic-facts.ts';
 import {
   journalWarnings,
-  leftTopicWarnings,
+  skippedTopicWarnings,
   lostRowsWarnings,
   pairWarnings,
   topicWarnings,
@@ -97,7 +97,7 @@ export async function gatherFrom(
     statuses.push(status);
     warnings.push(...(await streamWarnings(status, table, shared)));
   }
-  if (wanted === undefined) warnings.push(...leftTopicWarnings(topics ?? [], topicPrefix));
+  if (wanted === undefined) warnings.push(...skippedTopicWarnings(topics ?? [], topicPrefix));
   for (const name of journalTopics) {
     const config = configs?.get(name);
     if (config !== undefined) warnings.push(...journalWarnings(name, config));

@@ -23,7 +23,7 @@ export async function readLastRun(
   { value, timeMs }: RunMessage,
   registry: Registry,
 ): Promise<LastRun> {
-  const reason = `the last run of ${stream} cannot be read: the topic of runs holds a message that cannot be decoded`;
+  const reason = `the last run of ${stream} cannot be read: a message on the topic of run records cannot be decoded`;
   const decoder = new RecordDecoder(await registry.schemaById(schemaIdOf(value)));
   let record: Readonly<Record<string, unknown>>;
   try {

@@ -21,7 +21,7 @@ export function topicWarnings(
   return messages.map((message) => ({ about: `topic ${name}`, message }));
 }
 
-/** Returns warnings about the topic of checkpoints or dead letters, which exists only in Kafka. */
+/** Returns warnings about the topic of checkpoints or of dead letters, which have no other copy. */
 export function journalWarnings(name: string, config: TopicConfig): Warning[] {
   const limit = deletionLimit(config);
   const message = `${limit}: older messages are lost; set cleanup.policy to compact`;
@@ -29,7 +29,7 @@ export function journalWarnings(name: string, config: TopicConfig): Warning[] {
 }
 
 /** Returns warnings about topics under the prefix that no sink reads. */
-export function leftTopicWarnings(topics: readonly string[], topicPrefix: string): Warning[] {
+export function skippedTopicWarnings(topics: readonly string[], topicPrefix: string): Warning[] {
   return streamsUnder(topicPrefix, topics).skipped.map(({ topic, reason }) => ({
     about: `topic ${topic}`,
     message: reason.replace(`topic ${topic} is `, ''),

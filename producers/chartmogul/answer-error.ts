@@ -30,7 +30,8 @@ export function answerError({ status, path, body, contentType, retryAfter }: Ref
     return new AuthenticationError(
       `ChartMogul rejects the key: ${answered}. Check CHARTMOGUL_API_KEY with \`npm run ping\``,
     );
-  if (status === 403) return new AccessDeniedError(`${answered}: the plan or the key's role lacks it`);
+  if (status === 403)
+    return new AccessDeniedError(`${answered}: the plan or the key's role does not include it`);
   if (status === 404 || status === 410)
     return new StreamNotFoundError(`${answered}: this account does not have it`);
   if (status === 429 || status === 503) {

@@ -150,7 +150,8 @@ export class ChartMogulClient {
         throw error;
       }
     });
-    if (!isJsonObject(answer)) throw new UnexpectedAnswerError(`${path} answered JSON that is not an object`);
+    if (!isJsonObject(answer))
+      throw new UnexpectedAnswerError(`${path} answered with JSON that is not an object`);
     return answer;
   }
 

@@ -58,7 +58,7 @@ function parseEntry(value: unknown, where: string): StreamSpec {
 function parseName(value: unknown, where: string): string {
   const name = textOf(value, where, 'a name');
   if (!isProducedName(name))
-    throw wrongValue(where, name, 'a small letter, then up to 99 small letters, digits or _');
+    throw wrongValue(where, name, 'a lowercase letter, then up to 99 lowercase letters, digits or _');
   // The view of `x_raw` would have the name of the table of `x`.
   if (name.endsWith('_raw')) throw wrongValue(where, name, 'a name that does not end with _raw');
   return name;

@@ -40,5 +40,5 @@ function specOf(known: readonly StreamSpec[], name: string, where: string): Stre
   const spec = known.find((candidate) => candidate.name === name);
   if (spec !== undefined) return spec;
   const names = known.map((candidate) => candidate.name).join(', ');
-  throw new ConfigError(`${where} must name some of ${names}; got "${name.slice(0, 80)}"`);
+  throw new ConfigError(`${where} may name only ${names}; got "${name.slice(0, 80)}"`);
 }

@@ -111,7 +111,7 @@ async function resume(
     if (!cursorErrors.some((kind) => error instanceof kind)) throw error;
     reason = messageOf(error);
   }
-  logger.info({ path, reason }, 'cannot resume where the last run stopped: reads the list from its start');
+  logger.info({ path, reason }, 'cannot resume where the last run stopped: reading the list from its start');
   return undefined;
 }
 

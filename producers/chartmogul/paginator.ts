@@ -36,7 +36,7 @@ const nextKeyPaginator: Paginator = ({ answer, where }) => {
     return undefined;
   }
   if (typeof next !== 'string' && typeof next !== 'number' && typeof next !== 'bigint')
-    throw new UnexpectedAnswerError(`${where}: "meta.next_key" must be a text, a number or null`);
+    throw new UnexpectedAnswerError(`${where}: "meta.next_key" must be a string, a number or null`);
   return { cursor: String(next), next_key: String(next) };
 };
 

@@ -29,7 +29,7 @@ export async function* readParentLists(source: StreamSource, path: string, field
   const absent: Error[] = [];
   let settledAnswer: Promise<boolean> | undefined;
   const doesAddressExist = async () =>
-    isFound || (await (settledAnswer ??= hasSettledParentAList(source, path, field)));
+    isFound || (await (settledAnswer ??= hasListOfSettledParent(source, path, field)));
   const read = async function* (list: ParentList): SourceEvents {
     let pages = 0;
     try {
@@ -67,8 +67,8 @@ function* emptyVisit(list: ParentList): Generator<SourceEvent> {
   yield { kind: 'visit-end', visit: list.visit };
 }
 
-/** Whether the address answers for a parent that needs no visit. Requests only a few of them. */
-async function hasSettledParentAList(source: StreamSource, path: string, field: string): Promise<boolean> {
+/** Returns whether any parent that needs no visit has a list. Requests the lists of only a few. */
+async function hasListOfSettledParent(source: StreamSource, path: string, field: string): Promise<boolean> {
   const { client, spec, plan, observer } = source;
   let checked = 0;
   for (const parent of plan.settled()) {
@@ -97,7 +97,7 @@ function* parentLists(
     else
       logger.warn(
         { stream: spec.name, [field]: shownKey(visit.parent) },
-        'skips a parent: its key would change the address of the list',
+        'parent skipped: its key would change the address of the list',
       );
   }
 }

@@ -34,7 +34,7 @@ export function inferSchema({ name, primaryKey, records }: InferOptions): Stream
     const type = records.length === 0 ? 'string' : keyTypeOf(valuesOf.get(field) ?? []);
     if (type !== undefined) return { name: field, type };
     throw new UnexpectedAnswerError(
-      `${name}: no record of the first pages has a text or an integer in ${field}, a field of its primary key: ` +
+      `${name}: no record of the first pages has a string or an integer in ${field}, a field of its primary key: ` +
         'check `primaryKey` in CONFIG_FILE',
     );
   });

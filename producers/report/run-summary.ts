@@ -59,7 +59,7 @@ export function runSummary(counts: readonly StreamCounts[], width = Infinity): s
     ...newFieldLines(shown),
     ...countLine('omitted in mode discard', shown, ({ discarded }) => discarded),
     ...countLine('sent to the dead-letter topic', shown, ({ deadLettered }) => deadLettered),
-    ...countLine('denied below a parent (403), children unchanged', shown, ({ denied }) => denied),
+    ...countLine('lists of parents denied (403), children unchanged', shown, ({ denied }) => denied),
     ...absenceLines(counts),
     ...endings,
   ].join('\n');

@@ -158,7 +158,7 @@ function observerOf(counts: StreamCounts, reading: Reading): StreamObserver {
       if (counts.denied++ === 0)
         logger.warn(
           { stream: counts.stream, reason: error.message },
-          'denied below a parent: its children are not changed',
+          'list of a parent denied: its children are not changed',
         );
     },
   };

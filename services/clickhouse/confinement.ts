@@ -1,6 +1,10 @@
 import { createReadStream } from 'node:fs';
 import { literal } from '../../core/clickhouse/client.ts';
-import { notReadOnly, outsideOf, parseStatementTree } from '../../core/clickhouse/statement-tree.ts';
+import {
+  whyNotReadOnly,
+  externalAccessOf,
+  parseStatementTree,
+} from '../../core/clickhouse/statement-tree.ts';
 import type { Engine } from './engine.ts';
 import { ClickHouseException } from './exception.ts';
 import { topLevelTokens } from './lexer.ts';
@@ -55,9 +59,11 @@ async function check(
   const nodes = parseStatementTree(await ask(`EXPLAIN AST ${sql}`));
   // EXPLAIN AST only parses the statement that it explains.
   const outside =
-    nodes[0]?.label.startsWith('Explain EXPLAIN AST') === true ? undefined : outsideOf(nodes, canonical);
+    nodes[0]?.label.startsWith('Explain EXPLAIN AST') === true
+      ? undefined
+      : externalAccessOf(nodes, canonical);
   if (outside !== undefined) throw denied(outside);
-  const reason = isReadOnly ? notReadOnly(nodes, canonical) : undefined;
+  const reason = isReadOnly ? whyNotReadOnly(nodes, canonical) : undefined;
   if (reason === undefined) return;
   const message = `A GET changes nothing, so ${reason}; POST accepts any statement.`;
   throw new ClickHouseException(164, 'READONLY', message);

@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import { makePrivateFolder, writePrivate } from '../../core/private-files.ts';
-import { innerEngines } from '../../core/clickhouse/statement-tree.ts';
+import { internalEngines } from '../../core/clickhouse/statement-tree.ts';
 
 /** Settings that name a file, or contain SQL that the parse of the statement does not show. */
 const fixedSettings = `format_schema format_template_row format_template_resultset output_format_schema
@@ -13,7 +13,7 @@ const confinedGrants: readonly string[] = [
   'REVOKE BACKUP, NAMED COLLECTION ADMIN, ACCESS MANAGEMENT, CREATE DICTIONARY, INTROSPECTION ON *.*',
   'REVOKE SYSTEM SHUTDOWN, SYSTEM RELOAD MODEL ON *.*',
   'REVOKE TABLE ENGINE ON *',
-  `GRANT ${innerEngines.map((engine) => `TABLE ENGINE ON ${engine}`).join(', ')}`,
+  `GRANT ${internalEngines.map((engine) => `TABLE ENGINE ON ${engine}`).join(', ')}`,
   'GRANT READ, WRITE ON KAFKA',
 ];
 

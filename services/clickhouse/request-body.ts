@@ -39,7 +39,7 @@ export async function openBody(
   return { head, after: (offset) => Readable.from(from(offset), options) };
 }
 
-/** Returns the whole text of a query without data behind it, one character per byte. */
+/** Returns the whole text of a query without data after it, one character per byte. */
 export async function wholeText(body: RequestBody): Promise<string> {
   const parts: Buffer[] = [];
   let bytes = 0;

@@ -11,9 +11,9 @@ const placeRoom = 2 ** 26;
 const indexes = new WeakMap<World, ActivityIndex>();
 
 /**
- * Indexes every activity of the account in order of time. Only this list's order does not follow
- * from the order of members, so only this index is kept: 23 bytes per activity, built at first
- * need.
+ * Indexes every activity of the account in chronological order. Only this list's order does not
+ * follow from the order of members, so only this index is kept: 23 bytes per activity, built when it
+ * is first needed.
  */
 export class ActivityIndex {
   readonly #world: World;

@@ -13,12 +13,12 @@ export const activityTypes = ['new_biz', 'reactivation', 'expansion', 'contracti
 
 export type ActivityType = (typeof activityTypes)[number];
 
-/** A move as it changed its customer's MRR. The key is the move's. */
+/** The change that a move made to its customer's MRR. It has the key of the move. */
 export interface Activity extends Key {
   readonly holder: number;
   readonly at: number;
   readonly type: ActivityType;
-  /** The customer's MRR after it, in cents, over all subscriptions. */
+  /** The customer's MRR after the move, in cents, over all subscriptions. */
   readonly mrr: number;
   readonly movement: number;
   readonly subscription: Subscription;
@@ -27,7 +27,7 @@ export interface Activity extends Key {
 
 const firstId = 4_300_000_000;
 
-/** Returns a customer's activities in order of time. Their movements add up to its MRR. */
+/** Returns a customer's activities in chronological order. Their movements add up to its MRR. */
 export function activitiesOf(world: World, holder: number): Activity[] {
   if (!isHolder(world, holder)) return [];
   const steps = subscriptionsUnder(world, holder)
@@ -102,7 +102,7 @@ export function renderActivity(world: World, activity: Activity): Rendered {
   };
 }
 
-/** For `/customers/{uuid}/activities`: no field leads to the row of `/activities`. */
+/** For `/customers/{uuid}/activities`. No field identifies the same activity in `/activities`. */
 export function renderCustomerActivity(world: World, activity: Activity): Rendered {
   return { id: activityId(activity), ...commonFields(world, activity), 'currency-sign': world.currencySign };
 }

@@ -87,7 +87,7 @@ export class World {
     return late < 0 ? 0 : Math.floor(late / this.#newPerRevision) + 1;
   }
 
-  /** Returns when a member signed up: members are in order of time, and more sign up every year. */
+  /** Returns when a member signed up. Later members signed up later, and more do so every year. */
   signedUpAt(member: number): number {
     const born = this.bornIn(member);
     if (born > 0) return this.momentIn(born, member);

@@ -63,7 +63,7 @@ test('produce and sink reject a stream that does not exist', async (t) => {
   for (const entry of [entries.produce, entries.sink]) {
     const result = await runCommand(t, entry, ['--streams', 'plans,unicorns'], env);
     assert.equal(result.exitCode, 2);
-    assert.match(result.stderr, /--streams must name some of .*customers.*; got "unicorns"/);
+    assert.match(result.stderr, /--streams may name only .*customers.*; got "unicorns"/);
   }
 });
 

@@ -242,7 +242,7 @@ test('requests that match nothing are answered in one line', async (t) => {
   const cases = [
     [['show', 'abcd1234'], /^no dead letter has the ID abcd1234: `list --all` shows them all\n$/],
     [['redrive'], /^redrive needs IDs, --streams a,b/],
-    [['list', '--streams', 'unicorns'], /^--streams must name some of .*customers.*; got "unicorns"/],
+    [['list', '--streams', 'unicorns'], /^--streams may name only .*customers.*; got "unicorns"/],
     [['list', '--step', 'both'], /^--step must be one of produce, sink; got "both"\n$/],
   ] as const;
   await Promise.all(
@@ -264,7 +264,7 @@ test('discarded dead letters count nowhere and may be redriven by their ID', asy
   const producer = await createProducer(t, settings);
   const topic = topicOf(settings.topicPrefix, 'plans');
   await producer.send({ topic, messages: [{ key: 'pl_2', value: Buffer.from('not a frame') }] });
-  // The source lacks pl_2, so the run deletes it: a row behind the message.
+  // The source lacks pl_2, so the run deletes it: a row after the message.
   assert.equal(await deadOf(), 1);
   const [sunk] = await sinkStreams(settings, 'plans');
   assert.deepEqual({ rows: sunk?.rows, deadLetters: sunk?.deadLetters }, { rows: 2, deadLetters: 1 });

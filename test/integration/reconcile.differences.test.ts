@@ -63,16 +63,16 @@ const cases: readonly Case[] = [
   ['a key added during the comparison', [], [{ offset: 100 }], undefined],
   ['a delete added during the comparison', [{ offset: 20 }], [{ offset: 105, isDeleted: true }], undefined],
   ['the last before the end', [], [{ offset: 99 }], 'stray'],
-  ['behind the end that there is now', [], [{ offset: 110 }], 'stray'],
+  ['beyond the current end', [], [{ offset: 110 }], 'stray'],
   ['of a partition that there is not', [], [{ offset: 105, partition: 9 }], 'stray'],
   ['before the first message that is left', [], [{ offset: 9 }], undefined],
   ['at the first message that is left', [], [{ offset: 10 }], 'stray'],
-  ['behind a message that is left', [{ offset: 20 }], [{ offset: 9 }], 'older'],
+  ['after a message that is left', [{ offset: 20 }], [{ offset: 9 }], 'older'],
   ['a rejected message', [{ offset: 20, isRejected: true }], [], undefined],
   ['a row of a rejected message', [{ offset: 20, isRejected: true }], [{ offset: 30 }], 'stray'],
   ['the row before a rejected message', [{ offset: 30, isRejected: true }], [{ offset: 20 }], undefined],
   [
-    'a rejected message behind one without a row',
+    'a rejected message after one without a row',
     [{ offset: 20 }, { offset: 30, isRejected: true }],
     [],
     'missing',
@@ -84,7 +84,7 @@ const cases: readonly Case[] = [
     undefined,
   ],
   [
-    'a rejected message behind a delete that the table lacks',
+    'a rejected message after a delete that the table lacks',
     [
       { offset: 25, isDeleted: true },
       { offset: 30, isRejected: true },
@@ -242,7 +242,7 @@ test('the comparison names exactly the keys that differ, and how', async (t) => 
   // Without comparable times, no row counts as one of the future.
   const { found: timeless } = await look({ sinceMs: undefined });
   assert.equal(timeless.get('an earlier row to come'), undefined);
-  assert.equal(timeless.get('behind the end that there is now'), 'stray');
+  assert.equal(timeless.get('beyond the current end'), 'stray');
 });
 
 // Alone, because another difference in its bucket would have the key compared anyway.

@@ -151,7 +151,7 @@ test('manual changes are reported by key and repaired without moving the checkpo
   await assertReconciled(settings, ['plans']);
 });
 
-test('a repair deletes a row beyond the end of the topic, so no sink resumes behind it', async (t) => {
+test('a repair deletes a row beyond the end of the topic, so no sink resumes after it', async (t) => {
   const settings = await createPlans(t);
   const [before, highest] = [await plans(settings), await highestOffsets(settings)];
   await insertCopy(settings, 'pl_later_5', '_offset + 12 AS _offset, _version - 1 AS _version');
@@ -165,7 +165,7 @@ test('a repair deletes a row beyond the end of the topic, so no sink resumes beh
     { rows: await plans(settings), offsets: await highestOffsets(settings) },
     { rows: before, offsets: highest },
   );
-  // A sink would resume behind the offset of the row if it still existed.
+  // A sink would resume after the offset of the row if it still existed.
   await send(
     t,
     settings,
@@ -289,7 +289,7 @@ test('a missing topic or table is one difference in one line; an empty topic nee
     { equal: false, plans: true, keys: 69, tasks: false },
   );
   assert.equal(unknown.exitCode, 2);
-  assert.match(unknown.stderr, /^--streams must name some of account, .*; got "plants"\n$/);
+  assert.match(unknown.stderr, /^--streams may name only account, .*; got "plants"\n$/);
 });
 
 test('a reconcile drops the leftovers of a killed one but not those of a running one', async (t) => {

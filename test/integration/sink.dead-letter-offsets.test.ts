@@ -33,9 +33,9 @@ async function start(t: TestContext) {
   return { settings, poison, plan, sunk, table, stored };
 }
 
-test('later sinks skip the dead letters that a sink has committed behind the last rows', async (t) => {
+test('later sinks skip the dead letters that a sink has committed after the last rows', async (t) => {
   const { poison, plan, sunk } = await start(t);
-  // One partition has only dead letters, another has dead letters behind a row.
+  // One partition has only dead letters, another has dead letters after a row.
   await poison(0);
   await poison(0);
   await plan(1, 1);

@@ -160,7 +160,7 @@ test('a view that fails during row-by-row inserts rolls back only its part; othe
   );
   await send('1', '2', 'bb', '4', '5', 'aa', '7', '8');
   const { failure } = await sink();
-  assert.match(failure?.message ?? '', /view \S+\.mw behind \S+\.mv on table plans_raw fails/);
+  assert.match(failure?.message ?? '', /view \S+\.mw fed by \S+\.mv on table plans_raw fails/);
   assert.deepEqual(await names(), ['1', '2', '4']);
   assert.deepEqual(await columnOf('g', 'f'), [1, 2, 4]);
   await run(

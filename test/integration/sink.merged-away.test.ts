@@ -18,7 +18,7 @@ import {
   counted,
 } from '../helpers/out-of-order-topics.ts';
 
-test('a restarted sink does not insert rows again that merges removed behind the last row', async (t) => {
+test('a restarted sink does not insert rows again that merges removed after the last row', async (t) => {
   const scenarios: Readonly<Record<string, readonly Sent[]>> = {
     newest_first: newestFirst(0, 100),
     // Each key is on all partitions: the winning row may be on another one.
@@ -98,7 +98,7 @@ test('a restarted sink does not insert rows again that cleanup merges removed', 
   }
 });
 
-test('dead letters among and behind rows that merges removed stay dead letters', async (t) => {
+test('dead letters among and after rows that merges removed stay dead letters', async (t) => {
   const streams = ['plans'];
   const { settings, send, sunk, on } = await createOutOfOrderTopics(t, streams, 'CreateTime');
   const poison = { key: 0, partition: 0, seconds: 0, isPoison: true };

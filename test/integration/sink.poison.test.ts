@@ -131,7 +131,7 @@ test('a constraint that rejects a delete stops its stream and names the remedy',
     const [counts] = await sinkStreams(settings, 'plans');
     assert.match(
       counts?.failure?.message ?? '',
-      /^table plans_raw refuses a delete \(partition 0, offset 5\).* code 469 \(VIOLATED_CONSTRAINT: counted\)\. Let its constraints pass deletes \(CHECK _deleted OR/,
+      /^table plans_raw refuses a delete \(partition 0, offset 5\).* code 469 \(VIOLATED_CONSTRAINT: counted\)\. Change its constraints so that they accept deletes \(CHECK _deleted OR/,
     );
     assert.deepEqual(await storedPlans(settings), [1, 2, 3, 4]);
   }
@@ -215,7 +215,7 @@ test('a batch of an unsupported compression stops only its stream and names the 
   assert.deepEqual({ failure: second?.failure, rows: second?.rows }, { failure: undefined, rows: 1 });
   assert.ok(
     (await storedPlans(settings)).every((number) => Number(number) <= 3),
-    'nothing behind it',
+    'nothing after it',
   );
   await assert.rejects(readTopic(settings, topic), /partition 1: the record batch at offset 3/);
 });

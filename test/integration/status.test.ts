@@ -226,7 +226,7 @@ test('status reports retention that makes a replay incomplete, and the rows at r
     await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '60' }] });
   });
   assert.deepEqual((await statusOf(settings, 'plans')).warnings, [
-    `${deletes}, and 60 of its first messages are gone already${cure}`,
+    `${deletes}, and its first 60 messages are already gone${cure}`,
     clock,
     // Ten of the sixty were sent again.
     `table plans_raw: 50 live rows whose messages are gone from ${topic}: a replay would lose them; \`npm run produce -- --full\` sends the records that ChartMogul still has`,
@@ -265,6 +265,6 @@ test('an unknown stream is rejected, and an empty account is no failure', async 
   await assert.rejects(
     gatherStatus(settings, ['plans', 'unicorns'], noSignal),
     (error) =>
-      error instanceof ConfigError && /^--streams must name some of .*; got "unicorns"$/.test(error.message),
+      error instanceof ConfigError && /^--streams may name only .*; got "unicorns"$/.test(error.message),
   );
 });

@@ -36,7 +36,7 @@ import { assertClear, fuzz, mutated } from '../helpers/fuzz.ts';
 import { noSignal } from '../helpers/settings.ts';
 
 // Any input from outside becomes a value, one clear error line or one dead letter: no crash, no
-// unbounded memory, no read behind the end of a message.
+// unbounded memory, no read beyond the end of a message.
 
 setSizeLimit(16);
 const SECRET = 's3cret-of-ours';

@@ -43,7 +43,7 @@ test('topics of any name work in every command; a table name conflict is rejecte
   );
   assert.deepEqual(shown.map(({ stream }) => stream).sort(), [...streams].sort());
   const warning = status.warnings.find(({ about }) => about === `topic ${topicPrefix}a.b`);
-  assert.match(warning?.message ?? '', /^not sunk: .*a-b/);
+  assert.match(warning?.message ?? '', /^not copied: .*a-b/);
 
   await assertReconciled(settings, streams);
   const [replayed] = await replay(settings, { streams: ['my-topic'], from: undefined }, noSignal);

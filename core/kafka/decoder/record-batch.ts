@@ -108,12 +108,12 @@ async function decodeBatch(batch: Buffer, messages: Fetched[]): Promise<number> 
       messages.push(new FetchedMessage(reader, context));
     }
     if (count <= 0 || reader.end < reader.bytes.length)
-      throw unreadableBatch(context.firstOffset, 'its number of records is not the declared one');
+      throw unreadableBatch(context.firstOffset, 'its number of records differs from the declared number');
     reached = BigInt(messages.at(-1)?.offset ?? 0);
   }
   // A reader that resumes from the batch's end would go back and read the same records forever.
   if (reached !== undefined && reached > lastOffset)
-    throw unreadableBatch(context.firstOffset, 'it has records behind its end');
+    throw unreadableBatch(context.firstOffset, 'it has records beyond its end');
   if (reached !== lastOffset) messages.push(compactedAway(String(lastOffset), context));
   return decompressedBytes;
 }

@@ -130,10 +130,10 @@ async function readMerged(
   const next = await resumeOffsetsOf(rows, logs);
   const owner = { topicId: topicIdOf(logs), table: table.identity };
   const state = { table, rows, owner, next, ends: endsOf(logs), committed };
-  const { behind, isMerged } = await findMergedAway(state, async (spans) =>
+  const { resumeAt, isMerged } = await findMergedAway(state, async (spans) =>
     wasMergedAway(services, table.stream, spans, await DeadLetterIndex.read(services)),
   );
-  return isMerged ? behind : new Map();
+  return isMerged ? resumeAt : new Map();
 }
 
 function* skip(deadLetters: readonly SinkDeadLetter[], why: string): Generator<Redriven, void, undefined> {

@@ -17,7 +17,7 @@ const commitOf = (of: CommittedRows, offset = 13n, by = owner) => ({
   metadata: commitMetadata(of, by),
 });
 
-test('dead letters behind the last row are skipped, with or without a table', () => {
+test('dead letters after the last row are skipped, with or without a table', () => {
   assert.deepEqual(trustedRows(commitOf(lastRows), owner, log), lastRows);
   const none = { highest: undefined, deadLetters: 2 };
   const noTable = { topicId: 7n, table: '' };

@@ -48,7 +48,7 @@ const line = (count: number, timeMs: number) =>
 const cases: readonly (readonly [string, TableRows, PartitionLog, bigint])[] = [
   ['an empty table is filled from the start', [], logOf(line(3, 100), 3n), 0n],
   ['an empty table is filled from where retention begins', [], logOf(line(3, 100), 9n, 6n), 6n],
-  ['a table resumes behind its highest offset', rowsOf(line(3, 100)), logOf(line(5, 100), 5n), 3n],
+  ['a table resumes after its highest offset', rowsOf(line(3, 100)), logOf(line(5, 100), 5n), 3n],
   ['a complete table needs nothing', rowsOf(line(5, 100)), logOf(line(5, 100), 5n), 5n],
   [
     'a log that lost unread messages resumes at its start',
@@ -57,7 +57,7 @@ const cases: readonly (readonly [string, TableRows, PartitionLog, bigint])[] = [
     8n,
   ],
   ['compacted messages change nothing', rowsOf(line(5, 100)), logOf([at(3, 103), at(6, 106)], 7n), 5n],
-  ['a log without older messages resumes behind the rows', rowsOf(line(5, 100)), logOf([at(6, 106)], 7n), 5n],
+  ['a log without older messages resumes after the rows', rowsOf(line(5, 100)), logOf([at(6, 106)], 7n), 5n],
   ['a shorter log belongs to a recreated topic', rowsOf(line(5, 100)), logOf(line(2, 900), 2n), 0n],
   [
     'a longer log with a later first message belongs to a recreated topic',
@@ -66,7 +66,7 @@ const cases: readonly (readonly [string, TableRows, PartitionLog, bigint])[] = [
     0n,
   ],
   [
-    'a recreated topic resumes behind its own rows',
+    'a recreated topic resumes after its own rows',
     rowsOf([...line(5, 100), ...line(2, 900)]),
     logOf(line(4, 900), 4n),
     2n,
@@ -133,7 +133,7 @@ const casesById: readonly (readonly [string, TableRows, PartitionLog, bigint])[]
     2n,
   ],
   [
-    'rows of an unknown topic behind rows of the topic do not count',
+    'rows of an unknown topic after rows of the topic do not count',
     [...rowsOf(line(2, 100), B), ...rowsOf(line(4, 100))],
     withId(5),
     4n,

@@ -26,7 +26,7 @@ describe('inserting', () => {
     return { stream, insert };
   }
 
-  test('a full batch behind an insert holds fetching until the insert has ended', async () => {
+  test('a full batch after an insert holds fetching until the insert has ended', async () => {
     const { stream, insert } = await inserting();
     await stream.fetchOffsets(0, 3);
     assert.deepEqual(stream.takeConsumerCalls(), ['pause']);
@@ -200,7 +200,7 @@ describe('inserting', () => {
     );
   });
 
-  test('a changed table after a stop inserts nothing behind the refused batch', async () => {
+  test('a changed table after a stop inserts nothing after the refused batch', async () => {
     const { stream, insert } = await inserting();
     stream.outcomes.push({ kind: 'refused', reason: 'code 16' });
     stream.matchesColumns = false;

@@ -24,7 +24,7 @@ async function resumed(commit: ReturnType<typeof commitOf>, set: (stream: FakeSt
 }
 
 describe('resume offsets', () => {
-  test('dead letters behind the last row are passed', async () => {
+  test('dead letters after the last row are passed', async () => {
     const found = await resumed(commitOf(8n, 4n, 3), (stream) => (stream.deadLetterCount = 3));
     assert.deepEqual(found, { seek: 'seek 0@8', commits: [] });
   });

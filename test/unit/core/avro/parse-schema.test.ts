@@ -39,7 +39,7 @@ const refused: readonly (readonly [string, unknown])[] = [
   ['a map', schemaOf({ type: 'map', values: 'string' })],
   ['an enum', schemaOf({ type: 'enum', name: 'E', symbols: ['A'] })],
   ['a union of two', schemaOf(['string', 'long'])],
-  ['a union with null behind', schemaOf(['string', 'null'])],
+  ['a union with null last', schemaOf(['string', 'null'])],
   ['a union of three', schemaOf(['null', 'string', 'long'])],
   ['a union of null alone', schemaOf(['null'])],
   ['another logical type', schemaOf({ type: 'long', logicalType: 'timestamp-micros' })],

@@ -79,7 +79,7 @@ for (const [entries, limit] of deleting) {
   test(`a topic warns that a replay lacks messages with ${JSON.stringify(entries)}`, () => {
     const [reason, remedy] = [`${limit}: a replay lacks older messages`, 'set cleanup.policy to compact'];
     assert.deepEqual(retentionWarnings(config(entries), [0n]), [`${reason}; ${remedy}`]);
-    const gone = `${reason}, and 1,234 of its first messages are gone already`;
+    const gone = `${reason}, and its first 1,234 messages are already gone`;
     assert.deepEqual(retentionWarnings(config(entries), [1_200n, 34n]), [`${gone}; ${remedy}`]);
   });
 }
@@ -95,7 +95,7 @@ test('a configuration that Kafka omits has its default', () => {
 test('short retention of deletes is reported, except on a topic without compaction', () => {
   const day = { 'delete.retention.ms': String(DAY_MS) };
   assert.deepEqual(retentionWarnings(config(day), [0n]), [
-    'delete.retention.ms is 86400000 (1 day): a sink that is away for longer misses deletes; set it to 604800000 (TOMBSTONE_RETENTION_DAYS)',
+    'delete.retention.ms is 86400000 (1 day): a sink that is stopped for longer misses deletes; set it to 604800000 (TOMBSTONE_RETENTION_DAYS)',
   ]);
   assert.deepEqual(retentionWarnings(config(day), [0n], 1), []);
   assert.equal(retentionWarnings(config({}), [0n], 8).length, 1);

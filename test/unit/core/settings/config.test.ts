@@ -63,7 +63,7 @@ const wrongSettings: readonly (readonly [NodeJS.ProcessEnv, RegExp])[] = [
     (value) =>
       [
         { METRICS_INTERVALS: value },
-        /^METRICS_INTERVALS must be a comma list of day, week.*; got ".*"/,
+        /^METRICS_INTERVALS must be a comma-separated list of day, week.*; got ".*"/,
       ] as const,
   ),
   [
@@ -102,7 +102,7 @@ const wrongSettings: readonly (readonly [NodeJS.ProcessEnv, RegExp])[] = [
   ],
   [
     { CHARTMOGUL_API_KEY_FILE: '/dev/null' },
-    /^CHARTMOGUL_API_KEY_FILE must be one line of text; got an empty text/,
+    /^CHARTMOGUL_API_KEY_FILE must be one line of text; got an empty string/,
   ],
   [
     { CHARTMOGUL_API_KEY: 's3cret', CHARTMOGUL_API_KEY_FILE: '/x' },
@@ -116,7 +116,7 @@ const wrongSettings: readonly (readonly [NodeJS.ProcessEnv, RegExp])[] = [
     { CHARTMOGUL_API_KEY: 's3cret\u0007' },
     /^CHARTMOGUL_API_KEY must be one line of text; got a line break or another control/,
   ],
-  [{ CHARTMOGUL_API_KEY: ' \n' }, /^CHARTMOGUL_API_KEY must be one line of text; got an empty text/],
+  [{ CHARTMOGUL_API_KEY: ' \n' }, /^CHARTMOGUL_API_KEY must be one line of text; got an empty string/],
   [
     { CLICKHOUSE_USERNAME: 'u', CLICKHOUSE_PASSWORD: 's3\rcret' },
     /^CLICKHOUSE_PASSWORD must be one line of text; got a line break or another control/,

@@ -330,7 +330,7 @@ const keyings: readonly (readonly [
     ['a'],
     true,
   ],
-  ['a record that ends behind its key', one, 'b', record(1, 'b'), ['b'], true],
+  ['a record that ends after its key', one, 'b', record(1, 'b'), ['b'], true],
 ];
 for (const [name, stream, key, value, parts, isAlike] of keyings)
   test(`RowKeys finds the key of a row: ${name}`, async () => {
@@ -377,10 +377,10 @@ test('MessageSearch finds needed messages by position, time and partition', asyn
   search.add(message('moved', 5, 31), 0);
   assert.equal(search.bytes, 1);
   assert.deepEqual(
-    search.fetch().map(({ message: found }) => found.key?.toString()),
+    search.take().map(({ message: found }) => found.key?.toString()),
     ['any key'],
   );
-  assert.deepEqual({ bytes: search.bytes, messages: search.fetch() }, { bytes: 0, messages: [] });
+  assert.deepEqual({ bytes: search.bytes, messages: search.take() }, { bytes: 0, messages: [] });
   assert.deepEqual(
     { wanted: search.seen.has(wanted), moved: search.seen.has(moved) },
     { wanted: true, moved: false },
@@ -405,7 +405,7 @@ for (const [name, there, isProved] of proofs)
     const suspects = new Map([[differing('a'), [row]]]);
     const search = new MessageSearch([], suspects, await rowKeysOf(...one));
     if (there !== undefined) search.add(there, 0);
-    assert.equal(search.proved.has(row), isProved);
+    assert.equal(search.provedWrong.has(row), isProved);
   });
 
 test('rows identified by position are proved wrong only by a message of another time', () => {
@@ -417,9 +417,9 @@ test('rows identified by position are proved wrong only by a message of another 
   const search = new MessageSearch([differing('0|3', right)], suspects, undefined);
   search.add({ ...message('any', 3, 30), key: null }, 0);
   search.add(message('any', 4, 40), 0);
-  assert.equal(search.fetch().length, 1);
+  assert.equal(search.take().length, 1);
   assert.deepEqual(
-    { right: search.proved.has(right), wrong: search.proved.has(wrong) },
+    { right: search.provedWrong.has(right), wrong: search.provedWrong.has(wrong) },
     { right: false, wrong: true },
   );
 });

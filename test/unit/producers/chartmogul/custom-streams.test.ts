@@ -110,8 +110,8 @@ const long = `/${'x'.repeat(5000)}?`;
 const wrongEntries: readonly (readonly [Json, RegExp])[] = [
   [{ name: undefined }, /\.name must be a name; got nothing$/],
   [{ name: 7 }, /\.name must be .*; got 7$/],
-  [{ name: 'Credit-Notes' }, /\.name must be a small letter.*; got "Credit-Notes"$/],
-  [{ name: 'dead-letters' }, /\.name must be a small letter.*; got "dead-letters"$/],
+  [{ name: 'Credit-Notes' }, /\.name must be a lowercase letter.*; got "Credit-Notes"$/],
+  [{ name: 'dead-letters' }, /\.name must be a lowercase letter.*; got "dead-letters"$/],
   [{ name: 'customers_raw' }, /\.name must be a name that does not end.*; got "customers_raw"$/],
   ...['customers', 'runs', 'checkpoints', 'line_items', 'transactions', 'subscriptions', 'sources'].map(
     (name) => [{ name }, /\.name must be a name that is not taken.*; got ".*"$/] as const,

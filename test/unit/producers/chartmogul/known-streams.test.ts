@@ -68,16 +68,16 @@ const refused: readonly (readonly [string, () => unknown, RegExp])[] = [
   [
     'a list',
     () => choose('plans,plants'),
-    /^--streams must name some of invoices, customers, .*account; got "plants"$/,
+    /^--streams may name only invoices, customers, .*account; got "plants"$/,
   ],
-  ['an empty list', () => choose(''), /^--streams must name some of .*; got ""$/],
-  ['a list with a stray comma', () => choose('plans,'), /^--streams must name some of .*; got ""$/],
+  ['an empty list', () => choose(''), /^--streams may name only .*; got ""$/],
+  ['a list with a stray comma', () => choose('plans,'), /^--streams may name only .*; got ""$/],
   [
     'a mode',
     () => known([], [['plants', 'freeze']]),
-    /^STREAM_MODES must name some of invoices.*; got "plants"$/,
+    /^STREAM_MODES may name only invoices.*; got "plants"$/,
   ],
-  ['a long list', () => choose('x'.repeat(5000)), /^--streams must name some of .*; got "x{80}"$/],
+  ['a long list', () => choose('x'.repeat(5000)), /^--streams may name only .*; got "x{80}"$/],
 ];
 for (const [what, choosing, message] of refused) {
   test(`${what} that names no stream is rejected in one line that lists the streams`, () => {

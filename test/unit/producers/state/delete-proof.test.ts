@@ -132,7 +132,7 @@ for (const error of [
   new SourceUnavailableError('/plans/pl_2 answered 500'),
   new RequestRefusedError('/plans/pl_2 answered 400'),
   new AuthenticationError('/plans/pl_2 answered 403'),
-  new UnexpectedAnswerError('/plans/pl_2 answered JSON that is not an object'),
+  new UnexpectedAnswerError('/plans/pl_2 answered with JSON that is not an object'),
 ]) {
   test(`no key is decided when a lookup fails with ${error.code}`, async () => {
     const keys = ['pl_1', 'pl_2', 'pl_3'].map((key) => vanished(key));

@@ -98,7 +98,7 @@ const formats: readonly (readonly [string, CodecName, Buffer])[] = [
     ]),
   ],
   [
-    'a zstd frame behind one to be skipped',
+    'a zstd frame after one to be skipped',
     'zstd',
     Buffer.concat([Buffer.from('502a4d1803000000', 'hex'), Buffer.alloc(3), zstdFrame(0, rawBlock(records))]),
   ],

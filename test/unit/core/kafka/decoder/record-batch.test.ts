@@ -314,12 +314,12 @@ test('a batch that claims fewer records than it has is unreadable', async () => 
   for (const count of [2, 1, 0, -1, -(2 ** 31)])
     await assertUnreadable(
       batchBytes(batchOf([10, 11, 12], 12), { count }),
-      /its number of records is not the declared one$/,
+      /its number of records differs from the declared number$/,
     );
 });
 
 test('a batch whose last offset precedes its records is unreadable', async () => {
-  await assertUnreadable(batchBytes(batchOf([10, 11, 12], 11)), /it has records behind its end$/);
+  await assertUnreadable(batchBytes(batchOf([10, 11, 12], 11)), /it has records beyond its end$/);
 });
 
 test('a batch shorter than its header is unreadable, and one beyond the response is skipped', async () => {
