@@ -77,6 +77,6 @@ function streamSection(name: string): string {
 function columnTable(columns: readonly CommentedColumn[]): string {
   return table(
     ['column', 'type', 'meaning'],
-    columns.map(({ name, type, comment }) => [code(name), code(type.text), comment]),
+    columns.map(({ name, type, comment }) => [code(name), code(type.text.replaceAll('`', '')), comment]),
   );
 }

@@ -64,20 +64,21 @@ const metrics = 'all mrr arr arpa asp customer-count customer-churn-rate mrr-chu
 /** ChartMogul hides invalid and disabled rows by default. They would look deleted. */
 const withInvalid: Query = { validation_type: 'all', with_disabled: true };
 
-/** Returns a paged list whose records each have an address. */
+/** Returns a paged list. Two complete runs without a record prove its delete. */
 function list(name: string, listKey: string, options: Partial<StreamSpec> = {}): StreamSpec {
-  const path = `/${name}`;
-  const deletes: DeleteProof = {
-    proof: 'look-up',
-    path: `${path}/{key}`,
-    ...(options.query && { query: options.query }),
-  };
-  return { name, paths: [path], listKey, paging: 'detect', deletes, ...options };
+  const deletes: DeleteProof = { proof: 'twice' };
+  return { name, paths: [`/${name}`], listKey, paging: 'detect', deletes, ...options };
+}
+
+/** Returns a list whose records each have an address, which answers 404 once they are deleted. */
+function addressed(name: string, listKey: string, { query }: Pick<StreamSpec, 'query'> = {}): StreamSpec {
+  const deletes: DeleteProof = { proof: 'look-up', path: `/${name}/{key}`, ...(query && { query }) };
+  return list(name, listKey, { deletes, ...(query && { query }) });
 }
 
 /** Returns a stream that is read by its parents, or whole at the first of its addresses. */
 function children(name: string, listKey: string, parent: ParentSpec, paths: StreamSpec['paths']): StreamSpec {
-  return { name, paths, listKey, paging: 'detect', parent, deletes: { proof: 'twice' } };
+  return list(name, listKey, { paths, parent });
 }
 
 const ofCustomer: ParentSpec = { stream: 'customers', field: 'customer_uuid', visit: 'changed' };
@@ -87,7 +88,7 @@ const ofPlanGroup: ParentSpec = { stream: 'plan_groups', field: 'plan_group_uuid
 
 /** The streams of ChartMogul, in the order in which a run begins them: the longest first. */
 export const streams: readonly StreamSpec[] = [
-  list('invoices', 'invoices', { query: withInvalid }),
+  addressed('invoices', 'invoices', { query: withInvalid }),
   list('customers', 'entries', {
     deletes: {
       proof: 'look-up',
@@ -95,24 +96,21 @@ export const streams: readonly StreamSpec[] = [
       mergedInto: { path: '/customers', listKey: 'entries', field: 'external_ids', filter: 'external_id' },
     },
   }),
-  list('subscription_events', 'subscription_events', {
-    query: { with_disabled: true },
-    deletes: { proof: 'twice' },
-  }),
+  list('subscription_events', 'subscription_events', { query: { with_disabled: true } }),
   // The cursor of this list has been observed to skip one row per page.
-  list('activities', 'entries', { paging: 'start-after', deletes: { proof: 'twice' } }),
+  list('activities', 'entries', { paging: 'start-after' }),
   children('customer_subscriptions', 'entries', ofCustomer, [
     '/subscriptions',
     '/customers/{customer_uuid}/subscriptions',
   ]),
   children('customer_activities', 'entries', ofCustomer, ['/customers/{customer_uuid}/activities']),
-  list('contacts', 'entries'),
-  list('customer_notes', 'entries'),
-  list('notes', 'entries'),
-  list('opportunities', 'entries'),
-  list('tasks', 'entries'),
-  list('plans', 'plans'),
-  list('plan_groups', 'plan_groups'),
+  addressed('contacts', 'entries'),
+  addressed('customer_notes', 'entries'),
+  addressed('notes', 'entries'),
+  addressed('opportunities', 'entries'),
+  addressed('tasks', 'entries'),
+  addressed('plans', 'plans'),
+  addressed('plan_groups', 'plan_groups'),
   children('plan_group_plans', 'plans', ofPlanGroup, ['/plan_groups/{plan_group_uuid}/plans']),
   list('data_sources', 'data_sources', {
     paths: ['/data_sources', '/sources'],
@@ -121,10 +119,9 @@ export const streams: readonly StreamSpec[] = [
       with_auto_churn_subscription_setting: true,
       with_invoice_handling_setting: true,
     },
-    deletes: { proof: 'twice' },
   }),
   // ChartMogul has transactions only in invoices. Servers that follow dltHub's page list them.
-  list('transactions', 'transactions', { query: withInvalid, isOptional: true, deletes: { proof: 'twice' } }),
+  list('transactions', 'transactions', { query: withInvalid, isOptional: true }),
   ...metrics.map((metric): StreamSpec => ({
     name: `metrics_${metric.replaceAll('-', '_')}`,
     paths: [`/metrics/${metric}`],

@@ -5,7 +5,7 @@ import { readStreamSchema } from '../../core/avro/schema-files.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { jsonText, type JsonObject, type JsonValue } from '../../core/json.ts';
 import { subjectOf, topicOf } from '../../core/stream-name.ts';
-import { streams } from '../../producers/chartmogul/streams.ts';
+import { createSimulator } from '../../simulator/simulator.ts';
 import type { StreamCounts } from '../../producers/report/stream-counts.ts';
 import { ageRounds } from '../helpers/age-round.ts';
 import { createApiServer } from '../helpers/api-server.ts';
@@ -18,8 +18,8 @@ import { truthOf, type Truth } from '../helpers/truth.ts';
 
 const topic = (settings: Settings, stream: string) => topicOf(settings.topicPrefix, stream);
 
-/** The streams that the real addresses have. */
-const present = streams.map(({ name }) => name).filter((name) => name !== 'transactions');
+/** The streams that the simulator serves. */
+const present = createSimulator({ customers: 1 }).streams;
 
 /** The number of messages in each stream's topic. */
 async function messagesByStream(settings: Settings): Promise<Record<string, number>> {
