@@ -8,6 +8,7 @@ import { sinkStreams } from './pipeline.ts';
 import { command } from './plans-table.ts';
 import { createSettings } from './settings.ts';
 import { createProducer, messagesOf } from './topic.ts';
+import { waitFor } from './wait-for.ts';
 
 const START_MS = Date.UTC(2026, 0, 1);
 export const KEYS = 10;
@@ -43,6 +44,12 @@ export async function createOutOfOrderTopics(
       configEntries: [{ name: 'message.timestamp.type', value: times }],
     })),
     waitForLeaders: true,
+  });
+  // The broker lists a new topic a moment after its leader is known.
+  const topics = streams.map((stream) => topicOf(settings.topicPrefix, stream));
+  await waitFor('the topics in the list of the broker', async () => {
+    const listed = await admin.listTopics();
+    return topics.every((topic) => listed.includes(topic));
   });
   await admin.disconnect();
   const producer = await createProducer(t, settings);

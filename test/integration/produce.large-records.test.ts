@@ -11,6 +11,7 @@ import { runCommand } from '../helpers/command.ts';
 import { produceStreams } from '../helpers/pipeline.ts';
 import { keysOf, readTopic } from '../helpers/read-topic.ts';
 import { createSettings, environmentOf } from '../helpers/settings.ts';
+import { waitFor } from '../helpers/wait-for.ts';
 
 const MB = 1_000_000;
 
@@ -45,6 +46,18 @@ async function setLimit(settings: Settings, bytes: number, ...topics: readonly s
     await admin.alterConfigs({
       validateOnly: false,
       resources: topics.map((name) => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name, configEntries })),
+    });
+    // The broker applies a change of settings a moment after it accepted the change.
+    await waitFor('the changed limit', async () => {
+      const { resources } = await admin.describeConfigs({
+        includeSynonyms: false,
+        resources: topics.map((name) => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name })),
+      });
+      const limits = resources.map(
+        (resource) =>
+          resource.configEntries.find(({ configName }) => configName === 'max.message.bytes')?.configValue,
+      );
+      return limits.every((limit) => limit === String(bytes));
     });
   } finally {
     await admin.disconnect();
