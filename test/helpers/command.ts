@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-const DEADLINE_MS = 60_000;
+const DEADLINE_MS = 180_000;
 
 export interface CommandResult {
   readonly exitCode: number | null;
