@@ -8,7 +8,7 @@ import {
   viewOf,
   whyNoStream,
 } from '../../core/stream-name.ts';
-import { isDerivedView } from '../table/view.ts';
+import { isDerivedView } from '../view/view.ts';
 
 /** A topic under the prefix that the sink does not copy. */
 export interface SkippedTopic {

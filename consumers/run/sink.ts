@@ -11,7 +11,7 @@ import { serveMetrics } from '../../core/metrics-server.ts';
 import { steadyRetry } from '../../core/retry.ts';
 import { storageTableOf, streamOfTopic, subjectOf, topicOf } from '../../core/stream-name.ts';
 import { onCluster } from '../table/table-ddl.ts';
-import { isDerivedView } from '../table/view.ts';
+import { isDerivedView } from '../view/view.ts';
 import { chooseStreams, streamsUnder, nameConflictOf, type SkippedTopic } from './choose-streams.ts';
 import { consume } from './consume.ts';
 import { createStreamSink } from '../stream/create-stream-sink.ts';

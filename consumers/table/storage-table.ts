@@ -11,7 +11,7 @@ import { failedViews, insertRows, type InsertedRows, type InsertOutcome } from '
 import { evenWhenStopping, InsertRecovery, viewsOn } from './insert-recovery.ts';
 import type { TableRows } from './partition-rows.ts';
 import { keyed, noColumns, readLocalShape, reshapeTable } from './reshape-table.ts';
-import { StreamViews, type StreamViewsOptions } from './stream-views.ts';
+import { StreamViews, type StreamViewsOptions } from '../view/stream-views.ts';
 import { hasBlocks, readLastBlock, readSettledRows } from './table-checkpoint.ts';
 import { localTableOf } from './table-ddl.ts';
 import { readTableIdentity, withoutSystemColumns, type TableColumn } from './table-shape.ts';
@@ -93,7 +93,7 @@ export class StorageTable {
     const columns = withoutSystemColumns(shape.columns).filter(({ name }) => this.#fields.has(name));
     if (columns.length === 0) throw noColumns(this.stream, this.name);
     if (!isDeepStrictEqual(columns, this.#columns)) this.#columns = columns;
-    if (this.#options.table === undefined) await this.#views.update(this.#columns);
+    if (this.#options.table === undefined) await this.#views.update();
     return keyed(schema, shape);
   }
 

@@ -6,6 +6,7 @@ import { storageTableOf } from '../../core/stream-name.ts';
 import type { Column } from '../column/column-type.ts';
 import { parseColumnType } from '../column/parse-column-type.ts';
 import { outlineOf } from './sql-outline.ts';
+import type { CommentedColumn } from './stored-columns.ts';
 import { identityIn, shapeVersionIn } from './table-ddl.ts';
 
 export interface TableColumn extends Column {
@@ -71,11 +72,23 @@ export async function readTableShape(database: Database, table: string): Promise
 export async function readStreamColumns(
   database: Database,
   streams: readonly string[],
-): Promise<Map<string, readonly Column[]>> {
-  const found = new Map<string, readonly Column[]>();
+): Promise<Map<string, readonly CommentedColumn[]>> {
+  const found = new Map<string, readonly CommentedColumn[]>();
+  const comments = await database.rows<Readonly<Record<'table' | 'name' | 'comment', string>>>(
+    `columns of ${streams.join(', ')}`,
+    `SELECT table, name, comment FROM system.columns WHERE database = ${literal(database.name)} AND table IN (${streams.map((stream) => literal(storageTableOf(stream))).join(', ')})`,
+  );
   for (const stream of streams) {
-    const shape = await readTableShape(database, storageTableOf(stream));
-    if (shape !== undefined) found.set(stream, withoutSystemColumns(shape.columns));
+    const table = storageTableOf(stream);
+    const shape = await readTableShape(database, table);
+    const commentOf = (name: string) =>
+      comments.find((column) => column.table === table && column.name === name)?.comment ?? '';
+    if (shape === undefined) continue;
+    const own = withoutSystemColumns(shape.columns);
+    found.set(
+      stream,
+      own.map(({ name, type }) => ({ name, type, comment: commentOf(name) })),
+    );
   }
   return found;
 }

@@ -2,14 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { qualified } from '../../core/clickhouse/client.ts';
 import { ServiceRefusedError } from '../../core/errors.ts';
-import { readStreamColumns } from '../../consumers/table/table-shape.ts';
-import {
-  readView,
-  streamsInViewsOf,
-  viewFault,
-  viewStatements,
-  type ViewStatement,
-} from '../../consumers/table/view.ts';
+import { readExpectedViews, readView, viewFault, type View } from '../../consumers/view/view.ts';
 import type { ViewComparison } from './comparison.ts';
 import type { Connections } from '../../core/connections.ts';
 
@@ -28,12 +21,8 @@ export async function compareViews(services: Connections, stream: string): Promi
 }
 
 async function compareOnce(services: Connections, stream: string): Promise<ViewComparison[]> {
-  const { database, settings } = services;
-  const tables = await readStreamColumns(database, streamsInViewsOf(stream));
-  const columns = tables.get(stream);
-  if (columns === undefined) return [];
   const views: ViewComparison[] = [];
-  for (const view of viewStatements(settings.clickhouse, stream, columns, tables))
+  for (const view of await readExpectedViews(services.database, stream))
     views.push({ view: view.name, problem: await problemOf(services, stream, view) });
   return views;
 }
@@ -41,7 +30,7 @@ async function compareOnce(services: Connections, stream: string): Promise<ViewC
 async function problemOf(
   services: Connections,
   stream: string,
-  view: ViewStatement,
+  view: View,
 ): Promise<string | undefined> {
   const found = await readView(services.database, view.name);
   if (found === undefined) return 'is missing';
@@ -55,7 +44,7 @@ async function problemOf(
 async function differenceOf(
   { database }: Connections,
   stream: string,
-  { name: viewName, select: expected }: ViewStatement,
+  { name: viewName, select: expected }: View,
 ): Promise<string | undefined> {
   const doing = `view ${viewName}`;
   const name = qualified(database.name, viewName);

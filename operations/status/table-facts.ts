@@ -1,8 +1,7 @@
 import { readPartitionRows } from '../../consumers/table/table-checkpoint.ts';
 import { StorageTable } from '../../consumers/table/storage-table.ts';
 import type { TableRows } from '../../consumers/table/partition-rows.ts';
-import { readStreamColumns } from '../../consumers/table/table-shape.ts';
-import { readView, streamsInViewsOf, viewFault, viewStatements } from '../../consumers/table/view.ts';
+import { readExpectedViews, readView, viewFault } from '../../consumers/view/view.ts';
 import { literal, qualified } from '../../core/clickhouse/client.ts';
 import type { Database } from '../../core/clickhouse/database.ts';
 import { isStreamName, storageTableOf } from '../../core/stream-name.ts';
@@ -49,11 +48,8 @@ export class StorageTables {
 
   /** Returns warnings about views of a stream that are missing or are not the sink's. */
   async viewWarnings(stream: string): Promise<Warning[]> {
-    const tables = await readStreamColumns(this.#database, streamsInViewsOf(stream));
-    const columns = tables.get(stream);
-    if (columns === undefined) return [];
     const warnings: Warning[] = [];
-    for (const view of viewStatements(this.#database.settings, stream, columns, tables)) {
+    for (const view of await readExpectedViews(this.#database, stream)) {
       const found = await readView(this.#database, view.name);
       const message =
         found === undefined ? 'is missing: the next start of the sink creates it' : viewFault(found, view);

@@ -7,7 +7,7 @@ import { evolutionActions } from '../../../../consumers/table/evolution.ts';
 import { fieldColumns, systemColumns } from '../../../../consumers/table/stored-columns.ts';
 import { parseColumnType } from '../../../../consumers/column/parse-column-type.ts';
 import { createTableSql } from '../../../../consumers/table/table-ddl.ts';
-import { viewStatements } from '../../../../consumers/table/view.ts';
+import { viewStatements } from '../../../../consumers/view/view.ts';
 import { readStreamSchema, streamNames } from '../../../../core/avro/schema-files.ts';
 import type { AvroType, StreamSchema } from '../../../../core/avro/schema.ts';
 import { IncompatibleSchemaError } from '../../../../core/errors.ts';

@@ -7,7 +7,7 @@ import {
   onCluster,
   shapeVersionIn,
 } from '../../../../consumers/table/table-ddl.ts';
-import { viewStatements } from '../../../../consumers/table/view.ts';
+import { viewStatements } from '../../../../consumers/view/view.ts';
 
 const schema = parseWriterSchema(
   JSON.stringify({
