@@ -8,7 +8,6 @@ import {
   viewOf,
   whyNoStream,
 } from '../../core/stream-name.ts';
-import { isDerivedView } from '../view/view.ts';
 
 /** A topic under the prefix that the sink does not copy. */
 export interface SkippedTopic {
@@ -69,15 +68,14 @@ export function nameConflictOf(prefix: string, stream: string, others: Iterable<
   const topic = topicOf(prefix, stream);
   const [view, table] = [viewOf(stream), storageTableOf(stream)];
   const isNamed = (name: string) => name === view || name === table;
-  const remedy =
-    'give the topic another name, or sink it into another CLICKHOUSE_DATABASE under a TOPIC_PREFIX of its own';
   for (const other of others) {
     if (other !== stream && (isNamed(viewOf(other)) || isNamed(storageTableOf(other))))
-      return `topic ${topic} is not copied: its table ${table} or view ${view} would have the same name as one of topic ${topicOf(prefix, other)}; ${remedy}`;
+      return (
+        `topic ${topic} is not copied: its table ${table} or view ${view} would have the same name as one of topic ${topicOf(prefix, other)}; ` +
+        'give the topic another name, or sink it into another CLICKHOUSE_DATABASE under a TOPIC_PREFIX of its own'
+      );
   }
-  return view !== stream && isDerivedView(view)
-    ? `topic ${topic} is not copied: its view ${view} would have the same name as one that is derived from another stream; ${remedy}`
-    : undefined;
+  return undefined;
 }
 
 function exactFirst(a: string, b: string): number {

@@ -2,11 +2,9 @@ import { isSystemColumnName } from '../../core/avro/schema.ts';
 import { literal } from '../../core/clickhouse/client.ts';
 import type { Database } from '../../core/clickhouse/database.ts';
 import { IncompatibleSchemaError } from '../../core/errors.ts';
-import { storageTableOf } from '../../core/stream-name.ts';
 import type { Column } from '../column/column-type.ts';
 import { parseColumnType } from '../column/parse-column-type.ts';
 import { outlineOf } from './sql-outline.ts';
-import type { CommentedColumn } from './stored-columns.ts';
 import { identityIn, shapeVersionIn } from './table-ddl.ts';
 
 export interface TableColumn extends Column {
@@ -66,31 +64,6 @@ export async function readTableShape(database: Database, table: string): Promise
       outlineOf(created.engine_full),
     ),
   };
-}
-
-/** Returns the columns of the storage tables that exist, by stream, without system columns. */
-export async function readStreamColumns(
-  database: Database,
-  streams: readonly string[],
-): Promise<Map<string, readonly CommentedColumn[]>> {
-  const found = new Map<string, readonly CommentedColumn[]>();
-  const comments = await database.rows<Readonly<Record<'table' | 'name' | 'comment', string>>>(
-    `columns of ${streams.join(', ')}`,
-    `SELECT table, name, comment FROM system.columns WHERE database = ${literal(database.name)} AND table IN (${streams.map((stream) => literal(storageTableOf(stream))).join(', ')})`,
-  );
-  for (const stream of streams) {
-    const table = storageTableOf(stream);
-    const shape = await readTableShape(database, table);
-    const commentOf = (name: string) =>
-      comments.find((column) => column.table === table && column.name === name)?.comment ?? '';
-    if (shape === undefined) continue;
-    const own = withoutSystemColumns(shape.columns);
-    found.set(
-      stream,
-      own.map(({ name, type }) => ({ name, type, comment: commentOf(name) })),
-    );
-  }
-  return found;
 }
 
 export function withoutSystemColumns<T extends Column>(columns: readonly T[]): T[] {

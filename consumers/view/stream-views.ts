@@ -1,10 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Database } from '../../core/clickhouse/database.ts';
-import { IncompatibleSchemaError } from '../../core/errors.ts';
+import { IncompatibleSchemaError, ServiceRefusedError } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
 import { viewOf } from '../../core/stream-name.ts';
 import { runDefinition } from '../table/table-ddl.ts';
-import { describeView, readExpectedViews, readView, shows, viewFault, viewSql, type View } from './view.ts';
+import { describeView, readView, shows, viewFault, viewSql } from './found-view.ts';
+import { readExpectedViews, type View } from './view.ts';
 
 export interface StreamViewsOptions {
   readonly database: Database;
@@ -27,12 +28,22 @@ export class StreamViews {
     this.#current = [];
   }
 
-  /** Updates the views until they match the tables, which other sinks may change. */
+  /**
+   * Updates the views until they match the tables, which other sinks may change. A view that ClickHouse
+   * rejects is reported, unless it is the stream's own, which must exist.
+   */
   async update(): Promise<void> {
     const { database, stream } = this.#options;
     let expected = await readExpectedViews(database, stream);
     while (!isDeepStrictEqual(expected, this.#current)) {
-      for (const view of expected) await this.#updateView(view);
+      for (const view of expected) {
+        try {
+          await this.#updateView(view);
+        } catch (error) {
+          if (!(error instanceof ServiceRefusedError) || view.name === viewOf(stream)) throw error;
+          this.#warn(view, `cannot be created; the stream continues without it: ${error.message}`);
+        }
+      }
       this.#current = expected;
       expected = await readExpectedViews(database, stream);
     }
@@ -50,18 +61,22 @@ export class StreamViews {
       found = await readView(database, view.name);
     }
     if (found === undefined || shows(found, view, columns)) return;
-    const name = `${database.name}.${view.name}`;
     const fault = viewFault(found, view);
-    const isTable = found.engine !== 'View';
-    // Only the stream's own view must exist. A user's table may have the name of any other.
-    if (isTable && view.name === viewOf(stream)) throw new IncompatibleSchemaError(`${name} ${fault}`);
-    if (!isTable && (fault === undefined || replacesViews === true)) await define(true);
+    if (found.engine !== 'View') {
+      if (view.name !== viewOf(stream)) return this.#warn(view, fault);
+      throw new IncompatibleSchemaError(`${database.name}.${view.name} ${fault}`);
+    }
+    if (fault === undefined || replacesViews === true) await define(true);
     if (fault === undefined) return;
-    if (!isTable && replacesViews === true)
-      logger.warn(
-        { view: view.name, query: found.as_select },
-        `view ${name} was created or changed by hand and is replaced`,
-      );
-    else logger.warn({ stream, view: view.name }, `view ${name} ${fault}`);
+    if (replacesViews === true)
+      this.#warn(view, 'was created or changed by hand and is replaced', { query: found.as_select });
+    else this.#warn(view, fault);
+  }
+
+  /** Warns once about a view of several streams. */
+  #warn({ name, owner }: View, message: string | undefined, details: object = {}): void {
+    const { database, stream } = this.#options;
+    if (owner !== stream) return;
+    logger.warn({ stream, view: name, ...details }, `view ${database.name}.${name} ${message}`);
   }
 }

@@ -18,9 +18,6 @@ export interface ViewQuery {
   readonly from: string;
 }
 
-/** When the message behind a row reached Kafka, so that readers can ask what changed since. */
-export const CHANGED_AT = '_changed_at';
-
 /** Returns the query for the latest live row of each key of a storage table. */
 export function latestRows(database: string, stream: string, columns: readonly CommentedColumn[]): ViewQuery {
   const own = columns.map(({ name, comment }) => ({
@@ -28,19 +25,28 @@ export function latestRows(database: string, stream: string, columns: readonly C
     sql: isAmbiguousName(name) ? `stored.${quoted(name)}` : quoted(name),
     comment,
   }));
-  const alias = columns.some(({ name }) => isAmbiguousName(name)) ? ' AS stored' : '';
-  return {
-    columns: columns.some(({ name }) => name === CHANGED_AT) ? own : [...own, changedAt('_timestamp')],
-    from: `FROM ${qualified(database, storageTableOf(stream))}${alias} FINAL`,
-  };
+  const alias = columns.some(({ name }) => isAmbiguousName(name)) ? 'stored' : undefined;
+  return { columns: withChangedAt(own, quoted('_timestamp')), from: fromLatest(database, stream, alias) };
+}
+
+/** Returns the clause that reads the latest live row of each key of a storage table. */
+export function fromLatest(database: string, stream: string, alias?: string): string {
+  const as = alias === undefined ? '' : ` AS ${alias}`;
+  return `FROM ${qualified(database, storageTableOf(stream))}${as} FINAL`;
+}
+
+/**
+ * Adds the time at which the message behind a row reached Kafka, so that readers can query what
+ * changed since. A field of the stream with this name hides it.
+ */
+export function withChangedAt(columns: readonly ViewColumn[], sql: string): readonly ViewColumn[] {
+  const name = '_changed_at';
+  const comment = 'When Kafka received the latest message behind this row.';
+  return columns.some((column) => column.name === name) ? columns : [...columns, { name, sql, comment }];
 }
 
 /** Returns the text of a query. */
 export function selectOf({ columns, from }: ViewQuery): string {
   const list = columns.map(({ name, sql }) => (sql === quoted(name) ? sql : `${sql} AS ${quoted(name)}`));
   return `SELECT ${list.join(', ')} ${from}`;
-}
-
-export function changedAt(sql: string): ViewColumn {
-  return { name: CHANGED_AT, sql, comment: 'When Kafka received the latest message behind this row.' };
 }

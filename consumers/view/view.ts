@@ -1,19 +1,23 @@
-import { createHash } from 'node:crypto';
-import { isDeepStrictEqual } from 'node:util';
-import { literal, qualified, quoted } from '../../core/clickhouse/client.ts';
+import { literal } from '../../core/clickhouse/client.ts';
 import type { Database } from '../../core/clickhouse/database.ts';
-import { viewOf } from '../../core/stream-name.ts';
-import { onCluster } from '../table/table-ddl.ts';
-import { readStreamColumns } from '../table/table-shape.ts';
-import { derivedViews, type StreamColumns } from './definitions.ts';
+import { isSystemColumnName } from '../../core/avro/schema.ts';
+import { storageTableOf, viewOf } from '../../core/stream-name.ts';
+import { parseColumnType } from '../column/parse-column-type.ts';
+import type { CommentedColumn } from '../table/stored-columns.ts';
+import type { StreamColumns } from './column-kinds.ts';
+import { derivedViews } from './definitions.ts';
 import { latestRows, selectOf, type ViewQuery } from './view-query.ts';
 
 /** A view as the sink creates it. */
 export interface View {
   readonly name: string;
+  /** The stream that reports faults of the view. */
+  readonly owner: string;
   /** Its query, formatted by the server: as the server shows it, except for quotes and spaces. */
   readonly select: string;
   readonly columns: readonly { readonly name: string; readonly comment: string }[];
+  /** The columns of the tables that it was made for. Their types determine those of the view. */
+  readonly tables: StreamColumns;
 }
 
 /** Returns whether a view over other streams has this name. */
@@ -21,171 +25,68 @@ export function isDerivedView(name: string): boolean {
   return derivedViews.some((view) => view.name === name);
 }
 
-/** Returns the views of a stream, its own first; none if the stream has no storage table. */
+/** Returns the views over a stream, its own first; none if the stream has no storage table. */
 export async function readExpectedViews(database: Database, stream: string): Promise<View[]> {
   const derived = derivedViews.filter(({ streams }) => streams.includes(stream));
   const streams = new Set([stream, ...derived.flatMap((view) => [...view.streams, view.name])]);
-  const queries = viewQueries(database.name, stream, await readStreamColumns(database, [...streams]));
+  const tables = await readStreamColumns(database, [...streams]);
+  const queries = viewQueries(database.name, stream, tables);
+  const texts = queries.map(({ query }) => literal(selectOf(query)));
   const formatted = await database.rows<{ select: string }>(
     `views of ${stream}`,
-    `SELECT arrayJoin([${queries.map(({ query }) => literal(selectOf(query))).join(', ')}]::Array(String)) AS text, formatQuerySingleLine(text) AS select`,
+    `SELECT formatQuerySingleLine(arrayJoin(CAST([${texts.join(', ')}], 'Array(String)'))) AS select`,
   );
-  return queries.map(({ name, query }, index) => ({
+  return queries.map(({ name, owner, query }, index) => ({
     name,
+    owner,
     select: formatted[index]?.select ?? '',
     columns: query.columns.map((column) => ({ name: column.name, comment: column.comment })),
+    tables,
   }));
 }
 
+interface NamedQuery extends Pick<View, 'name' | 'owner'> {
+  readonly query: ViewQuery;
+}
+
 /**
- * Returns the queries of a stream's views. A source may have a stream with the name of a derived
- * view (`transactions`): if that stream has a storage table, the view shows this table.
+ * Returns the queries of the views over a stream. A source may have a stream with the name of a
+ * derived view (`transactions`): if that stream has a storage table, the view shows this table.
  */
-export function viewQueries(
-  database: string,
-  stream: string,
-  columns: StreamColumns,
-): { readonly name: string; readonly query: ViewQuery }[] {
+export function viewQueries(database: string, stream: string, columns: StreamColumns): NamedQuery[] {
   const own = columns.get(stream);
   if (own === undefined) return [];
+  const view = viewOf(stream);
   const derived = derivedViews
-    .filter(({ streams }) => streams.includes(stream))
-    .flatMap(({ name, streams, query }) => {
+    .filter(({ name, streams }) => name !== view && streams.includes(stream))
+    .flatMap(({ name, streams, query: derive }): NamedQuery[] => {
       const namesake = columns.get(name);
-      const isComplete = streams.every((one) => columns.has(one));
-      const definition =
-        namesake === undefined
-          ? isComplete && query(database, columns)
-          : latestRows(database, name, namesake);
-      return definition ? [{ name, query: definition }] : [];
+      if (namesake !== undefined) return [{ name, owner: name, query: latestRows(database, name, namesake) }];
+      const query = derive(database, columns);
+      return query === undefined ? [] : [{ name, owner: streams[0], query }];
     });
-  return [{ name: viewOf(stream), query: latestRows(database, stream, own) }, ...derived];
+  return [{ name: view, owner: stream, query: latestRows(database, stream, own) }, ...derived];
 }
 
-export interface TypedViewColumn {
-  readonly name: string;
-  readonly type: string;
-  readonly comment: string;
-}
-
-/** Returns the columns of a view, with the types that its tables give them now. */
-export async function describeView(database: Database, view: View): Promise<TypedViewColumn[]> {
-  const described = await database.rows<{ name: string; type: string }>(
-    `view ${view.name}`,
-    `DESCRIBE TABLE (${view.select})`,
+/** Returns the columns of the storage tables that exist, by stream, without system columns. */
+async function readStreamColumns(database: Database, streams: readonly string[]): Promise<StreamColumns> {
+  const own = `database = ${literal(database.name)}`;
+  const tables = streams.map((stream) => literal(storageTableOf(stream))).join(', ');
+  const found = await database.rows<Readonly<Record<'table' | 'name' | 'type' | 'comment', string>>>(
+    `columns of ${streams.join(', ')}`,
+    `SELECT table, name, type, comment FROM system.columns WHERE ${own} AND table IN (${tables}) AND default_kind IN ('', 'DEFAULT') ` +
+      `AND table NOT IN (SELECT name FROM system.tables WHERE ${own} AND engine LIKE '%View') ORDER BY table, position`,
   );
-  const comments = new Map(view.columns.map(({ name, comment }) => [name, comment]));
-  // DESCRIBE prints a Tuple over several lines, system.columns on one.
-  const onOneLine = (type: string) => type.replace(/\(\s+/g, '(').replace(/\s+/g, ' ');
-  return described.map(({ name, type }) => ({
-    name,
-    type: onOneLine(type),
-    comment: comments.get(name) ?? '',
-  }));
+  const columns = new Map<string, readonly CommentedColumn[]>();
+  for (const stream of streams) {
+    const ofStream = found.filter(({ table }) => table === storageTableOf(stream));
+    if (ofStream.length > 0) columns.set(stream, ofStream.flatMap(usableColumn));
+  }
+  return columns;
 }
 
-/** Returns the statement that creates a view unless its name is in use, or replaces it. */
-export function viewSql(
-  { name: database, settings }: Database,
-  view: View,
-  columns: readonly TypedViewColumn[],
-  replaces: boolean,
-): string {
-  const list = columns.map(
-    ({ name, type, comment }) => `${quoted(name)} ${type} COMMENT ${literal(comment)}`,
-  );
-  return (
-    `CREATE ${replaces ? 'OR REPLACE VIEW' : 'VIEW IF NOT EXISTS'} ${qualified(database, view.name)}${onCluster(settings)} ` +
-    `(${list.join(', ')}) AS ${view.select} COMMENT ${literal(markOf(view.select))}`
-  );
-}
-
-/** The view or table that the server has under a view's name. */
-export interface FoundView {
-  readonly engine: string;
-  readonly as_select: string;
-  readonly comment: string;
-  readonly columns: readonly TypedViewColumn[];
-}
-
-/** Returns the view or table of this name; undefined if there is none. */
-export async function readView(database: Database, name: string): Promise<FoundView | undefined> {
-  const where = `database = ${literal(database.name)}`;
-  const query = `SELECT engine, as_select, comment FROM system.tables WHERE ${where} AND name = ${literal(name)}`;
-  const [found] = await database.rows<Omit<FoundView, 'columns'>>(`view ${name}`, query);
-  if (found === undefined) return undefined;
-  const columns = await database.rows<TypedViewColumn>(
-    `view ${name}`,
-    `SELECT name, type, comment FROM system.columns WHERE ${where} AND table = ${literal(name)} ORDER BY position`,
-  );
-  return { ...found, columns };
-}
-
-/** Returns why the sink does not replace a view; undefined if it does. */
-export function viewFault({ engine, as_select: select, comment }: FoundView, view: View): string | undefined {
-  if (engine !== 'View') return `is a table (${engine}) with the name of a view of the sink: rename it`;
-  return isOwn(select, comment, view)
-    ? undefined
-    : 'was created or changed by hand, so the sink does not replace it: rename or drop it, and the next start of the sink creates its own';
-}
-
-/** Returns whether the view is as the sink creates it now: query, columns with types, comments, mark. */
-export function shows(found: FoundView, view: View, columns: readonly TypedViewColumn[]): boolean {
-  const { engine, as_select: select, comment } = found;
-  return (
-    engine === 'View' &&
-    plain(select) === plain(view.select) &&
-    comment === markOf(view.select) &&
-    isDeepStrictEqual(found.columns, columns)
-  );
-}
-
-/**
- * Returns whether the sink created the view and no one has changed it since. Its comment holds a
- * digest of its query. Views of earlier releases have no digest: they select all columns that the
- * table had at the time, which are the first of its present columns.
- */
-function isOwn(select: string, comment: string, { name, select: wanted }: View): boolean {
-  const text = plain(select);
-  const mark = /\[([0-9a-f]{16})\]$/.exec(comment)?.[1];
-  if (mark !== undefined) return mark === digestOf(select);
-  if (comment !== '') return false;
-  const [have, now] = [listOf(text), listOf(plain(wanted))];
-  if (have.from === now.from && have.columns.every((column, index) => column === now.columns[index]))
-    return true;
-  return isFormerDerived(text, name);
-}
-
-function listOf(select: string): { readonly columns: readonly string[]; readonly from: string } {
-  const [, list = '', from = ''] = /^SELECT (.+?) FROM (.+)$/.exec(select) ?? [];
-  return { columns: list.split(', '), from };
-}
-
-/** Returns whether a view has the form that releases before the mark gave to derived views. */
-function isFormerDerived(text: string, name: string): boolean {
-  const form = formerDerived[name];
-  return form !== undefined && new RegExp(`^${form}$`).test(text);
-}
-
-const item = '(?:parent|item)\\.\\w+ AS \\w+';
-const itemsOf = (list: string) =>
-  `SELECT ${item}(?:, ${item})* FROM \\S+\\.invoices AS parent ARRAY JOIN ${list} AS item`;
-const formerDerived: Readonly<Record<string, string>> = {
-  line_items: itemsOf('line_items'),
-  transactions: itemsOf('transactions'),
-  sources: 'SELECT \\* FROM \\S+\\.data_sources',
-  subscriptions: 'SELECT \\* FROM \\S+\\.customer_subscriptions',
-};
-
-function markOf(select: string): string {
-  return `Made by the sink, which replaces it as long as nobody changes it [${digestOf(select)}]`;
-}
-
-function digestOf(select: string): string {
-  return createHash('sha256').update(plain(select)).digest('hex').slice(0, 16);
-}
-
-/** Removes the differences between our text of a query and the server's: quotes and spaces. */
-function plain(select: string): string {
-  return select.replaceAll('`', '').replace(/\s+/g, ' ').trim();
+function usableColumn(column: { name: string; type: string; comment: string }): CommentedColumn[] {
+  const { name, comment } = column;
+  const type = isSystemColumnName(name) ? undefined : parseColumnType(column.type);
+  return type === undefined ? [] : [{ name, type, comment }];
 }

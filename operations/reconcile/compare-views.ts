@@ -2,7 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { qualified } from '../../core/clickhouse/client.ts';
 import { ServiceRefusedError } from '../../core/errors.ts';
-import { readExpectedViews, readView, viewFault, type View } from '../../consumers/view/view.ts';
+import { readView, viewFault } from '../../consumers/view/found-view.ts';
+import { readExpectedViews, type View } from '../../consumers/view/view.ts';
 import type { ViewComparison } from './comparison.ts';
 import type { Connections } from '../../core/connections.ts';
 
@@ -10,7 +11,7 @@ import type { Connections } from '../../core/connections.ts';
 const ATTEMPTS = 3;
 const RETRY_MS = 300;
 
-/** Compares all rows and columns of a stream's views with their tables, by count and hash sum. */
+/** Compares all rows and columns of the views that a stream owns, by count and hash sum. */
 export async function compareViews(services: Connections, stream: string): Promise<ViewComparison[]> {
   let views = await compareOnce(services, stream);
   for (let attempt = 1; attempt < ATTEMPTS && views.some(({ problem }) => problem !== undefined); attempt++) {
@@ -23,15 +24,12 @@ export async function compareViews(services: Connections, stream: string): Promi
 async function compareOnce(services: Connections, stream: string): Promise<ViewComparison[]> {
   const views: ViewComparison[] = [];
   for (const view of await readExpectedViews(services.database, stream))
-    views.push({ view: view.name, problem: await problemOf(services, stream, view) });
+    if (view.owner === stream)
+      views.push({ view: view.name, problem: await problemOf(services, stream, view) });
   return views;
 }
 
-async function problemOf(
-  services: Connections,
-  stream: string,
-  view: View,
-): Promise<string | undefined> {
+async function problemOf(services: Connections, stream: string, view: View): Promise<string | undefined> {
   const found = await readView(services.database, view.name);
   if (found === undefined) return 'is missing';
   const fault = viewFault(found, view);

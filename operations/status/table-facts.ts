@@ -1,7 +1,8 @@
 import { readPartitionRows } from '../../consumers/table/table-checkpoint.ts';
 import { StorageTable } from '../../consumers/table/storage-table.ts';
 import type { TableRows } from '../../consumers/table/partition-rows.ts';
-import { readExpectedViews, readView, viewFault } from '../../consumers/view/view.ts';
+import { readView, viewFault } from '../../consumers/view/found-view.ts';
+import { readExpectedViews } from '../../consumers/view/view.ts';
 import { literal, qualified } from '../../core/clickhouse/client.ts';
 import type { Database } from '../../core/clickhouse/database.ts';
 import { isStreamName, storageTableOf } from '../../core/stream-name.ts';
@@ -46,10 +47,11 @@ export class StorageTables {
     };
   }
 
-  /** Returns warnings about views of a stream that are missing or are not the sink's. */
+  /** Returns warnings about views that a stream owns and that are missing or are not the sink's. */
   async viewWarnings(stream: string): Promise<Warning[]> {
     const warnings: Warning[] = [];
     for (const view of await readExpectedViews(this.#database, stream)) {
+      if (view.owner !== stream) continue;
       const found = await readView(this.#database, view.name);
       const message =
         found === undefined ? 'is missing: the next start of the sink creates it' : viewFault(found, view);

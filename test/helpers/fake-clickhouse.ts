@@ -26,6 +26,10 @@ export class FakeClickHouse {
     const rows = await this.#onTheWay(() => {
       const name = /(?:name|table) = '(\w+)'/.exec(query)?.[1] ?? '';
       if (query.startsWith('SELECT engine, as_select')) return this.#view(name);
+      if (query.startsWith('SELECT name, type, comment')) return viewColumns(this.views.get(name) ?? '');
+      if (query.startsWith('SELECT table, name, type, comment')) return this.#columnsOf(query);
+      if (query.startsWith('SELECT formatQuerySingleLine')) return formatted(query);
+      if (query.startsWith('DESCRIBE TABLE')) return this.#described(query);
       const table = this.tables.get(name);
       if (table === undefined) return [];
       if (query.includes('system.tables')) {
@@ -77,6 +81,25 @@ export class FakeClickHouse {
       : [{ engine: 'View', as_select: select, comment: this.#comments.get(name) }];
   }
 
+  #columnsOf(query: string) {
+    const [, list = ''] = /table IN \(('.*?')\)/.exec(query) ?? [];
+    return [...list.matchAll(/'(\w+)'/g)].flatMap(([, table = '']) =>
+      [...(this.tables.get(table)?.columns ?? [])]
+        .filter(([, type]) => !type.endsWith(' EPHEMERAL'))
+        .map(([name, type]) => ({ table, name, type: type.replaceAll('`', ''), comment: '' })),
+    );
+  }
+
+  /** Describes a query: a column has its type in the table, an expression is a String. */
+  #described(query: string) {
+    const [, list = '', table = ''] = /SELECT (.*?) FROM `\w+`\.`(\w+)`/.exec(query) ?? [];
+    const types = this.tables.get(table)?.columns;
+    return list.split(', ').map((column) => {
+      const name = /`(\w+)`$/.exec(column)?.[1] ?? column;
+      return { name, type: types?.get(name) ?? 'String' };
+    });
+  }
+
   #alter(table: FakeTable | undefined, query: string): void {
     if (table === undefined) throw answer('60', 'UNKNOWN_TABLE');
     const dropped = /DROP CONSTRAINT `shape_(\d+)`/.exec(query)?.[1];
@@ -101,6 +124,20 @@ export class FakeClickHouse {
       await this.#scheduler.schedule(Promise.resolve());
     }
   }
+}
+
+/** Returns the queries as they are, as rows. */
+function formatted(query: string): { select: string }[] {
+  const [, list = ''] = /CAST\(\['(.*)'\], 'Array\(String\)'\)/s.exec(query) ?? [];
+  return list === '' ? [] : list.split("', '").map((select) => ({ select }));
+}
+
+/** Returns the columns that a statement declares for a view. */
+export function viewColumns(create: string): { name: string; type: string; comment: string }[] {
+  const [, list = ''] = / VIEW.*? `\w+`\.`\w+` \((.*?)\) AS SELECT /s.exec(create) ?? [];
+  return [...list.matchAll(/`(\w+)` (.+?) COMMENT '(.*?)'(?:, |$)/g)].map(
+    ([, name = '', type = '', comment = '']) => ({ name, type, comment }),
+  );
 }
 
 function answer(code: string, type: string): ClickHouseError {

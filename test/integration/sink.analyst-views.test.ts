@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { JsonObject, JsonValue } from '../../core/json.ts';
 import { stringify } from 'lossless-json';
+import { freeFormText } from '../../core/free-form.ts';
+import { parseJson, type JsonObject, type JsonValue } from '../../core/json.ts';
 import { produceStreams, sinkStreams } from '../helpers/pipeline.ts';
 import { createSettings } from '../helpers/settings.ts';
 import { createSimulatorServer } from '../helpers/simulator.ts';
@@ -129,7 +130,10 @@ function tagsOf(customer: JsonObject): readonly JsonValue[] {
   return (customer['attributes'] as JsonObject)['tags'] as JsonValue[];
 }
 
-function typed(value: JsonValue): JsonObject {
+/** Returns the columns of a custom attribute after its name. */
+function typed(given: JsonValue): JsonObject {
+  // An integer beyond 64 bits is stored as a text of its digits.
+  const value = parseJson(freeFormText(given));
   const none = {
     string_value: null,
     integer_value: null,
@@ -142,9 +146,10 @@ function typed(value: JsonValue): JsonObject {
     return { type: 'Boolean', value: String(value), ...none, boolean_value: value };
   if (typeof value === 'bigint' || typeof value === 'number')
     return Number.isInteger(Number(value))
-      ? { type: 'Integer', value: String(value), ...none, integer_value: value, number_value: value }
+      ? { type: 'Integer', value: String(value), ...none, integer_value: value, number_value: Number(value) }
       : { type: 'Decimal', value: String(value), ...none, number_value: value };
-  const text = String(value);
+  if (typeof value === 'object') return { type: 'JSON', value: freeFormText(value), ...none };
+  const text = value;
   const isTime = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d/.test(text);
   const utc = new Date(/Z$|[+-]\d\d:\d\d$/.test(text) ? text : `${text.replace(' ', 'T')}Z`);
   return {

@@ -7,7 +7,6 @@ import { evolutionActions } from '../../../../consumers/table/evolution.ts';
 import { fieldColumns, systemColumns } from '../../../../consumers/table/stored-columns.ts';
 import { parseColumnType } from '../../../../consumers/column/parse-column-type.ts';
 import { createTableSql } from '../../../../consumers/table/table-ddl.ts';
-import { viewStatements } from '../../../../consumers/view/view.ts';
 import { readStreamSchema, streamNames } from '../../../../core/avro/schema-files.ts';
 import type { AvroType, StreamSchema } from '../../../../core/avro/schema.ts';
 import { IncompatibleSchemaError } from '../../../../core/errors.ts';
@@ -185,28 +184,4 @@ for (const stream of streamNames) {
     assert.equal(found.length, 1);
     assert.match(found[0] ?? '', /^ADD COLUMN IF NOT EXISTS `website__v_json` Nullable\(String\)/);
   });
-
-  test(`the view of ${stream} shows its fields and no system column`, () => {
-    const [{ select: view } = { select: '' }] = viewStatements(alone, stream, fieldColumns(schema));
-    assert.match(view, new RegExp(`^SELECT .* FROM \`db\`.\`${stream}_raw\` FINAL$`));
-    for (const { name } of systemColumns) assert.ok(!view.includes(`\`${name}\``));
-    for (const { name } of schema.fields) assert.ok(view.includes(`\`${name}\``));
-  });
 }
-
-test('invoice items have their own views with the key of their invoice', () => {
-  const statements = viewStatements(alone, 'invoices', fieldColumns(asWritten(readStreamSchema('invoices'))));
-  for (const name of ['line_items', 'transactions']) {
-    const view = statements.find((statement) => statement.name === name);
-    assert.match(view?.replace ?? '', /parent\.`uuid` AS `invoice_uuid`.*item\.`uuid` AS `uuid`.*ARRAY JOIN/);
-  }
-});
-
-test('data sources are also shown under their other name', () => {
-  const [, sources] = viewStatements(
-    alone,
-    'data_sources',
-    fieldColumns(asWritten(readStreamSchema('data_sources'))),
-  );
-  assert.equal(sources?.select, 'SELECT * FROM `db`.`data_sources`');
-});

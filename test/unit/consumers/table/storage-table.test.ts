@@ -11,7 +11,7 @@ import { steadyRetry } from '../../../../core/retry.ts';
 import { loadSettings, type ClickHouseSettings } from '../../../../core/settings/config.ts';
 import { IncompatibleSchemaError, ServiceRefusedError } from '../../../../core/errors.ts';
 import { createApiServer } from '../../../helpers/api-server.ts';
-import { FakeClickHouse } from '../../../helpers/fake-clickhouse.ts';
+import { FakeClickHouse, viewColumns } from '../../../helpers/fake-clickhouse.ts';
 import { noSignal } from '../../../helpers/settings.ts';
 
 const databaseOf = (client: ClickHouseClient, settings: ClickHouseSettings) =>
@@ -182,15 +182,39 @@ test('the last sink to create the views shows the current tables, and its own tr
       if (streams.includes('invoices')) {
         assert.equal(
           views['invoices'],
-          '`uuid`, `transactions`, `currency` FROM `chartmogul`.`invoices_raw` FINAL',
+          '`uuid`, `transactions`, `currency`, `_timestamp` AS `_changed_at` FROM `chartmogul`.`invoices_raw` FINAL',
         );
       }
       if (streams.includes('transactions')) {
-        assert.equal(views['transactions'], '`uuid`, `result` FROM `chartmogul`.`transactions_raw` FINAL');
-      } else assert.match(views['transactions'] ?? '', /FROM `chartmogul`.`invoices` AS parent ARRAY JOIN/);
+        assert.equal(
+          views['transactions'],
+          '`uuid`, `result`, `_timestamp` AS `_changed_at` FROM `chartmogul`.`transactions_raw` FINAL',
+        );
+      } else
+        assert.match(
+          views['transactions'] ?? '',
+          /FROM `chartmogul`.`invoices_raw` AS parent FINAL ARRAY JOIN/,
+        );
     }),
     { numRuns: 60 },
   );
+});
+
+test('a view has the types of its table although another sink changes them meanwhile', async () => {
+  const server = new FakeClickHouse({ schedule: (task: Promise<unknown>) => task } as fc.Scheduler);
+  const query = server.query.bind(server);
+  let isChanged = false;
+  server.query = async (request) => {
+    const answer = await query(request);
+    if (request.query.startsWith('DESCRIBE TABLE') && !isChanged) {
+      isChanged = true;
+      await tableOn(server, 'plans').cover(schemaOf({ uuid: 'string', seats: ['null', 'long'] }));
+    }
+    return answer;
+  };
+  await tableOn(server, 'plans').cover(schemaOf({ uuid: 'string', seats: 'long' }));
+  const types = viewColumns(server.views.get('plans') ?? '').map(({ type }) => type);
+  assert.deepEqual(types.slice(0, 2), ['String', 'Nullable(Int64)']);
 });
 
 test('columns and members survive any interleaving of changes by several sinks', async () => {
@@ -232,6 +256,12 @@ test('columns and members survive any interleaving of changes by several sinks',
         for (const name of names) assert.ok(now.includes(`inner.${name}`), `inner.${name} is missing`);
         assert.ok(now.includes(field));
       }
+      const shown = viewColumns(server.views.get('plans') ?? '').map(({ name, type }) => [name, type]);
+      const stored = [...(server.tables.get('plans_raw')?.columns ?? [])];
+      assert.deepEqual(
+        shown.filter(([name]) => name !== '_changed_at'),
+        stored.filter(([name]) => !name.startsWith('_')),
+      );
     }),
     { numRuns: 100 },
   );

@@ -7,7 +7,6 @@ import {
   onCluster,
   shapeVersionIn,
 } from '../../../../consumers/table/table-ddl.ts';
-import { viewStatements } from '../../../../consumers/view/view.ts';
 
 const schema = parseWriterSchema(
   JSON.stringify({
@@ -96,9 +95,7 @@ test('tables with the same name get different shape versions when they are recre
   assert.deepEqual(shapes, [1, 0x5f3a0c11, 0xffffffff]);
 });
 
-test('views and databases are created on the cluster too', () => {
-  const [view] = viewStatements(cluster, 'plans', []);
-  assert.match(view?.replace ?? '', /^CREATE OR REPLACE VIEW `db`\.`plans` ON CLUSTER `c1` AS SELECT /);
+test('onCluster names the cluster', () => {
   assert.equal(onCluster(cluster), ' ON CLUSTER `c1`');
   assert.equal(onCluster(alone), '');
 });

@@ -1,0 +1,43 @@
+import { bareType, type ColumnType } from '../column/column-type.ts';
+import type { CommentedColumn } from '../table/stored-columns.ts';
+
+/** The columns of the storage tables that exist, by stream. */
+export type StreamColumns = ReadonlyMap<string, readonly CommentedColumn[]>;
+
+type Kind = (type: ColumnType) => boolean;
+
+/**
+ * Returns whether a stream has columns of these kinds. Another producer's stream may have the name
+ * of one of ChartMogul's, and other columns.
+ */
+export function hasColumns(columns: StreamColumns, stream: string, kinds: Readonly<Record<string, Kind>>) {
+  const types = new Map(columns.get(stream)?.map(({ name, type }) => [name, type]));
+  return Object.entries(kinds).every(([name, isKind]) => {
+    const type = types.get(name);
+    return type !== undefined && isKind(type);
+  });
+}
+
+export const anyKind: Kind = () => true;
+
+export const isText: Kind = (type) => isScalar(type, /^String$/);
+
+export const isInteger: Kind = (type) => isScalar(type, /^U?Int/);
+
+export const isInstant: Kind = (type) => {
+  const { kind } = bareType(type).bare;
+  return kind === 'dateTime' || kind === 'dateTime64';
+};
+
+export const isTexts: Kind = (type) => type.kind === 'array' && isText(type.item);
+
+/** Returns the kind of a Tuple that has a member of a kind. */
+export function tupleWith(name: string, isKind: Kind): Kind {
+  return (type) =>
+    type.kind === 'tuple' && type.members.some((member) => member.name === name && isKind(member.type));
+}
+
+function isScalar(type: ColumnType, names: RegExp): boolean {
+  const { bare } = bareType(type);
+  return bare.kind === 'scalar' && names.test(bare.name);
+}
