@@ -1,3 +1,4 @@
+import { quoted } from '../../core/clickhouse/client.ts';
 import { bareType, type ColumnType } from '../column/column-type.ts';
 import type { CommentedColumn } from '../table/stored-columns.ts';
 
@@ -16,6 +17,17 @@ export function hasColumns(columns: StreamColumns, stream: string, kinds: Readon
     const type = types.get(name);
     return type !== undefined && isKind(type);
   });
+}
+
+/**
+ * Returns the SQL of a column as a whole number. The producer stores fractions of a cent in a
+ * column of their own, which only tables that have had one have.
+ */
+export function rounded(columns: StreamColumns, stream: string, name: string, qualifier = ''): string {
+  const [whole, fraction] = [name, `${name}__v_double`].map((column) => `${qualifier}${quoted(column)}`);
+  return hasColumns(columns, stream, { [name]: isInteger, [`${name}__v_double`]: anyKind })
+    ? `ifNull(${whole}, accurateCastOrNull(round(${fraction}), 'Int64'))`
+    : (whole ?? '');
 }
 
 export const anyKind: Kind = () => true;

@@ -1,7 +1,7 @@
 import { recordWithin } from '../../core/avro/schema.ts';
 import { readStreamSchema } from '../../core/avro/schema-files.ts';
 import { quoted } from '../../core/clickhouse/client.ts';
-import { anyKind, hasColumns, type StreamColumns } from './column-kinds.ts';
+import { anyKind, hasColumns, rounded, type StreamColumns } from './column-kinds.ts';
 import { customAttributes, customerTags } from './customer-attributes.ts';
 import { mrrByMonth } from './mrr-by-month.ts';
 import { fromLatest, latestRows, withChangedAt, type ViewQuery } from './view-query.ts';
@@ -64,29 +64,26 @@ function synonym(name: string, stream: string): DerivedView {
   };
 }
 
-/** Returns a view of columns of a stream under other names. */
+/** Returns a view of columns of a stream under other names, without fractions of a cent. */
 function renamed(
   name: string,
   stream: string,
   names: readonly (readonly [name: string, column: string, comment: string])[],
 ): DerivedView {
   const needed = Object.fromEntries(names.map(([, column]) => [column, anyKind]));
-  const selected = names.map(([as, column, comment]) => ({
-    name: as,
-    sql: `parent.${quoted(column)}`,
-    comment,
-  }));
-  return {
-    name,
-    streams: [stream],
-    query: (database, columns) =>
-      hasColumns(columns, stream, needed)
-        ? {
-            columns: withChangedAt(selected, 'parent._timestamp'),
-            from: fromLatest(database, stream, 'parent'),
-          }
-        : undefined,
+  const query = (database: string, columns: StreamColumns) => {
+    if (!hasColumns(columns, stream, needed)) return undefined;
+    const selected = names.map(([as, column, comment]) => ({
+      name: as,
+      sql: rounded(columns, stream, column, 'parent.'),
+      comment,
+    }));
+    return {
+      columns: withChangedAt(selected, 'parent._timestamp'),
+      from: fromLatest(database, stream, 'parent'),
+    };
   };
+  return { name, streams: [stream], query };
 }
 
 const invoiceColumns = [

@@ -1,5 +1,5 @@
 import { literal } from '../../core/clickhouse/client.ts';
-import { hasColumns, isInstant, isInteger, isText, type StreamColumns } from './column-kinds.ts';
+import { hasColumns, isInstant, isInteger, isText, rounded, type StreamColumns } from './column-kinds.ts';
 import { fromLatest, withChangedAt, type ViewQuery } from './view-query.ts';
 
 /** The movements of a month: name of the column, type of the activity, comment. */
@@ -22,8 +22,9 @@ export function mrrByMonth(database: string, columns: StreamColumns): ViewQuery 
   const month = monthOf('assumeNotNull(date)');
   const from = `${fromLatest(database, 'activities')} WHERE date IS NOT NULL`;
 
+  const cents = rounded(columns, 'activities', 'activity_mrr_movement');
   const sums = movements.map(
-    ([name, type]) => `sumIf(ifNull(activity_mrr_movement, 0), type = ${literal(type)}) AS ${name}`,
+    ([name, type]) => `sumIf(ifNull(${cents}, 0), type = ${literal(type)}) AS ${name}`,
   );
   const moved = `SELECT ${month} AS month, ${sums.join(', ')}, max(_timestamp) AS changed ${from} GROUP BY month`;
 

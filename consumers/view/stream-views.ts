@@ -18,6 +18,7 @@ export interface StreamViewsOptions {
 export class StreamViews {
   readonly #options: StreamViewsOptions;
   #current: readonly View[] = [];
+  readonly #reported = new Set<string>();
 
   constructor(options: StreamViewsOptions) {
     this.#options = options;
@@ -73,10 +74,12 @@ export class StreamViews {
     else this.#warn(view, fault);
   }
 
-  /** Warns once about a view of several streams. */
+  /** Warns once, although several streams may have the view. */
   #warn({ name, owner }: View, message: string | undefined, details: object = {}): void {
     const { database, stream } = this.#options;
-    if (owner !== stream) return;
-    logger.warn({ stream, view: name, ...details }, `view ${database.name}.${name} ${message}`);
+    const text = `view ${database.name}.${name} ${message}`;
+    if (owner !== stream || this.#reported.has(text)) return;
+    this.#reported.add(text);
+    logger.warn({ stream, view: name, ...details }, text);
   }
 }

@@ -42,17 +42,24 @@ test('the derived views show what their streams hold', async (t) => {
   await produceStreams(settings, ...names);
   await sinkStreams(settings, ...names);
   const invoices = [...simulator.truth('invoices')] as JsonObject[];
-  for (const items of ['line_items', 'transactions']) {
+  for (const [view, items] of [
+    ['line_items', 'line_items'],
+    ['invoice_line_items', 'line_items'],
+    ['transactions', 'transactions'],
+  ] as const) {
     const wanted = invoices
       .flatMap((invoice) =>
         (invoice[items] as JsonObject[]).map((item) => `${String(invoice['uuid'])} ${String(item['uuid'])}`),
       )
       .sort();
-    const rows = await rowsOf(settings, `SELECT invoice_uuid, uuid FROM ${items}`);
+    const rows = await rowsOf(settings, `SELECT invoice_uuid, uuid FROM ${view}`);
     assert.deepEqual(
       rows.map(({ invoice_uuid: invoice, uuid }) => `${String(invoice)} ${String(uuid)}`).sort(),
       wanted,
     );
+    const ofItem = `SELECT * EXCEPT (invoice_uuid, customer_uuid, currency, invoice_date) FROM ${view}`;
+    const records = invoices.flatMap((invoice) => invoice[items] as JsonObject[]);
+    assertSameRows(await rowsOf(settings, ofItem), records, ['uuid']);
   }
   const sources = await rowsOf(settings, 'SELECT uuid FROM sources ORDER BY uuid');
   assert.deepEqual(sources, await rowsOf(settings, 'SELECT uuid FROM data_sources ORDER BY uuid'));

@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import { stringify } from 'lossless-json';
 import { freeFormText } from '../../core/free-form.ts';
 import { parseJson, type JsonObject, type JsonValue } from '../../core/json.ts';
+import { qualified } from '../../core/clickhouse/client.ts';
+import { command } from '../helpers/plans-table.ts';
 import { produceStreams, sinkStreams } from '../helpers/pipeline.ts';
 import { createSettings } from '../helpers/settings.ts';
 import { createSimulatorServer } from '../helpers/simulator.ts';
@@ -29,12 +31,16 @@ test('the views for analysts show what the simulated account holds', async (t) =
 
   await t.test('mrr_by_month equals metrics_mrr for every month, to the cent', async () => {
     const byMonth = new Map((await rows('SELECT * FROM mrr_by_month')).map((row) => [row['month'], row]));
-    const months = (
-      await rows(`SELECT * FROM metrics_mrr WHERE interval = 'month' AND mrr IS NOT NULL ORDER BY date`)
-    ).filter(({ date }) => byMonth.has(`${String(date).slice(0, 8)}01`));
+    const metrics = await rows(
+      `SELECT * FROM metrics_mrr WHERE interval = 'month' AND mrr IS NOT NULL ORDER BY date`,
+    );
+    const monthOf = (metric: JsonObject) => `${String(metric['date']).slice(0, 8)}01`;
+    const months = metrics.filter((metric) => byMonth.has(monthOf(metric)));
     assert.ok(months.length > 12);
+    // The view begins with the first movement.
+    for (const metric of metrics.slice(0, -months.length)) assert.equal(metric['mrr'], 0);
     for (const metric of months) {
-      const month = `${String(metric['date']).slice(0, 8)}01`;
+      const month = monthOf(metric);
       const {
         opening_mrr: opening,
         closing_mrr: closing,
@@ -93,14 +99,20 @@ test('the views for analysts show what the simulated account holds', async (t) =
 
   await t.test('subscription_periods shows start, end and status of each subscription', async () => {
     const shown = await rows(
-      'SELECT subscription_id, toUnixTimestamp64Milli(start) AS start, toUnixTimestamp64Milli(end) AS end, status FROM subscription_periods',
+      'SELECT * EXCEPT _changed_at REPLACE (toUnixTimestamp64Milli(start) AS start, toUnixTimestamp64Milli(end) AS end) FROM subscription_periods',
     );
     const time = (value: unknown) => (typeof value === 'string' ? Date.parse(value) : null);
     const expected = truth('customer_subscriptions').map((subscription) => ({
+      customer_uuid: subscription['customer_uuid'],
       subscription_id: subscription['id'],
+      subscription_external_id: subscription['external_id'],
+      plan: subscription['plan'],
       start: time(subscription['start-date']),
       end: time(subscription['end-date']),
       status: subscription['status'],
+      // Rounded from a column of its own.
+      mrr: Math.round(Number(subscription['mrr'])),
+      currency: subscription['currency'],
     }));
     assert.deepEqual(sorted(shown), sorted(expected));
   });
@@ -113,6 +125,17 @@ test('the views for analysts show what the simulated account holds', async (t) =
     );
     assert.ok(views.length > 12, JSON.stringify(views));
     for (const { table, n } of views) assert.equal(n, 1, String(table));
+  });
+
+  await t.test('every view can be read after a restart of the server', async () => {
+    const views = await rows(
+      `SELECT name FROM system.tables WHERE database = currentDatabase() AND engine = 'View'`,
+    );
+    for (const { name } of views) {
+      const view = qualified(settings.clickhouse.database, String(name));
+      await command(settings, `DETACH TABLE ${view}`, `ATTACH TABLE ${view}`);
+      await rows(`SELECT * FROM ${view} LIMIT 1`);
+    }
   });
 
   await t.test('a second start of the sink leaves the views alone', async () => {

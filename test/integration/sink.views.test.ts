@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import { connectKafkajs } from '../helpers/kafka-admin.ts';
 import { replay } from '../../operations/replay/replay.ts';
 import { readStreamSchema } from '../../core/avro/schema-files.ts';
 import type { StreamSchema } from '../../core/avro/schema.ts';
 import type { Settings } from '../../core/settings/config.ts';
-import type { JsonObject } from '../../core/json.ts';
 import { gatherStatus } from '../../operations/status/gather-status.ts';
 import { literal, qualified } from '../../core/clickhouse/client.ts';
 import { topicOf } from '../../core/stream-name.ts';
@@ -14,25 +13,8 @@ import { command } from '../helpers/plans-table.ts';
 import { comparisonOf } from '../helpers/reconciled.ts';
 import { createSettings, noSignal } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
+import { createSender, sinkAll } from '../helpers/sender.ts';
 import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
-
-type Send = (stream: string, records: readonly JsonObject[], schema?: StreamSchema) => Promise<void>;
-
-/** Sends records and creates their topic. */
-async function createSender(t: TestContext, settings: Settings): Promise<Send> {
-  const producer = await createProducer(t, settings);
-  return async (stream, records, schema) => {
-    await createTopics(settings, stream);
-    const messages = await messagesOf(settings, stream, records, schema);
-    await producer.send({ topic: topicOf(settings.topicPrefix, stream), messages });
-  };
-}
-
-/** Fails if a sink failed. */
-async function sinkAll(settings: Settings, ...streams: string[]): Promise<void> {
-  for (const { stream, failure } of await sinkStreams(settings, ...streams))
-    assert.equal(failure, undefined, stream);
-}
 
 async function topicsOf({ kafka, topicPrefix }: Settings): Promise<string[]> {
   const admin = await connectKafkajs(kafka);
@@ -91,6 +73,7 @@ test('transactions come from the invoices, without a topic or a table, when none
   assert.deepEqual(await transactions(settings), nested);
   assert.deepEqual(await topicsOf(settings), [topicOf(settings.topicPrefix, 'invoices')]);
   assert.deepEqual(await tables(settings), [
+    { name: 'invoice_line_items' },
     { name: 'invoices' },
     { name: 'invoices_raw' },
     { name: 'line_items' },
@@ -161,6 +144,8 @@ test("a changed view is left and reported; the sink's own views follow their tab
     settings,
     `SELECT as_select FROM system.tables WHERE database = currentDatabase() AND name = 'plans'`,
   );
+  // Releases before the mark had no `_changed_at` either.
+  const unmarked = String(former?.['as_select']).replace(', _timestamp AS _changed_at', '');
   const handMade = [
     `SELECT task_uuid, 'mine' AS whose FROM ${name('tasks_raw')} FINAL`,
     `SELECT task_uuid FROM ${name('tasks_raw')} FINAL WHERE _deleted = 0`,
@@ -176,7 +161,7 @@ test("a changed view is left and reported; the sink's own views follow their tab
     await command(
       settings,
       `CREATE OR REPLACE VIEW ${name('tasks')} AS ${select}${comment}`,
-      `CREATE OR REPLACE VIEW ${name('plans')} AS ${String(former?.['as_select'])}`,
+      `CREATE OR REPLACE VIEW ${name('plans')} AS ${unmarked}`,
       `CREATE OR REPLACE VIEW ${name('sources')} AS SELECT * FROM ${name('data_sources')}`,
     );
     for (const stream of ['plans', 'tasks', 'data_sources'])
@@ -232,6 +217,6 @@ test('a view keeps columns that are named like constants after a server restart'
   await sinkStreams(settings, 'words');
   const view = qualified(settings.clickhouse.database, 'words');
   await command(settings, `DETACH TABLE ${view}`, `ATTACH TABLE ${view}`);
-  const [row] = await rowsOf(settings, 'SELECT * FROM words');
+  const [row] = await rowsOf(settings, 'SELECT * EXCEPT (_changed_at) FROM words');
   assert.deepEqual({ ...row }, words);
 });

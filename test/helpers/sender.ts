@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import type { StreamSchema } from '../../core/avro/schema.ts';
+import type { JsonObject } from '../../core/json.ts';
+import type { Settings } from '../../core/settings/config.ts';
+import { topicOf } from '../../core/stream-name.ts';
+import { sinkStreams } from './pipeline.ts';
+import { createProducer, createTopics, messagesOf } from './topic.ts';
+
+type Send = (stream: string, records: readonly JsonObject[], schema?: StreamSchema) => Promise<void>;
+
+/** Sends records and creates their topic. */
+export async function createSender(t: TestContext, settings: Settings): Promise<Send> {
+  const producer = await createProducer(t, settings);
+  return async (stream, records, schema) => {
+    await createTopics(settings, stream);
+    const messages = await messagesOf(settings, stream, records, schema);
+    await producer.send({ topic: topicOf(settings.topicPrefix, stream), messages });
+  };
+}
+
+/** Fails if a sink failed. */
+export async function sinkAll(settings: Settings, ...streams: string[]): Promise<void> {
+  for (const { stream, failure } of await sinkStreams(settings, ...streams))
+    assert.equal(failure, undefined, stream);
+}
