@@ -9,6 +9,8 @@ import { fromLatest, latestRows, withChangedAt, type ViewQuery } from './view-qu
 /** A view over the storage tables of streams. */
 export interface DerivedView {
   readonly name: string;
+  /** What its rows are, for the documentation. */
+  readonly about: string;
   /** The first one reports faults of the view. */
   readonly streams: readonly [string, ...string[]];
   /** Returns the query; undefined if the storage tables lack a column that the view needs. */
@@ -16,14 +18,24 @@ export interface DerivedView {
 }
 
 export const derivedViews: readonly DerivedView[] = [
-  invoiceItems('line_items', 'line_items'),
-  invoiceItems('invoice_line_items', 'line_items'),
-  invoiceItems('transactions', 'transactions'),
+  invoiceItems('line_items', 'a row for each line item of an invoice', 'line_items'),
+  invoiceItems('invoice_line_items', 'another name of `line_items`', 'line_items'),
+  invoiceItems('transactions', 'a row for each payment or refund of an invoice', 'transactions'),
   synonym('sources', 'data_sources'),
   synonym('subscriptions', 'customer_subscriptions'),
-  { name: 'customer_tags', streams: ['customers'], query: customerTags },
-  { name: 'customer_custom_attributes', streams: ['customers'], query: customAttributes },
-  renamed('mrr_movements', 'activities', [
+  {
+    name: 'customer_tags',
+    about: 'a row for each tag of a customer',
+    streams: ['customers'],
+    query: customerTags,
+  },
+  {
+    name: 'customer_custom_attributes',
+    about: 'a row for each custom attribute of a customer, with a column for each type',
+    streams: ['customers'],
+    query: customAttributes,
+  },
+  renamed('mrr_movements', 'a row for each change of MRR', 'activities', [
     ['uuid', 'uuid', 'Movement id.'],
     ['customer_uuid', 'customer_uuid', 'Customer, `cus_…`.'],
     ['date', 'date', 'When MRR moved.'],
@@ -38,8 +50,13 @@ export const derivedViews: readonly DerivedView[] = [
     ['subscription_external_id', 'subscription_external_id', 'Id of the subscription in the billing system.'],
     ['data_source_uuid', 'billing_connector_uuid', 'Data source.'],
   ]),
-  { name: 'mrr_by_month', streams: ['activities', 'account'], query: mrrByMonth },
-  renamed('subscription_periods', 'customer_subscriptions', [
+  {
+    name: 'mrr_by_month',
+    about: "a row for each month from the first movement to now, in the account's time zone",
+    streams: ['activities', 'account'],
+    query: mrrByMonth,
+  },
+  renamed('subscription_periods', 'a row for each subscription', 'customer_subscriptions', [
     ['customer_uuid', 'customer_uuid', 'Customer, `cus_…`.'],
     ['subscription_id', 'id', 'Numeric id of the subscription.'],
     ['subscription_external_id', 'external_id', 'Id of the subscription in the billing system.'],
@@ -56,6 +73,7 @@ export const derivedViews: readonly DerivedView[] = [
 function synonym(name: string, stream: string): DerivedView {
   return {
     name,
+    about: `another name of \`${stream}\``,
     streams: [stream],
     query: (database, columns) => {
       const own = columns.get(stream);
@@ -67,6 +85,7 @@ function synonym(name: string, stream: string): DerivedView {
 /** Returns a view of columns of a stream under other names, without fractions of a cent. */
 function renamed(
   name: string,
+  about: string,
   stream: string,
   names: readonly (readonly [name: string, column: string, comment: string])[],
 ): DerivedView {
@@ -83,7 +102,7 @@ function renamed(
       from: fromLatest(database, stream, 'parent'),
     };
   };
-  return { name, streams: [stream], query };
+  return { name, about, streams: [stream], query };
 }
 
 const invoiceColumns = [
@@ -94,11 +113,12 @@ const invoiceColumns = [
 ] as const;
 
 /** Returns a view of a list in the invoices, with a row for each item. */
-function invoiceItems(name: string, list: string): DerivedView {
+function invoiceItems(name: string, about: string, list: string): DerivedView {
   const field = readStreamSchema('invoices').fields.find((one) => one.name === list);
   const docs = new Map(field && recordWithin(field.type)?.fields.map((member) => [member.name, member.doc]));
   return {
     name,
+    about,
     streams: ['invoices'],
     query: (database, columns) => {
       const invoices = columns.get('invoices') ?? [];

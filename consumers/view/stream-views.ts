@@ -64,12 +64,16 @@ export class StreamViews {
     if (found === undefined || shows(found, view, columns)) return;
     const fault = viewFault(found, view);
     if (found.engine !== 'View') {
-      if (view.name !== viewOf(stream)) return this.#warn(view, fault);
-      throw new IncompatibleSchemaError(`${database.name}.${view.name} ${fault}`);
+      if (view.name === viewOf(stream))
+        throw new IncompatibleSchemaError(`${database.name}.${view.name} ${fault}`);
+      this.#warn(view, fault);
+      return;
     }
-    if (fault === undefined || replacesViews === true) await define(true);
+    // A view of several streams is repaired with its owner.
+    const isRepaired = replacesViews === true && view.owner === stream;
+    if (fault === undefined || isRepaired) await define(true);
     if (fault === undefined) return;
-    if (replacesViews === true)
+    if (isRepaired)
       this.#warn(view, 'was created or changed by hand and is replaced', { query: found.as_select });
     else this.#warn(view, fault);
   }

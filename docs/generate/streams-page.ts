@@ -2,6 +2,10 @@ import { readFileSync } from 'node:fs';
 import { readStreamSchema, streamNames } from '../../core/avro/schema-files.ts';
 import { fieldColumns, systemColumns, type CommentedColumn } from '../../consumers/table/stored-columns.ts';
 import { parseWriterSchema } from '../../consumers/schema/writer-schema.ts';
+import type { WriterSchema } from '../../consumers/schema/writer-type.ts';
+import { derivedViews } from '../../consumers/view/definitions.ts';
+import { selectOf } from '../../consumers/view/view-query.ts';
+import { viewQueries } from '../../consumers/view/view.ts';
 import { streams, type StreamSpec } from '../../producers/chartmogul/streams.ts';
 import { code, generatedNote, table } from './markdown.ts';
 
@@ -29,9 +33,8 @@ export function streamsPage(): string {
 # Streams
 
 The stream \`customers\` has the topic \`chartmogul.customers\`, the subject \`chartmogul.customers-value\`, the table
-\`customers_raw\` and the view \`customers\`, which shows the latest live row of each key. Other views: \`line_items\`
-and \`transactions\` (a row for each item of an invoice, with \`invoice_uuid\`), \`subscriptions\` (the same as
-\`customer_subscriptions\`) and \`sources\` (the same as \`data_sources\`).
+\`customers_raw\` and the view \`customers\`, which shows the latest live row of each key. [Other views](#views) show the
+same rows in other forms.
 
 ${table(['stream', 'read from', 'key', 'deleted when'], rows)}
 
@@ -65,13 +68,51 @@ Every \`_raw\` table also has these columns:
 ${columnTable(systemColumns)}
 
 ${streamNames.map(streamSection).join('\n\n')}
+
+## Views
+
+Every view also has the column \`_changed_at\`: when Kafka received the latest message behind the row.
+[Query the tables and views](../how-to/tables-and-views.md) has examples.
+
+${table(
+  ['view', 'shows', 'made of'],
+  derivedViews.map(({ name, about, streams: sources }) => [
+    code(name),
+    about,
+    sources.map((source) => `[${code(source)}](#${source})`).join(', '),
+  ]),
+)}
+
+${viewSections().join('\n\n')}
 `;
 }
 
 function streamSection(name: string): string {
-  const text = readFileSync(new URL(`../../schemas/${name}.avsc`, import.meta.url), 'utf8');
-  const schema = parseWriterSchema(text, `schemas/${name}.avsc`);
+  const schema = schemaOf(name);
   return `## ${name}\n\n${schema.doc ?? ''}\n\n${columnTable(fieldColumns(schema))}`;
+}
+
+function schemaOf(name: string): WriterSchema {
+  const text = readFileSync(new URL(`../../schemas/${name}.avsc`, import.meta.url), 'utf8');
+  return parseWriterSchema(text, `schemas/${name}.avsc`);
+}
+
+/** Returns the columns of each derived view that is more than another name. */
+function viewSections(): string[] {
+  const columns = new Map(streamNames.map((name) => [name, fieldColumns(schemaOf(name))]));
+  columns.delete('transactions');
+  const seen = new Set<string>();
+  return derivedViews.flatMap(({ name, streams: [stream] }) => {
+    const [own, ...others] = viewQueries('chartmogul', stream, columns);
+    const query = others.find((view) => view.name === name)?.query;
+    if (own === undefined || query === undefined) return [];
+    const isAnotherName = seen.add(selectOf(own.query)).has(selectOf(query));
+    seen.add(selectOf(query));
+    if (isAnotherName) return [];
+    const shown = query.columns.filter((column) => column.name !== '_changed_at');
+    const rows = shown.map((column) => [code(column.name), column.comment]);
+    return [`### ${name}\n\n${table(['column', 'meaning'], rows)}`];
+  });
 }
 
 function columnTable(columns: readonly CommentedColumn[]): string {

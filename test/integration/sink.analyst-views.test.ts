@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { stringify } from 'lossless-json';
 import { freeFormText } from '../../core/free-form.ts';
@@ -125,6 +126,17 @@ test('the views for analysts show what the simulated account holds', async (t) =
     );
     assert.ok(views.length > 12, JSON.stringify(views));
     for (const { table, n } of views) assert.equal(n, 1, String(table));
+  });
+
+  await t.test('the queries of docs/how-to/tables-and-views.md run', async () => {
+    const page = readFileSync('docs/how-to/tables-and-views.md', 'utf8');
+    const queries = [...page.matchAll(/```sql\n(.*?)```/gs)].map(([, query = '']) => query);
+    assert.ok(queries.length > 5);
+    for (const query of queries) {
+      const found = await rows(query);
+      // Nothing was deleted.
+      if (!query.includes('_deleted')) assert.ok(found.length > 0, query);
+    }
   });
 
   await t.test('every view can be read after a restart of the server', async () => {

@@ -163,6 +163,21 @@ test('columns of an invoice that another producer lacks are left out of its item
   );
 });
 
+test('a fraction of a cent, which has a column of its own, is rounded', () => {
+  const activities = { ...movements, activity_mrr_movement__v_double: 'Nullable(Float64)' };
+  const columns = new Map([
+    ['activities', table(activities)],
+    ['account', table({ time_zone: text })],
+  ]);
+  const view = viewQueries('db', 'activities', columns).find(({ name }) => name === 'mrr_by_month');
+  assert.ok(view);
+  assert.ok(
+    selectOf(view.query).includes(
+      "sumIf(ifNull(ifNull(`activity_mrr_movement`, accurateCastOrNull(round(`activity_mrr_movement__v_double`), 'Int64')), 0), type = 'churn') AS churn",
+    ),
+  );
+});
+
 test('a stream with the name of a derived view replaces it, and owns it', () => {
   const columns = new Map([
     ['invoices', table({ uuid: 'String', transactions: 'Array(Tuple(uuid String))' })],
