@@ -82,7 +82,7 @@ test('an added stream takes its field types from the first pages, with variants 
   await sinkStreams(settings, 'credit_notes');
   const types = await rowsOf(
     settings,
-    `SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = 'credit_notes' ORDER BY name`,
+    `SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = 'credit_notes' AND name != '_changed_at' ORDER BY name`,
   );
   assert.deepEqual(Object.fromEntries(types.map(({ name, type }) => [name, type])), {
     id: 'Int64',

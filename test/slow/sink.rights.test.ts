@@ -61,7 +61,7 @@ test('a user with the documented rights may run every statement of sink, replay,
   // A column to widen, a view that fails, and a difference to repair.
   await command(
     shared,
-    `ALTER TABLE ${database}.plans_raw DROP COLUMN external_id, MODIFY COLUMN interval_count Nullable(Int32)`,
+    `ALTER TABLE ${database}.plans_raw DROP COLUMN name, MODIFY COLUMN interval_count Nullable(Int32)`,
     `CREATE TABLE ${database}.f (f String) ENGINE = MergeTree ORDER BY f`,
     `CREATE MATERIALIZED VIEW ${database}.mv TO ${database}.f AS SELECT toString(throwIf(1)) AS f FROM ${database}.plans_raw`,
   );
