@@ -134,8 +134,8 @@ test('the views for analysts show what the simulated account holds', async (t) =
     assert.ok(queries.length > 5);
     for (const query of queries) {
       const found = await rows(query);
-      // Nothing was deleted.
-      if (!query.includes('_deleted')) assert.ok(found.length > 0, query);
+      // Nothing was deleted, and the simulated account may end before today.
+      if (!/_deleted|now\(\)/.test(query)) assert.ok(found.length > 0, query);
     }
   });
 
