@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { sinkGroupOf } from '../../consumers/run/sink-group.ts';
-import { DeadLetterIndex } from '../../consumers/stream/dead-letter-index.ts';
 import { withAvailableServices } from '../../core/connections.ts';
 import { messageOf, type EtlError } from '../../core/errors.ts';
 import type { KafkaAdmin } from '../../core/kafka/admin.ts';
@@ -8,14 +7,16 @@ import type { Settings } from '../../core/settings/config.ts';
 import { checkpointsTopic, deadLettersTopic, topicOf, viewOf } from '../../core/stream-name.ts';
 import type { TopicConfig } from '../../core/kafka/topic-retention.ts';
 import { RUNS } from '../../producers/publish/send-run.ts';
+import type { Checkpoint } from '../../producers/state/checkpoint.ts';
 import { chooseStreams } from './choose-streams.ts';
-import { readJournals, type Journals } from './journals.ts';
+import { Journals, type RunMessage } from './journals.ts';
 import { readLastRun } from './last-run.ts';
 import { problemsOf } from './problems.ts';
 import { StatusServices } from './services.ts';
-import type { Status, StreamStatus, TopicStatus, Warning } from './stream-status.ts';
+import { passedOf, type Status, type StreamStatus, type Warning } from './stream-status.ts';
 import type { TableFacts } from './table-facts.ts';
 import { lagOf, readTopicStatus } from './topic-facts.ts';
+import type { TopicFollower } from './topic-follower.ts';
 import {
   journalWarnings,
   skippedTopicWarnings,
@@ -33,7 +34,8 @@ interface Shared {
   readonly configs: ReadonlyMap<string, TopicConfig> | undefined;
   /** Of the sinks' group, by topic and partition. */
   readonly committed: Awaited<ReturnType<KafkaAdmin['committedOffsets']>> | undefined;
-  readonly journals: Journals | undefined;
+  readonly runs: ReadonlyMap<string, RunMessage> | undefined;
+  readonly checkpoints: ReadonlyMap<string, Checkpoint> | undefined;
   /** Number of pending dead letters by stream; undefined also if there are too many to count. */
   readonly deadLetters: ReadonlyMap<string, number> | undefined;
 }
@@ -43,6 +45,10 @@ interface StatusOptions {
   readonly maxAgeMs?: number;
   /** How long to watch streams with lag for progress. By default they count as moving. */
   readonly watchMs?: number;
+  /** A status of some seconds ago, which replaces the watch: streams that did not move are stalled. */
+  readonly earlier?: Status | undefined;
+  /** What earlier calls have read. */
+  readonly journals?: Journals;
 }
 
 const WATCH_STEP_MS = 500;
@@ -69,10 +75,11 @@ export function gatherStatus(
 export async function gatherFrom(
   services: StatusServices,
   wanted: readonly string[] | undefined,
-  { maxAgeMs = Infinity, watchMs = 0 }: StatusOptions = {},
+  { maxAgeMs = Infinity, watchMs = 0, earlier, journals }: StatusOptions = {},
 ): Promise<Status> {
   const { settings, signal } = services;
   const { topicPrefix } = settings;
+  const read = journals ?? new Journals(topicPrefix);
   const [topics, tables] = await Promise.all([
     services.kafka((admin) => admin.listTopics()),
     services.clickhouse((found) => found.streams()),
@@ -83,13 +90,19 @@ export async function gatherFrom(
   // They belong to no stream, so they are omitted if the user names streams.
   const journalTopics =
     wanted === undefined ? [checkpointsTopic(topicPrefix), deadLettersTopic(topicPrefix)].filter(exists) : [];
-  const [configs, committed, journals, deadLetters] = await Promise.all([
+  const follow = <State>(follower: TopicFollower<State>, topic: string) =>
+    services.kafka((admin) => follower.read(admin, settings, topic, signal));
+  const [configs, committed, runs, checkpoints, deadLetters] = await Promise.all([
     services.kafka((admin) => admin.topicConfigs([...streamTopics, ...journalTopics])),
     services.kafka((admin) => admin.committedOffsets(sinkGroupOf(settings), streamTopics)),
-    services.kafka((admin) => readJournals(admin, settings, signal)),
-    services.kafka(async (admin) => (await DeadLetterIndex.read({ admin, settings, signal })).counts),
+    follow(read.runs, topicOf(topicPrefix, RUNS)),
+    follow(read.checkpoints, checkpointsTopic(topicPrefix)),
+    follow(read.deadLetters, deadLettersTopic(topicPrefix)),
   ]);
-  const shared = { services, topics, tables, configs, committed, journals, deadLetters };
+  const shared: Shared = {
+    ...{ services, topics, tables, configs, committed, runs, checkpoints },
+    deadLetters: deadLetters?.counts,
+  };
   const statuses: StreamFacts[] = [];
   const warnings: Warning[] = [];
   for (const stream of streams) {
@@ -102,7 +115,7 @@ export async function gatherFrom(
     const config = configs?.get(name);
     if (config !== undefined) warnings.push(...journalWarnings(name, config));
   }
-  const stalled = await stalledStreams(statuses, shared, watchMs);
+  const stalled = await stalledStreams(statuses, shared, { watchMs, earlier });
   const atMs = Date.now();
   return {
     atMs,
@@ -121,11 +134,18 @@ type StreamFacts = Omit<StreamStatus, 'problems'>;
 async function stalledStreams(
   statuses: readonly StreamFacts[],
   shared: Shared,
-  watchMs: number,
+  { watchMs, earlier }: { readonly watchMs: number; readonly earlier: Status | undefined },
 ): Promise<ReadonlySet<string>> {
+  const earlierTopics = new Map(earlier?.streams.map(({ stream, topic, lag }) => [stream, lag && topic]));
+  const isWatched = ({ stream, topic }: StreamFacts) => {
+    const before = earlierTopics.get(stream);
+    return earlier === undefined ? watchMs > 0 : before && topic && passedOf(before) === passedOf(topic);
+  };
   const waiting = new Map(
-    statuses.flatMap(({ stream, lag, topic }) =>
-      watchMs > 0 && lag && topic ? [[stream, passedOf(topic)] as const] : [],
+    statuses.flatMap((status) =>
+      status.lag && status.topic && isWatched(status) === true
+        ? [[status.stream, passedOf(status.topic)] as const]
+        : [],
     ),
   );
   const { services } = shared;
@@ -134,7 +154,7 @@ async function stalledStreams(
   // Every run of produce adds a message, so lag is normal until a sink runs again.
   if (waiting.has(RUNS) && !(await services.kafka((admin) => admin.isConsumed(groupId, topicName(RUNS)))))
     waiting.delete(RUNS);
-  const endMs = performance.now() + watchMs;
+  const endMs = performance.now() + (earlier === undefined ? watchMs : 0);
   while (waiting.size > 0 && performance.now() < endMs) {
     await delay(WATCH_STEP_MS, undefined, { signal: services.signal });
     // Only commits cover messages without a row, such as dead letters.
@@ -146,11 +166,6 @@ async function stalledStreams(
     }
   }
   return new Set(waiting.keys());
-}
-
-/** Returns how many messages the sink has passed. Messages removed by retention count as passed. */
-function passedOf(topic: TopicStatus): bigint {
-  return topic.partitions.reduce((sum, { end, lag }) => sum + end - (lag ?? 0n), 0n);
 }
 
 async function streamTopic(
@@ -176,8 +191,8 @@ async function streamStatus(
   stream: string,
   shared: Shared,
 ): Promise<{ status: StreamFacts; table: TableFacts | null | undefined }> {
-  const { services, journals, deadLetters } = shared;
-  const run = journals?.runs.get(stream);
+  const { services, runs, checkpoints, deadLetters } = shared;
+  const run = runs?.get(stream);
   const { topic, table } = await streamTopic(stream, shared);
   const status: StreamFacts = {
     stream,
@@ -186,9 +201,9 @@ async function streamStatus(
     lag: topic && lagOf(topic),
     lastRun:
       run === undefined
-        ? journals && null
+        ? runs && null
         : await services.registry((registry) => readLastRun(stream, run, registry)),
-    checkpoint: journals && (journals.checkpoints.get(stream) ?? null),
+    checkpoint: checkpoints && (checkpoints.get(stream) ?? null),
     deadLetters: deadLetters && (deadLetters.get(stream) ?? 0),
   };
   return { status, table };

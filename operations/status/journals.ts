@@ -1,10 +1,7 @@
 import type { KafkaMessage } from 'kafkajs';
-import type { KafkaAdmin } from '../../core/kafka/admin.ts';
-import type { Settings } from '../../core/settings/config.ts';
-import { checkpointsTopic, topicOf } from '../../core/stream-name.ts';
-import { readTopics } from '../../core/kafka/topic-reader.ts';
+import { DeadLetterIndex } from '../../consumers/stream/dead-letter-index.ts';
 import { parseCheckpoint, parseCheckpointKey, type Checkpoint } from '../../producers/state/checkpoint.ts';
-import { RUNS } from '../../producers/publish/send-run.ts';
+import { TopicFollower } from './topic-follower.ts';
 
 /** A message of the topic `runs`, not decoded yet. */
 export interface RunMessage {
@@ -12,32 +9,24 @@ export interface RunMessage {
   readonly timeMs: number;
 }
 
-/** The contents of the topics of runs and checkpoints, by stream. */
-export interface Journals {
-  /** The latest run of the stream. */
-  readonly runs: ReadonlyMap<string, RunMessage>;
-  readonly checkpoints: ReadonlyMap<string, Checkpoint>;
-}
+/**
+ * The topics that status reads: the latest run and checkpoint of each stream, and the dead letters.
+ * A caller that gathers the status repeatedly keeps them, so that each message is read once.
+ */
+export class Journals {
+  readonly runs = new TopicFollower({ create: () => new Map<string, RunMessage>(), note: noteRun });
+  readonly checkpoints = new TopicFollower({
+    create: () => new Map<string, Checkpoint>(),
+    note: noteCheckpoint,
+  });
+  readonly deadLetters: TopicFollower<DeadLetterIndex>;
 
-/** @throws the errors of `readTopics`. */
-export async function readJournals(
-  admin: KafkaAdmin,
-  settings: Pick<Settings, 'kafka' | 'topicPrefix'>,
-  signal: AbortSignal,
-): Promise<Journals> {
-  const { topicPrefix } = settings;
-  const runs = new Map<string, RunMessage>();
-  const checkpoints = new Map<string, Checkpoint>();
-  await readTopics(
-    admin,
-    settings,
-    new Map([
-      [topicOf(topicPrefix, RUNS), (message) => noteRun(runs, message)],
-      [checkpointsTopic(topicPrefix), (message) => noteCheckpoint(checkpoints, message)],
-    ]),
-    signal,
-  );
-  return { runs, checkpoints };
+  constructor(topicPrefix: string) {
+    this.deadLetters = new TopicFollower({
+      create: () => new DeadLetterIndex(topicPrefix),
+      note: (index, message) => index.note(message),
+    });
+  }
 }
 
 /** Stores the latest run of a stream. The message key is run and stream. */

@@ -50,3 +50,8 @@ export interface Status {
 export function messagesOf({ partitions }: TopicStatus): bigint {
   return partitions.reduce((sum, { start, end }) => sum + (end - start), 0n);
 }
+
+/** Returns how many messages the sink has passed. Messages removed by retention count as passed. */
+export function passedOf({ partitions }: TopicStatus): bigint {
+  return partitions.reduce((sum, { end, lag }) => sum + end - (lag ?? 0n), 0n);
+}

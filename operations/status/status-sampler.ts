@@ -1,0 +1,46 @@
+import type { Settings } from '../../core/settings/config.ts';
+import { gatherStatus } from './gather-status.ts';
+import { Journals } from './journals.ts';
+import { ratesBetween, type StreamRates } from './rates.ts';
+import type { Status } from './stream-status.ts';
+
+export interface StatusSample {
+  readonly status: Status;
+  /** By stream, since the sample before; empty in the first one. */
+  readonly rates: ReadonlyMap<string, StreamRates>;
+}
+
+/**
+ * Gathers the status repeatedly, for `status --watch` and the dashboard. Reads each message of the
+ * topics of runs, checkpoints and dead letters once. A service that was down is tried again.
+ */
+export class StatusSampler {
+  readonly #settings: Settings;
+  readonly #streams: readonly string[] | undefined;
+  readonly #maxAgeMs: number;
+  readonly #journals: Journals;
+  #last: Status | undefined;
+
+  constructor(settings: Settings, streams: readonly string[] | undefined, maxAgeMs: number) {
+    this.#settings = settings;
+    this.#streams = streams;
+    this.#maxAgeMs = maxAgeMs;
+    this.#journals = new Journals(settings.topicPrefix);
+  }
+
+  /**
+   * Streams with lag that did not move since the sample before count as stalled, so samples should
+   * be several seconds apart. One call at a time.
+   * @throws the errors of `gatherStatus`.
+   */
+  async sample(signal: AbortSignal): Promise<StatusSample> {
+    const before = this.#last;
+    const status = await gatherStatus(this.#settings, this.#streams, signal, {
+      maxAgeMs: this.#maxAgeMs,
+      journals: this.#journals,
+      earlier: before,
+    });
+    this.#last = status;
+    return { status, rates: before === undefined ? new Map() : ratesBetween(before, status) };
+  }
+}
