@@ -2,13 +2,60 @@ import tseslint from 'typescript-eslint';
 
 /** The folders that hold shipped code, and which of the others each may not import. */
 const boundaries = {
-  core: ['producers', 'consumers', 'operations', 'simulator', 'services', 'commands', 'benchmarks', 'test'],
-  producers: ['consumers', 'operations', 'simulator', 'services', 'commands', 'benchmarks', 'test'],
-  consumers: ['producers', 'operations', 'simulator', 'services', 'commands', 'benchmarks', 'test'],
-  operations: ['simulator', 'services', 'commands', 'benchmarks', 'test'],
-  simulator: ['producers', 'consumers', 'operations', 'services', 'commands', 'benchmarks', 'test'],
-  services: ['producers', 'consumers', 'operations', 'simulator', 'commands', 'benchmarks', 'test'],
+  core: [
+    'producers',
+    'consumers',
+    'operations',
+    'simulator',
+    'services',
+    'commands',
+    'dashboard',
+    'benchmarks',
+    'test',
+  ],
+  producers: [
+    'consumers',
+    'operations',
+    'simulator',
+    'services',
+    'commands',
+    'dashboard',
+    'benchmarks',
+    'test',
+  ],
+  consumers: [
+    'producers',
+    'operations',
+    'simulator',
+    'services',
+    'commands',
+    'dashboard',
+    'benchmarks',
+    'test',
+  ],
+  operations: ['simulator', 'services', 'commands', 'dashboard', 'benchmarks', 'test'],
+  simulator: [
+    'producers',
+    'consumers',
+    'operations',
+    'services',
+    'commands',
+    'dashboard',
+    'benchmarks',
+    'test',
+  ],
+  services: [
+    'producers',
+    'consumers',
+    'operations',
+    'simulator',
+    'commands',
+    'dashboard',
+    'benchmarks',
+    'test',
+  ],
   commands: ['benchmarks', 'test'],
+  'dashboard/server': ['simulator', 'services', 'commands', 'dashboard/pages', 'benchmarks', 'test'],
   benchmarks: ['test'],
 };
 
@@ -29,10 +76,44 @@ const keepApart = Object.entries(boundaries).map(([from, banned]) => ({
   },
 }));
 
+const noDefaultExport = {
+  selector: 'ExportDefaultDeclaration',
+  message: 'must be a named export, not a default export',
+};
+
+/** The browser's code imports no server code, and never writes a value as HTML. */
+const pages = {
+  files: ['dashboard/pages/**/*.ts', 'dashboard/pages/**/*.tsx'],
+  rules: {
+    'no-restricted-imports': [
+      'error',
+      {
+        patterns: [
+          {
+            regex:
+              '^(\\.\\./)+(core|producers|consumers|operations|services|commands|server|dashboard)/|^node:',
+            message:
+              'dashboard/pages may import only its own files, types of dashboard/api.ts and packages for browsers',
+          },
+        ],
+      },
+    ],
+    'no-restricted-syntax': [
+      'error',
+      noDefaultExport,
+      {
+        selector:
+          ':matches(Identifier, JSXIdentifier, Literal)[name=/^(innerHTML|outerHTML|insertAdjacentHTML|dangerouslySetInnerHTML|srcdoc|createContextualFragment)$/]',
+        message: 'a value must never become HTML: render it as text',
+      },
+    ],
+  },
+};
+
 export default tseslint.config(
   { ignores: ['node_modules/', '.data/'] },
   {
-    files: ['**/*.ts'],
+    files: ['**/*.ts', '**/*.tsx'],
     extends: [...tseslint.configs.strictTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
@@ -46,10 +127,7 @@ export default tseslint.config(
         { allowNumber: true, allowBoolean: true },
       ],
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
-      'no-restricted-syntax': [
-        'error',
-        { selector: 'ExportDefaultDeclaration', message: 'must be a named export, not a default export' },
-      ],
+      'no-restricted-syntax': ['error', noDefaultExport],
       eqeqeq: 'error',
       'no-console': 'error',
       'max-lines': ['error', { max: 400, skipBlankLines: true, skipComments: true }],
@@ -58,4 +136,5 @@ export default tseslint.config(
   // Assertions in tests may print a value as [object Object].
   { files: ['test/**/*.ts'], rules: { '@typescript-eslint/no-base-to-string': 'off' } },
   ...keepApart,
+  pages,
 );

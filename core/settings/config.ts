@@ -50,6 +50,12 @@ export interface Settings {
   readonly clickhouse: ClickHouseSettings;
   /** The port at which `produce` and `sink` serve metrics; undefined turns them off. */
   readonly metricsPort: number | undefined;
+  /** The dashboard. */
+  readonly show: {
+    readonly host: string;
+    readonly port: number;
+    readonly password: Secret | undefined;
+  };
   readonly dataDir: string;
 }
 
@@ -98,6 +104,11 @@ export function loadSettings(processEnv: NodeJS.ProcessEnv = process.env, dotEnv
       cluster: valueOf('CLICKHOUSE_CLUSTER', texts),
     }),
     metricsPort: valueOf('METRICS_PORT', texts),
+    show: Object.freeze({
+      host: valueOf('SHOW_HOST', texts),
+      port: valueOf('SHOW_PORT', texts),
+      password: secret('SHOW_PASSWORD', texts),
+    }),
     dataDir,
   });
 }
@@ -170,7 +181,12 @@ function refusePlaintext(name: string, hosts: readonly string[], remedy: string,
 
 /** Reads the setting or the file of its `_FILE` setting. */
 function secret(
-  name: 'CHARTMOGUL_API_KEY' | 'KAFKA_PASSWORD' | 'SCHEMA_REGISTRY_PASSWORD' | 'CLICKHOUSE_PASSWORD',
+  name:
+    | 'CHARTMOGUL_API_KEY'
+    | 'KAFKA_PASSWORD'
+    | 'SCHEMA_REGISTRY_PASSWORD'
+    | 'CLICKHOUSE_PASSWORD'
+    | 'SHOW_PASSWORD',
   texts: SettingTexts,
 ): Secret | undefined {
   const direct = valueOf(name, texts);

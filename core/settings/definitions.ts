@@ -5,6 +5,7 @@ import {
   brokers,
   chartmogulUrl,
   decimal,
+  host,
   httpUrl,
   identifier,
   integer,
@@ -122,6 +123,9 @@ export const definitions = {
     String(MAX_DECODED_MIB),
   ),
   METRICS_PORT: setting('port of the Prometheus metrics; no metrics if unset', optional(whole(1, 65_535))),
+  SHOW_HOST: setting('address on which the dashboard listens', host, '127.0.0.1'),
+  SHOW_PORT: setting('port of the dashboard', whole(1, 65_535), '4040'),
+  ...secretSettings('SHOW_PASSWORD', 'password of the dashboard'),
   DATA_DIR: setting('where local services keep their files', text, '.data'),
 };
 

@@ -33,6 +33,11 @@ export function isLoopback(hostname: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
+/** Parses an address to listen on: a name, or an IP address without brackets. */
+export function host(name: string, value: string): string {
+  return pattern(name, value, /^[A-Za-z0-9._:-]{1,253}$/, 'a host name or an IP address, without a port');
+}
+
 export function httpUrl(name: string, value: string): string {
   const url = URL.canParse(value) ? new URL(value) : undefined;
   if (url !== undefined && (url.username !== '' || url.password !== ''))

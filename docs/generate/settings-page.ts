@@ -51,6 +51,13 @@ const groups: readonly Group[] = [
       '`MAX_DECODED_MIB` stops its stream.',
   },
   {
+    title: 'Dashboard',
+    names: /^SHOW_/,
+    notes:
+      'A host that is not loopback needs a password. The browser asks for it; any user name is accepted. The password ' +
+      'travels unencrypted: put a proxy with TLS in front, or use an SSH tunnel to a loopback address.',
+  },
+  {
     title: 'This machine',
     names: /./,
     notes: '`produce` and `sink` each need a metrics port of their own.',

@@ -18,6 +18,7 @@ const entries = {
   sink: 'commands/sink.ts',
   replay: 'commands/replay.ts',
   status: 'commands/status.ts',
+  show: 'commands/show.ts',
   query: 'commands/query.ts',
   reconcile: 'commands/reconcile.ts',
   'dead-letters': 'commands/dead-letters.ts',

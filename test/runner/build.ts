@@ -1,13 +1,15 @@
 import { cpSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { BuildOptions, Plugin } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 
-const data = ['schemas', 'node_modules', 'package-lock.json', 'docker-compose.yml'];
+const data = ['schemas', 'dashboard', 'node_modules', 'package-lock.json', 'docker-compose.yml'];
 
-/** kafkajs is patched module by module, pino starts a worker, and the others are binaries. */
-const notBundled = ['kafkajs', 'pino', 'chdb', 'lz4-napi', 'snappy'];
+/**
+ * kafkajs is patched module by module, pino starts a worker, fastify loads code by name, and the
+ * others are binaries.
+ */
+const notBundled = ['kafkajs', 'pino', 'fastify', 'esbuild', 'chdb', 'lz4-napi', 'snappy'];
 
 /**
  * Bundles the commands as JavaScript, in a folder of the test run. A command then starts in a sixth
@@ -15,7 +17,7 @@ const notBundled = ['kafkajs', 'pino', 'chdb', 'lz4-napi', 'snappy'];
  */
 export async function buildCommands(root: string, folder: string): Promise<void> {
   const commands = readdirSync(join(root, 'commands')).map((file) => `commands/${file}`);
-  await bundler(root).build({
+  await build({
     absWorkingDir: root,
     entryPoints: [...commands, 'simulator/main.ts', 'services/main.ts', 'benchmarks/main.ts'].filter((file) =>
       file.endsWith('.ts'),
@@ -50,10 +52,4 @@ function sourceAddresses(root: string, folder: string): Plugin {
       });
     },
   };
-}
-
-/** Returns the esbuild of tsx, so that the project depends on one less. */
-function bundler(root: string): { build(options: BuildOptions): Promise<unknown> } {
-  const require = createRequire(join(root, 'node_modules/tsx/package.json'));
-  return require('esbuild') as ReturnType<typeof bundler>;
 }

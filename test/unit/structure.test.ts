@@ -5,7 +5,16 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const folders = ['core', 'producers', 'consumers', 'operations', 'simulator', 'services', 'commands'];
+const folders = [
+  'core',
+  'producers',
+  'consumers',
+  'operations',
+  'simulator',
+  'services',
+  'commands',
+  'dashboard',
+];
 
 /** The files that each file imports, for values or for types. */
 const imports = new Map(
@@ -15,7 +24,7 @@ const imports = new Map(
         join(root, folder, file),
       ),
     )
-    .filter((file) => file.endsWith('.ts'))
+    .filter((file) => /\.tsx?$/.test(file))
     .map((file) => {
       const matches = readFileSync(file, 'utf8').matchAll(/^(?:import|export)[^;]*?from '(\.[^']+)'/gm);
       return [file, [...matches].map(([, path = '']) => join(dirname(file), path))];
@@ -50,7 +59,7 @@ test('only core/settings/config.ts reads the environment', () => {
   );
   const readers = files.filter(
     (file) =>
-      file.endsWith('.ts') &&
+      /\.tsx?$/.test(file) &&
       /process\.env|['"]dotenv|\benv\b.*from 'node:process'/.test(readFileSync(join(root, file), 'utf8')),
   );
   assert.deepEqual(readers, ['core/settings/config.ts']);

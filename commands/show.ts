@@ -1,0 +1,21 @@
+import { createCommand, exitCodes, runMain } from '../core/process.ts';
+import { loadSettings } from '../core/settings/config.ts';
+import { print } from '../core/terminal/terminal.ts';
+import { startDashboard } from '../dashboard/server/server.ts';
+
+/** Longer than open streams of events take to close. */
+const MAX_STOP_MS = 5_000;
+
+await runMain(
+  async (signal) => {
+    createCommand(
+      'show',
+      'Serves the dashboard until stopped: open the printed address in a browser.',
+    ).parse();
+    const dashboard = await startDashboard(loadSettings(), signal);
+    print(`${dashboard.url}\n`);
+    await dashboard.stopped;
+    return exitCodes.done;
+  },
+  { maxStopMs: MAX_STOP_MS },
+);

@@ -1,0 +1,10 @@
+import { render } from 'preact';
+import './styles/tokens.css';
+import './styles/base.css';
+import './styles/shell.css';
+import './styles/pieces.css';
+import './styles/table.css';
+import { App } from './shell/app.tsx';
+
+const root = document.getElementById('app');
+if (root !== null) render(<App />, root);

@@ -1,0 +1,66 @@
+import type { ApiError } from '../../api.ts';
+
+/** An answer of the API with status 400 or higher, or no answer. */
+export class CallError extends Error {
+  readonly status: number;
+  readonly remedy: string | undefined;
+
+  constructor(message: string, status: number, remedy?: string) {
+    super(message);
+    this.name = 'CallError';
+    this.status = status;
+    this.remedy = remedy;
+  }
+}
+
+const DEADLINE_MS = 30_000;
+
+/**
+ * Gets JSON from the API. With a body, posts it with the token of the page.
+ * @throws CallError; the signal's reason.
+ */
+export async function call<T>(
+  path: string,
+  {
+    signal,
+    body,
+    deadlineMs = DEADLINE_MS,
+  }: { signal?: AbortSignal; body?: unknown; deadlineMs?: number } = {},
+): Promise<T> {
+  const deadline = AbortSignal.timeout(deadlineMs);
+  const either = signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
+  const answer = await fetch(path, { ...(body !== undefined && postOf(body)), signal: either }).catch(
+    (error: unknown) => {
+      signal?.throwIfAborted();
+      const message = deadline.aborted ? 'The dashboard took too long' : 'The dashboard does not answer';
+      throw new CallError(
+        message,
+        0,
+        error instanceof Error ? 'is `npm run show` still running?' : undefined,
+      );
+    },
+  );
+  const content = (await answer.json().catch(() => undefined)) as T | ApiError | undefined;
+  if (answer.ok && content !== undefined) return content as T;
+  const { message, remedy } = errorOf(content);
+  throw new CallError(message ?? `The dashboard answered ${answer.status}`, answer.status, remedy);
+}
+
+/** Returns what to do about an error, if the API said it. */
+export function remedyOf(error: Error): string | undefined {
+  return error instanceof CallError ? error.remedy : undefined;
+}
+
+function postOf(body: unknown): RequestInit {
+  const token = document.querySelector('meta[name="page-token"]')?.getAttribute('content') ?? '';
+  return {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-page-token': token },
+    body: JSON.stringify(body),
+  };
+}
+
+function errorOf(content: unknown): { message?: string; remedy?: string } {
+  const isError = typeof content === 'object' && content !== null && 'error' in content;
+  return isError ? (content as ApiError).error : {};
+}

@@ -1,0 +1,75 @@
+import { useEffect, useState } from 'preact/hooks';
+
+export type Connection = 'live' | 'connecting' | 'lost';
+
+type Listener = (data: string) => void;
+
+/** One stream of events for all of the page; open only while the page is visible. */
+class Live {
+  #source: EventSource | undefined;
+  #connection: Connection = 'connecting';
+  readonly #connectionListeners = new Set<(connection: Connection) => void>();
+  readonly #listeners = new Map<string, Set<Listener>>();
+
+  constructor() {
+    document.addEventListener('visibilitychange', () => (document.hidden ? this.#close() : this.#open()));
+    if (!document.hidden) this.#open();
+  }
+
+  get connection(): Connection {
+    return this.#connection;
+  }
+
+  onConnection(listener: (connection: Connection) => void): () => void {
+    this.#connectionListeners.add(listener);
+    return () => this.#connectionListeners.delete(listener);
+  }
+
+  on(event: string, listener: Listener): () => void {
+    const known = this.#listeners.get(event) ?? new Set();
+    if (known.size === 0) this.#source?.addEventListener(event, this.#dispatch);
+    this.#listeners.set(event, known.add(listener));
+    return () => known.delete(listener);
+  }
+
+  readonly #dispatch = (event: MessageEvent<string>): void => {
+    for (const listener of this.#listeners.get(event.type) ?? []) listener(event.data);
+  };
+
+  #open(): void {
+    if (this.#source !== undefined) return;
+    // The browser connects again by itself.
+    const source = new EventSource('/api/events');
+    source.onopen = () => this.#set('live');
+    source.onerror = () => this.#set('lost');
+    for (const event of this.#listeners.keys()) source.addEventListener(event, this.#dispatch);
+    this.#source = source;
+  }
+
+  #close(): void {
+    this.#source?.close();
+    this.#source = undefined;
+    this.#set('connecting');
+  }
+
+  #set(connection: Connection): void {
+    this.#connection = connection;
+    for (const listener of this.#connectionListeners) listener(connection);
+  }
+}
+
+const live = new Live();
+
+export function useConnection(): Connection {
+  const [connection, setConnection] = useState(live.connection);
+  useEffect(() => {
+    setConnection(live.connection);
+    return live.onConnection(setConnection);
+  }, []);
+  return connection;
+}
+
+/** Calls the listener with the data of each event of this name, such as `status`. */
+export function onEvent(event: string, listener: (data: unknown) => void): () => void {
+  return live.on(event, (data) => listener(JSON.parse(data)));
+}

@@ -1,0 +1,61 @@
+import type { ComponentChildren } from 'preact';
+import { remedyOf } from './call.ts';
+import { Icon, type IconName } from './icon.tsx';
+
+interface StateProps {
+  readonly title: string;
+  readonly icon?: IconName;
+  readonly children?: ComponentChildren;
+}
+
+/** Says that there is nothing to show, and in its children which command or click changes that. */
+export function EmptyState({ title, icon, children }: StateProps) {
+  return (
+    <section class="state">
+      {icon !== undefined && <Icon name={icon} size={28} />}
+      <h2>{title}</h2>
+      {children !== undefined && <div class="state-text">{children}</div>}
+    </section>
+  );
+}
+
+/** Shows an error, its remedy, and a button that tries again. */
+export function ErrorState({ error, onRetry }: { readonly error: Error; readonly onRetry?: () => void }) {
+  const remedy = remedyOf(error);
+  return (
+    <section class="state bad" role="alert">
+      <Icon name="error" size={28} />
+      <h2>{error.message}</h2>
+      {remedy !== undefined && (
+        <p class="state-text">
+          <Prose>{remedy}</Prose>
+        </p>
+      )}
+      {onRetry !== undefined && (
+        <button type="button" class="button" onClick={onRetry}>
+          Try again
+        </button>
+      )}
+    </section>
+  );
+}
+
+/** Grey lines in place of content that is loading. */
+export function Skeleton({ lines }: { readonly lines: number }) {
+  return (
+    <div class="skeleton" role="status" aria-label="Loading">
+      {Array.from({ length: lines }, (_, index) => (
+        <div key={index} class="skeleton-line" />
+      ))}
+    </div>
+  );
+}
+
+/** Text of ours, in which `` `npm run sink` `` is shown as code. */
+export function Prose({ children }: { readonly children: string }) {
+  return (
+    <>
+      {children.split('`').map((part, index) => (index % 2 === 1 ? <code key={index}>{part}</code> : part))}
+    </>
+  );
+}

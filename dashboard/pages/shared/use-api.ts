@@ -1,0 +1,53 @@
+import { useCallback, useEffect, useState } from 'preact/hooks';
+import { call, CallError } from './call.ts';
+
+export interface ApiState<T> {
+  /** The latest answer; it stays while a newer one is on its way or fails. */
+  readonly data: T | undefined;
+  /** Why the latest call failed. */
+  readonly error: Error | undefined;
+  readonly isLoading: boolean;
+  readonly reload: () => void;
+}
+
+/**
+ * Gets an address of the API, and gets it again when the address changes.
+ * @param path undefined gets nothing.
+ * @param refreshMs how often to get it again, if at all.
+ */
+export function useApi<T>(path: string | undefined, { refreshMs }: { refreshMs?: number } = {}): ApiState<T> {
+  const [state, setState] = useState<Omit<ApiState<T>, 'reload'> & { path?: string }>({
+    data: undefined,
+    error: undefined,
+    isLoading: path !== undefined,
+  });
+  const [turn, setTurn] = useState(0);
+  const reload = useCallback(() => setTurn((last) => last + 1), []);
+  useEffect(() => {
+    if (path === undefined) return undefined;
+    const controller = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    setState((last) =>
+      last.path === path
+        ? { ...last, isLoading: true }
+        : { data: undefined, error: undefined, isLoading: true, path },
+    );
+    const get = async () => {
+      try {
+        const data = await call<T>(path, { signal: controller.signal });
+        if (!controller.signal.aborted) setState({ data, error: undefined, isLoading: false, path });
+      } catch (thrown) {
+        if (controller.signal.aborted) return;
+        const error = thrown instanceof Error ? thrown : new CallError(String(thrown), 0);
+        setState((last) => ({ ...last, error, isLoading: false }));
+      }
+      if (refreshMs !== undefined) timer = setTimeout(() => void get(), refreshMs);
+    };
+    void get();
+    return () => {
+      controller.abort();
+      clearTimeout(timer);
+    };
+  }, [path, refreshMs, turn]);
+  return { ...state, reload };
+}

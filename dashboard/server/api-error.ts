@@ -1,0 +1,49 @@
+import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
+import {
+  ConfigError,
+  EtlError,
+  messageOf,
+  RetriableError,
+  ServiceRefusedError,
+  StoppedError,
+} from '../../core/errors.ts';
+import { logger } from '../../core/logger.ts';
+import type { ApiError } from '../api.ts';
+
+/** Answers with an error. Its message is one sentence; the remedy says what to do. */
+export function sendError(
+  reply: FastifyReply,
+  status: number,
+  message: string,
+  remedy?: string,
+): FastifyReply {
+  const body: ApiError = { error: { message, ...(remedy !== undefined && { remedy }) } };
+  return reply.code(status).header('cache-control', 'no-store').send(body);
+}
+
+/** Makes every thrown error an answer that holds no secret, and no stack. */
+export function answerErrors(app: FastifyInstance): void {
+  app.setErrorHandler<FastifyError>((error, _request, reply) => {
+    // Fastify's own errors are faults of the request: a body that is too long, or no JSON.
+    if (!(error instanceof EtlError) && error.statusCode !== undefined && error.statusCode < 500)
+      return sendError(reply, error.statusCode, messageOf(error));
+    if (!(error instanceof EtlError)) logger.error({ reason: messageOf(error) }, 'dashboard failed');
+    const { message, remedy } = parts(messageOf(error));
+    return sendError(reply, statusOf(error), message, remedy);
+  });
+  app.setNotFoundHandler((request, reply) =>
+    sendError(reply, 404, `the dashboard has no ${request.url.split('?')[0] ?? ''}`, 'open /'),
+  );
+}
+
+function statusOf(error: unknown): number {
+  if (error instanceof ConfigError || error instanceof ServiceRefusedError) return 400;
+  if (error instanceof RetriableError || error instanceof StoppedError) return 503;
+  return error instanceof EtlError ? 422 : 500;
+}
+
+/** Splits a message of ours at its remedy: `<what happened>: <why>; <remedy>`. */
+function parts(message: string): { message: string; remedy?: string } {
+  const at = message.lastIndexOf('; ');
+  return at < 0 ? { message } : { message: message.slice(0, at), remedy: message.slice(at + 2) };
+}

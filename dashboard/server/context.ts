@@ -1,0 +1,15 @@
+import type { FastifyInstance } from 'fastify';
+import type { Settings } from '../../core/settings/config.ts';
+import type { EventHub } from './live/event-hub.ts';
+
+/** What every route may use. */
+export interface Dashboard {
+  readonly settings: Settings;
+  /** Aborts when the server stops. */
+  readonly signal: AbortSignal;
+  /** Live figures for all pages. */
+  readonly events: EventHub;
+}
+
+/** Adds the routes of one page. */
+export type Routes = (app: FastifyInstance, dashboard: Dashboard) => void;

@@ -1,0 +1,6 @@
+import type { Routes } from '../context.ts';
+import { addAbout } from './about.ts';
+import { addEvents } from './events.ts';
+
+/** The routes of all pages, one function for each. */
+export const routes: readonly Routes[] = [addAbout, addEvents];

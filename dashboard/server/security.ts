@@ -1,0 +1,88 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { foreignRequest } from '../../core/http/foreign-request.ts';
+import type { Settings } from '../../core/settings/config.ts';
+import { isLoopback } from '../../core/settings/setting-values.ts';
+import { sendError } from './api-error.ts';
+
+/** The header of a call that changes something, with the token of the page. */
+export const TOKEN_HEADER = 'x-page-token';
+
+/** Longer than any address of the dashboard, a link with a query included. */
+const MAX_URL_LENGTH = 8_192;
+
+const headers = {
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'x-frame-options': 'DENY',
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'permissions-policy': 'camera=(), geolocation=(), microphone=()',
+  'content-security-policy': contentSecurityPolicy(),
+  'cache-control': 'no-store',
+};
+
+/** @param nonce allows style elements that carry it, which the SQL editor creates. */
+export function contentSecurityPolicy(nonce?: string): string {
+  return [
+    "default-src 'none'",
+    "script-src 'self'",
+    `style-src 'self'${nonce === undefined ? '' : ` 'nonce-${nonce}'`}`,
+    "connect-src 'self'",
+    "img-src 'self' data:",
+    "frame-ancestors 'none'",
+    "base-uri 'none'",
+    "form-action 'none'",
+  ].join('; ');
+}
+
+/**
+ * Rejects every request of another web page, requires the password if there is one, and requires the
+ * page token of calls that change something.
+ * @returns the token of this start: only our own page can read it.
+ */
+export function protect(app: FastifyInstance, { host, password }: Settings['show']): string {
+  const token = randomBytes(24).toString('base64url');
+  const reach = isLoopback(host) ? 'machine' : 'network';
+  app.addHook('onRequest', async (request, reply) => {
+    void reply.headers(headers);
+    const reason = foreignRequest(request.raw, reach);
+    if (reason !== undefined) return sendError(reply, 403, `Forbidden: ${reason}`);
+    if (request.url.length > MAX_URL_LENGTH) return sendError(reply, 414, 'the address is too long');
+    if (password !== undefined && !hasPassword(request, password.reveal())) {
+      void reply.header('www-authenticate', 'Basic realm="chartmogul-clickhouse", charset="UTF-8"');
+      return sendError(reply, 401, 'a password is needed: the value of SHOW_PASSWORD, with any user name');
+    }
+    if (request.method === 'GET' || request.method === 'HEAD') return undefined;
+    if (request.method !== 'POST') return sendError(reply, 405, 'only GET, HEAD and POST are allowed');
+    if (!isEqual(headerOf(request, TOKEN_HEADER), token))
+      return sendError(
+        reply,
+        403,
+        `Forbidden: ${TOKEN_HEADER} must be the token of the page`,
+        'reload the page',
+      );
+    if (!/^application\/json *(;|$)/i.test(headerOf(request, 'content-type')))
+      return sendError(reply, 415, 'the body must be JSON');
+    return undefined;
+  });
+  return token;
+}
+
+function hasPassword(request: FastifyRequest, password: string): boolean {
+  const [, encoded = ''] = /^Basic +([A-Za-z0-9+/=]+)$/i.exec(headerOf(request, 'authorization')) ?? [];
+  const login = Buffer.from(encoded, 'base64').toString('utf8');
+  // The user name has no colon, so the rest is the password.
+  return login.includes(':') && isEqual(login.slice(login.indexOf(':') + 1), password);
+}
+
+function headerOf(request: FastifyRequest, name: string): string {
+  const value = request.headers[name];
+  return typeof value === 'string' ? value : '';
+}
+
+/** Takes the same time for every text. */
+function isEqual(got: string, wanted: string): boolean {
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(got), digest(wanted));
+}

@@ -1,0 +1,77 @@
+import { fastify, type FastifyInstance } from 'fastify';
+import { ConfigError, messageOf } from '../../core/errors.ts';
+import type { Settings } from '../../core/settings/config.ts';
+import { isLoopback } from '../../core/settings/setting-values.ts';
+import { answerErrors } from './api-error.ts';
+import { bundlePages } from './bundle.ts';
+import { EventHub } from './live/event-hub.ts';
+import { servePages } from './pages.ts';
+import { routes } from './routes/routes.ts';
+import { protect } from './security.ts';
+
+/** The most bytes of a request's body: a long SQL query. */
+const MAX_BODY_BYTES = 1024 * 1024;
+/** The time in which a request must have arrived. */
+const REQUEST_MS = 30_000;
+const MAX_CONNECTIONS = 200;
+
+/**
+ * Serves the dashboard until the signal aborts.
+ * @returns its address; `stopped` resolves once the server has stopped.
+ * @throws ConfigError if the server may not or cannot listen on SHOW_HOST and SHOW_PORT.
+ */
+export async function startDashboard(
+  settings: Settings,
+  signal: AbortSignal,
+): Promise<{ readonly url: string; readonly stopped: Promise<void> }> {
+  const { host, port, password } = settings.show;
+  if (!isLoopback(host) && password === undefined)
+    throw new ConfigError(
+      `SHOW_HOST is ${host}, which other machines can reach: set SHOW_PASSWORD or SHOW_PASSWORD_FILE`,
+    );
+  const bundle = await bundlePages();
+  signal.throwIfAborted();
+  const app = fastify({
+    bodyLimit: MAX_BODY_BYTES,
+    requestTimeout: REQUEST_MS,
+    // Streams of events have no end, so stopping must not wait for them.
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 1_000 },
+  });
+  app.server.maxConnections = MAX_CONNECTIONS;
+  const token = protect(app, settings.show);
+  answerErrors(app);
+  servePages(app, bundle, token);
+  const events = new EventHub(() => () => undefined);
+  for (const add of routes) add(app, { settings, signal, events });
+  const url = await listen(app, host, port);
+  const stopped = new Promise<void>((resolve) => {
+    const stop = () => void app.close().then(resolve, resolve);
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+  });
+  return { url, stopped };
+}
+
+async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {
+  try {
+    await app.listen({ host, port });
+  } catch (error) {
+    await app.close();
+    throw new ConfigError(whyNot(error, host, port), { cause: error });
+  }
+  const address = app.server.address();
+  const own = typeof address === 'object' && address !== null ? address.port : port;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${own}/`;
+}
+
+function whyNot(error: unknown, host: string, port: number): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'EADDRINUSE')
+    return `SHOW_PORT is ${port}, which is in use: set a free port, or stop the other dashboard`;
+  if (code === 'EACCES')
+    return `SHOW_PORT is ${port}, where this user may not listen: set a port of 1024 or higher`;
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+    return `SHOW_HOST is ${host}, which is no address of this machine: set 127.0.0.1, or one of its addresses`;
+  return `the dashboard cannot listen on SHOW_HOST ${host}, SHOW_PORT ${port}: ${messageOf(error)}`;
+}
