@@ -18,9 +18,9 @@ export class SinkCounts {
   deadLetters = 0;
   /** Tables created and altered. */
   schemaChanges = 0;
-  /** Known messages before the end that are not in the table, by partition of this process. */
+  /** Offsets before the end that the table has not passed, by partition of this process. */
   readonly lag = new Map<number, number>();
-  /** Messages that are accepted and not inserted yet. */
+  /** Offsets that are accepted and not inserted yet. */
   buffered = 0;
   /** Since when nothing was inserted although there is a lag, by `performance.now()`. */
   stalledSinceMs: number | undefined;

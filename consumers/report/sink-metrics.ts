@@ -18,7 +18,7 @@ const tableMetrics: Readonly<
   buffered_messages: [
     'gauge',
     ({ buffered }) => buffered,
-    'Messages that were consumed and are not inserted yet',
+    'Offsets of messages and transaction markers that were consumed and are not inserted yet',
   ],
   stalled_seconds: [
     'gauge',
@@ -55,7 +55,7 @@ export function createSinkMetrics(counts: readonly SinkCounts[]): Registry {
   addMetric(registry, {
     kind: 'gauge',
     name: 'chartmogul_sink_lag_messages',
-    help: "Messages before the topic's end that are not inserted yet, of the partitions that this process has",
+    help: "Offsets before the topic's end whose messages are not inserted yet, transaction markers included, of the partitions that this process has",
     labelNames: ['stream', 'partition'],
     samples: () => counts.flatMap(lagSamples),
   });

@@ -1,4 +1,4 @@
-import { clock, grouped, several } from '../../core/terminal/amounts.ts';
+import { approximate, clock, grouped, several } from '../../core/terminal/amounts.ts';
 import { cut, firstFitting, joinCells, padCells } from '../../core/terminal/columns.ts';
 import { drawLive, liveLines } from '../../core/terminal/live-lines.ts';
 import { fitRows } from '../../core/terminal/progress-lines.ts';
@@ -97,7 +97,7 @@ function isAtWork({ counts, history }: Table, nowMs: number): boolean {
   return nowMs - history.grewAtMs < IDLE_AFTER_MS;
 }
 
-/** Returns `customers_raw  1,240,000 rows  lag 12,000  45,600/s`; omits columns that do not fit. */
+/** Returns `customers_raw  1,240,000 rows  lag ~12,000  45,600/s`; omits columns that do not fit. */
 function tableLines(tables: readonly Table[], width: number): string[] {
   const rateOf = ({ counts, history }: Table) =>
     stateTexts[counts.state] === '' ? rateText(history.rowsPerSecond) : '';
@@ -120,7 +120,7 @@ function tableLines(tables: readonly Table[], width: number): string[] {
   return tables.length === 0 ? [] : firstFitting(width, variants).split('\n');
 }
 
-/** Returns `27 tables, 1 failed, 3 dead letters  5,678,901 rows  lag 12,345  123,456/s  1:05`. */
+/** Returns `27 tables, 1 failed, 3 dead letters  5,678,901 rows  lag ~12,345  123,456/s  1:05`. */
 function totalLine(tables: readonly Table[], seconds: number): string {
   const sum = (of: (table: Table) => number) => tables.reduce((total, table) => total + of(table), 0);
   const failed = tables.filter(({ counts }) => counts.state === 'failed').length;
@@ -148,5 +148,5 @@ function lagOf({ lag }: SinkCounts): number {
 }
 
 function lagText(messages: number): string {
-  return `lag ${grouped(messages)}`;
+  return `lag ${approximate(messages)}`;
 }

@@ -33,6 +33,8 @@ export class StreamSink {
   readonly #filler: BatchFiller;
   readonly #machine = new PhaseMachine();
   #failure: Error | undefined;
+  /** Why the last rows could not be inserted after a stop. */
+  #stopReason: string | undefined;
   #onPrepared: () => void = () => {};
 
   constructor(options: StreamSinkOptions) {
@@ -114,6 +116,7 @@ export class StreamSink {
   async run(): Promise<void> {
     try {
       while (await this.#step());
+      this.#checkComplete();
     } finally {
       this.#onPrepared();
     }
@@ -246,24 +249,34 @@ export class StreamSink {
 
   #fail(error: unknown): void {
     const { counts, partitions } = this.#options;
-    const { stream } = counts;
     const reason = messageOf(error);
     if (this.#machine.isIn('stopping')) {
-      logger.warn({ stream, reason }, 'last rows not inserted: the next sink inserts them');
-      const count = [...partitions.lags.values()].reduce((sum, { buffered }) => sum + buffered, 0);
-      const text = `stopped before ${count} messages were inserted: the next sink inserts them`;
-      if (count > 0) counts.failure = new StoppedError(text);
+      this.#stopReason = reason;
       return;
     }
     this.#failure = error instanceof Error ? error : new Error(reason);
     counts.failure = this.#failure;
-    logger.error({ stream, reason }, 'stream stopped');
+    logger.error({ stream: counts.stream, reason }, 'stream stopped');
     this.#restart('failed');
     partitions.abandon();
     counts.state = 'failed';
     this.#countLag();
     this.#onPrepared();
     this.onFailure();
+  }
+
+  /**
+   * Reports messages that a stopped sink has accepted and not inserted. If its last step failed, the
+   * step may have kept it from accepting messages, so these count too.
+   */
+  #checkComplete(): void {
+    const { counts, partitions } = this.#options;
+    const reason = this.#stopReason;
+    const isComplete = !partitions.hasAccepted && (reason === undefined || !partitions.isBehind);
+    if (isComplete || this.#failure !== undefined) return;
+    const text = `not all messages were inserted (${reason ?? 'stopped'}): the next sink inserts the rest`;
+    counts.failure = new StoppedError(text);
+    logger.warn({ stream: counts.stream }, text);
   }
 
   #recover(reason: string): void {

@@ -29,7 +29,10 @@ interface PartitionState {
   lastRows: CommittedRows | undefined;
 }
 
-/** Messages before a partition's end that are not in the table; how many of them are accepted. */
+/**
+ * Offsets before a partition's end that the table has not passed, and how many of them are accepted.
+ * Some hold no message, but a transaction marker or a gap of compaction.
+ */
 interface PartitionLag {
   readonly lag: number;
   readonly buffered: number;
@@ -100,6 +103,19 @@ export class TopicPartitions {
       lags.set(partition, { lag: Math.max(0, lag), buffered: Math.max(0, buffered) });
     }
     return lags;
+  }
+
+  /** Whether messages were accepted that are not inserted yet. */
+  get hasAccepted(): boolean {
+    return [...this.#states].some(([partition, { next }]) => next > (this.#done.get(partition) ?? next));
+  }
+
+  /** Whether the topic has messages that are not inserted yet, or may have some. */
+  get isBehind(): boolean {
+    return [...this.#states].some(([partition, { end }]) => {
+      const done = this.#done.get(partition);
+      return end === undefined || end > (done ?? 0n);
+    });
   }
 
   /** Replaces the partitions. The consumer may be a new one, which does not hold them yet. */

@@ -20,6 +20,21 @@ export function shortNumber(value: number | bigint): string {
   return `${Math.round(rest / 1000)}T`;
 }
 
+/** Returns `~1,200` for a number of offsets or an estimate; `0` is exact. */
+export function approximate(
+  value: number | bigint,
+  format: (value: number | bigint) => string = formatNumber,
+): string {
+  return Number(value) === 0 ? '0' : `~${format(value)}`;
+}
+
+/** Returns `640 B`, `12.3 KiB` or `4.5 MiB`. */
+export function byteSize(bytes: number): string {
+  if (bytes < 1024) return `${grouped(bytes)} B`;
+  const [size, unit] = bytes < 1024 ** 2 ? [bytes / 1024, 'KiB'] : [bytes / 1024 ** 2, 'MiB'];
+  return `${grouped(Number(size.toFixed(1)))} ${unit}`;
+}
+
 /** Returns `1 page` or `1,200 pages`. */
 export function several(count: number, thing: string): string {
   return `${grouped(count)} ${thing}${count === 1 ? '' : 's'}`;

@@ -7,6 +7,8 @@ export type Cell = string | number | bigint;
 export interface Column<Row> {
   readonly head: string;
   readonly of: (row: Row) => Cell;
+  /** Also right if the column holds a number. */
+  readonly align?: 'right';
   /** Overrides the number format of the table. */
   readonly format?: (value: number | bigint) => string;
 }
@@ -29,7 +31,7 @@ export function textTable<Row>(
 ): string {
   const cells = rows.map((row) => columns.map(({ of }) => of(row)));
   const isNumeric = (at: number) => cells.some((row) => typeof row[at] !== 'string');
-  const aligns = columns.map((_, at) => (isNumeric(at) ? 'right' : 'left'));
+  const aligns = columns.map(({ align }, at) => align ?? (isNumeric(at) ? 'right' : 'left'));
   const textOf = (cell: Cell, at: number) =>
     typeof cell === 'string' ? visibleLine(cell) : (columns[at]?.format ?? format)(cell);
   const lines = [columns.map(({ head }) => head), ...cells.map((row) => row.map(textOf))];

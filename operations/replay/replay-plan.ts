@@ -17,10 +17,12 @@ export interface ReplayPlan {
   readonly stream: string;
   /** Rows that readers see now; undefined without a table. */
   readonly live: number | undefined;
-  /** Estimated from the gaps that compaction has left in the sample. */
+  /** Without transaction markers and gaps of compaction. */
   readonly messages: number;
-  /** Estimated size of keys and values. */
+  /** Of keys and values. */
   readonly bytes: number;
+  /** Whether every message was counted. Otherwise messages and bytes are estimates from a sample. */
+  readonly isExact: boolean;
   readonly seconds: number;
 }
 
@@ -43,6 +45,7 @@ export async function planReplay(
     live: await shadow.countLive(),
     messages,
     bytes,
+    isExact: sample.offsets === offsetsIn(spans),
     seconds: FIXED_SECONDS + Math.max(messages / MESSAGES_PER_SECOND, bytes / BYTES_PER_SECOND),
   };
 }

@@ -1,10 +1,8 @@
 import { messageOf, StoppedError } from '../../core/errors.ts';
-import { clock, grouped } from '../../core/terminal/amounts.ts';
+import { approximate, byteSize, clock, grouped } from '../../core/terminal/amounts.ts';
 import { textTable } from '../../core/terminal/columns.ts';
 import type { ReplayCounts } from './replay-counts.ts';
 import type { ReplayPlan } from './replay-plan.ts';
-
-const MIB = 1024 * 1024;
 
 /** Returns a line for each failed stream, and one line for all stopped streams. */
 export function failureLines(counts: readonly ReplayCounts[]): string[] {
@@ -53,11 +51,20 @@ export function planSummary(plans: readonly ReplayPlan[]): string {
     [
       { head: 'stream', of: ({ stream }) => stream },
       { head: 'rows now', of: ({ live }) => live ?? '-' },
-      { head: 'messages', of: ({ messages }) => messages },
-      { head: 'MiB', of: ({ bytes }) => (bytes / MIB).toFixed(1) },
+      {
+        head: 'messages',
+        of: ({ messages, isExact }) => (isExact ? messages : approximate(messages)),
+        align: 'right',
+      },
+      {
+        head: 'size',
+        of: ({ bytes, isExact }) => (isExact ? '' : '~') + byteSize(bytes),
+        align: 'right',
+      },
       { head: 'time', of: ({ seconds }) => clock(Math.ceil(seconds)) },
     ],
     plans,
   );
-  return `${table}\nmessages, MiB and time are estimates from a sample. Nothing was changed.`;
+  const isSampled = plans.some(({ isExact }) => !isExact);
+  return `${table}\n${isSampled ? '~ is an estimate from a sample. ' : ''}The time is an estimate. Nothing was changed.`;
 }

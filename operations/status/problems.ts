@@ -18,7 +18,7 @@ export function problemsOf(
     );
   if (isStalled)
     problems.push(
-      `lag ${several(Number(lag ?? 0), 'message')} and no progress; is \`npm run sink\` running?`,
+      `lag ~${several(Number(lag ?? 0), 'message')} and no progress; is \`npm run sink\` running?`,
     );
   if (deadLetters > 0)
     problems.push(

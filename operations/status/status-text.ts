@@ -1,9 +1,10 @@
-import { ago, formatNumber, shortNumber } from '../../core/terminal/amounts.ts';
+import { ago, approximate, formatNumber, shortNumber } from '../../core/terminal/amounts.ts';
 import { cut, firstFitting, textTable, type Cell, type Column } from '../../core/terminal/columns.ts';
 import { messagesOf, type Status, type StreamStatus, type Warning } from './stream-status.ts';
 
 const NONE = '–';
 const UNKNOWN = '?';
+const APPROXIMATE = '~ counts offsets, some of which have no message: transactions and compaction';
 /** Maximum number of subjects in the line of one warning. */
 const MAX_NAMED = 3;
 const MIN_NAME = 8;
@@ -16,6 +17,7 @@ export function statusText({ atMs, streams, warnings }: Status, width: number): 
   if (streams.length === 0) return 'no stream has a topic or a table yet; run `npm run produce`';
   const hasUnknown = streams.some(({ topic, table }) => topic === undefined || table === undefined);
   const notes = [
+    ...(streams.some(({ topic, lag }) => lag || (topic && messagesOf(topic) > 0n)) ? [APPROXIMATE] : []),
     ...(hasUnknown ? [`${UNKNOWN} marks values whose service did not answer`] : []),
     ...streams.flatMap(({ stream, lastRun }) =>
       lastRun?.absence === undefined ? [] : `${stream} is absent from this account: ${lastRun.absence}`,
@@ -46,10 +48,11 @@ function tableOf(
   format: (value: number | bigint) => string,
   nameWidth: number,
 ): string {
+  const offsets = (value: number | bigint) => approximate(value, format);
   const columns: Column<StreamStatus>[] = [
     { head: 'stream', of: ({ stream }) => cut(stream, nameWidth) },
-    { head: 'messages', of: ({ topic }) => cell(topic, messagesOf) },
-    { head: 'lag', of: ({ lag }) => cell(lag) },
+    { head: 'messages', of: ({ topic }) => cell(topic, messagesOf), format: offsets },
+    { head: 'lag', of: ({ lag }) => cell(lag), format: offsets },
     { head: 'rows', of: ({ table }) => cell(table, ({ rows }) => rows) },
     { head: 'produced', of: ({ lastRun }) => cell(lastRun, (run) => producedText(run, atMs)) },
     {

@@ -63,7 +63,7 @@ test('a dry run reports messages, bytes and time, and changes nothing', async (t
   const before = await identityOfPlans(settings);
   const { exitCode, stdout } = await replay(t, settings, '--streams', 'plans', '--dry-run');
   assert.equal(exitCode, 0);
-  assert.match(stdout, /^stream +rows now +messages +MiB +time\nplans +1,234 +1,234 +0\.\d +0:03\n/);
+  assert.match(stdout, /^stream +rows now +messages +size +time\nplans +1,234 +1,234 +[\d.]+ KiB +0:03\n/);
   assert.equal(await identityOfPlans(settings), before);
   assert.deepEqual(await shadowTables(settings), []);
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test, { describe } from 'node:test';
-import { TopicGoneError, UnreadableBatchError } from '../../../../core/errors.ts';
+import { StoppedError, TopicGoneError, UnreadableBatchError } from '../../../../core/errors.ts';
 import { CaughtUp } from '../../../../core/kafka/caught-up.ts';
 import { UnreadableMessage, type BatchContext } from '../../../../core/kafka/decoder/fetched-message.ts';
 import {
@@ -161,5 +161,57 @@ describe('flowing', () => {
     await stream.fetchOffsets(0, 0, 1);
     await stream.stop();
     assert.deepEqual(stream.inserts, []);
+    assert.ok(stream.counts.failure instanceof StoppedError);
+  });
+});
+
+describe('stopping while ClickHouse does not answer', () => {
+  const cut = new StoppedError('stopped by SIGINT');
+  const text = 'not all messages were inserted (stopped by SIGINT): the next sink inserts the rest';
+
+  test('messages of a schema that is not learned yet are reported', async () => {
+    const stream = await new FakeStream().start([0]);
+    const learning = stream.hold('learn');
+    await stream.fetch(0, message(0, 9));
+    assert.ok(learning.isAsked);
+    stream.sink.stop();
+    await learning.fail(cut);
+    await stream.running;
+    assert.equal(stream.counts.failure?.message, text);
+  });
+
+  for (const request of ['learnLatest', 'partitionRows'] as const)
+    for (const { end, failure } of [
+      { end: 2n, failure: text },
+      { end: 0n, failure: undefined },
+    ])
+      test(`a topic that ends at ${end} is reported as ${failure === undefined ? 'done' : 'not done'} during ${request}`, async () => {
+        const stream = new FakeStream();
+        const held = stream.hold(request);
+        await stream.start([0]);
+        stream.sink.noticeEnd(0, end);
+        stream.sink.stop();
+        await held.fail(cut);
+        await stream.running;
+        assert.equal(stream.counts.failure?.message, failure);
+      });
+
+  test('a stream whose messages are all inserted is not reported', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const stream = new FakeStream();
+    stream.ends = [2n];
+    await stream.start([0]);
+    await stream.fetchOffsets(0, 0, 1);
+    const check = stream.hold('readIdentity');
+    t.mock.timers.tick(5_000);
+    await settle();
+    assert.ok(check.isAsked);
+    stream.sink.stop();
+    await check.fail(cut);
+    await stream.running;
+    assert.deepEqual(
+      { inserts: stream.inserts, failure: stream.counts.failure },
+      { inserts: ['0:0-1'], failure: undefined },
+    );
   });
 });

@@ -124,10 +124,14 @@ test('replaySummary names missing rows and fits 80 columns', () => {
       live: undefined,
       messages: 123_456_789,
       bytes: 9e10,
+      isExact: false,
       seconds: 7_200,
     },
+    { stream: 'plans', live: 9, messages: 10, bytes: 1_800, isExact: true, seconds: 2 },
   ]);
-  assert.match(plan, / - +123,456,789 +85830\.7 +2:00:00$/m);
+  assert.match(plan, / - +~123,456,789 +~85,830\.7 MiB +2:00:00$/m);
+  assert.match(plan, /^plans +9 {2,}10 {2,}1\.8 KiB +0:02$/m);
+  assert.match(plan, /\n~ is an estimate from a sample\. /);
   for (const line of plan.split('\n')) assert.ok(line.length <= 80, line);
 });
 
