@@ -1,7 +1,9 @@
 import type { TestContext } from 'node:test';
+import { qualified } from '../../core/clickhouse/client.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { sinkStreams } from './pipeline.ts';
+import { command, plansTable } from './plans-table.ts';
 import { createSettings } from './settings.ts';
 import { rowsOf } from './table-rows.ts';
 import { createProducer, createTopics, messagesOf } from './topic.ts';
@@ -29,4 +31,16 @@ export async function sendPlans(t: TestContext, settings: Settings, plans: reado
 export async function namesOf(settings: Settings): Promise<Record<string, unknown>> {
   const rows = await rowsOf(settings, 'SELECT uuid, name FROM plans ORDER BY uuid');
   return Object.fromEntries(rows.map(({ uuid, name }) => [String(uuid), name]));
+}
+
+/** Replaces the table of plans by one with another sorting key. */
+export async function sortOtherwise(settings: Settings): Promise<void> {
+  const table = plansTable(settings);
+  const other = qualified(settings.clickhouse.database, 'other');
+  await command(
+    settings,
+    `CREATE TABLE ${other} AS ${table} ENGINE = ReplacingMergeTree(_version, _deleted) ORDER BY (uuid, _offset)`,
+    `DROP TABLE ${table} SYNC`,
+    `RENAME TABLE ${other} TO ${table}`,
+  );
 }

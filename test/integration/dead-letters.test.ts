@@ -1,39 +1,22 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
-import { connectAdmin } from '../helpers/kafka-admin.ts';
-import { ReplayLock } from '../../operations/replay/replay-lock.ts';
 import type { DriftMode, Settings } from '../../core/settings/config.ts';
-import type { StoredDeadLetter } from '../../core/dead-letters/reader.ts';
-import { readDeadLetters } from '../../core/dead-letters/reader.ts';
-import { deadLettersTopic, topicOf } from '../../core/stream-name.ts';
+import { topicOf } from '../../core/stream-name.ts';
 import { createApiServer } from '../helpers/api-server.ts';
 import { runCommand } from '../helpers/command.ts';
 import { produceStreams, sinkStreams } from '../helpers/pipeline.ts';
-import { keysOf, readTopic } from '../helpers/read-topic.ts';
-import { createSettings, environmentOf, noSignal } from '../helpers/settings.ts';
+import { deadLettersOf, waitingOf } from '../helpers/read-dead-letters.ts';
+import { keysOf } from '../helpers/read-topic.ts';
+import {
+  createRefusingTable,
+  deadLetters,
+  dropConstraints,
+  storedOffsets,
+  storedRows,
+} from '../helpers/refusing-table.ts';
+import { createSettings, environmentOf } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer } from '../helpers/topic.ts';
-import {
-  deadLetters,
-  createRefusingTable,
-  storedRows,
-  storedOffsets,
-  dropConstraints,
-} from '../helpers/refusing-table.ts';
-
-/** The messages of the dead-letter topic, latest first. */
-async function deadLettersOf(settings: Settings): Promise<readonly StoredDeadLetter[]> {
-  const admin = await connectAdmin(settings);
-  try {
-    const { deadLetters: letters } = await readDeadLetters(admin, settings, () => false, noSignal);
-    return letters.toSorted((a, b) => b.rejectedAtMs - a.rejectedAtMs);
-  } finally {
-    await admin.close();
-  }
-}
-
-const waitingOf = async (settings: Settings) =>
-  (await deadLettersOf(settings)).filter(({ state }) => state === 'waiting');
 
 test('rejected messages are listed, fail again until repaired, then become rows once', async (t) => {
   const { settings, send, sendPlans } = await createRefusingTable(t);
@@ -99,58 +82,6 @@ test('rejected messages are listed, fail again until repaired, then become rows 
   const [left, ...others] = await waitingOf(settings);
   assert.ok(left?.step === 'sink' && others.length === 0);
   assert.deepEqual({ attempts: left.attempts, offset: left.offset }, { attempts: 2, offset: 2 });
-});
-
-test('a redrive during a replay leaves the dead letters, since the new table lacks their rows', async (t) => {
-  const { settings, sendPlans } = await createRefusingTable(t);
-  await sendPlans(13, 1);
-  await sinkStreams(settings, 'plans');
-  await dropConstraints(settings);
-  const admin = await connectAdmin(settings);
-  const replaying = await ReplayLock.acquire(admin, settings, 'plans', noSignal);
-  try {
-    const { exitCode, stdout } = await deadLetters(t, settings, 'redrive', '--all');
-    assert.equal(exitCode, 1);
-    assert.match(stdout, /plans is being replayed/);
-  } finally {
-    await replaying.release();
-    await admin.close();
-  }
-  assert.deepEqual(await storedOffsets(settings), [0, 2]);
-  const { stdout } = await deadLetters(t, settings, 'redrive', '--all');
-  assert.match(stdout, /^1 redriven/m);
-  assert.deepEqual(await storedOffsets(settings), [0, 1, 2]);
-});
-
-test('a redrive killed between row and mark inserts no second row and leaves no dead letter', async (t) => {
-  const { settings, producer, sendPlans } = await createRefusingTable(t);
-  await sendPlans(13, 1);
-  await sinkStreams(settings, 'plans');
-  await dropConstraints(settings);
-  const topic = deadLettersTopic(settings.topicPrefix);
-  const [deadLetter] = await readTopic(settings, topic);
-  assert.ok(deadLetter);
-  const [{ id } = { id: '' }] = await waitingOf(settings);
-  const first = await deadLetters(t, settings, 'redrive', id.slice(0, 6));
-  assert.deepEqual(
-    { exitCode: first.exitCode, lines: first.stdout.split('\n').length },
-    { exitCode: 0, lines: 3 },
-    first.stdout + first.stderr,
-  );
-  // Simulates that the mark was not sent.
-  await producer.send({ topic, messages: [deadLetter] });
-  const second = await deadLetters(t, settings, 'redrive', '--all');
-  assert.match(second.stdout, / plans {2}sink {2}its row is already in the table\n1 redriven\n$/);
-  assert.deepEqual(await storedOffsets(settings), [0, 1, 2]);
-  const third = await deadLetters(t, settings, 'redrive', '--all');
-  assert.deepEqual(
-    { exitCode: third.exitCode, stdout: third.stdout },
-    { exitCode: 0, stdout: 'no dead letters pending\n' },
-  );
-  assert.deepEqual(
-    (await deadLettersOf(settings)).map(({ state }) => state),
-    ['redriven'],
-  );
 });
 
 /** A source with a list of plans that the test changes, and a run over it in some mode. */

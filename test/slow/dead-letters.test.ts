@@ -1,16 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { deadLettersTopic } from '../../core/stream-name.ts';
+import { ReplayLock } from '../../operations/replay/replay-lock.ts';
+import { connectAdmin } from '../helpers/kafka-admin.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
 import { command, plansTable } from '../helpers/plans-table.ts';
+import { deadLettersOf, waitingOf } from '../helpers/read-dead-letters.ts';
 import { readTopic } from '../helpers/read-topic.ts';
 import {
   PARTITION,
-  deadLetters,
   createRefusingTable,
-  storedOffsets,
+  deadLetters,
   dropConstraints,
+  storedOffsets,
 } from '../helpers/refusing-table.ts';
+import { noSignal } from '../helpers/settings.ts';
 
 test('a redrive skips a row that would move the checkpoint past messages missing in the table', async (t) => {
   const { settings, producer, sendPlans } = await createRefusingTable(t);
@@ -41,4 +45,56 @@ test('a redrive skips a row that would move the checkpoint past messages missing
   assert.deepEqual(await storedOffsets(settings), [0, 1, 2, 3]);
   await sinkStreams(settings, 'plans');
   assert.deepEqual(await storedOffsets(settings), [0, 1, 2, 3, 4, 5]);
+});
+
+test('a redrive during a replay leaves the dead letters, since the new table lacks their rows', async (t) => {
+  const { settings, sendPlans } = await createRefusingTable(t);
+  await sendPlans(13, 1);
+  await sinkStreams(settings, 'plans');
+  await dropConstraints(settings);
+  const admin = await connectAdmin(settings);
+  const replaying = await ReplayLock.acquire(admin, settings, 'plans', noSignal);
+  try {
+    const { exitCode, stdout } = await deadLetters(t, settings, 'redrive', '--all');
+    assert.equal(exitCode, 1);
+    assert.match(stdout, /plans is being replayed/);
+  } finally {
+    await replaying.release();
+    await admin.close();
+  }
+  assert.deepEqual(await storedOffsets(settings), [0, 2]);
+  const { stdout } = await deadLetters(t, settings, 'redrive', '--all');
+  assert.match(stdout, /^1 redriven/m);
+  assert.deepEqual(await storedOffsets(settings), [0, 1, 2]);
+});
+
+test('a redrive killed between row and mark inserts no second row and leaves no dead letter', async (t) => {
+  const { settings, producer, sendPlans } = await createRefusingTable(t);
+  await sendPlans(13, 1);
+  await sinkStreams(settings, 'plans');
+  await dropConstraints(settings);
+  const topic = deadLettersTopic(settings.topicPrefix);
+  const [deadLetter] = await readTopic(settings, topic);
+  assert.ok(deadLetter);
+  const [{ id } = { id: '' }] = await waitingOf(settings);
+  const first = await deadLetters(t, settings, 'redrive', id.slice(0, 6));
+  assert.deepEqual(
+    { exitCode: first.exitCode, lines: first.stdout.split('\n').length },
+    { exitCode: 0, lines: 3 },
+    first.stdout + first.stderr,
+  );
+  // Simulates that the mark was not sent.
+  await producer.send({ topic, messages: [deadLetter] });
+  const second = await deadLetters(t, settings, 'redrive', '--all');
+  assert.match(second.stdout, / plans {2}sink {2}its row is already in the table\n1 redriven\n$/);
+  assert.deepEqual(await storedOffsets(settings), [0, 1, 2]);
+  const third = await deadLetters(t, settings, 'redrive', '--all');
+  assert.deepEqual(
+    { exitCode: third.exitCode, stdout: third.stdout },
+    { exitCode: 0, stdout: 'no dead letters pending\n' },
+  );
+  assert.deepEqual(
+    (await deadLettersOf(settings)).map(({ state }) => state),
+    ['redriven'],
+  );
 });

@@ -1,0 +1,19 @@
+import { readDeadLetters, type StoredDeadLetter } from '../../core/dead-letters/reader.ts';
+import type { Settings } from '../../core/settings/config.ts';
+import { connectAdmin } from './kafka-admin.ts';
+import { noSignal } from './settings.ts';
+
+/** Returns the messages of the dead-letter topic, latest first. */
+export async function deadLettersOf(settings: Settings): Promise<readonly StoredDeadLetter[]> {
+  const admin = await connectAdmin(settings);
+  try {
+    const { deadLetters } = await readDeadLetters(admin, settings, () => false, noSignal);
+    return deadLetters.toSorted((a, b) => b.rejectedAtMs - a.rejectedAtMs);
+  } finally {
+    await admin.close();
+  }
+}
+
+export async function waitingOf(settings: Settings): Promise<readonly StoredDeadLetter[]> {
+  return (await deadLettersOf(settings)).filter(({ state }) => state === 'waiting');
+}
