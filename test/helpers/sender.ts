@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
+import { readStreamSchema } from '../../core/avro/schema-files.ts';
 import type { StreamSchema } from '../../core/avro/schema.ts';
 import type { JsonObject } from '../../core/json.ts';
 import type { Settings } from '../../core/settings/config.ts';
@@ -23,4 +24,10 @@ export async function createSender(t: TestContext, settings: Settings): Promise<
 export async function sinkAll(settings: Settings, ...streams: string[]): Promise<void> {
   for (const { stream, failure } of await sinkStreams(settings, ...streams))
     assert.equal(failure, undefined, stream);
+}
+
+/** Returns the schema of a stream with one more nullable field. */
+export function withField(stream: string, name: string): StreamSchema {
+  const schema = readStreamSchema(stream);
+  return { ...schema, fields: [...schema.fields, { name, type: ['null', 'long'], default: null }] };
 }

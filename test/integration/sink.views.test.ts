@@ -1,19 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { connectKafkajs } from '../helpers/kafka-admin.ts';
-import { replay } from '../../operations/replay/replay.ts';
 import { readStreamSchema } from '../../core/avro/schema-files.ts';
 import type { StreamSchema } from '../../core/avro/schema.ts';
-import type { Settings } from '../../core/settings/config.ts';
-import { gatherStatus } from '../../operations/status/gather-status.ts';
 import { literal, qualified } from '../../core/clickhouse/client.ts';
+import type { Settings } from '../../core/settings/config.ts';
 import { topicOf } from '../../core/stream-name.ts';
+import { replay } from '../../operations/replay/replay.ts';
+import { gatherStatus } from '../../operations/status/gather-status.ts';
+import { connectKafkajs } from '../helpers/kafka-admin.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
 import { command } from '../helpers/plans-table.ts';
 import { comparisonOf } from '../helpers/reconciled.ts';
+import { createSender, sinkAll, withField } from '../helpers/sender.ts';
 import { createSettings, noSignal } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
-import { createSender, sinkAll } from '../helpers/sender.ts';
 import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 
 async function topicsOf({ kafka, topicPrefix }: Settings): Promise<string[]> {
@@ -30,15 +30,6 @@ const transactions = (settings: Settings) =>
 
 const invoice = { uuid: 'inv_1', transactions: [{ uuid: 'tr_nested', result: 'failed' }] };
 const nested = [{ invoice_uuid: 'inv_1', uuid: 'tr_nested', result: 'failed' }];
-const listed = [
-  { invoice_uuid: 'inv_1', uuid: 'tr_1', result: 'successful' },
-  { invoice_uuid: null, uuid: 'tr_2', result: null },
-];
-
-function withField(stream: string, name: string): StreamSchema {
-  const schema = readStreamSchema(stream);
-  return { ...schema, fields: [...schema.fields, { name, type: ['null', 'long'], default: null }] };
-}
 
 test('subscriptions are the live rows of customer_subscriptions with later fields', async (t) => {
   const settings = createSettings(t);
@@ -80,37 +71,6 @@ test('transactions come from the invoices, without a topic or a table, when none
     { name: 'transactions' },
   ]);
 });
-
-const starts: readonly (readonly [string, readonly (readonly string[])[]])[] = [
-  ['before the invoices', [['transactions'], ['invoices']]],
-  ['after the invoices', [['invoices'], ['transactions']]],
-  ['beside the invoices', [['invoices', 'transactions']]],
-];
-for (const [name, orders] of starts) {
-  test(`the view of listed transactions, sunk ${name}, stays when either stream widens`, async (t) => {
-    const settings = createSettings(t);
-    const send = await createSender(t, settings);
-    await send('invoices', [invoice]);
-    await send('transactions', [...listed, { uuid: 'tr_gone' }]);
-    const producer = await createProducer(t, settings);
-    const topic = topicOf(settings.topicPrefix, 'transactions');
-    await producer.send({ topic, messages: [{ key: 'tr_gone', value: null }] });
-    for (const streams of orders) await sinkAll(settings, ...streams);
-    assert.deepEqual(await transactions(settings), listed);
-
-    await send('invoices', [{ uuid: 'inv_2' }], withField('invoices', 'score'));
-    await sinkAll(settings, 'invoices');
-    assert.deepEqual(await transactions(settings), listed);
-    await send('transactions', [{ uuid: 'tr_3', fee: 7 }], withField('transactions', 'fee'));
-    await sinkAll(settings, 'transactions', 'invoices');
-    assert.deepEqual(await rowsOf(settings, 'SELECT uuid, fee FROM transactions ORDER BY uuid'), [
-      { uuid: 'tr_1', fee: null },
-      { uuid: 'tr_2', fee: null },
-      { uuid: 'tr_3', fee: 7 },
-    ]);
-    assert.equal((await rowsOf(settings, 'SELECT score FROM invoices')).length, 2);
-  });
-}
 
 test('transactions with a registered schema become the view before the first message', async (t) => {
   const settings = createSettings(t);
