@@ -90,8 +90,9 @@ async function answerQuestions({ clickhouse }: Settings, signal: AbortSignal): P
   const client = createClickHouse(clickhouse);
   try {
     for (const { question, sql } of demoQuestions) {
-      const answer = await readOnlyQuery(client, clickhouse, sql, 'PrettyCompactMonoBlock', signal);
-      print(`\n${question}\n${await text(answer)}`);
+      const format = 'PrettyCompactMonoBlock';
+      const { stream } = await readOnlyQuery(client, clickhouse, { sql, format, signal });
+      print(`\n${question}\n${await text(stream)}`);
     }
   } finally {
     await client.close();

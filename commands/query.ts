@@ -1,11 +1,10 @@
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
-import { createClickHouse } from '../core/clickhouse/client.ts';
 import { loadSettings } from '../core/settings/config.ts';
 import { ConfigError } from '../core/errors.ts';
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
-import { readOnlyQuery } from '../core/clickhouse/read-only-query.ts';
 import { visibleStream } from '../core/terminal/terminal.ts';
+import { ReadOnlyQueries } from '../operations/query/read-only-queries.ts';
 
 await runMain(async (signal) => {
   const command = createCommand('query', 'Runs a read-only SQL query.')
@@ -18,15 +17,14 @@ await runMain(async (signal) => {
     throw new ConfigError(`--format must be the name of a ClickHouse output format; got "${format}"`);
   const { clickhouse } = loadSettings();
   const sql = argument === '-' ? await readStdin() : argument;
-  // The user's query sets its own settings.
-  const client = createClickHouse(clickhouse, {}, { isStreamed: true });
+  const queries = new ReadOnlyQueries(clickhouse);
   try {
-    const answer = await readOnlyQuery(client, clickhouse, sql, format, signal);
+    const { stream } = await queries.stream(sql, format, { signal });
     // stdout must stay open: the process closes it.
     const transforms = process.stdout.isTTY ? [visibleStream()] : [];
-    await pipeline([answer, ...transforms, process.stdout], { signal, end: false });
+    await pipeline([stream, ...transforms, process.stdout], { signal, end: false });
   } finally {
-    await client.close();
+    await queries.close();
   }
   return exitCodes.done;
 });

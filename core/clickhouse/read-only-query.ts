@@ -27,39 +27,68 @@ export const standardLimits: QueryLimits = {
 /** The extra time after its own limit in which the server can report the limit. */
 const GRACE_MS = 10_000;
 
+export interface ReadOnlyQuery {
+  readonly sql: string;
+  /** The output format, unless the SQL has a FORMAT. */
+  readonly format: string;
+  readonly signal: AbortSignal;
+  readonly limits?: QueryLimits;
+  /** The server returns at most so many rows of each SELECT of a UNION, without an error. */
+  readonly maxRows?: number;
+  /** By which `system.processes` shows the query. */
+  readonly id?: string;
+  /** Settings of the format, which users with readonly=1 do without. */
+  readonly formatSettings?: Readonly<Record<string, string>>;
+}
+
+export interface ReadOnlyAnswer {
+  readonly stream: Readable;
+  /** The format that the server chose; undefined if it does not say. */
+  readonly format: string | undefined;
+  /** Undefined if the server does not say. */
+  readonly rowsRead: number | undefined;
+  readonly bytesRead: number | undefined;
+}
+
 /**
  * Runs a query that only reads the database, and returns the answer as the server formats it. The
- * server's own parser judges the query; then the server runs it with readonly=1.
- * @param format unless the SQL has a FORMAT.
+ * server's own parser judges the query; then the server runs it with readonly=1. When the signal
+ * aborts or the process ends, the server ends the query.
  * @throws ServiceRefusedError if the query does more than read, leaves the database, exceeds a
- *   limit or is refused; ServiceUnavailableError.
+ *   limit or is refused; ServiceUnavailableError; the signal's reason.
  */
 export async function readOnlyQuery(
   client: ClickHouseClient,
   settings: ClickHouseSettings,
-  sql: string,
-  format: string,
-  signal: AbortSignal,
-  limits: QueryLimits = standardLimits,
-): Promise<Readable> {
+  query: ReadOnlyQuery,
+): Promise<ReadOnlyAnswer> {
+  const { sql, format, signal, limits = standardLimits, id } = query;
   const deadline = AbortSignal.timeout(limits.seconds * 1000 + GRACE_MS);
   const either = AbortSignal.any([signal, deadline]);
   try {
     const profile = await withDeadline(either, FIRST_ANSWER_MS, (soon) => ask(client, sql, soon));
     await requireReadOnly(client, sql, profile, either);
-    const { stream } = await client.exec({
+    const { stream, summary, response_headers } = await client.exec({
       query: sql,
       abort_signal: either,
+      ...(id !== undefined && { query_id: id }),
       clickhouse_settings: {
-        ...settingsFor(profile, limits),
+        ...settingsFor(profile, query),
         default_format: format,
         database: settings.database,
         // Otherwise an error after the first rows would appear among the rows.
         wait_end_of_query: '1',
       } as Record<string, string>,
     });
-    return capped(stream, limits);
+    const chosen = response_headers['x-clickhouse-format'];
+    return {
+      stream: capped(stream, limits),
+      format: typeof chosen === 'string' ? chosen : undefined,
+      rowsRead: summary && Number(summary.read_rows),
+      bytesRead: summary && Number(summary.read_bytes),
+    };
   } catch (error) {
+    signal.throwIfAborted();
     throw meaningOf(error, settings, limits, deadline);
   }
 }
@@ -114,7 +143,10 @@ async function requireReadOnly(
  * can send all but readonly. SETTINGS of the query cannot undo them, because the check rejects
  * SETTINGS.
  */
-function settingsFor(profile: Profile, limits: QueryLimits): Record<string, string> {
+function settingsFor(
+  profile: Profile,
+  { limits = standardLimits, maxRows, formatSettings }: ReadOnlyQuery,
+): Record<string, string> {
   if (profile.readonly === '1') return {};
   const wanted = {
     max_result_rows: limits.rows,
@@ -130,6 +162,9 @@ function settingsFor(profile: Profile, limits: QueryLimits): Record<string, stri
     ...Object.fromEntries(lower),
     result_overflow_mode: 'throw',
     timeout_overflow_mode: 'throw',
+    cancel_http_readonly_queries_on_client_close: '1',
+    ...(maxRows !== undefined && { limit: String(maxRows) }),
+    ...formatSettings,
     ...(profile.readonly === '0' && { readonly: '1' }),
   };
 }

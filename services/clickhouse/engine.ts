@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import type * as Chdb from 'chdb';
 import pLimit from 'p-limit';
+import { literal } from '../../core/clickhouse/client.ts';
 import { LocalServiceError, messageOf } from '../../core/errors.ts';
 import { writeEngineConfig } from './engine-config.ts';
 import { ClickHouseException } from './exception.ts';
@@ -15,18 +16,27 @@ interface Result extends QueryCounts {
   readonly output: Uint8Array;
 }
 
+interface Cancellation {
+  /** Becomes the setting `log_comment`, by which `system.processes` shows the query. */
+  readonly id: string;
+  readonly signal: AbortSignal;
+}
+
 export interface Engine {
   readonly version: string;
   /**
    * Runs the statements in a session of their own, with which their settings, parameters and
    * temporary tables end. Returns the result of the last statement.
    * @param format of the output, if the statement names none.
+   * @param cancel ends the statements when its signal aborts.
    * @throws ClickHouseException
    */
-  run(statements: readonly string[], format?: string): Promise<Result>;
+  run(statements: readonly string[], format?: string, cancel?: Cancellation): Promise<Result>;
   /** Waits for running queries. */
   close(): Promise<void>;
 }
+
+const KILL_AGAIN_MS = 200;
 
 /**
  * Opens ClickHouse as a library (chdb) on a folder, which no other process may have open.
@@ -41,12 +51,15 @@ export async function openEngine(folder: string, grants?: readonly string[]): Pr
   const anchor = openFirst(() => new Session(folder, { connectionArgs }), folder);
   const limit = pLimit(Math.min(16, Math.max(4, availableParallelism() * 2)));
 
-  const run = (statements: readonly string[], format = 'TabSeparated') =>
+  const run: Engine['run'] = (statements, format = 'TabSeparated', cancel) =>
     limit(async () => {
       const session = new Session(folder);
+      const killer = cancel && killOnAbort(cancel);
       try {
         let result: Result = { rows: 0, bytes: 0, output: new Uint8Array() };
-        for (const statement of statements) {
+        const mark = cancel === undefined ? [] : [`SET log_comment = ${literal(cancel.id)}`];
+        for (const statement of [...mark, ...statements]) {
+          cancel?.signal.throwIfAborted();
           const done = await session.queryAsync(statement, { format });
           result = { rows: done.rowsRead, bytes: done.bytesRead, output: done.bytes() };
         }
@@ -54,9 +67,37 @@ export async function openEngine(folder: string, grants?: readonly string[]): Pr
       } catch (error) {
         throw ClickHouseException.from(error);
       } finally {
+        killer?.stop();
         session.close();
       }
     });
+
+  /** Ends the running query with the id once the signal aborts. Needs no turn of the limit. */
+  const killOnAbort = ({ id, signal }: Cancellation) => {
+    const kill = async () => {
+      const session = new Session(folder);
+      try {
+        await session.queryAsync(`KILL QUERY WHERE Settings['log_comment'] = ${literal(id)} ASYNC`);
+      } catch {
+        // The query ends by its own limits.
+      } finally {
+        session.close();
+      }
+    };
+    let timer: NodeJS.Timeout | undefined;
+    const onAbort = () => {
+      void kill();
+      // The engine may list the query a moment later.
+      timer = setInterval(() => void kill(), KILL_AGAIN_MS);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    return {
+      stop: () => {
+        signal.removeEventListener('abort', onAbort);
+        clearInterval(timer);
+      },
+    };
+  };
 
   await proveConfinement(run);
   const { output } = await run(['SELECT version()']);

@@ -15,6 +15,8 @@ export interface QueryRequest {
   /** The preparation statements that affect parsing. */
   readonly parsing: readonly string[];
   readonly isReadOnly: boolean;
+  /** Whether a query that only reads is cancelled when the client disconnects. */
+  readonly endsWithClient: boolean;
 }
 
 /** Parameters of the interface itself; every other parameter is a setting of the query. */
@@ -45,6 +47,7 @@ export function readQueryRequest(request: IncomingMessage, url: URL): QueryReque
     wantsCompression:
       isOn(given.get('enable_http_compression')) && /\bgzip\b/.test(header('accept-encoding') ?? ''),
     isReadOnly,
+    endsWithClient: isOn(given.get('cancel_http_readonly_queries_on_client_close')),
     preparation: preparation(database, isReadOnly ? readingOnly(settings) : settings, parameters),
     parsing: preparation('', parsingSettings, parameters),
   };

@@ -95,7 +95,8 @@ async function runQuery(
     case 'rows':
       await confine(engine, query.parsing, statement.sql, query.isReadOnly);
       return spool.withFile(async (path) => {
-        const read = await engine.run([...query.preparation, statement.into(path)]);
+        const cancel = query.endsWithClient ? { id: query.id, signal } : undefined;
+        const read = await engine.run([...query.preparation, statement.into(path)], undefined, cancel);
         response.setHeader('X-ClickHouse-Summary', summary(read));
         setFormat(response, statement.format);
         if (!query.wantsCompression) return pipeline(readSpooled(path), response, { signal });

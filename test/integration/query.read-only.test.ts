@@ -17,8 +17,10 @@ async function reader(t: TestContext) {
   await client.command({ query: `CREATE DATABASE ${database}` });
   await client.command({ query: `CREATE TABLE ${database}.t (a String) ENGINE = MergeTree ORDER BY a` });
   await client.command({ query: `INSERT INTO ${database}.t VALUES ('kept')` });
-  const limited = async (sql: string, limits: Partial<QueryLimits> = {}, format = 'TSV') =>
-    text(await readOnlyQuery(client, clickhouse, sql, format, noSignal, { ...standardLimits, ...limits }));
+  const limited = async (sql: string, some: Partial<QueryLimits> = {}, format = 'TSV') => {
+    const limits = { ...standardLimits, ...some };
+    return text((await readOnlyQuery(client, clickhouse, { sql, format, signal: noSignal, limits })).stream);
+  };
   return { client, clickhouse, ask: limited };
 }
 
@@ -195,7 +197,8 @@ async function serverOf(t: TestContext, readonly: string, maxMemory = '0') {
     await client.close();
     server.close();
   });
-  const ask = async (sql: string) => text(await readOnlyQuery(client, settings, sql, 'TSV', noSignal));
+  const query = { format: 'TSV', signal: noSignal };
+  const ask = async (sql: string) => text((await readOnlyQuery(client, settings, { ...query, sql })).stream);
   return { ask, sent: () => sent };
 }
 
