@@ -5,6 +5,7 @@ import { isLoopback } from '../../core/settings/setting-values.ts';
 import { answerErrors } from './api-error.ts';
 import { bundlePages } from './bundle.ts';
 import { EventHub } from './live/event-hub.ts';
+import { LiveStatus } from './live/live-status.ts';
 import { servePages } from './pages.ts';
 import { routes } from './routes/routes.ts';
 import { protect } from './security.ts';
@@ -42,11 +43,14 @@ export async function startDashboard(
   const token = protect(app, settings.show);
   answerErrors(app);
   servePages(app, bundle, token);
-  const events = new EventHub(() => () => undefined);
+  const events = new EventHub();
+  const status = new LiveStatus(settings, (event, data) => events.send(event, data));
+  events.connect({ run: (running) => status.run(running), greeting: () => status.greeting() });
   for (const add of routes) add(app, { settings, signal, events });
   const url = await listen(app, host, port);
+  events.warmUp();
   const stopped = new Promise<void>((resolve) => {
-    const stop = () => void app.close().then(resolve, resolve);
+    const stop = () => void Promise.allSettled([app.close(), events.close()]).then(() => resolve());
     if (signal.aborted) stop();
     else signal.addEventListener('abort', stop, { once: true });
   });

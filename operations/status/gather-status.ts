@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { sinkGroupOf } from '../../consumers/run/sink-group.ts';
 import { withAvailableServices } from '../../core/connections.ts';
 import { messageOf, type EtlError } from '../../core/errors.ts';
-import type { KafkaAdmin } from '../../core/kafka/admin.ts';
+import type { CommittedOffset, KafkaAdmin } from '../../core/kafka/admin.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { checkpointsTopic, deadLettersTopic, topicOf, viewOf } from '../../core/stream-name.ts';
 import type { TopicConfig } from '../../core/kafka/topic-retention.ts';
@@ -16,6 +16,7 @@ import { StatusServices } from './services.ts';
 import { passedOf, type Status, type StreamStatus, type Warning } from './stream-status.ts';
 import type { TableFacts } from './table-facts.ts';
 import { lagOf, readTopicStatus } from './topic-facts.ts';
+import { TableCache } from './table-cache.ts';
 import type { TopicFollower } from './topic-follower.ts';
 import {
   journalWarnings,
@@ -38,6 +39,7 @@ interface Shared {
   readonly checkpoints: ReadonlyMap<string, Checkpoint> | undefined;
   /** Number of pending dead letters by stream; undefined also if there are too many to count. */
   readonly deadLetters: ReadonlyMap<string, number> | undefined;
+  readonly cache: TableCache;
 }
 
 interface StatusOptions {
@@ -49,6 +51,7 @@ interface StatusOptions {
   readonly earlier?: Status | undefined;
   /** What earlier calls have read. */
   readonly journals?: Journals;
+  readonly cache?: TableCache;
 }
 
 const WATCH_STEP_MS = 500;
@@ -75,7 +78,7 @@ export function gatherStatus(
 export async function gatherFrom(
   services: StatusServices,
   wanted: readonly string[] | undefined,
-  { maxAgeMs = Infinity, watchMs = 0, earlier, journals }: StatusOptions = {},
+  { maxAgeMs = Infinity, watchMs = 0, earlier, journals, cache }: StatusOptions = {},
 ): Promise<Status> {
   const { settings, signal } = services;
   const { topicPrefix } = settings;
@@ -102,13 +105,15 @@ export async function gatherFrom(
   const shared: Shared = {
     ...{ services, topics, tables, configs, committed, runs, checkpoints },
     deadLetters: deadLetters?.counts,
+    cache: cache ?? new TableCache(),
   };
   const statuses: StreamFacts[] = [];
   const warnings: Warning[] = [];
   for (const stream of streams) {
     const { status, table } = await streamStatus(stream, shared);
     statuses.push(status);
-    warnings.push(...(await streamWarnings(status, table, shared)));
+    warnings.push(...configWarnings(status, shared));
+    warnings.push(...((await tableWarnings(status, table, shared)) ?? []));
   }
   if (wanted === undefined) warnings.push(...skippedTopicWarnings(topics ?? [], topicPrefix));
   for (const name of journalTopics) {
@@ -170,14 +175,16 @@ async function stalledStreams(
 
 async function streamTopic(
   stream: string,
-  { services, topics, tables, committed }: Shared,
+  { services, topics, tables, committed, cache }: Shared,
 ): Promise<{ topic: StreamFacts['topic']; table: TableFacts | null | undefined }> {
   const name = topicOf(services.settings.topicPrefix, stream);
   // Read the table first, so that the topic holds the message of every row.
   const table =
     tables?.includes(viewOf(stream)) === false
       ? null
-      : await services.clickhouse((found) => found.facts(stream));
+      : await cache.get(`facts ${stream}`, markOf(committed?.get(name)), () =>
+          services.clickhouse((found) => found.facts(stream)),
+        );
   const sink =
     table === undefined || committed === undefined ? undefined : { table, committed: committed.get(name) };
   const topic =
@@ -209,19 +216,35 @@ async function streamStatus(
   return { status, table };
 }
 
-async function streamWarnings(
-  status: StreamFacts,
+/** Returns text that changes with every insert of the sink; undefined if nothing is committed. */
+function markOf(committed: ReadonlyMap<number, CommittedOffset> | undefined): string | undefined {
+  if (committed === undefined || committed.size === 0) return undefined;
+  return [...committed]
+    .map(([partition, { offset, metadata }]) => `${partition} ${offset} ${metadata}`)
+    .join();
+}
+
+function configWarnings(status: StreamFacts, { services, configs }: Shared): Warning[] {
+  const { topicPrefix, kafka } = services.settings;
+  const config = status.topic ? configs?.get(status.topic.name) : undefined;
+  return [
+    ...pairWarnings(status, topicPrefix),
+    ...(status.topic && config ? topicWarnings(status.topic, config, kafka.tombstoneRetentionDays) : []),
+  ];
+}
+
+async function tableWarnings(
+  { stream, topic }: StreamFacts,
   table: TableFacts | null | undefined,
-  { services, configs }: Shared,
-): Promise<Warning[]> {
-  const { stream, topic } = status;
-  const warnings = pairWarnings(status, services.settings.topicPrefix);
-  if (table) warnings.push(...((await services.clickhouse((tables) => tables.viewWarnings(stream))) ?? []));
-  if (!topic) return warnings;
-  const config = configs?.get(topic.name);
-  if (config !== undefined)
-    warnings.push(...topicWarnings(topic, config, services.settings.kafka.tombstoneRetentionDays));
-  if (!table) return warnings;
-  const lost = await services.clickhouse((tables) => lostRowsWarnings(stream, topic, table, tables));
-  return [...warnings, ...(lost ?? [])];
+  { services, committed, cache }: Shared,
+): Promise<readonly Warning[] | undefined> {
+  if (!table) return [];
+  const starts = topic?.partitions.map(({ start }) => start).join(' ') ?? '';
+  const mark = topic && markOf(committed?.get(topic.name));
+  return cache.get(`warnings ${stream}`, mark ? `${mark} ${starts}` : undefined, () =>
+    services.clickhouse(async (tables) => [
+      ...(await tables.viewWarnings(stream)),
+      ...(topic ? await lostRowsWarnings(stream, topic, table, tables) : []),
+    ]),
+  );
 }

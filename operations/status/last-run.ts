@@ -15,7 +15,22 @@ export interface LastRun {
   readonly failure: string | undefined;
   /** Why the stream counts as absent. */
   readonly absence?: string;
+  readonly counts?: RunCounts;
 }
+
+const counted = {
+  records: 'records',
+  new: 'new',
+  changed: 'changed',
+  deleted: 'deleted',
+  requests: 'requests',
+  retries: 'retries',
+  rateLimited: 'rate_limited',
+  seconds: 'seconds',
+} as const;
+
+/** What the run did with the stream; 0 where the record does not say. */
+export type RunCounts = Readonly<Record<keyof typeof counted, number>>;
 
 /** @throws DecodeError for invalid bytes; errors of the registry. */
 export async function readLastRun(
@@ -40,5 +55,16 @@ export async function readLastRun(
     finishedAtMs: typeof finishedAt === 'number' ? finishedAt : timeMs,
     failure: typeof failure === 'string' ? failure : undefined,
     ...(typeof absence === 'string' && { absence }),
+    counts: countsOf(record),
   };
+}
+
+function countsOf(record: Readonly<Record<string, unknown>>): RunCounts {
+  const counts = Object.entries(counted).map(([name, field]) => [name, numberOf(record[field])] as const);
+  return Object.fromEntries(counts) as RunCounts;
+}
+
+/** Counts are far below 2^53. */
+function numberOf(value: unknown): number {
+  return typeof value === 'number' || typeof value === 'bigint' ? Number(value) : 0;
 }

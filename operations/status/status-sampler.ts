@@ -2,6 +2,7 @@ import type { Settings } from '../../core/settings/config.ts';
 import { gatherStatus } from './gather-status.ts';
 import { Journals } from './journals.ts';
 import { ratesBetween, type StreamRates } from './rates.ts';
+import { TableCache } from './table-cache.ts';
 import type { Status } from './stream-status.ts';
 
 export interface StatusSample {
@@ -19,6 +20,7 @@ export class StatusSampler {
   readonly #streams: readonly string[] | undefined;
   readonly #maxAgeMs: number;
   readonly #journals: Journals;
+  readonly #cache = new TableCache();
   #last: Status | undefined;
 
   constructor(settings: Settings, streams: readonly string[] | undefined, maxAgeMs: number) {
@@ -38,6 +40,7 @@ export class StatusSampler {
     const status = await gatherStatus(this.#settings, this.#streams, signal, {
       maxAgeMs: this.#maxAgeMs,
       journals: this.#journals,
+      cache: this.#cache,
       earlier: before,
     });
     this.#last = status;

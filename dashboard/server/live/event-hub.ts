@@ -5,23 +5,37 @@ const MAX_WAITING_BYTES = 1024 * 1024;
 const MAX_CLIENTS = 100;
 /** Comments keep proxies from closing a quiet stream. */
 const KEEP_ALIVE_MS = 15_000;
+/** How long to work on without clients: a page that is loaded again finds current data. */
+const LINGER_MS = 15_000;
 
-/** Sends server-sent events to every connected client. */
+interface Source {
+  /** Works until the signal aborts: while there are clients. */
+  readonly run: (signal: AbortSignal) => Promise<void>;
+  /** The events that a new client gets at once. */
+  readonly greeting: () => readonly (readonly [event: string, data: unknown])[];
+}
+
+/** Sends the server-sent events of one source to every connected client. */
 export class EventHub {
   readonly #clients = new Set<ServerResponse>();
-  /** By event, the last data, which a new client gets at once. */
-  readonly #last = new Map<string, string>();
-  readonly #onBusy: () => () => void;
-  #onIdle: (() => void) | undefined;
+  readonly #lingerMs: number;
+  #source: Source | undefined;
+  #running: AbortController | undefined;
+  #run: Promise<void> = Promise.resolve();
+  #linger: ReturnType<typeof setTimeout> | undefined;
   #keepAlive: ReturnType<typeof setInterval> | undefined;
 
-  /** @param onBusy called when the first client connects; what it returns, once the last has left. */
-  constructor(onBusy: () => () => void) {
-    this.#onBusy = onBusy;
+  constructor(lingerMs = LINGER_MS) {
+    this.#lingerMs = lingerMs;
   }
 
-  get clientCount(): number {
-    return this.#clients.size;
+  /** Connects the source, which publishes with {@link send}. */
+  connect(source: Source): void {
+    this.#source = source;
+  }
+
+  get isRunning(): boolean {
+    return this.#running !== undefined;
   }
 
   /** @returns false if there are too many clients. */
@@ -29,22 +43,48 @@ export class EventHub {
     if (this.#clients.size >= MAX_CLIENTS) return false;
     client.writeHead(200, { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' });
     client.write(': connected\n\n');
-    for (const [event, data] of this.#last) client.write(frame(event, data));
+    for (const [event, data] of this.#source?.greeting() ?? []) client.write(frame(event, data));
     this.#clients.add(client);
     client.on('close', () => this.#remove(client));
     client.on('error', () => this.#remove(client));
-    if (this.#clients.size === 1) {
-      this.#onIdle = this.#onBusy();
-      this.#keepAlive = setInterval(() => this.#write(': alive\n\n'), KEEP_ALIVE_MS);
-    }
+    this.#start();
     return true;
   }
 
-  /** @param isKept new clients get the last data of this event. */
-  send(event: string, data: unknown, isKept = false): void {
-    const text = JSON.stringify(data);
-    if (isKept) this.#last.set(event, text);
-    this.#write(frame(event, text));
+  send(event: string, data: unknown): void {
+    this.#write(frame(event, data));
+  }
+
+  /** Starts the work before the first client, who then finds data at once. */
+  warmUp(): void {
+    this.#start();
+    this.#linger = setTimeout(() => this.#stop(), this.#lingerMs);
+  }
+
+  /** Ends the streams and the work. */
+  async close(): Promise<void> {
+    for (const client of this.#clients) client.destroy();
+    this.#clients.clear();
+    this.#stop();
+    await this.#run;
+  }
+
+  #start(): void {
+    clearTimeout(this.#linger);
+    this.#keepAlive ??= setInterval(() => this.#write(': alive\n\n'), KEEP_ALIVE_MS);
+    if (this.#running !== undefined) return;
+    const running = new AbortController();
+    this.#running = running;
+    // The work before may still be closing its connections.
+    this.#run = this.#run.then(() => this.#source?.run(running.signal));
+  }
+
+  #stop(): void {
+    clearTimeout(this.#linger);
+    clearInterval(this.#keepAlive);
+    this.#keepAlive = undefined;
+    this.#running?.abort(new Error('no client is connected'));
+    this.#running = undefined;
   }
 
   #write(text: string): void {
@@ -56,14 +96,10 @@ export class EventHub {
 
   #remove(client: ServerResponse): void {
     if (!this.#clients.delete(client) || this.#clients.size > 0) return;
-    clearInterval(this.#keepAlive);
-    // Data of an earlier time would appear as current.
-    this.#last.clear();
-    this.#onIdle?.();
-    this.#onIdle = undefined;
+    this.#linger = setTimeout(() => this.#stop(), this.#lingerMs);
   }
 }
 
-function frame(event: string, data: string): string {
-  return `event: ${event}\ndata: ${data}\n\n`;
+function frame(event: string, data: unknown): string {
+  return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 }

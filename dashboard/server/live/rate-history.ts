@@ -1,0 +1,71 @@
+import type { Position } from '../../../operations/status/positions.ts';
+import type { Bucket, History } from '../../api.ts';
+
+interface Moved {
+  produced: number;
+  sunk: number;
+}
+
+/** Counts messages in buckets, and keeps those of the last minutes. */
+export class RateHistory {
+  readonly #bucketMs: number;
+  readonly #maxBuckets: number;
+  #last: ReadonlyMap<string, Position> = new Map();
+  #closed: ReadonlyMap<string, Moved>[] = [];
+  #current = new Map<string, Moved>();
+  #bucketStartMs = NaN;
+
+  constructor(bucketMs: number, maxBuckets: number) {
+    this.#bucketMs = bucketMs;
+    this.#maxBuckets = maxBuckets;
+  }
+
+  /**
+   * Counts what moved since the positions before. Nothing counts for a stream that is new, or whose
+   * topic was recreated.
+   * @returns what moved by stream, and the buckets that have ended.
+   */
+  add(positions: ReadonlyMap<string, Position>, nowMs: number) {
+    const moved = new Map<string, Moved>();
+    for (const [stream, { end, committed }] of positions) {
+      const last = this.#last.get(stream);
+      if (last === undefined) continue;
+      const produced = Math.max(0, Number(end - last.end));
+      const sunk = Math.max(0, Number(committed - last.committed));
+      if (produced > 0 || sunk > 0) moved.set(stream, { produced, sunk });
+    }
+    this.#last = positions;
+    const ended = this.#close(nowMs);
+    for (const [stream, { produced, sunk }] of moved) {
+      const sum = this.#current.get(stream) ?? { produced: 0, sunk: 0 };
+      this.#current.set(stream, { produced: sum.produced + produced, sunk: sum.sunk + sunk });
+    }
+    return { moved: moved as ReadonlyMap<string, Readonly<Moved>>, ended };
+  }
+
+  history(): History {
+    const names = new Set(this.#closed.flatMap((bucket) => [...bucket.keys()]));
+    const of = (stream: string, kind: keyof Moved) =>
+      this.#closed.map((bucket) => bucket.get(stream)?.[kind] ?? 0);
+    const streams = [...names].map((stream) => {
+      return [stream, { produced: of(stream, 'produced'), sunk: of(stream, 'sunk') }] as const;
+    });
+    return { bucketMs: this.#bucketMs, maxBuckets: this.#maxBuckets, streams: Object.fromEntries(streams) };
+  }
+
+  #close(nowMs: number): Bucket[] {
+    if (Number.isNaN(this.#bucketStartMs)) this.#bucketStartMs = nowMs;
+    const ended: Bucket[] = [];
+    // After a long pause, older buckets would be dropped at once.
+    const earliestMs = nowMs - this.#bucketMs * (this.#maxBuckets + 1);
+    if (this.#bucketStartMs < earliestMs) this.#bucketStartMs = earliestMs;
+    while (nowMs - this.#bucketStartMs >= this.#bucketMs) {
+      ended.push(Object.fromEntries(this.#current));
+      this.#closed.push(this.#current);
+      this.#current = new Map();
+      this.#bucketStartMs += this.#bucketMs;
+    }
+    this.#closed = this.#closed.slice(-this.#maxBuckets);
+    return ended;
+  }
+}

@@ -1,0 +1,70 @@
+import { sinkGroupOf } from '../../consumers/run/sink-group.ts';
+import type { CommittedOffset, KafkaAdmin } from '../../core/kafka/admin.ts';
+import type { Settings } from '../../core/settings/config.ts';
+import { topicOf } from '../../core/stream-name.ts';
+import { passedOf, type StreamStatus } from './stream-status.ts';
+
+/** How far a topic and its sink are, by their offsets alone. Sums over the partitions. */
+export interface Position {
+  readonly end: bigint;
+  readonly committed: bigint;
+  /** Messages after the committed offsets; undefined if a partition with messages has no commit. */
+  readonly lag: bigint | undefined;
+}
+
+/**
+ * Returns the positions of the streams that have a topic. Asks only Kafka, so it is much cheaper
+ * than a status.
+ * @throws ServiceUnavailableError, ServiceRefusedError, the signal's reason.
+ */
+export async function readPositions(
+  admin: KafkaAdmin,
+  settings: Settings,
+  streams: readonly string[],
+): Promise<ReadonlyMap<string, Position>> {
+  const topics = streams.map((stream) => topicOf(settings.topicPrefix, stream));
+  // Commits first, so that the topics hold every message that they cover.
+  const committed = await admin.committedOffsets(sinkGroupOf(settings), topics);
+  const positions = new Map<string, Position>();
+  for (const [index, stream] of streams.entries()) {
+    const topic = topics[index] ?? '';
+    const offsets = await admin.topicOffsets(topic);
+    if (offsets !== undefined) positions.set(stream, positionOf(offsets.partitions, committed.get(topic)));
+  }
+  return positions;
+}
+
+export function positionOf(
+  partitions: readonly { readonly partition: number; readonly start: bigint; readonly end: bigint }[],
+  commits: ReadonlyMap<number, Pick<CommittedOffset, 'offset'>> = new Map(),
+): Position {
+  let [end, committed]: [bigint, bigint] = [0n, 0n];
+  let lag: bigint | undefined = 0n;
+  for (const known of partitions) {
+    const offset = commits.get(known.partition)?.offset;
+    end += known.end;
+    committed += offset ?? 0n;
+    if (known.start === known.end) continue;
+    const passed = offset !== undefined && offset < known.start ? known.start : offset;
+    lag = passed === undefined || lag === undefined ? undefined : lag + maxOf(known.end - passed, 0n);
+  }
+  return { end, committed, lag };
+}
+
+/**
+ * Returns whether the lag by commits is the lag of the status. It is not if the sink does not
+ * count its commits, such as after its table was dropped.
+ * @param before a position from before the status was gathered.
+ */
+export function isLagByCommits(
+  { topic, lag }: Pick<StreamStatus, 'topic' | 'lag'>,
+  before: Position,
+): boolean {
+  return (
+    topic !== null && topic !== undefined && typeof lag === 'bigint' && before.committed <= passedOf(topic)
+  );
+}
+
+function maxOf(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
+}
