@@ -1,12 +1,8 @@
 import type { Registry } from '../../core/avro/registry.ts';
-import { FRAME_BYTES, schemaIdOf } from '../../core/avro/wire-format.ts';
 import type { StoredDeadLetter } from '../../core/dead-letters/reader.ts';
-import { DecodeError, EtlError, messageOf, UnknownSchemaError } from '../../core/errors.ts';
+import { EtlError, messageOf } from '../../core/errors.ts';
 import { visibleLine } from '../../core/terminal/terminal.ts';
-import { readWriterSchema } from '../../consumers/stream/stream-schemas.ts';
-import { readJsonText } from '../../consumers/transcode/json-text.ts';
-import { RowBuffer } from '../../consumers/transcode/row-buffer.ts';
-import { Transcoding } from '../../consumers/transcode/transcoding.ts';
+import { MessageDecoder } from '../messages/message-decoder.ts';
 import { exactJson } from './exact-json.ts';
 
 /** The rejected value as JSON text, or the reason why only its bytes can be shown. */
@@ -26,7 +22,7 @@ export async function readContent(
   try {
     const record =
       deadLetter.step === 'sink'
-        ? await decodeMessage(deadLetter.stream, value, registry)
+        ? await new MessageDecoder(registry, deadLetter.stream).jsonOf(value)
         : value.toString('utf8');
     exactJson(record);
     return { record };
@@ -35,20 +31,4 @@ export async function readContent(
     const reason = error instanceof SyntaxError ? 'it is not JSON' : visibleLine(messageOf(error));
     return { why: `shown as bytes, since it cannot be decoded: ${reason}` };
   }
-}
-
-/**
- * Decodes a message to JSON text, unrounded. The bytes are untrusted: see {@link Transcoding}.
- * @throws EtlError
- */
-async function decodeMessage(stream: string, value: Buffer, registry: Registry): Promise<string> {
-  const id = schemaIdOf(value);
-  const schema = await registry.schemaText(id);
-  if (schema === undefined) throw new UnknownSchemaError(`the registry has no Avro schema ${id}`);
-  const { fields } = await readWriterSchema(registry, stream, schema);
-  const at = new Transcoding();
-  at.begin(value, FRAME_BYTES, new RowBuffer(0));
-  const record = readJsonText({ kind: 'record', fields, isRecursive: false }, at);
-  if (at.position !== value.length) throw new DecodeError('bytes are left after the last field');
-  return record;
 }

@@ -1,0 +1,165 @@
+import { createRequire } from 'node:module';
+import type { Kafka, KafkaMessage } from 'kafkajs';
+import type { Settings } from '../settings/config.ts';
+import { withDeadline } from '../deadline.ts';
+import { probeRetry, retry, type RetryPolicy } from '../retry.ts';
+import { createKafka } from './client.ts';
+import { assertReadable, type Fetched } from './decoder/fetched-message.ts';
+import { kafkaError } from './kafka-error.ts';
+
+/** kafkajs's view of a fetch answer in version 2.2.4: without markers and aborted messages. */
+const BATCH = 'kafkajs/src/consumer/batch.js';
+const CREATE_CLUSTER = 'private:Kafka:createCluster';
+
+const READ_COMMITTED = 1;
+/** How long the broker waits for a first message. Only committed offsets are requested. */
+const MAX_WAIT_MS = 100;
+const ANSWER_TIMEOUT_MS = 20_000;
+
+interface PartitionAnswer {
+  readonly partition: number;
+  readonly messages: readonly Fetched[];
+}
+
+interface Broker {
+  fetch(request: object): Promise<{ readonly responses: readonly { partitions: PartitionAnswer[] }[] }>;
+}
+
+interface Cluster {
+  connect(): Promise<void>;
+  disconnect(): Promise<void>;
+  refreshMetadata(): Promise<void>;
+  addTargetTopic(topic: string): Promise<void>;
+  findLeaderForPartitions(topic: string, partitions: readonly number[]): Readonly<Record<string, number[]>>;
+  findBroker(node: { nodeId: string }): Promise<Broker>;
+}
+
+type Batch = new (
+  topic: string,
+  from: string,
+  answer: PartitionAnswer,
+) => { readonly messages: readonly KafkaMessage[]; readonly messagesWithinOffset: readonly Fetched[] };
+
+/** What an offset without a message holds. */
+export type Gap = 'marker' | 'aborted' | 'compacted';
+
+/** The start of a partition from an offset, as much as one fetch returns. */
+export interface FetchedRange {
+  /** Committed messages. They retain the whole answer: copy what must outlive it. */
+  readonly messages: readonly KafkaMessage[];
+  /** The offset at which the next fetch continues. */
+  readonly next: bigint;
+  /** Returns what an offset in the range without a message holds. */
+  gapAt(offset: bigint): Gap;
+}
+
+/**
+ * Reads committed messages of single partitions at any offset. Unlike a consumer, it joins no
+ * group: a read is one request, needs no right for groups and leaves nothing on the broker.
+ */
+export class PartitionReader {
+  readonly #settings: Settings['kafka'];
+  readonly #signal: AbortSignal;
+  readonly #cluster: Cluster;
+  readonly #policy: RetryPolicy;
+  readonly #Batch: Batch;
+
+  private constructor(settings: Settings['kafka'], signal: AbortSignal, cluster: Cluster) {
+    this.#settings = settings;
+    this.#signal = signal;
+    this.#cluster = cluster;
+    this.#policy = probeRetry;
+    this.#Batch = createRequire(import.meta.url)(BATCH) as Batch;
+  }
+
+  /**
+   * Opens a connection, runs the work and closes the connection on every path.
+   * @throws ServiceUnavailableError, ServiceRefusedError; what the work throws.
+   */
+  static async with<T>(
+    settings: Settings['kafka'],
+    signal: AbortSignal,
+    work: (reader: PartitionReader) => Promise<T>,
+  ): Promise<T> {
+    const cluster = createCluster(createKafka(settings, 'browse'));
+    try {
+      const reader = new PartitionReader(settings, signal, cluster);
+      await reader.#ask(() => cluster.connect());
+      return await work(reader);
+    } finally {
+      await cluster.disconnect();
+    }
+  }
+
+  /**
+   * Fetches from an offset. Returns undefined at the end, which lies before an open transaction.
+   * @param maxBytes of the answer; one record batch may exceed it.
+   * @throws ServiceUnavailableError, ServiceRefusedError, UnreadableBatchError, the signal's reason.
+   */
+  async fetch(
+    topic: string,
+    partition: number,
+    from: bigint,
+    maxBytes: number,
+  ): Promise<FetchedRange | undefined> {
+    const answer = await this.#ask(async (attempt) => {
+      await this.#cluster.addTargetTopic(topic);
+      if (attempt > 1) await this.#cluster.refreshMetadata();
+      const [nodeId = ''] = Object.keys(this.#cluster.findLeaderForPartitions(topic, [partition]));
+      const broker = await this.#cluster.findBroker({ nodeId });
+      const { responses } = await broker.fetch({
+        isolationLevel: READ_COMMITTED,
+        maxWaitTime: MAX_WAIT_MS,
+        minBytes: 1,
+        maxBytes,
+        topics: [{ topic, partitions: [{ partition, fetchOffset: String(from), maxBytes }] }],
+      });
+      return responses[0]?.partitions[0];
+    });
+    const last = answer?.messages.at(-1);
+    if (answer === undefined || last === undefined) return undefined;
+    assertReadable(topic, partition, answer.messages);
+    const { messages, messagesWithinOffset } = new this.#Batch(topic, String(from), answer);
+    const next = BigInt(last.offset) + 1n;
+    return {
+      messages,
+      next: next > from ? next : from + 1n,
+      gapAt: (offset) => {
+        const found = messagesWithinOffset.find((message) => message.offset === String(offset));
+        if (found === undefined) return 'compacted';
+        if (!found.isControlRecord) return 'aborted';
+        return found.batchContext.isControlBatch ? 'marker' : 'compacted';
+      },
+    };
+  }
+
+  #ask<T>(question: (attempt: number) => Promise<T>): Promise<T> {
+    return retry({ service: 'kafka' }, this.#policy, this.#signal, async (attempt) => {
+      try {
+        return await withDeadline(this.#signal, ANSWER_TIMEOUT_MS, (soon) =>
+          Promise.race([question(attempt), abortOf(soon)]),
+        );
+      } catch (error) {
+        this.#signal.throwIfAborted();
+        throw kafkaError(error, this.#settings);
+      }
+    });
+  }
+}
+
+/** kafkajs has no public way to fetch without a consumer group. */
+function createCluster(kafka: Kafka): Cluster {
+  const symbol = Object.getOwnPropertySymbols(kafka).find(
+    ({ description }) => description === CREATE_CLUSTER,
+  );
+  if (symbol === undefined) throw new Error(`this version of kafkajs lacks ${CREATE_CLUSTER}`);
+  const create = (kafka as unknown as Record<symbol, (options: object) => Cluster>)[symbol];
+  if (create === undefined) throw new Error(`this version of kafkajs lacks ${CREATE_CLUSTER}`);
+  return create({ allowAutoTopicCreation: false, metadataMaxAge: 300_000, isolationLevel: READ_COMMITTED });
+}
+
+function abortOf(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  });
+}

@@ -1,0 +1,24 @@
+import { ConfigError } from '../../core/errors.ts';
+
+/** By partition, the offset at which a look into a topic continues. */
+export type Positions = ReadonlyMap<number, bigint>;
+
+const MAX_PARTITIONS = 10_000;
+
+/** Returns positions as text, such as `0:120,1:98`; the inverse of {@link parseCursor}. */
+export function cursorText(positions: Positions): string {
+  return [...positions].map(([partition, offset]) => `${partition}:${offset}`).join(',');
+}
+
+/** @throws ConfigError */
+export function parseCursor(text: string): Positions {
+  const parts = text.split(',');
+  const isCursor = parts.length <= MAX_PARTITIONS && parts.every((part) => /^\d{1,9}:\d{1,19}$/.test(part));
+  if (!isCursor) throw new ConfigError(`the cursor must be like 0:120,1:98; got "${text.slice(0, 80)}"`);
+  return new Map(
+    parts.map((part) => {
+      const [partition = '', offset = ''] = part.split(':');
+      return [Number(partition), BigInt(offset)];
+    }),
+  );
+}
