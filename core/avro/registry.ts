@@ -33,6 +33,8 @@ export interface SchemaText {
   readonly type: string;
   readonly text: string;
   readonly references: readonly SchemaReference[];
+  /** Its number in the subject; undefined if it was requested by id. */
+  readonly version?: number;
 }
 
 interface SchemaReference {
@@ -139,7 +141,7 @@ export class Registry {
     for (let version = 1; version <= last; version++) {
       // A deleted version is missing.
       const answer = await this.#ask(`${versions}/${version}`, policy);
-      if (answer !== undefined) found.push(this.#textIn(answer, `subject ${subject}`));
+      if (answer !== undefined) found.push({ ...this.#textIn(answer, `subject ${subject}`), version });
     }
     return found;
   }

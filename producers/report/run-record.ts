@@ -1,4 +1,4 @@
-import { messageOf } from '../../core/errors.ts';
+import { EtlError, messageOf } from '../../core/errors.ts';
 import type { JsonObject } from '../../core/json.ts';
 import { requestsPerSecond, type StreamCounts } from './stream-counts.ts';
 
@@ -12,6 +12,7 @@ export function runRecord(run: string, counts: StreamCounts): JsonObject {
     finished_at: startedAtMs === 0 ? null : new Date(startedAtMs + seconds * 1000).toISOString(),
     outcome: outcomeOf(counts),
     failure: counts.failure === undefined ? null : messageOf(counts.failure),
+    failure_code: counts.failure instanceof EtlError ? counts.failure.code : null,
     absence: counts.isAbsent ? (counts.absence ?? null) : null,
     is_resumed: counts.isResumed,
     seconds,

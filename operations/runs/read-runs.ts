@@ -1,0 +1,93 @@
+import type { Connections } from '../../core/connections.ts';
+import { messageTimeMs } from '../../core/kafka/message-time.ts';
+import { PartitionReader } from '../../core/kafka/partition-reader.ts';
+import type { OffsetSpan } from '../../core/kafka/topic-reader.ts';
+import { topicOf } from '../../core/stream-name.ts';
+import { RUNS } from '../../producers/publish/send-run.ts';
+import { collectNewest } from '../messages/collect-messages.ts';
+import { ScanBudget, type ScanLimits } from '../messages/scan-budget.ts';
+import { RunDecoder, type StreamRun } from './run-record.ts';
+
+/** The streams of one run are sent at once, so their times differ by less. */
+export const RECORDING_MS = 10_000;
+
+/** Messages of one step back in the topic. */
+const STEP = 2_000;
+const MAX_STEP_BYTES = 64 * 1024 * 1024;
+/** 4,000 runs of 25 streams. */
+const readLimits: ScanLimits = { messages: 100_000, bytes: 256 * 1024 * 1024, ms: 15_000 };
+
+/** What was read so far, going back from the newest run. */
+export interface RunsRead {
+  /** The records of each run, by stream. */
+  readonly runs: ReadonlyMap<string, ReadonlyMap<string, StreamRun>>;
+  /** Runs first recorded after this time are complete; -Infinity at the start of the topic. */
+  readonly completeAfterMs: number;
+}
+
+interface ReadOptions {
+  /** Only runs that may have been recorded before. */
+  readonly beforeMs?: number | undefined;
+  /** Runs that are needed. The others are not decoded. */
+  readonly isWanted?: (run: string) => boolean;
+  readonly isEnough: (read: RunsRead) => boolean;
+}
+
+/**
+ * Reads the topic of runs from its end until that is enough. Its cost depends on how far back it
+ * reads, not on the length of the topic.
+ * @returns what it read, and whether a limit ended the reading; empty if no run was ever recorded.
+ * @throws errors of Kafka and the registry.
+ */
+export async function readRuns(
+  { admin, registry, settings, signal }: Connections<'admin' | 'registry'>,
+  { beforeMs, isWanted = () => true, isEnough }: ReadOptions,
+): Promise<RunsRead & { readonly isCut: boolean }> {
+  const topic = topicOf(settings.topicPrefix, RUNS);
+  const found = await admin.topicOffsets(topic);
+  const ends =
+    beforeMs === undefined ? undefined : await admin.offsetsSince(topic, Math.floor(beforeMs + RECORDING_MS));
+  const starts = new Map<number, bigint>();
+  let spans = new Map<number, OffsetSpan>();
+  for (const { partition, start, end } of found?.partitions ?? []) {
+    starts.set(partition, start);
+    const to = ends?.get(partition) ?? end;
+    if (start < to) spans.set(partition, { from: start, to });
+  }
+  const runs = new Map<string, Map<string, StreamRun>>();
+  if (spans.size === 0) return { runs, completeAfterMs: -Infinity, isCut: false };
+  const budget = new ScanBudget(readLimits);
+  const decoder = new RunDecoder(registry);
+  return PartitionReader.with(settings.kafka, signal, async (reader) => {
+    let oldestMs = Infinity;
+    for (;;) {
+      const { messages, rest } = await collectNewest({
+        reader,
+        topic,
+        spans,
+        limit: STEP,
+        maxBytes: MAX_STEP_BYTES,
+        budget,
+      });
+      for (const { message } of messages) {
+        const timeMs = messageTimeMs(message.timestamp);
+        oldestMs = Math.min(oldestMs, timeMs);
+        const [run = ''] = message.key?.toString('utf8').split('|') ?? [];
+        if (message.value === null || !isWanted(run)) continue;
+        const streamRun = await decoder.decode(message.value, timeMs);
+        if (streamRun === undefined) continue;
+        const streams = runs.get(streamRun.run) ?? new Map<string, StreamRun>();
+        // The newest comes first.
+        if (!streams.has(streamRun.stream)) streams.set(streamRun.stream, streamRun);
+        runs.set(streamRun.run, streams);
+      }
+      const isAll = rest.size === 0;
+      const read = { runs, completeAfterMs: isAll ? -Infinity : oldestMs + RECORDING_MS };
+      if (isAll || isEnough(read)) return { ...read, isCut: false };
+      if (budget.isSpent) return { ...read, isCut: true };
+      spans = new Map(
+        [...rest].map(([partition, to]) => [partition, { from: starts.get(partition) ?? 0n, to }]),
+      );
+    }
+  });
+}
