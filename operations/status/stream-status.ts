@@ -27,6 +27,8 @@ export interface PartitionStatus {
   /** The first offset, and the end offset. */
   readonly start: bigint;
   readonly end: bigint;
+  /** The sinks' committed offset; undefined if there is none or it is unknown. */
+  readonly committed?: bigint | undefined;
   /** Undefined if ClickHouse did not answer. */
   readonly lag: bigint | undefined;
 }

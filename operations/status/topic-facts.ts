@@ -27,7 +27,7 @@ export async function readTopicStatus(
       const isValid = commit !== undefined && isCommitValid(commit, { topicId, table: identity }, rows);
       lag = partitionLag(log, next, isValid ? commit.offset : undefined);
     }
-    partitions.push({ partition, start, end, lag });
+    partitions.push({ partition, start, end, committed: sink?.committed?.get(partition)?.offset, lag });
   }
   return { name, partitions: partitions.sort((a, b) => a.partition - b.partition) };
 }

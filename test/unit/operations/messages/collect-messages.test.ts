@@ -155,7 +155,7 @@ test('collectNewest keeps a copy of a message, not its fetch', async () => {
   const { pages } = await readAll(collectNewest, [[message]], {});
   assert.equal(pages[0]?.[0]?.value?.toString(), 'vvv');
   const [[first] = []] = pages;
-  assert.notEqual(first?.value?.buffer, fetched.buffer);
+  assert.notEqual(first.value?.buffer, fetched.buffer);
 });
 
 test('collectNewest reads smaller windows where messages are large', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import avro from 'avsc';
+import { MassDeleteError } from '../../../../core/errors.ts';
 import { readStreamSchema } from '../../../../core/avro/schema-files.ts';
 import { RecordEncoder } from '../../../../producers/encode/record-encoder.ts';
 import { runRecord } from '../../../../producers/report/run-record.ts';
@@ -34,7 +35,7 @@ const full = counted({
   state: 'failed',
   startedAtMs: Date.UTC(2026, 0, 2, 3, 4, 5, 678),
   seconds: 4.1,
-  failure: new Error('the registry refused'),
+  failure: new MassDeleteError('the registry refused'),
 });
 
 test('the record of a run fills every field of its message without drift', () => {
@@ -54,6 +55,7 @@ test('the record of a run fills every field of its message without drift', () =>
       finished_at: finishedAt.getTime(),
       outcome: 'failed',
       failure: 'the registry refused',
+      failure_code: 'ETL_MASS_DELETE',
       absence: null,
       is_resumed: true,
       seconds: 4.1,

@@ -1,4 +1,4 @@
-import { Registry } from '../../core/avro/registry.ts';
+import type { Registry } from '../../core/avro/registry.ts';
 import { ConfigError, ServiceRefusedError } from '../../core/errors.ts';
 import { probeRetry } from '../../core/retry.ts';
 import type { Settings } from '../../core/settings/config.ts';

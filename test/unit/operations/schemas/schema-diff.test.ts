@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { diffSchemas, type SchemaChange } from '../../../../operations/streams/schema-diff.ts';
-import { schemaFields, typeText } from '../../../../operations/streams/schema-fields.ts';
+import { diffSchemas, type SchemaChange } from '../../../../operations/schemas/schema-diff.ts';
+import { schemaFields, typeText } from '../../../../operations/schemas/schema-fields.ts';
 
 function record(fields: readonly object[], more: object = {}) {
   return { type: 'record', name: 'Plan', namespace: 'chartmogul', fields, ...more };
