@@ -13,31 +13,48 @@ export const demoQuestions: readonly { readonly question: string; readonly sql: 
       ORDER BY mrr_usd DESC, count() DESC`,
   },
   {
-    question: 'Which plans earned the most in the last twelve months?',
+    question: 'Which plans bring in the most MRR?',
     sql: `
-      SELECT plan.name AS plan,
-             any(plan.interval_unit) AS billed_per,
-             uniqExact(item.customer_uuid) AS customers,
-             round(sum(item.amount_in_cents) / 100) AS invoiced_usd,
-             bar(sum(item.amount_in_cents), 0, max(sum(item.amount_in_cents)) OVER (), 10) AS share
-      FROM line_items AS item
-      INNER JOIN plans AS plan ON plan.uuid = item.plan_uuid
-      WHERE item.invoice_date > (SELECT max(date) FROM invoices) - INTERVAL 12 MONTH
-      GROUP BY plan.name
-      ORDER BY invoiced_usd DESC
+      SELECT plan,
+             uniqExact(customer_uuid) AS customers,
+             round(avg(quantity), 1) AS seats,
+             round(sum(mrr) / 100) AS mrr_usd,
+             bar(sum(mrr), 0, max(sum(mrr)) OVER (), 20) AS share
+      FROM customer_subscriptions
+      WHERE status = 'active'
+      GROUP BY plan
+      ORDER BY mrr_usd DESC`,
+  },
+  {
+    question: 'Where did the growth of the last six months come from?',
+    sql: `
+      SELECT date AS until,
+             round(mrr_new_business / 100) AS new,
+             round(mrr_expansion / 100) AS expansion,
+             round(mrr_contraction / 100) AS contraction,
+             round(mrr_churn / 100) AS churn,
+             round(mrr_reactivation / 100) AS reactivation,
+             round(mrr / 100) AS mrr_usd
+      FROM metrics_mrr
+      WHERE interval = 'month'
+      ORDER BY date DESC
       LIMIT 6`,
   },
   {
-    question: 'How many subscriptions start and end each month?',
+    question: 'Why do customers leave, and what did they pay?',
     sql: `
-      SELECT toStartOfMonth(effective_date) AS month,
-             countIf(event_type = 'subscription_start') AS started,
-             countIf(event_type = 'subscription_cancelled') AS cancelled,
-             started - cancelled AS net
-      FROM subscription_events
-      WHERE effective_date <= (SELECT max(date) FROM invoices)
-      GROUP BY month
-      ORDER BY month DESC
-      LIMIT 6`,
+      SELECT JSONExtractString(attributes.custom, 'churnReason') AS reason,
+             count() AS customers,
+             round(sum(lost.mrr) / 100) AS lost_mrr_usd
+      FROM customers
+      INNER JOIN (
+        SELECT customer_uuid, -argMax(activity_mrr_movement, date) AS mrr
+        FROM activities
+        WHERE type = 'churn'
+        GROUP BY customer_uuid
+      ) AS lost ON lost.customer_uuid = customers.uuid
+      WHERE status = 'Cancelled'
+      GROUP BY reason
+      ORDER BY lost_mrr_usd DESC`,
   },
 ];

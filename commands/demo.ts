@@ -17,6 +17,7 @@ import { hasFailed, type StreamCounts } from '../producers/report/stream-counts.
 import { withLock } from '../services/command-lock.ts';
 import { freePort } from '../services/local-address.ts';
 import { startServices, stopServices } from '../services/local-services.ts';
+import { lastMonday } from '../simulator/options.ts';
 import { listen } from '../simulator/server.ts';
 import { createSimulator } from '../simulator/simulator.ts';
 import { demoQuestions } from './demo-questions.ts';
@@ -42,7 +43,8 @@ await runMain(async (signal) => {
 
 async function demonstrate(dataDir: string, signal: AbortSignal): Promise<ExitCode> {
   const startMs = performance.now();
-  const simulator = await listen(createSimulator({ customers: CUSTOMERS, seed: 1, rateLimit: 0 }), 0);
+  const account = { customers: CUSTOMERS, seed: 1, today: lastMonday(Date.now()), rateLimit: 0 };
+  const simulator = await listen(createSimulator(account), 0);
   const settings = await demoSettings(simulator.baseUrl, dataDir);
   try {
     say(`Starting Kafka, the schema registry and ClickHouse in ${settings.dataDir} …`);

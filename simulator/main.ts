@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import { InvalidArgumentError, Option } from 'commander';
 import { loadSettings } from '../core/settings/config.ts';
 import { createCommand, exitCodes, runMain, type ExitCode } from '../core/process.ts';
+import { date } from './data/instant.ts';
 import { lastRevision } from './data/key.ts';
-import { standardOptions as standard, type SimulatorOptions } from './options.ts';
+import { lastMonday, standardOptions as standard, type SimulatorOptions } from './options.ts';
 import { listen } from './server.ts';
 import { createSimulator } from './simulator.ts';
 import { print } from '../core/terminal/terminal.ts';
@@ -17,6 +18,7 @@ const command = createCommand(
   .option('--port <port>', 'port on 127.0.0.1; 0 picks a free one', integer(0, 65_535), 4010)
   .option('--customers <n>', 'number of customers', integer(0, 100_000_000), standard.customers)
   .option('--seed <n>', 'seed of the generated account', integer(0, 2 ** 32 - 1), standard.seed)
+  .option('--today <date>', 'day on which the history ends (default: the last Monday)', dayOf)
   .option('--rate-limit <n>', 'requests per second before a 429; 0 for no limit', limit, standard.rateLimit)
   .option('--retry-after <seconds>', 'sends this Retry-After with every 429', integer(0, 3600))
   .option(
@@ -65,7 +67,7 @@ await runMain(async (signal): Promise<ExitCode> => {
   const { port, ...options } = command.opts<Partial<SimulatorOptions> & { port: number }>();
   // Every user of the machine can read arguments, so the key is a setting.
   const apiKey = loadSettings().chartmogul.apiKey?.reveal();
-  const simulator = createSimulator({ ...options, apiKey });
+  const simulator = createSimulator({ today: lastMonday(Date.now()), ...options, apiKey });
   const listening = await listen(simulator, port);
   // The key of the settings is a secret. Without one, the user may choose any.
   const [shown, exported] =
@@ -84,6 +86,12 @@ function integer(low: number, high: number): (text: string) => number {
     if (/^\d+$/.test(text) && value >= low && value <= high) return value;
     throw new InvalidArgumentError(`must be an integer from ${low} to ${high}`);
   };
+}
+
+function dayOf(text: string): number {
+  const day = Date.parse(text);
+  if (!Number.isNaN(day) && date(day) === text) return day;
+  throw new InvalidArgumentError('must be a date such as 2026-10-01');
 }
 
 function share(text: string): number {

@@ -1,3 +1,4 @@
+import { day } from './data/instant.ts';
 import type { WorldOptions } from './data/world.ts';
 
 export interface SimulatorOptions extends WorldOptions {
@@ -23,6 +24,7 @@ export interface SimulatorOptions extends WorldOptions {
 
 export const standardOptions: SimulatorOptions = {
   seed: 1,
+  today: Date.UTC(2026, 9, 1),
   customers: 1000,
   revision: 0,
   changes: 0.05,
@@ -39,3 +41,9 @@ export const standardOptions: SimulatorOptions = {
   dltAddresses: undefined,
   allowPage: false,
 };
+
+/** Returns midnight in UTC of the last Monday, so that commands of one week serve the same account. */
+export function lastMonday(now: number): number {
+  const midnight = now - (now % day);
+  return midnight - ((new Date(midnight).getUTCDay() + 6) % 7) * day;
+}

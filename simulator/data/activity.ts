@@ -1,9 +1,11 @@
-import { customerName, customerUuid, externalIdOf } from './customer.ts';
+import { customerUuid, externalIdOf } from './customer.ts';
 import { dataSourceOf, dataSourceUuid } from './data-source.ts';
 import { inZone } from './instant.ts';
 import type { Key } from './key.ts';
-import { subscriptionsUnder, type Move, type Subscription } from './ledger.ts';
+import { subscriptionsUnder, type Subscription } from './ledger.ts';
 import { isHolder } from './merge.ts';
+import type { Move } from './move.ts';
+import { customerName } from './name.ts';
 import type { Rendered } from './rendered.ts';
 import { setExternalIdOf, subscriptionExternalId } from './subscription.ts';
 import { uuidOf } from './uuid.ts';

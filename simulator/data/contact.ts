@@ -3,6 +3,7 @@ import { dataSourceOf, dataSourceUuid } from './data-source.ts';
 import { crmKeys } from './crm-keys.ts';
 import { milliseconds, day } from './instant.ts';
 import type { Key } from './key.ts';
+import { domainOf, emailAt } from './name.ts';
 import { uuidOf } from './uuid.ts';
 import { firstNames, lastNames, titles } from './words.ts';
 import type { Rendered } from './rendered.ts';
@@ -49,6 +50,7 @@ export function renderContact(world: World, key: Key): Rendered {
   const { member, ordinal } = key;
   const customer = isOrphan(world, key) ? undefined : referenceTo(world, member);
   const first = random.pick('contact.first', firstNames, member, ordinal);
+  const last = random.pick('contact.last', lastNames, member, ordinal);
   const version = world.changesOf(member, 'profile').length;
   const maybe = <T>(label: string, share: number, value: T) =>
     random.chance(label, share, member, ordinal) ? value : null;
@@ -61,12 +63,12 @@ export function renderContact(world: World, key: Key): Rendered {
     // Drift: a number that becomes text.
     position: isDrifting ? String(ordinal + 1) : ordinal + 1,
     first_name: maybe('contact.named', 0.95, first),
-    last_name: maybe('contact.surnamed', 0.9, random.pick('contact.last', lastNames, member, ordinal)),
+    last_name: maybe('contact.surnamed', 0.9, last),
     title: random.pick('contact.title', [null, ...titles], member, ordinal, version),
-    email: maybe('contact.mailed', 0.9, `person${ordinal}@c${member}.example`),
+    email: maybe('contact.mailed', 0.9, emailAt(domainOf(world, member), first, last)),
     phone: maybe('contact.phone', 0.3, `+1 555 ${String(member % 10_000).padStart(4, '0')}`),
     linked_in: maybe('contact.linked', 0.2, `https://linked.example/in/${member}-${ordinal}`),
-    ...(!isDrifting && { twitter: maybe('contact.twitter', 0.1, `@c${member}`) }),
+    ...(!isDrifting && { twitter: maybe('contact.twitter', 0.1, `@team${member}`) }),
     notes: maybe('contact.notes', 0.2, 'Line\nLine "two"\t🙂'),
     last_seen: maybe('contact.seen', 0.3, milliseconds(world.signedUpAt(member) + day)),
     custom: random.chance('contact.custom', 0.3, member, ordinal)

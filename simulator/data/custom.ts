@@ -1,6 +1,18 @@
 import { date, day } from './instant.ts';
+import { firstSeats, pathOf, type Path } from './life.ts';
 import type { Rendered } from './rendered.ts';
 import type { World } from './world.ts';
+
+const churnReason = 'churnReason';
+
+/** Where customers heard of the product, by how they met it. */
+const leadSources: Readonly<Record<Path, readonly string[]>> = {
+  trial: ['Organic search', 'Organic search', 'Paid search', 'Content', 'Referral'],
+  free: ['Organic search', 'Word of mouth', 'Word of mouth', 'Marketplace'],
+  sales: ['Outbound', 'Event', 'Partner', 'Referral'],
+};
+
+const industries = ['Software', 'Retail', 'Health', 'Education', 'Media', 'Travel', 'Finance', 'Logistics'];
 
 /** Returns a free-form attribute: text, a number of any size, a boolean, a time, null or nested. */
 type Draw = (world: World, member: number, version: number) => unknown;
@@ -17,11 +29,18 @@ const attributes: Readonly<Record<string, Draw>> = {
   last_login: (world, member, version) =>
     `${date(world.signedUpAt(member) + (9 + version) * day)}T00:00:00.000Z`,
   '🚀 launched': () => true,
-  churnReason: () => null,
+  [churnReason]: () => null,
+  industry: (world, member) => world.random.pick('custom.industry', industries, member),
   billing: (_, member) => ({ vat: `X${member}`, limits: [1, 2.5, null, { soft: true }], 'a-b': 'kebab' }),
   // Mixed on purpose: a number for one customer, text for the next.
-  seats: (_, member) => (member % 2 === 0 ? member : String(member)),
+  seats: (world, member) => {
+    const seats = firstSeats(world, member, 0);
+    return member % 2 === 0 ? seats : String(seats);
+  },
 };
+
+/** Built once: it costs more to build a label than to draw. */
+const drawn = Object.entries(attributes).map(([name, draw]) => ({ name, label: `custom.has.${name}`, draw }));
 
 /** Beyond 2^53: a reader that parses JSON numbers as doubles changes the last digits. */
 const hugeAttributes: Readonly<Record<string, Draw>> = {
@@ -29,13 +48,18 @@ const hugeAttributes: Readonly<Record<string, Draw>> = {
   accountNumber: (_, member) => 123_456_789_012_345_678_901_234n + BigInt(member),
 };
 
-/** Returns a member's attributes. The first members have all, so that each trap always exists. */
-export function customOf(world: World, member: number, version: number): Rendered {
-  const custom: Record<string, unknown> = {};
-  for (const [name, draw] of Object.entries(attributes)) {
-    if (member < 3 || world.random.chance(`custom.has.${name}`, 0.3, member))
-      custom[name] = draw(world, member, version);
+/**
+ * Returns a member's attributes. The first members have all, so that each trap always exists.
+ *
+ * @param leaving why the customer left; undefined for one that did not.
+ */
+export function customOf(world: World, member: number, version: number, leaving?: string): Rendered {
+  const sources = leadSources[pathOf(world, member)];
+  const custom: Record<string, unknown> = { leadSource: world.random.pick('custom.source', sources, member) };
+  for (const { name, label, draw } of drawn) {
+    if (member < 3 || world.random.chance(label, 0.3, member)) custom[name] = draw(world, member, version);
   }
+  if (leaving !== undefined) custom[churnReason] = leaving;
   if (member >= 2 && !world.random.chance('custom.huge', 0.01, member)) return custom;
   for (const [name, draw] of Object.entries(hugeAttributes)) custom[name] = draw(world, member, version);
   return custom;

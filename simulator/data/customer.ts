@@ -1,11 +1,15 @@
 import { customOf } from './custom.ts';
 import { dataSourceOf, dataSourceUuid } from './data-source.ts';
-import { hour, inZone, milliseconds } from './instant.ts';
-import { isActive, stateOf, subscriptionsOf, subscriptionsUnder } from './ledger.ts';
+import { day, inZone, milliseconds } from './instant.ts';
+import { firstPaidMove, isActive, stateOf, subscriptionsOf, subscriptionsUnder } from './ledger.ts';
+import { churnReason, pathOf, trialDays } from './life.ts';
 import { holderOf, isHolder, membersOf, sharesExternalId } from './merge.ts';
 import { revisionOf } from './key.ts';
 import { keyOf, uuidOf } from './uuid.ts';
-import { companies, firstNames, lastNames, people, places, tags } from './words.ts';
+import type { Move } from './move.ts';
+import { customerName, domainOf, emailOf } from './name.ts';
+import { placeOf } from './place.ts';
+import { people, tags } from './words.ts';
 import type { Rendered } from './rendered.ts';
 import type { World } from './world.ts';
 
@@ -46,25 +50,10 @@ export function holderById(id: number): number {
   return (id - firstId) / 3;
 }
 
-export function customerName(world: World, holder: number): string {
-  const { random } = world;
-  const version = world.changesOf(holder, 'profile').length;
-  const { first, second, forms, awkward } = companies;
-  const name =
-    awkward[holder - 1] ??
-    (random.chance('name.awkward', 0.03, holder)
-      ? random.pick('name.which', awkward, holder)
-      : `${random.pick('name.1', first, holder)}${random.pick('name.2', second, holder).toLowerCase()} ${random.pick('name.form', forms, holder)}`);
-  return version === 0 ? name : `${name} (${version + 1})`;
-}
-
 export function customerOf(world: World, holder: number): Customer {
-  const starts = subscriptionsUnder(world, holder).map(({ moves }) => moves[0]?.at ?? Infinity);
-  return {
-    holder,
-    members: membersOf(world, holder),
-    since: starts.length === 0 ? undefined : Math.min(...starts),
-  };
+  const starts = subscriptionsUnder(world, holder).map((own) => firstPaidMove(own)?.at ?? Infinity);
+  const since = Math.min(...starts);
+  return { holder, members: membersOf(world, holder), since: since === Infinity ? undefined : since };
 }
 
 /**
@@ -82,7 +71,7 @@ export function* customersInOrder(world: World, after?: number, status?: string)
     for (let revision = first; revision <= world.revision; revision++) {
       const start = last !== undefined && revision === first ? last.holder + 1 : 0;
       for (let holder = start; holder < world.members(revision); holder++) {
-        if (revision > world.bornIn(holder) && world.changeIn(revision, holder) !== 'billing') continue;
+        if (!mayFirstPayIn(world, revision, holder)) continue;
         if (!isHolder(world, holder) || !isWanted(holder)) continue;
         const customer = customerOf(world, holder);
         if (customer.since !== undefined && paidFrom(world, customer) === revision) yield customer;
@@ -97,11 +86,19 @@ export function* customersInOrder(world: World, after?: number, status?: string)
   }
 }
 
+/** Returns whether a revision may have brought the first payment of a customer or its other half. */
+function mayFirstPayIn(world: World, revision: number, holder: number): boolean {
+  const news = (member: number) =>
+    world.bornIn(member) === revision || world.changeIn(revision, member) === 'billing';
+  return news(holder) || news(holder + 1);
+}
+
 /** Returns the revision of the first payment. */
 function paidFrom(world: World, { members, since }: Customer): number {
   for (const member of members) {
-    const first = subscriptionsOf(world, member)[0]?.moves[0];
-    if (first?.at === since) return (first && revisionOf(first)) ?? world.bornIn(member);
+    const [subscription] = subscriptionsOf(world, member);
+    const first = subscription && firstPaidMove(subscription);
+    if (first !== undefined && first.at === since) return revisionOf(first) ?? world.bornIn(member);
   }
   return 0;
 }
@@ -145,8 +142,20 @@ export function attributesOf(world: World, holder: number): Rendered {
   return {
     tags: holder === 1 ? [...chosen, null] : chosen,
     stripe: dataSourceOf(world, holder).index === 0 ? { uid: holder, 'coupon-code': null } : {},
-    custom: customOf(world, holder, version),
+    custom: customOf(world, holder, version, leavingOf(world, holder)),
   };
+}
+
+/** Returns why a customer left; undefined for one that pays, or never did. */
+function leavingOf(world: World, holder: number): string | undefined {
+  let last: Move | undefined;
+  for (const subscription of subscriptionsUnder(world, holder)) {
+    const state = stateOf(subscription);
+    if (state.mrr > 0) return undefined;
+    const isNewer = last === undefined || state.at > last.at;
+    if (state.kind === 'cancel' && isNewer && firstPaidMove(subscription) !== undefined) last = state;
+  }
+  return last && churnReason(world, last.member, last.ordinal);
 }
 
 export function renderCustomer(world: World, customer: Customer, isSingle = false): Rendered {
@@ -154,12 +163,14 @@ export function renderCustomer(world: World, customer: Customer, isSingle = fals
   const { random } = world;
   const mrr = mrrOf(world, holder);
   const name = customerName(world, holder);
-  const place = random.pick('place', places, holder);
-  const isLocated = random.chance('located', 0.85, holder);
+  const place = placeOf(world, holder);
+  const isLocated = random.chance('located', 0.92, holder);
   const source = dataSourceOf(world, holder);
   const sources = members.map((member) => dataSourceUuid(world, dataSourceOf(world, member)));
   const signedUp = world.signedUpAt(holder);
-  const startsAsLead = since === undefined || random.chance('lead_created', 0.3, holder);
+  const hasTrial = pathOf(world, holder) === 'trial';
+  const firstMet = signedUp - (hasTrial ? trialDays : 0) * day;
+  const startsAsLead = since === undefined || random.chance('lead_created', 0.4, holder);
   const version = world.changesOf(holder, 'profile').length;
   return {
     id: customerId(holder),
@@ -178,8 +189,10 @@ export function renderCustomer(world: World, customer: Customer, isSingle = fals
     state: isLocated ? place.state : null,
     city: isLocated ? place.city : random.pick('city.none', ['', null], holder),
     zip: isLocated ? place.zip : null,
-    lead_created_at: startsAsLead ? milliseconds(signedUp - 30 * hour) : null,
-    free_trial_started_at: random.chance('trial', 0.2, holder) ? milliseconds(signedUp - 14 * hour) : null,
+    lead_created_at: startsAsLead
+      ? milliseconds(firstMet - random.integer('lead.days', 0, 20, holder) * day)
+      : null,
+    free_trial_started_at: hasTrial ? milliseconds(firstMet) : null,
     address: {
       country: isLocated ? place.country : null,
       state: isLocated ? place.stateName : null,
@@ -195,18 +208,10 @@ export function renderCustomer(world: World, customer: Customer, isSingle = fals
     'currency-sign': world.currencySign,
     owner: random.chance('owner', 0.4, holder) ? random.pick('owner.who', people, holder, version) : null,
     ...((isSingle || random.chance('website', 0.5, holder)) && {
-      website_url: random.chance('website.has', 0.6, holder) ? `https://c${holder}.example/` : null,
+      website_url: random.chance('website.has', 0.6, holder) ? `https://${domainOf(world, holder)}/` : null,
     }),
     ...(world.isDrifting && driftOf(world, holder)),
   };
-}
-
-/** Some customers share an e-mail address, and some have none. */
-export function emailOf(world: World, holder: number): string {
-  if (world.random.chance('email.none', 0.1, holder)) return '';
-  const first = asciiOf(world.random.pick('email.first', firstNames, holder));
-  const last = asciiOf(world.random.pick('email.last', lastNames, holder));
-  return `${first}.${last}@c${holder - (holder % 5)}.example`;
 }
 
 function driftOf(world: World, holder: number): object {
@@ -215,10 +220,6 @@ function driftOf(world: World, holder: number): object {
     segment: world.random.pick('drift.segment', ['smb', 'mid', null], holder),
     risk: { level: world.random.pick('drift.risk', ['low', 'high'], holder), 'reviewed-by': null },
   };
-}
-
-function asciiOf(word: string): string {
-  return word.normalize('NFKD').toLowerCase().match(/[a-z]/g)?.join('') ?? 'x';
 }
 
 /** Returns the living customer of a member, if any, under the names that other records use. */

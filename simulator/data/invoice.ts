@@ -5,7 +5,7 @@ import { perRevision, type Key } from './key.ts';
 import { subscriptionsOf, type Invoice, type Subscription } from './ledger.ts';
 import { renderLineItems } from './line-item.ts';
 import { periodEnd } from './plan.ts';
-import { renderTransactions } from './transaction.ts';
+import { isPaid, renderTransactions } from './transaction.ts';
 import { uuidOf } from './uuid.ts';
 import type { Rendered } from './rendered.ts';
 import type { World } from './world.ts';
@@ -36,7 +36,9 @@ function baseInvoices(world: World, subscription: Subscription): Invoice[] {
   const oldest = addMonths(world.firstNow, -24);
   const invoices: Invoice[] = [];
   for (const [index, begin] of moves.entries()) {
-    if (begin.kind !== 'start' && begin.kind !== 'restart') continue;
+    // The free plan has no invoices.
+    const isBegin = begin.kind !== 'update' || moves[index - 1]?.mrr === 0;
+    if (begin.mrr === 0 || !isBegin) continue;
     const cancel = moves.slice(index).find(({ kind }) => kind === 'cancel');
     const last = world.bornIn(begin.member) === 0 ? world.firstNow - day : begin.at + 1;
     const end = Math.min(cancel?.at ?? Infinity, last);
@@ -52,10 +54,10 @@ function baseInvoices(world: World, subscription: Subscription): Invoice[] {
   return invoices;
 }
 
-/** Returns an invoice for every later move except the end of a subscription. */
+/** Returns an invoice for every later move after which the subscription costs something. */
 function laterInvoices(subscription: Subscription): Invoice[] {
   return subscription.moves
-    .filter(({ ordinal, kind }) => ordinal >= perRevision && kind !== 'cancel')
+    .filter(({ ordinal, mrr }) => ordinal >= perRevision && mrr > 0)
     .map((move) => {
       const { member, ordinal, at } = move;
       return { member, ordinal, subscription, move, from: at, to: periodEnd(move.plan, at, 1) };
@@ -104,12 +106,12 @@ export function renderInvoice(
     external_id: `inv_${String(member).padStart(7, '0')}_${ordinal}`,
     date: milliseconds(invoice.from),
     due_date: isDue ? milliseconds(invoice.from + 14 * day) : null,
-    currency: world.currency,
+    currency: invoice.subscription.currency.code,
     ...(!isNested && { customer_uuid: customer?.uuid }),
     customer_external_id: customer?.externalId ?? null,
     data_source_uuid: dataSourceUuid(world, dataSourceOf(world, member)),
     collection_method: random.pick('invoice.collection', [null, null, 'manual'], member, ordinal),
-    status: isVoid ? 'voided' : 'paid',
+    status: isVoid ? 'voided' : isPaid(world, invoice) ? 'paid' : 'written_off',
     errors: errorsOf(world, invoice),
     disabled,
     disabled_at: disabled ? milliseconds(world.importedAt(invoice)) : null,
@@ -124,7 +126,7 @@ export function renderInvoice(
 function editsOf(world: World, invoice: Invoice): object {
   if (!world.random.chance('invoice.edited', 0.1, invoice.member, invoice.ordinal)) return {};
   return {
-    values_changed: { currency: { original_value: 'EUR', edited_value: world.currency } },
+    values_changed: { currency: { original_value: 'EUR', edited_value: invoice.subscription.currency.code } },
     latest_edit_author: 'Sara (sara@example.com)',
     latest_edit_performed_at: milliseconds(world.importedAt(invoice)),
   };

@@ -1,19 +1,10 @@
-import { dataSourceOf } from './data-source.ts';
-import { day } from './instant.ts';
-import { perRevision, type Key } from './key.ts';
+import type { Key } from './key.ts';
+import { neverLeaves } from './life.ts';
 import { membersOf } from './merge.ts';
-import { monthlyPrice, periodEnd, planInTier, plans, type Plan } from './plan.ts';
+import { movesOf, type Move } from './move.ts';
+import { currencyOf, type Currency } from './place.ts';
+import { periodEnd } from './plan.ts';
 import type { World } from './world.ts';
-
-/** Something that happened to a subscription, and what it is from then on. */
-export interface Move extends Key {
-  readonly kind: 'start' | 'update' | 'cancel' | 'restart';
-  readonly at: number;
-  readonly plan: Plan;
-  readonly quantity: number;
-  /** Monthly recurring revenue in cents from here on. */
-  readonly mrr: number;
-}
 
 export interface Subscription {
   readonly member: number;
@@ -21,6 +12,8 @@ export interface Subscription {
   readonly index: number;
   /** Share of the price, from 0 to 1. */
   readonly discount: number;
+  /** The currency of its bills. */
+  readonly currency: Currency;
   /** Never empty, oldest first. */
   readonly moves: readonly Move[];
 }
@@ -34,10 +27,7 @@ export interface Invoice extends Key {
   readonly to: number;
 }
 
-/** Its seats make any sum of money outgrow 32 bits. */
-const whale = 0;
-/** A lead at any seed. */
-const alwaysLead = 3;
+const discounts = [0, 0, 0, 0, 0, 0, 0, 0.1, 0.1, 0.2];
 
 const remembered = new WeakMap<World, { member: number; subscriptions: readonly Subscription[] }>();
 
@@ -45,10 +35,13 @@ const remembered = new WeakMap<World, { member: number; subscriptions: readonly 
 export function subscriptionsOf(world: World, member: number): readonly Subscription[] {
   const last = remembered.get(world);
   if (last?.member === member) return last.subscriptions;
-  const subscriptions = [0, 1].flatMap((index) => {
-    const moves = movesOf(world, member, index);
-    return moves.length === 0 ? [] : { member, index, discount: discountOf(world, member, index), moves };
-  });
+  const subscriptions: Subscription[] = [];
+  for (let index = 0; index < 2; index++) {
+    const discount = discountOf(world, member, index);
+    const moves = movesOf(world, member, index, discount);
+    if (moves.length > 0)
+      subscriptions.push({ member, index, discount, currency: currencyOf(world, member), moves });
+  }
   remembered.set(world, { member, subscriptions });
   return subscriptions;
 }
@@ -69,9 +62,14 @@ export function isActive(subscription: Subscription): boolean {
   return stateOf(subscription).kind !== 'cancel';
 }
 
-/** Returns the price of a plan's interval with these seats and this discount, in cents. */
-export function priceOf(subscription: Subscription, move: Move): number {
-  return Math.round(move.plan.price * move.quantity * (1 - subscription.discount));
+/** Returns the move with which a subscription was first paid for; undefined if it never was. */
+export function firstPaidMove({ moves }: Subscription): Move | undefined {
+  return moves.find(({ mrr }) => mrr > 0);
+}
+
+/** Returns what one interval costs after the discount, in cents of the bill's currency. */
+export function priceOf({ discount, currency }: Subscription, { plan, quantity }: Move): number {
+  return Math.round(plan.price * quantity * (1 - discount) * currency.rate);
 }
 
 /** Returns the end of the paid period that holds the present moment, or of the subscription. */
@@ -85,78 +83,5 @@ export function endOf(world: World, subscription: Subscription): number {
 }
 
 function discountOf(world: World, member: number, index: number): number {
-  return member === whale ? 0 : world.random.pick('discount', [0, 0, 0, 0, 0.1, 0.2], member, index);
-}
-
-function movesOf(world: World, member: number, index: number): Move[] {
-  const moves = baseMoves(world, member, index);
-  if (index > 0) return moves;
-  for (const revision of world.changesOf(member, 'billing')) {
-    const at = world.momentIn(revision, member);
-    const ordinal = revision * perRevision;
-    const last = moves.at(-1);
-    if (last !== undefined) moves.push(nextMove(world, last, at, ordinal));
-    else if (world.random.chance('lead.converts', 0.6, member, revision)) {
-      moves.push(firstMove(world, member, index, at, ordinal));
-    }
-  }
-  return moves;
-}
-
-/** Returns the moves that existed when the member was first seen. */
-function baseMoves(world: World, member: number, index: number): Move[] {
-  const { random } = world;
-  if (member === alwaysLead || (member !== whale && random.chance('lead', 0.27, member))) return [];
-  if (index > 0 && (member === whale || !random.chance('second', 0.12, member))) return [];
-  const isOld = world.bornIn(member) === 0;
-  const end = isOld ? world.firstNow - day : world.nowAt(world.bornIn(member));
-  const start =
-    world.signedUpAt(member) + (index > 0 ? random.integer('second.wait', 20, 200, member) * day : 0);
-  if (start >= end) return [];
-  const moves = [firstMove(world, member, index, start, index * 16)];
-  if (member === whale || !isOld) return moves;
-  let at = start;
-  for (let step = 1; step < 8; step++) {
-    const last = moves.at(-1);
-    // A wait of 1 to 17 months, more often short: few never return, and few come back.
-    at += Math.floor((30 + 500 * random.share('wait', member, index, step) ** 2) * day);
-    if (last === undefined || at >= end) break;
-    if (last.kind === 'cancel' && !random.chance('returns', 0.25, member, index, step)) break;
-    moves.push(nextMove(world, last, at, index * 16 + step));
-  }
-  return moves;
-}
-
-function firstMove(world: World, member: number, index: number, at: number, ordinal: number): Move {
-  const { random } = world;
-  const source = dataSourceOf(world, member);
-  const tier = random.pick('tier', [0, 0, 0, 0, 1, 1, 1, 2, 2, 3], member, index);
-  const interval = random.pick('interval', [0, 0, 0, 0, 1, 2, 2, 2, 2, 3], member, index);
-  const drawn = plans.find((plan) => plan.source === source && plan.tier === tier);
-  const plan = plans[(drawn?.index ?? 0) + interval];
-  if (plan === undefined) throw new RangeError(`no plan in tier ${tier}`);
-  const start = { member, ordinal, kind: 'start', at } as const;
-  if (member === whale) return withMrr(world, { ...start, plan: planInTier(plan, 4), quantity: 1800 }, index);
-  return withMrr(world, { ...start, plan, quantity: random.integer('seats', 1, 4, member, index) }, index);
-}
-
-function nextMove(world: World, last: Move, at: number, ordinal: number): Move {
-  const { random } = world;
-  const index = ordinal < perRevision && ordinal >= 16 ? 1 : 0;
-  const again = (kind: Move['kind'], plan: Plan, quantity: number) =>
-    withMrr(world, { member: last.member, ordinal, kind, at, plan, quantity }, index);
-  if (last.kind === 'cancel') return again('restart', last.plan, last.quantity);
-  const turn = random.share('turn', last.member, ordinal);
-  if (turn < 0.4) return { ...again('cancel', last.plan, last.quantity), mrr: 0 };
-  const step = turn < 0.8 ? 1 : -1;
-  const byPlan = planInTier(last.plan, last.plan.tier + step);
-  if (byPlan !== last.plan && random.chance('turn.plan', 0.4, last.member, ordinal))
-    return again('update', byPlan, last.quantity);
-  const seats = last.quantity + step * random.integer('turn.seats', 1, 3, last.member, ordinal);
-  return again('update', last.plan, seats < 1 ? last.quantity + 1 : seats);
-}
-
-function withMrr(world: World, move: Omit<Move, 'mrr'>, index: number): Move {
-  const discount = discountOf(world, move.member, index);
-  return { ...move, mrr: Math.round(monthlyPrice(move.plan) * move.quantity * (1 - discount)) };
+  return member === neverLeaves ? 0 : world.random.pick('discount', discounts, member, index);
 }

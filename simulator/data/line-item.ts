@@ -34,21 +34,23 @@ export function renderLineItems(world: World, invoice: Invoice, withEdits: boole
   return hasSetupFee(world, invoice) ? [...items, setupItem(world, invoice, withEdits)] : items;
 }
 
-/** In cents. */
+/** In cents of the invoice's currency. */
 export function totalOf(world: World, invoice: Invoice): number {
   if (hasNoItems(world, invoice)) return 0;
-  const fee = hasSetupFee(world, invoice) ? setupFee : 0;
+  const fee = hasSetupFee(world, invoice) ? setupFeeOf(invoice) : 0;
   return priceOf(invoice.subscription, invoice.move) + taxOf(world, invoice) + fee;
 }
 
-const setupFee = 25_000;
+function setupFeeOf({ subscription }: Invoice): number {
+  return 9_900 * subscription.currency.rate;
+}
 
 function hasNoItems(world: World, { member, ordinal }: Invoice): boolean {
   return world.random.chance('invoice.empty', 0.005, member, ordinal);
 }
 
 function hasSetupFee(world: World, { member, ordinal }: Invoice): boolean {
-  return ordinal % 32 === 0 && world.random.chance('setup', 0.3, member);
+  return ordinal % 32 === 0 && world.random.chance('setup', 0.1, member);
 }
 
 function taxOf(world: World, { member, subscription, move }: Invoice): number {
@@ -75,7 +77,9 @@ function subscriptionItem(world: World, invoice: Invoice, withEdits: boolean): o
     amount_in_cents: priceOf(subscription, move),
     quantity: move.quantity,
     discount_code: subscription.discount > 0 ? `LESS${subscription.discount * 100}` : '',
-    discount_amount_in_cents: Math.round(move.plan.price * move.quantity * subscription.discount),
+    discount_amount_in_cents: Math.round(
+      move.plan.price * move.quantity * subscription.discount * subscription.currency.rate,
+    ),
     tax_amount_in_cents: taxOf(world, invoice),
     account_code: world.random.pick('account_code', ['', null, '4400'], invoice.member),
   });
@@ -88,7 +92,7 @@ function setupItem(world: World, invoice: Invoice, withEdits: boolean): object {
     description: 'Setup fee, "once"\n(one hour, remote)',
     plan_uuid: null,
     plan_external_id: null,
-    amount_in_cents: setupFee,
+    amount_in_cents: setupFeeOf(invoice),
     quantity: 1,
     discount_code: null,
     discount_amount_in_cents: 0,

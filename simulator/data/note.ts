@@ -3,7 +3,7 @@ import { referenceTo } from './customer.ts';
 import { crmKeys, editsOf } from './crm-keys.ts';
 import { milliseconds } from './instant.ts';
 import { uuidOf } from './uuid.ts';
-import { people, sentences } from './words.ts';
+import { noteTexts, people } from './words.ts';
 import type { Rendered } from './rendered.ts';
 import type { World } from './world.ts';
 
@@ -26,7 +26,7 @@ export function renderCustomerNote(world: World, note: Attached): Rendered {
   const written = world.writtenAt(note);
   const edits = editsOf(world, note);
   const edited = edits.at(-1);
-  const text = random.pick('note.text', sentences, member, ordinal);
+  const text = random.pick('note.text', noteTexts, member, ordinal);
   return {
     uuid: uuidOf(random, 'note', note),
     customer_uuid: note.contact === undefined ? (referenceTo(world, member)?.uuid ?? null) : null,

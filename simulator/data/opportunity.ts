@@ -2,6 +2,9 @@ import { crmKeys, editsOf } from './crm-keys.ts';
 import { referenceTo } from './customer.ts';
 import { date, day, milliseconds } from './instant.ts';
 import type { Key } from './key.ts';
+import { stateOf, subscriptionsOf } from './ledger.ts';
+import { neverLeaves } from './life.ts';
+import { currencyOf } from './place.ts';
 import { uuidOf } from './uuid.ts';
 import { people } from './words.ts';
 import type { Rendered } from './rendered.ts';
@@ -15,14 +18,17 @@ const stages = [
   { name: 'Lost', forecast: 'lost', likelihood: 0 },
 ];
 
-const customs = [null, {}, { from_campaign: true, 'lead source': 'Messe' }];
+const customs = [null, {}, { from_campaign: true, 'lead source': 'Messe Köln' }];
 
-/** One deal is too large for 32 bits, at any seed. */
-const largestDeal = { member: 2, amount: 3_250_000_000 };
+/** Stages of a customer who does not pay yet. */
+const openStages = stages.filter(({ forecast }) => forecast !== 'won');
+
+/** In cents of the account's currency. In rupiahs, it is too large for 32 bits. */
+const largestDeal = 600_000;
 
 export function opportunitiesOf(world: World, member: number): Key[] {
   const drawn = world.random.pick('opportunities', [0, 0, 0, 0, 0, 0, 0, 0, 1, 1], member);
-  const keys = crmKeys(world, member, 'opportunity', member === largestDeal.member ? 1 : drawn, 0.3);
+  const keys = crmKeys(world, member, 'opportunity', member === neverLeaves ? 1 : drawn, 0.3);
   return keys.length > 0 && referenceTo(world, member) !== undefined ? keys : [];
 }
 
@@ -32,17 +38,25 @@ export function renderOpportunity(world: World, key: Key): Rendered {
   const written = world.writtenAt(key);
   const moved = editsOf(world, key);
   const lastMove = moved.at(-1);
-  const stage = random.pick('opportunity.stage', stages, member, ordinal, moved.length);
-  const amount = random.integer('opportunity.amount', 5, 4000, member, ordinal) * 5000;
+  const isPaying = subscriptionsOf(world, member).some((subscription) => stateOf(subscription).mrr > 0);
+  const stage = random.pick(
+    'opportunity.stage',
+    isPaying ? stages : openStages,
+    member,
+    ordinal,
+    moved.length,
+  );
+  const amount = random.integer('opportunity.amount', 4, 100, member, ordinal) * 5000;
+  const currency = currencyOf(world, member);
   return {
     uuid: uuidOf(random, 'opportunity', key),
     customer_uuid: referenceTo(world, member)?.uuid,
     owner: random.pick('opportunity.owner', people, member, ordinal),
-    pipeline: random.pick('opportunity.pipeline', ['New Business', 'Expansion'], member, ordinal),
+    pipeline: isPaying ? 'Expansion' : 'New Business',
     pipeline_stage: stage.name,
     estimated_close_date: date(written + random.integer('opportunity.close', 7, 120, member, ordinal) * day),
-    currency: world.currency,
-    amount_in_cents: member === largestDeal.member && ordinal === 0 ? largestDeal.amount : amount,
+    currency: currency.code,
+    amount_in_cents: (member === neverLeaves && ordinal === 0 ? largestDeal : amount) * currency.rate,
     type: random.pick('opportunity.type', ['recurring', 'one-time'], member, ordinal),
     forecast_category: stage.forecast,
     // Drift: an integer that becomes a decimal.

@@ -4,56 +4,77 @@ import { uuidOf } from './uuid.ts';
 import type { Rendered } from './rendered.ts';
 import type { World } from './world.ts';
 
-export interface Plan {
-  readonly index: number;
-  readonly source: DataSource;
+/** 'Other' is an interval that few use, where the product has one. */
+type Interval = 'Monthly' | 'Annual' | 'Other';
+
+interface Offer {
   readonly name: string;
-  readonly externalId: string;
+  /** 0 is the free product: an upgrade goes to a higher one. */
+  readonly tier: number;
+  readonly interval: Interval;
   readonly intervalUnit: 'day' | 'month' | 'year';
   readonly intervalCount: number;
-  /** Price of one seat for one interval, in cents. */
+  /** Price of one seat for one interval, in cents of the account's currency. */
   readonly price: number;
-  /** 0 is the smallest product: an upgrade goes to a higher one. */
-  readonly tier: number;
 }
 
-const products = [
-  { name: 'Starter', code: 'starter', monthly: 2900 },
-  { name: 'Team', code: 'team', monthly: 9900 },
-  { name: 'Business', code: 'business', monthly: 29_900 },
-  { name: 'Größer & "Better"', code: 'better', monthly: 79_900 },
-  { name: 'Enterprise 🏢', code: 'enterprise', monthly: 149_900 },
+export interface Plan extends Offer {
+  readonly index: number;
+  readonly source: DataSource;
+  readonly externalId: string;
+}
+
+const products = ['Free', 'Starter', 'Team', 'Business'] as const;
+
+const monthly = { interval: 'Monthly', intervalUnit: 'month', intervalCount: 1 } as const;
+const annual = { interval: 'Annual', intervalUnit: 'year', intervalCount: 1 } as const;
+const quarterly = { interval: 'Other', intervalUnit: 'month', intervalCount: 3 } as const;
+const thirtyDays = { interval: 'Other', intervalUnit: 'day', intervalCount: 30 } as const;
+
+const offers: readonly Offer[] = [
+  { name: 'Free', tier: 0, price: 0, ...monthly },
+  { name: 'Starter Monthly', tier: 1, price: 1900, ...monthly },
+  { name: 'Starter Annual', tier: 1, price: 19_000, ...annual },
+  { name: 'Early Bird "2023" 🐣', tier: 1, price: 1500, ...thirtyDays },
+  { name: 'Team Monthly', tier: 2, price: 2900, ...monthly },
+  { name: 'Team Quarterly', tier: 2, price: 8300, ...quarterly },
+  { name: 'Team Annual', tier: 2, price: 29_000, ...annual },
+  { name: 'Business Monthly', tier: 3, price: 4900, ...monthly },
+  { name: 'Business Annual', tier: 3, price: 49_000, ...annual },
 ];
 
-const intervals = [
-  { unit: 'month', count: 1, months: 1, word: 'Monthly' },
-  { unit: 'month', count: 3, months: 2.85, word: 'Quarterly' },
-  { unit: 'year', count: 1, months: 10, word: 'Annual' },
-  { unit: 'day', count: 30, months: 1, word: '30 Days' },
-] as const;
-
-/** Every plan of the account: each product and interval in each source that is used. */
+/** Every plan of the account: each offer in each source that is used. */
 export const plans: readonly Plan[] = dataSources
   .filter((source) => source.weight > 0)
   .flatMap((source) =>
-    products.flatMap(({ name, code, monthly }, tier) =>
-      intervals.map(({ unit, count, months, word }) => ({
-        source,
-        name: `${name} ${word}`,
-        externalId: `${code}_${word.toLowerCase().replace(' ', '_')}`,
-        intervalUnit: unit,
-        intervalCount: count,
-        price: Math.round(monthly * months),
-        tier,
-      })),
-    ),
+    offers.map((offer) => ({
+      ...offer,
+      source,
+      externalId: (offer.name.toLowerCase().match(/[a-z0-9]+/g) ?? []).join('_'),
+    })),
   )
   .map((plan, index) => ({ ...plan, index }));
 
-/** Returns the plan with this tier and the same interval, or the nearest there is. */
-export function planInTier(plan: Plan, tier: number): Plan {
-  const nearest = Math.min(Math.max(tier, 0), products.length - 1);
-  return plans[plan.index + (nearest - plan.tier) * intervals.length] ?? plan;
+/** Returns a source's plan of a tier, with this interval if there is one. */
+export function findPlan(source: DataSource, tier: number, interval: Interval): Plan {
+  let found: Plan | undefined;
+  for (let index = source.index * offers.length; index < plans.length; index++) {
+    const plan = plans[index];
+    if (plan === undefined || plan.source.index !== source.index) break;
+    if (plan.tier !== tier) continue;
+    if (plan.interval === interval) return plan;
+    found ??= plan;
+  }
+  if (found === undefined) throw new RangeError(`no plan in tier ${tier}`);
+  return found;
+}
+
+/** Returns the plan one tier up or down with the same interval; `plan` itself if there is none. */
+export function nextTier(plan: Plan, step: 1 | -1): Plan {
+  const tier = plan.tier + step;
+  if (tier < 1 || tier >= products.length) return plan;
+  const next = findPlan(plan.source, tier, plan.interval);
+  return next.intervalUnit === plan.intervalUnit && next.intervalCount === plan.intervalCount ? next : plan;
 }
 
 /** Returns the MRR of one seat of the plan in cents, not rounded. */
@@ -67,6 +88,12 @@ export function periodEnd(plan: Plan, anchor: number, periods: number): number {
   const count = plan.intervalCount * periods;
   if (plan.intervalUnit === 'day') return anchor + count * day;
   return addMonths(anchor, plan.intervalUnit === 'year' ? count * 12 : count);
+}
+
+/** Returns the end of the period of a plan that began at `anchor` in which so many days have passed. */
+export function periodEndAfter(plan: Plan, anchor: number, days: number): number {
+  const unit = { day: 1, month: 30.44, year: 365.25 }[plan.intervalUnit];
+  return periodEnd(plan, anchor, Math.ceil(days / (unit * plan.intervalCount)));
 }
 
 export function planUuid(world: World, plan: Plan): string {
@@ -93,10 +120,7 @@ export interface PlanGroup {
 
 /** One group for each product, one for everything that is paid by the year, and an empty one. */
 export const planGroups: readonly PlanGroup[] = [
-  ...[0, 1, 2, 3, 4].map((tier) => ({
-    name: `Tier ${tier + 1}`,
-    plans: plans.filter((plan) => plan.tier === tier),
-  })),
+  ...products.map((name, tier) => ({ name, plans: plans.filter((plan) => plan.tier === tier) })),
   { name: 'Paid by the year', plans: plans.filter((plan) => plan.intervalUnit === 'year') },
   { name: 'Nothing yet', plans: [] },
 ].map((group, index) => ({ ...group, index }));

@@ -2,7 +2,8 @@ import { referenceTo } from './customer.ts';
 import { dataSourceOf, dataSourceUuid } from './data-source.ts';
 import { day, seconds } from './instant.ts';
 import type { Key } from './key.ts';
-import { priceOf, subscriptionsOf, type Move, type Subscription } from './ledger.ts';
+import { priceOf, subscriptionsOf, type Subscription } from './ledger.ts';
+import type { Move } from './move.ts';
 import { setExternalIdOf, subscriptionExternalId } from './subscription.ts';
 import type { Rendered } from './rendered.ts';
 import type { World } from './world.ts';
@@ -71,7 +72,7 @@ export function renderSubscriptionEvent(world: World, event: SubscriptionEvent):
     created_at: seconds(created),
     updated_at: seconds(created),
     quantity: isCancel ? blank : move.quantity,
-    currency: isCancel ? blank : world.currency,
+    currency: isCancel ? blank : subscription.currency.code,
     amount_in_cents: isCancel ? blank : priceOf(subscription, move),
     tax_amount_in_cents: isCancel ? blank : 0,
     event_order: random.chance('event.order', 0.2, member, ordinal) ? ordinal : null,

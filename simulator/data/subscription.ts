@@ -24,7 +24,7 @@ export function importSubscriptionUuid(world: World, { member, index }: Subscrip
 export function renderSubscription(world: World, subscription: Subscription): Rendered {
   const { member, index } = subscription;
   const state = stateOf(subscription);
-  const mrr = state.mrr > 0 ? state.mrr : lastMrr(world, subscription);
+  const mrr = isActive(subscription) ? state.mrr : lastMrr(world, subscription);
   return {
     id: firstId + member * 4 + index,
     external_id: subscriptionExternalId(subscription),
@@ -48,7 +48,7 @@ export function renderSubscription(world: World, subscription: Subscription): Re
 /** Returns the former value of an ended subscription. Old rows have fractions of a cent. */
 function lastMrr(world: World, { member, index, moves }: Subscription): number {
   const worth = moves.findLast((move) => move.mrr > 0)?.mrr ?? 0;
-  const isFloat = world.options.floatMrr && world.random.chance('mrr.float', 0.2, member, index);
+  const isFloat = worth > 0 && world.options.floatMrr && world.random.chance('mrr.float', 0.2, member, index);
   return isFloat ? worth + 0.610_930_209_98 : worth;
 }
 

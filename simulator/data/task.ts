@@ -3,7 +3,7 @@ import { crmKeys, editsOf } from './crm-keys.ts';
 import { referenceTo } from './customer.ts';
 import { date, day, hour, milliseconds } from './instant.ts';
 import { uuidOf } from './uuid.ts';
-import { people, sentences } from './words.ts';
+import { people, taskTexts } from './words.ts';
 import type { Rendered } from './rendered.ts';
 import type { World } from './world.ts';
 
@@ -24,7 +24,7 @@ export function renderTask(world: World, task: Attached): Rendered {
     task_uuid: uuidOf(random, 'task', task),
     customer_uuid: contact === undefined ? (referenceTo(world, member)?.uuid ?? null) : null,
     ...associationOf(world, task, 'task', 0.5),
-    task_details: random.pick('task.details', sentences, member, ordinal),
+    task_details: random.pick('task.details', taskTexts, member, ordinal),
     assignee: random.pick('task.assignee', people, member, ordinal),
     due_date: `${date(due)}T00:00:00.000Z`,
     completed_at: isDone ? milliseconds(edited === undefined ? written + hour : touched) : null,

@@ -7,19 +7,36 @@ import type { World } from './world.ts';
 /** `after` is in hours after the invoice. */
 const paid = { type: 'payment', result: 'successful', after: 1 };
 const failed = { type: 'payment', result: 'failed', after: 0.1 };
+const failedAgain = { ...failed, after: 72 };
+const paidLate = { ...paid, after: 96 };
 const refunded = { type: 'refund', result: 'successful', after: 200 };
 
 const histories = [
-  ...Array.from({ length: 16 }, () => [paid]),
-  [failed, paid],
-  [failed],
-  [paid, refunded],
-  [],
+  ...Array.from({ length: 52 }, () => [paid]),
+  ...[
+    [failed, paid],
+    [failed, paidLate],
+    [failed, failedAgain, paidLate],
+  ],
+  ...[[failed], [failed, failedAgain], []],
+  ...[
+    [paid, refunded],
+    [paid, refunded],
+  ],
 ];
+
+function historyOf(world: World, { member, ordinal }: Invoice) {
+  return world.random.pick('transactions', histories, member, ordinal);
+}
+
+/** Returns whether the money came in, even if it was refunded later. */
+export function isPaid(world: World, invoice: Invoice): boolean {
+  return historyOf(world, invoice).some(({ type, result }) => type === 'payment' && result === 'successful');
+}
 
 export function renderTransactions(world: World, invoice: Invoice, withEdits: boolean): object[] {
   const { member, ordinal } = invoice;
-  const history = world.random.pick('transactions', histories, member, ordinal);
+  const history = historyOf(world, invoice);
   const amount = world.random.chance('transaction.amount', 0.7, member) ? totalOf(world, invoice) : null;
   return history.map(({ type, result, after }, index) => ({
     uuid: uuidOf(world.random, 'transaction', { member, ordinal: ordinal * perInvoice + index }),
@@ -29,7 +46,7 @@ export function renderTransactions(world: World, invoice: Invoice, withEdits: bo
     result,
     amount_in_cents: amount,
     transaction_fees_in_cents: amount === null ? null : Math.round(amount * 0.029) + 30,
-    transaction_fees_currency: amount === null ? null : world.currency,
+    transaction_fees_currency: amount === null ? null : invoice.subscription.currency.code,
     errors: world.random.pick('transaction.errors', [{}, null], member, ordinal, index),
     disabled: false,
     disabled_at: null,

@@ -1,10 +1,12 @@
-import { day } from './instant.ts';
+import { addMonths, day } from './instant.ts';
 import { revisionOf, type Key } from './key.ts';
 import { Random } from './random.ts';
 
 /** The options that determine every record of the account. */
 export interface WorldOptions {
   readonly seed: number;
+  /** The end of the history at revision 0, as a time at midnight in UTC. It began three years before. */
+  readonly today: number;
   /** Number of customers at revision 0. */
   readonly customers: number;
   /** Number of revisions since the start. */
@@ -24,9 +26,7 @@ export type Change = 'profile' | 'billing' | 'crm';
 
 const changeKinds: readonly Change[] = ['profile', 'profile', 'billing', 'billing', 'crm'];
 
-/** Three years of business, up to a fixed day: the data must not depend on when it is read. */
-const now = Date.UTC(2026, 9, 1);
-const opened = Date.UTC(2023, 9, 1);
+const years = 3;
 
 /** Merged from the beginning at any seed, both halves with one external_id. */
 export const mergedFromTheStart = 7;
@@ -44,9 +44,12 @@ export class World {
   readonly random: Random;
   readonly currency = 'USD';
   readonly currencySign = '$';
-  readonly opened = opened;
+  /** When the account was opened. */
+  readonly opened: number;
   /** The end of the history that was there at revision 0. */
-  readonly firstNow = now;
+  readonly firstNow: number;
+  /** Seats of the largest team. The more customers there are, the larger is the largest of them. */
+  readonly largestTeam: number;
   readonly #firstMembers: number;
   readonly #newPerRevision: number;
 
@@ -55,15 +58,18 @@ export class World {
     this.revision = options.revision;
     this.isDrifting = options.drift && options.revision > 0;
     this.random = new Random(options.seed);
+    this.firstNow = options.today;
+    this.opened = addMonths(options.today, -12 * years);
     let members = 0;
     for (let seen = 0; seen < options.customers; members++) if (!this.#mergesAtFirst(members)) seen++;
     this.#firstMembers = members;
+    this.largestTeam = Math.round(25 * Math.sqrt(Math.max(options.customers / 200, 1)));
     this.#newPerRevision = Math.ceil((options.customers * options.changes) / 4);
   }
 
   /** Returns the present moment of a revision: one day later for each revision. */
   nowAt(revision = this.revision): number {
-    return now + revision * day;
+    return this.firstNow + revision * day;
   }
 
   /** Whether two data sources knew the customer from the beginning. The first few stay single. */
@@ -87,11 +93,17 @@ export class World {
     return late < 0 ? 0 : Math.floor(late / this.#newPerRevision) + 1;
   }
 
-  /** Returns when a member signed up. Later members signed up later, and more do so every year. */
+  /**
+   * Returns when a member signed up; one who pays at once pays then. Later members signed up later,
+   * more of them every year, and most of them in spring and autumn.
+   */
   signedUpAt(member: number): number {
     const born = this.bornIn(member);
     if (born > 0) return this.momentIn(born, member);
-    return Math.floor(opened + (now - day - opened) * Math.sqrt((member + 0.5) / this.#firstMembers));
+    const progress = ((member + 0.5) / this.#firstMembers) ** 0.6;
+    // Slopes above -1 in total keep the order of members.
+    const season = wave(progress, 2 * years, 0.4) + wave(progress, 17, 0.25);
+    return Math.floor(this.opened + (this.firstNow - day - this.opened) * (progress - season));
   }
 
   /** Returns when a member's news of a revision happened, in the order of members. */
@@ -104,7 +116,7 @@ export class World {
     const revision = revisionOf(key);
     if (revision !== undefined) return this.momentIn(revision, key.member) + (key.ordinal % 64);
     const start = this.signedUpAt(key.member);
-    const next = key.member + 1 < this.#firstMembers ? this.signedUpAt(key.member + 1) : now;
+    const next = key.member + 1 < this.#firstMembers ? this.signedUpAt(key.member + 1) : this.firstNow;
     const gap = this.bornIn(key.member) === 0 ? next - start : 64;
     return start + Math.floor((gap * (key.ordinal + 1)) / 65);
   }
@@ -114,7 +126,7 @@ export class World {
     const revision = revisionOf(key) ?? this.bornIn(key.member);
     if (revision > 0) return this.momentIn(revision, key.member) + (key.ordinal % 64);
     const place = (key.member + (key.ordinal + 1) / 65) / this.#firstMembers;
-    return Math.floor(now - (1 - place) * (day / 4));
+    return Math.floor(this.firstNow - (1 - place) * (day / 4));
   }
 
   changeIn(revision: number, member: number): Change | undefined {
@@ -141,4 +153,10 @@ export class World {
     }
     return undefined;
   }
+}
+
+/** Returns a wave with so many cycles from 0 to 1 and this steepest slope; 0 at both ends. */
+function wave(at: number, cycles: number, slope: number): number {
+  const turns = 2 * Math.PI * cycles;
+  return (slope * Math.sin(turns * at)) / turns;
 }

@@ -3,12 +3,12 @@ import {
   customerId,
   customerOf,
   customersInOrder,
-  emailOf,
   holderById,
   membersByExternalId,
   renderCustomer,
   type Customer,
 } from '../data/customer.ts';
+import { emailOf } from '../data/name.ts';
 import { nanoseconds } from '../data/instant.ts';
 import { holderOf } from '../data/merge.ts';
 import type { World } from '../data/world.ts';
@@ -40,7 +40,7 @@ export function customers(world: World, query: URLSearchParams): List<Customer> 
 }
 
 export function customerSearch(world: World, email: string): List<Customer> {
-  const match = /@c(\d{1,9})\.example$/.exec(email);
+  const match = /@[a-z]+(\d{1,9})\.example$/.exec(email);
   const first = match === null ? world.members() : Number(match[1]);
   // The address names the first of the five members that may share it.
   const holders = [0, 1, 2, 3, 4].map((offset) => first + offset);

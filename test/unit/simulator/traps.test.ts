@@ -35,6 +35,13 @@ test('integers beyond 64 bits appear with all their digits at any seed', () => {
   }
 });
 
+test('the ARR of a large account is above 2^31', () => {
+  const arr = [...createSimulator({ customers: 12_000 }).truth('metrics_arr')].map((row) =>
+    Number(row['arr']),
+  );
+  assert.ok(Math.max(...arr) > 2 ** 31);
+});
+
 test('ids above 2^32 and money above 2^31 appear at any seed', () => {
   for (const simulator of everyAccount(10)) {
     for (const stream of ['customer_subscriptions', 'customer_activities', 'subscription_events']) {
@@ -43,9 +50,10 @@ test('ids above 2^32 and money above 2^31 appear at any seed', () => {
         stream,
       );
     }
-    assert.ok(has(simulator, 'customers', (row) => Number(row['arr']) > 2 ** 31));
-    assert.ok(has(simulator, 'metrics_arr', (row) => Number(row['arr']) > 2 ** 31));
-    assert.ok(has(simulator, 'opportunities', (row) => Number(row['amount_in_cents']) > 2 ** 31));
+    const isLarge = (row: Row) => Number(row['amount_in_cents']) > 2 ** 31;
+    for (const stream of ['opportunities', 'subscription_events'])
+      assert.ok(has(simulator, stream, isLarge), stream);
+    assert.ok(has(simulator, 'invoices', (row) => (row['line_items'] as Row[]).some(isLarge)));
   }
 });
 
