@@ -186,6 +186,11 @@ export class ReplayRefusedError extends FatalError {
   static override readonly code = 'ETL_REPLAY_REFUSED';
 }
 
+/** The target of an export refuses the data: no space, no right, a wrong password, no connection. */
+export class TargetFailedError extends FatalError {
+  static override readonly code = 'ETL_TARGET_FAILED';
+}
+
 /** A local service did not start, or is not installed. */
 export class LocalServiceError extends FatalError {
   static override readonly code = 'ETL_LOCAL_SERVICE';

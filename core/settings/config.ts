@@ -27,6 +27,19 @@ export interface ClickHouseSettings extends SchemaRegistrySettings {
   readonly cluster: string | undefined;
 }
 
+/** Credentials of the targets of `export`. */
+export interface ExportTargetSettings {
+  readonly pgPassword: Secret | undefined;
+  readonly aws: {
+    /** Undefined: the usual sources, such as a profile or the role of the machine. */
+    readonly credentials:
+      { readonly keyId: string; readonly key: Secret; readonly token: Secret | undefined } | undefined;
+    readonly region: string | undefined;
+    readonly endpoint: string | undefined;
+  };
+  readonly allowsPlaintext: boolean;
+}
+
 export interface Settings {
   readonly chartmogul: {
     readonly apiKey: Secret | undefined;
@@ -48,6 +61,7 @@ export interface Settings {
   readonly topicPrefix: string;
   readonly schemaRegistry: SchemaRegistrySettings;
   readonly clickhouse: ClickHouseSettings;
+  readonly exportTarget: ExportTargetSettings;
   /** The port at which `produce` and `sink` serve metrics; undefined turns them off. */
   readonly metricsPort: number | undefined;
   /** The dashboard. */
@@ -103,6 +117,7 @@ export function loadSettings(processEnv: NodeJS.ProcessEnv = process.env, dotEnv
       database: valueOf('CLICKHOUSE_DATABASE', texts),
       cluster: valueOf('CLICKHOUSE_CLUSTER', texts),
     }),
+    exportTarget: exportTargetSettings(texts),
     metricsPort: valueOf('METRICS_PORT', texts),
     show: Object.freeze({
       host: valueOf('SHOW_HOST', texts),
@@ -146,6 +161,23 @@ function kafkaSettings(texts: SettingTexts): Settings['kafka'] {
     ssl,
     sasl: mechanism && { mechanism, username, password: password ?? new Secret('') },
     tombstoneRetentionDays: valueOf('TOMBSTONE_RETENTION_DAYS', texts),
+  });
+}
+
+function exportTargetSettings(texts: SettingTexts): ExportTargetSettings {
+  const secretOf = (name: 'PGPASSWORD' | 'AWS_SECRET_ACCESS_KEY' | 'AWS_SESSION_TOKEN') =>
+    texts[name] === '' ? undefined : new Secret(secretText(name, texts[name]));
+  const [keyId, key] = [valueOf('AWS_ACCESS_KEY_ID', texts), secretOf('AWS_SECRET_ACCESS_KEY')];
+  const region = valueOf('AWS_REGION', texts);
+  return Object.freeze({
+    pgPassword: secretOf('PGPASSWORD'),
+    aws: Object.freeze({
+      credentials:
+        keyId === '' || key === undefined ? undefined : { keyId, key, token: secretOf('AWS_SESSION_TOKEN') },
+      region: region === '' ? undefined : region,
+      endpoint: valueOf('AWS_ENDPOINT_URL_S3', texts),
+    }),
+    allowsPlaintext: valueOf('ALLOW_PLAINTEXT_CREDENTIALS', texts),
   });
 }
 

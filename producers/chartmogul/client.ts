@@ -23,7 +23,6 @@ import { rememberSecret } from '../../core/redact.ts';
 import { FIRST_ANSWER_MS, retry, sourceRetry, type RetryPolicy } from '../../core/retry.ts';
 import { TooLargeError } from '../../core/size-limit.ts';
 import type { Settings } from '../../core/settings/config.ts';
-import { isLoopback } from '../../core/settings/setting-values.ts';
 import { answerError, PING_PATH } from './answer-error.ts';
 import { RateLimiter } from './rate-limiter.ts';
 
@@ -66,13 +65,13 @@ export class ChartMogulClient {
   #keyCheck: Promise<void> | undefined;
   readonly #dispatcher: Dispatcher;
   readonly #proxied: string;
-  /** For a server that does not answer. */
-  readonly #remedy: string;
 
   /** @throws ConfigError when no key is set. */
   constructor(settings: Settings['chartmogul'], signal: AbortSignal, retryPolicy = sourceRetry) {
     if (settings.apiKey === undefined)
-      throw new ConfigError('CHARTMOGUL_API_KEY is not set: set it to an API key of your ChartMogul account');
+      throw new ConfigError(
+        'CHARTMOGUL_API_KEY must be the API key of the ChartMogul account; it is not set',
+      );
     const key = settings.apiKey.reveal();
     this.#baseUrl = settings.baseUrl;
     this.#authorization = `Basic ${Buffer.from(`${key}:`).toString('base64')}`;
@@ -81,9 +80,6 @@ export class ChartMogulClient {
     this.#rate = new RateLimiter(settings.maxRequestsPerSecond);
     rememberSecret(`${key}:`);
     this.#proxied = throughProxy(settings.proxy);
-    this.#remedy = isLoopback(new URL(settings.baseUrl).hostname)
-      ? 'start the simulator with `npm run simulate`, or unset CHARTMOGUL_BASE_URL'
-      : 'check the address and the network';
     this.#dispatcher = createDispatcher(settings.baseUrl, settings.proxy, {
       connections: MAX_CONNECTIONS,
       pipelining: 1,
@@ -154,7 +150,8 @@ export class ChartMogulClient {
         throw error;
       }
     });
-    if (!isJsonObject(answer)) throw new UnexpectedAnswerError(`${path} returned JSON that is not an object`);
+    if (!isJsonObject(answer))
+      throw new UnexpectedAnswerError(`${path} answered with JSON that is not an object`);
     return answer;
   }
 
@@ -191,9 +188,9 @@ export class ChartMogulClient {
     } catch (error) {
       this.#signal.throwIfAborted();
       if (error instanceof TooLargeError)
-        throw new UnexpectedAnswerError(`${path} returned ${error.message}`, { cause: error });
+        throw new UnexpectedAnswerError(`${path} answered ${error.message}`, { cause: error });
       throw new SourceUnavailableError(
-        `ChartMogul does not answer at ${this.#baseUrl}${path} (CHARTMOGUL_BASE_URL)${this.#proxied}: ${messageOf(error)}; ${this.#remedy}`,
+        `${this.#baseUrl}${path} did not answer${this.#proxied}: ${messageOf(error)}`,
         { cause: error },
       );
     }
@@ -209,7 +206,7 @@ export class ChartMogulClient {
     } catch {
       // The parser's message would quote the body, which contains records.
       throw new SourceUnavailableError(
-        `${path} returned ${status} with a body that is not JSON, or that is incomplete (${bodyExcerpt(contentType, body)})`,
+        `${path} answered ${status} with a body that is not JSON, or that is incomplete (${bodyExcerpt(contentType, body)})`,
       );
     }
   }

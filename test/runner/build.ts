@@ -9,7 +9,18 @@ const data = ['schemas', 'dashboard', 'node_modules', 'package-lock.json', 'dock
  * kafkajs is patched module by module, pino starts a worker, fastify loads code by name, and the
  * others are binaries.
  */
-const notBundled = ['kafkajs', 'pino', 'fastify', 'esbuild', 'chdb', 'lz4-napi', 'snappy'];
+const notBundled = [
+  'kafkajs',
+  'pino',
+  'fastify',
+  'esbuild',
+  'chdb',
+  'lz4-napi',
+  'snappy',
+  '@duckdb/node-api',
+  '@aws-sdk/*',
+  'pg',
+];
 
 /**
  * Bundles the commands as JavaScript, in a folder of the test run. A command then starts in a sixth

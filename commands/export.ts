@@ -1,0 +1,47 @@
+import { loadSettings } from '../core/settings/config.ts';
+import { commaList, pastTime } from '../core/settings/setting-values.ts';
+import { createCommand, exitCodes, runMain } from '../core/process.ts';
+import { print } from '../core/terminal/terminal.ts';
+import { exportViews, type ExportOptions } from '../operations/export/export.ts';
+import { exportSummary } from '../operations/export/export-summary.ts';
+import { openTarget } from '../operations/export/targets/open-target.ts';
+import { parseTarget, placeOf } from '../operations/export/targets/parse-target.ts';
+
+interface Options {
+  readonly to: string;
+  readonly streams?: readonly string[];
+  readonly since?: string;
+}
+
+await runMain(async (signal) => {
+  const { to, streams, since } = createCommand(
+    'export',
+    'Copies the views to files, to DuckDB, to PostgreSQL or to S3, each stream as of one moment. Run it again to resume.',
+  )
+    .requiredOption(
+      '--to <target>',
+      'parquet:DIR, csv:DIR, duckdb:FILE, postgres://USER@HOST/DATABASE or s3://BUCKET/PREFIX',
+    )
+    .option('--streams <a,b>', 'only these streams with their views, or these views', commaList)
+    .option(
+      '--since <time>',
+      'only what has changed since an ISO time, or since the last export to this target (`last`), deletes included',
+    )
+    .parse()
+    .opts<Options>();
+  const address = parseTarget(to);
+  const settings = loadSettings();
+  const rule = 'an ISO time such as 2026-01-31T00:00:00Z, or last';
+  const options: ExportOptions = {
+    streams,
+    since: since === undefined || since === 'last' ? since : pastTime('--since', since, Date.now(), rule),
+  };
+  const target = await openTarget(address, settings.exportTarget);
+  try {
+    const report = await exportViews(settings, target, options, signal);
+    print(`${exportSummary(report, placeOf(address))}\n`);
+  } finally {
+    await target.close();
+  }
+  return exitCodes.done;
+});

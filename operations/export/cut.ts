@@ -1,0 +1,68 @@
+import { isDeepStrictEqual } from 'node:util';
+import { qualified } from '../../core/clickhouse/client.ts';
+import type { Database } from '../../core/clickhouse/database.ts';
+import { readTableIdentity } from '../../consumers/table/table-shape.ts';
+import { localTableOf } from '../../consumers/table/table-ddl.ts';
+
+/** How far a storage table has received the partitions of its topic. */
+interface TableCut {
+  /** Changes if the table is replaced, as by a replay. */
+  readonly identity: string;
+  readonly partitions: readonly {
+    readonly topicId: string;
+    readonly partition: number;
+    /** The highest offset that has a row. */
+    readonly offset: string;
+  }[];
+}
+
+/** A moment of several storage tables, by name. */
+export type Cut = Readonly<Record<string, TableCut>>;
+
+/** Returns the present cut of storage tables. */
+export async function readCut(database: Database, tables: readonly string[]): Promise<Cut> {
+  const cut: Record<string, TableCut> = {};
+  for (const table of tables) {
+    // Read first: if a replay replaces the table now, the cut differs from every later one.
+    const identity = (await readTableIdentity(database, localTableOf(table, database.settings))) ?? '';
+    const partitions = await database.rows<TableCut['partitions'][number]>(
+      `offsets of ${table}`,
+      `SELECT toString(_topic_id) AS topicId, _partition AS partition, toString(max(_offset)) AS offset ` +
+        `FROM ${qualified(database.name, table)} GROUP BY _topic_id, _partition ORDER BY _topic_id, _partition`,
+    );
+    cut[table] = { identity, partitions };
+  }
+  return cut;
+}
+
+export function cutOf(cut: Cut, tables: readonly string[]): Cut {
+  return Object.fromEntries(
+    Object.entries(cut)
+      .filter(([table]) => tables.includes(table))
+      .map(([table, tableCut]) => [table, tableCut]),
+  );
+}
+
+export function isSameCut(a: Cut, b: Cut): boolean {
+  return isDeepStrictEqual(a, b);
+}
+
+/** Returns whether a table can have received only further rows since an earlier cut. */
+export function continues(now: TableCut | undefined, earlier: TableCut | undefined): boolean {
+  if (now === undefined || earlier === undefined || now.identity !== earlier.identity) return false;
+  return earlier.partitions.every(({ topicId, partition, offset }) =>
+    now.partitions.some(
+      (other) =>
+        other.topicId === topicId && other.partition === partition && BigInt(other.offset) >= BigInt(offset),
+    ),
+  );
+}
+
+/** Returns the condition for rows of messages after a cut. */
+export function afterCutSql({ partitions }: TableCut): string {
+  const upTo = partitions.map(
+    ({ topicId, partition, offset }) =>
+      `(_topic_id = ${BigInt(topicId)} AND _partition = ${partition} AND _offset <= ${BigInt(offset)})`,
+  );
+  return upTo.length === 0 ? '1' : `NOT (${upTo.join(' OR ')})`;
+}

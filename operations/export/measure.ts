@@ -1,0 +1,87 @@
+import { createHash } from 'node:crypto';
+import { Transform, type TransformCallback } from 'node:stream';
+import { parquetMetadata } from 'hyparquet';
+import { ServiceUnavailableError, TargetFailedError } from '../../core/errors.ts';
+import type { Form } from './column-sql.ts';
+
+/** The end of a Parquet file describes it. A million columns of row groups fit. */
+const MAX_TAIL = 64 * 1024 * 1024;
+const [NEWLINE, QUOTE] = [10, 34];
+
+/** Passes bytes on; counts them and their rows, and computes their digest. */
+export class Measure extends Transform {
+  readonly #form: Form;
+  readonly #hash = createHash('sha256');
+  readonly #onBytes: (count: number) => void;
+  #tail: Buffer[] = [];
+  #tailBytes = 0;
+  #lines = 0;
+  #isQuoted = false;
+  bytes = 0;
+
+  constructor(form: Form, onBytes: (count: number) => void) {
+    super();
+    this.#form = form;
+    this.#onBytes = onBytes;
+  }
+
+  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    this.#hash.update(chunk);
+    this.bytes += chunk.length;
+    this.#onBytes(chunk.length);
+    if (this.#form !== 'parquet') this.#countLines(chunk);
+    this.#keepTail(chunk, this.#form === 'parquet' ? this.#tailNeeded() : 4_096);
+    done(null, chunk);
+  }
+
+  /** @throws ServiceUnavailableError if the server has aborted its answer. */
+  result(): { readonly rows: number; readonly bytes: number; readonly sha256: string } {
+    const tail = Buffer.concat(this.#tail);
+    // Servers append a late failure to the rows.
+    if (
+      this.#form !== 'parquet' &&
+      /(^|\n)(__exception__|Code: \d+\. DB::Exception)/.test(tail.toString('latin1'))
+    )
+      throw aborted();
+    return { rows: this.#rows(tail), bytes: this.bytes, sha256: this.#hash.digest('hex') };
+  }
+
+  #rows(tail: Buffer): number {
+    if (this.#form === 'postgres') return this.#lines;
+    if (this.#form === 'csv') return this.#lines - 1;
+    if (tail.subarray(-4).toString('latin1') !== 'PAR1') throw aborted();
+    const footer = tail.readUInt32LE(tail.length - 8) + 8;
+    if (footer > tail.length) throw new TargetFailedError(`a Parquet footer of ${footer} bytes is too large`);
+    return Number(parquetMetadata(tail.subarray(-footer)).num_rows);
+  }
+
+  #countLines(chunk: Buffer): void {
+    // In TabSeparated, a line break within a value is escaped.
+    if (this.#form === 'postgres') {
+      for (let at = chunk.indexOf(NEWLINE); at >= 0; at = chunk.indexOf(NEWLINE, at + 1)) this.#lines++;
+      return;
+    }
+    for (const byte of chunk) {
+      if (byte === QUOTE) this.#isQuoted = !this.#isQuoted;
+      else if (byte === NEWLINE && !this.#isQuoted) this.#lines++;
+    }
+  }
+
+  /** Footers grow with the file: a thousandth of it and 4 MiB are more than enough. */
+  #tailNeeded(): number {
+    return Math.min(MAX_TAIL, 4 * 1024 * 1024 + this.bytes / 1000);
+  }
+
+  #keepTail(chunk: Buffer, needed: number): void {
+    this.#tail.push(chunk);
+    this.#tailBytes += chunk.length;
+    while (this.#tailBytes - (this.#tail[0]?.length ?? 0) >= needed)
+      this.#tailBytes -= this.#tail.shift()?.length ?? 0;
+  }
+}
+
+function aborted(): ServiceUnavailableError {
+  return new ServiceUnavailableError('ClickHouse aborted its answer: look into its log', {
+    service: 'ClickHouse',
+  });
+}

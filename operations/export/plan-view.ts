@@ -1,0 +1,54 @@
+import { qualified } from '../../core/clickhouse/client.ts';
+import type { Database } from '../../core/clickhouse/database.ts';
+import { afterCutSql, continues, isSameCut, type Cut } from './cut.ts';
+import { sinceSql } from './export-query.ts';
+import { tablesOf, type ExportableView } from './exportable-views.ts';
+import { shapeOf, type Manifest } from './manifest.ts';
+
+/** From when changes are exported: a time in ms since 1970, or what the target has. */
+export type Since = { readonly timeMs: number } | { readonly last: Manifest } | undefined;
+
+/** What an export writes of a view. `changed` is the condition of changed rows of its storage table. */
+export type ViewPlan =
+  | { readonly mode: 'full' }
+  | { readonly mode: 'changes'; readonly changed: string }
+  | { readonly mode: 'unchanged' };
+
+/**
+ * Returns what an export writes of a view. A view without a key is written whole if one of its
+ * tables has changed: no row of it shows that another one has gone.
+ */
+export async function planView(
+  database: Database,
+  view: ExportableView,
+  since: Since,
+  now: Cut,
+  { earlier, mergesChanges }: { readonly earlier: Manifest | undefined; readonly mergesChanges: boolean },
+): Promise<ViewPlan> {
+  if (since === undefined) return { mode: 'full' };
+  const known = earlier?.upTo.views[view.name];
+  const hasSameColumns = known?.shape === shapeOf(view.columns);
+  const [table = ''] = tablesOf(view);
+  if ('timeMs' in since) {
+    const changed = sinceSql(since.timeMs);
+    if (view.key !== undefined && (hasSameColumns || !mergesChanges)) return { mode: 'changes', changed };
+    const isMissing = mergesChanges && !hasSameColumns;
+    return isMissing || (await hasRows(database, tablesOf(view), changed))
+      ? { mode: 'full' }
+      : { mode: 'unchanged' };
+  }
+  if (known === undefined || !hasSameColumns) return { mode: 'full' };
+  if (isSameCut(known.cut, now)) return { mode: 'unchanged' };
+  const before = known.cut[table];
+  if (view.key === undefined || before === undefined || !continues(now[table], before))
+    return { mode: 'full' };
+  return { mode: 'changes', changed: afterCutSql(before) };
+}
+
+async function hasRows(database: Database, tables: readonly string[], condition: string): Promise<boolean> {
+  for (const table of tables) {
+    const sql = `SELECT 1 AS found FROM ${qualified(database.name, table)} WHERE ${condition} LIMIT 1`;
+    if ((await database.rows(`changes of ${table}`, sql)).length > 0) return true;
+  }
+  return false;
+}

@@ -1,0 +1,189 @@
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { messageOf, TargetFailedError } from '../../../core/errors.ts';
+import {
+  manifestText,
+  parseManifest,
+  type ExportedFile,
+  type ExportedView,
+  type Manifest,
+} from '../manifest.ts';
+import type { NewFile, Target } from './target.ts';
+import { WorkFolder } from './work-folder.ts';
+
+const SCHEMA = 'chartmogul';
+const MANIFEST_TABLE = `${SCHEMA}._export`;
+
+/** The memory of the loading. DuckDB writes what exceeds it to a folder beside the file. */
+const MEMORY_LIMIT = '512MB';
+
+/** A DuckDB file with a table per view, loaded from Parquet files beside it. */
+export class DuckDbTarget implements Target {
+  readonly form = 'parquet';
+  readonly mergesChanges = true;
+  readonly #work: WorkFolder;
+  readonly #path: string;
+  readonly #instance: DuckDBInstance;
+  readonly #connection: DuckDBConnection;
+
+  private constructor(
+    path: string,
+    work: WorkFolder,
+    instance: DuckDBInstance,
+    connection: DuckDBConnection,
+  ) {
+    this.#path = path;
+    this.#work = work;
+    this.#instance = instance;
+    this.#connection = connection;
+  }
+
+  /** Opens the file, which no other process can open until {@link close}. */
+  static async open(path: string): Promise<DuckDbTarget> {
+    const work = new WorkFolder(`${path}.unfinished`);
+    const { DuckDBInstance } = await loadDuckDb();
+    try {
+      const instance = await DuckDBInstance.create(path, {
+        memory_limit: MEMORY_LIMIT,
+        threads: '2',
+        preserve_insertion_order: 'false',
+        autoinstall_known_extensions: 'false',
+        autoload_known_extensions: 'false',
+      });
+      const target = new DuckDbTarget(path, work, instance, await instance.connect());
+      await work.claim();
+      return target;
+    } catch (error) {
+      if (error instanceof TargetFailedError) throw error;
+      throw failed(path, error);
+    }
+  }
+
+  async readManifest(): Promise<Manifest | undefined> {
+    const found = await this.#rows(
+      `SELECT 1 FROM duckdb_tables() WHERE schema_name = '${SCHEMA}' AND table_name = '_export'`,
+    );
+    if (found.length === 0) return undefined;
+    const [row] = await this.#rows(`SELECT manifest FROM ${MANIFEST_TABLE}`);
+    return parseManifest(typeof row?.[0] === 'string' ? row[0] : undefined);
+  }
+
+  readUnfinished(): Promise<Manifest | undefined> {
+    return this.#work.readUnfinished();
+  }
+
+  has(file: ExportedFile): Promise<boolean> {
+    return this.#work.has(file);
+  }
+
+  start(): Promise<void> {
+    return this.#work.clear();
+  }
+
+  discard(): Promise<void> {
+    return this.#work.remove();
+  }
+
+  write({ name }: NewFile, bytes: Readable, signal: AbortSignal): Promise<void> {
+    return this.#work.write(name, bytes, signal);
+  }
+
+  save(manifest: Manifest): Promise<void> {
+    return this.#work.save(manifest);
+  }
+
+  async publish(manifest: Manifest, earlier: Manifest | undefined): Promise<void> {
+    const replaced = new Set(manifest.views.map(({ name }) => name));
+    const kept = (earlier?.views ?? []).filter(({ name }) => !replaced.has(name));
+    const text = manifestText({ ...manifest, views: [...manifest.views, ...kept] });
+    await this.#rows('BEGIN');
+    try {
+      await this.#rows(`CREATE SCHEMA IF NOT EXISTS ${SCHEMA}`);
+      for (const view of manifest.views) {
+        for (const sql of this.#publishedSql(view)) await this.#rows(sql);
+      }
+      await this.#rows(`CREATE OR REPLACE TABLE ${MANIFEST_TABLE} AS SELECT ${literal(text)} AS manifest`);
+      await this.#rows('COMMIT');
+    } catch (error) {
+      await this.#connection.run('ROLLBACK').catch(() => undefined);
+      throw error;
+    }
+    await this.#rows('CHECKPOINT');
+    await this.#work.remove();
+  }
+
+  async close(): Promise<void> {
+    this.#connection.closeSync();
+    this.#instance.closeSync();
+    await this.#work.release();
+  }
+
+  #publishedSql({ name, mode, key, columns, files }: ExportedView): string[] {
+    const table = `${SCHEMA}.${quoted(name)}`;
+    const read = (holds: ExportedFile['holds']) => {
+      const file = files.find((one) => one.holds === holds);
+      return file && `read_parquet(${literal(join(this.#work.path, file.name))})`;
+    };
+    const [rows, deletes] = [read('rows'), read('deletes')];
+    if (rows === undefined) return [];
+    if (mode === 'full')
+      return [
+        `CREATE OR REPLACE TABLE ${table} AS SELECT * FROM ${rows}`,
+        ...columns
+          .filter(({ comment }) => comment !== '')
+          .map((column) => `COMMENT ON COLUMN ${table}.${quoted(column.name)} IS ${literal(column.comment)}`),
+      ];
+    const same = (key ?? []).map((part) => `target.${quoted(part)} = source.${quoted(part)}`).join(' AND ');
+    const remove = (source: string) =>
+      `DELETE FROM ${table} AS target USING ${source} AS source WHERE ${same}`;
+    return [
+      remove(rows),
+      ...(deletes === undefined ? [] : [remove(deletes)]),
+      `INSERT INTO ${table} BY NAME SELECT * FROM ${rows}`,
+    ];
+  }
+
+  async #rows(sql: string): Promise<readonly (readonly unknown[])[]> {
+    try {
+      return (await this.#connection.runAndReadAll(sql)).getRowsJS();
+    } catch (error) {
+      throw failed(this.#path, error);
+    }
+  }
+}
+
+/** Its binaries exist for the usual platforms only. */
+async function loadDuckDb() {
+  try {
+    return await import('@duckdb/node-api');
+  } catch (error) {
+    throw new TargetFailedError(
+      'duckdb: needs the package @duckdb/node-api, which is not installed or has no binary for this platform: export to parquet: instead',
+      { cause: error },
+    );
+  }
+}
+
+function failed(path: string, error: unknown): TargetFailedError {
+  const said = messageOf(error);
+  const remedy = /lock/i.test(said)
+    ? 'close the program that has the file open'
+    : /No space|full/i.test(said)
+      ? 'free some space, then run the export again; it resumes'
+      : undefined;
+  return new TargetFailedError(
+    `DuckDB cannot use ${path}: ${said}${remedy === undefined ? '' : `; ${remedy}`}`,
+    {
+      cause: error,
+    },
+  );
+}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}

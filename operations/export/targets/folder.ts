@@ -1,0 +1,91 @@
+import { mkdir, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { manifestText, parseManifest, type ExportedFile, type Manifest } from '../manifest.ts';
+import type { NewFile, Target } from './target.ts';
+import { inFolder, MANIFEST, readText, removeEmpty, WorkFolder, writeWhole } from './work-folder.ts';
+
+/**
+ * A folder with a file per view. An export of changes is a folder of its own in `changes`, because
+ * the files of all rows stay what they are.
+ */
+export class FolderTarget implements Target {
+  readonly form: 'parquet' | 'csv';
+  readonly mergesChanges = false;
+  readonly #path: string;
+  readonly #work: WorkFolder;
+
+  private constructor(form: 'parquet' | 'csv', path: string) {
+    this.form = form;
+    this.#path = path;
+    this.#work = new WorkFolder(join(path, '.unfinished'));
+  }
+
+  static async open(form: 'parquet' | 'csv', path: string): Promise<FolderTarget> {
+    const target = new FolderTarget(form, path);
+    await target.#work.claim();
+    return target;
+  }
+
+  async readManifest(): Promise<Manifest | undefined> {
+    return inFolder(this.#path, async () => parseManifest(await readText(join(this.#path, MANIFEST))));
+  }
+
+  readUnfinished(): Promise<Manifest | undefined> {
+    return this.#work.readUnfinished();
+  }
+
+  async has(file: ExportedFile): Promise<boolean> {
+    // A kill while an export was published leaves some of its files in the other folder.
+    return (await this.#work.has(file)) || new WorkFolder(this.#path).has(file);
+  }
+
+  start(): Promise<void> {
+    return this.#work.clear();
+  }
+
+  discard(): Promise<void> {
+    return this.#work.remove();
+  }
+
+  write({ name }: NewFile, bytes: Readable, signal: AbortSignal): Promise<void> {
+    return this.#work.write(name, bytes, signal);
+  }
+
+  save(manifest: Manifest): Promise<void> {
+    return this.#work.save(manifest);
+  }
+
+  async publish(manifest: Manifest, earlier: Manifest | undefined): Promise<void> {
+    await this.#work.save(manifest);
+    await inFolder(this.#path, async () => {
+      if (manifest.since !== null) return this.#publishChanges(manifest, earlier);
+      for (const { name } of manifest.views.flatMap(({ files }) => files)) {
+        const isThere = await this.#work.hasName(name);
+        if (isThere) await rename(join(this.#work.path, name), join(this.#path, name));
+      }
+      const replaced = new Set(manifest.views.map(({ name }) => name));
+      const kept = (earlier?.views ?? []).filter(({ name }) => !replaced.has(name));
+      await this.#writeManifest({ ...manifest, views: [...manifest.views, ...kept] });
+      await this.#work.remove();
+    });
+  }
+
+  /** The files of all rows stay, so their manifest does too, except for where to continue. */
+  async #publishChanges(manifest: Manifest, earlier: Manifest | undefined): Promise<void> {
+    const folder = join(this.#path, 'changes');
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await this.#work.release();
+    await rename(this.#work.path, join(folder, manifest.id));
+    if (earlier !== undefined) await this.#writeManifest({ ...earlier, upTo: manifest.upTo });
+  }
+
+  #writeManifest(manifest: Manifest): Promise<void> {
+    return writeWhole(join(this.#path, MANIFEST), manifestText(manifest));
+  }
+
+  async close(): Promise<void> {
+    await this.#work.release();
+    await removeEmpty(this.#path);
+  }
+}

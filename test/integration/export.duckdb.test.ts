@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { TargetFailedError } from '../../core/errors.ts';
+import { createStorageTable, define, duckRows, exportFolder, exportTo } from '../helpers/exported.ts';
+import { createSettings } from '../helpers/settings.ts';
+
+test('DuckDB gets all rows, then changes and deletes, and a table of its own for a new column', async (t) => {
+  const settings = createSettings(t);
+  const { database } = settings.clickhouse;
+  const key = '(`group`, id)';
+  const columns = ['`group` String', 'id Int64', 'name Nullable(String)'];
+  const { insert } = await createStorageTable(settings, 'customers', columns, key);
+  await insert("'g', 1, 'Ada'");
+  await insert("'g', 2, 'Bo'");
+  await insert("'h', 1, 'Cy'");
+  const folder = exportFolder(t);
+  const path = join(folder, 'a.duckdb');
+  const rows = (select = '*') => duckRows(`SELECT ${select} FROM chartmogul.customers ORDER BY ALL`, path);
+  await exportTo(settings, `duckdb:${path}`);
+  assert.deepEqual(await rows('"group", id, name'), [
+    { group: 'g', id: '1', name: 'Ada' },
+    { group: 'g', id: '2', name: 'Bo' },
+    { group: 'h', id: '1', name: 'Cy' },
+  ]);
+
+  await insert("'g', 1, 'Ada L.'");
+  await insert("'h', 1, NULL", { isDeleted: true });
+  await insert("'h', 2, NULL");
+  const changes = await exportTo(settings, `duckdb:${path}`, { since: 'last' });
+  assert.deepEqual(
+    changes.manifest.views.map(({ mode }) => mode),
+    ['changes'],
+  );
+  assert.deepEqual(await rows('"group", id, name'), [
+    { group: 'g', id: '1', name: 'Ada L.' },
+    { group: 'g', id: '2', name: 'Bo' },
+    { group: 'h', id: '2', name: null },
+  ]);
+
+  await define(
+    settings,
+    `ALTER TABLE ${database}.customers_raw ADD COLUMN city Nullable(String) COMMENT 'Where it''s at'`,
+  );
+  await define(
+    settings,
+    `CREATE OR REPLACE VIEW ${database}.customers AS SELECT \`group\`, id, name, city, _timestamp AS _changed_at FROM ${database}.customers_raw FINAL`,
+  );
+  const full = await exportTo(settings, `duckdb:${path}`, { since: 'last' });
+  assert.deepEqual(
+    full.manifest.views.map(({ mode }) => mode),
+    ['full'],
+  );
+  assert.deepEqual(await rows('city'), [{ city: null }, { city: null }, { city: null }]);
+  assert.deepEqual(readdirSync(folder), ['a.duckdb']);
+  const again = await exportTo(settings, `duckdb:${path}`, { since: 'last' });
+  assert.deepEqual(again.unchanged, ['customers']);
+});
+
+test('DuckDB keeps the former rows if an export fails', async (t) => {
+  const settings = createSettings(t);
+  const { database } = settings.clickhouse;
+  const { insert } = await createStorageTable(settings, 'plans', ['id Int64']);
+  await createStorageTable(settings, 'tasks', ['id Int64']);
+  await insert('1');
+  const path = join(exportFolder(t), 'a.duckdb');
+  await exportTo(settings, `duckdb:${path}`);
+  await insert('2');
+  await define(
+    settings,
+    `CREATE OR REPLACE VIEW ${database}.tasks AS SELECT throwIf(1) AS id, toDateTime64(0, 3, 'UTC') AS _changed_at`,
+  );
+  await assert.rejects(exportTo(settings, `duckdb:${path}`), /tasks\.parquet/);
+  assert.equal((await duckRows('SELECT * FROM chartmogul.plans', path)).length, 1);
+});
+
+test('DuckDB reports a path that it cannot open', async (t) => {
+  const settings = createSettings(t);
+  const folder = exportFolder(t);
+  await assert.rejects(
+    exportTo(settings, `duckdb:${folder}`),
+    (error) => error instanceof TargetFailedError && error.message.includes(folder),
+  );
+});
