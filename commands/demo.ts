@@ -102,10 +102,11 @@ async function answerQuestions({ clickhouse }: Settings, signal: AbortSignal): P
 }
 
 function totals(produced: readonly StreamCounts[], sunk: readonly SinkCounts[]): string {
+  const streams = produced.filter(({ isAbsent }) => !isAbsent).length;
   const pages = produced.reduce((sum, counts) => sum + counts.pages, 0);
   const records = produced.reduce((sum, counts) => sum + counts.records, 0);
   const rows = sunk.reduce((sum, counts) => sum + counts.rows, 0);
-  return `${produced.length} streams, ${pages} pages, ${records} records, ${sunk.length} topics, ${rows} rows`;
+  return `${streams} streams, ${pages} pages, ${records} records, ${sunk.length} topics with runs, ${rows} rows`;
 }
 
 /** Uses the ports of this run, because the default ones may be in use. */

@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { Command, CommanderError } from 'commander';
 import { ConfigError, EtlError, messageOf, StoppedError } from './errors.ts';
+import { logger } from './logger.ts';
 import { print } from './terminal/terminal.ts';
 
 export const exitCodes = { done: 0, someWorkFailed: 1, wrongSettings: 2 } as const;
@@ -32,6 +33,7 @@ export async function runMain(work: Work, options: { readonly maxStopMs?: number
   // Every open request listens to the signal: many listeners are not a leak.
   setMaxListeners(0, controller.signal);
   let abortedMs = -Infinity;
+  let isWorking = true;
   const onSignal = (name: NodeJS.Signals) => {
     if (controller.signal.aborted) {
       // npm forwards the Ctrl-C that this process also gets from the terminal.
@@ -40,6 +42,9 @@ export async function runMain(work: Work, options: { readonly maxStopMs?: number
     }
     abortedMs = performance.now();
     controller.abort(new StoppedError(`stopped by ${name}`));
+    setTimeout(() => {
+      if (isWorking) logger.info({ signal: name }, 'stopping: a second signal exits at once');
+    }, STOPPING_LOG_MS).unref();
     const { maxStopMs } = options;
     if (maxStopMs === undefined) return;
     setTimeout(() => {
@@ -56,7 +61,9 @@ export async function runMain(work: Work, options: { readonly maxStopMs?: number
     process.exit(exitCodes.done);
   });
   // `process.exit` would lose output that has not reached a pipe.
-  process.exitCode = await work(controller.signal).catch(reportFailure);
+  process.exitCode = await work(controller.signal)
+    .catch(reportFailure)
+    .finally(() => (isWorking = false));
   process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
   // A client that keeps connecting to an unavailable service must not keep the process alive.
   setTimeout(() => process.exit(), LINGER_MS).unref();
@@ -64,6 +71,8 @@ export async function runMain(work: Work, options: { readonly maxStopMs?: number
 
 const LINGER_MS = 2_000;
 const SAME_SIGNAL_MS = 1_000;
+/** Most commands stop sooner, and log nothing. */
+const STOPPING_LOG_MS = 500;
 
 function reportFailure(error: unknown): ExitCode {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.wrongSettings;

@@ -10,7 +10,7 @@ const RATE_WINDOW_MS = 5_000;
 const IDLE_AFTER_MS = 10_000;
 
 const stateTexts: Readonly<Record<SinkState, string>> = {
-  learning: 'learning a schema',
+  learning: 'preparing the table',
   positioning: 'finding resume offsets',
   flowing: '',
   inserting: '',

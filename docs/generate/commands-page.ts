@@ -34,8 +34,8 @@ export async function commandsPage(scriptOf: ScriptOf): Promise<string> {
 
 Options follow \`--\`: \`npm run produce -- --streams customers\`. Every command has \`--help\`.
 
-- **Exit codes**: 0 done, 1 some of the work failed, 2 wrong settings or arguments. \`npm run\` turns Ctrl-C into 130.
-  SIGTERM, or \`node start.mjs commands/produce.ts\` without npm, shows the command's own code.
+- **Exit codes**: 0 done, 1 some of the work failed, 2 wrong settings or arguments. \`npm run\` ends with the
+  command's code; after Ctrl-C it may end with 130 instead.
 - **Output**: results go to stdout. The log goes to stderr, as JSON lines where stderr is not a terminal.
   \`npm run -s …\` suppresses npm's own two lines of output.
 - **Ctrl-C** and SIGTERM stop a command cleanly. A second signal, at least one second later, ends it immediately.

@@ -101,7 +101,7 @@ export class StreamReplay {
     try {
       await shadow.exchange(identity);
       counts.swappedMs = performance.now();
-      logger.info({ table: shadow.liveName, rows: counts.rows }, 'swapped');
+      logger.debug({ table: shadow.liveName, rows: counts.rows }, 'table swapped');
       counts.state = 'proving';
       await this.#recreateViews();
       await this.#prove(identity, created);

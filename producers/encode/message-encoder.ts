@@ -147,7 +147,8 @@ export class MessageEncoder {
       );
     this.#schemaId = await registry.register(subjectOf(topicPrefix, spec.name), encoder.schema);
     for (const [field, type] of learned) counts.newFields.push({ field, type });
-    logger.info({ stream: spec.name, schemaId: this.#schemaId, fields: [...learned.keys()] }, 'new fields');
+    const extension = { stream: spec.name, schemaId: this.#schemaId, fields: [...learned.keys()] };
+    logger.info(extension, 'schema extended: new fields become columns');
     this.#records = encoder;
   }
 }

@@ -29,6 +29,9 @@ const columns: readonly SummaryColumn[] = [
   { head: 'req/s', of: ({ requests, seconds }) => requestsPerSecond(requests, seconds), total: totalRate },
 ];
 
+/** Otherwise names such as `mrr__v_double` would look like a fault. */
+const NEW_FIELDS = 'new fields become columns, and need no action: docs/how-to/schema-changes.md';
+
 interface Row {
   readonly name: string;
   readonly counts: readonly StreamCounts[];
@@ -111,12 +114,12 @@ function totalRate(counts: readonly StreamCounts[]): number {
 }
 
 function newFieldLines(counts: readonly StreamCounts[]): string[] {
-  return counts
-    .filter(({ newFields }) => newFields.length > 0)
-    .map(({ stream, newFields }) => {
-      const fields = newFields.map(({ field, type }) => `${field} (${type})`);
-      return `${stream} has new fields: ${fields.join(', ')}`;
-    });
+  const extended = counts.filter(({ newFields }) => newFields.length > 0);
+  const lines = extended.map(({ stream, newFields }) => {
+    const fields = newFields.map(({ field, type }) => `${field} (${type})`);
+    return `${stream} has new fields: ${fields.join(', ')}`;
+  });
+  return lines.length === 0 ? [] : [...lines, NEW_FIELDS];
 }
 
 /** Returns a line such as `omitted in mode discard: 3 of customers, 1 of plans`. */

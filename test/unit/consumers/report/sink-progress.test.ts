@@ -35,7 +35,7 @@ test('SinkProgress shows rows, rate and lag of each active table, then a total',
 const states: [state: SinkState, text: string][] = [
   ['flowing', 'a_raw  1 row  lag ~2  1/s'],
   ['positioning', 'a_raw  1 row  lag ~2  finding resume offsets'],
-  ['learning', 'a_raw  1 row  lag ~2  learning a schema'],
+  ['learning', 'a_raw  1 row  lag ~2  preparing the table'],
   ['waiting', 'a_raw  1 row  lag ~2  waiting for a service'],
   ['failed', 'a_raw  1 row  lag ~2  failed'],
 ];
