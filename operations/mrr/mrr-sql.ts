@@ -1,0 +1,84 @@
+/** How many months a report shows, the current one included; undefined shows all. */
+export type MonthCount = 12 | 24 | undefined;
+
+/** The columns of each figure, and how the months below compute them. */
+const figures = {
+  mrr: {
+    opening_mrr: 'opening_mrr',
+    new_business: 'new_business',
+    expansion: 'expansion',
+    contraction: 'contraction',
+    churn: 'churn',
+    reactivation: 'reactivation',
+    closing_mrr: 'closing_mrr',
+  },
+  customers: {
+    customers_gained: 'customers_gained',
+    customers_lost: 'customers_lost',
+    customers: 'customers',
+  },
+  arpa: { arpa: 'toInt64(floor(closing_mrr / nullIf(customers, 0) + 0.5))' },
+  churn: {
+    customer_churn_rate: percent('customers_lost', 'customers - customers_gained + customers_lost'),
+    mrr_churn_rate: percent('-(expansion + contraction + churn + reactivation)', 'opening_mrr'),
+  },
+} as const;
+
+export type MrrFigure = keyof typeof figures;
+
+export const mrrFigures = Object.keys(figures) as readonly MrrFigure[];
+
+const zone = `(SELECT ifNull(nullIf(argMax(time_zone, _changed_at), ''), 'UTC') FROM account) AS zone`;
+
+/** Returns the query of some figures, with a row for each month. Amounts are cents. */
+export function monthsSql(chosen: readonly MrrFigure[], count: MonthCount): string {
+  const columns = chosen.flatMap((figure) =>
+    Object.entries(figures[figure]).map(([name, sql]) => (name === sql ? name : `${sql} AS ${name}`)),
+  );
+  const needsCustomers = chosen.some((figure) => figure !== 'mrr');
+  const lines = needsCustomers ? [`WITH`, `  ${zone},`, withCustomers] : [];
+  if (!needsCustomers && count !== undefined) lines.push('WITH', `  ${zone}`);
+  lines.push('SELECT', `  month,`, `  ${columns.join(',\n  ')}`);
+  lines.push(`FROM ${needsCustomers ? 'months' : 'mrr_by_month'}`);
+  if (count !== undefined) lines.push(`WHERE month > addMonths(toStartOfMonth(toTimeZone(now(), zone)), -${count})`);
+  return [...lines, 'ORDER BY month'].join('\n');
+}
+
+/** A customer is gained with the first or a returning subscription, and lost with the last one. */
+const withCustomers = `  counted AS (
+    SELECT
+      toStartOfMonth(toTimeZone(assumeNotNull(date), zone)) AS month,
+      toInt64(countIf(type IN ('new_biz', 'reactivation'))) AS customers_gained,
+      toInt64(countIf(type = 'churn')) AS customers_lost
+    FROM mrr_movements
+    WHERE date IS NOT NULL
+    GROUP BY month
+  ),
+  months AS (
+    SELECT *, sum(customers_gained - customers_lost) OVER (ORDER BY month) AS customers
+    FROM mrr_by_month
+    LEFT JOIN counted USING (month)
+  )`;
+
+/** The largest movements of the seven days until the latest one, in the time zone of the account. */
+export const largestMovementsSql = `WITH
+  ${zone},
+  (SELECT max(date) FROM mrr_movements WHERE date <= now()) AS latest
+SELECT
+  toTimeZone(assumeNotNull(date), zone) AS date,
+  customer_name,
+  customer_uuid,
+  type,
+  mrr_movement,
+  mrr,
+  plan_external_id AS plan,
+  description
+FROM mrr_movements
+WHERE mrr_movements.date > latest - INTERVAL 7 DAY AND mrr_movements.date <= latest
+ORDER BY abs(mrr_movement) DESC, uuid
+LIMIT 10`;
+
+/** Returns percent with two digits, rounded as the ChartMogul API rounds; null without a whole. */
+function percent(part: string, whole: string): string {
+  return `floor(10000 * (${part}) / nullIf(${whole}, 0) + 0.5) / 100`;
+}
