@@ -4,6 +4,8 @@ import './styles/base.css';
 import './styles/shell.css';
 import './styles/pieces.css';
 import './styles/table.css';
+import './styles/chart.css';
+import './mrr/mrr.css';
 import { App } from './shell/app.tsx';
 
 const root = document.getElementById('app');

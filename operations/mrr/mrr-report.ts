@@ -92,7 +92,8 @@ async function reportOf(
   count: MonthCount,
   signal: AbortSignal,
 ): Promise<MrrReport> {
-  const ask = (sql: string): Promise<Row[]> => askRows<Row>(client, sql, signal, { database } as object);
+  const inDatabase: Record<string, string> = { database };
+  const ask = (sql: string): Promise<Row[]> => askRows<Row>(client, sql, signal, inDatabase);
   const tables = await askRows<{ readonly name: string }>(
     client,
     `SELECT name FROM system.tables WHERE database = ${literal(database)} AND name IN ('activities', 'account', 'mrr_movements', 'mrr_by_month')`,

@@ -17,7 +17,8 @@ const figures = {
     customers_lost: 'customers_lost',
     customers: 'customers',
   },
-  arpa: { arpa: 'toInt64(floor(closing_mrr / nullIf(customers, 0) + 0.5))' },
+  // Whole cents, rounded without a float.
+  arpa: { arpa: 'if(customers = 0, NULL, intDivOrZero(2 * closing_mrr + customers, 2 * customers))' },
   churn: {
     customer_churn_rate: percent('customers_lost', 'customers - customers_gained + customers_lost'),
     mrr_churn_rate: percent('-(expansion + contraction + churn + reactivation)', 'opening_mrr'),
@@ -40,7 +41,8 @@ export function monthsSql(chosen: readonly MrrFigure[], count: MonthCount): stri
   if (!needsCustomers && count !== undefined) lines.push('WITH', `  ${zone}`);
   lines.push('SELECT', `  month,`, `  ${columns.join(',\n  ')}`);
   lines.push(`FROM ${needsCustomers ? 'months' : 'mrr_by_month'}`);
-  if (count !== undefined) lines.push(`WHERE month > addMonths(toStartOfMonth(toTimeZone(now(), zone)), -${count})`);
+  if (count !== undefined)
+    lines.push(`WHERE month > addMonths(toStartOfMonth(toTimeZone(now(), zone)), -${count})`);
   return [...lines, 'ORDER BY month'].join('\n');
 }
 

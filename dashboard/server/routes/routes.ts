@@ -1,6 +1,7 @@
 import type { Routes } from '../context.ts';
 import { addAbout } from './about.ts';
 import { addEvents } from './events.ts';
+import { addMrr } from './mrr.ts';
 
 /** The routes of all pages, one function for each. */
-export const routes: readonly Routes[] = [addAbout, addEvents];
+export const routes: readonly Routes[] = [addAbout, addEvents, addMrr];

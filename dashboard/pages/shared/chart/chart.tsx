@@ -1,0 +1,83 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { Skeleton } from '../states.tsx';
+import type { Drawing } from './draw-chart.ts';
+
+export interface ChartSeries {
+  readonly name: string;
+  readonly values: readonly (number | null)[];
+  readonly kind: 'line' | 'area' | 'bar';
+  /** A custom property of the styles, such as `--chart-1`. */
+  readonly color: string;
+}
+
+export interface ChartData {
+  /** Positions on the x axis in ascending order; 0, 1, 2 … for names. */
+  readonly xs: readonly number[];
+  /** What a position is called. */
+  readonly xText: (x: number) => string;
+  /** `name`: whole positions only; `time`: seconds since 1970, in UTC. */
+  readonly xKind: 'name' | 'number' | 'time';
+  readonly series: readonly ChartSeries[];
+  /** Bars of one position are stacked, upwards and downwards from 0. */
+  readonly isStacked?: boolean;
+  /** A value with all digits, in the legend. */
+  readonly valueText: (value: number) => string;
+  /** A value on the axis. */
+  readonly axisText: (value: number) => string;
+}
+
+interface ChartProps {
+  /** Names the chart for assistive technology; the same data must be near it as text or table. */
+  readonly label: string;
+  readonly data: ChartData;
+  readonly height: number;
+}
+
+/** A chart with a legend, which shows the values at the pointer, else the last ones. */
+export function Chart({ label, data, height }: ChartProps) {
+  const frame = useRef<HTMLDivElement>(null);
+  const [hovered, setHovered] = useState<number>();
+  const [isDrawn, setDrawn] = useState(false);
+  useEffect(() => {
+    const target = frame.current;
+    if (target === null) return undefined;
+    let drawing: Drawing | undefined;
+    let isGone = false;
+    // The code of charts arrives with the first chart.
+    void import('./draw-chart.ts').then(({ drawChart }) => {
+      if (isGone) return;
+      drawing = drawChart(target, data, height, setHovered);
+      setDrawn(true);
+    });
+    return () => {
+      isGone = true;
+      drawing?.remove();
+    };
+  }, [data, height]);
+  const at = hovered ?? data.xs.length - 1;
+  const x = data.xs[at];
+  return (
+    <figure class="chart" aria-label={label}>
+      <figcaption class="chart-legend">
+        <span class="chart-x">{x === undefined ? '' : data.xText(x)}</span>
+        <ul>
+          {data.series.map(({ name, values, kind, color }) => {
+            const value = values[at];
+            return (
+              <li key={name}>
+                <span class={`chart-key ${kind}`} style={{ '--key': `var(${color})` }} />
+                {name}{' '}
+                <span class="chart-value number">
+                  {value === null || value === undefined ? '–' : data.valueText(value)}
+                </span>
+              </li>
+            );
+          })}
+        </ul>
+      </figcaption>
+      <div class="chart-frame" style={{ minHeight: `${height}px` }} ref={frame} aria-hidden="true">
+        {!isDrawn && <Skeleton lines={3} />}
+      </div>
+    </figure>
+  );
+}

@@ -1,0 +1,24 @@
+import { hrefOf } from '../shell/route.ts';
+import { Icon } from './icon.tsx';
+
+let clicked: string | undefined;
+
+/** A link that opens a query in the SQL page, which runs it because the link is ours. */
+export function SqlLink({ sql, about }: { readonly sql: string; readonly about: string }) {
+  return (
+    <a class="sql-link" href={hrefOf('sql', '', { q: sql })} onClick={() => (clicked = sql)}>
+      <Icon name="sql" size={14} />
+      SQL<span class="hidden-text"> of {about}</span>
+    </a>
+  );
+}
+
+/**
+ * Returns whether the query comes from a click on a link of ours, which counts once. A query in the
+ * address alone may come from anywhere, so it must not run by itself.
+ */
+export function takeClicked(sql: string): boolean {
+  const isOurs = clicked === sql;
+  clicked = undefined;
+  return isOurs;
+}

@@ -1,0 +1,15 @@
+import { ConfigError } from '../../../core/errors.ts';
+import { readMrrReport } from '../../../operations/mrr/mrr-report.ts';
+import type { MrrAnswer } from '../../api.ts';
+import { endOf } from '../request-end.ts';
+import type { Routes } from '../context.ts';
+
+const counts: Readonly<Record<string, 12 | 24 | undefined>> = { 12: 12, 24: 24, all: undefined };
+
+export const addMrr: Routes = (app, { settings, signal }) => {
+  app.get<{ Querystring: { months?: unknown } }>('/api/mrr', async (request, reply): Promise<MrrAnswer> => {
+    const months = String(request.query.months ?? '12');
+    if (!Object.hasOwn(counts, months)) throw new ConfigError('months must be 12, 24 or all');
+    return readMrrReport(settings.clickhouse, counts[months], endOf(reply, signal));
+  });
+};
