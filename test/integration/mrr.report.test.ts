@@ -12,8 +12,8 @@ import { createSimulatorServer } from '../helpers/simulator.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 
 function ready(report: MrrReport): Extract<MrrReport, { state: 'ready' }> {
-  assert.equal(report.state, 'ready', JSON.stringify(report));
-  return report as Extract<MrrReport, { state: 'ready' }>;
+  if (report.state !== 'ready') assert.fail(JSON.stringify(report));
+  return report;
 }
 
 const metricColumns = {

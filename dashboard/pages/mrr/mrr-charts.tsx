@@ -1,6 +1,7 @@
 import { useMemo } from 'preact/hooks';
 import type { MrrAnswer, MrrMonth } from '../../api.ts';
-import { Chart, type ChartData, type ChartSeries } from '../shared/chart/chart.tsx';
+import type { ChartData, ChartSeries } from '../shared/chart/chart-data.ts';
+import { Chart } from '../shared/chart/chart.tsx';
 import { numberText } from '../shared/format.ts';
 import { moneyText, shortMoney } from '../shared/money.ts';
 import { SqlLink } from '../shared/sql-link.tsx';

@@ -30,7 +30,11 @@ export const MrrPage: PageComponent = ({ route }) => {
         )}
         <nav class="segments" aria-label="Months">
           {spans.map(([span, name]) => (
-            <a key={span} href={hrefOf('mrr', '', { months: span })} aria-current={span === months}>
+            <a
+              key={span}
+              href={hrefOf('mrr', '', { months: span })}
+              aria-current={span === months ? 'page' : undefined}
+            >
               {name}
             </a>
           ))}
@@ -54,7 +58,7 @@ function Report({ answer }: { readonly answer: MrrAnswer }) {
   const [latest, before] = answer.months.slice(-2).reverse();
   return (
     <>
-      <section aria-labelledby="latest">
+      <section class="latest" aria-labelledby="latest">
         <h2 id="latest">
           {monthText(latest?.month ?? '')} so far
           {before !== undefined && <span class="quiet"> against {monthText(before.month)}</span>}

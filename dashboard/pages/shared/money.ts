@@ -23,7 +23,7 @@ function formatOf(currency: string, kind: Kind): Intl.NumberFormat {
   if (known !== undefined) return known;
   const digits: Intl.NumberFormatOptions =
     kind === 'compact'
-      ? { notation: 'compact', maximumFractionDigits: 2 }
+      ? { notation: 'compact', minimumFractionDigits: 0, maximumFractionDigits: 2 }
       : kind === 'whole'
         ? { maximumFractionDigits: 0 }
         : {};

@@ -8,8 +8,9 @@ const counts: Readonly<Record<string, 12 | 24 | undefined>> = { 12: 12, 24: 24, 
 
 export const addMrr: Routes = (app, { settings, signal }) => {
   app.get<{ Querystring: { months?: unknown } }>('/api/mrr', async (request, reply): Promise<MrrAnswer> => {
-    const months = String(request.query.months ?? '12');
-    if (!Object.hasOwn(counts, months)) throw new ConfigError('months must be 12, 24 or all');
+    const { months = '12' } = request.query;
+    if (typeof months !== 'string' || !Object.hasOwn(counts, months))
+      throw new ConfigError('months must be 12, 24 or all');
     return readMrrReport(settings.clickhouse, counts[months], endOf(reply, signal));
   });
 };

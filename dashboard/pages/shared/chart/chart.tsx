@@ -1,30 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { Skeleton } from '../states.tsx';
+import type { ChartData } from './chart-data.ts';
 import type { Drawing } from './draw-chart.ts';
-
-export interface ChartSeries {
-  readonly name: string;
-  readonly values: readonly (number | null)[];
-  readonly kind: 'line' | 'area' | 'bar';
-  /** A custom property of the styles, such as `--chart-1`. */
-  readonly color: string;
-}
-
-export interface ChartData {
-  /** Positions on the x axis in ascending order; 0, 1, 2 … for names. */
-  readonly xs: readonly number[];
-  /** What a position is called. */
-  readonly xText: (x: number) => string;
-  /** `name`: whole positions only; `time`: seconds since 1970, in UTC. */
-  readonly xKind: 'name' | 'number' | 'time';
-  readonly series: readonly ChartSeries[];
-  /** Bars of one position are stacked, upwards and downwards from 0. */
-  readonly isStacked?: boolean;
-  /** A value with all digits, in the legend. */
-  readonly valueText: (value: number) => string;
-  /** A value on the axis. */
-  readonly axisText: (value: number) => string;
-}
 
 interface ChartProps {
   /** Names the chart for assistive technology; the same data must be near it as text or table. */

@@ -1,5 +1,5 @@
 import uPlot from 'uplot';
-import type { ChartData, ChartSeries } from './chart.tsx';
+import type { ChartData, ChartSeries } from './chart-data.ts';
 import { stacked } from './stacked.ts';
 
 export interface Drawing {
@@ -92,7 +92,8 @@ function optionsOf(
         ...axis,
         grid,
         space: 36,
-        size: (_, values) => 16 + 6.5 * Math.max(0, ...(values ?? []).map(({ length }) => length)),
+        size: (_, values: string[] | null) =>
+          16 + 6.5 * Math.max(0, ...(values ?? []).map(({ length }) => length)),
         values: (_, splits) => splits.map(data.axisText),
       },
     ],
