@@ -1,6 +1,6 @@
-// Every `npm run` command starts here. Installs what a clean checkout lacks, then runs the TypeScript
-// entry of the first argument in this process, so that it gets signals directly. Without an entry it
-// only installs.
+// Every `npm run` command starts here. Installs what a clean checkout lacks, then runs the
+// TypeScript entry of the first argument in this process, so that it gets signals directly. Without
+// an entry it only installs.
 import { spawnSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';

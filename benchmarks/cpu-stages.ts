@@ -12,7 +12,9 @@ const stages: readonly (readonly [stage: string, where: RegExp])[] = [
   ['kafka', /kafkajs|transaction|node:zlib/],
 ];
 
-/** Runs `work` under the engine's profiler; returns each stage's share of its CPU time in percent. */
+/**
+ * Runs `work` under the engine's profiler; returns each stage's share of its CPU time in percent.
+ */
 export async function cpuStages<T>(
   work: () => Promise<T>,
 ): Promise<{ result: T; shares: Record<string, number> }> {

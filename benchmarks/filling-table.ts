@@ -23,8 +23,8 @@ export class FillingTable {
   /**
    * Returns when the table was first seen with all the rows, by `performance.now()`.
    * @param child that fills it, if it is one of ours.
-   * @throws LocalServiceError if the child ends too soon, nothing arrives for a minute, or the rows are
-   *   not what was sent.
+   * @throws LocalServiceError if the child ends too soon, nothing arrives for a minute, or the rows
+   *   are not what was sent.
    */
   async filled(child?: BenchProcess): Promise<number> {
     const { messages, signal } = this.#turn;

@@ -14,8 +14,8 @@ export class MemoryProbe {
   }
 
   /**
-   * Stops sampling, and returns the peak resident memory in MB (10^6 bytes). The process must still be
-   * running.
+   * Stops sampling, and returns the peak resident memory in MB (10^6 bytes). The process must still
+   * be running.
    */
   stop(): number {
     clearInterval(this.#timer);

@@ -30,8 +30,8 @@ type Pass = Readonly<Record<'records' | 'seconds', number>>;
 
 /**
  * Measures records per second of a first run, of a run in which nothing changed, of `--full`, and
- * of a producer written by hand, and the CPU time of each stage, against a simulator without limits;
- * and requests per second against one with ChartMogul's limits and 250 ms latency.
+ * of a producer written by hand, and the CPU time of each stage, against a simulator without
+ * limits; and requests per second against one with ChartMogul's limits and 250 ms latency.
  */
 export async function benchProduce(signal: AbortSignal): Promise<object> {
   return withServices(signal, async (settings) => {

@@ -14,8 +14,9 @@ import {
 } from './sink-contenders.ts';
 
 /**
- * Measures a replay while readers use the old table, and the sink that filled the old table: messages
- * per second from the moment each has its partitions, for the replay until readers see the new table.
+ * Measures a replay while readers use the old table, and the sink that filled the old table:
+ * messages per second from the moment each has its partitions, for the replay until readers see the
+ * new table.
  */
 export async function benchReplay(signal: AbortSignal, { messages, rounds }: BenchOptions): Promise<object> {
   return withServices(signal, async (settings) => {

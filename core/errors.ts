@@ -186,7 +186,9 @@ export class ReplayRefusedError extends FatalError {
   static override readonly code = 'ETL_REPLAY_REFUSED';
 }
 
-/** The target of an export refuses the data: no space, no right, a wrong password, no connection. */
+/**
+ * The target of an export refuses the data: no space, no right, a wrong password, no connection.
+ */
 export class TargetFailedError extends FatalError {
   static override readonly code = 'ETL_TARGET_FAILED';
 }
@@ -196,7 +198,10 @@ export class LocalServiceError extends FatalError {
   static override readonly code = 'ETL_LOCAL_SERVICE';
 }
 
-/** @param at the service's address and its setting, in brackets. @param prefix what was being done. */
+/**
+ * @param at the service's address and its setting, in brackets.
+ * @param prefix what was being done.
+ */
 export function notAnswering(
   service: ServiceName,
   at: string,

@@ -23,8 +23,8 @@ export function createCommand(script: string, description: string): Command {
 
 /**
  * Runs a command and sets the exit code. The first SIGINT or SIGTERM aborts the signal; another
- * one, at least a second later, exits at once with 130. `maxStopMs` after the first, the process exits
- * with 1. A failure prints one line on stderr; only a defect also prints its stack.
+ * one, at least a second later, exits at once with 130. `maxStopMs` after the first, the process
+ * exits with 1. A failure prints one line on stderr; only a defect also prints its stack.
  */
 export async function runMain(work: Work, options: { readonly maxStopMs?: number } = {}): Promise<void> {
   // Files of this process and its children may hold customer data: only the user may read them.

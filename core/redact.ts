@@ -1,7 +1,7 @@
 import { unescaped, plain, type Reading } from './reading.ts';
 
-// A server or proxy may echo a secret encoded, escaped, in another case, or split over lines: `plain`
-// and `unescaped` define what is compared.
+// A server or proxy may echo a secret encoded, escaped, in another case, or split over lines:
+// `plain` and `unescaped` define what is compared.
 
 export const REDACTED = '[secret]';
 

@@ -42,7 +42,9 @@ export const standardOptions: SimulatorOptions = {
   allowPage: false,
 };
 
-/** Returns midnight in UTC of the last Monday, so that commands of one week serve the same account. */
+/**
+ * Returns midnight in UTC of the last Monday, so that commands of one week serve the same account.
+ */
 export function lastMonday(now: number): number {
   const midnight = now - (now % day);
   return midnight - ((new Date(midnight).getUTCDay() + 6) % 7) * day;

@@ -97,7 +97,9 @@ function isAtWork({ counts, history }: Table, nowMs: number): boolean {
   return nowMs - history.grewAtMs < IDLE_AFTER_MS;
 }
 
-/** Returns `customers_raw  1,240,000 rows  lag ~12,000  45,600/s`; omits columns that do not fit. */
+/**
+ * Returns `customers_raw  1,240,000 rows  lag ~12,000  45,600/s`; omits columns that do not fit.
+ */
 function tableLines(tables: readonly Table[], width: number): string[] {
   const rateOf = ({ counts, history }: Table) =>
     stateTexts[counts.state] === '' ? rateText(history.rowsPerSecond) : '';

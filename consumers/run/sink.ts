@@ -130,7 +130,9 @@ async function ensureDatabase(database: Database): Promise<void> {
   await database.command(doing, create);
 }
 
-/** Creates missing topics. Returns the streams to sink and, if all are requested, what is skipped. */
+/**
+ * Creates missing topics. Returns the streams to sink and, if all are requested, what is skipped.
+ */
 async function prepareStreams(
   { topicPrefix }: Settings,
   options: SinkOptions,

@@ -15,7 +15,9 @@ export interface KeptMessage {
   readonly rowEnd: number;
 }
 
-/** All messages that the topic has between two offsets, with the times of the first and the last. */
+/**
+ * All messages that the topic has between two offsets, with the times of the first and the last.
+ */
 interface BatchRange extends RowRange {
   readonly firstTimeMs: number;
   lastTimeMs: number;

@@ -22,7 +22,9 @@ export interface DeadLetter {
 
 /** Number of requests logged as warnings. The summary and `npm run dead-letters` show all. */
 const MAX_LOGGED = 10;
-/** Maximum bytes of a request, which may be one record batch. Larger dead letters are sent alone. */
+/**
+ * Maximum bytes of a request, which may be one record batch. Larger dead letters are sent alone.
+ */
 const MAX_REQUEST_BYTES = 1024 * 1024;
 /** Room for what Kafka adds to a message, and for the headers of a redrive. */
 const SPARE_BYTES = 16 * 1024;

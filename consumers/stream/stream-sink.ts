@@ -266,8 +266,8 @@ export class StreamSink {
   }
 
   /**
-   * Reports messages that a stopped sink has accepted and not inserted. If its last step failed, the
-   * step may have kept it from accepting messages, so these count too.
+   * Reports messages that a stopped sink has accepted and not inserted. If its last step failed,
+   * the step may have kept it from accepting messages, so these count too.
    */
   #checkComplete(): void {
     const { counts, partitions } = this.#options;

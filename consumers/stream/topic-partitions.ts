@@ -30,8 +30,8 @@ interface PartitionState {
 }
 
 /**
- * Offsets before a partition's end that the table has not passed, and how many of them are accepted.
- * Some hold no message, but a transaction marker or a gap of compaction.
+ * Offsets before a partition's end that the table has not passed, and how many of them are
+ * accepted. Some hold no message, but a transaction marker or a gap of compaction.
  */
 interface PartitionLag {
   readonly lag: number;

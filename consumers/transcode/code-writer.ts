@@ -281,5 +281,7 @@ export interface Place {
   readonly isKey: boolean;
 }
 
-/** Writes the code for one value. It is passed along, since values and records contain each other. */
+/**
+ * Writes the code for one value. It is passed along, since values and records contain each other.
+ */
 export type ValueWriter = (code: CodeWriter, type: WriterType, column: ColumnType, place: Place) => void;

@@ -68,7 +68,10 @@ export function viewFault({ engine, as_select: select, comment }: FoundView, vie
     : 'was created or changed by hand, so the sink does not replace it: rename or drop it, and the next start of the sink creates its own';
 }
 
-/** Returns whether the view is as the sink creates it now: query, columns with types, comments, mark. */
+/**
+ * Returns whether the view is as the sink creates it now: query, columns with types, comments,
+ * mark.
+ */
 export function shows(found: FoundView, view: View, columns: readonly TypedViewColumn[]): boolean {
   const { engine, as_select: select, comment } = found;
   return (

@@ -154,7 +154,9 @@ export class Registry {
     return parseStreamSchema(schema.text, `schema ${id}`);
   }
 
-  /** Undefined if there is none. Concurrent calls share a request; only found schemas are cached. */
+  /**
+   * Undefined if there is none. Concurrent calls share a request; only found schemas are cached.
+   */
   async schemaText(id: number, policy: RetryPolicy = serviceRetry): Promise<SchemaText | undefined> {
     const known = this.#texts.get(id);
     if (known !== undefined) return known;

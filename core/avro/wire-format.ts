@@ -17,7 +17,10 @@ export function framed(schemaId: number, avro: ByteWriter): Buffer {
   return frame;
 }
 
-/** The Avro bytes begin at {@link FRAME_BYTES}. @throws DecodeError for {@link NOT_FRAMED} bytes. */
+/**
+ * The Avro bytes begin at {@link FRAME_BYTES}.
+ * @throws DecodeError for {@link NOT_FRAMED} bytes.
+ */
 export function schemaIdOf(frame: Buffer): number {
   if (frame.length < FRAME_BYTES || frame[0] !== MAGIC_BYTE) throw new DecodeError(NOT_FRAMED);
   return frame.readUInt32BE(1);

@@ -27,14 +27,17 @@ const longQuery = { ...longCommand, output_format_json_quote_64bit_integers: 1 }
 
 /**
  * Runs statements, retries what may pass and translates errors, which name the work (`doing`) and
- * never values. All methods throw ServiceUnavailableError, ServiceRefusedError or the signal's reason.
+ * never values. All methods throw ServiceUnavailableError, ServiceRefusedError or the signal's
+ * reason.
  */
 export class Database {
   readonly client: ClickHouseClient;
   readonly settings: ClickHouseSettings;
   readonly signal: AbortSignal;
   readonly #policy: RetryPolicy;
-  /** Shared by {@link with}. The first stream opens `streaming`, which reads answers of any size. */
+  /**
+   * Shared by {@link with}. The first stream opens `streaming`, which reads answers of any size.
+   */
   readonly #shared: { streaming?: ClickHouseClient; version?: string };
 
   constructor(

@@ -13,7 +13,10 @@ import { hasBrokerTimes, judgedEntries, wantedTopicConfig, type TopicConfig } fr
 const PARTITIONS = 4;
 
 export interface TopicDescription {
-  /** The first 8 bytes of the topic's id, which is never reused; 0 before Kafka 2.8, which has no ids. */
+  /**
+   * The first 8 bytes of the topic's id, which is never reused; 0 before Kafka 2.8, which has no
+   * ids.
+   */
   readonly id: bigint;
   readonly partitionCount: number;
 }
@@ -113,7 +116,9 @@ export class KafkaAdmin {
     for (const topic of missing) await this.#ask((admin) => admin.fetchTopicOffsets(topic));
   }
 
-  /** Its partitions hold offsets from `start` to below `end`. Undefined if there is no such topic. */
+  /**
+   * Its partitions hold offsets from `start` to below `end`. Undefined if there is no such topic.
+   */
   topicOffsets(topic: string) {
     // Both requests are one attempt: if the topic is deleted in between, the retry finds it gone.
     return this.#ask(async (admin) => {
@@ -165,13 +170,18 @@ export class KafkaAdmin {
     return committed;
   }
 
-  /** Returns the metadata of each member of a consumer group; killed members remain until their session ends. */
+  /**
+   * Returns the metadata of each member of a consumer group; killed members remain until their
+   * session ends.
+   */
   async groupMembers(groupId: string): Promise<readonly Buffer[]> {
     const { members } = await this.#describeGroup(groupId);
     return members.map(({ memberMetadata }) => memberMetadata);
   }
 
-  /** Returns whether a member of the group reads the topic, or a rebalance is about to assign it. */
+  /**
+   * Returns whether a member of the group reads the topic, or a rebalance is about to assign it.
+   */
   async isConsumed(groupId: string, topic: string): Promise<boolean> {
     const { isRebalancing, members } = await this.#describeGroup(groupId);
     if (isRebalancing) return members.length > 0;

@@ -94,7 +94,8 @@ export class PartitionReader {
   /**
    * Fetches from an offset. Returns undefined at the end, which lies before an open transaction.
    * @param maxBytes of the answer; one record batch may exceed it.
-   * @throws ServiceUnavailableError, ServiceRefusedError, UnreadableBatchError, the signal's reason.
+   * @throws ServiceUnavailableError, ServiceRefusedError, UnreadableBatchError, the signal's
+   * reason.
    */
   async fetch(
     topic: string,

@@ -193,7 +193,10 @@ function claimIn(memberMetadata: Buffer): Claim | undefined {
 
 const MAX_NAMED = 5;
 
-/** Returns `another run has claimed plans, tasks since 2026-01-31T12:00:00.000Z (host h, process 12)`. */
+/**
+ * Returns `another run has claimed plans, tasks since 2026-01-31T12:00:00.000Z (host h, process
+ * 12)`.
+ */
 function claimsText(names: readonly string[], rivals: readonly Claim[]): string {
   const granted = rivals.filter(({ isGranted }) => isGranted);
   const active = granted.length > 0 ? granted : rivals;

@@ -12,7 +12,10 @@ import { TimeSlice } from '../time-slice.ts';
 
 const MAX_FETCH_BYTES_PER_PARTITION = 4 * 1024 * 1024;
 
-/** Longer than our transactions may stay open: compaction has removed messages that are still missing. */
+/**
+ * Longer than our transactions may stay open: compaction has removed messages that are still
+ * missing.
+ */
 const SILENCE_MS = 60_000;
 
 /** A consumer fetches all the time: if no fetch is answered for this long, Kafka is down. */
@@ -31,11 +34,15 @@ export interface OffsetSpan {
 export type MessageHandler = (message: KafkaMessage, partition: number) => void;
 
 interface ReadOptions {
-  /** By topic and partition, the only offsets that are read. Topics without an entry are read whole. */
+  /**
+   * By topic and partition, the only offsets that are read. Topics without an entry are read whole.
+   */
   readonly spans?: ReadonlyMap<string, ReadonlyMap<number, OffsetSpan>> | undefined;
   /** Awaited after each fetched batch, before the next one is handed over. It may take any time. */
   readonly afterFetch?: () => Promise<void>;
-  /** Called for an unreadable topic. True: the reader continues with the others; false: it fails. */
+  /**
+   * Called for an unreadable topic. True: the reader continues with the others; false: it fails.
+   */
   readonly onUnreadable?: (topic: string, error: UnreadableBatchError) => boolean;
 }
 

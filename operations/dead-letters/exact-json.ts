@@ -6,7 +6,10 @@ export function prettyJson(text: string): string {
   return jsonLines(exactJson(text));
 }
 
-/** Parses JSON with numbers as objects that keep digits. @throws SyntaxError, NestedTooDeeplyError */
+/**
+ * Parses JSON with numbers as objects that keep digits.
+ * @throws SyntaxError, NestedTooDeeplyError
+ */
 export function exactJson(text: string): unknown {
   return withinStack(() => parse(text, null, { onDuplicateKey: ({ newValue }) => newValue }));
 }

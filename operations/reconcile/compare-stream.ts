@@ -59,7 +59,8 @@ const MAX_KEYS_COMPARED_TWICE = 10_000;
  * Compares the topic of a stream with its storage table, and the table with its views. The server
  * compares sums over buckets of keys first, so memory here is independent of their number.
  * @returns the comparison, and what a repair needs unless one side is missing.
- * @throws IncompatibleSchemaError if it cannot be compared; ServiceUnavailableError, ServiceRefusedError
+ * @throws IncompatibleSchemaError if it cannot be compared; ServiceUnavailableError,
+ * ServiceRefusedError
  */
 export async function compareStream(
   services: Connections,

@@ -43,7 +43,9 @@ export interface Sides {
 /** UInt8 value of a condition. */
 type Flag = 0 | 1;
 
-/** Compares sums over buckets of keys. Returns the number of live keys, and the buckets that differ. */
+/**
+ * Compares sums over buckets of keys. Returns the number of live keys, and the buckets that differ.
+ */
 export async function compareBuckets(
   services: Connections,
   sides: Sides,

@@ -31,7 +31,8 @@ const NO_KEY = Buffer.alloc(0);
 
 /**
  * Reads a topic once and stores the position of each message in the side table, by row key.
- * @returns `sinceMs`: time of the earliest message; `behind`: messages that the sink has not passed.
+ * @returns `sinceMs`: time of the earliest message; `behind`: messages that the sink has not
+ * passed.
  * @throws IncompatibleSchemaError for a message whose row cannot be determined.
  */
 export async function projectTopic(

@@ -20,7 +20,9 @@ export interface ReconcileReport {
   readonly sources: readonly SourceComparison[];
 }
 
-/** @throws ConfigError for a wrong stream name before anything is compared; see {@link reconcile}. */
+/**
+ * @throws ConfigError for a wrong stream name before anything is compared; see {@link reconcile}.
+ */
 export async function createReport(
   settings: Settings,
   options: ReconcileOptions & { readonly allowed: Allowed; readonly comparesSource: boolean },

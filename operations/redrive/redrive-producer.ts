@@ -27,7 +27,8 @@ export class RedriveProducer {
 
   /**
    * Sends the dead letter with its mark, and `messages`. Sends nothing for a skipped one.
-   * @throws FencedError if another redrive has started; ServiceUnavailableError, ServiceRefusedError
+   * @throws FencedError if another redrive has started; ServiceUnavailableError,
+   * ServiceRefusedError
    */
   async mark(
     deadLetter: StoredDeadLetter,

@@ -21,7 +21,9 @@ export interface ReplayPlan {
   readonly messages: number;
   /** Of keys and values. */
   readonly bytes: number;
-  /** Whether every message was counted. Otherwise messages and bytes are estimates from a sample. */
+  /**
+   * Whether every message was counted. Otherwise messages and bytes are estimates from a sample.
+   */
   readonly isExact: boolean;
   readonly seconds: number;
 }

@@ -115,7 +115,8 @@ export class ShadowTable {
 
   /**
    * Swaps the names of this table and the live one in one step. Without a live table, renames this
-   * one. Requests the swap once, as a second one would undo it. This table's identity shows the outcome.
+   * one. Requests the swap once, as a second one would undo it. This table's identity shows the
+   * outcome.
    * @throws ServiceUnavailableError, ServiceRefusedError if the swap failed or is unverified.
    */
   async exchange(identity: string): Promise<void> {

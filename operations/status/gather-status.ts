@@ -47,7 +47,9 @@ interface StatusOptions {
   readonly maxAgeMs?: number;
   /** How long to watch streams with lag for progress. By default they count as moving. */
   readonly watchMs?: number;
-  /** A status of some seconds ago, which replaces the watch: streams that did not move are stalled. */
+  /**
+   * A status of some seconds ago, which replaces the watch: streams that did not move are stalled.
+   */
   readonly earlier?: Status | undefined;
   /** What earlier calls have read. */
   readonly journals?: Journals;

@@ -2,7 +2,9 @@ import { passedOf, type Status, type TopicStatus } from './stream-status.ts';
 
 /** How fast a stream moves. Undefined if unknown. */
 export interface StreamRates {
-  /** Messages that arrived on the topic, per second. Transactions add a marker to each partition. */
+  /**
+   * Messages that arrived on the topic, per second. Transactions add a marker to each partition.
+   */
   readonly producedPerSecond: number | undefined;
   /** Messages that the sink passed, per second. */
   readonly sunkPerSecond: number | undefined;

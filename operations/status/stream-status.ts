@@ -7,7 +7,9 @@ export interface StreamStatus {
   readonly topic: TopicStatus | null | undefined;
   /** Its rows include older versions and deletes that are not merged yet. */
   readonly table: { readonly name: string; readonly rows: bigint } | null | undefined;
-  /** Offsets of messages and transaction markers that the sink has not passed; null without a topic. */
+  /**
+   * Offsets of messages and transaction markers that the sink has not passed; null without a topic.
+   */
   readonly lag: bigint | null | undefined;
   readonly lastRun: LastRun | null | undefined;
   readonly checkpoint: Checkpoint | null | undefined;
@@ -48,7 +50,9 @@ export interface Status {
   readonly failures: readonly string[];
 }
 
-/** Returns the number of offsets, some of which hold a transaction marker or a gap of compaction. */
+/**
+ * Returns the number of offsets, some of which hold a transaction marker or a gap of compaction.
+ */
 export function messagesOf({ partitions }: TopicStatus): bigint {
   return partitions.reduce((sum, { start, end }) => sum + (end - start), 0n);
 }

@@ -15,7 +15,9 @@ export const RUNS = 'runs';
 
 const DEADLINE_MS = 5_000;
 
-/** Records the results of a run, also of a stopped one: uses its own signal. Only logs a failure. */
+/**
+ * Records the results of a run, also of a stopped one: uses its own signal. Only logs a failure.
+ */
 export async function sendRun(
   { kafka, schemaRegistry, topicPrefix }: Settings,
   run: string,

@@ -21,7 +21,9 @@ interface Backend {
   readonly credentials: Credentials | undefined;
 }
 
-/** Creates ClickHouse's HTTP interface. Data of inserts and results pass through files, not memory. */
+/**
+ * Creates ClickHouse's HTTP interface. Data of inserts and results pass through files, not memory.
+ */
 export function createClickHouseServer(backend: Backend): Server {
   const server = createServer(
     { maxHeaderSize: 1024 * 1024, requestTimeout: 3_600_000 },

@@ -12,8 +12,8 @@ const indexes = new WeakMap<World, ActivityIndex>();
 
 /**
  * Indexes every activity of the account in chronological order. Only this list's order does not
- * follow from the order of members, so only this index is kept: 23 bytes per activity, built when it
- * is first needed.
+ * follow from the order of members, so only this index is kept: 23 bytes per activity, built when
+ * it is first needed.
  */
 export class ActivityIndex {
   readonly #world: World;

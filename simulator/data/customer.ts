@@ -86,7 +86,9 @@ export function* customersInOrder(world: World, after?: number, status?: string)
   }
 }
 
-/** Returns whether a revision may have brought the first payment of a customer or its other half. */
+/**
+ * Returns whether a revision may have brought the first payment of a customer or its other half.
+ */
 function mayFirstPayIn(world: World, revision: number, holder: number): boolean {
   const news = (member: number) =>
     world.bornIn(member) === revision || world.changeIn(revision, member) === 'billing';

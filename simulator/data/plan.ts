@@ -90,7 +90,9 @@ export function periodEnd(plan: Plan, anchor: number, periods: number): number {
   return addMonths(anchor, plan.intervalUnit === 'year' ? count * 12 : count);
 }
 
-/** Returns the end of the period of a plan that began at `anchor` in which so many days have passed. */
+/**
+ * Returns the end of the period of a plan that began at `anchor` in which so many days have passed.
+ */
 export function periodEndAfter(plan: Plan, anchor: number, days: number): number {
   const unit = { day: 1, month: 30.44, year: 365.25 }[plan.intervalUnit];
   return periodEnd(plan, anchor, Math.ceil(days / (unit * plan.intervalCount)));

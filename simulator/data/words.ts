@@ -63,7 +63,9 @@ export const people = list(
   'kim@example.com, sara@example.com, lee@example.com, noor@example.com, olu@example.com',
 );
 
-/** Country code, its name, a city, a state with its name where the country has them, and a weight. */
+/**
+ * Country code, its name, a city, a state with its name where the country has them, and a weight.
+ */
 export const places = [
   place(6, 'US', 'United States', 'Portland', '97201', 'OR', 'Oregon'),
   place(6, 'US', 'United States', 'New York', '10001', 'NY', 'New York'),

@@ -5,7 +5,10 @@ import { Random } from './random.ts';
 /** The options that determine every record of the account. */
 export interface WorldOptions {
   readonly seed: number;
-  /** The end of the history at revision 0, as a time at midnight in UTC. It began three years before. */
+  /**
+   * The end of the history at revision 0, as a time at midnight in UTC. It began three years
+   * before.
+   */
   readonly today: number;
   /** Number of customers at revision 0. */
   readonly customers: number;

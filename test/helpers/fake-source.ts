@@ -42,7 +42,8 @@ export interface Paging {
 }
 
 /**
- * The page of `rows` that a query asks for. What follows the last page is never asked for by who reads right.
+ * The page of `rows` that a query asks for. What follows the last page is never asked for by who
+ * reads right.
  *
  * @throws RequestRefusedError for a cursor that the list does not have.
  */

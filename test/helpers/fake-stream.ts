@@ -101,8 +101,8 @@ export function rowsUpTo(partition: number, offset: number, topicId = TOPIC_ID):
 }
 
 /**
- * A real StreamSink with real TopicPartitions, BatchInserter and RowBuffers. Table, registry, topic and consumer are in memory; any
- * answer of theirs can be held back.
+ * A real StreamSink with real TopicPartitions, BatchInserter and RowBuffers. Table, registry, topic
+ * and consumer are in memory; any answer of theirs can be held back.
  */
 export class FakeStream {
   /** Calls of the consumer, in order: `pause`, `resume`, `seek <partition>@<offset>`. */
@@ -195,7 +195,10 @@ export class FakeStream {
     this.sink.onFailure = () => this.failures++;
   }
 
-  /** Runs the sink and assigns partitions to it; returns when it waits for messages, or for a held answer. */
+  /**
+   * Runs the sink and assigns partitions to it; returns when it waits for messages, or for a held
+   * answer.
+   */
   async start(partitions: readonly number[] = [0]): Promise<this> {
     this.running = this.sink.run();
     if (partitions.length > 0) this.sink.assign(partitions);

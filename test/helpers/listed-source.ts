@@ -5,7 +5,10 @@ import type { SourceLists } from './written-before.ts';
 
 const RECORDS_OF_A_PAGE = 2;
 
-/** A source that answers with these lists, two records a page by cursor, and each record by its uuid. */
+/**
+ * A source that answers with these lists, two records a page by cursor, and each record by its
+ * uuid.
+ */
 export async function createListedSource(
   t: TestContext,
   lists: SourceLists,

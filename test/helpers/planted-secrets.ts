@@ -28,7 +28,10 @@ export const misbehaviours = [
 ] as const;
 export type Misbehaviour = (typeof misbehaviours)[number];
 
-/** A server between the commands and a service, which forwards with the service's own credentials or misbehaves. */
+/**
+ * A server between the commands and a service, which forwards with the service's own credentials or
+ * misbehaves.
+ */
 export interface EchoingServer {
   readonly url: string;
   misbehaviour: Misbehaviour | undefined;
@@ -144,7 +147,9 @@ function misbehave(how: Misbehaviour, incoming: IncomingMessage, response: Serve
   }
 }
 
-/** The output of a command. A command that keeps running is stopped a while after its first output. */
+/**
+ * The output of a command. A command that keeps running is stopped a while after its first output.
+ */
 export async function outputOf(
   t: TestContext,
   args: readonly string[],

@@ -22,7 +22,8 @@ export async function comparisonOf(
 /**
  * Topics, tables and views of these streams, or of all, agree.
  *
- * @param except what a test leaves different on purpose: only the counts of these differences may be above zero, and must be as given.
+ * @param except what a test leaves different on purpose: only the counts of these differences may
+ * be above zero, and must be as given.
  */
 export async function assertReconciled(
   settings: Settings,

@@ -3,8 +3,8 @@ import { freeFormText } from '../../core/free-form.ts';
 import { isJsonObject, jsonText, parseJson, type JsonObject, type JsonValue } from '../../core/json.ts';
 
 /**
- * Fails unless each record has its row, equal down to the value, and each row its record. `isPart`: rows without a record are
- * no fault.
+ * Fails unless each record has its row, equal down to the value, and each row its record. `isPart`:
+ * rows without a record are no fault.
  */
 export function assertSameRows(
   rows: readonly JsonObject[],
@@ -33,8 +33,9 @@ export function assertSameRows(
 }
 
 /**
- * The values that a record has and a row shows, by their path, in one form: instants as milliseconds, numbers as text,
- * free-form objects as JSON. Null, absent and empty all mean "nothing there" in ClickHouse's Tuples and Arrays.
+ * The values that a record has and a row shows, by their path, in one form: instants as
+ * milliseconds, numbers as text, free-form objects as JSON. Null, absent and empty all mean
+ * "nothing there" in ClickHouse's Tuples and Arrays.
  */
 function valuesOf(value: JsonValue, path: string, into = new Map<string, string>()): Map<string, string> {
   if (value === null) return into;

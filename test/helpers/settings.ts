@@ -15,7 +15,8 @@ setMaxListeners(0, noSignal);
 logger.level = process.env['LOG'] ?? 'silent';
 
 /**
- * Settings of this test alone, on the services of the test run: its own topic prefix and database, both removed afterwards.
+ * Settings of this test alone, on the services of the test run: its own topic prefix and database,
+ * both removed afterwards.
  */
 export function createSettings(t: TestContext, baseUrl = 'http://127.0.0.1:1/v1'): Settings {
   const shared = loadSettings(process.env, '');

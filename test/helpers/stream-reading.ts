@@ -27,7 +27,10 @@ export function specOf(name: string): StreamSpec {
   return spec;
 }
 
-/** Reads a stream. Returns its events and pages, the requests, and whether the account lacks the stream. */
+/**
+ * Reads a stream. Returns its events and pages, the requests, and whether the account lacks the
+ * stream.
+ */
 export async function readPages(spec: StreamSpec, answer: Answerer, plan: Partial<ReadPlan> = {}) {
   const { client, requests } = fakeSource(answer);
   const absences: true[] = [];
@@ -44,7 +47,9 @@ export function firstPages(events: readonly SourceEvent[], count: number): Sourc
   return events.filter(({ kind }) => (kind === 'page' ? ++pages <= count : pages < count));
 }
 
-/** Returns the slices of a checkpoint after these events, as the next run finds them on the topic. */
+/**
+ * Returns the slices of a checkpoint after these events, as the next run finds them on the topic.
+ */
 export function slicesAfter(
   stream: string,
   events: readonly SourceEvent[],

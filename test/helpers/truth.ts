@@ -25,9 +25,10 @@ export function truthOf(simulator: Simulator, stream: string): Truth {
 }
 
 /**
- * The live messages of a stream are the truth: key by key and, where the truth says all that the producer asks for, byte by
- * byte. A value may be one of `earlier`, where a stream is not read whole in every run. Metrics are asked for over another
- * time than that of the truth: some are enough.
+ * The live messages of a stream are the truth: key by key and, where the truth says all that the
+ * producer asks for, byte by byte. A value may be one of `earlier`, where a stream is not read
+ * whole in every run. Metrics are asked for over another time than that of the truth: some are
+ * enough.
  */
 export async function assertTruth(
   settings: Settings,

@@ -23,7 +23,9 @@ function keysOf({ messages }: MessagePage): (string | undefined)[] {
   return messages.map(({ key }) => key?.text);
 }
 
-/** Offsets of partition 0: 0–1 committed, 2 marker, 3–4 aborted, 5 marker, 6 tombstone, 7 broken. */
+/**
+ * Offsets of partition 0: 0–1 committed, 2 marker, 3–4 aborted, 5 marker, 6 tombstone, 7 broken.
+ */
 async function sendPlans(t: TestContext, settings: Settings): Promise<void> {
   const topic = topicOf(settings.topicPrefix, 'plans');
   const admin = await connectKafkajs(settings.kafka);

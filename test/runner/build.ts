@@ -51,7 +51,9 @@ export async function buildCommands(root: string, folder: string): Promise<void>
   cpSync(join(root, 'package.json'), join(folder, 'package.json'));
 }
 
-/** Keeps `import.meta.url` of each source file as if the file were not bundled: data is found by it. */
+/**
+ * Keeps `import.meta.url` of each source file as if the file were not bundled: data is found by it.
+ */
 function sourceAddresses(root: string, folder: string): Plugin {
   return {
     name: 'source addresses',

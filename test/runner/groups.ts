@@ -13,7 +13,10 @@ const USUAL_SECONDS: Readonly<Record<string, number>> = { unit: 0.4, integration
  */
 const GROUPS: Readonly<Record<string, number>> = { unit: 2, integration: 8 };
 
-/** Files that leave something behind in their process, such as secrets that are removed from later texts. */
+/**
+ * Files that leave something behind in their process, such as secrets that are removed from later
+ * texts.
+ */
 const OWN_PROCESS: ReadonlySet<string> = new Set([
   'test/unit/core/redact.test.ts',
   'test/unit/core/settings/config.test.ts',
@@ -25,7 +28,9 @@ export interface Group {
   readonly seconds: number;
 }
 
-/** Distributes files named `test/<kind>/…` over groups of similar duration, the longest group first. */
+/**
+ * Distributes files named `test/<kind>/…` over groups of similar duration, the longest group first.
+ */
 export function groupsOf(files: readonly string[]): readonly Group[] {
   const alone = files.filter((file) => OWN_PROCESS.has(file));
   const others = files.filter((file) => !OWN_PROCESS.has(file));
@@ -37,7 +42,9 @@ export function groupsOf(files: readonly string[]): readonly Group[] {
   return groups.sort((a, b) => b.seconds - a.seconds);
 }
 
-/** Writes a module that imports all files of a group, unless there is only one. Returns what to run. */
+/**
+ * Writes a module that imports all files of a group, unless there is only one. Returns what to run.
+ */
 export function entryOf(group: Group, index: number, root: string, folder: string): string {
   const [first, ...others] = group.files.map((file) => join(root, file));
   if (first !== undefined && others.length === 0) return first;

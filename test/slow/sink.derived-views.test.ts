@@ -12,7 +12,10 @@ import { createSender, sinkAll } from '../helpers/sender.ts';
 import { createSettings, noSignal } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 
-/** Returns a view as the previous release created it: without `_changed_at`, a digest in its comment. */
+/**
+ * Returns a view as the previous release created it: without `_changed_at`, a digest in its
+ * comment.
+ */
 function formerView(name: string, select: string): string {
   const plain = select.replaceAll('`', '').replace(/\s+/g, ' ').trim();
   const digest = createHash('sha256').update(plain).digest('hex').slice(0, 16);

@@ -60,9 +60,9 @@ export async function decodeFetched(bytes: Buffer, budget?: FetchBudget): Promis
 
 /**
  * Decodes one partition of a fetch answer: https://kafka.apache.org/documentation/#recordbatch.
- * Like kafkajs, it does not verify checksums. Omits a batch that the answer cuts off, and all batches
- * after the budget is spent. If compaction removed the last messages of a batch, or all, a mark
- * replaces them, so that the reader gets past them.
+ * Like kafkajs, it does not verify checksums. Omits a batch that the answer cuts off, and all
+ * batches after the budget is spent. If compaction removed the last messages of a batch, or all, a
+ * mark replaces them, so that the reader gets past them.
  * @param bytes record batches, up to the first of another format than {@link MAGIC}.
  * @param messages gets the messages; of each batch all or none.
  * @throws UnreadableBatchError if a batch is malformed, too large when decompressed, or has a

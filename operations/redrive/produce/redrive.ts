@@ -40,7 +40,8 @@ type Encoded =
  * the current schema and mode. Message and mark are one transaction. If the topic has a later
  * message of the key, or this record, only marks the dead letter.
  * @param deadLetters with their values.
- * @throws ConfigError, FencedError, ServiceUnavailableError, ServiceRefusedError; the signal's reason
+ * @throws ConfigError, FencedError, ServiceUnavailableError, ServiceRefusedError; the signal's
+ * reason
  */
 export async function* redriveRecords(
   deadLetters: readonly ProduceDeadLetter[],
@@ -169,7 +170,8 @@ async function encodeRecord(
     const message = await encoder.encode(record, list);
     const { discarded } = counts;
     if (discarded > 0) return { message, discarded };
-    // The dead letter's hash is that of the record as it was read. The stored JSON may have another.
+    // The dead letter's hash is that of the record as it was read. The stored JSON may have
+    // another.
     const hashed = { ...message.headers, [messageHeaders.hash]: hashIn(headers) };
     return { message: { ...message, headers: hashed }, discarded };
   } catch (error) {

@@ -22,7 +22,9 @@ export interface PlacesOptions {
   readonly committed: ReadonlyMap<number, CommittedOffset>;
   /** By partition, the offset after rows that merges removed, where a sink resumes. */
   readonly merged: ReadonlyMap<number, bigint>;
-  /** Returns by partition the first offset of its gap that is not a dead letter, or the gap's end. */
+  /**
+   * Returns by partition the first offset of its gap that is not a dead letter, or the gap's end.
+   */
   readonly firstNotRejected: (gaps: ReadonlyMap<number, OffsetSpan>) => Promise<ReadonlyMap<number, bigint>>;
 }
 
