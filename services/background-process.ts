@@ -38,6 +38,7 @@ export class BackgroundProcess {
     return this.#record.read();
   }
 
+  /** @throws LocalServiceError */
   async start(launch: Launch): Promise<void> {
     makePrivateFolder(this.#folder);
     this.#keepPreviousLog();
@@ -60,6 +61,7 @@ export class BackgroundProcess {
     }
   }
 
+  /** @throws LocalServiceError */
   async stop(): Promise<void> {
     const isGone = () => this.pid() === undefined;
     this.#signal('SIGTERM');

@@ -7,7 +7,10 @@ import { describeProcess, ProcessRecord } from './process-record.ts';
 
 const waitMs = 300_000;
 
-/** Runs `work` while holding the lock at `path`, which one process at a time can hold. */
+/**
+ * Runs `work` while holding the lock at `path`, which one process at a time can hold.
+ * @throws LocalServiceError
+ */
 export async function withLock<T>(
   path: string,
   signal: AbortSignal | undefined,

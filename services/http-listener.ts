@@ -5,7 +5,10 @@ import { logger } from '../core/logger.ts';
 
 const drainMs = 8_000;
 
-/** Listens until the signal aborts; then running requests may finish, for a while. */
+/**
+ * Listens until the signal aborts; then running requests may finish, for a while.
+ * @throws LocalServiceError
+ */
 export async function listenUntil(server: Server, url: URL, signal: AbortSignal): Promise<void> {
   const host = url.hostname.replace(/^\[|\]$/g, '');
   server.listen({ host, port: url.port === '' ? 80 : Number(url.port) });

@@ -12,7 +12,10 @@ import { send, sendFault } from './send.ts';
 import type { Simulator } from './simulator.ts';
 import { Statistics } from './statistics.ts';
 
-/** Opens the simulator on a loopback port; 0 picks one. `now` is its rate limit's clock in ms. */
+/**
+ * Opens the simulator on a loopback port; 0 picks one. `now` is its rate limit's clock in ms.
+ * @throws LocalServiceError
+ */
 export async function listen(simulator: Simulator, port: number, now?: () => number) {
   const { options } = simulator;
   const limits = new Limits(options, now);

@@ -14,7 +14,10 @@ export function decimalWidth(precision: number): 4 | 8 | 16 | 32 {
   return precision <= 38 ? 16 : 32;
 }
 
-/** Reads Avro's decimal as its unscaled number. */
+/**
+ * Reads Avro's decimal as its unscaled number.
+ * @throws DecodeError for more digits than the precision.
+ */
 export function readDecimal(type: DecimalType, at: Transcoding): bigint {
   const length = type.fixedBytes ?? at.readLength();
   const start = at.take(length);

@@ -26,7 +26,10 @@ export class RowBuffer {
     return this.grow(this.length, bytes);
   }
 
-  /** Does the same as {@link reserve} for a row with `used - length` bytes already written. */
+  /**
+   * Does the same as {@link reserve} for a row with `used - length` bytes already written.
+   * @throws DecodeError for a row that is too large.
+   */
   grow(used: number, bytes: number): Buffer {
     const needed = used + bytes;
     if (needed <= this.bytes.length) return this.bytes;

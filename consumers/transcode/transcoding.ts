@@ -12,7 +12,7 @@ const nothing = new RowBuffer(0);
 /**
  * The state of reading a message's Avro bytes and writing its row. Generated code shares it with
  * the functions that it calls in rare cases. The bytes may be hostile: nothing is read past their
- * end, and a length or count that the remaining bytes cannot hold is rejected.
+ * end, and a length or count that the remaining bytes cannot hold is rejected with a DecodeError.
  */
 export class Transcoding {
   source: Buffer = nothing.bytes;

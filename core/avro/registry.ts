@@ -130,7 +130,10 @@ export class Registry {
     return answer && this.#textIn(answer, `subject ${subject}`);
   }
 
-  /** Oldest first; empty if the subject does not exist. */
+  /**
+   * Oldest first; empty if the subject does not exist.
+   * @throws ServiceRefusedError, ServiceUnavailableError
+   */
   async texts(subject: string, policy: RetryPolicy = serviceRetry): Promise<SchemaText[]> {
     const versions = versionsOf(subject);
     const latest = await this.#ask(`${versions}/latest`, policy);

@@ -123,6 +123,7 @@ export class Database {
     );
   }
 
+  /** @throws ServiceRefusedError, ServiceUnavailableError, the signal's reason. */
   retried<T>(doing: string, work: () => Promise<T>): Promise<T> {
     let answers = 0;
     return retry({ service: 'clickhouse', doing }, this.#policy, this.signal, async () => {

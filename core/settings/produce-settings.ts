@@ -29,7 +29,7 @@ export interface ProduceSettings {
 
 const EARLIEST_ZONE_MS = 14 * 3_600_000;
 
-/** Parses a day that has begun somewhere on Earth. */
+/** Parses a day that has begun somewhere on Earth. @throws ConfigError */
 export function startDate(name: string, value: string): string {
   const day = calendarDay(name, value);
   const latest = new Date(Date.now() + EARLIEST_ZONE_MS).toISOString();
@@ -37,6 +37,7 @@ export function startDate(name: string, value: string): string {
   return day;
 }
 
+/** @throws ConfigError */
 export function streamModes(name: string, value: string): ReadonlyMap<string, DriftMode> {
   const modes = new Map<string, DriftMode>();
   if (value === '') return modes;

@@ -99,6 +99,7 @@ export class SideTable {
     this.#rowCount++;
   }
 
+  /** @throws ServiceRefusedError */
   async insert(): Promise<void> {
     if (this.#rowCount === 0) return;
     const { database } = this.#services;

@@ -38,6 +38,7 @@ interface Filling {
  * end offset and to the progress of the sink.
  * @param counts shows the progress.
  * @returns the sink that filled the table, and the identity of the table before it was filled.
+ * @throws ReplayRefusedError; the failure of the sink that fills the table.
  */
 export async function fillShadow(
   services: SinkServices,

@@ -39,7 +39,10 @@ export async function openBody(
   return { head, after: (offset) => Readable.from(from(offset), options) };
 }
 
-/** Returns the whole text of a query without data after it, one character per byte. */
+/**
+ * Returns the whole text of a query without data after it, one character per byte.
+ * @throws ClickHouseException
+ */
 export async function wholeText(body: RequestBody): Promise<string> {
   const parts: Buffer[] = [];
   let bytes = 0;
