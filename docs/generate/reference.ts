@@ -1,11 +1,12 @@
 import { format, resolveConfig } from 'prettier';
 import { commandsPage, type ScriptOf } from './commands-page.ts';
+import { queriesPage } from './queries-page.ts';
 import { settingsPage } from './settings-page.ts';
 import { streamsPage } from './streams-page.ts';
 
 export const referenceFolder = new URL('../reference/', import.meta.url);
 
-/** Returns the generated pages by file name, formatted as `npm run check` expects. */
+/** Returns the generated pages by path from docs/reference, formatted as `npm run check` expects. */
 export async function referencePages(
   scriptOf: ScriptOf = (entry) => ['start.mjs', entry],
 ): Promise<ReadonlyMap<string, string>> {
@@ -13,6 +14,7 @@ export async function referencePages(
     'settings.md': settingsPage(),
     'commands.md': await commandsPage(scriptOf),
     'streams.md': streamsPage(),
+    '../queries.md': queriesPage(),
   };
   const config = await resolveConfig(new URL('settings.md', referenceFolder));
   return new Map(

@@ -1,0 +1,83 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** How a result is best drawn, by names of its columns. */
+export interface QuestionChart {
+  readonly kind: 'line' | 'bar';
+  readonly x: string;
+  readonly y: readonly string[];
+  /** A line for each of its values. */
+  readonly series?: string;
+}
+
+/** A ready-made question: a file of `queries/`. */
+export interface Question {
+  /** The name of the file without `.sql`. */
+  readonly name: string;
+  readonly title: string;
+  /** What it answers. */
+  readonly about: string;
+  readonly chart: QuestionChart | undefined;
+  readonly sql: string;
+}
+
+const folder = new URL('../../queries/', import.meta.url);
+
+/** The questions in the order in which they are shown: first those about MRR. */
+const order = [
+  'mrr_by_month',
+  'largest_movements',
+  'net_revenue_retention',
+  'gross_churn',
+  'cohort_retention',
+  'churned_customers',
+  'churn_reasons',
+  'top_customers',
+  'new_customers',
+  'arpa',
+  'mrr_by_plan',
+  'customers_by_country',
+  'failed_payments',
+  'outstanding_invoices',
+  'changed_customers',
+  'changes_last_24_hours',
+  'freshness',
+  'runs_with_problems',
+];
+
+/** Returns the ready-made questions. A file without a place in the order comes last. */
+export function readQuestions(): readonly Question[] {
+  const place = (name: string) => (order.includes(name) ? order.indexOf(name) : order.length);
+  return readdirSync(folder)
+    .filter((file) => file.endsWith('.sql'))
+    .map((file) => parseQuestion(file.slice(0, -'.sql'.length), readFileSync(new URL(file, folder), 'utf8')))
+    .sort((a, b) => place(a.name) - place(b.name) || a.name.localeCompare(b.name));
+}
+
+/**
+ * Parses a question: the comments `-- title:`, `-- about:` and perhaps `-- chart:`, then the SQL.
+ * @throws SyntaxError that names the question and the line.
+ */
+export function parseQuestion(name: string, text: string): Question {
+  const field = (key: string) => new RegExp(`^-- ${key}: (.+)$`, 'm').exec(text)?.[1]?.trim();
+  const [title, about, chart] = [field('title'), field('about'), field('chart')];
+  if (title === undefined || about === undefined)
+    throw new SyntaxError(`queries/${name}.sql must begin with -- title: … and -- about: …`);
+  const sql = text.replace(/^-- (?:title|about|chart): .+\n/gm, '').trim();
+  return { name, title, about, chart: chart === undefined ? undefined : parseChart(name, chart), sql };
+}
+
+/** Parses `line, x month, y mrr, arpa, series plan`. */
+function parseChart(name: string, text: string): QuestionChart {
+  const [, kind, x, y = '', series] =
+    /^(line|bar), x (\w+), y (\w+(?:, (?!series )\w+)*)(?:, series (\w+))?$/.exec(text) ?? [];
+  if (x === undefined)
+    throw new SyntaxError(
+      `queries/${name}.sql: -- chart: must be line or bar, then x, y and perhaps series; got "${text}"`,
+    );
+  return {
+    kind: kind === 'bar' ? 'bar' : 'line',
+    x,
+    y: y.split(', '),
+    ...(series !== undefined && { series }),
+  };
+}
