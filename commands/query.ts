@@ -3,34 +3,70 @@ import { pipeline } from 'node:stream/promises';
 import { loadSettings } from '../core/settings/config.ts';
 import { ConfigError } from '../core/errors.ts';
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
-import { visibleStream } from '../core/terminal/terminal.ts';
+import { grouped, several } from '../core/terminal/amounts.ts';
+import { print, visibleStream } from '../core/terminal/terminal.ts';
+import { formatOfFile } from '../operations/query/file-format.ts';
+import { readQuestions } from '../operations/query/library.ts';
+import { runPrompt } from '../operations/query/prompt/prompt.ts';
 import { ReadOnlyQueries } from '../operations/query/read-only-queries.ts';
+import { writeResult } from '../operations/query/write-result.ts';
 
 await runMain(async (signal) => {
-  const command = createCommand('query', 'Runs a read-only SQL query.')
-    .argument('[sql]', 'the query, in quotes; reads stdin if it is - or missing')
-    .option('--format <name>', 'a ClickHouse output format', 'PrettyCompactMonoBlock')
+  const command = createCommand(
+    'query',
+    'Runs a read-only SQL query. Without one, opens a prompt on a terminal: history, completion, describe.',
+  )
+    .argument('[sql]', 'the query, in quotes; reads stdin if it is -, or if stdin is no terminal')
+    .option('--format <name>', 'a ClickHouse output format; by default a table, or what the file needs')
+    .option('--output <file>', 'writes a .csv, .tsv, .json, .ndjson, .parquet, .arrow or .md file')
+    .option('--question <name>', 'asks a ready-made question: see docs/queries.md')
     .parse();
-  const [argument = '-'] = command.args;
-  const { format } = command.opts<{ format: string }>();
-  if (!/^[A-Za-z0-9]+$/.test(format))
-    throw new ConfigError(`--format must be the name of a ClickHouse output format; got "${format}"`);
-  const { clickhouse } = loadSettings();
-  const sql = argument === '-' ? await readStdin() : argument;
+  const [argument] = command.args;
+  const options = command.opts<{ format?: string; output?: string; question?: string }>();
+  const { output } = options;
+  if (options.format !== undefined && !/^[A-Za-z0-9]+$/.test(options.format))
+    throw new ConfigError(`--format must be the name of a ClickHouse output format; got "${options.format}"`);
+  const format = options.format ?? (output === undefined ? 'PrettyCompactMonoBlock' : formatOfFile(output));
+  const { clickhouse, dataDir } = loadSettings();
+  const { database } = clickhouse;
+  const sql = await sqlOf(argument, options);
   const queries = new ReadOnlyQueries(clickhouse);
   try {
-    const { stream } = await queries.stream(sql, format, { signal });
-    // stdout must stay open: the process closes it.
-    const transforms = process.stdout.isTTY ? [visibleStream()] : [];
-    await pipeline([stream, ...transforms, process.stdout], { signal, end: false });
+    if (sql === undefined) {
+      const { stdin: input, stdout } = process;
+      await runPrompt({ queries, database, dataDir, input, output: stdout, signal });
+    } else if (output !== undefined) {
+      const written = await writeResult(queries, sql, { path: output, format }, { signal });
+      const rows = written.rows === undefined ? '' : `${several(written.rows, 'row')}, `;
+      print(`${output}: ${rows}${grouped(written.bytes)} bytes of ${written.format}\n`, process.stderr);
+    } else {
+      const { stream } = await queries.stream(sql, format, { signal });
+      // stdout must stay open: the process closes it.
+      const transforms = process.stdout.isTTY ? [visibleStream()] : [];
+      await pipeline([stream, ...transforms, process.stdout], { signal, end: false });
+    }
   } finally {
     await queries.close();
   }
   return exitCodes.done;
 });
 
-/** @throws ConfigError if nothing is piped in. */
-async function readStdin(): Promise<string> {
+/** Returns the SQL to run; undefined for the prompt. @throws ConfigError if nothing is piped in. */
+async function sqlOf(
+  argument: string | undefined,
+  { output, question }: { readonly output?: string; readonly question?: string },
+): Promise<string | undefined> {
+  if (question !== undefined) {
+    if (argument !== undefined) throw new ConfigError('--question and a query must not be given together');
+    const questions = readQuestions();
+    const found = questions.find(({ name }) => name === question);
+    if (found !== undefined) return found.sql;
+    const names = questions.map(({ name }) => name).join(', ');
+    throw new ConfigError(`--question must be one of ${names}; got "${question}"`);
+  }
+  if (argument !== undefined && argument !== '-') return argument;
+  const isPrompt = process.stdin.isTTY && process.stdout.isTTY && argument === undefined;
+  if (isPrompt && output === undefined) return undefined;
   const sql = process.stdin.isTTY ? '' : (await text(process.stdin)).trim();
   if (sql === '')
     throw new ConfigError(

@@ -3,6 +3,7 @@ import {
   chmodSync,
   closeSync,
   constants,
+  createWriteStream,
   fchmodSync,
   fstatSync,
   linkSync,
@@ -18,6 +19,8 @@ import {
 } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, relative } from 'node:path';
+import type { Readable, Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { ConfigError } from './errors.ts';
 
 // DATA_DIR holds customer data and a credential. Only its owner may read it, and no symbolic link
@@ -48,6 +51,26 @@ export function openPrivate(path: string): number {
 /** Writes a file atomically, replacing whatever has its name. */
 export function writePrivate(path: string, content: string): void {
   renameSync(writeDraft(path, content), path);
+}
+
+/**
+ * Writes a stream to a file atomically, replacing whatever has its name. A failure leaves nothing.
+ * @throws the errors of the streams and of the file system; the signal's reason.
+ */
+export async function writePrivateStream(
+  path: string,
+  [source, ...transforms]: readonly [Readable, ...Transform[]],
+  signal: AbortSignal,
+): Promise<void> {
+  const draft = draftOf(path);
+  try {
+    const file = createWriteStream(draft, { flags: 'wx', mode: FILE_MODE });
+    await pipeline([source, ...transforms, file], { signal });
+    renameSync(draft, path);
+  } catch (error) {
+    rmSync(draft, { force: true });
+    throw error;
+  }
 }
 
 /** Creates a file atomically unless its name exists. @returns whether it did. */
@@ -109,9 +132,13 @@ function tightenTree(path: string): void {
 }
 
 function writeDraft(path: string, content: string): string {
-  const draft = `${path}.${randomBytes(6).toString('hex')}.draft`;
+  const draft = draftOf(path);
   writeFileSync(draft, content, { flag: 'wx', mode: FILE_MODE });
   return draft;
+}
+
+function draftOf(path: string): string {
+  return `${path}.${randomBytes(6).toString('hex')}.draft`;
 }
 
 /** True on a platform without file owners. */

@@ -45,9 +45,10 @@ export interface ReadOnlyAnswer {
   readonly stream: Readable;
   /** The format that the server chose; undefined if it does not say. */
   readonly format: string | undefined;
-  /** Undefined if the server does not say. */
+  /** Undefined if the server does not say, as the others. */
   readonly rowsRead: number | undefined;
   readonly bytesRead: number | undefined;
+  readonly resultRows: number | undefined;
 }
 
 /**
@@ -84,13 +85,19 @@ export async function readOnlyQuery(
     return {
       stream: capped(stream, limits),
       format: typeof chosen === 'string' ? chosen : undefined,
-      rowsRead: summary && Number(summary.read_rows),
-      bytesRead: summary && Number(summary.read_bytes),
+      rowsRead: countIn(summary?.read_rows),
+      bytesRead: countIn(summary?.read_bytes),
+      resultRows: countIn(summary?.result_rows),
     };
   } catch (error) {
     signal.throwIfAborted();
     throw meaningOf(error, settings, limits, deadline);
   }
+}
+
+/** Servers of some versions, and the local one, omit counts. */
+function countIn(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Number(text);
 }
 
 type Profile = Readonly<Record<'canonical' | 'readonly' | (typeof limitSettings)[number], string>>;

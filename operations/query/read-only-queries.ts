@@ -31,6 +31,13 @@ export interface QueryStatistics {
   readonly bytesRead: number | undefined;
 }
 
+export interface StreamedResult extends QueryStatistics {
+  readonly stream: Readable;
+  readonly format: string;
+  /** Undefined if the server does not say. */
+  readonly resultRows: number | undefined;
+}
+
 export type QueryResult = ResultRows & QueryStatistics;
 
 /** How many rows `rows` returns by default, and how many bytes of JSON at most. */
@@ -80,16 +87,13 @@ export class ReadOnlyQueries {
   }
 
   /** Returns a result in any output format of ClickHouse, unless the SQL has a FORMAT. */
-  async stream(
-    sql: string,
-    format: string,
-    options: QueryOptions,
-  ): Promise<{ readonly stream: Readable; readonly format: string } & QueryStatistics> {
+  async stream(sql: string, format: string, options: QueryOptions): Promise<StreamedResult> {
     const startMs = performance.now();
     const answer = await this.#run({ sql, format }, options);
     return {
       stream: answer.stream,
       format: answer.format ?? format,
+      resultRows: answer.resultRows,
       ...statisticsOf(answer, startMs),
     };
   }

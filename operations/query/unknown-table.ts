@@ -1,5 +1,6 @@
 import { isClickHouseCode } from '../../core/clickhouse/client.ts';
 import { ServiceRefusedError } from '../../core/errors.ts';
+import { storageTableOf } from '../../core/stream-name.ts';
 import { nearestName } from './nearest-name.ts';
 
 const UNKNOWN_TABLE = '60';
@@ -29,7 +30,9 @@ export async function unknownTableError(
   const nearest = nearestName(table, tables);
   const guess = nearest === undefined ? '' : ` Did you mean ${nearest}?`;
   const missing = table === '' ? 'the query names an unknown table.' : `there is no table or view ${table}.`;
-  return refusal(`${missing}${guess} Tables and views of ${database}: ${tables.join(', ')}`, error);
+  // A table of earlier versions and deletes is rarely what is missing.
+  const listed = tables.filter((known) => !tables.some((other) => storageTableOf(other) === known));
+  return refusal(`${missing}${guess} Tables and views of ${database}: ${listed.join(', ')}`, error);
 }
 
 function refusal(message: string, cause: unknown): ServiceRefusedError {

@@ -142,7 +142,7 @@ test('queries reject what the read-only gate rejects, before anything runs', asy
 test('an unknown table lists the tables there are, with the nearest name', async (t) => {
   const { queries, database } = await openWithTables(t);
   const options = { signal: noSignal };
-  const known = `Tables and views of ${database}: customers, customers_raw$`;
+  const known = `Tables and views of ${database}: customers$`;
   for (const [sql, pattern] of [
     ['SELECT * FROM custmers', `^there is no table or view custmers. Did you mean customers\\? ${known}`],
     [`SELECT * FROM ${database}.Customers`, `Did you mean customers\\?`],

@@ -1,0 +1,53 @@
+import { closeSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { redacted } from '../../../core/redact.ts';
+import { makePrivateFolder, openPrivate, readPrivate, writePrivate } from '../../../core/private-files.ts';
+
+const MAX_ENTRIES = 1_000;
+
+/** A line that may hold a credential, and one that begins with a space, is not kept. */
+const unkept = /^\s|passw|secret|token|credential|identified|access_?key|api_?key/i;
+
+/** The statements of earlier prompts, in a file that only the user may read. */
+export class History {
+  readonly #path: string;
+  /** The latest first, as readline expects. */
+  readonly entries: readonly string[];
+
+  /** Keeps the latest entries of the file. Without a readable file, the history is empty. */
+  constructor(dataDir: string) {
+    this.#path = join(dataDir, 'query-history');
+    const lines = (readPrivate(this.#path) ?? '').split('\n').filter((line) => line !== '');
+    this.entries = lines.slice(-MAX_ENTRIES).reverse();
+    if (lines.length > MAX_ENTRIES * 2)
+      this.#attempt(() => writePrivate(this.#path, `${[...this.entries].reverse().join('\n')}\n`));
+    this.#attempt(() => makePrivateFolder(dataDir));
+  }
+
+  /** @param line as the user typed it, without line breaks. */
+  add(line: string): void {
+    if (!isKept(line)) return;
+    this.#attempt(() => {
+      const file = openPrivate(this.#path);
+      try {
+        writeSync(file, `${line}\n`);
+      } finally {
+        closeSync(file);
+      }
+    });
+  }
+
+  /** A history that cannot be written must not end the prompt. */
+  #attempt(work: () => void): void {
+    try {
+      work();
+    } catch {
+      // The next prompt begins without it.
+    }
+  }
+}
+
+/** Returns whether a line goes into the history. */
+export function isKept(line: string): boolean {
+  return line.trim() !== '' && !unkept.test(line) && redacted(line) === line;
+}
