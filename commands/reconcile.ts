@@ -1,7 +1,9 @@
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { loadSettings } from '../core/settings/config.ts';
 import { commaList } from '../core/settings/setting-values.ts';
+import { drawLive, liveLines } from '../core/terminal/live-lines.ts';
 import { print } from '../core/terminal/terminal.ts';
+import { progressLines, ReconcileProgress } from '../operations/reconcile/reconcile-progress.ts';
 import { createReport, reportJson, reportText } from '../operations/reconcile/report.ts';
 
 interface Options {
@@ -35,7 +37,12 @@ await runMain(async (signal) => {
     comparesSource: source === true,
     allowed: { deadLetters: allowDeadLetters === true },
   };
-  const report = await createReport(loadSettings(), options, signal);
+  const settings = loadSettings();
+  const progress = new ReconcileProgress();
+  const drawn = drawLive(process.stderr, liveLines, (width, rows) =>
+    progressLines(progress, width).slice(-(rows - 1)),
+  );
+  const report = await createReport(settings, options, signal, progress).finally(() => drawn.stop());
   print(`${json === true ? reportJson(report) : reportText(report)}\n`);
   return report.isEqual ? exitCodes.done : exitCodes.someWorkFailed;
 });

@@ -136,4 +136,168 @@ export interface LargeMovement {
   readonly mrr: number | null;
   readonly plan: string;
   readonly description: string;
+
+
+/** Work that outlives the request that started it. The server keeps its end until the next start. */
+export interface JobState<Progress, Result> {
+  readonly state: 'idle' | 'running' | 'done' | 'failed' | 'cancelled';
+  readonly startedMs?: number;
+  readonly endedMs?: number;
+  readonly progress?: Progress;
+  /** With `done` only. */
+  readonly result?: Result;
+  /** With `failed` only. */
+  readonly error?: ApiError['error'];
+}
+
+/** The body of `POST /api/reconcile`. */
+export interface ReconcileRequest {
+  /** All if absent. */
+  readonly streams?: readonly string[];
+  /** Reads ChartMogul too, and compares it with the topics. */
+  readonly comparesSource: boolean;
+  /** Writes: replaces views, inserts and deletes rows. */
+  readonly isRepair: boolean;
+}
+
+/** How far a comparison is. */
+export interface ReconcileProgress {
+  readonly request: ReconcileRequest;
+  readonly streams: number;
+  readonly compared: number;
+  readonly active: readonly {
+    readonly stream: string;
+    readonly doing: string;
+    readonly read: number;
+    readonly messages: number;
+  }[];
+  /** The records that were read of each source. */
+  readonly sources: Readonly<Record<string, number>>;
+}
+
+export interface ReconciledKey {
+  readonly key: string;
+  readonly kind: string;
+}
+
+/** A stream in the JSON of `npm run reconcile -- --json`. Absent: the stream has only a source. */
+export interface ReconciledStream {
+  readonly equal?: boolean;
+  readonly keys?: number;
+  readonly missing?: number;
+  readonly stray?: number;
+  readonly older?: number;
+  readonly other?: number;
+  readonly twice?: number;
+  readonly behind?: number;
+  readonly dead_letters?: number;
+  readonly by_key?: boolean;
+  readonly examples?: readonly ReconciledKey[];
+  readonly views?: readonly { readonly view: string; readonly problem: string | null }[];
+  readonly faults?: readonly string[];
+  readonly notes?: readonly string[];
+  readonly repair?: {
+    readonly inserted: number;
+    readonly deleted: number;
+    readonly left: number;
+    readonly remarks: readonly string[];
+  };
+  readonly failure?: string;
+  readonly source?: {
+    readonly equal: boolean;
+    readonly records: number;
+    readonly keys: number;
+    readonly missing: number;
+    readonly changed: number;
+    readonly stray: number;
+    readonly twice: number;
+    readonly dead_letters: number;
+    readonly not_compared: number;
+    readonly examples: readonly ReconciledKey[];
+    readonly failure?: string;
+  };
+}
+
+export interface ReconcileReport {
+  readonly equal: boolean;
+  readonly streams: Readonly<Record<string, ReconciledStream>>;
+}
+
+/** `GET /api/reconcile`. `POST /api/reconcile` starts, `POST /api/reconcile/cancel` cancels. */
+export interface ReconcileState {
+  readonly job: JobState<ReconcileProgress, ReconcileReport>;
+  /** The names of known streams. */
+  readonly streams: readonly string[];
+}
+
+export type DeadLetterState = 'waiting' | 'redriven' | 'discarded';
+
+export interface DeadLetterLine {
+  readonly id: string;
+  readonly stream: string;
+  readonly step: 'produce' | 'sink';
+  readonly code: string;
+  readonly reason: string;
+  readonly state: DeadLetterState;
+  readonly rejectedMs: number;
+  /** Redrives that failed. */
+  readonly attempts: number;
+  readonly recordKey?: string;
+}
+
+/** Dead letters of one kind. */
+export interface DeadLetterKind {
+  readonly stream: string;
+  readonly step: 'produce' | 'sink';
+  readonly code: string;
+  readonly count: number;
+}
+
+/** `GET /api/dead-letters?state=&stream=&text=&offset=`: one page, newest first. */
+export interface DeadLetterList {
+  readonly counts: Readonly<Record<DeadLetterState, number>>;
+  /** Of the chosen state, most first. */
+  readonly kinds: readonly DeadLetterKind[];
+  /** How many match the filter. */
+  readonly total: number;
+  readonly deadLetters: readonly DeadLetterLine[];
+  /** Messages on the topic that are no dead letters of this prefix. */
+  readonly others: number;
+}
+
+/** `GET /api/dead-letters/ID`. */
+export interface DeadLetterDetails extends DeadLetterLine {
+  readonly topic?: string;
+  readonly partition?: number;
+  readonly offset?: number;
+  readonly timestampMs?: number;
+  readonly redrivenMs?: number;
+  readonly bytes: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** JSON with every digit; absent if the value cannot be decoded. */
+  readonly record?: string;
+  /** Why there is no record, and the first bytes as a hex dump. */
+  readonly why?: string;
+  readonly hexDump?: string;
+}
+
+/** The body of `POST /api/dead-letters/settle`. */
+export interface SettleRequest {
+  readonly action: 'redrive' | 'discard';
+  readonly ids: readonly string[];
+  /** Why they are discarded. */
+  readonly reason?: string;
+}
+
+export interface SettledDeadLetter {
+  readonly id: string;
+  readonly stream: string;
+  readonly outcome: 'redriven' | 'failed' | 'skipped' | 'discarded';
+  readonly text: string;
+}
+
+/** `GET /api/dead-letters/job`. `POST /api/dead-letters/settle` starts, `…/cancel` cancels. */
+export interface SettleProgress {
+  readonly request: SettleRequest;
+  readonly settled: readonly SettledDeadLetter[];
 }

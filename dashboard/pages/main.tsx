@@ -6,6 +6,8 @@ import './styles/pieces.css';
 import './styles/table.css';
 import './styles/chart.css';
 import './mrr/mrr.css';
+import './dead-letters/dead-letters.css';
+import './reconcile/reconcile.css';
 import { App } from './shell/app.tsx';
 
 const root = document.getElementById('app');

@@ -28,7 +28,7 @@ export function answerErrors(app: FastifyInstance): void {
     if (!(error instanceof EtlError) && error.statusCode !== undefined && error.statusCode < 500)
       return sendError(reply, error.statusCode, messageOf(error));
     if (!(error instanceof EtlError)) logger.error({ reason: messageOf(error) }, 'dashboard failed');
-    const { message, remedy } = parts(messageOf(error));
+    const { message, remedy } = partsOf(messageOf(error));
     return sendError(reply, statusOf(error), message, remedy);
   });
   app.setNotFoundHandler((request, reply) =>
@@ -43,7 +43,7 @@ function statusOf(error: unknown): number {
 }
 
 /** Splits a message of ours at its remedy: `<what happened>: <why>; <remedy>`. */
-function parts(message: string): { message: string; remedy?: string } {
+export function partsOf(message: string): { message: string; remedy?: string } {
   const at = message.lastIndexOf('; ');
   return at < 0 ? { message } : { message: message.slice(0, at), remedy: message.slice(at + 2) };
 }

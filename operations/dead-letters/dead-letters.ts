@@ -17,7 +17,7 @@ export async function listDeadLetters(
   await checkStreams(services, filter, deadLetters);
   const matching = deadLetters
     .filter((deadLetter) => matchesFilter(deadLetter, filter))
-    .sort((a, b) => b.rejectedAtMs - a.rejectedAtMs);
+    .sort((a, b) => b.rejectedAtMs - a.rejectedAtMs || a.id.localeCompare(b.id));
   return { deadLetters: matching, others };
 }
 

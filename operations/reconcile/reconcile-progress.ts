@@ -1,5 +1,6 @@
-import { grouped } from '../../core/terminal/amounts.ts';
+import { grouped, several } from '../../core/terminal/amounts.ts';
 import { cut } from '../../core/terminal/columns.ts';
+import type { SourceProgress } from './source/compare-stream.ts';
 
 /** The current step of a stream's comparison. It changes while it is shown. */
 export interface StreamProgress {
@@ -10,10 +11,25 @@ export interface StreamProgress {
   messages: number;
 }
 
+/** How far a comparison is. It changes while it is shown. */
+export class ReconcileProgress {
+  /** Streams whose topics and tables are compared; 0 until they are known. */
+  streams = 0;
+  compared = 0;
+  readonly active = new Set<StreamProgress>();
+  /** Sources that are read, or were. */
+  readonly sources = new Map<string, SourceProgress>();
+}
+
 /** Returns lines such as `customers  reading the topic  1,200 of 5,000 messages`. */
-export function progressLines(active: ReadonlySet<StreamProgress>, width: number): string[] {
-  return [...active].map(({ stream, doing, read, messages }) => {
+export function progressLines({ active, sources }: ReconcileProgress, width: number): string[] {
+  const compared = [...active].map(({ stream, doing, read, messages }) => {
     const share = `${grouped(read)} of ${grouped(messages)} messages`;
-    return cut([stream, doing, ...(read > 0 ? [share] : [])].join('  '), width);
+    return [stream, doing, ...(read > 0 ? [share] : [])];
   });
+  const read = [...sources.values()].map(({ stream, pages, records }) => {
+    const amount = `${several(pages, 'page')}  ${several(records, 'record')}`;
+    return [stream, 'reading the source', amount];
+  });
+  return [...compared, ...read].map((parts) => cut(parts.join('  '), width));
 }

@@ -5,14 +5,13 @@ import { ConfigError, messageOf } from '../../core/errors.ts';
 import { toEtlError } from '../../core/kafka/kafka-error.ts';
 import { logger } from '../../core/logger.ts';
 import { topicOf, viewOf } from '../../core/stream-name.ts';
-import { drawLive, liveLines } from '../../core/terminal/live-lines.ts';
 import { chooseStreams, streamsOfTables, streamsUnder } from '../../consumers/run/choose-streams.ts';
 import { listStorageTables } from '../status/table-facts.ts';
 import { Patience } from './await-sink.ts';
 import { compareStream, type CompareOptions, type StreamSides } from './compare-stream.ts';
 import { emptyComparison, type StreamComparison } from './comparison.ts';
 import type { Difference } from './find-differences.ts';
-import { progressLines, type StreamProgress } from './reconcile-progress.ts';
+import { ReconcileProgress } from './reconcile-progress.ts';
 import { MAX_REPAIRED_KEYS, repairStream } from './repair-stream.ts';
 import { DeadLetterIndex } from '../../consumers/stream/dead-letter-index.ts';
 
@@ -37,46 +36,43 @@ export async function reconcile(
   settings: Settings,
   options: ReconcileOptions,
   signal: AbortSignal,
+  progress = new ReconcileProgress(),
 ): Promise<readonly StreamComparison[]> {
   const role = { name: 'reconcile', needs: ['admin', 'registry', 'database'] } as const;
-  return withConnections(settings, role, signal, (services) => reconcileStreams(services, options));
+  return withConnections(settings, role, signal, (services) => reconcileStreams(services, options, progress));
 }
 
 async function reconcileStreams(
   services: Connections,
   options: ReconcileOptions,
+  progress: ReconcileProgress,
 ): Promise<readonly StreamComparison[]> {
   const rejected = await DeadLetterIndex.read(services);
   const deadLetters = rejected.counts;
   const streams = await findStreams(services, options.streams, [...deadLetters.keys()]);
   const patience = new Patience();
-  const active = new Set<StreamProgress>();
-  const drawn = drawLive(process.stderr, liveLines, (width, rows) =>
-    progressLines(active, width).slice(0, rows - 1),
-  );
+  progress.streams = streams.length;
   const limit = pLimit(STREAMS_SIDE_BY_SIDE);
-  try {
-    const comparisons = streams.map((sides) =>
-      limit(async () => {
+  const comparisons = streams.map((sides) =>
+    limit(async () => {
+      services.signal.throwIfAborted();
+      const own = { stream: sides.stream, doing: '', read: 0, messages: 0 };
+      progress.active.add(own);
+      try {
+        const compareOptions = { rejected, progress: own, patience };
+        return await reconcileStream(services, sides, compareOptions, options.isRepair);
+      } catch (error) {
         services.signal.throwIfAborted();
-        const progress = { stream: sides.stream, doing: '', read: 0, messages: 0 };
-        active.add(progress);
-        try {
-          return await reconcileStream(services, sides, { rejected, progress, patience }, options.isRepair);
-        } catch (error) {
-          services.signal.throwIfAborted();
-          const failure = toEtlError(error, services.settings.kafka);
-          return failed(sides.stream, failure, deadLetters.get(sides.stream) ?? 0);
-        } finally {
-          active.delete(progress);
-        }
-      }),
-    );
-    // After an abort, every stream drops its side table before the services are closed.
-    return await Promise.all(comparisons).finally(() => Promise.allSettled(comparisons));
-  } finally {
-    drawn.stop();
-  }
+        const failure = toEtlError(error, services.settings.kafka);
+        return failed(sides.stream, failure, deadLetters.get(sides.stream) ?? 0);
+      } finally {
+        progress.active.delete(own);
+        progress.compared++;
+      }
+    }),
+  );
+  // After an abort, every stream drops its side table before the services are closed.
+  return Promise.all(comparisons).finally(() => Promise.allSettled(comparisons));
 }
 
 async function reconcileStream(

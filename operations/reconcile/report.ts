@@ -2,14 +2,10 @@ import type { Settings } from '../../core/settings/config.ts';
 import { isEqual, type Allowed, type StreamComparison } from './comparison.ts';
 import { reconcileJson, reconcileSummary } from './reconcile-summary.ts';
 import { reconcile, type ReconcileOptions } from './reconcile.ts';
-import type { SourceComparison } from './source/compare-source.ts';
-import {
-  compareSourceLive,
-  isSourceEqual,
-  sourceJson,
-  sourceSpecs,
-  sourceSummary,
-} from './source/reconcile-source.ts';
+import { ReconcileProgress } from './reconcile-progress.ts';
+import type { SourceProgress } from './source/compare-stream.ts';
+import { compareSource, type SourceComparison } from './source/compare-source.ts';
+import { isSourceEqual, sourceJson, sourceSpecs, sourceSummary } from './source/reconcile-source.ts';
 
 /** The comparisons of all streams: of topics with tables and views, and of sources with topics. */
 export interface ReconcileReport {
@@ -27,11 +23,13 @@ export async function createReport(
   settings: Settings,
   options: ReconcileOptions & { readonly allowed: Allowed; readonly comparesSource: boolean },
   signal: AbortSignal,
+  progress = new ReconcileProgress(),
 ): Promise<ReconcileReport> {
   const { streams, allowed, comparesSource } = options;
   const specs = comparesSource ? sourceSpecs(settings, streams) : [];
-  const comparisons = await reconcile(settings, options, signal);
-  const sources = specs.length > 0 ? await compareSourceLive(settings, specs, signal) : [];
+  const comparisons = await reconcile(settings, options, signal, progress);
+  const onSource = (source: SourceProgress) => progress.sources.set(source.stream, source);
+  const sources = specs.length > 0 ? await compareSource(settings, specs, signal, onSource) : [];
   return {
     isEqual:
       comparisons.every((comparison) => isEqual(comparison, allowed)) &&

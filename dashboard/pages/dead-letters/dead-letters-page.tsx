@@ -1,6 +1,16 @@
-import { EmptyState } from '../shared/states.tsx';
+import type { JobState, SettleProgress } from '../../api.ts';
+import { useJob } from '../shared/use-job.ts';
 import type { PageComponent } from '../shell/page-list.ts';
+import { DeadLetterPage } from './details.tsx';
+import { DeadLetterListPage } from './list.tsx';
 
-export const DeadLettersPage: PageComponent = () => (
-  <EmptyState title="Dead letters">This page is not built yet.</EmptyState>
-);
+export type SettleJob = JobState<SettleProgress, null>;
+
+export const DeadLettersPage: PageComponent = ({ route }) => {
+  const job = useJob<SettleJob>('/api/dead-letters/job', '/api/dead-letters/cancel', (state) => state);
+  return route.argument === '' ? (
+    <DeadLetterListPage route={route} job={job} />
+  ) : (
+    <DeadLetterPage id={route.argument} job={job} />
+  );
+};

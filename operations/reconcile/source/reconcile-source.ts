@@ -2,12 +2,10 @@ import type { Settings } from '../../../core/settings/config.ts';
 import { ConfigError, messageOf } from '../../../core/errors.ts';
 import type { Allowed } from '../comparison.ts';
 import { grouped, several } from '../../../core/terminal/amounts.ts';
-import { cut, textTable } from '../../../core/terminal/columns.ts';
-import { drawLive, liveLines } from '../../../core/terminal/live-lines.ts';
+import { textTable } from '../../../core/terminal/columns.ts';
 import { shownKey } from '../../../core/terminal/terminal.ts';
 import type { StreamSpec } from '../../../producers/chartmogul/streams.ts';
-import { compareSource, type SourceComparison } from './compare-source.ts';
-import type { SourceProgress } from './compare-stream.ts';
+import type { SourceComparison } from './compare-source.ts';
 import { sourceKinds, type SourceDifferenceKind } from './source-diff.ts';
 import { chooseStreams, knownStreams } from '../../../producers/chartmogul/known-streams.ts';
 
@@ -26,26 +24,6 @@ export function sourceSpecs(settings: Settings, streams?: readonly string[]): re
   const foreign = streams.find((stream) => !known.some(({ name }) => name === stream));
   if (foreign === undefined) return chooseStreams(known, streams.join(','));
   throw new ConfigError(`--source: ${foreign} is not a known stream: set the CONFIG_FILE that defines it`);
-}
-
-/** Runs {@link compareSource}, and draws the progress of each stream if stderr is a terminal. */
-export async function compareSourceLive(
-  settings: Settings,
-  specs: readonly StreamSpec[],
-  signal: AbortSignal,
-): Promise<readonly SourceComparison[]> {
-  const live = new Map<string, SourceProgress>();
-  const drawn = drawLive(process.stderr, liveLines, (width, rows) =>
-    [...live.values()].slice(-(rows - 1)).map(({ stream, pages, records }) => {
-      const read = `${several(pages, 'page')}  ${several(records, 'record')}`;
-      return cut(`${stream}  reading the source  ${read}`, width);
-    }),
-  );
-  try {
-    return await compareSource(settings, specs, signal, (progress) => live.set(progress.stream, progress));
-  } finally {
-    drawn.stop();
-  }
 }
 
 export function isSourceEqual({ counts, failure }: SourceComparison, allowed: Allowed): boolean {

@@ -16,7 +16,7 @@ import {
   keysConditionSql,
   keyTextSql,
 } from '../../../../consumers/table/key-sql.ts';
-import { progressLines } from '../../../../operations/reconcile/reconcile-progress.ts';
+import { progressLines, ReconcileProgress } from '../../../../operations/reconcile/reconcile-progress.ts';
 import { reconcileJson, reconcileSummary } from '../../../../operations/reconcile/reconcile-summary.ts';
 import { parseColumnType } from '../../../../consumers/column/parse-column-type.ts';
 import { RowKeys } from '../../../../consumers/stream/row-keys.ts';
@@ -148,14 +148,16 @@ test('reconcileSummary fits 80 columns when everything differs', () => {
   assert.match(text, /^1 of 2 streams equal$/m);
 });
 
-test('progressLines shows a line per active stream, as wide as the terminal', () => {
-  const active = new Set([
-    { stream: 'plans', doing: 'reading the topic', read: 1_200, messages: 5_000 },
-    { stream: 'customers', doing: 'comparing views', read: 0, messages: 0 },
-  ]);
-  assert.deepEqual(progressLines(active, 30), [
+test('progressLines shows a line per active stream and source, as wide as the terminal', () => {
+  const progress = new ReconcileProgress();
+  progress.active
+    .add({ stream: 'plans', doing: 'reading the topic', read: 1_200, messages: 5_000 })
+    .add({ stream: 'customers', doing: 'comparing views', read: 0, messages: 0 });
+  progress.sources.set('tasks', { stream: 'tasks', pages: 1, records: 20 });
+  assert.deepEqual(progressLines(progress, 30), [
     'plans  reading the topic  1,2…',
     'customers  comparing views',
+    'tasks  reading the source  1 …',
   ]);
 });
 
