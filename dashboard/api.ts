@@ -136,7 +136,7 @@ export interface LargeMovement {
   readonly mrr: number | null;
   readonly plan: string;
   readonly description: string;
-
+}
 
 /** Work that outlives the request that started it. The server keeps its end until the next start. */
 export interface JobState<Progress, Result> {
