@@ -96,7 +96,7 @@ test('a CSV export quotes text, leaves null empty and writes nested values as JS
   assert.equal(manifest.views[0]?.files[0]?.rows, 2);
 });
 
-test('changes since the last export are new, changed and deleted rows, and views without a key whole', async (t) => {
+test('an export of changes has new, changed and deleted rows, and all rows of views without a key', async (t) => {
   const { settings, customers, folder } = await account(t);
   await exportTo(settings, `parquet:${folder}`);
   // Kafka stamped this message before the export, but the sink was late.

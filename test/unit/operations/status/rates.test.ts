@@ -60,7 +60,7 @@ for (const [title, before, after, expected] of cases) {
   });
 }
 
-test('ratesBetween returns no rates without time between, and totalRates adds those that are known', () => {
+test('ratesBetween needs time between two statuses, and totalRates adds the known rates', () => {
   assert.equal(ratesBetween(statusAt(10, [[1, 0]]), statusAt(10, [[9, 0]])).size, 0);
   assert.deepEqual(totalRates([]), { producedPerSecond: undefined, sunkPerSecond: undefined });
   assert.deepEqual(
