@@ -88,6 +88,13 @@ function errorsOf(world: World, key: Key): object | null {
   return world.random.chance('invoice.errors.null', 0.1, key.member, key.ordinal) ? null : {};
 }
 
+/** Returns null for an invoice that may still be paid. */
+function statusOf(world: World, invoice: Invoice): string | null {
+  if (world.random.chance('invoice.void', 0.01, invoice.member, invoice.ordinal)) return 'voided';
+  if (isPaid(world, invoice)) return 'paid';
+  return invoice.from < world.firstNow - 90 * day ? 'written_off' : null;
+}
+
 /** @param isNested inside a customer's import list, which names the customer at the top instead. */
 export function renderInvoice(
   world: World,
@@ -100,7 +107,6 @@ export function renderInvoice(
   const customer = referenceTo(world, member);
   const disabled = isDisabled(world, invoice);
   const isDue = random.chance('invoice.due', 0.6, member, ordinal);
-  const isVoid = random.chance('invoice.void', 0.01, member, ordinal);
   return {
     uuid: uuidOf(random, 'invoice', invoice),
     external_id: `inv_${String(member).padStart(7, '0')}_${ordinal}`,
@@ -111,7 +117,7 @@ export function renderInvoice(
     customer_external_id: customer?.externalId ?? null,
     data_source_uuid: dataSourceUuid(world, dataSourceOf(world, member)),
     collection_method: random.pick('invoice.collection', [null, null, 'manual'], member, ordinal),
-    status: isVoid ? 'voided' : isPaid(world, invoice) ? 'paid' : 'written_off',
+    status: statusOf(world, invoice),
     errors: errorsOf(world, invoice),
     disabled,
     disabled_at: disabled ? milliseconds(world.importedAt(invoice)) : null,
