@@ -51,6 +51,21 @@ export function storageTableOf(stream: string): string {
   return `${viewOf(stream)}_raw`;
 }
 
+/** Returns the table that keeps every version of a stream's rows: see `HistoryTable`. */
+export function historyTableOf(stream: string): string {
+  return `${storageTableOf(stream)}_history`;
+}
+
+/** Returns the view with a row for each version of a record. */
+export function historyViewOf(stream: string): string {
+  return `${viewOf(stream)}_history`;
+}
+
+/** Returns the view of the records as they were at a time. */
+export function pastViewOf(stream: string): string {
+  return `${viewOf(stream)}_at`;
+}
+
 /** Returns the view that users read: the stream's name, with `_` for what SQL must quote. */
 export function viewOf(stream: string): string {
   return stream.replace(/[^A-Za-z0-9_]/g, '_').replace(/^(?=[0-9])/, '_');

@@ -33,6 +33,18 @@ export function chooseStreams(
   return streams.filter((stream) => wanted?.includes(stream) ?? true);
 }
 
+/** @throws ConfigError if HISTORY_STREAMS names a stream that has neither a schema file nor a topic. */
+export function requireHistoryStreams(
+  topics: readonly string[],
+  prefix: string,
+  named: readonly string[] = [],
+): void {
+  const { streams } = streamsUnder(prefix, topics);
+  const unknown = named.find((stream) => !streams.includes(stream));
+  if (unknown !== undefined)
+    throw new ConfigError(`HISTORY_STREAMS may name only ${streams.join(', ')}; got "${unknown}"`);
+}
+
 /**
  * Returns the streams with a schema file or a topic under the prefix, sorted, and the skipped
  * topics. A table or view name goes to the stream of exactly that name, else to the first stream.

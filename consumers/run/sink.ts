@@ -12,7 +12,13 @@ import { steadyRetry } from '../../core/retry.ts';
 import { storageTableOf, streamOfTopic, subjectOf, topicOf } from '../../core/stream-name.ts';
 import { onCluster } from '../table/table-ddl.ts';
 import { isDerivedView } from '../view/view.ts';
-import { chooseStreams, streamsUnder, nameConflictOf, type SkippedTopic } from './choose-streams.ts';
+import {
+  chooseStreams,
+  nameConflictOf,
+  requireHistoryStreams,
+  streamsUnder,
+  type SkippedTopic,
+} from './choose-streams.ts';
 import { consume } from './consume.ts';
 import { createStreamSink } from '../stream/create-stream-sink.ts';
 import { DeadLetters } from '../stream/dead-letters.ts';
@@ -134,11 +140,12 @@ async function ensureDatabase(database: Database): Promise<void> {
  * Creates missing topics. Returns the streams to sink and, if all are requested, what is skipped.
  */
 async function prepareStreams(
-  { topicPrefix }: Settings,
+  { topicPrefix, clickhouse }: Settings,
   options: SinkOptions,
   { admin, registry }: Connections,
 ): Promise<{ readonly streams: readonly string[]; readonly skipped: readonly SkippedTopic[] }> {
   const existing = await admin.listTopics();
+  requireHistoryStreams(existing, topicPrefix, clickhouse.historyStreams);
   const streams: string[] = [];
   for (const stream of chooseStreams(existing, topicPrefix, options.streams)) {
     if (!isDerivedView(stream) || (await isProduced(stream, existing, topicPrefix, registry)))

@@ -24,13 +24,24 @@ const BAD_ARGUMENTS = '36';
 const ALTER_OF_COLUMN_IS_FORBIDDEN = '524';
 const BAD_TTL_EXPRESSION = '450';
 
-interface ReshapeOptions {
+/** The table to change. */
+export interface ReshapeOptions {
   readonly database: Database;
   readonly stream: string;
   readonly table: string;
   readonly onChange: () => void;
   /** Wait before the next attempt. */
   readonly roundMs: number;
+}
+
+/** What the table is to become. */
+export interface WantedShape {
+  /** Returns the statements that create the table. */
+  create(identity: string): readonly string[];
+  /** Returns the actions of an ALTER TABLE that the table lacks. @throws IncompatibleSchemaError */
+  actions(shape: TableShape): readonly string[];
+  /** What helps if the table cannot be altered. */
+  readonly remedy: string;
 }
 
 interface Coverage {
@@ -41,25 +52,36 @@ interface Coverage {
   readonly declared: DeclaredFields;
 }
 
-/** Creates or widens a table until the server shows it. @throws IncompatibleSchemaError */
-export async function reshapeTable(options: ReshapeOptions, coverage: Coverage): Promise<TableShape> {
-  const { database, table, onChange, roundMs } = options;
+/** Gives a storage table the columns of a schema: see {@link reshape}. */
+export function reshapeTable(options: ReshapeOptions, coverage: Coverage): Promise<TableShape> {
+  const { database, stream, table } = options;
   const { schema } = coverage;
+  return reshape(options, {
+    create: (identity) => {
+      if (fieldColumns(schema).length === 0) throw noColumns(stream, table);
+      return createTableSql(table, schema, identity, database.settings);
+    },
+    actions: (shape) => actionsFor(options, coverage, shape),
+    remedy: `npm run replay -- --streams ${stream}`,
+  });
+}
+
+/** Creates or widens a table until the server shows it. @throws IncompatibleSchemaError */
+export async function reshape(options: ReshapeOptions, wanted: WantedShape): Promise<TableShape> {
+  const { database, table, onChange, roundMs } = options;
   const doing = `change ${database.name}.${table}`;
   for (let round = 0; round < MAX_ROUNDS; round++) {
     if (round > 0 && roundMs > 0) await delay(roundMs, undefined, { signal: database.signal });
     const shape = await readLocalShape(database, table);
     if (shape === undefined) {
-      if (fieldColumns(schema).length === 0) throw noColumns(options.stream, table);
-      for (const statement of createTableSql(table, schema, newIdentity(), database.settings))
-        await runDefinition(database, doing, statement);
+      for (const statement of wanted.create(newIdentity())) await runDefinition(database, doing, statement);
       logger.info({ table }, 'table created');
       onChange();
       continue;
     }
-    const actions = actionsFor(options, coverage, shape);
+    const actions = wanted.actions(shape);
     if (actions.length === 0) return shape;
-    if (await alter(options, doing, actions, shape)) {
+    if (await alter(options, doing, actions, shape, wanted.remedy)) {
       logger.info({ table, actions: actions.length }, 'table widened');
       onChange();
     }
@@ -146,10 +168,11 @@ function checkKey(table: string, schema: WriterSchema, { columns, sortingKey: ke
 
 /** Returns false if another sink changed the table first. */
 async function alter(
-  { database, stream, table }: ReshapeOptions,
+  { database, table }: ReshapeOptions,
   doing: string,
   actions: readonly string[],
   { version }: TableShape,
+  remedy: string,
 ): Promise<boolean> {
   try {
     for (const statement of alterTableSql(table, actions, version, database.settings))
@@ -162,7 +185,7 @@ async function alter(
     if (isClickHouseCode(error, ALTER_OF_COLUMN_IS_FORBIDDEN) || isClickHouseCode(error, BAD_TTL_EXPRESSION))
       throw new IncompatibleSchemaError(
         `table ${table} has a partition key or a TTL over a column that must change for a schema of the topic ` +
-          `(${actions.join(', ').slice(0, 300)}): remove that column from it, or npm run replay -- --streams ${stream}`,
+          `(${actions.join(', ').slice(0, 300)}): remove that column from it, or ${remedy}`,
         { cause: error },
       );
     throw error;

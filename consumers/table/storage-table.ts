@@ -3,18 +3,21 @@ import { ClickHouseError } from '@clickhouse/client';
 import type { Database } from '../../core/clickhouse/database.ts';
 import { ServiceRefusedError, StoppedError, ViewFailedError } from '../../core/errors.ts';
 import { singleAttempt } from '../../core/retry.ts';
-import { storageTableOf } from '../../core/stream-name.ts';
+import { historyTableOf, storageTableOf } from '../../core/stream-name.ts';
+import { logger } from '../../core/logger.ts';
 import { declaredFields } from '../schema/declared-fields.ts';
 import type { WriterSchema } from '../schema/writer-type.ts';
 import { mentionsDeletes } from './constraint.ts';
 import { failedViews, insertRows, type InsertedRows, type InsertOutcome } from './insert-rows.ts';
 import { evenWhenStopping, InsertRecovery, viewsOn } from './insert-recovery.ts';
 import type { TableRows } from './partition-rows.ts';
+import { HistoryTable } from './history-table.ts';
+import { isByPosition } from './key-sql.ts';
 import { keyed, noColumns, readLocalShape, reshapeTable } from './reshape-table.ts';
 import { StreamViews, type StreamViewsOptions } from '../view/stream-views.ts';
 import { hasBlocks, readLastBlock, readSettledRows } from './table-checkpoint.ts';
 import { localTableOf } from './table-ddl.ts';
-import { readTableIdentity, withoutSystemColumns, type TableColumn } from './table-shape.ts';
+import { readTableIdentity, withoutSystemColumns, type TableColumn, type TableShape } from './table-shape.ts';
 
 /** Wait before the next read of a table that another sink changes. */
 const STANDARD_ROUND_MS = 100;
@@ -42,6 +45,9 @@ export class StorageTable {
   #columns: readonly TableColumn[] = [];
   readonly #fields = new Set<string>();
   readonly #views: StreamViews;
+  /** The history of the stream; undefined if none is kept. */
+  #history: HistoryTable | undefined;
+  #isHistoryReported = false;
   /** Identity of the table that offsets were last read from; empty, unlike any table's, if none. */
   #identity = '';
 
@@ -68,6 +74,7 @@ export class StorageTable {
     this.#fields.clear();
     this.#columns = [];
     this.#views.forget();
+    this.#history?.forget();
   }
 
   /**
@@ -88,8 +95,11 @@ export class StorageTable {
       this.#options.onChange?.();
     };
     const target = { database: this.#database, stream: this.stream, table: this.name, onChange, roundMs };
-    const shape = await reshapeTable(target, { schema, isOlder, declared });
     for (const [path, { name }] of declared) if (path === name) this.#fields.add(name);
+    const reshaped = await reshapeTable(target, { schema, isOlder, declared });
+    const shape = (await this.#keepsHistory(reshaped))
+      ? await (this.#history ??= new HistoryTable(target)).align(reshaped, this.#fields)
+      : reshaped;
     const columns = withoutSystemColumns(shape.columns).filter(({ name }) => this.#fields.has(name));
     if (columns.length === 0) throw noColumns(this.stream, this.name);
     if (!isDeepStrictEqual(columns, this.#columns)) this.#columns = columns;
@@ -111,6 +121,9 @@ export class StorageTable {
     let attempt: Promise<InsertOutcome> | undefined;
     let deletions = 0;
     try {
+      // First, so that the history never lacks a row that the table has, wherever a kill strikes.
+      const refused = await this.#history?.insert(rows, generation);
+      if (refused !== undefined) return { kind: 'refused', reason: refused, isOfTable: true };
       const outcome = await database.retried(`insert into ${table}`, async () => {
         if (generation.aborted) throw new StoppedError(`${table}: its partitions were revoked`);
         attempt = insertRows(rows, database, table, identity, deletions);
@@ -125,8 +138,10 @@ export class StorageTable {
       const { reason } = outcome;
       const failed = outcome.kind === 'half-inserted' ? outcome.failed : [];
       // ClickHouse finds faults of the table itself before it writes anything.
-      if (outcome.kind === 'refused' && (outcome.isOfTable === true || !(await recovery.isHalfInserted())))
+      if (outcome.kind === 'refused' && (outcome.isOfTable === true || !(await recovery.isHalfInserted()))) {
+        if (outcome.isOfTable !== true && isSingle(rows)) await this.#history?.delete(rows.ranges);
         return outcome;
+      }
       // The caller recreates the rows for the table that has the name now.
       if (await this.isReplaced()) return { kind: 'refused', reason, isOfTable: true };
       throw new ViewFailedError(await recovery.undo(reason, failed));
@@ -161,7 +176,8 @@ export class StorageTable {
   async matchesShape(columns: readonly TableColumn[]): Promise<boolean> {
     const shape = await readLocalShape(this.#database, this.name);
     if (shape === undefined || shape.identity !== this.#identity) return false;
-    return columns.every((column) => shape.columns.some((now) => isDeepStrictEqual(now, column)));
+    const hasAll = columns.every((column) => shape.columns.some((now) => isDeepStrictEqual(now, column)));
+    return hasAll && (await this.#history?.matches(columns)) !== false;
   }
 
   /** Returns whether the server has another table than {@link partitionRows} found, or none. */
@@ -195,9 +211,37 @@ export class StorageTable {
     }
   }
 
+  /** Returns whether every version is kept. Reports once why not, unless no one asked for it. */
+  async #keepsHistory({ sortingKey }: TableShape): Promise<boolean> {
+    const isNamed = this.#database.settings.historyStreams?.includes(this.stream) === true;
+    const isKept = isNamed && !isByPosition(sortingKey);
+    if (isKept || this.#isHistoryReported || this.#options.table !== undefined) return isKept;
+    this.#isHistoryReported = true;
+    const { stream } = this;
+    const table = historyTableOf(stream);
+    if (isNamed)
+      logger.warn(
+        { stream },
+        'HISTORY_STREAMS names a stream without a primary key: its rows have no versions',
+      );
+    else if (
+      (await readTableIdentity(this.#database, localTableOf(table, this.#database.settings))) !== undefined
+    )
+      logger.warn(
+        { stream, table },
+        `HISTORY_STREAMS does not name ${stream}: its history keeps its rows and gets no new ones`,
+      );
+    return false;
+  }
+
   /** Returns the identity of the table that the server has now; empty if none. */
   async readIdentity(): Promise<string> {
     const local = localTableOf(this.name, this.#database.settings);
     return (await readTableIdentity(this.#database, local)) ?? '';
   }
+}
+
+/** Returns whether the rows are one row. */
+function isSingle({ ranges: [range, ...others] }: InsertedRows): boolean {
+  return range !== undefined && range.first === range.last && others.length === 0;
 }

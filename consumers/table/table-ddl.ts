@@ -2,7 +2,13 @@ import { definition, literal, qualified, quoted } from '../../core/clickhouse/cl
 import type { Database } from '../../core/clickhouse/database.ts';
 import type { ClickHouseSettings } from '../../core/settings/config.ts';
 import type { WriterSchema } from '../schema/writer-type.ts';
-import { columnSql, fieldColumns, sortingKey, systemColumns } from './stored-columns.ts';
+import {
+  columnSql,
+  fieldColumns,
+  sortingKey,
+  systemColumns,
+  type CommentedColumn,
+} from './stored-columns.ts';
 import { outlineOf } from './sql-outline.ts';
 
 /** Without a window, ClickHouse silently ignores deduplication tokens. */
@@ -42,21 +48,46 @@ export function identitySql(identity: string): string {
   return `${quoted(identityColumnOf(identity))} UInt8 EPHEMERAL COMMENT 'Inserts of the sink name it, so that none goes into a table that took the place of the one it was made for'`;
 }
 
-/**
- * Returns the statements that create a stream's storage table. On a cluster, replicated tables
- * behind a Distributed table hold the rows. One shard holds all rows of a partition, so each insert
- * is one block per shard, and the highest offset of a partition shows what the table has.
- * @param identity a hexadecimal number that no other table has had.
- */
+/** What a table is created with. */
+export interface TableDefinition {
+  readonly table: string;
+  readonly columns: readonly CommentedColumn[];
+  readonly sortingKey: readonly string[];
+  /** Whether the table keeps the latest row of each key, or each row of the whole sorting key. */
+  readonly keeps: 'latest' | 'every';
+  readonly comment: string;
+}
+
+/** Returns the statements that create a stream's storage table: see {@link definitionSql}. */
 export function createTableSql(
   table: string,
   schema: WriterSchema,
   identity: string,
   target: Target,
 ): string[] {
+  const columns = [...fieldColumns(schema), ...systemColumns];
+  const comment = schema.doc ?? '';
+  const definition: TableDefinition = {
+    table,
+    columns,
+    sortingKey: sortingKey(schema),
+    keeps: 'latest',
+    comment,
+  };
+  return definitionSql(definition, identity, target);
+}
+
+/**
+ * Returns the statements that create a table. On a cluster, replicated tables behind a Distributed
+ * table hold the rows. One shard holds all rows of a partition, so each insert is one block per
+ * shard, and the highest offset of a partition shows what the table has.
+ * @param identity a hexadecimal number that no other table has had.
+ */
+export function definitionSql(definition: TableDefinition, identity: string, target: Target): string[] {
   const { cluster, database } = target;
-  const columns = [...fieldColumns(schema), ...systemColumns].map(columnSql);
-  const comment = `COMMENT ${literal(schema.doc ?? '')}`;
+  const { table, sortingKey: key, keeps } = definition;
+  const columns = definition.columns.map(columnSql);
+  const comment = `COMMENT ${literal(definition.comment)}`;
   const [engine, windows] =
     cluster === undefined
       ? ['ReplacingMergeTree', `non_replicated_deduplication_window = ${DEDUPLICATION_WINDOW}`]
@@ -70,8 +101,8 @@ export function createTableSql(
   const statements = [
     `CREATE TABLE IF NOT EXISTS ${local}${onCluster(target)} (\n` +
       `  ${[...columns, identitySql(identity), firstShape].join(',\n  ')}\n)\n` +
-      `ENGINE = ${engine}(_version, _deleted)\n` +
-      `ORDER BY (${sortingKey(schema).map(quoted).join(', ')})\n` +
+      `ENGINE = ${engine}${keeps === 'latest' ? '(_version, _deleted)' : ''}\n` +
+      `ORDER BY (${key.map(quoted).join(', ')})\n` +
       `SETTINGS ${windows}, min_bytes_for_wide_part = ${WIDE_PART_BYTES}\n${comment}`,
   ];
   if (cluster === undefined) return statements;

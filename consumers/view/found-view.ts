@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { literal, qualified, quoted } from '../../core/clickhouse/client.ts';
 import type { Database } from '../../core/clickhouse/database.ts';
 import { onCluster } from '../table/table-ddl.ts';
+import { takesTime } from './history-views.ts';
 import type { View } from './view.ts';
 
 export interface TypedViewColumn {
@@ -13,6 +14,8 @@ export interface TypedViewColumn {
 
 /** Returns the columns of a view, with the types that its tables give them now. */
 export async function describeView(database: Database, view: View): Promise<TypedViewColumn[]> {
+  // The server computes the columns of such a view for each query.
+  if (takesTime(view.select)) return [];
   const described = await database.rows<{ name: string; type: string }>(
     `view ${view.name}`,
     `DESCRIBE TABLE (${view.select})`,
@@ -33,9 +36,10 @@ export function viewSql(
   const list = columns.map(
     ({ name, type, comment }) => `${quoted(name)} ${type} COMMENT ${literal(comment)}`,
   );
+  const typed = list.length === 0 ? '' : `(${list.join(', ')}) `;
   return (
     `CREATE ${replaces ? 'OR REPLACE VIEW' : 'VIEW IF NOT EXISTS'} ${qualified(database, view.name)}${onCluster(settings)} ` +
-    `(${list.join(', ')}) AS ${view.select} COMMENT ${literal(markOf(view.select))}`
+    `${typed}AS ${view.select} COMMENT ${literal(markOf(view.select))}`
   );
 }
 

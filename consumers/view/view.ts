@@ -1,11 +1,13 @@
 import { literal } from '../../core/clickhouse/client.ts';
 import type { Database } from '../../core/clickhouse/database.ts';
 import { isSystemColumnName } from '../../core/avro/schema.ts';
-import { storageTableOf, viewOf } from '../../core/stream-name.ts';
+import { historyTableOf, historyViewOf, pastViewOf, storageTableOf, viewOf } from '../../core/stream-name.ts';
 import { parseColumnType } from '../column/parse-column-type.ts';
 import type { CommentedColumn } from '../table/stored-columns.ts';
+import { localTableOf } from '../table/table-ddl.ts';
 import type { StreamColumns } from './column-kinds.ts';
 import { derivedViews } from './definitions.ts';
+import { historyViews, type History } from './history-views.ts';
 import { latestRows, selectOf, type ViewQuery } from './view-query.ts';
 
 /** A view as the sink creates it. */
@@ -18,6 +20,7 @@ export interface View {
   readonly columns: readonly { readonly name: string; readonly comment: string }[];
   /** The columns of the tables that it was made for. Their types determine those of the view. */
   readonly tables: StreamColumns;
+  readonly history?: History | undefined;
 }
 
 /** Returns whether a view over other streams has this name. */
@@ -28,9 +31,13 @@ export function isDerivedView(name: string): boolean {
 /** Returns the views over a stream, its own first; none if the stream has no storage table. */
 export async function readExpectedViews(database: Database, stream: string): Promise<View[]> {
   const derived = derivedViews.filter(({ streams }) => streams.includes(stream));
-  const streams = new Set([stream, ...derived.flatMap((view) => [...view.streams, view.name])]);
-  const tables = await readStreamColumns(database, [...streams]);
-  const queries = viewQueries(database.name, stream, tables);
+  const namesakes = [historyViewOf(stream), pastViewOf(stream)];
+  const streams = new Set([stream, ...namesakes, ...derived.flatMap((view) => [...view.streams, view.name])]);
+  const [tables, history] = [
+    await readStreamColumns(database, [...streams]),
+    await readHistory(database, stream),
+  ];
+  const queries = viewQueries(database.name, stream, tables, history);
   const texts = queries.map(({ query }) => literal(selectOf(query)));
   const formatted = await database.rows<{ select: string }>(
     `views of ${stream}`,
@@ -42,6 +49,7 @@ export async function readExpectedViews(database: Database, stream: string): Pro
     select: formatted[index]?.select ?? '',
     columns: query.columns.map((column) => ({ name: column.name, comment: column.comment })),
     tables,
+    history,
   }));
 }
 
@@ -53,7 +61,12 @@ interface NamedQuery extends Pick<View, 'name' | 'owner'> {
  * Returns the queries of the views over a stream. A source may have a stream with the name of a
  * derived view (`transactions`): if that stream has a storage table, the view shows this table.
  */
-export function viewQueries(database: string, stream: string, columns: StreamColumns): NamedQuery[] {
+export function viewQueries(
+  database: string,
+  stream: string,
+  columns: StreamColumns,
+  history?: History,
+): NamedQuery[] {
   const own = columns.get(stream);
   if (own === undefined) return [];
   const view = viewOf(stream);
@@ -65,7 +78,14 @@ export function viewQueries(database: string, stream: string, columns: StreamCol
       const query = derive(database, columns);
       return query === undefined ? [] : [{ name, owner: streams[0], query }];
     });
-  return [{ name: view, owner: stream, query: latestRows(database, stream, own) }, ...derived];
+  const ofHistory = (history === undefined ? [] : historyViews(database, history)).filter(
+    ({ name }) => !columns.has(name),
+  );
+  return [
+    { name: view, owner: stream, query: latestRows(database, stream, own) },
+    ...derived,
+    ...ofHistory.map((found) => ({ ...found, owner: stream })),
+  ];
 }
 
 /** Returns the columns of the storage tables that exist, by stream, without system columns. */
@@ -83,6 +103,21 @@ async function readStreamColumns(database: Database, streams: readonly string[])
     if (ofStream.length > 0) columns.set(stream, ofStream.flatMap(usableColumn));
   }
   return columns;
+}
+
+/** Returns the columns of the stream's history; undefined if there is none. */
+async function readHistory(database: Database, stream: string): Promise<History | undefined> {
+  const found = await database.rows<
+    Readonly<Record<'name' | 'type' | 'comment', string>> & { isKey: number }
+  >(
+    `columns of ${historyTableOf(stream)}`,
+    `SELECT name, type, comment, is_in_sorting_key AS isKey FROM system.columns ` +
+      `WHERE database = ${literal(database.name)} AND table = ${literal(localTableOf(historyTableOf(stream), database.settings))} ` +
+      `AND default_kind IN ('', 'DEFAULT') ORDER BY position`,
+  );
+  const key = found.filter(({ name, isKey }) => isKey === 1 && !isSystemColumnName(name));
+  if (key.length === 0) return undefined;
+  return { stream, key: key.map(({ name }) => name), columns: found.flatMap(usableColumn) };
 }
 
 function usableColumn(column: { name: string; type: string; comment: string }): CommentedColumn[] {

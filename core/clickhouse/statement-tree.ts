@@ -118,7 +118,8 @@ function externalAccessAt(node: StatementNode): string | undefined {
   const isTable = ['TableExpression', 'InsertQuery', 'CreateQuery', 'AttachQuery', 'Explain'].includes(
     kindOf(parent),
   );
-  if (isTable && !internalTableFunctions.has(lower)) return `table function ${name}`;
+  if (isTable && !internalTableFunctions.has(lower) && !isParameterizedView(name))
+    return `table function ${name}`;
   if (externalFunctions.has(lower)) return `function ${name}`;
   // `arrayMap(file, …)` accepts a function by name.
   const [first, ...others] = node.children[0]?.children ?? [];
@@ -133,6 +134,14 @@ function externalAccessAt(node: StatementNode): string | undefined {
   if (lower === 'merge' && isTable && /^Literal 'system'|^(?!Literal|Identifier)/i.test(first?.label ?? ''))
     return `table function ${name} of system tables`;
   return undefined;
+}
+
+/**
+ * Returns whether a table function's name can only be that of a view with parameters: no table
+ * function of the server has a name with a dot, or one that ends like a view of the sink.
+ */
+function isParameterizedView(name: string): boolean {
+  return name.includes('.') || name.endsWith('_at');
 }
 
 function isPlainStructure(first: StatementNode | undefined): boolean {

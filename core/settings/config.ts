@@ -25,6 +25,8 @@ export interface SchemaRegistrySettings {
 export interface ClickHouseSettings extends SchemaRegistrySettings {
   readonly database: string;
   readonly cluster: string | undefined;
+  /** Streams of which every version is kept. */
+  readonly historyStreams?: readonly string[];
 }
 
 /** Credentials of the targets of `export`. */
@@ -116,6 +118,7 @@ export function loadSettings(processEnv: NodeJS.ProcessEnv = process.env, dotEnv
         : (findLocalCredentials(dataDir, url, credentials?.username) ?? credentials),
       database: valueOf('CLICKHOUSE_DATABASE', texts),
       cluster: valueOf('CLICKHOUSE_CLUSTER', texts),
+      historyStreams: valueOf('HISTORY_STREAMS', texts),
     }),
     exportTarget: exportTargetSettings(texts),
     metricsPort: valueOf('METRICS_PORT', texts),

@@ -13,6 +13,7 @@ import {
   pattern,
   proxyUrl,
   severalOf,
+  streamList,
 } from './setting-values.ts';
 
 export const saslMechanisms = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
@@ -109,6 +110,10 @@ export const definitions = {
   ...secretSettings('CLICKHOUSE_PASSWORD', 'ClickHouse password'),
   CLICKHOUSE_CLUSTER: setting('cluster on which tables are created', optional(identifier)),
   CLICKHOUSE_DATABASE: setting('database; created if missing', identifier, 'chartmogul'),
+  HISTORY_STREAMS: setting(
+    'comma-separated list of streams of which every version is kept; the same for all sinks',
+    streamList,
+  ),
   PGPASSWORD: setting('password of `export --to postgres://…`, if the address has none', text),
   AWS_ACCESS_KEY_ID: setting('access key of `export --to s3://…`; the usual AWS sources if unset', text),
   AWS_SECRET_ACCESS_KEY: setting('secret access key of `export --to s3://…`', text),

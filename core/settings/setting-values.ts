@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net';
 import { ConfigError } from '../errors.ts';
+import { isStreamName } from '../stream-name.ts';
 import { visibleLine } from '../terminal/terminal.ts';
 
 // One parser for each kind of value. All throw a ConfigError that names the setting.
@@ -104,6 +105,15 @@ export function severalOf<T extends string>(name: string, value: string, known: 
   if (new Set(chosen).size < list.length)
     throw wrong(name, value, `a comma-separated list of ${known.join(', ')}, each at most once`);
   return Object.freeze(chosen);
+}
+
+/** Parses a list of streams. Commands check that the streams exist. */
+export function streamList(name: string, value: string): readonly string[] {
+  if (value === '') return Object.freeze([]);
+  const list = commaList(value);
+  if (!list.every(isStreamName) || new Set(list).size < list.length)
+    throw wrong(name, value, 'a comma-separated list of streams, each at most once');
+  return Object.freeze(list);
 }
 
 export function decimal(min: number, max: number): (name: string, value: string) => number {

@@ -37,11 +37,11 @@ const groups: readonly Group[] = [
   },
   {
     title: 'ClickHouse',
-    names: /^CLICKHOUSE_/,
+    names: /^(CLICKHOUSE_|HISTORY_)/,
     notes:
       'The local ClickHouse does not need these settings: commands read its credential under `DATA_DIR`. `npm run ' +
       'services -- up` prints it for other programs. [Rights](../how-to/clickhouse-rights.md) lists the grants that the ' +
-      'user needs.',
+      'user needs. [Histories](../how-to/history.md) explains `HISTORY_STREAMS`.',
   },
   {
     title: 'Network and limits',

@@ -9,6 +9,7 @@ import { endsOf, readPartitionLogs, topicIdOf } from '../../consumers/stream/par
 import type { PartitionLog } from '../../consumers/stream/resume-offset.ts';
 import { awaitSink, type Patience } from './await-sink.ts';
 import { emptyComparison, Examples, noDifferences, type StreamComparison } from './comparison.ts';
+import { compareHistory } from './compare-history.ts';
 import { compareViews } from './compare-views.ts';
 import {
   compareBuckets,
@@ -169,13 +170,15 @@ async function compareSides(
     counts.twice = await findTwice(services, table, keyTextSql(sortingKey), hasTopicIds, examples);
     progress.doing = 'comparing views';
     const views = await compareViews(services, stream);
+    const fault = await compareHistory(services, stream, sortingKey);
+    const faults = fault === undefined ? [] : [fault];
     const notes = [
       ...notesOf(topic, logs, sides),
       ...(isByKey ? [] : [keyedOtherwiseText(ownKey, keyedOtherwise)]),
     ];
     const empty = emptyComparison(stream, rejected.counts.get(stream) ?? 0);
     return {
-      comparison: { ...empty, keys, counts, behind, isByKey, examples: examples.all, views, notes },
+      comparison: { ...empty, keys, counts, behind, isByKey, examples: examples.all, views, faults, notes },
       repairable: { key, extents, sinceMs, topicId: topicIdOf(logs), rowKeys, isByKey },
     };
   } finally {

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { qualified } from '../../core/clickhouse/client.ts';
 import { ServiceRefusedError } from '../../core/errors.ts';
 import { readView, viewFault } from '../../consumers/view/found-view.ts';
+import { atTime, takesTime } from '../../consumers/view/history-views.ts';
 import { readExpectedViews, type View } from '../../consumers/view/view.ts';
 import type { ViewComparison } from './comparison.ts';
 import type { Connections } from '../../core/connections.ts';
@@ -39,13 +40,17 @@ async function problemOf(services: Connections, stream: string, view: View): Pro
   return `${difference}; it ${fault}; or --repair replaces it`;
 }
 
+/** Shows the newest version of every record. */
+const END_OF_TIME = '2299-12-31';
+
 async function differenceOf(
   { database }: Connections,
   stream: string,
-  { name: viewName, select: expected }: View,
+  { name: viewName, select }: View,
 ): Promise<string | undefined> {
   const doing = `view ${viewName}`;
-  const name = qualified(database.name, viewName);
+  const name = `${qualified(database.name, viewName)}${takesTime(select) ? `(at = '${END_OF_TIME}')` : ''}`;
+  const expected = atTime(select, END_OF_TIME);
   try {
     const columnsOf = (query: string) => database.allRows<NamedType>(doing, `DESCRIBE (${query})`);
     const shownColumns = await columnsOf(`SELECT * FROM ${name}`);

@@ -5,7 +5,7 @@ import { ConfigError, messageOf } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { drawLive, liveLines } from '../../core/terminal/live-lines.ts';
-import { chooseStreams } from '../../consumers/run/choose-streams.ts';
+import { chooseStreams, requireHistoryStreams } from '../../consumers/run/choose-streams.ts';
 import type { SinkServices } from '../../consumers/stream/create-stream-sink.ts';
 import { DeadLetters } from '../../consumers/stream/dead-letters.ts';
 import { DeadLetterIndex } from '../../consumers/stream/dead-letter-index.ts';
@@ -117,6 +117,7 @@ async function replayedStreams(
 ): Promise<string[]> {
   const { settings, admin } = services;
   const topics = new Set(await admin.listTopics());
+  requireHistoryStreams([...topics], settings.topicPrefix, settings.clickhouse.historyStreams);
   const hasTopic = (stream: string) => topics.has(topicOf(settings.topicPrefix, stream));
   const chosen = chooseStreams([...topics], settings.topicPrefix, wanted);
   const missing = chosen.find((stream) => wanted !== undefined && !hasTopic(stream));

@@ -203,10 +203,12 @@ async function streamStatus(
   const { services, runs, checkpoints, deadLetters } = shared;
   const run = runs?.get(stream);
   const { topic, table } = await streamTopic(stream, shared);
+  const history = table ? await services.clickhouse((found) => found.history(stream)) : undefined;
   const status: StreamFacts = {
     stream,
     topic,
     table: table && { name: table.name, rows: table.rows },
+    ...(history && { history }),
     lag: topic && lagOf(topic),
     lastRun:
       run === undefined

@@ -11,12 +11,13 @@ export function statusJson(status: Status, { topicPrefix, clickhouse }: Settings
 }
 
 function streamJson(status: StreamStatus) {
-  const { stream, topic, table, lag, lastRun, checkpoint, deadLetters, problems } = status;
+  const { stream, topic, table, history, lag, lastRun, checkpoint, deadLetters, problems } = status;
   return {
     stream,
     topic: topic && { name: topic.name, messages: messagesOf(topic), partitions: topic.partitions },
     lag,
     table,
+    ...(history && { history }),
     lastRun: lastRun && {
       run: lastRun.run,
       outcome: lastRun.outcome,

@@ -54,6 +54,9 @@ function tableOf(
     { head: 'messages', of: ({ topic }) => cell(topic, messagesOf), format: offsets },
     { head: 'lag', of: ({ lag }) => cell(lag), format: offsets },
     { head: 'rows', of: ({ table }) => cell(table, ({ rows }) => rows) },
+    ...(streams.some(({ history }) => history !== undefined)
+      ? [{ head: 'versions', of: ({ history }: StreamStatus) => cell(history ?? null, ({ rows }) => rows) }]
+      : []),
     { head: 'produced', of: ({ lastRun }) => cell(lastRun, (run) => producedText(run, atMs)) },
     {
       head: 'checkpoint',

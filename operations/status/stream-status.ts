@@ -7,6 +7,8 @@ export interface StreamStatus {
   readonly topic: TopicStatus | null | undefined;
   /** Its rows include older versions and deletes that are not merged yet. */
   readonly table: { readonly name: string; readonly rows: bigint } | null | undefined;
+  /** Its versions, deletes included; undefined without a history, or if it is unknown. */
+  readonly history?: { readonly name: string; readonly rows: bigint } | undefined;
   /**
    * Offsets of messages and transaction markers that the sink has not passed; null without a topic.
    */

@@ -5,8 +5,8 @@ import { readView, viewFault } from '../../consumers/view/found-view.ts';
 import { readExpectedViews } from '../../consumers/view/view.ts';
 import { literal, qualified } from '../../core/clickhouse/client.ts';
 import type { Database } from '../../core/clickhouse/database.ts';
-import { isStreamName, storageTableOf } from '../../core/stream-name.ts';
-import type { Warning } from './stream-status.ts';
+import { historyTableOf, isStreamName, storageTableOf } from '../../core/stream-name.ts';
+import type { StreamStatus, Warning } from './stream-status.ts';
 
 /** The contents of a storage table, by partition of its topic. */
 export interface TableFacts {
@@ -45,6 +45,16 @@ export class StorageTables {
       newest,
       first: new Map(counts.map(({ partition, first }) => [partition, BigInt(first)])),
     };
+  }
+
+  /** Returns the history of a stream, if it has one. */
+  async history(stream: string): Promise<StreamStatus['history']> {
+    const name = historyTableOf(stream);
+    const exists = `SELECT 1 FROM system.tables WHERE database = ${literal(this.#database.name)} AND name = ${literal(name)}`;
+    if ((await this.#database.rows(name, exists)).length === 0) return undefined;
+    const sql = `SELECT toString(count()) AS rows FROM ${qualified(this.#database.name, name)}`;
+    const [found] = await this.#database.rows<{ rows: string }>(name, sql);
+    return { name, rows: BigInt(found?.rows ?? 0) };
   }
 
   /** Returns warnings about views that a stream owns and that are missing or are not the sink's. */

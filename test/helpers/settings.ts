@@ -54,6 +54,7 @@ export function environmentOf(settings: Settings): NodeJS.ProcessEnv {
     CLICKHOUSE_PASSWORD: settings.clickhouse.credentials?.password.reveal(),
     CLICKHOUSE_DATABASE: settings.clickhouse.database,
     TOPIC_PREFIX: settings.topicPrefix,
+    HISTORY_STREAMS: settings.clickhouse.historyStreams?.join(',') ?? '',
     DATA_DIR: settings.dataDir,
   };
 }

@@ -30,6 +30,16 @@ const refused = (pattern: RegExp) => (error: unknown) => {
   return true;
 };
 
+test('a query reads a view with parameters, and no function in its place', async (t) => {
+  const { ask, client, clickhouse } = await reader(t);
+  const { database } = clickhouse;
+  const view = `${database}.t_at`;
+  await client.command({ query: `CREATE VIEW ${view} AS SELECT a FROM ${database}.t WHERE a = {at:String}` });
+  assert.equal(await ask("SELECT a FROM t_at(at = 'kept')"), 'kept\n');
+  assert.equal(await ask(`SELECT count() FROM ${view}(at = 'other')`), '0\n');
+  await assert.rejects(ask("SELECT * FROM url('http://127.0.0.1:1/', 'TSV')"), refused(/table function url/));
+});
+
 test('a query that only reads is answered in the format of the query or the caller', async (t) => {
   const { ask } = await reader(t);
   const expected: Record<string, RegExp> = {

@@ -88,6 +88,10 @@ describe('the local ClickHouse keeps to its folder', () => {
       'SELECT * FROM `{SECRET}`',
       "SELECT * FROM '{SECRET}'",
       "DESCRIBE file('{SECRET}')",
+      // Names that only views with parameters have.
+      "SELECT * FROM `default`.`file`('{SECRET}', 'LineAsString')",
+      "SELECT * FROM `default.file`('{SECRET}', 'LineAsString')",
+      "SELECT * FROM file_at('{SECRET}')",
       "EXPLAIN SELECT * FROM url('http://{HOST}/', 'TSV')",
       "SELECT * FROM url('http://{HOST}/', 'TSV', 'a String')",
       "SELECT 1 IN url('http://{HOST}/', 'TSV', 'a String')",

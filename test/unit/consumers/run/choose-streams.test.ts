@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { chooseStreams, streamsUnder } from '../../../../consumers/run/choose-streams.ts';
+import {
+  chooseStreams,
+  requireHistoryStreams,
+  streamsUnder,
+} from '../../../../consumers/run/choose-streams.ts';
 import { ConfigError } from '../../../../core/errors.ts';
 
 const leftOf = (...names: readonly string[]) =>
@@ -52,4 +56,13 @@ test('chooseStreams selects by topic name and gives the reason when a stream is 
       () => chooseStreams(topics, 'p.', [wanted]),
       (error) => error instanceof ConfigError && message.test(error.message),
     );
+});
+
+test('requireHistoryStreams accepts streams with a schema file or a topic and names any other', () => {
+  requireHistoryStreams(['p.orders'], 'p.', ['orders', 'customers']);
+  requireHistoryStreams([], 'p.');
+  assert.throws(
+    () => requireHistoryStreams(['p.orders'], 'p.', ['orders', 'order']),
+    (error) => error instanceof ConfigError && /^HISTORY_STREAMS .*"order"/.test(error.message),
+  );
 });

@@ -4,6 +4,7 @@ import { parseWriterSchema } from '../../../../consumers/schema/writer-schema.ts
 import {
   alterTableSql,
   createTableSql,
+  definitionSql,
   onCluster,
   shapeVersionIn,
 } from '../../../../consumers/table/table-ddl.ts';
@@ -46,6 +47,14 @@ ORDER BY (\`uuid\`)
 SETTINGS non_replicated_deduplication_window = 1000, min_bytes_for_wide_part = 134217728
 COMMENT 'A plan\\'s terms'`,
   ]);
+});
+
+test('a history keeps every row of its sorting key', () => {
+  const definition = { table: 'h', columns: [], sortingKey: ['uuid', '_version'], comment: 'c' };
+  const [sql = ''] = definitionSql({ ...definition, keeps: 'every' }, '5f3a', alone);
+  assert.match(sql, /ENGINE = ReplacingMergeTree\nORDER BY \(`uuid`, `_version`\)\n/);
+  const [local = ''] = definitionSql({ ...definition, keeps: 'every' }, '5f3a', cluster);
+  assert.match(local, /ENGINE = ReplicatedReplacingMergeTree\nORDER BY/);
 });
 
 test('a cluster gets a replicated table per shard and a Distributed table above it', () => {

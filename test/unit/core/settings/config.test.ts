@@ -66,6 +66,13 @@ const wrongSettings: readonly (readonly [NodeJS.ProcessEnv, RegExp])[] = [
         /^METRICS_INTERVALS must be a comma-separated list of day, week.*; got ".*"/,
       ] as const,
   ),
+  ...['plans,plans', 'plans,', 'a b'].map(
+    (value) =>
+      [
+        { HISTORY_STREAMS: value },
+        /^HISTORY_STREAMS must be a comma-separated list of streams, each at most once; got ".*"$/,
+      ] as const,
+  ),
   [
     { METRICS_LOOK_BACK_DAYS: '0' },
     /^METRICS_LOOK_BACK_DAYS must be a whole number from 1 to 36500; got "0"$/,

@@ -56,6 +56,21 @@ const statusOf = (streams: readonly StreamStatus[], some: Partial<Status> = {}):
 const linesOf = (status: Status, width = 80) => statusText(status, width).split('\n');
 const cells = (line = '') => line.split(/ {2,}/);
 
+test('statusText shows versions once a stream has a history', () => {
+  const [other, kept] = [
+    streamStatus('customers'),
+    streamStatus('plans', 1n, { history: { name: 'plans_raw_history', rows: 4_321n } }),
+  ];
+  assert.ok(!cells(linesOf(statusOf([other]))[0]).includes('versions'));
+  const [head, ...rows] = linesOf(statusOf([other, kept]), 200).map(cells);
+  const at = head?.indexOf('versions') ?? -1;
+  assert.equal(head?.[at - 1], 'rows');
+  assert.deepEqual(
+    rows.slice(0, 2).map((row) => row[at]),
+    ['–', '4,321'],
+  );
+});
+
 test('statusText shows a line per stream, a dash for what is missing and ? for unknown values', () => {
   const lines = linesOf(
     statusOf([

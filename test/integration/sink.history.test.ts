@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict';
+import test, { type TestContext } from 'node:test';
+import { readStreamSchema } from '../../core/avro/schema-files.ts';
+import type { JsonObject } from '../../core/json.ts';
+import { ConfigError } from '../../core/errors.ts';
+import type { Settings } from '../../core/settings/config.ts';
+import { topicOf } from '../../core/stream-name.ts';
+import { sinkStreams } from '../helpers/pipeline.ts';
+import { planMessages, shownVersions, versionsOf, withHistory } from '../helpers/plan-history.ts';
+import { command } from '../helpers/plans-table.ts';
+import { assertReconciled, comparisonOf } from '../helpers/reconciled.ts';
+import { replayPlans } from '../helpers/replayed.ts';
+import { createSettings } from '../helpers/settings.ts';
+import { rowsOf } from '../helpers/table-rows.ts';
+import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
+import { waitFor } from '../helpers/wait-for.ts';
+
+/** Sends versions of plans, each at least a millisecond after the one before. */
+async function send(t: TestContext, settings: Settings, ...plans: (JsonObject | string)[]): Promise<void> {
+  const producer = await createProducer(t, settings);
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  for (const plan of plans) {
+    const messages =
+      typeof plan === 'string' ? [{ key: plan, value: null }] : await messagesOf(settings, 'plans', [plan]);
+    await producer.send({ topic, messages });
+    const sentMs = Date.now();
+    await waitFor('the next millisecond', () => Date.now() > sentMs + 1);
+  }
+}
+
+async function sunk(settings: Settings): Promise<void> {
+  const [counts] = await sinkStreams(settings, 'plans');
+  assert.equal(counts?.failure, undefined);
+}
+
+async function versionCount(settings: Settings): Promise<unknown> {
+  const [row] = await rowsOf(settings, 'SELECT count() AS n FROM plans_raw_history');
+  return row?.['n'];
+}
+
+test('a history shows every version of a record', async (t) => {
+  const settings = withHistory(createSettings(t), 'plans');
+  await createTopics(settings, 'plans');
+  await send(
+    t,
+    settings,
+    { uuid: 'a', name: 'one', interval_count: 1 },
+    { uuid: 'b', name: 'other' },
+    { uuid: 'a', name: 'two', interval_count: 1 },
+  );
+  await sunk(settings);
+  await send(t, settings, { uuid: 'a', name: 'two', interval_count: null }, 'a');
+  await send(t, settings, { uuid: 'a', name: 'back', interval_count: 3 }, 'c');
+  await sunk(settings);
+
+  await t.test('with its period, its deletes and the fields that changed', async () => {
+    const shown = await shownVersions(settings);
+    assert.deepEqual(shown, versionsOf(await planMessages(settings)));
+    const changes = await rowsOf(
+      settings,
+      `SELECT name, valid_to IS NULL AS current, deleted_at IS NOT NULL AS deleted, changed_fields FROM plans_history WHERE uuid = 'a' ORDER BY valid_from`,
+    );
+    assert.deepEqual(changes, [
+      { name: 'one', current: 0, deleted: 0, changed_fields: [] },
+      { name: 'two', current: 0, deleted: 0, changed_fields: ['name'] },
+      { name: 'two', current: 0, deleted: 1, changed_fields: ['interval_count'] },
+      { name: 'back', current: 1, deleted: 0, changed_fields: [] },
+    ]);
+  });
+
+  await t.test('as it was at the edges of its period', async () => {
+    const periods = await rowsOf(
+      settings,
+      `SELECT name, toUnixTimestamp64Milli(valid_from) AS start, toUnixTimestamp64Milli(valid_to) AS end FROM plans_history WHERE uuid = 'a' ORDER BY valid_from`,
+    );
+    const nameAt = async (ms: unknown) => {
+      const at = new Date(Number(ms)).toISOString();
+      const rows = await rowsOf(settings, `SELECT name FROM plans_at(at = '${at}') WHERE uuid = 'a'`);
+      return rows.map(({ name }) => name);
+    };
+    assert.deepEqual(await nameAt(Number(periods[0]?.['start']) - 1), []);
+    for (const { name, start, end } of periods) {
+      assert.deepEqual(await nameAt(start), [name]);
+      if (end !== null) assert.deepEqual(await nameAt(Number(end) - 1), [name]);
+    }
+    assert.deepEqual(await nameAt(periods[2]?.['end']), []);
+  });
+
+  await t.test('and equals the table now, in both views', async () => {
+    const now = await rowsOf(settings, 'SELECT * FROM plans ORDER BY uuid');
+    const query = 'FROM plans_history WHERE valid_to IS NULL ORDER BY uuid';
+    assert.deepEqual(
+      await rowsOf(settings, `SELECT * EXCEPT (valid_from, valid_to, deleted_at, changed_fields) ${query}`),
+      now,
+    );
+    const tomorrow = `now() + INTERVAL 1 DAY`;
+    assert.deepEqual(await rowsOf(settings, `SELECT * FROM plans_at(at = ${tomorrow}) ORDER BY uuid`), now);
+    const comments = await rowsOf(
+      settings,
+      `SELECT name FROM system.columns WHERE database = currentDatabase() AND table = 'plans_history' AND comment = ''`,
+    );
+    assert.deepEqual(comments, []);
+    await assertReconciled(settings, ['plans']);
+  });
+
+  await t.test('after its schema has got a field', async () => {
+    const schema = readStreamSchema('plans');
+    const label = { name: 'label', type: ['null', 'string'], default: null } as const;
+    const wider = { ...schema, fields: [...schema.fields, label] };
+    const producer = await createProducer(t, settings);
+    const messages = await messagesOf(settings, 'plans', [{ uuid: 'b', name: 'other', label: 'x' }], wider);
+    await producer.send({ topic: topicOf(settings.topicPrefix, 'plans'), messages });
+    await sunk(settings);
+    const versions = await rowsOf(
+      settings,
+      `SELECT label, changed_fields FROM plans_history WHERE uuid = 'b' ORDER BY valid_from`,
+    );
+    assert.deepEqual(versions, [
+      { label: null, changed_fields: [] },
+      { label: 'x', changed_fields: ['label'] },
+    ]);
+    const [past] = await rowsOf(settings, `SELECT label FROM plans_at(at = '2100-01-01') WHERE uuid = 'b'`);
+    assert.deepEqual(past, { label: 'x' });
+    await assertReconciled(settings, ['plans']);
+  });
+});
+
+test('a history begins with the rows of the table, and a replay adds what the topic has', async (t) => {
+  const settings = createSettings(t);
+  const kept = withHistory(settings, 'plans');
+  await createTopics(settings, 'plans');
+  await send(t, settings, { uuid: 'a', name: 'one' }, { uuid: 'b', name: 'b' }, { uuid: 'a', name: 'two' });
+  await sunk(settings);
+  await command(settings, `OPTIMIZE TABLE ${settings.clickhouse.database}.plans_raw FINAL`);
+  await sunk(kept);
+  assert.equal(await versionCount(kept), 2);
+  await assertReconciled(kept, ['plans']);
+
+  // Without the setting, the history gets no rows; with it again, it gets those of the table.
+  await send(t, settings, { uuid: 'a', name: 'three' }, 'b', { uuid: 'd', name: 'd' });
+  await sunk(settings);
+  assert.equal(await versionCount(kept), 2);
+  await assertReconciled(settings, ['plans']);
+  await sunk(kept);
+  assert.equal(await versionCount(kept), 5);
+  await assertReconciled(kept, ['plans']);
+
+  await replayPlans(kept);
+  await rowsOf(kept, 'OPTIMIZE TABLE plans_raw_history FINAL');
+  assert.equal(await versionCount(kept), 6);
+  assert.deepEqual(await shownVersions(kept), versionsOf(await planMessages(kept)));
+});
+
+test('a row that the table refuses is not in the history', async (t) => {
+  const settings = withHistory(createSettings(t), 'plans');
+  await createTopics(settings, 'plans');
+  await send(t, settings, { uuid: 'a', name: 'one' });
+  await sunk(settings);
+  const table = `${settings.clickhouse.database}.plans_raw`;
+  await command(settings, `ALTER TABLE ${table} ADD CONSTRAINT named CHECK _deleted OR name != 'bad'`);
+  await send(t, settings, { uuid: 'a', name: 'bad' }, { uuid: 'c', name: 'good' });
+  const [counts] = await sinkStreams(settings, 'plans');
+  assert.deepEqual({ failure: counts?.failure, dead: counts?.deadLetters }, { failure: undefined, dead: 1 });
+  const names = await rowsOf(settings, 'SELECT name, valid_to FROM plans_history ORDER BY name');
+  assert.deepEqual(names, [
+    { name: 'good', valid_to: null },
+    { name: 'one', valid_to: null },
+  ]);
+});
+
+test('reconcile reports a history whose newest version is not the row of the table', async (t) => {
+  const settings = withHistory(createSettings(t), 'plans');
+  await createTopics(settings, 'plans');
+  await send(t, settings, { uuid: 'a', name: 'one' }, { uuid: 'a', name: 'two' }, { uuid: 'b', name: 'b' });
+  await sunk(settings);
+  const history = `${settings.clickhouse.database}.plans_raw_history`;
+  await command(settings, `DELETE FROM ${history} WHERE name = 'two'`);
+  const { faults } = await comparisonOf(settings, 'plans');
+  assert.match(faults.join(), /^1 record.*plans_history.*npm run replay -- --streams plans/);
+  await replayPlans(settings);
+  await assertReconciled(settings, ['plans']);
+});
+
+test('the sink rejects a history of a stream that does not exist', async (t) => {
+  const settings = withHistory(createSettings(t), 'plan');
+  await assert.rejects(
+    sinkStreams(settings, 'plans'),
+    (error) => error instanceof ConfigError && /^HISTORY_STREAMS .*"plan"/.test(error.message),
+  );
+});
