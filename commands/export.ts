@@ -1,24 +1,30 @@
+import { Option } from 'commander';
 import { loadSettings } from '../core/settings/config.ts';
+import { ConfigError } from '../core/errors.ts';
 import { commaList, pastTime } from '../core/settings/setting-values.ts';
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { print } from '../core/terminal/terminal.ts';
+import { ddlText } from '../operations/export/ddl/ddl.ts';
+import { readDdlViews } from '../operations/export/ddl/ddl-views.ts';
+import { warehouseNames, type WarehouseName } from '../operations/export/ddl/warehouses.ts';
 import { exportViews, type ExportOptions } from '../operations/export/export.ts';
 import { exportSummary } from '../operations/export/export-summary.ts';
 import { openTarget } from '../operations/export/targets/open-target.ts';
 import { parseTarget, placeOf } from '../operations/export/targets/parse-target.ts';
 
 interface Options {
-  readonly to: string;
+  readonly to?: string;
   readonly streams?: readonly string[];
   readonly since?: string;
+  readonly ddl?: WarehouseName;
 }
 
 await runMain(async (signal) => {
-  const { to, streams, since } = createCommand(
+  const { to, streams, since, ddl } = createCommand(
     'export',
     'Copies the views to files, to DuckDB, to PostgreSQL or to S3, each stream as of one moment. Run it again to resume.',
   )
-    .requiredOption(
+    .option(
       '--to <target>',
       'parquet:DIR, csv:DIR, duckdb:FILE, postgres://USER@HOST/DATABASE or s3://BUCKET/PREFIX',
     )
@@ -27,9 +33,20 @@ await runMain(async (signal) => {
       '--since <time>',
       'only what has changed since an ISO time, or since the last export to this target (`last`), deletes included',
     )
+    .addOption(
+      new Option(
+        '--ddl <warehouse>',
+        'exports nothing, and prints statements that create tables and load the Parquet files',
+      ).choices(warehouseNames),
+    )
     .parse()
     .opts<Options>();
-  const address = parseTarget(to);
+  if (ddl !== undefined) {
+    if (to !== undefined) throw new ConfigError('--ddl must be without --to: it exports nothing');
+    print(ddlText(ddl, await readDdlViews(loadSettings(), streams, signal)));
+    return exitCodes.done;
+  }
+  const address = parseTarget(to ?? '');
   const settings = loadSettings();
   const rule = 'an ISO time such as 2026-01-31T00:00:00Z, or last';
   const options: ExportOptions = {

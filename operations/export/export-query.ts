@@ -16,7 +16,8 @@ export const exportSettings: Readonly<Record<string, string>> = {
   output_format_parquet_string_as_string: '1',
   output_format_parquet_datetime_as_uint32: '0',
   output_format_parquet_date_as_uint16: '0',
-  output_format_parquet_compression_method: 'zstd',
+  // Every warehouse reads it, unlike zstd.
+  output_format_parquet_compression_method: 'snappy',
   // The server holds a row group in memory.
   output_format_parquet_row_group_size: '250000',
   output_format_parquet_row_group_size_bytes: '134217728',

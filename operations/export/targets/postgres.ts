@@ -217,6 +217,9 @@ export class PostgresTarget implements Target {
 
 const DEPENDENT_OBJECTS = '2BP01';
 
+const DEPENDENT =
+  'its columns have changed, and views of yours depend on the table: drop them, run the export again, and recreate them';
+
 const remedies: Readonly<Record<string, string>> = {
   '28P01': 'check the user, and the password in the address or PGPASSWORD',
   '28000': 'check the user, the database and pg_hba.conf',
@@ -225,5 +228,8 @@ const remedies: Readonly<Record<string, string>> = {
   '53100': 'the disk of the server is full: free some space, then run the export again; it resumes',
   '55P03': 'end the transactions that read the tables, then run the export again; it resumes',
   '57P01': 'the server was shut down: start it, then run the export again; it resumes',
-  '2BP01': 'drop the views or objects that depend on the table, and recreate them afterwards',
+  // Only rows of a table that cannot be dropped are inserted into columns that it may lack.
+  '42703': DEPENDENT,
+  '42804': DEPENDENT,
+  '2BP01': DEPENDENT,
 };

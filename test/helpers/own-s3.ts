@@ -1,0 +1,68 @@
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { CreateBucketCommand, GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
+import { waitFor } from './wait-for.ts';
+
+const MOTO = 'moto[s3,server]==5.2.5';
+const folder = fileURLToPath(new URL('../../.data/test-python/moto', import.meta.url));
+
+/** Why tests with S3 are skipped; false if they can run. */
+export const noS3 =
+  spawnSync('python3', ['-c', 'import venv, ensurepip']).status !== 0 &&
+  'Python 3 with venv is not installed';
+
+/** Starts an S3 server of the test's own, with an empty bucket `exports`. */
+export async function startS3(t: TestContext) {
+  if (!existsSync(join(folder, 'bin/moto_server'))) {
+    execFileSync('python3', ['-m', 'venv', folder], { stdio: 'ignore' });
+    execFileSync(join(folder, 'bin/pip'), ['-q', 'install', MOTO], { stdio: 'ignore' });
+  }
+  const port = await freePort();
+  const server = spawn(join(folder, 'bin/moto_server'), ['-H', '127.0.0.1', '-p', String(port)], {
+    stdio: 'ignore',
+  });
+  const ended = once(server, 'exit');
+  t.after(async () => {
+    server.kill();
+    await ended;
+  });
+  const endpoint = `http://127.0.0.1:${port}`;
+  const client = new S3Client({
+    endpoint,
+    forcePathStyle: true,
+    region: 'us-east-1',
+    credentials: { accessKeyId: 'a', secretAccessKey: 'b' },
+  });
+  t.after(() => client.destroy());
+  await waitFor('S3', () =>
+    client.send(new CreateBucketCommand({ Bucket: 'exports' })).then(
+      () => true,
+      () => false,
+    ),
+  );
+  return {
+    endpoint,
+    /** Returns the keys of all objects. */
+    keys: async () => {
+      const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: 'exports' }));
+      return Contents.map(({ Key = '' }) => Key);
+    },
+    read: async (key: string) => {
+      const { Body } = await client.send(new GetObjectCommand({ Bucket: 'exports', Key: key }));
+      return Buffer.from((await Body?.transformToByteArray()) ?? []);
+    },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
+}

@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { TargetFailedError } from '../../core/errors.ts';
+import { Secret } from '../../core/settings/secret.ts';
+import type { Settings } from '../../core/settings/config.ts';
+import { parseManifest } from '../../operations/export/manifest.ts';
+import { createStorageTable, define, duckRows, exportFolder, exportTo } from '../helpers/exported.ts';
+import { noS3, startS3 } from '../helpers/own-s3.ts';
+import { createSettings } from '../helpers/settings.ts';
+
+const skip = noS3;
+
+function withAws(settings: Settings, endpoint: string): Settings {
+  const credentials = { keyId: 'AKIATEST', key: new Secret('planted-aws-secret'), token: undefined };
+  return {
+    ...settings,
+    exportTarget: { ...settings.exportTarget, aws: { credentials, region: undefined, endpoint } },
+  };
+}
+
+test(
+  'S3 gets an object per view and a manifest, then changes in a folder of their own',
+  { skip },
+  async (t) => {
+    const { endpoint, keys, read } = await startS3(t);
+    const settings = withAws(createSettings(t), endpoint);
+    const { insert } = await createStorageTable(settings, 'customers', [
+      'id String',
+      'name Nullable(String)',
+    ]);
+    await insert("'a', 'Ada'");
+    await insert("'b', NULL");
+    const { manifest } = await exportTo(settings, 's3://exports/daily');
+    assert.deepEqual(await keys(), ['daily/customers.parquet', 'daily/manifest.json']);
+    const content = await read('daily/customers.parquet');
+    const [file] = manifest.views[0]?.files ?? [];
+    assert.equal(file?.sha256, createHash('sha256').update(content).digest('hex'));
+    const path = join(exportFolder(t), 'a.parquet');
+    writeFileSync(path, content);
+    assert.deepEqual(await duckRows(`SELECT id, name FROM read_parquet('${path}') ORDER BY id`), [
+      { id: 'a', name: 'Ada' },
+      { id: 'b', name: null },
+    ]);
+
+    await insert("'a', NULL", { isDeleted: true });
+    const changes = await exportTo(settings, 's3://exports/daily', { since: 'last' });
+    const own = `daily/changes/${changes.manifest.id}`;
+    assert.deepEqual(await keys(), [
+      `${own}/customers.deleted.parquet`,
+      `${own}/customers.parquet`,
+      `${own}/manifest.json`,
+      'daily/customers.parquet',
+      'daily/manifest.json',
+    ]);
+    assert.deepEqual(parseManifest((await read(`${own}/manifest.json`)).toString()), changes.manifest);
+    const again = await exportTo(settings, 's3://exports/daily', { since: 'last' });
+    assert.deepEqual(again.unchanged, ['customers']);
+  },
+);
+
+test('an export to S3 of several parts is whole, and resumes after a failure', { skip }, async (t) => {
+  const { endpoint, keys, read } = await startS3(t);
+  const settings = withAws(createSettings(t), endpoint);
+  const { database } = settings.clickhouse;
+  const plans = await createStorageTable(settings, 'plans', ['id UInt64', 'text String']);
+  const tasks = await createStorageTable(settings, 'tasks', ['id UInt64']);
+  await plans.insert("1, ''");
+  await tasks.insert('1');
+  await define(
+    settings,
+    `CREATE OR REPLACE VIEW ${database}.plans AS SELECT number AS id, randomPrintableASCII(1000) AS text, toDateTime64(0, 3, 'UTC') AS _changed_at FROM numbers(40000)`,
+  );
+  const breakTasks = (condition: string) =>
+    define(
+      settings,
+      `CREATE OR REPLACE VIEW ${database}.tasks AS SELECT throwIf(${condition}) AS id, _timestamp AS _changed_at FROM ${database}.tasks_raw`,
+    );
+  await breakTasks('id = 1');
+  await assert.rejects(exportTo(settings, 's3://exports'), /tasks/);
+  assert.deepEqual(await keys(), ['manifest.unfinished.json', 'plans.parquet']);
+  await breakTasks('id = 2');
+  const { kept, manifest } = await exportTo(settings, 's3://exports');
+  assert.equal(kept, 1);
+  const file = manifest.views.find(({ name }) => name === 'plans')?.files[0];
+  const content = await read('plans.parquet');
+  assert.ok(content.length > 32 * 1024 * 1024);
+  assert.equal(file?.sha256, createHash('sha256').update(content).digest('hex'));
+  assert.deepEqual(await keys(), ['manifest.json', 'plans.parquet', 'tasks.parquet']);
+});
+
+test('S3 that is away or lacks the bucket is reported in one line without the keys', { skip }, async (t) => {
+  const { endpoint } = await startS3(t);
+  const settings = withAws(createSettings(t), endpoint);
+  const failure = (pattern: RegExp) => (error: unknown) =>
+    error instanceof TargetFailedError &&
+    pattern.test(error.message) &&
+    !/\n|planted-aws-secret/.test(error.message);
+  await assert.rejects(
+    exportTo(settings, 's3://nowhere/x'),
+    failure(/NoSuchBucket .*create the bucket first/),
+  );
+  await assert.rejects(
+    exportTo(withAws(settings, 'http://127.0.0.1:1'), 's3://exports/x'),
+    failure(/s3:\/\/exports does not answer/),
+  );
+});

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { test } from 'node:test';
+import { ServiceUnavailableError } from '../../../../core/errors.ts';
+import type { Form } from '../../../../operations/export/column-sql.ts';
+import { Measure } from '../../../../operations/export/measure.ts';
+
+/** Sends the text in pieces of every size, because a piece may end anywhere. */
+async function measured(form: Form, text: string, size: number) {
+  let seen = 0;
+  const measure = new Measure(form, (bytes) => (seen += bytes));
+  const bytes = Buffer.from(text);
+  const pieces = Array.from({ length: Math.ceil(bytes.length / size) }, (_, at) =>
+    bytes.subarray(at * size, (at + 1) * size),
+  );
+  await pipeline(Readable.from(pieces), measure.resume());
+  assert.equal(seen, bytes.length);
+  return measure.result();
+}
+
+const texts: readonly (readonly [Form, string, number])[] = [
+  ['csv', '"a","b"\n', 0],
+  ['csv', '"a","b"\n"x\n""y","z"\n1,\n', 2],
+  ['csv', '"a"\n"Code: 241. DB::Exception: in a text"\n', 1],
+  ['postgres', '', 0],
+  ['postgres', 'a\\nb\t\\N\nc\t\\\\\n', 2],
+];
+for (const [form, text, rows] of texts) {
+  test(`${form} ${JSON.stringify(text)} has ${rows} rows, in pieces of any size`, async () => {
+    for (let size = 1; size <= text.length + 1; size++) {
+      assert.deepEqual(await measured(form, text, size), {
+        rows,
+        bytes: Buffer.byteLength(text),
+        sha256: createHash('sha256').update(text).digest('hex'),
+      });
+    }
+  });
+}
+
+const aborted: readonly (readonly [Form, string])[] = [
+  ['parquet', 'PAR1 and then nothing'],
+  ['csv', '"a"\n1\nCode: 241. DB::Exception: Memory limit exceeded'],
+  ['postgres', '1\n__exception__\r\nabc'],
+];
+for (const [form, text] of aborted) {
+  test(`${form} whose end is missing counts as aborted by ClickHouse`, () =>
+    assert.rejects(measured(form, text, 7), ServiceUnavailableError));
+}
