@@ -296,8 +296,10 @@ export interface SettledDeadLetter {
   readonly text: string;
 }
 
-/** `GET /api/dead-letters/job`. `POST /api/dead-letters/settle` starts, `…/cancel` cancels. */
 export interface SettleProgress {
   readonly request: SettleRequest;
   readonly settled: readonly SettledDeadLetter[];
 }
+
+/** `GET /api/dead-letters/job`. `POST /api/dead-letters/settle` starts, `…/cancel` cancels. */
+export type SettleJob = JobState<SettleProgress, null>;

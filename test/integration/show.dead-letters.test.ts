@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { DeadLetterDetails, DeadLetterList, JobState, SettleProgress } from '../../dashboard/api.ts';
+import type { DeadLetterDetails, DeadLetterList, SettleJob } from '../../dashboard/api.ts';
 import { createDashboard, endOf, type TestDashboard } from '../helpers/dashboard.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
 import { createRefusingTable, dropConstraints, storedOffsets } from '../helpers/refusing-table.ts';
-
-type SettleJob = JobState<SettleProgress, null>;
 
 async function settle(dashboard: TestDashboard, body: unknown): Promise<SettleJob> {
   await dashboard.post('/api/dead-letters/settle', body);

@@ -1,10 +1,8 @@
-import type { JobState, SettleProgress } from '../../api.ts';
+import type { SettleJob } from '../../api.ts';
 import { useJob } from '../shared/use-job.ts';
 import type { PageComponent } from '../shell/page-list.ts';
 import { DeadLetterPage } from './details.tsx';
 import { DeadLetterListPage } from './list.tsx';
-
-export type SettleJob = JobState<SettleProgress, null>;
 
 export const DeadLettersPage: PageComponent = ({ route }) => {
   const job = useJob<SettleJob>('/api/dead-letters/job', '/api/dead-letters/cancel', (state) => state);

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import type { DeadLetterDetails } from '../../api.ts';
+import type { DeadLetterDetails, SettleJob } from '../../api.ts';
 import { Badge, type Tone } from '../shared/badge.tsx';
 import { bytesText } from '../shared/format.ts';
 import { Icon } from '../shared/icon.tsx';
@@ -9,7 +9,6 @@ import { Time } from '../shared/time.tsx';
 import { useApi } from '../shared/use-api.ts';
 import type { UsedJob } from '../shared/use-job.ts';
 import { hrefOf } from '../shell/route.ts';
-import type { SettleJob } from './dead-letters-page.tsx';
 import { SettleDialog, SettlePanel, shortId, type Action } from './settle.tsx';
 
 const stateTones: Readonly<Record<DeadLetterDetails['state'], Tone>> = {

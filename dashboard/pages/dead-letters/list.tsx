@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { DeadLetterLine, DeadLetterList, DeadLetterState } from '../../api.ts';
+import type { DeadLetterLine, DeadLetterList, DeadLetterState, SettleJob } from '../../api.ts';
 import { Badge } from '../shared/badge.tsx';
 import { numberText } from '../shared/format.ts';
 import { EmptyState, ErrorState, Skeleton } from '../shared/states.tsx';
@@ -8,7 +8,6 @@ import { Ago } from '../shared/time.tsx';
 import { useApi } from '../shared/use-api.ts';
 import type { UsedJob } from '../shared/use-job.ts';
 import { hrefOf, type Route } from '../shell/route.ts';
-import type { SettleJob } from './dead-letters-page.tsx';
 import { amountOf, SettleDialog, SettlePanel, shortId, type Action } from './settle.tsx';
 
 const states: readonly (readonly [DeadLetterState, string])[] = [

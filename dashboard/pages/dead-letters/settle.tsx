@@ -1,12 +1,11 @@
 import { useState } from 'preact/hooks';
-import type { SettledDeadLetter, SettleRequest } from '../../api.ts';
+import type { SettledDeadLetter, SettleJob, SettleRequest } from '../../api.ts';
 import { Badge, type Tone } from '../shared/badge.tsx';
 import { Dialog } from '../shared/dialog.tsx';
 import { numberText } from '../shared/format.ts';
 import { Prose } from '../shared/states.tsx';
 import type { UsedJob } from '../shared/use-job.ts';
 import { hrefOf } from '../shell/route.ts';
-import type { SettleJob } from './dead-letters-page.tsx';
 
 export type Action = SettleRequest['action'];
 
