@@ -8,6 +8,8 @@ import './styles/chart.css';
 import './mrr/mrr.css';
 import './dead-letters/dead-letters.css';
 import './reconcile/reconcile.css';
+import './runs/runs.css';
+import './streams/streams.css';
 import { App } from './shell/app.tsx';
 
 const root = document.getElementById('app');

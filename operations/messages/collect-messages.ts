@@ -54,11 +54,12 @@ export async function collectOldest(options: CollectOptions): Promise<Collected>
     return { found, reached };
   });
   const chosen = merge(queues, options, (a, b) => timeOf(a) < timeOf(b));
+  const isChosen = new Set(chosen);
   const rest = new Map<number, bigint>();
   const searched = new Map<number, OffsetSpan>();
   for (const [partition, { from, to }] of spans) {
     const { found = [], reached = from } = queues.get(partition) ?? {};
-    const left = found.find((message) => !chosen.includes(message));
+    const left = found.find((message) => !isChosen.has(message));
     const next = left?.offset ?? reached;
     searched.set(partition, { from, to: next });
     rest.set(partition, next < to ? next : to);
@@ -94,11 +95,12 @@ export async function collectNewest(options: CollectOptions): Promise<Collected>
     return { found, reached };
   });
   const chosen = merge(queues, options, (a, b) => timeOf(a) > timeOf(b));
+  const isChosen = new Set(chosen);
   const rest = new Map<number, bigint>();
   const searched = new Map<number, OffsetSpan>();
   for (const [partition, { from, to }] of spans) {
     const { found = [], reached = to } = queues.get(partition) ?? {};
-    const left = found.find((message) => !chosen.includes(message));
+    const left = found.find((message) => !isChosen.has(message));
     const next = left === undefined ? reached : left.offset + 1n;
     searched.set(partition, { from: next, to });
     rest.set(partition, next > from ? next : from);

@@ -11,8 +11,9 @@ import { RunDecoder, type StreamRun } from './run-record.ts';
 /** The streams of one run are sent at once, so their times differ by less. */
 export const RECORDING_MS = 10_000;
 
-/** Messages of one step back in the topic. */
-const STEP = 2_000;
+/** Messages of the first step back in the topic; each further one is four times as long. */
+const FIRST_STEP = 1_000;
+const MAX_STEP = 16_000;
 const MAX_STEP_BYTES = 64 * 1024 * 1024;
 /** 4,000 runs of 25 streams. */
 const readLimits: ScanLimits = { messages: 100_000, bytes: 256 * 1024 * 1024, ms: 15_000 };
@@ -60,12 +61,12 @@ export async function readRuns(
   const decoder = new RunDecoder(registry);
   return PartitionReader.with(settings.kafka, signal, async (reader) => {
     let oldestMs = Infinity;
-    for (;;) {
+    for (let limit = FIRST_STEP; ; limit = Math.min(limit * 4, MAX_STEP)) {
       const { messages, rest } = await collectNewest({
         reader,
         topic,
         spans,
-        limit: STEP,
+        limit,
         maxBytes: MAX_STEP_BYTES,
         budget,
       });

@@ -1,6 +1,6 @@
+import avro from 'avsc';
 import type { Registry } from '../../core/avro/registry.ts';
-import { schemaIdOf } from '../../core/avro/wire-format.ts';
-import { RecordDecoder } from '../../producers/encode/record-decoder.ts';
+import { FRAME_BYTES, schemaIdOf } from '../../core/avro/wire-format.ts';
 
 export const outcomes = ['done', 'failed', 'stopped', 'absent'] as const;
 export type Outcome = (typeof outcomes)[number];
@@ -49,7 +49,7 @@ export interface StreamRun {
 /** Decodes messages of the topic `runs`. Requests each schema once. */
 export class RunDecoder {
   readonly #registry: Registry;
-  readonly #decoders = new Map<number, Promise<RecordDecoder>>();
+  readonly #types = new Map<number, Promise<avro.Type>>();
 
   constructor(registry: Registry) {
     this.#registry = registry;
@@ -59,18 +59,20 @@ export class RunDecoder {
   async decode(value: Buffer, recordedAtMs: number): Promise<StreamRun | undefined> {
     const id = idOf(value);
     if (id === undefined) return undefined;
-    const known = this.#decoders.get(id) ?? this.#read(id);
-    this.#decoders.set(id, known);
-    const decoder = await known;
+    const known = this.#types.get(id) ?? this.#read(id);
+    this.#types.set(id, known);
+    const type = await known;
     try {
-      return streamRunOf(decoder.decode(value), recordedAtMs);
+      const record = type.fromBuffer(value.subarray(FRAME_BYTES)) as Readonly<Record<string, unknown>>;
+      return streamRunOf(record, recordedAtMs);
     } catch {
       return undefined;
     }
   }
 
-  async #read(id: number): Promise<RecordDecoder> {
-    return new RecordDecoder(await this.#registry.schemaById(id));
+  /** Unlike RecordDecoder, its longs are numbers, which are several times as fast and large enough. */
+  async #read(id: number): Promise<avro.Type> {
+    return avro.Type.forSchema((await this.#registry.schemaById(id)) as unknown as avro.Schema);
   }
 }
 

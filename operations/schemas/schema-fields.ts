@@ -97,9 +97,9 @@ export function typeText(type: unknown): string {
     case 'record':
       return `record ${nameOf(type)}`;
     case 'array':
-      return `array of ${typeText(type['items'])}`;
+      return `array of ${innerText(type['items'])}`;
     case 'map':
-      return `map of ${typeText(type['values'])}`;
+      return `map of ${innerText(type['values'])}`;
     case 'enum':
       return `enum ${nameOf(type)} (${listOf(type['symbols']).map(textOf).join(', ')})`;
     case 'fixed':
@@ -107,6 +107,12 @@ export function typeText(type: unknown): string {
     default:
       return kind;
   }
+}
+
+/** Returns a type in words, in brackets if it has several parts. */
+function innerText(type: unknown): string {
+  const text = typeText(type);
+  return Array.isArray(type) ? `(${text})` : text;
 }
 
 function logicalText(logicalType: string, { precision, scale }: Json): string {

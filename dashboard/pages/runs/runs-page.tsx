@@ -1,6 +1,10 @@
-import { EmptyState } from '../shared/states.tsx';
 import type { PageComponent } from '../shell/page-list.ts';
+import { RunDetail } from './run-detail.tsx';
+import { RunList } from './run-list.tsx';
 
-export const RunsPage: PageComponent = () => (
-  <EmptyState title="Runs">This page is not built yet.</EmptyState>
-);
+export const RunsPage: PageComponent = ({ route }) =>
+  route.argument === '' ? (
+    <RunList metric={route.query.get('show') ?? ''} />
+  ) : (
+    <RunDetail key={route.argument} run={route.argument} />
+  );

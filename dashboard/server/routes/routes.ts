@@ -2,8 +2,20 @@ import type { Routes } from '../context.ts';
 import { addAbout } from './about.ts';
 import { addDeadLetters } from './dead-letters.ts';
 import { addEvents } from './events.ts';
+import { addMessages } from './messages.ts';
 import { addMrr } from './mrr.ts';
 import { addReconcile } from './reconcile.ts';
+import { addRuns } from './runs.ts';
+import { addStreams } from './streams.ts';
 
 /** The routes of all pages, one function for each. */
-export const routes: readonly Routes[] = [addAbout, addEvents, addMrr, addDeadLetters, addReconcile];
+export const routes: readonly Routes[] = [
+  addAbout,
+  addEvents,
+  addMrr,
+  addDeadLetters,
+  addReconcile,
+  addRuns,
+  addStreams,
+  addMessages,
+];

@@ -136,6 +136,11 @@ test('schemaFields survives a schema that is nested deeply or is none', () => {
     assert.deepEqual(schemaFields(none), []);
 });
 
+test('typeText shows what of an array is nullable', () => {
+  const inner = { type: 'array', items: ['null', 'string'] };
+  assert.equal(typeText(['null', inner]), 'array of (string, nullable), nullable');
+});
+
 test('typeText names a decimal with its digits', () => {
   assert.equal(
     typeText({ type: 'bytes', logicalType: 'decimal', precision: 9, scale: 2 }),

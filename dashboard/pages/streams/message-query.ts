@@ -1,0 +1,39 @@
+/** Where the form looks: its values are the query of the address, so that a look is a link. */
+export interface MessageForm {
+  readonly by: 'newest' | 'key' | 'time' | 'offset';
+  /** Of the chosen `by`: a key, a local time or an offset. */
+  readonly value: string;
+  readonly partition: string;
+}
+
+const ways = ['newest', 'key', 'time', 'offset'] as const;
+
+export function formOf(query: URLSearchParams): MessageForm {
+  const by = ways.find((way) => way === query.get('by')) ?? 'newest';
+  return { by, value: query.get('value') ?? '', partition: query.get('partition') ?? '' };
+}
+
+/** Returns the query of the address. */
+export function queryOf({ by, value, partition }: MessageForm): Record<string, string> {
+  return {
+    tab: 'messages',
+    by,
+    ...(by !== 'newest' && { value }),
+    ...(partition !== '' && { partition }),
+  };
+}
+
+/** Returns the address of the API. A time is one of the browser's time zone. */
+export function pathOf(stream: string, { by, value, partition }: MessageForm, cursor?: string): string {
+  const query = new URLSearchParams({ by });
+  if (by === 'time') query.set('time', isoTime(value));
+  else if (by !== 'newest') query.set(by, value);
+  if (partition !== '') query.set('partition', partition);
+  if (cursor !== undefined) query.set('cursor', cursor);
+  return `/api/streams/${encodeURIComponent(stream)}/messages?${query.toString()}`;
+}
+
+function isoTime(text: string): string {
+  const time = new Date(text);
+  return Number.isNaN(time.getTime()) ? text : time.toISOString();
+}

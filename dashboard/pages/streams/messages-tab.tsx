@@ -1,0 +1,120 @@
+import { useEffect, useState } from 'preact/hooks';
+import type { MessageAnswer } from '../../api-streams.ts';
+import { call } from '../shared/call.ts';
+import { numberText } from '../shared/format.ts';
+import { EmptyState, ErrorState, Skeleton } from '../shared/states.tsx';
+import { MessageCard } from './message-card.tsx';
+import { MessageForm } from './message-form.tsx';
+import { formOf, pathOf, type MessageForm as Form } from './message-query.ts';
+
+/** Longer than the server searches. */
+const DEADLINE_MS = 60_000;
+
+interface TabProps {
+  readonly stream: string;
+  readonly query: URLSearchParams;
+}
+
+/** The message browser. */
+export function MessagesTab({ stream, query }: TabProps) {
+  const form = formOf(query);
+  const address = JSON.stringify(form);
+  return (
+    <>
+      <MessageForm key={`form ${address}`} stream={stream} form={form} />
+      <Messages key={address} stream={stream} form={form} />
+    </>
+  );
+}
+
+interface Found {
+  /** One answer for each continuation. */
+  readonly answers: readonly MessageAnswer[];
+  readonly isLoading: boolean;
+  readonly error?: Error;
+}
+
+function Messages({ stream, form }: { readonly stream: string; readonly form: Form }) {
+  const isReady = form.by === 'newest' || form.value !== '';
+  const [found, setFound] = useState<Found>({ answers: [], isLoading: isReady });
+  const load = async (answers: readonly MessageAnswer[], signal?: AbortSignal) => {
+    setFound({ answers, isLoading: true });
+    try {
+      const path = pathOf(stream, form, answers.at(-1)?.next);
+      const answer = await call<MessageAnswer>(path, { deadlineMs: DEADLINE_MS, ...(signal && { signal }) });
+      setFound({ answers: [...answers, answer], isLoading: false });
+    } catch (error) {
+      if (signal?.aborted !== true) setFound({ answers, isLoading: false, error: error as Error });
+    }
+  };
+  useEffect(() => {
+    if (!isReady) return undefined;
+    const controller = new AbortController();
+    void load([], controller.signal);
+    return () => controller.abort();
+  }, []);
+  const { answers, isLoading, error } = found;
+  const messages = answers.flatMap((answer) => answer.messages);
+  const last = answers.at(-1);
+  return (
+    <>
+      {error !== undefined && <ErrorState error={error} onRetry={() => void load(answers)} />}
+      {isLoading && answers.length === 0 && <Skeleton lines={8} />}
+      {last !== undefined && (
+        <>
+          <p class="searched" role="status">
+            {summaryOf(answers)}
+          </p>
+          {messages.length === 0 && last.next === undefined && (
+            <EmptyState title="No message">{emptyReason(form)}</EmptyState>
+          )}
+          <ol class="messages">
+            {messages.map((message) => (
+              <li key={`${message.partition}/${message.offset}`}>
+                <MessageCard message={message} isOpen={messages.length === 1} />
+              </li>
+            ))}
+          </ol>
+          {last.next !== undefined && (
+            <p class="more">
+              <button type="button" class="button" disabled={isLoading} onClick={() => void load(answers)}>
+                {isLoading
+                  ? 'Looking…'
+                  : last.order === 'newest first'
+                    ? 'Look further back'
+                    : 'Look further'}
+              </button>
+            </p>
+          )}
+        </>
+      )}
+    </>
+  );
+}
+
+const gaps = {
+  marker: 'This offset holds a transaction marker, which is no message.',
+  aborted: 'This offset holds a message of an aborted transaction.',
+  compacted: 'Compaction removed the message of this offset.',
+  'before the start': 'This offset is before the start of the partition.',
+} as const;
+
+/** Says how far the search looked. */
+function summaryOf(answers: readonly MessageAnswer[]): string {
+  const last = answers.at(-1);
+  const first = answers[0];
+  if (last === undefined || first === undefined) return '';
+  const messages = answers.reduce((sum, answer) => sum + answer.messages.length, 0);
+  const scanned = answers.reduce((sum, answer) => sum + answer.scanned, 0);
+  const left = last.partitions.reduce(
+    (sum, { start, end, from, to }) => sum + (last.order === 'newest first' ? from - start : end - to),
+    0,
+  );
+  const rest = last.next === undefined ? 'That is all' : `${numberText(left)} offsets are left`;
+  const gap = first.gap === undefined ? '' : `${gaps[first.gap]} The next message follows. `;
+  return `${gap}${numberText(messages)} of ${numberText(scanned)} messages that were read, ${last.order}. ${rest}.`;
+}
+
+function emptyReason({ by }: Form): string {
+  return by === 'newest' ? 'The topic is empty.' : 'Look for another key, time or offset.';
+}
