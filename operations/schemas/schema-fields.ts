@@ -82,24 +82,25 @@ function addNames(type: unknown, named: Map<string, Json>, depth: number): void 
 }
 
 /** Returns a type in words. Fields of records are not part of it. */
-export function typeText(type: unknown): string {
+export function typeText(type: unknown, depth = 0): string {
+  if (depth > MAX_DEPTH) return '…';
   if (typeof type === 'string') return type;
   if (Array.isArray(type)) {
-    const branches = type.filter((branch) => branch !== 'null').map(typeText);
+    const branches = type.filter((branch) => branch !== 'null').map((branch) => typeText(branch, depth + 1));
     const union = branches.length === 0 ? 'null' : branches.join(' or ');
     return branches.length < type.length && branches.length > 0 ? `${union}, nullable` : union;
   }
   if (!isObject(type)) return 'unknown';
   const { type: kind, logicalType } = type;
-  if (typeof kind !== 'string') return typeText(kind);
+  if (typeof kind !== 'string') return typeText(kind, depth + 1);
   if (typeof logicalType === 'string') return `${kind} (${logicalText(logicalType, type)})`;
   switch (kind) {
     case 'record':
       return `record ${nameOf(type)}`;
     case 'array':
-      return `array of ${innerText(type['items'])}`;
+      return `array of ${innerText(type['items'], depth)}`;
     case 'map':
-      return `map of ${innerText(type['values'])}`;
+      return `map of ${innerText(type['values'], depth)}`;
     case 'enum':
       return `enum ${nameOf(type)} (${listOf(type['symbols']).map(textOf).join(', ')})`;
     case 'fixed':
@@ -110,8 +111,8 @@ export function typeText(type: unknown): string {
 }
 
 /** Returns a type in words, in brackets if it has several parts. */
-function innerText(type: unknown): string {
-  const text = typeText(type);
+function innerText(type: unknown, depth: number): string {
+  const text = typeText(type, depth + 1);
   return Array.isArray(type) ? `(${text})` : text;
 }
 

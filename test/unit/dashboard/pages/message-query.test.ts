@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import {
+  formOf,
+  pathOf,
+  queryOf,
+  type MessageForm,
+} from '../../../../dashboard/pages/streams/message-query.ts';
+
+const forms: readonly (readonly [form: MessageForm, query: string])[] = [
+  [{ by: 'newest', value: '', partition: '' }, 'by=newest'],
+  [{ by: 'newest', value: '', partition: '2' }, 'by=newest&partition=2'],
+  [{ by: 'key', value: 'a&b=c d', partition: '' }, 'by=key&key=a%26b%3Dc+d'],
+  [{ by: 'offset', value: '17', partition: '0' }, 'by=offset&offset=17&partition=0'],
+];
+for (const [form, query] of forms) {
+  test(`pathOf asks for ${query}`, () => {
+    assert.equal(pathOf('plans', form), `/api/streams/plans/messages?${query}`);
+    assert.deepEqual(formOf(new URLSearchParams(queryOf(form))), form);
+  });
+}
+
+test('pathOf sends a local time as an instant, and the cursor of the rest', () => {
+  const form: MessageForm = { by: 'time', value: '2026-03-01T10:00:00', partition: '' };
+  const query = new URLSearchParams(pathOf('plans', form, '0:7').split('?')[1]);
+  assert.equal(query.get('time'), new Date('2026-03-01T10:00:00').toISOString());
+  assert.equal(query.get('cursor'), '0:7');
+});
+
+test('formOf shows the newest messages for an address that is wrong', () => {
+  assert.deepEqual(formOf(new URLSearchParams('by=odd')), { by: 'newest', value: '', partition: '' });
+});
