@@ -5,6 +5,7 @@ import './styles/shell.css';
 import './styles/pieces.css';
 import './styles/table.css';
 import './styles/chart.css';
+import './overview/overview.css';
 import './mrr/mrr.css';
 import './dead-letters/dead-letters.css';
 import './reconcile/reconcile.css';

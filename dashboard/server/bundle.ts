@@ -2,7 +2,7 @@ import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
-import { build } from 'esbuild';
+import { build, stop } from 'esbuild';
 
 export interface Asset {
   readonly type: string;
@@ -49,6 +49,8 @@ export async function bundlePages(): Promise<Bundle> {
     legalComments: 'none',
     logLevel: 'silent',
   });
+  // esbuild's process would stay, with the environment of this one.
+  await stop();
   const assets = await Promise.all(
     outputFiles.map(async ({ path, contents }) => {
       return [relative(folder, path), await assetOf(path, Buffer.from(contents))] as const;

@@ -11,7 +11,7 @@ export const TOKEN_HEADER = 'x-page-token';
 /** Longer than any address of the dashboard, a link with a query included. */
 const MAX_URL_LENGTH = 8_192;
 
-const headers = {
+export const securityHeaders = {
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
   'x-frame-options': 'DENY',
@@ -45,7 +45,7 @@ export function protect(app: FastifyInstance, { host, password }: Settings['show
   const token = randomBytes(24).toString('base64url');
   const reach = isLoopback(host) ? 'machine' : 'network';
   app.addHook('onRequest', async (request, reply) => {
-    void reply.headers(headers);
+    void reply.headers(securityHeaders);
     const reason = foreignRequest(request.raw, reach);
     if (reason !== undefined) return sendError(reply, 403, `Forbidden: ${reason}`);
     if (request.url.length > MAX_URL_LENGTH) return sendError(reply, 414, 'the address is too long');

@@ -2,13 +2,13 @@ import { fastify, type FastifyInstance } from 'fastify';
 import { ConfigError, messageOf } from '../../core/errors.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { isLoopback } from '../../core/settings/setting-values.ts';
-import { answerErrors } from './api-error.ts';
+import { answerErrors, sendError } from './api-error.ts';
 import { bundlePages } from './bundle.ts';
 import { EventHub } from './live/event-hub.ts';
 import { LiveStatus } from './live/live-status.ts';
 import { servePages } from './pages.ts';
 import { routes } from './routes/routes.ts';
-import { protect } from './security.ts';
+import { protect, securityHeaders } from './security.ts';
 
 /** The most bytes of a request's body: a long SQL query. */
 const MAX_BODY_BYTES = 1024 * 1024;
@@ -37,6 +37,9 @@ export async function startDashboard(
     requestTimeout: REQUEST_MS,
     // Streams of events have no end, so stopping must not wait for them.
     forceCloseConnections: true,
+    // Fastify answers an address that cannot be decoded before any hook.
+    frameworkErrors: (_error, _request, reply) =>
+      void sendError(reply.headers(securityHeaders), 400, 'the address cannot be decoded'),
     routerOptions: { maxParamLength: 1_000 },
   });
   app.server.maxConnections = MAX_CONNECTIONS;

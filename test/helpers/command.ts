@@ -20,6 +20,8 @@ export interface RunningCommand {
   kill(signal: NodeJS.Signals): void;
   /** Resolves once the text has appeared on stderr so many times. */
   logged(text: string, times?: number): Promise<void>;
+  /** Resolves with the first match on stdout. */
+  printed(pattern: RegExp): Promise<string>;
   readonly result: Promise<CommandResult>;
 }
 
@@ -68,6 +70,10 @@ function start(
     kill: (signal) => child.kill(signal),
     logged: async (text, times = 1) => {
       while (stderr.text.split(text).length <= times) await once(stderr.grew, 'grew');
+    },
+    printed: async (pattern) => {
+      while (!pattern.test(stdout.text)) await once(stdout.grew, 'grew');
+      return pattern.exec(stdout.text)?.[0] ?? '';
     },
     result: Promise.all([once(child, 'exit'), stdout.done, stderr.done]).then(([[exitCode]]) => ({
       exitCode: exitCode as number | null,

@@ -1,4 +1,8 @@
+import { Icon } from './icon.tsx';
+import { useOverview } from './live-overview.ts';
 import { useConnection } from './live.ts';
+import { Prose } from './states.tsx';
+import { Ago } from './time.tsx';
 
 const texts = { live: 'Live', connecting: 'Connecting', lost: 'Not connected' } as const;
 
@@ -8,6 +12,39 @@ export function LiveMark() {
   return (
     <span class={`live-mark ${state}`} role="status">
       {texts[state]}
+    </span>
+  );
+}
+
+/** Says that the server is gone, and how old the figures are. */
+export function LostBanner() {
+  const state = useConnection();
+  const { overview } = useOverview();
+  if (state !== 'lost') return null;
+  return (
+    <p class="banner" role="alert">
+      <Icon name="error" />
+      <span>
+        <Prose>The dashboard does not answer. Is `npm run show` still running?</Prose>
+        {overview !== undefined && (
+          <>
+            {' '}
+            Figures are from <Ago ms={overview.atMs} />.
+          </>
+        )}
+      </span>
+    </p>
+  );
+}
+
+/** Shows how many things need a person; nothing if none does. */
+export function AttentionCount() {
+  const count = useOverview().overview?.attention.length ?? 0;
+  if (count === 0) return null;
+  return (
+    <span class="nav-count">
+      {count}
+      <span class="hidden-text"> need attention</span>
     </span>
   );
 }

@@ -7,6 +7,7 @@ type Listener = (data: string) => void;
 /** One stream of events for all of the page; open only while the page is visible. */
 class Live {
   #source: EventSource | undefined;
+  #again: ReturnType<typeof setTimeout> | undefined;
   #connection: Connection = 'connecting';
   readonly #connectionListeners = new Set<(connection: Connection) => void>();
   readonly #listeners = new Map<string, Set<Listener>>();
@@ -26,10 +27,11 @@ class Live {
   }
 
   on(event: string, listener: Listener): () => void {
-    const known = this.#listeners.get(event) ?? new Set();
-    if (known.size === 0) this.#source?.addEventListener(event, this.#dispatch);
-    this.#listeners.set(event, known.add(listener));
-    return () => known.delete(listener);
+    const known = this.#listeners.get(event);
+    if (known === undefined) this.#source?.addEventListener(event, this.#dispatch);
+    const listeners = known ?? new Set();
+    this.#listeners.set(event, listeners.add(listener));
+    return () => listeners.delete(listener);
   }
 
   readonly #dispatch = (event: MessageEvent<string>): void => {
@@ -38,15 +40,21 @@ class Live {
 
   #open(): void {
     if (this.#source !== undefined) return;
-    // The browser connects again by itself.
     const source = new EventSource('/api/events');
     source.onopen = () => this.#set('live');
-    source.onerror = () => this.#set('lost');
+    source.onerror = () => {
+      this.#set('lost');
+      // The browser connects again by itself, unless it got an answer that is no stream.
+      if (source.readyState !== EventSource.CLOSED) return;
+      this.#source = undefined;
+      this.#again = setTimeout(() => this.#open(), RECONNECT_MS);
+    };
     for (const event of this.#listeners.keys()) source.addEventListener(event, this.#dispatch);
     this.#source = source;
   }
 
   #close(): void {
+    clearTimeout(this.#again);
     this.#source?.close();
     this.#source = undefined;
     this.#set('connecting');
@@ -57,6 +65,8 @@ class Live {
     for (const listener of this.#connectionListeners) listener(connection);
   }
 }
+
+const RECONNECT_MS = 5_000;
 
 const live = new Live();
 

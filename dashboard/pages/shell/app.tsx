@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import { Icon } from '../shared/icon.tsx';
-import { LiveMark } from '../shared/live-mark.tsx';
+import { AttentionCount, LiveMark, LostBanner } from '../shared/live-mark.tsx';
 import { EmptyState, ErrorState, Skeleton } from '../shared/states.tsx';
 import { pageList, type PageComponent, type PageEntry } from './page-list.ts';
 import { hrefOf, useRoute, type Route } from './route.ts';
@@ -30,6 +30,7 @@ export function App() {
                 <a href={hrefOf(page)} aria-current={page === route.page ? 'page' : undefined}>
                   <Icon name={icon} />
                   <span>{name}</span>
+                  {page === '' && <AttentionCount />}
                 </a>
               </li>
             ))}
@@ -41,6 +42,7 @@ export function App() {
         </div>
       </header>
       <main id="main" tabIndex={-1}>
+        <LostBanner />
         {entry === undefined ? (
           <EmptyState title="There is no such page">
             <a href={hrefOf('')}>Open the overview</a>

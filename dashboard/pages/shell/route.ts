@@ -1,26 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
+import { parseRoute, type Route } from './hash.ts';
 
-/** What the hash of the address names: `#/streams/plans?tab=rows`. */
-export interface Route {
-  /** `streams`; empty for the overview. */
-  readonly page: string;
-  /** `plans`; empty without one. */
-  readonly argument: string;
-  readonly query: URLSearchParams;
-}
-
-export function parseRoute(hash: string): Route {
-  const [path = '', query = ''] = hash.replace(/^#\/?/, '').split(/\?(.*)/s);
-  const [page = '', ...rest] = path.split('/').map(decoded);
-  return { page, argument: rest.join('/'), query: new URLSearchParams(query) };
-}
-
-/** Returns the hash of a page, for the `href` of a link. */
-export function hrefOf(page: string, argument = '', query: Readonly<Record<string, string>> = {}): string {
-  const path = [page, argument].filter((part) => part !== '').map(encodeURIComponent);
-  const text = new URLSearchParams(query).toString();
-  return `#/${path.join('/')}${text === '' ? '' : `?${text}`}`;
-}
+export { hrefOf, type Route } from './hash.ts';
 
 /** Returns the route of the address, and renders again when it changes. */
 export function useRoute(): Route {
@@ -31,12 +12,4 @@ export function useRoute(): Route {
     return () => removeEventListener('hashchange', onChange);
   }, []);
   return parseRoute(hash);
-}
-
-function decoded(part: string): string {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    return part;
-  }
 }

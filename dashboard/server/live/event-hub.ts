@@ -7,6 +7,8 @@ const MAX_CLIENTS = 100;
 const KEEP_ALIVE_MS = 15_000;
 /** How long to work on without clients: a page that is loaded again finds current data. */
 const LINGER_MS = 15_000;
+/** How long to work before the first client. */
+const WARM_UP_MS = 60_000;
 
 interface Source {
   /** Works until the signal aborts: while there are clients. */
@@ -58,7 +60,7 @@ export class EventHub {
   /** Starts the work before the first client, who then finds data at once. */
   warmUp(): void {
     this.#start();
-    this.#linger = setTimeout(() => this.#stop(), this.#lingerMs);
+    this.#linger = setTimeout(() => this.#stop(), WARM_UP_MS);
   }
 
   /** Ends the streams and the work. */

@@ -90,7 +90,8 @@ export class LiveStatus {
 
   async #ratesSince(lastMs: number, nowMs: number, admin: KafkaAdmin): Promise<Rates> {
     this.#positions = await readPositions(admin, this.#settings, this.#streams);
-    const { moved, ended } = this.#history.add(this.#positions, nowMs);
+    const { moved, ended, isReset } = this.#history.add(this.#positions, nowMs);
+    if (isReset) this.#publish('history', this.#history.history());
     for (const bucket of ended) this.#publish('bucket', bucket);
     const seconds = Math.max(0.001, (nowMs - lastMs) / 1000);
     const streams = [...moved].map(([stream, { produced, sunk }]) => {

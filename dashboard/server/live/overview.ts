@@ -8,7 +8,7 @@ export function overviewOf(status: Status): Overview {
     atMs: status.atMs,
     streams: status.streams.map(lineOf),
     attention: attentionOf(status),
-    lastRun: runTotals(status.streams),
+    lastRun: runTotals(status),
   };
 }
 
@@ -37,9 +37,9 @@ function streamRun({ run, outcome, finishedAtMs, counts }: NonNullable<StreamSta
 }
 
 /** Returns the totals of the newest run; null if there was none, undefined if that is unknown. */
-function runTotals(streams: readonly StreamStatus[]): RunTotals | null | undefined {
+function runTotals({ streams, failures }: Status): RunTotals | null | undefined {
   const runs = streams.flatMap(({ lastRun }) => lastRun ?? []);
-  if (runs.length === 0) return streams.some(({ lastRun }) => lastRun === undefined) ? undefined : null;
+  if (runs.length === 0) return failures.length > 0 ? undefined : null;
   const { run } = runs.reduce((newest, other) => (other.finishedAtMs > newest.finishedAtMs ? other : newest));
   const own = runs.filter((other) => other.run === run);
   const sum = (name: 'requests' | 'retries' | 'rateLimited') =>
@@ -76,18 +76,27 @@ function attentionOf({ streams, warnings, failures }: Status): Attention[] {
   ];
 }
 
-/** Returns one entry per message, with everything that it is about. */
+/** Returns one entry per message, with everything that it is about. Amounts may differ. */
 function shared(
   kind: Attention['kind'],
   messages: readonly { readonly about: string; readonly message: string }[],
 ): Attention[] {
-  const subjects = new Map<string, string[]>();
-  for (const { about, message } of messages) subjects.set(message, [...(subjects.get(message) ?? []), about]);
-  return [...subjects].map(([message, about]) => {
+  const groups = new Map<string, { about: string; message: string }[]>();
+  for (const item of messages) {
+    const shape = item.message.replace(AMOUNT, '');
+    groups.set(shape, [...(groups.get(shape) ?? []), item]);
+  }
+  return [...groups].map(([shape, items]) => {
+    const [first] = items;
+    const isSame = items.every(({ message }) => message === first?.message);
+    const message = isSame ? (first?.message ?? shape) : shape;
     const page = pageOf(message);
-    return { kind, about, message, ...(page !== undefined && { page }) };
+    return { kind, about: items.map(({ about }) => about), message, ...(page !== undefined && { page }) };
   });
 }
+
+/** The amount of a lag, which differs between streams that share a cause. */
+const AMOUNT = /(?<=^lag) ~?[\d,]+ messages?/;
 
 function pageOf(message: string): Attention['page'] {
   if (message.includes('dead letter')) return 'dead-letters';

@@ -1,6 +1,9 @@
 import type { Position } from '../../../operations/status/positions.ts';
 import type { Bucket, History } from '../../api.ts';
 
+/** After a longer pause, what moved cannot be assigned to a time. */
+const MAX_PAUSE_MS = 30_000;
+
 interface Moved {
   produced: number;
   sunk: number;
@@ -14,6 +17,7 @@ export class RateHistory {
   #closed: ReadonlyMap<string, Moved>[] = [];
   #current = new Map<string, Moved>();
   #bucketStartMs = NaN;
+  #addedMs = NaN;
 
   constructor(bucketMs: number, maxBuckets: number) {
     this.#bucketMs = bucketMs;
@@ -22,10 +26,13 @@ export class RateHistory {
 
   /**
    * Counts what moved since the positions before. Nothing counts for a stream that is new, or whose
-   * topic was recreated.
-   * @returns what moved by stream, and the buckets that have ended.
+   * topic was recreated. After a long pause the history begins again.
+   * @returns what moved by stream, the buckets that have ended, and whether the history began again.
    */
   add(positions: ReadonlyMap<string, Position>, nowMs: number) {
+    const isReset = nowMs - this.#addedMs > MAX_PAUSE_MS;
+    this.#addedMs = nowMs;
+    if (isReset) this.#reset();
     const moved = new Map<string, Moved>();
     for (const [stream, { end, committed }] of positions) {
       const last = this.#last.get(stream);
@@ -40,7 +47,7 @@ export class RateHistory {
       const sum = this.#current.get(stream) ?? { produced: 0, sunk: 0 };
       this.#current.set(stream, { produced: sum.produced + produced, sunk: sum.sunk + sunk });
     }
-    return { moved: moved as ReadonlyMap<string, Readonly<Moved>>, ended };
+    return { moved: moved as ReadonlyMap<string, Readonly<Moved>>, ended, isReset };
   }
 
   history(): History {
@@ -53,12 +60,16 @@ export class RateHistory {
     return { bucketMs: this.#bucketMs, maxBuckets: this.#maxBuckets, streams: Object.fromEntries(streams) };
   }
 
+  #reset(): void {
+    this.#last = new Map();
+    this.#closed = [];
+    this.#current = new Map();
+    this.#bucketStartMs = NaN;
+  }
+
   #close(nowMs: number): Bucket[] {
     if (Number.isNaN(this.#bucketStartMs)) this.#bucketStartMs = nowMs;
     const ended: Bucket[] = [];
-    // After a long pause, older buckets would be dropped at once.
-    const earliestMs = nowMs - this.#bucketMs * (this.#maxBuckets + 1);
-    if (this.#bucketStartMs < earliestMs) this.#bucketStartMs = earliestMs;
     while (nowMs - this.#bucketStartMs >= this.#bucketMs) {
       ended.push(Object.fromEntries(this.#current));
       this.#closed.push(this.#current);

@@ -1,0 +1,6 @@
+import type { Rates, StreamLine } from '../../api.ts';
+
+/** Returns the lag by the newest offsets, else by the last status. */
+export function lagOf({ stream, lag }: StreamLine, rates: Rates | undefined): number | null | undefined {
+  return rates?.streams[stream]?.lag ?? lag;
+}

@@ -1,0 +1,192 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { request, type IncomingMessage } from 'node:http';
+import { createServer, type AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import test, { type TestContext } from 'node:test';
+import { ConfigError } from '../../core/errors.ts';
+import { Secret } from '../../core/settings/secret.ts';
+import type { Settings } from '../../core/settings/config.ts';
+import type { Overview } from '../../dashboard/api.ts';
+import { startDashboard } from '../../dashboard/server/server.ts';
+import { runCommand, startCommand } from '../helpers/command.ts';
+import { openEvents } from '../helpers/event-stream.ts';
+import { produceStreams } from '../helpers/pipeline.ts';
+import { createPlansServer } from '../helpers/plans-server.ts';
+import { createSettings, environmentOf } from '../helpers/settings.ts';
+
+const standard = { host: '127.0.0.1', port: 0, password: undefined };
+
+async function start(t: TestContext, show: Partial<Settings['show']> = {}, settings = createSettings(t)) {
+  const controller = new AbortController();
+  const dashboard = await startDashboard({ ...settings, show: { ...standard, ...show } }, controller.signal);
+  const stop = async () => {
+    controller.abort();
+    await dashboard.stopped;
+  };
+  t.after(stop);
+  return { url: dashboard.url, stop };
+}
+
+interface Call {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/** Sends what fetch does not allow, such as another Host. */
+async function call(url: string, { method = 'GET', headers = {}, body }: Call = {}) {
+  const sent = request(url, { method, headers }).end(body);
+  const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+  return { status: answer.statusCode, headers: answer.headers, body: await text(answer) };
+}
+
+function messageIn(body: string): string {
+  return (JSON.parse(body) as { error: { message: string } }).error.message;
+}
+
+test('show rejects requests of other web pages, of other hosts, and calls without the page token', async (t) => {
+  const { url } = await start(t);
+  const { host, port } = new URL(url);
+  const api = `${url}api/about`;
+  const json = { 'content-type': 'application/json' };
+  const html = (await call(url)).body;
+  const token = /name="page-token" content="([^"]+)"/.exec(html)?.[1] ?? '';
+  assert.ok(token.length >= 32);
+  const cases: readonly (readonly [name: string, call: Call, status: number])[] = [
+    ['a request', {}, 200],
+    ['the name localhost', { headers: { host: `localhost:${port}` } }, 200],
+    ['another host', { headers: { host: `evil.example:${port}` } }, 403],
+    ['a host that begins like ours', { headers: { host: `127.0.0.1.evil.example:${port}` } }, 403],
+    ['another origin', { headers: { origin: 'http://evil.example' } }, 403],
+    ['another port of this machine', { headers: { origin: 'http://127.0.0.1:1' } }, 403],
+    ['a sandboxed page', { headers: { origin: 'null' } }, 403],
+    ['a link on another site', { headers: { 'sec-fetch-site': 'cross-site' } }, 403],
+    ['a page on the same site', { headers: { 'sec-fetch-site': 'same-site' } }, 403],
+    ['our own page', { headers: { origin: `http://${host}`, 'sec-fetch-site': 'same-origin' } }, 200],
+    ['a post without token', { method: 'POST', headers: json, body: '{}' }, 403],
+    [
+      'a post with another token',
+      { method: 'POST', headers: { ...json, 'x-page-token': 'x' }, body: '{}' },
+      403,
+    ],
+    ['a post of a form', { method: 'POST', headers: { 'x-page-token': token }, body: 'a=b' }, 415],
+    ['a post to nothing', { method: 'POST', headers: { ...json, 'x-page-token': token }, body: '{}' }, 404],
+    ['a delete', { method: 'DELETE', headers: { 'x-page-token': token } }, 405],
+  ];
+  for (const [name, sent, status] of cases) {
+    const answer = await call(api, sent);
+    assert.equal(answer.status, status, name);
+    if (status !== 200) assert.ok(messageIn(answer.body).length > 0, name);
+  }
+  assert.notEqual(
+    token,
+    /name="page-token" content="([^"]+)"/.exec((await call((await start(t)).url)).body)?.[1],
+  );
+});
+
+test('show sends a strict policy, and lets no answer of its API be stored', async (t) => {
+  const { url } = await start(t);
+  const page = await call(url);
+  const policy = String(page.headers['content-security-policy']);
+  assert.match(
+    policy,
+    /^default-src 'none'; script-src 'self'; style-src 'self' 'nonce-[A-Za-z0-9+/=]{24}'; /,
+  );
+  assert.match(policy, /connect-src 'self'; .*frame-ancestors 'none'; base-uri 'none'; form-action 'none'$/);
+  assert.doesNotMatch(policy, /unsafe|\*/);
+  const nonce = /name="style-nonce" content="([^"]+)"/.exec(page.body)?.[1] ?? '';
+  assert.ok(policy.includes(`'nonce-${nonce}'`));
+  assert.doesNotMatch(page.body, /<script(?![^>]* src=)|style=| on[a-z]+=/);
+  for (const path of ['', 'api/about', 'no/such/page', 'assets/no-such.js']) {
+    const { headers } = await call(`${url}${path}`);
+    assert.equal(headers['cache-control'], 'no-store', path);
+    assert.equal(headers['x-content-type-options'], 'nosniff', path);
+    assert.equal(headers['referrer-policy'], 'no-referrer', path);
+    assert.match(String(headers['content-security-policy']), /^default-src 'none'/, path);
+  }
+  const [, script = ''] = /<script type="module" src="([^"]+)"/.exec(page.body) ?? [];
+  const asset = await call(new URL(script, url).href, { headers: { 'accept-encoding': 'gzip, br' } });
+  assert.deepEqual([asset.status, asset.headers['content-encoding']], [200, 'br']);
+  assert.match(String(asset.headers['cache-control']), /immutable/);
+});
+
+test('show requires its password for every address', async (t) => {
+  const { url } = await start(t, { password: new Secret('p:ässword') });
+  const basic = (login: string) => ({ authorization: `Basic ${Buffer.from(login).toString('base64')}` });
+  for (const path of ['', 'api/about', 'api/events', 'no/such/page', 'favicon.ico']) {
+    const answer = await call(`${url}${path}`);
+    assert.equal(answer.status, 401, path);
+    assert.match(String(answer.headers['www-authenticate']), /^Basic realm=/);
+  }
+  for (const login of ['u:', ':', 'p:ässword', 'u:p:ässwor', 'u:p:ässword1'])
+    assert.equal((await call(url, { headers: basic(login) })).status, 401, login);
+  for (const login of ['u:p:ässword', ':p:ässword'])
+    assert.equal((await call(url, { headers: basic(login) })).status, 200, login);
+});
+
+test('show answers faults of a request with an error in JSON', async (t) => {
+  const { url } = await start(t);
+  const missing = await call(`${url}api/nothing`);
+  assert.deepEqual(JSON.parse(missing.body), {
+    error: { message: 'the dashboard has no /api/nothing', remedy: 'open /' },
+  });
+  assert.equal((await call(`${url}api/about?${'x'.repeat(9_000)}`)).status, 414);
+  const broken = await call(`${url}%E0%A4%A`);
+  assert.equal(broken.status, 400);
+  assert.ok(messageIn(broken.body).length > 0);
+});
+
+test('show refuses another machine without a password, and a port that is in use', async (t) => {
+  const settings = createSettings(t);
+  const controller = new AbortController();
+  const attempt = (show: Partial<Settings['show']>) =>
+    startDashboard({ ...settings, show: { ...standard, ...show } }, controller.signal);
+  await assert.rejects(attempt({ host: '0.0.0.0' }), (error) => {
+    assert.ok(error instanceof ConfigError);
+    assert.match(error.message, /^SHOW_HOST is 0\.0\.0\.0, .*set SHOW_PASSWORD or SHOW_PASSWORD_FILE$/);
+    return true;
+  });
+  const server = createServer();
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  t.after(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const env = { ...environmentOf(settings), SHOW_PORT: String(port) };
+  const { exitCode, stdout, stderr } = await runCommand(t, 'commands/show.ts', [], env);
+  assert.equal(exitCode, 2);
+  assert.equal(
+    stderr,
+    `SHOW_PORT is ${port}, which is in use: set a free port, or stop the other dashboard\n`,
+  );
+  assert.equal(stdout, '');
+});
+
+test('show sends two clients the status of one poller', async (t) => {
+  const { baseUrl } = await createPlansServer(t);
+  const settings = createSettings(t, baseUrl);
+  await produceStreams(settings, 'plans');
+  const { url } = await start(t, {}, settings);
+  const [first, second] = [await openEvents(t, url), await openEvents(t, url)];
+  const [one, other] = [(await first.next('status')) as Overview, (await second.next('status')) as Overview];
+  assert.deepEqual(one, other);
+  const plans = one.streams.find(({ stream }) => stream === 'plans');
+  assert.equal(plans?.lastRun?.outcome, 'done');
+  assert.ok((plans.messages ?? 0) > 0);
+  assert.deepEqual([plans.rows, plans.hasProblem], [null, false]);
+  assert.ok((one.lastRun?.requests ?? 0) > 0);
+  assert.match(one.attention[0]?.message ?? '', /npm run sink/);
+});
+
+test('show prints its address, and stops on SIGTERM in spite of open streams', async (t) => {
+  const settings = createSettings(t);
+  const { port } = new URL((await start(t)).url);
+  const free = String(Number(port) + 1);
+  const command = startCommand(t, 'commands/show.ts', [], { ...environmentOf(settings), SHOW_PORT: free });
+  const url = await command.printed(/http:\S+/);
+  const client = await openEvents(t, url);
+  await client.next('history');
+  command.kill('SIGTERM');
+  await client.ended;
+  const { exitCode, stdout, stderr } = await command.result;
+  assert.deepEqual([exitCode, stdout, stderr], [0, `http://127.0.0.1:${free}/\n`, '']);
+});

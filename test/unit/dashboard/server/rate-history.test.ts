@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { RateHistory } from '../../../../dashboard/server/live/rate-history.ts';
+
+function at(end: number, committed: number) {
+  return new Map([['plans', { end: BigInt(end), committed: BigInt(committed), lag: undefined }]]);
+}
+
+test('RateHistory counts what moved, and nothing for a new stream or a recreated topic', () => {
+  const history = new RateHistory(1_000, 3);
+  assert.deepEqual([...history.add(at(100, 90), 0).moved], []);
+  assert.deepEqual([...history.add(at(105, 92), 500).moved], [['plans', { produced: 5, sunk: 2 }]]);
+  assert.deepEqual([...history.add(at(3, 0), 900).moved], []);
+});
+
+test('RateHistory closes buckets as time passes, and keeps only the last ones', () => {
+  const history = new RateHistory(1_000, 3);
+  history.add(at(0, 0), 0);
+  history.add(at(4, 1), 400);
+  assert.deepEqual(history.add(at(9, 1), 1_000).ended, [{ plans: { produced: 4, sunk: 1 } }]);
+  assert.deepEqual(history.history().streams, { plans: { produced: [4], sunk: [1] } });
+  assert.deepEqual(history.add(at(9, 1), 3_100).ended, [{ plans: { produced: 5, sunk: 0 } }, {}]);
+  history.add(at(9, 1), 4_000);
+  assert.deepEqual(history.history().streams, { plans: { produced: [5, 0, 0], sunk: [0, 0, 0] } });
+  history.add(at(9, 1), 5_000);
+  assert.deepEqual(history.history().streams, {});
+});
+
+test('RateHistory begins again after a long pause', () => {
+  const history = new RateHistory(1_000, 3);
+  history.add(at(0, 0), 0);
+  history.add(at(4, 1), 400);
+  history.add(at(4, 1), 1_000);
+  const { moved, ended, isReset } = history.add(at(900, 900), 60_000);
+  assert.deepEqual([[...moved], ended, isReset], [[], [], true]);
+  assert.deepEqual(history.history().streams, {});
+});
