@@ -7,6 +7,7 @@ import './styles/table.css';
 import './styles/chart.css';
 import './overview/overview.css';
 import './mrr/mrr.css';
+import './sql/sql.css';
 import './dead-letters/dead-letters.css';
 import './reconcile/reconcile.css';
 import './runs/runs.css';

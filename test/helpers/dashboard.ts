@@ -6,6 +6,8 @@ import { waitFor } from './wait-for.ts';
 
 export interface TestDashboard {
   readonly url: string;
+  /** The token of the page. */
+  readonly token: string;
   get<T>(path: string): Promise<T>;
   /** Posts JSON as the page does. */
   post<T>(path: string, body: unknown): Promise<T>;
@@ -32,6 +34,7 @@ export async function createDashboard(t: TestContext, settings: Settings): Promi
     });
   return {
     url,
+    token,
     get: async (path) => answerOf(await fetch(new URL(path, url))),
     post: async (path, body) => answerOf(await send(path, { 'x-page-token': token }, body)),
     postWithoutToken: async (path, body) => (await send(path, {}, body)).status,

@@ -6,6 +6,7 @@ import { addMessages } from './messages.ts';
 import { addMrr } from './mrr.ts';
 import { addReconcile } from './reconcile.ts';
 import { addRuns } from './runs.ts';
+import { addSql } from './sql.ts';
 import { addStreams } from './streams.ts';
 
 /** The routes of all pages, one function for each. */
@@ -13,6 +14,7 @@ export const routes: readonly Routes[] = [
   addAbout,
   addEvents,
   addMrr,
+  addSql,
   addDeadLetters,
   addReconcile,
   addRuns,

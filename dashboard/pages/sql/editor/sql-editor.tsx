@@ -1,0 +1,65 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { SqlNames } from '../../../api.ts';
+import { Skeleton } from '../../shared/states.tsx';
+import type { Editor } from './create-editor.ts';
+
+interface SqlEditorProps {
+  readonly text: string;
+  readonly names: SqlNames | undefined;
+  /** The index of a fault in the text. */
+  readonly faultAt: number | undefined;
+  readonly onChange: (text: string) => void;
+  readonly onRun: () => void;
+  readonly onLeave: () => void;
+}
+
+/** The editor, whose code arrives with the page. Until then, the query is plain text. */
+export function SqlEditor({ text, names, faultAt, onChange, onRun, onLeave }: SqlEditorProps) {
+  const frame = useRef<HTMLDivElement>(null);
+  const editor = useRef<Editor | undefined>(undefined);
+  const [hasFailed, setFailed] = useState(false);
+  const [isReady, setReady] = useState(false);
+  // The editor lives longer than one rendering.
+  const latest = useRef({ names, onChange, onRun, onLeave, text });
+  latest.current = { names, onChange, onRun, onLeave, text };
+  useEffect(() => {
+    let isGone = false;
+    import('./create-editor.ts').then(
+      ({ createEditor }) => {
+        if (isGone || frame.current === null) return;
+        editor.current = createEditor(frame.current, {
+          text: latest.current.text,
+          names: () => latest.current.names,
+          onChange: (next) => latest.current.onChange(next),
+          onRun: () => latest.current.onRun(),
+          onLeave: () => latest.current.onLeave(),
+        });
+        setReady(true);
+      },
+      () => setFailed(true),
+    );
+    return () => {
+      isGone = true;
+      editor.current?.remove();
+      editor.current = undefined;
+    };
+  }, []);
+  useEffect(() => {
+    if (editor.current !== undefined && editor.current.text() !== text) editor.current.setText(text);
+  }, [text]);
+  useEffect(() => editor.current?.mark(faultAt), [faultAt, isReady]);
+  if (hasFailed)
+    return (
+      <textarea
+        class="sql-plain"
+        aria-label="SQL query"
+        value={text}
+        onInput={({ currentTarget }) => onChange(currentTarget.value)}
+      />
+    );
+  return (
+    <div class="sql-editor" ref={frame}>
+      {!isReady && <Skeleton lines={4} />}
+    </div>
+  );
+}

@@ -1,0 +1,37 @@
+/**
+ * Returns the index in the query that an error of ClickHouse names; undefined if it names none. The
+ * server counts bytes from 1.
+ */
+export function errorPosition(message: string, sql: string): number | undefined {
+  const [, place] = /failed at position (\d+)/.exec(message) ?? [];
+  if (place === undefined) return unknownNamePosition(message, sql);
+  let bytes = Number(place) - 1;
+  let index = 0;
+  for (const character of sql) {
+    if (bytes <= 0) break;
+    bytes -= new TextEncoder().encode(character).length;
+    index += character.length;
+  }
+  return Math.min(index, sql.length);
+}
+
+/** Unknown names have no position, but their text occurs in the query. */
+function unknownNamePosition(message: string, sql: string): number | undefined {
+  const [, quotedName, table] =
+    /(?:Unknown (?:expression identifier|expression or function identifier|table expression identifier|function)|Function with name) [`']?([\w.]+)[`']?|there is no table or view (\S+?)\./.exec(
+      message,
+    ) ?? [];
+  const name = quotedName ?? table;
+  if (name === undefined) return undefined;
+  const at = new RegExp(`(?<![\\w.])${name.replaceAll('.', '\\.')}(?!\\w)`).exec(sql)?.index;
+  return at;
+}
+
+/** Returns the line and column of an index, counted from 1. */
+export function lineAndColumn(
+  sql: string,
+  index: number,
+): { readonly line: number; readonly column: number } {
+  const before = sql.slice(0, index).split('\n');
+  return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
+}

@@ -1,0 +1,73 @@
+import { ConfigError } from '../../../core/errors.ts';
+import { readQuestions } from '../../../operations/query/library.ts';
+import { ReadOnlyQueries } from '../../../operations/query/read-only-queries.ts';
+import type { SqlDownload, SqlNames, SqlQuestion, SqlResult } from '../../api.ts';
+import { sendError } from '../api-error.ts';
+import type { Routes } from '../context.ts';
+import { HeldDownloads } from '../held-downloads.ts';
+import { endOf } from '../request-end.ts';
+
+/** ClickHouse's format and the ending of the file for each format of a download. */
+const formats: Readonly<Record<string, readonly [format: string, ending: string]>> = {
+  csv: ['CSVWithNames', 'csv'],
+  parquet: ['Parquet', 'parquet'],
+  json: ['JSONEachRow', 'jsonl'],
+};
+
+export const addSql: Routes = (app, { settings, signal }) => {
+  const queries = new ReadOnlyQueries(settings.clickhouse);
+  const downloads = new HeldDownloads();
+  app.addHook('onClose', async () => {
+    downloads.clear();
+    await queries.close();
+  });
+
+  app.post<{ Body: unknown }>('/api/sql/run', async (request, reply): Promise<SqlResult> => {
+    return queries.rows(sqlOf(request.body), { signal: endOf(reply, signal) });
+  });
+
+  app.get('/api/sql/names', async (_request, reply): Promise<SqlNames> => {
+    const end = endOf(reply, signal);
+    const [tables, vocabulary] = await Promise.all([queries.tables(end), queries.vocabulary(end)]);
+    return { tables, ...vocabulary };
+  });
+
+  app.get('/api/sql/questions', (): readonly SqlQuestion[] => readQuestions());
+
+  app.post<{ Body: unknown }>('/api/sql/downloads', async (request, reply): Promise<SqlDownload> => {
+    const name = memberOf(request.body, 'format');
+    const [format, ending] = formats[name] ?? [];
+    if (format === undefined) throw new ConfigError('format must be csv, parquet or json');
+    const answer = await queries.stream(sqlOf(request.body), format, { signal: endOf(reply, signal) });
+    const stamp = new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
+    // FORMAT in the SQL decides.
+    const fileName = `query-${stamp}.${answer.format === format ? ending : 'txt'}`;
+    return { id: downloads.hold({ stream: answer.stream, fileName }), fileName };
+  });
+
+  app.get<{ Params: { id: string } }>(
+    '/api/sql/downloads/:id',
+    { exposeHeadRoute: false },
+    (request, reply) => {
+      const held = downloads.take(request.params.id);
+      if (held === undefined) return sendError(reply, 404, 'the download has expired', 'start it once more');
+      return reply
+        .type('application/octet-stream')
+        .header('content-disposition', `attachment; filename="${held.fileName}"`)
+        .send(held.stream);
+    },
+  );
+};
+
+function sqlOf(body: unknown): string {
+  const sql = memberOf(body, 'sql');
+  if (sql.trim() === '') throw new ConfigError('sql must hold a query; write one, such as SELECT 1');
+  return sql;
+}
+
+/** Returns a text of a JSON body; empty if it is missing. */
+function memberOf(body: unknown, name: string): string {
+  const members = typeof body === 'object' && body !== null ? new Map(Object.entries(body)) : new Map();
+  const value: unknown = members.get(name);
+  return typeof value === 'string' ? value : '';
+}
