@@ -1,4 +1,7 @@
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
+import type { JsonObject } from '../../core/json.ts';
 import { readTopics, type MessageHandler } from '../../core/kafka/topic-reader.ts';
 import { readStreamSchema } from '../../core/avro/schema-files.ts';
 import type { Settings } from '../../core/settings/config.ts';
@@ -6,7 +9,10 @@ import { topicOf } from '../../core/stream-name.ts';
 import { RecordDecoder } from '../../producers/encode/record-decoder.ts';
 import { connectAdmin } from './kafka-admin.ts';
 import { noSignal } from './settings.ts';
+import { sinkStreams } from './pipeline.ts';
 import { rowsOf } from './table-rows.ts';
+import { createProducer, messagesOf } from './topic.ts';
+import { waitFor } from './wait-for.ts';
 
 /** The same settings with HISTORY_STREAMS. */
 export function withHistory(settings: Settings, ...streams: string[]): Settings {
@@ -37,6 +43,35 @@ export async function planMessages(settings: Settings): Promise<PlanMessage[]> {
     await admin.close();
   }
   return messages;
+}
+
+/** Sends versions of plans, each at least a millisecond after the one before. */
+export async function sendVersions(
+  t: TestContext,
+  settings: Settings,
+  ...plans: (JsonObject | string)[]
+): Promise<void> {
+  const producer = await createProducer(t, settings);
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  for (const plan of plans) {
+    const messages =
+      typeof plan === 'string' ? [{ key: plan, value: null }] : await messagesOf(settings, 'plans', [plan]);
+    await producer.send({ topic, messages });
+    const sentMs = Date.now();
+    await waitFor('the next millisecond', () => Date.now() > sentMs + 1);
+  }
+}
+
+/** Sinks plans until caught up. */
+export async function sunk(settings: Settings): Promise<void> {
+  const [counts] = await sinkStreams(settings, 'plans');
+  assert.equal(counts?.failure, undefined);
+}
+
+/** The rows of the history, equal ones included until they are merged. */
+export async function versionCount(settings: Settings): Promise<unknown> {
+  const [row] = await rowsOf(settings, 'SELECT count() AS n FROM plans_raw_history');
+  return row?.['n'];
 }
 
 interface Version {
@@ -87,10 +122,9 @@ export async function shownVersions(settings: Settings): Promise<unknown[]> {
   );
 }
 
-function sorted(versions: Version[]): Version[] {
-  return versions.sort((a, b) => {
-    if (a.uuid !== b.uuid) return a.uuid < b.uuid ? -1 : 1;
-    if (a.valid_from !== b.valid_from) return a.valid_from - b.valid_from;
-    return Number(a.interval_count) - Number(b.interval_count);
-  });
+/** In an order that does not depend on that of versions within a millisecond. */
+function sorted(versions: readonly Version[]): Version[] {
+  const text = ({ uuid, valid_from: from, ...rest }: Version) =>
+    JSON.stringify([uuid, from, Object.entries(rest)]);
+  return [...versions].sort((a, b) => (text(a) < text(b) ? -1 : 1));
 }

@@ -1,47 +1,27 @@
 import assert from 'node:assert/strict';
-import test, { type TestContext } from 'node:test';
+import test from 'node:test';
 import { readStreamSchema } from '../../core/avro/schema-files.ts';
-import type { JsonObject } from '../../core/json.ts';
 import { ConfigError } from '../../core/errors.ts';
-import type { Settings } from '../../core/settings/config.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
-import { planMessages, shownVersions, versionsOf, withHistory } from '../helpers/plan-history.ts';
+import {
+  planMessages,
+  sendVersions,
+  shownVersions,
+  sunk,
+  versionsOf,
+  withHistory,
+} from '../helpers/plan-history.ts';
 import { command } from '../helpers/plans-table.ts';
 import { assertReconciled, comparisonOf } from '../helpers/reconciled.ts';
-import { replayPlans } from '../helpers/replayed.ts';
 import { createSettings } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
-import { waitFor } from '../helpers/wait-for.ts';
-
-/** Sends versions of plans, each at least a millisecond after the one before. */
-async function send(t: TestContext, settings: Settings, ...plans: (JsonObject | string)[]): Promise<void> {
-  const producer = await createProducer(t, settings);
-  const topic = topicOf(settings.topicPrefix, 'plans');
-  for (const plan of plans) {
-    const messages =
-      typeof plan === 'string' ? [{ key: plan, value: null }] : await messagesOf(settings, 'plans', [plan]);
-    await producer.send({ topic, messages });
-    const sentMs = Date.now();
-    await waitFor('the next millisecond', () => Date.now() > sentMs + 1);
-  }
-}
-
-async function sunk(settings: Settings): Promise<void> {
-  const [counts] = await sinkStreams(settings, 'plans');
-  assert.equal(counts?.failure, undefined);
-}
-
-async function versionCount(settings: Settings): Promise<unknown> {
-  const [row] = await rowsOf(settings, 'SELECT count() AS n FROM plans_raw_history');
-  return row?.['n'];
-}
 
 test('a history shows every version of a record', async (t) => {
   const settings = withHistory(createSettings(t), 'plans');
   await createTopics(settings, 'plans');
-  await send(
+  await sendVersions(
     t,
     settings,
     { uuid: 'a', name: 'one', interval_count: 1 },
@@ -49,8 +29,8 @@ test('a history shows every version of a record', async (t) => {
     { uuid: 'a', name: 'two', interval_count: 1 },
   );
   await sunk(settings);
-  await send(t, settings, { uuid: 'a', name: 'two', interval_count: null }, 'a');
-  await send(t, settings, { uuid: 'a', name: 'back', interval_count: 3 }, 'c');
+  await sendVersions(t, settings, { uuid: 'a', name: 'two', interval_count: null }, 'a');
+  await sendVersions(t, settings, { uuid: 'a', name: 'back', interval_count: 3 }, 'c');
   await sunk(settings);
 
   await t.test('with its period, its deletes and the fields that changed', async () => {
@@ -125,40 +105,14 @@ test('a history shows every version of a record', async (t) => {
   });
 });
 
-test('a history begins with the rows of the table, and a replay adds what the topic has', async (t) => {
-  const settings = createSettings(t);
-  const kept = withHistory(settings, 'plans');
-  await createTopics(settings, 'plans');
-  await send(t, settings, { uuid: 'a', name: 'one' }, { uuid: 'b', name: 'b' }, { uuid: 'a', name: 'two' });
-  await sunk(settings);
-  await command(settings, `OPTIMIZE TABLE ${settings.clickhouse.database}.plans_raw FINAL`);
-  await sunk(kept);
-  assert.equal(await versionCount(kept), 2);
-  await assertReconciled(kept, ['plans']);
-
-  // Without the setting, the history gets no rows; with it again, it gets those of the table.
-  await send(t, settings, { uuid: 'a', name: 'three' }, 'b', { uuid: 'd', name: 'd' });
-  await sunk(settings);
-  assert.equal(await versionCount(kept), 2);
-  await assertReconciled(settings, ['plans']);
-  await sunk(kept);
-  assert.equal(await versionCount(kept), 5);
-  await assertReconciled(kept, ['plans']);
-
-  await replayPlans(kept);
-  await rowsOf(kept, 'OPTIMIZE TABLE plans_raw_history FINAL');
-  assert.equal(await versionCount(kept), 6);
-  assert.deepEqual(await shownVersions(kept), versionsOf(await planMessages(kept)));
-});
-
 test('a row that the table refuses is not in the history', async (t) => {
   const settings = withHistory(createSettings(t), 'plans');
   await createTopics(settings, 'plans');
-  await send(t, settings, { uuid: 'a', name: 'one' });
+  await sendVersions(t, settings, { uuid: 'a', name: 'one' });
   await sunk(settings);
   const table = `${settings.clickhouse.database}.plans_raw`;
   await command(settings, `ALTER TABLE ${table} ADD CONSTRAINT named CHECK _deleted OR name != 'bad'`);
-  await send(t, settings, { uuid: 'a', name: 'bad' }, { uuid: 'c', name: 'good' });
+  await sendVersions(t, settings, { uuid: 'a', name: 'bad' }, { uuid: 'c', name: 'good' });
   const [counts] = await sinkStreams(settings, 'plans');
   assert.deepEqual({ failure: counts?.failure, dead: counts?.deadLetters }, { failure: undefined, dead: 1 });
   const names = await rowsOf(settings, 'SELECT name, valid_to FROM plans_history ORDER BY name');
@@ -171,14 +125,18 @@ test('a row that the table refuses is not in the history', async (t) => {
 test('reconcile reports a history whose newest version is not the row of the table', async (t) => {
   const settings = withHistory(createSettings(t), 'plans');
   await createTopics(settings, 'plans');
-  await send(t, settings, { uuid: 'a', name: 'one' }, { uuid: 'a', name: 'two' }, { uuid: 'b', name: 'b' });
+  await sendVersions(
+    t,
+    settings,
+    { uuid: 'a', name: 'one' },
+    { uuid: 'a', name: 'two' },
+    { uuid: 'b', name: 'b' },
+  );
   await sunk(settings);
   const history = `${settings.clickhouse.database}.plans_raw_history`;
   await command(settings, `DELETE FROM ${history} WHERE name = 'two'`);
   const { faults } = await comparisonOf(settings, 'plans');
   assert.match(faults.join(), /^1 record.*plans_history.*npm run replay -- --streams plans/);
-  await replayPlans(settings);
-  await assertReconciled(settings, ['plans']);
 });
 
 test('the sink rejects a history of a stream that does not exist', async (t) => {
