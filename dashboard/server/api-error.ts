@@ -45,5 +45,7 @@ function statusOf(error: unknown): number {
 /** Splits a message of ours at its remedy: `<what happened>: <why>; <remedy>`. */
 export function partsOf(message: string): { message: string; remedy?: string } {
   const at = message.lastIndexOf('; ');
-  return at < 0 ? { message } : { message: message.slice(0, at), remedy: message.slice(at + 2) };
+  // `X must be Y; got Z` is one sentence.
+  const isWhole = at < 0 || message.startsWith('got ', at + 2);
+  return isWhole ? { message } : { message: message.slice(0, at), remedy: message.slice(at + 2) };
 }

@@ -17,7 +17,14 @@ export async function getStream(
   name: string,
   signal: AbortSignal,
 ): Promise<StreamDetail> {
-  const { atMs, streams, warnings, failures } = await gatherStatus(settings, [name], signal);
+  const status = await gatherStatus(settings, [name], signal).catch((error: unknown) => {
+    // It names an option of the command.
+    if (!(error instanceof ConfigError)) throw error;
+    throw new ConfigError(`there is no stream ${name.slice(0, 80)}; choose one of the list of streams`, {
+      cause: error,
+    });
+  });
+  const { atMs, streams, warnings, failures } = status;
   const [stream] = streams;
   if (stream === undefined) {
     const reason = failures.length > 0 ? failures.join('; ') : 'run `npm run produce`';

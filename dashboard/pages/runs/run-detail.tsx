@@ -159,7 +159,7 @@ const columns: readonly Column<RunStream>[] = [
   countColumn('Requests', 'requests'),
   countColumn('Retries', 'retries'),
   countColumn('429', 'rateLimited'),
-  countColumn('Dead letters', 'deadLettered'),
+  countColumn('Dead', 'deadLettered'),
 ];
 
 function countColumn(head: string, name: keyof RunStream['counts']): Column<RunStream> {
