@@ -35,6 +35,11 @@ export function ratesBetween(before: Status, after: Status): ReadonlyMap<string,
   return rates;
 }
 
+/** Returns the rates of a stream, unknown ones for a stream without any. */
+export function ratesOf(rates: ReadonlyMap<string, StreamRates>, stream: string): StreamRates {
+  return rates.get(stream) ?? { producedPerSecond: undefined, sunkPerSecond: undefined };
+}
+
 /** Returns the sum of the known rates; undefined if none is known. */
 export function totalRates(rates: Iterable<StreamRates>): StreamRates {
   const all = [...rates];

@@ -11,6 +11,9 @@ export interface StatusSample {
   readonly rates: ReadonlyMap<string, StreamRates>;
 }
 
+/** Longer than a sink needs for one batch. */
+const STALL_MS = 4_000;
+
 /**
  * Gathers the status repeatedly, for `status --watch` and the dashboard. Reads each message of the
  * topics of runs, checkpoints and dead letters once. A service that was down is tried again.
@@ -21,7 +24,8 @@ export class StatusSampler {
   readonly #maxAgeMs: number;
   readonly #journals: Journals;
   readonly #cache = new TableCache();
-  #last: Status | undefined;
+  /** The latest last. The first one is the newest that is old enough to detect a stall. */
+  #earlier: readonly Status[] = [];
 
   constructor(settings: Settings, streams: readonly string[] | undefined, maxAgeMs: number) {
     this.#settings = settings;
@@ -31,19 +35,21 @@ export class StatusSampler {
   }
 
   /**
-   * Streams with lag that did not move since the sample before count as stalled, so samples should
-   * be several seconds apart. One call at a time.
+   * Streams with lag that did not move since a sample of at least four seconds ago count as stalled.
+   * One call at a time.
    * @throws the errors of `gatherStatus`.
    */
   async sample(signal: AbortSignal): Promise<StatusSample> {
-    const before = this.#last;
+    const before = this.#earlier.at(-1);
+    const limitMs = Date.now() - STALL_MS;
+    const oldEnough = this.#earlier.findLastIndex(({ atMs }) => atMs <= limitMs);
     const status = await gatherStatus(this.#settings, this.#streams, signal, {
       maxAgeMs: this.#maxAgeMs,
       journals: this.#journals,
       cache: this.#cache,
-      earlier: before,
+      earlier: this.#earlier[oldEnough],
     });
-    this.#last = status;
+    this.#earlier = [...this.#earlier.slice(Math.max(0, oldEnough)), status];
     return { status, rates: before === undefined ? new Map() : ratesBetween(before, status) };
   }
 }

@@ -81,7 +81,7 @@ function cell<T>(value: T | null | undefined, of: (value: T) => Cell = (known) =
 }
 
 /** Returns one line for each message, with the topics or streams that share it. */
-function sharedLines(kind: string, warnings: readonly Warning[]): string[] {
+export function sharedLines(kind: string, warnings: readonly Warning[]): string[] {
   const subjects = new Map<string, string[]>();
   for (const { about, message } of warnings) subjects.set(message, [...(subjects.get(message) ?? []), about]);
   return [...subjects].map(([message, about]) => {

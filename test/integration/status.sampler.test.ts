@@ -62,7 +62,11 @@ test('StatusSampler reports rates, and streams that did not move between two sam
   assert.equal(first.plans?.lastRun?.outcome, 'done');
   const second = await sample();
   assert.deepEqual(second.rates, { producedPerSecond: 0, sunkPerSecond: 0 });
-  assert.match(second.plans?.problems.join() ?? '', /no progress; is `npm run sink` running\?$/);
+  const isStalled = async () => {
+    const { plans } = await sample();
+    return /no progress; is `npm run sink` running\?$/.test(plans?.problems.join() ?? '');
+  };
+  await waitFor('a stall', isStalled);
   await sinkStreams(settings, 'plans');
   const third = await sample();
   assert.ok((third.rates?.sunkPerSecond ?? 0) > 0);

@@ -1,0 +1,39 @@
+import { cut } from './columns.ts';
+import { visibleLine } from './terminal.ts';
+
+type Terminal = Pick<NodeJS.WriteStream, 'write' | 'columns' | 'rows' | 'on' | 'off'>;
+
+const [ENTER, LEAVE] = ['\u001b[?1049h\u001b[?25l', '\u001b[?25h\u001b[?1049l'];
+const [HOME, ERASE_REST_OF_LINE, ERASE_BELOW] = ['\u001b[H', '\u001b[K', '\u001b[J'];
+
+/** The screen of a terminal that leaves no trace in its scrollback, without a cursor. */
+export class AlternateScreen {
+  readonly #terminal: Terminal;
+  readonly #linesOf: (columns: number, rows: number) => readonly string[];
+
+  /** @param linesOf returns the lines for a size; what exceeds it is cut. */
+  constructor(terminal: Terminal, linesOf: (columns: number, rows: number) => readonly string[]) {
+    this.#terminal = terminal;
+    this.#linesOf = linesOf;
+    terminal.write(ENTER);
+    terminal.on('resize', this.draw);
+    // Also if a defect ends the process.
+    process.once('exit', this.leave);
+  }
+
+  readonly draw = (): void => {
+    // A terminal that does not know its size reports 0.
+    const columns = this.#terminal.columns || 80;
+    const rows = this.#terminal.rows || 24;
+    const lines = this.#linesOf(columns, rows).slice(0, rows);
+    const text = lines.map((line) => cut(visibleLine(line), columns) + ERASE_REST_OF_LINE).join('\r\n');
+    this.#terminal.write(HOME + text + ERASE_BELOW);
+  };
+
+  /** Restores what the terminal showed before. */
+  readonly leave = (): void => {
+    process.off('exit', this.leave);
+    this.#terminal.off('resize', this.draw);
+    this.#terminal.write(LEAVE);
+  };
+}
