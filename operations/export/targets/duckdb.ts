@@ -16,7 +16,7 @@ const SCHEMA = 'chartmogul';
 const MANIFEST_TABLE = `${SCHEMA}._export`;
 
 /** The memory of the loading. DuckDB writes what exceeds it to a folder beside the file. */
-const MEMORY_LIMIT = '512MB';
+const MEMORY_LIMIT = '256MB';
 
 /** A DuckDB file with a table per view, loaded from Parquet files beside it. */
 export class DuckDbTarget implements Target {

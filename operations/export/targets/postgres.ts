@@ -209,7 +209,9 @@ export class PostgresTarget implements Target {
     const code = error instanceof pg.DatabaseError ? error.code : undefined;
     const remedy =
       remedies[code ?? ''] ??
-      (code === undefined ? 'is it running, and may this machine connect?' : undefined);
+      (code === undefined
+        ? 'is it running, and may this machine connect? The export resumes when it is run again'
+        : undefined);
     const said = `PostgreSQL at ${this.#at} ${code === undefined ? 'does not answer' : `answers ${code}`}: ${foreignText(error.message)}`;
     return new TargetFailedError(remedy === undefined ? said : `${said}; ${remedy}`, { cause: error });
   }
