@@ -4,7 +4,10 @@ import { commaList } from '../core/settings/setting-values.ts';
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { parseFrom } from '../operations/replay/parse-from.ts';
 import { planReplays, replay } from '../operations/replay/replay.ts';
+import type { ReplayCounts } from '../operations/replay/replay-counts.ts';
+import { replayLines } from '../operations/replay/replay-progress.ts';
 import { failureLines, planSummary, replaySummary } from '../operations/replay/replay-summary.ts';
+import { drawLive, liveLines } from '../core/terminal/live-lines.ts';
 import { print } from '../core/terminal/terminal.ts';
 
 await runMain(async (signal) => {
@@ -29,7 +32,12 @@ await runMain(async (signal) => {
     print(`${planSummary(await planReplays(loadSettings(), request, signal))}\n`);
     return exitCodes.done;
   }
-  const counts = await replay(loadSettings(), request, signal);
+  const settings = loadSettings();
+  const counts: ReplayCounts[] = [];
+  const drawn = drawLive(process.stderr, liveLines, (width, rows) =>
+    replayLines(counts, performance.now(), width, rows - 1),
+  );
+  await replay(settings, request, signal, counts).finally(() => drawn.stop());
   const failures = failureLines(counts);
   // The table is empty if every stream failed.
   if (failures.length < counts.length) print(`${replaySummary(counts)}\n`);

@@ -4,7 +4,6 @@ import type { Settings } from '../../core/settings/config.ts';
 import { ConfigError, messageOf } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
 import { topicOf } from '../../core/stream-name.ts';
-import { drawLive, liveLines } from '../../core/terminal/live-lines.ts';
 import { chooseStreams, requireHistoryStreams } from '../../consumers/run/choose-streams.ts';
 import type { SinkServices } from '../../consumers/stream/create-stream-sink.ts';
 import { DeadLetters } from '../../consumers/stream/dead-letters.ts';
@@ -14,7 +13,6 @@ import { RowBuffers } from '../../consumers/stream/row-buffers.ts';
 import { TABLES_SIDE_BY_SIDE } from '../../consumers/run/sink.ts';
 import { ReplayCounts } from './replay-counts.ts';
 import { planReplay, type ReplayPlan } from './replay-plan.ts';
-import { replayLines } from './replay-progress.ts';
 import { StreamReplay } from './stream-replay.ts';
 
 /** Each replay fills its own table, and most streams are small. */
@@ -30,26 +28,21 @@ export interface ReplayOptions {
 /**
  * Rebuilds the tables of streams from their topics, several concurrently. A stream that fails keeps
  * its table and does not affect the others.
+ * @param counts receives the counts of each stream, which change during the replay.
  * @throws ConfigError, ServiceUnavailableError or ServiceRefusedError before anything is changed.
  */
 export async function replay(
   settings: Settings,
   options: ReplayOptions,
   signal: AbortSignal,
+  counts: ReplayCounts[] = [],
 ): Promise<readonly ReplayCounts[]> {
   return withReplayServices(settings, signal, async (services) => {
     const streams = await replayedStreams(services, options);
     const rejected = await DeadLetterIndex.read(services);
-    const counts = streams.map((stream) => new ReplayCounts(stream));
+    counts.push(...streams.map((stream) => new ReplayCounts(stream)));
     const limit = pLimit(STREAMS_SIDE_BY_SIDE);
-    const progress = drawLive(process.stderr, liveLines, (width, rows) =>
-      replayLines(counts, performance.now(), width, rows - 1),
-    );
-    try {
-      await Promise.all(counts.map((count) => limit(() => replayOne(services, options, rejected, count))));
-    } finally {
-      progress.stop();
-    }
+    await Promise.all(counts.map((count) => limit(() => replayOne(services, options, rejected, count))));
     return counts;
   });
 }
