@@ -1,5 +1,5 @@
-import { ConfigError } from '../core/errors.ts';
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
+import { notOneOf } from '../core/settings/setting-values.ts';
 import { benchLatency } from './latency.ts';
 import { withBenchOptions, type BenchOptions } from './options.ts';
 import { benchProduce } from './produce.ts';
@@ -16,7 +16,7 @@ await runMain(async (signal) => {
   withBenchOptions(command).parse();
   const [name = ''] = command.args;
   const [, bench] = Object.entries(benchmarks).find(([known]) => known === name) ?? [];
-  if (bench === undefined) throw new ConfigError(`the benchmark must be one of ${names}; got ${name}`);
+  if (bench === undefined) throw notOneOf('the benchmark', name, Object.keys(benchmarks));
   const figures = await bench(signal, command.opts<BenchOptions>());
   process.stdout.write(`${JSON.stringify({ benchmark: name, ...figures })}\n`);
   return exitCodes.done;

@@ -79,7 +79,7 @@ export function startEntry(
 }
 
 export function isSinking(line: string): boolean {
-  return line.includes('"msg":"sinking"');
+  return line.includes('"msg":"consuming topics"');
 }
 
 const isReady = (line: string) => line === READY;

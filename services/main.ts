@@ -57,7 +57,7 @@ await runMain(async (signal) => {
     await stopServices(settings);
     return exitCodes.done;
   });
-  add('status', 'prints one line per service; exits with 1 if any is stopped', status);
+  add('status', 'prints one line per service; exits with 1 if any is not running', status);
   await command.parseAsync();
   return exitCode;
 });

@@ -110,7 +110,7 @@ async function stop({ name, processes }: LocalService): Promise<void> {
       throw new LocalServiceError(`${name} cannot be stopped: ${messageOf(error)}`, { cause: error });
     });
   }
-  if (isUp) logger.info(`${name} is stopped`);
+  if (isUp) logger.info(`${name} has stopped`);
 }
 
 async function statusOf(service: LocalService): Promise<ServiceStatus> {

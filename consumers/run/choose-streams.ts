@@ -1,5 +1,6 @@
 import { streamNames } from '../../core/avro/schema-files.ts';
 import { ConfigError } from '../../core/errors.ts';
+import { notOneOf } from '../../core/settings/setting-values.ts';
 import {
   isStreamName,
   storageTableOf,
@@ -28,8 +29,7 @@ export function chooseStreams(
   if (rejected !== undefined)
     throw new ConfigError(`--streams must not name "${rejected.stream ?? ''}": ${rejected.reason}`);
   const unknown = wanted?.find((stream) => !streams.includes(stream));
-  if (unknown !== undefined)
-    throw new ConfigError(`--streams may name only ${streams.join(', ')}; got "${unknown}"`);
+  if (unknown !== undefined) throw notOneOf('--streams', unknown, streams);
   return streams.filter((stream) => wanted?.includes(stream) ?? true);
 }
 

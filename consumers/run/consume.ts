@@ -68,7 +68,7 @@ export async function consume(consumed: Consumed, signal: AbortSignal): Promise<
     for (let member = group.current; ; member = await group.renew()) {
       moreTopics = new AbortController();
       const { crashed } = await start(member.consumer, consumed, assigned);
-      logger.info({ topics: sinks.size, group: group.groupId }, 'sinking');
+      logger.info({ topics: sinks.size, group: group.groupId }, 'consuming topics');
       if ((await Promise.race([crashed, ended, aborted(moreTopics.signal)])) === 'ended') break;
     }
   } finally {

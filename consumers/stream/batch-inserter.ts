@@ -141,14 +141,14 @@ export class BatchInserter {
     const isDelete = message.value === null;
     if (isDelete && (constraint === undefined || !(await table.forbidsDeletes(constraint))))
       throw new ServiceRefusedError(
-        `table ${table.name} refuses a delete (partition ${partition}, offset ${message.offset}), whose row has only a key and defaults: ClickHouse answers ${reason}. ` +
+        `table ${table.name} refuses a delete (partition ${partition}, offset ${message.offset}), whose row has only a key and defaults: ClickHouse returned ${reason}. ` +
           'Change its constraints so that they accept deletes (CHECK _deleted OR …), then start again',
       );
     if (++this.#refusedInARow >= MAX_REFUSED_IN_A_ROW)
       throw new ServiceRefusedError(
         `table ${table.name} refuses every row, ${reason}: check its constraints and materialized views, then start again`,
       );
-    const error = new RowRejectedError(`table ${table.name} refuses the row: ClickHouse answers ${reason}`);
+    const error = new RowRejectedError(`table ${table.name} refuses the row: ClickHouse returned ${reason}`);
     const schemaId = message.value?.readUInt32BE(1);
     await deadLetters.send([{ stream: table.stream, topic, partition, message, schemaId, error }], policy);
     batch.refuse(kept);

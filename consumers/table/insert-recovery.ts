@@ -74,7 +74,7 @@ export class InsertRecovery {
     const { database, table, rows } = this.#options;
     const views = await viewsOn(database, table);
     const view = failed.join(' fed by ') || views.join(' or ');
-    const what = `materialized view ${view} on table ${table} fails: ClickHouse answers ${reason}`;
+    const what = `materialized view ${view} on table ${table} fails: ClickHouse returned ${reason}`;
     const where = rangesText(rows.ranges);
     const others =
       views.length > 1 || failed.length > 1

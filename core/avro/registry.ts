@@ -273,7 +273,7 @@ export class Registry {
 
   #statusError(status: number, said?: string): EtlError {
     const excerpt = said === undefined ? '' : ` (${said})`;
-    const answered = `the schema registry at ${this.#settings.url} (SCHEMA_REGISTRY_URL) answered ${status}${excerpt}`;
+    const answered = `the schema registry at ${this.#settings.url} (SCHEMA_REGISTRY_URL) returned ${status}${excerpt}`;
     if (status >= 500 || status === 429)
       return new ServiceUnavailableError(answered, { service: 'the schema registry' });
     const hint = 'check that it is a Confluent-compatible registry and that the path is correct';

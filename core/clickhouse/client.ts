@@ -73,7 +73,7 @@ const remedies: Readonly<Record<string, string>> = {
   193: CREDENTIALS,
   194: CREDENTIALS,
   195: 'the user may not connect from this address: check its HOST clause and CLICKHOUSE_USERNAME',
-  164: 'the user may only read: give it a profile without readonly',
+  164: 'the user has a read-only profile: give it one without readonly',
   252: 'raise max_partitions_per_insert_block for this user, or partition the table more coarsely',
   452: 'allow the user to change this setting',
   497: 'the user of CLICKHOUSE_USERNAME lacks a right: docs/how-to/clickhouse-rights.md lists the grants that it needs',
@@ -244,7 +244,7 @@ export function clickHouseError(error: unknown, settings: ClickHouseSettings, do
     return new ServiceRefusedError(message, { cause: error });
   }
   if (error instanceof StatusError) {
-    const answered = `${prefix}ClickHouse at ${at}, or a proxy in front of it, answers ${error.message}`;
+    const answered = `${prefix}ClickHouse at ${at}, or a proxy in front of it, returned ${error.message}`;
     const remedy = credentialsRemedy(error.status, 'CLICKHOUSE');
     if (remedy !== undefined) return new ServiceRefusedError(`${answered}: ${remedy}`, { cause: error });
     const hint = 'check that it is the HTTP interface of ClickHouse and that the server is healthy';
@@ -253,8 +253,8 @@ export function clickHouseError(error: unknown, settings: ClickHouseSettings, do
   if (!(error instanceof ClickHouseError)) return notAnswering('ClickHouse', at, error, { prefix });
   const passing = passingError(error);
   const remedy = (passing ?? { remedy: remedies[error.code] }).remedy;
-  const said = `${prefix}ClickHouse at ${at} answers code ${error.code} (${error.type ?? 'no name'}): ${foreignText(error.message)}`;
-  const message = remedy === undefined ? said : `${said.replace(/\.$/, '')}. Remedy: ${remedy}`;
+  const returned = `${prefix}ClickHouse at ${at} returned code ${error.code} (${error.type ?? 'no name'}): ${foreignText(error.message)}`;
+  const message = remedy === undefined ? returned : `${returned.replace(/\.$/, '')}. Remedy: ${remedy}`;
   return passing === undefined
     ? new ServiceRefusedError(message, { cause: error })
     : new ServiceUnavailableError(message, { service: 'ClickHouse', cause: error });

@@ -141,7 +141,8 @@ async function requireReadOnly(
     answer === undefined
       ? 'only SELECT, WITH, SHOW, DESCRIBE, EXPLAIN and EXISTS are allowed, without SETTINGS'
       : whyNotReadOnly(parseStatementTree(await text(answer.stream)), canonical);
-  if (reason !== undefined) throw new ServiceRefusedError(`the query may only read (READONLY): ${reason}`);
+  if (reason !== undefined)
+    throw new ServiceRefusedError(`only queries that read are allowed (READONLY): ${reason}`);
 }
 
 /**

@@ -19,7 +19,7 @@ export function kafkaError(error: unknown, settings: Settings['kafka']): EtlErro
   // The broker's own answer, such as TOPIC_AUTHORIZATION_FAILED or MESSAGE_TOO_LARGE.
   if (root instanceof Error && 'type' in root && 'retriable' in root && root.retriable === false) {
     const topic = 'topic' in root ? ` for topic ${String(root.topic)}` : '';
-    const message = `Kafka at ${at} answers ${String(root.type)}${topic}: ${reason}`;
+    const message = `Kafka at ${at} returned ${String(root.type)}${topic}: ${reason}`;
     return new ServiceRefusedError(message, { cause: error });
   }
   return kafkaNotAnswering(settings, reason, error);

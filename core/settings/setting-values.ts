@@ -1,12 +1,21 @@
 import { isIPv6 } from 'node:net';
 import { ConfigError } from '../errors.ts';
 import { isStreamName } from '../stream-name.ts';
+import { mostSimilar } from './choice.ts';
 import { visibleLine } from '../terminal/terminal.ts';
 
 // One parser for each kind of value. All throw a ConfigError that names the setting.
 
 export function wrong(name: string, got: string, rule: string): ConfigError {
   return new ConfigError(`${name} must be ${rule}; got ${shownValue(got)}`);
+}
+
+/** Returns the error for a value that is not one of the choices. It suggests the most similar one. */
+export function notOneOf(name: string, got: string, choices: readonly string[]): ConfigError {
+  const similar = mostSimilar(got, choices);
+  const remedy =
+    similar === undefined ? `; it must be one of ${choices.join(', ')}` : `: did you mean ${similar}?`;
+  return new ConfigError(`${name} got ${shownValue(got)}${remedy}`);
 }
 
 /** Returns a setting's value for a message: quoted, truncated, with control characters escaped. */
@@ -95,13 +104,15 @@ export function boolean(name: string, value: string): boolean {
 
 export function oneOf<T extends string>(name: string, value: string, choices: readonly T[]): T {
   const choice = choices.find((candidate) => candidate === value);
-  if (choice === undefined) throw wrong(name, value, `one of ${choices.join(', ')}`);
+  if (choice === undefined) throw notOneOf(name, value, choices);
   return choice;
 }
 
 export function severalOf<T extends string>(name: string, value: string, known: readonly T[]): readonly T[] {
-  const list = value.split(',').map((item) => known.find((choice) => choice === item.trim()));
-  const chosen = list.filter((choice) => choice !== undefined);
+  const list = commaList(value);
+  const chosen = list.flatMap((item) => known.find((choice) => choice === item) ?? []);
+  const unknown = list.find((item) => !known.some((choice) => choice === item)) ?? '';
+  if (mostSimilar(unknown, known) !== undefined) throw notOneOf(name, unknown, known);
   if (new Set(chosen).size < list.length)
     throw wrong(name, value, `a comma-separated list of ${known.join(', ')}, each at most once`);
   return Object.freeze(chosen);

@@ -1,7 +1,7 @@
 import type { Connections } from '../../core/connections.ts';
 import { Registry } from '../../core/avro/registry.ts';
 import { readDeadLetters, type StoredDeadLetter } from '../../core/dead-letters/reader.ts';
-import { ConfigError } from '../../core/errors.ts';
+import { notOneOf } from '../../core/settings/setting-values.ts';
 import { streamOfTopic } from '../../core/stream-name.ts';
 import { knownStreams } from '../../producers/chartmogul/known-streams.ts';
 import { findDeadLetter, matchesFilter, type DeadLetterFilter } from './choose.ts';
@@ -86,8 +86,5 @@ async function checkStreams(
     ...deadLetters.map(({ stream }) => stream),
   ]);
   const unknown = streams.find((stream) => !known.has(stream));
-  if (unknown !== undefined)
-    throw new ConfigError(
-      `--streams may name only ${[...known].sort().join(', ')}; got "${unknown.slice(0, 80)}"`,
-    );
+  if (unknown !== undefined) throw notOneOf('--streams', unknown, [...known].sort());
 }

@@ -1,5 +1,6 @@
 import { streamNames } from '../../core/avro/schema-files.ts';
 import { ConfigError } from '../../core/errors.ts';
+import { notOneOf } from '../../core/settings/setting-values.ts';
 import { streamsOfTables, streamsUnder } from '../../consumers/run/choose-streams.ts';
 import { topicOf, viewOf } from '../../core/stream-name.ts';
 
@@ -27,6 +28,6 @@ export function chooseStreams(
   const known = [...new Set([...streamNames, ...found])].sort();
   const unknown = requested.find((stream) => !known.includes(stream));
   if (unknown !== undefined && topics !== undefined && tables !== undefined)
-    throw new ConfigError(`--streams may name only ${known.join(', ')}; got "${unknown.slice(0, 80)}"`);
+    throw notOneOf('--streams', unknown, known);
   return found.filter((stream) => requested.includes(stream));
 }

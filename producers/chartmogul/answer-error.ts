@@ -25,23 +25,23 @@ interface RefusedAnswer {
 
 export function answerError({ status, path, body, contentType, retryAfter }: RefusedAnswer): EtlError {
   const said = messageOfBody(body) ?? bodyExcerpt(contentType, body);
-  const answered = `${path} answered ${status} (${said})`;
+  const returned = `${path} returned ${status} (${said})`;
   if (status === 401 || (status === 403 && path === PING_PATH))
     return new AuthenticationError(
-      `ChartMogul rejects the key: ${answered}. Check CHARTMOGUL_API_KEY with \`npm run ping\``,
+      `ChartMogul rejected the key: ${returned}. Set CHARTMOGUL_API_KEY to a valid API key of the account`,
     );
   if (status === 403)
-    return new AccessDeniedError(`${answered}: the plan or the key's role does not include it`);
+    return new AccessDeniedError(`${returned}: the plan or the key's role does not include it`);
   if (status === 404 || status === 410)
-    return new StreamNotFoundError(`${answered}: this account does not have it`);
+    return new StreamNotFoundError(`${returned}: this account does not have it`);
   if (status === 429 || status === 503) {
     const retryAfterMs = parseRetryAfter(retryAfter);
-    if (retryAfterMs === undefined) return new RateLimitedError(answered, { retryAfterMs });
+    if (retryAfterMs === undefined) return new RateLimitedError(returned, { retryAfterMs });
     const wait = `asks to wait ${Math.ceil(retryAfterMs / 1000)} s before the next attempt`;
-    return new RateLimitedError(`${answered} and ${wait}`, { retryAfterMs });
+    return new RateLimitedError(`${returned} and ${wait}`, { retryAfterMs });
   }
-  if (status >= 500 || status === 408) return new SourceUnavailableError(answered);
-  return status >= 400 ? new RequestRefusedError(answered) : new UnexpectedAnswerError(answered);
+  if (status >= 500 || status === 408) return new SourceUnavailableError(returned);
+  return status >= 400 ? new RequestRefusedError(returned) : new UnexpectedAnswerError(returned);
 }
 
 /** Parses a `Retry-After` header, a number of seconds or an HTTP date, to milliseconds. */

@@ -23,6 +23,7 @@ import { rememberSecret } from '../../core/redact.ts';
 import { FIRST_ANSWER_MS, retry, sourceRetry, type RetryPolicy } from '../../core/retry.ts';
 import { TooLargeError } from '../../core/size-limit.ts';
 import type { Settings } from '../../core/settings/config.ts';
+import { isLoopback } from '../../core/settings/setting-values.ts';
 import { answerError, PING_PATH } from './answer-error.ts';
 import { RateLimiter } from './rate-limiter.ts';
 
@@ -65,13 +66,13 @@ export class ChartMogulClient {
   #keyCheck: Promise<void> | undefined;
   readonly #dispatcher: Dispatcher;
   readonly #proxied: string;
+  /** For a server that does not answer. */
+  readonly #remedy: string;
 
   /** @throws ConfigError when no key is set. */
   constructor(settings: Settings['chartmogul'], signal: AbortSignal, retryPolicy = sourceRetry) {
     if (settings.apiKey === undefined)
-      throw new ConfigError(
-        'CHARTMOGUL_API_KEY must be the API key of the ChartMogul account; it is not set',
-      );
+      throw new ConfigError('CHARTMOGUL_API_KEY is not set: set it to an API key of your ChartMogul account');
     const key = settings.apiKey.reveal();
     this.#baseUrl = settings.baseUrl;
     this.#authorization = `Basic ${Buffer.from(`${key}:`).toString('base64')}`;
@@ -80,6 +81,9 @@ export class ChartMogulClient {
     this.#rate = new RateLimiter(settings.maxRequestsPerSecond);
     rememberSecret(`${key}:`);
     this.#proxied = throughProxy(settings.proxy);
+    this.#remedy = isLoopback(new URL(settings.baseUrl).hostname)
+      ? 'start the simulator with `npm run simulate`, or unset CHARTMOGUL_BASE_URL'
+      : 'check the address and the network';
     this.#dispatcher = createDispatcher(settings.baseUrl, settings.proxy, {
       connections: MAX_CONNECTIONS,
       pipelining: 1,
@@ -150,8 +154,7 @@ export class ChartMogulClient {
         throw error;
       }
     });
-    if (!isJsonObject(answer))
-      throw new UnexpectedAnswerError(`${path} answered with JSON that is not an object`);
+    if (!isJsonObject(answer)) throw new UnexpectedAnswerError(`${path} returned JSON that is not an object`);
     return answer;
   }
 
@@ -188,9 +191,9 @@ export class ChartMogulClient {
     } catch (error) {
       this.#signal.throwIfAborted();
       if (error instanceof TooLargeError)
-        throw new UnexpectedAnswerError(`${path} answered ${error.message}`, { cause: error });
+        throw new UnexpectedAnswerError(`${path} returned ${error.message}`, { cause: error });
       throw new SourceUnavailableError(
-        `${this.#baseUrl}${path} did not answer${this.#proxied}: ${messageOf(error)}`,
+        `ChartMogul does not answer at ${this.#baseUrl}${path} (CHARTMOGUL_BASE_URL)${this.#proxied}: ${messageOf(error)}; ${this.#remedy}`,
         { cause: error },
       );
     }
@@ -206,7 +209,7 @@ export class ChartMogulClient {
     } catch {
       // The parser's message would quote the body, which contains records.
       throw new SourceUnavailableError(
-        `${path} answered ${status} with a body that is not JSON, or that is incomplete (${bodyExcerpt(contentType, body)})`,
+        `${path} returned ${status} with a body that is not JSON, or that is incomplete (${bodyExcerpt(contentType, body)})`,
       );
     }
   }

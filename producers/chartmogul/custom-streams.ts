@@ -1,4 +1,5 @@
 import { ConfigError } from '../../core/errors.ts';
+import { notOneOf } from '../../core/settings/setting-values.ts';
 import { isProducedName } from '../../core/stream-name.ts';
 import { fieldNameOf } from '../../core/avro/field-name.ts';
 import { hasDotSegment } from './address.ts';
@@ -151,6 +152,7 @@ function textOf(value: unknown, where: string, expected: string): string {
 
 function oneOf<T extends string>(value: unknown, where: string, choices: readonly T[]): T {
   const choice = choices.find((candidate) => candidate === value);
+  if (choice === undefined && typeof value === 'string') throw notOneOf(where, value, choices);
   if (choice === undefined) throw wrongValue(where, value, `one of ${choices.join(', ')}`);
   return choice;
 }

@@ -1,6 +1,7 @@
 import { readStreamSchema } from '../../core/avro/schema-files.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { ConfigError } from '../../core/errors.ts';
+import { notOneOf } from '../../core/settings/setting-values.ts';
 import { parseCustomStreams } from './custom-streams.ts';
 import { streams, type StreamSpec } from './streams.ts';
 
@@ -39,6 +40,5 @@ export function namesIn(list: string | undefined): ReadonlySet<string> {
 function specOf(known: readonly StreamSpec[], name: string, where: string): StreamSpec {
   const spec = known.find((candidate) => candidate.name === name);
   if (spec !== undefined) return spec;
-  const names = known.map((candidate) => candidate.name).join(', ');
-  throw new ConfigError(`${where} may name only ${names}; got "${name.slice(0, 80)}"`);
+  throw notOneOf(where, name, known.map((candidate) => candidate.name).sort());
 }

@@ -50,7 +50,7 @@ export async function* readList(
     const answer = await client.get(list.path, { ...query, ...asked }, observer);
     if (answer === NO_CONTENT) {
       // After a page that promised more, an empty answer does not end the list.
-      if (number > 1) throw new UnexpectedAnswerError(`${where} answered without content instead of a page`);
+      if (number > 1) throw new UnexpectedAnswerError(`${where} returned no content instead of a page`);
       return { number, values: [], paginator: singlePagePaginator, next: undefined };
     }
     const values = list.listKey === null ? [answer] : listWithin(answer, list.listKey, where);

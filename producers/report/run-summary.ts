@@ -130,7 +130,7 @@ function countLine(title: string, counts: readonly StreamCounts[], of: SummaryCo
   return parts.length === 0 ? [] : [`${title}: ${parts.join(', ')}`];
 }
 
-/** `opportunities is absent from this account: /opportunities answered 403 (…)` */
+/** `opportunities is absent from this account: /opportunities returned 403 (…)` */
 function absenceLines(counts: readonly StreamCounts[]): string[] {
   return counts
     .filter(({ isAbsent, absence }) => isAbsent && absence !== undefined)

@@ -173,8 +173,8 @@ test('requests that match nothing are answered in one line', async (t) => {
   const cases = [
     [['show', 'abcd1234'], /^no dead letter has the ID abcd1234: `list --all` shows them all\n$/],
     [['redrive'], /^redrive needs IDs, --streams a,b/],
-    [['list', '--streams', 'unicorns'], /^--streams may name only .*customers.*; got "unicorns"/],
-    [['list', '--step', 'both'], /^--step must be one of produce, sink; got "both"\n$/],
+    [['list', '--streams', 'unicorns'], /^--streams got "unicorns"; it must be one of .*customers/],
+    [['list', '--step', 'both'], /^--step got "both"; it must be one of produce, sink\n$/],
   ] as const;
   await Promise.all(
     cases.map(async ([args, says]) => {

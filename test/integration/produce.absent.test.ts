@@ -41,7 +41,7 @@ test('a plan without a stream reads the others, exits 0 and reports the stream a
   assert.equal(whole.exitCode, 0, whole.stdout + whole.stderr);
   assert.match(
     whole.stdout,
-    /^opportunities is absent from this account: \/opportunities answered 403 \(Your plan/m,
+    /^opportunities is absent from this account: \/opportunities returned 403 \(Your plan/m,
   );
   assert.match(whole.stdout, /^customer_activities is absent from this account: customers.* is absent/m);
   assert.match(whole.stderr, /"absent from this account"/);

@@ -289,7 +289,7 @@ test('a missing topic or table is one difference in one line; an empty topic nee
     { equal: false, plans: true, keys: 69, tasks: false },
   );
   assert.equal(unknown.exitCode, 2);
-  assert.match(unknown.stderr, /^--streams may name only account, .*; got "plants"\n$/);
+  assert.match(unknown.stderr, /^--streams got "plants": did you mean plans\?\n$/);
 });
 
 test('a reconcile drops the leftovers of a killed one but not those of a running one', async (t) => {

@@ -33,7 +33,7 @@ test('impossible requests are rejected in one line and change nothing', async (t
   const settings = await createPlans(t, 3);
   const before = await identityOfPlans(settings);
   const cases = [
-    [['--streams', 'plan'], 2, /^--streams may name only account, .*; got "plan"/],
+    [['--streams', 'plan'], 2, /^--streams got "plan": did you mean plans\?$/],
     [
       ['--streams', 'customers'],
       2,

@@ -106,7 +106,7 @@ test('the sink finds rows that ClickHouse rejects and inserts the others', async
     assert.equal(headers['code'], 'ETL_ROW_REJECTED');
     assert.match(
       headers['reason'] ?? '',
-      /^table plans_raw refuses the row: ClickHouse answers code 469 \(VIOLATED_CONSTRAINT: \w+\)$/,
+      /^table plans_raw refuses the row: ClickHouse returned code 469 \(VIOLATED_CONSTRAINT: \w+\)$/,
     );
   }
 });

@@ -265,6 +265,7 @@ test('an unknown stream is rejected, and an empty account is no failure', async 
   await assert.rejects(
     gatherStatus(settings, ['plans', 'unicorns'], noSignal),
     (error) =>
-      error instanceof ConfigError && /^--streams may name only .*; got "unicorns"$/.test(error.message),
+      error instanceof ConfigError &&
+      /^--streams got "unicorns"; it must be one of account, .*$/.test(error.message),
   );
 });

@@ -47,7 +47,7 @@ test('SIGTERM to npm ends the command that it runs', async (t) => {
   const commands = [
     [['simulate', '--', '--port', '0', '--customers', '5'], 'http://'],
     [['produce', '--', '--streams', 'plans', '--every', '1h'], 'next run'],
-    [['sink'], 'sinking'],
+    [['sink'], 'consuming topics'],
   ] as const;
   await Promise.all(
     commands.map(([args, ready]) =>
@@ -58,6 +58,8 @@ test('SIGTERM to npm ends the command that it runs', async (t) => {
 
 test('Ctrl-C, which the terminal sends and npm forwards, ends the command cleanly', async (t) => {
   const env = { ...environmentOf(createSettings(t)), HOME: process.env['HOME'] };
-  const output = await outputUntilSignal(t, ['sink'], 'sinking', env, (npm) => process.kill(-npm, 'SIGINT'));
+  const output = await outputUntilSignal(t, ['sink'], 'consuming topics', env, (npm) =>
+    process.kill(-npm, 'SIGINT'),
+  );
   assert.match(output, /^stream .*rows/m);
 });

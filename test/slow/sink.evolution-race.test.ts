@@ -53,7 +53,7 @@ test(`${VERSIONS} schema versions during two sinks lose no value of any record`,
   const producer = await createProducer(t, settings);
   const args = ['--streams', 'race'];
   const sinks = [1, 2].map(() => startCommand(t, 'commands/sink.ts', args, environmentOf(settings)));
-  await Promise.all(sinks.map((sink) => sink.logged('"sinking"')));
+  await Promise.all(sinks.map((sink) => sink.logged('"consuming topics"')));
   for (let version = 1; version <= VERSIONS; version++) {
     const schema = schemaOf(version);
     const last = Math.floor(version / 3);

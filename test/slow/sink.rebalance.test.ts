@@ -67,7 +67,7 @@ test('sinks that start and stop under load lose and duplicate nothing, and stop 
   const first = start();
   await flows();
   const [second, third] = [start(), start()];
-  await Promise.all([second.logged('"sinking"'), third.logged('"sinking"')]);
+  await Promise.all([second.logged('"consuming topics"'), third.logged('"consuming topics"')]);
   await flows();
   await stop(first);
   await flows();

@@ -33,7 +33,7 @@ export async function insertDeadLetter(
   const outcome = await table.insert({ columns, rows: bytes, token: batch.token(), ranges }, signal);
   if (outcome.kind === 'inserted') return { kind: 'redriven', how: 'row inserted' };
   if (!(await table.matchesShape(columns))) return undefined;
-  const why = `table ${table.name} refuses the row: ClickHouse answers ${outcome.reason}`;
+  const why = `table ${table.name} refuses the row: ClickHouse returned ${outcome.reason}`;
   return { kind: 'failed', error: new RowRejectedError(why) };
 }
 

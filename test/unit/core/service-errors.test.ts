@@ -73,7 +73,7 @@ const clickHouseErrors: readonly (readonly [unknown, string, RegExp])[] = [
     'ServiceRefusedError',
     /max_partitions_per_insert_block/,
   ],
-  [answered('164', 'READONLY'), 'ServiceRefusedError', /may only read/],
+  [answered('164', 'READONLY'), 'ServiceRefusedError', /read-only profile/],
   [answered('497', 'ACCESS_DENIED'), 'ServiceRefusedError', /clickhouse-rights\.md/],
   [answered('159', 'TIMEOUT_EXCEEDED'), 'ServiceUnavailableError', /max_execution_time/],
   [answered('242', 'TABLE_IS_READ_ONLY'), 'ServiceUnavailableError', /Keeper/],

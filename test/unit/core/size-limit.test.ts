@@ -83,12 +83,12 @@ test('responses of ChartMogul, the registry and ClickHouse are cut off at the li
   const tooLarge = 'more than 48 MiB (MAX_DECODED_MIB)';
   const clickhouse = `ClickHouse at ${address} (CLICKHOUSE_URL) returned an unexpected answer: ${tooLarge}`;
   assert.deepEqual(outcomes, [
-    Array.from({ length: 4 }, () => `/customers answered ${tooLarge}`),
+    Array.from({ length: 4 }, () => `/customers returned ${tooLarge}`),
     [`${registry} /schemas/ids/1: ${tooLarge}`, `${registry} subject s: ${tooLarge}`],
     [
       clickhouse,
       // Only the beginning of an error is read.
-      `ClickHouse at ${address} (CLICKHOUSE_URL), or a proxy in front of it, answers 500 (application/json, begins "${'1'.repeat(120)}…"): check that it is the HTTP interface of ClickHouse and that the server is healthy`,
+      `ClickHouse at ${address} (CLICKHOUSE_URL), or a proxy in front of it, returned 500 (application/json, begins "${'1'.repeat(120)}…"): check that it is the HTTP interface of ClickHouse and that the server is healthy`,
     ],
   ]);
   assert.ok(peakMib < BASE_MIB + 200, `${peakMib} MiB`);

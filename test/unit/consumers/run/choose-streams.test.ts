@@ -50,7 +50,7 @@ test('chooseStreams selects by topic name and gives the reason when a stream is 
   ]);
   for (const [wanted, message] of [
     ['a.b', /p\.a\.b .*p\.a-b/],
-    ['my_topic', /may name only .*my-topic/],
+    ['my_topic', /got "my_topic": did you mean my-topic\?$/],
   ] as const)
     assert.throws(
       () => chooseStreams(topics, 'p.', [wanted]),

@@ -37,7 +37,7 @@ test('parseDeadLetter distinguishes a delete from an empty value by the reason',
     const deadLetter = parseDeadLetter(message, PREFIX);
     return deadLetter?.step === 'sink' && deadLetter.isDelete;
   };
-  const rejected = 'table plans_raw refuses the row: ClickHouse answers code 469';
+  const rejected = 'table plans_raw refuses the row: ClickHouse returned code 469';
   assert.equal(isDelete('not in Confluent framing (a zero byte and a schema id)', ''), false);
   assert.equal(isDelete(rejected, ''), true);
   assert.equal(isDelete('a key that is not id', ''), true);

@@ -86,7 +86,7 @@ for (const [status, body, name, message] of statuses) {
 test('only a 403 of /ping means that the key is rejected', () => {
   const error = answerError({ status: 403, path: '/ping', body: '' });
   assert.ok(error instanceof errors.AuthenticationError);
-  assert.match(error.message, /\/ping answered 403.*CHARTMOGUL_API_KEY/);
+  assert.match(error.message, /\/ping returned 403.*CHARTMOGUL_API_KEY/);
 });
 
 test('a message of many lines and pages is cut to one short line', () => {

@@ -271,6 +271,6 @@ test('an empty response after a page that promises more does not end the list', 
   const first = { entries: rowsOf(2), has_more: true, cursor: 'c' };
   await assert.rejects(
     read((_, query) => ('cursor' in query ? NO_CONTENT : first)),
-    { name: 'UnexpectedAnswerError', message: /\/plans, page 2 answered without content/ },
+    { name: 'UnexpectedAnswerError', message: /\/plans, page 2 returned no content/ },
   );
 });
