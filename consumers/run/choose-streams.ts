@@ -41,8 +41,7 @@ export function requireHistoryStreams(
 ): void {
   const { streams } = streamsUnder(prefix, topics);
   const unknown = named.find((stream) => !streams.includes(stream));
-  if (unknown !== undefined)
-    throw new ConfigError(`HISTORY_STREAMS may name only ${streams.join(', ')}; got "${unknown}"`);
+  if (unknown !== undefined) throw notOneOf('HISTORY_STREAMS', unknown, streams);
 }
 
 /**
