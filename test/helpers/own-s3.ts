@@ -1,4 +1,4 @@
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
@@ -12,16 +12,21 @@ const MOTO = 'moto[s3,server]==5.2.5';
 const folder = fileURLToPath(new URL('../../.data/test-python/moto', import.meta.url));
 
 /** Why tests with S3 are skipped; false if they can run. */
-export const noS3 =
-  spawnSync('python3', ['-c', 'import venv, ensurepip']).status !== 0 &&
-  'Python 3 with venv is not installed';
+export const noS3 = !hasMoto() && 'needs Python 3 with venv, and PyPI for the first run';
+
+function hasMoto(): boolean {
+  if (existsSync(join(folder, 'bin/moto_server'))) return true;
+  try {
+    execFileSync('python3', ['-m', 'venv', folder], { stdio: 'ignore' });
+    execFileSync(join(folder, 'bin/pip'), ['-q', 'install', MOTO], { stdio: 'ignore', timeout: 300_000 });
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** Starts an S3 server of the test's own, with an empty bucket `exports`. */
 export async function startS3(t: TestContext) {
-  if (!existsSync(join(folder, 'bin/moto_server'))) {
-    execFileSync('python3', ['-m', 'venv', folder], { stdio: 'ignore' });
-    execFileSync(join(folder, 'bin/pip'), ['-q', 'install', MOTO], { stdio: 'ignore' });
-  }
   const port = await freePort();
   const server = spawn(join(folder, 'bin/moto_server'), ['-H', '127.0.0.1', '-p', String(port)], {
     stdio: 'ignore',
