@@ -17,7 +17,7 @@ export function foreignRequest(request: IncomingMessage, reach: Reach = 'machine
     return 'Host must be a loopback address, such as 127.0.0.1';
   // A target may be a whole URL, which would override Host.
   if (request.url?.startsWith('/') !== true) return 'the request target must begin with /';
-  if (origins.some((origin) => origin.toLowerCase() !== `http://${host.toLowerCase()}`))
+  if (origins.some((origin) => !isOwnOrigin(origin.toLowerCase(), host.toLowerCase())))
     return 'Origin must be the address of this server';
   const sites = request.headersDistinct['sec-fetch-site'] ?? [];
   if (sites.some((site) => site !== 'none' && site !== 'same-origin'))
@@ -39,8 +39,19 @@ export function refuseForeign(
   return true;
 }
 
+/** A proxy with TLS may serve us under a name. At an address, another server has the port of https. */
+function isOwnOrigin(origin: string, host: string): boolean {
+  if (origin === `http://${host}`) return true;
+  const name = hostIn(host) ?? '';
+  return origin === `https://${host}` && !isLoopback(name) && isIP(name.replace(/^\[|\]$/g, '')) === 0;
+}
+
+function hostIn(header: string): string | undefined {
+  return /^(\[[0-9a-f:.]+\]|[^:@/\s]+)(?::\d{1,5})?$/i.exec(header)?.[1];
+}
+
 function mayName(header: string, reach: Reach, { socket }: IncomingMessage): boolean {
-  const host = /^(\[[0-9a-f:.]+\]|[^:@/\s]+)(?::\d{1,5})?$/i.exec(header)?.[1];
+  const host = hostIn(header);
   if (host === undefined) return false;
   if (isLoopback(host)) return true;
   if (reach === 'machine') return false;

@@ -14,9 +14,9 @@ export interface Asset {
 export interface Bundle {
   /** By file name, which contains a hash of the content. */
   readonly assets: ReadonlyMap<string, Asset>;
-  /** Names of the first script, of the scripts that it imports, and of the style sheet. */
+  /** Names of the first script, of those that the first page needs besides, and of the style sheet. */
   readonly script: string;
-  readonly imports: readonly string[];
+  readonly preloads: readonly string[];
   readonly styles: string;
 }
 
@@ -25,6 +25,8 @@ const types: Readonly<Record<string, string>> = {
   js: 'text/javascript; charset=utf-8',
   css: 'text/css; charset=utf-8',
 };
+
+const FIRST_PAGE = 'overview/overview-page.tsx';
 
 /** Higher levels take seconds for a few percent. */
 const BROTLI_QUALITY = 6;
@@ -59,8 +61,13 @@ export async function bundlePages(): Promise<Bundle> {
   const outputs = Object.entries(metafile.outputs);
   const [script, main] = outputs.find(([, { entryPoint }]) => entryPoint === 'main.tsx') ?? [];
   if (script === undefined || main?.cssBundle === undefined) throw new Error('the bundle has no main.tsx');
-  const imports = main.imports.filter(({ kind }) => kind === 'import-statement').map(({ path }) => path);
-  return { assets: new Map(assets), script, imports, styles: main.cssBundle };
+  const first = outputs.find(([, { entryPoint }]) => entryPoint === FIRST_PAGE);
+  const needed = [main, ...(first === undefined ? [] : [first[1]])].flatMap(({ imports }) =>
+    imports.filter(({ kind }) => kind === 'import-statement').map(({ path }) => path),
+  );
+  const preloads = new Set([...needed, ...(first === undefined ? [] : [first[0]])]);
+  preloads.delete(script);
+  return { assets: new Map(assets), script, preloads: [...preloads], styles: main.cssBundle };
 }
 
 async function assetOf(path: string, body: Buffer): Promise<Asset> {

@@ -44,8 +44,13 @@ interface Page {
   readonly theme: string | undefined;
 }
 
-function pageOf({ script, imports, styles }: Bundle, { token, nonce, theme }: Page): string {
-  const preloads = imports.map((name) => `<link rel="modulepreload" href="${ASSETS}${name}">`);
+/** What is painted before the script runs, which replaces it. */
+const SHELL =
+  '<div class="shell"><header class="side"><span class="brand">chartmogul-clickhouse</span></header>' +
+  '<main><div class="skeleton"><div class="skeleton-line"></div></div></main></div>';
+
+function pageOf({ script, preloads, styles }: Bundle, { token, nonce, theme }: Page): string {
+  const links = preloads.map((name) => `<link rel="modulepreload" href="${ASSETS}${name}">`);
   return `<!doctype html>
 <html lang="en"${theme === undefined ? '' : ` data-theme="${theme}"`}>
 <head>
@@ -57,10 +62,10 @@ function pageOf({ script, imports, styles }: Bundle, { token, nonce, theme }: Pa
 <title>Dashboard</title>
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="${ASSETS}${styles}">
-${preloads.join('\n')}
+${links.join('\n')}
 <script type="module" src="${ASSETS}${script}"></script>
 </head>
-<body><div id="app"></div><noscript>The dashboard needs JavaScript.</noscript></body>
+<body><div id="app">${SHELL}</div><noscript>The dashboard needs JavaScript.</noscript></body>
 </html>
 `;
 }
