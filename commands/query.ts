@@ -1,6 +1,7 @@
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { loadSettings } from '../core/settings/config.ts';
+import { notOneOf } from '../core/settings/setting-values.ts';
 import { ConfigError } from '../core/errors.ts';
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { grouped, several } from '../core/terminal/amounts.ts';
@@ -61,8 +62,11 @@ async function sqlOf(
     const questions = readQuestions();
     const found = questions.find(({ name }) => name === question);
     if (found !== undefined) return found.sql;
-    const names = questions.map(({ name }) => name).join(', ');
-    throw new ConfigError(`--question must be one of ${names}; got "${question}"`);
+    throw notOneOf(
+      '--question',
+      question,
+      questions.map(({ name }) => name),
+    );
   }
   if (argument !== undefined && argument !== '-') return argument;
   const isPrompt = process.stdin.isTTY && process.stdout.isTTY && argument === undefined;

@@ -1,7 +1,7 @@
 import { isSystemColumnName } from '../../core/avro/schema.ts';
 import { literal } from '../../core/clickhouse/client.ts';
 import type { Database } from '../../core/clickhouse/database.ts';
-import { ConfigError } from '../../core/errors.ts';
+import { notOneOf } from '../../core/settings/setting-values.ts';
 import { storageTableOf } from '../../core/stream-name.ts';
 import { localTableOf } from '../../consumers/table/table-ddl.ts';
 import { readTableShape } from '../../consumers/table/table-shape.ts';
@@ -43,7 +43,10 @@ export async function readExportableViews(database: Database): Promise<readonly 
   return views.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** @param names streams, which include the views over them, and views. */
+/**
+ * @param names streams, which include the views over them, and views.
+ * @throws ConfigError for a name that is neither.
+ */
 export function chooseViews(
   views: readonly ExportableView[],
   names: readonly string[] | undefined,
@@ -53,8 +56,8 @@ export function chooseViews(
   for (const name of names) {
     const found = views.filter((view) => view.name === name || view.streams[0] === name);
     if (found.length === 0) {
-      const known = views.map((view) => view.name).join(', ');
-      throw new ConfigError(`--streams must name streams or views that exist (${known}); got "${name}"`);
+      const known = new Set(views.flatMap((view) => [view.name, ...view.streams.slice(0, 1)]));
+      throw notOneOf('--streams', name, [...known].sort());
     }
     found.forEach((view) => chosen.add(view));
   }

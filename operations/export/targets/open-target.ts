@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { ConfigError, messageOf } from '../../../core/errors.ts';
 import { rememberSecret } from '../../../core/redact.ts';
 import type { ExportTargetSettings } from '../../../core/settings/config.ts';
-import { isLoopback } from '../../../core/settings/setting-values.ts';
+import { isLoopback, notOneOf } from '../../../core/settings/setting-values.ts';
 import { DuckDbTarget } from './duckdb.ts';
 import { FolderTarget } from './folder.ts';
 import type { TargetAddress } from './parse-target.ts';
@@ -41,10 +41,7 @@ export async function postgresConnection(
   const password = own === '' ? pgPassword?.reveal() : own;
   const isLocal = isLoopback(host);
   const mode = url.searchParams.get('sslmode') ?? (isLocal ? 'disable' : 'verify-full');
-  if (!sslModes.includes(mode))
-    throw new ConfigError(
-      `sslmode in the address of --to must be one of ${sslModes.join(', ')}; got "${mode}"`,
-    );
+  if (!sslModes.includes(mode)) throw notOneOf('sslmode in the address of --to', mode, sslModes);
   const unknown = [...url.searchParams.keys()].find((name) => name !== 'sslmode' && name !== 'sslrootcert');
   if (unknown !== undefined)
     throw new ConfigError(
