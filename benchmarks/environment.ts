@@ -77,6 +77,7 @@ export function environmentOf(settings: Settings, database: string): NodeJS.Proc
     SCHEMA_REGISTRY_URL: settings.schemaRegistry.url,
     CLICKHOUSE_URL: settings.clickhouse.url,
     CLICKHOUSE_DATABASE: database,
+    HISTORY_STREAMS: settings.clickhouse.historyStreams?.join(',') ?? '',
     DATA_DIR: settings.dataDir,
   };
 }

@@ -8,7 +8,7 @@ import { KafkaEngine } from './kafka-engine.ts';
 import { MemoryProbe } from './memory-probe.ts';
 import { DONE, READY } from './worker-consumer.ts';
 
-export type Contender = 'ours' | 'usual' | 'kafka_engine' | 'bare';
+export type Contender = 'ours' | 'history' | 'usual' | 'kafka_engine' | 'bare';
 
 export interface Pass {
   /** From the moment the contender has its partitions until every row is visible. */
@@ -39,6 +39,13 @@ const contenders: Record<Contender, (turn: Turn, client: ClickHouseClient) => Pr
   ours: (turn, client) => {
     const table = new FillingTable(client, turn, storageTableOf(invoiceStream));
     return measureChild(turn, startSink(turn), isSinking, (child) => table.filled(child));
+  },
+
+  history: (turn, client) => {
+    const table = new FillingTable(client, turn, storageTableOf(invoiceStream));
+    const clickhouse = { ...turn.settings.clickhouse, historyStreams: [invoiceStream] };
+    const kept = { ...turn, settings: { ...turn.settings, clickhouse } };
+    return measureChild(turn, startSink(kept), isSinking, (child) => table.filled(child));
   },
 
   usual: (turn, client) => {

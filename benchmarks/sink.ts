@@ -4,11 +4,11 @@ import { createInvoiceTopic, fillInvoiceTopic } from './invoice-topic.ts';
 import type { BenchOptions } from './options.ts';
 import { runContender, type Contender, type Pass } from './sink-contenders.ts';
 
-const contenders: readonly Contender[] = ['ours', 'usual', 'kafka_engine', 'bare'];
+const contenders: readonly Contender[] = ['ours', 'history', 'usual', 'kafka_engine', 'bare'];
 const MEMORY_FACTOR = 5;
 
 /**
- * Measures our sink, one written by hand, ClickHouse's own Kafka engine and bare consumption.
+ * Measures our sink, also while it keeps a history, one written by hand, ClickHouse's own Kafka engine and bare consumption.
  * Returns messages per second (median of the rounds), the ratios of ours to the others (median of
  * each round's own), and the sink's peak memory, also over five times as many messages.
  */
