@@ -22,6 +22,8 @@ const needsChromium = { skip: chromiumPath === undefined && 'Chromium is not ins
 /** The hash of each page, and a text that shows that it has its data. */
 const addresses: readonly { readonly name: string; readonly hash: string; readonly shows: string }[] = [
   { name: 'overview', hash: '#/', shows: 'customer_subscriptions' },
+  { name: 'sql', hash: '#/sql', shows: 'MRR by month' },
+  { name: 'mrr', hash: '#/mrr?months=24', shows: 'MRR movements' },
 ];
 
 async function startWith(t: TestContext, settings: Settings): Promise<string> {

@@ -23,6 +23,7 @@ let draft = 'SELECT month, closing_mrr / 100 AS mrr\nFROM mrr_by_month\nORDER BY
 export const SqlPage: PageComponent = ({ route }) => {
   const linked = route.query.get('q');
   const [text, setText] = useState(linked ?? draft);
+  const [loaded, setLoaded] = useState({ text });
   const [isFromLink, setFromLink] = useState(false);
   const [asked, setAsked] = useState<SqlQuestion>();
   const [history, setHistory] = useState<readonly HistoryEntry[]>([]);
@@ -40,6 +41,10 @@ export const SqlPage: PageComponent = ({ route }) => {
     draft = next;
     setText(next);
   };
+  const load = (sql: string) => {
+    change(sql);
+    setLoaded({ text: sql });
+  };
   const start = (sql: string) => {
     if (sql.trim() === '') return;
     setFromLink(false);
@@ -49,14 +54,14 @@ export const SqlPage: PageComponent = ({ route }) => {
   };
   const open = (sql: string, question?: SqlQuestion) => {
     setAsked(question);
-    change(sql);
+    load(sql);
     start(sql);
     // On a narrow screen the choices are below the result.
     globalThis.scrollTo({ top: 0 });
   };
   useEffect(() => {
     if (linked === null) return;
-    change(linked);
+    load(linked);
     // The address may come from anywhere. A person must see the query before it runs.
     if (takeClicked(linked)) start(linked);
     else setFromLink(true);
@@ -83,6 +88,7 @@ export const SqlPage: PageComponent = ({ route }) => {
             )}
             <SqlEditor
               text={text}
+              loaded={loaded}
               names={names.data}
               faultAt={state.sql === text ? faultAt : undefined}
               onChange={change}

@@ -1,3 +1,5 @@
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import { ConfigError } from '../../../core/errors.ts';
 import { readQuestions } from '../../../operations/query/library.ts';
 import { ReadOnlyQueries } from '../../../operations/query/read-only-queries.ts';
@@ -14,6 +16,9 @@ const formats: Readonly<Record<string, readonly [format: string, ending: string]
   json: ['JSONEachRow', 'jsonl'],
 };
 
+/** The most characters of the description of a function. */
+const MAX_ABOUT = 160;
+
 export const addSql: Routes = (app, { settings, signal }) => {
   const queries = new ReadOnlyQueries(settings.clickhouse);
   const downloads = new HeldDownloads();
@@ -26,10 +31,17 @@ export const addSql: Routes = (app, { settings, signal }) => {
     return queries.rows(sqlOf(request.body), { signal: endOf(reply, signal) });
   });
 
-  app.get('/api/sql/names', async (_request, reply): Promise<SqlNames> => {
+  app.get('/api/sql/names', async (request, reply) => {
     const end = endOf(reply, signal);
     const [tables, vocabulary] = await Promise.all([queries.tables(end), queries.vocabulary(end)]);
-    return { tables, ...vocabulary };
+    const functions = vocabulary.functions.map((one) => ({ ...one, about: one.about.slice(0, MAX_ABOUT) }));
+    const names: SqlNames = { tables, functions, keywords: vocabulary.keywords };
+    const json = JSON.stringify(names);
+    void reply.type('application/json; charset=utf-8').header('vary', 'accept-encoding');
+    // 1,800 functions are 300 kB.
+    if (!/\bgzip\b/.test(request.headers['accept-encoding'] ?? '')) return json;
+    void reply.header('content-encoding', 'gzip');
+    return promisify(gzip)(json);
   });
 
   app.get('/api/sql/questions', (): readonly SqlQuestion[] => readQuestions());

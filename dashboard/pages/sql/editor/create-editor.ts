@@ -46,7 +46,7 @@ interface EditorOptions {
 const keywords =
   'select from where prewhere group by order limit offset having with union all distinct intersect except join left right inner full cross array asof on using as and or not in like ilike between is null case when then else end asc desc interval over partition rows range unbounded preceding following current row final sample format describe show explain exists totals qualify true false';
 const types =
-  'int8 int16 int32 int64 int128 int256 uint8 uint16 uint32 uint64 float32 float64 decimal string fixedstring uuid date date32 datetime datetime64 bool nullable tuple map nested lowcardinality';
+  'int8 int16 int32 int64 int128 int256 uint8 uint16 uint32 uint64 float32 float64 decimal fixedstring date32 datetime datetime64 bool nullable tuple map nested lowcardinality';
 
 const dialect = SQLDialect.define({
   keywords,

@@ -5,6 +5,8 @@ import type { Editor } from './create-editor.ts';
 
 interface SqlEditorProps {
   readonly text: string;
+  /** A new object replaces the text. Changes of the user must not come back, because they are late. */
+  readonly loaded: { readonly text: string };
   readonly names: SqlNames | undefined;
   /** The index of a fault in the text. */
   readonly faultAt: number | undefined;
@@ -14,7 +16,7 @@ interface SqlEditorProps {
 }
 
 /** The editor, whose code arrives with the page. Until then, the query is plain text. */
-export function SqlEditor({ text, names, faultAt, onChange, onRun, onLeave }: SqlEditorProps) {
+export function SqlEditor({ text, loaded, names, faultAt, onChange, onRun, onLeave }: SqlEditorProps) {
   const frame = useRef<HTMLDivElement>(null);
   const editor = useRef<Editor | undefined>(undefined);
   const [hasFailed, setFailed] = useState(false);
@@ -45,8 +47,8 @@ export function SqlEditor({ text, names, faultAt, onChange, onRun, onLeave }: Sq
     };
   }, []);
   useEffect(() => {
-    if (editor.current !== undefined && editor.current.text() !== text) editor.current.setText(text);
-  }, [text]);
+    if (editor.current?.text() !== loaded.text) editor.current?.setText(loaded.text);
+  }, [loaded]);
   useEffect(() => editor.current?.mark(faultAt), [faultAt, isReady]);
   if (hasFailed)
     return (
