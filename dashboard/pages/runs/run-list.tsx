@@ -30,7 +30,11 @@ export function RunList({ metric: id }: { readonly metric: string }) {
     <div class="runs stack">
       <div class="page-head">
         <h1>Runs</h1>
-        {runs.length > 0 && <span class="quiet">{runs.length === 1 ? '1 run' : `the newest ${numberText(runs.length)} runs`}</span>}
+        {runs.length > 0 && (
+          <span class="quiet">
+            {runs.length === 1 ? '1 run' : `the newest ${numberText(runs.length)} runs`}
+          </span>
+        )}
       </div>
       {error !== undefined && <ErrorState error={error} onRetry={reload} />}
       {data === undefined && error === undefined && <Skeleton lines={8} />}
