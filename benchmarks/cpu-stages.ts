@@ -27,7 +27,7 @@ export async function cpuStages<T>(
   const { profile } = await session.post('Profiler.stop');
   session.disconnect();
 
-  // Parents come before their children. Work of the engine and Node counts for its caller.
+  // Parents come before their children. Time in the engine and in Node counts toward the caller.
   const stageOf = new Map<number, string>();
   for (const { id, callFrame, children = [] } of profile.nodes) {
     const stage = ownStage(callFrame.functionName, callFrame.url) ?? stageOf.get(id) ?? 'other';

@@ -53,7 +53,9 @@ export class FillingTable {
     const found = await this.#select('uniqExact(uuid), sum(number), sum(length(line_items))');
     const expected = [messages, (messages * (messages - 1)) / 2, messages * LINE_ITEMS];
     if (expected.some((value, index) => value !== found[index]))
-      throw new LocalServiceError(`${this.#name} does not hold the ${messages} sent messages, each once`);
+      throw new LocalServiceError(
+        `${this.#name} does not hold each of the ${messages} sent messages exactly once`,
+      );
   }
 
   async #select(expressions: string): Promise<readonly number[]> {

@@ -66,7 +66,7 @@ export class InvoiceEncoder {
     out.zigZag(dateMs);
     out.avroString(number % 3 === 0 ? 'EUR' : 'USD');
     out.zigZag((number * 7) % 8_000);
-    // A quarter of the due dates and of the coupons is present.
+    // A quarter of the invoices have a due date, and another quarter have a coupon.
     const hasDueDate = number % 4 === 0;
     out.byte(hasDueDate ? 2 : 0);
     if (hasDueDate) out.zigZag(dateMs + 30 * 86_400_000);

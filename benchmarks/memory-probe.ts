@@ -29,7 +29,7 @@ export class MemoryProbe {
   }
 }
 
-/** Returns the peak including the time between samples, which only Linux reports. */
+/** Returns the peak, including between samples; undefined if not on Linux. */
 function highWaterBytes(pid: number): number | undefined {
   try {
     const kibibytes = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];

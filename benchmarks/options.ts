@@ -11,7 +11,7 @@ export function withBenchOptions(command: Command): Command {
   return command
     .option('--messages <n>', 'sink, replay: messages in the topic', positive, 2_000_000)
     .option('--rounds <n>', 'sink, replay: number of runs of each contender', positive, 3)
-    .option('--no-memory', 'sink: skips the last run, over five times as many messages')
+    .option('--no-memory', 'sink: skips the last run, which has five times as many messages')
     .option('--seconds <n>', 'latency: seconds for which messages are sent', positive, 60);
 }
 

@@ -42,11 +42,13 @@ export class VisibleRows {
     }
   }
 
-  /** In ms. @throws LocalServiceError if the rows are not those that were sent, each once. */
+  /** Returns milliseconds. @throws LocalServiceError unless each sent row is there exactly once. */
   async latencies(sent: number, signal: AbortSignal): Promise<readonly number[]> {
     const rows = await this.#select('number, toUnixTimestamp64Milli(date), _partition, _offset', '', signal);
     if (rows.length !== sent || new Set(rows.map(([number]) => number)).size !== sent)
-      throw new LocalServiceError(`${this.#table} does not hold the ${sent} sent messages, each once`);
+      throw new LocalServiceError(
+        `${this.#table} does not hold each of the ${sent} sent messages exactly once`,
+      );
     return rows.map(
       ([, dateMs = NaN, partition = 0, offset = 0]) => this.#seenAt(partition, offset) - dateMs,
     );

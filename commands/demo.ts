@@ -106,7 +106,7 @@ function totals(produced: readonly StreamCounts[], sunk: readonly SinkCounts[]):
   const pages = produced.reduce((sum, counts) => sum + counts.pages, 0);
   const records = produced.reduce((sum, counts) => sum + counts.records, 0);
   const rows = sunk.reduce((sum, counts) => sum + counts.rows, 0);
-  return `${streams} streams, ${pages} pages, ${records} records, ${sunk.length} topics with runs, ${rows} rows`;
+  return `${streams} streams, ${pages} pages, ${records} records, ${sunk.length} topics including runs, ${rows} rows`;
 }
 
 /** Uses the ports of this run, because the default ones may be in use. */

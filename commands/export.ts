@@ -22,13 +22,13 @@ interface Options {
 await runMain(async (signal) => {
   const { to, streams, since, ddl } = createCommand(
     'export',
-    'Copies the views to files, to DuckDB, to PostgreSQL or to S3, each stream as of one moment. Run it again to resume.',
+    'Copies the views to files, to DuckDB, to PostgreSQL or to S3, with a consistent snapshot of each stream. Run it again to resume.',
   )
     .option(
       '--to <target>',
       'parquet:DIR, csv:DIR, duckdb:FILE, postgres://USER@HOST/DATABASE or s3://BUCKET/PREFIX',
     )
-    .option('--streams <a,b>', 'only these streams with their views, or these views', commaList)
+    .option('--streams <a,b>', 'only these views, or all views of these streams', commaList)
     .option(
       '--since <time>',
       'only what has changed since an ISO time, or since the last export to this target (`last`), deletes included',
@@ -42,7 +42,8 @@ await runMain(async (signal) => {
     .parse()
     .opts<Options>();
   if (ddl !== undefined) {
-    if (to !== undefined) throw new ConfigError('--ddl must be without --to: it exports nothing');
+    if (to !== undefined)
+      throw new ConfigError('--ddl and --to must not be given together: --ddl exports nothing');
     print(ddlText(ddl, await readDdlViews(loadSettings(), streams, signal)));
     return exitCodes.done;
   }

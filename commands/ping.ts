@@ -13,7 +13,7 @@ await runMain(async (signal) => {
     print(`${check.name.padEnd(11)} ${result}  ${text}\n`);
   }
   const errors = checks.flatMap((check) => ('error' in check ? [check.error] : []));
-  // A setting that the user has to change ends every command with 2.
+  // A setting that the user has to change makes every command exit with 2.
   if (errors.some((error) => error instanceof ConfigError)) return exitCodes.wrongSettings;
   return errors.length > 0 ? exitCodes.someWorkFailed : exitCodes.done;
 });

@@ -15,10 +15,13 @@ import { writeResult } from '../operations/query/write-result.ts';
 await runMain(async (signal) => {
   const command = createCommand(
     'query',
-    'Runs a read-only SQL query. Without one, opens a prompt on a terminal: history, completion, describe.',
+    'Runs a read-only SQL query. Without one, opens an interactive prompt with history, completion and describe.',
   )
-    .argument('[sql]', 'the query, in quotes; reads stdin if it is -, or if stdin is no terminal')
-    .option('--format <name>', 'a ClickHouse output format; by default a table, or what the file needs')
+    .argument('[sql]', 'the query, in quotes; reads stdin if it is -, or if stdin is not a terminal')
+    .option(
+      '--format <name>',
+      'a ClickHouse output format; by default a table, or the format that the file name implies',
+    )
     .option('--output <file>', 'writes a .csv, .tsv, .json, .ndjson, .parquet, .arrow or .md file')
     .option('--question <name>', 'asks a ready-made question: see docs/queries.md')
     .parse();

@@ -25,7 +25,7 @@ interface Options {
 await runMain(async (signal) => {
   const options = createCommand(
     'status',
-    'Shows the topic, lag, table, last run, checkpoint and dead letters of each stream. Then lists topic settings that would lose data, and problems with their remedies. Writes nothing.',
+    'Shows the topic, lag, table, last run, checkpoint and dead letters of each stream. Then lists topic settings that would lose data, and problems, each with its remedy. Writes nothing.',
   )
     .option('--streams <a,b>', 'only these streams', commaList)
     .option('--json', 'prints one JSON object')

@@ -208,7 +208,7 @@ export function notAnswering(
   cause: unknown,
   { reason = messageOf(cause), prefix = '' }: { readonly reason?: string; readonly prefix?: string } = {},
 ): ServiceUnavailableError {
-  const remedy = 'for local services run `npm run services -- up`';
+  const remedy = 'for local services, run `npm run services -- up`';
   const message = `${prefix}${service} does not answer at ${at}: ${reason}; ${remedy}`;
   return new ServiceUnavailableError(message, { service, cause });
 }

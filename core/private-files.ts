@@ -34,7 +34,7 @@ export function makePrivateFolder(path: string): void {
   mkdirSync(path, { recursive: true, mode: FOLDER_MODE });
   const found = lstatSync(path);
   if (!found.isDirectory()) {
-    const kind = found.isSymbolicLink() ? 'a symbolic link' : 'no folder';
+    const kind = found.isSymbolicLink() ? 'a symbolic link' : 'something else';
     throw new ConfigError(`${path} must be a folder; got ${kind}: remove it`);
   }
   if (isOurs(found.uid) && (found.mode & 0o077) !== 0) chmodSync(path, FOLDER_MODE);

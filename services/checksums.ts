@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { LocalServiceError } from '../core/errors.ts';
 
 /**
- * Compares the files in some folders with a list of `sha256sum`. An extra file is as wrong as a
+ * Compares the files in some folders with a list from `sha256sum`. An extra file is as wrong as a
  * changed one, because Java runs every jar in a folder.
  * @throws LocalServiceError naming the first file that differs.
  */
@@ -30,6 +30,6 @@ function filesIn(root: string, folder: string): string[] {
 
 function differs(path: string, how: string): LocalServiceError {
   return new LocalServiceError(
-    `${path} ${how}: services/java-packages.sha256 lists a different checksum. Check whether a Maven mirror or proxy changes files. No file was kept`,
+    `${path} ${how}: the files must match services/java-packages.sha256. Check whether a Maven mirror or proxy changes files. No file was kept`,
   );
 }

@@ -15,7 +15,7 @@ const checksums = fileURLToPath(new URL('java-packages.sha256', import.meta.url)
  */
 const store = fileURLToPath(new URL('../.data/java/', import.meta.url));
 
-/** Flags that halve the start of a small JVM, at the cost of peak speed. */
+/** Flags that halve the start-up time of a small JVM, at the cost of peak speed. */
 export const quickStart = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xshare:auto'];
 
 /**

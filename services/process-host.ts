@@ -88,9 +88,9 @@ async function start(service: LocalService, signal: AbortSignal): Promise<Starte
     return { name, address: address.text, alreadyRunning };
   }
   if (alreadyRunning && !isInTime) {
-    const running = `${name} runs (pid ${runningPids(service).join('+')})`;
+    const running = `${name} is running (pid ${runningPids(service).join('+')})`;
     throw new LocalServiceError(
-      `${running} but does not answer at ${address.text}: did ${address.setting} change after its start? Run \`npm run services -- down\` first`,
+      `${running} but does not answer at ${address.text}: did ${address.setting} change after it started? Run \`npm run services -- down\` first`,
     );
   }
   const fault = isInTime ? 'ended' : `did not answer within ${readyWithinMs / 1000} s`;

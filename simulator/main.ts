@@ -27,7 +27,7 @@ const command = createCommand(
     limit,
     standard.connectionLimit,
   )
-  .option('--latency <ms>', 'waits this long before every answer', integer(0, 600_000), standard.latency)
+  .option('--latency <ms>', 'waits this long before every response', integer(0, 600_000), standard.latency)
   .option('--faults <share>', 'share of requests that fail, in eight ways', share, standard.faults)
   .addOption(
     new Option(
@@ -40,7 +40,7 @@ const command = createCommand(
   .addOption(
     new Option(
       '--dlt-addresses [paging]',
-      "serves the addresses that dltHub's documentation lists, paged by cursor or by page number",
+      "serves the endpoints that dltHub's documentation lists, paged by cursor or by page number",
     )
       .choices(['cursor', 'pages'])
       .preset('cursor'),

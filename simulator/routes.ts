@@ -30,7 +30,7 @@ function created<Item extends Key>(kind: CreatedKind<Item>): Handler {
   return paged(({ world, query }) => createdList(world, query, kind));
 }
 
-/** Returns the handler for a record of a created list by its uuid. */
+/** Returns the handler that looks up one record by its uuid. */
 function single<Item extends Key>(kind: CreatedKind<Item>, what: string): Handler {
   return ({ world }, uuid) => {
     const key = keyOf(world.random, kind.uuid, uuid);
@@ -53,7 +53,7 @@ function pagedOfCustomer<Item>(
   return ofCustomer(({ world, query }, holder) => pageOf(listOf(world, holder, query), query));
 }
 
-/** Returns a handler that answers about the item of a fixed list that the path names. */
+/** Returns a handler for the item of a fixed list whose uuid is in the path. */
 function ofItem<Item extends { readonly index: number }>(
   items: readonly Item[],
   kind: 'data_source' | 'plan' | 'plan_group',
@@ -103,7 +103,7 @@ function contactsOfCustomer(world: World, holder: number, query: URLSearchParams
 
 const invoicesIn = ({ query }: Call) => invoices(invoiceSwitches(query));
 
-/** Returns every address of the real API. */
+/** Returns a route for every endpoint of the real API. */
 export function createRoutes(jobs: Jobs, { activitiesCursor }: SimulatorOptions): readonly Route[] {
   const ofGroup = (answer: (call: Call, group: PlanGroup) => Answer) =>
     ofItem(planGroups, 'plan_group', 'Plan group', answer);

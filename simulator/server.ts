@@ -58,7 +58,7 @@ export async function listen(simulator: Simulator, port: number, now?: () => num
     if (refuseForeign(request, response)) return;
     respond(request, response).catch((error: unknown) => {
       if (!stopped.signal.aborted && !request.destroyed)
-        logger.error({ err: error, url: request.url }, 'no answer');
+        logger.error({ err: error, url: request.url }, 'request failed');
       response.destroy();
     });
   });

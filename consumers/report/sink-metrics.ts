@@ -39,7 +39,7 @@ function secondsSince(ms: number | undefined): number {
   return ms === undefined ? 0 : Math.max(0, performance.now() - ms) / 1000;
 }
 
-/** Returns a registry whose scrapes read the live counts, also of streams that are added later. */
+/** Returns a registry whose scrapes read the live counts, even of streams added later. */
 export function createSinkMetrics(counts: readonly SinkCounts[]): Registry {
   const registry = new Registry();
   for (const [name, [kind, of, help]] of Object.entries(tableMetrics)) {

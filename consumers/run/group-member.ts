@@ -25,11 +25,11 @@ export class GroupMember {
       hear();
     });
     consumer.on(consumer.events.HEARTBEAT, hear);
-    // kafkajs also stops at a crash from which it recovers by joining the group again.
+    // kafkajs also emits STOP after a crash from which it recovers by joining the group again.
     consumer.on(consumer.events.STOP, () => (this.#isJoined = false));
   }
 
-  /** False before the first assignment and from a stop to the next: nothing to pause or seek. */
+  /** False while no partitions are assigned, so there is nothing to pause or seek. */
   get isJoined(): boolean {
     return this.#isJoined;
   }
@@ -39,7 +39,7 @@ export class GroupMember {
     return this.#isJoined && performance.now() - this.#heardMs < this.#sessionTimeoutMs;
   }
 
-  /** Commits in the background, one request at a time, the latest offset of each partition. */
+  /** Commits the latest offset of each partition in the background, one request at a time. */
   commit(topic: string, offsets: ReadonlyMap<number, CommittedOffset>): void {
     for (const [partition, { offset, metadata }] of offsets)
       this.#pending.set(`${topic}/${partition}`, { topic, partition, offset: String(offset), metadata });
@@ -50,7 +50,7 @@ export class GroupMember {
     return this.#isClosed;
   }
 
-  /** Leaves the group for good. Commits for two seconds at most: tables have the resume offsets. */
+  /** Leaves the group for good. Waits at most two seconds for commits: tables have the offsets. */
   async close(): Promise<void> {
     this.#isClosed = true;
     const timeout = new AbortController();

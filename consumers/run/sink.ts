@@ -32,7 +32,7 @@ import { startSinkProgress } from '../report/sink-progress.ts';
 interface SinkOptions {
   /** The streams to sink; all if undefined. */
   readonly streams: readonly string[] | undefined;
-  /** Whether to return once every partition is copied up to the end offset of the start. */
+  /** Whether to return once every partition is copied up to its end offset at the start. */
   readonly untilCaughtUp: boolean;
 }
 
@@ -42,7 +42,7 @@ const MAX_FLUSH_MS = 7_000;
 
 /**
  * Consumes the topics of the streams and inserts them into their tables until the signal aborts or,
- * on demand, until caught up. A stream that fails stops alone.
+ * on demand, until caught up. A stream that fails does not stop the others.
  * @throws ConfigError, ServiceUnavailableError or ServiceRefusedError before anything is consumed.
  */
 export async function sink(
@@ -129,7 +129,7 @@ async function sinkStreams(
 
 async function ensureDatabase(database: Database): Promise<void> {
   const doing = `database ${database.name}`;
-  // First, because the account may lack the right to create databases.
+  // Checked first, because the account may lack the right to create databases.
   const query = `SELECT 1 FROM system.databases WHERE name = ${literal(database.name)}`;
   if ((await database.rows(doing, query)).length > 0) return;
   const create = `CREATE DATABASE IF NOT EXISTS ${quoted(database.name)}${onCluster(database.settings)}`;

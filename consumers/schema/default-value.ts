@@ -136,7 +136,7 @@ function objectOf(json: JsonValue) {
   return json;
 }
 
-/** Writes each character as a byte, after the length unless it is given, as for a fixed. */
+/** Writes each character as a byte, preceded by the length unless a fixed `length` is given. */
 function writeBytes(json: JsonValue, length: number | undefined, out: ByteWriter): void {
   const bytes = Buffer.from(textOf(json), 'latin1');
   const isFit = bytes.toString('latin1') === json && (length === undefined || length === bytes.length);

@@ -5,7 +5,7 @@ import { isAmbiguousName } from './ambiguous-name.ts';
 import { logicalType } from './logical-type.ts';
 import type { RecordType, WriterField, WriterSchema, WriterType } from './writer-type.ts';
 
-/** Several times the types of any table: a few lines of schema can name billions. */
+/** Several times as many types as any table needs: a few lines of schema can name billions. */
 const MAX_TYPES = 100_000;
 const MAX_DEPTH = 64;
 
@@ -25,7 +25,7 @@ interface OpenRecord extends RecordType {
 
 /**
  * Parses the schema that a message of any writer was written with. Ignores aliases and unknown
- * attributes. A logical type that is unknown or has invalid parameters is its underlying type.
+ * attributes. An unknown or invalid logical type is read as its underlying type.
  * @param origin names the schema in errors: `schema 12 of topic chartmogul.plans`.
  * @param referenced schemas of named types, each after the schemas it uses itself.
  * @throws IncompatibleSchemaError if the schema is not Avro, not a record or too large, or a field
@@ -41,7 +41,7 @@ export function parseWriterSchema(
   if (!isObject(json) || json['type'] !== 'record')
     throw new IncompatibleSchemaError(`${origin} is not an Avro record: the producer must write records`);
   const { type } = parser.parse(json, '', 0, '');
-  // A schema whose type is "record" is parsed to one.
+  // A schema whose type is "record" is parsed into a RecordType.
   const { fields } = type as RecordType;
   const taken = fields.find(({ name }) => isReserved(name));
   if (taken !== undefined) {
@@ -114,7 +114,7 @@ class SchemaParser {
   readonly #named = new Map<string, Parsed>();
   /** The records that are being parsed, outermost first. */
   readonly #open: OpenRecord[] = [];
-  /** Maps a record to the record around it that it refers back to, which may since be closed. */
+  /** Maps a record to the record around it that it refers back to, which may be closed by then. */
   readonly #leadsBackTo = new Map<WriterType, OpenRecord>();
 
   constructor(origin: string) {
@@ -265,7 +265,7 @@ class SchemaParser {
   }
 
   #tooDeep(path: string): IncompatibleSchemaError {
-    return this.#refuse(path, `nested more than ${MAX_DEPTH} deep: make it flatter`);
+    return this.#refuse(path, `nested more than ${MAX_DEPTH} levels deep: make it flatter`);
   }
 
   #refuse(path: string, what: string): IncompatibleSchemaError {
@@ -277,7 +277,7 @@ class SchemaParser {
 
 const primitives = ['null', 'boolean', 'int', 'long', 'float', 'double', 'string', 'bytes'] as const;
 
-/** Objects in ChartMogul's API with keys of third parties: queries ask for keys and values. */
+/** Objects in ChartMogul's API whose keys third parties choose: queries look up keys and values. */
 const openObjects = new Set(['custom', 'stripe', 'clearbit']);
 
 function opened(type: WriterType): WriterType {
@@ -306,7 +306,7 @@ function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Accepts letters of any language, as in Avro for Java: type names name no column. */
+/** Accepts letters of any language, as Avro for Java does: no column is named after a type. */
 function isTypeName(name: string): boolean {
   return /^[\p{L}_][\p{L}\p{N}_]*$/u.test(name);
 }

@@ -50,7 +50,7 @@ export class MessageKeys {
     const integer = isInteger ? javaInteger(key) : undefined;
     if (key.length < FRAME_BYTES) {
       if (integer !== undefined) return [integer];
-      throw unfitKey('begins with a zero byte and is too short for a framed one', primaryKey);
+      throw unfitKey('begins with a zero byte and is too short for a framed key', primaryKey);
     }
     const id = key.readUInt32BE(1);
     const schema = this.#schemas.get(id);

@@ -77,7 +77,7 @@ export class PositionFinder {
       if (highest !== undefined && offset !== highest + 1n)
         logger.warn(
           { topic, partition, offset, tableOffset: highest },
-          'the topic was recreated or has lost messages: the sink resumes at the offset',
+          'the topic was recreated or has lost messages: the sink resumes at this offset',
         );
       const floor = floors?.get(partition) ?? 0n;
       const next = offset < floor ? floor : offset;

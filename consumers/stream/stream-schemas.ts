@@ -134,7 +134,7 @@ export class StreamSchemas {
       this.#latestFault = error;
       logger.warn(
         { stream: this.#table.stream, reason: error.message },
-        'the latest schema cannot have a table',
+        'no table can be created for the latest schema',
       );
     }
   }
@@ -250,7 +250,7 @@ export async function readWriterSchema(
   const { id, type, text, references } = registered;
   if (type !== 'AVRO')
     throw new IncompatibleSchemaError(
-      `schema ${id} is of type ${type.slice(0, 40)}, but only an Avro schema can have a table: make the producer write Avro`,
+      `schema ${id} is of type ${type.slice(0, 40)}, but tables are created only for Avro schemas: make the producer write Avro`,
     );
   const referenced = references.length > 0 ? await registry.referencedTexts(registered, policy) : [];
   const schema = parseWriterSchema(text, `schema ${id}`, referenced);

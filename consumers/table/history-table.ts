@@ -39,7 +39,7 @@ export class HistoryTable {
     this.#storage = storage;
     this.#database = storage.database;
     this.name = historyTableOf(storage.stream);
-    this.#remedy = `rename table ${this.name}, and the sink begins another, or remove ${storage.stream} from HISTORY_STREAMS`;
+    this.#remedy = `rename table ${this.name}, so that the sink creates another, or remove ${storage.stream} from HISTORY_STREAMS`;
   }
 
   /**
@@ -66,7 +66,7 @@ export class HistoryTable {
     const differing = wanted.find((column) => !aligned.columns.some((now) => isDeepStrictEqual(now, column)));
     if (differing !== undefined)
       throw new IncompatibleSchemaError(
-        `column ${this.name}.${differing.name} is ${differing.typeText}, unlike in table ${table}: ${this.#remedy}`,
+        `column ${this.name}.${differing.name} is ${differing.typeText}, but has another type in table ${table}: ${this.#remedy}`,
       );
     await this.#fill();
     return aligned;

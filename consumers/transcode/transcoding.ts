@@ -166,7 +166,7 @@ export class Transcoding {
   }
 
   deeper<T>(read: () => T): T {
-    if (++this.#depth > MAX_DEPTH) throw new DecodeError(`nested more than ${MAX_DEPTH} deep`);
+    if (++this.#depth > MAX_DEPTH) throw new DecodeError(`nested more than ${MAX_DEPTH} levels deep`);
     const result = read();
     this.#depth--;
     return result;

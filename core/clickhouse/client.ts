@@ -39,7 +39,7 @@ interface PassingError {
 /** The codes of ClickHouse's own Kafka Connect sink, and some more. */
 const passingErrors: Readonly<Record<string, PassingError>> = {
   // UNEXPECTED_END_OF_FILE
-  3: { remedy: 'something between here and the server cuts requests off: check the limits of proxies' },
+  3: { remedy: 'something between here and the server truncates requests: check the limits of any proxy' },
   107: { remedy: "a file of the table is missing: check the server's disk and log" }, // FILE_DOESNT_EXIST
   159: { remedy: 'raise max_execution_time for this user' }, // TIMEOUT_EXCEEDED
   201: { isAway: true, remedy: "raise the user's quota" }, // QUOTA_EXCEEDED

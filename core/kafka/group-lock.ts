@@ -98,7 +98,10 @@ export function joinLockGroup(
       isOver = true;
       // The session expires by itself, and the error of the caller's work must not be lost.
       await consumer.disconnect().catch((error: unknown) => {
-        logger.warn({ group: groupId, reason: messageOf(error) }, 'lock not released: its session expires');
+        logger.warn(
+          { group: groupId, reason: messageOf(error) },
+          'lock not released: it ends when its session expires',
+        );
       });
     },
   };

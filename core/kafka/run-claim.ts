@@ -194,7 +194,7 @@ function claimIn(memberMetadata: Buffer): Claim | undefined {
 const MAX_NAMED = 5;
 
 /**
- * Returns `another run has claimed plans, tasks since 2026-01-31T12:00:00.000Z (host h, process
+ * Returns `another run claimed plans, tasks at 2026-01-31T12:00:00.000Z (host h, process
  * 12)`.
  */
 function claimsText(names: readonly string[], rivals: readonly Claim[]): string {
@@ -205,5 +205,5 @@ function claimsText(names: readonly string[], rivals: readonly Claim[]): string 
   const common = names.filter((name) => active.some((rival) => rival.names.includes(name)));
   const more = common.length > MAX_NAMED ? ` and ${common.length - MAX_NAMED} more` : '';
   const since = new Date(Math.min(...active.map(({ sinceMs }) => sinceMs))).toISOString();
-  return `another run has claimed ${common.slice(0, MAX_NAMED).join(', ')}${more} since ${since} (host ${first.host}, process ${first.pid})`;
+  return `another run claimed ${common.slice(0, MAX_NAMED).join(', ')}${more} at ${since} (host ${first.host}, process ${first.pid})`;
 }

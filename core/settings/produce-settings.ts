@@ -43,7 +43,8 @@ export function streamModes(name: string, value: string): ReadonlyMap<string, Dr
   if (value === '') return modes;
   for (const item of value.split(',')) {
     const [stream = '', mode = '', ...rest] = item.split('=').map((part) => part.trim());
-    if (!isProducedName(stream) || rest.length > 0) throw wrong(name, value, 'stream=mode, several by comma');
+    if (!isProducedName(stream) || rest.length > 0)
+      throw wrong(name, value, 'stream=mode, or a comma-separated list of them');
     if (modes.has(stream)) throw new ConfigError(`${name} must name each stream once; got ${stream} twice`);
     modes.set(stream, oneOf(`${name} for ${stream}`, mode, driftModes));
   }

@@ -53,7 +53,7 @@ export function httpUrl(name: string, value: string): string {
   if (url !== undefined && (url.username !== '' || url.password !== ''))
     throw new ConfigError(`${name} must not contain a user or password: use the settings for them`);
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '')
-    throw wrongAddress(name, value, 'an http or https address without user, password and query');
+    throw wrongAddress(name, value, 'an http or https address without a user, password or query');
   return url.href.replace(/\/+$/, '');
 }
 

@@ -219,7 +219,7 @@ class Export {
       const names = group.map(({ name }) => name).join(', ');
       if (round === MAX_ROUNDS)
         throw new ServiceUnavailableError(
-          `${names}: messages arrived while the views were read, ${MAX_ROUNDS} times: stop the sink during the export, or run it when no \`produce\` runs`,
+          `${names}: messages arrived during each of ${MAX_ROUNDS} reads of the views: stop the sink during the export, or export while \`produce\` is not running`,
           { service: 'ClickHouse' },
         );
       logger.info({ views: names }, 'messages have arrived: the views are read again');
@@ -230,7 +230,7 @@ class Export {
     this.#states.set(view.name, { cut: view.cut, shape: shapeOf(view.columns) });
     this.#counts.kept += view.files.length;
     this.#counts.done++;
-    logger.info({ view: view.name }, 'kept from the export that did not end');
+    logger.info({ view: view.name }, 'kept from an unfinished export');
   }
 
   #manifest(start: Manifest, finishedAt: string | null, views: readonly ExportedView[]): Manifest {

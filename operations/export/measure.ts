@@ -81,7 +81,7 @@ export class Measure extends Transform {
 }
 
 function aborted(): ServiceUnavailableError {
-  return new ServiceUnavailableError('ClickHouse aborted its answer: look into its log', {
+  return new ServiceUnavailableError('ClickHouse aborted its answer: check its log', {
     service: 'ClickHouse',
   });
 }

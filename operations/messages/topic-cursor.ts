@@ -14,7 +14,7 @@ export function cursorText(positions: Positions): string {
 export function parseCursor(text: string): Positions {
   const parts = text.split(',');
   const isCursor = parts.length <= MAX_PARTITIONS && parts.every((part) => /^\d{1,9}:\d{1,19}$/.test(part));
-  if (!isCursor) throw new ConfigError(`the cursor must be like 0:120,1:98; got "${text.slice(0, 80)}"`);
+  if (!isCursor) throw new ConfigError(`the cursor must look like 0:120,1:98; got "${text.slice(0, 80)}"`);
   return new Map(
     parts.map((part) => {
       const [partition = '', offset = ''] = part.split(':');

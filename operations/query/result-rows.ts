@@ -68,7 +68,7 @@ export async function readRows(answer: Readable, limit: RowsLimit): Promise<Resu
 
 function cellsOf(line: string): CellText[] {
   const values = parse(line, undefined, (text) => new LosslessNumber(text));
-  if (!Array.isArray(values)) throw new SyntaxError('a row that is no list');
+  if (!Array.isArray(values)) throw new SyntaxError('a row that is not a list');
   return values.map(textOf);
 }
 

@@ -59,7 +59,7 @@ export async function awaitSink(
       patience.maxIdleMs = MAX_IDLE_AGAIN_MS;
       logger.warn(
         { topic },
-        'the sink makes no progress: messages that it has not inserted are reported as behind',
+        'the sink is making no progress: messages that it has not inserted are reported as behind',
       );
       return resumeOffsets;
     }

@@ -6,7 +6,7 @@ type ReplayState =
 export class ReplayCounts {
   readonly stream: string;
   state: ReplayState = 'waiting';
-  /** Offsets from the start of the replay to the end offset then, including compaction gaps. */
+  /** Offsets to replay, up to the end offset at the start, including compaction gaps. */
   offsets = 0;
   passed = 0;
   /** Rows inserted from messages. */

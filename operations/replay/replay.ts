@@ -116,7 +116,7 @@ async function replayedStreams(
   const missing = chosen.find((stream) => wanted !== undefined && !hasTopic(stream));
   if (missing !== undefined)
     throw new ConfigError(
-      `--streams got "${missing}", whose topic ${topicOf(settings.topicPrefix, missing)} does not exist: nothing was changed`,
+      `--streams must name streams that have a topic; got "${missing}", whose topic ${topicOf(settings.topicPrefix, missing)} does not exist: nothing was changed`,
     );
   const streams = chosen.filter(hasTopic);
   if (streams.length === 0) throw new ConfigError('no stream has a topic yet: run npm run produce first');

@@ -91,7 +91,7 @@ function parsed(text: string, id: number): unknown {
     return JSON.parse(text) as unknown;
   } catch (error) {
     throw new ServiceRefusedError(
-      `the registry returned a schema ${id} that is not JSON: register it again`,
+      `the registry returned schema ${id}, which is not JSON: register it again`,
       {
         cause: error,
       },

@@ -70,11 +70,11 @@ export async function* readList(
         throw new PaginationLoopError(`${whereOf(list, number)} points to a page that was already read`);
       requested.add(request);
       if (empty > MAX_EMPTY_PAGES)
-        throw new UnexpectedAnswerError(`${whereOf(list, number)}: ${empty} pages in a row have no record`);
+        throw new UnexpectedAnswerError(`${whereOf(list, number)}: ${empty} pages in a row have no records`);
     }
     // Applies even if the cursors differ.
     if (values.length > 0 && isDeepStrictEqual(values, before))
-      throw new PaginationLoopError(`${whereOf(list, number)} has the records of the page before it`);
+      throw new PaginationLoopError(`${whereOf(list, number)} repeats the records of the previous page`);
     yield { kind: 'page', list, number, records: values.map((value) => withFields(value, list.adds)), next };
     if (next === undefined) return;
     before = values;

@@ -28,7 +28,7 @@ const cursorPaginator: Paginator = ({ answer, where }) => {
   return { cursor };
 };
 
-/** The paging of `subscription_events` before cursors. Either parameter may be the one read. */
+/** The paging of `subscription_events` before cursors. The API may read either parameter. */
 const nextKeyPaginator: Paginator = ({ answer, where }) => {
   const next = metaOf(answer)?.['next_key'];
   if (next === null || next === '') {
@@ -112,7 +112,7 @@ function rejectPromise(answer: JsonObject, where: string): void {
   const nextKey = metaOf(answer)?.['next_key'];
   const hasNextKey = isGiven(nextKey) && nextKey !== '';
   if ((isGiven(hasMore) && hasMore !== false) || hasNextKey || hasMorePages(answer))
-    throw new UnexpectedAnswerError(`${where} promises more but does not say how to continue`);
+    throw new UnexpectedAnswerError(`${where} says that more pages follow, but not how to request them`);
 }
 
 function isGiven(value: JsonValue | undefined): boolean {

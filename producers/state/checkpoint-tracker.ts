@@ -14,7 +14,7 @@ export interface RunStart {
   readonly nowMs: number;
   readonly isFull: boolean;
   readonly fullRoundDays: number;
-  /** Whether a run would read this list of the interrupted run today. */
+  /** Whether a run would read this list of the interrupted run now. */
   readonly isListed: (id: string, list: ListProgress) => boolean;
 }
 

@@ -48,7 +48,7 @@ const eventFilters: Filters = {
   subscription_external_id: true,
   plan_external_id: true,
   event_type: true,
-  // Whether these accept ranges is not documented: they match a day, or a moment.
+  // It is not documented whether these accept ranges: they match a day or an instant.
   event_date: (record, value) => String(record['event_date']).startsWith(value),
   effective_date: (record, value) => String(record['effective_date']).startsWith(value),
 };

@@ -154,7 +154,7 @@ test('browseMessages refuses a wrong query with its rule', async (t) => {
     [{ start: { by: 'offset', offset: 0n } }, /an offset needs a partition/],
     [{ start: { by: 'offset', offset: 5n }, partition: 0 }, /below the end offset 0 of partition 0; got 5/],
     [{ start: { by: 'time', timeMs: NaN } }, /the time must be an ISO time/],
-    [{ cursor: '0:x' }, /the cursor must be like/],
+    [{ cursor: '0:x' }, /the cursor must look like/],
     [{ limit: 0 }, /the limit must be an integer from 1 to 200; got 0/],
     [{ stream: 'checkpoints' }, /the stream must have a topic of records; got "checkpoints"/],
   ];

@@ -51,9 +51,7 @@ test('no second command ends an active run or one that waits for its next run', 
       // A schedule retries at its next time.
       error instanceof RetriableError &&
       error instanceof RunActiveError &&
-      /^another run has claimed plans since 20\S+Z \(host \S+, process \d+\).*--take-over/.test(
-        error.message,
-      ),
+      /^another run claimed plans at 20\S+Z \(host \S+, process \d+\).*--take-over/.test(error.message),
   );
   await Promise.all([...ofMistyped, second]);
   const [tasks] = await produceStreams(settings, 'tasks');

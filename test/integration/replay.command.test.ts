@@ -37,7 +37,7 @@ test('impossible requests are rejected in one line and change nothing', async (t
     [
       ['--streams', 'customers'],
       2,
-      /^--streams got "customers", whose topic test_\w+\.customers does not exist/,
+      /^--streams must name streams that have a topic; got "customers", whose topic test_\w+\.customers does not exist/,
     ],
     [['--streams', 'plans,plans'], 2, /^--streams must name each stream once; got "plans" twice/],
     [['--from', '2999-01-01T00:00:00Z'], 2, /^--from must not be in the future; got 2999-01-01T00:00:00Z/],

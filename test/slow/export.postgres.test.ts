@@ -61,8 +61,7 @@ test('a view of a user stays when PostgreSQL gets all rows again', { skip }, asy
   await assert.rejects(
     exportTo(settings, url.href),
     (error) =>
-      error instanceof TargetFailedError &&
-      /views of yours depend on the table: drop them/.test(error.message),
+      error instanceof TargetFailedError && /your views depend on the table: drop them/.test(error.message),
   );
   assert.equal((await rowsIn(url, 'SELECT * FROM dear')).length, 2);
 });

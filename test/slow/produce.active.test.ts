@@ -21,7 +21,7 @@ test('a run after a kill logs once that it waits, can be stopped, and starts by 
   const stopped = await waiting.result;
   assert.equal(stopped.exitCode, 1, stopped.stderr);
   assert.match(stopped.stderr, /^stopped by SIGTERM$/m);
-  assert.equal(stopped.stderr.match(/another run has claimed plans since .*waiting up to 6 s/g)?.length, 1);
+  assert.equal(stopped.stderr.match(/another run claimed plans at .*waiting up to 6 s/g)?.length, 1);
   const { exitCode, stderr } = await runCommand(t, entry, ['--streams', 'plans'], environmentOf(settings));
   assert.equal(exitCode, 0, stderr);
   assert.deepEqual(await committedKeys(settings, 'plans'), planKeys);

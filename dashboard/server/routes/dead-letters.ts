@@ -88,7 +88,7 @@ export const addDeadLetters: Routes = (app, { settings, signal }) => {
           reply,
           409,
           'dead letters are being redriven or discarded',
-          'wait for the end, or cancel it',
+          'wait until this has ended, or cancel it',
         );
       return job.state;
     },

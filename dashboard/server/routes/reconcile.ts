@@ -40,7 +40,7 @@ export const addReconcile: Routes = (app, { settings, signal }) => {
       const work = async (stop: AbortSignal) =>
         JSON.parse(reportJson(await createReport(settings, options, stop, progress))) as ReconcileReport;
       if (!job.start(work, () => progressJson(request.body, progress)))
-        return sendError(reply, 409, 'a comparison is running', 'wait for its end, or cancel it');
+        return sendError(reply, 409, 'a comparison is running', 'wait until it has ended, or cancel it');
       return stateOf();
     },
   );

@@ -36,7 +36,7 @@ export function schemaViews(streams: readonly string[] | undefined): readonly Dd
   const unknown = streams?.find((stream) => !streamNames.includes(stream));
   if (unknown !== undefined)
     throw new ConfigError(
-      `--streams must name streams of schemas/ (${streamNames.join(', ')}); got "${unknown}"`,
+      `--streams must name streams in schemas/ (${streamNames.join(', ')}); got "${unknown}"`,
     );
   return (streams ?? streamNames).map((name) => {
     const schema = parseWriterSchema(JSON.stringify(readStreamSchema(name)), `schemas/${name}.avsc`);

@@ -66,7 +66,7 @@ export class PostgresTarget implements Target {
         `SELECT pg_try_advisory_lock(hashtext('${SCHEMA}'), hashtext('export')) AS free`,
       );
       if (lock?.free !== true)
-        throw new TargetFailedError(`another export writes to PostgreSQL at ${at}: wait until it ends`);
+        throw new TargetFailedError(`another export is writing to PostgreSQL at ${at}: wait until it ends`);
       return target;
     } catch (error) {
       await target.close();
@@ -212,7 +212,7 @@ export class PostgresTarget implements Target {
       (code === undefined
         ? 'is it running, and may this machine connect? The export resumes when it is run again'
         : undefined);
-    const said = `PostgreSQL at ${this.#at} ${code === undefined ? 'does not answer' : `answers ${code}`}: ${foreignText(error.message)}`;
+    const said = `PostgreSQL at ${this.#at} ${code === undefined ? 'does not answer' : `returned ${code}`}: ${foreignText(error.message)}`;
     return new TargetFailedError(remedy === undefined ? said : `${said}; ${remedy}`, { cause: error });
   }
 }
@@ -220,7 +220,7 @@ export class PostgresTarget implements Target {
 const DEPENDENT_OBJECTS = '2BP01';
 
 const DEPENDENT =
-  'its columns have changed, and views of yours depend on the table: drop them, run the export again, and recreate them';
+  'its columns have changed, and your views depend on the table: drop them, run the export again, and recreate them';
 
 const remedies: Readonly<Record<string, string>> = {
   '28P01': 'check the user, and the password in the address or PGPASSWORD',

@@ -207,7 +207,7 @@ export class S3Target implements Target {
     const at = `s3://${this.#bucket}`;
     if (error instanceof S3ServiceException) {
       const remedy = remedies[error.name];
-      const said = `${at} answers ${error.name} (${error.$metadata.httpStatusCode ?? 'no status'}): ${foreignText(error.message)}`;
+      const said = `${at} returned ${error.name} (${error.$metadata.httpStatusCode ?? 'no status'}): ${foreignText(error.message)}`;
       return new TargetFailedError(remedy === undefined ? said : `${said}; ${remedy}`, { cause: error });
     }
     if (error.name === 'CredentialsProviderError')

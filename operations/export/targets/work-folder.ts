@@ -25,7 +25,7 @@ export class WorkFolder {
       const owner = Number(await readText(join(this.path, OWNER)));
       if (owner !== process.pid && isAlive(owner))
         throw new TargetFailedError(
-          `another export (process ${owner}) writes to ${this.path}: wait until it ends`,
+          `another export (process ${owner}) is writing to ${this.path}: wait until it ends`,
         );
       await writeWhole(join(this.path, OWNER), `${process.pid}\n`);
     });

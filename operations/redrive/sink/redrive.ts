@@ -48,7 +48,7 @@ export async function* redriveRows(
           yield redriven;
         }
       }
-      yield* skip(rest, `other clients keep changing table ${storageTableOf(stream)}: try later`);
+      yield* skip(rest, `other clients keep changing table ${storageTableOf(stream)}: try again later`);
     } catch (error) {
       if (!(error instanceof IncompatibleSchemaError || error instanceof ViewFailedError)) throw error;
       yield* skip(rest, error.message);
@@ -74,7 +74,7 @@ async function* redriveStream(
   if (await ReplayLock.isHeld(admin, settings, stream)) {
     yield* skip(
       deadLetters,
-      `${stream} is being replayed into a new table, which would lack the row: try later`,
+      `${stream} is being replayed into a new table, which would lack the row: try again later`,
     );
     return;
   }

@@ -293,12 +293,20 @@ const refused: readonly (readonly [string, unknown, RegExp])[] = [
     /"primaryKey" must be/,
   ],
   ['2^40 fields in forty lines', top([{ name: 'a', type: tower(40, 2) }]), /more than 100000 types/],
-  ['a record of 70 levels in text', top([{ name: 'a', type: nested(70) }]), /nested more than 64 deep/],
-  ['a record of 70 levels by name', top([{ name: 'a', type: tower(70, 1) }]), /nested more than 64 deep/],
+  [
+    'a record of 70 levels in text',
+    top([{ name: 'a', type: nested(70) }]),
+    /nested more than 64 levels deep/,
+  ],
+  [
+    'a record of 70 levels by name',
+    top([{ name: 'a', type: tower(70, 1) }]),
+    /nested more than 64 levels deep/,
+  ],
   [
     'a record of 70 levels that are defined side by side',
     top(chain(70)),
-    /field f62\.f0: nested more than 64 deep/,
+    /field f62\.f0: nested more than 64 levels deep/,
   ],
   [
     'a million levels',
@@ -308,7 +316,7 @@ const refused: readonly (readonly [string, unknown, RegExp])[] = [
   [
     'a million levels that end',
     `{"type":"record","name":"T","fields":[{"name":"a","type":${'{"type":"array","items":'.repeat(1e5)}"int"${'}'.repeat(1e5)}}]}`,
-    /nested more than 64 deep/,
+    /nested more than 64 levels deep/,
   ],
 ];
 for (const [name, schema, message] of refused) {

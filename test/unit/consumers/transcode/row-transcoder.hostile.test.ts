@@ -147,10 +147,10 @@ const refused: readonly (readonly [
     'a chain of 300 levels',
     chain,
     Buffer.concat([Buffer.alloc(300, 2), Buffer.from([0])]),
-    /more than 256 deep/,
+    /more than 256 levels deep/,
   ],
-  ['a chain of a million levels', chain, Buffer.alloc(1_000_000, 2), /more than 256 deep/],
-  ['a type without a finite value', endless, '', /more than 256 deep/],
+  ['a chain of a million levels', chain, Buffer.alloc(1_000_000, 2), /more than 256 levels deep/],
+  ['a type without a finite value', endless, '', /more than 256 levels deep/],
   ['a union branch of 2 within JSON', chain, '04', /union branch/],
 ];
 for (const [name, type, avro, message, column] of refused) {
