@@ -4,7 +4,7 @@ import { messagesOf, type Status, type StreamStatus, type Warning } from './stre
 
 const NONE = '–';
 const UNKNOWN = '?';
-const APPROXIMATE = '~ counts offsets; transactions and compaction leave some of them without a message';
+const APPROXIMATE = '~ counts offsets; transactions and compaction leave some without a message';
 /** Maximum number of subjects in the line of one warning. */
 const MAX_NAMED = 3;
 const MIN_NAME = 8;

@@ -8,7 +8,7 @@ import { statusJson } from '../../../../operations/status/status-json.ts';
 import { statusText } from '../../../../operations/status/status-text.ts';
 import type { Status, StreamStatus } from '../../../../operations/status/stream-status.ts';
 
-const APPROXIMATE = '~ counts offsets; transactions and compaction leave some of them without a message';
+const APPROXIMATE = '~ counts offsets; transactions and compaction leave some without a message';
 const NOW_MS = Date.parse('2026-01-31T12:00:00Z');
 const MINUTE_MS = 60_000;
 
