@@ -37,7 +37,7 @@ export function answerError({ status, path, body, contentType, retryAfter }: Ref
   if (status === 429 || status === 503) {
     const retryAfterMs = parseRetryAfter(retryAfter);
     if (retryAfterMs === undefined) return new RateLimitedError(returned, { retryAfterMs });
-    const wait = `asks to wait ${Math.ceil(retryAfterMs / 1000)} s before the next attempt`;
+    const wait = `asks for a wait of ${Math.ceil(retryAfterMs / 1000)} s before the next attempt`;
     return new RateLimitedError(`${returned} and ${wait}`, { retryAfterMs });
   }
   if (status >= 500 || status === 408) return new SourceUnavailableError(returned);
