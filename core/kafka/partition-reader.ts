@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import type { Kafka, KafkaMessage } from 'kafkajs';
+import pLimit from 'p-limit';
 import type { Settings } from '../settings/config.ts';
 import { withDeadline } from '../deadline.ts';
 import { probeRetry, retry, type RetryPolicy } from '../retry.ts';
@@ -63,6 +64,8 @@ export class PartitionReader {
   readonly #cluster: Cluster;
   readonly #policy: RetryPolicy;
   readonly #Batch: Batch;
+  /** The first fetch connects: two at the same time would leave a socket open forever. */
+  readonly #turns = pLimit(1);
 
   private constructor(settings: Settings['kafka'], signal: AbortSignal, cluster: Cluster) {
     this.#settings = settings;
@@ -104,10 +107,7 @@ export class PartitionReader {
     maxBytes: number,
   ): Promise<FetchedRange | undefined> {
     const answer = await this.#ask(async (attempt) => {
-      await this.#cluster.addTargetTopic(topic);
-      if (attempt > 1) await this.#cluster.refreshMetadata();
-      const [nodeId = ''] = Object.keys(this.#cluster.findLeaderForPartitions(topic, [partition]));
-      const broker = await this.#cluster.findBroker({ nodeId });
+      const broker = await this.#leaderOf(topic, partition, attempt > 1);
       const { responses } = await broker.fetch({
         isolationLevel: READ_COMMITTED,
         maxWaitTime: MAX_WAIT_MS,
@@ -134,11 +134,18 @@ export class PartitionReader {
     };
   }
 
+  async #leaderOf(topic: string, partition: number, isStale: boolean): Promise<Broker> {
+    await this.#cluster.addTargetTopic(topic);
+    if (isStale) await this.#cluster.refreshMetadata();
+    const [nodeId = ''] = Object.keys(this.#cluster.findLeaderForPartitions(topic, [partition]));
+    return this.#cluster.findBroker({ nodeId });
+  }
+
   #ask<T>(question: (attempt: number) => Promise<T>): Promise<T> {
     return retry({ service: 'kafka' }, this.#policy, this.#signal, async (attempt) => {
       try {
         return await withDeadline(this.#signal, ANSWER_TIMEOUT_MS, (soon) =>
-          Promise.race([question(attempt), abortOf(soon)]),
+          Promise.race([this.#turns(() => question(attempt)), abortOf(soon)]),
         );
       } catch (error) {
         this.#signal.throwIfAborted();

@@ -1,5 +1,4 @@
 import type { KafkaMessage } from 'kafkajs';
-import pLimit from 'p-limit';
 import type { PartitionReader } from '../../core/kafka/partition-reader.ts';
 import type { OffsetSpan } from '../../core/kafka/topic-reader.ts';
 import { sizeOf, type ScanBudget, type ScanLimits } from './scan-budget.ts';
@@ -37,7 +36,6 @@ const FEW_BYTES = 256 * 1024;
 const MAX_WINDOW = 20_000n;
 /** Of one window, which is read again in smaller ones if it holds more. */
 const windowLimits: ScanLimits = { messages: 100_000, bytes: 32 * 1024 * 1024, ms: 5_000 };
-const PARALLEL = 4;
 
 /** Returns the first messages of the spans, the oldest first. */
 export async function collectOldest(options: CollectOptions): Promise<Collected> {
@@ -118,15 +116,11 @@ async function eachPartition(
   { reader, topic, spans, budget, limit, matches }: CollectOptions,
   search: (scan: ScanOptions, span: OffsetSpan) => Promise<Queue>,
 ): Promise<ReadonlyMap<number, Queue>> {
-  const turns = pLimit(PARALLEL);
   const fetchBytes = matches === undefined && limit <= 100 ? { fetchBytes: FEW_BYTES } : {};
-  const searched = [...spans].map(([partition, span]) =>
-    turns(
-      async () =>
-        [partition, await search({ reader, topic, partition, budget, ...fetchBytes }, span)] as const,
-    ),
-  );
-  return new Map(await Promise.all(searched));
+  const queues = new Map<number, Queue>();
+  for (const [partition, span] of spans)
+    queues.set(partition, await search({ reader, topic, partition, budget, ...fetchBytes }, span));
+  return queues;
 }
 
 /** Returns the last matches of a window, newest first; undefined if the window holds too much. */

@@ -11,6 +11,7 @@ import {
 } from '../../operations/messages/browse-messages.ts';
 import { connectKafkajs } from '../helpers/kafka-admin.ts';
 import { createSettings, noSignal } from '../helpers/settings.ts';
+import { waitFor } from '../helpers/wait-for.ts';
 import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 
 function browse(settings: Settings, query: Partial<MessageQuery>): Promise<MessagePage> {
@@ -144,6 +145,21 @@ test('browseMessages ends before an open transaction', async (t) => {
     /below the end offset 8/,
   );
   await open.abort();
+});
+
+test('browseMessages closes every connection that it opens', async (t) => {
+  const settings = createSettings(t);
+  await sendPlans(t, settings);
+  const producer = await createProducer(t, settings);
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  const messages = [1, 2, 3].map((partition) => ({ partition, key: 'k', value: 'v' }));
+  await producer.send({ topic, messages });
+  // A first call opens what the process keeps, such as connections to the registry.
+  await browse(settings, {});
+  const sockets = () => process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
+  const before = sockets();
+  for (let call = 0; call < 3; call++) await browse(settings, { start: { by: 'time', timeMs: 0 } });
+  await waitFor('closed sockets', () => sockets() <= before);
 });
 
 test('browseMessages refuses a wrong query with its rule', async (t) => {
