@@ -37,7 +37,10 @@ export async function describeTables(
   return rows.map(({ name, kind, columns }) => ({
     name,
     kind,
-    columns: columns.map(([column, type, comment]) => ({ name: column, type, comment })),
+    // A view with parameters has no columns until it is called.
+    columns: columns
+      .filter(([column]) => column !== '')
+      .map(([column, type, comment]) => ({ name: column, type, comment })),
   }));
 }
 
