@@ -41,7 +41,7 @@ test(
     await page.goto(linkOf('SELECT count() FROM system.numbers'));
     await page.getByText('This query came with the link').waitFor();
     await page.getByRole('button', { name: 'Run', exact: true }).click();
-    await page.getByRole('button', { name: 'Cancel' }).click();
+    await page.getByRole('button', { name: 'Cancel', exact: true }).click();
     await page.getByText('The query was cancelled').waitFor();
     assert.deepEqual(faults, []);
   },
