@@ -1,7 +1,7 @@
 import { isClickHouseCode } from '../../core/clickhouse/client.ts';
 import { ServiceRefusedError } from '../../core/errors.ts';
 import { storageTableOf } from '../../core/stream-name.ts';
-import { nearestName } from './nearest-name.ts';
+import { mostSimilar } from '../../core/settings/choice.ts';
 
 const UNKNOWN_TABLE = '60';
 const UNKNOWN_DATABASE = '81';
@@ -27,7 +27,7 @@ export async function unknownTableError(
   if (tables.length === 0)
     return refusal(`database ${database} (CLICKHOUSE_DATABASE) has no tables yet: ${fill}`, error);
   const table = name?.split('.').at(-1) ?? '';
-  const nearest = nearestName(table, tables);
+  const nearest = mostSimilar(table, tables);
   const guess = nearest === undefined ? '' : ` Did you mean ${nearest}?`;
   const missing = table === '' ? 'the query names an unknown table.' : `there is no table or view ${table}.`;
   // A table of earlier versions and deletes is rarely what is missing.

@@ -1,5 +1,5 @@
 import { isSystemColumnName } from '../../core/avro/schema.ts';
-import { nearestName } from '../query/nearest-name.ts';
+import { mostSimilar } from '../../core/settings/choice.ts';
 import type { ReadOnlyQueries } from '../query/read-only-queries.ts';
 import type { ColumnDescription, TableDescription } from '../query/table-list.ts';
 import { ConfigError } from '../../core/errors.ts';
@@ -52,7 +52,7 @@ export async function findTable(
   const found = tables.find(({ name }) => name === table);
   if (found !== undefined) return found;
   const names = tables.map(({ name }) => name);
-  const nearest = nearestName(table, names);
+  const nearest = mostSimilar(table, names);
   const guess = nearest === undefined ? '' : ` Did you mean ${nearest}?`;
   const remedy = names.length === 0 ? 'run `npm run sink`' : `Tables and views: ${names.join(', ')}`;
   throw new ConfigError(`there is no table or view ${table.slice(0, 80)}.${guess} ${remedy}`);

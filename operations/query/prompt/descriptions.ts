@@ -1,5 +1,5 @@
 import { cut, textTable } from '../../../core/terminal/columns.ts';
-import { nearestName } from '../nearest-name.ts';
+import { mostSimilar } from '../../../core/settings/choice.ts';
 import type { Question } from '../library.ts';
 import type { TableDescription } from '../table-list.ts';
 
@@ -20,7 +20,7 @@ export function tablesText(tables: readonly TableDescription[]): string {
 export function describeText(name: string, tables: readonly TableDescription[], width: number): string {
   const table = tables.find((known) => known.name === name);
   if (table === undefined) {
-    const nearest = nearestName(
+    const nearest = mostSimilar(
       name,
       tables.map((known) => known.name),
     );

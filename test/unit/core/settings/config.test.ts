@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { inspect } from 'node:util';
-import { loadSettings, settingDocs } from '../../../../core/settings/config.ts';
 import { ConfigError, messageOf } from '../../../../core/errors.ts';
+import { loadSettings, settingDocs } from '../../../../core/settings/config.ts';
 
 function createFile(t: TestContext, content: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'config-test-'));
@@ -246,62 +246,6 @@ test('no error shows a key that is also the value of another setting', () => {
       name,
     );
   }
-});
-
-const remote = 'remote.example.com';
-const registry = { SCHEMA_REGISTRY_USERNAME: 'u', SCHEMA_REGISTRY_PASSWORD: 's3cret' };
-const clickhouse = { CLICKHOUSE_USERNAME: 'u', CLICKHOUSE_PASSWORD: 's3cret' };
-const plain = { KAFKA_USERNAME: 'u', KAFKA_PASSWORD: 's3cret', KAFKA_SASL_MECHANISM: 'PLAIN' };
-const plaintext: readonly (readonly [string, NodeJS.ProcessEnv])[] = [
-  ['SCHEMA_REGISTRY_URL', { ...registry, SCHEMA_REGISTRY_URL: `http://${remote}:8081/apis` }],
-  ['CLICKHOUSE_URL', { ...clickhouse, CLICKHOUSE_URL: `http://${remote}` }],
-  ['CLICKHOUSE_URL', { ...clickhouse, CLICKHOUSE_URL: 'http://127.0.0.1.example.com' }],
-  ['CLICKHOUSE_URL', { ...clickhouse, CLICKHOUSE_URL: 'http://0.0.0.0:8123' }],
-  ['KAFKA_BROKERS', { ...plain, KAFKA_BROKERS: `127.0.0.1:9092,${remote}:9092` }],
-];
-for (const [name, env] of plaintext) {
-  test(`a password is not sent unencrypted to ${String(env[name])} unless allowed`, () => {
-    assert.throws(
-      () => load(env),
-      (error) =>
-        error instanceof ConfigError &&
-        error.message.startsWith(`${name} `) &&
-        error.message.includes('ALLOW_PLAINTEXT_CREDENTIALS=true') &&
-        !/s3cret|\n/.test(error.message),
-    );
-    load({ ...env, ALLOW_PLAINTEXT_CREDENTIALS: 'true' });
-    assert.throws(
-      () => load({ ...env, ALLOW_PLAINTEXT_CREDENTIALS: 'yes' }),
-      /^ConfigError: ALLOW_PLAINTEXT_/,
-    );
-  });
-}
-
-const encrypted: readonly NodeJS.ProcessEnv[] = [
-  { ...registry, SCHEMA_REGISTRY_URL: `https://${remote}` },
-  { ...clickhouse, CLICKHOUSE_URL: `https://${remote}` },
-  ...['127.0.0.1', '127.8.8.8', 'localhost', '[::1]'].map((host) => ({
-    ...{ ...registry, SCHEMA_REGISTRY_URL: `http://${host}:1` },
-    ...{ ...clickhouse, CLICKHOUSE_URL: `http://${host}:1` },
-    ...{ ...plain, KAFKA_BROKERS: `${host}:1` },
-  })),
-  // No password, nothing to protect.
-  { SCHEMA_REGISTRY_URL: `http://${remote}`, CLICKHOUSE_URL: `http://${remote}` },
-  { CLICKHOUSE_USERNAME: 'default', CLICKHOUSE_URL: `http://${remote}` },
-  { ...plain, KAFKA_SSL: 'true', KAFKA_BROKERS: `${remote}:1` },
-  { ...plain, KAFKA_SASL_MECHANISM: 'scram-sha-512', KAFKA_BROKERS: `${remote}:1` },
-];
-for (const env of encrypted) {
-  test(`no password is sent unencrypted with ${JSON.stringify(env).replaceAll('s3cret', '')}`, () => {
-    assert.doesNotThrow(() => load(env));
-  });
-}
-
-test('the ChartMogul key is never sent unencrypted to another machine', () => {
-  assert.throws(
-    () => load({ CHARTMOGUL_BASE_URL: `http://${remote}`, ALLOW_PLAINTEXT_CREDENTIALS: 'true' }),
-    /^ConfigError: CHARTMOGUL_BASE_URL must be https/,
-  );
 });
 
 test('the environment overrides .env, which overrides CONFIG_FILE and the defaults', (t) => {
