@@ -24,6 +24,11 @@ const addresses: readonly { readonly name: string; readonly hash: string; readon
   { name: 'overview', hash: '#/', shows: 'customer_subscriptions' },
   { name: 'sql', hash: '#/sql', shows: 'MRR by month' },
   { name: 'mrr', hash: '#/mrr?months=24', shows: 'MRR movements' },
+  { name: 'runs', hash: '#/runs', shows: 'Runs' },
+  { name: 'streams', hash: '#/streams', shows: 'customer_subscriptions' },
+  { name: 'stream', hash: '#/streams/plans', shows: 'plans' },
+  { name: 'dead-letters', hash: '#/dead-letters', shows: 'Dead letters' },
+  { name: 'reconcile', hash: '#/reconcile', shows: 'Reconcile' },
 ];
 
 async function startWith(t: TestContext, settings: Settings): Promise<string> {
@@ -64,6 +69,7 @@ test(
         for (const theme of themes) {
           const { page, faults } = await visit(browser, { url: `${url}${hash}`, width, theme });
           await page.locator('main').getByText(shows, { exact: true }).first().waitFor();
+          await page.locator('main .skeleton').first().waitFor({ state: 'detached' });
           await check(page, faults, `${name}-${width}-${theme}`);
           await page.close();
         }
