@@ -112,11 +112,12 @@ function totals(produced: readonly StreamCounts[], sunk: readonly SinkCounts[]):
 /** Uses the ports of this run, because the default ones may be in use. */
 function nextSteps({ dataDir, kafka, schemaRegistry, clickhouse }: Settings): string {
   return [
-    'To query the data again:',
+    'To query the data again, or see it in the browser:',
     `  export DATA_DIR=${dataDir} KAFKA_BROKERS=${kafka.brokers.join(',')}`,
     `  export SCHEMA_REGISTRY_URL=${schemaRegistry.url} CLICKHOUSE_URL=${clickhouse.url}`,
     '  npm run services -- up',
     '  npm run query -- "SELECT * FROM customers LIMIT 3 FORMAT Vertical"',
+    '  npm run show',
   ].join('\n');
 }
 
