@@ -1,6 +1,7 @@
 import { Kafka, logLevel, Partitioners, type KafkaConfig, type LogEntry, type SASLOptions } from 'kafkajs';
 import type { Settings } from '../settings/config.ts';
 import { replaceKafkajsDecoder } from './decoder/kafkajs-decoder.ts';
+import { replaceKafkajsConnect } from './kafkajs-connection.ts';
 import { extendKafkajsMetadata } from './kafkajs-metadata.ts';
 import { logger } from '../logger.ts';
 
@@ -26,6 +27,7 @@ export function createKafka(
   role: string,
   options: Partial<KafkaConfig> = {},
 ): Kafka {
+  replaceKafkajsConnect();
   replaceKafkajsDecoder();
   extendKafkajsMetadata();
   const { sasl } = settings;

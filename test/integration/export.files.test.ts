@@ -259,7 +259,7 @@ const refused: readonly (readonly [
 ])[] = [
   [
     'an unknown stream',
-    (settings, folder) => exportTo(settings, `parquet:${folder}`, { streams: ['plan'] }),
+    (settings, folder) => exportTo(settings, `parquet:${folder}`, { streams: ['unicorns'] }),
     /customer_tags, customers, plans/,
   ],
   [

@@ -16,8 +16,10 @@ test('one admin client returns correct offsets to many concurrent callers', asyn
   await createTopics(settings, ...streams);
   const connected = await connectAdmin(settings);
   t.after(() => connected.close());
-  // With retries: a broker may not lead a new partition yet.
-  for (const stream of streams) await connected.topicOffsets(topicOf(settings.topicPrefix, stream));
+  for (const stream of streams)
+    await waitFor(`topic ${stream}`, async () => {
+      return (await connected.topicOffsets(topicOf(settings.topicPrefix, stream))) !== undefined;
+    });
   const admin = connected.with({ policy: ONE_ATTEMPT });
   for (let round = 0; round < 5; round++) {
     const found = await Promise.all(
