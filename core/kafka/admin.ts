@@ -76,8 +76,12 @@ export class KafkaAdmin {
     return new KafkaAdmin(this.#settings, this.#admin, { ...this.#options, ...options }, this.#turns);
   }
 
+  /** Closes the connection. Requests that wait for their turn are not sent if the signal has aborted. */
   async close(): Promise<void> {
+    const isBusy = this.#turns.activeCount > 0;
     await this.#admin.disconnect();
+    // kafkajs connects again to repeat the running request.
+    if (isBusy) this.#turns(() => this.#admin.disconnect()).catch(() => undefined);
   }
 
   async brokerIds(): Promise<string[]> {
@@ -237,6 +241,7 @@ export class KafkaAdmin {
     const { policy, signal } = this.#options;
     return retry({ service: 'kafka' }, policy, signal, () =>
       this.#turns(async () => {
+        signal.throwIfAborted();
         try {
           return await question(this.#admin);
         } catch (error) {

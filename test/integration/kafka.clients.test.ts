@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { AssignerProtocol } from 'kafkajs';
+import { KafkaAdmin } from '../../core/kafka/admin.ts';
 import { connectAdmin } from '../helpers/kafka-admin.ts';
 import { createKafka } from '../../core/kafka/client.ts';
 import { topicOf } from '../../core/stream-name.ts';
@@ -36,6 +37,21 @@ test('one admin client returns correct offsets to many concurrent callers', asyn
       streams.map(() => 4),
     );
   }
+});
+
+test('a client that closes among its requests leaves no connection open', async (t) => {
+  const settings = createSettings(t);
+  const socketsOf = () => process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
+  const before = socketsOf();
+  for (let round = 0; round < 10; round++) {
+    const controller = new AbortController();
+    const admin = await KafkaAdmin.connect(settings.kafka, 'test', controller.signal);
+    const requests = Array.from({ length: 5 }, () => admin.listTopics());
+    await Promise.race(requests);
+    controller.abort();
+    await Promise.all([admin.close(), Promise.allSettled(requests)]);
+  }
+  await waitFor('the connections to close', () => socketsOf() <= before);
 });
 
 test('a consumer that is assigned a deleted topic keeps reading its other topics', async (t) => {
