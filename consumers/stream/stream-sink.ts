@@ -266,15 +266,15 @@ export class StreamSink {
   }
 
   /**
-   * Reports messages that a stopped sink has accepted and not inserted. If its last step failed,
-   * the step may have kept it from accepting messages, so these count too.
+   * Reports a stopped sink whose last step failed while the topic had more messages. Without a
+   * failure, another sink of the group or the next one has the rest, as after a rebalance.
    */
   #checkComplete(): void {
     const { counts, partitions } = this.#options;
     const reason = this.#stopReason;
-    const isComplete = !partitions.hasAccepted && (reason === undefined || !partitions.isBehind);
-    if (isComplete || this.#failure !== undefined) return;
-    const text = `not all messages were inserted (${reason ?? 'stopped'}): the next sink inserts the rest`;
+    const isComplete = !partitions.hasAccepted && !partitions.isBehind;
+    if (reason === undefined || isComplete || this.#failure !== undefined) return;
+    const text = `not all messages were inserted (${reason}): the next sink inserts the rest`;
     counts.failure = new StoppedError(text);
     logger.warn({ stream: counts.stream }, text);
   }

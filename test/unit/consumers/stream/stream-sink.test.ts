@@ -161,7 +161,8 @@ describe('flowing', () => {
     await stream.fetchOffsets(0, 0, 1);
     await stream.stop();
     assert.deepEqual(stream.inserts, []);
-    assert.ok(stream.counts.failure instanceof StoppedError);
+    // The owner of its partitions inserts the messages.
+    assert.equal(stream.counts.failure, undefined);
   });
 });
 
