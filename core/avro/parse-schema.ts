@@ -82,12 +82,24 @@ function parseType(value: unknown, origin: string): AvroType {
   return ['null', parseValueType(second, origin)];
 }
 
+/** Items without bytes are rejected: a few bytes of a message could claim billions of them. */
+function parseItems(value: unknown, origin: string): AvroType {
+  const items = parseType(value, origin);
+  if (hasBytes(items)) return items;
+  throw new IncompatibleSchemaError(`${origin}: the items of a list must have fields`);
+}
+
+function hasBytes(type: AvroType): boolean {
+  const isRecord = typeof type === 'object' && 'fields' in type;
+  return !isRecord || type.fields.some((field) => hasBytes(field.type));
+}
+
 function parseValueType(value: unknown, origin: string): AvroValueType {
   if (typeof value === 'string' && scalars.includes(value)) return value as AvroScalar;
   if (isObject(value)) {
     const { type, logicalType } = value;
     if (type === 'record') return parseRecord(value, origin);
-    if (type === 'array') return { type, items: parseType(value['items'], origin) };
+    if (type === 'array') return { type, items: parseItems(value['items'], origin) };
     if (typeof logicalType === 'string' && logicalTypes.get(logicalType) === type)
       return { type, logicalType } as AvroLogical;
     if (typeof type === 'string' && logicalType === undefined) return parseValueType(type, origin);

@@ -93,12 +93,18 @@ export function externalAccessOf(nodes: readonly StatementNode[], canonical: str
 /** Nodes that print none of their content: the function of APPLY, the WHERE and LIMIT of SHOW. */
 const opaque = new Set(['ColumnsApplyTransformer', 'ShowTables', 'ShowColumns']);
 /** The tree also omits the expression before an asterisk, and the assignments of a TTL. */
-const unprinted = /[^\w\s`".(,]\s*\.\s*\*|\bTTL\b.*\bSET\b/i;
+const qualifiedAsterisk = /[^\w\s`".(,]\s*\.\s*\*/;
 const functionPlace = /(?:\bAPPLY |\()`?(\w+)|\b(\w+)`?(?=\()/gi;
+
+/** Takes time in proportion to the length of the text. */
+function hasUnprinted(canonical: string): boolean {
+  const ttl = canonical.search(/\bTTL\b/i);
+  return qualifiedAsterisk.test(canonical) || (ttl >= 0 && /\bSET\b/i.test(canonical.slice(ttl)));
+}
 
 /** If the tree omits something, the text must not name an external function or an unseen SELECT. */
 function unseenExternalAccess(nodes: readonly StatementNode[], canonical: string): string | undefined {
-  if (!nodes.some((node) => opaque.has(kindOf(node))) && !unprinted.test(canonical)) return undefined;
+  if (!nodes.some((node) => opaque.has(kindOf(node))) && !hasUnprinted(canonical)) return undefined;
   const selects = canonical.match(/\bselect\b/gi) ?? [];
   if (selects.length > nodes.filter((node) => kindOf(node) === 'SelectQuery').length)
     return 'a SELECT that cannot be checked (in APPLY, SHOW or TTL)';
@@ -131,7 +137,10 @@ function externalAccessAt(node: StatementNode): string | undefined {
   if (lower === 'format' && caller && kindOf(caller) === 'Function' && /in$/i.test(nameOf(caller)))
     return `table function ${name}`;
   if (structured.has(lower) && !isPlainStructure(first)) return `an expression in the columns of ${name}`;
-  if (lower === 'merge' && isTable && /^Literal 'system'|^(?!Literal|Identifier)/i.test(first?.label ?? ''))
+  if (
+    lower === 'merge' &&
+    /^(?:Literal '|Identifier )system\b|^(?!Literal|Identifier)/i.test(first?.label ?? '')
+  )
     return `table function ${name} of system tables`;
   return undefined;
 }

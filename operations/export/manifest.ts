@@ -86,7 +86,9 @@ function isManifest(value: unknown): value is Manifest {
   return (
     isObject(value) &&
     value['version'] === 1 &&
+    // It names a folder: whoever can write the target could lead out of it.
     typeof value['id'] === 'string' &&
+    /^\d{8}T\d{6}Z-[0-9a-f]{6}$/.test(value['id']) &&
     typeof value['startedAt'] === 'string' &&
     (value['finishedAt'] === null || typeof value['finishedAt'] === 'string') &&
     (value['since'] === null || typeof value['since'] === 'string') &&

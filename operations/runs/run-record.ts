@@ -1,3 +1,4 @@
+import { IncompatibleSchemaError } from '../../core/errors.ts';
 import avro from 'avsc';
 import type { Registry } from '../../core/avro/registry.ts';
 import { FRAME_BYTES, schemaIdOf } from '../../core/avro/wire-format.ts';
@@ -61,7 +62,11 @@ export class RunDecoder {
     if (id === undefined) return undefined;
     const known = this.#types.get(id) ?? this.#read(id);
     this.#types.set(id, known);
-    const type = await known;
+    const type = await known.catch((error: unknown) => {
+      if (error instanceof IncompatibleSchemaError) return undefined;
+      throw error;
+    });
+    if (type === undefined) return undefined;
     try {
       const record = type.fromBuffer(value.subarray(FRAME_BYTES)) as Readonly<Record<string, unknown>>;
       return streamRunOf(record, recordedAtMs);

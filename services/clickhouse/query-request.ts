@@ -39,7 +39,8 @@ export function readQueryRequest(request: IncomingMessage, url: URL): QueryReque
   const database = given.get('database') ?? header('x-clickhouse-database') ?? '';
   const parsingSettings = new Map([...settings].filter(([name]) => parsingSetting.test(name)));
   return {
-    id: given.get('query_id') ?? randomUUID(),
+    // An empty id would be that of every query without one.
+    id: given.get('query_id') || randomUUID(),
     query: given.get('query') ?? '',
     username: header('x-clickhouse-user') ?? basic?.username ?? given.get('user') ?? 'default',
     password: header('x-clickhouse-key') ?? basic?.password ?? given.get('password') ?? '',

@@ -109,6 +109,7 @@ test('a query that does more than read is rejected', async (t) => {
     'SELECT * FROM system.users': /shows credentials/,
     'SELECT * FROM `system`.`named_collections` AS n': /shows credentials/,
     "SELECT * FROM merge('system', '^users$')": /merge/,
+    "SELECT * FROM merge(system, '^named_collections$')": /merge/,
     "SELECT ('a', 'b') IN system.named_collections": /shows credentials/,
     "SELECT arrayMap(file, ['/etc/passwd'])": /leaves the database/,
     "SELECT * APPLY(file) FROM (SELECT '/etc/passwd')": /leaves the database/,

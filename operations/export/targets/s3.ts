@@ -186,11 +186,17 @@ export class S3Target implements Target {
         .send(new ListMultipartUploadsCommand({ ...own, Prefix: this.#prefix }))
         // The right to list uploads is not needed otherwise.
         .catch(() => ({ Uploads: [] }));
-      for (const { Key, UploadId } of Uploads)
+      for (const { Key, UploadId } of Uploads.filter((upload) => this.#isOwn(upload.Key)))
         await this.#client
           .send(new AbortMultipartUploadCommand({ ...own, Key, UploadId }))
           .catch(() => undefined);
     });
+  }
+
+  /** Whether an export writes this object. Other programs may upload to the same bucket. */
+  #isOwn(key = ''): boolean {
+    const name = key.startsWith(this.#prefix) ? key.slice(this.#prefix.length) : '';
+    return /^(?:changes\/\d{8}T\d{6}Z-[0-9a-f]{6}\/)?\w+(?:\.deleted)?\.parquet$/.test(name);
   }
 
   async #translated<T>(work: () => Promise<T>): Promise<T> {

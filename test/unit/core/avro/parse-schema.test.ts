@@ -36,6 +36,10 @@ for (const type of supported) {
 const refused: readonly (readonly [string, unknown])[] = [
   ['a type of Avro that is not written', schemaOf('bytes')],
   ['a float', schemaOf('float')],
+  [
+    'a list whose items have no bytes',
+    schemaOf({ type: 'array', items: { type: 'record', name: 'E', fields: [] } }),
+  ],
   ['a map', schemaOf({ type: 'map', values: 'string' })],
   ['an enum', schemaOf({ type: 'enum', name: 'E', symbols: ['A'] })],
   ['a union of two', schemaOf(['string', 'long'])],
