@@ -186,7 +186,13 @@ async function serverOf(t: TestContext, readonly: string, maxMemory = '0') {
   let sent: URLSearchParams | undefined;
   const server = createServer((request, response) => {
     void text(request).then((sql) => {
-      const profile = { readonly, max_result_rows: '0', max_result_bytes: '0', max_memory_usage: maxMemory };
+      const profile = {
+        canonical: 'SELECT 1',
+        readonly,
+        max_result_rows: '0',
+        max_result_bytes: '0',
+        max_memory_usage: maxMemory,
+      };
       if (sql.includes('formatQuerySingleLine')) {
         response.end(`${JSON.stringify({ ...profile, max_execution_time: '0' })}\n`);
       } else if (sql.startsWith('EXPLAIN AST')) {
