@@ -94,6 +94,8 @@ async function runTests(
   const options = [
     '--import',
     'tsx',
+    '--import',
+    './test/runner/exit-watch.mjs',
     '--test',
     `--test-timeout=${TIMEOUT_MS}`,
     `--test-concurrency=${CONCURRENCY}`,

@@ -65,7 +65,7 @@ const withCustomers = `  counted AS (
 /** The largest movements of the seven days until the latest one, in the time zone of the account. */
 export const largestMovementsSql = `WITH
   ${zone},
-  (SELECT max(date) FROM mrr_movements WHERE date <= now()) AS latest
+  (SELECT max(date) FROM mrr_movements WHERE date <= now64(9)) AS latest
 SELECT
   toTimeZone(assumeNotNull(date), zone) AS date,
   customer_name,
