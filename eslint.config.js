@@ -93,7 +93,7 @@ const pages = {
             regex:
               '^(\\.\\./)+(core|producers|consumers|operations|services|commands|server|dashboard)/|^node:',
             message:
-              'dashboard/pages may import only its own files, types of dashboard/api.ts and packages for browsers',
+              'dashboard/pages may import only its own files, types of dashboard/api and packages for browsers',
           },
         ],
       },

@@ -8,7 +8,7 @@ import {
   StoppedError,
 } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
-import type { ApiError } from '../api.ts';
+import type { ApiError } from '../api/error.ts';
 
 /** Answers with an error. Its message is one sentence; the remedy says what to do. */
 export function sendError(

@@ -1,6 +1,6 @@
 import { messageOf } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
-import type { JobState } from '../api.ts';
+import type { JobState } from '../api/job.ts';
 import { partsOf } from './api-error.ts';
 
 /**

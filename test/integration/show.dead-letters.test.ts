@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { DeadLetterDetails, DeadLetterList, SettleJob } from '../../dashboard/api.ts';
+import type { DeadLetterDetails, DeadLetterList, SettleJob } from '../../dashboard/api/dead-letters.ts';
 import { createDashboard, endOf, type TestDashboard } from '../helpers/dashboard.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
 import { createRefusingTable, dropConstraints, storedOffsets } from '../helpers/refusing-table.ts';

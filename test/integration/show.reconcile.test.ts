@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ReconcileState } from '../../dashboard/api.ts';
+import type { ReconcileState } from '../../dashboard/api/reconcile.ts';
 import { createDashboard, endOf } from '../helpers/dashboard.ts';
 import { createPlans } from '../helpers/named-plans.ts';
 import { command, plansTable } from '../helpers/plans-table.ts';

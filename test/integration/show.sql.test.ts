@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { quoted } from '../../core/clickhouse/client.ts';
 import type { Settings } from '../../core/settings/config.ts';
-import type { SqlDownload, SqlNames, SqlQuestion, SqlResult } from '../../dashboard/api.ts';
+import type { SqlDownload, SqlNames, SqlQuestion, SqlResult } from '../../dashboard/api/sql.ts';
 import { createDashboard } from '../helpers/dashboard.ts';
 import { ownServer } from '../helpers/own-clickhouse.ts';
 import { command } from '../helpers/plans-table.ts';

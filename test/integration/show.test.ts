@@ -7,7 +7,7 @@ import test, { type TestContext } from 'node:test';
 import { ConfigError } from '../../core/errors.ts';
 import { Secret } from '../../core/settings/secret.ts';
 import type { Settings } from '../../core/settings/config.ts';
-import type { Overview } from '../../dashboard/api.ts';
+import type { Overview } from '../../dashboard/api/overview.ts';
 import { startDashboard } from '../../dashboard/server/server.ts';
 import { runCommand, startCommand } from '../helpers/command.ts';
 import { openEvents } from '../helpers/event-stream.ts';

@@ -1,4 +1,4 @@
-import type { SettleJob } from '../../api.ts';
+import type { SettleJob } from '../../api/dead-letters.ts';
 import { useJob } from '../shared/use-job.ts';
 import type { PageComponent } from '../shell/page-list.ts';
 import { DeadLetterPage } from './details.tsx';

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import type { DeadLetterDetails, SettleJob } from '../../api.ts';
+import type { DeadLetterDetails, SettleJob } from '../../api/dead-letters.ts';
 import { Badge, type Tone } from '../shared/badge.tsx';
 import { bytesText } from '../shared/format.ts';
 import { Icon } from '../shared/icon.tsx';

@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { DeadLetterLine, DeadLetterList, DeadLetterState, SettleJob } from '../../api.ts';
+import type { DeadLetterLine, DeadLetterList, DeadLetterState, SettleJob } from '../../api/dead-letters.ts';
 import { Badge } from '../shared/badge.tsx';
 import { numberText } from '../shared/format.ts';
 import { EmptyState, ErrorState, Skeleton } from '../shared/states.tsx';

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { SettledDeadLetter, SettleJob, SettleRequest } from '../../api.ts';
+import type { SettledDeadLetter, SettleJob, SettleRequest } from '../../api/dead-letters.ts';
 import { Badge, type Tone } from '../shared/badge.tsx';
 import { Dialog } from '../shared/dialog.tsx';
 import { numberText } from '../shared/format.ts';

@@ -1,4 +1,4 @@
-import type { MrrMonth } from '../../api.ts';
+import type { MrrMonth } from '../../api/mrr.ts';
 import { moneyText, shortMoney, signedMoney } from '../shared/money.ts';
 import { numberText } from '../shared/format.ts';
 

@@ -1,5 +1,5 @@
 import { useMemo } from 'preact/hooks';
-import type { MrrAnswer, MrrMonth } from '../../api.ts';
+import type { MrrAnswer, MrrMonth } from '../../api/mrr.ts';
 import type { ChartData, ChartSeries } from '../shared/chart/chart-data.ts';
 import { Chart } from '../shared/chart/chart.tsx';
 import { numberText } from '../shared/format.ts';

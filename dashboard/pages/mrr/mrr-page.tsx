@@ -1,4 +1,4 @@
-import type { MrrAnswer } from '../../api.ts';
+import type { MrrAnswer } from '../../api/mrr.ts';
 import { EmptyState, ErrorState, Prose, Skeleton } from '../shared/states.tsx';
 import { useApi } from '../shared/use-api.ts';
 import type { PageComponent } from '../shell/page-list.ts';

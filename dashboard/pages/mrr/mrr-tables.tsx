@@ -1,4 +1,4 @@
-import type { LargeMovement, MrrAnswer, MrrMonth } from '../../api.ts';
+import type { LargeMovement, MrrAnswer, MrrMonth } from '../../api/mrr.ts';
 import { Badge } from '../shared/badge.tsx';
 import { numberText } from '../shared/format.ts';
 import { moneyText, signedMoney } from '../shared/money.ts';

@@ -1,4 +1,4 @@
-import type { Attention, Overview } from '../../api.ts';
+import type { Attention, Overview } from '../../api/overview.ts';
 import { Icon } from '../shared/icon.tsx';
 import { Prose } from '../shared/states.tsx';
 import { hrefOf } from '../shell/route.ts';

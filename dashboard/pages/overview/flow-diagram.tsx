@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import type { Overview, StreamLine } from '../../api.ts';
+import type { Overview, StreamLine } from '../../api/overview.ts';
 import { Badge } from '../shared/badge.tsx';
 import { numberText, rateText, shortNumber } from '../shared/format.ts';
 import type { LiveOverview } from '../shared/live-overview.ts';

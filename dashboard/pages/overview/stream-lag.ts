@@ -1,4 +1,5 @@
-import type { Rates, StreamLine } from '../../api.ts';
+import type { StreamLine } from '../../api/overview.ts';
+import type { Rates } from '../../api/rates.ts';
 
 /** Returns the lag by the newest offsets, else by the last status. */
 export function lagOf({ stream, lag }: StreamLine, rates: Rates | undefined): number | null | undefined {

@@ -1,4 +1,5 @@
-import type { Overview, Rates, StreamLine } from '../../api.ts';
+import type { Overview, StreamLine } from '../../api/overview.ts';
+import type { Rates } from '../../api/rates.ts';
 import { Badge, type Tone } from '../shared/badge.tsx';
 import { rateText } from '../shared/format.ts';
 import type { LiveOverview } from '../shared/live-overview.ts';

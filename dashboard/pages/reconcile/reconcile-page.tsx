@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { ReconcileRequest, ReconcileState } from '../../api.ts';
+import type { ReconcileRequest, ReconcileState } from '../../api/reconcile.ts';
 import { Dialog } from '../shared/dialog.tsx';
 import { durationText, numberText } from '../shared/format.ts';
 import { EmptyState, ErrorState, Skeleton } from '../shared/states.tsx';

@@ -1,4 +1,5 @@
-import type { JobState, ReconciledStream, ReconcileProgress, ReconcileReport } from '../../api.ts';
+import type { JobState } from '../../api/job.ts';
+import type { ReconciledStream, ReconcileProgress, ReconcileReport } from '../../api/reconcile.ts';
 import { Badge } from '../shared/badge.tsx';
 import { durationText } from '../shared/format.ts';
 import { Icon } from '../shared/icon.tsx';

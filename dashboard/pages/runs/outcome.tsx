@@ -1,4 +1,4 @@
-import type { RunOutcome } from '../../api-runs.ts';
+import type { RunOutcome } from '../../api/runs.ts';
 import { Badge, type Tone } from '../shared/badge.tsx';
 
 const tones: Readonly<Record<RunOutcome, Tone>> = {

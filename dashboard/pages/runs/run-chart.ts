@@ -1,4 +1,4 @@
-import type { RunCounts, RunLine } from '../../api-runs.ts';
+import type { RunCounts, RunLine } from '../../api/runs.ts';
 import type { ChartData, ChartSeries } from '../shared/chart/chart-data.ts';
 import { durationText, numberText, shortNumber, timeText } from '../shared/format.ts';
 

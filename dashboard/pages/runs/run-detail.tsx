@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import type { RunAnswer, RunStream } from '../../api-runs.ts';
+import type { RunAnswer, RunStream } from '../../api/runs.ts';
 import { bytesText, durationText, numberText } from '../shared/format.ts';
 import { Icon } from '../shared/icon.tsx';
 import { Count } from '../shared/number.tsx';

@@ -1,6 +1,6 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import type { Overview } from '../../api.ts';
-import type { RunLine, RunList as RunListAnswer } from '../../api-runs.ts';
+import type { Overview } from '../../api/overview.ts';
+import type { RunLine, RunList as RunListAnswer } from '../../api/runs.ts';
 import { call } from '../shared/call.ts';
 import { Chart } from '../shared/chart/chart.tsx';
 import { durationText, numberText } from '../shared/format.ts';

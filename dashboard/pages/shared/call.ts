@@ -1,4 +1,4 @@
-import type { ApiError } from '../../api.ts';
+import type { ApiError } from '../../api/error.ts';
 
 /** An answer of the API with status 400 or higher, or no answer. */
 export class CallError extends Error {

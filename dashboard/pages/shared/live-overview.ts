@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { Bucket, History, Overview, Rates } from '../../api.ts';
+import type { Overview } from '../../api/overview.ts';
+import type { Bucket, History, Rates } from '../../api/rates.ts';
 import { onEvent } from './live.ts';
 
 /** Messages per bucket of the last ten minutes, the oldest first. */

@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useState } from 'preact/hooks';
-import type { JobState } from '../../api.ts';
+import type { JobState } from '../../api/job.ts';
 import { call } from './call.ts';
 import { useApi } from './use-api.ts';
 

@@ -1,4 +1,4 @@
-import type { SqlChart, SqlResult } from '../../api.ts';
+import type { SqlChart, SqlResult } from '../../api/sql.ts';
 import type { ChartData } from '../shared/chart/chart-data.ts';
 
 type Columns = SqlResult['columns'];

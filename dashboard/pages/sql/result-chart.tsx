@@ -1,5 +1,5 @@
 import { useMemo } from 'preact/hooks';
-import type { SqlChart, SqlResult } from '../../api.ts';
+import type { SqlChart, SqlResult } from '../../api/sql.ts';
 import { Chart } from '../shared/chart/chart.tsx';
 import { EmptyState } from '../shared/states.tsx';
 import { chartDataOf, isNumeric } from './result-chart-data.ts';

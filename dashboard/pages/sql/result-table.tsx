@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { SqlResult } from '../../api.ts';
+import type { SqlResult } from '../../api/sql.ts';
 import { numberText } from '../shared/format.ts';
 import { Icon } from '../shared/icon.tsx';
 import { isNumeric } from './result-chart-data.ts';

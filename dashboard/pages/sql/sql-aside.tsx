@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { SqlNames, SqlQuestion } from '../../api.ts';
+import type { SqlNames, SqlQuestion } from '../../api/sql.ts';
 import { EmptyState, ErrorState, Prose, Skeleton } from '../shared/states.tsx';
 import { Ago } from '../shared/time.tsx';
 import type { ApiState } from '../shared/use-api.ts';

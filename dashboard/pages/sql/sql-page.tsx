@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { About, SqlNames, SqlQuestion } from '../../api.ts';
+import type { About } from '../../api/about.ts';
+import type { SqlNames, SqlQuestion } from '../../api/sql.ts';
 import { takeClicked } from '../shared/sql-link.tsx';
 import { useApi } from '../shared/use-api.ts';
 import type { PageComponent } from '../shell/page-list.ts';

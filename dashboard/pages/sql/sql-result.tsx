@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { SqlChart, SqlResult } from '../../api.ts';
+import type { SqlChart, SqlResult } from '../../api/sql.ts';
 import { remedyOf } from '../shared/call.ts';
 import { bytesText, durationText, numberText } from '../shared/format.ts';
 import { EmptyState, Prose } from '../shared/states.tsx';

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { SqlDownload, SqlResult } from '../../api.ts';
+import type { SqlDownload, SqlResult } from '../../api/sql.ts';
 import { call, CallError } from '../shared/call.ts';
 
 /** Longer than the server's own limit for a query. */

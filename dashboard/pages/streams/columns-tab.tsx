@@ -1,4 +1,4 @@
-import type { ColumnLine, ColumnList } from '../../api-streams.ts';
+import type { ColumnLine, ColumnList } from '../../api/tables.ts';
 import { EmptyState, ErrorState, Prose, Skeleton } from '../shared/states.tsx';
 import { Table, type Column } from '../shared/table.tsx';
 import { useApi } from '../shared/use-api.ts';

@@ -1,4 +1,4 @@
-import type { PartitionLine, StreamAnswer } from '../../api-streams.ts';
+import type { PartitionLine, StreamAnswer } from '../../api/streams.ts';
 import { numberText } from '../shared/format.ts';
 import { Icon } from '../shared/icon.tsx';
 import { Count } from '../shared/number.tsx';

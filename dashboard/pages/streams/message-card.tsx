@@ -1,4 +1,4 @@
-import type { MessageLine, ShownBytes } from '../../api-streams.ts';
+import type { MessageLine, ShownBytes } from '../../api/messages.ts';
 import { Badge } from '../shared/badge.tsx';
 import { bytesText, numberText } from '../shared/format.ts';
 import { Time } from '../shared/time.tsx';

@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { MessageAnswer } from '../../api-streams.ts';
+import type { MessageAnswer } from '../../api/messages.ts';
 import { call } from '../shared/call.ts';
 import { numberText } from '../shared/format.ts';
 import { EmptyState, ErrorState, Skeleton } from '../shared/states.tsx';

@@ -1,4 +1,4 @@
-import type { NewestRows } from '../../api-streams.ts';
+import type { NewestRows } from '../../api/tables.ts';
 import { numberText } from '../shared/format.ts';
 import { EmptyState, ErrorState, Prose, Skeleton } from '../shared/states.tsx';
 import { Table, type Column } from '../shared/table.tsx';

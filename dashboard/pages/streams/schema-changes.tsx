@@ -1,4 +1,4 @@
-import type { SchemaChange } from '../../api-streams.ts';
+import type { SchemaChange } from '../../api/schemas.ts';
 
 interface Line {
   readonly sign: '+' | '−' | ' ';

@@ -1,4 +1,4 @@
-import type { SchemaComparison, SchemaLine, SchemaList } from '../../api-streams.ts';
+import type { SchemaComparison, SchemaLine, SchemaList } from '../../api/schemas.ts';
 import { Count } from '../shared/number.tsx';
 import { EmptyState, ErrorState, Prose, Skeleton } from '../shared/states.tsx';
 import { Table, type Column } from '../shared/table.tsx';

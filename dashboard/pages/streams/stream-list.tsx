@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { Overview, StreamLine } from '../../api.ts';
+import type { Overview, StreamLine } from '../../api/overview.ts';
 import { onEvent } from '../shared/live.ts';
 import { Count } from '../shared/number.tsx';
 import { EmptyState, Prose, Skeleton } from '../shared/states.tsx';

@@ -6,7 +6,8 @@ import { logger } from '../../../core/logger.ts';
 import type { Settings } from '../../../core/settings/config.ts';
 import { isLagByCommits, readPositions, type Position } from '../../../operations/status/positions.ts';
 import { StatusSampler } from '../../../operations/status/status-sampler.ts';
-import type { Overview, Rates } from '../../api.ts';
+import type { Overview } from '../../api/overview.ts';
+import type { Rates } from '../../api/rates.ts';
 import { overviewOf } from './overview.ts';
 import { RateHistory } from './rate-history.ts';
 

@@ -1,6 +1,6 @@
 import type { Status, StreamStatus } from '../../../operations/status/stream-status.ts';
 import { messagesOf } from '../../../operations/status/stream-status.ts';
-import type { Attention, Overview, RunTotals, StreamLine } from '../../api.ts';
+import type { Attention, Overview, RunTotals, StreamLine } from '../../api/overview.ts';
 
 /** Returns the status as the overview shows it. */
 export function overviewOf(status: Status): Overview {

@@ -1,5 +1,5 @@
 import type { Position } from '../../../operations/status/positions.ts';
-import type { Bucket, History } from '../../api.ts';
+import type { Bucket, History } from '../../api/rates.ts';
 
 /** After a longer pause, what moved cannot be assigned to a time. */
 const MAX_PAUSE_MS = 30_000;

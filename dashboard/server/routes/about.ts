@@ -1,4 +1,4 @@
-import type { About } from '../../api.ts';
+import type { About } from '../../api/about.ts';
 import type { Routes } from '../context.ts';
 
 export const addAbout: Routes = (app, { settings }) => {

@@ -19,7 +19,7 @@ import type {
   SettledDeadLetter,
   SettleProgress,
   SettleRequest,
-} from '../../api.ts';
+} from '../../api/dead-letters.ts';
 import { sendError } from '../api-error.ts';
 import type { Routes } from '../context.ts';
 import { Job } from '../job.ts';

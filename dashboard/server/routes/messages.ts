@@ -1,7 +1,7 @@
 import { withConnections } from '../../../core/connections.ts';
 import { ConfigError } from '../../../core/errors.ts';
 import { browseMessages, type MessageStart } from '../../../operations/messages/browse-messages.ts';
-import type { MessageAnswer } from '../../api-streams.ts';
+import type { MessageAnswer } from '../../api/messages.ts';
 import { endOf } from '../request-end.ts';
 import { plain } from '../plain.ts';
 import type { Routes } from '../context.ts';

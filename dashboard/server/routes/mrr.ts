@@ -1,6 +1,6 @@
 import { ConfigError } from '../../../core/errors.ts';
 import { readMrrReport } from '../../../operations/mrr/mrr-report.ts';
-import type { MrrAnswer } from '../../api.ts';
+import type { MrrAnswer } from '../../api/mrr.ts';
 import { endOf } from '../request-end.ts';
 import type { Routes } from '../context.ts';
 

@@ -6,7 +6,7 @@ import type {
   ReconcileReport,
   ReconcileRequest,
   ReconcileState,
-} from '../../api.ts';
+} from '../../api/reconcile.ts';
 import { sendError } from '../api-error.ts';
 import type { Routes } from '../context.ts';
 import { Job } from '../job.ts';

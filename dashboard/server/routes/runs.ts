@@ -1,7 +1,7 @@
 import { withConnections } from '../../../core/connections.ts';
 import { ConfigError } from '../../../core/errors.ts';
 import { getRun, listRuns } from '../../../operations/runs/runs.ts';
-import type { RunAnswer, RunList } from '../../api-runs.ts';
+import type { RunAnswer, RunList } from '../../api/runs.ts';
 import { endOf } from '../request-end.ts';
 import { plain } from '../plain.ts';
 import type { Routes } from '../context.ts';

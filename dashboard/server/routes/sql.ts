@@ -3,7 +3,7 @@ import { gzip } from 'node:zlib';
 import { ConfigError } from '../../../core/errors.ts';
 import { readQuestions } from '../../../operations/query/library.ts';
 import { ReadOnlyQueries } from '../../../operations/query/read-only-queries.ts';
-import type { SqlDownload, SqlNames, SqlQuestion, SqlResult } from '../../api.ts';
+import type { SqlDownload, SqlNames, SqlQuestion, SqlResult } from '../../api/sql.ts';
 import { sendError } from '../api-error.ts';
 import type { Routes } from '../context.ts';
 import { HeldDownloads } from '../held-downloads.ts';

@@ -7,13 +7,9 @@ import { compareSchemas, readSchemaVersions } from '../../../operations/schemas/
 import { getStream } from '../../../operations/streams/get-stream.ts';
 import { previewTable } from '../../../operations/tables/table-rows.ts';
 import { getTableSchema } from '../../../operations/tables/table-schema.ts';
-import type {
-  ColumnList,
-  NewestRows,
-  SchemaComparison,
-  SchemaList,
-  StreamAnswer,
-} from '../../api-streams.ts';
+import type { SchemaComparison, SchemaList } from '../../api/schemas.ts';
+import type { StreamAnswer } from '../../api/streams.ts';
+import type { ColumnList, NewestRows } from '../../api/tables.ts';
 import { endOf } from '../request-end.ts';
 import { plain } from '../plain.ts';
 import type { Routes } from '../context.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { SqlNames, SqlResult } from '../../../dashboard/api.ts';
+import type { SqlNames, SqlResult } from '../../../dashboard/api/sql.ts';
 import { suggestionsFor } from '../../../dashboard/pages/sql/editor/suggestions.ts';
 import { errorPosition, lineAndColumn } from '../../../dashboard/pages/sql/error-position.ts';
 import { chartDataOf, fits, isNumeric, likelyChart } from '../../../dashboard/pages/sql/result-chart-data.ts';

@@ -22,7 +22,7 @@ import {
   type DecorationSet,
 } from '@codemirror/view';
 import { tags } from '@lezer/highlight';
-import type { SqlNames } from '../../../api.ts';
+import type { SqlNames } from '../../../api/sql.ts';
 import { suggestionsFor } from './suggestions.ts';
 
 export interface Editor {

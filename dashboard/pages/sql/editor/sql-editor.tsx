@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { SqlNames } from '../../../api.ts';
+import type { SqlNames } from '../../../api/sql.ts';
 import { Skeleton } from '../../shared/states.tsx';
 import type { Editor } from './create-editor.ts';
 

@@ -1,4 +1,4 @@
-import type { SqlNames, SqlTable } from '../../../api.ts';
+import type { SqlNames, SqlTable } from '../../../api/sql.ts';
 
 export interface Suggestion {
   readonly label: string;

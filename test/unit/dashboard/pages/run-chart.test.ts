@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { RunLine } from '../../../../dashboard/api-runs.ts';
+import type { RunLine } from '../../../../dashboard/api/runs.ts';
 import { chartOf, metricOf, metrics } from '../../../../dashboard/pages/runs/run-chart.ts';
 
 function runAt(hour: number, seconds: number): RunLine {

@@ -1,5 +1,3 @@
-// The JSON of the page of runs; see api.ts.
-
 export type RunOutcome = 'done' | 'failed' | 'stopped' | 'absent';
 
 export interface RunCounts {

@@ -1,0 +1,75 @@
+import type { JobState } from './job.ts';
+
+export type DeadLetterState = 'waiting' | 'redriven' | 'discarded';
+
+export interface DeadLetterLine {
+  readonly id: string;
+  readonly stream: string;
+  readonly step: 'produce' | 'sink';
+  readonly code: string;
+  readonly reason: string;
+  readonly state: DeadLetterState;
+  readonly rejectedMs: number;
+  /** Redrives that failed. */
+  readonly attempts: number;
+  readonly recordKey?: string;
+}
+
+/** Dead letters of one kind. */
+export interface DeadLetterKind {
+  readonly stream: string;
+  readonly step: 'produce' | 'sink';
+  readonly code: string;
+  readonly count: number;
+}
+
+/** `GET /api/dead-letters?state=&stream=&text=&offset=`: one page, newest first. */
+export interface DeadLetterList {
+  readonly counts: Readonly<Record<DeadLetterState, number>>;
+  /** Of the chosen state, most first. */
+  readonly kinds: readonly DeadLetterKind[];
+  /** How many match the filter. */
+  readonly total: number;
+  readonly deadLetters: readonly DeadLetterLine[];
+  /** Messages on the topic that are no dead letters of this prefix. */
+  readonly others: number;
+}
+
+/** `GET /api/dead-letters/ID`. */
+export interface DeadLetterDetails extends DeadLetterLine {
+  readonly topic?: string;
+  readonly partition?: number;
+  readonly offset?: number;
+  readonly timestampMs?: number;
+  readonly redrivenMs?: number;
+  readonly bytes: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** JSON with every digit; absent if the value cannot be decoded. */
+  readonly record?: string;
+  /** Why there is no record, and the first bytes as a hex dump. */
+  readonly why?: string;
+  readonly hexDump?: string;
+}
+
+/** The body of `POST /api/dead-letters/settle`. */
+export interface SettleRequest {
+  readonly action: 'redrive' | 'discard';
+  readonly ids: readonly string[];
+  /** Why they are discarded. */
+  readonly reason?: string;
+}
+
+export interface SettledDeadLetter {
+  readonly id: string;
+  readonly stream: string;
+  readonly outcome: 'redriven' | 'failed' | 'skipped' | 'discarded';
+  readonly text: string;
+}
+
+export interface SettleProgress {
+  readonly request: SettleRequest;
+  readonly settled: readonly SettledDeadLetter[];
+}
+
+/** `GET /api/dead-letters/job`. `POST /api/dead-letters/settle` starts, `…/cancel` cancels. */
+export type SettleJob = JobState<SettleProgress, null>;

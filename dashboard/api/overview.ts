@@ -1,0 +1,61 @@
+// The JSON of the dashboard's API, as types: the server writes it, the pages read it. In every file of
+// this folder, times are ms since 1970. Null means that something does not exist; undefined (absent
+// in JSON) that it is unknown, because its service did not answer. Offsets and counts are far below
+// 2^53.
+
+import type { RunOutcome } from './runs.ts';
+
+/** The event `status`: all that `npm run status` shows, every few seconds. */
+export interface Overview {
+  readonly atMs: number;
+  readonly streams: readonly StreamLine[];
+  /** What needs a person, the most urgent first. */
+  readonly attention: readonly Attention[];
+  /** The newest run of `npm run produce`. */
+  readonly lastRun: RunTotals | null | undefined;
+}
+
+/** One stream. */
+export interface StreamLine {
+  readonly stream: string;
+  /** On the topic: approximate, because compaction leaves gaps. */
+  readonly messages: number | null | undefined;
+  readonly lag: number | null | undefined;
+  readonly rows: number | null | undefined;
+  readonly deadLetters: number | undefined;
+  readonly lastRun: StreamRun | null | undefined;
+  /** Whether a run reads the stream at this time, or was interrupted while it did. */
+  readonly isUnfinished: boolean;
+  /** Whether a line of `attention` is about this stream. */
+  readonly hasProblem: boolean;
+}
+
+export interface StreamRun {
+  readonly run: string;
+  readonly outcome: RunOutcome;
+  readonly finishedAtMs: number;
+  readonly new: number;
+  readonly changed: number;
+  readonly deleted: number;
+}
+
+export interface RunTotals {
+  readonly run: string;
+  readonly finishedAtMs: number;
+  readonly streams: number;
+  readonly requests: number;
+  readonly requestsPerSecond: number;
+  readonly retries: number;
+  readonly rateLimited: number;
+}
+
+export interface Attention {
+  /** A service that does not answer, a stream that has failed or stopped, or a risk. */
+  readonly kind: 'failure' | 'problem' | 'warning';
+  /** Streams, topics or tables. */
+  readonly about: readonly string[];
+  /** With its remedy; commands are in backticks. */
+  readonly message: string;
+  /** The page that shows more. */
+  readonly page?: 'dead-letters' | 'runs';
+}

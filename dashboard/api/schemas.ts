@@ -1,0 +1,35 @@
+/** `GET /api/streams/NAME/schemas`: oldest first. */
+export interface SchemaList {
+  readonly versions: readonly SchemaLine[];
+}
+
+export interface SchemaLine {
+  readonly version: number;
+  readonly id: number;
+  readonly type: string;
+  readonly fields: number;
+  /** Differences from the version before. */
+  readonly changes: number | undefined;
+}
+
+/** `GET /api/streams/NAME/schemas/compare?from=1&to=2` */
+export interface SchemaComparison {
+  readonly from: SchemaLine;
+  readonly to: SchemaLine;
+  readonly changes: readonly SchemaChange[];
+}
+
+export type SchemaChange =
+  | {
+      readonly kind: 'added' | 'removed';
+      readonly path: string;
+      readonly field: { readonly type: string; readonly default: string | undefined; readonly doc: string };
+    }
+  | {
+      readonly kind: 'changed';
+      /** Empty for the schema as a whole. */
+      readonly path: string;
+      readonly property: string;
+      readonly from: string | null;
+      readonly to: string | null;
+    };

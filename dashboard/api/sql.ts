@@ -1,0 +1,52 @@
+/** `POST /api/sql/run`: the first rows of a result. */
+export interface SqlResult {
+  readonly columns: readonly { readonly name: string; readonly type: string }[];
+  /** Texts with all digits; null is NULL. */
+  readonly rows: readonly (readonly (string | null)[])[];
+  /** Whether the result has more rows. */
+  readonly isTruncated: boolean;
+  readonly elapsedMs: number;
+  readonly rowsRead?: number | undefined;
+  readonly bytesRead?: number | undefined;
+}
+
+/** `GET /api/sql/names`: what the editor completes. */
+export interface SqlNames {
+  readonly tables: readonly SqlTable[];
+  readonly functions: readonly {
+    readonly name: string;
+    readonly syntax: string;
+    readonly about: string;
+  }[];
+  readonly keywords: readonly string[];
+}
+
+export interface SqlTable {
+  readonly name: string;
+  readonly kind: 'view' | 'table';
+  readonly columns: readonly { readonly name: string; readonly type: string; readonly comment: string }[];
+}
+
+/** `GET /api/sql/questions`: ready-made questions. */
+export interface SqlQuestion {
+  readonly name: string;
+  readonly title: string;
+  readonly about: string;
+  readonly chart?: SqlChart | undefined;
+  readonly sql: string;
+}
+
+/** How to draw a result, by names of its columns. */
+export interface SqlChart {
+  readonly kind: 'line' | 'bar';
+  readonly x: string;
+  readonly y: readonly string[];
+  /** A line or bar for each of its values. */
+  readonly series?: string;
+}
+
+/** `POST /api/sql/downloads`: a result that waits at `/api/sql/downloads/{id}` for a short time. */
+export interface SqlDownload {
+  readonly id: string;
+  readonly fileName: string;
+}
