@@ -10,9 +10,9 @@ import { streams, type StreamSpec } from '../../producers/chartmogul/streams.ts'
 import { code, generatedNote, table } from './markdown.ts';
 
 const deletes: Readonly<Record<StreamSpec['deletes']['proof'], string>> = {
-  'look-up': 'its address answers 404',
-  twice: 'two complete runs miss it',
-  single: 'the answer has another key',
+  'look-up': 'ChartMogul returns 404 for it',
+  twice: 'two complete runs do not find it',
+  single: 'the response has another key',
   none: 'never',
 };
 
@@ -71,7 +71,7 @@ ${streamNames.map(streamSection).join('\n\n')}
 
 ## Views
 
-Every view also has the column \`_changed_at\`: when Kafka received the latest message behind the row.
+Every view also has the column \`_changed_at\`: the time at which Kafka received the latest message that the row is made of.
 [Query the tables and views](../how-to/tables-and-views.md) has examples.
 
 ${table(
