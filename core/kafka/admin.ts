@@ -2,7 +2,7 @@ import kafkajs, { AssignerProtocol, type Admin } from 'kafkajs';
 import pLimit, { type LimitFunction } from 'p-limit';
 import type { PartitionEnd } from './caught-up.ts';
 import type { Settings } from '../settings/config.ts';
-import { ServiceUnavailableError } from '../errors.ts';
+import { ServiceUnavailableError, StoppedError } from '../errors.ts';
 import { createKafka, probeOptions } from './client.ts';
 import { kafkaError } from './kafka-error.ts';
 import type { PartitionMetadataWithId } from './kafkajs-metadata.ts';
@@ -38,12 +38,23 @@ export class KafkaAdmin {
   readonly #options: CallOptions;
   /** kafkajs overwrites a client's metadata with each answer, so requests run one at a time. */
   readonly #turns: LimitFunction;
+  /** Aborts when the connection closes: kafkajs would connect again for a later request. */
+  readonly #closing: AbortController;
+  readonly #signal: AbortSignal;
 
-  private constructor(settings: Settings['kafka'], admin: Admin, options: CallOptions, turns = pLimit(1)) {
+  private constructor(
+    settings: Settings['kafka'],
+    admin: Admin,
+    options: CallOptions,
+    turns = pLimit(1),
+    closing = new AbortController(),
+  ) {
     this.#settings = settings;
     this.#admin = admin;
     this.#options = options;
     this.#turns = turns;
+    this.#closing = closing;
+    this.#signal = AbortSignal.any([options.signal, closing.signal]);
   }
 
   /** Connects once Kafka has answered a request. The caller closes the connection. */
@@ -73,11 +84,13 @@ export class KafkaAdmin {
 
   /** Returns the same connection with another signal or retry policy. */
   with(options: Partial<CallOptions>): KafkaAdmin {
-    return new KafkaAdmin(this.#settings, this.#admin, { ...this.#options, ...options }, this.#turns);
+    const changed = { ...this.#options, ...options };
+    return new KafkaAdmin(this.#settings, this.#admin, changed, this.#turns, this.#closing);
   }
 
-  /** Closes the connection. Requests that wait for their turn are not sent if the signal has aborted. */
+  /** Closes the connection. Requests that wait for their turn or for a retry are not sent. */
   async close(): Promise<void> {
+    this.#closing.abort(new StoppedError('the connection to Kafka is closed'));
     const isBusy = this.#turns.activeCount > 0;
     await this.#admin.disconnect();
     // kafkajs connects again to repeat the running request.
@@ -238,7 +251,8 @@ export class KafkaAdmin {
   }
 
   #ask<T>(question: (admin: Admin) => Promise<T>): Promise<T> {
-    const { policy, signal } = this.#options;
+    const { policy } = this.#options;
+    const signal = this.#signal;
     return retry({ service: 'kafka' }, policy, signal, () =>
       this.#turns(async () => {
         signal.throwIfAborted();

@@ -39,20 +39,23 @@ test('one admin client returns correct offsets to many concurrent callers', asyn
   }
 });
 
-test('a client that closes among its requests leaves no connection open', async (t) => {
-  const settings = createSettings(t);
-  const socketsOf = () => process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
-  const before = socketsOf();
-  for (let round = 0; round < 10; round++) {
-    const controller = new AbortController();
-    const admin = await KafkaAdmin.connect(settings.kafka, 'test', controller.signal);
-    const requests = Array.from({ length: 5 }, () => admin.listTopics());
-    await Promise.race(requests);
-    controller.abort();
-    await Promise.all([admin.close(), Promise.allSettled(requests)]);
-  }
-  await waitFor('the connections to close', () => socketsOf() <= before);
-});
+for (const isAborted of [true, false])
+  test(`a client that closes among its requests, ${isAborted ? '' : 'not '}aborted, leaves no connection open`, async (t) => {
+    const settings = createSettings(t);
+    const socketsOf = () =>
+      process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
+    const before = socketsOf();
+    for (let round = 0; round < 10; round++) {
+      const controller = new AbortController();
+      const admin = await KafkaAdmin.connect(settings.kafka, 'test', controller.signal);
+      const requests = Array.from({ length: 5 }, () => admin.listTopics());
+      await Promise.race(requests);
+      if (isAborted) controller.abort();
+      await Promise.all([admin.close(), Promise.allSettled(requests)]);
+      await assert.rejects(admin.listTopics());
+    }
+    await waitFor('the connections to close', () => socketsOf() <= before);
+  });
 
 test('a consumer that is assigned a deleted topic keeps reading its other topics', async (t) => {
   const settings = createSettings(t);
