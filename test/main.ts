@@ -52,14 +52,22 @@ await runMain(async (signal) => {
 });
 
 function chooseFiles(kinds: readonly string[], words: readonly string[]): string[] {
-  const all = kinds.flatMap((kind) =>
-    readdirSync(join(root, 'test', kind), { recursive: true, encoding: 'utf8' })
-      .filter((file) => file.endsWith('.test.ts'))
-      .map((file) => `test/${kind}/${file}`),
-  );
-  const files = all.filter((file) => words.length === 0 || words.some((word) => file.includes(word)));
-  if (files.length === 0) throw new ConfigError(`no name of a test file contains ${words.join(' or ')}`);
-  return files;
+  const named = (kind: string) => filesOf(kind).filter((file) => isNamed(file, words));
+  const files = kinds.flatMap(named);
+  if (files.length > 0) return files;
+  const isSlow = kinds !== slowKinds && slowKinds.flatMap(named).length > 0;
+  const remedy = isSlow ? `; run \`npm run test:slow -- ${words.join(' ')}\`` : '';
+  throw new ConfigError(`no name of a test file contains ${words.join(' or ')}${remedy}`);
+}
+
+function filesOf(kind: string): string[] {
+  return readdirSync(join(root, 'test', kind), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.test.ts'))
+    .map((file) => `test/${kind}/${file}`);
+}
+
+function isNamed(file: string, words: readonly string[]): boolean {
+  return words.length === 0 || words.some((word) => file.includes(word));
 }
 
 /** Returns the modules to run, each in a process of its own, the slowest first. */
