@@ -33,13 +33,18 @@ export class Transcoding {
   blockEnd = -1;
   /** Positions of fields that are written later than their place in the message. */
   readonly starts: Int32Array;
+  readonly #maxText: number;
   #emptyItems = 0;
   #depth = 0;
   #textLength = 0;
 
-  /** @param starts number of positions that are kept. */
-  constructor(starts = 0) {
+  /**
+   * @param starts number of positions that are kept.
+   * @param maxText the most characters of JSON text of one message.
+   */
+  constructor(starts = 0, maxText = MAX_TEXT_LENGTH) {
     this.starts = new Int32Array(starts);
+    this.#maxText = maxText;
   }
 
   begin(source: Buffer, start: number, out: RowBuffer): void {
@@ -175,8 +180,8 @@ export class Transcoding {
   /** Counts a text that is held in memory. */
   countText(length: number): void {
     this.#textLength += length;
-    if (this.#textLength > MAX_TEXT_LENGTH)
-      throw new DecodeError(`JSON text of more than ${MAX_TEXT_LENGTH / 2 ** 20} Mi characters`);
+    if (this.#textLength > this.#maxText)
+      throw new DecodeError(`JSON text of more than ${this.#maxText / 2 ** 20} Mi characters`);
   }
 
   grow(bytes: number): void {

@@ -96,6 +96,9 @@ const opaque = new Set(['ColumnsApplyTransformer', 'ShowTables', 'ShowColumns'])
 const qualifiedAsterisk = /[^\w\s`".(,]\s*\.\s*\*/;
 const functionPlace = /(?:\bAPPLY |\()`?(\w+)|\b(\w+)`?(?=\()/gi;
 
+/** {@link secretTables} in a statement's text. */
+const secretNames = /\bsystem`?\s*\.\s*`?(?:users|named_collections|user_directories|zookeeper\w*)/i;
+
 /** Takes time in proportion to the length of the text. */
 function hasUnprinted(canonical: string): boolean {
   const ttl = canonical.search(/\bTTL\b/i);
@@ -108,8 +111,12 @@ function unseenExternalAccess(nodes: readonly StatementNode[], canonical: string
   const selects = canonical.match(/\bselect\b/gi) ?? [];
   if (selects.length > nodes.filter((node) => kindOf(node) === 'SelectQuery').length)
     return 'a SELECT that cannot be checked (in APPLY, SHOW or TTL)';
+  const [secret] = secretNames.exec(canonical) ?? [];
+  if (secret !== undefined) return `${secret.replaceAll('`', '')} together with APPLY, SHOW or TTL`;
   const names = Array.from(canonical.matchAll(functionPlace), ([, first, second]) => first ?? second ?? '');
-  const external = names.find((name) => externalFunctions.has(name.toLowerCase()) || /^format$/i.test(name));
+  const external = names.find(
+    (name) => externalFunctions.has(name.toLowerCase()) || /^(?:format|merge)$/i.test(name),
+  );
   return external === undefined ? undefined : `"${external}" together with APPLY, SHOW or TTL`;
 }
 

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Settings } from '../../core/settings/config.ts';
+import type { Lanes } from './lane.ts';
 import type { EventHub } from './live/event-hub.ts';
 
 /** What every route may use. */
@@ -9,6 +10,7 @@ export interface Dashboard {
   readonly signal: AbortSignal;
   /** Live figures for all pages. */
   readonly events: EventHub;
+  readonly lanes: Lanes;
 }
 
 /** Adds the routes of one page. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Readable } from 'node:stream';
-import { ServiceRefusedError } from '../../core/errors.ts';
+import { ServiceUnavailableError } from '../../core/errors.ts';
 
 export interface HeldDownload {
   readonly stream: Readable;
@@ -8,7 +8,8 @@ export interface HeldDownload {
 }
 
 const HOLD_MS = 20_000;
-const MAX_HELD = 8;
+/** Half of the connections to ClickHouse, each of which a slow browser may keep for long. */
+const MAX_DOWNLOADS = 8;
 
 /**
  * Results that wait for the browser to fetch them. A browser streams only a GET to disk, but a GET
@@ -16,18 +17,36 @@ const MAX_HELD = 8;
  */
 export class HeldDownloads {
   readonly #held = new Map<string, HeldDownload & { readonly timer: ReturnType<typeof setTimeout> }>();
+  /** Streams that wait or are being sent. */
+  readonly #open = new Set<Readable>();
 
-  /** @returns the id by which it can be taken once. */
+  /** @throws ServiceUnavailableError if no further download may start. */
+  requireRoom(): void {
+    if (this.#open.size >= MAX_DOWNLOADS)
+      throw new ServiceUnavailableError(
+        `${MAX_DOWNLOADS} downloads are running; wait until one has ended, or cancel it`,
+      );
+  }
+
+  /**
+   * @returns the id by which it can be taken once.
+   * @throws ServiceUnavailableError, and ends the download.
+   */
   hold(download: HeldDownload): string {
-    if (this.#held.size >= MAX_HELD) {
-      download.stream.destroy();
-      throw new ServiceRefusedError('too many downloads wait for their browser; try again in a minute');
+    const { stream } = download;
+    try {
+      this.requireRoom();
+    } catch (error) {
+      stream.destroy();
+      throw error;
     }
+    this.#open.add(stream);
     const id = randomBytes(24).toString('base64url');
     const timer = setTimeout(() => this.take(id)?.stream.destroy(), HOLD_MS);
     this.#held.set(id, { ...download, timer });
     // A stream that fails while it waits must not end the process.
-    download.stream.once('error', () => this.take(id));
+    stream.once('error', () => this.take(id));
+    stream.once('close', () => this.#open.delete(stream));
     return id;
   }
 

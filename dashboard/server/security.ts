@@ -4,6 +4,7 @@ import { foreignRequest } from '../../core/http/foreign-request.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { isLoopback } from '../../core/settings/setting-values.ts';
 import { sendError } from './api-error.ts';
+import { LoginAttempts } from './login-attempts.ts';
 
 /** The header of a call that changes something, with the token of the page. */
 export const TOKEN_HEADER = 'x-page-token';
@@ -44,12 +45,22 @@ export function contentSecurityPolicy(nonce?: string): string {
 export function protect(app: FastifyInstance, { host, password }: Settings['show']): string {
   const token = randomBytes(24).toString('base64url');
   const reach = isLoopback(host) ? 'machine' : 'network';
+  const attempts = new LoginAttempts();
   app.addHook('onRequest', async (request, reply) => {
     void reply.headers(securityHeaders);
     const reason = foreignRequest(request.raw, reach);
     if (reason !== undefined) return sendError(reply, 403, `Forbidden: ${reason}`);
     if (request.url.length > MAX_URL_LENGTH) return sendError(reply, 414, 'the address is too long');
+    if (password !== undefined && attempts.isBlocked(request.ip))
+      return sendError(
+        reply.header('retry-after', '60'),
+        429,
+        'too many wrong passwords from this address',
+        'wait a minute',
+      );
     if (password !== undefined && !hasPassword(request, password.reveal())) {
+      // A browser asks for the password only after a request without one.
+      if (request.headers.authorization !== undefined) attempts.fail(request.ip);
       void reply.header('www-authenticate', 'Basic realm="chartmogul-clickhouse", charset="UTF-8"');
       return sendError(reply, 401, 'a password is needed: the value of SHOW_PASSWORD, with any user name');
     }

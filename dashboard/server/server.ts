@@ -4,6 +4,7 @@ import type { Settings } from '../../core/settings/config.ts';
 import { isLoopback } from '../../core/settings/setting-values.ts';
 import { answerErrors, sendError } from './api-error.ts';
 import { bundlePages } from './bundle.ts';
+import { createLanes } from './lane.ts';
 import { EventHub } from './live/event-hub.ts';
 import { LiveStatus } from './live/live-status.ts';
 import { servePages } from './pages.ts';
@@ -15,6 +16,8 @@ const MAX_BODY_BYTES = 1024 * 1024;
 /** The time in which a request must have arrived. */
 const REQUEST_MS = 30_000;
 const MAX_CONNECTIONS = 200;
+/** Of a password that other machines can try. */
+const MIN_PASSWORD_LENGTH = 12;
 
 /**
  * Serves the dashboard until the signal aborts.
@@ -29,6 +32,10 @@ export async function startDashboard(
   if (!isLoopback(host) && password === undefined)
     throw new ConfigError(
       `SHOW_HOST is ${host}, which other machines can reach: set SHOW_PASSWORD or SHOW_PASSWORD_FILE`,
+    );
+  if (!isLoopback(host) && password !== undefined && password.reveal().length < MIN_PASSWORD_LENGTH)
+    throw new ConfigError(
+      `SHOW_PASSWORD must have at least ${MIN_PASSWORD_LENGTH} characters, because other machines can reach SHOW_HOST ${host}`,
     );
   const bundle = await bundlePages();
   signal.throwIfAborted();
@@ -49,7 +56,8 @@ export async function startDashboard(
   const events = new EventHub();
   const status = new LiveStatus(settings, (event, data) => events.send(event, data));
   events.connect({ run: (running) => status.run(running), greeting: () => status.greeting() });
-  for (const add of routes) add(app, { settings, signal, events });
+  const lanes = createLanes();
+  for (const add of routes) add(app, { settings, signal, events, lanes });
   const url = await listen(app, host, port);
   events.warmUp();
   const stopped = new Promise<void>((resolve) => {

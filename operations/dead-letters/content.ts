@@ -3,7 +3,7 @@ import type { StoredDeadLetter } from '../../core/dead-letters/reader.ts';
 import { EtlError, messageOf } from '../../core/errors.ts';
 import { visibleLine } from '../../core/terminal/terminal.ts';
 import { MessageDecoder } from '../messages/message-decoder.ts';
-import { exactJson } from './exact-json.ts';
+import { jsonIn } from '../messages/record-text.ts';
 
 /** The rejected value as JSON text, or the reason why only its bytes can be shown. */
 export type DeadLetterContent = { readonly record: string } | { readonly why: string };
@@ -23,8 +23,7 @@ export async function readContent(
     const record =
       deadLetter.step === 'sink'
         ? await new MessageDecoder(registry, deadLetter.stream).jsonOf(value)
-        : value.toString('utf8');
-    exactJson(record);
+        : jsonIn(value);
     return { record };
   } catch (error) {
     if (!(error instanceof EtlError || error instanceof SyntaxError)) throw error;

@@ -8,6 +8,9 @@ import { readJsonText } from '../../consumers/transcode/json-text.ts';
 import { RowBuffer } from '../../consumers/transcode/row-buffer.ts';
 import { Transcoding } from '../../consumers/transcode/transcoding.ts';
 
+/** Of one record: a few kilobytes, compressed, can decode to gigabytes of objects. */
+export const MAX_JSON_LENGTH = 4 * 2 ** 20;
+
 /** Decodes messages of one stream to JSON text, unrounded. Requests each schema once. */
 export class MessageDecoder {
   readonly #registry: Registry;
@@ -19,10 +22,13 @@ export class MessageDecoder {
     this.#stream = stream;
   }
 
-  /** The bytes are untrusted: see {@link Transcoding}. @throws EtlError */
+  /**
+   * The bytes are untrusted: see {@link Transcoding}.
+   * @throws EtlError, also for more than {@link MAX_JSON_LENGTH} characters.
+   */
   async jsonOf(value: Buffer): Promise<string> {
     const { fields } = await this.#schemaOf(schemaIdOf(value));
-    const at = new Transcoding();
+    const at = new Transcoding(0, MAX_JSON_LENGTH);
     at.begin(value, FRAME_BYTES, new RowBuffer(0));
     const record = readJsonText({ kind: 'record', fields, isRecursive: false }, at);
     if (at.position !== value.length) throw new DecodeError('bytes are left after the last field');

@@ -3,9 +3,9 @@ import { schemaIdOf } from '../../core/avro/wire-format.ts';
 import { EtlError, messageOf } from '../../core/errors.ts';
 import { messageTimeMs } from '../../core/kafka/message-time.ts';
 import { visibleLine } from '../../core/terminal/terminal.ts';
-import { prettyJson } from '../dead-letters/exact-json.ts';
 import type { FoundMessage } from './collect-messages.ts';
 import type { MessageDecoder } from './message-decoder.ts';
+import { recordText, type RecordText } from './record-text.ts';
 import { sizeOf } from './scan-budget.ts';
 
 /** Bytes as text if they are printable UTF-8, else as hexadecimal digits. */
@@ -30,12 +30,11 @@ export interface MessageView {
   /** Null if the value is not in Confluent framing. */
   readonly schemaId: number | null;
   /** Pretty JSON of the record; null for a tombstone and if it cannot be decoded. */
-  readonly record: { readonly text: string; readonly isCut: boolean } | null;
+  readonly record: RecordText | null;
   /** The bytes of a value that cannot be decoded, and the reason. */
   readonly undecoded: { readonly why: string; readonly value: ShownBytes } | null;
 }
 
-const MAX_RECORD_TEXT = 256 * 1024;
 const MAX_KEY_BYTES = 2_048;
 const MAX_HEADER_BYTES = 2_048;
 const MAX_HEADERS = 50;
@@ -86,9 +85,7 @@ async function contentOf(
   decoder: MessageDecoder,
 ): Promise<Pick<MessageView, 'record' | 'undecoded'>> {
   try {
-    const text = prettyJson(await decoder.jsonOf(value));
-    const isCut = text.length > MAX_RECORD_TEXT;
-    return { record: { text: isCut ? text.slice(0, MAX_RECORD_TEXT) : text, isCut }, undecoded: null };
+    return { record: recordText(await decoder.jsonOf(value)), undecoded: null };
   } catch (error) {
     if (!(error instanceof EtlError || error instanceof SyntaxError)) throw error;
     const why = error instanceof SyntaxError ? 'the record is not JSON' : visibleLine(messageOf(error));

@@ -1,6 +1,5 @@
-import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import { isLosslessNumber, LosslessNumber, parse, stringify } from 'lossless-json';
+import { linesOf } from './result-lines.ts';
 
 /** The format that {@link readRows} reads, with the settings that keep its values exact. */
 export const rowsFormat = {
@@ -9,6 +8,7 @@ export const rowsFormat = {
     output_format_json_quote_64bit_integers: '0',
     output_format_json_quote_decimals: '0',
     output_format_json_quote_denormals: '1',
+    output_format_json_escape_forward_slashes: '0',
     output_format_json_named_tuples_as_objects: '1',
   },
 } as const;
@@ -18,7 +18,7 @@ export interface ResultColumn {
   readonly type: string;
 }
 
-/** A value as text with all its digits; arrays, tuples and maps are JSON. */
+/** A value as text with all its digits; arrays, tuples and maps are JSON, as the server writes it. */
 export type CellText = string | null;
 
 export interface ResultRows {
@@ -33,46 +33,69 @@ export interface RowsLimit {
   readonly bytes: number;
 }
 
-/** Reads rows up to the limits, then ends the answer. @throws SyntaxError for another format. */
+/**
+ * Reads rows up to the limits, then ends the answer.
+ * @throws SyntaxError for another format; the errors of {@link linesOf}.
+ */
 export async function readRows(answer: Readable, limit: RowsLimit): Promise<ResultRows> {
   const heads: string[][] = [];
   const rows: CellText[][] = [];
   let bytes = 0;
   let isTruncated = false;
-  const lines = createInterface({ input: answer, crlfDelay: Infinity });
-  // readline does not pass on errors of its input.
-  const failed = new Promise<never>((_, reject) => answer.once('error', reject));
-  failed.catch(() => undefined);
-  const iterator = lines[Symbol.asyncIterator]();
-  try {
-    for (;;) {
-      const next = await Promise.race([iterator.next(), failed]);
-      if (next.done === true) break;
-      const cells = cellsOf(next.value);
-      if (heads.length < 2) heads.push(cells.map((cell) => cell ?? ''));
-      else {
-        bytes += next.value.length;
-        isTruncated = rows.length >= limit.rows || bytes > limit.bytes;
-        if (isTruncated) break;
-        rows.push(cells);
-      }
+  // Leaving the loop destroys the answer.
+  for await (const line of linesOf(answer)) {
+    if (heads.length < 2) {
+      heads.push(cellsOf(line).map((cell) => cell ?? ''));
+      continue;
     }
-    if (answer.errored !== null) throw answer.errored;
-  } finally {
-    lines.close();
-    answer.destroy();
+    bytes += line.length;
+    isTruncated = rows.length >= limit.rows || bytes > limit.bytes;
+    if (isTruncated) break;
+    rows.push(cellsOf(line));
   }
   const [names = [], types = []] = heads;
   return { columns: names.map((name, at) => ({ name, type: types[at] ?? '' })), rows, isTruncated };
 }
 
+/**
+ * Splits a JSON list at its own commas. A parser would make an object for each number, which has
+ * many times the size of its text.
+ */
 function cellsOf(line: string): CellText[] {
-  const values = parse(line, undefined, (text) => new LosslessNumber(text));
-  if (!Array.isArray(values)) throw new SyntaxError('a row that is not a list');
-  return values.map(textOf);
+  if (!line.startsWith('[') || !line.endsWith(']')) throw new SyntaxError('a row that is not a list');
+  const end = line.length - 1;
+  const cells: CellText[] = [];
+  let start = 1;
+  let depth = 0;
+  for (let at = 1; at < end; at++) {
+    const character = line[at];
+    if (character === '"') at = endOfString(line, at);
+    else if (character === '[' || character === '{') depth++;
+    else if (character === ']' || character === '}') depth--;
+    else if (character === ',' && depth === 0) {
+      cells.push(cellOf(line.slice(start, at)));
+      start = at + 1;
+    }
+    if (depth < 0) break;
+  }
+  if (depth !== 0) throw new SyntaxError('a row that is not a list');
+  if (end > 1) cells.push(cellOf(line.slice(start, end)));
+  return cells;
 }
 
-function textOf(value: unknown): CellText {
-  if (value === null || typeof value === 'string') return value;
-  return isLosslessNumber(value) ? value.toString() : (stringify(value) ?? null);
+/** Returns the index of the quote that ends the string. */
+function endOfString(line: string, start: number): number {
+  for (let end = line.indexOf('"', start + 1); end >= 0; end = line.indexOf('"', end + 1)) {
+    let escapes = 0;
+    while (line[end - 1 - escapes] === '\\') escapes++;
+    if (escapes % 2 === 0) return end;
+  }
+  throw new SyntaxError('a row with a text that does not end');
+}
+
+function cellOf(json: string): CellText {
+  const text = json.trim();
+  if (text === '') throw new SyntaxError('a row with a value that is empty');
+  if (text === 'null') return null;
+  return text.startsWith('"') ? (JSON.parse(text) as string) : text;
 }

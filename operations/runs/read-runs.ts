@@ -3,6 +3,7 @@ import { messageTimeMs } from '../../core/kafka/message-time.ts';
 import { PartitionReader } from '../../core/kafka/partition-reader.ts';
 import type { OffsetSpan } from '../../core/kafka/topic-reader.ts';
 import { topicOf } from '../../core/stream-name.ts';
+import { TimeSlice } from '../../core/time-slice.ts';
 import { RUNS } from '../../producers/publish/send-run.ts';
 import { collectNewest } from '../messages/collect-messages.ts';
 import { ScanBudget, type ScanLimits } from '../messages/scan-budget.ts';
@@ -59,6 +60,7 @@ export async function readRuns(
   if (spans.size === 0) return { runs, completeAfterMs: -Infinity, isCut: false };
   const budget = new ScanBudget(readLimits);
   const decoder = new RunDecoder(registry);
+  const slice = new TimeSlice();
   return PartitionReader.with(settings.kafka, signal, async (reader) => {
     let oldestMs = Infinity;
     for (let limit = FIRST_STEP; ; limit = Math.min(limit * 4, MAX_STEP)) {
@@ -71,6 +73,7 @@ export async function readRuns(
         budget,
       });
       for (const { message } of messages) {
+        if (slice.isOver()) await slice.next();
         const timeMs = messageTimeMs(message.timestamp);
         oldestMs = Math.min(oldestMs, timeMs);
         const [run = ''] = message.key?.toString('utf8').split('|') ?? [];

@@ -1,7 +1,7 @@
-import { IncompatibleSchemaError } from '../../core/errors.ts';
-import avro from 'avsc';
 import type { Registry } from '../../core/avro/registry.ts';
-import { FRAME_BYTES, schemaIdOf } from '../../core/avro/wire-format.ts';
+import { IncompatibleSchemaError, RecordError } from '../../core/errors.ts';
+import { RUNS } from '../../producers/publish/send-run.ts';
+import { MessageDecoder } from '../messages/message-decoder.ts';
 
 export const outcomes = ['done', 'failed', 'stopped', 'absent'] as const;
 export type Outcome = (typeof outcomes)[number];
@@ -47,53 +47,39 @@ export interface StreamRun {
   readonly counts: RunCounts;
 }
 
-/** Decodes messages of the topic `runs`. Requests each schema once. */
+/** The members of a record of the topic `runs`. Its numbers are far below 2^53. */
+export type RunMembers = Readonly<Record<string, unknown>>;
+
+/** Decodes messages of the topic `runs`, to which any client may write. Requests each schema once. */
 export class RunDecoder {
-  readonly #registry: Registry;
-  readonly #types = new Map<number, Promise<avro.Type>>();
+  readonly #decoder: MessageDecoder;
 
   constructor(registry: Registry) {
-    this.#registry = registry;
+    this.#decoder = new MessageDecoder(registry, RUNS);
+  }
+
+  /** Undefined for bytes that are no record. @throws the errors of the registry. */
+  async members(value: Buffer): Promise<RunMembers | undefined> {
+    try {
+      return JSON.parse(await this.#decoder.jsonOf(value)) as RunMembers;
+    } catch (error) {
+      const isForeign = [RecordError, IncompatibleSchemaError, SyntaxError].some(
+        (type) => error instanceof type,
+      );
+      if (isForeign) return undefined;
+      throw error;
+    }
   }
 
   /** Undefined for bytes that are no record of a run. @throws the errors of the registry. */
   async decode(value: Buffer, recordedAtMs: number): Promise<StreamRun | undefined> {
-    const id = idOf(value);
-    if (id === undefined) return undefined;
-    const known = this.#types.get(id) ?? this.#read(id);
-    this.#types.set(id, known);
-    const type = await known.catch((error: unknown) => {
-      if (error instanceof IncompatibleSchemaError) return undefined;
-      throw error;
-    });
-    if (type === undefined) return undefined;
-    try {
-      const record = type.fromBuffer(value.subarray(FRAME_BYTES)) as Readonly<Record<string, unknown>>;
-      return streamRunOf(record, recordedAtMs);
-    } catch {
-      return undefined;
-    }
-  }
-
-  /** Unlike RecordDecoder, its longs are numbers, which are several times as fast and large enough. */
-  async #read(id: number): Promise<avro.Type> {
-    return avro.Type.forSchema((await this.#registry.schemaById(id)) as unknown as avro.Schema);
-  }
-}
-
-function idOf(value: Buffer): number | undefined {
-  try {
-    return schemaIdOf(value);
-  } catch {
-    return undefined;
+    const members = await this.members(value);
+    return members && streamRunOf(members, recordedAtMs);
   }
 }
 
 /** Returns undefined for a record that lacks what every record of a run has. */
-export function streamRunOf(
-  record: Readonly<Record<string, unknown>>,
-  recordedAtMs: number,
-): StreamRun | undefined {
+export function streamRunOf(record: RunMembers, recordedAtMs: number): StreamRun | undefined {
   const { run, stream, new_fields: newFields } = record;
   const outcome = outcomes.find((known) => known === record['outcome']);
   if (typeof run !== 'string' || typeof stream !== 'string' || outcome === undefined) return undefined;
@@ -116,7 +102,7 @@ export function streamRunOf(
 }
 
 function numberOf(value: unknown): number | null {
-  return typeof value === 'number' || typeof value === 'bigint' ? Number(value) : null;
+  return typeof value === 'number' ? value : null;
 }
 
 function textOf(value: unknown): string | null {

@@ -1,7 +1,6 @@
 import type { Registry } from '../../core/avro/registry.ts';
-import { schemaIdOf } from '../../core/avro/wire-format.ts';
 import { DecodeError } from '../../core/errors.ts';
-import { RecordDecoder } from '../../producers/encode/record-decoder.ts';
+import { RunDecoder, type RunMembers } from '../runs/run-record.ts';
 import type { RunMessage } from './journals.ts';
 
 const outcomes = ['done', 'failed', 'stopped', 'absent'] as const;
@@ -38,17 +37,13 @@ export async function readLastRun(
   { value, timeMs }: RunMessage,
   registry: Registry,
 ): Promise<LastRun> {
-  const reason = `the last run of ${stream} cannot be read: a message on the topic of run records cannot be decoded`;
-  const decoder = new RecordDecoder(await registry.schemaById(schemaIdOf(value)));
-  let record: Readonly<Record<string, unknown>>;
-  try {
-    record = decoder.decode(value);
-  } catch (error) {
-    throw new DecodeError(reason, { cause: error });
-  }
+  const record = (await new RunDecoder(registry).members(value)) ?? {};
   const { run, finished_at: finishedAt, failure, absence } = record;
   const outcome = outcomes.find((known) => known === record['outcome']);
-  if (typeof run !== 'string' || outcome === undefined) throw new DecodeError(reason);
+  if (typeof run !== 'string' || outcome === undefined)
+    throw new DecodeError(
+      `the last run of ${stream} cannot be read: a message on the topic of run records cannot be decoded`,
+    );
   return {
     run,
     outcome,
@@ -59,12 +54,11 @@ export async function readLastRun(
   };
 }
 
-function countsOf(record: Readonly<Record<string, unknown>>): RunCounts {
+function countsOf(record: RunMembers): RunCounts {
   const counts = Object.entries(counted).map(([name, field]) => [name, numberOf(record[field])] as const);
   return Object.fromEntries(counts) as RunCounts;
 }
 
-/** Counts are far below 2^53. */
 function numberOf(value: unknown): number {
-  return typeof value === 'number' || typeof value === 'bigint' ? Number(value) : 0;
+  return typeof value === 'number' ? value : 0;
 }

@@ -152,6 +152,31 @@ test('a download streams the whole result once, in each format', async (t) => {
   }
 });
 
+test('the ninth download at once is refused until another one has ended', async (t) => {
+  const { get, post } = await open(t);
+  const start = () => post('/api/sql/downloads', { sql: 'SELECT 1', format: 'csv' });
+  const ids: string[] = [];
+  for (let download = 0; download < 8; download++) {
+    const started = await start();
+    assert.equal(started.status, 200);
+    ids.push(((await started.json()) as SqlDownload).id);
+  }
+  const refused = await start();
+  assert.equal(refused.status, 503);
+  assert.match(await refused.text(), /8 downloads are running/);
+  assert.equal(await (await get(`/api/sql/downloads/${ids[0]}`)).text(), '"1"\n1\n');
+  assert.equal((await start()).status, 200);
+});
+
+test('a row of more than 8 MiB is refused, and the dashboard stays up', async (t) => {
+  const { post } = await open(t);
+  const error = await errorOf(await post('/api/sql/run', { sql: "SELECT repeat(repeat('a', 1000), 20000)" }));
+  assert.match(error, /^a row of the result has more than 8 MiB; select fewer columns/);
+  const list = await post('/api/sql/run', { sql: 'SELECT groupArray(number) FROM numbers(1000000)' });
+  const { rows } = (await list.json()) as SqlResult;
+  assert.match(rows[0]?.[0] ?? '', /^\[0,1,2,.*,999999\]$/);
+});
+
 test('the SQL page completes names and offers ready-made questions', async (t) => {
   const { get } = await open(t);
   const { tables, functions, keywords } = (await (await get('/api/sql/names')).json()) as SqlNames;

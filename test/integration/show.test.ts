@@ -125,6 +125,18 @@ test('show requires its password for every address', async (t) => {
     assert.equal((await call(url, { headers: basic(login) })).status, 200, login);
 });
 
+test('show answers 429 after ten wrong passwords, to the right one too', async (t) => {
+  const { url } = await start(t, { password: new Secret('right password') });
+  const basic = (login: string) => ({ authorization: `Basic ${Buffer.from(login).toString('base64')}` });
+  // A browser asks for the password after such an answer.
+  for (let time = 0; time < 12; time++) assert.equal((await call(url)).status, 401);
+  for (let time = 0; time < 10; time++)
+    assert.equal((await call(url, { headers: basic(`u:wrong ${time}`) })).status, 401);
+  const answer = await call(`${url}api/about`, { headers: basic('u:right password') });
+  assert.deepEqual([answer.status, answer.headers['retry-after']], [429, '60']);
+  assert.equal(messageIn(answer.body), 'too many wrong passwords from this address');
+});
+
 test('show answers faults of a request with an error in JSON', async (t) => {
   const { url } = await start(t);
   const missing = await call(`${url}api/nothing`);
@@ -137,7 +149,7 @@ test('show answers faults of a request with an error in JSON', async (t) => {
   assert.ok(messageIn(broken.body).length > 0);
 });
 
-test('show refuses another machine without a password, and a port that is in use', async (t) => {
+test('show refuses another machine without a long password, and a port that is in use', async (t) => {
   const settings = createSettings(t);
   const controller = new AbortController();
   const attempt = (show: Partial<Settings['show']>) =>
@@ -145,6 +157,11 @@ test('show refuses another machine without a password, and a port that is in use
   await assert.rejects(attempt({ host: '0.0.0.0' }), (error) => {
     assert.ok(error instanceof ConfigError);
     assert.match(error.message, /^SHOW_HOST is 0\.0\.0\.0, .*set SHOW_PASSWORD or SHOW_PASSWORD_FILE$/);
+    return true;
+  });
+  await assert.rejects(attempt({ host: '0.0.0.0', password: new Secret('elevenchars') }), (error) => {
+    assert.ok(error instanceof ConfigError);
+    assert.match(error.message, /^SHOW_PASSWORD must have at least 12 characters, /);
     return true;
   });
   const server = createServer();

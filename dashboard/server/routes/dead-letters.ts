@@ -7,9 +7,9 @@ import {
   listDeadLetters,
   showDeadLetter,
 } from '../../../operations/dead-letters/dead-letters.ts';
-import { prettyJson } from '../../../operations/dead-letters/exact-json.ts';
 import { discardDeadLetters, redriveDeadLetters } from '../../../operations/dead-letters/settle.ts';
 import { headerTexts, hexDump } from '../../../operations/dead-letters/text.ts';
+import { recordText } from '../../../operations/messages/record-text.ts';
 import type {
   DeadLetterDetails,
   DeadLetterKind,
@@ -164,9 +164,14 @@ async function show(services: Connections<'admin'>, idPrefix: string): Promise<D
     bytes,
     headers: headerTexts(deadLetter),
     ...('record' in content
-      ? { record: prettyJson(content.record) }
+      ? { record: shownRecord(content.record) }
       : { why: content.why, hexDump: hexDump(value) }),
   };
+}
+
+function shownRecord(json: string): string {
+  const { text, isCut } = recordText(json);
+  return isCut ? `${text}…\n\nonly the start is shown: npm run dead-letters -- show prints the rest` : text;
 }
 
 /** Adds each dead letter to the list once it is settled. */

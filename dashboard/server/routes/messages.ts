@@ -10,7 +10,7 @@ type Query = Readonly<
   Partial<Record<'by' | 'key' | 'time' | 'offset' | 'partition' | 'cursor' | 'limit', unknown>>
 >;
 
-export const addMessages: Routes = (app, { settings, signal }) => {
+export const addMessages: Routes = (app, { settings, signal, lanes }) => {
   app.get<{ Params: { stream: string }; Querystring: Query }>(
     '/api/streams/:stream/messages',
     async ({ params: { stream }, query }, reply): Promise<MessageAnswer> => {
@@ -22,8 +22,11 @@ export const addMessages: Routes = (app, { settings, signal }) => {
         cursor: typeof query.cursor === 'string' ? query.cursor : undefined,
       };
       const needs = ['registry', 'admin'] as const;
-      return withConnections(settings, { name: 'show', needs }, endOf(reply, signal), async (services) =>
-        plain(await browseMessages(services, asked)),
+      const end = endOf(reply, signal);
+      return lanes.scans.run(end, () =>
+        withConnections(settings, { name: 'show', needs }, end, async (services) =>
+          plain(await browseMessages(services, asked)),
+        ),
       );
     },
   );

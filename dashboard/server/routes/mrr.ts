@@ -6,11 +6,12 @@ import type { Routes } from '../context.ts';
 
 const counts: Readonly<Record<string, 12 | 24 | undefined>> = { 12: 12, 24: 24, all: undefined };
 
-export const addMrr: Routes = (app, { settings, signal }) => {
+export const addMrr: Routes = (app, { settings, signal, lanes }) => {
   app.get<{ Querystring: { months?: unknown } }>('/api/mrr', async (request, reply): Promise<MrrAnswer> => {
     const { months = '12' } = request.query;
     if (typeof months !== 'string' || !Object.hasOwn(counts, months))
       throw new ConfigError('months must be 12, 24 or all');
-    return readMrrReport(settings.clickhouse, counts[months], endOf(reply, signal));
+    const end = endOf(reply, signal);
+    return lanes.queries.run(end, () => readMrrReport(settings.clickhouse, counts[months], end));
   });
 };

@@ -8,7 +8,7 @@ import type { Routes } from '../context.ts';
 
 const services = { name: 'show', needs: ['registry', 'admin'] } as const;
 
-export const addRuns: Routes = (app, { settings, signal }) => {
+export const addRuns: Routes = (app, { settings, signal, lanes }) => {
   app.get<{ Querystring: { limit?: unknown; cursor?: unknown } }>(
     '/api/runs',
     async ({ query: { limit, cursor } }, reply): Promise<RunList> => {
@@ -16,16 +16,20 @@ export const addRuns: Routes = (app, { settings, signal }) => {
         ...(typeof limit === 'string' && { limit: Number(limit) }),
         ...(typeof cursor === 'string' && { cursor }),
       };
-      return withConnections(settings, services, endOf(reply, signal), async (connections) =>
-        plain(await listRuns(connections, page)),
+      const end = endOf(reply, signal);
+      return lanes.scans.run(end, () =>
+        withConnections(settings, services, end, async (connections) =>
+          plain(await listRuns(connections, page)),
+        ),
       );
     },
   );
   app.get<{ Params: { run: string } }>(
     '/api/runs/:run',
     async ({ params: { run } }, reply): Promise<RunAnswer> => {
-      const found = await withConnections(settings, services, endOf(reply, signal), (connections) =>
-        getRun(connections, run),
+      const end = endOf(reply, signal);
+      const found = await lanes.scans.run(end, () =>
+        withConnections(settings, services, end, (connections) => getRun(connections, run)),
       );
       if (found === undefined)
         throw new ConfigError(`the topic of runs has no run ${run.slice(0, 80)}; open the list of runs`);

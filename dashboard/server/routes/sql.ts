@@ -16,10 +16,12 @@ const formats: Readonly<Record<string, readonly [format: string, ending: string]
   json: ['JSONEachRow', 'jsonl'],
 };
 
+const STALLED_MS = 60_000;
+
 /** The most characters of the description of a function. */
 const MAX_ABOUT = 160;
 
-export const addSql: Routes = (app, { settings, signal }) => {
+export const addSql: Routes = (app, { settings, signal, lanes }) => {
   const queries = new ReadOnlyQueries(settings.clickhouse);
   const downloads = new HeldDownloads();
   app.addHook('onClose', async () => {
@@ -28,7 +30,9 @@ export const addSql: Routes = (app, { settings, signal }) => {
   });
 
   app.post<{ Body: unknown }>('/api/sql/run', async (request, reply): Promise<SqlResult> => {
-    return queries.rows(sqlOf(request.body), { signal: endOf(reply, signal) });
+    const sql = sqlOf(request.body);
+    const end = endOf(reply, signal);
+    return lanes.queries.run(end, () => queries.rows(sql, { signal: end }));
   });
 
   app.get('/api/sql/names', async (request, reply) => {
@@ -50,7 +54,10 @@ export const addSql: Routes = (app, { settings, signal }) => {
     const name = memberOf(request.body, 'format');
     const [format, ending] = formats[name] ?? [];
     if (format === undefined) throw new ConfigError('format must be csv, parquet or json');
-    const answer = await queries.stream(sqlOf(request.body), format, { signal: endOf(reply, signal) });
+    const sql = sqlOf(request.body);
+    downloads.requireRoom();
+    const end = endOf(reply, signal);
+    const answer = await lanes.queries.run(end, () => queries.stream(sql, format, { signal: end }));
     const stamp = new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
     // FORMAT in the SQL decides.
     const fileName = `query-${stamp}.${answer.format === format ? ending : 'txt'}`;
@@ -63,6 +70,8 @@ export const addSql: Routes = (app, { settings, signal }) => {
     (request, reply) => {
       const held = downloads.take(request.params.id);
       if (held === undefined) return sendError(reply, 404, 'the download has expired', 'start it once more');
+      // A browser that reads nothing must not keep a connection to ClickHouse.
+      reply.raw.setTimeout(STALLED_MS, () => reply.raw.destroy());
       return reply
         .type('application/octet-stream')
         .header('content-disposition', `attachment; filename="${held.fileName}"`)

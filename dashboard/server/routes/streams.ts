@@ -20,7 +20,7 @@ interface Named {
 
 const NEWEST_ROWS = 50;
 
-export const addStreams: Routes = (app, { settings, signal }) => {
+export const addStreams: Routes = (app, { settings, signal, lanes }) => {
   app.get<Named>('/api/streams/:stream', async ({ params: { stream } }, reply): Promise<StreamAnswer> => {
     return plain(await getStream(settings, stream, endOf(reply, signal)));
   });
@@ -65,14 +65,19 @@ export const addStreams: Routes = (app, { settings, signal }) => {
         if (error instanceof EtlError && !end.aborted) return undefined;
         throw error;
       });
-      return withQueries(settings, (queries) => getTableSchema(queries, viewOf(stream), versions, end));
+      return lanes.queries.run(end, () =>
+        withQueries(settings, (queries) => getTableSchema(queries, viewOf(stream), versions, end)),
+      );
     },
   );
 
   app.get<Named>('/api/streams/:stream/rows', async ({ params: { stream } }, reply): Promise<NewestRows> => {
     const { database } = settings.clickhouse;
-    const options = { limit: NEWEST_ROWS, signal: endOf(reply, signal) };
-    return withQueries(settings, (queries) => previewTable(queries, database, viewOf(stream), options));
+    const end = endOf(reply, signal);
+    const options = { limit: NEWEST_ROWS, signal: end };
+    return lanes.queries.run(end, () =>
+      withQueries(settings, (queries) => previewTable(queries, database, viewOf(stream), options)),
+    );
   });
 };
 

@@ -73,7 +73,7 @@ for (const [outcomes, expected] of worst) {
 }
 
 test('streamRunOf reads a record of an earlier release, which lacks fields', () => {
-  const run = streamRunOf({ run: 'r', stream: 'plans', outcome: 'done', new: 3n }, RECORDED_MS);
+  const run = streamRunOf({ run: 'r', stream: 'plans', outcome: 'done', new: 3 }, RECORDED_MS);
   assert.deepEqual(
     [run?.counts.new, run?.counts.retries, run?.failureCode, run?.newFields, run?.startedAtMs],
     [3, 0, null, [], null],

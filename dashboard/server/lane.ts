@@ -1,0 +1,51 @@
+import pLimit from 'p-limit';
+import { ServiceUnavailableError } from '../../core/errors.ts';
+
+export interface LaneLimits {
+  readonly running: number;
+  readonly waiting: number;
+}
+
+/** Work of one kind, of which only some runs at once; some more waits, and the rest is refused. */
+export class Lane {
+  readonly #what: string;
+  readonly #waiting: number;
+  readonly #limit: ReturnType<typeof pLimit>;
+
+  /** @param what the work, in the plural. */
+  constructor(what: string, { running, waiting }: LaneLimits) {
+    this.#what = what;
+    this.#waiting = waiting;
+    this.#limit = pLimit(running);
+  }
+
+  /**
+   * Runs the work when it is its turn, unless the signal has aborted by then.
+   * @throws ServiceUnavailableError if too much waits; the signal's reason; what the work throws.
+   */
+  async run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    if (this.#limit.pendingCount >= this.#waiting)
+      throw new ServiceUnavailableError(
+        `the dashboard is busy: ${this.#waiting} ${this.#what} wait; try again in a minute`,
+      );
+    return this.#limit(() => {
+      signal.throwIfAborted();
+      return work();
+    });
+  }
+}
+
+/** The lanes of a dashboard. They protect its memory, and ClickHouse and Kafka from it. */
+export interface Lanes {
+  /** Queries of the user, and those that read much. */
+  readonly queries: Lane;
+  /** Reading of topics, each with connections of its own. */
+  readonly scans: Lane;
+}
+
+export function createLanes(): Lanes {
+  return {
+    queries: new Lane('queries', { running: 4, waiting: 32 }),
+    scans: new Lane('requests that read topics', { running: 4, waiting: 32 }),
+  };
+}

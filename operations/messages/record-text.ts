@@ -1,0 +1,37 @@
+import { DecodeError } from '../../core/errors.ts';
+import { prettyJson } from '../dead-letters/exact-json.ts';
+import { MAX_JSON_LENGTH } from './message-decoder.ts';
+
+/** The JSON of a record as a page shows it. */
+export interface RecordText {
+  readonly text: string;
+  /** Whether only the start is shown. */
+  readonly isCut: boolean;
+}
+
+const MAX_TEXT_LENGTH = 256 * 1024;
+/** A number of one digit needs about 200 bytes while it is parsed. */
+const MAX_PARSED_LENGTH = 1024 * 1024;
+
+/**
+ * Returns the start of a record's JSON, one value per line; a long one stays as it is.
+ * @throws SyntaxError, NestedTooDeeplyError
+ */
+export function recordText(json: string): RecordText {
+  const text = json.length > MAX_PARSED_LENGTH ? json : prettyJson(json);
+  const isCut = text.length > MAX_TEXT_LENGTH;
+  return { text: isCut ? text.slice(0, MAX_TEXT_LENGTH) : text, isCut };
+}
+
+/**
+ * Returns the text of bytes that should be JSON.
+ * @throws SyntaxError, DecodeError, NestedTooDeeplyError if they cannot be shown as a record.
+ */
+export function jsonIn(bytes: Buffer): string {
+  if (bytes.length > MAX_JSON_LENGTH)
+    throw new DecodeError(`JSON text of more than ${MAX_JSON_LENGTH / 2 ** 20} MiB`);
+  const json = bytes.toString('utf8');
+  if (json.length > MAX_PARSED_LENGTH) JSON.parse(json);
+  else prettyJson(json);
+  return json;
+}

@@ -1,0 +1,44 @@
+import type { Readable } from 'node:stream';
+import { ServiceRefusedError } from '../../core/errors.ts';
+
+/** Longer than any row of a stream: a message has 1 MiB by default. */
+export const MAX_LINE_BYTES = 8 * 1024 * 1024;
+
+const NEWLINE = 0x0a;
+
+/**
+ * Returns the lines of an answer. Unlike readline, it limits a line before the line is a string:
+ * one query can return a single row of a gigabyte.
+ * @throws ServiceRefusedError for a line over the limit; the error of the answer.
+ */
+export async function* linesOf(
+  answer: Readable,
+  maxBytes = MAX_LINE_BYTES,
+): AsyncGenerator<string, void, undefined> {
+  let parts: Buffer[] = [];
+  let bytes = 0;
+  const add = (part: Buffer) => {
+    bytes += part.length;
+    if (bytes > maxBytes)
+      throw new ServiceRefusedError(
+        `a row of the result has more than ${maxBytes / 1024 / 1024} MiB; select fewer columns, or save the whole result to a file`,
+      );
+    parts.push(part);
+  };
+  const line = () => {
+    const text = Buffer.concat(parts, bytes).toString('utf8');
+    parts = [];
+    bytes = 0;
+    return text;
+  };
+  for await (const chunk of answer as AsyncIterable<Buffer>) {
+    let start = 0;
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
+      add(chunk.subarray(start, end));
+      yield line();
+      start = end + 1;
+    }
+    add(chunk.subarray(start));
+  }
+  if (bytes > 0) yield line();
+}
