@@ -65,6 +65,7 @@ const passingErrors: Readonly<Record<string, PassingError>> = {
 
 const CREDENTIALS =
   'check CLICKHOUSE_USERNAME and CLICKHOUSE_PASSWORD (commands find those of the local services under DATA_DIR)';
+const READER = 'check CLICKHOUSE_READER_USERNAME and CLICKHOUSE_READER_PASSWORD';
 
 /** Errors that stay until a person acts. */
 const remedies: Readonly<Record<string, string>> = {
@@ -80,6 +81,16 @@ const remedies: Readonly<Record<string, string>> = {
   516: CREDENTIALS,
 };
 
+/** Where the remedy differs for the user of {@link asReader}. */
+const readerRemedies: Readonly<Record<string, string>> = {
+  192: READER,
+  193: READER,
+  194: READER,
+  195: 'the user may not connect from this address: check its HOST clause and CLICKHOUSE_READER_USERNAME',
+  497: 'the user of CLICKHOUSE_READER_USERNAME lacks a right: docs/how-to/clickhouse-rights.md lists the grants that it needs',
+  516: READER,
+};
+
 function passingError({ code, message }: ClickHouseError): PassingError | undefined {
   const passing = passingErrors[code];
   // A shortage of server memory passes. The memory limit of a query or user does not.
@@ -88,6 +99,15 @@ function passingError({ code, message }: ClickHouseError): PassingError | undefi
   // One code has two causes: parts of the table, which are merged in time, and partitions of one
   // block, which are not.
   return code === '252' && /single INSERT block/i.test(message) ? undefined : passing;
+}
+
+/** Settings of a connection as another user, whose errors name the settings of that user. */
+type ReaderSettings = ClickHouseSettings & { readonly isReader?: true };
+
+/** Returns the settings for the queries of people: as the reader, if there is one. */
+export function asReader(settings: ClickHouseSettings): ReaderSettings {
+  const { reader } = settings;
+  return reader === undefined ? settings : { ...settings, credentials: reader, isReader: true };
 }
 
 export function isPassing(error: ClickHouseError): boolean {
@@ -233,8 +253,9 @@ export async function askRows<T>(
 }
 
 /** Translates a failure of the client. `doing` names the table or query, never values. */
-export function clickHouseError(error: unknown, settings: ClickHouseSettings, doing = ''): EtlError {
+export function clickHouseError(error: unknown, settings: ReaderSettings, doing = ''): EtlError {
   if (error instanceof EtlError) return error;
+  const isReader = settings.isReader === true;
   const prefix = doing === '' ? '' : `${doing}: `;
   const at = `${settings.url} (CLICKHOUSE_URL)`;
   // These come from reading the answer, not from the server.
@@ -245,14 +266,15 @@ export function clickHouseError(error: unknown, settings: ClickHouseSettings, do
   }
   if (error instanceof StatusError) {
     const answered = `${prefix}ClickHouse at ${at}, or a proxy in front of it, returned ${error.message}`;
-    const remedy = credentialsRemedy(error.status, 'CLICKHOUSE');
+    const remedy = credentialsRemedy(error.status, isReader ? 'CLICKHOUSE_READER' : 'CLICKHOUSE');
     if (remedy !== undefined) return new ServiceRefusedError(`${answered}: ${remedy}`, { cause: error });
     const hint = 'check that it is the HTTP interface of ClickHouse and that the server is healthy';
     return new ServiceUnavailableError(`${answered}: ${hint}`, { service: 'ClickHouse', cause: error });
   }
   if (!(error instanceof ClickHouseError)) return notAnswering('ClickHouse', at, error, { prefix });
   const passing = passingError(error);
-  const remedy = (passing ?? { remedy: remedies[error.code] }).remedy;
+  const lasting = (isReader ? readerRemedies[error.code] : undefined) ?? remedies[error.code];
+  const remedy = passing?.remedy ?? lasting;
   const returned = `${prefix}ClickHouse at ${at} returned code ${error.code} (${error.type ?? 'no name'}): ${foreignText(error.message)}`;
   const message = remedy === undefined ? returned : `${returned.replace(/\.$/, '')}. Remedy: ${remedy}`;
   return passing === undefined

@@ -24,6 +24,8 @@ export interface SchemaRegistrySettings {
 
 export interface ClickHouseSettings extends SchemaRegistrySettings {
   readonly database: string;
+  /** The user for the queries of people and assistants; the other credentials if undefined. */
+  readonly reader?: Credentials | undefined;
   readonly cluster: string | undefined;
   /** Streams of which every version is kept. */
   readonly historyStreams?: readonly string[];
@@ -116,6 +118,7 @@ export function loadSettings(processEnv: NodeJS.ProcessEnv = process.env, dotEnv
       credentials: hasPassword(credentials)
         ? credentials
         : (findLocalCredentials(dataDir, url, credentials?.username) ?? credentials),
+      reader: readerOf(url, texts),
       database: valueOf('CLICKHOUSE_DATABASE', texts),
       cluster: valueOf('CLICKHOUSE_CLUSTER', texts),
       historyStreams: valueOf('HISTORY_STREAMS', texts),
@@ -190,9 +193,24 @@ function serviceAddress(service: Service, texts: SettingTexts): SchemaRegistrySe
   const name = `${service}_URL` as const;
   const url = valueOf(name, texts);
   const credentials = credentialsOf(service, texts);
+  refusePlaintextTo(name, url, credentials, texts);
+  return Object.freeze({ url, ...proxyTo(url, texts), credentials });
+}
+
+function readerOf(url: string, texts: SettingTexts): Credentials | undefined {
+  const reader = credentialsOf('CLICKHOUSE_READER', texts);
+  refusePlaintextTo('CLICKHOUSE_URL', url, reader, texts);
+  return reader;
+}
+
+function refusePlaintextTo(
+  name: `${Service}_URL`,
+  url: string,
+  credentials: Credentials | undefined,
+  texts: SettingTexts,
+): void {
   if (hasPassword(credentials) && url.startsWith('http:'))
     refusePlaintext(name, [new URL(url).hostname], 'https', texts);
-  return Object.freeze({ url, ...proxyTo(url, texts), credentials });
 }
 
 function proxyTo(address: string, texts: SettingTexts): { readonly proxy?: Secret } {
@@ -221,6 +239,7 @@ function secret(
     | 'KAFKA_PASSWORD'
     | 'SCHEMA_REGISTRY_PASSWORD'
     | 'CLICKHOUSE_PASSWORD'
+    | 'CLICKHOUSE_READER_PASSWORD'
     | 'SHOW_PASSWORD',
   texts: SettingTexts,
 ): Secret | undefined {
@@ -238,7 +257,7 @@ function secret(
   return new Secret(secretText(`${name}_FILE`, content));
 }
 
-function credentialsOf(service: Service, texts: SettingTexts): Credentials | undefined {
+function credentialsOf(service: Service | 'CLICKHOUSE_READER', texts: SettingTexts): Credentials | undefined {
   const password = secret(`${service}_PASSWORD`, texts);
   const username = valueOf(`${service}_USERNAME`, texts);
   if (password !== undefined) rememberSecret(`${username}:${password.reveal()}`);

@@ -108,6 +108,11 @@ export const definitions = {
   CLICKHOUSE_URL: setting("ClickHouse's HTTP interface", httpUrl, 'http://127.0.0.1:8123'),
   CLICKHOUSE_USERNAME: setting('ClickHouse user', text),
   ...secretSettings('CLICKHOUSE_PASSWORD', 'ClickHouse password'),
+  CLICKHOUSE_READER_USERNAME: setting(
+    'user of `query`, `show` and `mcp` for queries; CLICKHOUSE_USERNAME if unset',
+    text,
+  ),
+  ...secretSettings('CLICKHOUSE_READER_PASSWORD', 'password of CLICKHOUSE_READER_USERNAME'),
   CLICKHOUSE_CLUSTER: setting('cluster on which tables are created', optional(identifier)),
   CLICKHOUSE_DATABASE: setting('database; created if missing', identifier, 'chartmogul'),
   HISTORY_STREAMS: setting(

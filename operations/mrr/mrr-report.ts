@@ -1,5 +1,6 @@
 import {
   askRows,
+  asReader,
   clickHouseError,
   createClickHouse,
   literal,
@@ -69,10 +70,11 @@ export type MrrReport =
  * @throws ServiceUnavailableError, ServiceRefusedError; the signal's reason.
  */
 export async function readMrrReport(
-  settings: ClickHouseSettings,
+  ownSettings: ClickHouseSettings,
   count: MonthCount,
   signal: AbortSignal,
 ): Promise<MrrReport> {
+  const settings = asReader(ownSettings);
   const client = createClickHouse(settings);
   try {
     return await reportOf(client, settings, count, signal);

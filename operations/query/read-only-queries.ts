@@ -1,6 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
-import { clickHouseError, createClickHouse, type ClickHouseClient } from '../../core/clickhouse/client.ts';
+import {
+  asReader,
+  clickHouseError,
+  createClickHouse,
+  type ClickHouseClient,
+} from '../../core/clickhouse/client.ts';
 import {
   readOnlyQuery,
   standardLimits,
@@ -47,16 +52,17 @@ const MAX_BYTES = 32 * 1024 * 1024;
 /**
  * Answers queries that only read the database: see {@link readOnlyQuery}. Every method throws
  * ServiceRefusedError if the query does more than read, exceeds a limit or is refused;
- * ServiceUnavailableError; the signal's reason. The caller closes it.
+ * ServiceUnavailableError; the signal's reason. Connects as the reader if there is one. The caller
+ * closes it.
  */
 export class ReadOnlyQueries {
   readonly #settings: ClickHouseSettings;
   readonly #client: ClickHouseClient;
 
   constructor(settings: ClickHouseSettings) {
-    this.#settings = settings;
+    this.#settings = asReader(settings);
     // A user's query sets its own settings.
-    this.#client = createClickHouse(settings, {}, { isStreamed: true });
+    this.#client = createClickHouse(this.#settings, {}, { isStreamed: true });
   }
 
   close(): Promise<void> {

@@ -26,13 +26,12 @@ export async function describeTables(
   const rows = await askRows<DescribedRow>(
     client,
     `SELECT tables.name AS name, if(endsWith(engine, 'View'), 'view', 'table') AS kind,
-       arrayMap(column -> (column.2, column.3, column.4), arraySort(groupArray((position, columns.name, type, columns.comment)))) AS columns
+       arrayMap(column -> [column.2, column.3, column.4], arraySort(groupArray((position, columns.name, type, columns.comment)))) AS columns
      FROM system.tables AS tables
      LEFT JOIN system.columns AS columns ON columns.table = tables.name AND columns.database = tables.database
      WHERE tables.database = ${literal(database)} AND NOT is_temporary AND NOT startsWith(tables.name, '.')
      GROUP BY name, kind ORDER BY kind DESC, name`,
     signal,
-    { output_format_json_named_tuples_as_objects: 0 },
   );
   return rows.map(({ name, kind, columns }) => ({
     name,

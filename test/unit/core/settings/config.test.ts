@@ -36,6 +36,7 @@ const wrongSettings: readonly (readonly [NodeJS.ProcessEnv, RegExp])[] = [
   [{ KAFKA_PASSWORD: 's3cret' }, /^KAFKA_PASSWORD needs KAFKA_USERNAME/],
   [{ SCHEMA_REGISTRY_PASSWORD: 's3cret' }, /^SCHEMA_REGISTRY_PASSWORD needs SCHEMA_REGISTRY_USERNAME/],
   [{ CLICKHOUSE_PASSWORD: 's3cret' }, /^CLICKHOUSE_PASSWORD needs CLICKHOUSE_USERNAME/],
+  [{ CLICKHOUSE_READER_PASSWORD: 's3cret' }, /^CLICKHOUSE_READER_PASSWORD needs CLICKHOUSE_READER_USERNAME/],
   [{ TOPIC_PREFIX: 'a b' }, /^TOPIC_PREFIX must be .*; got "a b"/],
   [{ TOPIC_PREFIX: 'x'.repeat(101) }, /^TOPIC_PREFIX must be .*; got "x+"/],
   [{ CLICKHOUSE_DATABASE: 'a`b' }, /^CLICKHOUSE_DATABASE must be .*; got "a`b"/],
@@ -207,6 +208,7 @@ for (const value of [
     ['KAFKA_PASSWORD_FILE', { KAFKA_USERNAME: 'u', KAFKA_SASL_MECHANISM: 'plain' }],
     ['SCHEMA_REGISTRY_PASSWORD_FILE', { SCHEMA_REGISTRY_USERNAME: 'u' }],
     ['CLICKHOUSE_PASSWORD_FILE', { CLICKHOUSE_USERNAME: 'u' }],
+    ['CLICKHOUSE_READER_PASSWORD_FILE', { CLICKHOUSE_READER_USERNAME: 'u' }],
   ] as const) {
     test(`the error for an unreadable ${name} hides its value of ${value.length} characters`, () => {
       assert.throws(
@@ -334,6 +336,7 @@ for (const name of [
   'KAFKA_PASSWORD',
   'SCHEMA_REGISTRY_PASSWORD',
   'CLICKHOUSE_PASSWORD',
+  'CLICKHOUSE_READER_PASSWORD',
 ]) {
   test(`${name} can come from a file, and no text of the settings shows it`, (t) => {
     const settings = load({
@@ -344,7 +347,9 @@ for (const name of [
     const { chartmogul, kafka, schemaRegistry, clickhouse } = settings;
     const secrets = [
       chartmogul.apiKey,
-      ...[kafka.sasl, schemaRegistry.credentials, clickhouse.credentials].map((known) => known?.password),
+      ...[kafka.sasl, schemaRegistry.credentials, clickhouse.credentials, clickhouse.reader].map(
+        (known) => known?.password,
+      ),
     ];
     assert.deepEqual(
       secrets.flatMap((secret) => secret?.reveal() ?? []),

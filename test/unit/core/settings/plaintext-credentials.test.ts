@@ -8,10 +8,12 @@ const load = (env: NodeJS.ProcessEnv) => loadSettings(env, '');
 const remote = 'remote.example.com';
 const registry = { SCHEMA_REGISTRY_USERNAME: 'u', SCHEMA_REGISTRY_PASSWORD: 's3cret' };
 const clickhouse = { CLICKHOUSE_USERNAME: 'u', CLICKHOUSE_PASSWORD: 's3cret' };
+const reader = { CLICKHOUSE_READER_USERNAME: 'u', CLICKHOUSE_READER_PASSWORD: 's3cret' };
 const plain = { KAFKA_USERNAME: 'u', KAFKA_PASSWORD: 's3cret', KAFKA_SASL_MECHANISM: 'PLAIN' };
 const plaintext: readonly (readonly [string, NodeJS.ProcessEnv])[] = [
   ['SCHEMA_REGISTRY_URL', { ...registry, SCHEMA_REGISTRY_URL: `http://${remote}:8081/apis` }],
   ['CLICKHOUSE_URL', { ...clickhouse, CLICKHOUSE_URL: `http://${remote}` }],
+  ['CLICKHOUSE_URL', { ...reader, CLICKHOUSE_URL: `http://${remote}` }],
   ['CLICKHOUSE_URL', { ...clickhouse, CLICKHOUSE_URL: 'http://127.0.0.1.example.com' }],
   ['CLICKHOUSE_URL', { ...clickhouse, CLICKHOUSE_URL: 'http://0.0.0.0:8123' }],
   ['KAFKA_BROKERS', { ...plain, KAFKA_BROKERS: `127.0.0.1:9092,${remote}:9092` }],
@@ -36,7 +38,7 @@ for (const [name, env] of plaintext) {
 
 const encrypted: readonly NodeJS.ProcessEnv[] = [
   { ...registry, SCHEMA_REGISTRY_URL: `https://${remote}` },
-  { ...clickhouse, CLICKHOUSE_URL: `https://${remote}` },
+  { ...clickhouse, ...reader, CLICKHOUSE_URL: `https://${remote}` },
   ...['127.0.0.1', '127.8.8.8', 'localhost', '[::1]'].map((host) => ({
     ...{ ...registry, SCHEMA_REGISTRY_URL: `http://${host}:1` },
     ...{ ...clickhouse, CLICKHOUSE_URL: `http://${host}:1` },
