@@ -3,6 +3,7 @@
 // in JSON) that it is unknown, because its service did not answer. Offsets and counts are far below
 // 2^53.
 
+import type { ProblemLine } from './problem.ts';
 import type { RunOutcome } from './runs.ts';
 
 /** The event `status`: all that `npm run status` shows, every few seconds. */
@@ -10,7 +11,7 @@ export interface Overview {
   readonly atMs: number;
   readonly streams: readonly StreamLine[];
   /** What needs a person, the most urgent first. */
-  readonly attention: readonly Attention[];
+  readonly attention: readonly ProblemLine[];
   /** The newest run of `npm run produce`. */
   readonly lastRun: RunTotals | null | undefined;
 }
@@ -47,15 +48,4 @@ export interface RunTotals {
   readonly requestsPerSecond: number;
   readonly retries: number;
   readonly rateLimited: number;
-}
-
-export interface Attention {
-  /** A service that does not answer, a stream that has failed or stopped, or a risk. */
-  readonly kind: 'failure' | 'problem' | 'warning';
-  /** Streams, topics or tables. */
-  readonly about: readonly string[];
-  /** With its remedy; commands are in backticks. */
-  readonly message: string;
-  /** The page that shows more. */
-  readonly page?: 'dead-letters' | 'runs';
 }

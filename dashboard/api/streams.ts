@@ -1,3 +1,4 @@
+import type { ProblemLine } from './problem.ts';
 import type { RunOutcome } from './runs.ts';
 
 /** `GET /api/streams/NAME` */
@@ -14,11 +15,9 @@ export interface StreamAnswer {
     readonly lastRun: StreamLastRun | null | undefined;
     readonly checkpoint: StreamCheckpoint | null | undefined;
     readonly deadLetters: number | undefined;
-    readonly problems: readonly string[];
   };
-  readonly warnings: readonly { readonly about: string; readonly message: string }[];
-  /** One line per service that does not answer. */
-  readonly failures: readonly string[];
+  /** What needs a person, the most urgent first. */
+  readonly attention: readonly ProblemLine[];
 }
 
 export interface StreamLastRun {

@@ -8,6 +8,7 @@ import {
   StoppedError,
 } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
+import { adviceOf } from '../../core/remedy.ts';
 import type { ApiError } from '../api/error.ts';
 
 /** Answers with an error. Its message is one sentence; the remedy says what to do. */
@@ -28,7 +29,7 @@ export function answerErrors(app: FastifyInstance): void {
     if (!(error instanceof EtlError) && error.statusCode !== undefined && error.statusCode < 500)
       return sendError(reply, error.statusCode, messageOf(error));
     if (!(error instanceof EtlError)) logger.error({ reason: messageOf(error) }, 'dashboard failed');
-    const { message, remedy } = partsOf(messageOf(error));
+    const { message, remedy } = adviceOf(messageOf(error));
     return sendError(reply, statusOf(error), message, remedy);
   });
   app.setNotFoundHandler((request, reply) =>
@@ -40,12 +41,4 @@ function statusOf(error: unknown): number {
   if (error instanceof ConfigError || error instanceof ServiceRefusedError) return 400;
   if (error instanceof RetriableError || error instanceof StoppedError) return 503;
   return error instanceof EtlError ? 422 : 500;
-}
-
-/** Splits a message of ours at its remedy: `<what happened>: <why>; <remedy>`. */
-export function partsOf(message: string): { message: string; remedy?: string } {
-  const at = message.lastIndexOf('; ');
-  // `X must be Y; got Z` is one sentence.
-  const isWhole = at < 0 || message.startsWith('got ', at + 2);
-  return isWhole ? { message } : { message: message.slice(0, at), remedy: message.slice(at + 2) };
 }

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Settings } from '../../core/settings/config.ts';
 import type { Lanes } from './lane.ts';
+import type { Status } from '../../operations/status/stream-status.ts';
 import type { EventHub } from './live/event-hub.ts';
 
 /** What every route may use. */
@@ -11,6 +12,8 @@ export interface Dashboard {
   /** Live figures for all pages. */
   readonly events: EventHub;
   readonly lanes: Lanes;
+  /** The latest status of all streams; undefined if it is old. */
+  readonly latestStatus: () => Status | undefined;
 }
 
 /** Adds the routes of one page. */

@@ -1,7 +1,7 @@
 import { messageOf } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
+import { adviceOf } from '../../core/remedy.ts';
 import type { JobState } from '../api/job.ts';
-import { partsOf } from './api-error.ts';
 
 /**
  * Work that outlives the request that starts it, one at a time. Its last result is kept until the
@@ -51,7 +51,7 @@ export class Job<Progress, Result> {
           return;
         }
         logger.warn({ reason: messageOf(error) }, 'job of the dashboard failed');
-        end({ state: 'failed', error: partsOf(messageOf(error)) });
+        end({ state: 'failed', error: adviceOf(messageOf(error)) });
       },
     );
     return true;

@@ -57,7 +57,8 @@ export async function startDashboard(
   const status = new LiveStatus(settings, (event, data) => events.send(event, data));
   events.connect({ run: (running) => status.run(running), greeting: () => status.greeting() });
   const lanes = createLanes();
-  for (const add of routes) add(app, { settings, signal, events, lanes });
+  const latestStatus = () => status.latest;
+  for (const add of routes) add(app, { settings, signal, events, latestStatus, lanes });
   const url = await listen(app, host, port);
   events.warmUp();
   const stopped = new Promise<void>((resolve) => {

@@ -27,7 +27,15 @@ export interface RunsRead {
   readonly completeAfterMs: number;
 }
 
+/** Where the topic ended when it was read. */
+export interface TopicPlace {
+  readonly topicId: bigint;
+  readonly next: ReadonlyMap<number, bigint>;
+}
+
 interface ReadOptions {
+  /** Only messages from these offsets on, by partition. */
+  readonly from?: ReadonlyMap<number, bigint> | undefined;
   /** Only runs that may have been recorded before. */
   readonly beforeMs?: number | undefined;
   /** Runs that are needed. The others are not decoded. */
@@ -38,26 +46,32 @@ interface ReadOptions {
 /**
  * Reads the topic of runs from its end until that is enough. Its cost depends on how far back it
  * reads, not on the length of the topic.
- * @returns what it read, and whether a limit ended the reading; empty if no run was ever recorded.
+ * @returns what it read, whether a limit ended the reading, and where the topic ended; empty if no
+ * run was ever recorded.
  * @throws errors of Kafka and the registry.
  */
 export async function readRuns(
   { admin, registry, settings, signal }: Connections<'admin' | 'registry'>,
-  { beforeMs, isWanted = () => true, isEnough }: ReadOptions,
-): Promise<RunsRead & { readonly isCut: boolean }> {
+  { from, beforeMs, isWanted = () => true, isEnough }: ReadOptions,
+): Promise<RunsRead & { readonly isCut: boolean; readonly place: TopicPlace }> {
   const topic = topicOf(settings.topicPrefix, RUNS);
   const found = await admin.topicOffsets(topic);
   const ends =
     beforeMs === undefined ? undefined : await admin.offsetsSince(topic, Math.floor(beforeMs + RECORDING_MS));
   const starts = new Map<number, bigint>();
   let spans = new Map<number, OffsetSpan>();
-  for (const { partition, start, end } of found?.partitions ?? []) {
+  const next = new Map<number, bigint>();
+  for (const { partition, start: first, end } of found?.partitions ?? []) {
+    const asked = from?.get(partition) ?? first;
+    const start = asked > first ? asked : first;
     starts.set(partition, start);
+    next.set(partition, end);
     const to = ends?.get(partition) ?? end;
     if (start < to) spans.set(partition, { from: start, to });
   }
+  const place = { topicId: found?.id ?? 0n, next };
   const runs = new Map<string, Map<string, StreamRun>>();
-  if (spans.size === 0) return { runs, completeAfterMs: -Infinity, isCut: false };
+  if (spans.size === 0) return { runs, completeAfterMs: -Infinity, isCut: false, place };
   const budget = new ScanBudget(readLimits);
   const decoder = new RunDecoder(registry);
   const slice = new TimeSlice();
@@ -87,8 +101,8 @@ export async function readRuns(
       }
       const isAll = rest.size === 0;
       const read = { runs, completeAfterMs: isAll ? -Infinity : oldestMs + RECORDING_MS };
-      if (isAll || isEnough(read)) return { ...read, isCut: false };
-      if (budget.isSpent) return { ...read, isCut: true };
+      if (isAll || isEnough(read)) return { ...read, isCut: false, place };
+      if (budget.isSpent) return { ...read, isCut: true, place };
       spans = new Map(
         [...rest].map(([partition, to]) => [partition, { from: starts.get(partition) ?? 0n, to }]),
       );

@@ -19,28 +19,26 @@ export interface RunDetail extends RunSummary {
   readonly streamRuns: readonly StreamRun[];
 }
 
+export interface PageOptions {
+  readonly limit?: number;
+  /** The `next` of an earlier page. */
+  readonly cursor?: string;
+}
+
 /**
  * Returns the runs of `produce`, newest first, from the topic of runs.
- * @param options.cursor the `next` of an earlier page.
  * @throws ConfigError for a wrong limit or cursor; errors of Kafka and the registry.
  */
 export async function listRuns(
   services: Connections<'admin' | 'registry'>,
-  { limit = DEFAULT_RUNS, cursor }: { readonly limit?: number; readonly cursor?: string } = {},
+  options: PageOptions = {},
 ): Promise<RunPage> {
-  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_RUNS)
-    throw new ConfigError(`the limit must be an integer from 1 to ${MAX_RUNS}; got ${limit}`);
-  const before = cursor === undefined ? undefined : parseCursor(cursor);
-  const listed = (read: RunsRead) =>
-    completeRuns(read).filter((run) => before === undefined || isOlder(run, before));
+  const place = placeOf(options);
   const read = await readRuns(services, {
-    beforeMs: before?.recordedAtMs,
-    isEnough: (part) => listed(part).length > limit,
+    beforeMs: place.before?.recordedAtMs,
+    isEnough: (part) => olderRuns(part, place).length > place.limit,
   });
-  const runs = listed(read).slice(0, limit);
-  const last = runs.at(-1);
-  const hasMore = read.isCut || listed(read).length > limit;
-  return { runs, next: last !== undefined && hasMore ? `${last.recordedAtMs}.${last.run}` : undefined };
+  return pageFrom(read, place, read.isCut);
 }
 
 /** Returns one run with its streams; undefined if it is not among those that can be read. */
@@ -53,13 +51,44 @@ export async function getRun(
     isEnough: (read) => completeRuns(read).length > 0,
   });
   const streams = runs.get(id);
-  if (streams === undefined) return undefined;
+  return streams && detailOf(id, streams);
+}
+
+export function detailOf(id: string, streams: ReadonlyMap<string, StreamRun>): RunDetail {
   const streamRuns = [...streams.values()].sort((a, b) => (a.stream < b.stream ? -1 : 1));
   return { ...summaryOf(id, streamRuns), streamRuns };
 }
 
+/** A page that is wanted. */
+interface PagePlace {
+  readonly limit: number;
+  /** Only older runs. */
+  readonly before: RunPlace | undefined;
+}
+
+/** @throws ConfigError */
+export function placeOf({ limit = DEFAULT_RUNS, cursor }: PageOptions): PagePlace {
+  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_RUNS)
+    throw new ConfigError(`the limit must be an integer from 1 to ${MAX_RUNS}; got ${limit}`);
+  return { limit, before: cursor === undefined ? undefined : parseCursor(cursor) };
+}
+
+/** @param isMore whether there are runs beyond those that were read. */
+export function pageFrom(read: RunsRead, place: PagePlace, isMore: boolean): RunPage {
+  const found = olderRuns(read, place);
+  const runs = found.slice(0, place.limit);
+  const last = runs.at(-1);
+  const hasMore = isMore || found.length > place.limit;
+  return { runs, next: last !== undefined && hasMore ? `${last.recordedAtMs}.${last.run}` : undefined };
+}
+
+/** Returns the runs of the page and of later pages, as far as they were read. */
+export function olderRuns(read: RunsRead, { before }: PagePlace): RunSummary[] {
+  return completeRuns(read).filter((run) => before === undefined || isOlder(run, before));
+}
+
 /** Returns the runs of which every stream was read, newest first. */
-function completeRuns({ runs, completeAfterMs }: RunsRead): RunSummary[] {
+export function completeRuns({ runs, completeAfterMs }: RunsRead): RunSummary[] {
   return [...runs]
     .map(([run, streams]) => summaryOf(run, [...streams.values()]))
     .filter(({ recordedAtMs }) => recordedAtMs > completeAfterMs)

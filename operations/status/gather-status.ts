@@ -114,8 +114,8 @@ export async function gatherFrom(
   for (const stream of streams) {
     const { status, table } = await streamStatus(stream, shared);
     statuses.push(status);
-    warnings.push(...configWarnings(status, shared));
-    warnings.push(...((await tableWarnings(status, table, shared)) ?? []));
+    const own = [...configWarnings(status, shared), ...((await tableWarnings(status, table, shared)) ?? [])];
+    warnings.push(...own.map((warning) => ({ ...warning, stream })));
   }
   if (wanted === undefined) warnings.push(...skippedTopicWarnings(topics ?? [], topicPrefix));
   for (const name of journalTopics) {

@@ -1,4 +1,6 @@
+import { adviceOf } from '../../core/remedy.ts';
 import { ago, several } from '../../core/terminal/amounts.ts';
+import type { StreamProblem } from './problem.ts';
 import type { StreamStatus } from './stream-status.ts';
 
 /**
@@ -8,21 +10,46 @@ import type { StreamStatus } from './stream-status.ts';
 export function problemsOf(
   { stream, lastRun, lag, deadLetters = 0 }: Omit<StreamStatus, 'problems'>,
   { atMs, maxAgeMs, isStalled }: { atMs: number; maxAgeMs: number; isStalled: boolean },
-): string[] {
-  const problems: string[] = [];
+): StreamProblem[] {
+  const problems: StreamProblem[] = [];
+  const base = { severity: 'problem', stream } as const;
   if (lastRun?.outcome === 'failed')
-    problems.push(`the last run of produce failed: ${lastRun.failure ?? 'no reason recorded'}`);
+    problems.push({
+      ...{ kind: 'failed', ...base, run: lastRun.run },
+      ...adviceOf(`the last run of produce failed: ${lastRun.failure ?? 'no reason recorded'}`),
+    });
   if (lastRun && atMs - lastRun.finishedAtMs > maxAgeMs)
-    problems.push(
-      `stale: the last run of produce ended ${ago(lastRun.finishedAtMs, atMs)}; is \`npm run produce -- --every 1h\` running?`,
-    );
-  if (isStalled)
-    problems.push(
-      `lag ~${several(Number(lag ?? 0), 'message')} and no progress; is \`npm run sink\` running?`,
-    );
+    problems.push(staleProblem(stream, lastRun.finishedAtMs, atMs));
+  if (isStalled) problems.push(stalledProblem(stream, lag ?? 0n));
   if (deadLetters > 0)
-    problems.push(
-      `${several(deadLetters, 'dead letter')} pending: \`npm run dead-letters -- list --streams ${stream}\``,
-    );
+    problems.push({
+      ...{ kind: 'dead-letters', ...base, count: deadLetters },
+      message: deadLettersText(deadLetters),
+      remedy: `\`npm run dead-letters -- list --streams ${stream}\``,
+    });
   return problems;
+}
+
+function staleProblem(stream: string, finishedAtMs: number, atMs: number): StreamProblem {
+  return {
+    ...{ kind: 'stale', severity: 'problem', stream, finishedAtMs },
+    message: `stale: the last run of produce ended ${ago(finishedAtMs, atMs)}`,
+    remedy: 'is `npm run produce -- --every 1h` running?',
+  };
+}
+
+function stalledProblem(stream: string, lag: bigint): StreamProblem {
+  return {
+    ...{ kind: 'stalled', severity: 'problem', stream, lag },
+    message: stalledText(lag),
+    remedy: 'is `npm run sink` running?',
+  };
+}
+
+export function stalledText(lag: bigint): string {
+  return `lag ~${several(Number(lag), 'message')} and no progress`;
+}
+
+export function deadLettersText(count: number): string {
+  return `${several(count, 'dead letter')} pending`;
 }

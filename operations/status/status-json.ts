@@ -1,13 +1,25 @@
 import type { Settings } from '../../core/settings/config.ts';
+import { attentionOf } from './attention.ts';
+import { problemText } from './problem.ts';
 import { messagesOf, type Status, type StreamStatus } from './stream-status.ts';
 
-/** Returns a JSON object. As in {@link StreamStatus}, null means absent. Omits unknown values. */
+/**
+ * Returns a JSON object. As in {@link StreamStatus}, null means absent. Omits unknown values.
+ * `attention` has all failures, problems and warnings, the most urgent first.
+ */
 export function statusJson(status: Status, { topicPrefix, clickhouse }: Settings): string {
   const { atMs, streams, warnings, failures } = status;
   const head = { at: isoTime(atMs), topicPrefix, database: clickhouse.database };
   // Offsets and row counts are far below 2^53.
   const toNumber = (_: string, value: unknown) => (typeof value === 'bigint' ? Number(value) : value);
-  return JSON.stringify({ ...head, streams: streams.map(streamJson), warnings, failures }, toNumber, 2);
+  const body = {
+    ...head,
+    streams: streams.map(streamJson),
+    warnings: warnings.map(({ about, message }) => ({ about, message })),
+    failures,
+    attention: attentionOf(status),
+  };
+  return JSON.stringify(body, toNumber, 2);
 }
 
 function streamJson(status: StreamStatus) {
@@ -33,7 +45,7 @@ function streamJson(status: StreamStatus) {
       records: checkpoint.records,
     },
     deadLetters,
-    problems,
+    problems: problems.map(problemText),
   };
 }
 

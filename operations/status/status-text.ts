@@ -1,6 +1,7 @@
 import { ago, approximate, formatNumber, shortNumber } from '../../core/terminal/amounts.ts';
 import { cut, firstFitting, textTable, type Cell, type Column } from '../../core/terminal/columns.ts';
-import { messagesOf, type Status, type StreamStatus, type Warning } from './stream-status.ts';
+import { problemText } from './problem.ts';
+import { messagesOf, type Status, type StreamStatus } from './stream-status.ts';
 
 const NONE = '–';
 const UNKNOWN = '?';
@@ -25,7 +26,9 @@ export function statusText({ atMs, streams, warnings }: Status, width: number): 
     ...sharedLines('warning', warnings),
     ...sharedLines(
       'problem',
-      streams.flatMap(({ stream, problems }) => problems.map((message) => ({ about: stream, message }))),
+      streams.flatMap(({ stream, problems }) =>
+        problems.map((problem) => ({ about: stream, message: problemText(problem) })),
+      ),
     ),
   ];
   const table = firstFitting(width, tables(streams, atMs, width));
@@ -81,7 +84,10 @@ function cell<T>(value: T | null | undefined, of: (value: T) => Cell = (known) =
 }
 
 /** Returns one line for each message, with the topics or streams that share it. */
-export function sharedLines(kind: string, warnings: readonly Warning[]): string[] {
+export function sharedLines(
+  kind: string,
+  warnings: readonly { readonly about: string; readonly message: string }[],
+): string[] {
   const subjects = new Map<string, string[]>();
   for (const { about, message } of warnings) subjects.set(message, [...(subjects.get(message) ?? []), about]);
   return [...subjects].map(([message, about]) => {

@@ -1,5 +1,6 @@
 import type { Checkpoint } from '../../producers/state/checkpoint.ts';
 import type { LastRun } from './last-run.ts';
+import type { StreamProblem, WarningKind } from './problem.ts';
 
 /** The status of one stream. Null means that it does not exist, undefined that it is unknown. */
 export interface StreamStatus {
@@ -17,8 +18,8 @@ export interface StreamStatus {
   readonly checkpoint: Checkpoint | null | undefined;
   /** Pending dead letters. */
   readonly deadLetters: number | undefined;
-  /** Problems with their remedies: see `problemsOf`. */
-  readonly problems: readonly string[];
+  /** See `problemsOf`. */
+  readonly problems: readonly StreamProblem[];
 }
 
 export interface TopicStatus {
@@ -39,8 +40,11 @@ export interface PartitionStatus {
 
 /** Something that will lose data or is misconfigured, with its remedy. */
 export interface Warning {
+  readonly kind: WarningKind;
   /** `topic chartmogul.plans` or `table plans_raw`. */
   readonly about: string;
+  /** Absent if the warning is about no stream. */
+  readonly stream?: string;
   readonly message: string;
 }
 

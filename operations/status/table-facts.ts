@@ -65,7 +65,7 @@ export class StorageTables {
       const found = await readView(this.#database, view.name);
       const message =
         found === undefined ? 'is missing: the next start of the sink creates it' : viewFault(found, view);
-      if (message !== undefined) warnings.push({ about: `view ${view.name}`, message });
+      if (message !== undefined) warnings.push({ kind: 'view', about: `view ${view.name}`, message });
     }
     return warnings;
   }

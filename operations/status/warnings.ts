@@ -17,20 +17,26 @@ export function topicWarnings(
   tombstoneRetentionDays: number | undefined,
 ): Warning[] {
   const starts = partitions.map(({ start }) => start);
-  const messages = [...retentionWarnings(config, starts, tombstoneRetentionDays), ...clockWarnings(config)];
-  return messages.map((message) => ({ about: `topic ${name}`, message }));
+  const about = `topic ${name}`;
+  return [
+    ...retentionWarnings(config, starts, tombstoneRetentionDays).map(
+      (message) => ({ kind: 'retention', about, message }) as const,
+    ),
+    ...clockWarnings(config).map((message) => ({ kind: 'producer-clocks', about, message }) as const),
+  ];
 }
 
 /** Returns warnings about the topic of checkpoints or of dead letters, which have no other copy. */
 export function journalWarnings(name: string, config: TopicConfig): Warning[] {
   const limit = deletionLimit(config);
   const message = `${limit}: older messages are lost; set cleanup.policy to compact`;
-  return limit === undefined ? [] : [{ about: `topic ${name}`, message }];
+  return limit === undefined ? [] : [{ kind: 'retention', about: `topic ${name}`, message }];
 }
 
 /** Returns warnings about topics under the prefix that no sink reads. */
 export function skippedTopicWarnings(topics: readonly string[], topicPrefix: string): Warning[] {
   return streamsUnder(topicPrefix, topics).skipped.map(({ topic, reason }) => ({
+    kind: 'unread-topic',
     about: `topic ${topic}`,
     message: reason.replace(`topic ${topic} is `, ''),
   }));
@@ -43,11 +49,11 @@ export function pairWarnings(
 ): Warning[] {
   // An empty topic is normal, as an account may lack the stream. A message creates the table.
   if (topic && table === null && messagesOf(topic) > 0n)
-    return [{ about: `topic ${topic.name}`, message: 'no table yet; run `npm run sink`' }];
+    return [{ kind: 'no-table', about: `topic ${topic.name}`, message: 'no table yet; run `npm run sink`' }];
   if (topic === null && table) {
     const name = topicOf(topicPrefix, stream);
     const message = `no topic ${name}, so it cannot be rebuilt; check TOPIC_PREFIX, or run \`npm run produce\``;
-    return [{ about: `table ${table.name}`, message }];
+    return [{ kind: 'no-topic', about: `table ${table.name}`, message }];
   }
   return [];
 }
@@ -72,5 +78,5 @@ export async function lostRowsWarnings(
   const message =
     `${grouped(rows)} live rows whose messages are gone from ${name}: a replay would lose them; ` +
     `\`npm run produce -- --full\` sends the records that ChartMogul still has`;
-  return [{ about: `table ${table}`, message }];
+  return [{ kind: 'lost-rows', about: `table ${table}`, message }];
 }

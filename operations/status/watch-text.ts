@@ -1,6 +1,7 @@
 import { ago, shortNumber } from '../../core/terminal/amounts.ts';
 import { cut, textTable, type Column } from '../../core/terminal/columns.ts';
 import { fitRows } from '../../core/terminal/progress-lines.ts';
+import { problemText } from './problem.ts';
 import { ratesOf, totalRates, type StreamRates } from './rates.ts';
 import { sharedLines } from './status-text.ts';
 import type { StatusSample } from './status-sampler.ts';
@@ -18,7 +19,7 @@ export function watchLines(
 ): string[] {
   const { streams, warnings, failures } = status;
   const problems = streams.flatMap(({ stream, problems }) =>
-    problems.map((message) => ({ about: stream, message })),
+    problems.map((problem) => ({ about: stream, message: problemText(problem) })),
   );
   const needs = [
     ...failures,

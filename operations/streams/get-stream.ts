@@ -1,41 +1,55 @@
-import type { Settings } from '../../core/settings/config.ts';
 import { ConfigError } from '../../core/errors.ts';
+import type { Settings } from '../../core/settings/config.ts';
 import { subjectOf, viewOf } from '../../core/stream-name.ts';
+import { attentionOf } from '../status/attention.ts';
 import { gatherStatus } from '../status/gather-status.ts';
+import type { Problem } from '../status/problem.ts';
 import type { Status, StreamStatus } from '../status/stream-status.ts';
 
 /** The status of one stream, with the names of what belongs to it. */
-export interface StreamDetail extends Pick<Status, 'atMs' | 'warnings' | 'failures'> {
+export interface StreamDetail extends Pick<Status, 'atMs'> {
   readonly stream: StreamStatus;
+  /** What needs a person, the most urgent first. */
+  readonly attention: readonly Problem[];
   readonly subject: string;
   readonly view: string;
 }
 
-/** @throws ConfigError for an unknown stream; the errors of {@link gatherStatus}. */
+/**
+ * Returns one stream of a status that has it. Without such a status, gathers the stream's own.
+ * @param known a status of all streams, if there is a recent one.
+ * @throws ConfigError for an unknown stream; the errors of {@link gatherStatus}.
+ */
 export async function getStream(
   settings: Settings,
   name: string,
   signal: AbortSignal,
+  known?: Status,
 ): Promise<StreamDetail> {
-  const status = await gatherStatus(settings, [name], signal).catch((error: unknown) => {
+  const found = known?.streams.some(({ stream }) => stream === name) === true ? known : undefined;
+  const status = found ?? (await gatherOne(settings, name, signal));
+  const streams = status.streams.filter(({ stream }) => stream === name);
+  const [stream] = streams;
+  if (stream === undefined) {
+    const reason = status.failures.length > 0 ? status.failures.join('; ') : 'run `npm run produce`';
+    throw new ConfigError(`stream ${name.slice(0, 80)} has no topic and no table yet: ${reason}`);
+  }
+  const warnings = status.warnings.filter((warning) => warning.stream === name);
+  return {
+    atMs: status.atMs,
+    stream,
+    attention: attentionOf({ ...status, streams, warnings }),
+    subject: subjectOf(settings.topicPrefix, name),
+    view: viewOf(name),
+  };
+}
+
+function gatherOne(settings: Settings, name: string, signal: AbortSignal): Promise<Status> {
+  return gatherStatus(settings, [name], signal).catch((error: unknown) => {
     // It names an option of the command.
     if (!(error instanceof ConfigError)) throw error;
     throw new ConfigError(`there is no stream ${name.slice(0, 80)}; choose one of the list of streams`, {
       cause: error,
     });
   });
-  const { atMs, streams, warnings, failures } = status;
-  const [stream] = streams;
-  if (stream === undefined) {
-    const reason = failures.length > 0 ? failures.join('; ') : 'run `npm run produce`';
-    throw new ConfigError(`stream ${name.slice(0, 80)} has no topic and no table yet: ${reason}`);
-  }
-  return {
-    atMs,
-    stream,
-    warnings,
-    failures,
-    subject: subjectOf(settings.topicPrefix, name),
-    view: viewOf(name),
-  };
 }

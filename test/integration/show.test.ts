@@ -191,7 +191,7 @@ test('show sends two clients the status of one poller', async (t) => {
   assert.ok((plans.messages ?? 0) > 0);
   assert.deepEqual([plans.rows, plans.hasProblem], [null, false]);
   assert.ok((one.lastRun?.requests ?? 0) > 0);
-  assert.match(one.attention[0]?.message ?? '', /npm run sink/);
+  assert.match(one.attention[0]?.remedy ?? '', /npm run sink/);
 });
 
 test('show prints its address, and stops on SIGTERM in spite of open streams', async (t) => {

@@ -34,7 +34,7 @@ test('the operations of a stream show its partitions, schemas, columns and newes
     partitions.reduce((sum, { committed = 0n }) => sum + committed, 0n),
     2n,
   );
-  assert.deepEqual([detail.stream.lag, detail.stream.table?.rows, detail.failures], [0n, 2n, []]);
+  assert.deepEqual([detail.stream.lag, detail.stream.table?.rows, detail.attention], [0n, 2n, []]);
   await assert.rejects(getStream(settings, 'nothing', noSignal), ConfigError);
 
   await withConnections(settings, { name: 'test', needs: ['registry'] }, noSignal, async (connections) => {

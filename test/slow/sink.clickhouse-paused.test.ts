@@ -50,7 +50,7 @@ test('a ClickHouse under SIGSTOP shows as lag and a stall, and gets its rows on 
     { lag: streams[0]?.lag, problems: streams[0]?.problems.length },
     { lag: 10n, problems: 1 },
   );
-  assert.match(streams[0]?.problems[0] ?? '', /lag ~10 messages and no progress/);
+  assert.match(streams[0]?.problems[0]?.message ?? '', /lag ~10 messages and no progress/);
 });
 
 test('a sink that is stopped while ClickHouse is away fails the streams with new messages', async (t) => {

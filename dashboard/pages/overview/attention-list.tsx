@@ -1,12 +1,8 @@
-import type { Attention, Overview } from '../../api/overview.ts';
+import type { Overview } from '../../api/overview.ts';
 import { Icon } from '../shared/icon.tsx';
-import { Prose } from '../shared/states.tsx';
-import { hrefOf } from '../shell/route.ts';
+import { ProblemList } from '../shared/problem-list.tsx';
 
-const MAX_NAMED = 4;
-const titles = { failure: 'Failure', problem: 'Problem', warning: 'Warning' } as const;
-
-/** Lists what needs a person, with its remedy; one calm line if nothing does. */
+/** Lists what needs a person; one calm line if nothing does. */
 export function AttentionList({ overview: { attention, streams } }: { readonly overview: Overview }) {
   if (attention.length === 0) {
     if (streams.length === 0) return null;
@@ -20,54 +16,12 @@ export function AttentionList({ overview: { attention, streams } }: { readonly o
     );
   }
   return (
-    <section class="card attention" aria-labelledby="attention-title">
+    <section class="card" aria-labelledby="attention-title">
       <header class="card-head">
         <h2 id="attention-title">Needs attention</h2>
         <span class="quiet">{attention.length}</span>
       </header>
-      <ul>
-        {attention.map((item) => (
-          <Item key={`${item.message} ${item.about.join()}`} item={item} />
-        ))}
-      </ul>
+      <ProblemList problems={attention} />
     </section>
-  );
-}
-
-function Item({ item: { kind, about, message, page } }: { readonly item: Attention }) {
-  return (
-    <li class={`attention-item ${kind}`}>
-      <Icon name={kind === 'warning' ? 'alert' : 'error'} />
-      <div>
-        <p class="attention-about">
-          <span class="hidden-text">{titles[kind]}: </span>
-          <Names kind={kind} names={about} />
-        </p>
-        <p>
-          <Prose>{`${message.charAt(0).toUpperCase()}${message.slice(1)}`}</Prose>
-        </p>
-      </div>
-      {page !== undefined && (
-        <a class="button" href={hrefOf(page)}>
-          {page === 'runs' ? 'Show runs' : 'Show dead letters'}
-        </a>
-      )}
-    </li>
-  );
-}
-
-/** Problems are about streams, which have a page; warnings are about topics, tables and views. */
-function Names({ kind, names }: { readonly kind: Attention['kind']; readonly names: readonly string[] }) {
-  const rest = names.length - MAX_NAMED;
-  return (
-    <>
-      {names.slice(0, MAX_NAMED).map((name, index) => (
-        <span key={name}>
-          {index > 0 && ', '}
-          {kind === 'problem' ? <a href={hrefOf('streams', name)}>{name}</a> : name}
-        </span>
-      ))}
-      {rest > 0 && <span title={names.slice(MAX_NAMED).join(', ')}> and {rest} more</span>}
-    </>
   );
 }

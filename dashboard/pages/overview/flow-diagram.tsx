@@ -15,7 +15,7 @@ interface FlowProps {
 export function FlowDiagram({ live: { overview, rates } }: FlowProps) {
   const { streams, attention } = overview;
   // With a service down, a list without streams may be incomplete.
-  const isUnknown = streams.length === 0 && attention.some(({ kind }) => kind === 'failure');
+  const isUnknown = streams.length === 0 && attention.some(({ severity }) => severity === 'failure');
   const total = (of: (stream: StreamLine) => number | null | undefined) =>
     isUnknown ? undefined : sumOf(streams, of);
   const moving = Object.values(rates?.streams ?? {});

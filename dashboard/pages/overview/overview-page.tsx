@@ -28,7 +28,7 @@ export const OverviewPage: PageComponent = () => {
           {overview.streams.length > 0 ? (
             <StreamTable live={{ ...live, overview }} />
           ) : (
-            <NoStreams isKnown={!overview.attention.some(({ kind }) => kind === 'failure')} />
+            <NoStreams isKnown={!overview.attention.some(({ severity }) => severity === 'failure')} />
           )}
         </div>
       )}

@@ -60,7 +60,7 @@ function postOf(body: unknown): RequestInit {
   };
 }
 
-function errorOf(content: unknown): { message?: string; remedy?: string } {
+function errorOf(content: unknown): Partial<ApiError['error']> {
   const isError = typeof content === 'object' && content !== null && 'error' in content;
   return isError ? (content as ApiError).error : {};
 }

@@ -1,7 +1,7 @@
 import type { PartitionLine, StreamAnswer } from '../../api/streams.ts';
 import { numberText } from '../shared/format.ts';
-import { Icon } from '../shared/icon.tsx';
 import { Count } from '../shared/number.tsx';
+import { ProblemList } from '../shared/problem-list.tsx';
 import { EmptyState, ErrorState, Prose, Skeleton } from '../shared/states.tsx';
 import { Table, type Column } from '../shared/table.tsx';
 import { Ago, Time } from '../shared/time.tsx';
@@ -24,26 +24,14 @@ export function FactsTab({ stream }: { readonly stream: string }) {
 }
 
 function Facts({ answer }: { readonly answer: StreamAnswer }) {
-  const { stream, subject, view, failures, warnings } = answer;
-  const { topic, table, lag, lastRun, checkpoint, deadLetters, problems } = stream;
-  const attention = [
-    ...failures,
-    ...problems,
-    ...warnings.map(({ about, message }) => `${about}: ${message}`),
-  ];
+  const { stream, subject, view, attention } = answer;
+  const { topic, table, lag, lastRun, checkpoint, deadLetters } = stream;
   return (
     <>
       {attention.length > 0 && (
-        <ul class="attention card">
-          {attention.map((message) => (
-            <li key={message}>
-              <Icon name="alert" />
-              <p>
-                <Prose>{message}</Prose>
-              </p>
-            </li>
-          ))}
-        </ul>
+        <section class="card" aria-label="Needs attention">
+          <ProblemList problems={attention} />
+        </section>
       )}
       <dl class="facts card">
         <div>

@@ -6,6 +6,7 @@ import { logger } from '../../../core/logger.ts';
 import type { Settings } from '../../../core/settings/config.ts';
 import { isLagByCommits, readPositions, type Position } from '../../../operations/status/positions.ts';
 import { StatusSampler } from '../../../operations/status/status-sampler.ts';
+import type { Status } from '../../../operations/status/stream-status.ts';
 import type { Overview } from '../../api/overview.ts';
 import type { Rates } from '../../api/rates.ts';
 import { overviewOf } from './overview.ts';
@@ -22,6 +23,9 @@ const BUSY_MS = 15_000;
 /** A stream is stale if its last run is older, as in `npm run status -- --check`. */
 const MAX_AGE_MS = 86_400_000;
 
+/** Longer than a status and the pause after it take while Kafka or ClickHouse is slow. */
+const MAX_STATUS_AGE_MS = 30_000;
+
 /** Ten minutes. */
 const BUCKET_MS = 5_000;
 const MAX_BUCKETS = 120;
@@ -34,6 +38,7 @@ export class LiveStatus {
   readonly #publish: Publish;
   readonly #sampler: StatusSampler;
   readonly #history = new RateHistory(BUCKET_MS, MAX_BUCKETS);
+  #status: Status | undefined;
   #overview: Overview | undefined;
   #streams: readonly string[] = [];
   #positions: ReadonlyMap<string, Position> = new Map();
@@ -44,6 +49,12 @@ export class LiveStatus {
     this.#settings = settings;
     this.#publish = publish;
     this.#sampler = new StatusSampler(settings, undefined, MAX_AGE_MS);
+  }
+
+  /** The latest status; undefined if it is old, because no page was open. */
+  get latest(): Status | undefined {
+    const isOld = this.#status === undefined || Date.now() - this.#status.atMs > MAX_STATUS_AGE_MS;
+    return isOld ? undefined : this.#status;
   }
 
   /** The events that a new client gets at once. */
@@ -69,6 +80,7 @@ export class LiveStatus {
       return position !== undefined && isLagByCommits(stream, position);
     };
     this.#byCommits = new Set(status.streams.filter(isByCommits).map(({ stream }) => stream));
+    this.#status = status;
     this.#overview = overviewOf(status);
     this.#publish('status', this.#overview);
   }

@@ -1,13 +1,15 @@
+import { attentionOf } from '../../../operations/status/attention.ts';
 import type { Status, StreamStatus } from '../../../operations/status/stream-status.ts';
 import { messagesOf } from '../../../operations/status/stream-status.ts';
-import type { Attention, Overview, RunTotals, StreamLine } from '../../api/overview.ts';
+import type { Overview, RunTotals, StreamLine } from '../../api/overview.ts';
+import { problemLines } from './problem-lines.ts';
 
 /** Returns the status as the overview shows it. */
 export function overviewOf(status: Status): Overview {
   return {
     atMs: status.atMs,
     streams: status.streams.map(lineOf),
-    attention: attentionOf(status),
+    attention: problemLines(attentionOf(status)),
     lastRun: runTotals(status),
   };
 }
@@ -55,50 +57,4 @@ function runTotals({ streams, failures }: Status): RunTotals | null | undefined 
     retries: sum('retries'),
     rateLimited: sum('rateLimited'),
   };
-}
-
-/** Returns services that are down, then streams that failed, then other problems, then risks. */
-function attentionOf({ streams, warnings, failures }: Status): Attention[] {
-  const problems = streams.flatMap(({ stream, problems: own, lastRun }) =>
-    own.map((message) => ({ about: stream, message, isFailed: lastRun?.outcome === 'failed' })),
-  );
-  return [
-    ...failures.map((message) => ({ kind: 'failure' as const, about: [], message })),
-    ...shared(
-      'problem',
-      problems.filter(({ isFailed }) => isFailed),
-    ),
-    ...shared(
-      'problem',
-      problems.filter(({ isFailed }) => !isFailed),
-    ),
-    ...shared('warning', warnings),
-  ];
-}
-
-/** Returns one entry per message, with everything that it is about. Amounts may differ. */
-function shared(
-  kind: Attention['kind'],
-  messages: readonly { readonly about: string; readonly message: string }[],
-): Attention[] {
-  const groups = new Map<string, { about: string; message: string }[]>();
-  for (const item of messages) {
-    const shape = item.message.replace(AMOUNT, '');
-    groups.set(shape, [...(groups.get(shape) ?? []), item]);
-  }
-  return [...groups].map(([shape, items]) => {
-    const [first] = items;
-    const isSame = items.every(({ message }) => message === first?.message);
-    const message = isSame ? (first?.message ?? shape) : shape;
-    const page = pageOf(message);
-    return { kind, about: items.map(({ about }) => about), message, ...(page !== undefined && { page }) };
-  });
-}
-
-/** The amount of a lag, which differs between streams that share a cause. */
-const AMOUNT = /(?<=^lag) ~?[\d,]+ messages?/;
-
-function pageOf(message: string): Attention['page'] {
-  if (message.includes('dead letter')) return 'dead-letters';
-  return message.startsWith('the last run of produce failed') ? 'runs' : undefined;
 }

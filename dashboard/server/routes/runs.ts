@@ -1,14 +1,12 @@
-import { withConnections } from '../../../core/connections.ts';
 import { ConfigError } from '../../../core/errors.ts';
-import { getRun, listRuns } from '../../../operations/runs/runs.ts';
+import { RunHistory } from '../../../operations/runs/run-history.ts';
 import type { RunAnswer, RunList } from '../../api/runs.ts';
-import { endOf } from '../request-end.ts';
-import { plain } from '../plain.ts';
 import type { Routes } from '../context.ts';
-
-const services = { name: 'show', needs: ['registry', 'admin'] } as const;
+import { plain } from '../plain.ts';
+import { endOf } from '../request-end.ts';
 
 export const addRuns: Routes = (app, { settings, signal, lanes }) => {
+  const history = new RunHistory(settings, signal);
   app.get<{ Querystring: { limit?: unknown; cursor?: unknown } }>(
     '/api/runs',
     async ({ query: { limit, cursor } }, reply): Promise<RunList> => {
@@ -17,20 +15,14 @@ export const addRuns: Routes = (app, { settings, signal, lanes }) => {
         ...(typeof cursor === 'string' && { cursor }),
       };
       const end = endOf(reply, signal);
-      return lanes.scans.run(end, () =>
-        withConnections(settings, services, end, async (connections) =>
-          plain(await listRuns(connections, page)),
-        ),
-      );
+      return plain(await lanes.scans.run(end, () => history.list(page, end)));
     },
   );
   app.get<{ Params: { run: string } }>(
     '/api/runs/:run',
     async ({ params: { run } }, reply): Promise<RunAnswer> => {
       const end = endOf(reply, signal);
-      const found = await lanes.scans.run(end, () =>
-        withConnections(settings, services, end, (connections) => getRun(connections, run)),
-      );
+      const found = await lanes.scans.run(end, () => history.get(run, end));
       if (found === undefined)
         throw new ConfigError(`the topic of runs has no run ${run.slice(0, 80)}; open the list of runs`);
       return plain(found);

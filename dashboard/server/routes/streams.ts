@@ -10,6 +10,7 @@ import { getTableSchema } from '../../../operations/tables/table-schema.ts';
 import type { SchemaComparison, SchemaList } from '../../api/schemas.ts';
 import type { StreamAnswer } from '../../api/streams.ts';
 import type { ColumnList, NewestRows } from '../../api/tables.ts';
+import { problemLines } from '../live/problem-lines.ts';
 import { endOf } from '../request-end.ts';
 import { plain } from '../plain.ts';
 import type { Routes } from '../context.ts';
@@ -20,9 +21,10 @@ interface Named {
 
 const NEWEST_ROWS = 50;
 
-export const addStreams: Routes = (app, { settings, signal, lanes }) => {
+export const addStreams: Routes = (app, { settings, signal, lanes, latestStatus }) => {
   app.get<Named>('/api/streams/:stream', async ({ params: { stream } }, reply): Promise<StreamAnswer> => {
-    return plain(await getStream(settings, stream, endOf(reply, signal)));
+    const found = await getStream(settings, stream, endOf(reply, signal), latestStatus());
+    return { ...plain(found), attention: problemLines(found.attention) };
   });
 
   app.get<Named>(

@@ -101,27 +101,28 @@ test('overviewOf lists failures first, then failed streams, other problems and w
     ],
     {
       failures: ['ClickHouse does not answer'],
-      warnings: [{ about: 'topic t.plans', message: 'loses data' }],
+      warnings: [{ kind: 'retention', about: 'topic t.plans', message: 'loses data' }],
     },
   );
   assert.deepEqual(
-    attention.map(({ kind, about, page }) => [kind, about.join(), page]),
+    attention.map(({ severity, kind, about, run }) => [severity, kind, about.join(), run]),
     [
-      ['failure', '', undefined],
-      ['problem', 'tasks', 'runs'],
-      ['problem', 'plans', 'dead-letters'],
-      ['warning', 'topic t.plans', undefined],
+      ['failure', 'service', '', undefined],
+      ['problem', 'failed', 'tasks', 'r1'],
+      ['problem', 'dead-letters', 'plans', undefined],
+      ['warning', 'retention', 'topic t.plans', undefined],
     ],
   );
 });
 
-test('overviewOf makes one entry of stalled streams, whatever their lag', () => {
+test('overviewOf makes one entry of stalled streams, with the sum of their lag', () => {
   const one = overview([stream('plans', { lag: 3n }, true)]).attention;
-  assert.match(one[0]?.message ?? '', /^lag ~?3 messages and no progress; is `npm run sink` running\?/);
+  assert.equal(one[0]?.message, 'lag ~3 messages and no progress');
+  assert.equal(one[0].remedy, 'is `npm run sink` running?');
   const two = overview([stream('plans', { lag: 3n }, true), stream('tasks', { lag: 4n }, true)]).attention;
   assert.deepEqual(
     two.map(({ about }) => about),
     [['plans', 'tasks']],
   );
-  assert.match(two[0]?.message ?? '', /^lag and no progress; is `npm run sink` running\?/);
+  assert.equal(two[0]?.message, 'lag ~7 messages and no progress');
 });

@@ -4,6 +4,7 @@ import { loadSettings } from '../../../../core/settings/config.ts';
 import type { Checkpoint } from '../../../../producers/state/checkpoint.ts';
 import { ago } from '../../../../core/terminal/amounts.ts';
 import type { LastRun } from '../../../../operations/status/last-run.ts';
+import type { StreamProblem } from '../../../../operations/status/problem.ts';
 import { statusJson } from '../../../../operations/status/status-json.ts';
 import { statusText } from '../../../../operations/status/status-text.ts';
 import type { Status, StreamStatus } from '../../../../operations/status/stream-status.ts';
@@ -44,6 +45,11 @@ const streamStatus = (stream: string, messages = 1_000n, some: Partial<StreamSta
   deadLetters: 0,
   problems: [],
   ...some,
+});
+
+const staleProblem = (stream: string, message: string, remedy: string): StreamProblem => ({
+  ...{ kind: 'stale', severity: 'problem', stream, finishedAtMs: 1 },
+  ...{ message, remedy },
 });
 
 const statusOf = (streams: readonly StreamStatus[], some: Partial<Status> = {}): Status => ({
@@ -133,8 +139,13 @@ test('statusText fits 80 columns by shorter numbers first, then by shorter names
 });
 
 test('statusText shows a warning that topics share once', () => {
-  const same = (...names: string[]) => names.map((about) => ({ about, message: 'no table yet' }));
-  const warnings = [...same('a', 'b'), { about: 'a', message: 'other' }, ...same('c', 'd', 'e')];
+  const same = (...names: string[]) =>
+    names.map((about) => ({ kind: 'no-table', about, message: 'no table yet' }) as const);
+  const warnings = [
+    ...same('a', 'b'),
+    { kind: 'view', about: 'a', message: 'other' } as const,
+    ...same('c', 'd', 'e'),
+  ];
   const lines = linesOf(statusOf([streamStatus('plans')], { warnings }));
   assert.deepEqual(lines.slice(2), [
     '',
@@ -162,10 +173,14 @@ for (const [ms, text] of agos) test(`ago formats ${ms} ms as ${text}`, () => ass
 test('statusJson has ISO times, null for what is missing and nothing for unknown values', () => {
   const status = statusOf(
     [
-      streamStatus('plans', 12n, { lag: 3n, lastRun: { ...done, outcome: 'failed', failure: 'why' } }),
+      streamStatus('plans', 12n, {
+        lag: 3n,
+        lastRun: { ...done, outcome: 'failed', failure: 'why' },
+        problems: [staleProblem('plans', 'old', 'run')],
+      }),
       streamStatus('tasks', 1n, { topic: null, lag: null, table: undefined, checkpoint: null }),
     ],
-    { warnings: [{ about: 'topic a', message: 'b' }], failures: ['c'] },
+    { warnings: [{ kind: 'view', about: 'topic a', message: 'b; do c' }], failures: ['c'] },
   );
   const json = JSON.parse(statusJson(status, loadSettings({}, ''))) as Record<string, unknown> & {
     streams: Record<string, unknown>[];
@@ -176,8 +191,13 @@ test('statusJson has ISO times, null for what is missing and nothing for unknown
   );
   assert.deepEqual(
     { warnings: json['warnings'], failures: json['failures'] },
-    { warnings: [{ about: 'topic a', message: 'b' }], failures: ['c'] },
+    { warnings: [{ about: 'topic a', message: 'b; do c' }], failures: ['c'] },
   );
+  assert.deepEqual(json['attention'], [
+    { kind: 'service', severity: 'failure', message: 'c' },
+    { kind: 'stale', severity: 'problem', stream: 'plans', finishedAtMs: 1, message: 'old', remedy: 'run' },
+    { kind: 'view', severity: 'warning', about: 'topic a', message: 'b', remedy: 'do c' },
+  ]);
   assert.deepEqual(json.streams[0], {
     stream: 'plans',
     topic: {
@@ -190,7 +210,7 @@ test('statusJson has ISO times, null for what is missing and nothing for unknown
     lastRun: { run: 'r', outcome: 'failed', finishedAt: '2026-01-31T11:57:00.000Z', failure: 'why' },
     checkpoint: { run: 'r', startedAt: '2026-01-31T11:50:00.000Z', isComplete: true, pages: 3, records: 300 },
     deadLetters: 0,
-    problems: [],
+    problems: ['old; run'],
   });
   assert.deepEqual(
     ['topic', 'lag', 'checkpoint', 'table'].map((name) => json.streams[1]?.[name]),
@@ -204,15 +224,19 @@ test('statusJson shows null for a time outside the calendar', () => {
 });
 
 test('statusText shows problems below the table and shared problems once', () => {
-  const problems = ['stale: run produce'];
+  const problems = [staleProblem('tasks', 'stale', 'run produce')];
+  const deadLetter: StreamProblem = {
+    ...{ kind: 'dead-letters', severity: 'problem', stream: 'plans', count: 1 },
+    ...{ message: '1 dead letter pending', remedy: '`list`' },
+  };
   const lines = linesOf(
     statusOf([
-      streamStatus('plans', 1n, { problems: [...problems, '1 dead letter pending'] }),
+      streamStatus('plans', 1n, { problems: [...problems, deadLetter] }),
       streamStatus('tasks', 1n, { problems }),
     ]),
   );
   assert.deepEqual(lines.slice(-2), [
-    'problem: plans, tasks: stale: run produce',
-    'problem: plans: 1 dead letter pending',
+    'problem: plans, tasks: stale; run produce',
+    'problem: plans: 1 dead letter pending: `list`',
   ]);
 });

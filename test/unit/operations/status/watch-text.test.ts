@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import type { StreamProblem } from '../../../../operations/status/problem.ts';
 import type { StatusSample } from '../../../../operations/status/status-sampler.ts';
 import type { StreamStatus } from '../../../../operations/status/stream-status.ts';
 import { watchLines } from '../../../../operations/status/watch-text.ts';
@@ -18,6 +19,10 @@ function streamOf(stream: string, some: Partial<StreamStatus> = {}): StreamStatu
     problems: [],
     ...some,
   };
+}
+
+function problemOf(message: string, remedy: string): StreamProblem {
+  return { kind: 'failed', severity: 'problem', stream: 'plans', run: 'r', message, remedy };
 }
 
 function sampleOf(
@@ -47,11 +52,11 @@ test('watchLines shows rates, lag and freshness of each stream', () => {
 });
 
 test('watchLines shows failures, problems with remedies and warnings first', () => {
-  const problem = 'the last run of produce failed: no answer; run `npm run ping`';
+  const problem = problemOf('the last run of produce failed: no answer', 'run `npm run ping`');
   const lines = watchLines(
     sampleOf([streamOf('customers'), streamOf('plans', { problems: [problem] })], {
       failures: ['Kafka does not answer'],
-      warnings: [{ about: 'topic x', message: 'loses messages' }],
+      warnings: [{ kind: 'retention', about: 'topic x', message: 'loses messages' }],
     }),
     screen,
   );
@@ -74,7 +79,7 @@ test('watchLines fits any screen, with unknown values, long names and many probl
       lag: index % 2 === 0 ? undefined : 10n ** 12n,
       lastRun: { run: 'r', outcome: 'failed', finishedAtMs: 0, failure: 'x' },
       deadLetters: undefined,
-      problems: [`problem ${index} ${'with a very long remedy '.repeat(9)}`],
+      problems: [problemOf(`problem ${index}`, 'with a very long remedy '.repeat(9))],
     }),
   );
   for (const [columns, rows] of [

@@ -1,0 +1,16 @@
+/** A message of ours in two parts: what happened, and what to do. */
+export interface Advice {
+  readonly message: string;
+  /** Commands are in backticks. Undefined if the message has none. */
+  readonly remedy: string | undefined;
+}
+
+/** Splits a message of ours at its remedy: `<what happened>: <why>; <remedy>`. */
+export function adviceOf(text: string): Advice {
+  const at = text.lastIndexOf('; ');
+  // `X must be Y; got Z` is one sentence.
+  const isWhole = at < 0 || text.startsWith('got ', at + 2);
+  return isWhole
+    ? { message: text, remedy: undefined }
+    : { message: text.slice(0, at), remedy: text.slice(at + 2) };
+}

@@ -1,0 +1,25 @@
+/** What needs a person: one line per cause. */
+export interface ProblemLine {
+  /** A service that does not answer, a stream that has failed or stopped, or a risk. */
+  readonly severity: 'failure' | 'problem' | 'warning';
+  readonly kind:
+    | 'service'
+    | 'failed'
+    | 'stale'
+    | 'stalled'
+    | 'dead-letters'
+    | 'lost-rows'
+    | 'no-table'
+    | 'no-topic'
+    | 'producer-clocks'
+    | 'retention'
+    | 'unread-topic'
+    | 'view';
+  /** Streams for a problem; topics, tables or views for a warning. */
+  readonly about: readonly string[];
+  readonly message: string;
+  /** Commands are in backticks. */
+  readonly remedy?: string | undefined;
+  /** The run that failed. */
+  readonly run?: string | undefined;
+}

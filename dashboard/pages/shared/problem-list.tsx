@@ -1,0 +1,81 @@
+import type { ProblemLine } from '../../api/problem.ts';
+import { hrefOf } from '../shell/route.ts';
+import { Icon } from './icon.tsx';
+import { Prose } from './states.tsx';
+
+const MAX_NAMED = 4;
+const titles = { failure: 'Failure', problem: 'Problem', warning: 'Warning' } as const;
+
+/** Lists what needs a person, each with its remedy and the page that shows more. */
+export function ProblemList({ problems }: { readonly problems: readonly ProblemLine[] }) {
+  return (
+    <ul class="problems">
+      {problems.map((problem) => (
+        <Item key={`${problem.message} ${problem.about.join()}`} problem={problem} />
+      ))}
+    </ul>
+  );
+}
+
+function Item({ problem }: { readonly problem: ProblemLine }) {
+  const { severity, about, message, remedy } = problem;
+  return (
+    <li class={`problem ${severity}`}>
+      <Icon name={severity === 'warning' ? 'alert' : 'error'} />
+      <div>
+        <p class="problem-message">
+          <span class="hidden-text">{titles[severity]}: </span>
+          <Prose>{sentence(message)}</Prose>
+        </p>
+        {about.length > 0 && (
+          <p class="problem-about">
+            <Names problem={problem} />
+          </p>
+        )}
+        {remedy !== undefined && (
+          <p class="problem-remedy">
+            <Prose>{sentence(remedy)}</Prose>
+          </p>
+        )}
+      </div>
+      <More problem={problem} />
+    </li>
+  );
+}
+
+/** Problems are about streams, which have a page; warnings are about topics, tables and views. */
+function Names({ problem: { severity, about } }: { readonly problem: ProblemLine }) {
+  const rest = about.length - MAX_NAMED;
+  return (
+    <>
+      {about.slice(0, MAX_NAMED).map((name, index) => (
+        <span key={name}>
+          {index > 0 && ', '}
+          {severity === 'problem' ? <a href={hrefOf('streams', name)}>{name}</a> : name}
+        </span>
+      ))}
+      {rest > 0 && <span title={about.slice(MAX_NAMED).join(', ')}> and {rest} more</span>}
+    </>
+  );
+}
+
+function More({ problem: { kind, run } }: { readonly problem: ProblemLine }) {
+  if (kind === 'dead-letters')
+    return (
+      <a class="button" href={hrefOf('dead-letters')}>
+        Show dead letters
+      </a>
+    );
+  if (run === undefined) return null;
+  return (
+    <a class="button" href={hrefOf('runs', run)}>
+      Show the run
+    </a>
+  );
+}
+
+/** Makes a part of a message of ours a sentence. */
+function sentence(text: string): string {
+  const whole = `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+  return /[.?!]$/.test(whole) ? whole : `${whole}.`;
+}

@@ -1,0 +1,58 @@
+import type { Advice } from '../../core/remedy.ts';
+
+/** Each fails `status --check`, and is about one stream. */
+interface OfStream extends Advice {
+  readonly severity: 'problem';
+  readonly stream: string;
+}
+
+/** What is wrong with a stream, with its remedy. */
+export type StreamProblem =
+  | (OfStream & {
+      /** The last run of `produce` failed. */
+      readonly kind: 'failed';
+      readonly run: string;
+    })
+  | (OfStream & {
+      /** The last run of `produce` is too long ago. */
+      readonly kind: 'stale';
+      readonly finishedAtMs: number;
+    })
+  | (OfStream & {
+      /** The stream has lag, and the sink makes no progress. */
+      readonly kind: 'stalled';
+      readonly lag: bigint;
+    })
+  | (OfStream & {
+      /** Pending dead letters. */
+      readonly kind: 'dead-letters';
+      readonly count: number;
+    });
+
+/** A service that does not answer. */
+export interface ServiceFailure extends Advice {
+  readonly kind: 'service';
+  readonly severity: 'failure';
+}
+
+export type WarningKind =
+  'lost-rows' | 'no-table' | 'no-topic' | 'producer-clocks' | 'retention' | 'unread-topic' | 'view';
+
+/** Something that will lose data or is misconfigured. */
+export interface Risk extends Advice {
+  readonly kind: WarningKind;
+  readonly severity: 'warning';
+  /** `topic chartmogul.plans` or `table plans_raw`. */
+  readonly about: string;
+  /** Undefined if it is about none, such as the topic of checkpoints. */
+  readonly stream: string | undefined;
+}
+
+/** What needs a person. */
+export type Problem = ServiceFailure | StreamProblem | Risk;
+
+/** Returns the problem as one sentence. */
+export function problemText({ kind, message, remedy }: Problem): string {
+  if (remedy === undefined) return message;
+  return `${message}${kind === 'dead-letters' ? ': ' : '; '}${remedy}`;
+}
