@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { decoders } from '../../core/http/answer-body.ts';
 import { ClickHouseException } from './exception.ts';
+import { lz4Decoded } from './lz4-frames.ts';
 
 /** Maximum bytes of a query, as in the server's `max_query_size`; data may follow it. */
 const headBytes = 256 * 1024;
@@ -45,21 +46,27 @@ export async function openBody(
  */
 export async function wholeText(body: RequestBody): Promise<string> {
   const parts: Buffer[] = [];
+  for await (const part of limited(body.after(0))) parts.push(part);
+  return Buffer.concat(parts).toString('latin1');
+}
+
+/** @throws ClickHouseException once it has more bytes than a query may have. */
+export async function* limited(source: Readable): AsyncGenerator<Buffer> {
   let bytes = 0;
-  for await (const part of body.after(0) as AsyncIterable<Buffer>) {
+  for await (const part of source as AsyncIterable<Buffer>) {
     bytes += part.length;
     if (bytes > maxQueryBytes) {
       const message = `Query is longer than ${maxQueryBytes} bytes.`;
       throw new ClickHouseException(229, 'QUERY_IS_TOO_LARGE', message);
     }
-    parts.push(part);
+    yield part;
   }
-  return Buffer.concat(parts).toString('latin1');
 }
 
 function decoded(request: IncomingMessage, signal: AbortSignal): Readable {
   const encoding = request.headers['content-encoding'] ?? 'identity';
   if (encoding === 'identity') return request;
+  if (encoding === 'lz4') return Readable.from(lz4Decoded(request), { objectMode: false });
   const createDecoder = decoders.get(encoding);
   if (createDecoder === undefined) {
     const message = `Content-Encoding ${encoding} is not supported here.`;

@@ -9,6 +9,7 @@ import { logger } from '../../core/logger.ts';
 import { confine, isPlainInsert, literalsOnly } from './confinement.ts';
 import type { Engine, QueryCounts } from './engine.ts';
 import { ClickHouseException } from './exception.ts';
+import { isForm, withFields } from './form.ts';
 import { readQueryRequest, type QueryRequest } from './query-request.ts';
 import { openBody, wholeText } from './request-body.ts';
 import { readSpooled, writeSpooled, type Spool } from './spool.ts';
@@ -31,7 +32,7 @@ export function createClickHouseServer(backend: Backend): Server {
       if (refuseForeign(request, response)) return;
       answer(backend, request, response).catch((error: unknown) => {
         // The client has disconnected.
-        logger.debug({ reason: messageOf(error) }, 'response not delivered');
+        logger.debug({ reason: messageOf(error) }, 'answer not delivered');
         response.destroy();
       });
     },
@@ -52,9 +53,12 @@ async function answer(backend: Backend, request: IncomingMessage, response: Serv
   const hangUp = new AbortController();
   response.once('close', () => hangUp.abort());
   try {
-    const query = readQueryRequest(request, url);
-    response.setHeader('X-ClickHouse-Query-Id', query.id);
-    authenticate(backend.credentials, query);
+    const given = readQueryRequest(request, url);
+    response.setHeader('X-ClickHouse-Query-Id', given.id);
+    authenticate(backend.credentials, given);
+    const query = isForm(request)
+      ? { ...readQueryRequest(request, await withFields(request, url)), id: given.id }
+      : given;
     await runQuery(backend, query, request, response, hangUp.signal);
   } catch (error) {
     if (response.headersSent || hangUp.signal.aborted) throw error;

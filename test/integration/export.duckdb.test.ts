@@ -16,8 +16,10 @@ test('DuckDB gets all rows, then changes and deletes, and a table of its own for
   await insert("'g', 2, 'Bo'");
   await insert("'h', 1, 'Cy'");
   const folder = exportFolder(t);
-  const path = join(folder, 'a.duckdb');
-  const rows = (select = '*') => duckRows(`SELECT ${select} FROM chartmogul.customers ORDER BY ALL`, path);
+  // DuckDB names the database after its file, so the schema alone would be ambiguous.
+  const path = join(folder, 'chartmogul.duckdb');
+  const rows = (select = '*') =>
+    duckRows(`SELECT ${select} FROM chartmogul.chartmogul.customers ORDER BY ALL`, path);
   await exportTo(settings, `duckdb:${path}`);
   assert.deepEqual(await rows('"group", id, name'), [
     { group: 'g', id: '1', name: 'Ada' },
@@ -53,7 +55,7 @@ test('DuckDB gets all rows, then changes and deletes, and a table of its own for
     ['full'],
   );
   assert.deepEqual(await rows('city'), [{ city: null }, { city: null }, { city: null }]);
-  assert.deepEqual(readdirSync(folder), ['a.duckdb']);
+  assert.deepEqual(readdirSync(folder), ['chartmogul.duckdb']);
   const again = await exportTo(settings, `duckdb:${path}`, { since: 'last' });
   assert.deepEqual(again.unchanged, ['customers']);
 });

@@ -7,6 +7,7 @@ import { Readable } from 'node:stream';
 import { after, before, describe, test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
+import { compressFrameSync } from 'lz4-napi';
 import { loadSettings } from '../../core/settings/config.ts';
 import { clickhouseService } from '../../services/clickhouse.ts';
 import { isTrueWithin } from '../../services/deadline.ts';
@@ -143,6 +144,55 @@ describe('the local ClickHouse server', () => {
     const { response } = await curl('', { body, headers: { 'Content-Encoding': 'gzip' } });
     assert.equal(response.status, 200);
     assert.equal(await countOf(client, name), 1);
+  });
+
+  test('accepts a body of LZ4 frames, as the Python client sends it', async (t) => {
+    const { client, name } = await table(t);
+    const send = (body: Buffer, search: Record<string, string> = {}) =>
+      curl('', { body: Uint8Array.from(body), headers: { 'Content-Encoding': 'lz4' }, search });
+    const frames = ['(id, text) FORMAT CSV\n1,one\n', '', '2,zwei ✓\n', `3,${'x'.repeat(3_000_000)}\n`];
+    const whole = `INSERT INTO ${name} ${frames.join('|')}`.split('|').map((text) => Buffer.from(text));
+    const answer = await send(Buffer.concat(whole.map((text) => compressFrameSync(text))));
+    assert.equal(answer.response.status, 200, answer.text);
+    const query = `INSERT INTO ${name} FORMAT CSV`;
+    await send(compressFrameSync(Buffer.from('4,data alone\n')), { query });
+    const rows = await valuesOf<{ text: string }>(
+      client,
+      `SELECT left(text, 9) AS text FROM ${name} ORDER BY id`,
+    );
+    assert.deepEqual(
+      rows.map(({ text }) => text),
+      ['one', 'zwei ✓', 'xxxxxxxxx', 'data alon'],
+    );
+    const frame = compressFrameSync(Buffer.from(`INSERT INTO ${name} FORMAT CSV\n5,five\n6,six\n`));
+    const damaged = [
+      Buffer.from('no frame'),
+      frame.subarray(0, -5),
+      Buffer.concat([frame, Buffer.from([1])]),
+    ];
+    for (const body of damaged) assert.match((await send(body)).text, /Code: 271\..*not LZ4 frames/);
+    assert.match((await curl('', { headers: { 'Content-Encoding': 'zstd' } })).text, /Code: 48\./);
+    assert.equal(await countOf(client, name), 4);
+  });
+
+  test('accepts a query and its parameters as a form', async (t) => {
+    const { client, name } = await table(t);
+    const send = (fields: Record<string, string | Blob>, search: Record<string, string> = {}) => {
+      const body = new FormData();
+      for (const [field, value] of Object.entries(fields)) body.append(field, value);
+      return curl('', { body, search });
+    };
+    const text = `it's ✓ ${'x'.repeat(300_000)}`;
+    const query = 'SELECT {text:String} = {again:String}, length({text:String})';
+    assert.equal((await send({ query, param_text: text, param_again: text })).text, '1\t300009\n');
+    assert.equal((await send({ param_n: '7' }, { query: 'SELECT {n:Int8}' })).text, '7\n');
+    await send({ query: `INSERT INTO ${name} SELECT {n:Int64}, 'form'`, param_n: '1' });
+    assert.deepEqual(await valuesOf(client, `SELECT text FROM ${name}`), [{ text: 'form' }]);
+    assert.match((await send({ query: 'SELECT 1; SELECT 2' })).text, /Multi-statements are not allowed/);
+    assert.match((await send({ t: new Blob(['1\n']) }, { query: 'SELECT * FROM t' })).text, /Code: 48\./);
+    const headers = { 'Content-Type': 'multipart/form-data; boundary=x' };
+    const broken = await curl('not a form', { headers, search: { query: 'SELECT 1' } });
+    assert.match(broken.text, /Code: 62\..*not a valid form/);
   });
 
   test('rejects a body that is not valid gzip', async () => {

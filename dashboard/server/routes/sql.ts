@@ -69,8 +69,7 @@ export const addSql: Routes = (app, { settings, signal, lanes }) => {
     { exposeHeadRoute: false },
     (request, reply) => {
       const held = downloads.take(request.params.id);
-      if (held === undefined)
-        return sendError(reply, 404, 'the download has expired', 'start the download again');
+      if (held === undefined) return sendError(reply, 404, 'the download has expired', 'start it once more');
       // A browser that reads nothing must not keep a connection to ClickHouse.
       reply.raw.setTimeout(STALLED_MS, () => reply.raw.destroy());
       return reply

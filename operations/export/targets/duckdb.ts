@@ -13,7 +13,6 @@ import type { NewFile, Target } from './target.ts';
 import { WorkFolder } from './work-folder.ts';
 
 const SCHEMA = 'chartmogul';
-const MANIFEST_TABLE = `${SCHEMA}._export`;
 
 /** The memory of the loading. DuckDB writes what exceeds it to a folder beside the file. */
 const MEMORY_LIMIT = '256MB';
@@ -26,6 +25,8 @@ export class DuckDbTarget implements Target {
   readonly #path: string;
   readonly #instance: DuckDBInstance;
   readonly #connection: DuckDBConnection;
+  /** Qualified: DuckDB names the database after its file, perhaps also `chartmogul`. */
+  #schema = SCHEMA;
 
   private constructor(
     path: string,
@@ -52,6 +53,8 @@ export class DuckDbTarget implements Target {
         autoload_known_extensions: 'false',
       });
       const target = new DuckDbTarget(path, work, instance, await instance.connect());
+      const [[database] = []] = await target.#rows('SELECT current_database()');
+      target.#schema = `${quoted(String(database))}.${SCHEMA}`;
       await work.claim();
       return target;
     } catch (error) {
@@ -65,7 +68,7 @@ export class DuckDbTarget implements Target {
       `SELECT 1 FROM duckdb_tables() WHERE schema_name = '${SCHEMA}' AND table_name = '_export'`,
     );
     if (found.length === 0) return undefined;
-    const [row] = await this.#rows(`SELECT manifest FROM ${MANIFEST_TABLE}`);
+    const [row] = await this.#rows(`SELECT manifest FROM ${this.#schema}._export`);
     return parseManifest(typeof row?.[0] === 'string' ? row[0] : undefined);
   }
 
@@ -99,11 +102,13 @@ export class DuckDbTarget implements Target {
     const text = manifestText({ ...manifest, views: [...manifest.views, ...kept] });
     await this.#rows('BEGIN');
     try {
-      await this.#rows(`CREATE SCHEMA IF NOT EXISTS ${SCHEMA}`);
+      await this.#rows(`CREATE SCHEMA IF NOT EXISTS ${this.#schema}`);
       for (const view of manifest.views) {
         for (const sql of this.#publishedSql(view)) await this.#rows(sql);
       }
-      await this.#rows(`CREATE OR REPLACE TABLE ${MANIFEST_TABLE} AS SELECT ${literal(text)} AS manifest`);
+      await this.#rows(
+        `CREATE OR REPLACE TABLE ${this.#schema}._export AS SELECT ${literal(text)} AS manifest`,
+      );
       await this.#rows('COMMIT');
     } catch (error) {
       await this.#connection.run('ROLLBACK').catch(() => undefined);
@@ -120,7 +125,7 @@ export class DuckDbTarget implements Target {
   }
 
   #publishedSql({ name, mode, key, columns, files }: ExportedView): string[] {
-    const table = `${SCHEMA}.${quoted(name)}`;
+    const table = `${this.#schema}.${quoted(name)}`;
     const read = (holds: ExportedFile['holds']) => {
       const file = files.find((one) => one.holds === holds);
       return file && `read_parquet(${literal(join(this.#work.path, file.name))})`;

@@ -55,14 +55,14 @@ test('watchLines shows failures, problems with remedies and warnings first', () 
   const problem = problemOf('the last run of produce failed: no answer', 'run `npm run ping`');
   const lines = watchLines(
     sampleOf([streamOf('customers'), streamOf('plans', { problems: [problem] })], {
-      failures: ['Kafka does not respond'],
+      failures: ['Kafka does not answer'],
       warnings: [{ kind: 'retention', about: 'topic x', message: 'loses messages' }],
     }),
     screen,
   );
   assert.deepEqual(lines.slice(1, 7), [
     '',
-    'Kafka does not respond',
+    'Kafka does not answer',
     'problem: plans: the last run of produce failed: no answer; run `npm run ping`',
     'warning: topic x: loses messages',
     '',
